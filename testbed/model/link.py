@@ -1,0 +1,93 @@
+"""Links: loss, jitter, rate traces and processor sharing, as scalar functions on integer instants."""
+
+import math
+from collections.abc import Sequence
+
+from testbed.model import random
+from testbed.model.delay import transfer_ns
+
+JITTER_NONE, JITTER_UNIFORM, JITTER_EXPONENTIAL, JITTER_NORMAL = 0, 1, 2, 3
+MAX_ATTEMPTS = 1000
+
+
+def attempts(seed: int, ue: int, number: int, loss: float) -> int:
+    """Transmissions that task ``number`` of ``ue`` needs: Geometric(1 − ``loss``), at least 1, at most 1000."""
+    n = 1
+    if loss > 0.0:
+        while n < MAX_ATTEMPTS and random.uniform(seed, random.LINK, ue, number, random.FIELD_LOSS + n) < loss:
+            n += 1
+    return n
+
+
+def jitter_ns(seed: int, ue: int, number: int, kind: int, low_ns: int, high_ns: int) -> int:
+    """Extra one-way latency of one task's last bit, in ns, never negative.
+
+    ``kind`` 1 is uniform on [low, high]; 2 is exponential of mean ``high``; 3 is normal of mean ``low`` and standard
+    deviation ``high``, cut at 0.
+    """
+    if kind == JITTER_NONE:
+        return 0
+    u = random.uniform(seed, random.LINK, ue, number, random.FIELD_JITTER)
+    if kind == JITTER_UNIFORM:
+        return low_ns + int(math.floor(u * (high_ns - low_ns) + 0.5))
+    if kind == JITTER_EXPONENTIAL:
+        return int(math.floor(random.exponential(u) * high_ns + 0.5))
+    v = random.uniform(seed, random.LINK, ue, number, random.FIELD_JITTER_2)
+    drawn = int(math.floor(low_ns + random.normal(u, v) * high_ns + 0.5))
+    return drawn if drawn > 0 else 0
+
+
+def traced_end_ns(start_ns: int, bits: int, edges_ns: Sequence[int], bps: Sequence[float], period_ns: int) -> int:
+    """Instant at which a link of piecewise-constant rate has moved ``bits`` since ``start_ns``.
+
+    Segment ``i`` runs at ``bps[i]`` from ``edges_ns[i]`` (``edges_ns[0]`` is 0) to the next edge; the trace repeats
+    every ``period_ns``. At least one rate is above 0.
+    """
+    n = len(edges_ns)
+    base = start_ns - start_ns % period_ns
+    i = segment(start_ns - base, edges_ns)
+    at = start_ns
+    left = float(bits)
+    while True:
+        stop = base + (edges_ns[i + 1] if i + 1 < n else period_ns)
+        moved = bps[i] * (stop - at) * 1e-9
+        if bps[i] > 0.0 and moved >= left:
+            return at + int(math.floor(left * 1e9 / bps[i] + 0.5))
+        left -= moved
+        at = stop
+        i += 1
+        if i == n:
+            i = 0
+            base += period_ns
+
+
+def segment(offset_ns: int, edges_ns: Sequence[int]) -> int:
+    """Index of the trace segment that holds ``offset_ns`` (0 <= offset < period): a binary search."""
+    low, high = 0, len(edges_ns) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if edges_ns[middle] <= offset_ns:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def dedicated_end_ns(start_ns: int, bits: int, tries: int, bps: float) -> int:
+    """Last bit's instant on a dedicated link: ``tries`` transmissions of ``bits`` from ``start_ns``, rounded once."""
+    return start_ns + transfer_ns(bits * tries, bps)
+
+
+def sharing_advance(virtual_ns: float, elapsed_ns: int, active: int) -> float:
+    """Egalitarian processor sharing: the virtual time after ``elapsed_ns`` with ``active`` UEs sending.
+
+    A UE that joins at virtual time v with solo airtime S departs at virtual time v + S (Parekh and Gallager, 1993).
+    """
+    if active == 0:
+        return virtual_ns
+    return virtual_ns + elapsed_ns / active
+
+
+def sharing_departure_ns(last_ns: int, virtual_ns: float, finish_ns: float, active: int) -> int:
+    """Instant of the next departure, given the smallest finish tag and the state at ``last_ns``; rounded half up."""
+    return last_ns + int(math.floor((finish_ns - virtual_ns) * active + 0.5))

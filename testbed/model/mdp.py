@@ -1,0 +1,79 @@
+"""What a cell's agent sees, and what its decisions earn (MODEL: decisions and the Markov decision process)."""
+
+import msgspec
+
+from testbed.model.energy import overhead
+from testbed.model.task import Task
+
+
+class UeView(msgspec.Struct, frozen=True):
+    """A UE as its agent sees it at kΔ: constants, local queue in ns, announced radio wait in ns, undecided tasks."""
+
+    name: str
+    index: int
+    cpu_hz: int
+    rate_bps: float
+    tx_power_w: float
+    kappa: float
+    weight_delay: float
+    queue_ns: int
+    radio_wait_ns: int
+    tasks: tuple[Task, ...]
+    last_choice: int
+
+
+class EsView(msgspec.Struct, frozen=True):
+    """An ES as announced: backlog in ns; waiting own, forwarded and in-the-air cycles; ``age_slots`` of the news."""
+
+    name: str
+    index: int
+    cpu_hz: int
+    cores: int
+    backlog_ns: int
+    own_cycles: int
+    forwarded_cycles: int
+    air_cycles: int
+    senders: int
+    age_slots: int
+    alive: bool
+
+
+class CellView(msgspec.Struct, frozen=True):
+    """The observation of cell ``cell`` (0-based) at slot ``slot``, instant ``now_ns``; ``ess[cell]`` is its own ES.
+
+    ``shared`` tells the access; ``latency_ns`` and ``return_latency_ns`` are the radio's, ``threshold_ns`` is W_max.
+    """
+
+    slot: int
+    now_ns: int
+    cell: int
+    seed: int
+    ues: tuple[UeView, ...]
+    ess: tuple[EsView, ...]
+    shared: bool
+    latency_ns: int
+    return_latency_ns: int
+    threshold_ns: int
+
+
+def holding_cost(weight_delay: float, present_ns: int, energy_j: float) -> float:
+    """What one task costs in one slot: λt·(time present in it) + λe·(energy spent in it). Its negative is paid."""
+    return overhead(weight_delay, present_ns, energy_j)
+
+
+def time_score(deadline_ns: int, delay_ns: int, xi: float = 1.0) -> float:
+    """The paper's ``r_ts = ξ(τ − T)/τ``."""
+    return xi * (deadline_ns - delay_ns) / deadline_ns
+
+
+def cost_score(local_overhead: float, achieved_overhead: float, offloaded: bool, eta: float = 1.0) -> float:
+    """The paper's ``r_cs = η(C_local − C)`` for an offloaded task, 0 for a local one."""
+    return eta * (local_overhead - achieved_overhead) if offloaded else 0.0
+
+
+def sign_scores(deadline_ns: int, delay_ns: int, local_overhead: float, achieved_overhead: float, offloaded: bool) -> float:
+    """``paper-sign``: ±1 for the deadline plus the relative saving against local, clipped to [−1, 1]."""
+    kept = 1.0 if delay_ns <= deadline_ns else -1.0
+    if not offloaded or local_overhead <= 0.0:
+        return kept
+    return kept + min(1.0, max(-1.0, (local_overhead - achieved_overhead) / local_overhead))

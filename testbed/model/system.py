@@ -1,0 +1,124 @@
+"""The resolved system: a scenario with its hardware drawn, as plain numbers in SI units and nanoseconds."""
+
+import msgspec
+
+from testbed.model.link import JITTER_NONE
+from testbed.model.queue import LOCAL_FIRST, NO_LIMIT
+from testbed.model.task import Task
+
+DEDICATED, SHARED = "dedicated", "shared"
+EPOCH_SLOT, EPOCH_ARRIVAL = "slot", "arrival"
+
+
+class Ue(msgspec.Struct, frozen=True):
+    """A user equipment: ``index`` is global, ``cell`` 0-based, ``rate_bps`` its solo uplink rate in bit/s."""
+
+    name: str
+    index: int
+    cell: int
+    cpu_hz: int
+    rate_bps: float
+    tx_power_w: float
+    kappa: float
+    weight_delay: float
+    distance_m: float
+
+
+class Es(msgspec.Struct, frozen=True):
+    """An edge server: speed per core in cycles/s, queue discipline, limit of waiting tasks, energy constants."""
+
+    name: str
+    index: int
+    cpu_hz: int
+    cores: int = 1
+    queue_limit: int = NO_LIMIT
+    discipline: int = LOCAL_FIRST
+    kappa: float = 1e-27
+    idle_power_w: float = 0.0
+
+
+class Radio(msgspec.Struct, frozen=True):
+    """The radio of every cell: access, latencies in ns, jitter as (kind, low, high) of `model.link`, loss, trace."""
+
+    access: str = DEDICATED
+    latency_ns: int = 0
+    return_latency_ns: int = 0
+    jitter_kind: int = JITTER_NONE
+    jitter_low_ns: int = 0
+    jitter_high_ns: int = 0
+    loss: float = 0.0
+    result_bits: int = 0
+    trace_edges_ns: tuple[int, ...] = ()
+    trace_bps: tuple[float, ...] = ()
+    trace_period_ns: int = 0
+
+
+class Backhaul(msgspec.Struct, frozen=True):
+    """The macro network between ESs: bit/s (may be infinite) and one-way latency in ns; it has no queue."""
+
+    rate_bps: float = 1e9
+    latency_ns: int = 0
+
+
+class System(msgspec.Struct, frozen=True):
+    """All that a clock needs to know besides the workload, the policy and the faults."""
+
+    name: str
+    seed: int
+    hardware_seed: int
+    slots: int
+    slot_ns: int
+    threshold_ns: int
+    detection_ns: int
+    epoch: str
+    radio: Radio
+    backhaul: Backhaul
+    ues: tuple[Ue, ...]
+    ess: tuple[Es, ...]
+    gather_timeout_ns: int = 20_000_000
+    decision_timeout_ns: int = 200_000_000
+    fallback: str = "lc"
+
+    @property
+    def end_ns(self) -> int:
+        """The instant at which generation ends."""
+        return self.slots * self.slot_ns
+
+    def cell_ues(self, cell: int) -> tuple[Ue, ...]:
+        """The UEs of one cell, in index order."""
+        return tuple(u for u in self.ues if u.cell == cell)
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """A process death at ``at_ns``; ``restart_ns`` is the instant it serves again, or -1."""
+
+    name: str
+    at_ns: int
+    restart_ns: int = -1
+
+
+class Emulation(msgspec.Struct, frozen=True):
+    """How a run is emulated: speed, payload (``real`` or ``declared``), burnt share of cycles (-1: auto), packing.
+
+    ``drain_limit_ns`` bounds draining in emulated ns after the last slot (-1: none). ``spin_ns`` is the wall time the
+    loop spins before a due instant.
+    """
+
+    speed: float = 1.0
+    payload: str = "real"
+    burn: float = -1.0
+    ues_per_process: int = 1
+    drain_limit_ns: int = -1
+    guard_ns: int = 2_000_000
+    spin_ns: int = 0
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Everything one run needs, whatever the clock: system, workload, strategy, emulation and faults."""
+
+    system: System
+    workload: tuple[Task, ...]
+    policy: str
+    second_offload: bool
+    emulation: Emulation = Emulation()
+    faults: tuple[Fault, ...] = ()

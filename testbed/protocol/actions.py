@@ -1,0 +1,91 @@
+"""What a role's core asks of whoever drives it, and the events that are not messages.
+
+A core is sans-IO: ``handle(now_ns, event) -> list[Action]``. The driver (simulation or node) owns the clock, the heap of
+pending events, the network and the CPU. It delivers events in the order (instant, phase, UE index, task number, age).
+"""
+
+from typing import Protocol
+
+import msgspec
+
+from testbed.model.task import Phase
+from testbed.protocol.messages import Body, Decision, Row
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Send ``body`` to process ``to``; it is handled there at emulated instant ``at_ns`` in ``phase``.
+
+    ``ue``/``number`` order it among others of that instant. ``payload_bits`` of data travel with it.
+    """
+
+    to: str
+    body: Body
+    at_ns: int
+    phase: Phase
+    ue: int = 0
+    number: int = 0
+    payload_bits: int = 0
+
+
+class Wake(msgspec.Struct, frozen=True):
+    """Deliver ``event`` back to this core at emulated instant ``at_ns`` in ``phase``."""
+
+    at_ns: int
+    phase: Phase
+    event: object
+    ue: int = 0
+    number: int = 0
+
+
+class Alarm(msgspec.Struct, frozen=True):
+    """Deliver ``event`` back to this core after ``after_ns`` of wall time."""
+
+    after_ns: int
+    event: object
+
+
+class Execute(msgspec.Struct, frozen=True):
+    """Execute ``cycles`` from ``start_ns`` to ``end_ns``, and then send ``then`` (its own ``at_ns`` is the release)."""
+
+    start_ns: int
+    end_ns: int
+    cycles: int
+    ue: str
+    number: int
+    then: Send | None = None
+
+
+class Record(msgspec.Struct, frozen=True):
+    """Hand ``row`` to the recorder."""
+
+    row: Row
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """Event: the answer to the ask of ``decision.slot`` came ``think_ns`` after it was asked."""
+
+    decision: Decision
+    think_ns: int
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """Event: the detection of a death, ``detection`` after it."""
+
+    name: str
+    died_ns: int
+    incarnation: int
+
+
+Action = Send | Wake | Alarm | Execute | Record
+
+
+class Core(Protocol):
+    """A role without input or output of its own."""
+
+    name: str
+
+    def begin(self) -> list[Action]:
+        """Actions before instant 0 (or before the instant of a restart)."""
+
+    def handle(self, now_ns: int, event: object) -> list[Action]:
+        """Act on ``event`` (a message body, `Answered`, `Lost`, or what a `Wake` or `Alarm` carried) at ``now_ns``."""
