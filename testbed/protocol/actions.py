@@ -61,6 +61,12 @@ class Record(msgspec.Struct, frozen=True):
     row: Row
 
 
+class Boundary(msgspec.Struct, frozen=True):
+    """Event: slot ``slot`` begins; every core keeps one pending for as long as it lives."""
+
+    slot: int
+
+
 class Answered(msgspec.Struct, frozen=True):
     """Event: the answer to the ask of ``decision.slot`` came ``think_ns`` after it was asked."""
 

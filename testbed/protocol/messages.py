@@ -35,6 +35,7 @@ class Decision(Message, frozen=True):
     version: int = 0
     log_probability: float = 0.0
     fallback: str = ""
+    asked_ns: int = 0
 
 
 class Post(Message, frozen=True):
@@ -55,13 +56,17 @@ class Forward(Message, frozen=True):
 
 
 class Trip(msgspec.Struct, frozen=True, array_like=True):
-    """What the radio did with a task: ready, first bit, last bit, arrival at the own ES; transmissions needed."""
+    """What the radio did with a task: ready, first bit, last bit, arrival at the own ES; transmissions needed.
+
+    ``late_ns`` is how much later than the ideal arrival the ES acted on it (0 but for slips).
+    """
 
     ready_ns: int
     tx_start_ns: int
     tx_end_ns: int
     arrival_ns: int
     attempts: int = 1
+    late_ns: int = 0
 
 
 class Moved(Message, frozen=True):

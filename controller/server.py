@@ -1,0 +1,171 @@
+"""The controller's core (sans-IO): gathers a cell's asks and the announcements of a slot, and answers with a policy."""
+
+from random import Random
+
+import msgspec
+
+from testbed.model import random
+from testbed.model.decide import Coin, Fixed, Policy
+from testbed.model.mdp import CellView, EsView, UeView
+from testbed.model.system import EPOCH_ARRIVAL, SHARED, System
+from testbed.model.task import Phase
+from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
+from testbed.protocol.messages import Announce, Ask, Decision, Down, EventRow, Up
+
+FALLBACKS: dict[str, Policy] = {"lc": Fixed(0), "offload": Fixed(1), "random": Coin(0.5)}
+
+
+class GatherExpired(msgspec.Struct, frozen=True):
+    """Event: the gather timeout of a cell's slot has passed."""
+
+    cell: int
+    slot: int
+
+
+class Server:
+    """Answers every cell from one policy; ``from_ns`` is the instant this incarnation serves from."""
+
+    name = "controller"
+
+    def __init__(self, system: System, policy: Policy, incarnation: int = 0, from_ns: int = 0) -> None:
+        self.system, self.policy = system, policy
+        self.incarnation, self._from_ns = incarnation, from_ns
+        self._ues = {ue.name: ue for ue in system.ues}
+        self._es_index = {es.name: es.index for es in system.ess}
+        self._announced: dict[int, Announce] = {}
+        self._gathering: dict[tuple[int, int], dict[str, Ask]] = {}
+        self._last_slot = [-1] * len(system.ess)
+        self._dead: set[str] = set()
+        self._es_lost: set[int] = set()
+
+    def begin(self) -> list[Action]:
+        """The server only ever reacts."""
+        return []
+
+    def handle(self, now_ns: int, event: object) -> list[Action]:
+        """See `testbed.protocol.actions.Core`."""
+        match event:
+            case Ask():
+                return self._asked(now_ns, event)
+            case Announce():
+                self._announced[self._es_index[event.es]] = event
+                return self._decide_complete(now_ns)
+            case GatherExpired():
+                return self._decide(now_ns, event.cell, event.slot)
+            case Down():
+                return self._down(now_ns, event)
+            case Lost():
+                if event.name in self._dead and event.name in self._es_index:
+                    self._es_lost.add(self._es_index[event.name])
+            case Up():
+                self._dead.discard(event.name)
+                self._es_lost.discard(self._es_index.get(event.name, -1))
+        return []
+
+    def _down(self, now_ns: int, down: Down) -> list[Action]:
+        self._dead.add(down.name)
+        lost = Lost(down.name, down.at_ns, down.incarnation)
+        at = down.at_ns + self.system.detection_ns
+        return [Wake(at, Phase.FAULT, lost), *self._decide_complete(now_ns)]
+
+    def _asked(self, now_ns: int, ask: Ask) -> list[Action]:
+        cell = self._ues[ask.ue].cell
+        if self.system.epoch == EPOCH_ARRIVAL:
+            return self._answer(now_ns, cell, ask.slot, {ask.ue: ask})
+        if ask.slot <= self._last_slot[cell]:
+            return self._answer(now_ns, cell, ask.slot, {ask.ue: ask}) if ask.tasks else []
+        key = (cell, ask.slot)
+        actions: list[Action] = []
+        if key not in self._gathering:
+            self._gathering[key] = {}
+            actions.append(Alarm(self.system.gather_timeout_ns, GatherExpired(cell, ask.slot)))
+        self._gathering[key][ask.ue] = ask
+        if self._is_complete(cell, ask.slot):
+            actions += self._decide(now_ns, cell, ask.slot)
+        return actions
+
+    def _is_complete(self, cell: int, slot: int) -> bool:
+        for es in self.system.ess:
+            announced = self._announced.get(es.index)
+            if es.name not in self._dead and (announced is None or announced.slot < slot):
+                return False
+        asks = self._gathering[cell, slot]
+        return all(ue.name in asks or ue.name in self._dead for ue in self.system.cell_ues(cell))
+
+    def _decide_complete(self, now_ns: int) -> list[Action]:
+        actions: list[Action] = []
+        for cell, slot in list(self._gathering):
+            if self._is_complete(cell, slot):
+                actions += self._decide(now_ns, cell, slot)
+        return actions
+
+    def _decide(self, now_ns: int, cell: int, slot: int) -> list[Action]:
+        asks = self._gathering.pop((cell, slot), None)
+        if asks is None:
+            return []
+        self._last_slot[cell] = max(self._last_slot[cell], slot)
+        return self._answer(now_ns, cell, slot, asks)
+
+    def _answer(self, now_ns: int, cell: int, slot: int, asks: dict[str, Ask]) -> list[Action]:
+        if not any(ask.tasks for ask in asks.values()):
+            return []
+        view = self._view(cell, slot, asks)
+        rng = Random(random.hash_key(self.system.seed, random.POLICY, cell, slot, 1))
+        actions: list[Action] = []
+        fallback = ""
+        try:
+            choices = checked(self.policy.decide(view, rng), view)
+        except Exception as error:
+            fallback = "policy error"
+            choices = checked(FALLBACKS[self.system.fallback].decide(view, rng), view)
+            detail = f"cell {cell + 1}, slot {slot}: {type(error).__name__}: {error}"
+            actions.append(Record(EventRow(now_ns, self.name, "policy_error", detail, 1.0)))
+        for ue in view.ues:
+            if ue.tasks:
+                asked = asks[ue.name].at_ns
+                decision = Decision(ue.name, slot, choices[ue.name], fallback=fallback, asked_ns=asked)
+                actions.append(Send(ue.name, decision, now_ns, Phase.DECIDE, ue.index))
+        return actions
+
+    def _view(self, cell: int, slot: int, asks: dict[str, Ask]) -> CellView:
+        system = self.system
+        ues = []
+        announced = self._announced.get(cell)
+        for position, ue in enumerate(system.cell_ues(cell)):
+            ask = asks.get(ue.name)
+            if ask is None:
+                continue
+            wait = announced.radio_wait_ns[position] if announced is not None else 0
+            ues.append(
+                UeView(
+                    ue.name, ue.index, ue.cpu_hz, ue.rate_bps, ue.tx_power_w, ue.kappa, ue.weight_delay,
+                    ask.queue_ns, wait, ask.tasks, ask.last_choice,
+                )
+            )  # fmt: skip
+        now = next(iter(asks.values())).at_ns
+        ess = tuple(self._es_view(index, now // system.slot_ns) for index in range(len(system.ess)))
+        radio = system.radio
+        return CellView(
+            slot, now, cell, system.seed, tuple(ues), ess, radio.access == SHARED,
+            radio.latency_ns, radio.return_latency_ns, system.threshold_ns,
+        )  # fmt: skip
+
+    def _es_view(self, index: int, slot: int) -> EsView:
+        es = self.system.ess[index]
+        news = self._announced.get(index, Announce(es.name, slot, 0))
+        return EsView(
+            es.name, index, es.cpu_hz, es.cores, news.backlog_ns, news.own_cycles, news.forwarded_cycles,
+            news.air_cycles, news.senders, slot - news.slot, index not in self._es_lost,
+        )  # fmt: skip
+
+
+def checked(choices: object, view: CellView) -> dict[str, int]:
+    """``choices`` if it gives 0 or 1 to every UE of ``view`` with tasks; otherwise `TypeError` or `ValueError`."""
+    if not isinstance(choices, dict):
+        raise TypeError(f"decide() returned {type(choices).__name__}, not a dict of UE names")
+    for ue in view.ues:
+        if ue.tasks and ue.name not in choices:
+            raise ValueError(f"decide() gave no decision for {ue.name}")
+        if ue.tasks and choices[ue.name] not in (0, 1):
+            raise ValueError(f"decide() gave {choices[ue.name]!r} for {ue.name}; 0 (local) or 1 (offload) expected")
+    return {name: int(choice) for name, choice in choices.items() if choice in (0, 1)}

@@ -1,0 +1,116 @@
+"""The waiting tasks of one ES and what runs on its cores (sans-IO)."""
+
+from collections import deque
+
+import msgspec
+
+from testbed.model import queue as rules
+from testbed.model.delay import duration_ns
+from testbed.model.system import Es, Ue
+from testbed.model.task import Task
+from testbed.protocol.messages import Trip
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A task at an ES: ``own`` tells whether it came over this ES's radio or from another ES."""
+
+    ue: Ue
+    task: Task
+    trip: Trip
+    arrival_ns: int
+    own: bool
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A job in execution on one core."""
+
+    job: Job
+    start_ns: int
+    end_ns: int
+
+
+class Queue:
+    """Own-cell and forwarded tasks in the ES's discipline, non-preemptive, first come first served within a class."""
+
+    def __init__(self, es: Es) -> None:
+        self._es = es
+        self._own: deque[Job] = deque()
+        self._forwarded: deque[Job] = deque()
+        self._running: dict[int, Running] = {}
+        self.own_cycles = 0
+        self.forwarded_cycles = 0
+        self._busy_done_ns = 0
+
+    @property
+    def waiting(self) -> int:
+        """Tasks waiting, not counting those that run."""
+        return len(self._own) + len(self._forwarded)
+
+    def rest_ns(self, now_ns: int) -> int:
+        """Summed rest of the running tasks."""
+        return sum(max(0, run.end_ns - now_ns) for run in self._running.values())
+
+    def busy_ns(self, now_ns: int) -> int:
+        """Core-nanoseconds worked so far."""
+        return self._busy_done_ns + sum(max(0, now_ns - run.start_ns) for run in self._running.values())
+
+    def backlog_ns(self, now_ns: int) -> int:
+        """The total backlog that is announced."""
+        cycles = self.own_cycles + self.forwarded_cycles
+        return rules.backlog_ns(self.rest_ns(now_ns), cycles, self._es.cpu_hz, self._es.cores)
+
+    def expected_wait_ns(self, now_ns: int) -> int:
+        """Expected wait of an own-cell task arriving now."""
+        es = self._es
+        ahead, cycles = len(self._own), self.own_cycles
+        if es.discipline == rules.FCFS:
+            ahead, cycles = self.waiting, self.own_cycles + self.forwarded_cycles
+        return rules.expected_wait_ns(self.rest_ns(now_ns), len(self._running), ahead, cycles, es.cpu_hz, es.cores)
+
+    def admits(self) -> bool:
+        """Whether one more task finds a place."""
+        return rules.admits(self.waiting, len(self._running), self._es.cores, self._es.queue_limit)
+
+    def put(self, job: Job) -> None:
+        """Append a job to its class."""
+        if job.own:
+            self._own.append(job)
+            self.own_cycles += job.task.cycles
+        else:
+            self._forwarded.append(job)
+            self.forwarded_cycles += job.task.cycles
+
+    def _take(self) -> Job:
+        first_own = self._own and (
+            self._es.discipline == rules.LOCAL_FIRST
+            or not self._forwarded
+            or _order(self._own[0]) < _order(self._forwarded[0])
+        )
+        if first_own:
+            job = self._own.popleft()
+            self.own_cycles -= job.task.cycles
+        else:
+            job = self._forwarded.popleft()
+            self.forwarded_cycles -= job.task.cycles
+        return job
+
+    def start(self, now_ns: int) -> list[tuple[int, Running]]:
+        """Start waiting tasks on the free cores, lowest core first; returns (core, running) pairs."""
+        started = []
+        for core in range(self._es.cores):
+            if core not in self._running and self.waiting:
+                job = self._take()
+                run = Running(job, now_ns, now_ns + duration_ns(job.task.cycles, self._es.cpu_hz))
+                self._running[core] = run
+                started.append((core, run))
+        return started
+
+    def finish(self, core: int) -> Running:
+        """The task on ``core`` ended."""
+        run = self._running.pop(core)
+        self._busy_done_ns += run.end_ns - run.start_ns
+        return run
+
+
+def _order(job: Job) -> tuple[int, int, int]:
+    return job.arrival_ns, job.ue.index, job.task.number

@@ -1,0 +1,140 @@
+"""The radio of one cell: every UE's FIFO of uplink transmissions, kept at its ES (sans-IO)."""
+
+from collections import deque
+
+import msgspec
+
+from testbed.model import link
+from testbed.model.delay import chain, transfer_ns
+from testbed.model.system import System, Ue
+from testbed.model.task import Task
+from testbed.protocol.messages import Trip
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A task whose last bit has a known instant."""
+
+    ue: Ue
+    task: Task
+    trip: Trip
+
+
+def trip_of(system: System, ue: Ue, task: Task, ready_ns: int, start_ns: int, end_ns: int, tries: int) -> Trip:
+    """The trip of a transmission from ``start_ns`` to ``end_ns``: adds latency and the task's jitter."""
+    radio = system.radio
+    jitter = link.jitter_ns(
+        system.seed, ue.index, task.number, radio.jitter_kind, radio.jitter_low_ns, radio.jitter_high_ns
+    )
+    return Trip(ready_ns, start_ns, end_ns, end_ns + radio.latency_ns + jitter, tries)
+
+
+class DedicatedRadio:
+    """Each UE sends at its own rate (or along the rate trace): a chain of ideal ends per UE."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._free_ns: dict[int, int] = {}
+
+    def post(self, ue: Ue, task: Task, ready_ns: int) -> Sent:
+        """Append a task to the UE's FIFO; its whole trip is known at once."""
+        system, radio = self._system, self._system.radio
+        start = chain(self._free_ns.get(ue.index, 0), ready_ns)
+        tries = link.attempts(system.seed, ue.index, task.number, radio.loss)
+        if radio.trace_period_ns > 0:
+            bits = task.input_bits * tries
+            end = link.traced_end_ns(start, bits, radio.trace_edges_ns, radio.trace_bps, radio.trace_period_ns)
+        else:
+            end = link.dedicated_end_ns(start, task.input_bits, tries, ue.rate_bps)
+        self._free_ns[ue.index] = end
+        return Sent(ue, task, trip_of(system, ue, task, ready_ns, start, end, tries))
+
+    def wait_ns(self, ue: Ue, now_ns: int) -> int:
+        """How long a task posted now would wait for its first bit."""
+        return max(0, self._free_ns.get(ue.index, 0) - now_ns)
+
+    def senders(self, now_ns: int) -> int:
+        """UEs with bits in flight."""
+        return sum(1 for free in self._free_ns.values() if free > now_ns)
+
+    def drop(self, ue: Ue, now_ns: int) -> None:
+        """The UE died: its radio falls silent."""
+        self._free_ns.pop(ue.index, None)
+
+
+class _Job(msgspec.Struct):
+    ue: Ue
+    task: Task
+    ready_ns: int
+    tries: int
+    airtime_ns: int
+    start_ns: int = -1
+    finish: float = 0.0
+
+
+class SharedRadio:
+    """The cell's band shared by processor sharing: k sending UEs get a share 1/k of their solo rate each."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._queues: dict[int, deque[_Job]] = {}
+        self._last_ns = 0
+        self._virtual = 0.0
+
+    def _advance(self, now_ns: int) -> None:
+        self._virtual = link.sharing_advance(self._virtual, now_ns - self._last_ns, len(self._queues))
+        self._last_ns = now_ns
+
+    def _begin(self, job: _Job, now_ns: int) -> None:
+        job.start_ns = now_ns
+        job.finish = self._virtual + job.airtime_ns
+
+    def post(self, now_ns: int, ue: Ue, task: Task, ready_ns: int) -> bool:
+        """Append a task to its UE's FIFO at ``now_ns``; whether its first bit leaves at once."""
+        self._advance(now_ns)
+        tries = link.attempts(self._system.seed, ue.index, task.number, self._system.radio.loss)
+        job = _Job(ue, task, ready_ns, tries, transfer_ns(task.input_bits * tries, ue.rate_bps))
+        first = ue.index not in self._queues
+        if first:
+            self._begin(job, now_ns)
+            self._queues[ue.index] = deque([job])
+        else:
+            self._queues[ue.index].append(job)
+        return first
+
+    def next_departure(self) -> tuple[int, Ue, Task] | None:
+        """Instant, UE and task of the next last bit, ties going to the lower UE index; None when silent."""
+        if not self._queues:
+            return None
+        job = min((queue[0] for queue in self._queues.values()), key=lambda j: (j.finish, j.ue.index))
+        at = link.sharing_departure_ns(self._last_ns, self._virtual, job.finish, len(self._queues))
+        return max(at, self._last_ns), job.ue, job.task
+
+    def depart(self, now_ns: int, ue: Ue) -> tuple[Sent, Task | None]:
+        """The head of the UE's FIFO sends its last bit at ``now_ns``; the task whose first bit follows, if any."""
+        queue = self._queues[ue.index]
+        job = queue.popleft()
+        self._virtual, self._last_ns = job.finish, now_ns
+        sent = Sent(job.ue, job.task, trip_of(self._system, ue, job.task, job.ready_ns, job.start_ns, now_ns, job.tries))
+        if not queue:
+            del self._queues[ue.index]
+            return sent, None
+        self._begin(queue[0], now_ns)
+        return sent, queue[0].task
+
+    def wait_ns(self, ue: Ue, now_ns: int) -> int:
+        """Estimate of a new task's radio wait: what the UE still has to send, at the present share."""
+        queue = self._queues.get(ue.index)
+        if queue is None:
+            return 0
+        virtual = link.sharing_advance(self._virtual, now_ns - self._last_ns, len(self._queues))
+        left = queue[0].finish - virtual + sum(job.airtime_ns for job in list(queue)[1:])
+        return max(0, int(left * len(self._queues) + 0.5))
+
+    def senders(self, now_ns: int) -> int:
+        """UEs with bits in flight."""
+        return len(self._queues)
+
+    def drop(self, ue: Ue, now_ns: int) -> list[_Job]:
+        """The UE died: what it had not sent is gone; returns the dropped jobs."""
+        self._advance(now_ns)
+        return list(self._queues.pop(ue.index, ()))

@@ -1,0 +1,268 @@
+"""The edge server's core (sans-IO): radio of its cell, queue, second offload, announcements."""
+
+import msgspec
+
+from edge_server.queue import Job, Queue, Running
+from edge_server.radio import DedicatedRadio, Sent, SharedRadio
+from testbed.model.delay import transfer_ns
+from testbed.model.queue import second_offload
+from testbed.model.system import SHARED, System, Ue
+from testbed.model.task import Phase, Task
+from testbed.protocol.actions import Action, Boundary, Execute, Lost, Record, Send, Wake
+from testbed.protocol.messages import (
+    Aired,
+    Announce,
+    Down,
+    EventRow,
+    Forward,
+    LinkRow,
+    Moved,
+    Post,
+    Result,
+    SlotRow,
+    Trip,
+    Up,
+)
+
+CONTROLLER = "controller"
+
+
+class LastBit(msgspec.Struct, frozen=True):
+    """Event, shared radio: a last bit is due, unless ``version`` of the radio's state has passed."""
+
+    version: int
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """Event: a task arrives from the radio."""
+
+    sent: Sent
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """Event: the execution on ``core`` ends."""
+
+    core: int
+
+
+class Dispatch(msgspec.Struct, frozen=True):
+    """Event: free cores take waiting tasks."""
+
+
+class Server:
+    """One ES. ``second_offload`` switches the rule on; ``from_ns`` is the instant this incarnation serves from."""
+
+    def __init__(
+        self, system: System, index: int, second_offload: bool, incarnation: int = 0, from_ns: int = 0
+    ) -> None:
+        self.system, self.es = system, system.ess[index]
+        self.name = self.es.name
+        self.incarnation, self._from_ns = incarnation, from_ns
+        self._second_offload = second_offload
+        self._shared = system.radio.access == SHARED
+        self._dedicated_radio, self._shared_radio = DedicatedRadio(system), SharedRadio(system)
+        self._radio_version = 0
+        self._queue = Queue(self.es)
+        self._air_cycles = 0
+        self._announced = [0] * len(system.ess)
+        self._alive = [True] * len(system.ess)
+        self._incarnations: dict[str, int] = {}
+        self._died_ns: dict[str, int] = {}
+        self._dispatching = False
+        self._busy_before_ns = 0
+        self._index = {es.name: es.index for es in system.ess}
+        self._ues = {ue.name: ue for ue in system.ues}
+
+    def begin(self) -> list[Action]:
+        """The first slot boundary at or after the instant this incarnation serves from."""
+        return [self._boundary(-(-self._from_ns // self.system.slot_ns))]
+
+    def handle(self, now_ns: int, event: object) -> list[Action]:
+        """See `testbed.protocol.actions.Core`."""
+        match event:
+            case Post():
+                return self._post(now_ns, event)
+            case Arrived():
+                return self._arrived(now_ns, event.sent)
+            case Ended():
+                self._queue.finish(event.core)
+                return self._dispatch_soon(now_ns)
+            case Dispatch():
+                return self._dispatch(now_ns)
+            case Forward():
+                ue = self._ues[event.ue]
+                return self._enter(now_ns, Job(ue, event.task, event.trip, now_ns, own=False))
+            case LastBit():
+                return self._last_bit(now_ns) if event.version == self._radio_version else []
+            case Announce():
+                self._announced[self._index[event.es]] = event.backlog_ns
+                return []
+            case Boundary():
+                return self._announce(now_ns, event.slot)
+            case Down() | Up() | Lost():
+                return self._fault(now_ns, event)
+        return []
+
+    def _boundary(self, slot: int) -> Wake:
+        return Wake(slot * self.system.slot_ns, Phase.ANNOUNCE, Boundary(slot))
+
+    def _post(self, now_ns: int, post: Post) -> list[Action]:
+        ue, task = self._ues[post.ue], post.task
+        self._air_cycles += task.cycles
+        if not self._shared:
+            return self._under_way(self._dedicated_radio.post(ue, task, post.ready_ns))
+        actions: list[Action] = []
+        if self._shared_radio.post(now_ns, ue, task, post.ready_ns):
+            actions.append(self._aired(now_ns, ue, task, first=True))
+        return actions + self._next_last_bit()
+
+    def _aired(self, now_ns: int, ue: Ue, task: Task, first: bool) -> Send:
+        notice = Aired(ue.name, task.number, first, now_ns)
+        return Send(ue.name, notice, now_ns, Phase.ARRIVAL, ue.index, task.number)
+
+    def _next_last_bit(self) -> list[Action]:
+        self._radio_version += 1
+        departure = self._shared_radio.next_departure()
+        if departure is None:
+            return []
+        at, ue, task = departure
+        return [Wake(at, Phase.ARRIVAL, LastBit(self._radio_version), ue.index, task.number)]
+
+    def _last_bit(self, now_ns: int) -> list[Action]:
+        departure = self._shared_radio.next_departure()
+        if departure is None:
+            return []
+        ue = departure[1]
+        sent, following = self._shared_radio.depart(now_ns, ue)
+        actions: list[Action] = [self._aired(now_ns, ue, sent.task, first=False)]
+        if following is not None:
+            actions.append(self._aired(now_ns, ue, following, first=True))
+        return actions + self._under_way(sent) + self._next_last_bit()
+
+    def _under_way(self, sent: Sent) -> list[Action]:
+        ue, task, trip = sent.ue, sent.task, sent.trip
+        row = LinkRow(
+            ue.name, self.name, ue.name, task.number, task.input_bits, trip.attempts,
+            trip.ready_ns, trip.tx_start_ns, trip.tx_end_ns, trip.arrival_ns,
+        )  # fmt: skip
+        return [Record(row), Wake(trip.arrival_ns, Phase.ARRIVAL, Arrived(sent), ue.index, task.number)]
+
+    def _arrived(self, now_ns: int, sent: Sent) -> list[Action]:
+        ue, task, trip = sent.ue, sent.task, sent.trip
+        self._air_cycles -= task.cycles
+        died = self._died_ns.get(ue.name, -1)
+        if trip.ready_ns <= died <= trip.tx_end_ns:
+            return []
+        if now_ns > trip.arrival_ns:
+            trip = msgspec.structs.replace(trip, arrival_ns=now_ns, late_ns=now_ns - trip.arrival_ns)
+        target = self._target(now_ns)
+        if target != self.es.index:
+            return self._forward(now_ns, ue, task, trip, target)
+        return self._enter(now_ns, Job(ue, task, trip, now_ns, own=True))
+
+    def _target(self, now_ns: int) -> int:
+        if not self._second_offload:
+            return self.es.index
+        wait = self._queue.expected_wait_ns(now_ns)
+        return second_offload(self.es.index, wait, self.system.threshold_ns, self._announced, self._alive)
+
+    def _forward(self, now_ns: int, ue: Ue, task: Task, trip: Trip, target: int) -> list[Action]:
+        backhaul = self.system.backhaul
+        end = now_ns + transfer_ns(task.input_bits, backhaul.rate_bps)
+        arrival = end + backhaul.latency_ns
+        to = self.system.ess[target].name
+        row = LinkRow(self.name, to, ue.name, task.number, task.input_bits, 1, now_ns, now_ns, end, arrival)
+        moved = Moved(ue.name, task.number, to, now_ns)
+        forward = Forward(ue.name, task, trip, arrival)
+        return [
+            Send(to, forward, arrival, Phase.ARRIVAL, ue.index, task.number, payload_bits=task.input_bits),
+            Send(ue.name, moved, now_ns, Phase.ARRIVAL, ue.index, task.number),
+            Record(row),
+        ]
+
+    def _enter(self, now_ns: int, job: Job) -> list[Action]:
+        if self._queue.admits():
+            self._queue.put(job)
+            return self._dispatch_soon(now_ns)
+        at = now_ns + self._return_ns(job.ue)
+        return [self._send(self._result(job, now_ns, now_ns, at, rejected=True), job)]
+
+    def _return_ns(self, ue: Ue) -> int:
+        radio = self.system.radio
+        return radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
+
+    def _result(self, job: Job, start: int, end: int, at: int, rejected: bool = False) -> Result:
+        return Result(
+            job.ue.name, job.task.number, self.name, self.incarnation, job.trip, job.arrival_ns, start, end, at, rejected
+        )
+
+    def _send(self, result: Result, job: Job) -> Send:
+        return Send(job.ue.name, result, result.at_ns, Phase.ARRIVAL, job.ue.index, job.task.number)
+
+    def _dispatch_soon(self, now_ns: int) -> list[Action]:
+        if self._dispatching:
+            return []
+        self._dispatching = True
+        return [Wake(now_ns, Phase.START, Dispatch(), self.es.index)]
+
+    def _dispatch(self, now_ns: int) -> list[Action]:
+        self._dispatching = False
+        actions: list[Action] = []
+        for core, run in self._queue.start(now_ns):
+            actions += self._execution(core, run)
+        return actions
+
+    def _execution(self, core: int, run: Running) -> list[Action]:
+        ue, task = run.job.ue, run.job.task
+        result = self._result(run.job, run.start_ns, run.end_ns, run.end_ns + self._return_ns(ue))
+        then = self._send(result, run.job)
+        return [
+            Execute(run.start_ns, run.end_ns, task.cycles, ue.name, task.number, then),
+            Wake(run.end_ns, Phase.EXEC_END, Ended(core), ue.index, task.number),
+        ]
+
+    def _announce(self, now_ns: int, slot: int) -> list[Action]:
+        radio = self._shared_radio if self._shared else self._dedicated_radio
+        queue = self._queue
+        backlog = queue.backlog_ns(now_ns)
+        waits = tuple(radio.wait_ns(ue, now_ns) for ue in self.system.cell_ues(self.es.index))
+        own, forwarded, air = queue.own_cycles, queue.forwarded_cycles, self._air_cycles
+        notice = Announce(self.name, slot, now_ns, backlog, own, forwarded, air, radio.senders(now_ns), waits)
+        busy = queue.busy_ns(now_ns)
+        over = queue.expected_wait_ns(now_ns) > self.system.threshold_ns
+        row = SlotRow(
+            self.name, slot, now_ns, backlog, queue.waiting, own, forwarded, air, busy - self._busy_before_ns, over
+        )
+        self._busy_before_ns = busy
+        self._announced[self.es.index] = backlog
+        peers = [CONTROLLER] + [es.name for es in self.system.ess if es.name != self.name]
+        sends: list[Action] = [Send(peer, notice, now_ns, Phase.ANNOUNCE, self.es.index) for peer in peers]
+        return [*sends, Record(row), self._boundary(slot + 1)]
+
+    def _fault(self, now_ns: int, event: Down | Up | Lost) -> list[Action]:
+        es = self._index.get(event.name)
+        if isinstance(event, Up):
+            self._incarnations[event.name] = event.incarnation
+            if es is not None:
+                self._alive[es], self._announced[es] = True, 0
+            return []
+        if isinstance(event, Lost):
+            if es is not None and self._incarnations.get(event.name, 0) <= event.incarnation:
+                self._alive[es] = False
+            return []
+        if es is not None:
+            lost = Lost(event.name, event.at_ns, event.incarnation)
+            return [Wake(event.at_ns + self.system.detection_ns, Phase.FAULT, lost)]
+        if event.name in self._ues:
+            return self._silence(now_ns, self._ues[event.name], event.at_ns)
+        return []
+
+    def _silence(self, now_ns: int, ue: Ue, died_ns: int) -> list[Action]:
+        self._died_ns[ue.name] = died_ns
+        if not self._shared:
+            self._dedicated_radio.drop(ue, now_ns)
+            return []
+        dropped = self._shared_radio.drop(ue, now_ns)
+        self._air_cycles -= sum(job.task.cycles for job in dropped)
+        row = EventRow(now_ns, self.name, "radio_dropped", ue.name, len(dropped))
+        return [Record(row), *self._next_last_bit()] if dropped else []

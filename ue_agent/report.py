@@ -1,0 +1,112 @@
+"""The record of one task, from what its UE knows at its end: breakdown, energy, overhead (pure)."""
+
+import msgspec
+
+from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
+from testbed.model.system import Ue
+from testbed.model.task import COMPLETED, DECIDED, LATE, Task
+from testbed.protocol.messages import Result, TaskRow, Trip
+
+
+class Flight(msgspec.Struct):
+    """A decided task on its way: where it is, and what is known of it so far."""
+
+    task: Task
+    slot: int
+    asked_ns: int
+    think_ns: int
+    choice: int
+    version: int
+    log_probability: float
+    fallback: str
+    ready_ns: int
+    es: str = ""
+    incarnation: int = 0
+    tx_start_ns: int = -1
+    tx_end_ns: int = -1
+    forwarded: bool = False
+    recovered: bool = False
+    result: Result | None = None
+    reentry_ns: int = -1
+    start_ns: int = -1
+    end_ns: int = -1
+
+    def airtime_until_ns(self, now_ns: int) -> int:
+        """Airtime spent by ``now_ns``, as far as the UE knows."""
+        if self.tx_start_ns < 0:
+            return 0
+        end = now_ns if self.tx_end_ns < 0 else min(self.tx_end_ns, now_ns)
+        return max(0, end - self.tx_start_ns)
+
+
+def decided(flight: Flight, ue: Ue) -> TaskRow:
+    """The row at the moment of decision."""
+    task = flight.task
+    return TaskRow(
+        ue=ue.name, number=task.number, cell=ue.cell + 1, generated_ns=task.generated_ns, input_bits=task.input_bits,
+        cycles=task.cycles, deadline_ns=task.deadline_ns, state=DECIDED, slot=flight.slot, asked_ns=flight.asked_ns,
+        think_ns=flight.think_ns, choice=flight.choice, version=flight.version, recovered=flight.recovered,
+        log_probability=flight.log_probability, fallback=flight.fallback, es=flight.es, ready_ns=flight.ready_ns,
+        slot_wait_ns=flight.asked_ns - task.generated_ns, decision_ns=flight.ready_ns - flight.asked_ns,
+    )  # fmt: skip
+
+
+def ended(flight: Flight, ue: Ue, finished_ns: int, lost_airtime_ns: int = 0) -> TaskRow:
+    """The complete row of a finished task; ``lost_airtime_ns`` was sent to an ES that died."""
+    row = decided(flight, ue)
+    result = flight.result
+    if result is not None:
+        row = _travelled(row, result)
+    energy, airtime = 0.0, row.airtime_ns + lost_airtime_ns
+    if airtime:
+        energy += transmit_energy_j(ue.tx_power_w, airtime)
+    measured_energy = energy + transmit_energy_j(ue.tx_power_w, result.trip.late_ns if result is not None else 0)
+    if flight.start_ns >= 0:
+        entered = flight.reentry_ns if flight.reentry_ns >= 0 else flight.ready_ns
+        executed = compute_energy_j(ue.kappa, ue.cpu_hz, flight.task.cycles)
+        energy, measured_energy = energy + executed, measured_energy + executed
+        row = msgspec.structs.replace(
+            row, start_ns=flight.start_ns, end_ns=flight.end_ns, local_wait_ns=flight.start_ns - entered,
+            local_execution_ns=flight.end_ns - flight.start_ns,
+        )  # fmt: skip
+    if flight.recovered:
+        row = msgspec.structs.replace(
+            row, reentry_ns=flight.reentry_ns, recovery_ns=flight.reentry_ns - flight.ready_ns
+        )
+    row = msgspec.structs.replace(
+        row, finished_ns=finished_ns, forwarded=flight.forwarded, energy_j=energy, energy_measured_j=measured_energy
+    )
+    return measured(row, finished_ns, ue)
+
+
+def _travelled(row: TaskRow, result: Result) -> TaskRow:
+    trip: Trip = result.trip
+    row = msgspec.structs.replace(
+        row, es=result.es, attempts=trip.attempts, tx_start_ns=trip.tx_start_ns, tx_end_ns=trip.tx_end_ns,
+        arrival_ns=trip.arrival_ns, es_arrival_ns=result.es_arrival_ns, rejected=result.rejected,
+        radio_wait_ns=trip.tx_start_ns - trip.ready_ns, airtime_ns=trip.tx_end_ns - trip.tx_start_ns,
+        latency_ns=trip.arrival_ns - trip.tx_end_ns, backhaul_ns=result.es_arrival_ns - trip.arrival_ns,
+        return_ns=result.at_ns - result.end_ns,
+    )  # fmt: skip
+    if result.rejected:
+        return msgspec.structs.replace(row, reentry_ns=result.at_ns)
+    return msgspec.structs.replace(
+        row, start_ns=result.start_ns, end_ns=result.end_ns, es_wait_ns=result.start_ns - result.es_arrival_ns,
+        execution_ns=result.end_ns - result.start_ns,
+    )  # fmt: skip
+
+
+def measured(row: TaskRow, actual_ns: int, ue: Ue) -> TaskRow:
+    """The row as it really ended at emulated instant ``actual_ns``: measured delay, overhead and state.
+
+    A local execution that ended late used the CPU for longer: ``energy_measured_j`` grows by κ·f³ times the lag.
+    """
+    delay = actual_ns - row.generated_ns
+    lag = actual_ns - row.finished_ns
+    energy = row.energy_measured_j
+    if row.local_execution_ns and lag > 0:
+        energy += ue.kappa * float(ue.cpu_hz) ** 3 * lag * 1e-9
+    return msgspec.structs.replace(
+        row, measured_ns=delay, emulation_ns=lag, energy_measured_j=energy,
+        overhead=overhead(ue.weight_delay, delay, energy), state=COMPLETED if delay <= row.deadline_ns else LATE,
+    )  # fmt: skip
