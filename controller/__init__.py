@@ -1,1 +1,1 @@
-""
+"""The controller: answers cells, learns policies."""

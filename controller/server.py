@@ -115,7 +115,7 @@ class Server:
         fallback = ""
         try:
             choices = checked(self.policy.decide(view, rng), view)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a user's policy may raise anything; the run goes on
             fallback = "policy error"
             choices = checked(FALLBACKS[self.system.fallback].decide(view, rng), view)
             detail = f"cell {cell + 1}, slot {slot}: {type(error).__name__}: {error}"

@@ -1,1 +1,1 @@
-""
+"""An edge server (ES): radio of its cell, queue, execution."""

@@ -1,1 +1,1 @@
-""
+"""An emulated mobile-edge-computing testbed: one model, three clocks."""

@@ -1,1 +1,1 @@
-""
+"""A user equipment (UE)."""

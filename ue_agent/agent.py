@@ -158,7 +158,7 @@ class Agent:
         return actions
 
     def _post(self, flight: Flight) -> list[Action]:
-        system, ue, task = self.system, self.ue, flight.task
+        ue, task = self.ue, flight.task
         flight.es, flight.incarnation = self._es, self._incarnations.get(self._es, 0)
         if not self._shared:
             flight.tx_start_ns = chain(self._radio_free_ns, flight.ready_ns)

@@ -1,1 +1,1 @@
-""
+"""The model: pure scalar functions and plain data."""

@@ -1,1 +1,1 @@
-""
+"""The only sockets, clocks and CPUs."""

@@ -1,1 +1,1 @@
-""
+"""Messages, codec and session, without input or output."""

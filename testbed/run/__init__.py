@@ -1,1 +1,1 @@
-""
+"""Launch, replay, compare, report."""

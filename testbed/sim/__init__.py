@@ -1,1 +1,1 @@
-""
+"""The cores on a virtual clock and network."""

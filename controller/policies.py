@@ -1,0 +1,118 @@
+"""From a strategy's name to a policy: heuristics, tuned checkpoints and a user's own ``module:attribute``."""
+
+import importlib
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+from testbed.model.decide import Coin, Fixed, Policy, Priced
+from testbed.model.errors import UsageError
+
+DOUBLE = "-do"
+PLAIN: dict[str, Policy] = {"lc": Fixed(0), "offload": Fixed(1), "random": Coin(0.5), "greedy": Priced()}
+TUNED = ("coin", "priced")
+LEARNED = ("a3c", "dqn")
+
+
+def names() -> tuple[str, ...]:
+    """Every strategy's name."""
+    return tuple(name + suffix for name in (*PLAIN, *TUNED, *LEARNED) for suffix in ("", DOUBLE))
+
+
+def load(name: str) -> tuple[Policy, bool]:
+    """The policy that ``name`` means and whether second offload is on; `UsageError` if it means none.
+
+    ``POLICY`` or ``POLICY-do``, with ``:CHECKPOINT`` where it was tuned or trained, or ``module:attribute`` (second
+    offload is then on for an attribute whose name ends in ``_do``).
+    """
+    strategy, _, rest = name.partition(":")
+    base = strategy.removesuffix(DOUBLE)
+    double = strategy.endswith(DOUBLE)
+    if base in PLAIN:
+        if rest:
+            raise UsageError(f'policy "{strategy}" takes no checkpoint; leave out ":{rest}"')
+        return PLAIN[base], double
+    if base in TUNED:
+        return _tuned(base, rest), double
+    if base in LEARNED:
+        return _learned(base, rest), double
+    if rest:
+        return _own(strategy, rest), rest.endswith("_do")
+    raise UsageError(f'unknown policy "{name}"{_hint(name)}; known: {", ".join(names())}, or module:attribute')
+
+
+def _hint(name: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, names(), 1)
+    return f', did you mean "{close[0]}"?' if close else ""
+
+
+def _tuned(base: str, path: str) -> Policy:
+    if not path:
+        raise UsageError(f'policy "{base}" needs its tuned values: {base}:CHECKPOINT (testbed train --algorithm {base})')
+    values = read_checkpoint(Path(path), base)
+    keys = ("q",) if base == "coin" else ("beta", "beta0")
+    numbers = []
+    for key in keys:
+        value = values.get(key)
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+            raise UsageError(f'{path}: "{key}" is {value!r}; a finite number is needed')
+        numbers.append(float(value))
+    return Coin(numbers[0]) if base == "coin" else Priced(*numbers)
+
+
+def read_checkpoint(path: Path, policy: str) -> dict[str, Any]:
+    """The JSON checkpoint of a tuned policy; `UsageError` if it cannot be read or is another policy's."""
+    try:
+        values = json.loads(path.read_text())
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise UsageError(f"{path}: not a JSON checkpoint ({error})") from None
+    found = values.get("policy") if isinstance(values, dict) else None
+    if found != policy:
+        raise UsageError(f'{path}: a checkpoint of "{found}", not of "{policy}"')
+    return dict(values)
+
+
+def _learned(base: str, path: str) -> Policy:
+    if not path:
+        raise UsageError(f'policy "{base}" needs a trained network: {base}:CHECKPOINT (testbed train --algorithm {base})')
+    checkpoint = importlib.import_module("controller.checkpoint")
+    policy: Policy = checkpoint.load_policy(Path(path), base)
+    return policy
+
+
+def _own(module: str, attribute: str) -> Policy:
+    """A user's policy: an object with ``decide``, a class of such objects, or a plain function."""
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found: Any = importlib.import_module(module)
+    except ImportError as error:
+        raise UsageError(f'policy "{module}:{attribute}": cannot import "{module}" ({error})') from None
+    except Exception as error:
+        raise UsageError(f'policy "{module}:{attribute}": "{module}" failed: {type(error).__name__}: {error}') from error
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise UsageError(f'policy "{module}:{attribute}": "{module}" has no "{part}"')
+        found = getattr(found, part)
+    try:
+        made = found() if isinstance(found, type) else found
+    except Exception as error:
+        raise UsageError(f'policy "{module}:{attribute}": {type(error).__name__}: {error}') from error
+    if callable(getattr(made, "decide", None)):
+        return made  # type: ignore[no-any-return]
+    if callable(made):
+        return _Function(made)
+    raise UsageError(f'policy "{module}:{attribute}" is neither a function nor has a method decide(cell, rng)')
+
+
+class _Function:
+    """A plain function as a policy."""
+
+    def __init__(self, function: Any) -> None:
+        self.decide = function
