@@ -13,7 +13,6 @@ from testbed.protocol.actions import Action, Alarm, Answered, Core, Execute, Rec
 from testbed.protocol.endings import Absence, close_rows
 from testbed.protocol.messages import Ask, Decision, Down, EventRow, LinkRow, SlotRow, TaskRow, Up
 from testbed.sim.events import Entry, Heap
-from testbed.sim.network import NetworkFaults, VirtualNetwork
 from ue_agent.agent import Agent
 
 Recorded = Mapping[tuple[str, int], Answered]
@@ -44,32 +43,22 @@ class _Emit(msgspec.Struct, frozen=True):
     send: Send
 
 
-class _Arrive(msgspec.Struct, frozen=True):
-    """A packet of the faulty network reaches an endpoint."""
-
-    packet: object
-
-
-class _Tick(msgspec.Struct, frozen=True):
-    """The faulty network's sessions look at their timers."""
-
-
 def simulate(
-    plan: Plan, policy: Policy | None, recorded: Recorded | None = None, network: NetworkFaults | None = None
+    plan: Plan, policy: Policy | None, recorded: Recorded | None = None
 ) -> Simulated:
     """Run ``plan`` to the end of its drain (no limit unless the plan sets one).
 
     ``recorded`` gives the answers of an earlier run by (UE, first task's number): those are repeated, with their
     ask-to-answer times, instead of asking ``policy``.
     """
-    return Simulation(plan, policy, recorded, network).run()
+    return Simulation(plan, policy, recorded).run()
 
 
 class Simulation:
     """One run; `simulate` is the way to use it."""
 
     def __init__(
-        self, plan: Plan, policy: Policy | None, recorded: Recorded | None, network: NetworkFaults | None
+        self, plan: Plan, policy: Policy | None, recorded: Recorded | None
     ) -> None:
         self.plan, self.policy, self.recorded = plan, policy, recorded
         self._heap = Heap()
@@ -77,7 +66,6 @@ class Simulation:
         self._incarnation: dict[str, int] = {}
         self._absences: dict[str, list[Absence]] = {}
         self._downs: dict[str, Down] = {}
-        self._network = VirtualNetwork(plan.system.seed, network) if network is not None else None
         self._now = 0
         self._delivered = 0
         self._finished: set[tuple[str, int]] = set()
@@ -134,10 +122,6 @@ class Simulation:
                 self._crash(fault)
             case _Restart(fault):
                 self._restart(fault)
-            case _Arrive(packet):
-                self._arrive(packet)
-            case _Tick():
-                self._tick()
             case _:
                 self._handle(entry)
 
@@ -177,11 +161,9 @@ class Simulation:
     def _send(self, source: str, send: Send) -> None:
         if isinstance(send.body, Ask) and self.recorded is not None:
             self._repeat(send.body)
-        elif self._network is None:
+        else:
             at = max(send.at_ns, self._now)
             self._heap.push(at, send.phase, send.ue, send.number, Entry(send.to, -1, send.body))
-        else:
-            self._launch(self._network.send(self._now, source, send))
 
     def _repeat(self, ask: Ask) -> None:
         if not ask.tasks or self.recorded is None:
@@ -191,16 +173,6 @@ class Simulation:
             at = ask.at_ns + answer.think_ns
             event = Answered(msgspec.structs.replace(answer.decision, slot=ask.slot), answer.think_ns)
             self._heap.push(at, Phase.DECIDE, ask.tasks[0].ue, 0, Entry(ask.ue, self._incarnation[ask.ue], event))
-
-    def _launch(self, packets: list[tuple[int, object]]) -> None:
-        for at, packet in packets:
-            self._heap.push(max(at, self._now), Phase.FAULT, 0, 0, Entry("", -1, _Arrive(packet)))
-
-    def _arrive(self, packet: object) -> None:
-        raise RuntimeError("no network")
-
-    def _tick(self) -> None:
-        raise RuntimeError("no network")
 
     def _keep(self, row: object) -> None:
         if isinstance(row, TaskRow):

@@ -1,0 +1,17 @@
+"""Options and fixtures that every test may use."""
+
+import os
+
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption("--fault-seed", type=int, default=None, help="replay one seed of the random fault tests")
+    parser.addoption("--fault-seeds", type=int, default=60, help="how many seeds the random fault tests try")
+
+
+@pytest.fixture
+def fault_seeds(request):
+    """Seeds of random fault schedules: one that is replayed, or the first ``--fault-seeds``."""
+    one = request.config.getoption("--fault-seed")
+    return [one] if one is not None else range(request.config.getoption("--fault-seeds"))

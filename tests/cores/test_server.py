@@ -1,0 +1,132 @@
+"""The ES core against instants computed by hand."""
+
+from edge_server.server import Server
+from testbed.model.queue import FCFS
+from testbed.model.system import Radio
+from testbed.model.task import Task
+from testbed.protocol.actions import Execute, Send, Wake
+from testbed.protocol.messages import Announce, Forward, Moved, Post, Result, Trip
+from tests.support import MS, NS, system
+
+
+def drive(server, events, until=10**12):
+    """Deliver ``(instant, phase, event)`` and the server's own wake-ups in order; return all other actions."""
+    heap = [(at, phase, 0, n, event) for n, (at, phase, event) in enumerate(events)]
+    age, done = len(heap), []
+    for wake in server.begin():
+        heap.append((wake.at_ns, wake.phase, wake.ue, age, wake.event))
+    while heap:
+        heap.sort(key=lambda entry: entry[:4])
+        at, _, _, _, event = heap.pop(0)
+        if at > until:
+            break
+        for action in server.handle(at, event):
+            if isinstance(action, Wake):
+                age += 1
+                heap.append((action.at_ns, action.phase, action.ue, age, action.event))
+            else:
+                done.append(action)
+    return done
+
+
+def results(actions):
+    sends = [a.then if isinstance(a, Execute) else a for a in actions]
+    return [a.body for a in sends if isinstance(a, Send) and isinstance(a.body, Result)]
+
+
+def task(ue, number, cycles=1_000_000_000, bits=8_000_000, at=0):
+    return Task(ue, number, at, bits, cycles, NS)
+
+
+def post(name, made, ready=0):
+    return ready, 5, Post(name, made, ready)
+
+
+def test_dedicated_radio_is_a_chain_and_the_queue_serves_in_arrival_order():
+    made = system((2,), (2 * NS,), radio=Radio(latency_ns=10 * MS, return_latency_ns=5 * MS))
+    server = Server(made, 0, second_offload=False)
+    events = [post("ue-1-1", task(0, 0)), post("ue-1-1", task(0, 1)), post("ue-1-2", task(1, 0, bits=4_000_000))]
+    first, second, third = results(drive(server, events, until=4 * NS))
+    assert (first.ue, first.start_ns, first.end_ns, first.at_ns) == ("ue-1-2", 510 * MS, 1010 * MS, 1015 * MS)
+    assert (second.trip.tx_start_ns, second.trip.tx_end_ns, second.trip.arrival_ns) == (0, NS, 1010 * MS)
+    assert (second.start_ns, second.end_ns) == (1010 * MS, 1510 * MS)
+    assert (third.trip.tx_start_ns, third.trip.tx_end_ns, third.start_ns) == (NS, 2 * NS, 2010 * MS)
+
+
+def test_local_first_lets_own_tasks_pass_waiting_forwarded_ones_and_fcfs_does_not():
+    for discipline, order in ((0, [0, 2, 1]), (FCFS, [0, 1, 2])):
+        server = Server(system((1,), (NS,), discipline=discipline), 0, second_offload=False)
+        trip = Trip(0, 0, 0, 0)
+        events = [(0, 2, Forward("ue-1-1", task(0, n), trip, 0)) for n in (0, 1)]
+        events.append(post("ue-1-1", task(0, 2, bits=4_000_000)))
+        assert [result.number for result in results(drive(server, events, until=5 * NS))] == order
+
+
+def test_an_own_task_that_arrives_as_the_server_frees_goes_first():
+    server = Server(system((1,), (NS,)), 0, second_offload=False)
+    events = [(0, 2, Forward("ue-1-1", task(0, n), Trip(0, 0, 0, 0), 0)) for n in (0, 1)]
+    events.append(post("ue-1-1", task(0, 2, bits=8_000_000)))
+    ended = results(drive(server, events, until=5 * NS))
+    assert [result.number for result in ended] == [0, 2, 1]
+    assert ended[1].start_ns == NS
+
+
+def test_a_full_queue_rejects_a_return_latency_later_and_does_not_count_the_running_task():
+    made = system((1,), (NS,), queue_limit=1, radio=Radio(return_latency_ns=3 * MS))
+    server = Server(made, 0, second_offload=False)
+    events = [(n * MS, 2, Forward("ue-1-1", task(0, n), Trip(0, 0, 0, 0), 0)) for n in range(3)]
+    ended = results(drive(server, events, until=5 * NS))
+    rejected = [result for result in ended if result.rejected]
+    assert [(result.number, result.at_ns) for result in rejected] == [(2, 5 * MS)]
+    assert len(ended) == 3
+
+
+def test_second_offload_goes_to_the_least_announced_backlog_above_the_threshold():
+    made = system((1, 1, 1), (NS, NS, NS))
+    server = Server(made, 0, second_offload=True)
+    busy = Forward("ue-1-1", task(0, 0, cycles=5 * NS), Trip(0, 0, 0, 0), 0)
+    events = [
+        (0, 2, busy),
+        (0, 3, Announce("es-2", 0, 0, backlog_ns=2 * NS)),
+        (0, 3, Announce("es-3", 0, 0, backlog_ns=NS)),
+        post("ue-1-1", task(0, 1)),
+    ]
+    actions = drive(server, events, until=2 * NS)
+    sends = [a for a in actions if isinstance(a, Send)]
+    forward = next(s for s in sends if isinstance(s.body, Forward))
+    moved = next(s.body for s in sends if isinstance(s.body, Moved))
+    assert (forward.to, forward.at_ns, moved.es, moved.at_ns) == ("es-3", NS + 8 * MS + MS, "es-3", NS)
+
+
+def test_no_second_offload_when_every_other_backlog_is_as_long_as_the_wait():
+    server = Server(system((1, 1), (NS, NS)), 0, second_offload=True)
+    busy = Forward("ue-1-1", task(0, 0, cycles=5 * NS), Trip(0, 0, 0, 0), 0)
+    events = [(0, 2, busy), (0, 3, Announce("es-2", 0, 0, backlog_ns=4 * NS)), post("ue-1-1", task(0, 1))]
+    actions = drive(server, events, until=2 * NS)
+    assert not [a for a in actions if isinstance(a, Send) and isinstance(a.body, Forward)]
+
+
+def test_two_senders_share_the_radio_and_the_survivor_speeds_up():
+    server = Server(system((2,), (NS,), radio=Radio(access="shared")), 0, second_offload=False)
+    events = [post("ue-1-1", task(0, 0)), post("ue-1-2", task(1, 0, bits=4_000_000), ready=500 * MS)]
+    trips = {r.ue: r.trip for r in results(drive(server, events, until=5 * NS))}
+    assert (trips["ue-1-1"].tx_start_ns, trips["ue-1-1"].tx_end_ns) == (0, 1500 * MS)
+    assert (trips["ue-1-2"].tx_start_ns, trips["ue-1-2"].tx_end_ns) == (500 * MS, 1500 * MS)
+
+
+def test_two_cores_serve_two_tasks_at_once():
+    server = Server(system((1,), (NS,), cores=2), 0, second_offload=False)
+    events = [(0, 2, Forward("ue-1-1", task(0, n), Trip(0, 0, 0, 0), 0)) for n in range(3)]
+    assert [r.start_ns for r in results(drive(server, events, until=5 * NS))] == [0, 0, NS]
+
+
+def test_the_announcement_counts_rest_waiting_air_and_radio_wait():
+    server = Server(system((1,), (2 * NS,)), 0, second_offload=False)
+    events = [(500 * MS, 2, Forward("ue-1-1", task(0, n, cycles=3 * NS), Trip(0, 0, 0, 0), 0)) for n in range(2)]
+    events += [post("ue-1-1", task(0, n), ready=0) for n in (2, 3)]
+    actions = drive(server, events, until=NS)
+    news = [a.body for a in actions if isinstance(a, Send) and isinstance(a.body, Announce) and a.to == "controller"]
+    at_1 = next(a for a in news if a.slot == 1)
+    assert at_1.backlog_ns == NS + 1500 * MS + 500 * MS
+    assert (at_1.own_cycles, at_1.forwarded_cycles, at_1.air_cycles) == (NS, 3 * NS, NS)
+    assert (at_1.radio_wait_ns, at_1.senders) == ((NS,), 1)

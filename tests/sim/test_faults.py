@@ -1,0 +1,104 @@
+"""Random faults of every role: the ledger stays balanced, nothing fails without a UE fault, parts sum to the delay.
+
+A failure prints its seed; ``python -m pytest tests/sim/test_faults.py --fault-seed SEED`` replays that one alone.
+"""
+
+import pytest
+
+from testbed.model.decide import Coin, Fixed, Priced
+from testbed.model.system import Fault
+from testbed.model.task import FAILED, UE_DIED
+from testbed.sim.clock import simulate
+from tests.support import MS, NS, ordered, plan, random_faults, region, system, task_of
+
+PARTS = (
+    "slot_wait_ns", "decision_ns", "radio_wait_ns", "airtime_ns", "latency_ns", "backhaul_ns", "es_wait_ns",
+    "execution_ns", "return_ns", "recovery_ns", "local_wait_ns", "local_execution_ns",
+)  # fmt: skip
+
+
+def run_seed(seed):
+    """One random system, workload, policy and fault schedule; returns what went wrong, if anything."""
+    ues = bool(seed % 2)
+    radio = {"access": "shared"} if seed % 3 == 0 else {}
+    made, tasks = region(0.5 + 0.4 * (seed % 2), seed, 20, **radio)
+    faults = random_faults(made, seed, ues)
+    policy = (Priced(), Coin(), Fixed(1))[seed // 2 % 3]
+    rows = simulate(plan(made, tasks, double=seed % 5 > 0, faults=faults), policy).tasks
+    wrong = [row for row in rows if row.state == "decided" or (row.state == FAILED and not (ues and row.reason == UE_DIED))]
+    for row in rows:
+        parts = [getattr(row, part) for part in PARTS]
+        if row.state != FAILED and (sum(parts) != row.measured_ns or min(parts) < 0):
+            wrong.append(row)
+    if not ues and len(rows) != len(tasks):
+        wrong.append(len(rows))
+    return wrong
+
+
+def test_random_faults_keep_the_ledger_balanced(fault_seeds):
+    for seed in fault_seeds:
+        wrong = run_seed(seed)
+        assert not wrong, f"seed {seed}: {wrong[:2]}\n  python -m pytest tests/sim/test_faults.py --fault-seed {seed}"
+
+
+def one_ue(tasks, faults=(), slots=4, **kwargs):
+    made = system((1,), (2 * NS,), slots=slots, **kwargs)
+    return simulate(plan(made, ordered(tasks), double=False, faults=faults), Fixed(1)).tasks
+
+
+def test_a_task_on_a_dead_server_runs_locally_from_detection_on_and_pays_its_airtime():
+    (row,) = one_ue([task_of(0, 0, cycles=NS, bits=8_000_000)], [Fault("es-1", 400 * MS)])
+    assert (row.recovered, row.choice, row.state) == (True, 1, "late")
+    assert (row.reentry_ns, row.finished_ns, row.recovery_ns) == (500 * MS, 1500 * MS, 500 * MS)
+    assert row.energy_j == pytest.approx(0.2 * 0.4 + 1.0)
+
+
+def test_after_detection_offloading_to_a_dead_server_goes_local_at_once_until_it_is_back():
+    tasks = [task_of(0, n, at=n * NS, cycles=NS // 2, bits=800_000) for n in range(4)]
+    rows = one_ue(tasks, [Fault("es-1", 500 * MS, 2500 * MS)])
+    assert [row.recovered for row in rows] == [False, True, True, False]
+    assert rows[1].finished_ns == 1500 * MS and rows[1].recovery_ns == 0
+
+
+def test_a_result_that_left_before_the_death_counts():
+    from testbed.model.system import Radio
+
+    task = task_of(0, 0, cycles=NS, bits=800_000)
+    (row,) = one_ue([task], [Fault("es-1", 650 * MS)], radio=Radio(return_latency_ns=90 * MS))
+    assert (row.recovered, row.end_ns, row.finished_ns) == (False, 600 * MS, 690 * MS)
+
+
+def test_a_dead_ue_fails_its_tasks_and_generates_none_until_its_restart():
+    tasks = [task_of(0, n, at=n * NS, cycles=3 * NS, bits=800_000) for n in range(4)]
+    rows = one_ue(tasks, [Fault("ue-1-1", NS, 2500 * MS)])
+    assert [(row.number, row.state, row.reason) for row in rows] == [(0, FAILED, UE_DIED), (3, "late", "")]
+
+
+def test_without_a_controller_ues_fall_back_at_detection_and_then_at_once():
+    tasks = [task_of(0, n, at=n * NS, cycles=NS // 10, bits=800_000) for n in range(3)]
+    rows = one_ue(tasks, [Fault("controller", NS)])
+    assert [row.fallback for row in rows] == ["", "controller lost", "controller lost"]
+    assert [row.think_ns for row in rows] == [0, 100 * MS, 0]
+    assert [row.choice for row in rows] == [1, 0, 0]
+
+
+def test_if_only_the_forwarding_server_dies_nothing_happens():
+    made = system((1, 1), (NS, NS), slots=4)
+    tasks = ordered(
+        [task_of(0, 0, cycles=5 * NS, bits=800_000), task_of(0, 1, at=NS, cycles=NS, bits=800_000)]
+    )
+    calm, faulty = (
+        simulate(plan(made, tasks, faults=faults), Fixed(1)).tasks
+        for faults in ((), (Fault("es-1", 1500 * MS),))
+    )
+    assert calm[1].forwarded and faulty[1] == calm[1]
+    assert faulty[0].recovered
+
+
+def test_the_same_seed_twice_gives_the_same_bytes():
+    import msgspec
+
+    made, tasks = region(0.8, 3, 30)
+    faults = random_faults(made, 3, ues=True)
+    runs = [msgspec.json.encode(simulate(plan(made, tasks, faults=faults), Priced())) for _ in range(2)]
+    assert runs[0] == runs[1] and len(runs[0]) > 10_000

@@ -1,0 +1,88 @@
+"""Small systems and workloads for tests, built by hand so that tests do not depend on the scenario loader."""
+
+import msgspec
+
+from testbed.model import random
+from testbed.model.delay import NS, uplink_rate
+from testbed.model.system import Backhaul, Es, Fault, Plan, Radio, System, Ue
+from testbed.model.task import Task
+
+MS = 1_000_000
+
+
+def system(
+    ues=(2,), speeds=(2_000_000_000,), slots=20, seed=7, slot_ns=NS, radio=None, backhaul=None, epoch="slot", **es
+) -> System:
+    """Cells of ``ues`` UEs (1 GHz, 8 Mbit/s) with ESs of ``speeds``; `es` goes to every `Es`."""
+    users = []
+    for cell, count in enumerate(ues):
+        for n in range(count):
+            name = f"ue-{cell + 1}-{n + 1}"
+            users.append(Ue(name, len(users), cell, 1_000_000_000, 8e6, 0.2, 1e-27, 0.5, 100.0))
+    return System(
+        name="test", seed=seed, hardware_seed=1, slots=slots, slot_ns=slot_ns, threshold_ns=NS, detection_ns=100 * MS,
+        epoch=epoch, radio=radio or Radio(), backhaul=backhaul or Backhaul(1e9, MS), ues=tuple(users),
+        ess=tuple(Es(f"es-{i + 1}", i, hz, **es) for i, hz in enumerate(speeds)),
+    )  # fmt: skip
+
+
+def region(density=0.7, seed=7, slots=50, **radio) -> tuple[System, tuple[Task, ...]]:
+    """The hardware and a workload of the shipped scenario `region` (3 cells × 5 UEs; the busiest has the weakest ES)."""
+    made = system((5, 5, 5), (4 * NS, 3 * NS, 2 * NS), slots, seed, radio=Radio(**radio))
+    users = []
+    for ue in made.ues:
+        hz = int(0.8e9 + random.uniform(1, random.HARDWARE, ue.index, 0, 0) * 0.4e9 + 0.5)
+        distance = 100 + random.uniform(1, random.HARDWARE, ue.index, 0, 1) * 400
+        rate = uplink_rate(2e6, 0.2, distance**-4.0, 1e-13, 7.4)
+        users.append(msgspec.structs.replace(ue, cpu_hz=hz, rate_bps=rate, distance_m=distance))
+    made = msgspec.structs.replace(made, ues=tuple(users))
+    factors = (0.6, 1.0, 1.4)
+    return made, workload(made, [density * factors[ue.cell] for ue in made.ues])
+
+
+def workload(made: System, probability: list[float]) -> tuple[Task, ...]:
+    """Bernoulli tasks with `region`'s values, one probability per UE."""
+    tasks = []
+    for ue in made.ues:
+        number = 0
+        for slot in range(made.slots):
+            if random.uniform(made.seed, random.ARRIVALS, ue.index, slot, 0) >= probability[ue.index]:
+                continue
+            u = [random.uniform(made.seed, random.VALUES, ue.index, number, field) for field in range(3)]
+            bits, cycles = int(2.4e6 + u[0] * 1.6e6 + 0.5), int(0.5e9 + u[1] * 1e9 + 0.5)
+            tasks.append(Task(ue.index, number, slot * made.slot_ns, bits, cycles, int(1e9 + u[2] * 2e9 + 0.5)))
+            number += 1
+    return ordered(tasks)
+
+
+def ordered(tasks) -> tuple[Task, ...]:
+    """Workload order: generation, UE, number."""
+    return tuple(sorted(tasks, key=lambda t: (t.generated_ns, t.ue, t.number)))
+
+
+def random_faults(made: System, seed: int, ues: bool) -> tuple[Fault, ...]:
+    """Up to four deaths of random roles at random instants, some with a restart; one at a time per process."""
+    names = [es.name for es in made.ess] + ["controller"] + ([ue.name for ue in made.ues] if ues else [])
+
+    def u(n: int, field: int) -> float:
+        return random.uniform(seed, random.FAULTS, n, 0, field)
+
+    faults: dict[str, Fault] = {}
+    for n in range(int(u(0, 0) * 4) + 1):
+        name = names[int(u(n, 1) * len(names))]
+        at = int(u(n, 2) * made.end_ns)
+        if u(n, 3) < 0.3:
+            at -= at % made.slot_ns
+        back = at + int(u(n, 4) ** 2 * 5 * NS) if u(n, 5) < 0.6 else -1
+        faults.setdefault(name, Fault(name, at, back))
+    return tuple(faults.values())
+
+
+def plan(made: System, tasks, policy="greedy", double=True, faults=()) -> Plan:
+    """A plan on default emulation."""
+    return Plan(made, tuple(tasks), policy, double, faults=tuple(faults))
+
+
+def task_of(ue, number, at=0, cycles=NS, bits=8_000_000, deadline=NS) -> Task:
+    """One task with round numbers: 1 Gcycle, 1 MB, 1 s."""
+    return Task(ue, number, at, bits, cycles, deadline)
