@@ -1,0 +1,59 @@
+"""Checkpoints of learned policies: one ``.npz`` file, written atomically, arrays and JSON only (no pickle)."""
+
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from controller import network
+from controller.learned import Learned
+from testbed.model.errors import UsageError
+
+FORMAT = 1
+
+
+def save(path: Path, arrays: dict[str, Any], about: dict[str, Any]) -> None:
+    """Write ``arrays`` and the JSON-able ``about`` to ``path``, atomically: a crash leaves the old file whole."""
+    buffer = io.BytesIO()
+    header = json.dumps({"format": FORMAT, **about})
+    np.savez(buffer, about=np.array(header), **arrays)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with open(temporary, "wb") as file:
+        file.write(buffer.getvalue())
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arrays and the header of a checkpoint; `UsageError` naming what is wrong with the file."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        about = json.loads(str(arrays.pop("about")))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UsageError(f"{path}: not a checkpoint, or truncated ({error})") from None
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        found = about.get("format") if isinstance(about, dict) else None
+        raise UsageError(f"{path}: checkpoint format {found}, this version reads {FORMAT}")
+    return arrays, about
+
+
+def load_policy(path: Path, algorithm: str, explore: bool = False) -> Learned:
+    """The trained policy of a checkpoint, checked against ``algorithm`` (``a3c`` or ``dqn``) and the network's size."""
+    arrays, about = read(path)
+    if about.get("algorithm") != algorithm:
+        raise UsageError(f'{path}: trained by "{about.get("algorithm")}", not by "{algorithm}"')
+    flat = arrays.get("parameters")
+    if flat is None or flat.shape != (network.SIZE,) or not np.isfinite(flat).all():
+        found = None if flat is None else flat.shape
+        raise UsageError(f"{path}: parameters of shape {found}; finite values of shape ({network.SIZE},) are needed")
+    head = about.get("head", "sequential")
+    return Learned(flat.astype(np.float32), bool(about.get("double")), head == "sequential", explore)

@@ -1,0 +1,63 @@
+"""A trained network as a policy: UEs decide one after another, each seeing what those before it sent."""
+
+from random import Random
+
+import numpy as np
+
+from controller import network
+from testbed.model import features
+from testbed.model.decide import local_cost, offload_cost
+from testbed.model.delay import transfer_ns
+from testbed.model.mdp import CellView, EsView, UeView
+from testbed.model.task import LOCAL, OFFLOAD
+
+
+class Learned:
+    """Decides from flat parameters; ``explore`` samples from the policy instead of taking its likelier action.
+
+    ``sequential`` false hides from each UE what the others do (the head ``factored``); ``double`` tells the network
+    whether second offload is on.
+    """
+
+    def __init__(self, flat: network.Array, double: bool, sequential: bool = True, explore: bool = False) -> None:
+        self.flat, self.double = flat, double
+        self.sequential, self.explore = sequential, explore
+
+    def decide(self, cell: CellView, rng: Random) -> dict[str, int]:
+        """See `testbed.model.decide.Policy`."""
+        es = cell.ess[cell.cell]
+        sent = 0
+        later = sum(task.cycles for ue in cell.ues for task in ue.tasks)
+        choices: dict[str, int] = {}
+        for ue in cell.ues:
+            if not ue.tasks:
+                continue
+            cycles = sum(task.cycles for task in ue.tasks)
+            later -= cycles
+            seen = (sent, later) if self.sequential else (0, 0)
+            x = np.asarray(decision_features(cell, ue, es, *seen, self.double), dtype=np.float32)
+            choices[ue.name] = OFFLOAD if es.alive and self._offloads(x, rng) else LOCAL
+            if choices[ue.name] == OFFLOAD:
+                sent += cycles
+        return choices
+
+    def _offloads(self, x: network.Array, rng: Random) -> bool:
+        logit = float(network.logit(self.flat, x))
+        if self.explore:
+            return rng.random() < 1.0 / (1.0 + np.exp(-logit))
+        return logit > 0.0
+
+
+def decision_features(
+    cell: CellView, ue: UeView, es: EsView, sent: int, later: int, double: bool
+) -> tuple[float, ...]:
+    """The features of one UE's decision from its cell's view; see `testbed.model.features.decision`."""
+    others = [other.backlog_ns for other in cell.ess if other.index != es.index and other.alive]
+    cycles = sum(task.cycles for task in ue.tasks)
+    airtime = sum(transfer_ns(task.input_bits, ue.rate_bps) for task in ue.tasks)
+    return features.decision(
+        local_cost(cell, ue), offload_cost(cell, ue, es, sent), ue.queue_ns, ue.radio_wait_ns, airtime, cycles,
+        ue.cpu_hz, es.cpu_hz * es.cores, es.backlog_ns, es.own_cycles, es.forwarded_cycles, es.air_cycles, sent, later,
+        min(others, default=0), sum(others) // max(1, len(others)), cell.threshold_ns,
+        min(task.deadline_ns for task in ue.tasks), len(ue.tasks), int(double and bool(others)),
+    )  # fmt: skip

@@ -1,0 +1,82 @@
+"""The actor and critic as one flat float32 vector, evaluated in numpy to act and in torch to learn.
+
+Actor (head ``sequential`` or ``factored``): 18 features → 64 → 64 → 1 logit, tanh, plus ``gain·(C_l − C_o)``: with all
+other weights at zero it is a soft greedy. Weights are shared over UEs and cells, so any number of either fits.
+Critic: the region's value is the sum over cells of an MLP on (the cell's features, their mean over cells).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from testbed.model.features import CELL_FEATURES, DECISION_FEATURES
+
+HIDDEN = 64
+GAIN = 6.0
+Array = NDArray[np.float32]
+
+
+class Layer(NamedTuple):
+    """A dense layer's place in the flat vector: weights (inputs × outputs, row major) then biases."""
+
+    start: int
+    inputs: int
+    outputs: int
+
+    @property
+    def bias(self) -> int:
+        """Where the biases begin."""
+        return self.start + self.inputs * self.outputs
+
+    @property
+    def end(self) -> int:
+        """One past the last bias."""
+        return self.bias + self.outputs
+
+
+def _stack(start: int, *sizes: int) -> tuple[Layer, ...]:
+    layers = []
+    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        layers.append(Layer(start, inputs, outputs))
+        start = layers[-1].end
+    return tuple(layers)
+
+
+GAIN_AT = 0
+ACTOR = _stack(1, DECISION_FEATURES, HIDDEN, HIDDEN, 1)
+CRITIC = _stack(ACTOR[-1].end, 2 * CELL_FEATURES, HIDDEN, HIDDEN, 1)
+SIZE = CRITIC[-1].end
+
+
+def initial(seed: int) -> Array:
+    """Fresh parameters: orthogonal-like scaled normals, last layers near zero, the gain at 6."""
+    rng = np.random.default_rng(seed)
+    flat = np.zeros(SIZE, dtype=np.float32)
+    flat[GAIN_AT] = GAIN
+    for stack, last_scale in ((ACTOR, 0.01), (CRITIC, 0.1)):
+        for layer in stack:
+            scale = last_scale if layer.outputs == 1 else 1.0
+            weights = rng.standard_normal((layer.inputs, layer.outputs)) * scale / np.sqrt(layer.inputs)
+            flat[layer.start : layer.bias] = weights.ravel()
+    return flat
+
+
+def _forward(flat: Array, stack: tuple[Layer, ...], x: Array) -> Array:
+    for layer in stack:
+        weights = flat[layer.start : layer.bias].reshape(layer.inputs, layer.outputs)
+        x = x @ weights + flat[layer.bias : layer.end]
+        if layer.outputs > 1:
+            x = np.tanh(x)
+    return x[..., 0]
+
+
+def logit(flat: Array, features: Array) -> Array:
+    """Logits of offloading, shape (...,), from decision features of shape (..., 18)."""
+    return flat[GAIN_AT] * features[..., 0] + _forward(flat, ACTOR, features)
+
+
+def value(flat: Array, cells: Array) -> Array:
+    """The region's value, shape (...,), from cell features of shape (..., cells, 8)."""
+    mean = np.broadcast_to(cells.mean(axis=-2, keepdims=True), cells.shape)
+    return _forward(flat, CRITIC, np.concatenate([cells, mean], axis=-1)).sum(axis=-1)

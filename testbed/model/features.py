@@ -1,0 +1,77 @@
+"""What a learned policy sees of one decision and a critic of one cell, as scalar functions (observation ``full``).
+
+Times are in seconds and work is divided by the speed that will do it, so that one network serves any hardware and any
+number of UEs. Everything is clipped at `LIMIT` seconds: beyond it a backlog is just "too long".
+"""
+
+from testbed.model.delay import duration_ns
+
+LIMIT = 8.0
+DECISION_FEATURES = 18
+CELL_FEATURES = 8
+
+
+def seconds(ns: int) -> float:
+    """A duration as a clipped feature."""
+    value = ns * 1e-9
+    return LIMIT if value > LIMIT else value
+
+
+def clip(value: float) -> float:
+    """A cost difference as a clipped feature."""
+    return max(-LIMIT, min(LIMIT, value))
+
+
+def decision(
+    local_cost: float, offload_cost: float, queue_ns: int, radio_wait_ns: int, airtime_ns: int, cycles: int, ue_hz: int,
+    es_hz: int, backlog_ns: int, own_cycles: int, forwarded_cycles: int, air_cycles: int, sent_cycles: int,
+    later_cycles: int, least_ns: int, mean_ns: int, threshold_ns: int, deadline_ns: int, tasks: int, double: int,
+) -> tuple[
+    float, float, float, float, float, float, float, float, float, float, float, float, float, float, float, float,
+    float, float,
+]:  # fmt: skip
+    """Features of one UE's decision, shape (18,); the first is the margin C_l − C_o that greedy decides by.
+
+    ``sent_cycles`` is what UEs before it in this slot offload, ``later_cycles`` what UEs after it still have to decide;
+    ``least_ns`` and ``mean_ns`` are the other ESs' announced backlogs; ``es_hz`` counts all cores.
+    """
+    return (
+        clip(local_cost - offload_cost),
+        clip(local_cost),
+        seconds(queue_ns),
+        seconds(radio_wait_ns),
+        seconds(airtime_ns),
+        seconds(duration_ns(cycles, ue_hz)),
+        seconds(duration_ns(cycles, es_hz)),
+        seconds(backlog_ns),
+        seconds(duration_ns(own_cycles, es_hz)),
+        seconds(duration_ns(forwarded_cycles, es_hz)),
+        seconds(duration_ns(air_cycles, es_hz)),
+        seconds(duration_ns(sent_cycles, es_hz)),
+        seconds(duration_ns(later_cycles, es_hz)),
+        seconds(least_ns) if double else LIMIT,
+        seconds(mean_ns) if double else LIMIT,
+        seconds(threshold_ns),
+        seconds(deadline_ns),
+        float(tasks),
+    )
+
+
+def cell(
+    backlog_ns: int, own_cycles: int, forwarded_cycles: int, air_cycles: int, es_hz: int, queues_ns: int, ues: int,
+    local_ns: int, undecided_cycles: int,
+) -> tuple[float, float, float, float, float, float, float, float]:  # fmt: skip
+    """Features of one cell for the critic, shape (8,): queues, air, and work that waits for a decision.
+
+    ``queues_ns`` sums the UEs' local queues, ``local_ns`` what the undecided tasks would take locally.
+    """
+    return (
+        seconds(backlog_ns),
+        seconds(duration_ns(own_cycles, es_hz)),
+        seconds(duration_ns(forwarded_cycles, es_hz)),
+        seconds(duration_ns(air_cycles, es_hz)),
+        clip(queues_ns * 1e-9 / ues),
+        clip(local_ns * 1e-9 / ues),
+        seconds(duration_ns(undecided_cycles, es_hz)),
+        ues * 1e9 / es_hz,
+    )
