@@ -1,0 +1,122 @@
+"""Errors that a user can cause or mend: each knows its exit code and says what to do. No traceback is ever shown."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_START, EXIT_THRESHOLD, EXIT_FIDELITY, EXIT_LEDGER = 0, 1, 2, 3, 4, 5, 6
+EXIT_INTERRUPTED = 130
+
+
+class TestbedError(Exception):
+    """Base of every error with a message for the user; ``remedy`` says how to go on ("" when nobody knows)."""
+
+    exit_code = EXIT_BUG
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.remedy}" if self.remedy else self.message
+
+
+class UsageError(TestbedError):
+    """The command line, a policy's name or a checkpoint is wrong."""
+
+    exit_code = EXIT_USAGE
+
+
+class StartError(TestbedError):
+    """A process, socket or container could not be started."""
+
+    exit_code = EXIT_START
+
+
+class ThresholdError(TestbedError):
+    """A threshold of the scenario failed, or tasks failed without a UE fault."""
+
+    exit_code = EXIT_THRESHOLD
+
+
+class FidelityError(TestbedError):
+    """The run's fidelity is too low under ``--strict``."""
+
+    exit_code = EXIT_FIDELITY
+
+
+class LedgerError(TestbedError):
+    """Some generated task did not end exactly once."""
+
+    exit_code = EXIT_LEDGER
+
+
+class InterruptedRunError(TestbedError):
+    """The run was interrupted; what it recorded is kept."""
+
+    exit_code = EXIT_INTERRUPTED
+
+
+class Invalid(ValueError):
+    """A value is wrong; whoever knows where it stands turns this into a `ScenarioError`."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class ScenarioError(TestbedError):
+    """A mistake in a file (or ``--set`` argument): where it is, the source line, carets under it, and the remedy.
+
+    ``line`` and ``column`` count from 1; 0 means that the mistake has no single place. ``length`` is the number of
+    characters to underline.
+    """
+
+    exit_code = EXIT_USAGE
+
+    def __init__(
+        self,
+        message: str,
+        file: str = "",
+        line: int = 0,
+        column: int = 0,
+        source: str = "",
+        length: int = 1,
+        remedy: str = "",
+    ) -> None:
+        super().__init__(message, remedy)
+        self.file = file
+        self.line = line
+        self.column = column
+        self.source = source
+        self.length = length
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        head = f"{place}: {self.message}" if place else self.message
+        if not self.line or not self.source:
+            return f"{head}\n  {self.remedy}" if self.remedy else head
+        margin = f"{self.line:>4} | "
+        lead = "".join("\t" if letter == "\t" else " " for letter in self.source[: max(0, self.column - 1)])
+        carets = "^" * max(1, min(self.length, len(self.source) - self.column + 1))
+        return f"{head}\n{margin}{self.source}\n{' ' * len(margin)}{lead}{carets} {self.remedy}".rstrip()
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``did you mean "…"?`` for the known word nearest to ``word``, or the list of what is known."""
+    names = list(known)
+    folded = {name.lower(): name for name in reversed(names)}
+    near = get_close_matches(word.lower(), folded, n=1, cutoff=0.5)
+    if near:
+        return f'did you mean "{folded[near[0]]}"?'
+    return f"known: {', '.join(names)}" if names else ""
+
+
+def text_error(
+    file: str, text: str, line: int, column: int, message: str, remedy: str = "", length: int = 1
+) -> ScenarioError:
+    """A `ScenarioError` at ``line``:``column`` (from 1) of ``text``, the contents of ``file``."""
+    lines = text.splitlines()
+    source = lines[line - 1] if 0 < line <= len(lines) else ""
+    return ScenarioError(message, file, line, column, source, length, remedy)

@@ -1,0 +1,91 @@
+"""Scenario files: read, checked, overridden. Every mistake is a `ScenarioError` that says where and what to do."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+
+from testbed.model.build import Builder
+from testbed.model.checks import mistakes
+from testbed.model.errors import ScenarioError
+from testbed.model.schema import Scenario
+from testbed.model.source import ARGUMENT, Sources, unshared
+
+SUFFIXES = (".yaml", ".yml")
+
+
+def shipped() -> dict[str, Path]:
+    """The scenarios that come with the testbed, by name."""
+    folder = Path(str(files("testbed.scenarios")))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def find_scenario(path_or_name: str | Path) -> Path:
+    """The file of a scenario given by path, by run directory, or by the name of a shipped one."""
+    path = Path(path_or_name)
+    if path.is_dir() and (path / "scenario.yaml").is_file():
+        return path / "scenario.yaml"
+    name = str(path_or_name)
+    known = shipped()
+    if path.is_file() or path.suffix in SUFFIXES or path.parent != Path() or name not in known:
+        if path.exists():
+            return path
+        near = get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f'did you mean "{near[0]}"?' if near else f"shipped scenarios: {', '.join(known)}"
+        raise ScenarioError(f'no scenario file and no shipped scenario "{name}"', remedy=hint)
+    return known[name]
+
+
+def load_scenario(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Scenario:
+    """Read a scenario file (or shipped scenario) and apply ``overrides`` of the form ``key.sub=value``.
+
+    Raises `ScenarioError` for any mistake in the file or in an override.
+    """
+    path = find_scenario(path_or_name)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ScenarioError(f"cannot be read: {error.strerror}", str(path), remedy="give a readable file") from None
+    except UnicodeDecodeError as error:
+        raise ScenarioError("is not UTF-8 text", str(path), remedy=f"byte {error.start} is not text") from None
+    return parse_scenario(text, str(path), overrides)
+
+
+def parse_scenario(text: str, file: str = "scenario.yaml", overrides: Sequence[str] = ()) -> Scenario:
+    """As `load_scenario`, from ``text``; ``file`` names it in errors and its folder anchors relative trace files."""
+    sources = Sources()
+    root = sources.compose(file, text)
+    if root is None:
+        raise ScenarioError("the file is empty", file, 1, 1, remedy="start from `testbed init`, or write {} for region")
+    root = unshared(root, sources)
+    for argument in overrides:
+        sources.override(root, argument)
+    builder = Builder(sources)
+    scenario: Scenario = builder.section(root, Scenario)
+    for mistake in mistakes(scenario):
+        raise builder.at(mistake.place, mistake.message, mistake.remedy)
+    scenario = _anchored(scenario, builder, Path(file).parent)
+    if not any(known.value == "name" for known, _ in root.value):
+        scenario = msgspec.structs.replace(scenario, name=Path(file).stem)
+    return scenario
+
+
+def _anchored(scenario: Scenario, builder: Builder, folder: Path) -> Scenario:
+    """The scenario with trace files as absolute paths: relative to the file, or to here when set by ``--set``."""
+
+    def located(name: str, place: tuple[str | int, ...]) -> str:
+        base = Path() if builder.origin(place).startswith(ARGUMENT) else folder
+        path = (base / name).resolve()
+        if not path.is_file():
+            raise builder.at(place, f'there is no file "{name}"', f"looked for {path}")
+        return str(path)
+
+    workload, radio = scenario.workload, scenario.radio
+    if workload.trace:
+        workload = msgspec.structs.replace(workload, trace=located(workload.trace, ("workload", "trace")))
+    if radio.trace is not None and radio.trace.file:
+        trace = msgspec.structs.replace(radio.trace, file=located(radio.trace.file, ("radio", "trace", "file")))
+        radio = msgspec.structs.replace(radio, trace=trace)
+    return msgspec.structs.replace(scenario, workload=workload, radio=radio)

@@ -1,0 +1,125 @@
+"""YAML text as a tree of nodes that know their place, and ``--set`` arguments grafted onto it."""
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from testbed.model.errors import ScenarioError, text_error
+
+ARGUMENT = "--set"
+DEEPEST = 20
+
+
+class Sources:
+    """The texts that nodes come from, by the name in their marks, so that an error can quote them."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def compose(self, name: str, text: str) -> Node | None:
+        """The root node of ``text`` (None when it holds nothing). Raises `ScenarioError` for a syntax error."""
+        self._texts[name] = text
+        try:
+            loader = yaml.SafeLoader(text)
+            loader.name = name
+            try:
+                return loader.get_single_node()
+            finally:
+                loader.dispose()
+        except yaml.reader.ReaderError as error:
+            raise self._unreadable(name, text, error) from None
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            problem = str(error.problem or error.context)
+            hint = "indent with spaces" if "\\t" in problem else "check indentation, brackets and quotes"
+            line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+            raise text_error(name, text, line, column, f"this is not YAML: {problem}", hint) from None
+
+    def _unreadable(self, name: str, text: str, error: yaml.reader.ReaderError) -> ScenarioError:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return text_error(name, text, line, column, "this character is not allowed in YAML", "remove it")
+
+    def error(self, node: Node, message: str, remedy: str = "") -> ScenarioError:
+        """A `ScenarioError` that underlines ``node`` (its first line)."""
+        start, end = node.start_mark, node.end_mark
+        text = self._texts.get(start.name, "")
+        same = end.line == start.line
+        length = end.column - start.column if same else 1
+        return text_error(start.name, text, start.line + 1, start.column + 1, message, remedy, max(1, length))
+
+    def override(self, root: Node, argument: str) -> None:
+        """Graft ``key.sub=value`` onto ``root``: replace the value or add the key. Raises `ScenarioError`."""
+        path, equals, value = argument.partition("=")
+        if not equals or not path.strip() or not value.strip():
+            message = f'{ARGUMENT} "{argument}" is not key=value'
+            raise ScenarioError(message, remedy="write a path and a value, like radio.bandwidth=3 MHz")
+        name = f"{ARGUMENT} {path}"
+        leaf = self._leaf(name, argument, len(path) + 1)
+        column, node, parts = 0, root, path.split(".")
+        for part in parts[:-1]:
+            node = self._child(node, _word(name, part, column))
+            column += len(part) + 1
+        self._replace(node, _word(name, parts[-1], column), leaf)
+
+    def _leaf(self, name: str, argument: str, column: int) -> Node:
+        """The value of an argument: lists, mappings and quoted text are YAML, all else is taken as it stands."""
+        value = argument[column:].strip()
+        if value[0] in "[{'\"":
+            leaf = self.compose(name, " " * column + argument[column:])
+            self._texts[name] = argument
+            assert leaf is not None
+            return leaf
+        self._texts[name] = argument
+        return _word(name, value, argument.index(value, column))
+
+    def _child(self, node: Node, word: ScalarNode) -> Node:
+        if isinstance(node, MappingNode):
+            for known, child in node.value:
+                if known.value == word.value:
+                    assert isinstance(child, Node)
+                    return child
+            child = MappingNode("tag:yaml.org,2002:map", [], word.start_mark, word.end_mark)
+            node.value.append((word, child))
+            return child
+        if isinstance(node, SequenceNode):
+            item = node.value[self._index(node, word)]
+            assert isinstance(item, Node)
+            return item
+        raise self._plain(word)
+
+    def _plain(self, word: ScalarNode) -> ScenarioError:
+        return self.error(word, f'there is no field "{word.value}" inside a plain value', "set the whole value")
+
+    def _replace(self, node: Node, word: ScalarNode, leaf: Node) -> None:
+        if isinstance(node, MappingNode):
+            kept = [(known, child) for known, child in node.value if known.value != word.value]
+            node.value[:] = [*kept, (word, leaf)]
+        elif isinstance(node, SequenceNode):
+            node.value[self._index(node, word)] = leaf
+        else:
+            raise self._plain(word)
+
+    def _index(self, node: Node, word: ScalarNode) -> int:
+        if not word.value.isdigit() or int(word.value) >= len(node.value):
+            count = len(node.value)
+            raise self.error(word, f'no element "{word.value}" in a list of {count}', f"write 0 to {count - 1}")
+        return int(word.value)
+
+
+def _word(name: str, text: str, column: int) -> ScalarNode:
+    start = yaml.Mark(name, column, 0, column, None, 0)
+    end = yaml.Mark(name, column + len(text), 0, column + len(text), None, 0)
+    return ScalarNode("tag:yaml.org,2002:str", text, start, end)
+
+
+def unshared(node: Node, sources: Sources, depth: int = 0) -> Node:
+    """A copy of the tree in which nothing is shared, so that an override of one alias leaves the others alone."""
+    if depth > DEEPEST:
+        raise sources.error(node, "nested too deeply", "an alias must not contain itself")
+    if isinstance(node, ScalarNode):
+        return node
+    if isinstance(node, SequenceNode):
+        items = [unshared(item, sources, depth + 1) for item in node.value]
+        return SequenceNode(node.tag, items, node.start_mark, node.end_mark)
+    pairs = [(known, unshared(child, sources, depth + 1)) for known, child in node.value]
+    return MappingNode(node.tag, pairs, node.start_mark, node.end_mark)

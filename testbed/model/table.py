@@ -1,0 +1,106 @@
+"""Comma-separated text with a header, every cell knowing its line and column."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from testbed.model.errors import ScenarioError, did_you_mean, text_error
+
+_CELL = re.compile(r'\s*("(?:[^"]|"")*"|[^,]*)\s*(?:,|$)')
+
+
+class Row:
+    """One line of a `Table`."""
+
+    def __init__(self, table: "Table", line: int, cells: list[tuple[int, str]]) -> None:
+        self._table = table
+        self.line = line
+        self._cells = cells
+
+    def __getitem__(self, name: str) -> str:
+        return self._cells[self._table.columns[name]][1]
+
+    def error(self, name: str, message: str, remedy: str = "") -> ScenarioError:
+        """An error that underlines the cell of column ``name``."""
+        column, text = self._cells[self._table.columns[name]]
+        return self._table.error(self.line, column, message, remedy, max(1, len(text)))
+
+    def whole(self, name: str, low: int = 0) -> int:
+        """The cell as an integer of at least ``low``; "12.0" is one."""
+        value = self.real(name, low)
+        if value != int(value) or value >= 2**53:
+            raise self.error(name, f'{name} "{self[name]}" is not a whole number', "write a whole number below 2^53")
+        return int(value)
+
+    def real(self, name: str, low: float = float("-inf")) -> float:
+        """The cell as a finite number of at least ``low``."""
+        try:
+            value = float(self[name])
+        except ValueError:
+            raise self.error(name, f'{name} "{self[name]}" is not a number', "write a number") from None
+        if not abs(value) < float("inf"):
+            raise self.error(name, f'{name} "{self[name]}" is not a number', "write a finite number")
+        if value < low:
+            raise self.error(name, f'{name} "{self[name]}" is out of range', f"must be at least {low:g}")
+        return value
+
+
+class Table:
+    """A parsed header; `rows` yields the lines below it. Raises `ScenarioError` for a missing column."""
+
+    def __init__(self, file: str, text: str, required: Sequence[str]) -> None:
+        self.file = file
+        self.text = text
+        self._lines = text.splitlines()
+        if not text.strip():
+            raise ScenarioError("the file is empty", file, 1, 1, remedy=f"the header is {','.join(required)}")
+        names = [name for _, name in cells(self._lines[0])]
+        self.columns = {name: i for i, name in enumerate(names)}
+        for name in required:
+            if name not in self.columns:
+                hint = did_you_mean(name, names)
+                remedy = hint if hint.startswith("did") else f"the header needs {','.join(required)}"
+                raise self.error(1, 1, f'there is no column "{name}"', remedy, len(self._lines[0]))
+        self._width = len(names)
+        self._required = max(self.columns[name] for name in required) + 1
+
+    def rows(self) -> Iterator[Row]:
+        """Every line with content; a line too short or too long is an error."""
+        for line, text in enumerate(self._lines[1:], start=2):
+            if not text.strip():
+                continue
+            found = cells(text)
+            if not self._required <= len(found) <= self._width:
+                message = f"{len(found)} cells where the header has {self._width}"
+                raise self.error(line, 1, message, "write one cell for each column", len(text))
+            yield Row(self, line, found)
+
+    def error(self, line: int, column: int, message: str, remedy: str = "", length: int = 1) -> ScenarioError:
+        """An error at a place of this file."""
+        return text_error(self.file, self.text, line, column, message, remedy, length)
+
+
+def cells(line: str) -> list[tuple[int, str]]:
+    """Column (from 1) and text of every cell of ``line``; quotes are removed."""
+    found: list[tuple[int, str]] = []
+    at = 0
+    while True:
+        match = _CELL.match(line, at)
+        if match is None:
+            return [*found, (at + 1, line[at:])]
+        text = match[1].rstrip()
+        quoted = len(text) > 1 and text[0] == text[-1] == '"'
+        found.append((match.start(1) + 1, text[1:-1].replace('""', '"') if quoted else text))
+        at = match.end()
+        if not match[0].endswith(","):
+            return found
+
+
+def read_text(path: str) -> str:
+    """The text of a file. Raises `ScenarioError` when it cannot be read or is no text."""
+    try:
+        with open(path, "rb") as file:
+            return file.read().decode("utf-8-sig")
+    except OSError as error:
+        raise ScenarioError(f"cannot be read: {error.strerror}", path, remedy="give a readable file") from None
+    except UnicodeDecodeError as error:
+        raise ScenarioError("is not UTF-8 text", path, remedy=f"byte {error.start} is not text") from None
