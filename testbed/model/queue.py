@@ -29,6 +29,20 @@ def admits(waiting: int, busy: int, cores: int, limit: int) -> bool:
     return limit == NO_LIMIT or waiting < limit + (cores - busy)
 
 
+def least_loaded(announced_ns: Sequence[int], alive: Sequence[bool], skip: int) -> int:
+    """Index of the ES other than ``skip`` with the least announced backlog, the lower on ties; -1 if there is none."""
+    best = -1
+    for j in range(len(announced_ns)):
+        if j != skip and alive[j] and (best < 0 or announced_ns[j] < announced_ns[best]):
+            best = j
+    return best
+
+
+def takes_over(wait_ns: int, threshold_ns: int, announced_ns: int) -> bool:
+    """Whether an ES that announced ``announced_ns`` takes a task over that would wait ``wait_ns`` where it is."""
+    return wait_ns > threshold_ns and announced_ns < wait_ns
+
+
 def second_offload(own: int, wait_ns: int, threshold_ns: int, announced_ns: Sequence[int], alive: Sequence[bool]) -> int:
     """Index of the ES that takes over an arriving own-cell task of ES ``own``, or ``own`` itself.
 
@@ -37,10 +51,5 @@ def second_offload(own: int, wait_ns: int, threshold_ns: int, announced_ns: Sequ
     """
     if wait_ns <= threshold_ns:
         return own
-    best = own
-    for j in range(len(announced_ns)):
-        if j != own and alive[j] and (best == own or announced_ns[j] < announced_ns[best]):
-            best = j
-    if best != own and announced_ns[best] < wait_ns:
-        return best
-    return own
+    best = least_loaded(announced_ns, alive, own)
+    return best if best >= 0 and takes_over(wait_ns, threshold_ns, announced_ns[best]) else own
