@@ -35,7 +35,8 @@ class Layer(NamedTuple):
         return self.bias + self.outputs
 
 
-def _stack(start: int, *sizes: int) -> tuple[Layer, ...]:
+def stack(start: int, *sizes: int) -> tuple[Layer, ...]:
+    """Dense layers of the given sizes, one after another in the flat vector from ``start`` on."""
     layers = []
     for inputs, outputs in zip(sizes, sizes[1:], strict=False):
         layers.append(Layer(start, inputs, outputs))
@@ -44,8 +45,8 @@ def _stack(start: int, *sizes: int) -> tuple[Layer, ...]:
 
 
 GAIN_AT = 0
-ACTOR = _stack(1, DECISION_FEATURES, HIDDEN, HIDDEN, 1)
-CRITIC = _stack(ACTOR[-1].end, 2 * CELL_FEATURES, HIDDEN, HIDDEN, 1)
+ACTOR = stack(1, DECISION_FEATURES, HIDDEN, HIDDEN, 1)
+CRITIC = stack(ACTOR[-1].end, 2 * CELL_FEATURES, HIDDEN, HIDDEN, 1)
 SIZE = CRITIC[-1].end
 
 
@@ -54,16 +55,16 @@ def initial(seed: int) -> Array:
     rng = np.random.default_rng(seed)
     flat = np.zeros(SIZE, dtype=np.float32)
     flat[GAIN_AT] = GAIN
-    for stack, last_scale in ((ACTOR, 0.01), (CRITIC, 0.1)):
-        for layer in stack:
+    for layers, last_scale in ((ACTOR, 0.01), (CRITIC, 0.1)):
+        for layer in layers:
             scale = last_scale if layer.outputs == 1 else 1.0
             weights = rng.standard_normal((layer.inputs, layer.outputs)) * scale / np.sqrt(layer.inputs)
             flat[layer.start : layer.bias] = weights.ravel()
     return flat
 
 
-def _forward(flat: Array, stack: tuple[Layer, ...], x: Array) -> Array:
-    for layer in stack:
+def _forward(flat: Array, layers: tuple[Layer, ...], x: Array) -> Array:
+    for layer in layers:
         weights = flat[layer.start : layer.bias].reshape(layer.inputs, layer.outputs)
         x = x @ weights + flat[layer.bias : layer.end]
         if layer.outputs > 1:

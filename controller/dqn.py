@@ -1,0 +1,138 @@
+"""DQN (Mnih et al., Nature 2015) on the same decisions as A3C, as pure functions, with a ring of transitions.
+
+One transition is one UE's decision: its features beside its cell's, the action, the region's discounted reward until
+that UE decides again, and what it sees then. Q(s, 1) − Q(s, 0) starts from the margin C_l − C_o, as A3C's logit does.
+Options: double (van Hasselt et al. 2016) and dueling (Wang et al. 2016; for two actions V ± δ/2).
+"""
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from controller.network import GAIN, HIDDEN, Array, stack
+from testbed.model.features import CELL_FEATURES, DECISION_FEATURES
+
+INPUTS = DECISION_FEATURES + 2 * CELL_FEATURES
+GAIN_AT = 0
+NETWORK = stack(1, INPUTS, HIDDEN, HIDDEN, 2)
+SIZE = NETWORK[-1].end
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Hyper-parameters; ``epsilon`` falls linearly from ``epsilon_first`` over ``epsilon_slots`` world slots."""
+
+    gamma: float = 0.99
+    batch: int = 256
+    capacity: int = 200_000
+    target_every: int = 250
+    rate: float = 5e-4
+    epsilon_first: float = 0.5
+    epsilon_last: float = 0.02
+    epsilon_slots: int = 200_000
+    double: bool = True
+    dueling: bool = True
+    clip_norm: float = 10.0
+    reward_scale: float = 0.1
+
+
+class Transitions(msgspec.Struct):
+    """B transitions: ``state`` and ``following`` (B, 34), ``action``, ``reward`` and ``discount`` (B,)."""
+
+    state: Array
+    action: Array
+    reward: Array
+    discount: Array
+    following: Array
+
+
+def initial(seed: int) -> Array:
+    """Fresh parameters: scaled normals, the last layer near zero, the margin's gain as A3C's."""
+    rng = np.random.default_rng(seed)
+    flat = np.zeros(SIZE, dtype=np.float32)
+    flat[GAIN_AT] = GAIN * 0.1
+    for layer in NETWORK:
+        scale = 0.01 if layer is NETWORK[-1] else 1.0
+        weights = rng.standard_normal((layer.inputs, layer.outputs)) * scale / np.sqrt(layer.inputs)
+        flat[layer.start : layer.bias] = weights.ravel()
+    return flat
+
+
+def _forward(flat: Tensor, x: Tensor) -> Tensor:
+    for layer in NETWORK:
+        weights = flat[layer.start : layer.bias].view(layer.inputs, layer.outputs)
+        x = torch.addmm(flat[layer.bias : layer.end], x, weights)
+        if layer is not NETWORK[-1]:
+            x = torch.tanh(x)
+    return x
+
+
+def q_values(flat: Tensor, state: Tensor, dueling: bool) -> Tensor:
+    """Action values (B, 2) of local and offload from states (B, 34)."""
+    out = _forward(flat, state)
+    half = 0.5 * flat[GAIN_AT] * state[:, 0]
+    if dueling:
+        half = half + 0.5 * out[:, 1]
+        return torch.stack([out[:, 0] - half, out[:, 0] + half], dim=1)
+    return torch.stack([out[:, 0] - half, out[:, 1] + half], dim=1)
+
+
+def advantage(flat: Array, state: Array, dueling: bool) -> Array:
+    """Q(s, 1) − Q(s, 0) in numpy, shape (...,), from states (..., 34): positive means offload."""
+    x = state
+    for layer in NETWORK:
+        x = x @ flat[layer.start : layer.bias].reshape(layer.inputs, layer.outputs) + flat[layer.bias : layer.end]
+        if layer is not NETWORK[-1]:
+            x = np.tanh(x)
+    margin = flat[GAIN_AT] * state[..., 0]
+    return margin + (x[..., 1] if dueling else x[..., 1] - x[..., 0])
+
+
+def gradient(flat: Array, target: Array, batch: Transitions, settings: Settings) -> tuple[Array, float]:
+    """The clipped gradient of the Huber loss on one batch, and the loss."""
+    parameters = torch.tensor(flat, requires_grad=True)
+    frozen = torch.from_numpy(target)
+    following = torch.from_numpy(batch.following)
+    with torch.no_grad():
+        values = q_values(frozen, following, settings.dueling)
+        chooser = q_values(parameters, following, settings.dueling) if settings.double else values
+        best = values.gather(1, chooser.argmax(dim=1, keepdim=True))[:, 0]
+        reward = torch.from_numpy(batch.reward) * settings.reward_scale
+        goal = reward + torch.from_numpy(batch.discount) * best
+    taken = q_values(parameters, torch.from_numpy(batch.state), settings.dueling)
+    chosen = taken.gather(1, torch.from_numpy(batch.action).long()[:, None])[:, 0]
+    loss = torch.nn.functional.smooth_l1_loss(chosen, goal)
+    (slope,) = torch.autograd.grad(loss, parameters)
+    norm = slope.norm().item()
+    if norm > settings.clip_norm:
+        slope = slope * (settings.clip_norm / norm)
+    return slope.numpy(), loss.item()
+
+
+class Replay:
+    """A ring of the last ``capacity`` transitions, sampled uniformly with a seeded generator."""
+
+    def __init__(self, capacity: int, seed: int) -> None:
+        self._state = np.zeros((capacity, INPUTS), np.float32)
+        self._following = np.zeros((capacity, INPUTS), np.float32)
+        self._scalars = np.zeros((capacity, 3), np.float32)
+        self._rng = np.random.default_rng(seed)
+        self._next = 0
+        self.size = 0
+
+    def add(self, batch: Transitions) -> None:
+        """Append transitions, overwriting the oldest."""
+        capacity, count = len(self._state), len(batch.state)
+        where = (self._next + np.arange(count)) % capacity
+        self._state[where], self._following[where] = batch.state, batch.following
+        self._scalars[where] = np.stack([batch.action, batch.reward, batch.discount], axis=1)
+        self._next = int((self._next + count) % capacity)
+        self.size = min(capacity, self.size + count)
+
+    def sample(self, count: int) -> Transitions:
+        """``count`` transitions with replacement."""
+        where: NDArray[np.int64] = self._rng.integers(0, self.size, count)
+        action, reward, discount = (np.ascontiguousarray(column) for column in self._scalars[where].T)
+        return Transitions(self._state[where], action, reward, discount, self._following[where])
+
