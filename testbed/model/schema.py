@@ -73,7 +73,7 @@ class RadioSection(msgspec.Struct, frozen=True):
         Draw, Variant(None, {"uniform": (TIME, 2), "exponential": (TIME, 1), "normal": (TIME, 2)})
     ] = Draw("none")
     loss: Annotated[float, Number(Range(0, 0.99))] = 0.0
-    result_bits: Annotated[int, Quantity("data", Range(0, 2**53))] = key("result", 0)
+    result_bits: Annotated[int, Quantity("data", Range(0, 2**53))] = 0
     trace: Annotated[LinkTrace | None, Section(LinkTrace, "file")] = None
 
 

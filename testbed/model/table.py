@@ -45,15 +45,18 @@ class Row:
 
 
 class Table:
-    """A parsed header; `rows` yields the lines below it. Raises `ScenarioError` for a missing column."""
+    """A parsed header; `rows` yields the lines below it. Raises `ScenarioError` for a missing column.
 
-    def __init__(self, file: str, text: str, required: Sequence[str]) -> None:
+    ``fold`` makes the header's names lower case, for formats whose files differ in it.
+    """
+
+    def __init__(self, file: str, text: str, required: Sequence[str], fold: bool = False) -> None:
         self.file = file
         self.text = text
         self._lines = text.splitlines()
         if not text.strip():
             raise ScenarioError("the file is empty", file, 1, 1, remedy=f"the header is {','.join(required)}")
-        names = [name for _, name in cells(self._lines[0])]
+        names = [name.lower() if fold else name for _, name in cells(self._lines[0])]
         self.columns = {name: i for i, name in enumerate(names)}
         for name in required:
             if name not in self.columns:

@@ -149,6 +149,8 @@ def exact(value: float, dimension: str) -> str:
         return "unlimited"
     amount = Decimal(value) if isinstance(value, int) else Decimal(repr(value))
     names = _WRITTEN[dimension].split()
+    if value == 0:
+        return f"0 {'s' if dimension == 'time' else names[-1]}"
     for name in names:
         scaled = _CONTEXT.divide(amount, UNITS[dimension][name])
         if name == names[-1] or abs(scaled) >= 1:

@@ -1,1 +1,1 @@
-"""One reader per file format."""
+"""Readers of recorded workloads, links and topologies: one module a file format."""

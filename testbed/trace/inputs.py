@@ -1,0 +1,87 @@
+"""A scenario's inputs with its trace files read: what a run starts from, whatever the formats."""
+
+import math
+from pathlib import Path
+
+import msgspec
+
+from testbed.model import scenario as core
+from testbed.model import workload as tables
+from testbed.model.errors import ScenarioError
+from testbed.model.schema import LinkTrace, Scenario
+from testbed.model.system import System
+from testbed.model.table import read_text
+from testbed.model.task import Task
+from testbed.model.workload import Request
+from testbed.trace import azure, cellular, mahimahi, rates
+
+
+def resolve(scenario: Scenario) -> core.Resolved:
+    """As `testbed.model.scenario.resolve`, after reading the rate trace named there. Raises `ScenarioError`."""
+    trace = scenario.radio.trace
+    if trace is None or not trace.file:
+        return core.resolve(scenario)
+    link = read_link(trace.file, trace.format, scenario.radio.bandwidth_hz, trace.bin_ns)
+    link = msgspec.structs.replace(link, rates_bps=tuple(rate * trace.scale for rate in link.rates_bps))
+    radio = msgspec.structs.replace(scenario.radio, trace=link)
+    return core.resolve(msgspec.structs.replace(scenario, radio=radio))
+
+
+def generate(scenario: Scenario, system: System) -> tuple[Task, ...]:
+    """As `testbed.model.workload.generate`, for workload traces of every format. Raises `ScenarioError`."""
+    given = scenario.workload
+    if not given.trace:
+        return tables.generate(scenario, system)
+    text = read_text(given.trace)
+    name = workload_format(text, given.trace) if given.format == "auto" else given.format
+    if name == "csv":
+        tasks = tables.scaled(tables.parse_csv(text, given.trace, system), given.rate)
+    else:
+        requests = azure.parse(text, given.trace, given.bits_per_token, given.cycles_per_token)
+        tasks = tables.assign(compressed(requests, given.rate), scenario, system)
+    return tables.limited(tasks, system, given.duration_ns)
+
+
+def compressed(requests: tuple[Request, ...], rate: float) -> tuple[Request, ...]:
+    """Requests that come ``rate`` times as fast."""
+    return tuple(msgspec.structs.replace(r, at_ns=int(math.floor(r.at_ns / rate + 0.5))) for r in requests)
+
+
+def read_link(file: str, name: str, bandwidth_hz: float, bin_ns: int) -> LinkTrace:
+    """Read a link trace of format ``name`` ("auto" looks at the file). Raises `ScenarioError`."""
+    text = read_text(file)
+    if name == "auto":
+        name = link_format(text, file)
+    if name == "mahimahi":
+        return mahimahi.parse(text, file, bin_ns)
+    return cellular.parse(text, file, bandwidth_hz) if name == "5g" else rates.parse(text, file)
+
+
+def workload_format(text: str, file: str) -> str:
+    """``csv`` or ``azure``, by the header."""
+    head = _head(text, file)
+    if "contexttokens" in head.lower():
+        return "azure"
+    if "time_s" in head or "input_bits" in head:
+        return "csv"
+    remedy = f"the header is {','.join(tables.COLUMNS)} or TIMESTAMP,ContextTokens,GeneratedTokens"
+    raise ScenarioError("this is no workload that the testbed knows", file, 1, 1, head, len(head), remedy)
+
+
+def link_format(text: str, file: str) -> str:
+    """``rates``, ``mahimahi`` or ``5g``, by the first line."""
+    head = _head(text, file)
+    if head.strip().isdigit():
+        return "mahimahi"
+    if "SNR" in head:
+        return "5g"
+    if "duration_s" in head or "rate_bps" in head:
+        return "rates"
+    remedy = "give a mahimahi trace, a 5G CSV with Timestamp and SNR, or duration_s,rate_bps"
+    raise ScenarioError("this is no link trace that the testbed knows", file, 1, 1, head, len(head), remedy)
+
+
+def _head(text: str, file: str) -> str:
+    if not text.strip():
+        raise ScenarioError("the file is empty", file, 1, 1, remedy=f"{Path(file).name} should hold a trace")
+    return text.splitlines()[0]

@@ -1,0 +1,46 @@
+"""Mahimahi's link traces: one line a delivery opportunity of 1500 bytes, in ms since the start (Winstein et al., 2013).
+
+The trace repeats at its last instant. Opportunities are binned into segments of constant rate, so that every period
+moves exactly the recorded bits.
+"""
+
+from testbed.model.errors import text_error
+from testbed.model.schema import LinkTrace
+from testbed.trace import rates
+
+OPPORTUNITY_BITS = 12_000
+NS_PER_MS = 1_000_000
+
+
+def parse(text: str, file: str, bin_ns: int = 100_000_000) -> LinkTrace:
+    """The trace of ``text`` in bins of ``bin_ns`` (the last one may be shorter). Raises `ScenarioError`."""
+    instants = _instants(text, file)
+    if not instants or instants[-1] == 0:
+        remedy = "give one instant in ms a line, the last above 0"
+        raise text_error(file, text, 1, 1, "the trace has no duration", remedy)
+    period = instants[-1] * NS_PER_MS
+    bins = -(-period // bin_ns)
+    counts = [0] * bins
+    for ms in instants:
+        counts[min(ms * NS_PER_MS // bin_ns, bins - 1)] += 1
+    widths = [bin_ns] * (bins - 1) + [period - bin_ns * (bins - 1)]
+    moved = (count * OPPORTUNITY_BITS * 1e9 / width for count, width in zip(counts, widths, strict=True))
+    return rates.trace(zip(widths, moved, strict=True), file)
+
+
+def _instants(text: str, file: str) -> list[int]:
+    """The instants in ms, checked to be whole and in order."""
+    instants: list[int] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        word = line.strip()
+        if not word:
+            continue
+        column = line.index(word) + 1
+        if not (word.isascii() and word.isdigit()) or len(word) > 12:
+            remedy = "write whole milliseconds since the start"
+            raise text_error(file, text, number, column, f'"{word}" is not an instant in ms', remedy, len(word))
+        if instants and int(word) < instants[-1]:
+            message = f"{word} ms comes after {instants[-1]} ms"
+            raise text_error(file, text, number, column, message, "write instants in order", len(word))
+        instants.append(int(word))
+    return instants
