@@ -8,7 +8,8 @@ from testbed.model.delay import uplink_rate
 from testbed.model.errors import ScenarioError
 from testbed.model.fields import Draw
 from testbed.model.schema import AgentSection, Cell, LinkTrace, Scenario, Thresholds, UeSection
-from testbed.model.system import Backhaul, Emulation, Es, Fault, Radio, System, Ue
+from testbed.model.system import Backhaul, Emulation, Es, Fault, Plan, Radio, System, Ue
+from testbed.model.task import Task
 
 FIELD_CPU, FIELD_DISTANCE, FIELD_POWER, FIELD_KAPPA, FIELD_WEIGHT = range(5)
 JITTERS = {
@@ -28,6 +29,13 @@ class Resolved(msgspec.Struct, frozen=True):
     faults: tuple[Fault, ...]
     thresholds: Thresholds
     agent: AgentSection
+
+    def plan(self, workload: tuple[Task, ...], policy: str, second_offload: bool, live: bool) -> Plan:
+        """The plan of one run; only a ``live`` one has a drain limit (twice the run unless the scenario gives one)."""
+        emulation = self.emulation
+        if not live:
+            emulation = msgspec.structs.replace(emulation, drain_limit_ns=-1)
+        return Plan(self.system, workload, policy, second_offload, emulation, self.faults)
 
 
 def resolve(scenario: Scenario) -> Resolved:
