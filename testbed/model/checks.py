@@ -6,9 +6,17 @@ import msgspec
 
 from testbed.model.errors import did_you_mean
 from testbed.model.fields import Draw
-from testbed.model.schema import Scenario
+from testbed.model.schema import Scenario, Workload
 
 CONTROLLER = "controller"
+TRACE_ONLY = {
+    "format": "format",
+    "bits_per_token": "bits_per_token",
+    "cycles_per_token": "cycles_per_token",
+    "rate": "rate",
+    "assignment": "assignment",
+    "duration": "duration_ns",
+}
 
 
 class Mistake(msgspec.Struct, frozen=True):
@@ -87,13 +95,15 @@ def _workload(scenario: Scenario) -> Iterator[Mistake]:
     workload = scenario.workload
     if workload.trace and workload.assignment == "density" and not any(c.density_factor for c in scenario.cells):
         yield Mistake(("workload", "assignment"), "every density_factor is 0", "give one above 0")
-    if not workload.trace and workload.duration_ns >= 0:
-        yield Mistake(("workload", "duration"), "a duration without a trace", "give trace, or change slots")
+    if workload.trace and workload.arrivals != "bernoulli":
+        yield Mistake(("workload", "arrivals"), "a trace leaves no place for arrivals", "drop arrivals or trace")
+    for word, attribute in TRACE_ONLY.items():
+        if not workload.trace and getattr(workload, attribute) != getattr(Workload(), attribute):
+            yield Mistake(("workload", word), f'"{word}" means nothing without a trace', "add trace: FILE, or drop it")
 
 
 def _faults(scenario: Scenario) -> Iterator[Mistake]:
     names = process_names(scenario)
-    end_ns = scenario.slots * scenario.slot_ns
     down: dict[str, list[tuple[int, int]]] = {}
     for i, fault in enumerate(scenario.faults):
         place = ("faults", i)
@@ -101,12 +111,24 @@ def _faults(scenario: Scenario) -> Iterator[Mistake]:
             message = f'there is no process "{fault.kill}" to kill'
             yield Mistake((*place, "kill"), message, did_you_mean(fault.kill, names))
             continue
-        if fault.at_ns >= end_ns:
-            message = f"the run ends at {end_ns * 1e-9:g} s, before this fault"
-            yield Mistake((*place, "at"), message, "let it happen earlier, or give more slots")
         back = fault.at_ns + fault.restart_after_ns if fault.restart_after_ns >= 0 else 2**63
         for start, stop in down.get(fault.kill, []):
             if fault.at_ns <= stop and start <= back:
                 message = f"{fault.kill} is already dead at that instant"
                 yield Mistake((*place, "at"), message, "kill it after its restart")
         down.setdefault(fault.kill, []).append((fault.at_ns, back))
+
+
+def late_faults(scenario: Scenario) -> Iterator[Mistake]:
+    """Faults that the run never sees, because generation ends before."""
+    end_ns = scenario.slots * scenario.slot_ns
+    for i, fault in enumerate(scenario.faults):
+        if fault.at_ns >= end_ns:
+            message = f"the run ends at {end_ns * 1e-9:g} s, before this fault"
+            yield Mistake(("faults", i, "at"), message, "let it happen earlier, or give more slots")
+
+
+def cut_faults(scenario: Scenario) -> Scenario:
+    """The scenario with only the faults that its run sees: what is left when a caller cuts a run short."""
+    end_ns = scenario.slots * scenario.slot_ns
+    return msgspec.structs.replace(scenario, faults=tuple(f for f in scenario.faults if f.at_ns < end_ns))

@@ -7,6 +7,7 @@ import msgspec
 import yaml
 
 from testbed.model.build import slots
+from testbed.model.checks import TRACE_ONLY
 from testbed.model.fields import Draw, Items, Number, Section, Sections, Variant
 from testbed.model.scenario import Resolved
 from testbed.model.schema import CellUe, LinkTrace, Scenario, Workload
@@ -37,9 +38,7 @@ def dump_resolved(resolved: Resolved, header: str = "", workload_file: str = "wo
     Loaded again (beside ``workload_file``, if the workload came from a trace) it resolves to the same `System`.
     """
     scenario, system = resolved.scenario, resolved.system
-    workload = scenario.workload
-    if workload.trace:
-        workload = Workload(trace=workload_file, format="csv")
+    workload = Workload(trace=workload_file, format="csv") if scenario.workload.trace else scenario.workload
     cells = tuple(
         msgspec.structs.replace(cell, ue=_drawn(system, i)) for i, cell in enumerate(scenario.cells)
     )
@@ -64,7 +63,10 @@ def _drawn(system: System, cell: int) -> CellUe:
 def tree(section: msgspec.Struct) -> dict[str, Any]:
     """A section as plain dicts, lists, numbers and quantities with units; empty fields are left out."""
     written: dict[str, Any] = {}
+    unused = TRACE_ONLY if isinstance(section, Workload) and not section.trace else {}
     for word, slot in slots(type(section)).items():
+        if word in unused:
+            continue
         value = getattr(section, slot.attribute)
         if value is None or value == "" or (value == () and isinstance(slot.kind, Items)):
             continue

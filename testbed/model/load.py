@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 
 import msgspec
 
 from testbed.model.build import Builder
-from testbed.model.checks import mistakes
+from testbed.model.checks import cut_faults, late_faults, mistakes
 from testbed.model.errors import ScenarioError
 from testbed.model.schema import Scenario
 from testbed.model.source import ARGUMENT, Sources, unshared
@@ -64,7 +65,9 @@ def parse_scenario(text: str, file: str = "scenario.yaml", overrides: Sequence[s
         sources.override(root, argument)
     builder = Builder(sources)
     scenario: Scenario = builder.section(root, Scenario)
-    for mistake in mistakes(scenario):
+    if any(builder.origin((word,)).startswith(ARGUMENT) for word in ("slots", "slot")):
+        scenario = cut_faults(scenario)
+    for mistake in chain(mistakes(scenario), late_faults(scenario)):
         raise builder.at(mistake.place, mistake.message, mistake.remedy)
     scenario = _anchored(scenario, builder, Path(file).parent)
     if not any(known.value == "name" for known, _ in root.value):

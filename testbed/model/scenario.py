@@ -3,7 +3,7 @@
 import msgspec
 
 from testbed.model import link, queue, random
-from testbed.model.checks import es_name, mistakes, ue_name
+from testbed.model.checks import cut_faults, es_name, mistakes, ue_name
 from testbed.model.delay import uplink_rate
 from testbed.model.errors import ScenarioError
 from testbed.model.fields import Draw
@@ -41,8 +41,9 @@ class Resolved(msgspec.Struct, frozen=True):
 def resolve(scenario: Scenario) -> Resolved:
     """Draw the hardware and compute the rates of ``scenario``.
 
-    A rate trace must be inline; `testbed.trace.inputs.resolve` reads it from its file first. Raises `ScenarioError`.
+    Faults after the end of generation are left out: whoever cuts a run short cuts them off. A rate trace must be inline; `testbed.trace.inputs.resolve` reads it from its file first. Raises `ScenarioError`.
     """
+    scenario = cut_faults(scenario)
     for mistake in mistakes(scenario):
         raise ScenarioError(mistake.message, ".".join(str(part) for part in mistake.place), remedy=mistake.remedy)
     agent, run_ns = scenario.agent, scenario.slots * scenario.slot_ns

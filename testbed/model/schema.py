@@ -202,7 +202,7 @@ class Thresholds(msgspec.Struct, frozen=True):
 REGION_CELLS = (
     Cell(es=EsSection(cpu_hz=4_000_000_000), density_factor=0.6),
     Cell(es=EsSection(cpu_hz=3_000_000_000), density_factor=1.0),
-    Cell(es=EsSection(cpu_hz=2_000_000_000, queue_limit=64), density_factor=1.4),
+    Cell(es=EsSection(cpu_hz=2_000_000_000), density_factor=1.4),
 )
 
 
