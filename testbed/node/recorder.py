@@ -1,0 +1,104 @@
+"""The record of a run in SQLite, written as the run goes: readable meanwhile, complete after a kill −9.
+
+Tables follow the row structs of `testbed.protocol.messages`; ``meta`` holds key/value pairs, among them the schema's
+version. Write-ahead logging lets readers in at any time and keeps every committed row through a crash.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from testbed.model.errors import StartError
+from testbed.model.task import DECIDED
+from testbed.protocol.messages import EventRow, LinkRow, Row, SlotRow, TaskRow, UpdateRow
+
+SCHEMA_VERSION = 1
+COMMIT_EVERY_NS = 200_000_000
+TABLES: dict[type[msgspec.Struct], str] = {
+    TaskRow: "tasks", SlotRow: "slots", LinkRow: "links", UpdateRow: "updates", EventRow: "events",
+}  # fmt: skip
+_TYPES: dict[Any, str] = {int: "INTEGER", bool: "INTEGER", float: "REAL", str: "TEXT"}
+
+
+def create_statement(row: type[msgspec.Struct]) -> str:
+    """The CREATE TABLE of a row struct; tasks are unique by (ue, number)."""
+    columns = [f'"{f.name}" {_TYPES[f.type]} NOT NULL' for f in msgspec.structs.fields(row)]
+    if row is TaskRow:
+        columns.append("PRIMARY KEY (ue, number)")
+    return f"CREATE TABLE IF NOT EXISTS {TABLES[row]} ({', '.join(columns)})"
+
+
+def _insert_statement(row: type[msgspec.Struct]) -> str:
+    names = [f.name for f in msgspec.structs.fields(row)]
+    columns, marks = ", ".join(f'"{name}"' for name in names), ", ".join("?" * len(names))
+    statement = f"INSERT INTO {TABLES[row]} ({columns}) VALUES ({marks})"
+    if row is TaskRow:
+        changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names)
+        statement += f" ON CONFLICT (ue, number) DO UPDATE SET {changes} WHERE tasks.state = '{DECIDED}'"
+    return statement
+
+
+class Recorder:
+    """The only writer of one ``run.db``; raises `StartError` when the file cannot be written."""
+
+    def __init__(self, path: Path, meta: Mapping[str, object] | None = None) -> None:
+        self.path = path
+        self._inserts = {row: _insert_statement(row) for row in TABLES}
+        self._committed_ns = time.monotonic_ns()
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("BEGIN")
+            self._db.execute("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+            for row in TABLES:
+                self._db.execute(create_statement(row))
+            self.put({"schema_version": SCHEMA_VERSION, **(meta or {})})
+            self.commit()
+        except sqlite3.Error as error:
+            raise StartError(f"{path}: cannot write the record ({error})", _REMEDY) from None
+
+    def put(self, meta: Mapping[str, object]) -> None:
+        """Set key/value pairs of ``meta``; what is not text is stored as JSON."""
+        pairs = [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in meta.items()]
+        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", pairs)
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Append rows; a task's final row replaces its earlier one, never the other way round."""
+        kinds: dict[type, list[tuple[object, ...]]] = {}
+        for row in rows:
+            kinds.setdefault(type(row), []).append(msgspec.structs.astuple(row))
+        try:
+            for kind, values in kinds.items():
+                self._db.executemany(self._inserts[kind], values)
+        except sqlite3.Error as error:
+            raise StartError(f"{self.path}: cannot write the record ({error})", _REMEDY) from None
+        self.commit_when_due()
+
+    def commit_when_due(self) -> None:
+        """Commit if the last commit is 0.2 s ago."""
+        if time.monotonic_ns() - self._committed_ns >= COMMIT_EVERY_NS:
+            self.commit()
+
+    def commit(self) -> None:
+        """Make everything so far permanent."""
+        try:
+            self._db.execute("COMMIT")
+            self._db.execute("BEGIN")
+        except sqlite3.Error as error:
+            raise StartError(f"{self.path}: cannot write the record ({error})", _REMEDY) from None
+        self._committed_ns = time.monotonic_ns()
+
+    def close(self) -> None:
+        """Commit and fold the write-ahead log into the file, so that the run is one file."""
+        self._db.execute("COMMIT")
+        self._db.execute("PRAGMA journal_mode = DELETE")
+        self._db.close()
+
+
+_REMEDY = "check free space and rights of the run directory; what was committed before is kept"
