@@ -1,0 +1,156 @@
+"""From the model's structs to the twin's arrays, refusing what the twin cannot express."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from testbed.model.delay import transfer_ns
+from testbed.model.errors import ScenarioError
+from testbed.model.fields import Draw
+from testbed.model.random import FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE
+from testbed.model.schema import Scenario
+from testbed.model.system import EPOCH_SLOT, SHARED, Plan, System
+from testbed.model.task import Task
+from testbed.twin import state
+from testbed.twin.state import Fixed, Worlds
+
+DRAWS = {"constant": state.CONSTANT, "uniform": state.UNIFORM, "choice": state.CHOICE, "per_bit": state.PER_BIT}
+LONGEST_NS = 2**60
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where tasks come from: ``rows`` of a table, or ``draws`` with a rate per UE and slot; ``slots`` -1: for ever."""
+
+    arrivals: int
+    slots: int
+    rates: tuple[float, ...] = ()
+    draws: tuple[Draw, ...] = ()
+    rows: tuple[Task, ...] = ()
+
+
+def table(system: System, tasks: Sequence[Task]) -> Source:
+    """Tasks of a workload table, in every world."""
+    end = system.end_ns
+    for task in tasks:
+        if task.generated_ns > end:
+            name = system.ues[task.ue].name
+            raise ScenarioError(f"task {task.number} of {name} is generated after the last slot", remedy="raise slots")
+    rows = tuple(sorted(tasks, key=lambda task: (task.ue, task.number)))
+    return Source(state.TABLE, system.slots, rows=rows)
+
+
+def generator(scenario: Scenario, system: System, endless: bool) -> Source:
+    """The keyed draws of ``scenario``, until its last slot or for ever."""
+    if scenario.workload.trace:
+        raise ScenarioError("workload.trace: a traced workload has one seed only", remedy="give its tasks as a table")
+    poisson = scenario.workload.arrivals == "poisson"
+    rates = [scenario.density * scenario.cells[ue.cell].density_factor for ue in system.ues]
+    if not poisson:
+        rates = [min(1.0, rate) for rate in rates]
+    draws: list[Any] = [None, None, None]
+    task = scenario.task
+    draws[FIELD_BITS], draws[FIELD_CYCLES], draws[FIELD_DEADLINE] = task.input_bits, task.cycles, task.deadline_ns
+    slots = -1 if endless else system.slots
+    return Source(state.POISSON if poisson else state.BERNOULLI, slots, tuple(rates), tuple(draws))
+
+
+def refuse(system: System) -> None:
+    """Raise `ScenarioError` for what the twin cannot express."""
+    if system.epoch != EPOCH_SLOT:
+        raise ScenarioError(f'agent.epoch "{system.epoch}" is beyond the twin', remedy='use "slot", or run on sim')
+    for before, ue in zip(system.ues, system.ues[1:], strict=False):
+        if ue.cell < before.cell:
+            raise ScenarioError(f"{ue.name} stands before a UE of an earlier cell", remedy="number UEs cell by cell")
+
+
+def refuse_faults(plan: Plan) -> None:
+    """Raise `ScenarioError` if the plan has faults."""
+    if plan.faults:
+        raise ScenarioError("faults: the twin knows no deaths", remedy="leave them out, or run on sim or live")
+
+
+def fixed(system: System, source: Source, double: bool, recording: bool, reward: int) -> Fixed:
+    """What all worlds share."""
+    refuse(system)
+    buckets = 8
+    while buckets < len(system.ues):
+        buckets *= 2
+    radio, record = system.radio, np.zeros(1, state.SYSTEM)
+    values: dict[str, Any] = {
+        "slot_ns": system.slot_ns, "threshold_ns": system.threshold_ns, "latency_ns": radio.latency_ns,
+        "return_latency_ns": radio.return_latency_ns, "jitter_kind": radio.jitter_kind,
+        "jitter_low_ns": radio.jitter_low_ns, "jitter_high_ns": radio.jitter_high_ns, "loss": radio.loss,
+        "trace_period_ns": radio.trace_period_ns, "backhaul_bps": system.backhaul.rate_bps,
+        "backhaul_latency_ns": system.backhaul.latency_ns, "buckets": buckets,
+        "buckets_per_ns": buckets / system.slot_ns, "slots": source.slots, "shared": radio.access == SHARED,
+        "double": double and len(system.ess) > 1, "recording": recording, "reward": reward,
+        "arrivals": source.arrivals,
+    }  # fmt: skip
+    for name, value in values.items():
+        record[name] = value
+    draws, drawn = _draws(source)
+    return Fixed(
+        record, _ues(system, source), _ess(system), np.array(radio.trace_edges_ns or (0,), np.int64),
+        np.array(radio.trace_bps or (1.0,), np.float64), np.ones(len(system.ess), np.bool_), draws, drawn, _rows(source),
+    )  # fmt: skip
+
+
+def _ues(system: System, source: Source) -> Any:
+    ues = np.zeros(len(system.ues), state.UE_FIXED)
+    counts = np.bincount([task.ue for task in source.rows], minlength=len(ues))
+    ends = np.cumsum(counts)
+    for ue in system.ues:
+        record = ues[ue.index]
+        for name in ("cpu_hz", "rate_bps", "tx_power_w", "kappa", "weight_delay", "cell"):
+            record[name] = getattr(ue, name)
+        record["return_ns"] = system.radio.return_latency_ns + transfer_ns(system.radio.result_bits, ue.rate_bps)
+        record["rate"] = source.rates[ue.index] if source.rates else 0.0
+        record["first_row"], record["last_row"] = ends[ue.index] - counts[ue.index], ends[ue.index]
+    return ues
+
+
+def _ess(system: System) -> Any:
+    ess = np.zeros(len(system.ess), state.ES_FIXED)
+    for es in system.ess:
+        record = ess[es.index]
+        for name in ("cpu_hz", "cores", "queue_limit", "discipline"):
+            record[name] = getattr(es, name)
+        mine = [ue.index for ue in system.ues if ue.cell == es.index]
+        record["first_ue"], record["last_ue"] = (mine[0], mine[-1] + 1) if mine else (0, 0)
+    return ess
+
+
+def _draws(source: Source) -> tuple[Any, Any]:
+    longest = max((len(draw.values) for draw in source.draws), default=1)
+    draws, values = np.zeros(3, state.DRAW), np.zeros((3, longest))
+    for field, draw in enumerate(source.draws):
+        draws[field] = DRAWS[draw.kind], len(draw.values)
+        values[field, : len(draw.values)] = draw.values
+    return draws, values
+
+
+def _rows(source: Source) -> Any:
+    rows = np.zeros(max(1, len(source.rows)), state.ROW)
+    for row, task in enumerate(source.rows):
+        rows[row] = task.generated_ns, task.input_bits, task.cycles, task.deadline_ns
+    return rows
+
+
+def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
+    """The state of ``count`` worlds, ``capacity`` tasks each; every field is set by a reset before it is read."""
+    ues, ess = len(shared.ues), len(shared.ess)
+    system = shared.system[0]
+    lists = ues * state.UE_LISTS + ess * state.ES_LISTS + int(system["buckets"])
+    outcomes = np.zeros((count, len(shared.rows) if system["recording"] else 1), state.OUTCOME)
+    for name in state.OUTCOME.names or ():
+        if name.endswith("_ns") or name in ("slot", "choice", "es"):
+            outcomes[name] = -1
+    return Worlds(
+        np.zeros(count, state.WORLD), np.empty((count, capacity), state.TASK),
+        np.empty((count, lists, 2), np.int32), np.zeros((count, ues), state.UE), np.zeros((count, ess), state.ES),
+        np.zeros((count, ess, int(shared.ess["cores"].max())), state.CORE), np.zeros((count, ess), np.int64),
+        np.zeros((count, ess), state.CELL),
+        np.empty((count, capacity if system["reward"] != state.HOLDING else 1)), outcomes,
+    )  # fmt: skip

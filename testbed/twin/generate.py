@@ -1,0 +1,87 @@
+"""Tasks of a world: rows of a shared table, or the keyed draws of `testbed.model.workload` (compiled)."""
+
+import math
+
+from numba import njit
+
+from testbed.model.random import ARRIVALS, FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE, VALUES
+from testbed.model.workload import FIELD_PRESENT
+from testbed.twin.compiled import INNER, exponential, uniform
+from testbed.twin.lists import NUMBER_BITS, allocate, append, ue_list
+from testbed.twin.state import BERNOULLI, CHOICE, FRESH, NONE, PER_BIT, POISSON, TABLE, UNIFORM, Fixed, World
+
+NEVER = 2**62
+
+
+@njit(**INNER)
+def _add(world: World, u: int, generated_ns: int, input_bits: int, cycles: int, deadline_ns: int) -> None:
+    """A task enters the system, undecided."""
+    ue, task = world.ues[u], allocate(world)
+    if task == NONE:
+        return
+    t = world.tasks[task]
+    t.generated_ns, t.input_bits, t.cycles, t.deadline_ns = generated_ns, input_bits, cycles, deadline_ns
+    t.key, t.airtime_ns = (u << NUMBER_BITS) | ue.number, 0
+    append(world, ue_list(u, FRESH), task)
+    ue.number += 1
+    ue.present += 1
+
+
+@njit(**INNER)
+def _whole(fixed: Fixed, field: int, u: float) -> int:
+    """`fields.Draw.whole` of a task's value for a uniform ``u``."""
+    kind = fixed.draws[field].kind
+    value = fixed.values[field, 0]
+    if kind == UNIFORM:
+        value += u * (fixed.values[field, 1] - value)
+    elif kind == CHOICE:
+        value = fixed.values[field, int(u * fixed.draws[field].count)]
+    return int(math.floor(value + 0.5))
+
+
+@njit(**INNER)
+def _draw(world: World, fixed: Fixed, u: int, generated_ns: int) -> None:
+    """A task with its values drawn; see `workload._task`."""
+    seed, number = world.status[0].seed, world.ues[u].number
+    bits = _whole(fixed, FIELD_BITS, uniform(seed, VALUES, u, number, FIELD_BITS))
+    if fixed.draws[FIELD_CYCLES].kind == PER_BIT:
+        cycles = max(1, int(math.floor(fixed.values[FIELD_CYCLES, 0] * bits + 0.5)))
+    else:
+        cycles = _whole(fixed, FIELD_CYCLES, uniform(seed, VALUES, u, number, FIELD_CYCLES))
+    deadline = _whole(fixed, FIELD_DEADLINE, uniform(seed, VALUES, u, number, FIELD_DEADLINE))
+    _add(world, u, generated_ns, bits, cycles, deadline)
+
+
+@njit(**INNER)
+def schedule(world: World, fixed: Fixed, u: int) -> None:
+    """Set the instant of a UE's next task (Poisson arrivals)."""
+    ue, system, rate = world.ues[u], fixed.system[0], fixed.ues[u].rate
+    if rate <= 0.0:
+        ue.next_ns = NEVER
+        return
+    ue.arrival += exponential(uniform(world.status[0].seed, ARRIVALS, u, ue.number, FIELD_PRESENT)) / rate
+    ue.next_ns = int(math.floor(ue.arrival * system.slot_ns + 0.5))
+    if system.slots >= 0 and ue.next_ns >= system.slots * system.slot_ns:
+        ue.next_ns = NEVER
+
+
+@njit(**INNER)
+def generate(world: World, fixed: Fixed, u: int, now_ns: int) -> None:
+    """Add a UE's tasks generated up to the slot boundary ``now_ns``; those inside the slot before have been there since."""
+    ue, system, w = world.ues[u], fixed.system[0], world.status[0]
+    if system.arrivals == BERNOULLI:
+        if system.slots < 0 or w.slot < system.slots:
+            if uniform(w.seed, ARRIVALS, u, w.slot, FIELD_PRESENT) < fixed.ues[u].rate:
+                _draw(world, fixed, u, now_ns)
+    elif system.arrivals == POISSON:
+        while ue.next_ns <= now_ns and not w.full:
+            ue.stay_ns += now_ns - ue.next_ns
+            _draw(world, fixed, u, ue.next_ns)
+            schedule(world, fixed, u)
+    elif system.arrivals == TABLE:
+        row = fixed.ues[u].first_row + ue.number
+        while row < fixed.ues[u].last_row and fixed.rows[row].generated_ns <= now_ns and not w.full:
+            r = fixed.rows[row]
+            ue.stay_ns += now_ns - r.generated_ns
+            _add(world, u, r.generated_ns, r.input_bits, r.cycles, r.deadline_ns)
+            row += 1

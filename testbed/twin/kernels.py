@@ -1,0 +1,144 @@
+"""The compiled entry points, cached on disk under a key that covers every function they are made of."""
+
+from types import ModuleType
+from typing import Any
+
+from numba import njit
+
+from testbed.model.random import EXPLORATION
+from testbed.twin import compiled, decide, generate, lists, radio, server, slot, state
+from testbed.twin.compiled import INNER, OPTIONS, stamp, uniform
+from testbed.twin.state import NONE, POISSON, Fixed, World, Worlds
+
+BUSY = -2
+
+
+@njit(**INNER)
+def view(worlds: Worlds, w: int) -> World:
+    """The state of world ``w``."""
+    return World(
+        worlds.status[w : w + 1], worlds.tasks[w], worlds.lists[w], worlds.ues[w], worlds.ess[w], worlds.cores[w],
+        worlds.announced_ns[w], worlds.cells[w], worlds.local_cost[w], worlds.outcomes[w],
+    )  # fmt: skip
+
+
+@njit(**INNER)
+def _clear(world: World, fixed: Fixed, seed: int) -> None:
+    w = world.status[0]
+    w.seed, w.start_ns, w.end_ns, w.slot = seed, 0, fixed.system[0].slot_ns, 0
+    w.free, w.used, w.inside, w.full, w.least, w.second = NONE, 0, 0, 0, NONE, NONE
+    world.lists[:] = NONE
+    world.announced_ns[:] = 0
+    for u in range(fixed.ues.shape[0]):
+        ue = world.ues[u]
+        ue.local_free_ns, ue.radio_free_ns, ue.radio_waiting_ns, ue.sent_ns, ue.stay_ns = 0, 0, 0, 0, 0
+        ue.finish, ue.spent_j, ue.arrival, ue.number, ue.present = 0.0, 0.0, 0.0, 0, 0
+        ue.choice, ue.last_choice = 0, NONE
+    for es in range(fixed.ess.shape[0]):
+        server = world.ess[es]
+        server.clock_ns, server.own_cycles, server.forwarded_cycles, server.air_cycles = 0, 0, 0, 0
+        server.busy_ns, server.virtual, server.radio_ns = 0, 0.0, 0
+        server.own, server.forwarded, server.running, server.senders = 0, 0, 0, 0
+        for c in range(world.cores.shape[1]):
+            world.cores[es, c].task = NONE
+
+
+@njit(**INNER)
+def _burden(world: World, fixed: Fixed, backlog_ns: int) -> None:
+    """Begin with queues of uniformly drawn length up to ``backlog_ns`` at every UE and core, filled by nobody's tasks."""
+    seed = world.status[0].seed
+    for u in range(fixed.ues.shape[0]):
+        world.ues[u].local_free_ns = int(uniform(seed, EXPLORATION, u, 0, 0) * backlog_ns)
+    for es in range(fixed.ess.shape[0]):
+        for c in range(fixed.ess[es].cores):
+            core = world.cores[es, c]
+            core.task, core.start_ns = BUSY, 0
+            core.end_ns = int(uniform(seed, EXPLORATION, es, c, 1) * backlog_ns)
+            world.ess[es].running += 1
+
+
+@njit(**INNER)
+def begin(world: World, fixed: Fixed, seed: int, backlog_ns: int) -> None:
+    """The world at instant 0: servers have announced, the first tasks are generated."""
+    _clear(world, fixed, seed)
+    if backlog_ns > 0:
+        _burden(world, fixed, backlog_ns)
+    server.announce(world, fixed, 0)
+    for u in range(fixed.ues.shape[0]):
+        if fixed.system[0].arrivals == POISSON:
+            generate.schedule(world, fixed, u)
+        generate.generate(world, fixed, u, 0)
+
+
+@njit(**INNER)
+def clear_cells(world: World) -> None:
+    """Forget what the cells earned so far."""
+    for cell in range(world.cells.shape[0]):
+        earned = world.cells[cell]
+        earned.decided, earned.offloaded, earned.forwarded, earned.rejected = 0, 0, 0, 0
+        earned.finished, earned.hits, earned.delay_ns = 0, 0, 0
+        earned.energy_j, earned.overhead, earned.cost, earned.spent_j, earned.score = 0.0, 0.0, 0.0, 0.0, 0.0
+
+
+@njit(**INNER)
+def play(world: World, fixed: Fixed, given: Any) -> None:
+    """One slot: decide and advance. ``given`` (K, N) holds decisions by slot, its last row serving from then on."""
+    k = min(world.status[0].slot, given.shape[0] - 1)
+    for es in range(fixed.ess.shape[0]):
+        decide.decide_cell(world, fixed, es, given[k])
+    slot.advance(world, fixed)
+
+
+def modules() -> list[ModuleType]:
+    """Every module of compiled functions, for the cache's key."""
+    return [compiled, decide, generate, lists, radio, server, slot, state]
+
+
+def _build(key: int) -> tuple[Any, Any, Any]:
+    """Compile the entry points; ``key`` becomes a part of their cache's key by being their closure."""
+
+    @njit(cache=True, **OPTIONS)
+    def reset(worlds: Worlds, fixed: Fixed, seeds: Any, chosen: Any, backlog_ns: int) -> int:
+        """Begin the ``chosen`` (bool, W) worlds anew; returns the first full one, or NONE."""
+        full = NONE if key else 0
+        for w in range(worlds.status.shape[0]):
+            if chosen[w]:
+                world = view(worlds, w)
+                clear_cells(world)
+                begin(world, fixed, seeds[w], backlog_ns)
+                if world.status[0].full and full == NONE:
+                    full = w
+        return full
+
+    @njit(cache=True, **OPTIONS)
+    def step(worlds: Worlds, fixed: Fixed, given: Any, slots: int) -> int:
+        """Play ``slots`` slots of every world, decisions (W, K, N) being ``given``; returns the first full one."""
+        full = NONE if key else 0
+        for w in range(worlds.status.shape[0]):
+            world = view(worlds, w)
+            clear_cells(world)
+            for _ in range(slots):
+                play(world, fixed, given[w])
+                if world.status[0].full:
+                    break
+            if world.status[0].full and full == NONE:
+                full = w
+        return full
+
+    @njit(cache=True, **OPTIONS)
+    def drain(worlds: Worlds, fixed: Fixed, given: Any, slots: int) -> int:
+        """As `step`, for ``slots`` slots in all, and on until no task is left; returns the first full one."""
+        full = NONE if key else 0
+        for w in range(worlds.status.shape[0]):
+            world = view(worlds, w)
+            clear_cells(world)
+            while (world.status[0].slot < slots or world.status[0].inside > 0) and not world.status[0].full:
+                play(world, fixed, given[w])
+            if world.status[0].full and full == NONE:
+                full = w
+        return full
+
+    return reset, step, drain
+
+
+reset, step, drain = _build(stamp(*(vars(module) for module in modules())))

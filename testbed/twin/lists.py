@@ -1,0 +1,155 @@
+"""Task lists, the arena they live in, and the bookkeeping of a task's flight and end (compiled)."""
+
+from numba import njit
+
+from testbed.twin.compiled import INNER, overhead, transmit_energy_j
+from testbed.twin.state import (
+    ES_LISTS, FLIGHT, HEAD, NONE, TAIL, UE_LISTS, Fixed, World,
+)  # fmt: skip
+
+NUMBER_BITS = 32
+NUMBER_MASK = (1 << NUMBER_BITS) - 1
+
+
+@njit(**INNER)
+def ue_list(ue: int, kind: int) -> int:
+    """Index of a UE's list of ``kind`` FRESH (undecided), LOCAL, FLIGHT (known arrivals after this slot) or RADIO."""
+    return ue * UE_LISTS + kind
+
+
+@njit(**INNER)
+def es_list(fixed: Fixed, es: int, kind: int) -> int:
+    """Index of an ES's list of waiting tasks of ``kind`` OWN or FORWARDED."""
+    return fixed.ues.shape[0] * UE_LISTS + es * ES_LISTS + kind
+
+
+@njit(**INNER)
+def bucket_list(fixed: Fixed, bucket: int) -> int:
+    """Index of one of the lists that sort this slot's arrivals."""
+    return fixed.ues.shape[0] * UE_LISTS + fixed.ess.shape[0] * ES_LISTS + bucket
+
+
+@njit(**INNER)
+def head(world: World, at: int) -> int:
+    """First task of a list, or NONE."""
+    return world.lists[at, HEAD]
+
+
+@njit(**INNER)
+def append(world: World, at: int, task: int) -> None:
+    """Put a task at a list's end."""
+    world.tasks[task].next = NONE
+    if world.lists[at, HEAD] == NONE:
+        world.lists[at, HEAD] = task
+    else:
+        world.tasks[world.lists[at, TAIL]].next = task
+    world.lists[at, TAIL] = task
+
+
+@njit(**INNER)
+def take(world: World, at: int) -> int:
+    """Remove and return a list's first task."""
+    task = world.lists[at, HEAD]
+    world.lists[at, HEAD] = world.tasks[task].next
+    return task
+
+
+@njit(**INNER)
+def precedes(world: World, a: int, b: int) -> bool:
+    """The model's order: instant, then UE index and task number."""
+    first, second = world.tasks[a], world.tasks[b]
+    return first.at_ns < second.at_ns or (first.at_ns == second.at_ns and first.key < second.key)
+
+
+@njit(**INNER)
+def insert(world: World, at: int, task: int) -> None:
+    """Put a task at its place in a list sorted by `precedes`."""
+    before = world.lists[at, HEAD]
+    if before == NONE or not precedes(world, task, world.lists[at, TAIL]):
+        append(world, at, task)
+    elif precedes(world, task, before):
+        world.tasks[task].next = before
+        world.lists[at, HEAD] = task
+    else:
+        while not precedes(world, task, world.tasks[before].next):
+            before = world.tasks[before].next
+        world.tasks[task].next = world.tasks[before].next
+        world.tasks[before].next = task
+
+
+@njit(**INNER)
+def allocate(world: World) -> int:
+    """A free record of the arena, or NONE when it is full: then ``full`` is set and the caller raises."""
+    w = world.status[0]
+    task = w.free
+    if task != NONE:
+        w.free = world.tasks[task].next
+    elif w.used < world.tasks.shape[0]:
+        task = w.used
+        w.used += 1
+    else:
+        w.full = 1
+        return NONE
+    w.inside += 1
+    return task
+
+
+@njit(**INNER)
+def launch(world: World, fixed: Fixed, task: int, ue: int) -> None:
+    """Let a task happen at its instant ``at_ns``: in this slot's buckets, or in its UE's list of later flights."""
+    w = world.status[0]
+    at = world.tasks[task].at_ns
+    if at > w.end_ns:
+        insert(world, ue_list(ue, FLIGHT), task)
+        return
+    bucket = int((at - w.start_ns) * fixed.system[0].buckets_per_ns)
+    last = fixed.system[0].buckets - 1
+    insert(world, bucket_list(fixed, bucket if bucket < last else last), task)
+
+
+@njit(**INNER)
+def release(world: World, fixed: Fixed) -> None:
+    """Move what happens in this slot from the UEs' flights to the buckets."""
+    end = world.status[0].end_ns
+    for ue in range(fixed.ues.shape[0]):
+        at = ue_list(ue, FLIGHT)
+        while head(world, at) != NONE and world.tasks[head(world, at)].at_ns <= end:
+            launch(world, fixed, take(world, at), ue)
+
+
+@njit(**INNER)
+def ue_of(world: World, task: int) -> int:
+    """The UE of a task."""
+    return world.tasks[task].key >> NUMBER_BITS
+
+
+@njit(**INNER)
+def row_of(world: World, fixed: Fixed, task: int) -> int:
+    """The row of a task in the workload table and in the outcomes."""
+    return fixed.ues[ue_of(world, task)].first_row + (world.tasks[task].key & NUMBER_MASK)
+
+
+@njit(**INNER)
+def finish(world: World, fixed: Fixed, task: int, at_ns: int, executed_j: float) -> None:
+    """A task ends for its UE at ``at_ns``, not after this slot, having cost ``executed_j`` locally."""
+    w, t, u = world.status[0], world.tasks[task], ue_of(world, task)
+    constants, ue = fixed.ues[u], world.ues[u]
+    energy = executed_j
+    if t.airtime_ns != 0:
+        energy = transmit_energy_j(constants.tx_power_w, t.airtime_ns) + executed_j
+    delay = at_ns - t.generated_ns
+    cost = overhead(constants.weight_delay, delay, energy)
+    cell = world.cells[constants.cell]
+    cell.finished += 1
+    cell.hits += delay <= t.deadline_ns
+    cell.delay_ns += delay
+    cell.energy_j += energy
+    cell.overhead += cost
+    ue.present -= 1
+    ue.stay_ns += at_ns - w.start_ns
+    if fixed.system[0].recording:
+        outcome = world.outcomes[row_of(world, fixed, task)]
+        outcome.finished_ns, outcome.energy_j, outcome.overhead = at_ns, energy, cost
+    t.next = w.free
+    w.free = task
+    w.inside -= 1

@@ -1,0 +1,138 @@
+"""The uplinks of a world: a chain of ideal ends per UE, or a cell's band shared in virtual time (compiled)."""
+
+from numba import njit
+
+from testbed.twin.compiled import (
+    INNER, attempts, chain, dedicated_end_ns, jitter_ns, sharing_advance, sharing_departure_ns, traced_end_ns,
+    transfer_ns,
+)  # fmt: skip
+from testbed.twin.lists import NUMBER_MASK, append, head, launch, row_of, take, ue_list, ue_of
+from testbed.twin.state import NONE, RADIO, Fixed, World
+
+
+@njit(**INNER)
+def _leave(world: World, fixed: Fixed, task: int, start_ns: int, end_ns: int) -> None:
+    """The task's first and last bit have known instants: it will arrive after latency and jitter."""
+    t, system, ue = world.tasks[task], fixed.system[0], ue_of(world, task)
+    jitter = jitter_ns(
+        world.status[0].seed, ue, t.key & NUMBER_MASK, system.jitter_kind, system.jitter_low_ns, system.jitter_high_ns
+    )
+    t.airtime_ns = end_ns - start_ns
+    t.at_ns = end_ns + system.latency_ns + jitter
+    t.to = fixed.ues[ue].cell
+    if system.recording:
+        outcome = world.outcomes[row_of(world, fixed, task)]
+        outcome.tx_start_ns, outcome.tx_end_ns = start_ns, end_ns
+    launch(world, fixed, task, ue)
+
+
+@njit(**INNER)
+def post(world: World, fixed: Fixed, task: int, now_ns: int) -> None:
+    """A UE hands a task to its radio, which sends one after another."""
+    t, system, u = world.tasks[task], fixed.system[0], ue_of(world, task)
+    constants, ue = fixed.ues[u], world.ues[u]
+    world.ess[constants.cell].air_cycles += t.cycles
+    tries = attempts(world.status[0].seed, u, t.key & NUMBER_MASK, system.loss)
+    if system.recording:
+        world.outcomes[row_of(world, fixed, task)].attempts = tries
+    if system.shared:
+        t.airtime_ns = transfer_ns(t.input_bits * tries, constants.rate_bps)
+        _share(world, fixed, task, u, constants.cell, now_ns)
+        return
+    start = chain(ue.radio_free_ns, now_ns)
+    if system.trace_period_ns > 0:
+        bits = t.input_bits * tries
+        end = traced_end_ns(start, bits, fixed.edges_ns, fixed.rates_bps, system.trace_period_ns)
+    else:
+        end = dedicated_end_ns(start, t.input_bits, tries, constants.rate_bps)
+    ue.radio_free_ns = end
+    _leave(world, fixed, task, start, end)
+
+
+@njit(**INNER)
+def _share(world: World, fixed: Fixed, task: int, u: int, es: int, now_ns: int) -> None:
+    """A task joins its UE's FIFO on the shared band; ``airtime_ns`` is what it would take alone."""
+    depart(world, fixed, es, now_ns)
+    server, ue, t = world.ess[es], world.ues[u], world.tasks[task]
+    server.virtual = sharing_advance(server.virtual, now_ns - server.radio_ns, server.senders)
+    server.radio_ns = now_ns
+    if head(world, ue_list(u, RADIO)) == NONE:
+        ue.finish = server.virtual + t.airtime_ns
+        t.at_ns = now_ns
+        server.senders += 1
+    else:
+        ue.radio_waiting_ns += t.airtime_ns
+    append(world, ue_list(u, RADIO), task)
+
+
+@njit(**INNER)
+def depart(world: World, fixed: Fixed, es: int, until_ns: int) -> None:
+    """Let last bits leave on the shared band of a cell up to ``until_ns``, ties going to the lower UE index."""
+    server = world.ess[es]
+    while server.senders > 0:
+        first = NONE
+        for u in range(fixed.ess[es].first_ue, fixed.ess[es].last_ue):
+            waits = head(world, ue_list(u, RADIO)) != NONE
+            if waits and (first == NONE or world.ues[u].finish < world.ues[first].finish):
+                first = u
+        finish = world.ues[first].finish
+        at = sharing_departure_ns(server.radio_ns, server.virtual, finish, server.senders)
+        at = max(at, server.radio_ns)
+        if at > until_ns:
+            return
+        server.virtual, server.radio_ns = finish, at
+        _last_bit(world, fixed, es, first, at)
+
+
+@njit(**INNER)
+def _last_bit(world: World, fixed: Fixed, es: int, u: int, now_ns: int) -> None:
+    """The head of a UE's FIFO has sent its last bit; the next one begins."""
+    server, ue = world.ess[es], world.ues[u]
+    task = take(world, ue_list(u, RADIO))
+    following = head(world, ue_list(u, RADIO))
+    if following == NONE:
+        server.senders -= 1
+        ue.sent_ns += now_ns - world.status[0].start_ns
+    else:
+        solo = world.tasks[following].airtime_ns
+        world.tasks[following].at_ns = now_ns
+        ue.radio_waiting_ns -= solo
+        ue.finish = server.virtual + solo
+    _leave(world, fixed, task, world.tasks[task].at_ns, now_ns)
+
+
+@njit(**INNER)
+def radio_wait_ns(world: World, fixed: Fixed, u: int, now_ns: int) -> int:
+    """How long a task posted now would wait for its first bit; an estimate when the band is shared."""
+    ue = world.ues[u]
+    if not fixed.system[0].shared:
+        return max(0, ue.radio_free_ns - now_ns)
+    if head(world, ue_list(u, RADIO)) == NONE:
+        return 0
+    server = world.ess[fixed.ues[u].cell]
+    virtual = sharing_advance(server.virtual, now_ns - server.radio_ns, server.senders)
+    left = ue.finish - virtual + ue.radio_waiting_ns
+    return max(0, int(left * server.senders + 0.5))
+
+
+@njit(**INNER)
+def senders(world: World, fixed: Fixed, es: int, now_ns: int) -> int:
+    """UEs of a cell with bits in flight."""
+    if fixed.system[0].shared:
+        return world.ess[es].senders
+    count = 0
+    for u in range(fixed.ess[es].first_ue, fixed.ess[es].last_ue):
+        count += world.ues[u].radio_free_ns > now_ns
+    return count
+
+
+@njit(**INNER)
+def sending_ns(world: World, fixed: Fixed, u: int) -> int:
+    """How long a UE has been sending in the slot that ends (tasks are posted at its start only)."""
+    w, ue = world.status[0], world.ues[u]
+    if fixed.system[0].shared:
+        busy = head(world, ue_list(u, RADIO)) != NONE
+        sent = ue.sent_ns + (w.end_ns - w.start_ns if busy else 0)
+        ue.sent_ns = 0
+        return sent
+    return max(0, min(ue.radio_free_ns, w.end_ns) - w.start_ns)

@@ -1,0 +1,79 @@
+"""From what the twin recorded of a world to the rows of the record."""
+
+from collections.abc import Collection
+from typing import Any
+
+from testbed.model.delay import transfer_ns
+from testbed.model.system import Plan
+from testbed.model.task import COMPLETED, LATE, OFFLOAD, Task
+from testbed.protocol.messages import LinkRow, TaskRow
+from testbed.twin.twin import Twin
+
+
+def outcomes(twin: Twin, plan: Plan, world: int = 0) -> list[tuple[Task, dict[str, Any]]]:
+    """Every task of the workload with its outcome, in (UE, number) order."""
+    names = twin.state.outcomes.dtype.names or ()
+    tasks = sorted(plan.workload, key=lambda task: (task.ue, task.number))
+    found = twin.state.outcomes[world].tolist()
+    return [(task, dict(zip(names, values, strict=True))) for task, values in zip(tasks, found, strict=False)]
+
+
+def task_rows(twin: Twin, plan: Plan, failed: Collection[tuple[int, int]] = (), world: int = 0) -> list[TaskRow]:
+    """The complete rows; ``failed`` holds the (UE, slot) that the fallback policy decided."""
+    return [_row(plan, task, o, (task.ue, o["slot"]) in failed) for task, o in outcomes(twin, plan, world)]
+
+
+def _row(plan: Plan, task: Task, o: dict[str, Any], fallback: bool) -> TaskRow:
+    system, ue = plan.system, plan.system.ues[task.ue]
+    delay = o["finished_ns"] - task.generated_ns
+    asked = o["slot"] * system.slot_ns
+    values: dict[str, Any] = {
+        "state": COMPLETED if delay <= task.deadline_ns else LATE, "slot": o["slot"], "asked_ns": asked,
+        "choice": o["choice"], "fallback": "policy error" if fallback else "", "rejected": bool(o["rejected"]),
+        "ready_ns": asked, "start_ns": o["start_ns"], "end_ns": o["end_ns"], "finished_ns": o["finished_ns"],
+        "measured_ns": delay, "energy_j": o["energy_j"], "energy_measured_j": o["energy_j"], "overhead": o["overhead"],
+        "slot_wait_ns": asked - task.generated_ns, "reentry_ns": o["reentry_ns"],
+    }  # fmt: skip
+    if o["choice"] == OFFLOAD:
+        values |= _travelled(plan, task, o)
+    if o["choice"] != OFFLOAD or o["rejected"]:
+        entered = o["reentry_ns"] if o["rejected"] else asked
+        values["local_wait_ns"] = o["start_ns"] - entered
+        values["local_execution_ns"] = o["end_ns"] - o["start_ns"]
+    return TaskRow(
+        ue.name, task.number, ue.cell + 1, task.generated_ns, task.input_bits, task.cycles, task.deadline_ns, **values
+    )
+
+
+def _travelled(plan: Plan, task: Task, o: dict[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "es": plan.system.ess[o["es"]].name, "forwarded": o["es"] != plan.system.ues[task.ue].cell,
+        "radio_wait_ns": o["tx_start_ns"] - o["ready_ns"], "airtime_ns": o["tx_end_ns"] - o["tx_start_ns"],
+        "latency_ns": o["arrival_ns"] - o["tx_end_ns"], "backhaul_ns": o["es_arrival_ns"] - o["arrival_ns"],
+    }  # fmt: skip
+    for name in ("attempts", "tx_start_ns", "tx_end_ns", "arrival_ns", "es_arrival_ns"):
+        values[name] = o[name]
+    if o["rejected"]:
+        values["return_ns"] = o["reentry_ns"] - o["es_arrival_ns"]
+    else:
+        values["es_wait_ns"] = o["start_ns"] - o["es_arrival_ns"]
+        values["execution_ns"] = o["end_ns"] - o["start_ns"]
+        values["return_ns"] = o["finished_ns"] - o["end_ns"]
+    return values
+
+
+def link_rows(twin: Twin, plan: Plan, world: int = 0) -> list[LinkRow]:
+    """Every transmission over uplinks and backhaul, in the order of first bits."""
+    system, found = plan.system, []
+    for task, o in outcomes(twin, plan, world):
+        if o["choice"] != OFFLOAD:
+            continue
+        ue, bits = system.ues[task.ue], task.input_bits
+        home, served = system.ess[ue.cell].name, system.ess[o["es"]].name
+        trip = (o["ready_ns"], o["tx_start_ns"], o["tx_end_ns"], o["arrival_ns"])
+        found.append(LinkRow(ue.name, home, ue.name, task.number, bits, o["attempts"], *trip))
+        if served != home:
+            left = o["arrival_ns"]
+            end = left + transfer_ns(bits, system.backhaul.rate_bps)
+            found.append(LinkRow(home, served, ue.name, task.number, bits, 1, left, left, end, o["es_arrival_ns"]))
+    return sorted(found, key=lambda row: (row.start_ns, row.ue, row.number))

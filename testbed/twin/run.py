@@ -1,0 +1,119 @@
+"""One run on the twin, recorded task by task: what the simulation records, at the twin's speed."""
+
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from testbed.model import queue, random
+from testbed.model.decide import Coin, Policy, Priced
+from testbed.model.decide import Fixed as Constant
+from testbed.model.system import Plan
+from testbed.protocol.messages import LinkRow, SlotRow, TaskRow
+from testbed.twin import build, rows
+from testbed.twin.twin import Twin
+from testbed.twin.views import cell_view
+
+Decisions = Mapping[tuple[int, int], int]
+FALLBACKS: dict[str, Policy] = {"lc": Constant(0), "offload": Constant(1), "random": Coin(0.5)}
+
+
+class Ran(msgspec.Struct):
+    """The record of a run; ``tasks`` in (UE, number) order. ``failures`` counts decisions that a policy failed to make."""
+
+    tasks: list[TaskRow]
+    slots: list[SlotRow]
+    links: list[LinkRow]
+    end_ns: int
+    failures: int
+
+
+def run(plan: Plan, policy: Policy | None, recorded: Decisions | None = None) -> Ran:
+    """Run ``plan`` to the end of its drain, deciding by ``policy`` or as ``recorded`` by (UE index, slot).
+
+    The heuristics of `testbed.model.decide` decide in compiled code; any other policy is called with each cell's view.
+    Raises `ScenarioError` for what the twin cannot express.
+    """
+    build.refuse_faults(plan)
+    system = plan.system
+    source = build.table(system, plan.workload)
+    twin = Twin(system, source, double=plan.second_offload, capacity=max(1, len(plan.workload)), recording=True)
+    player = _Player(twin, plan, policy, recorded)
+    return player.run()
+
+
+class _Player:
+    def __init__(self, twin: Twin, plan: Plan, policy: Policy | None, recorded: Decisions | None) -> None:
+        self.twin, self.plan, self.policy, self.recorded = twin, plan, policy, recorded
+        self.own = recorded is None and isinstance(policy, (Constant, Coin, Priced))
+        self.failed: set[tuple[int, int]] = set()
+        self.busy = [0] * len(plan.system.ess)
+        self.slots: list[SlotRow] = []
+
+    def run(self) -> Ran:
+        twin, system = self.twin, self.plan.system
+        twin.use(self.policy if self.own else None)
+        twin.reset(system.seed)
+        self._note()
+        while twin.slot[0] <= system.slots or twin.inside[0] > 0:
+            if self.own:
+                twin.advance(1)
+            else:
+                twin.step(self._decide(int(twin.slot[0])))
+            self._note()
+        tasks = rows.task_rows(twin, self.plan, self.failed)
+        end = max([system.end_ns, *(row.finished_ns for row in tasks)])
+        slots = [row for row in self.slots if row.at_ns <= end]
+        return Ran(tasks, slots, rows.link_rows(twin, self.plan), end, len(self.failed))
+
+    def _decide(self, slot: int) -> Any:
+        system, actions = self.plan.system, np.zeros((1, len(self.plan.system.ues)), np.int8)
+        for es in system.ess:
+            view = cell_view(self.twin, 0, es.index)
+            waiting = [ue for ue in view.ues if ue.tasks]
+            if self.recorded is not None:
+                chosen = {ue.name: self.recorded[ue.index, slot] for ue in waiting}
+            elif waiting:
+                chosen = self._ask(view, slot)
+            for ue in waiting:
+                actions[0, ue.index] = chosen[ue.name]
+        return actions
+
+    def _ask(self, view: Any, slot: int) -> dict[str, int]:
+        assert self.policy is not None
+        system, waiting = self.plan.system, [ue for ue in view.ues if ue.tasks]
+        try:
+            rng = Random(random.hash_key(system.seed, random.POLICY, view.cell, slot, 1))
+            chosen = self.policy.decide(view, rng)
+            if all(chosen[ue.name] in (0, 1) for ue in waiting):
+                return {ue.name: int(chosen[ue.name]) for ue in waiting}
+        except Exception:  # noqa: BLE001, S110 - a user's policy may raise anything; the run goes on and counts it
+            pass
+        self.failed |= {(ue.index, slot) for ue in waiting}
+        return FALLBACKS[system.fallback].decide(view, None)
+
+    def _note(self) -> None:
+        """Record every server at a slot boundary."""
+        twin, system = self.twin, self.plan.system
+        slot = int(twin.slot[0])
+        now = slot * system.slot_ns
+        for es in system.ess:
+            server, cores = twin.state.ess[0, es.index], twin.state.cores[0, es.index][: es.cores]
+            running = cores[cores["task"] >= 0]
+            own, forwarded, waiting = (int(server[name]) for name in ("own_cycles", "forwarded_cycles", "own"))
+            ahead, cycles = waiting, own
+            waiting += int(server["forwarded"])
+            if es.discipline == queue.FCFS:
+                ahead, cycles = waiting, own + forwarded
+            rest = int((running["end_ns"] - now).sum())
+            wait = queue.expected_wait_ns(rest, len(running), ahead, cycles, es.cpu_hz, es.cores)
+            busy = int(server["busy_ns"]) + int((now - running["start_ns"]).sum())
+            self.slots.append(
+                SlotRow(
+                    es.name, slot, now, int(twin.state.announced_ns[0, es.index]), waiting, own, forwarded,
+                    int(server["air_cycles"]), busy - self.busy[es.index], wait > system.threshold_ns,
+                )
+            )  # fmt: skip
+            self.busy[es.index] = busy

@@ -1,0 +1,179 @@
+"""The edge servers of a world: arrival, second offload, queues and cores (compiled).
+
+Executions are caught up with lazily: an ES is brought to an instant when something arrives there, and at slot ends. What
+starts at that very instant is left for later, because executions start after everything else of an instant.
+"""
+
+from numba import njit
+
+from testbed.model.queue import FCFS
+from testbed.twin.compiled import (
+    INNER, admits, backlog_ns, duration_ns, expected_wait_ns, least_loaded, takes_over, transfer_ns,
+)  # fmt: skip
+from testbed.twin.lists import append, es_list, finish, head, launch, row_of, take, ue_of
+from testbed.twin.state import FORWARDED, NONE, OWN, REJECTED, RETURNING, Fixed, World
+
+
+@njit(**INNER)
+def _next(world: World, fixed: Fixed, es: int) -> int:
+    """Take the waiting task that the discipline serves next."""
+    server = world.ess[es]
+    own, forwarded = es_list(fixed, es, OWN), es_list(fixed, es, FORWARDED)
+    kind = OWN if server.own > 0 else FORWARDED
+    if server.own > 0 and server.forwarded > 0 and fixed.ess[es].discipline == FCFS:
+        a, b = world.tasks[head(world, own)], world.tasks[head(world, forwarded)]
+        if b.at_ns < a.at_ns or (b.at_ns == a.at_ns and b.key < a.key):
+            kind = FORWARDED
+    task = take(world, own if kind == OWN else forwarded)
+    if kind == OWN:
+        server.own -= 1
+        server.own_cycles -= world.tasks[task].cycles
+    else:
+        server.forwarded -= 1
+        server.forwarded_cycles -= world.tasks[task].cycles
+    return task
+
+
+@njit(**INNER)
+def _dispatch(world: World, fixed: Fixed, es: int, now_ns: int) -> None:
+    """Free cores take waiting tasks."""
+    server, constants = world.ess[es], fixed.ess[es]
+    for c in range(constants.cores):
+        core = world.cores[es, c]
+        if core.task == NONE and server.own + server.forwarded > 0:
+            task = _next(world, fixed, es)
+            core.task, core.start_ns = task, now_ns
+            core.end_ns = now_ns + duration_ns(world.tasks[task].cycles, constants.cpu_hz)
+            server.running += 1
+
+
+@njit(**INNER)
+def _first_end(world: World, fixed: Fixed, es: int) -> int:
+    """The busy core whose execution ends first, or NONE."""
+    first = NONE
+    for c in range(fixed.ess[es].cores):
+        if world.cores[es, c].task != NONE and (first == NONE or world.cores[es, c].end_ns < world.cores[es, first].end_ns):
+            first = c
+    return first
+
+
+@njit(**INNER)
+def _complete(world: World, fixed: Fixed, es: int, c: int) -> None:
+    """The execution on core ``c`` ends; its result travels back."""
+    server, core = world.ess[es], world.cores[es, c]
+    task = core.task
+    core.task = NONE
+    server.running -= 1
+    server.busy_ns += core.end_ns - core.start_ns
+    if task < 0:
+        return
+    ue = ue_of(world, task)
+    back = core.end_ns + fixed.ues[ue].return_ns
+    if fixed.system[0].recording:
+        outcome = world.outcomes[row_of(world, fixed, task)]
+        outcome.start_ns, outcome.end_ns = core.start_ns, core.end_ns
+    if back <= world.status[0].end_ns:
+        finish(world, fixed, task, back, 0.0)
+    else:
+        world.tasks[task].at_ns, world.tasks[task].to = back, RETURNING
+        launch(world, fixed, task, ue)
+
+
+@njit(**INNER)
+def catch_up(world: World, fixed: Fixed, es: int, now_ns: int) -> None:
+    """Let executions end up to ``now_ns`` and start before it."""
+    server = world.ess[es]
+    if server.clock_ns < now_ns and server.own + server.forwarded > 0 and server.running < fixed.ess[es].cores:
+        _dispatch(world, fixed, es, server.clock_ns)
+    while server.running > 0:
+        c = _first_end(world, fixed, es)
+        at = world.cores[es, c].end_ns
+        if at > now_ns:
+            break
+        _complete(world, fixed, es, c)
+        if at < now_ns and server.own + server.forwarded > 0:
+            _dispatch(world, fixed, es, at)
+    server.clock_ns = now_ns
+
+
+@njit(**INNER)
+def rest_ns(world: World, fixed: Fixed, es: int, now_ns: int) -> int:
+    """Summed rest of the running tasks."""
+    rest = 0
+    for c in range(fixed.ess[es].cores):
+        if world.cores[es, c].task != NONE:
+            rest += world.cores[es, c].end_ns - now_ns
+    return rest
+
+
+@njit(**INNER)
+def wait_ns(world: World, fixed: Fixed, es: int, now_ns: int) -> int:
+    """Expected wait of an own-cell task that arrives at ``now_ns``."""
+    server, constants = world.ess[es], fixed.ess[es]
+    ahead, cycles = server.own, server.own_cycles
+    if constants.discipline == FCFS:
+        ahead += server.forwarded
+        cycles += server.forwarded_cycles
+    rest = rest_ns(world, fixed, es, now_ns)
+    return expected_wait_ns(rest, server.running, ahead, cycles, constants.cpu_hz, constants.cores)
+
+
+@njit(**INNER)
+def announce(world: World, fixed: Fixed, now_ns: int) -> None:
+    """Every ES announces its backlog; the two least loaded ones are remembered for the second offload."""
+    for es in range(fixed.ess.shape[0]):
+        catch_up(world, fixed, es, now_ns)
+        server, constants = world.ess[es], fixed.ess[es]
+        cycles = server.own_cycles + server.forwarded_cycles
+        rest = rest_ns(world, fixed, es, now_ns)
+        world.announced_ns[es] = backlog_ns(rest, cycles, constants.cpu_hz, constants.cores)
+    if fixed.system[0].double:
+        world.status[0].least = least_loaded(world.announced_ns, fixed.alive, NONE)
+        world.status[0].second = least_loaded(world.announced_ns, fixed.alive, world.status[0].least)
+
+
+@njit(**INNER)
+def _is_taken_over(world: World, fixed: Fixed, task: int, es: int, ue: int, now_ns: int) -> bool:
+    """Second offload: another ES takes the arriving own-cell task over, if the rule says so."""
+    target = world.status[0].least if world.status[0].least != es else world.status[0].second
+    if target == NONE:
+        return False
+    wait = wait_ns(world, fixed, es, now_ns)
+    if not takes_over(wait, fixed.system[0].threshold_ns, world.announced_ns[target]):
+        return False
+    t = world.tasks[task]
+    t.at_ns = now_ns + transfer_ns(t.input_bits, fixed.system[0].backhaul_bps) + fixed.system[0].backhaul_latency_ns
+    t.to = target
+    world.cells[es].forwarded += 1
+    launch(world, fixed, task, ue)
+    return True
+
+
+@njit(**INNER)
+def arrive(world: World, fixed: Fixed, task: int) -> None:
+    """A task's last bit reaches ES ``to``, from the radio or over the backhaul."""
+    t = world.tasks[task]
+    es, now, ue = t.to, t.at_ns, ue_of(world, task)
+    server, constants = world.ess[es], fixed.ess[es]
+    own = fixed.ues[ue].cell == es
+    catch_up(world, fixed, es, now)
+    if own:
+        server.air_cycles -= t.cycles
+        if fixed.system[0].recording:
+            world.outcomes[row_of(world, fixed, task)].arrival_ns = now
+        if fixed.system[0].double and _is_taken_over(world, fixed, task, es, ue, now):
+            return
+    if fixed.system[0].recording:
+        outcome = world.outcomes[row_of(world, fixed, task)]
+        outcome.es, outcome.es_arrival_ns = es, now
+    if not admits(server.own + server.forwarded, server.running, constants.cores, constants.queue_limit):
+        t.at_ns, t.to = now + fixed.ues[ue].return_ns, REJECTED
+        launch(world, fixed, task, ue)
+    elif own:
+        server.own += 1
+        server.own_cycles += t.cycles
+        append(world, es_list(fixed, es, OWN), task)
+    else:
+        server.forwarded += 1
+        server.forwarded_cycles += t.cycles
+        append(world, es_list(fixed, es, FORWARDED), task)

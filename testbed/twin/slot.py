@@ -1,0 +1,142 @@
+"""One slot of one world, from the decisions at its start to the tasks generated at its end (compiled).
+
+The order is the model's: decisions start, arrivals and executions happen up to and including the slot's end, servers
+announce, tasks are generated. What the next decisions may see is then complete.
+"""
+
+from numba import njit
+
+from testbed.twin.compiled import INNER, chain, compute_energy_j, duration_ns, holding_cost, overhead, transmit_energy_j
+from testbed.twin.generate import generate
+from testbed.twin.lists import append, bucket_list, finish, head, release, row_of, take, ue_list, ue_of
+from testbed.twin.radio import depart, post, sending_ns
+from testbed.twin.server import announce, arrive
+from testbed.twin.state import FRESH, HOLDING, LOCAL, NONE, REJECTED, RETURNING, Fixed, World
+
+
+@njit(**INNER)
+def _execute(world: World, fixed: Fixed, task: int, u: int, entered_ns: int) -> None:
+    """A task enters its UE's local queue."""
+    ue, t = world.ues[u], world.tasks[task]
+    start = chain(ue.local_free_ns, entered_ns)
+    t.at_ns = start + duration_ns(t.cycles, fixed.ues[u].cpu_hz)
+    ue.local_free_ns = t.at_ns
+    append(world, ue_list(u, LOCAL), task)
+    if fixed.system[0].recording:
+        outcome = world.outcomes[row_of(world, fixed, task)]
+        outcome.start_ns, outcome.end_ns = start, t.at_ns
+
+
+@njit(**INNER)
+def _compare(world: World, fixed: Fixed, task: int, u: int, free_ns: int) -> int:
+    """Remember what running an offloaded task locally would have cost; returns when that would have ended."""
+    constants, t = fixed.ues[u], world.tasks[task]
+    free = free_ns + duration_ns(t.cycles, constants.cpu_hz)
+    energy = compute_energy_j(constants.kappa, constants.cpu_hz, t.cycles)
+    world.local_cost[task] = overhead(constants.weight_delay, free - t.generated_ns, energy)
+    return free
+
+
+@njit(**INNER)
+def _act(world: World, fixed: Fixed, u: int) -> None:
+    """A UE follows its decision for every undecided task."""
+    w, ue = world.status[0], world.ues[u]
+    cell = world.cells[fixed.ues[u].cell]
+    free = chain(ue.local_free_ns, w.start_ns)
+    ue.last_choice = ue.choice
+    while head(world, ue_list(u, FRESH)) != NONE:
+        task = take(world, ue_list(u, FRESH))
+        cell.decided += 1
+        cell.offloaded += ue.choice
+        if fixed.system[0].recording:
+            outcome = world.outcomes[row_of(world, fixed, task)]
+            outcome.slot, outcome.choice, outcome.ready_ns = w.slot, ue.choice, w.start_ns
+        if fixed.system[0].reward != HOLDING:
+            world.local_cost[task] = -1.0
+            if ue.choice:
+                free = _compare(world, fixed, task, u, free)
+        if ue.choice:
+            post(world, fixed, task, w.start_ns)
+        else:
+            _execute(world, fixed, task, u, w.start_ns)
+
+
+@njit(**INNER)
+def _happen(world: World, fixed: Fixed, task: int) -> None:
+    """A task's next event: arrival at an ES, its result at the UE, or the news that it was rejected."""
+    t = world.tasks[task]
+    if t.to == RETURNING:
+        finish(world, fixed, task, t.at_ns, 0.0)
+    elif t.to == REJECTED:
+        u = ue_of(world, task)
+        world.cells[fixed.ues[u].cell].rejected += 1
+        if fixed.system[0].recording:
+            outcome = world.outcomes[row_of(world, fixed, task)]
+            outcome.rejected, outcome.reentry_ns = 1, t.at_ns
+        _execute(world, fixed, task, u, t.at_ns)
+    else:
+        arrive(world, fixed, task)
+
+
+@njit(**INNER)
+def _finish_local(world: World, fixed: Fixed, u: int) -> float:
+    """End local executions up to the slot's end; returns the energy that executions spent in the slot."""
+    w, ue, constants = world.status[0], world.ues[u], fixed.ues[u]
+    spent = 0.0
+    while True:
+        task = head(world, ue_list(u, LOCAL))
+        if task == NONE:
+            return spent
+        t = world.tasks[task]
+        energy = compute_energy_j(constants.kappa, constants.cpu_hz, t.cycles)
+        if t.at_ns > w.end_ns:
+            break
+        spent += energy - ue.spent_j
+        ue.spent_j = 0.0
+        take(world, ue_list(u, LOCAL))
+        finish(world, fixed, task, t.at_ns, energy)
+    length = duration_ns(t.cycles, constants.cpu_hz)
+    worked = w.end_ns - (t.at_ns - length)
+    if worked > 0:
+        so_far = energy * worked / length
+        spent += so_far - ue.spent_j
+        ue.spent_j = so_far
+    return spent
+
+
+@njit(**INNER)
+def _close(world: World, fixed: Fixed) -> None:
+    """Settle the slot for every UE, and begin the next one."""
+    w, length = world.status[0], fixed.system[0].slot_ns
+    w.slot += 1
+    for u in range(fixed.ues.shape[0]):
+        ue, constants = world.ues[u], fixed.ues[u]
+        spent = _finish_local(world, fixed, u)
+        spent += transmit_energy_j(constants.tx_power_w, sending_ns(world, fixed, u))
+        ue.stay_ns += ue.present * length
+        generate(world, fixed, u, w.end_ns)
+        cell = world.cells[constants.cell]
+        cell.cost += holding_cost(constants.weight_delay, ue.stay_ns, spent)
+        cell.spent_j += spent
+        ue.stay_ns = 0
+    w.start_ns = w.end_ns
+    w.end_ns += length
+
+
+@njit(**INNER)
+def advance(world: World, fixed: Fixed) -> None:
+    """Carry out the choices of the UEs with undecided tasks, and everything until the next decisions are due."""
+    w = world.status[0]
+    release(world, fixed)
+    for u in range(fixed.ues.shape[0]):
+        if head(world, ue_list(u, FRESH)) != NONE:
+            _act(world, fixed, u)
+    if fixed.system[0].shared:
+        for es in range(fixed.ess.shape[0]):
+            depart(world, fixed, es, w.end_ns)
+    for bucket in range(fixed.system[0].buckets):
+        at = bucket_list(fixed, bucket)
+        while head(world, at) != NONE:
+            _happen(world, fixed, take(world, at))
+    announce(world, fixed, w.end_ns)
+    _close(world, fixed)

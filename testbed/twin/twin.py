@@ -1,0 +1,133 @@
+"""Many worlds of one system at once, stepped slot by slot by given decisions or by policies of their own."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from testbed.model.decide import Coin, Policy, Priced
+from testbed.model.decide import Fixed as Constant
+from testbed.model.errors import TestbedError, UsageError
+from testbed.model.system import System
+from testbed.twin import build, kernels, state
+
+REWARDS = {"holding": state.HOLDING, "paper": state.PAPER, "paper-sign": state.PAPER_SIGN}
+PER_UE = 64
+
+
+class ArenaFullError(TestbedError):
+    """A world has more tasks in the system than it has room for: its backlog grows without end, or room is short."""
+
+
+class Twin:
+    """``worlds`` copies of ``system``, their tasks coming from ``source``; ``double`` switches second offload on.
+
+    ``cells`` (W, M) tells what each cell earned in the last call, a record of `state.CELL`: counts of tasks decided,
+    offloaded, forwarded, rejected, finished and in time; ``delay_ns``, ``energy_j`` and ``overhead`` summed over finished
+    tasks; ``cost`` = λt·(time its tasks spent in the system) + λe·(energy spent) and ``spent_j``, in the slots played;
+    ``score`` of the reward ``paper`` or ``paper-sign``. ``capacity`` is the room of one world, 64 tasks a UE by default.
+    """
+
+    def __init__(
+        self, system: System, source: build.Source, worlds: int = 1, double: bool = False, capacity: int | None = None,
+        reward: str = "holding", recording: bool = False,
+    ) -> None:  # fmt: skip
+        if worlds < 1:
+            raise UsageError(f"{worlds} worlds", "at least 1 is needed")
+        if reward not in REWARDS:
+            raise UsageError(f'unknown reward "{reward}"', f"known: {', '.join(REWARDS)}")
+        self.system, self.worlds, self.double = system, worlds, double
+        room = PER_UE * len(system.ues) if capacity is None else capacity
+        self.fixed = build.fixed(system, source, double, recording, REWARDS[reward])
+        self.state = build.worlds(worlds, self.fixed, room)
+        self.cells = self.state.cells
+        self._nothing = np.zeros((worlds, 1, len(system.ues)), np.int8)
+        self._all = np.ones(worlds, np.bool_)
+        self._begun = False
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the state of all worlds."""
+        return sum(array.nbytes for array in self.state)
+
+    @property
+    def inside(self) -> NDArray[np.int32]:
+        """Tasks in the system of each world, shape (W,)."""
+        return self.state.status["inside"]  # type: ignore[no-any-return]
+
+    @property
+    def slot(self) -> NDArray[np.int64]:
+        """The slot each world is about to decide, shape (W,)."""
+        return self.state.status["slot"]  # type: ignore[no-any-return]
+
+    def use(self, policy: Policy | None, chosen: Any = slice(None)) -> None:
+        """Let the ``chosen`` worlds decide by a heuristic of `testbed.model.decide`, or, for None, as they are told."""
+        status = self.state.status
+        if policy is None:
+            status["policy"][chosen] = state.GIVEN
+        elif isinstance(policy, Constant):
+            status["policy"][chosen] = state.OFFLOAD if policy.choice else state.LC
+        elif isinstance(policy, Coin):
+            status["policy"][chosen], status["probability"][chosen] = state.COIN, policy.probability
+        elif isinstance(policy, Priced):
+            status["policy"][chosen] = state.PRICED
+            status["beta"][chosen], status["beta0"][chosen] = policy.beta, policy.beta0
+        else:
+            raise UsageError(f"the twin has no compiled form of {type(policy).__name__}", "give its decisions to step()")
+
+    def reset(self, seeds: ArrayLike, chosen: ArrayLike | None = None, backlog_ns: int = 0) -> None:
+        """Begin every world (or the ``chosen``, bool (W,)) at instant 0 with a seed each, shape (W,) or one for all.
+
+        ``backlog_ns`` draws initial queues, uniform up to that length, at UEs and servers.
+        """
+        given = np.broadcast_to(np.asarray(seeds, np.uint64), (self.worlds,))
+        which = self._all if chosen is None else np.asarray(chosen, np.bool_)
+        if which.shape != (self.worlds,):
+            raise UsageError(f"chosen has shape {which.shape}", f"({self.worlds},) is needed")
+        self._check(kernels.reset(self.state, self.fixed, np.ascontiguousarray(given), which, int(backlog_ns)))
+        self._begun = True
+
+    def step(self, actions: ArrayLike) -> NDArray[Any]:
+        """Play one slot with ``actions`` (W, N), 0 local or 1 offload for each UE; worlds with a policy ignore theirs.
+
+        Returns ``cells``, overwritten by the next call.
+        """
+        return self._play(kernels.step, self._given(actions)[:, None, :], 1)
+
+    def advance(self, slots: int) -> NDArray[Any]:
+        """Play ``slots`` slots, every world by its own policy; returns ``cells``, summed over them."""
+        return self._play(kernels.step, self._nothing, slots)
+
+    def drain(self, decisions: ArrayLike | None = None) -> NDArray[Any]:
+        """Play to the end of the workload and on until no task is left; returns ``cells``, summed over all that.
+
+        ``decisions`` (W, K, N) are those of the slots from 0 on, the last row serving ever after.
+        """
+        given = self._nothing if decisions is None else self._given(decisions, slots=True)
+        return self._play(kernels.drain, given, self.system.slots)
+
+    def _play(self, kernel: Any, given: NDArray[np.int8], slots: int) -> NDArray[Any]:
+        if not self._begun:
+            raise UsageError("the twin is stepped before its first reset", "call reset(seeds) first")
+        self._check(kernel(self.state, self.fixed, given, slots))
+        return self.cells
+
+    def _given(self, actions: ArrayLike, slots: bool = False) -> NDArray[np.int8]:
+        given, ues = np.asarray(actions), len(self.system.ues)
+        shape = (self.worlds, given.shape[1] if slots and given.ndim == 3 else "K", ues) if slots else (self.worlds, ues)
+        if given.shape != shape:
+            raise UsageError(f"actions have shape {given.shape}", f"{shape} is needed: one for each world and UE")
+        if not ((given == 0) | (given == 1)).all():
+            where = tuple(int(i) for i in np.argwhere(~((given == 0) | (given == 1)))[0])
+            raise UsageError(f"action {given[where]} at {where}", "0 (local) or 1 (offload) is needed")
+        return np.ascontiguousarray(given, np.int8)
+
+    def _check(self, full: int) -> None:
+        if full == state.NONE:
+            return
+        room, slot = self.state.tasks.shape[1], int(self.slot[full])
+        self._begun = False
+        raise ArenaFullError(
+            f"world {full} holds {room} tasks in slot {slot} and can hold no more",
+            "the backlog grows without end under this policy, or give more room (capacity)",
+        )

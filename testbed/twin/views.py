@@ -1,0 +1,74 @@
+"""A world as the agents see it: the same `CellView` that a controller gathers on the other clocks."""
+
+from typing import Any
+
+from testbed.model.link import sharing_advance
+from testbed.model.mdp import CellView, EsView, UeView
+from testbed.model.system import SHARED, Ue
+from testbed.model.task import Task
+from testbed.twin import state
+from testbed.twin.lists import NUMBER_MASK
+from testbed.twin.twin import Twin
+
+
+def cell_view(twin: Twin, world: int, cell: int) -> CellView:
+    """What the agent of ``cell`` sees of ``world`` before it decides the world's present slot."""
+    system, radio = twin.system, twin.system.radio
+    slot = int(twin.slot[world])
+    ues = tuple(_ue_view(twin, world, ue, slot * system.slot_ns) for ue in system.cell_ues(cell))
+    ess = tuple(_es_view(twin, world, es, slot * system.slot_ns) for es in range(len(system.ess)))
+    seed = int(twin.state.status["seed"][world])
+    return CellView(
+        slot, slot * system.slot_ns, cell, seed, ues, ess, radio.access == SHARED, radio.latency_ns,
+        radio.return_latency_ns, system.threshold_ns,
+    )  # fmt: skip
+
+
+def tasks_of(twin: Twin, world: int, ue: int, kind: int) -> list[Any]:
+    """The records of a UE's tasks in its list of ``kind``, in order."""
+    found, task = [], int(twin.state.lists[world, ue * state.UE_LISTS + kind, state.HEAD])
+    while task != state.NONE:
+        found.append(twin.state.tasks[world, task])
+        task = int(found[-1]["next"])
+    return found
+
+
+def _ue_view(twin: Twin, world: int, ue: Ue, now_ns: int) -> UeView:
+    record = twin.state.ues[world, ue.index]
+    tasks = tuple(
+        Task(
+            ue.index, int(t["key"]) & NUMBER_MASK, int(t["generated_ns"]), int(t["input_bits"]), int(t["cycles"]),
+            int(t["deadline_ns"]),
+        )
+        for t in tasks_of(twin, world, ue.index, state.FRESH)
+    )  # fmt: skip
+    return UeView(
+        ue.name, ue.index, ue.cpu_hz, ue.rate_bps, ue.tx_power_w, ue.kappa, ue.weight_delay,
+        max(0, int(record["local_free_ns"]) - now_ns), _radio_wait_ns(twin, world, ue, now_ns), tasks,
+        int(record["last_choice"]),
+    )  # fmt: skip
+
+
+def _radio_wait_ns(twin: Twin, world: int, ue: Ue, now_ns: int) -> int:
+    record = twin.state.ues[world, ue.index]
+    if twin.system.radio.access != SHARED:
+        return max(0, int(record["radio_free_ns"]) - now_ns)
+    if not tasks_of(twin, world, ue.index, state.RADIO):
+        return 0
+    server = twin.state.ess[world, ue.cell]
+    senders = int(server["senders"])
+    virtual = sharing_advance(float(server["virtual"]), now_ns - int(server["radio_ns"]), senders)
+    left = float(record["finish"]) - virtual + int(record["radio_waiting_ns"])
+    return max(0, int(left * senders + 0.5))
+
+
+def _es_view(twin: Twin, world: int, index: int, now_ns: int) -> EsView:
+    es, server = twin.system.ess[index], twin.state.ess[world, index]
+    if twin.system.radio.access == SHARED:
+        senders = int(server["senders"])
+    else:
+        senders = sum(int(twin.state.ues[world, ue.index]["radio_free_ns"]) > now_ns for ue in twin.system.cell_ues(index))
+    return EsView(
+        es.name, index, es.cpu_hz, es.cores, int(twin.state.announced_ns[world, index]), int(server["own_cycles"]),
+        int(server["forwarded_cycles"]), int(server["air_cycles"]), senders, 0, True,
+    )  # fmt: skip
