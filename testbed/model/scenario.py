@@ -41,7 +41,8 @@ class Resolved(msgspec.Struct, frozen=True):
 def resolve(scenario: Scenario) -> Resolved:
     """Draw the hardware and compute the rates of ``scenario``.
 
-    Faults after the end of generation are left out: whoever cuts a run short cuts them off. A rate trace must be inline; `testbed.trace.inputs.resolve` reads it from its file first. Raises `ScenarioError`.
+    Faults after the end of generation are left out: whoever cuts a run short cuts them off. A rate trace must be
+    inline; `testbed.trace.inputs.resolve` reads it from its file first. Raises `ScenarioError`.
     """
     scenario = cut_faults(scenario)
     for mistake in mistakes(scenario):

@@ -1,0 +1,101 @@
+"""The ledger balances, and notices what does not."""
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from testbed.model.ledger import COUNTS, absent, reconcile
+from testbed.model.task import COMPLETED, DECIDED, DRAIN_LIMIT, FAILED, LATE, LOCAL, OFFLOAD, UE_DIED, UNDECIDED, Task
+
+NAMES = ("ue-1-1", "ue-1-2")
+SECOND = 10**9
+
+
+class Row(msgspec.Struct, frozen=True):
+    ue: str
+    number: int
+    state: str
+    reason: str = ""
+    choice: int = LOCAL
+    fallback: str = ""
+    forwarded: bool = False
+    rejected: bool = False
+    recovered: bool = False
+
+
+def tasks(count):
+    return [Task(n % 2, n // 2, n // 2 * SECOND, 1, 1, SECOND) for n in range(count)]
+
+
+def test_finished_tasks_balance():
+    rows = [
+        Row("ue-1-1", 0, COMPLETED),
+        Row("ue-1-2", 0, LATE, choice=OFFLOAD, forwarded=True, recovered=True),
+        Row("ue-1-1", 1, FAILED, DRAIN_LIMIT, OFFLOAD, fallback="timeout", rejected=True),
+        Row("ue-1-2", 1, COMPLETED),
+    ]
+    ledger = reconcile(rows, tasks(4), NAMES)
+    assert ledger.balanced
+    assert ledger.counts() == {
+        "generated": 4, "local": 2, "offloaded": 2, "forwarded": 1, "completed": 2, "late": 1, "rejected": 1,
+        "recovered": 1, "fallback": 1, "failed": 1, "unaccounted": 0, "undecided": 0,
+    }  # fmt: skip
+    assert tuple(ledger.counts()) == COUNTS
+    assert ledger.reasons == {DRAIN_LIMIT: 1}
+    assert ledger.failed_otherwise == 1
+
+
+def test_a_dead_ue_takes_its_unfinished_tasks_along_and_generates_none():
+    rows = [Row("ue-1-1", n, COMPLETED) for n in (0, 1, 2, 4)] + [Row("ue-1-2", n, COMPLETED) for n in range(5)]
+    ledger = reconcile(rows[1:], tasks(10), NAMES, {"ue-1-1": [(3 * SECOND, 4 * SECOND)]})
+    assert ledger.balanced
+    assert (ledger.generated, ledger.failed, ledger.undecided) == (9, 1, 1)
+    assert ledger.reasons == {UE_DIED: 1}
+    assert ledger.failed_otherwise == 0
+
+
+def test_a_task_without_an_end_is_unaccounted_for():
+    ledger = reconcile([Row("ue-1-1", 0, DECIDED, choice=OFFLOAD)], tasks(2), NAMES)
+    assert not ledger.balanced
+    assert ledger.unaccounted == 2
+    assert ledger.problems == (
+        "ue-1-1 task 0: decided, without an end", "ue-1-2 task 0: no record, without an end",
+    )  # fmt: skip
+
+
+def test_a_task_that_ends_twice_or_never_began_is_unaccounted_for():
+    rows = [Row("ue-1-1", 0, DECIDED), Row("ue-1-1", 0, COMPLETED), Row("ue-1-1", 0, DECIDED), Row("ue-1-2", 0, LATE)]
+    assert reconcile(rows, tasks(2), NAMES).balanced
+    assert "ended twice" in reconcile([*rows, Row("ue-1-2", 0, LATE)], tasks(2), NAMES).problems[0]
+    assert "never generated" in reconcile([*rows, Row("ue-1-2", 1, LATE)], tasks(2), NAMES).problems[0]
+    gone = {"ue-1-2": [(0, -1)]}
+    assert not reconcile(rows, tasks(2), NAMES, gone).balanced
+
+
+def test_tasks_after_an_interruption_were_never_generated():
+    rows = [Row("ue-1-1", 0, COMPLETED), Row("ue-1-2", 0, COMPLETED)]
+    assert reconcile(rows, tasks(10), NAMES, until_ns=SECOND - 1).balanced
+    assert reconcile(rows, tasks(10), NAMES, until_ns=SECOND).unaccounted == 2
+
+
+def test_absence_includes_the_death_and_excludes_the_restart():
+    assert [absent(at, [(2, 4)]) for at in range(1, 6)] == [False, True, True, False, False]
+    assert absent(99, [(2, -1)])
+
+
+ENDS = st.sampled_from([COMPLETED, LATE, FAILED, DECIDED, None])
+
+
+@given(st.lists(st.tuples(ENDS, st.sampled_from([LOCAL, OFFLOAD, UNDECIDED])), max_size=12), st.integers(0, 8))
+def test_every_task_is_counted_once(ends, died):
+    work = tasks(len(ends))
+    gone = {"ue-1-2": [(died * SECOND, -1)]}
+    rows = [
+        Row(NAMES[task.ue], task.number, state, choice=choice)
+        for task, (state, choice) in zip(work, ends, strict=True)
+        if state and not absent(task.generated_ns, gone.get(NAMES[task.ue], ()))
+    ]
+    ledger = reconcile(rows, work, NAMES, gone)
+    assert ledger.generated == ledger.completed + ledger.late + ledger.failed + ledger.unaccounted
+    assert ledger.generated == ledger.local + ledger.offloaded + ledger.undecided
+    assert ledger.balanced == (ledger.unaccounted == 0)

@@ -1,0 +1,80 @@
+"""Percentiles, fairness, tasks in the system, the stability verdict."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from testbed.model.random import uniform
+from testbed.model.statistics import in_system, jain, mean, percentile, slope, stable
+
+
+def test_percentiles_interpolate():
+    assert percentile([4, 1, 3, 2], 50) == 2.5
+    assert percentile([4, 1, 3, 2], 100) == 4
+    assert percentile([7], 99) == 7
+    assert percentile(list(range(101)), 95) == 95
+    assert math.isnan(percentile([], 50))
+    assert math.isnan(mean([]))
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0, 100), st.floats(0, 100))
+def test_percentiles_are_monotone_and_within_the_data(values, p, q):
+    low, high = sorted((p, q))
+    slack = 1e-9 * max(values)
+    assert min(values) - slack <= percentile(values, low) <= percentile(values, high) + slack <= max(values) + 2 * slack
+
+
+def test_fairness_is_one_for_equals_and_one_nth_for_a_single_winner():
+    assert jain([3, 3, 3]) == pytest.approx(1.0)
+    assert jain([5, 0, 0, 0]) == pytest.approx(0.25)
+    assert jain([]) == 1.0
+    assert jain([0, 0]) == 1.0
+
+
+def test_tasks_in_the_system_are_counted_inside_their_spans():
+    spans = [(0, 25), (10, 20), (11, 19), (5, -1), (35, 36)]
+    assert in_system(spans, 10, 4) == [2, 2, 1, 1]
+    assert in_system([(0, 10)], 10, 3) == [0, 0, 0]
+    assert in_system([(0, 11)], 10, 3) == [1, 0, 0]
+    assert in_system([(0, 990)], 10, 2) == [1, 1]
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), max_size=20))
+def test_tasks_in_the_system_match_a_direct_count(pairs):
+    spans = [(begun, begun + length) for begun, length in pairs]
+    assert in_system(spans, 10, 30) == [sum(begun < k * 10 < ended for begun, ended in spans) for k in range(1, 31)]
+
+
+def test_a_line_has_its_slope_and_no_error():
+    rise, error = slope([1.0, 3.0, 5.0, 7.0])
+    assert rise == pytest.approx(2.0)
+    assert error == pytest.approx(0.0, abs=1e-12)
+
+
+def walk(load, slots, seed=1):
+    """Tasks in a discrete queue: 10 arrivals a slot at most, each with probability ``load`` · 0.5; 5 leave."""
+    waiting, counts = 0, []
+    for k in range(slots):
+        arrived = sum(uniform(seed, 2, a, k, 0) < 0.5 * load for a in range(10))
+        waiting = max(0, waiting + arrived - 5)
+        counts.append(waiting)
+    return counts
+
+
+@pytest.mark.parametrize("slots", [200, 1000])
+@pytest.mark.parametrize("load", [0.3, 0.7, 0.9])
+def test_a_queue_under_its_capacity_is_stable(load, slots):
+    assert all(stable(walk(load, slots, seed), 5 * load) for seed in range(5))
+
+
+@pytest.mark.parametrize("slots", [200, 1000])
+@pytest.mark.parametrize("load", [1.15, 1.4])
+def test_a_queue_over_its_capacity_is_unstable(load, slots):
+    assert not any(stable(walk(load, slots, seed), 5 * load) for seed in range(5))
+
+
+def test_a_short_or_idle_run_is_not_condemned():
+    assert stable(list(range(20)), 1.0)
+    assert stable([0] * 500, 0.0)
