@@ -1,0 +1,67 @@
+"""Twin = simulation: every task's every instant is the same integer."""
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from testbed.model.decide import Coin, Fixed, Priced
+from testbed.sim.clock import simulate
+from testbed.twin.run import run
+from tests.support import MS, plan, region
+from tests.twin.worlds import Hashed, plans
+
+FLOATS = ("energy_j", "energy_measured_j", "overhead")
+
+
+def same(a, b):
+    """Equal in every field, floats to 1e-12."""
+    first, second = msgspec.structs.asdict(a), msgspec.structs.asdict(b)
+    for name in FLOATS:
+        assert first.pop(name) == pytest.approx(second.pop(name), rel=1e-12, abs=1e-300)
+    assert first == second
+
+
+def compare(plan, policy):
+    """Simulate and run on the twin; the records must agree."""
+    simulated, ran = simulate(plan, policy), run(plan, policy)
+    expected = sorted(simulated.tasks, key=lambda row: [ue.name for ue in plan.system.ues].index(row.ue))
+    assert len(expected) == len(ran.tasks) == len(plan.workload)
+    for a, b in zip(expected, ran.tasks, strict=True):
+        same(a, b)
+    assert simulated.end_ns == ran.end_ns
+
+    def order(row):
+        return row.start_ns, row.end_ns, row.ue, row.number, row.link
+
+    assert sorted(simulated.links, key=order) == sorted(ran.links, key=order)
+    full = [row for row in ran.slots if row.at_ns < ran.end_ns]
+    assert full == [row for row in simulated.slots if row.at_ns < ran.end_ns]
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+@given(plans())
+def test_random_systems_policies_ties_and_zero_lengths(drawn):
+    compare(*drawn)
+
+
+@pytest.mark.parametrize("policy", [Fixed(0), Fixed(1), Coin(0.4), Priced(), Priced(0.7, 0.05), Hashed()], ids=repr)
+@pytest.mark.parametrize("double", [False, True])
+def test_region_under_every_heuristic(policy, double):
+    system, tasks = region(0.8, 3, 40)
+    compare(plan(system, tasks, double=double), policy)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_region_with_a_shared_band_jitter_and_loss(seed):
+    radio = {"access": "shared", "latency_ns": 3 * MS, "jitter_kind": 3, "jitter_low_ns": 10 * MS,
+             "jitter_high_ns": 10 * MS, "loss": 0.2, "return_latency_ns": 90 * MS}  # fmt: skip
+    system, tasks = region(0.7, seed, 40, **radio)
+    compare(plan(system, tasks), Priced())
+
+
+def test_decisions_of_a_recorded_run_are_repeated():
+    system, tasks = region(0.7, 5, 20)
+    first = run(plan(system, tasks), Coin(0.5))
+    index = {ue.name: ue.index for ue in system.ues}
+    again = run(plan(system, tasks), None, {(index[row.ue], row.slot): row.choice for row in first.tasks})
+    assert again.tasks == first.tasks and len({row.choice for row in first.tasks}) == 2

@@ -1,0 +1,105 @@
+"""Random small systems, workloads and policies: instants of a few nanoseconds, so that ties and zero lengths abound."""
+
+from hypothesis import strategies as st
+
+from testbed.model import random
+from testbed.model.decide import Coin, Fixed, Priced
+from testbed.model.system import Backhaul, Es, Plan, Radio, System, Ue
+from testbed.model.task import Task
+
+HZ = (1_000_000_000, 500_000_000, 2_000_000_000, 3_000_000_000, 12_000_000_000)
+BPS = (1e9, 5e8, 1.5e9, 1e12)
+
+
+class Hashed:
+    """A policy of a user's own: arbitrary but deterministic choices that depend on what the agent sees."""
+
+    def decide(self, cell, rng):
+        seen = sum(es.backlog_ns + es.own_cycles + es.forwarded_cycles + es.air_cycles + es.senders for es in cell.ess)
+        chosen = {}
+        for ue in cell.ues:
+            mark = seen + ue.queue_ns + 3 * ue.radio_wait_ns + 5 * len(ue.tasks) + 7 * ue.last_choice
+            chosen[ue.name] = int(random.uniform(cell.seed, 5, ue.index, mark, cell.slot) + rng.random() < 1.0)
+        return chosen
+
+
+def number(low, high):
+    return st.integers(low, high)
+
+
+@st.composite
+def traces(draw):
+    """Edges, rates and period of a rate trace with at least one rate above 0, or none at all."""
+    if draw(st.booleans()):
+        return {}
+    lengths = draw(st.lists(number(1, 12), min_size=1, max_size=4))
+    rates = [draw(st.sampled_from((0.0, 1e9, 4e8))) for _ in lengths]
+    rates[draw(number(0, len(rates) - 1))] = 7e8
+    edges = tuple(sum(lengths[:i]) for i in range(len(lengths)))
+    return {"trace_edges_ns": edges, "trace_bps": tuple(rates), "trace_period_ns": sum(lengths)}
+
+
+@st.composite
+def radios(draw):
+    """Any radio: access, latencies, jitter, loss, trace, results with a size."""
+    return Radio(
+        access=draw(st.sampled_from(("dedicated", "shared"))), latency_ns=draw(number(0, 4)),
+        return_latency_ns=draw(st.sampled_from((0, 0, 1, 5, 23))), jitter_kind=draw(number(0, 3)),
+        jitter_low_ns=draw(number(0, 3)), jitter_high_ns=draw(number(3, 15)), loss=draw(st.sampled_from((0.0, 0.3))),
+        result_bits=draw(st.sampled_from((0, 0, 3))), **draw(traces()),
+    )  # fmt: skip
+
+
+@st.composite
+def systems(draw):
+    """One to four cells with none to three UEs each."""
+    counts = draw(st.lists(number(0, 3), min_size=1, max_size=4).filter(any))
+    ues, ess = [], []
+    for cell, count in enumerate(counts):
+        ess.append(
+            Es(
+                f"es-{cell + 1}", cell, draw(st.sampled_from(HZ)), draw(st.sampled_from((1, 1, 1, 2, 3))),
+                draw(st.sampled_from((-1, -1, 0, 1, 3))), draw(number(0, 1)),
+            )
+        )  # fmt: skip
+        for n in range(count):
+            name, hz, bps = f"ue-{cell + 1}-{n + 1}", draw(st.sampled_from(HZ)), draw(st.sampled_from(BPS))
+            weight = draw(st.sampled_from((0.0, 0.5, 1.0)))
+            ues.append(Ue(name, len(ues), cell, hz, bps, 0.2, 1e-27, weight, 100.0))
+    backhaul = Backhaul(draw(st.sampled_from((1e9, float("inf")))), draw(st.sampled_from((0, 0, 2))))
+    return System(
+        name="random", seed=draw(number(0, 2**63 - 1)), hardware_seed=1, slots=draw(number(1, 6)),
+        slot_ns=draw(st.sampled_from((10, 16, 30))), threshold_ns=draw(st.sampled_from((0, 3, 12))), detection_ns=1,
+        epoch="slot", radio=draw(radios()), backhaul=backhaul, ues=tuple(ues), ess=tuple(ess),
+    )  # fmt: skip
+
+
+@st.composite
+def workloads(draw, system):
+    """Tasks at slot boundaries and between them, some without bits or cycles."""
+    tasks = []
+    for ue in system.ues:
+        instants = draw(st.lists(number(0, system.end_ns - 1), max_size=8))
+        if draw(st.booleans()):
+            instants = [at - at % system.slot_ns for at in instants]
+        for n, at in enumerate(sorted(instants)):
+            bits, cycles = draw(st.sampled_from((0, 1, 4, 9, 30))), draw(st.sampled_from((0, 1, 5, 8, 20, 60)))
+            tasks.append(Task(ue.index, n, at, bits, cycles, draw(number(1, 60))))
+    return tuple(sorted(tasks, key=lambda task: (task.generated_ns, task.ue, task.number)))
+
+
+@st.composite
+def policies(draw):
+    """Every heuristic, and one that the twin cannot compile."""
+    price = draw(st.sampled_from((0.0, 0.5)))
+    return draw(
+        st.sampled_from((Fixed(0), Fixed(1), Fixed(1), Coin(0.5), Coin(0.8), Priced(), Priced(price, -1e-8), Hashed()))
+    )
+
+
+@st.composite
+def plans(draw):
+    """A plan with a policy."""
+    system = draw(systems())
+    tasks = draw(workloads(system))
+    return Plan(system, tasks, "random", draw(st.sampled_from((True, True, False)))), draw(policies())
