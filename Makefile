@@ -1,0 +1,69 @@
+# make install · make demo · make test: each works from a clean checkout; the environment lives in .venv.
+
+PYTHON ?= $(shell for p in python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO := runs/demo
+TESTBED := $(BIN)/testbed
+PYTEST := $(BIN)/python -m pytest
+SLOTS ?= 30
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format types unit live chaos fidelity containers bench clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make demo         run live, replay the same tasks with another policy, compare'
+	@echo 'make test         everything that is checked: lint, types, tests'
+	@echo 'make lint types unit live chaos fidelity containers    one part of it'
+	@echo 'make format       let ruff rewrite the code'
+	@echo 'make bench        the benchmarks, each printing a table'
+	@echo 'make install      only build the environment ($(VENV))'
+	@echo 'make clean        remove the environment and caches; runs are kept'
+
+install: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed; found: '"$$(python3 --version 2>&1)"'.' \
+		'Install it, or name it: make PYTHON=/path/to/python3.11'; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo '$(PYTHON) is older than Python 3.11,' \
+		'which is needed; name a newer one: make PYTHON=/path/to/python3.11'; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install
+	@rm -rf $(DEMO)-greedy-do $(DEMO)-lc
+	$(TESTBED) run region --policy greedy-do --slots $(SLOTS) --speed 4 --out $(DEMO)-greedy-do
+	$(TESTBED) replay $(DEMO)-greedy-do --policy lc --on sim --out $(DEMO)-lc
+	$(TESTBED) compare $(DEMO)-greedy-do $(DEMO)-lc
+
+test: lint types
+	$(PYTEST)
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: install
+	$(BIN)/mypy
+
+unit: install
+	$(PYTEST) -m 'not live and not chaos and not fidelity and not containers'
+
+live chaos fidelity containers: install
+	$(PYTEST) -m $@
+
+bench: install
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './runs/*' -prune -exec rm -rf {} +
