@@ -9,6 +9,7 @@ from testbed.model.fields import Draw
 from testbed.model.schema import Scenario, Workload
 
 CONTROLLER = "controller"
+LONGEST_NS = 10 * 366 * 86_400 * 10**9
 TRACE_ONLY = {
     "format": "format",
     "bits_per_token": "bits_per_token",
@@ -45,11 +46,17 @@ def process_names(scenario: Scenario) -> list[str]:
 
 def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     """All mistakes, in the order of the file's sections."""
+    yield from _length(scenario)
     yield from _density(scenario)
     yield from _radio(scenario)
     yield from _cells(scenario)
     yield from _workload(scenario)
     yield from _faults(scenario)
+
+
+def _length(scenario: Scenario) -> Iterator[Mistake]:
+    if scenario.slots * scenario.slot_ns >= LONGEST_NS:
+        yield Mistake(("slots",), "the run is longer than ten years", "take fewer or shorter slots")
 
 
 def _density(scenario: Scenario) -> Iterator[Mistake]:
@@ -61,8 +68,6 @@ def _density(scenario: Scenario) -> Iterator[Mistake]:
 
 def _radio(scenario: Scenario) -> Iterator[Mistake]:
     radio, trace = scenario.radio, scenario.radio.trace
-    if radio.noise_w == 0:
-        yield Mistake(("radio", "noise"), "noise must be more than 0", "write a power, like -100 dBm")
     if trace is None:
         return
     place: tuple[str | int, ...] = ("radio", "trace")

@@ -1,6 +1,7 @@
 """The kinds of value a scenario's field can hold: how a scalar is read, which range it keeps, how it is written."""
 
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -8,6 +9,8 @@ import msgspec
 
 from testbed.model import units
 from testbed.model.errors import Invalid, did_you_mean
+
+_NAME = re.compile(r"\w[\w .-]{0,99}")
 
 
 class Scalar(Protocol):
@@ -125,52 +128,17 @@ class Text:
         return value
 
 
-class Bound(msgspec.Struct, frozen=True):
-    """A threshold as written: ``operator`` < <= > >=, ``value`` in SI units (a grade: A is 4, B 3, C 2, F 1)."""
-
-    operator: str
-    value: float
-    text: str
-
-    def holds(self, measured: float) -> bool:
-        """Whether ``measured`` (SI units) keeps the threshold; NaN never does."""
-        if self.operator == "<":
-            return measured < self.value
-        if self.operator == "<=":
-            return measured <= self.value
-        return measured > self.value if self.operator == ">" else measured >= self.value
-
-
-GRADES = {"A": 4.0, "B": 3.0, "C": 2.0, "F": 1.0}
-
-
 @dataclass(frozen=True)
-class Limit:
-    """A `Bound` such as "< 3 s"; ``dimension`` as in `units`, or "" for a plain number, or "grade"."""
+class Name:
+    """A name that can also name a directory."""
 
-    dimension: str = ""
+    def parse(self, text: str) -> str:
+        if _NAME.fullmatch(text) is None:
+            raise Invalid(f'"{text}" is not a name', "write letters, digits, spaces, - _ . only")
+        return text
 
-    def parse(self, text: str) -> Bound:
-        for operator in ("<=", ">=", "<", ">"):
-            if text.strip().startswith(operator):
-                return Bound(operator, self._value(text.strip().removeprefix(operator).strip()), text)
-        raise Invalid(f'"{text}" is not a threshold', f'write <, <=, > or >= and a value, like "{self._example()}"')
-
-    def _value(self, text: str) -> float:
-        if self.dimension == "grade":
-            if text not in GRADES:
-                raise Invalid(f'"{text}" is not a grade', "grades: A, B, C, F")
-            return GRADES[text]
-        if not self.dimension:
-            return units.number(text)
-        value = units.parse(text, self.dimension)
-        return value * 1e-9 if self.dimension == "time" else value
-
-    def _example(self) -> str:
-        return {"grade": ">= B", "time": "< 3 s", "energy": "< 2 J"}.get(self.dimension, "> 0.9")
-
-    def write(self, value: Bound) -> str:
-        return value.text
+    def write(self, value: str) -> str:
+        return value
 
 
 class Draw(msgspec.Struct, frozen=True):

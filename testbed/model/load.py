@@ -1,5 +1,6 @@
 """Scenario files: read, checked, overridden. Every mistake is a `ScenarioError` that says where and what to do."""
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.resources import files
@@ -71,7 +72,8 @@ def parse_scenario(text: str, file: str = "scenario.yaml", overrides: Sequence[s
         raise builder.at(mistake.place, mistake.message, mistake.remedy)
     scenario = _anchored(scenario, builder, Path(file).parent)
     if not any(known.value == "name" for known, _ in root.value):
-        scenario = msgspec.structs.replace(scenario, name=Path(file).stem)
+        stem = re.sub(r"[^\w .-]", "-", Path(file).stem).lstrip(" .-")[:100]
+        scenario = msgspec.structs.replace(scenario, name=stem or "scenario")
     return scenario
 
 

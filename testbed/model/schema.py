@@ -10,11 +10,10 @@ from typing import Annotated, Any
 import msgspec
 
 from testbed.model.fields import (
-    Bound,
     Choice,
     Draw,
     Items,
-    Limit,
+    Name,
     Number,
     Quantity,
     Range,
@@ -24,6 +23,7 @@ from testbed.model.fields import (
     Variant,
     drawn,
 )
+from testbed.model.threshold import Bound, Limit
 
 POSITIVE = Range(low=0, above=True)
 SHARE = Range(0, 1)
@@ -31,7 +31,7 @@ TIME, SOME_TIME = Quantity("time"), Quantity("time", POSITIVE)
 SPEED = Quantity("speed", Range(1, 1e15))
 RATE = Quantity("rate", POSITIVE, {"unlimited": math.inf})
 KAPPA = Number(Range(0, 1))
-POWER, LENGTH = Quantity("power", Range(low=0)), Quantity("length", Range(low=0, above=True))
+POWER, LENGTH = Quantity("power"), Quantity("length", Range(1e-3, 1e9))
 DATA, CYCLES = Quantity("data", Range(1, 2**53)), Quantity("cycles", Range(1, 2**53))
 SEED = Number(Range(0, 2**63 - 1), whole=True)
 COUNT = Number(Range(1, 1e9), whole=True)
@@ -209,10 +209,10 @@ REGION_CELLS = (
 class Scenario(msgspec.Struct, frozen=True):
     """A whole scenario file."""
 
-    name: Annotated[str, Text("name")] = "region"
+    name: Annotated[str, Name()] = "region"
     seed: Annotated[int, SEED] = 7
     hardware_seed: Annotated[int, SEED] = 1
-    slots: Annotated[int, COUNT] = 200
+    slots: Annotated[int, Number(Range(1, 10**7), whole=True)] = 200
     slot_ns: Annotated[int, SOME_TIME] = key("slot", 1_000_000_000)
     density: Annotated[float, Number(Range(0, 1e6))] = 0.7
     second_offload: Annotated[SecondOffload, Section(SecondOffload)] = SecondOffload()

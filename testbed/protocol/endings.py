@@ -4,16 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from testbed.model.ledger import Absence as Absence
+from testbed.model.ledger import absent
 from testbed.model.system import System
 from testbed.model.task import FAILED, UE_DIED, Task
 from testbed.protocol.messages import TaskRow
-
-Absence = tuple[int, int]
-
-
-def absent(generated_ns: int, absences: Iterable[Absence]) -> bool:
-    """Whether an instant falls into one of the intervals [death, restart) of a UE (restart -1: never)."""
-    return any(died <= generated_ns and (back < 0 or generated_ns < back) for died, back in absences)
 
 
 def failure_reason(task: Task, absences: Sequence[Absence], until_ns: int, reason: str) -> str | None:
