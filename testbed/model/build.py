@@ -125,7 +125,7 @@ class Builder:
             raise self._sources.error(child, f'"{word}" in {_title(place)} has the wrong shape', f"write {wanted}")
         values = tuple(self.scalar(item_node, item, (*place, word, i)) for i, item_node in enumerate(nodes))
         if word == "uniform" and values[0] > values[1]:
-            raise self._sources.error(child, f'the range of {_title(place)} ends before it begins', "write [low, high]")
+            raise self._sources.error(child, f"the range of {_title(place)} ends before it begins", "write [low, high]")
         return Draw(word, values)
 
     def at(self, place: Place, message: str, remedy: str) -> ScenarioError:

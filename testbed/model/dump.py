@@ -1,5 +1,6 @@
 """Scenarios written back as YAML that loads again to the very same numbers."""
 
+import itertools
 import math
 from typing import Any
 
@@ -39,9 +40,7 @@ def dump_resolved(resolved: Resolved, header: str = "", workload_file: str = "wo
     """
     scenario, system = resolved.scenario, resolved.system
     workload = Workload(trace=workload_file, format="csv") if scenario.workload.trace else scenario.workload
-    cells = tuple(
-        msgspec.structs.replace(cell, ue=_drawn(system, i)) for i, cell in enumerate(scenario.cells)
-    )
+    cells = tuple(msgspec.structs.replace(cell, ue=_drawn(system, i)) for i, cell in enumerate(scenario.cells))
     radio = msgspec.structs.replace(scenario.radio, trace=inline(system.radio))
     return dump(msgspec.structs.replace(scenario, cells=cells, radio=radio, workload=workload), header)
 
@@ -51,7 +50,7 @@ def inline(radio: Radio) -> LinkTrace | None:
     if not radio.trace_period_ns:
         return None
     edges = [*radio.trace_edges_ns, radio.trace_period_ns]
-    durations = tuple(after - before for before, after in zip(edges[:-1], edges[1:], strict=True))
+    durations = tuple(after - before for before, after in itertools.pairwise(edges))
     return LinkTrace(durations_ns=durations, rates_bps=radio.trace_bps)
 
 

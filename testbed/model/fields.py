@@ -48,6 +48,7 @@ class Quantity:
     words: dict[str, float] = field(default_factory=dict)
 
     def parse(self, text: str) -> float:
+        """See `Scalar`."""
         if text.strip() in self.words:
             return self.words[text.strip()]
         value = units.parse(text, self.dimension)
@@ -56,6 +57,7 @@ class Quantity:
         return value
 
     def write(self, value: float) -> str:
+        """See `Scalar`."""
         for word, meaning in self.words.items():
             if value == meaning:
                 return word
@@ -71,6 +73,7 @@ class Number:
     words: dict[str, float] = field(default_factory=dict)
 
     def parse(self, text: str) -> float:
+        """See `Scalar`."""
         if text.strip() in self.words:
             return self.words[text.strip()]
         try:
@@ -90,6 +93,7 @@ class Number:
             raise Invalid(f'"{text}" is not a whole number', "write a whole number") from None
 
     def write(self, value: float) -> str:
+        """See `Scalar`."""
         for word, meaning in self.words.items():
             if value == meaning:
                 return word
@@ -103,6 +107,7 @@ class Choice:
     names: tuple[str, ...]
 
     def parse(self, text: str) -> str:
+        """See `Scalar`."""
         if text not in self.names:
             hint = did_you_mean(text, self.names)
             known = f"one of: {', '.join(self.names)}"
@@ -110,6 +115,7 @@ class Choice:
         return text
 
     def write(self, value: str) -> str:
+        """See `Scalar`."""
         return value
 
 
@@ -120,11 +126,13 @@ class Text:
     what: str = "text"
 
     def parse(self, text: str) -> str:
+        """See `Scalar`."""
         if not text.strip():
             raise Invalid(f"no {self.what} given")
         return text
 
     def write(self, value: str) -> str:
+        """See `Scalar`."""
         return value
 
 
@@ -133,11 +141,13 @@ class Name:
     """A name that can also name a directory."""
 
     def parse(self, text: str) -> str:
+        """See `Scalar`."""
         if _NAME.fullmatch(text) is None:
             raise Invalid(f'"{text}" is not a name', "write letters, digits, spaces, - _ . only")
         return text
 
     def write(self, value: str) -> str:
+        """See `Scalar`."""
         return value
 
 

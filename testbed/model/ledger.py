@@ -21,23 +21,40 @@ class Row(Protocol):
     """What the ledger reads of a task's record (`testbed.protocol.messages.TaskRow` has it)."""
 
     @property
-    def ue(self) -> str: ...
+    def ue(self) -> str:
+        """The UE's name."""
+
     @property
-    def number(self) -> int: ...
+    def number(self) -> int:
+        """The task's number among those of its UE."""
+
     @property
-    def state(self) -> str: ...
+    def state(self) -> str:
+        """``decided`` or a final state."""
+
     @property
-    def reason(self) -> str: ...
+    def reason(self) -> str:
+        """Why it failed."""
+
     @property
-    def choice(self) -> int: ...
+    def choice(self) -> int:
+        """0 local, 1 offload, -1 undecided."""
+
     @property
-    def fallback(self) -> str: ...
+    def fallback(self) -> str:
+        """Why the fallback policy decided, or ""."""
+
     @property
-    def forwarded(self) -> bool: ...
+    def forwarded(self) -> bool:
+        """Whether another ES took it over."""
+
     @property
-    def rejected(self) -> bool: ...
+    def rejected(self) -> bool:
+        """Whether a full queue refused it."""
+
     @property
-    def recovered(self) -> bool: ...
+    def recovered(self) -> bool:
+        """Whether its ES died under it."""
 
 
 class Ledger(msgspec.Struct, frozen=True):

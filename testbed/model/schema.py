@@ -69,9 +69,9 @@ class RadioSection(msgspec.Struct, frozen=True):
     access: Annotated[str, Choice(("dedicated", "shared"))] = "dedicated"
     latency_ns: Annotated[int, TIME] = key("latency", 0)
     return_latency_ns: Annotated[int | None, TIME] = key("return_latency", None)
-    jitter: Annotated[
-        Draw, Variant(None, {"uniform": (TIME, 2), "exponential": (TIME, 1), "normal": (TIME, 2)})
-    ] = Draw("none")
+    jitter: Annotated[Draw, Variant(None, {"uniform": (TIME, 2), "exponential": (TIME, 1), "normal": (TIME, 2)})] = (
+        Draw("none")
+    )
     loss: Annotated[float, Number(Range(0, 0.99))] = 0.0
     result_bits: Annotated[int, Quantity("data", Range(0, 2**53))] = 0
     trace: Annotated[LinkTrace | None, Section(LinkTrace, "file")] = None

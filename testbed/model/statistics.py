@@ -1,5 +1,6 @@
 """Statistics of a run, on plain sequences: percentiles, fairness, the backlog-slope test of stability."""
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 
@@ -78,7 +79,7 @@ def stable(backlog: Sequence[int], tasks_per_slot: float) -> bool:
         return True
     kept = backlog[int(len(backlog) * WARM_UP) :]
     edges = [len(kept) * i // BATCHES for i in range(BATCHES + 1)]
-    batches = [mean(kept[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    batches = [mean(kept[a:b]) for a, b in itertools.pairwise(edges)]
     rise, error = slope(batches)
     per_slot = rise / (len(kept) / BATCHES)
     return not (rise > T_QUANTILE * error and per_slot > LEAST_GROWTH * tasks_per_slot)

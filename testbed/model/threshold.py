@@ -34,6 +34,7 @@ class Limit:
     dimension: str = ""
 
     def parse(self, text: str) -> Bound:
+        """See `testbed.model.fields.Scalar`."""
         for operator in ("<=", ">=", "<", ">"):
             if text.strip().startswith(operator):
                 return Bound(operator, self._value(text.strip().removeprefix(operator).strip()), text)
@@ -53,4 +54,5 @@ class Limit:
         return {"grade": ">= B", "time": "< 3 s", "energy": "< 2 J"}.get(self.dimension, "> 0.9")
 
     def write(self, value: Bound) -> str:
+        """See `testbed.model.fields.Scalar`."""
         return value.text

@@ -41,9 +41,7 @@ UNITS: dict[str, dict[str, Decimal]] = {
         "bit/s=1 kbit/s=1e3 Mbit/s=1e6 Gbit/s=1e9 B/s=8 kB/s=8e3 MB/s=8e6 GB/s=8e9 bps=1 kbps=1e3 Mbps=1e6 Gbps=1e9"
     ),
     "length": _scales("m=1 km=1e3"),
-    "cycles": _scales(
-        "cycles=1 k=1e3 M=1e6 G=1e9 T=1e12 kcycles=1e3 Mcycles=1e6 Gcycles=1e9 Tcycles=1e12 cycle=1"
-    ),
+    "cycles": _scales("cycles=1 k=1e3 M=1e6 G=1e9 T=1e12 kcycles=1e3 Mcycles=1e6 Gcycles=1e9 Tcycles=1e12 cycle=1"),
     "energy": _scales("J=1 mJ=1e-3 kJ=1e3"),
 }
 WHOLE = frozenset({"time", "speed", "data", "cycles"})

@@ -31,7 +31,7 @@ def test_the_recorded_scenario_has_its_requests_in_bursts():
 
 def test_rate_compresses_time_and_duration_limits_it():
     _, tasks = recorded()
-    system, fast = recorded("workload.rate=2")
+    _, fast = recorded("workload.rate=2")
     assert [task.generated_ns for task in fast] == [int(task.generated_ns / 2 + 0.5) for task in tasks]
     _, few = recorded("workload.duration=30 s")
     assert few == tuple(task for task in tasks if task.generated_ns < 30 * 10**9)
@@ -93,9 +93,7 @@ def test_import_joins_link_traces(tmp_path):
     (tmp_path / "b").write_text("50\n", encoding="utf-8")
     (tmp_path / "c").write_text(PHONE, encoding="utf-8")
     assert "over 0.15 s" in convert("mahimahi", [tmp_path / "a", tmp_path / "b"], tmp_path / "out.csv")
-    assert (tmp_path / "out.csv").read_text() == (
-        "duration_s,rate_bps\n0.100000000,240000.0\n0.050000000,240000.0\n"
-    )
+    assert (tmp_path / "out.csv").read_text() == ("duration_s,rate_bps\n0.100000000,240000.0\n0.050000000,240000.0\n")
     assert "2 segments over 4 s" in convert("5g", [tmp_path / "c"], tmp_path / "out.csv")
 
 
