@@ -1,0 +1,30 @@
+"""``python -m edge_server``: the process of one ES."""
+
+import sys
+
+from edge_server.server import Server
+from testbed.model.system import Emulation, System
+from testbed.node.host import Role
+from testbed.node.process import Making, entry
+from testbed.protocol.actions import Core
+
+
+def make(making: Making) -> Core:
+    """The core of one ES."""
+    plan = making.plan
+    index = next(es.index for es in plan.system.ess if es.name == making.name)
+    return Server(plan.system, index, plan.second_offload, making.incarnation, making.from_ns)
+
+
+def role_of(system: System, emulation: Emulation) -> Role:
+    """ESs act in ideal order, a guard after the ideal instant."""
+    return Role(emulation.guard_ns, ordered=True, executes=True)
+
+
+def main(argv: list[str]) -> int:
+    """Run the process that ``argv`` names."""
+    return entry("edge_server", make, role_of, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

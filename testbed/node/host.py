@@ -1,0 +1,278 @@
+"""Drives cores on the wall clock: one thread, one heap in the model's order, epoll on inbox, timer and burner.
+
+An event is acted on ``guard`` of wall time after its ideal instant, in ideal order. One that is older than the last one
+acted on is clamped to that instant and counted as slipped.
+"""
+
+import heapq
+import select
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from testbed.model.histogram import Histogram
+from testbed.model.system import DEDICATED, Emulation, System
+from testbed.model.task import Phase
+from testbed.node.clock import Clock, Timer
+from testbed.node.cpu import Burn, Burner
+from testbed.node.socket import Mailbox
+from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Core, Execute, Record, Send, Wake
+from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
+from testbed.protocol.messages import (
+    Aired, Announce, Ask, Decision, Down, EventRow, Forward, Moved, Outcome, Post, Result, Row, Stop, TaskRow, Up,
+)  # fmt: skip
+
+ANNOUNCE_GUARD_NS = 500_000
+LEAD_NS = 3_000_000
+AT_ONCE = (Ask, Decision, Moved, Aired, Down, Outcome)
+Entry = tuple[int, int, int, int, int, Core, object]
+
+
+class Role(msgspec.Struct, frozen=True):
+    """What differs between roles: the guard, and how a finished task's row becomes a measured one.
+
+    ``ordered`` cores act in ideal order (slips count), ``executes`` ones burn cycles; ``measure`` gets (row, actual
+    emulated instant).
+    """
+
+    guard_ns: int
+    ordered: bool
+    executes: bool
+    measure: Callable[[TaskRow, int], TaskRow] | None = None
+
+
+class Host:
+    """Runs cores until `stop`; ``emit`` takes the rows they record."""
+
+    def __init__(
+        self, system: System, emulation: Emulation, clock: Clock, mailbox: Mailbox, role: Role,
+        emit: Callable[[Row], None],
+    ) -> None:  # fmt: skip
+        self.system, self.emulation, self.clock = system, emulation, clock
+        self.mailbox, self.role, self._emit = mailbox, role, emit
+        self._cores: dict[str, Core] = {}
+        self._incarnations: dict[str, int] = {}
+        self._heap: list[Entry] = []
+        self._timers: list[tuple[int, int, Callable[[], None]]] = []
+        self._age = 0
+        self._last_ns = -1
+        self._boundary_ns = 2**62
+        self._asked_wall: dict[tuple[str, int], int] = {}
+        self._unfinished: dict[tuple[str, int], Send | Callable[[], None] | None] = {}
+        self._timer = Timer()
+        self._burner = Burner() if role.executes and emulation.burn > 0 else None
+        self._epoll = select.epoll()
+        for fd in (mailbox.fd, self._timer.fd, *((self._burner.fd,) if self._burner else ())):
+            self._epoll.register(fd, select.EPOLLIN)
+        self._lateness: dict[str, Histogram] = {}
+        self.slipped = 0
+        self.asked_cpu_ns = self.achieved_cpu_ns = 0
+        self.stopped: Stop | None = None
+
+    def add(self, core: Core, incarnation: int, downs: tuple[Down, ...] = ()) -> None:
+        """Host ``core`` and let it begin."""
+        self._cores[core.name] = core
+        self._incarnations[core.name] = incarnation
+        self._act(core, core.begin())
+        for down in downs:
+            self._act(core, core.handle(self.clock.now_ns(), down))
+
+    def every(self, wall_ns: int, call: Callable[[], None]) -> None:
+        """Call ``call`` every ``wall_ns`` of wall time."""
+
+        def again() -> None:
+            call()
+            self._after(time.monotonic_ns() + wall_ns, again)
+
+        self._after(time.monotonic_ns() + wall_ns, again)
+
+    def run(self) -> Stop:
+        """Work until the launcher says stop."""
+        while self.stopped is None:
+            self._receive()
+            self._fire()
+            self._wait()
+        return self.stopped
+
+    def close(self) -> None:
+        """Release descriptors and the burner's thread."""
+        if self._burner is not None:
+            self._burner.close()
+        self._epoll.close()
+        self._timer.close()
+
+    def statistics(self, name: str) -> list[Row]:
+        """Lateness by kind of timer, slips, burnt CPU and dropped frames so far, as rows."""
+        now = self.clock.now_ns()
+        rows: list[Row] = []
+        for kind, histogram in self._lateness.items():
+            plain = {"kind": kind, **histogram.to_json()}
+            detail = msgspec.json.encode(plain).decode()
+            rows.append(EventRow(now, name, "lateness", detail, histogram.quantile_ns(0.99) * 1e-6))
+        rows.append(EventRow(now, name, "slipped", "", self.slipped))
+        rows.append(EventRow(now, name, "burn", str(self.achieved_cpu_ns * 1e-9), self.asked_cpu_ns * 1e-9))
+        if self.mailbox.dropped:
+            rows.append(EventRow(now, name, "dropped_frame", self.mailbox.last_error, self.mailbox.dropped))
+        if self.mailbox.unsent:
+            rows.append(EventRow(now, name, "unsent", "full queue or unknown peer", self.mailbox.unsent))
+        return rows
+
+    # Receiving -------------------------------------------------------------------------------------------------------
+
+    def _receive(self) -> None:
+        mailbox = self.mailbox
+        while (envelope := mailbox.receive()) is not None:
+            body = envelope.body
+            if isinstance(body, Stop):
+                self.stopped = body
+                return
+            core = self._cores.get(envelope.to)
+            if core is None:
+                continue
+            if isinstance(body, Down):
+                mailbox.disconnect(body.name)
+            if isinstance(body, Decision):
+                self._answer(core, body)
+            elif isinstance(body, AT_ONCE) or (isinstance(body, Announce) and not self.role.ordered):
+                self._act(core, core.handle(max(envelope.at_ns, self._last_ns, 0), body))
+            elif isinstance(body, Post) and self.system.radio.access == DEDICATED:
+                self._act(core, core.handle(body.ready_ns, body))
+            elif isinstance(body, Post | Forward | Result | Announce | Up):
+                self._push(envelope.at_ns, envelope.phase, envelope.ue, envelope.number, core, body)
+
+    def _answer(self, core: Core, decision: Decision) -> None:
+        asked = self._asked_wall.pop((core.name, decision.slot), None)
+        if asked is not None:
+            think = time.monotonic_ns() - asked
+            self._act(core, core.handle(decision.asked_ns + think, Answered(decision, think)))
+
+    # Acting ----------------------------------------------------------------------------------------------------------
+
+    def _push(self, at_ns: int, phase: int, ue: int, number: int, core: Core, event: object) -> None:
+        self._age += 1
+        if type(event) is Boundary and at_ns < self._boundary_ns:
+            self._boundary_ns = at_ns
+        heapq.heappush(self._heap, (at_ns, int(phase), ue, number, self._age, core, event))
+
+    def _after(self, wall_ns: int, call: Callable[[], None]) -> None:
+        self._age += 1
+        heapq.heappush(self._timers, (wall_ns, self._age, call))
+
+    def _due_wall(self) -> int:
+        """When the next event of the heap may be acted on."""
+        if not self._heap:
+            return 2**62
+        due = self.clock.wall_ns(self._heap[0][0]) + self.role.guard_ns
+        if self.role.guard_ns > ANNOUNCE_GUARD_NS and self._heap[0][0] <= self._boundary_ns < 2**62:
+            due = min(due, self.clock.wall_ns(self._boundary_ns) + ANNOUNCE_GUARD_NS)
+        return due
+
+    def _fire(self) -> None:
+        while self._timers and self._timers[0][0] <= time.monotonic_ns():
+            heapq.heappop(self._timers)[2]()
+        while self._heap and self._due_wall() <= (wall := time.monotonic_ns()):
+            at, phase, _, _, _, core, event = heapq.heappop(self._heap)
+            kind = type(event).__name__
+            if type(event) is Boundary and at >= self._boundary_ns:
+                self._boundary_ns = 2**62
+                self._late(kind, wall - self.clock.wall_ns(at) - min(self.role.guard_ns, ANNOUNCE_GUARD_NS))
+            elif phase != Phase.START:
+                self._late(kind, wall - self.clock.wall_ns(at) - self.role.guard_ns)
+            if self.role.ordered:
+                if at < self._last_ns:
+                    self.slipped += 1
+                    at = self._last_ns
+                self._last_ns = at
+            elif self._is_burning(core, at, event):
+                continue
+            self._act(core, core.handle(at, event))
+
+    def _late(self, kind: str, late_ns: int) -> None:
+        histogram = self._lateness.get(kind)
+        if histogram is None:
+            histogram = self._lateness[kind] = Histogram()
+        histogram.add(max(0, late_ns))
+
+    def _act(self, core: Core, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Send():
+                    self._send(core, action)
+                case Wake(at, phase, event, ue, number):
+                    self._push(at, phase, ue, number, core, event)
+                case Record(row):
+                    if self.role.measure is not None and isinstance(row, TaskRow) and row.finished_ns >= 0:
+                        row = self.role.measure(row, max(row.finished_ns, self.clock.now_ns()))
+                    self._emit(row)
+                case Execute():
+                    self._execute(core, action)
+                case Alarm(after, event):
+                    self._after(time.monotonic_ns() + after, lambda e=event: self._ring(core, e))
+
+    def _ring(self, core: Core, event: object) -> None:
+        self._act(core, core.handle(self.clock.now_ns(), event))
+
+    def _send(self, core: Core, send: Send) -> None:
+        body = send.body
+        if isinstance(body, Ask) and body.tasks:
+            self._asked_wall[core.name, body.slot] = time.monotonic_ns()
+        self.mailbox.send(
+            Envelope(
+                PROTOCOL_VERSION, core.name, self._incarnations[core.name], 0, send.to, send.at_ns, int(send.phase),
+                send.ue, send.number, send.payload_bits, body,
+            )
+        )  # fmt: skip
+
+    # Executing -------------------------------------------------------------------------------------------------------
+
+    def _execute(self, core: Core, execute: Execute) -> None:
+        """Burn the execution's share; what it produced is sent a little before its ideal end."""
+        start, end = self.clock.wall_ns(execute.start_ns), self.clock.wall_ns(execute.end_ns)
+        key = (execute.ue, execute.number)
+        if self._burner is None:
+            if execute.then is not None:
+                send = execute.then
+                self._after(end - LEAD_NS, lambda: self._send(core, send))
+            return
+        cpu = int((end - start) * self.emulation.burn)
+        self.asked_cpu_ns += cpu
+        self._unfinished[key] = execute.then
+        last = max(start, end - LEAD_NS)
+        self._burner.add(Burn((core, key), start, max(last, time.monotonic_ns()), cpu))
+
+    def _collect(self) -> None:
+        if self._burner is None:
+            return
+        for burn in self._burner.take_done():
+            self.achieved_cpu_ns += burn.achieved_ns
+            core, key = burn.key  # type: ignore[misc]
+            waiting = self._unfinished.pop(key, None)
+            if isinstance(waiting, Send):
+                self._send(core, waiting)
+            elif waiting is not None:
+                waiting()
+
+    def _is_burning(self, core: Core, at_ns: int, event: object) -> bool:
+        """Whether a local execution's end has to wait for its burn (then the end comes when that is done)."""
+        number = getattr(event, "number", None)
+        key = (core.name, number)
+        if self._burner is None or type(event).__name__ != "LocalEnd" or key not in self._unfinished:
+            return False
+        self._unfinished[key] = lambda: self._act(core, core.handle(at_ns, event))
+        return True
+
+    def _wait(self) -> None:
+        due = self._due_wall()
+        if self._timers and self._timers[0][0] < due:
+            due = self._timers[0][0]
+        spin = self.emulation.spin_ns
+        if due - spin > time.monotonic_ns():
+            self._timer.arm(due - spin)
+            for fd, _ in self._epoll.poll():
+                if fd == self._timer.fd:
+                    self._timer.clear()
+                elif self._burner is not None and fd == self._burner.fd:
+                    self._collect()
+        while 0 < due - time.monotonic_ns() <= spin:
+            continue

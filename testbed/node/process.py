@@ -1,0 +1,130 @@
+"""The life of a role's process: read its orders, report, wait for the epoch, run, flush, leave."""
+
+import argparse
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from testbed.model.system import Emulation, Plan, System
+from testbed.model.task import Task
+from testbed.node.clock import Clock, sharpen
+from testbed.node.host import Host, Role
+from testbed.node.socket import Mailbox, envelope
+from testbed.protocol.actions import Core
+from testbed.protocol.messages import Bye, Hello, Row, Rows, Start, Stop
+
+LAUNCHER = "launcher"
+ORDERS = Path("node/orders.msgpack")
+FLUSH_NS = 100_000_000
+FLUSH_ROWS = 400
+
+
+class Orders(msgspec.Struct):
+    """What every process of a run is told: the plan, where everyone listens, which names share a process."""
+
+    plan: Plan
+    addresses: dict[str, str]
+    processes: dict[str, tuple[str, ...]]
+
+
+class Making(msgspec.Struct, frozen=True):
+    """What a role needs to build one core."""
+
+    plan: Plan
+    name: str
+    incarnation: int
+    from_ns: int
+    tasks: tuple[Task, ...]
+
+
+Make = Callable[[Making], Core]
+RoleOf = Callable[[System, Emulation], Role]
+
+
+class Process:
+    """One process of a run, named ``name``, hosting the cores that its orders name."""
+
+    def __init__(self, name: str, role_name: str) -> None:
+        self.name, self.role_name = name, role_name
+        self.orders = msgspec.msgpack.decode(ORDERS.read_bytes(), type=Orders)
+        emulation = self.orders.plan.emulation
+        self.mailbox = Mailbox(self.orders.addresses[name], self.orders.addresses, emulation.payload == "real")
+        self._rows: list[Row] = []
+        self._incarnation = 0
+
+    def run(self, make: Make, role_of: RoleOf) -> None:
+        """Report to the launcher, host the cores from its epoch on, and say goodbye."""
+        for peer in (LAUNCHER, *self.orders.processes):
+            if peer != self.name:
+                self.mailbox.connect(peer)
+        self._tell(Hello(self.name, 0, self.role_name, os.getpid()))
+        start = self._await_start()
+        if start is None:
+            return
+        plan = self.orders.plan
+        clock = Clock(start.epoch_monotonic_ns, start.speed)
+        self._incarnation = start.incarnation
+        host = Host(plan.system, plan.emulation, clock, self.mailbox, role_of(plan.system, plan.emulation), self._emit)
+        try:
+            for name in self.orders.processes[self.name]:
+                host.add(make(self._making(name, start)), start.incarnation, start.downs)
+            host.every(FLUSH_NS, self._flush)
+            sharpen()
+            stop = host.run()
+            self._rows += host.statistics(self.name)
+            self._flush()
+            self._tell(Bye(stop.reason))
+        finally:
+            host.close()
+            self.mailbox.close(linger_ms=2000)
+
+    def _making(self, name: str, start: Start) -> Making:
+        plan = self.orders.plan
+        index = next((ue.index for ue in plan.system.ues if ue.name == name), -1)
+        mine = tuple(task for task in plan.workload if task.ue == index)
+        return Making(plan, name, start.incarnation, start.from_ns, mine)
+
+    def _await_start(self) -> Start | None:
+        poll = select.poll()
+        poll.register(self.mailbox.fd, select.POLLIN)
+        while True:
+            while (received := self.mailbox.receive()) is not None:
+                if isinstance(received.body, Start):
+                    return received.body
+                if isinstance(received.body, Stop):
+                    return None
+            poll.poll(100)
+
+    def _emit(self, row: Row) -> None:
+        self._rows.append(row)
+        if len(self._rows) >= FLUSH_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        while self._rows:
+            batch, self._rows = tuple(self._rows[:FLUSH_ROWS]), self._rows[FLUSH_ROWS:]
+            self._tell(Rows(batch))
+
+    def _tell(self, body: Hello | Rows | Bye) -> None:
+        self.mailbox.send(envelope(self.name, self._incarnation, LAUNCHER, body))
+
+
+def entry(role_name: str, make: Make, role_of: RoleOf, argv: list[str]) -> int:
+    """The ``main`` of a role: ``--run DIR --name NAME``; interrupts are the launcher's business."""
+    parser = argparse.ArgumentParser(prog=role_name, description=f"One {role_name} process of a run.")
+    parser.add_argument("--run", required=True, type=Path, help="the run's directory")
+    parser.add_argument("--name", required=True, help="the process's name, as in processes.json")
+    arguments = parser.parse_args(argv)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not (arguments.run / ORDERS).is_file():
+        print(f"{arguments.run}: no orders for a process here; runs are started by `testbed run`", file=sys.stderr)
+        return 2
+    os.chdir(arguments.run)
+    Process(arguments.name, role_name).run(make, role_of)
+    return 0
+

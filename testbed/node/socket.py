@@ -1,0 +1,99 @@
+"""The only sockets: one PULL inbox per process, PUSH sockets to peers, opened when first needed."""
+
+import zmq
+
+from testbed.protocol import codec
+from testbed.protocol.codec import PROTOCOL_VERSION, Envelope, FrameError
+
+RECEIVE_LIMIT, SEND_LIMIT = 20_000, 20_000
+ZERO_COPY_FROM = 16_384
+_PAYLOAD = bytes(8 * 1024 * 1024)
+
+
+class Mailbox:
+    """Receives envelopes for every core of this process and sends theirs; never blocks.
+
+    ``addresses`` maps process names to endpoints. With ``real_payload`` the declared bits really travel.
+    """
+
+    def __init__(self, endpoint: str, addresses: dict[str, str], real_payload: bool) -> None:
+        self._context = zmq.Context(1)
+        self._inbox = self._context.socket(zmq.PULL)
+        self._inbox.setsockopt(zmq.RCVHWM, RECEIVE_LIMIT)
+        self._inbox.setsockopt(zmq.LINGER, 0)
+        self._inbox.setsockopt(zmq.MAXMSGSIZE, codec.MAX_PAYLOAD)
+        self._inbox.bind(endpoint)
+        self.addresses = addresses
+        self._real = real_payload
+        self._peers: dict[str, zmq.Socket[bytes]] = {}
+        self.fd: int = self._inbox.getsockopt(zmq.FD)
+        self.dropped = 0
+        self.unsent = 0
+        self.last_error = ""
+
+    def connect(self, name: str) -> "zmq.Socket[bytes]":
+        """The socket to process ``name``."""
+        endpoint = self.addresses[name]
+        peer = self._peers.get(endpoint)
+        if peer is None:
+            peer = self._context.socket(zmq.PUSH)
+            peer.setsockopt(zmq.SNDHWM, SEND_LIMIT)
+            peer.setsockopt(zmq.LINGER, 0)
+            peer.connect(endpoint)
+            self._peers[endpoint] = peer
+        return peer
+
+    def disconnect(self, name: str) -> None:
+        """Forget the socket to a process that died, and what it still held."""
+        peer = self._peers.pop(self.addresses.get(name, ""), None)
+        if peer is not None:
+            peer.close(0)
+
+    def send(self, envelope: Envelope) -> None:
+        """Send at once; a full queue drops the envelope and counts it."""
+        if envelope.to not in self.addresses:
+            self.unsent += 1
+            return
+        peer = self.connect(envelope.to)
+        header = codec.encode(envelope)
+        size = envelope.payload_bits // 8
+        try:
+            if self._real and size > 0:
+                peer.send(header, zmq.SNDMORE | zmq.DONTWAIT)
+                self._send_payload(peer, size)
+            else:
+                peer.send(header, zmq.DONTWAIT)
+        except zmq.Again:
+            self.unsent += 1
+
+    def _send_payload(self, peer: "zmq.Socket[bytes]", size: int) -> None:
+        """Large payloads are pieces of one shared buffer, not copied here."""
+        while size > len(_PAYLOAD):
+            peer.send(_PAYLOAD, zmq.SNDMORE | zmq.DONTWAIT, copy=False)
+            size -= len(_PAYLOAD)
+        peer.send(memoryview(_PAYLOAD)[:size], zmq.DONTWAIT, copy=size < ZERO_COPY_FROM)
+
+    def receive(self) -> Envelope | None:
+        """The next envelope, or None when the inbox is empty; bad frames are counted and dropped."""
+        while True:
+            try:
+                frames = self._inbox.recv_multipart(zmq.DONTWAIT, copy=False)
+            except zmq.Again:
+                return None
+            try:
+                return codec.decode(frames[0].buffer)
+            except FrameError as error:
+                self.dropped += 1
+                self.last_error = f"{type(error).__name__}: {error}"
+
+    def close(self, linger_ms: int = 0) -> None:
+        """Close everything, waiting up to ``linger_ms`` for what is still to be sent."""
+        for peer in self._peers.values():
+            peer.close(linger_ms)
+        self._inbox.close(0)
+        self._context.term()
+
+
+def envelope(source: str, incarnation: int, to: str, body: codec.Body, at_ns: int = 0, phase: int = 0) -> Envelope:
+    """An envelope outside the order of events: handshake, notices, telemetry."""
+    return Envelope(PROTOCOL_VERSION, source, incarnation, 0, to, at_ns, phase, 0, 0, 0, body)

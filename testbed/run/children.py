@@ -1,0 +1,118 @@
+"""The processes of a run as the launcher sees them: started through a zygote, watched and ended by pidfd."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from testbed.model.errors import StartError
+
+ROLES = ("ue_agent", "edge_server", "controller")
+
+
+class Child(msgspec.Struct):
+    """One started process; ``incarnation`` counts its restarts."""
+
+    name: str
+    role: str
+    pid: int
+    pidfd: int
+    incarnation: int = 0
+    ready: bool = False
+
+
+class Nursery:
+    """Starts children and makes sure that none outlives the run."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+        self.children: dict[str, Child] = {}
+        mine, other = socket.socketpair()
+        command = [sys.executable, "-m", "testbed.node.zygote", str(other.fileno()), *ROLES]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+        self._log = open(run_dir / "logs" / "zygote.log", "ab")  # noqa: SIM115 - lives as long as the zygote
+        try:
+            self._zygote = subprocess.Popen(
+                command, pass_fds=[other.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+                env=environment,
+            )  # fmt: skip
+        except OSError as error:
+            self._log.close()
+            raise StartError(f"cannot start processes: {error.strerror or error}") from None
+        other.close()
+        mine.settimeout(30)
+        self._channel = mine
+        self._replies = mine.makefile("r")
+        self._read()
+
+    def _read(self) -> str:
+        try:
+            line = self._replies.readline()
+        except OSError as error:
+            raise StartError(f"the process starter does not answer ({error})", self._where()) from None
+        if not line:
+            raise StartError("the process starter died", self._where())
+        return line.strip()
+
+    def _where(self) -> str:
+        return f"see {self._run_dir / 'logs' / 'zygote.log'}"
+
+    def start(self, role: str, name: str, incarnation: int = 0) -> Child:
+        """Fork a role's process."""
+        log = self._run_dir / "logs" / f"{name}.log"
+        argv = ["--run", str(self._run_dir.resolve()), "--name", name]
+        request = {"module": role, "argv": argv, "log": str(log.resolve())}
+        self._channel.sendall(json.dumps(request).encode() + b"\n")
+        pid = int(self._read())
+        try:
+            pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            raise StartError(f"{name} died at once", f"see {log}") from None
+        child = Child(name, role, pid, pidfd, incarnation)
+        self.children[name] = child
+        return child
+
+    def kill(self, name: str) -> None:
+        """Kill −9 a child."""
+        child = self.children.get(name)
+        if child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+
+    def forget(self, name: str) -> None:
+        """A child has died: release its descriptor."""
+        child = self.children.pop(name, None)
+        if child is not None:
+            os.close(child.pidfd)
+
+    def write_table(self) -> None:
+        """``processes.json``: name, role and pid of every process that is up, replaced atomically."""
+        rows = [
+            {"name": child.name, "role": child.role, "pid": child.pid}
+            for child in self.children.values()
+            if child.ready
+        ]
+        path = self._run_dir / "processes.json"
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(rows, indent=1) + "\n")
+        os.replace(part, path)
+
+    def close(self) -> None:
+        """End everything that still runs."""
+        for name in list(self.children):
+            self.kill(name)
+            self.forget(name)
+        self._replies.close()
+        self._channel.close()
+        try:
+            self._zygote.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._zygote.kill()
+            self._zygote.wait()
+        self._log.close()

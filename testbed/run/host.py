@@ -1,0 +1,39 @@
+"""How loaded the host was during a run, from /proc/stat."""
+
+import json
+from pathlib import Path
+
+_STAT = Path("/proc/stat")
+
+
+def read_ticks() -> list[int]:
+    """The host's CPU ticks: user, nice, system, idle, iowait, irq, softirq, steal, …; empty where there are none."""
+    try:
+        first = _STAT.read_text().split("\n", 1)[0]
+    except OSError:
+        return []
+    return [int(word) for word in first.split()[1:]]
+
+
+class HostLoad:
+    """Shares of CPU time since it was made."""
+
+    def __init__(self) -> None:
+        self._begin = read_ticks()
+
+    def _shares(self) -> tuple[float, float]:
+        end = read_ticks()
+        if len(self._begin) < 8 or len(end) < 8:
+            return 0.0, 0.0
+        spent = [b - a for a, b in zip(self._begin[:8], end[:8], strict=True)]
+        total = max(1, sum(spent))
+        return spent[7] / total, 1.0 - (spent[3] + spent[4]) / total
+
+    def steal(self) -> float:
+        """The share that the hypervisor took away."""
+        return self._shares()[0]
+
+    def to_json(self) -> str:
+        """``{"steal": …, "cpu": …}``, shares from 0 to 1."""
+        steal, cpu = self._shares()
+        return json.dumps({"steal": steal, "cpu": cpu})

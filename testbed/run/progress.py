@@ -1,0 +1,62 @@
+"""What the launcher knows of a run's tasks while it goes."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from testbed.model.system import Plan
+from testbed.protocol.endings import Absence, absent, close_rows
+from testbed.protocol.messages import Row, TaskRow
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """A moment of a run, for whoever shows it."""
+
+    phase: str
+    now_ns: int
+    finished: int
+    total: int
+    alive: int
+    processes: int
+
+
+class Ledger:
+    """Counts ends of tasks as rows come in."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._rows: dict[tuple[str, int], TaskRow] = {}
+        self._open = {(plan.system.ues[task.ue].name, task.number): task for task in plan.workload}
+
+    def take(self, rows: Iterable[Row]) -> None:
+        """Note the tasks among ``rows``."""
+        for row in rows:
+            if isinstance(row, TaskRow):
+                key = (row.ue, row.number)
+                known = self._rows.get(key)
+                if known is None or known.finished_ns < 0:
+                    self._rows[key] = row
+                if row.finished_ns >= 0:
+                    self._open.pop(key, None)
+
+    def drained(self, absences: Mapping[str, list[Absence]]) -> bool:
+        """Whether every task has ended or went down with its UE."""
+        if not self._open:
+            return True
+        for (name, _), task in self._open.items():
+            gaps = absences.get(name, ())
+            if not absent(task.generated_ns, gaps) and not any(died > task.generated_ns for died, _ in gaps):
+                return False
+        return True
+
+    def progress(self, now_ns: int, alive: int, processes: int) -> Progress:
+        """The present moment."""
+        total = len(self._plan.workload)
+        phase = "running" if now_ns < self._plan.system.end_ns else "draining"
+        return Progress(phase, now_ns, total - len(self._open), total, alive, processes)
+
+    def failed_rows(self, absences: Mapping[str, list[Absence]], end_ns: int, reason: str) -> list[TaskRow]:
+        """Rows of the tasks that were generated and did not finish."""
+        plan = self._plan
+        rows = close_rows(plan.system, plan.workload, self._rows, absences, end_ns, reason)
+        return [row for row in rows if row.finished_ns < 0]

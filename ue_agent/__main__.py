@@ -1,0 +1,37 @@
+"""``python -m ue_agent``: a process of one UE, or of many."""
+
+import sys
+
+from testbed.model.system import Emulation, System
+from testbed.node.host import Role
+from testbed.node.process import Making, entry
+from testbed.protocol.actions import Core
+from testbed.protocol.messages import TaskRow
+from ue_agent.agent import Agent
+from ue_agent.report import measured
+
+
+def make(making: Making) -> Core:
+    """The core of one UE."""
+    system = making.plan.system
+    index = next(ue.index for ue in system.ues if ue.name == making.name)
+    return Agent(system, index, making.tasks, making.incarnation, making.from_ns)
+
+
+def role_of(system: System, emulation: Emulation) -> Role:
+    """UEs act at the ideal instant; a finished task is measured when it really ended."""
+    ues = {ue.name: ue for ue in system.ues}
+
+    def measure(row: TaskRow, actual_ns: int) -> TaskRow:
+        return measured(row, actual_ns, ues[row.ue])
+
+    return Role(0, ordered=False, executes=True, measure=measure)
+
+
+def main(argv: list[str]) -> int:
+    """Run the process that ``argv`` names."""
+    return entry("ue_agent", make, role_of, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
