@@ -3,26 +3,24 @@
 import math
 
 NS = 1_000_000_000
-_FAST_HZ = 9_000_000_000
 
 
 def duration_ns(cycles: int, hz: int) -> int:
-    """Nanoseconds that ``cycles`` take at ``hz`` cycles/s: ``c/f`` rounded half up, exact in 64-bit integers.
+    """Nanoseconds that ``cycles`` take at ``hz`` cycles/s: ``c/f`` rounded half up, exactly.
 
-    ``cycles`` below 2^53 and 1 <= ``hz`` < 2^53. Below 9 GHz one product of the remainder fits 64 bits; above it, long
-    division goes three decimal digits at a time.
+    A float's quotient is nearly right; what it lacks is an exact integer, also where 64-bit products wrap around.
+    ``cycles`` below 2^53, 1 <= ``hz`` < 2^53 and a result below 2^63.
     """
-    whole = cycles // hz
-    rest = cycles % hz
-    if hz < _FAST_HZ:
-        return whole * NS + (rest * NS + hz // 2) // hz
-    for _ in range(3):
-        rest *= 1000
-        whole = whole * 1000 + rest // hz
-        rest = rest % hz
-    if 2 * rest >= hz:
-        whole += 1
-    return whole
+    ns = int(cycles * 1e9 / hz + 0.5)
+    off = 2 * (cycles * NS - ns * hz)
+    if -hz <= off < hz:
+        return ns
+    return ns + (off + hz) // (2 * hz)
+
+
+def spread(work_ns: int, cores: int) -> int:
+    """Work divided evenly over ``cores``, rounded down."""
+    return work_ns // cores if cores > 1 else work_ns
 
 
 def transfer_ns(bits: int, bps: float) -> int:

@@ -1,6 +1,6 @@
 """Costs that heuristics compare, as scalar functions; `testbed.model.decide` applies them to a cell's view."""
 
-from testbed.model.delay import duration_ns
+from testbed.model.delay import duration_ns, spread
 
 
 def es_wait_ns(backlog_ns: int, sent_cycles: int, hz: int, cores: int, travel_ns: int) -> int:
@@ -8,7 +8,7 @@ def es_wait_ns(backlog_ns: int, sent_cycles: int, hz: int, cores: int, travel_ns
 
     ``max(0, backlog + sent/F − (arrival − kΔ))``, with ``travel_ns`` = arrival − kΔ.
     """
-    wait = backlog_ns + duration_ns(sent_cycles, hz) // cores - travel_ns
+    wait = backlog_ns + spread(duration_ns(sent_cycles, hz), cores) - travel_ns
     return wait if wait > 0 else 0
 
 
@@ -19,5 +19,5 @@ def price(beta: float, beta0: float, occupied_ns: int, execution_ns: int) -> flo
 
 def occupied_ns(backlog_ns: int, forwarded_cycles: int, air_cycles: int, hz: int, cores: int) -> int:
     """The wait that own and in-the-air work stand for: announced backlog without waiting forwarded tasks, plus air."""
-    wait = backlog_ns - duration_ns(forwarded_cycles, hz) // cores + duration_ns(air_cycles, hz) // cores
+    wait = backlog_ns - spread(duration_ns(forwarded_cycles, hz), cores) + spread(duration_ns(air_cycles, hz), cores)
     return wait if wait > 0 else 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from testbed.model.delay import duration_ns
+from testbed.model.delay import duration_ns, spread
 
 LOCAL_FIRST, FCFS = 0, 1
 NO_LIMIT = -1
@@ -16,12 +16,12 @@ def expected_wait_ns(rest_ns: int, busy: int, ahead: int, ahead_cycles: int, hz:
     """
     if busy + ahead < cores:
         return 0
-    return (rest_ns + duration_ns(ahead_cycles, hz)) // cores
+    return spread(rest_ns + duration_ns(ahead_cycles, hz), cores)
 
 
 def backlog_ns(rest_ns: int, waiting_cycles: int, hz: int, cores: int) -> int:
     """The announced total backlog: rest of what runs plus all waiting cycles over F, per core."""
-    return (rest_ns + duration_ns(waiting_cycles, hz)) // cores
+    return spread(rest_ns + duration_ns(waiting_cycles, hz), cores)
 
 
 def admits(waiting: int, busy: int, cores: int, limit: int) -> bool:

@@ -14,8 +14,8 @@ from numba import njit
 from testbed.model import decide, delay, energy, features, link, mdp, policy, queue, random
 from testbed.model.task import LOCAL, OFFLOAD
 
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
-INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False, "forceinline": True}
+INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def clone(module: ModuleType, scope: dict[str, Any], name: str) -> Any:
@@ -47,7 +47,7 @@ def mix(x: int) -> Any:
 RANDOM = compile_functions(random, mix=mix)
 DELAY = compile_functions(delay)
 ENERGY = compile_functions(energy)
-_names = {"random": RANDOM, **{name: getattr(DELAY, name) for name in ("duration_ns", "transfer_ns", "chain")}}
+_names = {"random": RANDOM, **{name: getattr(DELAY, name) for name in ("duration_ns", "transfer_ns", "spread", "chain")}}
 _names["overhead"] = ENERGY.overhead
 LINK = compile_functions(link, **_names)
 QUEUE = compile_functions(queue, **_names)

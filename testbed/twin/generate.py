@@ -8,7 +8,7 @@ from testbed.model.random import ARRIVALS, FIELD_BITS, FIELD_CYCLES, FIELD_DEADL
 from testbed.model.workload import FIELD_PRESENT
 from testbed.twin.compiled import INNER, exponential, uniform
 from testbed.twin.lists import NUMBER_BITS, allocate, append, ue_list
-from testbed.twin.state import BERNOULLI, CHOICE, FRESH, NONE, PER_BIT, POISSON, TABLE, UNIFORM, Fixed, World
+from testbed.twin.state import CHOICE, FRESH, NONE, PER_BIT, POISSON, TABLE, UNIFORM, Fixed, World
 
 NEVER = 2**62
 
@@ -54,34 +54,40 @@ def _draw(world: World, fixed: Fixed, u: int, generated_ns: int) -> None:
 
 @njit(**INNER)
 def schedule(world: World, fixed: Fixed, u: int) -> None:
-    """Set the instant of a UE's next task (Poisson arrivals)."""
+    """Set the instant of a UE's next task: the table's next row, the next Poisson arrival, or none for now."""
     ue, system, rate = world.ues[u], fixed.system[0], fixed.ues[u].rate
-    if rate <= 0.0:
-        ue.next_ns = NEVER
+    ue.next_ns = NEVER
+    if system.arrivals == TABLE:
+        row = fixed.ues[u].first_row + ue.number
+        if row < fixed.ues[u].last_row:
+            ue.next_ns = fixed.rows[row].generated_ns
+    elif system.arrivals == POISSON and rate > 0.0:
+        ue.arrival += exponential(uniform(world.status[0].seed, ARRIVALS, u, ue.number, FIELD_PRESENT)) / rate
+        at = int(math.floor(ue.arrival * system.slot_ns + 0.5))
+        if system.slots < 0 or at < system.slots * system.slot_ns:
+            ue.next_ns = at
+
+
+@njit(**INNER)
+def toss(world: World, fixed: Fixed, now_ns: int) -> None:
+    """Bernoulli arrivals: which UEs generate a task at the slot boundary ``now_ns`` (without branches, for speed)."""
+    slot, slots, seed = world.status[0].slot, fixed.system[0].slots, world.status[0].seed
+    if slots >= 0 and slot >= slots:
         return
-    ue.arrival += exponential(uniform(world.status[0].seed, ARRIVALS, u, ue.number, FIELD_PRESENT)) / rate
-    ue.next_ns = int(math.floor(ue.arrival * system.slot_ns + 0.5))
-    if system.slots >= 0 and ue.next_ns >= system.slots * system.slot_ns:
-        ue.next_ns = NEVER
+    for u in range(fixed.ues.shape[0]):
+        present = uniform(seed, ARRIVALS, u, slot, FIELD_PRESENT) < fixed.ues[u].rate
+        world.ues[u].next_ns = now_ns if present else NEVER
 
 
 @njit(**INNER)
 def generate(world: World, fixed: Fixed, u: int, now_ns: int) -> None:
     """Add a UE's tasks generated up to the slot boundary ``now_ns``; those inside the slot before have been there since."""
-    ue, system, w = world.ues[u], fixed.system[0], world.status[0]
-    if system.arrivals == BERNOULLI:
-        if system.slots < 0 or w.slot < system.slots:
-            if uniform(w.seed, ARRIVALS, u, w.slot, FIELD_PRESENT) < fixed.ues[u].rate:
-                _draw(world, fixed, u, now_ns)
-    elif system.arrivals == POISSON:
-        while ue.next_ns <= now_ns and not w.full:
-            ue.stay_ns += now_ns - ue.next_ns
+    ue = world.ues[u]
+    while ue.next_ns <= now_ns and not world.status[0].full:
+        ue.stay_ns += now_ns - ue.next_ns
+        if fixed.system[0].arrivals == TABLE:
+            row = fixed.rows[fixed.ues[u].first_row + ue.number]
+            _add(world, u, row.generated_ns, row.input_bits, row.cycles, row.deadline_ns)
+        else:
             _draw(world, fixed, u, ue.next_ns)
-            schedule(world, fixed, u)
-    elif system.arrivals == TABLE:
-        row = fixed.ues[u].first_row + ue.number
-        while row < fixed.ues[u].last_row and fixed.rows[row].generated_ns <= now_ns and not w.full:
-            r = fixed.rows[row]
-            ue.stay_ns += now_ns - r.generated_ns
-            _add(world, u, r.generated_ns, r.input_bits, r.cycles, r.deadline_ns)
-            row += 1
+        schedule(world, fixed, u)

@@ -8,7 +8,7 @@ from numba import njit
 from testbed.model.random import EXPLORATION
 from testbed.twin import compiled, decide, generate, lists, radio, server, slot, state
 from testbed.twin.compiled import INNER, OPTIONS, stamp, uniform
-from testbed.twin.state import NONE, POISSON, Fixed, World, Worlds
+from testbed.twin.state import BERNOULLI, NONE, Fixed, World, Worlds
 
 BUSY = -2
 
@@ -64,8 +64,10 @@ def begin(world: World, fixed: Fixed, seed: int, backlog_ns: int) -> None:
     if backlog_ns > 0:
         _burden(world, fixed, backlog_ns)
     server.announce(world, fixed, 0)
+    if fixed.system[0].arrivals == BERNOULLI:
+        generate.toss(world, fixed, 0)
     for u in range(fixed.ues.shape[0]):
-        if fixed.system[0].arrivals == POISSON:
+        if fixed.system[0].arrivals != BERNOULLI:
             generate.schedule(world, fixed, u)
         generate.generate(world, fixed, u, 0)
 

@@ -7,11 +7,11 @@ announce, tasks are generated. What the next decisions may see is then complete.
 from numba import njit
 
 from testbed.twin.compiled import INNER, chain, compute_energy_j, duration_ns, holding_cost, overhead, transmit_energy_j
-from testbed.twin.generate import generate
+from testbed.twin.generate import generate, toss
 from testbed.twin.lists import append, bucket_list, finish, head, release, row_of, take, ue_list, ue_of
 from testbed.twin.radio import depart, post, sending_ns
 from testbed.twin.server import announce, arrive
-from testbed.twin.state import FRESH, HOLDING, LOCAL, NONE, REJECTED, RETURNING, Fixed, World
+from testbed.twin.state import BERNOULLI, FRESH, HOLDING, LOCAL, NONE, REJECTED, RETURNING, Fixed, World
 
 
 @njit(**INNER)
@@ -109,6 +109,8 @@ def _close(world: World, fixed: Fixed) -> None:
     """Settle the slot for every UE, and begin the next one."""
     w, length = world.status[0], fixed.system[0].slot_ns
     w.slot += 1
+    if fixed.system[0].arrivals == BERNOULLI:
+        toss(world, fixed, w.end_ns)
     for u in range(fixed.ues.shape[0]):
         ue, constants = world.ues[u], fixed.ues[u]
         spent = _finish_local(world, fixed, u)
