@@ -1,0 +1,140 @@
+"""Tuning of ``coin`` and ``priced`` by simulation on training seeds, which no evaluation uses."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from testbed.model.decide import Coin, Policy, Priced
+from testbed.model.errors import StartError
+from testbed.model.schema import Scenario
+from testbed.model.statistics import mean
+from testbed.model.system import Plan
+from testbed.sim.clock import simulate
+from testbed.trace import inputs
+
+FIRST_SEED, SEEDS = 1_000_000, 4
+DOUBLE = "-do"
+Progress = Callable[[str], None]
+Cost = Callable[[tuple[float, ...]], float]
+
+
+class Tuned(msgspec.Struct, frozen=True):
+    """The best values found by name, their mean ``overhead`` on the training workloads, and how many were tried."""
+
+    policy: str
+    second_offload: bool
+    values: dict[str, float]
+    overhead: float
+    tried: int
+    scenario: str
+    density: float
+    training_seeds: tuple[int, ...]
+
+
+class Space(msgspec.Struct, frozen=True):
+    """What is searched: names of the values, where to start, first and last step, bounds."""
+
+    names: tuple[str, ...]
+    start: tuple[float, ...]
+    step: tuple[float, ...]
+    finest: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+SPACES = {
+    "coin": Space(("q",), (0.5,), (0.2,), (0.0125,), (0.0,), (1.0,)),
+    "priced": Space(("beta", "beta0"), (0.0, 0.0), (0.4, 0.08), (0.025, 0.005), (-2.0, -1.0), (10.0, 2.0)),
+}
+
+
+def tune(scenario: Scenario, algorithm: str, seed: int, progress: Progress, seeds: int = SEEDS) -> Tuned:
+    """Search the values of ``algorithm`` (``coin`` or ``priced``, or either with ``-do``) for least mean overhead.
+
+    ``seed`` selects the training workloads. A scenario with a workload trace has only that one to train on.
+    """
+    base = algorithm.removesuffix(DOUBLE)
+    double = algorithm.endswith(DOUBLE)
+    space = SPACES[base]
+    chosen = training_seeds(seed, seeds) if not scenario.workload.trace else (scenario.seed,)
+    plans = [_plan(msgspec.structs.replace(scenario, seed=one, faults=()), algorithm, double) for one in chosen]
+    known: dict[tuple[float, ...], float] = {}
+
+    def cost(values: tuple[float, ...]) -> float:
+        if values not in known:
+            known[values] = mean([_overhead(plan, policy_of(base, values)) for plan in plans])
+            progress(f"{_written(space, values)}: mean overhead {known[values]:.4f}")
+        return known[values]
+
+    values = search(space, cost)
+    return Tuned(
+        base, double, dict(zip(space.names, values, strict=True)), known[values], len(known), scenario.name,
+        scenario.density, chosen,
+    )  # fmt: skip
+
+
+def training_seeds(seed: int, count: int) -> tuple[int, ...]:
+    """Seeds from 1,000,000 on; different ``seed`` give disjoint ones."""
+    return tuple(FIRST_SEED + seed * count + i for i in range(count))
+
+
+def search(space: Space, cost: Cost) -> tuple[float, ...]:
+    """Compass search: the best neighbour at a step's distance, or, when none is better, half the step."""
+    best, step = space.start, space.step
+    while True:
+        near = min(_neighbours(space, best, step), key=lambda values: (cost(values), values))
+        if cost(near) < cost(best):
+            best = near
+        elif all(width <= finest for width, finest in zip(step, space.finest, strict=True)):
+            return best
+        else:
+            step = tuple(width / 2.0 for width in step)
+
+
+def _neighbours(space: Space, at: tuple[float, ...], step: Sequence[float]) -> list[tuple[float, ...]]:
+    found = []
+    for i, width in enumerate(step):
+        for signed in (-width, width):
+            moved = min(space.high[i], max(space.low[i], at[i] + signed))
+            found.append((*at[:i], round(moved, 9), *at[i + 1 :]))
+    return found
+
+
+def policy_of(base: str, values: Sequence[float]) -> Policy:
+    """The policy that ``values`` stand for."""
+    return Coin(*values) if base == "coin" else Priced(*values)
+
+
+def _plan(scenario: Scenario, algorithm: str, double: bool) -> Plan:
+    resolved = inputs.resolve(scenario)
+    return resolved.plan(inputs.generate(resolved.scenario, resolved.system), algorithm, double, live=False)
+
+
+def _overhead(plan: Plan, policy: Policy) -> float:
+    done = [row.overhead for row in simulate(plan, policy).tasks if row.finished_ns >= 0]
+    return mean(done) if done else 0.0
+
+
+def _written(space: Space, values: Sequence[float]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in zip(space.names, values, strict=True))
+
+
+def checkpoint(tuned: Tuned) -> dict[str, Any]:
+    """The JSON object that ``coin:PATH`` and ``priced:PATH`` read, with where it came from."""
+    rest = msgspec.to_builtins(tuned)
+    return {"policy": rest.pop("policy"), **rest.pop("values"), **rest}
+
+
+def write(tuned: Tuned, folder: Path) -> Path:
+    """Write the checkpoint into ``folder``, named by its strategy. Raises `StartError`."""
+    path = folder / f"{tuned.policy}{DOUBLE if tuned.second_offload else ''}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(checkpoint(tuned), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        message = f"{path} cannot be written: {error.strerror or error}"
+        raise StartError(message, "choose another place: --out DIR") from None
+    return path
