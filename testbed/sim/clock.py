@@ -1,6 +1,6 @@
 """The roles' cores on a virtual clock and network in one process: deterministic, with faults."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -16,10 +16,11 @@ from testbed.sim.events import Entry, Heap
 from ue_agent.agent import Agent
 
 Recorded = Mapping[tuple[str, int], Answered]
+Observer = Callable[[int, int], None]
 
 
 class Simulated(msgspec.Struct):
-    """The record of a simulated run; ``tasks`` in (UE, number) order of the workload's UEs."""
+    """The record of a simulated run; ``tasks`` in the workload's order, ``reason`` why it ended before its drain."""
 
     tasks: list[TaskRow]
     slots: list[SlotRow]
@@ -27,6 +28,7 @@ class Simulated(msgspec.Struct):
     events: list[EventRow]
     end_ns: int
     delivered: int
+    reason: str = ""
 
 
 class _Begin(msgspec.Struct, frozen=True):
@@ -43,9 +45,7 @@ class _Emit(msgspec.Struct, frozen=True):
     send: Send
 
 
-def simulate(
-    plan: Plan, policy: Policy | None, recorded: Recorded | None = None
-) -> Simulated:
+def simulate(plan: Plan, policy: Policy | None, recorded: Recorded | None = None) -> Simulated:
     """Run ``plan`` to the end of its drain (no limit unless the plan sets one).
 
     ``recorded`` gives the answers of an earlier run by (UE, first task's number): those are repeated, with their
@@ -57,9 +57,7 @@ def simulate(
 class Simulation:
     """One run; `simulate` is the way to use it."""
 
-    def __init__(
-        self, plan: Plan, policy: Policy | None, recorded: Recorded | None
-    ) -> None:
+    def __init__(self, plan: Plan, policy: Policy | None, recorded: Recorded | None) -> None:
         self.plan, self.policy, self.recorded = plan, policy, recorded
         self._heap = Heap()
         self._cores: dict[str, Core] = {}
@@ -72,6 +70,17 @@ class Simulation:
         self._gone: dict[str, int] = {}
         self.record = Simulated([], [], [], [], 0, 0)
         self._tasks: dict[tuple[str, int], TaskRow] = {}
+        self._stopped = ""
+        self._observer: Observer | None = None
+        self._observe_every = 0
+
+    def observe(self, observer: Observer, every: int) -> None:
+        """Tell ``observer`` the virtual instant and the number of finished tasks at every ``every``-th event."""
+        self._observer, self._observe_every = observer, every
+
+    def stop(self, reason: str) -> None:
+        """End the run before the next event; unfinished tasks fail for ``reason``. A signal handler may call it."""
+        self._stopped = reason
 
     def run(self) -> Simulated:
         """Deliver events in order until every task has ended and no slot is left."""
@@ -89,10 +98,14 @@ class Simulation:
             if limit >= 0 and at > end + limit:
                 reason = DRAIN_LIMIT
                 break
+            if self._stopped:
+                reason = self._stopped
+                break
             self._now = at
             self._deliver(entry)
             if self._heap.busy == 0 and self._now > end:
                 break
+        self.record.reason = reason
         self._close(reason)
         return self.record
 
@@ -135,6 +148,8 @@ class Simulation:
         if isinstance(event, Decision):
             event = Answered(event, self._now - event.asked_ns)
         self._delivered += 1
+        if self._observer is not None and self._delivered % self._observe_every == 0:
+            self._observer(self._now, len(self._finished))
         self._act(entry.target, core.handle(self._now, event))
 
     def _act(self, source: str, actions: list[Action]) -> None:

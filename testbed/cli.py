@@ -1,0 +1,87 @@
+"""``testbed``: argv to verbs, errors to exit codes. Verbs are imported when they are used."""
+
+import argparse
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+VERBS = {
+    "run": "run a scenario under a policy",
+}  # fmt: skip
+MODULES = {"import": "import_"}
+EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+PACKAGE = "testbed.run.verbs"
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line and where to read more."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit 2 with ``message``."""
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}\n  see `{self.prog} --help`\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what ``argv`` says and return the exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _dispatch(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_OK
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        code = EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last resort: whatever happens, no traceback on the screen
+        code = _report(error)
+    return code
+
+
+def _dispatch(given: list[str]) -> int:
+    verb = next((word for word in given if not word.startswith("-")), "")
+    parser = Parser(prog="testbed", description="An emulated mobile-edge-computing testbed.", allow_abbrev=False)
+    parser.add_argument("--version", action="store_true", help="print the version")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
+    chosen: Any = None
+    for name, summary in VERBS.items():
+        added = verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        if name == verb:
+            chosen = importlib.import_module(f"{PACKAGE}.{MODULES.get(name, name)}")
+            chosen.add(added)
+    args = parser.parse_args(given)
+    if args.version:
+        print(_version())
+        return EXIT_OK
+    if chosen is None:
+        parser.print_help(sys.stderr)
+        return EXIT_USAGE
+    return int(chosen.main(args))
+
+
+def _version() -> str:
+    metadata = importlib.import_module("importlib.metadata")
+    try:
+        return f"testbed {metadata.version('testbed')}"
+    except metadata.PackageNotFoundError:
+        return "testbed (not installed)"
+
+
+def _report(error: Exception) -> int:
+    errors = importlib.import_module("testbed.model.errors")
+    if isinstance(error, errors.TestbedError):
+        print(error, file=sys.stderr)
+        return int(error.exit_code)
+    with tempfile.NamedTemporaryFile("w", prefix="testbed-", suffix=".log", delete=False, encoding="utf-8") as log:
+        traceback.print_exception(error, file=log)
+    print(f"internal error: {type(error).__name__}: {error}", file=sys.stderr)
+    print(f"  this is our bug, not yours; please report it with {log.name}", file=sys.stderr)
+    return EXIT_BUG
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""The grade of a run's honesty: what was asked of clocks, links and CPUs against what was achieved (pure).
+
+| grade | median error | p99 error | slipped events | CPU achieved |
+|---|---|---|---|---|
+| A | ≤ 1 % | ≤ 5 % | ≤ 0.1 % of tasks | ≥ 95 % |
+| B | ≤ 3 % | ≤ 15 % | ≤ 1 % | ≥ 85 % |
+| C | ≤ 10 % | ≤ 50 % | ≤ 10 % | ≥ 50 % |
+| F | anything else | | | |
+
+The error of a task is |measured − reference| / reference; the reference is the delay that the simulation computes from
+the run's inputs alone. A run with fewer real cycles or bytes than its scenario asked for is no better than B. These
+limits are our choice.
+"""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from testbed.model.statistics import percentile
+
+GRADES = "ABCF"
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The worst that a grade allows: errors and slips as fractions, CPU as achieved/asked."""
+
+    median: float
+    p99: float
+    slipped: float
+    cpu: float
+
+
+LIMITS = {
+    "A": Limits(0.01, 0.05, 0.001, 0.95),
+    "B": Limits(0.03, 0.15, 0.01, 0.85),
+    "C": Limits(0.10, 0.50, 0.10, 0.50),
+}
+STEAL_LIMIT = 0.02
+
+
+class Lateness(msgspec.Struct, frozen=True):
+    """How late timers fired, in wall ms, the worst kind of timer counting."""
+
+    p50: float = 0.0
+    p99: float = 0.0
+    max: float = 0.0
+
+
+class DelayError(msgspec.Struct, frozen=True):
+    """The error of tasks' delays, as fractions of them; None when no task could be compared."""
+
+    median: float | None = 0.0
+    p99: float | None = 0.0
+
+
+class Cpu(msgspec.Struct, frozen=True):
+    """CPU seconds that executions were asked to burn, and did."""
+
+    asked_s: float = 0.0
+    achieved_s: float = 0.0
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What a grade is made from; ``asked_burn`` is -1 where the scenario left it to the host."""
+
+    error: DelayError = DelayError()
+    tasks: int = 0
+    slipped: int = 0
+    cpu: Cpu = Cpu()
+    burn: float = 0.0
+    asked_burn: float = -1.0
+    payload: str = "real"
+    asked_payload: str = "real"
+    steal: float = 0.0
+    lateness: Lateness = Lateness()
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """A grade, what kept it from a better one ("" for A), and what to do about it ("" for A)."""
+
+    grade: str
+    worst: str = ""
+    remedy: str = ""
+
+
+def grade(measured: Measured) -> Verdict:
+    """The grade of a run."""
+    verdicts = [(_graded(name, value), order, name) for order, (name, value) in enumerate(_values(measured).items())]
+    letter, _, name = max(verdicts, key=lambda verdict: (GRADES.index(verdict[0]), -verdict[1]))
+    if letter == "A":
+        return Verdict("A")
+    return Verdict(letter, _described(name, measured), _remedy(name, measured))
+
+
+def delay_error(pairs: Sequence[tuple[int, int]]) -> DelayError:
+    """Median and 99th percentile of |measured − reference| / reference over pairs of delays in ns."""
+    errors = [abs(measured - reference) / reference for measured, reference in pairs if reference > 0]
+    if not errors:
+        return DelayError(None, None)
+    return DelayError(percentile(errors, 50.0), percentile(errors, 99.0))
+
+
+def no_worse(letter: str, than: str) -> bool:
+    """Whether grade ``letter`` is at least as good as ``than``."""
+    return GRADES.index(letter) <= GRADES.index(than)
+
+
+def _values(measured: Measured) -> dict[str, float]:
+    """Each criterion's value, bigger being worse; NaN where nothing could be measured."""
+    cpu = measured.cpu
+    less = measured.asked_burn >= 0.0 and measured.burn < measured.asked_burn - 1e-9
+    return {
+        "p99": math.nan if measured.error.p99 is None else measured.error.p99,
+        "median": math.nan if measured.error.median is None else measured.error.median,
+        "slipped": measured.slipped / max(1, measured.tasks),
+        "cpu": 1.0 - (cpu.achieved_s / cpu.asked_s if cpu.asked_s > 0.0 else 1.0),
+        "burn": float(less),
+        "payload": float(measured.asked_payload == "real" and measured.payload != "real"),
+    }
+
+
+def _graded(name: str, value: float) -> str:
+    """The best grade whose limit ``value`` keeps."""
+    if name in ("burn", "payload"):
+        return "B" if value else "A"
+    for letter, limits in LIMITS.items():
+        limit = 1.0 - limits.cpu if name == "cpu" else getattr(limits, name)
+        if value <= limit + 1e-12:
+            return letter
+    return "F"
+
+
+def _described(name: str, measured: Measured) -> str:
+    """What was measured of the worst criterion, in words."""
+    error, cpu = measured.error, measured.cpu
+    if name in ("p99", "median"):
+        value = error.p99 if name == "p99" else error.median
+        if value is None:
+            return "no task finished whose delay could be checked"
+        which = "99th percentile" if name == "p99" else "median"
+        return f"{which} of the delay error is {100 * value:.2g} %"
+    if name == "slipped":
+        return f"{measured.slipped} events came too late to be handled in order"
+    if name == "cpu":
+        return f"executions got {cpu.achieved_s:.3g} of {cpu.asked_s:.3g} CPU seconds"
+    if name == "burn":
+        return f"burn {measured.burn:g} instead of {measured.asked_burn:g}"
+    return f"payload {measured.payload} instead of {measured.asked_payload}"
+
+
+def _remedy(name: str, measured: Measured) -> str:
+    """A sentence that names the flag that helps most."""
+    if name == "burn":
+        return f"this host cannot burn more: --set emulation.burn={measured.burn:g} asks for what it can"
+    if name == "payload":
+        return "--set emulation.payload=real sends the bytes"
+    if measured.steal > STEAL_LIMIT:
+        return f"the hypervisor stole {100 * measured.steal:.2g} % of the CPU: use a quieter host, or a lower --speed"
+    if name == "cpu" or (measured.cpu.asked_s > 0.0 and measured.cpu.achieved_s < 0.95 * measured.cpu.asked_s):
+        return f"lower the burnt share: --set emulation.burn={max(0.02, measured.burn / 2):.2g}, or use a lower --speed"
+    if name == "slipped":
+        return "give late events more room: --set emulation.guard=5ms, or use a lower --speed"
+    return "use a lower --speed, or fewer processes: --set emulation.ues_per_process=5"

@@ -1,0 +1,112 @@
+"""The fidelity block of a run: what its events tell of timers and CPUs, and its delays against the simulation's."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from testbed.model import fidelity, histogram
+from testbed.protocol.messages import EventRow
+from testbed.run import replay
+from testbed.run.record import Run
+
+MS = 1e-6
+
+
+class Fidelity(msgspec.Struct, frozen=True):
+    """What a summary says of a run's honesty; ``burn`` and ``steal`` are fractions, lateness wall ms."""
+
+    grade: str
+    burn: float
+    payload: str
+    lateness_ms: fidelity.Lateness
+    delay_error: fidelity.DelayError
+    slipped: int
+    steal: float
+    cpu: fidelity.Cpu
+    host_cpu: float | None = None
+    worst: str = ""
+    remedy: str = ""
+
+
+def graded(run: Run) -> Fidelity:
+    """The fidelity of a run; a simulated one is the model itself, so it gets an A without error."""
+    if not run.live:
+        none = fidelity.Lateness(), fidelity.DelayError(), 0, 0.0, fidelity.Cpu()
+        return Fidelity("A", 0.0, "declared", *none)
+    events = run.record.events
+    asked = run.resolved.emulation
+    host = _host(events)
+    measured = fidelity.Measured(
+        error=fidelity.delay_error(replay.delay_pairs(run.tasks, replay.as_recorded(run).tasks)),
+        tasks=len(run.tasks),
+        slipped=round(counted((event.source, event.value) for event in events if event.kind == "slipped")),
+        cpu=_cpu(events),
+        burn=float(run.meta.get("burn", asked.burn)),
+        asked_burn=asked.burn,
+        payload=str(run.meta.get("payload", asked.payload)),
+        asked_payload=asked.payload,
+        steal=host.get("steal") or 0.0,
+        lateness=_lateness(events),
+    )
+    verdict = fidelity.grade(measured)
+    return Fidelity(
+        verdict.grade, measured.burn, measured.payload, measured.lateness, measured.error, measured.slipped,
+        measured.steal, measured.cpu, host.get("cpu"), verdict.worst, verdict.remedy,
+    )  # fmt: skip
+
+
+def _detail(event: EventRow) -> dict[str, Any]:
+    """The JSON object of an event's detail; empty if it is none."""
+    try:
+        value = json.loads(event.detail)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _lateness(events: Iterable[EventRow]) -> fidelity.Lateness:
+    """How late all timers of all processes fired."""
+    last: dict[tuple[str, str], dict[str, Any]] = {}
+    for event in events:
+        detail = _detail(event) if event.kind == "lateness" else {}
+        if isinstance(detail.get("bins"), dict):
+            last[event.source, str(detail.get("kind"))] = detail
+    merged = histogram.merge(last.values())
+    return fidelity.Lateness(merged.quantile_ns(0.5) * MS, merged.quantile_ns(0.99) * MS, merged.maximum * MS)
+
+
+def _cpu(events: Sequence[EventRow]) -> fidelity.Cpu:
+    burns = [event for event in events if event.kind == "burn"]
+    asked = counted((event.source, event.value) for event in burns)
+    achieved = counted((event.source, _number(event.detail)) for event in burns)
+    return fidelity.Cpu(asked, achieved)
+
+
+def counted(readings: Iterable[tuple[str, float]]) -> float:
+    """The sum over sources of counters read now and then; one that falls was reset by a restart."""
+    total, last = 0.0, dict[str, float]()
+    for source, value in readings:
+        before = last.get(source, 0.0)
+        total += value - before if value >= before else value
+        last[source] = value
+    return total
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def _host(events: Iterable[EventRow]) -> dict[str, float]:
+    """Steal and load of the host over the run, as fractions: the mean of its samples."""
+    samples = [_detail(event) for event in events if event.kind == "host"]
+    found = {}
+    for key in ("steal", "cpu"):
+        values = [float(sample[key]) for sample in samples if isinstance(sample.get(key), (int, float))]
+        if values:
+            found[key] = sum(values) / len(values)
+    return found

@@ -1,0 +1,73 @@
+"""What verbs print: JSON documents, plain lines, progress; a reader that went away is no error."""
+
+import math
+import sys
+import time
+from typing import Any, TextIO
+
+import msgspec
+
+from testbed.run.progress import Progress
+
+EVERY_S = 2.0
+
+
+def to_json(document: Any) -> str:
+    """``document`` as indented JSON; numbers that are none (NaN, infinities) become null."""
+    return msgspec.json.format(msgspec.json.encode(_finite(msgspec.to_builtins(document))), indent=2).decode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list) else value
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document to standard output."""
+    print(to_json(document), flush=True)
+
+
+def warn(text: str) -> None:
+    """One message on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Ticker:
+    """Progress of a run: one line that is rewritten on a terminal, otherwise a line every two seconds."""
+
+    def __init__(self, end_ns: int, stream: TextIO) -> None:
+        self._end_s, self._stream = end_ns * 1e-9, stream
+        self._rewrites = stream.isatty()
+        self._every = 0.2 if self._rewrites else EVERY_S
+        self._next = time.monotonic() + self._every
+        self._open = False
+
+    def __call__(self, progress: Progress) -> None:
+        """Say how far the run is, if it is time to."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + self._every
+        text = self._text(progress)
+        if self._rewrites:
+            self._stream.write(f"\r\x1b[K{text}")
+            self._open = True
+        else:
+            self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+    def _text(self, progress: Progress) -> str:
+        if progress.phase == "starting":
+            return f"starting: {progress.alive} of {progress.processes} processes are ready"
+        at = f"{progress.now_ns * 1e-9:.1f} of {self._end_s:.0f} s"
+        return f"{progress.phase}: {at}, {progress.finished} of {progress.total} tasks ended"
+
+    def done(self) -> None:
+        """Leave the line."""
+        if self._open:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+            self._open = False

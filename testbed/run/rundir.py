@@ -1,0 +1,84 @@
+"""Directories of runs: ``runs/<name>/`` with the resolved scenario, the workload and, as the run goes, its record."""
+
+import re
+from pathlib import Path
+
+from testbed.model import workload as tables
+from testbed.model.dump import dump_resolved
+from testbed.model.errors import StartError, UsageError
+from testbed.model.scenario import Resolved
+from testbed.model.task import Task
+
+RUNS = Path("runs")
+SCENARIO, WORKLOAD, RECORD, LOGS = "scenario.yaml", "workload.csv", "run.db", "logs"
+_REMEDY = "check its rights and the free space, or choose another place with --out DIR"
+
+
+def slug(text: str) -> str:
+    """``text`` as part of a file name: a policy's checkpoint or module path is left out."""
+    word = re.sub(r"[^A-Za-z0-9._-]+", "-", text.split(":")[0]).strip("-.")
+    return word[:60] or "run"
+
+
+def create(base: str, out: str | None = None) -> Path:
+    """A fresh directory: ``out`` if given, otherwise ``runs/<base>-NNN`` with the first free number.
+
+    Raises `UsageError` if ``out`` holds anything already, `StartError` if it cannot be made or written.
+    """
+    return _given(Path(out)) if out else _numbered(base)
+
+
+def _given(path: Path) -> Path:
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"--out {path} is a file", "give the name of a new directory")
+    try:
+        if path.is_dir() and any(path.iterdir()):
+            raise UsageError(f"--out {path} is not empty", "choose another directory, or remove this one first")
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from None
+    return path
+
+
+def _numbered(base: str) -> Path:
+    try:
+        RUNS.mkdir(parents=True, exist_ok=True)
+        taken = [_number(path.name, base) for path in RUNS.iterdir()]
+        number = max(taken, default=0) + 1
+        while True:
+            path = RUNS / f"{base}-{number:03d}"
+            try:
+                path.mkdir()
+            except FileExistsError:
+                number += 1
+            else:
+                return path
+    except OSError as error:
+        raise unwritable(RUNS, error) from None
+
+
+def _number(name: str, base: str) -> int:
+    rest = name.removeprefix(f"{base}-")
+    return int(rest) if rest != name and rest.isascii() and rest.isdigit() else 0
+
+
+def write_inputs(path: Path, resolved: Resolved, workload: tuple[Task, ...], header: str) -> None:
+    """Write what a replay needs; ``header`` becomes comment lines of the scenario. Raises `StartError`."""
+    try:
+        (path / SCENARIO).write_text(dump_resolved(resolved, header), encoding="utf-8")
+        tables.write_csv(path / WORKLOAD, workload, resolved.system)
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
+def unwritable(path: Path, error: OSError) -> StartError:
+    """The error of a directory that cannot be written."""
+    return StartError(f"{path} cannot be written: {error.strerror or error}", _REMEDY)
+
+
+def latest() -> Path | None:
+    """The most recent run below ``runs``, if there is one."""
+    if not RUNS.is_dir():
+        return None
+    found = [path for path in RUNS.iterdir() if (path / RECORD).is_file()]
+    return max(found, key=lambda path: (path / RECORD).stat().st_mtime, default=None)

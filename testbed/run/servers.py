@@ -1,0 +1,63 @@
+"""What each edge server did in a run (pure)."""
+
+import msgspec
+
+from testbed.model.energy import compute_energy_j
+from testbed.model.statistics import mean
+from testbed.model.system import Es
+from testbed.protocol.messages import SlotRow, TaskRow
+from testbed.run.record import Run
+
+NS = 1e-9
+
+
+class EsSummary(msgspec.Struct, frozen=True):
+    """One ES. ``utilisation`` is busy core time over the slots of generation; ``idle_while_other_over_threshold`` the
+    share of slot boundaries at which it had no work while another's expected wait exceeded the threshold.
+
+    ``energy_j`` is of the tasks that ended there, plus idle power; waits are seconds.
+    """
+
+    utilisation: float
+    idle_while_other_over_threshold: float
+    energy_j: float
+    executed: int
+    forwarded_in: int
+    forwarded_out: int
+    rejected: int
+    mean_wait_s: float
+    max_waiting: int
+
+
+def summarise(run: Run) -> dict[str, EsSummary]:
+    """Every ES's summary, by name."""
+    system = run.resolved.system
+    slots = [row for row in run.record.slots if row.at_ns <= system.end_ns]
+    over: dict[int, set[str]] = {}
+    for row in slots:
+        if row.over_threshold:
+            over.setdefault(row.slot, set()).add(row.es)
+    span_ns = min(system.end_ns, run.end_ns)
+    return {es.name: _one(run, es, [row for row in slots if row.es == es.name], over, span_ns) for es in system.ess}
+
+
+def _one(run: Run, es: Es, slots: list[SlotRow], over: dict[int, set[str]], span_ns: int) -> EsSummary:
+    here = [row for row in run.tasks if row.es == es.name and row.execution_ns > 0]
+    own = [row for row in run.tasks if row.cell == es.index + 1]
+    idle = sum(row.backlog_ns == 0 and bool(over.get(row.slot, set()) - {es.name}) for row in slots)
+    energy = sum(compute_energy_j(es.kappa, es.cpu_hz, row.cycles) for row in here)
+    return EsSummary(
+        utilisation=sum(row.busy_ns for row in slots) / (es.cores * span_ns) if span_ns > 0 else 0.0,
+        idle_while_other_over_threshold=idle / len(slots) if slots else 0.0,
+        energy_j=energy + es.idle_power_w * run.end_ns * NS,
+        executed=len(here),
+        forwarded_in=sum(row.forwarded and row.cell != es.index + 1 for row in here),
+        forwarded_out=sum(row.forwarded for row in own),
+        rejected=sum(row.rejected and row.es == es.name for row in run.tasks),
+        mean_wait_s=_mean_wait(here),
+        max_waiting=max((row.waiting for row in slots), default=0),
+    )
+
+
+def _mean_wait(rows: list[TaskRow]) -> float:
+    return mean([row.es_wait_ns * NS for row in rows]) if rows else 0.0

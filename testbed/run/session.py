@@ -1,0 +1,152 @@
+"""One run from its scenario to its summary, on whatever clock."""
+
+import contextlib
+import datetime
+import importlib
+import importlib.metadata
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from controller import policies
+from testbed.model.decide import Policy
+from testbed.model.scenario import Resolved
+from testbed.model.system import Plan
+from testbed.model.task import INTERRUPTED, Task
+from testbed.node.recorder import Recorder
+from testbed.run import preflight, record, rundir
+from testbed.run.grading import graded
+from testbed.run.interrupt import stop_on_interrupt
+from testbed.run.progress import Progress
+from testbed.run.record import Run
+from testbed.run.summary import Summary, summarise
+from testbed.sim.clock import Recorded, Simulation
+
+LOCAL, SIM = "local", "sim"
+BACKENDS = (LOCAL, SIM)
+PROGRESS_EVENTS = 2000
+
+
+Observer = Callable[[Progress], None]
+
+
+def silent(progress: Progress) -> None:
+    """Nobody watches."""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What to run: a resolved scenario, its workload, the strategy by name, the clock and where to record it.
+
+    ``answers`` repeats recorded decisions instead of asking the policy (simulation only).
+    """
+
+    resolved: Resolved
+    workload: tuple[Task, ...]
+    policy: str
+    backend: str = LOCAL
+    out: str | None = None
+    base: str = ""
+    answers: Recorded | None = None
+    second_offload: bool | None = None
+    auto_speed: bool = False
+    notes: dict[str, Any] = {}
+
+
+def execute(order: Order, progress: Observer = silent, started: Callable[[Path, Plan], None] | None = None) -> Run:
+    """Run it and read it back; ``started`` hears the directory and the plan before. Raises `TestbedError`."""
+    policy, double = policies.load(order.policy) if order.answers is None else (None, False)
+    if order.second_offload is not None:
+        double = order.second_offload
+    plan = planned(order, double)
+    base = order.base or f"{rundir.slug(order.resolved.system.name)}-{rundir.slug(order.policy)}"
+    path = rundir.create(base, order.out)
+    meta = describe(order, plan, path)
+    header = "\n".join(f"{key}: {meta[key]}" for key in ("run", "policy", "backend", "speed", "burn", "versions"))
+    rundir.write_inputs(path, _sped(order.resolved, plan), order.workload, f"resolved from one run\n{header}")
+    _note(path, meta)
+    if started is not None:
+        started(path, plan)
+    if order.backend == SIM:
+        _simulate(plan, policy, order.answers, path, progress)
+    else:
+        _launch(plan, path, progress)
+    return record.read_run(path)
+
+
+def summary_of(run: Run) -> Summary:
+    """The summary of a run, with its fidelity."""
+    return summarise(run, graded(run))
+
+
+def planned(order: Order, double: bool) -> Plan:
+    """The plan: automatic speed and burn fitted to this host."""
+    live = order.backend != SIM
+    plan = order.resolved.plan(order.workload, order.policy, double, live)
+    return preflight.fitted(plan, order.auto_speed) if live else plan
+
+
+def _sped(resolved: Resolved, plan: Plan) -> Resolved:
+    """The scenario as it is run: with the speed that was chosen."""
+    given = resolved.scenario
+    emulation = msgspec.structs.replace(given.emulation, speed=plan.emulation.speed)
+    return msgspec.structs.replace(resolved, scenario=msgspec.structs.replace(given, emulation=emulation))
+
+
+def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
+    """What the record's ``meta`` says of a run."""
+    simulated = order.backend == SIM
+    return {
+        "run": path.resolve().name,
+        "scenario": plan.system.name,
+        "policy": order.policy,
+        "second_offload": plan.second_offload,
+        "seed": plan.system.seed,
+        "slots": plan.system.slots,
+        "backend": order.backend,
+        "speed": plan.emulation.speed,
+        "burn": 0.0 if simulated else plan.emulation.burn,
+        "payload": "declared" if simulated else plan.emulation.payload,
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "launcher_pid": os.getpid(),
+        "versions": versions(),
+        **order.notes,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a run's numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in ("testbed", "msgspec", "pyzmq"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def _note(path: Path, meta: dict[str, Any]) -> None:
+    Recorder(path / rundir.RECORD, meta).close()
+
+
+def _simulate(plan: Plan, policy: Policy | None, answers: Recorded | None, path: Path, progress: Observer) -> None:
+    simulation = Simulation(plan, policy, answers)
+    total = len(plan.workload)
+
+    def observe(now_ns: int, finished: int) -> None:
+        progress(Progress("simulating", now_ns, finished, total, 0, 0))
+
+    simulation.observe(observe, PROGRESS_EVENTS)
+    with stop_on_interrupt(lambda: simulation.stop(INTERRUPTED)):
+        made = simulation.run()
+    recorder = Recorder(path / rundir.RECORD)
+    for rows in (made.tasks, made.slots, made.links, made.events):
+        recorder.add(rows)
+    recorder.put({"reason": made.reason, "end_ns": made.end_ns})
+    recorder.close()
+
+
+def _launch(plan: Plan, path: Path, progress: Observer) -> None:
+    launch = importlib.import_module("testbed.run.launch").launch
+    launch(plan, path, progress)

@@ -1,0 +1,158 @@
+"""The summary of a run (pure): what `run --json` prints, from a run's last rows and its fidelity."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from testbed.model import ledger, statistics
+from testbed.model.ledger import Ledger
+from testbed.model.system import System
+from testbed.model.task import INTERRUPTED
+from testbed.protocol.messages import TaskRow
+from testbed.run import reward, servers, thresholds
+from testbed.run.grading import Fidelity
+from testbed.run.record import Run
+from testbed.run.servers import EsSummary
+from testbed.run.thresholds import Outcome
+
+NS = 1e-9
+PARTS = (
+    "slot_wait", "decision", "radio_wait", "airtime", "latency", "backhaul", "es_wait", "execution", "return",
+    "recovery", "local_wait", "local_execution", "emulation",
+)  # fmt: skip
+
+
+class Delay(msgspec.Struct, frozen=True):
+    """Delays of finished tasks, emulated seconds."""
+
+    mean: float
+    p50: float
+    p95: float
+    p99: float
+
+
+class Amount(msgspec.Struct, frozen=True):
+    """Mean over finished tasks and total over all."""
+
+    mean: float
+    total: float
+
+
+class Mean(msgspec.Struct, frozen=True):
+    """A mean over finished tasks."""
+
+    mean: float
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """Everything that a run has to say; NaN (null in JSON) where no task finished."""
+
+    run: str
+    scenario: str
+    policy: str
+    seed: int
+    speed: float
+    slots: int
+    backend: str
+    second_offload: bool
+    ended: str
+    end_s: float
+    tasks: dict[str, int]
+    failures: dict[str, int]
+    delay_s: Delay
+    energy_j: Amount
+    energy_measured_j: Amount
+    overhead: Mean
+    reward_per_slot: float
+    deadline_hit_rate: float
+    stable: bool
+    fairness: float
+    es: dict[str, EsSummary]
+    where_time_went: dict[str, float]
+    thresholds: list[Outcome]
+    fidelity: Fidelity
+    problems: list[str]
+
+
+def summarise(run: Run, fidelity: Fidelity) -> Summary:
+    """The summary of a run, finished or not."""
+    system, rows = run.resolved.system, run.tasks
+    names = [ue.name for ue in system.ues]
+    audit = ledger.reconcile(rows, run.workload, names, run.absences, run.end_ns)
+    done = [row for row in rows if row.finished_ns >= 0]
+    values = measures(done, audit)
+    return Summary(
+        run=run.name,
+        scenario=system.name,
+        policy=run.policy,
+        seed=system.seed,
+        speed=float(run.meta.get("speed", run.resolved.emulation.speed)),
+        slots=system.slots,
+        backend=str(run.meta.get("backend", "local")),
+        second_offload=bool(run.meta.get("second_offload", False)),
+        ended=run.reason or "drained",
+        end_s=run.end_ns * NS,
+        tasks=audit.counts(),
+        failures=audit.reasons,
+        delay_s=Delay(*(values[f"delay_{name}"] for name in ("mean", "p50", "p95", "p99"))),
+        energy_j=_amount(row.energy_j for row in done),
+        energy_measured_j=_amount(row.energy_measured_j for row in done),
+        overhead=Mean(values["overhead_mean"]),
+        reward_per_slot=reward.per_slot(rows, system, run.resolved.agent.reward),
+        deadline_hit_rate=values["deadline_hit_rate"],
+        stable=is_stable(rows, system),
+        fairness=values["fairness"],
+        es=servers.summarise(run),
+        where_time_went=where_time_went(done),
+        thresholds=thresholds.judge(run.resolved.thresholds, values, fidelity.grade),
+        fidelity=fidelity,
+        problems=list(audit.problems[:20]),
+    )
+
+
+def measures(done: Sequence[TaskRow], audit: Ledger) -> dict[str, float]:
+    """What thresholds may ask for, by their names, in SI units."""
+    delays = [row.measured_ns * NS for row in done]
+    return {
+        "delay_mean": statistics.mean(delays),
+        "delay_p50": statistics.percentile(delays, 50),
+        "delay_p95": statistics.percentile(delays, 95),
+        "delay_p99": statistics.percentile(delays, 99),
+        "energy_mean": statistics.mean([row.energy_j for row in done]),
+        "overhead_mean": statistics.mean([row.overhead for row in done]),
+        "deadline_hit_rate": audit.completed / audit.generated if audit.generated else math.nan,
+        "fairness": fairness(done),
+        "failed": float(audit.failed),
+    }
+
+
+def fairness(done: Iterable[TaskRow]) -> float:
+    """Jain's index over UEs' mean delays."""
+    delays: dict[str, list[float]] = {}
+    for row in done:
+        delays.setdefault(row.ue, []).append(row.measured_ns * NS)
+    return statistics.jain([statistics.mean(mine) for mine in delays.values()])
+
+
+def is_stable(rows: Sequence[TaskRow], system: System) -> bool:
+    """The backlog-slope test on tasks in the system; a failed task leaves it never."""
+    spans = [
+        (row.generated_ns, row.generated_ns + row.measured_ns if row.measured_ns >= 0 else -1)
+        for row in rows
+        if row.measured_ns >= 0 or row.reason != INTERRUPTED
+    ]
+    backlog = statistics.in_system(spans, system.slot_ns, system.slots)
+    return statistics.stable(backlog, len(rows) / system.slots)
+
+
+def where_time_went(done: Sequence[TaskRow]) -> dict[str, float]:
+    """Mean seconds that a finished task spent in each part of its delay; the parts sum to the mean delay."""
+    if not done:
+        return dict.fromkeys(PARTS, math.nan)
+    return {part: statistics.mean([getattr(row, f"{part}_ns") * NS for row in done]) for part in PARTS}
+
+
+def _amount(values: Iterable[float]) -> Amount:
+    listed = list(values)
+    return Amount(statistics.mean(listed), math.fsum(listed))

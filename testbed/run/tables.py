@@ -1,0 +1,111 @@
+"""A run's summary as text (pure)."""
+
+from collections.abc import Sequence
+
+from testbed.run.summary import Summary
+from testbed.run.verdict import shown
+
+
+def text(summary: Summary) -> str:
+    """The summary for people, in plain lines."""
+    blocks = [
+        _head(summary), _tasks(summary), _means(summary), _parts(summary), _servers(summary), _thresholds(summary),
+        _fidelity(summary),
+    ]  # fmt: skip
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Aligned columns; the first to the left, the others to the right."""
+    lines = [head, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    shaped = []
+    for line in lines:
+        numbers = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
+        shaped.append("  ".join([line[0].ljust(widths[0]), *numbers]).rstrip())
+    return "\n".join(shaped)
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share as percents."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def _head(summary: Summary) -> str:
+    clock = "simulated" if summary.backend == "sim" else f"live, speed {summary.speed:g}"
+    return (
+        f"{summary.run}: {summary.policy} on {summary.scenario}, seed {summary.seed}, {summary.slots} slots, {clock}; "
+        f"{summary.ended} after {summary.end_s:.1f} s"
+    )
+
+
+def _tasks(summary: Summary) -> str:
+    counts = summary.tasks
+    words = ("completed", "late", "failed", "local", "offloaded", "forwarded", "rejected", "recovered", "fallback")
+    said = ", ".join(f"{counts[word]} {word}" for word in words if counts[word] or word in words[:5])
+    reasons = ", ".join(f"{count} because: {why}" for why, count in summary.failures.items())
+    lines = [f"tasks      {counts['generated']} generated: {said}"]
+    if reasons:
+        lines.append(f"failed     {reasons}")
+    if counts["unaccounted"]:
+        lines.append(f"LEDGER     {counts['unaccounted']} unaccounted: {'; '.join(summary.problems[:3])}")
+    return "\n".join(lines)
+
+
+def _means(summary: Summary) -> str:
+    delay, energy = summary.delay_s, summary.energy_j
+    stable = "stable" if summary.stable else "UNSTABLE: backlog grows, means say nothing"
+    return "\n".join([
+        f"delay      mean {delay.mean:.3f} s, p50 {delay.p50:.3f}, p95 {delay.p95:.3f}, p99 {delay.p99:.3f}; {stable}",
+        f"energy     mean {energy.mean:.3f} J, measured {summary.energy_measured_j.mean:.3f} J",
+        f"overhead   mean {summary.overhead.mean:.4f}; reward {summary.reward_per_slot:.3f} a slot",
+        f"deadlines  {100 * summary.deadline_hit_rate:.1f} % kept; fairness {summary.fairness:.3f}",
+    ])  # fmt: skip
+
+
+def _parts(summary: Summary) -> str:
+    parts = [(name, value) for name, value in summary.where_time_went.items() if value and value == value]
+    if not parts:
+        return ""
+    whole = summary.delay_s.mean
+    rows = [(name.replace("_", " "), f"{1e3 * value:.2f}", f"{100 * value / whole:.1f} %") for name, value in parts]
+    return table(("where time went", "ms", "share"), rows)
+
+
+def _servers(summary: Summary) -> str:
+    head = ("edge server", "busy", "idle while other over", "tasks", "in", "out", "wait s", "energy J")
+    rows = [
+        (
+            name, percent(es.utilisation), percent(es.idle_while_other_over_threshold), str(es.executed),
+            str(es.forwarded_in), str(es.forwarded_out), f"{es.mean_wait_s:.3f}", f"{es.energy_j:.1f}",
+        )
+        for name, es in summary.es.items()
+    ]  # fmt: skip
+    return table(head, rows)
+
+
+def _thresholds(summary: Summary) -> str:
+    rows = [
+        (outcome.name, outcome.bound, shown(outcome.measured), "holds" if outcome.holds else "FAILS")
+        for outcome in summary.thresholds
+    ]
+    return table(("threshold", "bound", "measured", ""), rows) if rows else ""
+
+
+def _fidelity(summary: Summary) -> str:
+    fidelity = summary.fidelity
+    if summary.backend == "sim":
+        return "fidelity   A (simulated: the model itself)"
+    error, late, cpu = fidelity.delay_error, fidelity.lateness_ms, fidelity.cpu
+    off = "unknown"
+    if error.median is not None and error.p99 is not None:
+        off = f"median {percent(error.median, 2)}, p99 {percent(error.p99, 2)}"
+    lines = [
+        f"fidelity   {fidelity.grade} (burn {fidelity.burn:g}, {fidelity.payload}); delay error {off}",
+        f"           timers late p50 {late.p50:.2f} ms, p99 {late.p99:.2f}, max {late.max:.1f}; "
+        f"slipped {fidelity.slipped}; steal {percent(fidelity.steal)}; "
+        f"burnt {cpu.achieved_s:.2f} of {cpu.asked_s:.2f} CPU s",
+    ]
+    if fidelity.worst:
+        lines.append(f"           {fidelity.worst}: {fidelity.remedy}")
+    return "\n".join(lines)

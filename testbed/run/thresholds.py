@@ -1,0 +1,30 @@
+"""The verdicts on a scenario's thresholds (pure)."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from testbed.model.schema import Thresholds
+from testbed.model.threshold import GRADES, Bound
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """One threshold: its bound as written, what was measured (SI units; a grade's letter), whether it holds."""
+
+    name: str
+    bound: str
+    measured: float | str
+    holds: bool
+
+
+def judge(thresholds: Thresholds, values: Mapping[str, float], grade: str) -> list[Outcome]:
+    """The verdict on each threshold that is set."""
+    outcomes = []
+    for name in thresholds.__struct_fields__:
+        bound: Bound | None = getattr(thresholds, name)
+        if bound is None:
+            continue
+        measured: float | str = grade if name == "fidelity" else values[name]
+        value = GRADES[grade] if name == "fidelity" else values[name]
+        outcomes.append(Outcome(name, bound.text, measured, bound.holds(value)))
+    return outcomes

@@ -1,0 +1,104 @@
+"""What several verbs share: the options that change a scenario, and the end of a run."""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from testbed.model import units
+from testbed.model.errors import Invalid, UsageError
+from testbed.model.load import load_scenario
+from testbed.model.scenario import Resolved
+from testbed.model.system import Plan
+from testbed.model.task import Task
+from testbed.run import session, tables
+from testbed.run.output import Ticker, print_json, warn
+from testbed.run.progress import Progress
+from testbed.run.session import Order
+from testbed.run.verdict import verdict
+from testbed.trace import inputs
+
+DEFAULT_SCENARIO, DEFAULT_POLICY = "region", "greedy-do"
+
+
+def add_scenario_options(parser: argparse.ArgumentParser) -> None:
+    """Options that change what a scenario says."""
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--for", dest="duration", metavar="TIME", help="emulated time of generation, like 60s")
+    length.add_argument("--slots", type=int, metavar="N", help="number of slots")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the workload")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one key; repeatable")
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Options of whatever ends in a run."""
+    parser.add_argument("--speed", metavar="X", help="emulated seconds in a wall second, or auto")
+    parser.add_argument("--out", metavar="DIR", help="directory of the run (default: runs/NAME)")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
+    shape.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--strict", action="store_true", help="exit 5 if fidelity is below B")
+
+
+def overrides(args: argparse.Namespace) -> list[str]:
+    """The arguments as ``key=value`` changes of the scenario, ``--set`` first."""
+    changes = list(args.set)
+    if args.slots is not None:
+        changes.append(f"slots={args.slots}")
+    if args.seed is not None:
+        changes.append(f"seed={args.seed}")
+    speed = getattr(args, "speed", None)
+    if speed is not None and speed != "auto":
+        changes.append(f"emulation.speed={speed}")
+    return changes
+
+
+def load(given: str | Path, args: argparse.Namespace) -> tuple[Resolved, tuple[Task, ...]]:
+    """The resolved scenario and its workload, with every change that ``args`` asks for."""
+    changes = overrides(args)
+    if args.duration is not None:
+        slot_ns = load_scenario(given, changes).slot_ns
+        changes.append(f"slots={slots_of(args.duration, slot_ns)}")
+    resolved = inputs.resolve(load_scenario(given, changes))
+    return resolved, inputs.generate(resolved.scenario, resolved.system)
+
+
+def slots_of(duration: str, slot_ns: int) -> int:
+    """The number of slots that last ``duration``, at least 1."""
+    try:
+        ns = units.parse(duration, "time")
+    except Invalid as error:
+        raise UsageError(f"--for: {error.message}", error.remedy or "write a time, like --for 60s") from None
+    if ns <= 0:
+        raise UsageError(f"--for {duration}: a run must last longer than 0", "write a time, like --for 60s")
+    return max(1, math.ceil(ns / slot_ns))
+
+
+def carry_out(order: Order, args: argparse.Namespace) -> int:
+    """Run ``order``, print its summary as ``args`` ask, and return the exit code."""
+    stream = sys.stderr if args.json else sys.stdout
+    tickers: list[Ticker] = []
+
+    def started(path: Path, plan: Plan) -> None:
+        tickers.append(Ticker(plan.system.end_ns, stream))
+        if not args.json:
+            print(f"{path}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
+
+    def watch(progress: Progress) -> None:
+        if tickers:
+            tickers[0](progress)
+
+    try:
+        run = session.execute(order, watch, started)
+    finally:
+        for ticker in tickers:
+            ticker.done()
+    summary = session.summary_of(run)
+    code, why = verdict(summary, args.strict)
+    if args.json:
+        print_json(summary)
+    else:
+        print(tables.text(summary), end="", flush=True)
+    if why:
+        warn(why)
+    return code

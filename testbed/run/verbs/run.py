@@ -1,0 +1,24 @@
+"""``testbed run``: a scenario under a policy, live or simulated."""
+
+import argparse
+
+from testbed.run.session import BACKENDS, Order
+from testbed.run.verbs import common
+
+HELP = "run a scenario under a policy"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("scenario", nargs="?", default=common.DEFAULT_SCENARIO, help="path or shipped name (region)")
+    parser.add_argument("--policy", default=common.DEFAULT_POLICY, metavar="P", help="strategy (greedy-do)")
+    common.add_scenario_options(parser)
+    parser.add_argument("--backend", choices=BACKENDS, default="local", help="processes on this host, or simulation")
+    common.add_run_options(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    resolved, workload = common.load(args.scenario, args)
+    order = Order(resolved, workload, args.policy, args.backend, args.out, auto_speed=args.speed == "auto")
+    return common.carry_out(order, args)

@@ -1,0 +1,34 @@
+"""From a summary to an exit code, and the words that go with it (pure)."""
+
+from testbed.model import errors
+from testbed.model.fidelity import no_worse
+from testbed.model.task import INTERRUPTED, UE_DIED
+from testbed.run.summary import Summary
+
+STRICT_GRADE = "B"
+
+
+def verdict(summary: Summary, strict: bool = False) -> tuple[int, str]:
+    """(exit code, why); (0, "") when all is well. An interrupt comes first, then ledger, thresholds, fidelity."""
+    if summary.ended == INTERRUPTED:
+        return errors.EXIT_INTERRUPTED, "interrupted; the summary is of what was recorded"
+    if summary.tasks["unaccounted"]:
+        first = summary.problems[0] if summary.problems else "see the record"
+        return errors.EXIT_LEDGER, f"{summary.tasks['unaccounted']} tasks are unaccounted for: {first}"
+    broken = [outcome for outcome in summary.thresholds if not outcome.holds]
+    if broken:
+        said = "; ".join(f"{outcome.name} {outcome.bound}: {shown(outcome.measured)}" for outcome in broken)
+        return errors.EXIT_THRESHOLD, f"threshold failed: {said}"
+    failed = {why: count for why, count in summary.failures.items() if why != UE_DIED}
+    if failed:
+        said = ", ".join(f"{count} ({why})" for why, count in failed.items())
+        return errors.EXIT_THRESHOLD, f"tasks failed without a UE fault: {said}"
+    if strict and not no_worse(summary.fidelity.grade, STRICT_GRADE):
+        fidelity = summary.fidelity
+        return errors.EXIT_FIDELITY, f"fidelity {fidelity.grade}: {fidelity.worst}; {fidelity.remedy}"
+    return errors.EXIT_OK, ""
+
+
+def shown(value: float | str) -> str:
+    """A measured value, short."""
+    return value if isinstance(value, str) else f"{value:.4g}"
