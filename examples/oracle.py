@@ -1,0 +1,217 @@
+"""Recompute every delay of a recorded run on its own: standard library only, nothing of the testbed imported.
+
+    python examples/oracle.py runs/demo-greedy-do
+
+From ``run.db`` it takes the inputs alone: the constants of the system, each task's generation instant, size and work,
+and what was decided when. Links, queues, second offload and execution are computed here again, in exact fractions with
+each duration rounded half up to nanoseconds. Exit code 0: no delay differs by more than 20 ns; 1: one does; 2: not a
+run it understands (a shared radio, deaths).
+"""
+
+import heapq
+import json
+import math
+import sqlite3
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+TOLERANCE_NS = 20
+EXEC_END, ARRIVAL, ANNOUNCE, DECIDE, START = 1, 2, 3, 5, 6  # order of events at one instant
+
+
+def half_up(x):
+    return math.floor(x + Fraction(1, 2))
+
+
+def time_ns(amount, per_second):
+    """Nanoseconds for bits at bit/s, or cycles at cycles/s; an unlimited rate is recorded as null."""
+    return half_up(amount * 10**9 / Fraction(per_second)) if per_second is not None else 0
+
+
+def uniform(seed, *key):
+    """A keyed draw in [0, 1): splitmix64's finaliser over seed, stream, UE, task number, field."""
+    h = 0
+    for part in (seed, *key):
+        z = ((h ^ part) + 0x9E3779B97F4A7C15) % 2**64
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+        h = z ^ z >> 31
+    return (h >> 11) / 2**53
+
+
+def transmissions(system, ue, number):
+    n = 1
+    while n < 1000 and uniform(system["seed"], 4, ue, number, 16 + n) < system["radio"]["loss"]:
+        n += 1
+    return n
+
+
+def jitter_ns(system, ue, number):
+    kind, low, high = (system["radio"]["jitter_" + key] for key in ("kind", "low_ns", "high_ns"))
+    u, v = (uniform(system["seed"], 4, ue, number, field) for field in (0, 1))
+    normal = math.sqrt(-2 * math.log(1 - u)) * math.cos(2 * math.pi * v)
+    drawn = (0, low + u * (high - low), -math.log(1 - u) * high, max(0, low + normal * high))[kind]
+    return math.floor(drawn + 0.5)
+
+
+def last_bit_ns(system, start, bits, rate):
+    """End of a transmission begun at ``start``, at ``rate`` or along the rate trace."""
+    edges, rates, period = (system["radio"]["trace_" + key] for key in ("edges_ns", "bps", "period_ns"))
+    if not period:
+        return start + time_ns(bits, rate)
+    left, at = bits * Fraction(10**9), start
+    while True:
+        lap, offset = divmod(at, period)
+        i = max(i for i, edge in enumerate(edges) if edge <= offset)
+        stop = lap * period + (*edges, period)[i + 1]
+        moved = Fraction(rates[i]) * (stop - at)
+        if moved >= left > 0:
+            return at + half_up(left / Fraction(rates[i]))
+        left, at = left - moved, stop
+
+
+class Server:
+    """One edge server: who waits, when its running tasks end, and the backlog that it announced last."""
+
+    def __init__(self, es):
+        self.hz, self.cores, self.limit, self.fcfs = es["cpu_hz"], es["cores"], es["queue_limit"], es["discipline"] == 1
+        self.waiting, self.ends, self.announced = [], [], 0
+
+    def wait(self, now, everyone):
+        """Expected wait of an own-cell arrival, or with ``everyone`` the total backlog, in ns."""
+        ahead = [task["cycles"] for forwarded, *_, task in self.waiting if everyone or self.fcfs or not forwarded]
+        if not everyone and len(self.ends) + len(ahead) < self.cores:
+            return 0
+        return Fraction(sum(end - now for end in self.ends) + time_ns(sum(ahead), self.hz), self.cores)
+
+    def is_full(self):
+        return self.limit >= 0 and len(self.waiting) >= self.limit + self.cores - len(self.ends)
+
+    def take(self):
+        first = min(self.waiting, key=lambda entry: entry[1:4] if self.fcfs else entry[:4])
+        self.waiting.remove(first)
+        return first[-1]
+
+
+class Region:
+    """All cells on one heap of (instant, phase, UE, number, age, action, arguments)."""
+
+    def __init__(self, system, second_offload, tasks):
+        self.system, self.second_offload = system, second_offload
+        self.ues, self.radio = system["ues"], system["radio"]
+        self.servers = [Server(es) for es in system["ess"]]
+        self.heap, self.age, self.finished, self.todo = [], 0, {}, len(tasks)
+        self.radio_free, self.local_free = [0] * len(self.ues), [0] * len(self.ues)
+        self.at(0, ANNOUNCE, 0, 0, self.announce)
+        for task in sorted(tasks, key=lambda task: (task["ready"], task["number"])):
+            if task["choice"] == 0:
+                self.at(task["ready"], DECIDE, task["ue"], task["number"], self.run_locally, task)
+            else:
+                self.transmit(task)
+
+    def at(self, instant, phase, ue, number, action, *arguments):
+        self.age += 1
+        heapq.heappush(self.heap, (instant, phase, ue, number, self.age, action, arguments))
+
+    def run(self):
+        while self.todo:
+            now, *_, action, arguments = heapq.heappop(self.heap)
+            action(now, *arguments)
+        return self.finished
+
+    def end(self, task, instant):
+        self.finished[task["ue"], task["number"]] = instant
+        self.todo -= 1
+
+    def announce(self, now):
+        for server in self.servers:
+            server.announced = server.wait(now, everyone=True)
+        self.at(now + self.system["slot_ns"], ANNOUNCE, 0, 0, self.announce)
+
+    def run_locally(self, now, task):
+        start = max(now, self.local_free[task["ue"]])
+        self.local_free[task["ue"]] = start + time_ns(task["cycles"], self.ues[task["ue"]]["cpu_hz"])
+        self.end(task, self.local_free[task["ue"]])
+
+    def transmit(self, task):
+        ue, number = task["ue"], task["number"]
+        start = max(task["ready"], self.radio_free[ue])
+        bits = task["bits"] * transmissions(self.system, ue, number)
+        self.radio_free[ue] = last_bit_ns(self.system, start, bits, self.ues[ue]["rate_bps"])
+        arrival = self.radio_free[ue] + self.radio["latency_ns"] + jitter_ns(self.system, ue, number)
+        self.at(arrival, ARRIVAL, ue, number, self.arrive, task)
+
+    def arrive(self, now, task):
+        home = self.ues[task["ue"]]["cell"]
+        others = [(server.announced, j) for j, server in enumerate(self.servers) if j != home]
+        wait = self.servers[home].wait(now, everyone=False)
+        if self.second_offload and others and wait > self.system["threshold_ns"] and min(others)[0] < wait:
+            backhaul = self.system["backhaul"]
+            there = now + time_ns(task["bits"], backhaul["rate_bps"]) + backhaul["latency_ns"]
+            self.at(there, ARRIVAL, task["ue"], task["number"], self.enter, task, min(others)[1], True)
+        else:
+            self.enter(now, task, home, False)
+
+    def enter(self, now, task, j, forwarded):
+        if self.servers[j].is_full():
+            known = now + self.return_ns(task)
+            self.at(known, ARRIVAL, task["ue"], task["number"], self.run_locally, task)
+        else:
+            self.servers[j].waiting.append((forwarded, now, task["ue"], task["number"], task))
+            self.at(now, START, j, 0, self.start, j)
+
+    def start(self, now, j):
+        server = self.servers[j]
+        while server.waiting and len(server.ends) < server.cores:
+            task = server.take()
+            end = now + time_ns(task["cycles"], server.hz)
+            server.ends.append(end)
+            self.at(end, EXEC_END, task["ue"], task["number"], self.release, j)
+            self.end(task, end + self.return_ns(task))
+
+    def release(self, now, j):
+        self.servers[j].ends.remove(now)
+        self.at(now, START, j, 0, self.start, j)
+
+    def return_ns(self, task):
+        return self.radio["return_latency_ns"] + time_ns(self.radio["result_bits"], self.ues[task["ue"]]["rate_bps"])
+
+
+def read(path):
+    """The system, whether second offload was on, every decided task, and the recorded ends of the finished ones."""
+    db = sqlite3.connect(path)
+    meta = dict(db.execute("SELECT key, value FROM meta"))
+    system, second_offload = json.loads(meta["system"]), json.loads(meta["second_offload"])
+    if system["radio"]["access"] != "dedicated":
+        raise NotImplementedError("the cells share their radio; only dedicated access is recomputed here")
+    if db.execute("SELECT count(*) FROM events WHERE kind = 'died'").fetchone()[0]:
+        raise NotImplementedError("processes died in this run; only runs without deaths are recomputed here")
+    index = {ue["name"]: ue["index"] for ue in system["ues"]}
+    tasks, recorded = [], {}
+    query = "SELECT ue, number, input_bits, cycles, choice, asked_ns + think_ns, generated_ns, finished_ns FROM tasks"
+    for ue, number, bits, cycles, choice, ready, generated, finished in db.execute(query + " WHERE choice >= 0"):
+        task = {"ue": index[ue], "number": number, "bits": bits, "cycles": cycles, "choice": choice, "ready": ready}
+        tasks.append(task)
+        if finished >= 0:
+            recorded[index[ue], number] = generated, finished
+    return system, second_offload, tasks, recorded
+
+
+def main(run):
+    path = Path(run) / "run.db" if Path(run).is_dir() else Path(run)
+    try:
+        system, second_offload, tasks, recorded = read(path)
+    except NotImplementedError as reason:
+        print(f"{run}: {reason}", file=sys.stderr)
+        return 2
+    computed = Region(system, second_offload, tasks).run()
+    off = {key: abs((computed[key] - born) - (finished - born)) for key, (born, finished) in recorded.items()}
+    worst = max(off.values(), default=0)
+    forwarding = "with" if second_offload else "without"
+    print(f"{len(off)} tasks {forwarding} second offload, max |difference| of delay: {worst} ns")
+    return int(worst > TOLERANCE_NS or not off)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

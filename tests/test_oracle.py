@@ -1,0 +1,125 @@
+"""The oracle of `examples` computes every delay again, independently; it must agree with the simulation."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from controller import policies
+from testbed.model.load import load_scenario
+from testbed.model.queue import FCFS
+from testbed.model.system import Backhaul, Fault, Plan, Radio
+from testbed.node.recorder import Recorder
+from testbed.sim.clock import simulate
+from testbed.trace import inputs
+from tests import support
+
+ORACLE = Path(__file__).resolve().parents[1] / "examples" / "oracle.py"
+SCENARIOS = ("region", "region-matched", "paper-like", "recorded", "smoke")
+POLICIES = ("random-do", "greedy-do", "offload-do")
+
+
+def load_oracle():
+    spec = importlib.util.spec_from_file_location("oracle", ORACLE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+oracle = load_oracle()
+
+
+def record(folder: Path, plan: Plan) -> Path:
+    """Simulate ``plan`` and record it as a run would be."""
+    policy, _ = policies.load(plan.policy)
+    made = simulate(plan, policy)
+    system = msgspec.json.encode(plan.system).decode()
+    recorder = Recorder(folder / "run.db", {"system": system, "second_offload": plan.second_offload})
+    for rows in (made.tasks, made.slots, made.links, made.events):
+        recorder.add(rows)
+    recorder.close()
+    return folder
+
+
+def shipped(name: str, strategy: str) -> Plan:
+    resolved = inputs.resolve(load_scenario(name))
+    workload = inputs.generate(resolved.scenario, resolved.system)
+    return resolved.plan(workload, strategy, policies.load(strategy)[1], live=False)
+
+
+@pytest.mark.parametrize("strategy", POLICIES)
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_oracle_agrees_on_every_shipped_scenario_with_a_dedicated_radio(name, strategy, tmp_path, capsys):
+    assert oracle.main(record(tmp_path, shipped(name, strategy))) == 0
+    assert "max |difference| of delay" in capsys.readouterr().out
+
+
+TRACE = {"trace_edges_ns": (0, 700_000_000), "trace_bps": (3e6, 11e6), "trace_period_ns": 1_100_000_000}
+NORMAL = {"jitter_kind": 3, "jitter_low_ns": 5_000_000, "jitter_high_ns": 9_000_000, "latency_ns": 4_000_000}
+CORNERS = {
+    "normal jitter, loss and results": (
+        {"loss": 0.2, **NORMAL, "return_latency_ns": 2_000_000, "result_bits": 100_000},
+        {},
+    ),
+    "exponential jitter": ({"jitter_kind": 2, "jitter_high_ns": 30_000_000}, {}),
+    "a rate trace": (TRACE, {}),
+    "short queues": ({"return_latency_ns": 1_000_000}, {"queue_limit": 1}),
+    "cores": ({}, {"cores": 3}),
+    "first come first served": ({}, {"discipline": FCFS}),
+}
+
+
+@pytest.mark.parametrize("corner", CORNERS)
+@pytest.mark.parametrize("strategy", ["random-do", "offload-do", "random"])
+def test_the_oracle_agrees_in_the_corners(corner, strategy, tmp_path):
+    radio, es = CORNERS[corner]
+    system, workload = support.region(slots=60, **radio)
+    ess = tuple(msgspec.structs.replace(server, **es) for server in system.ess)
+    system = msgspec.structs.replace(system, ess=ess, backhaul=Backhaul(float("inf"), 1_000_000))
+    plan = support.plan(system, workload, strategy, double=strategy.endswith("-do"))
+    assert oracle.main(record(tmp_path, plan)) == 0
+
+
+def corrupt(path: Path, statement: str) -> Path:
+    db = oracle.sqlite3.connect(path / "run.db")
+    db.execute(statement)
+    db.commit()
+    db.close()
+    return path
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "UPDATE tasks SET finished_ns = finished_ns + 21 WHERE number = 3 AND ue = 'ue-2-1'",
+        "UPDATE tasks SET choice = 1 - choice WHERE number = 3 AND ue = 'ue-2-1'",
+        "UPDATE meta SET value = 'false' WHERE key = 'second_offload'",
+        "DELETE FROM tasks",
+    ],
+)
+def test_the_oracle_notices_a_record_that_does_not_follow_from_its_inputs(lie, tmp_path):
+    run = corrupt(record(tmp_path, shipped("region", "random-do")), lie)
+    assert oracle.main(run) == 1
+
+
+def test_the_oracle_refuses_what_it_does_not_compute(tmp_path, capsys):
+    system, workload = support.region(slots=10)
+    (tmp_path / "dead").mkdir()
+    dead = support.plan(system, workload, faults=[Fault("es-1", 3_000_000_000)])
+    assert oracle.main(record(tmp_path / "dead", dead)) == 2
+    shared = msgspec.structs.replace(system, radio=Radio(access="shared"))
+    (tmp_path / "shared").mkdir()
+    assert oracle.main(record(tmp_path / "shared", support.plan(shared, workload))) == 2
+    said = capsys.readouterr().err
+    assert "died" in said and "share" in said
+
+
+def test_the_oracle_runs_on_the_standard_library_alone(tmp_path):
+    run = record(tmp_path, shipped("smoke", "greedy-do"))
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(ORACLE), str(run)], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
