@@ -66,7 +66,7 @@ def _dispatch(given: list[str]) -> int:
 def _version() -> str:
     metadata = importlib.import_module("importlib.metadata")
     try:
-        return f"testbed {metadata.version('testbed')}"
+        return f"testbed {metadata.version('edge-testbed')}"
     except metadata.PackageNotFoundError:
         return "testbed (not installed)"
 

@@ -106,6 +106,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "second_offload": plan.second_offload,
         "seed": plan.system.seed,
         "slots": plan.system.slots,
+        "system": msgspec.json.encode(plan.system).decode(),
         "backend": order.backend,
         "speed": plan.emulation.speed,
         "burn": 0.0 if simulated else plan.emulation.burn,
@@ -120,7 +121,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Versions of what a run's numbers depend on."""
     found = {"python": platform.python_version()}
-    for name in ("testbed", "msgspec", "pyzmq"):
+    for name in ("edge-testbed", "msgspec", "pyzmq"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
     return found
