@@ -18,7 +18,7 @@ def make(making: Making) -> Core:
 
 def role_of(system: System, emulation: Emulation) -> Role:
     """The controller answers as soon as it can."""
-    return Role(0, ordered=False, executes=False)
+    return Role(0, 0, ordered=False, executes=False)
 
 
 def main(argv: list[str]) -> int:

@@ -74,9 +74,7 @@ def values(flat: Tensor, cells: Tensor) -> Tensor:
     return _forward(flat, CRITIC, both.reshape(-1, both.shape[3])).view(cells.shape[:3]).sum(dim=2)
 
 
-def advantages(
-    rewards: Array, value: Array, settings: Settings, ratio: Array | None = None
-) -> tuple[Array, Array]:
+def advantages(rewards: Array, value: Array, settings: Settings, ratio: Array | None = None) -> tuple[Array, Array]:
     """Advantages and value targets, both (T, W), from rewards (T, W) and values (T+1, W).
 
     Generalised advantage estimation (Schulman et al., ICLR 2016); with ``ratio`` (T, W) its V-trace form, where

@@ -1,4 +1,4 @@
-"""The networks in compiled code: decide for worlds of the twin, and keep what a learner needs (MODEL: head `sequential`).
+"""The networks in compiled code: decide for worlds of the twin, and keep what a learner needs (head `sequential`).
 
 One function of the model gives the features here and on the live testbed; this file only gathers its arguments.
 """
@@ -20,8 +20,8 @@ from testbed.twin.slot import advance
 from testbed.twin.state import NONE
 
 A3C, DQN = 0, 1
-A3C_LAYERS = np.array([layer for layer in network.ACTOR], dtype=np.int64)
-DQN_LAYERS = np.array([layer for layer in dqn.NETWORK], dtype=np.int64)
+A3C_LAYERS = np.array(list(network.ACTOR), dtype=np.int64)
+DQN_LAYERS = np.array(list(dqn.NETWORK), dtype=np.int64)
 HIDDEN = network.HIDDEN
 DQN_INPUTS = dqn.INPUTS
 FIELD_ACTION, FIELD_EPSILON, FIELD_COIN = 2, 3, 4
@@ -30,7 +30,7 @@ decision_features, cell_features_of = FEATURES.decision, FEATURES.cell
 
 @njit(**OPTIONS)
 def forward(flat: Any, layers: Any, x: Any, out: Any) -> None:
-    """A tanh network of ``layers`` (start, inputs, outputs) on one input vector; the last layer is linear, into ``out``."""
+    """A tanh network of ``layers`` (start, inputs, outputs) on one vector; the last layer is linear, into ``out``."""
     a, b = np.empty(64, np.float32), np.empty(64, np.float32)
     inputs = x
     for n in range(layers.shape[0]):

@@ -135,4 +135,3 @@ class Replay:
         where: NDArray[np.int64] = self._rng.integers(0, self.size, count)
         action, reward, discount = (np.ascontiguousarray(column) for column in self._scalars[where].T)
         return Transitions(self._state[where], action, reward, discount, self._following[where])
-

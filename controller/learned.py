@@ -48,9 +48,7 @@ class Learned:
         return logit > 0.0
 
 
-def decision_features(
-    cell: CellView, ue: UeView, es: EsView, sent: int, later: int, double: bool
-) -> tuple[float, ...]:
+def decision_features(cell: CellView, ue: UeView, es: EsView, sent: int, later: int, double: bool) -> tuple[float, ...]:
     """The features of one UE's decision from its cell's view; see `testbed.model.features.decision`."""
     others = [other.backlog_ns for other in cell.ess if other.index != es.index and other.alive]
     cycles = sum(task.cycles for task in ue.tasks)

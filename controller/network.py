@@ -5,6 +5,7 @@ other weights at zero it is a soft greedy. Weights are shared over UEs and cells
 Critic: the region's value is the sum over cells of an MLP on (the cell's features, their mean over cells).
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +39,7 @@ class Layer(NamedTuple):
 def stack(start: int, *sizes: int) -> tuple[Layer, ...]:
     """Dense layers of the given sizes, one after another in the flat vector from ``start`` on."""
     layers = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in pairwise(sizes):
         layers.append(Layer(start, inputs, outputs))
         start = layers[-1].end
     return tuple(layers)

@@ -1,5 +1,6 @@
 """From a strategy's name to a policy: heuristics, tuned checkpoints and a user's own ``module:attribute``."""
 
+import difflib
 import importlib
 import json
 import math
@@ -44,15 +45,13 @@ def load(name: str) -> tuple[Policy, bool]:
 
 
 def _hint(name: str) -> str:
-    import difflib
-
     close = difflib.get_close_matches(name, names(), 1)
     return f', did you mean "{close[0]}"?' if close else ""
 
 
 def _tuned(base: str, path: str) -> Policy:
     if not path:
-        raise UsageError(f'policy "{base}" needs its tuned values: {base}:CHECKPOINT (testbed train --algorithm {base})')
+        raise UsageError(f'policy "{base}" needs tuned values: {base}:CHECKPOINT', f"testbed train --algorithm {base}")
     values = read_checkpoint(Path(path), base)
     keys = ("q",) if base == "coin" else ("beta", "beta0")
     numbers = []
@@ -80,7 +79,7 @@ def read_checkpoint(path: Path, policy: str) -> dict[str, Any]:
 
 def _learned(base: str, path: str) -> Policy:
     if not path:
-        raise UsageError(f'policy "{base}" needs a trained network: {base}:CHECKPOINT (testbed train --algorithm {base})')
+        raise UsageError(f'policy "{base}" needs a network: {base}:CHECKPOINT', f"testbed train --algorithm {base}")
     checkpoint = importlib.import_module("controller.checkpoint")
     policy: Policy = checkpoint.load_policy(Path(path), base)
     return policy
@@ -95,7 +94,7 @@ def _own(module: str, attribute: str) -> Policy:
     except ImportError as error:
         raise UsageError(f'policy "{module}:{attribute}": cannot import "{module}" ({error})') from None
     except Exception as error:
-        raise UsageError(f'policy "{module}:{attribute}": "{module}" failed: {type(error).__name__}: {error}') from error
+        raise UsageError(f'policy "{module}:{attribute}": {type(error).__name__}: {error}') from error
     for part in attribute.split("."):
         if not hasattr(found, part):
             raise UsageError(f'policy "{module}:{attribute}": "{module}" has no "{part}"')

@@ -114,7 +114,9 @@ class SharedRadio:
         queue = self._queues[ue.index]
         job = queue.popleft()
         self._virtual, self._last_ns = job.finish, now_ns
-        sent = Sent(job.ue, job.task, trip_of(self._system, ue, job.task, job.ready_ns, job.start_ns, now_ns, job.tries))
+        sent = Sent(
+            job.ue, job.task, trip_of(self._system, ue, job.task, job.ready_ns, job.start_ns, now_ns, job.tries)
+        )
         if not queue:
             del self._queues[ue.index]
             return sent, None

@@ -193,7 +193,16 @@ class Server:
 
     def _result(self, job: Job, start: int, end: int, at: int, rejected: bool = False) -> Result:
         return Result(
-            job.ue.name, job.task.number, self.name, self.incarnation, job.trip, job.arrival_ns, start, end, at, rejected
+            job.ue.name,
+            job.task.number,
+            self.name,
+            self.incarnation,
+            job.trip,
+            job.arrival_ns,
+            start,
+            end,
+            at,
+            rejected,
         )
 
     def _send(self, result: Result, job: Job) -> Send:

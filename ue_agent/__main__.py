@@ -25,7 +25,7 @@ def role_of(system: System, emulation: Emulation) -> Role:
     def measure(row: TaskRow, actual_ns: int) -> TaskRow:
         return measured(row, actual_ns, ues[row.ue])
 
-    return Role(0, ordered=False, executes=True, measure=measure)
+    return Role(0, 300_000, ordered=False, executes=True, measure=measure)
 
 
 def main(argv: list[str]) -> int:

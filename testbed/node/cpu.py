@@ -1,7 +1,7 @@
 """Burning cycles: a share of each execution's time is really spent on a CPU, outside the message loop.
 
-A thread works in slices to absolute deadlines; each slice is a closed loop on the thread's own CPU time, hashing 4 kB at
-a time (SHA-256 releases the interpreter's lock for buffers above 2 kB, so the message loop goes on).
+A thread works in slices to absolute deadlines; each slice is a closed loop on the thread's own CPU time, hashing 4 kB
+at a time (SHA-256 releases the interpreter's lock for buffers above 2 kB, so the message loop goes on).
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _BLOCK = bytes(4096)
 class Burn(msgspec.Struct):
     """One execution's share: from wall instant ``start_ns`` to ``end_ns``, ``cpu_ns`` of CPU time in all."""
 
-    key: object
+    key: tuple[str, int]
     start_ns: int
     end_ns: int
     cpu_ns: int

@@ -8,6 +8,7 @@ import heapq
 import select
 import time
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -15,16 +16,29 @@ from testbed.model.histogram import Histogram
 from testbed.model.system import DEDICATED, Emulation, System
 from testbed.model.task import Phase
 from testbed.node.clock import Clock, Timer
-from testbed.node.cpu import Burn, Burner
 from testbed.node.socket import Mailbox
+from testbed.node.work import Work
 from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Core, Execute, Record, Send, Wake
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
 from testbed.protocol.messages import (
-    Aired, Announce, Ask, Decision, Down, EventRow, Forward, Moved, Outcome, Post, Result, Row, Stop, TaskRow, Up,
+    Aired,
+    Announce,
+    Ask,
+    Decision,
+    Down,
+    EventRow,
+    Forward,
+    Moved,
+    Outcome,
+    Post,
+    Result,
+    Row,
+    Stop,
+    TaskRow,
+    Up,
 )  # fmt: skip
 
-ANNOUNCE_GUARD_NS = 500_000
-LEAD_NS = 3_000_000
+STAGGER_NS, SPREAD_NS = 120_000, 3_000_000
 AT_ONCE = (Ask, Decision, Moved, Aired, Down, Outcome)
 Entry = tuple[int, int, int, int, int, Core, object]
 
@@ -32,11 +46,13 @@ Entry = tuple[int, int, int, int, int, Core, object]
 class Role(msgspec.Struct, frozen=True):
     """What differs between roles: the guard, and how a finished task's row becomes a measured one.
 
-    ``ordered`` cores act in ideal order (slips count), ``executes`` ones burn cycles; ``measure`` gets (row, actual
-    emulated instant).
+    ``boundary_guard_ns`` is the guard of slot boundaries: small at an ES, whose announcement others wait for; staggered
+    over UEs, which would otherwise all wake at once. ``ordered`` cores act in ideal order (slips count), ``executes``
+    ones burn cycles; ``measure`` gets (row, actual emulated instant).
     """
 
     guard_ns: int
+    boundary_guard_ns: int
     ordered: bool
     executes: bool
     measure: Callable[[TaskRow, int], TaskRow] | None = None
@@ -59,15 +75,14 @@ class Host:
         self._last_ns = -1
         self._boundary_ns = 2**62
         self._asked_wall: dict[tuple[str, int], int] = {}
-        self._unfinished: dict[tuple[str, int], Send | Callable[[], None] | None] = {}
         self._timer = Timer()
-        self._burner = Burner() if role.executes and emulation.burn > 0 else None
+        self.work = Work(clock, emulation.burn if role.executes else 0.0, self._after)
         self._epoll = select.epoll()
-        for fd in (mailbox.fd, self._timer.fd, *((self._burner.fd,) if self._burner else ())):
-            self._epoll.register(fd, select.EPOLLIN)
+        for fd in (mailbox.fd, self._timer.fd, self.work.fd):
+            if fd >= 0:
+                self._epoll.register(fd, select.EPOLLIN)
         self._lateness: dict[str, Histogram] = {}
         self.slipped = 0
-        self.asked_cpu_ns = self.achieved_cpu_ns = 0
         self.stopped: Stop | None = None
 
     def add(self, core: Core, incarnation: int, downs: tuple[Down, ...] = ()) -> None:
@@ -97,8 +112,7 @@ class Host:
 
     def close(self) -> None:
         """Release descriptors and the burner's thread."""
-        if self._burner is not None:
-            self._burner.close()
+        self.work.close()
         self._epoll.close()
         self._timer.close()
 
@@ -111,7 +125,7 @@ class Host:
             detail = msgspec.json.encode(plain).decode()
             rows.append(EventRow(now, name, "lateness", detail, histogram.quantile_ns(0.99) * 1e-6))
         rows.append(EventRow(now, name, "slipped", "", self.slipped))
-        rows.append(EventRow(now, name, "burn", str(self.achieved_cpu_ns * 1e-9), self.asked_cpu_ns * 1e-9))
+        rows.append(EventRow(now, name, "burn", str(self.work.achieved_ns * 1e-9), self.work.asked_ns * 1e-9))
         if self.mailbox.dropped:
             rows.append(EventRow(now, name, "dropped_frame", self.mailbox.last_error, self.mailbox.dropped))
         if self.mailbox.unsent:
@@ -150,10 +164,25 @@ class Host:
     # Acting ----------------------------------------------------------------------------------------------------------
 
     def _push(self, at_ns: int, phase: int, ue: int, number: int, core: Core, event: object) -> None:
+        if type(event) is Boundary:
+            if not self.role.ordered:
+                due = self.clock.wall_ns(at_ns) + self._boundary_guard_ns(ue)
+                self._after(due, lambda: self._tick(core, at_ns, ue, event))
+                return
+            self._boundary_ns = min(self._boundary_ns, at_ns)
         self._age += 1
-        if type(event) is Boundary and at_ns < self._boundary_ns:
-            self._boundary_ns = at_ns
         heapq.heappush(self._heap, (at_ns, int(phase), ue, number, self._age, core, event))
+
+    def _boundary_guard_ns(self, ue: int) -> int:
+        """The guard of a slot boundary: unordered cores (UEs) take turns of `STAGGER_NS`, within `SPREAD_NS` in all."""
+        if self.role.ordered:
+            return self.role.boundary_guard_ns
+        return self.role.boundary_guard_ns + ue * min(STAGGER_NS, SPREAD_NS // len(self.system.ues))
+
+    def _tick(self, core: Core, at_ns: int, ue: int, event: object) -> None:
+        """A slot boundary of an unordered core."""
+        self._late("Boundary", time.monotonic_ns() - self.clock.wall_ns(at_ns) - self._boundary_guard_ns(ue))
+        self._act(core, core.handle(at_ns, event))
 
     def _after(self, wall_ns: int, call: Callable[[], None]) -> None:
         self._age += 1
@@ -164,8 +193,8 @@ class Host:
         if not self._heap:
             return 2**62
         due = self.clock.wall_ns(self._heap[0][0]) + self.role.guard_ns
-        if self.role.guard_ns > ANNOUNCE_GUARD_NS and self._heap[0][0] <= self._boundary_ns < 2**62:
-            due = min(due, self.clock.wall_ns(self._boundary_ns) + ANNOUNCE_GUARD_NS)
+        if self.role.ordered and self._heap[0][0] <= self._boundary_ns < 2**62:
+            due = min(due, self.clock.wall_ns(self._boundary_ns) + self.role.boundary_guard_ns)
         return due
 
     def _fire(self) -> None:
@@ -176,7 +205,7 @@ class Host:
             kind = type(event).__name__
             if type(event) is Boundary and at >= self._boundary_ns:
                 self._boundary_ns = 2**62
-                self._late(kind, wall - self.clock.wall_ns(at) - min(self.role.guard_ns, ANNOUNCE_GUARD_NS))
+                self._late(kind, wall - self.clock.wall_ns(at) - self.role.boundary_guard_ns)
             elif phase != Phase.START:
                 self._late(kind, wall - self.clock.wall_ns(at) - self.role.guard_ns)
             if self.role.ordered:
@@ -187,6 +216,17 @@ class Host:
             elif self._is_burning(core, at, event):
                 continue
             self._act(core, core.handle(at, event))
+
+    def _is_burning(self, core: Core, at_ns: int, event: object) -> bool:
+        """Whether a local execution's end has to wait for its burn (it then comes when that is done)."""
+        number = getattr(event, "number", None)
+        if not self.role.executes or type(event).__name__ != "LocalEnd" or number is None:
+            return False
+
+        def end() -> None:
+            self._act(core, core.handle(at_ns, event))
+
+        return self.work.defer(core.name, int(number), end)
 
     def _late(self, kind: str, late_ns: int) -> None:
         histogram = self._lateness.get(kind)
@@ -208,7 +248,7 @@ class Host:
                 case Execute():
                     self._execute(core, action)
                 case Alarm(after, event):
-                    self._after(time.monotonic_ns() + after, lambda e=event: self._ring(core, e))
+                    self._after(time.monotonic_ns() + after, partial(self._ring, core, event))
 
     def _ring(self, core: Core, event: object) -> None:
         self._act(core, core.handle(self.clock.now_ns(), event))
@@ -224,43 +264,9 @@ class Host:
             )
         )  # fmt: skip
 
-    # Executing -------------------------------------------------------------------------------------------------------
-
     def _execute(self, core: Core, execute: Execute) -> None:
-        """Burn the execution's share; what it produced is sent a little before its ideal end."""
-        start, end = self.clock.wall_ns(execute.start_ns), self.clock.wall_ns(execute.end_ns)
-        key = (execute.ue, execute.number)
-        if self._burner is None:
-            if execute.then is not None:
-                send = execute.then
-                self._after(end - LEAD_NS, lambda: self._send(core, send))
-            return
-        cpu = int((end - start) * self.emulation.burn)
-        self.asked_cpu_ns += cpu
-        self._unfinished[key] = execute.then
-        last = max(start, end - LEAD_NS)
-        self._burner.add(Burn((core, key), start, max(last, time.monotonic_ns()), cpu))
-
-    def _collect(self) -> None:
-        if self._burner is None:
-            return
-        for burn in self._burner.take_done():
-            self.achieved_cpu_ns += burn.achieved_ns
-            core, key = burn.key  # type: ignore[misc]
-            waiting = self._unfinished.pop(key, None)
-            if isinstance(waiting, Send):
-                self._send(core, waiting)
-            elif waiting is not None:
-                waiting()
-
-    def _is_burning(self, core: Core, at_ns: int, event: object) -> bool:
-        """Whether a local execution's end has to wait for its burn (then the end comes when that is done)."""
-        number = getattr(event, "number", None)
-        key = (core.name, number)
-        if self._burner is None or type(event).__name__ != "LocalEnd" or key not in self._unfinished:
-            return False
-        self._unfinished[key] = lambda: self._act(core, core.handle(at_ns, event))
-        return True
+        send = execute.then
+        self.work.begin(execute, None if send is None else lambda: self._send(core, send))
 
     def _wait(self) -> None:
         due = self._due_wall()
@@ -272,7 +278,7 @@ class Host:
             for fd, _ in self._epoll.poll():
                 if fd == self._timer.fd:
                     self._timer.clear()
-                elif self._burner is not None and fd == self._burner.fd:
-                    self._collect()
+                elif fd == self.work.fd:
+                    self.work.collect()
         while 0 < due - time.monotonic_ns() <= spin:
             continue

@@ -16,7 +16,7 @@ from testbed.node.clock import Clock, sharpen
 from testbed.node.host import Host, Role
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.actions import Core
-from testbed.protocol.messages import Bye, Hello, Row, Rows, Start, Stop
+from testbed.protocol.messages import Bye, Heartbeat, Hello, Row, Rows, Start, Stop
 
 LAUNCHER = "launcher"
 ORDERS = Path("node/orders.msgpack")
@@ -59,9 +59,8 @@ class Process:
 
     def run(self, make: Make, role_of: RoleOf) -> None:
         """Report to the launcher, host the cores from its epoch on, and say goodbye."""
-        for peer in (LAUNCHER, *self.orders.processes):
-            if peer != self.name:
-                self.mailbox.connect(peer)
+        sharpen()
+        self._greet()
         self._tell(Hello(self.name, 0, self.role_name, os.getpid()))
         start = self._await_start()
         if start is None:
@@ -74,7 +73,6 @@ class Process:
             for name in self.orders.processes[self.name]:
                 host.add(make(self._making(name, start)), start.incarnation, start.downs)
             host.every(FLUSH_NS, self._flush)
-            sharpen()
             stop = host.run()
             self._rows += host.statistics(self.name)
             self._flush()
@@ -82,6 +80,22 @@ class Process:
         finally:
             host.close()
             self.mailbox.close(linger_ms=2000)
+
+    def _greet(self) -> None:
+        """Open the connections that the run will need, so that its first slot finds them warm."""
+        system = self.orders.plan.system
+        hosted = self.orders.processes[self.name]
+        peers = {"controller"}
+        for ue in system.ues:
+            own = system.ess[ue.cell].name
+            if ue.name in hosted:
+                peers.add(own)
+            elif own in hosted or self.name == "controller":
+                peers.add(ue.name)
+        if any(es.name in hosted for es in system.ess):
+            peers |= {es.name for es in system.ess}
+        for peer in peers.difference(hosted):
+            self.mailbox.send(envelope(self.name, 0, peer, Heartbeat(0)))
 
     def _making(self, name: str, start: Start) -> Making:
         plan = self.orders.plan
@@ -127,4 +141,3 @@ def entry(role_name: str, make: Make, role_of: RoleOf, argv: list[str]) -> int:
     os.chdir(arguments.run)
     Process(arguments.name, role_name).run(make, role_of)
     return 0
-

@@ -4,6 +4,7 @@ import zmq
 
 from testbed.protocol import codec
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope, FrameError
+from testbed.protocol.messages import Body
 
 RECEIVE_LIMIT, SEND_LIMIT = 20_000, 20_000
 ZERO_COPY_FROM = 16_384
@@ -26,7 +27,7 @@ class Mailbox:
         self.addresses = addresses
         self._real = real_payload
         self._peers: dict[str, zmq.Socket[bytes]] = {}
-        self.fd: int = self._inbox.getsockopt(zmq.FD)
+        self.fd = int(self._inbox.getsockopt(zmq.FD))
         self.dropped = 0
         self.unsent = 0
         self.last_error = ""
@@ -94,6 +95,6 @@ class Mailbox:
         self._context.term()
 
 
-def envelope(source: str, incarnation: int, to: str, body: codec.Body, at_ns: int = 0, phase: int = 0) -> Envelope:
+def envelope(source: str, incarnation: int, to: str, body: Body, at_ns: int = 0, phase: int = 0) -> Envelope:
     """An envelope outside the order of events: handshake, notices, telemetry."""
     return Envelope(PROTOCOL_VERSION, source, incarnation, 0, to, at_ns, phase, 0, 0, 0, body)

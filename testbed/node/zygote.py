@@ -30,7 +30,7 @@ def _child(request: dict[str, Any], mains: dict[str, Callable[[list[str]], int]]
         code = mains[request["module"]](request["argv"])
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else 1
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the last resort of a child: say it in its log and leave
         traceback.print_exc()
     finally:
         sys.stdout.flush()

@@ -27,7 +27,7 @@ from testbed.run.progress import Ledger, Progress
 
 READY_TIMEOUT_NS = 60_000_000_000
 STOP_TIMEOUT_NS = 5_000_000_000
-HEAD_START_NS = 60_000_000
+HEAD_START_NS = 150_000_000
 SOCKET_LIMIT = 100
 
 

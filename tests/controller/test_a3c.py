@@ -53,7 +53,9 @@ def test_four_successive_updates_have_the_gradients_computed_by_hand():
 def test_the_critics_gradient_agrees_with_finite_differences():
     flat, data = network.initial(1), rollout(9, decisions=0)
     slope, _ = a3c.gradient(flat, data, OPEN)
-    target = network.value(flat, data.cells)[:-1] + a3c.advantages(data.rewards, network.value(flat, data.cells), OPEN)[0]
+    target = (
+        network.value(flat, data.cells)[:-1] + a3c.advantages(data.rewards, network.value(flat, data.cells), OPEN)[0]
+    )
     at = network.CRITIC[-1].bias
     losses = []
     for shift in (-0.01, 0.01):

@@ -25,7 +25,9 @@ def run_seed(seed):
     faults = random_faults(made, seed, ues)
     policy = (Priced(), Coin(), Fixed(1))[seed // 2 % 3]
     rows = simulate(plan(made, tasks, double=seed % 5 > 0, faults=faults), policy).tasks
-    wrong = [row for row in rows if row.state == "decided" or (row.state == FAILED and not (ues and row.reason == UE_DIED))]
+    wrong = [
+        row for row in rows if row.state == "decided" or (row.state == FAILED and not (ues and row.reason == UE_DIED))
+    ]
     for row in rows:
         parts = [getattr(row, part) for part in PARTS]
         if row.state != FAILED and (sum(parts) != row.measured_ns or min(parts) < 0):
@@ -84,12 +86,9 @@ def test_without_a_controller_ues_fall_back_at_detection_and_then_at_once():
 
 def test_if_only_the_forwarding_server_dies_nothing_happens():
     made = system((1, 1), (NS, NS), slots=4)
-    tasks = ordered(
-        [task_of(0, 0, cycles=5 * NS, bits=800_000), task_of(0, 1, at=NS, cycles=NS, bits=800_000)]
-    )
+    tasks = ordered([task_of(0, 0, cycles=5 * NS, bits=800_000), task_of(0, 1, at=NS, cycles=NS, bits=800_000)])
     calm, faulty = (
-        simulate(plan(made, tasks, faults=faults), Fixed(1)).tasks
-        for faults in ((), (Fault("es-1", 1500 * MS),))
+        simulate(plan(made, tasks, faults=faults), Fixed(1)).tasks for faults in ((), (Fault("es-1", 1500 * MS),))
     )
     assert calm[1].forwarded and faulty[1] == calm[1]
     assert faulty[0].recovered
