@@ -11,6 +11,11 @@ from typing import Any, NoReturn
 
 VERBS = {
     "run": "run a scenario under a policy",
+    "train": "tune the values of coin or priced, on training seeds",
+    "compare": "compare strategies over the same workloads, or runs",
+    "export": "write a run's tables as CSV or Parquet files",
+    "import": "convert recorded workloads, link rates or topologies",
+    "clean": "remove old runs, asking first",
 }  # fmt: skip
 MODULES = {"import": "import_"}
 EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130

@@ -31,7 +31,8 @@ def is_run(path: Path) -> bool:
     """Whether ``path`` is a directory that `rundir.create` made and filled."""
     if path.is_symlink() or not path.is_dir():
         return False
-    return (path / rundir.RECORD).is_file() or all((path / name).is_file() for name in (rundir.SCENARIO, rundir.WORKLOAD))
+    inputs = (path / rundir.SCENARIO, path / rundir.WORKLOAD)
+    return (path / rundir.RECORD).is_file() or all(file.is_file() for file in inputs)
 
 
 def is_running(path: Path) -> bool:

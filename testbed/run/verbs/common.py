@@ -14,6 +14,7 @@ from testbed.model.task import Task
 from testbed.run import session, tables
 from testbed.run.output import Ticker, print_json, warn
 from testbed.run.progress import Progress
+from testbed.run.rundir import unwritable
 from testbed.run.session import Order
 from testbed.run.verdict import verdict
 from testbed.trace import inputs
@@ -55,12 +56,16 @@ def overrides(args: argparse.Namespace) -> list[str]:
 
 def load(given: str | Path, args: argparse.Namespace) -> tuple[Resolved, tuple[Task, ...]]:
     """The resolved scenario and its workload, with every change that ``args`` asks for."""
-    changes = overrides(args)
-    if args.duration is not None:
-        slot_ns = load_scenario(given, changes).slot_ns
-        changes.append(f"slots={slots_of(args.duration, slot_ns)}")
-    resolved = inputs.resolve(load_scenario(given, changes))
+    resolved = inputs.resolve(load_scenario(given, changes(given, args)))
     return resolved, inputs.generate(resolved.scenario, resolved.system)
+
+
+def changes(given: str | Path, args: argparse.Namespace) -> list[str]:
+    """As `overrides`, with ``--for`` turned into slots of the scenario's length."""
+    asked = overrides(args)
+    if args.duration is not None:
+        asked.append(f"slots={slots_of(args.duration, load_scenario(given, asked).slot_ns)}")
+    return asked
 
 
 def slots_of(duration: str, slot_ns: int) -> int:
@@ -72,6 +77,14 @@ def slots_of(duration: str, slot_ns: int) -> int:
     if ns <= 0:
         raise UsageError(f"--for {duration}: a run must last longer than 0", "write a time, like --for 60s")
     return max(1, math.ceil(ns / slot_ns))
+
+
+def writable(folder: Path) -> None:
+    """Make ``folder``; `StartError` before any work is done if it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from None
 
 
 def carry_out(order: Order, args: argparse.Namespace) -> int:

@@ -1,0 +1,38 @@
+"""A comparison of strategies as text (pure)."""
+
+import math
+
+from testbed.run.compare import Comparison, Interval, Pair, best
+from testbed.run.tables import table
+
+
+def text(found: Comparison) -> str:
+    """Means with their intervals, and each pair's ratio of overheads."""
+    head = ("", "overhead", "delay s", "energy J", "deadlines kept", "backlog")
+    rows = [
+        (
+            name, _shown(one.overhead), _shown(one.delay_s), _shown(one.energy_j), _shown(one.deadline_hit_rate),
+            "stable" if one.stable else f"UNSTABLE ({one.unstable_workloads} of {found.workloads})",
+        )
+        for name, one in found.policies.items()
+    ]  # fmt: skip
+    workloads = f"{found.workloads} workload{'s' if found.workloads != 1 else ''}, mean ± half of the 95 % interval"
+    pairs = "\n".join(_pair(pair) for pair in found.pairs if pair.metric == "overhead")
+    winner = best(found)
+    said = f"\nleast overhead: {winner}\n" if winner and len(found.policies) > 1 else ""
+    return f"{workloads}\n\n{table(head, rows)}\n" + (f"\n{pairs}\n" if pairs else "") + said
+
+
+def _shown(interval: Interval) -> str:
+    half = (interval.ci95[1] - interval.ci95[0]) / 2.0
+    return f"{interval.mean:.4f}" if math.isnan(half) else f"{interval.mean:.4f} ± {half:.4f}"
+
+
+def _pair(pair: Pair) -> str:
+    head = f"overhead of {pair.a} is {pair.ratio:.3f} of {pair.b}'s"
+    if not pair.stable:
+        return f"{head}; one of them is unstable, so this says nothing"
+    if math.isnan(pair.ci95[0]):
+        return f"{head}; one workload tells no interval"
+    verdict = "significant" if pair.significant else "not significant"
+    return f"{head} [{pair.ci95[0]:.3f}, {pair.ci95[1]:.3f}], {verdict}"

@@ -1,0 +1,100 @@
+"""Strategies over many workloads: on the simulation, the twin or the testbed, or as earlier runs recorded them."""
+
+import hashlib
+import importlib
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from controller import policies
+from testbed.model import ledger
+from testbed.model.errors import InterruptedRunError
+from testbed.model.scenario import Resolved
+from testbed.model.schema import Scenario
+from testbed.model.task import INTERRUPTED, Task
+from testbed.run import compare, record, rundir, session
+from testbed.run.compare import Sample
+from testbed.run.session import Order
+from testbed.sim.clock import simulate
+from testbed.trace import inputs
+
+SIM, TWIN, TESTBED = "sim", "twin", "testbed"
+CLOCKS = (SIM, TWIN, TESTBED)
+Samples = dict[str, dict[Hashable, Sample]]
+Measure = Callable[[Resolved, tuple[Task, ...], str], Sample]
+
+
+class Rounds:
+    """Samples of ``strategies`` on clock ``on``, one workload after another; ``samples`` are of complete workloads."""
+
+    def __init__(self, strategies: Sequence[str], on: str, progress: Callable[[str], None]) -> None:
+        for strategy in strategies:
+            policies.load(strategy)
+        self.samples: Samples = {strategy: {} for strategy in strategies}
+        self._measure = MEASURES[on]
+        self._progress = progress
+
+    def play(self, scenario: Scenario, seeds: Sequence[int], title: str = "") -> None:
+        """Let every strategy meet the workload of every seed. Raises `TestbedError` as runs do."""
+        for i, seed in enumerate(seeds):
+            resolved = inputs.resolve(msgspec.structs.replace(scenario, seed=seed))
+            workload = inputs.generate(resolved.scenario, resolved.system)
+            found = {}
+            for strategy in self.samples:
+                self._progress(f"{title}workload {i + 1} of {len(seeds)}: {strategy}")
+                found[strategy] = self._measure(resolved, workload, strategy)
+            for strategy, one in found.items():
+                self.samples[strategy][seed] = one
+
+
+def _simulated(resolved: Resolved, workload: tuple[Task, ...], strategy: str) -> Sample:
+    policy, double = policies.load(strategy)
+    made = simulate(resolved.plan(workload, strategy, double, live=False), policy)
+    absences = record.absences_of(made.events)
+    names = [ue.name for ue in resolved.system.ues]
+    audit = ledger.reconcile(made.tasks, workload, names, absences, made.end_ns)
+    return compare.sample(made.tasks, audit, resolved.system)
+
+
+def _twin(resolved: Resolved, workload: tuple[Task, ...], strategy: str) -> Sample:
+    policy, double = policies.load(strategy)
+    run = importlib.import_module("testbed.twin.run").run
+    tasks = run(resolved.plan(workload, strategy, double, live=False), policy).tasks
+    audit = ledger.reconcile(tasks, workload, [ue.name for ue in resolved.system.ues])
+    return compare.sample(tasks, audit, resolved.system)
+
+
+def _live(resolved: Resolved, workload: tuple[Task, ...], strategy: str) -> Sample:
+    run = session.execute(Order(resolved, workload, strategy))
+    if run.reason == INTERRUPTED:
+        raise InterruptedRunError(f"{run.path} was interrupted")
+    return sample_of(run)
+
+
+MEASURES: Mapping[str, Measure] = {SIM: _simulated, TWIN: _twin, TESTBED: _live}
+
+
+def sample_of(run: record.Run) -> Sample:
+    """The sample of a recorded run."""
+    names = [ue.name for ue in run.resolved.system.ues]
+    audit = ledger.reconcile(run.tasks, run.workload, names, run.absences, run.end_ns)
+    return compare.sample(run.tasks, audit, run.resolved.system)
+
+
+def of_runs(runs: Sequence[record.Run]) -> Samples:
+    """Recorded runs as samples by strategy and workload.
+
+    Runs of the same strategy and workload on different clocks or speeds are kept apart by their run's name.
+    """
+    samples: Samples = {}
+    for run in runs:
+        key = workload_key(run.path)
+        name = run.policy if key not in samples.get(run.policy, {}) else f"{run.policy} ({run.name})"
+        samples.setdefault(name, {})[key] = sample_of(run)
+    return samples
+
+
+def workload_key(path: Path) -> str:
+    """What tells one workload from another: a digest of its table."""
+    return hashlib.sha256((path / rundir.WORKLOAD).read_bytes()).hexdigest()
