@@ -149,8 +149,9 @@ def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
             outcomes[name] = -1
     return Worlds(
         np.zeros(count, state.WORLD), np.empty((count, capacity), state.TASK),
-        np.empty((count, lists, 2), np.int32), np.zeros((count, ues), state.UE), np.zeros((count, ess), state.ES),
-        np.zeros((count, ess, int(shared.ess["cores"].max())), state.CORE), np.zeros((count, ess), np.int64),
+        np.empty((count, lists), state.LIST), np.zeros((count, ues), state.UE), np.zeros((count, ess), state.ES),
+        np.zeros((count, ess, int(shared.ess["cores"].max())), state.CORE),
+        np.zeros((count, ues + 1), np.int32), np.zeros((count, ess), np.int64),
         np.zeros((count, ess), state.CELL),
         np.empty((count, capacity if system["reward"] != state.HOLDING else 1)), outcomes,
     )  # fmt: skip

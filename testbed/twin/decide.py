@@ -8,7 +8,7 @@ from testbed.twin.compiled import (
     INNER, compute_energy_j, duration_ns, es_wait_ns, flip, occupied_ns, overhead, price, transfer_ns,
     transmit_energy_j,
 )  # fmt: skip
-from testbed.twin.lists import head, ue_list
+from testbed.twin.lists import head, item, ue_list
 from testbed.twin.radio import radio_wait_ns, senders
 from testbed.twin.state import COIN, FRESH, GIVEN, NONE, OFFLOAD, PRICED, Fixed, World
 
@@ -24,19 +24,19 @@ def fresh_cycles(world: World, u: int) -> int:
     """Cycles of a UE's undecided tasks."""
     task, cycles = fresh(world, u), 0
     while task != NONE:
-        cycles += world.tasks[task].cycles
-        task = world.tasks[task].next
+        cycles += item(world.tasks, task).cycles
+        task = item(world.tasks, task).next
     return cycles
 
 
 @njit(**INNER)
 def local_cost(world: World, fixed: Fixed, u: int, now_ns: int) -> float:
     """`testbed.model.decide.local_cost` of a UE's undecided tasks."""
-    constants = fixed.ues[u]
-    free = now_ns + max(0, world.ues[u].local_free_ns - now_ns)
+    constants = item(fixed.ues, u)
+    free = now_ns + max(0, item(world.ues, u).local_free_ns - now_ns)
     task, cost = fresh(world, u), 0.0
     while task != NONE:
-        t = world.tasks[task]
+        t = item(world.tasks, task)
         free += duration_ns(t.cycles, constants.cpu_hz)
         energy = compute_energy_j(constants.kappa, constants.cpu_hz, t.cycles)
         cost += overhead(constants.weight_delay, free - t.generated_ns, energy)
@@ -47,13 +47,13 @@ def local_cost(world: World, fixed: Fixed, u: int, now_ns: int) -> float:
 @njit(**INNER)
 def offload_cost(world: World, fixed: Fixed, u: int, sent_cycles: int, sending: int, now_ns: int) -> float:
     """`testbed.model.decide.offload_cost`, when ``sent_cycles`` are under way and ``sending`` UEs have bits in flight."""
-    constants, system = fixed.ues[u], fixed.system[0]
-    es = fixed.ess[constants.cell]
-    backlog = world.announced_ns[constants.cell]
+    constants, system = item(fixed.ues, u), fixed.system[0]
+    es = item(fixed.ess, constants.cell)
+    backlog = item(world.announced_ns, constants.cell)
     free = now_ns + radio_wait_ns(world, fixed, u, now_ns)
     task, cost, sent = fresh(world, u), 0.0, sent_cycles
     while task != NONE:
-        t = world.tasks[task]
+        t = item(world.tasks, task)
         airtime = transfer_ns(t.input_bits, constants.rate_bps)
         if system.shared and sending > 1:
             airtime *= sending
@@ -71,26 +71,27 @@ def offload_cost(world: World, fixed: Fixed, u: int, sent_cycles: int, sending: 
 @njit(**INNER)
 def _charge(world: World, fixed: Fixed, u: int, sent_cycles: int) -> float:
     """What `priced` adds to the cost of offloading."""
-    w, es = world.status[0], fixed.ess[fixed.ues[u].cell]
+    w, es = world.status[0], fixed.ess[item(fixed.ues, u).cell]
     if w.beta == 0.0 and w.beta0 == 0.0:
         return 0.0
-    cell = fixed.ues[u].cell
-    server = world.ess[cell]
+    cell = item(fixed.ues, u).cell
+    server = item(world.ess, cell)
     air = server.air_cycles + sent_cycles
-    occupied = occupied_ns(world.announced_ns[cell], server.forwarded_cycles, air, es.cpu_hz, es.cores)
+    occupied = occupied_ns(item(world.announced_ns, cell), server.forwarded_cycles, air, es.cpu_hz, es.cores)
     return price(w.beta, w.beta0, occupied, duration_ns(fresh_cycles(world, u), es.cpu_hz))
 
 
 @njit(**INNER)
-def decide_cell(world: World, fixed: Fixed, es: int, given: Any) -> None:
-    """Set ``choice`` of a cell's UEs with undecided tasks, by the world's own policy, or as ``given`` (N,) says."""
+def decide(world: World, fixed: Fixed, given: Any) -> None:
+    """Set ``choice`` of every UE with undecided tasks, by the world's own policy, or as ``given`` (N,) says."""
     w = world.status[0]
-    sent, sending = 0, 1
-    if w.policy == PRICED and fixed.system[0].shared:
-        sending = senders(world, fixed, es, w.start_ns)
-    for u in range(fixed.ess[es].first_ue, fixed.ess[es].last_ue):
-        if fresh(world, u) == NONE:
-            continue
+    cell, sent, sending = NONE, 0, 1
+    for i in range(w.asking):
+        u = item(world.asking, i)
+        if item(fixed.ues, u).cell != cell:
+            cell, sent = item(fixed.ues, u).cell, 0
+            if w.policy == PRICED and fixed.system[0].shared:
+                sending = senders(world, fixed, cell, w.start_ns)
         choice = 0
         if w.policy == PRICED:
             cost = offload_cost(world, fixed, u, sent, sending, w.start_ns) + _charge(world, fixed, u, sent)
@@ -103,4 +104,4 @@ def decide_cell(world: World, fixed: Fixed, es: int, given: Any) -> None:
             choice = flip(w.seed, u, w.slot, w.probability)
         elif w.policy == OFFLOAD:
             choice = 1
-        world.ues[u].choice = choice
+        item(world.ues, u).choice = choice

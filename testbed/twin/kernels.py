@@ -8,7 +8,9 @@ from numba import njit
 from testbed.model.random import EXPLORATION
 from testbed.twin import compiled, decide, generate, lists, radio, server, slot, state
 from testbed.twin.compiled import INNER, OPTIONS, stamp, uniform
-from testbed.twin.state import BERNOULLI, NONE, Fixed, World, Worlds
+from testbed.twin.lists import item
+from testbed.twin.server import core_of
+from testbed.twin.state import NONE, Fixed, World, Worlds
 
 BUSY = -2
 
@@ -18,7 +20,7 @@ def view(worlds: Worlds, w: int) -> World:
     """The state of world ``w``."""
     return World(
         worlds.status[w : w + 1], worlds.tasks[w], worlds.lists[w], worlds.ues[w], worlds.ess[w], worlds.cores[w],
-        worlds.announced_ns[w], worlds.cells[w], worlds.local_cost[w], worlds.outcomes[w],
+        worlds.asking[w], worlds.announced_ns[w], worlds.cells[w], worlds.local_cost[w], worlds.outcomes[w],
     )  # fmt: skip
 
 
@@ -27,20 +29,21 @@ def _clear(world: World, fixed: Fixed, seed: int) -> None:
     w = world.status[0]
     w.seed, w.start_ns, w.end_ns, w.slot = seed, 0, fixed.system[0].slot_ns, 0
     w.free, w.used, w.inside, w.full, w.least, w.second = NONE, 0, 0, 0, NONE, NONE
-    world.lists[:] = NONE
+    for at in range(world.lists.shape[0]):
+        item(world.lists, at).head = NONE
     world.announced_ns[:] = 0
     for u in range(fixed.ues.shape[0]):
-        ue = world.ues[u]
+        ue = item(world.ues, u)
         ue.local_free_ns, ue.radio_free_ns, ue.radio_waiting_ns, ue.sent_ns, ue.stay_ns = 0, 0, 0, 0, 0
         ue.finish, ue.spent_j, ue.arrival, ue.number, ue.present = 0.0, 0.0, 0.0, 0, 0
         ue.choice, ue.last_choice = 0, NONE
     for es in range(fixed.ess.shape[0]):
-        server = world.ess[es]
+        server = item(world.ess, es)
         server.clock_ns, server.own_cycles, server.forwarded_cycles, server.air_cycles = 0, 0, 0, 0
         server.busy_ns, server.virtual, server.radio_ns = 0, 0.0, 0
         server.own, server.forwarded, server.running, server.senders = 0, 0, 0, 0
         for c in range(world.cores.shape[1]):
-            world.cores[es, c].task = NONE
+            core_of(world, es, c).task = NONE
 
 
 @njit(**INNER)
@@ -48,13 +51,13 @@ def _burden(world: World, fixed: Fixed, backlog_ns: int) -> None:
     """Begin with queues of uniformly drawn length up to ``backlog_ns`` at every UE and core, filled by nobody's tasks."""
     seed = world.status[0].seed
     for u in range(fixed.ues.shape[0]):
-        world.ues[u].local_free_ns = int(uniform(seed, EXPLORATION, u, 0, 0) * backlog_ns)
+        item(world.ues, u).local_free_ns = int(uniform(seed, EXPLORATION, u, 0, 0) * backlog_ns)
     for es in range(fixed.ess.shape[0]):
-        for c in range(fixed.ess[es].cores):
-            core = world.cores[es, c]
+        for c in range(item(fixed.ess, es).cores):
+            core = core_of(world, es, c)
             core.task, core.start_ns = BUSY, 0
             core.end_ns = int(uniform(seed, EXPLORATION, es, c, 1) * backlog_ns)
-            world.ess[es].running += 1
+            item(world.ess, es).running += 1
 
 
 @njit(**INNER)
@@ -64,19 +67,16 @@ def begin(world: World, fixed: Fixed, seed: int, backlog_ns: int) -> None:
     if backlog_ns > 0:
         _burden(world, fixed, backlog_ns)
     server.announce(world, fixed, 0)
-    if fixed.system[0].arrivals == BERNOULLI:
-        generate.toss(world, fixed, 0)
     for u in range(fixed.ues.shape[0]):
-        if fixed.system[0].arrivals != BERNOULLI:
-            generate.schedule(world, fixed, u)
-        generate.generate(world, fixed, u, 0)
+        generate.schedule(world, fixed, u)
+    generate.generate(world, fixed, 0)
 
 
 @njit(**INNER)
 def clear_cells(world: World) -> None:
     """Forget what the cells earned so far."""
     for cell in range(world.cells.shape[0]):
-        earned = world.cells[cell]
+        earned = item(world.cells, cell)
         earned.decided, earned.offloaded, earned.forwarded, earned.rejected = 0, 0, 0, 0
         earned.finished, earned.hits, earned.delay_ns = 0, 0, 0
         earned.energy_j, earned.overhead, earned.cost, earned.spent_j, earned.score = 0.0, 0.0, 0.0, 0.0, 0.0
@@ -86,8 +86,7 @@ def clear_cells(world: World) -> None:
 def play(world: World, fixed: Fixed, given: Any) -> None:
     """One slot: decide and advance. ``given`` (K, N) holds decisions by slot, its last row serving from then on."""
     k = min(world.status[0].slot, given.shape[0] - 1)
-    for es in range(fixed.ess.shape[0]):
-        decide.decide_cell(world, fixed, es, given[k])
+    decide.decide(world, fixed, given[k])
     slot.advance(world, fixed)
 
 

@@ -1,14 +1,21 @@
 """Task lists, the arena they live in, and the bookkeeping of a task's flight and end (compiled)."""
 
+from typing import Any
+
+import numpy as np
 from numba import njit
 
 from testbed.twin.compiled import INNER, overhead, transmit_energy_j
-from testbed.twin.state import (
-    ES_LISTS, FLIGHT, HEAD, NONE, TAIL, UE_LISTS, Fixed, World,
-)  # fmt: skip
+from testbed.twin.state import ES_LISTS, FLIGHT, NONE, UE_LISTS, Fixed, World
 
 NUMBER_BITS = 32
 NUMBER_MASK = (1 << NUMBER_BITS) - 1
+
+
+@njit(**INNER)
+def item(array: Any, index: int) -> Any:
+    """``array[index]`` for an index that is not negative, which numba would otherwise check at every access."""
+    return array[np.uint64(index)]
 
 
 @njit(**INNER)
@@ -32,49 +39,54 @@ def bucket_list(fixed: Fixed, bucket: int) -> int:
 @njit(**INNER)
 def head(world: World, at: int) -> int:
     """First task of a list, or NONE."""
-    return world.lists[at, HEAD]
+    return item(world.lists, at).head
 
 
 @njit(**INNER)
 def append(world: World, at: int, task: int) -> None:
     """Put a task at a list's end."""
-    world.tasks[task].next = NONE
-    if world.lists[at, HEAD] == NONE:
-        world.lists[at, HEAD] = task
+    ends = item(world.lists, at)
+    item(world.tasks, task).next = NONE
+    if ends.head == NONE:
+        ends.head = task
     else:
-        world.tasks[world.lists[at, TAIL]].next = task
-    world.lists[at, TAIL] = task
+        item(world.tasks, ends.tail).next = task
+    ends.tail = task
 
 
 @njit(**INNER)
 def take(world: World, at: int) -> int:
     """Remove and return a list's first task."""
-    task = world.lists[at, HEAD]
-    world.lists[at, HEAD] = world.tasks[task].next
+    ends = item(world.lists, at)
+    task = ends.head
+    ends.head = item(world.tasks, task).next
     return task
 
 
 @njit(**INNER)
 def precedes(world: World, a: int, b: int) -> bool:
     """The model's order: instant, then UE index and task number."""
-    first, second = world.tasks[a], world.tasks[b]
+    first, second = item(world.tasks, a), item(world.tasks, b)
     return first.at_ns < second.at_ns or (first.at_ns == second.at_ns and first.key < second.key)
 
 
 @njit(**INNER)
 def insert(world: World, at: int, task: int) -> None:
     """Put a task at its place in a list sorted by `precedes`."""
-    before = world.lists[at, HEAD]
-    if before == NONE or not precedes(world, task, world.lists[at, TAIL]):
+    ends = item(world.lists, at)
+    before = ends.head
+    if before == NONE or not precedes(world, task, ends.tail):
         append(world, at, task)
-    elif precedes(world, task, before):
-        world.tasks[task].next = before
-        world.lists[at, HEAD] = task
-    else:
-        while not precedes(world, task, world.tasks[before].next):
-            before = world.tasks[before].next
-        world.tasks[task].next = world.tasks[before].next
-        world.tasks[before].next = task
+        return
+    t = item(world.tasks, task)
+    if precedes(world, task, before):
+        t.next = before
+        ends.head = task
+        return
+    while not precedes(world, task, item(world.tasks, before).next):
+        before = item(world.tasks, before).next
+    t.next = item(world.tasks, before).next
+    item(world.tasks, before).next = task
 
 
 @njit(**INNER)
@@ -83,7 +95,7 @@ def allocate(world: World) -> int:
     w = world.status[0]
     task = w.free
     if task != NONE:
-        w.free = world.tasks[task].next
+        w.free = item(world.tasks, task).next
     elif w.used < world.tasks.shape[0]:
         task = w.used
         w.used += 1
@@ -98,7 +110,7 @@ def allocate(world: World) -> int:
 def launch(world: World, fixed: Fixed, task: int, ue: int) -> None:
     """Let a task happen at its instant ``at_ns``: in this slot's buckets, or in its UE's list of later flights."""
     w = world.status[0]
-    at = world.tasks[task].at_ns
+    at = item(world.tasks, task).at_ns
     if at > w.end_ns:
         insert(world, ue_list(ue, FLIGHT), task)
         return
@@ -113,33 +125,33 @@ def release(world: World, fixed: Fixed) -> None:
     end = world.status[0].end_ns
     for ue in range(fixed.ues.shape[0]):
         at = ue_list(ue, FLIGHT)
-        while head(world, at) != NONE and world.tasks[head(world, at)].at_ns <= end:
+        while head(world, at) != NONE and item(world.tasks, head(world, at)).at_ns <= end:
             launch(world, fixed, take(world, at), ue)
 
 
 @njit(**INNER)
 def ue_of(world: World, task: int) -> int:
     """The UE of a task."""
-    return world.tasks[task].key >> NUMBER_BITS
+    return item(world.tasks, task).key >> NUMBER_BITS
 
 
 @njit(**INNER)
 def row_of(world: World, fixed: Fixed, task: int) -> int:
     """The row of a task in the workload table and in the outcomes."""
-    return fixed.ues[ue_of(world, task)].first_row + (world.tasks[task].key & NUMBER_MASK)
+    return item(fixed.ues, ue_of(world, task)).first_row + (item(world.tasks, task).key & NUMBER_MASK)
 
 
 @njit(**INNER)
 def finish(world: World, fixed: Fixed, task: int, at_ns: int, executed_j: float) -> None:
     """A task ends for its UE at ``at_ns``, not after this slot, having cost ``executed_j`` locally."""
-    w, t, u = world.status[0], world.tasks[task], ue_of(world, task)
-    constants, ue = fixed.ues[u], world.ues[u]
+    w, t, u = world.status[0], item(world.tasks, task), ue_of(world, task)
+    constants, ue = item(fixed.ues, u), item(world.ues, u)
     energy = executed_j
     if t.airtime_ns != 0:
         energy = transmit_energy_j(constants.tx_power_w, t.airtime_ns) + executed_j
     delay = at_ns - t.generated_ns
     cost = overhead(constants.weight_delay, delay, energy)
-    cell = world.cells[constants.cell]
+    cell = item(world.cells, constants.cell)
     cell.finished += 1
     cell.hits += delay <= t.deadline_ns
     cell.delay_ns += delay

@@ -6,20 +6,20 @@ from testbed.twin.compiled import (
     INNER, attempts, chain, dedicated_end_ns, jitter_ns, sharing_advance, sharing_departure_ns, traced_end_ns,
     transfer_ns,
 )  # fmt: skip
-from testbed.twin.lists import NUMBER_MASK, append, head, launch, row_of, take, ue_list, ue_of
+from testbed.twin.lists import NUMBER_MASK, append, head, item, launch, row_of, take, ue_list, ue_of
 from testbed.twin.state import NONE, RADIO, Fixed, World
 
 
 @njit(**INNER)
 def _leave(world: World, fixed: Fixed, task: int, start_ns: int, end_ns: int) -> None:
     """The task's first and last bit have known instants: it will arrive after latency and jitter."""
-    t, system, ue = world.tasks[task], fixed.system[0], ue_of(world, task)
+    t, system, ue = item(world.tasks, task), fixed.system[0], ue_of(world, task)
     jitter = jitter_ns(
         world.status[0].seed, ue, t.key & NUMBER_MASK, system.jitter_kind, system.jitter_low_ns, system.jitter_high_ns
     )
     t.airtime_ns = end_ns - start_ns
     t.at_ns = end_ns + system.latency_ns + jitter
-    t.to = fixed.ues[ue].cell
+    t.to = item(fixed.ues, ue).cell
     if system.recording:
         outcome = world.outcomes[row_of(world, fixed, task)]
         outcome.tx_start_ns, outcome.tx_end_ns = start_ns, end_ns
@@ -29,9 +29,9 @@ def _leave(world: World, fixed: Fixed, task: int, start_ns: int, end_ns: int) ->
 @njit(**INNER)
 def post(world: World, fixed: Fixed, task: int, now_ns: int) -> None:
     """A UE hands a task to its radio, which sends one after another."""
-    t, system, u = world.tasks[task], fixed.system[0], ue_of(world, task)
-    constants, ue = fixed.ues[u], world.ues[u]
-    world.ess[constants.cell].air_cycles += t.cycles
+    t, system, u = item(world.tasks, task), fixed.system[0], ue_of(world, task)
+    constants, ue = item(fixed.ues, u), item(world.ues, u)
+    item(world.ess, constants.cell).air_cycles += t.cycles
     tries = attempts(world.status[0].seed, u, t.key & NUMBER_MASK, system.loss)
     if system.recording:
         world.outcomes[row_of(world, fixed, task)].attempts = tries
@@ -53,7 +53,7 @@ def post(world: World, fixed: Fixed, task: int, now_ns: int) -> None:
 def _share(world: World, fixed: Fixed, task: int, u: int, es: int, now_ns: int) -> None:
     """A task joins its UE's FIFO on the shared band; ``airtime_ns`` is what it would take alone."""
     depart(world, fixed, es, now_ns)
-    server, ue, t = world.ess[es], world.ues[u], world.tasks[task]
+    server, ue, t = item(world.ess, es), item(world.ues, u), item(world.tasks, task)
     server.virtual = sharing_advance(server.virtual, now_ns - server.radio_ns, server.senders)
     server.radio_ns = now_ns
     if head(world, ue_list(u, RADIO)) == NONE:
@@ -68,14 +68,14 @@ def _share(world: World, fixed: Fixed, task: int, u: int, es: int, now_ns: int) 
 @njit(**INNER)
 def depart(world: World, fixed: Fixed, es: int, until_ns: int) -> None:
     """Let last bits leave on the shared band of a cell up to ``until_ns``, ties going to the lower UE index."""
-    server = world.ess[es]
+    server = item(world.ess, es)
     while server.senders > 0:
         first = NONE
-        for u in range(fixed.ess[es].first_ue, fixed.ess[es].last_ue):
+        for u in range(item(fixed.ess, es).first_ue, item(fixed.ess, es).last_ue):
             waits = head(world, ue_list(u, RADIO)) != NONE
-            if waits and (first == NONE or world.ues[u].finish < world.ues[first].finish):
+            if waits and (first == NONE or item(world.ues, u).finish < item(world.ues, first).finish):
                 first = u
-        finish = world.ues[first].finish
+        finish = item(world.ues, first).finish
         at = sharing_departure_ns(server.radio_ns, server.virtual, finish, server.senders)
         at = max(at, server.radio_ns)
         if at > until_ns:
@@ -87,29 +87,29 @@ def depart(world: World, fixed: Fixed, es: int, until_ns: int) -> None:
 @njit(**INNER)
 def _last_bit(world: World, fixed: Fixed, es: int, u: int, now_ns: int) -> None:
     """The head of a UE's FIFO has sent its last bit; the next one begins."""
-    server, ue = world.ess[es], world.ues[u]
+    server, ue = item(world.ess, es), item(world.ues, u)
     task = take(world, ue_list(u, RADIO))
     following = head(world, ue_list(u, RADIO))
     if following == NONE:
         server.senders -= 1
         ue.sent_ns += now_ns - world.status[0].start_ns
     else:
-        solo = world.tasks[following].airtime_ns
-        world.tasks[following].at_ns = now_ns
+        solo = item(world.tasks, following).airtime_ns
+        item(world.tasks, following).at_ns = now_ns
         ue.radio_waiting_ns -= solo
         ue.finish = server.virtual + solo
-    _leave(world, fixed, task, world.tasks[task].at_ns, now_ns)
+    _leave(world, fixed, task, item(world.tasks, task).at_ns, now_ns)
 
 
 @njit(**INNER)
 def radio_wait_ns(world: World, fixed: Fixed, u: int, now_ns: int) -> int:
     """How long a task posted now would wait for its first bit; an estimate when the band is shared."""
-    ue = world.ues[u]
+    ue = item(world.ues, u)
     if not fixed.system[0].shared:
         return max(0, ue.radio_free_ns - now_ns)
     if head(world, ue_list(u, RADIO)) == NONE:
         return 0
-    server = world.ess[fixed.ues[u].cell]
+    server = world.ess[item(fixed.ues, u).cell]
     virtual = sharing_advance(server.virtual, now_ns - server.radio_ns, server.senders)
     left = ue.finish - virtual + ue.radio_waiting_ns
     return max(0, int(left * server.senders + 0.5))
@@ -119,17 +119,17 @@ def radio_wait_ns(world: World, fixed: Fixed, u: int, now_ns: int) -> int:
 def senders(world: World, fixed: Fixed, es: int, now_ns: int) -> int:
     """UEs of a cell with bits in flight."""
     if fixed.system[0].shared:
-        return world.ess[es].senders
+        return item(world.ess, es).senders
     count = 0
-    for u in range(fixed.ess[es].first_ue, fixed.ess[es].last_ue):
-        count += world.ues[u].radio_free_ns > now_ns
+    for u in range(item(fixed.ess, es).first_ue, item(fixed.ess, es).last_ue):
+        count += item(world.ues, u).radio_free_ns > now_ns
     return count
 
 
 @njit(**INNER)
 def sending_ns(world: World, fixed: Fixed, u: int) -> int:
     """How long a UE has been sending in the slot that ends (tasks are posted at its start only)."""
-    w, ue = world.status[0], world.ues[u]
+    w, ue = world.status[0], item(world.ues, u)
     if fixed.system[0].shared:
         busy = head(world, ue_list(u, RADIO)) != NONE
         sent = ue.sent_ns + (w.end_ns - w.start_ns if busy else 0)

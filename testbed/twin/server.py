@@ -4,46 +4,55 @@ Executions are caught up with lazily: an ES is brought to an instant when someth
 starts at that very instant is left for later, because executions start after everything else of an instant.
 """
 
+from typing import Any
+
+import numpy as np
 from numba import njit
 
 from testbed.model.queue import FCFS
 from testbed.twin.compiled import (
     INNER, admits, backlog_ns, duration_ns, expected_wait_ns, least_loaded, takes_over, transfer_ns,
 )  # fmt: skip
-from testbed.twin.lists import append, es_list, finish, head, launch, row_of, take, ue_of
+from testbed.twin.lists import append, es_list, finish, head, item, launch, row_of, take, ue_of
 from testbed.twin.state import FORWARDED, NONE, OWN, REJECTED, RETURNING, Fixed, World
+
+
+@njit(**INNER)
+def core_of(world: World, es: int, c: int) -> Any:
+    """Core ``c`` of an ES."""
+    return world.cores[np.uint64(es), np.uint64(c)]
 
 
 @njit(**INNER)
 def _next(world: World, fixed: Fixed, es: int) -> int:
     """Take the waiting task that the discipline serves next."""
-    server = world.ess[es]
+    server = item(world.ess, es)
     own, forwarded = es_list(fixed, es, OWN), es_list(fixed, es, FORWARDED)
     kind = OWN if server.own > 0 else FORWARDED
-    if server.own > 0 and server.forwarded > 0 and fixed.ess[es].discipline == FCFS:
-        a, b = world.tasks[head(world, own)], world.tasks[head(world, forwarded)]
+    if server.own > 0 and server.forwarded > 0 and item(fixed.ess, es).discipline == FCFS:
+        a, b = item(world.tasks, head(world, own)), item(world.tasks, head(world, forwarded))
         if b.at_ns < a.at_ns or (b.at_ns == a.at_ns and b.key < a.key):
             kind = FORWARDED
     task = take(world, own if kind == OWN else forwarded)
     if kind == OWN:
         server.own -= 1
-        server.own_cycles -= world.tasks[task].cycles
+        server.own_cycles -= item(world.tasks, task).cycles
     else:
         server.forwarded -= 1
-        server.forwarded_cycles -= world.tasks[task].cycles
+        server.forwarded_cycles -= item(world.tasks, task).cycles
     return task
 
 
 @njit(**INNER)
 def _dispatch(world: World, fixed: Fixed, es: int, now_ns: int) -> None:
     """Free cores take waiting tasks."""
-    server, constants = world.ess[es], fixed.ess[es]
+    server, constants = item(world.ess, es), item(fixed.ess, es)
     for c in range(constants.cores):
-        core = world.cores[es, c]
+        core = core_of(world, es, c)
         if core.task == NONE and server.own + server.forwarded > 0:
             task = _next(world, fixed, es)
             core.task, core.start_ns = task, now_ns
-            core.end_ns = now_ns + duration_ns(world.tasks[task].cycles, constants.cpu_hz)
+            core.end_ns = now_ns + duration_ns(item(world.tasks, task).cycles, constants.cpu_hz)
             server.running += 1
 
 
@@ -51,8 +60,9 @@ def _dispatch(world: World, fixed: Fixed, es: int, now_ns: int) -> None:
 def _first_end(world: World, fixed: Fixed, es: int) -> int:
     """The busy core whose execution ends first, or NONE."""
     first = NONE
-    for c in range(fixed.ess[es].cores):
-        if world.cores[es, c].task != NONE and (first == NONE or world.cores[es, c].end_ns < world.cores[es, first].end_ns):
+    for c in range(item(fixed.ess, es).cores):
+        core = core_of(world, es, c)
+        if core.task != NONE and (first == NONE or core.end_ns < core_of(world, es, first).end_ns):
             first = c
     return first
 
@@ -60,7 +70,7 @@ def _first_end(world: World, fixed: Fixed, es: int) -> int:
 @njit(**INNER)
 def _complete(world: World, fixed: Fixed, es: int, c: int) -> None:
     """The execution on core ``c`` ends; its result travels back."""
-    server, core = world.ess[es], world.cores[es, c]
+    server, core = item(world.ess, es), core_of(world, es, c)
     task = core.task
     core.task = NONE
     server.running -= 1
@@ -68,26 +78,26 @@ def _complete(world: World, fixed: Fixed, es: int, c: int) -> None:
     if task < 0:
         return
     ue = ue_of(world, task)
-    back = core.end_ns + fixed.ues[ue].return_ns
+    back = core.end_ns + item(fixed.ues, ue).return_ns
     if fixed.system[0].recording:
         outcome = world.outcomes[row_of(world, fixed, task)]
         outcome.start_ns, outcome.end_ns = core.start_ns, core.end_ns
     if back <= world.status[0].end_ns:
         finish(world, fixed, task, back, 0.0)
     else:
-        world.tasks[task].at_ns, world.tasks[task].to = back, RETURNING
+        item(world.tasks, task).at_ns, item(world.tasks, task).to = back, RETURNING
         launch(world, fixed, task, ue)
 
 
 @njit(**INNER)
 def catch_up(world: World, fixed: Fixed, es: int, now_ns: int) -> None:
     """Let executions end up to ``now_ns`` and start before it."""
-    server = world.ess[es]
-    if server.clock_ns < now_ns and server.own + server.forwarded > 0 and server.running < fixed.ess[es].cores:
+    server = item(world.ess, es)
+    if server.clock_ns < now_ns and server.own + server.forwarded > 0 and server.running < item(fixed.ess, es).cores:
         _dispatch(world, fixed, es, server.clock_ns)
     while server.running > 0:
         c = _first_end(world, fixed, es)
-        at = world.cores[es, c].end_ns
+        at = core_of(world, es, c).end_ns
         if at > now_ns:
             break
         _complete(world, fixed, es, c)
@@ -100,16 +110,17 @@ def catch_up(world: World, fixed: Fixed, es: int, now_ns: int) -> None:
 def rest_ns(world: World, fixed: Fixed, es: int, now_ns: int) -> int:
     """Summed rest of the running tasks."""
     rest = 0
-    for c in range(fixed.ess[es].cores):
-        if world.cores[es, c].task != NONE:
-            rest += world.cores[es, c].end_ns - now_ns
+    for c in range(item(fixed.ess, es).cores):
+        core = core_of(world, es, c)
+        if core.task != NONE:
+            rest += core.end_ns - now_ns
     return rest
 
 
 @njit(**INNER)
 def wait_ns(world: World, fixed: Fixed, es: int, now_ns: int) -> int:
     """Expected wait of an own-cell task that arrives at ``now_ns``."""
-    server, constants = world.ess[es], fixed.ess[es]
+    server, constants = item(world.ess, es), item(fixed.ess, es)
     ahead, cycles = server.own, server.own_cycles
     if constants.discipline == FCFS:
         ahead += server.forwarded
@@ -123,7 +134,7 @@ def announce(world: World, fixed: Fixed, now_ns: int) -> None:
     """Every ES announces its backlog; the two least loaded ones are remembered for the second offload."""
     for es in range(fixed.ess.shape[0]):
         catch_up(world, fixed, es, now_ns)
-        server, constants = world.ess[es], fixed.ess[es]
+        server, constants = item(world.ess, es), item(fixed.ess, es)
         cycles = server.own_cycles + server.forwarded_cycles
         rest = rest_ns(world, fixed, es, now_ns)
         world.announced_ns[es] = backlog_ns(rest, cycles, constants.cpu_hz, constants.cores)
@@ -139,12 +150,12 @@ def _is_taken_over(world: World, fixed: Fixed, task: int, es: int, ue: int, now_
     if target == NONE:
         return False
     wait = wait_ns(world, fixed, es, now_ns)
-    if not takes_over(wait, fixed.system[0].threshold_ns, world.announced_ns[target]):
+    if not takes_over(wait, fixed.system[0].threshold_ns, item(world.announced_ns, target)):
         return False
-    t = world.tasks[task]
+    t = item(world.tasks, task)
     t.at_ns = now_ns + transfer_ns(t.input_bits, fixed.system[0].backhaul_bps) + fixed.system[0].backhaul_latency_ns
     t.to = target
-    world.cells[es].forwarded += 1
+    item(world.cells, es).forwarded += 1
     launch(world, fixed, task, ue)
     return True
 
@@ -152,10 +163,10 @@ def _is_taken_over(world: World, fixed: Fixed, task: int, es: int, ue: int, now_
 @njit(**INNER)
 def arrive(world: World, fixed: Fixed, task: int) -> None:
     """A task's last bit reaches ES ``to``, from the radio or over the backhaul."""
-    t = world.tasks[task]
+    t = item(world.tasks, task)
     es, now, ue = t.to, t.at_ns, ue_of(world, task)
-    server, constants = world.ess[es], fixed.ess[es]
-    own = fixed.ues[ue].cell == es
+    server, constants = item(world.ess, es), item(fixed.ess, es)
+    own = item(fixed.ues, ue).cell == es
     catch_up(world, fixed, es, now)
     if own:
         server.air_cycles -= t.cycles
@@ -167,7 +178,7 @@ def arrive(world: World, fixed: Fixed, task: int) -> None:
         outcome = world.outcomes[row_of(world, fixed, task)]
         outcome.es, outcome.es_arrival_ns = es, now
     if not admits(server.own + server.forwarded, server.running, constants.cores, constants.queue_limit):
-        t.at_ns, t.to = now + fixed.ues[ue].return_ns, REJECTED
+        t.at_ns, t.to = now + item(fixed.ues, ue).return_ns, REJECTED
         launch(world, fixed, task, ue)
     elif own:
         server.own += 1

@@ -7,19 +7,19 @@ announce, tasks are generated. What the next decisions may see is then complete.
 from numba import njit
 
 from testbed.twin.compiled import INNER, chain, compute_energy_j, duration_ns, holding_cost, overhead, transmit_energy_j
-from testbed.twin.generate import generate, toss
-from testbed.twin.lists import append, bucket_list, finish, head, release, row_of, take, ue_list, ue_of
+from testbed.twin.generate import generate
+from testbed.twin.lists import append, bucket_list, finish, head, item, release, row_of, take, ue_list, ue_of
 from testbed.twin.radio import depart, post, sending_ns
 from testbed.twin.server import announce, arrive
-from testbed.twin.state import BERNOULLI, FRESH, HOLDING, LOCAL, NONE, REJECTED, RETURNING, Fixed, World
+from testbed.twin.state import FRESH, HOLDING, LOCAL, NONE, REJECTED, RETURNING, Fixed, World
 
 
 @njit(**INNER)
 def _execute(world: World, fixed: Fixed, task: int, u: int, entered_ns: int) -> None:
     """A task enters its UE's local queue."""
-    ue, t = world.ues[u], world.tasks[task]
+    ue, t = item(world.ues, u), item(world.tasks, task)
     start = chain(ue.local_free_ns, entered_ns)
-    t.at_ns = start + duration_ns(t.cycles, fixed.ues[u].cpu_hz)
+    t.at_ns = start + duration_ns(t.cycles, item(fixed.ues, u).cpu_hz)
     ue.local_free_ns = t.at_ns
     append(world, ue_list(u, LOCAL), task)
     if fixed.system[0].recording:
@@ -30,7 +30,7 @@ def _execute(world: World, fixed: Fixed, task: int, u: int, entered_ns: int) -> 
 @njit(**INNER)
 def _compare(world: World, fixed: Fixed, task: int, u: int, free_ns: int) -> int:
     """Remember what running an offloaded task locally would have cost; returns when that would have ended."""
-    constants, t = fixed.ues[u], world.tasks[task]
+    constants, t = item(fixed.ues, u), item(world.tasks, task)
     free = free_ns + duration_ns(t.cycles, constants.cpu_hz)
     energy = compute_energy_j(constants.kappa, constants.cpu_hz, t.cycles)
     world.local_cost[task] = overhead(constants.weight_delay, free - t.generated_ns, energy)
@@ -40,8 +40,8 @@ def _compare(world: World, fixed: Fixed, task: int, u: int, free_ns: int) -> int
 @njit(**INNER)
 def _act(world: World, fixed: Fixed, u: int) -> None:
     """A UE follows its decision for every undecided task."""
-    w, ue = world.status[0], world.ues[u]
-    cell = world.cells[fixed.ues[u].cell]
+    w, ue = world.status[0], item(world.ues, u)
+    cell = world.cells[item(fixed.ues, u).cell]
     free = chain(ue.local_free_ns, w.start_ns)
     ue.last_choice = ue.choice
     while head(world, ue_list(u, FRESH)) != NONE:
@@ -64,12 +64,12 @@ def _act(world: World, fixed: Fixed, u: int) -> None:
 @njit(**INNER)
 def _happen(world: World, fixed: Fixed, task: int) -> None:
     """A task's next event: arrival at an ES, its result at the UE, or the news that it was rejected."""
-    t = world.tasks[task]
+    t = item(world.tasks, task)
     if t.to == RETURNING:
         finish(world, fixed, task, t.at_ns, 0.0)
     elif t.to == REJECTED:
         u = ue_of(world, task)
-        world.cells[fixed.ues[u].cell].rejected += 1
+        world.cells[item(fixed.ues, u).cell].rejected += 1
         if fixed.system[0].recording:
             outcome = world.outcomes[row_of(world, fixed, task)]
             outcome.rejected, outcome.reentry_ns = 1, t.at_ns
@@ -81,13 +81,13 @@ def _happen(world: World, fixed: Fixed, task: int) -> None:
 @njit(**INNER)
 def _finish_local(world: World, fixed: Fixed, u: int) -> float:
     """End local executions up to the slot's end; returns the energy that executions spent in the slot."""
-    w, ue, constants = world.status[0], world.ues[u], fixed.ues[u]
+    w, ue, constants = world.status[0], item(world.ues, u), item(fixed.ues, u)
     spent = 0.0
     while True:
         task = head(world, ue_list(u, LOCAL))
         if task == NONE:
             return spent
-        t = world.tasks[task]
+        t = item(world.tasks, task)
         energy = compute_energy_j(constants.kappa, constants.cpu_hz, t.cycles)
         if t.at_ns > w.end_ns:
             break
@@ -108,16 +108,16 @@ def _finish_local(world: World, fixed: Fixed, u: int) -> float:
 def _close(world: World, fixed: Fixed) -> None:
     """Settle the slot for every UE, and begin the next one."""
     w, length = world.status[0], fixed.system[0].slot_ns
-    w.slot += 1
-    if fixed.system[0].arrivals == BERNOULLI:
-        toss(world, fixed, w.end_ns)
     for u in range(fixed.ues.shape[0]):
-        ue, constants = world.ues[u], fixed.ues[u]
-        spent = _finish_local(world, fixed, u)
-        spent += transmit_energy_j(constants.tx_power_w, sending_ns(world, fixed, u))
+        ue = item(world.ues, u)
+        ue.energy_j = _finish_local(world, fixed, u)
         ue.stay_ns += ue.present * length
-        generate(world, fixed, u, w.end_ns)
-        cell = world.cells[constants.cell]
+    w.slot += 1
+    generate(world, fixed, w.end_ns)
+    for u in range(fixed.ues.shape[0]):
+        ue, constants = item(world.ues, u), item(fixed.ues, u)
+        spent = ue.energy_j + transmit_energy_j(constants.tx_power_w, sending_ns(world, fixed, u))
+        cell = item(world.cells, constants.cell)
         cell.cost += holding_cost(constants.weight_delay, ue.stay_ns, spent)
         cell.spent_j += spent
         ue.stay_ns = 0
@@ -130,9 +130,8 @@ def advance(world: World, fixed: Fixed) -> None:
     """Carry out the choices of the UEs with undecided tasks, and everything until the next decisions are due."""
     w = world.status[0]
     release(world, fixed)
-    for u in range(fixed.ues.shape[0]):
-        if head(world, ue_list(u, FRESH)) != NONE:
-            _act(world, fixed, u)
+    for i in range(w.asking):
+        _act(world, fixed, item(world.asking, i))
     if fixed.system[0].shared:
         for es in range(fixed.ess.shape[0]):
             depart(world, fixed, es, w.end_ns)

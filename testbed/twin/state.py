@@ -1,8 +1,7 @@
 """What the twin knows, as arrays: what all worlds share, and the state of each world.
 
 Memory: a task in the system is one record of 64 bytes; a UE costs about 150 bytes and a world, all told. Instants are
-integer nanoseconds, work cycles, data bits. Tasks stand in singly linked lists through ``next``; a list is a (head,
-tail) pair in ``lists``.
+integer nanoseconds, work cycles, data bits. Tasks stand in singly linked lists through ``next``.
 """
 
 from typing import Any, NamedTuple
@@ -12,7 +11,6 @@ import numpy as np
 i1, i4, i8, u8, f8 = np.int8, np.int32, np.int64, np.uint64, np.float64
 
 NONE = -1
-HEAD, TAIL = 0, 1
 FRESH, LOCAL, FLIGHT, RADIO, UE_LISTS = 0, 1, 2, 3, 4
 OWN, FORWARDED, ES_LISTS = 0, 1, 2
 RETURNING, REJECTED = -1, -2
@@ -42,6 +40,7 @@ ES_FIXED = np.dtype(
 )
 DRAW = np.dtype([("kind", i8), ("count", i8)])
 ROW = np.dtype([("generated_ns", i8), ("input_bits", i8), ("cycles", i8), ("deadline_ns", i8)])
+LIST = np.dtype([("head", i4), ("tail", i4)])
 TASK = np.dtype(
     [
         ("generated_ns", i8), ("deadline_ns", i8), ("cycles", i8), ("input_bits", i8), ("airtime_ns", i8),
@@ -67,7 +66,7 @@ CORE = np.dtype([("end_ns", i8), ("start_ns", i8), ("task", i4)], align=True)
 WORLD = np.dtype(
     [
         ("seed", u8), ("start_ns", i8), ("end_ns", i8), ("slot", i8), ("probability", f8), ("beta", f8), ("beta0", f8),
-        ("policy", i4), ("free", i4), ("used", i4), ("inside", i4), ("full", i4), ("least", i4), ("second", i4),
+        ("policy", i4), ("free", i4), ("used", i4), ("inside", i4), ("asking", i4), ("full", i4), ("least", i4), ("second", i4),
     ],
     align=True,
 )  # fmt: skip
@@ -109,6 +108,7 @@ class Worlds(NamedTuple):
     ues: Any
     ess: Any
     cores: Any
+    asking: Any
     announced_ns: Any
     cells: Any
     local_cost: Any
@@ -124,6 +124,7 @@ class World(NamedTuple):
     ues: Any
     ess: Any
     cores: Any
+    asking: Any
     announced_ns: Any
     cells: Any
     local_cost: Any

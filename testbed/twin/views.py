@@ -26,7 +26,7 @@ def cell_view(twin: Twin, world: int, cell: int) -> CellView:
 
 def tasks_of(twin: Twin, world: int, ue: int, kind: int) -> list[Any]:
     """The records of a UE's tasks in its list of ``kind``, in order."""
-    found, task = [], int(twin.state.lists[world, ue * state.UE_LISTS + kind, state.HEAD])
+    found, task = [], int(twin.state.lists[world, ue * state.UE_LISTS + kind]["head"])
     while task != state.NONE:
         found.append(twin.state.tasks[world, task])
         task = int(found[-1]["next"])
