@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from controller import policies
+from testbed import cli
+from testbed.model.errors import ScenarioError
 from testbed.model.load import load_scenario
+from testbed.sim.clock import simulate
+from tests import support
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -52,8 +57,36 @@ def scenarios():
                 yield pytest.param(block, id=f"{page.name}-{n}")
 
 
-@pytest.mark.parametrize("text", scenarios())
+@pytest.mark.parametrize("text", list(scenarios()))
 def test_scenarios_shown_in_the_documentation_load(text, tmp_path):
     path = tmp_path / "shown.yaml"
     path.write_text(text)
     assert load_scenario(path).name == re.match(r"name: (\S+)", text)[1]
+
+
+def test_the_policy_shown_in_the_documentation_decides(tmp_path, monkeypatch):
+    code = re.search(r"^```python\n(.*?)^```", (ROOT / "docs" / "policies.md").read_text(), re.MULTILINE | re.DOTALL)[1]
+    (tmp_path / "near.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    policy, second_offload = policies.load("near:near_do")
+    system, workload = support.region(slots=10)
+    rows = simulate(support.plan(system, workload, double=second_offload), policy).tasks
+    fast = {ue.name for ue in system.ues if ue.rate_bps > 12e6}
+    assert second_offload and {row.ue for row in rows if row.choice == 1} == {row.ue for row in rows} & fast
+    assert not any(row.fallback for row in rows)
+
+
+def test_the_mistake_shown_in_the_readme_looks_like_that(tmp_path):
+    text = (ROOT / "README.md").read_text()
+    shown = re.search(r"^```\n(campus\.yaml:.*?)^```", text, re.MULTILINE | re.DOTALL)[1]
+    path = tmp_path / "campus.yaml"
+    path.write_text(next(block for block in YAML.findall(text)).replace("queue_limit", "quue_limit"))
+    with pytest.raises(ScenarioError) as raised:
+        load_scenario(path)
+    assert str(raised.value).replace(str(path), "campus.yaml").strip() == shown.strip()
+
+
+def test_the_readme_promises_no_verb_that_does_not_exist():
+    verbs = re.findall(r"^\| `testbed (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert verbs
+    assert set(verbs) - set(cli.VERBS) == set()

@@ -18,6 +18,7 @@ LINES = 260
 FLOORS = {
     "testbed.model": 1, "testbed.protocol": 2, "testbed.twin": 2, "testbed.trace": 3, "testbed.node": 3,
     "testbed.sim": 4, "testbed.run": 5, "testbed.watch": 5, "testbed.gym": 5, "testbed.cli": 5,
+    "testbed.__main__": 5,
 }  # fmt: skip
 ROLES = ("ue_agent", "edge_server", "controller")
 ROLE_FLOOR = 3.5
