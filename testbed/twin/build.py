@@ -93,7 +93,8 @@ def fixed(system: System, source: Source, double: bool, recording: bool, reward:
     draws, drawn = _draws(source)
     return Fixed(
         record, _ues(system, source), _ess(system), np.array(radio.trace_edges_ns or (0,), np.int64),
-        np.array(radio.trace_bps or (1.0,), np.float64), np.ones(len(system.ess), np.bool_), draws, drawn, _rows(source),
+        np.array(radio.trace_bps or (1.0,), np.float64), np.ones(len(system.ess), np.bool_), draws, drawn,
+        _rows(source),
     )  # fmt: skip
 
 

@@ -47,8 +47,8 @@ def mix(x: int) -> Any:
 RANDOM = compile_functions(random, mix=mix)
 DELAY = compile_functions(delay)
 ENERGY = compile_functions(energy)
-_names = {"random": RANDOM, **{name: getattr(DELAY, name) for name in ("duration_ns", "transfer_ns", "spread", "chain")}}
-_names["overhead"] = ENERGY.overhead
+_names = {name: getattr(DELAY, name) for name in ("duration_ns", "transfer_ns", "spread", "chain")}
+_names |= {"random": RANDOM, "overhead": ENERGY.overhead}
 LINK = compile_functions(link, **_names)
 QUEUE = compile_functions(queue, **_names)
 POLICY = compile_functions(policy, **_names)

@@ -1,11 +1,19 @@
-"""What the heuristics of `testbed.model.decide` choose, from the model's costs, for a cell at a slot boundary (compiled)."""
+"""What the heuristics of `testbed.model.decide` choose, from the model's costs, compiled."""
 
 from typing import Any
 
 from numba import njit
 
 from testbed.twin.compiled import (
-    INNER, compute_energy_j, duration_ns, es_wait_ns, flip, occupied_ns, overhead, price, transfer_ns,
+    INNER,
+    compute_energy_j,
+    duration_ns,
+    es_wait_ns,
+    flip,
+    occupied_ns,
+    overhead,
+    price,
+    transfer_ns,
     transmit_energy_j,
 )  # fmt: skip
 from testbed.twin.lists import head, item, ue_list
@@ -46,7 +54,7 @@ def local_cost(world: World, fixed: Fixed, u: int, now_ns: int) -> float:
 
 @njit(**INNER)
 def offload_cost(world: World, fixed: Fixed, u: int, sent_cycles: int, sending: int, now_ns: int) -> float:
-    """`testbed.model.decide.offload_cost`, when ``sent_cycles`` are under way and ``sending`` UEs have bits in flight."""
+    """`testbed.model.decide.offload_cost`, ``sent_cycles`` being under way and ``sending`` UEs on the air."""
     constants, system = item(fixed.ues, u), fixed.system[0]
     es = item(fixed.ess, constants.cell)
     backlog = item(world.announced_ns, constants.cell)

@@ -48,7 +48,7 @@ def _clear(world: World, fixed: Fixed, seed: int) -> None:
 
 @njit(**INNER)
 def _burden(world: World, fixed: Fixed, backlog_ns: int) -> None:
-    """Begin with queues of uniformly drawn length up to ``backlog_ns`` at every UE and core, filled by nobody's tasks."""
+    """Begin with queues of uniformly drawn length up to ``backlog_ns`` at every UE and core, of nobody's tasks."""
     seed = world.status[0].seed
     for u in range(fixed.ues.shape[0]):
         item(world.ues, u).local_free_ns = int(uniform(seed, EXPLORATION, u, 0, 0) * backlog_ns)

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from testbed.twin.compiled import INNER, overhead, transmit_energy_j
-from testbed.twin.state import ES_LISTS, FLIGHT, NONE, UE_LISTS, Fixed, World
+from testbed.twin.compiled import INNER, cost_score, overhead, sign_scores, time_score, transmit_energy_j
+from testbed.twin.state import ES_LISTS, FLIGHT, HOLDING, NONE, PAPER, UE_LISTS, Fixed, World
 
 NUMBER_BITS = 32
 NUMBER_MASK = (1 << NUMBER_BITS) - 1
@@ -142,6 +142,15 @@ def row_of(world: World, fixed: Fixed, task: int) -> int:
 
 
 @njit(**INNER)
+def _score(world: World, fixed: Fixed, task: int, delay_ns: int, cost: float) -> float:
+    """What the rewards ``paper`` and ``paper-sign`` pay for a finished task."""
+    deadline, local = item(world.tasks, task).deadline_ns, item(world.local_cost, task)
+    if fixed.system[0].reward == PAPER:
+        return time_score(deadline, delay_ns) + cost_score(local, cost, local >= 0.0)
+    return sign_scores(deadline, delay_ns, local, cost, local >= 0.0)
+
+
+@njit(**INNER)
 def finish(world: World, fixed: Fixed, task: int, at_ns: int, executed_j: float) -> None:
     """A task ends for its UE at ``at_ns``, not after this slot, having cost ``executed_j`` locally."""
     w, t, u = world.status[0], item(world.tasks, task), ue_of(world, task)
@@ -157,6 +166,8 @@ def finish(world: World, fixed: Fixed, task: int, at_ns: int, executed_j: float)
     cell.delay_ns += delay
     cell.energy_j += energy
     cell.overhead += cost
+    if fixed.system[0].reward != HOLDING:
+        cell.score += _score(world, fixed, task, delay, cost)
     ue.present -= 1
     ue.stay_ns += at_ns - w.start_ns
     if fixed.system[0].recording:

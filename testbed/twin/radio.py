@@ -3,7 +3,14 @@
 from numba import njit
 
 from testbed.twin.compiled import (
-    INNER, attempts, chain, dedicated_end_ns, jitter_ns, sharing_advance, sharing_departure_ns, traced_end_ns,
+    INNER,
+    attempts,
+    chain,
+    dedicated_end_ns,
+    jitter_ns,
+    sharing_advance,
+    sharing_departure_ns,
+    traced_end_ns,
     transfer_ns,
 )  # fmt: skip
 from testbed.twin.lists import NUMBER_MASK, append, head, item, launch, row_of, take, ue_list, ue_of

@@ -21,7 +21,7 @@ FALLBACKS: dict[str, Policy] = {"lc": Constant(0), "offload": Constant(1), "rand
 
 
 class Ran(msgspec.Struct):
-    """The record of a run; ``tasks`` in (UE, number) order. ``failures`` counts decisions that a policy failed to make."""
+    """The record of a run; ``tasks`` in (UE, number) order; ``failures``: decisions that the policy failed to make."""
 
     tasks: list[TaskRow]
     slots: list[SlotRow]

@@ -1,7 +1,7 @@
 """The edge servers of a world: arrival, second offload, queues and cores (compiled).
 
-Executions are caught up with lazily: an ES is brought to an instant when something arrives there, and at slot ends. What
-starts at that very instant is left for later, because executions start after everything else of an instant.
+Executions are caught up with lazily: an ES is brought to an instant when something arrives there, and at slot ends.
+What starts at that very instant is left for later, because executions start after everything else of an instant.
 """
 
 from typing import Any
@@ -11,7 +11,14 @@ from numba import njit
 
 from testbed.model.queue import FCFS
 from testbed.twin.compiled import (
-    INNER, admits, backlog_ns, duration_ns, expected_wait_ns, least_loaded, takes_over, transfer_ns,
+    INNER,
+    admits,
+    backlog_ns,
+    duration_ns,
+    expected_wait_ns,
+    least_loaded,
+    takes_over,
+    transfer_ns,
 )  # fmt: skip
 from testbed.twin.lists import append, es_list, finish, head, item, launch, row_of, take, ue_of
 from testbed.twin.state import FORWARDED, NONE, OWN, REJECTED, RETURNING, Fixed, World

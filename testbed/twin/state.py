@@ -66,7 +66,8 @@ CORE = np.dtype([("end_ns", i8), ("start_ns", i8), ("task", i4)], align=True)
 WORLD = np.dtype(
     [
         ("seed", u8), ("start_ns", i8), ("end_ns", i8), ("slot", i8), ("probability", f8), ("beta", f8), ("beta0", f8),
-        ("policy", i4), ("free", i4), ("used", i4), ("inside", i4), ("asking", i4), ("full", i4), ("least", i4), ("second", i4),
+        ("policy", i4), ("free", i4), ("used", i4), ("inside", i4), ("asking", i4), ("full", i4), ("least", i4),
+        ("second", i4),
     ],
     align=True,
 )  # fmt: skip

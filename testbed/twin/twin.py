@@ -23,9 +23,10 @@ class Twin:
     """``worlds`` copies of ``system``, their tasks coming from ``source``; ``double`` switches second offload on.
 
     ``cells`` (W, M) tells what each cell earned in the last call, a record of `state.CELL`: counts of tasks decided,
-    offloaded, forwarded, rejected, finished and in time; ``delay_ns``, ``energy_j`` and ``overhead`` summed over finished
-    tasks; ``cost`` = λt·(time its tasks spent in the system) + λe·(energy spent) and ``spent_j``, in the slots played;
-    ``score`` of the reward ``paper`` or ``paper-sign``. ``capacity`` is the room of one world, 64 tasks a UE by default.
+    offloaded, forwarded, rejected, finished and in time; ``delay_ns``, ``energy_j`` and ``overhead`` summed over
+    finished tasks; ``cost`` = λt·(time its tasks spent in the system) + λe·(energy spent) and ``spent_j``, in the slots
+    played; ``score`` of the reward ``paper`` or ``paper-sign``. ``capacity`` is the room of one world in tasks, 64 a UE
+    by default.
     """
 
     def __init__(
@@ -53,12 +54,12 @@ class Twin:
     @property
     def inside(self) -> NDArray[np.int32]:
         """Tasks in the system of each world, shape (W,)."""
-        return self.state.status["inside"]  # type: ignore[no-any-return]
+        return self.state.status["inside"]
 
     @property
     def slot(self) -> NDArray[np.int64]:
         """The slot each world is about to decide, shape (W,)."""
-        return self.state.status["slot"]  # type: ignore[no-any-return]
+        return self.state.status["slot"]
 
     def use(self, policy: Policy | None, chosen: Any = slice(None)) -> None:
         """Let the ``chosen`` worlds decide by a heuristic of `testbed.model.decide`, or, for None, as they are told."""
@@ -73,7 +74,7 @@ class Twin:
             status["policy"][chosen] = state.PRICED
             status["beta"][chosen], status["beta0"][chosen] = policy.beta, policy.beta0
         else:
-            raise UsageError(f"the twin has no compiled form of {type(policy).__name__}", "give its decisions to step()")
+            raise UsageError(f"the twin cannot compile {type(policy).__name__}", "give its decisions to step()")
 
     def reset(self, seeds: ArrayLike, chosen: ArrayLike | None = None, backlog_ns: int = 0) -> None:
         """Begin every world (or the ``chosen``, bool (W,)) at instant 0 with a seed each, shape (W,) or one for all.
@@ -114,7 +115,9 @@ class Twin:
 
     def _given(self, actions: ArrayLike, slots: bool = False) -> NDArray[np.int8]:
         given, ues = np.asarray(actions), len(self.system.ues)
-        shape = (self.worlds, given.shape[1] if slots and given.ndim == 3 else "K", ues) if slots else (self.worlds, ues)
+        shape: tuple[Any, ...] = (self.worlds, ues)
+        if slots:
+            shape = (self.worlds, given.shape[1] if given.ndim == 3 else "slots", ues)
         if given.shape != shape:
             raise UsageError(f"actions have shape {given.shape}", f"{shape} is needed: one for each world and UE")
         if not ((given == 0) | (given == 1)).all():

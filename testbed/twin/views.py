@@ -67,7 +67,8 @@ def _es_view(twin: Twin, world: int, index: int, now_ns: int) -> EsView:
     if twin.system.radio.access == SHARED:
         senders = int(server["senders"])
     else:
-        senders = sum(int(twin.state.ues[world, ue.index]["radio_free_ns"]) > now_ns for ue in twin.system.cell_ues(index))
+        mine = [ue.index for ue in twin.system.cell_ues(index)]
+        senders = int((twin.state.ues["radio_free_ns"][world, mine] > now_ns).sum())
     return EsView(
         es.name, index, es.cpu_hz, es.cores, int(twin.state.announced_ns[world, index]), int(server["own_cycles"]),
         int(server["forwarded_cycles"]), int(server["air_cycles"]), senders, 0, True,
