@@ -10,13 +10,17 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 VERBS = {
+    "init": "copy a fully annotated scenario to start from",
+    "check": "validate a scenario; does it fit this host?",
     "run": "run a scenario under a policy",
-    "train": "tune the values of coin or priced, on training seeds",
-    "compare": "compare strategies over the same workloads, or runs",
-    "export": "write a run's tables as CSV or Parquet files",
-    "import": "convert recorded workloads, link rates or topologies",
-    "clean": "remove old runs, asking first",
-}  # fmt: skip
+    "replay": "run the same tasks again",
+    "train": "tune a strategy on training seeds",
+    "compare": "compare strategies over the same workloads",
+    "report": "summarise a run",
+    "export": "write the tables of a run as CSV or Parquet",
+    "import": "turn recorded traces into workloads, links or cells",
+    "clean": "remove old runs, asking",
+}
 MODULES = {"import": "import_"}
 EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 PACKAGE = "testbed.run.verbs"

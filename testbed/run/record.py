@@ -17,7 +17,10 @@ from testbed.node.recorder import SCHEMA_VERSION, TABLES
 from testbed.protocol.endings import Absence, close_rows
 from testbed.protocol.messages import EventRow, LinkRow, SlotRow, TaskRow, UpdateRow
 from testbed.run import rundir
+from testbed.run.virtual import VIRTUAL
 from testbed.trace import inputs
+
+RUNNING = "still running"
 
 
 class Record(msgspec.Struct):
@@ -60,7 +63,7 @@ class Run(msgspec.Struct):
     @property
     def live(self) -> bool:
         """Whether the run was on a wall clock."""
-        return self.meta.get("backend", "local") != "sim"
+        return self.meta.get("backend") not in VIRTUAL
 
 
 def find(given: str | Path) -> Path:
@@ -92,6 +95,21 @@ def read_record(file: Path) -> Record:
     except (sqlite3.Error, ValueError, TypeError) as error:
         raise UsageError(f"{file} cannot be read: {error}", "the file is damaged, or is no record of a run") from None
     return Record(meta, **rows)
+
+
+def read_meta(file: Path) -> dict[str, Any]:
+    """Only the key/value pairs of a record; empty where they cannot be read."""
+    try:
+        with contextlib.closing(_open(file)) as db:
+            return _meta(db)
+    except sqlite3.Error:
+        return {}
+
+
+def is_running(meta: dict[str, Any]) -> bool:
+    """Whether the run has not ended and its launcher is alive."""
+    pid = meta.get("launcher_pid")
+    return "reason" not in meta and isinstance(pid, int) and Path(f"/proc/{pid}").exists()
 
 
 def _open(file: Path) -> sqlite3.Connection:
@@ -146,8 +164,8 @@ def read_run(given: str | Path) -> Run:
 
 
 def assemble(path: Path, record: Record, resolved: Resolved, workload: tuple[Task, ...]) -> Run:
-    """A run from its parts. One that was never closed counts as interrupted at its last recorded instant."""
-    reason = str(record.meta.get("reason", INTERRUPTED))
+    """A run from its parts. One that goes on, or whose launcher died, ends at its last recorded instant for now."""
+    reason = str(record.meta.get("reason", RUNNING if is_running(record.meta) else INTERRUPTED))
     end_ns = int(record.meta.get("end_ns", last_instant_ns(record)))
     absences = absences_of(record.events)
     rows = {(row.ue, row.number): row for row in record.tasks}

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from testbed.model.system import Fault
+from testbed.model.system import Fault, System
 from testbed.protocol.actions import Answered
 from testbed.protocol.messages import Decision, EventRow, TaskRow
 from testbed.run.record import Run, absences_of
@@ -13,14 +13,17 @@ from testbed.sim.clock import Simulated, simulate
 
 def as_recorded(run: Run) -> Simulated:
     """Simulate ``run`` from its inputs alone: workload, decisions, ask-to-answer times and instants of deaths."""
-    answers = recorded_answers(run.tasks)
-    system = run.resolved.system
-    longest = max((answer.think_ns for answer in answers.values()), default=0)
-    if longest >= system.decision_timeout_ns:
-        system = msgspec.structs.replace(system, decision_timeout_ns=longest + 1)
     plan = run.resolved.plan(run.workload, run.policy, second_offload(run), live=False)
     faults = recorded_faults(run.record.events)
-    return simulate(msgspec.structs.replace(plan, system=system, faults=faults), None, answers)
+    plan = msgspec.structs.replace(plan, system=recorded_system(run), faults=faults)
+    return simulate(plan, None, recorded_answers(run.tasks))
+
+
+def recorded_system(run: Run) -> System:
+    """The run's system, whose UEs wait for an answer as long as the slowest took."""
+    system = run.resolved.system
+    longest = max((row.think_ns for row in run.tasks), default=0)
+    return msgspec.structs.replace(system, decision_timeout_ns=max(system.decision_timeout_ns, longest + 1))
 
 
 def second_offload(run: Run) -> bool:

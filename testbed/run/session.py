@@ -24,9 +24,10 @@ from testbed.run.interrupt import stop_on_interrupt
 from testbed.run.progress import Progress
 from testbed.run.record import Run
 from testbed.run.summary import Summary, summarise
-from testbed.sim.clock import Recorded, Simulation
+from testbed.run.virtual import SIM, TWIN, VIRTUAL, by_twin
+from testbed.sim.clock import Recorded, Simulated, Simulation
 
-LOCAL, SIM = "local", "sim"
+LOCAL = "local"
 BACKENDS = (LOCAL, SIM)
 PROGRESS_EVENTS = 2000
 
@@ -72,6 +73,8 @@ def execute(order: Order, progress: Observer = silent, started: Callable[[Path, 
         started(path, plan)
     if order.backend == SIM:
         _simulate(plan, policy, order.answers, path, progress)
+    elif order.backend == TWIN:
+        _keep(by_twin(plan, policy), path)
     else:
         _launch(plan, path, progress)
     return record.read_run(path)
@@ -84,7 +87,7 @@ def summary_of(run: Run) -> Summary:
 
 def planned(order: Order, double: bool) -> Plan:
     """The plan: automatic speed and burn fitted to this host."""
-    live = order.backend != SIM
+    live = order.backend not in VIRTUAL
     plan = order.resolved.plan(order.workload, order.policy, double, live)
     return preflight.fitted(plan, order.auto_speed) if live else plan
 
@@ -98,7 +101,7 @@ def _sped(resolved: Resolved, plan: Plan) -> Resolved:
 
 def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
     """What the record's ``meta`` says of a run."""
-    simulated = order.backend == SIM
+    simulated = order.backend in VIRTUAL
     return {
         "run": path.resolve().name,
         "scenario": plan.system.name,
@@ -141,6 +144,10 @@ def _simulate(plan: Plan, policy: Policy | None, answers: Recorded | None, path:
     simulation.observe(observe, PROGRESS_EVENTS)
     with stop_on_interrupt(lambda: simulation.stop(INTERRUPTED)):
         made = simulation.run()
+    _keep(made, path)
+
+
+def _keep(made: Simulated, path: Path) -> None:
     recorder = Recorder(path / rundir.RECORD)
     for rows in (made.tasks, made.slots, made.links, made.events):
         recorder.add(rows)

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 from testbed.run.summary import Summary
 from testbed.run.verdict import shown
+from testbed.run.virtual import VIRTUAL
+
+CLOCKS = {"sim": "simulated", "twin": "on the twin"}
 
 
 def text(summary: Summary) -> str:
@@ -32,7 +35,7 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def _head(summary: Summary) -> str:
-    clock = "simulated" if summary.backend == "sim" else f"live, speed {summary.speed:g}"
+    clock = CLOCKS.get(summary.backend, f"live, speed {summary.speed:g}")
     return (
         f"{summary.run}: {summary.policy} on {summary.scenario}, seed {summary.seed}, {summary.slots} slots, {clock}; "
         f"{summary.ended} after {summary.end_s:.1f} s"
@@ -94,8 +97,8 @@ def _thresholds(summary: Summary) -> str:
 
 def _fidelity(summary: Summary) -> str:
     fidelity = summary.fidelity
-    if summary.backend == "sim":
-        return "fidelity   A (simulated: the model itself)"
+    if summary.backend in VIRTUAL:
+        return "fidelity   A (no clock, no host: the model itself)"
     error, late, cpu = fidelity.delay_error, fidelity.lateness_ms, fidelity.cpu
     off = "unknown"
     if error.median is not None and error.p99 is not None:

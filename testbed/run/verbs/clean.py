@@ -9,7 +9,6 @@ from testbed.model.errors import UsageError
 from testbed.run import record, rundir
 
 
-
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("runs", nargs="*", metavar="RUN", help="which (all below runs/)")

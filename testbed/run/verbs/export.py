@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from testbed.run import export, record, rundir
-
+from testbed.run import export, record
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -16,8 +15,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    path = record.find(args.run)
-    found = record.read_record(path / rundir.RECORD)
-    for file, rows in export.write(found, Path(args.out) if args.out else path / "export", args.format):
+    run = record.read_run(args.run)
+    folder = Path(args.out) if args.out else run.path / "export"
+    for file, rows in export.export(run, args.format, folder).items():
         print(f"{file}: {rows} rows")
     return 0

@@ -8,7 +8,6 @@ from testbed.model.load import load_scenario
 from testbed.trace.convert import KINDS, Options, convert
 
 
-
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("kind", choices=KINDS, help="what the files are")

@@ -5,8 +5,6 @@ import argparse
 from testbed.run.session import BACKENDS, Order
 from testbed.run.verbs import common
 
-HELP = "run a scenario under a policy"
-
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""

@@ -1,0 +1,35 @@
+"""``testbed init``: an annotated scenario to start from."""
+
+import argparse
+from pathlib import Path
+
+from testbed.model.errors import StartError, UsageError
+from testbed.model.load import SUFFIXES, shipped
+
+ANNOTATED = "annotated"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("name", nargs="?", default="scenario", help="name of the scenario (scenario)")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    path = Path(args.name)
+    if path.suffix not in SUFFIXES:
+        path = path.with_name(path.name + ".yaml")
+    text = shipped()[ANNOTATED].read_text(encoding="utf-8")
+    lines = [
+        line.replace(f"name: {ANNOTATED}", f"name: {path.stem}", 1) if line.startswith("name:") else line
+        for line in text.splitlines()
+    ]
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+    except FileExistsError:
+        raise UsageError(f"{path} exists", "choose another name, or remove it first") from None
+    except OSError as error:
+        raise StartError(f"{path} cannot be written: {error.strerror}", "choose another place") from None
+    print(f"{path}: change it, then `testbed check {path}` and `testbed run {path}`")
+    return 0
