@@ -9,6 +9,7 @@ run it understands (a shared radio, deaths).
 """
 
 import heapq
+import itertools
 import json
 import math
 import sqlite3
@@ -38,13 +39,6 @@ def uniform(seed, *key):
         z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
         h = z ^ z >> 31
     return (h >> 11) / 2**53
-
-
-def transmissions(system, ue, number):
-    n = 1
-    while n < 1000 and uniform(system["seed"], 4, ue, number, 16 + n) < system["radio"]["loss"]:
-        n += 1
-    return n
 
 
 def jitter_ns(system, ue, number):
@@ -85,10 +79,8 @@ class Server:
             return 0
         return Fraction(sum(end - now for end in self.ends) + time_ns(sum(ahead), self.hz), self.cores)
 
-    def is_full(self):
-        return self.limit >= 0 and len(self.waiting) >= self.limit + self.cores - len(self.ends)
-
     def take(self):
+        """Remove and return the task that the discipline serves next."""
         first = min(self.waiting, key=lambda entry: entry[1:4] if self.fcfs else entry[:4])
         self.waiting.remove(first)
         return first[-1]
@@ -101,7 +93,7 @@ class Region:
         self.system, self.second_offload = system, second_offload
         self.ues, self.radio = system["ues"], system["radio"]
         self.servers = [Server(es) for es in system["ess"]]
-        self.heap, self.age, self.finished, self.todo = [], 0, {}, len(tasks)
+        self.heap, self.age, self.finished, self.tasks = [], 0, {}, len(tasks)
         self.radio_free, self.local_free = [0] * len(self.ues), [0] * len(self.ues)
         self.at(0, ANNOUNCE, 0, 0, self.announce)
         for task in sorted(tasks, key=lambda task: (task["ready"], task["number"])):
@@ -115,14 +107,11 @@ class Region:
         heapq.heappush(self.heap, (instant, phase, ue, number, self.age, action, arguments))
 
     def run(self):
-        while self.todo:
+        """Act on events in order until every task has its end; returns the ends by (UE, number)."""
+        while len(self.finished) < self.tasks:
             now, *_, action, arguments = heapq.heappop(self.heap)
             action(now, *arguments)
         return self.finished
-
-    def end(self, task, instant):
-        self.finished[task["ue"], task["number"]] = instant
-        self.todo -= 1
 
     def announce(self, now):
         for server in self.servers:
@@ -132,13 +121,14 @@ class Region:
     def run_locally(self, now, task):
         start = max(now, self.local_free[task["ue"]])
         self.local_free[task["ue"]] = start + time_ns(task["cycles"], self.ues[task["ue"]]["cpu_hz"])
-        self.end(task, self.local_free[task["ue"]])
+        self.finished[task["ue"], task["number"]] = self.local_free[task["ue"]]
 
     def transmit(self, task):
         ue, number = task["ue"], task["number"]
         start = max(task["ready"], self.radio_free[ue])
-        bits = task["bits"] * transmissions(self.system, ue, number)
-        self.radio_free[ue] = last_bit_ns(self.system, start, bits, self.ues[ue]["rate_bps"])
+        lost = (uniform(self.system["seed"], 4, ue, number, 16 + n) < self.radio["loss"] for n in range(1, 1000))
+        tries = 1 + sum(1 for _ in itertools.takewhile(bool, lost))
+        self.radio_free[ue] = last_bit_ns(self.system, start, task["bits"] * tries, self.ues[ue]["rate_bps"])
         arrival = self.radio_free[ue] + self.radio["latency_ns"] + jitter_ns(self.system, ue, number)
         self.at(arrival, ARRIVAL, ue, number, self.arrive, task)
 
@@ -154,11 +144,11 @@ class Region:
             self.enter(now, task, home, False)
 
     def enter(self, now, task, j, forwarded):
-        if self.servers[j].is_full():
-            known = now + self.return_ns(task)
-            self.at(known, ARRIVAL, task["ue"], task["number"], self.run_locally, task)
+        server, ue, number = self.servers[j], task["ue"], task["number"]
+        if 0 <= server.limit <= len(server.waiting) + len(server.ends) - server.cores:
+            self.at(now + self.return_ns(task), ARRIVAL, ue, number, self.run_locally, task)
         else:
-            self.servers[j].waiting.append((forwarded, now, task["ue"], task["number"], task))
+            server.waiting.append((forwarded, now, ue, number, task))
             self.at(now, START, j, 0, self.start, j)
 
     def start(self, now, j):
@@ -168,7 +158,7 @@ class Region:
             end = now + time_ns(task["cycles"], server.hz)
             server.ends.append(end)
             self.at(end, EXEC_END, task["ue"], task["number"], self.release, j)
-            self.end(task, end + self.return_ns(task))
+            self.finished[task["ue"], task["number"]] = end + self.return_ns(task)
 
     def release(self, now, j):
         self.servers[j].ends.remove(now)
@@ -180,7 +170,7 @@ class Region:
 
 def read(path):
     """The system, whether second offload was on, every decided task, and the recorded ends of the finished ones."""
-    db = sqlite3.connect(path)
+    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     meta = dict(db.execute("SELECT key, value FROM meta"))
     system, second_offload = json.loads(meta["system"]), json.loads(meta["second_offload"])
     if system["radio"]["access"] != "dedicated":
@@ -198,12 +188,12 @@ def read(path):
     return system, second_offload, tasks, recorded
 
 
-def main(run):
+def main(run=""):
     path = Path(run) / "run.db" if Path(run).is_dir() else Path(run)
     try:
         system, second_offload, tasks, recorded = read(path)
-    except NotImplementedError as reason:
-        print(f"{run}: {reason}", file=sys.stderr)
+    except (NotImplementedError, sqlite3.Error, KeyError) as reason:
+        print(f"oracle: {path}: {reason}", file=sys.stderr)
         return 2
     computed = Region(system, second_offload, tasks).run()
     off = {key: abs((computed[key] - born) - (finished - born)) for key, (born, finished) in recorded.items()}
@@ -214,4 +204,4 @@ def main(run):
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:2]))

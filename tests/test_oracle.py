@@ -113,8 +113,9 @@ def test_the_oracle_refuses_what_it_does_not_compute(tmp_path, capsys):
     shared = msgspec.structs.replace(system, radio=Radio(access="shared"))
     (tmp_path / "shared").mkdir()
     assert oracle.main(record(tmp_path / "shared", support.plan(shared, workload))) == 2
+    assert oracle.main(tmp_path / "absent") == 2
     said = capsys.readouterr().err
-    assert "died" in said and "share" in said
+    assert "died" in said and "share" in said and "unable to open" in said
 
 
 def test_the_oracle_runs_on_the_standard_library_alone(tmp_path):
