@@ -15,27 +15,29 @@ from testbed.model.random import EXPLORATION
 from testbed.twin.compiled import FEATURES, OPTIONS, duration_ns, transfer_ns, uniform
 from testbed.twin.decide import fresh, fresh_cycles, local_cost, offload_cost
 from testbed.twin.kernels import clear_cells, view
+from testbed.twin.lists import item
 from testbed.twin.radio import radio_wait_ns, senders
 from testbed.twin.slot import advance
 from testbed.twin.state import NONE
 
 A3C, DQN = 0, 1
+OUT, STATE, SCRATCH = 2, 3, (4, 64)
 A3C_LAYERS = np.array(list(network.ACTOR), dtype=np.int64)
 DQN_LAYERS = np.array(list(dqn.NETWORK), dtype=np.int64)
-HIDDEN = network.HIDDEN
-DQN_INPUTS = dqn.INPUTS
 FIELD_ACTION, FIELD_EPSILON, FIELD_COIN = 2, 3, 4
 decision_features, cell_features_of = FEATURES.decision, FEATURES.cell
 
 
 @njit(**OPTIONS)
-def forward(flat: Any, layers: Any, x: Any, out: Any) -> None:
-    """A tanh network of ``layers`` (start, inputs, outputs) on one vector; the last layer is linear, into ``out``."""
-    a, b = np.empty(64, np.float32), np.empty(64, np.float32)
+def forward(flat: Any, layers: Any, x: Any, scratch: Any) -> None:
+    """A tanh network of ``layers`` (start, inputs, outputs) on one vector; the last layer is linear, into ``scratch[OUT]``.
+
+    ``scratch`` (4, 64) is the caller's: nothing is allocated here.
+    """
     inputs = x
     for n in range(layers.shape[0]):
-        start, wide, high = layers[n]
-        outputs = out if n == layers.shape[0] - 1 else (a if n % 2 == 0 else b)
+        start, wide, high = layers[n, 0], layers[n, 1], layers[n, 2]
+        outputs = scratch[OUT] if n == layers.shape[0] - 1 else scratch[n % 2]
         bias = start + wide * high
         for j in range(high):
             outputs[j] = flat[bias + j]
@@ -52,13 +54,13 @@ def forward(flat: Any, layers: Any, x: Any, out: Any) -> None:
 @njit(**OPTIONS)
 def observe_decision(world: Any, fixed: Any, u: int, sent: int, later: int, out: Any) -> None:
     """The features (18,) of UE ``u``'s decision; see `controller.learned.decision_features`."""
-    constants, system, now = fixed.ues[u], fixed.system, world.world.start_ns
+    constants, system, now = item(fixed.ues, u), fixed.system[0], world.status[0].start_ns
     c = constants.cell
-    es, server = fixed.ess[c], world.ess[c]
+    es, server = item(fixed.ess, c), item(world.ess, c)
     sending = senders(world, fixed, c, now) if system.shared else 1
     task, airtime, tasks, deadline = fresh(world, u), 0, 0, 0
     while task != NONE:
-        t = world.tasks[task]
+        t = item(world.tasks, task)
         airtime += transfer_ns(t.input_bits, constants.rate_bps)
         if tasks == 0 or t.deadline_ns < deadline:
             deadline = t.deadline_ns
@@ -73,7 +75,7 @@ def observe_decision(world: Any, fixed: Any, u: int, sent: int, later: int, out:
             others += 1
     seen = decision_features(
         local_cost(world, fixed, u, now), offload_cost(world, fixed, u, sent, sending, now),
-        max(0, world.ues[u].local_free_ns - now), radio_wait_ns(world, fixed, u, now), airtime, fresh_cycles(world, u),
+        max(0, item(world.ues, u).local_free_ns - now), radio_wait_ns(world, fixed, u, now), airtime, fresh_cycles(world, u),
         constants.cpu_hz, es.cpu_hz * es.cores, world.announced_ns[c], server.own_cycles, server.forwarded_cycles,
         server.air_cycles, sent, later, least, total // max(1, others), system.threshold_ns, deadline, tasks,
         1 if system.double and others > 0 else 0,
@@ -85,15 +87,15 @@ def observe_decision(world: Any, fixed: Any, u: int, sent: int, later: int, out:
 @njit(**OPTIONS)
 def observe_cells(world: Any, fixed: Any, out: Any) -> None:
     """The features (C, 8) of every cell at the world's next decisions."""
-    now = world.world.start_ns
+    now = world.status[0].start_ns
     for c in range(fixed.ess.shape[0]):
-        es, server = fixed.ess[c], world.ess[c]
+        es, server = item(fixed.ess, c), item(world.ess, c)
         queues, local, undecided = 0, 0, 0
         for u in range(es.first_ue, es.last_ue):
             cycles = fresh_cycles(world, u)
-            queues += max(0, world.ues[u].local_free_ns - now)
+            queues += max(0, item(world.ues, u).local_free_ns - now)
             undecided += cycles
-            local += duration_ns(cycles, fixed.ues[u].cpu_hz)
+            local += duration_ns(cycles, item(fixed.ues, u).cpu_hz)
         seen = cell_features_of(
             world.announced_ns[c], server.own_cycles, server.forwarded_cycles, server.air_cycles, es.cpu_hz * es.cores,
             queues, es.last_ue - es.first_ue, local, undecided,
@@ -106,7 +108,8 @@ def observe_cells(world: Any, fixed: Any, out: Any) -> None:
 def q_input(features: Any, cells: Any, c: int, out: Any) -> None:
     """DQN's state (34,): a decision's features, its cell's, and the mean over cells."""
     n = features.shape[0]
-    out[:n] = features
+    for k in range(n):
+        out[k] = features[k]
     for k in range(cells.shape[1]):
         out[n + k] = cells[c, k]
         mean = 0.0
@@ -116,15 +119,14 @@ def q_input(features: Any, cells: Any, c: int, out: Any) -> None:
 
 
 @njit(**OPTIONS)
-def preference(kind: int, flat: Any, layers: Any, features: Any, cells: Any, c: int, dueling: bool) -> float:
+def preference(kind: int, flat: Any, layers: Any, features: Any, cells: Any, c: int, dueling: bool, scratch: Any) -> float:
     """The logit of offloading (A3C) or Q(s, 1) − Q(s, 0) (DQN)."""
-    out = np.empty(2, np.float32)
+    out = scratch[OUT]
     if kind == A3C:
-        forward(flat, layers, features, out)
+        forward(flat, layers, features, scratch)
         return flat[0] * features[0] + out[0]
-    state = np.empty(DQN_INPUTS, np.float32)
-    q_input(features, cells, c, state)
-    forward(flat, layers, state, out)
+    q_input(features, cells, c, scratch[STATE])
+    forward(flat, layers, scratch[STATE], scratch)
     return flat[0] * features[0] + (out[1] if dueling else out[1] - out[0])
 
 
@@ -133,7 +135,7 @@ def choose(world: Any, u: int, kind: int, preferred: float, explore: float) -> i
     """Sample an action: A3C from its policy (``explore`` > 0), DQN ε-greedily; without exploration the better one."""
     if explore <= 0.0:
         return 1 if preferred > 0.0 else 0
-    seed, slot = world.world.seed, world.world.slot
+    seed, slot = world.status[0].seed, world.status[0].slot
     if kind == A3C:
         return 1 if uniform(seed, EXPLORATION, u, slot, FIELD_ACTION) < 1.0 / (1.0 + math.exp(-preferred)) else 0
     if uniform(seed, EXPLORATION, u, slot, FIELD_EPSILON) < explore:
@@ -144,7 +146,7 @@ def choose(world: Any, u: int, kind: int, preferred: float, explore: float) -> i
 @njit(**OPTIONS)
 def act(
     worlds: Any, fixed: Any, kind: int, flat: Any, layers: Any, dueling: bool, sequential: bool, explore: float,
-    features: Any, actions: Any, preferences: Any, where: Any, cells: Any, rewards: Any,
+    features: Any, actions: Any, preferences: Any, where: Any, cells: Any, rewards: Any, scratch: Any,
 ) -> int:  # fmt: skip
     """Play ``rewards.shape[0]`` slots of every world and keep everything; returns the number of decisions.
 
@@ -160,12 +162,12 @@ def act(
             observe_cells(world, fixed, cells[t, w])
             d = _decide(
                 world, fixed, kind, flat, layers, dueling, sequential, explore, features, actions, preferences,
-                where, cells[t, w], t * count + w, d,
+                where, cells[t, w], t * count + w, d, scratch,
             )  # fmt: skip
             advance(world, fixed)
             cost = 0.0
             for c in range(fixed.ess.shape[0]):
-                cost += world.cells[c].cost
+                cost += item(world.cells, c).cost
             rewards[t, w] = -cost
     for w in range(count):
         observe_cells(view(worlds, w), fixed, cells[slots, w])
@@ -175,11 +177,11 @@ def act(
 @njit(**OPTIONS)
 def _decide(
     world: Any, fixed: Any, kind: int, flat: Any, layers: Any, dueling: bool, sequential: bool, explore: float,
-    features: Any, actions: Any, preferences: Any, where: Any, cells: Any, at: int, d: int,
+    features: Any, actions: Any, preferences: Any, where: Any, cells: Any, at: int, d: int, scratch: Any,
 ) -> int:  # fmt: skip
     """Every cell's UEs decide in turn; keeps each decision from row ``d`` on and returns the next row."""
     for c in range(fixed.ess.shape[0]):
-        first, last = fixed.ess[c].first_ue, fixed.ess[c].last_ue
+        first, last = item(fixed.ess, c).first_ue, item(fixed.ess, c).last_ue
         sent, later = 0, 0
         for u in range(first, last):
             later += fresh_cycles(world, u)
@@ -189,9 +191,9 @@ def _decide(
             cycles = fresh_cycles(world, u)
             later -= cycles
             observe_decision(world, fixed, u, sent if sequential else 0, later if sequential else 0, features[d])
-            preferred = preference(kind, flat, layers, features[d], cells, c, dueling)
+            preferred = preference(kind, flat, layers, features[d], cells, c, dueling, scratch)
             choice = choose(world, u, kind, preferred, explore)
-            world.ues[u].choice = choice
+            item(world.ues, u).choice = choice
             if choice == 1:
                 sent += cycles
             actions[d], preferences[d], where[d, 0], where[d, 1] = choice, preferred, at, u
