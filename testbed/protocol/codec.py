@@ -1,7 +1,10 @@
 """Envelopes on the wire: msgspec msgpack, versioned, limited in size; whatever is wrong with a frame has a type.
 
-`encode` makes the header frame; real payload bytes, if any, travel as a second frame of their own.
+`encode` makes the header frame; real payload bytes, if any, travel as frames of their own behind it.
 """
+
+import re
+from typing import Annotated
 
 import msgspec
 
@@ -12,7 +15,13 @@ PROTOCOL_VERSION = 1
 MAX_HEADER = 64 * 1024
 MAX_TELEMETRY = 4 * 1024 * 1024
 MAX_PAYLOAD = 64 * 1024 * 1024
-_LIMIT = 2**62
+UNKNOWN = -1
+
+Instant = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
+Index = Annotated[int, msgspec.Meta(ge=-1, le=2**62)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+Rank = Annotated[int, msgspec.Meta(ge=int(min(Phase)), le=int(max(Phase)))]
+Bits = Annotated[int, msgspec.Meta(ge=0, le=8 * MAX_PAYLOAD)]
 
 
 class FrameError(Exception):
@@ -35,22 +44,29 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
     """One message under way: handled at emulated instant ``at_ns`` in ``phase``, ordered by ``ue`` and ``number``.
 
     ``sequence`` counts a session's messages from 1 (0: not counted), ``incarnation`` is the sender's,
-    ``payload_bits`` the declared size of the data that travels with it.
+    ``payload_bits`` the declared size of the data that travels with it. ``ack`` acknowledges the session's messages up
+    to that number, and ``to_incarnation`` is the receiver's as far as the sender knows it.
     """
 
     version: int
     source: str
-    incarnation: int
-    sequence: int
+    incarnation: Count
+    sequence: Count
     to: str
-    at_ns: int
-    phase: int
-    ue: int
-    number: int
-    payload_bits: int
+    at_ns: Instant
+    phase: Rank
+    ue: Index
+    number: Index
+    payload_bits: Bits
     body: Body
+    ack: Count = 0
+    to_incarnation: Index = UNKNOWN
 
 
+_FIELDS = Envelope.__struct_fields__
+_HEAD = 0x90 + len(_FIELDS)
+_UNSIGNED = re.compile(rb"\xcf[\x80-\xff]", re.DOTALL)
+_PLACE = re.compile(r"\$\[(\d+)\]")
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Envelope)
 
@@ -58,7 +74,8 @@ _decoder = msgspec.msgpack.Decoder(Envelope)
 def encode(envelope: Envelope) -> bytes:
     """The header frame; `Oversized` if it is too long to be sent."""
     frame = _encoder.encode(envelope)
-    _check_size(len(frame), envelope.body)
+    if len(frame) > MAX_HEADER:
+        _check_size(len(frame), envelope.body)
     return frame
 
 
@@ -67,20 +84,18 @@ def decode(frame: bytes | memoryview) -> Envelope:
     size = len(frame)
     if size > MAX_TELEMETRY:
         raise Oversized(f"{size} bytes; no frame may exceed {MAX_TELEMETRY}")
-    _check_version(frame)
+    if size < 2 or frame[0] != _HEAD:
+        raise Malformed("not an envelope")
+    if frame[1] != PROTOCOL_VERSION:
+        raise WrongVersion(f"protocol version {frame[1]}, this side speaks {PROTOCOL_VERSION}")
     try:
         envelope = _decoder.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError, OverflowError, RecursionError, ValueError) as error:
-        raise Malformed(str(error)) from None
-    _check_size(size, envelope.body)
-    if not -_LIMIT < envelope.at_ns < _LIMIT:
-        raise Malformed(f"instant {envelope.at_ns} out of range")
-    if not Phase.FAULT <= envelope.phase <= Phase.START:
-        raise Malformed(f"phase {envelope.phase} out of range")
-    if not 0 <= envelope.payload_bits <= 8 * MAX_PAYLOAD:
-        raise Malformed(f"payload of {envelope.payload_bits} bits out of range")
-    if envelope.sequence < 0 or envelope.incarnation < 0:
-        raise Malformed("negative sequence or incarnation")
+        raise Malformed(_PLACE.sub(_field, str(error), count=1)) from None
+    if size > MAX_HEADER:
+        _check_size(size, envelope.body)
+    if _UNSIGNED.search(frame) and not _fits(envelope.body):
+        raise Malformed("a number of the message is beyond 64 bits with sign")
     return envelope
 
 
@@ -90,10 +105,18 @@ def _check_size(size: int, body: Body) -> None:
         raise Oversized(f"{size} bytes; a {type(body).__name__} may have {limit}")
 
 
-def _check_version(frame: bytes | memoryview) -> None:
-    """An envelope is a msgpack array of 11 whose first element is the version."""
-    if len(frame) < 2 or frame[0] != 0x9B:
-        raise Malformed("not an envelope")
-    found = frame[1]
-    if found != PROTOCOL_VERSION:
-        raise WrongVersion(f"protocol version {found}, this side speaks {PROTOCOL_VERSION}")
+def _field(place: re.Match[str]) -> str:
+    """A decoder's ``$[6]`` as the name of the envelope's seventh field."""
+    index = int(place[1])
+    return _FIELDS[index] if index < len(_FIELDS) else place[0]
+
+
+def _fits(value: object) -> bool:
+    """Whether every integer in ``value`` fits in 64 bits with sign, as the record needs."""
+    if isinstance(value, int):
+        return value < 2**63
+    if isinstance(value, tuple):
+        return all(map(_fits, value))
+    if isinstance(value, msgspec.Struct):
+        return all(map(_fits, msgspec.structs.astuple(value)))
+    return True
