@@ -86,7 +86,6 @@ def test_the_mistake_shown_in_the_readme_looks_like_that(tmp_path):
     assert str(raised.value).replace(str(path), "campus.yaml").strip() == shown.strip()
 
 
-def test_the_readme_promises_no_verb_that_does_not_exist():
-    verbs = re.findall(r"^\| `testbed (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert verbs
-    assert set(verbs) - set(cli.VERBS) == set()
+def test_the_readme_lists_every_verb_and_promises_none_that_does_not_exist():
+    verbs = dict(re.findall(r"^\| `testbed (\w+)` \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert verbs == cli.VERBS
