@@ -6,11 +6,11 @@ from typing import Any
 from numba import njit
 
 from testbed.model.random import EXPLORATION
-from testbed.twin import compiled, decide, generate, lists, radio, server, slot, state
+from testbed.twin import compiled, decide, generate, lists, observe, radio, server, slot, state
 from testbed.twin.compiled import INNER, OPTIONS, stamp, uniform
 from testbed.twin.lists import item
 from testbed.twin.server import core_of
-from testbed.twin.state import NONE, Fixed, World, Worlds
+from testbed.twin.state import FULL, NONE, Fixed, World, Worlds
 
 BUSY = -2
 
@@ -92,7 +92,7 @@ def play(world: World, fixed: Fixed, given: Any) -> None:
 
 def modules() -> list[ModuleType]:
     """Every module of compiled functions, for the cache's key."""
-    return [compiled, decide, generate, lists, radio, server, slot, state]
+    return [compiled, decide, generate, lists, observe, radio, server, slot, state]
 
 
 def _build(key: int) -> tuple[Any, Any, Any]:
@@ -112,34 +112,36 @@ def _build(key: int) -> tuple[Any, Any, Any]:
         return full
 
     @njit(cache=True, **OPTIONS)
-    def step(worlds: Worlds, fixed: Fixed, given: Any, slots: int) -> int:
-        """Play ``slots`` slots of every world, decisions (W, K, N) being ``given``; returns the first full one."""
+    def step(worlds: Worlds, fixed: Fixed, given: Any, slots: int, until: int) -> int:
+        """Play ``slots`` slots of every world, and on until slot ``until`` is reached and no task is left (-1: not so).
+
+        Decisions (W, K, N) are ``given``; returns the first full world, or NONE.
+        """
         full = NONE if key else 0
         for w in range(worlds.status.shape[0]):
             world = view(worlds, w)
             clear_cells(world)
-            for _ in range(slots):
-                play(world, fixed, given[w])
-                if world.status[0].full:
+            last = world.status[0].slot + slots
+            while not world.status[0].full:
+                now = world.status[0].slot
+                if now >= last and (now >= until and (until < 0 or world.status[0].inside == 0)):
                     break
+                play(world, fixed, given[w])
             if world.status[0].full and full == NONE:
                 full = w
         return full
 
     @njit(cache=True, **OPTIONS)
-    def drain(worlds: Worlds, fixed: Fixed, given: Any, slots: int) -> int:
-        """As `step`, for ``slots`` slots in all, and on until no task is left; returns the first full one."""
-        full = NONE if key else 0
-        for w in range(worlds.status.shape[0]):
-            world = view(worlds, w)
-            clear_cells(world)
-            while (world.status[0].slot < slots or world.status[0].inside > 0) and not world.status[0].full:
-                play(world, fixed, given[w])
-            if world.status[0].full and full == NONE:
-                full = w
-        return full
+    def look(worlds: Worlds, fixed: Fixed, kind: int, out: Any) -> int:
+        """Fill ``out`` (W, L) with the observations of ``kind`` `state.FULL` or `state.PAPERS`."""
+        for w in range(worlds.status.shape[0] if key else 0):
+            if kind == FULL:
+                observe.observe_full(view(worlds, w), fixed, out[w])
+            else:
+                observe.observe_paper(view(worlds, w), fixed, out[w])
+        return NONE
 
-    return reset, step, drain
+    return reset, step, look
 
 
-reset, step, drain = _build(stamp(*(vars(module) for module in modules())))
+reset, step, look = _build(stamp(*(vars(module) for module in modules())))

@@ -10,8 +10,10 @@ from testbed.model.decide import Fixed as Constant
 from testbed.model.errors import TestbedError, UsageError
 from testbed.model.system import System
 from testbed.twin import build, kernels, state
+from testbed.twin.observe import sizes
 
 REWARDS = {"holding": state.HOLDING, "paper": state.PAPER, "paper-sign": state.PAPER_SIGN}
+OBSERVATIONS = {"full": state.FULL, "paper": state.PAPERS}
 PER_UE = 64
 
 
@@ -44,6 +46,7 @@ class Twin:
         self.cells = self.state.cells
         self._nothing = np.zeros((worlds, 1, len(system.ues)), np.int8)
         self._all = np.ones(worlds, np.bool_)
+        self._seen: dict[str, NDArray[np.float32]] = {}
         self._begun = False
 
     @property
@@ -93,11 +96,11 @@ class Twin:
 
         Returns ``cells``, overwritten by the next call.
         """
-        return self._play(kernels.step, self._given(actions)[:, None, :], 1)
+        return self._play(self._given(actions)[:, None, :], 1)
 
     def advance(self, slots: int) -> NDArray[Any]:
         """Play ``slots`` slots, every world by its own policy; returns ``cells``, summed over them."""
-        return self._play(kernels.step, self._nothing, slots)
+        return self._play(self._nothing, slots)
 
     def drain(self, decisions: ArrayLike | None = None) -> NDArray[Any]:
         """Play to the end of the workload and on until no task is left; returns ``cells``, summed over all that.
@@ -105,12 +108,30 @@ class Twin:
         ``decisions`` (W, K, N) are those of the slots from 0 on, the last row serving ever after.
         """
         given = self._nothing if decisions is None else self._given(decisions, slots=True)
-        return self._play(kernels.drain, given, self.system.slots)
+        return self._play(given, 0, self.system.slots)
 
-    def _play(self, kernel: Any, given: NDArray[np.int8], slots: int) -> NDArray[Any]:
+    def observe(self, kind: str = "full") -> NDArray[np.float32]:
+        """What the agents see before they decide, (W, L); overwritten by the next call.
+
+        ``full``: per cell the 8 features of `testbed.model.features.cell`, then per UE the 18 of ``decision``.
+        ``paper``: per cell its UEs' queues, its ES's, the burden signal and the target, one-hot (`observe_paper`).
+        """
+        if kind not in OBSERVATIONS:
+            raise UsageError(f'unknown observation "{kind}"', f"known: {', '.join(OBSERVATIONS)}")
+        self._must_have_begun()
+        if kind not in self._seen:
+            length = sizes(len(self.system.ues), len(self.system.ess))[kind]
+            self._seen[kind] = np.zeros((self.worlds, length), np.float32)
+        kernels.look(self.state, self.fixed, OBSERVATIONS[kind], self._seen[kind])
+        return self._seen[kind]
+
+    def _must_have_begun(self) -> None:
         if not self._begun:
-            raise UsageError("the twin is stepped before its first reset", "call reset(seeds) first")
-        self._check(kernel(self.state, self.fixed, given, slots))
+            raise UsageError("the twin is used before its first reset", "call reset(seeds) first")
+
+    def _play(self, given: NDArray[np.int8], slots: int, until: int = -1) -> NDArray[Any]:
+        self._must_have_begun()
+        self._check(kernels.step(self.state, self.fixed, given, slots, until))
         return self.cells
 
     def _given(self, actions: ArrayLike, slots: bool = False) -> NDArray[np.int8]:

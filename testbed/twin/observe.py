@@ -1,0 +1,116 @@
+"""What an agent sees of a world before it decides, by the features of `testbed.model.features` (compiled).
+
+One function of the model gives the features here and on the other clocks; this file only gathers its arguments.
+"""
+
+from typing import Any
+
+from numba import njit
+
+from testbed.model.features import CELL_FEATURES, DECISION_FEATURES
+from testbed.twin.compiled import FEATURES, INNER, duration_ns, least_loaded, transfer_ns
+from testbed.twin.decide import fresh, fresh_cycles, local_cost, offload_cost
+from testbed.twin.lists import item
+from testbed.twin.radio import radio_wait_ns, senders
+from testbed.twin.server import wait_ns
+from testbed.twin.state import NONE, Fixed, World
+
+decision_features, cell_features, seconds = FEATURES.decision, FEATURES.cell, FEATURES.seconds
+
+
+@njit(**INNER)
+def _others(world: World, fixed: Fixed, es: int) -> tuple[int, int]:
+    """Least and mean announced backlog of the other ESs; 0 when there are none."""
+    first, total, others = least_loaded(world.announced_ns, fixed.alive, es), 0, fixed.ess.shape[0] - 1
+    if first == NONE:
+        return 0, 0
+    for other in range(fixed.ess.shape[0]):
+        if other != es:
+            total += item(world.announced_ns, other)
+    return item(world.announced_ns, first), total // others
+
+
+@njit(**INNER)
+def observe_decision(world: World, fixed: Fixed, u: int, sent: int, later: int, out: Any) -> None:
+    """Fill ``out`` (18,) for the decision of a UE with undecided tasks; see `testbed.model.features.decision`."""
+    constants, system, now = item(fixed.ues, u), fixed.system[0], world.status[0].start_ns
+    cell = constants.cell
+    es, server = item(fixed.ess, cell), item(world.ess, cell)
+    sending = senders(world, fixed, cell, now) if system.shared else 1
+    task, airtime, tasks, deadline = fresh(world, u), 0, 0, 0
+    while task != NONE:
+        t = item(world.tasks, task)
+        airtime += transfer_ns(t.input_bits, constants.rate_bps)
+        deadline = t.deadline_ns if tasks == 0 else min(deadline, t.deadline_ns)
+        tasks += 1
+        task = t.next
+    least, mean = _others(world, fixed, cell)
+    seen = decision_features(
+        local_cost(world, fixed, u, now), offload_cost(world, fixed, u, sent, sending, now),
+        max(0, item(world.ues, u).local_free_ns - now), radio_wait_ns(world, fixed, u, now), airtime,
+        fresh_cycles(world, u), constants.cpu_hz, es.cpu_hz * es.cores, item(world.announced_ns, cell),
+        server.own_cycles, server.forwarded_cycles, server.air_cycles, sent, later, least, mean, system.threshold_ns,
+        deadline, tasks, system.double,
+    )  # fmt: skip
+    for n in range(DECISION_FEATURES):
+        out[n] = seen[n]
+
+
+@njit(**INNER)
+def observe_cell(world: World, fixed: Fixed, es: int, out: Any) -> None:
+    """Fill ``out`` (8,) for a cell; see `testbed.model.features.cell`."""
+    constants, server, now = item(fixed.ess, es), item(world.ess, es), world.status[0].start_ns
+    queues, local, undecided = 0, 0, 0
+    for u in range(constants.first_ue, constants.last_ue):
+        cycles = fresh_cycles(world, u)
+        queues += max(0, item(world.ues, u).local_free_ns - now)
+        undecided += cycles
+        local += duration_ns(cycles, item(fixed.ues, u).cpu_hz)
+    seen = cell_features(
+        item(world.announced_ns, es), server.own_cycles, server.forwarded_cycles, server.air_cycles,
+        constants.cpu_hz * constants.cores, queues, max(1, constants.last_ue - constants.first_ue), local, undecided,
+    )  # fmt: skip
+    for n in range(CELL_FEATURES):
+        out[n] = seen[n]
+
+
+@njit(**INNER)
+def observe_full(world: World, fixed: Fixed, out: Any) -> None:
+    """Fill ``out``: 8 features a cell, then 18 a UE (all 0 without undecided tasks) that no other decision enters."""
+    at = 0
+    for es in range(fixed.ess.shape[0]):
+        observe_cell(world, fixed, es, out[at : at + CELL_FEATURES])
+        at += CELL_FEATURES
+    out[at:] = 0.0
+    for i in range(world.status[0].asking):
+        u = item(world.asking, i)
+        place = at + u * DECISION_FEATURES
+        observe_decision(world, fixed, u, 0, 0, out[place : place + DECISION_FEATURES])
+
+
+@njit(**INNER)
+def observe_paper(world: World, fixed: Fixed, out: Any) -> None:
+    """Fill ``out`` with what the paper's agents see, a cell after another.
+
+    Its UEs' queues and its ES's in s, whether an arriving task would wait longer than W_max (0 or 1), and which other
+    ES has announced the least backlog (one-hot, M wide).
+    """
+    at, count, now = 0, fixed.ess.shape[0], world.status[0].start_ns
+    for es in range(count):
+        constants = item(fixed.ess, es)
+        for u in range(constants.first_ue, constants.last_ue):
+            out[at] = seconds(max(0, item(world.ues, u).local_free_ns - now))
+            at += 1
+        out[at] = seconds(item(world.announced_ns, es))
+        out[at + 1] = 1.0 if wait_ns(world, fixed, es, now) > fixed.system[0].threshold_ns else 0.0
+        at += 2
+        out[at : at + count] = 0.0
+        target = least_loaded(world.announced_ns, fixed.alive, es)
+        if target != NONE:
+            out[at + target] = 1.0
+        at += count
+
+
+def sizes(ues: int, ess: int) -> dict[str, int]:
+    """How many numbers each observation of a whole region has."""
+    return {"full": ess * CELL_FEATURES + ues * DECISION_FEATURES, "paper": ues + ess * (2 + ess)}

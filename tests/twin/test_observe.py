@@ -1,0 +1,70 @@
+"""Observations are the model's features of the very views that a controller would gather."""
+
+import numpy as np
+import pytest
+
+from controller.learned import decision_features
+from testbed.model import features
+from testbed.model.decide import Coin
+from testbed.model.delay import duration_ns
+from testbed.model.errors import UsageError
+from testbed.twin import build
+from testbed.twin.twin import Twin
+from testbed.twin.views import cell_view
+from tests.support import region
+
+
+def worlds(access, slots):
+    """Three worlds of `region` after ``slots`` slots of coin tosses."""
+    system, tasks = region(0.8, 3, 30, access=access)
+    twin = Twin(system, build.table(system, tasks), 3, double=True)
+    twin.use(Coin(0.7))
+    twin.reset(np.arange(3))
+    twin.advance(slots)
+    return twin
+
+
+@pytest.mark.parametrize("access", ["dedicated", "shared"])
+@pytest.mark.parametrize("slots", [1, 9])
+def test_full_observation_is_the_features_of_the_views(access, slots):
+    twin = worlds(access, slots)
+    seen, system = twin.observe(), twin.system
+    assert seen.shape == (3, 3 * 8 + 15 * 18) and seen.any()
+    for world in range(3):
+        for c, es in enumerate(system.ess):
+            view = cell_view(twin, world, c)
+            mine, cycles = view.ess[c], sum(task.cycles for ue in view.ues for task in ue.tasks)
+            local = sum(duration_ns(sum(task.cycles for task in ue.tasks), ue.cpu_hz) for ue in view.ues)
+            expected = features.cell(
+                mine.backlog_ns, mine.own_cycles, mine.forwarded_cycles, mine.air_cycles, es.cpu_hz * es.cores,
+                sum(ue.queue_ns for ue in view.ues), len(view.ues), local, cycles,
+            )  # fmt: skip
+            assert seen[world, c * 8 : c * 8 + 8] == pytest.approx(expected, rel=1e-6)
+            for ue in view.ues:
+                found = seen[world, 24 + ue.index * 18 : 42 + ue.index * 18]
+                wanted = decision_features(view, ue, mine, 0, 0, True) if ue.tasks else [0.0] * 18
+                assert found == pytest.approx(wanted, rel=1e-6, abs=1e-12)
+
+
+def test_paper_observation_shows_queues_burden_and_target():
+    twin = worlds("dedicated", 9)
+    seen = twin.observe("paper")
+    assert seen.shape == (3, 15 + 3 * (2 + 3))
+    for world in range(3):
+        for c in range(3):
+            view = cell_view(twin, world, c)
+            block = seen[world, c * 10 : c * 10 + 10]
+            assert block[:5] == pytest.approx([min(8, ue.queue_ns * 1e-9) for ue in view.ues], rel=1e-6)
+            assert block[5] == pytest.approx(min(8, view.ess[c].backlog_ns * 1e-9), rel=1e-6)
+            assert block[6] in (0.0, 1.0)
+            least = min((es.backlog_ns, es.index) for es in view.ess if es.index != c)[1]
+            assert list(block[7:]) == [float(j == least) for j in range(3)]
+
+
+def test_unknown_observations_and_early_looks_are_refused():
+    twin = worlds("dedicated", 1)
+    with pytest.raises(UsageError, match="unknown observation"):
+        twin.observe("total")
+    fresh = Twin(twin.system, build.table(twin.system, ()), 1)
+    with pytest.raises(UsageError, match="before its first reset"):
+        fresh.observe()
