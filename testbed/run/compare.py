@@ -134,4 +134,3 @@ def best(comparison: Comparison) -> str:
     """The stable strategy of least mean overhead; "" if none is stable."""
     stable = {name: one.overhead.mean for name, one in comparison.policies.items() if one.stable}
     return min(stable, key=lambda name: (stable[name], name)) if stable else ""
-

@@ -1,7 +1,6 @@
 """Strategies over many workloads: on the simulation, the twin or the testbed, or as earlier runs recorded them."""
 
 import hashlib
-import importlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,17 +8,20 @@ import msgspec
 
 from controller import policies
 from testbed.model import ledger
+from testbed.model.decide import Policy
 from testbed.model.errors import InterruptedRunError
 from testbed.model.scenario import Resolved
 from testbed.model.schema import Scenario
+from testbed.model.system import Plan
 from testbed.model.task import INTERRUPTED, Task
 from testbed.run import compare, record, rundir, session
 from testbed.run.compare import Sample
 from testbed.run.session import Order
-from testbed.sim.clock import simulate
+from testbed.run.virtual import SIM, TWIN, by_twin
+from testbed.sim.clock import Simulated, simulate
 from testbed.trace import inputs
 
-SIM, TWIN, TESTBED = "sim", "twin", "testbed"
+TESTBED = "testbed"
 CLOCKS = (SIM, TWIN, TESTBED)
 Samples = dict[str, dict[Hashable, Sample]]
 Measure = Callable[[Resolved, tuple[Task, ...], str], Sample]
@@ -36,10 +38,17 @@ class Rounds:
         self._progress = progress
 
     def play(self, scenario: Scenario, seeds: Sequence[int], title: str = "") -> None:
-        """Let every strategy meet the workload of every seed. Raises `TestbedError` as runs do."""
+        """Let every strategy meet the workload of every seed; one that came before, as that of a trace, is left out.
+
+        Raises `TestbedError` as runs do.
+        """
+        played: set[tuple[Task, ...]] = set()
         for i, seed in enumerate(seeds):
             resolved = inputs.resolve(msgspec.structs.replace(scenario, seed=seed))
             workload = inputs.generate(resolved.scenario, resolved.system)
+            if workload in played:
+                continue
+            played.add(workload)
             found = {}
             for strategy in self.samples:
                 self._progress(f"{title}workload {i + 1} of {len(seeds)}: {strategy}")
@@ -49,20 +58,21 @@ class Rounds:
 
 
 def _simulated(resolved: Resolved, workload: tuple[Task, ...], strategy: str) -> Sample:
-    policy, double = policies.load(strategy)
-    made = simulate(resolved.plan(workload, strategy, double, live=False), policy)
-    absences = record.absences_of(made.events)
-    names = [ue.name for ue in resolved.system.ues]
-    audit = ledger.reconcile(made.tasks, workload, names, absences, made.end_ns)
-    return compare.sample(made.tasks, audit, resolved.system)
+    return _virtual(resolved, workload, strategy, simulate)
 
 
 def _twin(resolved: Resolved, workload: tuple[Task, ...], strategy: str) -> Sample:
+    return _virtual(resolved, workload, strategy, by_twin)
+
+
+def _virtual(
+    resolved: Resolved, workload: tuple[Task, ...], strategy: str, clock: Callable[[Plan, Policy], Simulated]
+) -> Sample:
     policy, double = policies.load(strategy)
-    run = importlib.import_module("testbed.twin.run").run
-    tasks = run(resolved.plan(workload, strategy, double, live=False), policy).tasks
-    audit = ledger.reconcile(tasks, workload, [ue.name for ue in resolved.system.ues])
-    return compare.sample(tasks, audit, resolved.system)
+    made = clock(resolved.plan(workload, strategy, double, live=False), policy)
+    names = [ue.name for ue in resolved.system.ues]
+    audit = ledger.reconcile(made.tasks, workload, names, record.absences_of(made.events), made.end_ns)
+    return compare.sample(made.tasks, audit, resolved.system)
 
 
 def _live(resolved: Resolved, workload: tuple[Task, ...], strategy: str) -> Sample:

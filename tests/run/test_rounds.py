@@ -1,0 +1,55 @@
+"""Strategies over workloads: the clocks agree, traces are played once, recorded runs are paired by workload."""
+
+import msgspec
+import pytest
+
+from testbed.model.errors import UsageError
+from testbed.model.load import load_scenario
+from testbed.run import compare, record, rounds, session
+from testbed.run.rounds import SIM, TWIN, Rounds
+from testbed.trace import inputs
+
+
+def quiet(text):
+    assert text
+
+
+def played(on, names=("greedy-do", "random"), seeds=(1, 2), scenario="region", changes=("slots=30",)):
+    made = Rounds(names, on, quiet)
+    made.play(load_scenario(scenario, list(changes)), seeds)
+    return made.samples
+
+
+def test_simulation_and_twin_measure_the_same():
+    assert played(SIM) == played(TWIN)
+
+
+def test_every_strategy_meets_every_workload():
+    samples = played(SIM)
+    assert {name: list(mine) for name, mine in samples.items()} == {"greedy-do": [1, 2], "random": [1, 2]}
+    assert samples["greedy-do"][1] != samples["greedy-do"][2]
+
+
+def test_the_workload_of_a_table_is_played_once(tmp_path):
+    (tmp_path / "tasks.csv").write_text("time_s,ue,input_bits,cycles,deadline_s\n1,ue-1-1,1000000,1000000000,2\n")
+    trace = f"workload.trace={tmp_path / 'tasks.csv'}"
+    assert list(played(SIM, changes=("slots=5", trace))["random"]) == [1]
+
+
+def test_an_unknown_strategy_is_found_before_anything_runs():
+    with pytest.raises(UsageError, match="gredy"):
+        Rounds(["greedy", "gredy"], SIM, quiet)
+
+
+def test_recorded_runs_are_paired_by_their_workload(tmp_path):
+    runs = []
+    for seed in (1, 2):
+        resolved = inputs.resolve(msgspec.structs.replace(load_scenario("region", ["slots=10"]), seed=seed))
+        workload = inputs.generate(resolved.scenario, resolved.system)
+        for policy in ("lc", "greedy"):
+            order = session.Order(resolved, workload, policy, SIM, str(tmp_path / f"{policy}-{seed}"))
+            runs.append(session.execute(order))
+    found = compare.compare(rounds.of_runs([record.read_run(run.path) for run in runs]))
+    assert (found.workloads, set(found.policies)) == (2, {"lc", "greedy"})
+    twice = rounds.of_runs([runs[0], runs[0]])
+    assert list(twice) == ["lc", "lc (lc-1)"]
