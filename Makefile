@@ -46,7 +46,7 @@ test: lint types
 
 lint: install
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff format --check .
 
 format: install
 	$(BIN)/ruff check --fix .
