@@ -36,7 +36,8 @@ LIMITS = {
     "B": Limits(0.03, 0.15, 0.01, 0.85),
     "C": Limits(0.10, 0.50, 0.10, 0.50),
 }
-STEAL_LIMIT = 0.02
+STEAL_LIMIT, BUSY_LIMIT = 0.02, 0.85
+LEAST_BURN = 0.02
 
 
 class Lateness(msgspec.Struct, frozen=True):
@@ -73,6 +74,7 @@ class Measured(msgspec.Struct, frozen=True):
     payload: str = "real"
     asked_payload: str = "real"
     steal: float = 0.0
+    host_cpu: float = 0.0
     lateness: Lateness = Lateness()
 
 
@@ -158,7 +160,11 @@ def _remedy(name: str, measured: Measured) -> str:
     if measured.steal > STEAL_LIMIT:
         return f"the hypervisor stole {100 * measured.steal:.2g} % of the CPU: use a quieter host, or a lower --speed"
     if name == "cpu" or (measured.cpu.asked_s > 0.0 and measured.cpu.achieved_s < 0.95 * measured.cpu.asked_s):
-        return f"lower the burnt share: --set emulation.burn={max(0.02, measured.burn / 2):.2g}, or use a lower --speed"
+        less = max(LEAST_BURN, measured.burn / 2)
+        return f"lower the burnt share: --set emulation.burn={less:.2g}, or use a lower --speed"
+    if measured.host_cpu > BUSY_LIMIT:
+        busy = f"the host was {100 * measured.host_cpu:.0f} % busy"
+        return f"{busy}: stop what else runs there, lower --speed, or --set emulation.burn={LEAST_BURN}"
     if name == "slipped":
         return "give late events more room: --set emulation.guard=5ms, or use a lower --speed"
     return "use a lower --speed, or fewer processes: --set emulation.ues_per_process=5"

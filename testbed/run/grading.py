@@ -47,7 +47,8 @@ def graded(run: Run) -> Fidelity:
         asked_burn=asked.burn,
         payload=str(run.meta.get("payload", asked.payload)),
         asked_payload=asked.payload,
-        steal=host.get("steal") or 0.0,
+        steal=host.get("steal", 0.0),
+        host_cpu=host.get("cpu", 0.0),
         lateness=_lateness(events),
     )
     verdict = fidelity.grade(measured)

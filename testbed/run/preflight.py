@@ -9,13 +9,14 @@ import os
 import msgspec
 
 from testbed.model.delay import duration_ns, transfer_ns
+from testbed.model.fidelity import LEAST_BURN
 from testbed.model.system import Plan
 
 MESSAGE_CPU_S = 0.4e-3  # a message sent, carried, received and handled, all processes together
 MESSAGES_A_TASK = 5
 PROCESS_BYTES = 25e6
 SHARE_FOR_MESSAGES, SHARE_FOR_BURNING = 0.35, 0.25
-LEAST_BURN = 0.02
+MOST_BURN = 0.2
 HIDING_S = 8e-3  # wall time that a transmission must last for the network below to hide inside it
 FASTEST = 1000.0
 
@@ -85,9 +86,9 @@ def busy_executors(plan: Plan) -> float:
 
 
 def advised_burn(plan: Plan) -> float:
-    """The burnt share that leaves most of this host to the messages, at least 0.02, in whole hundredths."""
+    """The burnt share that leaves most of this host to the messages, 0.02 to 0.2 in whole hundredths."""
     share = SHARE_FOR_BURNING * (os.cpu_count() or 1) / max(busy_executors(plan), 1e-9)
-    return min(1.0, max(LEAST_BURN, math.floor(share * 100) / 100))
+    return min(MOST_BURN, max(LEAST_BURN, math.floor(share * 100) / 100))
 
 
 def advised_speed(plan: Plan) -> float:

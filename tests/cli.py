@@ -1,0 +1,37 @@
+"""Calls the real command line in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def environment() -> dict[str, str]:
+    """The caller's environment with this checkout importable."""
+    return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def start(*args: str, cwd: Path, **options) -> subprocess.Popen:
+    """``testbed ARGS`` in ``cwd``, running."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [sys.executable, "-m", "testbed", *args], cwd=cwd, env=environment(), text=True,
+        **({"stdout": pipe, "stderr": pipe, "stdin": subprocess.DEVNULL} | options),
+    )  # fmt: skip
+
+
+def call(*args: str, cwd: Path, code: int = 0, **options) -> subprocess.CompletedProcess:
+    """``testbed ARGS`` in ``cwd`` to its end, which must have exit code ``code`` and show no traceback."""
+    process = start(*args, cwd=cwd, **options)
+    out, err = process.communicate(timeout=90)
+    assert process.returncode == code, f"exit {process.returncode}, not {code}\n{out}\n{err}"
+    assert "Traceback" not in out + err
+    return subprocess.CompletedProcess(args, process.returncode, out, err)
+
+
+def document(*args: str, cwd: Path, code: int = 0) -> dict:
+    """The JSON document that ``testbed ARGS --json`` prints, alone."""
+    return json.loads(call(*args, "--json", cwd=cwd, code=code).stdout)

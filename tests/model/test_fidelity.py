@@ -1,0 +1,62 @@
+"""Grades: every published limit from both sides, the worst offender, and a remedy that names a flag."""
+
+import pytest
+
+from testbed.model.fidelity import Cpu, DelayError, Measured, delay_error, grade, no_worse
+
+GOOD = {"tasks": 1000, "burn": 0.1, "cpu": Cpu(10.0, 10.0)}
+
+
+@pytest.mark.parametrize(
+    ("median", "p99", "letter"),
+    [
+        (0.01, 0.05, "A"), (0.0101, 0.05, "B"), (0.01, 0.0501, "B"), (0.03, 0.15, "B"), (0.0301, 0.1, "C"),
+        (0.1, 0.5, "C"), (0.1001, 0.2, "F"), (0.0, 0.501, "F"),
+    ],
+)  # fmt: skip
+def test_limits_of_errors(median, p99, letter):
+    assert grade(Measured(DelayError(median, p99), **GOOD)).grade == letter
+
+
+@pytest.mark.parametrize(("slipped", "letter"), [(0, "A"), (1, "A"), (2, "B"), (10, "B"), (11, "C"), (101, "F")])
+def test_limits_of_slips(slipped, letter):
+    verdict = grade(Measured(slipped=slipped, **GOOD))
+    assert verdict.grade == letter
+    assert ("guard" in verdict.remedy) == (letter != "A")
+
+
+@pytest.mark.parametrize(("achieved", "letter"), [(9.5, "A"), (9.4, "B"), (8.4, "C"), (4.9, "F")])
+def test_limits_of_cpu(achieved, letter):
+    verdict = grade(Measured(tasks=10, burn=0.1, cpu=Cpu(10.0, achieved)))
+    assert verdict.grade == letter
+    assert ("emulation.burn=" in verdict.remedy) == (letter != "A")
+
+
+def test_less_than_asked_is_no_better_than_b():
+    assert grade(Measured(tasks=1, burn=0.02, asked_burn=0.5)).grade == "B"
+    assert grade(Measured(tasks=1, burn=0.02, asked_burn=-1.0)).grade == "A"
+    assert grade(Measured(tasks=1, payload="declared")).grade == "B"
+    assert grade(Measured(tasks=1, payload="declared", asked_payload="declared")).grade == "A"
+
+
+def test_the_worst_is_named():
+    verdict = grade(Measured(DelayError(0.02, 0.6), slipped=2, **GOOD))
+    assert verdict.grade == "F" and "99th percentile" in verdict.worst and "60 %" in verdict.worst
+    assert "--speed" in verdict.remedy
+    stolen = grade(Measured(DelayError(0.0, 0.6), steal=0.1, **GOOD))
+    assert "hypervisor" in stolen.remedy
+    busy = grade(Measured(DelayError(0.0, 0.6), host_cpu=0.97, **GOOD))
+    assert "97 % busy" in busy.remedy
+
+
+def test_nothing_to_compare_is_f():
+    assert delay_error([]) == DelayError(None, None)
+    assert grade(Measured(delay_error([]))).grade == "F"
+
+
+def test_delay_error():
+    assert delay_error([(110, 100), (90, 100), (5, 0)]) == DelayError(pytest.approx(0.1), pytest.approx(0.1))
+
+
+def test_order_of_grades():
+    assert no_worse("A", "B") and no_worse("B", "B") and not no_worse("C", "B")
