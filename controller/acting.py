@@ -12,8 +12,9 @@ from numba import njit
 from controller import dqn, network
 from testbed.model.features import CELL_FEATURES, DECISION_FEATURES
 from testbed.model.random import EXPLORATION
-from testbed.twin.compiled import FEATURES, OPTIONS, duration_ns, transfer_ns, uniform
+from testbed.twin.compiled import FEATURES, OPTIONS, duration_ns, stamp, transfer_ns, uniform
 from testbed.twin.decide import fresh, fresh_cycles, local_cost, offload_cost
+from testbed.twin import kernels
 from testbed.twin.kernels import clear_cells, view
 from testbed.twin.lists import item
 from testbed.twin.radio import radio_wait_ns, senders
@@ -106,20 +107,18 @@ def observe_cells(world: Any, fixed: Any, out: Any) -> None:
 
 @njit(**OPTIONS)
 def q_input(features: Any, cells: Any, c: int, out: Any) -> None:
-    """DQN's state (34,): a decision's features, its cell's, and the mean over cells."""
+    """DQN's state (26,): a decision's features and its cell's."""
     n = features.shape[0]
     for k in range(n):
         out[k] = features[k]
     for k in range(cells.shape[1]):
         out[n + k] = cells[c, k]
-        mean = 0.0
-        for other in range(cells.shape[0]):
-            mean += cells[other, k]
-        out[n + cells.shape[1] + k] = mean / cells.shape[0]
 
 
 @njit(**OPTIONS)
-def preference(kind: int, flat: Any, layers: Any, features: Any, cells: Any, c: int, dueling: bool, scratch: Any) -> float:
+def preference(
+    kind: int, flat: Any, layers: Any, features: Any, cells: Any, c: int, dueling: bool, scratch: Any
+) -> float:
     """The logit of offloading (A3C) or Q(s, 1) − Q(s, 0) (DQN)."""
     out = scratch[OUT]
     if kind == A3C:
@@ -141,37 +140,6 @@ def choose(world: Any, u: int, kind: int, preferred: float, explore: float) -> i
     if uniform(seed, EXPLORATION, u, slot, FIELD_EPSILON) < explore:
         return 1 if uniform(seed, EXPLORATION, u, slot, FIELD_COIN) < 0.5 else 0
     return 1 if preferred > 0.0 else 0
-
-
-@njit(**OPTIONS)
-def act(
-    worlds: Any, fixed: Any, kind: int, flat: Any, layers: Any, dueling: bool, sequential: bool, explore: float,
-    features: Any, actions: Any, preferences: Any, where: Any, cells: Any, rewards: Any, scratch: Any,
-) -> int:  # fmt: skip
-    """Play ``rewards.shape[0]`` slots of every world and keep everything; returns the number of decisions.
-
-    ``features`` (D, 18), ``actions`` and ``preferences`` (D,), ``where`` (D, 2): slot index t·W + w, and UE; ``cells``
-    (T+1, W, C, 8); ``rewards`` (T, W). D must hold every UE of every slot.
-    """
-    slots, count = rewards.shape
-    d = 0
-    for t in range(slots):
-        for w in range(count):
-            world = view(worlds, w)
-            clear_cells(world)
-            observe_cells(world, fixed, cells[t, w])
-            d = _decide(
-                world, fixed, kind, flat, layers, dueling, sequential, explore, features, actions, preferences,
-                where, cells[t, w], t * count + w, d, scratch,
-            )  # fmt: skip
-            advance(world, fixed)
-            cost = 0.0
-            for c in range(fixed.ess.shape[0]):
-                cost += item(world.cells, c).cost
-            rewards[t, w] = -cost
-    for w in range(count):
-        observe_cells(view(worlds, w), fixed, cells[slots, w])
-    return d
 
 
 @njit(**OPTIONS)
@@ -199,3 +167,42 @@ def _decide(
             actions[d], preferences[d], where[d, 0], where[d, 1] = choice, preferred, at, u
             d += 1
     return d
+
+
+def _build(key: int) -> Any:
+    """Compile `act`; ``key`` becomes a part of its cache's key by being its closure (see `testbed.twin.kernels`)."""
+
+    @njit(cache=True, **OPTIONS)
+    def act(
+        worlds: Any, fixed: Any, kind: int, flat: Any, layers: Any, dueling: bool, sequential: bool, explore: float,
+        features: Any, actions: Any, preferences: Any, where: Any, cells: Any, rewards: Any, scratch: Any,
+    ) -> int:  # fmt: skip
+        """Play ``rewards.shape[0]`` slots of every world and keep everything; returns the number of decisions.
+
+        ``features`` (D, 18), ``actions`` and ``preferences`` (D,), ``where`` (D, 2): slot index t·W + w, and UE; ``cells``
+        (T+1, W, C, 8); ``rewards`` (T, W). D must hold every UE of every slot.
+        """
+        slots, count = rewards.shape[0], rewards.shape[1]
+        d = 0 if key else -1
+        for t in range(slots):
+            for w in range(count):
+                world = view(worlds, w)
+                clear_cells(world)
+                observe_cells(world, fixed, cells[t, w])
+                d = _decide(
+                    world, fixed, kind, flat, layers, dueling, sequential, explore, features, actions, preferences,
+                    where, cells[t, w], t * count + w, d, scratch,
+                )  # fmt: skip
+                advance(world, fixed)
+                cost = 0.0
+                for c in range(fixed.ess.shape[0]):
+                    cost += item(world.cells, c).cost
+                rewards[t, w] = -cost
+        for w in range(count):
+            observe_cells(view(worlds, w), fixed, cells[slots, w])
+        return d
+
+    return act
+
+
+act = _build(stamp(globals(), *(vars(module) for module in kernels.modules())))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from controller import network
+from controller import dqn, network
 from controller.learned import Learned
 from testbed.model.errors import UsageError
 
@@ -46,14 +46,23 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return arrays, about
 
 
+def check(path: Path, about: dict[str, Any]) -> None:
+    """`UsageError` naming the first of ``about`` that the checkpoint was made with differently."""
+    _, found = read(path)
+    for key, wanted in about.items():
+        if key not in ("versions",) and found.get(key) != wanted:
+            raise UsageError(f'{path}: made with {key} "{found.get(key)}", this training has "{wanted}"')
+
+
 def load_policy(path: Path, algorithm: str, explore: bool = False) -> Learned:
     """The trained policy of a checkpoint, checked against ``algorithm`` (``a3c`` or ``dqn``) and the network's size."""
     arrays, about = read(path)
     if about.get("algorithm") != algorithm:
         raise UsageError(f'{path}: trained by "{about.get("algorithm")}", not by "{algorithm}"')
-    flat = arrays.get("parameters")
-    if flat is None or flat.shape != (network.SIZE,) or not np.isfinite(flat).all():
+    flat, size = arrays.get("parameters"), dqn.SIZE if algorithm == "dqn" else network.SIZE
+    if flat is None or flat.shape != (size,) or not np.isfinite(flat).all():
         found = None if flat is None else flat.shape
-        raise UsageError(f"{path}: parameters of shape {found}; finite values of shape ({network.SIZE},) are needed")
+        raise UsageError(f"{path}: parameters of shape {found}; finite values of shape ({size},) are needed")
     head = about.get("head", "sequential")
-    return Learned(flat.astype(np.float32), bool(about.get("double")), head == "sequential", explore)
+    double, dueling = bool(about.get("second_offload")), bool(about.get("dueling", True))
+    return Learned(flat.astype(np.float32), double, head == "sequential", explore, algorithm == "dqn", dueling)

@@ -14,8 +14,8 @@ from torch import Tensor
 from controller.network import GAIN, HIDDEN, Array, stack
 from testbed.model.features import CELL_FEATURES, DECISION_FEATURES
 
-INPUTS = DECISION_FEATURES + 2 * CELL_FEATURES
-GAIN_AT = 0
+INPUTS = DECISION_FEATURES + CELL_FEATURES
+GAIN_AT, MASK = 0, 2**64 - 1
 NETWORK = stack(1, INPUTS, HIDDEN, HIDDEN, 2)
 SIZE = NETWORK[-1].end
 
@@ -38,7 +38,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Transitions(msgspec.Struct):
-    """B transitions: ``state`` and ``following`` (B, 34), ``action``, ``reward`` and ``discount`` (B,)."""
+    """B transitions: ``state`` and ``following`` (B, 26), ``action``, ``reward`` and ``discount`` (B,)."""
 
     state: Array
     action: Array
@@ -69,7 +69,7 @@ def _forward(flat: Tensor, x: Tensor) -> Tensor:
 
 
 def q_values(flat: Tensor, state: Tensor, dueling: bool) -> Tensor:
-    """Action values (B, 2) of local and offload from states (B, 34)."""
+    """Action values (B, 2) of local and offload from states (B, 26)."""
     out = _forward(flat, state)
     half = 0.5 * flat[GAIN_AT] * state[:, 0]
     if dueling:
@@ -79,7 +79,7 @@ def q_values(flat: Tensor, state: Tensor, dueling: bool) -> Tensor:
 
 
 def advantage(flat: Array, state: Array, dueling: bool) -> Array:
-    """Q(s, 1) − Q(s, 0) in numpy, shape (...,), from states (..., 34): positive means offload."""
+    """Q(s, 1) − Q(s, 0) in numpy, shape (...,), from states (..., 26): positive means offload."""
     x = state
     for layer in NETWORK:
         x = x @ flat[layer.start : layer.bias].reshape(layer.inputs, layer.outputs) + flat[layer.bias : layer.end]
@@ -135,3 +135,25 @@ class Replay:
         where: NDArray[np.int64] = self._rng.integers(0, self.size, count)
         action, reward, discount = (np.ascontiguousarray(column) for column in self._scalars[where].T)
         return Transitions(self._state[where], action, reward, discount, self._following[where])
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """The ring's filled part, its position and its generator's state, as arrays."""
+        state = self._rng.bit_generator.state["state"]
+        words = [state["state"] >> 64, state["state"] & MASK, state["inc"] >> 64, state["inc"] & MASK]
+        return {
+            "ring_state": self._state[: self.size], "ring_following": self._following[: self.size],
+            "ring_scalars": self._scalars[: self.size], "ring_next": np.array([self._next], np.int64),
+            "ring_rng": np.array(words, np.uint64),
+        }  # fmt: skip
+
+    def load(self, arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Continue from `arrays` of a ring of the same capacity."""
+        self.size = len(arrays["ring_state"])
+        self._state[: self.size] = arrays["ring_state"]
+        self._following[: self.size] = arrays["ring_following"]
+        self._scalars[: self.size] = arrays["ring_scalars"]
+        self._next = int(arrays["ring_next"][0])
+        high, low, inc_high, inc_low = (int(word) for word in arrays["ring_rng"])
+        state = dict(self._rng.bit_generator.state)
+        state["state"] = {"state": (high << 64) | low, "inc": (inc_high << 64) | inc_low}
+        self._rng.bit_generator.state = state

@@ -4,10 +4,10 @@ from random import Random
 
 import numpy as np
 
-from controller import network
+from controller import dqn, network
 from testbed.model import features
 from testbed.model.decide import local_cost, offload_cost
-from testbed.model.delay import transfer_ns
+from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.mdp import CellView, EsView, UeView
 from testbed.model.task import LOCAL, OFFLOAD
 
@@ -16,12 +16,16 @@ class Learned:
     """Decides from flat parameters; ``explore`` samples from the policy instead of taking its likelier action.
 
     ``sequential`` false hides from each UE what the others do (the head ``factored``); ``double`` tells the network
-    whether second offload is on.
+    whether second offload is on. With ``values`` the network is DQN's (``dueling`` or not) instead of A3C's.
     """
 
-    def __init__(self, flat: network.Array, double: bool, sequential: bool = True, explore: bool = False) -> None:
+    def __init__(
+        self, flat: network.Array, double: bool, sequential: bool = True, explore: bool = False, values: bool = False,
+        dueling: bool = True,
+    ) -> None:  # fmt: skip
         self.flat, self.double = flat, double
         self.sequential, self.explore = sequential, explore
+        self.values, self.dueling = values, dueling
 
     def decide(self, cell: CellView, rng: Random) -> dict[str, int]:
         """See `testbed.model.decide.Policy`."""
@@ -36,12 +40,15 @@ class Learned:
             later -= cycles
             seen = (sent, later) if self.sequential else (0, 0)
             x = np.asarray(decision_features(cell, ue, es, *seen, self.double), dtype=np.float32)
-            choices[ue.name] = OFFLOAD if es.alive and self._offloads(x, rng) else LOCAL
+            choices[ue.name] = OFFLOAD if es.alive and self._offloads(cell, x, rng) else LOCAL
             if choices[ue.name] == OFFLOAD:
                 sent += cycles
         return choices
 
-    def _offloads(self, x: network.Array, rng: Random) -> bool:
+    def _offloads(self, cell: CellView, x: network.Array, rng: Random) -> bool:
+        if self.values:
+            state = np.concatenate([x, np.asarray(cell_features(cell), np.float32)])
+            return float(dqn.advantage(self.flat, state, self.dueling)) > 0.0
         logit = float(network.logit(self.flat, x))
         if self.explore:
             return rng.random() < 1.0 / (1.0 + np.exp(-logit))
@@ -58,4 +65,15 @@ def decision_features(cell: CellView, ue: UeView, es: EsView, sent: int, later: 
         ue.cpu_hz, es.cpu_hz * es.cores, es.backlog_ns, es.own_cycles, es.forwarded_cycles, es.air_cycles, sent, later,
         min(others, default=0), sum(others) // max(1, len(others)), cell.threshold_ns,
         min(task.deadline_ns for task in ue.tasks), len(ue.tasks), int(double and bool(others)),
+    )  # fmt: skip
+
+
+def cell_features(cell: CellView) -> tuple[float, ...]:
+    """The features of a cell from its view; see `testbed.model.features.cell`."""
+    es = cell.ess[cell.cell]
+    undecided = sum(task.cycles for ue in cell.ues for task in ue.tasks)
+    local = sum(duration_ns(sum(task.cycles for task in ue.tasks), ue.cpu_hz) for ue in cell.ues)
+    return features.cell(
+        es.backlog_ns, es.own_cycles, es.forwarded_cycles, es.air_cycles, es.cpu_hz * es.cores,
+        sum(ue.queue_ns for ue in cell.ues), len(cell.ues), local, undecided,
     )  # fmt: skip

@@ -1,0 +1,133 @@
+"""One learner: plays its own worlds with the shared parameters and applies its gradients to them, until told to stop."""
+
+import msgspec
+import numpy as np
+
+from controller import a3c, acting, dqn
+from controller.collect import Actor, Collector
+from controller.dqn import Replay
+from controller.network import Array
+from testbed.model.system import System
+from testbed.twin.build import Source
+
+
+class Course(msgspec.Struct, frozen=True):
+    """Everything that training depends on besides the parameters; ``updates`` scales the learning-rate's decay."""
+
+    system: System
+    source: Source
+    double: bool
+    algorithm: str = "a3c"
+    head: str = "sequential"
+    worlds: int = 16
+    slots: int = 20
+    rate: float = 1e-3
+    updates: int = 3000
+    seed: int = 1
+    actor_critic: a3c.Settings = a3c.Settings()
+    values: dqn.Settings = dqn.Settings()
+
+    @property
+    def actor(self) -> Actor:
+        """What acts."""
+        kind = acting.A3C if self.algorithm == "a3c" else acting.DQN
+        return Actor(kind, self.head == "sequential", self.values.dueling)
+
+    def rate_at(self, update: int) -> float:
+        """The learning rate falls linearly to a tenth."""
+        base = self.rate if self.algorithm == "a3c" else self.values.rate
+        return base * (1.0 - 0.9 * min(1.0, update / self.updates))
+
+    def epsilon_at(self, slots: int) -> float:
+        """DQN's exploration."""
+        share = min(1.0, slots / self.values.epsilon_slots)
+        return self.values.epsilon_first + share * (self.values.epsilon_last - self.values.epsilon_first)
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What one update did: loss, entropy (A3C) and mean reward per world and slot."""
+
+    loss: float
+    entropy: float
+    reward: float
+
+
+class A3cLearner:
+    """A rollout, one batched backward pass, one RMSProp step on the shared parameters."""
+
+    def __init__(self, course: Course, number: int) -> None:
+        self.course = course
+        seed = course.seed * 1000 + number
+        self.collector = Collector(
+            course.system, course.source, course.worlds, course.slots, course.double, seed, course.actor
+        )
+
+    def step(self, flat: Array, square: Array, update: int) -> Step:
+        """One update in place; ``flat`` may be changed by others meanwhile."""
+        mine = flat.copy()
+        rollout, _ = self.collector.rollout(mine)
+        slope, losses = a3c.gradient(mine, rollout, self.course.actor_critic)
+        a3c.rmsprop(flat, square, slope, self.course.rate_at(update))
+        return Step(losses.policy + losses.value, losses.entropy, float(rollout.rewards.mean()))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """State beyond the parameters."""
+        return self.collector.state_arrays()
+
+    def load(self, arrays: dict[str, np.ndarray]) -> None:
+        """Continue from `arrays`."""
+        self.collector.load_arrays(arrays)
+
+
+class DqnLearner:
+    """A rollout into the ring, then as many batches as keep the replay ratio, against a frozen target network."""
+
+    BATCHES = 8
+
+    def __init__(self, course: Course, number: int) -> None:
+        self.course = course
+        seed = course.seed * 1000 + number
+        self.collector = Collector(
+            course.system, course.source, course.worlds, 2 * course.slots, course.double, seed, course.actor
+        )
+        self.replay = Replay(course.values.capacity, seed)
+        self._target: Array | None = None
+        self._age = 0
+        self._slots = 0
+
+    def step(self, flat: Array, square: Array, update: int) -> Step:
+        """One rollout and its batches, in place."""
+        settings = self.course.values
+        epsilon = self.course.epsilon_at(self._slots)
+        rollout, ues = self.collector.rollout(flat.copy(), max(epsilon, 1e-9))
+        self._slots += rollout.rewards.size
+        self.replay.add(self.collector.transitions(rollout, ues, settings.gamma))
+        loss = 0.0
+        for _ in range(self.BATCHES):
+            if self._target is None or self._age % settings.target_every == 0:
+                self._target = flat.copy()
+            self._age += 1
+            slope, loss = dqn.gradient(flat, self._target, self.replay.sample(settings.batch), settings)
+            a3c.rmsprop(flat, square, slope, self.course.rate_at(update))
+        return Step(loss, 0.0, float(rollout.rewards.mean()))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """State beyond the parameters: worlds, ring, target and counters."""
+        target = self._target if self._target is not None else np.zeros(0, np.float32)
+        counters = np.array([self._age, self._slots], np.int64)
+        return {**self.collector.state_arrays(), **self.replay.arrays(), "target": target, "counters": counters}
+
+    def load(self, arrays: dict[str, np.ndarray]) -> None:
+        """Continue from `arrays`."""
+        self.collector.load_arrays(arrays)
+        self.replay.load(arrays)
+        self._target = arrays["target"].copy() if len(arrays["target"]) else None
+        self._age, self._slots = (int(count) for count in arrays["counters"])
+
+
+Learner = A3cLearner | DqnLearner
+
+
+def make(course: Course, number: int = 0) -> Learner:
+    """The learner of a course; ``number`` tells apart those that work side by side."""
+    return A3cLearner(course, number) if course.algorithm == "a3c" else DqnLearner(course, number)

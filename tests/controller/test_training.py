@@ -1,0 +1,99 @@
+"""Learning on the twin: what acts there acts the same from a view; training repeats, resumes, improves."""
+
+from random import Random
+
+import numpy as np
+import pytest
+
+from controller import acting, checkpoint, dqn, network
+from controller.collect import Actor, Collector, evaluate
+from controller.learned import Learned
+from controller.learner import Course
+from controller.train import Budget, Judge, Trainer
+from testbed.model.errors import UsageError
+from testbed.model.load import load_scenario
+from testbed.trace import inputs
+from testbed.twin import build
+from testbed.twin.views import cell_view
+
+SCENARIO = load_scenario("region", ["density=0.8", "slots=60"])
+SYSTEM = inputs.resolve(SCENARIO).system
+ENDLESS, FINITE = (build.generator(SCENARIO, SYSTEM, endless) for endless in (True, False))
+ABOUT = {"algorithm": "a3c", "head": "sequential", "second_offload": True}
+
+
+def noisy(flat, seed=3):
+    return (flat + np.random.default_rng(seed).normal(size=flat.shape) * 0.05).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", [acting.A3C, acting.DQN])
+def test_the_twin_and_a_view_give_the_same_decisions(kind):
+    flat = noisy(network.initial(1) if kind == acting.A3C else dqn.initial(1))
+    collector = Collector(SYSTEM, ENDLESS, 2, 1, True, 5, Actor(kind), episode=2**40)
+    policy = Learned(flat, True, values=kind == acting.DQN)
+    offloaded = 0
+    for _ in range(25):
+        views = [[cell_view(collector.twin, w, c) for c in range(3)] for w in range(2)]
+        rollout, ues = collector.rollout(flat, explore=0.0)
+        for action, world, ue in zip(rollout.actions, rollout.slot, ues, strict=True):
+            chosen = policy.decide(views[world][SYSTEM.ues[ue].cell], Random(0))
+            assert chosen[SYSTEM.ues[ue].name] == action
+            offloaded += int(action)
+    assert offloaded > 50
+
+
+def course(**changes):
+    return Course(SYSTEM, ENDLESS, True, worlds=4, slots=10, updates=40, **changes)
+
+
+def trained(tmp_path, name, updates, algorithm="a3c", resume=False, workers=1):
+    lesson = course(algorithm=algorithm)
+    about = {**ABOUT, "algorithm": algorithm}
+    budget = Budget(seconds=0, updates=updates, every_s=0 if workers == 1 else 0.5, every_updates=10, workers=workers)
+    judge = Judge(lesson, FINITE, [101, 102])
+    Trainer(lesson, budget, judge, tmp_path / name, about, resume).run(lambda report: None)
+    return checkpoint.read(tmp_path / name)[0]
+
+
+@pytest.mark.parametrize("algorithm", ["a3c", "dqn"])
+def test_training_resumes_bit_for_bit(tmp_path, algorithm):
+    whole = trained(tmp_path, "whole.npz", 20, algorithm)
+    trained(tmp_path, "halves.npz", 10, algorithm)
+    halves = trained(tmp_path, "halves.npz", 20, algorithm, resume=True)
+    assert whole["progress"].tolist() == halves["progress"].tolist()
+    assert all(np.array_equal(whole[key], halves[key]) for key in ("current", "square", "parameters", "best"))
+
+
+def test_two_workers_share_their_parameters(tmp_path):
+    arrays = trained(tmp_path, "two.npz", 12, workers=2)
+    assert arrays["progress"][0] >= 12
+    assert not np.array_equal(arrays["current"], network.initial(1)) and np.isfinite(arrays["current"]).all()
+
+
+def test_a_checkpoint_is_a_policy_and_a_wrong_one_says_what_differs(tmp_path):
+    trained(tmp_path, "a.npz", 10)
+    assert isinstance(checkpoint.load_policy(tmp_path / "a.npz", "a3c"), Learned)
+    with pytest.raises(UsageError, match='trained by "a3c", not by "dqn"'):
+        checkpoint.load_policy(tmp_path / "a.npz", "dqn")
+    with pytest.raises(UsageError, match='made with head "sequential"'):
+        checkpoint.check(tmp_path / "a.npz", {**ABOUT, "head": "factored"})
+    whole = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "b.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UsageError, match="truncated"):
+        checkpoint.read(tmp_path / "b.npz")
+    with pytest.raises(UsageError, match="No such file"):
+        checkpoint.read(tmp_path / "missing.npz")
+
+
+def test_evaluation_of_a_zero_network_with_a_margin_is_greedy():
+    from testbed.model.decide import Priced
+    from testbed.twin.twin import Twin
+
+    flat = np.zeros(network.SIZE, np.float32)
+    flat[network.GAIN_AT] = 1.0
+    learned = evaluate(SYSTEM, FINITE, True, flat, Actor(), [1, 2, 3])
+    twin = Twin(SYSTEM, FINITE, 3, True)
+    twin.use(Priced())
+    twin.reset([1, 2, 3])
+    cells = twin.drain()
+    assert np.allclose(learned, cells["overhead"].sum(axis=1) / cells["finished"].sum(axis=1), rtol=1e-3)
