@@ -5,8 +5,8 @@ import sys
 from controller.policies import load
 from controller.server import Server
 from testbed.model.system import Emulation, System
-from testbed.node.host import Role
 from testbed.node.process import Making, entry
+from testbed.node.role import Role
 from testbed.protocol.actions import Core
 
 

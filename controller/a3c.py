@@ -95,7 +95,7 @@ def advantages(rewards: Array, value: Array, settings: Settings, ratio: Array | 
     if ratio is None:
         return corrections, targets
     following = np.concatenate([targets[1:], value[slots:]])
-    return rho * (rewards + settings.gamma * following - value[:-1]), targets
+    return (rho * (rewards + settings.gamma * following - value[:-1])).astype(np.float32), targets
 
 
 def gradient(flat: Array, rollout: Rollout, settings: Settings) -> tuple[Array, Losses]:

@@ -12,9 +12,9 @@ from numba import njit
 from controller import dqn, network
 from testbed.model.features import CELL_FEATURES, DECISION_FEATURES
 from testbed.model.random import EXPLORATION
+from testbed.twin import kernels
 from testbed.twin.compiled import FEATURES, OPTIONS, duration_ns, stamp, transfer_ns, uniform
 from testbed.twin.decide import fresh, fresh_cycles, local_cost, offload_cost
-from testbed.twin import kernels
 from testbed.twin.kernels import clear_cells, view
 from testbed.twin.lists import item
 from testbed.twin.radio import radio_wait_ns, senders
@@ -31,7 +31,7 @@ decision_features, cell_features_of = FEATURES.decision, FEATURES.cell
 
 @njit(**OPTIONS)
 def forward(flat: Any, layers: Any, x: Any, scratch: Any) -> None:
-    """A tanh network of ``layers`` (start, inputs, outputs) on one vector; the last layer is linear, into ``scratch[OUT]``.
+    """A tanh network of ``layers`` (start, inputs, outputs) on one vector; the linear last one writes ``scratch[OUT]``.
 
     ``scratch`` (4, 64) is the caller's: nothing is allocated here.
     """
@@ -76,8 +76,9 @@ def observe_decision(world: Any, fixed: Any, u: int, sent: int, later: int, out:
             others += 1
     seen = decision_features(
         local_cost(world, fixed, u, now), offload_cost(world, fixed, u, sent, sending, now),
-        max(0, item(world.ues, u).local_free_ns - now), radio_wait_ns(world, fixed, u, now), airtime, fresh_cycles(world, u),
-        constants.cpu_hz, es.cpu_hz * es.cores, world.announced_ns[c], server.own_cycles, server.forwarded_cycles,
+        max(0, item(world.ues, u).local_free_ns - now), radio_wait_ns(world, fixed, u, now), airtime,
+        fresh_cycles(world, u), constants.cpu_hz, es.cpu_hz * es.cores,
+        world.announced_ns[c], server.own_cycles, server.forwarded_cycles,
         server.air_cycles, sent, later, least, total // max(1, others), system.threshold_ns, deadline, tasks,
         1 if system.double and others > 0 else 0,
     )  # fmt: skip
@@ -179,8 +180,8 @@ def _build(key: int) -> Any:
     ) -> int:  # fmt: skip
         """Play ``rewards.shape[0]`` slots of every world and keep everything; returns the number of decisions.
 
-        ``features`` (D, 18), ``actions`` and ``preferences`` (D,), ``where`` (D, 2): slot index t·W + w, and UE; ``cells``
-        (T+1, W, C, 8); ``rewards`` (T, W). D must hold every UE of every slot.
+        ``features`` (D, 18), ``actions`` and ``preferences`` (D,), ``where`` (D, 2): slot index t·W + w, and UE;
+        ``cells`` (T+1, W, C, 8); ``rewards`` (T, W). D must hold every UE of every slot.
         """
         slots, count = rewards.shape[0], rewards.shape[1]
         d = 0 if key else -1

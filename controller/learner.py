@@ -1,4 +1,4 @@
-"""One learner: plays its own worlds with the shared parameters and applies its gradients to them, until told to stop."""
+"""One learner: plays its own worlds with the shared parameters and applies its gradients to them, until stopped."""
 
 import msgspec
 import numpy as np

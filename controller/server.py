@@ -10,7 +10,8 @@ from testbed.model.mdp import CellView, EsView, UeView
 from testbed.model.system import EPOCH_ARRIVAL, SHARED, System
 from testbed.model.task import Phase
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
-from testbed.protocol.messages import Announce, Ask, Decision, Down, EventRow, Up
+from testbed.protocol.messages import Announce, Ask, Decision, Down, Up
+from testbed.protocol.rows import EventRow
 
 FALLBACKS: dict[str, Policy] = {"lc": Fixed(0), "offload": Fixed(1), "random": Coin(0.5)}
 

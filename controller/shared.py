@@ -1,4 +1,4 @@
-"""Parameters and optimiser statistics in shared memory: learners update them without locks (Hogwild!, Recht et al. 2011)."""
+"""Parameters and optimiser statistics in shared memory, updated without locks (Hogwild!, Recht et al. 2011)."""
 
 from multiprocessing import shared_memory
 
@@ -17,6 +17,7 @@ class Shared:
         length = 8 * COUNTERS + 8 * size
         self._block = shared_memory.SharedMemory(name, create=name is None, size=length)
         self._mine = name is None
+        assert self._block.buf is not None
         self.counters = np.frombuffer(self._block.buf, np.int64, COUNTERS)
         floats = np.frombuffer(self._block.buf, np.float32, 2 * size, 8 * COUNTERS)
         self.flat: Array = floats[:size]

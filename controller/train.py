@@ -1,4 +1,4 @@
-"""Training on the twin: learners side by side on shared parameters, a judge beside them, checkpoints as they improve."""
+"""Training on the twin: learners side by side on shared parameters, a judge beside them, checkpoints."""
 
 import multiprocessing
 import time

@@ -4,8 +4,8 @@ import sys
 
 from edge_server.server import Server
 from testbed.model.system import Emulation, System
-from testbed.node.host import Role
 from testbed.node.process import Making, entry
+from testbed.node.role import Role
 from testbed.protocol.actions import Core
 
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from edge_server.events import Arrived, Dispatch, Ended, LastBit
 from edge_server.queue import Job, Queue, Running
 from edge_server.radio import DedicatedRadio, Sent, SharedRadio
 from testbed.model.delay import transfer_ns
@@ -9,44 +10,10 @@ from testbed.model.queue import second_offload
 from testbed.model.system import SHARED, System, Ue
 from testbed.model.task import Phase, Task
 from testbed.protocol.actions import Action, Boundary, Execute, Lost, Record, Send, Wake
-from testbed.protocol.messages import (
-    Aired,
-    Announce,
-    Down,
-    EventRow,
-    Forward,
-    LinkRow,
-    Moved,
-    Post,
-    Result,
-    SlotRow,
-    Trip,
-    Up,
-)
+from testbed.protocol.messages import Aired, Announce, Down, Forward, Moved, Post, Result, Trip, Up
+from testbed.protocol.rows import EventRow, LinkRow, SlotRow
 
 CONTROLLER = "controller"
-
-
-class LastBit(msgspec.Struct, frozen=True):
-    """Event, shared radio: a last bit is due, unless ``version`` of the radio's state has passed."""
-
-    version: int
-
-
-class Arrived(msgspec.Struct, frozen=True):
-    """Event: a task arrives from the radio."""
-
-    sent: Sent
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """Event: the execution on ``core`` ends."""
-
-    core: int
-
-
-class Dispatch(msgspec.Struct, frozen=True):
-    """Event: free cores take waiting tasks."""
 
 
 class Server:

@@ -1,8 +1,10 @@
 """Options and fixtures that every test may use."""
 
-import os
-
 import pytest
+from hypothesis import settings
+
+settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
+settings.load_profile("repeatable")
 
 
 def pytest_addoption(parser):

@@ -27,7 +27,7 @@ def system(
 
 
 def region(density=0.7, seed=7, slots=50, **radio) -> tuple[System, tuple[Task, ...]]:
-    """The hardware and a workload of the shipped scenario `region` (3 cells × 5 UEs; the busiest has the weakest ES)."""
+    """The hardware and a workload of the scenario `region` (3 cells × 5 UEs; the busiest has the weakest ES)."""
     made = system((5, 5, 5), (4 * NS, 3 * NS, 2 * NS), slots, seed, radio=Radio(**radio))
     users = []
     for ue in made.ues:

@@ -3,10 +3,10 @@
 import sys
 
 from testbed.model.system import Emulation, System
-from testbed.node.host import Role
 from testbed.node.process import Making, entry
+from testbed.node.role import Role
 from testbed.protocol.actions import Core
-from testbed.protocol.messages import TaskRow
+from testbed.protocol.rows import TaskRow
 from ue_agent.agent import Agent
 from ue_agent.report import measured
 

@@ -7,7 +7,8 @@ from testbed.model.delay import chain, duration_ns
 from testbed.model.system import EPOCH_ARRIVAL, SHARED, System
 from testbed.model.task import LOCAL, OFFLOAD, Phase, Task
 from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Execute, Lost, Record, Send, Wake
-from testbed.protocol.messages import Aired, Ask, Decision, Down, Moved, Outcome, Post, Result, TaskRow, Up
+from testbed.protocol.messages import Aired, Ask, Decision, Down, Moved, Outcome, Post, Result, Up
+from testbed.protocol.rows import TaskRow
 from ue_agent import report
 from ue_agent.report import Flight
 

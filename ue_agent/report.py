@@ -5,7 +5,8 @@ import msgspec
 from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
 from testbed.model.system import Ue
 from testbed.model.task import COMPLETED, DECIDED, LATE, Task
-from testbed.protocol.messages import Result, TaskRow, Trip
+from testbed.protocol.messages import Result, Trip
+from testbed.protocol.rows import TaskRow
 
 
 class Flight(msgspec.Struct):

@@ -8,10 +8,10 @@ NS = 1_000_000_000
 def duration_ns(cycles: int, hz: int) -> int:
     """Nanoseconds that ``cycles`` take at ``hz`` cycles/s: ``c/f`` rounded half up, exactly.
 
-    A float's quotient is nearly right; what it lacks is an exact integer, also where 64-bit products wrap around.
+    A float is nearly right; what it lacks is an exact integer, also where 64-bit products wrap around.
     ``cycles`` below 2^53, 1 <= ``hz`` < 2^53 and a result below 2^63.
     """
-    ns = int(cycles * 1e9 / hz + 0.5)
+    ns = int(cycles * (1e9 / hz) + 0.5)
     off = 2 * (cycles * NS - ns * hz)
     if -hz <= off < hz:
         return ns

@@ -71,7 +71,9 @@ def cost_score(local_overhead: float, achieved_overhead: float, offloaded: bool,
     return eta * (local_overhead - achieved_overhead) if offloaded else 0.0
 
 
-def sign_scores(deadline_ns: int, delay_ns: int, local_overhead: float, achieved_overhead: float, offloaded: bool) -> float:
+def sign_scores(
+    deadline_ns: int, delay_ns: int, local_overhead: float, achieved_overhead: float, offloaded: bool
+) -> float:
     """``paper-sign``: ±1 for the deadline plus the relative saving against local, clipped to [−1, 1]."""
     kept = 1.0 if delay_ns <= deadline_ns else -1.0
     if not offloaded or local_overhead <= 0.0:

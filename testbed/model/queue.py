@@ -43,7 +43,9 @@ def takes_over(wait_ns: int, threshold_ns: int, announced_ns: int) -> bool:
     return wait_ns > threshold_ns and announced_ns < wait_ns
 
 
-def second_offload(own: int, wait_ns: int, threshold_ns: int, announced_ns: Sequence[int], alive: Sequence[bool]) -> int:
+def second_offload(
+    own: int, wait_ns: int, threshold_ns: int, announced_ns: Sequence[int], alive: Sequence[bool]
+) -> int:
     """Index of the ES that takes over an arriving own-cell task of ES ``own``, or ``own`` itself.
 
     ``announced_ns`` holds every ES's announced backlog, ``alive`` which of them may be chosen. The least backlog wins,

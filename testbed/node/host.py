@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-import msgspec
-
-from testbed.model.histogram import Histogram
 from testbed.model.system import DEDICATED, Emulation, System
 from testbed.model.task import Phase
 from testbed.node.clock import Clock, Timer
+from testbed.node.lateness import Lateness, statistics
+from testbed.node.role import Role
 from testbed.node.socket import Mailbox
 from testbed.node.work import Work
 from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Core, Execute, Record, Send, Wake
@@ -26,36 +25,18 @@ from testbed.protocol.messages import (
     Ask,
     Decision,
     Down,
-    EventRow,
     Forward,
     Moved,
     Outcome,
     Post,
     Result,
-    Row,
     Stop,
-    TaskRow,
     Up,
-)  # fmt: skip
+)
+from testbed.protocol.rows import Row, TaskRow
 
-STAGGER_NS, SPREAD_NS = 120_000, 3_000_000
 AT_ONCE = (Ask, Decision, Moved, Aired, Down, Outcome)
 Entry = tuple[int, int, int, int, int, Core, object]
-
-
-class Role(msgspec.Struct, frozen=True):
-    """What differs between roles: the guard, and how a finished task's row becomes a measured one.
-
-    ``boundary_guard_ns`` is the guard of slot boundaries: small at an ES, whose announcement others wait for; staggered
-    over UEs, which would otherwise all wake at once. ``ordered`` cores act in ideal order (slips count), ``executes``
-    ones burn cycles; ``measure`` gets (row, actual emulated instant).
-    """
-
-    guard_ns: int
-    boundary_guard_ns: int
-    ordered: bool
-    executes: bool
-    measure: Callable[[TaskRow, int], TaskRow] | None = None
 
 
 class Host:
@@ -81,8 +62,7 @@ class Host:
         for fd in (mailbox.fd, self._timer.fd, self.work.fd):
             if fd >= 0:
                 self._epoll.register(fd, select.EPOLLIN)
-        self._lateness: dict[str, Histogram] = {}
-        self.slipped = 0
+        self.lateness = Lateness()
         self.stopped: Stop | None = None
 
     def add(self, core: Core, incarnation: int, downs: tuple[Down, ...] = ()) -> None:
@@ -118,19 +98,7 @@ class Host:
 
     def statistics(self, name: str) -> list[Row]:
         """Lateness by kind of timer, slips, burnt CPU and dropped frames so far, as rows."""
-        now = self.clock.now_ns()
-        rows: list[Row] = []
-        for kind, histogram in self._lateness.items():
-            plain = {"kind": kind, **histogram.to_json()}
-            detail = msgspec.json.encode(plain).decode()
-            rows.append(EventRow(now, name, "lateness", detail, histogram.quantile_ns(0.99) * 1e-6))
-        rows.append(EventRow(now, name, "slipped", "", self.slipped))
-        rows.append(EventRow(now, name, "burn", str(self.work.achieved_ns * 1e-9), self.work.asked_ns * 1e-9))
-        if self.mailbox.dropped:
-            rows.append(EventRow(now, name, "dropped_frame", self.mailbox.last_error, self.mailbox.dropped))
-        if self.mailbox.unsent:
-            rows.append(EventRow(now, name, "unsent", "full queue or unknown peer", self.mailbox.unsent))
-        return rows
+        return statistics(name, self.clock.now_ns(), self.lateness, self.work, self.mailbox)
 
     # Receiving -------------------------------------------------------------------------------------------------------
 
@@ -166,22 +134,18 @@ class Host:
     def _push(self, at_ns: int, phase: int, ue: int, number: int, core: Core, event: object) -> None:
         if type(event) is Boundary:
             if not self.role.ordered:
-                due = self.clock.wall_ns(at_ns) + self._boundary_guard_ns(ue)
+                due = self.clock.wall_ns(at_ns) + self.role.turn_ns(ue, len(self.system.ues))
                 self._after(due, lambda: self._tick(core, at_ns, ue, event))
                 return
             self._boundary_ns = min(self._boundary_ns, at_ns)
         self._age += 1
         heapq.heappush(self._heap, (at_ns, int(phase), ue, number, self._age, core, event))
 
-    def _boundary_guard_ns(self, ue: int) -> int:
-        """The guard of a slot boundary: unordered cores (UEs) take turns of `STAGGER_NS`, within `SPREAD_NS` in all."""
-        if self.role.ordered:
-            return self.role.boundary_guard_ns
-        return self.role.boundary_guard_ns + ue * min(STAGGER_NS, SPREAD_NS // len(self.system.ues))
-
     def _tick(self, core: Core, at_ns: int, ue: int, event: object) -> None:
         """A slot boundary of an unordered core."""
-        self._late("Boundary", time.monotonic_ns() - self.clock.wall_ns(at_ns) - self._boundary_guard_ns(ue))
+        self.lateness.add(
+            "Boundary", time.monotonic_ns() - self.clock.wall_ns(at_ns) - self.role.turn_ns(ue, len(self.system.ues))
+        )
         self._act(core, core.handle(at_ns, event))
 
     def _after(self, wall_ns: int, call: Callable[[], None]) -> None:
@@ -205,12 +169,12 @@ class Host:
             kind = type(event).__name__
             if type(event) is Boundary and at >= self._boundary_ns:
                 self._boundary_ns = 2**62
-                self._late(kind, wall - self.clock.wall_ns(at) - self.role.boundary_guard_ns)
+                self.lateness.add(kind, wall - self.clock.wall_ns(at) - self.role.boundary_guard_ns)
             elif phase != Phase.START:
-                self._late(kind, wall - self.clock.wall_ns(at) - self.role.guard_ns)
+                self.lateness.add(kind, wall - self.clock.wall_ns(at) - self.role.guard_ns)
             if self.role.ordered:
                 if at < self._last_ns:
-                    self.slipped += 1
+                    self.lateness.slipped += 1
                     at = self._last_ns
                 self._last_ns = at
             elif self._is_burning(core, at, event):
@@ -227,12 +191,6 @@ class Host:
             self._act(core, core.handle(at_ns, event))
 
         return self.work.defer(core.name, int(number), end)
-
-    def _late(self, kind: str, late_ns: int) -> None:
-        histogram = self._lateness.get(kind)
-        if histogram is None:
-            histogram = self._lateness[kind] = Histogram()
-        histogram.add(max(0, late_ns))
 
     def _act(self, core: Core, actions: list[Action]) -> None:
         for action in actions:

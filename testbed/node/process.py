@@ -13,10 +13,12 @@ import msgspec
 from testbed.model.system import Emulation, Plan, System
 from testbed.model.task import Task
 from testbed.node.clock import Clock, sharpen
-from testbed.node.host import Host, Role
+from testbed.node.host import Host
+from testbed.node.role import Role
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.actions import Core
-from testbed.protocol.messages import Bye, Heartbeat, Hello, Row, Rows, Start, Stop
+from testbed.protocol.messages import Bye, Heartbeat, Hello, Rows, Start, Stop
+from testbed.protocol.rows import Row
 
 LAUNCHER = "launcher"
 ORDERS = Path("node/orders.msgpack")

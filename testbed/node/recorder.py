@@ -15,7 +15,7 @@ import msgspec
 
 from testbed.model.errors import StartError
 from testbed.model.task import DECIDED
-from testbed.protocol.messages import EventRow, LinkRow, Row, SlotRow, TaskRow, UpdateRow
+from testbed.protocol.rows import EventRow, LinkRow, Row, SlotRow, TaskRow, UpdateRow
 
 SCHEMA_VERSION = 1
 COMMIT_EVERY_NS = 200_000_000

@@ -1,7 +1,8 @@
 """What a role's core asks of whoever drives it, and the events that are not messages.
 
-A core is sans-IO: ``handle(now_ns, event) -> list[Action]``. The driver (simulation or node) owns the clock, the heap of
-pending events, the network and the CPU. It delivers events in the order (instant, phase, UE index, task number, age).
+A core is sans-IO: ``handle(now_ns, event) -> list[Action]``. The driver (simulation or node) owns the clock, the heap
+of pending events, the network and the CPU. It delivers events in the order (instant, phase,
+UE index, task number, age).
 """
 
 from typing import Protocol
@@ -9,7 +10,8 @@ from typing import Protocol
 import msgspec
 
 from testbed.model.task import Phase
-from testbed.protocol.messages import Body, Decision, Row
+from testbed.protocol.messages import Body, Decision
+from testbed.protocol.rows import Row
 
 
 class Send(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from testbed.model.ledger import Absence as Absence
 from testbed.model.ledger import absent
 from testbed.model.system import System
 from testbed.model.task import FAILED, UE_DIED, Task
-from testbed.protocol.messages import TaskRow
+from testbed.protocol.rows import TaskRow
 
 
 def failure_reason(task: Task, absences: Sequence[Absence], until_ns: int, reason: str) -> str | None:

@@ -12,7 +12,7 @@ import msgspec
 from testbed.model.errors import UsageError
 from testbed.model.ledger import Ledger
 from testbed.model.system import System
-from testbed.protocol.messages import TaskRow
+from testbed.protocol.rows import TaskRow
 from testbed.run import intervals
 from testbed.run.intervals import Estimate
 from testbed.run.summary import is_stable, measures

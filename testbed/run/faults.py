@@ -6,7 +6,8 @@ import msgspec
 
 from testbed.model.system import Fault
 from testbed.protocol.endings import Absence
-from testbed.protocol.messages import Down, EventRow, Start, Up
+from testbed.protocol.messages import Down, Start, Up
+from testbed.protocol.rows import EventRow
 from testbed.run.children import Nursery
 
 if TYPE_CHECKING:

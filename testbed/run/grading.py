@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from testbed.model import fidelity, histogram
-from testbed.protocol.messages import EventRow
+from testbed.protocol.rows import EventRow
 from testbed.run import replay
 from testbed.run.record import Run
 

@@ -4,7 +4,6 @@ import contextlib
 import os
 import select
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,10 +18,12 @@ from testbed.node.clock import Clock
 from testbed.node.process import LAUNCHER, ORDERS, Orders
 from testbed.node.recorder import Recorder
 from testbed.node.socket import Mailbox, envelope
-from testbed.protocol.messages import Body, Bye, EventRow, Hello, Rows, Start, Stop
+from testbed.protocol.messages import Body, Bye, Hello, Rows, Start, Stop
+from testbed.protocol.rows import EventRow
 from testbed.run.children import Nursery
 from testbed.run.faults import Faults
 from testbed.run.host import HostLoad
+from testbed.run.interrupt import collected_signals
 from testbed.run.progress import Ledger, Progress
 
 READY_TIMEOUT_NS = 60_000_000_000
@@ -44,21 +45,8 @@ def launch(
     meta: Mapping[str, object] | None = None,
 ) -> Ended:  # fmt: skip
     """Run ``plan`` on processes, recording into ``run_dir``; raises `StartError` when they cannot be started."""
-    with _signals() as interrupted, _prepared(run_dir) as here:
+    with collected_signals() as interrupted, _prepared(run_dir) as here:
         return Launcher(plan, run_dir, here, progress, meta or {}, interrupted).run()
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM in a list instead of raising."""
-    seen: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda number, _: seen.append(number)) for number in numbers]
-    try:
-        yield seen
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

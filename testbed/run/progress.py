@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from testbed.model.ledger import Absence, absent
 from testbed.model.system import Plan
-from testbed.protocol.endings import Absence, absent, close_rows
-from testbed.protocol.messages import Row, TaskRow
+from testbed.protocol.endings import close_rows
+from testbed.protocol.rows import Row, TaskRow
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from testbed.model.scenario import Resolved
 from testbed.model.task import INTERRUPTED, Task
 from testbed.node.recorder import SCHEMA_VERSION, TABLES
 from testbed.protocol.endings import Absence, close_rows
-from testbed.protocol.messages import EventRow, LinkRow, SlotRow, TaskRow, UpdateRow
+from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, UpdateRow
 from testbed.run import rundir
 from testbed.run.virtual import VIRTUAL
 from testbed.trace import inputs

@@ -6,7 +6,8 @@ import msgspec
 
 from testbed.model.system import Fault, System
 from testbed.protocol.actions import Answered
-from testbed.protocol.messages import Decision, EventRow, TaskRow
+from testbed.protocol.messages import Decision
+from testbed.protocol.rows import EventRow, TaskRow
 from testbed.run.record import Run, absences_of
 from testbed.sim.clock import Simulated, simulate
 

@@ -7,7 +7,7 @@ from testbed.model.delay import duration_ns
 from testbed.model.energy import compute_energy_j, overhead
 from testbed.model.system import System, Ue
 from testbed.model.task import LOCAL, OFFLOAD
-from testbed.protocol.messages import TaskRow
+from testbed.protocol.rows import TaskRow
 
 
 def per_slot(rows: Sequence[TaskRow], system: System, kind: str) -> float:

@@ -5,7 +5,7 @@ import msgspec
 from testbed.model.energy import compute_energy_j
 from testbed.model.statistics import mean
 from testbed.model.system import Es
-from testbed.protocol.messages import SlotRow, TaskRow
+from testbed.protocol.rows import SlotRow, TaskRow
 from testbed.run.record import Run
 
 NS = 1e-9

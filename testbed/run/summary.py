@@ -9,7 +9,7 @@ from testbed.model import ledger, statistics
 from testbed.model.ledger import Ledger
 from testbed.model.system import System
 from testbed.model.task import INTERRUPTED
-from testbed.protocol.messages import TaskRow
+from testbed.protocol.rows import TaskRow
 from testbed.run import reward, servers, thresholds
 from testbed.run.grading import Fidelity
 from testbed.run.record import Run

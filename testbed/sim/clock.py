@@ -11,7 +11,8 @@ from testbed.model.system import Fault, Plan
 from testbed.model.task import DRAIN_LIMIT, Phase
 from testbed.protocol.actions import Action, Alarm, Answered, Core, Execute, Record, Send, Wake
 from testbed.protocol.endings import Absence, close_rows
-from testbed.protocol.messages import Ask, Decision, Down, EventRow, LinkRow, SlotRow, TaskRow, Up
+from testbed.protocol.messages import Ask, Decision, Down, Up
+from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow
 from testbed.sim.events import Entry, Heap
 from ue_agent.agent import Agent
 

@@ -6,7 +6,7 @@ from typing import Any
 from testbed.model.delay import transfer_ns
 from testbed.model.system import Plan
 from testbed.model.task import COMPLETED, LATE, OFFLOAD, Task
-from testbed.protocol.messages import LinkRow, TaskRow
+from testbed.protocol.rows import LinkRow, TaskRow
 from testbed.twin.twin import Twin
 
 

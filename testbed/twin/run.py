@@ -11,7 +11,7 @@ from testbed.model import queue, random
 from testbed.model.decide import Coin, Policy, Priced
 from testbed.model.decide import Fixed as Constant
 from testbed.model.system import Plan
-from testbed.protocol.messages import LinkRow, SlotRow, TaskRow
+from testbed.protocol.rows import LinkRow, SlotRow, TaskRow
 from testbed.twin import build, rows
 from testbed.twin.twin import Twin
 from testbed.twin.views import cell_view

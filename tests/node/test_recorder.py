@@ -12,7 +12,7 @@ import pytest
 
 from testbed.model.errors import StartError
 from testbed.node.recorder import SCHEMA_VERSION, Recorder
-from testbed.protocol.messages import EventRow, TaskRow
+from testbed.protocol.rows import EventRow, TaskRow
 
 ROW = TaskRow("ue-1-1", 0, 1, 0, 8, 9, 10, "decided", choice=1)
 
@@ -46,7 +46,7 @@ def test_readers_see_committed_rows_while_it_runs(tmp_path):
 def test_committed_rows_survive_a_kill(tmp_path):
     code = (
         "import sys; from pathlib import Path; from testbed.node.recorder import Recorder;"
-        "from testbed.protocol.messages import EventRow;"
+        "from testbed.protocol.rows import EventRow;"
         f"r = Recorder(Path({str(tmp_path / 'run.db')!r})); r.add([EventRow(1, 'a', 'b')]); r.commit();"
         "print('ready', flush=True); sys.stdin.read()"
     )

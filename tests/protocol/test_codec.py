@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from testbed.model.task import Phase, Task
 from testbed.protocol import codec
 from testbed.protocol.codec import Envelope, FrameError, Malformed, Oversized, WrongVersion
-from testbed.protocol.messages import Announce, Ask, Bye, EventRow, Forward, Heartbeat, Post, Rows, TaskRow, Trip
+from testbed.protocol.messages import Announce, Ask, Bye, Forward, Heartbeat, Post, Rows, Trip
+from testbed.protocol.rows import EventRow, TaskRow
 
 TASK = Task(3, 1, 5_000_000_000, 8, 9, 10)
 BODIES = [

@@ -1,0 +1,27 @@
+"""Events an ES core wakes itself with (sans-IO)."""
+
+import msgspec
+
+from edge_server.radio import Sent
+
+
+class LastBit(msgspec.Struct, frozen=True):
+    """Event, shared radio: a last bit is due, unless ``version`` of the radio's state has passed."""
+
+    version: int
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """Event: a task arrives from the radio."""
+
+    sent: Sent
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """Event: the execution on ``core`` ends."""
+
+    core: int
+
+
+class Dispatch(msgspec.Struct, frozen=True):
+    """Event: free cores take waiting tasks."""

@@ -1,0 +1,38 @@
+"""How late a process was: by kind of timer, and what else it counts of itself, as rows for the record."""
+
+import msgspec
+
+from testbed.model.histogram import Histogram
+from testbed.node.socket import Mailbox
+from testbed.node.work import Work
+from testbed.protocol.rows import EventRow, Row
+
+
+class Lateness:
+    """Histograms of (acted − due) by kind of timer, wall ns, and how many events came too late for their order."""
+
+    def __init__(self) -> None:
+        self.histograms: dict[str, Histogram] = {}
+        self.slipped = 0
+
+    def add(self, kind: str, late_ns: int) -> None:
+        """Count one event; an early one counts as punctual."""
+        histogram = self.histograms.get(kind)
+        if histogram is None:
+            histogram = self.histograms[kind] = Histogram()
+        histogram.add(max(0, late_ns))
+
+
+def statistics(name: str, now_ns: int, lateness: Lateness, work: Work, mailbox: Mailbox) -> list[Row]:
+    """Lateness, slips, burnt CPU and dropped frames of the process ``name`` so far, as rows of instant ``now_ns``."""
+    rows: list[Row] = []
+    for kind, histogram in lateness.histograms.items():
+        detail = msgspec.json.encode({"kind": kind, **histogram.to_json()}).decode()
+        rows.append(EventRow(now_ns, name, "lateness", detail, histogram.quantile_ns(0.99) * 1e-6))
+    rows.append(EventRow(now_ns, name, "slipped", "", lateness.slipped))
+    rows.append(EventRow(now_ns, name, "burn", str(work.achieved_ns * 1e-9), work.asked_ns * 1e-9))
+    if mailbox.dropped:
+        rows.append(EventRow(now_ns, name, "dropped_frame", mailbox.last_error, mailbox.dropped))
+    if mailbox.unsent:
+        rows.append(EventRow(now_ns, name, "unsent", "full queue or unknown peer", mailbox.unsent))
+    return rows

@@ -1,0 +1,30 @@
+"""What a process does differently for being a UE, an ES or the controller."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from testbed.protocol.rows import TaskRow
+
+STAGGER_NS, SPREAD_NS = 120_000, 3_000_000
+
+
+class Role(msgspec.Struct, frozen=True):
+    """What differs between roles: the guard, and how a finished task's row becomes a measured one.
+
+    ``boundary_guard_ns`` is the guard of slot boundaries: small at an ES, whose announcement others wait for; staggered
+    over UEs, which would otherwise all wake at once. ``ordered`` cores act in ideal order (slips count), ``executes``
+    ones burn cycles; ``measure`` gets (row, actual emulated instant).
+    """
+
+    guard_ns: int
+    boundary_guard_ns: int
+    ordered: bool
+    executes: bool
+    measure: Callable[[TaskRow, int], TaskRow] | None = None
+
+    def turn_ns(self, ue: int, ues: int) -> int:
+        """The guard of a slot boundary: unordered cores (UEs) take turns of `STAGGER_NS`, all within `SPREAD_NS`."""
+        if self.ordered:
+            return self.boundary_guard_ns
+        return self.boundary_guard_ns + ue * min(STAGGER_NS, SPREAD_NS // ues)

@@ -1,0 +1,109 @@
+"""Telemetry rows: what the recorder stores. Instants are emulated nanoseconds, -1 where one never came."""
+
+import msgspec
+
+
+class TaskRow(msgspec.Struct, frozen=True, array_like=True, tag="task"):
+    """One task of the record; -1 where an instant never came. Parts of the breakdown sum to the measured delay."""
+
+    ue: str
+    number: int
+    cell: int
+    generated_ns: int
+    input_bits: int
+    cycles: int
+    deadline_ns: int
+    state: str
+    reason: str = ""
+    slot: int = -1
+    asked_ns: int = -1
+    think_ns: int = 0
+    choice: int = -1
+    version: int = 0
+    log_probability: float = 0.0
+    fallback: str = ""
+    es: str = ""
+    forwarded: bool = False
+    rejected: bool = False
+    recovered: bool = False
+    attempts: int = 0
+    ready_ns: int = -1
+    tx_start_ns: int = -1
+    tx_end_ns: int = -1
+    arrival_ns: int = -1
+    es_arrival_ns: int = -1
+    reentry_ns: int = -1
+    start_ns: int = -1
+    end_ns: int = -1
+    finished_ns: int = -1
+    measured_ns: int = -1
+    energy_j: float = 0.0
+    energy_measured_j: float = 0.0
+    overhead: float = 0.0
+    slot_wait_ns: int = 0
+    decision_ns: int = 0
+    radio_wait_ns: int = 0
+    airtime_ns: int = 0
+    latency_ns: int = 0
+    backhaul_ns: int = 0
+    es_wait_ns: int = 0
+    execution_ns: int = 0
+    return_ns: int = 0
+    recovery_ns: int = 0
+    local_wait_ns: int = 0
+    local_execution_ns: int = 0
+    emulation_ns: int = 0
+
+
+class SlotRow(msgspec.Struct, frozen=True, array_like=True, tag="slot"):
+    """One ES at one slot boundary: the announcement, waiting tasks, and busy core-ns since the boundary before."""
+
+    es: str
+    slot: int
+    at_ns: int
+    backlog_ns: int
+    waiting: int
+    own_cycles: int
+    forwarded_cycles: int
+    air_cycles: int
+    busy_ns: int
+    over_threshold: bool
+
+
+class LinkRow(msgspec.Struct, frozen=True, array_like=True, tag="link"):
+    """One transmission: over the uplink (``link`` = the UE) or the backhaul (``link`` = the sending ES)."""
+
+    link: str
+    to: str
+    ue: str
+    number: int
+    bits: int
+    attempts: int
+    ready_ns: int
+    start_ns: int
+    end_ns: int
+    arrival_ns: int
+
+
+class UpdateRow(msgspec.Struct, frozen=True, array_like=True, tag="update"):
+    """One learner update, or one progress point of training."""
+
+    at_ns: int
+    learner: str
+    version: int
+    loss: float
+    entropy: float
+    reward: float
+
+
+class EventRow(msgspec.Struct, frozen=True, array_like=True, tag="event"):
+    """Something that happened to a process: ready, died, restarted, dropped_frame, slipped, burn, lateness, …"""
+
+    at_ns: int
+    source: str
+    kind: str
+    detail: str = ""
+    value: float = 0.0
+
+
+Row = TaskRow | SlotRow | LinkRow | UpdateRow | EventRow
