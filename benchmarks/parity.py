@@ -1,0 +1,144 @@
+"""Testbed against simulation: the same run repeated task by task, and the same workload decided afresh.
+
+``python benchmarks/parity.py --out parity.jsonl`` keeps every run in a file and goes on from there; ``--quick`` is a
+short form. As-recorded: the error of a task is its measured delay minus the delay that the simulation computes from the
+run's workload, decisions and ask-to-answer times. Free-running: mean delay and overhead of a live run over those of the
+simulation of the same workload under the same strategy, which then decides on what it sees itself.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+DECLARED = ("--set", "emulation.payload=declared")
+REAL = ("--set", "emulation.payload=real")
+AS_RECORDED = ((1.0, REAL), (5.0, REAL), (20.0, DECLARED))
+POLICIES = ("lc", "random-do", "greedy-do")
+Entry = dict[str, Any]
+
+
+def testbed(*arguments: str) -> Entry:
+    """What ``testbed ... --json`` prints; raises `subprocess.CalledProcessError` unless it is fine."""
+    command = [sys.executable, "-m", "testbed", *arguments, "--json"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    found: Entry = json.loads(done.stdout)
+    return found
+
+
+def run(folder: Path, policy: str, speed: float, seed: int, slots: int, payload: tuple[str, ...]) -> Entry:
+    """One live run and its free replay in the simulation, as an entry of the file."""
+    live = folder / "live"
+    density = ("--set", "density=0.5")
+    made = testbed(
+        "run", "region", "--policy", policy, "--speed", str(speed), "--seed", str(seed), "--slots", str(slots),
+        *density, *payload, "--out", str(live),
+    )  # fmt: skip
+    free = testbed("replay", str(live), "--policy", policy, "--on", "sim", "--out", str(folder / "free"))
+    fidelity = made["fidelity"]
+    return {
+        "tasks": made["tasks"]["generated"],
+        "unaccounted": made["tasks"]["unaccounted"],
+        "delay_error": fidelity["delay_error"],
+        "grade": fidelity["grade"],
+        "slipped": fidelity["slipped"],
+        "steal": fidelity["steal"],
+        "delay_ratio": made["delay_s"]["mean"] / free["delay_s"]["mean"],
+        "overhead_ratio": made["overhead"]["mean"] / free["overhead"]["mean"],
+    }
+
+
+def wanted(quick: bool, seeds: int) -> list[Entry]:
+    """What to run, each once."""
+    rows: list[Entry] = []
+    for speed, payload in AS_RECORDED:
+        if quick and speed < 5:
+            continue
+        for policy in POLICIES:
+            if speed < 5 and policy != "greedy-do":
+                continue
+            rows += [
+                {"speed": speed, "policy": policy, "seed": seed, "payload": payload[1], "slots": 30 if quick else 200}
+                for seed in range(1, 1 + (1 if quick else seeds))
+            ]
+    return rows
+
+
+def measure(rows: list[Entry], out: Path | None) -> list[Entry]:
+    """Run what the file ``out`` does not have yet; returns everything wanted, measured."""
+    known = [json.loads(line) for line in out.read_text().splitlines()] if out is not None and out.exists() else []
+    found = []
+    for row in rows:
+        entry = next((entry for entry in known if row.items() <= entry.items()), None)
+        if entry is None:
+            payload = ("--set", row["payload"])
+            with tempfile.TemporaryDirectory(prefix="parity-") as folder:
+                made = run(Path(folder), row["policy"], row["speed"], row["seed"], row["slots"], payload)
+            entry = {**row, **made}
+            print(json.dumps(entry), file=sys.stderr, flush=True)
+            if out is not None:
+                with out.open("a") as lines:
+                    lines.write(json.dumps(entry) + "\n")
+        found.append(entry)
+    return found
+
+
+def tables(found: list[Entry]) -> list[Entry]:
+    """One row a speed and strategy: medians and ranges over seeds."""
+    rows = []
+    for speed, policy in dict.fromkeys((entry["speed"], entry["policy"]) for entry in found):
+        these = [entry for entry in found if (entry["speed"], entry["policy"]) == (speed, policy)]
+        delays = [entry["delay_ratio"] - 1 for entry in these]
+        overheads = [entry["overhead_ratio"] - 1 for entry in these]
+        rows.append(
+            {
+                "speed": speed,
+                "policy": policy,
+                "runs": len(these),
+                "error_median": statistics.median(entry["delay_error"]["median"] for entry in these),
+                "error_p99": statistics.median(entry["delay_error"]["p99"] for entry in these),
+                "mean_delay": statistics.mean(delays),
+                "mean_delay_range": [min(delays), max(delays)],
+                "mean_overhead": statistics.mean(overheads),
+                "slipped": sum(entry["slipped"] for entry in these),
+                "steal": statistics.median(entry["steal"] for entry in these),
+                "steal_max": max(entry["steal"] for entry in these),
+            }
+        )
+    return rows
+
+
+def show(rows: list[Entry]) -> None:
+    """Print the table."""
+    print("| speed | policy | runs | task error median | p99 | free-running mean delay | range | steal median, max |")
+    print("|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        low, high = row["mean_delay_range"]
+        print(
+            f"| {row['speed']:g} | {row['policy']} | {row['runs']} "
+            f"| {row['error_median']:.3%} | {row['error_p99']:.2%} "
+            f"| {row['mean_delay']:+.3%} | {low:+.2%} … {high:+.2%} | {row['steal']:.2%}, {row['steal_max']:.2%} |"
+        )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="testbed against simulation, region at density 0.5")
+    parser.add_argument("--out", type=Path, help="JSON lines to keep runs in, and to go on from")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="30 slots, one seed, no speed 1")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    rows = tables(measure(wanted(args.quick, args.seeds), args.out))
+    if args.json:
+        print(json.dumps(rows, indent=1))
+    else:
+        show(rows)
+
+
+if __name__ == "__main__":
+    main()
