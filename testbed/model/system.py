@@ -7,6 +7,7 @@ from testbed.model.queue import LOCAL_FIRST, NO_LIMIT
 from testbed.model.task import Task
 
 DEDICATED, SHARED = "dedicated", "shared"
+REAL = "real"
 EPOCH_SLOT, EPOCH_ARRIVAL = "slot", "arrival"
 
 

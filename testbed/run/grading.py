@@ -42,14 +42,14 @@ def graded(run: Run) -> Fidelity:
         error=fidelity.delay_error(replay.delay_pairs(run.tasks, replay.as_recorded(run).tasks)),
         tasks=len(run.tasks),
         slipped=round(counted((event.source, event.value) for event in events if event.kind == "slipped")),
-        cpu=_cpu(events),
+        cpu=burnt(events),
         burn=float(run.meta.get("burn", asked.burn)),
         asked_burn=asked.burn,
         payload=str(run.meta.get("payload", asked.payload)),
         asked_payload=asked.payload,
         steal=host.get("steal", 0.0),
         host_cpu=host.get("cpu", 0.0),
-        lateness=_lateness(events),
+        lateness=lateness(events),
     )
     verdict = fidelity.grade(measured)
     return Fidelity(
@@ -67,7 +67,7 @@ def _detail(event: EventRow) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _lateness(events: Iterable[EventRow]) -> fidelity.Lateness:
+def lateness(events: Iterable[EventRow]) -> fidelity.Lateness:
     """How late all timers of all processes fired."""
     last: dict[tuple[str, str], dict[str, Any]] = {}
     for event in events:
@@ -78,7 +78,8 @@ def _lateness(events: Iterable[EventRow]) -> fidelity.Lateness:
     return fidelity.Lateness(merged.quantile_ns(0.5) * MS, merged.quantile_ns(0.99) * MS, merged.maximum * MS)
 
 
-def _cpu(events: Sequence[EventRow]) -> fidelity.Cpu:
+def burnt(events: Sequence[EventRow]) -> fidelity.Cpu:
+    """CPU seconds that all processes were asked to burn, and did."""
     burns = [event for event in events if event.kind == "burn"]
     asked = counted((event.source, event.value) for event in burns)
     achieved = counted((event.source, _number(event.detail)) for event in burns)

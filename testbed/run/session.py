@@ -18,9 +18,10 @@ from testbed.model.scenario import Resolved
 from testbed.model.system import Plan
 from testbed.model.task import INTERRUPTED, Task
 from testbed.node.recorder import Recorder
-from testbed.run import preflight, record, rundir
+from testbed.run import costs, preflight, record, rundir
 from testbed.run.grading import graded
 from testbed.run.interrupt import stop_on_interrupt
+from testbed.run.output import warn
 from testbed.run.progress import Progress
 from testbed.run.record import Run
 from testbed.run.summary import Summary, summarise
@@ -89,7 +90,10 @@ def planned(order: Order, double: bool) -> Plan:
     """The plan: automatic speed and burn fitted to this host."""
     live = order.backend not in VIRTUAL
     plan = order.resolved.plan(order.workload, order.policy, double, live)
-    return preflight.fitted(plan, order.auto_speed) if live else plan
+    if not live:
+        return plan
+    known = costs.kept() or (costs.measured(warn) if order.auto_speed else costs.Costs())
+    return preflight.fitted(plan, known, order.auto_speed)
 
 
 def _sped(resolved: Resolved, plan: Plan) -> Resolved:

@@ -8,8 +8,8 @@ import msgspec
 from testbed.model.delay import duration_ns
 from testbed.model.statistics import mean
 from testbed.model.system import Plan
-from testbed.run import preflight
-from testbed.run.output import print_json
+from testbed.run import costs, preflight
+from testbed.run.output import print_json, warn
 from testbed.run.tables import percent, table
 from testbed.run.verbs import common
 
@@ -19,14 +19,18 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", help="path or shipped name")
     common.add_scenario_options(parser)
     parser.add_argument("--speed", metavar="X", help="emulated seconds in a wall second, or auto")
+    parser.add_argument("--calibrate", action="store_true", help="measure this host's costs again")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     resolved, workload = common.load(args.scenario, args)
-    plan = preflight.fitted(resolved.plan(workload, common.DEFAULT_POLICY, True, live=True), args.speed == "auto")
-    fit, cells = preflight.fit(plan), describe(plan)
+    known = None if args.calibrate else costs.kept()
+    known = known or costs.measured(warn)
+    plan = resolved.plan(workload, common.DEFAULT_POLICY, True, live=True)
+    plan = preflight.fitted(plan, known, args.speed == "auto")
+    fit, cells = preflight.fit(plan, known), describe(plan)
     if args.json:
         system = plan.system
         head = {"scenario": system.name, "slots": system.slots, "tasks": len(workload), "ues": len(system.ues)}
@@ -36,7 +40,8 @@ def main(args: argparse.Namespace) -> int:
     print(table(("cell", "UEs", "ES GHz", "UE GHz", "uplink Mbit/s", "tasks", "ES load", "UE load"), _rows(cells)))
     print(
         f"\non this host ({fit.cores} cores), speed {fit.speed:g}, burn {fit.burn:g}: {fit.processes} processes, "
-        f"{fit.memory_bytes / 1e6:.0f} MB; messages {fit.message_cores:.2f} cores, burning up to {fit.burn_cores:.2f}"
+        f"{fit.memory_bytes / 1e6:.0f} MB; messages {fit.message_cores:.2f} cores, payload {fit.payload_cores:.2f}, "
+        f"burning up to {fit.burn_cores:.2f}"
     )
     for warning in fit.warnings:
         print(f"  {warning}")

@@ -11,12 +11,13 @@ from testbed.model.load import load_scenario
 from testbed.model.scenario import Resolved
 from testbed.model.system import Plan
 from testbed.model.task import Task
-from testbed.run import session, tables
+from testbed.run import costs, preflight, session, tables
 from testbed.run.output import Ticker, print_json, warn
 from testbed.run.progress import Progress
 from testbed.run.rundir import unwritable
 from testbed.run.session import Order
 from testbed.run.verdict import verdict
+from testbed.run.virtual import VIRTUAL
 from testbed.trace import inputs
 
 DEFAULT_SCENARIO, DEFAULT_POLICY = "region", "greedy-do"
@@ -96,6 +97,9 @@ def carry_out(order: Order, args: argparse.Namespace) -> int:
         tickers.append(Ticker(plan.system.end_ns, stream))
         if not args.json:
             print(f"{path}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
+        if order.backend not in VIRTUAL:
+            for warning in preflight.fit(plan, costs.kept() or costs.Costs()).warnings:
+                warn(warning)
 
     def watch(progress: Progress) -> None:
         if tickers:
