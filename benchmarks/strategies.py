@@ -1,0 +1,60 @@
+"""Mean overhead of every untrained strategy on a scenario, by density, on the twin.
+
+``python benchmarks/strategies.py [SCENARIO]``: ``priced`` is tuned for each density on its training workloads, which no
+row uses. "unstable": the backlog of most workloads grew with the run's length, so that a mean says nothing.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+DENSITIES = (0.3, 0.5, 0.7, 0.9)
+PLAIN = ("lc", "offload", "offload-do", "random", "random-do", "greedy", "greedy-do")
+TUNED = ("priced", "priced-do")
+
+
+def testbed(*arguments: str) -> dict[str, Any]:
+    """What ``testbed ... --json`` prints."""
+    done = subprocess.run([sys.executable, "-m", "testbed", *arguments, "--json"], check=True, capture_output=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def row(scenario: str, density: float, seeds: int) -> dict[str, dict[str, Any]]:
+    """Every strategy's mean overhead at ``density``: ``{name: {mean, ci95, stable}}``."""
+    asked = ("--set", f"density={density}")
+    with tempfile.TemporaryDirectory() as folder:
+        names = {name: name for name in PLAIN}
+        for name in TUNED:
+            made = testbed("train", scenario, "--algorithm", name, "--out", folder, *asked)
+            names[f"{name}:{made['checkpoint']}"] = name
+        found = testbed(
+            "compare", scenario, *asked, "--seeds", str(seeds), "--on", "twin", "--policies", ",".join(names)
+        )
+    return {
+        names[given]: {**result["overhead"], "stable": result["stable"]} for given, result in found["policies"].items()
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="mean overhead of untrained strategies by density")
+    parser.add_argument("scenario", nargs="?", default="region")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    rows = {density: row(args.scenario, density, args.seeds) for density in DENSITIES}
+    if args.json:
+        print(json.dumps(rows, indent=1))
+        return
+    print(f"| ρ | {' | '.join((*PLAIN, *TUNED))} |\n|---|{'---|' * len((*PLAIN, *TUNED))}")
+    for density, found in rows.items():
+        cells = [f"{one['mean']:.3f}" if one["stable"] else "unstable" for one in found.values()]
+        print(f"| {density} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
