@@ -1,4 +1,4 @@
-"""Tuning of ``coin`` and ``priced`` by simulation on training seeds, which no evaluation uses."""
+"""Tuning of ``coin`` and ``priced`` on training seeds, which no evaluation uses: on the twin where it can."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -8,14 +8,15 @@ from typing import Any
 import msgspec
 
 from testbed.model.decide import Coin, Policy, Priced
-from testbed.model.errors import StartError
+from testbed.model.errors import ScenarioError, StartError
 from testbed.model.schema import Scenario
 from testbed.model.statistics import mean
 from testbed.model.system import Plan
+from testbed.run.virtual import fresh_twin
 from testbed.sim.clock import simulate
 from testbed.trace import inputs
 
-FIRST_SEED, SEEDS = 1_000_000, 4
+FIRST_SEED, SEEDS = 1_000_000, 8
 DOUBLE = "-do"
 Progress = Callable[[str], None]
 Cost = Callable[[tuple[float, ...]], float]
@@ -60,12 +61,12 @@ def tune(scenario: Scenario, algorithm: str, seed: int, progress: Progress, seed
     double = algorithm.endswith(DOUBLE)
     space = SPACES[base]
     chosen = training_seeds(seed, seeds) if not scenario.workload.trace else (scenario.seed,)
-    plans = [_plan(msgspec.structs.replace(scenario, seed=one, faults=()), algorithm, double) for one in chosen]
+    measures = [_measure(msgspec.structs.replace(scenario, seed=one, faults=()), algorithm, double) for one in chosen]
     known: dict[tuple[float, ...], float] = {}
 
     def cost(values: tuple[float, ...]) -> float:
         if values not in known:
-            known[values] = mean([_overhead(plan, policy_of(base, values)) for plan in plans])
+            known[values] = mean([measure(policy_of(base, values)) for measure in measures])
             progress(f"{_written(space, values)}: mean overhead {known[values]:.4f}")
         return known[values]
 
@@ -108,12 +109,25 @@ def policy_of(base: str, values: Sequence[float]) -> Policy:
     return Coin(*values) if base == "coin" else Priced(*values)
 
 
-def _plan(scenario: Scenario, algorithm: str, double: bool) -> Plan:
+def _measure(scenario: Scenario, algorithm: str, double: bool) -> Callable[[Policy], float]:
+    """What tells a policy's mean overhead on the workload of ``scenario``."""
     resolved = inputs.resolve(scenario)
-    return resolved.plan(inputs.generate(resolved.scenario, resolved.system), algorithm, double, live=False)
+    plan = resolved.plan(inputs.generate(resolved.scenario, resolved.system), algorithm, double, live=False)
+    try:
+        twin = fresh_twin(plan)
+    except ScenarioError:
+        return lambda policy: _simulated(plan, policy)
+
+    def measure(policy: Policy) -> float:
+        twin.use(policy)
+        twin.reset(plan.system.seed)
+        cells = twin.drain()
+        return float(cells["overhead"].sum() / max(1, cells["finished"].sum()))
+
+    return measure
 
 
-def _overhead(plan: Plan, policy: Policy) -> float:
+def _simulated(plan: Plan, policy: Policy) -> float:
     done = [row.overhead for row in simulate(plan, policy).tasks if row.finished_ns >= 0]
     return mean(done) if done else 0.0
 

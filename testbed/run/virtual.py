@@ -1,6 +1,7 @@
 """The clocks that run as fast as they can: the simulation and the compiled twin, recording the same rows."""
 
 import importlib
+from typing import Any
 
 from testbed.model.decide import Policy
 from testbed.model.system import Plan
@@ -8,6 +9,14 @@ from testbed.sim.clock import Simulated
 
 SIM, TWIN = "sim", "twin"
 VIRTUAL = (SIM, TWIN)
+
+
+def fresh_twin(plan: Plan) -> Any:
+    """A `testbed.twin.twin.Twin` with room for all tasks of ``plan``; `ScenarioError` for what it cannot express."""
+    build, twin = importlib.import_module("testbed.twin.build"), importlib.import_module("testbed.twin.twin")
+    build.refuse_faults(plan)
+    source = build.table(plan.system, plan.workload)
+    return twin.Twin(plan.system, source, double=plan.second_offload, capacity=max(1, len(plan.workload)))
 
 
 def by_twin(plan: Plan, policy: Policy | None) -> Simulated:
