@@ -1,5 +1,6 @@
 """Tuning of ``coin`` and ``priced`` on training seeds, which no evaluation uses: on the twin where it can."""
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from testbed.run.virtual import fresh_twin
 from testbed.sim.clock import simulate
 from testbed.trace import inputs
 
-FIRST_SEED, SEEDS = 1_000_000, 8
+FIRST_SEED, SEEDS, DESCENTS = 1_000_000, 8, 3
 DOUBLE = "-do"
 Progress = Callable[[str], None]
 Cost = Callable[[tuple[float, ...]], float]
@@ -36,10 +37,10 @@ class Tuned(msgspec.Struct, frozen=True):
 
 
 class Space(msgspec.Struct, frozen=True):
-    """What is searched: names of the values, where to start, first and last step, bounds."""
+    """What is searched: names of the values, candidates to start from in each, first and last step, bounds."""
 
     names: tuple[str, ...]
-    start: tuple[float, ...]
+    starts: tuple[tuple[float, ...], ...]
     step: tuple[float, ...]
     finest: tuple[float, ...]
     low: tuple[float, ...]
@@ -47,8 +48,15 @@ class Space(msgspec.Struct, frozen=True):
 
 
 SPACES = {
-    "coin": Space(("q",), (0.5,), (0.2,), (0.0125,), (0.0,), (1.0,)),
-    "priced": Space(("beta", "beta0"), (0.0, 0.0), (0.4, 0.08), (0.025, 0.005), (-2.0, -1.0), (10.0, 2.0)),
+    "coin": Space(("q",), ((0.25, 0.5, 0.75),), (0.1,), (0.0125,), (0.0,), (1.0,)),
+    "priced": Space(
+        ("beta", "beta0"),
+        ((-1.0, -0.3, 0.0, 0.4, 1.0, 2.0), (-0.1, 0.0, 0.1, 0.2, 0.4, 0.7)),
+        (0.2, 0.05),
+        (0.0125, 0.0025),
+        (-2.0, -1.0),
+        (10.0, 2.0),
+    ),
 }
 
 
@@ -83,8 +91,14 @@ def training_seeds(seed: int, count: int) -> tuple[int, ...]:
 
 
 def search(space: Space, cost: Cost) -> tuple[float, ...]:
+    """The best that compass searches from the `DESCENTS` best of all starts find."""
+    starts = sorted(itertools.product(*space.starts), key=lambda values: (cost(values), values))
+    return min((_descend(space, cost, start) for start in starts[:DESCENTS]), key=lambda values: (cost(values), values))
+
+
+def _descend(space: Space, cost: Cost, best: tuple[float, ...]) -> tuple[float, ...]:
     """Compass search: the best neighbour at a step's distance, or, when none is better, half the step."""
-    best, step = space.start, space.step
+    step = space.step
     while True:
         near = min(_neighbours(space, best, step), key=lambda values: (cost(values), values))
         if cost(near) < cost(best):
