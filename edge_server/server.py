@@ -57,8 +57,7 @@ class Server:
             case Dispatch():
                 return self._dispatch(now_ns)
             case Forward():
-                ue = self._ues[event.ue]
-                return self._enter(now_ns, Job(ue, event.task, event.trip, now_ns, own=False))
+                return self._take_over(now_ns, event)
             case LastBit():
                 return self._last_bit(now_ns) if event.version == self._radio_version else []
             case Announce():
@@ -146,6 +145,12 @@ class Server:
             Send(ue.name, moved, now_ns, Phase.ARRIVAL, ue.index, task.number),
             Record(row),
         ]
+
+    def _take_over(self, now_ns: int, forward: Forward) -> list[Action]:
+        ue, task = self._ues[forward.ue], forward.task
+        moved = Moved(ue.name, task.number, self.name, now_ns, arrived=True)
+        told = Send(ue.name, moved, now_ns, Phase.ARRIVAL, ue.index, task.number)
+        return [told, *self._enter(now_ns, Job(ue, task, forward.trip, now_ns, own=False))]
 
     def _enter(self, now_ns: int, job: Job) -> list[Action]:
         if self._queue.admits():

@@ -6,6 +6,8 @@ from testbed.model import random
 from testbed.model.delay import NS, uplink_rate
 from testbed.model.system import Backhaul, Es, Fault, Plan, Radio, System, Ue
 from testbed.model.task import Task
+from testbed.protocol.settings import Settings
+from testbed.sim.network import Cut, Weather
 
 MS = 1_000_000
 
@@ -76,6 +78,22 @@ def random_faults(made: System, seed: int, ues: bool) -> tuple[Fault, ...]:
         back = at + int(u(n, 4) ** 2 * 5 * NS) if u(n, 5) < 0.6 else -1
         faults.setdefault(name, Fault(name, at, back))
     return tuple(faults.values())
+
+
+def random_weather(made: System, seed: int) -> Weather:
+    """A network that loses up to 30 % of frames, repeats some, delays them up to 0.4 s, and is cut here and there."""
+
+    def u(n: int, field: int) -> float:
+        return random.uniform(seed, random.NETWORK, n, 1, field)
+
+    names = [ue.name for ue in made.ues] + [es.name for es in made.ess]
+    cuts = []
+    for n in range(1, int(u(0, 0) * 4) + 1):
+        a, b = names[int(u(n, 1) * len(names))], ("controller", *(es.name for es in made.ess))[int(u(n, 2) * 4)]
+        start = int(u(n, 3) * made.end_ns)
+        cuts.append(Cut(a, b, start, start + int(u(n, 4) * 8 * NS)))
+    session = Settings(heartbeat_ns=NS, suspect_ns=3 * NS, timeout_ns=8 * NS, retry_ns=300 * MS, retry_max_ns=2 * NS)
+    return Weather(seed, 0.3 * u(0, 1), 0.2 * u(0, 2), int(400 * MS * u(0, 3) ** 3), tuple(cuts), session)
 
 
 def plan(made: System, tasks, policy="greedy", double=True, faults=()) -> Plan:

@@ -209,8 +209,10 @@ class Agent:
     def _moved(self, moved: Moved) -> None:
         flight = self._flights.get(moved.number)
         if flight is not None and flight.start_ns < 0:
-            flight.es, flight.forwarded = moved.es, True
-            flight.incarnation = self._incarnations.get(moved.es, 0)
+            if not flight.forwarded:
+                flight.forwarded, flight.via_incarnation = True, flight.incarnation
+            flight.es, flight.incarnation = moved.es, self._incarnations.get(moved.es, 0)
+            flight.arrived = flight.arrived or moved.arrived
 
     def _aired(self, aired: Aired) -> None:
         flight = self._flights.get(aired.number)
@@ -241,7 +243,7 @@ class Agent:
                 actions += self._fall_back(slot, now_ns - pending.asked_ns, "controller lost")
             return actions
         for flight in list(self._flights.values()):
-            if flight.es == lost.name and flight.start_ns < 0 and flight.incarnation <= lost.incarnation:
+            if flight.start_ns < 0 and flight.is_with(lost.name, lost.incarnation, self._es):
                 airtime = flight.airtime_until_ns(lost.died_ns)
                 self._lost_airtime[flight.task.number] = airtime
                 flight.recovered, flight.reentry_ns = True, now_ns

@@ -26,11 +26,22 @@ class Flight(msgspec.Struct):
     tx_start_ns: int = -1
     tx_end_ns: int = -1
     forwarded: bool = False
+    via_incarnation: int = 0
+    arrived: bool = False
     recovered: bool = False
     result: Result | None = None
     reentry_ns: int = -1
     start_ns: int = -1
     end_ns: int = -1
+
+    def is_with(self, es: str, incarnation: int, own_es: str) -> bool:
+        """Whether the death of this incarnation of ``es`` takes the task with it.
+
+        A task on its way from its cell's ES ``own_es`` to another is with both until the other has it.
+        """
+        if self.es == es:
+            return self.incarnation <= incarnation
+        return self.forwarded and not self.arrived and es == own_es and self.via_incarnation <= incarnation
 
     def airtime_until_ns(self, now_ns: int) -> int:
         """Airtime spent by ``now_ns``, as far as the UE knows."""

@@ -71,12 +71,16 @@ class Trip(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Moved(Message, frozen=True):
-    """The own ES tells the UE that its task went on to ES ``es`` at ``at_ns``."""
+    """The own ES tells the UE that its task goes on to ES ``es`` at ``at_ns``; ``es`` tells it when it ``arrived``.
+
+    Until then the task is with both: if one of them dies, the UE takes it back.
+    """
 
     ue: str
     number: int
     es: str
     at_ns: int
+    arrived: bool = False
 
 
 class Aired(Message, frozen=True):

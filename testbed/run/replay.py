@@ -9,7 +9,8 @@ from testbed.protocol.actions import Answered
 from testbed.protocol.messages import Decision
 from testbed.protocol.rows import EventRow, TaskRow
 from testbed.run.record import Run, absences_of
-from testbed.sim.clock import Simulated, simulate
+from testbed.sim.book import Simulated
+from testbed.sim.clock import simulate
 
 
 def as_recorded(run: Run) -> Simulated:

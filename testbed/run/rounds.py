@@ -18,7 +18,8 @@ from testbed.run import compare, record, rundir, session
 from testbed.run.compare import Sample
 from testbed.run.session import Order
 from testbed.run.virtual import SIM, TWIN, by_twin
-from testbed.sim.clock import Simulated, simulate
+from testbed.sim.book import Simulated
+from testbed.sim.clock import simulate
 from testbed.trace import inputs
 
 TESTBED = "testbed"

@@ -26,7 +26,8 @@ from testbed.run.progress import Progress
 from testbed.run.record import Run
 from testbed.run.summary import Summary, summarise
 from testbed.run.virtual import SIM, TWIN, VIRTUAL, by_twin
-from testbed.sim.clock import Recorded, Simulated, Simulation
+from testbed.sim.book import Simulated
+from testbed.sim.clock import Recorded, Simulation
 
 LOCAL = "local"
 BACKENDS = (LOCAL, SIM)

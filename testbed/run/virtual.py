@@ -5,7 +5,7 @@ from typing import Any
 
 from testbed.model.decide import Policy
 from testbed.model.system import Plan
-from testbed.sim.clock import Simulated
+from testbed.sim.book import Simulated
 
 SIM, TWIN = "sim", "twin"
 VIRTUAL = (SIM, TWIN)

@@ -1,35 +1,27 @@
 """The roles' cores on a virtual clock and network in one process: deterministic, with faults."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
 from controller.server import Server as Controller
 from edge_server.server import Server as EdgeServer
 from testbed.model.decide import Policy
+from testbed.model.ledger import Absence
 from testbed.model.system import Fault, Plan
 from testbed.model.task import DRAIN_LIMIT, Phase
 from testbed.protocol.actions import Action, Alarm, Answered, Core, Execute, Record, Send, Wake
-from testbed.protocol.endings import Absence, close_rows
 from testbed.protocol.messages import Ask, Decision, Down, Up
-from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow
+from testbed.protocol.rows import EventRow, Row, TaskRow
+from testbed.sim.book import Book, Simulated
 from testbed.sim.events import Entry, Heap
+from testbed.sim.network import Frame, Later, Network, Tick, Weather
 from ue_agent.agent import Agent
+from ue_agent.report import measured
 
+FIRST = -1
 Recorded = Mapping[tuple[str, int], Answered]
 Observer = Callable[[int, int], None]
-
-
-class Simulated(msgspec.Struct):
-    """The record of a simulated run; ``tasks`` in the workload's order, ``reason`` why it ended before its drain."""
-
-    tasks: list[TaskRow]
-    slots: list[SlotRow]
-    links: list[LinkRow]
-    events: list[EventRow]
-    end_ns: int
-    delivered: int
-    reason: str = ""
 
 
 class _Begin(msgspec.Struct, frozen=True):
@@ -46,20 +38,26 @@ class _Emit(msgspec.Struct, frozen=True):
     send: Send
 
 
-def simulate(plan: Plan, policy: Policy | None, recorded: Recorded | None = None) -> Simulated:
+def simulate(
+    plan: Plan, policy: Policy | None, recorded: Recorded | None = None, weather: Weather | None = None
+) -> Simulated:
     """Run ``plan`` to the end of its drain (no limit unless the plan sets one).
 
     ``recorded`` gives the answers of an earlier run by (UE, first task's number): those are repeated, with their
-    ask-to-answer times, instead of asking ``policy``.
+    ask-to-answer times, instead of asking ``policy``. Under ``weather`` messages pass through sessions over a network
+    that loses, repeats, delays and reorders frames; without it they arrive at once.
     """
-    return Simulation(plan, policy, recorded).run()
+    return Simulation(plan, policy, recorded, weather).run()
 
 
 class Simulation:
     """One run; `simulate` is the way to use it."""
 
-    def __init__(self, plan: Plan, policy: Policy | None, recorded: Recorded | None) -> None:
+    def __init__(
+        self, plan: Plan, policy: Policy | None, recorded: Recorded | None = None, weather: Weather | None = None
+    ) -> None:
         self.plan, self.policy, self.recorded = plan, policy, recorded
+        self.network = Network(weather) if weather is not None else None
         self._heap = Heap()
         self._cores: dict[str, Core] = {}
         self._incarnation: dict[str, int] = {}
@@ -67,10 +65,8 @@ class Simulation:
         self._downs: dict[str, Down] = {}
         self._now = 0
         self._delivered = 0
-        self._finished: set[tuple[str, int]] = set()
         self._gone: dict[str, int] = {}
-        self.record = Simulated([], [], [], [], 0, 0)
-        self._tasks: dict[tuple[str, int], TaskRow] = {}
+        self._book = Book()
         self._stopped = ""
         self._observer: Observer | None = None
         self._observe_every = 0
@@ -90,6 +86,9 @@ class Simulation:
             self._heap.push(fault.at_ns, Phase.FAULT, -1, 0, Entry("", -1, _Begin(fault)))
         for name in [*names, "controller"]:
             self._incarnation[name] = 0
+            if self.network is not None:
+                self.network.born(0, name, 0)
+        for name in self._incarnation:
             self._start(name, 0)
         limit = self.plan.emulation.drain_limit_ns
         end = self.plan.system.end_ns
@@ -104,14 +103,12 @@ class Simulation:
                 break
             self._now = at
             self._deliver(entry)
-            if self._heap.busy == 0 and self._now > end:
+            if self._heap.busy == 0 and self._now > end and self.network is None:
                 break
-        self.record.reason = reason
-        self._close(reason)
-        return self.record
+        return self._book.close(self.plan, self._absences, self._now, self._delivered, reason)
 
     def _drained(self) -> bool:
-        left = len(self.plan.workload) - len(self._finished) - sum(self._gone.values())
+        left = len(self.plan.workload) - len(self._book.finished) - sum(self._gone.values())
         return left <= 0
 
     def _start(self, name: str, from_ns: int) -> None:
@@ -136,8 +133,23 @@ class Simulation:
                 self._crash(fault)
             case _Restart(fault):
                 self._restart(fault)
+            case Tick() | Frame():
+                self._network_acts(entry.event)
             case _:
                 self._handle(entry)
+
+    def _network_acts(self, event: Tick | Frame) -> None:
+        assert self.network is not None
+        delivered, later = self.network.handle(self._now, event)
+        self._await(later)
+        if delivered is not None:
+            entry = Entry(delivered.to, -1, delivered.body)
+            at = max(delivered.at_ns, self._now)
+            self._heap.push(at, delivered.phase, delivered.ue, delivered.number, entry)
+
+    def _await(self, later: Iterable[Later]) -> None:
+        for at, event in later:
+            self._heap.push(at, FIRST, -1, 0, Entry("", -1, event))
 
     def _handle(self, entry: Entry) -> None:
         core = self._cores.get(entry.target)
@@ -150,7 +162,7 @@ class Simulation:
             event = Answered(event, self._now - event.asked_ns)
         self._delivered += 1
         if self._observer is not None and self._delivered % self._observe_every == 0:
-            self._observer(self._now, len(self._finished))
+            self._observer(self._now, len(self._book.finished))
         self._act(entry.target, core.handle(self._now, event))
 
     def _act(self, source: str, actions: list[Action]) -> None:
@@ -166,7 +178,14 @@ class Simulation:
                 case Execute():
                     self._emit_at_end(source, action)
                 case Record(row):
-                    self._keep(row)
+                    self._book.keep(self._as_met(row))
+
+    def _as_met(self, row: Row) -> Row:
+        """The row as its UE saw it: over a network, a result may come later than its ideal instant."""
+        if self.network is None or not isinstance(row, TaskRow) or row.finished_ns < 0:
+            return row
+        ue = next(ue for ue in self.plan.system.ues if ue.name == row.ue)
+        return measured(row, max(row.finished_ns, self._now), ue)
 
     def _emit_at_end(self, source: str, execute: Execute) -> None:
         send = execute.then
@@ -177,6 +196,8 @@ class Simulation:
     def _send(self, source: str, send: Send) -> None:
         if isinstance(send.body, Ask) and self.recorded is not None:
             self._repeat(send.body)
+        elif self.network is not None:
+            self._await(self.network.send(self._now, source, send))
         else:
             at = max(send.at_ns, self._now)
             self._heap.push(at, send.phase, send.ue, send.number, Entry(send.to, -1, send.body))
@@ -190,27 +211,16 @@ class Simulation:
             event = Answered(msgspec.structs.replace(answer.decision, slot=ask.slot), answer.think_ns)
             self._heap.push(at, Phase.DECIDE, ask.tasks[0].ue, 0, Entry(ask.ue, self._incarnation[ask.ue], event))
 
-    def _keep(self, row: object) -> None:
-        if isinstance(row, TaskRow):
-            key = (row.ue, row.number)
-            self._tasks[key] = row
-            if row.finished_ns >= 0:
-                self._finished.add(key)
-        elif isinstance(row, SlotRow):
-            self.record.slots.append(row)
-        elif isinstance(row, LinkRow):
-            self.record.links.append(row)
-        elif isinstance(row, EventRow):
-            self.record.events.append(row)
-
     def _crash(self, fault: Fault) -> None:
         name = fault.name
         if self._cores.pop(name, None) is None:
             return
         incarnation = self._incarnation[name]
-        self._keep(EventRow(self._now, name, "died", "fault", incarnation))
+        self._book.keep(EventRow(self._now, name, "died", "fault", incarnation))
         self._absences.setdefault(name, []).append((self._now, fault.restart_ns))
         self._count_gone(name)
+        if self.network is not None:
+            self._await(self.network.died(self._now, name))
         down = Down(name, self._now, incarnation)
         self._downs[name] = down
         for other in list(self._cores):
@@ -226,22 +236,20 @@ class Simulation:
         back = absences[-1][1]
         self._gone[name] = sum(
             1 for task in self.plan.workload
-            if task.ue == index and (name, task.number) not in self._finished and (back < 0 or task.generated_ns < back)
+            if task.ue == index and (back < 0 or task.generated_ns < back)
+            and (name, task.number) not in self._book.finished
         )  # fmt: skip
 
     def _restart(self, fault: Fault) -> None:
         name = fault.name
         self._incarnation[name] += 1
         self._downs.pop(name, None)
+        if self.network is not None:
+            self._await(self.network.born(self._now, name, self._incarnation[name]))
         up = Up(name, self._now, self._incarnation[name])
         for other in list(self._cores):
             self._act(other, self._cores[other].handle(self._now, up))
         self._start(name, self._now)
         for down in self._downs.values():
             self._act(name, self._cores[name].handle(self._now, down))
-        self._keep(EventRow(self._now, name, "restarted", "fault", self._incarnation[name]))
-
-    def _close(self, reason: str) -> None:
-        plan, record = self.plan, self.record
-        record.tasks = close_rows(plan.system, plan.workload, self._tasks, self._absences, self._now, reason)
-        record.end_ns, record.delivered = self._now, self._delivered
+        self._book.keep(EventRow(self._now, name, "restarted", "fault", self._incarnation[name]))

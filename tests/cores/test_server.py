@@ -94,7 +94,8 @@ def test_second_offload_goes_to_the_least_announced_backlog_above_the_threshold(
     actions = drive(server, events, until=2 * NS)
     sends = [a for a in actions if isinstance(a, Send)]
     forward = next(s for s in sends if isinstance(s.body, Forward))
-    moved = next(s.body for s in sends if isinstance(s.body, Moved))
+    here, moved = (s.body for s in sends if isinstance(s.body, Moved))
+    assert (here.es, here.at_ns, here.arrived, moved.arrived) == ("es-1", 0, True, False)
     assert (forward.to, forward.at_ns, moved.es, moved.at_ns) == ("es-3", NS + 8 * MS + MS, "es-3", NS)
 
 

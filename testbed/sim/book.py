@@ -1,0 +1,55 @@
+"""What a simulated run leaves: its rows, in the order in which they were made."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from testbed.model.ledger import Absence
+from testbed.model.system import Plan
+from testbed.protocol.endings import close_rows
+from testbed.protocol.rows import EventRow, LinkRow, Row, SlotRow, TaskRow
+
+
+class Simulated(msgspec.Struct):
+    """The record of a simulated run; ``tasks`` in the workload's order, ``reason`` why it ended before its drain."""
+
+    tasks: list[TaskRow]
+    slots: list[SlotRow]
+    links: list[LinkRow]
+    events: list[EventRow]
+    end_ns: int
+    delivered: int
+    reason: str = ""
+
+
+class Book:
+    """Keeps rows; ``finished`` are the tasks, by UE and number, that have ended."""
+
+    def __init__(self) -> None:
+        self.finished: set[tuple[str, int]] = set()
+        self._made = Simulated([], [], [], [], 0, 0)
+        self._tasks: dict[tuple[str, int], TaskRow] = {}
+
+    def keep(self, row: Row) -> None:
+        """Take a row; a task's later one replaces its earlier."""
+        match row:
+            case TaskRow():
+                key = (row.ue, row.number)
+                self._tasks[key] = row
+                if row.finished_ns >= 0:
+                    self.finished.add(key)
+            case SlotRow():
+                self._made.slots.append(row)
+            case LinkRow():
+                self._made.links.append(row)
+            case EventRow():
+                self._made.events.append(row)
+
+    def close(
+        self, plan: Plan, absences: Mapping[str, Sequence[Absence]], end_ns: int, delivered: int, reason: str
+    ) -> Simulated:
+        """The record of the run, every task of the workload in it; those that have not ended fail."""
+        made = self._made
+        made.tasks = close_rows(plan.system, plan.workload, self._tasks, absences, end_ns, reason)
+        made.end_ns, made.delivered, made.reason = end_ns, delivered, reason
+        return made
