@@ -19,21 +19,28 @@ LINK = re.compile(r"\[[^\]]+\]\(([^)#\s]+)(?:#[^)]*)?\)")
 YAML = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def load_schema():
-    spec = importlib.util.spec_from_file_location("schema", ROOT / "docs" / "schema.py")
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 def test_the_tables_of_the_record_are_up_to_date():
-    schema = load_schema()
+    schema = load("schema")
     text = schema.PAGE.read_text()
     assert schema.page(text) == text, "run: .venv/bin/python docs/schema.py --write"
 
 
+def test_messages_and_states_of_the_protocol_are_up_to_date():
+    protocol = load("protocol")
+    text = protocol.PAGE.read_text()
+    assert protocol.page(text) == text, "run: .venv/bin/python docs/protocol.py --write"
+    assert all(part() in text for part in protocol.PARTS.values())
+
+
 def test_every_column_has_a_meaning_and_no_meaning_lacks_its_column():
-    schema = load_schema()
+    schema = load("schema")
     columns = {f"{table}.{name}" for row, table in schema.TABLES.items() for name in row.__struct_fields__}
     assert set(schema.MEANINGS) == columns
 

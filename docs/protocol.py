@@ -1,0 +1,85 @@
+"""Writes the messages and the session's states into docs/protocol.md, from the code itself.
+
+python docs/protocol.py            print them
+python docs/protocol.py --write    bring docs/protocol.md up to date
+"""
+
+import sys
+from collections import defaultdict
+from enum import Enum
+from pathlib import Path
+from typing import get_args
+
+from testbed.protocol.codec import MAX_HEADER, MAX_PAYLOAD, MAX_TELEMETRY, PROTOCOL_VERSION
+from testbed.protocol.messages import Body
+from testbed.protocol.transitions import TABLE, Input, Output, State
+
+PAGE = Path(__file__).parent / "protocol.md"
+MARK = "<!-- {}: .venv/bin/python docs/protocol.py --write -->"
+END = "<!-- end -->"
+KIB = 1024
+
+
+def messages() -> str:
+    """Every message with its fields and what it says."""
+    rows = ["| message | fields | meaning |", "|---|---|---|"]
+    for body in get_args(Body):
+        fields = ", ".join(f"`{name}`" for name in body.__struct_fields__)
+        rows.append(f"| `{body.__name__}` | {fields or '–'} | {' '.join((body.__doc__ or '').split())} |")
+    return "\n".join(rows)
+
+
+def limits() -> str:
+    """The version and the sizes that the codec allows."""
+    return (
+        f"Protocol version {PROTOCOL_VERSION}. A frame may have {MAX_HEADER // KIB} KiB, one with telemetry "
+        f"{MAX_TELEMETRY // KIB**2} MiB; payload travels in frames of its own, {MAX_PAYLOAD // KIB**2} MiB at most."
+    )
+
+
+def words(kind: type[Enum]) -> str:
+    """The members of ``kind`` and what they mean."""
+    return "\n".join(f"| {member.label} | {member.meaning} |" for member in kind)
+
+
+def table() -> str:
+    """States, inputs, outputs, and what follows what."""
+    rows = [
+        f"| {state.label} | {happened.label} | {then.state.label} | {', '.join(o.label for o in then.outputs) or '–'} |"
+        for (state, happened), then in TABLE.items()
+    ]
+    return (
+        f"| state | meaning |\n|---|---|\n{words(State)}\n\n| input | meaning |\n|---|---|\n{words(Input)}\n\n"
+        f"| output | meaning |\n|---|---|\n{words(Output)}\n\n"
+        "| state | input | next | outputs |\n|---|---|---|---|\n" + "\n".join(rows)
+    )
+
+
+def diagram() -> str:
+    """The state diagram: one arrow from a state to another, with everything that leads there."""
+    arrows: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for (state, happened), then in TABLE.items():
+        if then.state is not state:
+            arrows[state.label, then.state.label].append(happened.label)
+    lines = [f"    {a} --> {b}: {', '.join(labels)}" for (a, b), labels in arrows.items()]
+    return "```mermaid\nstateDiagram-v2\n    [*] --> closed\n" + "\n".join(lines) + "\n```"
+
+
+PARTS = {"messages": messages, "limits": limits, "diagram": diagram, "transitions": table}
+
+
+def page(text: str) -> str:
+    """``text`` with what stands between its marks brought up to date."""
+    for name, part in PARTS.items():
+        mark = MARK.format(name)
+        before, _, rest = text.partition(mark)
+        _, _, after = rest.partition(END)
+        text = f"{before}{mark}\n\n{part()}\n\n{END}{after}"
+    return text
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        PAGE.write_text(page(PAGE.read_text()))
+    else:
+        print("\n\n".join(part() for part in PARTS.values()))
