@@ -50,6 +50,7 @@ class Host:
         self.mailbox, self.role, self._emit = mailbox, role, emit
         self._cores: dict[str, Core] = {}
         self._incarnations: dict[str, int] = {}
+        self._names = {"controller", *(ue.name for ue in system.ues), *(es.name for es in system.ess)}
         self._heap: list[Entry] = []
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._age = 0
@@ -110,7 +111,8 @@ class Host:
                 self.stopped = body
                 return
             core = self._cores.get(envelope.to)
-            if core is None:
+            if core is None or getattr(body, "ue", core.name) not in self._names:
+                mailbox.drop(f"{type(body).__name__} for {envelope.to}: nobody of that name here, or of its UE's")
                 continue
             if isinstance(body, Down):
                 mailbox.disconnect(body.name)

@@ -1,5 +1,7 @@
 """The only sockets: one PULL inbox per process, PUSH sockets to peers, opened when first needed."""
 
+import sys
+
 import zmq
 
 from testbed.protocol import codec
@@ -8,6 +10,7 @@ from testbed.protocol.messages import Body
 
 RECEIVE_LIMIT, SEND_LIMIT = 20_000, 20_000
 ZERO_COPY_FROM = 16_384
+LOGGED = 20
 _PAYLOAD = bytes(8 * 1024 * 1024)
 
 
@@ -84,8 +87,14 @@ class Mailbox:
             try:
                 return codec.decode(frames[0].buffer)
             except FrameError as error:
-                self.dropped += 1
-                self.last_error = f"{type(error).__name__}: {error}"
+                self.drop(f"{type(error).__name__}: {error}")
+
+    def drop(self, why: str) -> None:
+        """Count a frame that is not acted on, and say so in the log: each of the first ones, then every thousandth."""
+        self.dropped += 1
+        self.last_error = why
+        if self.dropped <= LOGGED or self.dropped % 1000 == 0:
+            print(f"frame {self.dropped} dropped: {why}", file=sys.stderr, flush=True)
 
     def close(self, linger_ms: int = 0) -> None:
         """Close everything, waiting up to ``linger_ms`` for what is still to be sent."""

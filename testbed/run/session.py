@@ -71,14 +71,17 @@ def execute(order: Order, progress: Observer = silent, started: Callable[[Path, 
     header = "\n".join(f"{key}: {meta[key]}" for key in ("run", "policy", "backend", "speed", "burn", "versions"))
     rundir.write_inputs(path, _sped(order.resolved, plan), order.workload, f"resolved from one run\n{header}")
     _note(path, meta)
-    if started is not None:
-        started(path, plan)
-    if order.backend == SIM:
-        _simulate(plan, policy, order.answers, path, progress)
-    elif order.backend == TWIN:
-        _keep(by_twin(plan, policy), path)
-    else:
-        _launch(plan, path, progress)
+    try:
+        if started is not None:
+            started(path, plan)
+        if order.backend == SIM:
+            _simulate(plan, policy, order.answers, path, progress)
+        elif order.backend == TWIN:
+            _keep(by_twin(plan, policy), path)
+        else:
+            _launch(plan, path, progress)
+    except KeyboardInterrupt:
+        _note(path, {"reason": INTERRUPTED, "end_ns": 0})
     return record.read_run(path)
 
 

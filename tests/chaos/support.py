@@ -1,0 +1,60 @@
+"""Running testbeds that are hurt on purpose."""
+
+import json
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from tests.cli import start
+
+LITTLE = ("--set", "emulation.burn=0.02", "--set", "emulation.payload=declared", "--speed", "3")
+
+
+def begin(cwd: Path, *args: str, scenario: str = "smoke"):
+    """A live run into ``r``, under way."""
+    process = start("run", scenario, *LITTLE, "--plain", "--out", "r", *args, cwd=cwd)
+    wait_for(process.stdout, "running")
+    return process
+
+
+def wait_for(stream, word: str) -> str:
+    """Read ``stream`` until a line holds ``word``; returns that line."""
+    for line in stream:
+        if word in line:
+            return line
+    raise AssertionError(f"it ended without saying {word}")
+
+
+def end(process, code: int) -> tuple[str, str]:
+    """Wait for its end; the exit code must be ``code``."""
+    out, err = process.communicate(timeout=90)
+    assert process.returncode == code, f"exit {process.returncode}, not {code}\n{out}\n{err}"
+    assert "Traceback" not in out + err
+    return out, err
+
+
+def pids(run: Path) -> dict[str, int]:
+    """Process ids of a run by name."""
+    return {one["name"]: one["pid"] for one in json.loads((run / "processes.json").read_text())}
+
+
+def alive(pid: int) -> bool:
+    """Whether a process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def events(run: Path, kind: str) -> list[tuple[str, str, float]]:
+    """(source, detail, value) of every event of ``kind`` in a run's record."""
+    with closing(sqlite3.connect(run / "run.db")) as db:
+        return db.execute("SELECT source, detail, value FROM events WHERE kind = ?", (kind,)).fetchall()
+
+
+def stop(process) -> None:
+    """End a run that a failed test may have left."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)

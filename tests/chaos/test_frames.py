@@ -1,0 +1,56 @@
+"""Frames that no process should ever get: counted, dropped, named in a log; the run goes on."""
+
+import msgspec
+import pytest
+import zmq
+
+from testbed.model.task import Task
+from testbed.protocol import codec
+from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
+from testbed.protocol.messages import Heartbeat, Post
+from tests.chaos.support import begin, end, events, stop
+from tests.cli import document
+
+pytestmark = [pytest.mark.live, pytest.mark.chaos]
+
+
+def frames(name):
+    """Garbage, a cut frame, a wrong version, an oversized one, one for a stranger, one about a stranger."""
+    good = Envelope(PROTOCOL_VERSION, "ue-1-1", 0, 0, name, 0, 0, 0, 0, 0, Heartbeat(0))
+    whole = codec.encode(good)
+    about = msgspec.structs.replace(good, body=Post("nobody", Task(0, 0, 0, 1, 1, 1), 0))
+    return {
+        "garbage": b"\xff" * 40,
+        "empty": b"",
+        "cut": whole[:-3],
+        "version": whole[:1] + bytes([PROTOCOL_VERSION + 1]) + whole[2:],
+        "oversized": bytes(codec.MAX_TELEMETRY + 1),
+        "stranger": codec.encode(msgspec.structs.replace(good, to="nobody")),
+        "about a stranger": codec.encode(about),
+    }
+
+
+def test_bad_frames_to_every_socket_are_counted_and_the_run_goes_on(tmp_path):
+    process = begin(tmp_path, "--slots", "40")
+    context = zmq.Context()
+    names = ["ue-1-1", "ue-1-2", "es-1", "controller"]
+    try:
+        for name in [*names, "launcher"]:
+            sender = context.socket(zmq.PUSH)
+            sender.connect(f"ipc://{tmp_path}/r/sock/{name}")
+            for frame in frames(name).values():
+                sender.send(frame)
+            sender.close(5000)
+        end(process, 0)
+    finally:
+        stop(process)
+        context.term()
+    found = document("report", "r", cwd=tmp_path)
+    assert found["tasks"]["unaccounted"] == 0 and found["ended"] == "drained" and found["tasks"]["failed"] == 0
+    counted = {source: value for source, _, value in events(tmp_path / "r", "dropped_frame")}
+    assert {name: counted[name] for name in names} == dict.fromkeys(names, len(frames("")))
+    assert counted["launcher"] >= 5
+    for name in names:
+        log = (tmp_path / "r" / "logs" / f"{name}.log").read_text()
+        assert "WrongVersion: protocol version 2" in log and "Malformed: not an envelope" in log
+        assert "Oversized" in log and "nobody of that name here" in log

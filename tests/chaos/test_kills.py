@@ -1,0 +1,97 @@
+"""kill −9 of any process in the middle of a run: every task ends exactly once, nobody is left, the record is whole."""
+
+import os
+import select
+import signal
+import sqlite3
+
+import pytest
+
+from tests.chaos.support import LITTLE, alive, begin, end, events, pids, stop, wait_for
+from tests.cli import call, document, start
+
+pytestmark = [pytest.mark.live, pytest.mark.chaos]
+LENGTH = ("--slots", "40")
+
+
+@pytest.mark.parametrize("victim", ["ue-1-2", "es-1", "controller"])
+def test_the_run_goes_on_without_whoever_is_killed(tmp_path, victim):
+    process = begin(tmp_path, *LENGTH)
+    try:
+        before = pids(tmp_path / "r")
+        os.kill(before[victim], signal.SIGKILL)
+        end(process, 0)
+    finally:
+        stop(process)
+    found = document("report", "r", cwd=tmp_path)
+    assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == 0
+    assert found["failures"].keys() <= ({"ue died"} if victim == "ue-1-2" else set())
+    assert [source for source, _, _ in events(tmp_path / "r", "died")] == [victim]
+    assert not [pid for pid in before.values() if alive(pid)]
+    assert not (tmp_path / "r" / "sock").exists()
+    again = document("replay", "r", "--as-recorded", cwd=tmp_path)
+    assert again["tasks"]["generated"] == found["tasks"]["generated"]
+    assert again["tasks"]["unaccounted"] == 0
+
+
+@pytest.mark.parametrize("victim", ["ue-1-1", "es-1", "controller"])
+def test_a_planned_death_with_restart_is_a_real_one(tmp_path, victim):
+    faults = f"[{{at: 2 s, kill: {victim}, restart_after: 1 s}}]"
+    process = begin(tmp_path, *LENGTH, "--set", f"faults={faults}")
+    try:
+        end(process, 0)
+    finally:
+        stop(process)
+    found = document("report", "r", cwd=tmp_path)
+    assert found["tasks"]["unaccounted"] == 0
+    first, second = (pid for source, _, pid in events(tmp_path / "r", "ready") if source == victim)
+    assert first != second
+    assert [source for source, _, _ in events(tmp_path / "r", "restarted")] == [victim]
+
+
+def test_the_record_survives_the_launcher_and_nobody_outlives_it(tmp_path):
+    process = begin(tmp_path, "--slots", "400")
+    running = pids(tmp_path / "r")
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    found = document("report", "r", cwd=tmp_path)
+    assert found["ended"] == "interrupted" and found["tasks"]["unaccounted"] == 0
+    with sqlite3.connect(tmp_path / "r" / "run.db") as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    for pid in running.values():
+        gone(pid)
+    call("clean", "r", "--yes", cwd=tmp_path)
+    assert not (tmp_path / "r").exists()
+
+
+def gone(pid):
+    """Wait for the end of a process that is nobody's child here."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        assert poll.poll(30_000), f"process {pid} is left"
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.parametrize("phase", ["starting", "running", "draining"])
+def test_an_interrupt_ends_any_phase_with_a_summary(tmp_path, phase):
+    length = {"starting": "40", "running": "400", "draining": "1"}[phase]
+    slow = ("--set", "task.cycles=40 G", "--set", "emulation.drain_limit=400 s") if phase == "draining" else ()
+    process = start("run", "smoke", *LITTLE, "--slots", length, *slow, "--plain", "--out", "r", cwd=tmp_path)
+    try:
+        wait_for(process.stdout, {"starting": "tasks in", "running": "running", "draining": "draining"}[phase])
+        process.send_signal(signal.SIGINT)
+        out, _ = end(process, 130)
+    finally:
+        stop(process)
+    assert "fidelity" in out and "interrupted" in out
+    found = document("report", "r", cwd=tmp_path)
+    assert found["tasks"]["unaccounted"] == 0 and found["failures"].keys() <= {"interrupted"}
+    assert not (tmp_path / "r" / "sock").exists()
+    if (tmp_path / "r" / "processes.json").exists():
+        assert not [pid for pid in pids(tmp_path / "r").values() if alive(pid)]
