@@ -18,7 +18,7 @@ class Settings(msgspec.Struct, frozen=True):
     """Hyper-parameters. ``gae`` 1 gives plain t_max-step returns; ``vtrace`` caps importance ratios at 1 (Espeholt et
     al., ICML 2018); ``terminal`` ends episodes with R = 0 as the paper does instead of bootstrapping."""
 
-    gamma: float = 0.99
+    gamma: float = 0.9
     gae: float = 0.95
     entropy: float = 0.003
     value_weight: float = 0.5
@@ -31,7 +31,7 @@ class Settings(msgspec.Struct, frozen=True):
 class Rollout(msgspec.Struct):
     """T slots of W worlds with D decisions in all.
 
-    ``features`` (D, 18), ``actions`` and ``log_probability`` (D,), ``slot`` (D,) = t·W + w; ``weight`` (D,) is 0 for
+    ``features`` (D, 26), ``actions`` and ``log_probability`` (D,), ``slot`` (D,) = t·W + w; ``weight`` (D,) is 0 for
     decisions that were not the policy's own; ``cells`` (T+1, W, C, 8); ``rewards`` (T, W): minus the region's cost.
     """
 
@@ -58,12 +58,12 @@ def _forward(flat: Tensor, stack: tuple[Layer, ...], x: Tensor) -> Tensor:
         weights = flat[layer.start : layer.bias].view(layer.inputs, layer.outputs)
         x = torch.addmm(flat[layer.bias : layer.end], x, weights)
         if layer.outputs > 1:
-            x = torch.tanh(x)
+            x = torch.relu(x)
     return x[:, 0]
 
 
 def logits(flat: Tensor, features: Tensor) -> Tensor:
-    """`controller.network.logit` in torch: (D, 18) → (D,)."""
+    """`controller.network.logit` in torch: (D, 26) → (D,)."""
     return flat[GAIN_AT] * features[:, 0] + _forward(flat, ACTOR, features)
 
 

@@ -10,7 +10,7 @@ from controller import acting, dqn, network
 from controller.a3c import Rollout
 from controller.dqn import Transitions
 from controller.network import Array
-from testbed.model.features import CELL_FEATURES, DECISION_FEATURES
+from testbed.model.features import CELL_FEATURES
 from testbed.model.system import System
 from testbed.twin.build import Source
 from testbed.twin.twin import ArenaFullError, Twin
@@ -44,13 +44,12 @@ class Collector:
         self._rng = np.random.default_rng(seed)
         self._room = self.twin.state.tasks.shape[1]
         rows, cells, f32 = worlds * slots * len(system.ues), len(system.ess), np.float32
-        self._features = np.zeros((rows, DECISION_FEATURES), f32)
+        self._features = np.zeros((rows, network.INPUTS), f32)
         self._actions, self._preferences = np.zeros(rows, f32), np.zeros(rows, f32)
         self._where = np.zeros((rows, 2), np.int64)
         self._cells = np.zeros((slots + 1, worlds, cells, CELL_FEATURES), f32)
         self._rewards = np.zeros((slots, worlds), f32)
         self._scratch = np.zeros(acting.SCRATCH, f32)
-        self._cell_of = np.array([ue.cell for ue in system.ues])
         self._renew(np.ones(worlds, np.bool_))
 
     def _renew(self, chosen: NDArray[np.bool_]) -> None:
@@ -94,14 +93,9 @@ class Collector:
         earned = np.concatenate([np.zeros((1, worlds)), np.cumsum(rollout.rewards * power[:-1, None], axis=0)])
         here, there, w = slot[before], slot[after], world[before]
         reward = (earned[there, w] - earned[here, w]) / power[here]
-        state = self._q_states(rollout, slot, world, ues)
-        f32 = np.float32
+        state, f32 = rollout.features, np.float32
         discount = power[there - here].astype(f32)
         return Transitions(state[before], rollout.actions[before], reward.astype(f32), discount, state[after])
-
-    def _q_states(self, rollout: Rollout, slot: Any, world: Any, ues: Any) -> Array:
-        own = rollout.cells[slot, world, self._cell_of[ues]]
-        return np.concatenate([rollout.features, own], axis=1, dtype=np.float32)
 
     def state_arrays(self) -> dict[str, Any]:
         """Everything that decides the next rollout, as arrays."""

@@ -11,10 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from controller.network import GAIN, HIDDEN, Array, stack
-from testbed.model.features import CELL_FEATURES, DECISION_FEATURES
+from controller.network import GAIN, HIDDEN, INPUTS, Array, stack
 
-INPUTS = DECISION_FEATURES + CELL_FEATURES
 GAIN_AT, MASK = 0, 2**64 - 1
 NETWORK = stack(1, INPUTS, HIDDEN, HIDDEN, 2)
 SIZE = NETWORK[-1].end
@@ -64,7 +62,7 @@ def _forward(flat: Tensor, x: Tensor) -> Tensor:
         weights = flat[layer.start : layer.bias].view(layer.inputs, layer.outputs)
         x = torch.addmm(flat[layer.bias : layer.end], x, weights)
         if layer is not NETWORK[-1]:
-            x = torch.tanh(x)
+            x = torch.relu(x)
     return x
 
 
@@ -84,7 +82,7 @@ def advantage(flat: Array, state: Array, dueling: bool) -> Array:
     for layer in NETWORK:
         x = x @ flat[layer.start : layer.bias].reshape(layer.inputs, layer.outputs) + flat[layer.bias : layer.end]
         if layer is not NETWORK[-1]:
-            x = np.tanh(x)
+            x = np.maximum(x, 0.0)
     margin = flat[GAIN_AT] * state[..., 0]
     return margin + (x[..., 1] if dueling else x[..., 1] - x[..., 0])
 

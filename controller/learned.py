@@ -32,6 +32,7 @@ class Learned:
         es = cell.ess[cell.cell]
         sent = 0
         later = sum(task.cycles for ue in cell.ues for task in ue.tasks)
+        mine = cell_features(cell)
         choices: dict[str, int] = {}
         for ue in cell.ues:
             if not ue.tasks:
@@ -39,16 +40,15 @@ class Learned:
             cycles = sum(task.cycles for task in ue.tasks)
             later -= cycles
             seen = (sent, later) if self.sequential else (0, 0)
-            x = np.asarray(decision_features(cell, ue, es, *seen, self.double), dtype=np.float32)
-            choices[ue.name] = OFFLOAD if es.alive and self._offloads(cell, x, rng) else LOCAL
+            x = np.array((*decision_features(cell, ue, es, *seen, self.double), *mine), dtype=np.float32)
+            choices[ue.name] = OFFLOAD if es.alive and self._offloads(x, rng) else LOCAL
             if choices[ue.name] == OFFLOAD:
                 sent += cycles
         return choices
 
-    def _offloads(self, cell: CellView, x: network.Array, rng: Random) -> bool:
+    def _offloads(self, x: network.Array, rng: Random) -> bool:
         if self.values:
-            state = np.concatenate([x, np.asarray(cell_features(cell), np.float32)])
-            return float(dqn.advantage(self.flat, state, self.dueling)) > 0.0
+            return float(dqn.advantage(self.flat, x, self.dueling)) > 0.0
         logit = float(network.logit(self.flat, x))
         if self.explore:
             return rng.random() < 1.0 / (1.0 + np.exp(-logit))

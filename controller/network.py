@@ -1,7 +1,8 @@
 """The actor and critic as one flat float32 vector, evaluated in numpy to act and in torch to learn.
 
-Actor (head ``sequential`` or ``factored``): 18 features → 64 → 64 → 1 logit, tanh, plus ``gain·(C_l − C_o)``: with all
-other weights at zero it is a soft greedy. Weights are shared over UEs and cells, so any number of either fits.
+Actor (head ``sequential`` or ``factored``): 26 inputs (a decision's 18 features, its cell's 8) → 64 → 64 → 1 logit,
+rectified, plus ``gain·(C_l − C_o)``: with all other weights at zero it is a soft greedy. Weights are shared by UEs and
+cells: any number of either fits.
 Critic: the region's value is the sum over cells of an MLP on (the cell's features, their mean over cells).
 """
 
@@ -15,6 +16,7 @@ from testbed.model.features import CELL_FEATURES, DECISION_FEATURES
 
 HIDDEN = 64
 GAIN = 6.0
+INPUTS = DECISION_FEATURES + CELL_FEATURES
 Array = NDArray[np.float32]
 
 
@@ -46,13 +48,13 @@ def stack(start: int, *sizes: int) -> tuple[Layer, ...]:
 
 
 GAIN_AT = 0
-ACTOR = stack(1, DECISION_FEATURES, HIDDEN, HIDDEN, 1)
+ACTOR = stack(1, INPUTS, HIDDEN, HIDDEN, 1)
 CRITIC = stack(ACTOR[-1].end, 2 * CELL_FEATURES, HIDDEN, HIDDEN, 1)
 SIZE = CRITIC[-1].end
 
 
 def initial(seed: int) -> Array:
-    """Fresh parameters: orthogonal-like scaled normals, last layers near zero, the gain at 6."""
+    """Fresh parameters: scaled normals, last layers near zero, the gain at 6."""
     rng = np.random.default_rng(seed)
     flat = np.zeros(SIZE, dtype=np.float32)
     flat[GAIN_AT] = GAIN
@@ -69,12 +71,12 @@ def _forward(flat: Array, layers: tuple[Layer, ...], x: Array) -> Array:
         weights = flat[layer.start : layer.bias].reshape(layer.inputs, layer.outputs)
         x = x @ weights + flat[layer.bias : layer.end]
         if layer.outputs > 1:
-            x = np.tanh(x)
+            x = np.maximum(x, 0.0)
     return x[..., 0]
 
 
 def logit(flat: Array, features: Array) -> Array:
-    """Logits of offloading, shape (...,), from decision features of shape (..., 18)."""
+    """Logits of offloading, shape (...,), from inputs of shape (..., 26)."""
     return flat[GAIN_AT] * features[..., 0] + _forward(flat, ACTOR, features)
 
 

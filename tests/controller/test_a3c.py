@@ -13,7 +13,7 @@ def rollout(seed, slots=5, worlds=2, cells=3, decisions=30):
     rng = np.random.default_rng(seed)
     f32 = np.float32
     return Rollout(
-        features=rng.normal(size=(decisions, network.DECISION_FEATURES)).astype(f32),
+        features=rng.normal(size=(decisions, network.INPUTS)).astype(f32),
         actions=rng.integers(0, 2, decisions).astype(f32),
         log_probability=np.full(decisions, -0.7, f32),
         slot=np.sort(rng.integers(0, slots * worlds, decisions)),
