@@ -1,5 +1,6 @@
 """The waiting tasks of one ES and what runs on its cores (sans-IO)."""
 
+from bisect import insort
 from collections import deque
 
 import msgspec
@@ -30,7 +31,12 @@ class Running(msgspec.Struct, frozen=True):
 
 
 class Queue:
-    """Own-cell and forwarded tasks in the ES's discipline, non-preemptive, first come first served within a class."""
+    """Own-cell and forwarded tasks in the ES's discipline, non-preemptive, first come first served within a class.
+
+    On a wall clock a forwarded task may come to hand a little after the instant at which it arrived. It can still be
+    put in as if it had come in time, unless something was decided meanwhile that it would have changed: ``settled_ns``
+    is the last such instant.
+    """
 
     def __init__(self, es: Es) -> None:
         self._es = es
@@ -40,6 +46,8 @@ class Queue:
         self.own_cycles = 0
         self.forwarded_cycles = 0
         self._busy_done_ns = 0
+        self._free_since_ns = [0] * es.cores
+        self.settled_ns = 0
 
     @property
     def waiting(self) -> int:
@@ -72,12 +80,12 @@ class Queue:
         return rules.admits(self.waiting, len(self._running), self._es.cores, self._es.queue_limit)
 
     def put(self, job: Job) -> None:
-        """Append a job to its class."""
+        """Put a job into its class, by its instant of arrival."""
         if job.own:
             self._own.append(job)
             self.own_cycles += job.task.cycles
         else:
-            self._forwarded.append(job)
+            insort(self._forwarded, job, key=_order)
             self.forwarded_cycles += job.task.cycles
 
     def _take(self) -> Job:
@@ -94,20 +102,35 @@ class Queue:
             self.forwarded_cycles -= job.task.cycles
         return job
 
-    def start(self, now_ns: int) -> list[tuple[int, Running]]:
-        """Start waiting tasks on the free cores, lowest core first; returns (core, running) pairs."""
+    def start(self) -> list[tuple[int, Running]]:
+        """Start waiting tasks on free cores, where they start earliest, lowest core first; returns (core, running)."""
         started = []
-        for core in range(self._es.cores):
-            if core not in self._running and self.waiting:
-                job = self._take()
-                run = Running(job, now_ns, now_ns + duration_ns(job.task.cycles, self._es.cpu_hz))
-                self._running[core] = run
-                started.append((core, run))
+        while self.waiting and len(self._running) < self._es.cores:
+            job = self._take()
+            free = [core for core in range(self._es.cores) if core not in self._running]
+            core = min(free, key=lambda core: max(job.arrival_ns, self._free_since_ns[core]))
+            start = max(job.arrival_ns, self._free_since_ns[core])
+            self._settle(job, start, idle=start > self._free_since_ns[core])
+            run = Running(job, start, start + duration_ns(job.task.cycles, self._es.cpu_hz))
+            self._running[core] = run
+            started.append((core, run))
         return started
+
+    def _settle(self, job: Job, start_ns: int, idle: bool) -> None:
+        """A start settles what came before it: an earlier forwarded task would have had an idle core, or its turn."""
+        if idle:
+            self.settle(start_ns)
+        elif not job.own or self._es.discipline == rules.FCFS:
+            self.settle(job.arrival_ns)
+
+    def settle(self, now_ns: int) -> None:
+        """Something was decided, or told to others, from what the queue holds now."""
+        self.settled_ns = max(self.settled_ns, now_ns)
 
     def finish(self, core: int) -> Running:
         """The task on ``core`` ended."""
         run = self._running.pop(core)
+        self._free_since_ns[core] = run.end_ns
         self._busy_done_ns += run.end_ns - run.start_ns
         return run
 

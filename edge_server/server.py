@@ -6,7 +6,7 @@ from edge_server.events import Arrived, Dispatch, Ended, LastBit
 from edge_server.queue import Job, Queue, Running
 from edge_server.radio import DedicatedRadio, Sent, SharedRadio
 from testbed.model.delay import transfer_ns
-from testbed.model.queue import second_offload
+from testbed.model.queue import FCFS, NO_LIMIT, second_offload
 from testbed.model.system import SHARED, System, Ue
 from testbed.model.task import Phase, Task
 from testbed.protocol.actions import Action, Boundary, Execute, Lost, Record, Send, Wake
@@ -14,6 +14,7 @@ from testbed.protocol.messages import Aired, Announce, Down, Forward, Moved, Pos
 from testbed.protocol.rows import EventRow, LinkRow, SlotRow
 
 CONTROLLER = "controller"
+NEVER = 2**62
 
 
 class Server:
@@ -31,6 +32,7 @@ class Server:
         self._radio_version = 0
         self._queue = Queue(self.es)
         self._air_cycles = 0
+        self._consulted_ns = 0
         self._announced = [0] * len(system.ess)
         self._alive = [True] * len(system.ess)
         self._incarnations: dict[str, int] = {}
@@ -55,7 +57,7 @@ class Server:
                 self._queue.finish(event.core)
                 return self._dispatch_soon(now_ns)
             case Dispatch():
-                return self._dispatch(now_ns)
+                return self._dispatch()
             case Forward():
                 return self._take_over(now_ns, event)
             case LastBit():
@@ -126,10 +128,18 @@ class Server:
             return self._forward(now_ns, ue, task, trip, target)
         return self._enter(now_ns, Job(ue, task, trip, now_ns, own=True))
 
+    def settled_ns(self, event: object) -> int:
+        """See `testbed.protocol.actions.Forgiving`."""
+        if isinstance(event, Forward):
+            return self._queue.settled_ns
+        return self._consulted_ns if isinstance(event, Announce) else NEVER
+
     def _target(self, now_ns: int) -> int:
         if not self._second_offload:
             return self.es.index
         wait = self._queue.expected_wait_ns(now_ns)
+        if wait > self.system.threshold_ns:
+            self._consulted_ns = now_ns
         return second_offload(self.es.index, wait, self.system.threshold_ns, self._announced, self._alive)
 
     def _forward(self, now_ns: int, ue: Ue, task: Task, trip: Trip, target: int) -> list[Action]:
@@ -153,6 +163,8 @@ class Server:
         return [told, *self._enter(now_ns, Job(ue, task, forward.trip, now_ns, own=False))]
 
     def _enter(self, now_ns: int, job: Job) -> list[Action]:
+        if self.es.queue_limit != NO_LIMIT or (job.own and self.es.discipline == FCFS):
+            self._queue.settle(now_ns)
         if self._queue.admits():
             self._queue.put(job)
             return self._dispatch_soon(now_ns)
@@ -165,17 +177,9 @@ class Server:
 
     def _result(self, job: Job, start: int, end: int, at: int, rejected: bool = False) -> Result:
         return Result(
-            job.ue.name,
-            job.task.number,
-            self.name,
-            self.incarnation,
-            job.trip,
-            job.arrival_ns,
-            start,
-            end,
-            at,
+            job.ue.name, job.task.number, self.name, self.incarnation, job.trip, job.arrival_ns, start, end, at,
             rejected,
-        )
+        )  # fmt: skip
 
     def _send(self, result: Result, job: Job) -> Send:
         return Send(job.ue.name, result, result.at_ns, Phase.ARRIVAL, job.ue.index, job.task.number)
@@ -186,10 +190,10 @@ class Server:
         self._dispatching = True
         return [Wake(now_ns, Phase.START, Dispatch(), self.es.index)]
 
-    def _dispatch(self, now_ns: int) -> list[Action]:
+    def _dispatch(self) -> list[Action]:
         self._dispatching = False
         actions: list[Action] = []
-        for core, run in self._queue.start(now_ns):
+        for core, run in self._queue.start():
             actions += self._execution(core, run)
         return actions
 
@@ -205,6 +209,7 @@ class Server:
     def _announce(self, now_ns: int, slot: int) -> list[Action]:
         radio = self._shared_radio if self._shared else self._dedicated_radio
         queue = self._queue
+        queue.settle(now_ns)
         backlog = queue.backlog_ns(now_ns)
         waits = tuple(radio.wait_ns(ue, now_ns) for ue in self.system.cell_ues(self.es.index))
         own, forwarded, air = queue.own_cycles, queue.forwarded_cycles, self._air_cycles

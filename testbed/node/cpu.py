@@ -92,6 +92,7 @@ class Burner:
         return None
 
     def _work(self) -> None:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         while (found := self._next()) is not None:
             deadline, burn = found
             due = _due_ns(burn, deadline)

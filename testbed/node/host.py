@@ -17,7 +17,7 @@ from testbed.node.lateness import Lateness, statistics
 from testbed.node.role import Role
 from testbed.node.socket import Mailbox
 from testbed.node.work import Work
-from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Core, Execute, Record, Send, Wake
+from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Core, Execute, Forgiving, Record, Send, Wake
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
 from testbed.protocol.messages import (
     Aired,
@@ -136,18 +136,19 @@ class Host:
     def _push(self, at_ns: int, phase: int, ue: int, number: int, core: Core, event: object) -> None:
         if type(event) is Boundary:
             if not self.role.ordered:
-                due = self.clock.wall_ns(at_ns) + self.role.turn_ns(ue, len(self.system.ues))
+                due = self.clock.wall_ns(at_ns) + self._turn_ns(ue)
                 self._after(due, lambda: self._tick(core, at_ns, ue, event))
                 return
             self._boundary_ns = min(self._boundary_ns, at_ns)
         self._age += 1
         heapq.heappush(self._heap, (at_ns, int(phase), ue, number, self._age, core, event))
 
+    def _turn_ns(self, ue: int) -> int:
+        return self.role.turn_ns(ue, len(self.system.ues), int(self.system.slot_ns / self.clock.speed))
+
     def _tick(self, core: Core, at_ns: int, ue: int, event: object) -> None:
         """A slot boundary of an unordered core."""
-        self.lateness.add(
-            "Boundary", time.monotonic_ns() - self.clock.wall_ns(at_ns) - self.role.turn_ns(ue, len(self.system.ues))
-        )
+        self.lateness.add("Boundary", time.monotonic_ns() - self.clock.wall_ns(at_ns) - self._turn_ns(ue))
         self._act(core, core.handle(at_ns, event))
 
     def _after(self, wall_ns: int, call: Callable[[], None]) -> None:
@@ -175,13 +176,20 @@ class Host:
             elif phase != Phase.START:
                 self.lateness.add(kind, wall - self.clock.wall_ns(at) - self.role.guard_ns)
             if self.role.ordered:
-                if at < self._last_ns:
-                    self.lateness.slipped += 1
-                    at = self._last_ns
-                self._last_ns = at
+                at = self._in_order(core, at, phase, event)
             elif self._is_burning(core, at, event):
                 continue
             self._act(core, core.handle(at, event))
+
+    def _in_order(self, core: Core, at_ns: int, phase: int, event: object) -> int:
+        """When to act: at once for what is in order; what is late moves to the first instant that is still open."""
+        if at_ns >= self._last_ns:
+            self._last_ns = at_ns
+            return at_ns
+        open_ns = min(self._last_ns, core.settled_ns(event)) if isinstance(core, Forgiving) else self._last_ns
+        if at_ns <= open_ns and phase != Phase.START:
+            self.lateness.slips[type(event).__name__] += 1
+        return max(at_ns, open_ns)
 
     def _is_burning(self, core: Core, at_ns: int, event: object) -> bool:
         """Whether a local execution's end has to wait for its burn (it then comes when that is done)."""

@@ -1,5 +1,7 @@
 """How late a process was: by kind of timer, and what else it counts of itself, as rows for the record."""
 
+from collections import Counter
+
 import msgspec
 
 from testbed.model.histogram import Histogram
@@ -13,7 +15,7 @@ class Lateness:
 
     def __init__(self) -> None:
         self.histograms: dict[str, Histogram] = {}
-        self.slipped = 0
+        self.slips: Counter[str] = Counter()
 
     def add(self, kind: str, late_ns: int) -> None:
         """Count one event; an early one counts as punctual."""
@@ -29,7 +31,8 @@ def statistics(name: str, now_ns: int, lateness: Lateness, work: Work, mailbox: 
     for kind, histogram in lateness.histograms.items():
         detail = msgspec.json.encode({"kind": kind, **histogram.to_json()}).decode()
         rows.append(EventRow(now_ns, name, "lateness", detail, histogram.quantile_ns(0.99) * 1e-6))
-    rows.append(EventRow(now_ns, name, "slipped", "", lateness.slipped))
+    slips = " ".join(f"{kind}:{count}" for kind, count in sorted(lateness.slips.items()))
+    rows.append(EventRow(now_ns, name, "slipped", slips, lateness.slips.total()))
     rows.append(EventRow(now_ns, name, "burn", str(work.achieved_ns * 1e-9), work.asked_ns * 1e-9))
     if mailbox.dropped:
         rows.append(EventRow(now_ns, name, "dropped_frame", mailbox.last_error, mailbox.dropped))

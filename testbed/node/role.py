@@ -7,6 +7,7 @@ import msgspec
 from testbed.protocol.rows import TaskRow
 
 STAGGER_NS, SPREAD_NS = 120_000, 3_000_000
+SPREAD_OF_SLOT = 25
 
 
 class Role(msgspec.Struct, frozen=True):
@@ -23,8 +24,8 @@ class Role(msgspec.Struct, frozen=True):
     executes: bool
     measure: Callable[[TaskRow, int], TaskRow] | None = None
 
-    def turn_ns(self, ue: int, ues: int) -> int:
-        """The guard of a slot boundary: unordered cores (UEs) take turns of `STAGGER_NS`, all within `SPREAD_NS`."""
+    def turn_ns(self, ue: int, ues: int, slot_wall_ns: int) -> int:
+        """The guard of a slot boundary: unordered cores (UEs) take turns, early in the slot."""
         if self.ordered:
             return self.boundary_guard_ns
-        return self.boundary_guard_ns + ue * min(STAGGER_NS, SPREAD_NS // ues)
+        return self.boundary_guard_ns + ue * min(STAGGER_NS, min(SPREAD_NS, slot_wall_ns // SPREAD_OF_SLOT) // ues)

@@ -7,7 +7,7 @@ from testbed.node.clock import Clock
 from testbed.node.cpu import Burn, Burner
 from testbed.protocol.actions import Execute
 
-LEAD_NS = 3_000_000
+LEAD_NS = 10_000_000
 Call = Callable[[], None]
 
 
@@ -39,7 +39,8 @@ class Work:
         cpu = int((end - start) * self._share)
         self.asked_ns += cpu
         self._waiting[execute.ue, execute.number] = release
-        self._burner.add(Burn((execute.ue, execute.number), start, max(start, end - LEAD_NS, time.monotonic_ns()), cpu))
+        done = max(start, end - min(LEAD_NS, (end - start) // 2), time.monotonic_ns())
+        self._burner.add(Burn((execute.ue, execute.number), start, done, cpu))
 
     def collect(self) -> None:
         """Release what has been burnt for."""

@@ -5,7 +5,7 @@ of pending events, the network and the CPU. It delivers events in the order (ins
 UE index, task number, age).
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -97,3 +97,11 @@ class Core(Protocol):
 
     def handle(self, now_ns: int, event: object) -> list[Action]:
         """Act on ``event`` (a message body, `Answered`, `Lost`, or what a `Wake` or `Alarm` carried) at ``now_ns``."""
+
+
+@runtime_checkable
+class Forgiving(Protocol):
+    """A core that takes some messages which come to hand late as if they had come in time."""
+
+    def settled_ns(self, event: object) -> int:
+        """The last instant at which something was decided that ``event`` would have changed had it come before."""

@@ -1,0 +1,102 @@
+"""What comes to hand late at an ES: as if in time wherever nothing was decided meanwhile that it would have changed."""
+
+import heapq
+
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from edge_server.server import Server
+from testbed.model.queue import FCFS, LOCAL_FIRST
+from testbed.model.task import Phase, Task
+from testbed.protocol.actions import Execute, Send, Wake
+from testbed.protocol.messages import Announce, Forward, Post, Result, Trip
+from tests.support import MS, NS, system
+
+
+def play(server, events):
+    """Deliver (ideal instant, phase, delay, event), each ``delay`` late; returns results, and whether one was moved."""
+    heap, age, moved, last, found = [], 0, False, 0, {}
+
+    def push(due, phase, ideal, what):
+        nonlocal age
+        age += 1
+        heapq.heappush(heap, (due, phase, age, ideal, what))
+
+    for ideal, phase, delay, what in events:
+        push(ideal + delay, phase, ideal, what)
+    while heap:
+        _, phase, _, at, what = heapq.heappop(heap)
+        if at < last:
+            open_ns = min(last, server.settled_ns(what))
+            moved = moved or (at <= open_ns and phase != Phase.START)
+            at = max(at, open_ns)
+        last = max(last, at)
+        for action in server.handle(at, what):
+            if isinstance(action, Wake):
+                push(max(action.at_ns, last), action.phase, action.at_ns, action.event)
+            sent = action.then if isinstance(action, Execute) else action
+            if isinstance(sent, Send) and isinstance(sent.body, (Result, Forward)):
+                found[sent.body.ue, sent.number, type(sent.body).__name__, sent.at_ns] = sent.body
+    return found, moved
+
+
+def server_of(discipline=LOCAL_FIRST, cores=1):
+    return Server(system((2, 1), (NS, NS), discipline=discipline, cores=cores), 0, second_offload=True)
+
+
+def forward(at, number=0, cycles=NS, delay=0):
+    return at, Phase.ARRIVAL, delay, Forward("ue-2-1", Task(2, number, 0, 1, cycles, NS), Trip(0, 0, 0, at), at)
+
+
+def post(at, number, cycles=NS, ue=0):
+    task = Task(ue, number, 0, 8_000, cycles, NS)
+    return at, Phase.DECIDE, 0, Post(f"ue-1-{ue + 1}", task, at)
+
+
+def starts(found):
+    return {(key[0], body.number): body.start_ns for key, body in found.items() if key[2] == "Result"}
+
+
+@pytest.mark.parametrize("delay", [0, 300 * MS])
+def test_a_late_task_takes_the_core_that_became_free_meanwhile_from_that_instant(delay):
+    found, moved = play(server_of(), [forward(0, 0, cycles=NS // 2), forward(400 * MS, 1, delay=delay)])
+    assert starts(found) == {("ue-2-1", 0): 0, ("ue-2-1", 1): 500 * MS} and not moved
+
+
+@pytest.mark.parametrize("delay", [0, 300 * MS])
+def test_a_late_task_starts_on_an_idle_core_when_it_arrived(delay):
+    found, moved = play(server_of(), [forward(400 * MS, 1, delay=delay), (600 * MS, 3, 0, Announce("es-2", 1, 0))])
+    assert starts(found) == {("ue-2-1", 1): 400 * MS} and not moved
+
+
+def test_a_task_that_comes_after_another_took_its_core_is_moved_and_that_is_said():
+    found, moved = play(server_of(), [forward(400 * MS, 1, delay=300 * MS), post(500 * MS, 0)])
+    assert moved and starts(found)["ue-2-1", 1] > starts(found)["ue-1-1", 0] > 500 * MS
+
+
+INSTANT, CYCLES, DELAY = st.integers(0, 60), st.integers(1, 40), st.integers(0, 6)
+FORWARDS = st.lists(st.tuples(INSTANT, CYCLES, DELAY), max_size=8)
+POSTS = st.lists(st.tuples(INSTANT, CYCLES, st.integers(0, 1)), max_size=8)
+ANNOUNCES = st.lists(st.tuples(INSTANT, st.integers(0, 40), DELAY), max_size=4)
+
+
+@settings(max_examples=300)
+@given(FORWARDS, POSTS, ANNOUNCES, st.sampled_from([LOCAL_FIRST, FCFS]), st.integers(1, 2))
+def test_what_was_not_moved_gives_what_punctuality_gives(forwards, posts, announces, discipline, cores):
+    unit = 50 * MS
+    calls = {True: [], False: []}
+    for late, events in calls.items():
+        events += [
+            forward(at * unit + 7 + 1000 * n, n, c * unit, late * d * unit) for n, (at, c, d) in enumerate(forwards)
+        ]
+        events += [post(at * unit + n, n, c * unit, ue) for n, (at, c, ue) in enumerate(posts)]
+        events += [
+            (at * unit + 3, Phase.ANNOUNCE, late * d * unit, Announce("es-2", at, 0, backlog * unit))
+            for at, backlog, d in sorted(announces)[:1]
+        ]
+    late, moved = play(server_of(discipline, cores), calls[True])
+    punctual, _ = play(server_of(discipline, cores), calls[False])
+    event("moved" if moved else "kept")
+    if not moved:
+        assert late == punctual
