@@ -5,6 +5,7 @@ number of UEs. Everything is clipped at `LIMIT` seconds: beyond it a backlog is 
 """
 
 from testbed.model.delay import duration_ns
+from testbed.model.queue import LOCAL_FIRST
 
 LIMIT = 8.0
 DECISION_FEATURES = 18
@@ -75,3 +76,12 @@ def cell(
         seconds(duration_ns(undecided_cycles, es_hz)),
         ues * 1e9 / es_hz,
     )
+
+
+def burden(backlog_ns: int, forwarded_cycles: int, es_hz: int, discipline: int, threshold_ns: int) -> bool:
+    """The paper's signal b: whether an own-cell task that arrived now would wait longer than W_max.
+
+    From what the ES has announced: its backlog without what the ``discipline`` serves after the arriving task.
+    """
+    behind = duration_ns(forwarded_cycles, es_hz) if discipline == LOCAL_FIRST else 0
+    return backlog_ns - behind > threshold_ns

@@ -12,10 +12,10 @@ from testbed.twin.compiled import FEATURES, INNER, duration_ns, least_loaded, tr
 from testbed.twin.decide import fresh, fresh_cycles, local_cost, offload_cost
 from testbed.twin.lists import item
 from testbed.twin.radio import radio_wait_ns, senders
-from testbed.twin.server import wait_ns
 from testbed.twin.state import NONE, Fixed, World
 
-decision_features, cell_features, seconds = FEATURES.decision, FEATURES.cell, FEATURES.seconds
+decision_features, cell_features = FEATURES.decision, FEATURES.cell
+seconds, burden = FEATURES.seconds, FEATURES.burden
 
 
 @njit(**INNER)
@@ -97,12 +97,13 @@ def observe_paper(world: World, fixed: Fixed, out: Any) -> None:
     """
     at, count, now = 0, fixed.ess.shape[0], world.status[0].start_ns
     for es in range(count):
-        constants = item(fixed.ess, es)
+        constants, announced = item(fixed.ess, es), item(world.announced_ns, es)
+        forwarded, speed = item(world.ess, es).forwarded_cycles, constants.cpu_hz * constants.cores
         for u in range(constants.first_ue, constants.last_ue):
             out[at] = seconds(max(0, item(world.ues, u).local_free_ns - now))
             at += 1
-        out[at] = seconds(item(world.announced_ns, es))
-        out[at + 1] = 1.0 if wait_ns(world, fixed, es, now) > fixed.system[0].threshold_ns else 0.0
+        out[at] = seconds(announced)
+        out[at + 1] = burden(announced, forwarded, speed, constants.discipline, fixed.system[0].threshold_ns)
         at += 2
         out[at : at + count] = 0.0
         target = least_loaded(world.announced_ns, fixed.alive, es)

@@ -1,0 +1,170 @@
+"""`EdgeOffload-v0` on the twin: what checkers demand, what is paid and told, how episodes end, what is refused."""
+
+import warnings
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from stable_baselines3.common.env_checker import check_env as check_for_sb3
+
+import testbed.gym
+from testbed.gym.setting import make
+from testbed.model.decide import Fixed
+from testbed.model.errors import ScenarioError, UsageError
+from testbed.model.load import load_scenario
+from testbed.run.reward import per_slot
+from testbed.sim.clock import simulate
+from testbed.trace import inputs
+from testbed.twin.twin import ArenaFullError
+
+
+def made(**options):
+    return gymnasium.make(testbed.gym.ID, **options)
+
+
+def play(env, choice, seed=None):
+    """One episode of a constant choice: (rewards, infos, terminated, truncated)."""
+    env.reset(seed=seed)
+    rewards, infos, terminated, truncated = [], [], False, False
+    while not (terminated or truncated):
+        _, reward, terminated, truncated, info = env.step(np.full(env.action_space.n, choice))
+        rewards.append(reward)
+        infos.append(info)
+    return rewards, infos, terminated, truncated
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"observation": "paper", "reward": "paper"}, {"scenario": "shared-radio"}, {"scenario": "recorded"}]
+)
+def test_the_checkers_of_gymnasium_and_stable_baselines_agree(options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", message=".*maximum value is infinity.*")
+        check_env(made(**options).unwrapped)
+        check_for_sb3(made(**options).unwrapped)
+
+
+@pytest.mark.parametrize("choice", [0, 1])
+@pytest.mark.parametrize("reward", ["holding", "paper", "paper-sign"])
+def test_a_drained_episode_earns_and_tells_what_the_simulation_records(choice, reward):
+    scenario = load_scenario("region", ["slots=40", "density=0.5", f"agent.reward={reward}"])
+    resolved = inputs.resolve(scenario)
+    plan = resolved.plan(inputs.generate(scenario, resolved.system), "offload", True, live=False)
+    rows = simulate(plan, Fixed(choice)).tasks
+    rewards, infos, terminated, truncated = play(made(scenario=scenario, episode_slots=0), choice)
+    assert (terminated, truncated) == (True, False)
+    assert sum(rewards) == pytest.approx(per_slot(rows, resolved.system, reward) * 40, rel=1e-9)
+    total = {key: sum(info[key] for info in infos) for key in infos[0]}
+    assert total["finished"] == total["decided"] == len(rows)
+    assert total["offloaded"] == choice * len(rows)
+    assert total["forwarded"] == sum(row.forwarded for row in rows)
+    assert total["hits"] == sum(row.state == "completed" for row in rows)
+    assert total["delay_s"] == pytest.approx(sum(row.finished_ns - row.generated_ns for row in rows) * 1e-9)
+    for key in ("energy_j", "overhead"):
+        assert total[key] == pytest.approx(sum(getattr(row, key) for row in rows))
+    assert total["fallback"] == infos[-1]["inside"] == 0
+
+
+def test_truncation_cuts_at_the_limit_and_leaves_tasks_inside():
+    rewards, infos, terminated, truncated = play(made(settings=["density=1"], episode_slots=7), 0)
+    assert (len(rewards), terminated, truncated) == (7, False, True)
+    assert infos[-1]["slot"] == 7
+    assert infos[-1]["inside"] > 0
+
+
+def test_unseeded_resets_go_on_to_the_next_seed():
+    env = made()
+    assert [env.reset()[1]["seed"], env.reset()[1]["seed"]] == [7, 8]
+    assert env.reset(seed=3)[1]["seed"] == 3
+    after = env.reset()[0]
+    assert (after == made().reset(seed=4)[0]).all()
+    assert (after != env.reset()[0]).any()
+
+
+def test_a_backlog_to_begin_with_is_seen():
+    assert made(backlog_s=2.0).reset()[0][:3].sum() > made().reset()[0][:3].sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        (np.zeros(14), r"has shape \(14,\)\n  \(15,\) is needed.*ue-1-1 to ue-3-5"),
+        (np.zeros((1, 15)), r"has shape \(1, 15\)"),
+        (0, r"has shape \(\)"),
+        ([0, 1, np.nan] + [0] * 12, "nan for ue-1-3"),
+        ([0] * 14 + [np.inf], "inf for ue-3-5"),
+        ([2] + [0] * 14, "2 for ue-1-1"),
+        (["offload"] * 15, "numbers are needed"),
+        (None, r"has shape \(\)"),
+    ],
+)
+def test_wrong_actions_are_refused_and_change_nothing(action, said):
+    env, other = made().unwrapped, made().unwrapped
+    env.reset()
+    other.reset()
+    with pytest.raises(UsageError, match=said):
+        env.step(action)
+    assert (env.step(np.zeros(15))[0] == other.step(np.zeros(15, bool))[0]).all()
+
+
+def test_steps_outside_an_episode_are_refused():
+    env = made(episode_slots=1).unwrapped
+    with pytest.raises(UsageError, match="no episode has begun"):
+        env.step(np.zeros(15))
+    env.reset()
+    env.step(np.zeros(15))
+    with pytest.raises(UsageError, match="the episode ended in slot 1"):
+        env.step(np.zeros(15))
+    env.close()
+    env.close()
+    with pytest.raises(UsageError, match="closed"):
+        env.step(np.zeros(15))
+    with pytest.raises(UsageError, match="closed"):
+        env.reset()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 0.5, "7", True])
+def test_wrong_seeds_are_refused(seed):
+    with pytest.raises(UsageError, match="seed"):
+        made().unwrapped._episode.reset(seed)
+
+
+def test_a_full_arena_raises_and_a_reset_heals_it():
+    env = made(settings=["density=1"], capacity=20).unwrapped
+    with pytest.raises(ArenaFullError, match="holds 20 tasks in slot"):
+        play(env, 0)
+    with pytest.raises(UsageError, match="the last step failed"):
+        env.step(np.zeros(15))
+    env.reset()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"settings": ["agent.epoch=arrival"]}, ScenarioError, "agent.epoch"),
+        ({"scenario": load_scenario("region", ["faults=[{at: 2 s, kill: es-1}]"])}, ScenarioError, "knows no deaths"),
+        ({"scenario": "regoin"}, ScenarioError, 'did you mean "region"'),
+        ({"settings": ["densty=1"]}, ScenarioError, "density"),
+        ({"scenario": load_scenario("region"), "settings": ["slots=3"]}, UsageError, "a Scenario is given"),
+        ({"backend": "twine"}, UsageError, "known: twin, testbed"),
+        ({"speed": 20}, UsageError, 'backend "twin" has no option "speed"'),
+        ({"observation": "total"}, UsageError, "known: full, paper"),
+        ({"reward": "gold"}, UsageError, "known: holding, paper, paper-sign"),
+        ({"episode_slots": -1}, UsageError, "episode_slots is -1"),
+    ],
+)
+def test_what_cannot_be_an_environment_is_refused_when_it_is_made(options, error, said):
+    with pytest.raises(error, match=said):
+        made(**options)
+
+
+def test_poisson_arrivals_have_room_and_no_bound_on_tasks():
+    options = {"settings": ["workload.arrivals=poisson", "density=3"], "episode_slots": 30}
+    assert play(made(**options), 0)[3]
+    assert np.isinf(made(**options).observation_space.high).sum() == 15
+    assert np.isfinite(made().observation_space.high).all()
+
+
+def test_a_setting_knows_the_cells_that_have_agents():
+    assert make("region").cells == [0, 1, 2]
