@@ -11,7 +11,7 @@ from numba import njit
 
 from controller import dqn, network
 from testbed.model.features import DECISION_FEATURES
-from testbed.model.random import EXPLORATION
+from testbed.model.random import EXPLORATION, FIELD_ACTION, FIELD_COIN, FIELD_EPSILON
 from testbed.twin import kernels
 from testbed.twin.compiled import OPTIONS, stamp, uniform
 from testbed.twin.decide import fresh, fresh_cycles
@@ -25,7 +25,6 @@ A3C, DQN = 0, 1
 OUT, SCRATCH = 2, (3, 64)
 A3C_LAYERS = np.array(list(network.ACTOR), dtype=np.int64)
 DQN_LAYERS = np.array(list(dqn.NETWORK), dtype=np.int64)
-FIELD_ACTION, FIELD_EPSILON, FIELD_COIN = 2, 3, 4
 
 
 @njit(**OPTIONS)

@@ -1,7 +1,6 @@
 """A trained network as a policy: UEs decide one after another, each seeing what those before it sent."""
 
-from random import Random
-
+import msgspec
 import numpy as np
 
 from controller import dqn, network
@@ -9,7 +8,18 @@ from testbed.model import features
 from testbed.model.decide import local_cost, offload_cost
 from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.mdp import CellView, EsView, UeView
+from testbed.model.random import EXPLORATION, FIELD_ACTION, uniform
 from testbed.model.task import LOCAL, OFFLOAD
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """One decision: the network's inputs (26,), its preference for offloading (a logit or Q(s, 1) − Q(s, 0)), and the
+    choice; ``free`` is false where there was no choice, the ES being dead."""
+
+    inputs: network.Array
+    preference: float
+    choice: int
+    free: bool
 
 
 class Learned:
@@ -27,13 +37,17 @@ class Learned:
         self.sequential, self.explore = sequential, explore
         self.values, self.dueling = values, dueling
 
-    def decide(self, cell: CellView, rng: Random) -> dict[str, int]:
+    def decide(self, cell: CellView, rng: object) -> dict[str, int]:
         """See `testbed.model.decide.Policy`."""
+        return {name: chosen.choice for name, chosen in self.choose(cell).items()}
+
+    def choose(self, cell: CellView) -> dict[str, Chosen]:
+        """The decisions of a cell by UE, with what they were made from; draws are keyed as on the twin."""
         es = cell.ess[cell.cell]
         sent = 0
         later = sum(task.cycles for ue in cell.ues for task in ue.tasks)
         mine = cell_features(cell)
-        choices: dict[str, int] = {}
+        found: dict[str, Chosen] = {}
         for ue in cell.ues:
             if not ue.tasks:
                 continue
@@ -41,18 +55,21 @@ class Learned:
             later -= cycles
             seen = (sent, later) if self.sequential else (0, 0)
             x = np.array((*decision_features(cell, ue, es, *seen, self.double), *mine), dtype=np.float32)
-            choices[ue.name] = OFFLOAD if es.alive and self._offloads(x, rng) else LOCAL
-            if choices[ue.name] == OFFLOAD:
+            preference = self._preference(x)
+            choice = self._choice(cell, ue, preference) if es.alive else LOCAL
+            found[ue.name] = Chosen(x, preference, choice, es.alive)
+            if choice == OFFLOAD:
                 sent += cycles
-        return choices
+        return found
 
-    def _offloads(self, x: network.Array, rng: Random) -> bool:
-        if self.values:
-            return float(dqn.advantage(self.flat, x, self.dueling)) > 0.0
-        logit = float(network.logit(self.flat, x))
-        if self.explore:
-            return rng.random() < 1.0 / (1.0 + np.exp(-logit))
-        return logit > 0.0
+    def _preference(self, x: network.Array) -> float:
+        return float(dqn.advantage(self.flat, x, self.dueling) if self.values else network.logit(self.flat, x))
+
+    def _choice(self, cell: CellView, ue: UeView, preference: float) -> int:
+        if not self.explore:
+            return OFFLOAD if preference > 0.0 else LOCAL
+        drawn = uniform(cell.seed, EXPLORATION, ue.index, cell.slot, FIELD_ACTION)
+        return OFFLOAD if drawn < 1.0 / (1.0 + np.exp(-preference)) else LOCAL
 
 
 def decision_features(cell: CellView, ue: UeView, es: EsView, sent: int, later: int, double: bool) -> tuple[float, ...]:
