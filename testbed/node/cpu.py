@@ -1,31 +1,44 @@
 """Burning cycles: a share of each execution's time is really spent on a CPU, outside the message loop.
 
-A thread works in slices to absolute deadlines; each slice is a closed loop on the thread's own CPU time, hashing 4 kB
-at a time (SHA-256 releases the interpreter's lock for buffers above 2 kB, so the message loop goes on).
+A process of its own works in slices to absolute deadlines; each slice is a closed loop on its CPU time. It runs in the
+scheduler's idle class, so that every message loop of the host goes before it at once, and shares no interpreter lock
+with one. Where the host is so busy that a share is not done in time, nobody waits for it: what is missing counts as not
+achieved.
 """
 
 import hashlib
 import heapq
 import os
-import threading
+import select
+import signal
+import socket
+import struct
 import time
-from collections import deque
 
 import msgspec
 
+from testbed.node.clock import die_with_parent
+
 SLICE_NS = 20_000_000
 _BLOCK = bytes(4096)
+_ORDER, _REPORT = struct.Struct("=4q"), struct.Struct("=2q")
+_QUEUE_BYTES = 1 << 20
 
 
 class Burn(msgspec.Struct):
     """One execution's share: from wall instant ``start_ns`` to ``end_ns``, ``cpu_ns`` of CPU time in all."""
 
-    key: tuple[str, int]
+    number: int
     start_ns: int
     end_ns: int
     cpu_ns: int
-    spent_ns: int = 0
     achieved_ns: int = 0
+
+    def due_ns(self, deadline_ns: int) -> int:
+        """CPU time still to be spent by ``deadline_ns``."""
+        length = self.end_ns - self.start_ns
+        share = 1.0 if length <= 0 else min(1.0, (deadline_ns - self.start_ns) / length)
+        return max(0, int(self.cpu_ns * share) - self.achieved_ns)
 
 
 def burn_cpu(cpu_ns: int) -> int:
@@ -38,77 +51,86 @@ def burn_cpu(cpu_ns: int) -> int:
 
 
 class Burner:
-    """A thread that burns for many executions; ``fd`` becomes readable whenever some are done."""
+    """The handle of a process that burns for many executions; ``fd`` is readable whenever some are done."""
 
     def __init__(self) -> None:
-        self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._done: deque[Burn] = deque()
-        self._slices: list[tuple[int, int, Burn]] = []
-        self._age = 0
-        self._condition = threading.Condition()
-        self._closed = False
-        self._thread = threading.Thread(target=self._work, name="burner", daemon=True)
-        self._thread.start()
+        self._channel, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        parent = os.getpid()
+        self._pid = os.fork()
+        if self._pid == 0:
+            _begin(other, parent)
+        other.close()
+        self._channel.setblocking(False)
+        self._channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _QUEUE_BYTES)
+        self.fd = self._channel.fileno()
 
-    def add(self, burn: Burn) -> None:
-        """Begin to burn for an execution."""
-        with self._condition:
-            self._push(burn, min(burn.start_ns + SLICE_NS, burn.end_ns))
-            self._condition.notify()
-
-    def take_done(self) -> list[Burn]:
-        """The executions whose share has been burnt since the last call."""
+    def add(self, burn: Burn) -> bool:
+        """Ask for an execution's share; False if so many wait that nothing more can be asked for."""
         try:
-            os.eventfd_read(self.fd)
-        except BlockingIOError:
-            return []
-        return [self._done.popleft() for _ in range(len(self._done))]
+            self._channel.send(_ORDER.pack(burn.number, burn.start_ns, burn.end_ns, burn.cpu_ns))
+        except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+            return False
+        return True
+
+    def take_done(self) -> list[tuple[int, int]]:
+        """(number, CPU time spent) of the executions whose share has been burnt since the last call."""
+        found: list[tuple[int, int]] = []
+        while True:
+            try:
+                report = self._channel.recv(_REPORT.size)
+            except (BlockingIOError, ConnectionResetError):
+                return found
+            if not report:
+                return found
+            number, achieved_ns = _REPORT.unpack(report)
+            found.append((number, achieved_ns))
 
     def close(self) -> None:
-        """Stop the thread and release the descriptor."""
-        with self._condition:
-            self._closed = True
-            self._condition.notify()
-        self._thread.join()
-        os.close(self.fd)
-
-    def _push(self, burn: Burn, deadline_ns: int) -> None:
-        self._age += 1
-        heapq.heappush(self._slices, (deadline_ns, self._age, burn))
-
-    def _next(self) -> tuple[int, Burn] | None:
-        """Wait for the next slice that may begin: each begins early enough to end at its deadline."""
-        with self._condition:
-            while not self._closed:
-                if not self._slices:
-                    self._condition.wait()
-                    continue
-                deadline, _, burn = self._slices[0]
-                wait = deadline - _due_ns(burn, deadline) - time.monotonic_ns()
-                if wait <= 0:
-                    heapq.heappop(self._slices)
-                    return deadline, burn
-                self._condition.wait(wait * 1e-9)
-        return None
-
-    def _work(self) -> None:
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        while (found := self._next()) is not None:
-            deadline, burn = found
-            due = _due_ns(burn, deadline)
-            if due > 0:
-                burn.achieved_ns += burn_cpu(due - (burn.achieved_ns - burn.spent_ns))
-                burn.spent_ns += due
-            if deadline < burn.end_ns:
-                with self._condition:
-                    self._push(burn, min(deadline + SLICE_NS, burn.end_ns))
-            else:
-                self._done.append(burn)
-                os.eventfd_write(self.fd, 1)
+        """End the process."""
+        self._channel.close()
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
 
 
-def _due_ns(burn: Burn, deadline_ns: int) -> int:
-    """CPU time still to be spent for this execution by ``deadline_ns``."""
-    length = burn.end_ns - burn.start_ns
-    share = 1.0 if length <= 0 else min(1.0, (deadline_ns - burn.start_ns) / length)
-    return max(0, int(burn.cpu_ns * share) - burn.spent_ns)
+def _begin(channel: socket.socket, parent: int) -> None:
+    """The life of the burning process: it ends with its parent, whose descriptors it does not keep."""
+    try:
+        die_with_parent(signal.SIGKILL)
+        if os.getppid() == parent:
+            os.closerange(3, channel.fileno())
+            os.closerange(channel.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+            _work(channel)
+    finally:
+        os._exit(0)
+
+
+def _work(channel: socket.socket) -> None:
+    """Burn what is ordered until the other end closes."""
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    slices: list[tuple[int, int, int, Burn]] = []
+    age = 0
+
+    def push(burn: Burn, deadline_ns: int) -> None:
+        nonlocal age
+        age += 1
+        heapq.heappush(slices, (deadline_ns - burn.due_ns(deadline_ns), age, deadline_ns, burn))
+
+    while True:
+        wait_ns = slices[0][0] - time.monotonic_ns() if slices else None
+        if wait_ns is None or wait_ns > 0 or poll.poll(0):
+            if not poll.poll(None if wait_ns is None else max(0, -(-wait_ns // 1_000_000))):
+                continue
+            order = channel.recv(_ORDER.size)
+            if not order:
+                return
+            burn = Burn(*_ORDER.unpack(order))
+            push(burn, min(burn.start_ns + SLICE_NS, burn.end_ns))
+            continue
+        _, _, deadline, burn = heapq.heappop(slices)
+        burn.achieved_ns += burn_cpu(burn.due_ns(deadline))
+        if deadline < burn.end_ns:
+            push(burn, min(deadline + SLICE_NS, burn.end_ns))
+        else:
+            channel.send(_REPORT.pack(burn.number, burn.achieved_ns))

@@ -177,8 +177,6 @@ class Host:
                 self.lateness.add(kind, wall - self.clock.wall_ns(at) - self.role.guard_ns)
             if self.role.ordered:
                 at = self._in_order(core, at, phase, event)
-            elif self._is_burning(core, at, event):
-                continue
             self._act(core, core.handle(at, event))
 
     def _in_order(self, core: Core, at_ns: int, phase: int, event: object) -> int:
@@ -190,17 +188,6 @@ class Host:
         if at_ns <= open_ns and phase != Phase.START:
             self.lateness.slips[type(event).__name__] += 1
         return max(at_ns, open_ns)
-
-    def _is_burning(self, core: Core, at_ns: int, event: object) -> bool:
-        """Whether a local execution's end has to wait for its burn (it then comes when that is done)."""
-        number = getattr(event, "number", None)
-        if not self.role.executes or type(event).__name__ != "LocalEnd" or number is None:
-            return False
-
-        def end() -> None:
-            self._act(core, core.handle(at_ns, event))
-
-        return self.work.defer(core.name, int(number), end)
 
     def _act(self, core: Core, actions: list[Action]) -> None:
         for action in actions:

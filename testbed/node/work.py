@@ -15,13 +15,15 @@ class Work:
     """Burns for executions; calls back when a share is done, a little before the ideal end.
 
     ``after(wall_ns, call)`` is the loop's timer. Without burning (share 0, or a role that never executes) results are
-    released by that timer alone.
+    released by that timer alone; so they are when the host is too busy to burn in time: an execution ends when it has
+    to, and what was not burnt counts against the run.
     """
 
     def __init__(self, clock: Clock, burn: float, after: Callable[[int, Call], None]) -> None:
         self._clock, self._share, self._after = clock, burn, after
         self._burner = Burner() if burn > 0 else None
-        self._waiting: dict[tuple[str, int], Call | None] = {}
+        self._waiting: dict[int, Call] = {}
+        self._begun = 0
         self.asked_ns = self.achieved_ns = 0
 
     @property
@@ -30,34 +32,34 @@ class Work:
         return self._burner.fd if self._burner is not None else -1
 
     def begin(self, execute: Execute, release: Call | None) -> None:
-        """Start an execution; ``release`` sends what it produces once its share is burnt."""
+        """Start an execution; ``release`` sends what it produces once its share is burnt, or just before the end."""
         start, end = self._clock.wall_ns(execute.start_ns), self._clock.wall_ns(execute.end_ns)
-        if self._burner is None:
-            if release is not None:
-                self._after(end - LEAD_NS, release)
-            return
-        cpu = int((end - start) * self._share)
-        self.asked_ns += cpu
-        self._waiting[execute.ue, execute.number] = release
-        done = max(start, end - min(LEAD_NS, (end - start) // 2), time.monotonic_ns())
-        self._burner.add(Burn((execute.ue, execute.number), start, done, cpu))
+        lead = min(LEAD_NS, (end - start) // 2)
+        if self._burner is not None:
+            self._begun += 1
+            cpu = int((end - start) * self._share)
+            self.asked_ns += cpu
+            done = max(start, end - lead, time.monotonic_ns())
+            if self._burner.add(Burn(self._begun, start, done, cpu)) and release is not None:
+                number = self._begun
+                self._waiting[number] = release
+                self._after(end - lead // 4, lambda: self._release(number))
+                return
+        if release is not None:
+            self._after(end - lead, release)
 
     def collect(self) -> None:
-        """Release what has been burnt for."""
+        """Count what has been burnt, and release what waited for it."""
         if self._burner is None:
             return
-        for burn in self._burner.take_done():
-            self.achieved_ns += burn.achieved_ns
-            release = self._waiting.pop(burn.key, None)
-            if release is not None:
-                release()
+        for number, achieved_ns in self._burner.take_done():
+            self.achieved_ns += achieved_ns
+            self._release(number)
 
-    def defer(self, ue: str, number: int, call: Call) -> bool:
-        """If this execution's share is not burnt yet, do ``call`` when it is, and say so."""
-        if (ue, number) not in self._waiting:
-            return False
-        self._waiting[ue, number] = call
-        return True
+    def _release(self, number: int) -> None:
+        release = self._waiting.pop(number, None)
+        if release is not None:
+            release()
 
     def close(self) -> None:
         """Stop burning."""

@@ -1,6 +1,7 @@
 """Running testbeds that are hurt on purpose."""
 
 import json
+import os
 import signal
 import sqlite3
 from contextlib import closing
@@ -39,12 +40,18 @@ def pids(run: Path) -> dict[str, int]:
     return {one["name"]: one["pid"] for one in json.loads((run / "processes.json").read_text())}
 
 
-def alive(pid: int) -> bool:
-    """Whether a process exists and is no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+def left(run: Path) -> list[int]:
+    """Processes that work in the directory of ``run``: its roles, and what burns for them."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            here = os.readlink(process / "cwd") == str(run.resolve())
+            dead = (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except OSError:
+            continue
+        if here and not dead:
+            found.append(int(process.name))
+    return found
 
 
 def events(run: Path, kind: str) -> list[tuple[str, str, float]]:

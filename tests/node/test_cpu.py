@@ -1,0 +1,74 @@
+"""Burning: real CPU time, by deadlines, in a process that never outlives its parent."""
+
+import os
+import select
+import subprocess
+import sys
+import time
+
+import pytest
+
+from testbed.node.cpu import Burn, Burner, burn_cpu
+
+MS = 1_000_000
+
+
+def done(burner, count):
+    """Wait for ``count`` reports."""
+    poll, found = select.poll(), []
+    poll.register(burner.fd, select.POLLIN)
+    while len(found) < count:
+        assert poll.poll(60_000), "nothing was burnt in a minute"
+        found += burner.take_done()
+    return found
+
+
+def test_a_burn_spends_at_least_what_is_asked_and_little_more():
+    assert burn_cpu(0) < MS
+    before = time.thread_time_ns()
+    assert 5 * MS <= burn_cpu(5 * MS) <= time.thread_time_ns() - before < 15 * MS
+
+
+def test_shares_are_burnt_in_slices_and_reported_by_number():
+    burner = Burner()
+    try:
+        start = time.monotonic_ns()
+        for number, length in ((1, 60 * MS), (2, 10 * MS), (3, 0)):
+            assert burner.add(Burn(number, start, start + length, length // 10))
+        found = dict(done(burner, 3))
+    finally:
+        burner.close()
+    assert sorted(found) == [1, 2, 3]
+    assert found[1] >= 6 * MS and found[2] >= MS and found[3] < MS
+
+
+def test_what_is_due_grows_with_time_and_shrinks_with_what_was_done():
+    burn = Burn(1, 1000, 2000, 100)
+    assert [burn.due_ns(at) for at in (1000, 1500, 2000, 3000)] == [0, 50, 100, 100]
+    burn.achieved_ns = 60
+    assert [burn.due_ns(at) for at in (1500, 2000)] == [0, 40]
+    assert Burn(1, 5, 5, 7).due_ns(5) == 7
+
+
+def test_closing_ends_the_process():
+    burner = Burner()
+    pid = burner._pid
+    burner.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_it_dies_with_its_parent():
+    code = "from testbed.node.cpu import Burner; import sys; print(Burner()._pid, flush=True); sys.stdin.read()"
+    parent = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        child = os.pidfd_open(int(parent.stdout.readline()))
+    finally:
+        parent.kill()
+        parent.communicate()
+    poll = select.poll()
+    poll.register(child, select.POLLIN)
+    try:
+        assert poll.poll(30_000), "it outlived its parent"
+    finally:
+        os.close(child)
