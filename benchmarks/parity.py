@@ -116,9 +116,7 @@ def tables(found: list[Entry]) -> list[Entry]:
 
 def show(rows: list[Entry]) -> None:
     """Print the table."""
-    print(
-        "| speed | policy | runs | task error median | p99 | free-running mean delay | range | steal median, max | host CPU |"
-    )
+    print("| speed | policy | runs | task error median | p99 | free-running delay | range | steal, max | host CPU |")
     print("|---|---|---|---|---|---|---|---|---|")
     for row in rows:
         low, high = row["mean_delay_range"]
