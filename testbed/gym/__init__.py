@@ -4,4 +4,4 @@ from gymnasium.envs.registration import register
 
 ID = "EdgeOffload-v0"
 
-register(ID, entry_point="testbed.gym.env:EdgeOffload")
+register(ID, entry_point="testbed.gym.env:EdgeOffload", vector_entry_point="testbed.gym.vector:EdgeOffloadVector")

@@ -114,13 +114,13 @@ def _room(setting: Setting, source: Source) -> int:
 # What is paid and told -----------------------------------------------------------------------------------------------
 
 
-def paid(cells: NDArray[Any], reward: str) -> NDArray[np.float64]:
-    """What each cell is paid for a slot, in the shape of ``cells``."""
-    return -cells["cost"] if reward == "holding" else cells["score"]
+def paid(earned: NDArray[Any], reward: str) -> NDArray[np.float64]:
+    """What is paid for a slot, in the shape of ``earned``, records of `testbed.twin.state.CELL`."""
+    return -earned["cost"] if reward == "holding" else earned["score"].copy()
 
 
-def told(cells: NDArray[Any]) -> dict[str, Any]:
-    """The numbers of ``info``, summed over the last axis (cells): counts, and sums over tasks finished in the slot."""
-    found: dict[str, Any] = {name: cells[name].sum(-1) for name in (*COUNTS, *SUMS)}
-    found["delay_s"] = cells["delay_ns"].sum(-1) * 1e-9
+def told(earned: NDArray[Any]) -> dict[str, Any]:
+    """The numbers of ``info``: counts, and sums over the tasks finished in the slot."""
+    found: dict[str, Any] = {name: earned[name].copy() for name in (*COUNTS, *SUMS)}
+    found["delay_s"] = earned["delay_ns"] * 1e-9
     return found

@@ -69,7 +69,7 @@ class Episode:
 
     def info(self) -> Info:
         """What the region did in the slot just played; see docs/gym.md."""
-        numbers = {key: value.item() for key, value in told(self.backend.cells).items()}
+        numbers = {key: value.sum().item() for key, value in told(self.backend.cells).items()}
         return {"slot": self.backend.slot, **numbers, "inside": self.backend.inside, "fallback": self.backend.fallback}
 
 

@@ -90,12 +90,43 @@ def play(world: World, fixed: Fixed, given: Any) -> None:
     slot.advance(world, fixed)
 
 
+@njit(**INNER)
+def see(world: World, fixed: Fixed, kind: int, out: Any) -> None:
+    """Fill ``out`` (L,) with the observation of ``kind`` `state.FULL` or `state.PAPERS`."""
+    if kind == FULL:
+        observe.observe_full(world, fixed, out)
+    else:
+        observe.observe_paper(world, fixed, out)
+
+
+@njit(**INNER)
+def sum_cells(world: World, earned: Any) -> None:
+    """Set ``earned``, one record of `state.CELL`, to what all cells earned lately."""
+    earned.decided, earned.offloaded, earned.forwarded, earned.rejected = 0, 0, 0, 0
+    earned.finished, earned.hits, earned.delay_ns = 0, 0, 0
+    earned.energy_j, earned.overhead, earned.cost, earned.spent_j, earned.score = 0.0, 0.0, 0.0, 0.0, 0.0
+    for at in range(world.cells.shape[0]):
+        cell = item(world.cells, at)
+        earned.decided += cell.decided
+        earned.offloaded += cell.offloaded
+        earned.forwarded += cell.forwarded
+        earned.rejected += cell.rejected
+        earned.finished += cell.finished
+        earned.hits += cell.hits
+        earned.delay_ns += cell.delay_ns
+        earned.energy_j += cell.energy_j
+        earned.overhead += cell.overhead
+        earned.cost += cell.cost
+        earned.spent_j += cell.spent_j
+        earned.score += cell.score
+
+
 def modules() -> list[ModuleType]:
     """Every module of compiled functions, for the cache's key."""
     return [compiled, decide, generate, lists, observe, radio, server, slot, state]
 
 
-def _build(key: int) -> tuple[Any, Any, Any]:
+def _build(key: int) -> tuple[Any, Any, Any, Any]:
     """Compile the entry points; ``key`` becomes a part of their cache's key by being their closure."""
 
     @njit(cache=True, **OPTIONS)
@@ -132,16 +163,28 @@ def _build(key: int) -> tuple[Any, Any, Any]:
         return full
 
     @njit(cache=True, **OPTIONS)
-    def look(worlds: Worlds, fixed: Fixed, kind: int, out: Any) -> int:
-        """Fill ``out`` (W, L) with the observations of ``kind`` `state.FULL` or `state.PAPERS`."""
+    def look(worlds: Worlds, fixed: Fixed, kind: int, chosen: Any, out: Any) -> int:
+        """Fill the rows of ``out`` (W, L) of the ``chosen`` (bool, W) worlds with observations of ``kind``."""
         for w in range(worlds.status.shape[0] if key else 0):
-            if kind == FULL:
-                observe.observe_full(view(worlds, w), fixed, out[w])
-            else:
-                observe.observe_paper(view(worlds, w), fixed, out[w])
+            if chosen[w]:
+                see(view(worlds, w), fixed, kind, out[w])
         return NONE
 
-    return reset, step, look
+    @njit(cache=True, **OPTIONS)
+    def turn(worlds: Worlds, fixed: Fixed, given: Any, kind: int, earned: Any, out: Any) -> int:
+        """Play a slot of every world as ``given`` (W, 1, N), sum its cells in ``earned`` (W,), observe into ``out``."""
+        full = NONE if key else 0
+        for w in range(worlds.status.shape[0]):
+            world = view(worlds, w)
+            clear_cells(world)
+            play(world, fixed, given[w])
+            if world.status[0].full and full == NONE:
+                full = w
+            sum_cells(world, item(earned, w))
+            see(world, fixed, kind, out[w])
+        return full
+
+    return reset, step, look, turn
 
 
-reset, step, look = _build(stamp(*(vars(module) for module in modules())))
+reset, step, look, turn = _build(stamp(*(vars(module) for module in modules())))

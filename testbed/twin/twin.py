@@ -44,6 +44,7 @@ class Twin:
         self.fixed = build.fixed(system, source, double, recording, REWARDS[reward])
         self.state = build.worlds(worlds, self.fixed, room)
         self.cells = self.state.cells
+        self._earned = np.zeros(worlds, state.CELL)
         self._nothing = np.zeros((worlds, 1, len(system.ues)), np.int8)
         self._all = np.ones(worlds, np.bool_)
         self._seen: dict[str, NDArray[np.float32]] = {}
@@ -85,9 +86,7 @@ class Twin:
         ``backlog_ns`` draws initial queues, uniform up to that length, at UEs and servers.
         """
         given = np.broadcast_to(np.asarray(seeds, np.uint64), (self.worlds,))
-        which = self._all if chosen is None else np.asarray(chosen, np.bool_)
-        if which.shape != (self.worlds,):
-            raise UsageError(f"chosen has shape {which.shape}", f"({self.worlds},) is needed")
+        which = self._which(chosen)
         self._check(kernels.reset(self.state, self.fixed, np.ascontiguousarray(given), which, int(backlog_ns)))
         self._begun = True
 
@@ -110,20 +109,45 @@ class Twin:
         given = self._nothing if decisions is None else self._given(decisions, slots=True)
         return self._play(given, 0, self.system.slots)
 
-    def observe(self, kind: str = "full") -> NDArray[np.float32]:
-        """What the agents see before they decide, (W, L); overwritten by the next call.
+    def turn(self, actions: ArrayLike, kind: str = "full", out: NDArray[np.float32] | None = None) -> NDArray[Any]:
+        """As `step` and then `observe` into ``out``, in one go, which is faster.
+
+        Returns a record of `state.CELL` a world, summed over its cells, shape (W,); overwritten by the next call.
+        """
+        self._must_have_begun()
+        given, seen = self._given(actions)[:, None, :], self._room_to_see(kind, out)
+        self._check(kernels.turn(self.state, self.fixed, given, OBSERVATIONS[kind], self._earned, seen))
+        return self._earned
+
+    def observe(
+        self, kind: str = "full", out: NDArray[np.float32] | None = None, chosen: ArrayLike | None = None
+    ) -> NDArray[np.float32]:
+        """What the agents (of the ``chosen`` worlds) see before they decide, (W, L), in ``out`` if that is given.
 
         ``full``: per cell the 8 features of `testbed.model.features.cell`, then per UE the 18 of ``decision``.
         ``paper``: per cell its UEs' queues, its ES's, the burden signal and the target, one-hot (`observe_paper`).
+        Without ``out``, the array is overwritten by the next call.
         """
+        seen = self._room_to_see(kind, out)
+        self._must_have_begun()
+        kernels.look(self.state, self.fixed, OBSERVATIONS[kind], self._which(chosen), seen)
+        return seen
+
+    def _room_to_see(self, kind: str, out: NDArray[np.float32] | None) -> NDArray[np.float32]:
         if kind not in OBSERVATIONS:
             raise UsageError(f'unknown observation "{kind}"', f"known: {', '.join(OBSERVATIONS)}")
-        self._must_have_begun()
-        if kind not in self._seen:
-            length = sizes(len(self.system.ues), len(self.system.ess))[kind]
-            self._seen[kind] = np.zeros((self.worlds, length), np.float32)
-        kernels.look(self.state, self.fixed, OBSERVATIONS[kind], self._seen[kind])
-        return self._seen[kind]
+        shape = (self.worlds, sizes(len(self.system.ues), len(self.system.ess))[kind])
+        if out is None:
+            out = self._seen.setdefault(kind, np.zeros(shape, np.float32))
+        if out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
+            raise UsageError(f"out has shape {out.shape} of {out.dtype}", f"{shape} of float32 is needed, contiguous")
+        return out
+
+    def _which(self, chosen: ArrayLike | None) -> NDArray[np.bool_]:
+        which = self._all if chosen is None else np.ascontiguousarray(chosen, np.bool_)
+        if which.shape != (self.worlds,):
+            raise UsageError(f"chosen has shape {which.shape}", f"({self.worlds},) is needed")
+        return which
 
     def _must_have_begun(self) -> None:
         if not self._begun:
