@@ -19,7 +19,7 @@ class Settings(msgspec.Struct, frozen=True):
     al., ICML 2018); ``terminal`` ends episodes with R = 0 as the paper does instead of bootstrapping."""
 
     gamma: float = 0.9
-    gae: float = 0.95
+    gae: float = 0.8
     entropy: float = 0.003
     value_weight: float = 0.5
     clip_norm: float = 1.0

@@ -46,12 +46,13 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return arrays, about
 
 
-def check(path: Path, about: dict[str, Any]) -> None:
-    """`UsageError` naming the first of ``about`` that the checkpoint was made with differently."""
-    _, found = read(path)
+def check(path: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """The arrays of a checkpoint; `UsageError` naming the first of ``about`` that it was made with differently."""
+    arrays, found = read(path)
     for key, wanted in about.items():
-        if key not in ("versions",) and found.get(key) != wanted:
+        if key != "versions" and found.get(key) != wanted:
             raise UsageError(f'{path}: made with {key} "{found.get(key)}", this training has "{wanted}"')
+    return arrays
 
 
 def load_policy(path: Path, algorithm: str, explore: bool = False) -> Learned:

@@ -15,7 +15,7 @@ from testbed.model.system import System
 from testbed.twin.build import Source
 from testbed.twin.twin import ArenaFullError, Twin
 
-BACKLOG_NS = 2_000_000_000
+BACKLOG_NS, FIRST_SEED = 2_000_000_000, 2**32
 LAYERS = {acting.A3C: acting.A3C_LAYERS, acting.DQN: acting.DQN_LAYERS}
 
 
@@ -30,8 +30,9 @@ class Actor(msgspec.Struct, frozen=True):
 class Collector:
     """W worlds of one system, played T slots at a time; worlds begin with random backlogs and are renewed now and then.
 
-    ``episode`` is the mean number of slots between renewals; a world that fills up is renewed at once. Everything that
-    the next rollout depends on is in `state_arrays`, so that a run can be continued exactly.
+    Their seeds lie from `FIRST_SEED` on, where nobody evaluates. ``episode`` is the mean number of slots between
+    renewals; a world that fills up is renewed at once. Everything that the next rollout depends on is in
+    `state_arrays`, so that a run can be continued exactly.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Collector:
         self._renew(np.ones(worlds, np.bool_))
 
     def _renew(self, chosen: NDArray[np.bool_]) -> None:
-        seeds = self._rng.integers(0, 2**31, len(chosen))
+        seeds = self._rng.integers(FIRST_SEED, 2 * FIRST_SEED, len(chosen))
         self.twin.reset(seeds, chosen, BACKLOG_NS)
 
     def rollout(self, flat: Array, explore: float = 1.0) -> tuple[Rollout, NDArray[np.int64]]:

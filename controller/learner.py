@@ -10,6 +10,8 @@ from controller.network import Array
 from testbed.model.system import System
 from testbed.twin.build import Source
 
+HEADS = ("sequential", "factored")
+
 
 class Course(msgspec.Struct, frozen=True):
     """Everything that training depends on besides the parameters; ``updates`` scales the learning-rate's decay."""
@@ -19,10 +21,10 @@ class Course(msgspec.Struct, frozen=True):
     double: bool
     algorithm: str = "a3c"
     head: str = "sequential"
-    worlds: int = 16
+    worlds: int = 8
     slots: int = 20
     rate: float = 1e-3
-    updates: int = 3000
+    updates: int = 12_000
     seed: int = 1
     actor_critic: a3c.Settings = a3c.Settings()
     values: dqn.Settings = dqn.Settings()
@@ -32,6 +34,11 @@ class Course(msgspec.Struct, frozen=True):
         """What acts."""
         kind = acting.A3C if self.algorithm == "a3c" else acting.DQN
         return Actor(kind, self.head == "sequential", self.values.dueling)
+
+    @property
+    def hyper(self) -> msgspec.Struct:
+        """The algorithm's own settings."""
+        return self.actor_critic if self.algorithm == "a3c" else self.values
 
     def rate_at(self, update: int) -> float:
         """The learning rate falls linearly to a tenth."""

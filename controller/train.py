@@ -1,6 +1,5 @@
 """Training on the twin: learners side by side on shared parameters, a judge beside them, checkpoints."""
 
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,33 +13,42 @@ from controller import checkpoint, dqn, network
 from controller.collect import evaluate
 from controller.learner import Course, Learner, make
 from controller.network import Array
-from controller.shared import SLOTS, STOP, UPDATES, Shared
+from controller.shared import LAG, SLOTS, UPDATES, Shared
+from controller.team import Team, once
+from testbed.model.errors import UsageError
 from testbed.twin.build import Source
 
 INITIAL = {"a3c": network.initial, "dqn": dqn.initial}
-PATIENCE, GAIN = 6, 0.001
+PATIENCE, GAIN = 10, 0.001
+NEEDED = ("parameters", "current", "square", "progress", "best")
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """When training ends: after ``seconds`` of wall time or ``updates``, or on a plateau of the judge's verdicts.
+    """When training ends: after ``seconds`` of wall time, at ``updates`` (0: no such limit), or on a plateau.
 
-    ``workers`` 1 learns in this process and is repeatable; ``every_s`` is the time between verdicts (0: by updates).
+    ``workers`` 1 learns in this process and is repeatable; its verdicts come every ``every_s`` or, if that is 0, every
+    ``every_updates``. ``early_stop``: end when `PATIENCE` verdicts brought less than `GAIN` of improvement.
     """
 
     seconds: float = 60.0
     updates: int = 0
     workers: int = 1
-    every_s: float = 6.0
+    every_s: float = 3.0
     every_updates: int = 200
     early_stop: bool = True
 
 
 class Report(msgspec.Struct, frozen=True):
-    """Progress: seconds, updates, updates/s, world slots, mean overhead on validation seeds now and at best."""
+    """A verdict: mean ``overhead`` on validation workloads now and at ``best``, after ``seconds`` in this process.
+
+    ``rate`` is updates a second, ``lag`` how many updates of others an update came after reading parameters (mean),
+    ``slots`` world slots played; ``entropy`` (nats a decision) and ``reward`` (a slot) are of the last rollouts.
+    """
 
     seconds: float
     updates: int
     rate: float
+    lag: float
     slots: int
     overhead: float
     best: float
@@ -75,87 +83,86 @@ class Judge:
 
 
 class Trainer:
-    """One training run; ``path`` is its checkpoint, resumed from when it exists and ``resume`` is set."""
+    """One training run; ``path`` is its checkpoint, with ``resume`` continued from.
+
+    ``about`` tells where it comes from; a checkpoint made otherwise is refused with `UsageError`.
+    """
 
     def __init__(
         self, course: Course, budget: Budget, judge: Judge, path: Path, about: dict[str, Any], resume: bool = False
     ) -> None:
-        self.course, self.budget, self.judge, self.path, self.about = course, budget, judge, path, about
+        self.course, self.budget, self.judge, self.path = course, budget, judge, path
         torch.set_num_threads(1)
         start = INITIAL[course.algorithm](course.seed)
-        self.shared = Shared(len(start))
+        self.about = {**about, "size": len(start)}
+        self._resumed = self._read() if resume else {}
+        self.shared = Shared(len(start), budget.workers)
         self.shared.flat[:], self.shared.square[:] = start, 1e-4
-        self._resumed = checkpoint.read(path)[0] if resume and path.exists() else {}
         if self._resumed:
-            checkpoint.check(path, about)
-            self.shared.flat[:] = self._resumed["current"]
-            self.shared.square[:] = self._resumed["square"]
-            self.shared.counters[:2] = self._resumed["progress"]
+            self.shared.flat[:], self.shared.square[:] = self._resumed["current"], self._resumed["square"]
+            self.shared.counts[0, : LAG + 1] = self._resumed["progress"]
             judge.best, judge.best_flat = float(self._resumed["best"]), self._resumed["parameters"]
+        self._before = self.shared.updates
 
-    def run(self, observe: Observer) -> float:
-        """Train; returns the best validation overhead. The checkpoint is written at every verdict."""
+    def _read(self) -> dict[str, Any]:
+        arrays = checkpoint.check(self.path, self.about)
+        missing = [name for name in NEEDED if name not in arrays]
+        if missing:
+            raise UsageError(f"{self.path}: holds no {', '.join(missing)}", "resume from a checkpoint of `train`")
+        return arrays
+
+    def run(self, observe: Observer) -> str:
+        """Train; returns what ended it: "time", "updates" or "plateau". Every verdict writes the checkpoint."""
+        began = time.monotonic()
         try:
-            reports = self._alone() if self.budget.workers == 1 else self._together()
-            for report in reports:
+            for report in self._alone(began) if self.budget.workers == 1 else self._together(began):
                 observe(report)
-            return self.judge.best
+            return self._over(began)
         finally:
             self.shared.close()
 
-    def _over(self, began: float) -> bool:
-        budget, updates = self.budget, int(self.shared.counters[UPDATES])
-        if budget.updates and updates >= budget.updates:
-            return True
+    def _over(self, began: float) -> str:
+        budget = self.budget
+        if budget.updates and self.shared.updates >= budget.updates:
+            return "updates"
         if budget.seconds and time.monotonic() - began >= budget.seconds:
-            return True
-        return budget.early_stop and self.judge.plateau
+            return "time"
+        return "plateau" if budget.early_stop and self.judge.plateau else ""
 
-    def _alone(self) -> Iterator[Report]:
-        learner = make(self.course)
-        if self._resumed:
+    def _alone(self, began: float) -> Iterator[Report]:
+        learner, shared, budget = make(self.course), self.shared, self.budget
+        if "rng" in self._resumed:
             learner.load(self._resumed)
-        shared, began, last, step = self.shared, time.monotonic(), time.monotonic(), None
+        last, judged = time.monotonic(), -1
         while not self._over(began):
-            step = learner.step(shared.flat, shared.square, int(shared.counters[UPDATES]))
-            shared.counters[UPDATES] += 1
-            shared.counters[SLOTS] += self.course.worlds * self.course.slots
-            by_count = self.budget.every_s == 0 and shared.counters[UPDATES] % self.budget.every_updates == 0
-            if by_count or (self.budget.every_s and time.monotonic() - last >= self.budget.every_s):
-                yield self._judged(began, step.entropy, step.reward, learner)
-                last = time.monotonic()
-        yield self._judged(began, step.entropy if step else 0.0, step.reward if step else 0.0, learner)
+            once(shared, learner, 0)
+            by_count = budget.every_s == 0 and shared.updates % budget.every_updates == 0
+            if by_count or (budget.every_s and time.monotonic() - last >= budget.every_s):
+                yield self._judged(began, learner)
+                last, judged = time.monotonic(), shared.updates
+        if judged != shared.updates:
+            yield self._judged(began, learner)
 
-    def _together(self) -> Iterator[Report]:
-        context = multiprocessing.get_context("spawn")
-        order = msgspec.msgpack.encode(self.course)
-        arguments = [(order, self.shared.name, len(self.shared.flat), n) for n in range(self.budget.workers)]
-        workers = [context.Process(target=_work, args=each, daemon=True) for each in arguments]
-        for worker in workers:
-            worker.start()
-        began = time.monotonic()
+    def _together(self, began: float) -> Iterator[Report]:
+        team = Team(self.course, self.shared, self.budget.workers)
         try:
             while not self._over(began):
-                for n, worker in enumerate(workers):
-                    worker.join(self.budget.every_s / len(workers))
-                    if not worker.is_alive():
-                        workers[n] = context.Process(target=_work, args=arguments[n], daemon=True)
-                        workers[n].start()
-                yield self._judged(began, 0.0, 0.0, None)
-            yield self._judged(began, 0.0, 0.0, None)
+                team.watch(self._until_verdict(began))
+                yield self._judged(began, None)
         finally:
-            self.shared.counters[STOP] = 1
-            for worker in workers:
-                worker.join(10)
-                if worker.is_alive():
-                    worker.kill()
-                    worker.join()
+            team.stop()
+        yield self._judged(began, None)
 
-    def _judged(self, began: float, entropy: float, reward: float, learner: Learner | None) -> Report:
+    def _until_verdict(self, began: float) -> float:
+        budget, every_s = self.budget, self.budget.every_s or Budget().every_s
+        left = began + budget.seconds - time.monotonic() if budget.seconds else every_s
+        return max(0.0, min(every_s, left))
+
+    def _judged(self, began: float, learner: Learner | None) -> Report:
         shared = self.shared
         overhead = self.judge.verdict(shared.flat)
         seconds = time.monotonic() - began
-        progress = shared.counters[:2].copy()
+        progress, (entropy, reward) = shared.counts.sum(axis=0), shared.gauges.mean(axis=0)
         arrays = {
             "parameters": self.judge.best_flat, "current": shared.flat.copy(), "square": shared.square.copy(),
             "progress": progress, "best": np.array(self.judge.best), **(learner.arrays() if learner else {}),
@@ -163,27 +170,6 @@ class Trainer:
         checkpoint.save(self.path, arrays, self.about)
         updates = int(progress[UPDATES])
         return Report(
-            seconds,
-            updates,
-            updates / max(seconds, 1e-9),
-            int(progress[SLOTS]),
-            overhead,
-            self.judge.best,
-            entropy,
-            reward,
-        )
-
-
-def _work(order: bytes, name: str, size: int, number: int) -> None:
-    """A learner's process."""
-    torch.set_num_threads(1)
-    course = msgspec.msgpack.decode(order, type=Course)
-    shared = Shared(size, name)
-    learner = make(course, number)
-    try:
-        while not shared.counters[STOP]:
-            learner.step(shared.flat, shared.square, int(shared.counters[UPDATES]))
-            shared.counters[UPDATES] += 1
-            shared.counters[SLOTS] += course.worlds * course.slots
-    finally:
-        shared.close()
+            seconds, updates, (updates - self._before) / max(seconds, 1e-9), float(progress[LAG] / max(1, updates)),
+            int(progress[SLOTS]), overhead, self.judge.best, float(entropy), float(reward),
+        )  # fmt: skip

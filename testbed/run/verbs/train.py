@@ -1,34 +1,61 @@
-"""``testbed train``: values of a tuned strategy, found on training seeds."""
+"""``testbed train``: values of a tuned strategy, or a network, from training seeds that no evaluation uses."""
 
 import argparse
+import importlib
+import sys
 from pathlib import Path
+from typing import Any
 
+from testbed.model import units
+from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, Invalid, UsageError
 from testbed.model.load import load_scenario
+from testbed.model.schema import Scenario
 from testbed.run import tune
 from testbed.run.output import print_json, warn
 from testbed.run.verbs import common
 
-ALGORITHMS = tuple(name + suffix for name in tune.SPACES for suffix in ("", tune.DOUBLE))
-CHECKPOINTS = Path("checkpoints")
+TUNED = tuple(name + suffix for name in tune.SPACES for suffix in ("", tune.DOUBLE))
+LEARNED = ("a3c", "a3c-do", "dqn", "dqn-do")
+CHECKPOINTS, SECONDS, VERDICTS = Path("checkpoints"), 60.0, 20
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("scenario", help="path or shipped name")
-    parser.add_argument("--algorithm", choices=ALGORITHMS, default="priced-do", help="which strategy (priced-do)")
+    parser.add_argument("--algorithm", choices=(*TUNED, *LEARNED), default="a3c-do", help="which strategy (a3c-do)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="which training workloads (0)")
     parser.add_argument("--slots", type=int, metavar="N", help="number of slots of each")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one key; repeatable")
     parser.add_argument("--out", metavar="DIR", help="where to write the checkpoint (checkpoints/SCENARIO)")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    networks = parser.add_argument_group("networks (a3c, dqn)")
+    networks.add_argument("--for", dest="duration", metavar="TIME", help="how long, wall time (60s)")
+    networks.add_argument("--updates", type=int, metavar="N", help="how many updates, exactly, instead")
+    networks.add_argument("--workers", type=int, default=1, metavar="N", help="learners; one is repeatable (1)")
+    networks.add_argument("--head", default="sequential", metavar="H", help="sequential or factored (sequential)")
+    networks.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
+    shape.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
+    _check(args)
     changes = [*args.set, *([f"slots={args.slots}"] if args.slots is not None else [])]
     scenario = load_scenario(args.scenario, changes)
     folder = Path(args.out) if args.out else CHECKPOINTS / scenario.name
     common.writable(folder)
+    return _tune(args, scenario, folder) if args.algorithm in TUNED else _teach(args, scenario, folder)
+
+
+def _check(args: argparse.Namespace) -> None:
+    for name, least in (("seed", 0), ("workers", 1), ("updates", 1)):
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise UsageError(f"--{name} {value}", f"at least {least} is needed")
+
+
+def _tune(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
     tuned = tune.tune(scenario, args.algorithm, args.seed, warn if args.json else print)
     path = tune.write(tuned, folder)
     if args.json:
@@ -37,4 +64,44 @@ def main(args: argparse.Namespace) -> int:
         values = ", ".join(f"{name} {value:g}" for name, value in tuned.values.items())
         print(f"{path}: {values}; mean overhead {tuned.overhead:.4f} on {len(tuned.training_seeds)} training workloads")
         print(f"  use it as --policy {args.algorithm}:{path}")
-    return 0
+    return EXIT_OK
+
+
+def _seconds(args: argparse.Namespace) -> float:
+    """The wall time that training may take; 0: no limit but the updates."""
+    if args.duration is None:
+        return 0.0 if args.updates else SECONDS
+    try:
+        ns = units.parse(args.duration, "time")
+    except Invalid as error:
+        raise UsageError(f"--for: {error.message}", error.remedy or "write a time, like --for 60s") from None
+    if ns <= 0:
+        raise UsageError(f"--for {args.duration}: nothing is learned in that", "write a time, like --for 60s")
+    return ns * 1e-9
+
+
+def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
+    seconds = _seconds(args)
+    teach, bar = (importlib.import_module(f"testbed.run.{name}") for name in ("teach", "lesson_bar"))
+    train: Any = importlib.import_module("controller.train")
+    budget = train.Budget(seconds, workers=args.workers)
+    if args.updates:
+        every = max(1, args.updates // VERDICTS)
+        budget = train.Budget(seconds, args.updates, args.workers, 0.0, every, early_stop=False)
+    lesson = teach.Lesson(scenario, args.algorithm, args.seed, budget, folder, args.head, args.resume)
+    teaching = teach.Teaching(lesson)
+    baseline = teaching.baseline()
+    with bar.Bar(sys.stderr if args.json else sys.stdout, args.plain or args.json, budget, baseline) as show:
+        taught = teaching.run(baseline, show, warn)
+    if args.json:
+        print_json(taught)
+    else:
+        print(
+            f"{taught.checkpoint}: mean overhead {taught.overhead:.4f}{bar.against(taught.overhead, baseline)} on "
+            f"{len(taught.validation_seeds)} validation workloads, after {taught.updates} updates ({taught.ended})"
+        )
+        print(f"  use it as --policy {args.algorithm}:{taught.checkpoint}")
+    if taught.ended == "interrupted":
+        warn("interrupted; --resume goes on from the last verdict")
+        return EXIT_INTERRUPTED
+    return EXIT_OK

@@ -1,0 +1,75 @@
+"""Learners at work on shared parameters: one update, and processes that do nothing else."""
+
+import os
+import signal
+import time
+from multiprocessing import connection, get_context
+from typing import Any
+
+import msgspec
+import torch
+
+from controller.learner import Course, Learner, make
+from controller.shared import Shared
+from testbed.model.errors import StartError
+
+DEATHS, JOIN_S = 5, 10.0
+
+
+def once(shared: Shared, learner: Learner, number: int) -> None:
+    """One update by worker ``number``, counted."""
+    course, before = learner.course, shared.updates
+    step = learner.step(shared.flat, shared.square, before)
+    shared.counts[number] += (1, course.worlds * course.slots, shared.updates - before)
+    shared.gauges[number] = step.entropy, step.reward
+
+
+class Team:
+    """Learners in processes of their own; one that dies is replaced, `DEATHS` times."""
+
+    def __init__(self, course: Course, shared: Shared, workers: int) -> None:
+        self._context = get_context("spawn")
+        order = msgspec.msgpack.encode(course)
+        self._shared, self._deaths = shared, 0
+        self._arguments = [(order, shared.name, len(shared.flat), workers, n, os.getpid()) for n in range(workers)]
+        self._processes = [self._start(n) for n in range(workers)]
+
+    def _start(self, number: int) -> Any:
+        process = self._context.Process(target=_work, args=self._arguments[number], daemon=True)
+        process.start()
+        return process
+
+    def watch(self, seconds: float) -> None:
+        """Wait so long, replacing whoever dies meanwhile; `StartError` when that goes on."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            ready = connection.wait([process.sentinel for process in self._processes], left)
+            for n, process in enumerate(self._processes):
+                if process.sentinel in ready:
+                    process.join()
+                    self._deaths += 1
+                    if self._deaths > DEATHS:
+                        raise StartError(f"learners died {self._deaths} times, last with {process.exitcode}")
+                    self._processes[n] = self._start(n)
+
+    def stop(self) -> None:
+        """End them all."""
+        self._shared.stop()
+        for process in self._processes:
+            process.join(JOIN_S)
+            if process.is_alive():
+                process.kill()
+                process.join()
+
+
+def _work(order: bytes, name: str, size: int, workers: int, number: int, parent: int) -> None:
+    """A learner's process; it ends when told to, or when its parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    shared = Shared(size, workers, name)
+    learner = make(msgspec.msgpack.decode(order, type=Course), number)
+    try:
+        while not shared.stopping and os.getppid() == parent:
+            once(shared, learner, number)
+    finally:
+        shared.close()

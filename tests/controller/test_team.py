@@ -1,0 +1,94 @@
+"""Learners in processes of their own."""
+
+import multiprocessing
+import os
+import signal
+
+import msgspec
+import numpy as np
+import pytest
+
+from controller import network
+from controller.learner import Course
+from controller.shared import LAG, SLOTS, UPDATES, Shared
+from controller.team import DEATHS, Team, once
+from testbed.model.errors import StartError
+from testbed.model.load import load_scenario
+from testbed.trace import inputs
+from testbed.twin import build
+
+SCENARIO = load_scenario("smoke", ["slots=20"])
+SYSTEM = inputs.resolve(SCENARIO).system
+COURSE = Course(SYSTEM, build.generator(SCENARIO, SYSTEM, True), True, worlds=2, slots=5)
+
+
+@pytest.fixture
+def shared():
+    block = Shared(network.SIZE, 2)
+    block.flat[:], block.square[:] = network.initial(1), 1e-4
+    yield block
+    block.close()
+
+
+def test_a_second_opening_sees_what_the_first_wrote(shared):
+    other = Shared(network.SIZE, 2, shared.name)
+    try:
+        other.counts[1] += (3, 30, 1)
+        other.gauges[1] = 0.5, -7.0
+        other.flat[0] = 9.0
+        shared.stop()
+        assert (shared.updates, other.stopping, float(shared.flat[0])) == (3, True, 9.0)
+        assert shared.gauges.tolist() == [[0.0, 0.0], [0.5, -7.0]]
+        assert np.array_equal(shared.square, other.square)
+    finally:
+        other.close()
+
+
+class Slow:
+    """A learner during whose update others make ``others`` updates."""
+
+    course = COURSE
+
+    def __init__(self, shared, others):
+        self.shared, self.others = shared, others
+
+    def step(self, flat, square, update):
+        self.shared.counts[1, UPDATES] += self.others
+        return msgspec.defstruct("Step", ["entropy", "reward"])(0.25, -1.0)
+
+
+def test_updates_slots_and_lag_are_counted_by_worker(shared):
+    once(shared, Slow(shared, 4), 0)
+    once(shared, Slow(shared, 2), 0)
+    assert shared.counts[0].tolist() == [2, 2 * 2 * 5, 6]
+    assert shared.counts[1].tolist() == [6, 0, 0]
+    assert shared.gauges[0].tolist() == [0.25, -1.0]
+
+
+@pytest.mark.live
+def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
+    team = Team(COURSE, shared, 2)
+    try:
+        before = {process.pid for process in multiprocessing.active_children()}
+        os.kill(min(before), signal.SIGKILL)
+        for _ in range(600):
+            team.watch(0.1)
+            if (shared.counts[:, UPDATES] > 0).all():
+                break
+        assert (shared.counts[:, UPDATES] > 0).all() and (shared.counts[:, SLOTS] > 0).all()
+        assert (shared.counts[:, LAG] >= 0).all() and np.isfinite(shared.flat).all()
+        assert {process.pid for process in multiprocessing.active_children()} - before
+    finally:
+        team.stop()
+    assert not {process.pid for process in multiprocessing.active_children()}
+
+
+@pytest.mark.live
+def test_learners_that_cannot_live_end_the_training(shared):
+    bad = msgspec.structs.replace(COURSE, worlds=0)
+    team = Team(bad, shared, 1)
+    try:
+        with pytest.raises(StartError, match=f"learners died {DEATHS + 1} times"):
+            team.watch(60.0)
+    finally:
+        team.stop()

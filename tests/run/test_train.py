@@ -1,0 +1,118 @@
+"""``testbed train`` for networks: what it prints, keeps and refuses; going on exactly where it stopped."""
+
+import json
+
+import numpy as np
+import pytest
+
+from controller.train import Budget, Report
+from testbed import cli
+from testbed.model.load import load_scenario
+from testbed.run import lesson_bar, teach
+from testbed.run.teach import Baseline
+
+SMALL = ("train", "smoke", "--set", "slots=20")
+
+
+def train(capsys, *args, code=0):
+    """``testbed train`` in this process: the JSON document, or what it said on standard error."""
+    found = cli.main([*SMALL, "--out", "ck", "--json", *args])
+    said = capsys.readouterr()
+    assert found == code, said.err
+    return json.loads(said.out) if code == 0 else said.err
+
+
+def arrays(path):
+    with np.load(path) as file:
+        return {name: file[name] for name in file.files if name != "about"}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("algorithm", ["a3c-do", "dqn"])
+def test_a_trained_checkpoint_is_a_policy_everywhere(place, capsys, algorithm):
+    found = train(capsys, "--algorithm", algorithm, "--updates", "3")
+    assert (found["algorithm"], found["updates"], found["ended"]) == (algorithm, 3, "updates")
+    assert found["overhead"] > 0 and min(found["validation_seeds"]) >= 1_000_000
+    policy = f"{algorithm}:{found['checkpoint']}"
+    assert cli.main(["run", "smoke", "--slots", "10", "--backend", "sim", "--policy", policy, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["policy"] == policy
+    for clock in ("sim", "twin"):
+        assert cli.main(["compare", "smoke", "--slots", "10", "--seeds", "2", "--on", clock, "--policies", policy]) == 0
+    assert list((place / "ck" / "tensorboard" / algorithm).glob("events.out.tfevents.*"))
+
+
+def test_training_that_was_cut_short_goes_on_bit_for_bit(place, capsys, monkeypatch):
+    asked = ("--algorithm", "a3c-do", "--updates", "40")
+    train(capsys, *asked)
+    whole = arrays("ck/a3c-do.npz")
+    (place / "ck" / "a3c-do.npz").unlink()
+    monkeypatch.setattr(lesson_bar.Bar, "__call__", _interrupt)
+    assert "interrupted" in train(capsys, *asked, code=130)
+    monkeypatch.undo()
+    monkeypatch.chdir(place)
+    assert 0 < arrays("ck/a3c-do.npz")["progress"][0] < 40
+    train(capsys, *asked, "--resume")
+    resumed = arrays("ck/a3c-do.npz")
+    assert all(np.array_equal(whole[name], resumed[name]) for name in ("current", "square", "progress", "rng"))
+
+
+def _interrupt(bar, report):
+    raise KeyboardInterrupt
+
+
+def test_a_checkpoint_of_another_training_is_refused_with_what_differs(place, capsys):
+    assert "No such file" in train(capsys, "--resume", "--updates", "2", code=2)
+    train(capsys, "--updates", "2")
+    assert 'updates "2", this training has "3"' in train(capsys, "--resume", "--updates", "3", code=2)
+    other = ("--resume", "--updates", "2", "--set", "density=0.1")
+    assert "scenario_hash" in train(capsys, *other, code=2)
+    assert 'seed "0", this training has "4"' in train(capsys, "--resume", "--updates", "2", "--seed", "4", code=2)
+    path = place / "ck" / "a3c-do.npz"
+    path.write_bytes(path.read_bytes()[:5000])
+    assert "truncated" in train(capsys, "--resume", "--updates", "2", code=2)
+    np.savez(path, about=np.array(json.dumps({"format": 1})), parameters=np.zeros(3))
+    assert "made with algorithm" in train(capsys, "--resume", "--updates", "2", code=2)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--workers", "0"), "--workers 0"),
+        (("--updates", "0"), "--updates 0"),
+        (("--seed", "-1"), "--seed -1"),
+        (("--for", "10"), "unit"),
+        (("--for", "0s"), "--for 0s"),
+        (("--head", "hydra"), "sequential"),
+        (("--set", "agent.epoch=arrival"), "epoch"),
+    ],
+)
+def test_mistakes_have_a_remedy(place, capsys, args, said):
+    assert said in train(capsys, *args, code=2)
+
+
+def test_the_best_baseline_is_the_best_stable_heuristic(place):
+    scenario = load_scenario("smoke", ["slots=30"])
+    lesson = teach.Lesson(scenario, "a3c", 0, Budget(updates=1), place)
+    teaching = teach.Teaching(lesson)
+    found = teaching.baseline()
+    teaching.run(found, lambda report: None, lambda text: None)
+    assert found.policy in ("lc", "offload", "random", "greedy", "priced")
+    assert 0 < found.overhead < 10 and (place / "priced.json").is_file()
+
+
+REPORT = Report(10.0, 500, 50.0, 0.5, 1000, 0.66, 0.63, 0.4, -6.0)
+
+
+def test_progress_tells_overhead_against_the_baseline_pace_and_time_left():
+    said = lesson_bar.text(REPORT, Baseline("priced-do", 0.70))
+    assert said == "overhead 0.6600, best 0.6300 (-10.0 % against priced-do's 0.7000), 50 updates/s, lag 0.5"
+    assert lesson_bar.against(0.63, Baseline()) == ""
+    assert lesson_bar.left_s(REPORT, Budget(seconds=60)) == 50.0
+    assert lesson_bar.left_s(REPORT, Budget(seconds=0, updates=1000)) == 10.0
+    assert lesson_bar.left_s(REPORT, Budget(seconds=15, updates=1000)) == 5.0
+    assert lesson_bar.done(REPORT, Budget(seconds=20, updates=1000)) == 0.5
