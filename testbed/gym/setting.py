@@ -39,11 +39,6 @@ class Setting(msgspec.Struct, frozen=True):
         """The hardware, and the seed of the first episode."""
         return self.resolved.system
 
-    @property
-    def cells(self) -> list[int]:
-        """The cells that have UEs, and so an agent."""
-        return sorted({ue.cell for ue in self.system.ues})
-
 
 def make(
     scenario: str | Path | Scenario = "region", settings: Sequence[str] = (), second_offload: bool = True,
@@ -109,7 +104,7 @@ def _full(setting: Setting) -> list[tuple[float, float]]:
     times = [(0.0, LIMIT)] * (CELL_FEATURES - 1)
     bounds = []
     for es in system.ess:
-        bounds += [*times, (0.0, max(1, len(system.cell_ues(es.index))) * 1e9 / (es.cpu_hz * es.cores))]
+        bounds += [*times, (0.0, len(system.cell_ues(es.index)) * 1e9 / (es.cpu_hz * es.cores))]
     decision = [(-LIMIT, LIMIT)] * 2 + [(0.0, LIMIT)] * (DECISION_FEATURES - 3)
     return bounds + [*decision, (0.0, 1.0 if one_task else np.inf)] * len(system.ues)
 

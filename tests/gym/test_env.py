@@ -9,7 +9,6 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_for_sb3
 
 import testbed.gym
-from testbed.gym.setting import make
 from testbed.model.decide import Fixed
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.load import load_scenario
@@ -164,7 +163,3 @@ def test_poisson_arrivals_have_room_and_no_bound_on_tasks():
     assert play(made(**options), 0)[3]
     assert np.isinf(made(**options).observation_space.high).sum() == 15
     assert np.isfinite(made().observation_space.high).all()
-
-
-def test_a_setting_knows_the_cells_that_have_agents():
-    assert make("region").cells == [0, 1, 2]
