@@ -6,14 +6,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from controller import acting, dqn, network
+from controller import acting, network
 from controller.a3c import Rollout
 from controller.dqn import Transitions
 from controller.network import Array
 from testbed.model.features import CELL_FEATURES
 from testbed.model.system import System
 from testbed.twin.build import Source
-from testbed.twin.twin import ArenaFullError, Twin
+from testbed.twin.twin import Twin
 
 BACKLOG_NS, FIRST_SEED = 2_000_000_000, 2**32
 LAYERS = {acting.A3C: acting.A3C_LAYERS, acting.DQN: acting.DQN_LAYERS}
@@ -31,15 +31,15 @@ class Collector:
     """W worlds of one system, played T slots at a time; worlds begin with random backlogs and are renewed now and then.
 
     Their seeds lie from `FIRST_SEED` on, where nobody evaluates. ``episode`` is the mean number of slots between
-    renewals; a world that fills up is renewed at once. Everything that the next rollout depends on is in
-    `state_arrays`, so that a run can be continued exactly.
+    renewals, 0 for none ever; else a world that fills up (of ``capacity`` tasks) is renewed at once. Everything that
+    the next rollout depends on is in `state_arrays`, so that a run can be continued exactly.
     """
 
     def __init__(
         self, system: System, source: Source, worlds: int, slots: int, double: bool, seed: int, actor: Actor,
-        episode: int = 500,
+        episode: int = 500, capacity: int | None = None,
     ) -> None:  # fmt: skip
-        self.twin = Twin(system, source, worlds, double)
+        self.twin = Twin(system, source, worlds, double, capacity)
         self.twin.use(None)
         self._actor, self._slots, self._episode = actor, slots, episode
         self._rng = np.random.default_rng(seed)
@@ -57,22 +57,26 @@ class Collector:
         seeds = self._rng.integers(FIRST_SEED, 2 * FIRST_SEED, len(chosen))
         self.twin.reset(seeds, chosen, BACKLOG_NS)
 
+    def _renew_tired(self) -> None:
+        tired = self._rng.random(self.twin.worlds) < self._slots / self._episode
+        tired |= self.twin.inside > self._room // 2
+        if tired.any():
+            self._renew(tired)
+
     def rollout(self, flat: Array, explore: float = 1.0) -> tuple[Rollout, NDArray[np.int64]]:
         """The next T slots of every world under the network ``flat``, and each decision's UE, shape (D,).
 
         The arrays are overwritten by the next call.
         """
-        tired = self._rng.random(self.twin.worlds) < self._slots / self._episode
-        tired |= self.twin.inside > self._room // 2
-        if tired.any():
-            self._renew(tired)
+        if self._episode:
+            self._renew_tired()
         actor, state = self._actor, self.twin.state
         count = acting.act(
             state, self.twin.fixed, actor.kind, flat, LAYERS[actor.kind], actor.dueling, actor.sequential, explore,
             self._features, self._actions, self._preferences, self._where, self._cells, self._rewards, self._scratch,
         )  # fmt: skip
         full = state.status["full"].astype(np.bool_)
-        if full.any():
+        if self._episode and full.any():
             self._renew(full)
         actions, logit = self._actions[:count], self._preferences[:count]
         log_probability = -np.logaddexp(0.0, np.where(actions > 0, -logit, logit)).astype(np.float32)
@@ -115,26 +119,3 @@ class Collector:
         state = dict(self._rng.bit_generator.state)
         state["state"] = {"state": (high << 64) | low, "inc": (inc_high << 64) | inc_low}
         self._rng.bit_generator.state = state
-
-
-def evaluate(
-    system: System, source: Source, double: bool, flat: Array, actor: Actor, seeds: list[int], drain_slots: int = 400
-) -> NDArray[np.float64]:
-    """Mean overhead per task of the frozen network on each seed's workload, shape (seeds,); inf if it never drains."""
-    collector = Collector(system, source, len(seeds), 1, double, 0, actor, episode=2**40)
-    twin = collector.twin
-    twin.reset(np.array(seeds))
-    total, count = np.zeros(len(seeds)), np.zeros(len(seeds))
-    try:
-        for slot in range(system.slots + drain_slots):
-            collector.rollout(flat, explore=0.0)
-            total += twin.cells["overhead"].sum(axis=1)
-            count += twin.cells["finished"].sum(axis=1)
-            if slot >= system.slots and not twin.inside.any():
-                break
-    except ArenaFullError:
-        return np.full(len(seeds), np.inf)
-    return np.where(twin.inside > 0, np.inf, total / np.maximum(count, 1))
-
-
-SIZES = {acting.A3C: network.SIZE, acting.DQN: dqn.SIZE}

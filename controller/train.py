@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from controller import checkpoint, dqn, network
-from controller.collect import evaluate
+from controller.evaluate import evaluate
 from controller.learner import Course, Learner, make
 from controller.network import Array
 from controller.shared import LAG, SLOTS, UPDATES, Shared
@@ -70,7 +70,8 @@ class Judge:
     def verdict(self, flat: Array) -> float:
         """Evaluate a copy of ``flat`` and remember it if it is the best."""
         course, mine = self._course, flat.copy()
-        mean = float(evaluate(course.system, self._source, course.double, mine, course.actor, self._seeds).mean())
+        found = evaluate(course.system, self._source, course.double, mine, course.actor, self._seeds)
+        mean = float(found.overhead.mean())
         self._stale = 0 if mean < self.best * (1.0 - GAIN) else self._stale + 1
         if mean < self.best or not len(self.best_flat):
             self.best, self.best_flat = mean, mine

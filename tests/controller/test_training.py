@@ -2,11 +2,13 @@
 
 from random import Random
 
+import msgspec
 import numpy as np
 import pytest
 
 from controller import acting, checkpoint, dqn, network
-from controller.collect import Actor, Collector, evaluate
+from controller.collect import Actor, Collector
+from controller.evaluate import evaluate
 from controller.learned import Learned
 from controller.learner import Course
 from controller.train import Budget, Judge, Trainer
@@ -96,4 +98,23 @@ def test_evaluation_of_a_zero_network_with_a_margin_is_greedy():
     twin.use(Priced())
     twin.reset([1, 2, 3])
     cells = twin.drain()
-    assert np.allclose(learned, cells["overhead"].sum(axis=1) / cells["finished"].sum(axis=1), rtol=1e-3)
+    finished = cells["finished"].sum(axis=1)
+    assert np.allclose(learned.overhead, cells["overhead"].sum(axis=1) / finished, rtol=1e-3)
+    assert np.allclose(learned.hits, cells["hits"].sum(axis=1) / finished, atol=0.01) and learned.stable.all()
+
+
+def test_evaluation_plays_every_workload_to_its_end_even_when_the_backlog_grows():
+    from testbed.model.decide import Fixed
+    from testbed.twin.twin import Twin
+
+    crowded = msgspec.structs.replace(SYSTEM, slots=200)
+    flat = np.zeros(network.SIZE, np.float32)
+    flat[network.ACTOR[-1].bias] = 1.0
+    source = build.generator(load_scenario("region", ["density=1", "slots=200"]), crowded, endless=False)
+    found = evaluate(crowded, source, False, flat, Actor(), [1, 2])
+    twin = Twin(crowded, source, 2, False, capacity=4000)
+    twin.use(Fixed(1))
+    twin.reset([1, 2])
+    cells = twin.drain()
+    assert np.allclose(found.overhead, cells["overhead"].sum(axis=1) / cells["finished"].sum(axis=1))
+    assert not found.stable.any()
