@@ -1,16 +1,17 @@
 """The controller's core (sans-IO): gathers a cell's asks and the announcements of a slot, and answers with a policy."""
 
 from random import Random
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from testbed.model import random
 from testbed.model.decide import Coin, Fixed, Policy
 from testbed.model.mdp import CellView, EsView, UeView
-from testbed.model.system import EPOCH_ARRIVAL, SHARED, System
+from testbed.model.system import EPOCH_ARRIVAL, LEARNER, SHARED, System
 from testbed.model.task import Phase
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
-from testbed.protocol.messages import Announce, Ask, Decision, Down, Up
+from testbed.protocol.messages import Announce, Ask, Decision, Down, Outcome, Seen, Up
 from testbed.protocol.rows import EventRow
 
 FALLBACKS: dict[str, Policy] = {"lc": Fixed(0), "offload": Fixed(1), "random": Coin(0.5)}
@@ -23,6 +24,14 @@ class GatherExpired(msgspec.Struct, frozen=True):
     slot: int
 
 
+@runtime_checkable
+class Taught(Protocol):
+    """A policy whose learner is told what it saw and did, and how it ended."""
+
+    def account(self, cell: CellView) -> Seen:
+        """What there was to see in ``cell``, and what was just decided there."""
+
+
 class Server:
     """Answers every cell from one policy; ``from_ns`` is the instant this incarnation serves from."""
 
@@ -30,6 +39,7 @@ class Server:
 
     def __init__(self, system: System, policy: Policy, incarnation: int = 0, from_ns: int = 0) -> None:
         self.system, self.policy = system, policy
+        self._taught = policy if isinstance(policy, Taught) else None
         self.incarnation, self._from_ns = incarnation, from_ns
         self._ues = {ue.name: ue for ue in system.ues}
         self._es_index = {es.name: es.index for es in system.ess}
@@ -53,6 +63,8 @@ class Server:
                 return self._decide_complete(now_ns)
             case GatherExpired():
                 return self._decide(now_ns, event.cell, event.slot)
+            case Outcome() if self._taught is not None:
+                return [Send(LEARNER, event, now_ns, Phase.DECIDE)]
             case Down():
                 return self._down(now_ns, event)
             case Lost():
@@ -108,25 +120,32 @@ class Server:
         return self._answer(now_ns, cell, slot, asks)
 
     def _answer(self, now_ns: int, cell: int, slot: int, asks: dict[str, Ask]) -> list[Action]:
-        if not any(ask.tasks for ask in asks.values()):
+        asking = any(ask.tasks for ask in asks.values())
+        if not asking and self._taught is None:
             return []
         view = self._view(cell, slot, asks)
-        rng = Random(random.hash_key(self.system.seed, random.POLICY, cell, slot, 1))
-        actions: list[Action] = []
-        fallback = ""
-        try:
-            choices = checked(self.policy.decide(view, rng), view)
-        except Exception as error:  # noqa: BLE001 - a user's policy may raise anything; the run goes on
-            fallback = "policy error"
-            choices = checked(FALLBACKS[self.system.fallback].decide(view, rng), view)
-            detail = f"cell {cell + 1}, slot {slot}: {type(error).__name__}: {error}"
-            actions.append(Record(EventRow(now_ns, self.name, "policy_error", detail, 1.0)))
+        actions, choices, fallback = self._choose(now_ns, view) if asking else ([], {}, "")
+        seen = self._taught.account(view) if self._taught is not None else None
+        chose = {chose.ue: chose.log_probability for chose in seen.chose} if seen is not None else {}
+        version = seen.version if seen is not None else 0
         for ue in view.ues:
             if ue.tasks:
-                asked = asks[ue.name].at_ns
-                decision = Decision(ue.name, slot, choices[ue.name], fallback=fallback, asked_ns=asked)
+                decision = Decision(
+                    ue.name, slot, choices[ue.name], version, chose.get(ue.index, 0.0), fallback, asks[ue.name].at_ns
+                )
                 actions.append(Send(ue.name, decision, now_ns, Phase.DECIDE, ue.index))
-        return actions
+        return actions if seen is None else [*actions, Send(LEARNER, seen, now_ns, Phase.DECIDE)]
+
+    def _choose(self, now_ns: int, view: CellView) -> tuple[list[Action], dict[str, int], str]:
+        """The policy's choices, or the fallback's with an event for the record and why."""
+        cell, slot = view.cell, view.slot
+        rng = Random(random.hash_key(self.system.seed, random.POLICY, cell, slot, 1))
+        try:
+            return [], checked(self.policy.decide(view, rng), view), ""
+        except Exception as error:  # noqa: BLE001 - a user's policy may raise anything; the run goes on
+            detail = f"cell {cell + 1}, slot {slot}: {type(error).__name__}: {error}"
+            event = EventRow(now_ns, self.name, "policy_error", detail, 1.0)
+            return [Record(event)], checked(FALLBACKS[self.system.fallback].decide(view, rng), view), "policy error"
 
     def _view(self, cell: int, slot: int, asks: dict[str, Ask]) -> CellView:
         system = self.system

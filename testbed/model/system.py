@@ -9,6 +9,7 @@ from testbed.model.task import Task
 DEDICATED, SHARED = "dedicated", "shared"
 REAL = "real"
 EPOCH_SLOT, EPOCH_ARRIVAL = "slot", "arrival"
+LEARNER = "learner"
 
 
 class Ue(msgspec.Struct, frozen=True):
@@ -115,7 +116,10 @@ class Emulation(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """Everything one run needs, whatever the clock: system, workload, strategy, emulation and faults."""
+    """Everything one run needs, whatever the clock: system, workload, strategy, emulation and faults.
+
+    With ``learn`` the strategy goes on learning from what the run measures.
+    """
 
     system: System
     workload: tuple[Task, ...]
@@ -123,3 +127,4 @@ class Plan(msgspec.Struct, frozen=True):
     second_offload: bool
     emulation: Emulation = Emulation()
     faults: tuple[Fault, ...] = ()
+    learn: bool = False

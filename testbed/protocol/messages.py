@@ -157,6 +157,27 @@ class Outcome(Message, frozen=True):
     finished_ns: int
 
 
+class Chose(msgspec.Struct, frozen=True, array_like=True):
+    """One decision as its policy made it: UE index, action, its log-probability, the network's inputs."""
+
+    ue: int
+    choice: int
+    log_probability: float
+    inputs: tuple[float, ...]
+
+
+class Seen(Message, frozen=True):
+    """The controller tells the learner what it saw of cell ``cell`` (0-based) in a slot: the cell's features and
+    undecided tasks, and the decisions it made there by version ``version`` of the policy (perhaps none)."""
+
+    cell: int
+    slot: int
+    version: int
+    features: tuple[float, ...]
+    tasks: tuple[Task, ...] = ()
+    chose: tuple[Chose, ...] = ()
+
+
 class Hello(Message, frozen=True):
     """Opens a session: who speaks, in which incarnation, as which role and process."""
 
@@ -212,6 +233,6 @@ class Rows(Message, frozen=True):
 
 
 Body = (
-    Ask | Decision | Post | Forward | Moved | Aired | Result | Announce | Down | Up | Outcome
+    Ask | Decision | Post | Forward | Moved | Aired | Result | Announce | Down | Up | Outcome | Seen
     | Hello | Welcome | Heartbeat | Bye | Start | Stop | Rows
 )  # fmt: skip

@@ -125,7 +125,7 @@ class Simulation:
                 return EdgeServer(system, es.index, self.plan.second_offload, incarnation, from_ns)
         ue = next(u for u in system.ues if u.name == name)
         mine = tuple(task for task in self.plan.workload if task.ue == ue.index)
-        return Agent(system, ue.index, mine, incarnation, from_ns)
+        return Agent(system, ue.index, mine, incarnation, from_ns, self.plan.learn)
 
     def _deliver(self, entry: Entry) -> None:
         match entry.event:
