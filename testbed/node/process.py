@@ -14,13 +14,13 @@ from testbed.model.system import Emulation, Plan, System
 from testbed.model.task import Task
 from testbed.node.clock import Clock, sharpen
 from testbed.node.host import Host
+from testbed.node.line import LAUNCHER, Line
 from testbed.node.role import Role
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.actions import Core
-from testbed.protocol.messages import Bye, Heartbeat, Hello, Rows, Start, Stop
+from testbed.protocol.messages import Heartbeat, Rows, Start, Stop
 from testbed.protocol.rows import Row
 
-LAUNCHER = "launcher"
 ORDERS = Path("node/orders.msgpack")
 FLUSH_NS = 100_000_000
 FLUSH_ROWS = 400
@@ -51,34 +51,33 @@ RoleOf = Callable[[System, Emulation], Role]
 class Process:
     """One process of a run, named ``name``, hosting the cores that its orders name."""
 
-    def __init__(self, name: str, role_name: str) -> None:
-        self.name, self.role_name = name, role_name
+    def __init__(self, name: str, role_name: str, incarnation: int) -> None:
+        self.name, self._incarnation = name, incarnation
         self.orders = msgspec.msgpack.decode(ORDERS.read_bytes(), type=Orders)
         emulation = self.orders.plan.emulation
         self.mailbox = Mailbox(self.orders.addresses[name], self.orders.addresses, emulation.payload == "real")
+        self._line = Line(self.mailbox, name, incarnation, role_name)
         self._rows: list[Row] = []
-        self._incarnation = 0
 
     def run(self, make: Make, role_of: RoleOf) -> None:
         """Report to the launcher, host the cores from its epoch on, and say goodbye."""
         sharpen()
         self._greet()
-        self._tell(Hello(self.name, 0, self.role_name, os.getpid()))
+        self._line.open()
         start = self._await_start()
         if start is None:
             return
         plan = self.orders.plan
         clock = Clock(start.epoch_monotonic_ns, start.speed)
-        self._incarnation = start.incarnation
         host = Host(plan.system, plan.emulation, clock, self.mailbox, role_of(plan.system, plan.emulation), self._emit)
         try:
             for name in self.orders.processes[self.name]:
-                host.add(make(self._making(name, start)), start.incarnation, start.downs)
-            host.every(FLUSH_NS, self._flush)
+                host.add(make(self._making(name, start)), self._incarnation, start.downs)
+            host.every(FLUSH_NS, self._report)
             stop = host.run()
             self._rows += host.statistics(self.name)
             self._flush()
-            self._tell(Bye(stop.reason))
+            self._line.close(stop.reason)
         finally:
             host.close()
             self.mailbox.close(linger_ms=2000)
@@ -103,7 +102,7 @@ class Process:
         plan = self.orders.plan
         index = next((ue.index for ue in plan.system.ues if ue.name == name), -1)
         mine = tuple(task for task in plan.workload if task.ue == index)
-        return Making(plan, name, start.incarnation, start.from_ns, mine)
+        return Making(plan, name, self._incarnation, start.from_ns, mine)
 
     def _await_start(self) -> Start | None:
         poll = select.poll()
@@ -114,6 +113,7 @@ class Process:
                     return received.body
                 if isinstance(received.body, Stop):
                     return None
+            self._line.tick()
             poll.poll(100)
 
     def _emit(self, row: Row) -> None:
@@ -121,25 +121,27 @@ class Process:
         if len(self._rows) >= FLUSH_ROWS:
             self._flush()
 
+    def _report(self) -> None:
+        self._flush()
+        self._line.tick()
+
     def _flush(self) -> None:
         while self._rows:
             batch, self._rows = tuple(self._rows[:FLUSH_ROWS]), self._rows[FLUSH_ROWS:]
-            self._tell(Rows(batch))
-
-    def _tell(self, body: Hello | Rows | Bye) -> None:
-        self.mailbox.send(envelope(self.name, self._incarnation, LAUNCHER, body))
+            self.mailbox.send(envelope(self.name, self._incarnation, LAUNCHER, Rows(batch)))
 
 
 def entry(role_name: str, make: Make, role_of: RoleOf, argv: list[str]) -> int:
-    """The ``main`` of a role: ``--run DIR --name NAME``; interrupts are the launcher's business."""
+    """The ``main`` of a role: ``--run DIR --name NAME [--incarnation N]``; interrupts are the launcher's business."""
     parser = argparse.ArgumentParser(prog=role_name, description=f"One {role_name} process of a run.")
     parser.add_argument("--run", required=True, type=Path, help="the run's directory")
     parser.add_argument("--name", required=True, help="the process's name, as in processes.json")
+    parser.add_argument("--incarnation", type=int, default=0, help="how often it was restarted before")
     arguments = parser.parse_args(argv)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not (arguments.run / ORDERS).is_file():
         print(f"{arguments.run}: no orders for a process here; runs are started by `testbed run`", file=sys.stderr)
         return 2
     os.chdir(arguments.run)
-    Process(arguments.name, role_name).run(make, role_of)
+    Process(arguments.name, role_name, arguments.incarnation).run(make, role_of)
     return 0

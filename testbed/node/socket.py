@@ -1,6 +1,7 @@
 """The only sockets: one PULL inbox per process, PUSH sockets to peers, opened when first needed."""
 
 import sys
+from collections.abc import Callable
 
 import zmq
 
@@ -17,7 +18,8 @@ _PAYLOAD = bytes(8 * 1024 * 1024)
 class Mailbox:
     """Receives envelopes for every core of this process and sends theirs; never blocks.
 
-    ``addresses`` maps process names to endpoints. With ``real_payload`` the declared bits really travel.
+    ``addresses`` maps process names to endpoints. With ``real_payload`` the declared bits really travel. What ``aside``
+    takes is not received by anybody else.
     """
 
     def __init__(self, endpoint: str, addresses: dict[str, str], real_payload: bool) -> None:
@@ -34,6 +36,7 @@ class Mailbox:
         self.dropped = 0
         self.unsent = 0
         self.last_error = ""
+        self.aside: Callable[[Envelope], bool] = lambda _: False
 
     def connect(self, name: str) -> "zmq.Socket[bytes]":
         """The socket to process ``name``."""
@@ -85,9 +88,12 @@ class Mailbox:
             except zmq.Again:
                 return None
             try:
-                return codec.decode(frames[0].buffer)
+                found = codec.decode(frames[0].buffer)
             except FrameError as error:
                 self.drop(f"{type(error).__name__}: {error}")
+                continue
+            if not self.aside(found):
+                return found
 
     def drop(self, why: str) -> None:
         """Count a frame that is not acted on, and say so in the log: each of the first ones, then every thousandth."""

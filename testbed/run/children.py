@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -25,6 +26,19 @@ class Child(msgspec.Struct):
     pidfd: int
     incarnation: int = 0
     ready: bool = False
+    cpu: int = -1
+
+    def works(self) -> bool:
+        """Whether it has computed since the last call, or would like to (running, or waiting for a disk).
+
+        At the first call there is nothing to compare with: it counts as working.
+        """
+        try:
+            words = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return False
+        before, self.cpu = self.cpu, int(words[11]) + int(words[12])
+        return words[0] in "RD" or self.cpu != before
 
 
 class Nursery:
@@ -33,6 +47,7 @@ class Nursery:
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = run_dir
         self.children: dict[str, Child] = {}
+        self._deaths = select.poll()
         mine, other = socket.socketpair()
         command = [sys.executable, "-m", "testbed.node.zygote", str(other.fileno()), *ROLES]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
@@ -66,7 +81,7 @@ class Nursery:
     def start(self, role: str, name: str, incarnation: int = 0) -> Child:
         """Fork a role's process."""
         log = self._run_dir / "logs" / f"{name}.log"
-        argv = ["--run", str(self._run_dir.resolve()), "--name", name]
+        argv = ["--run", str(self._run_dir.resolve()), "--name", name, "--incarnation", str(incarnation)]
         request = {"module": role, "argv": argv, "log": str(log.resolve())}
         self._channel.sendall(json.dumps(request).encode() + b"\n")
         pid = int(self._read())
@@ -76,7 +91,20 @@ class Nursery:
             raise StartError(f"{name} died at once", f"see {log}") from None
         child = Child(name, role, pid, pidfd, incarnation)
         self.children[name] = child
+        self._deaths.register(pidfd, select.POLLIN)
         return child
+
+    def wait(self, fd: int, milliseconds: int) -> None:
+        """Sleep until ``fd`` is readable, or a death, a signal or the timeout."""
+        self._deaths.register(fd, select.POLLIN)
+        with contextlib.suppress(InterruptedError):
+            self._deaths.poll(milliseconds)
+        self._deaths.unregister(fd)
+
+    def dead(self) -> list[str]:
+        """Children that have died and are not yet forgotten."""
+        ended = {fd for fd, _ in self._deaths.poll(0)}
+        return [child.name for child in self.children.values() if child.pidfd in ended] if ended else []
 
     def kill(self, name: str) -> None:
         """Kill −9 a child."""
@@ -89,6 +117,7 @@ class Nursery:
         """A child has died: release its descriptor."""
         child = self.children.pop(name, None)
         if child is not None:
+            self._deaths.unregister(child.pidfd)
             os.close(child.pidfd)
 
     def write_table(self) -> None:

@@ -55,7 +55,7 @@ class Faults:
             if process in self.nursery.children:
                 self._expected[process] = fault
                 self.nursery.kill(process)
-        for process in launcher.dead(self.nursery):
+        for process in self.nursery.dead():
             self._died(process, now)
         for comeback in self._returning:
             self._bring_back(comeback)
@@ -72,6 +72,7 @@ class Faults:
         self.nursery.forget(process)
         self.nursery.write_table()
         launcher.mailbox.disconnect(process)
+        launcher.liveness.died(process, incarnation)
         role, cores = launcher.processes[process]
         for name in cores:
             why = "fault" if fault is not None else "killed"
@@ -110,5 +111,5 @@ class Faults:
             launcher.recorder.add([EventRow(at, name, "restarted", "fault", comeback.incarnation)])
             self._broadcast(Up(name, at, comeback.incarnation), at, name)
         downs = tuple(self._downs.values())
-        launcher.tell(comeback.name, Start(clock.epoch_ns, clock.speed, at, comeback.incarnation, downs))
+        launcher.tell(comeback.name, Start(clock.epoch_ns, clock.speed, at, downs))
         comeback.told = True

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import select
 import shutil
 import tempfile
 import time
@@ -15,15 +14,18 @@ from testbed.model.errors import StartError
 from testbed.model.system import Plan
 from testbed.model.task import DRAIN_LIMIT, INTERRUPTED
 from testbed.node.clock import Clock
-from testbed.node.process import LAUNCHER, ORDERS, Orders
+from testbed.node.line import LAUNCHER, WORDS
+from testbed.node.process import ORDERS, Orders
 from testbed.node.recorder import Recorder
 from testbed.node.socket import Mailbox, envelope
-from testbed.protocol.messages import Body, Bye, Hello, Rows, Start, Stop
+from testbed.protocol.codec import Envelope
+from testbed.protocol.messages import Body, Hello, Rows, Start, Stop
 from testbed.protocol.rows import EventRow
 from testbed.run.children import Nursery
 from testbed.run.faults import Faults
 from testbed.run.host import HostLoad
 from testbed.run.interrupt import collected_signals
+from testbed.run.liveness import Liveness
 from testbed.run.progress import Ledger, Progress
 
 READY_TIMEOUT_NS = 60_000_000_000
@@ -102,7 +104,7 @@ class Launcher:
         self.mailbox = Mailbox(f"ipc://{here}/sock/{LAUNCHER}", addresses, real_payload=False)
         self.clock = Clock(2**62, plan.emulation.speed)
         self._load = HostLoad()
-        self._left: set[str] = set()
+        self.liveness = Liveness(self.mailbox, self._keep, self._now)
 
     def _write_orders(self) -> None:
         cores = {name: cores for name, (_, cores) in self.processes.items()}
@@ -127,7 +129,7 @@ class Launcher:
             if nursery is not None:
                 nursery.close()
             self.mailbox.close()
-            end_ns = max(0, self.clock.now_ns()) if self.clock.epoch_ns < 2**62 else 0
+            end_ns = self._now()
             self._finish(reason, end_ns)
         return Ended(reason, end_ns, ready_s)
 
@@ -155,9 +157,9 @@ class Launcher:
             if time.monotonic_ns() > limit:
                 late = [child.name for child in nursery.children.values() if not child.ready]
                 raise StartError(f"not ready after 60 s: {', '.join(late[:5])}", f"see {self.run_dir / 'logs'}")
-            self.wait(nursery, 100)
+            nursery.wait(self.mailbox.fd, 100)
             self._receive(nursery)
-            for name in self.dead(nursery):
+            for name in nursery.dead():
                 raise StartError(f"{name} died while starting", self._last_words(name))
             ready = sum(child.ready for child in nursery.children.values())
             self._show(Progress("starting", 0, 0, 0, ready, len(nursery.children)))
@@ -188,47 +190,39 @@ class Launcher:
                 return ""
             if now > end_ns + limit:
                 return DRAIN_LIMIT
-            self.wait(nursery, self.faults.milliseconds())
+            nursery.wait(self.mailbox.fd, self.faults.milliseconds())
             self._receive(nursery)
             self.faults.act()
             self.recorder.commit_when_due()
-            self._show(self.ledger.progress(now, len(nursery.children), len(self.processes)))
-
-    def wait(self, nursery: Nursery, milliseconds: int) -> None:
-        """Sleep until a message, a death, a signal or the timeout."""
-        poll = select.poll()
-        poll.register(self.mailbox.fd, select.POLLIN)
-        for child in nursery.children.values():
-            poll.register(child.pidfd, select.POLLIN)
-        with contextlib.suppress(InterruptedError):
-            poll.poll(milliseconds)
-
-    def dead(self, nursery: Nursery) -> list[str]:
-        """Children that have died and are not yet forgotten."""
-        poll = select.poll()
-        names = {}
-        for child in nursery.children.values():
-            poll.register(child.pidfd, select.POLLIN)
-            names[child.pidfd] = child.name
-        return [names[fd] for fd, _ in poll.poll(0)]
+            alive, silent = len(nursery.children), tuple(self.liveness.silent)
+            self._show(self.ledger.progress(now, alive, len(self.processes), silent))
 
     def _receive(self, nursery: Nursery) -> None:
+        """Empty the inbox; then see who has not spoken."""
         while (received := self.mailbox.receive()) is not None:
             body = received.body
             if isinstance(body, Rows):
                 self.ledger.take(body.rows)
                 self.recorder.add(body.rows)
-            elif isinstance(body, Hello):
-                child = nursery.children.get(body.name)
-                if child is not None and child.pid == body.pid:
-                    child.ready = True
-                    nursery.write_table()
-                    self.recorder.add([EventRow(max(0, self._now()), body.name, "ready", body.role, body.pid)])
-            elif isinstance(body, Bye):
-                self._left.add(received.source)
+            elif isinstance(body, WORDS):
+                self._hear(nursery, received)
+            else:
+                self.mailbox.drop(f"{type(body).__name__} of {received.source}: not for the launcher")
+        self.liveness.act(nursery.children.values())
+
+    def _hear(self, nursery: Nursery, received: Envelope) -> None:
+        child, body = nursery.children.get(received.source), received.body
+        self.liveness.take(received)
+        if isinstance(body, Hello) and child is not None and child.pid == body.pid and not child.ready:
+            child.ready = True
+            nursery.write_table()
+            self._keep(EventRow(self._now(), child.name, "ready", body.role, body.pid))
+
+    def _keep(self, row: EventRow) -> None:
+        self.recorder.add([row])
 
     def _now(self) -> int:
-        return self.clock.now_ns() if self.clock.epoch_ns < 2**62 else 0
+        return max(0, self.clock.now_ns()) if self.clock.epoch_ns < 2**62 else 0
 
     def tell(self, name: str, body: Body, at_ns: int = 0) -> None:
         """Send a notice to the process (or to the process of the core) ``name``."""
@@ -243,9 +237,9 @@ class Launcher:
         limit = time.monotonic_ns() + STOP_TIMEOUT_NS
         known = len(self.interrupted)
         while nursery.children and time.monotonic_ns() < limit and len(self.interrupted) <= known:
-            self.wait(nursery, 50)
+            nursery.wait(self.mailbox.fd, 50)
             self._receive(nursery)
-            for name in self.dead(nursery):
+            for name in nursery.dead():
                 nursery.forget(name)
         self._receive(nursery)
         if self.mailbox.dropped:

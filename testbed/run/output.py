@@ -63,7 +63,8 @@ class Ticker:
         if progress.phase == "starting":
             return f"starting: {progress.alive} of {progress.processes} processes are ready"
         at = f"{progress.now_ns * 1e-9:.1f} of {self._end_s:.0f} s"
-        return f"{progress.phase}: {at}, {progress.finished} of {progress.total} tasks ended"
+        silent = f", no sign of life from {', '.join(progress.silent[:3])}" if progress.silent else ""
+        return f"{progress.phase}: {at}, {progress.finished} of {progress.total} tasks ended{silent}"
 
     def done(self) -> None:
         """Leave the line."""

@@ -19,6 +19,7 @@ class Progress(msgspec.Struct, frozen=True):
     total: int
     alive: int
     processes: int
+    silent: tuple[str, ...] = ()
 
 
 class Ledger:
@@ -50,11 +51,11 @@ class Ledger:
                 return False
         return True
 
-    def progress(self, now_ns: int, alive: int, processes: int) -> Progress:
-        """The present moment."""
+    def progress(self, now_ns: int, alive: int, processes: int, silent: tuple[str, ...]) -> Progress:
+        """The present moment; ``silent`` are the processes that hang."""
         total = len(self._plan.workload)
         phase = "running" if now_ns < self._plan.system.end_ns else "draining"
-        return Progress(phase, now_ns, total - len(self._open), total, alive, processes)
+        return Progress(phase, now_ns, total - len(self._open), total, alive, processes, silent)
 
     def failed_rows(self, absences: Mapping[str, list[Absence]], end_ns: int, reason: str) -> list[TaskRow]:
         """Rows of the tasks that were generated and did not finish."""

@@ -1,0 +1,47 @@
+"""A process's session with the launcher: it greets, shows signs of life, and says goodbye."""
+
+import os
+import time
+from collections.abc import Iterable
+
+from testbed.node.socket import Mailbox
+from testbed.protocol.codec import Envelope
+from testbed.protocol.messages import Bye, Heartbeat, Hello, Welcome
+from testbed.protocol.session import Session
+from testbed.protocol.settings import Settings
+
+LAUNCHER = "launcher"
+WORDS = (Hello, Welcome, Heartbeat, Bye)
+MS = 1_000_000
+SETTINGS = Settings(heartbeat_ns=1000 * MS, suspect_ns=1500 * MS, timeout_ns=2400 * MS, asks=2)
+
+
+class Line:
+    """The session of process ``name`` in ``incarnation``; what the launcher says to it never reaches a core."""
+
+    def __init__(self, mailbox: Mailbox, name: str, incarnation: int, role: str) -> None:
+        self._mailbox = mailbox
+        self._session = Session(name, LAUNCHER, incarnation, SETTINGS, role, os.getpid())
+        mailbox.aside = self._take
+
+    def open(self) -> None:
+        """Report to the launcher; repeated by `tick` until it answers."""
+        self._send(self._session.open(time.monotonic_ns()))
+
+    def tick(self) -> None:
+        """Say what is due. The launcher is never suspected: without it there would be no process."""
+        self._send(self._session.tick(time.monotonic_ns(), drained=False))
+
+    def close(self, reason: str) -> None:
+        """Say goodbye."""
+        self._send(self._session.close(time.monotonic_ns(), reason))
+
+    def _take(self, envelope: Envelope) -> bool:
+        mine = envelope.source == LAUNCHER and isinstance(envelope.body, WORDS)
+        if mine:
+            self._send(self._session.receive(time.monotonic_ns(), envelope)[1])
+        return mine
+
+    def _send(self, frames: Iterable[Envelope]) -> None:
+        for frame in frames:
+            self._mailbox.send(frame)

@@ -1,0 +1,80 @@
+"""A process that is stopped is seen to be silent and heard again; one that has too much to do never is."""
+
+import os
+import select
+import signal
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from tests.chaos.support import begin, end, events, pids, stop
+from tests.cli import document
+
+pytestmark = [pytest.mark.live, pytest.mark.chaos]
+
+
+def until_event(run, kind, seconds=60):
+    """Wait for an event of ``kind`` in the record that is being written; returns its source."""
+    never = select.poll()
+    with closing(sqlite3.connect(run / "run.db")) as db:
+        for _ in range(seconds * 20):
+            row = db.execute("SELECT source FROM events WHERE kind = ?", (kind,)).fetchone()
+            if row is not None:
+                return row[0]
+            never.poll(50)
+    raise AssertionError(f"no event {kind} in {seconds} s")
+
+
+@pytest.mark.parametrize("victim", ["ue-1-2", "controller"])
+def test_a_stopped_process_is_silent_until_it_goes_on(tmp_path, victim):
+    process = begin(tmp_path, "--slots", "40")
+    try:
+        pid = pids(tmp_path / "r")[victim]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            assert until_event(tmp_path / "r", "silent") == victim
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        end(process, 0)
+    finally:
+        stop(process)
+    found = document("report", "r", cwd=tmp_path)
+    assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == found["tasks"]["failed"] == 0
+    ((silent, _, before),) = events(tmp_path / "r", "silent")
+    ((heard, _, after),) = events(tmp_path / "r", "heard")
+    assert silent == heard == victim and 2 < before < after
+
+
+THINKER = """
+import time
+
+def decide(cell, rng):
+    if cell.slot == 3:
+        until = time.process_time() + 4
+        while time.process_time() < until:
+            pass
+    return {ue.name: 1 for ue in cell.ues}
+"""
+
+
+def test_a_controller_that_thinks_for_seconds_is_not_silent(tmp_path):
+    """It answers nobody for far longer than the timeout, but it computes."""
+    (tmp_path / "thinker.py").write_text(THINKER)
+    nobody_silent(tmp_path, "--slots", "30", "--policy", "thinker:decide")
+
+
+def test_full_load_is_no_silence(tmp_path):
+    """A slot is over in less than a millisecond: nobody keeps up, nobody is silent."""
+    nobody_silent(tmp_path, "--slots", "10000", "--set", "emulation.drain_limit=1000000 s", "--speed", "600")
+
+
+def nobody_silent(cwd, *args):
+    """Run to the end; the record must be whole, and tell of no silence."""
+    process = begin(cwd, *args)
+    try:
+        end(process, 0)
+    finally:
+        stop(process)
+    assert events(cwd / "r", "silent") == events(cwd / "r", "heard") == []
+    assert document("report", "r", cwd=cwd)["tasks"]["unaccounted"] == 0
