@@ -56,6 +56,8 @@ class Host:
         self._age = 0
         self._last_ns = -1
         self._boundary_ns = 2**62
+        self._cells = {ue.name: ue.cell for ue in system.ues}
+        self._last_ask: dict[int, int] = {}
         self._asked_wall: dict[tuple[str, int], int] = {}
         self._timer = Timer()
         self.work = Work(clock, emulation.burn if role.executes else 0.0, self._after)
@@ -116,6 +118,8 @@ class Host:
                 continue
             if isinstance(body, Down):
                 mailbox.disconnect(body.name)
+            if isinstance(body, Ask):
+                self._last_ask[self._cells[body.ue]] = time.monotonic_ns()
             if isinstance(body, Decision):
                 self._answer(core, body)
             elif isinstance(body, AT_ONCE) or (isinstance(body, Announce) and not self.role.ordered):
@@ -212,6 +216,8 @@ class Host:
         body = send.body
         if isinstance(body, Ask) and body.tasks:
             self._asked_wall[core.name, body.slot] = time.monotonic_ns()
+        if isinstance(body, Decision) and (asked := self._last_ask.pop(self._cells[body.ue], 0)):
+            self.lateness.answers.add(time.monotonic_ns() - asked)
         self.mailbox.send(
             Envelope(
                 PROTOCOL_VERSION, core.name, self._incarnations[core.name], 0, send.to, send.at_ns, int(send.phase),

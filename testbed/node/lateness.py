@@ -11,11 +11,14 @@ from testbed.protocol.rows import EventRow, Row
 
 
 class Lateness:
-    """Histograms of (acted − due) by kind of timer, wall ns, and how many events came too late for their order."""
+    """Histograms of (acted − due) by kind of timer, wall ns; how many events came too late for their order; the time
+    from a cell's last ask until its answers were out.
+    """
 
     def __init__(self) -> None:
         self.histograms: dict[str, Histogram] = {}
         self.slips: Counter[str] = Counter()
+        self.answers = Histogram()
 
     def add(self, kind: str, late_ns: int) -> None:
         """Count one event; an early one counts as punctual."""
@@ -31,6 +34,9 @@ def statistics(name: str, now_ns: int, lateness: Lateness, work: Work, mailbox: 
     for kind, histogram in lateness.histograms.items():
         detail = msgspec.json.encode({"kind": kind, **histogram.to_json()}).decode()
         rows.append(EventRow(now_ns, name, "lateness", detail, histogram.quantile_ns(0.99) * 1e-6))
+    if lateness.answers.count:
+        answers = msgspec.json.encode(lateness.answers.to_json()).decode()
+        rows.append(EventRow(now_ns, name, "answers", answers, lateness.answers.quantile_ns(0.99) * 1e-6))
     slips = " ".join(f"{kind}:{count}" for kind, count in sorted(lateness.slips.items()))
     rows.append(EventRow(now_ns, name, "slipped", slips, lateness.slips.total()))
     rows.append(EventRow(now_ns, name, "burn", str(work.achieved_ns * 1e-9), work.asked_ns * 1e-9))

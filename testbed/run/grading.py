@@ -58,7 +58,7 @@ def graded(run: Run) -> Fidelity:
     )  # fmt: skip
 
 
-def _detail(event: EventRow) -> dict[str, Any]:
+def detail(event: EventRow) -> dict[str, Any]:
     """The JSON object of an event's detail; empty if it is none."""
     try:
         value = json.loads(event.detail)
@@ -71,9 +71,9 @@ def lateness(events: Iterable[EventRow]) -> fidelity.Lateness:
     """How late all timers of all processes fired."""
     last: dict[tuple[str, str], dict[str, Any]] = {}
     for event in events:
-        detail = _detail(event) if event.kind == "lateness" else {}
-        if isinstance(detail.get("bins"), dict):
-            last[event.source, str(detail.get("kind"))] = detail
+        found = detail(event) if event.kind == "lateness" else {}
+        if isinstance(found.get("bins"), dict):
+            last[event.source, str(found.get("kind"))] = found
     merged = histogram.merge(last.values())
     return fidelity.Lateness(merged.quantile_ns(0.5) * MS, merged.quantile_ns(0.99) * MS, merged.maximum * MS)
 
@@ -105,7 +105,7 @@ def _number(text: str) -> float:
 
 def _host(events: Iterable[EventRow]) -> dict[str, float]:
     """Steal and load of the host over the run, as fractions: the mean of its samples."""
-    samples = [_detail(event) for event in events if event.kind == "host"]
+    samples = [detail(event) for event in events if event.kind == "host"]
     found = {}
     for key in ("steal", "cpu"):
         values = [float(sample[key]) for sample in samples if isinstance(sample.get(key), (int, float))]

@@ -14,6 +14,7 @@ from testbed.run import reward, servers, thresholds
 from testbed.run.grading import Fidelity
 from testbed.run.record import Run
 from testbed.run.servers import EsSummary
+from testbed.run.thinking import Thinking, thinking
 from testbed.run.thresholds import Outcome
 
 NS = 1e-9
@@ -71,6 +72,7 @@ class Summary(msgspec.Struct, frozen=True):
     es: dict[str, EsSummary]
     where_time_went: dict[str, float]
     thresholds: list[Outcome]
+    decision_ms: Thinking
     fidelity: Fidelity
     problems: list[str]
 
@@ -106,6 +108,7 @@ def summarise(run: Run, fidelity: Fidelity) -> Summary:
         es=servers.summarise(run),
         where_time_went=where_time_went(done),
         thresholds=thresholds.judge(run.resolved.thresholds, values, fidelity.grade),
+        decision_ms=thinking(run),
         fidelity=fidelity,
         problems=list(audit.problems[:20]),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from testbed.run.summary import Summary
+from testbed.run.thinking import Spread
 from testbed.run.verdict import shown
 from testbed.run.virtual import VIRTUAL
 
@@ -95,6 +96,12 @@ def _thresholds(summary: Summary) -> str:
     return table(("threshold", "bound", "measured", ""), rows) if rows else ""
 
 
+def _spread(spread: Spread) -> str:
+    if spread.p50 is None or spread.p99 is None:
+        return "unknown"
+    return f"p50 {spread.p50:.2f} ms, p99 {spread.p99:.2f}"
+
+
 def _fidelity(summary: Summary) -> str:
     fidelity = summary.fidelity
     if summary.backend in VIRTUAL:
@@ -103,7 +110,9 @@ def _fidelity(summary: Summary) -> str:
     off = "unknown"
     if error.median is not None and error.p99 is not None:
         off = f"median {percent(error.median, 2)}, p99 {percent(error.p99, 2)}"
+    answered, seen = summary.decision_ms.answered, summary.decision_ms.seen
     lines = [
+        f"decisions  out after a cell's last ask {_spread(answered)}; seen by the UE {_spread(seen)}",
         f"fidelity   {fidelity.grade} (burn {fidelity.burn:g}, {fidelity.payload}); delay error {off}",
         f"           timers late p50 {late.p50:.2f} ms, p99 {late.p99:.2f}, max {late.max:.1f}; "
         f"slipped {fidelity.slipped}; steal {percent(fidelity.steal)}; "
