@@ -1,7 +1,9 @@
-"""How loaded the host was during a run, from /proc/stat."""
+"""How loaded the host was during a run, from /proc/stat, and what energy its packages used, where they say it."""
 
 import json
 from pathlib import Path
+
+from testbed.run.rapl import Rapl
 
 _STAT = Path("/proc/stat")
 
@@ -16,10 +18,11 @@ def read_ticks() -> list[int]:
 
 
 class HostLoad:
-    """Shares of CPU time since it was made."""
+    """Shares of CPU time since it was made, and energy."""
 
     def __init__(self) -> None:
         self._begin = read_ticks()
+        self._rapl = Rapl()
 
     def _shares(self) -> tuple[float, float]:
         end = read_ticks()
@@ -34,6 +37,7 @@ class HostLoad:
         return self._shares()[0]
 
     def to_json(self) -> str:
-        """``{"steal": …, "cpu": …}``, shares from 0 to 1."""
+        """``{"steal": …, "cpu": …, "package_j": …, "unmetered": …}``: shares, joules, or why there are none."""
         steal, cpu = self._shares()
-        return json.dumps({"steal": steal, "cpu": cpu})
+        joules = self._rapl.joules()
+        return json.dumps({"steal": steal, "cpu": cpu, "package_j": joules, "unmetered": self._rapl.problem})

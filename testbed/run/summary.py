@@ -11,7 +11,7 @@ from testbed.model.system import System
 from testbed.model.task import INTERRUPTED
 from testbed.protocol.rows import TaskRow
 from testbed.run import reward, servers, thresholds
-from testbed.run.grading import Fidelity
+from testbed.run.grading import Fidelity, detail
 from testbed.run.record import Run
 from testbed.run.servers import EsSummary
 from testbed.run.thinking import Thinking, thinking
@@ -46,8 +46,19 @@ class Mean(msgspec.Struct, frozen=True):
     mean: float
 
 
+class Metered(msgspec.Struct, frozen=True):
+    """Energy of the host's CPU packages during a live run, everything that ran there included; None, and why."""
+
+    package_j: float | None = None
+    unmetered: str = "simulated"
+
+
 class Summary(msgspec.Struct, frozen=True):
-    """Everything that a run has to say; NaN (null in JSON) where no task finished."""
+    """Everything that a run has to say; NaN (null in JSON) where no task finished.
+
+    ``energy_j`` and ``energy_measured_j`` are UEs' energy, modelled: from the model's quantities, and from achieved
+    times. So is each ES's. ``energy_metered`` alone comes from a meter.
+    """
 
     run: str
     scenario: str
@@ -64,6 +75,7 @@ class Summary(msgspec.Struct, frozen=True):
     delay_s: Delay
     energy_j: Amount
     energy_measured_j: Amount
+    energy_metered: Metered
     overhead: Mean
     reward_per_slot: float
     deadline_hit_rate: float
@@ -100,6 +112,7 @@ def summarise(run: Run, fidelity: Fidelity) -> Summary:
         delay_s=Delay(*(values[f"delay_{name}"] for name in ("mean", "p50", "p95", "p99"))),
         energy_j=_amount(row.energy_j for row in done),
         energy_measured_j=_amount(row.energy_measured_j for row in done),
+        energy_metered=_metered(run),
         overhead=Mean(values["overhead_mean"]),
         reward_per_slot=reward.per_slot(rows, system, run.resolved.agent.reward),
         deadline_hit_rate=values["deadline_hit_rate"],
@@ -159,3 +172,13 @@ def where_time_went(done: Sequence[TaskRow]) -> dict[str, float]:
 def _amount(values: Iterable[float]) -> Amount:
     listed = list(values)
     return Amount(statistics.mean(listed), math.fsum(listed))
+
+
+def _metered(run: Run) -> Metered:
+    if not run.live:
+        return Metered()
+    found = [detail(event) for event in run.record.events if event.kind == "host"]
+    if not found:
+        return Metered(unmetered="the run was broken off")
+    joules = found[-1].get("package_j")
+    return Metered(float(joules), "") if joules is not None else Metered(None, str(found[-1].get("unmetered", "")))
