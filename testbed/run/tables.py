@@ -61,7 +61,7 @@ def _means(summary: Summary) -> str:
     stable = "stable" if summary.stable else "UNSTABLE: backlog grows, means say nothing"
     return "\n".join([
         f"delay      mean {delay.mean:.3f} s, p50 {delay.p50:.3f}, p95 {delay.p95:.3f}, p99 {delay.p99:.3f}; {stable}",
-        f"energy     mean {energy.mean:.3f} J, measured {summary.energy_measured_j.mean:.3f} J (both modelled, of UEs); "
+        f"energy     mean {energy.mean:.3f} J, measured {summary.energy_measured_j.mean:.3f} J (both modelled); "
         + _metered(summary),
         f"overhead   mean {summary.overhead.mean:.4f}; reward {summary.reward_per_slot:.3f} a slot",
         f"deadlines  {100 * summary.deadline_hit_rate:.1f} % kept; fairness {summary.fairness:.3f}",
