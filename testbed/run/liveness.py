@@ -17,10 +17,20 @@ from testbed.protocol.session import Session
 from testbed.protocol.transitions import State
 from testbed.run.children import Child
 
+LOOK_NS = 300_000_000
+
 
 class _Peer(msgspec.Struct):
     session: Session
     heard_ns: int = 0
+    look_ns: int = 0
+
+    def idle(self, child: Child, now_ns: int) -> bool:
+        """Whether ``child`` did nothing between the last two looks at it."""
+        if now_ns < self.look_ns:
+            return False
+        self.look_ns = now_ns + LOOK_NS
+        return not child.works()
 
 
 class Liveness:
@@ -53,8 +63,8 @@ class Liveness:
             peer = self._peers.get(child.name)
             if peer is None or now < peer.session.deadline_ns:
                 continue
-            idle = peer.session.state is State.OPEN or not child.works()
-            self._send(peer.session.tick(now, drained=idle))
+            certain = peer.session.state is State.OPEN or peer.idle(child, now)
+            self._send(peer.session.tick(now, drained=certain))
             if peer.session.state is State.LOST and child.name not in self.silent:
                 self.silent[child.name] = peer.heard_ns
                 self._note(child.name, "silent", "no sign of life", now)

@@ -1,7 +1,9 @@
 """A virtual network that loses, repeats, delays and reorders frames, and the sessions that make up for it.
 
 Every message between two cores goes through a session at each end, exactly as real peers would hold them. All times are
-emulated nanoseconds; what happens to a frame is drawn by its number in the run, so that a run can be repeated exactly.
+emulated nanoseconds, those of sessions too: here the wall's clock runs as fast as the emulated one. What happens to a
+frame is drawn by its number in the run, so that a run can be repeated exactly. A message that comes after its instant
+is acted on when it comes.
 """
 
 from collections import Counter, deque
@@ -121,6 +123,7 @@ class Network:
             return None, []
         delivered, frames = self._session(pair).receive(now_ns, frame)
         later = self._carry(now_ns, frames) + self._drain(now_ns, pair)
+        self.counts["late"] += sum(envelope.at_ns < now_ns for envelope in delivered)
         return (delivered[0] if delivered else None), later
 
     def _session(self, pair: Pair) -> Session:
@@ -183,7 +186,7 @@ class Network:
         self.counts.update(msgspec.to_builtins(session.counts))
 
     def totals(self) -> dict[str, int]:
-        """What all sessions counted, with the frames that the network took, lost and repeated."""
+        """What all sessions counted; frames taken, lost and repeated; messages that came after their instant."""
         total = Counter(self.counts)
         for session in self._sessions.values():
             total.update(msgspec.to_builtins(session.counts))

@@ -26,13 +26,14 @@ def test_a_perfect_network_changes_nothing(access):
     carried, counts = under(Weather(), access=access)
     assert (carried.tasks, carried.slots, carried.links) == (direct.tasks, direct.slots, direct.links)
     assert counts["sent"] == counts["delivered"] > len(tasks)
+    assert counts["late"] == 0
 
 
 def test_a_bad_network_loses_no_task_and_delivers_nothing_twice():
     made, counts = under(BAD)
     assert {row.state for row in made.tasks} <= {"completed", "late"}
     assert counts["lost"] > 100 and counts["doubled"] > 100 and counts["duplicates"] > 100
-    assert counts["delivered"] == counts["sent"]
+    assert counts["delivered"] == counts["sent"] > counts["late"] > 100
 
 
 def test_the_same_weather_twice_gives_the_same_bytes():
