@@ -1,0 +1,21 @@
+"""What a user would copy works."""
+
+from controller.policies import load
+from examples import train_ppo
+from testbed.model.load import load_scenario
+from testbed.run.rounds import Rounds
+
+
+def test_ppo_learns_that_not_everything_should_stay_local():
+    learned = train_ppo.evaluate(train_ppo.train(64_000, worlds=32), "twin", 3)[0]
+    assert learned > 0.8 * train_ppo.evaluate(train_ppo.Always(0), "twin", 3)[0]
+
+
+def test_an_own_policy_runs_by_its_name_and_is_better_than_local():
+    name = "examples.own_policy:decide_do"
+    rounds = Rounds(["lc", name], "twin", lambda _: None)
+    rounds.play(load_scenario("region", ["slots=60", "density=0.4"]), [1, 2])
+    overhead = {strategy: sum(one.overhead for one in found.values()) for strategy, found in rounds.samples.items()}
+    assert overhead[name] < 0.7 * overhead["lc"]
+    assert load(name)[1]
+    assert not load("examples.own_policy:decide")[1]
