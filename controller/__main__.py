@@ -1,19 +1,28 @@
 """``python -m controller``: the process that answers every cell from one policy."""
 
+import importlib
 import sys
 
 from controller.policies import load
 from controller.server import Server
-from testbed.model.system import Emulation, System
+from testbed.model.decide import Policy
+from testbed.model.system import Emulation, Plan, System
 from testbed.node.process import Making, entry
 from testbed.node.role import Role
 from testbed.protocol.actions import Core
 
 
 def make(making: Making) -> Core:
-    """The controller's core; the policy is loaded here, before the run's epoch."""
-    policy, _ = load(making.plan.policy)
-    return Server(making.plan.system, policy, making.incarnation, making.from_ns)
+    """The controller's core."""
+    return Server(making.plan.system, policy_of(making.plan), making.incarnation, making.from_ns)
+
+
+def policy_of(plan: Plan) -> Policy:
+    """The policy that answers; loaded once before the run's epoch too, so that its modules are there when it begins."""
+    if plan.learn:
+        student: Policy = importlib.import_module("controller.live.beginning").student(plan)
+        return student
+    return load(plan.policy)[0]
 
 
 def role_of(system: System, emulation: Emulation) -> Role:
@@ -23,7 +32,7 @@ def role_of(system: System, emulation: Emulation) -> Role:
 
 def main(argv: list[str]) -> int:
     """Run the process that ``argv`` names."""
-    return entry("controller", make, role_of, argv)
+    return entry("controller", make, role_of, argv, policy_of)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import difflib
 import importlib
 import json
 import math
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ DOUBLE = "-do"
 PLAIN: dict[str, Policy] = {"lc": Fixed(0), "offload": Fixed(1), "random": Coin(0.5), "greedy": Priced()}
 TUNED = ("coin", "priced")
 LEARNED = ("a3c", "dqn")
+TEACHABLE = "a3c"
 
 
 def names() -> tuple[str, ...]:
@@ -28,9 +30,8 @@ def load(name: str) -> tuple[Policy, bool]:
     ``POLICY`` or ``POLICY-do``, with ``:CHECKPOINT`` where it was tuned or trained, or ``module:attribute`` (second
     offload is then on for an attribute whose name ends in ``_do``).
     """
-    strategy, _, rest = name.partition(":")
-    base = strategy.removesuffix(DOUBLE)
-    double = strategy.endswith(DOUBLE)
+    base, double, rest = parts(name)
+    strategy = name.partition(":")[0]
     if base in PLAIN:
         if rest:
             raise UsageError(f'policy "{strategy}" takes no checkpoint; leave out ":{rest}"')
@@ -42,6 +43,33 @@ def load(name: str) -> tuple[Policy, bool]:
     if rest:
         return _own(strategy, rest), rest.endswith("_do")
     raise UsageError(f'unknown policy "{name}"{_hint(name)}; known: {", ".join(names())}, or module:attribute')
+
+
+def parts(name: str) -> tuple[str, bool, str]:
+    """A strategy's name as (policy, whether second offload is on, checkpoint or "")."""
+    strategy, _, rest = name.partition(":")
+    return strategy.removesuffix(DOUBLE), strategy.endswith(DOUBLE), rest
+
+
+def load_to_learn(name: str) -> bool:
+    """Whether second offload is on for the strategy ``name``; `UsageError` if it cannot go on learning in a run."""
+    base, double, path = parts(name)
+    if base != TEACHABLE:
+        remedy = f"{TEACHABLE} and {TEACHABLE}{DOUBLE} can, with :CHECKPOINT or without"
+        raise UsageError(f'policy "{name}" cannot learn in a run', remedy)
+    if path:
+        _learned(base, path)
+    return double
+
+
+def kept(name: str, folder: Path) -> str:
+    """The strategy with its checkpoint, if it has one, copied into ``folder`` and named from there."""
+    base, _, path = parts(name)
+    if base not in (*TUNED, *LEARNED) or not path:
+        return name
+    copy = folder / f"policy{Path(path).suffix}"
+    shutil.copyfile(path, copy)
+    return f"{name.partition(':')[0]}:{copy.name}"
 
 
 def _hint(name: str) -> str:

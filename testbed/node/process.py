@@ -45,6 +45,7 @@ class Making(msgspec.Struct, frozen=True):
 
 
 Make = Callable[[Making], Core]
+Prepare = Callable[[Plan], object]
 RoleOf = Callable[[System, Emulation], Role]
 
 
@@ -59,9 +60,11 @@ class Process:
         self._line = Line(self.mailbox, name, incarnation, role_name)
         self._rows: list[Row] = []
 
-    def run(self, make: Make, role_of: RoleOf) -> None:
-        """Report to the launcher, host the cores from its epoch on, and say goodbye."""
+    def run(self, make: Make, role_of: RoleOf, prepare: Prepare | None = None) -> None:
+        """Report to the launcher, host the cores from its epoch on, say goodbye; ``prepare`` is called before all."""
         sharpen()
+        if prepare is not None:
+            prepare(self.orders.plan)
         self._greet()
         self._line.open()
         start = self._await_start()
@@ -131,8 +134,20 @@ class Process:
             self.mailbox.send(envelope(self.name, self._incarnation, LAUNCHER, Rows(batch)))
 
 
-def entry(role_name: str, make: Make, role_of: RoleOf, argv: list[str]) -> int:
-    """The ``main`` of a role: ``--run DIR --name NAME [--incarnation N]``; interrupts are the launcher's business."""
+def entry(role_name: str, make: Make, role_of: RoleOf, argv: list[str], prepare: Prepare | None = None) -> int:
+    """The ``main`` of a role that hosts cores."""
+
+    def live(name: str, incarnation: int) -> None:
+        Process(name, role_name, incarnation).run(make, role_of, prepare)
+
+    return enter(role_name, argv, live)
+
+
+def enter(role_name: str, argv: list[str], live: Callable[[str, int], None]) -> int:
+    """``--run DIR --name NAME [--incarnation N]``: ``live(name, incarnation)`` in the run's directory.
+
+    Interrupts are the launcher's business.
+    """
     parser = argparse.ArgumentParser(prog=role_name, description=f"One {role_name} process of a run.")
     parser.add_argument("--run", required=True, type=Path, help="the run's directory")
     parser.add_argument("--name", required=True, help="the process's name, as in processes.json")
@@ -143,5 +158,5 @@ def entry(role_name: str, make: Make, role_of: RoleOf, argv: list[str]) -> int:
         print(f"{arguments.run}: no orders for a process here; runs are started by `testbed run`", file=sys.stderr)
         return 2
     os.chdir(arguments.run)
-    Process(arguments.name, role_name, arguments.incarnation).run(make, role_of)
+    live(arguments.name, arguments.incarnation)
     return 0

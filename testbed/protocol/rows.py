@@ -86,7 +86,8 @@ class LinkRow(msgspec.Struct, frozen=True, array_like=True, tag="link"):
 
 
 class UpdateRow(msgspec.Struct, frozen=True, array_like=True, tag="update"):
-    """One learner update, or one progress point of training."""
+    """How far a learner is, about once a second: its last update, ``updates`` so far and a second, and by how many
+    versions the policy that made its decisions was behind."""
 
     at_ns: int
     learner: str
@@ -94,6 +95,9 @@ class UpdateRow(msgspec.Struct, frozen=True, array_like=True, tag="update"):
     loss: float
     entropy: float
     reward: float
+    updates: int
+    lag: float
+    rate: float
 
 
 class EventRow(msgspec.Struct, frozen=True, array_like=True, tag="event"):

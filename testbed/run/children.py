@@ -14,7 +14,7 @@ import msgspec
 
 from testbed.model.errors import StartError
 
-ROLES = ("ue_agent", "edge_server", "controller")
+ROLES = ("ue_agent", "edge_server", "controller", "controller.live")
 
 
 class Child(msgspec.Struct):

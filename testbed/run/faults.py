@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from testbed.model.system import Fault
+from testbed.model.system import LEARNER, Fault
 from testbed.protocol.endings import Absence
 from testbed.protocol.messages import Down, Start, Up
 from testbed.protocol.rows import EventRow
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MARGIN_WALL_NS = 5_000_000
 IDLE_MS = 100
+ATTEMPTS = 5
 
 
 class Return(msgspec.Struct):
@@ -69,21 +70,29 @@ class Faults:
         fault = self._expected.pop(process, None)
         at = fault.at_ns if fault is not None else now_ns
         incarnation = self._incarnation.get(process, 0)
+        was_ready = self.nursery.children[process].ready
         self.nursery.forget(process)
         self.nursery.write_table()
         launcher.mailbox.disconnect(process)
         launcher.liveness.died(process, incarnation)
-        role, cores = launcher.processes[process]
+        cores = launcher.processes[process][1]
         for name in cores:
             why = "fault" if fault is not None else "killed"
             launcher.recorder.add([EventRow(at, name, "died", why, incarnation)])
             self.absences.setdefault(name, []).append((at, -1))
             self._downs[name] = Down(name, at, incarnation)
             self._broadcast(self._downs[name], at, name)
-        if fault is not None and fault.restart_ns >= 0:
-            self._incarnation[process] = incarnation + 1
-            self.nursery.start(role, process, incarnation + 1)
-            self._returning.append(Return(process, fault.restart_ns, incarnation + 1))
+        back = fault.restart_ns if fault is not None else -1
+        if process == LEARNER and (was_ready or incarnation < ATTEMPTS):
+            back = now_ns
+        if back >= 0:
+            self.join(process, incarnation + 1, back)
+
+    def join(self, process: str, incarnation: int = 0, at_ns: int = 0) -> None:
+        """Start a process while the run goes on, to serve from ``at_ns`` on: a learner, or one that returns."""
+        self._incarnation[process] = incarnation
+        self.nursery.start(self._launcher.processes[process][0], process, incarnation)
+        self._returning.append(Return(process, at_ns, incarnation))
 
     def _broadcast(self, body: Down | Up, at_ns: int, about: str) -> None:
         for process, (_, cores) in self._launcher.processes.items():
@@ -96,7 +105,7 @@ class Faults:
         """Once the new process is ready, let it serve from the planned instant, or as soon as possible."""
         launcher = self._launcher
         child = self.nursery.children.get(comeback.name)
-        if child is None:
+        if child is None or child.incarnation != comeback.incarnation:
             comeback.told = True
             return
         if not child.ready:
@@ -106,10 +115,11 @@ class Faults:
         _, cores = launcher.processes[comeback.name]
         for name in cores:
             self._downs.pop(name, None)
-            died, _ = self.absences[name][-1]
-            self.absences[name][-1] = (died, at)
-            launcher.recorder.add([EventRow(at, name, "restarted", "fault", comeback.incarnation)])
-            self._broadcast(Up(name, at, comeback.incarnation), at, name)
+            if comeback.incarnation > 0:
+                died, _ = self.absences[name][-1]
+                self.absences[name][-1] = (died, at)
+                launcher.recorder.add([EventRow(at, name, "restarted", "fault", comeback.incarnation)])
+                self._broadcast(Up(name, at, comeback.incarnation), at, name)
         downs = tuple(self._downs.values())
         launcher.tell(comeback.name, Start(clock.epoch_ns, clock.speed, at, downs))
         comeback.told = True

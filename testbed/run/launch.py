@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from testbed.model.errors import StartError
-from testbed.model.system import Plan
+from testbed.model.system import LEARNER, Plan
 from testbed.model.task import DRAIN_LIMIT, INTERRUPTED
 from testbed.node.clock import Clock
 from testbed.node.line import LAUNCHER, WORDS
@@ -83,6 +83,8 @@ def processes_of(plan: Plan) -> dict[str, tuple[str, tuple[str, ...]]]:
     for first in range(0, len(names), pack):
         group = tuple(names[first : first + pack])
         found[group[0] if pack == 1 else f"ues-{first // pack + 1}"] = ("ue_agent", group)
+    if plan.learn:
+        found[LEARNER] = ("controller.live", (LEARNER,))
     return found
 
 
@@ -149,7 +151,8 @@ class Launcher:
     def _start(self, nursery: Nursery) -> bool:
         """Start every process and give them the epoch; False if interrupted meanwhile."""
         for name, (role, _) in self.processes.items():
-            nursery.start(role, name)
+            if name != LEARNER:
+                nursery.start(role, name)
         limit = time.monotonic_ns() + READY_TIMEOUT_NS
         while not all(child.ready for child in nursery.children.values()):
             if self.interrupted:
@@ -166,7 +169,10 @@ class Launcher:
         self.clock = Clock(time.monotonic_ns() + HEAD_START_NS, self.plan.emulation.speed)
         self.recorder.put({"epoch_monotonic_ns": self.clock.epoch_ns})
         for name in self.processes:
-            self.tell(name, Start(self.clock.epoch_ns, self.clock.speed))
+            if name != LEARNER:
+                self.tell(name, Start(self.clock.epoch_ns, self.clock.speed))
+        if self.plan.learn:
+            self.faults.join(LEARNER)
         return True
 
     def _last_words(self, name: str) -> str:

@@ -14,8 +14,9 @@ import msgspec
 
 from controller import policies
 from testbed.model.decide import Policy
+from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.scenario import Resolved
-from testbed.model.system import Plan
+from testbed.model.system import EPOCH_SLOT, Plan
 from testbed.model.task import INTERRUPTED, Task
 from testbed.node.recorder import Recorder
 from testbed.run import costs, preflight, record, rundir
@@ -32,6 +33,7 @@ from testbed.sim.clock import Recorded, Simulation
 LOCAL = "local"
 BACKENDS = (LOCAL, SIM)
 PROGRESS_EVENTS = 2000
+HOLDING = "holding"
 
 
 Observer = Callable[[Progress], None]
@@ -44,7 +46,8 @@ def silent(progress: Progress) -> None:
 class Order(msgspec.Struct, frozen=True):
     """What to run: a resolved scenario, its workload, the strategy by name, the clock and where to record it.
 
-    ``answers`` repeats recorded decisions instead of asking the policy (simulation only).
+    ``answers`` repeats recorded decisions instead of asking the policy (simulation only). With ``learn`` the policy
+    goes on learning from what the run measures.
     """
 
     resolved: Resolved
@@ -56,12 +59,13 @@ class Order(msgspec.Struct, frozen=True):
     answers: Recorded | None = None
     second_offload: bool | None = None
     auto_speed: bool = False
+    learn: bool = False
     notes: dict[str, Any] = {}
 
 
 def execute(order: Order, progress: Observer = silent, started: Callable[[Path, Plan], None] | None = None) -> Run:
     """Run it and read it back; ``started`` hears the directory and the plan before. Raises `TestbedError`."""
-    policy, double = policies.load(order.policy) if order.answers is None else (None, False)
+    policy, double = _policy(order)
     if order.second_offload is not None:
         double = order.second_offload
     plan = planned(order, double)
@@ -79,10 +83,31 @@ def execute(order: Order, progress: Observer = silent, started: Callable[[Path, 
         elif order.backend == TWIN:
             _keep(by_twin(plan, policy), path)
         else:
-            _launch(plan, path, progress)
+            _launch(msgspec.structs.replace(plan, policy=policies.kept(order.policy, path)), path, progress)
     except KeyboardInterrupt:
         _note(path, {"reason": INTERRUPTED, "end_ns": 0})
     return record.read_run(path)
+
+
+def _policy(order: Order) -> tuple[Policy | None, bool]:
+    """The policy, None where the clock does not ask it here, and whether second offload is on."""
+    if order.answers is not None:
+        return None, False
+    if order.learn:
+        _refuse_to_learn(order)
+        return None, policies.load_to_learn(order.policy)
+    return policies.load(order.policy)
+
+
+def _refuse_to_learn(order: Order) -> None:
+    """Raise `UsageError` or `ScenarioError` for what cannot be learned from."""
+    if order.backend in VIRTUAL:
+        raise UsageError("--learn learns from what a testbed measured", "leave out --backend, or use `testbed train`")
+    if order.resolved.system.epoch != EPOCH_SLOT:
+        raise ScenarioError("agent.epoch: --learn needs decisions in every slot", remedy="set agent.epoch=slot")
+    if order.resolved.agent.reward != HOLDING:
+        reward = order.resolved.agent.reward
+        raise ScenarioError(f'agent.reward "{reward}": --learn earns "{HOLDING}"', remedy=f"set agent.reward={HOLDING}")
 
 
 def summary_of(run: Run) -> Summary:
@@ -94,6 +119,7 @@ def planned(order: Order, double: bool) -> Plan:
     """The plan: automatic speed and burn fitted to this host."""
     live = order.backend not in VIRTUAL
     plan = order.resolved.plan(order.workload, order.policy, double, live)
+    plan = msgspec.structs.replace(plan, learn=order.learn)
     if not live:
         return plan
     known = costs.kept() or (costs.measured(warn) if order.auto_speed else costs.Costs())
@@ -115,6 +141,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "scenario": plan.system.name,
         "policy": order.policy,
         "second_offload": plan.second_offload,
+        "learn": plan.learn,
         "seed": plan.system.seed,
         "slots": plan.system.slots,
         "system": msgspec.json.encode(plan.system).decode(),

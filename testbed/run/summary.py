@@ -12,6 +12,7 @@ from testbed.model.task import INTERRUPTED
 from testbed.protocol.rows import TaskRow
 from testbed.run import reward, servers, thresholds
 from testbed.run.grading import Fidelity, detail
+from testbed.run.learning import Learning, learning
 from testbed.run.record import Run
 from testbed.run.servers import EsSummary
 from testbed.run.thinking import Thinking, thinking
@@ -85,6 +86,7 @@ class Summary(msgspec.Struct, frozen=True):
     where_time_went: dict[str, float]
     thresholds: list[Outcome]
     decision_ms: Thinking
+    learning: Learning | None
     fidelity: Fidelity
     problems: list[str]
 
@@ -122,6 +124,7 @@ def summarise(run: Run, fidelity: Fidelity) -> Summary:
         where_time_went=where_time_went(done),
         thresholds=thresholds.judge(run.resolved.thresholds, values, fidelity.grade),
         decision_ms=thinking(run),
+        learning=learning(run),
         fidelity=fidelity,
         problems=list(audit.problems[:20]),
     )

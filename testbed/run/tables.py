@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from testbed.run.learning import Learning
 from testbed.run.summary import Summary
 from testbed.run.thinking import Spread
 from testbed.run.verdict import shown
@@ -104,6 +105,14 @@ def _thresholds(summary: Summary) -> str:
     return table(("threshold", "bound", "measured", ""), rows) if rows else ""
 
 
+def _learning(learning: Learning) -> str:
+    restarts = f", learner restarted {learning.restarts} times" if learning.restarts else ""
+    return (
+        f"learning   {learning.updates} updates, version {learning.version}; {learning.updates_per_s:.1f} a second, "
+        f"policy lag {learning.policy_lag:.1f} versions{restarts}"
+    )
+
+
 def _spread(spread: Spread) -> str:
     if spread.p50 is None or spread.p99 is None:
         return "unknown"
@@ -126,6 +135,8 @@ def _fidelity(summary: Summary) -> str:
         f"slipped {fidelity.slipped}; steal {percent(fidelity.steal)}; "
         f"burnt {cpu.achieved_s:.2f} of {cpu.asked_s:.2f} CPU s",
     ]
+    if summary.learning is not None:
+        lines.insert(0, _learning(summary.learning))
     if fidelity.worst:
         lines.append(f"           {fidelity.worst}: {fidelity.remedy}")
     return "\n".join(lines)

@@ -12,11 +12,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--policy", default=common.DEFAULT_POLICY, metavar="P", help="strategy (greedy-do)")
     common.add_scenario_options(parser)
     parser.add_argument("--backend", choices=BACKENDS, default="local", help="processes on this host, or simulation")
+    parser.add_argument("--learn", action="store_true", help="go on learning from what the run measures (a3c, a3c-do)")
     common.add_run_options(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     resolved, workload = common.load(args.scenario, args)
-    order = Order(resolved, workload, args.policy, args.backend, args.out, auto_speed=args.speed == "auto")
+    auto = args.speed == "auto"
+    order = Order(resolved, workload, args.policy, args.backend, args.out, auto_speed=auto, learn=args.learn)
     return common.carry_out(order, args)
