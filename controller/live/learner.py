@@ -54,7 +54,8 @@ class Learner(Process):
     def _work(self) -> Stop:
         poll = select.poll()
         poll.register(self.mailbox.fd, select.POLLIN)
-        flushed = saved = self._noted = time.monotonic_ns()
+        flushed = self._noted = time.monotonic_ns()
+        saved = 0
         while True:
             while (received := self.mailbox.receive()) is not None:
                 if isinstance(received.body, Stop):
@@ -64,7 +65,7 @@ class Learner(Process):
             if now - flushed >= FLUSH_NS:
                 flushed = now
                 self._report()
-            if now - saved >= CHECKPOINT_NS:
+            if self._done is not None and now - saved >= CHECKPOINT_NS:
                 saved = now
                 self._save()
             if self.teacher.busy:

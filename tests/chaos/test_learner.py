@@ -1,0 +1,110 @@
+"""Learning in a run goes on, whoever dies: its learner, or its learner and the controller together."""
+
+import os
+import signal
+from contextlib import closing
+from pathlib import Path
+from sqlite3 import connect
+
+import pytest
+
+from controller import checkpoint
+from tests.chaos.support import begin, end, events, left, pids, stop, wait_for
+from tests.cli import call, document
+
+pytestmark = [pytest.mark.live, pytest.mark.chaos]
+LEARN = ("--policy", "a3c-do", "--learn", "--speed", "6", "--slots", "400")
+
+
+def updates(run: Path) -> list[tuple[int, int]]:
+    """(updates, version) of every row of the learner."""
+    with closing(connect(run / "run.db", timeout=10)) as db:
+        return db.execute("SELECT updates, version FROM updates ORDER BY rowid").fetchall()
+
+
+def wait_until(process, ready):
+    """Follow the run's progress until ``ready()``; returns what that was."""
+    while not (found := ready()):
+        wait_for(process.stdout, "running")
+    return found
+
+
+def test_a_learner_that_is_killed_returns_and_goes_on_from_its_checkpoint(tmp_path):
+    run = tmp_path / "r"
+    process = begin(tmp_path, *LEARN)
+    try:
+        wait_until(process, lambda: updates(run) and (run / "learned.npz").exists())
+        first = pids(run)
+        os.kill(first["learner"], signal.SIGKILL)
+        before = len(updates(run))
+        wait_until(process, lambda: len(updates(run)) > before + 1)
+        second = pids(run)
+        end(process, 0)
+    finally:
+        stop(process)
+    found = document("report", "r", cwd=tmp_path)
+    assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == found["tasks"]["failed"] == 0
+    assert [source for source, _, _ in events(run, "died")] == ["learner"]
+    assert [source for source, _, _ in events(run, "restarted")] == ["learner"]
+    assert second["learner"] != first["learner"]
+    assert {name: pid for name, pid in second.items() if name != "learner"} == {
+        name: pid for name, pid in first.items() if name != "learner"
+    }
+    rows = updates(run)
+    assert [version for _, version in rows] == sorted({version for _, version in rows})
+    assert found["learning"]["updates"] == rows[-1][0] and found["learning"]["restarts"] == 1
+    arrays, about = checkpoint.read(run / "learned.npz")
+    assert about["learned"]["updates"] == int(arrays["progress"][0]) == rows[-1][0]
+    assert not left(run) and not (run / "node").exists()
+
+
+def test_controller_and_learner_die_together_and_both_return(tmp_path):
+    run = tmp_path / "r"
+    faults = "[{at: 30 s, kill: controller, restart_after: 4 s}]"
+    process = begin(tmp_path, *LEARN, "--set", f"faults={faults}")
+    try:
+        wait_until(process, lambda: events(run, "died"))
+        os.kill(pids(run)["learner"], signal.SIGKILL)
+        before = len(updates(run))
+        wait_until(process, lambda: len(updates(run)) > before + 1)
+        end(process, 0)
+    finally:
+        stop(process)
+    found = document("report", "r", cwd=tmp_path)
+    assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == found["tasks"]["failed"] == 0
+    assert sorted(source for source, _, _ in events(run, "restarted")) == ["controller", "learner"]
+    with closing(connect(run / "run.db")) as db:
+        (latest,) = db.execute("SELECT max(version) FROM tasks WHERE slot > 300").fetchone()
+    assert latest > updates(run)[0][1]
+    assert not left(run)
+
+
+def test_an_interrupt_ends_learning_with_a_checkpoint(tmp_path):
+    run = tmp_path / "r"
+    process = begin(tmp_path, *LEARN)
+    try:
+        wait_until(process, lambda: updates(run))
+        process.send_signal(signal.SIGINT)
+        out, _ = end(process, 130)
+    finally:
+        stop(process)
+    assert "learning" in out and not left(run)
+    _, about = checkpoint.read(run / "learned.npz")
+    assert about["learned"]["updates"] == updates(run)[-1][0]
+    again = document("run", "smoke", "--policy", "a3c-do:r/learned.npz", "--backend", "sim", "--out", "s", cwd=tmp_path)
+    assert again["tasks"]["unaccounted"] == 0 and again["learning"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("--policy", "greedy-do"), "cannot learn in a run"),
+        (("--policy", "a3c-do", "--backend", "sim"), "what a testbed measured"),
+        (("--policy", "a3c-do", "--set", "agent.epoch=arrival"), "agent.epoch"),
+        (("--policy", "a3c-do", "--set", "agent.reward=paper"), "agent.reward"),
+        (("--policy", "a3c-do:nowhere.npz"), "nowhere.npz"),
+    ],
+)
+def test_what_cannot_learn_says_so_before_anything_starts(tmp_path, change, said):
+    done = call("run", "smoke", "--learn", *change, cwd=tmp_path, code=2)
+    assert said in done.stderr and not (tmp_path / "runs").exists()
