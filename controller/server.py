@@ -5,10 +5,11 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from controller.gather import Gathering
 from testbed.model import random
 from testbed.model.decide import Coin, Fixed, Policy
-from testbed.model.mdp import CellView, EsView, UeView
-from testbed.model.system import EPOCH_ARRIVAL, LEARNER, SHARED, System
+from testbed.model.mdp import CellView
+from testbed.model.system import EPOCH_ARRIVAL, LEARNER, System
 from testbed.model.task import Phase
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Outcome, Seen, Up
@@ -41,13 +42,9 @@ class Server:
         self.system, self.policy = system, policy
         self._taught = policy if isinstance(policy, Taught) else None
         self.incarnation, self._from_ns = incarnation, from_ns
-        self._ues = {ue.name: ue for ue in system.ues}
-        self._es_index = {es.name: es.index for es in system.ess}
-        self._announced: dict[int, Announce] = {}
+        self._told = Gathering(system)
         self._gathering: dict[tuple[int, int], dict[str, Ask]] = {}
         self._last_slot = [-1] * len(system.ess)
-        self._dead: set[str] = set()
-        self._es_lost: set[int] = set()
 
     def begin(self) -> list[Action]:
         """The server only ever reacts."""
@@ -59,7 +56,7 @@ class Server:
             case Ask():
                 return self._asked(now_ns, event)
             case Announce():
-                self._announced[self._es_index[event.es]] = event
+                self._told.announce(event)
                 return self._decide_complete(now_ns)
             case GatherExpired():
                 return self._decide(now_ns, event.cell, event.slot)
@@ -68,21 +65,21 @@ class Server:
             case Down():
                 return self._down(now_ns, event)
             case Lost():
-                if event.name in self._dead and event.name in self._es_index:
-                    self._es_lost.add(self._es_index[event.name])
+                if event.name in self._told.dead and event.name in self._told.es_index:
+                    self._told.es_lost.add(self._told.es_index[event.name])
             case Up():
-                self._dead.discard(event.name)
-                self._es_lost.discard(self._es_index.get(event.name, -1))
+                self._told.dead.discard(event.name)
+                self._told.es_lost.discard(self._told.es_index.get(event.name, -1))
         return []
 
     def _down(self, now_ns: int, down: Down) -> list[Action]:
-        self._dead.add(down.name)
+        self._told.dead.add(down.name)
         lost = Lost(down.name, down.at_ns, down.incarnation)
         at = down.at_ns + self.system.detection_ns
         return [Wake(at, Phase.FAULT, lost), *self._decide_complete(now_ns)]
 
     def _asked(self, now_ns: int, ask: Ask) -> list[Action]:
-        cell = self._ues[ask.ue].cell
+        cell = self._told.cell_of[ask.ue]
         if self.system.epoch == EPOCH_ARRIVAL:
             return self._answer(now_ns, cell, ask.slot, {ask.ue: ask})
         if ask.slot <= self._last_slot[cell]:
@@ -93,22 +90,14 @@ class Server:
             self._gathering[key] = {}
             actions.append(Alarm(self.system.gather_timeout_ns, GatherExpired(cell, ask.slot)))
         self._gathering[key][ask.ue] = ask
-        if self._is_complete(cell, ask.slot):
+        if self._told.is_complete(cell, ask.slot, self._gathering[cell, ask.slot]):
             actions += self._decide(now_ns, cell, ask.slot)
         return actions
 
-    def _is_complete(self, cell: int, slot: int) -> bool:
-        for es in self.system.ess:
-            announced = self._announced.get(es.index)
-            if es.name not in self._dead and (announced is None or announced.slot < slot):
-                return False
-        asks = self._gathering[cell, slot]
-        return all(ue.name in asks or ue.name in self._dead for ue in self.system.cell_ues(cell))
-
     def _decide_complete(self, now_ns: int) -> list[Action]:
         actions: list[Action] = []
-        for cell, slot in list(self._gathering):
-            if self._is_complete(cell, slot):
+        for (cell, slot), asks in list(self._gathering.items()):
+            if self._told.is_complete(cell, slot, asks):
                 actions += self._decide(now_ns, cell, slot)
         return actions
 
@@ -123,7 +112,7 @@ class Server:
         asking = any(ask.tasks for ask in asks.values())
         if not asking and self._taught is None:
             return []
-        view = self._view(cell, slot, asks)
+        view = self._told.view(cell, slot, asks)
         actions, choices, fallback = self._choose(now_ns, view) if asking else ([], {}, "")
         seen = self._taught.account(view) if self._taught is not None else None
         chose = {chose.ue: chose.log_probability for chose in seen.chose} if seen is not None else {}
@@ -146,37 +135,6 @@ class Server:
             detail = f"cell {cell + 1}, slot {slot}: {type(error).__name__}: {error}"
             event = EventRow(now_ns, self.name, "policy_error", detail, 1.0)
             return [Record(event)], checked(FALLBACKS[self.system.fallback].decide(view, rng), view), "policy error"
-
-    def _view(self, cell: int, slot: int, asks: dict[str, Ask]) -> CellView:
-        system = self.system
-        ues = []
-        announced = self._announced.get(cell)
-        for position, ue in enumerate(system.cell_ues(cell)):
-            ask = asks.get(ue.name)
-            if ask is None:
-                continue
-            wait = announced.radio_wait_ns[position] if announced is not None else 0
-            ues.append(
-                UeView(
-                    ue.name, ue.index, ue.cpu_hz, ue.rate_bps, ue.tx_power_w, ue.kappa, ue.weight_delay,
-                    ask.queue_ns, wait, ask.tasks, ask.last_choice,
-                )
-            )  # fmt: skip
-        now = next(iter(asks.values())).at_ns
-        ess = tuple(self._es_view(index, now // system.slot_ns) for index in range(len(system.ess)))
-        radio = system.radio
-        return CellView(
-            slot, now, cell, system.seed, tuple(ues), ess, radio.access == SHARED,
-            radio.latency_ns, radio.return_latency_ns, system.threshold_ns,
-        )  # fmt: skip
-
-    def _es_view(self, index: int, slot: int) -> EsView:
-        es = self.system.ess[index]
-        news = self._announced.get(index, Announce(es.name, slot, 0))
-        return EsView(
-            es.name, index, es.cpu_hz, es.cores, news.backlog_ns, news.own_cycles, news.forwarded_cycles,
-            news.air_cycles, news.senders, slot - news.slot, index not in self._es_lost,
-        )  # fmt: skip
 
 
 def checked(choices: object, view: CellView) -> dict[str, int]:

@@ -66,7 +66,8 @@ def home(module: str) -> str:
 
 def is_core(module: str) -> bool:
     """Whether time, keys and events must reach a module as arguments only."""
-    pure = ("testbed.model", "testbed.protocol", "testbed.twin", "ue_agent", "edge_server", "controller.server")
+    pure = ("testbed.model", "testbed.protocol", "testbed.twin", "ue_agent", "edge_server", "controller.server",
+            "controller.gather")  # fmt: skip
     return module not in SHELLS and any(is_in(module, package) for package in pure)
 
 

@@ -1,0 +1,65 @@
+"""What the controller is told, and the views of cells made from it (sans-IO): asks of UEs and announcements of ESs."""
+
+from collections.abc import Mapping
+
+from testbed.model.mdp import CellView, EsView, UeView
+from testbed.model.system import SHARED, System
+from testbed.protocol.messages import Announce, Ask
+
+Asks = Mapping[str, Ask]
+
+
+class Gathering:
+    """The latest announcement of every ES, and which processes are ``dead`` (``es_lost``: known to the agents too)."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.cell_of = {ue.name: ue.cell for ue in system.ues}
+        self.es_index = {es.name: es.index for es in system.ess}
+        self.dead: set[str] = set()
+        self.es_lost: set[int] = set()
+        self._announced: dict[int, Announce] = {}
+
+    def announce(self, announce: Announce) -> None:
+        """An ES speaks."""
+        self._announced[self.es_index[announce.es]] = announce
+
+    def is_complete(self, cell: int, slot: int, asks: Asks) -> bool:
+        """Whether all live UEs of ``cell`` have asked and all live ESs have announced for ``slot``."""
+        for es in self.system.ess:
+            announced = self._announced.get(es.index)
+            if es.name not in self.dead and (announced is None or announced.slot < slot):
+                return False
+        return all(ue.name in asks or ue.name in self.dead for ue in self.system.cell_ues(cell))
+
+    def view(self, cell: int, slot: int, asks: Asks) -> CellView:
+        """What the agent of ``cell`` sees, given the ``asks`` of its UEs by name (at least one)."""
+        system = self.system
+        ues = []
+        announced = self._announced.get(cell)
+        for position, ue in enumerate(system.cell_ues(cell)):
+            ask = asks.get(ue.name)
+            if ask is None:
+                continue
+            wait = announced.radio_wait_ns[position] if announced is not None else 0
+            ues.append(
+                UeView(
+                    ue.name, ue.index, ue.cpu_hz, ue.rate_bps, ue.tx_power_w, ue.kappa, ue.weight_delay,
+                    ask.queue_ns, wait, ask.tasks, ask.last_choice,
+                )
+            )  # fmt: skip
+        now = next(iter(asks.values())).at_ns
+        ess = tuple(self._es_view(index, now // system.slot_ns) for index in range(len(system.ess)))
+        radio = system.radio
+        return CellView(
+            slot, now, cell, system.seed, tuple(ues), ess, radio.access == SHARED,
+            radio.latency_ns, radio.return_latency_ns, system.threshold_ns,
+        )  # fmt: skip
+
+    def _es_view(self, index: int, slot: int) -> EsView:
+        es = self.system.ess[index]
+        news = self._announced.get(index, Announce(es.name, slot, 0))
+        return EsView(
+            es.name, index, es.cpu_hz, es.cores, news.backlog_ns, news.own_cycles, news.forwarded_cycles,
+            news.air_cycles, news.senders, slot - news.slot, index not in self.es_lost,
+        )  # fmt: skip
