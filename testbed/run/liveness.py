@@ -17,7 +17,7 @@ from testbed.protocol.session import Session
 from testbed.protocol.transitions import State
 from testbed.run.children import Child
 
-LOOK_NS = 300_000_000
+EVERY_NS, LOOK_NS = 100_000_000, 300_000_000
 
 
 class _Peer(msgspec.Struct):
@@ -39,6 +39,7 @@ class Liveness:
     def __init__(self, mailbox: Mailbox, emit: Callable[[EventRow], None], now_ns: Callable[[], int]) -> None:
         self._mailbox, self._emit, self._now_ns = mailbox, emit, now_ns
         self._peers: dict[str, _Peer] = {}
+        self._next_ns = 0
         self.silent: dict[str, int] = {}
 
     def take(self, envelope: Envelope) -> None:
@@ -52,13 +53,17 @@ class Liveness:
         stale = peer.session.counts.stale
         _, frames = peer.session.receive(now, envelope)
         self._send(frames)
-        if peer.session.counts.stale == stale:
-            peer.heard_ns = now
-            self._heard(name)
+        if peer.session.counts.stale > stale:
+            return self._mailbox.drop(f"{type(envelope.body).__name__} of {name}: of another session")
+        peer.heard_ns = now
+        self._heard(name)
 
     def act(self, children: Iterable[Child]) -> None:
-        """Greet, ask, and note who has gone silent; to be called when the inbox is drained."""
+        """Greet, ask, and note who has gone silent, now and then; to be called when the inbox is drained."""
         now = time.monotonic_ns()
+        if now < self._next_ns:
+            return
+        self._next_ns = now + EVERY_NS
         for child in children:
             peer = self._peers.get(child.name)
             if peer is None or now < peer.session.deadline_ns:

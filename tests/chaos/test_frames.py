@@ -48,8 +48,7 @@ def test_bad_frames_to_every_socket_are_counted_and_the_run_goes_on(tmp_path):
     found = document("report", "r", cwd=tmp_path)
     assert found["tasks"]["unaccounted"] == 0 and found["ended"] == "drained" and found["tasks"]["failed"] == 0
     counted = {source: value for source, _, value in events(tmp_path / "r", "dropped_frame")}
-    assert {name: counted[name] for name in names} == dict.fromkeys(names, len(frames("")))
-    assert counted["launcher"] >= 5
+    assert counted == dict.fromkeys([*names, "launcher"], len(frames("")))
     for name in names:
         log = (tmp_path / "r" / "logs" / f"{name}.log").read_text()
         assert "WrongVersion: protocol version 2" in log and "Malformed: not an envelope" in log
