@@ -256,5 +256,5 @@ def outcome(row: TaskRow, task: Task) -> Outcome:
     """What the controller learns from: a finished task as it was measured."""
     return Outcome(
         row.ue, task, row.slot, row.choice, row.fallback, row.state, row.measured_ns, row.energy_measured_j,
-        row.airtime_ns, row.tx_start_ns, row.finished_ns,
+        row.airtime_ns, row.tx_start_ns, row.finished_ns, row.forwarded, row.rejected,
     )  # fmt: skip

@@ -40,14 +40,14 @@ Entry = tuple[int, int, int, int, int, Core, object]
 
 
 class Host:
-    """Runs cores until `stop`; ``emit`` takes the rows they record."""
+    """Runs cores until `stop`; ``emit`` takes the rows they record. Cores older than ``since`` are not heard."""
 
     def __init__(
         self, system: System, emulation: Emulation, clock: Clock, mailbox: Mailbox, role: Role,
-        emit: Callable[[Row], None],
+        emit: Callable[[Row], None], since: int = 0,
     ) -> None:  # fmt: skip
         self.system, self.emulation, self.clock = system, emulation, clock
-        self.mailbox, self.role, self._emit = mailbox, role, emit
+        self.mailbox, self.role, self._emit, self._since = mailbox, role, emit, since
         self._cores: dict[str, Core] = {}
         self._incarnations: dict[str, int] = {}
         self._names = {"controller", *(ue.name for ue in system.ues), *(es.name for es in system.ess)}
@@ -101,6 +101,7 @@ class Host:
 
     def statistics(self, name: str) -> list[Row]:
         """Lateness by kind of timer, slips, burnt CPU and dropped frames so far, as rows."""
+        self.work.finish()
         return statistics(name, self.clock.now_ns(), self.lateness, self.work, self.mailbox)
 
     # Receiving -------------------------------------------------------------------------------------------------------
@@ -112,6 +113,9 @@ class Host:
             if isinstance(body, Stop):
                 self.stopped = body
                 return
+            if envelope.incarnation < self._since:
+                mailbox.drop(f"{type(body).__name__} for {envelope.to}: of an earlier episode")
+                continue
             core = self._cores.get(envelope.to)
             if core is None or getattr(body, "ue", core.name) not in self._names:
                 mailbox.drop(f"{type(body).__name__} for {envelope.to}: nobody of that name here, or of its UE's")

@@ -1,6 +1,7 @@
 """The life of a role's process: read its orders, report, wait for the epoch, run, flush, leave."""
 
 import argparse
+import gc
 import os
 import select
 import signal
@@ -27,11 +28,15 @@ FLUSH_ROWS = 400
 
 
 class Orders(msgspec.Struct):
-    """What every process of a run is told: the plan, where everyone listens, which names share a process."""
+    """What every process of a run is told: the plan, where everyone listens, which names share a process.
+
+    Processes that play one ``episode`` after another drop what the cores of earlier ones still say.
+    """
 
     plan: Plan
     addresses: dict[str, str]
     processes: dict[str, tuple[str, ...]]
+    episode: int = 0
 
 
 class Making(msgspec.Struct, frozen=True):
@@ -49,16 +54,21 @@ Prepare = Callable[[Plan], object]
 RoleOf = Callable[[System, Emulation], Role]
 
 
+def _read_orders() -> Orders:
+    return msgspec.msgpack.decode(ORDERS.read_bytes(), type=Orders)
+
+
 class Process:
     """One process of a run, named ``name``, hosting the cores that its orders name."""
 
     def __init__(self, name: str, role_name: str, incarnation: int) -> None:
         self.name, self._incarnation = name, incarnation
-        self.orders = msgspec.msgpack.decode(ORDERS.read_bytes(), type=Orders)
+        self.orders = _read_orders()
         emulation = self.orders.plan.emulation
         self.mailbox = Mailbox(self.orders.addresses[name], self.orders.addresses, emulation.payload == "real")
         self._line = Line(self.mailbox, name, incarnation, role_name)
         self._rows: list[Row] = []
+        self._lived = False
 
     def run(self, make: Make, role_of: RoleOf, prepare: Prepare | None = None) -> None:
         """Report to the launcher, host the cores from its epoch on, say goodbye; ``prepare`` is called before all."""
@@ -67,23 +77,34 @@ class Process:
             prepare(self.orders.plan)
         self._greet()
         self._line.open()
-        start = self._await_start()
-        if start is None:
-            return
-        plan = self.orders.plan
-        clock = Clock(start.epoch_monotonic_ns, start.speed)
-        host = Host(plan.system, plan.emulation, clock, self.mailbox, role_of(plan.system, plan.emulation), self._emit)
+        try:
+            while (start := self._await_start()) is not None:
+                stop = self._live(start, make, role_of)
+                if not stop.again:
+                    return self._line.close(stop.reason)
+                self.mailbox.send(envelope(self.name, self._incarnation, LAUNCHER, stop))
+                gc.collect()
+        finally:
+            self.mailbox.close(linger_ms=2000 if self._lived else 0)
+
+    def _live(self, start: Start, make: Make, role_of: RoleOf) -> Stop:
+        """Host the cores from an epoch on until the launcher says stop, and tell all that they recorded."""
+        if self._lived:
+            self.orders = _read_orders()
+        self._lived = True
+        plan, since = self.orders.plan, self.orders.episode
+        clock, role = Clock(start.epoch_monotonic_ns, start.speed), role_of(plan.system, plan.emulation)
+        host = Host(plan.system, plan.emulation, clock, self.mailbox, role, self._emit, since)
         try:
             for name in self.orders.processes[self.name]:
-                host.add(make(self._making(name, start)), self._incarnation, start.downs)
+                host.add(make(self._making(name, start)), since + self._incarnation, start.downs)
             host.every(FLUSH_NS, self._report)
             stop = host.run()
             self._rows += host.statistics(self.name)
-            self._flush()
-            self._line.close(stop.reason)
+            return stop
         finally:
+            self._flush()
             host.close()
-            self.mailbox.close(linger_ms=2000)
 
     def _greet(self) -> None:
         """Open the connections that the run will need, so that its first slot finds them warm."""
@@ -105,7 +126,7 @@ class Process:
         plan = self.orders.plan
         index = next((ue.index for ue in plan.system.ues if ue.name == name), -1)
         mine = tuple(task for task in plan.workload if task.ue == index)
-        return Making(plan, name, self._incarnation, start.from_ns, mine)
+        return Making(plan, name, self.orders.episode + self._incarnation, start.from_ns, mine)
 
     def _await_start(self) -> Start | None:
         poll = select.poll()

@@ -142,7 +142,10 @@ class Up(Message, frozen=True):
 
 
 class Outcome(Message, frozen=True):
-    """A finished (or failed) task, told to the controller for learning; delays in ns, energy in J, as measured."""
+    """A finished (or failed) task, told to the controller for learning; delays in ns, energy in J, as measured.
+
+    ``forwarded``: another ES executed it; ``rejected``: the ES had no place for it.
+    """
 
     ue: str
     task: Task
@@ -155,6 +158,8 @@ class Outcome(Message, frozen=True):
     airtime_ns: int
     tx_start_ns: int
     finished_ns: int
+    forwarded: bool = False
+    rejected: bool = False
 
 
 class Chose(msgspec.Struct, frozen=True, array_like=True):
@@ -219,10 +224,14 @@ class Start(Message, frozen=True):
 
 
 class Stop(Message, frozen=True):
-    """Ends a run: flush telemetry and leave; ``at_ns`` of emulated time, ``reason`` recorded."""
+    """Ends a run: flush telemetry and leave; ``at_ns`` of emulated time, ``reason`` recorded.
+
+    With ``again`` the process stays: it flushes, sends this back, and awaits another Start, with new orders by then.
+    """
 
     at_ns: int
     reason: str
+    again: bool = False
 
 
 class Rows(Message, frozen=True):
