@@ -1,5 +1,6 @@
 """Executions of a process: their burnt share, and what waits for it (the result to send, or a local end)."""
 
+import select
 import time
 from collections.abc import Callable
 
@@ -7,7 +8,7 @@ from testbed.node.clock import Clock
 from testbed.node.cpu import Burn, Burner
 from testbed.protocol.actions import Execute
 
-LEAD_NS = 10_000_000
+LEAD_NS, FINISH_MS = 10_000_000, 50
 Call = Callable[[], None]
 
 
@@ -23,7 +24,7 @@ class Work:
         self._clock, self._share, self._after = clock, burn, after
         self._burner = Burner() if burn > 0 else None
         self._waiting: dict[int, Call] = {}
-        self._begun = 0
+        self._begun = self._reported = 0
         self.asked_ns = self.achieved_ns = 0
 
     @property
@@ -34,7 +35,7 @@ class Work:
     def begin(self, execute: Execute, release: Call | None) -> None:
         """Start an execution; ``release`` sends what it produces once its share is burnt, or just before the end."""
         start, end = self._clock.wall_ns(execute.start_ns), self._clock.wall_ns(execute.end_ns)
-        lead = min(LEAD_NS, (end - start) // 2)
+        lead = min(LEAD_NS, int((end - start) * (1.0 - self._share) / 2))
         if self._burner is not None:
             self._begun += 1
             cpu = int((end - start) * self._share)
@@ -53,8 +54,17 @@ class Work:
         if self._burner is None:
             return
         for number, achieved_ns in self._burner.take_done():
+            self._reported += 1
             self.achieved_ns += achieved_ns
             self._release(number)
+
+    def finish(self) -> None:
+        """Wait a little for what is still being burnt, so that it counts."""
+        poll = select.poll()
+        if self._burner is not None:
+            poll.register(self.fd, select.POLLIN)
+        while self._begun > self._reported and poll.poll(FINISH_MS):
+            self.collect()
 
     def _release(self, number: int) -> None:
         release = self._waiting.pop(number, None)

@@ -36,6 +36,10 @@ class HostLoad:
         """The share that the hypervisor took away."""
         return self._shares()[0]
 
+    def cpu(self) -> float:
+        """The share that was used."""
+        return self._shares()[1]
+
     def to_json(self) -> str:
         """``{"steal": …, "cpu": …, "package_j": …, "unmetered": …}``: shares, joules, or why there are none."""
         steal, cpu = self._shares()
