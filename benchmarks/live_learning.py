@@ -1,0 +1,132 @@
+"""Learning on the running testbed, and what it costs the decisions.
+
+``python benchmarks/live_learning.py --out DIR``: trains two policies in the twin, one for the scenario's speeds, one
+for edge servers of half their speed. Then, at speed 20: the first one runs frozen, against the twin on the same
+workload; the second one runs with ``--learn``, and what it has become is judged on workloads that nobody trained on.
+Everything is kept in DIR, and what is there is not done again.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+HALF = (
+    "cells=[{es: {cpu: 2 GHz}, ues: 5, density_factor: 0.6}, {es: {cpu: 1.5 GHz}, ues: 5, density_factor: 1.0}, "
+    "{es: {cpu: 1 GHz}, ues: 5, density_factor: 1.4}]"
+)
+TRUE, OTHER = "true", "half"
+POLICY = "a3c-do"
+LIVE = ("--set", "emulation.burn=0.02", "--set", "emulation.payload=declared")
+Found = dict[str, Any]
+
+
+def testbed(*arguments: str) -> Found:
+    """What ``testbed … --json`` prints; raises `subprocess.CalledProcessError` unless it is fine."""
+    done = subprocess.run([sys.executable, "-m", "testbed", *arguments, "--json"], check=True, stdout=subprocess.PIPE)
+    found: Found = json.loads(done.stdout)
+    return found
+
+
+def kept(path: Path, make: Any) -> Found:
+    """What ``path`` holds, made and written if it is not there."""
+    if not path.exists():
+        path.write_text(json.dumps(make()) + "\n")
+    found: Found = json.loads(path.read_text())
+    return found
+
+
+def trained(out: Path, name: str, seconds: int) -> Path:
+    """The checkpoint of a policy trained in the twin, for the scenario's speeds or for half of them."""
+    path = out / name / f"{POLICY}.npz"
+    if not path.exists():
+        changes = ("--set", HALF) if name == OTHER else ()
+        testbed("train", "region", "--algorithm", POLICY, "--for", f"{seconds}s", "--out", str(out / name), *changes)
+    return path
+
+
+def judged(out: Path, checkpoint: Path, seeds: int) -> float:
+    """Mean overhead of a frozen policy on ``seeds`` workloads of 1,000 slots, on the twin."""
+
+    def compare() -> Found:
+        name = f"{POLICY}:{checkpoint}"
+        options = ("--policies", name, "--seeds", str(seeds), "--slots", "1000", "--on", "twin")
+        found: Found = testbed("compare", "region", *options)["policies"][name]
+        return found
+
+    found = kept(out / f"judged-{checkpoint.parent.name}.json", compare)
+    return float(found["overhead"]["mean"]) if found["stable"] else float("inf")
+
+
+def live(out: Path, name: str, checkpoint: Path, seed: int, slots: int, *options: str) -> Found:
+    """A run at speed 20; without ``options`` also the twin's mean overhead under the same policy on its workload."""
+
+    def run() -> Found:
+        given, path = f"{POLICY}:{checkpoint}", out / name
+        where = ("--speed", "20", "--seed", str(seed), "--slots", str(slots), "--out", str(path))
+        made = testbed("run", "region", "--policy", given, *where, *LIVE, *options)
+        if options:
+            return made
+        on_twin = testbed("replay", str(path), "--policy", given, "--on", "twin", "--out", str(out / f"{name}-twin"))
+        return {**made, "twin": on_twin["overhead"]["mean"]}
+
+    return kept(out / f"{name}.json", run)
+
+
+def show_frozen(runs: list[Found]) -> None:
+    """The table of frozen runs."""
+    print("| seed | overhead live | twin | difference | grade | host CPU |\n|---|---|---|---|---|---|")
+    for run in runs:
+        ratio = run["overhead"]["mean"] / run["twin"] - 1.0
+        print(
+            f"| {run['seed']} | {run['overhead']['mean']:.4f} | {run['twin']:.4f} | {ratio:+.1%} | "
+            f"{run['fidelity']['grade']} | {run['fidelity']['host_cpu']:.0%} |"
+        )
+    ratios = [run["overhead"]["mean"] / run["twin"] - 1.0 for run in runs]
+    print(f"\nmean difference {statistics.mean(ratios):+.1%}\n")
+
+
+def show_learning(runs: list[Found], after: list[float], best: float, before: float) -> None:
+    """The table of learning runs."""
+    print(f"trained for the true speeds {best:.4f}, for half of them {before:.4f}\n")
+    print("| seed | after learning | recovered | updates | lag | answered p50, p99 ms | seen p50, p99 ms | host CPU |")
+    print("|---|---|---|---|---|---|---|---|")
+    for run, overhead in zip(runs, after, strict=True):
+        answered, seen, learning = run["decision_ms"]["answered"], run["decision_ms"]["seen"], run["learning"]
+        print(
+            f"| {run['seed']} | {overhead:.4f} | {(before - overhead) / (before - best):.0%} | {learning['updates']} | "
+            f"{learning['policy_lag']:.0f} | {answered['p50']:.2f}, {answered['p99']:.2f} | "
+            f"{seen['p50']:.2f}, {seen['p99']:.2f} | {run['fidelity']['host_cpu']:.0%} |"
+        )
+
+
+def main() -> None:
+    """Do what is missing, and print both tables, or everything as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("live-learning"), help="where everything is kept")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each kind (3)")
+    parser.add_argument("--slots", type=int, default=3000, help="slots of learning (3000)")
+    parser.add_argument("--train", type=int, default=60, help="seconds of training in the twin (60)")
+    parser.add_argument("--judges", type=int, default=10, help="workloads to judge on (10)")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    out: Path = args.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    true, other = trained(out, TRUE, args.train), trained(out, OTHER, args.train)
+    best, before = judged(out, true, args.judges), judged(out, other, args.judges)
+    seeds = range(101, 101 + args.seeds)
+    frozen = [live(out, f"frozen-{seed}", true, seed, 1000) for seed in seeds]
+    learning = [live(out, f"learn-{seed}", other, seed, args.slots, "--learn") for seed in seeds]
+    after = [judged(out, out / f"learn-{seed}" / "learned.npz", args.judges) for seed in seeds]
+    if args.json:
+        print(json.dumps({"best": best, "before": before, "after": after, "frozen": frozen, "learning": learning}))
+        return
+    show_frozen(frozen)
+    show_learning(learning, after, best, before)
+
+
+if __name__ == "__main__":
+    main()
