@@ -9,30 +9,38 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import log_softmax, logsigmoid
 
-from controller.network import ACTOR, CRITIC, GAIN_AT, Array, Layer
+from controller.network import CONTINUOUS, GAIN_AT, JOINT, PER_UE, SPREAD, Array, Layer, Layout, vectors
+from testbed.model.features import DECISION_FEATURES
+
+MOST_WEIGHT = 10.0
 
 
 class Settings(msgspec.Struct, frozen=True):
     """Hyper-parameters. ``gae`` 1 gives plain t_max-step returns; ``vtrace`` caps importance ratios at 1 (Espeholt et
-    al., ICML 2018); ``terminal`` ends episodes with R = 0 as the paper does instead of bootstrapping."""
+    al., ICML 2018); ``terminal`` ends rollouts with R = 0 as the paper does instead of bootstrapping. With ``coin`` = ε
+    the behaviour is μ = (1−ε)π + ε·coin, and each decision's gradient is weighted by π/μ. ``central`` false keeps from
+    each cell's part of the critic what the other cells are like."""
 
     gamma: float = 0.9
     gae: float = 0.8
-    entropy: float = 0.003
+    entropy: float = 0.01
     value_weight: float = 0.5
     clip_norm: float = 1.0
     vtrace: bool = False
     terminal: bool = False
+    coin: float = 0.0
+    central: bool = True
     reward_scale: float = 0.1
 
 
 class Rollout(msgspec.Struct):
     """T slots of W worlds with D decisions in all.
 
-    ``features`` (D, 26), ``actions`` and ``log_probability`` (D,), ``slot`` (D,) = t·W + w; ``weight`` (D,) is 0 for
-    decisions that were not the policy's own; ``cells`` (T+1, W, C, 8); ``rewards`` (T, W): minus the region's cost.
+    ``features`` (D, 26), for ``joint`` (D, 18·N + 8), for ``continuous`` with the proto-action (N, NaN without task)
+    behind; ``actions`` (0 or 1, or the joint vector's number) and ``log_probability`` (D,); ``slot`` (D,) = t·W + w;
+    ``weight`` (D,) is 0 for decisions that were not the policy's own; ``cells`` (T+1, W, C, 8); ``rewards`` (T, W).
     """
 
     features: Array
@@ -57,21 +65,45 @@ def _forward(flat: Tensor, stack: tuple[Layer, ...], x: Tensor) -> Tensor:
     for layer in stack:
         weights = flat[layer.start : layer.bias].view(layer.inputs, layer.outputs)
         x = torch.addmm(flat[layer.bias : layer.end], x, weights)
-        if layer.outputs > 1:
+        if layer is not stack[-1]:
             x = torch.relu(x)
-    return x[:, 0]
+    return x
+
+
+def actor(flat: Tensor, shape: Layout, x: Tensor) -> Tensor:
+    """`controller.network.actor` in torch: (D, inputs) → (D, outputs)."""
+    margins = x[:, : shape.ues * DECISION_FEATURES : DECISION_FEATURES]
+    if shape.head == JOINT:
+        margins = margins @ torch.from_numpy(vectors(shape.ues)).T.to(margins.dtype)
+    return flat[GAIN_AT] * margins + _forward(flat, shape.actor, x)
 
 
 def logits(flat: Tensor, features: Tensor) -> Tensor:
     """`controller.network.logit` in torch: (D, 26) → (D,)."""
-    return flat[GAIN_AT] * features[:, 0] + _forward(flat, ACTOR, features)
+    return actor(flat, PER_UE, features)[:, 0]
 
 
-def values(flat: Tensor, cells: Tensor) -> Tensor:
+def policy(flat: Tensor, shape: Layout, features: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probability of ``actions`` and entropy in nats, (D,) both; the spread of ``continuous`` is fixed."""
+    said = actor(flat, shape, features[:, : shape.inputs])
+    if shape.head == JOINT:
+        each = log_softmax(said, dim=1)
+        return each.gather(1, actions.long()[:, None])[:, 0], -(each.exp() * each).sum(dim=1)
+    if shape.head == CONTINUOUS:
+        proto = features[:, shape.inputs :]
+        away = torch.where(proto.isnan(), 0.0, (proto.nan_to_num() - said) / SPREAD)
+        return -0.5 * (away * away).sum(dim=1), torch.zeros(len(said))
+    logit = said[:, 0]
+    probability = torch.sigmoid(logit)
+    entropy = -(probability * logsigmoid(logit) + (1.0 - probability) * logsigmoid(-logit))
+    return logsigmoid(torch.where(actions > 0, logit, -logit)), entropy
+
+
+def values(flat: Tensor, cells: Tensor, shape: Layout = PER_UE, central: bool = True) -> Tensor:
     """`controller.network.value` in torch: (T, W, C, 8) → (T, W)."""
-    mean = cells.mean(dim=2, keepdim=True).expand_as(cells)
+    mean = cells.mean(dim=2, keepdim=True).expand_as(cells) if central else torch.zeros_like(cells)
     both = torch.cat([cells, mean], dim=3)
-    return _forward(flat, CRITIC, both.reshape(-1, both.shape[3])).view(cells.shape[:3]).sum(dim=2)
+    return _forward(flat, shape.critic, both.reshape(-1, both.shape[3])).view(cells.shape[:3]).sum(dim=2)
 
 
 def advantages(rewards: Array, value: Array, settings: Settings, ratio: Array | None = None) -> tuple[Array, Array]:
@@ -98,24 +130,23 @@ def advantages(rewards: Array, value: Array, settings: Settings, ratio: Array | 
     return (rho * (rewards + settings.gamma * following - value[:-1])).astype(np.float32), targets
 
 
-def gradient(flat: Array, rollout: Rollout, settings: Settings) -> tuple[Array, Losses]:
+def gradient(flat: Array, rollout: Rollout, settings: Settings, shape: Layout = PER_UE) -> tuple[Array, Losses]:
     """The clipped gradient of the A3C loss at ``flat``, from nothing but its arguments: no state survives a call."""
     parameters = torch.tensor(flat, requires_grad=True)
     features, actions = torch.from_numpy(rollout.features), torch.from_numpy(rollout.actions)
     slot, weight = torch.from_numpy(rollout.slot), torch.from_numpy(rollout.weight)
-    logit = logits(parameters, features)
-    log_probability = logsigmoid(torch.where(actions > 0, logit, -logit))
-    value = values(parameters, torch.from_numpy(rollout.cells))
-    ratio = None
+    log_probability, entropy = policy(parameters, shape, features, actions)
+    value = values(parameters, torch.from_numpy(rollout.cells), shape, settings.central)
+    now, ratio = log_probability.detach(), None
     if settings.vtrace:
-        ratio = _slot_ratio(log_probability.detach().numpy(), rollout)
+        ratio = _slot_ratio(now.numpy(), rollout)
     scaled = rollout.rewards * np.float32(settings.reward_scale)
     advantage, target = advantages(scaled, value.detach().numpy(), settings, ratio)
     slots = rollout.rewards.size
     gained = torch.from_numpy(advantage).reshape(-1)[slot]
+    if settings.coin:
+        gained = gained * torch.exp(now - torch.from_numpy(rollout.log_probability)).clamp(max=MOST_WEIGHT)
     policy_loss = -(weight * log_probability * gained).sum() / slots
-    probability = torch.sigmoid(logit)
-    entropy = -(probability * logsigmoid(logit) + (1.0 - probability) * logsigmoid(-logit))
     value_loss = (value[:-1] - torch.from_numpy(target)).pow(2).mean()
     loss = policy_loss + settings.value_weight * value_loss - settings.entropy * (weight * entropy).sum() / slots
     (slope,) = torch.autograd.grad(loss, parameters)

@@ -1,105 +1,33 @@
-"""The networks in compiled code: decide for worlds of the twin, and keep what a learner needs (head `sequential`).
+"""The networks in compiled code: play slots of worlds of the twin, and keep what a learner needs.
 
 Features come from `testbed.twin.observe`; the same functions of the model give them on the live testbed.
 """
 
-import math
 from typing import Any
 
-import numpy as np
 from numba import njit
 
-from controller import dqn, network
-from testbed.model.features import DECISION_FEATURES
-from testbed.model.random import EXPLORATION, FIELD_ACTION, FIELD_COIN, FIELD_EPSILON
+from controller import compiled, heads
+from controller.heads import JOINT, How, Kept, decide_at_once, decide_in_turn
 from testbed.twin import kernels
-from testbed.twin.compiled import OPTIONS, stamp, uniform
-from testbed.twin.decide import fresh, fresh_cycles
+from testbed.twin.compiled import OPTIONS, stamp
 from testbed.twin.kernels import clear_cells, view
 from testbed.twin.lists import item
-from testbed.twin.observe import observe_cell, observe_decision
+from testbed.twin.observe import observe_cell
 from testbed.twin.slot import advance
-from testbed.twin.state import NONE
-
-A3C, DQN = 0, 1
-OUT, SCRATCH = 2, (3, 64)
-A3C_LAYERS = np.array(list(network.ACTOR), dtype=np.int64)
-DQN_LAYERS = np.array(list(dqn.NETWORK), dtype=np.int64)
-
-
-@njit(**OPTIONS)
-def forward(flat: Any, layers: Any, x: Any, scratch: Any) -> None:
-    """A rectified network of ``layers`` (start, inputs, outputs) on a vector; its outputs end in ``scratch[OUT]``.
-
-    ``scratch`` (3, 64) is the caller's: nothing is allocated here.
-    """
-    inputs = x
-    for n in range(layers.shape[0]):
-        start, wide, high = layers[n, 0], layers[n, 1], layers[n, 2]
-        outputs = scratch[OUT] if n == layers.shape[0] - 1 else scratch[n % 2]
-        bias = start + wide * high
-        biases = flat[bias : bias + high]
-        for j in range(high):
-            outputs[j] = biases[j]
-        for i in range(wide):
-            xi, weights = inputs[i], flat[start + i * high : start + i * high + high]
-            for j in range(high):
-                outputs[j] += xi * weights[j]
-        if n < layers.shape[0] - 1:
-            for j in range(high):
-                outputs[j] = max(outputs[j], np.float32(0.0))
-            inputs = outputs
-
-
-@njit(**OPTIONS)
-def preference(kind: int, flat: Any, layers: Any, features: Any, dueling: bool, scratch: Any) -> float:
-    """The logit of offloading (A3C) or Q(s, 1) − Q(s, 0) (DQN) from one decision's inputs (26,)."""
-    out = scratch[OUT]
-    forward(flat, layers, features, scratch)
-    if kind == A3C:
-        return flat[0] * features[0] + out[0]
-    return flat[0] * features[0] + (out[1] if dueling else out[1] - out[0])
-
-
-@njit(**OPTIONS)
-def choose(world: Any, u: int, kind: int, preferred: float, explore: float) -> int:
-    """Sample an action: A3C from its policy (``explore`` > 0), DQN ε-greedily; without exploration the better one."""
-    if explore <= 0.0:
-        return 1 if preferred > 0.0 else 0
-    seed, slot = world.status[0].seed, world.status[0].slot
-    if kind == A3C:
-        return 1 if uniform(seed, EXPLORATION, u, slot, FIELD_ACTION) < 1.0 / (1.0 + math.exp(-preferred)) else 0
-    if uniform(seed, EXPLORATION, u, slot, FIELD_EPSILON) < explore:
-        return 1 if uniform(seed, EXPLORATION, u, slot, FIELD_COIN) < 0.5 else 0
-    return 1 if preferred > 0.0 else 0
+from testbed.twin.state import HOLDING
 
 
 @njit(**OPTIONS)
 def _decide(
-    world: Any, fixed: Any, kind: int, flat: Any, layers: Any, dueling: bool, sequential: bool, explore: float,
-    features: Any, actions: Any, preferences: Any, where: Any, cells: Any, at: int, d: int, scratch: Any,
-) -> int:  # fmt: skip
-    """Every cell's UEs decide in turn; keeps each decision from row ``d`` on and returns the next row."""
+    world: Any, fixed: Any, how: How, flat: Any, layers: Any, kept: Kept, cells: Any, at: int, d: int, scratch: Any
+) -> int:
+    """Every cell decides; keeps each decision from row ``d`` on and returns the next row."""
     for c in range(fixed.ess.shape[0]):
-        first, last = item(fixed.ess, c).first_ue, item(fixed.ess, c).last_ue
-        sent, later = 0, 0
-        for u in range(first, last):
-            later += fresh_cycles(world, u)
-        for u in range(first, last):
-            if fresh(world, u) == NONE:
-                continue
-            cycles = fresh_cycles(world, u)
-            later -= cycles
-            observe_decision(world, fixed, u, sent if sequential else 0, later if sequential else 0, features[d])
-            for n in range(cells.shape[1]):
-                features[d, DECISION_FEATURES + n] = cells[c, n]
-            preferred = preference(kind, flat, layers, features[d], dueling, scratch)
-            choice = choose(world, u, kind, preferred, explore)
-            item(world.ues, u).choice = choice
-            if choice == 1:
-                sent += cycles
-            actions[d], preferences[d], where[d, 0], where[d, 1] = choice, preferred, at, u
-            d += 1
+        if how.head < JOINT:
+            d = decide_in_turn(world, fixed, c, how, flat, layers, kept, cells[c], at, d, scratch)
+        else:
+            d = decide_at_once(world, fixed, c, how, flat, layers, kept, cells[c], at, d, scratch)
     return d
 
 
@@ -108,13 +36,12 @@ def _build(key: int) -> Any:
 
     @njit(cache=True, **OPTIONS)
     def act(
-        worlds: Any, fixed: Any, kind: int, flat: Any, layers: Any, dueling: bool, sequential: bool, explore: float,
-        features: Any, actions: Any, preferences: Any, where: Any, cells: Any, rewards: Any, scratch: Any,
-    ) -> int:  # fmt: skip
+        worlds: Any, fixed: Any, how: How, flat: Any, layers: Any, kept: Kept, cells: Any, rewards: Any, scratch: Any
+    ) -> int:
         """Play ``rewards.shape[0]`` slots of every world and keep everything; returns the number of decisions.
 
-        ``features`` (D, 26), ``actions`` and ``preferences`` (D,), ``where`` (D, 2): slot index t·W + w, and UE;
-        ``cells`` (T+1, W, C, 8); ``rewards`` (T, W). D must hold every UE of every slot.
+        Of ``kept``: ``features`` (D, inputs), ``actions`` and ``said`` (D,), ``where`` (D, 2): slot index t·W + w, and
+        UE; ``cells`` (T+1, W, C, 8); ``rewards`` (T, W, C). D must hold every UE of every slot.
         """
         slots, count = rewards.shape[0], rewards.shape[1]
         d = 0 if key else -1
@@ -124,15 +51,11 @@ def _build(key: int) -> Any:
                 clear_cells(world)
                 for c in range(fixed.ess.shape[0]):
                     observe_cell(world, fixed, c, cells[t, w, c])
-                d = _decide(
-                    world, fixed, kind, flat, layers, dueling, sequential, explore, features, actions, preferences,
-                    where, cells[t, w], t * count + w, d, scratch,
-                )  # fmt: skip
+                d = _decide(world, fixed, how, flat, layers, kept, cells[t, w], t * count + w, d, scratch)
                 advance(world, fixed)
-                cost = 0.0
                 for c in range(fixed.ess.shape[0]):
-                    cost += item(world.cells, c).cost
-                rewards[t, w] = -cost
+                    cell = item(world.cells, c)
+                    rewards[t, w, c] = -cell.cost if fixed.system[0].reward == HOLDING else cell.score
         for w in range(count):
             for c in range(fixed.ess.shape[0]):
                 observe_cell(view(worlds, w), fixed, c, cells[slots, w, c])
@@ -141,4 +64,4 @@ def _build(key: int) -> Any:
     return act
 
 
-act = _build(stamp(globals(), *(vars(module) for module in kernels.modules())))
+act = _build(stamp(globals(), vars(heads), vars(compiled), *(vars(module) for module in kernels.modules())))

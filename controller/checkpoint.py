@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from controller import dqn, network
+from controller.at_once import AtOnce
 from controller.learned import Learned
+from testbed.model.decide import Policy
 from testbed.model.errors import UsageError
 
 FORMAT = 1
@@ -55,15 +57,22 @@ def check(path: Path, about: dict[str, Any]) -> dict[str, Any]:
     return arrays
 
 
-def load_policy(path: Path, algorithm: str, explore: bool = False) -> Learned:
-    """The trained policy of a checkpoint, checked against ``algorithm`` (``a3c`` or ``dqn``) and the network's size."""
+def load_policy(path: Path, algorithm: str, explore: bool = False) -> Policy:
+    """The trained policy of a checkpoint, checked against ``algorithm`` (``a3c`` or ``dqn``) and its network's size."""
     arrays, about = read(path)
     if about.get("algorithm") != algorithm:
         raise UsageError(f'{path}: trained by "{about.get("algorithm")}", not by "{algorithm}"')
-    flat, size = arrays.get("parameters"), dqn.SIZE if algorithm == "dqn" else network.SIZE
+    try:
+        shape = network.layout(str(about.get("head", network.SEQUENTIAL)), int(about.get("cell_ues", 1)))
+    except (UsageError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    flat, size = arrays.get("parameters"), dqn.SIZE if algorithm == "dqn" else shape.size
     if flat is None or flat.shape != (size,) or not np.isfinite(flat).all():
         found = None if flat is None else flat.shape
         raise UsageError(f"{path}: parameters of shape {found}; finite values of shape ({size},) are needed")
-    head = about.get("head", "sequential")
-    double, dueling = bool(about.get("second_offload")), bool(about.get("dueling", True))
-    return Learned(flat.astype(np.float32), double, head == "sequential", explore, algorithm == "dqn", dueling)
+    double, paper = bool(about.get("second_offload")), about.get("observation") == "paper"
+    flat = flat.astype(np.float32)
+    if shape.head in (network.JOINT, network.CONTINUOUS):
+        return AtOnce(flat, shape, double, paper)
+    dueling, sequential = bool(about.get("dueling", True)), shape.head == network.SEQUENTIAL
+    return Learned(flat, double, sequential, explore, algorithm == "dqn", dueling, paper)

@@ -6,25 +6,41 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from controller import acting, network
+from controller import acting, compiled, dqn, heads, network
 from controller.a3c import Rollout
 from controller.dqn import Transitions
-from controller.network import Array
+from controller.heads import How, Kept
+from controller.network import Array, Layout
+from testbed.model.errors import UsageError
 from testbed.model.features import CELL_FEATURES
 from testbed.model.system import System
 from testbed.twin.build import Source
 from testbed.twin.twin import Twin
 
 BACKLOG_NS, FIRST_SEED = 2_000_000_000, 2**32
-LAYERS = {acting.A3C: acting.A3C_LAYERS, acting.DQN: acting.DQN_LAYERS}
+KINDS = {"a3c": heads.A3C, "dqn": heads.DQN}
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """What acts: ``kind`` `acting.A3C` or `acting.DQN`, with its head and, for DQN, its dueling option."""
+    """What acts: algorithm ``a3c`` or ``dqn`` with its head, observation ``full`` or ``paper``, and options."""
 
-    kind: int = acting.A3C
-    sequential: bool = True
+    algorithm: str = "a3c"
+    head: str = network.SEQUENTIAL
+    observation: str = "full"
     dueling: bool = True
+    coin: float = 0.0
+
+    def how(self, explore: float) -> How:
+        """How it decides, in compiled code."""
+        kind, head = KINDS[self.algorithm], network.HEADS.index(self.head)
+        return How(kind, head, self.observation == "paper", self.dueling, explore, self.coin)
+
+    def layout(self, system: System) -> Layout:
+        """Where its parameters are. Raises `UsageError` for cells that a head for all at once cannot serve."""
+        sizes = {len(system.cell_ues(es.index)) for es in system.ess}
+        if self.head in (network.JOINT, network.CONTINUOUS) and len(sizes) > 1:
+            raise UsageError(f"head {self.head}: cells have different numbers of UEs", "use the head sequential")
+        return network.layout(self.head, max(sizes))
 
 
 class Collector:
@@ -32,25 +48,31 @@ class Collector:
 
     Their seeds lie from `FIRST_SEED` on, where nobody evaluates. ``episode`` is the mean number of slots between
     renewals, 0 for none ever; else a world that fills up (of ``capacity`` tasks) is renewed at once. Everything that
-    the next rollout depends on is in `state_arrays`, so that a run can be continued exactly.
+    the next rollout depends on is in `state_arrays`, so that a run can be continued exactly. With ``team`` below
+    1 each cell is a world of its own to the learner, its reward its own and ``team`` times the others'.
     """
 
     def __init__(
         self, system: System, source: Source, worlds: int, slots: int, double: bool, seed: int, actor: Actor,
-        episode: int = 500, capacity: int | None = None,
+        episode: int = 500, capacity: int | None = None, reward: str = "holding", team: float = 1.0,
     ) -> None:  # fmt: skip
-        self.twin = Twin(system, source, worlds, double, capacity)
+        self.twin = Twin(system, source, worlds, double, capacity, reward)
         self.twin.use(None)
-        self._actor, self._slots, self._episode = actor, slots, episode
+        self._actor, self._slots, self._episode, self._team = actor, slots, episode, team
         self._rng = np.random.default_rng(seed)
         self._room = self.twin.state.tasks.shape[1]
-        rows, cells, f32 = worlds * slots * len(system.ues), len(system.ess), np.float32
-        self._features = np.zeros((rows, network.INPUTS), f32)
-        self._actions, self._preferences = np.zeros(rows, f32), np.zeros(rows, f32)
-        self._where = np.zeros((rows, 2), np.int64)
+        shape, f32 = actor.layout(system), np.float32
+        layers = shape.actor if actor.algorithm == "a3c" else dqn.NETWORK
+        self._layers = np.array(list(layers), np.int64)
+        width = shape.inputs + (shape.ues if actor.head == network.CONTINUOUS else 0)
+        rows, cells = worlds * slots * len(system.ues), len(system.ess)
+        self._kept = Kept(
+            np.zeros((rows, width), f32), np.zeros(rows, f32), np.zeros(rows, f32), np.zeros((rows, 2), np.int64)
+        )
         self._cells = np.zeros((slots + 1, worlds, cells, CELL_FEATURES), f32)
-        self._rewards = np.zeros((slots, worlds), f32)
-        self._scratch = np.zeros(acting.SCRATCH, f32)
+        self._rewards = np.zeros((slots, worlds, cells), f32)
+        self._cell_of = np.array([ue.cell for ue in system.ues])
+        self._scratch = compiled.scratch(layers[-1].outputs)
         self._renew(np.ones(worlds, np.bool_))
 
     def _renew(self, chosen: NDArray[np.bool_]) -> None:
@@ -70,21 +92,33 @@ class Collector:
         """
         if self._episode:
             self._renew_tired()
-        actor, state = self._actor, self.twin.state
+        state, kept = self.twin.state, self._kept
         count = acting.act(
-            state, self.twin.fixed, actor.kind, flat, LAYERS[actor.kind], actor.dueling, actor.sequential, explore,
-            self._features, self._actions, self._preferences, self._where, self._cells, self._rewards, self._scratch,
+            state, self.twin.fixed, self._actor.how(explore), flat, self._layers, kept, self._cells, self._rewards,
+            self._scratch,
         )  # fmt: skip
         full = state.status["full"].astype(np.bool_)
         if self._episode and full.any():
             self._renew(full)
-        actions, logit = self._actions[:count], self._preferences[:count]
-        log_probability = -np.logaddexp(0.0, np.where(actions > 0, -logit, logit)).astype(np.float32)
+        actions, ues, slot = kept.actions[:count], kept.where[:count, 1], kept.where[:count, 0]
+        cells, rewards = self._cells, self._rewards.sum(axis=2)
+        if self._team < 1.0:
+            mixed = (1.0 - self._team) * self._rewards + self._team * rewards[:, :, None]
+            rewards, slot = mixed.reshape(len(rewards), -1), slot * cells.shape[2] + self._cell_of[ues]
+            cells = cells.reshape(len(cells), -1, 1, CELL_FEATURES)
         rollout = Rollout(
-            self._features[:count], actions, log_probability, self._where[:count, 0], np.ones(count, np.float32),
-            self._cells, self._rewards,
+            kept.features[:count], actions, self._log_probability(count), slot, np.ones(count, np.float32), cells,
+            rewards,
         )  # fmt: skip
-        return rollout, self._where[:count, 1]
+        return rollout, ues
+
+    def _log_probability(self, count: int) -> Array:
+        """Of what was done, under what was done by (the policy, mixed with a coin)."""
+        actions, said, coin = self._kept.actions[:count], self._kept.said[:count], self._actor.coin
+        if self._actor.head in (network.JOINT, network.CONTINUOUS):
+            return said.copy()
+        own = -np.logaddexp(0.0, np.where(actions > 0, -said, said))
+        return (np.log((1.0 - coin) * np.exp(own) + 0.5 * coin) if coin else own).astype(np.float32)
 
     def transitions(self, rollout: Rollout, ues: NDArray[np.int64], gamma: float) -> Transitions:
         """DQN's transitions within a rollout: each UE's decision and its next one."""

@@ -21,11 +21,11 @@ SIZE = NETWORK[-1].end
 class Settings(msgspec.Struct, frozen=True):
     """Hyper-parameters; ``epsilon`` falls linearly from ``epsilon_first`` over ``epsilon_slots`` world slots."""
 
-    gamma: float = 0.99
+    gamma: float = 0.9
     batch: int = 256
     capacity: int = 200_000
     target_every: int = 250
-    rate: float = 5e-4
+    rate: float = 1e-3
     epsilon_first: float = 0.5
     epsilon_last: float = 0.02
     epsilon_slots: int = 200_000

@@ -4,12 +4,14 @@ import msgspec
 import numpy as np
 
 from controller import dqn, network
-from testbed.model import features
+from testbed.model import features, queue
 from testbed.model.decide import local_cost, offload_cost
 from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.mdp import CellView, EsView, UeView
 from testbed.model.random import EXPLORATION, FIELD_ACTION, uniform
 from testbed.model.task import LOCAL, OFFLOAD
+
+QUEUE = 2
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -26,16 +28,17 @@ class Learned:
     """Decides from flat parameters; ``explore`` samples from the policy instead of taking its likelier action.
 
     ``sequential`` false hides from each UE what the others do (the head ``factored``); ``double`` tells the network
-    whether second offload is on. With ``values`` the network is DQN's (``dueling`` or not) instead of A3C's.
+    whether second offload is on. With ``values`` the network is DQN's (``dueling`` or not) instead of A3C's. ``paper``:
+    it sees what the paper's agents see, nothing else.
     """
 
     def __init__(
         self, flat: network.Array, double: bool, sequential: bool = True, explore: bool = False, values: bool = False,
-        dueling: bool = True,
+        dueling: bool = True, paper: bool = False,
     ) -> None:  # fmt: skip
         self.flat, self.double = flat, double
         self.sequential, self.explore = sequential, explore
-        self.values, self.dueling = values, dueling
+        self.values, self.dueling, self.paper = values, dueling, paper
 
     def decide(self, cell: CellView, rng: object) -> dict[str, int]:
         """See `testbed.model.decide.Policy`."""
@@ -46,7 +49,7 @@ class Learned:
         es = cell.ess[cell.cell]
         sent = 0
         later = sum(task.cycles for ue in cell.ues for task in ue.tasks)
-        mine = cell_features(cell)
+        mine = see_cell(cell, self.paper)
         found: dict[str, Chosen] = {}
         for ue in cell.ues:
             if not ue.tasks:
@@ -54,7 +57,7 @@ class Learned:
             cycles = sum(task.cycles for task in ue.tasks)
             later -= cycles
             seen = (sent, later) if self.sequential else (0, 0)
-            x = np.array((*decision_features(cell, ue, es, *seen, self.double), *mine), dtype=np.float32)
+            x = np.array((*see_ue(cell, ue, *seen, self.double, self.paper), *mine), dtype=np.float32)
             preference = self._preference(x)
             choice = self._choice(cell, ue, preference) if es.alive else LOCAL
             found[ue.name] = Chosen(x, preference, choice, es.alive)
@@ -70,6 +73,29 @@ class Learned:
             return OFFLOAD if preference > 0.0 else LOCAL
         drawn = uniform(cell.seed, EXPLORATION, ue.index, cell.slot, FIELD_ACTION)
         return OFFLOAD if drawn < 1.0 / (1.0 + np.exp(-preference)) else LOCAL
+
+
+def see_ue(cell: CellView, ue: UeView, sent: int, later: int, double: bool, paper: bool) -> tuple[float, ...]:
+    """A UE's block of inputs (18,): its decision's features, 0 if there is none; for ``paper`` only its queue."""
+    if paper:
+        return (0.0,) * QUEUE + (features.seconds(ue.queue_ns),) + (0.0,) * (features.DECISION_FEATURES - QUEUE - 1)
+    if not ue.tasks:
+        return (0.0,) * features.DECISION_FEATURES
+    return decision_features(cell, ue, cell.ess[cell.cell], sent, later, double)
+
+
+def see_cell(cell: CellView, paper: bool) -> tuple[float, ...]:
+    """A cell's inputs (8,): its features; for ``paper`` its ES's backlog, burden signal, and target one-hot."""
+    if not paper:
+        return cell_features(cell)
+    es = cell.ess[cell.cell]
+    burdened = features.burden(
+        es.backlog_ns, es.forwarded_cycles, es.cpu_hz * es.cores, queue.LOCAL_FIRST, cell.threshold_ns
+    )
+    others = [(other.backlog_ns, other.index) for other in cell.ess if other.alive and other.index != es.index]
+    target = min(others)[1] if others else -1
+    one_hot = (float(n == target) for n in range(features.CELL_FEATURES - 2))
+    return (features.seconds(es.backlog_ns), float(burdened), *one_hot)
 
 
 def decision_features(cell: CellView, ue: UeView, es: EsView, sent: int, later: int, double: bool) -> tuple[float, ...]:

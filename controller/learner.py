@@ -1,29 +1,38 @@
 """One learner: plays its own worlds with the shared parameters and applies its gradients to them, until stopped."""
 
+from typing import Any
+
 import msgspec
 import numpy as np
 
-from controller import a3c, acting, dqn
+from controller import a3c, dqn, network
 from controller.collect import Actor, Collector
 from controller.dqn import Replay
-from controller.network import Array
+from controller.network import Array, Layout
+from testbed.model.errors import UsageError
 from testbed.model.system import System
 from testbed.twin.build import Source
 
-HEADS = ("sequential", "factored")
+OBSERVATIONS = ("full", "paper")
 
 
 class Course(msgspec.Struct, frozen=True):
-    """Everything that training depends on besides the parameters; ``updates`` scales the learning-rate's decay."""
+    """Everything that training depends on besides the parameters; ``updates`` scales the learning-rate's decay.
+
+    ``reward``: see `testbed.model.mdp`; with ``team`` below 1 each cell values its own and that share of others'.
+    """
 
     system: System
     source: Source
     double: bool
     algorithm: str = "a3c"
-    head: str = "sequential"
+    head: str = network.SEQUENTIAL
+    observation: str = "full"
+    reward: str = "holding"
+    team: float = 1.0
     worlds: int = 8
     slots: int = 20
-    rate: float = 1e-3
+    rate: float = 2e-3
     updates: int = 12_000
     seed: int = 1
     actor_critic: a3c.Settings = a3c.Settings()
@@ -32,8 +41,42 @@ class Course(msgspec.Struct, frozen=True):
     @property
     def actor(self) -> Actor:
         """What acts."""
-        kind = acting.A3C if self.algorithm == "a3c" else acting.DQN
-        return Actor(kind, self.head == "sequential", self.values.dueling)
+        coin = self.actor_critic.coin if self.algorithm == "a3c" else 0.0
+        return Actor(self.algorithm, self.head, self.observation, self.values.dueling, coin)
+
+    @property
+    def layout(self) -> Layout:
+        """Where A3C's parameters are. Raises `UsageError` for what cannot be combined."""
+        shape = self.actor.layout(self.system)
+        if self.observation not in OBSERVATIONS:
+            raise UsageError(f'unknown observation "{self.observation}"', f"known: {', '.join(OBSERVATIONS)}")
+        at_once = self.head in (network.JOINT, network.CONTINUOUS)
+        if at_once and (self.algorithm == "dqn" or self.actor_critic.coin):
+            raise UsageError(f"head {self.head} is for a3c without coin", "use the head sequential or factored")
+        return shape
+
+    @property
+    def start(self) -> Array:
+        """Fresh parameters."""
+        shape = self.layout
+        return network.initial(self.seed, shape) if self.algorithm == "a3c" else dqn.initial(self.seed)
+
+    def collector(self, slots: int, number: int) -> Collector:
+        """The worlds of learner ``number``."""
+        seed = self.seed * 1000 + number
+        return Collector(
+            self.system, self.source, self.worlds, slots, self.double, seed, self.actor, reward=self.reward,
+            team=self.team,
+        )  # fmt: skip
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a checkpoint must tell for its network to be used, and what else it was trained by."""
+        names = ("algorithm", "head", "observation", "reward", "team", "worlds", "slots", "rate", "seed")
+        return {
+            **{name: getattr(self, name) for name in names}, "cell_ues": self.layout.ues,
+            "second_offload": self.double, "dueling": self.values.dueling, "settings": msgspec.to_builtins(self.hyper),
+        }  # fmt: skip
 
     @property
     def hyper(self) -> msgspec.Struct:
@@ -64,16 +107,13 @@ class A3cLearner:
 
     def __init__(self, course: Course, number: int) -> None:
         self.course = course
-        seed = course.seed * 1000 + number
-        self.collector = Collector(
-            course.system, course.source, course.worlds, course.slots, course.double, seed, course.actor
-        )
+        self.collector, self._layout = course.collector(course.slots, number), course.layout
 
     def step(self, flat: Array, square: Array, update: int) -> Step:
         """One update in place; ``flat`` may be changed by others meanwhile."""
         mine = flat.copy()
         rollout, _ = self.collector.rollout(mine)
-        slope, losses = a3c.gradient(mine, rollout, self.course.actor_critic)
+        slope, losses = a3c.gradient(mine, rollout, self.course.actor_critic, self._layout)
         a3c.rmsprop(flat, square, slope, self.course.rate_at(update))
         return Step(losses.policy + losses.value, losses.entropy, float(rollout.rewards.mean()))
 
@@ -93,11 +133,8 @@ class DqnLearner:
 
     def __init__(self, course: Course, number: int) -> None:
         self.course = course
-        seed = course.seed * 1000 + number
-        self.collector = Collector(
-            course.system, course.source, course.worlds, 2 * course.slots, course.double, seed, course.actor
-        )
-        self.replay = Replay(course.values.capacity, seed)
+        self.collector = course.collector(2 * course.slots, number)
+        self.replay = Replay(course.values.capacity, course.seed * 1000 + number)
         self._target: Array | None = None
         self._age = 0
         self._slots = 0

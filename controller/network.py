@@ -1,22 +1,29 @@
 """The actor and critic as one flat float32 vector, evaluated in numpy to act and in torch to learn.
 
-Actor (head ``sequential`` or ``factored``): 26 inputs (a decision's 18 features, its cell's 8) → 64 → 64 → 1 logit,
-rectified, plus ``gain·(C_l − C_o)``: with all other weights at zero it is a soft greedy. Weights are shared by UEs and
-cells: any number of either fits.
+The actor sees blocks of 18 features, one a UE, then its cell's 8. Heads ``sequential`` and ``factored`` decide for one
+UE: a block → 64 → 64 → a logit, rectified; weights are shared by UEs and cells, so any number of either fits. ``joint``
+has a logit for each of the 2^N vectors of a cell's decisions (Zou et al. 2021), ``continuous`` a proto-action in R^N
+whose nearest vector is taken (after Dulac-Arnold et al. 2015). Every logit begins with ``gain·(C_l − C_o)``, for
+``joint`` summed over those who offload: with all other weights at zero each head is a soft greedy.
 Critic: the region's value is the sum over cells of an MLP on (the cell's features, their mean over cells).
 """
 
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from testbed.model.errors import UsageError
 from testbed.model.features import CELL_FEATURES, DECISION_FEATURES
 
 HIDDEN = 64
-GAIN = 6.0
-INPUTS = DECISION_FEATURES + CELL_FEATURES
+GAIN, GAIN_AT = 6.0, 0
+SPREAD = 1.0
+SEQUENTIAL, FACTORED, JOINT, CONTINUOUS = "sequential", "factored", "joint", "continuous"
+HEADS = (SEQUENTIAL, FACTORED, JOINT, CONTINUOUS)
+MOST_JOINT = 12
 Array = NDArray[np.float32]
 
 
@@ -47,40 +54,85 @@ def stack(start: int, *sizes: int) -> tuple[Layer, ...]:
     return tuple(layers)
 
 
-GAIN_AT = 0
-ACTOR = stack(1, INPUTS, HIDDEN, HIDDEN, 1)
-CRITIC = stack(ACTOR[-1].end, 2 * CELL_FEATURES, HIDDEN, HIDDEN, 1)
-SIZE = CRITIC[-1].end
+class Layout(NamedTuple):
+    """Where everything is in the flat vector of a ``head`` that decides for ``ues`` UEs at once."""
+
+    head: str
+    ues: int
+    actor: tuple[Layer, ...]
+    critic: tuple[Layer, ...]
+
+    @property
+    def size(self) -> int:
+        """The vector's length."""
+        return self.critic[-1].end
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers the actor sees."""
+        return self.actor[0].inputs
 
 
-def initial(seed: int) -> Array:
+@cache
+def layout(head: str = SEQUENTIAL, ues: int = 1) -> Layout:
+    """The layout of a head; ``ues``, a cell's UEs, matters to ``joint`` and ``continuous``. Raises `UsageError`."""
+    if head not in HEADS:
+        raise UsageError(f'unknown head "{head}"', f"known: {', '.join(HEADS)}")
+    if head == JOINT and ues > MOST_JOINT:
+        raise UsageError(f"{ues} UEs in a cell are 2^{ues} joint actions", "use the head sequential")
+    width = ues if head in (JOINT, CONTINUOUS) else 1
+    outputs = 2**ues if head == JOINT else width
+    actor = stack(GAIN_AT + 1, width * DECISION_FEATURES + CELL_FEATURES, HIDDEN, HIDDEN, outputs)
+    return Layout(head, width, actor, stack(actor[-1].end, 2 * CELL_FEATURES, HIDDEN, HIDDEN, 1))
+
+
+PER_UE = layout()
+ACTOR, CRITIC, SIZE, INPUTS = PER_UE.actor, PER_UE.critic, PER_UE.size, PER_UE.inputs
+
+
+def initial(seed: int, shape: Layout = PER_UE) -> Array:
     """Fresh parameters: scaled normals, last layers near zero, the gain at 6."""
     rng = np.random.default_rng(seed)
-    flat = np.zeros(SIZE, dtype=np.float32)
+    flat = np.zeros(shape.size, dtype=np.float32)
     flat[GAIN_AT] = GAIN
-    for layers, last_scale in ((ACTOR, 0.01), (CRITIC, 0.1)):
+    for layers, last_scale in ((shape.actor, 0.01), (shape.critic, 0.1)):
         for layer in layers:
-            scale = last_scale if layer.outputs == 1 else 1.0
+            scale = last_scale if layer is layers[-1] else 1.0
             weights = rng.standard_normal((layer.inputs, layer.outputs)) * scale / np.sqrt(layer.inputs)
             flat[layer.start : layer.bias] = weights.ravel()
     return flat
 
 
-def _forward(flat: Array, layers: tuple[Layer, ...], x: Array) -> Array:
+def forward(flat: Array, layers: tuple[Layer, ...], x: Array) -> Array:
+    """A rectified network, its last layer linear: (..., inputs) → (..., outputs)."""
     for layer in layers:
         weights = flat[layer.start : layer.bias].reshape(layer.inputs, layer.outputs)
         x = x @ weights + flat[layer.bias : layer.end]
-        if layer.outputs > 1:
+        if layer is not layers[-1]:
             x = np.maximum(x, 0.0)
-    return x[..., 0]
+    return x
+
+
+@cache
+def vectors(ues: int) -> Array:
+    """All decisions of ``ues`` UEs, (2^N, N): bit n of the row's number is UE n's."""
+    return (np.arange(2**ues)[:, None] >> np.arange(ues) & 1).astype(np.float32)
+
+
+def actor(flat: Array, shape: Layout, x: Array) -> Array:
+    """What the head says, (..., outputs): a logit, 2^N logits, or a proto-action, from inputs (..., 18·N + 8)."""
+    margins = x[..., : shape.ues * DECISION_FEATURES : DECISION_FEATURES]
+    if shape.head == JOINT:
+        margins = margins @ vectors(shape.ues).T
+    return flat[GAIN_AT] * margins + forward(flat, shape.actor, x)
 
 
 def logit(flat: Array, features: Array) -> Array:
     """Logits of offloading, shape (...,), from inputs of shape (..., 26)."""
-    return flat[GAIN_AT] * features[..., 0] + _forward(flat, ACTOR, features)
+    return actor(flat, PER_UE, features)[..., 0]
 
 
-def value(flat: Array, cells: Array) -> Array:
+def value(flat: Array, cells: Array, shape: Layout = PER_UE) -> Array:
     """The region's value, shape (...,), from cell features of shape (..., cells, 8)."""
     mean = np.broadcast_to(cells.mean(axis=-2, keepdims=True), cells.shape)
-    return _forward(flat, CRITIC, np.concatenate([cells, mean], axis=-1)).sum(axis=-1)
+    return forward(flat, shape.critic, np.concatenate([cells, mean], axis=-1))[..., 0].sum(axis=-1)

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import torch
 
-from controller import checkpoint, dqn, network
+from controller import checkpoint
 from controller.evaluate import evaluate
 from controller.learner import Course, Learner, make
 from controller.network import Array
@@ -18,7 +18,6 @@ from controller.team import Team, once
 from testbed.model.errors import UsageError
 from testbed.twin.build import Source
 
-INITIAL = {"a3c": network.initial, "dqn": dqn.initial}
 PATIENCE, GAIN = 10, 0.001
 NEEDED = ("parameters", "current", "square", "progress", "best")
 
@@ -94,7 +93,7 @@ class Trainer:
     ) -> None:
         self.course, self.budget, self.judge, self.path = course, budget, judge, path
         torch.set_num_threads(1)
-        start = INITIAL[course.algorithm](course.seed)
+        start = course.start
         self.about = {**about, "size": len(start)}
         self._resumed = self._read() if resume else {}
         self.shared = Shared(len(start), budget.workers)

@@ -8,10 +8,9 @@ from typing import Any
 
 import msgspec
 
-from controller.learner import HEADS, Course
+from controller.learner import Course
 from controller.train import Budget, Judge, Report, Trainer
 from testbed.model.dump import dump
-from testbed.model.errors import UsageError
 from testbed.model.schema import Scenario
 from testbed.run import tune
 from testbed.run.rounds import Rounds
@@ -28,7 +27,10 @@ Observer = Callable[[Report], None]
 
 
 class Lesson(msgspec.Struct, frozen=True):
-    """What to train and how long; ``seed`` selects training and validation workloads and the first parameters."""
+    """What to train and how long; ``seed`` selects training and validation workloads and the first parameters.
+
+    Observation, reward and team are the scenario's agent's.
+    """
 
     scenario: Scenario
     algorithm: str
@@ -84,10 +86,11 @@ class Teaching:
         endless, finite = (build.generator(scenario, system, endless) for endless in (True, False))
         build.refuse(system)
         base = lesson.algorithm.removesuffix(tune.DOUBLE)
-        if lesson.head not in HEADS:
-            raise UsageError(f'unknown head "{lesson.head}"', f"known: {', '.join(HEADS)}")
         updates = lesson.budget.updates or max(1, round(USUAL_RATE * lesson.budget.seconds))
-        course = Course(system, endless, lesson.double, base, lesson.head, seed=lesson.seed, updates=updates)
+        course = Course(
+            system, endless, lesson.double, base, lesson.head, scenario.agent.observation, scenario.agent.reward,
+            scenario.agent.team, seed=lesson.seed, updates=updates,
+        )  # fmt: skip
         self.seeds = tune.training_seeds(lesson.seed, SEEDS)
         self._judge = Judge(course, finite, list(self.seeds))
         self._trainer = Trainer(course, lesson.budget, self._judge, lesson.path, _about(lesson, course), lesson.resume)
@@ -133,10 +136,8 @@ def _about(lesson: Lesson, course: Course) -> dict[str, Any]:
     scenario = lesson.scenario
     text = dump(msgspec.structs.replace(scenario, name="", faults=()))
     return {
-        "algorithm": course.algorithm, "head": course.head, "second_offload": course.double, "scenario": scenario.name,
-        "scenario_hash": hashlib.sha256(text.encode()).hexdigest()[:16], "seed": course.seed,
-        "updates": lesson.budget.updates, "worlds": course.worlds, "rollout_slots": course.slots,
-        "settings": msgspec.to_builtins(course.hyper), "versions": versions(),
+        **course.about, "scenario": scenario.name, "scenario_hash": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "updates": lesson.budget.updates, "versions": versions(),
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from controller import acting, checkpoint, dqn, network
+from controller import checkpoint, dqn, network
 from controller.collect import Actor, Collector
 from controller.evaluate import evaluate
 from controller.learned import Learned
@@ -24,24 +24,49 @@ ENDLESS, FINITE = (build.generator(SCENARIO, SYSTEM, endless) for endless in (Tr
 ABOUT = {"algorithm": "a3c", "head": "sequential", "second_offload": True}
 
 
-def noisy(flat, seed=3):
-    return (flat + np.random.default_rng(seed).normal(size=flat.shape) * 0.05).astype(np.float32)
+def noisy(flat, actor):
+    """Parameters by which both choices occur."""
+    rng, blind = np.random.default_rng(3), actor.observation == "paper"
+    flat = (flat + rng.normal(size=flat.shape) * (0.3 if blind else 0.05)).astype(np.float32)
+    shape = actor.layout(SYSTEM)
+    if blind:
+        flat[shape.actor[-1].bias : shape.actor[-1].end] += rng.normal(1.5, 1.0, shape.actor[-1].outputs)
+    return flat
 
 
-@pytest.mark.parametrize("kind", [acting.A3C, acting.DQN])
-def test_the_twin_and_a_view_give_the_same_decisions(kind):
-    flat = noisy(network.initial(1) if kind == acting.A3C else dqn.initial(1))
-    collector = Collector(SYSTEM, ENDLESS, 2, 1, True, 5, Actor(kind), episode=2**40)
-    policy = Learned(flat, True, values=kind == acting.DQN)
-    offloaded = 0
+WAYS = [
+    Actor(), Actor(head="factored"), Actor(head="joint"), Actor(head="continuous"), Actor(observation="paper"),
+    Actor(head="joint", observation="paper"), Actor("dqn"), Actor("dqn", dueling=False), Actor("dqn", "factored"),
+]  # fmt: skip
+
+
+def written(tmp_path, actor, flat):
+    """A checkpoint of ``flat``, read as a policy."""
+    course_of = course(algorithm=actor.algorithm, head=actor.head, observation=actor.observation)
+    settings = msgspec.structs.replace(course_of.values, dueling=actor.dueling)
+    about = msgspec.structs.replace(course_of, values=settings).about
+    checkpoint.save(tmp_path / "policy.npz", {"parameters": flat}, about)
+    return checkpoint.load_policy(tmp_path / "policy.npz", actor.algorithm)
+
+
+@pytest.mark.parametrize("actor", WAYS, ids=lambda actor: f"{actor.algorithm}-{actor.head}-{actor.observation}")
+def test_the_twin_and_a_view_give_the_same_decisions(actor, tmp_path):
+    first = network.initial(1, actor.layout(SYSTEM)) if actor.algorithm == "a3c" else dqn.initial(1)
+    flat = noisy(first, actor)
+    collector = Collector(SYSTEM, ENDLESS, 2, 1, True, 5, actor, episode=2**40)
+    policy = written(tmp_path, actor, flat)
+    offloaded = tasks = 0
     for _ in range(25):
         views = [[cell_view(collector.twin, w, c) for c in range(3)] for w in range(2)]
         rollout, ues = collector.rollout(flat, explore=0.0)
-        for action, world, ue in zip(rollout.actions, rollout.slot, ues, strict=True):
-            chosen = policy.decide(views[world][SYSTEM.ues[ue].cell], Random(0))
-            assert chosen[SYSTEM.ues[ue].name] == action
-            offloaded += int(action)
-    assert offloaded > 50
+        taken = collector.twin.state.ues["last_choice"]
+        for world, ue in zip(rollout.slot, ues, strict=True):
+            cell = SYSTEM.ues[ue].cell
+            chosen = policy.decide(views[world][cell], Random(0))
+            mine = [each for each in SYSTEM.cell_ues(cell) if each.name in chosen]
+            assert [chosen[each.name] for each in mine] == [taken[world, each.index] for each in mine]
+            offloaded, tasks = offloaded + sum(chosen.values()), tasks + len(chosen)
+    assert 50 < offloaded < tasks - 50
 
 
 def course(**changes):

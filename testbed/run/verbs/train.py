@@ -16,6 +16,7 @@ from testbed.run.verbs import common
 
 TUNED = tuple(name + suffix for name in tune.SPACES for suffix in ("", tune.DOUBLE))
 LEARNED = ("a3c", "a3c-do", "dqn", "dqn-do")
+HEADS = ("sequential", "factored", "joint", "continuous")
 CHECKPOINTS, SECONDS, VERDICTS = Path("checkpoints"), 60.0, 20
 
 
@@ -31,7 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     networks.add_argument("--for", dest="duration", metavar="TIME", help="how long, wall time (60s)")
     networks.add_argument("--updates", type=int, metavar="N", help="how many updates, exactly, instead")
     networks.add_argument("--workers", type=int, default=1, metavar="N", help="learners; one is repeatable (1)")
-    networks.add_argument("--head", default="sequential", metavar="H", help="sequential or factored (sequential)")
+    networks.add_argument("--head", default=HEADS[0], metavar="H", help=f"{', '.join(HEADS)} ({HEADS[0]})")
     networks.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
