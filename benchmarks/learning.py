@@ -1,0 +1,122 @@
+"""Learned strategies against tuned heuristics, and what each choice in the learner is worth.
+
+``nice python benchmarks/learning.py [--tables main,scenarios,…] [--seeds 3] [--file learning.jsonl]``: every training
+is one process on one core; its line is appended to the file when it is done, and what is there is not done again.
+``--show`` prints tables of what there is. Training, validation and evaluation workloads have no seed in common.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from learning_jobs import Job, carry_out
+from learning_tables import Line, baseline_table, learned_table, order_table, summaries
+
+DENSITIES = (0.7, 0.9, 0.5, 0.3)
+ALGORITHMS = ("a3c-do", "a3c", "dqn-do", "dqn")
+PAIRS = (("a3c-do", "a3c"), ("a3c-do", "dqn-do"), ("dqn-do", "dqn"))
+OTHERS = ("region-matched", "paper-like", "shared-radio")
+THRESHOLDS = ("0.25 s", "0.5 s", "1 s", "2 s", "4 s")
+VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
+    "head": ({}, {"head": "factored"}, {"head": "joint"}, {"head": "continuous"}),
+    "observation": ({}, {"observation": "paper"}, {"head": "joint", "observation": "paper"}),
+    "reward": ({}, {"team": 0.0}, {"team": 0.5}, {"reward": "paper"}, {"reward": "paper-sign"}),
+    "workers": ({}, {"workers": 2}, {"workers": 4}),
+    "options": (
+        {},
+        {"gae": 1.0},
+        {"gamma": 0.99, "gae": 0.95},
+        {"vtrace": True},
+        {"central": False},
+        {"coin": 0.1},
+        {"slots": 50, "terminal": True, "worlds": 3},
+        {"slots": 50, "worlds": 3},
+        {"worlds": 1},
+        {"worlds": 16},
+    ),
+}
+FEW = 3
+
+
+def jobs(table: str, seeds: int) -> Iterator[Job]:
+    """The jobs of a table, the first seed of every setting first."""
+    for seed in range(min(seeds, FEW) if table in VARIANTS or table == "threshold" else seeds):
+        for scenario, changes, algorithm, options in settings(table):
+            if algorithm != "baselines":
+                yield Job(table, scenario, changes, algorithm, seed, options)
+            elif seed == 0:
+                yield Job(table, scenario, changes, algorithm)
+
+
+def settings(table: str) -> Iterator[tuple[str, tuple[str, ...], str, dict[str, Any]]]:
+    """Scenario, changes, strategy and options of every row of a table."""
+    if table == "main":
+        for density in DENSITIES:
+            for algorithm in ("baselines", *ALGORITHMS):
+                yield "region", (f"density={density}",), algorithm, {}
+    elif table == "scenarios":
+        for scenario in OTHERS:
+            for algorithm in ("baselines", *ALGORITHMS):
+                yield scenario, (), algorithm, {}
+    elif table == "threshold":
+        for threshold in THRESHOLDS:
+            for algorithm in ("baselines", "a3c-do"):
+                yield "region", ("density=0.7", f"second_offload.threshold={threshold}"), algorithm, {}
+    else:
+        for options in VARIANTS[table]:
+            yield "region", ("density=0.7",), "a3c-do", options
+
+
+TABLES = ("main", "scenarios", "threshold", *VARIANTS)
+
+
+def read(path: Path) -> list[Line]:
+    """The lines of a file, if there is one."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def key(line: Line) -> str:
+    """The key of a line's job."""
+    return Job("", line["scenario"], tuple(line["changes"]), line["algorithm"], line["seed"], line["options"]).key
+
+
+def show(tables: list[str], lines: list[Line], as_json: bool) -> None:
+    """Print the tables that there are lines for."""
+    by_key = {key(line): line for line in lines}
+    for table in tables:
+        mine = [by_key[job.key] for job in jobs(table, 10**3 if not lines else 1 + max(x["seed"] for x in lines))
+                if job.key in by_key]  # fmt: skip
+        if as_json:
+            print(json.dumps({"table": table, "settings": summaries(mine)}))
+        elif mine:
+            parts = [f"## {table}", baseline_table(mine), learned_table(mine), order_table(mine, PAIRS)]
+            print("\n\n".join(part for part in parts if part.count("\n") != 1), end="\n\n")
+
+
+def main() -> None:
+    """Measure what is missing, then print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tables", default=",".join(TABLES), help=f"which, of {','.join(TABLES)}")
+    parser.add_argument("--seeds", type=int, default=10, help=f"training seeds (10; ablations at most {FEW})")
+    parser.add_argument("--file", type=Path, default=Path("learning.jsonl"))
+    parser.add_argument("--show", action="store_true", help="measure nothing")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    tables, lines = args.tables.split(","), read(args.file)
+    if not args.show:
+        done = {key(line) for line in lines}
+        folder = args.file.with_suffix("")
+        folder.mkdir(parents=True, exist_ok=True)
+        for job in (job for table in tables for job in jobs(table, args.seeds)):
+            if job.key not in done:
+                done.add(job.key)
+                lines.append(carry_out(job, folder))
+                with args.file.open("a") as file:
+                    file.write(json.dumps(lines[-1]) + "\n")
+    show(tables, lines, args.json)
+
+
+if __name__ == "__main__":
+    main()

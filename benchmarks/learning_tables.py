@@ -1,0 +1,134 @@
+"""Tables of `learning.py` from its lines (pure): means, paired bootstrap intervals, interquartile means, verdicts."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+Line = dict[str, Any]
+RESAMPLES, NEAR, UNSTABLE_SHARE = 4000, 1.02, 0.25
+
+
+def ratio(a: Any, b: Any) -> tuple[float, float, float]:
+    """mean(a)/mean(b) and its 95 % bootstrap interval, (seeds, workloads) each, paired by workload.
+
+    Seeds of each and workloads (the same for both) are resampled with replacement.
+    """
+    a, b = np.atleast_2d(a), np.atleast_2d(b)
+    rng = np.random.default_rng(0)
+    found = np.empty(RESAMPLES)
+    for n in range(RESAMPLES):
+        w = rng.integers(0, a.shape[1], a.shape[1])
+        rows = [x[rng.integers(0, len(x), len(x))][:, w].mean() for x in (a, b)]
+        found[n] = rows[0] / rows[1]
+    low, high = np.percentile(found, (2.5, 97.5))
+    return float(a.mean() / b.mean()), float(low), float(high)
+
+
+def change(a: Any, b: Any) -> str:
+    """``a`` against ``b`` in percent, with its interval."""
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return "unstable"
+    middle, low, high = (100.0 * (value - 1.0) for value in ratio(a, b))
+    return f"{middle:+.1f} % [{low:+.1f}, {high:+.1f}]"
+
+
+def interquartile_mean(values: Any) -> Any:
+    """The mean of the middle half over the first axis (Agarwal et al., NeurIPS 2021)."""
+    ranked = np.sort(np.asarray(values, float), axis=0)
+    cut = len(ranked) // 4
+    return ranked[cut : len(ranked) - cut].mean(axis=0)
+
+
+def near_final_s(curve: Sequence[Sequence[float]]) -> float:
+    """CPU seconds until the validation overhead first comes within 2 % of its final value, the best of the curve."""
+    final = min(overhead for _, _, overhead in curve)
+    return next(seconds for seconds, _, overhead in curve if overhead <= NEAR * final)
+
+
+def stable(verdicts: Any) -> bool:
+    """Whether at most a quarter of all workloads saw a growing backlog."""
+    return bool(1.0 - np.mean(verdicts) <= UNSTABLE_SHARE)
+
+
+def groups(lines: Iterable[Line]) -> dict[tuple[str, ...], list[Line]]:
+    """Lines of the same setting by (scenario, changes, algorithm, options), in the order they came."""
+    found: dict[tuple[str, ...], list[Line]] = {}
+    for line in lines:
+        options = ", ".join(f"{name} {value}" for name, value in line["options"].items())
+        key = (line["scenario"], ", ".join(line["changes"]), line["algorithm"], options)
+        found.setdefault(key, []).append(line)
+    return found
+
+
+def summaries(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """One record a setting: mean overhead over seeds and workloads, against the best baselines of its scenario."""
+    base = {(x["scenario"], ", ".join(x["changes"])): x["strategies"] for x in lines if x["algorithm"] == "baselines"}
+    found = []
+    for (scenario, changes, algorithm, options), mine in groups(lines).items():
+        if algorithm == "baselines":
+            continue
+        overhead = np.array([line["overhead"] for line in mine])
+        record: dict[str, Any] = {
+            "scenario": scenario, "changes": changes, "algorithm": algorithm, "options": options, "seeds": len(mine),
+            "overhead": float(overhead.mean()), "stable": stable([line["stable"] for line in mine]),
+            "near_final_cpu_s": float(np.median([near_final_s(line["curve"]) for line in mine])),
+            "cpu_s": float(np.median([line["cpu_s"] for line in mine])),
+            "updates_per_s": float(np.median([line["updates_per_s"] for line in mine])),
+            "curve": interquartile_mean([[point[2] for point in line["curve"]] for line in mine]).tolist()
+            if len({len(line["curve"]) for line in mine}) == 1 else [],
+        }  # fmt: skip
+        known = base.get((scenario, changes), {})
+        for name in ("priced", "priced-do", "greedy-do"):
+            if name in known:
+                record[name] = change(overhead, known[name]["overhead"])
+        found.append(record)
+    return found
+
+
+def baseline_table(lines: Sequence[Line]) -> str:
+    """Mean overhead of the heuristics by scenario."""
+    rows = []
+    names: list[str] = []
+    for line in lines:
+        if line["algorithm"] == "baselines":
+            names = names or list(line["strategies"])
+            cells = [
+                f"{np.mean(one['overhead']):.4f}" if stable(one["stable"]) else "unstable"
+                for one in (line["strategies"][name] for name in names)
+            ]
+            rows.append([line["scenario"], ", ".join(line["changes"]), *cells])
+    return table(["scenario", "", *names], rows)
+
+
+def learned_table(lines: Sequence[Line]) -> str:
+    """Mean overhead of what was trained, against the baselines, with pace."""
+    rows = []
+    for one in summaries(lines):
+        mean = f"{one['overhead']:.4f}" if one["stable"] else f"{one['overhead']:.4f} (unstable)"
+        against = [one.get(name, "") for name in ("priced-do", "greedy-do")]
+        pace = [f"{one['near_final_cpu_s']:.0f}", f"{one['cpu_s']:.0f}", f"{one['updates_per_s']:.0f}"]
+        rows.append([one["scenario"], one["changes"], one["algorithm"], one["options"], str(one["seeds"]), mean,
+                     *against, *pace])  # fmt: skip
+    head = ["scenario", "", "strategy", "options", "seeds", "overhead", "against priced-do", "against greedy-do",
+            "s to 2 %", "CPU s", "updates/s"]  # fmt: skip
+    return table(head, rows)
+
+
+def order_table(lines: Sequence[Line], pairs: Sequence[tuple[str, str]]) -> str:
+    """Learned strategies against each other, on the same scenario and options."""
+    found = groups(lines)
+    rows = []
+    for (scenario, changes, algorithm, options), mine in found.items():
+        for a, b in pairs:
+            other = found.get((scenario, changes, b, options))
+            if algorithm == a and other:
+                said = change([x["overhead"] for x in mine], [x["overhead"] for x in other])
+                rows.append([scenario, changes, f"{a} against {b}", said])
+    return table(["scenario", "", "pair", "overhead"], rows)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown."""
+    lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
