@@ -10,9 +10,10 @@ import torch
 from controller.live.beginning import WEIGHTS, beginning, save
 from controller.live.teacher import Done, Teacher
 from controller.live.weights import Weights
+from testbed.model.system import LEARNER, Plan
 from testbed.node.clock import Clock
 from testbed.node.process import FLUSH_NS, Process
-from testbed.protocol.messages import Stop
+from testbed.protocol.messages import Start, Stop
 from testbed.protocol.rows import UpdateRow
 
 NICE = 10
@@ -21,79 +22,94 @@ IDLE_MS = 50
 
 
 class Learner(Process):
-    """One learner of a run; `learn` is its life. Without torch's threads: it shares the host with the testbed."""
+    """One learner of a run; `learn` is its life. Nice, and without torch's threads: it shares the host with the run."""
 
     def learn(self) -> None:
         """Report to the launcher, learn from the epoch on, leave a checkpoint."""
         os.nice(NICE)
         torch.set_num_threads(1)
         self._line.open()
-        start = self._await_start()
-        if start is None:
-            return
-        plan = self.orders.plan
-        begun = beginning(plan)
-        self._clock = Clock(start.epoch_monotonic_ns, start.speed)
-        self._about, self._updates, self._since = begun.about, begun.updates, begun.updates
-        self._done: Done | None = None
-        self._weights = Weights.create(WEIGHTS, begun.flat)
-        self._version = self._weights.publish(begun.flat)
-        self.teacher = Teacher(plan.system, begun.flat, begun.square, seed=self._incarnation + 1)
-        for down in start.downs:
-            self.teacher.take(down)
         try:
-            stop = self._work()
-            self._note()
-            self._save()
-            self._flush()
-            self._line.close(stop.reason)
+            start = self._await_start()
+            if start is not None:
+                self._line.close(self._serve(start).reason)
         finally:
-            self._weights.close()
             self.mailbox.close(linger_ms=2000)
 
-    def _work(self) -> Stop:
+    def _serve(self, start: Start) -> Stop:
+        work = Work(self.orders.plan, start, self._incarnation)
+        try:
+            stop = self._follow(work)
+            work.save()
+            self._rows += work.rows()
+            self._flush()
+            return stop
+        finally:
+            work.close()
+
+    def _follow(self, work: "Work") -> Stop:
+        """Listen, and update the weights whenever there is something to learn, until the launcher says stop."""
         poll = select.poll()
         poll.register(self.mailbox.fd, select.POLLIN)
-        flushed = self._noted = time.monotonic_ns()
-        saved = 0
+        flushed = saved = 0
         while True:
             while (received := self.mailbox.receive()) is not None:
                 if isinstance(received.body, Stop):
                     return received.body
-                self.teacher.take(received.body)
+                work.teacher.take(received.body)
+            if work.teacher.busy:
+                work.update()
+            else:
+                poll.poll(IDLE_MS)
             now = time.monotonic_ns()
             if now - flushed >= FLUSH_NS:
                 flushed = now
+                self._rows += work.rows(ROW_NS)
                 self._report()
-            if self._done is not None and now - saved >= CHECKPOINT_NS:
+            if work.done is not None and now - saved >= CHECKPOINT_NS:
                 saved = now
-                self._save()
-            if self.teacher.busy:
-                self._update()
-            else:
-                poll.poll(IDLE_MS)
+                work.save()
 
-    def _update(self) -> None:
-        self._done = self.teacher.update(self._version)
+
+class Work:
+    """What a learner does in one life: ``done`` is its last update, ``updates`` counts those of earlier lives too."""
+
+    def __init__(self, plan: Plan, start: Start, incarnation: int) -> None:
+        begun = beginning(plan)
+        self._clock, self._about = Clock(start.epoch_monotonic_ns, start.speed), begun.about
+        self.done: Done | None = None
+        self.updates = self._told = begun.updates
+        self._told_ns = time.monotonic_ns()
+        self._weights = Weights.create(WEIGHTS, begun.flat)
+        self._version = self._weights.publish(begun.flat)
+        self.teacher = Teacher(plan.system, begun.flat, begun.square, seed=incarnation + 1)
+        for down in start.downs:
+            self.teacher.take(down)
+
+    def update(self) -> None:
+        """One update, published at once."""
+        self.done = self.teacher.update(self._version)
         self._version = self._weights.publish(self.teacher.flat)
-        self._updates += 1
-        if time.monotonic_ns() - self._noted >= ROW_NS:
-            self._note()
+        self.updates += 1
 
-    def _note(self) -> None:
-        """A row on the last update, and on how many there were since the last row."""
-        done, now = self._done, time.monotonic_ns()
-        if done is None or self._updates == self._since:
-            return
-        rate = (self._updates - self._since) / ((now - self._noted) * 1e-9)
-        self._noted, self._since = now, self._updates
-        self._emit(
-            UpdateRow(
-                self._clock.now_ns(), self.name, self._version, done.loss, done.entropy, done.reward, self._updates,
-                done.lag, rate,
-            )
-        )  # fmt: skip
+    def rows(self, every_ns: int = 0) -> list[UpdateRow]:
+        """A row on what was done since the last one, if that is ``every_ns`` ago."""
+        passed, made = time.monotonic_ns() - self._told_ns, self.updates - self._told
+        if self.done is None or made == 0 or passed < every_ns:
+            return []
+        self._told_ns, self._told = self._told_ns + passed, self.updates
+        done, at = self.done, self._clock.now_ns()
+        rate = made / (passed * 1e-9)
+        return [
+            UpdateRow(at, LEARNER, self._version, done.loss, done.entropy, done.reward, self.updates, done.lag, rate)
+        ]
 
-    def _save(self) -> None:
-        if self._updates > 0:
-            save(self.teacher.flat, self.teacher.square, self._updates, self._version, self._about, Path.cwd().name)
+    def save(self) -> None:
+        """Write the run's checkpoint, if anything was learned."""
+        if self.updates:
+            run = Path.cwd().name
+            save(self.teacher.flat, self.teacher.square, self.updates, self._version, self._about, run)
+
+    def close(self) -> None:
+        """Let go of the published weights."""
+        self._weights.close()

@@ -13,7 +13,7 @@ from tests.chaos.support import begin, end, events, left, pids, stop, wait_for
 from tests.cli import call, document
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
-LEARN = ("--policy", "a3c-do", "--learn", "--speed", "6", "--slots", "400")
+LEARN = ("--policy", "a3c-do", "--learn", "--speed", "6")
 
 
 def updates(run: Path) -> list[tuple[int, int]]:
@@ -31,7 +31,7 @@ def wait_until(process, ready):
 
 def test_a_learner_that_is_killed_returns_and_goes_on_from_its_checkpoint(tmp_path):
     run = tmp_path / "r"
-    process = begin(tmp_path, *LEARN)
+    process = begin(tmp_path, *LEARN, "--slots", "600")
     try:
         wait_until(process, lambda: updates(run) and (run / "learned.npz").exists())
         first = pids(run)
@@ -61,27 +61,28 @@ def test_a_learner_that_is_killed_returns_and_goes_on_from_its_checkpoint(tmp_pa
 def test_controller_and_learner_die_together_and_both_return(tmp_path):
     run = tmp_path / "r"
     faults = "[{at: 30 s, kill: controller, restart_after: 4 s}]"
-    process = begin(tmp_path, *LEARN, "--set", f"faults={faults}")
+    process = begin(tmp_path, *LEARN, "--slots", "2000", "--set", f"faults={faults}")
     try:
         wait_until(process, lambda: events(run, "died"))
         os.kill(pids(run)["learner"], signal.SIGKILL)
         before = len(updates(run))
         wait_until(process, lambda: len(updates(run)) > before + 1)
-        end(process, 0)
+        process.send_signal(signal.SIGINT)
+        end(process, 130)
     finally:
         stop(process)
     found = document("report", "r", cwd=tmp_path)
-    assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == found["tasks"]["failed"] == 0
+    assert found["tasks"]["unaccounted"] == 0 and found["failures"].keys() <= {"interrupted"}
     assert sorted(source for source, _, _ in events(run, "restarted")) == ["controller", "learner"]
     with closing(connect(run / "run.db")) as db:
-        (latest,) = db.execute("SELECT max(version) FROM tasks WHERE slot > 300").fetchone()
-    assert latest > updates(run)[0][1]
+        (latest,) = db.execute("SELECT version FROM tasks ORDER BY slot DESC LIMIT 1").fetchone()
+    assert latest >= updates(run)[before][1]
     assert not left(run)
 
 
 def test_an_interrupt_ends_learning_with_a_checkpoint(tmp_path):
     run = tmp_path / "r"
-    process = begin(tmp_path, *LEARN)
+    process = begin(tmp_path, *LEARN, "--slots", "2000")
     try:
         wait_until(process, lambda: updates(run))
         process.send_signal(signal.SIGINT)
