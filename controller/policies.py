@@ -58,7 +58,7 @@ def load_to_learn(name: str) -> bool:
         remedy = f"{TEACHABLE} and {TEACHABLE}{DOUBLE} can, with :CHECKPOINT or without"
         raise UsageError(f'policy "{name}" cannot learn in a run', remedy)
     if path:
-        _learned(base, path)
+        importlib.import_module("controller.live.beginning").teachable(Path(path))
     return double
 
 

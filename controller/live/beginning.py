@@ -11,10 +11,11 @@ from controller.learned import Learned
 from controller.live.student import Student
 from controller.live.weights import Weights
 from controller.network import Array
+from testbed.model.errors import UsageError
 from testbed.model.system import Plan
 
 WEIGHTS, CHECKPOINT = Path("node/weights"), Path("learned.npz")
-ALGORITHM, SQUARE = "a3c", 1e-4
+ALGORITHM, SQUARE, SEED = "a3c", 1e-4, 1
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -26,7 +27,7 @@ class Beginning(msgspec.Struct, frozen=True):
     about: dict[str, Any]
 
 
-def beginning(plan: Plan, seed: int = 1) -> Beginning:
+def beginning(plan: Plan) -> Beginning:
     """What a learner of ``plan`` goes on from; the run's directory is the current one."""
     _, _, path = policies.parts(plan.policy)
     if CHECKPOINT.exists():
@@ -36,7 +37,7 @@ def beginning(plan: Plan, seed: int = 1) -> Beginning:
         arrays, about = checkpoint.read(Path(path))
         flat = arrays["parameters"].astype(np.float32)
         return Beginning(flat, arrays.get("square", _squares(flat)), 0, about)
-    flat = network.initial(seed)
+    flat = network.initial(SEED)
     about = {"algorithm": ALGORITHM, "head": "sequential", "second_offload": plan.second_offload}
     return Beginning(flat, _squares(flat), 0, about)
 
@@ -53,12 +54,24 @@ def save(flat: Array, square: Array, updates: int, version: int, about: dict[str
 
 def student(plan: Plan) -> Student:
     """The policy that answers in a run that learns; it follows the published weights."""
-    begun = beginning(plan)
-    weights = Weights.create(WEIGHTS, begun.flat)
-    sequential = begun.about.get("head", "sequential") == "sequential"
+    path = CHECKPOINT if CHECKPOINT.exists() else Path(policies.parts(plan.policy)[2])
+    learned = teachable(path) if path.name else Learned(network.initial(SEED), plan.second_offload)
+    learned.double, learned.explore = plan.second_offload, True
+    weights = Weights.create(WEIGHTS, learned.flat)
 
     def latest() -> tuple[Array, int]:
         weights.refresh()
         return weights.flat, weights.version
 
-    return Student(Learned(begun.flat, plan.second_offload, sequential, explore=True), latest)
+    return Student(learned, latest)
+
+
+def teachable(path: Path) -> Learned:
+    """The policy of a checkpoint; `UsageError` if it is none that can go on learning in a run."""
+    learned = checkpoint.load_policy(path, ALGORITHM)
+    if not isinstance(learned, Learned):
+        head = checkpoint.read(path)[1].get("head")
+        raise UsageError(
+            f'{path}: a policy with the head "{head}" cannot learn in a run', "sequential and factored can"
+        )
+    return learned

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from controller.learned import Chosen, Learned, cell_features
+from controller.learned import Chosen, Learned, see_cell
 from controller.network import Array
 from testbed.model.mdp import CellView
 from testbed.model.task import OFFLOAD
@@ -37,7 +37,7 @@ class Student:
         )
         self._chosen = {}
         tasks = tuple(task for ue in cell.ues for task in ue.tasks)
-        return Seen(cell.cell, cell.slot, self._version, cell_features(cell), tasks, chose)
+        return Seen(cell.cell, cell.slot, self._version, see_cell(cell, self._learned.paper), tasks, chose)
 
 
 def log_probability(chosen: Chosen) -> float:

@@ -8,7 +8,7 @@ from sqlite3 import connect
 
 import pytest
 
-from controller import checkpoint
+from controller import checkpoint, network
 from tests.chaos.support import begin, end, events, left, pids, stop, wait_for
 from tests.cli import call, document
 
@@ -109,3 +109,11 @@ def test_an_interrupt_ends_learning_with_a_checkpoint(tmp_path):
 def test_what_cannot_learn_says_so_before_anything_starts(tmp_path, change, said):
     done = call("run", "smoke", "--learn", *change, cwd=tmp_path, code=2)
     assert said in done.stderr and not (tmp_path / "runs").exists()
+
+
+def test_a_head_that_decides_at_once_cannot_learn_in_a_run(tmp_path):
+    shape = network.layout(network.JOINT, 2)
+    about = {"algorithm": "a3c", "head": network.JOINT, "cell_ues": 2, "second_offload": True}
+    checkpoint.save(tmp_path / "joint.npz", {"parameters": network.initial(1, shape)}, about)
+    done = call("run", "smoke", "--learn", "--policy", "a3c-do:joint.npz", cwd=tmp_path, code=2)
+    assert 'head "joint" cannot learn in a run' in done.stderr
