@@ -37,12 +37,25 @@ VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
         {"worlds": 16},
     ),
 }
+MANY = (5, 10, 20, 50)
+SIZED = {"sequential": MANY, "factored": MANY, "continuous": MANY, "joint": (2, 5, 8, 10, 12)}
+ELSEWHERE = {
+    "2 UEs": (2, 0.4, 1.0), "10 UEs": (10, 2.0, 1.0), "50 UEs": (50, 10.0, 1.0), "servers x 0.7": (5, 0.7, 1.0),
+    "UEs x 1.5": (5, 1.0, 1.5),
+}  # fmt: skip
 FEW = 3
+
+
+def region(ues: int, servers: float, devices: float = 1.0) -> tuple[str, ...]:
+    """Changes of `region`: ``ues`` in a cell, speeds of servers and UEs times so much."""
+    cells = [f"cells.{i}.es.cpu={servers * ghz:g} GHz" for i, ghz in enumerate((4, 3, 2))]
+    cells += [f"cells.{i}.ues={ues}" for i in range(3)]
+    return (*cells, f"ue.cpu={{uniform: [{0.8 * devices:g} GHz, {1.2 * devices:g} GHz]}}")
 
 
 def jobs(table: str, seeds: int) -> Iterator[Job]:
     """The jobs of a table, the first seed of every setting first."""
-    for seed in range(min(seeds, FEW) if table in VARIANTS or table == "threshold" else seeds):
+    for seed in range(min(seeds, FEW) if table not in ("main", "scenarios") else seeds):
         for scenario, changes, algorithm, options in settings(table):
             if algorithm != "baselines":
                 yield Job(table, scenario, changes, algorithm, seed, options)
@@ -64,12 +77,25 @@ def settings(table: str) -> Iterator[tuple[str, tuple[str, ...], str, dict[str, 
         for threshold in THRESHOLDS:
             for algorithm in ("baselines", "a3c-do"):
                 yield "region", ("density=0.7", f"second_offload.threshold={threshold}"), algorithm, {}
+    elif table == "size":
+        for head, sizes in SIZED.items():
+            for ues in sizes:
+                changes = ("density=0.7", *region(ues, ues / 5))
+                yield "region", changes, "baselines", {}
+                yield "region", changes, "a3c-do", {"head": head, "worlds": max(1, 40 // ues)}
+    elif table == "transfer":
+        for ues, servers, devices in ELSEWHERE.values():
+            for algorithm in ("baselines", "transfer"):
+                yield "region", ("density=0.9", *region(ues, servers, devices)), algorithm, {}
+    elif table == "sb3":
+        for algorithm in ("baselines", "a3c-do", "sb3-a2c", "sb3-ppo"):
+            yield "region", ("density=0.7",), algorithm, {}
     else:
         for options in VARIANTS[table]:
             yield "region", ("density=0.7",), "a3c-do", options
 
 
-TABLES = ("main", "scenarios", "threshold", *VARIANTS)
+TABLES = ("main", "scenarios", "threshold", *VARIANTS, "size", "transfer", "sb3")
 
 
 def read(path: Path) -> list[Line]:

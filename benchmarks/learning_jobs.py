@@ -1,27 +1,34 @@
 """What `learning.py` measures: one job a (setting, seed), each a line of JSON when it is done."""
 
 import hashlib
+import importlib
 import json
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
-from controller import a3c, dqn
+from controller import a3c, checkpoint, dqn, policies
 from controller.evaluate import evaluate
 from controller.learner import Course
 from controller.train import Budget, Judge, Report, Trainer
+from testbed.model import statistics
+from testbed.model.decide import Policy
 from testbed.model.load import load_scenario
 from testbed.model.schema import Scenario
 from testbed.run import tune
-from testbed.run.rounds import Rounds
 from testbed.trace import inputs
 from testbed.twin import build
+from testbed.twin.twin import Twin
 
 EVALUATION, EVALUATION_SLOTS = range(1, 11), 1000
 UPDATES = {"a3c": 12_000, "dqn": 1_200}
 VERDICTS, VALIDATION = 24, 8
+SAMPLES = UPDATES["a3c"] * 8 * 20
+TAUGHT = ("region", ("density=0.9",))
 PLAIN = ("lc", "offload", "offload-do", "random", "random-do", "greedy", "greedy-do")
 
 
@@ -94,27 +101,74 @@ def evaluated(job: Job, course: Course, flat: Any, scenario: Scenario) -> dict[s
     return {"overhead": result.overhead.tolist(), "stable": result.stable.tolist()}
 
 
+def played(scenario: Scenario, double: bool, seeds: Sequence[int], slot: Callable[[Twin], Any]) -> dict[str, list[Any]]:
+    """Mean overhead and verdict on each seed's workload; ``slot`` plays one slot and returns what the cells earned."""
+    system = inputs.resolve(scenario).system
+    room = 4 * len(system.ues) * system.slots
+    twin = Twin(system, build.generator(scenario, system, False), len(seeds), double, room)
+    twin.reset(np.array(seeds))
+    sums, backlog = np.zeros((2, len(seeds))), []
+    while twin.slot[0] < 5 * system.slots and (twin.slot[0] < system.slots or twin.inside.any()):
+        cells = slot(twin)
+        sums += [cells[name].sum(axis=1) for name in ("overhead", "finished")]
+        if len(backlog) < system.slots:
+            backlog.append(twin.inside.copy())
+    columns = np.array(backlog).T.tolist()
+    return {
+        "overhead": np.where(twin.inside > 0, np.inf, sums[0] / np.maximum(sums[1], 1)).tolist(),
+        "stable": [statistics.stable(one, n / system.slots) for one, n in zip(columns, sums[1], strict=True)],
+    }
+
+
 def baselines(job: Job, folder: Path) -> dict[str, Any]:
     """The heuristics on the evaluation workloads, ``coin`` and ``priced`` tuned on training workloads."""
-    scenario, strategies, tried = scenario_of(job), {name: name for name in PLAIN}, {}
-    here = folder / job.checkpoint(folder).stem
+    scenario, longer = scenario_of(job), scenario_of(job, EVALUATION_SLOTS)
+    chosen = {name: policies.load(name)[0] for name in PLAIN}
+    tried = {}
     for name in ("coin", "coin-do", "priced", "priced-do"):
         tuned = tune.tune(scenario, name, 0, lambda text: None)
-        strategies[f"{name}:{tune.write(tuned, here)}"] = name
-        tried[name] = tuned.tried
-    rounds = Rounds(list(strategies), "twin", lambda text: None)
-    rounds.play(scenario_of(job, EVALUATION_SLOTS), EVALUATION)
-    found = {
-        strategies[name]: {
-            "overhead": [one.overhead for one in samples.values()],
-            "stable": [one.stable for one in samples.values()],
-        }
-        for name, samples in rounds.samples.items()
-    }
+        chosen[name], tried[name] = tune.policy_of(tuned.policy, list(tuned.values.values())), tuned.tried
+
+    def follow(policy: Policy) -> Callable[[Twin], Any]:
+        def slot(twin: Twin) -> Any:
+            twin.use(policy)
+            return twin.advance(1)
+
+        return slot
+
+    found = {name: played(longer, name.endswith("-do"), EVALUATION, follow(policy)) for name, policy in chosen.items()}
     return {"strategies": found, "tried": tried}
+
+
+def transfer(job: Job, folder: Path) -> dict[str, Any]:
+    """What a network that was trained on `TAUGHT` does on another scenario; it is trained first if it is not there."""
+    taught = Job("", TAUGHT[0], TAUGHT[1], "a3c-do", job.seed)
+    path = taught.checkpoint(folder)
+    if not path.exists():
+        train(taught, folder)
+    course = msgspec.structs.replace(course_of(taught), system=inputs.resolve(scenario_of(job)).system)
+    flat = checkpoint.read(path)[0]["parameters"]
+    return {"curve": [], **evaluated(job, course, flat, scenario_of(job, EVALUATION_SLOTS))}
+
+
+def sb3(job: Job, folder: Path) -> dict[str, Any]:
+    """A model of Stable-Baselines3 with as many samples as A3C has."""
+    scenario, longer = scenario_of(job), scenario_of(job, EVALUATION_SLOTS)
+    training = importlib.import_module("learning_sb3")
+    curve: list[tuple[float, int, float]] = []
+
+    def judged(model: Any, cpu_s: float) -> None:
+        found = played(scenario, True, tune.training_seeds(0, VALIDATION), training.follow(model))
+        curve.append((round(cpu_s, 2), model.num_timesteps, float(np.mean(found["overhead"]))))
+
+    model = training.train(job.algorithm, scenario, job.seed, SAMPLES, VERDICTS, judged)
+    pace = {"cpu_s": curve[-1][0], "updates_per_s": model._n_updates / curve[-1][0], "world_slots": curve[-1][1]}
+    return {"curve": curve, **pace, **played(longer, True, EVALUATION, training.follow(model))}
+
+
+KINDS = {"baselines": baselines, "transfer": transfer, "sb3-a2c": sb3, "sb3-ppo": sb3}
 
 
 def carry_out(job: Job, folder: Path) -> dict[str, Any]:
     """Do it; returns its line."""
-    result = baselines(job, folder) if job.algorithm == "baselines" else train(job, folder)
-    return {**msgspec.to_builtins(job), **result}
+    return {**msgspec.to_builtins(job), **KINDS.get(job.algorithm, train)(job, folder)}

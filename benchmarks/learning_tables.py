@@ -1,5 +1,6 @@
 """Tables of `learning.py` from its lines (pure): means, paired bootstrap intervals, interquartile means, verdicts."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -42,8 +43,8 @@ def interquartile_mean(values: Any) -> Any:
 
 def near_final_s(curve: Sequence[Sequence[float]]) -> float:
     """CPU seconds until the validation overhead first comes within 2 % of its final value, the best of the curve."""
-    final = min(overhead for _, _, overhead in curve)
-    return next(seconds for seconds, _, overhead in curve if overhead <= NEAR * final)
+    final = min((overhead for _, _, overhead in curve), default=math.nan)
+    return next((seconds for seconds, _, overhead in curve if overhead <= NEAR * final), math.nan)
 
 
 def stable(verdicts: Any) -> bool:
@@ -73,13 +74,13 @@ def summaries(lines: Sequence[Line]) -> list[dict[str, Any]]:
             "scenario": scenario, "changes": changes, "algorithm": algorithm, "options": options, "seeds": len(mine),
             "overhead": float(overhead.mean()), "stable": stable([line["stable"] for line in mine]),
             "near_final_cpu_s": float(np.median([near_final_s(line["curve"]) for line in mine])),
-            "cpu_s": float(np.median([line["cpu_s"] for line in mine])),
-            "updates_per_s": float(np.median([line["updates_per_s"] for line in mine])),
+            "cpu_s": float(np.median([line.get("cpu_s", math.nan) for line in mine])),
+            "updates_per_s": float(np.median([line.get("updates_per_s", math.nan) for line in mine])),
             "curve": interquartile_mean([[point[2] for point in line["curve"]] for line in mine]).tolist()
             if len({len(line["curve"]) for line in mine}) == 1 else [],
         }  # fmt: skip
         known = base.get((scenario, changes), {})
-        for name in ("priced", "priced-do", "greedy-do"):
+        for name in ("priced", "priced-do", "greedy-do", "random-do"):
             if name in known:
                 record[name] = change(overhead, known[name]["overhead"])
         found.append(record)
@@ -106,12 +107,12 @@ def learned_table(lines: Sequence[Line]) -> str:
     rows = []
     for one in summaries(lines):
         mean = f"{one['overhead']:.4f}" if one["stable"] else f"{one['overhead']:.4f} (unstable)"
-        against = [one.get(name, "") for name in ("priced-do", "greedy-do")]
+        against = [one.get(name, "") for name in ("priced-do", "greedy-do", "random-do")]
         pace = [f"{one['near_final_cpu_s']:.0f}", f"{one['cpu_s']:.0f}", f"{one['updates_per_s']:.0f}"]
         rows.append([one["scenario"], one["changes"], one["algorithm"], one["options"], str(one["seeds"]), mean,
                      *against, *pace])  # fmt: skip
     head = ["scenario", "", "strategy", "options", "seeds", "overhead", "against priced-do", "against greedy-do",
-            "s to 2 %", "CPU s", "updates/s"]  # fmt: skip
+            "against random-do",            "s to 2 %", "CPU s", "updates/s"]  # fmt: skip
     return table(head, rows)
 
 
