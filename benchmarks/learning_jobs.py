@@ -25,7 +25,7 @@ from testbed.twin import build
 from testbed.twin.twin import Twin
 
 EVALUATION, EVALUATION_SLOTS = range(1, 11), 1000
-UPDATES = {"a3c": 12_000, "dqn": 1_200}
+UPDATES = {"a3c": 12_000, "dqn": 3_600}
 VERDICTS, VALIDATION = 24, 8
 SAMPLES = UPDATES["a3c"] * 8 * 20
 TAUGHT = ("region", ("density=0.9",))

@@ -14,6 +14,14 @@ def text(report: Report, baseline: Baseline) -> str:
     return ", ".join(parts)
 
 
+def brief(report: Report, baseline: Baseline) -> str:
+    """A verdict in a few words, beside a bar on a narrow terminal."""
+    change = (
+        f" ({100.0 * (report.best / baseline.overhead - 1.0):+.1f} % to {baseline.policy})" if baseline.policy else ""
+    )
+    return f"best {report.best:.4f}{change}, {report.rate:.0f}/s, lag {report.lag:.1f}"
+
+
 def against(overhead: float, baseline: Baseline) -> str:
     """How far ``overhead`` is from the best baseline's."""
     if not baseline.policy or not math.isfinite(overhead):
@@ -47,7 +55,7 @@ class Bar:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-            columns = (BarColumn(24), TaskProgressColumn(), TextColumn("{task.description}"))
+            columns = (BarColumn(12), TaskProgressColumn(), TextColumn("{task.description}"))
             self._bar = Progress(*columns, console=Console(file=stream), transient=True)
             self._task = self._bar.add_task("starting", total=1.0)
 
@@ -62,9 +70,10 @@ class Bar:
 
     def __call__(self, report: Report) -> None:
         """Show ``report``."""
-        said = f"{text(report, self._baseline)}, {left_s(report, self._budget):.0f} s left"
+        left = f"{left_s(report, self._budget):.0f} s left"
         if self._bar:
+            said = f"{brief(report, self._baseline)}, {left}"
             self._bar.update(self._task, completed=done(report, self._budget), description=said)
         else:
-            self._stream.write(f"{report.seconds:.0f} s: {said}\n")
+            self._stream.write(f"{report.seconds:.0f} s: {text(report, self._baseline)}, {left}\n")
             self._stream.flush()

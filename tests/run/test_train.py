@@ -1,5 +1,6 @@
 """``testbed train`` for networks: what it prints, keeps and refuses; going on exactly where it stopped."""
 
+import io
 import json
 
 import numpy as np
@@ -103,6 +104,36 @@ def test_the_best_baseline_is_the_best_stable_heuristic(place):
     teaching.run(found, lambda report: None, lambda text: None)
     assert found.policy in ("lc", "offload", "random", "greedy", "priced")
     assert 0 < found.overhead < 10 and (place / "priced.json").is_file()
+
+
+def test_training_ends_on_a_plateau(place, capsys, monkeypatch):
+    monkeypatch.setattr("controller.train.PATIENCE", 3)
+    monkeypatch.setattr("controller.train.Judge.verdict", _no_gain)
+    lesson = teach.Lesson(load_scenario("smoke"), "a3c-do", 0, Budget(0.0, 100, 1, 0.0, 2, True), place)
+    taught = teach.Teaching(lesson).run(Baseline(), lambda report: None, lambda text: None)
+    assert (taught.ended, taught.updates) == ("plateau", 8)
+
+
+def _no_gain(judge, flat):
+    judge._stale = 0 if np.isinf(judge.best) else judge._stale + 1
+    judge.best, judge.best_flat = 0.5, flat.copy()
+    return 0.5
+
+
+class Terminal(io.StringIO):
+    """A terminal that keeps what is written to it."""
+
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_gets_a_bar_that_goes_away():
+    screen = Terminal()
+    with lesson_bar.Bar(screen, False, Budget(seconds=20), Baseline("priced-do", 0.7)) as bar:
+        bar(REPORT)
+        bar._bar.refresh()
+    assert "50%" in screen.getvalue()
+    assert "best 0.6300 (-10.0 % to priced-do), 50/s, lag 0.5, 10 s left" in screen.getvalue()
 
 
 REPORT = Report(10.0, 500, 50.0, 0.5, 1000, 0.66, 0.63, 0.4, -6.0)

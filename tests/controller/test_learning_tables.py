@@ -1,0 +1,66 @@
+"""Statistics of the benchmark of learning."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+PATH = Path(__file__).parents[2] / "benchmarks" / "learning_tables.py"
+_spec = importlib.util.spec_from_file_location("learning_tables", PATH)
+tables = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(tables)
+
+
+def line(algorithm, overhead, seed=0, **more):
+    curve = [(1.0, 10, 0.9), (2.0, 20, 0.61), (3.0, 30, 0.6)]
+    return {
+        "scenario": "region", "changes": ["density=0.7"], "algorithm": algorithm, "seed": seed, "options": {},
+        "overhead": overhead, "stable": [True] * len(overhead), "curve": curve, "cpu_s": 3.0, "updates_per_s": 10.0,
+        **more,
+    }  # fmt: skip
+
+
+def test_intervals_are_paired_by_workload():
+    rng = np.random.default_rng(1)
+    hard = rng.normal(1.0, 0.3, 10)
+    a, b = hard * 0.97 + rng.normal(0, 0.002, (5, 10)), hard
+    middle, low, high = tables.ratio(a, b)
+    assert middle == pytest.approx(0.97, abs=0.01) and low > 0.95 and high < 0.99
+    assert tables.ratio(a, b) == (middle, low, high)
+
+
+def test_spread_over_training_seeds_widens_the_interval():
+    same, spread = np.full((4, 10), 0.9), np.array([[0.7], [0.9], [1.0], [1.0]]) * np.ones(10)
+    widths = [high - low for _, low, high in (tables.ratio(x, np.ones(10)) for x in (same, spread))]
+    assert widths[0] == pytest.approx(0.0, abs=1e-12) and widths[1] > 0.1
+
+
+def test_a_backlog_without_end_has_no_ratio():
+    assert tables.change([1.0, np.inf], [1.0, 1.0]) == "unstable"
+    assert tables.stable([True, True, True, False]) and not tables.stable([True, False])
+
+
+def test_interquartile_mean_leaves_out_the_outer_quarters():
+    assert tables.interquartile_mean([100.0, 1.0, 2.0, 3.0, -50.0, 2.0, 2.0, 1.5]) == pytest.approx(
+        (1.5 + 2 + 2 + 2) / 4
+    )
+    assert tables.interquartile_mean([[1.0, 2.0], [3.0, 4.0]]).tolist() == [2.0, 3.0]
+
+
+def test_time_to_near_final_is_that_of_the_first_verdict_within_two_percent():
+    assert tables.near_final_s([(1.0, 1, 0.7), (2.0, 2, 0.611), (3.0, 3, 0.6), (4.0, 4, 0.64)]) == 2.0
+
+
+def test_tables_show_what_was_learned_against_the_tuned_baseline():
+    base = {name: {"overhead": [x, x], "stable": [True, True]} for name, x in (("priced-do", 1.0), ("greedy-do", 2.0))}
+    base["lc"] = {"overhead": [9.0, 9.0], "stable": [False, False]}
+    lines = [
+        line("baselines", [], strategies=base), line("a3c-do", [0.9, 0.9]), line("a3c-do", [0.7, 0.7], 1),
+        line("dqn-do", [1.6, 1.6]),
+    ]  # fmt: skip
+    assert "| region | density=0.7 | 1.0000 | 2.0000 | unstable |" in tables.baseline_table(lines)
+    shown = tables.learned_table(lines)
+    assert "| a3c-do |  | 2 | 0.8000 | -20.0 % [-30.0, -10.0] | -60.0 %" in shown and "| 2 | 3 | 10 |" in shown
+    assert "a3c-do against dqn-do | -50.0 %" in tables.order_table(lines, [("a3c-do", "dqn-do")])
+    assert tables.summaries(lines)[0]["curve"] == [0.9, 0.61, 0.6]
