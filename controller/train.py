@@ -18,7 +18,7 @@ from controller.team import Team, once
 from testbed.model.errors import UsageError
 from testbed.twin.build import Source
 
-PATIENCE, GAIN = 10, 0.001
+PATIENCE, GAIN, SQUARE = 10, 0.001, 1e-4
 NEEDED = ("parameters", "current", "square", "progress", "best")
 
 
@@ -93,16 +93,9 @@ class Trainer:
     ) -> None:
         self.course, self.budget, self.judge, self.path = course, budget, judge, path
         torch.set_num_threads(1)
-        start = course.start
-        self.about = {**about, "size": len(start)}
+        self._start = course.start
+        self.about = {**about, "size": len(self._start)}
         self._resumed = self._read() if resume else {}
-        self.shared = Shared(len(start), budget.workers)
-        self.shared.flat[:], self.shared.square[:] = start, 1e-4
-        if self._resumed:
-            self.shared.flat[:], self.shared.square[:] = self._resumed["current"], self._resumed["square"]
-            self.shared.counts[0, : LAG + 1] = self._resumed["progress"]
-            judge.best, judge.best_flat = float(self._resumed["best"]), self._resumed["parameters"]
-        self._before = self.shared.updates
 
     def _read(self) -> dict[str, Any]:
         arrays = checkpoint.check(self.path, self.about)
@@ -114,12 +107,23 @@ class Trainer:
     def run(self, observe: Observer) -> str:
         """Train; returns what ended it: "time", "updates" or "plateau". Every verdict writes the checkpoint."""
         began = time.monotonic()
+        self.shared = Shared(len(self._start), self.budget.workers)
         try:
+            self._begin()
             for report in self._alone(began) if self.budget.workers == 1 else self._together(began):
                 observe(report)
             return self._over(began)
         finally:
             self.shared.close()
+
+    def _begin(self) -> None:
+        shared, resumed = self.shared, self._resumed
+        shared.flat[:], shared.square[:] = self._start, SQUARE
+        if resumed:
+            shared.flat[:], shared.square[:] = resumed["current"], resumed["square"]
+            shared.counts[0, : LAG + 1] = resumed["progress"]
+            self.judge.best, self.judge.best_flat = float(resumed["best"]), resumed["parameters"]
+        self._before = shared.updates
 
     def _over(self, began: float) -> str:
         budget = self.budget

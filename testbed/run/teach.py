@@ -20,7 +20,7 @@ from testbed.trace import inputs
 from testbed.twin import build
 
 ALGORITHMS = ("a3c", "dqn")
-SEEDS, EVENTS, USUAL_RATE = 8, "tensorboard", 200
+SEEDS, EVENTS, USUAL_RATE = 8, "tensorboard", {"a3c": 200, "dqn": 50}
 HEURISTICS = ("lc", "offload", "random", "greedy")
 Say = Callable[[str], None]
 Observer = Callable[[Report], None]
@@ -86,7 +86,7 @@ class Teaching:
         endless, finite = (build.generator(scenario, system, endless) for endless in (True, False))
         build.refuse(system)
         base = lesson.algorithm.removesuffix(tune.DOUBLE)
-        updates = lesson.budget.updates or max(1, round(USUAL_RATE * lesson.budget.seconds))
+        updates = lesson.budget.updates or max(1, round(USUAL_RATE[base] * lesson.budget.seconds))
         course = Course(
             system, endless, lesson.double, base, lesson.head, scenario.agent.observation, scenario.agent.reward,
             scenario.agent.team, seed=lesson.seed, updates=updates,
