@@ -126,6 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", default=",".join(TABLES), help=f"which, of {','.join(TABLES)}")
     parser.add_argument("--seeds", type=int, default=10, help=f"training seeds (10; ablations at most {FEW})")
+    parser.add_argument("--only", default="", metavar="STRATEGY", help="train this one only")
     parser.add_argument("--file", type=Path, default=Path("learning.jsonl"))
     parser.add_argument("--show", action="store_true", help="measure nothing")
     parser.add_argument("--json", action="store_true")
@@ -136,7 +137,7 @@ def main() -> None:
         folder = args.file.with_suffix("")
         folder.mkdir(parents=True, exist_ok=True)
         for job in (job for table in tables for job in jobs(table, args.seeds)):
-            if job.key not in done:
+            if job.key not in done and args.only in ("", job.algorithm):
                 done.add(job.key)
                 lines.append(carry_out(job, folder))
                 with args.file.open("a") as file:
