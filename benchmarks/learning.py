@@ -91,6 +91,7 @@ def settings(table: str) -> Iterator[tuple[str, tuple[str, ...], str, dict[str, 
         for algorithm in ("baselines", "a3c-do", "sb3-a2c", "sb3-ppo"):
             yield "region", ("density=0.7",), algorithm, {}
     else:
+        yield "region", ("density=0.7",), "baselines", {}
         for options in VARIANTS[table]:
             yield "region", ("density=0.7",), "a3c-do", options
 
