@@ -24,6 +24,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
     "observation": ({}, {"observation": "paper"}, {"head": "joint", "observation": "paper"}),
     "reward": ({}, {"team": 0.0}, {"team": 0.5}, {"reward": "paper"}, {"reward": "paper-sign"}),
     "workers": ({}, {"workers": 2}, {"workers": 4}),
+    "longer": ({}, {"updates": 24_000}, {"updates": 36_000}),
     "options": (
         {},
         {"gae": 1.0},

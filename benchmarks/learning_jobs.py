@@ -73,22 +73,24 @@ def course_of(job: Job) -> Course:
 
 
 def train(job: Job, folder: Path) -> dict[str, Any]:
-    """Train and evaluate a network; ``curve``: (CPU seconds, updates, validation overhead) at every verdict."""
+    """Train and evaluate a network; ``curve``: (CPU seconds, updates, validation overhead) at every verdict,
+    wall seconds with several workers."""
     course, scenario = course_of(job), scenario_of(job)
     finite = build.generator(scenario, course.system, False)
     judge = Judge(course, finite, list(tune.training_seeds(0, VALIDATION)))
     path, curve, workers = job.checkpoint(folder), [], job.options.get("workers", 1)
     every = course.updates // VERDICTS
     budget = Budget(0.0, course.updates, workers, 0.0 if workers == 1 else 2.0, every, early_stop=False)
-    cpu, began = time.process_time(), time.monotonic()
+    clock = time.process_time if workers == 1 else time.monotonic
+    cpu, began = clock(), time.monotonic()
     reports: list[Report] = []
 
     def note(report: Report) -> None:
         reports.append(report)
-        curve.append((round(time.process_time() - cpu, 2), report.updates, report.overhead))
+        curve.append((round(clock() - cpu, 2), report.updates, report.overhead))
 
     Trainer(course, budget, judge, path, course.about).run(note)
-    found = {"cpu_s": time.process_time() - cpu, "wall_s": time.monotonic() - began, "curve": curve}
+    found = {"cpu_s": clock() - cpu, "wall_s": time.monotonic() - began, "curve": curve}
     last = reports[-1]
     found |= {"updates_per_s": last.rate, "policy_lag": last.lag, "world_slots": last.slots, "validation": judge.best}
     return {**found, **evaluated(job, course, judge.best_flat, scenario_of(job, EVALUATION_SLOTS))}
