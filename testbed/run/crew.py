@@ -1,0 +1,174 @@
+"""The processes that play a plan together: started, told one epoch, listened to, and never outliving the crew."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from testbed.model.errors import StartError
+from testbed.model.system import Plan
+from testbed.node.clock import Clock
+from testbed.node.line import LAUNCHER, WORDS
+from testbed.node.process import ORDERS, Orders
+from testbed.node.socket import Mailbox, envelope
+from testbed.protocol.codec import Envelope
+from testbed.protocol.messages import Body, Hello, Start
+from testbed.protocol.rows import EventRow
+from testbed.run.children import Nursery
+from testbed.run.liveness import Liveness
+from testbed.run.progress import Progress
+
+READY_TIMEOUT_NS = 60_000_000_000
+HEAD_START_NS = 150_000_000
+SOCKET_LIMIT = 100
+NEVER_NS = 2**62
+
+Processes = Mapping[str, tuple[str, tuple[str, ...]]]
+
+
+@contextlib.contextmanager
+def prepared(run_dir: Path) -> Iterator[str]:
+    """The run's private folders; yields a short path to the run directory (socket paths are limited to 107 bytes)."""
+    link = None
+    try:
+        for name, mode in (("sock", 0o700), ("node", 0o700), ("logs", 0o755)):
+            (run_dir / name).mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"{run_dir} cannot be written: {error.strerror or error}") from None
+    here = min(os.path.relpath(run_dir), str(run_dir.resolve()), key=len)
+    if len(here) > SOCKET_LIMIT - len("/sock/launcher"):
+        link = tempfile.mkdtemp(prefix="testbed-")
+        here = os.path.join(link, "run")
+        os.symlink(run_dir.resolve(), here)
+    try:
+        yield here
+    finally:
+        shutil.rmtree(run_dir / "sock", ignore_errors=True)
+        shutil.rmtree(run_dir / "node", ignore_errors=True)
+        if link is not None:
+            shutil.rmtree(link, ignore_errors=True)
+
+
+def hosts_of(plan: Plan) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """The processes of ESs and UEs: name → (role, names of its cores); ``ues_per_process`` UEs share one."""
+    found: dict[str, tuple[str, tuple[str, ...]]] = {es.name: ("edge_server", (es.name,)) for es in plan.system.ess}
+    names = [ue.name for ue in plan.system.ues]
+    pack = plan.emulation.ues_per_process
+    for first in range(0, len(names), pack):
+        group = tuple(names[first : first + pack])
+        found[group[0] if pack == 1 else f"ues-{first // pack + 1}"] = ("ue_agent", group)
+    return found
+
+
+class Crew:
+    """``processes`` of ``plan`` in ``run_dir`` (``here`` is a short path to it); cores called ``mine`` are played here.
+
+    Whoever extends it says what to do with messages that are not about being alive (`take`), and with events (`note`).
+    """
+
+    def __init__(self, plan: Plan, run_dir: Path, here: str, processes: Processes, mine: Sequence[str] = ()) -> None:
+        self.plan, self.run_dir, self.processes, self._mine = plan, run_dir, processes, mine
+        self.write_orders()
+        addresses = {name: f"ipc://{here}/sock/{name}" for name in processes}
+        for name, (_, cores) in processes.items():
+            addresses |= dict.fromkeys(cores, addresses[name])
+        self.mailbox = Mailbox(f"ipc://{here}/sock/{LAUNCHER}", addresses, real_payload=False)
+        self.clock = Clock(NEVER_NS, plan.emulation.speed)
+        self.liveness = Liveness(self.mailbox, self.note, self.now_ns)
+        self._nursery: Nursery | None = None
+
+    def take(self, received: Envelope) -> None:
+        """A message that is not about being alive."""
+        self.mailbox.drop(f"{type(received.body).__name__} of {received.source}: not for the launcher")
+
+    def note(self, row: EventRow) -> None:
+        """Something happened to a process."""
+
+    def write_orders(self, episode: int = 0) -> None:
+        """What the processes read before each epoch; see `testbed.node.process.Orders`."""
+        cores = {name: cores for name, (_, cores) in self.processes.items()}
+        addresses = {name: f"ipc://sock/{process}" for process, names in cores.items() for name in (process, *names)}
+        addresses |= dict.fromkeys((LAUNCHER, *self._mine), f"ipc://sock/{LAUNCHER}")
+        orders = Orders(self.plan, addresses, cores, episode)
+        (self.run_dir / ORDERS).write_bytes(msgspec.msgpack.encode(orders))
+
+    @property
+    def nursery(self) -> Nursery:
+        """The children; made when first asked for."""
+        if self._nursery is None:
+            self._nursery = Nursery(self.run_dir)
+        return self._nursery
+
+    def muster(
+        self, names: Sequence[str], stopped: Callable[[], object], show: Callable[[Progress], None]
+    ) -> bool:  # fmt: skip
+        """Start the processes called ``names`` and wait until all are ready; False if ``stopped`` meanwhile.
+
+        Raises `StartError` if one dies, or is not ready after a minute.
+        """
+        nursery = self.nursery
+        for name in names:
+            nursery.start(self.processes[name][0], name)
+        limit = time.monotonic_ns() + READY_TIMEOUT_NS
+        while not all(child.ready for child in nursery.children.values()):
+            if stopped():
+                return False
+            if time.monotonic_ns() > limit:
+                late = [child.name for child in nursery.children.values() if not child.ready]
+                raise StartError(f"not ready after 60 s: {', '.join(late[:5])}", f"see {self.run_dir / 'logs'}")
+            nursery.wait(self.mailbox.fd, 100)
+            self.receive()
+            for name in nursery.dead():
+                raise StartError(f"{name} died while starting", self.last_words(name))
+            ready = sum(child.ready for child in nursery.children.values())
+            show(Progress("starting", 0, 0, 0, ready, len(nursery.children)))
+        return True
+
+    def begin(self, names: Sequence[str]) -> None:
+        """Give the processes called ``names`` an epoch, shortly ahead."""
+        self.clock = Clock(time.monotonic_ns() + HEAD_START_NS, self.plan.emulation.speed)
+        for name in names:
+            self.tell(name, Start(self.clock.epoch_ns, self.clock.speed))
+
+    def last_words(self, name: str) -> str:
+        """The last line of a process's log, and where it is."""
+        log = self.run_dir / "logs" / f"{name}.log"
+        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+        return f"{lines[-1]} (see {log})" if lines else f"see {log}"
+
+    def receive(self) -> None:
+        """Empty the inbox; then see who has not spoken."""
+        while (received := self.mailbox.receive()) is not None:
+            if isinstance(received.body, WORDS):
+                self._hear(received)
+            else:
+                self.take(received)
+        self.liveness.act(self.nursery.children.values())
+
+    def _hear(self, received: Envelope) -> None:
+        child, body = self.nursery.children.get(received.source), received.body
+        self.liveness.take(received)
+        if isinstance(body, Hello) and child is not None and child.pid == body.pid and not child.ready:
+            child.ready = True
+            self.nursery.write_table()
+            self.note(EventRow(self.now_ns(), child.name, "ready", body.role, body.pid))
+
+    def now_ns(self) -> int:
+        """Emulated time, 0 before the epoch."""
+        return max(0, self.clock.now_ns()) if self.clock.epoch_ns < NEVER_NS else 0
+
+    def tell(self, name: str, body: Body, at_ns: int = 0) -> None:
+        """Send a notice to the process (or to the process of the core) ``name``."""
+        self.mailbox.send(envelope(LAUNCHER, 0, name, body, at_ns))
+
+    def disband(self) -> None:
+        """End every process that still runs; may be called again."""
+        if self._nursery is not None:
+            self._nursery.close()
+            self._nursery = None
+        self.mailbox.close()
