@@ -31,3 +31,5 @@ class Task(msgspec.Struct, frozen=True, array_like=True):
 LOCAL, OFFLOAD, UNDECIDED = 0, 1, -1
 COMPLETED, LATE, FAILED, DECIDED = "completed", "late", "failed", "decided"
 UE_DIED, DRAIN_LIMIT, INTERRUPTED = "ue died", "drain limit", "interrupted"
+STARTER_DIED = "the process starter died"
+NEVER_BEGAN_NS = -1

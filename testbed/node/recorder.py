@@ -4,10 +4,11 @@ Tables follow the row structs of `testbed.protocol.messages`; ``meta`` holds key
 version. Write-ahead logging lets readers in at any time and keeps every committed row through a crash.
 """
 
+import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class Recorder:
         self.path = path
         self._inserts = {row: _insert_statement(row) for row in TABLES}
         self._committed_ns = time.monotonic_ns()
-        try:
+        with self._writing():
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
@@ -58,26 +59,30 @@ class Recorder:
             self._db.execute("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
             for row in TABLES:
                 self._db.execute(create_statement(row))
-            self.put({"schema_version": SCHEMA_VERSION, **(meta or {})})
-            self.commit()
+        self.put({"schema_version": SCHEMA_VERSION, **(meta or {})})
+        self.commit()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
         except sqlite3.Error as error:
-            raise StartError(f"{path}: cannot write the record ({error})", _REMEDY) from None
+            raise StartError(f"{self.path}: cannot write the record ({error})", _REMEDY) from None
 
     def put(self, meta: Mapping[str, object]) -> None:
         """Set key/value pairs of ``meta``; what is not text is stored as JSON."""
         pairs = [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in meta.items()]
-        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", pairs)
+        with self._writing():
+            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", pairs)
 
     def add(self, rows: Iterable[Row]) -> None:
         """Append rows; a task's final row replaces its earlier one, never the other way round."""
         kinds: dict[type, list[tuple[object, ...]]] = {}
         for row in rows:
             kinds.setdefault(type(row), []).append(msgspec.structs.astuple(row))
-        try:
+        with self._writing():
             for kind, values in kinds.items():
                 self._db.executemany(self._inserts[kind], values)
-        except sqlite3.Error as error:
-            raise StartError(f"{self.path}: cannot write the record ({error})", _REMEDY) from None
         self.commit_when_due()
 
     def commit_when_due(self) -> None:
@@ -87,18 +92,24 @@ class Recorder:
 
     def commit(self) -> None:
         """Make everything so far permanent."""
-        try:
+        with self._writing():
             self._db.execute("COMMIT")
             self._db.execute("BEGIN")
-        except sqlite3.Error as error:
-            raise StartError(f"{self.path}: cannot write the record ({error})", _REMEDY) from None
         self._committed_ns = time.monotonic_ns()
 
-    def close(self) -> None:
-        """Commit and fold the write-ahead log into the file, so that the run is one file."""
-        self._db.execute("COMMIT")
-        self._db.execute("PRAGMA journal_mode = DELETE")
-        self._db.close()
+    def close(self, ended: bool = True) -> None:
+        """Commit; when the run has ``ended`` also fold the write-ahead log into the file, so that the run is one file.
+
+        Folding waits for nobody: while somebody reads the record, the log stays beside it, and both together are valid.
+        """
+        with self._writing():
+            self._db.execute("COMMIT")
+        if ended:
+            self._db.execute("PRAGMA busy_timeout = 0")
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._db.execute("PRAGMA journal_mode = DELETE")
+        with self._writing():
+            self._db.close()
 
 
 _REMEDY = "check free space and rights of the run directory; what was committed before is kept"

@@ -102,10 +102,11 @@ class Mailbox:
         if self.dropped <= LOGGED or self.dropped % 1000 == 0:
             print(f"frame {self.dropped} dropped: {why}", file=sys.stderr, flush=True)
 
-    def close(self, linger_ms: int = 0) -> None:
-        """Close everything, waiting up to ``linger_ms`` for what is still to be sent."""
-        for peer in self._peers.values():
-            peer.close(linger_ms)
+    def close(self, last: str = "", linger_ms: int = 0) -> None:
+        """Close everything, waiting up to ``linger_ms`` for what is still to be sent to the process ``last``."""
+        kept = self.addresses.get(last)
+        for endpoint, peer in self._peers.items():
+            peer.close(linger_ms if endpoint == kept else 0)
         self._inbox.close(0)
         self._context.term()
 

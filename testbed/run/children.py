@@ -55,7 +55,7 @@ class Nursery:
         try:
             self._zygote = subprocess.Popen(
                 command, pass_fds=[other.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-                env=environment,
+                env=environment, process_group=0,
             )  # fmt: skip
         except OSError as error:
             self._log.close()
@@ -93,6 +93,11 @@ class Nursery:
         self.children[name] = child
         self._deaths.register(pidfd, select.POLLIN)
         return child
+
+    @property
+    def starter_died(self) -> bool:
+        """Whether the zygote is dead; its children died with it."""
+        return self._zygote.poll() is not None
 
     def wait(self, fd: int, milliseconds: int) -> None:
         """Sleep until ``fd`` is readable, or a death, a signal or the timeout."""

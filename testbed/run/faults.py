@@ -57,6 +57,8 @@ class Faults:
                 self._expected[process] = fault
                 self.nursery.kill(process)
         for process in self.nursery.dead():
+            if self.nursery.starter_died:
+                return
             self._died(process, now)
         for comeback in self._returning:
             self._bring_back(comeback)

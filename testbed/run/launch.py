@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from testbed.model.system import LEARNER, Plan
-from testbed.model.task import DRAIN_LIMIT, INTERRUPTED
+from testbed.model.task import DRAIN_LIMIT, INTERRUPTED, NEVER_BEGAN_NS, STARTER_DIED
 from testbed.node.line import LAUNCHER
 from testbed.node.recorder import Recorder
 from testbed.protocol.codec import Envelope
@@ -23,7 +23,7 @@ STOP_TIMEOUT_NS = 5_000_000_000
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """How a run ended: ``reason`` "" (drained), "drain limit" or "interrupted"; seconds until all were ready."""
+    """How a run ended: ``reason`` is "" if it drained, otherwise why not; seconds until all were ready."""
 
     reason: str
     end_ns: int
@@ -64,17 +64,18 @@ class Launcher(Crew):
 
     def run(self) -> Ended:
         """Start, run, stop; whatever happens, no process is left and the record is closed."""
-        reason, ready_s = INTERRUPTED, 0.0
+        reason, end_ns, ready_s = INTERRUPTED, NEVER_BEGAN_NS, 0.0
         try:
             self.faults = Faults(self, self.nursery)
             if self._start():
                 ready_s = (time.monotonic_ns() - self._began_ns) * 1e-9
                 self.recorder.put({"ready_s": ready_s})
                 reason = self._work()
+                end_ns = self.now_ns()
             self._stop(reason)
         finally:
             self.disband()
-            end_ns = self.now_ns()
+            end_ns = max(end_ns, self.ledger.latest_ns)
             self._finish(reason, end_ns)
         return Ended(reason, end_ns, ready_s)
 
@@ -116,6 +117,8 @@ class Launcher(Crew):
                 return DRAIN_LIMIT
             nursery.wait(self.mailbox.fd, self.faults.milliseconds())
             self.receive()
+            if nursery.starter_died:
+                return STARTER_DIED
             self.faults.act()
             self.recorder.commit_when_due()
             alive, silent = len(nursery.children), tuple(self.liveness.silent)

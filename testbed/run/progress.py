@@ -6,6 +6,7 @@ import msgspec
 
 from testbed.model.ledger import Absence, absent
 from testbed.model.system import Plan
+from testbed.model.task import NEVER_BEGAN_NS
 from testbed.protocol.endings import close_rows
 from testbed.protocol.rows import Row, TaskRow
 
@@ -23,18 +24,20 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Ledger:
-    """Counts ends of tasks as rows come in."""
+    """Counts ends of tasks as rows come in; ``latest_ns`` is the last instant at which one of them was generated."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._rows: dict[tuple[str, int], TaskRow] = {}
         self._open = {(plan.system.ues[task.ue].name, task.number): task for task in plan.workload}
+        self.latest_ns = NEVER_BEGAN_NS
 
     def take(self, rows: Iterable[Row]) -> None:
         """Note the tasks among ``rows``."""
         for row in rows:
             if isinstance(row, TaskRow):
                 key = (row.ue, row.number)
+                self.latest_ns = max(self.latest_ns, row.generated_ns)
                 known = self._rows.get(key)
                 if known is None or known.finished_ns < 0:
                     self._rows[key] = row

@@ -49,7 +49,7 @@ def _one(run: Run, es: Es, slots: list[SlotRow], over: dict[int, set[str]], span
     return EsSummary(
         utilisation=sum(row.busy_ns for row in slots) / (es.cores * span_ns) if span_ns > 0 else 0.0,
         idle_while_other_over_threshold=idle / len(slots) if slots else 0.0,
-        energy_j=energy + es.idle_power_w * run.end_ns * NS,
+        energy_j=energy + es.idle_power_w * max(0, run.end_ns) * NS,
         executed=len(here),
         forwarded_in=sum(row.forwarded and row.cell != es.index + 1 for row in here),
         forwarded_out=sum(row.forwarded for row in own),

@@ -17,7 +17,7 @@ from testbed.model.decide import Policy
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.scenario import Resolved
 from testbed.model.system import EPOCH_SLOT, Plan
-from testbed.model.task import INTERRUPTED, Task
+from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
 from testbed.node.recorder import Recorder
 from testbed.run import costs, preflight, record, rundir
 from testbed.run.grading import graded
@@ -64,7 +64,12 @@ class Order(msgspec.Struct, frozen=True):
 
 
 def execute(order: Order, progress: Observer = silent, started: Callable[[Path, Plan], None] | None = None) -> Run:
-    """Run it and read it back; ``started`` hears the directory and the plan before. Raises `TestbedError`."""
+    """Run it and read it back; see `perform`."""
+    return record.read_run(perform(order, progress, started))
+
+
+def perform(order: Order, progress: Observer = silent, started: Callable[[Path, Plan], None] | None = None) -> Path:
+    """Run it; returns its directory, which ``started`` hears before, with the plan. Raises `TestbedError`."""
     policy, double = _policy(order)
     if order.second_offload is not None:
         double = order.second_offload
@@ -85,8 +90,8 @@ def execute(order: Order, progress: Observer = silent, started: Callable[[Path, 
         else:
             _launch(msgspec.structs.replace(plan, policy=policies.kept(order.policy, path)), path, progress)
     except KeyboardInterrupt:
-        _note(path, {"reason": INTERRUPTED, "end_ns": 0})
-    return record.read_run(path)
+        _note(path, {"reason": INTERRUPTED, "end_ns": NEVER_BEGAN_NS})
+    return path
 
 
 def _policy(order: Order) -> tuple[Policy | None, bool]:
@@ -166,7 +171,7 @@ def versions() -> dict[str, str]:
 
 
 def _note(path: Path, meta: dict[str, Any]) -> None:
-    Recorder(path / rundir.RECORD, meta).close()
+    Recorder(path / rundir.RECORD, meta).close(ended=False)
 
 
 def _simulate(plan: Plan, policy: Policy | None, answers: Recorded | None, path: Path, progress: Observer) -> None:

@@ -108,7 +108,7 @@ def summarise(run: Run, fidelity: Fidelity) -> Summary:
         backend=str(run.meta.get("backend", "local")),
         second_offload=bool(run.meta.get("second_offload", False)),
         ended=run.reason or "drained",
-        end_s=run.end_ns * NS,
+        end_s=max(0, run.end_ns) * NS,
         tasks=audit.counts(),
         failures=audit.reasons,
         delay_s=Delay(*(values[f"delay_{name}"] for name in ("mean", "p50", "p95", "p99"))),

@@ -2,16 +2,18 @@
 
 from testbed.model import errors
 from testbed.model.fidelity import no_worse
-from testbed.model.task import INTERRUPTED, UE_DIED
+from testbed.model.task import INTERRUPTED, STARTER_DIED, UE_DIED
 from testbed.run.summary import Summary
 
 STRICT_GRADE = "B"
 
 
 def verdict(summary: Summary, strict: bool = False) -> tuple[int, str]:
-    """(exit code, why); (0, "") when all is well. An interrupt comes first, then ledger, thresholds, fidelity."""
+    """(exit code, why); (0, "") when all is well. An early end comes first, then ledger, thresholds, fidelity."""
     if summary.ended == INTERRUPTED:
         return errors.EXIT_INTERRUPTED, "interrupted; the summary is of what was recorded"
+    if summary.ended == STARTER_DIED:
+        return errors.EXIT_THRESHOLD, f"{STARTER_DIED}, and all processes with it: see logs/zygote.log of the run"
     if summary.tasks["unaccounted"]:
         first = summary.problems[0] if summary.problems else "see the record"
         return errors.EXIT_LEDGER, f"{summary.tasks['unaccounted']} tasks are unaccounted for: {first}"

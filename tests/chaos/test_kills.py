@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -83,15 +84,46 @@ def gone(pid):
 def test_an_interrupt_ends_any_phase_with_a_summary(tmp_path, phase):
     length = {"starting": "40", "running": "400", "draining": "1"}[phase]
     slow = ("--set", "task.cycles=40 G", "--set", "emulation.drain_limit=400 s") if phase == "draining" else ()
-    process = start("run", "smoke", *LITTLE, "--slots", length, *slow, "--plain", "--out", "r", cwd=tmp_path)
+    options = (*LITTLE, "--slots", length, *slow, "--plain", "--out", "r")
+    process = start("run", "smoke", *options, cwd=tmp_path, process_group=0)
     try:
         wait_for(process.stdout, {"starting": "tasks in", "running": "running", "draining": "draining"}[phase])
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)
         out, _ = end(process, 130)
     finally:
         stop(process)
     assert "fidelity" in out and "interrupted" in out
     found = document("report", "r", cwd=tmp_path)
     assert found["tasks"]["unaccounted"] == 0 and found["failures"].keys() <= {"interrupted"}
+    leaving = [at for at, kind in instants(tmp_path / "r") if kind == "lateness"]
+    assert found["end_s"] <= min(leaving, default=0) * 1e-9, (
+        "the run ends when it is interrupted, not when all have left"
+    )
     assert not (tmp_path / "r" / "sock").exists()
     assert left(tmp_path / "r") == []
+
+
+def instants(run):
+    """(instant in ns, kind) of every event."""
+    with sqlite3.connect(run / "run.db") as db:
+        return db.execute("SELECT at_ns, kind FROM events").fetchall()
+
+
+def test_a_run_whose_process_starter_is_killed_says_so(tmp_path):
+    process = begin(tmp_path, "--slots", "400")
+    try:
+        starters = [int(pid) for pid in children_of(process.pid)]
+        assert len(starters) == 1
+        os.kill(starters[0], signal.SIGKILL)
+        _, err = end(process, 4)
+    finally:
+        stop(process)
+    assert "the process starter died" in err
+    found = document("report", "r", cwd=tmp_path)
+    assert found["tasks"]["unaccounted"] == 0 and found["failures"].keys() == {"the process starter died"}
+    assert left(tmp_path / "r") == []
+
+
+def children_of(pid):
+    """Process ids of its children."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

@@ -43,6 +43,30 @@ def test_readers_see_committed_rows_while_it_runs(tmp_path):
     recorder.close()
 
 
+def test_whoever_reads_while_it_is_closed_keeps_reading_and_costs_the_run_nothing(tmp_path):
+    recorder = Recorder(tmp_path / "run.db", {"seed": 7})
+    with contextlib.closing(sqlite3.connect(tmp_path / "run.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM tasks").fetchone() == (0,)
+        recorder.add([ROW])
+        recorder.close()
+        again = Recorder(tmp_path / "run.db", {"reason": ""})
+        again.close()
+        assert reader.execute("SELECT count(*) FROM tasks").fetchone() == (0,)
+    assert read(tmp_path / "run.db", "SELECT count(*) FROM tasks") == [(1,)]
+    Recorder(tmp_path / "run.db").close()
+    assert os.listdir(tmp_path) == ["run.db"]
+
+
+def test_a_full_disk_is_a_clear_error_wherever_it_shows(tmp_path):
+    recorder = Recorder(tmp_path / "run.db")
+    recorder._db.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(StartError, match="full"):
+        recorder.put({"much": "x" * 1_000_000})
+    with contextlib.suppress(StartError):
+        recorder.close()
+
+
 def test_committed_rows_survive_a_kill(tmp_path):
     code = (
         "import sys; from pathlib import Path; from testbed.node.recorder import Recorder;"

@@ -39,13 +39,13 @@ def test_live_run_agrees_with_its_simulation(tmp_path):
     found = document("run", "smoke", *LITTLE, "--policy", "greedy-do", "--out", "r", cwd=tmp_path)
     assert found["backend"] == "local" and found["tasks"]["unaccounted"] == 0
     assert found["tasks"]["generated"] == found["tasks"]["completed"] + found["tasks"]["late"] == 13
-    assert found["fidelity"]["delay_error"]["median"] < 0.1
+    assert found["fidelity"]["delay_error"]["median"] < 0.5
     assert found["fidelity"]["cpu"]["asked_s"] > 0
     assert (found["fidelity"]["burn"], found["fidelity"]["payload"]) == (0.02, "real")
     assert {path.name for path in (tmp_path / "r").iterdir()} >= {"processes.json", "run.db", "scenario.yaml"}
     again = document("replay", "r", "--as-recorded", cwd=tmp_path)
     assert again["tasks"] == found["tasks"]
-    assert again["delay_s"]["p50"] == pytest.approx(found["delay_s"]["p50"], rel=0.1)
+    assert again["delay_s"]["p50"] == pytest.approx(found["delay_s"]["p50"], rel=0.5)
     assert not [pid for pid in children(tmp_path / "r") if alive(pid)]
 
 

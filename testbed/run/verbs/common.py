@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 from testbed.model import units
-from testbed.model.errors import Invalid, UsageError
+from testbed.model.errors import EXIT_INTERRUPTED, Invalid, UsageError
 from testbed.model.load import load_scenario
 from testbed.model.scenario import Resolved
 from testbed.model.system import Plan
 from testbed.model.task import Task
-from testbed.run import costs, preflight, session, tables
+from testbed.run import costs, preflight, record, session, tables
+from testbed.run.interrupt import stop_on_interrupt
 from testbed.run.output import Ticker, print_json, warn
 from testbed.run.progress import Progress
 from testbed.run.rundir import unwritable
@@ -106,16 +107,23 @@ def carry_out(order: Order, args: argparse.Namespace) -> int:
             tickers[0](progress)
 
     try:
-        run = session.execute(order, watch, started)
+        path = session.perform(order, watch, started)
     finally:
         for ticker in tickers:
             ticker.done()
-    summary = session.summary_of(run)
-    code, why = verdict(summary, args.strict)
-    if args.json:
-        print_json(summary)
-    else:
-        print(tables.text(summary), end="", flush=True)
+    return conclude(path, args)
+
+
+def conclude(path: Path, args: argparse.Namespace) -> int:
+    """Print the summary of the run in ``path``, which one interrupt does not keep from being printed."""
+    interrupts: list[int] = []
+    with stop_on_interrupt(lambda: interrupts.append(1)):
+        summary = session.summary_of(record.read_run(path))
+        code, why = verdict(summary, args.strict)
+        if args.json:
+            print_json(summary)
+        else:
+            print(tables.text(summary), end="", flush=True)
     if why:
         warn(why)
-    return code
+    return EXIT_INTERRUPTED if interrupts else code
