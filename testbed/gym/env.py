@@ -1,5 +1,6 @@
 """`EdgeOffload-v0`: the region as one agent, a step a slot, on the twin or on running processes."""
 
+import importlib
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,12 +24,13 @@ def backend_of(name: str, setting: Setting, **options: Any) -> Backend:
     """The backend called ``name``; ``options`` are those of `TwinBackend` or of `testbed.gym.live.LiveBackend`."""
     if name not in BACKENDS:
         raise UsageError(f'unknown backend "{name}"', f"known: {', '.join(BACKENDS)}")
-    made = TwinBackend
+    made = TwinBackend if name == "twin" else importlib.import_module("testbed.gym.live").LiveBackend
     known = list(inspect.signature(made).parameters)[1:]
     for option in options:
         if option not in known:
             raise UsageError(f'backend "{name}" has no option "{option}"', f"known: {', '.join(known)}")
-    return made(setting, **options)
+    backend: Backend = made(setting, **options)
+    return backend
 
 
 class Episode:
@@ -70,7 +72,9 @@ class Episode:
     def info(self) -> Info:
         """What the region did in the slot just played; see docs/gym.md."""
         numbers = {key: value.sum().item() for key, value in told(self.backend.cells).items()}
-        return {"slot": self.backend.slot, **numbers, "inside": self.backend.inside, "fallback": self.backend.fallback}
+        backend = self.backend
+        fallen = {"fallback": int(backend.fallback.sum()), "missed": backend.missed}
+        return {"slot": backend.slot, **numbers, "inside": backend.inside, **fallen}
 
 
 class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.int8]]):

@@ -111,8 +111,10 @@ class EdgeOffloadCells(ParallelEnv):
         return {agent: team * shared + (1.0 - team) * float(each[self._cells[agent]]) for agent in self.agents}
 
     def _infos(self) -> dict[str, Info]:
-        numbers, slot = told(self._episode.backend.cells), self._episode.backend.slot
+        backend = self._episode.backend
+        numbers = {**told(backend.cells), "fallback": backend.fallback}
+        region = {"slot": backend.slot, "missed": backend.missed}
         return {
-            agent: {"slot": slot, **{key: value[self._cells[agent]].item() for key, value in numbers.items()}}
+            agent: {**region, **{key: value[self._cells[agent]].item() for key, value in numbers.items()}}
             for agent in self.agents
         }
