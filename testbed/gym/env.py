@@ -1,5 +1,6 @@
 """`EdgeOffload-v0`: the region as one agent, a step a slot, on the twin or on running processes."""
 
+import copy
 import importlib
 import inspect
 from collections.abc import Sequence
@@ -97,6 +98,23 @@ class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.int8]]):
         self.action_space = settings_of.action_space(self.setting)
         self.observation_space: Any = settings_of.observation_space(self.setting)
         self._episode = Episode(self.setting, backend_of(backend, self.setting, **options))
+        self._repeats, self._spec = backend == "twin", None
+
+    @property
+    def spec(self) -> Any:
+        """What it was made from; a testbed is never the same twice, and its spec says so."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: Any) -> None:
+        self._spec = copy.copy(spec)
+        if spec is not None and not self._repeats:
+            self._spec.nondeterministic = True
+
+    @property
+    def backend(self) -> Backend:
+        """What it plays on."""
+        return self._episode.backend
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

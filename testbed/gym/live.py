@@ -27,6 +27,7 @@ from testbed.gym.tally import Tally
 from testbed.model.errors import LostError, UsageError
 from testbed.model.mdp import CellView
 from testbed.model.system import Plan
+from testbed.node.socket import RECEIVE_LIMIT
 from testbed.protocol.messages import Announce, Ask
 from testbed.run import costs, preflight
 from testbed.run.crew import prepared
@@ -36,6 +37,7 @@ from testbed.twin.state import CELL
 PAYLOADS = ("real", "declared")
 SILENCE_NS = 5_000_000_000
 KEPT_SLOTS = 64
+MESSAGES_A_SLOT = 4
 _FOREIGN: list[contextlib.ExitStack] = []
 
 
@@ -154,7 +156,7 @@ class LiveBackend:
             players.go()
         think = max(0, time.monotonic_ns() - players.clock.wall_ns(slot * self._system.slot_ns))
         if think > self._system.decision_timeout_ns:
-            return
+            return self._must_have_heard(think)
         self._choices[slot] = choices
         for ask in self._asks.get(slot, {}).values():
             if ask.tasks:
@@ -162,6 +164,14 @@ class LiveBackend:
         self._tally.decided(slot, choices)
         for view in self._views:
             self._tally.expect(view, choices, think)
+
+    def _must_have_heard(self, away_ns: int) -> None:
+        """Raises `LostError` if the caller was away for so long that the inbox cannot have held everything."""
+        emulation = self._setting.resolved.emulation
+        slots = away_ns * emulation.speed / self._system.slot_ns
+        if slots * emulation.ues_per_process * MESSAGES_A_SLOT > RECEIVE_LIMIT:
+            what = f"nobody decided for {away_ns * 1e-9:.0f} s of wall time"
+            raise LostError(what, "an episode cannot be left for so long; reset() begins the next one")
 
     def _servable(self, players: Players) -> int:
         """The first slot whose asks, if they have come, have waited for less than half the decision timeout."""
