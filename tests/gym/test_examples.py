@@ -19,3 +19,12 @@ def test_an_own_policy_runs_by_its_name_and_is_better_than_local():
     assert overhead[name] < 0.7 * overhead["lc"]
     assert load(name)[1]
     assert not load("examples.own_policy:decide")[1]
+
+
+@pytest.mark.live
+def test_what_was_trained_on_the_twin_decides_on_real_processes(monkeypatch):
+    monkeypatch.setitem(train_ppo.OPTIONS, "testbed", {"speed": 20, "payload": "declared", "episode_slots": 20})
+    monkeypatch.setitem(train_ppo.OPTIONS, "twin", {"episode_slots": 20})
+    model = train_ppo.train(3_200, worlds=32)
+    live, twin = (train_ppo.evaluate(model, backend, 2)[0] for backend in ("testbed", "twin"))
+    assert live == pytest.approx(twin, rel=0.3)
