@@ -98,7 +98,8 @@ class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.int8]]):
         self.action_space = settings_of.action_space(self.setting)
         self.observation_space: Any = settings_of.observation_space(self.setting)
         self._episode = Episode(self.setting, backend_of(backend, self.setting, **options))
-        self._repeats, self._spec = backend == "twin", None
+        self._repeats = backend == "twin"
+        self._spec: Any = None
 
     @property
     def spec(self) -> Any:

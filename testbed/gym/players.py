@@ -5,6 +5,7 @@ cores of an earlier episode still say is dropped, on either side.
 """
 
 import time
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ Told = Ask | Announce | Outcome
 class Players(Crew):
     """The processes of ``plan`` in ``run_dir`` (``here`` is a short path to it); `Crew.disband` ends them."""
 
-    def __init__(self, plan: Plan, run_dir: str, here: str) -> None:
+    def __init__(self, plan: Plan, run_dir: Path, here: str) -> None:
         super().__init__(plan, run_dir, here, hosts_of(plan), (CONTROLLER,))
         self.begun = False
         self._episode = 0

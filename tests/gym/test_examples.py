@@ -1,5 +1,7 @@
 """What a user would copy works."""
 
+import pytest
+
 from controller.policies import load
 from examples import train_ppo
 from testbed.model.load import load_scenario
@@ -23,8 +25,9 @@ def test_an_own_policy_runs_by_its_name_and_is_better_than_local():
 
 @pytest.mark.live
 def test_what_was_trained_on_the_twin_decides_on_real_processes(monkeypatch):
-    monkeypatch.setitem(train_ppo.OPTIONS, "testbed", {"speed": 20, "payload": "declared", "episode_slots": 20})
-    monkeypatch.setitem(train_ppo.OPTIONS, "twin", {"episode_slots": 20})
+    patient = {"speed": 5, "payload": "declared", "decision_timeout_s": 2.0}
+    monkeypatch.setitem(train_ppo.OPTIONS, "testbed", {**patient, "episode_slots": 12})
+    monkeypatch.setitem(train_ppo.OPTIONS, "twin", {"episode_slots": 12})
     model = train_ppo.train(3_200, worlds=32)
     live, twin = (train_ppo.evaluate(model, backend, 2)[0] for backend in ("testbed", "twin"))
     assert live == pytest.approx(twin, rel=0.3)
