@@ -20,11 +20,13 @@ class Backend(Protocol):
     """One episode after another of one region.
 
     ``cells`` (M,) of `testbed.twin.state.CELL` tells what each cell earned in the step just made, ``fallback`` (M,) how
-    many of its tasks were decided by the fallback. ``missed`` counts the slots for which no answer came in time.
+    many of its tasks the fallback decided, ``lag_ns`` (M,) how much later than they should have its tasks really ended.
+    ``missed`` counts the slots for which no answer came in time.
     """
 
     cells: NDArray[Any]
     fallback: NDArray[np.int64]
+    lag_ns: NDArray[np.int64]
     missed: int
 
     @property
@@ -58,7 +60,7 @@ class TwinBackend:
         self._twin = worlds(setting, 1, capacity)
         self._backlog_ns = int(backlog_s * 1e9)
         self.cells = np.zeros(len(setting.system.ess), CELL)
-        self.fallback = np.zeros(len(setting.system.ess), np.int64)
+        self.fallback, self.lag_ns = np.zeros((2, len(setting.system.ess)), np.int64)
 
     @property
     def slot(self) -> int:
@@ -126,3 +128,8 @@ def told(earned: NDArray[Any]) -> dict[str, Any]:
     found: dict[str, Any] = {name: earned[name].copy() for name in (*COUNTS, *SUMS)}
     found["delay_s"] = earned["delay_ns"] * 1e-9
     return found
+
+
+def measured(backend: Backend) -> dict[str, Any]:
+    """The numbers of ``info`` that only running processes can have, (M,)."""
+    return {"fallback": backend.fallback, "lag_s": backend.lag_ns * 1e-9}

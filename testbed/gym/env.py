@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbed.gym import setting as settings_of
-from testbed.gym.backend import Backend, TwinBackend, paid, told
+from testbed.gym.backend import Backend, TwinBackend, measured, paid, told
 from testbed.gym.setting import Setting
 from testbed.model.errors import UsageError
 from testbed.model.schema import Scenario
@@ -72,10 +72,9 @@ class Episode:
 
     def info(self) -> Info:
         """What the region did in the slot just played; see docs/gym.md."""
-        numbers = {key: value.sum().item() for key, value in told(self.backend.cells).items()}
         backend = self.backend
-        fallen = {"fallback": int(backend.fallback.sum()), "missed": backend.missed}
-        return {"slot": backend.slot, **numbers, "inside": backend.inside, **fallen}
+        numbers = {key: value.sum().item() for key, value in (told(backend.cells) | measured(backend)).items()}
+        return {"slot": backend.slot, **numbers, "inside": backend.inside, "missed": backend.missed}
 
 
 class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.int8]]):

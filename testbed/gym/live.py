@@ -67,7 +67,7 @@ class LiveBackend:
         self._news: list[Announce] = []
         self._choices: dict[int, NDArray[np.int8]] = {}
         self.cells: NDArray[Any] = np.zeros(len(system.ess), CELL)
-        self.fallback = np.zeros(len(system.ess), np.int64)
+        self.fallback, self.lag_ns = np.zeros((2, len(system.ess)), np.int64)
         self.slot = self.missed = 0
         self._views = self._look(0)
 
@@ -144,7 +144,7 @@ class LiveBackend:
             if slot not in self._choices:
                 self._tally.missed(slot)
                 self.missed += 1
-        self.cells, self.fallback = self._tally.settle(target)
+        self.cells, self.fallback, self.lag_ns = self._tally.settle(target)
         self._views, self.slot = self._look(target), target
         self._forget(target)
 

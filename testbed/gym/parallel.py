@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
 from testbed.gym import setting as settings_of
-from testbed.gym.backend import paid, told
+from testbed.gym.backend import measured, paid, told
 from testbed.gym.env import Episode, Info, backend_of
 from testbed.model.errors import UsageError
 from testbed.model.schema import Scenario
@@ -112,7 +112,7 @@ class EdgeOffloadCells(ParallelEnv):
 
     def _infos(self) -> dict[str, Info]:
         backend = self._episode.backend
-        numbers = {**told(backend.cells), "fallback": backend.fallback}
+        numbers = told(backend.cells) | measured(backend)
         region = {"slot": backend.slot, "missed": backend.missed}
         return {
             agent: {**region, **{key: value[self._cells[agent]].item() for key, value in numbers.items()}}

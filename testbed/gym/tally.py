@@ -40,7 +40,7 @@ class Tally:
     def _new(self, slot: int) -> None:
         self.slot = slot
         self.cells: NDArray[Any] = np.zeros(len(self._system.ess), CELL)
-        self.fallback = np.zeros(len(self._system.ess), np.int64)
+        self.fallback, self.lag_ns = np.zeros((2, len(self._system.ess)), np.int64)
 
     def waiting(self, slot: int, ue: int) -> tuple[Task, ...]:
         """The tasks of a UE that are decided in ``slot``, as far as they have been generated."""
@@ -104,8 +104,9 @@ class Tally:
 
     # What is settled -------------------------------------------------------------------------------------------------
 
-    def settle(self, until: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Close the slots before ``until``: what every cell earned in them, (M,), and how often it fell back, (M,)."""
+    def settle(self, until: int) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+        """Close the slots before ``until``: what every cell earned in them, how many of its tasks fell back, and by how
+        much its finished ones ended later than they should have; each (M,)."""
         boundary = until * self._system.slot_ns
         self._enter(boundary)
         ended, self._ended = self._ended, []
@@ -117,7 +118,7 @@ class Tally:
         for cell, costs in zip(self.cells, self._costs, strict=True):
             while costs.next < until:
                 cell["cost"] += costs.settle()
-        found = self.cells, self.fallback
+        found = self.cells, self.fallback, self.lag_ns
         self._new(until)
         return found
 
@@ -142,6 +143,7 @@ class Tally:
         }  # fmt: skip
         for name, value in counts.items():
             cell[name] += value
+        self.lag_ns[place] += task.generated_ns + outcome.delay_ns - outcome.finished_ns
         self.fallback[place] += bool(outcome.fallback) and key not in self._missed
         self._missed.discard(key)
         if self._reward != "holding":

@@ -136,7 +136,7 @@ def test_tasks_nobody_answered_for_count_as_fallen_back_once():
         ue = setting.system.ues[task.ue].name
         tally.ended(Outcome(ue, task, 0, 0, "timeout", "late", 10**9, 1.0, 0, -1, 10**9))
     tally.missed(0)
-    cells, fallback = tally.settle(1)
+    cells, fallback, _ = tally.settle(1)
     assert cells["decided"].sum() == cells["finished"].sum() == fallback.sum() == len(asked) > 0
     assert cells["offloaded"].sum() == 0
     late = [task for task in workload if task.generated_ns == 10**9]
@@ -144,6 +144,6 @@ def test_tasks_nobody_answered_for_count_as_fallen_back_once():
     for task in late:
         ue = setting.system.ues[task.ue].name
         tally.ended(Outcome(ue, task, 1, 0, "timeout", "late", 10**9, 1.0, 0, -1, 2 * 10**9))
-    cells, fallback = tally.settle(2)
+    cells, fallback, _ = tally.settle(2)
     assert fallback.sum() == len(late) > 0
     assert cells["offloaded"].sum() == 0
