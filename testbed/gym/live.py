@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from controller.gather import Gathering
 from testbed.gym.players import Players
-from testbed.gym.setting import Setting
+from testbed.gym.setting import Setting, emulated
 from testbed.gym.sight import observed
 from testbed.gym.tally import Tally
-from testbed.model.errors import LostError, UsageError
+from testbed.model.errors import LostError
 from testbed.model.mdp import CellView
 from testbed.model.system import Plan
 from testbed.node.socket import RECEIVE_LIMIT
@@ -34,7 +34,6 @@ from testbed.run.crew import prepared
 from testbed.trace import inputs
 from testbed.twin.state import CELL
 
-PAYLOADS = ("real", "declared")
 SILENCE_NS = 5_000_000_000
 KEPT_SLOTS = 64
 MESSAGES_A_SLOT = 4
@@ -53,7 +52,7 @@ class LiveBackend:
         self, setting: Setting, speed: float | None = None, payload: str | None = None,
         decision_timeout_s: float | None = None,
     ) -> None:  # fmt: skip
-        self._setting = _with(setting, speed, payload, decision_timeout_s)
+        self._setting = emulated(setting, speed, payload, decision_timeout_s)
         self._system = self._setting.system
         self._players: Players | None = None
         self._release: Any = None
@@ -96,7 +95,7 @@ class LiveBackend:
         if self._players is not None:
             try:
                 self._players.turn_to(plan)
-            except LostError:
+            except (LostError, OSError):
                 self.close()
         if self._players is None:
             self._enlist(plan)
@@ -233,28 +232,4 @@ def _release(stack: contextlib.ExitStack, owner: int) -> None:
     if os.getpid() == owner:
         stack.close()
     else:
-        _FOREIGN.append(stack)
-
-
-def _with(setting: Setting, speed: float | None, payload: str | None, decision_timeout_s: float | None) -> Setting:
-    """The setting with what replaces its scenario's emulation and timeout. Raises `UsageError`."""
-    resolved = setting.resolved
-    emulation, system = resolved.emulation, resolved.system
-    if speed is not None:
-        emulation = msgspec.structs.replace(emulation, speed=_positive("speed", speed))
-    if payload is not None:
-        if payload not in PAYLOADS:
-            raise UsageError(f'unknown payload "{payload}"', f"known: {', '.join(PAYLOADS)}")
-        emulation = msgspec.structs.replace(emulation, payload=payload)
-    if decision_timeout_s is not None:
-        timeout = int(_positive("decision_timeout_s", decision_timeout_s) * 1e9)
-        system = msgspec.structs.replace(system, decision_timeout_ns=timeout)
-    return msgspec.structs.replace(
-        setting, resolved=msgspec.structs.replace(resolved, emulation=emulation, system=system)
-    )
-
-
-def _positive(name: str, value: object) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0.0 < value < 1e9:
-        return float(value)
-    raise UsageError(f"{name} is {value!r}", "a number above 0 is needed")
+        _FOREIGN.append(stack)  # were it collected, its folders would be removed
