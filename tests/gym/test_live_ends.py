@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.live, pytest.mark.chaos]
 ROOT = Path(__file__).resolve().parents[2]
 
 BEGIN = """
-import gc, os, signal, sys
+import os, signal, sys
 import numpy as np
 from tests.gym.live import made
 env = made()
