@@ -6,9 +6,10 @@ from testbed.model.system import Emulation, System
 from testbed.node.process import Making, entry
 from testbed.node.role import Role
 from testbed.protocol.actions import Core
+from testbed.protocol.messages import Outcome
 from testbed.protocol.rows import TaskRow
 from ue_agent.agent import Agent
-from ue_agent.report import measured
+from ue_agent.report import measured, measured_outcome
 
 
 def make(making: Making) -> Core:
@@ -25,7 +26,10 @@ def role_of(system: System, emulation: Emulation) -> Role:
     def measure(row: TaskRow, actual_ns: int) -> TaskRow:
         return measured(row, actual_ns, ues[row.ue])
 
-    return Role(0, 300_000, ordered=False, executes=True, measure=measure)
+    def measure_outcome(outcome: Outcome, actual_ns: int) -> Outcome:
+        return measured_outcome(outcome, actual_ns, ues[outcome.ue])
+
+    return Role(0, 300_000, ordered=False, executes=True, measure=measure, measure_outcome=measure_outcome)
 
 
 def main(argv: list[str]) -> int:

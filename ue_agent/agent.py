@@ -7,8 +7,7 @@ from testbed.model.delay import chain, duration_ns
 from testbed.model.system import EPOCH_ARRIVAL, SHARED, System
 from testbed.model.task import LOCAL, OFFLOAD, Phase, Task
 from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Execute, Lost, Record, Send, Wake
-from testbed.protocol.messages import Aired, Ask, Decision, Down, Moved, Outcome, Post, Result, Up
-from testbed.protocol.rows import TaskRow
+from testbed.protocol.messages import Aired, Ask, Decision, Down, Moved, Post, Result, Up
 from ue_agent import report
 from ue_agent.report import Flight
 
@@ -41,7 +40,10 @@ class Pending(msgspec.Struct, frozen=True):
 
 
 class Agent:
-    """One UE; ``tasks`` are its rows of the workload, those before ``from_ns`` are not its own any more."""
+    """One UE; ``tasks`` are its rows of the workload, those before ``from_ns`` are not its own any more.
+
+    With ``outcomes`` it tells the controller how its tasks end, and asks while the run drains too: who learns looks on.
+    """
 
     def __init__(
         self, system: System, index: int, tasks: tuple[Task, ...], incarnation: int = 0, from_ns: int = 0,
@@ -107,7 +109,7 @@ class Agent:
         return Wake(slot * self.system.slot_ns, Phase.DECIDE, Boundary(slot), self.ue.index)
 
     def _at_boundary(self, now_ns: int, slot: int) -> list[Action]:
-        if slot > self.system.slots:
+        if slot > self.system.slots and not self._outcomes:
             return []
         first = self._next
         while self._next < len(self._tasks) and self._tasks[self._next].generated_ns <= now_ns:
@@ -204,7 +206,8 @@ class Agent:
         row = report.ended(flight, self.ue, finished_ns, self._lost_airtime.pop(number, 0))
         if not self._outcomes:
             return [Record(row)]
-        return [Record(row), Send(CONTROLLER, outcome(row, flight.task), finished_ns, Phase.DECIDE, self.ue.index)]
+        told = report.outcome(row, flight.task)
+        return [Record(row), Send(CONTROLLER, told, finished_ns, Phase.DECIDE, self.ue.index)]
 
     def _moved(self, moved: Moved) -> None:
         flight = self._flights.get(moved.number)
@@ -250,11 +253,3 @@ class Agent:
                 actions += self._execute(flight, now_ns)
                 actions.append(Record(report.decided(flight, self.ue)))
         return actions
-
-
-def outcome(row: TaskRow, task: Task) -> Outcome:
-    """What the controller learns from: a finished task as it was measured."""
-    return Outcome(
-        row.ue, task, row.slot, row.choice, row.fallback, row.state, row.measured_ns, row.energy_measured_j,
-        row.airtime_ns, row.tx_start_ns, row.finished_ns, row.forwarded, row.rejected,
-    )  # fmt: skip

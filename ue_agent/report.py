@@ -5,7 +5,7 @@ import msgspec
 from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
 from testbed.model.system import Ue
 from testbed.model.task import COMPLETED, DECIDED, LATE, Task
-from testbed.protocol.messages import Result, Trip
+from testbed.protocol.messages import Outcome, Result, Trip
 from testbed.protocol.rows import TaskRow
 
 
@@ -115,10 +115,29 @@ def measured(row: TaskRow, actual_ns: int, ue: Ue) -> TaskRow:
     """
     delay = actual_ns - row.generated_ns
     lag = actual_ns - row.finished_ns
-    energy = row.energy_measured_j
-    if row.local_execution_ns and lag > 0:
-        energy += ue.kappa * float(ue.cpu_hz) ** 3 * lag * 1e-9
+    energy = row.energy_measured_j + _lag_energy_j(ue, lag, row.local_execution_ns > 0)
     return msgspec.structs.replace(
         row, measured_ns=delay, emulation_ns=lag, energy_measured_j=energy,
         overhead=overhead(ue.weight_delay, delay, energy), state=COMPLETED if delay <= row.deadline_ns else LATE,
     )  # fmt: skip
+
+
+def outcome(row: TaskRow, task: Task) -> Outcome:
+    """What the controller learns from: a finished task with its last row."""
+    return Outcome(
+        row.ue, task, row.slot, row.choice, row.fallback, row.state, row.measured_ns, row.energy_measured_j,
+        row.airtime_ns, row.tx_start_ns, row.finished_ns, row.forwarded, row.rejected, row.local_execution_ns > 0,
+        row.think_ns,
+    )  # fmt: skip
+
+
+def measured_outcome(told: Outcome, actual_ns: int, ue: Ue) -> Outcome:
+    """What `measured` makes of a row, for the outcome that is told of it."""
+    delay, lag = actual_ns - told.task.generated_ns, actual_ns - told.finished_ns
+    energy = told.energy_j + _lag_energy_j(ue, lag, told.by_ue)
+    state = COMPLETED if delay <= told.task.deadline_ns else LATE
+    return msgspec.structs.replace(told, delay_ns=delay, energy_j=energy, state=state)
+
+
+def _lag_energy_j(ue: Ue, lag_ns: int, by_ue: bool) -> float:
+    return ue.kappa * float(ue.cpu_hz) ** 3 * lag_ns * 1e-9 if by_ue and lag_ns > 0 else 0.0

@@ -2,7 +2,7 @@
 
 A slot's cost is λt·(time its tasks spent in the system during it) + λe·(energy they spent in it). Slots are settled in
 turn. What comes to be known of a settled slot afterwards is charged to the slot that is settled next, so that costs
-always sum to the overheads of the tasks.
+always sum to the overheads of the tasks. Who has to settle before tasks end may say what energy is expected of them.
 """
 
 from collections import defaultdict
@@ -20,10 +20,20 @@ Key = tuple[int, int]
 
 
 class _Present(msgspec.Struct):
-    """A task in the system; its time is paid up to ``paid_ns``."""
+    """A task in the system; its time is paid up to ``paid_ns``, and ``ahead`` of the energy that is expected of it:
+    ``joule``, spent from ``start_ns`` to ``end_ns``."""
 
     task: Task
     paid_ns: int
+    start_ns: int = 0
+    end_ns: int = 0
+    joule: float = 0.0
+    ahead: float = 0.0
+
+    def expected_j(self, start_ns: int, end_ns: int) -> float:
+        """What is expected to be spent from ``start_ns`` to ``end_ns``."""
+        ns = min(end_ns, self.end_ns) - max(start_ns, self.start_ns)
+        return self.joule * ns / (self.end_ns - self.start_ns) if ns > 0 else 0.0
 
 
 class Costs:
@@ -40,12 +50,19 @@ class Costs:
         paid = max(task.generated_ns, self.next * self._system.slot_ns)
         self._present.setdefault((task.ue, task.number), _Present(task, paid))
 
+    def expect(self, key: Key, start_ns: int, end_ns: int, joule: float) -> None:
+        """A task that is present will probably spend ``joule`` so: paid slot by slot, and put right when it ends."""
+        present = self._present[key]
+        present.start_ns, present.end_ns, present.joule = start_ns, end_ns, joule
+
     def leave(self, outcome: Outcome) -> None:
         """A task ended as it was measured."""
         task, ue = outcome.task, self._ues[outcome.ue]
         self.enter(task)
         end = task.generated_ns + outcome.delay_ns
-        self._pay_time(self._present.pop((task.ue, task.number)), end)
+        present = self._present.pop((task.ue, task.number))
+        self._pay_time(present, end)
+        self._costs[self.next] -= present.ahead
         sent = transmit_energy_j(ue.tx_power_w, outcome.airtime_ns)
         if outcome.airtime_ns > 0:
             self._pay_energy(ue.weight_delay, sent, outcome.tx_start_ns, outcome.tx_start_ns + outcome.airtime_ns)
@@ -66,10 +83,11 @@ class Costs:
 
     def settle(self) -> float:
         """The cost of slot ``next``, which is then the one after it; tasks still open are charged for their stay."""
-        end = (self.next + 1) * self._system.slot_ns
+        start, end = self.next * self._system.slot_ns, (self.next + 1) * self._system.slot_ns
         for present in self._present.values():
             if present.paid_ns < end:
                 self._pay_time(present, end)
+            self._pay_ahead(present, start, end)
         cost = self._costs.pop(self.next, 0.0)
         self.next += 1
         return cost
@@ -81,6 +99,12 @@ class Costs:
         for slot, ns in self._slots(present.paid_ns, until_ns):
             self._costs[slot] += holding_cost(weight, ns, 0.0)
         present.paid_ns = until_ns
+
+    def _pay_ahead(self, present: _Present, start_ns: int, end_ns: int) -> None:
+        weight = self._system.ues[present.task.ue].weight_delay
+        cost = holding_cost(weight, 0, present.expected_j(start_ns, end_ns))
+        self._costs[self.next] += cost
+        present.ahead += cost
 
     def _pay_energy(self, weight: float, joule: float, start_ns: int, end_ns: int) -> None:
         length = end_ns - start_ns

@@ -19,12 +19,15 @@ SUMS = ("energy_j", "overhead")
 class Backend(Protocol):
     """One episode after another of one region.
 
-    ``cells`` (M,) of `testbed.twin.state.CELL` tells what each cell earned in the slot just played, ``fallback`` how
-    many of its decisions came too late.
+    ``cells`` (M,) of `testbed.twin.state.CELL` tells what each cell earned in the step just made, ``fallback`` (M,) how
+    many of its tasks the fallback decided, ``lag_ns`` (M,) how much later than they should have its tasks really ended.
+    ``missed`` counts the slots for which no answer came in time.
     """
 
     cells: NDArray[Any]
-    fallback: int
+    fallback: NDArray[np.int64]
+    lag_ns: NDArray[np.int64]
+    missed: int
 
     @property
     def slot(self) -> int:
@@ -38,7 +41,7 @@ class Backend(Protocol):
         """Begin the workload of ``seed`` at slot 0."""
 
     def step(self, choices: NDArray[np.int8]) -> None:
-        """Play a slot with ``choices`` (N,)."""
+        """Play a slot with ``choices`` (N,), and whatever slots went by meanwhile."""
 
     def observe(self) -> NDArray[np.float32]:
         """What the agents see before they decide, (L,), the caller's to keep."""
@@ -50,13 +53,14 @@ class Backend(Protocol):
 class TwinBackend:
     """The compiled twin, one world."""
 
-    fallback = 0
+    missed = 0
 
     def __init__(self, setting: Setting, backlog_s: float = 0.0, capacity: int | None = None) -> None:
         self._kind = setting.observation
         self._twin = worlds(setting, 1, capacity)
         self._backlog_ns = int(backlog_s * 1e9)
         self.cells = np.zeros(len(setting.system.ess), CELL)
+        self.fallback, self.lag_ns = np.zeros((2, len(setting.system.ess)), np.int64)
 
     @property
     def slot(self) -> int:
@@ -124,3 +128,8 @@ def told(earned: NDArray[Any]) -> dict[str, Any]:
     found: dict[str, Any] = {name: earned[name].copy() for name in (*COUNTS, *SUMS)}
     found["delay_s"] = earned["delay_ns"] * 1e-9
     return found
+
+
+def measured(backend: Backend) -> dict[str, Any]:
+    """The numbers of ``info`` that only running processes can have, (M,)."""
+    return {"fallback": backend.fallback, "lag_s": backend.lag_ns * 1e-9}

@@ -1,5 +1,7 @@
 """`EdgeOffload-v0`: the region as one agent, a step a slot, on the twin or on running processes."""
 
+import copy
+import importlib
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbed.gym import setting as settings_of
-from testbed.gym.backend import Backend, TwinBackend, paid, told
+from testbed.gym.backend import Backend, TwinBackend, measured, paid, told
 from testbed.gym.setting import Setting
 from testbed.model.errors import UsageError
 from testbed.model.schema import Scenario
@@ -23,12 +25,13 @@ def backend_of(name: str, setting: Setting, **options: Any) -> Backend:
     """The backend called ``name``; ``options`` are those of `TwinBackend` or of `testbed.gym.live.LiveBackend`."""
     if name not in BACKENDS:
         raise UsageError(f'unknown backend "{name}"', f"known: {', '.join(BACKENDS)}")
-    made = TwinBackend
+    made = TwinBackend if name == "twin" else importlib.import_module("testbed.gym.live").LiveBackend
     known = list(inspect.signature(made).parameters)[1:]
     for option in options:
         if option not in known:
             raise UsageError(f'backend "{name}" has no option "{option}"', f"known: {', '.join(known)}")
-    return made(setting, **options)
+    backend: Backend = made(setting, **options)
+    return backend
 
 
 class Episode:
@@ -69,8 +72,9 @@ class Episode:
 
     def info(self) -> Info:
         """What the region did in the slot just played; see docs/gym.md."""
-        numbers = {key: value.sum().item() for key, value in told(self.backend.cells).items()}
-        return {"slot": self.backend.slot, **numbers, "inside": self.backend.inside, "fallback": self.backend.fallback}
+        backend = self.backend
+        numbers = {key: value.sum().item() for key, value in (told(backend.cells) | measured(backend)).items()}
+        return {"slot": backend.slot, **numbers, "inside": backend.inside, "missed": backend.missed}
 
 
 class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.int8]]):
@@ -93,6 +97,24 @@ class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.int8]]):
         self.action_space = settings_of.action_space(self.setting)
         self.observation_space: Any = settings_of.observation_space(self.setting)
         self._episode = Episode(self.setting, backend_of(backend, self.setting, **options))
+        self._repeats = backend == "twin"
+        self._spec: Any = None
+
+    @property
+    def spec(self) -> Any:
+        """What it was made from; a testbed is never the same twice, and its spec says so."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: Any) -> None:
+        self._spec = copy.copy(spec)
+        if spec is not None and not self._repeats:
+            self._spec.nondeterministic = True
+
+    @property
+    def backend(self) -> Backend:
+        """What it plays on."""
+        return self._episode.backend
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

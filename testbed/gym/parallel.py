@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
 from testbed.gym import setting as settings_of
-from testbed.gym.backend import paid, told
+from testbed.gym.backend import measured, paid, told
 from testbed.gym.env import Episode, Info, backend_of
 from testbed.model.errors import UsageError
 from testbed.model.schema import Scenario
@@ -111,8 +111,10 @@ class EdgeOffloadCells(ParallelEnv):
         return {agent: team * shared + (1.0 - team) * float(each[self._cells[agent]]) for agent in self.agents}
 
     def _infos(self) -> dict[str, Info]:
-        numbers, slot = told(self._episode.backend.cells), self._episode.backend.slot
+        backend = self._episode.backend
+        numbers = told(backend.cells) | measured(backend)
+        region = {"slot": backend.slot, "missed": backend.missed}
         return {
-            agent: {"slot": slot, **{key: value[self._cells[agent]].item() for key, value in numbers.items()}}
+            agent: {**region, **{key: value[self._cells[agent]].item() for key, value in numbers.items()}}
             for agent in self.agents
         }

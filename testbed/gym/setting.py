@@ -21,6 +21,7 @@ from testbed.twin.observe import sizes
 from testbed.twin.twin import OBSERVATIONS, REWARDS
 
 SEEDS = 2**63
+PAYLOADS = ("real", "declared")
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -65,6 +66,30 @@ def make(
         scenario, resolved, second_offload, _known("observation", observation or agent.observation, OBSERVATIONS),
         _known("reward", reward or agent.reward, REWARDS), agent.team, limit,
     )  # fmt: skip
+
+
+def emulated(setting: Setting, speed: float | None, payload: str | None, decision_timeout_s: float | None) -> Setting:
+    """The setting with what replaces its scenario's emulation and timeout. Raises `UsageError`."""
+    resolved = setting.resolved
+    emulation, system = resolved.emulation, resolved.system
+    if speed is not None:
+        emulation = msgspec.structs.replace(emulation, speed=_positive("speed", speed))
+    if payload is not None:
+        if payload not in PAYLOADS:
+            raise UsageError(f'unknown payload "{payload}"', f"known: {', '.join(PAYLOADS)}")
+        emulation = msgspec.structs.replace(emulation, payload=payload)
+    if decision_timeout_s is not None:
+        timeout = int(_positive("decision_timeout_s", decision_timeout_s) * 1e9)
+        system = msgspec.structs.replace(system, decision_timeout_ns=timeout)
+    return msgspec.structs.replace(
+        setting, resolved=msgspec.structs.replace(resolved, emulation=emulation, system=system)
+    )
+
+
+def _positive(name: str, value: object) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0.0 < value < 1e9:
+        return float(value)
+    raise UsageError(f"{name} is {value!r}", "a number above 0 is needed")
 
 
 def _known(what: str, given: str, known: Mapping[str, int]) -> str:

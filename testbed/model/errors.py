@@ -33,6 +33,12 @@ class StartError(TestbedError):
     exit_code = EXIT_START
 
 
+class LostError(TestbedError):
+    """A process died, or fell silent, that nobody meant to lose."""
+
+    exit_code = EXIT_START
+
+
 class ThresholdError(TestbedError):
     """A threshold of the scenario failed, or tasks failed without a UE fault."""
 

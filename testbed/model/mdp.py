@@ -2,7 +2,7 @@
 
 import msgspec
 
-from testbed.model.energy import overhead
+from testbed.model.energy import compute_energy_j, overhead
 from testbed.model.task import Task
 
 
@@ -61,6 +61,14 @@ def holding_cost(weight_delay: float, present_ns: int, energy_j: float) -> float
     return overhead(weight_delay, present_ns, energy_j)
 
 
+def local_overhead(weight_delay: float, kappa: float, hz: int, cycles: int, since_ns: int, execution_ns: int) -> float:
+    """``C_local``: what executing a task on its own UE would have cost.
+
+    ``since_ns`` is from its generation until its UE could have begun: decision, own queue, earlier undecided tasks.
+    """
+    return overhead(weight_delay, since_ns + execution_ns, compute_energy_j(kappa, hz, cycles))
+
+
 def time_score(deadline_ns: int, delay_ns: int, xi: float = 1.0) -> float:
     """The paper's ``r_ts = ξ(τ − T)/τ``."""
     return xi * (deadline_ns - delay_ns) / deadline_ns
@@ -69,6 +77,15 @@ def time_score(deadline_ns: int, delay_ns: int, xi: float = 1.0) -> float:
 def cost_score(local_overhead: float, achieved_overhead: float, offloaded: bool, eta: float = 1.0) -> float:
     """The paper's ``r_cs = η(C_local − C)`` for an offloaded task, 0 for a local one."""
     return eta * (local_overhead - achieved_overhead) if offloaded else 0.0
+
+
+def score(
+    kind: str, deadline_ns: int, delay_ns: int, local_overhead: float, achieved_overhead: float, offloaded: bool
+) -> float:
+    """What a task earns by the reward ``paper`` or ``paper-sign``."""
+    if kind == "paper-sign":
+        return sign_scores(deadline_ns, delay_ns, local_overhead, achieved_overhead, offloaded)
+    return time_score(deadline_ns, delay_ns) + cost_score(local_overhead, achieved_overhead, offloaded)
 
 
 def sign_scores(

@@ -220,6 +220,8 @@ class Host:
         body = send.body
         if isinstance(body, Ask) and body.tasks:
             self._asked_wall[core.name, body.slot] = time.monotonic_ns()
+        if isinstance(body, Outcome) and self.role.measure_outcome is not None:
+            body = self.role.measure_outcome(body, max(body.finished_ns, self.clock.now_ns()))
         if isinstance(body, Decision) and (asked := self._last_ask.pop(self._cells[body.ue], 0)):
             self.lateness.answers.add(time.monotonic_ns() - asked)
         self.mailbox.send(

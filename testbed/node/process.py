@@ -63,7 +63,7 @@ class Process:
 
     def __init__(self, name: str, role_name: str, incarnation: int) -> None:
         self.name, self._incarnation = name, incarnation
-        self.orders = _read_orders()
+        self._ordered_ns, self.orders = ORDERS.stat().st_mtime_ns, _read_orders()
         emulation = self.orders.plan.emulation
         self.mailbox = Mailbox(self.orders.addresses[name], self.orders.addresses, emulation.payload == "real")
         self._line = Line(self.mailbox, name, incarnation, role_name)
@@ -89,8 +89,8 @@ class Process:
 
     def _live(self, start: Start, make: Make, role_of: RoleOf) -> Stop:
         """Host the cores from an epoch on until the launcher says stop, and tell all that they recorded."""
-        if self._lived:
-            self.orders = _read_orders()
+        if ORDERS.stat().st_mtime_ns != self._ordered_ns:
+            self._ordered_ns, self.orders = ORDERS.stat().st_mtime_ns, _read_orders()
         self._lived = True
         plan, since = self.orders.plan, self.orders.episode
         clock, role = Clock(start.epoch_monotonic_ns, start.speed), role_of(plan.system, plan.emulation)

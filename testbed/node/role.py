@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from testbed.protocol.messages import Outcome
 from testbed.protocol.rows import TaskRow
 
 STAGGER_NS, SPREAD_NS = 120_000, 3_000_000
@@ -15,7 +16,7 @@ class Role(msgspec.Struct, frozen=True):
 
     ``boundary_guard_ns`` is the guard of slot boundaries: small at an ES, whose announcement others wait for; staggered
     over UEs, which would otherwise all wake at once. ``ordered`` cores act in ideal order (slips count), ``executes``
-    ones burn cycles; ``measure`` gets (row, actual emulated instant).
+    ones burn cycles; ``measure`` gets (row, actual emulated instant), ``measure_outcome`` the same of what is told.
     """
 
     guard_ns: int
@@ -23,6 +24,7 @@ class Role(msgspec.Struct, frozen=True):
     ordered: bool
     executes: bool
     measure: Callable[[TaskRow, int], TaskRow] | None = None
+    measure_outcome: Callable[[Outcome, int], Outcome] | None = None
 
     def turn_ns(self, ue: int, ues: int, slot_wall_ns: int) -> int:
         """The guard of a slot boundary: unordered cores (UEs) take turns, early in the slot."""

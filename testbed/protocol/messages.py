@@ -144,7 +144,8 @@ class Up(Message, frozen=True):
 class Outcome(Message, frozen=True):
     """A finished (or failed) task, told to the controller for learning; delays in ns, energy in J, as measured.
 
-    ``forwarded``: another ES executed it; ``rejected``: the ES had no place for it.
+    ``forwarded``: another ES executed it; ``rejected``: the ES had no place for it; ``by_ue``: its UE executed it.
+    ``think_ns`` is the time from ask to answer.
     """
 
     ue: str
@@ -160,6 +161,8 @@ class Outcome(Message, frozen=True):
     finished_ns: int
     forwarded: bool = False
     rejected: bool = False
+    by_ue: bool = False
+    think_ns: int = 0
 
 
 class Chose(msgspec.Struct, frozen=True, array_like=True):

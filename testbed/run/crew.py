@@ -144,7 +144,7 @@ class Crew:
     def receive(self) -> None:
         """Empty the inbox; then see who has not spoken."""
         while (received := self.mailbox.receive()) is not None:
-            if isinstance(received.body, WORDS):
+            if isinstance(received.body, WORDS) and received.to not in self._mine:
                 self._hear(received)
             else:
                 self.take(received)

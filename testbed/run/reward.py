@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from testbed.model import mdp
 from testbed.model.delay import duration_ns
-from testbed.model.energy import compute_energy_j, overhead
 from testbed.model.system import System, Ue
 from testbed.model.task import LOCAL, OFFLOAD
 from testbed.protocol.rows import TaskRow
@@ -26,10 +25,7 @@ def per_slot(rows: Sequence[TaskRow], system: System, kind: str) -> float:
 
 
 def _score(row: TaskRow, local: float, kind: str) -> float:
-    offloaded = row.choice == OFFLOAD
-    if kind == "paper-sign":
-        return mdp.sign_scores(row.deadline_ns, row.measured_ns, local, row.overhead, offloaded)
-    return mdp.time_score(row.deadline_ns, row.measured_ns) + mdp.cost_score(local, row.overhead, offloaded)
+    return mdp.score(kind, row.deadline_ns, row.measured_ns, local, row.overhead, row.choice == OFFLOAD)
 
 
 def local_overheads(rows: Sequence[TaskRow], ues: dict[str, Ue]) -> dict[tuple[str, int], float]:
@@ -47,9 +43,9 @@ def local_overheads(rows: Sequence[TaskRow], ues: dict[str, Ue]) -> dict[tuple[s
             asked = row.asked_ns
             free = max((end for entered, end in local if entered < asked), default=0)
             execution = duration_ns(row.cycles, ue.cpu_hz)
-            delay = row.ready_ns - row.generated_ns + max(0, free - row.ready_ns) + earlier + execution
-            found[name, row.number] = overhead(
-                ue.weight_delay, delay, compute_energy_j(ue.kappa, ue.cpu_hz, row.cycles)
+            since = max(free, row.ready_ns) - row.generated_ns + earlier
+            found[name, row.number] = mdp.local_overhead(
+                ue.weight_delay, ue.kappa, ue.cpu_hz, row.cycles, since, execution
             )
             earlier += execution
     return found

@@ -48,7 +48,7 @@ RANDOM = compile_functions(random, mix=mix)
 DELAY = compile_functions(delay)
 ENERGY = compile_functions(energy)
 _names = {name: getattr(DELAY, name) for name in ("duration_ns", "transfer_ns", "spread", "chain")}
-_names |= {"random": RANDOM, "overhead": ENERGY.overhead}
+_names |= {"random": RANDOM, "overhead": ENERGY.overhead, "compute_energy_j": ENERGY.compute_energy_j}
 LINK = compile_functions(link, **_names)
 QUEUE = compile_functions(queue, **_names)
 POLICY = compile_functions(policy, **_names)
@@ -65,8 +65,8 @@ sharing_advance, sharing_departure_ns = LINK.sharing_advance, LINK.sharing_depar
 expected_wait_ns, backlog_ns, admits = QUEUE.expected_wait_ns, QUEUE.backlog_ns, QUEUE.admits
 least_loaded, takes_over = QUEUE.least_loaded, QUEUE.takes_over
 es_wait_ns, occupied_ns, price = POLICY.es_wait_ns, POLICY.occupied_ns, POLICY.price
-holding_cost, time_score, cost_score, sign_scores = (
-    MDP.holding_cost, MDP.time_score, MDP.cost_score, MDP.sign_scores,
+holding_cost, time_score, cost_score, sign_scores, local_overhead = (
+    MDP.holding_cost, MDP.time_score, MDP.cost_score, MDP.sign_scores, MDP.local_overhead,
 )  # fmt: skip
 
 

@@ -6,7 +6,15 @@ announce, tasks are generated. What the next decisions may see is then complete.
 
 from numba import njit
 
-from testbed.twin.compiled import INNER, chain, compute_energy_j, duration_ns, holding_cost, overhead, transmit_energy_j
+from testbed.twin.compiled import (
+    INNER,
+    chain,
+    compute_energy_j,
+    duration_ns,
+    holding_cost,
+    local_overhead,
+    transmit_energy_j,
+)  # fmt: skip
 from testbed.twin.generate import generate
 from testbed.twin.lists import append, bucket_list, finish, head, item, release, row_of, take, ue_list, ue_of
 from testbed.twin.radio import depart, post, sending_ns
@@ -31,10 +39,11 @@ def _execute(world: World, fixed: Fixed, task: int, u: int, entered_ns: int) -> 
 def _compare(world: World, fixed: Fixed, task: int, u: int, free_ns: int) -> int:
     """Remember what running an offloaded task locally would have cost; returns when that would have ended."""
     constants, t = item(fixed.ues, u), item(world.tasks, task)
-    free = free_ns + duration_ns(t.cycles, constants.cpu_hz)
-    energy = compute_energy_j(constants.kappa, constants.cpu_hz, t.cycles)
-    world.local_cost[task] = overhead(constants.weight_delay, free - t.generated_ns, energy)
-    return free
+    execution = duration_ns(t.cycles, constants.cpu_hz)
+    world.local_cost[task] = local_overhead(
+        constants.weight_delay, constants.kappa, constants.cpu_hz, t.cycles, free_ns - t.generated_ns, execution
+    )
+    return free_ns + execution
 
 
 @njit(**INNER)

@@ -1,5 +1,7 @@
 """What a user would copy works."""
 
+import pytest
+
 from controller.policies import load
 from examples import train_ppo
 from testbed.model.load import load_scenario
@@ -19,3 +21,13 @@ def test_an_own_policy_runs_by_its_name_and_is_better_than_local():
     assert overhead[name] < 0.7 * overhead["lc"]
     assert load(name)[1]
     assert not load("examples.own_policy:decide")[1]
+
+
+@pytest.mark.live
+def test_what_was_trained_on_the_twin_decides_on_real_processes(monkeypatch):
+    patient = {"speed": 5, "payload": "declared", "decision_timeout_s": 2.0}
+    monkeypatch.setitem(train_ppo.OPTIONS, "testbed", {**patient, "episode_slots": 12})
+    monkeypatch.setitem(train_ppo.OPTIONS, "twin", {"episode_slots": 12})
+    model = train_ppo.train(3_200, worlds=32)
+    live, twin = (train_ppo.evaluate(model, backend, 2)[0] for backend in ("testbed", "twin"))
+    assert live == pytest.approx(twin, rel=0.3)

@@ -1,0 +1,235 @@
+"""The environment's other backend: running processes, a slot at a time, on the wall clock.
+
+Time does not wait for whoever decides, with one exception: an episode's clock starts with its first step. From then on
+every wall second between an answer and the asks that it answers is charged to the tasks, one to one. What is answered
+within the decision timeout is done as told; later, the UEs have fallen back. A step hands out the next slot that half
+the decision timeout can still serve: a slow caller loses slots now and then, but never plays in the distant past.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+import weakref
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.gather import Gathering
+from testbed.gym.players import Players
+from testbed.gym.setting import Setting, emulated
+from testbed.gym.sight import observed
+from testbed.gym.tally import Tally
+from testbed.model.errors import LostError
+from testbed.model.mdp import CellView
+from testbed.model.system import Plan
+from testbed.node.socket import RECEIVE_LIMIT
+from testbed.protocol.messages import Announce, Ask
+from testbed.run import costs, preflight
+from testbed.run.crew import prepared
+from testbed.trace import inputs
+from testbed.twin.state import CELL
+
+SILENCE_NS = 5_000_000_000
+KEPT_SLOTS = 64
+MESSAGES_A_SLOT = 4
+_FOREIGN: list[contextlib.ExitStack] = []
+
+
+class LiveBackend:
+    """Processes that `reset` starts when there are none, and `close`, the collector or the interpreter's end ends.
+
+    ``speed``, ``payload`` (``real`` or ``declared``) and ``decision_timeout_s`` (wall seconds) replace those of the
+    scenario. Raises `UsageError` for what they cannot be; `reset` and `step` raise `LostError` when a process dies, and
+    have then ended the others: the next `reset` starts anew.
+    """
+
+    def __init__(
+        self, setting: Setting, speed: float | None = None, payload: str | None = None,
+        decision_timeout_s: float | None = None,
+    ) -> None:  # fmt: skip
+        self._setting = emulated(setting, speed, payload, decision_timeout_s)
+        self._system = self._setting.system
+        self._players: Players | None = None
+        self._release: Any = None
+        self._begin(self._plan(self._system.seed))
+
+    def _begin(self, plan: Plan) -> None:
+        system = self._system = plan.system
+        self._gathering = Gathering(system)
+        self._tally = Tally(system, plan.workload, self._setting.reward)
+        self._asks: dict[int, dict[str, Ask]] = {}
+        self._news: list[Announce] = []
+        self._choices: dict[int, NDArray[np.int8]] = {}
+        self.cells: NDArray[Any] = np.zeros(len(system.ess), CELL)
+        self.fallback, self.lag_ns = np.zeros((2, len(system.ess)), np.int64)
+        self.slot = self.missed = 0
+        self._views = self._look(0)
+
+    def _plan(self, seed: int) -> Plan:
+        """The episode of workload ``seed``, its UEs telling how tasks end."""
+        setting, resolved = self._setting, self._setting.resolved
+        scenario = msgspec.structs.replace(setting.scenario, seed=seed)
+        system = msgspec.structs.replace(resolved.system, seed=seed)
+        workload = inputs.generate(scenario, system)
+        plan = Plan(system, workload, "", setting.second_offload, resolved.emulation, learn=True)
+        return preflight.fitted(plan, costs.kept() or costs.Costs())
+
+    @property
+    def inside(self) -> int:
+        """Tasks in the system."""
+        return self._tally.inside
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids by name; empty when none run."""
+        return {} if self._players is None else self._players.pids
+
+    def reset(self, seed: int) -> None:
+        """See `Backend`. What is left of the episode before is given up; the clock starts with the first step."""
+        plan = self._plan(seed)
+        if self._players is not None:
+            try:
+                self._players.turn_to(plan)
+            except (LostError, OSError):
+                self.close()
+        if self._players is None:
+            self._enlist(plan)
+        self._begin(plan)
+
+    def observe(self) -> NDArray[np.float32]:
+        """See `Backend`."""
+        return observed(self._views, self._setting)
+
+    def close(self) -> None:
+        """See `Backend`."""
+        if self._release is not None:
+            self._release()
+        self._players = None
+
+    def _enlist(self, plan: Plan) -> None:
+        """Start the processes, in a folder of their own; whatever happens, `close` or the collector ends them."""
+        stack = contextlib.ExitStack()
+        self._release = weakref.finalize(self, _release, stack, os.getpid())
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="testbed-"))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            here = stack.enter_context(prepared(folder))
+            players = Players(plan, folder, here)
+            stack.callback(players.disband)
+            players.enlist()
+        except BaseException:
+            self.close()
+            raise
+        self._players = players
+
+    # A slot ----------------------------------------------------------------------------------------------------------
+
+    def step(self, choices: NDArray[np.int8]) -> None:
+        """See `Backend`: answers the present slot, if it is not too late, and waits for the next one."""
+        assert self._players is not None
+        try:
+            self._decide(self._players, choices)
+            target = max(self.slot + 1, self._servable(self._players))
+            self._await(self._players, target)
+        except LostError:
+            self.close()
+            raise
+        for slot in range(self.slot, target):
+            if slot not in self._choices:
+                self._tally.missed(slot)
+                self.missed += 1
+        self.cells, self.fallback, self.lag_ns = self._tally.settle(target)
+        self._views, self.slot = self._look(target), target
+        self._forget(target)
+
+    def _decide(self, players: Players, choices: NDArray[np.int8]) -> None:
+        slot, self.missed = self.slot, 0
+        if players.begun:
+            self._take(players, 0)
+        else:
+            players.go()
+        think = max(0, time.monotonic_ns() - players.clock.wall_ns(slot * self._system.slot_ns))
+        if think > self._system.decision_timeout_ns:
+            return self._must_have_heard(think)
+        self._choices[slot] = choices
+        for ask in self._asks.get(slot, {}).values():
+            if ask.tasks:
+                players.answer(ask, choices)
+        self._tally.decided(slot, choices)
+        for view in self._views:
+            self._tally.expect(view, choices, think)
+
+    def _must_have_heard(self, away_ns: int) -> None:
+        """Raises `LostError` if the caller was away for so long that the inbox cannot have held everything."""
+        emulation = self._setting.resolved.emulation
+        slots = away_ns * emulation.speed / self._system.slot_ns
+        if slots * emulation.ues_per_process * MESSAGES_A_SLOT > RECEIVE_LIMIT:
+            what = f"nobody decided for {away_ns * 1e-9:.0f} s of wall time"
+            raise LostError(what, "an episode cannot be left for so long; reset() begins the next one")
+
+    def _servable(self, players: Players) -> int:
+        """The first slot whose asks, if they have come, have waited for less than half the decision timeout."""
+        since = time.monotonic_ns() - self._system.decision_timeout_ns // 2
+        return -(-players.clock.emulated_ns(since) // self._system.slot_ns)
+
+    def _await(self, players: Players, slot: int) -> None:
+        """Until every UE has asked and every ES announced for ``slot``, or the gather timeout after the first has."""
+        limit = players.clock.wall_ns(slot * self._system.slot_ns) + SILENCE_NS
+        limit = max(limit, time.monotonic_ns() + self._system.gather_timeout_ns)
+        first = True
+        while not self._is_complete(slot):
+            if first and slot in self._asks:
+                first, limit = False, time.monotonic_ns() + self._system.gather_timeout_ns
+            if time.monotonic_ns() >= limit:
+                if slot in self._asks:
+                    return
+                raise LostError(f"no UE has asked in slot {slot} for 5 s", "is the host able to run so many processes?")
+            self._take(players, limit)
+
+    def _is_complete(self, slot: int) -> bool:
+        """Also hears the announcements up to that slot's, and not later ones."""
+        for news in self._news:
+            if news.slot <= slot:
+                self._gathering.announce(news)
+        self._news = [news for news in self._news if news.slot > slot]
+        asks = self._asks.get(slot, {})
+        return all(self._gathering.is_complete(es.index, slot, asks) for es in self._system.ess)
+
+    def _take(self, players: Players, until_ns: int) -> None:
+        for told in players.hear(until_ns):
+            if isinstance(told, Announce):
+                self._news.append(told)
+            elif isinstance(told, Ask):
+                self._asks.setdefault(told.slot, {})[told.ue] = told
+                self._tally.asked(told)
+                if told.tasks and told.slot in self._choices:
+                    players.answer(told, self._choices[told.slot])
+            else:
+                self._tally.ended(told)
+
+    def _look(self, slot: int) -> list[CellView]:
+        """The views of all cells, from the asks of ``slot``; in slot 0 nobody has to ask: nothing waits anywhere."""
+        system, asks = self._system, dict(self._asks.get(slot, {}))
+        for ue in system.ues:
+            if ue.name not in asks:
+                tasks = self._tally.waiting(slot, ue.index) if slot == 0 else ()
+                asks[ue.name] = Ask(ue.name, slot, slot * system.slot_ns, 0, tasks)
+        return [self._gathering.view(es.index, slot, asks) for es in system.ess]
+
+    def _forget(self, slot: int) -> None:
+        """Asks answered, and choices that nobody will ask for any more."""
+        self._asks = {at: asks for at, asks in self._asks.items() if at >= slot}
+        self._choices = {at: choices for at, choices in self._choices.items() if at >= slot - KEPT_SLOTS}
+
+
+def _release(stack: contextlib.ExitStack, owner: int) -> None:
+    """End all that ``owner`` started; a process forked from it has no part in that."""
+    if os.getpid() == owner:
+        stack.close()
+    else:
+        _FOREIGN.append(stack)  # were it collected, its folders would be removed
