@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from controller import dqn, network
+from controller import network, q_network
 from controller.at_once import AtOnce
 from controller.learned import Learned
 from testbed.model.decide import Policy
@@ -66,7 +66,7 @@ def load_policy(path: Path, algorithm: str, explore: bool = False) -> Policy:
         shape = network.layout(str(about.get("head", network.SEQUENTIAL)), int(about.get("cell_ues", 1)))
     except (UsageError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from None
-    flat, size = arrays.get("parameters"), dqn.SIZE if algorithm == "dqn" else shape.size
+    flat, size = arrays.get("parameters"), q_network.SIZE if algorithm == "dqn" else shape.size
     if flat is None or flat.shape != (size,) or not np.isfinite(flat).all():
         found = None if flat is None else flat.shape
         raise UsageError(f"{path}: parameters of shape {found}; finite values of shape ({size},) are needed")

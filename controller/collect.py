@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from controller import acting, compiled, dqn, heads, network
+from controller import acting, compiled, heads, network, q_network
 from controller.a3c import Rollout
 from controller.dqn import Transitions
 from controller.heads import How, Kept
@@ -62,7 +62,7 @@ class Collector:
         self._rng = np.random.default_rng(seed)
         self._room = self.twin.state.tasks.shape[1]
         shape, f32 = actor.layout(system), np.float32
-        layers = shape.actor if actor.algorithm == "a3c" else dqn.NETWORK
+        layers = shape.actor if actor.algorithm == "a3c" else q_network.NETWORK
         self._layers = np.array(list(layers), np.int64)
         width = shape.inputs + (shape.ues if actor.head == network.CONTINUOUS else 0)
         rows, cells = worlds * slots * len(system.ues), len(system.ess)

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from controller import dqn, network
+from controller import network, q_network
 from testbed.model import features, queue
 from testbed.model.decide import local_cost, offload_cost
 from testbed.model.delay import duration_ns, transfer_ns
@@ -66,7 +66,7 @@ class Learned:
         return found
 
     def _preference(self, x: network.Array) -> float:
-        return float(dqn.advantage(self.flat, x, self.dueling) if self.values else network.logit(self.flat, x))
+        return float(q_network.advantage(self.flat, x, self.dueling) if self.values else network.logit(self.flat, x))
 
     def _choice(self, cell: CellView, ue: UeView, preference: float) -> int:
         if not self.explore:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from controller import a3c, dqn, network
+from controller import a3c, dqn, network, q_network
 from controller.collect import Actor, Collector
 from controller.dqn import Replay
 from controller.network import Array, Layout
@@ -59,7 +59,7 @@ class Course(msgspec.Struct, frozen=True):
     def start(self) -> Array:
         """Fresh parameters."""
         shape = self.layout
-        return network.initial(self.seed, shape) if self.algorithm == "a3c" else dqn.initial(self.seed)
+        return network.initial(self.seed, shape) if self.algorithm == "a3c" else q_network.initial(self.seed)
 
     def collector(self, slots: int, number: int) -> Collector:
         """The worlds of learner ``number``."""

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from controller import checkpoint, dqn, network
+from controller import checkpoint, network, q_network
 from controller.collect import Actor, Collector
 from controller.evaluate import evaluate
 from controller.learned import Learned
@@ -51,7 +51,7 @@ def written(tmp_path, actor, flat):
 
 @pytest.mark.parametrize("actor", WAYS, ids=lambda actor: f"{actor.algorithm}-{actor.head}-{actor.observation}")
 def test_the_twin_and_a_view_give_the_same_decisions(actor, tmp_path):
-    first = network.initial(1, actor.layout(SYSTEM)) if actor.algorithm == "a3c" else dqn.initial(1)
+    first = network.initial(1, actor.layout(SYSTEM)) if actor.algorithm == "a3c" else q_network.initial(1)
     flat = noisy(first, actor)
     collector = Collector(SYSTEM, ENDLESS, 2, 1, True, 5, actor, episode=2**40)
     policy = written(tmp_path, actor, flat)
