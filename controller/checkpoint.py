@@ -63,7 +63,8 @@ def load_policy(path: Path, algorithm: str, explore: bool = False) -> Policy:
     if about.get("algorithm") != algorithm:
         raise UsageError(f'{path}: trained by "{about.get("algorithm")}", not by "{algorithm}"')
     try:
-        shape = network.layout(str(about.get("head", network.SEQUENTIAL)), int(about.get("cell_ues", 1)))
+        head, memory = str(about.get("head", network.SEQUENTIAL)), int(about.get("memory", 0))
+        shape = network.layout(head, int(about.get("cell_ues", 1)), memory)
     except (UsageError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from None
     flat, size = arrays.get("parameters"), q_network.SIZE if algorithm == "dqn" else shape.size
@@ -75,4 +76,4 @@ def load_policy(path: Path, algorithm: str, explore: bool = False) -> Policy:
     if shape.head in (network.JOINT, network.CONTINUOUS):
         return AtOnce(flat, shape, double, paper)
     dueling, sequential = bool(about.get("dueling", True)), shape.head == network.SEQUENTIAL
-    return Learned(flat, double, sequential, explore, algorithm == "dqn", dueling, paper)
+    return Learned(flat, double, sequential, explore, algorithm == "dqn", dueling, paper, shape)

@@ -20,6 +20,7 @@ class Course(msgspec.Struct, frozen=True):
     """Everything that training depends on besides the parameters; ``updates`` scales the learning-rate's decay.
 
     ``reward``: see `testbed.model.mdp`; with ``team`` below 1 each cell values its own and that share of others'.
+    ``memory``: units of a recurrent core, 0 for none.
     """
 
     system: System
@@ -30,6 +31,7 @@ class Course(msgspec.Struct, frozen=True):
     observation: str = "full"
     reward: str = "holding"
     team: float = 1.0
+    memory: int = 0
     worlds: int = 8
     slots: int = 20
     rate: float = 2e-3
@@ -42,7 +44,7 @@ class Course(msgspec.Struct, frozen=True):
     def actor(self) -> Actor:
         """What acts."""
         coin = self.actor_critic.coin if self.algorithm == "a3c" else 0.0
-        return Actor(self.algorithm, self.head, self.observation, self.values.dueling, coin)
+        return Actor(self.algorithm, self.head, self.observation, self.values.dueling, coin, self.memory)
 
     @property
     def layout(self) -> Layout:
@@ -53,6 +55,8 @@ class Course(msgspec.Struct, frozen=True):
         at_once = self.head in (network.JOINT, network.CONTINUOUS)
         if at_once and (self.algorithm == "dqn" or self.actor_critic.coin):
             raise UsageError(f"head {self.head} is for a3c without coin", "use the head sequential or factored")
+        if self.memory and self.algorithm == "dqn":
+            raise UsageError(f"a memory of {self.memory} is for a3c", "leave it out")
         return shape
 
     @property
@@ -72,7 +76,7 @@ class Course(msgspec.Struct, frozen=True):
     @property
     def about(self) -> dict[str, Any]:
         """What a checkpoint must tell for its network to be used, and what else it was trained by."""
-        names = ("algorithm", "head", "observation", "reward", "team", "worlds", "slots", "rate", "seed")
+        names = ("algorithm", "head", "observation", "reward", "team", "memory", "worlds", "slots", "rate", "seed")
         return {
             **{name: getattr(self, name) for name in names}, "cell_ues": self.layout.ues,
             "second_offload": self.double, "dueling": self.values.dueling, "settings": msgspec.to_builtins(self.hyper),

@@ -150,9 +150,12 @@ class Trainer:
     def _together(self, began: float) -> Iterator[Report]:
         team = Team(self.course, self.shared, self.budget.workers)
         try:
+            judged = -1
             while not self._over(began):
                 team.watch(self._until_verdict(began))
-                yield self._judged(began, None)
+                if judged != self.shared.updates:
+                    judged = self.shared.updates
+                    yield self._judged(began, None)
         finally:
             team.stop()
         yield self._judged(began, None)

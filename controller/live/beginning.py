@@ -74,4 +74,6 @@ def teachable(path: Path) -> Learned:
         raise UsageError(
             f'{path}: a policy with the head "{head}" cannot learn in a run', "sequential and factored can"
         )
+    if learned.remembers:
+        raise UsageError(f"{path}: a policy with a recurrent core cannot learn in a run", "train one with memory 0")
     return learned
