@@ -13,6 +13,7 @@ from torch.nn.functional import log_softmax, logsigmoid
 
 from controller import recurrent
 from controller.network import CONTINUOUS, GAIN_AT, JOINT, PER_UE, SPREAD, Array, Layer, Layout, vectors
+from controller.ranges import NotNegative, Positive, Share
 from controller.recurrent import Remembered
 from testbed.model.features import DECISION_FEATURES
 
@@ -25,16 +26,16 @@ class Settings(msgspec.Struct, frozen=True):
     the behaviour is μ = (1−ε)π + ε·coin, and each decision's gradient is weighted by π/μ. ``central`` false keeps from
     each cell's part of the critic what the other cells are like."""
 
-    gamma: float = 0.9
-    gae: float = 0.8
-    entropy: float = 0.01
-    value_weight: float = 0.5
-    clip_norm: float = 1.0
+    gamma: Share = 0.9
+    gae: Share = 0.8
+    entropy: NotNegative = 0.01
+    value_weight: NotNegative = 0.5
+    clip_norm: Positive = 1.0
     vtrace: bool = False
     terminal: bool = False
-    coin: float = 0.0
+    coin: Share = 0.0
     central: bool = True
-    reward_scale: float = 0.1
+    reward_scale: Positive = 0.1
 
 
 class Rollout(msgspec.Struct):

@@ -53,7 +53,11 @@ def check(path: Path, about: dict[str, Any]) -> dict[str, Any]:
     arrays, found = read(path)
     for key, wanted in about.items():
         if key != "versions" and found.get(key) != wanted:
-            raise UsageError(f'{path}: made with {key} "{found.get(key)}", this training has "{wanted}"')
+            was, name = found.get(key), key
+            if isinstance(was, dict) and isinstance(wanted, dict):
+                name = next(each for each in {**was, **wanted} if was.get(each) != wanted.get(each))
+                was, wanted = was.get(name), wanted.get(name)
+            raise UsageError(f'{path}: made with {name} "{was}", this training has "{wanted}"')
     return arrays
 
 

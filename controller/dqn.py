@@ -13,6 +13,7 @@ from torch import Tensor
 
 from controller.network import INPUTS, Array
 from controller.q_network import GAIN_AT, NETWORK
+from controller.ranges import Count, Positive, Share
 
 MASK = 2**64 - 1
 
@@ -20,18 +21,18 @@ MASK = 2**64 - 1
 class Settings(msgspec.Struct, frozen=True):
     """Hyper-parameters; ``epsilon`` falls linearly from ``epsilon_first`` over ``epsilon_slots`` world slots."""
 
-    gamma: float = 0.9
-    batch: int = 256
-    capacity: int = 200_000
-    target_every: int = 250
-    rate: float = 1e-3
-    epsilon_first: float = 0.5
-    epsilon_last: float = 0.02
-    epsilon_slots: int = 200_000
+    gamma: Share = 0.9
+    batch: Count = 256
+    capacity: Count = 200_000
+    target_every: Count = 250
+    rate: Positive = 1e-3
+    epsilon_first: Share = 0.5
+    epsilon_last: Share = 0.02
+    epsilon_slots: Count = 200_000
     double: bool = True
     dueling: bool = True
-    clip_norm: float = 10.0
-    reward_scale: float = 0.1
+    clip_norm: Positive = 10.0
+    reward_scale: Positive = 0.1
 
 
 class Transitions(msgspec.Struct):

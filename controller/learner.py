@@ -9,6 +9,7 @@ from controller import a3c, dqn, network, q_network
 from controller.collect import Actor, Collector
 from controller.dqn import Replay
 from controller.network import Array, Layout
+from controller.ranges import Count, Positive
 from testbed.model.errors import UsageError
 from testbed.model.system import System
 from testbed.twin.build import Source
@@ -32,9 +33,9 @@ class Course(msgspec.Struct, frozen=True):
     reward: str = "holding"
     team: float = 1.0
     memory: int = 0
-    worlds: int = 8
-    slots: int = 20
-    rate: float = 2e-3
+    worlds: Count = 8
+    slots: Count = 20
+    rate: Positive = 2e-3
     updates: int = 12_000
     seed: int = 1
     actor_critic: a3c.Settings = a3c.Settings()
@@ -115,11 +116,15 @@ class A3cLearner:
 
     def step(self, flat: Array, square: Array, update: int) -> Step:
         """One update in place; ``flat`` may be changed by others meanwhile."""
-        mine = flat.copy()
-        rollout, _ = self.collector.rollout(mine)
-        slope, losses = a3c.gradient(mine, rollout, self.course.actor_critic, self._layout)
+        slope, step = self.slope(flat.copy())
         a3c.rmsprop(flat, square, slope, self.course.rate_at(update))
-        return Step(losses.policy + losses.value, losses.entropy, float(rollout.rewards.mean()))
+        return step
+
+    def slope(self, flat: Array) -> tuple[Array, Step]:
+        """The gradient at ``flat`` by the next rollout under it."""
+        rollout, _ = self.collector.rollout(flat)
+        slope, losses = a3c.gradient(flat, rollout, self.course.actor_critic, self._layout)
+        return slope, Step(losses.policy + losses.value, losses.entropy, float(rollout.rewards.mean()))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """State beyond the parameters."""

@@ -17,6 +17,11 @@ from testbed.run.verbs import common
 TUNED = tuple(name + suffix for name in tune.SPACES for suffix in ("", tune.DOUBLE))
 LEARNED = ("a3c", "a3c-do", "dqn", "dqn-do")
 HEADS = ("sequential", "factored", "joint", "continuous")
+OPTIONS = (
+    "a3c: gamma, gae, entropy, value_weight, clip_norm, vtrace, terminal, coin, central, reward_scale, memory (units "
+    "of a recurrent core), worlds, slots (of a rollout: t_max), rate. dqn: gamma, batch, capacity, target_every, rate, "
+    "epsilon_first, epsilon_last, epsilon_slots, double, dueling, clip_norm, reward_scale, worlds, slots"
+)
 CHECKPOINTS, SECONDS, VERDICTS = Path("checkpoints"), 60.0, 20
 
 
@@ -32,7 +37,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     networks.add_argument("--for", dest="duration", metavar="TIME", help="how long, wall time (60s)")
     networks.add_argument("--updates", type=int, metavar="N", help="how many updates, exactly, instead")
     networks.add_argument("--workers", type=int, default=1, metavar="N", help="learners; one is repeatable (1)")
+    networks.add_argument("--synchronous", action="store_true", help="average the workers' gradients, step together")
     networks.add_argument("--head", default=HEADS[0], metavar="H", help=f"{', '.join(HEADS)} ({HEADS[0]})")
+    networks.add_argument("--terminal", action="store_true", help="end rollouts with R = 0, as the paper does")
+    networks.add_argument(
+        "--option", action="append", default=[], metavar="KEY=VALUE",
+        help="a hyper-parameter, stored in the checkpoint; repeatable. " + OPTIONS,
+    )  # fmt: skip
     networks.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
@@ -50,6 +61,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
+    if args.algorithm in TUNED and (args.option or args.terminal):
+        raise UsageError(f"{args.algorithm} is tuned and has no options", "leave out --option and --terminal")
     for name, least in (("seed", 0), ("workers", 1), ("updates", 1)):
         value = getattr(args, name)
         if value is not None and value < least:
@@ -85,11 +98,12 @@ def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
     seconds = _seconds(args)
     teach, bar = (importlib.import_module(f"testbed.run.{name}") for name in ("teach", "lesson_bar"))
     train: Any = importlib.import_module("controller.train")
-    budget = train.Budget(seconds, workers=args.workers)
+    budget = train.Budget(seconds, workers=args.workers, synchronous=args.synchronous)
     if args.updates:
         every = max(1, args.updates // VERDICTS)
-        budget = train.Budget(seconds, args.updates, args.workers, 0.0, every, early_stop=False)
-    lesson = teach.Lesson(scenario, args.algorithm, args.seed, budget, folder, args.head, args.resume)
+        budget = train.Budget(seconds, args.updates, args.workers, 0.0, every, False, args.synchronous)
+    options = (*args.option, *(["terminal=true"] if args.terminal else []))
+    lesson = teach.Lesson(scenario, args.algorithm, args.seed, budget, folder, args.head, args.resume, options)
     teaching = teach.Teaching(lesson)
     baseline = teaching.baseline()
     with bar.Bar(sys.stderr if args.json else sys.stdout, args.plain or args.json, budget, baseline) as show:
