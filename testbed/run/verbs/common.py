@@ -14,6 +14,7 @@ from testbed.model.task import Task
 from testbed.run import costs, preflight, session, tables
 from testbed.run.output import Ticker, print_json, warn
 from testbed.run.progress import Progress
+from testbed.run.record import Run
 from testbed.run.rundir import unwritable
 from testbed.run.session import Order
 from testbed.run.verdict import verdict
@@ -90,6 +91,19 @@ def writable(folder: Path) -> None:
 
 def carry_out(order: Order, args: argparse.Namespace) -> int:
     """Run ``order``, print its summary as ``args`` ask, and return the exit code."""
+    summary = session.summary_of(played(order, args))
+    code, why = verdict(summary, args.strict)
+    if args.json:
+        print_json(summary)
+    else:
+        print(tables.text(summary), end="", flush=True)
+    if why:
+        warn(why)
+    return code
+
+
+def played(order: Order, args: argparse.Namespace) -> Run:
+    """Run ``order``, showing its progress, beside the JSON document if ``args`` ask for one."""
     stream = sys.stderr if args.json else sys.stdout
     tickers: list[Ticker] = []
 
@@ -106,16 +120,7 @@ def carry_out(order: Order, args: argparse.Namespace) -> int:
             tickers[0](progress)
 
     try:
-        run = session.execute(order, watch, started)
+        return session.execute(order, watch, started)
     finally:
         for ticker in tickers:
             ticker.done()
-    summary = session.summary_of(run)
-    code, why = verdict(summary, args.strict)
-    if args.json:
-        print_json(summary)
-    else:
-        print(tables.text(summary), end="", flush=True)
-    if why:
-        warn(why)
-    return code

@@ -10,9 +10,10 @@ from testbed.model import units
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, Invalid, UsageError
 from testbed.model.load import load_scenario
 from testbed.model.schema import Scenario
-from testbed.run import tune
+from testbed.run import session, tune
 from testbed.run.output import print_json, warn
 from testbed.run.verbs import common
+from testbed.run.verdict import verdict
 
 TUNED = tuple(name + suffix for name in tune.SPACES for suffix in ("", tune.DOUBLE))
 LEARNED = ("a3c", "a3c-do", "dqn", "dqn-do")
@@ -22,6 +23,7 @@ OPTIONS = (
     "of a recurrent core), worlds, slots (of a rollout: t_max), rate. dqn: gamma, batch, capacity, target_every, rate, "
     "epsilon_first, epsilon_last, epsilon_slots, double, dueling, clip_norm, reward_scale, worlds, slots"
 )
+ON = ("twin", "testbed")
 CHECKPOINTS, SECONDS, VERDICTS = Path("checkpoints"), 60.0, 20
 
 
@@ -32,6 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="which training workloads (0)")
     parser.add_argument("--slots", type=int, metavar="N", help="number of slots of each")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one key; repeatable")
+    parser.add_argument("--on", choices=ON, default=ON[0], help="train in the twin, or from what a run measures (twin)")
     parser.add_argument("--out", metavar="DIR", help="where to write the checkpoint (checkpoints/SCENARIO)")
     networks = parser.add_argument_group("networks (a3c, dqn)")
     networks.add_argument("--for", dest="duration", metavar="TIME", help="how long, wall time (60s)")
@@ -45,6 +48,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="a hyper-parameter, stored in the checkpoint; repeatable. " + OPTIONS,
     )  # fmt: skip
     networks.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    begin = parser.add_argument_group("on the testbed (a3c)")
+    begin.add_argument("--start", metavar="CHECKPOINT", help="go on from this one, also of the twin (from nothing)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
     shape.add_argument("--json", action="store_true", help="print one JSON document")
@@ -53,10 +58,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     _check(args)
+    _check_live(args)
     changes = [*args.set, *([f"slots={args.slots}"] if args.slots is not None else [])]
     scenario = load_scenario(args.scenario, changes)
     folder = Path(args.out) if args.out else CHECKPOINTS / scenario.name
     common.writable(folder)
+    if args.on != ON[0]:
+        return _teach_live(args, scenario, folder)
     return _tune(args, scenario, folder) if args.algorithm in TUNED else _teach(args, scenario, folder)
 
 
@@ -67,6 +75,25 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and value < least:
             raise UsageError(f"--{name} {value}", f"at least {least} is needed")
+
+
+def _check_live(args: argparse.Namespace) -> None:
+    """Raise `UsageError` for what means nothing on ``args.on``."""
+    if args.on == ON[0]:
+        if args.start is not None:
+            raise UsageError("--start is for --on testbed", "--resume goes on from the checkpoint in --out")
+        return
+    asked = {
+        "--updates": args.updates, "--workers": args.workers > 1, "--synchronous": args.synchronous,
+        "--head": args.head != HEADS[0], "--terminal": args.terminal, "--option": args.option,
+    }  # fmt: skip
+    for name, given in asked.items():
+        if given:
+            raise UsageError(f"{name} is for --on twin", "train there first, then --on testbed --start CHECKPOINT")
+    if args.start is not None and args.resume:
+        raise UsageError("--start and --resume both say what to go on from", "leave out one")
+    if args.slots is not None and args.duration is not None:
+        raise UsageError("--slots and --for both say how long", "leave out one")
 
 
 def _tune(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
@@ -120,3 +147,25 @@ def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
         warn("interrupted; --resume goes on from the last verdict")
         return EXIT_INTERRUPTED
     return EXIT_OK
+
+
+def _teach_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
+    live = importlib.import_module("testbed.run.teach_live")
+    path = folder / f"{args.algorithm}.npz"
+    start = str(path) if args.resume else args.start or ""
+    order = live.order(scenario, args.algorithm, args.seed, 0.0 if args.slots else _seconds(args), start)
+    run = common.played(order, args)
+    summary = session.summary_of(run)
+    taught = live.kept(run, summary, path, args.algorithm, args.seed, start)
+    if args.json:
+        print_json(taught)
+    else:
+        print(
+            f"{taught.checkpoint}: {taught.updates} updates in {taught.slots} slots, mean overhead meanwhile "
+            f"{taught.overhead:.4f} ({taught.ended}); the run is {taught.run}"
+        )
+        print(f"  use it as --policy {args.algorithm}:{taught.checkpoint}")
+    code, why = verdict(summary)
+    if why:
+        warn(why)
+    return code
