@@ -132,8 +132,10 @@ def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
     options = (*args.option, *(["terminal=true"] if args.terminal else []))
     lesson = teach.Lesson(scenario, args.algorithm, args.seed, budget, folder, args.head, args.resume, options)
     teaching = teach.Teaching(lesson)
+    stream = sys.stderr if args.json else sys.stdout
+    print(f"first the heuristics, tuned and played on {len(teaching.seeds)} workloads", file=stream, flush=True)
     baseline = teaching.baseline()
-    with bar.Bar(sys.stderr if args.json else sys.stdout, args.plain or args.json, budget, baseline) as show:
+    with bar.Bar(stream, args.plain or args.json, budget, baseline) as show:
         taught = teaching.run(baseline, show, warn)
     if args.json:
         print_json(taught)
