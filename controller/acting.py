@@ -45,10 +45,16 @@ def _decide(
 
 
 @njit(**OPTIONS)
-def _look(world: Any, fixed: Any, how: How, cells: Any, recurrent: Recurrent, t: int, w: int) -> None:
-    """Keep what every cell's memory takes in in slot ``t``; nothing without a recurrent core."""
-    for c in range(fixed.ess.shape[0] if recurrent.core.shape[0] else 0):
+def _remember(
+    world: Any, fixed: Any, how: How, flat: Any, recurrent: Recurrent, cells: Any, t: int, w: int, scratch: Any
+) -> None:
+    """Every cell's memory takes in slot ``t``; the one after the last is only kept: the next call begins with it."""
+    if recurrent.core.shape[0] == 0:
+        return
+    for c in range(fixed.ess.shape[0]):
         see_cell(world, fixed, c, how.paper, cells[c], recurrent.seen[t, w, c])
+        if t < recurrent.seen.shape[0] - 1:
+            remember(flat, recurrent.core, recurrent.seen[t, w, c], recurrent.memory[w, c], scratch)
 
 
 def _build(key: int) -> Any:
@@ -73,9 +79,7 @@ def _build(key: int) -> Any:
                 clear_cells(world)
                 for c in range(fixed.ess.shape[0]):
                     observe_cell(world, fixed, c, cells[t, w, c])
-                _look(world, fixed, how, cells[t, w], recurrent, t, w)
-                for c in range(fixed.ess.shape[0] if recurrent.core.shape[0] else 0):
-                    remember(flat, recurrent.core, recurrent.seen[t, w, c], recurrent.memory[w, c], scratch)
+                _remember(world, fixed, how, flat, recurrent, cells[t, w], t, w, scratch)
                 memory = recurrent.memory[w]
                 d = _decide(world, fixed, how, flat, layers, kept, cells[t, w], memory, t * count + w, d, scratch)
                 advance(world, fixed)
@@ -85,7 +89,7 @@ def _build(key: int) -> Any:
         for w in range(count):
             for c in range(fixed.ess.shape[0]):
                 observe_cell(view(worlds, w), fixed, c, cells[slots, w, c])
-            _look(view(worlds, w), fixed, how, cells[slots, w], recurrent, slots, w)
+            _remember(view(worlds, w), fixed, how, flat, recurrent, cells[slots, w], slots, w, scratch)
         return d
 
     return act

@@ -144,6 +144,34 @@ def test_simulation_twin_and_compiled_evaluation_decide_alike_through_empty_slot
     assert found.overhead[0] == pytest.approx(np.mean([row.overhead for row in simulated.tasks]))
 
 
+class Watcher:
+    """Decides everything locally, sees everything, and fails once."""
+
+    remembers = True
+
+    def __init__(self):
+        self.decided, self.seen = set(), set()
+
+    def decide(self, cell, rng):
+        self.decided.add((cell.cell, cell.slot))
+        return {ue.name: 0 for ue in cell.ues}
+
+    def see(self, cell):
+        self.seen.add((cell.cell, cell.slot))
+        if len(self.seen) == 3:
+            raise RuntimeError("nothing to see")
+
+
+def test_a_policy_that_remembers_sees_every_slot_and_may_fail_without_ending_the_run():
+    watcher, workload = Watcher(), inputs.generate(SCENARIO, SYSTEM)
+    ran = simulate(plan(SYSTEM, workload), watcher)
+    assert not watcher.decided & watcher.seen
+    assert watcher.decided | watcher.seen >= {(cell, slot) for cell in range(3) for slot in range(40)}
+    failed = [event.detail for event in ran.events if event.kind == "policy_error"]
+    assert len(failed) == 1 and "nothing to see" in failed[0]
+    assert len(ran.tasks) == len(workload) and all(row.finished_ns > 0 for row in ran.tasks)
+
+
 def test_a_memory_takes_a_slot_in_once_and_is_empty_in_another_run():
     flat, memory, played = parameters(), Memory(SHAPE), collector(worlds=1)
     view, seen = cell_view(played.twin, 0, 1), (0.3,) * 8

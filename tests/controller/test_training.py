@@ -118,6 +118,22 @@ def test_a_checkpoint_is_a_policy_and_a_wrong_one_says_what_differs(tmp_path):
         checkpoint.read(tmp_path / "missing.npz")
 
 
+def test_a_damaged_checkpoint_is_refused_whatever_byte_it_is(tmp_path):
+    about = {"algorithm": "a3c", "head": "sequential", "second_offload": True}
+    checkpoint.save(tmp_path / "whole.npz", {"parameters": network.initial(1)}, about)
+    whole = (tmp_path / "whole.npz").read_bytes()
+    seed, rng = 1, Random(1)
+    for _ in range(400):
+        damaged = bytearray(whole)
+        for _ in range(3):
+            damaged[rng.choice([rng.randrange(300), -1 - rng.randrange(300)])] = rng.randrange(256)
+        (tmp_path / "damaged.npz").write_bytes(damaged)
+        try:
+            checkpoint.load_policy(tmp_path / "damaged.npz", "a3c")
+        except UsageError as error:
+            assert "damaged.npz: " in str(error), seed
+
+
 def test_evaluation_of_a_zero_network_with_a_margin_is_greedy():
     from testbed.model.decide import Priced
     from testbed.twin.twin import Twin
