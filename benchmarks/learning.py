@@ -2,17 +2,20 @@
 
 ``nice python benchmarks/learning.py [--tables main,scenarios,…] [--seeds 3] [--file learning.jsonl]``: every training
 is one process on one core; its line is appended to the file when it is done, and what is there is not done again.
-``--show`` prints tables of what there is. Training, validation and evaluation workloads have no seed in common.
+``--show`` prints tables of what there is, ``--cost`` what they take. Two processes may share the work, each with
+a file of its own (``--tables``, ``--only`` and ``--seeds`` split it); ``--file A --file B`` then shows both, and
+appends to A. Training, validation and evaluation workloads have no seed in common.
 """
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from learning_jobs import Job, carry_out
-from learning_tables import Line, baseline_table, learned_table, order_table, summaries
+from learning_tables import Line, baseline_table, bound_table, cost_table, learned_table, order_table, summaries
 
 DENSITIES = (0.7, 0.9, 0.5, 0.3)
 ALGORITHMS = ("a3c-do", "a3c", "dqn-do", "dqn")
@@ -21,9 +24,20 @@ OTHERS = ("region-matched", "paper-like", "shared-radio")
 THRESHOLDS = ("0.25 s", "0.5 s", "1 s", "2 s", "4 s")
 VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
     "head": ({}, {"head": "factored"}, {"head": "joint"}, {"head": "continuous"}),
-    "observation": ({}, {"observation": "paper"}, {"head": "joint", "observation": "paper"}),
+    "observation": (
+        {},
+        {"observation": "paper"},
+        {"head": "joint", "observation": "paper"},
+        {"observation": "paper", "memory": 16},
+    ),
     "reward": ({}, {"team": 0.0}, {"team": 0.5}, {"reward": "paper"}, {"reward": "paper-sign"}),
-    "workers": ({}, {"workers": 2}, {"workers": 4}),
+    "workers": (
+        {},
+        {"workers": 2},
+        {"workers": 4},
+        {"workers": 2, "synchronous": True, "updates": 6_000},
+        {"workers": 4, "synchronous": True, "updates": 3_000},
+    ),
     "longer": ({}, {"updates": 24_000}, {"updates": 36_000}),
     "options": (
         {},
@@ -36,6 +50,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
         {"slots": 50, "worlds": 3},
         {"worlds": 1},
         {"worlds": 16},
+        {"memory": 16},
     ),
 }
 MANY = (5, 10, 20, 50)
@@ -54,9 +69,9 @@ def region(ues: int, servers: float, devices: float = 1.0) -> tuple[str, ...]:
     return (*cells, f"ue.cpu={{uniform: [{0.8 * devices:g} GHz, {1.2 * devices:g} GHz]}}")
 
 
-def jobs(table: str, seeds: int) -> Iterator[Job]:
-    """The jobs of a table, the first seed of every setting first."""
-    for seed in range(min(seeds, FEW) if table not in ("main", "scenarios") else seeds):
+def jobs(table: str, seeds: Sequence[int]) -> Iterator[Job]:
+    """The jobs of a table, the first seed of every setting first; ablations have `FEW`."""
+    for seed in (one for one in seeds if one < FEW or table in ("main", "scenarios")):
         for scenario, changes, algorithm, options in settings(table):
             if algorithm != "baselines":
                 yield Job(table, scenario, changes, algorithm, seed, options)
@@ -88,6 +103,9 @@ def settings(table: str) -> Iterator[tuple[str, tuple[str, ...], str, dict[str, 
         for ues, servers, devices in ELSEWHERE.values():
             for algorithm in ("baselines", "transfer"):
                 yield "region", ("density=0.9", *region(ues, servers, devices)), algorithm, {}
+    elif table == "bound":
+        for density in DENSITIES:
+            yield "region", (f"density={density}",), "bound", {}
     elif table == "sb3":
         for algorithm in ("baselines", "a3c-do", "sb3-a2c", "sb3-ppo"):
             yield "region", ("density=0.7",), algorithm, {}
@@ -97,7 +115,7 @@ def settings(table: str) -> Iterator[tuple[str, tuple[str, ...], str, dict[str, 
             yield "region", ("density=0.7",), "a3c-do", options
 
 
-TABLES = ("main", "scenarios", "threshold", *VARIANTS, "size", "transfer", "sb3")
+TABLES = ("main", "scenarios", "threshold", *VARIANTS, "size", "transfer", "bound", "sb3")
 
 
 def read(path: Path) -> list[Line]:
@@ -114,36 +132,50 @@ def show(tables: list[str], lines: list[Line], as_json: bool) -> None:
     """Print the tables that there are lines for."""
     by_key = {key(line): line for line in lines}
     for table in tables:
-        mine = [by_key[job.key] for job in jobs(table, 10**3 if not lines else 1 + max(x["seed"] for x in lines))
-                if job.key in by_key]  # fmt: skip
+        seeds = range(1 + max((line["seed"] for line in lines), default=0))
+        mine = [by_key[job.key] for job in jobs(table, seeds) if job.key in by_key]
         if as_json:
             print(json.dumps({"table": table, "settings": summaries(mine)}))
         elif mine:
-            parts = [f"## {table}", baseline_table(mine), learned_table(mine), order_table(mine, PAIRS)]
-            print("\n\n".join(part for part in parts if part.count("\n") != 1), end="\n\n")
+            parts = [baseline_table(mine), learned_table(mine), order_table(mine, PAIRS), bound_table(mine)]
+            print("\n\n".join([f"## {table}", *(part for part in parts if part.count("\n") != 1)]), end="\n\n")
+
+
+def seeds_of(text: str) -> range:
+    """``10``: the first ten; ``5-9``: these five."""
+    first, _, last = text.partition("-")
+    return range(int(first), int(last) + 1) if last else range(int(first))
 
 
 def main() -> None:
     """Measure what is missing, then print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", default=",".join(TABLES), help=f"which, of {','.join(TABLES)}")
-    parser.add_argument("--seeds", type=int, default=10, help=f"training seeds (10; ablations at most {FEW})")
-    parser.add_argument("--only", default="", metavar="STRATEGY", help="train this one only")
-    parser.add_argument("--file", type=Path, default=Path("learning.jsonl"))
+    parser.add_argument("--seeds", type=seeds_of, default=range(10), metavar="N|A-B",
+                        help=f"training seeds (10, which are 0-9; ablations have 0-{FEW - 1})")  # fmt: skip
+    parser.add_argument("--only", default="", metavar="A,B", help="train these strategies only")
+    parser.add_argument("--file", type=Path, action="append", help="repeatable (learning.jsonl)")
+    parser.add_argument("--cost", action="store_true", help="measure nothing, tell what it would take")
     parser.add_argument("--show", action="store_true", help="measure nothing")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    tables, lines = args.tables.split(","), read(args.file)
-    if not args.show:
-        done = {key(line) for line in lines}
-        folder = args.file.with_suffix("")
-        folder.mkdir(parents=True, exist_ok=True)
-        for job in (job for table in tables for job in jobs(table, args.seeds)):
-            if job.key not in done and args.only in ("", job.algorithm):
-                done.add(job.key)
-                lines.append(carry_out(job, folder))
-                with args.file.open("a") as file:
-                    file.write(json.dumps(lines[-1]) + "\n")
+    files = args.file or [Path("learning.jsonl")]
+    tables, lines = args.tables.split(","), [line for path in files for line in read(path)]
+    done = {key(line) for line in lines}
+    wanted: dict[str, Job] = {}
+    for job in (job for table in tables for job in jobs(table, args.seeds)):
+        if not args.only or job.algorithm in args.only.split(","):
+            wanted.setdefault(job.key, job)
+    if args.cost:
+        print(cost_table([msgspec.to_builtins(job) for job in wanted.values()], lines))
+        return
+    for job in wanted.values() if not args.show else ():
+        if job.key not in done:
+            folder = files[0].with_suffix("")
+            folder.mkdir(parents=True, exist_ok=True)
+            lines.append(carry_out(job, folder))
+            with files[0].open("a") as file:
+                file.write(json.dumps(lines[-1]) + "\n")
     show(tables, lines, args.json)
 
 

@@ -3,6 +3,9 @@
 import hashlib
 import importlib
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,6 +32,8 @@ UPDATES = {"a3c": 12_000, "dqn": 3_600}
 VERDICTS, VALIDATION = 24, 8
 SAMPLES = UPDATES["a3c"] * 8 * 20
 TAUGHT = ("region", ("density=0.9",))
+BUDGET = ("workers", "synchronous")
+BOUND_SLOTS, BOUND_WORKLOADS = 50, 5
 PLAIN = ("lc", "offload", "offload-do", "random", "random-do", "greedy", "greedy-do")
 
 
@@ -67,7 +72,7 @@ def course_of(job: Job) -> Course:
     base, double = job.algorithm.removesuffix("-do"), job.algorithm.endswith("-do")
     course = Course(system, build.generator(scenario, system, True), double, base, seed=job.seed, updates=UPDATES[base])
     own = {name: value for name, value in job.options.items() if name in Course.__struct_fields__}
-    rest = {name: value for name, value in job.options.items() if name not in own and name != "workers"}
+    rest = {name: value for name, value in job.options.items() if name not in own and name not in BUDGET}
     settings = {"actor_critic": a3c.Settings(**rest)} if base == "a3c" else {"values": dqn.Settings(**rest)}
     return msgspec.structs.replace(course, **settings, **own)
 
@@ -80,7 +85,8 @@ def train(job: Job, folder: Path) -> dict[str, Any]:
     judge = Judge(course, finite, list(tune.training_seeds(0, VALIDATION)))
     path, curve, workers = job.checkpoint(folder), [], job.options.get("workers", 1)
     every = course.updates // VERDICTS
-    budget = Budget(0.0, course.updates, workers, 0.0 if workers == 1 else 2.0, every, early_stop=False)
+    every_s, synchronous = 0.0 if workers == 1 else 2.0, job.options.get("synchronous", False)
+    budget = Budget(0.0, course.updates, workers, every_s, every, early_stop=False, synchronous=synchronous)
     clock = time.process_time if workers == 1 else time.monotonic
     cpu, began = clock(), time.monotonic()
     reports: list[Report] = []
@@ -122,6 +128,16 @@ def played(scenario: Scenario, double: bool, seeds: Sequence[int], slot: Callabl
     }
 
 
+def follow(policy: Policy) -> Callable[[Twin], Any]:
+    """What plays one slot by a heuristic."""
+
+    def slot(twin: Twin) -> Any:
+        twin.use(policy)
+        return twin.advance(1)
+
+    return slot
+
+
 def baselines(job: Job, folder: Path) -> dict[str, Any]:
     """The heuristics on the evaluation workloads, ``coin`` and ``priced`` tuned on training workloads."""
     scenario, longer = scenario_of(job), scenario_of(job, EVALUATION_SLOTS)
@@ -130,24 +146,22 @@ def baselines(job: Job, folder: Path) -> dict[str, Any]:
     for name in ("coin", "coin-do", "priced", "priced-do"):
         tuned = tune.tune(scenario, name, 0, lambda text: None)
         chosen[name], tried[name] = tune.policy_of(tuned.policy, list(tuned.values.values())), tuned.tried
-
-    def follow(policy: Policy) -> Callable[[Twin], Any]:
-        def slot(twin: Twin) -> Any:
-            twin.use(policy)
-            return twin.advance(1)
-
-        return slot
-
     found = {name: played(longer, name.endswith("-do"), EVALUATION, follow(policy)) for name, policy in chosen.items()}
     return {"strategies": found, "tried": tried}
+
+
+def trained(job: Job, folder: Path) -> Path:
+    """The checkpoint of a job; it is trained first if it is not there."""
+    path = job.checkpoint(folder)
+    if not path.exists():
+        train(job, folder)
+    return path
 
 
 def transfer(job: Job, folder: Path) -> dict[str, Any]:
     """What a network that was trained on `TAUGHT` does on another scenario; it is trained first if it is not there."""
     taught = Job("", TAUGHT[0], TAUGHT[1], "a3c-do", job.seed)
-    path = taught.checkpoint(folder)
-    if not path.exists():
-        train(taught, folder)
+    path = trained(taught, folder)
     course = msgspec.structs.replace(course_of(taught), system=inputs.resolve(scenario_of(job)).system)
     flat = checkpoint.read(path)[0]["parameters"]
     return {"curve": [], **evaluated(job, course, flat, scenario_of(job, EVALUATION_SLOTS))}
@@ -168,9 +182,28 @@ def sb3(job: Job, folder: Path) -> dict[str, Any]:
     return {"curve": curve, **pace, **played(longer, True, EVALUATION, training.follow(model))}
 
 
-KINDS = {"baselines": baselines, "transfer": transfer, "sb3-a2c": sb3, "sb3-ppo": sb3}
+def bound(job: Job, folder: Path) -> dict[str, Any]:
+    """What ``testbed bound`` finds in hindsight on short workloads that nobody trained on, and who is how far above."""
+    path = trained(msgspec.structs.replace(job, algorithm="a3c-do"), folder)
+    tuned = tune.write(tune.tune(scenario_of(job), "priced-do", 0, lambda text: None), folder)
+    names = f"greedy-do,priced-do:{tuned},a3c-do:{path}"
+    changes = [word for change in job.changes for word in ("--set", change)]
+    length = f"--slots {BOUND_SLOTS} --seed {EVALUATION[0]} --seeds {BOUND_WORKLOADS}".split()
+    command = ["bound", job.scenario, "--json", "--policies", names, *length, *changes]
+    done = subprocess.run([sys.executable, "-m", "testbed", *command], check=True, stdout=subprocess.PIPE)
+    return {"bound": json.loads(done.stdout)}
+
+
+KINDS = {"baselines": baselines, "transfer": transfer, "bound": bound, "sb3-a2c": sb3, "sb3-ppo": sb3}
 
 
 def carry_out(job: Job, folder: Path) -> dict[str, Any]:
-    """Do it; returns its line."""
-    return {**msgspec.to_builtins(job), **KINDS.get(job.algorithm, train)(job, folder)}
+    """Do it; returns its line. ``all_cpu_s``: with evaluation, and with processes that it started."""
+    before = _cpu_s()
+    found = KINDS.get(job.algorithm, train)(job, folder)
+    return {**msgspec.to_builtins(job), **found, "all_cpu_s": round(_cpu_s() - before, 1)}
+
+
+def _cpu_s() -> float:
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system

@@ -67,7 +67,7 @@ def summaries(lines: Sequence[Line]) -> list[dict[str, Any]]:
     base = {(x["scenario"], ", ".join(x["changes"])): x["strategies"] for x in lines if x["algorithm"] == "baselines"}
     found = []
     for (scenario, changes, algorithm, options), mine in groups(lines).items():
-        if algorithm == "baselines":
+        if algorithm in ("baselines", "bound"):
             continue
         overhead = np.array([line["overhead"] for line in mine])
         record: dict[str, Any] = {
@@ -112,7 +112,7 @@ def learned_table(lines: Sequence[Line]) -> str:
         rows.append([one["scenario"], one["changes"], one["algorithm"], one["options"], str(one["seeds"]), mean,
                      *against, *pace])  # fmt: skip
     head = ["scenario", "", "strategy", "options", "seeds", "overhead", "against priced-do", "against greedy-do",
-            "against random-do",            "s to 2 %", "CPU s", "updates/s"]  # fmt: skip
+            "against random-do", "s to 2 %", "CPU s", "updates/s"]  # fmt: skip
     return table(head, rows)
 
 
@@ -127,6 +127,50 @@ def order_table(lines: Sequence[Line], pairs: Sequence[tuple[str, str]]) -> str:
                 said = change([x["overhead"] for x in mine], [x["overhead"] for x in other])
                 rows.append([scenario, changes, f"{a} against {b}", said])
     return table(["scenario", "", "pair", "overhead"], rows)
+
+
+def bound_table(lines: Sequence[Line]) -> str:
+    """The best found in hindsight, and how far above it strategies are, means over seeds and workloads."""
+    rows = []
+    for (scenario, changes, algorithm, _), mine in groups(lines).items():
+        if algorithm == "bound":
+            found = [line["bound"] for line in mine]
+            best, low = (np.mean([one[name]["overhead"] for one in found]) for name in ("best_found", "lower_bound"))
+            above: dict[str, list[float]] = {}
+            for name, judged in (pair for one in found for pair in one["policies"].items()):
+                above.setdefault(name.partition(":")[0], []).append(judged["above_best"])
+            said = ", ".join(f"{name} {100.0 * np.mean(each):+.1f} %" for name, each in above.items())
+            rows.append([scenario, changes, str(len(mine)), f"{best:.4f}", f"{low:.4f}", said])
+    return table(["scenario", "", "seeds", "best found", "lower bound", "above the best found"], rows)
+
+
+def cost_table(wanted: Sequence[Line], lines: Sequence[Line]) -> str:
+    """CPU seconds of the ``wanted`` jobs by table: as measured, or as others of their strategy took in the median."""
+    spent: dict[str, list[float]] = {}
+    known = {}
+    for line in lines:
+        spent.setdefault(line["algorithm"], []).append(line.get("all_cpu_s", line.get("cpu_s", math.nan)))
+        known[_place(line)] = spent[line["algorithm"]][-1]
+    usual = {name: float(np.nanmedian(each)) for name, each in spent.items() if not np.isnan(each).all()}
+    rows: dict[str, list[float]] = {}
+    for job in wanted:
+        row = rows.setdefault(job["table"], [0.0, 0.0, 0.0, 0.0])
+        cost = known.get(_place(job), math.nan)
+        cost = usual.get(job["algorithm"], math.nan) if math.isnan(cost) else cost
+        row[0] += 1
+        row[1] += cost
+        if _place(job) in known:
+            row[2] += 1
+        else:
+            row[3] += cost
+    named = [
+        [name, *("unknown" if math.isnan(number) else f"{number:.0f}" for number in row)] for name, row in rows.items()
+    ]
+    return table(["table", "jobs", "CPU s", "done", "CPU s left"], named)
+
+
+def _place(line: Line) -> tuple[str, ...]:
+    return tuple(str(line[name]) for name in ("scenario", "algorithm", "seed", "options")) + tuple(line["changes"])
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

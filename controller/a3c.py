@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import log_softmax, logsigmoid
 
+from controller import recurrent
 from controller.network import CONTINUOUS, GAIN_AT, JOINT, PER_UE, SPREAD, Array, Layer, Layout, vectors
+from controller.ranges import NotNegative, Positive, Share
+from controller.recurrent import Remembered
 from testbed.model.features import DECISION_FEATURES
 
 MOST_WEIGHT = 10.0
@@ -23,16 +26,16 @@ class Settings(msgspec.Struct, frozen=True):
     the behaviour is μ = (1−ε)π + ε·coin, and each decision's gradient is weighted by π/μ. ``central`` false keeps from
     each cell's part of the critic what the other cells are like."""
 
-    gamma: float = 0.9
-    gae: float = 0.8
-    entropy: float = 0.01
-    value_weight: float = 0.5
-    clip_norm: float = 1.0
+    gamma: Share = 0.9
+    gae: Share = 0.8
+    entropy: NotNegative = 0.01
+    value_weight: NotNegative = 0.5
+    clip_norm: Positive = 1.0
     vtrace: bool = False
     terminal: bool = False
-    coin: float = 0.0
+    coin: Share = 0.0
     central: bool = True
-    reward_scale: float = 0.1
+    reward_scale: Positive = 0.1
 
 
 class Rollout(msgspec.Struct):
@@ -41,6 +44,7 @@ class Rollout(msgspec.Struct):
     ``features`` (D, 26), for ``joint`` (D, 18·N + 8), for ``continuous`` with the proto-action (N, NaN without task)
     behind; ``actions`` (0 or 1, or the joint vector's number) and ``log_probability`` (D,); ``slot`` (D,) = t·W + w;
     ``weight`` (D,) is 0 for decisions that were not the policy's own; ``cells`` (T+1, W, C, 8); ``rewards`` (T, W).
+    With a recurrent core, ``remembered`` is what it needs to be run again.
     """
 
     features: Array
@@ -50,6 +54,7 @@ class Rollout(msgspec.Struct):
     weight: Array
     cells: Array
     rewards: Array
+    remembered: Remembered | None = None
 
 
 class Losses(msgspec.Struct, frozen=True):
@@ -99,10 +104,12 @@ def policy(flat: Tensor, shape: Layout, features: Tensor, actions: Tensor) -> tu
     return logsigmoid(torch.where(actions > 0, logit, -logit)), entropy
 
 
-def values(flat: Tensor, cells: Tensor, shape: Layout = PER_UE, central: bool = True) -> Tensor:
-    """`controller.network.value` in torch: (T, W, C, 8) → (T, W)."""
+def values(
+    flat: Tensor, cells: Tensor, shape: Layout = PER_UE, central: bool = True, memory: Tensor | None = None
+) -> Tensor:
+    """`controller.network.value` in torch: (T, W, C, 8), and ``memory`` (T, W, C, H) if any → (T, W)."""
     mean = cells.mean(dim=2, keepdim=True).expand_as(cells) if central else torch.zeros_like(cells)
-    both = torch.cat([cells, mean], dim=3)
+    both = torch.cat([cells, mean] if memory is None else [cells, mean, memory], dim=3)
     return _forward(flat, shape.critic, both.reshape(-1, both.shape[3])).view(cells.shape[:3]).sum(dim=2)
 
 
@@ -135,8 +142,12 @@ def gradient(flat: Array, rollout: Rollout, settings: Settings, shape: Layout = 
     parameters = torch.tensor(flat, requires_grad=True)
     features, actions = torch.from_numpy(rollout.features), torch.from_numpy(rollout.actions)
     slot, weight = torch.from_numpy(rollout.slot), torch.from_numpy(rollout.weight)
+    memory = None
+    if rollout.remembered is not None:
+        memory = recurrent.unroll(parameters, shape, rollout.remembered)
+        features = recurrent.beside(features, shape, memory, slot, rollout.remembered)
     log_probability, entropy = policy(parameters, shape, features, actions)
-    value = values(parameters, torch.from_numpy(rollout.cells), shape, settings.central)
+    value = values(parameters, torch.from_numpy(rollout.cells), shape, settings.central, memory)
     now, ratio = log_probability.detach(), None
     if settings.vtrace:
         ratio = _slot_ratio(now.numpy(), rollout)

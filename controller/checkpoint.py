@@ -4,12 +4,13 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from controller import dqn, network
+from controller import network, q_network
 from controller.at_once import AtOnce
 from controller.learned import Learned
 from testbed.model.decide import Policy
@@ -40,7 +41,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         about = json.loads(str(arrays.pop("about")))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from None
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise UsageError(f"{path}: not a checkpoint, or truncated ({error})") from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         found = about.get("format") if isinstance(about, dict) else None
@@ -53,7 +54,11 @@ def check(path: Path, about: dict[str, Any]) -> dict[str, Any]:
     arrays, found = read(path)
     for key, wanted in about.items():
         if key != "versions" and found.get(key) != wanted:
-            raise UsageError(f'{path}: made with {key} "{found.get(key)}", this training has "{wanted}"')
+            was, name = found.get(key), key
+            if isinstance(was, dict) and isinstance(wanted, dict):
+                name = next(each for each in {**was, **wanted} if was.get(each) != wanted.get(each))
+                was, wanted = was.get(name), wanted.get(name)
+            raise UsageError(f'{path}: made with {name} "{was}", this training has "{wanted}"')
     return arrays
 
 
@@ -63,10 +68,11 @@ def load_policy(path: Path, algorithm: str, explore: bool = False) -> Policy:
     if about.get("algorithm") != algorithm:
         raise UsageError(f'{path}: trained by "{about.get("algorithm")}", not by "{algorithm}"')
     try:
-        shape = network.layout(str(about.get("head", network.SEQUENTIAL)), int(about.get("cell_ues", 1)))
+        head, memory = str(about.get("head", network.SEQUENTIAL)), int(about.get("memory", 0))
+        shape = network.layout(head, int(about.get("cell_ues", 1)), memory)
     except (UsageError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from None
-    flat, size = arrays.get("parameters"), dqn.SIZE if algorithm == "dqn" else shape.size
+    flat, size = arrays.get("parameters"), q_network.SIZE if algorithm == "dqn" else shape.size
     if flat is None or flat.shape != (size,) or not np.isfinite(flat).all():
         found = None if flat is None else flat.shape
         raise UsageError(f"{path}: parameters of shape {found}; finite values of shape ({size},) are needed")
@@ -75,4 +81,4 @@ def load_policy(path: Path, algorithm: str, explore: bool = False) -> Policy:
     if shape.head in (network.JOINT, network.CONTINUOUS):
         return AtOnce(flat, shape, double, paper)
     dueling, sequential = bool(about.get("dueling", True)), shape.head == network.SEQUENTIAL
-    return Learned(flat, double, sequential, explore, algorithm == "dqn", dueling, paper)
+    return Learned(flat, double, sequential, explore, algorithm == "dqn", dueling, paper, shape)

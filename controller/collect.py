@@ -6,11 +6,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from controller import acting, compiled, dqn, heads, network
+from controller import acting, compiled, heads, network, q_network
 from controller.a3c import Rollout
+from controller.acting import Recurrent
 from controller.dqn import Transitions
 from controller.heads import How, Kept
 from controller.network import Array, Layout
+from controller.recurrent import Remembered
 from testbed.model.errors import UsageError
 from testbed.model.features import CELL_FEATURES
 from testbed.model.system import System
@@ -22,13 +24,15 @@ KINDS = {"a3c": heads.A3C, "dqn": heads.DQN}
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """What acts: algorithm ``a3c`` or ``dqn`` with its head, observation ``full`` or ``paper``, and options."""
+    """What acts: algorithm ``a3c`` or ``dqn`` with its head, observation ``full`` or ``paper``, and options; ``memory``
+    counts the units of A3C's recurrent core."""
 
     algorithm: str = "a3c"
     head: str = network.SEQUENTIAL
     observation: str = "full"
     dueling: bool = True
     coin: float = 0.0
+    memory: int = 0
 
     def how(self, explore: float) -> How:
         """How it decides, in compiled code."""
@@ -40,7 +44,7 @@ class Actor(msgspec.Struct, frozen=True):
         sizes = {len(system.cell_ues(es.index)) for es in system.ess}
         if self.head in (network.JOINT, network.CONTINUOUS) and len(sizes) > 1:
             raise UsageError(f"head {self.head}: cells have different numbers of UEs", "use the head sequential")
-        return network.layout(self.head, max(sizes))
+        return network.layout(self.head, max(sizes), self.memory)
 
 
 class Collector:
@@ -62,7 +66,7 @@ class Collector:
         self._rng = np.random.default_rng(seed)
         self._room = self.twin.state.tasks.shape[1]
         shape, f32 = actor.layout(system), np.float32
-        layers = shape.actor if actor.algorithm == "a3c" else dqn.NETWORK
+        layers = shape.actor if actor.algorithm == "a3c" else q_network.NETWORK
         self._layers = np.array(list(layers), np.int64)
         width = shape.inputs + (shape.ues if actor.head == network.CONTINUOUS else 0)
         rows, cells = worlds * slots * len(system.ues), len(system.ess)
@@ -73,11 +77,17 @@ class Collector:
         self._rewards = np.zeros((slots, worlds, cells), f32)
         self._cell_of = np.array([ue.cell for ue in system.ues])
         self._scratch = compiled.scratch(layers[-1].outputs)
+        self._recurrent = Recurrent(
+            np.array(list(shape.core), np.int64).reshape(-1, 3),
+            np.zeros((slots + 1, worlds, cells, CELL_FEATURES if shape.core else 0), f32),
+            np.zeros((worlds, cells, shape.memory), f32),
+        )
         self._renew(np.ones(worlds, np.bool_))
 
     def _renew(self, chosen: NDArray[np.bool_]) -> None:
         seeds = self._rng.integers(FIRST_SEED, 2 * FIRST_SEED, len(chosen))
         self.twin.reset(seeds, chosen, BACKLOG_NS)
+        self._recurrent.memory[chosen] = 0.0
 
     def _renew_tired(self) -> None:
         tired = self._rng.random(self.twin.worlds) < self._slots / self._episode
@@ -92,23 +102,26 @@ class Collector:
         """
         if self._episode:
             self._renew_tired()
-        state, kept = self.twin.state, self._kept
+        state, kept, memory = self.twin.state, self._kept, self._recurrent.memory.copy()
         count = acting.act(
-            state, self.twin.fixed, self._actor.how(explore), flat, self._layers, kept, self._cells, self._rewards,
-            self._scratch,
+            state, self.twin.fixed, self._actor.how(explore), flat, self._layers, kept, self._recurrent, self._cells,
+            self._rewards, self._scratch,
         )  # fmt: skip
         full = state.status["full"].astype(np.bool_)
         if self._episode and full.any():
             self._renew(full)
         actions, ues, slot = kept.actions[:count], kept.where[:count, 1], kept.where[:count, 0]
         cells, rewards = self._cells, self._rewards.sum(axis=2)
+        seen, cell = self._recurrent.seen, self._cell_of[ues]
         if self._team < 1.0:
             mixed = (1.0 - self._team) * self._rewards + self._team * rewards[:, :, None]
-            rewards, slot = mixed.reshape(len(rewards), -1), slot * cells.shape[2] + self._cell_of[ues]
-            cells = cells.reshape(len(cells), -1, 1, CELL_FEATURES)
+            rewards, slot = mixed.reshape(len(rewards), -1), slot * cells.shape[2] + cell
+            apart = rewards.shape[1], 1
+            cells, seen, memory = (x.reshape(*x.shape[:-3], *apart, x.shape[-1]) for x in (cells, seen, memory))
+            cell = np.zeros_like(cell)
         rollout = Rollout(
             kept.features[:count], actions, self._log_probability(count), slot, np.ones(count, np.float32), cells,
-            rewards,
+            rewards, Remembered(memory, seen, cell) if memory.size else None,
         )  # fmt: skip
         return rollout, ues
 
@@ -143,12 +156,15 @@ class Collector:
         }
         rng = self._rng.bit_generator.state["state"]
         words = [rng["state"] >> 64, rng["state"] & (2**64 - 1), rng["inc"] >> 64, rng["inc"] & (2**64 - 1)]
-        return {**arrays, "rng": np.array(words, np.uint64)}
+        memory = {"memory": self._recurrent.memory} if self._recurrent.memory.size else {}
+        return {**arrays, **memory, "rng": np.array(words, np.uint64)}
 
     def load_arrays(self, arrays: dict[str, Any]) -> None:
         """Continue from `state_arrays` of a collector made with the same arguments."""
         for name, array in zip(type(self.twin.state)._fields, self.twin.state, strict=True):
             array[...] = arrays[f"twin_{name}"]
+        if self._recurrent.memory.size:
+            self._recurrent.memory[...] = arrays["memory"]
         high, low, inc_high, inc_low = (int(word) for word in arrays["rng"])
         state = dict(self._rng.bit_generator.state)
         state["state"] = {"state": (high << 64) | low, "inc": (inc_high << 64) | inc_low}

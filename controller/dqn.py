@@ -11,28 +11,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from controller.network import GAIN, HIDDEN, INPUTS, Array, stack
+from controller.network import INPUTS, Array
+from controller.q_network import GAIN_AT, NETWORK
+from controller.ranges import Count, Positive, Share
 
-GAIN_AT, MASK = 0, 2**64 - 1
-NETWORK = stack(1, INPUTS, HIDDEN, HIDDEN, 2)
-SIZE = NETWORK[-1].end
+MASK = 2**64 - 1
 
 
 class Settings(msgspec.Struct, frozen=True):
     """Hyper-parameters; ``epsilon`` falls linearly from ``epsilon_first`` over ``epsilon_slots`` world slots."""
 
-    gamma: float = 0.9
-    batch: int = 256
-    capacity: int = 200_000
-    target_every: int = 250
-    rate: float = 1e-3
-    epsilon_first: float = 0.5
-    epsilon_last: float = 0.02
-    epsilon_slots: int = 200_000
+    gamma: Share = 0.9
+    batch: Count = 256
+    capacity: Count = 200_000
+    target_every: Count = 250
+    rate: Positive = 1e-3
+    epsilon_first: Share = 0.5
+    epsilon_last: Share = 0.02
+    epsilon_slots: Count = 200_000
     double: bool = True
     dueling: bool = True
-    clip_norm: float = 10.0
-    reward_scale: float = 0.1
+    clip_norm: Positive = 10.0
+    reward_scale: Positive = 0.1
 
 
 class Transitions(msgspec.Struct):
@@ -43,18 +43,6 @@ class Transitions(msgspec.Struct):
     reward: Array
     discount: Array
     following: Array
-
-
-def initial(seed: int) -> Array:
-    """Fresh parameters: scaled normals, the last layer near zero, the margin's gain as A3C's."""
-    rng = np.random.default_rng(seed)
-    flat = np.zeros(SIZE, dtype=np.float32)
-    flat[GAIN_AT] = GAIN * 0.1
-    for layer in NETWORK:
-        scale = 0.01 if layer is NETWORK[-1] else 1.0
-        weights = rng.standard_normal((layer.inputs, layer.outputs)) * scale / np.sqrt(layer.inputs)
-        flat[layer.start : layer.bias] = weights.ravel()
-    return flat
 
 
 def _forward(flat: Tensor, x: Tensor) -> Tensor:
@@ -74,17 +62,6 @@ def q_values(flat: Tensor, state: Tensor, dueling: bool) -> Tensor:
         half = half + 0.5 * out[:, 1]
         return torch.stack([out[:, 0] - half, out[:, 0] + half], dim=1)
     return torch.stack([out[:, 0] - half, out[:, 1] + half], dim=1)
-
-
-def advantage(flat: Array, state: Array, dueling: bool) -> Array:
-    """Q(s, 1) − Q(s, 0) in numpy, shape (...,), from states (..., 26): positive means offload."""
-    x = state
-    for layer in NETWORK:
-        x = x @ flat[layer.start : layer.bias].reshape(layer.inputs, layer.outputs) + flat[layer.bias : layer.end]
-        if layer is not NETWORK[-1]:
-            x = np.maximum(x, 0.0)
-    margin = flat[GAIN_AT] * state[..., 0]
-    return margin + (x[..., 1] if dueling else x[..., 1] - x[..., 0])
 
 
 def gradient(flat: Array, target: Array, batch: Transitions, settings: Settings) -> tuple[Array, float]:

@@ -99,8 +99,8 @@ def _choose(world: Any, u: int, how: How, preferred: float) -> int:
 
 @njit(**OPTIONS)
 def decide_in_turn(
-    world: Any, fixed: Any, c: int, how: How, flat: Any, layers: Any, kept: Kept, cells: Any, at: int, d: int,
-    scratch: Any,
+    world: Any, fixed: Any, c: int, how: How, flat: Any, layers: Any, kept: Kept, cells: Any, memory: Any, at: int,
+    d: int, scratch: Any,
 ) -> int:  # fmt: skip
     """The UEs of cell ``c`` decide one after another; rows from ``d`` on are filled, the next one is returned."""
     first, last = item(fixed.ess, c).first_ue, item(fixed.ess, c).last_ue
@@ -116,6 +116,8 @@ def decide_in_turn(
         x = kept.features[d]
         see_ue(world, fixed, u, how.paper, sent, later, x[:DECISION_FEATURES])
         see_cell(world, fixed, c, how.paper, cells, x[DECISION_FEATURES:])
+        for n in range(memory.shape[0]):
+            x[DECISION_FEATURES + CELL_FEATURES + n] = memory[n]
         forward(flat, layers, x, scratch)
         preferred = flat[0] * x[0] + _preference(how, scratch[OUT])
         choice = _choose(world, u, how, preferred)
@@ -129,8 +131,8 @@ def decide_in_turn(
 
 @njit(**OPTIONS)
 def decide_at_once(
-    world: Any, fixed: Any, c: int, how: How, flat: Any, layers: Any, kept: Kept, cells: Any, at: int, d: int,
-    scratch: Any,
+    world: Any, fixed: Any, c: int, how: How, flat: Any, layers: Any, kept: Kept, cells: Any, memory: Any, at: int,
+    d: int, scratch: Any,
 ) -> int:  # fmt: skip
     """One action for all UEs of cell ``c``, kept in row ``d``; the next row is returned."""
     first, last = item(fixed.ess, c).first_ue, item(fixed.ess, c).last_ue
@@ -139,6 +141,8 @@ def decide_at_once(
         begin = (u - first) * DECISION_FEATURES
         see_ue(world, fixed, u, how.paper, 0, 0, x[begin : begin + DECISION_FEATURES])
     see_cell(world, fixed, c, how.paper, cells, x[width : width + CELL_FEATURES])
+    for n in range(memory.shape[0]):
+        x[width + CELL_FEATURES + n] = memory[n]
     forward(flat, layers, x, scratch)
     kept.where[d, 0], kept.where[d, 1] = at, first
     if how.head == JOINT:
@@ -180,7 +184,7 @@ def _draw(world: Any, first: int, how: How, flat: Any, x: Any, ues: int, out: An
 def _nearest(world: Any, first: int, last: int, how: How, flat: Any, x: Any, out: Any) -> float:
     """Choices nearest to a proto-action around the network's, kept behind the inputs; its log-probability."""
     seed, slot = world.status[0].seed, world.status[0].slot
-    behind, said = (last - first) * DECISION_FEATURES + CELL_FEATURES, 0.0
+    behind, said = x.shape[0] - (last - first), 0.0
     for u in range(first, last):
         n = u - first
         proto = flat[0] * x[n * DECISION_FEATURES] + out[n]

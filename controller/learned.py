@@ -3,7 +3,8 @@
 import msgspec
 import numpy as np
 
-from controller import dqn, network
+from controller import network, q_network
+from controller.memory import Memory
 from testbed.model import features, queue
 from testbed.model.decide import local_cost, offload_cost
 from testbed.model.delay import duration_ns, transfer_ns
@@ -15,7 +16,7 @@ QUEUE = 2
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """One decision: the network's inputs (26,), its preference for offloading (a logit or Q(s, 1) − Q(s, 0)), and the
+    """One decision: the network's inputs (26 + H,), its preference for offloading (a logit or Q(s, 1) − Q(s, 0)), the
     choice; ``free`` is false where there was no choice, the ES being dead."""
 
     inputs: network.Array
@@ -29,20 +30,25 @@ class Learned:
 
     ``sequential`` false hides from each UE what the others do (the head ``factored``); ``double`` tells the network
     whether second offload is on. With ``values`` the network is DQN's (``dueling`` or not) instead of A3C's. ``paper``:
-    it sees what the paper's agents see, nothing else.
+    it sees what the paper's agents see, nothing else. ``shape`` tells whether there is a recurrent core.
     """
 
     def __init__(
         self, flat: network.Array, double: bool, sequential: bool = True, explore: bool = False, values: bool = False,
-        dueling: bool = True, paper: bool = False,
+        dueling: bool = True, paper: bool = False, shape: network.Layout = network.PER_UE,
     ) -> None:  # fmt: skip
         self.flat, self.double = flat, double
         self.sequential, self.explore = sequential, explore
         self.values, self.dueling, self.paper = values, dueling, paper
+        self.remembers, self._shape, self._memory = bool(shape.core), shape, Memory(shape)
 
     def decide(self, cell: CellView, rng: object) -> dict[str, int]:
         """See `testbed.model.decide.Policy`."""
         return {name: chosen.choice for name, chosen in self.choose(cell).items()}
+
+    def see(self, cell: CellView) -> None:
+        """See `testbed.model.decide.Remembering`."""
+        self._memory.look(self.flat, cell, see_cell(cell, self.paper))
 
     def choose(self, cell: CellView) -> dict[str, Chosen]:
         """The decisions of a cell by UE, with what they were made from; draws are keyed as on the twin."""
@@ -50,6 +56,8 @@ class Learned:
         sent = 0
         later = sum(task.cycles for ue in cell.ues for task in ue.tasks)
         mine = see_cell(cell, self.paper)
+        if self.remembers:
+            mine = (*mine, *self._memory.look(self.flat, cell, mine).tolist())
         found: dict[str, Chosen] = {}
         for ue in cell.ues:
             if not ue.tasks:
@@ -66,7 +74,9 @@ class Learned:
         return found
 
     def _preference(self, x: network.Array) -> float:
-        return float(dqn.advantage(self.flat, x, self.dueling) if self.values else network.logit(self.flat, x))
+        if self.values:
+            return float(q_network.advantage(self.flat, x, self.dueling))
+        return float(network.actor(self.flat, self._shape, x)[0])
 
     def _choice(self, cell: CellView, ue: UeView, preference: float) -> int:
         if not self.explore:

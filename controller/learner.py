@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from controller import a3c, dqn, network
+from controller import a3c, dqn, network, q_network
 from controller.collect import Actor, Collector
 from controller.dqn import Replay
 from controller.network import Array, Layout
+from controller.ranges import Count, Positive
 from testbed.model.errors import UsageError
 from testbed.model.system import System
 from testbed.twin.build import Source
@@ -20,6 +21,7 @@ class Course(msgspec.Struct, frozen=True):
     """Everything that training depends on besides the parameters; ``updates`` scales the learning-rate's decay.
 
     ``reward``: see `testbed.model.mdp`; with ``team`` below 1 each cell values its own and that share of others'.
+    ``memory``: units of a recurrent core, 0 for none.
     """
 
     system: System
@@ -30,9 +32,10 @@ class Course(msgspec.Struct, frozen=True):
     observation: str = "full"
     reward: str = "holding"
     team: float = 1.0
-    worlds: int = 8
-    slots: int = 20
-    rate: float = 2e-3
+    memory: int = 0
+    worlds: Count = 8
+    slots: Count = 20
+    rate: Positive = 2e-3
     updates: int = 12_000
     seed: int = 1
     actor_critic: a3c.Settings = a3c.Settings()
@@ -42,7 +45,7 @@ class Course(msgspec.Struct, frozen=True):
     def actor(self) -> Actor:
         """What acts."""
         coin = self.actor_critic.coin if self.algorithm == "a3c" else 0.0
-        return Actor(self.algorithm, self.head, self.observation, self.values.dueling, coin)
+        return Actor(self.algorithm, self.head, self.observation, self.values.dueling, coin, self.memory)
 
     @property
     def layout(self) -> Layout:
@@ -53,13 +56,15 @@ class Course(msgspec.Struct, frozen=True):
         at_once = self.head in (network.JOINT, network.CONTINUOUS)
         if at_once and (self.algorithm == "dqn" or self.actor_critic.coin):
             raise UsageError(f"head {self.head} is for a3c without coin", "use the head sequential or factored")
+        if self.memory and self.algorithm == "dqn":
+            raise UsageError(f"a memory of {self.memory} is for a3c", "leave it out")
         return shape
 
     @property
     def start(self) -> Array:
         """Fresh parameters."""
         shape = self.layout
-        return network.initial(self.seed, shape) if self.algorithm == "a3c" else dqn.initial(self.seed)
+        return network.initial(self.seed, shape) if self.algorithm == "a3c" else q_network.initial(self.seed)
 
     def collector(self, slots: int, number: int) -> Collector:
         """The worlds of learner ``number``."""
@@ -72,7 +77,7 @@ class Course(msgspec.Struct, frozen=True):
     @property
     def about(self) -> dict[str, Any]:
         """What a checkpoint must tell for its network to be used, and what else it was trained by."""
-        names = ("algorithm", "head", "observation", "reward", "team", "worlds", "slots", "rate", "seed")
+        names = ("algorithm", "head", "observation", "reward", "team", "memory", "worlds", "slots", "rate", "seed")
         return {
             **{name: getattr(self, name) for name in names}, "cell_ues": self.layout.ues,
             "second_offload": self.double, "dueling": self.values.dueling, "settings": msgspec.to_builtins(self.hyper),
@@ -111,11 +116,15 @@ class A3cLearner:
 
     def step(self, flat: Array, square: Array, update: int) -> Step:
         """One update in place; ``flat`` may be changed by others meanwhile."""
-        mine = flat.copy()
-        rollout, _ = self.collector.rollout(mine)
-        slope, losses = a3c.gradient(mine, rollout, self.course.actor_critic, self._layout)
+        slope, step = self.slope(flat.copy())
         a3c.rmsprop(flat, square, slope, self.course.rate_at(update))
-        return Step(losses.policy + losses.value, losses.entropy, float(rollout.rewards.mean()))
+        return step
+
+    def slope(self, flat: Array) -> tuple[Array, Step]:
+        """The gradient at ``flat`` by the next rollout under it."""
+        rollout, _ = self.collector.rollout(flat)
+        slope, losses = a3c.gradient(flat, rollout, self.course.actor_critic, self._layout)
+        return slope, Step(losses.policy + losses.value, losses.entropy, float(rollout.rewards.mean()))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """State beyond the parameters."""

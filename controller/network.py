@@ -6,6 +6,8 @@ has a logit for each of the 2^N vectors of a cell's decisions (Zou et al. 2021),
 whose nearest vector is taken (after Dulac-Arnold et al. 2015). Every logit begins with ``gain·(C_l − C_o)``, for
 ``joint`` summed over those who offload: with all other weights at zero each head is a soft greedy.
 Critic: the region's value is the sum over cells of an MLP on (the cell's features, their mean over cells).
+A recurrent core, if there is one, is a gated recurrent unit (Cho et al. 2014) for each cell, weights shared: once a
+slot it takes in what the cell's agent sees of its cell, and what it remembers is a further input of actor and critic.
 """
 
 from functools import cache
@@ -23,7 +25,7 @@ GAIN, GAIN_AT = 6.0, 0
 SPREAD = 1.0
 SEQUENTIAL, FACTORED, JOINT, CONTINUOUS = "sequential", "factored", "joint", "continuous"
 HEADS = (SEQUENTIAL, FACTORED, JOINT, CONTINUOUS)
-MOST_JOINT = 12
+MOST_JOINT, MOST_MEMORY = 12, 32
 Array = NDArray[np.float32]
 
 
@@ -55,17 +57,24 @@ def stack(start: int, *sizes: int) -> tuple[Layer, ...]:
 
 
 class Layout(NamedTuple):
-    """Where everything is in the flat vector of a ``head`` that decides for ``ues`` UEs at once."""
+    """Where everything is in the flat vector of a ``head`` that decides for ``ues`` UEs at once; ``core``: two gates
+    side by side, then the candidate, or nothing."""
 
     head: str
     ues: int
     actor: tuple[Layer, ...]
     critic: tuple[Layer, ...]
+    core: tuple[Layer, ...] = ()
 
     @property
     def size(self) -> int:
         """The vector's length."""
-        return self.critic[-1].end
+        return (self.core or self.critic)[-1].end
+
+    @property
+    def memory(self) -> int:
+        """How many numbers a cell remembers."""
+        return self.core[-1].outputs if self.core else 0
 
     @property
     def inputs(self) -> int:
@@ -74,16 +83,23 @@ class Layout(NamedTuple):
 
 
 @cache
-def layout(head: str = SEQUENTIAL, ues: int = 1) -> Layout:
-    """The layout of a head; ``ues``, a cell's UEs, matters to ``joint`` and ``continuous``. Raises `UsageError`."""
+def layout(head: str = SEQUENTIAL, ues: int = 1, memory: int = 0) -> Layout:
+    """The layout of a head; ``ues``, a cell's UEs, matters to ``joint`` and ``continuous``; ``memory``: units of the
+    recurrent core, 0 for none. Raises `UsageError`."""
     if head not in HEADS:
         raise UsageError(f'unknown head "{head}"', f"known: {', '.join(HEADS)}")
     if head == JOINT and ues > MOST_JOINT:
         raise UsageError(f"{ues} UEs in a cell are 2^{ues} joint actions", "use the head sequential")
+    if not 0 <= memory <= MOST_MEMORY:
+        raise UsageError(f"a memory of {memory}", f"0 (none) to {MOST_MEMORY} units are possible")
     width = ues if head in (JOINT, CONTINUOUS) else 1
     outputs = 2**ues if head == JOINT else width
-    actor = stack(GAIN_AT + 1, width * DECISION_FEATURES + CELL_FEATURES, HIDDEN, HIDDEN, outputs)
-    return Layout(head, width, actor, stack(actor[-1].end, 2 * CELL_FEATURES, HIDDEN, HIDDEN, 1))
+    actor = stack(GAIN_AT + 1, width * DECISION_FEATURES + CELL_FEATURES + memory, HIDDEN, HIDDEN, outputs)
+    critic = stack(actor[-1].end, 2 * CELL_FEATURES + memory, HIDDEN, HIDDEN, 1)
+    if not memory:
+        return Layout(head, width, actor, critic)
+    (gates,) = stack(critic[-1].end, CELL_FEATURES + memory, 2 * memory)
+    return Layout(head, width, actor, critic, (gates, *stack(gates.end, CELL_FEATURES + memory, memory)))
 
 
 PER_UE = layout()
@@ -95,7 +111,7 @@ def initial(seed: int, shape: Layout = PER_UE) -> Array:
     rng = np.random.default_rng(seed)
     flat = np.zeros(shape.size, dtype=np.float32)
     flat[GAIN_AT] = GAIN
-    for layers, last_scale in ((shape.actor, 0.01), (shape.critic, 0.1)):
+    for layers, last_scale in ((shape.actor, 0.01), (shape.critic, 0.1), (shape.core, 1.0)):
         for layer in layers:
             scale = last_scale if layer is layers[-1] else 1.0
             weights = rng.standard_normal((layer.inputs, layer.outputs)) * scale / np.sqrt(layer.inputs)
@@ -120,7 +136,7 @@ def vectors(ues: int) -> Array:
 
 
 def actor(flat: Array, shape: Layout, x: Array) -> Array:
-    """What the head says, (..., outputs): a logit, 2^N logits, or a proto-action, from inputs (..., 18·N + 8)."""
+    """What the head says, (..., outputs): a logit, 2^N logits, or a proto-action, from inputs (..., 18·N + 8 + H)."""
     margins = x[..., : shape.ues * DECISION_FEATURES : DECISION_FEATURES]
     if shape.head == JOINT:
         margins = margins @ vectors(shape.ues).T
@@ -130,6 +146,15 @@ def actor(flat: Array, shape: Layout, x: Array) -> Array:
 def logit(flat: Array, features: Array) -> Array:
     """Logits of offloading, shape (...,), from inputs of shape (..., 26)."""
     return actor(flat, PER_UE, features)[..., 0]
+
+
+def remember(flat: Array, shape: Layout, seen: Array, memory: Array) -> Array:
+    """The memory (H,) of a cell after it has ``seen`` (8,): keep·memory + (1 − keep)·candidate."""
+    gates, candidate = shape.core
+    said = forward(flat, (gates,), np.concatenate([seen, memory]))
+    keep, use = np.split(1.0 / (1.0 + np.exp(-said)), 2)
+    new = np.tanh(forward(flat, (candidate,), np.concatenate([seen, use * memory])))
+    return (keep * memory + (1.0 - keep) * new).astype(np.float32)
 
 
 def value(flat: Array, cells: Array, shape: Layout = PER_UE) -> Array:

@@ -7,7 +7,7 @@ import msgspec
 
 from controller.gather import Gathering
 from testbed.model import random
-from testbed.model.decide import Coin, Fixed, Policy
+from testbed.model.decide import Coin, Fixed, Policy, watching
 from testbed.model.mdp import CellView
 from testbed.model.system import EPOCH_ARRIVAL, LEARNER, System
 from testbed.model.task import Phase
@@ -41,6 +41,7 @@ class Server:
     def __init__(self, system: System, policy: Policy, incarnation: int = 0, from_ns: int = 0) -> None:
         self.system, self.policy = system, policy
         self._taught = policy if isinstance(policy, Taught) else None
+        self._watching = watching(policy)
         self.incarnation, self._from_ns = incarnation, from_ns
         self._told = Gathering(system)
         self._gathering: dict[tuple[int, int], dict[str, Ask]] = {}
@@ -110,9 +111,11 @@ class Server:
 
     def _answer(self, now_ns: int, cell: int, slot: int, asks: dict[str, Ask]) -> list[Action]:
         asking = any(ask.tasks for ask in asks.values())
-        if not asking and self._taught is None:
+        if not asking and self._taught is None and self._watching is None:
             return []
         view = self._told.view(cell, slot, asks)
+        if not asking and self._watching is not None:
+            return self._show(now_ns, view)
         actions, choices, fallback = self._choose(now_ns, view) if asking else ([], {}, "")
         seen = self._taught.account(view) if self._taught is not None else None
         chose = {chose.ue: chose.log_probability for chose in seen.chose} if seen is not None else {}
@@ -127,14 +130,25 @@ class Server:
 
     def _choose(self, now_ns: int, view: CellView) -> tuple[list[Action], dict[str, int], str]:
         """The policy's choices, or the fallback's with an event for the record and why."""
-        cell, slot = view.cell, view.slot
-        rng = Random(random.hash_key(self.system.seed, random.POLICY, cell, slot, 1))
+        rng = Random(random.hash_key(self.system.seed, random.POLICY, view.cell, view.slot, 1))
         try:
             return [], checked(self.policy.decide(view, rng), view), ""
         except Exception as error:  # noqa: BLE001 - a user's policy may raise anything; the run goes on
-            detail = f"cell {cell + 1}, slot {slot}: {type(error).__name__}: {error}"
-            event = EventRow(now_ns, self.name, "policy_error", detail, 1.0)
-            return [Record(event)], checked(FALLBACKS[self.system.fallback].decide(view, rng), view), "policy error"
+            choices = checked(FALLBACKS[self.system.fallback].decide(view, rng), view)
+            return [self._failed(now_ns, view, error)], choices, "policy error"
+
+    def _show(self, now_ns: int, view: CellView) -> list[Action]:
+        """Let a policy that remembers see a slot in which there is nothing to decide."""
+        assert self._watching is not None
+        try:
+            self._watching.see(view)
+        except Exception as error:  # noqa: BLE001 - as above
+            return [self._failed(now_ns, view, error)]
+        return []
+
+    def _failed(self, now_ns: int, view: CellView, error: Exception) -> Record:
+        detail = f"cell {view.cell + 1}, slot {view.slot}: {type(error).__name__}: {error}"
+        return Record(EventRow(now_ns, self.name, "policy_error", detail, 1.0))
 
 
 def checked(choices: object, view: CellView) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Sequence
 from multiprocessing import connection, get_context
 from typing import Any
 
@@ -43,14 +44,18 @@ class Team:
         """Wait so long, replacing whoever dies meanwhile; `StartError` when that goes on."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            ready = connection.wait([process.sentinel for process in self._processes], left)
-            for n, process in enumerate(self._processes):
-                if process.sentinel in ready:
-                    process.join()
-                    self._deaths += 1
-                    if self._deaths > DEATHS:
-                        raise StartError(f"learners died {self._deaths} times, last with {process.exitcode}")
-                    self._processes[n] = self._start(n)
+            self._replace(connection.wait([process.sentinel for process in self._processes], left))
+
+    def _replace(self, ready: Sequence[object]) -> list[int]:
+        """Start those anew whose sentinels are ``ready``, being dead; returns their numbers."""
+        dead = [n for n, process in enumerate(self._processes) if process.sentinel in ready]
+        for n in dead:
+            self._processes[n].join()
+            self._deaths += 1
+            if self._deaths > DEATHS:
+                raise StartError(f"learners died {self._deaths} times, last with {self._processes[n].exitcode}")
+            self._processes[n] = self._start(n)
+        return dead
 
     def stop(self) -> None:
         """End them all."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from controller import checkpoint
 from controller.evaluate import evaluate
+from controller.in_step import InStep
 from controller.learner import Course, Learner, make
 from controller.network import Array
 from controller.shared import LAG, SLOTS, UPDATES, Shared
@@ -27,6 +29,7 @@ class Budget(msgspec.Struct, frozen=True):
 
     ``workers`` 1 learns in this process and is repeatable; its verdicts come every ``every_s`` or, if that is 0, every
     ``every_updates``. ``early_stop``: end when `PATIENCE` verdicts brought less than `GAIN` of improvement.
+    ``synchronous``: see `controller.in_step`.
     """
 
     seconds: float = 60.0
@@ -35,6 +38,7 @@ class Budget(msgspec.Struct, frozen=True):
     every_s: float = 3.0
     every_updates: int = 200
     early_stop: bool = True
+    synchronous: bool = False
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -93,6 +97,8 @@ class Trainer:
     ) -> None:
         self.course, self.budget, self.judge, self.path = course, budget, judge, path
         torch.set_num_threads(1)
+        if budget.synchronous and course.algorithm != "a3c":
+            raise UsageError(f"{course.algorithm} does not learn synchronously", "a3c does")
         self._start = course.start
         self.about = {**about, "size": len(self._start)}
         self._resumed = self._read() if resume else {}
@@ -148,11 +154,16 @@ class Trainer:
             yield self._judged(began, learner)
 
     def _together(self, began: float) -> Iterator[Report]:
-        team = Team(self.course, self.shared, self.budget.workers)
+        course, shared, budget = self.course, self.shared, self.budget
+        kind = partial(InStep, updates=budget.updates) if budget.synchronous else Team
+        team = kind(course, shared, budget.workers)
         try:
+            judged = -1
             while not self._over(began):
                 team.watch(self._until_verdict(began))
-                yield self._judged(began, None)
+                if judged != self.shared.updates:
+                    judged = self.shared.updates
+                    yield self._judged(began, None)
         finally:
             team.stop()
         yield self._judged(began, None)

@@ -14,7 +14,7 @@ VERBS = {
     "check": "validate a scenario; does it fit this host?",
     "run": "run a scenario under a policy",
     "replay": "run the same tasks again",
-    "train": "tune a strategy on training seeds",
+    "train": "train a network, or tune a strategy, on training seeds",
     "verify": "set against measured: links, CPUs, queues, a whole scenario",
     "compare": "compare strategies over the same workloads",
     "report": "summarise a run",

@@ -182,6 +182,12 @@ def test_a_role_starts_without_torch_numpy_and_numba(role):
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+def test_the_controller_decides_by_a_learned_network_without_torch():
+    code = "import sys, controller.checkpoint, controller.live.beginning; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.stdout.strip(), done.stderr) == ("False", "")
+
+
 CRIMES = {
     "testbed.model.a": ("import testbed.protocol.b", "above it"),
     "testbed.model.c": ("import numpy", "only msgspec and yaml"),

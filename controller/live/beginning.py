@@ -36,6 +36,7 @@ def beginning(plan: Plan) -> Beginning:
     if path:
         arrays, about = checkpoint.read(Path(path))
         flat = arrays["parameters"].astype(np.float32)
+        about = {**about, "second_offload": plan.second_offload}
         return Beginning(flat, arrays.get("square", _squares(flat)), 0, about)
     flat = network.initial(SEED)
     about = {"algorithm": ALGORITHM, "head": "sequential", "second_offload": plan.second_offload}
@@ -74,4 +75,6 @@ def teachable(path: Path) -> Learned:
         raise UsageError(
             f'{path}: a policy with the head "{head}" cannot learn in a run', "sequential and factored can"
         )
+    if learned.remembers:
+        raise UsageError(f"{path}: a policy with a recurrent core cannot learn in a run", "train one with memory 0")
     return learned

@@ -1,6 +1,6 @@
 """The heuristic policies: from a cell's view to one decision (0 local, 1 offload) per UE with undecided tasks."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -16,6 +16,21 @@ class Policy(Protocol):
 
     def decide(self, cell: CellView, rng: object) -> dict[str, int]:
         """Return 0 or 1 for every UE of ``cell`` that has undecided tasks (others are ignored)."""
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A policy that, if it ``remembers``, is shown its cells in slots with nothing to decide as well."""
+
+    remembers: bool
+
+    def see(self, cell: CellView) -> None:
+        """What ``decide`` would see."""
+
+
+def watching(policy: object) -> Remembering | None:
+    """``policy`` if it is to be shown every slot."""
+    return policy if isinstance(policy, Remembering) and policy.remembers else None
 
 
 class Fixed(msgspec.Struct, frozen=True):

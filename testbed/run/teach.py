@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from controller.learner import Course
+from controller.options import optioned
 from controller.train import Budget, Judge, Report, Trainer
 from testbed.model.dump import dump
 from testbed.model.schema import Scenario
@@ -29,7 +30,7 @@ Observer = Callable[[Report], None]
 class Lesson(msgspec.Struct, frozen=True):
     """What to train and how long; ``seed`` selects training and validation workloads and the first parameters.
 
-    Observation, reward and team are the scenario's agent's.
+    Observation, reward and team are the scenario's agent's; ``options``: see `controller.options`.
     """
 
     scenario: Scenario
@@ -39,6 +40,7 @@ class Lesson(msgspec.Struct, frozen=True):
     folder: Path
     head: str = "sequential"
     resume: bool = False
+    options: tuple[str, ...] = ()
 
     @property
     def double(self) -> bool:
@@ -91,6 +93,7 @@ class Teaching:
             system, endless, lesson.double, base, lesson.head, scenario.agent.observation, scenario.agent.reward,
             scenario.agent.team, seed=lesson.seed, updates=updates,
         )  # fmt: skip
+        course = optioned(course, lesson.options)
         self.seeds = tune.training_seeds(lesson.seed, SEEDS)
         self._judge = Judge(course, finite, list(self.seeds))
         self._trainer = Trainer(course, lesson.budget, self._judge, lesson.path, _about(lesson, course), lesson.resume)

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from testbed.model import queue, random
-from testbed.model.decide import Coin, Policy, Priced
+from testbed.model.decide import Coin, Policy, Priced, watching
 from testbed.model.decide import Fixed as Constant
 from testbed.model.system import Plan
 from testbed.protocol.rows import LinkRow, SlotRow, TaskRow
@@ -48,6 +48,7 @@ class _Player:
     def __init__(self, twin: Twin, plan: Plan, policy: Policy | None, recorded: Decisions | None) -> None:
         self.twin, self.plan, self.policy, self.recorded = twin, plan, policy, recorded
         self.own = recorded is None and isinstance(policy, (Constant, Coin, Priced))
+        self.watching = watching(policy)
         self.failed: set[tuple[int, int]] = set()
         self.busy = [0] * len(plan.system.ess)
         self.slots: list[SlotRow] = []
@@ -77,6 +78,8 @@ class _Player:
                 chosen = {ue.name: self.recorded[ue.index, slot] for ue in waiting}
             elif waiting:
                 chosen = self._ask(view, slot)
+            elif self.watching is not None:
+                self.watching.see(view)
             for ue in waiting:
                 actions[0, ue.index] = chosen[ue.name]
         return actions

@@ -1,12 +1,20 @@
 """The A3C update against gradients computed by hand."""
 
+import msgspec
 import numpy as np
 import pytest
 
 from controller import a3c, network
 from controller.a3c import Rollout, Settings
+from controller.learner import Course, make
+from testbed.model.load import load_scenario
+from testbed.trace import inputs
+from testbed.twin import build
 
 OPEN = Settings(clip_norm=1e9, gae=1.0, reward_scale=1.0)
+SCENARIO = load_scenario("smoke", ["slots=20"])
+SYSTEM = inputs.resolve(SCENARIO).system
+COURSE = Course(SYSTEM, build.generator(SCENARIO, SYSTEM, True), True, worlds=2, slots=5, actor_critic=OPEN)
 
 
 def rollout(seed, slots=5, worlds=2, cells=3, decisions=30):
@@ -48,6 +56,38 @@ def test_four_successive_updates_have_the_gradients_computed_by_hand():
         assert slope[network.GAIN_AT] == pytest.approx(gain, rel=1e-3, abs=1e-6)
         assert slope[network.ACTOR[-1].bias] == pytest.approx(bias, rel=1e-3, abs=1e-6)
         a3c.rmsprop(flat, square, slope, 1e-3)
+
+
+def test_a_learner_applies_each_updates_own_gradient_and_nothing_of_the_ones_before(monkeypatch):
+    learner, applied, seen = make(COURSE), [], []
+    flat, square = network.initial(3), np.full(network.SIZE, 1e-4, np.float32)
+    flat[network.GAIN_AT] = 0.5
+    play, step = learner.collector.rollout, a3c.rmsprop
+
+    def keep(mine, *args):
+        rollout, ues = play(mine, *args)
+        seen.append((mine.copy(), msgspec.structs.replace(rollout, **copies(rollout))))
+        return rollout, ues
+
+    def note(flat, square, slope, rate):
+        applied.append(slope.copy())
+        step(flat, square, slope, rate)
+
+    monkeypatch.setattr(learner.collector, "rollout", keep)
+    monkeypatch.setattr(a3c, "rmsprop", note)
+    for update in range(4):
+        learner.step(flat, square, update)
+    for slope, (mine, rollout) in zip(applied, seen, strict=True):
+        gain, bias = hand_gradient(mine, rollout, COURSE.actor_critic)
+        assert slope[network.GAIN_AT] == pytest.approx(gain, rel=1e-3, abs=1e-6)
+        assert slope[network.ACTOR[-1].bias] == pytest.approx(bias, rel=1e-3, abs=1e-6)
+    assert len(applied) == 4 and all(np.abs(slope[network.GAIN_AT]) > 1e-4 for slope in applied)
+
+
+def copies(rollout):
+    """The arrays of a rollout, which the next one overwrites."""
+    names = ("features", "actions", "log_probability", "slot", "weight", "cells", "rewards")
+    return {name: getattr(rollout, name).copy() for name in names}
 
 
 def test_the_critics_gradient_agrees_with_finite_differences():

@@ -1,5 +1,6 @@
 """Statistics of the benchmark of learning."""
 
+import importlib
 import importlib.util
 from pathlib import Path
 
@@ -64,3 +65,36 @@ def test_tables_show_what_was_learned_against_the_tuned_baseline():
     assert "| a3c-do |  | 2 | 0.8000 | -20.0 % [-30.0, -10.0] | -60.0 %" in shown and "| 2 | 3 | 10 |" in shown
     assert "a3c-do against dqn-do | -50.0 %" in tables.order_table(lines, [("a3c-do", "dqn-do")])
     assert tables.summaries(lines)[0]["curve"] == [0.9, 0.61, 0.6]
+
+
+def test_the_bounds_table_shows_how_far_above_the_best_found_strategies_are():
+    def found(best, above):
+        policies = {"greedy-do": {"above_best": 0.2}, "a3c-do:x/y.npz": {"above_best": above}}
+        return {"best_found": {"overhead": best}, "lower_bound": {"overhead": 0.4}, "policies": policies}
+
+    lines = [
+        line("bound", [], seed, bound=found(best, above)) for seed, best, above in ((0, 0.5, 0.06), (1, 0.6, 0.08))
+    ]
+    shown = tables.bound_table(lines)
+    assert "| region | density=0.7 | 2 | 0.5500 | 0.4000 | greedy-do +20.0 %, a3c-do +7.0 % |" in shown
+    assert tables.summaries(lines) == []
+
+
+def test_the_cost_of_what_is_left_is_that_of_its_like():
+    lines = [line("a3c-do", [0.5], 0, all_cpu_s=60.0), line("a3c-do", [0.5], 1)]
+    wanted = [{**line("a3c-do", [], seed), "table": "main"} for seed in range(3)]
+    assert "| main | 3 | 94 | 2 | 32 |" in tables.cost_table(wanted, lines)
+    assert "| main | 1 | unknown | 0 | unknown |" in tables.cost_table([{**line("dqn", []), "table": "main"}], lines)
+
+
+def test_seeds_are_the_first_so_many_or_a_stretch_of_them(learning):
+    assert (list(learning.seeds_of("3")), list(learning.seeds_of("5-7"))) == ([0, 1, 2], [5, 6, 7])
+    jobs = [job for part in ("5", "5-9") for job in learning.jobs("main", learning.seeds_of(part))]
+    assert {job.key for job in jobs} == {job.key for job in learning.jobs("main", range(10))}
+    assert {job.seed for job in learning.jobs("head", range(10))} == {0, 1, 2}
+
+
+@pytest.fixture
+def learning(monkeypatch):
+    monkeypatch.syspath_prepend(str(PATH.parent))
+    return importlib.import_module("learning")

@@ -8,8 +8,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from controller import network
-from controller.learner import Course
+from controller import a3c, network
+from controller.in_step import InStep
+from controller.learner import Course, make
 from controller.shared import LAG, SLOTS, UPDATES, Shared
 from controller.team import DEATHS, Team, once
 from testbed.model.errors import StartError
@@ -90,5 +91,45 @@ def test_learners_that_cannot_live_end_the_training(shared):
     try:
         with pytest.raises(StartError, match=f"learners died {DEATHS + 1} times"):
             team.watch(60.0)
+    finally:
+        team.stop()
+
+
+def by_hand(updates, workers):
+    """The parameters after synchronous updates, all gradients computed here."""
+    learners = [make(COURSE, number) for number in range(workers)]
+    flat, square = network.initial(1), np.full(network.SIZE, 1e-4, np.float32)
+    for update in range(updates):
+        slopes = [learner.slope(flat.copy())[0] for learner in learners]
+        a3c.rmsprop(flat, square, np.mean(slopes, axis=0), COURSE.rate_at(update))
+    return flat
+
+
+@pytest.mark.live
+def test_workers_in_step_make_one_step_by_the_mean_of_their_gradients(shared):
+    team = InStep(COURSE, shared, 2, updates=3)
+    try:
+        for _ in range(600):
+            team.watch(0.1)
+            if shared.updates == 3:
+                break
+        assert np.allclose(shared.flat, by_hand(3, 2), atol=1e-7)
+        assert shared.counts.tolist() == [[3, 30, 0], [0, 30, 0]] and (shared.gauges != 0.0).all()
+    finally:
+        team.stop()
+    assert not {process.pid for process in multiprocessing.active_children()}
+
+
+@pytest.mark.live
+def test_a_worker_in_step_that_is_killed_is_replaced_and_asked_again(shared):
+    team = InStep(COURSE, shared, 2)
+    try:
+        first = min(process.pid for process in multiprocessing.active_children())
+        os.kill(first, signal.SIGKILL)
+        for _ in range(600):
+            team.watch(0.1)
+            if shared.updates > 2:
+                break
+        assert shared.updates > 2 and np.isfinite(shared.flat).all()
     finally:
         team.stop()

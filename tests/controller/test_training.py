@@ -6,12 +6,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from controller import checkpoint, dqn, network
+from controller import checkpoint, network, q_network
 from controller.collect import Actor, Collector
 from controller.evaluate import evaluate
 from controller.learned import Learned
 from controller.learner import Course
 from controller.train import Budget, Judge, Trainer
+from testbed.model.decide import watching
 from testbed.model.errors import UsageError
 from testbed.model.load import load_scenario
 from testbed.trace import inputs
@@ -37,12 +38,14 @@ def noisy(flat, actor):
 WAYS = [
     Actor(), Actor(head="factored"), Actor(head="joint"), Actor(head="continuous"), Actor(observation="paper"),
     Actor(head="joint", observation="paper"), Actor("dqn"), Actor("dqn", dueling=False), Actor("dqn", "factored"),
+    Actor(memory=8), Actor(head="continuous", observation="paper", memory=5),
 ]  # fmt: skip
 
 
 def written(tmp_path, actor, flat):
     """A checkpoint of ``flat``, read as a policy."""
-    course_of = course(algorithm=actor.algorithm, head=actor.head, observation=actor.observation)
+    options = {name: getattr(actor, name) for name in ("algorithm", "head", "observation", "memory")}
+    course_of = course(**options)
     settings = msgspec.structs.replace(course_of.values, dueling=actor.dueling)
     about = msgspec.structs.replace(course_of, values=settings).about
     checkpoint.save(tmp_path / "policy.npz", {"parameters": flat}, about)
@@ -51,13 +54,16 @@ def written(tmp_path, actor, flat):
 
 @pytest.mark.parametrize("actor", WAYS, ids=lambda actor: f"{actor.algorithm}-{actor.head}-{actor.observation}")
 def test_the_twin_and_a_view_give_the_same_decisions(actor, tmp_path):
-    first = network.initial(1, actor.layout(SYSTEM)) if actor.algorithm == "a3c" else dqn.initial(1)
+    first = network.initial(1, actor.layout(SYSTEM)) if actor.algorithm == "a3c" else q_network.initial(1)
     flat = noisy(first, actor)
     collector = Collector(SYSTEM, ENDLESS, 2, 1, True, 5, actor, episode=2**40)
     policy = written(tmp_path, actor, flat)
     offloaded = tasks = 0
     for _ in range(25):
         views = [[cell_view(collector.twin, w, c) for c in range(3)] for w in range(2)]
+        if watcher := watching(policy):
+            for view in (*views[0], *views[1]):
+                watcher.see(view)
         rollout, ues = collector.rollout(flat, explore=0.0)
         taken = collector.twin.state.ues["last_choice"]
         for world, ue in zip(rollout.slot, ues, strict=True):
@@ -73,8 +79,8 @@ def course(**changes):
     return Course(SYSTEM, ENDLESS, True, worlds=4, slots=10, updates=40, **changes)
 
 
-def trained(tmp_path, name, updates, algorithm="a3c", resume=False, workers=1):
-    lesson = course(algorithm=algorithm)
+def trained(tmp_path, name, updates, algorithm="a3c", resume=False, workers=1, **changes):
+    lesson = course(algorithm=algorithm, **changes)
     about = {**ABOUT, "algorithm": algorithm}
     budget = Budget(seconds=0, updates=updates, every_s=0 if workers == 1 else 0.5, every_updates=10, workers=workers)
     judge = Judge(lesson, FINITE, [101, 102])
@@ -82,11 +88,11 @@ def trained(tmp_path, name, updates, algorithm="a3c", resume=False, workers=1):
     return checkpoint.read(tmp_path / name)[0]
 
 
-@pytest.mark.parametrize("algorithm", ["a3c", "dqn"])
-def test_training_resumes_bit_for_bit(tmp_path, algorithm):
-    whole = trained(tmp_path, "whole.npz", 20, algorithm)
-    trained(tmp_path, "halves.npz", 10, algorithm)
-    halves = trained(tmp_path, "halves.npz", 20, algorithm, resume=True)
+@pytest.mark.parametrize(("algorithm", "memory"), [("a3c", 0), ("dqn", 0), ("a3c", 6)])
+def test_training_resumes_bit_for_bit(tmp_path, algorithm, memory):
+    whole = trained(tmp_path, "whole.npz", 20, algorithm, memory=memory)
+    trained(tmp_path, "halves.npz", 10, algorithm, memory=memory)
+    halves = trained(tmp_path, "halves.npz", 20, algorithm, resume=True, memory=memory)
     assert whole["progress"].tolist() == halves["progress"].tolist() == [20, 20 * 40, 0]
     assert all(np.array_equal(whole[key], halves[key]) for key in ("current", "square", "parameters", "best"))
 
@@ -110,6 +116,22 @@ def test_a_checkpoint_is_a_policy_and_a_wrong_one_says_what_differs(tmp_path):
         checkpoint.read(tmp_path / "b.npz")
     with pytest.raises(UsageError, match="No such file"):
         checkpoint.read(tmp_path / "missing.npz")
+
+
+def test_a_damaged_checkpoint_is_refused_whatever_byte_it_is(tmp_path):
+    about = {"algorithm": "a3c", "head": "sequential", "second_offload": True}
+    checkpoint.save(tmp_path / "whole.npz", {"parameters": network.initial(1)}, about)
+    whole = (tmp_path / "whole.npz").read_bytes()
+    seed, rng = 1, Random(1)
+    for _ in range(400):
+        damaged = bytearray(whole)
+        for _ in range(3):
+            damaged[rng.choice([rng.randrange(300), -1 - rng.randrange(300)])] = rng.randrange(256)
+        (tmp_path / "damaged.npz").write_bytes(damaged)
+        try:
+            checkpoint.load_policy(tmp_path / "damaged.npz", "a3c")
+        except UsageError as error:
+            assert "damaged.npz: " in str(error), seed
 
 
 def test_evaluation_of_a_zero_network_with_a_margin_is_greedy():

@@ -2,15 +2,18 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
 
+from controller import a3c, checkpoint, dqn, options
 from controller.train import Budget, Report
 from testbed import cli
 from testbed.model.load import load_scenario
 from testbed.run import lesson_bar, teach
 from testbed.run.teach import Baseline
+from testbed.run.verbs import train as verb
 
 SMALL = ("train", "smoke", "--set", "slots=20")
 
@@ -62,6 +65,25 @@ def test_training_that_was_cut_short_goes_on_bit_for_bit(place, capsys, monkeypa
     assert all(np.array_equal(whole[name], resumed[name]) for name in ("current", "square", "progress", "rng"))
 
 
+def test_options_are_kept_in_the_checkpoint_and_demanded_when_it_is_resumed(place, capsys):
+    asked = ("--updates", "2", "--terminal", "--option", "memory=4", "--option", "gamma=0.95", "--option", "worlds=2")
+    train(capsys, *asked)
+    _, about = checkpoint.read(place / "ck" / "a3c-do.npz")
+    assert (about["memory"], about["worlds"], about["slots"]) == (4, 2, 20)
+    assert (about["settings"]["gamma"], about["settings"]["terminal"], about["settings"]["gae"]) == (0.95, True, 0.8)
+    train(capsys, *asked, "--resume")
+    other = ("--resume", *asked, "--option", "gamma=0.9")
+    assert 'made with gamma "0.95", this training has "0.9"' in train(capsys, *other, code=2)
+    assert 'made with memory "4", this training has "0"' in train(capsys, "--resume", "--updates", "2", code=2)
+
+
+def test_the_help_names_every_option():
+    for algorithm, course in (("a3c", a3c.Settings), ("dqn", dqn.Settings)):
+        said = verb.OPTIONS.partition(f"{algorithm}: ")[2].partition(". dqn")[0]
+        named = re.findall(r"([a-z_]+)(?:,| \(|$)", re.sub(r"\([^)]*\)", "()", said))
+        assert sorted(named) == sorted({*course.__struct_fields__, *options.OWN[algorithm]})
+
+
 def _interrupt(bar, report):
     raise KeyboardInterrupt
 
@@ -89,6 +111,24 @@ def test_a_checkpoint_of_another_training_is_refused_with_what_differs(place, ca
         (("--for", "10"), "unit"),
         (("--for", "0s"), "--for 0s"),
         (("--head", "hydra"), "sequential"),
+        (("--option", "gama=0.9"), 'did you mean "gamma"?'),
+        (("--option", "gamma=1.5"), "gamma=1.5: Expected float <= 1.0"),
+        (("--option", "vtrace=perhaps"), "vtrace=perhaps: Expected bool"),
+        (("--option", "rate=nan"), "rate=nan"),
+        (("--option", "memory"), "--option gamma=0.95"),
+        (("--option", "memory=99"), "a memory of 99"),
+        (("--algorithm", "dqn", "--terminal"), 'dqn has no option "terminal"'),
+        (("--algorithm", "dqn", "--synchronous"), "synchronously"),
+        (("--algorithm", "priced", "--option", "gamma=1"), "no options"),
+        (("--start", "x.npz"), "--start is for --on testbed"),
+        (("--on", "testbed", "--updates", "5"), "--updates is for --on twin"),
+        (("--on", "testbed", "--head", "joint"), "--head is for --on twin"),
+        (("--on", "testbed", "--start", "x.npz", "--resume"), "leave out one"),
+        (("--on", "testbed", "--start", "x.npz"), "x.npz: No such file"),
+        (("--on", "testbed", "--resume"), "a3c-do.npz: No such file"),
+        (("--on", "testbed", "--slots", "9", "--for", "9s"), "leave out one"),
+        (("--on", "testbed", "--algorithm", "dqn"), "not trained on the testbed"),
+        (("--on", "testbed", "--set", "agent.reward=paper"), "agent.reward"),
         (("--set", "agent.epoch=arrival"), "epoch"),
     ],
 )

@@ -90,7 +90,25 @@ def writable(folder: Path) -> None:
 
 
 def carry_out(order: Order, args: argparse.Namespace) -> int:
-    """Run ``order``, print its summary as ``args`` ask, and return the exit code."""
+    """Run ``order``, print its summary as ``args`` ask, and return the exit code.
+
+    One interrupt does not keep the summary of what has been recorded from being printed.
+    """
+    path, interrupts = played(order, args), []
+    with stop_on_interrupt(lambda: interrupts.append(1)):
+        summary = session.summary_of(record.read_run(path))
+        code, why = verdict(summary, args.strict)
+        if args.json:
+            print_json(summary)
+        else:
+            print(tables.text(summary), end="", flush=True)
+    if why:
+        warn(why)
+    return EXIT_INTERRUPTED if interrupts else code
+
+
+def played(order: Order, args: argparse.Namespace) -> Path:
+    """Run ``order``, showing its progress, beside the JSON document if ``args`` ask for one; returns its directory."""
     stream = sys.stderr if args.json else sys.stdout
     tickers: list[Ticker] = []
 
@@ -107,23 +125,7 @@ def carry_out(order: Order, args: argparse.Namespace) -> int:
             tickers[0](progress)
 
     try:
-        path = session.perform(order, watch, started)
+        return session.perform(order, watch, started)
     finally:
         for ticker in tickers:
             ticker.done()
-    return conclude(path, args)
-
-
-def conclude(path: Path, args: argparse.Namespace) -> int:
-    """Print the summary of the run in ``path``, which one interrupt does not keep from being printed."""
-    interrupts: list[int] = []
-    with stop_on_interrupt(lambda: interrupts.append(1)):
-        summary = session.summary_of(record.read_run(path))
-        code, why = verdict(summary, args.strict)
-        if args.json:
-            print_json(summary)
-        else:
-            print(tables.text(summary), end="", flush=True)
-    if why:
-        warn(why)
-    return EXIT_INTERRUPTED if interrupts else code

@@ -10,13 +10,20 @@ from testbed.model import units
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, Invalid, UsageError
 from testbed.model.load import load_scenario
 from testbed.model.schema import Scenario
-from testbed.run import tune
+from testbed.run import record, session, tune
 from testbed.run.output import print_json, warn
 from testbed.run.verbs import common
+from testbed.run.verdict import verdict
 
 TUNED = tuple(name + suffix for name in tune.SPACES for suffix in ("", tune.DOUBLE))
 LEARNED = ("a3c", "a3c-do", "dqn", "dqn-do")
 HEADS = ("sequential", "factored", "joint", "continuous")
+OPTIONS = (
+    "a3c: gamma, gae, entropy, value_weight, clip_norm, vtrace, terminal, coin, central, reward_scale, memory (units "
+    "of a recurrent core), worlds, slots (of a rollout: t_max), rate. dqn: gamma, batch, capacity, target_every, rate, "
+    "epsilon_first, epsilon_last, epsilon_slots, double, dueling, clip_norm, reward_scale, worlds, slots"
+)
+ON = ("twin", "testbed")
 CHECKPOINTS, SECONDS, VERDICTS = Path("checkpoints"), 60.0, 20
 
 
@@ -27,13 +34,22 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="which training workloads (0)")
     parser.add_argument("--slots", type=int, metavar="N", help="number of slots of each")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one key; repeatable")
+    parser.add_argument("--on", choices=ON, default=ON[0], help="train in the twin, or from what a run measures (twin)")
     parser.add_argument("--out", metavar="DIR", help="where to write the checkpoint (checkpoints/SCENARIO)")
     networks = parser.add_argument_group("networks (a3c, dqn)")
     networks.add_argument("--for", dest="duration", metavar="TIME", help="how long, wall time (60s)")
     networks.add_argument("--updates", type=int, metavar="N", help="how many updates, exactly, instead")
     networks.add_argument("--workers", type=int, default=1, metavar="N", help="learners; one is repeatable (1)")
+    networks.add_argument("--synchronous", action="store_true", help="average the workers' gradients, step together")
     networks.add_argument("--head", default=HEADS[0], metavar="H", help=f"{', '.join(HEADS)} ({HEADS[0]})")
+    networks.add_argument("--terminal", action="store_true", help="end rollouts with R = 0, as the paper does")
+    networks.add_argument(
+        "--option", action="append", default=[], metavar="KEY=VALUE",
+        help="a hyper-parameter, stored in the checkpoint; repeatable. " + OPTIONS,
+    )  # fmt: skip
     networks.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    begin = parser.add_argument_group("on the testbed (a3c)")
+    begin.add_argument("--start", metavar="CHECKPOINT", help="go on from this one, also of the twin (from nothing)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
     shape.add_argument("--json", action="store_true", help="print one JSON document")
@@ -42,18 +58,42 @@ def add(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     _check(args)
+    _check_live(args)
     changes = [*args.set, *([f"slots={args.slots}"] if args.slots is not None else [])]
     scenario = load_scenario(args.scenario, changes)
     folder = Path(args.out) if args.out else CHECKPOINTS / scenario.name
     common.writable(folder)
+    if args.on != ON[0]:
+        return _teach_live(args, scenario, folder)
     return _tune(args, scenario, folder) if args.algorithm in TUNED else _teach(args, scenario, folder)
 
 
 def _check(args: argparse.Namespace) -> None:
+    if args.algorithm in TUNED and (args.option or args.terminal):
+        raise UsageError(f"{args.algorithm} is tuned and has no options", "leave out --option and --terminal")
     for name, least in (("seed", 0), ("workers", 1), ("updates", 1)):
         value = getattr(args, name)
         if value is not None and value < least:
             raise UsageError(f"--{name} {value}", f"at least {least} is needed")
+
+
+def _check_live(args: argparse.Namespace) -> None:
+    """Raise `UsageError` for what means nothing on ``args.on``."""
+    if args.on == ON[0]:
+        if args.start is not None:
+            raise UsageError("--start is for --on testbed", "--resume goes on from the checkpoint in --out")
+        return
+    asked = {
+        "--updates": args.updates, "--workers": args.workers > 1, "--synchronous": args.synchronous,
+        "--head": args.head != HEADS[0], "--terminal": args.terminal, "--option": args.option,
+    }  # fmt: skip
+    for name, given in asked.items():
+        if given:
+            raise UsageError(f"{name} is for --on twin", "train there first, then --on testbed --start CHECKPOINT")
+    if args.start is not None and args.resume:
+        raise UsageError("--start and --resume both say what to go on from", "leave out one")
+    if args.slots is not None and args.duration is not None:
+        raise UsageError("--slots and --for both say how long", "leave out one")
 
 
 def _tune(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
@@ -85,14 +125,17 @@ def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
     seconds = _seconds(args)
     teach, bar = (importlib.import_module(f"testbed.run.{name}") for name in ("teach", "lesson_bar"))
     train: Any = importlib.import_module("controller.train")
-    budget = train.Budget(seconds, workers=args.workers)
+    budget = train.Budget(seconds, workers=args.workers, synchronous=args.synchronous)
     if args.updates:
         every = max(1, args.updates // VERDICTS)
-        budget = train.Budget(seconds, args.updates, args.workers, 0.0, every, early_stop=False)
-    lesson = teach.Lesson(scenario, args.algorithm, args.seed, budget, folder, args.head, args.resume)
+        budget = train.Budget(seconds, args.updates, args.workers, 0.0, every, False, args.synchronous)
+    options = (*args.option, *(["terminal=true"] if args.terminal else []))
+    lesson = teach.Lesson(scenario, args.algorithm, args.seed, budget, folder, args.head, args.resume, options)
     teaching = teach.Teaching(lesson)
+    stream = sys.stderr if args.json else sys.stdout
+    print(f"first the heuristics, tuned and played on {len(teaching.seeds)} workloads", file=stream, flush=True)
     baseline = teaching.baseline()
-    with bar.Bar(sys.stderr if args.json else sys.stdout, args.plain or args.json, budget, baseline) as show:
+    with bar.Bar(stream, args.plain or args.json, budget, baseline) as show:
         taught = teaching.run(baseline, show, warn)
     if args.json:
         print_json(taught)
@@ -106,3 +149,25 @@ def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
         warn("interrupted; --resume goes on from the last verdict")
         return EXIT_INTERRUPTED
     return EXIT_OK
+
+
+def _teach_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
+    live = importlib.import_module("testbed.run.teach_live")
+    path = folder / f"{args.algorithm}.npz"
+    start = str(path) if args.resume else args.start or ""
+    order = live.order(scenario, args.algorithm, args.seed, 0.0 if args.slots else _seconds(args), start)
+    run = record.read_run(common.played(order, args))
+    summary = session.summary_of(run)
+    taught = live.kept(run, summary, path, args.algorithm, args.seed, start)
+    if args.json:
+        print_json(taught)
+    else:
+        print(
+            f"{taught.checkpoint}: {taught.updates} updates in {taught.slots} slots, mean overhead meanwhile "
+            f"{taught.overhead:.4f} ({taught.ended}); the run is {taught.run}"
+        )
+        print(f"  use it as --policy {args.algorithm}:{taught.checkpoint}")
+    code, why = verdict(summary)
+    if why:
+        warn(why)
+    return code

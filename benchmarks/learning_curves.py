@@ -1,0 +1,91 @@
+"""Learning curves from the lines of `learning.py`: validation overhead against CPU time and against samples.
+
+``python benchmarks/learning_curves.py --file learning.jsonl [--file …] [--density 0.7] --out curves.png``: of each
+strategy the interquartile mean over training seeds, with its 95 % bootstrap interval; heuristics, on the same
+validation workloads, as lines. The suffix decides between PNG and SVG.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from learning import read
+from learning_jobs import VALIDATION, Job, follow, played, scenario_of
+from learning_tables import Line, interquartile_mean
+
+from controller import policies
+from testbed.run import tune
+
+STRATEGIES = {"a3c-do": "A3C-DO", "dqn-do": "DQN-DO", "a3c": "A3C", "sb3-a2c": "SB3 A2C", "sb3-ppo": "SB3 PPO"}
+RESAMPLES, ROOM = 2000, 0.02
+
+
+def of_strategy(lines: Sequence[Line], algorithm: str, density: str) -> list[Line]:
+    """The lines of a strategy with no options, one a seed, whose curves have the same length."""
+    changes = [f"density={density}"]
+    mine = {x["seed"]: x for x in lines if x["algorithm"] == algorithm and x["changes"] == changes and not x["options"]}
+    return [line for line in mine.values() if len(line["curve"]) == len(next(iter(mine.values()))["curve"])]
+
+
+def band(curves: Any) -> tuple[Any, Any, Any]:
+    """The interquartile mean over the first axis, (seeds, verdicts), and its 95 % bootstrap interval."""
+    curves, rng = np.asarray(curves, float), np.random.default_rng(0)
+    drawn = [interquartile_mean(curves[rng.integers(0, len(curves), len(curves))]) for _ in range(RESAMPLES)]
+    low, high = np.percentile(drawn, (2.5, 97.5), axis=0)
+    return interquartile_mean(curves), low, high
+
+
+def heuristics(density: str) -> dict[str, float]:
+    """Mean overhead on the validation workloads; ``priced-do`` is tuned on them."""
+    scenario = scenario_of(Job("", "region", (f"density={density}",), "baselines"))
+    seeds = tune.training_seeds(0, VALIDATION)
+    tuned = tune.tune(scenario, "priced-do", 0, lambda text: None)
+    greedy = played(scenario, True, seeds, follow(policies.load("greedy-do")[0]))
+    return {"greedy-do": float(np.mean(greedy["overhead"])), "priced-do": tuned.overhead}
+
+
+def draw(lines: Sequence[Line], density: str, out: Path) -> None:
+    """Both pictures side by side into ``out``."""
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
+    lines_at = heuristics(density)
+    for algorithm, name in STRATEGIES.items():
+        mine = of_strategy(lines, algorithm, density)
+        if not mine:
+            continue
+        middle, low, high = band([[point[2] for point in line["curve"]] for line in mine])
+        cpu_s = np.median([[point[0] for point in line["curve"]] for line in mine], axis=0)
+        updates, last = np.array([point[1] for point in mine[0]["curve"]]), mine[0]["curve"][-1][1]
+        samples = updates * (mine[0]["world_slots"] / last) / 1e6
+        for axis, x in zip(axes, (cpu_s, samples), strict=True):
+            (line,) = axis.plot(x, middle, label=f"{name} ({len(mine)})")
+            axis.fill_between(x, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+    for axis, x in zip(axes, ("CPU seconds", "million world slots"), strict=True):
+        for style, (name, overhead) in zip((":", "--"), lines_at.items(), strict=True):
+            axis.axhline(overhead, color="0.4", linestyle=style, linewidth=1, label=name)
+        axis.set(xlabel=x, xlim=(0, None), ylim=(None, max(lines_at.values()) * (1.0 + ROOM)))
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("mean overhead, validation")
+    axes[1].legend(title=f"region, density {density} (seeds)", fontsize=8, title_fontsize=8)
+    figure.savefig(out, dpi=150)
+
+
+def main() -> None:
+    """Read, draw, say where."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--file", type=Path, action="append", help="repeatable (learning.jsonl)")
+    parser.add_argument("--density", default="0.7")
+    parser.add_argument("--out", type=Path, default=Path("learning-curves.png"))
+    args = parser.parse_args()
+    lines = [line for path in args.file or [Path("learning.jsonl")] for line in read(path)]
+    draw(lines, args.density, args.out)
+    print(args.out)
+
+
+if __name__ == "__main__":
+    main()
