@@ -15,7 +15,7 @@ VERBS = {
     "run": "run a scenario under a policy",
     "replay": "run the same tasks again",
     "train": "tune a strategy on training seeds",
-    "verify": "set against measured: links, CPUs, queues, a whole scenario",
+    "verify": "set against measured: links, CPUs, queues, a whole scenario; twin against simulation",
     "compare": "compare strategies over the same workloads",
     "report": "summarise a run",
     "export": "write the tables of a run as CSV or Parquet",

@@ -11,10 +11,17 @@ SIM, TWIN = "sim", "twin"
 VIRTUAL = (SIM, TWIN)
 
 
+def refuse(plan: Plan) -> None:
+    """Raise `ScenarioError` for what the twin cannot express."""
+    build = importlib.import_module("testbed.twin.build")
+    build.refuse_faults(plan)
+    build.refuse(plan.system)
+
+
 def fresh_twin(plan: Plan) -> Any:
     """A `testbed.twin.twin.Twin` with room for all tasks of ``plan``; `ScenarioError` for what it cannot express."""
     build, twin = importlib.import_module("testbed.twin.build"), importlib.import_module("testbed.twin.twin")
-    build.refuse_faults(plan)
+    refuse(plan)
     source = build.table(plan.system, plan.workload)
     return twin.Twin(plan.system, source, double=plan.second_offload, capacity=max(1, len(plan.workload)))
 
