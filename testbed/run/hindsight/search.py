@@ -1,0 +1,132 @@
+"""The best decisions that a search finds in hindsight: simulated annealing, each change tried by the twin.
+
+"Best found" is what it is called: nothing says that it is the optimum. Every draw is keyed, so the same seed finds the
+same; it can be stopped at any time and has its best so far. (Kirkpatrick, Gelatt and Vecchi, Science 220, 1983.)
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from testbed.model import random
+from testbed.model.errors import UsageError
+from testbed.model.system import Plan
+from testbed.run.hindsight.ways import decision_slot
+from testbed.run.virtual import fresh_twin
+from testbed.twin import build, whatif
+from testbed.twin.twin import Twin
+
+HOT, COLD = 1.0, 0.005
+CHAINS = 3
+BATCH = 2_000
+Decisions = NDArray[np.int8]
+
+
+class Exact:
+    """The twin as the judge of decisions (slots + 1, UEs) of 0 and 1 on the workload of ``plan``."""
+
+    def __init__(self, plan: Plan) -> None:
+        if not plan.workload:
+            raise UsageError("there are no tasks to decide", "raise slots or density")
+        self.plan = plan
+        self._twin = fresh_twin(plan)
+
+    def overhead(self, decisions: Decisions) -> float:
+        """Mean overhead of all tasks."""
+        self._twin.use(None)
+        self._twin.reset(self.plan.system.seed)
+        cells = self._twin.drain(decisions[None])
+        return float(cells["overhead"].sum() / len(self.plan.workload))
+
+    def most_inside(self, decisions: Decisions) -> int:
+        """The most tasks that are in the system at a slot's start."""
+        twin, most = self._twin, 0
+        twin.use(None)
+        twin.reset(self.plan.system.seed)
+        for row in decisions:
+            most = max(most, int(twin.inside[0]))
+            twin.step(row[None])
+        return max(most, int(twin.inside[0]))
+
+
+class Chain:
+    """One annealing from ``start`` for ``length`` changes in all; ``best`` decisions, ``overhead`` their mean."""
+
+    def __init__(self, exact: Exact, start: Decisions, seed: int, length: int) -> None:
+        plan = exact.plan
+        system = plan.system
+        slots, tasks = system.slots, len(plan.workload)
+        room = min(tasks, 2 * exact.most_inside(start) + 4 * len(system.ues))
+        twin = Twin(system, build.table(system, plan.workload), slots + 2, plan.second_offload, capacity=room)
+        twin.use(None)
+        twin.reset(system.seed)
+        state = twin.state
+        views = [array.view(np.int32).reshape(slots + 2, -1) for array in state[:-2]]
+        blocks = tuple(view for name, view in zip(state._fields, views, strict=False) if name != "tasks")
+        self._given, self.best = start.copy(), start.copy()
+        self._world: tuple[Any, ...] = (
+            state, blocks, views[state._fields.index("tasks")], twin.fixed, self._given, np.zeros(slots + 1),
+            np.zeros(slots + 1),
+        )  # fmt: skip
+        self._places = np.array(
+            sorted({(decision_slot(system.slot_ns, task), task.ue) for task in plan.workload}), np.int32
+        )
+        self._seed, self._length, self._tasks, self.tried = seed, length, tasks, 0
+        whatif.settle(*self._world, 0)
+        cost = exact.overhead(start) * tasks
+        self._sums = np.array([cost, cost, 0.0])
+        self._hot = HOT * cost / tasks
+
+    @property
+    def overhead(self) -> float:
+        """Mean overhead of the best decisions so far, but for rounding."""
+        return float(self._sums[whatif.LEAST]) / self._tasks
+
+    def go(self, changes: int) -> None:
+        """Try so many changes more."""
+        until = min(self._length, self.tried + changes)
+        cooling = math.log(HOT / COLD) / max(1, self._length)
+        chosen = np.zeros(whatif.MOST_FLIPS, np.int32)
+        whatif.anneal(
+            *self._world, self._places, chosen, self.best, self._sums, self._seed, self.tried, until, self._hot, cooling
+        )
+        self.tried = until
+
+
+class Search:
+    """Chains of annealing, one after another, on the system of ``exact``; ``best``, ``overhead`` and ``evaluations``.
+
+    The first chain starts from the best of ``starts``, by name, every other from the best that was found before it.
+    """
+
+    def __init__(self, exact: Exact, starts: dict[str, Decisions]) -> None:
+        self.exact = exact
+        costs = {name: exact.overhead(decisions) for name, decisions in starts.items()}
+        self.start = min(costs, key=lambda name: (costs[name], name))
+        self.best, self.overhead = starts[self.start], costs[self.start]
+        self.evaluations = len(starts)
+
+    def run(self, evaluations: int, watch: Callable[["Search"], bool], chains: int = CHAINS) -> None:
+        """Search until so many evaluations are spent, or ``watch`` says to stop."""
+        seed = self.exact.plan.system.seed
+        share = max(1, (evaluations - self.evaluations) // chains)
+        for n in range(chains):
+            key = random.hash_key(seed, random.LEARNING, n, 0, 0) >> 1
+            chain = Chain(self.exact, self.best, key, share)
+            while chain.tried < share:
+                before = chain.tried
+                chain.go(BATCH)
+                self.evaluations += chain.tried - before
+                self._take(chain)
+                if watch(self):
+                    return
+
+    def _take(self, chain: Chain) -> None:
+        """Its best is ours when the twin confirms it."""
+        if chain.overhead < self.overhead:
+            found = self.exact.overhead(chain.best)
+            if found < self.overhead:
+                self.best, self.overhead = chain.best.copy(), found
