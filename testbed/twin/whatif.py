@@ -1,6 +1,6 @@
 """What if a decision had been another: a workload played again from that decision on, until nothing differs any more.
 
-The state at every slot's start is kept under the present decisions, a row of `Worlds` each, and one row more to play in.
+The state at every slot's start is kept under the present decisions, a row of `Worlds` each, and one more to play in.
 A change is tried from the kept state of its slot on. As soon as the world is the same again as the kept one, the rest
 needs no playing: it would cost what it costs already. Both are exact, so a search may trust the differences.
 """
@@ -19,8 +19,10 @@ from testbed.twin.lists import es_list, head, item, ue_list
 from testbed.twin.server import core_of
 from testbed.twin.state import FLIGHT, FORWARDED, LOCAL, NONE, OWN, Fixed, World, Worlds
 
+KEPT = ("status", "tasks", "lists", "ues", "ess", "cores", "asking", "announced_ns", "cells")
 MOST_FLIPS, NEAR = 3, 24
 COST, LEAST, ACCEPTED = 0, 1, 2
+APART: dict[str, Any] = {**INNER, "forceinline": False}
 
 
 @njit(**INNER)
@@ -91,7 +93,7 @@ def _slot(world: World, fixed: Fixed, given: Any) -> float:
     return earned
 
 
-@njit(**INNER)
+@njit(**APART)
 def attempt(
     worlds: Worlds, blocks: Any, tasks: Any, fixed: Fixed, given: Any, earned: Any, tried: Any, first: int, last: int
 ) -> Any:
@@ -120,7 +122,7 @@ def attempt(
     return np.inf, slots + 1
 
 
-@njit(**INNER)
+@njit(**APART)
 def keep(
     worlds: Worlds, blocks: Any, tasks: Any, fixed: Fixed, given: Any, earned: Any, tried: Any, first: int, until: int
 ) -> None:

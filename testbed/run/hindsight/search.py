@@ -5,7 +5,7 @@ same; it can be stopped at any time and has its best so far. (Kirkpatrick, Gelat
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from testbed.model import random
 from testbed.model.errors import UsageError
 from testbed.model.system import Plan
-from testbed.run.hindsight.ways import decision_slot
+from testbed.run.hindsight.ways import places
 from testbed.run.virtual import fresh_twin
-from testbed.twin import build, whatif
+from testbed.twin import build, state, whatif
 from testbed.twin.twin import Twin
 
-HOT, COLD = 1.0, 0.005
-CHAINS = 3
+HOT, COLD = 0.3, 0.015
+CHAINS = 2
 BATCH = 2_000
+MOST_BYTES = 2_000_000_000
 Decisions = NDArray[np.int8]
 
 
@@ -60,20 +61,18 @@ class Chain:
         system = plan.system
         slots, tasks = system.slots, len(plan.workload)
         room = min(tasks, 2 * exact.most_inside(start) + 4 * len(system.ues))
+        _fits(slots + 2, room, len(system.ues))
         twin = Twin(system, build.table(system, plan.workload), slots + 2, plan.second_offload, capacity=room)
         twin.use(None)
         twin.reset(system.seed)
-        state = twin.state
-        views = [array.view(np.int32).reshape(slots + 2, -1) for array in state[:-2]]
-        blocks = tuple(view for name, view in zip(state._fields, views, strict=False) if name != "tasks")
+        kept = twin.state
+        views = {name: getattr(kept, name).view(np.int32).reshape(slots + 2, -1) for name in whatif.KEPT}
+        tasks_of = views.pop("tasks")
         self._given, self.best = start.copy(), start.copy()
         self._world: tuple[Any, ...] = (
-            state, blocks, views[state._fields.index("tasks")], twin.fixed, self._given, np.zeros(slots + 1),
-            np.zeros(slots + 1),
+            kept, tuple(views.values()), tasks_of, twin.fixed, self._given, np.zeros(slots + 1), np.zeros(slots + 1),
         )  # fmt: skip
-        self._places = np.array(
-            sorted({(decision_slot(system.slot_ns, task), task.ue) for task in plan.workload}), np.int32
-        )
+        self._places = np.array(places(system.slot_ns, plan.workload), np.int32)
         self._seed, self._length, self._tasks, self.tried = seed, length, tasks, 0
         whatif.settle(*self._world, 0)
         cost = exact.overhead(start) * tasks
@@ -85,6 +84,16 @@ class Chain:
         """Mean overhead of the best decisions so far, but for rounding."""
         return float(self._sums[whatif.LEAST]) / self._tasks
 
+    @property
+    def present(self) -> float:
+        """Mean overhead of the present decisions, but for rounding."""
+        return float(self._sums[whatif.COST]) / self._tasks
+
+    @property
+    def decisions(self) -> Decisions:
+        """The present decisions; the next call of `go` overwrites them."""
+        return self._given
+
     def go(self, changes: int) -> None:
         """Try so many changes more."""
         until = min(self._length, self.tried + changes)
@@ -94,6 +103,13 @@ class Chain:
             *self._world, self._places, chosen, self.best, self._sums, self._seed, self.tried, until, self._hot, cooling
         )
         self.tried = until
+
+
+def _fits(worlds: int, tasks: int, ues: int) -> None:
+    """Raise `UsageError` if so many worlds would take too much memory."""
+    size = worlds * (tasks * state.TASK.itemsize + ues * state.UE.itemsize)
+    if size > MOST_BYTES:
+        raise UsageError(f"the search would keep {size * 1e-9:.1f} GB of states", "take fewer slots")
 
 
 class Search:
@@ -112,8 +128,8 @@ class Search:
     def run(self, evaluations: int, watch: Callable[["Search"], bool], chains: int = CHAINS) -> None:
         """Search until so many evaluations are spent, or ``watch`` says to stop."""
         seed = self.exact.plan.system.seed
-        share = max(1, (evaluations - self.evaluations) // chains)
         for n in range(chains):
+            share = (evaluations - self.evaluations) // (chains - n)
             key = random.hash_key(seed, random.LEARNING, n, 0, 0) >> 1
             chain = Chain(self.exact, self.best, key, share)
             while chain.tried < share:

@@ -35,9 +35,10 @@ def ways(system: System, tasks: tuple[Task, ...], second_offload: bool) -> Ways:
         raise ScenarioError(f'agent.epoch "{system.epoch}" has no bound', remedy='set agent.epoch to "slot"')
     crowd = [sum(system.ues[task.ue].cell == es.index for task in tasks) for es in system.ess]
     rows = [_ways(system, task, second_offload, crowd) for task in tasks]
-    columns = [np.array([[way[k] for way in row] for row in rows]) for k in range(5)]
-    cores = [1] * len(system.ues) + [es.cores for es in system.ess]
-    return Ways(columns[0].astype(np.int64), *(column.astype(np.float64) for column in columns[1:]), np.array(cores))
+    table = np.array(rows, np.float64)
+    ready, busy, cost, slope = (np.ascontiguousarray(table[:, :, k]) for k in range(1, 5))
+    cores = np.array([1] * len(system.ues) + [es.cores for es in system.ess], np.int64)
+    return Ways(table[:, :, 0].astype(np.int64), ready, busy, cost, slope, cores)
 
 
 def _ways(system: System, task: Task, second_offload: bool, crowd: list[int]) -> list[tuple[float, ...]]:
@@ -86,3 +87,8 @@ def _sent(system: System, task: Task, decided_ns: int, crowd: int) -> tuple[int,
 def decision_slot(slot_ns: int, task: Task) -> int:
     """The slot at whose start a task is decided."""
     return -(-task.generated_ns // slot_ns)
+
+
+def places(slot_ns: int, tasks: tuple[Task, ...]) -> list[tuple[int, int]]:
+    """The (slot, UE) at which there is something to decide, in order."""
+    return sorted({(decision_slot(slot_ns, task), task.ue) for task in tasks})

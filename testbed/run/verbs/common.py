@@ -11,7 +11,7 @@ from testbed.model.load import load_scenario
 from testbed.model.scenario import Resolved
 from testbed.model.system import Plan
 from testbed.model.task import Task
-from testbed.run import costs, preflight, session, tables
+from testbed.run import costs, preflight, record, session, tables
 from testbed.run.output import Ticker, print_json, warn
 from testbed.run.progress import Progress
 from testbed.run.rundir import unwritable
@@ -78,6 +78,23 @@ def slots_of(duration: str, slot_ns: int) -> int:
     if ns <= 0:
         raise UsageError(f"--for {duration}: a run must last longer than 0", "write a time, like --for 60s")
     return max(1, math.ceil(ns / slot_ns))
+
+
+def is_run(given: str) -> bool:
+    """Whether ``given`` names a run rather than a scenario."""
+    try:
+        record.find(given)
+    except UsageError:
+        return False
+    return True
+
+
+def strategies(given: str) -> list[str]:
+    """The names in a comma-separated list. Raises `UsageError` for an empty or repeated one."""
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if not names or len(set(names)) < len(names):
+        raise UsageError(f'--policies "{given}"', "give different strategies, like --policies lc,greedy-do")
+    return names
 
 
 def writable(folder: Path) -> None:
