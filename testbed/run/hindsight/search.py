@@ -20,7 +20,6 @@ from testbed.twin import build, state, whatif
 from testbed.twin.twin import Twin
 
 HOT, COLD = 0.3, 0.015
-CHAINS = 2
 BATCH = 2_000
 MOST_BYTES = 2_000_000_000
 Decisions = NDArray[np.int8]
@@ -97,7 +96,7 @@ class Chain:
     def go(self, changes: int) -> None:
         """Try so many changes more."""
         until = min(self._length, self.tried + changes)
-        cooling = math.log(HOT / COLD) / max(1, self._length)
+        cooling = math.log(HOT / COLD) / self._length
         chosen = np.zeros(whatif.MOST_FLIPS, np.int32)
         whatif.anneal(
             *self._world, self._places, chosen, self.best, self._sums, self._seed, self.tried, until, self._hot, cooling
@@ -113,10 +112,7 @@ def _fits(worlds: int, tasks: int, ues: int) -> None:
 
 
 class Search:
-    """Chains of annealing, one after another, on the system of ``exact``; ``best``, ``overhead`` and ``evaluations``.
-
-    The first chain starts from the best of ``starts``, by name, every other from the best that was found before it.
-    """
+    """Annealing from the best of ``starts``, by name: the ``best`` so far, its ``overhead``, and ``evaluations``."""
 
     def __init__(self, exact: Exact, starts: dict[str, Decisions]) -> None:
         self.exact = exact
@@ -125,20 +121,20 @@ class Search:
         self.best, self.overhead = starts[self.start], costs[self.start]
         self.evaluations = len(starts)
 
-    def run(self, evaluations: int, watch: Callable[["Search"], bool], chains: int = CHAINS) -> None:
+    def run(self, evaluations: int, watch: Callable[["Search"], bool]) -> None:
         """Search until so many evaluations are spent, or ``watch`` says to stop."""
-        seed = self.exact.plan.system.seed
-        for n in range(chains):
-            share = (evaluations - self.evaluations) // (chains - n)
-            key = random.hash_key(seed, random.LEARNING, n, 0, 0) >> 1
-            chain = Chain(self.exact, self.best, key, share)
-            while chain.tried < share:
-                before = chain.tried
-                chain.go(BATCH)
-                self.evaluations += chain.tried - before
-                self._take(chain)
-                if watch(self):
-                    return
+        length = evaluations - self.evaluations
+        if length <= 0:
+            return
+        seed = random.hash_key(self.exact.plan.system.seed, random.LEARNING, 0, 0, 0) >> 1
+        chain = Chain(self.exact, self.best, seed, length)
+        while chain.tried < length:
+            before = chain.tried
+            chain.go(BATCH)
+            self.evaluations += chain.tried - before
+            self._take(chain)
+            if watch(self):
+                return
 
     def _take(self, chain: Chain) -> None:
         """Its best is ours when the twin confirms it."""
