@@ -22,6 +22,7 @@ from testbed.twin.state import FLIGHT, FORWARDED, LOCAL, NONE, OWN, Fixed, World
 KEPT = ("status", "tasks", "lists", "ues", "ess", "cores", "asking", "announced_ns", "cells")
 MOST_FLIPS, NEAR = 3, 24
 COST, LEAST, ACCEPTED = 0, 1, 2
+ROUNDING = 1e-12
 APART: dict[str, Any] = {**INNER, "forceinline": False}
 
 
@@ -204,7 +205,7 @@ def _build(key: int) -> tuple[Any, Any]:
             keep(worlds, blocks, tasks, fixed, given, earned, tried, first, until)
             sums[COST] += change
             sums[ACCEPTED] += 1
-            if sums[COST] < sums[LEAST] - 1e-12:
+            if sums[COST] < sums[LEAST] * (1.0 - ROUNDING):
                 sums[LEAST] = sums[COST]
                 for slot in range(given.shape[0]):
                     for ue in range(given.shape[1]):
