@@ -17,7 +17,7 @@ VERBS = {
     "train": "tune a strategy on training seeds",
     "verify": "set against measured: links, CPUs, queues, a whole scenario; twin against simulation",
     "compare": "compare strategies over the same workloads",
-    "bound": "best decisions found in hindsight, and each strategy's distance from them",
+    "bound": "best decisions found in hindsight beside a lower bound, and each strategy's distance from both",
     "report": "summarise a run",
     "export": "write the tables of a run as CSV or Parquet",
     "import": "turn recorded traces into workloads, links or cells",

@@ -17,7 +17,7 @@ from testbed.model.task import Task
 from testbed.run.hindsight.ways import Ways, ways
 
 SPANS_PER_SLOT = (4, 16, 64)
-STEPS = 1500
+STEPS, LEAST_STEPS, MOST_TASKS = 1500, 100, 1_500_000
 PATIENCE, LEAST_SCALE = 100, 1e-3
 DRAIN = 0.25
 CELLS = 4_000_000
@@ -28,12 +28,14 @@ Watch = Callable[[float, float], bool]
 def lower_bound(
     system: System, tasks: tuple[Task, ...], second_offload: bool, target: float, watch: Watch, steps: int = STEPS
 ) -> float:
-    """The best lower bound found in ``steps`` for each length of span, from long ones to short, prices handed down.
+    """The best lower bound of the mean overhead found in ``steps`` (fewer for very many tasks) for each length of span.
 
+    Lengths go from long ones to short, prices handed down.
     ``target``, a mean overhead that was reached, sets the steps' size; ``watch`` hears the bound as it rises and the
     share of the steps done, and may end the climb by returning True. Raises `ScenarioError` for what has no bound.
     """
     data = ways(system, tasks, second_offload)
+    steps = min(steps, max(LEAST_STEPS, MOST_TASKS // len(tasks)))
     slots = system.slots + max(8, int(DRAIN * system.slots))
     best, prices = -np.inf, np.zeros((len(data.cores), 1))
     for level, per_slot in enumerate(SPANS_PER_SLOT):
