@@ -26,12 +26,12 @@ from testbed.run.output import warn
 from testbed.run.progress import Progress
 from testbed.run.record import Run
 from testbed.run.summary import Summary, summarise
-from testbed.run.virtual import SIM, TWIN, VIRTUAL, by_twin
+from testbed.run.virtual import SIM, TWIN, VIRTUAL, by_twin, refuse
 from testbed.sim.book import Simulated
 from testbed.sim.clock import Recorded, Simulation
 
 LOCAL = "local"
-BACKENDS = (LOCAL, SIM)
+BACKENDS = (LOCAL, SIM, TWIN)
 PROGRESS_EVENTS = 2000
 HOLDING = "holding"
 
@@ -74,6 +74,8 @@ def perform(order: Order, progress: Observer = silent, started: Callable[[Path, 
     if order.second_offload is not None:
         double = order.second_offload
     plan = planned(order, double)
+    if order.backend == TWIN:
+        refuse(plan)
     base = order.base or f"{rundir.slug(order.resolved.system.name)}-{rundir.slug(order.policy)}"
     path = rundir.create(base, order.out)
     meta = describe(order, plan, path)

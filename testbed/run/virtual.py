@@ -1,6 +1,7 @@
 """The clocks that run as fast as they can: the simulation and the compiled twin, recording the same rows."""
 
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
 from testbed.model.decide import Policy
@@ -11,15 +12,25 @@ SIM, TWIN = "sim", "twin"
 VIRTUAL = (SIM, TWIN)
 
 
+def refuse(plan: Plan) -> None:
+    """Raise `ScenarioError` for what the twin cannot express."""
+    build = importlib.import_module("testbed.twin.build")
+    build.refuse_faults(plan)
+    build.refuse(plan.system)
+
+
 def fresh_twin(plan: Plan) -> Any:
     """A `testbed.twin.twin.Twin` with room for all tasks of ``plan``; `ScenarioError` for what it cannot express."""
     build, twin = importlib.import_module("testbed.twin.build"), importlib.import_module("testbed.twin.twin")
-    build.refuse_faults(plan)
+    refuse(plan)
     source = build.table(plan.system, plan.workload)
     return twin.Twin(plan.system, source, double=plan.second_offload, capacity=max(1, len(plan.workload)))
 
 
-def by_twin(plan: Plan, policy: Policy | None) -> Simulated:
-    """Run ``plan`` on the compiled twin; raises `ScenarioError` for what it cannot express."""
-    ran = importlib.import_module("testbed.twin.run").run(plan, policy)
+def by_twin(plan: Plan, policy: Policy | None, recorded: Mapping[tuple[int, int], int] | None = None) -> Simulated:
+    """Run ``plan`` on the compiled twin, by ``policy`` or as ``recorded`` by (UE index, slot).
+
+    Raises `ScenarioError` for what the twin cannot express.
+    """
+    ran = importlib.import_module("testbed.twin.run").run(plan, policy, recorded)
     return Simulated(ran.tasks, ran.slots, ran.links, [], ran.end_ns, 0)

@@ -4,16 +4,19 @@ import json
 import math
 import statistics
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.model import link, random
 from testbed.model.decide import Fixed
+from testbed.model.load import load_scenario
 from testbed.model.system import SHARED, Plan, Radio
-from testbed.run.verify import analytic, links, work
+from testbed.run.verify import analytic, links, whole, work
 from testbed.run.verify.bench import MS, NS, compared, judged, link_ns, room, system, task
 from testbed.sim.clock import simulate
+from testbed.trace import inputs
 from tests.cli import call
 
 WORKS = st.lists(st.tuples(st.integers(0, 50), st.integers(1, 40)), min_size=1, max_size=8)
@@ -81,6 +84,22 @@ def test_samples_of_the_bench_have_the_jitter_and_loss_they_are_compared_with(mo
     assert max(exact) < 1e-6 and not math.isnan(statistics.mean(exact))
 
 
+def test_the_twin_is_compared_task_by_task():
+    resolved = inputs.resolve(load_scenario("region", ["slots=10"]))
+    workload = inputs.generate(resolved.scenario, resolved.system)
+    (check,) = whole.twin(resolved, workload)
+    assert check.ok and check.samples == len(workload) > 50 and check.measured == 0
+    rows = simulate(resolved.plan(workload, "lc", False, live=False), Fixed(0)).tasks
+    other = [msgspec.structs.replace(rows[0], end_ns=rows[0].end_ns + 1), *rows[2:]]
+    assert whole.differing(rows, rows) == 0 and whole.differing(rows, other) == whole.differing(other, rows) == 2
+
+
+def test_what_the_twin_cannot_express_is_left_out_and_said(capsys):
+    resolved = inputs.resolve(load_scenario("region", ["slots=10", "agent.epoch=arrival"]))
+    assert list(whole.twin(resolved, inputs.generate(resolved.scenario, resolved.system))) == []
+    assert "beyond the twin" in capsys.readouterr().err
+
+
 @pytest.mark.fidelity
 @pytest.mark.live
 def test_the_verb_checks_everything_and_its_exit_code_says_whether_all_held(tmp_path):
@@ -89,6 +108,7 @@ def test_the_verb_checks_everything_and_its_exit_code_says_whether_all_held(tmp_
     kinds = {check["kind"] for check in found["checks"]}
     assert kinds == {
         "transfer", "latency", "jitter", "loss", "shared radio", "trace", "cycles", "burn", "queue", "scenario",
+        "twin",
     }  # fmt: skip
     assert done.returncode == (0 if found["ok"] else 5)
     assert all(check["measured"] is not None and check["samples"] > 0 for check in found["checks"])

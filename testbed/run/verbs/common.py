@@ -81,6 +81,23 @@ def slots_of(duration: str, slot_ns: int) -> int:
     return max(1, math.ceil(ns / slot_ns))
 
 
+def is_run(given: str) -> bool:
+    """Whether ``given`` names a run rather than a scenario."""
+    try:
+        record.find(given)
+    except UsageError:
+        return False
+    return True
+
+
+def strategies(given: str) -> list[str]:
+    """The names in a comma-separated list. Raises `UsageError` for an empty or repeated one."""
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if not names or len(set(names)) < len(names):
+        raise UsageError(f'--policies "{given}"', "give different strategies, like --policies lc,greedy-do")
+    return names
+
+
 def writable(folder: Path) -> None:
     """Make ``folder``; `StartError` before any work is done if it cannot be."""
     try:

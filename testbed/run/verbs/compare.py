@@ -46,17 +46,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    if len(args.what) > 1 or _is_run(args.what[0]):
+    if len(args.what) > 1 or common.is_run(args.what[0]):
         return _runs(args)
     return _scenario(args)
-
-
-def _is_run(given: str) -> bool:
-    try:
-        record.find(given)
-    except UsageError:
-        return False
-    return True
 
 
 def _runs(args: argparse.Namespace) -> int:
@@ -75,7 +67,7 @@ def _scenario(args: argparse.Namespace) -> int:
     changes = [[f"{chosen.key}={value}"] for value in chosen.values] if chosen else [[]]
     scenarios = [load_scenario(args.what[0], [*common.changes(args.what[0], args), *change]) for change in changes]
     pulse = Pulse(sys.stderr if args.json else sys.stdout)
-    played = [Rounds(strategies(args.policies), args.on, pulse) for _ in scenarios]
+    played = [Rounds(common.strategies(args.policies), args.on, pulse) for _ in scenarios]
     code = EXIT_OK
     try:
         for i, scenario in enumerate(scenarios):
@@ -89,14 +81,6 @@ def _scenario(args: argparse.Namespace) -> int:
     if code:
         warn("interrupted; compared is what was complete")
     return code
-
-
-def strategies(given: str) -> list[str]:
-    """The names in a comma-separated list. Raises `UsageError` for an empty or repeated one."""
-    names = [name.strip() for name in given.split(",") if name.strip()]
-    if not names or len(set(names)) < len(names):
-        raise UsageError(f'--policies "{given}"', "give different strategies, like --policies lc,greedy-do")
-    return names
 
 
 def _show(args: argparse.Namespace, chosen: sweep.Sweep | None, samples: Sequence[rounds.Samples]) -> None:

@@ -1,4 +1,4 @@
-"""``testbed run``: a scenario under a policy, live or simulated."""
+"""``testbed run``: a scenario under a policy, live, simulated or on the twin."""
 
 import argparse
 
@@ -11,7 +11,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", nargs="?", default=common.DEFAULT_SCENARIO, help="path or shipped name (region)")
     parser.add_argument("--policy", default=common.DEFAULT_POLICY, metavar="P", help="strategy (greedy-do)")
     common.add_scenario_options(parser)
-    parser.add_argument("--backend", choices=BACKENDS, default="local", help="processes on this host, or simulation")
+    parser.add_argument(
+        "--backend", choices=BACKENDS, default="local", help="processes on this host, simulation, or twin"
+    )
     parser.add_argument("--learn", action="store_true", help="go on learning from what the run measures (a3c, a3c-do)")
     common.add_run_options(parser)
 

@@ -1,4 +1,4 @@
-"""``testbed verify``: set against measured, on real processes."""
+"""``testbed verify``: set against measured, on real processes; the twin against the simulation."""
 
 import argparse
 import tempfile
@@ -39,6 +39,7 @@ def main(args: argparse.Namespace) -> int:
     load, begun, found = HostLoad(), time.monotonic(), list[Check]()
     with tempfile.TemporaryDirectory(prefix="testbed-") as folder:
         parts = suite(args.quick)
+        parts["twin"] = lambda: whole.twin(resolved, workload)
         parts["scenario"] = lambda: whole.scenario(resolved, workload, str(Path(folder) / "run"))
         for name, part in parts.items():
             warn(f"verifying: {name}")

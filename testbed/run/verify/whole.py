@@ -1,16 +1,26 @@
-"""A whole scenario on processes against the simulation of the same run."""
+"""A whole scenario on processes against the simulation of the same run, and on the twin against the simulation."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
+import msgspec
+
+from controller import policies
 from testbed.model import fidelity
-from testbed.model.errors import InterruptedRunError
+from testbed.model.errors import InterruptedRunError, ScenarioError
 from testbed.model.scenario import Resolved
 from testbed.model.task import INTERRUPTED, Task
+from testbed.protocol.rows import TaskRow
 from testbed.run import session
+from testbed.run.output import warn
 from testbed.run.session import Order
 from testbed.run.verify.bench import Check
+from testbed.run.virtual import by_twin
+from testbed.sim.clock import simulate
 
 POLICY = "greedy-do"
+FLOATS = ("energy_j", "energy_measured_j", "overhead")
+FLOAT_ERROR = 1e-12
 
 
 def scenario(resolved: Resolved, workload: tuple[Task, ...], out: str) -> Iterator[Check]:
@@ -31,3 +41,29 @@ def scenario(resolved: Resolved, workload: tuple[Task, ...], out: str) -> Iterat
         "scenario", f"{what}: CPU", found.cpu.asked_s, found.cpu.achieved_s, "CPU s", max(0.0, missing),
         1.0 - limits.cpu, count, missing <= 1.0 - limits.cpu,
     )  # fmt: skip
+
+
+def twin(resolved: Resolved, workload: tuple[Task, ...]) -> Iterator[Check]:
+    """Whether the twin gives every task the row that the simulation gives it; nothing if it cannot express them."""
+    policy, double = policies.load(POLICY)
+    plan = resolved.plan(workload, POLICY, double, live=False)
+    try:
+        ran = by_twin(plan, policy).tasks
+    except ScenarioError as error:
+        warn(f"the twin is left out: {error}")
+        return
+    differ = differing(simulate(plan, policy).tasks, ran)
+    what = f"{resolved.system.name}, {POLICY}: tasks unlike the simulation's"
+    yield Check("twin", what, 0.0, differ, "tasks", differ, 0.0, len(workload), differ == 0)
+
+
+def differing(expected: Sequence[TaskRow], found: Sequence[TaskRow]) -> int:
+    """How many tasks have different rows, or a row on one side only; floats may differ by rounding."""
+    one, other = ({(row.ue, row.number): row for row in rows} for rows in (expected, found))
+    return sum(key not in one or key not in other or not _same(one[key], other[key]) for key in one | other)
+
+
+def _same(a: TaskRow, b: TaskRow) -> bool:
+    first, second = msgspec.structs.asdict(a), msgspec.structs.asdict(b)
+    close = all(math.isclose(first.pop(name), second.pop(name), rel_tol=FLOAT_ERROR) for name in FLOATS)
+    return close and first == second

@@ -1,0 +1,1 @@
+"""What decisions could have been at best, knowing everything: found ones, and a bound that none can pass."""

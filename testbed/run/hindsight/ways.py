@@ -1,0 +1,94 @@
+"""Where a task can be executed, at what cost at least: the relaxation's data, from the model's own equations."""
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from testbed.model import link
+from testbed.model.delay import duration_ns, transfer_ns
+from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
+from testbed.model.errors import ScenarioError
+from testbed.model.system import EPOCH_SLOT, SHARED, System
+from testbed.model.task import Task
+
+ROUNDING_NS = 1
+
+
+class Ways(msgspec.Struct, frozen=True):
+    """T tasks with C ways each, arrays of shape (T, C): index of the server, instant in ns from which the task can be
+    there, ns that it occupies the server, overhead if it is executed at once, overhead a ns later.
+
+    Servers are the UEs' own CPUs, then the ESs; ``cores`` (S,) counts what each can do at once.
+    """
+
+    server: NDArray[np.int64]
+    ready_ns: NDArray[np.float64]
+    busy_ns: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    cores: NDArray[np.int64]
+
+
+def ways(system: System, tasks: tuple[Task, ...], second_offload: bool) -> Ways:
+    """Every way of every task. Raises `ScenarioError` if tasks are not decided slot by slot."""
+    if system.epoch != EPOCH_SLOT:
+        raise ScenarioError(f'agent.epoch "{system.epoch}" has no bound', remedy='set agent.epoch to "slot"')
+    crowd = [sum(system.ues[task.ue].cell == es.index for task in tasks) for es in system.ess]
+    rows = [_ways(system, task, second_offload, crowd) for task in tasks]
+    table = np.array(rows, np.float64)
+    ready, busy, cost, slope = (np.ascontiguousarray(table[:, :, k]) for k in range(1, 5))
+    cores = np.array([1] * len(system.ues) + [es.cores for es in system.ess], np.int64)
+    return Ways(table[:, :, 0].astype(np.int64), ready, busy, cost, slope, cores)
+
+
+def _ways(system: System, task: Task, second_offload: bool, crowd: list[int]) -> list[tuple[float, ...]]:
+    ue = system.ues[task.ue]
+    weight, slope = ue.weight_delay, ue.weight_delay * 1e-9
+    decided = decision_slot(system.slot_ns, task) * system.slot_ns
+    busy = duration_ns(task.cycles, ue.cpu_hz)
+    energy = compute_energy_j(ue.kappa, ue.cpu_hz, task.cycles)
+    local = overhead(weight, decided + busy - task.generated_ns, energy)
+    found: list[tuple[float, ...]] = [(ue.index, decided, busy, local, slope)]
+    end, airtime = _sent(system, task, decided, crowd[ue.cell])
+    radio, backhaul = system.radio, system.backhaul
+    arrival = end + radio.latency_ns
+    arrival += link.jitter_ns(
+        system.seed, ue.index, task.number, radio.jitter_kind, radio.jitter_low_ns, radio.jitter_high_ns
+    )
+    onward = transfer_ns(task.input_bits, backhaul.rate_bps) + backhaul.latency_ns
+    back = radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
+    for es in system.ess if second_offload else (system.ess[ue.cell],):
+        ready = arrival if es.index == ue.cell else arrival + onward
+        busy = duration_ns(task.cycles, es.cpu_hz)
+        delay = ready + busy + back - task.generated_ns
+        cost = overhead(weight, delay, transmit_energy_j(ue.tx_power_w, airtime))
+        found.append((len(system.ues) + es.index, ready, busy, cost, slope))
+    return found
+
+
+def _sent(system: System, task: Task, decided_ns: int, crowd: int) -> tuple[int, int]:
+    """When a task's last bit has left at the earliest, and its least airtime, ns.
+
+    On a shared band each of the ``crowd`` departures of the cell is rounded once, on a trace the end and the airtime.
+    """
+    ue, radio = system.ues[task.ue], system.radio
+    bits = task.input_bits * link.attempts(system.seed, ue.index, task.number, radio.loss)
+    if radio.access == SHARED:
+        airtime = max(0, transfer_ns(bits, ue.rate_bps) - crowd * ROUNDING_NS)
+    elif radio.trace_period_ns > 0:
+        end = link.traced_end_ns(decided_ns, bits, radio.trace_edges_ns, radio.trace_bps, radio.trace_period_ns)
+        airtime = max(0, transfer_ns(bits, max(radio.trace_bps)) - ROUNDING_NS)
+        return max(decided_ns + airtime, end - ROUNDING_NS), airtime
+    else:
+        airtime = transfer_ns(bits, ue.rate_bps)
+    return decided_ns + airtime, airtime
+
+
+def decision_slot(slot_ns: int, task: Task) -> int:
+    """The slot at whose start a task is decided."""
+    return -(-task.generated_ns // slot_ns)
+
+
+def places(slot_ns: int, tasks: tuple[Task, ...]) -> list[tuple[int, int]]:
+    """The (slot, UE) at which there is something to decide, in order."""
+    return sorted({(decision_slot(slot_ns, task), task.ue) for task in tasks})

@@ -1,0 +1,125 @@
+"""``testbed bound``: the best decisions found in hindsight, a lower bound, and each strategy's distance from both."""
+
+import argparse
+import csv
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, StartError, UsageError
+from testbed.model.load import load_scenario
+from testbed.model.scenario import Resolved
+from testbed.run import record
+from testbed.run.interrupt import stop_on_interrupt
+from testbed.run.output import print_json, warn
+from testbed.run.verbs import common
+from testbed.trace import inputs
+
+POLICIES = "lc,offload-do,random-do,greedy,greedy-do"
+EVALUATIONS = 500_000
+COLUMNS = ("seed", "slot", "ue", "choice")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("what", metavar="SCENARIO|RUN", help="a scenario, or a run with its tasks and decisions")
+    parser.add_argument("--policies", metavar="A,B,…", help=f"strategies ({POLICIES}; for a run its decisions only)")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="how many workloads, from the seed on (1)")
+    parser.add_argument(
+        "--evaluations", type=int, default=EVALUATIONS, metavar="N", help=f"of decisions, a workload ({EVALUATIONS})"
+    )
+    parser.add_argument("--out", metavar="FILE", help="write the best decisions found, as CSV")
+    common.add_scenario_options(parser)
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
+    shape.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    for name in ("evaluations", "seeds"):
+        if getattr(args, name) < 1:
+            raise UsageError(f"--{name} {getattr(args, name)}", "at least 1 is needed")
+    judge: Any = importlib.import_module("testbed.run.hindsight.judge")
+    resolved, cases = _of_run(judge, args) if common.is_run(args.what) else _of_scenario(judge, args)
+    found, stopped = _judge(judge, cases, args)
+    verdict: Any = importlib.import_module("testbed.run.hindsight.verdict")
+    told = verdict.verdict(resolved.system.name, resolved.system.slots, found)
+    print_json(told) if args.json else print(verdict.text(told), end="", flush=True)
+    if args.out:
+        _write(Path(args.out), resolved, found)
+    if stopped:
+        warn("interrupted; this is the best so far")
+    return EXIT_INTERRUPTED if stopped else EXIT_OK
+
+
+Cases = Sequence[Callable[[], Any]]
+
+
+def _of_scenario(judge: Any, args: argparse.Namespace) -> tuple[Resolved, Cases]:
+    names = common.strategies(args.policies or POLICIES)
+    scenario = load_scenario(args.what, common.changes(args.what, args))
+    seeds = range(scenario.seed, scenario.seed + args.seeds)
+    if scenario.workload.trace and args.seeds > 1:
+        raise UsageError("--seeds: a traced workload has one seed only", "leave out --seeds")
+
+    def case(seed: int) -> Any:
+        resolved = inputs.resolve(msgspec.structs.replace(scenario, seed=seed))
+        return judge.of_scenario(resolved, inputs.generate(resolved.scenario, resolved.system), names)
+
+    return inputs.resolve(scenario), [lambda seed=seed: case(seed) for seed in seeds]
+
+
+def _of_run(judge: Any, args: argparse.Namespace) -> tuple[Resolved, Cases]:
+    changed = [args.slots, args.duration, args.seed]
+    if args.set or args.seeds > 1 or any(value is not None for value in changed):
+        raise UsageError("a run's workload and system are what they were", "leave out --slots, --for, --seed, --set")
+    names = common.strategies(args.policies) if args.policies else []
+    run = record.read_run(args.what)
+    undecided = sum(row.choice < 0 for row in run.tasks)
+    if undecided:
+        warn(f"{run.name}: {undecided} tasks were never decided; they count as local")
+    return run.resolved, [lambda: judge.of_run(run, names)]
+
+
+def _judge(judge: Any, cases: Cases, args: argparse.Namespace) -> tuple[list[Any], bool]:
+    """What was found about the workloads, and whether an interrupt ended it: the last one may then be unfinished."""
+    found: list[Any] = []
+    stop: list[bool] = []
+    stream = sys.stderr if args.json else sys.stdout
+    bar_module: Any = importlib.import_module("testbed.run.hindsight.bar")
+    with bar_module.Bar(stream, args.plain or args.json) as bar, stop_on_interrupt(lambda: stop.append(True)):
+        for n, case in enumerate(cases):
+
+            def watch(share: float, text: str, n: int = n) -> bool:
+                title = f"workload {n + 1} of {len(cases)}: " if len(cases) > 1 else ""
+                bar((n + share) / len(cases), f"{title}{text}")
+                return bool(stop)
+
+            played = case()
+            if stop and found:
+                break
+            found.append(judge.judge(played, args.evaluations, watch))
+            if stop:
+                break
+    return found, bool(stop)
+
+
+def _write(path: Path, resolved: Resolved, found: Sequence[Any]) -> None:
+    """Write the best decisions: one row for each slot and UE that has a task to decide."""
+    try:
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(COLUMNS)
+            rows.writerows(row for one in found for row in _rows(resolved, one))
+    except OSError as error:
+        raise StartError(f"{path} cannot be written: {error.strerror or error}", "choose another: --out FILE") from None
+
+
+def _rows(resolved: Resolved, found: Any) -> Iterator[tuple[int, int, str, int]]:
+    for slot, ue in found.places:
+        yield found.seed, slot, resolved.system.ues[ue].name, int(found.decisions[slot, ue])

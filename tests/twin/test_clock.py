@@ -1,0 +1,42 @@
+"""The twin as a clock of the command line: it records what the simulation records, and refuses what it cannot do."""
+
+import sqlite3
+
+import pytest
+
+from tests.cli import call, document
+
+
+def test_the_twin_is_a_clock_of_run_compare_and_replay(tmp_path):
+    made = {
+        name: document("run", "region", "--slots", "8", "--backend", name, cwd=tmp_path) for name in ("sim", "twin")
+    }
+    told = {name: {**one, "run": "", "backend": ""} for name, one in made.items()}
+    assert told["sim"] == told["twin"] and made["twin"]["backend"] == "twin"
+    with sqlite3.connect(tmp_path / "runs" / made["twin"]["run"] / "run.db") as db:
+        assert db.execute("SELECT count(*) FROM tasks").fetchone()[0] == made["sim"]["tasks"]["generated"]
+    asked = ("compare", "region", "--slots", "8", "--seeds", "2", "--policies", "lc,greedy-do")
+    assert document(*asked, "--on", "twin", cwd=tmp_path) == document(*asked, "--on", "sim", cwd=tmp_path)
+
+
+FAULT = "--set", "faults=[{at: 2 s, kill: es-1}]"
+
+
+@pytest.mark.parametrize(
+    "asked", [("run", "region", "--backend", "twin"), ("compare", "region", "--on", "twin", "--policies", "lc")]
+)
+@pytest.mark.parametrize(
+    ("change", "said"), [(FAULT, "the twin knows no deaths"), (("--set", "agent.epoch=arrival"), "beyond the twin")]
+)
+def test_what_the_twin_cannot_express_is_refused_before_anything_is_written(tmp_path, asked, change, said):
+    found = call(*asked, "--slots", "8", *change, cwd=tmp_path, code=2)
+    assert said in found.stderr and "run on sim" in found.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_user_s_own_policy_decides_on_the_twin_as_in_the_simulation(tmp_path):
+    text = "def decide(cell, rng):\n    return {ue.name: int(rng.random() < 0.4) for ue in cell.ues}\n"
+    (tmp_path / "mine.py").write_text(text)
+    asked = ("run", "region", "--slots", "6", "--policy", "mine:decide", "--backend")
+    one, two = (document(*asked, name, cwd=tmp_path) for name in ("sim", "twin"))
+    assert one["overhead"] == two["overhead"] and one["tasks"] == two["tasks"] and two["tasks"]["fallback"] == 0
