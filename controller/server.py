@@ -7,15 +7,13 @@ import msgspec
 
 from controller.gather import Gathering
 from testbed.model import random
-from testbed.model.decide import Coin, Fixed, Policy
+from testbed.model.decide import FALLBACKS, Policy, checked
 from testbed.model.mdp import CellView
 from testbed.model.system import EPOCH_ARRIVAL, LEARNER, System
 from testbed.model.task import Phase
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Outcome, Seen, Up
-from testbed.protocol.rows import EventRow
-
-FALLBACKS: dict[str, Policy] = {"lc": Fixed(0), "offload": Fixed(1), "random": Coin(0.5)}
+from testbed.protocol.rows import policy_error
 
 
 class GatherExpired(msgspec.Struct, frozen=True):
@@ -127,23 +125,11 @@ class Server:
 
     def _choose(self, now_ns: int, view: CellView) -> tuple[list[Action], dict[str, int], str]:
         """The policy's choices, or the fallback's with an event for the record and why."""
-        cell, slot = view.cell, view.slot
-        rng = Random(random.hash_key(self.system.seed, random.POLICY, cell, slot, 1))
+        rng = Random(random.hash_key(self.system.seed, random.POLICY, view.cell, view.slot, 1))
         try:
             return [], checked(self.policy.decide(view, rng), view), ""
-        except Exception as error:  # noqa: BLE001 - a user's policy may raise anything; the run goes on
-            detail = f"cell {cell + 1}, slot {slot}: {type(error).__name__}: {error}"
-            event = EventRow(now_ns, self.name, "policy_error", detail, 1.0)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a user's policy may raise anything; the run goes on
+            event = policy_error(now_ns, self.name, view.cell, view.slot, error)
             return [Record(event)], checked(FALLBACKS[self.system.fallback].decide(view, rng), view), "policy error"
-
-
-def checked(choices: object, view: CellView) -> dict[str, int]:
-    """``choices`` if it gives 0 or 1 to every UE of ``view`` with tasks; otherwise `TypeError` or `ValueError`."""
-    if not isinstance(choices, dict):
-        raise TypeError(f"decide() returned {type(choices).__name__}, not a dict of UE names")
-    for ue in view.ues:
-        if ue.tasks and ue.name not in choices:
-            raise ValueError(f"decide() gave no decision for {ue.name}")
-        if ue.tasks and choices[ue.name] not in (0, 1):
-            raise ValueError(f"decide() gave {choices[ue.name]!r} for {ue.name}; 0 (local) or 1 (offload) expected")
-    return {name: int(choice) for name, choice in choices.items() if choice in (0, 1)}

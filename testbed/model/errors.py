@@ -114,7 +114,7 @@ class ScenarioError(TestbedError):
         return f"{head}\n{margin}{shown}\n{' ' * len(margin)}{lead}{carets} {self.remedy}".rstrip()
 
     def _window(self) -> tuple[str, int, int]:
-        """The source line around the place, not much longer than `LONGEST`, with the place's column and length in it."""
+        """The source line around the place, not much longer than `LONGEST`, and the place's column and length there."""
         source, length = self.source, min(self.length, LONGEST)
         if len(source) <= 2 * LONGEST:
             return source, self.column, self.length

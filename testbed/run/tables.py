@@ -52,6 +52,7 @@ def _tasks(summary: Summary) -> str:
     lines = [f"tasks      {counts['generated']} generated: {said}"]
     if reasons:
         lines.append(f"failed     {reasons}")
+    lines += [f"WARNING    {warning}" for warning in summary.warnings]
     if counts["unaccounted"]:
         lines.append(f"LEDGER     {counts['unaccounted']} unaccounted: {'; '.join(summary.problems[:3])}")
     return "\n".join(lines)

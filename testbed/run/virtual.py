@@ -22,4 +22,4 @@ def fresh_twin(plan: Plan) -> Any:
 def by_twin(plan: Plan, policy: Policy | None) -> Simulated:
     """Run ``plan`` on the compiled twin; raises `ScenarioError` for what it cannot express."""
     ran = importlib.import_module("testbed.twin.run").run(plan, policy)
-    return Simulated(ran.tasks, ran.slots, ran.links, [], ran.end_ns, 0)
+    return Simulated(ran.tasks, ran.slots, ran.links, ran.events, ran.end_ns, 0)
