@@ -1,6 +1,7 @@
 """``testbed``: argv to verbs, errors to exit codes. Verbs are imported when they are used."""
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -38,11 +39,12 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what ``argv`` says and return the exit code."""
     given = list(sys.argv[1:] if argv is None else argv)
+    _open_missing_streams()
     try:
         code = _dispatch(given)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()
         code = EXIT_OK
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -50,6 +52,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: whatever happens, no traceback on the screen
         code = _report(error)
     return code
+
+
+def _open_missing_streams() -> None:
+    """Standard streams that the caller closed lead nowhere, instead of to whatever file is opened next."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
+def _abandon_output() -> None:
+    """What is still to be printed goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _output_fails() -> bool:
+    """Whether standard output takes no more: Python forgets what it could not print, so only one more line can tell."""
+    try:
+        print(flush=True)
+    except OSError:
+        return True
+    return False
 
 
 def _dispatch(given: list[str]) -> int:
@@ -86,6 +114,13 @@ def _report(error: Exception) -> int:
     if isinstance(error, errors.TestbedError):
         print(error, file=sys.stderr)
         return int(error.exit_code)
+    if isinstance(error, OSError) and _output_fails():
+        _abandon_output()
+        print(f"standard output cannot be written: {error.strerror or error}", file=sys.stderr)
+        return int(errors.EXIT_START)
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        print(f"{str(error.filename)[:80]}…: {error.strerror}\n  give a shorter name", file=sys.stderr)
+        return EXIT_USAGE
     with tempfile.NamedTemporaryFile("w", prefix="testbed-", suffix=".log", delete=False, encoding="utf-8") as log:
         traceback.print_exception(error, file=log)
     print(f"internal error: {type(error).__name__}: {error}", file=sys.stderr)

@@ -82,10 +82,15 @@ def _anchored(scenario: Scenario, builder: Builder, folder: Path) -> Scenario:
 
     def located(name: str, place: tuple[str | int, ...]) -> str:
         base = Path() if builder.origin(place).startswith(ARGUMENT) else folder
-        path = (base / name).resolve()
-        if not path.is_file():
-            raise builder.at(place, f'there is no file "{name}"', f"looked for {path}")
-        return str(path)
+        try:
+            path = (base / name).resolve()
+            if path.is_dir():
+                raise builder.at(place, f'"{name}" is a directory', "give the file of a trace")
+            if path.is_file():
+                return str(path)
+        except (OSError, ValueError):
+            raise builder.at(place, f'"{name}" cannot be the name of a file', "give the file of a trace") from None
+        raise builder.at(place, f'there is no file "{name}"', f"looked for {path}")
 
     workload, radio = scenario.workload, scenario.radio
     if workload.trace:

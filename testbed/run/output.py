@@ -1,5 +1,6 @@
 """What verbs print: JSON documents, plain lines, progress; a reader that went away is no error."""
 
+import contextlib
 import math
 import sys
 import time
@@ -31,8 +32,9 @@ def print_json(document: Any) -> None:
 
 
 def warn(text: str) -> None:
-    """One message on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """One message on standard error; a run goes on even when nobody can be told."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 class Ticker:

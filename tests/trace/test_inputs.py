@@ -5,7 +5,7 @@ import pytest
 
 from testbed.model import workload
 from testbed.model.dump import dump_resolved
-from testbed.model.errors import ScenarioError, UsageError
+from testbed.model.errors import ScenarioError, StartError, UsageError
 from testbed.model.load import load_scenario, parse_scenario
 from testbed.trace import inputs
 from testbed.trace.convert import Options, convert
@@ -117,8 +117,11 @@ def test_import_refuses_what_it_does_not_know(tmp_path):
     with pytest.raises(ScenarioError, match="cannot be read"):
         convert("mahimahi", [tmp_path / "gone"], tmp_path / "out")
     (tmp_path / "a").write_text("5\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(StartError, match="cannot be written"):
         convert("mahimahi", [tmp_path / "a"], tmp_path / "no" / "out")
+    with pytest.raises(UsageError, match="one of the files to read"):
+        convert("mahimahi", [tmp_path / "a"], tmp_path / "." / "a")
+    assert (tmp_path / "a").read_text(encoding="utf-8") == "5\n"
 
 
 def test_a_trace_in_a_foreign_format_needs_its_reader():
