@@ -60,7 +60,7 @@ class Table:
         self.columns = {name: i for i, name in enumerate(names)}
         for name in required:
             if name not in self.columns:
-                hint = did_you_mean(name, names)
+                hint = did_you_mean(name, [other for other in names if other not in required])
                 remedy = hint if hint.startswith("did") else f"the header needs {','.join(required)}"
                 raise self.error(1, 1, f'there is no column "{name}"', remedy, len(self._lines[0]))
         self._width = len(names)

@@ -130,3 +130,10 @@ def test_a_trace_in_a_foreign_format_needs_its_reader():
     with pytest.raises(ScenarioError, match="not a workload table"):
         workload.generate(scenario, system)
     assert msgspec.structs.replace(scenario, slots=1).slots == 1
+
+
+def test_a_missing_column_is_not_mistaken_for_one_that_is_there(tmp_path):
+    (tmp_path / "a.csv").write_text("TIMESTAMP,ContextTokens\n2023-11-16 18:15:46,4\n", encoding="utf-8")
+    with pytest.raises(ScenarioError, match='no column "generatedtokens"') as caught:
+        convert("azure", [tmp_path / "a.csv"], tmp_path / "out")
+    assert "did you mean" not in caught.value.remedy and "generatedtokens" in caught.value.remedy
