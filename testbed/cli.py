@@ -4,6 +4,7 @@ import argparse
 import errno
 import importlib
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -32,8 +33,9 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line and where to read more."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit 2 with ``message``."""
-        self.exit(EXIT_USAGE, f"{self.prog}: {message}\n  see `{self.prog} --help`\n")
+        """Exit 2 with ``message``, in which no word is endless."""
+        brief = re.sub(r"(\S{80})\S+", r"\1…", message)
+        self.exit(EXIT_USAGE, f"{self.prog}: {brief}\n  see `{self.prog} --help`\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

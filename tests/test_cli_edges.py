@@ -79,3 +79,11 @@ def test_clean_asks_through_a_pipe(tmp_path):
     assert "--yes" in call("clean", cwd=tmp_path, code=2).stderr
     assert "nothing removed" in shell("clean", tmp_path, "n\n").stdout and len(list(runs.iterdir())) == 2
     assert "removed 1 run\n" in shell("clean --keep 1", tmp_path, "y\n").stdout and len(list(runs.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "flag", ["--set={}=1", "--set=seed={}", "--seed={}", "--policy={}", "--for={}", "--backend={}"]
+)
+def test_an_endless_argument_is_not_echoed_whole(tmp_path, flag):
+    said = call(*RUN[:4], flag.format("9" * 5000 + "x"), cwd=tmp_path, code=2).stderr
+    assert "9" * 60 in said and len(said) < 800

@@ -9,12 +9,17 @@ EXIT_INTERRUPTED = 130
 
 
 LONGEST = 80
-_LONG = re.compile(rf'"([^"\n]{{{LONGEST}}})[^"\n]+"')
+_QUOTED = re.compile(r'"([^"\n]*)"')
 
 
-def _brief(text: str) -> str:
-    """``text`` with what it quotes cut to `LONGEST` characters."""
-    return _LONG.sub(r'"\1…"', text)
+def brief(text: str) -> str:
+    """``text`` cut to `LONGEST` characters."""
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+
+
+def _readable(text: str) -> str:
+    """``text`` with what it quotes cut."""
+    return _QUOTED.sub(lambda found: f'"{brief(found[1])}"', text)
 
 
 class TestbedError(Exception):
@@ -24,8 +29,8 @@ class TestbedError(Exception):
 
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
-        self.message = _brief(message)
-        self.remedy = _brief(remedy)
+        self.message = _readable(message)
+        self.remedy = _readable(remedy)
 
     def __str__(self) -> str:
         return f"{self.message}\n  {self.remedy}" if self.remedy else self.message

@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from testbed.model.errors import ScenarioError, text_error
+from testbed.model.errors import ScenarioError, brief, text_error
 
 ARGUMENT = "--set"
 DEEPEST = 20
@@ -92,7 +92,7 @@ class Sources:
         if not equals or not path.strip() or not value.strip():
             message = f'{ARGUMENT} "{argument}" is not key=value'
             raise ScenarioError(message, remedy="write a path and a value, like radio.bandwidth=3 MHz")
-        name = f"{ARGUMENT} {path}"
+        name = f"{ARGUMENT} {brief(path)}"
         leaf = self._leaf(name, argument, len(path) + 1)
         column, node, parts = 0, root, path.split(".")
         for part in parts[:-1]:

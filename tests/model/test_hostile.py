@@ -67,6 +67,8 @@ def test_a_long_value_is_cut():
     for error in (mistake(f"slots: {'9' * 5000}x"), mistake("seed: 1", f"slots={'9' * 5000}x"), mistake("x" * 5000)):
         assert len(str(error)) < 8 * LONGEST
     assert len(str(UsageError(f'policy "{"x" * 5000}"'))) < 2 * LONGEST
+    between = f'"a" is none of {"b, " * 50} or "c"'
+    assert str(UsageError(between)) == between
 
 
 def test_a_mistake_far_to_the_right_is_underlined_where_it_is():
