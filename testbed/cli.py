@@ -1,6 +1,7 @@
 """``testbed``: argv to verbs, errors to exit codes. Verbs are imported when they are used."""
 
 import argparse
+import contextlib
 import errno
 import importlib
 import os
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _abandon_output()
         code = EXIT_OK
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _say("interrupted")
         code = EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last resort: whatever happens, no traceback on the screen
         code = _report(error)
@@ -66,6 +67,12 @@ def _open_missing_streams() -> None:
                 os.close(opened)
             os.set_inheritable(number, True)
             setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
+def _say(text: str) -> None:
+    """One message on standard error, if that can be written."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _abandon_output() -> None:
@@ -114,19 +121,19 @@ def _version() -> str:
 def _report(error: Exception) -> int:
     errors = importlib.import_module("testbed.model.errors")
     if isinstance(error, errors.TestbedError):
-        print(error, file=sys.stderr)
+        _say(str(error))
         return int(error.exit_code)
     if isinstance(error, OSError) and _output_fails():
         _abandon_output()
-        print(f"standard output cannot be written: {error.strerror or error}", file=sys.stderr)
+        _say(f"standard output cannot be written: {error.strerror or error}")
         return int(errors.EXIT_START)
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-        print(f"{str(error.filename)[:80]}…: {error.strerror}\n  give a shorter name", file=sys.stderr)
+        _say(f"{str(error.filename)[:80]}…: {error.strerror}\n  give a shorter name")
         return EXIT_USAGE
     with tempfile.NamedTemporaryFile("w", prefix="testbed-", suffix=".log", delete=False, encoding="utf-8") as log:
         traceback.print_exception(error, file=log)
-    print(f"internal error: {type(error).__name__}: {error}", file=sys.stderr)
-    print(f"  this is our bug, not yours; please report it with {log.name}", file=sys.stderr)
+    _say(f"internal error: {type(error).__name__}: {error}")
+    _say(f"  this is our bug, not yours; please report it with {log.name}")
     return EXIT_BUG
 
 

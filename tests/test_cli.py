@@ -121,6 +121,7 @@ def test_scenario_mistakes(tmp_path, text, place, hint, verb):
         (["run", "--speed", "0"], "--speed: "),
         (["run", "--for", "60"], "unit"),
         (["run", "--for", "-1s"], "--for"),
+        (["run", "--for", "1e9s"], "--for: "),
         (["run", "--set", "densty=1"], "density"),
         (["run", "--seed", "x"], "--seed"),
         (["run", "--speed", "fast"], "fast"),

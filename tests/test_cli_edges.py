@@ -36,6 +36,7 @@ def test_full_standard_output_is_an_error_of_its_own(tmp_path):
     done = shell(f"{' '.join(RUN)} > /dev/full", tmp_path)
     assert done.returncode == 3
     assert "standard output cannot be written: No space left on device" in done.stderr
+    assert shell("run regoin 2> /dev/full", tmp_path).returncode == 2
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])

@@ -58,13 +58,14 @@ def overrides(args: argparse.Namespace) -> list[str]:
     for flag, (section, place) in FLAGS.items():
         value = getattr(args, flag, None)
         if value is not None and value != "auto":
-            changes.append(f"{place}={_checked(flag, str(value), section)}")
+            changes.append(f"{place}={_checked(flag, str(value), section, flag)}")
     return changes
 
 
-def _checked(flag: str, value: str, section: type[msgspec.Struct]) -> str:
+def _checked(flag: str, value: str, section: type[msgspec.Struct], field: str) -> str:
+    """``value`` of ``--flag`` if a section's ``field`` can hold it; `UsageError` in the flag's name otherwise."""
     try:
-        slots(section)[flag].kind.parse(value)
+        slots(section)[field].kind.parse(value)
     except Invalid as error:
         raise UsageError(f"--{flag}: {error.message}", error.remedy) from None
     return value
@@ -80,7 +81,8 @@ def changes(given: str | Path, args: argparse.Namespace) -> list[str]:
     """As `overrides`, with ``--for`` turned into slots of the scenario's length."""
     asked = overrides(args)
     if args.duration is not None:
-        asked.append(f"slots={slots_of(args.duration, load_scenario(given, asked).slot_ns)}")
+        count = slots_of(args.duration, load_scenario(given, asked).slot_ns)
+        asked.append(f"slots={_checked('for', str(count), Scenario, 'slots')}")
     return asked
 
 
