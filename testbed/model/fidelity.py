@@ -8,8 +8,8 @@
 | F | anything else | | | |
 
 The error of a task is |measured − reference| / reference; the reference is the delay that the simulation computes from
-the run's inputs alone. A run with fewer real cycles or bytes than its scenario asked for is no better than B. These
-limits are our choice.
+the run's inputs alone; a run without a task has no error. A run with fewer real cycles or bytes than its scenario asked
+for is no better than B. These limits are our choice.
 """
 
 import math

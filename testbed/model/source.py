@@ -65,13 +65,12 @@ class Sources:
 
     def _malformed(self, name: str, error: yaml.MarkedYAMLError) -> ScenarioError:
         mark = error.problem_mark or error.context_mark
-        problem = str(error.problem or error.context)
-        hint = "indent with spaces" if "\\t" in problem else "check indentation, brackets and quotes"
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-        said, hint = (
-            (problem, str(error.note)) if isinstance(error, _Refused) else (f"this is not YAML: {problem}", hint)
-        )
-        return text_error(name, self._texts[name], line, column, said, hint)
+        problem = str(error.problem or error.context)
+        if isinstance(error, _Refused):
+            return text_error(name, self._texts[name], line, column, problem, str(error.note))
+        hint = "indent with spaces" if "\\t" in problem else "check indentation, brackets and quotes"
+        return text_error(name, self._texts[name], line, column, f"this is not YAML: {problem}", hint)
 
     def _unreadable(self, name: str, error: yaml.reader.ReaderError, text: str) -> ScenarioError:
         before = text[: error.position]
