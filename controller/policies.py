@@ -1,5 +1,6 @@
 """From a strategy's name to a policy: heuristics, tuned checkpoints and a user's own ``module:attribute``."""
 
+import contextlib
 import difflib
 import importlib
 import json
@@ -11,6 +12,7 @@ from typing import Any
 
 from testbed.model.decide import Coin, Fixed, Policy, Priced
 from testbed.model.errors import UsageError
+from testbed.model.mdp import CellView
 
 DOUBLE = "-do"
 PLAIN: dict[str, Policy] = {"lc": Fixed(0), "offload": Fixed(1), "random": Coin(0.5), "greedy": Priced()}
@@ -36,10 +38,13 @@ def load(name: str) -> tuple[Policy, bool]:
         if rest:
             raise UsageError(f'policy "{strategy}" takes no checkpoint; leave out ":{rest}"')
         return PLAIN[base], double
-    if base in TUNED:
-        return _tuned(base, rest), double
-    if base in LEARNED:
-        return _learned(base, rest), double
+    if base in TUNED or base in LEARNED:
+        if not rest:
+            what = "tuned values" if base in TUNED else "a network"
+            raise UsageError(
+                f'policy "{name}" needs {what}: {strategy}:CHECKPOINT', f"testbed train --algorithm {strategy}"
+            )
+        return _tuned(base, rest) if base in TUNED else _learned(base, rest), double
     if rest:
         return _own(strategy, rest), rest.endswith("_do")
     raise UsageError(f'unknown policy "{name}"{_hint(name)}; known: {", ".join(names())}, or module:attribute')
@@ -78,8 +83,6 @@ def _hint(name: str) -> str:
 
 
 def _tuned(base: str, path: str) -> Policy:
-    if not path:
-        raise UsageError(f'policy "{base}" needs tuned values: {base}:CHECKPOINT', f"testbed train --algorithm {base}")
     values = read_checkpoint(Path(path), base)
     keys = ("q",) if base == "coin" else ("beta", "beta0")
     numbers = []
@@ -87,6 +90,8 @@ def _tuned(base: str, path: str) -> Policy:
         value = values.get(key)
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
             raise UsageError(f'{path}: "{key}" is {value!r}; a finite number is needed')
+        if key == "q" and not 0.0 <= value <= 1.0:
+            raise UsageError(f'{path}: "q" is {value!r}; a probability from 0 to 1 is needed')
         numbers.append(float(value))
     return Coin(numbers[0]) if base == "coin" else Priced(*numbers)
 
@@ -94,10 +99,10 @@ def _tuned(base: str, path: str) -> Policy:
 def read_checkpoint(path: Path, policy: str) -> dict[str, Any]:
     """The JSON checkpoint of a tuned policy; `UsageError` if it cannot be read or is another policy's."""
     try:
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text(encoding="utf-8"), parse_int=float)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not a JSON checkpoint ({error})") from None
     found = values.get("policy") if isinstance(values, dict) else None
     if found != policy:
@@ -106,8 +111,6 @@ def read_checkpoint(path: Path, policy: str) -> dict[str, Any]:
 
 
 def _learned(base: str, path: str) -> Policy:
-    if not path:
-        raise UsageError(f'policy "{base}" needs a network: {base}:CHECKPOINT', f"testbed train --algorithm {base}")
     checkpoint = importlib.import_module("controller.checkpoint")
     policy: Policy = checkpoint.load_policy(Path(path), base)
     return policy
@@ -115,13 +118,19 @@ def _learned(base: str, path: str) -> Policy:
 
 def _own(module: str, attribute: str) -> Policy:
     """A user's policy: an object with ``decide``, a class of such objects, or a plain function."""
+    with contextlib.redirect_stdout(sys.stderr):
+        return _Own(_decider(module, attribute))
+
+
+def _decider(module: str, attribute: str) -> Any:
+    """What decides: the user's own ``decide`` or plain function."""
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
         found: Any = importlib.import_module(module)
     except ImportError as error:
         raise UsageError(f'policy "{module}:{attribute}": cannot import "{module}" ({error})') from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f'policy "{module}:{attribute}": {type(error).__name__}: {error}') from error
     for part in attribute.split("."):
         if not hasattr(found, part):
@@ -129,17 +138,23 @@ def _own(module: str, attribute: str) -> Policy:
         found = getattr(found, part)
     try:
         made = found() if isinstance(found, type) else found
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f'policy "{module}:{attribute}": {type(error).__name__}: {error}') from error
     if callable(getattr(made, "decide", None)):
-        return made  # type: ignore[no-any-return]
+        return made.decide
     if callable(made):
-        return _Function(made)
+        return made
     raise UsageError(f'policy "{module}:{attribute}" is neither a function nor has a method decide(cell, rng)')
 
 
-class _Function:
-    """A plain function as a policy."""
+class _Own:
+    """A user's policy, whose prints stay off standard output: that belongs to what a verb has to say."""
 
-    def __init__(self, function: Any) -> None:
-        self.decide = function
+    def __init__(self, decider: Any) -> None:
+        self._decider = decider
+
+    def decide(self, cell: CellView, rng: object) -> dict[str, int]:
+        """See `testbed.model.decide.Policy`; raises whatever the user's code raises."""
+        with contextlib.redirect_stdout(sys.stderr):
+            decided: dict[str, int] = self._decider(cell, rng)
+            return decided

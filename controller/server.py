@@ -7,15 +7,13 @@ import msgspec
 
 from controller.gather import Gathering
 from testbed.model import random
-from testbed.model.decide import Coin, Fixed, Policy, watching
+from testbed.model.decide import FALLBACKS, Policy, checked, watching
 from testbed.model.mdp import CellView
 from testbed.model.system import EPOCH_ARRIVAL, LEARNER, System
 from testbed.model.task import Phase
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Outcome, Seen, Up
-from testbed.protocol.rows import EventRow
-
-FALLBACKS: dict[str, Policy] = {"lc": Fixed(0), "offload": Fixed(1), "random": Coin(0.5)}
+from testbed.protocol.rows import policy_error
 
 
 class GatherExpired(msgspec.Struct, frozen=True):
@@ -133,7 +131,9 @@ class Server:
         rng = Random(random.hash_key(self.system.seed, random.POLICY, view.cell, view.slot, 1))
         try:
             return [], checked(self.policy.decide(view, rng), view), ""
-        except Exception as error:  # noqa: BLE001 - a user's policy may raise anything; the run goes on
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a user's policy may raise anything; the run goes on
             choices = checked(FALLBACKS[self.system.fallback].decide(view, rng), view)
             return [self._failed(now_ns, view, error)], choices, "policy error"
 
@@ -146,18 +146,5 @@ class Server:
             return [self._failed(now_ns, view, error)]
         return []
 
-    def _failed(self, now_ns: int, view: CellView, error: Exception) -> Record:
-        detail = f"cell {view.cell + 1}, slot {view.slot}: {type(error).__name__}: {error}"
-        return Record(EventRow(now_ns, self.name, "policy_error", detail, 1.0))
-
-
-def checked(choices: object, view: CellView) -> dict[str, int]:
-    """``choices`` if it gives 0 or 1 to every UE of ``view`` with tasks; otherwise `TypeError` or `ValueError`."""
-    if not isinstance(choices, dict):
-        raise TypeError(f"decide() returned {type(choices).__name__}, not a dict of UE names")
-    for ue in view.ues:
-        if ue.tasks and ue.name not in choices:
-            raise ValueError(f"decide() gave no decision for {ue.name}")
-        if ue.tasks and choices[ue.name] not in (0, 1):
-            raise ValueError(f"decide() gave {choices[ue.name]!r} for {ue.name}; 0 (local) or 1 (offload) expected")
-    return {name: int(choice) for name, choice in choices.items() if choice in (0, 1)}
+    def _failed(self, now_ns: int, view: CellView, error: BaseException) -> Record:
+        return Record(policy_error(now_ns, self.name, view.cell, view.slot, error))

@@ -1,8 +1,19 @@
-"""``python -m testbed``."""
+"""``python -m testbed`` and the command ``testbed``: nearly nothing, so that even an early interrupt ends in order."""
 
 import sys
 
-from testbed.cli import main
+
+def main() -> int:
+    """Import the command line, and do what it is told; returns the exit code."""
+    try:
+        from testbed.cli import main as command
+
+        return command()
+    except KeyboardInterrupt:
+        if sys.stderr is not None:
+            print("interrupted", file=sys.stderr)
+        return 130
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,8 +1,11 @@
 """``testbed``: argv to verbs, errors to exit codes. Verbs are imported when they are used."""
 
 import argparse
+import contextlib
+import errno
 import importlib
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -32,25 +35,59 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line and where to read more."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit 2 with ``message``."""
-        self.exit(EXIT_USAGE, f"{self.prog}: {message}\n  see `{self.prog} --help`\n")
+        """Exit 2 with ``message``, in which no word is endless."""
+        brief = re.sub(r"(\S{80})\S+", r"\1…", message)
+        self.exit(EXIT_USAGE, f"{self.prog}: {brief}\n  see `{self.prog} --help`\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what ``argv`` says and return the exit code."""
     given = list(sys.argv[1:] if argv is None else argv)
+    _open_missing_streams()
     try:
         code = _dispatch(given)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()
         code = EXIT_OK
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _say("interrupted")
         code = EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last resort: whatever happens, no traceback on the screen
         code = _report(error)
     return code
+
+
+def _open_missing_streams() -> None:
+    """Standard streams that the caller closed lead nowhere, instead of to whatever file is opened next."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
+def _say(text: str) -> None:
+    """One message on standard error, if that can be written."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def _abandon_output() -> None:
+    """What is still to be printed goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _output_fails() -> bool:
+    """Whether standard output takes no more: Python forgets what it could not print, so only one more line can tell."""
+    try:
+        print(flush=True)
+    except OSError:
+        return True
+    return False
 
 
 def _dispatch(given: list[str]) -> int:
@@ -85,12 +122,19 @@ def _version() -> str:
 def _report(error: Exception) -> int:
     errors = importlib.import_module("testbed.model.errors")
     if isinstance(error, errors.TestbedError):
-        print(error, file=sys.stderr)
+        _say(str(error))
         return int(error.exit_code)
+    if isinstance(error, OSError) and _output_fails():
+        _abandon_output()
+        _say(f"standard output cannot be written: {error.strerror or error}")
+        return int(errors.EXIT_START)
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        _say(f"{str(error.filename)[:80]}…: {error.strerror}\n  give a shorter name")
+        return EXIT_USAGE
     with tempfile.NamedTemporaryFile("w", prefix="testbed-", suffix=".log", delete=False, encoding="utf-8") as log:
         traceback.print_exception(error, file=log)
-    print(f"internal error: {type(error).__name__}: {error}", file=sys.stderr)
-    print(f"  this is our bug, not yours; please report it with {log.name}", file=sys.stderr)
+    _say(f"internal error: {type(error).__name__}: {error}")
+    _say(f"  this is our bug, not yours; please report it with {log.name}")
     return EXIT_BUG
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -115,9 +116,12 @@ def test_scenario_mistakes(tmp_path, text, place, hint, verb):
         (["run", "--policy", "priced"], "train"),
         (["run", "--policy", "priced:nowhere.json"], "nowhere.json"),
         (["run", "--policy", "json:loads_"], "loads_"),
-        (["run", "--slots", "0"], "slots"),
+        (["run", "--slots", "0"], "--slots: "),
+        (["run", "--seed", "-1"], "--seed: "),
+        (["run", "--speed", "0"], "--speed: "),
         (["run", "--for", "60"], "unit"),
         (["run", "--for", "-1s"], "--for"),
+        (["run", "--for", "1e9s"], "--for: "),
         (["run", "--set", "densty=1"], "density"),
         (["run", "--seed", "x"], "--seed"),
         (["run", "--speed", "fast"], "fast"),
@@ -151,7 +155,10 @@ def test_out_that_cannot_be_written(tmp_path):
 def test_threshold_fails(tmp_path):
     change = ("--set", "thresholds.delay_p95=< 1 ms")
     found = document("run", "region", *SHORT, *change, cwd=tmp_path, code=4)
-    assert [one["holds"] for one in found["thresholds"]] == [False]
+    assert [(one["holds"], one["unit"]) for one in found["thresholds"]] == [(False, "s")]
+    assert re.search(
+        r"delay_p95 < 1 ms: [0-9.]+ s$", call("run", "region", *SHORT, *change, cwd=tmp_path, code=4).stderr
+    )
     kept = document("run", "region", *SHORT, "--set", "thresholds.fidelity=>= B", cwd=tmp_path)
     assert [one["holds"] for one in kept["thresholds"]] == [True]
 
@@ -175,6 +182,8 @@ def test_policy_of_the_user(tmp_path):
     assert found["tasks"]["local"] == 0
     broken = document("run", "region", *SHORT, "--policy", "mine:broken", cwd=tmp_path)
     assert broken["tasks"]["fallback"] == broken["tasks"]["generated"]
+    assert len(broken["warnings"]) == 1 and "RuntimeError: oops" in broken["warnings"][0]
+    assert "WARNING    the policy failed" in call("report", cwd=tmp_path).stdout
 
 
 def test_plain_output_and_report(tmp_path):

@@ -10,6 +10,7 @@ from controller import policies
 from testbed import cli
 from testbed.model.errors import ScenarioError
 from testbed.model.load import load_scenario
+from testbed.protocol.rows import POLICY_ERROR
 from testbed.sim.clock import simulate
 from tests import support
 
@@ -96,3 +97,13 @@ def test_the_mistake_shown_in_the_readme_looks_like_that(tmp_path):
 def test_the_readme_lists_every_verb_and_promises_none_that_does_not_exist():
     verbs = dict(re.findall(r"^\| `testbed (\w+)` \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE))
     assert verbs == cli.VERBS
+
+
+def test_every_kind_of_event_is_documented():
+    sources = [path.read_text() for folder in ("testbed", "controller", "ue_agent", "edge_server")
+               for path in (ROOT / folder).rglob("*.py")]  # fmt: skip
+    made = re.compile(r'EventRow\([^"=]*"(\w+)"')
+    kinds = {kind for text in sources for kind in made.findall(text)} | {POLICY_ERROR}
+    assert len(kinds) > 8
+    page = (ROOT / "docs" / "runs.md").read_text().partition("### Kinds of events")[2]
+    assert [kind for kind in sorted(kinds) if f"| `{kind}` |" not in page] == []

@@ -53,6 +53,9 @@ class Coin(msgspec.Struct, frozen=True):
         return {ue.name: flip(cell.seed, ue.index, cell.slot, self.probability) for ue in cell.ues}
 
 
+FALLBACKS: dict[str, Policy] = {"lc": Fixed(LOCAL), "offload": Fixed(OFFLOAD), "random": Coin(0.5)}
+
+
 def flip(seed: int, ue: int, slot: int, probability: float) -> int:
     """The coin of one UE and slot."""
     return OFFLOAD if random.uniform(seed, random.POLICY, ue, slot, 0) < probability else LOCAL
@@ -119,3 +122,15 @@ def offload_cost(cell: CellView, ue: UeView, es: EsView, sent: int) -> float:
         cost += overhead(ue.weight_delay, finished - task.generated_ns, transmit_energy_j(ue.tx_power_w, airtime))
         sent += task.cycles
     return cost
+
+
+def checked(choices: object, view: CellView) -> dict[str, int]:
+    """``choices`` if it gives 0 or 1 to every UE of ``view`` with tasks; otherwise `TypeError` or `ValueError`."""
+    if not isinstance(choices, dict):
+        raise TypeError(f"decide() returned {type(choices).__name__}, not a dict of UE names")
+    for ue in view.ues:
+        if ue.tasks and ue.name not in choices:
+            raise ValueError(f"decide() gave no decision for {ue.name}")
+        if ue.tasks and choices[ue.name] not in (0, 1):
+            raise ValueError(f"decide() gave {choices[ue.name]!r} for {ue.name}; 0 (local) or 1 (offload) expected")
+    return {name: int(choice) for name, choice in choices.items() if choice in (0, 1)}

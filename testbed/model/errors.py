@@ -1,10 +1,25 @@
 """Errors that a user can cause or mend: each knows its exit code and says what to do. No traceback is ever shown."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_START, EXIT_THRESHOLD, EXIT_FIDELITY, EXIT_LEDGER = 0, 1, 2, 3, 4, 5, 6
 EXIT_INTERRUPTED = 130
+
+
+LONGEST = 80
+_QUOTED = re.compile(r'"([^"\n]*)"')
+
+
+def brief(text: str) -> str:
+    """``text`` cut to `LONGEST` characters."""
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+
+
+def _readable(text: str) -> str:
+    """``text`` with what it quotes cut."""
+    return _QUOTED.sub(lambda found: f'"{brief(found[1])}"', text)
 
 
 class TestbedError(Exception):
@@ -14,8 +29,8 @@ class TestbedError(Exception):
 
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+        self.message = _readable(message)
+        self.remedy = _readable(remedy)
 
     def __str__(self) -> str:
         return f"{self.message}\n  {self.remedy}" if self.remedy else self.message
@@ -104,9 +119,20 @@ class ScenarioError(TestbedError):
         if not self.line or not self.source:
             return f"{head}\n  {self.remedy}" if self.remedy else head
         margin = f"{self.line:>4} | "
-        lead = "".join("\t" if letter == "\t" else " " for letter in self.source[: max(0, self.column - 1)])
-        carets = "^" * max(1, min(self.length, len(self.source) - self.column + 1))
-        return f"{head}\n{margin}{self.source}\n{' ' * len(margin)}{lead}{carets} {self.remedy}".rstrip()
+        shown, column, length = self._window()
+        lead = "".join("\t" if letter == "\t" else " " for letter in shown[: max(0, column - 1)])
+        carets = "^" * max(1, min(length, len(shown) - column + 1))
+        return f"{head}\n{margin}{shown}\n{' ' * len(margin)}{lead}{carets} {self.remedy}".rstrip()
+
+    def _window(self) -> tuple[str, int, int]:
+        """The source line around the place, not much longer than `LONGEST`, and the place's column and length there."""
+        source, length = self.source, min(self.length, LONGEST)
+        if len(source) <= 2 * LONGEST:
+            return source, self.column, self.length
+        begin = max(0, self.column - 1 - LONGEST // 2)
+        end = max(self.column - 1 + length, begin + LONGEST)
+        before, after = "…" if begin else "", "…" if end < len(source) else ""
+        return f"{before}{source[begin:end]}{after}", self.column - begin + len(before), length
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -126,3 +152,13 @@ def text_error(
     lines = text.splitlines()
     source = lines[line - 1] if 0 < line <= len(lines) else ""
     return ScenarioError(message, file, line, column, source, length, remedy)
+
+
+def undecodable(file: str, error: UnicodeDecodeError) -> ScenarioError:
+    """The error of a file whose bytes are not UTF-8, at the first that is none."""
+    data = error.object
+    begin = data.rfind(b"\n", 0, error.start) + 1
+    line, column = data.count(b"\n", 0, error.start) + 1, len(data[begin : error.start].decode("utf-8-sig")) + 1
+    source = data[begin:].partition(b"\n")[0].decode("utf-8-sig", "replace").rstrip("\r")
+    message = f"this is not UTF-8 text: byte {data[error.start]:#04x}"
+    return ScenarioError(message, file, line, column, source, 1, "save the file as UTF-8")

@@ -8,8 +8,8 @@
 | F | anything else | | | |
 
 The error of a task is |measured − reference| / reference; the reference is the delay that the simulation computes from
-the run's inputs alone. A run with fewer real cycles or bytes than its scenario asked for is no better than B. These
-limits are our choice.
+the run's inputs alone; a run without a task has no error. A run with fewer real cycles or bytes than its scenario asked
+for is no better than B. These limits are our choice.
 """
 
 import math
@@ -109,13 +109,17 @@ def no_worse(letter: str, than: str) -> bool:
 
 
 def _values(measured: Measured) -> dict[str, float]:
-    """Each criterion's value, bigger being worse; NaN where nothing could be measured."""
+    """Each criterion's value, bigger being worse; NaN where nothing could be measured.
+
+    A run without a task has no delays to be wrong, and no events that matter to come late.
+    """
+    unknown = math.nan if measured.tasks else 0.0
     cpu = measured.cpu
     less = measured.asked_burn >= 0.0 and measured.burn < measured.asked_burn - 1e-9
     return {
-        "p99": math.nan if measured.error.p99 is None else measured.error.p99,
-        "median": math.nan if measured.error.median is None else measured.error.median,
-        "slipped": measured.slipped / max(1, measured.tasks),
+        "p99": unknown if measured.error.p99 is None else measured.error.p99,
+        "median": unknown if measured.error.median is None else measured.error.median,
+        "slipped": measured.slipped / measured.tasks if measured.tasks else 0.0,
         "cpu": 1.0 - (cpu.achieved_s / cpu.asked_s if cpu.asked_s > 0.0 else 1.0),
         "burn": float(less),
         "payload": float(measured.asked_payload == "real" and measured.payload != "real"),
@@ -133,6 +137,10 @@ def _graded(name: str, value: float) -> str:
     return "F"
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
+
+
 def _described(name: str, measured: Measured) -> str:
     """What was measured of the worst criterion, in words."""
     error, cpu = measured.error, measured.cpu
@@ -141,7 +149,7 @@ def _described(name: str, measured: Measured) -> str:
         if value is None:
             return "no task finished whose delay could be checked"
         which = "99th percentile" if name == "p99" else "median"
-        return f"{which} of the delay error is {100 * value:.2g} %"
+        return f"{which} of the delay error is {_percent(value)}"
     if name == "slipped":
         return f"{measured.slipped} events came too late to be handled in order"
     if name == "cpu":
@@ -158,7 +166,7 @@ def _remedy(name: str, measured: Measured) -> str:
     if name == "payload":
         return "--set emulation.payload=real sends the bytes"
     if measured.steal > STEAL_LIMIT:
-        return f"the hypervisor stole {100 * measured.steal:.2g} % of the CPU: use a quieter host, or a lower --speed"
+        return f"the hypervisor stole {_percent(measured.steal)} of the CPU: use a quieter host, or a lower --speed"
     if name == "cpu" or (measured.cpu.asked_s > 0.0 and measured.cpu.achieved_s < 0.95 * measured.cpu.asked_s):
         less = max(LEAST_BURN, measured.burn / 2)
         return f"lower the burnt share: --set emulation.burn={less:.2g}, or use a lower --speed"

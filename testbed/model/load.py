@@ -11,9 +11,9 @@ import msgspec
 
 from testbed.model.build import Builder
 from testbed.model.checks import cut_faults, late_faults, mistakes
-from testbed.model.errors import ScenarioError
+from testbed.model.errors import ScenarioError, undecodable
 from testbed.model.schema import Scenario
-from testbed.model.source import ARGUMENT, Sources, unshared
+from testbed.model.source import ARGUMENT, Sources, Unsharing
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -51,7 +51,7 @@ def load_scenario(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Sc
     except OSError as error:
         raise ScenarioError(f"cannot be read: {error.strerror}", str(path), remedy="give a readable file") from None
     except UnicodeDecodeError as error:
-        raise ScenarioError("is not UTF-8 text", str(path), remedy=f"byte {error.start} is not text") from None
+        raise undecodable(str(path), error) from None
     return parse_scenario(text, str(path), overrides)
 
 
@@ -61,7 +61,7 @@ def parse_scenario(text: str, file: str = "scenario.yaml", overrides: Sequence[s
     root = sources.compose(file, text)
     if root is None:
         raise ScenarioError("the file is empty", file, 1, 1, remedy="start from `testbed init`, or write {} for region")
-    root = unshared(root, sources)
+    root = Unsharing(sources).copy(root)
     for argument in overrides:
         sources.override(root, argument)
     builder = Builder(sources)
@@ -82,10 +82,15 @@ def _anchored(scenario: Scenario, builder: Builder, folder: Path) -> Scenario:
 
     def located(name: str, place: tuple[str | int, ...]) -> str:
         base = Path() if builder.origin(place).startswith(ARGUMENT) else folder
-        path = (base / name).resolve()
-        if not path.is_file():
-            raise builder.at(place, f'there is no file "{name}"', f"looked for {path}")
-        return str(path)
+        try:
+            path = (base / name).resolve()
+            if path.is_dir():
+                raise builder.at(place, f'"{name}" is a directory', "give the file of a trace")
+            if path.is_file():
+                return str(path)
+        except (OSError, ValueError):
+            raise builder.at(place, f'"{name}" cannot be the name of a file', "give the file of a trace") from None
+        raise builder.at(place, f'there is no file "{name}"', f"looked for {path}")
 
     workload, radio = scenario.workload, scenario.radio
     if workload.trace:

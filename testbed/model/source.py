@@ -1,12 +1,42 @@
 """YAML text as a tree of nodes that know their place, and ``--set`` arguments grafted onto it."""
 
+from typing import Any
+
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from testbed.model.errors import ScenarioError, text_error
+from testbed.model.errors import ScenarioError, brief, text_error
 
 ARGUMENT = "--set"
 DEEPEST = 20
+MOST_REPEATS = 100_000
+TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map"))
+
+
+class _Refused(yaml.MarkedYAMLError):
+    """YAML that a scenario has no use for; ``note`` is the remedy."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes no deeper than `DEEPEST`, so that no file exhausts the stack, and knows no tags but YAML's own."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        """See `yaml.composer.Composer`; raises `_Refused`."""
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        tag = getattr(event, "tag", None)
+        if tag not in (None, "!") and tag not in TAGS:
+            raise _Refused(problem=f'unknown tag "{tag}"', problem_mark=event.start_mark, note="leave the tag out")
+        if self._depth > DEEPEST:
+            note = f"nest no more than {DEEPEST} brackets or indents"
+            raise _Refused(problem="nested too deeply", problem_mark=event.start_mark, note=note)
+        self._depth += 1
+        node: Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 class Sources:
@@ -15,29 +45,37 @@ class Sources:
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
 
-    def compose(self, name: str, text: str) -> Node | None:
-        """The root node of ``text`` (None when it holds nothing). Raises `ScenarioError` for a syntax error."""
-        self._texts[name] = text
+    def compose(self, name: str, text: str, shown: str = "") -> Node | None:
+        """The root node of ``text`` (None when it holds nothing), quoted in errors as ``shown``.
+
+        Raises `ScenarioError` for a syntax error, an unknown tag, or nesting deeper than `DEEPEST`.
+        """
+        self._texts[name] = shown or text
         try:
-            loader = yaml.SafeLoader(text)
+            loader = _Loader(text)
             loader.name = name
             try:
                 return loader.get_single_node()
             finally:
                 loader.dispose()
         except yaml.reader.ReaderError as error:
-            raise self._unreadable(name, text, error) from None
+            raise self._unreadable(name, error, text) from None
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            problem = str(error.problem or error.context)
-            hint = "indent with spaces" if "\\t" in problem else "check indentation, brackets and quotes"
-            line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-            raise text_error(name, text, line, column, f"this is not YAML: {problem}", hint) from None
+            raise self._malformed(name, error) from None
 
-    def _unreadable(self, name: str, text: str, error: yaml.reader.ReaderError) -> ScenarioError:
+    def _malformed(self, name: str, error: yaml.MarkedYAMLError) -> ScenarioError:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+        problem = str(error.problem or error.context)
+        if isinstance(error, _Refused):
+            return text_error(name, self._texts[name], line, column, problem, str(error.note))
+        hint = "indent with spaces" if "\\t" in problem else "check indentation, brackets and quotes"
+        return text_error(name, self._texts[name], line, column, f"this is not YAML: {problem}", hint)
+
+    def _unreadable(self, name: str, error: yaml.reader.ReaderError, text: str) -> ScenarioError:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        return text_error(name, text, line, column, "this character is not allowed in YAML", "remove it")
+        return text_error(name, self._texts[name], line, column, "this character is not allowed in YAML", "remove it")
 
     def error(self, node: Node, message: str, remedy: str = "") -> ScenarioError:
         """A `ScenarioError` that underlines ``node`` (its first line)."""
@@ -53,7 +91,7 @@ class Sources:
         if not equals or not path.strip() or not value.strip():
             message = f'{ARGUMENT} "{argument}" is not key=value'
             raise ScenarioError(message, remedy="write a path and a value, like radio.bandwidth=3 MHz")
-        name = f"{ARGUMENT} {path}"
+        name = f"{ARGUMENT} {brief(path)}"
         leaf = self._leaf(name, argument, len(path) + 1)
         column, node, parts = 0, root, path.split(".")
         for part in parts[:-1]:
@@ -65,8 +103,7 @@ class Sources:
         """The value of an argument: lists, mappings and quoted text are YAML, all else is taken as it stands."""
         value = argument[column:].strip()
         if value[0] in "[{'\"":
-            leaf = self.compose(name, " " * column + argument[column:])
-            self._texts[name] = argument
+            leaf = self.compose(name, " " * column + argument[column:], argument)
             assert leaf is not None
             return leaf
         self._texts[name] = argument
@@ -112,14 +149,27 @@ def _word(name: str, text: str, column: int) -> ScalarNode:
     return ScalarNode("tag:yaml.org,2002:str", text, start, end)
 
 
-def unshared(node: Node, sources: Sources, depth: int = 0) -> Node:
-    """A copy of the tree in which nothing is shared, so that an override of one alias leaves the others alone."""
-    if depth > DEEPEST:
-        raise sources.error(node, "nested too deeply", "an alias must not contain itself")
-    if isinstance(node, ScalarNode):
-        return node
-    if isinstance(node, SequenceNode):
-        items = [unshared(item, sources, depth + 1) for item in node.value]
-        return SequenceNode(node.tag, items, node.start_mark, node.end_mark)
-    pairs = [(known, unshared(child, sources, depth + 1)) for known, child in node.value]
-    return MappingNode(node.tag, pairs, node.start_mark, node.end_mark)
+class Unsharing:
+    """Copies of trees in which nothing is shared, so that an override of one alias leaves the others alone."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._seen: set[int] = set()
+        self._repeats = 0
+
+    def copy(self, node: Node, depth: int = 0) -> Node:
+        """A copy of ``node``; raises `ScenarioError` when its aliases have no end, or repeat too much."""
+        if depth > DEEPEST:
+            raise self._sources.error(node, "nested too deeply", "an alias must not contain itself")
+        self._repeats += id(node) in self._seen
+        self._seen.add(id(node))
+        if self._repeats > MOST_REPEATS:
+            message = f"aliases repeat more than {MOST_REPEATS:,} values"
+            raise self._sources.error(node, message, "write out what differs, and use fewer aliases of aliases")
+        if isinstance(node, ScalarNode):
+            return node
+        if isinstance(node, SequenceNode):
+            items = [self.copy(item, depth + 1) for item in node.value]
+            return SequenceNode(node.tag, items, node.start_mark, node.end_mark)
+        pairs = [(known, self.copy(child, depth + 1)) for known, child in node.value]
+        return MappingNode(node.tag, pairs, node.start_mark, node.end_mark)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from testbed.model.errors import ScenarioError, did_you_mean, text_error
+from testbed.model.errors import ScenarioError, did_you_mean, text_error, undecodable
 
 _CELL = re.compile(r'\s*("(?:[^"]|"")*"|[^,]*)\s*(?:,|$)')
 
@@ -60,7 +60,7 @@ class Table:
         self.columns = {name: i for i, name in enumerate(names)}
         for name in required:
             if name not in self.columns:
-                hint = did_you_mean(name, names)
+                hint = did_you_mean(name, [other for other in names if other not in required])
                 remedy = hint if hint.startswith("did") else f"the header needs {','.join(required)}"
                 raise self.error(1, 1, f'there is no column "{name}"', remedy, len(self._lines[0]))
         self._width = len(names)
@@ -106,4 +106,4 @@ def read_text(path: str) -> str:
     except OSError as error:
         raise ScenarioError(f"cannot be read: {error.strerror}", path, remedy="give a readable file") from None
     except UnicodeDecodeError as error:
-        raise ScenarioError("is not UTF-8 text", path, remedy=f"byte {error.start} is not text") from None
+        raise undecodable(path, error) from None

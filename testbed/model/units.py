@@ -104,7 +104,7 @@ def parse(text: str, dimension: str) -> float:
     scaled = _CONTEXT.multiply(value, UNITS[dimension][name])
     if dimension in WHOLE:
         if abs(scaled) >= 2**63:
-            raise Invalid(f'"{text}" is too large')
+            raise Invalid(f'"{text}" is too large', f"write less than {exact(2**63, dimension)}")
         return int(scaled.to_integral_value(ROUND_HALF_UP))
     return _finite(float(scaled), text)
 
@@ -124,7 +124,8 @@ def _unit(unit: str, dimension: str) -> str:
 def _decimal(text: str) -> Decimal:
     value = Decimal(text.replace("_", ""))
     if value and abs(value.adjusted()) > 400:
-        raise Invalid(f'"{text}" is too {"large" if value.adjusted() > 0 else "small"}')
+        size = "large" if value.adjusted() > 0 else "small"
+        raise Invalid(f'"{text}" is too {size}', "write a number between 1e-308 and 1e308, or 0")
     return value
 
 
@@ -137,7 +138,7 @@ def _decibel(bel: float) -> float:
 
 def _finite(value: float, text: str) -> float:
     if not math.isfinite(value):
-        raise Invalid(f'"{text}" is too large')
+        raise Invalid(f'"{text}" is too large', "write less than 1e308")
     return value
 
 

@@ -110,4 +110,13 @@ class EventRow(msgspec.Struct, frozen=True, array_like=True, tag="event"):
     value: float = 0.0
 
 
+POLICY_ERROR = "policy_error"
+
+
+def policy_error(at_ns: int, source: str, cell: int, slot: int, error: BaseException) -> EventRow:
+    """The event of a policy that failed to decide for ``cell`` (from 0) in ``slot``."""
+    detail = f"cell {cell + 1}, slot {slot}: {type(error).__name__}: {error}"
+    return EventRow(at_ns, source, POLICY_ERROR, detail, 1.0)
+
+
 Row = TaskRow | SlotRow | LinkRow | UpdateRow | EventRow

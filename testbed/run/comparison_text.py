@@ -3,11 +3,12 @@
 import math
 
 from testbed.run.compare import Comparison, Interval, Pair, best
+from testbed.run.layout import wrapped
 from testbed.run.tables import table
 
 
-def text(found: Comparison) -> str:
-    """Means with their intervals, and each pair's ratio of overheads."""
+def text(found: Comparison, columns: int = 0) -> str:
+    """Means with their intervals, and each pair's ratio of overheads, for a terminal of ``columns`` (0: any)."""
     head = ("", "overhead", "delay s", "energy J", "deadlines kept", "backlog")
     rows = [
         (
@@ -20,7 +21,8 @@ def text(found: Comparison) -> str:
     pairs = "\n".join(_pair(pair) for pair in found.pairs if pair.metric == "overhead")
     winner = best(found)
     said = f"\nleast overhead: {winner}\n" if winner and len(found.policies) > 1 else ""
-    return f"{workloads}\n\n{table(head, rows)}\n" + (f"\n{pairs}\n" if pairs else "") + said
+    shown = f"{workloads}\n\n{table(head, rows, columns)}\n" + (f"\n{pairs}\n" if pairs else "") + said
+    return wrapped(shown, columns)
 
 
 def _shown(interval: Interval) -> str:

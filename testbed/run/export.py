@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from testbed.model.errors import UsageError
+from testbed.node.files import replacing
 from testbed.node.recorder import TABLES
 from testbed.run import rundir
 from testbed.run.record import Run
@@ -19,8 +20,8 @@ FORMATS = ("csv", "parquet")
 def export(run: Run, form: str, folder: Path) -> dict[Path, int]:
     """Write every table of ``run`` into ``folder`` in ``form``; returns rows by file.
 
-    Tasks are last rows, those that failed included. Raises `StartError` when a file cannot be written and `UsageError`
-    when Parquet is asked for without pyarrow.
+    Tasks are last rows, those that failed included. Raises `StartError` when a file cannot be written, which leaves one
+    of an earlier export as it was, and `UsageError` when Parquet is asked for without pyarrow.
     """
     write = _csv if form == "csv" else _parquet()
     written = {}
@@ -29,7 +30,8 @@ def export(run: Run, form: str, folder: Path) -> dict[Path, int]:
         for kind, name in TABLES.items():
             rows = run.tasks if name == "tasks" else getattr(run.record, name)
             path = folder / f"{name}.{form}"
-            write(path, kind, rows)
+            with replacing(path) as file:
+                write(file, kind, rows)
             written[path] = len(rows)
     except OSError as error:
         raise rundir.unwritable(folder, error) from None

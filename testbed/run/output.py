@@ -1,5 +1,6 @@
 """What verbs print: JSON documents, plain lines, progress; a reader that went away is no error."""
 
+import contextlib
 import math
 import sys
 import time
@@ -7,6 +8,7 @@ from typing import Any, TextIO
 
 import msgspec
 
+from testbed.run.layout import one_line, width
 from testbed.run.progress import Progress
 
 EVERY_S = 2.0
@@ -31,8 +33,9 @@ def print_json(document: Any) -> None:
 
 
 def warn(text: str) -> None:
-    """One message on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """One message on standard error; a run goes on even when nobody can be told."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 class Ticker:
@@ -53,7 +56,7 @@ class Ticker:
         self._next = now + self._every
         text = self._text(progress)
         if self._rewrites:
-            self._stream.write(f"\r\x1b[K{text}")
+            self._stream.write(f"\r\x1b[K{one_line(text, width(self._stream))}")
             self._open = True
         else:
             self._stream.write(f"{text}\n")
@@ -62,7 +65,7 @@ class Ticker:
     def _text(self, progress: Progress) -> str:
         if progress.phase == "starting":
             return f"starting: {progress.alive} of {progress.processes} processes are ready"
-        at = f"{progress.now_ns * 1e-9:.1f} of {self._end_s:.0f} s"
+        at = f"{progress.now_ns * 1e-9:.1f} of {self._end_s:.{0 if self._end_s >= 10 else 1}f} s"
         silent = f", no sign of life from {', '.join(progress.silent[:3])}" if progress.silent else ""
         return f"{progress.phase}: {at}, {progress.finished} of {progress.total} tasks ended{silent}"
 

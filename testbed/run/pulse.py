@@ -3,6 +3,8 @@
 import time
 from typing import TextIO
 
+from testbed.run.layout import one_line, width
+
 EVERY_S, EVERY_S_ON_TERMINAL = 2.0, 0.2
 
 
@@ -22,7 +24,8 @@ class Pulse:
         if now < self._next:
             return
         self._next = now + self._every
-        self._stream.write(f"\r\x1b[K{text}" if self._rewrites else f"{text}\n")
+        shown = f"\r\x1b[K{one_line(text, width(self._stream))}" if self._rewrites else f"{text}\n"
+        self._stream.write(shown)
         self._stream.flush()
         self._open = self._rewrites
 

@@ -23,18 +23,24 @@ def slug(text: str) -> str:
 def create(base: str, out: str | None = None) -> Path:
     """A fresh directory: ``out`` if given, otherwise ``runs/<base>-NNN`` with the first free number.
 
+    Of several commands that are given the same ``out`` at once, the one that makes its scenario's file has it.
+
     Raises `UsageError` if ``out`` holds anything already, `StartError` if it cannot be made or written.
     """
     return _given(Path(out)) if out else _numbered(base)
 
 
 def _given(path: Path) -> Path:
-    if path.exists() and not path.is_dir():
-        raise UsageError(f"--out {path} is a file", "give the name of a new directory")
+    taken = UsageError(f"--out {path} is not empty", "choose another directory, or remove this one first")
     try:
-        if path.is_dir() and any(path.iterdir()):
-            raise UsageError(f"--out {path} is not empty", "choose another directory, or remove this one first")
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"--out {path} is a file", "give the name of a new directory")
         path.mkdir(parents=True, exist_ok=True)
+        if any(path.iterdir()):
+            raise taken
+        (path / SCENARIO).touch(exist_ok=False)
+    except FileExistsError:
+        raise taken from None
     except OSError as error:
         raise unwritable(path, error) from None
     return path

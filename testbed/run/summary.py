@@ -9,7 +9,7 @@ from testbed.model import ledger, statistics
 from testbed.model.ledger import Ledger
 from testbed.model.system import System
 from testbed.model.task import INTERRUPTED
-from testbed.protocol.rows import TaskRow
+from testbed.protocol.rows import POLICY_ERROR, TaskRow
 from testbed.run import reward, servers, thresholds
 from testbed.run.grading import Fidelity, detail
 from testbed.run.learning import Learning, learning
@@ -89,6 +89,7 @@ class Summary(msgspec.Struct, frozen=True):
     learning: Learning | None
     fidelity: Fidelity
     problems: list[str]
+    warnings: list[str]
 
 
 def summarise(run: Run, fidelity: Fidelity) -> Summary:
@@ -127,7 +128,18 @@ def summarise(run: Run, fidelity: Fidelity) -> Summary:
         learning=learning(run),
         fidelity=fidelity,
         problems=list(audit.problems[:20]),
+        warnings=warnings(run),
     )
+
+
+def warnings(run: Run) -> list[str]:
+    """What a user should know of a run that ended well all the same, a line each."""
+    failed = [event for event in run.record.events if event.kind == POLICY_ERROR]
+    if not failed:
+        return []
+    times = f"{len(failed)} time{'s' if len(failed) > 1 else ''}"
+    first = " ".join(failed[0].detail.split())
+    return [f'the policy failed {times} and "{run.resolved.system.fallback}" decided instead; first in {first}']
 
 
 def measures(done: Sequence[TaskRow], audit: Ledger) -> dict[str, float]:

@@ -1,7 +1,9 @@
 """A run's summary as text (pure)."""
 
+import math
 from collections.abc import Sequence
 
+from testbed.run.layout import wrapped
 from testbed.run.learning import Learning
 from testbed.run.summary import Summary
 from testbed.run.thinking import Spread
@@ -11,24 +13,36 @@ from testbed.run.virtual import VIRTUAL
 CLOCKS = {"sim": "simulated", "twin": "on the twin"}
 
 
-def text(summary: Summary) -> str:
-    """The summary for people, in plain lines."""
+def text(summary: Summary, columns: int = 0) -> str:
+    """The summary for people, in plain lines, for a terminal of ``columns`` (0: any)."""
     blocks = [
-        _head(summary), _tasks(summary), _means(summary), _parts(summary), _servers(summary), _thresholds(summary),
-        _fidelity(summary),
+        _head(summary), _tasks(summary), _means(summary), _parts(summary, columns), _servers(summary, columns),
+        _thresholds(summary, columns), _fidelity(summary),
     ]  # fmt: skip
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    return wrapped("\n\n".join(block for block in blocks if block) + "\n", columns)
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligned columns; the first to the left, the others to the right."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], columns: int = 0) -> str:
+    """Aligned columns, the first to the left, the others to the right.
+
+    What is wider than ``columns`` (0: any) goes on below, the first column repeated.
+    """
     lines = [head, *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    shaped = []
-    for line in lines:
-        numbers = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
-        shaped.append("  ".join([line[0].ljust(widths[0]), *numbers]).rstrip())
-    return "\n".join(shaped)
+    parts, used = [[1]], widths[0] + 2 + widths[1]
+    for i in range(2, len(head)):
+        used += 2 + widths[i]
+        if columns and used > columns:
+            parts.append([])
+            used = widths[0] + 2 + widths[i]
+        parts[-1].append(i)
+    return "\n\n".join(_aligned(lines, widths, part) for part in parts)
+
+
+def _aligned(lines: Sequence[Sequence[str]], widths: Sequence[int], part: Sequence[int]) -> str:
+    return "\n".join(
+        "  ".join([line[0].ljust(widths[0]), *(line[i].rjust(widths[i]) for i in part)]).rstrip() for line in lines
+    )
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -52,6 +66,7 @@ def _tasks(summary: Summary) -> str:
     lines = [f"tasks      {counts['generated']} generated: {said}"]
     if reasons:
         lines.append(f"failed     {reasons}")
+    lines += [f"WARNING    {warning}" for warning in summary.warnings]
     if counts["unaccounted"]:
         lines.append(f"LEDGER     {counts['unaccounted']} unaccounted: {'; '.join(summary.problems[:3])}")
     return "\n".join(lines)
@@ -60,6 +75,8 @@ def _tasks(summary: Summary) -> str:
 def _means(summary: Summary) -> str:
     delay, energy = summary.delay_s, summary.energy_j
     stable = "stable" if summary.stable else "UNSTABLE: backlog grows, means say nothing"
+    if math.isnan(delay.mean):
+        return f"delay      no task finished; {stable}\nenergy     {_metered(summary)}"
     return "\n".join([
         f"delay      mean {delay.mean:.3f} s, p50 {delay.p50:.3f}, p95 {delay.p95:.3f}, p99 {delay.p99:.3f}; {stable}",
         f"energy     mean {energy.mean:.3f} J, measured {summary.energy_measured_j.mean:.3f} J (both modelled); "
@@ -76,16 +93,16 @@ def _metered(summary: Summary) -> str:
     return f"CPU packages {metered.package_j:.0f} J (metered)"
 
 
-def _parts(summary: Summary) -> str:
+def _parts(summary: Summary, columns: int) -> str:
     parts = [(name, value) for name, value in summary.where_time_went.items() if value and value == value]
     if not parts:
         return ""
     whole = summary.delay_s.mean
     rows = [(name.replace("_", " "), f"{1e3 * value:.2f}", f"{100 * value / whole:.1f} %") for name, value in parts]
-    return table(("where time went", "ms", "share"), rows)
+    return table(("where time went", "ms", "share"), rows, columns)
 
 
-def _servers(summary: Summary) -> str:
+def _servers(summary: Summary, columns: int) -> str:
     head = ("edge server", "busy", "idle while other over", "tasks", "in", "out", "wait s", "energy J")
     rows = [
         (
@@ -94,15 +111,15 @@ def _servers(summary: Summary) -> str:
         )
         for name, es in summary.es.items()
     ]  # fmt: skip
-    return table(head, rows)
+    return table(head, rows, columns)
 
 
-def _thresholds(summary: Summary) -> str:
+def _thresholds(summary: Summary, columns: int) -> str:
     rows = [
-        (outcome.name, outcome.bound, shown(outcome.measured), "holds" if outcome.holds else "FAILS")
+        (outcome.name, outcome.bound, shown(outcome), "holds" if outcome.holds else "FAILS")
         for outcome in summary.thresholds
     ]
-    return table(("threshold", "bound", "measured", ""), rows) if rows else ""
+    return table(("threshold", "bound", "measured", ""), rows, columns) if rows else ""
 
 
 def _learning(learning: Learning) -> str:

@@ -4,17 +4,21 @@ from collections.abc import Mapping
 
 import msgspec
 
+from testbed.model.build import slots
 from testbed.model.schema import Thresholds
 from testbed.model.threshold import GRADES, Bound
 
+UNITS = {"time": "s", "energy": "J"}
+
 
 class Outcome(msgspec.Struct, frozen=True):
-    """One threshold: its bound as written, what was measured (SI units; a grade's letter), whether it holds."""
+    """One threshold: its bound as written, what was measured (in ``unit``; a grade's letter), whether it holds."""
 
     name: str
     bound: str
     measured: float | str
     holds: bool
+    unit: str = ""
 
 
 def judge(thresholds: Thresholds, values: Mapping[str, float], grade: str) -> list[Outcome]:
@@ -26,5 +30,6 @@ def judge(thresholds: Thresholds, values: Mapping[str, float], grade: str) -> li
             continue
         measured: float | str = grade if name == "fidelity" else values[name]
         value = GRADES[grade] if name == "fidelity" else values[name]
-        outcomes.append(Outcome(name, bound.text, measured, bound.holds(value)))
+        unit = UNITS.get(slots(Thresholds)[name].kind.dimension, "")
+        outcomes.append(Outcome(name, bound.text, measured, bound.holds(value), unit))
     return outcomes

@@ -1,9 +1,12 @@
 """From a summary to an exit code, and the words that go with it (pure)."""
 
+import math
+
 from testbed.model import errors
 from testbed.model.fidelity import no_worse
 from testbed.model.task import INTERRUPTED, STARTER_DIED, UE_DIED
 from testbed.run.summary import Summary
+from testbed.run.thresholds import Outcome
 
 STRICT_GRADE = "B"
 
@@ -19,7 +22,7 @@ def verdict(summary: Summary, strict: bool = False) -> tuple[int, str]:
         return errors.EXIT_LEDGER, f"{summary.tasks['unaccounted']} tasks are unaccounted for: {first}"
     broken = [outcome for outcome in summary.thresholds if not outcome.holds]
     if broken:
-        said = "; ".join(f"{outcome.name} {outcome.bound}: {shown(outcome.measured)}" for outcome in broken)
+        said = "; ".join(f"{outcome.name} {outcome.bound}: {shown(outcome)}" for outcome in broken)
         return errors.EXIT_THRESHOLD, f"threshold failed: {said}"
     failed = {why: count for why, count in summary.failures.items() if why != UE_DIED}
     if failed:
@@ -31,6 +34,9 @@ def verdict(summary: Summary, strict: bool = False) -> tuple[int, str]:
     return errors.EXIT_OK, ""
 
 
-def shown(value: float | str) -> str:
-    """A measured value, short."""
-    return value if isinstance(value, str) else f"{value:.4g}"
+def shown(outcome: Outcome) -> str:
+    """What was measured for a threshold, short, with its unit."""
+    value = outcome.measured
+    if isinstance(value, str):
+        return value
+    return "no task finished" if math.isnan(value) else f"{value:.4g} {outcome.unit}".rstrip()

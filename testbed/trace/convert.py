@@ -15,9 +15,10 @@ from pathlib import Path
 import msgspec
 
 from testbed.model import workload as tables
-from testbed.model.errors import UsageError, did_you_mean
+from testbed.model.errors import StartError, UsageError, did_you_mean
 from testbed.model.schema import LinkTrace, Scenario
 from testbed.model.table import read_text
+from testbed.node.files import replacing
 from testbed.trace import azure, eua, inputs, rates
 
 KINDS = ("azure", "mahimahi", "5g", "eua", "csv")
@@ -35,11 +36,14 @@ class Options(msgspec.Struct, frozen=True):
 def convert(kind: str, files: Sequence[str | Path], out: str | Path, options: Options | None = None) -> str:
     """Convert ``files`` of ``kind`` into ``out``; returns one line saying what was written.
 
-    Raises `ScenarioError` for a mistake in a file, `UsageError` for a wrong kind or number of files.
+    Raises `ScenarioError` for a mistake in a file, `UsageError` for a wrong kind or number of files, and `StartError`
+    when ``out`` cannot be written; what was there before is then left as it was.
     """
     if kind not in KINDS:
         raise UsageError(f'unknown kind "{kind}"', did_you_mean(kind, KINDS))
     names = [str(file) for file in files]
+    if Path(out).resolve() in {Path(name).resolve() for name in names}:
+        raise UsageError(f"{out} is one of the files to read", "give another file after -o")
     chosen = options or Options()
     if kind in ("azure", "csv"):
         text, said = _workload(kind, names, chosen)
@@ -48,9 +52,10 @@ def convert(kind: str, files: Sequence[str | Path], out: str | Path, options: Op
     else:
         text, said = _link(kind, names, chosen)
     try:
-        Path(out).write_text(text, encoding="utf-8", newline="\n")
+        with replacing(Path(out)) as file:
+            file.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise UsageError(f"{out} cannot be written: {error.strerror}", "give another file after -o") from None
+        raise StartError(f"{out} cannot be written: {error.strerror}", "give another file after -o") from None
     return f"{out}: {said}"
 
 

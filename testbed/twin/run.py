@@ -8,26 +8,26 @@ import msgspec
 import numpy as np
 
 from testbed.model import queue, random
-from testbed.model.decide import Coin, Policy, Priced, watching
+from testbed.model.decide import FALLBACKS, Coin, Policy, Priced, checked, watching
 from testbed.model.decide import Fixed as Constant
 from testbed.model.system import Plan
-from testbed.protocol.rows import LinkRow, SlotRow, TaskRow
+from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, policy_error
 from testbed.twin import build, rows
 from testbed.twin.twin import Twin
 from testbed.twin.views import cell_view
 
 Decisions = Mapping[tuple[int, int], int]
-FALLBACKS: dict[str, Policy] = {"lc": Constant(0), "offload": Constant(1), "random": Coin(0.5)}
+CONTROLLER = "controller"
 
 
 class Ran(msgspec.Struct):
-    """The record of a run; ``tasks`` in (UE, number) order; ``failures``: decisions that the policy failed to make."""
+    """The record of a run; ``tasks`` in (UE, number) order; ``events`` tell where the policy failed to decide."""
 
     tasks: list[TaskRow]
     slots: list[SlotRow]
     links: list[LinkRow]
     end_ns: int
-    failures: int
+    events: list[EventRow]
 
 
 def run(plan: Plan, policy: Policy | None, recorded: Decisions | None = None) -> Ran:
@@ -50,6 +50,7 @@ class _Player:
         self.own = recorded is None and isinstance(policy, (Constant, Coin, Priced))
         self.watching = watching(policy)
         self.failed: set[tuple[int, int]] = set()
+        self.events: list[EventRow] = []
         self.busy = [0] * len(plan.system.ess)
         self.slots: list[SlotRow] = []
 
@@ -67,7 +68,7 @@ class _Player:
         tasks = rows.task_rows(twin, self.plan, self.failed)
         end = max([system.end_ns, *(row.finished_ns for row in tasks)])
         slots = [row for row in self.slots if row.at_ns <= end]
-        return Ran(tasks, slots, rows.link_rows(twin, self.plan), end, len(self.failed))
+        return Ran(tasks, slots, rows.link_rows(twin, self.plan), end, self.events)
 
     def _decide(self, slot: int) -> Any:
         system, actions = self.plan.system, np.zeros((1, len(self.plan.system.ues)), np.int8)
@@ -89,11 +90,11 @@ class _Player:
         system, waiting = self.plan.system, [ue for ue in view.ues if ue.tasks]
         try:
             rng = Random(random.hash_key(system.seed, random.POLICY, view.cell, slot, 1))
-            chosen = self.policy.decide(view, rng)
-            if all(chosen[ue.name] in (0, 1) for ue in waiting):
-                return {ue.name: int(chosen[ue.name]) for ue in waiting}
-        except Exception:  # noqa: BLE001, S110 - a user's policy may raise anything; the run goes on and counts it
-            pass
+            return checked(self.policy.decide(view, rng), view)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a user's policy may raise anything; the run goes on
+            self.events.append(policy_error(view.now_ns, CONTROLLER, view.cell, slot, error))
         self.failed |= {(ue.index, slot) for ue in waiting}
         return FALLBACKS[system.fallback].decide(view, None)
 

@@ -39,6 +39,17 @@ def test_less_than_asked_is_no_better_than_b():
     assert grade(Measured(tasks=1, payload="declared", asked_payload="declared")).grade == "A"
 
 
+def test_a_run_without_a_task_has_nothing_to_be_wrong_about():
+    assert grade(Measured(DelayError(None, None), tasks=0, slipped=3)).grade == "A"
+    verdict = grade(Measured(DelayError(None, None), tasks=1))
+    assert verdict.grade == "F" and "no task finished" in verdict.worst
+
+
+@pytest.mark.parametrize(("p99", "said"), [(1.0, "100 %"), (12.345, "1234 %"), (0.0512, "5.1 %"), (0.995, "100 %")])
+def test_an_error_is_written_as_people_write_percents(p99, said):
+    assert f"is {said}" in grade(Measured(DelayError(0.0, p99), **GOOD)).worst
+
+
 def test_the_worst_is_named():
     verdict = grade(Measured(DelayError(0.02, 0.6), slipped=2, **GOOD))
     assert verdict.grade == "F" and "99th percentile" in verdict.worst and "60 %" in verdict.worst
@@ -51,7 +62,7 @@ def test_the_worst_is_named():
 
 def test_nothing_to_compare_is_f():
     assert delay_error([]) == DelayError(None, None)
-    assert grade(Measured(delay_error([]))).grade == "F"
+    assert grade(Measured(delay_error([]), tasks=1)).grade == "F"
 
 
 def test_delay_error():

@@ -5,7 +5,7 @@ import pytest
 
 from testbed.model import workload
 from testbed.model.dump import dump_resolved
-from testbed.model.errors import ScenarioError, UsageError
+from testbed.model.errors import ScenarioError, StartError, UsageError
 from testbed.model.load import load_scenario, parse_scenario
 from testbed.trace import inputs
 from testbed.trace.convert import Options, convert
@@ -117,8 +117,11 @@ def test_import_refuses_what_it_does_not_know(tmp_path):
     with pytest.raises(ScenarioError, match="cannot be read"):
         convert("mahimahi", [tmp_path / "gone"], tmp_path / "out")
     (tmp_path / "a").write_text("5\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(StartError, match="cannot be written"):
         convert("mahimahi", [tmp_path / "a"], tmp_path / "no" / "out")
+    with pytest.raises(UsageError, match="one of the files to read"):
+        convert("mahimahi", [tmp_path / "a"], tmp_path / "." / "a")
+    assert (tmp_path / "a").read_text(encoding="utf-8") == "5\n"
 
 
 def test_a_trace_in_a_foreign_format_needs_its_reader():
@@ -127,3 +130,10 @@ def test_a_trace_in_a_foreign_format_needs_its_reader():
     with pytest.raises(ScenarioError, match="not a workload table"):
         workload.generate(scenario, system)
     assert msgspec.structs.replace(scenario, slots=1).slots == 1
+
+
+def test_a_missing_column_is_not_mistaken_for_one_that_is_there(tmp_path):
+    (tmp_path / "a.csv").write_text("TIMESTAMP,ContextTokens\n2023-11-16 18:15:46,4\n", encoding="utf-8")
+    with pytest.raises(ScenarioError, match='no column "generatedtokens"') as caught:
+        convert("azure", [tmp_path / "a.csv"], tmp_path / "out")
+    assert "did you mean" not in caught.value.remedy and "generatedtokens" in caught.value.remedy

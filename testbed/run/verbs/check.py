@@ -1,6 +1,7 @@
 """``testbed check``: is the scenario right, what does it describe, and does it fit this host?"""
 
 import argparse
+import sys
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from testbed.model.delay import duration_ns
 from testbed.model.statistics import mean
 from testbed.model.system import Plan
 from testbed.run import costs, preflight
+from testbed.run.layout import width
 from testbed.run.output import print_json, warn
 from testbed.run.tables import percent, table
 from testbed.run.verbs import common
@@ -37,7 +39,13 @@ def main(args: argparse.Namespace) -> int:
         print_json({**head, "cells": cells, "fit": msgspec.to_builtins(fit)})
         return 0
     print(f"{plan.system.name}: right. {len(workload)} tasks in {plan.system.slots} slots\n")
-    print(table(("cell", "UEs", "ES GHz", "UE GHz", "uplink Mbit/s", "tasks", "ES load", "UE load"), _rows(cells)))
+    print(
+        table(
+            ("cell", "UEs", "ES GHz", "UE GHz", "uplink Mbit/s", "tasks", "ES load", "UE load"),
+            _rows(cells),
+            width(sys.stdout),
+        )
+    )
     print(
         f"\non this host ({fit.cores} cores), speed {fit.speed:g}, burn {fit.burn:g}: {fit.processes} processes, "
         f"{fit.memory_bytes / 1e6:.0f} MB; messages {fit.message_cores:.2f} cores, payload {fit.payload_cores:.2f}, "

@@ -2,7 +2,6 @@
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 
 from testbed.model.errors import UsageError
@@ -35,7 +34,7 @@ def main(args: argparse.Namespace) -> int:
             shutil.rmtree(path)
         except OSError as error:
             raise rundir.unwritable(path, error) from None
-    print(f"removed {len(doomed)} runs")
+    print(f"removed {_runs(doomed)}")
     return 0
 
 
@@ -45,8 +44,15 @@ def all_runs() -> list[Path]:
 
 
 def _agreed(doomed: list[Path]) -> bool:
-    if not sys.stdin.isatty():
-        raise UsageError(f"{len(doomed)} runs would be removed, and nobody can be asked", "add --yes")
     for path in doomed:
         print(f"  {path}")
-    return input(f"remove these {len(doomed)} runs? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        answer = input(f"remove {_runs(doomed)}? [y/N] ")
+    except EOFError:
+        print()
+        raise UsageError(f"nothing removed: nobody said whether to remove {_runs(doomed)}", "add --yes") from None
+    return answer.strip().lower() in ("y", "yes")
+
+
+def _runs(paths: list[Path]) -> str:
+    return f"{len(paths)} run{'s' if len(paths) != 1 else ''}"

@@ -5,14 +5,19 @@ import math
 import sys
 from pathlib import Path
 
+import msgspec
+
 from testbed.model import units
+from testbed.model.build import slots
 from testbed.model.errors import EXIT_INTERRUPTED, Invalid, UsageError
 from testbed.model.load import load_scenario
 from testbed.model.scenario import Resolved
+from testbed.model.schema import EmulationSection, Scenario
 from testbed.model.system import Plan
 from testbed.model.task import Task
 from testbed.run import costs, preflight, record, session, tables
 from testbed.run.interrupt import stop_on_interrupt
+from testbed.run.layout import width
 from testbed.run.output import Ticker, print_json, warn
 from testbed.run.progress import Progress
 from testbed.run.rundir import unwritable
@@ -22,6 +27,11 @@ from testbed.run.virtual import VIRTUAL
 from testbed.trace import inputs
 
 DEFAULT_SCENARIO, DEFAULT_POLICY = "region", "greedy-do"
+FLAGS: dict[str, tuple[type[msgspec.Struct], str]] = {
+    "slots": (Scenario, "slots"),
+    "seed": (Scenario, "seed"),
+    "speed": (EmulationSection, "emulation.speed"),
+}
 
 
 def add_scenario_options(parser: argparse.ArgumentParser) -> None:
@@ -46,14 +56,20 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 def overrides(args: argparse.Namespace) -> list[str]:
     """The arguments as ``key=value`` changes of the scenario, ``--set`` first."""
     changes = list(args.set)
-    if args.slots is not None:
-        changes.append(f"slots={args.slots}")
-    if args.seed is not None:
-        changes.append(f"seed={args.seed}")
-    speed = getattr(args, "speed", None)
-    if speed is not None and speed != "auto":
-        changes.append(f"emulation.speed={speed}")
+    for flag, (section, place) in FLAGS.items():
+        value = getattr(args, flag, None)
+        if value is not None and value != "auto":
+            changes.append(f"{place}={_checked(flag, str(value), section, flag)}")
     return changes
+
+
+def _checked(flag: str, value: str, section: type[msgspec.Struct], field: str) -> str:
+    """``value`` of ``--flag`` if a section's ``field`` can hold it; `UsageError` in the flag's name otherwise."""
+    try:
+        slots(section)[field].kind.parse(value)
+    except Invalid as error:
+        raise UsageError(f"--{flag}: {error.message}", error.remedy) from None
+    return value
 
 
 def load(given: str | Path, args: argparse.Namespace) -> tuple[Resolved, tuple[Task, ...]]:
@@ -66,7 +82,8 @@ def changes(given: str | Path, args: argparse.Namespace) -> list[str]:
     """As `overrides`, with ``--for`` turned into slots of the scenario's length."""
     asked = overrides(args)
     if args.duration is not None:
-        asked.append(f"slots={slots_of(args.duration, load_scenario(given, asked).slot_ns)}")
+        count = slots_of(args.duration, load_scenario(given, asked).slot_ns)
+        asked.append(f"slots={_checked('for', str(count), Scenario, 'slots')}")
     return asked
 
 
@@ -118,7 +135,7 @@ def carry_out(order: Order, args: argparse.Namespace) -> int:
         if args.json:
             print_json(summary)
         else:
-            print(tables.text(summary), end="", flush=True)
+            print(tables.text(summary, width(sys.stdout)), end="", flush=True)
     if why:
         warn(why)
     return EXIT_INTERRUPTED if interrupts else code

@@ -12,6 +12,7 @@ from testbed.model.load import load_scenario
 from testbed.run import compare, record, rounds, sweep
 from testbed.run.compare import Comparison
 from testbed.run.comparison_text import text
+from testbed.run.layout import width
 from testbed.run.output import print_json, warn
 from testbed.run.pulse import Pulse
 from testbed.run.rounds import Rounds
@@ -55,7 +56,7 @@ def _runs(args: argparse.Namespace) -> int:
     if len(args.what) < 2:
         raise UsageError("one run has nothing to be compared with", "give two runs or more, or a scenario")
     found = compare.compare(rounds.of_runs([record.read_run(given) for given in args.what]))
-    print_json(found) if args.json else print(text(found), end="")
+    print_json(found) if args.json else print(text(found, width(sys.stdout)), end="")
     return EXIT_OK
 
 
@@ -90,7 +91,7 @@ def _show(args: argparse.Namespace, chosen: sweep.Sweep | None, samples: Sequenc
         raise InterruptedRunError("interrupted before the first workload was complete")
     if chosen is None:
         found = compare.compare(complete[0])
-        print_json(found) if args.json else print(text(found), end="")
+        print_json(found) if args.json else print(text(found, width(sys.stdout)), end="")
         return
     whole = compare.compare(compare.pooled(complete))
     parts = [compare.compare(one) for one in complete]
@@ -100,7 +101,7 @@ def _show(args: argparse.Namespace, chosen: sweep.Sweep | None, samples: Sequenc
         print_json({**document, "sweep": {"key": chosen.key, "points": points}})
         return
     for point, part in zip(points, parts, strict=True):
-        print(f"{chosen.key} = {point.value}\n{text(part)}")
+        print(f"{chosen.key} = {point.value}\n{text(part, width(sys.stdout))}")
 
 
 def _parts(found: Comparison) -> tuple[int, dict[str, compare.Strategy], list[compare.Pair]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from testbed.model.errors import StartError, UsageError
 from testbed.model.load import SUFFIXES, shipped
+from testbed.node.files import replacing
 
 ANNOTATED = "annotated"
 
@@ -25,10 +26,10 @@ def main(args: argparse.Namespace) -> int:
         for line in text.splitlines()
     ]
     try:
-        with open(path, "x", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
-    except FileExistsError:
-        raise UsageError(f"{path} exists", "choose another name, or remove it first") from None
+        if path.exists():
+            raise UsageError(f"{path} exists", "choose another name, or remove it first")
+        with replacing(path) as file:
+            file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError as error:
         raise StartError(f"{path} cannot be written: {error.strerror}", "choose another place") from None
     print(f"{path}: change it, then `testbed check {path}` and `testbed run {path}`")

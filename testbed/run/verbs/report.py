@@ -1,9 +1,11 @@
 """``testbed report``: the summary of a run that ended, or goes on."""
 
 import argparse
+import sys
 
 from testbed.model.errors import UsageError
 from testbed.run import record, rundir, session, tables
+from testbed.run.layout import width
 from testbed.run.output import print_json
 
 
@@ -22,5 +24,5 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print_json(summary)
     else:
-        print(tables.text(summary), end="")
+        print(tables.text(summary, width(sys.stdout)), end="")
     return 0

@@ -1,6 +1,7 @@
 """``testbed verify``: set against measured, on real processes; the twin against the simulation."""
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import msgspec
 
 from testbed.model.errors import EXIT_FIDELITY, EXIT_OK
 from testbed.run.host import HostLoad
+from testbed.run.layout import width
 from testbed.run.output import print_json, warn
 from testbed.run.tables import percent, table
 from testbed.run.verbs import common
@@ -79,7 +81,7 @@ def report(found: list[Check], ok: bool, host: dict[str, float], as_json: bool) 
         )
         for check in found
     ]  # fmt: skip
-    print(table(("check", "", "asked", "measured", "", "error", "limit", "n", ""), rows))
+    print(table(("check", "", "asked", "measured", "", "error", "limit", "n", ""), rows, width(sys.stdout)))
     failed = sum(not check.ok for check in found)
     used = f"host CPU {percent(host['cpu'], 0)}, steal {percent(host['steal'], 2)}"
     print(f"\n{len(found)} checks, {failed} outside their limits; {host['seconds']:.0f} s, {used}")

@@ -1,0 +1,79 @@
+"""Files and directories that verbs write: whole or not at all, and nobody else's."""
+
+import resource
+import signal
+
+import pytest
+
+from testbed.model.errors import StartError, UsageError
+from testbed.node.files import replacing
+from testbed.run import export, record, rundir
+from testbed.trace.convert import convert
+from tests.cli import call
+
+
+@pytest.fixture(name="full")
+def _full():
+    """A disk that takes 100 B a file."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def names(folder):
+    """What ``folder`` holds."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_replaced_only_when_its_successor_is_whole(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replacing(path) as file:
+        file.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old" and names(tmp_path) == ["a"]
+    with replacing(path) as file:
+        file.write_text("new")
+    assert path.read_text() == "new" and names(tmp_path) == ["a"]
+
+
+def test_an_import_that_finds_no_space_leaves_nothing(tmp_path, request):
+    (tmp_path / "in").write_text("".join(f"{n * n}\n" for n in range(1, 100)))
+    request.getfixturevalue("full")
+    with pytest.raises(StartError, match="out cannot be written: File too large"):
+        convert("mahimahi", [tmp_path / "in"], tmp_path / "out")
+    assert names(tmp_path) == ["in"]
+
+
+def test_an_export_that_finds_no_space_leaves_the_one_before(tmp_path, request):
+    call("run", "smoke", "--backend", "sim", "--out", "r", cwd=tmp_path)
+    run, folder = record.read_run(tmp_path / "r"), tmp_path / "x"
+    folder.mkdir()
+    (folder / "tasks.csv").write_text("old")
+    request.getfixturevalue("full")
+    with pytest.raises(StartError):
+        export.export(run, "csv", folder)
+    assert names(folder) == ["tasks.csv"] and (folder / "tasks.csv").read_text() == "old"
+
+
+def test_import_replaces_a_file_only_when_forced(tmp_path):
+    (tmp_path / "in").write_text("5\n10\n")
+    (tmp_path / "out").write_text("precious")
+    args = ("import", "mahimahi", "in", "-o", "out")
+    found = call(*args, cwd=tmp_path, code=2)
+    assert "out exists" in found.stderr and "--force" in found.stderr
+    assert (tmp_path / "out").read_text() == "precious"
+    call(*args, "--force", cwd=tmp_path)
+    assert (tmp_path / "out").read_text().startswith("duration_s,rate_bps")
+
+
+def test_a_directory_is_given_to_one_run_only_even_when_two_ask_at_once(tmp_path, monkeypatch):
+    path = tmp_path / "r"
+    seen_empty = iter(())
+    rundir.create("base", str(path))
+    monkeypatch.setattr(type(path), "iterdir", lambda self: seen_empty)
+    with pytest.raises(UsageError, match="not empty"):
+        rundir.create("base", str(path))
