@@ -41,6 +41,7 @@ class Server:
         self._busy_before_ns = 0
         self._index = {es.name: es.index for es in system.ess}
         self._ues = {ue.name: ue for ue in system.ues}
+        self._own_ues = system.cell_ues(index)
 
     def begin(self) -> list[Action]:
         """The first slot boundary at or after the instant this incarnation serves from."""
@@ -211,7 +212,7 @@ class Server:
         queue = self._queue
         queue.settle(now_ns)
         backlog = queue.backlog_ns(now_ns)
-        waits = tuple(radio.wait_ns(ue, now_ns) for ue in self.system.cell_ues(self.es.index))
+        waits = tuple(radio.wait_ns(ue, now_ns) for ue in self._own_ues)
         own, forwarded, air = queue.own_cycles, queue.forwarded_cycles, self._air_cycles
         notice = Announce(self.name, slot, now_ns, backlog, own, forwarded, air, radio.senders(now_ns), waits)
         busy = queue.busy_ns(now_ns)

@@ -128,3 +128,10 @@ class Plan(msgspec.Struct, frozen=True):
     emulation: Emulation = Emulation()
     faults: tuple[Fault, ...] = ()
     learn: bool = False
+
+    def tasks_by_ue(self) -> tuple[tuple[Task, ...], ...]:
+        """The workload's rows of each UE, by its index."""
+        found: list[list[Task]] = [[] for _ in self.system.ues]
+        for task in self.workload:
+            found[task.ue].append(task)
+        return tuple(map(tuple, found))

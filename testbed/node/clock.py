@@ -3,6 +3,8 @@
 import ctypes
 import gc
 import os
+import platform
+import struct
 import time
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -10,7 +12,10 @@ _CLOCK_MONOTONIC = 1
 _TFD_TIMER_ABSTIME = 1
 _TFD_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
 _PR_SET_PDEATHSIG, _PR_SET_TIMERSLACK = 1, 29
+_SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
+_SCHED_ATTR = struct.Struct("=IIQiIQQQII")
 NS = 1_000_000_000
+TURN_NS = 100_000
 
 
 class Clock:
@@ -73,8 +78,13 @@ class Timer:
 
 
 def sharpen() -> None:
-    """Make this process's timers precise: 1 ns timer slack, and no garbage collection of what exists already."""
+    """Make this process's timers precise: 1 ns timer slack, and no garbage collection of what exists already.
+
+    It also asks the scheduler for short turns, which lets it go before others that compute when it wakes (Linux 6.12;
+    an older kernel takes no notice).
+    """
     _LIBC.prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
+    set_turn(TURN_NS)
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
@@ -83,3 +93,12 @@ def sharpen() -> None:
 def die_with_parent(signal_number: int) -> None:
     """Ask the kernel to send this process ``signal_number`` when its parent dies."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal_number), 0, 0, 0)
+
+
+def set_turn(length_ns: int) -> bool:
+    """Ask for scheduler turns of ``length_ns`` for this process, at the niceness it has; whether that is possible."""
+    number = _SCHED_SETATTR.get(platform.machine())
+    if number is None:
+        return False
+    attributes = _SCHED_ATTR.pack(_SCHED_ATTR.size, os.SCHED_OTHER, 0, os.nice(0), 0, length_ns, 0, 0, 0, 0)
+    return int(_LIBC.syscall(number, 0, attributes, 0)) == 0

@@ -89,7 +89,9 @@ class Host:
         """Work until the launcher says stop."""
         while self.stopped is None:
             self._receive()
+            self.mailbox.flush()
             self._fire()
+            self.mailbox.flush()
             self._wait()
         return self.stopped
 
@@ -185,7 +187,7 @@ class Host:
                 self.lateness.add(kind, wall - self.clock.wall_ns(at) - self.role.guard_ns)
             if self.role.ordered:
                 at = self._in_order(core, at, phase, event)
-            self._act(core, core.handle(at, event))
+            self._act(core, core.handle(at, event), wall)
 
     def _in_order(self, core: Core, at_ns: int, phase: int, event: object) -> int:
         """When to act: at once for what is in order; what is late moves to the first instant that is still open."""
@@ -197,7 +199,8 @@ class Host:
             self.lateness.slips[type(event).__name__] += 1
         return max(at_ns, open_ns)
 
-    def _act(self, core: Core, actions: list[Action]) -> None:
+    def _act(self, core: Core, actions: list[Action], released: int = 0) -> None:
+        """Carry out ``actions``; a task that they end has ended at wall instant ``released``, or now."""
         for action in actions:
             match action:
                 case Send():
@@ -206,7 +209,8 @@ class Host:
                     self._push(at, phase, ue, number, core, event)
                 case Record(row):
                     if self.role.measure is not None and isinstance(row, TaskRow) and row.finished_ns >= 0:
-                        row = self.role.measure(row, max(row.finished_ns, self.clock.now_ns()))
+                        actual = self.clock.emulated_ns(released or time.monotonic_ns())
+                        row = self.role.measure(row, max(row.finished_ns, actual))
                     self._emit(row)
                 case Execute():
                     self._execute(core, action)
@@ -222,7 +226,7 @@ class Host:
             self._asked_wall[core.name, body.slot] = time.monotonic_ns()
         if isinstance(body, Decision) and (asked := self._last_ask.pop(self._cells[body.ue], 0)):
             self.lateness.answers.add(time.monotonic_ns() - asked)
-        self.mailbox.send(
+        self.mailbox.post(
             Envelope(
                 PROTOCOL_VERSION, core.name, self._incarnations[core.name], 0, send.to, send.at_ns, int(send.phase),
                 send.ue, send.number, send.payload_bits, body,

@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -96,8 +96,8 @@ class Process:
         clock, role = Clock(start.epoch_monotonic_ns, start.speed), role_of(plan.system, plan.emulation)
         host = Host(plan.system, plan.emulation, clock, self.mailbox, role, self._emit, since)
         try:
-            for name in self.orders.processes[self.name]:
-                host.add(make(self._making(name, start)), since + self._incarnation, start.downs)
+            for making in self._makings(start):
+                host.add(make(making), since + self._incarnation, start.downs)
             host.every(FLUSH_NS, self._report)
             stop = host.run()
             self._rows += host.statistics(self.name)
@@ -122,11 +122,11 @@ class Process:
         for peer in peers.difference(hosted):
             self.mailbox.send(envelope(self.name, 0, peer, Heartbeat(0)))
 
-    def _making(self, name: str, start: Start) -> Making:
+    def _makings(self, start: Start) -> Iterator[Making]:
         plan = self.orders.plan
-        index = next((ue.index for ue in plan.system.ues if ue.name == name), -1)
-        mine = tuple(task for task in plan.workload if task.ue == index)
-        return Making(plan, name, self.orders.episode + self._incarnation, start.from_ns, mine)
+        tasks = dict(zip((ue.name for ue in plan.system.ues), plan.tasks_by_ue(), strict=True))
+        for name in self.orders.processes[self.name]:
+            yield Making(plan, name, self.orders.episode + self._incarnation, start.from_ns, tasks.get(name, ()))
 
     def _await_start(self) -> Start | None:
         poll = select.poll()
