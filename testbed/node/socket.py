@@ -14,6 +14,7 @@ from testbed.protocol.messages import Body
 RECEIVE_LIMIT, SEND_LIMIT = 20_000, 20_000
 ZERO_COPY_FROM = 16_384
 BATCH = 64
+MORE, LAST, READABLE = int(zmq.SNDMORE | zmq.DONTWAIT), int(zmq.DONTWAIT), int(zmq.POLLIN)
 LOGGED = 20
 _PAYLOAD = bytes(8 * 1024 * 1024)
 
@@ -90,8 +91,8 @@ class Mailbox:
             frames = list(chain.from_iterable(envelopes))
             try:
                 for frame in frames[:-1]:
-                    peer.send(frame, zmq.SNDMORE | zmq.DONTWAIT, copy=len(frame) < ZERO_COPY_FROM)
-                peer.send(frames[-1], zmq.DONTWAIT, copy=len(frames[-1]) < ZERO_COPY_FROM)
+                    peer.send(frame, MORE, copy=len(frame) < ZERO_COPY_FROM)
+                peer.send(frames[-1], LAST, copy=len(frames[-1]) < ZERO_COPY_FROM)
             except zmq.Again:
                 self.unsent += len(envelopes)
 
@@ -114,10 +115,10 @@ class Mailbox:
                 found = self._received.popleft()
                 if not self.aside(found):
                     return found
-            if not int(self._inbox.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+            if not int(self._inbox.getsockopt(zmq.EVENTS)) & READABLE:
                 return None
             try:
-                self._unpack(self._inbox.recv_multipart(zmq.DONTWAIT, copy=False))
+                self._unpack(self._inbox.recv_multipart(LAST, copy=False))
             except zmq.Again:
                 return None
 
