@@ -12,7 +12,7 @@ from functools import partial
 
 from testbed.model.system import DEDICATED, Emulation, System
 from testbed.model.task import Phase
-from testbed.node.clock import Clock, Timer
+from testbed.node.clock import Clock, Spinner, Timer
 from testbed.node.lateness import Lateness, statistics
 from testbed.node.role import Role
 from testbed.node.socket import Mailbox
@@ -60,6 +60,7 @@ class Host:
         self._last_ask: dict[int, int] = {}
         self._asked_wall: dict[tuple[str, int], int] = {}
         self._timer = Timer()
+        self._spinner = Spinner(0 if role.ordered else emulation.spin_ns)
         self.work = Work(clock, emulation.burn if role.executes else 0.0, self._after)
         self._epoll = select.epoll()
         for fd in (mailbox.fd, self._timer.fd, self.work.fd):
@@ -76,14 +77,14 @@ class Host:
         for down in downs:
             self._act(core, core.handle(self.clock.now_ns(), down))
 
-    def every(self, wall_ns: int, call: Callable[[], None]) -> None:
-        """Call ``call`` every ``wall_ns`` of wall time."""
+    def every(self, wall_ns: int, call: Callable[[], None], first_ns: int) -> None:
+        """Call ``call`` every ``wall_ns`` of wall time, the first time after ``first_ns``."""
 
         def again() -> None:
             call()
             self._after(time.monotonic_ns() + wall_ns, again)
 
-        self._after(time.monotonic_ns() + wall_ns, again)
+        self._after(time.monotonic_ns() + first_ns, again)
 
     def run(self) -> Stop:
         """Work until the launcher says stop."""
@@ -238,10 +239,9 @@ class Host:
         self.work.begin(execute, None if send is None else lambda: self._send(core, send))
 
     def _wait(self) -> None:
-        due = self._due_wall()
+        due, spin = self._due_wall(), self._spinner.length_ns()
         if self._timers and self._timers[0][0] < due:
-            due = self._timers[0][0]
-        spin = self.emulation.spin_ns
+            due, spin = self._timers[0][0], 0
         if due - spin > time.monotonic_ns():
             self._timer.arm(due - spin)
             for fd, _ in self._epoll.poll():
@@ -249,5 +249,5 @@ class Host:
                     self._timer.clear()
                 elif fd == self.work.fd:
                     self.work.collect()
-        while 0 < due - time.monotonic_ns() <= spin:
-            continue
+        if spin:
+            self._spinner.spin(due)

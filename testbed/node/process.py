@@ -13,7 +13,7 @@ import msgspec
 
 from testbed.model.system import Emulation, Plan, System
 from testbed.model.task import Task
-from testbed.node.clock import Clock, sharpen
+from testbed.node.clock import Clock, sharpen, tame_garbage
 from testbed.node.host import Host
 from testbed.node.line import LAUNCHER, Line
 from testbed.node.role import Role
@@ -24,6 +24,7 @@ from testbed.protocol.rows import Row
 
 ORDERS = Path("node/orders.msgpack")
 FLUSH_NS = 100_000_000
+FLUSH_TURNS = 25
 FLUSH_ROWS = 400
 
 
@@ -72,9 +73,9 @@ class Process:
 
     def run(self, make: Make, role_of: RoleOf, prepare: Prepare | None = None) -> None:
         """Report to the launcher, host the cores from its epoch on, say goodbye; ``prepare`` is called before all."""
-        sharpen()
         if prepare is not None:
             prepare(self.orders.plan)
+        tame_garbage()
         self._greet()
         self._line.open()
         try:
@@ -98,7 +99,7 @@ class Process:
         try:
             for making in self._makings(start):
                 host.add(make(making), since + self._incarnation, start.downs)
-            host.every(FLUSH_NS, self._report)
+            host.every(FLUSH_NS, self._report, FLUSH_NS // FLUSH_TURNS * (1 + os.getpid() % FLUSH_TURNS))
             stop = host.run()
             self._rows += host.statistics(self.name)
             return stop
@@ -159,6 +160,7 @@ def entry(role_name: str, make: Make, role_of: RoleOf, argv: list[str], prepare:
     """The ``main`` of a role that hosts cores."""
 
     def live(name: str, incarnation: int) -> None:
+        sharpen()
         Process(name, role_name, incarnation).run(make, role_of, prepare)
 
     return enter(role_name, argv, live)
