@@ -251,3 +251,4 @@ class Host:
                     self.work.collect()
         if spin:
             self._spinner.spin(due)
+            self._fire()
