@@ -102,8 +102,8 @@ class Fault(msgspec.Struct, frozen=True):
 class Emulation(msgspec.Struct, frozen=True):
     """How a run is emulated: speed, payload (``real`` or ``declared``), burnt share of cycles (-1: auto), packing.
 
-    ``drain_limit_ns`` bounds draining in emulated ns after the last slot (-1: none). ``spin_ns`` is the wall time that a
-    UE spins before a task's end is due, as far as it can spare it.
+    ``drain_limit_ns`` bounds draining in emulated ns after the last slot (-1: none). ``spin_ns`` is the wall time that
+    a UE spins before a task's end is due, as far as it can spare it.
     """
 
     speed: float = 1.0
