@@ -39,3 +39,11 @@ def measure(rows: Sequence[Entry], out: Path | None, run: Callable[[Entry], Entr
                     lines.write(json.dumps(entry) + "\n")
         found.append(entry)
     return found
+
+
+def write_between(page: Path, name: str, text: str) -> None:
+    """Replace what stands between ``<!-- NAME -->`` and ``<!-- end of NAME -->`` in ``page``; both marks stay."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, _, rest = page.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
