@@ -1,8 +1,8 @@
 """How many tasks a second go through the testbed at grade A: 1,600 UEs in a few processes, declared payload.
 
 ``python benchmarks/throughput.py --out throughput.jsonl`` keeps every run in a file and goes on from there. Tasks come
-in a Poisson process and are asked for as they arrive; each is decided by the controller, sent over its UE's radio, queued
-and executed at an edge server, and recorded. A run counts if it drained within two seconds and lost nothing.
+in a Poisson process and are asked for as they arrive; each is decided by the controller, sent over its UE's radio,
+queued and executed at an edge server, and recorded. A run counts if it drained within two seconds and lost nothing.
 """
 
 import argparse

@@ -4,7 +4,7 @@
 """
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -67,11 +67,18 @@ _FIELDS = Envelope.__struct_fields__
 _HEAD = 0x90 + len(_FIELDS)
 _UNSIGNED = re.compile(rb"\xcf[\x80-\xff]", re.DOTALL)
 Plain = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | float | str | bool | None
-Nested = list[Plain | list[Plain | list[Plain | list[Plain | list[Plain]]]]]
+_DEPTH = 8
 _PLACE = re.compile(r"\$\[(\d+)\]")
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Envelope)
-_signed_decoder = msgspec.msgpack.Decoder(Nested)
+
+
+def _nested(depth: int) -> Any:
+    """The type of plain values in lists of lists, ``depth`` of them: no message has more than five."""
+    return Plain if depth == 0 else Plain | list[_nested(depth - 1)]  # type: ignore[misc]
+
+
+_signed_decoder = msgspec.msgpack.Decoder(_nested(_DEPTH))
 
 
 def encode(envelope: Envelope) -> bytes:
