@@ -1,7 +1,8 @@
 """Drives cores on the wall clock: one thread, one heap in the model's order, epoll on inbox, timer and burner.
 
 An event is acted on ``guard`` of wall time after its ideal instant, in ideal order. One that is older than the last one
-acted on is clamped to that instant and counted as slipped.
+acted on is clamped to that instant and counted as slipped. An event that will be judged by messages which have not come
+waits for them, but no longer than `PATIENCE` guards more.
 """
 
 import heapq
@@ -14,28 +15,15 @@ from testbed.model.system import DEDICATED, Emulation, System
 from testbed.model.task import Phase
 from testbed.node.clock import Clock, Spinner, Timer
 from testbed.node.lateness import Lateness, statistics
-from testbed.node.role import Role
+from testbed.node.role import AT_ONCE, TIMED, Role
 from testbed.node.socket import Mailbox
 from testbed.node.work import Work
 from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Core, Execute, Forgiving, Record, Send, Wake
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
-from testbed.protocol.messages import (
-    Aired,
-    Announce,
-    Ask,
-    Decision,
-    Down,
-    Forward,
-    Moved,
-    Outcome,
-    Post,
-    Result,
-    Stop,
-    Up,
-)
+from testbed.protocol.messages import Announce, Ask, Decision, Down, Post, Stop
 from testbed.protocol.rows import Row, TaskRow
 
-AT_ONCE = (Ask, Decision, Moved, Aired, Down, Outcome)
+PATIENCE = 2
 Entry = tuple[int, int, int, int, int, Core, object]
 
 
@@ -49,6 +37,7 @@ class Host:
         self.system, self.emulation, self.clock = system, emulation, clock
         self.mailbox, self.role, self._emit, self._since = mailbox, role, emit, since
         self._cores: dict[str, Core] = {}
+        self._forgiving: dict[str, Forgiving] = {}
         self._incarnations: dict[str, int] = {}
         self._names = {"controller", *(ue.name for ue in system.ues), *(es.name for es in system.ess)}
         self._heap: list[Entry] = []
@@ -72,6 +61,8 @@ class Host:
     def add(self, core: Core, incarnation: int, downs: tuple[Down, ...] = ()) -> None:
         """Host ``core`` and let it begin."""
         self._cores[core.name] = core
+        if isinstance(core, Forgiving):
+            self._forgiving[core.name] = core
         self._incarnations[core.name] = incarnation
         self._act(core, core.begin())
         for down in downs:
@@ -133,7 +124,7 @@ class Host:
                 self._act(core, core.handle(max(envelope.at_ns, self._last_ns, 0), body))
             elif isinstance(body, Post) and self.system.radio.access == DEDICATED:
                 self._act(core, core.handle(body.ready_ns, body))
-            elif isinstance(body, Post | Forward | Result | Announce | Up):
+            elif isinstance(body, TIMED):
                 self._push(envelope.at_ns, envelope.phase, envelope.ue, envelope.number, core, body)
 
     def _answer(self, core: Core, decision: Decision) -> None:
@@ -170,9 +161,15 @@ class Host:
         """When the next event of the heap may be acted on."""
         if not self._heap:
             return 2**62
-        due = self.clock.wall_ns(self._heap[0][0]) + self.role.guard_ns
-        if self.role.ordered and self._heap[0][0] <= self._boundary_ns < 2**62:
+        at, _, _, _, _, core, event = self._heap[0]
+        due = self.clock.wall_ns(at) + self.role.guard_ns
+        if not self.role.ordered:
+            return due
+        if at <= self._boundary_ns < 2**62:
             due = min(due, self.clock.wall_ns(self._boundary_ns) + self.role.boundary_guard_ns)
+        forgiving = self._forgiving.get(core.name)
+        if forgiving is not None and forgiving.awaits(at, event):
+            due += PATIENCE * self.role.guard_ns
         return due
 
     def _fire(self) -> None:
@@ -195,7 +192,8 @@ class Host:
         if at_ns >= self._last_ns:
             self._last_ns = at_ns
             return at_ns
-        open_ns = min(self._last_ns, core.settled_ns(event)) if isinstance(core, Forgiving) else self._last_ns
+        forgiving = self._forgiving.get(core.name)
+        open_ns = self._last_ns if forgiving is None else min(self._last_ns, forgiving.settled_ns(event))
         if at_ns <= open_ns and phase != Phase.START:
             self.lateness.slips[type(event).__name__] += 1
         return max(at_ns, open_ns)
