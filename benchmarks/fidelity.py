@@ -17,12 +17,11 @@ from fidelity_plot import draw
 from runs import Entry, kept, measure, testbed, write_between
 
 from testbed.model.system import Emulation, Radio
-from testbed.run.grading import lateness
+from testbed.run.grading import RELEASES, lateness
 from testbed.run.host import HostLoad
 from testbed.run.record import read_record
 from testbed.run.verify import bench, links
 
-RELEASES = ("Result", "LocalEnd", "Arrived", "Ended", "Forward")
 POLICIES = ("lc", "random-do", "greedy-do")
 LADDERS = {"declared": (40.0, 50.0, 60.0, 80.0), "real": (15.0, 20.0, 25.0, 30.0)}
 GOODPUT_MBIT, GOODPUT_S, LATENCY_MS = (1, 5, 20, 100), 2.0, 10

@@ -168,11 +168,11 @@ def _remedy(name: str, measured: Measured) -> str:
         return "--set emulation.payload=real sends the bytes"
     if measured.steal > STEAL_LIMIT:
         return f"the hypervisor stole {100 * measured.steal:.2g} % of the CPU: use a quieter host, or {slower}"
-    if name == "cpu" or (measured.cpu.asked_s > 0.0 and measured.cpu.achieved_s < 0.95 * measured.cpu.asked_s):
-        return f"lower the burnt share: {less_burn}, or use {slower}" if less_burn else f"use {slower}"
     if measured.host_cpu > BUSY_LIMIT:
         busy = f"the host was {100 * measured.host_cpu:.0f} % busy: stop what else runs there, or use {slower}"
         return f"{busy}, or {less_burn}" if less_burn else busy
+    if name == "cpu" or (measured.cpu.asked_s > 0.0 and measured.cpu.achieved_s < 0.95 * measured.cpu.asked_s):
+        return f"lower the burnt share: {less_burn}, or use {slower}" if less_burn else f"use {slower}"
     if name == "slipped":
         return f"give late events more room: --set emulation.guard={2 * measured.guard_ms:g}ms, or use {slower}"
     if measured.payload == "real" and measured.speed > REAL_SPEED:

@@ -12,6 +12,7 @@ from testbed.run import replay
 from testbed.run.record import Run
 
 MS = 1e-6
+RELEASES = ("Result", "LocalEnd", "Arrived", "Ended", "Forward")
 
 
 class Fidelity(msgspec.Struct, frozen=True):
