@@ -127,9 +127,12 @@ def die_with_parent(signal_number: int) -> None:
 
 
 def set_turn(length_ns: int) -> bool:
-    """Ask for scheduler turns of ``length_ns`` for this process, at the niceness it has; whether that is possible."""
+    """Ask for scheduler turns of ``length_ns`` for this thread, at the niceness it has; whether that is possible.
+
+    A process that was given another scheduling class than the common one keeps it.
+    """
     number = _SCHED_SETATTR.get(platform.machine())
-    if number is None:
+    if number is None or os.sched_getscheduler(0) != os.SCHED_OTHER:
         return False
     attributes = _SCHED_ATTR.pack(_SCHED_ATTR.size, os.SCHED_OTHER, 0, os.nice(0), 0, length_ns, 0, 0, 0, 0)
     return int(_LIBC.syscall(number, 0, attributes, 0)) == 0

@@ -1,9 +1,12 @@
 """Clocks and waiting: instants there and back, and a spinner that spends no more than its share."""
 
+import os
+import platform
+
 import pytest
 
 from testbed.node import clock
-from testbed.node.clock import Clock, Spinner
+from testbed.node.clock import TURN_NS, Clock, Spinner, set_turn
 
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 3.0, 40.0])
@@ -51,3 +54,25 @@ def test_nobody_spins_for_what_is_far_away_or_without_leave(monkeypatch):
     spinner.spin(before + 1_000_000)
     assert wall.now_ns - before < 10_000
     assert Spinner(0).length_ns() == 0
+
+
+def in_child(what):
+    """What ``what()`` says in a process of its own, whose scheduling is nobody else's."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(int(what()))
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.mark.skipif(platform.machine() not in clock._SCHED_SETATTR, reason="no number of the system call known here")
+def test_short_turns_keep_niceness_and_leave_other_classes_alone():
+    def nice():
+        os.nice(3)
+        return set_turn(TURN_NS) and os.nice(0) == 3 + before and os.sched_getscheduler(0) == os.SCHED_OTHER
+
+    def idle():
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        return not set_turn(TURN_NS) and os.sched_getscheduler(0) == os.SCHED_IDLE
+
+    before = os.nice(0)
+    assert in_child(nice) and in_child(idle)
