@@ -11,7 +11,7 @@ KINDS = {"transfer": "o", "latency": "s", "shared radio": "^", "trace": "D", "cy
 
 
 def draw(checks: Sequence[Entry], path: Path) -> None:
-    """Write the picture: above, seconds asked against seconds achieved; below, the relative error and its limit."""
+    """Write the picture: above, seconds asked against seconds achieved; below, the relative error."""
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "fidelity"
     figure, (above, below) = plt.subplots(2, 1, figsize=(7, 6.5), sharex=True, height_ratios=(2, 1), dpi=110)
