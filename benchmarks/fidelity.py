@@ -14,7 +14,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from fidelity_plot import draw
-from runs import Entry, kept, measure, testbed, write_between
+from runs import Entry, kept, measure, middle, testbed, write_between
 
 from testbed.model.system import Emulation, Radio
 from testbed.run.grading import RELEASES, lateness
@@ -157,12 +157,6 @@ def tables(found: Sequence[Entry]) -> Iterator[Entry]:
             ]}  # fmt: skip
 
 
-def middle(values: Iterable[float]) -> float:
-    """The median; NaN of nothing, or where a run measured nothing."""
-    listed = [float("nan") if value is None else value for value in values]
-    return statistics.median(listed) if listed else float("nan")
-
-
 def spread(found: Iterable[Entry]) -> list[float]:
     """Medians of p50 and p99."""
     listed = list(found)
@@ -180,7 +174,7 @@ def shown(rows: Sequence[Entry]) -> str:
 
 def live_line(row: Entry) -> str:
     """One setting of live runs."""
-    each = ", ".join(f"{run['error_p99'] or 0:.2%} ({run['steal']:.2%})" for run in row["runs"])
+    each = ", ".join(f"{middle([run['error_p99']]):.2%} ({run['steal']:.2%})" for run in row["runs"])
     return (
         f"| {row['policy']} | {row['speed']:g} | {row['payload']} | {row['error_median']:.3%} | {row['error_p99']:.2%} "
         f"| {row['release_p50_ms']:.3f}, {row['release_p99_ms']:.2f} "

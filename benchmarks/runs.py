@@ -1,9 +1,11 @@
 """What benchmarks of live runs share: a verb's JSON, and a file of runs from which one goes on."""
 
 import json
+import math
+import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,12 @@ def measure(rows: Sequence[Entry], out: Path | None, run: Callable[[Entry], Entr
                     lines.write(json.dumps(entry) + "\n")
         found.append(entry)
     return found
+
+
+def middle(values: Iterable[float | None]) -> float:
+    """The median; NaN of nothing, or where a run measured nothing."""
+    listed = [math.nan if value is None else value for value in values]
+    return statistics.median(listed) if listed else math.nan
 
 
 def write_between(page: Path, name: str, text: str) -> None:

@@ -7,12 +7,11 @@ queued and executed at an edge server, and recorded. A run counts if it drained 
 
 import argparse
 import json
-import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from runs import Entry, kept, measure, testbed, write_between
+from runs import Entry, kept, measure, middle, testbed, write_between
 
 SCENARIO = """
 name: many
@@ -69,11 +68,11 @@ def tables(found: Sequence[Entry]) -> Iterator[Entry]:
         mine = [entry for entry in found if entry["rate"] == rate]
         yield {
             "rate": rate,
-            "tasks_per_s": statistics.median(entry["tasks_per_s"] for entry in mine),
-            "error_median": statistics.median(entry["error_median"] for entry in mine),
-            "error_p99": statistics.median(entry["error_p99"] for entry in mine),
+            "tasks_per_s": middle(entry["tasks_per_s"] for entry in mine),
+            "error_median": middle(entry["error_median"] for entry in mine),
+            "error_p99": middle(entry["error_p99"] for entry in mine),
             "grades": "".join(entry["grade"] if entry["drained"] else "-" for entry in mine),
-            "host_cpu": statistics.median(entry["host_cpu"] for entry in mine),
+            "host_cpu": middle(entry["host_cpu"] for entry in mine),
             "runs": mine,
         }
 
@@ -85,7 +84,7 @@ def shown(rows: Sequence[Entry]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
-        each = ", ".join(f"{run['error_p99']:.2%} ({run['steal']:.2%})" for run in row["runs"])
+        each = ", ".join(f"{middle([run['error_p99']]):.2%} ({run['steal']:.2%})" for run in row["runs"])
         lines.append(
             f"| {row['tasks_per_s']:.0f} | {row['error_median']:.3%} | {row['error_p99']:.2%} | {row['grades']} "
             f"| {row['host_cpu']:.0%} | {each} |"
