@@ -23,23 +23,27 @@ from testbed.run.record import read_record
 from testbed.run.verify import bench, links
 
 POLICIES = ("lc", "random-do", "greedy-do")
-LADDERS = {"declared": (40.0, 50.0, 60.0, 80.0), "real": (15.0, 20.0, 25.0, 30.0)}
+LADDERS = {
+    ("declared", 1): (40.0, 50.0, 60.0), ("declared", 5): (40.0, 60.0, 80.0),
+    ("real", 1): (15.0, 20.0, 25.0), ("real", 5): (15.0, 25.0),
+}  # fmt: skip
 GOODPUT_MBIT, GOODPUT_S, LATENCY_MS = (1, 5, 20, 100), 2.0, 10
 KNOWN = ((24, 400), (96, 50))
 EACH = 10
 LIVE_HEAD = (
-    "| `region` under | speed | payload | task error median | p99 | release lateness p50, p99 ms "
+    "| `region` under | speed | payload, UEs a process | task error median | p99 | release lateness p50, p99 ms "
     "| last ask to answers out p50, p99 ms | seen by the UE p50, p99 ms | grades | error p99 (steal) of each run |",
     "|---|---|---|---|---|---|---|---|---|---|",
 )
 LINK_HEAD = ("| link | error, median of runs | each run (steal) |", "|---|---|---|")
+SETTING = ("table", "policy", "speed", "payload", "packed")
 QUIET = 0.006
 
 
 def wanted(runs: int, quick: bool) -> Iterator[Entry]:
     """What to measure, each once."""
     for seed in range(1, runs + 1):
-        slots = 10 if quick else 40
+        slots = 10 if quick else 30
         yield live(table="speed 1", policy="greedy-do", speed=1.0, payload="real", slots=slots, seed=seed, density=0.7)
     for policy in POLICIES:
         for seed in range(1, runs + 1):
@@ -47,21 +51,21 @@ def wanted(runs: int, quick: bool) -> Iterator[Entry]:
             yield live(
                 table="speed 20", policy=policy, speed=20.0, payload="declared", slots=slots, seed=seed, density=0.5
             )
-    for payload, speeds in LADDERS.items():
+    for (payload, packed), speeds in LADDERS.items():
         for speed in speeds[:1] if quick else speeds:
             for seed in range(1, runs + 1):
                 slots = 30 if quick else 150
                 yield live(
                     table="highest speed", policy="greedy-do", speed=speed, payload=payload, slots=slots, seed=seed,
-                    density=0.7,
+                    density=0.7, packed=packed,
                 )  # fmt: skip
     yield from ({"table": "links", "seed": seed} for seed in range(1, runs + 1))
     yield {"table": "verify", "quick": quick}
 
 
 def live(**row: object) -> Entry:
-    """A row that asks for a live run."""
-    return row
+    """A row that asks for a live run, with one UE a process unless it says otherwise."""
+    return {"packed": 1, **row}
 
 
 def run(row: Entry) -> Entry:
@@ -81,7 +85,8 @@ def run_live(row: Entry, folder: Path) -> Entry:
     made = testbed(
         "run", "region", "--policy", row["policy"], "--speed", str(row["speed"]), "--slots", str(row["slots"]),
         "--seed", str(row["seed"]), "--set", f"density={row['density']}",
-        "--set", f"emulation.payload={row['payload']}", "--out", str(folder),
+        "--set", f"emulation.payload={row['payload']}", "--set", f"emulation.ues_per_process={row['packed']}",
+        "--out", str(folder),
     )  # fmt: skip
     fidelity = made["fidelity"]
     release = lateness(read_record(folder / "run.db").events, RELEASES)
@@ -111,7 +116,7 @@ def shaped() -> Entry:
     for ue, bits in enumerate(sizes):
         for n in range(EACH):
             at = 0 if ue < len(GOODPUT_MBIT) else n * gap_ns + (ue - 3) * gap_ns // 3
-            tasks.append(bench.task(ue, n, at, bits, bench.MS))
+            tasks.append(bench.task(ue, n, at, bits))
     made = bench.system([rate * links.MBIT for rate in rates], GOODPUT_S, Radio(latency_ns=LATENCY_MS * bench.MS))
     load = HostLoad()
     taken = links.by_ue(bench.run(made, tasks, "offload", Emulation(burn=0.0, drain_limit_ns=60 * bench.NS)).tasks)
@@ -130,11 +135,10 @@ def shaped() -> Entry:
 def tables(found: Sequence[Entry]) -> Iterator[Entry]:
     """One row a setting: medians over its runs, which are listed with the steal each had."""
     rows = [entry for entry in found if entry["table"] in ("speed 1", "speed 20", "highest speed")]
-    settings = dict.fromkeys((row["table"], row["policy"], row["speed"], row["payload"]) for row in rows)
-    for setting in settings:
-        mine = [row for row in rows if (row["table"], row["policy"], row["speed"], row["payload"]) == setting]
+    for setting in dict.fromkeys(tuple(row[key] for key in SETTING) for row in rows):
+        mine = [row for row in rows if tuple(row[key] for key in SETTING) == setting]
         yield {
-            **dict(zip(("table", "policy", "speed", "payload"), setting, strict=True)),
+            **dict(zip(SETTING, setting, strict=True)),
             "error_median": middle(row["error_median"] for row in mine),
             "error_p99": middle(row["error_p99"] for row in mine),
             "release_p50_ms": middle(row["release_ms"]["p50"] for row in mine),
@@ -167,7 +171,10 @@ def shown(rows: Sequence[Entry]) -> str:
     """The tables, every run in its row."""
     return "\n\n".join([
         "\n".join([*LIVE_HEAD, *(live_line(row) for row in rows if "speed" in row)]),
-        "\n".join(f"Highest speed at grade A, {payload} payload: {highest(rows, payload):g}." for payload in LADDERS),
+        "\n".join(
+            f"- highest speed at grade A, {payload} payload, UEs a process {packed}: {highest(rows, payload, packed):g}"
+            for payload, packed in LADDERS
+        ),
         "\n".join([*LINK_HEAD, *(link_line(row) for row in rows if "what" in row)]),
     ])  # fmt: skip
 
@@ -175,11 +182,12 @@ def shown(rows: Sequence[Entry]) -> str:
 def live_line(row: Entry) -> str:
     """One setting of live runs."""
     each = ", ".join(f"{middle([run['error_p99']]):.2%} ({run['steal']:.2%})" for run in row["runs"])
+    answered, seen = row["answered_ms"], row["seen_ms"]
     return (
-        f"| {row['policy']} | {row['speed']:g} | {row['payload']} | {row['error_median']:.3%} | {row['error_p99']:.2%} "
+        f"| {row['policy']} | {row['speed']:g} | {row['payload']}, {row['packed']} "
+        f"| {row['error_median']:.3%} | {row['error_p99']:.2%} "
         f"| {row['release_p50_ms']:.3f}, {row['release_p99_ms']:.2f} "
-        f"| {row['answered_ms'][0]:.2f}, {row['answered_ms'][1]:.2f} "
-        f"| {row['seen_ms'][0]:.2f}, {row['seen_ms'][1]:.2f} | {row['grades']} | {each} |"
+        f"| {answered[0]:.2f}, {answered[1]:.2f} | {seen[0]:.2f}, {seen[1]:.2f} | {row['grades']} | {each} |"
     )
 
 
@@ -190,10 +198,10 @@ def link_line(row: Entry) -> str:
     return f"| {name} | {row['error']:+.3%} | {each} |"
 
 
-def highest(rows: Sequence[Entry], payload: str) -> float:
+def highest(rows: Sequence[Entry], payload: str, packed: int) -> float:
     """The highest speed up to which every one was held, 0 if none."""
-    tried = sorted((row for row in rows if row["table"] == "highest speed" and row["payload"] == payload),
-                   key=lambda row: row["speed"])  # fmt: skip
+    tried = [row for row in rows if row["table"] == "highest speed" and row["payload"] == payload]
+    tried = sorted((row for row in tried if row["packed"] == packed), key=lambda row: row["speed"])
     held = takewhile(passes, tried)
     return max((row["speed"] for row in held), default=0.0)
 

@@ -43,6 +43,7 @@ class Host:
         self._heap: list[Entry] = []
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._age = 0
+        self._turn_of = 2**62
         self._last_ns = -1
         self._boundary_ns = 2**62
         self._cells = {ue.name: ue.cell for ue in system.ues}
@@ -146,7 +147,9 @@ class Host:
         heapq.heappush(self._heap, (at_ns, int(phase), ue, number, self._age, core, event))
 
     def _turn_ns(self, ue: int) -> int:
-        return self.role.turn_ns(ue, len(self.system.ues), int(self.system.slot_ns / self.clock.speed))
+        """UEs of one process take their turn together: what they say then travels together."""
+        self._turn_of = min(self._turn_of, ue)
+        return self.role.turn_ns(self._turn_of, len(self.system.ues), int(self.system.slot_ns / self.clock.speed))
 
     def _tick(self, core: Core, at_ns: int, ue: int, event: object) -> None:
         """A slot boundary of an unordered core."""

@@ -22,7 +22,7 @@ from testbed.protocol.rows import TaskRow
 AT_ONCE = (Ask, Decision, Moved, Aired, Down, Outcome)
 TIMED = (Post, Forward, Result, Announce, Up)
 STAGGER_NS, SPREAD_NS = 200_000, 3_000_000
-SPREAD_OF_SLOT = 16
+SPREAD_OF_SLOT = 20
 
 
 class Role(msgspec.Struct, frozen=True):
