@@ -23,7 +23,7 @@ from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Post, Stop
 from testbed.protocol.rows import Row, TaskRow
 
-PATIENCE = 2
+PATIENCE, AT_A_TIME = 2, 32
 Entry = tuple[int, int, int, int, int, Core, object]
 
 
@@ -176,9 +176,12 @@ class Host:
         return due
 
     def _fire(self) -> None:
+        """Act on what is due, but on so much only that inbox and outbox do not wait long."""
         while self._timers and self._timers[0][0] <= time.monotonic_ns():
             heapq.heappop(self._timers)[2]()
-        while self._heap and self._due_wall() <= (wall := time.monotonic_ns()):
+        for _ in range(AT_A_TIME):
+            if not self._heap or self._due_wall() > (wall := time.monotonic_ns()):
+                return
             at, phase, _, _, _, core, event = heapq.heappop(self._heap)
             kind = type(event).__name__
             if type(event) is Boundary and at >= self._boundary_ns:

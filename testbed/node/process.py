@@ -86,7 +86,7 @@ class Process:
                 self.mailbox.send(envelope(self.name, self._incarnation, LAUNCHER, stop))
                 gc.collect()
         finally:
-            self.mailbox.close(linger_ms=2000 if self._lived else 0)
+            self.mailbox.close(2000 if self._lived else 0, LAUNCHER)
 
     def _live(self, start: Start, make: Make, role_of: RoleOf) -> Stop:
         """Host the cores from an epoch on until the launcher says stop, and tell all that they recorded."""

@@ -140,10 +140,13 @@ class Mailbox:
         if self.dropped <= LOGGED or self.dropped % 1000 == 0:
             print(f"frame {self.dropped} dropped: {why}", file=sys.stderr, flush=True)
 
-    def close(self, linger_ms: int = 0) -> None:
-        """Close everything, waiting up to ``linger_ms`` for what is still to be sent."""
-        for peer in self._peers.values():
-            peer.close(linger_ms)
+    def close(self, linger_ms: int = 0, to: str = "") -> None:
+        """Close everything, waiting up to ``linger_ms`` for what is still to be sent to process ``to``.
+
+        Others may have ended already, and would never take it.
+        """
+        for endpoint, peer in self._peers.items():
+            peer.close(linger_ms if endpoint == self.addresses.get(to) else 0)
         self._inbox.close(0)
         self._context.term()
 

@@ -1,6 +1,7 @@
 """Mailboxes between two ends of this process: what was posted travels together, with its payload, or is counted."""
 
 import select
+import time
 
 import pytest
 import zmq
@@ -93,3 +94,15 @@ def test_a_stranger_is_counted(ends):
     a, _ = ends
     a.send(envelope("a", 0, "nobody", Heartbeat(1)))
     assert a.unsent == 1
+
+
+def test_closing_waits_for_one_peer_only(tmp_path):
+    addresses = {name: f"ipc://{tmp_path}/{name}" for name in ("a", "gone", "launcher")}
+    a, launcher = (Mailbox(addresses[name], addresses, False) for name in ("a", "launcher"))
+    for to in ("gone", "launcher"):
+        a.send(envelope("a", 0, to, Heartbeat(1)))
+    begun = time.monotonic()
+    a.close(30_000, "launcher")
+    assert time.monotonic() - begun < 15
+    assert received(launcher, 1)[0].body == Heartbeat(1)
+    launcher.close()
