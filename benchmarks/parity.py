@@ -9,25 +9,15 @@ simulation of the same workload under the same strategy, which then decides on w
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+
+from runs import Entry, measure, testbed
 
 DECLARED = ("--set", "emulation.payload=declared")
 REAL = ("--set", "emulation.payload=real")
 AS_RECORDED = ((1.0, REAL), (5.0, REAL), (20.0, DECLARED))
 POLICIES = ("lc", "random-do", "greedy-do")
-Entry = dict[str, Any]
-
-
-def testbed(*arguments: str) -> Entry:
-    """What ``testbed ... --json`` prints; raises `subprocess.CalledProcessError` unless it is fine."""
-    command = [sys.executable, "-m", "testbed", *arguments, "--json"]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-    found: Entry = json.loads(done.stdout)
-    return found
 
 
 def run(folder: Path, policy: str, speed: float, seed: int, slots: int, payload: tuple[str, ...]) -> Entry:
@@ -69,23 +59,11 @@ def wanted(quick: bool, seeds: int, speeds: list[float]) -> list[Entry]:
     return rows
 
 
-def measure(rows: list[Entry], out: Path | None) -> list[Entry]:
-    """Run what the file ``out`` does not have yet; returns everything wanted, measured."""
-    known = [json.loads(line) for line in out.read_text().splitlines()] if out is not None and out.exists() else []
-    found = []
-    for row in rows:
-        entry = next((entry for entry in known if row.items() <= entry.items()), None)
-        if entry is None:
-            payload = ("--set", row["payload"])
-            with tempfile.TemporaryDirectory(prefix="parity-") as folder:
-                made = run(Path(folder), row["policy"], row["speed"], row["seed"], row["slots"], payload)
-            entry = {**row, **made}
-            print(json.dumps(entry), file=sys.stderr, flush=True)
-            if out is not None:
-                with out.open("a") as lines:
-                    lines.write(json.dumps(entry) + "\n")
-        found.append(entry)
-    return found
+def repeated(row: Entry) -> Entry:
+    """`run` in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="parity-") as folder:
+        payload = ("--set", row["payload"])
+        return run(Path(folder), row["policy"], row["speed"], row["seed"], row["slots"], payload)
 
 
 def tables(found: list[Entry]) -> list[Entry]:
@@ -137,7 +115,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="30 slots, one seed, no speed 1")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    rows = tables(measure(wanted(args.quick, args.seeds, args.speeds), args.out))
+    rows = tables(measure(wanted(args.quick, args.seeds, args.speeds), args.out, repeated))
     if args.json:
         print(json.dumps(rows, indent=1))
     else:

@@ -1,6 +1,7 @@
 """What the controller is told, and the views of cells made from it (sans-IO): asks of UEs and announcements of ESs."""
 
 from collections.abc import Mapping
+from operator import itemgetter
 
 from testbed.model.mdp import CellView, EsView, UeView
 from testbed.model.system import SHARED, System
@@ -15,6 +16,8 @@ class Gathering:
     def __init__(self, system: System) -> None:
         self.system = system
         self.cell_of = {ue.name: ue.cell for ue in system.ues}
+        self._cells = [system.cell_ues(es.index) for es in system.ess]
+        self._places = {ue.name: (place, ue) for ues in self._cells for place, ue in enumerate(ues)}
         self.es_index = {es.name: es.index for es in system.ess}
         self.dead: set[str] = set()
         self.es_lost: set[int] = set()
@@ -24,24 +27,32 @@ class Gathering:
         """An ES speaks."""
         self._announced[self.es_index[announce.es]] = announce
 
+    def by_cell(self, asks: Asks) -> list[dict[str, Ask]]:
+        """The asks of every cell."""
+        found: list[dict[str, Ask]] = [{} for _ in self.system.ess]
+        for name, ask in asks.items():
+            found[self.cell_of[name]][name] = ask
+        return found
+
     def is_complete(self, cell: int, slot: int, asks: Asks) -> bool:
         """Whether all live UEs of ``cell`` have asked and all live ESs have announced for ``slot``."""
+        ues = self._cells[cell]
+        if len(asks) + len(self.dead) < len(ues):
+            return False
         for es in self.system.ess:
             announced = self._announced.get(es.index)
             if es.name not in self.dead and (announced is None or announced.slot < slot):
                 return False
-        return all(ue.name in asks or ue.name in self.dead for ue in self.system.cell_ues(cell))
+        return all(ue.name in asks or ue.name in self.dead for ue in ues)
 
     def view(self, cell: int, slot: int, asks: Asks) -> CellView:
-        """What the agent of ``cell`` sees, given the ``asks`` of its UEs by name (at least one)."""
+        """What the agent of ``cell`` sees, given the ``asks`` of its own UEs by name (at least one)."""
         system = self.system
         ues = []
         announced = self._announced.get(cell)
-        for position, ue in enumerate(system.cell_ues(cell)):
-            ask = asks.get(ue.name)
-            if ask is None:
-                continue
-            wait = announced.radio_wait_ns[position] if announced is not None else 0
+        for place, ue in sorted((self._places[name] for name in asks), key=itemgetter(0)):
+            ask = asks[ue.name]
+            wait = announced.radio_wait_ns[place] if announced is not None else 0
             ues.append(
                 UeView(
                     ue.name, ue.index, ue.cpu_hz, ue.rate_bps, ue.tx_power_w, ue.kappa, ue.weight_delay,

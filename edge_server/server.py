@@ -3,6 +3,7 @@
 import msgspec
 
 from edge_server.events import Arrived, Dispatch, Ended, LastBit
+from edge_server.peers import NEVER, Peers
 from edge_server.queue import Job, Queue, Running
 from edge_server.radio import DedicatedRadio, Sent, SharedRadio
 from testbed.model.delay import transfer_ns
@@ -14,7 +15,6 @@ from testbed.protocol.messages import Aired, Announce, Down, Forward, Moved, Pos
 from testbed.protocol.rows import EventRow, LinkRow, SlotRow
 
 CONTROLLER = "controller"
-NEVER = 2**62
 
 
 class Server:
@@ -33,14 +33,13 @@ class Server:
         self._queue = Queue(self.es)
         self._air_cycles = 0
         self._consulted_ns = 0
-        self._announced = [0] * len(system.ess)
-        self._alive = [True] * len(system.ess)
-        self._incarnations: dict[str, int] = {}
+        self._peers = Peers(system)
         self._died_ns: dict[str, int] = {}
         self._dispatching = False
         self._busy_before_ns = 0
-        self._index = {es.name: es.index for es in system.ess}
+        self._last_slot = 0
         self._ues = {ue.name: ue for ue in system.ues}
+        self._own_ues = system.cell_ues(index)
 
     def begin(self) -> list[Action]:
         """The first slot boundary at or after the instant this incarnation serves from."""
@@ -63,7 +62,7 @@ class Server:
             case LastBit():
                 return self._last_bit(now_ns) if event.version == self._radio_version else []
             case Announce():
-                self._announced[self._index[event.es]] = event.backlog_ns
+                self._peers.announce(event.es, event.slot, event.backlog_ns)
                 return []
             case Boundary():
                 return self._announce(now_ns, event.slot)
@@ -134,13 +133,21 @@ class Server:
             return self._queue.settled_ns
         return self._consulted_ns if isinstance(event, Announce) else NEVER
 
+    def awaits(self, at_ns: int, event: object) -> bool:
+        """See `testbed.protocol.actions.Forgiving`: an arrival over the threshold is judged by all announcements."""
+        if not (self._second_offload and isinstance(event, Arrived)):
+            return False
+        if self._peers.have_told(min((at_ns - 1) // self.system.slot_ns, self._last_slot)):
+            return False
+        return self._queue.expected_wait_ns(at_ns) > self.system.threshold_ns
+
     def _target(self, now_ns: int) -> int:
         if not self._second_offload:
             return self.es.index
         wait = self._queue.expected_wait_ns(now_ns)
         if wait > self.system.threshold_ns:
             self._consulted_ns = now_ns
-        return second_offload(self.es.index, wait, self.system.threshold_ns, self._announced, self._alive)
+        return second_offload(self.es.index, wait, self.system.threshold_ns, self._peers.announced, self._peers.alive)
 
     def _forward(self, now_ns: int, ue: Ue, task: Task, trip: Trip, target: int) -> list[Action]:
         backhaul = self.system.backhaul
@@ -211,7 +218,7 @@ class Server:
         queue = self._queue
         queue.settle(now_ns)
         backlog = queue.backlog_ns(now_ns)
-        waits = tuple(radio.wait_ns(ue, now_ns) for ue in self.system.cell_ues(self.es.index))
+        waits = tuple(radio.wait_ns(ue, now_ns) for ue in self._own_ues)
         own, forwarded, air = queue.own_cycles, queue.forwarded_cycles, self._air_cycles
         notice = Announce(self.name, slot, now_ns, backlog, own, forwarded, air, radio.senders(now_ns), waits)
         busy = queue.busy_ns(now_ns)
@@ -220,26 +227,20 @@ class Server:
             self.name, slot, now_ns, backlog, queue.waiting, own, forwarded, air, busy - self._busy_before_ns, over
         )
         self._busy_before_ns = busy
-        self._announced[self.es.index] = backlog
-        peers = [CONTROLLER] + [es.name for es in self.system.ess if es.name != self.name]
-        sends: list[Action] = [Send(peer, notice, now_ns, Phase.ANNOUNCE, self.es.index) for peer in peers]
+        self._peers.announce(self.name, slot, backlog)
+        self._last_slot = slot
+        told = [CONTROLLER] + [es.name for es in self.system.ess if es.name != self.name]
+        sends: list[Action] = [Send(peer, notice, now_ns, Phase.ANNOUNCE, self.es.index) for peer in told]
         return [*sends, Record(row), self._boundary(slot + 1)]
 
     def _fault(self, now_ns: int, event: Down | Up | Lost) -> list[Action]:
-        es = self._index.get(event.name)
-        if isinstance(event, Up):
-            self._incarnations[event.name] = event.incarnation
-            if es is not None:
-                self._alive[es], self._announced[es] = True, 0
+        if event.name in self._peers:
+            self._peers.take(event)
+            if isinstance(event, Down):
+                lost = Lost(event.name, event.at_ns, event.incarnation)
+                return [Wake(event.at_ns + self.system.detection_ns, Phase.FAULT, lost)]
             return []
-        if isinstance(event, Lost):
-            if es is not None and self._incarnations.get(event.name, 0) <= event.incarnation:
-                self._alive[es] = False
-            return []
-        if es is not None:
-            lost = Lost(event.name, event.at_ns, event.incarnation)
-            return [Wake(event.at_ns + self.system.detection_ns, Phase.FAULT, lost)]
-        if event.name in self._ues:
+        if isinstance(event, Down) and event.name in self._ues:
             return self._silence(now_ns, self._ues[event.name], event.at_ns)
         return []
 

@@ -15,7 +15,7 @@ from ue_agent.report import measured, measured_outcome
 def make(making: Making) -> Core:
     """The core of one UE."""
     system = making.plan.system
-    index = next(ue.index for ue in system.ues if ue.name == making.name)
+    index = making.tasks[0].ue if making.tasks else next(ue.index for ue in system.ues if ue.name == making.name)
     return Agent(system, index, making.tasks, making.incarnation, making.from_ns, making.plan.learn)
 
 

@@ -12,6 +12,7 @@ from controller.live.teacher import Done, Teacher
 from controller.live.weights import Weights
 from testbed.model.system import LEARNER, Plan
 from testbed.node.clock import Clock
+from testbed.node.line import LAUNCHER
 from testbed.node.process import FLUSH_NS, Process
 from testbed.protocol.messages import Start, Stop
 from testbed.protocol.rows import UpdateRow
@@ -34,7 +35,7 @@ class Learner(Process):
             if start is not None:
                 self._line.close(self._serve(start).reason)
         finally:
-            self.mailbox.close(linger_ms=2000)
+            self.mailbox.close(2000, LAUNCHER)
 
     def _serve(self, start: Start) -> Stop:
         work = Work(self.orders.plan, start, self._incarnation)

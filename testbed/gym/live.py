@@ -197,8 +197,8 @@ class LiveBackend:
             if news.slot <= slot:
                 self._gathering.announce(news)
         self._news = [news for news in self._news if news.slot > slot]
-        asks = self._asks.get(slot, {})
-        return all(self._gathering.is_complete(es.index, slot, asks) for es in self._system.ess)
+        asks = self._gathering.by_cell(self._asks.get(slot, {}))
+        return all(self._gathering.is_complete(cell, slot, mine) for cell, mine in enumerate(asks))
 
     def _take(self, players: Players, until_ns: int) -> None:
         for told in players.hear(until_ns):
@@ -219,7 +219,7 @@ class LiveBackend:
             if ue.name not in asks:
                 tasks = self._tally.waiting(slot, ue.index) if slot == 0 else ()
                 asks[ue.name] = Ask(ue.name, slot, slot * system.slot_ns, 0, tasks)
-        return [self._gathering.view(es.index, slot, asks) for es in system.ess]
+        return [self._gathering.view(cell, slot, mine) for cell, mine in enumerate(self._gathering.by_cell(asks))]
 
     def _forget(self, slot: int) -> None:
         """Asks answered, and choices that nobody will ask for any more."""

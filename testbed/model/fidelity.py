@@ -38,6 +38,7 @@ LIMITS = {
 }
 STEAL_LIMIT, BUSY_LIMIT = 0.02, 0.85
 LEAST_BURN = 0.02
+REAL_SPEED, PACKED = 10.0, 5
 
 
 class Lateness(msgspec.Struct, frozen=True):
@@ -63,7 +64,7 @@ class Cpu(msgspec.Struct, frozen=True):
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """What a grade is made from; ``asked_burn`` is -1 where the scenario left it to the host."""
+    """What a grade is made from, and the flags a remedy may change; ``asked_burn`` -1: left to the host."""
 
     error: DelayError = DelayError()
     tasks: int = 0
@@ -76,6 +77,10 @@ class Measured(msgspec.Struct, frozen=True):
     steal: float = 0.0
     host_cpu: float = 0.0
     lateness: Lateness = Lateness()
+    speed: float = 1.0
+    guard_ms: float = 2.0
+    ues: int = 1
+    ues_per_process: int = 1
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -160,19 +165,26 @@ def _described(name: str, measured: Measured) -> str:
 
 
 def _remedy(name: str, measured: Measured) -> str:
-    """A sentence that names the flag that helps most."""
+    """A sentence that names what helps most and can still be changed."""
+    slower = f"--speed {measured.speed / 2:g}"
+    less_burn = ""
+    if measured.burn > LEAST_BURN:
+        less_burn = f"--set emulation.burn={max(LEAST_BURN, measured.burn / 2):.2g}"
     if name == "burn":
         return f"this host cannot burn more: --set emulation.burn={measured.burn:g} asks for what it can"
     if name == "payload":
         return "--set emulation.payload=real sends the bytes"
     if measured.steal > STEAL_LIMIT:
-        return f"the hypervisor stole {_percent(measured.steal)} of the CPU: use a quieter host, or a lower --speed"
-    if name == "cpu" or (measured.cpu.asked_s > 0.0 and measured.cpu.achieved_s < 0.95 * measured.cpu.asked_s):
-        less = max(LEAST_BURN, measured.burn / 2)
-        return f"lower the burnt share: --set emulation.burn={less:.2g}, or use a lower --speed"
+        return f"the hypervisor stole {_percent(measured.steal)} of the CPU: use a quieter host, or {slower}"
     if measured.host_cpu > BUSY_LIMIT:
-        busy = f"the host was {100 * measured.host_cpu:.0f} % busy"
-        return f"{busy}: stop what else runs there, lower --speed, or --set emulation.burn={LEAST_BURN}"
+        busy = f"the host was {100 * measured.host_cpu:.0f} % busy: stop what else runs there, or use {slower}"
+        return f"{busy}, or {less_burn}" if less_burn else busy
+    if name == "cpu" or (measured.cpu.asked_s > 0.0 and measured.cpu.achieved_s < 0.95 * measured.cpu.asked_s):
+        return f"lower the burnt share: {less_burn}, or use {slower}" if less_burn else f"use {slower}"
     if name == "slipped":
-        return "give late events more room: --set emulation.guard=5ms, or use a lower --speed"
-    return "use a lower --speed, or fewer processes: --set emulation.ues_per_process=5"
+        return f"give late events more room: --set emulation.guard={2 * measured.guard_ms:g}ms, or use {slower}"
+    if measured.payload == "real" and measured.speed > REAL_SPEED:
+        return f"use {slower}, or --set emulation.payload=declared"
+    if measured.ues_per_process == 1 and measured.ues > PACKED:
+        return f"use {slower}, or fewer processes: --set emulation.ues_per_process={PACKED}"
+    return f"use {slower}"

@@ -173,7 +173,7 @@ class EmulationSection(msgspec.Struct, frozen=True):
     drain_limit_ns: Annotated[int, Quantity("time", Range(low=0), {"auto": -1})] = key("drain_limit", -1)
     detection_ns: Annotated[int, TIME] = key("detection", 100_000_000)
     guard_ns: Annotated[int, TIME] = key("guard", 2_000_000)
-    spin_ns: Annotated[int, TIME] = key("spin", 0)
+    spin_ns: Annotated[int, TIME] = key("spin", 200_000)
 
 
 class FaultSection(msgspec.Struct, frozen=True):

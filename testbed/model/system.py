@@ -102,8 +102,8 @@ class Fault(msgspec.Struct, frozen=True):
 class Emulation(msgspec.Struct, frozen=True):
     """How a run is emulated: speed, payload (``real`` or ``declared``), burnt share of cycles (-1: auto), packing.
 
-    ``drain_limit_ns`` bounds draining in emulated ns after the last slot (-1: none). ``spin_ns`` is the wall time the
-    loop spins before a due instant.
+    ``drain_limit_ns`` bounds draining in emulated ns after the last slot (-1: none). ``spin_ns`` is the wall time that
+    a UE spins before a task's end is due, as far as it can spare it.
     """
 
     speed: float = 1.0
@@ -112,7 +112,7 @@ class Emulation(msgspec.Struct, frozen=True):
     ues_per_process: int = 1
     drain_limit_ns: int = -1
     guard_ns: int = 2_000_000
-    spin_ns: int = 0
+    spin_ns: int = 200_000
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -128,3 +128,10 @@ class Plan(msgspec.Struct, frozen=True):
     emulation: Emulation = Emulation()
     faults: tuple[Fault, ...] = ()
     learn: bool = False
+
+    def tasks_by_ue(self) -> tuple[tuple[Task, ...], ...]:
+        """The workload's rows of each UE, by its index."""
+        found: list[list[Task]] = [[] for _ in self.system.ues]
+        for task in self.workload:
+            found[task.ue].append(task)
+        return tuple(map(tuple, found))

@@ -1,8 +1,4 @@
-"""Drives cores on the wall clock: one thread, one heap in the model's order, epoll on inbox, timer and burner.
-
-An event is acted on ``guard`` of wall time after its ideal instant, in ideal order. One that is older than the last one
-acted on is clamped to that instant and counted as slipped.
-"""
+"""Drives cores on the wall clock: one thread, events in the model's order, epoll on inbox, timer and burner."""
 
 import heapq
 import select
@@ -11,32 +7,18 @@ from collections.abc import Callable
 from functools import partial
 
 from testbed.model.system import DEDICATED, Emulation, System
-from testbed.model.task import Phase
-from testbed.node.clock import Clock, Timer
+from testbed.node.agenda import Agenda
+from testbed.node.clock import Clock, Spinner, Timer
 from testbed.node.lateness import Lateness, statistics
-from testbed.node.role import Role
+from testbed.node.role import AT_ONCE, TIMED, Role
 from testbed.node.socket import Mailbox
 from testbed.node.work import Work
-from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Core, Execute, Forgiving, Record, Send, Wake
+from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Core, Execute, Record, Send, Wake
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
-from testbed.protocol.messages import (
-    Aired,
-    Announce,
-    Ask,
-    Decision,
-    Down,
-    Forward,
-    Moved,
-    Outcome,
-    Post,
-    Result,
-    Stop,
-    Up,
-)
+from testbed.protocol.messages import Announce, Ask, Decision, Down, Outcome, Post, Stop
 from testbed.protocol.rows import Row, TaskRow
 
-AT_ONCE = (Ask, Decision, Moved, Aired, Down, Outcome)
-Entry = tuple[int, int, int, int, int, Core, object]
+AT_A_TIME = 32
 
 
 class Host:
@@ -51,45 +33,48 @@ class Host:
         self._cores: dict[str, Core] = {}
         self._incarnations: dict[str, int] = {}
         self._names = {"controller", *(ue.name for ue in system.ues), *(es.name for es in system.ess)}
-        self._heap: list[Entry] = []
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._age = 0
-        self._last_ns = -1
-        self._boundary_ns = 2**62
+        self._turn_of = 2**62
         self._cells = {ue.name: ue.cell for ue in system.ues}
         self._last_ask: dict[int, int] = {}
         self._asked_wall: dict[tuple[str, int], int] = {}
         self._timer = Timer()
+        self._spinner = Spinner(0 if role.ordered else emulation.spin_ns)
         self.work = Work(clock, emulation.burn if role.executes else 0.0, self._after)
         self._epoll = select.epoll()
         for fd in (mailbox.fd, self._timer.fd, self.work.fd):
             if fd >= 0:
                 self._epoll.register(fd, select.EPOLLIN)
         self.lateness = Lateness()
+        self._agenda = Agenda(clock, role, self.lateness)
         self.stopped: Stop | None = None
 
     def add(self, core: Core, incarnation: int, downs: tuple[Down, ...] = ()) -> None:
         """Host ``core`` and let it begin."""
         self._cores[core.name] = core
+        self._agenda.know(core)
         self._incarnations[core.name] = incarnation
         self._act(core, core.begin())
         for down in downs:
             self._act(core, core.handle(self.clock.now_ns(), down))
 
-    def every(self, wall_ns: int, call: Callable[[], None]) -> None:
-        """Call ``call`` every ``wall_ns`` of wall time."""
+    def every(self, wall_ns: int, call: Callable[[], None], first_ns: int) -> None:
+        """Call ``call`` every ``wall_ns`` of wall time, the first time after ``first_ns``."""
 
         def again() -> None:
             call()
             self._after(time.monotonic_ns() + wall_ns, again)
 
-        self._after(time.monotonic_ns() + wall_ns, again)
+        self._after(time.monotonic_ns() + first_ns, again)
 
     def run(self) -> Stop:
         """Work until the launcher says stop."""
         while self.stopped is None:
             self._receive()
+            self.mailbox.flush()
             self._fire()
+            self.mailbox.flush()
             self._wait()
         return self.stopped
 
@@ -127,10 +112,10 @@ class Host:
             if isinstance(body, Decision):
                 self._answer(core, body)
             elif isinstance(body, AT_ONCE) or (isinstance(body, Announce) and not self.role.ordered):
-                self._act(core, core.handle(max(envelope.at_ns, self._last_ns, 0), body))
+                self._act(core, core.handle(max(envelope.at_ns, self._agenda.last_ns, 0), body))
             elif isinstance(body, Post) and self.system.radio.access == DEDICATED:
                 self._act(core, core.handle(body.ready_ns, body))
-            elif isinstance(body, Post | Forward | Result | Announce | Up):
+            elif isinstance(body, TIMED):
                 self._push(envelope.at_ns, envelope.phase, envelope.ue, envelope.number, core, body)
 
     def _answer(self, core: Core, decision: Decision) -> None:
@@ -142,17 +127,16 @@ class Host:
     # Acting ----------------------------------------------------------------------------------------------------------
 
     def _push(self, at_ns: int, phase: int, ue: int, number: int, core: Core, event: object) -> None:
-        if type(event) is Boundary:
-            if not self.role.ordered:
-                due = self.clock.wall_ns(at_ns) + self._turn_ns(ue)
-                self._after(due, lambda: self._tick(core, at_ns, ue, event))
-                return
-            self._boundary_ns = min(self._boundary_ns, at_ns)
-        self._age += 1
-        heapq.heappush(self._heap, (at_ns, int(phase), ue, number, self._age, core, event))
+        if type(event) is Boundary and not self.role.ordered:
+            due = self.clock.wall_ns(at_ns) + self._turn_ns(ue)
+            self._after(due, lambda: self._tick(core, at_ns, ue, event))
+        else:
+            self._agenda.push(at_ns, phase, ue, number, core, event)
 
     def _turn_ns(self, ue: int) -> int:
-        return self.role.turn_ns(ue, len(self.system.ues), int(self.system.slot_ns / self.clock.speed))
+        """UEs of one process take their turn together: what they say then travels together."""
+        self._turn_of = min(self._turn_of, ue)
+        return self.role.turn_ns(self._turn_of, len(self.system.ues), int(self.system.slot_ns / self.clock.speed))
 
     def _tick(self, core: Core, at_ns: int, ue: int, event: object) -> None:
         """A slot boundary of an unordered core."""
@@ -163,68 +147,52 @@ class Host:
         self._age += 1
         heapq.heappush(self._timers, (wall_ns, self._age, call))
 
-    def _due_wall(self) -> int:
-        """When the next event of the heap may be acted on."""
-        if not self._heap:
-            return 2**62
-        due = self.clock.wall_ns(self._heap[0][0]) + self.role.guard_ns
-        if self.role.ordered and self._heap[0][0] <= self._boundary_ns < 2**62:
-            due = min(due, self.clock.wall_ns(self._boundary_ns) + self.role.boundary_guard_ns)
-        return due
-
     def _fire(self) -> None:
+        """Act on what is due, but on so much only that inbox and outbox do not wait long.
+
+        Events come before timers: a UE whose slot begins knows by then who serves from that instant on.
+        """
+        for _ in range(AT_A_TIME):
+            due = self._agenda.pop(time.monotonic_ns())
+            if due is None:
+                break
+            self._act(due.core, due.core.handle(due.at_ns, due.event), due.wall_ns)
         while self._timers and self._timers[0][0] <= time.monotonic_ns():
             heapq.heappop(self._timers)[2]()
-        while self._heap and self._due_wall() <= (wall := time.monotonic_ns()):
-            at, phase, _, _, _, core, event = heapq.heappop(self._heap)
-            kind = type(event).__name__
-            if type(event) is Boundary and at >= self._boundary_ns:
-                self._boundary_ns = 2**62
-                self.lateness.add(kind, wall - self.clock.wall_ns(at) - self.role.boundary_guard_ns)
-            elif phase != Phase.START:
-                self.lateness.add(kind, wall - self.clock.wall_ns(at) - self.role.guard_ns)
-            if self.role.ordered:
-                at = self._in_order(core, at, phase, event)
-            self._act(core, core.handle(at, event))
 
-    def _in_order(self, core: Core, at_ns: int, phase: int, event: object) -> int:
-        """When to act: at once for what is in order; what is late moves to the first instant that is still open."""
-        if at_ns >= self._last_ns:
-            self._last_ns = at_ns
-            return at_ns
-        open_ns = min(self._last_ns, core.settled_ns(event)) if isinstance(core, Forgiving) else self._last_ns
-        if at_ns <= open_ns and phase != Phase.START:
-            self.lateness.slips[type(event).__name__] += 1
-        return max(at_ns, open_ns)
-
-    def _act(self, core: Core, actions: list[Action]) -> None:
+    def _act(self, core: Core, actions: list[Action], released: int = 0) -> None:
+        """Carry out ``actions``; a task that they end has ended at wall instant ``released``, or now."""
         for action in actions:
             match action:
                 case Send():
-                    self._send(core, action)
+                    self._send(core, action, released)
                 case Wake(at, phase, event, ue, number):
                     self._push(at, phase, ue, number, core, event)
                 case Record(row):
                     if self.role.measure is not None and isinstance(row, TaskRow) and row.finished_ns >= 0:
-                        row = self.role.measure(row, max(row.finished_ns, self.clock.now_ns()))
+                        row = self.role.measure(row, self._actual_ns(row.finished_ns, released))
                     self._emit(row)
                 case Execute():
                     self._execute(core, action)
                 case Alarm(after, event):
                     self._after(time.monotonic_ns() + after, partial(self._ring, core, event))
 
+    def _actual_ns(self, ideal_ns: int, released: int) -> int:
+        """When what should have ended at ``ideal_ns`` did end."""
+        return max(ideal_ns, self.clock.emulated_ns(released or time.monotonic_ns()))
+
     def _ring(self, core: Core, event: object) -> None:
         self._act(core, core.handle(self.clock.now_ns(), event))
 
-    def _send(self, core: Core, send: Send) -> None:
+    def _send(self, core: Core, send: Send, released: int = 0) -> None:
         body = send.body
         if isinstance(body, Ask) and body.tasks:
             self._asked_wall[core.name, body.slot] = time.monotonic_ns()
         if isinstance(body, Outcome) and self.role.measure_outcome is not None:
-            body = self.role.measure_outcome(body, max(body.finished_ns, self.clock.now_ns()))
+            body = self.role.measure_outcome(body, self._actual_ns(body.finished_ns, released))
         if isinstance(body, Decision) and (asked := self._last_ask.pop(self._cells[body.ue], 0)):
             self.lateness.answers.add(time.monotonic_ns() - asked)
-        self.mailbox.send(
+        self.mailbox.post(
             Envelope(
                 PROTOCOL_VERSION, core.name, self._incarnations[core.name], 0, send.to, send.at_ns, int(send.phase),
                 send.ue, send.number, send.payload_bits, body,
@@ -236,10 +204,9 @@ class Host:
         self.work.begin(execute, None if send is None else lambda: self._send(core, send))
 
     def _wait(self) -> None:
-        due = self._due_wall()
+        due, spin = self._agenda.due_wall_ns(), self._spinner.length_ns()
         if self._timers and self._timers[0][0] < due:
-            due = self._timers[0][0]
-        spin = self.emulation.spin_ns
+            due, spin = self._timers[0][0], 0
         if due - spin > time.monotonic_ns():
             self._timer.arm(due - spin)
             for fd, _ in self._epoll.poll():
@@ -247,5 +214,6 @@ class Host:
                     self._timer.clear()
                 elif fd == self.work.fd:
                     self.work.collect()
-        while 0 < due - time.monotonic_ns() <= spin:
-            continue
+        if spin:
+            self._spinner.spin(due)
+            self._fire()

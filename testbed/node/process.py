@@ -6,14 +6,14 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from testbed.model.system import Emulation, Plan, System
 from testbed.model.task import Task
-from testbed.node.clock import Clock, sharpen
+from testbed.node.clock import Clock, sharpen, tame_garbage
 from testbed.node.host import Host
 from testbed.node.line import LAUNCHER, Line
 from testbed.node.role import Role
@@ -24,6 +24,7 @@ from testbed.protocol.rows import Row
 
 ORDERS = Path("node/orders.msgpack")
 FLUSH_NS = 100_000_000
+FLUSH_TURNS = 25
 FLUSH_ROWS = 400
 
 
@@ -72,9 +73,9 @@ class Process:
 
     def run(self, make: Make, role_of: RoleOf, prepare: Prepare | None = None) -> None:
         """Report to the launcher, host the cores from its epoch on, say goodbye; ``prepare`` is called before all."""
-        sharpen()
         if prepare is not None:
             prepare(self.orders.plan)
+        tame_garbage()
         self._greet()
         self._line.open()
         try:
@@ -85,7 +86,7 @@ class Process:
                 self.mailbox.send(envelope(self.name, self._incarnation, LAUNCHER, stop))
                 gc.collect()
         finally:
-            self.mailbox.close(LAUNCHER, linger_ms=2000 if self._lived else 0)
+            self.mailbox.close(2000 if self._lived else 0, LAUNCHER)
 
     def _live(self, start: Start, make: Make, role_of: RoleOf) -> Stop:
         """Host the cores from an epoch on until the launcher says stop, and tell all that they recorded."""
@@ -96,9 +97,9 @@ class Process:
         clock, role = Clock(start.epoch_monotonic_ns, start.speed), role_of(plan.system, plan.emulation)
         host = Host(plan.system, plan.emulation, clock, self.mailbox, role, self._emit, since)
         try:
-            for name in self.orders.processes[self.name]:
-                host.add(make(self._making(name, start)), since + self._incarnation, start.downs)
-            host.every(FLUSH_NS, self._report)
+            for making in self._makings(start):
+                host.add(make(making), since + self._incarnation, start.downs)
+            host.every(FLUSH_NS, self._report, FLUSH_NS // FLUSH_TURNS * (1 + os.getpid() % FLUSH_TURNS))
             stop = host.run()
             self._rows += host.statistics(self.name)
             return stop
@@ -122,11 +123,11 @@ class Process:
         for peer in peers.difference(hosted):
             self.mailbox.send(envelope(self.name, 0, peer, Heartbeat(0)))
 
-    def _making(self, name: str, start: Start) -> Making:
+    def _makings(self, start: Start) -> Iterator[Making]:
         plan = self.orders.plan
-        index = next((ue.index for ue in plan.system.ues if ue.name == name), -1)
-        mine = tuple(task for task in plan.workload if task.ue == index)
-        return Making(plan, name, self.orders.episode + self._incarnation, start.from_ns, mine)
+        tasks = dict(zip((ue.name for ue in plan.system.ues), plan.tasks_by_ue(), strict=True))
+        for name in self.orders.processes[self.name]:
+            yield Making(plan, name, self.orders.episode + self._incarnation, start.from_ns, tasks.get(name, ()))
 
     def _await_start(self) -> Start | None:
         poll = select.poll()
@@ -159,6 +160,7 @@ def entry(role_name: str, make: Make, role_of: RoleOf, argv: list[str], prepare:
     """The ``main`` of a role that hosts cores."""
 
     def live(name: str, incarnation: int) -> None:
+        sharpen()
         Process(name, role_name, incarnation).run(make, role_of, prepare)
 
     return enter(role_name, argv, live)

@@ -4,11 +4,25 @@ from collections.abc import Callable
 
 import msgspec
 
-from testbed.protocol.messages import Outcome
+from testbed.protocol.messages import (
+    Aired,
+    Announce,
+    Ask,
+    Decision,
+    Down,
+    Forward,
+    Moved,
+    Outcome,
+    Post,
+    Result,
+    Up,
+)
 from testbed.protocol.rows import TaskRow
 
-STAGGER_NS, SPREAD_NS = 120_000, 3_000_000
-SPREAD_OF_SLOT = 25
+AT_ONCE = (Ask, Decision, Moved, Aired, Down, Outcome)
+TIMED = (Post, Forward, Result, Announce, Up)
+STAGGER_NS, SPREAD_NS = 200_000, 3_000_000
+SPREAD_OF_SLOT = 20
 
 
 class Role(msgspec.Struct, frozen=True):

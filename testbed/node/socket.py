@@ -1,7 +1,9 @@
 """The only sockets: one PULL inbox per process, PUSH sockets to peers, opened when first needed."""
 
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import chain
 
 import zmq
 
@@ -11,6 +13,8 @@ from testbed.protocol.messages import Body
 
 RECEIVE_LIMIT, SEND_LIMIT = 20_000, 20_000
 ZERO_COPY_FROM = 16_384
+BATCH = 64
+MORE, LAST, READABLE = int(zmq.SNDMORE | zmq.DONTWAIT), int(zmq.DONTWAIT), int(zmq.POLLIN)
 LOGGED = 20
 _PAYLOAD = bytes(8 * 1024 * 1024)
 
@@ -20,6 +24,9 @@ class Mailbox:
 
     ``addresses`` maps process names to endpoints. With ``real_payload`` the declared bits really travel. What ``aside``
     takes is not received by anybody else.
+
+    A message has one or more header frames, each followed by its payload. What `post` was given goes with the next
+    `flush`, in one message a peer: waking the other process is what a message costs most.
     """
 
     def __init__(self, endpoint: str, addresses: dict[str, str], real_payload: bool) -> None:
@@ -32,15 +39,15 @@ class Mailbox:
         self.addresses = addresses
         self._real = real_payload
         self._peers: dict[str, zmq.Socket[bytes]] = {}
+        self._posted: dict[str, list[list[bytes | memoryview]]] = {}
+        self._received: deque[Envelope] = deque()
         self.fd = int(self._inbox.getsockopt(zmq.FD))
         self.dropped = 0
         self.unsent = 0
         self.last_error = ""
         self.aside: Callable[[Envelope], bool] = lambda _: False
 
-    def connect(self, name: str) -> "zmq.Socket[bytes]":
-        """The socket to process ``name``."""
-        endpoint = self.addresses[name]
+    def _connect(self, endpoint: str) -> "zmq.Socket[bytes]":
         peer = self._peers.get(endpoint)
         if peer is None:
             peer = self._context.socket(zmq.PUSH)
@@ -52,48 +59,79 @@ class Mailbox:
 
     def disconnect(self, name: str) -> None:
         """Forget the socket to a process that died, and what it still held."""
-        peer = self._peers.pop(self.addresses.get(name, ""), None)
+        endpoint = self.addresses.get(name, "")
+        self._posted.pop(endpoint, None)
+        peer = self._peers.pop(endpoint, None)
         if peer is not None:
             peer.close(0)
 
     def send(self, envelope: Envelope) -> None:
-        """Send at once; a full queue drops the envelope and counts it."""
-        if envelope.to not in self.addresses:
+        """Send at once, with what was posted; a full queue drops the envelope and counts it."""
+        self.post(envelope)
+        self.flush()
+
+    def post(self, envelope: Envelope) -> None:
+        """Send with the next `flush`, at the latest when a message is full."""
+        endpoint = self.addresses.get(envelope.to)
+        if endpoint is None:
             self.unsent += 1
             return
-        peer = self.connect(envelope.to)
-        header = codec.encode(envelope)
-        size = envelope.payload_bits // 8
-        try:
-            if self._real and size > 0:
-                peer.send(header, zmq.SNDMORE | zmq.DONTWAIT)
-                self._send_payload(peer, size)
-            else:
-                peer.send(header, zmq.DONTWAIT)
-        except zmq.Again:
-            self.unsent += 1
+        posted = self._posted.setdefault(endpoint, [])
+        posted.append(self._frames(envelope))
+        if len(posted) >= BATCH:
+            self.flush()
 
-    def _send_payload(self, peer: "zmq.Socket[bytes]", size: int) -> None:
-        """Large payloads are pieces of one shared buffer, not copied here."""
-        while size > len(_PAYLOAD):
-            peer.send(_PAYLOAD, zmq.SNDMORE | zmq.DONTWAIT, copy=False)
+    def flush(self) -> None:
+        """Send what was posted: one message a peer."""
+        if not self._posted:
+            return
+        posted, self._posted = self._posted, {}
+        for endpoint, envelopes in posted.items():
+            peer = self._connect(endpoint)
+            frames = list(chain.from_iterable(envelopes))
+            try:
+                for frame in frames[:-1]:
+                    peer.send(frame, MORE, copy=len(frame) < ZERO_COPY_FROM)
+                peer.send(frames[-1], LAST, copy=len(frames[-1]) < ZERO_COPY_FROM)
+            except zmq.Again:
+                self.unsent += len(envelopes)
+
+    def _frames(self, envelope: Envelope) -> list[bytes | memoryview]:
+        """Header and payload; large payloads are pieces of one shared buffer, not copied here."""
+        frames: list[bytes | memoryview] = [codec.encode(envelope)]
+        size = self._payload_bytes(envelope)
+        while size > 0:
+            frames.append(memoryview(_PAYLOAD)[: min(size, len(_PAYLOAD))])
             size -= len(_PAYLOAD)
-        peer.send(memoryview(_PAYLOAD)[:size], zmq.DONTWAIT, copy=size < ZERO_COPY_FROM)
+        return frames
+
+    def _payload_bytes(self, envelope: Envelope) -> int:
+        return envelope.payload_bits // 8 if self._real else 0
 
     def receive(self) -> Envelope | None:
         """The next envelope, or None when the inbox is empty; bad frames are counted and dropped."""
         while True:
-            try:
-                frames = self._inbox.recv_multipart(zmq.DONTWAIT, copy=False)
-            except zmq.Again:
+            while self._received:
+                found = self._received.popleft()
+                if not self.aside(found):
+                    return found
+            if not int(self._inbox.getsockopt(zmq.EVENTS)) & READABLE:
                 return None
             try:
-                found = codec.decode(frames[0].buffer)
+                self._unpack(self._inbox.recv_multipart(LAST, copy=False))
+            except zmq.Again:
+                return None
+
+    def _unpack(self, frames: "Sequence[zmq.Frame]") -> None:
+        """Take a message apart; behind a frame that is not understood nothing of it can be."""
+        at = 0
+        while at < len(frames):
+            try:
+                found = codec.decode(frames[at].buffer)
             except FrameError as error:
-                self.drop(f"{type(error).__name__}: {error}")
-                continue
-            if not self.aside(found):
-                return found
+                return self.drop(f"{type(error).__name__}: {error}")
+            self._received.append(found)
+            at += 1 + -(-self._payload_bytes(found) // len(_PAYLOAD))
 
     def drop(self, why: str) -> None:
         """Count a frame that is not acted on, and say so in the log: each of the first ones, then every thousandth."""
@@ -102,11 +140,13 @@ class Mailbox:
         if self.dropped <= LOGGED or self.dropped % 1000 == 0:
             print(f"frame {self.dropped} dropped: {why}", file=sys.stderr, flush=True)
 
-    def close(self, last: str = "", linger_ms: int = 0) -> None:
-        """Close everything, waiting up to ``linger_ms`` for what is still to be sent to the process ``last``."""
-        kept = self.addresses.get(last)
+    def close(self, linger_ms: int = 0, to: str = "") -> None:
+        """Close everything, waiting up to ``linger_ms`` for what is still to be sent to process ``to``.
+
+        Others may have ended already, and would never take it.
+        """
         for endpoint, peer in self._peers.items():
-            peer.close(linger_ms if endpoint == kept else 0)
+            peer.close(linger_ms if endpoint == self.addresses.get(to) else 0)
         self._inbox.close(0)
         self._context.term()
 

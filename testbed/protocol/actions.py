@@ -101,7 +101,10 @@ class Core(Protocol):
 
 @runtime_checkable
 class Forgiving(Protocol):
-    """A core that takes some messages which come to hand late as if they had come in time."""
+    """A core that takes some messages which come to hand late as if they had come in time, and can wait for others."""
 
     def settled_ns(self, event: object) -> int:
         """The last instant at which something was decided that ``event`` would have changed had it come before."""
+
+    def awaits(self, at_ns: int, event: object) -> bool:
+        """Whether a message by which ``event`` of instant ``at_ns`` will be judged has not come to hand yet."""

@@ -16,7 +16,7 @@ from testbed.model.system import Plan
 from testbed.model.task import INTERRUPTED
 from testbed.run import record, rundir
 from testbed.run.costs import Costs, byte_rate, message_rate
-from testbed.run.grading import burnt, lateness
+from testbed.run.grading import RELEASES, burnt, lateness
 from testbed.run.launch import launch
 from testbed.run.progress import Progress
 from testbed.trace import inputs
@@ -54,7 +54,7 @@ def _run(payload: str) -> tuple[float, float, Plan]:
         if launch(plan, Path(folder), meter).reason == INTERRUPTED:
             raise KeyboardInterrupt
         events = record.read_record(Path(folder) / rundir.RECORD).events
-    return max(0.0, meter.seconds - burnt(events).achieved_s), lateness(events).p99 * 1e-3, plan
+    return max(0.0, meter.seconds - burnt(events).achieved_s), lateness(events, RELEASES).p99 * 1e-3, plan
 
 
 class Meter:

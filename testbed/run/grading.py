@@ -1,7 +1,7 @@
 """The fidelity block of a run: what its events tell of timers and CPUs, and its delays against the simulation's."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,10 +12,14 @@ from testbed.run import replay
 from testbed.run.record import Run
 
 MS = 1e-6
+RELEASES = ("Result", "LocalEnd", "Arrived", "Ended", "Forward")
 
 
 class Fidelity(msgspec.Struct, frozen=True):
-    """What a summary says of a run's honesty; ``burn`` and ``steal`` are fractions, lateness wall ms."""
+    """What a summary says of a run's honesty; ``burn`` and ``steal`` are fractions, lateness wall ms.
+
+    ``lateness_by_kind_ms``: of each kind of event, by the name of its struct.
+    """
 
     grade: str
     burn: float
@@ -28,6 +32,7 @@ class Fidelity(msgspec.Struct, frozen=True):
     host_cpu: float | None = None
     worst: str = ""
     remedy: str = ""
+    lateness_by_kind_ms: dict[str, fidelity.Lateness] = {}
 
 
 def graded(run: Run) -> Fidelity:
@@ -50,11 +55,16 @@ def graded(run: Run) -> Fidelity:
         steal=host.get("steal", 0.0),
         host_cpu=host.get("cpu", 0.0),
         lateness=lateness(events),
+        speed=float(run.meta.get("speed", asked.speed)),
+        guard_ms=asked.guard_ns * MS,
+        ues=len(run.resolved.system.ues),
+        ues_per_process=asked.ues_per_process,
     )
     verdict = fidelity.grade(measured)
     return Fidelity(
         verdict.grade, measured.burn, measured.payload, measured.lateness, measured.error, measured.slipped,
         measured.steal, measured.cpu, host.get("cpu"), verdict.worst, verdict.remedy,
+        {kind: _lateness(mine) for kind, mine in sorted(histograms(events).items())},
     )  # fmt: skip
 
 
@@ -67,14 +77,24 @@ def detail(event: EventRow) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def lateness(events: Iterable[EventRow]) -> fidelity.Lateness:
-    """How late all timers of all processes fired."""
-    last: dict[tuple[str, str], dict[str, Any]] = {}
+def lateness(events: Iterable[EventRow], kinds: Container[str] | None = None) -> fidelity.Lateness:
+    """How late the timers of all processes fired: of the given ``kinds`` of events, or of all."""
+    found = histograms(events)
+    return _lateness([one for kind, mine in found.items() if kinds is None or kind in kinds for one in mine])
+
+
+def histograms(events: Iterable[EventRow]) -> dict[str, list[dict[str, Any]]]:
+    """By kind of event: the last histogram of lateness that each process told."""
+    last: dict[str, dict[str, dict[str, Any]]] = {}
     for event in events:
         found = detail(event) if event.kind == "lateness" else {}
         if isinstance(found.get("bins"), dict):
-            last[event.source, str(found.get("kind"))] = found
-    merged = histogram.merge(last.values())
+            last.setdefault(str(found.get("kind")), {})[event.source] = found
+    return {kind: list(by_source.values()) for kind, by_source in last.items()}
+
+
+def _lateness(plain: Iterable[dict[str, Any]]) -> fidelity.Lateness:
+    merged = histogram.merge(plain)
     return fidelity.Lateness(merged.quantile_ns(0.5) * MS, merged.quantile_ns(0.99) * MS, merged.maximum * MS)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from testbed.run.grading import Fidelity
 from testbed.run.layout import wrapped
 from testbed.run.learning import Learning
 from testbed.run.summary import Summary
@@ -136,6 +137,13 @@ def _spread(spread: Spread) -> str:
     return f"p50 {spread.p50:.2f} ms, p99 {spread.p99:.2f}"
 
 
+def _latest(fidelity: Fidelity) -> str:
+    """The kind of event that was latest."""
+    kinds = fidelity.lateness_by_kind_ms
+    latest = max(kinds, key=lambda kind: kinds[kind].p99, default="")
+    return f" (most: {latest} p99 {kinds[latest].p99:.2f})" if latest else ""
+
+
 def _fidelity(summary: Summary) -> str:
     fidelity = summary.fidelity
     if summary.backend in VIRTUAL:
@@ -148,7 +156,7 @@ def _fidelity(summary: Summary) -> str:
     lines = [
         f"decisions  out after a cell's last ask {_spread(answered)}; seen by the UE {_spread(seen)}",
         f"fidelity   {fidelity.grade} (burn {fidelity.burn:g}, {fidelity.payload}); delay error {off}",
-        f"           timers late p50 {late.p50:.2f} ms, p99 {late.p99:.2f}, max {late.max:.1f}; "
+        f"           timers late p50 {late.p50:.2f} ms, p99 {late.p99:.2f}, max {late.max:.1f}{_latest(fidelity)}; "
         f"slipped {fidelity.slipped}; steal {percent(fidelity.steal)}; "
         f"burnt {cpu.achieved_s:.2f} of {cpu.asked_s:.2f} CPU s",
     ]

@@ -67,6 +67,8 @@ class Simulation:
         self._delivered = 0
         self._gone: dict[str, int] = {}
         self._book = Book()
+        self._ues = {ue.name: ue for ue in plan.system.ues}
+        self._tasks = plan.tasks_by_ue()
         self._stopped = ""
         self._observer: Observer | None = None
         self._observe_every = 0
@@ -123,9 +125,8 @@ class Simulation:
         for es in system.ess:
             if es.name == name:
                 return EdgeServer(system, es.index, self.plan.second_offload, incarnation, from_ns)
-        ue = next(u for u in system.ues if u.name == name)
-        mine = tuple(task for task in self.plan.workload if task.ue == ue.index)
-        return Agent(system, ue.index, mine, incarnation, from_ns, self.plan.learn)
+        index = self._ues[name].index
+        return Agent(system, index, self._tasks[index], incarnation, from_ns, self.plan.learn)
 
     def _deliver(self, entry: Entry) -> None:
         match entry.event:
@@ -184,8 +185,7 @@ class Simulation:
         """The row as its UE saw it: over a network, a result may come later than its ideal instant."""
         if self.network is None or not isinstance(row, TaskRow) or row.finished_ns < 0:
             return row
-        ue = next(ue for ue in self.plan.system.ues if ue.name == row.ue)
-        return measured(row, max(row.finished_ns, self._now), ue)
+        return measured(row, max(row.finished_ns, self._now), self._ues[row.ue])
 
     def _emit_at_end(self, source: str, execute: Execute) -> None:
         send = execute.then

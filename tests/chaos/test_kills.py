@@ -48,6 +48,10 @@ def test_a_planned_death_with_restart_is_a_real_one(tmp_path, victim):
     first, second = (pid for source, _, pid in events(tmp_path / "r", "ready") if source == victim)
     assert first != second
     assert [source for source, _, _ in events(tmp_path / "r", "restarted")] == [victim]
+    if victim == "controller":
+        (back,) = (at for at, kind in instants(tmp_path / "r") if kind == "restarted")
+        lost = [asked for asked, why in fallbacks(tmp_path / "r") if why == "controller lost"]
+        assert lost and max(lost) < back, "whoever is back at a slot's beginning is asked in it"
 
 
 def test_the_record_survives_the_launcher_and_nobody_outlives_it(tmp_path):
@@ -107,6 +111,12 @@ def instants(run):
     """(instant in ns, kind) of every event."""
     with sqlite3.connect(run / "run.db") as db:
         return db.execute("SELECT at_ns, kind FROM events").fetchall()
+
+
+def fallbacks(run):
+    """(instant asked in ns, why the fallback decided) of every task that it decided."""
+    with sqlite3.connect(run / "run.db") as db:
+        return db.execute("SELECT asked_ns, fallback FROM tasks WHERE fallback != ''").fetchall()
 
 
 def test_a_run_whose_process_starter_is_killed_says_so(tmp_path):

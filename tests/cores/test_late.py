@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from edge_server.server import Server
 from testbed.model.queue import FCFS, LOCAL_FIRST
 from testbed.model.task import Phase, Task
-from testbed.protocol.actions import Execute, Send, Wake
-from testbed.protocol.messages import Announce, Forward, Post, Result, Trip
+from testbed.protocol.actions import Boundary, Execute, Send, Wake
+from testbed.protocol.messages import Announce, Down, Forward, Post, Result, Trip, Up
 from tests.support import MS, NS, system
 
 
@@ -100,3 +100,42 @@ def test_what_was_not_moved_gives_what_punctuality_gives(forwards, posts, announ
     event("moved" if moved else "kept")
     if not moved:
         assert late == punctual
+
+
+def arrival_to_judge(told=()):
+    """A server at work for four seconds, which just announced slot 1, and an arrival a millisecond after that."""
+    server = server_of()
+    (arrived,) = [action for action in server.handle(0, post(0, 0, cycles=4 * NS)[3]) if isinstance(action, Wake)]
+    (dispatch,) = server.handle(arrived.at_ns, arrived.event)
+    server.handle(arrived.at_ns, dispatch.event)
+    server.handle(NS, Boundary(1))
+    for what in told:
+        server.handle(NS, what)
+    (arrived,) = [action for action in server.handle(NS + MS, post(NS + MS, 2)[3]) if isinstance(action, Wake)]
+    return server, arrived.event
+
+
+def test_an_arrival_over_the_threshold_awaits_the_announcements_it_is_judged_by():
+    server, arrival = arrival_to_judge()
+    assert server.awaits(NS + MS, arrival)
+    assert not server.awaits(NS, arrival)
+    assert not server.awaits(NS + MS, Boundary(2))
+    assert not Server(server.system, 0, second_offload=False).awaits(NS + MS, arrival)
+    server.handle(NS, Announce("es-2", 1, NS))
+    assert not server.awaits(NS + MS, arrival)
+
+
+def test_nobody_awaits_the_dead_or_who_has_just_come_back():
+    server, arrival = arrival_to_judge([Down("es-2", NS // 2, 0)])
+    assert not server.awaits(NS + MS, arrival)
+    server.handle(NS, Up("es-2", NS + MS // 2, 1))
+    assert not server.awaits(NS + MS, arrival)
+    server.handle(2 * NS, Boundary(2))
+    assert server.awaits(2 * NS + MS, arrival)
+
+
+def test_an_idle_server_awaits_nobody():
+    server = server_of()
+    server.handle(NS, Boundary(1))
+    (arrived,) = [action for action in server.handle(NS + MS, post(NS + MS, 2)[3]) if isinstance(action, Wake)]
+    assert not server.awaits(NS + MS, arrived.event)

@@ -48,7 +48,7 @@ class Desk:
         if self.slot > 0:
             self.earned.append(self.tally.settle(self.slot)[0])
         choices = self.choices[self.slot]
-        views = [self.gathering.view(es.index, self.slot, asks) for es in self.system.ess]
+        views = [self.gathering.view(cell, self.slot, mine) for cell, mine in enumerate(self.gathering.by_cell(asks))]
         self.seen.append(observed(views, self.setting))
         self.inside.append(self.tally.inside)
         self.tally.decided(self.slot, choices)

@@ -60,6 +60,16 @@ def test_the_worst_is_named():
     assert "97 % busy" in busy.remedy
 
 
+def test_a_remedy_names_what_can_still_be_changed():
+    late = {"error": DelayError(0.0, 0.6), "burn": 0.02, "speed": 20.0}
+    assert grade(Measured(**late, payload="declared", ues=15)).remedy.endswith("--set emulation.ues_per_process=5")
+    assert grade(Measured(**late, payload="declared", ues=15, ues_per_process=5)).remedy == "use --speed 10"
+    assert "emulation.payload=declared" in grade(Measured(**late)).remedy
+    assert "emulation.burn" not in grade(Measured(**late, host_cpu=0.99)).remedy
+    assert "emulation.burn" not in grade(Measured(burn=0.02, cpu=Cpu(10.0, 1.0))).remedy
+    assert "emulation.guard=6ms" in grade(Measured(tasks=10, slipped=1, guard_ms=3.0)).remedy
+
+
 def test_nothing_to_compare_is_f():
     assert delay_error([]) == DelayError(None, None)
     assert grade(Measured(delay_error([]), tasks=1)).grade == "F"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from testbed.model.task import Phase, Task
 from testbed.protocol import codec
 from testbed.protocol.codec import Envelope, FrameError, Malformed, Oversized, WrongVersion
-from testbed.protocol.messages import Announce, Ask, Bye, Forward, Heartbeat, Post, Rows, Trip
+from testbed.protocol.messages import Announce, Ask, Bye, Chose, Forward, Heartbeat, Post, Rows, Seen, Trip
 from testbed.protocol.rows import EventRow, TaskRow
 
 TASK = Task(3, 1, 5_000_000_000, 8, 9, 10)
@@ -16,6 +16,7 @@ BODIES = [
     Ask("ue-1-1", 3, 3, 0, (TASK,)), Post("ue-1-1", TASK, 5), Bye("done"),
     Announce("es-1", 1, 1, 2, 3, 4, 5, 1, (0, 7)), Forward("ue-1-1", TASK, Trip(1, 2, 3, 4), 2**62), Heartbeat(9),
     Rows((EventRow(1, "es-1", "died", "x", 0.5), TaskRow("ue-1-1", 1, 1, 5, 8, 9, 10, "late"))),
+    Seen(0, 3, 1, (0.5, -1.0), (TASK,), (Chose(0, 1, -0.5, (1.0, 2.0)),)),
 ]  # fmt: skip
 
 
@@ -99,6 +100,13 @@ def test_numbers_of_a_message_fit_in_64_bits_with_sign():
         codec.decode(codec.encode(envelope(Rows((EventRow(2**64 - 1, "es-1", "died"),)))))
     lookalike = envelope(Bye("\u03ff"), source="\ufffd")
     assert codec.decode(codec.encode(lookalike)) == lookalike
+    inside = envelope(Rows((EventRow(2**63 - 1, "\u03ff", "died", value=-1.5), EventRow(-(2**63), "es-1", "died"))))
+    assert codec.decode(codec.encode(inside)) == inside
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_look_at_every_number_finds_nothing_wrong_with_any_message(body):
+    assert codec._fits(codec.encode(envelope(body)))
 
 
 def test_sizes_are_limited_on_both_sides():

@@ -35,8 +35,7 @@ def transfers(repeats: int) -> Iterator[Check]:
     taken = by_ue(run(made, tasks).tasks)
     for ue, (rate, size) in enumerate(pairs):
         asked = analytic.transfer_s(size * KB, rate * MBIT, LATENCY_NS / NS)
-        limit = KNOWN_LIMIT if (rate, size) in WELL_KNOWN else RATE_LIMIT
-        limit = room(limit, asked * NS)
+        limit = KNOWN_LIMIT if (rate, size) in WELL_KNOWN else room(RATE_LIMIT, asked * NS)
         yield judged("transfer", f"{size} kB at {rate} Mbit/s, 10 ms", asked, seconds(taken[ue]), "s", limit)
 
 

@@ -1,0 +1,108 @@
+"""Mailboxes between two ends of this process: what was posted travels together, with its payload, or is counted."""
+
+import select
+import time
+
+import pytest
+import zmq
+
+from testbed.model.task import Task
+from testbed.node import socket
+from testbed.node.socket import Mailbox, envelope
+from testbed.protocol import codec
+from testbed.protocol.messages import Heartbeat, Post
+
+
+@pytest.fixture(params=[False, True], ids=["declared", "real"])
+def ends(request, tmp_path):
+    addresses = {name: f"ipc://{tmp_path}/{name}" for name in ("a", "b")}
+    made = [Mailbox(addresses[name], addresses, request.param) for name in ("a", "b")]
+    yield made
+    for mailbox in made:
+        mailbox.close()
+
+
+def posted(number, bits=0):
+    body = Post("ue-1-1", Task(0, number, 0, 1, 1, 1), 0) if bits else Heartbeat(number)
+    found = envelope("a", 0, "b", body)
+    return codec.Envelope(*(getattr(found, field) for field in found.__struct_fields__[:9]), bits, body)
+
+
+def received(mailbox, count):
+    poll = select.poll()
+    poll.register(mailbox.fd, select.POLLIN)
+    found = []
+    while len(found) < count:
+        one = mailbox.receive()
+        if one is None:
+            assert poll.poll(5000), f"only {len(found)} of {count} came"
+        else:
+            found.append(one)
+    assert mailbox.receive() is None
+    return found
+
+
+def test_what_is_posted_comes_in_order_with_whatever_payload(ends):
+    a, b = ends
+    sizes = [0, 8, 8 * 100_000, 0, 8 * (len(socket._PAYLOAD) + 1), 8 * len(socket._PAYLOAD), 0]
+    sent = [posted(n, bits) for n, bits in enumerate(sizes)]
+    for one in sent:
+        a.post(one)
+    assert b.receive() is None
+    a.flush()
+    assert received(b, len(sent)) == sent
+
+
+def test_one_message_takes_what_was_posted_to_a_peer(ends):
+    a, b = ends
+    sent = []
+    a._connect(a.addresses["b"])
+    real = a._peers[a.addresses["b"]]
+
+    class Counting:
+        def send(self, frame, flags, copy):
+            sent.append(flags & zmq.SNDMORE)
+            return real.send(frame, flags, copy=copy)
+
+    a._peers[a.addresses["b"]] = Counting()
+    for n in range(socket.BATCH + 3):
+        a.post(posted(n))
+    assert len(sent) == socket.BATCH and sent.count(0) == 1
+    a.send(posted(99))
+    assert sent.count(0) == 2
+    assert [one.body for one in received(b, socket.BATCH + 4)][-1] == Heartbeat(99)
+    a._peers[a.addresses["b"]] = real
+
+
+def test_nothing_behind_a_frame_that_is_not_understood_is_believed(ends):
+    a, b = ends
+    peer = a._connect(a.addresses["b"])
+    peer.send_multipart([codec.encode(posted(1)), b"\xff" * 9, codec.encode(posted(2))])
+    assert [one.body for one in received(b, 1)] == [Heartbeat(1)]
+    assert b.dropped == 1
+
+
+def test_what_was_posted_to_a_dead_process_is_forgotten(ends):
+    a, b = ends
+    a.post(posted(1))
+    a.disconnect("b")
+    a.send(posted(2))
+    assert [one.body for one in received(b, 1)] == [Heartbeat(2)]
+
+
+def test_a_stranger_is_counted(ends):
+    a, _ = ends
+    a.send(envelope("a", 0, "nobody", Heartbeat(1)))
+    assert a.unsent == 1
+
+
+def test_closing_waits_for_one_peer_only(tmp_path):
+    addresses = {name: f"ipc://{tmp_path}/{name}" for name in ("a", "gone", "launcher")}
+    a, launcher = (Mailbox(addresses[name], addresses, False) for name in ("a", "launcher"))
+    for to in ("gone", "launcher"):
+        a.send(envelope("a", 0, to, Heartbeat(1)))
+    begun = time.monotonic()
+    a.close(30_000, "launcher")
+    assert time.monotonic() - begun < 15
+    assert received(launcher, 1)[0].body == Heartbeat(1)
+    launcher.close()
