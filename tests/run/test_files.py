@@ -1,5 +1,6 @@
 """Files and directories that verbs write: whole or not at all, and nobody else's."""
 
+import contextlib
 import resource
 import signal
 
@@ -12,15 +13,17 @@ from testbed.trace.convert import convert
 from tests.cli import call
 
 
-@pytest.fixture(name="full")
-def _full():
-    """A disk that takes 100 B a file."""
+@contextlib.contextmanager
+def full_disk():
+    """A disk that takes 100 B a file; nothing else may be written meanwhile, by the test's own runner least of all."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def names(folder):
@@ -40,21 +43,19 @@ def test_a_file_is_replaced_only_when_its_successor_is_whole(tmp_path):
     assert path.read_text() == "new" and names(tmp_path) == ["a"]
 
 
-def test_an_import_that_finds_no_space_leaves_nothing(tmp_path, request):
+def test_an_import_that_finds_no_space_leaves_nothing(tmp_path):
     (tmp_path / "in").write_text("".join(f"{n * n}\n" for n in range(1, 100)))
-    request.getfixturevalue("full")
-    with pytest.raises(StartError, match="out cannot be written: File too large"):
+    with pytest.raises(StartError, match="out cannot be written: File too large"), full_disk():
         convert("mahimahi", [tmp_path / "in"], tmp_path / "out")
     assert names(tmp_path) == ["in"]
 
 
-def test_an_export_that_finds_no_space_leaves_the_one_before(tmp_path, request):
+def test_an_export_that_finds_no_space_leaves_the_one_before(tmp_path):
     call("run", "smoke", "--backend", "sim", "--out", "r", cwd=tmp_path)
     run, folder = record.read_run(tmp_path / "r"), tmp_path / "x"
     folder.mkdir()
     (folder / "tasks.csv").write_text("old")
-    request.getfixturevalue("full")
-    with pytest.raises(StartError):
+    with pytest.raises(StartError), full_disk():
         export.export(run, "csv", folder)
     assert names(folder) == ["tasks.csv"] and (folder / "tasks.csv").read_text() == "old"
 
