@@ -88,7 +88,7 @@ def test_a_killed_ue_costs_only_its_own_tasks(tmp_path):
 
 
 def test_what_the_host_cannot_hold_is_graded_so(tmp_path):
-    fast = ("--speed", "1000", "--set", "emulation.burn=1")
+    fast = ("--speed", "1000", "--set", "emulation.burn=1", "--set", "emulation.drain_limit=50000 s")
     found = document("run", "smoke", *fast, "--strict", "--out", "r", cwd=tmp_path, code=5)
     assert found["fidelity"]["grade"] in "CF" and found["fidelity"]["worst"]
     assert "--" in found["fidelity"]["remedy"] and found["tasks"]["unaccounted"] == 0
