@@ -41,8 +41,8 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         about = json.loads(str(arrays.pop("about")))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from None
-    except (ValueError, KeyError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path}: not a checkpoint, or truncated ({error})") from None
+    except (ValueError, KeyError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile):
+        raise UsageError(f"{path}: not a checkpoint of `testbed train`, or truncated") from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         found = about.get("format") if isinstance(about, dict) else None
         raise UsageError(f"{path}: checkpoint format {found}, this version reads {FORMAT}")

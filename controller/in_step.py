@@ -20,10 +20,10 @@ from controller.team import Team
 
 
 class InStep(Team):
-    """A team whose members answer, each through a pipe, with a gradient; ``updates`` ends it, 0 for never."""
+    """A team whose members answer, each through a pipe, with a gradient."""
 
-    def __init__(self, course: Course, shared: Shared, workers: int, updates: int = 0) -> None:
-        self._course, self._updates = course, updates
+    def __init__(self, course: Course, shared: Shared, workers: int) -> None:
+        self._course = course
         self._pipes: dict[int, Any] = {}
         self._asked: set[int] = set()
         self._slopes: dict[int, Array] = {}
@@ -39,7 +39,7 @@ class InStep(Team):
     def watch(self, seconds: float) -> None:
         """Learn so long; whoever dies is replaced and asked again. See `Team.watch`."""
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not (0 < self._updates <= self._shared.updates):
+        while not self._shared.stopping and (left := until - time.monotonic()) > 0:
             if not self._asked:
                 self._ask(self._pipes)
             sentinels = [process.sentinel for process in self._processes]

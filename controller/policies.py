@@ -126,6 +126,8 @@ def _decider(module: str, attribute: str) -> Any:
     """What decides: the user's own ``decide`` or plain function."""
     if "" not in sys.path:
         sys.path.insert(0, "")
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise UsageError(f'policy "{module}:{attribute}": a module is named, not a file', "write module:attribute")
     try:
         found: Any = importlib.import_module(module)
     except ImportError as error:

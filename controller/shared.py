@@ -1,5 +1,6 @@
 """Parameters and optimiser statistics in shared memory, updated without locks (Hogwild!, Recht et al. 2011)."""
 
+import contextlib
 from multiprocessing import shared_memory
 
 import numpy as np
@@ -13,19 +14,21 @@ ENTROPY, REWARD, GAUGES = 0, 1, 2
 class Shared:
     """One block with ``size`` parameters, their RMSProp squares, and what each of ``workers`` counted.
 
+    Workers are to end when told to, and at ``limit`` updates (0: never).
+
     ``counts`` (workers, 3): updates, world slots, and updates by others between reading parameters and changing them;
     ``gauges`` (workers, 2): entropy and mean reward of the last rollout. Each worker writes its own row only.
     """
 
     def __init__(self, size: int, workers: int, name: str | None = None) -> None:
-        numbers = 1 + workers * (COUNTS + GAUGES)
+        numbers = 2 + workers * (COUNTS + GAUGES)
         self._block = shared_memory.SharedMemory(name, create=name is None, size=8 * (numbers + size))
         self._mine = name is None
         assert self._block.buf is not None
-        counters = np.frombuffer(self._block.buf, np.int64, 1 + workers * COUNTS)
+        counters = np.frombuffer(self._block.buf, np.int64, 2 + workers * COUNTS)
         gauges = np.frombuffer(self._block.buf, np.float64, workers * GAUGES, 8 * len(counters))
         floats = np.frombuffer(self._block.buf, np.float32, 2 * size, 8 * numbers)
-        self._stop, self.counts = counters[:1], counters[1:].reshape(workers, COUNTS)
+        self._orders, self.counts = counters[:2], counters[2:].reshape(workers, COUNTS)
         self.gauges = gauges.reshape(workers, GAUGES)
         self.flat: Array = floats[:size]
         self.square: Array = floats[size:]
@@ -43,15 +46,26 @@ class Shared:
     @property
     def stopping(self) -> bool:
         """Whether workers are to end."""
-        return bool(self._stop[0])
+        stopped, limit = self._orders.tolist()
+        return bool(stopped) or 0 < limit <= self.updates
+
+    @property
+    def limit(self) -> int:
+        """The number of updates that ends training, 0 for none."""
+        return int(self._orders[1])
+
+    @limit.setter
+    def limit(self, updates: int) -> None:
+        self._orders[1] = updates
 
     def stop(self) -> None:
         """Tell the workers to end."""
-        self._stop[0] = 1
+        self._orders[0] = 1
 
     def close(self) -> None:
         """Let go; the one who made it also removes it."""
         if self._mine:
             self._block.unlink()
-        del self._stop, self.counts, self.gauges, self.flat, self.square
-        self._block.close()
+        del self._orders, self.counts, self.gauges, self.flat, self.square
+        with contextlib.suppress(BufferError):  # the frames of an interrupt may still look at it
+            self._block.close()

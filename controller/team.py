@@ -43,11 +43,13 @@ class Team:
     def watch(self, seconds: float) -> None:
         """Wait so long, replacing whoever dies meanwhile; `StartError` when that goes on."""
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
+        while not self._shared.stopping and (left := until - time.monotonic()) > 0:
             self._replace(connection.wait([process.sentinel for process in self._processes], left))
 
     def _replace(self, ready: Sequence[object]) -> list[int]:
         """Start those anew whose sentinels are ``ready``, being dead; returns their numbers."""
+        if self._shared.stopping:
+            return []
         dead = [n for n, process in enumerate(self._processes) if process.sentinel in ready]
         for n in dead:
             self._processes[n].join()

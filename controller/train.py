@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,8 @@ from controller.team import Team, once
 from testbed.model.errors import UsageError
 from testbed.twin.build import Source
 
-PATIENCE, GAIN, SQUARE = 10, 0.001, 1e-4
+PATIENCE, GAIN, SQUARE, LOOK_S = 10, 0.001, 1e-4, 0.1
+INTERRUPTED = "interrupted"
 NEEDED = ("parameters", "current", "square", "progress", "best")
 
 
@@ -29,7 +29,7 @@ class Budget(msgspec.Struct, frozen=True):
 
     ``workers`` 1 learns in this process and is repeatable; its verdicts come every ``every_s`` or, if that is 0, every
     ``every_updates``. ``early_stop``: end when `PATIENCE` verdicts brought less than `GAIN` of improvement.
-    ``synchronous``: see `controller.in_step`.
+    ``synchronous``: see `controller.in_step`. Asynchronous workers may make an update each more than ``updates``.
     """
 
     seconds: float = 60.0
@@ -70,11 +70,19 @@ class Judge:
         self.best, self.best_flat = np.inf, np.zeros(0, np.float32)
         self._stale = 0
 
+    def compile(self, flat: Array) -> None:
+        """Have compiled what a verdict needs."""
+        self._evaluate(flat)
+
+    def _evaluate(self, flat: Array) -> float:
+        course = self._course
+        found = evaluate(course.system, self._source, course.double, flat, course.actor, self._seeds)
+        return float(found.overhead.mean())
+
     def verdict(self, flat: Array) -> float:
         """Evaluate a copy of ``flat`` and remember it if it is the best."""
-        course, mine = self._course, flat.copy()
-        found = evaluate(course.system, self._source, course.double, mine, course.actor, self._seeds)
-        mean = float(found.overhead.mean())
+        mine = flat.copy()
+        mean = self._evaluate(mine)
         self._stale = 0 if mean < self.best * (1.0 - GAIN) else self._stale + 1
         if mean < self.best or not len(self.best_flat):
             self.best, self.best_flat = mean, mine
@@ -100,6 +108,7 @@ class Trainer:
         if budget.synchronous and course.algorithm != "a3c":
             raise UsageError(f"{course.algorithm} does not learn synchronously", "a3c does")
         self._start = course.start
+        self._began, self._stopped = time.monotonic(), False
         self.about = {**about, "size": len(self._start)}
         self._resumed = self._read() if resume else {}
 
@@ -111,72 +120,83 @@ class Trainer:
         return arrays
 
     def run(self, observe: Observer) -> str:
-        """Train; returns what ended it: "time", "updates" or "plateau". Every verdict writes the checkpoint."""
-        began = time.monotonic()
+        """Train; returns what ended it: "time", "updates", "plateau" or "interrupted". Every verdict writes the
+        checkpoint. Time counts from when everything is compiled and all workers are at work.
+        """
         self.shared = Shared(len(self._start), self.budget.workers)
         try:
             self._begin()
-            for report in self._alone(began) if self.budget.workers == 1 else self._together(began):
+            for report in self._alone() if self.budget.workers == 1 else self._together():
                 observe(report)
-            return self._over(began)
+            return self._over()
         finally:
             self.shared.close()
 
+    def stop(self) -> None:
+        """End at the next occasion, with a last verdict."""
+        self._stopped = True
+
     def _begin(self) -> None:
         shared, resumed = self.shared, self._resumed
-        shared.flat[:], shared.square[:] = self._start, SQUARE
+        make(self.course).step(self._start.copy(), np.full_like(self._start, SQUARE), 0)
+        self.judge.compile(self._start)
+        self._began = time.monotonic()
+        shared.flat[:], shared.square[:], shared.limit = self._start, SQUARE, self.budget.updates
         if resumed:
             shared.flat[:], shared.square[:] = resumed["current"], resumed["square"]
             shared.counts[0, : LAG + 1] = resumed["progress"]
             self.judge.best, self.judge.best_flat = float(resumed["best"]), resumed["parameters"]
         self._before = shared.updates
 
-    def _over(self, began: float) -> str:
+    def _over(self) -> str:
         budget = self.budget
+        if self._stopped:
+            return INTERRUPTED
         if budget.updates and self.shared.updates >= budget.updates:
             return "updates"
-        if budget.seconds and time.monotonic() - began >= budget.seconds:
+        if budget.seconds and time.monotonic() - self._began >= budget.seconds:
             return "time"
         return "plateau" if budget.early_stop and self.judge.plateau else ""
 
-    def _alone(self, began: float) -> Iterator[Report]:
+    def _alone(self) -> Iterator[Report]:
         learner, shared, budget = make(self.course), self.shared, self.budget
         if "rng" in self._resumed:
             learner.load(self._resumed)
         last, judged = time.monotonic(), -1
-        while not self._over(began):
+        while not self._over():
             once(shared, learner, 0)
             by_count = budget.every_s == 0 and shared.updates % budget.every_updates == 0
             if by_count or (budget.every_s and time.monotonic() - last >= budget.every_s):
-                yield self._judged(began, learner)
+                yield self._judged(learner)
                 last, judged = time.monotonic(), shared.updates
         if judged != shared.updates:
-            yield self._judged(began, learner)
+            yield self._judged(learner)
 
-    def _together(self, began: float) -> Iterator[Report]:
+    def _together(self) -> Iterator[Report]:
         course, shared, budget = self.course, self.shared, self.budget
-        kind = partial(InStep, updates=budget.updates) if budget.synchronous else Team
-        team = kind(course, shared, budget.workers)
+        team = (InStep if budget.synchronous else Team)(course, shared, budget.workers)
         try:
-            judged = -1
-            while not self._over(began):
-                team.watch(self._until_verdict(began))
+            while not (self._stopped or shared.counts[:, SLOTS].all()):
+                team.watch(LOOK_S)
+            self._began, judged = time.monotonic(), -1
+            while not self._over():
+                team.watch(self._until_verdict())
                 if judged != self.shared.updates:
                     judged = self.shared.updates
-                    yield self._judged(began, None)
+                    yield self._judged(None)
         finally:
             team.stop()
-        yield self._judged(began, None)
+        yield self._judged(None)
 
-    def _until_verdict(self, began: float) -> float:
+    def _until_verdict(self) -> float:
         budget, every_s = self.budget, self.budget.every_s or Budget().every_s
-        left = began + budget.seconds - time.monotonic() if budget.seconds else every_s
+        left = self._began + budget.seconds - time.monotonic() if budget.seconds else every_s
         return max(0.0, min(every_s, left))
 
-    def _judged(self, began: float, learner: Learner | None) -> Report:
+    def _judged(self, learner: Learner | None) -> Report:
         shared = self.shared
         overhead = self.judge.verdict(shared.flat)
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - self._began
         progress, (entropy, reward) = shared.counts.sum(axis=0), shared.gauges.mean(axis=0)
         arrays = {
             "parameters": self.judge.best_flat, "current": shared.flat.copy(), "square": shared.square.copy(),

@@ -7,7 +7,7 @@ It prints the mean and the standard deviation of the reward of an episode (50 sl
 better) beside that of the heuristics on the same workloads.
 """
 
-import sys
+import argparse
 
 import gymnasium
 import numpy as np
@@ -51,9 +51,12 @@ class Always:
 
 
 if __name__ == "__main__":
-    slots, backends = int((sys.argv[1:2] or [300_000])[0]), sys.argv[2:] or list(OPTIONS)
-    models = {"all local": Always(0), "all offloaded": Always(1), "ppo": train(slots)}
-    for backend in backends:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("slots", nargs="?", type=int, default=300_000, help="of training (300000)")
+    parser.add_argument("backend", nargs="*", help=f"of {', '.join(OPTIONS)} (all)")
+    args = parser.parse_args()
+    models = {"all local": Always(0), "all offloaded": Always(1), "ppo": train(args.slots)}
+    for backend in args.backend or OPTIONS:
         for name, model in models.items():
             mean, deviation = evaluate(model, backend)
             print(f"{backend:8} {name:14} {mean:9.1f} ± {deviation:.1f}")

@@ -5,7 +5,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.gym.setting import Setting
+from testbed.gym.setting import Setting, backlog_ns
+from testbed.model.errors import UsageError
 from testbed.trace import inputs
 from testbed.twin import build
 from testbed.twin.build import Source
@@ -58,7 +59,7 @@ class TwinBackend:
     def __init__(self, setting: Setting, backlog_s: float = 0.0, capacity: int | None = None) -> None:
         self._kind = setting.observation
         self._twin = worlds(setting, 1, capacity)
-        self._backlog_ns = int(backlog_s * 1e9)
+        self._backlog_ns = backlog_ns(backlog_s)
         self.cells = np.zeros(len(setting.system.ess), CELL)
         self.fallback, self.lag_ns = np.zeros((2, len(setting.system.ess)), np.int64)
 
@@ -92,6 +93,8 @@ def worlds(setting: Setting, count: int, capacity: int | None = None) -> Twin:
     """A twin of ``count`` worlds that are told what to do, by default with room for every task of an episode."""
     system, source = setting.system, source_of(setting)
     room = _room(setting, source) if capacity is None else capacity
+    if not isinstance(room, int) or room < 1:
+        raise UsageError(f"capacity is {capacity!r}", "the most tasks that a world may hold is needed, at least 1")
     twin = Twin(system, source, count, setting.second_offload, room, setting.reward)
     twin.use(None)
     return twin

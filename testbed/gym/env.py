@@ -56,7 +56,7 @@ class Episode:
     def step(self, choices: NDArray[np.int8]) -> tuple[NDArray[np.float32], bool, bool]:
         """Play a slot; returns the observation, and whether the episode is terminated or truncated by it."""
         if self._ended:
-            raise UsageError(f"step(): {self._ended}", "call reset() first")
+            raise UsageError(f"step(): {self._ended}", "make a new one" if self._closed else "call reset() first")
         self._ended = "the last step failed"
         self.backend.step(choices)
         slot, setting = self.backend.slot, self.setting

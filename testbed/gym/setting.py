@@ -50,6 +50,10 @@ def make(
     ``observation``, ``reward`` and ``episode_slots`` replace the scenario's ``agent`` section. Raises `TestbedError`
     for mistakes and for what the twin cannot express.
     """
+    if isinstance(settings, str):
+        raise UsageError(f"settings is {settings!r}", f"a list of changes is needed: [{settings!r}]")
+    if not isinstance(second_offload, bool):
+        raise UsageError(f"second_offload is {second_offload!r}", "True or False is needed")
     if not isinstance(scenario, Scenario):
         scenario = load_scenario(scenario, list(settings))
     elif settings:
@@ -90,6 +94,13 @@ def _positive(name: str, value: object) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0.0 < value < 1e9:
         return float(value)
     raise UsageError(f"{name} is {value!r}", "a number above 0 is needed")
+
+
+def backlog_ns(backlog_s: object) -> int:
+    """The queues to begin with, ns. Raises `UsageError`."""
+    if isinstance(backlog_s, (int, float)) and not isinstance(backlog_s, bool) and 0.0 <= backlog_s < 1e9:
+        return int(backlog_s * 1e9)
+    raise UsageError(f"backlog_s is {backlog_s!r}", "seconds are needed, at least 0")
 
 
 def _known(what: str, given: str, known: Mapping[str, int]) -> str:

@@ -29,10 +29,13 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
         self, num_envs: int = 1, scenario: str | Path | Scenario = "region", settings: Sequence[str] = (),
         second_offload: bool = True, observation: str | None = None, reward: str | None = None,
         episode_slots: int | None = None, backlog_s: float = 0.0, capacity: int | None = None, copy: bool = True,
+        backend: str = "twin",
     ) -> None:  # fmt: skip
+        if backend != "twin":
+            raise UsageError(f'a vector of environments has no backend "{backend}"', "it plays on the twin only")
         self.setting = settings_of.make(scenario, settings, second_offload, observation, reward, episode_slots)
         self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
-        self.num_envs, self._copy, self._backlog_ns = num_envs, copy, int(backlog_s * 1e9)
+        self.num_envs, self._copy, self._backlog_ns = num_envs, copy, settings_of.backlog_ns(backlog_s)
         self._twin = worlds(self.setting, num_envs, capacity)
         self.single_action_space = settings_of.action_space(self.setting)
         self.single_observation_space: Any = settings_of.observation_space(self.setting)

@@ -70,7 +70,8 @@ class Bar:
 
     def __call__(self, report: Report) -> None:
         """Show ``report``."""
-        left = f"{left_s(report, self._budget):.0f} s left"
+        seconds = left_s(report, self._budget)
+        left = f"{seconds:.0f} s left" if math.isfinite(seconds) else "time left unknown"
         if self._bar:
             said = f"{brief(report, self._baseline)}, {left}"
             self._bar.update(self._task, completed=done(report, self._budget), description=said)

@@ -10,10 +10,11 @@ import msgspec
 
 from controller.learner import Course
 from controller.options import optioned
-from controller.train import Budget, Judge, Report, Trainer
+from controller.train import INTERRUPTED, Budget, Judge, Report, Trainer
 from testbed.model.dump import dump
 from testbed.model.schema import Scenario
 from testbed.run import tune
+from testbed.run.interrupt import stop_on_interrupt
 from testbed.run.rounds import Rounds
 from testbed.run.session import versions
 from testbed.run.virtual import TWIN
@@ -124,9 +125,10 @@ class Teaching:
             show(report)
 
         try:
-            ended = self._trainer.run(note)
+            with stop_on_interrupt(self._trainer.stop):
+                ended = self._trainer.run(note)
         except KeyboardInterrupt:
-            ended = "interrupted"
+            ended = INTERRUPTED
         last = reports[-1] if reports else Report(0.0, 0, 0.0, 0.0, 0, float("nan"), float("nan"), 0.0, 0.0)
         return Taught(
             str(lesson.path), lesson.algorithm, last.best, baseline, ended, last.seconds, last.updates, last.rate,
@@ -140,7 +142,7 @@ def _about(lesson: Lesson, course: Course) -> dict[str, Any]:
     text = dump(msgspec.structs.replace(scenario, name="", faults=()))
     return {
         **course.about, "scenario": scenario.name, "scenario_hash": hashlib.sha256(text.encode()).hexdigest()[:16],
-        "updates": lesson.budget.updates, "versions": versions(),
+        "updates": lesson.budget.updates or "by time", "versions": versions(),
     }  # fmt: skip
 
 

@@ -111,7 +111,8 @@ def by_hand(updates, workers):
 @patient
 @pytest.mark.live
 def test_workers_in_step_make_one_step_by_the_mean_of_their_gradients(shared):
-    team = InStep(COURSE, shared, 2, updates=3)
+    shared.limit = 3
+    team = InStep(COURSE, shared, 2)
     try:
         for _ in range(TENTHS):
             team.watch(0.1)

@@ -163,3 +163,17 @@ def test_poisson_arrivals_have_room_and_no_bound_on_tasks():
     assert play(made(**options), 0)[3]
     assert np.isinf(made(**options).observation_space.high).sum() == 15
     assert np.isfinite(made().observation_space.high).all()
+
+
+@pytest.mark.parametrize(
+    "options", [{"backlog_s": float("nan")}, {"backlog_s": -1}, {"capacity": 0}, {"second_offload": "false"},
+                {"settings": "density=0.5"}],
+)  # fmt: skip
+def test_options_that_cannot_be_are_named(options):
+    with pytest.raises(UsageError, match=next(iter(options))):
+        gymnasium.make(testbed.gym.ID, **options)
+
+
+def test_a_vector_of_running_processes_is_refused():
+    with pytest.raises(UsageError, match="twin only"):
+        gymnasium.make_vec(testbed.gym.ID, num_envs=2, vectorization_mode="vector_entry_point", backend="testbed")

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import signal
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from testbed.model.load import load_scenario
 from testbed.run import lesson_bar, teach
 from testbed.run.teach import Baseline
 from testbed.run.verbs import train as verb
+from tests.cli import call, document, start
 
 SMALL = ("train", "smoke", "--set", "slots=20")
 
@@ -187,3 +189,30 @@ def test_progress_tells_overhead_against_the_baseline_pace_and_time_left():
     assert lesson_bar.left_s(REPORT, Budget(seconds=0, updates=1000)) == 10.0
     assert lesson_bar.left_s(REPORT, Budget(seconds=15, updates=1000)) == 5.0
     assert lesson_bar.done(REPORT, Budget(seconds=20, updates=1000)) == 0.5
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interrupted_training_ends_with_a_verdict_and_a_checkpoint(tmp_path, workers):
+    process = start("train", "smoke", "--for", "600s", "--workers", workers, "--out", "c", cwd=tmp_path)
+    try:
+        for line in process.stdout:
+            if "updates/s" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 130 and "(interrupted)" in out and "Traceback" not in out + err
+    assert "--resume goes on" in err and (tmp_path / "c" / "a3c-do.npz").exists()
+
+
+def test_asynchronous_workers_stop_at_the_updates_asked_for(tmp_path):
+    found = document("train", "smoke", "--updates", "40", "--workers", "2", "--out", "c", cwd=tmp_path)
+    assert found["ended"] == "updates" and 40 <= found["updates"] <= 41
+
+
+def test_what_is_for_networks_is_refused_where_values_are_tuned(tmp_path):
+    found = call("train", "smoke", "--algorithm", "priced-do", "--updates", "10", cwd=tmp_path, code=2)
+    assert "--updates is for networks" in found.stderr

@@ -4,6 +4,7 @@ import argparse
 import csv
 import importlib
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ def main(args: argparse.Namespace) -> int:
     for name in ("evaluations", "seeds"):
         if getattr(args, name) < 1:
             raise UsageError(f"--{name} {getattr(args, name)}", "at least 1 is needed")
+    if args.out:
+        _must_be_writable(Path(args.out))
     judge: Any = importlib.import_module("testbed.run.hindsight.judge")
     resolved, cases = _of_run(judge, args) if common.is_run(args.what) else _of_scenario(judge, args)
     found, stopped = _judge(judge, cases, args)
@@ -109,6 +112,19 @@ def _judge(judge: Any, cases: Cases, args: argparse.Namespace) -> tuple[list[Any
     return found, bool(stop)
 
 
+def _must_be_writable(path: Path) -> None:
+    """Raise `StartError` before any work if the decisions could not be written in the end."""
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> StartError:
+    return StartError(f"{path} cannot be written: {error.strerror or error}", "choose another: --out FILE")
+
+
 def _write(path: Path, resolved: Resolved, found: Sequence[Any]) -> None:
     """Write the best decisions: one row for each slot and UE that has a task to decide."""
     try:
@@ -117,7 +133,7 @@ def _write(path: Path, resolved: Resolved, found: Sequence[Any]) -> None:
             rows.writerow(COLUMNS)
             rows.writerows(row for one in found for row in _rows(resolved, one))
     except OSError as error:
-        raise StartError(f"{path} cannot be written: {error.strerror or error}", "choose another: --out FILE") from None
+        raise _unwritable(path, error) from None
 
 
 def _rows(resolved: Resolved, found: Any) -> Iterator[tuple[int, int, str, int]]:

@@ -38,7 +38,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="where to write the checkpoint (checkpoints/SCENARIO)")
     networks = parser.add_argument_group("networks (a3c, dqn)")
     networks.add_argument("--for", dest="duration", metavar="TIME", help="how long, wall time (60s)")
-    networks.add_argument("--updates", type=int, metavar="N", help="how many updates, exactly, instead")
+    networks.add_argument(
+        "--updates", type=int, metavar="N", help="how many updates instead (asynchronous: a few more)"
+    )
     networks.add_argument("--workers", type=int, default=1, metavar="N", help="learners; one is repeatable (1)")
     networks.add_argument("--synchronous", action="store_true", help="average the workers' gradients, step together")
     networks.add_argument("--head", default=HEADS[0], metavar="H", help=f"{', '.join(HEADS)} ({HEADS[0]})")
@@ -47,7 +49,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--option", action="append", default=[], metavar="KEY=VALUE",
         help="a hyper-parameter, stored in the checkpoint; repeatable. " + OPTIONS,
     )  # fmt: skip
-    networks.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    networks.add_argument("--resume", action="store_true", help="go on from --out's checkpoint, of the same settings")
     begin = parser.add_argument_group("on the testbed (a3c)")
     begin.add_argument("--start", metavar="CHECKPOINT", help="go on from this one, also of the twin (from nothing)")
     shape = parser.add_mutually_exclusive_group()
@@ -71,6 +73,13 @@ def main(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     if args.algorithm in TUNED and (args.option or args.terminal):
         raise UsageError(f"{args.algorithm} is tuned and has no options", "leave out --option and --terminal")
+    if args.algorithm in TUNED:
+        given = {
+            "--for": args.duration, "--updates": args.updates, "--workers": args.workers > 1, "--resume": args.resume,
+            "--synchronous": args.synchronous, "--head": args.head != HEADS[0], "--start": args.start,
+        }  # fmt: skip
+        for name in (name for name, value in given.items() if value):
+            raise UsageError(f"{name} is for networks; {args.algorithm} is tuned, and ends by itself", "leave it out")
     for name, least in (("seed", 0), ("workers", 1), ("updates", 1)):
         value = getattr(args, name)
         if value is not None and value < least:
