@@ -172,7 +172,7 @@ def shown(rows: Sequence[Entry]) -> str:
     return "\n\n".join([
         "\n".join([*LIVE_HEAD, *(live_line(row) for row in rows if "speed" in row)]),
         "\n".join(
-            f"- highest speed at grade A, {payload} payload, UEs a process {packed}: {highest(rows, payload, packed):g}"
+            f"- highest speed at grade A, {payload} payload, UEs a process {packed}: {highest(rows, payload, packed)}"
             for payload, packed in LADDERS
         ),
         "\n".join([*LINK_HEAD, *(link_line(row) for row in rows if "what" in row)]),
@@ -198,12 +198,12 @@ def link_line(row: Entry) -> str:
     return f"| {name} | {row['error']:+.3%} | {each} |"
 
 
-def highest(rows: Sequence[Entry], payload: str, packed: int) -> float:
-    """The highest speed up to which every one was held, 0 if none."""
+def highest(rows: Sequence[Entry], payload: str, packed: int) -> str:
+    """The highest speed up to which every one was held."""
     tried = [row for row in rows if row["table"] == "highest speed" and row["payload"] == payload]
     tried = sorted((row for row in tried if row["packed"] == packed), key=lambda row: row["speed"])
     held = takewhile(passes, tried)
-    return max((row["speed"] for row in held), default=0.0)
+    return max((f"{row['speed']:g}" for row in held), key=float, default="below those tried")
 
 
 def passes(row: Entry) -> bool:
