@@ -12,7 +12,7 @@ from tests.chaos.support import LITTLE, begin, end, events, left, pids, stop, wa
 from tests.cli import call, document, start
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
-LENGTH = ("--slots", "40")
+LENGTH = ("--slots", "80")
 
 
 @pytest.mark.parametrize("victim", ["ue-1-2", "es-1", "controller"])

@@ -28,7 +28,7 @@ def until_event(run, kind, seconds=60):
 
 @pytest.mark.parametrize("victim", ["ue-1-2", "controller"])
 def test_a_stopped_process_is_silent_until_it_goes_on(tmp_path, victim):
-    process = begin(tmp_path, "--slots", "40")
+    process = begin(tmp_path, "--slots", "160")  # far longer than it takes to be missed
     try:
         pid = pids(tmp_path / "r")[victim]
         os.kill(pid, signal.SIGSTOP)
