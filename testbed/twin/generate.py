@@ -1,7 +1,6 @@
 """Tasks of a world: rows of a shared table, or the keyed draws of `testbed.model.workload` (compiled)."""
 
 import math
-from typing import Any
 
 import numpy as np
 from numba import njit
@@ -10,7 +9,20 @@ from testbed.model.random import ARRIVALS, FIELD_BITS, FIELD_CYCLES, FIELD_DEADL
 from testbed.model.workload import FIELD_PRESENT
 from testbed.twin.compiled import INNER, exponential, mix, subject_hash, uniform, unit
 from testbed.twin.lists import NUMBER_BITS, allocate, append, item, ue_list
-from testbed.twin.state import BERNOULLI, CHOICE, FRESH, LANES, NEVER, NONE, PER_BIT, POISSON, TABLE, UNIFORM, Fixed, World
+from testbed.twin.state import (
+    BERNOULLI,
+    CHOICE,
+    FRESH,
+    LANES,
+    NEVER,
+    NONE,
+    PER_BIT,
+    POISSON,
+    TABLE,
+    UNIFORM,
+    Fixed,
+    World,
+)
 
 
 @njit(**INNER)
@@ -36,8 +48,9 @@ def _whole(value: float) -> int:
 @njit(**INNER)
 def _draw_field(world: World, fixed: Fixed, field: int, lanes: int) -> None:
     """Set a row of ``drawn`` as `fields.Draw.whole` does: the values of a field that are drawn, not derived."""
-    kind, count, values, out = fixed.draws[field].kind, fixed.draws[field].count, fixed.values[field], world.drawn[field]
-    low, key = values[0], np.uint64(field)
+    kind, count, key = fixed.draws[field].kind, fixed.draws[field].count, np.uint64(field)
+    values, out = fixed.values[field], world.drawn[field]
+    low = values[0]
     if kind == UNIFORM:
         width = values[1] - low
         for i in range(lanes):
@@ -56,7 +69,8 @@ def _draw_field(world: World, fixed: Fixed, field: int, lanes: int) -> None:
 def _draw(world: World, fixed: Fixed, due: int) -> None:
     """Set ``drawn`` to the values of the next tasks of the first ``due`` UEs in the list; see `workload._task`.
 
-    All at once, in loops without branches, which is several times faster than task by task.
+    All at once, in loops without branches that fill vector registers. Their lengths are multiples of ``LANES``, which
+    leaves no remainder to single steps; what is drawn beyond ``due`` is not used.
     """
     seed, lanes = world.status[0].seed, (due + LANES - 1) // LANES * LANES
     for i in range(lanes):
@@ -105,7 +119,7 @@ def _toss(world: World, fixed: Fixed, now_ns: int) -> None:
 
 @njit(**INNER)
 def _add_due(world: World, fixed: Fixed, due: int, now_ns: int) -> int:
-    """Add the next task of the first ``due`` UEs in the list; keeps in it those with one more, returns how many."""
+    """Add the next task of the first ``due`` UEs in the list; keeps those that have one more, and returns how many."""
     more = 0
     for i in range(due):
         u = item(world.due, i)

@@ -136,8 +136,8 @@ def unmark(world: World, word: int) -> int:
     marks = item(world.marks, word)
     first = marks & (~marks + np.uint64(1))
     world.marks[np.uint64(word)] = marks ^ first
-    exponent = np.float64(first).view(np.int64) >> MANTISSA_BITS
-    return word * WORD + exponent - EXPONENT_BIAS
+    exponent = np.float64(first).view(np.int64) >> MANTISSA_BITS  # a power of two: its exponent is the bit's place
+    return word * WORD + int(exponent) - EXPONENT_BIAS
 
 
 @njit(**INNER)

@@ -50,7 +50,7 @@ def _next(world: World, fixed: Fixed, es: int) -> int:
 
 @njit(**INNER)
 def occupy(world: World, es: int, c: int, task: int, start_ns: int, end_ns: int) -> None:
-    """Core ``c`` executes a task."""
+    """Core ``c`` executes a task; of cores that end at the same instant the lower one is ``first``."""
     server, core = item(world.ess, es), core_of(world, es, c)
     core.task, core.start_ns, core.end_ns = task, start_ns, end_ns
     server.running += 1
@@ -156,7 +156,7 @@ def announce(world: World, fixed: Fixed, now_ns: int) -> None:
 @njit(**INNER)
 def _is_taken_over(world: World, fixed: Fixed, task: int, es: int, ue: int, now_ns: int) -> bool:
     """Second offload: another ES takes the arriving own-cell task over, if the rule says so."""
-    w = world.status[0]
+    w = world.status[0]  # no branches where they would be guessed wrong often, here and in `_next`
     target = w.least + (w.least == es) * (w.second - w.least)
     if target == NONE:
         return False

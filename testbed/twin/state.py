@@ -1,7 +1,7 @@
 """What the twin knows, as arrays: what all worlds share, and the state of each world.
 
-Memory: a task in the system is one record of 64 bytes; a UE costs about 150 bytes and a world, all told. Instants are
-integer nanoseconds, work cycles, data bits. Tasks stand in singly linked lists through ``next``.
+Memory: a task in the system is one record of 64 bytes; a UE costs about 200 bytes and a world, servers included.
+Instants are integer nanoseconds, work cycles, data bits. Tasks stand in singly linked lists through ``next``.
 """
 
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ TABLE, BERNOULLI, POISSON = 0, 1, 2
 CONSTANT, UNIFORM, CHOICE, PER_BIT = 0, 1, 2, 3
 HOLDING, PAPER, PAPER_SIGN = 0, 1, 2
 FULL, PAPERS = 0, 1
-LANES, WORD = 16, 64
+LANES, WORD = 16, 64  # tasks drawn at once, at the least; bits of a word of ``marks``
 
 SYSTEM = np.dtype(
     [
@@ -33,8 +33,8 @@ SYSTEM = np.dtype(
 )  # fmt: skip
 UE_FIXED = np.dtype(
     [
-        ("cpu_hz", i8), ("ns_per_cycle", f8), ("rate_bps", f8), ("tx_power_w", f8), ("kappa", f8), ("weight_delay", f8), ("return_ns", i8),
-        ("rate", f8), ("first_row", i8), ("last_row", i8), ("cell", i8),
+        ("cpu_hz", i8), ("ns_per_cycle", f8), ("rate_bps", f8), ("tx_power_w", f8), ("kappa", f8),
+        ("weight_delay", f8), ("return_ns", i8), ("rate", f8), ("first_row", i8), ("last_row", i8), ("cell", i8),
     ],
     align=True,
 )  # fmt: skip
@@ -43,7 +43,7 @@ ES_FIXED = np.dtype(
         ("cpu_hz", i8), ("ns_per_cycle", f8), ("cores", i8), ("queue_limit", i8), ("discipline", i8),
         ("first_ue", i8), ("last_ue", i8),
     ]
-)
+)  # fmt: skip
 DRAW = np.dtype([("kind", i8), ("count", i8)])
 ROW = np.dtype([("generated_ns", i8), ("input_bits", i8), ("cycles", i8), ("deadline_ns", i8)])
 LIST = np.dtype([("head", i4), ("tail", i4)])
