@@ -8,10 +8,17 @@ NS = 1_000_000_000
 def duration_ns(cycles: int, hz: int) -> int:
     """Nanoseconds that ``cycles`` take at ``hz`` cycles/s: ``c/f`` rounded half up, exactly.
 
-    A float is nearly right; what it lacks is an exact integer, also where 64-bit products wrap around.
     ``cycles`` below 2^53, 1 <= ``hz`` < 2^53 and a result below 2^63.
     """
-    ns = int(cycles * (1e9 / hz) + 0.5)
+    return nearest_ns(cycles, hz, 1e9 / hz)
+
+
+def nearest_ns(cycles: int, hz: int, ns_per_cycle: float) -> int:
+    """`duration_ns` for who knows ``ns_per_cycle`` = 1e9/``hz`` beforehand, a division less.
+
+    A float is nearly right; what it lacks is an exact integer, also where 64-bit products wrap around.
+    """
+    ns = int(cycles * ns_per_cycle + 0.5)
     off = 2 * (cycles * NS - ns * hz)
     if -hz <= off < hz:
         return ns

@@ -28,16 +28,25 @@ def mix(x: int) -> int:
 
 def hash_key(seed: int, stream: int, a: int, b: int, field: int) -> int:
     """The 64-bit hash of one draw's key; every part is a non-negative integer."""
+    return mix(subject_hash(seed, stream, a, b) ^ field)
+
+
+def subject_hash(seed: int, stream: int, a: int, b: int) -> int:
+    """What all fields of one subject have in common: the hash of a key without its field."""
     h = mix(seed)
     h = mix(h ^ stream)
     h = mix(h ^ a)
-    h = mix(h ^ b)
-    return mix(h ^ field)
+    return mix(h ^ b)
+
+
+def unit(h: int) -> float:
+    """The draw in [0, 1) that a hash stands for: its upper 53 bits."""
+    return (h >> 11) * UNIT
 
 
 def uniform(seed: int, stream: int, a: int, b: int, field: int) -> float:
     """A uniform draw in [0, 1) with 53 random bits."""
-    return (hash_key(seed, stream, a, b, field) >> 11) * UNIT
+    return unit(hash_key(seed, stream, a, b, field))
 
 
 def exponential(u: float) -> float:

@@ -74,17 +74,14 @@ def refuse_faults(plan: Plan) -> None:
 def fixed(system: System, source: Source, double: bool, recording: bool, reward: int) -> Fixed:
     """What all worlds share."""
     refuse(system)
-    buckets = 8
-    while buckets < len(system.ues):
-        buckets *= 2
     radio, record = system.radio, np.zeros(1, state.SYSTEM)
     values: dict[str, Any] = {
         "slot_ns": system.slot_ns, "threshold_ns": system.threshold_ns, "latency_ns": radio.latency_ns,
         "return_latency_ns": radio.return_latency_ns, "jitter_kind": radio.jitter_kind,
         "jitter_low_ns": radio.jitter_low_ns, "jitter_high_ns": radio.jitter_high_ns, "loss": radio.loss,
         "trace_period_ns": radio.trace_period_ns, "backhaul_bps": system.backhaul.rate_bps,
-        "backhaul_latency_ns": system.backhaul.latency_ns, "buckets": buckets,
-        "buckets_per_ns": buckets / system.slot_ns, "slots": source.slots, "shared": radio.access == SHARED,
+        "backhaul_latency_ns": system.backhaul.latency_ns, "buckets_per_ns": _buckets(len(system.ues)) / system.slot_ns,
+        "slots": source.slots, "shared": radio.access == SHARED,
         "double": double and len(system.ess) > 1, "recording": recording, "reward": reward,
         "arrivals": source.arrivals,
     }  # fmt: skip
@@ -98,6 +95,14 @@ def fixed(system: System, source: Source, double: bool, recording: bool, reward:
     )  # fmt: skip
 
 
+def _buckets(ues: int) -> int:
+    """How many lists sort a slot's arrivals: so many that most hold one task at most, as bits of whole words."""
+    buckets = 4 * state.WORD
+    while buckets < 16 * ues:
+        buckets *= 2
+    return buckets
+
+
 def _ues(system: System, source: Source) -> Any:
     ues = np.zeros(len(system.ues), state.UE_FIXED)
     counts = np.bincount([task.ue for task in source.rows], minlength=len(ues))
@@ -106,6 +111,7 @@ def _ues(system: System, source: Source) -> Any:
         record = ues[ue.index]
         for name in ("cpu_hz", "rate_bps", "tx_power_w", "kappa", "weight_delay", "cell"):
             record[name] = getattr(ue, name)
+        record["ns_per_cycle"] = 1e9 / ue.cpu_hz
         record["return_ns"] = system.radio.return_latency_ns + transfer_ns(system.radio.result_bits, ue.rate_bps)
         record["rate"] = source.rates[ue.index] if source.rates else 0.0
         record["first_row"], record["last_row"] = ends[ue.index] - counts[ue.index], ends[ue.index]
@@ -118,6 +124,7 @@ def _ess(system: System) -> Any:
         record = ess[es.index]
         for name in ("cpu_hz", "cores", "queue_limit", "discipline"):
             record[name] = getattr(es, name)
+        record["ns_per_cycle"] = 1e9 / es.cpu_hz
         mine = [ue.index for ue in system.ues if ue.cell == es.index]
         record["first_ue"], record["last_ue"] = (mine[0], mine[-1] + 1) if mine else (0, 0)
     return ess
@@ -143,7 +150,10 @@ def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
     """The state of ``count`` worlds, ``capacity`` tasks each; every field is set by a reset before it is read."""
     ues, ess = len(shared.ues), len(shared.ess)
     system = shared.system[0]
-    lists = ues * state.UE_LISTS + ess * state.ES_LISTS + int(system["buckets"])
+    room = (ues // state.LANES + 1) * state.LANES
+    lists = ues * state.UE_LISTS + ess * state.ES_LISTS
+    buckets = np.zeros(_buckets(ues), state.LIST)
+    buckets["head"] = state.NONE
     outcomes = np.zeros((count, len(shared.rows) if system["recording"] else 1), state.OUTCOME)
     for name in state.OUTCOME.names or ():
         if name.endswith("_ns") or name in ("slot", "choice", "es"):
@@ -155,4 +165,6 @@ def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
         np.zeros((count, ues + 1), np.int32), np.zeros((count, ess), np.int64),
         np.zeros((count, ess), state.CELL),
         np.empty((count, capacity if system["reward"] != state.HOLDING else 1)), outcomes,
+        np.zeros(room, np.int32), np.zeros(room, np.uint64), np.zeros((3, room), np.int64), buckets,
+        np.zeros(len(buckets) // state.WORD, np.uint64),
     )  # fmt: skip

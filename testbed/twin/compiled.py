@@ -6,7 +6,7 @@ that calls another one of the model calls the compiled one. Integers are 64-bit;
 
 import hashlib
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -50,14 +50,31 @@ ENERGY = compile_functions(energy)
 _names = {name: getattr(DELAY, name) for name in ("duration_ns", "transfer_ns", "spread", "chain")}
 _names |= {"random": RANDOM, "overhead": ENERGY.overhead, "compute_energy_j": ENERGY.compute_energy_j}
 LINK = compile_functions(link, **_names)
-QUEUE = compile_functions(queue, **_names)
-POLICY = compile_functions(policy, **_names)
 MDP = compile_functions(mdp, **_names)
 FEATURES = compile_functions(features, **_names)
+
+
+class Speed(NamedTuple):
+    """A processor's speed in cycles/s, and 1e9 over it, which is not worth computing again at every use."""
+
+    hz: int
+    ns_per_cycle: float
+
+
+@njit(**OPTIONS)
+def duration_ns(cycles: int, speed: Speed) -> Any:
+    """`delay.duration_ns` at a speed."""
+    return DELAY.nearest_ns(cycles, speed.hz, speed.ns_per_cycle)
+
+
+_names["duration_ns"] = duration_ns
+QUEUE = compile_functions(queue, **_names)
+POLICY = compile_functions(policy, **_names)
 flip = njit(**OPTIONS)(clone(decide, {"random": RANDOM, "OFFLOAD": OFFLOAD, "LOCAL": LOCAL}, "flip"))
 
 uniform, exponential, hash_key = RANDOM.uniform, RANDOM.exponential, RANDOM.hash_key
-duration_ns, transfer_ns, chain = DELAY.duration_ns, DELAY.transfer_ns, DELAY.chain
+subject_hash, unit = RANDOM.subject_hash, RANDOM.unit
+transfer_ns, chain = DELAY.transfer_ns, DELAY.chain
 compute_energy_j, transmit_energy_j, overhead = ENERGY.compute_energy_j, ENERGY.transmit_energy_j, ENERGY.overhead
 attempts, jitter_ns = LINK.attempts, LINK.jitter_ns
 dedicated_end_ns, traced_end_ns = LINK.dedicated_end_ns, LINK.traced_end_ns

@@ -16,7 +16,7 @@ from testbed.twin.compiled import (
     transfer_ns,
     transmit_energy_j,
 )  # fmt: skip
-from testbed.twin.lists import head, item, ue_list
+from testbed.twin.lists import head, item, speed_of, ue_list
 from testbed.twin.radio import radio_wait_ns, senders
 from testbed.twin.state import COIN, FRESH, GIVEN, NONE, OFFLOAD, PRICED, Fixed, World
 
@@ -45,7 +45,7 @@ def local_cost(world: World, fixed: Fixed, u: int, now_ns: int) -> float:
     task, cost = fresh(world, u), 0.0
     while task != NONE:
         t = item(world.tasks, task)
-        free += duration_ns(t.cycles, constants.cpu_hz)
+        free += duration_ns(t.cycles, speed_of(constants))
         energy = compute_energy_j(constants.kappa, constants.cpu_hz, t.cycles)
         cost += overhead(constants.weight_delay, free - t.generated_ns, energy)
         task = t.next
@@ -67,8 +67,8 @@ def offload_cost(world: World, fixed: Fixed, u: int, sent_cycles: int, sending: 
             airtime *= sending
         free += airtime
         arrival = free + system.latency_ns
-        wait = es_wait_ns(backlog, sent, es.cpu_hz, es.cores, arrival - now_ns)
-        finished = arrival + wait + duration_ns(t.cycles, es.cpu_hz) + system.return_latency_ns
+        wait = es_wait_ns(backlog, sent, speed_of(es), es.cores, arrival - now_ns)
+        finished = arrival + wait + duration_ns(t.cycles, speed_of(es)) + system.return_latency_ns
         energy = transmit_energy_j(constants.tx_power_w, airtime)
         cost += overhead(constants.weight_delay, finished - t.generated_ns, energy)
         sent += t.cycles
@@ -85,8 +85,8 @@ def _charge(world: World, fixed: Fixed, u: int, sent_cycles: int) -> float:
     cell = item(fixed.ues, u).cell
     server = item(world.ess, cell)
     air = server.air_cycles + sent_cycles
-    occupied = occupied_ns(item(world.announced_ns, cell), server.forwarded_cycles, air, es.cpu_hz, es.cores)
-    return price(w.beta, w.beta0, occupied, duration_ns(fresh_cycles(world, u), es.cpu_hz))
+    occupied = occupied_ns(item(world.announced_ns, cell), server.forwarded_cycles, air, speed_of(es), es.cores)
+    return price(w.beta, w.beta0, occupied, duration_ns(fresh_cycles(world, u), speed_of(es)))
 
 
 @njit(**INNER)
@@ -96,10 +96,10 @@ def decide(world: World, fixed: Fixed, given: Any) -> None:
     cell, sent, sending = NONE, 0, 1
     for i in range(w.asking):
         u = item(world.asking, i)
-        if item(fixed.ues, u).cell != cell:
-            cell, sent = item(fixed.ues, u).cell, 0
-            if w.policy == PRICED and fixed.system[0].shared:
-                sending = senders(world, fixed, cell, w.start_ns)
+        sent = sent if item(fixed.ues, u).cell == cell else 0
+        cell = item(fixed.ues, u).cell
+        if w.policy == PRICED and fixed.system[0].shared:
+            sending = senders(world, fixed, cell, w.start_ns)
         choice = 0
         if w.policy == PRICED:
             cost = offload_cost(world, fixed, u, sent, sending, w.start_ns) + _charge(world, fixed, u, sent)

@@ -7,11 +7,22 @@ from numba import njit
 
 from testbed.model.random import ARRIVALS, FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE, VALUES
 from testbed.model.workload import FIELD_PRESENT
-from testbed.twin.compiled import INNER, exponential, uniform
+from testbed.twin.compiled import INNER, exponential, mix, subject_hash, uniform, unit
 from testbed.twin.lists import NUMBER_BITS, allocate, append, item, ue_list
-from testbed.twin.state import BERNOULLI, CHOICE, FRESH, NONE, PER_BIT, POISSON, TABLE, UNIFORM, Fixed, World
-
-NEVER = 2**62
+from testbed.twin.state import (
+    BERNOULLI,
+    CHOICE,
+    FRESH,
+    LANES,
+    NEVER,
+    NONE,
+    PER_BIT,
+    POISSON,
+    TABLE,
+    UNIFORM,
+    Fixed,
+    World,
+)
 
 
 @njit(**INNER)
@@ -29,28 +40,52 @@ def _add(world: World, u: int, generated_ns: int, input_bits: int, cycles: int, 
 
 
 @njit(**INNER)
-def _whole(fixed: Fixed, field: int, u: float) -> int:
-    """`fields.Draw.whole` of a task's value for a uniform ``u``."""
-    kind = fixed.draws[field].kind
-    value = fixed.values[field, 0]
-    if kind == UNIFORM:
-        value += u * (fixed.values[field, 1] - value)
-    elif kind == CHOICE:
-        value = fixed.values[field, int(u * fixed.draws[field].count)]
+def _whole(value: float) -> int:
+    """The rounding of `fields.Draw.whole`."""
     return int(math.floor(value + 0.5))
 
 
 @njit(**INNER)
-def _draw(world: World, fixed: Fixed, u: int, generated_ns: int) -> None:
-    """A task with its values drawn; see `workload._task`."""
-    seed, number = world.status[0].seed, item(world.ues, u).number
-    bits = _whole(fixed, FIELD_BITS, uniform(seed, VALUES, u, number, FIELD_BITS))
-    if fixed.draws[FIELD_CYCLES].kind == PER_BIT:
-        cycles = max(1, int(math.floor(fixed.values[FIELD_CYCLES, 0] * bits + 0.5)))
+def _draw_field(world: World, fixed: Fixed, field: int, lanes: int) -> None:
+    """Set a row of ``drawn`` as `fields.Draw.whole` does: the values of a field that are drawn, not derived."""
+    kind, count, key = fixed.draws[field].kind, fixed.draws[field].count, np.uint64(field)
+    values, out = fixed.values[field], world.drawn[field]
+    low = values[0]
+    if kind == UNIFORM:
+        width = values[1] - low
+        for i in range(lanes):
+            u = unit(mix(item(world.hashes, i) ^ key))
+            out[np.uint64(i)] = _whole(low + u * width)
+    elif kind == CHOICE:
+        for i in range(lanes):
+            u = unit(mix(item(world.hashes, i) ^ key))
+            out[np.uint64(i)] = _whole(item(values, int(u * count)))
     else:
-        cycles = _whole(fixed, FIELD_CYCLES, uniform(seed, VALUES, u, number, FIELD_CYCLES))
-    deadline = _whole(fixed, FIELD_DEADLINE, uniform(seed, VALUES, u, number, FIELD_DEADLINE))
-    _add(world, u, generated_ns, bits, cycles, deadline)
+        for i in range(lanes):
+            out[np.uint64(i)] = _whole(low)
+
+
+@njit(**INNER)
+def _draw(world: World, fixed: Fixed, due: int) -> None:
+    """Set ``drawn`` to the values of the next tasks of the first ``due`` UEs in the list; see `workload._task`.
+
+    All at once, in loops without branches that fill vector registers. Their lengths are multiples of ``LANES``, which
+    leaves no remainder to single steps; what is drawn beyond ``due`` is not used.
+    """
+    seed, lanes = world.status[0].seed, (due + LANES - 1) // LANES * LANES
+    for i in range(lanes):
+        world.hashes[np.uint64(i)] = item(world.ues, item(world.due, i)).number
+    for i in range(lanes):
+        world.hashes[np.uint64(i)] = subject_hash(seed, VALUES, item(world.due, i), item(world.hashes, i))
+    _draw_field(world, fixed, FIELD_BITS, lanes)
+    _draw_field(world, fixed, FIELD_DEADLINE, lanes)
+    if fixed.draws[FIELD_CYCLES].kind == PER_BIT:
+        ratio = fixed.values[FIELD_CYCLES, 0]
+        for i in range(lanes):
+            cycles = int(math.floor(ratio * world.drawn[FIELD_BITS, i] + 0.5))
+            world.drawn[FIELD_CYCLES, i] = max(1, cycles)
+    else:
+        _draw_field(world, fixed, FIELD_CYCLES, lanes)
 
 
 @njit(**INNER)
@@ -74,10 +109,33 @@ def _toss(world: World, fixed: Fixed, now_ns: int) -> None:
     """Bernoulli arrivals: which UEs generate a task at the slot boundary ``now_ns`` (without branches, for speed)."""
     slot, slots, seed = world.status[0].slot, fixed.system[0].slots, world.status[0].seed
     if slots >= 0 and slot >= slots:
+        for u in range(fixed.ues.shape[0]):
+            item(world.ues, u).next_ns = NEVER
         return
     for u in range(fixed.ues.shape[0]):
         present = uniform(seed, ARRIVALS, u, slot, FIELD_PRESENT) < item(fixed.ues, u).rate
         item(world.ues, u).next_ns = now_ns if present else NEVER
+
+
+@njit(**INNER)
+def _add_due(world: World, fixed: Fixed, due: int, now_ns: int) -> int:
+    """Add the next task of the first ``due`` UEs in the list; keeps those that have one more, and returns how many."""
+    more = 0
+    for i in range(due):
+        u = item(world.due, i)
+        ue = item(world.ues, u)
+        ue.stay_ns += now_ns - ue.next_ns
+        if fixed.system[0].arrivals == TABLE:
+            row = item(fixed.rows, item(fixed.ues, u).first_row + ue.number)
+            _add(world, u, row.generated_ns, row.input_bits, row.cycles, row.deadline_ns)
+        else:
+            bits, cycles = world.drawn[FIELD_BITS, i], world.drawn[FIELD_CYCLES, i]
+            _add(world, u, ue.next_ns, bits, cycles, world.drawn[FIELD_DEADLINE, i])
+        if fixed.system[0].arrivals != BERNOULLI:
+            schedule(world, fixed, u)
+            world.due[np.uint64(more)] = u
+            more += ue.next_ns <= now_ns
+    return more
 
 
 @njit(**INNER)
@@ -92,16 +150,11 @@ def generate(world: World, fixed: Fixed, now_ns: int) -> None:
     asking = 0
     for u in range(fixed.ues.shape[0]):
         world.asking[np.uint64(asking)] = u
+        world.due[np.uint64(asking)] = u
         asking += item(world.ues, u).next_ns <= now_ns
     w.asking = asking
-    for i in range(asking):
-        u = item(world.asking, i)
-        ue = item(world.ues, u)
-        while ue.next_ns <= now_ns and not w.full:
-            ue.stay_ns += now_ns - ue.next_ns
-            if fixed.system[0].arrivals == TABLE:
-                row = item(fixed.rows, item(fixed.ues, u).first_row + ue.number)
-                _add(world, u, row.generated_ns, row.input_bits, row.cycles, row.deadline_ns)
-            else:
-                _draw(world, fixed, u, ue.next_ns)
-            schedule(world, fixed, u)
+    due = asking
+    while due > 0 and not w.full:
+        if fixed.system[0].arrivals != TABLE:
+            _draw(world, fixed, due)
+        due = _add_due(world, fixed, due, now_ns)

@@ -9,8 +9,8 @@ from testbed.model.random import EXPLORATION
 from testbed.twin import compiled, decide, generate, lists, observe, radio, server, slot, state
 from testbed.twin.compiled import INNER, OPTIONS, stamp, uniform
 from testbed.twin.lists import item
-from testbed.twin.server import core_of
-from testbed.twin.state import FULL, NONE, Fixed, World, Worlds
+from testbed.twin.server import core_of, occupy
+from testbed.twin.state import FULL, NEVER, NONE, Fixed, World, Worlds
 
 BUSY = -2
 
@@ -21,6 +21,7 @@ def view(worlds: Worlds, w: int) -> World:
     return World(
         worlds.status[w : w + 1], worlds.tasks[w], worlds.lists[w], worlds.ues[w], worlds.ess[w], worlds.cores[w],
         worlds.asking[w], worlds.announced_ns[w], worlds.cells[w], worlds.local_cost[w], worlds.outcomes[w],
+        worlds.due, worlds.hashes, worlds.drawn, worlds.buckets, worlds.marks,
     )  # fmt: skip
 
 
@@ -41,6 +42,7 @@ def _clear(world: World, fixed: Fixed, seed: int) -> None:
         server = item(world.ess, es)
         server.clock_ns, server.own_cycles, server.forwarded_cycles, server.air_cycles = 0, 0, 0, 0
         server.busy_ns, server.virtual, server.radio_ns = 0, 0.0, 0
+        server.ends_ns, server.first_ns, server.first = 0, NEVER, NONE
         server.own, server.forwarded, server.running, server.senders = 0, 0, 0, 0
         for c in range(world.cores.shape[1]):
             core_of(world, es, c).task = NONE
@@ -54,10 +56,7 @@ def _burden(world: World, fixed: Fixed, backlog_ns: int) -> None:
         item(world.ues, u).local_free_ns = int(uniform(seed, EXPLORATION, u, 0, 0) * backlog_ns)
     for es in range(fixed.ess.shape[0]):
         for c in range(item(fixed.ess, es).cores):
-            core = core_of(world, es, c)
-            core.task, core.start_ns = BUSY, 0
-            core.end_ns = int(uniform(seed, EXPLORATION, es, c, 1) * backlog_ns)
-            item(world.ess, es).running += 1
+            occupy(world, es, c, BUSY, 0, int(uniform(seed, EXPLORATION, es, c, 1) * backlog_ns))
 
 
 @njit(**INNER)

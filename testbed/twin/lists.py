@@ -5,17 +5,24 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from testbed.twin.compiled import INNER, cost_score, overhead, sign_scores, time_score, transmit_energy_j
-from testbed.twin.state import ES_LISTS, FLIGHT, HOLDING, NONE, PAPER, UE_LISTS, Fixed, World
+from testbed.twin.compiled import INNER, Speed, cost_score, overhead, sign_scores, time_score, transmit_energy_j
+from testbed.twin.state import ES_LISTS, FLIGHT, HOLDING, NONE, PAPER, UE_LISTS, WORD, Fixed, World
 
 NUMBER_BITS = 32
 NUMBER_MASK = (1 << NUMBER_BITS) - 1
+MANTISSA_BITS, EXPONENT_BIAS = 52, 1023
 
 
 @njit(**INNER)
 def item(array: Any, index: int) -> Any:
     """``array[index]`` for an index that is not negative, which numba would otherwise check at every access."""
     return array[np.uint64(index)]
+
+
+@njit(**INNER)
+def speed_of(constants: Any) -> Speed:
+    """The speed of a UE or an ES core."""
+    return Speed(constants.cpu_hz, constants.ns_per_cycle)
 
 
 @njit(**INNER)
@@ -31,12 +38,6 @@ def es_list(fixed: Fixed, es: int, kind: int) -> int:
 
 
 @njit(**INNER)
-def bucket_list(fixed: Fixed, bucket: int) -> int:
-    """Index of one of the lists that sort this slot's arrivals."""
-    return fixed.ues.shape[0] * UE_LISTS + fixed.ess.shape[0] * ES_LISTS + bucket
-
-
-@njit(**INNER)
 def head(world: World, at: int) -> int:
     """First task of a list, or NONE."""
     return item(world.lists, at).head
@@ -45,7 +46,12 @@ def head(world: World, at: int) -> int:
 @njit(**INNER)
 def append(world: World, at: int, task: int) -> None:
     """Put a task at a list's end."""
-    ends = item(world.lists, at)
+    append_to(world, item(world.lists, at), task)
+
+
+@njit(**INNER)
+def append_to(world: World, ends: Any, task: int) -> None:
+    """Put a task at the end of the list with these ends."""
     item(world.tasks, task).next = NONE
     if ends.head == NONE:
         ends.head = task
@@ -57,7 +63,12 @@ def append(world: World, at: int, task: int) -> None:
 @njit(**INNER)
 def take(world: World, at: int) -> int:
     """Remove and return a list's first task."""
-    ends = item(world.lists, at)
+    return take_from(world, item(world.lists, at))
+
+
+@njit(**INNER)
+def take_from(world: World, ends: Any) -> int:
+    """Remove and return the first task of the list with these ends."""
     task = ends.head
     ends.head = item(world.tasks, task).next
     return task
@@ -71,12 +82,11 @@ def precedes(world: World, a: int, b: int) -> bool:
 
 
 @njit(**INNER)
-def insert(world: World, at: int, task: int) -> None:
-    """Put a task at its place in a list sorted by `precedes`."""
-    ends = item(world.lists, at)
+def insert(world: World, ends: Any, task: int) -> None:
+    """Put a task at its place in the list with these ends, sorted by `precedes`."""
     before = ends.head
     if before == NONE or not precedes(world, task, ends.tail):
-        append(world, at, task)
+        append_to(world, ends, task)
         return
     t = item(world.tasks, task)
     if precedes(world, task, before):
@@ -112,11 +122,22 @@ def launch(world: World, fixed: Fixed, task: int, ue: int) -> None:
     w = world.status[0]
     at = item(world.tasks, task).at_ns
     if at > w.end_ns:
-        insert(world, ue_list(ue, FLIGHT), task)
+        insert(world, item(world.lists, ue_list(ue, FLIGHT)), task)
         return
     bucket = int((at - w.start_ns) * fixed.system[0].buckets_per_ns)
-    last = fixed.system[0].buckets - 1
-    insert(world, bucket_list(fixed, bucket if bucket < last else last), task)
+    bucket = min(bucket, world.buckets.shape[0] - 1)
+    world.marks[np.uint64(bucket // WORD)] |= np.uint64(1) << np.uint64(bucket % WORD)
+    insert(world, item(world.buckets, bucket), task)
+
+
+@njit(**INNER)
+def unmark(world: World, word: int) -> int:
+    """The first bucket marked in a word of ``marks``, which has one; its mark is removed."""
+    marks = item(world.marks, word)
+    first = marks & (~marks + np.uint64(1))
+    world.marks[np.uint64(word)] = marks ^ first
+    exponent = np.float64(first).view(np.int64) >> MANTISSA_BITS  # a power of two: its exponent is the bit's place
+    return word * WORD + int(exponent) - EXPONENT_BIAS
 
 
 @njit(**INNER)

@@ -10,7 +10,7 @@ from numba import njit
 from testbed.model.features import CELL_FEATURES, DECISION_FEATURES
 from testbed.twin.compiled import FEATURES, INNER, duration_ns, least_loaded, transfer_ns
 from testbed.twin.decide import fresh, fresh_cycles, local_cost, offload_cost
-from testbed.twin.lists import item
+from testbed.twin.lists import item, speed_of
 from testbed.twin.radio import radio_wait_ns, senders
 from testbed.twin.state import NONE, Fixed, World
 
@@ -65,7 +65,7 @@ def observe_cell(world: World, fixed: Fixed, es: int, out: Any) -> None:
         cycles = fresh_cycles(world, u)
         queues += max(0, item(world.ues, u).local_free_ns - now)
         undecided += cycles
-        local += duration_ns(cycles, item(fixed.ues, u).cpu_hz)
+        local += duration_ns(cycles, speed_of(item(fixed.ues, u)))
     seen = cell_features(
         item(world.announced_ns, es), server.own_cycles, server.forwarded_cycles, server.air_cycles,
         constants.cpu_hz * constants.cores, queues, max(1, constants.last_ue - constants.first_ue), local, undecided,

@@ -20,8 +20,8 @@ from testbed.twin.compiled import (
     takes_over,
     transfer_ns,
 )  # fmt: skip
-from testbed.twin.lists import append, es_list, finish, head, item, launch, row_of, take, ue_of
-from testbed.twin.state import FORWARDED, NONE, OWN, REJECTED, RETURNING, Fixed, World
+from testbed.twin.lists import append, es_list, finish, head, item, launch, row_of, speed_of, take, ue_of
+from testbed.twin.state import FORWARDED, NEVER, NONE, OWN, REJECTED, RETURNING, Fixed, World
 
 
 @njit(**INNER)
@@ -35,19 +35,44 @@ def _next(world: World, fixed: Fixed, es: int) -> int:
     """Take the waiting task that the discipline serves next."""
     server = item(world.ess, es)
     own, forwarded = es_list(fixed, es, OWN), es_list(fixed, es, FORWARDED)
-    kind = OWN if server.own > 0 else FORWARDED
-    if server.own > 0 and server.forwarded > 0 and item(fixed.ess, es).discipline == FCFS:
+    is_own = server.own > 0
+    if item(fixed.ess, es).discipline == FCFS and server.own > 0 and server.forwarded > 0:
         a, b = item(world.tasks, head(world, own)), item(world.tasks, head(world, forwarded))
-        if b.at_ns < a.at_ns or (b.at_ns == a.at_ns and b.key < a.key):
-            kind = FORWARDED
-    task = take(world, own if kind == OWN else forwarded)
-    if kind == OWN:
-        server.own -= 1
-        server.own_cycles -= item(world.tasks, task).cycles
-    else:
-        server.forwarded -= 1
-        server.forwarded_cycles -= item(world.tasks, task).cycles
+        is_own = a.at_ns < b.at_ns or (b.at_ns == a.at_ns and a.key < b.key)
+    task = take(world, own if is_own else forwarded)
+    cycles = item(world.tasks, task).cycles
+    server.own -= is_own
+    server.own_cycles -= is_own * cycles
+    server.forwarded -= not is_own
+    server.forwarded_cycles -= (not is_own) * cycles
     return task
+
+
+@njit(**INNER)
+def occupy(world: World, es: int, c: int, task: int, start_ns: int, end_ns: int) -> None:
+    """Core ``c`` executes a task; of cores that end at the same instant the lower one is ``first``."""
+    server, core = item(world.ess, es), core_of(world, es, c)
+    core.task, core.start_ns, core.end_ns = task, start_ns, end_ns
+    server.running += 1
+    server.ends_ns += end_ns
+    if end_ns < server.first_ns or (end_ns == server.first_ns and c < server.first):
+        server.first, server.first_ns = c, end_ns
+
+
+@njit(**INNER)
+def _release(world: World, fixed: Fixed, es: int, c: int) -> None:
+    """Core ``c`` is free again."""
+    server, core = item(world.ess, es), core_of(world, es, c)
+    core.task = NONE
+    server.running -= 1
+    server.ends_ns -= core.end_ns
+    server.busy_ns += core.end_ns - core.start_ns
+    server.first_ns = NEVER
+    if server.running > 0:
+        for other in range(item(fixed.ess, es).cores):
+            ends = core_of(world, es, other)
+            if ends.task != NONE and ends.end_ns < server.first_ns:
+                server.first, server.first_ns = other, ends.end_ns
 
 
 @njit(**INNER)
@@ -55,33 +80,18 @@ def _dispatch(world: World, fixed: Fixed, es: int, now_ns: int) -> None:
     """Free cores take waiting tasks."""
     server, constants = item(world.ess, es), item(fixed.ess, es)
     for c in range(constants.cores):
-        core = core_of(world, es, c)
-        if core.task == NONE and server.own + server.forwarded > 0:
+        if core_of(world, es, c).task == NONE and server.own + server.forwarded > 0:
             task = _next(world, fixed, es)
-            core.task, core.start_ns = task, now_ns
-            core.end_ns = now_ns + duration_ns(item(world.tasks, task).cycles, constants.cpu_hz)
-            server.running += 1
-
-
-@njit(**INNER)
-def _first_end(world: World, fixed: Fixed, es: int) -> int:
-    """The busy core whose execution ends first, or NONE."""
-    first = NONE
-    for c in range(item(fixed.ess, es).cores):
-        core = core_of(world, es, c)
-        if core.task != NONE and (first == NONE or core.end_ns < core_of(world, es, first).end_ns):
-            first = c
-    return first
+            end = now_ns + duration_ns(item(world.tasks, task).cycles, speed_of(constants))
+            occupy(world, es, c, task, now_ns, end)
 
 
 @njit(**INNER)
 def _complete(world: World, fixed: Fixed, es: int, c: int) -> None:
     """The execution on core ``c`` ends; its result travels back."""
-    server, core = item(world.ess, es), core_of(world, es, c)
+    core = core_of(world, es, c)
     task = core.task
-    core.task = NONE
-    server.running -= 1
-    server.busy_ns += core.end_ns - core.start_ns
+    _release(world, fixed, es, c)
     if task < 0:
         return
     ue = ue_of(world, task)
@@ -102,26 +112,19 @@ def catch_up(world: World, fixed: Fixed, es: int, now_ns: int) -> None:
     server = item(world.ess, es)
     if server.clock_ns < now_ns and server.own + server.forwarded > 0 and server.running < item(fixed.ess, es).cores:
         _dispatch(world, fixed, es, server.clock_ns)
-    while server.running > 0:
-        c = _first_end(world, fixed, es)
-        at = core_of(world, es, c).end_ns
-        if at > now_ns:
-            break
-        _complete(world, fixed, es, c)
+    while server.first_ns <= now_ns:
+        at = server.first_ns
+        _complete(world, fixed, es, server.first)
         if at < now_ns and server.own + server.forwarded > 0:
             _dispatch(world, fixed, es, at)
     server.clock_ns = now_ns
 
 
 @njit(**INNER)
-def rest_ns(world: World, fixed: Fixed, es: int, now_ns: int) -> int:
+def rest_ns(world: World, es: int, now_ns: int) -> int:
     """Summed rest of the running tasks."""
-    rest = 0
-    for c in range(item(fixed.ess, es).cores):
-        core = core_of(world, es, c)
-        if core.task != NONE:
-            rest += core.end_ns - now_ns
-    return rest
+    server = item(world.ess, es)
+    return server.ends_ns - server.running * now_ns
 
 
 @njit(**INNER)
@@ -132,8 +135,8 @@ def wait_ns(world: World, fixed: Fixed, es: int, now_ns: int) -> int:
     if constants.discipline == FCFS:
         ahead += server.forwarded
         cycles += server.forwarded_cycles
-    rest = rest_ns(world, fixed, es, now_ns)
-    return expected_wait_ns(rest, server.running, ahead, cycles, constants.cpu_hz, constants.cores)
+    rest = rest_ns(world, es, now_ns)
+    return expected_wait_ns(rest, server.running, ahead, cycles, speed_of(constants), constants.cores)
 
 
 @njit(**INNER)
@@ -143,8 +146,8 @@ def announce(world: World, fixed: Fixed, now_ns: int) -> None:
         catch_up(world, fixed, es, now_ns)
         server, constants = item(world.ess, es), item(fixed.ess, es)
         cycles = server.own_cycles + server.forwarded_cycles
-        rest = rest_ns(world, fixed, es, now_ns)
-        world.announced_ns[es] = backlog_ns(rest, cycles, constants.cpu_hz, constants.cores)
+        rest = rest_ns(world, es, now_ns)
+        world.announced_ns[es] = backlog_ns(rest, cycles, speed_of(constants), constants.cores)
     if fixed.system[0].double:
         world.status[0].least = least_loaded(world.announced_ns, fixed.alive, NONE)
         world.status[0].second = least_loaded(world.announced_ns, fixed.alive, world.status[0].least)
@@ -153,7 +156,8 @@ def announce(world: World, fixed: Fixed, now_ns: int) -> None:
 @njit(**INNER)
 def _is_taken_over(world: World, fixed: Fixed, task: int, es: int, ue: int, now_ns: int) -> bool:
     """Second offload: another ES takes the arriving own-cell task over, if the rule says so."""
-    target = world.status[0].least if world.status[0].least != es else world.status[0].second
+    w = world.status[0]  # no branches where they would be guessed wrong often, here and in `_next`
+    target = w.least + (w.least == es) * (w.second - w.least)
     if target == NONE:
         return False
     wait = wait_ns(world, fixed, es, now_ns)

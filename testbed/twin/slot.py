@@ -16,7 +16,20 @@ from testbed.twin.compiled import (
     transmit_energy_j,
 )  # fmt: skip
 from testbed.twin.generate import generate
-from testbed.twin.lists import append, bucket_list, finish, head, item, release, row_of, take, ue_list, ue_of
+from testbed.twin.lists import (
+    append,
+    finish,
+    head,
+    item,
+    release,
+    row_of,
+    speed_of,
+    take,
+    take_from,
+    ue_list,
+    ue_of,
+    unmark,
+)  # fmt: skip
 from testbed.twin.radio import depart, post, sending_ns
 from testbed.twin.server import announce, arrive
 from testbed.twin.state import FRESH, HOLDING, LOCAL, NONE, REJECTED, RETURNING, Fixed, World
@@ -27,7 +40,7 @@ def _execute(world: World, fixed: Fixed, task: int, u: int, entered_ns: int) -> 
     """A task enters its UE's local queue."""
     ue, t = item(world.ues, u), item(world.tasks, task)
     start = chain(ue.local_free_ns, entered_ns)
-    t.at_ns = start + duration_ns(t.cycles, item(fixed.ues, u).cpu_hz)
+    t.at_ns = start + duration_ns(t.cycles, speed_of(item(fixed.ues, u)))
     ue.local_free_ns = t.at_ns
     append(world, ue_list(u, LOCAL), task)
     if fixed.system[0].recording:
@@ -39,7 +52,7 @@ def _execute(world: World, fixed: Fixed, task: int, u: int, entered_ns: int) -> 
 def _compare(world: World, fixed: Fixed, task: int, u: int, free_ns: int) -> int:
     """Remember what running an offloaded task locally would have cost; returns when that would have ended."""
     constants, t = item(fixed.ues, u), item(world.tasks, task)
-    execution = duration_ns(t.cycles, constants.cpu_hz)
+    execution = duration_ns(t.cycles, speed_of(constants))
     world.local_cost[task] = local_overhead(
         constants.weight_delay, constants.kappa, constants.cpu_hz, t.cycles, free_ns - t.generated_ns, execution
     )
@@ -104,7 +117,7 @@ def _finish_local(world: World, fixed: Fixed, u: int) -> float:
         ue.spent_j = 0.0
         take(world, ue_list(u, LOCAL))
         finish(world, fixed, task, t.at_ns, energy)
-    length = duration_ns(t.cycles, constants.cpu_hz)
+    length = duration_ns(t.cycles, speed_of(constants))
     worked = w.end_ns - (t.at_ns - length)
     if worked > 0:
         so_far = energy * worked / length
@@ -144,9 +157,10 @@ def advance(world: World, fixed: Fixed) -> None:
     if fixed.system[0].shared:
         for es in range(fixed.ess.shape[0]):
             depart(world, fixed, es, w.end_ns)
-    for bucket in range(fixed.system[0].buckets):
-        at = bucket_list(fixed, bucket)
-        while head(world, at) != NONE:
-            _happen(world, fixed, take(world, at))
+    for word in range(world.marks.shape[0]):
+        while item(world.marks, word) != 0:
+            ends = item(world.buckets, unmark(world, word))
+            while ends.head != NONE:
+                _happen(world, fixed, take_from(world, ends))
     announce(world, fixed, w.end_ns)
     _close(world, fixed)

@@ -1,7 +1,7 @@
 """What the twin knows, as arrays: what all worlds share, and the state of each world.
 
-Memory: a task in the system is one record of 64 bytes; a UE costs about 150 bytes and a world, all told. Instants are
-integer nanoseconds, work cycles, data bits. Tasks stand in singly linked lists through ``next``.
+Memory: a task in the system is one record of 64 bytes; a UE costs about 200 bytes and a world, servers included.
+Instants are integer nanoseconds, work cycles, data bits. Tasks stand in singly linked lists through ``next``.
 """
 
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ import numpy as np
 i1, i4, i8, u8, f8 = np.int8, np.int32, np.int64, np.uint64, np.float64
 
 NONE = -1
+NEVER = 2**62
 FRESH, LOCAL, FLIGHT, RADIO, UE_LISTS = 0, 1, 2, 3, 4
 OWN, FORWARDED, ES_LISTS = 0, 1, 2
 RETURNING, REJECTED = -1, -2
@@ -19,26 +20,30 @@ TABLE, BERNOULLI, POISSON = 0, 1, 2
 CONSTANT, UNIFORM, CHOICE, PER_BIT = 0, 1, 2, 3
 HOLDING, PAPER, PAPER_SIGN = 0, 1, 2
 FULL, PAPERS = 0, 1
+LANES, WORD = 16, 64  # tasks drawn at once, at the least; bits of a word of ``marks``
 
 SYSTEM = np.dtype(
     [
         ("slot_ns", i8), ("threshold_ns", i8), ("latency_ns", i8), ("return_latency_ns", i8), ("jitter_kind", i8),
         ("jitter_low_ns", i8), ("jitter_high_ns", i8), ("loss", f8), ("trace_period_ns", i8), ("backhaul_bps", f8),
-        ("backhaul_latency_ns", i8), ("buckets", i8), ("buckets_per_ns", f8), ("slots", i8), ("shared", i1),
+        ("backhaul_latency_ns", i8), ("buckets_per_ns", f8), ("slots", i8), ("shared", i1),
         ("double", i1), ("recording", i1), ("reward", i1), ("arrivals", i1),
     ],
     align=True,
 )  # fmt: skip
 UE_FIXED = np.dtype(
     [
-        ("cpu_hz", i8), ("rate_bps", f8), ("tx_power_w", f8), ("kappa", f8), ("weight_delay", f8), ("return_ns", i8),
-        ("rate", f8), ("first_row", i8), ("last_row", i8), ("cell", i8),
+        ("cpu_hz", i8), ("ns_per_cycle", f8), ("rate_bps", f8), ("tx_power_w", f8), ("kappa", f8),
+        ("weight_delay", f8), ("return_ns", i8), ("rate", f8), ("first_row", i8), ("last_row", i8), ("cell", i8),
     ],
     align=True,
 )  # fmt: skip
 ES_FIXED = np.dtype(
-    [("cpu_hz", i8), ("cores", i8), ("queue_limit", i8), ("discipline", i8), ("first_ue", i8), ("last_ue", i8)]
-)
+    [
+        ("cpu_hz", i8), ("ns_per_cycle", f8), ("cores", i8), ("queue_limit", i8), ("discipline", i8),
+        ("first_ue", i8), ("last_ue", i8),
+    ]
+)  # fmt: skip
 DRAW = np.dtype([("kind", i8), ("count", i8)])
 ROW = np.dtype([("generated_ns", i8), ("input_bits", i8), ("cycles", i8), ("deadline_ns", i8)])
 LIST = np.dtype([("head", i4), ("tail", i4)])
@@ -59,7 +64,8 @@ UE = np.dtype(
 ES = np.dtype(
     [
         ("clock_ns", i8), ("own_cycles", i8), ("forwarded_cycles", i8), ("air_cycles", i8), ("busy_ns", i8),
-        ("virtual", f8), ("radio_ns", i8), ("own", i4), ("forwarded", i4), ("running", i4), ("senders", i4),
+        ("virtual", f8), ("radio_ns", i8), ("ends_ns", i8), ("first_ns", i8), ("first", i4), ("own", i4),
+        ("forwarded", i4), ("running", i4), ("senders", i4),
     ],
     align=True,
 )  # fmt: skip
@@ -102,7 +108,11 @@ class Fixed(NamedTuple):
 
 
 class Worlds(NamedTuple):
-    """The state of W worlds; see the record types of this module. ``cells`` is what each cell earned lately."""
+    """The state of W worlds; see the record types of this module. ``cells`` is what each cell earned lately.
+
+    The last five are room to work in, for one world after another: the UEs to draw tasks for, their hashes and drawn
+    values; and the lists that sort a slot's arrivals, empty at its end, with a bit for each that holds any.
+    """
 
     status: Any
     tasks: Any
@@ -115,10 +125,15 @@ class Worlds(NamedTuple):
     cells: Any
     local_cost: Any
     outcomes: Any
+    due: Any
+    hashes: Any
+    drawn: Any
+    buckets: Any
+    marks: Any
 
 
 class World(NamedTuple):
-    """The state of one world: rows of `Worlds`."""
+    """The state of one world: rows of `Worlds`, and its room to work in."""
 
     status: Any
     tasks: Any
@@ -131,3 +146,8 @@ class World(NamedTuple):
     cells: Any
     local_cost: Any
     outcomes: Any
+    due: Any
+    hashes: Any
+    drawn: Any
+    buckets: Any
+    marks: Any

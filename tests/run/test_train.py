@@ -100,7 +100,7 @@ def test_a_checkpoint_of_another_training_is_refused_with_what_differs(place, ca
     path = place / "ck" / "a3c-do.npz"
     path.write_bytes(path.read_bytes()[:5000])
     assert "truncated" in train(capsys, "--resume", "--updates", "2", code=2)
-    np.savez(path, about=np.array(json.dumps({"format": 1})), parameters=np.zeros(3))
+    np.savez(path, about=np.array(json.dumps({"format": checkpoint.FORMAT})), parameters=np.zeros(3))
     assert "made with algorithm" in train(capsys, "--resume", "--updates", "2", code=2)
 
 

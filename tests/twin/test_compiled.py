@@ -15,10 +15,16 @@ WHOLE = st.integers(0, 2**62)
 KEY = st.tuples(WHOLE, st.integers(1, 8), st.integers(0, 2**40), st.integers(0, 2**40), st.integers(0, 2000))
 
 
+def speed(hz):
+    """A speed as the twin keeps it."""
+    return compiled.Speed(hz, 1e9 / hz)
+
+
 @given(KEY)
 def test_keyed_draws(key):
     assert compiled.uniform(np.uint64(key[0]), *key[1:]) == compiled.uniform(*key) == random.uniform(*key)
     assert compiled.hash_key(*key) == random.hash_key(*key)
+    assert compiled.subject_hash(*key[:4]) == random.subject_hash(*key[:4])
     u = random.uniform(*key)
     assert compiled.exponential(u) == random.exponential(u)
 
@@ -29,15 +35,14 @@ def test_duration_is_the_exact_quotient_rounded_half_up(cycles, hz):
     exact = math.floor(Fraction(cycles * delay.NS, hz) + Fraction(1, 2))
     assert delay.duration_ns(cycles, hz) == exact
     if exact < 2**63:
-        assert compiled.duration_ns(cycles, hz) == exact
+        assert compiled.duration_ns(cycles, speed(hz)) == compiled.DELAY.duration_ns(cycles, hz) == exact
 
 
 @given(st.integers(0, 10**9), st.integers(1, 500))
 def test_duration_rounds_halves_up(whole, half):
     hz = 2 * delay.NS * half
-    assert (
-        compiled.duration_ns((2 * whole + 1) * half, hz) == delay.duration_ns((2 * whole + 1) * half, hz) == whole + 1
-    )
+    cycles = (2 * whole + 1) * half
+    assert compiled.duration_ns(cycles, speed(hz)) == delay.duration_ns(cycles, hz) == whole + 1
 
 
 @given(st.integers(0, 2**53), st.floats(1.0, 1e12), st.integers(0, 2**60), st.integers(1, 1000))
@@ -69,10 +74,11 @@ def test_loss_jitter_and_coins(seed, ue, number, kind, spread):
 
 @given(st.integers(0, 10**12), st.integers(0, 4), st.integers(0, 4), st.integers(0, 10**12), st.integers(1, 4))
 def test_queues_and_costs(rest, busy, ahead, cycles, cores):
-    hz, wait = 3_000_000_007, (rest, busy, ahead, cycles, 3_000_000_007, cores)
-    assert compiled.expected_wait_ns(*wait) == queue.expected_wait_ns(*wait)
-    assert compiled.backlog_ns(rest, cycles, hz, cores) == queue.backlog_ns(rest, cycles, hz, cores)
-    assert compiled.es_wait_ns(rest, cycles, hz, cores, busy) == policy.es_wait_ns(rest, cycles, hz, cores, busy)
+    hz, wait = 3_000_000_007, (rest, busy, ahead, cycles)
+    fast = speed(hz)
+    assert compiled.expected_wait_ns(*wait, fast, cores) == queue.expected_wait_ns(*wait, hz, cores)
+    assert compiled.backlog_ns(rest, cycles, fast, cores) == queue.backlog_ns(rest, cycles, hz, cores)
+    assert compiled.es_wait_ns(rest, cycles, fast, cores, busy) == policy.es_wait_ns(rest, cycles, hz, cores, busy)
     assert compiled.overhead(0.3, rest, 0.7) == energy.overhead(0.3, rest, 0.7)
     assert compiled.compute_energy_j(1e-27, hz, cycles) == energy.compute_energy_j(1e-27, hz, cycles)
 

@@ -1,0 +1,42 @@
+"""Tasks drawn as the twin goes are the workload's, whatever they are drawn from and however many UEs draw at once."""
+
+import numpy as np
+import pytest
+
+from testbed.model.decide import Priced
+from testbed.model.load import load_scenario
+from testbed.trace import inputs
+from testbed.twin import build
+from testbed.twin.twin import Twin
+from tests.twin.test_parity import compare
+
+SIZES = "{uniform: [300 kB, 500 kB]}", "{choice: [100 kB, 200 kB, 900 kB]}", "400 kB"
+CYCLES = "{uniform: [0.5 G, 1.5 G]}", "{choice: [0.2 G, 0.4 G, 0.9 G, 1.6 G]}", "{per_bit: 300}", "1 G"
+CROWD = "cells=[{es: {cpu: 8 GHz}, ues: 17}, {es: {cpu: 10 GHz}, ues: 1}, {es: {cpu: 12 GHz}, ues: 31}]"
+
+
+def resolved(*settings):
+    """The scenario `region` with settings."""
+    return inputs.resolve(load_scenario("region", ["slots=20", *settings]))
+
+
+@pytest.mark.parametrize("arrivals", ["bernoulli", "poisson"])
+@pytest.mark.parametrize("cycles", CYCLES)
+@pytest.mark.parametrize("size", SIZES)
+def test_drawn_tasks_are_those_of_the_workload(arrivals, size, cycles):
+    scenario = resolved(f"workload.arrivals={arrivals}", f"task.input={size}", f"task.cycles={cycles}", "density=0.9")
+    system, earned = scenario.system, []
+    tasks = inputs.generate(scenario.scenario, system)
+    for source in (build.generator(scenario.scenario, system, endless=False), build.table(system, tasks)):
+        twin = Twin(system, source, 2, double=True)
+        twin.use(Priced())
+        twin.reset(system.seed)
+        earned.append(twin.drain().copy())
+    assert earned[0]["finished"].sum() == 2 * len(tasks) > 100
+    assert np.array_equal(earned[0], earned[1])
+
+
+def test_many_ues_are_simulated_alike():
+    scenario = resolved(CROWD)
+    workload = inputs.generate(scenario.scenario, scenario.system)
+    compare(scenario.plan(workload, "greedy-do", True, live=False), Priced())
