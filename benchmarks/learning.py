@@ -56,8 +56,8 @@ VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
 MANY = (5, 10, 20, 50)
 SIZED = {"sequential": MANY, "factored": MANY, "continuous": MANY, "joint": (2, 5, 8, 10, 12)}
 ELSEWHERE = {
-    "2 UEs": (2, 0.4, 1.0), "10 UEs": (10, 2.0, 1.0), "50 UEs": (50, 10.0, 1.0), "servers x 0.7": (5, 0.7, 1.0),
-    "UEs x 1.5": (5, 1.0, 1.5),
+    "2 UEs a cell": (2, 0.4, 1.0), "10 UEs a cell": (10, 2.0, 1.0), "50 UEs a cell": (50, 10.0, 1.0),
+    "servers x 0.7": (5, 0.7, 1.0), "UEs x 1.5": (5, 1.0, 1.5),
 }  # fmt: skip
 FEW = 3
 
@@ -67,6 +67,16 @@ def region(ues: int, servers: float, devices: float = 1.0) -> tuple[str, ...]:
     cells = [f"cells.{i}.es.cpu={servers * ghz:g} GHz" for i, ghz in enumerate((4, 3, 2))]
     cells += [f"cells.{i}.ues={ues}" for i in range(3)]
     return (*cells, f"ue.cpu={{uniform: [{0.8 * devices:g} GHz, {1.2 * devices:g} GHz]}}")
+
+
+def shortened(text: str) -> str:
+    """``text`` of tables, with what `region` was changed to said in words."""
+    sizes = dict.fromkeys(ues for each in SIZED.values() for ues in each)
+    words = {region(ues, ues / 5): f"{ues} UEs a cell" for ues in sizes}
+    words |= {region(*change): name for name, change in ELSEWHERE.items()}
+    for changes, said in words.items():
+        text = text.replace(", ".join(changes), said)
+    return text
 
 
 def jobs(table: str, seeds: Sequence[int]) -> Iterator[Job]:
@@ -133,12 +143,14 @@ def show(tables: list[str], lines: list[Line], as_json: bool) -> None:
     by_key = {key(line): line for line in lines}
     for table in tables:
         seeds = range(1 + max((line["seed"] for line in lines), default=0))
-        mine = [by_key[job.key] for job in jobs(table, seeds) if job.key in by_key]
+        mine = [by_key[key] for key in dict.fromkeys(job.key for job in jobs(table, seeds)) if key in by_key]
         if as_json:
             print(json.dumps({"table": table, "settings": summaries(mine)}))
         elif mine:
             parts = [baseline_table(mine), learned_table(mine), order_table(mine, PAIRS), bound_table(mine)]
-            print("\n\n".join([f"## {table}", *(part for part in parts if part.count("\n") != 1)]), end="\n\n")
+            print(
+                shortened("\n\n".join([f"## {table}", *(part for part in parts if part.count("\n") != 1)])), end="\n\n"
+            )
 
 
 def seeds_of(text: str) -> range:

@@ -108,7 +108,10 @@ def learned_table(lines: Sequence[Line]) -> str:
     for one in summaries(lines):
         mean = f"{one['overhead']:.4f}" if one["stable"] else f"{one['overhead']:.4f} (unstable)"
         against = [one.get(name, "") for name in ("priced-do", "greedy-do", "random-do")]
-        pace = [f"{one['near_final_cpu_s']:.0f}", f"{one['cpu_s']:.0f}", f"{one['updates_per_s']:.0f}"]
+        pace = [
+            "" if math.isnan(one[name]) else f"{one[name]:.0f}"
+            for name in ("near_final_cpu_s", "cpu_s", "updates_per_s")
+        ]
         rows.append([one["scenario"], one["changes"], one["algorithm"], one["options"], str(one["seeds"]), mean,
                      *against, *pace])  # fmt: skip
     head = ["scenario", "", "strategy", "options", "seeds", "overhead", "against priced-do", "against greedy-do",
