@@ -10,18 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.model.errors import LostError
 from testbed.model.system import Plan
 from testbed.model.task import Phase
 from testbed.node.line import WORDS
 from testbed.node.socket import envelope
 from testbed.protocol.codec import Envelope
-from testbed.protocol.messages import Announce, Ask, Decision, Outcome, Rows, Stop
-from testbed.run.crew import Crew, hosts_of
+from testbed.protocol.messages import Announce, Ask, Decision, Outcome, Rows
+from testbed.run.crew import LOOK_MS, Crew, hosts_of
 
 CONTROLLER = "controller"
-AGAIN_NS = 10_000_000_000
-LOOK_NS = 100_000_000
 TOLD = (Ask, Announce, Outcome)
 Told = Ask | Announce | Outcome
 
@@ -32,8 +29,6 @@ class Players(Crew):
     def __init__(self, plan: Plan, run_dir: Path, here: str) -> None:
         super().__init__(plan, run_dir, here, hosts_of(plan), (CONTROLLER,))
         self.begun = False
-        self._episode = 0
-        self._stayed: set[str] = set()
         self._heard: list[Told] = []
 
     @property
@@ -56,49 +51,28 @@ class Players(Crew):
         Raises `LostError` if a process has died, or does not answer in ten seconds.
         """
         if self.begun:
-            self._call_off()
+            self.call_off(list(self.processes), "the episode is over")
         self.plan, self.begun = plan, False
-        self._episode += 1
         self._heard.clear()
-        self.write_orders(self._episode)
-
-    def _call_off(self) -> None:
-        self._stayed.clear()
-        for name in self.processes:
-            self.tell(name, Stop(self.now_ns(), "the episode is over", again=True))
-        limit = time.monotonic_ns() + AGAIN_NS
-        while silent := [name for name in self.processes if name not in self._stayed]:
-            if time.monotonic_ns() > limit:
-                raise LostError(f"{silent[0]} does not answer", self.last_words(silent[0]))
-            self._look(LOOK_NS)
+        self.write_orders()
 
     def hear(self, until_ns: int) -> list[Told]:
         """What was told since the last call; waits for something until monotonic instant ``until_ns``.
 
         Raises `LostError` if a process has died.
         """
-        self._look(0)
+        self.look(0)
         left = until_ns - time.monotonic_ns()
         if not self._heard and left > 0:
-            self._look(min(left, LOOK_NS))
+            self.look(min(-(-left // 1_000_000), LOOK_MS))
         found, self._heard = self._heard, []
         return found
-
-    def _look(self, wait_ns: int) -> None:
-        """Empty the inbox, after waiting for it."""
-        if wait_ns:
-            self.nursery.wait(self.mailbox.fd, -(-wait_ns // 1_000_000))
-        self.receive()
-        for name in self.nursery.dead():
-            raise LostError(f"{name} died during the episode", self.last_words(name))
 
     def take(self, received: Envelope) -> None:
         """Keep what the controller is told in this episode; see `Crew.take`."""
         body = received.body
-        if isinstance(body, Stop):
-            self._stayed.add(received.source)
-        elif isinstance(body, TOLD):
-            if received.incarnation == self._episode:
+        if isinstance(body, TOLD):
+            if received.incarnation == self.episode:
                 self._heard.append(body)
         elif not isinstance(body, (Rows, *WORDS)):
             super().take(received)
@@ -109,4 +83,4 @@ class Players(Crew):
             if ue.name == ask.ue:
                 decision = Decision(ue.name, ask.slot, int(choices[ue.index]), asked_ns=ask.at_ns)
                 now = self.now_ns()
-                self.mailbox.send(envelope(CONTROLLER, self._episode, ue.name, decision, now, Phase.DECIDE))
+                self.mailbox.send(envelope(CONTROLLER, self.episode, ue.name, decision, now, Phase.DECIDE))

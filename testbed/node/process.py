@@ -31,13 +31,15 @@ FLUSH_ROWS = 400
 class Orders(msgspec.Struct):
     """What every process of a run is told: the plan, where everyone listens, which names share a process.
 
-    Processes that play one ``episode`` after another drop what the cores of earlier ones still say.
+    Processes that play one ``episode`` after another drop what the cores of earlier ones still say. A ``rehearsal``
+    is the episode before this one.
     """
 
     plan: Plan
     addresses: dict[str, str]
     processes: dict[str, tuple[str, ...]]
     episode: int = 0
+    rehearsal: Plan | None = None
 
 
 class Making(msgspec.Struct, frozen=True):
@@ -94,10 +96,12 @@ class Process:
             self._ordered_ns, self.orders = ORDERS.stat().st_mtime_ns, _read_orders()
         self._lived = True
         plan, since = self.orders.plan, self.orders.episode
+        if start.rehearsal and self.orders.rehearsal is not None:
+            plan, since = self.orders.rehearsal, self.orders.episode - 1
         clock, role = Clock(start.epoch_monotonic_ns, start.speed), role_of(plan.system, plan.emulation)
         host = Host(plan.system, plan.emulation, clock, self.mailbox, role, self._emit, since)
         try:
-            for making in self._makings(start):
+            for making in self._makings(plan, start):
                 host.add(make(making), since + self._incarnation, start.downs)
             host.every(FLUSH_NS, self._report, FLUSH_NS // FLUSH_TURNS * (1 + os.getpid() % FLUSH_TURNS))
             stop = host.run()
@@ -120,14 +124,14 @@ class Process:
                 peers.add(ue.name)
         if any(es.name in hosted for es in system.ess):
             peers |= {es.name for es in system.ess}
+        incarnation = self.orders.episode + self._incarnation
         for peer in peers.difference(hosted):
-            self.mailbox.send(envelope(self.name, 0, peer, Heartbeat(0)))
+            self.mailbox.send(envelope(self.name, incarnation, peer, Heartbeat(0)))
 
-    def _makings(self, start: Start) -> Iterator[Making]:
-        plan = self.orders.plan
+    def _makings(self, plan: Plan, start: Start) -> Iterator[Making]:
         tasks = dict(zip((ue.name for ue in plan.system.ues), plan.tasks_by_ue(), strict=True))
         for name in self.orders.processes[self.name]:
-            yield Making(plan, name, self.orders.episode + self._incarnation, start.from_ns, tasks.get(name, ()))
+            yield Making(plan, name, self._incarnation, start.from_ns, tasks.get(name, ()))
 
     def _await_start(self) -> Start | None:
         poll = select.poll()

@@ -217,13 +217,15 @@ class Bye(Message, frozen=True):
 class Start(Message, frozen=True):
     """The common epoch: CLOCK_MONOTONIC nanoseconds at which emulated time is 0, and the speed.
 
-    A restarted process serves from ``from_ns`` on, and learns which others are down.
+    A restarted process serves from ``from_ns`` on, and learns which others are down. Before the run there may be a
+    ``rehearsal``.
     """
 
     epoch_monotonic_ns: int
     speed: float
     from_ns: int = 0
     downs: tuple["Down", ...] = ()
+    rehearsal: bool = False
 
 
 class Stop(Message, frozen=True):

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from testbed.model.errors import StartError
+from testbed.model.errors import LostError, StartError
 from testbed.model.system import Plan
 from testbed.node.clock import Clock
 from testbed.node.line import LAUNCHER, WORDS
 from testbed.node.process import ORDERS, Orders
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.codec import Envelope
-from testbed.protocol.messages import Body, Hello, Start
+from testbed.protocol.messages import Body, Hello, Start, Stop
 from testbed.protocol.rows import EventRow
 from testbed.run.children import Nursery
 from testbed.run.liveness import Liveness
@@ -25,6 +25,8 @@ from testbed.run.progress import Progress
 
 READY_TIMEOUT_NS = 60_000_000_000
 HEAD_START_NS = 150_000_000
+AGAIN_NS = 10_000_000_000
+LOOK_MS = 100
 SOCKET_LIMIT = 100
 NEVER_NS = 2**62
 
@@ -71,9 +73,14 @@ class Crew:
     Whoever extends it says what to do with messages that are not about being alive (`take`), and with events (`note`).
     """
 
-    def __init__(self, plan: Plan, run_dir: Path, here: str, processes: Processes, mine: Sequence[str] = ()) -> None:
+    def __init__(
+        self, plan: Plan, run_dir: Path, here: str, processes: Processes, mine: Sequence[str] = (),
+        rehearsal: Plan | None = None,
+    ) -> None:  # fmt: skip
         self.plan, self.run_dir, self.processes, self._mine = plan, run_dir, processes, mine
-        self.write_orders()
+        self.episode = 0
+        self._stayed: set[str] = set()
+        self.write_orders(rehearsal)
         addresses = {name: f"ipc://{here}/sock/{name}" for name in processes}
         for name, (_, cores) in processes.items():
             addresses |= dict.fromkeys(cores, addresses[name])
@@ -89,12 +96,13 @@ class Crew:
     def note(self, row: EventRow) -> None:
         """Something happened to a process."""
 
-    def write_orders(self, episode: int = 0) -> None:
-        """What the processes read before each epoch; see `testbed.node.process.Orders`."""
+    def write_orders(self, rehearsal: Plan | None = None) -> None:
+        """What the processes read before each epoch, or before a ``rehearsal``; see `testbed.node.process.Orders`."""
         cores = {name: cores for name, (_, cores) in self.processes.items()}
         addresses = {name: f"ipc://sock/{process}" for process, names in cores.items() for name in (process, *names)}
         addresses |= dict.fromkeys((LAUNCHER, *self._mine), f"ipc://sock/{LAUNCHER}")
-        orders = Orders(self.plan, addresses, cores, episode)
+        episode = self.episode + (rehearsal is not None)
+        orders = Orders(self.plan, addresses, cores, episode, rehearsal)
         (self.run_dir / ORDERS).write_bytes(msgspec.msgpack.encode(orders))
 
     @property
@@ -131,9 +139,36 @@ class Crew:
 
     def begin(self, names: Sequence[str]) -> None:
         """Give the processes called ``names`` an epoch, shortly ahead."""
-        self.clock = Clock(time.monotonic_ns() + HEAD_START_NS, self.plan.emulation.speed)
+        self.set_clock(names, HEAD_START_NS, self.plan.emulation.speed)
+
+    def set_clock(self, names: Sequence[str], ahead_ns: int, speed: float, rehearsal: bool = False) -> None:
+        """Give the processes called ``names`` an epoch ``ahead_ns`` from now."""
+        self.clock = Clock(time.monotonic_ns() + ahead_ns, speed)
         for name in names:
-            self.tell(name, Start(self.clock.epoch_ns, self.clock.speed))
+            self.tell(name, Start(self.clock.epoch_ns, speed, rehearsal=rehearsal))
+
+    def call_off(self, names: Sequence[str], reason: str) -> None:
+        """End the episode that ``names`` play: they await another epoch, and drop what is still said in this one.
+
+        Raises `LostError` if a process has died, or does not answer in ten seconds.
+        """
+        self._stayed.clear()
+        for name in names:
+            self.tell(name, Stop(self.now_ns(), reason, again=True))
+        limit = time.monotonic_ns() + AGAIN_NS
+        while silent := [name for name in names if name not in self._stayed]:
+            if time.monotonic_ns() > limit:
+                raise LostError(f"{silent[0]} does not answer", self.last_words(silent[0]))
+            self.look(LOOK_MS)
+        self.episode += 1
+
+    def look(self, wait_ms: int) -> None:
+        """Empty the inbox, after waiting for it; raises `LostError` if a process has died."""
+        if wait_ms:
+            self.nursery.wait(self.mailbox.fd, wait_ms)
+        self.receive()
+        for name in self.nursery.dead():
+            raise LostError(f"{name} died during the episode", self.last_words(name))
 
     def last_words(self, name: str) -> str:
         """The last line of a process's log, and where it is."""
@@ -146,6 +181,8 @@ class Crew:
         while (received := self.mailbox.receive()) is not None:
             if isinstance(received.body, WORDS) and received.to not in self._mine:
                 self._hear(received)
+            elif isinstance(received.body, Stop):
+                self._stayed.add(received.source)
             else:
                 self.take(received)
         self.liveness.act(self.nursery.children.values())
@@ -164,7 +201,7 @@ class Crew:
 
     def tell(self, name: str, body: Body, at_ns: int = 0) -> None:
         """Send a notice to the process (or to the process of the core) ``name``."""
-        self.mailbox.send(envelope(LAUNCHER, 0, name, body, at_ns))
+        self.mailbox.send(envelope(LAUNCHER, self.episode, name, body, at_ns))
 
     def disband(self) -> None:
         """End every process that still runs; may be called again."""

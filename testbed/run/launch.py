@@ -1,11 +1,12 @@
 """`testbed run` on processes: start them, give them one epoch, record what they tell, act out faults, end cleanly."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from testbed.model.errors import LostError, StartError
 from testbed.model.system import LEARNER, Plan
 from testbed.model.task import DRAIN_LIMIT, INTERRUPTED, NEVER_BEGAN_NS, STARTER_DIED
 from testbed.node.line import LAUNCHER
@@ -13,6 +14,7 @@ from testbed.node.recorder import Recorder
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Rows, Stop
 from testbed.protocol.rows import EventRow
+from testbed.run import rehearsal
 from testbed.run.crew import Crew, hosts_of, prepared
 from testbed.run.faults import Faults
 from testbed.run.host import HostLoad
@@ -54,13 +56,14 @@ class Launcher(Crew):
         self, plan: Plan, run_dir: Path, here: str, progress: Callable[[Progress], None] | None,
         meta: Mapping[str, object], interrupted: list[int],
     ) -> None:  # fmt: skip
-        super().__init__(plan, run_dir, here, processes_of(plan))
+        super().__init__(plan, run_dir, here, processes_of(plan), rehearsal=rehearsal.plan(plan))
         self.interrupted = interrupted
         self._show = progress or (lambda _: None)
         self._began_ns = time.monotonic_ns()
         self.recorder = Recorder(run_dir / "run.db", meta)
         self.ledger = Ledger(plan)
         self._load = HostLoad()
+        self._earnest = False
 
     def run(self) -> Ended:
         """Start, run, stop; whatever happens, no process is left and the record is closed."""
@@ -93,13 +96,26 @@ class Launcher(Crew):
     def _start(self) -> bool:
         """Start every process and give them the epoch; False if interrupted meanwhile."""
         names = [name for name in self.processes if name != LEARNER]
-        if not self.muster(names, lambda: self.interrupted, self._show):
+        if not (self.muster(names, lambda: self.interrupted, self._show) and self._rehearse(names)):
             return False
         self.begin(names)
         self.recorder.put({"epoch_monotonic_ns": self.clock.epoch_ns})
         if self.plan.learn:
             self.faults.join(LEARNER)
         return True
+
+    def _rehearse(self, names: Sequence[str]) -> bool:
+        """Let the processes play a short episode of which nothing is kept; False if interrupted meanwhile."""
+        slot_ns = self.plan.system.slot_ns
+        self.set_clock(names, rehearsal.HEAD_START_NS, rehearsal.speed(slot_ns, len(names)), rehearsal=True)
+        try:
+            while not self.interrupted and self.now_ns() < rehearsal.end_ns(slot_ns):
+                self.look(rehearsal.LOOK_MS)
+            self.call_off(names, rehearsal.REASON)
+        except LostError as lost:
+            raise StartError(f"before the run began: {lost.message}", lost.remedy) from None
+        self._earnest = True
+        return not self.interrupted
 
     def _work(self) -> str:
         """Until drained ("") or the reason why not."""
@@ -128,8 +144,9 @@ class Launcher(Crew):
         """Rows are kept; see `Crew.take`."""
         body = received.body
         if isinstance(body, Rows):
-            self.ledger.take(body.rows)
-            self.recorder.add(body.rows)
+            if self._earnest:
+                self.ledger.take(body.rows)
+                self.recorder.add(body.rows)
         else:
             super().take(received)
 
