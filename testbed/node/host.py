@@ -99,7 +99,6 @@ class Host:
                 self.stopped = body
                 return
             if envelope.incarnation < self._since:
-                mailbox.drop(f"{type(body).__name__} for {envelope.to}: of an earlier episode")
                 continue
             core = self._cores.get(envelope.to)
             if core is None or getattr(body, "ue", core.name) not in self._names:

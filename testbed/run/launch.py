@@ -106,8 +106,8 @@ class Launcher(Crew):
 
     def _rehearse(self, names: Sequence[str]) -> bool:
         """Let the processes play a short episode of which nothing is kept; False if interrupted meanwhile."""
-        slot_ns = self.plan.system.slot_ns
-        self.set_clock(names, rehearsal.HEAD_START_NS, rehearsal.speed(slot_ns, len(names)), rehearsal=True)
+        slot_ns, wall_ns = self.plan.system.slot_ns, rehearsal.slot_wall_ns(len(names))
+        self.set_clock(names, wall_ns, slot_ns / wall_ns, rehearsal=True)
         try:
             while not self.interrupted and self.now_ns() < rehearsal.end_ns(slot_ns):
                 self.look(rehearsal.LOOK_MS)

@@ -12,7 +12,6 @@ from testbed.model.task import Task
 
 REASON = "the rehearsal is over"
 SLOTS, REST_SLOTS = 2, 1
-HEAD_START_NS = 20_000_000
 SLOT_NS, SLOT_NS_EACH = 20_000_000, 3_000_000
 LOOK_MS = 5
 STAND_IN = "random-do"
@@ -34,9 +33,9 @@ def plan(whole: Plan) -> Plan:
     return msgspec.structs.replace(whole, system=system, workload=tuple(tasks), policy=policy, faults=(), learn=False)
 
 
-def speed(slot_ns: int, processes: int) -> float:
-    """Emulated time against wall time: a slot lasts as long as so many ``processes`` need to wake up cold."""
-    return slot_ns / (SLOT_NS + processes * SLOT_NS_EACH)
+def slot_wall_ns(processes: int) -> int:
+    """How long a slot lasts, and how long before the first one all are told: as ``processes`` that are cold need."""
+    return SLOT_NS + processes * SLOT_NS_EACH
 
 
 def end_ns(slot_ns: int) -> int:

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.live, pytest.mark.chaos]
 
 def frames(name):
     """Garbage, a cut frame, a wrong version, an oversized one, one for a stranger, one about a stranger."""
-    good = Envelope(PROTOCOL_VERSION, "ue-1-1", 0, 0, name, 0, 0, 0, 0, 0, Heartbeat(0))
+    good = Envelope(PROTOCOL_VERSION, "ue-1-1", 1, 0, name, 0, 0, 0, 0, 0, Heartbeat(0))
     whole = codec.encode(good)
     about = msgspec.structs.replace(good, body=Post("nobody", Task(0, 0, 0, 1, 1, 1), 0))
     return {

@@ -92,3 +92,22 @@ def test_what_the_host_cannot_hold_is_graded_so(tmp_path):
     found = document("run", "smoke", *fast, "--strict", "--out", "r", cwd=tmp_path, code=5)
     assert found["fidelity"]["grade"] in "CF" and found["fidelity"]["worst"]
     assert "--" in found["fidelity"]["remedy"] and found["tasks"]["unaccounted"] == 0
+
+
+OWN = """
+def note_do(cell, rng):
+    with open("asked.txt", "a") as file:
+        file.write(f"{cell.slot} {cell.cell}\\n")
+    return {ue.name: 1 for ue in cell.ues}
+"""
+
+
+def test_the_rehearsal_leaves_nothing_behind(tmp_path):
+    (tmp_path / "mine.py").write_text(OWN)
+    found = document("run", "smoke", *LITTLE, "--policy", "mine:note_do", "--out", "r", cwd=tmp_path)
+    assert found["tasks"]["generated"] == 13 and found["tasks"]["unaccounted"] == 0
+    asked = (tmp_path / "r" / "asked.txt").read_text().splitlines()
+    assert len(asked) == len(set(asked)) > 0
+    with sqlite3.connect(tmp_path / "r" / "run.db") as db:
+        assert db.execute("SELECT count(*) FROM events WHERE kind = 'dropped_frame'").fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM tasks").fetchone() == (13,)

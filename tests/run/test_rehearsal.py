@@ -1,0 +1,36 @@
+"""The rehearsal before a live run: what is played, and that nothing of it is kept."""
+
+import msgspec
+
+from testbed.model.system import Fault, Plan
+from testbed.run import rehearsal
+from tests.support import NS, region
+
+
+def whole(policy: str) -> Plan:
+    """A run of `region` with a fault, that learns."""
+    made, tasks = region(slots=30)
+    return Plan(made, tasks, policy, True, faults=(Fault("es-1", NS, -1),), learn=True)
+
+
+def test_every_ue_plays_a_task_a_slot_of_the_size_of_its_own():
+    plan = whole("greedy-do")
+    piece = rehearsal.plan(plan)
+    assert [len(own) for own in piece.tasks_by_ue()] == [rehearsal.SLOTS] * len(plan.system.ues)
+    for own, played in zip(plan.tasks_by_ue(), piece.tasks_by_ue(), strict=True):
+        assert {(task.input_bits, task.cycles) for task in played} == {(own[0].input_bits, own[0].cycles)}
+    assert piece.system == msgspec.structs.replace(plan.system, slots=rehearsal.SLOTS)
+
+
+def test_it_knows_no_faults_and_teaches_nobody():
+    piece = rehearsal.plan(whole("a3c-do:policy.npz"))
+    assert piece.faults == () and not piece.learn and piece.policy == "a3c-do:policy.npz"
+
+
+def test_a_policy_of_the_users_own_is_not_asked():
+    assert rehearsal.plan(whole("mine:decide")).policy == rehearsal.STAND_IN
+
+
+def test_ues_without_tasks_play_none():
+    plan = msgspec.structs.replace(whole("lc"), workload=())
+    assert rehearsal.plan(plan).workload == ()
