@@ -20,7 +20,7 @@ STAND_IN = "random-do"
 def plan(whole: Plan) -> Plan:
     """`SLOTS` slots of ``whole``: every UE that has tasks gets one a slot, of the size of its first one.
 
-    A strategy of the user's own is not asked: what it keeps in mind should be of the run alone.
+    A strategy of the user's own is not asked, nor one that learns: what they keep in mind should be of the run alone.
     """
     system = msgspec.structs.replace(whole.system, slots=SLOTS)
     tasks = []
@@ -29,7 +29,7 @@ def plan(whole: Plan) -> Plan:
             task = Task(own[0].ue, slot, slot * system.slot_ns, own[0].input_bits, own[0].cycles, own[0].deadline_ns)
             tasks.append(task)
     ours = whole.policy.partition(":")[0] in policies.names()
-    policy = whole.policy if ours else STAND_IN
+    policy = whole.policy if ours and not whole.learn else STAND_IN
     return msgspec.structs.replace(whole, system=system, workload=tuple(tasks), policy=policy, faults=(), learn=False)
 
 

@@ -8,9 +8,9 @@ from tests.support import NS, region
 
 
 def whole(policy: str) -> Plan:
-    """A run of `region` with a fault, that learns."""
+    """A run of `region` with a fault."""
     made, tasks = region(slots=30)
-    return Plan(made, tasks, policy, True, faults=(Fault("es-1", NS, -1),), learn=True)
+    return Plan(made, tasks, policy, True, faults=(Fault("es-1", NS, -1),))
 
 
 def test_every_ue_plays_a_task_a_slot_of_the_size_of_its_own():
@@ -22,9 +22,14 @@ def test_every_ue_plays_a_task_a_slot_of_the_size_of_its_own():
     assert piece.system == msgspec.structs.replace(plan.system, slots=rehearsal.SLOTS)
 
 
-def test_it_knows_no_faults_and_teaches_nobody():
+def test_it_knows_no_faults_and_asks_the_strategy_of_the_run():
     piece = rehearsal.plan(whole("a3c-do:policy.npz"))
-    assert piece.faults == () and not piece.learn and piece.policy == "a3c-do:policy.npz"
+    assert piece.faults == () and piece.policy == "a3c-do:policy.npz"
+
+
+def test_nobody_is_taught_by_it():
+    piece = rehearsal.plan(msgspec.structs.replace(whole("a3c-do"), learn=True))
+    assert not piece.learn and piece.policy == rehearsal.STAND_IN
 
 
 def test_a_policy_of_the_users_own_is_not_asked():
