@@ -24,7 +24,7 @@ from testbed.run.verify import bench, links
 
 POLICIES = ("lc", "random-do", "greedy-do")
 LADDERS = {
-    ("declared", 1): (40.0, 50.0, 60.0), ("declared", 5): (40.0, 60.0, 80.0),
+    ("declared", 1): (20.0, 30.0, 40.0, 60.0), ("declared", 5): (40.0, 60.0, 80.0),
     ("real", 1): (15.0, 20.0, 25.0), ("real", 5): (15.0, 25.0),
 }  # fmt: skip
 GOODPUT_MBIT, GOODPUT_S, LATENCY_MS = (1, 5, 20, 100), 2.0, 10

@@ -64,15 +64,14 @@ class Launcher(Crew):
         self.ledger = Ledger(plan)
         self._load = HostLoad()
         self._earnest = False
+        self._ready_s = 0.0
 
     def run(self) -> Ended:
         """Start, run, stop; whatever happens, no process is left and the record is closed."""
-        reason, end_ns, ready_s = INTERRUPTED, NEVER_BEGAN_NS, 0.0
+        reason, end_ns = INTERRUPTED, NEVER_BEGAN_NS
         try:
             self.faults = Faults(self, self.nursery)
             if self._start():
-                ready_s = (time.monotonic_ns() - self._began_ns) * 1e-9
-                self.recorder.put({"ready_s": ready_s})
                 reason = self._work()
                 end_ns = self.now_ns()
             self._stop(reason)
@@ -80,7 +79,7 @@ class Launcher(Crew):
             self.disband()
             end_ns = max(end_ns, self.ledger.latest_ns)
             self._finish(reason, end_ns)
-        return Ended(reason, end_ns, ready_s)
+        return Ended(reason, end_ns, self._ready_s)
 
     def _finish(self, reason: str, end_ns: int) -> None:
         """Write the failed tasks' rows, the host's load and how the run ended."""
@@ -96,10 +95,13 @@ class Launcher(Crew):
     def _start(self) -> bool:
         """Start every process and give them the epoch; False if interrupted meanwhile."""
         names = [name for name in self.processes if name != LEARNER]
-        if not (self.muster(names, lambda: self.interrupted, self._show) and self._rehearse(names)):
+        if not self.muster(names, lambda: self.interrupted, self._show):
+            return False
+        self._ready_s = (time.monotonic_ns() - self._began_ns) * 1e-9
+        if not self._rehearse(names):
             return False
         self.begin(names)
-        self.recorder.put({"epoch_monotonic_ns": self.clock.epoch_ns})
+        self.recorder.put({"ready_s": self._ready_s, "epoch_monotonic_ns": self.clock.epoch_ns})
         if self.plan.learn:
             self.faults.join(LEARNER)
         return True
