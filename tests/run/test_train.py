@@ -108,6 +108,7 @@ def test_a_checkpoint_of_another_training_is_refused_with_what_differs(place, ca
     ("args", "said"),
     [
         (("--workers", "0"), "--workers 0"),
+        (("--workers", "100000"), "each is a process"),
         (("--updates", "0"), "--updates 0"),
         (("--seed", "-1"), "--seed -1"),
         (("--for", "10"), "unit"),

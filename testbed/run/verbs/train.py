@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ OPTIONS = (
 )
 ON = ("twin", "testbed")
 CHECKPOINTS, SECONDS, VERDICTS = Path("checkpoints"), 60.0, 20
+WORKERS_A_CORE = 4
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +86,10 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and value < least:
             raise UsageError(f"--{name} {value}", f"at least {least} is needed")
+    cores = os.cpu_count() or 1
+    if args.workers > WORKERS_A_CORE * cores:
+        why = f"--workers {args.workers}: each is a process, and this host has {cores} cores"
+        raise UsageError(why, f"{cores} are fastest, {WORKERS_A_CORE * cores} the most")
 
 
 def _check_live(args: argparse.Namespace) -> None:
