@@ -41,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True):
 class Rollout(msgspec.Struct):
     """T slots of W worlds with D decisions in all.
 
-    ``features`` (D, 26), for ``joint`` (D, 18·N + 8), for ``continuous`` with the proto-action (N, NaN without task)
+    ``features`` (D, 30), for ``joint`` (D, 22·N + 8), for ``continuous`` with the proto-action (N, NaN without task)
     behind; ``actions`` (0 or 1, or the joint vector's number) and ``log_probability`` (D,); ``slot`` (D,) = t·W + w;
     ``weight`` (D,) is 0 for decisions that were not the policy's own; ``cells`` (T+1, W, C, 8); ``rewards`` (T, W).
     With a recurrent core, ``remembered`` is what it needs to be run again.
@@ -84,7 +84,7 @@ def actor(flat: Tensor, shape: Layout, x: Tensor) -> Tensor:
 
 
 def logits(flat: Tensor, features: Tensor) -> Tensor:
-    """`controller.network.logit` in torch: (D, 26) → (D,)."""
+    """`controller.network.logit` in torch: (D, 30) → (D,)."""
     return actor(flat, PER_UE, features)[:, 0]
 
 

@@ -16,7 +16,7 @@ from controller.learned import Learned
 from testbed.model.decide import Policy
 from testbed.model.errors import UsageError
 
-FORMAT = 2
+FORMAT = 3
 
 
 def save(path: Path, arrays: dict[str, Any], about: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Transitions(msgspec.Struct):
-    """B transitions: ``state`` and ``following`` (B, 26), ``action``, ``reward`` and ``discount`` (B,)."""
+    """B transitions: ``state`` and ``following`` (B, 30), ``action``, ``reward`` and ``discount`` (B,)."""
 
     state: Array
     action: Array
@@ -55,7 +55,7 @@ def _forward(flat: Tensor, x: Tensor) -> Tensor:
 
 
 def q_values(flat: Tensor, state: Tensor, dueling: bool) -> Tensor:
-    """Action values (B, 2) of local and offload from states (B, 26)."""
+    """Action values (B, 2) of local and offload from states (B, 30)."""
     out = _forward(flat, state)
     half = 0.5 * flat[GAIN_AT] * state[:, 0]
     if dueling:

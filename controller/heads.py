@@ -66,7 +66,7 @@ def see_cell(world: Any, fixed: Any, c: int, paper: bool, features: Any, out: An
 
 @njit(**OPTIONS)
 def see_ue(world: Any, fixed: Any, u: int, paper: bool, sent: int, later: int, out: Any) -> None:
-    """Fill ``out`` (18,) for a UE: its decision's features, 0 if there is none; for ``paper`` only its queue."""
+    """Fill ``out`` (22,) for a UE: its decision's features, 0 if there is none; for ``paper`` only its queue."""
     for n in range(DECISION_FEATURES):
         out[n] = 0.0
     if paper:

@@ -16,7 +16,7 @@ QUEUE = 2
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """One decision: the network's inputs (26 + H,), its preference for offloading (a logit or Q(s, 1) − Q(s, 0)), the
+    """One decision: the network's inputs (30 + H,), its preference for offloading (a logit or Q(s, 1) − Q(s, 0)), the
     choice; ``free`` is false where there was no choice, the ES being dead."""
 
     inputs: network.Array
@@ -86,7 +86,7 @@ class Learned:
 
 
 def see_ue(cell: CellView, ue: UeView, sent: int, later: int, double: bool, paper: bool) -> tuple[float, ...]:
-    """A UE's block of inputs (18,): its decision's features, 0 if there is none; for ``paper`` only its queue."""
+    """A UE's block of inputs (22,): its decision's features, 0 if there is none; for ``paper`` only its queue."""
     if paper:
         return (0.0,) * QUEUE + (features.seconds(ue.queue_ns),) + (0.0,) * (features.DECISION_FEATURES - QUEUE - 1)
     if not ue.tasks:
@@ -110,15 +110,23 @@ def see_cell(cell: CellView, paper: bool) -> tuple[float, ...]:
 
 def decision_features(cell: CellView, ue: UeView, es: EsView, sent: int, later: int, double: bool) -> tuple[float, ...]:
     """The features of one UE's decision from its cell's view; see `testbed.model.features.decision`."""
-    others = [other.backlog_ns for other in cell.ess if other.index != es.index and other.alive]
+    others = sorted((one.backlog_ns, one.index) for one in cell.ess if one.index != es.index and one.alive)
+    target = cell.ess[others[0][1]] if others else es
+    busy = (cell.ess[index] for _, index in others[1:])
+    next_ns = min((one.backlog_ns + _work_ns(one.air_cycles, one) for one in busy), default=features.NOBODY_NS)
     cycles = sum(task.cycles for task in ue.tasks)
     airtime = sum(transfer_ns(task.input_bits, ue.rate_bps) for task in ue.tasks)
     return features.decision(
         local_cost(cell, ue), offload_cost(cell, ue, es, sent), ue.queue_ns, ue.radio_wait_ns, airtime, cycles,
         ue.cpu_hz, es.cpu_hz * es.cores, es.backlog_ns, es.own_cycles, es.forwarded_cycles, es.air_cycles, sent, later,
-        min(others, default=0), sum(others) // max(1, len(others)), cell.threshold_ns,
+        sum(backlog for backlog, _ in others) // max(1, len(others)), target.cpu_hz * target.cores, target.backlog_ns,
+        target.forwarded_cycles, target.air_cycles, next_ns, cell.threshold_ns,
         min(task.deadline_ns for task in ue.tasks), len(ue.tasks), int(double and bool(others)),
     )  # fmt: skip
+
+
+def _work_ns(cycles: int, es: EsView) -> int:
+    return duration_ns(cycles, es.cpu_hz * es.cores)
 
 
 def cell_features(cell: CellView) -> tuple[float, ...]:

@@ -1,6 +1,6 @@
 """The actor and critic as one flat float32 vector, evaluated in numpy to act and in torch to learn.
 
-The actor sees blocks of 18 features, one a UE, then its cell's 8. Heads ``sequential`` and ``factored`` decide for one
+The actor sees blocks of 22 features, one a UE, then its cell's 8. Heads ``sequential`` and ``factored`` decide for one
 UE: a block → 64 → 64 → a logit, rectified; weights are shared by UEs and cells, so any number of either fits. ``joint``
 has a logit for each of the 2^N vectors of a cell's decisions (Zou et al. 2021), ``continuous`` a proto-action in R^N
 whose nearest vector is taken (after Dulac-Arnold et al. 2015). Every logit begins with ``gain·(C_l − C_o)``, for
@@ -136,7 +136,7 @@ def vectors(ues: int) -> Array:
 
 
 def actor(flat: Array, shape: Layout, x: Array) -> Array:
-    """What the head says, (..., outputs): a logit, 2^N logits, or a proto-action, from inputs (..., 18·N + 8 + H)."""
+    """What the head says, (..., outputs): a logit, 2^N logits, or a proto-action, from inputs (..., 22·N + 8 + H)."""
     margins = x[..., : shape.ues * DECISION_FEATURES : DECISION_FEATURES]
     if shape.head == JOINT:
         margins = margins @ vectors(shape.ues).T
@@ -144,7 +144,7 @@ def actor(flat: Array, shape: Layout, x: Array) -> Array:
 
 
 def logit(flat: Array, features: Array) -> Array:
-    """Logits of offloading, shape (...,), from inputs of shape (..., 26)."""
+    """Logits of offloading, shape (...,), from inputs of shape (..., 30)."""
     return actor(flat, PER_UE, features)[..., 0]
 
 

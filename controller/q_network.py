@@ -25,7 +25,7 @@ def initial(seed: int) -> Array:
 
 
 def advantage(flat: Array, state: Array, dueling: bool) -> Array:
-    """Q(s, 1) − Q(s, 0) in numpy, shape (...,), from states (..., 26): positive means offload."""
+    """Q(s, 1) − Q(s, 0) in numpy, shape (...,), from states (..., 30): positive means offload."""
     x = state
     for layer in NETWORK:
         x = x @ flat[layer.start : layer.bias].reshape(layer.inputs, layer.outputs) + flat[layer.bias : layer.end]

@@ -8,7 +8,8 @@ from testbed.model.delay import duration_ns
 from testbed.model.queue import LOCAL_FIRST
 
 LIMIT = 8.0
-DECISION_FEATURES = 18
+NOBODY_NS = 1 << 40
+DECISION_FEATURES = 22
 CELL_FEATURES = 8
 
 
@@ -26,15 +27,17 @@ def clip(value: float) -> float:
 def decision(
     local_cost: float, offload_cost: float, queue_ns: int, radio_wait_ns: int, airtime_ns: int, cycles: int, ue_hz: int,
     es_hz: int, backlog_ns: int, own_cycles: int, forwarded_cycles: int, air_cycles: int, sent_cycles: int,
-    later_cycles: int, least_ns: int, mean_ns: int, threshold_ns: int, deadline_ns: int, tasks: int, double: int,
+    later_cycles: int, mean_ns: int, target_hz: int, target_ns: int, target_forwarded_cycles: int,
+    target_air_cycles: int, next_ns: int, threshold_ns: int, deadline_ns: int, tasks: int, double: int,
 ) -> tuple[
     float, float, float, float, float, float, float, float, float, float, float, float, float, float, float, float,
-    float, float,
+    float, float, float, float, float, float,
 ]:  # fmt: skip
-    """Features of one UE's decision, shape (18,); the first is the margin C_l − C_o that greedy decides by.
+    """Features of one UE's decision, shape (22,); the first is the margin C_l − C_o that greedy decides by.
 
-    ``sent_cycles`` is what UEs before it in this slot offload, ``later_cycles`` what UEs after it still have to decide;
-    ``least_ns`` and ``mean_ns`` are the other ESs' announced backlogs; ``es_hz`` counts all cores.
+    ``sent_cycles`` is what UEs before it in this slot offload, ``later_cycles`` what UEs after it still have to decide.
+    Of the other ESs: ``mean_ns`` of their announced backlogs; the target of second offload, which announced the least;
+    ``next_ns``, the least backlog and work in the air of all but the target. Speeds count all cores.
     """
     return (
         clip(local_cost - offload_cost),
@@ -50,8 +53,12 @@ def decision(
         seconds(duration_ns(air_cycles, es_hz)),
         seconds(duration_ns(sent_cycles, es_hz)),
         seconds(duration_ns(later_cycles, es_hz)),
-        seconds(least_ns) if double else LIMIT,
         seconds(mean_ns) if double else LIMIT,
+        seconds(target_ns) if double else LIMIT,
+        seconds(duration_ns(target_forwarded_cycles, target_hz)) if double else LIMIT,
+        seconds(duration_ns(target_air_cycles, target_hz)) if double else LIMIT,
+        seconds(duration_ns(cycles, target_hz)) if double else LIMIT,
+        seconds(next_ns) if double else LIMIT,
         seconds(threshold_ns),
         seconds(deadline_ns),
         float(tasks),

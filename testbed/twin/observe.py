@@ -7,7 +7,7 @@ from typing import Any
 
 from numba import njit
 
-from testbed.model.features import CELL_FEATURES, DECISION_FEATURES
+from testbed.model.features import CELL_FEATURES, DECISION_FEATURES, NOBODY_NS
 from testbed.twin.compiled import FEATURES, INNER, duration_ns, least_loaded, transfer_ns
 from testbed.twin.decide import fresh, fresh_cycles, local_cost, offload_cost
 from testbed.twin.lists import item, speed_of
@@ -15,24 +15,27 @@ from testbed.twin.radio import radio_wait_ns, senders
 from testbed.twin.state import NONE, Fixed, World
 
 decision_features, cell_features = FEATURES.decision, FEATURES.cell
-seconds, burden = FEATURES.seconds, FEATURES.burden
+seconds, burden, work_ns = FEATURES.seconds, FEATURES.burden, FEATURES.duration_ns
 
 
 @njit(**INNER)
-def _others(world: World, fixed: Fixed, es: int) -> tuple[int, int]:
-    """Least and mean announced backlog of the other ESs; 0 when there are none."""
-    first, total, others = least_loaded(world.announced_ns, fixed.alive, es), 0, fixed.ess.shape[0] - 1
-    if first == NONE:
-        return 0, 0
+def _others(world: World, fixed: Fixed, es: int) -> tuple[int, int, int]:
+    """Of the other ESs: the target of second offload, mean announced backlog, and the least backlog and work in the
+    air of all but the target. `NONE`, 0 and `NOBODY_NS` when there are none."""
+    target, total, others, following = least_loaded(world.announced_ns, fixed.alive, es), 0, 0, NOBODY_NS
     for other in range(fixed.ess.shape[0]):
         if other != es:
-            total += item(world.announced_ns, other)
-    return item(world.announced_ns, first), total // others
+            announced, constants = item(world.announced_ns, other), item(fixed.ess, other)
+            others, total = others + 1, total + announced
+            if other != target:
+                air = work_ns(item(world.ess, other).air_cycles, constants.cpu_hz * constants.cores)
+                following = min(following, announced + air)
+    return target, total // max(1, others), following
 
 
 @njit(**INNER)
 def observe_decision(world: World, fixed: Fixed, u: int, sent: int, later: int, out: Any) -> None:
-    """Fill ``out`` (18,) for the decision of a UE with undecided tasks; see `testbed.model.features.decision`."""
+    """Fill ``out`` (22,) for the decision of a UE with undecided tasks; see `testbed.model.features.decision`."""
     constants, system, now = item(fixed.ues, u), fixed.system[0], world.status[0].start_ns
     cell = constants.cell
     es, server = item(fixed.ess, cell), item(world.ess, cell)
@@ -44,13 +47,17 @@ def observe_decision(world: World, fixed: Fixed, u: int, sent: int, later: int, 
         deadline = t.deadline_ns if tasks == 0 else min(deadline, t.deadline_ns)
         tasks += 1
         task = t.next
-    least, mean = _others(world, fixed, cell)
+    target, mean_ns, next_ns = _others(world, fixed, cell)
+    double = system.double and target != NONE
+    other = cell if target == NONE else target
+    target_es, target_server = item(fixed.ess, other), item(world.ess, other)
     seen = decision_features(
         local_cost(world, fixed, u, now), offload_cost(world, fixed, u, sent, sending, now),
         max(0, item(world.ues, u).local_free_ns - now), radio_wait_ns(world, fixed, u, now), airtime,
         fresh_cycles(world, u), constants.cpu_hz, es.cpu_hz * es.cores, item(world.announced_ns, cell),
-        server.own_cycles, server.forwarded_cycles, server.air_cycles, sent, later, least, mean, system.threshold_ns,
-        deadline, tasks, system.double,
+        server.own_cycles, server.forwarded_cycles, server.air_cycles, sent, later, mean_ns,
+        target_es.cpu_hz * target_es.cores, item(world.announced_ns, other), target_server.forwarded_cycles,
+        target_server.air_cycles, next_ns, system.threshold_ns, deadline, tasks, double,
     )  # fmt: skip
     for n in range(DECISION_FEATURES):
         out[n] = seen[n]
@@ -76,7 +83,7 @@ def observe_cell(world: World, fixed: Fixed, es: int, out: Any) -> None:
 
 @njit(**INNER)
 def observe_full(world: World, fixed: Fixed, out: Any) -> None:
-    """Fill ``out``: 8 features a cell, then 18 a UE (all 0 without undecided tasks) that no other decision enters."""
+    """Fill ``out``: 8 features a cell, then 22 a UE (all 0 without undecided tasks) that no other decision enters."""
     at = 0
     for es in range(fixed.ess.shape[0]):
         observe_cell(world, fixed, es, out[at : at + CELL_FEATURES])

@@ -124,7 +124,7 @@ class Twin:
     ) -> NDArray[np.float32]:
         """What the agents (of the ``chosen`` worlds) see before they decide, (W, L), in ``out`` if that is given.
 
-        ``full``: per cell the 8 features of `testbed.model.features.cell`, then per UE the 18 of ``decision``.
+        ``full``: per cell the 8 features of `testbed.model.features.cell`, then per UE the 22 of ``decision``.
         ``paper``: per cell its UEs' queues, its ES's, the burden signal and the target, one-hot (`observe_paper`).
         Without ``out``, the array is overwritten by the next call.
         """

@@ -25,7 +25,7 @@ SLOTS = 60
 SCENARIO = load_scenario("region", ["density=0.8", f"slots={SLOTS}"])
 SYSTEM = inputs.resolve(SCENARIO).system
 TASKS = inputs.generate(SCENARIO, SYSTEM)
-FLAT = (network.initial(1) + np.random.default_rng(3).normal(size=network.SIZE) * 0.05).astype(np.float32)
+FLAT = (network.initial(1) + np.random.default_rng(6).normal(size=network.SIZE) * 0.05).astype(np.float32)
 LENGTH = 10
 
 

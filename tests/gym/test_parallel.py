@@ -45,8 +45,8 @@ def test_cells_see_and_earn_their_parts_of_the_region(observation, team):
         assert (views["cell-1"] == seen[:7]).all()
         assert (views["cell-3"] == seen[13:]).all()
     else:
-        assert (views["cell-1"] == np.r_[seen[:8], seen[24:60]]).all()
-        assert (views["cell-3"] == np.r_[seen[16:24], seen[78:]]).all()
+        assert (views["cell-1"] == np.r_[seen[:8], seen[24:68]]).all()
+        assert (views["cell-3"] == np.r_[seen[16:24], seen[90:]]).all()
 
 
 def test_what_is_wrong_is_refused():

@@ -53,7 +53,7 @@ def test_a_batch_declares_its_spaces_and_how_it_resets():
     envs = batch(4)
     assert envs.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
     assert envs.action_space.shape == (4, 15)
-    assert envs.observation_space.shape == (4, 294)
+    assert envs.observation_space.shape == (4, 354)
     assert envs.reset()[0] in envs.observation_space
     assert envs.step(envs.action_space.sample())[0] in envs.observation_space
 
@@ -107,7 +107,7 @@ def test_what_is_wrong_is_refused():
     with pytest.raises(UsageError, match="0 worlds"):
         batch(0)
     with pytest.raises(UsageError, match="float32 is needed"):
-        envs._twin.observe(out=np.zeros((3, 294)))
+        envs._twin.observe(out=np.zeros((3, 354)))
 
 
 def test_a_full_arena_names_the_world():

@@ -29,7 +29,7 @@ def worlds(access, slots):
 def test_full_observation_is_the_features_of_the_views(access, slots):
     twin = worlds(access, slots)
     seen, system = twin.observe(), twin.system
-    assert seen.shape == (3, 3 * 8 + 15 * 18) and seen.any()
+    assert seen.shape == (3, 3 * 8 + 15 * 22) and seen.any()
     for world in range(3):
         for c, es in enumerate(system.ess):
             view = cell_view(twin, world, c)
@@ -41,9 +41,32 @@ def test_full_observation_is_the_features_of_the_views(access, slots):
             )  # fmt: skip
             assert seen[world, c * 8 : c * 8 + 8] == pytest.approx(expected, rel=1e-6)
             for ue in view.ues:
-                found = seen[world, 24 + ue.index * 18 : 42 + ue.index * 18]
-                wanted = decision_features(view, ue, mine, 0, 0, True) if ue.tasks else [0.0] * 18
+                found = seen[world, 24 + ue.index * 22 : 46 + ue.index * 22]
+                wanted = decision_features(view, ue, mine, 0, 0, True) if ue.tasks else [0.0] * 22
                 assert found == pytest.approx(wanted, rel=1e-6, abs=1e-12)
+
+
+def test_a_decision_sees_the_edge_server_that_second_offload_would_send_to_and_the_next():
+    twin = worlds("dedicated", 9)
+    compared = 0
+    for world in range(3):
+        for c in range(3):
+            view = cell_view(twin, world, c)
+            target, following = sorted(
+                (es for es in view.ess if es.index != c), key=lambda es: (es.backlog_ns, es.index)
+            )
+            for ue in (ue for ue in view.ues if ue.tasks):
+                cycles = sum(task.cycles for task in ue.tasks)
+                wanted = [
+                    target.backlog_ns * 1e-9, target.forwarded_cycles / target.cpu_hz,
+                    target.air_cycles / target.cpu_hz, cycles / target.cpu_hz,
+                    following.backlog_ns * 1e-9 + following.air_cycles / following.cpu_hz,
+                ]  # fmt: skip
+                found = decision_features(view, ue, view.ess[c], 0, 0, True)
+                assert found[14:19] == pytest.approx([min(8.0, value) for value in wanted], abs=1e-8)
+                assert decision_features(view, ue, view.ess[c], 0, 0, False)[13:19] == (features.LIMIT,) * 6
+                compared += 1
+    assert compared > 20
 
 
 def test_paper_observation_shows_queues_burden_and_target():
