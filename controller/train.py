@@ -176,7 +176,7 @@ class Trainer:
         course, shared, budget = self.course, self.shared, self.budget
         team = (InStep if budget.synchronous else Team)(course, shared, budget.workers)
         try:
-            while not (self._stopped or shared.counts[:, SLOTS].all()):
+            while not (self._stopped or shared.stopping or shared.counts[:, SLOTS].all()):
                 team.watch(LOOK_S)
             self._began, judged = time.monotonic(), -1
             while not self._over():

@@ -103,6 +103,21 @@ def test_two_workers_share_their_parameters(tmp_path):
     assert not np.array_equal(arrays["current"], network.initial(1)) and np.isfinite(arrays["current"]).all()
 
 
+def test_a_worker_that_did_everything_before_the_other_began_is_enough(tmp_path, monkeypatch):
+    class OneAtWork:
+        def __init__(self, course, shared, workers):
+            self.shared = shared
+
+        def watch(self, seconds):
+            self.shared.counts[0] = 12, 12 * 40, 0
+
+        def stop(self):
+            self.shared.stop()
+
+    monkeypatch.setattr("controller.train.Team", OneAtWork)
+    assert trained(tmp_path, "one.npz", 12, workers=2)["progress"][0] == 12
+
+
 def test_a_checkpoint_is_a_policy_and_a_wrong_one_says_what_differs(tmp_path):
     trained(tmp_path, "a.npz", 10)
     assert isinstance(checkpoint.load_policy(tmp_path / "a.npz", "a3c"), Learned)
