@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from learning_jobs import Job, carry_out
+from learning_jobs import SHORT, UPDATES, Job, carry_out
 from learning_tables import Line, baseline_table, bound_table, cost_table, learned_table, order_table, summaries
 
 DENSITIES = (0.7, 0.9, 0.5, 0.3)
@@ -79,6 +79,12 @@ def shortened(text: str) -> str:
     return text
 
 
+def ablated(algorithm: str = "a3c-do", **options: Any) -> dict[str, Any]:
+    """The options of a training for an ablation, of `SHORT` updates unless they say otherwise."""
+    full = {"updates": SHORT, **options}
+    return {} if algorithm != "a3c-do" else {k: v for k, v in full.items() if (k, v) != ("updates", UPDATES["a3c"])}
+
+
 def jobs(table: str, seeds: Sequence[int]) -> Iterator[Job]:
     """The jobs of a table, the first seed of every setting first; ablations have `FEW`."""
     for seed in (one for one in seeds if one < FEW or table in ("main", "scenarios")):
@@ -102,13 +108,13 @@ def settings(table: str) -> Iterator[tuple[str, tuple[str, ...], str, dict[str, 
     elif table == "threshold":
         for threshold in THRESHOLDS:
             for algorithm in ("baselines", "a3c-do"):
-                yield "region", ("density=0.7", f"second_offload.threshold={threshold}"), algorithm, {}
+                yield "region", ("density=0.7", f"second_offload.threshold={threshold}"), algorithm, ablated(algorithm)
     elif table == "size":
         for head, sizes in SIZED.items():
             for ues in sizes:
                 changes = ("density=0.7", *region(ues, ues / 5))
                 yield "region", changes, "baselines", {}
-                yield "region", changes, "a3c-do", {"head": head, "worlds": max(1, 40 // ues)}
+                yield "region", changes, "a3c-do", ablated(head=head, worlds=max(1, 40 // ues))
     elif table == "transfer":
         for ues, servers, devices in ELSEWHERE.values():
             for algorithm in ("baselines", "transfer"):
@@ -118,11 +124,11 @@ def settings(table: str) -> Iterator[tuple[str, tuple[str, ...], str, dict[str, 
             yield "region", (f"density={density}",), "bound", {}
     elif table == "sb3":
         for algorithm in ("baselines", "a3c-do", "sb3-a2c", "sb3-ppo"):
-            yield "region", ("density=0.7",), algorithm, {}
+            yield "region", ("density=0.7",), algorithm, ablated(algorithm)
     else:
         yield "region", ("density=0.7",), "baselines", {}
         for options in VARIANTS[table]:
-            yield "region", ("density=0.7",), "a3c-do", options
+            yield "region", ("density=0.7",), "a3c-do", ablated(**options)
 
 
 TABLES = ("main", "scenarios", "threshold", *VARIANTS, "size", "transfer", "bound", "sb3")

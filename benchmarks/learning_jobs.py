@@ -28,9 +28,10 @@ from testbed.twin import build
 from testbed.twin.twin import Twin
 
 EVALUATION, EVALUATION_SLOTS = range(1, 11), 1000
-UPDATES = {"a3c": 12_000, "dqn": 3_600}
-VERDICTS, VALIDATION = 24, 8
-SAMPLES = UPDATES["a3c"] * 8 * 20
+UPDATES = {"a3c": 36_000, "dqn": 10_800}
+VERDICTS, VALIDATION = 48, 8
+SHORT = 12_000
+SAMPLES = SHORT * 8 * 20
 TAUGHT = ("region", ("density=0.9",))
 BUDGET = ("workers", "synchronous")
 BOUND_SLOTS, BOUND_WORKLOADS = 50, 5
