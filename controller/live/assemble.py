@@ -16,7 +16,8 @@ from testbed.model.features import CELL_FEATURES
 from testbed.model.system import System
 from testbed.protocol.messages import Chose, Down, Outcome, Seen
 
-PATIENCE = 12
+STRETCH, PATIENCE = 20, 12
+LEAST_SLOTS = STRETCH + PATIENCE + 1
 
 
 class Stretch(msgspec.Struct):

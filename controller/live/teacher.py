@@ -9,7 +9,7 @@ import numpy as np
 
 from controller import a3c
 from controller.a3c import Rollout
-from controller.live.assemble import Assembler, Stretch
+from controller.live.assemble import STRETCH, Assembler, Stretch
 from controller.network import Array
 from testbed.model.system import System
 
@@ -18,7 +18,7 @@ class Lessons(msgspec.Struct, frozen=True):
     """How to learn live: updates for each new stretch of ``slots`` slots, each of ``batch`` stretches of the last
     ``keep``, at learning rate ``rate``."""
 
-    slots: int = 20
+    slots: int = STRETCH
     updates: int = 16
     batch: int = 8
     keep: int = 40

@@ -1,5 +1,6 @@
 """Training on the testbed: a run learns from what it measures, and what it has learned becomes the checkpoint."""
 
+import contextlib
 import math
 import os
 import shutil
@@ -8,18 +9,22 @@ from pathlib import Path
 import msgspec
 
 from controller import policies
+from controller.live.assemble import LEAST_SLOTS
 from controller.live.beginning import CHECKPOINT
-from testbed.model.errors import StartError, UsageError
+from testbed.model.errors import InterruptedRunError, StartError, UsageError
 from testbed.model.schema import Scenario
-from testbed.run import tune
+from testbed.model.task import INTERRUPTED
+from testbed.run import session, tune
 from testbed.run.record import Run
+from testbed.run.rundir import unwritable
 from testbed.run.session import Order
 from testbed.run.summary import Summary
 from testbed.trace import inputs
 
 
 class TaughtLive(msgspec.Struct, frozen=True):
-    """What training on the testbed came to; ``overhead`` is the run's own mean, exploration included."""
+    """What training on the testbed came to; ``overhead`` is the run's own mean, exploration included; ``slots`` are
+    those that were played."""
 
     checkpoint: str
     algorithm: str
@@ -35,33 +40,74 @@ class TaughtLive(msgspec.Struct, frozen=True):
     start: str
 
 
-def order(scenario: Scenario, algorithm: str, seed: int, seconds: float, start: str) -> Order:
+class Keeper:
+    """Brings what a run has learned to ``path`` while it goes on, so that it is there whatever ends the run.
+
+    Called with the run's directory again and again; what cannot be written now is said at the end (`kept`).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._seen_ns = path, -1
+
+    def __call__(self, run: Path) -> None:
+        """Look for something newer."""
+        with contextlib.suppress(OSError):
+            written_ns = (run / CHECKPOINT).stat().st_mtime_ns
+            if written_ns != self._seen_ns:
+                self._seen_ns = written_ns
+                _bring(run / CHECKPOINT, self._path)
+
+
+def order(scenario: Scenario, algorithm: str, seed: int, seconds: float, start: str, auto_speed: bool = False) -> Order:
     """The run to learn from: ``seconds`` of wall time, 0 for the scenario's own slots, from the checkpoint ``start`` or
     from nothing (""). Its workload is a training workload of ``seed``. Raises `UsageError` for what cannot learn there.
     """
     base = policies.parts(algorithm)[0]
     if base != policies.TEACHABLE:
         raise UsageError(f"{algorithm} is not trained on the testbed", "a3c and a3c-do are; leave out --on testbed")
-    slots = math.ceil(seconds * scenario.emulation.speed * 1e9 / scenario.slot_ns) if seconds else scenario.slots
-    lesson = msgspec.structs.replace(scenario, slots=slots, seed=tune.training_seeds(seed, 1)[0])
-    resolved = inputs.resolve(lesson)
     policy = f"{algorithm}:{start}" if start else algorithm
-    return Order(resolved, inputs.generate(resolved.scenario, resolved.system), policy, learn=True, base="train")
+    made = _ordered(scenario, policy, seed, auto_speed)
+    speed = session.planned(made, double=False).emulation.speed
+    slots = math.ceil(round(seconds * speed * 1e9 / scenario.slot_ns, 6)) if seconds else scenario.slots
+    if slots < LEAST_SLOTS:
+        least = math.ceil(LEAST_SLOTS * scenario.slot_ns * 1e-9 / speed)
+        raise UsageError(
+            f"slots={slots}: too short to learn from, a stretch of experience and its tasks' ends need {LEAST_SLOTS}",
+            f"--slots {LEAST_SLOTS} or --for {least}s are the least; it takes some hundreds of slots to learn much",
+        )
+    return _ordered(msgspec.structs.replace(scenario, slots=slots), policy, seed, auto_speed) if seconds else made
+
+
+def _ordered(scenario: Scenario, policy: str, seed: int, auto_speed: bool) -> Order:
+    resolved = inputs.resolve(msgspec.structs.replace(scenario, seed=tune.training_seeds(seed, 1)[0]))
+    workload = inputs.generate(resolved.scenario, resolved.system)
+    return Order(resolved, workload, policy, auto_speed=auto_speed, learn=True, base="train")
 
 
 def kept(run: Run, summary: Summary, path: Path, algorithm: str, seed: int, start: str) -> TaughtLive:
-    """Put what ``run`` has learned at ``path``; `StartError` if that is nothing."""
+    """Put what ``run`` has learned at ``path``; `StartError` if that is nothing, `InterruptedRunError` if that is so
+    because it was interrupted."""
     learned = run.path / CHECKPOINT
+    slots = min(summary.slots, max(0, run.end_ns) // run.resolved.system.slot_ns)
     if not learned.exists():
-        raise StartError(
-            f"nothing was learned in {summary.slots} slots", "train for longer: more --slots, or --for 300s"
-        )
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    shutil.copyfile(learned, part)
-    os.replace(part, path)
+        nothing = f"nothing was learned in {slots} slots"
+        if summary.ended == INTERRUPTED:
+            raise InterruptedRunError(f"{nothing}: interrupted; the run is {run.path}")
+        late = "the learner was not at work before the run was over"
+        raise StartError(f"{nothing}: {late}", "train for longer: more --slots, or --for 300s")
+    try:
+        _bring(learned, path)
+    except OSError as error:
+        raise unwritable(path, error) from None
     found = summary.learning
     updates, pace, lag = (found.updates, found.updates_per_s, found.policy_lag) if found else (0, 0.0, 0.0)
     return TaughtLive(
-        str(path), algorithm, str(run.path), summary.overhead.mean, summary.ended, summary.slots, summary.speed,
+        str(path), algorithm, str(run.path), summary.overhead.mean, summary.ended, slots, summary.speed,
         updates, pace, lag, seed, start,
     )  # fmt: skip
+
+
+def _bring(learned: Path, path: Path) -> None:
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    shutil.copyfile(learned, part)
+    os.replace(part, path)

@@ -9,7 +9,7 @@ import pytest
 from controller import network
 from controller.collect import Actor, Collector
 from controller.learned import Learned
-from controller.live.assemble import Assembler
+from controller.live.assemble import LEAST_SLOTS, STRETCH, Assembler
 from controller.live.costs import Costs
 from controller.live.student import Student
 from testbed.model.load import load_scenario
@@ -183,3 +183,10 @@ def test_a_cell_that_is_never_seen_does_not_stop_learning():
     found = assembled([m for m in ear.heard if not (isinstance(m, Seen) and m.cell == 1)])
     assert len(found) >= 3
     assert not found[0].cells[:, 0, 1].any() and found[0].cells[:, 0, 0].any()
+
+
+def test_the_least_slots_give_a_stretch_even_if_no_task_ends():
+    ear, _ = listen()
+    seen = [message for message in ear.heard if isinstance(message, Seen)]
+    for slots, stretches in ((LEAST_SLOTS, 1), (LEAST_SLOTS - 1, 0)):
+        assert len(assembled([message for message in seen if message.slot < slots], STRETCH)) == stretches

@@ -1,33 +1,90 @@
 """``testbed train --on testbed``: real processes, measured outcomes, a checkpoint that is a policy everywhere."""
 
+import contextlib
 import json
+import os
 import signal
 
+import msgspec
 import numpy as np
 import pytest
 
 from controller import checkpoint
-from tests.cli import call, document, start
+from controller.live.beginning import CHECKPOINT
+from testbed.model.errors import InterruptedRunError, StartError
+from testbed.model.load import load_scenario
+from testbed.model.task import INTERRUPTED
+from testbed.run import session, teach_live
+from testbed.trace import inputs
+from tests.cli import document, start
 
-pytestmark = pytest.mark.live
-FAST = ("--on", "testbed", "--set", "emulation.speed=6", "--set", "emulation.burn=0.02")
+live = pytest.mark.live
+FAST = ("--on", "testbed", "--speed", "6", "--set", "emulation.burn=0.02")
+
+
+@contextlib.contextmanager
+def training(place, learned, *args):
+    """Training that has written ``learned`` and goes on."""
+    process = start("train", "smoke", *FAST, "--out", "ck", "--slots", "4000", "--json", *args, cwd=place)
+    try:
+        for _ in process.stderr:
+            if (place / learned).exists():
+                break
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=60)
 
 
 def train(place, run, *args):
     """What training says that is interrupted as soon as ``run`` has learned something."""
-    process = start("train", "smoke", *FAST, "--out", "ck", "--slots", "4000", "--json", *args, cwd=place)
-    try:
-        for _ in process.stderr:
-            if (place / "runs" / run / "learned.npz").exists():
-                break
+    with training(place, f"runs/{run}/{CHECKPOINT}", *args) as process:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
     assert process.returncode == 130, err
     return json.loads(out)
 
 
+@pytest.fixture(name="interrupted")
+def _interrupted(tmp_path):
+    """A run of 10 slots that was interrupted in its eighth, and its summary."""
+    resolved = inputs.resolve(load_scenario("region", ["slots=10"]))
+    workload = inputs.generate(resolved.scenario, resolved.system)
+    run = session.execute(session.Order(resolved, workload, "greedy", session.SIM, str(tmp_path / "r")))
+    run.end_ns, run.reason = 7_100_000_000, INTERRUPTED
+    return run, session.summary_of(run)
+
+
+def test_what_was_learned_is_said_to_come_from_the_slots_that_were_played(interrupted, tmp_path):
+    run, summary = interrupted
+    (run.path / CHECKPOINT).write_bytes(b"learned")
+    taught = teach_live.kept(run, summary, tmp_path / "a3c.npz", "a3c", 0, "")
+    assert (taught.slots, taught.ended, (tmp_path / "a3c.npz").read_bytes()) == (7, INTERRUPTED, b"learned")
+
+
+def test_nothing_learned_is_an_interrupt_only_if_there_was_one(interrupted, tmp_path):
+    run, summary = interrupted
+    with pytest.raises(InterruptedRunError, match="nothing was learned in 7 slots: interrupted"):
+        teach_live.kept(run, summary, tmp_path / "a3c.npz", "a3c", 0, "")
+    with pytest.raises(StartError, match="the learner was not at work"):
+        teach_live.kept(run, msgspec.structs.replace(summary, ended="drained"), tmp_path / "a3c.npz", "a3c", 0, "")
+
+
+def test_what_a_run_has_learned_is_kept_while_it_goes_on(tmp_path):
+    keep, kept = teach_live.Keeper(tmp_path / "a3c.npz"), tmp_path / "a3c.npz"
+    keep(tmp_path)
+    assert not kept.exists()
+    for second, text in enumerate((b"learned", b"learned more")):
+        (tmp_path / CHECKPOINT).write_bytes(text)
+        os.utime(tmp_path / CHECKPOINT, (second, second))
+        keep(tmp_path)
+        assert kept.read_bytes() == text
+    kept.unlink()
+    keep(tmp_path)
+    assert not kept.exists()
+
+
+@live
 def test_training_on_the_testbed_goes_on_where_it_is_told_to_and_leaves_a_policy(tmp_path):
     first = train(tmp_path, "train-001", "--algorithm", "a3c")
     assert (first["algorithm"], first["start"], first["ended"]) == ("a3c", "", "interrupted") and first["updates"] > 0
@@ -42,6 +99,16 @@ def test_training_on_the_testbed_goes_on_where_it_is_told_to_and_leaves_a_policy
     assert found["tasks"]["unaccounted"] == 0
 
 
-def test_a_run_too_short_to_learn_from_says_so(tmp_path):
-    done = call("train", "smoke", *FAST, "--slots", "5", cwd=tmp_path, code=3)
-    assert "nothing was learned in 5 slots" in done.stderr and "--for" in done.stderr
+@live
+def test_training_whose_launcher_was_killed_goes_on_from_what_it_learned(tmp_path):
+    with training(tmp_path, "ck/a3c.npz", "--algorithm", "a3c") as process:
+        process.kill()
+        process.communicate(timeout=60)
+    second = train(tmp_path, "train-002", "--algorithm", "a3c", "--resume")
+    assert second["start"] == "ck/a3c.npz" and second["updates"] > 0
+
+
+def test_a_duration_is_as_many_slots_as_its_speed_makes_of_it():
+    scenario = load_scenario("region", ["emulation.speed=24"])
+    made = teach_live.order(scenario, "a3c", 0, 30_000_000_000 * 1e-9, "")
+    assert made.resolved.system.slots == 720

@@ -3,6 +3,7 @@
 import argparse
 import math
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -53,10 +54,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="exit 5 if fidelity is below B")
 
 
-def overrides(args: argparse.Namespace) -> list[str]:
-    """The arguments as ``key=value`` changes of the scenario, ``--set`` first."""
+def overrides(args: argparse.Namespace, flags: Iterable[str] = FLAGS) -> list[str]:
+    """The arguments as ``key=value`` changes of the scenario: ``--set`` first, then those of ``flags``."""
     changes = list(args.set)
-    for flag, (section, place) in FLAGS.items():
+    for flag in flags:
+        section, place = FLAGS[flag]
         value = getattr(args, flag, None)
         if value is not None and value != "auto":
             changes.append(f"{place}={_checked(flag, str(value), section, flag)}")
@@ -141,13 +143,16 @@ def carry_out(order: Order, args: argparse.Namespace) -> int:
     return EXIT_INTERRUPTED if interrupts else code
 
 
-def played(order: Order, args: argparse.Namespace) -> Path:
-    """Run ``order``, showing its progress, beside the JSON document if ``args`` ask for one; returns its directory."""
+def played(order: Order, args: argparse.Namespace, meanwhile: Callable[[Path], None] = lambda path: None) -> Path:
+    """Run ``order``, showing its progress, beside the JSON document if ``args`` ask for one; returns its directory.
+
+    ``meanwhile`` is called with that directory again and again.
+    """
     stream = sys.stderr if args.json else sys.stdout
-    tickers: list[Ticker] = []
+    begun: list[tuple[Path, Ticker]] = []
 
     def started(path: Path, plan: Plan) -> None:
-        tickers.append(Ticker(plan.system.end_ns, stream))
+        begun.append((path, Ticker(plan.system.end_ns, stream)))
         if not args.json:
             print(f"{path}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
         if order.backend not in VIRTUAL:
@@ -155,11 +160,12 @@ def played(order: Order, args: argparse.Namespace) -> Path:
                 warn(warning)
 
     def watch(progress: Progress) -> None:
-        if tickers:
-            tickers[0](progress)
+        for path, ticker in begun:
+            ticker(progress)
+            meanwhile(path)
 
     try:
         return session.perform(order, watch, started)
     finally:
-        for ticker in tickers:
+        for _, ticker in begun:
             ticker.done()

@@ -54,6 +54,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     networks.add_argument("--resume", action="store_true", help="go on from --out's checkpoint, of the same settings")
     begin = parser.add_argument_group("on the testbed (a3c)")
     begin.add_argument("--start", metavar="CHECKPOINT", help="go on from this one, also of the twin (from nothing)")
+    begin.add_argument("--speed", metavar="X", help="emulated seconds in a wall second, or auto (the scenario's)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
     shape.add_argument("--json", action="store_true", help="print one JSON document")
@@ -63,8 +64,7 @@ def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     _check(args)
     _check_live(args)
-    changes = [*args.set, *([f"slots={args.slots}"] if args.slots is not None else [])]
-    scenario = load_scenario(args.scenario, changes)
+    scenario = load_scenario(args.scenario, common.overrides(args, ("slots", "speed")))
     folder = Path(args.out) if args.out else CHECKPOINTS / scenario.name
     common.writable(folder)
     if args.on != ON[0]:
@@ -97,6 +97,8 @@ def _check_live(args: argparse.Namespace) -> None:
     if args.on == ON[0]:
         if args.start is not None:
             raise UsageError("--start is for --on testbed", "--resume goes on from the checkpoint in --out")
+        if args.speed is not None:
+            raise UsageError("--speed is for --on testbed", "leave it out: the twin is as fast as it can be")
         return
     asked = {
         "--updates": args.updates, "--workers": args.workers > 1, "--synchronous": args.synchronous,
@@ -169,9 +171,11 @@ def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
 def _teach_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
     live = importlib.import_module("testbed.run.teach_live")
     path = folder / f"{args.algorithm}.npz"
-    start = str(path) if args.resume else args.start or ""
-    order = live.order(scenario, args.algorithm, args.seed, 0.0 if args.slots else _seconds(args), start)
-    run = record.read_run(common.played(order, args))
+    if args.resume and not path.exists():
+        raise UsageError(f"--resume: there is no {path}", "leave it out to begin anew, or give --start CHECKPOINT")
+    start, seconds = str(path) if args.resume else args.start or "", 0.0 if args.slots else _seconds(args)
+    order = live.order(scenario, args.algorithm, args.seed, seconds, start, args.speed == "auto")
+    run = record.read_run(common.played(order, args, live.Keeper(path)))
     summary = session.summary_of(run)
     taught = live.kept(run, summary, path, args.algorithm, args.seed, start)
     if args.json:
