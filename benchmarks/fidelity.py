@@ -91,7 +91,7 @@ def run_live(row: Entry, folder: Path) -> Entry:
     fidelity = made["fidelity"]
     release = lateness(read_record(folder / "run.db").events, RELEASES)
     return {
-        "grade": fidelity["grade"],
+        "grade": fidelity["grade"] or "-",
         "error_median": fidelity["delay_error"]["median"],
         "error_p99": fidelity["delay_error"]["p99"],
         "release_ms": {"p50": release.p50, "p99": release.p99, "max": release.max},

@@ -34,7 +34,7 @@ def run(folder: Path, policy: str, speed: float, seed: int, slots: int, payload:
         "tasks": made["tasks"]["generated"],
         "unaccounted": made["tasks"]["unaccounted"],
         "delay_error": fidelity["delay_error"],
-        "grade": fidelity["grade"],
+        "grade": fidelity["grade"] or "-",
         "slipped": fidelity["slipped"],
         "steal": fidelity["steal"],
         "host_cpu": fidelity["host_cpu"],

@@ -52,7 +52,7 @@ def run(row: Entry) -> Entry:
         "tasks_per_s": tasks["generated"] / row["slots"],
         "drained": made["ended"] == "drained" and made["end_s"] <= row["slots"] + DRAIN_S and not tasks["unaccounted"],
         "fallback": tasks["fallback"],
-        "grade": fidelity["grade"],
+        "grade": fidelity["grade"] or "-",
         "error_median": fidelity["delay_error"]["median"],
         "error_p99": fidelity["delay_error"]["p99"],
         "slipped": fidelity["slipped"],

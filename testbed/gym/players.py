@@ -16,7 +16,8 @@ from testbed.node.line import WORDS
 from testbed.node.socket import envelope
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Announce, Ask, Decision, Outcome, Rows
-from testbed.run.crew import LOOK_MS, Crew, hosts_of
+from testbed.run.crew import LOOK_MS, Crew
+from testbed.run.processes import hosts_of
 
 CONTROLLER = "controller"
 TOLD = (Ask, Announce, Outcome)

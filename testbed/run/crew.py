@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,7 @@ from testbed.protocol.messages import Body, Hello, Start, Stop
 from testbed.protocol.rows import EventRow
 from testbed.run.children import Nursery
 from testbed.run.liveness import Liveness
+from testbed.run.processes import Processes
 from testbed.run.progress import Progress
 
 READY_TIMEOUT_NS = 60_000_000_000
@@ -29,8 +30,6 @@ AGAIN_NS = 10_000_000_000
 LOOK_MS = 100
 SOCKET_LIMIT = 100
 NEVER_NS = 2**62
-
-Processes = Mapping[str, tuple[str, tuple[str, ...]]]
 
 
 @contextlib.contextmanager
@@ -54,17 +53,6 @@ def prepared(run_dir: Path) -> Iterator[str]:
         shutil.rmtree(run_dir / "node", ignore_errors=True)
         if link is not None:
             shutil.rmtree(link, ignore_errors=True)
-
-
-def hosts_of(plan: Plan) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """The processes of ESs and UEs: name → (role, names of its cores); ``ues_per_process`` UEs share one."""
-    found: dict[str, tuple[str, tuple[str, ...]]] = {es.name: ("edge_server", (es.name,)) for es in plan.system.ess}
-    names = [ue.name for ue in plan.system.ues]
-    pack = plan.emulation.ues_per_process
-    for first in range(0, len(names), pack):
-        group = tuple(names[first : first + pack])
-        found[group[0] if pack == 1 else f"ues-{first // pack + 1}"] = ("ue_agent", group)
-    return found
 
 
 class Crew:

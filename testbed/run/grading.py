@@ -1,6 +1,7 @@
 """The fidelity block of a run: what its events tell of timers and CPUs, and its delays against the simulation's."""
 
 import json
+import math
 from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
@@ -9,25 +10,29 @@ import msgspec
 from testbed.model import fidelity, histogram
 from testbed.protocol.rows import EventRow
 from testbed.run import replay
-from testbed.run.record import Run
+from testbed.run.processes import processes_of
+from testbed.run.record import RUNNING, Run
 
 MS = 1e-6
+BURN, NAMED = "burn", 3
+UNKNOWN = fidelity.Lateness(math.nan, math.nan, math.nan), fidelity.Cpu(math.nan, math.nan)
 RELEASES = ("Result", "LocalEnd", "Arrived", "Ended", "Forward")
 
 
 class Fidelity(msgspec.Struct, frozen=True):
     """What a summary says of a run's honesty; ``burn`` and ``steal`` are fractions, lateness wall ms.
 
-    ``lateness_by_kind_ms``: of each kind of event, by the name of its struct.
+    ``lateness_by_kind_ms``: of each kind of event, by the name of its struct. ``grade`` is None where processes did not
+    tell of their timers and CPUs; what nobody told is None or NaN.
     """
 
-    grade: str
+    grade: str | None
     burn: float
     payload: str
     lateness_ms: fidelity.Lateness
     delay_error: fidelity.DelayError
-    slipped: int
-    steal: float
+    slipped: int | None
+    steal: float | None
     cpu: fidelity.Cpu
     host_cpu: float | None = None
     worst: str = ""
@@ -60,12 +65,36 @@ def graded(run: Run) -> Fidelity:
         ues=len(run.resolved.system.ues),
         ues_per_process=asked.ues_per_process,
     )
-    verdict = fidelity.grade(measured)
+    grade, worst, remedy = _grade(run, measured)
+    told = any(event.kind == BURN for event in events)
+    late, cpu = (measured.lateness, measured.cpu) if told else UNKNOWN
     return Fidelity(
-        verdict.grade, measured.burn, measured.payload, measured.lateness, measured.error, measured.slipped,
-        measured.steal, measured.cpu, host.get("cpu"), verdict.worst, verdict.remedy,
+        grade, measured.burn, measured.payload, late, measured.error, measured.slipped if told else None,
+        host.get("steal"), cpu, host.get("cpu"), worst, remedy,
         {kind: _lateness(mine) for kind, mine in sorted(histograms(events).items())},
     )  # fmt: skip
+
+
+def _grade(run: Run, measured: fidelity.Measured) -> tuple[str | None, str, str]:
+    """The grade, what kept it from a better one, and a remedy; no grade where processes did not tell of themselves."""
+    missing = untold(run)
+    if run.reason == RUNNING and missing:
+        return None, "the run goes on", "its processes tell of their timers and CPUs when they end"
+    if missing:
+        names = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
+        why = f"{names} told nothing of timers and CPUs"
+        return None, why, "processes do when they end: interrupt a run (Ctrl-C) instead of killing it"
+    verdict = fidelity.grade(measured)
+    return verdict.grade, verdict.worst, verdict.remedy
+
+
+def untold(run: Run) -> list[str]:
+    """The processes that told nothing of their timers and CPUs although no death of theirs is on record."""
+    plan = run.resolved.plan(run.workload, run.policy, second_offload=False, live=True)
+    told = {event.source for event in run.record.events if event.kind == BURN}
+    dead = {name for name, absences in run.absences.items() if any(back < 0 for _, back in absences)}
+    processes = processes_of(plan)
+    return [name for name, (_, cores) in processes.items() if name not in told and not dead.issuperset(cores)]
 
 
 def detail(event: EventRow) -> dict[str, Any]:
@@ -100,7 +129,7 @@ def _lateness(plain: Iterable[dict[str, Any]]) -> fidelity.Lateness:
 
 def burnt(events: Sequence[EventRow]) -> fidelity.Cpu:
     """CPU seconds that all processes were asked to burn, and did."""
-    burns = [event for event in events if event.kind == "burn"]
+    burns = [event for event in events if event.kind == BURN]
     asked = counted((event.source, event.value) for event in burns)
     achieved = counted((event.source, _number(event.detail)) for event in burns)
     return fidelity.Cpu(asked, achieved)

@@ -15,10 +15,11 @@ from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Rows, Stop
 from testbed.protocol.rows import EventRow
 from testbed.run import rehearsal
-from testbed.run.crew import Crew, hosts_of, prepared
+from testbed.run.crew import Crew, prepared
 from testbed.run.faults import Faults
 from testbed.run.host import HostLoad
 from testbed.run.interrupt import collected_signals
+from testbed.run.processes import processes_of
 from testbed.run.progress import Ledger, Progress
 
 STOP_TIMEOUT_NS = 5_000_000_000
@@ -39,14 +40,6 @@ def launch(
     """Run ``plan`` on processes, recording into ``run_dir``; raises `StartError` when they cannot be started."""
     with collected_signals() as interrupted, prepared(run_dir) as here:
         return Launcher(plan, run_dir, here, progress, meta or {}, interrupted).run()
-
-
-def processes_of(plan: Plan) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Every process of a run: name → (role, names of its cores)."""
-    found: dict[str, tuple[str, tuple[str, ...]]] = {"controller": ("controller", ("controller",)), **hosts_of(plan)}
-    if plan.learn:
-        found[LEARNER] = ("controller.live", (LEARNER,))
-    return found
 
 
 class Launcher(Crew):

@@ -8,6 +8,7 @@ from testbed.run.layout import wrapped
 from testbed.run.learning import Learning
 from testbed.run.summary import Summary
 from testbed.run.thinking import Spread
+from testbed.run.thresholds import NOT_GRADED
 from testbed.run.verdict import shown
 from testbed.run.virtual import VIRTUAL
 
@@ -144,22 +145,31 @@ def _latest(fidelity: Fidelity) -> str:
     return f" (most: {latest} p99 {kinds[latest].p99:.2f})" if latest else ""
 
 
+def _told(fidelity: Fidelity) -> str:
+    """What processes told of themselves, those that did."""
+    late, cpu = fidelity.lateness_ms, fidelity.cpu
+    steal = "unknown" if fidelity.steal is None else percent(fidelity.steal)
+    return (
+        f"           timers late p50 {late.p50:.2f} ms, p99 {late.p99:.2f}, max {late.max:.1f}{_latest(fidelity)}; "
+        f"slipped {fidelity.slipped}; steal {steal}; burnt {cpu.achieved_s:.2f} of {cpu.asked_s:.2f} CPU s"
+    )
+
+
 def _fidelity(summary: Summary) -> str:
     fidelity = summary.fidelity
     if summary.backend in VIRTUAL:
         return "fidelity   A (no clock, no host: the model itself)"
-    error, late, cpu = fidelity.delay_error, fidelity.lateness_ms, fidelity.cpu
+    error = fidelity.delay_error
     off = "unknown"
     if error.median is not None and error.p99 is not None:
         off = f"median {percent(error.median, 2)}, p99 {percent(error.p99, 2)}"
     answered, seen = summary.decision_ms.answered, summary.decision_ms.seen
     lines = [
         f"decisions  out after a cell's last ask {_spread(answered)}; seen by the UE {_spread(seen)}",
-        f"fidelity   {fidelity.grade} (burn {fidelity.burn:g}, {fidelity.payload}); delay error {off}",
-        f"           timers late p50 {late.p50:.2f} ms, p99 {late.p99:.2f}, max {late.max:.1f}{_latest(fidelity)}; "
-        f"slipped {fidelity.slipped}; steal {percent(fidelity.steal)}; "
-        f"burnt {cpu.achieved_s:.2f} of {cpu.asked_s:.2f} CPU s",
+        f"fidelity   {fidelity.grade or NOT_GRADED} (burn {fidelity.burn:g}, {fidelity.payload}); delay error {off}",
     ]
+    if fidelity.slipped is not None:
+        lines.append(_told(fidelity))
     if summary.learning is not None:
         lines.insert(0, _learning(summary.learning))
     if fidelity.worst:

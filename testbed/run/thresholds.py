@@ -1,5 +1,6 @@
 """The verdicts on a scenario's thresholds (pure)."""
 
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -8,6 +9,7 @@ from testbed.model.build import slots
 from testbed.model.schema import Thresholds
 from testbed.model.threshold import GRADES, Bound
 
+NOT_GRADED = "not graded"
 UNITS = {"time": "s", "energy": "J"}
 
 
@@ -21,15 +23,15 @@ class Outcome(msgspec.Struct, frozen=True):
     unit: str = ""
 
 
-def judge(thresholds: Thresholds, values: Mapping[str, float], grade: str) -> list[Outcome]:
+def judge(thresholds: Thresholds, values: Mapping[str, float], grade: str | None) -> list[Outcome]:
     """The verdict on each threshold that is set."""
     outcomes = []
     for name in thresholds.__struct_fields__:
         bound: Bound | None = getattr(thresholds, name)
         if bound is None:
             continue
-        measured: float | str = grade if name == "fidelity" else values[name]
-        value = GRADES[grade] if name == "fidelity" else values[name]
+        measured: float | str = (grade or NOT_GRADED) if name == "fidelity" else values[name]
+        value = GRADES.get(grade or "", math.nan) if name == "fidelity" else values[name]
         unit = UNITS.get(slots(Thresholds)[name].kind.dimension, "")
         outcomes.append(Outcome(name, bound.text, measured, bound.holds(value), unit))
     return outcomes

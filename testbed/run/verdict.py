@@ -6,7 +6,7 @@ from testbed.model import errors
 from testbed.model.fidelity import no_worse
 from testbed.model.task import INTERRUPTED, STARTER_DIED, UE_DIED
 from testbed.run.summary import Summary
-from testbed.run.thresholds import Outcome
+from testbed.run.thresholds import NOT_GRADED, Outcome
 
 STRICT_GRADE = "B"
 
@@ -28,9 +28,10 @@ def verdict(summary: Summary, strict: bool = False) -> tuple[int, str]:
     if failed:
         said = ", ".join(f"{count} ({why})" for why, count in failed.items())
         return errors.EXIT_THRESHOLD, f"tasks failed without a UE fault: {said}"
-    if strict and not no_worse(summary.fidelity.grade, STRICT_GRADE):
-        fidelity = summary.fidelity
-        return errors.EXIT_FIDELITY, f"fidelity {fidelity.grade}: {fidelity.worst}; {fidelity.remedy}"
+    fidelity = summary.fidelity
+    if strict and (fidelity.grade is None or not no_worse(fidelity.grade, STRICT_GRADE)):
+        said = fidelity.grade or NOT_GRADED
+        return errors.EXIT_FIDELITY, f"fidelity {said}: {fidelity.worst}; {fidelity.remedy}"
     return errors.EXIT_OK, ""
 
 

@@ -5,8 +5,13 @@ import json
 import pytest
 
 from testbed.model.histogram import Histogram
+from testbed.model.load import load_scenario
 from testbed.protocol.rows import EventRow
-from testbed.run.grading import histograms, lateness
+from testbed.run import session, tables
+from testbed.run.grading import graded, histograms, lateness
+from testbed.run.record import RUNNING
+from testbed.run.verdict import verdict
+from testbed.trace import inputs
 
 
 def told(source, kind, *late_ms):
@@ -36,3 +41,53 @@ def test_lateness_is_told_by_kind_of_event():
 def test_kinds_that_never_fired_were_never_late():
     assert lateness(EVENTS, ("LocalEnd",)).p99 == 0.0
     assert lateness([]).max == 0.0
+
+
+PROCESSES = ("controller", "es-1", "ue-1-1", "ue-1-2")
+
+
+@pytest.fixture(name="live")
+def _live(tmp_path):
+    """A simulated run as if it had been live; which processes tell of themselves is an argument."""
+    resolved = inputs.resolve(load_scenario("smoke", ["thresholds.fidelity=>= F"]))
+    workload = inputs.generate(resolved.scenario, resolved.system)
+    run = session.execute(session.Order(resolved, workload, "greedy", session.SIM, str(tmp_path / "r")))
+    run.meta |= {"backend": "local", "payload": "real"}
+
+    def having_told(*names):
+        run.record.events[:] = [EventRow(0, name, "burn", "1.0", 1.0) for name in names]
+        return run
+
+    return having_told
+
+
+def test_a_run_whose_processes_told_nothing_is_not_graded(live):
+    summary = session.summary_of(live())
+    found = summary.fidelity
+    assert (found.grade, found.slipped, found.steal) == (None, None, None)
+    assert found.worst == "controller, es-1, ue-1-1 and 1 more told nothing of timers and CPUs"
+    shown = tables.text(summary)
+    assert "fidelity   not graded" in shown and "CPU s" not in shown
+    assert [(one.measured, one.holds) for one in summary.thresholds] == [("not graded", False)]
+    summary.thresholds.clear()
+    assert verdict(summary, strict=True)[0] == 5
+
+
+def test_one_process_that_told_nothing_keeps_a_run_from_being_graded(live):
+    assert graded(live(*PROCESSES)).grade == "A"
+    found = graded(live(*(name for name in PROCESSES if name != "es-1")))
+    assert found.grade is None and found.worst == "es-1 told nothing of timers and CPUs" and "Ctrl-C" in found.remedy
+
+
+def test_a_process_whose_death_is_on_record_need_not_tell(live):
+    run = live("controller", "es-1", "ue-1-1")
+    run.absences["ue-1-2"] = [(10**9, -1)]
+    assert graded(run).grade == "A"
+    run.absences["ue-1-2"] = [(10**9, 2 * 10**9)]
+    assert graded(run).grade is None
+
+
+def test_a_run_that_goes_on_is_not_graded_yet(live):
+    run = live()
+    run.reason = RUNNING
+    assert graded(run).worst == "the run goes on"

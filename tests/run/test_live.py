@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import document, start
+from tests.cli import call, document, start
 
 pytestmark = pytest.mark.live
 LITTLE = ("--set", "emulation.burn=0.02")
@@ -70,6 +70,9 @@ def test_record_survives_the_launcher(tmp_path):
     process.communicate(timeout=60)
     found = document("report", "r", cwd=tmp_path)
     assert found["ended"] == "interrupted" and found["tasks"]["unaccounted"] == 0
+    assert going["fidelity"]["grade"] is found["fidelity"]["grade"] is found["fidelity"]["slipped"] is None
+    assert found["fidelity"]["cpu"] == {"asked_s": None, "achieved_s": None}
+    assert "fidelity   not graded" in call("report", "r", cwd=tmp_path).stdout
     assert found["tasks"]["completed"] >= going["tasks"]["completed"] > 0
     with sqlite3.connect(tmp_path / "r" / "run.db") as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
