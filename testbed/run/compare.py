@@ -12,7 +12,7 @@ import msgspec
 from testbed.model.errors import UsageError
 from testbed.model.ledger import Ledger
 from testbed.model.system import System
-from testbed.protocol.rows import TaskRow
+from testbed.protocol.rows import POLICY_ERROR, EventRow, TaskRow
 from testbed.run import intervals
 from testbed.run.intervals import Estimate
 from testbed.run.summary import is_stable, measures
@@ -22,13 +22,15 @@ UNSTABLE_SHARE = 0.25
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """One strategy on one workload: means over finished tasks, and the verdict on its backlog."""
+    """One strategy on one workload: means over finished tasks, the verdict on its backlog, how often it failed to
+    decide."""
 
     overhead: float
     delay_s: float
     energy_j: float
     deadline_hit_rate: float
     stable: bool
+    policy_errors: int = 0
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -39,7 +41,8 @@ class Interval(msgspec.Struct, frozen=True):
 
 
 class Strategy(msgspec.Struct, frozen=True):
-    """A strategy over all workloads; ``unstable_workloads`` of them saw its backlog grow."""
+    """A strategy over all workloads; ``unstable_workloads`` of them saw its backlog grow. The fallback decided instead
+    of it ``policy_errors`` times."""
 
     overhead: Interval
     delay_s: Interval
@@ -47,6 +50,7 @@ class Strategy(msgspec.Struct, frozen=True):
     deadline_hit_rate: Interval
     stable: bool
     unstable_workloads: int
+    policy_errors: int
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -69,12 +73,12 @@ class Comparison(msgspec.Struct, frozen=True):
     pairs: list[Pair]
 
 
-def sample(tasks: Sequence[TaskRow], audit: Ledger, system: System) -> Sample:
-    """The sample of a run from its last rows and their ledger."""
+def sample(tasks: Sequence[TaskRow], audit: Ledger, system: System, events: Iterable[EventRow]) -> Sample:
+    """The sample of a run from its last rows, their ledger and its events."""
     values = measures([row for row in tasks if row.finished_ns >= 0], audit)
     return Sample(
         values["overhead_mean"], values["delay_mean"], values["energy_mean"], values["deadline_hit_rate"],
-        is_stable(tasks, system),
+        is_stable(tasks, system), sum(event.kind == POLICY_ERROR for event in events),
     )  # fmt: skip
 
 
@@ -112,7 +116,8 @@ def _shared(samples: Mapping[str, Mapping[Hashable, Sample]]) -> list[Hashable]:
 def _strategy(mine: Sequence[Sample]) -> Strategy:
     unstable = sum(not one.stable for one in mine)
     overhead, delay, energy, hits = (_interval(intervals.of_mean(_column(mine, metric))) for metric in METRICS)
-    return Strategy(overhead, delay, energy, hits, unstable <= UNSTABLE_SHARE * len(mine), unstable)
+    errors = sum(one.policy_errors for one in mine)
+    return Strategy(overhead, delay, energy, hits, unstable <= UNSTABLE_SHARE * len(mine), unstable, errors)
 
 
 def _pair(a: str, b: str, metric: str, listed: Mapping[str, Sequence[Sample]], stable: bool) -> Pair:

@@ -21,8 +21,13 @@ def text(found: Comparison, columns: int = 0) -> str:
     pairs = "\n".join(_pair(pair) for pair in found.pairs if pair.metric == "overhead")
     winner = best(found)
     said = f"\nleast overhead: {winner}\n" if winner and len(found.policies) > 1 else ""
-    shown = f"{workloads}\n\n{table(head, rows, columns)}\n" + (f"\n{pairs}\n" if pairs else "") + said
+    failed = "".join(_failed(name, one.policy_errors) for name, one in found.policies.items() if one.policy_errors)
+    shown = f"{workloads}\n\n{table(head, rows, columns)}\n{failed}" + (f"\n{pairs}\n" if pairs else "") + said
     return wrapped(shown, columns)
+
+
+def _failed(name: str, count: int) -> str:
+    return f"\nWARNING: {name} failed {count} time{'s' if count > 1 else ''}, and the fallback decided instead\n"
 
 
 def _shown(interval: Interval) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from controller import policies
 from testbed.model import ledger
 from testbed.model.decide import Policy
-from testbed.model.errors import InterruptedRunError
+from testbed.model.errors import InterruptedRunError, UsageError
 from testbed.model.scenario import Resolved
 from testbed.model.schema import Scenario
 from testbed.model.system import Plan
@@ -73,7 +73,7 @@ def _virtual(
     made = clock(resolved.plan(workload, strategy, double, live=False), policy)
     names = [ue.name for ue in resolved.system.ues]
     audit = ledger.reconcile(made.tasks, workload, names, record.absences_of(made.events), made.end_ns)
-    return compare.sample(made.tasks, audit, resolved.system)
+    return compare.sample(made.tasks, audit, resolved.system, made.events)
 
 
 def _live(resolved: Resolved, workload: tuple[Task, ...], strategy: str) -> Sample:
@@ -90,19 +90,25 @@ def sample_of(run: record.Run) -> Sample:
     """The sample of a recorded run."""
     names = [ue.name for ue in run.resolved.system.ues]
     audit = ledger.reconcile(run.tasks, run.workload, names, run.absences, run.end_ns)
-    return compare.sample(run.tasks, audit, run.resolved.system)
+    return compare.sample(run.tasks, audit, run.resolved.system, run.record.events)
 
 
 def of_runs(runs: Sequence[record.Run]) -> Samples:
     """Recorded runs as samples by strategy and workload.
 
-    Runs of the same strategy and workload on different clocks or speeds are kept apart by their run's name.
+    Runs of the same strategy and workload on different clocks or speeds are kept apart by their run's name. A strategy
+    that learned meanwhile is another one than the same that did not. Raises `UsageError` if there is one only.
     """
     samples: Samples = {}
     for run in runs:
-        key = workload_key(run.path)
-        name = run.policy if key not in samples.get(run.policy, {}) else f"{run.policy} ({run.name})"
+        key, name = workload_key(run.path), run.policy + (", learning" if run.meta.get("learn") else "")
+        name = name if key not in samples.get(name, {}) else f"{name} ({run.name})"
         samples.setdefault(name, {})[key] = sample_of(run)
+    if len(samples) == 1:
+        remedy = "give runs of the same tasks under another strategy too; `testbed replay` makes them"
+        raise UsageError(
+            f"these runs are all of {next(iter(samples))}, each on other tasks: nothing to compare", remedy
+        )
     return samples
 
 

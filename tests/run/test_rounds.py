@@ -6,12 +6,13 @@ import pytest
 from testbed.model.errors import UsageError
 from testbed.model.load import load_scenario
 from testbed.run import compare, record, rounds, session
+from testbed.run.comparison_text import text
 from testbed.run.rounds import SIM, TWIN, Rounds
 from testbed.trace import inputs
 
 
-def quiet(text):
-    assert text
+def quiet(said):
+    assert said
 
 
 def played(on, names=("greedy-do", "random"), seeds=(1, 2), scenario="region", changes=("slots=30",)):
@@ -53,3 +54,28 @@ def test_recorded_runs_are_paired_by_their_workload(tmp_path):
     assert (found.workloads, set(found.policies)) == (2, {"lc", "greedy"})
     twice = rounds.of_runs([runs[0], runs[0]])
     assert list(twice) == ["lc", "lc (lc-1)"]
+    runs[0].meta["learn"] = True
+    assert list(rounds.of_runs([runs[0], runs[0], runs[2]])) == ["lc, learning", "lc, learning (lc-1)", "lc"]
+
+
+def test_runs_of_one_strategy_on_different_tasks_compare_nothing(tmp_path):
+    runs = []
+    for slots in (10, 20):
+        resolved = inputs.resolve(load_scenario("smoke", [f"slots={slots}"]))
+        workload = inputs.generate(resolved.scenario, resolved.system)
+        runs.append(session.execute(session.Order(resolved, workload, "lc", SIM, str(tmp_path / f"{slots}"))))
+    with pytest.raises(UsageError, match="all of lc, each on other tasks") as error:
+        rounds.of_runs(runs)
+    assert "replay" in error.value.remedy
+
+
+def test_a_strategy_that_fails_is_warned_of(tmp_path, monkeypatch):
+    name = f"own_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text("def fails(cell, rng):\n    raise ValueError\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for on in (SIM, TWIN):
+        found = compare.compare(played(on, (f"{name}:fails", "lc"), (1,), "smoke", ("slots=4",)))
+        failures = found.policies[f"{name}:fails"].policy_errors
+        assert failures > 0 and found.policies["lc"].policy_errors == 0
+        assert text(found).count("WARNING") == 1
+        assert f"WARNING: {name}:fails failed {failures} times" in text(found)
