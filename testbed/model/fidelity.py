@@ -64,7 +64,10 @@ class Cpu(msgspec.Struct, frozen=True):
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """What a grade is made from, and the flags a remedy may change; ``asked_burn`` -1: left to the host."""
+    """What a grade is made from, and the flags a remedy may change; ``asked_burn`` -1: left to the host.
+
+    ``advised_speed`` is what was advised before the run, 0 if nothing was.
+    """
 
     error: DelayError = DelayError()
     tasks: int = 0
@@ -78,6 +81,7 @@ class Measured(msgspec.Struct, frozen=True):
     host_cpu: float = 0.0
     lateness: Lateness = Lateness()
     speed: float = 1.0
+    advised_speed: float = 0.0
     guard_ms: float = 2.0
     ues: int = 1
     ues_per_process: int = 1
@@ -166,7 +170,8 @@ def _described(name: str, measured: Measured) -> str:
 
 def _remedy(name: str, measured: Measured) -> str:
     """A sentence that names what helps most and can still be changed."""
-    slower = f"--speed {measured.speed / 2:g}"
+    advised = 0.0 < measured.advised_speed < measured.speed
+    slower = f"--speed {measured.advised_speed if advised else measured.speed / 2:g}"
     less_burn = ""
     if measured.burn > LEAST_BURN:
         less_burn = f"--set emulation.burn={max(LEAST_BURN, measured.burn / 2):.2g}"

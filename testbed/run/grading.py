@@ -61,6 +61,7 @@ def graded(run: Run) -> Fidelity:
         host_cpu=host.get("cpu", 0.0),
         lateness=lateness(events),
         speed=float(run.meta.get("speed", asked.speed)),
+        advised_speed=float(run.meta.get("advised_speed", 0.0)),
         guard_ms=asked.guard_ns * MS,
         ues=len(run.resolved.system.ues),
         ues_per_process=asked.ues_per_process,

@@ -154,6 +154,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "system": msgspec.json.encode(plan.system).decode(),
         "backend": order.backend,
         "speed": plan.emulation.speed,
+        "advised_speed": 0.0 if simulated else preflight.advised_speed(plan, costs.kept() or costs.Costs()),
         "burn": 0.0 if simulated else plan.emulation.burn,
         "payload": "declared" if simulated else plan.emulation.payload,
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

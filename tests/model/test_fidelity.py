@@ -64,6 +64,8 @@ def test_a_remedy_names_what_can_still_be_changed():
     late = {"error": DelayError(0.0, 0.6), "burn": 0.02, "speed": 20.0}
     assert grade(Measured(**late, payload="declared", ues=15)).remedy.endswith("--set emulation.ues_per_process=5")
     assert grade(Measured(**late, payload="declared", ues=15, ues_per_process=5)).remedy == "use --speed 10"
+    assert "use --speed 14" in grade(Measured(**late, advised_speed=14.0)).remedy
+    assert "use --speed 10" in grade(Measured(**late, advised_speed=20.0)).remedy
     assert "emulation.payload=declared" in grade(Measured(**late)).remedy
     assert "emulation.burn" not in grade(Measured(**late, host_cpu=0.99)).remedy
     assert "emulation.burn" not in grade(Measured(burn=0.02, cpu=Cpu(10.0, 1.0))).remedy

@@ -94,7 +94,9 @@ def test_what_the_host_cannot_hold_is_graded_so(tmp_path):
     fast = ("--speed", "1000", "--set", "emulation.burn=1", "--set", "emulation.drain_limit=50000 s")
     found = document("run", "smoke", *fast, "--strict", "--out", "r", cwd=tmp_path, code=5)
     assert found["fidelity"]["grade"] in "CF" and found["fidelity"]["worst"]
-    assert "--" in found["fidelity"]["remedy"] and found["tasks"]["unaccounted"] == 0
+    with sqlite3.connect(tmp_path / "r" / "run.db") as db:
+        ((advised,),) = db.execute("SELECT value FROM meta WHERE key = 'advised_speed'").fetchall()
+    assert f"--speed {float(advised):g}" in found["fidelity"]["remedy"] and found["tasks"]["unaccounted"] == 0
 
 
 OWN = """
