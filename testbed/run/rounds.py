@@ -97,18 +97,17 @@ def of_runs(runs: Sequence[record.Run]) -> Samples:
     """Recorded runs as samples by strategy and workload.
 
     Runs of the same strategy and workload on different clocks or speeds are kept apart by their run's name. A strategy
-    that learned meanwhile is another one than the same that did not. Raises `UsageError` if there is one only.
+    that learned meanwhile is another one than the same that did not. Raises `UsageError` for runs of one strategy that
+    are not equally long: they are neither samples of one thing nor of two.
     """
     samples: Samples = {}
     for run in runs:
         key, name = workload_key(run.path), run.policy + (", learning" if run.meta.get("learn") else "")
         name = name if key not in samples.get(name, {}) else f"{name} ({run.name})"
         samples.setdefault(name, {})[key] = sample_of(run)
-    if len(samples) == 1:
-        remedy = "give runs of the same tasks under another strategy too; `testbed replay` makes them"
-        raise UsageError(
-            f"these runs are all of {next(iter(samples))}, each on other tasks: nothing to compare", remedy
-        )
+    if len(samples) == 1 and len({run.resolved.system.slots for run in runs}) > 1:
+        remedy = "give equally long ones, or runs of the same tasks under another strategy; `testbed replay` makes them"
+        raise UsageError(f"these runs are all of {next(iter(samples))}, on workloads of different lengths", remedy)
     return samples
 
 

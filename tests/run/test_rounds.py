@@ -54,17 +54,18 @@ def test_recorded_runs_are_paired_by_their_workload(tmp_path):
     assert (found.workloads, set(found.policies)) == (2, {"lc", "greedy"})
     twice = rounds.of_runs([runs[0], runs[0]])
     assert list(twice) == ["lc", "lc (lc-1)"]
+    assert {name: len(mine) for name, mine in rounds.of_runs([runs[0], runs[2]]).items()} == {"lc": 2}
     runs[0].meta["learn"] = True
     assert list(rounds.of_runs([runs[0], runs[0], runs[2]])) == ["lc, learning", "lc, learning (lc-1)", "lc"]
 
 
-def test_runs_of_one_strategy_on_different_tasks_compare_nothing(tmp_path):
+def test_runs_of_one_strategy_are_averaged_unless_their_lengths_differ(tmp_path):
     runs = []
     for slots in (10, 20):
         resolved = inputs.resolve(load_scenario("smoke", [f"slots={slots}"]))
         workload = inputs.generate(resolved.scenario, resolved.system)
         runs.append(session.execute(session.Order(resolved, workload, "lc", SIM, str(tmp_path / f"{slots}"))))
-    with pytest.raises(UsageError, match="all of lc, each on other tasks") as error:
+    with pytest.raises(UsageError, match="all of lc, on workloads of different lengths") as error:
         rounds.of_runs(runs)
     assert "replay" in error.value.remedy
 
