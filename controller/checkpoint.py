@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,22 +14,17 @@ from controller.at_once import AtOnce
 from controller.learned import Learned
 from testbed.model.decide import Policy
 from testbed.model.errors import UsageError
+from testbed.node.files import keep
 
 FORMAT = 3
 
 
 def save(path: Path, arrays: dict[str, Any], about: dict[str, Any]) -> None:
-    """Write ``arrays`` and the JSON-able ``about`` to ``path``, atomically: a crash leaves the old file whole."""
+    """Write ``arrays`` and the JSON-able ``about`` to ``path``, whole or not at all; see `testbed.node.files.keep`."""
     buffer = io.BytesIO()
     header = json.dumps({"format": FORMAT, **about})
     np.savez(buffer, about=np.array(header), **arrays)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with open(temporary, "wb") as file:
-        file.write(buffer.getvalue())
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    keep(path, buffer.getvalue())
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -5,10 +5,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from testbed.model.errors import StartError
+
+_REMEDY = "check its rights and the free space, or choose another place with --out DIR"
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A name beside ``path`` to write to; it becomes ``path`` when the block ends well, and is removed otherwise.
+    """A name beside ``path`` to write to; it becomes ``path``, on disk, when the block ends well, and is removed
+    otherwise.
 
     What is no regular file, like a pipe or a terminal, is written to as it stands. Raises `OSError`.
     """
@@ -19,6 +24,29 @@ def replacing(path: Path) -> Iterator[Path]:
     beside = target.with_name(f".{target.name[:200]}.{os.getpid()}")
     try:
         yield beside
+        _sync(beside)
         os.replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def keep(path: Path, data: bytes) -> None:
+    """Make ``data`` what ``path`` holds, in a folder that may be new; `StartError`, and what was there before, if that
+    cannot be done.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as beside:
+            beside.write_bytes(data)
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
+def unwritable(path: Path, error: OSError) -> StartError:
+    """The error of a file or directory that cannot be written."""
+    return StartError(f"{path} cannot be written: {error.strerror or error}", _REMEDY)

@@ -9,9 +9,8 @@ from typing import Any
 import msgspec
 
 from testbed.model.errors import UsageError
-from testbed.node.files import replacing
+from testbed.node.files import replacing, unwritable
 from testbed.node.recorder import TABLES
-from testbed.run import rundir
 from testbed.run.record import Run
 
 FORMATS = ("csv", "parquet")
@@ -34,7 +33,7 @@ def export(run: Run, form: str, folder: Path) -> dict[Path, int]:
                 write(file, kind, rows)
             written[path] = len(rows)
     except OSError as error:
-        raise rundir.unwritable(folder, error) from None
+        raise unwritable(folder, error) from None
     return written
 
 

@@ -25,6 +25,7 @@ from testbed.trace import inputs
 TESTBED = "testbed"
 CLOCKS = (SIM, TWIN, TESTBED)
 Samples = dict[str, dict[Hashable, Sample]]
+Clock = Callable[[Plan, Policy], Simulated]
 Measure = Callable[[Resolved, tuple[Task, ...], str], Sample]
 
 
@@ -35,8 +36,15 @@ class Rounds:
         for strategy in strategies:
             policies.load(strategy)
         self.samples: Samples = {strategy: {} for strategy in strategies}
-        self._measure = MEASURES[on]
+        self._measures = dict.fromkeys(strategies, MEASURES[on])
         self._progress = progress
+
+    def add(self, strategy: str, policy: Policy, double: bool) -> None:
+        """One more, at hand already, with second offload or without; it plays on the twin."""
+        self.samples[strategy] = {}
+        self._measures[strategy] = lambda resolved, workload, name: _played(
+            resolved, workload, name, policy, double, by_twin
+        )
 
     def play(self, scenario: Scenario, seeds: Sequence[int], title: str = "") -> None:
         """Let every strategy meet the workload of every seed; one that came before, as that of a trace, is left out.
@@ -53,7 +61,7 @@ class Rounds:
             found = {}
             for strategy in self.samples:
                 self._progress(f"{title}workload {i + 1} of {len(seeds)}: {strategy}")
-                found[strategy] = self._measure(resolved, workload, strategy)
+                found[strategy] = self._measures[strategy](resolved, workload, strategy)
             for strategy, one in found.items():
                 self.samples[strategy][seed] = one
 
@@ -66,10 +74,13 @@ def _twin(resolved: Resolved, workload: tuple[Task, ...], strategy: str) -> Samp
     return _virtual(resolved, workload, strategy, by_twin)
 
 
-def _virtual(
-    resolved: Resolved, workload: tuple[Task, ...], strategy: str, clock: Callable[[Plan, Policy], Simulated]
+def _virtual(resolved: Resolved, workload: tuple[Task, ...], strategy: str, clock: Clock) -> Sample:
+    return _played(resolved, workload, strategy, *policies.load(strategy), clock)
+
+
+def _played(
+    resolved: Resolved, workload: tuple[Task, ...], strategy: str, policy: Policy, double: bool, clock: Clock
 ) -> Sample:
-    policy, double = policies.load(strategy)
     made = clock(resolved.plan(workload, strategy, double, live=False), policy)
     names = [ue.name for ue in resolved.system.ues]
     audit = ledger.reconcile(made.tasks, workload, names, record.absences_of(made.events), made.end_ns)

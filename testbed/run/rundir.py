@@ -5,13 +5,13 @@ from pathlib import Path
 
 from testbed.model import workload as tables
 from testbed.model.dump import dump_resolved
-from testbed.model.errors import StartError, UsageError
+from testbed.model.errors import UsageError
 from testbed.model.scenario import Resolved
 from testbed.model.task import Task
+from testbed.node.files import unwritable
 
 RUNS = Path("runs")
 SCENARIO, WORKLOAD, RECORD, LOGS = "scenario.yaml", "workload.csv", "run.db", "logs"
-_REMEDY = "check its rights and the free space, or choose another place with --out DIR"
 
 
 def slug(text: str) -> str:
@@ -75,11 +75,6 @@ def write_inputs(path: Path, resolved: Resolved, workload: tuple[Task, ...], hea
         tables.write_csv(path / WORKLOAD, workload, resolved.system)
     except OSError as error:
         raise unwritable(path, error) from None
-
-
-def unwritable(path: Path, error: OSError) -> StartError:
-    """The error of a directory that cannot be written."""
-    return StartError(f"{path} cannot be written: {error.strerror or error}", _REMEDY)
 
 
 def latest() -> Path | None:

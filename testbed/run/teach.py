@@ -103,11 +103,11 @@ class Teaching:
         """Tune ``priced`` and play it and the other heuristics on the validation workloads, on the twin."""
         lesson, suffix = self.lesson, tune.DOUBLE if self.lesson.double else ""
         tuned = tune.tune(lesson.scenario, f"priced{suffix}", lesson.seed, lambda text: None, SEEDS)
-        priced = f"priced{suffix}:{tune.write(tuned, lesson.folder)}"
-        rounds = Rounds([*(name + suffix for name in HEURISTICS), priced], TWIN, lambda text: None)
+        rounds = Rounds([name + suffix for name in HEURISTICS], TWIN, lambda text: None)
+        rounds.add(f"priced{suffix}", tune.policy_of(tuned.policy, tuple(tuned.values.values())), lesson.double)
         rounds.play(msgspec.structs.replace(lesson.scenario, faults=()), self.seeds)
         means = {
-            name.partition(":")[0]: sum(one.overhead for one in found.values()) / len(found)
+            name: sum(one.overhead for one in found.values()) / len(found)
             for name, found in rounds.samples.items()
             if all(one.stable for one in found.values())
         }

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from testbed.model.decide import Coin, Policy, Priced
-from testbed.model.errors import ScenarioError, StartError
+from testbed.model.errors import ScenarioError
 from testbed.model.schema import Scenario
 from testbed.model.statistics import mean
 from testbed.model.system import Plan
+from testbed.node.files import keep
 from testbed.run.virtual import fresh_twin
 from testbed.sim.clock import simulate
 from testbed.trace import inputs
@@ -159,10 +160,5 @@ def checkpoint(tuned: Tuned) -> dict[str, Any]:
 def write(tuned: Tuned, folder: Path) -> Path:
     """Write the checkpoint into ``folder``, named by its strategy. Raises `StartError`."""
     path = folder / f"{tuned.policy}{DOUBLE if tuned.second_offload else ''}.json"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(checkpoint(tuned), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        message = f"{path} cannot be written: {error.strerror or error}"
-        raise StartError(message, "choose another place: --out DIR") from None
+    keep(path, f"{json.dumps(checkpoint(tuned), indent=2)}\n".encode())
     return path

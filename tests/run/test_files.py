@@ -8,7 +8,7 @@ import pytest
 
 from testbed.model.errors import StartError, UsageError
 from testbed.node.files import replacing
-from testbed.run import export, record, rundir
+from testbed.run import export, record, rundir, tune
 from testbed.trace.convert import convert
 from tests.cli import call
 
@@ -58,6 +58,14 @@ def test_an_export_that_finds_no_space_leaves_the_one_before(tmp_path):
     with pytest.raises(StartError), full_disk():
         export.export(run, "csv", folder)
     assert names(folder) == ["tasks.csv"] and (folder / "tasks.csv").read_text() == "old"
+
+
+def test_tuned_values_that_find_no_space_leave_those_before(tmp_path):
+    (tmp_path / "priced.json").write_text("old")
+    tuned = tune.Tuned("priced", False, {"beta": 0.5, "beta0": 0.1}, 0.7, 3, "region", 0.7, (1,))
+    with pytest.raises(StartError, match="cannot be written: File too large"), full_disk():
+        tune.write(tuned, tmp_path)
+    assert names(tmp_path) == ["priced.json"] and (tmp_path / "priced.json").read_text() == "old"
 
 
 def test_import_replaces_a_file_only_when_forced(tmp_path):

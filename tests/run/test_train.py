@@ -146,11 +146,16 @@ def test_mistakes_have_a_remedy(place, capsys, args, said):
 def test_the_best_baseline_is_the_best_stable_heuristic(place):
     scenario = load_scenario("smoke", ["slots=30"])
     lesson = teach.Lesson(scenario, "a3c", 0, Budget(updates=1), place)
-    teaching = teach.Teaching(lesson)
-    found = teaching.baseline()
-    teaching.run(found, lambda report: None, lambda text: None)
+    found = teach.Teaching(lesson).baseline()
     assert found.policy in ("lc", "offload", "random", "greedy", "priced")
-    assert 0 < found.overhead < 10 and (place / "priced.json").is_file()
+    assert 0 < found.overhead < 10
+
+
+def test_what_a_user_has_tuned_is_left_alone_when_a_network_is_trained(place, capsys):
+    (place / "ck").mkdir()
+    (place / "ck" / "priced-do.json").write_text("mine")
+    train(capsys, "--updates", "2")
+    assert (place / "ck" / "priced-do.json").read_text() == "mine"
 
 
 def test_training_ends_on_a_plateau(place, capsys, monkeypatch):

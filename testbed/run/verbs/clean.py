@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from testbed.model.errors import UsageError
+from testbed.node.files import unwritable
 from testbed.run import record, rundir
 
 
@@ -33,7 +34,7 @@ def main(args: argparse.Namespace) -> int:
         try:
             shutil.rmtree(path)
         except OSError as error:
-            raise rundir.unwritable(path, error) from None
+            raise unwritable(path, error) from None
     print(f"removed {_runs(doomed)}")
     return 0
 

@@ -16,12 +16,12 @@ from testbed.model.scenario import Resolved
 from testbed.model.schema import EmulationSection, Scenario
 from testbed.model.system import Plan
 from testbed.model.task import Task
+from testbed.node.files import unwritable
 from testbed.run import costs, preflight, record, session, tables
 from testbed.run.interrupt import stop_on_interrupt
 from testbed.run.layout import width
 from testbed.run.output import Ticker, print_json, warn
 from testbed.run.progress import Progress
-from testbed.run.rundir import unwritable
 from testbed.run.session import Order
 from testbed.run.verdict import verdict
 from testbed.run.virtual import VIRTUAL
