@@ -2,7 +2,6 @@
 averaged into one step. Everybody waits for the slowest; in return no gradient is stale, and it can be repeated.
 """
 
-import signal
 import time
 from collections.abc import Iterable
 from multiprocessing import connection
@@ -16,23 +15,25 @@ from controller import a3c
 from controller.learner import A3cLearner, Course
 from controller.network import Array
 from controller.shared import SLOTS, UPDATES, Shared
-from controller.team import Team
+from controller.signals import sheltered
+from controller.team import Say, Team, unheard
 
 
 class InStep(Team):
     """A team whose members answer, each through a pipe, with a gradient."""
 
-    def __init__(self, course: Course, shared: Shared, workers: int) -> None:
+    def __init__(self, course: Course, shared: Shared, workers: int, say: Say = unheard) -> None:
         self._course = course
         self._pipes: dict[int, Any] = {}
         self._asked: set[int] = set()
         self._slopes: dict[int, Array] = {}
-        super().__init__(course, shared, workers)
+        super().__init__(course, shared, workers, say)
 
     def _start(self, number: int) -> Any:
         self._pipes[number], theirs = self._context.Pipe()
         process = self._context.Process(target=_work, args=(*self._arguments[number][:-1], theirs), daemon=True)
-        process.start()
+        with sheltered():
+            process.start()
         theirs.close()
         return process
 
@@ -72,7 +73,8 @@ class InStep(Team):
         """One step by the mean gradient, added up in the order of workers."""
         shared = self._shared
         slope: Array = np.array([self._slopes[n] for n in sorted(self._slopes)]).mean(axis=0)
-        a3c.rmsprop(shared.flat, shared.square, slope, self._course.rate_at(shared.updates))
+        with np.errstate(all="ignore"):  # see `controller.team.once`
+            a3c.rmsprop(shared.flat, shared.square, slope, self._course.rate_at(shared.updates))
         shared.counts[0, UPDATES] += 1
 
     def stop(self) -> None:
@@ -84,13 +86,13 @@ class InStep(Team):
 
 def _work(order: bytes, name: str, size: int, workers: int, number: int, pipe: Any) -> None:
     """A member's process: a gradient whenever it is asked for one, until nobody can ask any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     shared = Shared(size, workers, name)
     learner = A3cLearner(msgspec.msgpack.decode(order, type=Course), number)
     try:
         while pipe.recv_bytes():
-            slope, step = learner.slope(shared.flat.copy())
+            with np.errstate(all="ignore"):
+                slope, step = learner.slope(shared.flat.copy())
             pipe.send_bytes(np.append(slope, np.array([step.entropy, step.reward], np.float32)).tobytes())
     except (EOFError, OSError):
         pass

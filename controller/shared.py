@@ -6,6 +6,8 @@ from multiprocessing import shared_memory
 import numpy as np
 
 from controller.network import Array
+from controller.signals import sheltered
+from testbed.model.errors import StartError
 
 UPDATES, SLOTS, LAG, COUNTS = 0, 1, 2, 3
 ENTROPY, REWARD, GAUGES = 0, 1, 2
@@ -14,7 +16,7 @@ ENTROPY, REWARD, GAUGES = 0, 1, 2
 class Shared:
     """One block with ``size`` parameters, their RMSProp squares, and what each of ``workers`` counted.
 
-    Workers are to end when told to, and at ``limit`` updates (0: never).
+    Workers are to end when told to, and at ``limit`` updates (0: never). Raises `StartError`.
 
     ``counts`` (workers, 3): updates, world slots, and updates by others between reading parameters and changing them;
     ``gauges`` (workers, 2): entropy and mean reward of the last rollout. Each worker writes its own row only.
@@ -22,7 +24,11 @@ class Shared:
 
     def __init__(self, size: int, workers: int, name: str | None = None) -> None:
         numbers = 2 + workers * (COUNTS + GAUGES)
-        self._block = shared_memory.SharedMemory(name, create=name is None, size=8 * (numbers + size))
+        try:
+            with sheltered():  # Python's tracker of shared memory may be started here: it cleans up after a hang-up
+                self._block = shared_memory.SharedMemory(name, create=name is None, size=8 * (numbers + size))
+        except OSError as error:
+            raise StartError(f"no shared memory for learners: {error.strerror or error}", "free /dev/shm") from None
         self._mine = name is None
         assert self._block.buf is not None
         counters = np.frombuffer(self._block.buf, np.int64, 2 + workers * COUNTS)

@@ -1,43 +1,51 @@
 """Learners at work on shared parameters: one update, and processes that do nothing else."""
 
 import os
-import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing import connection, get_context
 from typing import Any
 
 import msgspec
+import numpy as np
 import torch
 
 from controller.learner import Course, Learner, make
 from controller.shared import Shared
+from controller.signals import sheltered
 from testbed.model.errors import StartError
 
 DEATHS, JOIN_S = 5, 10.0
+Say = Callable[[str], None]
+
+
+def unheard(text: str) -> None:
+    """Nobody listens."""
 
 
 def once(shared: Shared, learner: Learner, number: int) -> None:
-    """One update by worker ``number``, counted."""
+    """One update by worker ``number``, counted. Numbers that grow beyond all bounds are the next verdict's business."""
     course, before = learner.course, shared.updates
-    step = learner.step(shared.flat, shared.square, before)
+    with np.errstate(all="ignore"):
+        step = learner.step(shared.flat, shared.square, before)
     shared.counts[number] += (1, course.worlds * course.slots, shared.updates - before)
     shared.gauges[number] = step.entropy, step.reward
 
 
 class Team:
-    """Learners in processes of their own; one that dies is replaced, `DEATHS` times."""
+    """Learners in processes of their own; one that dies is replaced, which ``say`` is told, `DEATHS` times."""
 
-    def __init__(self, course: Course, shared: Shared, workers: int) -> None:
+    def __init__(self, course: Course, shared: Shared, workers: int, say: Say = unheard) -> None:
         self._context = get_context("spawn")
         order = msgspec.msgpack.encode(course)
-        self._shared, self._deaths = shared, 0
+        self._shared, self._say, self._deaths = shared, say, 0
         self._arguments = [(order, shared.name, len(shared.flat), workers, n, os.getpid()) for n in range(workers)]
         self._processes = [self._start(n) for n in range(workers)]
 
     def _start(self, number: int) -> Any:
         process = self._context.Process(target=_work, args=self._arguments[number], daemon=True)
-        process.start()
+        with sheltered():
+            process.start()
         return process
 
     def watch(self, seconds: float) -> None:
@@ -56,6 +64,7 @@ class Team:
             self._deaths += 1
             if self._deaths > DEATHS:
                 raise StartError(f"learners died {self._deaths} times, last with {self._processes[n].exitcode}")
+            self._say(f"learner {n + 1} died with {self._processes[n].exitcode}: a new one takes its place")
             self._processes[n] = self._start(n)
         return dead
 
@@ -71,7 +80,6 @@ class Team:
 
 def _work(order: bytes, name: str, size: int, workers: int, number: int, parent: int) -> None:
     """A learner's process; it ends when told to, or when its parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     shared = Shared(size, workers, name)
     learner = make(msgspec.msgpack.decode(order, type=Course), number)

@@ -1,4 +1,4 @@
-"""Interrupts as orderly ends: the first SIGINT or SIGTERM asks a run to stop, the next one breaks off."""
+"""Interrupts as orderly ends: the first SIGINT, SIGTERM or hang-up asks a run to stop, the next one breaks off."""
 
 import contextlib
 import signal
@@ -18,22 +18,27 @@ def stop_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
         signal.signal(number, signal.default_int_handler)
         stop()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handling(handle):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
 def collected_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM in a list instead of raising."""
+    """Collect interrupts in a list instead of raising."""
     seen: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda number, _: seen.append(number)) for number in numbers]
-    try:
+    with _handling(lambda number, _: seen.append(number)):
         yield seen
+
+
+@contextlib.contextmanager
+def _handling(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Let ``handle`` have the signals that interrupt; a hang-up that is ignored, as under nohup, stays so."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 
 import msgspec
@@ -21,6 +22,7 @@ from testbed.twin import build
 SCENARIO = load_scenario("smoke", ["slots=20"])
 SYSTEM = inputs.resolve(SCENARIO).system
 TENTHS = 2400  # of a second: a learner first imports torch, however busy the host is
+DIED = "learner N died with -9: a new one takes its place"
 patient = pytest.mark.timeout(300)
 COURSE = Course(SYSTEM, build.generator(SCENARIO, SYSTEM, True), True, worlds=2, slots=5)
 
@@ -71,7 +73,8 @@ def test_updates_slots_and_lag_are_counted_by_worker(shared):
 @patient
 @pytest.mark.live
 def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
-    team = Team(COURSE, shared, 2)
+    said = []
+    team = Team(COURSE, shared, 2, said.append)
     try:
         before = {process.pid for process in multiprocessing.active_children()}
         os.kill(min(before), signal.SIGKILL)
@@ -82,6 +85,7 @@ def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
         assert (shared.counts[:, UPDATES] > 0).all() and (shared.counts[:, SLOTS] > 0).all()
         assert (shared.counts[:, LAG] >= 0).all() and np.isfinite(shared.flat).all()
         assert {process.pid for process in multiprocessing.active_children()} - before
+        assert [re.sub("learner .", "learner N", text) for text in said] == [DIED]
     finally:
         team.stop()
     assert not {process.pid for process in multiprocessing.active_children()}
