@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from controller import acting, compiled, heads, network, q_network
 from controller.a3c import Rollout
 from controller.acting import Recurrent
+from controller.arrays import fitting
 from controller.dqn import Transitions
 from controller.heads import How, Kept
 from controller.network import Array, Layout
@@ -160,12 +161,12 @@ class Collector:
         return {**arrays, **memory, "rng": np.array(words, np.uint64)}
 
     def load_arrays(self, arrays: dict[str, Any]) -> None:
-        """Continue from `state_arrays` of a collector made with the same arguments."""
+        """Continue from `state_arrays` of a collector made with the same arguments; `Invalid` for any other."""
         for name, array in zip(type(self.twin.state)._fields, self.twin.state, strict=True):
-            array[...] = arrays[f"twin_{name}"]
+            array[...] = fitting(arrays, f"twin_{name}", array)
         if self._recurrent.memory.size:
-            self._recurrent.memory[...] = arrays["memory"]
-        high, low, inc_high, inc_low = (int(word) for word in arrays["rng"])
+            self._recurrent.memory[...] = fitting(arrays, "memory", self._recurrent.memory)
+        high, low, inc_high, inc_low = (int(word) for word in fitting(arrays, "rng", np.zeros(4, np.uint64)))
         state = dict(self._rng.bit_generator.state)
         state["state"] = {"state": (high << 64) | low, "inc": (inc_high << 64) | inc_low}
         self._rng.bit_generator.state = state

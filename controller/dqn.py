@@ -11,9 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from controller.arrays import fitting
 from controller.network import INPUTS, Array
 from controller.q_network import GAIN_AT, NETWORK
 from controller.ranges import Count, Positive, Share
+from testbed.model.errors import Invalid
 
 MASK = 2**64 - 1
 
@@ -122,13 +124,16 @@ class Replay:
         }  # fmt: skip
 
     def load(self, arrays: dict[str, NDArray[np.generic]]) -> None:
-        """Continue from `arrays` of a ring of the same capacity."""
-        self.size = len(arrays["ring_state"])
-        self._state[: self.size] = arrays["ring_state"]
-        self._following[: self.size] = arrays["ring_following"]
-        self._scalars[: self.size] = arrays["ring_scalars"]
-        self._next = int(arrays["ring_next"][0])
-        high, low, inc_high, inc_low = (int(word) for word in arrays["ring_rng"])
-        state = dict(self._rng.bit_generator.state)
-        state["state"] = {"state": (high << 64) | low, "inc": (inc_high << 64) | inc_low}
-        self._rng.bit_generator.state = state
+        """Continue from `arrays` of a ring of the same capacity; `Invalid` for any other."""
+        state = fitting(arrays, "ring_state", self._state, rows=True)
+        self.size = len(state)
+        self._state[: self.size] = state
+        for name, ring in (("ring_following", self._following), ("ring_scalars", self._scalars)):
+            ring[: self.size] = fitting(arrays, name, ring[: self.size])
+        self._next = int(fitting(arrays, "ring_next", np.zeros(1, np.int64))[0])
+        if not 0 <= self._next < len(self._state):
+            raise Invalid(f"ring_next is {self._next}")
+        high, low, inc_high, inc_low = (int(word) for word in fitting(arrays, "ring_rng", np.zeros(4, np.uint64)))
+        generator = dict(self._rng.bit_generator.state)
+        generator["state"] = {"state": (high << 64) | low, "inc": (inc_high << 64) | inc_low}
+        self._rng.bit_generator.state = generator

@@ -6,13 +6,16 @@ import msgspec
 import numpy as np
 
 from controller import a3c, dqn, network, q_network
+from controller.arrays import fitting
 from controller.collect import Actor, Collector
 from controller.dqn import Replay
 from controller.network import Array, Layout
 from controller.ranges import Count, Positive
-from testbed.model.errors import UsageError
+from testbed.model.errors import Invalid, UsageError
 from testbed.model.system import System
 from testbed.twin.build import Source
+from testbed.twin.state import TASK
+from testbed.twin.twin import PER_UE
 
 OBSERVATIONS = ("full", "paper")
 
@@ -88,6 +91,15 @@ class Course(msgspec.Struct, frozen=True):
         """The algorithm's own settings."""
         return self.actor_critic if self.algorithm == "a3c" else self.values
 
+    @property
+    def nbytes(self) -> int:
+        """What a learner's arrays take at the least: decisions of a rollout with their activations, worlds, replay."""
+        shape, ues, plays_twice = self.layout, len(self.system.ues), 1 + (self.algorithm == "dqn")
+        decisions = plays_twice * self.worlds * self.slots * ues * 4 * (shape.inputs + 2 * network.HIDDEN)
+        worlds = self.worlds * ues * PER_UE * TASK.itemsize
+        replay = self.values.capacity * 8 * network.INPUTS if self.algorithm == "dqn" else 0
+        return decisions + worlds + replay
+
     def rate_at(self, update: int) -> float:
         """The learning rate falls linearly to a tenth."""
         base = self.rate if self.algorithm == "a3c" else self.values.rate
@@ -131,7 +143,7 @@ class A3cLearner:
         return self.collector.state_arrays()
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
-        """Continue from `arrays`."""
+        """Continue from `arrays`; `Invalid` if they are not those of such a learner."""
         self.collector.load_arrays(arrays)
 
 
@@ -171,11 +183,14 @@ class DqnLearner:
         return {**self.collector.state_arrays(), **self.replay.arrays(), "target": target, "counters": counters}
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
-        """Continue from `arrays`."""
+        """Continue from `arrays`; `Invalid` if they are not those of such a learner."""
         self.collector.load_arrays(arrays)
         self.replay.load(arrays)
-        self._target = arrays["target"].copy() if len(arrays["target"]) else None
-        self._age, self._slots = (int(count) for count in arrays["counters"])
+        target = fitting(arrays, "target", self.course.start, rows=True)
+        if len(target) not in (0, q_network.SIZE):
+            raise Invalid(f"target of shape {target.shape}")
+        self._target = target.copy() if len(target) else None
+        self._age, self._slots = (int(count) for count in fitting(arrays, "counters", np.zeros(2, np.int64)))
 
 
 Learner = A3cLearner | DqnLearner

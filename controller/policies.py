@@ -98,12 +98,13 @@ def _tuned(base: str, path: str) -> Policy:
 
 def read_checkpoint(path: Path, policy: str) -> dict[str, Any]:
     """The JSON checkpoint of a tuned policy; `UsageError` if it cannot be read or is another policy's."""
+    made_by = f"`testbed train --algorithm {policy}` makes one"
     try:
         values = json.loads(path.read_text(encoding="utf-8"), parse_int=float)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
+        raise UsageError(f"{path}: {error.strerror or error}", made_by) from None
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: not a JSON checkpoint ({error})") from None
+        raise UsageError(f"{path}: not a JSON checkpoint ({error})", made_by) from None
     found = values.get("policy") if isinstance(values, dict) else None
     if found != policy:
         raise UsageError(f'{path}: a checkpoint of "{found}", not of "{policy}"')

@@ -14,14 +14,14 @@ from controller.evaluate import evaluate
 from controller.in_step import InStep
 from controller.learner import Course, Learner, make
 from controller.network import Array
+from controller.resume import damaged, resumed
 from controller.shared import LAG, SLOTS, UPDATES, Shared
-from controller.team import Team, once
-from testbed.model.errors import UsageError
+from controller.team import Say, Team, once, unheard
+from testbed.model.errors import Invalid, UsageError
 from testbed.twin.build import Source
 
 PATIENCE, GAIN, SQUARE, LOOK_S = 10, 0.001, 1e-4, 0.1
-INTERRUPTED = "interrupted"
-NEEDED = ("parameters", "current", "square", "progress", "best")
+TIME, INTERRUPTED, DIVERGED = "time", "interrupted", "diverged"
 
 
 class Budget(msgspec.Struct, frozen=True):
@@ -76,7 +76,8 @@ class Judge:
 
     def _evaluate(self, flat: Array) -> float:
         course = self._course
-        found = evaluate(course.system, self._source, course.double, flat, course.actor, self._seeds)
+        with np.errstate(all="ignore"):  # see `controller.team.once`
+            found = evaluate(course.system, self._source, course.double, flat, course.actor, self._seeds)
         return float(found.overhead.mean())
 
     def verdict(self, flat: Array) -> float:
@@ -97,7 +98,8 @@ class Judge:
 class Trainer:
     """One training run; ``path`` is its checkpoint, with ``resume`` continued from.
 
-    ``about`` tells where it comes from; a checkpoint made otherwise is refused with `UsageError`.
+    ``about`` tells where it comes from; a checkpoint made otherwise, or damaged, is refused with `UsageError`.
+    ``header`` is what the resumed one says. A new training keeps the checkpoint before it, see `checkpoint.old`.
     """
 
     def __init__(
@@ -108,21 +110,25 @@ class Trainer:
         if budget.synchronous and course.algorithm != "a3c":
             raise UsageError(f"{course.algorithm} does not learn synchronously", "a3c does")
         self._start = course.start
-        self._began, self._stopped = time.monotonic(), False
-        self.about = {**about, "size": len(self._start)}
-        self._resumed = self._read() if resume else {}
+        self._began, self._stopped, self._diverged, self._kept = time.monotonic(), False, False, resume
+        self.about = {**about, "size": len(self._start), "synchronous": budget.synchronous}
+        self._resumed, self.header = resumed(path, self.about, self._start) if resume else ({}, {})
+        self._learner = self._recalled() if "rng" in self._resumed and budget.workers == 1 else None
 
-    def _read(self) -> dict[str, Any]:
-        arrays = checkpoint.check(self.path, self.about)
-        missing = [name for name in NEEDED if name not in arrays]
-        if missing:
-            raise UsageError(f"{self.path}: holds no {', '.join(missing)}", "resume from a checkpoint of `train`")
-        return arrays
+    def _recalled(self) -> Learner:
+        learner = make(self.course)
+        try:
+            learner.load(self._resumed)
+        except Invalid as error:
+            raise damaged(self.path, error) from None
+        return learner
 
-    def run(self, observe: Observer) -> str:
-        """Train; returns what ended it: "time", "updates", "plateau" or "interrupted". Every verdict writes the
-        checkpoint. Time counts from when everything is compiled and all workers are at work.
+    def run(self, observe: Observer, say: Say = unheard) -> str:
+        """Train; returns what ended it: "time", "updates", "plateau", "interrupted" or "diverged", when parameters are
+        no finite numbers any more. Every other verdict writes the checkpoint. Time counts from when everything is
+        compiled and all workers are at work. ``say`` hears of what is kept, and of workers that die.
         """
+        self._say = say
         self.shared = Shared(len(self._start), self.budget.workers)
         try:
             self._begin()
@@ -150,31 +156,31 @@ class Trainer:
 
     def _over(self) -> str:
         budget = self.budget
+        if self._diverged:
+            return DIVERGED
         if self._stopped:
             return INTERRUPTED
         if budget.updates and self.shared.updates >= budget.updates:
             return "updates"
         if budget.seconds and time.monotonic() - self._began >= budget.seconds:
-            return "time"
+            return TIME
         return "plateau" if budget.early_stop and self.judge.plateau else ""
 
     def _alone(self) -> Iterator[Report]:
-        learner, shared, budget = make(self.course), self.shared, self.budget
-        if "rng" in self._resumed:
-            learner.load(self._resumed)
+        learner, shared, budget = self._learner or make(self.course), self.shared, self.budget
         last, judged = time.monotonic(), -1
         while not self._over():
             once(shared, learner, 0)
             by_count = budget.every_s == 0 and shared.updates % budget.every_updates == 0
             if by_count or (budget.every_s and time.monotonic() - last >= budget.every_s):
-                yield self._judged(learner)
+                yield from self._judged(learner)
                 last, judged = time.monotonic(), shared.updates
         if judged != shared.updates:
-            yield self._judged(learner)
+            yield from self._judged(learner)
 
     def _together(self) -> Iterator[Report]:
         course, shared, budget = self.course, self.shared, self.budget
-        team = (InStep if budget.synchronous else Team)(course, shared, budget.workers)
+        team = (InStep if budget.synchronous else Team)(course, shared, budget.workers, self._say)
         try:
             while not (self._stopped or shared.stopping or shared.counts[:, SLOTS].all()):
                 team.watch(LOOK_S)
@@ -183,28 +189,42 @@ class Trainer:
                 team.watch(self._until_verdict())
                 if judged != self.shared.updates:
                     judged = self.shared.updates
-                    yield self._judged(None)
+                    yield from self._judged(None)
         finally:
             team.stop()
-        yield self._judged(None)
+        yield from self._judged(None)
 
     def _until_verdict(self) -> float:
         budget, every_s = self.budget, self.budget.every_s or Budget().every_s
         left = self._began + budget.seconds - time.monotonic() if budget.seconds else every_s
         return max(0.0, min(every_s, left))
 
-    def _judged(self, learner: Learner | None) -> Report:
-        shared = self.shared
-        overhead = self.judge.verdict(shared.flat)
+    def _judged(self, learner: Learner | None) -> Iterator[Report]:
+        """A verdict on the present parameters, and the checkpoint; none before the first update, nor on what is no
+        number.
+        """
+        shared, flat, square = self.shared, self.shared.flat.copy(), self.shared.square.copy()
+        if not shared.updates:
+            return
+        if not (np.isfinite(flat).all() and np.isfinite(square).all()):
+            self._diverged = True
+            return
+        overhead = self.judge.verdict(flat)
         seconds = time.monotonic() - self._began
         progress, (entropy, reward) = shared.counts.sum(axis=0), shared.gauges.mean(axis=0)
         arrays = {
-            "parameters": self.judge.best_flat, "current": shared.flat.copy(), "square": shared.square.copy(),
+            "parameters": self.judge.best_flat, "current": flat, "square": square,
             "progress": progress, "best": np.array(self.judge.best), **(learner.arrays() if learner else {}),
         }  # fmt: skip
-        checkpoint.save(self.path, arrays, self.about)
+        self._save(arrays)
         updates = int(progress[UPDATES])
-        return Report(
+        yield Report(
             seconds, updates, (updates - self._before) / max(seconds, 1e-9), float(progress[LAG] / max(1, updates)),
             int(progress[SLOTS]), overhead, self.judge.best, float(entropy), float(reward),
         )  # fmt: skip
+
+    def _save(self, arrays: dict[str, Any]) -> None:
+        if not self._kept and checkpoint.keep_old(self.path):
+            self._say(f"{self.path} was there: kept as {checkpoint.old(self.path).name} (--resume would have gone on)")
+        self._kept = True
+        checkpoint.save(self.path, arrays, self.about)
