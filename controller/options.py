@@ -41,7 +41,19 @@ def _value(given: str, struct: type, name: str, text: str) -> Any:
     try:
         value = msgspec.convert(text.strip(), kind, strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(f"--option {given}: {error}".replace("`", "")) from None
+        raise UsageError(f"--option {given}: {error}".replace("`", ""), _allowed(name, kind)) from None
     if isinstance(value, float) and not math.isfinite(value):
-        raise UsageError(f"--option {given}: a finite number is needed")
+        raise UsageError(f"--option {given}: a finite number is needed", _allowed(name, kind))
     return value
+
+
+def _allowed(name: str, kind: Any) -> str:
+    """What values an option of ``kind`` may have."""
+    plain = getattr(kind, "__origin__", kind)
+    if plain is bool:
+        return f"{name} is true or false"
+    words = ["a whole number" if plain is int else "a number"]
+    for meta in getattr(kind, "__metadata__", ()):
+        limits = {"above": meta.gt, "at least": meta.ge, "at most": meta.le}
+        words += [f"{word} {limit:g}" for word, limit in limits.items() if limit is not None]
+    return f"{name} is {', '.join(words)}"

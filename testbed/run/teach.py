@@ -1,28 +1,31 @@
 """Training of ``a3c`` and ``dqn`` for a scenario: the learner's course, whom it has to beat, and where it is kept."""
 
-import hashlib
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
+import yaml
 
+from controller.evaluate import MOST_A_SLOT
 from controller.learner import Course
 from controller.options import optioned
-from controller.train import INTERRUPTED, Budget, Judge, Report, Trainer
+from controller.train import INTERRUPTED, TIME, Budget, Judge, Report, Trainer
 from testbed.model.dump import dump
+from testbed.model.errors import StartError, UsageError
 from testbed.model.schema import Scenario
-from testbed.run import tune
+from testbed.run import curves, tune
 from testbed.run.interrupt import stop_on_interrupt
 from testbed.run.rounds import Rounds
 from testbed.run.session import versions
 from testbed.run.virtual import TWIN
 from testbed.trace import inputs
 from testbed.twin import build
+from testbed.twin.state import TASK
 
 ALGORITHMS = ("a3c", "dqn")
-SEEDS, EVENTS, USUAL_RATE = 8, "tensorboard", {"a3c": 200, "dqn": 50}
+SEEDS, USUAL_RATE = tune.SEEDS, {"a3c": 200, "dqn": 50}
 HEURISTICS = ("lc", "offload", "random", "greedy")
 Say = Callable[[str], None]
 Observer = Callable[[Report], None]
@@ -62,7 +65,7 @@ class Baseline(msgspec.Struct, frozen=True):
 
 
 class Taught(msgspec.Struct, frozen=True):
-    """What training came to; ``ended`` is "time", "updates", "plateau" or "interrupted"."""
+    """What training came to; ``checkpoint`` is "" if no verdict was reached, ``ended`` as `Trainer.run` says."""
 
     checkpoint: str
     algorithm: str
@@ -95,9 +98,13 @@ class Teaching:
             scenario.agent.team, seed=lesson.seed, updates=updates,
         )  # fmt: skip
         course = optioned(course, lesson.options)
+        _must_fit(course, lesson.budget.workers)
         self.seeds = tune.training_seeds(lesson.seed, SEEDS)
         self._judge = Judge(course, finite, list(self.seeds))
         self._trainer = Trainer(course, lesson.budget, self._judge, lesson.path, _about(lesson, course), lesson.resume)
+        known = str(self._trainer.header.get("curve", ""))
+        self._curve = Path(known).name or curves.fresh(lesson.folder, lesson.algorithm)
+        self._trainer.about["curve"] = self._curve
 
     def baseline(self) -> Baseline:
         """Tune ``priced`` and play it and the other heuristics on the validation workloads, on the twin."""
@@ -116,8 +123,11 @@ class Teaching:
         )
 
     def run(self, baseline: Baseline, show: Observer, say: Say) -> Taught:
-        """Train to the end, or until interrupted; the checkpoint holds the best parameters of all verdicts."""
-        lesson, reports, write = self.lesson, [], events(self.lesson, say)
+        """Train to the end, or until interrupted; the checkpoint holds the best parameters of all verdicts.
+
+        Raises `StartError` if time was too short for a single update, or if the checkpoint cannot be written.
+        """
+        lesson, reports, write = self.lesson, [], curves.Curve(self.lesson.folder, self._curve, say)
 
         def note(report: Report) -> None:
             reports.append(report)
@@ -126,38 +136,29 @@ class Teaching:
 
         try:
             with stop_on_interrupt(self._trainer.stop):
-                ended = self._trainer.run(note)
+                ended = self._trainer.run(note, say)
         except KeyboardInterrupt:
             ended = INTERRUPTED
+        if not reports and ended == TIME:
+            raise StartError(f"nothing was learned in {lesson.budget.seconds:g} s", "train for longer, like --for 60s")
         last = reports[-1] if reports else Report(0.0, 0, 0.0, 0.0, 0, float("nan"), float("nan"), 0.0, 0.0)
         return Taught(
-            str(lesson.path), lesson.algorithm, last.best, baseline, ended, last.seconds, last.updates, last.rate,
-            last.lag, last.slots, lesson.seed, lesson.budget.workers, self.seeds,
+            str(lesson.path) if reports else "", lesson.algorithm, last.best, baseline, ended, last.seconds,
+            last.updates, last.rate, last.lag, last.slots, lesson.seed, lesson.budget.workers, self.seeds,
         )  # fmt: skip
 
 
 def _about(lesson: Lesson, course: Course) -> dict[str, Any]:
-    """What a checkpoint says of its training; resuming demands the same but for versions."""
-    scenario = lesson.scenario
-    text = dump(msgspec.structs.replace(scenario, name="", faults=()))
-    return {
-        **course.about, "scenario": scenario.name, "scenario_hash": hashlib.sha256(text.encode()).hexdigest()[:16],
-        "updates": lesson.budget.updates or "by time", "versions": versions(),
-    }  # fmt: skip
+    """What a checkpoint says of its training; resuming demands the same but for `controller.checkpoint.FREE`."""
+    scenario = yaml.safe_load(dump(msgspec.structs.replace(lesson.scenario, faults=())))
+    updates = lesson.budget.updates or "by time"
+    return {**course.about, "scenario": scenario, "updates": updates, "versions": versions()}
 
 
-def events(lesson: Lesson, say: Say) -> Observer:
-    """What writes TensorBoard event files beside the checkpoint; without tensorboard, it says so and writes none."""
-    if importlib.util.find_spec("tensorboard") is None:
-        say("no TensorBoard files: tensorboard is not installed")
-        return lambda report: None
-    from torch.utils.tensorboard import SummaryWriter
-
-    writer = SummaryWriter(str(lesson.folder / EVENTS / lesson.algorithm))
-
-    def write(report: Report) -> None:
-        for name in ("overhead", "best", "rate", "lag", "entropy", "reward"):
-            writer.add_scalar(name, getattr(report, name), report.updates)
-        writer.flush()
-
-    return write
+def _must_fit(course: Course, workers: int) -> None:
+    """Raise `UsageError` for a training that takes more memory than this host has, even by the least estimate."""
+    judged = SEEDS * MOST_A_SLOT * len(course.system.ues) * course.system.slots * TASK.itemsize
+    needed, there = workers * course.nbytes + judged, psutil.virtual_memory().total
+    if needed > there:
+        why = f"this training needs at least {needed * 1e-9:.0f} GB of memory, and this host has {there * 1e-9:.0f} GB"
+        raise UsageError(why, "make it smaller: --option worlds, slots or capacity, --slots, --workers")

@@ -19,6 +19,7 @@ from testbed.sim.clock import simulate
 from testbed.trace import inputs
 
 FIRST_SEED, SEEDS, DESCENTS = 1_000_000, 8, 3
+MOST_SEED = (2**32 - FIRST_SEED) // SEEDS - 1  # from 2**32 on are the worlds that networks learn in
 DOUBLE = "-do"
 Progress = Callable[[str], None]
 Cost = Callable[[tuple[float, ...]], float]
@@ -87,7 +88,7 @@ def tune(scenario: Scenario, algorithm: str, seed: int, progress: Progress, seed
 
 
 def training_seeds(seed: int, count: int) -> tuple[int, ...]:
-    """Seeds from 1,000,000 on; different ``seed`` give disjoint ones."""
+    """Seeds from 1,000,000 on; different ``seed``, up to `MOST_SEED`, give disjoint ones."""
     return tuple(FIRST_SEED + seed * count + i for i in range(count))
 
 

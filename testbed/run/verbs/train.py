@@ -2,13 +2,14 @@
 
 import argparse
 import importlib
+import math
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from testbed.model import units
-from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, Invalid, UsageError
+from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD, Invalid, UsageError
 from testbed.model.load import load_scenario
 from testbed.model.schema import Scenario
 from testbed.run import record, session, tune
@@ -26,7 +27,7 @@ OPTIONS = (
 )
 ON = ("twin", "testbed")
 CHECKPOINTS, SECONDS, VERDICTS = Path("checkpoints"), 60.0, 20
-WORKERS_A_CORE = 4
+WORKERS_A_CORE, MOST_UPDATES = 4, 10**12
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -39,9 +40,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--on", choices=ON, default=ON[0], help="train in the twin, or from what a run measures (twin)")
     parser.add_argument("--out", metavar="DIR", help="where to write the checkpoint (checkpoints/SCENARIO)")
     networks = parser.add_argument_group("networks (a3c, dqn)")
-    networks.add_argument("--for", dest="duration", metavar="TIME", help="how long, wall time (60s)")
     networks.add_argument(
-        "--updates", type=int, metavar="N", help="how many updates instead (asynchronous: a few more)"
+        "--for", dest="duration", metavar="TIME", help="how long, wall time, unless a plateau comes first (60s)"
+    )
+    networks.add_argument(
+        "--updates", type=int, metavar="N", help="how many updates instead, all of them (asynchronous: a few more)"
     )
     networks.add_argument("--workers", type=int, default=1, metavar="N", help="learners; one is repeatable (1)")
     networks.add_argument("--synchronous", action="store_true", help="average the workers' gradients, step together")
@@ -75,6 +78,10 @@ def main(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     if args.algorithm in TUNED and (args.option or args.terminal):
         raise UsageError(f"{args.algorithm} is tuned and has no options", "leave out --option and --terminal")
+    if args.terminal and args.algorithm.startswith("dqn"):
+        raise UsageError("--terminal is for a3c", "leave it out")
+    if args.out == "":
+        raise UsageError('--out ""', "give a directory, or leave it out")
     if args.algorithm in TUNED:
         given = {
             "--for": args.duration, "--updates": args.updates, "--workers": args.workers > 1, "--resume": args.resume,
@@ -82,11 +89,13 @@ def _check(args: argparse.Namespace) -> None:
         }  # fmt: skip
         for name in (name for name, value in given.items() if value):
             raise UsageError(f"{name} is for networks; {args.algorithm} is tuned, and ends by itself", "leave it out")
-    for name, least in (("seed", 0), ("workers", 1), ("updates", 1)):
+    cores = os.cpu_count() or 1
+    for name, least, most in (("seed", 0, tune.MOST_SEED), ("workers", 1, math.inf), ("updates", 1, MOST_UPDATES)):
         value = getattr(args, name)
         if value is not None and value < least:
             raise UsageError(f"--{name} {value}", f"at least {least} is needed")
-    cores = os.cpu_count() or 1
+        if value is not None and value > most:
+            raise UsageError(f"--{name} {value}", f"at most {most} is possible")
     if args.workers > WORKERS_A_CORE * cores:
         why = f"--workers {args.workers}: each is a process, and this host has {cores} cores"
         raise UsageError(why, f"{cores} are fastest, {WORKERS_A_CORE * cores} the most")
@@ -150,21 +159,31 @@ def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
     lesson = teach.Lesson(scenario, args.algorithm, args.seed, budget, folder, args.head, args.resume, options)
     teaching = teach.Teaching(lesson)
     stream = sys.stderr if args.json else sys.stdout
-    print(f"first the heuristics, tuned and played on {len(teaching.seeds)} workloads", file=stream, flush=True)
+    first = f"first the heuristics, tuned and played on {len(teaching.seeds)} workloads"
+    print(f"{first} (once after an installation, all is compiled before: a minute)", file=stream, flush=True)
     baseline = teaching.baseline()
     with bar.Bar(stream, args.plain or args.json, budget, baseline) as show:
         taught = teaching.run(baseline, show, warn)
     if args.json:
         print_json(taught)
-    else:
+    elif taught.checkpoint:
         print(
             f"{taught.checkpoint}: mean overhead {taught.overhead:.4f}{bar.against(taught.overhead, baseline)} on "
             f"{len(taught.validation_seeds)} validation workloads, after {taught.updates} updates ({taught.ended})"
         )
         print(f"  use it as --policy {args.algorithm}:{taught.checkpoint}")
-    if taught.ended == "interrupted":
-        warn("interrupted; --resume goes on from the last verdict")
+    return _ending(taught.ended, taught.checkpoint)
+
+
+def _ending(ended: str, checkpoint: str) -> int:
+    """Say why training ended early, if it did, and what there is of it; returns the exit code."""
+    if ended == "interrupted":
+        warn(f"interrupted; {'--resume goes on from the last verdict' if checkpoint else 'nothing was learned yet'}")
         return EXIT_INTERRUPTED
+    if ended == "diverged":
+        what = f"{checkpoint} holds the best before" if checkpoint else "there is no checkpoint"
+        warn(f"diverged: the parameters are no finite numbers any more; {what}\n  try a smaller --option rate=…")
+        return EXIT_THRESHOLD
     return EXIT_OK
 
 
