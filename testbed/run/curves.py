@@ -29,6 +29,7 @@ class Curve:
 
     def __init__(self, folder: Path, name: str, say: Say) -> None:
         self._say = say
+        self._file: Any = None
         self._records: Any = None
         self._event: Any = None
         self._summary: Any = None
@@ -41,7 +42,8 @@ class Curve:
         path = folder / FOLDER / name / f"events.out.tfevents.{time.time():.6f}.{platform.node()}.{os.getpid()}"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._records = writer(open(path, "ab", buffering=0))  # noqa: SIM115 - open as long as training lasts
+            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - open as long as training lasts
+            self._records = writer(self._file)
             self._write(file_version=VERSION)
         except OSError as error:
             self._give_up(error)
@@ -62,3 +64,8 @@ class Curve:
             self._write(step=report.updates, summary=self._summary(value=values))
         except OSError as error:
             self._give_up(error)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()

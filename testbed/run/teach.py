@@ -1,5 +1,6 @@
 """Training of ``a3c`` and ``dqn`` for a scenario: the learner's course, whom it has to beat, and where it is kept."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -127,15 +128,18 @@ class Teaching:
 
         Raises `StartError` if time was too short for a single update, or if the checkpoint cannot be written.
         """
-        lesson, reports, write = self.lesson, [], curves.Curve(self.lesson.folder, self._curve, say)
+        lesson, reports = self.lesson, []
 
         def note(report: Report) -> None:
             reports.append(report)
-            write(report)
+            curve(report)
             show(report)
 
         try:
-            with stop_on_interrupt(self._trainer.stop):
+            with (
+                contextlib.closing(curves.Curve(lesson.folder, self._curve, say)) as curve,
+                stop_on_interrupt(self._trainer.stop),
+            ):
                 ended = self._trainer.run(note, say)
         except KeyboardInterrupt:
             ended = INTERRUPTED

@@ -49,10 +49,11 @@ def test_live_run_agrees_with_its_simulation(tmp_path):
     assert not [pid for pid in children(tmp_path / "r") if alive(pid)]
 
 
-def test_interrupt_prints_the_summary(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_interrupt_prints_the_summary(tmp_path, number):
     process = start("run", "smoke", "--slots", "400", "--json", "--out", "r", cwd=tmp_path)
     lines_until(process, "running")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130 and '"ended": "interrupted"' in out
     found = document("report", "r", cwd=tmp_path)
