@@ -1,6 +1,7 @@
 """Training of ``a3c`` and ``dqn`` for a scenario: the learner's course, whom it has to beat, and where it is kept."""
 
 import contextlib
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -154,9 +155,12 @@ class Teaching:
 
 def _about(lesson: Lesson, course: Course) -> dict[str, Any]:
     """What a checkpoint says of its training; resuming demands the same but for `controller.checkpoint.FREE`."""
-    scenario = yaml.safe_load(dump(msgspec.structs.replace(lesson.scenario, faults=())))
-    updates = lesson.budget.updates or "by time"
-    return {**course.about, "scenario": scenario, "updates": updates, "versions": versions()}
+    text = dump(msgspec.structs.replace(lesson.scenario, faults=()))
+    return {
+        **course.about, "scenario": yaml.safe_load(text),
+        "scenario_hash": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "updates": lesson.budget.updates or "by time", "versions": versions(),
+    }  # fmt: skip
 
 
 def _must_fit(course: Course, workers: int) -> None:

@@ -2,8 +2,6 @@
 
 import contextlib
 import math
-import os
-import shutil
 from pathlib import Path
 
 import msgspec
@@ -14,9 +12,9 @@ from controller.live.beginning import CHECKPOINT
 from testbed.model.errors import InterruptedRunError, StartError, UsageError
 from testbed.model.schema import Scenario
 from testbed.model.task import INTERRUPTED
+from testbed.node.files import keep
 from testbed.run import session, tune
 from testbed.run.record import Run
-from testbed.run.rundir import unwritable
 from testbed.run.session import Order
 from testbed.run.summary import Summary
 from testbed.trace import inputs
@@ -51,11 +49,11 @@ class Keeper:
 
     def __call__(self, run: Path) -> None:
         """Look for something newer."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, StartError):
             written_ns = (run / CHECKPOINT).stat().st_mtime_ns
             if written_ns != self._seen_ns:
                 self._seen_ns = written_ns
-                _bring(run / CHECKPOINT, self._path)
+                keep(self._path, (run / CHECKPOINT).read_bytes())
 
 
 def order(scenario: Scenario, algorithm: str, seed: int, seconds: float, start: str, auto_speed: bool = False) -> Order:
@@ -95,19 +93,10 @@ def kept(run: Run, summary: Summary, path: Path, algorithm: str, seed: int, star
             raise InterruptedRunError(f"{nothing}: interrupted; the run is {run.path}")
         late = "the learner was not at work before the run was over"
         raise StartError(f"{nothing}: {late}", "train for longer: more --slots, or --for 300s")
-    try:
-        _bring(learned, path)
-    except OSError as error:
-        raise unwritable(path, error) from None
+    keep(path, learned.read_bytes())
     found = summary.learning
     updates, pace, lag = (found.updates, found.updates_per_s, found.policy_lag) if found else (0, 0.0, 0.0)
     return TaughtLive(
         str(path), algorithm, str(run.path), summary.overhead.mean, summary.ended, slots, summary.speed,
         updates, pace, lag, seed, start,
     )  # fmt: skip
-
-
-def _bring(learned: Path, path: Path) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    shutil.copyfile(learned, part)
-    os.replace(part, path)
