@@ -2,11 +2,12 @@
 
 import contextlib
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from controller import policies
+from controller import checkpoint, policies
 from controller.live.assemble import LEAST_SLOTS
 from controller.live.beginning import CHECKPOINT
 from testbed.model.errors import InterruptedRunError, StartError, UsageError
@@ -41,11 +42,13 @@ class TaughtLive(msgspec.Struct, frozen=True):
 class Keeper:
     """Brings what a run has learned to ``path`` while it goes on, so that it is there whatever ends the run.
 
-    Called with the run's directory again and again; what cannot be written now is said at the end (`kept`).
+    Called with the run's directory again and again; what cannot be written now is said at the end (`kept`). Unless it
+    goes on from what is at ``path``, that is kept beside it first (`checkpoint.keep_old`), which ``say`` is told.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._seen_ns = path, -1
+    def __init__(self, path: Path, goes_on: bool, say: Callable[[str], None]) -> None:
+        self.path, self._seen_ns = path, -1
+        self._kept, self._say = goes_on, say
 
     def __call__(self, run: Path) -> None:
         """Look for something newer."""
@@ -53,7 +56,14 @@ class Keeper:
             written_ns = (run / CHECKPOINT).stat().st_mtime_ns
             if written_ns != self._seen_ns:
                 self._seen_ns = written_ns
-                keep(self._path, (run / CHECKPOINT).read_bytes())
+                self.bring(run / CHECKPOINT)
+
+    def bring(self, learned: Path) -> None:
+        """Put what is at ``learned`` where it belongs. Raises `StartError`."""
+        if not self._kept and checkpoint.keep_old(self.path):
+            self._say(f"{self.path} was there: kept as {checkpoint.old(self.path).name}")
+        self._kept = True
+        keep(self.path, learned.read_bytes())
 
 
 def order(scenario: Scenario, algorithm: str, seed: int, seconds: float, start: str, auto_speed: bool = False) -> Order:
@@ -82,9 +92,9 @@ def _ordered(scenario: Scenario, policy: str, seed: int, auto_speed: bool) -> Or
     return Order(resolved, workload, policy, auto_speed=auto_speed, learn=True, base="train")
 
 
-def kept(run: Run, summary: Summary, path: Path, algorithm: str, seed: int, start: str) -> TaughtLive:
-    """Put what ``run`` has learned at ``path``; `StartError` if that is nothing, `InterruptedRunError` if that is so
-    because it was interrupted."""
+def kept(run: Run, summary: Summary, keeper: Keeper, algorithm: str, seed: int, start: str) -> TaughtLive:
+    """Let ``keeper`` have what ``run`` has learned; `StartError` if that is nothing, `InterruptedRunError` if that is
+    so because it was interrupted."""
     learned = run.path / CHECKPOINT
     slots = min(summary.slots, max(0, run.end_ns) // run.resolved.system.slot_ns)
     if not learned.exists():
@@ -93,10 +103,10 @@ def kept(run: Run, summary: Summary, path: Path, algorithm: str, seed: int, star
             raise InterruptedRunError(f"{nothing}: interrupted; the run is {run.path}")
         late = "the learner was not at work before the run was over"
         raise StartError(f"{nothing}: {late}", "train for longer: more --slots, or --for 300s")
-    keep(path, learned.read_bytes())
+    keeper.bring(learned)
     found = summary.learning
     updates, pace, lag = (found.updates, found.updates_per_s, found.policy_lag) if found else (0, 0.0, 0.0)
     return TaughtLive(
-        str(path), algorithm, str(run.path), summary.overhead.mean, summary.ended, slots, summary.speed,
+        str(keeper.path), algorithm, str(run.path), summary.overhead.mean, summary.ended, slots, summary.speed,
         updates, pace, lag, seed, start,
     )  # fmt: skip

@@ -55,23 +55,27 @@ def _interrupted(tmp_path):
     return run, session.summary_of(run)
 
 
+def keeper(place, goes_on=False, say=lambda text: None):
+    return teach_live.Keeper(place / "a3c.npz", goes_on, say)
+
+
 def test_what_was_learned_is_said_to_come_from_the_slots_that_were_played(interrupted, tmp_path):
     run, summary = interrupted
     (run.path / CHECKPOINT).write_bytes(b"learned")
-    taught = teach_live.kept(run, summary, tmp_path / "a3c.npz", "a3c", 0, "")
+    taught = teach_live.kept(run, summary, keeper(tmp_path), "a3c", 0, "")
     assert (taught.slots, taught.ended, (tmp_path / "a3c.npz").read_bytes()) == (7, INTERRUPTED, b"learned")
 
 
 def test_nothing_learned_is_an_interrupt_only_if_there_was_one(interrupted, tmp_path):
     run, summary = interrupted
     with pytest.raises(InterruptedRunError, match="nothing was learned in 7 slots: interrupted"):
-        teach_live.kept(run, summary, tmp_path / "a3c.npz", "a3c", 0, "")
+        teach_live.kept(run, summary, keeper(tmp_path), "a3c", 0, "")
     with pytest.raises(StartError, match="the learner was not at work"):
-        teach_live.kept(run, msgspec.structs.replace(summary, ended="drained"), tmp_path / "a3c.npz", "a3c", 0, "")
+        teach_live.kept(run, msgspec.structs.replace(summary, ended="drained"), keeper(tmp_path), "a3c", 0, "")
 
 
 def test_what_a_run_has_learned_is_kept_while_it_goes_on(tmp_path):
-    keep, kept = teach_live.Keeper(tmp_path / "a3c.npz"), tmp_path / "a3c.npz"
+    keep, kept = keeper(tmp_path), tmp_path / "a3c.npz"
     keep(tmp_path)
     assert not kept.exists()
     for second, text in enumerate((b"learned", b"learned more")):
@@ -82,6 +86,19 @@ def test_what_a_run_has_learned_is_kept_while_it_goes_on(tmp_path):
     kept.unlink()
     keep(tmp_path)
     assert not kept.exists()
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_the_checkpoint_before_is_kept_beside_unless_learning_goes_on_from_it(tmp_path, goes_on):
+    (tmp_path / "a3c.npz").write_bytes(b"before")
+    said = []
+    keep = keeper(tmp_path, goes_on, said.append)
+    for second, text in enumerate((b"learned", b"learned more")):
+        (tmp_path / CHECKPOINT).write_bytes(text)
+        os.utime(tmp_path / CHECKPOINT, (second, second))
+        keep(tmp_path)
+    assert (tmp_path / "a3c.npz").read_bytes() == b"learned more" and len(said) == (not goes_on)
+    assert goes_on or (tmp_path / "a3c.old.npz").read_bytes() == b"before"
 
 
 @live

@@ -194,9 +194,10 @@ def _teach_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
         raise UsageError(f"--resume: there is no {path}", "leave it out to begin anew, or give --start CHECKPOINT")
     start, seconds = str(path) if args.resume else args.start or "", 0.0 if args.slots else _seconds(args)
     order = live.order(scenario, args.algorithm, args.seed, seconds, start, args.speed == "auto")
-    run = record.read_run(common.played(order, args, live.Keeper(path)))
+    keeper = live.Keeper(path, args.resume, warn)
+    run = record.read_run(common.played(order, args, keeper))
     summary = session.summary_of(run)
-    taught = live.kept(run, summary, path, args.algorithm, args.seed, start)
+    taught = live.kept(run, summary, keeper, args.algorithm, args.seed, start)
     if args.json:
         print_json(taught)
     else:
