@@ -105,7 +105,7 @@ def test_two_workers_share_their_parameters(tmp_path):
 
 def test_a_worker_that_did_everything_before_the_other_began_is_enough(tmp_path, monkeypatch):
     class OneAtWork:
-        def __init__(self, course, shared, workers):
+        def __init__(self, course, shared, workers, say):
             self.shared = shared
 
         def watch(self, seconds):
