@@ -27,7 +27,7 @@ def against(overhead: float, baseline: Baseline) -> str:
     if not baseline.policy or not math.isfinite(overhead):
         return ""
     change = 100.0 * (overhead / baseline.overhead - 1.0)
-    return f" ({change:+.1f} % against {baseline.policy}'s {baseline.overhead:.4f})"
+    return f" ({change:+z.1f} % against {baseline.policy}'s {baseline.overhead:.4f})"
 
 
 def done(report: Report, budget: Budget) -> float:
