@@ -116,9 +116,11 @@ def settings(table: str) -> Iterator[tuple[str, tuple[str, ...], str, dict[str, 
                 yield "region", changes, "baselines", {}
                 yield "region", changes, "a3c-do", ablated(head=head, worlds=max(1, 40 // ues))
     elif table == "transfer":
-        for ues, servers, devices in ELSEWHERE.values():
-            for algorithm in ("baselines", "transfer"):
-                yield "region", ("density=0.9", *region(ues, servers, devices)), algorithm, {}
+        for change in ELSEWHERE.values():
+            elsewhere = ("density=0.9", *region(*change))
+            yield "region", elsewhere, "baselines", {}
+            for options in (ablated(), {}):
+                yield "region", elsewhere, "transfer", options
     elif table == "bound":
         for density in DENSITIES:
             yield "region", (f"density={density}",), "bound", {}

@@ -160,8 +160,11 @@ def trained(job: Job, folder: Path) -> Path:
 
 
 def transfer(job: Job, folder: Path) -> dict[str, Any]:
-    """What a network that was trained on `TAUGHT` does on another scenario; it is trained first if it is not there."""
-    taught = Job("", TAUGHT[0], TAUGHT[1], "a3c-do", job.seed)
+    """What a network that was trained on `TAUGHT`, with the job's options, does on another scenario.
+
+    It is trained first if it is not there.
+    """
+    taught = Job("", TAUGHT[0], TAUGHT[1], "a3c-do", job.seed, job.options)
     path = trained(taught, folder)
     course = msgspec.structs.replace(course_of(taught), system=inputs.resolve(scenario_of(job)).system)
     flat = checkpoint.read(path)[0]["parameters"]
