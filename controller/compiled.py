@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from controller.network import HIDDEN, MOST_MEMORY
 from testbed.twin.compiled import OPTIONS
 
 OUT = 2
 
 
 def scratch(outputs: int) -> Any:
-    """Room for a network's hidden layers and its last layer's ``outputs``; `forward` itself allocates nothing."""
-    return np.zeros((OUT + 1, max(64, outputs)), np.float32)
+    """Room for hidden layers, a core's gates and the last layer's ``outputs``; `forward` itself allocates nothing."""
+    return np.zeros((OUT + 1, max(HIDDEN, 2 * MOST_MEMORY, outputs)), np.float32)
 
 
 @njit(**OPTIONS)
