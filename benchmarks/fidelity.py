@@ -14,8 +14,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from fidelity_plot import draw
-from runs import Entry, kept, measure, middle, testbed, write_between
-
+from harness import Entry, kept, measure, middle, testbed, write_between
 from testbed.model.system import Emulation, Radio
 from testbed.run.grading import RELEASES, lateness
 from testbed.run.host import HostLoad

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
-from runs import Entry
+
+from harness import Entry
 
 KINDS = {"transfer": "o", "latency": "s", "shared radio": "^", "trace": "D", "cycles": "x"}
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
 from learning_jobs import SHORT, UPDATES, Job, carry_out
 from learning_tables import Line, baseline_table, bound_table, cost_table, learned_table, order_table, summaries
 

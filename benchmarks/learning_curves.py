@@ -12,11 +12,11 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+
+from controller import policies
 from learning import read
 from learning_jobs import VALIDATION, Job, follow, played, scenario_of
 from learning_tables import Line, interquartile_mean
-
-from controller import policies
 from testbed.run import tune
 
 STRATEGIES = {"a3c-do": "A3C-DO", "dqn-do": "DQN-DO", "a3c": "A3C", "sb3-a2c": "SB3 A2C", "sb3-ppo": "SB3 PPO"}

@@ -12,7 +12,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from runs import Entry, measure, testbed
+from harness import Entry, measure, testbed
 
 DECLARED = ("--set", "emulation.payload=declared")
 REAL = ("--set", "emulation.payload=real")

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from runs import Entry, kept, measure, middle, testbed, write_between
+from harness import Entry, kept, measure, middle, testbed, write_between
 
 SCENARIO = """
 name: many

@@ -21,7 +21,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 
 import simpy_model
-
 from testbed.gym.vector import EdgeOffloadVector
 from testbed.model.decide import Priced
 from testbed.model.load import load_scenario
