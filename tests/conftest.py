@@ -1,10 +1,19 @@
-"""Options and fixtures that every test may use."""
+"""Options and fixtures that every test may use; what they inherit from whoever started them is made alike."""
+
+import signal
 
 import pytest
 from hypothesis import settings
 
+from testbed.node import signals
+
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
 settings.load_profile("repeatable")
+
+under_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+signals.reset()
+if under_nohup:
+    signal.signal(signal.SIGHUP, lambda number, frame: None)  # unlike SIG_IGN, this is not inherited by what is started
 
 
 def pytest_addoption(parser):

@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from testbed.node import signals
 from testbed.node.clock import die_with_parent
 
 
@@ -60,6 +61,7 @@ def serve(channel: socket.socket, modules: list[str]) -> None:
 def main(argv: list[str]) -> int:
     """Serve the launcher that holds the other end of socket FD."""
     die_with_parent(signal.SIGKILL)
+    signals.reset()
     channel = socket.socket(fileno=int(argv[0]))
     serve(channel, argv[1:])
     return 0
