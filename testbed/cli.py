@@ -12,6 +12,8 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from testbed.run.encoding import tolerate
+
 VERBS = {
     "init": "copy a fully annotated scenario to start from",
     "check": "validate a scenario; does it fit this host?",
@@ -44,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do what ``argv`` says and return the exit code."""
     given = list(sys.argv[1:] if argv is None else argv)
     _open_missing_streams()
+    for stream in (sys.stdout, sys.stderr):
+        tolerate(stream)
     try:
         code = _dispatch(given)
         sys.stdout.flush()
@@ -131,11 +135,22 @@ def _report(error: Exception) -> int:
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         _say(f"{str(error.filename)[:80]}…: {error.strerror}\n  give a shorter name")
         return EXIT_USAGE
-    with tempfile.NamedTemporaryFile("w", prefix="testbed-", suffix=".log", delete=False, encoding="utf-8") as log:
-        traceback.print_exception(error, file=log)
     _say(f"internal error: {type(error).__name__}: {error}")
-    _say(f"  this is our bug, not yours; please report it with {log.name}")
+    _say(f"  this is our bug, not yours; please report it with {_logged(error)}")
     return EXIT_BUG
+
+
+def _logged(error: Exception) -> str:
+    """The file that the traceback of ``error`` was written to; where none can be, the place of the error."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="testbed-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as log:
+            traceback.print_exception(error, file=log)
+    except OSError:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return f"these words and the place, {last.filename}:{last.lineno} (no log can be written)"
+    return log.name
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ the decision timeout can still serve: a slow caller loses slots now and then, bu
 import contextlib
 import os
 import shutil
-import tempfile
 import time
 import weakref
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,6 +25,7 @@ from testbed.gym.tally import Tally
 from testbed.model.errors import LostError
 from testbed.model.mdp import CellView
 from testbed.model.system import Plan
+from testbed.node.files import temporary_folder
 from testbed.node.socket import RECEIVE_LIMIT
 from testbed.protocol.messages import Announce, Ask
 from testbed.run import costs, preflight
@@ -116,7 +115,7 @@ class LiveBackend:
         stack = contextlib.ExitStack()
         self._release = weakref.finalize(self, _release, stack, os.getpid())
         try:
-            folder = Path(tempfile.mkdtemp(prefix="testbed-"))
+            folder = temporary_folder()
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             here = stack.enter_context(prepared(folder))
             players = Players(plan, folder, here)

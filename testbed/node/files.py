@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +35,25 @@ def replacing(path: Path) -> Iterator[Path]:
 def _sync(path: Path) -> None:
     with open(path, "rb") as file:
         os.fsync(file.fileno())
+
+
+def temporary_folder() -> Path:
+    """A temporary folder, for its maker to remove. Raises `StartError` where none can be made."""
+    try:
+        return Path(tempfile.mkdtemp(prefix="testbed-"))
+    except OSError as error:
+        why = f"no temporary folder can be made: {error.strerror or error}"
+        raise StartError(why, "set TMPDIR to a folder that can be written, with free space") from None
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A temporary folder that is removed in the end. Raises `StartError` where none can be made."""
+    folder = temporary_folder()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def keep(path: Path, data: bytes) -> None:

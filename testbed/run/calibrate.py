@@ -6,7 +6,6 @@ processes themselves, less what they were asked to burn; the launcher's counts t
 
 import contextlib
 import json
-import tempfile
 from pathlib import Path
 
 import psutil
@@ -14,6 +13,7 @@ import psutil
 from testbed.model.load import parse_scenario
 from testbed.model.system import Plan
 from testbed.model.task import INTERRUPTED
+from testbed.node.files import scratch
 from testbed.run import record, rundir
 from testbed.run.costs import Costs, byte_rate, message_rate
 from testbed.run.grading import RELEASES, burnt, lateness
@@ -49,11 +49,11 @@ def _run(payload: str) -> tuple[float, float, Plan]:
     """CPU seconds of all processes for messages, p99 of lateness in seconds, and the plan that was run."""
     resolved = inputs.resolve(parse_scenario(SCENARIO.format(payload=payload), "calibration"))
     plan = resolved.plan(inputs.generate(resolved.scenario, resolved.system), POLICY, False, live=True)
-    with tempfile.TemporaryDirectory(prefix="testbed-") as folder:
-        meter = Meter(Path(folder))
-        if launch(plan, Path(folder), meter).reason == INTERRUPTED:
+    with scratch() as folder:
+        meter = Meter(folder)
+        if launch(plan, folder, meter).reason == INTERRUPTED:
             raise KeyboardInterrupt
-        events = record.read_record(Path(folder) / rundir.RECORD).events
+        events = record.read_record(folder / rundir.RECORD).events
     return max(0.0, meter.seconds - burnt(events).achieved_s), lateness(events, RELEASES).p99 * 1e-3, plan
 
 

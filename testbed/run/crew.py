@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -28,31 +27,32 @@ READY_TIMEOUT_NS = 60_000_000_000
 HEAD_START_NS = 150_000_000
 AGAIN_NS = 10_000_000_000
 LOOK_MS = 100
-SOCKET_LIMIT = 100
+SOCKET_LIMIT = 107  # bytes of the path of a Unix socket, see unix(7)
+LONGEST_NAME = len("/sock/ues-1000000")
 NEVER_NS = 2**62
 
 
 @contextlib.contextmanager
 def prepared(run_dir: Path) -> Iterator[str]:
-    """The run's private folders; yields a short path to the run directory (socket paths are limited to 107 bytes)."""
-    link = None
+    """The run's private folders; yields a short path to the run directory, for sockets (`SOCKET_LIMIT`)."""
     try:
         for name, mode in (("sock", 0o700), ("node", 0o700), ("logs", 0o755)):
             (run_dir / name).mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
         raise StartError(f"{run_dir} cannot be written: {error.strerror or error}") from None
-    here = min(os.path.relpath(run_dir), str(run_dir.resolve()), key=len)
-    if len(here) > SOCKET_LIMIT - len("/sock/launcher"):
-        link = tempfile.mkdtemp(prefix="testbed-")
-        here = os.path.join(link, "run")
-        os.symlink(run_dir.resolve(), here)
+    descriptor = os.open(run_dir, os.O_PATH | os.O_DIRECTORY)
     try:
-        yield here
+        yield _short(run_dir, descriptor)
     finally:
+        os.close(descriptor)
         shutil.rmtree(run_dir / "sock", ignore_errors=True)
         shutil.rmtree(run_dir / "node", ignore_errors=True)
-        if link is not None:
-            shutil.rmtree(link, ignore_errors=True)
+
+
+def _short(run_dir: Path, descriptor: int) -> str:
+    """A path to ``run_dir`` that sockets can have: as it is if short and plain, otherwise by an open ``descriptor``."""
+    here = min(os.path.relpath(run_dir), str(run_dir.resolve()), key=len)
+    return here if here.isascii() and len(here) <= SOCKET_LIMIT - LONGEST_NAME else f"/proc/self/fd/{descriptor}"
 
 
 class Crew:

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 import msgspec
 
+from testbed.run.encoding import ascii_json, readable
 from testbed.run.layout import one_line, width
 from testbed.run.progress import Progress
 
@@ -15,21 +16,23 @@ EVERY_S = 2.0
 
 
 def to_json(document: Any) -> str:
-    """``document`` as indented JSON; numbers that are none (NaN, infinities) become null."""
-    return msgspec.json.format(msgspec.json.encode(_finite(msgspec.to_builtins(document))), indent=2).decode()
+    """``document`` as indented JSON; numbers that are none (NaN, infinities) become null, names are `readable`."""
+    return msgspec.json.format(msgspec.json.encode(_plain(msgspec.to_builtins(document))), indent=2).decode()
 
 
-def _finite(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return readable(value)
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list) else value
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def print_json(document: Any) -> None:
     """Print one JSON document to standard output."""
-    print(to_json(document), flush=True)
+    print(ascii_json(to_json(document), sys.stdout), flush=True)
 
 
 def warn(text: str) -> None:

@@ -1,5 +1,6 @@
 """Directories of runs: ``runs/<name>/`` with the resolved scenario, the workload and, as the run goes, its record."""
 
+import os
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from testbed.node.files import unwritable
 
 RUNS = Path("runs")
 SCENARIO, WORKLOAD, RECORD, LOGS = "scenario.yaml", "workload.csv", "run.db", "logs"
+LONGEST_PATH = 500  # SQLite's limit is 512, its journal's suffix included
 
 
 def slug(text: str) -> str:
@@ -31,6 +33,10 @@ def create(base: str, out: str | None = None) -> Path:
 
 
 def _given(path: Path) -> Path:
+    length = len(os.fsencode(path.absolute() / RECORD))
+    if length > LONGEST_PATH:
+        why = f"--out: the path of its record would have {length} bytes, and at most {LONGEST_PATH} are possible"
+        raise UsageError(why, "choose a shorter one")
     taken = UsageError(f"--out {path} is not empty", "choose another directory, or remove this one first")
     try:
         if path.exists() and not path.is_dir():

@@ -20,6 +20,7 @@ from testbed.model.system import EPOCH_SLOT, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
 from testbed.node.recorder import Recorder
 from testbed.run import costs, preflight, record, rundir
+from testbed.run.encoding import readable
 from testbed.run.grading import graded
 from testbed.run.interrupt import stop_on_interrupt
 from testbed.run.output import warn
@@ -143,7 +144,7 @@ def _sped(resolved: Resolved, plan: Plan) -> Resolved:
 def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
     """What the record's ``meta`` says of a run."""
     simulated = order.backend in VIRTUAL
-    return {
+    found = {
         "run": path.resolve().name,
         "scenario": plan.system.name,
         "policy": order.policy,
@@ -162,6 +163,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "versions": versions(),
         **order.notes,
     }
+    return {key: readable(value) if isinstance(value, str) else value for key, value in found.items()}
 
 
 def versions() -> dict[str, str]:

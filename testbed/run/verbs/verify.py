@@ -2,15 +2,14 @@
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from testbed.model.errors import EXIT_FIDELITY, EXIT_OK
+from testbed.node.files import scratch
 from testbed.run.host import HostLoad
 from testbed.run.layout import width
 from testbed.run.output import print_json, warn
@@ -39,10 +38,10 @@ def main(args: argparse.Namespace) -> int:
     args.speed = args.speed or SPEED
     resolved, workload = common.load(args.scenario, args)
     load, begun, found = HostLoad(), time.monotonic(), list[Check]()
-    with tempfile.TemporaryDirectory(prefix="testbed-") as folder:
+    with scratch() as folder:
         parts = suite(args.quick)
         parts["twin"] = lambda: whole.twin(resolved, workload)
-        parts["scenario"] = lambda: whole.scenario(resolved, workload, str(Path(folder) / "run"))
+        parts["scenario"] = lambda: whole.scenario(resolved, workload, str(folder / "run"))
         for name, part in parts.items():
             warn(f"verifying: {name}")
             found += part()

@@ -1,8 +1,6 @@
 """The bench of all checks: small systems that are put on real processes, and how a check is judged."""
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 
@@ -10,6 +8,7 @@ from testbed.model.errors import InterruptedRunError
 from testbed.model.statistics import percentile
 from testbed.model.system import EPOCH_ARRIVAL, Backhaul, Emulation, Es, Plan, Radio, System, Ue
 from testbed.model.task import INTERRUPTED, Task
+from testbed.node.files import scratch
 from testbed.protocol.endings import close_rows
 from testbed.protocol.rows import EventRow, TaskRow
 from testbed.run import record, rundir
@@ -82,10 +81,10 @@ def run(made: System, tasks: Sequence[Task], policy: str = "offload", emulation:
     workload = tuple(sorted(tasks, key=lambda one: (one.generated_ns, one.ue, one.number)))
     emulation = emulation or Emulation(speed=1.0, burn=0.0, drain_limit_ns=60 * NS)
     plan = Plan(made, workload, policy, False, emulation)
-    with tempfile.TemporaryDirectory(prefix="testbed-") as folder:
-        if launch(plan, Path(folder)).reason == INTERRUPTED:
+    with scratch() as folder:
+        if launch(plan, folder).reason == INTERRUPTED:
             raise InterruptedRunError("verification was interrupted")
-        found = record.read_record(Path(folder) / rundir.RECORD)
+        found = record.read_record(folder / rundir.RECORD)
     rows = close_rows(made, workload, {(row.ue, row.number): row for row in found.tasks}, {}, 2**62, "")
     return Taken([row for row in rows if row.finished_ns >= 0], found.events)
 
