@@ -3,6 +3,7 @@
 import importlib
 import sys
 
+from controller.notices import notices_of
 from controller.policies import load
 from controller.server import Server
 from testbed.model.decide import Policy
@@ -26,8 +27,8 @@ def policy_of(plan: Plan) -> Policy:
 
 
 def role_of(system: System, emulation: Emulation) -> Role:
-    """The controller answers as soon as it can."""
-    return Role(0, 0, ordered=False, executes=False)
+    """The controller answers as soon as it can, and tells ESs which tasks will not come."""
+    return Role(0, 0, ordered=False, executes=False, notices=notices_of(system))
 
 
 def main(argv: list[str]) -> int:

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from controller.notices import notices_of
 from testbed.model.system import Plan
 from testbed.model.task import Phase
 from testbed.node.line import WORDS
 from testbed.node.socket import envelope
+from testbed.protocol.actions import Send
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Announce, Ask, Decision, Outcome, Rows
 from testbed.run.crew import LOOK_MS, Crew
@@ -30,6 +32,7 @@ class Players(Crew):
     def __init__(self, plan: Plan, run_dir: Path, here: str) -> None:
         super().__init__(plan, run_dir, here, hosts_of(plan), (CONTROLLER,))
         self.begun = False
+        self._notices = notices_of(plan.system)
         self._heard: list[Told] = []
 
     @property
@@ -83,5 +86,7 @@ class Players(Crew):
         for ue in self.plan.system.ues:
             if ue.name == ask.ue:
                 decision = Decision(ue.name, ask.slot, int(choices[ue.index]), asked_ns=ask.at_ns)
-                now = self.now_ns()
-                self.mailbox.send(envelope(CONTROLLER, self.episode, ue.name, decision, now, Phase.DECIDE))
+                answer = Send(ue.name, decision, self.now_ns(), Phase.DECIDE)
+                for send in (answer, *self._notices([answer])):
+                    said = envelope(CONTROLLER, self.episode, send.to, send.body, send.at_ns, send.phase)
+                    self.mailbox.send(said)

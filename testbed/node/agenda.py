@@ -1,8 +1,9 @@
 """The events that a process has before it, in the model's order: when each may be acted on, and as of which instant.
 
-An event is acted on ``guard`` of wall time after its ideal instant, in ideal order. One that is older than the last one
-acted on is clamped to that instant and counted as slipped. An event that will be judged by messages which have not come
-waits for them, but no longer than `PATIENCE` guards more.
+An event is acted on at its ideal instant, in ideal order, unless something that comes before it may still be told: then
+it waits for that, but no longer than a guard of wall time (`testbed.node.lookahead`). One that is older than the last
+one acted on is clamped to that instant and counted as slipped. An event that will be judged by messages which have not
+come waits for them, but no longer than `PATIENCE` guards more.
 """
 
 import heapq
@@ -12,6 +13,7 @@ import msgspec
 from testbed.model.task import Phase
 from testbed.node.clock import Clock
 from testbed.node.lateness import Lateness
+from testbed.node.lookahead import Lookahead
 from testbed.node.role import Role
 from testbed.protocol.actions import Boundary, Core, Forgiving
 
@@ -30,20 +32,33 @@ class Due(msgspec.Struct, frozen=True):
 
 
 class Agenda:
-    """One process's heap of events; ``last_ns`` is the latest instant acted on."""
+    """One process's heap of events; ``last_ns`` is the latest instant acted on.
+
+    ``held_wall_ns`` is the monotonic instant up to which an event waited last for what might have come before it.
+    """
 
     def __init__(self, clock: Clock, role: Role, lateness: Lateness) -> None:
         self._clock, self._role, self._lateness = clock, role, lateness
         self._heap: list[Entry] = []
         self._forgiving: dict[str, Forgiving] = {}
-        self._age = 0
+        self._lookahead: dict[str, Lookahead] = {}
+        self._age = self._holding = 0
         self._boundary_ns = NEVER
         self.last_ns = -1
+        self.held_wall_ns = -1
 
-    def know(self, core: Core) -> None:
-        """Events will be of ``core``, among others."""
+    def know(self, core: Core, lookahead: Lookahead | None = None) -> None:
+        """Events will be of ``core``, among others; without ``lookahead`` they always wait for the guard."""
         if isinstance(core, Forgiving):
             self._forgiving[core.name] = core
+        if lookahead is not None:
+            self._lookahead[core.name] = lookahead
+
+    def hear(self, core: Core, body: object) -> None:
+        """``core`` was told ``body``, or tells it: what might still come before its events changes with that."""
+        lookahead = self._lookahead.get(core.name)
+        if lookahead is not None:
+            lookahead.hear(body)
 
     def push(self, at_ns: int, phase: int, ue: int, number: int, core: Core, event: object) -> None:
         """Put an event where its instant, phase, UE and task belong."""
@@ -53,34 +68,46 @@ class Agenda:
         heapq.heappush(self._heap, (at_ns, int(phase), ue, number, self._age, core, event))
 
     def due_wall_ns(self) -> int:
-        """When the next event may be acted on (monotonic)."""
+        """When the next event may be acted on (monotonic), as far as is known now."""
         if not self._heap:
             return NEVER
         at, _, _, _, _, core, event = self._heap[0]
-        due = self._clock.wall_ns(at) + self._role.guard_ns
+        ideal, guard = self._clock.wall_ns(at), self._role.guard_ns
         if not self._role.ordered:
-            return due
+            return ideal + guard
+        lookahead = self._lookahead.get(core.name)
+        due = ideal + (guard if lookahead is None else lookahead.wait_ns(at))
         if at <= self._boundary_ns < NEVER:
             due = min(due, self._clock.wall_ns(self._boundary_ns) + self._role.boundary_guard_ns)
         forgiving = self._forgiving.get(core.name)
         if forgiving is not None and forgiving.awaits(at, event):
-            due += PATIENCE * self._role.guard_ns
+            due = ideal + (1 + PATIENCE) * guard
         return due
 
     def pop(self, wall_ns: int) -> Due | None:
         """Take the next event if it is due at ``wall_ns``."""
-        if self.due_wall_ns() > wall_ns:
+        due = self.due_wall_ns()
+        if due > wall_ns:
+            self._hold(wall_ns)
             return None
-        at, phase, _, _, _, core, event = heapq.heappop(self._heap)
-        kind = type(event).__name__
+        at, phase, _, _, age, core, event = heapq.heappop(self._heap)
+        if self._holding == age:
+            self.held_wall_ns = due if due > self._clock.wall_ns(at) else wall_ns
+            due = self.held_wall_ns
         if type(event) is Boundary and at >= self._boundary_ns:
             self._boundary_ns = NEVER
-            self._lateness.add(kind, wall_ns - self._clock.wall_ns(at) - self._role.boundary_guard_ns)
-        elif phase != Phase.START:
-            self._lateness.add(kind, wall_ns - self._clock.wall_ns(at) - self._role.guard_ns)
+        if phase != Phase.START:
+            self._lateness.add(type(event).__name__, wall_ns - due)
         if self._role.ordered:
             at = self._in_order(core, at, phase, event)
         return Due(core, event, at, wall_ns)
+
+    def _hold(self, wall_ns: int) -> None:
+        """The next event is not due: note it if it only waits for what might come before it."""
+        if self._heap:
+            at, _, _, _, age, _, _ = self._heap[0]
+            if self._clock.wall_ns(at) <= wall_ns:
+                self._holding = age
 
     def _in_order(self, core: Core, at_ns: int, phase: int, event: object) -> int:
         """When to act: at once for what is in order; what is late moves to the first instant that is still open."""

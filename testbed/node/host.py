@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from testbed.model.system import DEDICATED, Emulation, System
+from testbed.model.system import DEDICATED, Plan
 from testbed.node.agenda import Agenda
 from testbed.node.clock import Clock, Spinner, Timer
 from testbed.node.lateness import Lateness, statistics
+from testbed.node.lookahead import Lookahead
 from testbed.node.role import AT_ONCE, TIMED, Role
 from testbed.node.socket import Mailbox
 from testbed.node.work import Work
@@ -25,10 +26,10 @@ class Host:
     """Runs cores until `stop`; ``emit`` takes the rows they record. Cores older than ``since`` are not heard."""
 
     def __init__(
-        self, system: System, emulation: Emulation, clock: Clock, mailbox: Mailbox, role: Role,
-        emit: Callable[[Row], None], since: int = 0,
-    ) -> None:  # fmt: skip
-        self.system, self.emulation, self.clock = system, emulation, clock
+        self, plan: Plan, clock: Clock, mailbox: Mailbox, role: Role, emit: Callable[[Row], None], since: int = 0
+    ) -> None:
+        self.plan, self.system, self.clock = plan, plan.system, clock
+        system, emulation = plan.system, plan.emulation
         self.mailbox, self.role, self._emit, self._since = mailbox, role, emit, since
         self._cores: dict[str, Core] = {}
         self._incarnations: dict[str, int] = {}
@@ -53,10 +54,12 @@ class Host:
     def add(self, core: Core, incarnation: int, downs: tuple[Down, ...] = ()) -> None:
         """Host ``core`` and let it begin."""
         self._cores[core.name] = core
-        self._agenda.know(core)
+        es = next((es.index for es in self.system.ess if es.name == core.name), None)
+        self._agenda.know(core, None if es is None else Lookahead(self.plan, es))
         self._incarnations[core.name] = incarnation
         self._act(core, core.begin())
         for down in downs:
+            self._agenda.hear(core, down)
             self._act(core, core.handle(self.clock.now_ns(), down))
 
     def every(self, wall_ns: int, call: Callable[[], None], first_ns: int) -> None:
@@ -104,6 +107,7 @@ class Host:
             if core is None or getattr(body, "ue", core.name) not in self._names:
                 mailbox.drop(f"{type(body).__name__} for {envelope.to}: nobody of that name here, or of its UE's")
                 continue
+            self._agenda.hear(core, body)
             if isinstance(body, Down):
                 mailbox.disconnect(body.name)
             if isinstance(body, Ask):
@@ -161,7 +165,8 @@ class Host:
 
     def _act(self, core: Core, actions: list[Action], released: int = 0) -> None:
         """Carry out ``actions``; a task that they end has ended at wall instant ``released``, or now."""
-        for action in actions:
+        notices = self.role.notices(actions) if self.role.notices is not None else []
+        for action in (*actions, *notices):
             match action:
                 case Send():
                     self._send(core, action, released)
@@ -185,6 +190,8 @@ class Host:
 
     def _send(self, core: Core, send: Send, released: int = 0) -> None:
         body = send.body
+        if isinstance(body, Announce):
+            self._agenda.hear(core, body)
         if isinstance(body, Ask) and body.tasks:
             self._asked_wall[core.name, body.slot] = time.monotonic_ns()
         if isinstance(body, Outcome) and self.role.measure_outcome is not None:

@@ -99,7 +99,7 @@ class Process:
         if start.rehearsal and self.orders.rehearsal is not None:
             plan, since = self.orders.rehearsal, self.orders.episode - 1
         clock, role = Clock(start.epoch_monotonic_ns, start.speed), role_of(plan.system, plan.emulation)
-        host = Host(plan.system, plan.emulation, clock, self.mailbox, role, self._emit, since)
+        host = Host(plan, clock, self.mailbox, role, self._emit, since)
         try:
             for making in self._makings(plan, start):
                 host.add(make(making), since + self._incarnation, start.downs)
@@ -122,7 +122,7 @@ class Process:
                 peers.add(own)
             elif own in hosted or self.name == "controller":
                 peers.add(ue.name)
-        if any(es.name in hosted for es in system.ess):
+        if self.name == "controller" or any(es.name in hosted for es in system.ess):
             peers |= {es.name for es in system.ess}
         incarnation = self.orders.episode + self._incarnation
         for peer in peers.difference(hosted):

@@ -1,9 +1,10 @@
 """What a process does differently for being a UE, an ES or the controller."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
+from testbed.protocol.actions import Action, Send
 from testbed.protocol.messages import (
     Aired,
     Announce,
@@ -31,6 +32,7 @@ class Role(msgspec.Struct, frozen=True):
     ``boundary_guard_ns`` is the guard of slot boundaries: small at an ES, whose announcement others wait for; staggered
     over UEs, which would otherwise all wake at once. ``ordered`` cores act in ideal order (slips count), ``executes``
     ones burn cycles; ``measure`` gets (row, actual emulated instant), ``measure_outcome`` the same of what is told.
+    ``notices`` adds to a core's actions what others should know of them on a wall clock.
     """
 
     guard_ns: int
@@ -39,6 +41,7 @@ class Role(msgspec.Struct, frozen=True):
     executes: bool
     measure: Callable[[TaskRow, int], TaskRow] | None = None
     measure_outcome: Callable[[Outcome, int], Outcome] | None = None
+    notices: Callable[[Sequence[Action]], list[Send]] | None = None
 
     def turn_ns(self, ue: int, ues: int, slot_wall_ns: int) -> int:
         """The guard of a slot boundary: unordered cores (UEs) take turns, early in the slot."""

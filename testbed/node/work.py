@@ -8,8 +8,17 @@ from testbed.node.clock import Clock
 from testbed.node.cpu import Burn, Burner
 from testbed.protocol.actions import Execute
 
-LEAD_NS, FINISH_MS = 10_000_000, 50
+LEAD_NS, SHORT_LEAD_NS, WAY_NS, FINISH_MS = 10_000_000, 1_000_000, 500_000, 50
 Call = Callable[[], None]
+
+
+def lead_ns(length_ns: int, share: float) -> int:
+    """How long before its end an execution of ``length_ns`` should have burnt its share and released its result.
+
+    Half of the time that is not burnt, so that neither is in a hurry; up to `SHORT_LEAD_NS` even all of it.
+    """
+    slept = int(length_ns * (1.0 - share))
+    return min(LEAD_NS, max(slept // 2, min(slept, SHORT_LEAD_NS)))
 
 
 class Work:
@@ -35,7 +44,7 @@ class Work:
     def begin(self, execute: Execute, release: Call | None) -> None:
         """Start an execution; ``release`` sends what it produces once its share is burnt, or just before the end."""
         start, end = self._clock.wall_ns(execute.start_ns), self._clock.wall_ns(execute.end_ns)
-        lead = min(LEAD_NS, int((end - start) * (1.0 - self._share) / 2))
+        lead = lead_ns(end - start, self._share)
         if self._burner is not None:
             self._begun += 1
             cpu = int((end - start) * self._share)
@@ -44,7 +53,7 @@ class Work:
             if self._burner.add(Burn(self._begun, start, done, cpu)) and release is not None:
                 number = self._begun
                 self._waiting[number] = release
-                self._after(end - lead // 4, lambda: self._release(number))
+                self._after(end - max(lead // 4, min(lead, WAY_NS)), lambda: self._release(number))
                 return
         if release is not None:
             self._after(end - lead, release)

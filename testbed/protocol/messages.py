@@ -47,6 +47,14 @@ class Post(Message, frozen=True):
     ready_ns: int
 
 
+class Kept(Message, frozen=True):
+    """The controller tells a cell's ES which UEs (by index) keep the tasks that they asked about at ``at_ns``, so that
+    it need not wait for them."""
+
+    at_ns: int
+    ues: tuple[int, ...]
+
+
 class Forward(Message, frozen=True):
     """Second offload: the task arrives at the other ES at ``arrival_ns`` over the backhaul."""
 
@@ -246,6 +254,6 @@ class Rows(Message, frozen=True):
 
 
 Body = (
-    Ask | Decision | Post | Forward | Moved | Aired | Result | Announce | Down | Up | Outcome | Seen
+    Ask | Decision | Post | Kept | Forward | Moved | Aired | Result | Announce | Down | Up | Outcome | Seen
     | Hello | Welcome | Heartbeat | Bye | Start | Stop | Rows
 )  # fmt: skip

@@ -1,0 +1,29 @@
+"""What an ES should know of its cell's decisions: which tasks stay with their UEs (pure)."""
+
+from collections.abc import Callable, Sequence
+
+from testbed.model.system import System
+from testbed.model.task import LOCAL, Phase
+from testbed.protocol.actions import Action, Send
+from testbed.protocol.messages import Decision, Kept
+
+
+def notices_of(system: System) -> Callable[[Sequence[Action]], list[Send]]:
+    """A function that finds, among the controller's actions, what to tell the ESs of ``system``.
+
+    The virtual clocks do without: nothing is ever late there.
+    """
+    ues = {ue.name: ue for ue in system.ues}
+
+    def notices(actions: Sequence[Action]) -> list[Send]:
+        kept: dict[tuple[int, int], list[int]] = {}
+        for action in actions:
+            if isinstance(action, Send) and isinstance(action.body, Decision) and action.body.choice == LOCAL:
+                ue = ues[action.body.ue]
+                kept.setdefault((ue.cell, action.body.asked_ns), []).append(ue.index)
+        return [
+            Send(system.ess[cell].name, Kept(asked_ns, tuple(found)), asked_ns, Phase.DECIDE)
+            for (cell, asked_ns), found in kept.items()
+        ]
+
+    return notices

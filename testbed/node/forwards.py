@@ -1,0 +1,71 @@
+"""Whether other ESs can have a reason to send tasks on (pure)."""
+
+from collections import deque
+
+from testbed.model.system import System
+from testbed.model.task import Task
+from testbed.protocol.messages import Announce, Down, Up
+
+NS = 1_000_000_000
+
+
+class Forwards:
+    """Whether any other ES can have a reason to send a task on to the ES of index ``es``."""
+
+    def __init__(self, system: System, es: int) -> None:
+        self._system = system
+        self._others = [other for other in system.ess if other.index != es]
+        self._index = {one.name: one.index for one in system.ess}
+        self._backlog_ns = [0] * len(system.ess)
+        self._air_cycles = [0] * len(system.ess)
+        self._told_ns = [0] * len(system.ess)
+        self._dead: set[int] = set()
+        self._recent: deque[tuple[int, int]] = deque()
+        self._recent_cycles = self._largest_cycles = 0
+        self._room_cycles = self._room()
+
+    def asked(self, task: Task, asked_ns: int) -> None:
+        """A task has appeared somewhere."""
+        self._recent.append((asked_ns, task.cycles))
+        self._recent_cycles += task.cycles
+        if task.cycles > self._largest_cycles:
+            self._largest_cycles = task.cycles
+
+    def announced(self, news: Announce) -> None:
+        """An ES told its state."""
+        es = self._index[news.es]
+        self._backlog_ns[es], self._air_cycles[es], self._told_ns[es] = news.backlog_ns, news.air_cycles, news.at_ns
+        self._look_back()
+
+    def fault(self, notice: Down | Up) -> None:
+        """An ES died and sends nothing on, or begins anew."""
+        es = self._index.get(notice.name)
+        if es is None:
+            return
+        if isinstance(notice, Up):
+            self._dead.discard(es)
+            self._backlog_ns[es], self._air_cycles[es], self._told_ns[es] = 0, 0, notice.at_ns
+        else:
+            self._dead.add(es)
+        self._look_back()
+
+    def possible(self) -> bool:
+        """Whether the work that has appeared since the announcements may have filled somebody's queue."""
+        return self._recent_cycles + self._largest_cycles > self._room_cycles
+
+    def _look_back(self) -> None:
+        """Only work that has appeared since the oldest announcement is in none of them."""
+        living = [told for es, told in enumerate(self._told_ns) if es not in self._dead]
+        since = min(living, default=0)
+        while self._recent and self._recent[0][0] < since:
+            self._recent_cycles -= self._recent.popleft()[1]
+        self._room_cycles = self._room()
+
+    def _room(self) -> float:
+        """The least work that brings some other ES above the threshold: all that is in the air might go there."""
+        in_air = sum(self._air_cycles)
+        rooms = [self._room_of(es.index) for es in self._others if es.index not in self._dead]
+        return min(rooms, default=float("inf")) - in_air
+
+    def _room_of(self, es: int) -> float:
+        return (self._system.threshold_ns - self._backlog_ns[es]) * self._system.ess[es].cpu_hz / NS
