@@ -24,8 +24,11 @@ class Gathering:
         self._announced: dict[int, Announce] = {}
 
     def announce(self, announce: Announce) -> None:
-        """An ES speaks."""
-        self._announced[self.es_index[announce.es]] = announce
+        """An ES speaks; what is older than what it said last is no news."""
+        es = self.es_index[announce.es]
+        known = self._announced.get(es)
+        if known is None or known.slot <= announce.slot:
+            self._announced[es] = announce
 
     def by_cell(self, asks: Asks) -> list[dict[str, Ask]]:
         """The asks of every cell."""

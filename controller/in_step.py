@@ -16,7 +16,7 @@ from controller.learner import A3cLearner, Course
 from controller.network import Array
 from controller.shared import SLOTS, UPDATES, Shared
 from controller.signals import sheltered
-from controller.team import Say, Team, unheard
+from controller.team import Say, Team, bound_to, unheard
 
 
 class InStep(Team):
@@ -31,7 +31,7 @@ class InStep(Team):
 
     def _start(self, number: int) -> Any:
         self._pipes[number], theirs = self._context.Pipe()
-        process = self._context.Process(target=_work, args=(*self._arguments[number][:-1], theirs), daemon=True)
+        process = self._context.Process(target=_work, args=(*self._arguments[number], theirs), daemon=True)
         with sheltered():
             process.start()
         theirs.close()
@@ -84,8 +84,10 @@ class InStep(Team):
         super().stop()
 
 
-def _work(order: bytes, name: str, size: int, workers: int, number: int, pipe: Any) -> None:
+def _work(order: bytes, name: str, size: int, workers: int, number: int, parent: int, pipe: Any) -> None:
     """A member's process: a gradient whenever it is asked for one, until nobody can ask any more."""
+    if not bound_to(parent):
+        return
     torch.set_num_threads(1)
     shared = Shared(size, workers, name)
     learner = A3cLearner(msgspec.msgpack.decode(order, type=Course), number)

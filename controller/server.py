@@ -12,6 +12,7 @@ from testbed.model.mdp import CellView
 from testbed.model.system import EPOCH_ARRIVAL, LEARNER, System
 from testbed.model.task import Phase
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
+from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Outcome, Seen, Up
 from testbed.protocol.rows import policy_error
 
@@ -42,6 +43,7 @@ class Server:
         self._watching = watching(policy)
         self.incarnation, self._from_ns = incarnation, from_ns
         self._told = Gathering(system)
+        self._lives = Lives()
         self._gathering: dict[tuple[int, int], dict[str, Ask]] = {}
         self._last_slot = [-1] * len(system.ess)
 
@@ -63,19 +65,23 @@ class Server:
                 return [Send(LEARNER, event, now_ns, Phase.DECIDE)]
             case Down():
                 return self._down(now_ns, event)
-            case Lost():
-                if event.name in self._told.dead and event.name in self._told.es_index:
-                    self._told.es_lost.add(self._told.es_index[event.name])
-            case Up():
-                self._told.dead.discard(event.name)
-                self._told.es_lost.discard(self._told.es_index.get(event.name, -1))
+            case Lost() | Up():
+                self._note(event)
         return []
 
     def _down(self, now_ns: int, down: Down) -> list[Action]:
-        self._told.dead.add(down.name)
+        self._note(down)
         lost = Lost(down.name, down.at_ns, down.incarnation)
         at = down.at_ns + self.system.detection_ns
         return [Wake(at, Phase.FAULT, lost), *self._decide_complete(now_ns)]
+
+    def _note(self, event: Down | Lost | Up) -> None:
+        """Somebody died, this was detected, or it serves again."""
+        told, name = self._told, event.name
+        self._lives.take(event)
+        (told.dead.add if self._lives.is_down(name) else told.dead.discard)(name)
+        if name in told.es_index:
+            (told.es_lost.add if self._lives.is_lost(name) else told.es_lost.discard)(told.es_index[name])
 
     def _asked(self, now_ns: int, ask: Ask) -> list[Action]:
         cell = self._told.cell_of[ask.ue]

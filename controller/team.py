@@ -1,6 +1,7 @@
 """Learners at work on shared parameters: one update, and processes that do nothing else."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing import connection, get_context
@@ -14,6 +15,7 @@ from controller.learner import Course, Learner, make
 from controller.shared import Shared
 from controller.signals import sheltered
 from testbed.model.errors import StartError
+from testbed.node.clock import die_with_parent
 
 DEATHS, JOIN_S = 5, 10.0
 Say = Callable[[str], None]
@@ -78,13 +80,21 @@ class Team:
                 process.join()
 
 
+def bound_to(parent: int) -> bool:
+    """Let the kernel end this process as soon as its parent ends, whatever ends that; False if it has ended already."""
+    die_with_parent(signal.SIGKILL)
+    return os.getppid() == parent
+
+
 def _work(order: bytes, name: str, size: int, workers: int, number: int, parent: int) -> None:
-    """A learner's process; it ends when told to, or when its parent is gone."""
+    """A learner's process; it ends when told to, and with its parent."""
+    if not bound_to(parent):
+        return
     torch.set_num_threads(1)
     shared = Shared(size, workers, name)
     learner = make(msgspec.msgpack.decode(order, type=Course), number)
     try:
-        while not shared.stopping and os.getppid() == parent:
+        while not shared.stopping:
             once(shared, learner, number)
     finally:
         shared.close()

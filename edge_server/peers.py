@@ -2,6 +2,7 @@
 
 from testbed.model.system import System
 from testbed.protocol.actions import Lost
+from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Down, Up
 
 NEVER = 2**62
@@ -15,29 +16,36 @@ class Peers:
         self._index = {es.name: es.index for es in system.ess}
         self.announced = [0] * len(system.ess)
         self.alive = [True] * len(system.ess)
-        self._told_slot = [0] * len(system.ess)
-        self._incarnations: dict[str, int] = {}
+        self._told_slot = [-1] * len(system.ess)
+        self._expected = [True] * len(system.ess)
+        self._lives = Lives()
 
     def __contains__(self, name: str) -> bool:
         return name in self._index
 
     def announce(self, name: str, slot: int, backlog_ns: int) -> None:
-        """The ES ``name`` (this one too) announced its backlog at the beginning of ``slot``."""
+        """The ES ``name`` (this one too) announced its backlog at the beginning of ``slot``.
+
+        What is older than what is known, or than the latest life of that ES, is no news.
+        """
         es = self._index[name]
-        self.announced[es], self._told_slot[es] = backlog_ns, slot
+        if slot > self._told_slot[es]:
+            self.announced[es], self._told_slot[es] = backlog_ns, slot
 
     def have_told(self, slot: int) -> bool:
-        """Whether every ES from which an announcement may come has announced ``slot``."""
-        return all(told >= slot for told in self._told_slot)
+        """Whether every ES from which an announcement may come has announced ``slot``; in slot 0 nobody has to."""
+        known = zip(self._told_slot, self._expected, strict=True)
+        return slot <= 0 or all(told >= slot or not expected for told, expected in known)
 
     def take(self, event: Down | Lost | Up) -> None:
         """An ES died, this was detected, or it serves again and will announce at the next boundary."""
         es = self._index[event.name]
+        self._lives.take(event)
+        self.alive[es], self._expected[es] = not self._lives.is_lost(event.name), not self._lives.is_down(event.name)
         if isinstance(event, Up):
-            self._incarnations[event.name] = event.incarnation
-            self.alive[es], self.announced[es] = True, 0
-            self._told_slot[es] = event.at_ns // self._slot_ns
-        elif isinstance(event, Down):
-            self._told_slot[es] = NEVER
-        elif self._incarnations.get(event.name, 0) <= event.incarnation:
-            self.alive[es] = False
+            self._forget(es, -(-event.at_ns // self._slot_ns) - 1)
+
+    def _forget(self, es: int, slot: int) -> None:
+        """What an ES announced up to ``slot`` is no more true."""
+        if self._told_slot[es] <= slot:
+            self.announced[es], self._told_slot[es] = 0, slot

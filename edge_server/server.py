@@ -34,7 +34,7 @@ class Server:
         self._air_cycles = 0
         self._consulted_ns = 0
         self._peers = Peers(system)
-        self._died_ns: dict[str, int] = {}
+        self._deaths_ns: dict[str, list[int]] = {}
         self._dispatching = False
         self._busy_before_ns = 0
         self._last_slot = 0
@@ -75,6 +75,8 @@ class Server:
 
     def _post(self, now_ns: int, post: Post) -> list[Action]:
         ue, task = self._ues[post.ue], post.task
+        if any(post.ready_ns <= died for died in self._deaths_ns.get(ue.name, ())):
+            return []
         self._air_cycles += task.cycles
         if not self._shared:
             return self._under_way(self._dedicated_radio.post(ue, task, post.ready_ns))
@@ -117,8 +119,7 @@ class Server:
     def _arrived(self, now_ns: int, sent: Sent) -> list[Action]:
         ue, task, trip = sent.ue, sent.task, sent.trip
         self._air_cycles -= task.cycles
-        died = self._died_ns.get(ue.name, -1)
-        if trip.ready_ns <= died <= trip.tx_end_ns:
+        if any(trip.ready_ns <= died <= trip.tx_end_ns for died in self._deaths_ns.get(ue.name, ())):
             return []
         if now_ns > trip.arrival_ns:
             trip = msgspec.structs.replace(trip, arrival_ns=now_ns, late_ns=now_ns - trip.arrival_ns)
@@ -245,7 +246,7 @@ class Server:
         return []
 
     def _silence(self, now_ns: int, ue: Ue, died_ns: int) -> list[Action]:
-        self._died_ns[ue.name] = died_ns
+        self._deaths_ns.setdefault(ue.name, []).append(died_ns)
         if not self._shared:
             self._dedicated_radio.drop(ue, now_ns)
             return []

@@ -1,42 +1,17 @@
 """The user equipment's core (sans-IO): asks, decides, executes locally or posts, and recovers from deaths."""
 
-import msgspec
-
 from testbed.model import link, random
 from testbed.model.delay import chain, duration_ns
 from testbed.model.system import EPOCH_ARRIVAL, SHARED, System
 from testbed.model.task import LOCAL, OFFLOAD, Phase, Task
 from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Execute, Lost, Record, Send, Wake
+from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Aired, Ask, Decision, Down, Moved, Post, Result, Up
 from ue_agent import report
+from ue_agent.events import Arises, AskExpired, LocalEnd, Pending
 from ue_agent.report import Flight
 
 CONTROLLER = "controller"
-
-
-class Arises(msgspec.Struct, frozen=True):
-    """Event, ``epoch: arrival``: task ``number`` is generated and asked for."""
-
-    number: int
-
-
-class LocalEnd(msgspec.Struct, frozen=True):
-    """Event: the local execution of task ``number`` ends."""
-
-    number: int
-
-
-class AskExpired(msgspec.Struct, frozen=True):
-    """Event: no answer to ask ``slot`` within the decision timeout."""
-
-    slot: int
-
-
-class Pending(msgspec.Struct, frozen=True):
-    """An ask without answer."""
-
-    asked_ns: int
-    tasks: tuple[Task, ...]
 
 
 class Agent:
@@ -60,13 +35,10 @@ class Agent:
         self._shared = system.radio.access == SHARED
         self._pending: dict[int, Pending] = {}
         self._flights: dict[int, Flight] = {}
-        self._lost_airtime: dict[int, int] = {}
         self._local_free_ns = 0
         self._radio_free_ns = 0
         self._last_choice = -1
-        self._died: dict[str, tuple[int, int]] = {}
-        self._known_dead: set[str] = set()
-        self._incarnations: dict[str, int] = {}
+        self._lives = Lives()
 
     def begin(self) -> list[Action]:
         """The first slot boundary, or with ``epoch: arrival`` the generation of every task."""
@@ -91,16 +63,13 @@ class Agent:
             case Result():
                 return self._result(now_ns, event)
             case Moved():
-                self._moved(event)
-                return []
+                return self._moved(now_ns, event)
             case Aired():
-                self._aired(event)
-                return []
+                return self._aired(event)
             case Down():
                 return self._down(event)
             case Up():
-                self._up(event)
-                return []
+                return self._up(event)
             case Lost():
                 return self._lost(now_ns, event)
         return []
@@ -118,8 +87,8 @@ class Agent:
 
     def _ask(self, slot: int, now_ns: int, tasks: tuple[Task, ...]) -> list[Action]:
         if tasks:
-            self._pending[slot] = Pending(now_ns, tasks)
-        if CONTROLLER in self._known_dead:
+            self._pending[slot] = Pending(now_ns, tasks, self._lives.incarnation(CONTROLLER))
+        if self._lives.is_lost(CONTROLLER):
             return self._fall_back(slot, 0, "controller lost")
         ask = Ask(self.name, slot, now_ns, max(0, self._local_free_ns - now_ns), tasks, self._last_choice)
         actions: list[Action] = [Send(CONTROLLER, ask, now_ns, Phase.DECIDE, self.ue.index)]
@@ -151,18 +120,19 @@ class Agent:
                 decision.version, decision.log_probability, decision.fallback, ready,
             )  # fmt: skip
             self._flights[task.number] = flight
-            if decision.choice == OFFLOAD and self._es not in self._known_dead:
-                actions += self._post(flight)
-            else:
-                if decision.choice == OFFLOAD:
-                    flight.recovered, flight.reentry_ns = True, ready
+            if decision.choice == LOCAL:
                 actions += self._execute(flight, ready)
-            actions.append(Record(report.decided(flight, self.ue)))
+            elif self._lives.is_lost(self._es):
+                flight.recovered, flight.reentry_ns = True, ready
+                actions += self._execute(flight, ready)
+            else:
+                actions += self._post(flight)
+            actions.append(self._told(flight))
         return actions
 
     def _post(self, flight: Flight) -> list[Action]:
         ue, task = self.ue, flight.task
-        flight.es, flight.incarnation = self._es, self._incarnations.get(self._es, 0)
+        flight.es, flight.incarnation = self._es, self._lives.incarnation(self._es)
         if not self._shared:
             flight.tx_start_ns = chain(self._radio_free_ns, flight.ready_ns)
             flight.tx_end_ns = self._radio_free_ns = self._last_bit_ns(flight)
@@ -187,69 +157,89 @@ class Agent:
             Wake(flight.end_ns, Phase.EXEC_END, LocalEnd(task.number), ue.index, task.number),
         ]
 
+    def _told(self, flight: Flight) -> Record:
+        """What is known of an unfinished task by now, for the record to have should this UE die."""
+        return Record(report.decided(flight, self.ue))
+
     def _result(self, now_ns: int, result: Result) -> list[Action]:
         flight = self._flights.get(result.number)
-        if flight is None or flight.start_ns >= 0:
-            return []
-        died_ns, incarnation = self._died.get(result.es, (0, -1))
-        if result.incarnation <= incarnation and result.end_ns >= died_ns:
+        if flight is None or flight.start_ns >= 0 or self._is_posthumous(result):
             return []
         flight.result = result
         flight.forwarded = result.es != self._es
         if result.rejected:
             flight.reentry_ns = result.at_ns
-            return self._execute(flight, result.at_ns)
+            flight.tx_start_ns, flight.tx_end_ns = result.trip.tx_start_ns, result.trip.tx_end_ns
+            return [*self._execute(flight, result.at_ns), self._told(flight)]
         return self._end(result.number, result.at_ns)
+
+    def _is_posthumous(self, result: Result) -> bool:
+        """Whether it ends no earlier than the life of the ES that should have sent it."""
+        died_ns = self._lives.died_ns(result.es, result.incarnation)
+        return died_ns is not None and result.end_ns >= died_ns
 
     def _end(self, number: int, finished_ns: int) -> list[Action]:
         flight = self._flights.pop(number)
-        row = report.ended(flight, self.ue, finished_ns, self._lost_airtime.pop(number, 0))
+        row = report.ended(flight, self.ue, finished_ns)
         if not self._outcomes:
             return [Record(row)]
         told = report.outcome(row, flight.task)
         return [Record(row), Send(CONTROLLER, told, finished_ns, Phase.DECIDE, self.ue.index)]
 
-    def _moved(self, moved: Moved) -> None:
-        flight = self._flights.get(moved.number)
-        if flight is not None and flight.start_ns < 0:
-            if not flight.forwarded:
-                flight.forwarded, flight.via_incarnation = True, flight.incarnation
-            flight.es, flight.incarnation = moved.es, self._incarnations.get(moved.es, 0)
-            flight.arrived = flight.arrived or moved.arrived
+    def _moved(self, now_ns: int, moved: Moved) -> list[Action]:
+        """The task went on to another ES, or came there; that one may have died before this was heard.
 
-    def _aired(self, aired: Aired) -> None:
+        An ES that has the task knows better than the one that sent it, whoever is heard last.
+        """
+        flight = self._flights.get(moved.number)
+        if flight is None or flight.start_ns >= 0 or flight.arrived:
+            return []
+        if not flight.forwarded:
+            flight.forwarded, flight.via_incarnation = True, flight.incarnation
+        flight.es, flight.incarnation = moved.es, self._lives.serving(moved.es, moved.at_ns)
+        flight.arrived = moved.arrived
+        died_ns = self._lives.loss_ns(flight.es, flight.incarnation)
+        return [] if died_ns is None else self._recover(flight, now_ns, died_ns)
+
+    def _aired(self, aired: Aired) -> list[Action]:
         flight = self._flights.get(aired.number)
         if flight is None:
-            return
-        if aired.first:
-            flight.tx_start_ns = aired.at_ns
-        else:
-            flight.tx_end_ns = aired.at_ns
+            return []
+        flight.air(aired.first, aired.at_ns)
+        return [self._told(flight)]
 
     def _down(self, down: Down) -> list[Action]:
-        self._died[down.name] = (down.at_ns, down.incarnation)
+        self._lives.take(down)
         lost = Lost(down.name, down.at_ns, down.incarnation)
         return [Wake(down.at_ns + self.system.detection_ns, Phase.FAULT, lost, self.ue.index)]
 
-    def _up(self, up: Up) -> None:
-        self._known_dead.discard(up.name)
-        self._incarnations[up.name] = up.incarnation
+    def _up(self, up: Up) -> list[Action]:
+        self._lives.take(up)
         if up.name == self._es:
             self._radio_free_ns = 0
+        return []
 
     def _lost(self, now_ns: int, lost: Lost) -> list[Action]:
-        if self._incarnations.get(lost.name, 0) <= lost.incarnation:
-            self._known_dead.add(lost.name)
-        actions: list[Action] = []
+        self._lives.take(lost)
         if lost.name == CONTROLLER:
-            for slot, pending in list(self._pending.items()):
-                actions += self._fall_back(slot, now_ns - pending.asked_ns, "controller lost")
-            return actions
+            return self._without_controller(now_ns, lost.incarnation)
+        actions: list[Action] = []
         for flight in list(self._flights.values()):
             if flight.start_ns < 0 and flight.is_with(lost.name, lost.incarnation, self._es):
-                airtime = flight.airtime_until_ns(lost.died_ns)
-                self._lost_airtime[flight.task.number] = airtime
-                flight.recovered, flight.reentry_ns = True, now_ns
-                actions += self._execute(flight, now_ns)
-                actions.append(Record(report.decided(flight, self.ue)))
+                actions += self._recover(flight, now_ns, lost.died_ns)
         return actions
+
+    def _without_controller(self, now_ns: int, incarnation: int) -> list[Action]:
+        """Nobody will answer what was asked of that incarnation of the controller."""
+        actions: list[Action] = []
+        for slot, pending in list(self._pending.items()):
+            if pending.incarnation <= incarnation:
+                actions += self._fall_back(slot, max(0, now_ns - pending.asked_ns), "controller lost")
+        return actions
+
+    def _recover(self, flight: Flight, now_ns: int, died_ns: int) -> list[Action]:
+        """The ES that held the task died at ``died_ns``, which is known now: back into the local queue, as of its
+        detection at the earliest."""
+        flight.lose(died_ns)
+        flight.reentry_ns = max(now_ns, died_ns + self.system.detection_ns, flight.ready_ns)
+        return [*self._execute(flight, flight.reentry_ns), self._told(flight)]

@@ -29,6 +29,7 @@ class Flight(msgspec.Struct):
     via_incarnation: int = 0
     arrived: bool = False
     recovered: bool = False
+    lost_ns: int = -1
     result: Result | None = None
     reentry_ns: int = -1
     start_ns: int = -1
@@ -43,16 +44,33 @@ class Flight(msgspec.Struct):
             return self.incarnation <= incarnation
         return self.forwarded and not self.arrived and es == own_es and self.via_incarnation <= incarnation
 
-    def airtime_until_ns(self, now_ns: int) -> int:
-        """Airtime spent by ``now_ns``, as far as the UE knows."""
-        if self.tx_start_ns < 0:
-            return 0
-        end = now_ns if self.tx_end_ns < 0 else min(self.tx_end_ns, now_ns)
-        return max(0, end - self.tx_start_ns)
+    def air(self, first: bool, at_ns: int) -> None:
+        """Its first or last bit was sent, so far as an ES that died meanwhile let it."""
+        if 0 <= self.lost_ns <= at_ns:
+            return
+        if not first:
+            self.tx_end_ns = at_ns
+            return
+        self.tx_start_ns = at_ns
+        if self.tx_end_ns < 0:
+            self.tx_end_ns = self.lost_ns
+
+    def lose(self, died_ns: int) -> None:
+        """The ES that held it died at ``died_ns``: nothing was sent from then on."""
+        self.recovered, self.lost_ns = True, died_ns
+        if self.tx_start_ns >= died_ns:
+            self.tx_start_ns = self.tx_end_ns = -1
+        elif self.tx_start_ns >= 0:
+            self.tx_end_ns = died_ns if self.tx_end_ns < 0 else min(self.tx_end_ns, died_ns)
+
+    @property
+    def lost_airtime_ns(self) -> int:
+        """Airtime spent on an ES that died, as far as the UE knows."""
+        return self.tx_end_ns - self.tx_start_ns if self.lost_ns >= 0 and self.tx_start_ns >= 0 else 0
 
 
 def decided(flight: Flight, ue: Ue) -> TaskRow:
-    """The row at the moment of decision."""
+    """The row of a task that is decided and on its way; what is planned of it by now lies in the future."""
     task = flight.task
     return TaskRow(
         ue=ue.name, number=task.number, cell=ue.cell + 1, generated_ns=task.generated_ns, input_bits=task.input_bits,
@@ -60,16 +78,18 @@ def decided(flight: Flight, ue: Ue) -> TaskRow:
         think_ns=flight.think_ns, choice=flight.choice, version=flight.version, recovered=flight.recovered,
         log_probability=flight.log_probability, fallback=flight.fallback, es=flight.es, ready_ns=flight.ready_ns,
         slot_wait_ns=flight.asked_ns - task.generated_ns, decision_ns=flight.ready_ns - flight.asked_ns,
+        tx_start_ns=flight.tx_start_ns, tx_end_ns=flight.tx_end_ns, reentry_ns=flight.reentry_ns,
+        start_ns=flight.start_ns, end_ns=flight.end_ns,
     )  # fmt: skip
 
 
-def ended(flight: Flight, ue: Ue, finished_ns: int, lost_airtime_ns: int = 0) -> TaskRow:
-    """The complete row of a finished task; ``lost_airtime_ns`` was sent to an ES that died."""
+def ended(flight: Flight, ue: Ue, finished_ns: int) -> TaskRow:
+    """The complete row of a finished task."""
     row = decided(flight, ue)
     result = flight.result
     if result is not None:
         row = _travelled(row, result)
-    energy, airtime = 0.0, row.airtime_ns + lost_airtime_ns
+    energy, airtime = 0.0, row.airtime_ns + flight.lost_airtime_ns
     if airtime:
         energy += transmit_energy_j(ue.tx_power_w, airtime)
     measured_energy = energy + transmit_energy_j(ue.tx_power_w, result.trip.late_ns if result is not None else 0)

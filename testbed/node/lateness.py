@@ -7,7 +7,7 @@ import msgspec
 from testbed.model.histogram import Histogram
 from testbed.node.socket import Mailbox
 from testbed.node.work import Work
-from testbed.protocol.rows import EventRow, Row
+from testbed.protocol.rows import DROPPED_FRAME, UNSENT, EventRow, Row
 
 
 class Lateness:
@@ -41,7 +41,7 @@ def statistics(name: str, now_ns: int, lateness: Lateness, work: Work, mailbox: 
     rows.append(EventRow(now_ns, name, "slipped", slips, lateness.slips.total()))
     rows.append(EventRow(now_ns, name, "burn", str(work.achieved_ns * 1e-9), work.asked_ns * 1e-9))
     if mailbox.dropped:
-        rows.append(EventRow(now_ns, name, "dropped_frame", mailbox.last_error, mailbox.dropped))
+        rows.append(EventRow(now_ns, name, DROPPED_FRAME, mailbox.last_error, mailbox.dropped))
     if mailbox.unsent:
-        rows.append(EventRow(now_ns, name, "unsent", "full queue or unknown peer", mailbox.unsent))
+        rows.append(EventRow(now_ns, name, UNSENT, "full queue or unknown peer", mailbox.unsent))
     return rows

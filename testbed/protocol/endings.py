@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from testbed.model.delay import duration_ns
+from testbed.model.energy import compute_energy_j, transmit_energy_j
 from testbed.model.ledger import Absence as Absence
 from testbed.model.ledger import absent
-from testbed.model.system import System
+from testbed.model.system import System, Ue
 from testbed.model.task import FAILED, UE_DIED, Task
 from testbed.protocol.rows import TaskRow
 
@@ -46,16 +48,39 @@ def close_rows(
             if why is None:
                 continue
             if why:
-                row = failed_row(ue.name, ue.cell, task, row, why)
+                deaths = [died for died, _ in absences.get(ue.name, ()) if died > task.generated_ns]
+                row = failed_row(ue, task, row, why, min([until_ns, *deaths]))
         if row is not None:
             closed.append(row)
     return closed
 
 
-def failed_row(name: str, cell: int, task: Task, row: TaskRow | None, reason: str) -> TaskRow:
-    """The row of a task that failed, keeping what was known of its decision."""
-    if row is not None:
-        return msgspec.structs.replace(row, state=FAILED, reason=reason)
-    return TaskRow(
-        name, task.number, cell + 1, task.generated_ns, task.input_bits, task.cycles, task.deadline_ns, FAILED, reason
-    )
+def failed_row(ue: Ue, task: Task, row: TaskRow | None, reason: str, at_ns: int) -> TaskRow:
+    """The row of a task that failed at ``at_ns``: what was known of its decision, and what its UE spent on it by then.
+
+    Instants that were planned and never came are -1. ``airtime_ns`` and ``local_execution_ns`` are what was done of it.
+    """
+    if row is None:
+        return TaskRow(
+            ue.name, task.number, ue.cell + 1, task.generated_ns, task.input_bits, task.cycles, task.deadline_ns,
+            FAILED, reason,
+        )  # fmt: skip
+    tx_start, tx_end = _come(row.tx_start_ns, at_ns), _come(row.tx_end_ns, at_ns)
+    start, end = _come(row.start_ns, at_ns), _come(row.end_ns, at_ns)
+    airtime = (at_ns if tx_end < 0 else tx_end) - tx_start if tx_start >= 0 else 0
+    whole = duration_ns(task.cycles, ue.cpu_hz)
+    executed = min(whole, at_ns - start) if start >= 0 else 0
+    share = executed / whole if executed < whole else 1.0
+    energy = transmit_energy_j(ue.tx_power_w, airtime)
+    if start >= 0:
+        energy += share * compute_energy_j(ue.kappa, ue.cpu_hz, task.cycles)
+    return msgspec.structs.replace(
+        row, state=FAILED, reason=reason, tx_start_ns=tx_start, tx_end_ns=tx_end, start_ns=start, end_ns=end,
+        reentry_ns=_come(row.reentry_ns, at_ns), airtime_ns=airtime, local_execution_ns=executed,
+        energy_j=energy, energy_measured_j=energy,
+    )  # fmt: skip
+
+
+def _come(planned_ns: int, at_ns: int) -> int:
+    """An instant that has come by ``at_ns``; otherwise -1."""
+    return planned_ns if planned_ns <= at_ns else -1

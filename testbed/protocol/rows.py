@@ -111,6 +111,9 @@ class EventRow(msgspec.Struct, frozen=True, array_like=True, tag="event"):
 
 
 POLICY_ERROR = "policy_error"
+DIED, RESTARTED, PLANNED, GIVEN_UP = "died", "restarted", "planned", "given_up"
+KILL, RESTART, DEAD_ALREADY = "kill", "restart", "kill: was dead already"
+SILENT, HEARD, UNSENT, DROPPED_FRAME = "silent", "heard", "unsent", "dropped_frame"
 
 
 def policy_error(at_ns: int, source: str, cell: int, slot: int, error: BaseException) -> EventRow:

@@ -164,6 +164,11 @@ class Crew:
         lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
         return f"{lines[-1]} (see {log})" if lines else f"see {log}"
 
+    def crashed(self, name: str) -> bool:
+        """Whether a process that ended said why in its log; otherwise somebody killed it."""
+        log = self.run_dir / "logs" / f"{name}.log"
+        return log.exists() and "Traceback (most recent call last)" in log.read_text(errors="replace")
+
     def receive(self) -> None:
         """Empty the inbox; then see who has not spoken."""
         while (received := self.mailbox.receive()) is not None:

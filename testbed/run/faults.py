@@ -1,5 +1,6 @@
 """Deaths and restarts of a running testbed: those the scenario plans, and those that just happen."""
 
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -7,7 +8,8 @@ import msgspec
 from testbed.model.system import LEARNER, Fault
 from testbed.protocol.endings import Absence
 from testbed.protocol.messages import Down, Start, Up
-from testbed.protocol.rows import EventRow
+from testbed.protocol.rows import DEAD_ALREADY, DIED, GIVEN_UP, KILL, PLANNED, RESTART, RESTARTED, EventRow
+from testbed.run.backoff import Backoff
 from testbed.run.children import Nursery
 
 if TYPE_CHECKING:
@@ -15,28 +17,45 @@ if TYPE_CHECKING:
 
 MARGIN_WALL_NS = 5_000_000
 IDLE_MS = 100
-ATTEMPTS = 5
+NS = 1e-9
 
 
 class Return(msgspec.Struct):
-    """A process on its way back: planned to serve from ``at_ns`` on; ``told`` once everybody knows."""
+    """A process on its way back: planned to serve from ``at_ns`` on (as soon as it can, if not ``planned``), started at
+    monotonic instant ``start_ns``; ``told`` once everybody knows."""
 
     name: str
     at_ns: int
     incarnation: int
+    start_ns: int = 0
+    planned: bool = False
+    started: bool = False
     told: bool = False
 
 
+class Killed(msgspec.Struct, frozen=True):
+    """A planned death that was carried out at ``at_ns``."""
+
+    fault: Fault
+    at_ns: int
+
+
 class Faults:
-    """Kills what is planned, notices what dies, tells everybody, brings back what shall return."""
+    """Kills what is planned, notices what dies, tells everybody, brings back what shall return.
+
+    A death is recorded when it happened, or, if nobody here caused it, when it was noticed; never earlier than it was.
+    What was planned for another instant is recorded beside it.
+    """
 
     def __init__(self, launcher: "Launcher", nursery: Nursery) -> None:
         self._launcher, self.nursery = launcher, nursery
         self._planned = sorted(launcher.plan.faults, key=lambda fault: fault.at_ns)
-        self._expected: dict[str, Fault] = {}
+        self._killed: dict[str, Killed] = {}
         self._returning: list[Return] = []
         self._downs: dict[str, Down] = {}
         self._incarnation: dict[str, int] = {}
+        self._backoff = Backoff()
+        self._born_ns: dict[str, int] = {}
         self.absences: dict[str, list[Absence]] = {}
 
     def milliseconds(self) -> int:
@@ -48,53 +67,68 @@ class Faults:
 
     def act(self) -> None:
         """Do what is due."""
-        launcher = self._launcher
-        now = launcher.clock.now_ns()
-        while self._planned and self._planned[0].at_ns <= now:
-            fault = self._planned.pop(0)
-            process = self._process_of(fault.name)
-            if process in self.nursery.children:
-                self._expected[process] = fault
-                self.nursery.kill(process)
+        while self._planned and self._planned[0].at_ns <= self._launcher.clock.now_ns():
+            self._kill(self._planned.pop(0))
         for process in self.nursery.dead():
             if self.nursery.starter_died:
                 return
-            self._died(process, now)
+            self._died(process)
         for comeback in self._returning:
             self._bring_back(comeback)
         self._returning = [comeback for comeback in self._returning if not comeback.told]
 
+    def _kill(self, fault: Fault) -> None:
+        process = self._process_of(fault.name)
+        if process not in self.nursery.children or process in self._killed:
+            return self._note(EventRow(fault.at_ns, fault.name, PLANNED, DEAD_ALREADY))
+        self.nursery.kill(process)
+        self._killed[process] = Killed(fault, self._launcher.clock.now_ns())
+
     def _process_of(self, name: str) -> str:
         return next(process for process, (_, cores) in self._launcher.processes.items() if name in cores)
 
-    def _died(self, process: str, now_ns: int) -> None:
-        launcher = self._launcher
-        fault = self._expected.pop(process, None)
-        at = fault.at_ns if fault is not None else now_ns
+    def _note(self, row: EventRow) -> None:
+        self._launcher.recorder.add([row])
+
+    def _died(self, process: str) -> None:
+        launcher, killed = self._launcher, self._killed.pop(process, None)
+        at = launcher.clock.now_ns() if killed is None else killed.at_ns
         incarnation = self._incarnation.get(process, 0)
-        was_ready = self.nursery.children[process].ready
         self.nursery.forget(process)
         self.nursery.write_table()
         launcher.mailbox.disconnect(process)
         launcher.liveness.died(process, incarnation)
-        cores = launcher.processes[process][1]
-        for name in cores:
-            why = "fault" if fault is not None else "killed"
-            launcher.recorder.add([EventRow(at, name, "died", why, incarnation)])
+        why = "fault" if killed is not None else "crashed" if launcher.crashed(process) else "killed"
+        for name in launcher.processes[process][1]:
+            self._note(EventRow(at, name, DIED, why, incarnation))
             self.absences.setdefault(name, []).append((at, -1))
             self._downs[name] = Down(name, at, incarnation)
             self._broadcast(self._downs[name], at, name)
-        back = fault.restart_ns if fault is not None else -1
-        if process == LEARNER and (was_ready or incarnation < ATTEMPTS):
-            back = now_ns
-        if back >= 0:
-            self.join(process, incarnation + 1, back)
+        if killed is not None:
+            fault = killed.fault
+            self._note(EventRow(fault.at_ns, fault.name, PLANNED, KILL, (at - fault.at_ns) * NS))
+        if process == LEARNER:
+            self._try_again(process, incarnation + 1, at)
+        elif killed is not None and killed.fault.restart_ns >= 0:
+            self._await(process, incarnation + 1, killed.fault.restart_ns, planned=True)
 
-    def join(self, process: str, incarnation: int = 0, at_ns: int = 0) -> None:
-        """Start a process while the run goes on, to serve from ``at_ns`` on: a learner, or one that returns."""
-        self._incarnation[process] = incarnation
-        self.nursery.start(self._launcher.processes[process][0], process, incarnation)
-        self._returning.append(Return(process, at_ns, incarnation))
+    def _try_again(self, process: str, incarnation: int, at_ns: int) -> None:
+        """A learner is started again, unless it keeps dying."""
+        now = time.monotonic_ns()
+        wait = self._backoff.after_ns(now - self._born_ns.get(process, now))
+        if wait is None:
+            words = self._launcher.last_words(process)
+            return self._note(EventRow(at_ns, process, GIVEN_UP, words, self._backoff.deaths))
+        self._await(process, incarnation, at_ns, start_ns=now + wait)
+
+    def join(self, process: str) -> None:
+        """Start a process while the run goes on, to serve as soon as it can: a learner."""
+        self._await(process, 0, 0)
+
+    def _await(self, process: str, incarnation: int, at_ns: int, start_ns: int = 0, *, planned: bool = False) -> None:
+        comeback = Return(process, at_ns, incarnation, start_ns, planned)
+        self._returning.append(comeback)
+        self._bring_back(comeback)
 
     def _broadcast(self, body: Down | Up, at_ns: int, about: str) -> None:
         for process, (_, cores) in self._launcher.processes.items():
@@ -103,24 +137,33 @@ class Faults:
                     if name != about:
                         self._launcher.tell(name, body, at_ns)
 
+    def _begun(self, comeback: Return) -> bool:
+        """Start the new process when it is time to; whether it is ready, or will never be."""
+        process = comeback.name
+        if not comeback.started and time.monotonic_ns() >= comeback.start_ns:
+            comeback.started = True
+            self._incarnation[process] = comeback.incarnation
+            self._born_ns[process] = time.monotonic_ns()
+            self.nursery.start(self._launcher.processes[process][0], process, comeback.incarnation)
+        child = self.nursery.children.get(process)
+        comeback.told = comeback.started and (child is None or child.incarnation != comeback.incarnation)
+        return comeback.told or (child is not None and child.ready)
+
     def _bring_back(self, comeback: Return) -> None:
         """Once the new process is ready, let it serve from the planned instant, or as soon as possible."""
+        if not self._begun(comeback) or comeback.told:
+            return
         launcher = self._launcher
-        child = self.nursery.children.get(comeback.name)
-        if child is None or child.incarnation != comeback.incarnation:
-            comeback.told = True
-            return
-        if not child.ready:
-            return
         clock = launcher.clock
         at = max(comeback.at_ns, clock.now_ns() + int(MARGIN_WALL_NS * clock.speed))
-        _, cores = launcher.processes[comeback.name]
-        for name in cores:
+        for name in launcher.processes[comeback.name][1]:
             self._downs.pop(name, None)
             if comeback.incarnation > 0:
                 died, _ = self.absences[name][-1]
                 self.absences[name][-1] = (died, at)
-                launcher.recorder.add([EventRow(at, name, "restarted", "fault", comeback.incarnation)])
+                self._note(EventRow(at, name, RESTARTED, "fault", comeback.incarnation))
+                if comeback.planned:
+                    self._note(EventRow(comeback.at_ns, name, PLANNED, RESTART, (at - comeback.at_ns) * NS))
                 self._broadcast(Up(name, at, comeback.incarnation), at, name)
         downs = tuple(self._downs.values())
         launcher.tell(comeback.name, Start(clock.epoch_ns, clock.speed, at, downs))

@@ -9,7 +9,7 @@ import msgspec
 
 from testbed.model import fidelity, histogram
 from testbed.protocol.rows import EventRow
-from testbed.run import replay
+from testbed.run import incidents, replay
 from testbed.run.processes import processes_of
 from testbed.run.record import RUNNING, Run
 
@@ -86,6 +86,9 @@ def _grade(run: Run, measured: fidelity.Measured) -> tuple[str | None, str, str]
         why = f"{names} told nothing of timers and CPUs"
         return None, why, "processes do when they end: interrupt a run (Ctrl-C) instead of killing it"
     verdict = fidelity.grade(measured)
+    culprit = incidents.culprit(run.record.events) if verdict.worst else ""
+    if culprit:
+        return verdict.grade, f"{verdict.worst}, and {culprit}", "find out what held that process up; the host did not"
     return verdict.grade, verdict.worst, verdict.remedy
 
 

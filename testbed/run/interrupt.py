@@ -10,9 +10,6 @@ from types import FrameType
 @contextlib.contextmanager
 def stop_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
     """Call ``stop`` at the first signal while inside; a second one raises `KeyboardInterrupt`."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def handle(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.default_int_handler)
@@ -24,7 +21,7 @@ def stop_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def collected_signals() -> Iterator[list[int]]:
-    """Collect interrupts in a list instead of raising."""
+    """Collect interrupts in a list instead of raising; outside of the main thread, which alone gets them, nothing."""
     seen: list[int] = []
     with _handling(lambda number, _: seen.append(number)):
         yield seen
@@ -32,7 +29,13 @@ def collected_signals() -> Iterator[list[int]]:
 
 @contextlib.contextmanager
 def _handling(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Let ``handle`` have the signals that interrupt; a hang-up that is ignored, as under nohup, stays so."""
+    """Let ``handle`` have the signals that interrupt; a hang-up that is ignored, as under nohup, stays so.
+
+    Outside of the main thread Python has no handlers to set: whoever has that thread is interrupted.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         numbers.append(signal.SIGHUP)

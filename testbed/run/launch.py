@@ -13,7 +13,7 @@ from testbed.node.line import LAUNCHER
 from testbed.node.recorder import Recorder
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Rows, Stop
-from testbed.protocol.rows import EventRow
+from testbed.protocol.rows import DROPPED_FRAME, UNSENT, EventRow
 from testbed.run import rehearsal
 from testbed.run.crew import Crew, prepared
 from testbed.run.faults import Faults
@@ -53,7 +53,11 @@ class Launcher(Crew):
         self.interrupted = interrupted
         self._show = progress or (lambda _: None)
         self._began_ns = time.monotonic_ns()
-        self.recorder = Recorder(run_dir / "run.db", meta)
+        try:
+            self.recorder = Recorder(run_dir / "run.db", meta)
+        except StartError:
+            self.mailbox.close()
+            raise
         self.ledger = Ledger(plan)
         self._load = HostLoad()
         self._earnest = False
@@ -163,5 +167,8 @@ class Launcher(Crew):
                 nursery.forget(name)
         self.receive()
         if self.mailbox.dropped:
-            row = EventRow(self.now_ns(), LAUNCHER, "dropped_frame", self.mailbox.last_error, self.mailbox.dropped)
+            row = EventRow(self.now_ns(), LAUNCHER, DROPPED_FRAME, self.mailbox.last_error, self.mailbox.dropped)
+            self.recorder.add([row])
+        if self.mailbox.unsent:
+            row = EventRow(self.now_ns(), LAUNCHER, UNSENT, "full queue or unknown peer", self.mailbox.unsent)
             self.recorder.add([row])

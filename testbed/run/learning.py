@@ -4,6 +4,7 @@ import msgspec
 
 from testbed.model.statistics import mean
 from testbed.model.system import LEARNER
+from testbed.protocol.rows import RESTARTED
 from testbed.run.record import Run
 
 
@@ -23,7 +24,7 @@ def learning(run: Run) -> Learning | None:
     if not run.meta.get("learn"):
         return None
     rows = run.record.updates
-    restarts = sum(event.source == LEARNER and event.kind == "restarted" for event in run.record.events)
+    restarts = sum(event.source == LEARNER and event.kind == RESTARTED for event in run.record.events)
     if not rows:
         return Learning(0, 0, 0.0, 0.0, restarts)
     rate, lag = mean([row.rate for row in rows]), mean([row.lag for row in rows])

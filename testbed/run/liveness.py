@@ -12,7 +12,7 @@ import msgspec
 from testbed.node.line import LAUNCHER, SETTINGS
 from testbed.node.socket import Mailbox
 from testbed.protocol.codec import Envelope
-from testbed.protocol.rows import EventRow
+from testbed.protocol.rows import HEARD, SILENT, EventRow
 from testbed.protocol.session import Session
 from testbed.protocol.transitions import State
 from testbed.run.children import Child
@@ -72,7 +72,7 @@ class Liveness:
             self._send(peer.session.tick(now, drained=certain))
             if peer.session.state is State.LOST and child.name not in self.silent:
                 self.silent[child.name] = peer.heard_ns
-                self._note(child.name, "silent", "no sign of life", now)
+                self._note(child.name, SILENT, "no sign of life", now)
 
     def died(self, name: str, incarnation: int) -> None:
         """A process ended: its session with it."""
@@ -82,7 +82,7 @@ class Liveness:
 
     def _heard(self, name: str) -> None:
         if name in self.silent:
-            self._note(name, "heard", "again after silence", time.monotonic_ns())
+            self._note(name, HEARD, "again after silence", time.monotonic_ns())
             del self.silent[name]
 
     def _note(self, name: str, kind: str, detail: str, wall_ns: int) -> None:

@@ -15,8 +15,9 @@ from testbed.model.scenario import Resolved
 from testbed.model.task import INTERRUPTED, Task
 from testbed.node.recorder import SCHEMA_VERSION, TABLES
 from testbed.protocol.endings import Absence, close_rows
-from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, UpdateRow
+from testbed.protocol.rows import DIED, RESTARTED, EventRow, LinkRow, SlotRow, TaskRow, UpdateRow
 from testbed.run import rundir
+from testbed.run.alive import is_alive
 from testbed.run.virtual import VIRTUAL
 from testbed.trace import inputs
 
@@ -108,8 +109,7 @@ def read_meta(file: Path) -> dict[str, Any]:
 
 def is_running(meta: dict[str, Any]) -> bool:
     """Whether the run has not ended and its launcher is alive."""
-    pid = meta.get("launcher_pid")
-    return "reason" not in meta and isinstance(pid, int) and Path(f"/proc/{pid}").exists()
+    return "reason" not in meta and is_alive(meta.get("launcher_pid"), meta.get("launcher_started"))
 
 
 def _open(file: Path) -> sqlite3.Connection:
@@ -184,9 +184,9 @@ def absences_of(events: list[EventRow]) -> dict[str, list[Absence]]:
     """Each process' intervals [death, restart) in ns, restart -1 if it never came back."""
     absences: dict[str, list[Absence]] = {}
     for event in sorted(events, key=lambda event: event.at_ns):
-        mine = absences.setdefault(event.source, []) if event.kind in ("died", "restarted") else []
-        if event.kind == "died":
+        mine = absences.setdefault(event.source, []) if event.kind in (DIED, RESTARTED) else []
+        if event.kind == DIED:
             mine.append((event.at_ns, -1))
-        elif event.kind == "restarted" and mine:
+        elif event.kind == RESTARTED and mine:
             mine[-1] = (mine[-1][0], event.at_ns)
     return absences

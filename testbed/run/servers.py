@@ -15,7 +15,8 @@ class EsSummary(msgspec.Struct, frozen=True):
     """One ES. ``utilisation`` is busy core time over the slots of generation; ``idle_while_other_over_threshold`` the
     share of slot boundaries at which it had no work while another's expected wait exceeded the threshold.
 
-    ``energy_j`` is of the tasks that ended there, plus idle power; waits are seconds.
+    ``energy_j`` is of all that it executed, plus idle power while it lived; waits are seconds. Executions that came to
+    nothing count up to the last slot boundary that the ES saw.
     """
 
     utilisation: float
@@ -46,10 +47,11 @@ def _one(run: Run, es: Es, slots: list[SlotRow], over: dict[int, set[str]], span
     own = [row for row in run.tasks if row.cell == es.index + 1]
     idle = sum(row.backlog_ns == 0 and bool(over.get(row.slot, set()) - {es.name}) for row in slots)
     energy = sum(compute_energy_j(es.kappa, es.cpu_hz, row.cycles) for row in here)
+    energy += compute_energy_j(es.kappa, es.cpu_hz, 1) * es.cpu_hz * in_vain_ns(run, es, here) * NS
     return EsSummary(
         utilisation=sum(row.busy_ns for row in slots) / (es.cores * span_ns) if span_ns > 0 else 0.0,
         idle_while_other_over_threshold=idle / len(slots) if slots else 0.0,
-        energy_j=energy + es.idle_power_w * max(0, run.end_ns) * NS,
+        energy_j=energy + es.idle_power_w * lived_ns(run, es) * NS,
         executed=len(here),
         forwarded_in=sum(row.forwarded and row.cell != es.index + 1 for row in here),
         forwarded_out=sum(row.forwarded for row in own),
@@ -57,6 +59,22 @@ def _one(run: Run, es: Es, slots: list[SlotRow], over: dict[int, set[str]], span
         mean_wait_s=_mean_wait(here),
         max_waiting=max((row.waiting for row in slots), default=0),
     )
+
+
+def in_vain_ns(run: Run, es: Es, executed: list[TaskRow]) -> int:
+    """Core time that ``es`` spent on tasks other than those it ``executed`` to their end: its own death, their UE's, or
+    the end of the run came before; up to the last slot boundary that it saw."""
+    slots = [row for row in run.record.slots if row.es == es.name]
+    seen_ns = max((row.at_ns for row in slots), default=0)
+    useful = sum(max(0, min(row.end_ns, seen_ns) - row.start_ns) for row in executed)
+    return max(0, sum(row.busy_ns for row in slots) - useful)
+
+
+def lived_ns(run: Run, es: Es) -> int:
+    """How long ``es`` lived during the run."""
+    end = max(0, run.end_ns)
+    gaps = ((died, end if back < 0 else back) for died, back in run.absences.get(es.name, ()))
+    return end - sum(max(0, min(back, end) - min(died, end)) for died, back in gaps)
 
 
 def _mean_wait(rows: list[TaskRow]) -> float:

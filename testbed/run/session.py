@@ -20,6 +20,7 @@ from testbed.model.system import EPOCH_SLOT, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
 from testbed.node.recorder import Recorder
 from testbed.run import costs, preflight, record, rundir
+from testbed.run.alive import birth
 from testbed.run.encoding import readable
 from testbed.run.grading import graded
 from testbed.run.interrupt import stop_on_interrupt
@@ -160,6 +161,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "payload": "declared" if simulated else plan.emulation.payload,
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "launcher_pid": os.getpid(),
+        "launcher_started": birth(os.getpid()),
         "versions": versions(),
         **order.notes,
     }

@@ -9,8 +9,8 @@ from testbed.model import ledger, statistics
 from testbed.model.ledger import Ledger
 from testbed.model.system import System
 from testbed.model.task import INTERRUPTED
-from testbed.protocol.rows import POLICY_ERROR, TaskRow
-from testbed.run import reward, servers, thresholds
+from testbed.protocol.rows import TaskRow
+from testbed.run import incidents, reward, servers, thresholds
 from testbed.run.grading import Fidelity, detail
 from testbed.run.learning import Learning, learning
 from testbed.run.record import Run
@@ -113,8 +113,10 @@ def summarise(run: Run, fidelity: Fidelity) -> Summary:
         tasks=audit.counts(),
         failures=audit.reasons,
         delay_s=Delay(*(values[f"delay_{name}"] for name in ("mean", "p50", "p95", "p99"))),
-        energy_j=_amount(row.energy_j for row in done),
-        energy_measured_j=_amount(row.energy_measured_j for row in done),
+        energy_j=Amount(values["energy_mean"], math.fsum(row.energy_j for row in rows)),
+        energy_measured_j=Amount(
+            statistics.mean([row.energy_measured_j for row in done]), math.fsum(row.energy_measured_j for row in rows)
+        ),
         energy_metered=_metered(run),
         overhead=Mean(values["overhead_mean"]),
         reward_per_slot=reward.per_slot(rows, system, run.resolved.agent.reward),
@@ -128,18 +130,8 @@ def summarise(run: Run, fidelity: Fidelity) -> Summary:
         learning=learning(run),
         fidelity=fidelity,
         problems=list(audit.problems[:20]),
-        warnings=warnings(run),
+        warnings=incidents.told(run),
     )
-
-
-def warnings(run: Run) -> list[str]:
-    """What a user should know of a run that ended well all the same, a line each."""
-    failed = [event for event in run.record.events if event.kind == POLICY_ERROR]
-    if not failed:
-        return []
-    times = f"{len(failed)} time{'s' if len(failed) > 1 else ''}"
-    first = " ".join(failed[0].detail.split())
-    return [f'the policy failed {times} and "{run.resolved.system.fallback}" decided instead; first in {first}']
 
 
 def measures(done: Sequence[TaskRow], audit: Ledger) -> dict[str, float]:
@@ -182,11 +174,6 @@ def where_time_went(done: Sequence[TaskRow]) -> dict[str, float]:
     if not done:
         return dict.fromkeys(PARTS, math.nan)
     return {part: statistics.mean([getattr(row, f"{part}_ns") * NS for row in done]) for part in PARTS}
-
-
-def _amount(values: Iterable[float]) -> Amount:
-    listed = list(values)
-    return Amount(statistics.mean(listed), math.fsum(listed))
 
 
 def _metered(run: Run) -> Metered:

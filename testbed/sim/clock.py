@@ -12,7 +12,7 @@ from testbed.model.system import Fault, Plan
 from testbed.model.task import DRAIN_LIMIT, Phase
 from testbed.protocol.actions import Action, Alarm, Answered, Core, Execute, Record, Send, Wake
 from testbed.protocol.messages import Ask, Decision, Down, Up
-from testbed.protocol.rows import EventRow, Row, TaskRow
+from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row, TaskRow
 from testbed.sim.book import Book, Simulated
 from testbed.sim.events import Entry, Heap
 from testbed.sim.network import Frame, Later, Network, Tick, Weather
@@ -216,7 +216,7 @@ class Simulation:
         if self._cores.pop(name, None) is None:
             return
         incarnation = self._incarnation[name]
-        self._book.keep(EventRow(self._now, name, "died", "fault", incarnation))
+        self._book.keep(EventRow(self._now, name, DIED, "fault", incarnation))
         self._absences.setdefault(name, []).append((self._now, fault.restart_ns))
         self._count_gone(name)
         if self.network is not None:
@@ -252,4 +252,4 @@ class Simulation:
         self._start(name, self._now)
         for down in self._downs.values():
             self._act(name, self._cores[name].handle(self._now, down))
-        self._book.keep(EventRow(self._now, name, "restarted", "fault", self._incarnation[name]))
+        self._book.keep(EventRow(self._now, name, RESTARTED, "fault", self._incarnation[name]))

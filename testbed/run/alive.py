@@ -1,0 +1,21 @@
+"""Whether a process that was noted once still lives: a number alone may have passed to another one since."""
+
+from pathlib import Path
+
+STATE, START_TIME = 0, 19
+ENDED = "ZX"
+
+
+def birth(pid: int) -> int | None:
+    """When process ``pid`` was started, in clock ticks since the host's; None if it does not live (any more)."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return None
+    return None if words[STATE] in ENDED else int(words[START_TIME])
+
+
+def is_alive(pid: object, born: object) -> bool:
+    """Whether the process lives that had ``pid`` and was started at ``born``; where that was not noted, any of them."""
+    found = birth(pid) if isinstance(pid, int) and pid > 0 else None
+    return found is not None and (not isinstance(born, int) or found == born)
