@@ -31,7 +31,7 @@ OUTSIDE = {
     "uuid", "zmq",
 }  # fmt: skip
 KEYED = {("random", "Random")}
-READERS = ("testbed.model.load", "testbed.model.table", "testbed.model.workload")
+READERS = ("testbed.model.load", "testbed.model.reading", "testbed.model.workload")
 FILES = {"io", "pathlib", "open()"}
 MODEL_MAY = {"msgspec", "yaml"}
 

@@ -11,7 +11,8 @@ import msgspec
 
 from testbed.model.build import Builder
 from testbed.model.checks import cut_faults, late_faults, mistakes
-from testbed.model.errors import ScenarioError, undecodable
+from testbed.model.errors import ScenarioError
+from testbed.model.reading import is_stream, read_text
 from testbed.model.schema import Scenario
 from testbed.model.source import ARGUMENT, Sources, Unsharing
 
@@ -46,17 +47,14 @@ def load_scenario(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Sc
     Raises `ScenarioError` for any mistake in the file or in an override.
     """
     path = find_scenario(path_or_name)
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ScenarioError(f"cannot be read: {error.strerror}", str(path), remedy="give a readable file") from None
-    except UnicodeDecodeError as error:
-        raise undecodable(str(path), error) from None
-    return parse_scenario(text, str(path), overrides)
+    return parse_scenario(read_text(path), str(path), overrides)
 
 
 def parse_scenario(text: str, file: str = "scenario.yaml", overrides: Sequence[str] = ()) -> Scenario:
-    """As `load_scenario`, from ``text``; ``file`` names it in errors and its folder anchors relative trace files."""
+    """As `load_scenario`, from ``text``; ``file`` names it in errors and its folder anchors relative trace files.
+
+    Those of a scenario that comes through a pipe are relative to the working directory.
+    """
     sources = Sources()
     root = sources.compose(file, text)
     if root is None:
@@ -70,9 +68,10 @@ def parse_scenario(text: str, file: str = "scenario.yaml", overrides: Sequence[s
         scenario = cut_faults(scenario)
     for mistake in chain(mistakes(scenario), late_faults(scenario)):
         raise builder.at(mistake.place, mistake.message, mistake.remedy)
-    scenario = _anchored(scenario, builder, Path(file).parent)
+    stream = is_stream(file)
+    scenario = _anchored(scenario, builder, Path() if stream else Path(file).parent)
     if not any(known.value == "name" for known, _ in root.value):
-        stem = re.sub(r"[^\w .-]", "-", Path(file).stem).lstrip(" .-")[:100]
+        stem = "" if stream else re.sub(r"[^\w .-]", "-", Path(file).stem).lstrip(" .-")[:100]
         scenario = msgspec.structs.replace(scenario, name=stem or "scenario")
     return scenario
 
@@ -83,11 +82,11 @@ def _anchored(scenario: Scenario, builder: Builder, folder: Path) -> Scenario:
     def located(name: str, place: tuple[str | int, ...]) -> str:
         base = Path() if builder.origin(place).startswith(ARGUMENT) else folder
         try:
-            path = (base / name).resolve()
+            path = (base / name).absolute()
             if path.is_dir():
                 raise builder.at(place, f'"{name}" is a directory', "give the file of a trace")
-            if path.is_file():
-                return str(path)
+            if path.exists():
+                return str(path.resolve() if path.is_file() else path)
         except (OSError, ValueError):
             raise builder.at(place, f'"{name}" cannot be the name of a file', "give the file of a trace") from None
         raise builder.at(place, f'there is no file "{name}"', f"looked for {path}")

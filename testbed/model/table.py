@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from testbed.model.errors import ScenarioError, did_you_mean, text_error, undecodable
+from testbed.model.errors import ScenarioError, did_you_mean, text_error
 
 _CELL = re.compile(r'\s*("(?:[^"]|"")*"|[^,]*)\s*(?:,|$)')
 
@@ -45,7 +45,9 @@ class Row:
 
 
 class Table:
-    """A parsed header; `rows` yields the lines below it. Raises `ScenarioError` for a missing column.
+    """A parsed header, the first line with content; `rows` yields the lines below it.
+
+    Raises `ScenarioError` for a missing column.
 
     ``fold`` makes the header's names lower case, for formats whose files differ in it.
     """
@@ -56,19 +58,21 @@ class Table:
         self._lines = text.splitlines()
         if not text.strip():
             raise ScenarioError("the file is empty", file, 1, 1, remedy=f"the header is {','.join(required)}")
-        names = [name.lower() if fold else name for _, name in cells(self._lines[0])]
+        self._head = next(line for line, content in enumerate(self._lines, start=1) if content.strip())
+        head = self._lines[self._head - 1]
+        names = [name.lower() if fold else name for _, name in cells(head)]
         self.columns = {name: i for i, name in enumerate(names)}
         for name in required:
             if name not in self.columns:
                 hint = did_you_mean(name, [other for other in names if other not in required])
                 remedy = hint if hint.startswith("did") else f"the header needs {','.join(required)}"
-                raise self.error(1, 1, f'there is no column "{name}"', remedy, len(self._lines[0]))
+                raise self.error(self._head, 1, f'there is no column "{name}"', remedy, len(head))
         self._width = len(names)
         self._required = max(self.columns[name] for name in required) + 1
 
     def rows(self) -> Iterator[Row]:
         """Every line with content; a line too short or too long is an error."""
-        for line, text in enumerate(self._lines[1:], start=2):
+        for line, text in enumerate(self._lines[self._head :], start=self._head + 1):
             if not text.strip():
                 continue
             found = cells(text)
@@ -96,14 +100,3 @@ def cells(line: str) -> list[tuple[int, str]]:
         at = match.end()
         if not match[0].endswith(","):
             return found
-
-
-def read_text(path: str) -> str:
-    """The text of a file. Raises `ScenarioError` when it cannot be read or is no text."""
-    try:
-        with open(path, "rb") as file:
-            return file.read().decode("utf-8-sig")
-    except OSError as error:
-        raise ScenarioError(f"cannot be read: {error.strerror}", path, remedy="give a readable file") from None
-    except UnicodeDecodeError as error:
-        raise undecodable(path, error) from None

@@ -13,9 +13,10 @@ import msgspec
 
 from testbed.model import random
 from testbed.model.errors import ScenarioError, did_you_mean
+from testbed.model.reading import read_text
 from testbed.model.schema import Scenario, TaskSection
 from testbed.model.system import System
-from testbed.model.table import Row, Table, read_text
+from testbed.model.table import Row, Table
 from testbed.model.task import Task
 
 COLUMNS = ("time_s", "ue", "input_bits", "cycles", "deadline_s")

@@ -1,7 +1,5 @@
 """Reading a run's directory back: inputs and every recorded row, finished run or not, even after a kill −9."""
 
-import contextlib
-import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -11,12 +9,13 @@ import msgspec
 from testbed.model import workload as tables
 from testbed.model.errors import UsageError
 from testbed.model.load import load_scenario
+from testbed.model.printable import printable
 from testbed.model.scenario import Resolved
 from testbed.model.task import INTERRUPTED, Task
-from testbed.node.recorder import SCHEMA_VERSION, TABLES
+from testbed.node.recorder import TABLES
 from testbed.protocol.endings import Absence, close_rows
 from testbed.protocol.rows import DIED, RESTARTED, EventRow, LinkRow, SlotRow, TaskRow, UpdateRow
-from testbed.run import rundir
+from testbed.run import database, rundir
 from testbed.run.alive import is_alive
 from testbed.run.virtual import VIRTUAL
 from testbed.trace import inputs
@@ -25,7 +24,10 @@ RUNNING = "still running"
 
 
 class Record(msgspec.Struct):
-    """The rows of a ``run.db`` as they stand; ``meta`` holds its key/value pairs."""
+    """The rows of a ``run.db`` as they stand; ``meta`` holds its key/value pairs.
+
+    ``missing`` are the tables that the version which made the record did not have: their rows are unknown, not none.
+    """
 
     meta: dict[str, Any]
     tasks: list[TaskRow]
@@ -33,6 +35,7 @@ class Record(msgspec.Struct):
     links: list[LinkRow]
     updates: list[UpdateRow]
     events: list[EventRow]
+    missing: tuple[str, ...] = ()
 
 
 class Run(msgspec.Struct):
@@ -54,7 +57,7 @@ class Run(msgspec.Struct):
     @property
     def name(self) -> str:
         """The run's name: its directory's."""
-        return self.path.resolve().name
+        return printable(self.path.resolve().name)
 
     @property
     def policy(self) -> str:
@@ -84,74 +87,27 @@ def find(given: str | Path) -> Path:
 def read_record(file: Path) -> Record:
     """Every row of ``file``, while it is written or after. Raises `UsageError` for what is not a readable record."""
     try:
-        with contextlib.closing(_open(file)) as db:
-            meta = _meta(db)
-            version = meta.get("schema_version")
-            if not isinstance(version, int):
-                raise UsageError(f"{file} is not the record of a run", "give the directory of a run")
-            if version > SCHEMA_VERSION:
-                remedy = f"this testbed reads up to version {SCHEMA_VERSION}: use a newer one"
-                raise UsageError(f"{file} has schema version {version}", remedy)
-            rows = {TABLES[row]: _rows(db, row) for row in TABLES}
+        with database.opened(file) as db:
+            meta = database.meta(db)
+            missing = database.check(file, meta.get("schema_version"), database.tables_of(db))
+            rows = {name: [] if name in missing else database.rows(db, row) for row, name in TABLES.items()}
     except (sqlite3.Error, ValueError, TypeError) as error:
         raise UsageError(f"{file} cannot be read: {error}", "the file is damaged, or is no record of a run") from None
-    return Record(meta, **rows)
+    return Record(meta, missing=missing, **rows)
 
 
 def read_meta(file: Path) -> dict[str, Any]:
     """Only the key/value pairs of a record; empty where they cannot be read."""
     try:
-        with contextlib.closing(_open(file)) as db:
-            return _meta(db)
-    except sqlite3.Error:
+        with database.opened(file) as db:
+            return database.meta(db)
+    except (sqlite3.Error, UsageError):
         return {}
 
 
 def is_running(meta: dict[str, Any]) -> bool:
     """Whether the run has not ended and its launcher is alive."""
     return "reason" not in meta and is_alive(meta.get("launcher_pid"), meta.get("launcher_started"))
-
-
-def _open(file: Path) -> sqlite3.Connection:
-    """A reader of ``file`` that sees the write-ahead log too; without rights to write, what the file itself holds."""
-    if not file.is_file():
-        raise UsageError(f"{file} does not exist", "give the directory of a run")
-    uri = file.resolve().as_uri()
-    db = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=10)
-    try:
-        db.execute("BEGIN")
-        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
-        db.close()
-        db = sqlite3.connect(f"{uri}?immutable=1", uri=True)
-    return db
-
-
-def _meta(db: sqlite3.Connection) -> dict[str, Any]:
-    tables_of = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if "meta" not in tables_of:
-        return {}
-    return {key: _value(text) for key, text in db.execute("SELECT key, value FROM meta")}
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _rows(db: sqlite3.Connection, row: type[msgspec.Struct]) -> list[Any]:
-    fields = msgspec.structs.fields(row)
-    columns = ", ".join(f'"{field.name}"' for field in fields)
-    flags = [i for i, field in enumerate(fields) if field.type is bool]
-    found = []
-    for values in db.execute(f"SELECT {columns} FROM {TABLES[row]} ORDER BY rowid"):
-        plain = list(values)
-        for i in flags:
-            plain[i] = bool(plain[i])
-        found.append(row(*plain))
-    return found
 
 
 def read_run(given: str | Path) -> Run:

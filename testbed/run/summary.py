@@ -130,7 +130,15 @@ def summarise(run: Run, fidelity: Fidelity) -> Summary:
         learning=learning(run),
         fidelity=fidelity,
         problems=list(audit.problems[:20]),
-        warnings=incidents.told(run),
+        warnings=[*unknown_tables(run), *incidents.told(run)],
+    )
+
+
+def unknown_tables(run: Run) -> list[str]:
+    """What a record of an older version cannot tell, a line each."""
+    missing = run.record.missing
+    return (
+        [f"made by an older version, which recorded no {', '.join(missing)}: they are unknown here"] if missing else []
     )
 
 

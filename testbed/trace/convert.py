@@ -16,8 +16,8 @@ import msgspec
 
 from testbed.model import workload as tables
 from testbed.model.errors import StartError, UsageError, did_you_mean
+from testbed.model.reading import read_text
 from testbed.model.schema import LinkTrace, Scenario
-from testbed.model.table import read_text
 from testbed.node.files import replacing
 from testbed.trace import azure, eua, inputs, rates
 

@@ -8,9 +8,9 @@ import msgspec
 from testbed.model import scenario as core
 from testbed.model import workload as tables
 from testbed.model.errors import ScenarioError
+from testbed.model.reading import read_text
 from testbed.model.schema import LinkTrace, Scenario
 from testbed.model.system import System
-from testbed.model.table import read_text
 from testbed.model.task import Task
 from testbed.model.workload import Request
 from testbed.trace import azure, cellular, mahimahi, rates

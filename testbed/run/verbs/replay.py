@@ -36,7 +36,7 @@ def main(args: argparse.Namespace) -> int:
     if args.as_recorded:
         return common.carry_out(as_recorded(args), args)
     path = Path(args.what)
-    is_table = path.is_file() and path.name != rundir.RECORD
+    is_table = path.exists() and not path.is_dir() and path.name != rundir.RECORD
     return common.carry_out(of_table(path, args) if is_table else of_run(args), args)
 
 
@@ -72,7 +72,7 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
     scenario = load_scenario(given, common.overrides(args))
     workload = tables.read_csv(path, inputs.resolve(scenario).system)
     slots = tables.slots_for(workload, scenario.slot_ns)
-    traced = Workload(trace=str(path.resolve()), format="csv")
+    traced = Workload(trace=str(path.absolute()), format="csv")
     resolved = inputs.resolve(msgspec.structs.replace(scenario, slots=slots, workload=traced))
     policy = args.policy or common.DEFAULT_POLICY
     return Order(resolved, workload, policy, clock(args), args.out, auto_speed=args.speed == "auto")
