@@ -9,6 +9,7 @@ import msgspec
 
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedRunError, UsageError
 from testbed.model.load import load_scenario
+from testbed.model.schema import Scenario
 from testbed.run import compare, record, rounds, sweep
 from testbed.run.compare import Comparison
 from testbed.run.comparison_text import text
@@ -65,14 +66,13 @@ def _scenario(args: argparse.Namespace) -> int:
     if count < 1:
         raise UsageError(f"--seeds {count}", "compare on at least 1 workload; 2 and more give intervals")
     chosen = sweep.parse(args.sweep) if args.sweep else None
-    changes = [[f"{chosen.key}={value}"] for value in chosen.values] if chosen else [[]]
-    scenarios = [load_scenario(args.what[0], [*common.changes(args.what[0], args), *change]) for change in changes]
+    scenarios = _scenarios(args, chosen)
     pulse = Pulse(sys.stderr if args.json else sys.stdout)
     played = [Rounds(common.strategies(args.policies), args.on, pulse) for _ in scenarios]
     code = EXIT_OK
     try:
         for i, scenario in enumerate(scenarios):
-            title = f"{changes[i][0]}: " if chosen else ""
+            title = f"{chosen.key}={chosen.values[i]}: " if chosen else ""
             played[i].play(scenario, range(scenario.seed, scenario.seed + count), title)
     except (KeyboardInterrupt, InterruptedRunError):
         code = EXIT_INTERRUPTED
@@ -82,6 +82,18 @@ def _scenario(args: argparse.Namespace) -> int:
     if code:
         warn("interrupted; compared is what was complete")
     return code
+
+
+def _scenarios(args: argparse.Namespace, chosen: sweep.Sweep | None) -> list[Scenario]:
+    """The scenario, once for each value of the sweep; raises before any is played if one cannot be."""
+    changes = common.changes(args.what[0], args)
+    if chosen is None:
+        return [load_scenario(args.what[0], changes)]
+
+    def load(change: str) -> Scenario:
+        return load_scenario(args.what[0], [*changes, change])
+
+    return [sweep.scenario_at(chosen, value, load) for value in chosen.values]
 
 
 def _show(args: argparse.Namespace, chosen: sweep.Sweep | None, samples: Sequence[rounds.Samples]) -> None:
