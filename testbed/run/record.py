@@ -13,9 +13,9 @@ from testbed.model.errors import UsageError
 from testbed.model.load import load_scenario
 from testbed.model.scenario import Resolved
 from testbed.model.task import INTERRUPTED, Task
-from testbed.node.recorder import SCHEMA_VERSION, TABLES
+from testbed.node.recorder import SCHEMA_VERSION, SINCE, TABLES
 from testbed.protocol.endings import Absence, close_rows
-from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, UpdateRow
+from testbed.protocol.rows import EventRow, LinkRow, RewardRow, SlotRow, TaskRow, UeSlotRow, UpdateRow
 from testbed.run import rundir
 from testbed.run.virtual import VIRTUAL
 from testbed.trace import inputs
@@ -29,6 +29,8 @@ class Record(msgspec.Struct):
     meta: dict[str, Any]
     tasks: list[TaskRow]
     slots: list[SlotRow]
+    ue_slots: list[UeSlotRow]
+    rewards: list[RewardRow]
     links: list[LinkRow]
     updates: list[UpdateRow]
     events: list[EventRow]
@@ -91,7 +93,7 @@ def read_record(file: Path) -> Record:
             if version > SCHEMA_VERSION:
                 remedy = f"this testbed reads up to version {SCHEMA_VERSION}: use a newer one"
                 raise UsageError(f"{file} has schema version {version}", remedy)
-            rows = {TABLES[row]: _rows(db, row) for row in TABLES}
+            rows = {TABLES[row]: _rows(db, row) if version >= SINCE.get(row, 1) else [] for row in TABLES}
     except (sqlite3.Error, ValueError, TypeError) as error:
         raise UsageError(f"{file} cannot be read: {error}", "the file is damaged, or is no record of a run") from None
     return Record(meta, **rows)
