@@ -13,7 +13,7 @@ from testbed.model.load import load_scenario, shipped
 from testbed.run import record, rundir
 from testbed.run.layout import width, wrapped
 from testbed.run.output import print_json
-from testbed.run.tables import table
+from testbed.run.tables import count, table
 from testbed.run.verbs.train import CHECKPOINTS
 
 Rows = list[dict[str, Any]]
@@ -90,7 +90,7 @@ def runs() -> Rows:
 def _scenarios_text(rows: Rows, columns: int) -> str:
     widest = max(len(row["scenario"]) for row in rows)
     lines = [
-        f"{row['scenario'].ljust(widest)}  {_count(row['cells'], 'cell')}, {_count(row['ues'], 'UE')}, "
+        f"{row['scenario'].ljust(widest)}  {count(row['cells'], 'cell')}, {count(row['ues'], 'UE')}, "
         f"{row['slots']} slots: {row['about']}"
         for row in rows
     ]
@@ -115,10 +115,6 @@ def _runs_text(rows: Rows, columns: int) -> str:
     return "runs (testbed report NAME)\n\n" + table(
         head, [tuple("?" if row[name] is None else str(row[name]) for name in head) for row in rows], columns
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' if number != 1 else ''}"
 
 
 KINDS: dict[str, Callable[[], Rows]] = {"scenarios": scenarios, "policies": policies_known, "runs": runs}
