@@ -19,6 +19,16 @@ PLAIN: dict[str, Policy] = {"lc": Fixed(0), "offload": Fixed(1), "random": Coin(
 TUNED = ("coin", "priced")
 LEARNED = ("a3c", "dqn")
 TEACHABLE = "a3c"
+ABOUT = {
+    "lc": "every task is executed locally",
+    "offload": "every task is offloaded",
+    "random": "a fair coin for each UE and slot",
+    "greedy": "offload where the expected overhead is less than locally",
+    "coin": "a coin whose probability of offloading was tuned",
+    "priced": "greedy with a tuned price on the edge server's time",
+    "a3c": "a network trained by asynchronous advantage actor-critic",
+    "dqn": "a network trained by deep Q-learning",
+}
 
 
 def names() -> tuple[str, ...]:

@@ -26,8 +26,20 @@ VERBS = {
     "report": "summarise a run",
     "export": "write the tables of a run as CSV or Parquet",
     "import": "turn recorded traces into workloads, links or cells",
+    "list": "list shipped scenarios, policies and runs",
     "clean": "remove old runs, asking",
 }
+HELP = "help"
+MEANT = {"tune": "train", "simulate": "run", "validate": "check", "summary": "report", "ls": "list", "rm": "clean"}
+FIRST_STEPS = """first steps:
+  testbed list                      what there is to run
+  testbed run smoke                 two seconds: does everything work here?
+  testbed run region --backend sim  a first study, simulated
+  testbed init                      a scenario of your own, every key explained
+
+`testbed help VERB` lists the options of a verb."""
+_OPTION = re.compile(r"--[a-z][\w-]*")
+_NEGATIVE = re.compile(r"-\.?\d.*", re.DOTALL)
 MODULES = {"import": "import_"}
 EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 PACKAGE = "testbed.run.verbs"
@@ -95,24 +107,65 @@ def _output_fails() -> bool:
 
 
 def _dispatch(given: list[str]) -> int:
-    verb = next((word for word in given if not word.startswith("-")), "")
-    parser = Parser(prog="testbed", description="An emulated mobile-edge-computing testbed.", allow_abbrev=False)
+    words = _with_negative_values(given)
+    if words[:1] == [HELP]:
+        words = [*words[1:2], "--help"]
+    verb = next((word for word in words if not word.startswith("-")), "")
+    if verb and verb not in VERBS:
+        raise _unknown_verb(verb)
+    parser = Parser(
+        prog="testbed",
+        description="An emulated mobile-edge-computing testbed.",
+        epilog=FIRST_STEPS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     parser.add_argument("--version", action="store_true", help="print the version")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
-    chosen: Any = None
+    module: Any = None
+    chosen: argparse.ArgumentParser = parser
     for name, summary in VERBS.items():
         added = verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         if name == verb:
-            chosen = importlib.import_module(f"{PACKAGE}.{MODULES.get(name, name)}")
-            chosen.add(added)
-    args = parser.parse_args(given)
+            module, chosen = importlib.import_module(f"{PACKAGE}.{MODULES.get(name, name)}"), added
+            module.add(added)
+    args, unknown = parser.parse_known_args(words)
+    if unknown:
+        chosen.error(_unknown_arguments(unknown, chosen))
     if args.version:
         print(_version())
         return EXIT_OK
-    if chosen is None:
-        parser.print_help(sys.stderr)
-        return EXIT_USAGE
-    return int(chosen.main(args))
+    if module is None:
+        parser.print_help()
+        return EXIT_OK
+    return int(module.main(args))
+
+
+def _with_negative_values(words: list[str]) -> list[str]:
+    """``words`` with each ``--option -1s`` as ``--option=-1s``: argparse takes ``-1s`` for an option of its own."""
+    joined: list[str] = []
+    for word in words:
+        if joined and _OPTION.fullmatch(joined[-1]) and _NEGATIVE.fullmatch(word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _unknown_verb(verb: str) -> Exception:
+    errors = importlib.import_module("testbed.model.errors")
+    verbs = (*VERBS, HELP)
+    near = f'did you mean "{MEANT[verb]}"?' if verb in MEANT else errors.did_you_mean(verb, verbs)
+    found: Exception = errors.UsageError(f'unknown verb "{verb}"', f"{near}\n  see `testbed help`")
+    return found
+
+
+def _unknown_arguments(unknown: Sequence[str], parser: argparse.ArgumentParser) -> str:
+    """What to say of arguments that ``parser`` does not have."""
+    errors = importlib.import_module("testbed.model.errors")
+    wrong = next((word for word in unknown if word.startswith("-")), "").partition("=")[0]
+    near = errors.did_you_mean(wrong, _OPTION.findall(parser.format_usage())) if wrong else ""
+    return f"unrecognized arguments: {' '.join(unknown)}" + (f"\n  {near}" if near.startswith("did") else "")
 
 
 def _version() -> str:

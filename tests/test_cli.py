@@ -132,7 +132,6 @@ def test_scenario_mistakes(tmp_path, text, place, hint, verb):
         (["compare", "region", "--policies", "lc,greddy"], "greedy"),
         (["compare", "region", "--sweep", "density"], "key="),
         (["fly"], "fly"),
-        ([], "usage"),
     ],
 )
 def test_usage_mistakes(tmp_path, args, said):

@@ -7,6 +7,7 @@ from testbed.model.task import LOCAL, OFFLOAD, Phase, Task
 from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Execute, Lost, Record, Send, Wake
 from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Aired, Ask, Decision, Down, Moved, Post, Result, Up
+from testbed.protocol.rows import UeSlotRow
 from ue_agent import report
 from ue_agent.events import Arises, AskExpired, LocalEnd, Pending
 from ue_agent.report import Flight
@@ -32,6 +33,7 @@ class Agent:
         self._outcomes = outcomes
         self._next = 0
         self._es = system.ess[self.ue.cell].name
+        self._asks_at_once = system.epoch == EPOCH_ARRIVAL
         self._shared = system.radio.access == SHARED
         self._pending: dict[int, Pending] = {}
         self._flights: dict[int, Flight] = {}
@@ -41,11 +43,12 @@ class Agent:
         self._lives = Lives()
 
     def begin(self) -> list[Action]:
-        """The first slot boundary, or with ``epoch: arrival`` the generation of every task."""
-        if self.system.epoch == EPOCH_ARRIVAL:
-            index = self.ue.index
-            return [Wake(t.generated_ns, Phase.DECIDE, Arises(t.number), index, t.number) for t in self._tasks]
-        return [self._boundary(-(-self._from_ns // self.system.slot_ns))]
+        """The first slot boundary; with ``epoch: arrival`` also the generation of every task."""
+        index = self.ue.index
+        first: list[Action] = [self._boundary(-(-self._from_ns // self.system.slot_ns))]
+        if self._asks_at_once:
+            first += [Wake(t.generated_ns, Phase.DECIDE, Arises(t.number), index, t.number) for t in self._tasks]
+        return first
 
     def handle(self, now_ns: int, event: object) -> list[Action]:
         """See `testbed.protocol.actions.Core`."""
@@ -80,10 +83,22 @@ class Agent:
     def _at_boundary(self, now_ns: int, slot: int) -> list[Action]:
         if slot > self.system.slots and not self._outcomes:
             return []
+        if self._asks_at_once:
+            return [*self._seen(slot, now_ns, ()), self._boundary(slot + 1)]
         first = self._next
         while self._next < len(self._tasks) and self._tasks[self._next].generated_ns <= now_ns:
             self._next += 1
-        return [*self._ask(slot, now_ns, tuple(self._tasks[first : self._next])), self._boundary(slot + 1)]
+        tasks = tuple(self._tasks[first : self._next])
+        return [*self._seen(slot, now_ns, tasks), *self._ask(slot, now_ns, tasks), self._boundary(slot + 1)]
+
+    def _seen(self, slot: int, now_ns: int, tasks: tuple[Task, ...]) -> list[Action]:
+        """The record of this UE at a boundary, in the slots of generation."""
+        if slot >= self.system.slots:
+            return []
+        earlier = len(self._flights) + sum(len(pending.tasks) for pending in self._pending.values())
+        wait = -1 if self._shared else max(0, self._radio_free_ns - now_ns)
+        queue = max(0, self._local_free_ns - now_ns)
+        return [Record(UeSlotRow(self.name, slot, now_ns, queue, wait, earlier + len(tasks), len(tasks)))]
 
     def _ask(self, slot: int, now_ns: int, tasks: tuple[Task, ...]) -> list[Action]:
         if tasks:

@@ -1,6 +1,7 @@
 """Files that are whole or not there at all."""
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from testbed.model.errors import StartError
 
-_REMEDY = "check its rights and the free space, or choose another place with --out DIR"
+_REMEDY = "check its rights and the free space, or choose another place"
 
 
 @contextlib.contextmanager
@@ -68,6 +69,23 @@ def keep(path: Path, data: bytes) -> None:
         raise unwritable(path, error) from None
 
 
-def unwritable(path: Path, error: OSError) -> StartError:
-    """The error of a file or directory that cannot be written."""
-    return StartError(f"{path} cannot be written: {error.strerror or error}", _REMEDY)
+def must_be_writable(path: Path, option: str) -> None:
+    """Raise `StartError`, before any work is done, if the file ``path`` could not be written in the end.
+
+    ``option`` is what chooses another, like ``--out FILE``.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.is_file():
+            os.close(os.open(path, os.O_WRONLY))
+        elif not path.exists():
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            path.unlink()
+    except OSError as error:
+        raise unwritable(path, error, option) from None
+
+
+def unwritable(path: Path, error: OSError, option: str = "--out DIR") -> StartError:
+    """The error of a file or directory that cannot be written; ``option`` chooses another place."""
+    return StartError(f"{path} cannot be written: {error.strerror or error}", f"{_REMEDY} with {option}")

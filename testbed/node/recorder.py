@@ -1,6 +1,6 @@
 """The record of a run in SQLite, written as the run goes: readable meanwhile, complete after a kill −9.
 
-Tables follow the row structs of `testbed.protocol.messages`; ``meta`` holds key/value pairs, among them the schema's
+Tables follow the row structs of `testbed.protocol.rows`; ``meta`` holds key/value pairs, among them the schema's
 version. Write-ahead logging lets readers in at any time and keeps every committed row through a crash.
 """
 
@@ -16,13 +16,19 @@ import msgspec
 
 from testbed.model.errors import StartError
 from testbed.model.task import DECIDED
-from testbed.protocol.rows import EventRow, LinkRow, Row, SlotRow, TaskRow, UpdateRow
+from testbed.protocol.rows import EventRow, LinkRow, RewardRow, Row, SlotRow, TaskRow, UeSlotRow, UpdateRow
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 COMMIT_EVERY_NS = 200_000_000
 TABLES: dict[type[msgspec.Struct], str] = {
-    TaskRow: "tasks", SlotRow: "slots", LinkRow: "links", UpdateRow: "updates", EventRow: "events",
-}  # fmt: skip
+    TaskRow: "tasks",
+    SlotRow: "slots",
+    UeSlotRow: "ue_slots",
+    RewardRow: "rewards",
+    LinkRow: "links",
+    UpdateRow: "updates",
+    EventRow: "events",
+}
 _TYPES: dict[Any, str] = {int: "INTEGER", bool: "INTEGER", float: "REAL", str: "TEXT"}
 
 

@@ -70,6 +70,31 @@ class SlotRow(msgspec.Struct, frozen=True, array_like=True, tag="slot"):
     over_threshold: bool
 
 
+class UeSlotRow(msgspec.Struct, frozen=True, array_like=True, tag="ue_slot"):
+    """One UE at one slot boundary, before it asks: its local queue, its radio, its tasks. None while it is dead."""
+
+    ue: str
+    slot: int
+    at_ns: int
+    queue_ns: int
+    radio_wait_ns: int
+    present: int
+    undecided: int
+
+
+class RewardRow(msgspec.Struct, frozen=True, array_like=True, tag="reward"):
+    """What one cell earned in one slot, by the scenario's reward, over its tasks that finished; written at the end."""
+
+    cell: int
+    slot: int
+    at_ns: int
+    reward: float
+    stay_ns: int
+    energy_j: float
+    decided: int
+    offloaded: int
+
+
 class LinkRow(msgspec.Struct, frozen=True, array_like=True, tag="link"):
     """One transmission: over the uplink (``link`` = the UE) or the backhaul (``link`` = the sending ES)."""
 
@@ -122,4 +147,4 @@ def policy_error(at_ns: int, source: str, cell: int, slot: int, error: BaseExcep
     return EventRow(at_ns, source, POLICY_ERROR, detail, 1.0)
 
 
-Row = TaskRow | SlotRow | LinkRow | UpdateRow | EventRow
+Row = TaskRow | SlotRow | UeSlotRow | RewardRow | LinkRow | UpdateRow | EventRow

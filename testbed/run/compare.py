@@ -1,9 +1,11 @@
-"""Strategies compared over the same workloads (pure): means, paired ratios, 95 % intervals.
+"""Strategies compared over the same workloads (pure): means with 95 % intervals, paired ratios with t tests.
 
-A strategy whose backlog grew with the run on more than a quarter of the workloads is unstable: its mean depends on the
-run's length, so none of its pairs is called significant.
+The pairs of one metric are tested together, at a level of 5 % that Holm's correction keeps for all of them. A strategy
+whose backlog grew with the run on more than a quarter of the workloads is unstable: its mean depends on the run's
+length, so none of its pairs is called significant.
 """
 
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import combinations
 
@@ -17,13 +19,14 @@ from testbed.run import intervals
 from testbed.run.intervals import Estimate
 from testbed.run.summary import is_stable, measures
 
-METRICS = ("overhead", "delay_s", "energy_j", "deadline_hit_rate")
+METRICS = ("overhead", "delay_s", "delay_p95_s", "delay_p99_s", "energy_j", "deadline_hit_rate")
 UNSTABLE_SHARE = 0.25
+LEVEL = 0.05
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """One strategy on one workload: means over finished tasks, the verdict on its backlog, how often it failed to
-    decide."""
+    """One strategy on one workload: means and delay percentiles over finished tasks, the verdict on its backlog, how
+    often it failed to decide."""
 
     overhead: float
     delay_s: float
@@ -31,6 +34,8 @@ class Sample(msgspec.Struct, frozen=True):
     deadline_hit_rate: float
     stable: bool
     policy_errors: int = 0
+    delay_p95_s: float = math.nan
+    delay_p99_s: float = math.nan
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -40,12 +45,14 @@ class Interval(msgspec.Struct, frozen=True):
     ci95: tuple[float, float]
 
 
-class Strategy(msgspec.Struct, frozen=True):
+class Strategy(msgspec.Struct, frozen=True, kw_only=True):
     """A strategy over all workloads; ``unstable_workloads`` of them saw its backlog grow. The fallback decided instead
     of it ``policy_errors`` times."""
 
     overhead: Interval
     delay_s: Interval
+    delay_p95_s: Interval
+    delay_p99_s: Interval
     energy_j: Interval
     deadline_hit_rate: Interval
     stable: bool
@@ -53,46 +60,63 @@ class Strategy(msgspec.Struct, frozen=True):
     policy_errors: int
 
 
-class Pair(msgspec.Struct, frozen=True):
-    """``a`` against ``b``: the ratio of their means, paired by workload; significant when its interval excludes 1."""
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """``a`` against ``b``: the ratio of their means, paired by workload.
+
+    ``p`` is of the two-sided t test that the ratio is 1, ``p_holm`` the same corrected for all pairs of the metric.
+    The difference is ``significant`` when both strategies are stable and ``p_holm`` is below `LEVEL`. Pairs of
+    unstable strategies are not tested.
+    """
 
     a: str
     b: str
     metric: str
     ratio: float
     ci95: tuple[float, float]
+    p: float
+    p_holm: float
     significant: bool
     stable: bool
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """What ``compare --json`` prints."""
+    """What ``compare --json`` prints. In ``empty_workloads`` some strategy finished no task: they are left out."""
 
     workloads: int
     policies: dict[str, Strategy]
     pairs: list[Pair]
+    empty_workloads: int = 0
 
 
 def sample(tasks: Sequence[TaskRow], audit: Ledger, system: System, events: Iterable[EventRow]) -> Sample:
     """The sample of a run from its last rows, their ledger and its events."""
     values = measures([row for row in tasks if row.finished_ns >= 0], audit)
     return Sample(
-        values["overhead_mean"], values["delay_mean"], values["energy_mean"], values["deadline_hit_rate"],
-        is_stable(tasks, system), sum(event.kind == POLICY_ERROR for event in events),
-    )  # fmt: skip
+        overhead=values["overhead_mean"],
+        delay_s=values["delay_mean"],
+        energy_j=values["energy_mean"],
+        deadline_hit_rate=values["deadline_hit_rate"],
+        stable=is_stable(tasks, system),
+        policy_errors=sum(event.kind == POLICY_ERROR for event in events),
+        delay_p95_s=values["delay_p95"],
+        delay_p99_s=values["delay_p99"],
+    )
 
 
 def compare(samples: Mapping[str, Mapping[Hashable, Sample]]) -> Comparison:
-    """Compare strategies by name on the workloads that all of them saw. Raises `UsageError` if there is none."""
+    """Compare strategies by name on the workloads that all of them saw and finished tasks of.
+
+    Raises `UsageError` if there is none.
+    """
     shared = _shared(samples)
-    listed = {name: [mine[key] for key in shared] for name, mine in samples.items()}
+    used = [key for key in shared if not any(math.isnan(mine[key].overhead) for mine in samples.values())]
+    if not used:
+        raise UsageError("no workload has tasks that all strategies finished", "give more slots, or a higher density")
+    listed = {name: [mine[key] for key in used] for name, mine in samples.items()}
     policies = {name: _strategy(mine) for name, mine in listed.items()}
-    pairs = [
-        _pair(a, b, metric, listed, policies[a].stable and policies[b].stable)
-        for a, b in combinations(listed, 2)
-        for metric in METRICS
-    ]
-    return Comparison(len(shared), policies, pairs)
+    stable = {name: one.stable for name, one in policies.items()}
+    pairs = [pair for metric in METRICS for pair in _pairs(listed, metric, stable)]
+    return Comparison(len(used), policies, pairs, len(shared) - len(used))
 
 
 def pooled(samples: Iterable[Mapping[str, Mapping[Hashable, Sample]]]) -> dict[str, dict[Hashable, Sample]]:
@@ -115,19 +139,41 @@ def _shared(samples: Mapping[str, Mapping[Hashable, Sample]]) -> list[Hashable]:
 
 def _strategy(mine: Sequence[Sample]) -> Strategy:
     unstable = sum(not one.stable for one in mine)
-    overhead, delay, energy, hits = (_interval(intervals.of_mean(_column(mine, metric))) for metric in METRICS)
-    errors = sum(one.policy_errors for one in mine)
-    return Strategy(overhead, delay, energy, hits, unstable <= UNSTABLE_SHARE * len(mine), unstable, errors)
+    return Strategy(
+        **{metric: _interval(intervals.of_mean(_column(mine, metric))) for metric in METRICS},
+        stable=unstable <= UNSTABLE_SHARE * len(mine),
+        unstable_workloads=unstable,
+        policy_errors=sum(one.policy_errors for one in mine),
+    )
 
 
-def _pair(a: str, b: str, metric: str, listed: Mapping[str, Sequence[Sample]], stable: bool) -> Pair:
-    ratio = intervals.of_ratio(_column(listed[a], metric), _column(listed[b], metric))
-    significant = stable and (ratio.low > 1.0 or ratio.high < 1.0)
-    return Pair(a, b, metric, ratio.value, (ratio.low, ratio.high), significant, stable)
+def _pairs(listed: Mapping[str, Sequence[Sample]], metric: str, stable: Mapping[str, bool]) -> list[Pair]:
+    """Every pair of strategies by one metric, tested together."""
+    columns = {name: _column(mine, metric) for name, mine in listed.items()}
+    pairs = list(combinations(listed, 2))
+    ratios = [intervals.of_ratio(columns[a], columns[b]) for a, b in pairs]
+    tested = [stable[a] and stable[b] for a, b in pairs]
+    p_values = [ratio.p if test else math.nan for ratio, test in zip(ratios, tested, strict=True)]
+    return [
+        Pair(
+            a=a,
+            b=b,
+            metric=metric,
+            ratio=ratio.value,
+            ci95=(ratio.low, ratio.high),
+            p=p,
+            p_holm=corrected,
+            significant=corrected < LEVEL,
+            stable=test,
+        )
+        for (a, b), ratio, test, p, corrected in zip(
+            pairs, ratios, tested, p_values, intervals.holm(p_values), strict=True
+        )
+    ]
 
 
 def _column(mine: Sequence[Sample], metric: str) -> list[float]:
-    """The metric over workloads; one in which nothing finished counts with the mean of nothing, NaN."""
+    """The metric over workloads."""
     return [float(getattr(one, metric)) for one in mine]
 
 

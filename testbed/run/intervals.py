@@ -1,4 +1,4 @@
-"""Confidence intervals of 95 % by Student's t (pure): of a mean, and of the ratio of two paired means."""
+"""Confidence intervals of 95 % and tests by Student's t (pure): of a mean, and of the ratio of two paired means."""
 
 import math
 from collections.abc import Sequence
@@ -7,37 +7,34 @@ import msgspec
 
 from testbed.model.statistics import mean
 
-# 97.5 % quantiles of Student's t for 1 to 20 degrees of freedom
-_QUANTILES = (
-    12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157, 2.228139,
-    2.200985, 2.178813, 2.160369, 2.144787, 2.131450, 2.119905, 2.109816, 2.100922, 2.093024, 2.085963,
-)  # fmt: skip
-_NORMAL = 1.959963985
+TAIL = 0.975
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A value with the bounds of its 95 % interval; NaN bounds where one observation tells no spread."""
+    """A value with the bounds of its 95 % interval; NaN bounds where one observation tells no spread.
+
+    ``p`` is the two-sided p-value of a ratio that is 1 in truth; NaN of anything else.
+    """
 
     value: float
     low: float
     high: float
+    p: float = math.nan
 
 
 def t_quantile(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t; beyond 20 degrees of freedom by Abramowitz and Stegun's 26.7.5."""
-    if freedom <= len(_QUANTILES):
-        return _QUANTILES[freedom - 1]
-    z = _NORMAL
-    first = (z**3 + z) / 4.0
-    second = (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0
-    third = (3.0 * z**7 + 19.0 * z**5 + 17.0 * z**3 - 15.0 * z) / 384.0
-    return z + first / freedom + second / freedom**2 + third / freedom**3
+    """The 97.5 % quantile of Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, TAIL))
 
 
 def of_mean(values: Sequence[float]) -> Estimate:
     """The mean of ``values`` and its interval."""
     middle = mean(values)
-    half = _half_width(values, middle)
+    if len(values) < 2:
+        return Estimate(middle, math.nan, math.nan)
+    half = t_quantile(len(values) - 1) * _standard_error(values, middle)
     return Estimate(middle, middle - half, middle + half)
 
 
@@ -52,14 +49,36 @@ def of_ratio(a: Sequence[float], b: Sequence[float]) -> Estimate:
     if not b or below == 0.0:
         return Estimate(math.nan, math.nan, math.nan)
     ratio = mean(a) / below
-    residuals = [x - ratio * y for x, y in zip(a, b, strict=True)]
-    half = _half_width(residuals, 0.0) / abs(below)
-    return Estimate(ratio, ratio - half, ratio + half)
+    if len(b) < 2:
+        return Estimate(ratio, math.nan, math.nan)
+    error = _standard_error([x - ratio * y for x, y in zip(a, b, strict=True)], 0.0) / abs(below)
+    half = t_quantile(len(b) - 1) * error
+    return Estimate(ratio, ratio - half, ratio + half, _p_value(ratio - 1.0, error, len(b) - 1))
 
 
-def _half_width(values: Sequence[float], middle: float) -> float:
-    n = len(values)
-    if n < 2:
-        return math.nan
-    variance = math.fsum((value - middle) ** 2 for value in values) / (n - 1)
-    return t_quantile(n - 1) * math.sqrt(variance / n)
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values of several tests, corrected by Holm's step-down method: together they err with the level of one.
+
+    NaN belongs to no test: it stays, and is not counted.
+    """
+    order = sorted((i for i, p in enumerate(p_values) if not math.isnan(p)), key=lambda i: p_values[i])
+    corrected, least = [math.nan] * len(p_values), 0.0
+    for place, i in enumerate(order):
+        least = max(least, min(1.0, (len(order) - place) * p_values[i]))
+        corrected[i] = least
+    return corrected
+
+
+def _p_value(off: float, error: float, freedom: int) -> float:
+    """Two-sided: how probable an estimate this far ``off`` is by chance, its standard ``error`` being estimated too."""
+    from scipy.special import stdtr
+
+    if error == 0.0:
+        return 1.0 if off == 0.0 else 0.0
+    return 2.0 * float(stdtr(freedom, -abs(off) / error))
+
+
+def _standard_error(values: Sequence[float], middle: float) -> float:
+    """Of the mean of at least two ``values`` around ``middle``."""
+    variance = math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1)
+    return math.sqrt(variance / len(values))

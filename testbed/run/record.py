@@ -14,7 +14,17 @@ from testbed.model.scenario import Resolved
 from testbed.model.task import INTERRUPTED, Task
 from testbed.node.recorder import TABLES
 from testbed.protocol.endings import Absence, close_rows
-from testbed.protocol.rows import DIED, RESTARTED, EventRow, LinkRow, SlotRow, TaskRow, UpdateRow
+from testbed.protocol.rows import (
+    DIED,
+    RESTARTED,
+    EventRow,
+    LinkRow,
+    RewardRow,
+    SlotRow,
+    TaskRow,
+    UeSlotRow,
+    UpdateRow,
+)
 from testbed.run import database, rundir
 from testbed.run.alive import is_alive
 from testbed.run.virtual import VIRTUAL
@@ -32,6 +42,8 @@ class Record(msgspec.Struct):
     meta: dict[str, Any]
     tasks: list[TaskRow]
     slots: list[SlotRow]
+    ue_slots: list[UeSlotRow]
+    rewards: list[RewardRow]
     links: list[LinkRow]
     updates: list[UpdateRow]
     events: list[EventRow]

@@ -1,12 +1,19 @@
 """What a run earned by its scenario's reward (MODEL: decisions and the Markov decision process), from its last rows."""
 
+import math
+from collections import defaultdict
 from collections.abc import Sequence
+
+import msgspec
 
 from testbed.model import mdp
 from testbed.model.delay import duration_ns
+from testbed.model.energy import transmit_energy_j
 from testbed.model.system import System, Ue
 from testbed.model.task import LOCAL, OFFLOAD
-from testbed.protocol.rows import TaskRow
+from testbed.protocol.rows import RewardRow, TaskRow
+
+HOLDING = "holding"
 
 
 def per_slot(rows: Sequence[TaskRow], system: System, kind: str) -> float:
@@ -16,12 +23,93 @@ def per_slot(rows: Sequence[TaskRow], system: System, kind: str) -> float:
     """
     ues = {ue.name: ue for ue in system.ues}
     finished = [row for row in rows if row.finished_ns >= 0]
-    if kind == "holding":
+    if kind == HOLDING:
         total = -sum(row.overhead for row in finished)
     else:
         local = local_overheads(rows, ues)
         total = sum(_score(row, local[row.ue, row.number], kind) for row in finished)
     return total / system.slots
+
+
+class _Cell(msgspec.Struct):
+    """What is known of one cell in one slot: parts of its reward and of its energy, summed in the end."""
+
+    rewards: list[float] = []
+    energies_j: list[float] = []
+    stay_ns: int = 0
+    decided: int = 0
+    offloaded: int = 0
+
+
+def by_slot(rows: Sequence[TaskRow], system: System, kind: str) -> list[RewardRow]:
+    """The reward of every cell in every slot from 0 to the last one that a finished task was in.
+
+    They sum to `per_slot` times the number of slots. ``holding`` is paid in the slots in which a task spends time and
+    energy, ``paper`` and ``paper-sign`` in the slot that decided it. Energy that was not sent or executed at a known
+    instant is charged to the local execution, or to the slot in which the task ended.
+    """
+    ues = {ue.name: ue for ue in system.ues}
+    cells: defaultdict[tuple[int, int], _Cell] = defaultdict(_Cell)
+    local = local_overheads(rows, ues) if kind != HOLDING else {}
+    last = system.slots - 1
+    for row in rows:
+        if row.choice >= 0:
+            cells[row.slot, row.cell].decided += 1
+            cells[row.slot, row.cell].offloaded += row.choice == OFFLOAD
+        if row.finished_ns < 0:
+            continue
+        for slot, stay_ns, energy_j in _spent(row, ues[row.ue], system.slot_ns):
+            cell = cells[slot, row.cell]
+            cell.stay_ns += stay_ns
+            cell.energies_j.append(energy_j)
+            last = max(last, slot)
+            if kind == HOLDING:
+                cell.rewards.append(-mdp.holding_cost(ues[row.ue].weight_delay, stay_ns, energy_j))
+        if kind != HOLDING:
+            cells[row.slot, row.cell].rewards.append(_score(row, local[row.ue, row.number], kind))
+    numbers = [es.index + 1 for es in system.ess]
+    return [_row(slot, cell, system.slot_ns, cells[slot, cell]) for slot in range(last + 1) for cell in numbers]
+
+
+def _row(slot: int, cell: int, slot_ns: int, found: _Cell) -> RewardRow:
+    return RewardRow(
+        cell=cell,
+        slot=slot,
+        at_ns=slot * slot_ns,
+        reward=math.fsum(found.rewards),
+        stay_ns=found.stay_ns,
+        energy_j=math.fsum(found.energies_j),
+        decided=found.decided,
+        offloaded=found.offloaded,
+    )
+
+
+def _spent(row: TaskRow, ue: Ue, slot_ns: int) -> list[tuple[int, int, float]]:
+    """(slot, ns in the system during it, joules spent in it) of a finished task, as measured."""
+    left = row.generated_ns + row.measured_ns
+    sent = transmit_energy_j(ue.tx_power_w, row.airtime_ns)
+    rest = row.energy_measured_j - sent
+    parts = [(row.tx_start_ns, row.tx_start_ns + row.airtime_ns, sent)] if row.airtime_ns > 0 else []
+    if row.local_execution_ns > 0:
+        parts.append((row.start_ns, row.end_ns, rest))
+    elif rest:
+        parts.append((left, left, rest))
+    energy: defaultdict[int, float] = defaultdict(float)
+    for start, end, joule in parts:
+        for slot, ns in _slots(start, end, slot_ns):
+            energy[slot] += joule * ns / (end - start) if end > start else joule
+    stay = dict(_slots(row.generated_ns, left, slot_ns))
+    return [(slot, stay.get(slot, 0), energy.get(slot, 0.0)) for slot in sorted({*stay, *energy})]
+
+
+def _slots(start_ns: int, end_ns: int, slot_ns: int) -> list[tuple[int, int]]:
+    """The slots that [start, end) touches and the ns in each; an instant is in the slot that it begins or is inside."""
+    if end_ns <= start_ns:
+        return [(start_ns // slot_ns, 0)]
+    first, last = start_ns // slot_ns, (end_ns - 1) // slot_ns
+    return [
+        (slot, min(end_ns, (slot + 1) * slot_ns) - max(start_ns, slot * slot_ns)) for slot in range(first, last + 1)
+    ]
 
 
 def _score(row: TaskRow, local: float, kind: str) -> float:

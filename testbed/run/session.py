@@ -19,7 +19,7 @@ from testbed.model.scenario import Resolved
 from testbed.model.system import EPOCH_SLOT, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
 from testbed.node.recorder import Recorder
-from testbed.run import costs, preflight, record, rundir
+from testbed.run import costs, preflight, record, reward, rundir
 from testbed.run.alive import birth
 from testbed.run.encoding import readable
 from testbed.run.grading import graded
@@ -35,7 +35,6 @@ from testbed.sim.clock import Recorded, Simulation
 LOCAL = "local"
 BACKENDS = (LOCAL, SIM, TWIN)
 PROGRESS_EVENTS = 2000
-HOLDING = "holding"
 
 
 Observer = Callable[[Progress], None]
@@ -88,11 +87,12 @@ def perform(order: Order, progress: Observer = silent, started: Callable[[Path, 
         if started is not None:
             started(path, plan)
         if order.backend == SIM:
-            _simulate(plan, policy, order.answers, path, progress)
+            _keep(_simulate(plan, policy, order.answers, progress), path, order.resolved)
         elif order.backend == TWIN:
-            _keep(by_twin(plan, policy), path)
+            _keep(by_twin(plan, policy), path, order.resolved)
         else:
             _launch(msgspec.structs.replace(plan, policy=policies.kept(order.policy, path)), path, progress)
+            _reward(path)
     except KeyboardInterrupt:
         _note(path, {"reason": INTERRUPTED, "end_ns": NEVER_BEGAN_NS})
     return path
@@ -114,9 +114,11 @@ def _refuse_to_learn(order: Order) -> None:
         raise UsageError("--learn learns from what a testbed measured", "leave out --backend, or use `testbed train`")
     if order.resolved.system.epoch != EPOCH_SLOT:
         raise ScenarioError("agent.epoch: --learn needs decisions in every slot", remedy="set agent.epoch=slot")
-    if order.resolved.agent.reward != HOLDING:
-        reward = order.resolved.agent.reward
-        raise ScenarioError(f'agent.reward "{reward}": --learn earns "{HOLDING}"', remedy=f"set agent.reward={HOLDING}")
+    if order.resolved.agent.reward != reward.HOLDING:
+        kind = order.resolved.agent.reward
+        raise ScenarioError(
+            f'agent.reward "{kind}": --learn earns "{reward.HOLDING}"', remedy=f"set agent.reward={reward.HOLDING}"
+        )
 
 
 def summary_of(run: Run) -> Summary:
@@ -181,7 +183,7 @@ def _note(path: Path, meta: dict[str, Any]) -> None:
     Recorder(path / rundir.RECORD, meta).close(ended=False)
 
 
-def _simulate(plan: Plan, policy: Policy | None, answers: Recorded | None, path: Path, progress: Observer) -> None:
+def _simulate(plan: Plan, policy: Policy | None, answers: Recorded | None, progress: Observer) -> Simulated:
     simulation = Simulation(plan, policy, answers)
     total = len(plan.workload)
 
@@ -190,15 +192,23 @@ def _simulate(plan: Plan, policy: Policy | None, answers: Recorded | None, path:
 
     simulation.observe(observe, PROGRESS_EVENTS)
     with stop_on_interrupt(lambda: simulation.stop(INTERRUPTED)):
-        made = simulation.run()
-    _keep(made, path)
+        return simulation.run()
 
 
-def _keep(made: Simulated, path: Path) -> None:
+def _keep(made: Simulated, path: Path, resolved: Resolved) -> None:
     recorder = Recorder(path / rundir.RECORD)
-    for rows in (made.tasks, made.slots, made.links, made.events):
+    for rows in (made.tasks, made.slots, made.ue_slots, made.links, made.events):
         recorder.add(rows)
+    recorder.add(reward.by_slot(made.tasks, resolved.system, resolved.agent.reward))
     recorder.put({"reason": made.reason, "end_ns": made.end_ns})
+    recorder.close()
+
+
+def _reward(path: Path) -> None:
+    """Write the rewards of a live run, which are known when its last task has ended."""
+    run = record.read_run(path)
+    recorder = Recorder(path / rundir.RECORD)
+    recorder.add(reward.by_slot(run.tasks, run.resolved.system, run.resolved.agent.reward))
     recorder.close()
 
 

@@ -1,10 +1,13 @@
 """``--sweep key=a..b:n``: n values of a scenario's key at equal distances (pure)."""
 
 import re
+from collections.abc import Callable
 
 import msgspec
 
-from testbed.model.errors import UsageError
+from testbed.model.errors import ScenarioError, UsageError, brief
+from testbed.model.schema import Scenario
+from testbed.model.source import ARGUMENT
 
 _FORM = re.compile(r"([^=]+)=(.+?)\.\.(.+):(\d+)")
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
@@ -17,6 +20,27 @@ class Sweep(msgspec.Struct, frozen=True):
 
     key: str
     values: tuple[str, ...]
+
+
+def scenario_at(sweep: Sweep, value: str, load: Callable[[str], Scenario]) -> Scenario:
+    """What ``load`` makes of ``key=value``; a mistake in that is told in the name of ``--sweep``, not of ``--set``.
+
+    Raises `ScenarioError`.
+    """
+    try:
+        return load(f"{sweep.key}={value}")
+    except ScenarioError as error:
+        if error.file != f"{ARGUMENT} {brief(sweep.key)}":
+            raise
+        raise ScenarioError(
+            error.message,
+            file=f"--sweep {brief(sweep.key)}",
+            line=error.line,
+            column=error.column,
+            source=error.source,
+            length=error.length,
+            remedy=error.remedy,
+        ) from None
 
 
 def parse(text: str) -> Sweep:

@@ -52,6 +52,11 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def count(number: int, what: str) -> str:
+    """A number of things, in the plural where there is not one."""
+    return f"{number} {what}{'s' if number != 1 else ''}"
+
+
 def _head(summary: Summary) -> str:
     clock = CLOCKS.get(summary.backend, f"live, speed {summary.speed:g}")
     return (

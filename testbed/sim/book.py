@@ -7,7 +7,7 @@ import msgspec
 from testbed.model.ledger import Absence
 from testbed.model.system import Plan
 from testbed.protocol.endings import close_rows
-from testbed.protocol.rows import EventRow, LinkRow, Row, SlotRow, TaskRow
+from testbed.protocol.rows import EventRow, LinkRow, Row, SlotRow, TaskRow, UeSlotRow
 
 
 class Simulated(msgspec.Struct):
@@ -15,6 +15,7 @@ class Simulated(msgspec.Struct):
 
     tasks: list[TaskRow]
     slots: list[SlotRow]
+    ue_slots: list[UeSlotRow]
     links: list[LinkRow]
     events: list[EventRow]
     end_ns: int
@@ -27,7 +28,7 @@ class Book:
 
     def __init__(self) -> None:
         self.finished: set[tuple[str, int]] = set()
-        self._made = Simulated([], [], [], [], 0, 0)
+        self._made = Simulated([], [], [], [], [], 0, 0)
         self._tasks: dict[tuple[str, int], TaskRow] = {}
 
     def keep(self, row: Row) -> None:
@@ -40,6 +41,8 @@ class Book:
                     self.finished.add(key)
             case SlotRow():
                 self._made.slots.append(row)
+            case UeSlotRow():
+                self._made.ue_slots.append(row)
             case LinkRow():
                 self._made.links.append(row)
             case EventRow():

@@ -4,10 +4,12 @@ from collections.abc import Collection
 from typing import Any
 
 from testbed.model.delay import transfer_ns
-from testbed.model.system import Plan
+from testbed.model.system import SHARED, Plan
 from testbed.model.task import COMPLETED, LATE, OFFLOAD, Task
-from testbed.protocol.rows import LinkRow, TaskRow
+from testbed.protocol.rows import LinkRow, TaskRow, UeSlotRow
+from testbed.twin import state
 from testbed.twin.twin import Twin
+from testbed.twin.views import tasks_of
 
 
 def outcomes(twin: Twin, plan: Plan, world: int = 0) -> list[tuple[Task, dict[str, Any]]]:
@@ -77,3 +79,18 @@ def link_rows(twin: Twin, plan: Plan, world: int = 0) -> list[LinkRow]:
             end = left + transfer_ns(bits, system.backhaul.rate_bps)
             found.append(LinkRow(home, served, ue.name, task.number, bits, 1, left, left, end, o["es_arrival_ns"]))
     return sorted(found, key=lambda row: (row.start_ns, row.ue, row.number))
+
+
+def ue_slot_rows(twin: Twin, world: int = 0) -> list[UeSlotRow]:
+    """Every UE at the slot that the world is about to decide; none once generation has ended."""
+    system, slot = twin.system, int(twin.slot[world])
+    if slot >= system.slots:
+        return []
+    now, shared, found = slot * system.slot_ns, system.radio.access == SHARED, []
+    names = ("local_free_ns", "radio_free_ns", "present")
+    columns = zip(*(twin.state.ues[world][name].tolist() for name in names), strict=True)
+    for ue, (local, radio, present) in zip(system.ues, columns, strict=True):
+        undecided = len(tasks_of(twin, world, ue.index, state.FRESH))
+        wait = -1 if shared else max(0, radio - now)
+        found.append(UeSlotRow(ue.name, slot, now, max(0, local - now), wait, present, undecided))
+    return found

@@ -11,7 +11,7 @@ from testbed.model import queue, random
 from testbed.model.decide import FALLBACKS, Coin, Policy, Priced, checked, watching
 from testbed.model.decide import Fixed as Constant
 from testbed.model.system import Plan
-from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, policy_error
+from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, UeSlotRow, policy_error
 from testbed.twin import build, rows
 from testbed.twin.twin import Twin
 from testbed.twin.views import cell_view
@@ -25,6 +25,7 @@ class Ran(msgspec.Struct):
 
     tasks: list[TaskRow]
     slots: list[SlotRow]
+    ue_slots: list[UeSlotRow]
     links: list[LinkRow]
     end_ns: int
     events: list[EventRow]
@@ -53,6 +54,7 @@ class _Player:
         self.events: list[EventRow] = []
         self.busy = [0] * len(plan.system.ess)
         self.slots: list[SlotRow] = []
+        self.ue_slots: list[UeSlotRow] = []
 
     def run(self) -> Ran:
         twin, system = self.twin, self.plan.system
@@ -68,7 +70,7 @@ class _Player:
         tasks = rows.task_rows(twin, self.plan, self.failed)
         end = max([system.end_ns, *(row.finished_ns for row in tasks)])
         slots = [row for row in self.slots if row.at_ns <= end]
-        return Ran(tasks, slots, rows.link_rows(twin, self.plan), end, self.events)
+        return Ran(tasks, slots, self.ue_slots, rows.link_rows(twin, self.plan), end, self.events)
 
     def _decide(self, slot: int) -> Any:
         system, actions = self.plan.system, np.zeros((1, len(self.plan.system.ues)), np.int8)
@@ -99,7 +101,8 @@ class _Player:
         return FALLBACKS[system.fallback].decide(view, None)
 
     def _note(self) -> None:
-        """Record every server at a slot boundary."""
+        """Record every UE and every server at a slot boundary."""
+        self.ue_slots += rows.ue_slot_rows(self.twin)
         twin, system = self.twin, self.plan.system
         slot = int(twin.slot[0])
         now = slot * system.slot_ns

@@ -5,11 +5,16 @@ import math
 import pytest
 
 from testbed.model.errors import UsageError
-from testbed.run.compare import METRICS, Sample, best, compare, pooled
+from testbed.run.compare import LEVEL, METRICS, Sample, best, compare, pooled
+from testbed.run.comparison_text import text
 
 
 def samples(overheads, stable=True):
     return {seed: Sample(x, 2 * x, 0.1, 0.9, stable) for seed, x in enumerate(overheads)}
+
+
+def empty():
+    return Sample(math.nan, math.nan, math.nan, math.nan, True)
 
 
 def pair(found, a, b, metric="overhead"):
@@ -69,3 +74,45 @@ def test_points_of_a_sweep_are_workloads_of_their_own():
     together = pooled([{"a": samples([1.0, 2.0])}, {"a": samples([3.0, 4.0])}])
     assert compare(together).workloads == 4
     assert compare(together).policies["a"].overhead.mean == 2.5
+
+
+def test_holm_keeps_the_level_for_all_pairs_of_a_metric():
+    close = {"a": samples([1.0, 1.2, 0.9, 1.1]), "b": samples([1.06, 1.24, 0.99, 1.15])}
+    alone = pair(compare(close), "a", "b")
+    assert alone.p == alone.p_holm < LEVEL and alone.significant and alone.ci95[1] < 1.0
+    crowd = {name: samples([1.0, 1.21, 0.88, 1.12]) for name in "cde"}
+    among = pair(compare(close | crowd), "a", "b")
+    assert among.p == alone.p < LEVEL < among.p_holm and not among.significant
+
+
+def test_pairs_of_unstable_strategies_are_not_tested():
+    bad = samples([5.0, 5.1, 5.3], stable=False)
+    found = compare({"a": samples([0.5, 0.52, 0.51]), "b": samples([1.0, 1.1, 1.05]), "c": bad})
+    assert math.isnan(pair(found, "a", "c").p_holm) and math.isnan(pair(found, "b", "c").p)
+    assert pair(found, "a", "b").p == pair(found, "a", "b").p_holm
+    assert "two-sided t test of the ratio, paired by workload (3), level 5 %\n" in text(found)
+    assert "a's overhead is 0.099 × c's: meaningless, because one of them is unstable" in text(found)
+
+
+def test_a_workload_without_finished_tasks_is_left_out_and_told():
+    found = compare({"a": samples([1.0, 1.1, 1.2]) | {3: empty()}, "b": samples([2.0, 2.1, 2.3, 2.2])})
+    assert (found.workloads, found.empty_workloads) == (3, 1)
+    said = text(found)
+    assert "WARNING: 1 workload left out, in which no task finished" in said and "nan" not in said
+    with pytest.raises(UsageError, match="no workload has tasks"):
+        compare({"a": {0: empty()}, "b": {0: empty()}})
+
+
+def test_the_text_says_how_it_was_tested():
+    said = text(compare({name: samples([x, 1.1 * x, 1.3 * x]) for name, x in (("a", 1.0), ("b", 2.0), ("c", 2.1))}))
+    assert "3 workloads, mean ± 95 % CI half-width" in said
+    assert "a's overhead is 0.500 × b's (95 % CI 0.500 to 0.500, p < 0.001): significant" in said
+    assert "two-sided t test of the ratio, paired by workload (3), level 5 %, p corrected for 3 pairs (Holm)" in said
+    alone = text(compare({"a": samples([1.0]), "b": samples([2.0])}))
+    assert "no confidence interval: only one workload" in alone and "t test" not in alone and "nan" not in alone
+
+
+def test_percentiles_of_delay_are_compared_too():
+    mine = {seed: Sample(1.0, 1.0, 1.0, 1.0, True, 0, 2.0 + seed, 4.0 + seed) for seed in (0, 1)}
+    found = compare({"a": mine})
+    assert (found.policies["a"].delay_p95_s.mean, found.policies["a"].delay_p99_s.mean) == (2.5, 4.5)

@@ -3,8 +3,9 @@
 import math
 
 import pytest
+from scipy import stats
 
-from testbed.run.intervals import of_mean, of_ratio, t_quantile
+from testbed.run.intervals import holm, of_mean, of_ratio, t_quantile
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,21 @@ def test_nothing_to_divide_by_is_no_ratio():
     assert math.isnan(of_ratio([], []).value)
     with pytest.raises(ValueError, match="no pairs"):
         of_ratio([1.0], [1.0, 2.0])
+
+
+def test_the_p_value_belongs_to_the_interval():
+    a, b = [1.0, 2.0, 3.0, 2.2], [1.6, 2.4, 3.9, 2.1]
+    found = of_ratio(a, b)
+    half = (found.high - found.low) / 2
+    bound = (1 - found.value) / half * t_quantile(3)
+    assert found.p == pytest.approx(2 * stats.t.sf(bound, 3))
+    assert (found.p < 0.05) == (found.high < 1)
+    assert of_ratio(a, a).p == 1.0 and of_ratio([2.0, 4.0], [1.0, 2.0]).p == 0.0
+    assert math.isnan(of_ratio([1.0], [2.0]).p)
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    corrected = holm([0.5, math.nan, 0.9])
+    assert corrected[0] == 1.0 and math.isnan(corrected[1]) and corrected[2] == 1.0
+    assert holm([]) == []

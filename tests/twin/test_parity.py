@@ -34,6 +34,7 @@ def compare(plan, policy):
         return row.start_ns, row.end_ns, row.ue, row.number, row.link
 
     assert sorted(simulated.links, key=order) == sorted(ran.links, key=order)
+    assert simulated.ue_slots == ran.ue_slots
     full = [row for row in ran.slots if row.at_ns < ran.end_ns]
     assert full == [row for row in simulated.slots if row.at_ns < ran.end_ns]
 

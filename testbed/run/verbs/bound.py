@@ -4,16 +4,16 @@ import argparse
 import csv
 import importlib
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, StartError, UsageError
+from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, UsageError
 from testbed.model.load import load_scenario
 from testbed.model.scenario import Resolved
+from testbed.node.files import unwritable
 from testbed.run import record
 from testbed.run.interrupt import stop_on_interrupt
 from testbed.run.output import print_json, warn
@@ -45,8 +45,8 @@ def main(args: argparse.Namespace) -> int:
     for name in ("evaluations", "seeds"):
         if getattr(args, name) < 1:
             raise UsageError(f"--{name} {getattr(args, name)}", "at least 1 is needed")
-    if args.out:
-        _must_be_writable(Path(args.out))
+    if args.out is not None:
+        common.output_file("out", args.out)
     judge: Any = importlib.import_module("testbed.run.hindsight.judge")
     resolved, cases = _of_run(judge, args) if common.is_run(args.what) else _of_scenario(judge, args)
     found, stopped = _judge(judge, cases, args)
@@ -112,19 +112,6 @@ def _judge(judge: Any, cases: Cases, args: argparse.Namespace) -> tuple[list[Any
     return found, bool(stop)
 
 
-def _must_be_writable(path: Path) -> None:
-    """Raise `StartError` before any work if the decisions could not be written in the end."""
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise _unwritable(path, error) from None
-
-
-def _unwritable(path: Path, error: OSError) -> StartError:
-    return StartError(f"{path} cannot be written: {error.strerror or error}", "choose another: --out FILE")
-
-
 def _write(path: Path, resolved: Resolved, found: Sequence[Any]) -> None:
     """Write the best decisions: one row for each slot and UE that has a task to decide."""
     try:
@@ -133,7 +120,7 @@ def _write(path: Path, resolved: Resolved, found: Sequence[Any]) -> None:
             rows.writerow(COLUMNS)
             rows.writerows(row for one in found for row in _rows(resolved, one))
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error, "--out FILE") from None
 
 
 def _rows(resolved: Resolved, found: Any) -> Iterator[tuple[int, int, str, int]]:

@@ -3,6 +3,7 @@
 import argparse
 import math
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from testbed.model.scenario import Resolved
 from testbed.model.schema import EmulationSection, Scenario
 from testbed.model.system import Plan
 from testbed.model.task import Task
-from testbed.node.files import unwritable
+from testbed.node.files import must_be_writable, unwritable
 from testbed.run import costs, preflight, record, session, tables
 from testbed.run.interrupt import stop_on_interrupt
 from testbed.run.layout import width
@@ -121,8 +122,19 @@ def writable(folder: Path) -> None:
     """Make ``folder``; `StartError` before any work is done if it cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise unwritable(folder, error) from None
+
+
+def output_file(flag: str, given: str) -> Path:
+    """The file that ``--flag`` names; `UsageError` or `StartError` before any work if it could not be written."""
+    if not given.strip():
+        raise UsageError(f'--{flag} "{given}"', f"give the name of a file, or leave --{flag} out")
+    path = Path(given)
+    must_be_writable(path, f"--{flag} FILE")
+    return path
 
 
 def carry_out(order: Order, args: argparse.Namespace) -> int:

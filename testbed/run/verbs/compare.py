@@ -1,17 +1,21 @@
 """``testbed compare``: strategies over the same workloads, or runs against each other."""
 
 import argparse
+import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedRunError, UsageError
 from testbed.model.load import load_scenario
+from testbed.model.schema import Scenario
+from testbed.node.files import replacing, unwritable
 from testbed.run import compare, record, rounds, sweep
 from testbed.run.compare import Comparison
-from testbed.run.comparison_text import text
+from testbed.run.comparison_text import CSV_HEAD, csv_rows, text
 from testbed.run.layout import width
 from testbed.run.output import print_json, warn
 from testbed.run.pulse import Pulse
@@ -20,15 +24,6 @@ from testbed.run.verbs import common
 
 POLICIES = "lc,offload-do,random-do,greedy,greedy-do"
 SEEDS = {rounds.SIM: 10, rounds.TWIN: 10, rounds.TESTBED: 3}
-
-
-class Point(msgspec.Struct, frozen=True):
-    """One value of a sweep with its comparison."""
-
-    value: str
-    workloads: int
-    policies: dict[str, compare.Strategy]
-    pairs: list[compare.Pair]
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sweep", metavar="KEY=A..B:N", help="repeat for N values of a key, like density=0.3..0.9:4")
     common.add_scenario_options(parser)
     parser.add_argument("--speed", metavar="X", help="testbed: emulated seconds in a wall second")
+    parser.add_argument("--csv", metavar="FILE", help="write the table as CSV, a row for each strategy (and value)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
     shape.add_argument("--json", action="store_true", help="print one JSON document")
@@ -47,6 +43,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
+    if args.csv is not None:
+        common.output_file("csv", args.csv)
     if len(args.what) > 1 or common.is_run(args.what[0]):
         return _runs(args)
     return _scenario(args)
@@ -55,8 +53,7 @@ def main(args: argparse.Namespace) -> int:
 def _runs(args: argparse.Namespace) -> int:
     if len(args.what) < 2:
         raise UsageError("one run has nothing to be compared with", "give two runs or more, or a scenario")
-    found = compare.compare(rounds.of_runs([record.read_run(given) for given in args.what]))
-    print_json(found) if args.json else print(text(found, width(sys.stdout)), end="")
+    _print(args, compare.compare(rounds.of_runs([record.read_run(given) for given in args.what])))
     return EXIT_OK
 
 
@@ -65,14 +62,13 @@ def _scenario(args: argparse.Namespace) -> int:
     if count < 1:
         raise UsageError(f"--seeds {count}", "compare on at least 1 workload; 2 and more give intervals")
     chosen = sweep.parse(args.sweep) if args.sweep else None
-    changes = [[f"{chosen.key}={value}"] for value in chosen.values] if chosen else [[]]
-    scenarios = [load_scenario(args.what[0], [*common.changes(args.what[0], args), *change]) for change in changes]
+    scenarios = _scenarios(args, chosen)
     pulse = Pulse(sys.stderr if args.json else sys.stdout)
     played = [Rounds(common.strategies(args.policies), args.on, pulse) for _ in scenarios]
     code = EXIT_OK
     try:
         for i, scenario in enumerate(scenarios):
-            title = f"{changes[i][0]}: " if chosen else ""
+            title = f"{chosen.key}={chosen.values[i]}: " if chosen else ""
             played[i].play(scenario, range(scenario.seed, scenario.seed + count), title)
     except (KeyboardInterrupt, InterruptedRunError):
         code = EXIT_INTERRUPTED
@@ -84,25 +80,60 @@ def _scenario(args: argparse.Namespace) -> int:
     return code
 
 
+def _scenarios(args: argparse.Namespace, chosen: sweep.Sweep | None) -> list[Scenario]:
+    """The scenario, once for each value of the sweep; raises before any is played if one cannot be."""
+    changes = common.changes(args.what[0], args)
+    if chosen is None:
+        return [load_scenario(args.what[0], changes)]
+
+    def load(change: str) -> Scenario:
+        return load_scenario(args.what[0], [*changes, change])
+
+    return [sweep.scenario_at(chosen, value, load) for value in chosen.values]
+
+
 def _show(args: argparse.Namespace, chosen: sweep.Sweep | None, samples: Sequence[rounds.Samples]) -> None:
     """Print what is complete; nothing at all when an interrupt came before the first workload's end."""
     complete = [one for one in samples if all(one.values())]
     if not complete:
         raise InterruptedRunError("interrupted before the first workload was complete")
     if chosen is None:
-        found = compare.compare(complete[0])
-        print_json(found) if args.json else print(text(found, width(sys.stdout)), end="")
+        _print(args, compare.compare(complete[0]))
         return
     whole = compare.compare(compare.pooled(complete))
-    parts = [compare.compare(one) for one in complete]
-    points = [Point(value, *_parts(part)) for value, part in zip(chosen.values, parts, strict=False)]
+    points = list(_points(chosen, complete))
+    if args.csv:
+        rows = [(value, *row) for value, part in points for row in csv_rows(part)]
+        _write(Path(args.csv), (chosen.key, *CSV_HEAD), rows)
     if args.json:
         document: dict[str, Any] = msgspec.to_builtins(whole)
-        print_json({**document, "sweep": {"key": chosen.key, "points": points}})
+        listed = [{"value": value, **msgspec.to_builtins(part)} for value, part in points]
+        print_json({**document, "sweep": {"key": chosen.key, "points": listed}})
         return
-    for point, part in zip(points, parts, strict=True):
-        print(f"{chosen.key} = {point.value}\n{text(part, width(sys.stdout))}")
+    for value, part in points:
+        print(f"{chosen.key} = {value}\n{text(part, width(sys.stdout))}")
 
 
-def _parts(found: Comparison) -> tuple[int, dict[str, compare.Strategy], list[compare.Pair]]:
-    return found.workloads, found.policies, found.pairs
+def _points(chosen: sweep.Sweep, complete: Sequence[rounds.Samples]) -> Iterator[tuple[str, Comparison]]:
+    """Each value of the sweep with its comparison; one without any finished task is warned of and left out."""
+    for value, samples in zip(chosen.values, complete, strict=False):
+        try:
+            yield value, compare.compare(samples)
+        except UsageError as error:
+            warn(f"{chosen.key} = {value} left out: {error.message}")
+
+
+def _print(args: argparse.Namespace, found: Comparison) -> None:
+    if args.csv:
+        _write(Path(args.csv), CSV_HEAD, csv_rows(found))
+    print_json(found) if args.json else print(text(found, width(sys.stdout)), end="")
+
+
+def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    try:
+        with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(head)
+            writer.writerows(rows)
+    except OSError as error:
+        raise unwritable(path, error, "--csv FILE") from None
