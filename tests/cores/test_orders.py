@@ -16,6 +16,7 @@ from testbed.model.system import Radio
 from testbed.model.task import COMPLETED, LATE, OFFLOAD
 from testbed.protocol.actions import Answered, Boundary, Lost, Record, Wake
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Moved, Post, Result, Trip, Up
+from testbed.protocol.rows import TaskRow
 from tests.support import MS, NS, system, task_of
 from tests.swarm import PARTS
 from ue_agent.agent import Agent
@@ -103,7 +104,8 @@ def play(order, ideal):
     now, rows, wakes = 0, [], []
 
     def act(actions):
-        rows.extend(action.row for action in actions if isinstance(action, Record))
+        recorded = [action.row for action in actions if isinstance(action, Record)]
+        rows.extend(row for row in recorded if isinstance(row, TaskRow))
         wakes.extend(action for action in actions if isinstance(action, Wake))
 
     act(agent.begin())
