@@ -94,6 +94,11 @@ def orders(history):
             yield [told[n] for n in order]
 
 
+def task_rows(actions):
+    """The rows of tasks that ``actions`` record."""
+    return [action.row for action in actions if isinstance(action, Record) and isinstance(action.row, TaskRow)]
+
+
 def play(order, ideal):
     """Tell a UE of one task in this order; returns the rows of the task.
 
@@ -104,8 +109,7 @@ def play(order, ideal):
     now, rows, wakes = 0, [], []
 
     def act(actions):
-        recorded = [action.row for action in actions if isinstance(action, Record)]
-        rows.extend(row for row in recorded if isinstance(row, TaskRow))
+        rows.extend(task_rows(actions))
         wakes.extend(action for action in actions if isinstance(action, Wake))
 
     act(agent.begin())
@@ -202,7 +206,7 @@ def test_every_ask_gets_one_decision_in_whatever_order_the_controllers_lives_are
         agent = Agent(made, 0, (task_of(0, 0),))
         agent.begin()
         actions = [action for at, event in order for action in agent.handle(max(0, at) * MS, event)]
-        rows = [action.row for action in actions if isinstance(action, Record)]
+        rows = task_rows(actions)
         assert len(rows) == 1 and rows[0].think_ns >= 0 and rows[0].ready_ns == rows[0].asked_ns + rows[0].think_ns, (
             order
         )
