@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.support import LITTLE, begin, end, events, left, pids, stop, wait_for
-from tests.cli import call, document, start
+from tests.cli import PATIENCE_S, call, document, start
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 LENGTH = ("--slots", "80")
@@ -59,7 +59,7 @@ def test_the_record_survives_the_launcher_and_nobody_outlives_it(tmp_path):
     running = left(tmp_path / "r")
     assert len(running) >= len(pids(tmp_path / "r"))
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE_S)
     found = document("report", "r", cwd=tmp_path)
     assert found["ended"] == "interrupted" and found["tasks"]["unaccounted"] == 0
     with sqlite3.connect(tmp_path / "r" / "run.db") as db:

@@ -22,6 +22,12 @@ def updates(run: Path) -> list[tuple[int, int]]:
         return db.execute("SELECT updates, version FROM updates ORDER BY rowid").fetchall()
 
 
+def returned(run: Path, before: int) -> dict[str, int]:
+    """The processes of a run once its learner is another one than ``before``; none until then."""
+    now = pids(run)
+    return now if now.get("learner", before) != before else {}
+
+
 def wait_until(process, ready):
     """Follow the run's progress until ``ready()``; returns what that was."""
     while not (found := ready()):
@@ -36,9 +42,9 @@ def test_a_learner_that_is_killed_returns_and_goes_on_from_its_checkpoint(tmp_pa
         wait_until(process, lambda: updates(run) and (run / "learned.npz").exists())
         first = pids(run)
         os.kill(first["learner"], signal.SIGKILL)
+        second = wait_until(process, lambda: returned(run, first["learner"]))
         before = len(updates(run))
         wait_until(process, lambda: len(updates(run)) > before + 1)
-        second = pids(run)
         end(process, 0)
     finally:
         stop(process)
@@ -63,8 +69,9 @@ def test_controller_and_learner_die_together_and_both_return(tmp_path):
     faults = "[{at: 30 s, kill: controller, restart_after: 4 s}]"
     process = begin(tmp_path, *LEARN, "--slots", "2000", "--set", f"faults={faults}")
     try:
-        wait_until(process, lambda: events(run, "died"))
-        os.kill(pids(run)["learner"], signal.SIGKILL)
+        first = wait_until(process, lambda: events(run, "died") and pids(run).get("learner"))
+        os.kill(first, signal.SIGKILL)
+        wait_until(process, lambda: returned(run, first))
         before = len(updates(run))
         wait_until(process, lambda: len(updates(run)) > before + 1)
         process.send_signal(signal.SIGINT)
