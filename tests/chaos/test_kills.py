@@ -38,7 +38,7 @@ def test_the_run_goes_on_without_whoever_is_killed(tmp_path, victim):
 @pytest.mark.parametrize("victim", ["ue-1-1", "es-1", "controller"])
 def test_a_planned_death_with_restart_is_a_real_one(tmp_path, victim):
     faults = f"[{{at: 2 s, kill: {victim}, restart_after: 1 s}}]"
-    process = begin(tmp_path, *LENGTH, "--set", f"faults={faults}")
+    process = begin(tmp_path, "--slots", "120", "--set", f"faults={faults}")
     try:
         end(process, 0)
     finally:

@@ -83,7 +83,7 @@ def test_record_survives_the_launcher(tmp_path):
 
 
 def test_a_killed_ue_costs_only_its_own_tasks(tmp_path):
-    process = start("run", "smoke", "--slots", "24", "--json", "--out", "r", cwd=tmp_path)
+    process = start("run", "smoke", "--slots", "40", "--json", "--out", "r", cwd=tmp_path)
     lines_until(process, "running")
     table = {one["name"]: one["pid"] for one in json.loads((tmp_path / "r" / "processes.json").read_text())}
     os.kill(table["ue-1-2"], signal.SIGKILL)
