@@ -8,10 +8,11 @@ STAMP := $(VENV)/.installed
 DEMO := runs/demo
 TESTBED := $(BIN)/testbed
 PYTEST := $(BIN)/python -m pytest
+COMPILE := $(BIN)/python -m testbed.run.compiling
 SLOTS ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types unit live chaos fidelity containers bench clean
+.PHONY: help install compiled demo test lint format types unit live chaos fidelity containers bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -33,6 +34,8 @@ $(STAMP): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo 'compiling the model: some two minutes, once'
+	$(COMPILE)
 	@touch $@
 
 demo: install
@@ -41,7 +44,7 @@ demo: install
 	$(TESTBED) replay $(DEMO)-greedy-do --policy lc --on sim --out $(DEMO)-lc
 	$(TESTBED) compare $(DEMO)-greedy-do $(DEMO)-lc
 
-test: lint types
+test: lint types compiled
 	$(PYTEST)
 
 lint: install
@@ -55,10 +58,14 @@ format: install
 types: install
 	$(BIN)/mypy
 
-unit: install
+# What was compiled by `make install` is only looked at; after a change in the model it is compiled anew.
+compiled: install
+	@$(COMPILE)
+
+unit: compiled
 	$(PYTEST) -m 'not live and not chaos and not fidelity and not containers'
 
-live chaos fidelity containers: install
+live chaos fidelity containers: compiled
 	@$(PYTEST) -m $@ || { code=$$?; test $$code -eq 5 && echo 'there is no $@ test'; }
 
 bench: install

@@ -1,8 +1,8 @@
 """How exact live runs of `region` are, by speed; the highest speed at grade A; shaped links and known messages.
 
 ``python benchmarks/fidelity.py --out fidelity.jsonl`` keeps every run in a file and goes on from there, ``--show`` only
-prints what the file has, ``--quick`` tries everything once. ``--plot FILE`` draws the last `testbed verify` in it: what
-was asked of links and executions against what they took.
+prints what the file has, or without ``--out`` what the documentation rests on; ``--quick`` tries everything once.
+``--plot FILE`` draws the last `testbed verify` in it: what was asked of links and executions against what they took.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from fidelity_plot import draw
-from harness import Entry, kept, measure, middle, testbed, write_between
+from harness import Entry, measure, middle, recorded, testbed, write_between
 from testbed.model.system import Emulation, Radio
 from testbed.run.grading import RELEASES, lateness
 from testbed.run.host import HostLoad
@@ -216,12 +216,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON lines to keep runs in, and to go on from")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="short runs, the first speed of each ladder only")
-    parser.add_argument("--show", action="store_true", help="measure nothing, print what --out has")
+    parser.add_argument("--show", action="store_true", help="measure nothing, print --out, or the published runs")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw asked against achieved (PNG or SVG)")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this page, between its marks")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    found = kept(args.out) if args.show else measure(list(wanted(args.runs, args.quick)), args.out, run)
+    if args.show:
+        found = recorded(args.out, "fidelity.jsonl")
+    else:
+        found = measure(list(wanted(args.runs, args.quick)), args.out, run)
     checks = [entry for entry in found if entry["table"] == "verify"]
     if args.plot is not None and checks:
         draw(checks[-1]["checks"], args.plot)

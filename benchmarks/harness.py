@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 Entry = dict[str, Any]
+RESULTS = Path(__file__).parent / "results"
 
 
 def testbed(*arguments: str, codes: Sequence[int] = (0,)) -> Entry:
@@ -26,6 +27,17 @@ def testbed(*arguments: str, codes: Sequence[int] = (0,)) -> Entry:
 def kept(out: Path | None) -> list[Entry]:
     """The entries of a file of JSON lines; none if it does not exist."""
     return [json.loads(line) for line in out.read_text().splitlines()] if out is not None and out.exists() else []
+
+
+def recorded(out: Path | None, published: str) -> list[Entry]:
+    """What ``--show`` shows: the entries of ``out``, or else those behind the documentation, in `RESULTS`.
+
+    Ends the program if there is no such file, or nothing in it.
+    """
+    path = out or RESULTS / published
+    if not kept(path):
+        sys.exit(f"{path}: nothing is recorded there; leave out --show to measure")
+    return kept(path)
 
 
 def measure(rows: Sequence[Entry], out: Path | None, run: Callable[[Entry], Entry]) -> list[Entry]:

@@ -177,11 +177,13 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="A,B", help="train these strategies only")
     parser.add_argument("--file", type=Path, action="append", help="repeatable (learning.jsonl)")
     parser.add_argument("--cost", action="store_true", help="measure nothing, tell what it would take")
-    parser.add_argument("--show", action="store_true", help="measure nothing")
+    parser.add_argument("--show", action="store_true", help="measure nothing, print what the files have")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     files = args.file or [Path("learning.jsonl")]
     tables, lines = args.tables.split(","), [line for path in files for line in read(path)]
+    if args.show and not lines:
+        parser.error(f"--show: nothing is recorded in {', '.join(map(str, files))}")
     done = {key(line) for line in lines}
     wanted: dict[str, Job] = {}
     for job in (job for table in tables for job in jobs(table, args.seeds)):

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness import Entry, kept, measure, middle, testbed, write_between
+from harness import Entry, measure, middle, recorded, testbed, write_between
 
 SCENARIO = """
 name: many
@@ -98,11 +98,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON lines to keep runs in, and to go on from")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="short runs at the lowest rate")
-    parser.add_argument("--show", action="store_true", help="measure nothing, print what --out has")
+    parser.add_argument("--show", action="store_true", help="measure nothing, print --out, or the published runs")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this page, between its marks")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    rows = list(tables(kept(args.out) if args.show else measure(list(wanted(args.runs, args.quick)), args.out, run)))
+    if args.show:
+        found = recorded(args.out, "throughput.jsonl")
+    else:
+        found = measure(list(wanted(args.runs, args.quick)), args.out, run)
+    rows = list(tables(found))
     if args.write is not None:
         write_between(args.write, "throughput", shown(rows))
     print(json.dumps(rows, indent=1) if args.json else shown(rows))

@@ -12,6 +12,7 @@ from controller.compiled import remember
 from controller.heads import JOINT, How, Kept, decide_at_once, decide_in_turn, see_cell
 from testbed.twin import kernels
 from testbed.twin.compiled import OPTIONS, stamp
+from testbed.twin.entry import entry
 from testbed.twin.kernels import clear_cells, view
 from testbed.twin.lists import item
 from testbed.twin.observe import observe_cell
@@ -60,7 +61,7 @@ def _remember(
 def _build(key: int) -> Any:
     """Compile `act`; ``key`` becomes a part of its cache's key by being its closure (see `testbed.twin.kernels`)."""
 
-    @njit(cache=True, **OPTIONS)
+    @entry("the learner's networks", **OPTIONS)
     def act(
         worlds: Any, fixed: Any, how: How, flat: Any, layers: Any, kept: Kept, recurrent: Recurrent, cells: Any,
         rewards: Any, scratch: Any,
@@ -95,4 +96,4 @@ def _build(key: int) -> Any:
     return act
 
 
-act = _build(stamp(globals(), vars(heads), vars(compiled), *(vars(module) for module in kernels.modules())))
+act = _build(stamp(globals(), vars(heads), vars(compiled), *(vars(module) for module in (*kernels.modules(), kernels))))

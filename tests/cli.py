@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+PATIENCE_S = 500  # against hanging only: a busy host may take ten times as long as a quiet one
 
 
 def environment() -> dict[str, str]:
@@ -26,7 +27,7 @@ def start(*args: str, cwd: Path, **options) -> subprocess.Popen:
 def call(*args: str, cwd: Path, code: int | None = 0, **options) -> subprocess.CompletedProcess:
     """``testbed ARGS`` in ``cwd`` to its end, with exit code ``code`` (None: any) and no traceback shown."""
     process = start(*args, cwd=cwd, **options)
-    out, err = process.communicate(timeout=90)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert code is None or process.returncode == code, f"exit {process.returncode}, not {code}\n{out}\n{err}"
     assert "Traceback" not in out + err
     return subprocess.CompletedProcess(args, process.returncode, out, err)

@@ -7,6 +7,7 @@ from hypothesis import settings
 
 from testbed.node import signals
 
+FAULT_SEEDS = 60
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
 settings.load_profile("repeatable")
 
@@ -18,7 +19,15 @@ if under_nohup:
 
 def pytest_addoption(parser):
     parser.addoption("--fault-seed", type=int, default=None, help="replay one seed of the random fault tests")
-    parser.addoption("--fault-seeds", type=int, default=60, help="how many seeds the random fault tests try")
+    parser.addoption("--fault-seeds", type=int, default=FAULT_SEEDS, help="how many seeds the random fault tests try")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Whoever asks for more seeds than usual gets the time that they need: no limit then."""
+    if config.getoption("--fault-seeds") > FAULT_SEEDS:
+        for item in items:
+            if "fault_seeds" in item.fixturenames:
+                item.add_marker(pytest.mark.timeout(0))
 
 
 @pytest.fixture

@@ -7,11 +7,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 
 import pytest
 
-from tests.cli import ROOT, call, document, environment, start
+from tests.cli import PATIENCE_S, ROOT, call, document, environment, start
 
 SHORT = ("--backend", "sim", "--slots", "10")
 TASKS = {
@@ -218,7 +217,7 @@ def test_interrupted_simulation_keeps_its_record(tmp_path):
     process = start("run", "region", "--backend", "sim", "--slots", "20000", "--json", "--out", "r", cwd=tmp_path)
     assert process.stderr is not None and "simulating" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130 and "interrupted" in err
     found = json.loads(out)
     assert found["ended"] == "interrupted" and found["tasks"]["completed"] > 0 and found["tasks"]["unaccounted"] == 0
@@ -230,17 +229,15 @@ def test_reader_that_goes_away(tmp_path):
     process = start("check", "region", cwd=tmp_path, stdout=write)
     os.close(read)
     os.close(write)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0 and err == ""
 
 
-def test_help_is_quick_and_imports_little():
+def test_help_imports_little():
     script = "import sys; from testbed.cli import main\ntry: main(['--help'])\nfinally: print(*sys.modules)"
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment(), capture_output=True, text=True, check=False
     )
-    assert time.monotonic() - began < 2.0
     loaded = set(done.stdout.splitlines()[-1].split())
     assert not loaded & {"torch", "numpy", "numba", "zmq", "rich", "msgspec"}
     assert "compare" in done.stdout

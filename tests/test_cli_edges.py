@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.cli import ROOT, call, environment
+from tests.cli import PATIENCE_S, ROOT, call, environment
 
 RUN = ("run", "smoke", "--backend", "sim", "--slots", "5")
 FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
@@ -23,7 +23,7 @@ def shell(line: str, cwd, said: str = "") -> subprocess.CompletedProcess:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=PATIENCE_S,
         check=False,
         input=said,
     )
@@ -68,7 +68,7 @@ def test_an_interrupt_while_modules_are_imported_says_so_in_one_line(tmp_path, m
     path = f"{tmp_path}{os.pathsep}{ROOT}" if module == "argparse" else str(ROOT)
     done = subprocess.run(
         [sys.executable, "-c", f"{script}runpy.run_module('testbed', run_name='__main__')"],
-        env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=60, check=False,
+        env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 

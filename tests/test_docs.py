@@ -13,9 +13,9 @@ from testbed.model.load import load_scenario
 from testbed.protocol.rows import POLICY_ERROR
 from testbed.sim.clock import simulate
 from tests import support
+from tests.snippets import PAGES
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 LINK = re.compile(r"\[[^\]]+\]\(([^)#\s]+)(?:#[^)]*)?\)")
 YAML = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -86,7 +86,7 @@ def test_the_policy_shown_in_the_documentation_decides(tmp_path, monkeypatch):
 
 def test_the_mistake_shown_in_the_readme_looks_like_that(tmp_path):
     text = (ROOT / "README.md").read_text()
-    shown = re.search(r"^```\n(campus\.yaml:.*?)^```", text, re.MULTILINE | re.DOTALL)[1]
+    shown = re.search(r"^```text\n(campus\.yaml:.*?)^```", text, re.MULTILINE | re.DOTALL)[1]
     path = tmp_path / "campus.yaml"
     path.write_text(next(block for block in YAML.findall(text)).replace("queue_limit", "quue_limit"))
     with pytest.raises(ScenarioError) as raised:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("testbed", "ue_agent", "edge_server", "controller")
 LINES = 260
@@ -178,13 +180,13 @@ def test_files_outside_the_packages_are_small_too():
 @pytest.mark.parametrize("role", ["ue_agent", "edge_server"])
 def test_a_role_starts_without_torch_numpy_and_numba(role):
     code = f"import sys, {role}.__main__; print(sorted(set(sys.modules) & {HEAVY!r}))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
 def test_the_controller_decides_by_a_learned_network_without_torch():
     code = "import sys, controller.checkpoint, controller.live.beginning; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (done.stdout.strip(), done.stderr) == ("False", "")
 
 

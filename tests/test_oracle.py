@@ -16,6 +16,7 @@ from testbed.node.recorder import Recorder
 from testbed.sim.clock import simulate
 from testbed.trace import inputs
 from tests import support
+from tests.cli import PATIENCE_S
 
 ORACLE = Path(__file__).resolve().parents[1] / "examples" / "oracle.py"
 SCENARIOS = ("region", "region-matched", "paper-like", "recorded", "smoke")
@@ -121,6 +122,6 @@ def test_the_oracle_refuses_what_it_does_not_compute(tmp_path, capsys):
 def test_the_oracle_runs_on_the_standard_library_alone(tmp_path):
     run = record(tmp_path, shipped("smoke", "greedy-do"))
     done = subprocess.run(
-        [sys.executable, "-I", "-S", str(ORACLE), str(run)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-I", "-S", str(ORACLE), str(run)], capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert (done.returncode, done.stderr) == (0, "")

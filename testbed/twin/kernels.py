@@ -8,6 +8,7 @@ from numba import njit
 from testbed.model.random import EXPLORATION
 from testbed.twin import compiled, decide, generate, lists, observe, radio, server, slot, state
 from testbed.twin.compiled import INNER, OPTIONS, stamp, uniform
+from testbed.twin.entry import entry
 from testbed.twin.lists import item
 from testbed.twin.server import core_of, occupy
 from testbed.twin.state import FULL, NEVER, NONE, Fixed, World, Worlds
@@ -128,7 +129,7 @@ def modules() -> list[ModuleType]:
 def _build(key: int) -> tuple[Any, Any, Any, Any]:
     """Compile the entry points; ``key`` becomes a part of their cache's key by being their closure."""
 
-    @njit(cache=True, **OPTIONS)
+    @entry("the twin's resets", **OPTIONS)
     def reset(worlds: Worlds, fixed: Fixed, seeds: Any, chosen: Any, backlog_ns: int) -> int:
         """Begin the ``chosen`` (bool, W) worlds anew; returns the first full one, or NONE."""
         full = NONE if key else 0
@@ -141,7 +142,7 @@ def _build(key: int) -> tuple[Any, Any, Any, Any]:
                     full = w
         return full
 
-    @njit(cache=True, **OPTIONS)
+    @entry("the twin's steps", **OPTIONS)
     def step(worlds: Worlds, fixed: Fixed, given: Any, slots: int, until: int) -> int:
         """Play ``slots`` slots of every world, and on until slot ``until`` is reached and no task is left (-1: not so).
 
@@ -161,7 +162,7 @@ def _build(key: int) -> tuple[Any, Any, Any, Any]:
                 full = w
         return full
 
-    @njit(cache=True, **OPTIONS)
+    @entry("the twin's observations", **OPTIONS)
     def look(worlds: Worlds, fixed: Fixed, kind: int, chosen: Any, out: Any) -> int:
         """Fill the rows of ``out`` (W, L) of the ``chosen`` (bool, W) worlds with observations of ``kind``."""
         for w in range(worlds.status.shape[0] if key else 0):
@@ -169,7 +170,7 @@ def _build(key: int) -> tuple[Any, Any, Any, Any]:
                 see(view(worlds, w), fixed, kind, out[w])
         return NONE
 
-    @njit(cache=True, **OPTIONS)
+    @entry("the twin's steps with observations", **OPTIONS)
     def turn(worlds: Worlds, fixed: Fixed, given: Any, kind: int, earned: Any, out: Any) -> int:
         """Play a slot of every world as ``given`` (W, 1, N), sum its cells in ``earned`` (W,), observe into ``out``."""
         full = NONE if key else 0

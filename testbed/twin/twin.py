@@ -85,9 +85,9 @@ class Twin:
 
         ``backlog_ns`` draws initial queues, uniform up to that length, at UEs and servers.
         """
-        given = np.broadcast_to(np.asarray(seeds, np.uint64), (self.worlds,))
+        given = np.array(np.broadcast_to(np.asarray(seeds, np.uint64), (self.worlds,)))
         which = self._which(chosen)
-        self._check(kernels.reset(self.state, self.fixed, np.ascontiguousarray(given), which, int(backlog_ns)))
+        self._check(kernels.reset(self.state, self.fixed, given, which, int(backlog_ns)))
         self._begun = True
 
     def step(self, actions: ArrayLike) -> NDArray[Any]:
@@ -144,7 +144,7 @@ class Twin:
         return out
 
     def _which(self, chosen: ArrayLike | None) -> NDArray[np.bool_]:
-        which = self._all if chosen is None else np.ascontiguousarray(chosen, np.bool_)
+        which = self._all if chosen is None else np.array(chosen, np.bool_)
         if which.shape != (self.worlds,):
             raise UsageError(f"chosen has shape {which.shape}", f"({self.worlds},) is needed")
         return which
@@ -168,7 +168,7 @@ class Twin:
         if not ((given == 0) | (given == 1)).all():
             where = tuple(int(i) for i in np.argwhere(~((given == 0) | (given == 1)))[0])
             raise UsageError(f"action {given[where]} at {where}", "0 (local) or 1 (offload) is needed")
-        return np.ascontiguousarray(given, np.int8)
+        return np.array(given, np.int8)
 
     def _check(self, full: int) -> None:
         if full == state.NONE:

@@ -14,6 +14,7 @@ from numba import njit
 from testbed.model.random import LEARNING
 from testbed.twin import kernels
 from testbed.twin.compiled import INNER, OPTIONS, stamp, uniform
+from testbed.twin.entry import entry
 from testbed.twin.kernels import clear_cells, play, view
 from testbed.twin.lists import es_list, head, item, ue_list
 from testbed.twin.server import core_of
@@ -170,7 +171,7 @@ def _invert(given: Any, places: Any, chosen: Any, made: int) -> None:
 def _build(key: int) -> tuple[Any, Any]:
     """Compile the entry points; ``key`` becomes a part of their cache's key by being their closure."""
 
-    @njit(cache=True, **OPTIONS)
+    @entry("the search's steps", **OPTIONS)
     def settle(
         worlds: Worlds, blocks: Any, tasks: Any, fixed: Fixed, given: Any, earned: Any, tried: Any, first: int
     ) -> float:
@@ -181,7 +182,7 @@ def _build(key: int) -> tuple[Any, Any]:
             keep(worlds, blocks, tasks, fixed, given, earned, tried, first, until)
         return change
 
-    @njit(cache=True, **OPTIONS)
+    @entry("the search", **OPTIONS)
     def anneal(
         worlds: Worlds, blocks: Any, tasks: Any, fixed: Fixed, given: Any, earned: Any, tried: Any, places: Any,
         chosen: Any, best: Any, sums: Any, seed: int, begin: int, end: int, hot: float, cooling: float,
@@ -215,4 +216,4 @@ def _build(key: int) -> tuple[Any, Any]:
     return settle, anneal
 
 
-settle, anneal = _build(stamp(*(vars(module) for module in kernels.modules()), globals()))
+settle, anneal = _build(stamp(*(vars(module) for module in (*kernels.modules(), kernels)), globals()))

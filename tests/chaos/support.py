@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tests.cli import start
+from tests.cli import PATIENCE_S, start
 
 LITTLE = ("--set", "emulation.burn=0.02", "--set", "emulation.payload=declared", "--speed", "3")
 
@@ -29,7 +29,7 @@ def wait_for(stream, word: str) -> str:
 
 def end(process, code: int) -> tuple[str, str]:
     """Wait for its end; the exit code must be ``code``."""
-    out, err = process.communicate(timeout=90)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code, f"exit {process.returncode}, not {code}\n{out}\n{err}"
     assert "Traceback" not in out + err
     return out, err
@@ -64,4 +64,4 @@ def stop(process) -> None:
     """End a run that a failed test may have left."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_S)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.support import LITTLE, begin, end, events, left, pids, stop, wait_for
-from tests.cli import call, document, start
+from tests.cli import PATIENCE_S, call, document, start
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 LENGTH = ("--slots", "80")
@@ -38,7 +38,7 @@ def test_the_run_goes_on_without_whoever_is_killed(tmp_path, victim):
 @pytest.mark.parametrize("victim", ["ue-1-1", "es-1", "controller"])
 def test_a_planned_death_with_restart_is_a_real_one(tmp_path, victim):
     faults = f"[{{at: 2 s, kill: {victim}, restart_after: 1 s}}]"
-    process = begin(tmp_path, *LENGTH, "--set", f"faults={faults}")
+    process = begin(tmp_path, "--slots", "120", "--set", f"faults={faults}")
     try:
         end(process, 0)
     finally:
@@ -59,7 +59,7 @@ def test_the_record_survives_the_launcher_and_nobody_outlives_it(tmp_path):
     running = left(tmp_path / "r")
     assert len(running) >= len(pids(tmp_path / "r"))
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE_S)
     found = document("report", "r", cwd=tmp_path)
     assert found["ended"] == "interrupted" and found["tasks"]["unaccounted"] == 0
     with sqlite3.connect(tmp_path / "r" / "run.db") as db:

@@ -13,13 +13,19 @@ from tests.chaos.support import begin, end, events, left, pids, stop, wait_for
 from tests.cli import call, document
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
-LEARN = ("--policy", "a3c-do", "--learn", "--speed", "6")
+LEARN = ("--policy", "a3c-do", "--learn", "--speed", "6", "--slots", "8000")  # it ends when it is interrupted
 
 
 def updates(run: Path) -> list[tuple[int, int]]:
     """(updates, version) of every row of the learner."""
     with closing(connect(run / "run.db", timeout=10)) as db:
         return db.execute("SELECT updates, version FROM updates ORDER BY rowid").fetchall()
+
+
+def returned(run: Path, before: int) -> dict[str, int]:
+    """The processes of a run once its learner is another one than ``before``; none until then."""
+    now = pids(run)
+    return now if now.get("learner", before) != before else {}
 
 
 def wait_until(process, ready):
@@ -31,19 +37,21 @@ def wait_until(process, ready):
 
 def test_a_learner_that_is_killed_returns_and_goes_on_from_its_checkpoint(tmp_path):
     run = tmp_path / "r"
-    process = begin(tmp_path, *LEARN, "--slots", "600")
+    process = begin(tmp_path, *LEARN)
     try:
         wait_until(process, lambda: updates(run) and (run / "learned.npz").exists())
         first = pids(run)
         os.kill(first["learner"], signal.SIGKILL)
+        second = wait_until(process, lambda: returned(run, first["learner"]))
         before = len(updates(run))
         wait_until(process, lambda: len(updates(run)) > before + 1)
-        second = pids(run)
-        end(process, 0)
+        process.send_signal(signal.SIGINT)
+        end(process, 130)
     finally:
         stop(process)
     found = document("report", "r", cwd=tmp_path)
-    assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == found["tasks"]["failed"] == 0
+    assert found["ended"] == "interrupted" and found["tasks"]["unaccounted"] == 0
+    assert found["failures"].keys() <= {"interrupted"}
     assert [source for source, _, _ in events(run, "died")] == ["learner"]
     assert [source for source, _, _ in events(run, "restarted")] == ["learner"]
     assert second["learner"] != first["learner"]
@@ -61,10 +69,11 @@ def test_a_learner_that_is_killed_returns_and_goes_on_from_its_checkpoint(tmp_pa
 def test_controller_and_learner_die_together_and_both_return(tmp_path):
     run = tmp_path / "r"
     faults = "[{at: 30 s, kill: controller, restart_after: 4 s}]"
-    process = begin(tmp_path, *LEARN, "--slots", "2000", "--set", f"faults={faults}")
+    process = begin(tmp_path, *LEARN, "--set", f"faults={faults}")
     try:
-        wait_until(process, lambda: events(run, "died"))
-        os.kill(pids(run)["learner"], signal.SIGKILL)
+        first = wait_until(process, lambda: events(run, "died") and pids(run).get("learner"))
+        os.kill(first, signal.SIGKILL)
+        wait_until(process, lambda: returned(run, first))
         before = len(updates(run))
         wait_until(process, lambda: len(updates(run)) > before + 1)
         process.send_signal(signal.SIGINT)
@@ -82,7 +91,7 @@ def test_controller_and_learner_die_together_and_both_return(tmp_path):
 
 def test_an_interrupt_ends_learning_with_a_checkpoint(tmp_path):
     run = tmp_path / "r"
-    process = begin(tmp_path, *LEARN, "--slots", "2000")
+    process = begin(tmp_path, *LEARN)
     try:
         wait_until(process, lambda: updates(run))
         process.send_signal(signal.SIGINT)

@@ -23,7 +23,6 @@ SCENARIO = load_scenario("smoke", ["slots=20"])
 SYSTEM = inputs.resolve(SCENARIO).system
 TENTHS = 2400  # of a second: a learner first imports torch, however busy the host is
 DIED = "learner N died with -9: a new one takes its place"
-patient = pytest.mark.timeout(300)
 COURSE = Course(SYSTEM, build.generator(SCENARIO, SYSTEM, True), True, worlds=2, slots=5)
 
 
@@ -70,7 +69,6 @@ def test_updates_slots_and_lag_are_counted_by_worker(shared):
     assert shared.gauges[0].tolist() == [0.25, -1.0]
 
 
-@patient
 @pytest.mark.live
 def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
     said = []
@@ -112,7 +110,6 @@ def by_hand(updates, workers):
     return flat
 
 
-@patient
 @pytest.mark.live
 def test_workers_in_step_make_one_step_by_the_mean_of_their_gradients(shared):
     shared.limit = 3
@@ -129,7 +126,6 @@ def test_workers_in_step_make_one_step_by_the_mean_of_their_gradients(shared):
     assert not {process.pid for process in multiprocessing.active_children()}
 
 
-@patient
 @pytest.mark.live
 def test_a_worker_in_step_that_is_killed_is_replaced_and_asked_again(shared):
     team = InStep(COURSE, shared, 2)

@@ -85,13 +85,20 @@ def test_decisions_are_executed_as_given_and_paid_by_what_was_measured(env):
     assert total["overhead"] == pytest.approx(0.5 * total["delay_s"] + 0.5 * total["energy_j"])
 
 
-def test_an_episode_is_like_the_twins(env):
+def test_an_episode_is_like_the_twins_and_never_better():
+    """What a busy host adds has no limit, so the other side alone can be asserted."""
+    env = made(episode_slots=0, decision_timeout_s=60.0)
     twin = gymnasium.make(testbed.gym.ID, settings=SETTINGS, episode_slots=0).unwrapped
     for one in (env, twin):
         one.reset(seed=3)
     live, like = (play(one, lambda _: np.array([0, 1, 1])) for one in (env, twin))
-    assert sum(info["finished"] for info in live[1]) == sum(info["finished"] for info in like[1])
-    assert sum(live[0]) == pytest.approx(sum(like[0]), rel=0.5)
+    env.close()
+    total, wanted = ({key: sum(info[key] for info in infos) for key in infos[0]} for _, infos, _ in (live, like))
+    assert [total[key] for key in ("finished", "offloaded", "fallback")] == [
+        wanted[key] for key in ("finished", "offloaded", "fallback")
+    ]
+    assert total["energy_j"] == pytest.approx(wanted["energy_j"], rel=0.5)
+    assert sum(live[0]) <= 0.95 * sum(like[0]) < 0.0
 
 
 def test_reset_keeps_the_processes_and_nothing_of_the_old_episode(env):
@@ -107,7 +114,8 @@ def test_reset_keeps_the_processes_and_nothing_of_the_old_episode(env):
     assert [info["slot"] for info in infos] == sorted(info["slot"] for info in infos)
 
 
-def test_who_comes_too_late_finds_slots_decided_by_the_fallback(env):
+def test_who_comes_too_late_finds_slots_decided_by_the_fallback():
+    env = made(episode_slots=0, speed=2, decision_timeout_s=1.0)
     env.reset(seed=4)
     heard = outcomes_of(env)
     env.step(np.ones(3))
@@ -122,6 +130,7 @@ def test_who_comes_too_late_finds_slots_decided_by_the_fallback(env):
     fallen = {outcome.slot for outcome in heard if outcome.fallback == "timeout"}
     assert {1, 2} <= fallen and 0 not in fallen
     assert sum(one["decided"] for one in infos) + info["decided"] <= len(heard)
+    env.close()
 
 
 def test_a_patient_timeout_lets_a_slow_caller_decide_every_slot():
@@ -175,7 +184,7 @@ def test_a_caller_who_was_away_for_too_long_is_told_so_and_begins_anew(env, monk
     env.step(np.ones(3))
     while env.backend._players.clock.now_ns() < 12_000_000_000:
         time.sleep(0.05)
-    with pytest.raises(LostError, match="nobody decided for 1 s"):
+    with pytest.raises(LostError, match=r"nobody decided for \d+ s"):
         env.step(np.ones(3))
     assert env.backend.pids == {}
     assert env.reset(seed=1)[1] == {"seed": 1}

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from testbed.model.errors import LostError
+from tests.cli import PATIENCE_S
 from tests.gym.live import alive, folders, made
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
@@ -40,7 +41,7 @@ def zygote_of(pid):
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def gone(pids, seconds=20):
+def gone(pids, seconds=PATIENCE_S):
     """Whether all of ``pids`` end within a time: the kernel takes its own to end the children of the killed."""
     limit = time.monotonic() + seconds
     while alive(pids) and time.monotonic() < limit:
@@ -62,7 +63,7 @@ def test_a_program_may_end_in_any_way(end):
     assert len(pids) == 5
     here = folders(pids)
     pids.append(zygote_of(pids[0]))
-    err = process.communicate("\n", timeout=60)[1]
+    err = process.communicate("\n", timeout=PATIENCE_S)[1]
     assert process.returncode == status or (status == 1 and process.returncode == -signal.SIGINT), err
     assert gone(pids)
     assert [path for path in here if os.path.exists(path)] == ([*here] if status == -signal.SIGKILL else [])

@@ -9,7 +9,7 @@ import pytest
 
 from testbed import cli
 from testbed.run.hindsight.bar import Bar
-from tests.cli import document, start
+from tests.cli import PATIENCE_S, document, start
 
 QUICK = ("--evaluations", "3000")
 SMALL = ("region", "--slots", "10", *QUICK)
@@ -114,7 +114,7 @@ def test_an_interrupt_prints_the_best_so_far(tmp_path):
         line = process.stdout.readline()
         assert line, process.stderr.read()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130 and "interrupted; this is the best so far" in err
     assert "best found" in out and "lower bound" in out
 

@@ -15,7 +15,7 @@ from testbed.model.load import load_scenario
 from testbed.run import lesson_bar, teach
 from testbed.run.teach import Baseline
 from testbed.run.verbs import train as verb
-from tests.cli import call, document, start
+from tests.cli import PATIENCE_S, call, document, start
 
 SMALL = ("train", "smoke", "--set", "slots=20")
 
@@ -211,7 +211,7 @@ def test_an_interrupted_training_ends_with_a_verdict_and_a_checkpoint(tmp_path, 
             if "updates/s" in line:
                 break
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
         process.communicate()

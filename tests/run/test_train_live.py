@@ -16,7 +16,7 @@ from testbed.model.load import load_scenario
 from testbed.model.task import INTERRUPTED
 from testbed.run import session, teach_live
 from testbed.trace import inputs
-from tests.cli import document, start
+from tests.cli import PATIENCE_S, document, start
 
 live = pytest.mark.live
 FAST = ("--on", "testbed", "--speed", "6", "--set", "emulation.burn=0.02")
@@ -33,14 +33,14 @@ def training(place, learned, *args):
         yield process
     finally:
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_S)
 
 
 def train(place, run, *args):
     """What training says that is interrupted as soon as ``run`` has learned something."""
     with training(place, f"runs/{run}/{CHECKPOINT}", *args) as process:
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, err
     return json.loads(out)
 
@@ -120,7 +120,7 @@ def test_training_on_the_testbed_goes_on_where_it_is_told_to_and_leaves_a_policy
 def test_training_whose_launcher_was_killed_goes_on_from_what_it_learned(tmp_path):
     with training(tmp_path, "ck/a3c.npz", "--algorithm", "a3c") as process:
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_S)
     second = train(tmp_path, "train-002", "--algorithm", "a3c", "--resume")
     assert second["start"] == "ck/a3c.npz" and second["updates"] > 0
 

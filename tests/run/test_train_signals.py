@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from testbed.run.interrupt import collected_signals, stop_on_interrupt
-from tests.cli import start
+from tests.cli import PATIENCE_S, start
 
 
 def training(place, *args):
@@ -39,7 +39,7 @@ def test_an_interrupt_while_workers_start_shows_no_traceback(tmp_path, how):
         while not imports_torch(process):
             assert process.poll() is None
         os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=90)
+        out, err = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
         process.communicate()
@@ -55,7 +55,7 @@ def test_a_hang_up_ends_training_with_its_checkpoint_and_leaves_no_shared_memory
                 break
         mine = set(re.findall(r"/dev/shm/psm_\w+", mapped(process)))
         os.killpg(process.pid, signal.SIGHUP)
-        out, err = process.communicate(timeout=90)
+        out, err = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
         process.communicate()

@@ -15,6 +15,7 @@ from numba import njit
 from testbed.model.system import System
 from testbed.model.task import Task
 from testbed.run.hindsight.ways import Ways, ways
+from testbed.twin.entry import entry
 
 SPANS_PER_SLOT = (4, 16, 64)
 STEPS, LEAST_STEPS, MOST_TASKS = 1500, 100, 1_500_000
@@ -96,7 +97,7 @@ class Climb:
         return False
 
 
-@njit(cache=True)
+@njit
 def charge(sums: Any, prices: Any, s: int, span_ns: float, at_ns: float) -> float:
     """What server ``s`` would charge from 0 to ``at_ns``: the integral of its prices, which ``sums`` (S, J) begins."""
     last = prices.shape[1] - 1
@@ -104,7 +105,7 @@ def charge(sums: Any, prices: Any, s: int, span_ns: float, at_ns: float) -> floa
     return sums[s, j] + prices[s, j] * (at_ns - j * span_ns)
 
 
-@njit(cache=True)
+@njit
 def cheapest(
     sums: Any, prices: Any, s: int, span_ns: float, ready_ns: float, busy_ns: float, cost: float, slope: float,
     limit: float,
@@ -131,7 +132,7 @@ def cheapest(
     return best, start
 
 
-@njit(cache=True)
+@njit
 def occupy(used: Any, s: int, span_ns: float, start_ns: float, busy_ns: float) -> None:
     """Add an execution to what is ``used`` (S, J) of server ``s``."""
     last, end = used.shape[1] - 1, start_ns + busy_ns
@@ -141,7 +142,7 @@ def occupy(used: Any, s: int, span_ns: float, start_ns: float, busy_ns: float) -
         j += 1
 
 
-@njit(cache=True)
+@entry("the lower bound")
 def dual(
     server: Any, ready_ns: Any, busy_ns: Any, cost: Any, slope: Any, span_ns: float, capacity: Any, prices: Any,
     sums: Any, used: Any,
@@ -175,7 +176,7 @@ def dual(
     return value
 
 
-@njit(cache=True)
+@entry("the bound's prices")
 def move(prices: Any, used: Any, capacity: Any, gap: float) -> bool:
     """Move ``prices`` by Polyak's step along the supergradient; False when no price wants to move."""
     norm = 0.0

@@ -159,8 +159,7 @@ def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
     lesson = teach.Lesson(scenario, args.algorithm, args.seed, budget, folder, args.head, args.resume, options)
     teaching = teach.Teaching(lesson)
     stream = sys.stderr if args.json else sys.stdout
-    first = f"first the heuristics, tuned and played on {len(teaching.seeds)} workloads"
-    print(f"{first} (once after an installation, all is compiled before: a minute)", file=stream, flush=True)
+    print(f"first the heuristics, tuned and played on {len(teaching.seeds)} workloads", file=stream, flush=True)
     baseline = teaching.baseline()
     with bar.Bar(stream, args.plain or args.json, budget, baseline) as show:
         taught = teaching.run(baseline, show, warn)

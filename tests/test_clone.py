@@ -1,0 +1,56 @@
+"""A clone is also where people work: what they put into it changes nothing of what is checked."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests import conftest
+from tests.cli import ROOT
+
+FOLDERS = ("ue_agent", "edge_server", "controller", "testbed", "tests", "benchmarks", "examples", "docs")
+
+
+def ruff(*args, cwd):
+    """What ruff says, and its exit code."""
+    done = subprocess.run([sys.executable, "-m", "ruff", *args], cwd=cwd, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr, done.returncode
+
+
+def test_lint_reads_all_that_belongs_to_the_project_and_nothing_else():
+    said, code = ruff("check", "--show-files", ".", cwd=ROOT)
+    assert code == 0
+    assert set(said.split()) == {str(path) for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
+
+
+def test_lint_does_not_mind_what_users_put_into_their_clone(tmp_path):
+    """A policy beside the packages, and folders that are called like what benchmarks import from each other."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for folder in ("benchmarks", "examples"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    (tmp_path / "near.py").write_text("def near_do(cell,rng): return {}\n")
+    for name in ("runs", *(path.stem for path in (ROOT / "benchmarks").glob("*.py")), "matplotlib", "numpy"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.py").write_text("import os\n")
+    for how in (("check",), ("format", "--check")):
+        said, code = ruff(*how, "--no-cache", ".", cwd=tmp_path)
+        assert code == 0, said
+
+
+class Item:
+    """A collected test."""
+
+    def __init__(self, *fixtures):
+        self.fixturenames, self.markers = fixtures, []
+
+    def add_marker(self, marker):
+        self.markers.append(marker)
+
+
+@pytest.mark.parametrize(("seeds", "limits"), [(conftest.FAULT_SEEDS, []), (1000, [0])])
+def test_more_seeds_than_usual_have_no_limit_of_time(pytestconfig, monkeypatch, seeds, limits):
+    monkeypatch.setattr(pytestconfig.option, "fault_seeds", seeds)
+    one, other = Item("fault_seeds"), Item("tmp_path")
+    conftest.pytest_collection_modifyitems(pytestconfig, [one, other])
+    assert [marker.args[0] for marker in one.markers] == limits and other.markers == []

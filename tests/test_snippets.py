@@ -1,0 +1,184 @@
+"""Whoever copies a line from the documentation gets what it promises: snippets are run, or read as a shell would."""
+
+import argparse
+import importlib
+import json
+import re
+import runpy
+import sqlite3
+import sys
+import tomllib
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from controller import checkpoint, network
+from testbed import cli
+from testbed.model.load import load_scenario
+from testbed.run.verbs import common
+from tests.snippets import ROOT, Block, blocks, inline, shell
+
+LANGUAGES = {"sh", "python", "yaml", "text", "mermaid"}
+SHORT = {
+    "run": ("--slots", "3"), "compare": ("--slots", "3", "--seeds", "2"), "replay": (),
+    "bound": ("--evaluations", "2000", "--seeds", "1"), "check": (),
+}  # fmt: skip
+PLACEHOLDERS = {"RUN": "RUN", "SCENARIO": "region", "VERB": "run"}
+TRACE = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:01:51.1,374,44\n2023-11-16 18:01:52.2,396,109\n"
+
+
+class Parsed(Exception):
+    """A program has understood its arguments."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder in which the commands find what their pages made before: a scenario, a run, checkpoints."""
+    place = tmp_path_factory.mktemp("reader")
+    (scenario,) = (block.text for block in blocks("yaml") if block.page == "README.md")
+    (place / "campus.yaml").write_text(scenario)
+    for name in ("RUN", "runs/demo-greedy-do"):
+        args = [
+            "run",
+            "region",
+            "--policy",
+            "greedy-do",
+            "--slots",
+            "3",
+            "--backend",
+            "sim",
+            "--out",
+            str(place / name),
+        ]
+        assert cli.main(args) == 0
+    (place / "AzureLLMInferenceTrace_conv.csv").write_text(TRACE)
+    kept = place / "checkpoints" / "region"
+    kept.mkdir(parents=True)
+    (kept / "priced-do.json").write_text(json.dumps({"policy": "priced", "beta": 0.3, "beta0": 0.1}))
+    about = {"algorithm": "a3c", "head": "sequential", "second_offload": True}
+    checkpoint.save(kept / "a3c-do.npz", {"parameters": network.initial(1)}, about)
+    return place
+
+
+@pytest.fixture
+def here(place, monkeypatch):
+    """The reader's folder as the working directory."""
+    monkeypatch.chdir(place)
+    return place
+
+
+def verb_parser(verb):
+    """The parser of ``testbed VERB``."""
+    assert verb in cli.VERBS, f"there is no verb {verb}"
+    parser = cli.Parser(prog=f"testbed {verb}", allow_abbrev=False)
+    importlib.import_module(f"{cli.PACKAGE}.{cli.MODULES.get(verb, verb)}").add(parser)
+    return parser
+
+
+def of(program, found):
+    """The commands of ``program`` as test parameters."""
+    return [pytest.param(words, id=f"{page}: {' '.join(words)[:80]}") for page, words in found if words[0] == program]
+
+
+def test_every_block_says_what_it_is():
+    assert [block.id for block in blocks() if block.language not in LANGUAGES] == []
+
+
+def test_every_command_is_one_of_those_that_are_checked():
+    programs = {words[0] for _, words in shell()}
+    assert programs <= {"testbed", "python", "make", "pip", "sqlite3", "."} and len(shell()) > 25
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.id)
+def test_python_runs(block: Block, here):
+    exec(compile(block.text, block.id, "exec"), {"__name__": block.page})
+
+
+@pytest.mark.parametrize("words", of("testbed", shell()))
+def test_verbs_are_called_as_they_can_be(words, here, capsys):
+    """Parsed as they stand; carried out in short, and on a virtual clock, if they run something."""
+    args = verb_parser(words[1]).parse_args(words[2:])
+    if words[1] in SHORT:
+        assert cli.main(shortened(words[1:])) == 0, capsys.readouterr().err
+    elif getattr(args, "scenario", None):
+        load_scenario(args.scenario, common.overrides(args, ("slots", "speed")))
+
+
+def shortened(words):
+    """The command, made short and put on a virtual clock."""
+    words = [word for word in words if word != "--learn"]
+    while "--speed" in words:
+        del words[words.index("--speed") : words.index("--speed") + 2]
+    clock = {"run": "--backend", "replay": "--on"}.get(words[0])
+    if clock and clock not in words:
+        words += [clock, "sim"]
+    short = SHORT[words[0]]
+    return [*words, *short, *(("--slots", "3") if words[0] == "bound" and words[1] != "RUN" else ())]
+
+
+@pytest.mark.parametrize("words", of("testbed", inline()))
+def test_verbs_in_the_text_have_the_options_that_are_named(words):
+    parser = verb_parser(PLACEHOLDERS.get(words[1], words[1]))
+    known = {option for action in parser._actions for option in action.option_strings}
+    assert {word for word in words[2:] if word.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("words", of("python", [*shell(), *inline()]))
+def test_programs_understand_their_arguments(words, monkeypatch):
+    """Each is started, up to where it knows what it is to do."""
+    if words[1:3] == ["-m", "pytest"]:
+        options = (ROOT / "tests" / "conftest.py").read_text()
+        assert (ROOT / words[3]).is_file() and all(f'"{word}"' in options for word in words[4:] if word[:2] == "--")
+        return
+    if words[1] == "-m":
+        assert importlib.util.find_spec(words[2]), f"there is no module {words[2]}"
+        return
+    script = ROOT / words[1]
+    assert script.is_file()
+    real = argparse.ArgumentParser.parse_args
+
+    def parse(self, *given):
+        raise Parsed(real(self, *given))
+
+    if "parse_args" not in script.read_text():
+        return
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse)
+    monkeypatch.setattr(sys, "argv", words[1:])
+    monkeypatch.setattr(sys, "path", [str(script.parent), *sys.path])
+    with pytest.raises(Parsed):
+        runpy.run_path(str(script), run_name="__main__")
+
+
+@pytest.mark.parametrize("words", of("make", [*shell(), *inline()]))
+def test_targets_of_make_exist(words):
+    assert re.search(rf"^(?:[\w ]+ )?{words[1]}(?: [\w ]+)?:(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", [words for _, words in [*shell(), *inline()] if words[:2] == ["pip", "install"]])
+def test_what_is_installed_is_the_clone_with_an_extra_that_it_has(words):
+    (where, extra) = re.fullmatch(r"(.*)\[(\w+)\]", words[-1]).groups()
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert where == "." and extra in extras
+
+
+@pytest.mark.parametrize("words", of("sqlite3", shell()))
+def test_queries_find_rows(words, here):
+    with closing(sqlite3.connect(Path(words[1]))) as db:
+        assert db.execute(words[2]).fetchall()
+
+
+def test_benchmarks_show_what_the_documentation_rests_on_and_never_an_empty_table(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
+    for name, row in (("fidelity", "| greedy-do | 1 | real, 1 |"), ("throughput", "| 2974 |")):
+        monkeypatch.setattr(sys, "argv", [name, "--show"])
+        runpy.run_path(str(ROOT / "benchmarks" / f"{name}.py"), run_name="__main__")
+        assert row in capsys.readouterr().out
+        monkeypatch.setattr(sys, "argv", [name, "--show", "--out", str(tmp_path / "none.jsonl")])
+        with pytest.raises(SystemExit, match="nothing is recorded there"):
+            runpy.run_path(str(ROOT / "benchmarks" / f"{name}.py"), run_name="__main__")
+    monkeypatch.setattr(sys, "argv", ["learning", "--show", "--file", str(tmp_path / "none.jsonl")])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(ROOT / "benchmarks" / "learning.py"), run_name="__main__")
+    assert "nothing is recorded" in capsys.readouterr().err
