@@ -13,9 +13,12 @@ from controller.live.weights import Weights
 from testbed.model.system import LEARNER, Plan
 from testbed.node.clock import Clock
 from testbed.node.line import LAUNCHER
-from testbed.node.process import FLUSH_NS, Process
+from testbed.node.process import FLUSH_NS, Process, at_speed
+from testbed.node.socket import Mailbox
+from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Start, Stop
 from testbed.protocol.rows import UpdateRow
+from testbed.protocol.validation import Validator
 
 NICE = 10
 CHECKPOINT_NS, ROW_NS = 10_000_000_000, 1_000_000_000
@@ -54,13 +57,13 @@ class Learner(Process):
         poll.register(self.mailbox.fd, select.POLLIN)
         flushed = saved = 0
         while True:
-            while (received := self.mailbox.receive()) is not None:
-                if isinstance(received.body, Stop):
+            for received in self.mailbox.take():
+                if isinstance(received.body, Stop) and received.source == LAUNCHER:
                     return received.body
-                work.teacher.take(received.body)
+                work.hear(received, self.mailbox)
             if work.teacher.busy:
                 work.update()
-            else:
+            elif self.mailbox.drained:
                 poll.poll(IDLE_MS)
             now = time.monotonic_ns()
             if now - flushed >= FLUSH_NS:
@@ -77,6 +80,7 @@ class Work:
 
     def __init__(self, plan: Plan, start: Start, incarnation: int) -> None:
         begun = beginning(plan)
+        self._validator = Validator(at_speed(plan, start.speed))
         self._clock, self._about = Clock(start.epoch_monotonic_ns, start.speed), begun.about
         self.done: Done | None = None
         self.updates = self._told = begun.updates
@@ -86,6 +90,13 @@ class Work:
         self.teacher = Teacher(plan.system, begun.flat, begun.square, seed=incarnation + 1)
         for down in start.downs:
             self.teacher.take(down)
+
+    def hear(self, received: Envelope, mailbox: Mailbox) -> None:
+        """Learn from a message, if it can be true."""
+        why = self._validator.refusal(received, self._clock.now_ns())
+        if why:
+            return mailbox.drop(f"{type(received.body).__name__} of {received.source[:40]}: {why}")
+        self.teacher.take(received.body)
 
     def update(self) -> None:
         """One update, published at once."""

@@ -26,7 +26,7 @@ from testbed.model.errors import LostError
 from testbed.model.mdp import CellView
 from testbed.model.system import Plan
 from testbed.node.files import temporary_folder
-from testbed.node.socket import RECEIVE_LIMIT
+from testbed.node.socket import SEND_LIMIT
 from testbed.protocol.messages import Announce, Ask
 from testbed.run import costs, preflight
 from testbed.run.crew import prepared
@@ -167,7 +167,7 @@ class LiveBackend:
         """Raises `LostError` if the caller was away for so long that the inbox cannot have held everything."""
         emulation = self._setting.resolved.emulation
         slots = away_ns * emulation.speed / self._system.slot_ns
-        if slots * emulation.ues_per_process * MESSAGES_A_SLOT > RECEIVE_LIMIT:
+        if slots * emulation.ues_per_process * MESSAGES_A_SLOT > SEND_LIMIT:
             what = f"nobody decided for {away_ns * 1e-9:.0f} s of wall time"
             raise LostError(what, "an episode cannot be left for so long; reset() begins the next one")
 

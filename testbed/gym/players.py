@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.notices import notices_of
-from testbed.model.system import Plan
+from testbed.model.system import CONTROLLER, Plan
 from testbed.model.task import Phase
 from testbed.node.line import WORDS
 from testbed.node.socket import envelope
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Announce, Ask, Decision, Outcome, Rows
+from testbed.protocol.validation import Validator
 from testbed.run.crew import LOOK_MS, Crew
 from testbed.run.processes import hosts_of
 
-CONTROLLER = "controller"
 TOLD = (Ask, Announce, Outcome)
 Told = Ask | Announce | Outcome
 
@@ -32,7 +32,7 @@ class Players(Crew):
     def __init__(self, plan: Plan, run_dir: Path, here: str) -> None:
         super().__init__(plan, run_dir, here, hosts_of(plan), (CONTROLLER,))
         self.begun = False
-        self._notices = notices_of(plan.system)
+        self._notices, self._validator = notices_of(plan.system), Validator(plan)
         self._heard: list[Told] = []
 
     @property
@@ -57,6 +57,7 @@ class Players(Crew):
         if self.begun:
             self.call_off(list(self.processes), "the episode is over")
         self.plan, self.begun = plan, False
+        self._validator = Validator(plan)
         self._heard.clear()
         self.write_orders()
 
@@ -75,9 +76,13 @@ class Players(Crew):
     def take(self, received: Envelope) -> None:
         """Keep what the controller is told in this episode; see `Crew.take`."""
         body = received.body
-        if isinstance(body, TOLD):
-            if received.incarnation == self.episode:
-                self._heard.append(body)
+        if isinstance(body, TOLD) and received.to == CONTROLLER:
+            if received.incarnation != self.episode:
+                return
+            why = self._validator.refusal(received, self.now_ns())
+            if why:
+                return self.mailbox.drop(f"{type(body).__name__} of {received.source[:40]}: {why}")
+            self._heard.append(body)
         elif not isinstance(body, (Rows, *WORDS)):
             super().take(received)
 

@@ -9,7 +9,7 @@ from testbed.model.task import Task
 DEDICATED, SHARED = "dedicated", "shared"
 REAL = "real"
 EPOCH_SLOT, EPOCH_ARRIVAL = "slot", "arrival"
-LEARNER = "learner"
+CONTROLLER, LAUNCHER, LEARNER = "controller", "launcher", "learner"
 
 
 class Ue(msgspec.Struct, frozen=True):
@@ -85,6 +85,12 @@ class System(msgspec.Struct, frozen=True):
     def end_ns(self) -> int:
         """The instant at which generation ends."""
         return self.slots * self.slot_ns
+
+    def asked_ns(self, task: Task) -> int:
+        """When its UE asks about a task: when it is generated, or at the slot boundary that is not before that."""
+        if self.epoch == EPOCH_ARRIVAL:
+            return task.generated_ns
+        return -(-task.generated_ns // self.slot_ns) * self.slot_ns
 
     def cell_ues(self, cell: int) -> tuple[Ue, ...]:
         """The UEs of one cell, in index order."""

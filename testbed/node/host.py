@@ -6,18 +6,19 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from testbed.model.system import DEDICATED, Plan
+from testbed.model.system import DEDICATED, LAUNCHER, Plan
 from testbed.node.agenda import Agenda
 from testbed.node.clock import Clock, Spinner, Timer
 from testbed.node.lateness import Lateness, statistics
 from testbed.node.lookahead import Lookahead
 from testbed.node.role import AT_ONCE, TIMED, Role
-from testbed.node.socket import Mailbox
+from testbed.node.socket import TURN_NS, Mailbox
 from testbed.node.work import Work
 from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Core, Execute, Record, Send, Wake
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Outcome, Post, Stop
 from testbed.protocol.rows import Row, TaskRow
+from testbed.protocol.validation import Validator
 
 AT_A_TIME = 32
 
@@ -33,7 +34,7 @@ class Host:
         self.mailbox, self.role, self._emit, self._since = mailbox, role, emit, since
         self._cores: dict[str, Core] = {}
         self._incarnations: dict[str, int] = {}
-        self._names = {"controller", *(ue.name for ue in system.ues), *(es.name for es in system.ess)}
+        self._validator = Validator(plan)
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._age = 0
         self._turn_of = 2**62
@@ -72,14 +73,18 @@ class Host:
         self._after(time.monotonic_ns() + first_ns, again)
 
     def run(self) -> Stop:
-        """Work until the launcher says stop."""
+        """Work until the launcher says stop; neither the inbox nor what is due keeps the other waiting for long."""
         while self.stopped is None:
-            self._receive()
-            self.mailbox.flush()
-            self._fire()
-            self.mailbox.flush()
+            self.turn()
             self._wait()
         return self.stopped
+
+    def turn(self) -> None:
+        """Hear what has come, and act on what is due."""
+        self._receive()
+        self.mailbox.flush()
+        self._fire()
+        self.mailbox.flush()
 
     def close(self) -> None:
         """Release descriptors and the burner's thread."""
@@ -95,31 +100,38 @@ class Host:
     # Receiving -------------------------------------------------------------------------------------------------------
 
     def _receive(self) -> None:
-        mailbox = self.mailbox
-        while (envelope := mailbox.receive()) is not None:
-            body = envelope.body
-            if isinstance(body, Stop):
-                self.stopped = body
+        for envelope in self.mailbox.take():
+            if isinstance(envelope.body, Stop) and envelope.source == LAUNCHER:
+                self.stopped = envelope.body
                 return
             if envelope.incarnation < self._since:
                 continue
             core = self._cores.get(envelope.to)
-            if core is None or getattr(body, "ue", core.name) not in self._names:
-                mailbox.drop(f"{type(body).__name__} for {envelope.to}: nobody of that name here, or of its UE's")
-                continue
-            self._agenda.hear(core, body)
-            if isinstance(body, Down):
-                mailbox.disconnect(body.name)
-            if isinstance(body, Ask):
-                self._last_ask[self._cells[body.ue]] = time.monotonic_ns()
-            if isinstance(body, Decision):
-                self._answer(core, body)
-            elif isinstance(body, AT_ONCE) or (isinstance(body, Announce) and not self.role.ordered):
-                self._act(core, core.handle(max(envelope.at_ns, self._agenda.last_ns, 0), body))
-            elif isinstance(body, Post) and self.system.radio.access == DEDICATED:
-                self._act(core, core.handle(body.ready_ns, body))
-            elif isinstance(body, TIMED):
-                self._push(envelope.at_ns, envelope.phase, envelope.ue, envelope.number, core, body)
+            why = "nobody of that name here"
+            if core is not None:
+                why = self._validator.refusal(envelope, self.clock.now_ns())
+            if core is None or why:
+                kind = type(envelope.body).__name__
+                self.mailbox.drop(f"{kind} of {envelope.source[:40]} for {envelope.to[:40]}: {why}")
+            else:
+                self._take(core, envelope)
+
+    def _take(self, core: Core, envelope: Envelope) -> None:
+        """Let a core hear a message, now or when its instant comes."""
+        body = envelope.body
+        self._agenda.hear(core, body)
+        if isinstance(body, Down):
+            self.mailbox.disconnect(body.name)
+        if isinstance(body, Ask):
+            self._last_ask[self._cells[body.ue]] = time.monotonic_ns()
+        if isinstance(body, Decision):
+            self._answer(core, body)
+        elif isinstance(body, AT_ONCE) or (isinstance(body, Announce) and not self.role.ordered):
+            self._act(core, core.handle(max(envelope.at_ns, self._agenda.last_ns, 0), body))
+        elif isinstance(body, Post) and self.system.radio.access == DEDICATED:
+            self._act(core, core.handle(body.ready_ns, body))
+        elif isinstance(body, TIMED):
+            self._push(envelope.at_ns, envelope.phase, envelope.ue, envelope.number, core, body)
 
     def _answer(self, core: Core, decision: Decision) -> None:
         asked = self._asked_wall.pop((core.name, decision.slot), None)
@@ -160,8 +172,11 @@ class Host:
             if due is None:
                 break
             self._act(due.core, due.core.handle(due.at_ns, due.event), due.wall_ns)
-        while self._timers and self._timers[0][0] <= time.monotonic_ns():
+        now = time.monotonic_ns()
+        until = now + TURN_NS
+        while self._timers and self._timers[0][0] <= now < until:
             heapq.heappop(self._timers)[2]()
+            now = time.monotonic_ns()
 
     def _act(self, core: Core, actions: list[Action], released: int = 0) -> None:
         """Carry out ``actions``; a task that they end has ended at wall instant ``released``, or now."""
@@ -215,11 +230,11 @@ class Host:
             due, spin = self._timers[0][0], 0
         if due - spin > time.monotonic_ns():
             self._timer.arm(due - spin)
-            for fd, _ in self._epoll.poll():
+            for fd, _ in self._epoll.poll(None if self.mailbox.drained else 0):
                 if fd == self._timer.fd:
                     self._timer.clear()
                 elif fd == self.work.fd:
                     self.work.collect()
-        if spin:
+        if spin and self.mailbox.drained:
             self._spinner.spin(due)
             self._fire()

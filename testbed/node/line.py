@@ -4,13 +4,13 @@ import os
 import time
 from collections.abc import Iterable
 
+from testbed.model.system import LAUNCHER as LAUNCHER
 from testbed.node.socket import Mailbox
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Bye, Heartbeat, Hello, Welcome
 from testbed.protocol.session import Session
 from testbed.protocol.settings import Settings
 
-LAUNCHER = "launcher"
 WORDS = (Hello, Welcome, Heartbeat, Bye)
 MS = 1_000_000
 SETTINGS = Settings(heartbeat_ns=1000 * MS, suspect_ns=1500 * MS, timeout_ns=2400 * MS, asks=2)

@@ -15,17 +15,18 @@ nobody planned, and messages that are later still, make slips: nothing here is n
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from testbed.model.system import Fault, Plan, System
 from testbed.node.forwards import Forwards
-from testbed.node.posts import Posts, asked_ns
+from testbed.node.posts import Posts
 from testbed.protocol.messages import Announce, Down, Kept, Post, Up
 
 PATIENCE = 2
 
 
 class Lookahead:
-    """What the ES of index ``es`` may still be told in ``plan``, whose workload is in order of generation."""
+    """What the ES of index ``es`` may still be told in ``plan``."""
 
     def __init__(self, plan: Plan, es: int) -> None:
         emulation, system = plan.emulation, plan.system
@@ -35,7 +36,7 @@ class Lookahead:
         self._deaths = Deaths(system, es, plan.faults, patience_ns)
         self._forwards = Forwards(system, es) if plan.second_offload and len(system.ess) > 1 else None
         self._forward_wait_ns = max(0, self._guard_ns - int(system.backhaul.latency_ns / emulation.speed))
-        self._workload, self._next = plan.workload, 0
+        self._workload, self._next = sorted(plan.workload, key=attrgetter("generated_ns")), 0
         self._system = system
 
     def hear(self, body: object) -> None:
@@ -70,7 +71,7 @@ class Lookahead:
         """The tasks that are asked about by ``at_ns``."""
         while self._next < len(self._workload):
             task = self._workload[self._next]
-            asked = asked_ns(self._system, task)
+            asked = self._system.asked_ns(task)
             if asked > at_ns:
                 return
             self._next += 1

@@ -5,18 +5,11 @@ import heapq
 import msgspec
 
 from testbed.model import link
-from testbed.model.system import EPOCH_ARRIVAL, SHARED, System
+from testbed.model.system import SHARED, System
 from testbed.model.task import Task
 from testbed.protocol.messages import Down, Kept, Up
 
 NEVER = 2**62
-
-
-def asked_ns(system: System, task: Task) -> int:
-    """When its UE asks about a task: when it is generated, or at the slot boundary that is not before that."""
-    if system.epoch == EPOCH_ARRIVAL:
-        return task.generated_ns
-    return -(-task.generated_ns // system.slot_ns) * system.slot_ns
 
 
 class _Asked(msgspec.Struct, frozen=True, order=True):

@@ -98,6 +98,7 @@ class Process:
         plan, since = self.orders.plan, self.orders.episode
         if start.rehearsal and self.orders.rehearsal is not None:
             plan, since = self.orders.rehearsal, self.orders.episode - 1
+        plan = at_speed(plan, start.speed)
         clock, role = Clock(start.epoch_monotonic_ns, start.speed), role_of(plan.system, plan.emulation)
         host = Host(plan, clock, self.mailbox, role, self._emit, since)
         try:
@@ -137,13 +138,13 @@ class Process:
         poll = select.poll()
         poll.register(self.mailbox.fd, select.POLLIN)
         while True:
-            while (received := self.mailbox.receive()) is not None:
-                if isinstance(received.body, Start):
+            for received in self.mailbox.take():
+                if received.source == LAUNCHER and isinstance(received.body, Start):
                     return received.body
-                if isinstance(received.body, Stop):
+                if received.source == LAUNCHER and isinstance(received.body, Stop):
                     return None
             self._line.tick()
-            poll.poll(100)
+            poll.poll(100 if self.mailbox.drained else 0)
 
     def _emit(self, row: Row) -> None:
         self._rows.append(row)
@@ -158,6 +159,11 @@ class Process:
         while self._rows:
             batch, self._rows = tuple(self._rows[:FLUSH_ROWS]), self._rows[FLUSH_ROWS:]
             self.mailbox.send(envelope(self.name, self._incarnation, LAUNCHER, Rows(batch)))
+
+
+def at_speed(plan: Plan, speed: float) -> Plan:
+    """``plan`` at the speed it is played at."""
+    return msgspec.structs.replace(plan, emulation=msgspec.structs.replace(plan.emulation, speed=speed))
 
 
 def entry(role_name: str, make: Make, role_of: RoleOf, argv: list[str], prepare: Prepare | None = None) -> int:

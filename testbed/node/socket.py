@@ -1,8 +1,9 @@
 """The only sockets: one PULL inbox per process, PUSH sockets to peers, opened when first needed."""
 
 import sys
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 import zmq
@@ -11,12 +12,14 @@ from testbed.protocol import codec
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope, FrameError
 from testbed.protocol.messages import Body
 
-RECEIVE_LIMIT, SEND_LIMIT = 20_000, 20_000
+RECEIVE_LIMIT, SEND_LIMIT = 2_000, 20_000
+TURN_NS = 5_000_000
 ZERO_COPY_FROM = 16_384
 BATCH = 64
 MORE, LAST, READABLE = int(zmq.SNDMORE | zmq.DONTWAIT), int(zmq.DONTWAIT), int(zmq.POLLIN)
-LOGGED = 20
+LOGGED, WIDEST = 20, 200
 _PAYLOAD = bytes(8 * 1024 * 1024)
+MOST_FRAMES = BATCH * (2 + codec.MAX_PAYLOAD // len(_PAYLOAD))
 
 
 class Mailbox:
@@ -27,6 +30,9 @@ class Mailbox:
 
     A message has one or more header frames, each followed by its payload. What `post` was given goes with the next
     `flush`, in one message a peer: waking the other process is what a message costs most.
+
+    Nobody can keep the process from its other business: `take` ends after a turn, and ``drained`` says whether the
+    inbox was empty by then. What waits in it is bounded, and holds up its senders.
     """
 
     def __init__(self, endpoint: str, addresses: dict[str, str], real_payload: bool) -> None:
@@ -34,7 +40,7 @@ class Mailbox:
         self._inbox = self._context.socket(zmq.PULL)
         self._inbox.setsockopt(zmq.RCVHWM, RECEIVE_LIMIT)
         self._inbox.setsockopt(zmq.LINGER, 0)
-        self._inbox.setsockopt(zmq.MAXMSGSIZE, codec.MAX_PAYLOAD)
+        self._inbox.setsockopt(zmq.MAXMSGSIZE, len(_PAYLOAD))
         self._inbox.bind(endpoint)
         self.addresses = addresses
         self._real = real_payload
@@ -42,6 +48,7 @@ class Mailbox:
         self._posted: dict[str, list[list[bytes | memoryview]]] = {}
         self._received: deque[Envelope] = deque()
         self.fd = int(self._inbox.getsockopt(zmq.FD))
+        self.drained = True
         self.dropped = 0
         self.unsent = 0
         self.last_error = ""
@@ -108,22 +115,35 @@ class Mailbox:
     def _payload_bytes(self, envelope: Envelope) -> int:
         return envelope.payload_bits // 8 if self._real else 0
 
-    def receive(self) -> Envelope | None:
-        """The next envelope, or None when the inbox is empty; bad frames are counted and dropped."""
+    def take(self) -> Iterator[Envelope]:
+        """The envelopes that have come, for no longer than a turn; bad frames are counted and dropped."""
+        self.drained = False
+        until = time.monotonic_ns() + TURN_NS
         while True:
-            while self._received:
+            if self._received:
                 found = self._received.popleft()
                 if not self.aside(found):
-                    return found
-            if not int(self._inbox.getsockopt(zmq.EVENTS)) & READABLE:
-                return None
-            try:
-                self._unpack(self._inbox.recv_multipart(LAST, copy=False))
-            except zmq.Again:
-                return None
+                    yield found
+            elif not self._fetch():
+                self.drained = True
+                return
+            if time.monotonic_ns() >= until:
+                return
+
+    def _fetch(self) -> bool:
+        """Take the next message apart; False if there is none."""
+        if not int(self._inbox.getsockopt(zmq.EVENTS)) & READABLE:
+            return False
+        try:
+            self._unpack(self._inbox.recv_multipart(LAST, copy=False))
+        except zmq.Again:
+            return False
+        return True
 
     def _unpack(self, frames: "Sequence[zmq.Frame]") -> None:
         """Take a message apart; behind a frame that is not understood nothing of it can be."""
+        if len(frames) > MOST_FRAMES:
+            return self.drop(f"Oversized: {len(frames)} frames in a message; {MOST_FRAMES} are the most")
         at = 0
         while at < len(frames):
             try:
@@ -134,11 +154,14 @@ class Mailbox:
             at += 1 + -(-self._payload_bytes(found) // len(_PAYLOAD))
 
     def drop(self, why: str) -> None:
-        """Count a frame that is not acted on, and say so in the log: each of the first ones, then every thousandth."""
+        """Count a frame that is not acted on, and say so in the log: each of the first ones, then every thousandth.
+
+        ``why`` may quote the frame.
+        """
         self.dropped += 1
-        self.last_error = why
         if self.dropped <= LOGGED or self.dropped % 1000 == 0:
-            print(f"frame {self.dropped} dropped: {why}", file=sys.stderr, flush=True)
+            self.last_error = "".join(letter if letter.isprintable() else "?" for letter in why[:WIDEST])
+            print(f"frame {self.dropped} dropped: {self.last_error}", file=sys.stderr, flush=True)
 
     def close(self, linger_ms: int = 0, to: str = "") -> None:
         """Close everything, waiting up to ``linger_ms`` for what is still to be sent to process ``to``.

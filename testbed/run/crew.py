@@ -117,7 +117,7 @@ class Crew:
             if time.monotonic_ns() > limit:
                 late = [child.name for child in nursery.children.values() if not child.ready]
                 raise StartError(f"not ready after 60 s: {', '.join(late[:5])}", f"see {self.run_dir / 'logs'}")
-            nursery.wait(self.mailbox.fd, 100)
+            self.wait(100)
             self.receive()
             for name in nursery.dead():
                 raise StartError(f"{name} died while starting", self.last_words(name))
@@ -151,9 +151,9 @@ class Crew:
         self.episode += 1
 
     def look(self, wait_ms: int) -> None:
-        """Empty the inbox, after waiting for it; raises `LostError` if a process has died."""
+        """Take what has come, after waiting for it; raises `LostError` if a process has died."""
         if wait_ms:
-            self.nursery.wait(self.mailbox.fd, wait_ms)
+            self.wait(wait_ms)
         self.receive()
         for name in self.nursery.dead():
             raise LostError(f"{name} died during the episode", self.last_words(name))
@@ -170,15 +170,20 @@ class Crew:
         return log.exists() and "Traceback (most recent call last)" in log.read_text(errors="replace")
 
     def receive(self) -> None:
-        """Empty the inbox; then see who has not spoken."""
-        while (received := self.mailbox.receive()) is not None:
+        """Take what has come, for no longer than a turn; then, if that was all, see who has not spoken."""
+        for received in self.mailbox.take():
             if isinstance(received.body, WORDS) and received.to not in self._mine:
                 self._hear(received)
-            elif isinstance(received.body, Stop):
+            elif isinstance(received.body, Stop) and received.to == LAUNCHER:
                 self._stayed.add(received.source)
             else:
                 self.take(received)
-        self.liveness.act(self.nursery.children.values())
+        if self.mailbox.drained:
+            self.liveness.act(self.nursery.children.values())
+
+    def wait(self, milliseconds: int) -> None:
+        """Sleep until a message, a death, a signal or the timeout; not at all if there are messages left."""
+        self.nursery.wait(self.mailbox.fd, milliseconds if self.mailbox.drained else 0)
 
     def _hear(self, received: Envelope) -> None:
         child, body = self.nursery.children.get(received.source), received.body

@@ -23,6 +23,7 @@ from testbed.run.processes import processes_of
 from testbed.run.progress import Ledger, Progress
 
 STOP_TIMEOUT_NS = 5_000_000_000
+REST_NS = 1_000_000_000
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -130,7 +131,7 @@ class Launcher(Crew):
                 return ""
             if now > end_ns + limit:
                 return DRAIN_LIMIT
-            nursery.wait(self.mailbox.fd, self.faults.milliseconds())
+            self.wait(self.faults.milliseconds())
             self.receive()
             if nursery.starter_died:
                 return STARTER_DIED
@@ -161,14 +162,21 @@ class Launcher(Crew):
         limit = time.monotonic_ns() + STOP_TIMEOUT_NS
         known = len(self.interrupted)
         while nursery.children and time.monotonic_ns() < limit and len(self.interrupted) <= known:
-            nursery.wait(self.mailbox.fd, 50)
+            self.wait(50)
             self.receive()
             for name in nursery.dead():
                 nursery.forget(name)
-        self.receive()
+        self._read_the_rest()
         if self.mailbox.dropped:
             row = EventRow(self.now_ns(), LAUNCHER, DROPPED_FRAME, self.mailbox.last_error, self.mailbox.dropped)
             self.recorder.add([row])
         if self.mailbox.unsent:
             row = EventRow(self.now_ns(), LAUNCHER, UNSENT, "full queue or unknown peer", self.mailbox.unsent)
             self.recorder.add([row])
+
+    def _read_the_rest(self) -> None:
+        """What the processes said before they ended; should somebody else go on talking, it has an end."""
+        limit = time.monotonic_ns() + REST_NS
+        self.receive()
+        while not self.mailbox.drained and time.monotonic_ns() < limit:
+            self.receive()

@@ -30,7 +30,6 @@ def plan(whole: Plan) -> Plan:
             tasks.append(task)
     ours = whole.policy.partition(":")[0] in policies.names()
     policy = whole.policy if ours and not whole.learn else STAND_IN
-    tasks.sort(key=lambda task: (task.generated_ns, task.ue))
     return msgspec.structs.replace(whole, system=system, workload=tuple(tasks), policy=policy, faults=(), learn=False)
 
 

@@ -179,7 +179,7 @@ def test_options_that_cannot_be_are_refused_when_it_is_made(options, said):
 
 
 def test_a_caller_who_was_away_for_too_long_is_told_so_and_begins_anew(env, monkeypatch):
-    monkeypatch.setattr("testbed.gym.live.RECEIVE_LIMIT", 40)
+    monkeypatch.setattr("testbed.gym.live.SEND_LIMIT", 40)
     env.reset(seed=1)
     env.step(np.ones(3))
     while env.backend._players.clock.now_ns() < 12_000_000_000:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from testbed.model.system import Emulation, Fault, Plan, Radio
 from testbed.model.task import Task
 from testbed.node.lookahead import Lookahead
-from testbed.node.posts import asked_ns, earliest_effect_ns
+from testbed.node.posts import earliest_effect_ns
 from testbed.protocol.messages import Announce, Down, Kept, Post, Up
 from tests.support import MS, NS, ordered, system, task_of
 
@@ -216,8 +216,8 @@ def test_there_is_a_wait_if_and_only_if_something_unsettled_can_take_effect_by_t
         if heard:
             n, posted = heard.pop()
             one = tasks[n % len(tasks)] if tasks else short(0, 0)
-            asked = asked_ns(made, one)
+            asked = made.asked_ns(one)
             look.hear(post(one) if posted else Kept(asked, (one.ue,)))
-            unsettled -= {one} if posted else {t for t in tasks if t.ue == one.ue and asked_ns(made, t) == asked}
-        bounds = [earliest_effect_ns(made, task, asked_ns(made, task)) for task in unsettled]
+            unsettled -= {one} if posted else {t for t in tasks if t.ue == one.ue and made.asked_ns(t) == asked}
+        bounds = [earliest_effect_ns(made, task, made.asked_ns(task)) for task in unsettled]
         assert (look.wait_ns(at) > 0) == any(bound <= at for bound in bounds)

@@ -1,0 +1,106 @@
+"""What a plan leaves possible: who there is, which tasks they have, how far ahead an instant may be (pure)."""
+
+from testbed.model.delay import duration_ns
+from testbed.model.system import EPOCH_ARRIVAL, Es, Plan, Ue
+from testbed.model.task import Phase, Task
+from testbed.protocol.codec import Envelope
+
+RELEASE_NS = 20_000_000
+
+
+class Refused(Exception):
+    """A message that no core may see; the text says why."""
+
+
+def need(holds: bool, why: str) -> None:
+    """Raise `Refused` unless it ``holds``."""
+    if not holds:
+        raise Refused(why)
+
+
+class Bounds:
+    """The bounds of ``plan`` at ``now_ns``, an instant of emulated time that is moved on from outside.
+
+    What is due soon may be told up to `RELEASE_NS` of wall time before its instant, and clocks may differ by a slot.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.system = plan, plan.system
+        self.now_ns = 0
+        self.ues = {ue.name: ue for ue in self.system.ues}
+        self.ess = {es.name: es for es in self.system.ess}
+        self.cells = [self.system.cell_ues(es.index) for es in self.system.ess]
+        self.cycles = sum(task.cycles for task in plan.workload)
+        self._tasks = plan.tasks_by_ue()
+        self._local_work_ns: dict[int, int] = {}
+        self._slack_ns = self.system.slot_ns + int(RELEASE_NS * plan.emulation.speed)
+
+    def ue(self, name: str) -> Ue:
+        """The UE called ``name``."""
+        ue = self.ues.get(name)
+        if ue is None:
+            raise Refused(f"no UE is called {name[:40]!r}")
+        return ue
+
+    def es(self, name: str) -> Es:
+        """The ES called ``name``."""
+        es = self.ess.get(name)
+        if es is None:
+            raise Refused(f"no ES is called {name[:40]!r}")
+        return es
+
+    def own_es(self, ue: Ue) -> str:
+        """The name of the ES of the UE's cell."""
+        return self.system.ess[ue.cell].name
+
+    def task(self, ue: Ue, number: int) -> Task:
+        """The UE's task ``number``."""
+        tasks = self._tasks[ue.index]
+        if 0 <= number < len(tasks) and tasks[number].number == number:
+            return tasks[number]
+        found = next((task for task in tasks if task.number == number), None)
+        if found is None:
+            raise Refused(f"{ue.name} has no task {number}")
+        return found
+
+    def known(self, ue: Ue, task: Task) -> None:
+        """A task is what the workload says."""
+        need(task == self.task(ue, task.number), f"task {task.number} of {ue.name} is another one")
+
+    def local_work_ns(self, ue: Ue) -> int:
+        """How long the UE would take for all its tasks."""
+        if ue.index not in self._local_work_ns:
+            work = sum(duration_ns(task.cycles, ue.cpu_hz) for task in self._tasks[ue.index])
+            self._local_work_ns[ue.index] = work
+        return self._local_work_ns[ue.index]
+
+    def by_now(self, at_ns: int, beyond_ns: int = 0) -> None:
+        """An instant is no further ahead than ``beyond_ns``."""
+        need(at_ns <= self.now_ns + beyond_ns + self._slack_ns, "it is of an instant too far ahead")
+
+    def elapsed_ns(self, since_ns: int) -> int:
+        """The most that can have been charged since an instant: thinking costs wall time, one to one, at any speed."""
+        return int(max(0, self.now_ns - since_ns) / min(1.0, self.plan.emulation.speed)) + self._slack_ns
+
+    def slot(self, slot: int, at_ns: int) -> None:
+        """A slot and its instant; with ``epoch: arrival`` UEs number their asks by tasks instead."""
+        need(slot >= 0 and at_ns >= 0, "there is no such slot")
+        if self.system.epoch != EPOCH_ARRIVAL:
+            need(at_ns == slot * self.system.slot_ns, "its instant is not its slot's")
+        self.by_now(at_ns)
+
+
+def ordered(*instants_ns: int) -> None:
+    """Instants follow each other."""
+    need(list(instants_ns) == sorted(instants_ns), "its instants are out of order")
+
+
+def placed(envelope: Envelope, at_ns: int, phase: Phase, ue: int, number: int) -> None:
+    """An envelope has the place among other events that its content has."""
+    place = (envelope.at_ns, envelope.phase, envelope.ue, envelope.number)
+    need(place == (at_ns, int(phase), ue, number), "its instant and order are not those of its content")
+
+
+def sent_by(envelope: Envelope, source: str) -> None:
+    """An envelope comes from ``source``."""
+    need(envelope.source == source, f"it should come from {source}")

@@ -1,0 +1,250 @@
+"""Messages against the plan: what a role's core may be told, and by whom (pure).
+
+A frame can be sound and its content still nonsense: an ES that does not exist, a task that nobody has, an instant a
+thousand years ahead. `Validator.refusal` looks at every field of a message before a core sees it, so that a core can
+take what it is told for granted. It is no protection against somebody who imitates a role well.
+"""
+
+import math
+from collections.abc import Callable
+
+from testbed.model import link
+from testbed.model.delay import duration_ns, transfer_ns
+from testbed.model.system import CONTROLLER, LAUNCHER, LEARNER, SHARED, Es, Plan, Ue
+from testbed.model.task import COMPLETED, FAILED, LATE, LOCAL, OFFLOAD, Phase
+from testbed.protocol.bounds import Bounds, Refused, need, ordered, placed, sent_by
+from testbed.protocol.codec import Envelope
+from testbed.protocol.messages import (
+    Aired,
+    Announce,
+    Ask,
+    Decision,
+    Down,
+    Forward,
+    Heartbeat,
+    Kept,
+    Moved,
+    Outcome,
+    Post,
+    Result,
+    Seen,
+    Trip,
+    Up,
+)
+
+CHOICES = (LOCAL, OFFLOAD)
+FALLBACKS = ("", "timeout", "controller lost", "policy error")
+ENDS = (COMPLETED, LATE, FAILED)
+INCARNATIONS = 2**31
+TO_UE = (Decision, Moved, Aired, Result, Down, Up, Heartbeat)
+TO_ES = (Post, Kept, Forward, Announce, Down, Up, Heartbeat)
+TO_CONTROLLER = (Ask, Announce, Outcome, Down, Up, Heartbeat)
+TO_LEARNER = (Seen, Outcome, Down, Up, Heartbeat)
+
+
+class Validator:
+    """What may be said in ``plan``. It remembers what was posted and forwarded, and each ES's last announcement."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan, self._system = plan, plan.system
+        self._bounds = Bounds(plan)
+        self._back_ns = max((fault.restart_ns for fault in plan.faults), default=0)
+        self._announced: dict[str, int] = {}
+        self._had: set[tuple[type, int, int]] = set()
+        self._checks: dict[type, Callable[[Envelope], None]] = {
+            Ask: self._ask, Decision: self._decision, Post: self._post, Kept: self._kept, Forward: self._forward,
+            Moved: self._moved, Aired: self._aired, Result: self._result, Announce: self._announce, Down: self._fault,
+            Up: self._fault, Outcome: self._outcome, Seen: self._seen,
+        }  # fmt: skip
+
+    def refusal(self, envelope: Envelope, now_ns: int) -> str:
+        """Why the core ``envelope.to`` must not be told this at ``now_ns`` of emulated time; "" if it may."""
+        self._bounds.now_ns = now_ns
+        try:
+            need(isinstance(envelope.body, self._may_hear(envelope.to)), f"nothing that {envelope.to} is told")
+            check = self._checks.get(type(envelope.body))
+            if check is not None:
+                check(envelope)
+        except Refused as refused:
+            return str(refused)
+        return ""
+
+    def _may_hear(self, to: str) -> tuple[type, ...]:
+        if to in self._bounds.ues:
+            return TO_UE
+        if to in self._bounds.ess:
+            return TO_ES
+        return TO_CONTROLLER if to == CONTROLLER else TO_LEARNER
+
+    def _once(self, body: Post | Forward) -> None:
+        key = (type(body), body.task.ue, body.task.number)
+        need(key not in self._had, f"task {body.task.number} of {body.ue} came before")
+        self._had.add(key)
+
+    def _trip(self, ue: Ue, number: int, trip: Trip) -> None:
+        asked = self._system.asked_ns(self._bounds.task(ue, number))
+        ordered(asked, trip.ready_ns, trip.tx_start_ns, trip.tx_end_ns, trip.arrival_ns)
+        need(1 <= trip.attempts <= link.MAX_ATTEMPTS, "it was sent impossibly often")
+        need(0 <= trip.late_ns <= trip.arrival_ns, "it cannot be so late")
+        self._bounds.by_now(trip.arrival_ns)
+
+    # Messages --------------------------------------------------------------------------------------------------------
+
+    def _ask(self, envelope: Envelope) -> None:
+        ask: Ask = envelope.body  # type: ignore[assignment]
+        ue = self._bounds.ue(ask.ue)
+        sent_by(envelope, ue.name)
+        self._bounds.slot(ask.slot, ask.at_ns)
+        need(envelope.at_ns == ask.at_ns, "its instant is not that of its content")
+        numbers = [task.number for task in ask.tasks]
+        need(numbers == sorted(set(numbers)), "its tasks are out of order")
+        for task in ask.tasks:
+            self._bounds.known(ue, task)
+            need(self._system.asked_ns(task) == ask.at_ns, f"task {task.number} is not asked about then")
+        most = self._bounds.local_work_ns(ue) + self._bounds.elapsed_ns(0)
+        need(0 <= ask.queue_ns <= most, "its UE has not so much to do")
+        need(ask.last_choice in (-1, *CHOICES), "there is no such choice")
+
+    def _decision(self, envelope: Envelope) -> None:
+        decision: Decision = envelope.body  # type: ignore[assignment]
+        sent_by(envelope, CONTROLLER)
+        need(decision.ue == envelope.to, "it is about another UE")
+        self._bounds.slot(decision.slot, decision.asked_ns)
+        need(decision.choice in CHOICES, "there is no such choice")
+        need(decision.fallback in FALLBACKS, "there is no such reason to fall back")
+        need(decision.version >= 0, "there is no such version")
+        need(math.isfinite(decision.log_probability) and decision.log_probability <= 1e-9, "it is no log-probability")
+
+    def _post(self, envelope: Envelope) -> None:
+        post: Post = envelope.body  # type: ignore[assignment]
+        ue = self._bounds.ue(post.ue)
+        sent_by(envelope, ue.name)
+        need(envelope.to == self._bounds.own_es(ue), "its UE belongs to another cell")
+        self._bounds.known(ue, post.task)
+        asked = self._system.asked_ns(post.task)
+        need(asked <= post.ready_ns <= asked + self._bounds.elapsed_ns(asked), "it cannot be ready then")
+        placed(envelope, post.ready_ns, Phase.DECIDE, ue.index, post.task.number)
+        self._once(post)
+
+    def _kept(self, envelope: Envelope) -> None:
+        kept: Kept = envelope.body  # type: ignore[assignment]
+        sent_by(envelope, CONTROLLER)
+        cell = {ue.index for ue in self._bounds.cells[self._bounds.ess[envelope.to].index]}
+        need(cell.issuperset(kept.ues), "it is about UEs of another cell")
+        need(kept.at_ns >= 0, "there is no such slot")
+        self._bounds.by_now(kept.at_ns)
+
+    def _forward(self, envelope: Envelope) -> None:
+        forward: Forward = envelope.body  # type: ignore[assignment]
+        ue, backhaul = self._bounds.ue(forward.ue), self._system.backhaul
+        own = self._bounds.own_es(ue)
+        sent_by(envelope, own)
+        need(self._plan.second_offload and envelope.to != own, "nothing is sent on to there")
+        self._bounds.known(ue, forward.task)
+        self._trip(ue, forward.task.number, forward.trip)
+        way = transfer_ns(forward.task.input_bits, backhaul.rate_bps) + backhaul.latency_ns
+        need(forward.arrival_ns >= forward.trip.arrival_ns + way, "it cannot arrive so early")
+        self._bounds.by_now(forward.arrival_ns, way)
+        placed(envelope, forward.arrival_ns, Phase.ARRIVAL, ue.index, forward.task.number)
+        self._once(forward)
+
+    def _moved(self, envelope: Envelope) -> None:
+        moved: Moved = envelope.body  # type: ignore[assignment]
+        ue, es = self._to_its_ue(envelope, moved.ue, moved.number), self._bounds.es(moved.es)
+        sent_by(envelope, es.name if moved.arrived else self._bounds.own_es(ue))
+        self._served(ue, es)
+        need(envelope.at_ns == moved.at_ns >= 0, "its instant is not that of its content")
+        self._bounds.by_now(moved.at_ns)
+
+    def _aired(self, envelope: Envelope) -> None:
+        aired: Aired = envelope.body  # type: ignore[assignment]
+        ue = self._to_its_ue(envelope, aired.ue, aired.number)
+        sent_by(envelope, self._bounds.own_es(ue))
+        need(self._system.radio.access == SHARED, "only a shared radio says that")
+        need(envelope.at_ns == aired.at_ns >= 0, "its instant is not that of its content")
+        self._bounds.by_now(aired.at_ns)
+
+    def _result(self, envelope: Envelope) -> None:
+        result: Result = envelope.body  # type: ignore[assignment]
+        ue, es = self._to_its_ue(envelope, result.ue, result.number), self._bounds.es(result.es)
+        sent_by(envelope, es.name)
+        self._served(ue, es)
+        need(0 <= result.incarnation < INCARNATIONS, "there is no such incarnation")
+        self._trip(ue, result.number, result.trip)
+        ordered(result.trip.arrival_ns, result.es_arrival_ns, result.start_ns, result.end_ns, result.at_ns)
+        radio = self._system.radio
+        way = radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
+        self._bounds.by_now(result.at_ns, way)
+        placed(envelope, result.at_ns, Phase.ARRIVAL, ue.index, result.number)
+
+    def _to_its_ue(self, envelope: Envelope, name: str, number: int) -> Ue:
+        ue = self._bounds.ue(name)
+        need(name == envelope.to, "it is about another UE")
+        self._bounds.task(ue, number)
+        return ue
+
+    def _served(self, ue: Ue, es: Es) -> None:
+        need(self._plan.second_offload or es.index == ue.cell, "nothing is sent on to there")
+
+    def _announce(self, envelope: Envelope) -> None:
+        news: Announce = envelope.body  # type: ignore[assignment]
+        es = self._bounds.es(news.es)
+        sent_by(envelope, es.name)
+        need(news.slot >= 0 and news.at_ns == news.slot * self._system.slot_ns, "its instant is not its slot's")
+        self._bounds.by_now(news.at_ns)
+        need(news.slot >= self._announced.get(es.name, 0), "a later one came before")
+        for cycles in (news.own_cycles, news.forwarded_cycles, news.air_cycles):
+            need(0 <= cycles <= self._bounds.cycles, "there is not so much work")
+        need(
+            0 <= news.backlog_ns <= duration_ns(self._bounds.cycles, es.cpu_hz) + len(self._plan.workload),
+            "there is not so much work",
+        )
+        cell = self._bounds.cells[es.index]
+        need(0 <= news.senders <= len(cell) == len(news.radio_wait_ns), "the cell has another number of UEs")
+        need(all(wait >= 0 for wait in news.radio_wait_ns), "nobody waits for less than no time")
+        placed(envelope, news.at_ns, Phase.ANNOUNCE, es.index, 0)
+        self._announced[es.name] = news.slot
+
+    def _fault(self, envelope: Envelope) -> None:
+        notice: Down | Up = envelope.body  # type: ignore[assignment]
+        sent_by(envelope, LAUNCHER)
+        known = (
+            notice.name in self._bounds.ues or notice.name in self._bounds.ess or notice.name in (CONTROLLER, LEARNER)
+        )
+        need(known and notice.name != envelope.to, f"no other process is called {notice.name[:40]!r}")
+        need(0 <= notice.incarnation < INCARNATIONS, "there is no such incarnation")
+        need(envelope.at_ns == notice.at_ns, "its instant is not that of its content")
+        back_ns = self._back_ns - self._bounds.now_ns if isinstance(notice, Up) else 0
+        self._bounds.by_now(notice.at_ns, max(0, back_ns))
+
+    def _outcome(self, envelope: Envelope) -> None:
+        told: Outcome = envelope.body  # type: ignore[assignment]
+        ue = self._bounds.ue(told.ue)
+        sent_by(envelope, ue.name if envelope.to == CONTROLLER else CONTROLLER)
+        self._bounds.known(ue, told.task)
+        need(told.slot == self._system.asked_ns(told.task) // self._system.slot_ns, "it was decided in another slot")
+        need(told.choice in CHOICES, "there is no such choice")
+        need(told.fallback in FALLBACKS and told.state in ENDS, "no task ends like that")
+        ordered(self._system.asked_ns(told.task), told.finished_ns)
+        if envelope.to == CONTROLLER:
+            need(envelope.at_ns == told.finished_ns, "its instant is not that of its content")
+        self._bounds.by_now(told.finished_ns)
+        for ns in (told.delay_ns, told.airtime_ns, told.think_ns):
+            need(0 <= ns <= self._bounds.elapsed_ns(0), "it cannot have taken so long")
+        ordered(-1, told.tx_start_ns, told.finished_ns)
+        need(math.isfinite(told.energy_j) and told.energy_j >= 0.0, "there is no such energy")
+
+    def _seen(self, envelope: Envelope) -> None:
+        seen: Seen = envelope.body  # type: ignore[assignment]
+        sent_by(envelope, CONTROLLER)
+        need(0 <= seen.cell < len(self._bounds.cells), "there is no such cell")
+        self._bounds.slot(seen.slot, seen.slot * self._system.slot_ns)
+        need(seen.version >= 0, "there is no such version")
+        indices = {ue.index for ue in self._bounds.cells[seen.cell]}
+        for task in seen.tasks:
+            need(task.ue in indices, "it is about UEs of another cell")
+            self._bounds.known(self._system.ues[task.ue], task)
+        for chose in seen.chose:
+            need(chose.ue in indices and chose.choice in CHOICES, "it is about UEs of another cell")
+            need(all(map(math.isfinite, (chose.log_probability, *chose.inputs))), "not all its numbers are finite")
+        need(all(map(math.isfinite, seen.features)), "not all its numbers are finite")

@@ -1,0 +1,152 @@
+"""Hosts of real cores, fed by hand: sound frames with wrong contents crash nobody, and only the launcher ends a run."""
+
+import os
+import random
+import time
+
+import msgspec
+import pytest
+
+from controller.__main__ import role_of as controller_role
+from controller.policies import load
+from controller.server import Server as Controller
+from edge_server.__main__ import role_of as es_role
+from edge_server.server import Server as EdgeServer
+from testbed.model.system import Emulation
+from testbed.model.task import Phase
+from testbed.node.clock import Clock
+from testbed.node.host import Host
+from testbed.protocol import codec
+from testbed.protocol.actions import Send
+from testbed.protocol.codec import FrameError
+from testbed.protocol.messages import Stop
+from tests.protocol.honest import overheard, wrapped
+from tests.protocol.test_validation import world
+from tests.support import NS
+from ue_agent.__main__ import role_of as ue_role
+from ue_agent.agent import Agent
+
+PLAN = msgspec.structs.replace(world(learn=True), emulation=Emulation(burn=0.0, spin_ns=0))
+SLOTS_AGO = 30
+
+
+class Mail:
+    """A mailbox without sockets: hands out what is put into it, keeps what is posted."""
+
+    def __init__(self):
+        self.fd = os.eventfd(0)
+        self.drained, self.dropped, self.unsent, self.last_error = True, 0, 0, ""
+        self.inbox, self.sent = [], []
+
+    def take(self):
+        while self.inbox:
+            yield self.inbox.pop(0)
+
+    def post(self, envelope):
+        self.sent.append(envelope)
+
+    def flush(self):
+        pass
+
+    def disconnect(self, name):
+        pass
+
+    def drop(self, why):
+        self.dropped, self.last_error = self.dropped + 1, why
+
+
+def host_of(role):
+    """A host of one kind of core whose epoch was long ago, and its mailbox."""
+    system, mail, rows = PLAN.system, Mail(), []
+    role_of = {"ue": ue_role, "es": es_role, "controller": controller_role}[role]
+    clock = Clock(time.monotonic_ns() - SLOTS_AGO * NS, 1.0)
+    host = Host(PLAN, clock, mail, role_of(system, PLAN.emulation), rows.append)
+    tasks = PLAN.tasks_by_ue()
+    if role == "ue":
+        cores = [Agent(system, ue.index, tasks[ue.index], outcomes=True) for ue in system.cell_ues(0)]
+    elif role == "es":
+        cores = [EdgeServer(system, 0, PLAN.second_offload)]
+    else:
+        cores = [Controller(system, load(PLAN.policy)[0])]
+    for core in cores:
+        host.add(core, 0)
+    return host, mail, {core.name for core in cores}
+
+
+NASTY = {
+    int: [-1, 0, 1, 2, 7, 10**6, 10**9, 10**15, 10**18, 2**62, -(2**62)],
+    float: [0.0, -1.0, 1e300, float("nan"), float("inf"), -float("inf")],
+    str: ["", "nobody", "es-1", "es-2", "es-9", "ue-1-1", "ue-3-5", "controller", "launcher", "learner", "\x1b[2J"],
+    bool: [True, False],
+}  # fmt: skip
+
+
+def twisted(value, rng):
+    """``value`` with one thing in it changed, somewhere."""
+    if isinstance(value, msgspec.Struct):
+        field = rng.choice(value.__struct_fields__)
+        return msgspec.structs.replace(value, **{field: twisted(getattr(value, field), rng)})
+    if isinstance(value, tuple):
+        if value and rng.random() < 0.5:
+            place = rng.randrange(len(value))
+            return (*value[:place], twisted(value[place], rng), *value[place + 1 :])
+        return rng.choice([(), value * 2, value[:-1], value + value[:1]])
+    return rng.choice(NASTY.get(type(value), [value]))
+
+
+def twists(envelope, rng, count):
+    """Sound frames like ``envelope`` with wrong contents, as they come off the wire."""
+    for _ in range(count):
+        changed = envelope
+        for _ in range(rng.randint(1, 3)):
+            if rng.random() < 0.3:
+                changed = twisted(changed, rng)
+            else:
+                changed = msgspec.structs.replace(changed, body=twisted(changed.body, rng))
+        try:
+            yield codec.decode(codec.encode(changed))
+        except FrameError:
+            continue
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("role", ["ue", "es", "controller"])
+def test_sound_frames_with_wrong_contents_crash_no_core(role, seed):
+    rng = random.Random(seed)
+    host, mail, names = host_of(role)
+    try:
+        said = [one for _, one in overheard(PLAN)]
+        wrong = 0
+        for envelope in said:
+            if envelope.to not in names:
+                envelope, count = msgspec.structs.replace(envelope, to=rng.choice(sorted(names))), 1
+            else:
+                count = 8
+            for twist in twists(envelope, rng, count):
+                if twist.to not in names and rng.random() < 0.9:
+                    twist = msgspec.structs.replace(twist, to=envelope.to)
+                if not isinstance(twist.body, Stop):
+                    mail.inbox.append(twist)
+                    wrong += 1
+            mail.inbox.append(envelope)
+            host.turn()
+        assert wrong > 500 and mail.dropped > wrong // 2
+        assert mail.sent and host.stopped is None
+    finally:
+        host.close()
+        os.close(mail.fd)
+
+
+def test_only_the_launcher_stops_a_process():
+    host, mail, _ = host_of("es")
+    try:
+        stop = wrapped("es-2", Send("es-1", Stop(0, "because"), 0, Phase.FAULT))
+        mail.inbox.append(stop)
+        host.turn()
+        assert host.stopped is None and mail.dropped == 1
+        mail.inbox.append(msgspec.structs.replace(stop, source="launcher"))
+        host.turn()
+        assert host.stopped == stop.body
+    finally:
+        host.close()
+        os.close(mail.fd)
