@@ -29,7 +29,7 @@ from testbed.model.mdp import CellView
 from testbed.model.system import Plan
 from testbed.node.socket import RECEIVE_LIMIT
 from testbed.protocol.messages import Announce, Ask
-from testbed.run import costs, preflight
+from testbed.run import costs, payload, preflight
 from testbed.run.crew import prepared
 from testbed.trace import inputs
 from testbed.twin.state import CELL
@@ -77,6 +77,7 @@ class LiveBackend:
         system = msgspec.structs.replace(resolved.system, seed=seed)
         workload = inputs.generate(scenario, system)
         plan = Plan(system, workload, "", setting.second_offload, resolved.emulation, learn=True)
+        payload.refuse(plan)
         return preflight.fitted(plan, costs.kept() or costs.Costs())
 
     @property

@@ -19,7 +19,7 @@ from testbed.model.scenario import Resolved
 from testbed.model.system import EPOCH_SLOT, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
 from testbed.node.recorder import Recorder
-from testbed.run import costs, preflight, record, rundir
+from testbed.run import costs, payload, preflight, record, rundir
 from testbed.run.grading import graded
 from testbed.run.interrupt import stop_on_interrupt
 from testbed.run.output import warn
@@ -129,6 +129,7 @@ def planned(order: Order, double: bool) -> Plan:
     plan = msgspec.structs.replace(plan, learn=order.learn)
     if not live:
         return plan
+    payload.refuse(plan)
     known = costs.kept() or (costs.measured(warn) if order.auto_speed else costs.Costs())
     return preflight.fitted(plan, known, order.auto_speed)
 
