@@ -40,11 +40,24 @@ def find_scenario(path_or_name: str | Path) -> Path:
     return known[name]
 
 
+class Loaded(msgspec.Struct, frozen=True):
+    """A scenario, and what of its file is left out because an override cut the run short, a line each."""
+
+    scenario: Scenario
+    notes: tuple[str, ...] = ()
+
+
 def load_scenario(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     """Read a scenario file (or shipped scenario) and apply ``overrides`` of the form ``key.sub=value``.
 
-    Raises `ScenarioError` for any mistake in the file or in an override.
+    Raises `ScenarioError` for any mistake in the file or in an override. Faults after the end of a run that an override
+    cut short are left out.
     """
+    return load(path_or_name, overrides).scenario
+
+
+def load(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Loaded:
+    """As `load_scenario`, with what is left out."""
     path = find_scenario(path_or_name)
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -52,11 +65,16 @@ def load_scenario(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Sc
         raise ScenarioError(f"cannot be read: {error.strerror}", str(path), remedy="give a readable file") from None
     except UnicodeDecodeError as error:
         raise undecodable(str(path), error) from None
-    return parse_scenario(text, str(path), overrides)
+    return parse(text, str(path), overrides)
 
 
 def parse_scenario(text: str, file: str = "scenario.yaml", overrides: Sequence[str] = ()) -> Scenario:
     """As `load_scenario`, from ``text``; ``file`` names it in errors and its folder anchors relative trace files."""
+    return parse(text, file, overrides).scenario
+
+
+def parse(text: str, file: str, overrides: Sequence[str]) -> Loaded:
+    """As `parse_scenario`, with what is left out."""
     sources = Sources()
     root = sources.compose(file, text)
     if root is None:
@@ -66,7 +84,9 @@ def parse_scenario(text: str, file: str = "scenario.yaml", overrides: Sequence[s
         sources.override(root, argument)
     builder = Builder(sources)
     scenario: Scenario = builder.section(root, Scenario)
+    notes: tuple[str, ...] = ()
     if any(builder.origin((word,)).startswith(ARGUMENT) for word in ("slots", "slot")):
+        notes = tuple(f"{mistake.message}: left out" for mistake in late_faults(scenario))
         scenario = cut_faults(scenario)
     for mistake in chain(mistakes(scenario), late_faults(scenario)):
         raise builder.at(mistake.place, mistake.message, mistake.remedy)
@@ -74,7 +94,7 @@ def parse_scenario(text: str, file: str = "scenario.yaml", overrides: Sequence[s
     if not any(known.value == "name" for known, _ in root.value):
         stem = re.sub(r"[^\w .-]", "-", Path(file).stem).lstrip(" .-")[:100]
         scenario = msgspec.structs.replace(scenario, name=stem or "scenario")
-    return scenario
+    return Loaded(scenario, notes)
 
 
 def _anchored(scenario: Scenario, builder: Builder, folder: Path) -> Scenario:

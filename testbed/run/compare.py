@@ -4,6 +4,7 @@ A strategy whose backlog grew with the run on more than a quarter of the workloa
 run's length, so none of its pairs is called significant.
 """
 
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import combinations
 
@@ -66,11 +67,12 @@ class Pair(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """What ``compare --json`` prints."""
+    """What ``compare --json`` prints; ``left_out`` counts the workloads of which some strategy finished no task."""
 
     workloads: int
     policies: dict[str, Strategy]
     pairs: list[Pair]
+    left_out: int = 0
 
 
 def sample(tasks: Sequence[TaskRow], audit: Ledger, system: System, events: Iterable[EventRow]) -> Sample:
@@ -83,8 +85,15 @@ def sample(tasks: Sequence[TaskRow], audit: Ledger, system: System, events: Iter
 
 
 def compare(samples: Mapping[str, Mapping[Hashable, Sample]]) -> Comparison:
-    """Compare strategies by name on the workloads that all of them saw. Raises `UsageError` if there is none."""
-    shared = _shared(samples)
+    """Compare strategies by name on the workloads that all of them saw. Raises `UsageError` if there is none.
+
+    A workload of which one of them finished no task has no means: it is left out. There are no strategies in a
+    comparison of none.
+    """
+    common = _shared(samples)
+    shared = [key for key in common if all(math.isfinite(mine[key].overhead) for mine in samples.values())]
+    if not shared:
+        return Comparison(0, {}, [], len(common))
     listed = {name: [mine[key] for key in shared] for name, mine in samples.items()}
     policies = {name: _strategy(mine) for name, mine in listed.items()}
     pairs = [
@@ -92,7 +101,7 @@ def compare(samples: Mapping[str, Mapping[Hashable, Sample]]) -> Comparison:
         for a, b in combinations(listed, 2)
         for metric in METRICS
     ]
-    return Comparison(len(shared), policies, pairs)
+    return Comparison(len(shared), policies, pairs, len(common) - len(shared))
 
 
 def pooled(samples: Iterable[Mapping[str, Mapping[Hashable, Sample]]]) -> dict[str, dict[Hashable, Sample]]:
@@ -127,7 +136,7 @@ def _pair(a: str, b: str, metric: str, listed: Mapping[str, Sequence[Sample]], s
 
 
 def _column(mine: Sequence[Sample], metric: str) -> list[float]:
-    """The metric over workloads; one in which nothing finished counts with the mean of nothing, NaN."""
+    """The metric over workloads."""
     return [float(getattr(one, metric)) for one in mine]
 
 

@@ -9,6 +9,8 @@ from testbed.run.tables import table
 
 def text(found: Comparison, columns: int = 0) -> str:
     """Means with their intervals, and each pair's ratio of overheads, for a terminal of ``columns`` (0: any)."""
+    if not found.policies:
+        return f"no task finished in {_workloads(found.left_out)}: nothing to compare\n"
     head = ("", "overhead", "delay s", "energy J", "deadlines kept", "backlog")
     rows = [
         (
@@ -17,13 +19,18 @@ def text(found: Comparison, columns: int = 0) -> str:
         )
         for name, one in found.policies.items()
     ]  # fmt: skip
-    workloads = f"{found.workloads} workload{'s' if found.workloads != 1 else ''}, mean ± half of the 95 % interval"
+    without = f"; left out: {_workloads(found.left_out)} of which no task finished" if found.left_out else ""
+    workloads = f"{_workloads(found.workloads)}, mean ± half of the 95 % interval{without}"
     pairs = "\n".join(_pair(pair) for pair in found.pairs if pair.metric == "overhead")
     winner = best(found)
     said = f"\nleast overhead: {winner}\n" if winner and len(found.policies) > 1 else ""
     failed = "".join(_failed(name, one.policy_errors) for name, one in found.policies.items() if one.policy_errors)
     shown = f"{workloads}\n\n{table(head, rows, columns)}\n{failed}" + (f"\n{pairs}\n" if pairs else "") + said
     return wrapped(shown, columns)
+
+
+def _workloads(count: int) -> str:
+    return f"{count} workload{'s' if count != 1 else ''}"
 
 
 def _failed(name: str, count: int) -> str:
@@ -36,6 +43,8 @@ def _shown(interval: Interval) -> str:
 
 
 def _pair(pair: Pair) -> str:
+    if math.isnan(pair.ratio):
+        return f"overhead of {pair.a} is no multiple of {pair.b}'s, which is 0"
     head = f"overhead of {pair.a} is {pair.ratio:.3f} of {pair.b}'s"
     if not pair.stable:
         return f"{head}; one of them is unstable, so this says nothing"

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedRunError, UsageError
-from testbed.model.load import load_scenario
 from testbed.run import compare, record, rounds, sweep
 from testbed.run.compare import Comparison
 from testbed.run.comparison_text import text
@@ -34,9 +33,9 @@ class Point(msgspec.Struct, frozen=True):
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("what", nargs="+", metavar="SCENARIO|RUN", help="one scenario, or two and more runs")
-    parser.add_argument("--policies", default=POLICIES, metavar="A,B,…", help=f"strategies ({POLICIES})")
+    parser.add_argument("--policies", metavar="A,B,…", help=f"strategies ({POLICIES})")
     parser.add_argument("--seeds", type=int, metavar="N", help="how many workloads, from the scenario's seed on (10)")
-    parser.add_argument("--on", choices=rounds.CLOCKS, default=rounds.SIM, help="which clock (sim)")
+    parser.add_argument("--on", choices=rounds.CLOCKS, help="which clock (sim)")
     parser.add_argument("--sweep", metavar="KEY=A..B:N", help="repeat for N values of a key, like density=0.3..0.9:4")
     common.add_scenario_options(parser)
     parser.add_argument("--speed", metavar="X", help="testbed: emulated seconds in a wall second")
@@ -55,20 +54,31 @@ def main(args: argparse.Namespace) -> int:
 def _runs(args: argparse.Namespace) -> int:
     if len(args.what) < 2:
         raise UsageError("one run has nothing to be compared with", "give two runs or more, or a scenario")
+    given = {
+        "--policies": args.policies, "--seeds": args.seeds, "--on": args.on, "--sweep": args.sweep, "--set": args.set,
+        "--for": args.duration, "--slots": args.slots, "--seed": args.seed, "--speed": args.speed,
+    }  # fmt: skip
+    common.refuse_options(given, "is for a scenario: runs are compared as they were")
     found = compare.compare(rounds.of_runs([record.read_run(given) for given in args.what]))
+    _must_not_be_empty(found)
     print_json(found) if args.json else print(text(found, width(sys.stdout)), end="")
     return EXIT_OK
 
 
 def _scenario(args: argparse.Namespace) -> int:
-    count = SEEDS[args.on] if args.seeds is None else args.seeds
+    clock = args.on or rounds.SIM
+    if clock != rounds.TESTBED:
+        common.refuse_options({"--speed": args.speed}, f"is for --on testbed: {clock} is as fast as it can be")
+    count = SEEDS[clock] if args.seeds is None else args.seeds
     if count < 1:
         raise UsageError(f"--seeds {count}", "compare on at least 1 workload; 2 and more give intervals")
     chosen = sweep.parse(args.sweep) if args.sweep else None
     changes = [[f"{chosen.key}={value}"] for value in chosen.values] if chosen else [[]]
-    scenarios = [load_scenario(args.what[0], [*common.changes(args.what[0], args), *change]) for change in changes]
-    pulse = Pulse(sys.stderr if args.json else sys.stdout)
-    played = [Rounds(common.strategies(args.policies), args.on, pulse) for _ in scenarios]
+    names = common.strategies(args.policies or POLICIES)
+    asked = common.changes(args.what[0], args)
+    scenarios = [common.scenario_of(args.what[0], [*asked, *change]) for change in changes]
+    pulse = Pulse(sys.stderr if args.json else sys.stdout, plain=args.plain)
+    played = [Rounds(names, clock, pulse) for _ in scenarios]
     code = EXIT_OK
     try:
         for i, scenario in enumerate(scenarios):
@@ -78,6 +88,8 @@ def _scenario(args: argparse.Namespace) -> int:
         code = EXIT_INTERRUPTED
     finally:
         pulse.done()
+    for note in dict.fromkeys(note for one in played for note in one.notes):
+        warn(note)
     _show(args, chosen, [one.samples for one in played])
     if code:
         warn("interrupted; compared is what was complete")
@@ -91,9 +103,11 @@ def _show(args: argparse.Namespace, chosen: sweep.Sweep | None, samples: Sequenc
         raise InterruptedRunError("interrupted before the first workload was complete")
     if chosen is None:
         found = compare.compare(complete[0])
+        _must_not_be_empty(found)
         print_json(found) if args.json else print(text(found, width(sys.stdout)), end="")
         return
     whole = compare.compare(compare.pooled(complete))
+    _must_not_be_empty(whole)
     parts = [compare.compare(one) for one in complete]
     points = [Point(value, *_parts(part)) for value, part in zip(chosen.values, parts, strict=False)]
     if args.json:
@@ -102,6 +116,13 @@ def _show(args: argparse.Namespace, chosen: sweep.Sweep | None, samples: Sequenc
         return
     for point, part in zip(points, parts, strict=True):
         print(f"{chosen.key} = {point.value}\n{text(part, width(sys.stdout))}")
+
+
+def _must_not_be_empty(found: Comparison) -> None:
+    """Raise `UsageError` if there is nothing to compare."""
+    if not found.workloads:
+        what = f"no strategy finished a task of {found.left_out} workload{'s' if found.left_out != 1 else ''}"
+        raise UsageError(f"{what}: nothing to compare", "raise density or slots")
 
 
 def _parts(found: Comparison) -> tuple[int, dict[str, compare.Strategy], list[compare.Pair]]:
