@@ -28,7 +28,7 @@ def evaluate(
 ) -> Evaluation:
     """Let ``flat`` decide, without exploring, the workloads of ``seeds`` to the end of their drain.
 
-    A workload that has not drained after `DRAIN` times its length has overhead infinity.
+    A workload that has not drained after `DRAIN` times its length has overhead infinity, one without tasks NaN.
     """
     count, slots = len(seeds), system.slots
     room = MOST_A_SLOT * len(system.ues) * slots
@@ -46,5 +46,6 @@ def evaluate(
     overhead, hits, finished = sums
     tasks = finished + twin.inside
     stable = [statistics.stable(backlog[:, w].tolist(), tasks[w] / slots) for w in range(count)]
-    finished = np.maximum(finished, 1)
-    return Evaluation(np.where(twin.inside > 0, np.inf, overhead / finished), hits / finished, np.array(stable))
+    empty, finished = tasks == 0, np.maximum(finished, 1)
+    means = np.where(twin.inside > 0, np.inf, np.where(empty, np.nan, overhead / finished))
+    return Evaluation(means, np.where(empty, np.nan, hits / finished), np.array(stable))

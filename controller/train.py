@@ -78,7 +78,8 @@ class Judge:
         course = self._course
         with np.errstate(all="ignore"):  # see `controller.team.once`
             found = evaluate(course.system, self._source, course.double, flat, course.actor, self._seeds)
-        return float(found.overhead.mean())
+        known = found.overhead[~np.isnan(found.overhead)]
+        return float(known.mean()) if len(known) else np.inf
 
     def verdict(self, flat: Array) -> float:
         """Evaluate a copy of ``flat`` and remember it if it is the best."""

@@ -6,7 +6,7 @@ from collections import deque
 import msgspec
 
 from testbed.model import queue as rules
-from testbed.model.delay import duration_ns
+from testbed.model.delay import after_ns, duration_ns
 from testbed.model.system import Es, Ue
 from testbed.model.task import Task
 from testbed.protocol.messages import Trip
@@ -111,7 +111,7 @@ class Queue:
             core = min(free, key=lambda core: max(job.arrival_ns, self._free_since_ns[core]))
             start = max(job.arrival_ns, self._free_since_ns[core])
             self._settle(job, start, idle=start > self._free_since_ns[core])
-            run = Running(job, start, start + duration_ns(job.task.cycles, self._es.cpu_hz))
+            run = Running(job, start, after_ns(start, duration_ns(job.task.cycles, self._es.cpu_hz)))
             self._running[core] = run
             started.append((core, run))
         return started

@@ -5,7 +5,7 @@ from collections import deque
 import msgspec
 
 from testbed.model import link
-from testbed.model.delay import chain, transfer_ns
+from testbed.model.delay import chain, transfer_ns, whole_ns
 from testbed.model.system import System, Ue
 from testbed.model.task import Task
 from testbed.protocol.messages import Trip
@@ -130,7 +130,7 @@ class SharedRadio:
             return 0
         virtual = link.sharing_advance(self._virtual, now_ns - self._last_ns, len(self._queues))
         left = queue[0].finish - virtual + sum(job.airtime_ns for job in list(queue)[1:])
-        return max(0, int(left * len(self._queues) + 0.5))
+        return whole_ns(max(0.0, left * len(self._queues)))
 
     def senders(self, now_ns: int) -> int:
         """UEs with bits in flight."""

@@ -6,7 +6,7 @@ from edge_server.events import Arrived, Dispatch, Ended, LastBit
 from edge_server.peers import NEVER, Peers
 from edge_server.queue import Job, Queue, Running
 from edge_server.radio import DedicatedRadio, Sent, SharedRadio
-from testbed.model.delay import transfer_ns
+from testbed.model.delay import after_ns, transfer_ns
 from testbed.model.queue import FCFS, NO_LIMIT, second_offload
 from testbed.model.system import SHARED, System, Ue
 from testbed.model.task import Phase, Task
@@ -152,7 +152,7 @@ class Server:
 
     def _forward(self, now_ns: int, ue: Ue, task: Task, trip: Trip, target: int) -> list[Action]:
         backhaul = self.system.backhaul
-        end = now_ns + transfer_ns(task.input_bits, backhaul.rate_bps)
+        end = after_ns(now_ns, transfer_ns(task.input_bits, backhaul.rate_bps))
         arrival = end + backhaul.latency_ns
         to = self.system.ess[target].name
         row = LinkRow(self.name, to, ue.name, task.number, task.input_bits, 1, now_ns, now_ns, end, arrival)

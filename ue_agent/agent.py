@@ -1,7 +1,7 @@
 """The user equipment's core (sans-IO): asks, decides, executes locally or posts, and recovers from deaths."""
 
 from testbed.model import link, random
-from testbed.model.delay import chain, duration_ns
+from testbed.model.delay import after_ns, chain, duration_ns
 from testbed.model.system import EPOCH_ARRIVAL, SHARED, System
 from testbed.model.task import LOCAL, OFFLOAD, Phase, Task
 from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Execute, Lost, Record, Send, Wake
@@ -166,7 +166,7 @@ class Agent:
     def _execute(self, flight: Flight, entered_ns: int) -> list[Action]:
         task, ue = flight.task, self.ue
         flight.start_ns = chain(self._local_free_ns, entered_ns)
-        flight.end_ns = self._local_free_ns = flight.start_ns + duration_ns(task.cycles, ue.cpu_hz)
+        flight.end_ns = self._local_free_ns = after_ns(flight.start_ns, duration_ns(task.cycles, ue.cpu_hz))
         return [
             Execute(flight.start_ns, flight.end_ns, task.cycles, ue.name, task.number),
             Wake(flight.end_ns, Phase.EXEC_END, LocalEnd(task.number), ue.index, task.number),

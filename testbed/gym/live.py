@@ -28,7 +28,7 @@ from testbed.model.system import Plan
 from testbed.node.files import temporary_folder
 from testbed.node.socket import SEND_LIMIT
 from testbed.protocol.messages import Announce, Ask
-from testbed.run import costs, preflight
+from testbed.run import costs, payload, preflight
 from testbed.run.crew import prepared
 from testbed.trace import inputs
 from testbed.twin.state import CELL
@@ -76,6 +76,7 @@ class LiveBackend:
         system = msgspec.structs.replace(resolved.system, seed=seed)
         workload = inputs.generate(scenario, system)
         plan = Plan(system, workload, "", setting.second_offload, resolved.emulation, learn=True)
+        payload.refuse(plan)
         return preflight.fitted(plan, costs.kept() or costs.Costs())
 
     @property

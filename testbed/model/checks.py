@@ -4,16 +4,18 @@ from collections.abc import Iterator
 
 import msgspec
 
+from testbed.model import ranges
+from testbed.model.delay import LONGEST_NS
 from testbed.model.errors import did_you_mean
 from testbed.model.fields import Draw
-from testbed.model.schema import Scenario, Workload
+from testbed.model.schema import LinkTrace, Scenario, Workload
 
 CONTROLLER = "controller"
-LONGEST_NS = 10 * 366 * 86_400 * 10**9
 TRACE_ONLY = {
     "format": "format",
     "bits_per_token": "bits_per_token",
     "cycles_per_token": "cycles_per_token",
+    "start": "start_ns",
     "rate": "rate",
     "assignment": "assignment",
     "duration": "duration_ns",
@@ -49,6 +51,7 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     yield from _length(scenario)
     yield from _density(scenario)
     yield from _radio(scenario)
+    yield from _backhaul(scenario)
     yield from _cells(scenario)
     yield from _workload(scenario)
     yield from _faults(scenario)
@@ -79,8 +82,26 @@ def _radio(scenario: Scenario) -> Iterator[Mistake]:
     if len(trace.durations_ns) != len(trace.rates_bps):
         counts = f"{len(trace.durations_ns)} durations but {len(trace.rates_bps)} rates"
         yield Mistake(place, counts, "give one rate for each duration")
-    if trace.durations_ns and not any(trace.rates_bps):
+    elif trace.durations_ns:
+        yield from _inline(trace, place)
+    for word, given in (("format", trace.format != "auto"), ("scale", trace.scale != 1.0)):
+        if given and not trace.file:
+            yield Mistake((*place, word), f'"{word}" is for the file of a rate trace', "leave it out")
+
+
+def _inline(trace: LinkTrace, place: tuple[str | int, ...]) -> Iterator[Mistake]:
+    if not any(trace.rates_bps):
         yield Mistake((*place, "rates"), "a rate trace that never moves a bit", "give a rate above 0")
+    elif sum(trace.durations_ns) > LONGEST_NS:
+        yield Mistake((*place, "durations"), "a rate trace that is longer than ten years", "give shorter durations")
+    elif slow := ranges.slow_trace(trace):
+        yield Mistake((*place, "rates"), slow, "give higher rates")
+
+
+def _backhaul(scenario: Scenario) -> Iterator[Mistake]:
+    if scenario.backhaul.rate_bps < ranges.LEAST_RATE_BPS:
+        message = f"{scenario.backhaul.rate_bps:.3g} bit/s between ESs, and {ranges.LEAST_RATE_BPS:g} are the least"
+        yield Mistake(("backhaul", "rate"), message, "give a higher rate, or unlimited")
 
 
 def _cells(scenario: Scenario) -> Iterator[Mistake]:
@@ -129,7 +150,7 @@ def late_faults(scenario: Scenario) -> Iterator[Mistake]:
     end_ns = scenario.slots * scenario.slot_ns
     for i, fault in enumerate(scenario.faults):
         if fault.at_ns >= end_ns:
-            message = f"the run ends at {end_ns * 1e-9:g} s, before this fault"
+            message = f"the run ends at {end_ns * 1e-9:g} s, before {fault.kill} is killed at {fault.at_ns * 1e-9:g} s"
             yield Mistake(("faults", i, "at"), message, "let it happen earlier, or give more slots")
 
 

@@ -3,12 +3,14 @@
 import math
 
 NS = 1_000_000_000
+FOREVER_NS = 2**60  # 36 years, which neither a duration nor an instant exceeds: sums of a few stay below 2^63
+LONGEST_NS = 10 * 366 * 86_400 * NS  # of what a scenario may ask for: ten years
 
 
 def duration_ns(cycles: int, hz: int) -> int:
-    """Nanoseconds that ``cycles`` take at ``hz`` cycles/s: ``c/f`` rounded half up, exactly.
+    """Nanoseconds that ``cycles`` take at ``hz`` cycles/s: ``c/f`` rounded half up, exactly; at most `FOREVER_NS`.
 
-    ``cycles`` below 2^53, 1 <= ``hz`` < 2^53 and a result below 2^63.
+    ``cycles`` below 2^53 and 1 <= ``hz`` < 2^53.
     """
     return nearest_ns(cycles, hz, 1e9 / hz)
 
@@ -18,11 +20,19 @@ def nearest_ns(cycles: int, hz: int, ns_per_cycle: float) -> int:
 
     A float is nearly right; what it lacks is an exact integer, also where 64-bit products wrap around.
     """
-    ns = int(cycles * ns_per_cycle + 0.5)
+    near = cycles * ns_per_cycle
+    if near >= FOREVER_NS:
+        return FOREVER_NS
+    ns = int(near + 0.5)
     off = 2 * (cycles * NS - ns * hz)
     if -hz <= off < hz:
         return ns
     return ns + (off + hz) // (2 * hz)
+
+
+def after_ns(at_ns: int, length_ns: int) -> int:
+    """The instant ``length_ns`` after ``at_ns``; no later than `FOREVER_NS`, nor earlier than ``at_ns``."""
+    return max(at_ns, min(at_ns + length_ns, FOREVER_NS))
 
 
 def spread(work_ns: int, cores: int) -> int:
@@ -31,8 +41,16 @@ def spread(work_ns: int, cores: int) -> int:
 
 
 def transfer_ns(bits: int, bps: float) -> int:
-    """Nanoseconds that ``bits`` take at ``bps`` bit/s, rounded half up; 0 when ``bps`` is infinite."""
-    return int(math.floor(bits * 1e9 / bps + 0.5))
+    """Nanoseconds that ``bits`` take at ``bps`` bit/s, rounded half up; 0 when ``bps`` is infinite.
+
+    At most `FOREVER_NS`.
+    """
+    return whole_ns(bits * 1e9 / bps)
+
+
+def whole_ns(ns: float) -> int:
+    """A duration of 0 or more, rounded half up to whole nanoseconds; at most `FOREVER_NS`."""
+    return int(math.floor(min(ns, float(FOREVER_NS)) + 0.5))
 
 
 def uplink_rate(bandwidth_hz: float, power_w: float, gain: float, noise_w: float, cap: float) -> float:

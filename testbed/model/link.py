@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 
 from testbed.model import random
-from testbed.model.delay import transfer_ns
+from testbed.model.delay import FOREVER_NS, after_ns, transfer_ns, whole_ns
 
 JITTER_NONE, JITTER_UNIFORM, JITTER_EXPONENTIAL, JITTER_NORMAL = 0, 1, 2, 3
 MAX_ATTEMPTS = 1000
+WALK, UNFINISHED = 10_000, -1
 
 
 def attempts(seed: int, ue: int, number: int, loss: float) -> int:
@@ -31,34 +32,72 @@ def jitter_ns(seed: int, ue: int, number: int, kind: int, low_ns: int, high_ns: 
     if kind == JITTER_UNIFORM:
         return low_ns + int(math.floor(u * (high_ns - low_ns) + 0.5))
     if kind == JITTER_EXPONENTIAL:
-        return int(math.floor(random.exponential(u) * high_ns + 0.5))
+        return whole_ns(random.exponential(u) * high_ns)
     v = random.uniform(seed, random.LINK, ue, number, random.FIELD_JITTER_2)
-    drawn = int(math.floor(low_ns + random.normal(u, v) * high_ns + 0.5))
-    return drawn if drawn > 0 else 0
+    return whole_ns(max(0.0, low_ns + random.normal(u, v) * high_ns))
 
 
 def traced_end_ns(start_ns: int, bits: int, edges_ns: Sequence[int], bps: Sequence[float], period_ns: int) -> int:
-    """Instant at which a link of piecewise-constant rate has moved ``bits`` since ``start_ns``.
+    """Instant at which a link of piecewise-constant rate has moved ``bits`` since ``start_ns``; at most `FOREVER_NS`.
 
     Segment ``i`` runs at ``bps[i]`` from ``edges_ns[i]`` (``edges_ns[0]`` is 0) to the next edge; the trace repeats
-    every ``period_ns``. At least one rate is above 0.
+    every ``period_ns``. At least one rate is above 0. Of a transmission of very many segments whole periods are skipped
+    by division.
     """
+    end = walked_end_ns(start_ns, float(bits), edges_ns, bps, period_ns)
+    if end != UNFINISHED:
+        return end
+    each = bits_from(0, edges_ns, bps, period_ns)
+    left = max(0.0, bits - bits_from(start_ns % period_ns, edges_ns, bps, period_ns))
+    if each <= 0.0:
+        return FOREVER_NS
+    rest = left % each  # exactly
+    if rest == 0.0 and left > 0.0:
+        rest = each
+    periods = (left - rest) / each
+    following = start_ns - start_ns % period_ns + period_ns
+    if periods * period_ns >= float(FOREVER_NS - following):
+        return FOREVER_NS
+    end = walked_end_ns(following + int(periods + 0.5) * period_ns, rest, edges_ns, bps, period_ns)
+    return end if end != UNFINISHED else FOREVER_NS
+
+
+def walked_end_ns(start_ns: int, bits: float, edges_ns: Sequence[int], bps: Sequence[float], period_ns: int) -> int:
+    """As `traced_end_ns`, segment by segment; `UNFINISHED` after more than a period and `WALK` segments."""
     n = len(edges_ns)
     base = start_ns - start_ns % period_ns
     i = segment(start_ns - base, edges_ns)
     at = start_ns
-    left = float(bits)
-    while True:
+    left = bits
+    walked = 0
+    while at < FOREVER_NS:
         stop = base + (edges_ns[i + 1] if i + 1 < n else period_ns)
         moved = bps[i] * (stop - at) * 1e-9
         if bps[i] > 0.0 and moved >= left:
-            return at + int(math.floor(left * 1e9 / bps[i] + 0.5))
+            return after_ns(at, whole_ns(left * 1e9 / bps[i]))
         left -= moved
         at = stop
         i += 1
+        walked += 1
         if i == n:
             i = 0
             base += period_ns
+            if walked > WALK + n:
+                return UNFINISHED
+    return FOREVER_NS
+
+
+def bits_from(offset_ns: int, edges_ns: Sequence[int], bps: Sequence[float], period_ns: int) -> float:
+    """Bits that a trace moves from ``offset_ns`` to the end of its period (Neumaier's compensated sum, 1974)."""
+    n = len(edges_ns)
+    total, lost = 0.0, 0.0
+    for i in range(segment(offset_ns, edges_ns), n):
+        stop = edges_ns[i + 1] if i + 1 < n else period_ns
+        moved = bps[i] * (stop - max(offset_ns, edges_ns[i])) * 1e-9
+        together = total + moved
+        lost += (total - together) + moved if total >= moved else (moved - together) + total
+        total = together
+    return total + lost
 
 
 def segment(offset_ns: int, edges_ns: Sequence[int]) -> int:
@@ -75,7 +114,7 @@ def segment(offset_ns: int, edges_ns: Sequence[int]) -> int:
 
 def dedicated_end_ns(start_ns: int, bits: int, tries: int, bps: float) -> int:
     """Last bit's instant on a dedicated link: ``tries`` transmissions of ``bits`` from ``start_ns``, rounded once."""
-    return start_ns + transfer_ns(bits * tries, bps)
+    return after_ns(start_ns, transfer_ns(bits * tries, bps))
 
 
 def sharing_advance(virtual_ns: float, elapsed_ns: int, active: int) -> float:
@@ -90,4 +129,4 @@ def sharing_advance(virtual_ns: float, elapsed_ns: int, active: int) -> float:
 
 def sharing_departure_ns(last_ns: int, virtual_ns: float, finish_ns: float, active: int) -> int:
     """Instant of the next departure, given the smallest finish tag and the state at ``last_ns``; rounded half up."""
-    return last_ns + int(math.floor((finish_ns - virtual_ns) * active + 0.5))
+    return after_ns(last_ns, whole_ns((finish_ns - virtual_ns) * active))

@@ -41,13 +41,26 @@ def find_scenario(path_or_name: str | Path) -> Path:
     return known[name]
 
 
+class Loaded(msgspec.Struct, frozen=True):
+    """A scenario, and what of its file is left out because an override cut the run short, a line each."""
+
+    scenario: Scenario
+    notes: tuple[str, ...] = ()
+
+
 def load_scenario(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     """Read a scenario file (or shipped scenario) and apply ``overrides`` of the form ``key.sub=value``.
 
-    Raises `ScenarioError` for any mistake in the file or in an override.
+    Raises `ScenarioError` for any mistake in the file or in an override. Faults after the end of a run that an override
+    cut short are left out.
     """
+    return load(path_or_name, overrides).scenario
+
+
+def load(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Loaded:
+    """As `load_scenario`, with what is left out."""
     path = find_scenario(path_or_name)
-    return parse_scenario(read_text(path), str(path), overrides)
+    return parse(read_text(path), str(path), overrides)
 
 
 def parse_scenario(text: str, file: str = "scenario.yaml", overrides: Sequence[str] = ()) -> Scenario:
@@ -55,6 +68,11 @@ def parse_scenario(text: str, file: str = "scenario.yaml", overrides: Sequence[s
 
     Those of a scenario that comes through a pipe are relative to the working directory.
     """
+    return parse(text, file, overrides).scenario
+
+
+def parse(text: str, file: str, overrides: Sequence[str]) -> Loaded:
+    """As `parse_scenario`, with what is left out."""
     sources = Sources()
     root = sources.compose(file, text)
     if root is None:
@@ -64,7 +82,9 @@ def parse_scenario(text: str, file: str = "scenario.yaml", overrides: Sequence[s
         sources.override(root, argument)
     builder = Builder(sources)
     scenario: Scenario = builder.section(root, Scenario)
+    notes: tuple[str, ...] = ()
     if any(builder.origin((word,)).startswith(ARGUMENT) for word in ("slots", "slot")):
+        notes = tuple(f"{mistake.message}: left out" for mistake in late_faults(scenario))
         scenario = cut_faults(scenario)
     for mistake in chain(mistakes(scenario), late_faults(scenario)):
         raise builder.at(mistake.place, mistake.message, mistake.remedy)
@@ -73,7 +93,7 @@ def parse_scenario(text: str, file: str = "scenario.yaml", overrides: Sequence[s
     if not any(known.value == "name" for known, _ in root.value):
         stem = "" if stream else re.sub(r"[^\w .-]", "-", Path(file).stem).lstrip(" .-")[:100]
         scenario = msgspec.structs.replace(scenario, name=stem or "scenario")
-    return scenario
+    return Loaded(scenario, notes)
 
 
 def _anchored(scenario: Scenario, builder: Builder, folder: Path) -> Scenario:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from testbed.model import link, queue, random
+from testbed.model import link, queue, random, ranges
 from testbed.model.checks import cut_faults, es_name, mistakes, ue_name
 from testbed.model.delay import uplink_rate
 from testbed.model.errors import ScenarioError
@@ -42,7 +42,8 @@ def resolve(scenario: Scenario) -> Resolved:
     """Draw the hardware and compute the rates of ``scenario``.
 
     Faults after the end of generation are left out: whoever cuts a run short cuts them off. A rate trace must be
-    inline; `testbed.trace.inputs.resolve` reads it from its file first. Raises `ScenarioError`.
+    inline; `testbed.trace.inputs.resolve` reads it from its file first. Raises `ScenarioError`, also for rates and
+    tasks beyond `testbed.model.ranges`.
     """
     scenario = cut_faults(scenario)
     for mistake in mistakes(scenario):
@@ -65,6 +66,9 @@ def resolve(scenario: Scenario) -> Resolved:
         decision_timeout_ns=agent.decision_timeout_ns,
         fallback=agent.fallback,
     )
+    ranges.check_system(system)
+    if not scenario.workload.trace:
+        ranges.check_draws(system, scenario.task)
     faults = tuple(
         Fault(f.kill, f.at_ns, f.at_ns + f.restart_after_ns if f.restart_after_ns >= 0 else -1)
         for f in sorted(scenario.faults, key=lambda f: f.at_ns)

@@ -12,9 +12,11 @@ from pathlib import Path
 import msgspec
 
 from testbed.model import random
+from testbed.model.delay import whole_ns
 from testbed.model.errors import ScenarioError, did_you_mean
+from testbed.model.ranges import Limits
 from testbed.model.reading import read_text
-from testbed.model.schema import Scenario, TaskSection
+from testbed.model.schema import Scenario, TaskSection, Workload
 from testbed.model.system import System
 from testbed.model.table import Row, Table
 from testbed.model.task import Task
@@ -42,7 +44,9 @@ def generate(scenario: Scenario, system: System) -> tuple[Task, ...]:
     if workload.trace:
         if workload.format == "azure":
             raise ScenarioError(f"{workload.trace} is not a workload table", remedy="use testbed.trace.inputs.generate")
-        return limited(scaled(read_csv(workload.trace, system), workload.rate), system, workload.duration_ns)
+        read = read_csv(workload.trace, system)
+        kept = shifted(read, begin_ns([task.generated_ns for task in read], workload))
+        return limited(scaled(kept, workload.rate), system, workload.duration_ns)
     instants = _poisson if workload.arrivals == "poisson" else _bernoulli
     tasks: list[Task] = []
     for ue in system.ues:
@@ -69,7 +73,7 @@ def _poisson(system: System, ue: int, rate: float) -> list[int]:
     while rate > 0.0:
         u = random.uniform(system.seed, random.ARRIVALS, ue, len(instants), FIELD_PRESENT)
         at += random.exponential(u) / rate
-        instant = int(math.floor(at * system.slot_ns + 0.5))
+        instant = whole_ns(at * system.slot_ns)
         if instant >= system.end_ns:
             break
         instants.append(instant)
@@ -127,6 +131,23 @@ def ordered(tasks: Iterable[Task]) -> tuple[Task, ...]:
     return tuple(sorted(tasks, key=lambda task: (task.generated_ns, task.ue, task.number)))
 
 
+def begin_ns(instants: Sequence[int], given: Workload) -> int:
+    """The instant of a trace that becomes 0."""
+    return min(instants, default=0) if given.start_ns < 0 else given.start_ns
+
+
+def shifted(tasks: Sequence[Task], start_ns: int) -> tuple[Task, ...]:
+    """Tasks counted from ``start_ns`` on; those before it are left out, and each UE's numbers begin at 0 again."""
+    if start_ns == 0:
+        return tuple(tasks)
+    kept = [task for task in tasks if task.generated_ns >= start_ns]
+    first = {task.ue: task.number for task in sorted(kept, key=lambda task: -task.number)}
+    return tuple(
+        msgspec.structs.replace(task, generated_ns=task.generated_ns - start_ns, number=task.number - first[task.ue])
+        for task in kept
+    )
+
+
 def scaled(tasks: Sequence[Task], rate: float) -> tuple[Task, ...]:
     """Tasks whose generation is compressed in time by ``rate``."""
     if rate == 1.0:
@@ -170,7 +191,7 @@ def read_csv(path: str | Path, system: System) -> tuple[Task, ...]:
 def parse_csv(text: str, file: str, system: System) -> tuple[Task, ...]:
     """As `read_csv`, from text."""
     table = Table(file, text, COLUMNS)
-    index = {ue.name: ue.index for ue in system.ues}
+    index, limits = {ue.name: ue.index for ue in system.ues}, Limits(system)
     rows: list[tuple[int, int, int, int, int]] = []
     for row in table.rows():
         name = row["ue"]
@@ -179,7 +200,11 @@ def parse_csv(text: str, file: str, system: System) -> tuple[Task, ...]:
         deadline = _ns(row, "deadline_s")
         if deadline == 0:
             raise row.error("deadline_s", "the deadline must be more than 0", "write seconds counted from generation")
-        rows.append((_ns(row, "time_s"), index[name], row.whole("input_bits", 1), row.whole("cycles", 1), deadline))
+        bits, cycles = row.whole("input_bits", 1), row.whole("cycles", 1)
+        column, why = limits.wrong(index[name], bits, cycles)
+        if column:
+            raise row.error(column, why, "give a smaller task, or raise rates and cpu")
+        rows.append((_ns(row, "time_s"), index[name], bits, cycles, deadline))
     counts = [0] * len(system.ues)
     tasks: list[Task] = []
     for at, ue, bits, cycles, deadline in sorted(rows, key=lambda row: row[:2]):

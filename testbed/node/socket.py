@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
+import msgspec
 import zmq
 
 from testbed.protocol import codec
@@ -105,6 +106,8 @@ class Mailbox:
 
     def _frames(self, envelope: Envelope) -> list[bytes | memoryview]:
         """Header and payload; large payloads are pieces of one shared buffer, not copied here."""
+        if envelope.payload_bits > codec.MAX_PAYLOAD_BITS and not self._real:
+            envelope = msgspec.structs.replace(envelope, payload_bits=codec.MAX_PAYLOAD_BITS)
         frames: list[bytes | memoryview] = [codec.encode(envelope)]
         size = self._payload_bytes(envelope)
         while size > 0:

@@ -15,13 +15,14 @@ PROTOCOL_VERSION = 1
 MAX_HEADER = 64 * 1024
 MAX_TELEMETRY = 4 * 1024 * 1024
 MAX_PAYLOAD = 64 * 1024 * 1024
+MAX_PAYLOAD_BITS = 8 * MAX_PAYLOAD
 UNKNOWN = -1
 
 Instant = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
 Index = Annotated[int, msgspec.Meta(ge=-1, le=2**62)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 Rank = Annotated[int, msgspec.Meta(ge=int(min(Phase)), le=int(max(Phase)))]
-Bits = Annotated[int, msgspec.Meta(ge=0, le=8 * MAX_PAYLOAD)]
+Bits = Annotated[int, msgspec.Meta(ge=0, le=MAX_PAYLOAD_BITS)]
 
 
 class FrameError(Exception):
@@ -44,7 +45,8 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
     """One message under way: handled at emulated instant ``at_ns`` in ``phase``, ordered by ``ue`` and ``number``.
 
     ``sequence`` counts a session's messages from 1 (0: not counted), ``incarnation`` is the sender's,
-    ``payload_bits`` the declared size of the data that travels with it. ``ack`` acknowledges the session's messages up
+    ``payload_bits`` the size of the data that travels with it, or would if it were more than declared: then at most
+    `MAX_PAYLOAD_BITS` is told. ``ack`` acknowledges the session's messages up
     to that number, and ``to_incarnation`` is the receiver's as far as the sender knows it.
     """
 

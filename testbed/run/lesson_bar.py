@@ -16,15 +16,14 @@ def text(report: Report, baseline: Baseline) -> str:
 
 def brief(report: Report, baseline: Baseline) -> str:
     """A verdict in a few words, beside a bar on a narrow terminal."""
-    change = (
-        f" ({100.0 * (report.best / baseline.overhead - 1.0):+.1f} % to {baseline.policy})" if baseline.policy else ""
-    )
+    comparable = baseline.policy and math.isfinite(report.best) and baseline.overhead > 0.0
+    change = f" ({100.0 * (report.best / baseline.overhead - 1.0):+.1f} % to {baseline.policy})" if comparable else ""
     return f"best {report.best:.4f}{change}, {report.rate:.0f}/s, lag {report.lag:.1f}"
 
 
 def against(overhead: float, baseline: Baseline) -> str:
     """How far ``overhead`` is from the best baseline's."""
-    if not baseline.policy or not math.isfinite(overhead):
+    if not baseline.policy or not math.isfinite(overhead) or not baseline.overhead > 0.0:
         return ""
     change = 100.0 * (overhead / baseline.overhead - 1.0)
     return f" ({change:+z.1f} % against {baseline.policy}'s {baseline.overhead:.4f})"

@@ -42,11 +42,11 @@ def warn(text: str) -> None:
 
 
 class Ticker:
-    """Progress of a run: one line that is rewritten on a terminal, otherwise a line every two seconds."""
+    """Progress of a run: one line that is rewritten on a terminal, otherwise, or ``plain``, a line every 2 s."""
 
-    def __init__(self, end_ns: int, stream: TextIO) -> None:
+    def __init__(self, end_ns: int, stream: TextIO, *, plain: bool = False) -> None:
         self._end_s, self._stream = end_ns * 1e-9, stream
-        self._rewrites = stream.isatty()
+        self._rewrites = stream.isatty() and not plain
         self._every = 0.2 if self._rewrites else EVERY_S
         self._next = time.monotonic() + self._every
         self._open = False

@@ -11,6 +11,7 @@ import msgspec
 from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.fidelity import LEAST_BURN
 from testbed.model.system import REAL, Plan
+from testbed.run import payload
 from testbed.run.costs import Costs, byte_rate, message_rate
 
 PROCESS_BYTES = 25e6
@@ -55,13 +56,14 @@ def fit(plan: Plan, costs: Costs) -> Fit:
     emulation, cores = plan.emulation, os.cpu_count() or 1
     ues = len(plan.system.ues)
     processes = math.ceil(ues / emulation.ues_per_process) + len(plan.system.ess) + 2
-    messages, payload = message_load(plan, costs) * emulation.speed, payload_load(plan, costs) * emulation.speed
+    messages, carried = message_load(plan, costs) * emulation.speed, payload_load(plan, costs) * emulation.speed
     burning = emulation.burn * busy_executors(plan)
     memory, free = processes * PROCESS_BYTES, free_memory()
     advised = advised_speed(plan, costs)
-    warnings = []
+    too_large = payload.oversized(plan)
+    warnings = [f"{too_large}: {payload.DECLARE}"] if too_large else []
     if emulation.speed > advised:
-        need = f"messages and payload need about {messages + payload:.2g} of {cores} cores"
+        need = f"messages and payload need about {messages + carried:.2g} of {cores} cores"
         warnings.append(
             f"speed {emulation.speed:g} is more than this host holds exactly ({need}): try --speed {advised:g}"
         )
@@ -71,7 +73,7 @@ def fit(plan: Plan, costs: Costs) -> Fit:
     if 0 < free < memory:
         warnings.append(f"{processes} processes need {memory / 1e6:.0f} MB: --set emulation.ues_per_process=10")
     return Fit(
-        processes, cores, messages, payload, burning, memory, free, emulation.speed, emulation.burn, advised,
+        processes, cores, messages, carried, burning, memory, free, emulation.speed, emulation.burn, advised,
         costs.measured, tuple(warnings),
     )  # fmt: skip
 

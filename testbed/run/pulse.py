@@ -9,11 +9,11 @@ EVERY_S, EVERY_S_ON_TERMINAL = 2.0, 0.2
 
 
 class Pulse:
-    """Shows texts on ``stream``, not more often than a reader can follow."""
+    """Shows texts on ``stream``, not more often than a reader can follow; if ``plain``, never rewritten."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, plain: bool = False) -> None:
         self._stream = stream
-        self._rewrites = stream.isatty()
+        self._rewrites = stream.isatty() and not plain
         self._every = EVERY_S_ON_TERMINAL if self._rewrites else EVERY_S
         self._next = time.monotonic() + self._every
         self._open = False

@@ -30,12 +30,16 @@ Measure = Callable[[Resolved, tuple[Task, ...], str], Sample]
 
 
 class Rounds:
-    """Samples of ``strategies`` on clock ``on``, one workload after another; ``samples`` are of complete workloads."""
+    """Samples of ``strategies`` on clock ``on``, one workload after another; ``samples`` are of complete workloads.
+
+    ``notes`` tell, a line each, what of the inputs was left out.
+    """
 
     def __init__(self, strategies: Sequence[str], on: str, progress: Callable[[str], None]) -> None:
         for strategy in strategies:
             policies.load(strategy)
         self.samples: Samples = {strategy: {} for strategy in strategies}
+        self.notes: dict[str, None] = {}
         self._measures = dict.fromkeys(strategies, MEASURES[on])
         self._progress = progress
 
@@ -52,10 +56,14 @@ class Rounds:
         Raises `TestbedError` as runs do.
         """
         played: set[tuple[Task, ...]] = set()
+        again = 0
         for i, seed in enumerate(seeds):
             resolved = inputs.resolve(msgspec.structs.replace(scenario, seed=seed))
-            workload = inputs.generate(resolved.scenario, resolved.system)
+            found_there = inputs.played(resolved.scenario, resolved.system)
+            workload = found_there.tasks
+            self.notes.update(dict.fromkeys(found_there.notes if scenario.workload.trace else ()))
             if workload in played:
+                again += 1
                 continue
             played.add(workload)
             found = {}
@@ -64,6 +72,8 @@ class Rounds:
                 found[strategy] = self._measures[strategy](resolved, workload, strategy)
             for strategy, one in found.items():
                 self.samples[strategy][seed] = one
+        if again:
+            self.notes[f"{title}{again} of {len(seeds)} seeds have the workload of an earlier one: left out"] = None
 
 
 def _simulated(resolved: Resolved, workload: tuple[Task, ...], strategy: str) -> Sample:

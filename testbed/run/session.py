@@ -19,7 +19,7 @@ from testbed.model.scenario import Resolved
 from testbed.model.system import EPOCH_SLOT, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
 from testbed.node.recorder import Recorder
-from testbed.run import costs, preflight, record, reward, rundir
+from testbed.run import costs, payload, preflight, record, reward, rundir
 from testbed.run.alive import birth
 from testbed.run.encoding import readable
 from testbed.run.grading import graded
@@ -133,6 +133,7 @@ def planned(order: Order, double: bool) -> Plan:
     plan = msgspec.structs.replace(plan, learn=order.learn)
     if not live:
         return plan
+    payload.refuse(plan)
     known = costs.kept() or (costs.measured(warn) if order.auto_speed else costs.Costs())
     return preflight.fitted(plan, known, order.auto_speed)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from controller.train import INTERRUPTED, TIME, Budget, Judge, Report, Trainer
 from testbed.model.dump import dump
 from testbed.model.errors import StartError, UsageError
 from testbed.model.schema import Scenario
+from testbed.model.statistics import mean
 from testbed.run import curves, tune
 from testbed.run.interrupt import stop_on_interrupt
 from testbed.run.rounds import Rounds
@@ -116,12 +118,12 @@ class Teaching:
         rounds.add(f"priced{suffix}", tune.policy_of(tuned.policy, tuple(tuned.values.values())), lesson.double)
         rounds.play(msgspec.structs.replace(lesson.scenario, faults=()), self.seeds)
         means = {
-            name: sum(one.overhead for one in found.values()) / len(found)
+            name: mean([one.overhead for one in found.values() if math.isfinite(one.overhead)])
             for name, found in rounds.samples.items()
             if all(one.stable for one in found.values())
         }
         return min(
-            (Baseline(name, mean) for name, mean in means.items()), key=lambda one: one.overhead, default=Baseline()
+            (Baseline(name, value) for name, value in means.items()), key=lambda one: one.overhead, default=Baseline()
         )
 
     def run(self, baseline: Baseline, show: Observer, say: Say) -> Taught:

@@ -10,7 +10,7 @@ import msgspec
 from controller import checkpoint, policies
 from controller.live.assemble import LEAST_SLOTS
 from controller.live.beginning import CHECKPOINT
-from testbed.model.errors import InterruptedRunError, StartError, UsageError
+from testbed.model.errors import InterruptedRunError, ScenarioError, StartError, UsageError
 from testbed.model.schema import Scenario
 from testbed.model.task import INTERRUPTED
 from testbed.node.files import keep
@@ -89,6 +89,8 @@ def order(scenario: Scenario, algorithm: str, seed: int, seconds: float, start: 
 def _ordered(scenario: Scenario, policy: str, seed: int, auto_speed: bool) -> Order:
     resolved = inputs.resolve(msgspec.structs.replace(scenario, seed=tune.training_seeds(seed, 1)[0]))
     workload = inputs.generate(resolved.scenario, resolved.system)
+    if not workload:
+        raise ScenarioError("the training workload has no task: nothing to learn from", remedy="raise density or slots")
     return Order(resolved, workload, policy, auto_speed=auto_speed, learn=True, base="train")
 
 

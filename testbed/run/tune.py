@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,8 @@ SPACES = {
 def tune(scenario: Scenario, algorithm: str, seed: int, progress: Progress, seeds: int = SEEDS) -> Tuned:
     """Search the values of ``algorithm`` (``coin`` or ``priced``, or either with ``-do``) for least mean overhead.
 
-    ``seed`` selects the training workloads. A scenario with a workload trace has only that one to train on.
+    ``seed`` selects the training workloads, of which empty ones are left out. A scenario with a workload trace has only
+    that one to train on. Raises `ScenarioError` if there is no task to learn from.
     """
     base = algorithm.removesuffix(DOUBLE)
     double = algorithm.endswith(DOUBLE)
@@ -76,7 +78,7 @@ def tune(scenario: Scenario, algorithm: str, seed: int, progress: Progress, seed
 
     def cost(values: tuple[float, ...]) -> float:
         if values not in known:
-            known[values] = mean([measure(policy_of(base, values)) for measure in measures])
+            known[values] = _mean_known([measure(policy_of(base, values)) for measure in measures])
             progress(f"{_written(space, values)}: mean overhead {known[values]:.4f}")
         return known[values]
 
@@ -126,7 +128,7 @@ def policy_of(base: str, values: Sequence[float]) -> Policy:
 
 
 def _measure(scenario: Scenario, algorithm: str, double: bool) -> Callable[[Policy], float]:
-    """What tells a policy's mean overhead on the workload of ``scenario``."""
+    """What tells a policy's mean overhead on the workload of ``scenario``; NaN if that is empty."""
     resolved = inputs.resolve(scenario)
     plan = resolved.plan(inputs.generate(resolved.scenario, resolved.system), algorithm, double, live=False)
     try:
@@ -138,14 +140,23 @@ def _measure(scenario: Scenario, algorithm: str, double: bool) -> Callable[[Poli
         twin.use(policy)
         twin.reset(plan.system.seed)
         cells = twin.drain()
-        return float(cells["overhead"].sum() / max(1, cells["finished"].sum()))
+        finished = cells["finished"].sum()
+        return float(cells["overhead"].sum() / finished) if finished else math.nan
 
     return measure
 
 
 def _simulated(plan: Plan, policy: Policy) -> float:
-    done = [row.overhead for row in simulate(plan, policy).tasks if row.finished_ns >= 0]
-    return mean(done) if done else 0.0
+    return mean([row.overhead for row in simulate(plan, policy).tasks if row.finished_ns >= 0])
+
+
+def _mean_known(overheads: Sequence[float]) -> float:
+    """The mean over workloads that are not empty. Raises `ScenarioError` if all are."""
+    known = [one for one in overheads if not math.isnan(one)]
+    if not known:
+        which = f"none of {len(overheads)} training workloads has a task"
+        raise ScenarioError(f"{which}: nothing to learn from", remedy="raise density or slots")
+    return mean(known)
 
 
 def _written(space: Space, values: Sequence[float]) -> str:

@@ -95,7 +95,7 @@ class Simulation:
         limit = self.plan.emulation.drain_limit_ns
         end = self.plan.system.end_ns
         reason = ""
-        while len(self._heap) and not (self._now >= end and self._drained()):
+        while len(self._heap) and not self._over():
             at, _, entry = self._heap.pop()
             if limit >= 0 and at > end + limit:
                 reason = DRAIN_LIMIT
@@ -105,9 +105,14 @@ class Simulation:
                 break
             self._now = at
             self._deliver(entry)
-            if self._heap.busy == 0 and self._now > end and self.network is None:
-                break
         return self._book.close(self.plan, self._absences, self._now, self._delivered, reason)
+
+    def _over(self) -> bool:
+        """Whether nothing is left to wait for; never within an instant, so that all of the last one is recorded."""
+        end = self.plan.system.end_ns
+        if self._now < end or self._heap.next_ns() == self._now:
+            return False
+        return self._drained() or (self._now > end and self._heap.busy == 0 and self.network is None)
 
     def _drained(self) -> bool:
         left = len(self.plan.workload) - len(self._book.finished) - sum(self._gone.values())

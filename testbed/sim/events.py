@@ -35,5 +35,9 @@ class Heap:
         self.busy -= not isinstance(entry.event, Boundary)
         return at, phase, entry
 
+    def next_ns(self) -> int:
+        """The instant of the first event, of which there is one."""
+        return self._heap[0][0]
+
     def __len__(self) -> int:
         return len(self._heap)

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from testbed.model import workload as tables
-from testbed.model.errors import StartError, UsageError, did_you_mean
+from testbed.model.errors import ScenarioError, StartError, UsageError, did_you_mean
 from testbed.model.reading import read_text
 from testbed.model.schema import LinkTrace, Scenario
 from testbed.node.files import replacing
@@ -75,6 +75,8 @@ def _workload(kind: str, names: list[str], options: Options) -> tuple[str, str]:
         tasks = tables.assign(inputs.compressed(tuple(requests), given.rate), options.scenario, system)
     if given.duration_ns >= 0:
         tasks = tuple(task for task in tasks if task.generated_ns < given.duration_ns)
+    if not tasks:
+        raise ScenarioError("there is no task", names[0], remedy="give a file with rows below its header")
     span = tables.slots_for(tasks, system.slot_ns)
     return tables.format_csv(tasks, system), f"{len(tasks)} tasks in {span} slots for {len(system.ues)} UEs"
 

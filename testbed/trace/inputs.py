@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from testbed.model import ranges, window
 from testbed.model import scenario as core
 from testbed.model import workload as tables
 from testbed.model.errors import ScenarioError
@@ -12,6 +13,7 @@ from testbed.model.reading import read_text
 from testbed.model.schema import LinkTrace, Scenario
 from testbed.model.system import System
 from testbed.model.task import Task
+from testbed.model.window import Played
 from testbed.model.workload import Request
 from testbed.trace import azure, cellular, mahimahi, rates
 
@@ -23,23 +25,33 @@ def resolve(scenario: Scenario) -> core.Resolved:
         return core.resolve(scenario)
     link = read_link(trace.file, trace.format, scenario.radio.bandwidth_hz, trace.bin_ns)
     link = msgspec.structs.replace(link, rates_bps=tuple(rate * trace.scale for rate in link.rates_bps))
+    if slow := ranges.slow_trace(link):
+        raise ScenarioError(slow, trace.file, remedy="rates are in bit/s; for a file in Mbit/s, add scale: 1e6")
     radio = msgspec.structs.replace(scenario.radio, trace=link)
     return core.resolve(msgspec.structs.replace(scenario, radio=radio))
 
 
 def generate(scenario: Scenario, system: System) -> tuple[Task, ...]:
     """As `testbed.model.workload.generate`, for workload traces of every format. Raises `ScenarioError`."""
+    return played(scenario, system).tasks
+
+
+def played(scenario: Scenario, system: System) -> Played:
+    """As `generate`, with what is to be said of it. Raises `ScenarioError`, also if a trace has no task for the run."""
     given = scenario.workload
     if not given.trace:
-        return tables.generate(scenario, system)
+        tasks = tables.generate(scenario, system)
+        return Played(tasks, window.remarks(tasks, system))
     text = read_text(given.trace)
     name = workload_format(text, given.trace) if given.format == "auto" else given.format
     if name == "csv":
-        tasks = tables.scaled(tables.parse_csv(text, given.trace, system), given.rate)
-    else:
-        requests = azure.parse(text, given.trace, given.bits_per_token, given.cycles_per_token)
-        tasks = tables.assign(compressed(requests, given.rate), scenario, system)
-    return tables.limited(tasks, system, given.duration_ns)
+        return window.played(tables.parse_csv(text, given.trace, system), given, system)
+    requests = azure.parse(text, given.trace, given.bits_per_token, given.cycles_per_token)
+    begin = tables.begin_ns([request.at_ns for request in requests], given)
+    kept = [msgspec.structs.replace(r, at_ns=r.at_ns - begin) for r in requests if r.at_ns >= begin]
+    tasks = tables.assign(compressed(tuple(kept), given.rate), scenario, system)
+    ranges.check_tasks(system, tasks)
+    return window.cut(tasks, given, system, len(requests) - len(kept))
 
 
 def compressed(requests: tuple[Request, ...], rate: float) -> tuple[Request, ...]:

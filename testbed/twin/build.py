@@ -10,6 +10,7 @@ from testbed.model.delay import transfer_ns
 from testbed.model.errors import ScenarioError
 from testbed.model.fields import Draw
 from testbed.model.random import FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE
+from testbed.model.ranges import check_tasks
 from testbed.model.schema import Scenario
 from testbed.model.system import EPOCH_SLOT, SHARED, Plan, System
 from testbed.model.task import Task
@@ -17,7 +18,6 @@ from testbed.twin import state
 from testbed.twin.state import Fixed, Worlds
 
 DRAWS = {"constant": state.CONSTANT, "uniform": state.UNIFORM, "choice": state.CHOICE, "per_bit": state.PER_BIT}
-LONGEST_NS = 2**60
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -37,6 +37,7 @@ def table(system: System, tasks: Sequence[Task]) -> Source:
         if task.generated_ns > end:
             name = system.ues[task.ue].name
             raise ScenarioError(f"task {task.number} of {name} is generated after the last slot", remedy="raise slots")
+    check_tasks(system, tasks)
     rows = tuple(sorted(tasks, key=lambda task: (task.ue, task.number)))
     return Source(state.TABLE, system.slots, rows=rows)
 

@@ -47,7 +47,8 @@ def mix(x: int) -> Any:
 RANDOM = compile_functions(random, mix=mix)
 DELAY = compile_functions(delay)
 ENERGY = compile_functions(energy)
-_names = {name: getattr(DELAY, name) for name in ("duration_ns", "transfer_ns", "spread", "chain")}
+_delays = ("duration_ns", "transfer_ns", "whole_ns", "after_ns", "spread", "chain")
+_names = {name: getattr(DELAY, name) for name in _delays}
 _names |= {"random": RANDOM, "overhead": ENERGY.overhead, "compute_energy_j": ENERGY.compute_energy_j}
 LINK = compile_functions(link, **_names)
 MDP = compile_functions(mdp, **_names)
@@ -74,7 +75,7 @@ flip = njit(**OPTIONS)(clone(decide, {"random": RANDOM, "OFFLOAD": OFFLOAD, "LOC
 
 uniform, exponential, hash_key = RANDOM.uniform, RANDOM.exponential, RANDOM.hash_key
 subject_hash, unit = RANDOM.subject_hash, RANDOM.unit
-transfer_ns, chain = DELAY.transfer_ns, DELAY.chain
+transfer_ns, whole_ns, after_ns, chain = DELAY.transfer_ns, DELAY.whole_ns, DELAY.after_ns, DELAY.chain
 compute_energy_j, transmit_energy_j, overhead = ENERGY.compute_energy_j, ENERGY.transmit_energy_j, ENERGY.overhead
 attempts, jitter_ns = LINK.attempts, LINK.jitter_ns
 dedicated_end_ns, traced_end_ns = LINK.dedicated_end_ns, LINK.traced_end_ns

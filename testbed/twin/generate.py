@@ -7,7 +7,7 @@ from numba import njit
 
 from testbed.model.random import ARRIVALS, FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE, VALUES
 from testbed.model.workload import FIELD_PRESENT
-from testbed.twin.compiled import INNER, exponential, mix, subject_hash, uniform, unit
+from testbed.twin.compiled import INNER, exponential, mix, subject_hash, uniform, unit, whole_ns
 from testbed.twin.lists import NUMBER_BITS, allocate, append, item, ue_list
 from testbed.twin.state import (
     BERNOULLI,
@@ -99,7 +99,7 @@ def schedule(world: World, fixed: Fixed, u: int) -> None:
             ue.next_ns = item(fixed.rows, row).generated_ns
     elif system.arrivals == POISSON and rate > 0.0:
         ue.arrival += exponential(uniform(world.status[0].seed, ARRIVALS, u, ue.number, FIELD_PRESENT)) / rate
-        at = int(math.floor(ue.arrival * system.slot_ns + 0.5))
+        at = whole_ns(ue.arrival * system.slot_ns)
         if system.slots < 0 or at < system.slots * system.slot_ns:
             ue.next_ns = at
 

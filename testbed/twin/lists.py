@@ -125,7 +125,7 @@ def launch(world: World, fixed: Fixed, task: int, ue: int) -> None:
         insert(world, item(world.lists, ue_list(ue, FLIGHT)), task)
         return
     bucket = int((at - w.start_ns) * fixed.system[0].buckets_per_ns)
-    bucket = min(bucket, world.buckets.shape[0] - 1)
+    bucket = max(0, min(bucket, world.buckets.shape[0] - 1))  # whatever the instant, no memory but this is touched
     world.marks[np.uint64(bucket // WORD)] |= np.uint64(1) << np.uint64(bucket % WORD)
     insert(world, item(world.buckets, bucket), task)
 

@@ -12,6 +12,7 @@ from testbed.twin.compiled import (
     sharing_departure_ns,
     traced_end_ns,
     transfer_ns,
+    whole_ns,
 )  # fmt: skip
 from testbed.twin.lists import NUMBER_MASK, append, head, item, launch, row_of, take, ue_list, ue_of
 from testbed.twin.state import NONE, RADIO, Fixed, World
@@ -119,7 +120,7 @@ def radio_wait_ns(world: World, fixed: Fixed, u: int, now_ns: int) -> int:
     server = world.ess[item(fixed.ues, u).cell]
     virtual = sharing_advance(server.virtual, now_ns - server.radio_ns, server.senders)
     left = ue.finish - virtual + ue.radio_waiting_ns
-    return max(0, int(left * server.senders + 0.5))
+    return whole_ns(max(0.0, left * server.senders))
 
 
 @njit(**INNER)

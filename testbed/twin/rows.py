@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from testbed.model.delay import transfer_ns
+from testbed.model.delay import after_ns, transfer_ns
 from testbed.model.system import SHARED, Plan
 from testbed.model.task import COMPLETED, LATE, OFFLOAD, Task
 from testbed.protocol.rows import LinkRow, TaskRow, UeSlotRow
@@ -76,7 +76,7 @@ def link_rows(twin: Twin, plan: Plan, world: int = 0) -> list[LinkRow]:
         found.append(LinkRow(ue.name, home, ue.name, task.number, bits, o["attempts"], *trip))
         if served != home:
             left = o["arrival_ns"]
-            end = left + transfer_ns(bits, system.backhaul.rate_bps)
+            end = after_ns(left, transfer_ns(bits, system.backhaul.rate_bps))
             found.append(LinkRow(home, served, ue.name, task.number, bits, 1, left, left, end, o["es_arrival_ns"]))
     return sorted(found, key=lambda row: (row.start_ns, row.ue, row.number))
 

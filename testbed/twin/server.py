@@ -13,6 +13,7 @@ from testbed.model.queue import FCFS
 from testbed.twin.compiled import (
     INNER,
     admits,
+    after_ns,
     backlog_ns,
     duration_ns,
     expected_wait_ns,
@@ -82,7 +83,7 @@ def _dispatch(world: World, fixed: Fixed, es: int, now_ns: int) -> None:
     for c in range(constants.cores):
         if core_of(world, es, c).task == NONE and server.own + server.forwarded > 0:
             task = _next(world, fixed, es)
-            end = now_ns + duration_ns(item(world.tasks, task).cycles, speed_of(constants))
+            end = after_ns(now_ns, duration_ns(item(world.tasks, task).cycles, speed_of(constants)))
             occupy(world, es, c, task, now_ns, end)
 
 
@@ -164,7 +165,8 @@ def _is_taken_over(world: World, fixed: Fixed, task: int, es: int, ue: int, now_
     if not takes_over(wait, fixed.system[0].threshold_ns, item(world.announced_ns, target)):
         return False
     t = item(world.tasks, task)
-    t.at_ns = now_ns + transfer_ns(t.input_bits, fixed.system[0].backhaul_bps) + fixed.system[0].backhaul_latency_ns
+    moved = after_ns(now_ns, transfer_ns(t.input_bits, fixed.system[0].backhaul_bps))
+    t.at_ns = moved + fixed.system[0].backhaul_latency_ns
     t.to = target
     item(world.cells, es).forwarded += 1
     launch(world, fixed, task, ue)

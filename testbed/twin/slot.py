@@ -8,6 +8,7 @@ from numba import njit
 
 from testbed.twin.compiled import (
     INNER,
+    after_ns,
     chain,
     compute_energy_j,
     duration_ns,
@@ -40,7 +41,7 @@ def _execute(world: World, fixed: Fixed, task: int, u: int, entered_ns: int) -> 
     """A task enters its UE's local queue."""
     ue, t = item(world.ues, u), item(world.tasks, task)
     start = chain(ue.local_free_ns, entered_ns)
-    t.at_ns = start + duration_ns(t.cycles, speed_of(item(fixed.ues, u)))
+    t.at_ns = after_ns(start, duration_ns(t.cycles, speed_of(item(fixed.ues, u))))
     ue.local_free_ns = t.at_ns
     append(world, ue_list(u, LOCAL), task)
     if fixed.system[0].recording:

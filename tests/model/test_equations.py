@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.model import link, queue, random
-from testbed.model.delay import NS, chain, duration_ns, transfer_ns, uplink_rate
+from testbed.model.delay import FOREVER_NS, NS, after_ns, chain, duration_ns, transfer_ns, uplink_rate
 from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
 
 
 @given(st.integers(0, 2**52), st.integers(1, 2**52))
 def test_duration_is_rounded_half_up_exactly(cycles, hz):
     exact = Fraction(cycles * NS, hz)
-    assert duration_ns(cycles, hz) == math.floor(exact + Fraction(1, 2))
+    assert duration_ns(cycles, hz) == min(math.floor(exact + Fraction(1, 2)), FOREVER_NS)
 
 
 @given(st.integers(0, 10**9), st.floats(1e3, 1e11))
@@ -26,6 +26,14 @@ def test_transfer_is_within_one_ns_of_exact(bits, bps):
 
 def test_an_unlimited_link_takes_no_time():
     assert transfer_ns(10**9, math.inf) == 0
+
+
+def test_what_would_last_too_long_lasts_for_ever():
+    assert duration_ns(2**53, 1) == transfer_ns(2**53, 1e-300) == FOREVER_NS
+    assert link.dedicated_end_ns(FOREVER_NS - 1, 10**9, 1000, 1e-3) == FOREVER_NS
+    assert link.jitter_ns(3, 1, 0, link.JITTER_EXPONENTIAL, 0, 2**62) <= FOREVER_NS
+    assert link.sharing_departure_ns(5, 0.0, 1e300, 7) == FOREVER_NS
+    assert after_ns(FOREVER_NS + 3, 2) == FOREVER_NS + 3 and after_ns(3, 4) == 7
 
 
 def test_uplink_rate_is_shannons_up_to_the_cap():
@@ -77,6 +85,64 @@ def test_a_traced_link_ends_when_the_integral_has_moved_all_bits():
     assert link.traced_end_ns(300, 300, edges, bps, 1000) == 800
     assert link.traced_end_ns(2500, 1000, edges, bps, 1000) == 3400
     assert [link.segment(at, edges) for at in (0, 399, 400, 699, 700, 999)] == [0, 0, 1, 1, 2, 2]
+
+
+def exact_end(start, bits, lengths, rates):
+    """The end of a traced transmission in exact arithmetic."""
+    moved = [Fraction(rate) * length / NS for rate, length in zip(rates, lengths, strict=True)]
+    period, left, at, i = sum(lengths), Fraction(bits), start - start % sum(lengths), 0
+    left += sum(moved[k] for k in range(len(moved)) if sum(lengths[: k + 1]) <= start - at)
+    k = link.segment(start - at, [sum(lengths[:k]) for k in range(len(lengths))])
+    left += Fraction(rates[k]) * (start - at - sum(lengths[:k])) / NS
+    whole = math.ceil(left / sum(moved)) - 1
+    left, at = left - whole * sum(moved), at + whole * period
+    while moved[i] < left:
+        left, at, i = left - moved[i], at + lengths[i], i + 1
+    return at + math.floor(left * NS / Fraction(rates[i]) + Fraction(1, 2))
+
+
+@given(
+    st.integers(0, 10**15), st.integers(1, 10**9), st.lists(st.integers(1, 10**6), min_size=1, max_size=6),
+    st.lists(st.floats(2.0, 900.0), min_size=6, max_size=6),
+)  # fmt: skip
+def test_whole_periods_of_a_slow_trace_are_skipped_by_division(start, bits, lengths, rates):
+    rates = rates[: len(lengths)]
+    edges = [sum(lengths[:i]) for i in range(len(lengths))]
+    exact, found = exact_end(start, bits, lengths, rates), 0
+    if exact < FOREVER_NS:
+        found = link.traced_end_ns(start, bits, edges, rates, sum(lengths))
+        assert abs(found - exact) <= 1 + 1e-15 * (exact - start)
+
+
+@given(
+    st.integers(0, 10**12), st.integers(0, 10**8), st.lists(st.integers(10**6, 10**9), min_size=1, max_size=6),
+    st.lists(st.sampled_from([0.0, 1e5, 3e7, 2.5e8, 123456.789]), min_size=6, max_size=6),
+)  # fmt: skip
+def test_a_transmission_of_few_segments_ends_as_if_they_were_taken_one_by_one(start, bits, lengths, rates):
+    rates = [*rates[: len(lengths) - 1], 1e7]
+    edges, left, at, i = [sum(lengths[:i]) for i in range(len(lengths))], float(bits), start, 0
+    base = start - start % sum(lengths)
+    i = link.segment(start - base, edges)
+    while True:
+        stop = base + sum(lengths[: i + 1])
+        moved = rates[i] * (stop - at) * 1e-9
+        if rates[i] > 0.0 and moved >= left:
+            break
+        left, at = left - moved, stop
+        i, base = (i + 1, base) if i + 1 < len(lengths) else (0, base + sum(lengths))
+    end = at + math.floor(left * 1e9 / rates[i] + 0.5)
+    assert link.traced_end_ns(start, bits, edges, rates, sum(lengths)) == end
+
+
+def test_a_link_that_is_nearly_dead_ends_at_once_and_for_ever():
+    assert link.traced_end_ns(0, 800_000, (0, 1000), (1e-9, 0.0), 2000) == FOREVER_NS
+    assert link.traced_end_ns(7, 800_000, (0,), (1e-320,), 10**9) == FOREVER_NS
+    assert link.traced_end_ns(0, 1, (0, 2**58), (0.0, 1e-30), 2**59) == FOREVER_NS
+    whole = 4_000_000_000  # of a bit each second: ends with the last period, not after its outage
+    assert (
+        link.traced_end_ns(0, whole // NS * 25_000, (0, NS // 4), (1.0, 0.0), NS // 2)
+        == (100_000 * 4 - 1) * NS // 2 + NS // 4
+    )
 
 
 @given(st.lists(st.tuples(st.integers(0, 5 * NS), st.integers(1, NS)), min_size=1, max_size=8))

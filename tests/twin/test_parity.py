@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from testbed.model.decide import Coin, Fixed, Priced
+from testbed.protocol.rows import POLICY_ERROR
 from testbed.sim.clock import simulate
 from testbed.twin.run import run
 from tests.support import MS, plan, region
@@ -35,8 +36,8 @@ def compare(plan, policy):
 
     assert sorted(simulated.links, key=order) == sorted(ran.links, key=order)
     assert simulated.ue_slots == ran.ue_slots
-    full = [row for row in ran.slots if row.at_ns < ran.end_ns]
-    assert full == [row for row in simulated.slots if row.at_ns < ran.end_ns]
+    assert simulated.slots == ran.slots
+    assert sorted(simulated.events, key=repr) == sorted(ran.events, key=repr)
 
 
 @settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
@@ -66,3 +67,25 @@ def test_decisions_of_a_recorded_run_are_repeated():
     index = {ue.name: ue.index for ue in system.ues}
     again = run(plan(system, tasks), None, {(index[row.ue], row.slot): row.choice for row in first.tasks})
     assert again.tasks == first.tasks and len({row.choice for row in first.tasks}) == 2
+
+
+class Failing:
+    """A policy that fails in every third slot."""
+
+    def decide(self, cell, rng):
+        if cell.slot % 3 == 0:
+            raise ValueError("no decision")
+        return {ue.name: 1 for ue in cell.ues}
+
+
+def test_a_policy_that_fails_leaves_the_same_events():
+    system, tasks = region(0.7, 5, 20)
+    made = plan(system, tasks)
+    assert {event.kind for event in simulate(made, Failing()).events} == {POLICY_ERROR}
+    compare(made, Failing())
+
+
+def test_every_server_is_recorded_at_the_last_instant():
+    system, tasks = region(0.2, 5, 20)
+    rows = simulate(plan(system, tasks[:1]), Fixed(0)).slots
+    assert [row.es for row in rows if row.at_ns == system.end_ns] == [es.name for es in system.ess]

@@ -1,5 +1,6 @@
 """What was found about workloads, as the document that ``bound --json`` prints and as text (pure)."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -71,6 +72,11 @@ def _above(overhead: float, reference: float) -> float:
     return overhead / reference - 1.0 if reference > 0.0 else float("nan")
 
 
+def _more(share: float) -> str:
+    """How much more, in percent; nothing where that is unknown, as above 0."""
+    return "" if math.isnan(share) else f"{100 * share:+.1f} %"
+
+
 def _each(one: Found) -> dict[str, Any]:
     return {
         "seed": one.seed, "tasks": one.tasks, "best_found": one.best, "from": one.start, "lower_bound": one.bound,
@@ -83,20 +89,19 @@ def text(found: Verdict) -> str:
     best, bound = found.best_found, found.lower_bound.overhead
     rows = [
         (
-            name, f"{one.overhead:.4f}", f"{100 * one.above_best:+.1f} %", f"{100 * one.above_bound:+.1f} %",
+            name, f"{one.overhead:.4f}", _more(one.above_best), _more(one.above_bound),
             "stable" if one.stable else "UNSTABLE",
         )
         for name, one in found.policies.items()
     ]  # fmt: skip
-    rows.append(("best found", f"{best.overhead:.4f}", "", f"{100 * _above(best.overhead, bound):+.1f} %", ""))
+    rows.append(("best found", f"{best.overhead:.4f}", "", _more(_above(best.overhead, bound)), ""))
     rows.append(("lower bound", f"{bound:.4f}", "", "", ""))
     many = f"{found.workloads} workloads from seed {found.seed} on" if found.workloads > 1 else f"seed {found.seed}"
     offload = "second offload allowed" if found.second_offload else "without second offload"
     said = f"{found.scenario}, {many}, {found.slots} slots, {found.tasks} tasks, {offload}"
     head = ("mean overhead", "", "above best found", "above lower bound", "backlog")
     pace = f"{best.evaluations:,} evaluations in {best.seconds:.1f} s, begun from {best.start}"
-    known = (
-        f"the optimum is between {bound:.4f} and {best.overhead:.4f}: the best found is at most "
-        f"{percent(_above(best.overhead, bound))} above it"
-    )
+    known = f"the optimum is between {bound:.4f} and {best.overhead:.4f}"
+    if bound > 0.0:
+        known += f": the best found is at most {percent(_above(best.overhead, bound))} above it"
     return f"{said}\n\n{table(head, rows)}\n\n{pace}\n{known}\n"

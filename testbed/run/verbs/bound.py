@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, UsageError
-from testbed.model.load import load_scenario
 from testbed.model.scenario import Resolved
 from testbed.node.files import unwritable
 from testbed.run import record
@@ -65,14 +64,14 @@ Cases = Sequence[Callable[[], Any]]
 
 def _of_scenario(judge: Any, args: argparse.Namespace) -> tuple[Resolved, Cases]:
     names = common.strategies(args.policies or POLICIES)
-    scenario = load_scenario(args.what, common.changes(args.what, args))
+    scenario = common.scenario_of(args.what, common.changes(args.what, args))
     seeds = range(scenario.seed, scenario.seed + args.seeds)
     if scenario.workload.trace and args.seeds > 1:
         raise UsageError("--seeds: a traced workload has one seed only", "leave out --seeds")
 
     def case(seed: int) -> Any:
         resolved = inputs.resolve(msgspec.structs.replace(scenario, seed=seed))
-        return judge.of_scenario(resolved, inputs.generate(resolved.scenario, resolved.system), names)
+        return judge.of_scenario(resolved, common.workload_of(resolved), names)
 
     return inputs.resolve(scenario), [lambda seed=seed: case(seed) for seed in seeds]
 

@@ -4,7 +4,7 @@ import argparse
 import math
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from testbed.model import units
 from testbed.model.build import slots
 from testbed.model.errors import EXIT_INTERRUPTED, Invalid, UsageError
+from testbed.model.load import load as read_scenario
 from testbed.model.load import load_scenario
 from testbed.model.scenario import Resolved
 from testbed.model.schema import EmulationSection, Scenario
@@ -77,8 +78,31 @@ def _checked(flag: str, value: str, section: type[msgspec.Struct], field: str) -
 
 def load(given: str | Path, args: argparse.Namespace) -> tuple[Resolved, tuple[Task, ...]]:
     """The resolved scenario and its workload, with every change that ``args`` asks for."""
-    resolved = inputs.resolve(load_scenario(given, changes(given, args)))
-    return resolved, inputs.generate(resolved.scenario, resolved.system)
+    resolved = inputs.resolve(scenario_of(given, changes(given, args)))
+    return resolved, workload_of(resolved)
+
+
+def workload_of(resolved: Resolved) -> tuple[Task, ...]:
+    """The workload of a scenario, after saying what of its trace is left out."""
+    played = inputs.played(resolved.scenario, resolved.system)
+    for note in played.notes:
+        warn(note)
+    return played.tasks
+
+
+def scenario_of(given: str | Path, asked: Sequence[str]) -> Scenario:
+    """The scenario with the changes ``asked`` for, after saying which of its faults a run cut short does not see."""
+    loaded = read_scenario(given, asked)
+    for note in loaded.notes:
+        warn(note)
+    return loaded.scenario
+
+
+def say_cut(scenario: Scenario, resolved: Resolved) -> None:
+    """Say how many faults of a scenario come after the end of the run that was made of it."""
+    cut, slots = len(scenario.faults) - len(resolved.faults), resolved.system.slots
+    if cut:
+        warn(f"{cut} of {len(scenario.faults)} faults come after the last of {slots} slots and are left out")
 
 
 def changes(given: str | Path, args: argparse.Namespace) -> list[str]:
@@ -99,6 +123,20 @@ def slots_of(duration: str, slot_ns: int) -> int:
     if ns <= 0:
         raise UsageError(f"--for {duration}: a run must last longer than 0", "write a time, like --for 60s")
     return max(1, math.ceil(ns / slot_ns))
+
+
+def refuse_options(given: Mapping[str, object], why: str, remedy: str = "leave it out") -> None:
+    """Raise `UsageError` for the first option of ``given``, by name, that has a value: here it would do nothing."""
+    for name, value in given.items():
+        if value is not None and value is not False and value != []:
+            raise UsageError(f"{name} {why}", remedy)
+
+
+def refuse_live_options(args: argparse.Namespace, backend: str) -> None:
+    """Raise `UsageError` for an option of live runs on a clock that is none."""
+    if backend in VIRTUAL:
+        why = f"is for live runs: {backend} is exact, and as fast as it can be"
+        refuse_options({"--speed": args.speed, "--strict": args.strict}, why)
 
 
 def is_run(given: str) -> bool:
@@ -164,7 +202,7 @@ def played(order: Order, args: argparse.Namespace, meanwhile: Callable[[Path], N
     begun: list[tuple[Path, Ticker]] = []
 
     def started(path: Path, plan: Plan) -> None:
-        begun.append((path, Ticker(plan.system.end_ns, stream)))
+        begun.append((path, Ticker(plan.system.end_ns, stream, plain=args.plain)))
         if not args.json:
             print(f"{path}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
         if order.backend not in VIRTUAL:

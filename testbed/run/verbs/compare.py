@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedRunError, UsageError
-from testbed.model.load import load_scenario
 from testbed.model.schema import Scenario
 from testbed.node.files import replacing, unwritable
 from testbed.run import compare, record, rounds, sweep
@@ -29,9 +28,9 @@ SEEDS = {rounds.SIM: 10, rounds.TWIN: 10, rounds.TESTBED: 3}
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("what", nargs="+", metavar="SCENARIO|RUN", help="one scenario, or two and more runs")
-    parser.add_argument("--policies", default=POLICIES, metavar="A,B,…", help=f"strategies ({POLICIES})")
+    parser.add_argument("--policies", metavar="A,B,…", help=f"strategies ({POLICIES})")
     parser.add_argument("--seeds", type=int, metavar="N", help="how many workloads, from the scenario's seed on (10)")
-    parser.add_argument("--on", choices=rounds.CLOCKS, default=rounds.SIM, help="which clock (sim)")
+    parser.add_argument("--on", choices=rounds.CLOCKS, help="which clock (sim)")
     parser.add_argument("--sweep", metavar="KEY=A..B:N", help="repeat for N values of a key, like density=0.3..0.9:4")
     common.add_scenario_options(parser)
     parser.add_argument("--speed", metavar="X", help="testbed: emulated seconds in a wall second")
@@ -53,18 +52,27 @@ def main(args: argparse.Namespace) -> int:
 def _runs(args: argparse.Namespace) -> int:
     if len(args.what) < 2:
         raise UsageError("one run has nothing to be compared with", "give two runs or more, or a scenario")
+    given = {
+        "--policies": args.policies, "--seeds": args.seeds, "--on": args.on, "--sweep": args.sweep, "--set": args.set,
+        "--for": args.duration, "--slots": args.slots, "--seed": args.seed, "--speed": args.speed,
+    }  # fmt: skip
+    common.refuse_options(given, "is for a scenario: runs are compared as they were")
     _print(args, compare.compare(rounds.of_runs([record.read_run(given) for given in args.what])))
     return EXIT_OK
 
 
 def _scenario(args: argparse.Namespace) -> int:
-    count = SEEDS[args.on] if args.seeds is None else args.seeds
+    clock = args.on or rounds.SIM
+    if clock != rounds.TESTBED:
+        common.refuse_options({"--speed": args.speed}, f"is for --on testbed: {clock} is as fast as it can be")
+    count = SEEDS[clock] if args.seeds is None else args.seeds
     if count < 1:
         raise UsageError(f"--seeds {count}", "compare on at least 1 workload; 2 and more give intervals")
     chosen = sweep.parse(args.sweep) if args.sweep else None
+    names = common.strategies(args.policies or POLICIES)
     scenarios = _scenarios(args, chosen)
-    pulse = Pulse(sys.stderr if args.json else sys.stdout)
-    played = [Rounds(common.strategies(args.policies), args.on, pulse) for _ in scenarios]
+    pulse = Pulse(sys.stderr if args.json else sys.stdout, plain=args.plain)
+    played = [Rounds(names, clock, pulse) for _ in scenarios]
     code = EXIT_OK
     try:
         for i, scenario in enumerate(scenarios):
@@ -74,6 +82,8 @@ def _scenario(args: argparse.Namespace) -> int:
         code = EXIT_INTERRUPTED
     finally:
         pulse.done()
+    for note in dict.fromkeys(note for one in played for note in one.notes):
+        warn(note)
     _show(args, chosen, [one.samples for one in played])
     if code:
         warn("interrupted; compared is what was complete")
@@ -84,10 +94,10 @@ def _scenarios(args: argparse.Namespace, chosen: sweep.Sweep | None) -> list[Sce
     """The scenario, once for each value of the sweep; raises before any is played if one cannot be."""
     changes = common.changes(args.what[0], args)
     if chosen is None:
-        return [load_scenario(args.what[0], changes)]
+        return [common.scenario_of(args.what[0], changes)]
 
     def load(change: str) -> Scenario:
-        return load_scenario(args.what[0], [*changes, change])
+        return common.scenario_of(args.what[0], [*changes, change])
 
     return [sweep.scenario_at(chosen, value, load) for value in chosen.values]
 

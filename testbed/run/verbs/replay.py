@@ -6,10 +6,13 @@ from pathlib import Path
 import msgspec
 
 from testbed.model import workload as tables
-from testbed.model.errors import UsageError
-from testbed.model.load import load_scenario
+from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.schema import Workload
+from testbed.model.system import System
+from testbed.model.task import Task
+from testbed.model.window import IDLE_SLOTS
 from testbed.run import record, replay, rundir
+from testbed.run.output import warn
 from testbed.run.session import LOCAL, Order
 from testbed.run.verbs import common
 from testbed.run.virtual import SIM, TWIN
@@ -33,6 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     args.slots = args.seed = None
+    common.refuse_live_options(args, SIM if args.as_recorded else clock(args))
     if args.as_recorded:
         return common.carry_out(as_recorded(args), args)
     path = Path(args.what)
@@ -42,6 +46,8 @@ def main(args: argparse.Namespace) -> int:
 
 def as_recorded(args: argparse.Namespace) -> Order:
     """The run on the virtual clock, from its inputs and recorded decisions."""
+    common.refuse_options({"--set": args.set}, "changes nothing in a run as it was recorded")
+    _refuse_scenario(args)
     if args.on in ("testbed", "twin"):
         raise UsageError("--as-recorded repeats decisions in the simulation only", "add --on sim")
     run = record.read_run(args.what)
@@ -55,13 +61,14 @@ def as_recorded(args: argparse.Namespace) -> Order:
 
 def of_run(args: argparse.Namespace) -> Order:
     """The run's tasks, hardware, links and scheduled faults."""
+    _refuse_scenario(args)
     path = record.find(args.what)
     meta = record.read_record(path / rundir.RECORD).meta
-    resolved = inputs.resolve(load_scenario(path / rundir.SCENARIO, common.overrides(args)))
+    resolved = inputs.resolve(common.scenario_of(path / rundir.SCENARIO, common.overrides(args)))
     workload = tables.read_csv(path / rundir.WORKLOAD, resolved.system)
     policy = args.policy or str(meta.get("policy", common.DEFAULT_POLICY))
     notes = {"replay_of": path.resolve().name}
-    tasks = tables.limited(workload, resolved.system)
+    tasks = _kept(workload, resolved.system)
     return Order(resolved, tasks, policy, clock(args), args.out, auto_speed=args.speed == "auto", notes=notes)
 
 
@@ -69,13 +76,44 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
     """A workload table on the system of a scenario, for as many slots as it needs."""
     beside = path.with_name(rundir.SCENARIO)
     given = args.scenario or (beside if beside.is_file() else common.DEFAULT_SCENARIO)
-    scenario = load_scenario(given, common.overrides(args))
-    workload = tables.read_csv(path, inputs.resolve(scenario).system)
-    slots = tables.slots_for(workload, scenario.slot_ns)
-    traced = Workload(trace=str(path.absolute()), format="csv")
+    changed = {change.partition("=")[0].strip() for change in args.set}
+    for name in sorted(changed):
+        common.refuse_options(
+            {f"--set {name}": name.startswith("workload")}, "means nothing: the table is the workload"
+        )
+    scenario = common.scenario_of(given, common.overrides(args))
+    workload = _from_its_beginning(tables.read_csv(path, inputs.resolve(scenario).system), path, scenario.slot_ns)
+    slots = scenario.slots if "slots" in changed else tables.slots_for(workload, scenario.slot_ns)
+    traced = Workload(trace=str(path.resolve()), format="csv")
     resolved = inputs.resolve(msgspec.structs.replace(scenario, slots=slots, workload=traced))
+    common.say_cut(scenario, resolved)
     policy = args.policy or common.DEFAULT_POLICY
-    return Order(resolved, workload, policy, clock(args), args.out, auto_speed=args.speed == "auto")
+    return Order(
+        resolved, _kept(workload, resolved.system), policy, clock(args), args.out, auto_speed=args.speed == "auto"
+    )
+
+
+def _from_its_beginning(tasks: tuple[Task, ...], path: Path, slot_ns: int) -> tuple[Task, ...]:
+    """The tasks of a table; one that begins long after 0, as in Unix time, is counted from its first slot on."""
+    if not tasks:
+        raise ScenarioError("there is no task", str(path), remedy="a workload table has a row for each task")
+    first = min(task.generated_ns for task in tasks) // slot_ns
+    if first < IDLE_SLOTS:
+        return tasks
+    warn(f"{path} begins {first * slot_ns / tables.NS:.10g} s after 0: it is played from there on")
+    return tables.shifted(tasks, first * slot_ns)
+
+
+def _kept(tasks: tuple[Task, ...], system: System) -> tuple[Task, ...]:
+    """The tasks that a run of fewer slots plays, after saying how many it does not."""
+    kept = tables.limited(tasks, system)
+    if len(kept) < len(tasks):
+        warn(f"{len(tasks) - len(kept)} of {len(tasks)} tasks are generated after the last slot and left out")
+    return kept
+
+
+def _refuse_scenario(args: argparse.Namespace) -> None:
+    common.refuse_options({"--scenario": args.scenario}, "is for a workload table: a run has its own")
 
 
 def clock(args: argparse.Namespace) -> str:

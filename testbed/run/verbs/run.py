@@ -20,6 +20,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
+    common.refuse_live_options(args, args.backend)
     resolved, workload = common.load(args.scenario, args)
     auto = args.speed == "auto"
     order = Order(resolved, workload, args.policy, args.backend, args.out, auto_speed=auto, learn=args.learn)

@@ -10,7 +10,6 @@ from typing import Any
 
 from testbed.model import units
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD, Invalid, UsageError
-from testbed.model.load import load_scenario
 from testbed.model.schema import Scenario
 from testbed.run import record, session, tune
 from testbed.run.output import print_json, warn
@@ -67,7 +66,9 @@ def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     _check(args)
     _check_live(args)
-    scenario = load_scenario(args.scenario, common.overrides(args, ("slots", "speed")))
+    scenario = common.scenario_of(args.scenario, common.overrides(args, ("slots", "speed")))
+    if scenario.faults and args.on == ON[0]:
+        warn(f"training plays no faults: those of {scenario.name} ({len(scenario.faults)}) are left out")
     folder = Path(args.out) if args.out else CHECKPOINTS / scenario.name
     common.writable(folder)
     if args.on != ON[0]:
@@ -193,6 +194,7 @@ def _teach_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
         raise UsageError(f"--resume: there is no {path}", "leave it out to begin anew, or give --start CHECKPOINT")
     start, seconds = str(path) if args.resume else args.start or "", 0.0 if args.slots else _seconds(args)
     order = live.order(scenario, args.algorithm, args.seed, seconds, start, args.speed == "auto")
+    common.say_cut(scenario, order.resolved)
     keeper = live.Keeper(path, args.resume, warn)
     run = record.read_run(common.played(order, args, keeper))
     summary = session.summary_of(run)
@@ -202,7 +204,8 @@ def _teach_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
     else:
         print(
             f"{taught.checkpoint}: {taught.updates} updates in {taught.slots} slots, mean overhead meanwhile "
-            f"{taught.overhead:.4f} ({taught.ended}); the run is {taught.run}"
+            f"{'unknown' if math.isnan(taught.overhead) else f'{taught.overhead:.4f}'} ({taught.ended}); "
+            f"the run is {taught.run}"
         )
         print(f"  use it as --policy {args.algorithm}:{taught.checkpoint}")
     code, why = verdict(summary)
