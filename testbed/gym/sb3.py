@@ -1,12 +1,16 @@
 """The native batch for Stable-Baselines3, which has a vector interface of its own."""
 
+import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 
+from testbed.gym.evaluation import SEEDS, Evaluation, evaluate
 from testbed.gym.told import SUMS
 from testbed.gym.vector import EdgeOffloadVector
 from testbed.model.errors import UsageError
@@ -94,3 +98,49 @@ class Batch(VecEnv):
 
     def _chosen(self, indices: int | Sequence[int] | None) -> Sequence[int]:
         return list(self._get_indices(indices))
+
+
+class OverheadCallback(BaseCallback):
+    """Every ``every`` steps of the training (calls of `Batch.step`), evaluate on fixed ``seeds`` and log
+    ``eval/overhead``; the best model so far is saved to ``save_best`` if that is given.
+
+    ``found`` lists (timesteps, `Evaluation`). ``options`` are those of `testbed.gym.evaluation.evaluate`: the scenario
+    and what the training's environments were made with.
+    """
+
+    def __init__(
+        self, every: int, seeds: Sequence[int] = SEEDS, save_best: str | Path | None = None, **options: Any
+    ) -> None:
+        super().__init__()
+        self.every, self.seeds, self.save_best, self.options = every, tuple(seeds), save_best, options
+        self.found: list[tuple[int, Evaluation]] = []
+
+    def _on_step(self) -> bool:
+        if self.n_calls % self.every == 0:
+            best = min((one.overhead for _, one in self.found), default=float("inf"))
+            found = evaluate(_Normalized(self.model), self.seeds, **self.options)
+            self.found.append((self.num_timesteps, found))
+            for name in ("overhead", "delay_s", "energy_j", "hit_rate", "reward"):
+                self.logger.record(f"eval/{name}", getattr(found, name))
+            if self.save_best is not None and found.overhead < best:
+                self.model.save(self.save_best)
+        return True
+
+
+class _Normalized:
+    """A model that sees what its training's `VecNormalize` would make of observations."""
+
+    def __init__(self, model: Any) -> None:
+        self._model, self._normal = model, model.get_vec_normalize_env()
+
+    @property
+    def predict(self) -> Any:
+        """The model's own ``predict``, its signature included."""
+        if self._normal is None:
+            return self._model.predict
+
+        @functools.wraps(self._model.predict)
+        def predict(seen: NDArray[np.float32], **more: Any) -> Any:
+            return self._model.predict(self._normal.normalize_obs(seen), **more)
+
+        return predict

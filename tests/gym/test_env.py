@@ -168,3 +168,37 @@ def test_options_that_cannot_be_are_named(options):
 def test_a_vector_of_running_processes_is_refused():
     with pytest.raises(UsageError, match="twin only"):
         gymnasium.make_vec(testbed.gym.ID, num_envs=2, vectorization_mode="vector_entry_point", backend="testbed")
+
+
+# Always the same keys ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("actions", ["multibinary", "multidiscrete"])
+def test_info_has_the_same_keys_and_types_after_a_reset_and_after_every_step(actions):
+    for env in (made(actions=actions, episode_slots=3), made(scenario="recorded", actions=actions)):
+        kinds = {key: type(value) for key, value in env.reset(seed=1)[1].items()}
+        over = False
+        while not over:
+            _, _, ends, cut, info = env.step(env.action_space.sample())
+            assert {key: type(value) for key, value in info.items()} == kinds
+            over = ends or cut
+        assert {key: type(value) for key, value in env.reset()[1].items()} == kinds
+
+
+def test_masks_tell_where_a_decision_makes_a_difference():
+    env, other = made(), made(actions="multidiscrete")
+    seen, info = env.reset(seed=5)
+    mask = other.reset(seed=5)[1]["action_mask"]
+    for _ in range(20):
+        present = seen[24:].reshape(15, 22)[:, 21] > 0
+        assert 0 < present.sum() < 15
+        assert (info["action_mask"] == present).all()
+        flat = env.unwrapped.action_masks()
+        assert (flat.reshape(15, 2) == np.c_[np.ones(15, bool), present]).all()
+        assert (mask == flat).all()
+        assert (env.action_space.sample(mask=info["action_mask"] * np.int8(2)) <= present).all()
+        wild = np.ones(15, np.int8)
+        masked, *_ = other.step(wild * present)
+        mask = other.unwrapped.action_masks()
+        seen, _, _, _, info = env.step(wild)
+        assert (seen == masked).all()
