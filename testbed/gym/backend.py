@@ -5,30 +5,45 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from testbed.gym import options as check
 from testbed.gym.setting import Setting, backlog_ns
-from testbed.model.errors import UsageError
+from testbed.model.mdp import CellView
 from testbed.trace import inputs
 from testbed.twin import build
 from testbed.twin.build import Source
-from testbed.twin.state import CELL
-from testbed.twin.twin import PER_UE, Twin
+from testbed.twin.state import FRESH, NONE, UE_LISTS, WORLD
+from testbed.twin.twin import OBSERVATIONS, PER_UE, Twin
+from testbed.twin.views import cell_view
 
 COUNTS = ("decided", "offloaded", "forwarded", "rejected", "finished", "hits")
-SUMS = ("energy_j", "overhead")
+SLOT, INSIDE = (WORLD.names.index(name) for name in ("slot", "inside"))  # type: ignore[union-attr]
+Totals = tuple[int, int, int, int, int, int, int, float, float, float, float, float]
+NOTHING: Totals = (0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class Backend(Protocol):
     """One episode after another of one region.
 
-    ``cells`` (M,) of `testbed.twin.state.CELL` tells what each cell earned in the step just made, ``fallback`` (M,) how
-    many of its tasks the fallback decided, ``lag_ns`` (M,) how much later than they should have its tasks really ended.
-    ``missed`` counts the slots for which no answer came in time.
+    ``cells`` (M,) of `testbed.twin.state.CELL` tells what each cell earned in the step just made, and ``totals`` their
+    sums; ``fallback`` (M,) how many of its tasks the fallback decided, ``lag_ns`` (M,) how much later than they should
+    have its tasks really ended. ``missed`` counts the slots for which no answer came in time.
     """
 
-    cells: NDArray[Any]
     fallback: NDArray[np.int64]
     lag_ns: NDArray[np.int64]
     missed: int
+
+    @property
+    def cells(self) -> NDArray[Any]:
+        """What each cell earned, (M,)."""
+
+    @property
+    def totals(self) -> Totals:
+        """What the region earned: the fields of `testbed.twin.state.CELL`."""
+
+    @property
+    def measured(self) -> tuple[int, float]:
+        """The sums of ``fallback`` and of ``lag_ns``, the latter in seconds."""
 
     @property
     def slot(self) -> int:
@@ -37,6 +52,13 @@ class Backend(Protocol):
     @property
     def inside(self) -> int:
         """Tasks in the system."""
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which UEs have undecided tasks, (N,)."""
+
+    def views(self) -> list[CellView]:
+        """What the agents see, as the model's own structs, a cell each."""
 
     def reset(self, seed: int) -> None:
         """Begin the workload of ``seed`` at slot 0."""
@@ -55,46 +77,71 @@ class TwinBackend:
     """The compiled twin, one world."""
 
     missed = 0
+    measured = (0, 0.0)
 
     def __init__(self, setting: Setting, backlog_s: float = 0.0, capacity: int | None = None) -> None:
-        self._kind = setting.observation
+        self._kind, self._code = setting.observation, OBSERVATIONS[setting.observation]
         self._twin = worlds(setting, 1, capacity)
+        self._ues = len(setting.system.ues)
         self._backlog_ns = backlog_ns(backlog_s)
-        self.cells = np.zeros(len(setting.system.ess), CELL)
+        self._seen = np.zeros((1, 0), np.float32)
+        self.totals = NOTHING
+        self.slot = self.inside = 0
         self.fallback, self.lag_ns = np.zeros((2, len(setting.system.ess)), np.int64)
 
     @property
-    def slot(self) -> int:
-        """The slot about to be decided."""
-        return int(self._twin.slot[0])
+    def cells(self) -> NDArray[Any]:
+        """See `Backend`."""
+        return self._twin.cells[0]
 
     @property
-    def inside(self) -> int:
-        """Tasks in the system."""
-        return int(self._twin.inside[0])
+    def present(self) -> NDArray[np.bool_]:
+        """See `Backend`."""
+        return undecided(self._twin)[0]
+
+    def _count(self) -> None:
+        status = self._twin.state.status.item()
+        self.slot, self.inside = status[SLOT], status[INSIDE]
+
+    def views(self) -> list[CellView]:
+        """See `Backend`."""
+        return [cell_view(self._twin, 0, cell) for cell in range(len(self._twin.system.ess))]
 
     def reset(self, seed: int) -> None:
         """See `Backend`."""
         self._twin.reset(seed, backlog_ns=self._backlog_ns)
+        self._seen = self._twin.observe(self._kind).copy()
+        self.totals = NOTHING
+        self._count()
 
     def step(self, choices: NDArray[np.int8]) -> None:
         """See `Backend`."""
-        self.cells = self._twin.step(choices[None])[0]
+        seen = np.empty_like(self._seen)
+        totals: Any = self._twin.turn_checked(choices[None], self._code, seen).item()
+        self.totals = totals
+        self._seen = seen
+        self._count()
 
     def observe(self) -> NDArray[np.float32]:
         """See `Backend`."""
-        return self._twin.observe(self._kind)[0].copy()
+        return self._seen[0]
 
     def close(self) -> None:
         """Nothing is held."""
 
 
+def undecided(twin: Twin) -> NDArray[np.bool_]:
+    """Which UEs of every world have undecided tasks, (W, N)."""
+    lists = len(twin.system.ues) * UE_LISTS
+    present: NDArray[np.bool_] = twin.state.lists["head"][:, FRESH:lists:UE_LISTS] != NONE
+    return present
+
+
 def worlds(setting: Setting, count: int, capacity: int | None = None) -> Twin:
     """A twin of ``count`` worlds that are told what to do, by default with room for every task of an episode."""
     system, source = setting.system, source_of(setting)
-    room = _room(setting, source) if capacity is None else capacity
-    if not isinstance(room, int) or room < 1:
-        raise UsageError(f"capacity is {capacity!r}", "the most tasks that a world may hold is needed, at least 1")
+    needed = "the most tasks that a world may hold is needed, at least 1"
+    room = _room(setting, source) if capacity is None else check.count("capacity", capacity, 1, needed)
     twin = Twin(system, source, count, setting.second_offload, room, setting.reward)
     twin.use(None)
     return twin
@@ -116,23 +163,3 @@ def _room(setting: Setting, source: Source) -> int:
     poisson = setting.scenario.workload.arrivals == "poisson"
     rate = max(source.rates) if poisson else 1.0
     return len(setting.system.ues) * int(slots * rate * (2 if poisson else 1) + (PER_UE if poisson else 0))
-
-
-# What is paid and told -----------------------------------------------------------------------------------------------
-
-
-def paid(earned: NDArray[Any], reward: str) -> NDArray[np.float64]:
-    """What is paid for a slot, in the shape of ``earned``, records of `testbed.twin.state.CELL`."""
-    return -earned["cost"] if reward == "holding" else earned["score"].copy()
-
-
-def told(earned: NDArray[Any]) -> dict[str, Any]:
-    """The numbers of ``info``: counts, and sums over the tasks finished in the slot."""
-    found: dict[str, Any] = {name: earned[name].copy() for name in (*COUNTS, *SUMS)}
-    found["delay_s"] = earned["delay_ns"] * 1e-9
-    return found
-
-
-def measured(backend: Backend) -> dict[str, Any]:
-    """The numbers of ``info`` that only running processes can have, (M,)."""
-    return {"fallback": backend.fallback, "lag_s": backend.lag_ns * 1e-9}

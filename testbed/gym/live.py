@@ -8,8 +8,8 @@ the decision timeout can still serve: a slow caller loses slots now and then, bu
 
 import contextlib
 import os
-import shutil
 import time
+import warnings
 import weakref
 from typing import Any
 
@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.gather import Gathering
+from testbed.gym import players
+from testbed.gym.backend import Totals
 from testbed.gym.players import Players
 from testbed.gym.setting import Setting, emulated
 from testbed.gym.sight import observed
@@ -25,18 +27,16 @@ from testbed.gym.tally import Tally
 from testbed.model.errors import LostError
 from testbed.model.mdp import CellView
 from testbed.model.system import Plan
-from testbed.node.files import temporary_folder
 from testbed.node.socket import SEND_LIMIT
 from testbed.protocol.messages import Announce, Ask
 from testbed.run import costs, payload, preflight
-from testbed.run.crew import prepared
 from testbed.trace import inputs
 from testbed.twin.state import CELL
 
 SILENCE_NS = 5_000_000_000
 KEPT_SLOTS = 64
 MESSAGES_A_SLOT = 4
-_FOREIGN: list[contextlib.ExitStack] = []
+_OPEN: "weakref.WeakSet[LiveBackend]" = weakref.WeakSet()
 
 
 class LiveBackend:
@@ -54,13 +54,14 @@ class LiveBackend:
         self._setting = emulated(setting, speed, payload, decision_timeout_s)
         self._system = self._setting.system
         self._players: Players | None = None
+        self._warned, self.stepped_ns = False, 0
         self._release: Any = None
         self._begin(self._plan(self._system.seed))
 
     def _begin(self, plan: Plan) -> None:
         system = self._system = plan.system
         self._gathering = Gathering(system)
-        self._tally = Tally(system, plan.workload, self._setting.reward)
+        self._tally = Tally(system, plan.workload, self._setting.reward, plan.emulation.speed)
         self._asks: dict[int, dict[str, Ask]] = {}
         self._news: list[Announce] = []
         self._choices: dict[int, NDArray[np.int8]] = {}
@@ -80,9 +81,29 @@ class LiveBackend:
         return preflight.fitted(plan, costs.kept() or costs.Costs())
 
     @property
+    def totals(self) -> Totals:
+        """See `Backend`."""
+        sums: Any = tuple(self.cells[name].sum().item() for name in CELL.names or ())
+        return sums
+
+    @property
+    def measured(self) -> tuple[int, float]:
+        """See `Backend`."""
+        return int(self.fallback.sum()), float(self.lag_ns.sum()) * 1e-9
+
+    @property
     def inside(self) -> int:
-        """Tasks in the system."""
+        """See `Backend`."""
         return self._tally.inside
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """See `Backend`."""
+        return np.array([bool(ue.tasks) for view in self._views for ue in view.ues], np.bool_)
+
+    def views(self) -> list[CellView]:
+        """See `Backend`."""
+        return self._views
 
     @property
     def pids(self) -> dict[str, int]:
@@ -110,22 +131,18 @@ class LiveBackend:
         if self._release is not None:
             self._release()
         self._players = None
+        _OPEN.discard(self)
 
     def _enlist(self, plan: Plan) -> None:
         """Start the processes, in a folder of their own; whatever happens, `close` or the collector ends them."""
         stack = contextlib.ExitStack()
-        self._release = weakref.finalize(self, _release, stack, os.getpid())
+        self._release = weakref.finalize(self, players.release, stack, os.getpid())
         try:
-            folder = temporary_folder()
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            here = stack.enter_context(prepared(folder))
-            players = Players(plan, folder, here)
-            stack.callback(players.disband)
-            players.enlist()
+            self._players = players.started(plan, stack)
+            _OPEN.add(self)
         except BaseException:
             self.close()
             raise
-        self._players = players
 
     # A slot ----------------------------------------------------------------------------------------------------------
 
@@ -143,23 +160,37 @@ class LiveBackend:
             if slot not in self._choices:
                 self._tally.missed(slot)
                 self.missed += 1
+        if self.missed:
+            self._warn_of_others()
         self.cells, self.fallback, self.lag_ns = self._tally.settle(target)
         self._views, self.slot = self._look(target), target
         self._forget(target)
+        self.stepped_ns = time.monotonic_ns()
 
-    def _decide(self, players: Players, choices: NDArray[np.int8]) -> None:
+    def _warn_of_others(self) -> None:
+        """Say so if slots passed because one program steps several testbeds in turn."""
+        others = sum(other.stepped_ns > self.stepped_ns for other in _OPEN)
+        if others and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"{self.missed} slots passed without an answer: this program also steps {others} other testbed "
+                "environment(s), and no clock waits; give each a process (AsyncVectorEnv, SubprocVecEnv)",
+                stacklevel=5,
+            )
+
+    def _decide(self, played: Players, choices: NDArray[np.int8]) -> None:
         slot, self.missed = self.slot, 0
-        if players.begun:
-            self._take(players, 0)
+        if played.begun:
+            self._take(played, 0)
         else:
-            players.go()
-        think = max(0, time.monotonic_ns() - players.clock.wall_ns(slot * self._system.slot_ns))
+            played.go()
+        think = max(0, time.monotonic_ns() - played.clock.wall_ns(slot * self._system.slot_ns))
         if think > self._system.decision_timeout_ns:
             return self._must_have_heard(think)
         self._choices[slot] = choices
         for ask in self._asks.get(slot, {}).values():
             if ask.tasks:
-                players.answer(ask, choices)
+                played.answer(ask, choices)
         self._tally.decided(slot, choices)
         for view in self._views:
             self._tally.expect(view, choices, think)
@@ -172,14 +203,14 @@ class LiveBackend:
             what = f"nobody decided for {away_ns * 1e-9:.0f} s of wall time"
             raise LostError(what, "an episode cannot be left for so long; reset() begins the next one")
 
-    def _servable(self, players: Players) -> int:
+    def _servable(self, played: Players) -> int:
         """The first slot whose asks, if they have come, have waited for less than half the decision timeout."""
         since = time.monotonic_ns() - self._system.decision_timeout_ns // 2
-        return -(-players.clock.emulated_ns(since) // self._system.slot_ns)
+        return -(-played.clock.emulated_ns(since) // self._system.slot_ns)
 
-    def _await(self, players: Players, slot: int) -> None:
+    def _await(self, played: Players, slot: int) -> None:
         """Until every UE has asked and every ES announced for ``slot``, or the gather timeout after the first has."""
-        limit = players.clock.wall_ns(slot * self._system.slot_ns) + SILENCE_NS
+        limit = played.clock.wall_ns(slot * self._system.slot_ns) + SILENCE_NS
         limit = max(limit, time.monotonic_ns() + self._system.gather_timeout_ns)
         first = True
         while not self._is_complete(slot):
@@ -189,7 +220,7 @@ class LiveBackend:
                 if slot in self._asks:
                     return
                 raise LostError(f"no UE has asked in slot {slot} for 5 s", "is the host able to run so many processes?")
-            self._take(players, limit)
+            self._take(played, limit)
 
     def _is_complete(self, slot: int) -> bool:
         """Also hears the announcements up to that slot's, and not later ones."""
@@ -200,15 +231,15 @@ class LiveBackend:
         asks = self._gathering.by_cell(self._asks.get(slot, {}))
         return all(self._gathering.is_complete(cell, slot, mine) for cell, mine in enumerate(asks))
 
-    def _take(self, players: Players, until_ns: int) -> None:
-        for told in players.hear(until_ns):
+    def _take(self, played: Players, until_ns: int) -> None:
+        for told in played.hear(until_ns):
             if isinstance(told, Announce):
                 self._news.append(told)
             elif isinstance(told, Ask):
                 self._asks.setdefault(told.slot, {})[told.ue] = told
                 self._tally.asked(told)
                 if told.tasks and told.slot in self._choices:
-                    players.answer(told, self._choices[told.slot])
+                    played.answer(told, self._choices[told.slot])
             else:
                 self._tally.ended(told)
 
@@ -225,11 +256,3 @@ class LiveBackend:
         """Asks answered, and choices that nobody will ask for any more."""
         self._asks = {at: asks for at, asks in self._asks.items() if at >= slot}
         self._choices = {at: choices for at, choices in self._choices.items() if at >= slot - KEPT_SLOTS}
-
-
-def _release(stack: contextlib.ExitStack, owner: int) -> None:
-    """End all that ``owner`` started; a process forked from it has no part in that."""
-    if os.getpid() == owner:
-        stack.close()
-    else:
-        _FOREIGN.append(stack)  # were it collected, its folders would be removed

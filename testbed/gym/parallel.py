@@ -1,19 +1,24 @@
 """The region as a PettingZoo `ParallelEnv`: one agent for each cell."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import numpy as np
-from gymnasium.spaces import Box, MultiBinary
+from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
 from testbed.gym import setting as settings_of
-from testbed.gym.backend import measured, paid, told
-from testbed.gym.env import Episode, Info, backend_of
+from testbed.gym import spaces
+from testbed.gym.backend import Backend
+from testbed.gym.episode import Episode, backend_of
+from testbed.gym.render import RENDER_MODES, drawn, render_mode_of
+from testbed.gym.setting import Options, Source
+from testbed.gym.told import Info, Mean, paid, summed
 from testbed.model.errors import UsageError
-from testbed.model.schema import Scenario
+
+RESET_OPTIONS = ("options",)  # means nothing; PettingZoo's own test of environments gives it
+Views = dict[str, NDArray[np.float32]]
 
 
 class EdgeOffloadCells(ParallelEnv):
@@ -23,51 +28,55 @@ class EdgeOffloadCells(ParallelEnv):
     the scenario is the weight t of the region's reward: an agent is paid t·(sum over cells) + (1 − t)·(its own cell's).
     """
 
-    metadata = {"name": "edge_offload_v0", "render_modes": []}  # noqa: RUF012 - pettingzoo's own convention
+    metadata = {"name": "edge_offload_v0", "render_modes": list(RENDER_MODES), "render_fps": 1}  # noqa: RUF012 - pettingzoo's way
 
     def __init__(
-        self, scenario: str | Path | Scenario = "region", backend: str = "twin", settings: Sequence[str] = (),
-        second_offload: bool = True, observation: str | None = None, reward: str | None = None,
-        episode_slots: int | None = None, render_mode: str | None = None, **options: Any,
-    ) -> None:  # fmt: skip
-        self.render_mode = render_mode
-        self.setting = settings_of.make(scenario, settings, second_offload, observation, reward, episode_slots)
+        self,
+        scenario: Source = "region",
+        backend: str = "twin",
+        render_mode: str | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        choices, others = settings_of.split(options)
+        self.render_mode = render_mode_of(render_mode)
+        self.setting = settings_of.make(scenario, **choices)
         self._cells = {f"cell-{es.index + 1}": es.index for es in self.setting.system.ess}
-        self._places = {agent: settings_of.places(self.setting, cell) for agent, cell in self._cells.items()}
+        self._places = {agent: spaces.places(self.setting, cell) for agent, cell in self._cells.items()}
+        self._ues = {agent: [ue.index for ue in self.setting.system.cell_ues(c)] for agent, c in self._cells.items()}
         self.possible_agents = list(self._cells)
         self.agents: list[str] = []
-        region = settings_of.observation_space(self.setting)
-        self.state_space = region
+        self.state_space = region = spaces.observation_space(self.setting)
         self.observation_spaces = {
             agent: Box(region.low[at], region.high[at], dtype=np.float32) for agent, at in self._places.items()
         }
-        self.action_spaces = {
-            agent: MultiBinary(len(self.setting.system.cell_ues(cell))) for agent, cell in self._cells.items()
-        }
-        self._episode = Episode(self.setting, backend_of(backend, self.setting, **options))
+        self.action_spaces = {agent: spaces.action_space(self.setting, len(mine)) for agent, mine in self._ues.items()}
+        self._episode = Episode(self.setting, backend_of(backend, self.setting, **others), RESET_OPTIONS)
         self._region = np.zeros(region.shape, np.float32)
+        self._seed, self._mean = 0, Mean((len(self._cells),))
+
+    @property
+    def backend(self) -> Backend:
+        """What it plays on."""
+        return self._episode.backend
 
     def observation_space(self, agent: str) -> Box:
         """What ``agent`` sees; always the same object."""
         return self.observation_spaces[agent]
 
-    def action_space(self, agent: str) -> MultiBinary:
+    def action_space(self, agent: str) -> Any:
         """What ``agent`` may do; always the same object."""
         return self.action_spaces[agent]
 
-    def reset(
-        self, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[dict[str, NDArray[np.float32]], dict[str, Info]]:
-        """Begin the workload of ``seed``; without one, that after the last (at first the scenario's)."""
-        self._region, info = self._episode.reset(seed)
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Views, dict[str, Info]]:
+        """Begin the workload of ``seed``; without one, the next of its stream (`testbed.gym.seeds`)."""
+        self._region, self._seed = self._episode.reset(seed, options)
         self.agents = list(self.possible_agents)
-        return self._views(), {agent: dict(info) for agent in self.agents}
+        self._mean.begin()
+        return self._views(), self._infos()
 
     def step(
         self, actions: Mapping[str, Any]
-    ) -> tuple[
-        dict[str, NDArray[np.float32]], dict[str, float], dict[str, bool], dict[str, bool], dict[str, Info]
-    ]:  # fmt: skip
+    ) -> tuple[Views, dict[str, float], dict[str, bool], dict[str, bool], dict[str, Info]]:
         """Play one slot; every agent acts, and all end together. Raises `UsageError` for wrong or missing actions."""
         choices = self._choices(actions)
         self._region, terminated, truncated = self._episode.step(choices)
@@ -81,8 +90,13 @@ class EdgeOffloadCells(ParallelEnv):
         """The observation of the whole region, (L,)."""
         return self._region.copy()
 
-    def render(self) -> None:
-        """There is nothing to draw; `testbed watch` shows runs."""
+    def action_masks(self, agent: str) -> NDArray[np.bool_]:
+        """Which choices of ``agent`` make a difference now, (2·N_i,); see `EdgeOffload.action_masks`."""
+        return spaces.masks(self._episode.backend.present[self._ues[agent]])
+
+    def render(self) -> Any:
+        """The region as text, in the render mode ``ansi``; None without one."""
+        return None if self.render_mode is None else drawn(self._episode.backend.views())
 
     def close(self) -> None:
         """End what the backend started; may be called again."""
@@ -96,25 +110,32 @@ class EdgeOffloadCells(ParallelEnv):
             what = f'"{unknown[0]}" is no agent' if unknown else f"no action for {missing[0]}"
             raise UsageError(what, f"an action for each of {', '.join(self._cells)} is needed")
         parts = [
-            settings_of.checked_cell(actions[agent], self.setting, cell, agent)
+            spaces.checked_cell(actions[agent], self.setting, cell, agent)
             for agent, cell in self._cells.items()
             if agent in actions
         ]
         return np.concatenate(parts) if parts else np.zeros(0, np.int8)
 
-    def _views(self) -> dict[str, NDArray[np.float32]]:
+    def _views(self) -> Views:
         return {agent: self._region[self._places[agent]] for agent in self.agents}
 
     def _rewards(self) -> dict[str, float]:
-        each, team = paid(self._episode.backend.cells, self.setting.reward), self.setting.team
+        each, team = paid(self._episode.backend.cells, self.setting), self.setting.team
         shared = float(each.sum())
         return {agent: team * shared + (1.0 - team) * float(each[self._cells[agent]]) for agent in self.agents}
 
     def _infos(self) -> dict[str, Info]:
         backend = self._episode.backend
-        numbers = told(backend.cells) | measured(backend)
-        region = {"slot": backend.slot, "missed": backend.missed}
+        numbers = summed(backend.cells)
+        numbers["mean_overhead"] = self._mean.add(numbers["overhead"], numbers["finished"])
+        numbers |= {"fallback": backend.fallback, "lag_s": backend.lag_ns * 1e-9}
+        region = {"seed": self._seed, "slot": backend.slot, "missed": backend.missed}
+        present, actions = backend.present, self.setting.actions
         return {
-            agent: {**region, **{key: value[self._cells[agent]].item() for key, value in numbers.items()}}
+            agent: {
+                **region,
+                **{key: value[self._cells[agent]].item() for key, value in numbers.items()},
+                "action_mask": spaces.told_mask(present[self._ues[agent]], actions),
+            }
             for agent in self.agents
         }

@@ -4,6 +4,9 @@ Between episodes they stay: told to stop and begin again, they flush, answer, an
 cores of an earlier episode still say is dropped, on either side.
 """
 
+import contextlib
+import os
+import shutil
 import time
 from pathlib import Path
 
@@ -11,17 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.notices import notices_of
+from testbed.gym.sweeper import swept
+from testbed.model.errors import StartError
 from testbed.model.system import CONTROLLER, Plan
 from testbed.model.task import Phase
+from testbed.node.files import temporary_folder
 from testbed.node.line import WORDS
 from testbed.node.socket import envelope
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Announce, Ask, Decision, Outcome, Rows
 from testbed.protocol.validation import Validator
-from testbed.run.crew import LOOK_MS, Crew
+from testbed.run.crew import LOOK_MS, Crew, prepared
 from testbed.run.processes import hosts_of
 
+LAST_LINES = 5
+_FOREIGN: list[contextlib.ExitStack] = []
 TOLD = (Ask, Announce, Outcome)
 Told = Ask | Announce | Outcome
 
@@ -39,6 +47,17 @@ class Players(Crew):
     def pids(self) -> dict[str, int]:
         """Process ids by name."""
         return {child.name: child.pid for child in self.nursery.children.values()}
+
+    def last_words(self, name: str) -> str:
+        """The last lines of a process's log, in full: its folder does not outlast the error that they go into."""
+        log = self.run_dir / "logs" / f"{name}.log"
+        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+        return "its last words: " + "\n  ".join(lines[-LAST_LINES:]) if lines else "it left no word in its log"
+
+    def what_was_said(self) -> str:
+        """The last words of whichever process has any."""
+        logs = sorted((self.run_dir / "logs").glob("*.log"), key=lambda log: -log.stat().st_size)
+        return f"{logs[0].stem}: {self.last_words(logs[0].stem)}" if logs else "no process left a word"
 
     def enlist(self) -> None:
         """Start every process; raises `StartError`."""
@@ -95,3 +114,27 @@ class Players(Crew):
                 for send in (answer, *self._notices([answer])):
                     said = envelope(CONTROLLER, self.episode, send.to, send.body, send.at_ns, send.phase)
                     self.mailbox.send(said)
+
+
+def started(plan: Plan, stack: contextlib.ExitStack) -> Players:
+    """The processes of ``plan``, ready; ``stack`` ends them and removes their folders."""
+    folder = temporary_folder()
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    here = stack.enter_context(prepared(folder))
+    link = Path(here).absolute()
+    stack.enter_context(swept(folder, *([link.parent] if link.is_symlink() else [])))
+    players = Players(plan, folder, here)
+    stack.callback(players.disband)
+    try:
+        players.enlist()
+    except StartError as error:
+        raise StartError(error.message, players.what_was_said()) from None
+    return players
+
+
+def release(stack: contextlib.ExitStack, owner: int) -> None:
+    """End all that ``owner`` started; a process forked from it has no part in that."""
+    if os.getpid() == owner:
+        stack.close()
+    else:
+        _FOREIGN.append(stack)  # were it collected, its folders would be removed

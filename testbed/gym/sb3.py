@@ -1,33 +1,44 @@
 """The native batch for Stable-Baselines3, which has a vector interface of its own."""
 
+import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 
+from testbed.gym.evaluation import SEEDS, Evaluation, evaluate
+from testbed.gym.told import SUMS
 from testbed.gym.vector import EdgeOffloadVector
 from testbed.model.errors import UsageError
+
+LAST = ("seed", "slot", "mean_overhead", "inside", "fallback", "lag_s", "missed")
 
 
 class Batch(VecEnv):
     """``num_envs`` worlds of the twin as a `VecEnv`; further arguments are those of `EdgeOffloadVector`.
 
-    ``infos`` hold only what SB3 needs of an episode's end: ``episode`` (sum of rewards ``r`` and length ``l``),
-    ``terminal_observation`` and ``TimeLimit.truncated``.
+    ``infos`` are empty but at an episode's end. Then they hold what SB3 needs of it (``episode``: sum of rewards ``r``
+    and length ``l``; ``terminal_observation``, ``TimeLimit.truncated``) and the numbers of the whole episode, under the
+    keys of ``info`` (docs/gym.md): ``VecMonitor(batch, info_keywords=("mean_overhead",))`` keeps some of them.
     """
 
     def __init__(self, num_envs: int, **options: Any) -> None:
+        if "autoreset_mode" in options:
+            raise UsageError("autoreset_mode is given", "a VecEnv resets in the same step, always")
         self.batch = EdgeOffloadVector(num_envs, **options)
         self._actions = np.zeros((num_envs, 1), np.int8)
         self._earned = np.zeros(num_envs)
+        self._sums = {key: np.zeros(num_envs) for key in SUMS}
         super().__init__(num_envs, self.batch.single_observation_space, self.batch.single_action_space)
 
     def reset(self) -> NDArray[np.float32]:
         """Begin every world; `seed` before this chooses the workloads."""
         seeds, self._seeds = self._seeds, [None] * self.num_envs
-        self._earned[:] = 0.0
+        self._forget(np.ones(self.num_envs, np.bool_))
         return self.batch.reset(seed=seeds)[0]
 
     def step_async(self, actions: NDArray[Any]) -> None:
@@ -37,31 +48,49 @@ class Batch(VecEnv):
     def step_wait(self) -> Any:
         """Play a slot of every world: observations, rewards (float32), ends, infos."""
         seen, rewards, terminated, truncated, told = self.batch.step(self._actions)
-        self._earned += rewards
-        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         ended = terminated | truncated
+        last = told.get("final_info", told)
+        self._earned += rewards
+        for key, sums in self._sums.items():
+            sums += last[key]
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         for w in np.flatnonzero(ended):
-            episode = {"r": float(self._earned[w]), "l": int(told["slot"][w])}
-            infos[w] = {"episode": episode, "TimeLimit.truncated": bool(truncated[w])}
-            infos[w]["terminal_observation"] = told["final_obs"][w]
-        self._earned[ended] = 0.0
+            infos[w] = {
+                **{key: sums[w].item() for key, sums in self._sums.items()},
+                **{key: last[key][w].item() for key in LAST},
+                "episode": {"r": float(self._earned[w]), "l": int(last["slot"][w])},
+                "TimeLimit.truncated": bool(truncated[w]),
+                "terminal_observation": told["final_obs"][w],
+            }
+        self._forget(ended)
         return seen, rewards.astype(np.float32), ended, infos
+
+    def _forget(self, ended: NDArray[np.bool_]) -> None:
+        for sums in (self._earned, *self._sums.values()):
+            sums[ended] = 0.0
 
     def close(self) -> None:
         """End the batch."""
         self.batch.close()
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """The batch's attribute, once for each of the worlds."""
-        return [getattr(self.batch, attr_name)] * len(self._chosen(indices))
+        """An attribute of single worlds (`testbed.gym.world.World`), or of the batch, once for each of them."""
+        return [getattr(self.batch.worlds[w], attr_name) for w in self._chosen(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Worlds have no attributes of their own: raises `UsageError`."""
-        raise UsageError(f"{attr_name} cannot be set for single worlds", "give it when the batch is made")
+        """Set ``backlog_s`` of single worlds; raises `UsageError` for what worlds have not of their own."""
+        for w in self._chosen(indices):
+            setattr(self.batch.worlds[w], attr_name, value)
 
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
-        """Worlds have no methods of their own: raises `UsageError`."""
-        raise UsageError(f"{method_name}() cannot be called for single worlds", "use the attribute batch")
+        """Call a method of single worlds, like ``action_masks``; raises `UsageError` for what they have not."""
+        worlds = [self.batch.worlds[w] for w in self._chosen(indices)]
+        if not callable(getattr(type(worlds[0]), method_name, None)) if worlds else False:
+            known = "action_masks(), render() and views() can"
+            raise UsageError(
+                f"{method_name}() cannot be called for single worlds", f"{known}; or use the attribute batch"
+            )
+        return [getattr(world, method_name)(*args, **kwargs) for world in worlds]
 
     def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
         """Episodes are told as a `Monitor` would; nothing else is wrapped."""
@@ -69,3 +98,49 @@ class Batch(VecEnv):
 
     def _chosen(self, indices: int | Sequence[int] | None) -> Sequence[int]:
         return list(self._get_indices(indices))
+
+
+class OverheadCallback(BaseCallback):
+    """Every ``every`` steps of the training (calls of `Batch.step`), evaluate on fixed ``seeds`` and log
+    ``eval/overhead``; the best model so far is saved to ``save_best`` if that is given.
+
+    ``found`` lists (timesteps, `Evaluation`). ``options`` are those of `testbed.gym.evaluation.evaluate`: the scenario
+    and what the training's environments were made with.
+    """
+
+    def __init__(
+        self, every: int, seeds: Sequence[int] = SEEDS, save_best: str | Path | None = None, **options: Any
+    ) -> None:
+        super().__init__()
+        self.every, self.seeds, self.save_best, self.options = every, tuple(seeds), save_best, options
+        self.found: list[tuple[int, Evaluation]] = []
+
+    def _on_step(self) -> bool:
+        if self.n_calls % self.every == 0:
+            best = min((one.overhead for _, one in self.found), default=float("inf"))
+            found = evaluate(_Normalized(self.model), self.seeds, **self.options)
+            self.found.append((self.num_timesteps, found))
+            for name in ("overhead", "delay_s", "energy_j", "hit_rate", "reward"):
+                self.logger.record(f"eval/{name}", getattr(found, name))
+            if self.save_best is not None and found.overhead < best:
+                self.model.save(self.save_best)
+        return True
+
+
+class _Normalized:
+    """A model that sees what its training's `VecNormalize` would make of observations."""
+
+    def __init__(self, model: Any) -> None:
+        self._model, self._normal = model, model.get_vec_normalize_env()
+
+    @property
+    def predict(self) -> Any:
+        """The model's own ``predict``, its signature included."""
+        if self._normal is None:
+            return self._model.predict
+
+        @functools.wraps(self._model.predict)
+        def predict(seen: NDArray[np.float32], **more: Any) -> Any:
+            return self._model.predict(self._normal.normalize_obs(seen), **more)
+
+        return predict

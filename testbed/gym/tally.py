@@ -7,6 +7,7 @@ When a task ends, both are put right in the slot settled next, so that costs sum
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +17,7 @@ from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
 from testbed.model.mdp import CellView, local_overhead, score
 from testbed.model.system import System, Ue
-from testbed.model.task import COMPLETED, LOCAL, OFFLOAD, Task
+from testbed.model.task import COMPLETED, LATE, LOCAL, OFFLOAD, Task
 from testbed.protocol.messages import Ask, Outcome
 from testbed.twin.state import CELL
 
@@ -24,8 +25,8 @@ from testbed.twin.state import CELL
 class Tally:
     """One episode of ``workload``; ``inside`` counts the tasks in the system at the boundary settled last."""
 
-    def __init__(self, system: System, workload: Sequence[Task], reward: str) -> None:
-        self._system, self._reward = system, reward
+    def __init__(self, system: System, workload: Sequence[Task], reward: str, speed: float = 1.0) -> None:
+        self._system, self._reward, self._speed = system, reward, speed
         self._coming = sorted(workload, key=lambda task: -task.generated_ns)
         self._costs = [Costs(system, 0) for _ in system.ess]
         self._asked: dict[int, list[Task]] = {}
@@ -58,8 +59,14 @@ class Tally:
             earlier += duration_ns(task.cycles, self._system.ues[task.ue].cpu_hz)
 
     def ended(self, outcome: Outcome) -> None:
-        """A task ended; it counts from the boundary on that follows its end."""
-        self._ended.append(outcome)
+        """A task ended; it counts from the boundary on that follows its end.
+
+        An answer that took x wall seconds is charged x emulated seconds, but came x·speed emulated seconds late. What
+        of that was not made up in the task's transmission or execution is the caller's, not the host's: it is left out.
+        """
+        lag = outcome.task.generated_ns + outcome.delay_ns - outcome.finished_ns
+        owed = min(lag, int(outcome.think_ns * (self._speed - 1.0))) if not outcome.fallback else 0
+        self._ended.append(without_lag(outcome, self._system.ues[outcome.task.ue], owed) if owed > 0 else outcome)
 
     def decided(self, slot: int, choices: NDArray[np.int8]) -> None:
         """The tasks of ``slot`` were answered, (N,)."""
@@ -157,6 +164,14 @@ class Tally:
         since = max(free_ns, ready) + earlier_ns - task.generated_ns
         execution = duration_ns(task.cycles, ue.cpu_hz)
         return local_overhead(ue.weight_delay, ue.kappa, ue.cpu_hz, task.cycles, since, execution)
+
+
+def without_lag(outcome: Outcome, ue: Ue, lag_ns: int) -> Outcome:
+    """The outcome as it would have been measured ``lag_ns`` earlier, at no less than its ideal end."""
+    delay = outcome.delay_ns - lag_ns
+    energy = outcome.energy_j - (ue.kappa * float(ue.cpu_hz) ** 3 * lag_ns * 1e-9 if outcome.by_ue else 0.0)
+    state = COMPLETED if delay <= outcome.task.deadline_ns else LATE
+    return msgspec.structs.replace(outcome, delay_ns=delay, energy_j=energy, state=state)
 
 
 def _spending(ue: Ue, task: Task, senders: int) -> tuple[int, float]:

@@ -70,3 +70,16 @@ def test_what_is_wrong_is_refused():
     cells.close()
     with pytest.raises(UsageError, match="closed"):
         cells.reset()
+
+
+@pytest.mark.parametrize("actions", ["multibinary", "multidiscrete"])
+def test_infos_of_cells_have_the_same_keys_always_and_their_own_masks(actions):
+    cells = EdgeOffloadCells(settings=[CELLS], episode_slots=3, actions=actions)
+    infos = cells.reset(seed=1)[1]
+    kinds = {key: type(value) for key, value in infos["cell-1"].items()}
+    while cells.agents:
+        masks = np.concatenate([cells.action_masks(agent) for agent in cells.agents])
+        told = np.concatenate([infos[agent]["action_mask"] for agent in cells.agents])
+        assert (told == (masks if actions == "multidiscrete" else masks[1::2])).all()
+        infos = cells.step({agent: cells.action_space(agent).sample() for agent in cells.agents})[4]
+        assert all({key: type(value) for key, value in info.items()} == kinds for info in infos.values())

@@ -147,3 +147,29 @@ def test_tasks_nobody_answered_for_count_as_fallen_back_once():
     cells, fallback, _ = tally.settle(2)
     assert fallback.sum() == len(late) > 0
     assert cells["offloaded"].sum() == 0
+
+
+def test_a_slow_answer_is_charged_what_it_took_and_its_lag_is_not_the_hosts():
+    """40 ms at speed 20 are 0.8 s of emulated time; 0.04 s are charged, the rest hides or is left out."""
+    setting = settings_of.make(settings=[f"slots={SLOTS}"])
+    workload = inputs.generate(setting.scenario, setting.system)
+    tasks = [task for task in workload if task.generated_ns == 0][:3]
+    second = 10**9
+    for task, lag, left in zip(tasks, (second // 2, second, 0), (0, 240_000_000, 0), strict=True):
+        ue = setting.system.ues[task.ue]
+        state = "completed" if second + lag <= task.deadline_ns else "late"
+        measured = Outcome(ue.name, task, 0, 0, "", state, second + lag, 1.0, 0, -1, second)
+        outcome = msgspec.structs.replace(measured, by_ue=True, think_ns=40_000_000)
+        tally = Tally(setting.system, workload, "holding", speed=20.0)
+        tally.decided(0, np.zeros(15, np.int8))
+        tally.ended(outcome)
+        cells, _, lag_ns = tally.settle(4)
+        assert lag_ns.sum() == left
+        assert cells["delay_ns"].sum() == second + left
+        assert cells["energy_j"].sum() == pytest.approx(1.0 - ue.kappa * ue.cpu_hz**3 * (lag - left) * 1e-9)
+        assert cells["hits"].sum() == (second + left <= task.deadline_ns)
+    fallen = msgspec.structs.replace(outcome, fallback="timeout", delay_ns=2 * second)
+    tally = Tally(setting.system, workload, "holding", speed=20.0)
+    tally.missed(0)
+    tally.ended(fallen)
+    assert tally.settle(4)[2].sum() == second

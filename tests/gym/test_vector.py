@@ -7,11 +7,9 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 import testbed.gym
+from testbed.gym import seeds
 from testbed.model.errors import UsageError
 from testbed.twin.twin import ArenaFullError
-
-TOLD = ("slot", "decided", "offloaded", "forwarded", "rejected", "finished", "hits", "energy_j", "overhead", "delay_s",
-        "inside")  # fmt: skip
 
 
 def batch(worlds, **options):
@@ -38,12 +36,15 @@ def test_a_batch_is_so_many_single_environments(options):
         for w, single in enumerate(singles):
             obs, reward, ends, cut, tells = single.step(actions[w])
             assert (reward, ends, cut) == (pytest.approx(rewards[w], rel=1e-12), terminated[w], truncated[w])
-            assert {key: info[key][w] for key in TOLD} == pytest.approx({key: tells[key] for key in TOLD})
+            last = info["final_info"] if ends or cut else info
+            assert {key for key in last if "final" not in key} == {key for told in tells for key in (told, f"_{told}")}
+            assert all(last[f"_{key}"][w] and (last[key][w] == pytest.approx(tells[key])) for key in tells)
             if ends or cut:
                 assert info["_final_obs"][w]
                 assert (info["final_obs"][w] == obs).all()
                 episodes[w] += 1
-                obs = single.reset(seed=20 + w + 3 * episodes[w])[0]
+                obs, begins = single.reset()
+                assert all((info[key][w] == begins[key]).all() for key in begins)
             assert (seen[w] == obs).all()
             assert seen[w] in envs.single_observation_space
     assert min(episodes) > 1
@@ -60,9 +61,10 @@ def test_a_batch_declares_its_spaces_and_how_it_resets():
 
 def test_seeds_are_counted_on_listed_or_refused():
     envs = batch(3)
-    assert list(envs.reset()[1]["seed"]) == [7, 8, 9]
-    assert list(envs.reset()[1]["seed"]) == [10, 11, 12]
-    assert list(envs.reset(seed=[5, None, 1])[1]["seed"]) == [5, 14, 1]
+    assert list(envs.reset(seed=7)[1]["seed"]) == [7, 8, 9]
+    following = list(envs.reset()[1]["seed"])
+    assert following == [seeds.workload(seed, 1) for seed in (7, 8, 9)]
+    assert list(envs.reset(seed=[5, None, 1])[1]["seed"]) == [5, seeds.workload(8, 2), 1]
     for seed in ([1, 2], -1, [1, 2, "3"]):
         with pytest.raises(UsageError, match="seed"):
             envs.reset(seed=seed)
@@ -104,15 +106,15 @@ def test_what_is_wrong_is_refused():
     envs.close()
     with pytest.raises(UsageError, match="closed"):
         envs.reset()
-    with pytest.raises(UsageError, match="0 worlds"):
+    with pytest.raises(UsageError, match="num_envs is 0"):
         batch(0)
     with pytest.raises(UsageError, match="float32 is needed"):
-        envs._twin.observe(out=np.zeros((3, 354)))
+        envs.twin.observe(out=np.zeros((3, 354)))
 
 
 def test_a_full_arena_names_the_world():
     envs = batch(2, settings=["density=1"], capacity=30)
-    envs.reset()
+    envs.reset(seed=7)
     with pytest.raises(ArenaFullError, match="world 0 holds 30 tasks"):
         for _ in range(50):
             envs.step(np.zeros((2, 15)))

@@ -1,0 +1,122 @@
+"""Heuristics as callables on observations: what ``greedy`` and ``priced`` decide, from the numbers that agents see.
+
+They work wherever an agent does: in a wrapper, a vector, an evaluation, or as a teacher to imitate.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from controller import policies
+from testbed.gym import spaces
+from testbed.gym.setting import Setting
+from testbed.model.decide import Coin, Fixed, Policy, Priced
+from testbed.model.errors import UsageError
+from testbed.model.features import CELL_FEATURES, DECISION_FEATURES
+
+MARGIN, RADIO_WAIT, AIRTIME, EXECUTION = 0, 3, 4, 6
+BACKLOG, FORWARDED, AIR, TASKS = 7, 9, 10, 21
+
+
+class Heuristic:
+    """``greedy`` (``beta`` = ``beta0`` = 0) or ``priced`` for an environment: observations in, actions out.
+
+    UEs of a cell decide in order, each seeing what those before it send: the first feature, C_l − C_o, does not know
+    that, because all UEs are observed at once. The decisions are exactly those of `testbed.model.decide.Priced` as long
+    as no feature is at its limit of 8 s and no UE has more than one undecided task.
+    """
+
+    def __init__(self, env: Any, beta: float = 0.0, beta0: float = 0.0) -> None:
+        self.setting = setting_of(env)
+        if self.setting.observation != "full":
+            raise UsageError('the observation is "paper"', 'heuristics need observation="full"')
+        system = self.setting.system
+        self._beta, self._beta0 = beta, beta0
+        self._cells = [[ue.index for ue in system.cell_ues(es.index)] for es in system.ess]
+        self._cores = [es.cores for es in system.ess]
+        self._weight = np.array([ue.weight_delay for ue in system.ues])
+        self._latency_s = system.radio.latency_ns * 1e-9
+        self._unit = spaces.scale(self.setting).astype(np.float64) if self.setting.normalize else None
+
+    def __call__(self, seen: ArrayLike) -> NDArray[np.int8]:
+        """The action (N,) for an observation (L,), or (W, N) for (W, L)."""
+        given = np.asarray(seen, np.float64)
+        batch = np.atleast_2d(given if self._unit is None else given / self._unit)
+        at = len(self._cells) * CELL_FEATURES
+        ues = batch[:, at:].reshape(len(batch), -1, DECISION_FEATURES)
+        chosen = np.zeros(ues.shape[:2], np.int8)
+        for cores, members in zip(self._cores, self._cells, strict=True):
+            sent = np.zeros(len(batch))
+            for n in members:
+                gain = self._gain(ues[:, n], sent, n, cores)
+                chosen[:, n] = (ues[:, n, TASKS] > 0) & (gain > 0)
+                sent += chosen[:, n] * ues[:, n, EXECUTION]
+        return chosen if given.ndim == 2 else chosen[0]
+
+    def _gain(self, ue: NDArray[np.float64], sent: NDArray[np.float64], n: int, cores: int) -> NDArray[np.float64]:
+        """By how much offloading is cheaper, when ``sent`` seconds of work are under way, (W,)."""
+        travel = ue[:, RADIO_WAIT] + ue[:, AIRTIME] + self._latency_s
+        wait = np.maximum(0.0, ue[:, BACKLOG] + sent - travel) - np.maximum(0.0, ue[:, BACKLOG] - travel)
+        gain: NDArray[np.float64] = ue[:, MARGIN] - self._weight[n] * np.maximum(1.0, ue[:, TASKS]) * wait
+        if self._beta == 0.0 and self._beta0 == 0.0:
+            return gain
+        occupied = ue[:, BACKLOG] - ue[:, FORWARDED] + ue[:, AIR] + sent
+        return gain - self._beta * np.maximum(0.0, occupied) * ue[:, EXECUTION] * cores - self._beta0
+
+    def predict(self, seen: Any, state: Any = None, **_: Any) -> tuple[NDArray[np.int8], Any]:
+        """As a model of Stable-Baselines3 decides, for its ``evaluate_policy``."""
+        return self(seen), state
+
+
+class Constant:
+    """``lc``, ``offload`` or a coin of ``probability`` for each UE and slot, drawn from ``seed`` on."""
+
+    def __init__(self, env: Any, probability: float, seed: int = 0) -> None:
+        self.setting = setting_of(env)
+        self._ues, self._probability = len(self.setting.system.ues), probability
+        self._rng = np.random.default_rng(seed)
+
+    def __call__(self, seen: ArrayLike) -> NDArray[np.int8]:
+        """The action (N,) for an observation (L,), or (W, N) for (W, L)."""
+        shape = (*np.asarray(seen).shape[:-1], self._ues)
+        return (self._rng.random(shape) < self._probability).astype(np.int8)
+
+    def predict(self, seen: Any, state: Any = None, **_: Any) -> tuple[NDArray[np.int8], Any]:
+        """As a model of Stable-Baselines3 decides, for its ``evaluate_policy``."""
+        return self(seen), state
+
+
+def heuristic(name: str, env: Any) -> Heuristic | Constant:
+    """The strategy called ``name`` for an environment: ``lc``, ``offload``, ``random``, ``greedy``, ``priced:FILE``,
+    ``coin:FILE``, each also with ``-do``.
+
+    Whether edge servers hand on is the environment's matter: raises `UsageError` if ``name`` says otherwise.
+    """
+    policy, double = policies.load(name)
+    setting = setting_of(env)
+    if double != setting.second_offload:
+        what = f'"{name}" {"needs" if double else "knows no"} second offload'
+        raise UsageError(what, f"make the environment with second_offload={double}")
+    return _of(policy, name, env)
+
+
+def _of(policy: Policy, name: str, env: Any) -> Heuristic | Constant:
+    if isinstance(policy, Priced):
+        return Heuristic(env, policy.beta, policy.beta0)
+    if isinstance(policy, Fixed):
+        return Constant(env, float(policy.choice))
+    if isinstance(policy, Coin):
+        return Constant(env, policy.probability)
+    raise UsageError(f'"{name}" is no heuristic', "lc, offload, random, coin, greedy and priced are")
+
+
+def setting_of(env: Any) -> Setting:
+    """The setting of an environment (wrapped or not), a batch, or a `Setting` itself."""
+    found = env if isinstance(env, Setting) else None
+    for name in ("unwrapped", "batch"):
+        if found is None:
+            found = getattr(getattr(env, name, env), "setting", None)
+    if not isinstance(found, Setting):
+        raise UsageError(f"{type(env).__name__} is no environment of this testbed", "give what testbed.gym made")
+    return found

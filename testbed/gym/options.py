@@ -1,0 +1,86 @@
+"""The options of environments: plain values out of whatever a caller gives, and what is wrong with the others."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from testbed.model.errors import UsageError
+
+LARGEST = 1e9
+
+
+class UnknownOptionError(UsageError, TypeError):
+    """An argument that no environment of this kind takes; as a `TypeError`, for clients that try out arguments."""
+
+
+def refuse_unknown(given: Iterable[str], known: Iterable[str], who: str) -> None:
+    """Raise `UnknownOptionError` for the first of ``given`` that is not ``known`` to ``who``."""
+    names = list(known)
+    for name in given:
+        if name not in names:
+            what = f"{who} has no option \"{name}\": unexpected keyword argument '{name}'"
+            near = get_close_matches(name, names, 1, 0.7)
+            raise UnknownOptionError(what, f'did you mean "{near[0]}"?' if near else f"known: {', '.join(names)}")
+
+
+def refuse_reset_options(options: Any, known: Iterable[str] = ()) -> Mapping[str, Any]:
+    """The ``options`` of a ``reset``; raises `UsageError` for one that is not ``known``."""
+    if options is None:
+        return {}
+    if not isinstance(options, Mapping):
+        raise UsageError(f"reset(): options is {options!r:.60}", "a dict is needed, or None")
+    names = list(known)
+    for name in options:
+        if name not in names:
+            remedy = f"known: {', '.join(names)}" if names else "reset() takes a seed only"
+            raise UsageError(f'reset(): there is no option "{name}"', remedy)
+    return options
+
+
+def plain(value: Any) -> Any:
+    """``value`` as Python's own number or truth value, if it is NumPy's."""
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        return value.item()
+    return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """A truth value; raises `UsageError`."""
+    found = plain(value)
+    if not isinstance(found, bool):
+        raise UsageError(f"{name} is {value!r}", "True or False is needed")
+    return found
+
+
+def count(name: str, value: Any, low: int, needed: str) -> int:
+    """A whole number of at least ``low``; raises `UsageError` that says what is ``needed``."""
+    found = plain(value)
+    if isinstance(found, bool) or not isinstance(found, int) or found < low:
+        raise UsageError(f"{name} is {value!r}", needed)
+    return found
+
+
+def seconds(name: str, value: Any) -> float:
+    """Seconds of at least 0; raises `UsageError`."""
+    found = plain(value)
+    if isinstance(found, (int, float)) and not isinstance(found, bool) and 0.0 <= found < LARGEST:
+        return float(found)
+    raise UsageError(f"{name} is {value!r}", "seconds are needed, at least 0")
+
+
+def positive(name: str, value: Any) -> float:
+    """A number above 0; raises `UsageError`."""
+    found = plain(value)
+    if isinstance(found, (int, float)) and not isinstance(found, bool) and 0.0 < found < LARGEST:
+        return float(found)
+    raise UsageError(f"{name} is {value!r}", "a number above 0 is needed")
+
+
+def one_of(what: str, given: Any, known: Iterable[str]) -> str:
+    """``given`` if it is ``known``; raises `UsageError`."""
+    names = list(known)
+    if given not in names:
+        raise UsageError(f'unknown {what} "{given}"', f"known: {', '.join(names)}")
+    return str(given)

@@ -1,0 +1,175 @@
+"""`EdgeOffloadSequential-v0`: one UE after another, two actions, so that DQN and its kin can play.
+
+A slot is as many steps as UEs have something to decide. Each step sees what was already sent in its slot.
+"""
+
+from typing import Any, Unpack
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+from numpy.typing import NDArray
+
+from controller.learned import cell_features, decision_features
+from testbed.gym import setting as settings_of
+from testbed.gym import spaces
+from testbed.gym.env import COST, SCORE
+from testbed.gym.episode import Episode, backend_of
+from testbed.gym.render import RENDER_MODES, drawn, render_mode_of
+from testbed.gym.setting import Options, Source
+from testbed.gym.spec import portable
+from testbed.gym.told import Info, RegionInfo
+from testbed.model.errors import UsageError
+from testbed.model.features import CELL_FEATURES, DECISION_FEATURES
+from testbed.model.mdp import CellView, UeView
+
+SIZE = DECISION_FEATURES + CELL_FEATURES
+NOTHING = (0.0,) * DECISION_FEATURES
+COUNTED = ("decided", "offloaded", "forwarded", "rejected", "finished", "hits", "fallback", "missed")
+SUMMED = ("energy_j", "overhead", "delay_s", "lag_s")
+
+
+class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
+    """One UE with undecided tasks at a time: action 0 local or 1 offload, observation (30,) of that UE and its cell.
+
+    The observation is the 22 numbers of the UE in ``full`` (with what UEs before it send, and what those after it still
+    have to decide), then the 8 of its cell. A slot's reward is paid with its last decision; slots without any are
+    passed, and paid with the decision before. ``info["ue"]`` is the index of who decides next, -1 when nobody does.
+    Arguments as for `EdgeOffload`, but that there is one observation and one kind of action.
+    """
+
+    metadata = {"render_modes": list(RENDER_MODES), "render_fps": 1}  # noqa: RUF012 - gymnasium's own convention
+
+    def __init__(
+        self,
+        scenario: Source = "region",
+        backend: str = "twin",
+        render_mode: str | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        choices, others = settings_of.split(options)
+        for name in ("actions", "observation"):
+            if choices.get(name) is not None:
+                raise UsageError(
+                    f"{name} is {choices.get(name)!r}", "one UE at a time has one kind of it; leave it out"
+                )
+        self.render_mode = render_mode_of(render_mode)
+        choices["observation"] = "full"
+        self.setting = settings_of.make(scenario, **choices)
+        self.action_space: Any = Discrete(2)
+        self.observation_space: Any = self._space()
+        self._episode = Episode(self.setting, backend_of(backend, self.setting, **others))
+        self._told = RegionInfo(self.setting)
+        self._paid, sign = (COST, -1.0) if self.setting.reward == "holding" else (SCORE, 1.0)
+        self._scale, self._repeats = sign * self.setting.reward_scale, backend == "twin"
+        self._double = self.setting.second_offload and len(self.setting.system.ess) > 1
+        self._choices = np.zeros(len(self.setting.system.ues), np.int8)
+        self._asking: list[tuple[CellView, UeView]] = []
+        self._sent, self._info = 0, Info()
+        self._ends, self._ended_at_once = (False, False), False
+        self._spec: Any = None
+
+    def _space(self) -> Box:
+        """The bounds of the first UE and its cell, which are those of all."""
+        region, at = spaces.observation_space(self.setting), len(self.setting.system.ess) * CELL_FEATURES
+        low, high = (
+            np.r_[side[at : at + DECISION_FEATURES], side[:CELL_FEATURES]] for side in (region.low, region.high)
+        )
+        unit = spaces.scale(self.setting)
+        self._unit = np.r_[unit[at : at + DECISION_FEATURES], unit[:CELL_FEATURES]]
+        return Box(low, high, dtype=np.float32)
+
+    @property
+    def spec(self) -> Any:
+        """What it was made from, in plain values; see `EdgeOffload.spec`."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: Any) -> None:
+        self._spec = portable(spec, self._repeats)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], Info]:
+        """Begin the workload of ``seed``; without one, the next of its stream (`testbed.gym.seeds`)."""
+        super().reset(seed=seed)
+        self._told.begin(self._episode.reset(seed, options)[1])
+        self._info, self._ends = self._told.info(self._episode.backend), (False, False)
+        self._look()
+        if not self._asking:
+            self._play()
+        self._ended_at_once = any(self._ends)
+        return self._observe(), self._named(self._info)
+
+    def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, Info]:
+        """Decide for one UE; raises `UsageError` for a wrong action or outside an episode."""
+        if not self._asking:
+            return self._nobody_asks()
+        if np.ndim(action) or action not in (0, 1):
+            raise UsageError(f"the action is {action!r:.60}", "0 (local) or 1 (offload) is needed")
+        view, ue = self._asking.pop(0)
+        self._choices[ue.index] = action
+        self._sent += int(action) * _cycles(ue)
+        reward = 0.0 if self._asking else self._play()
+        if self._asking and self._asking[0][0].cell != view.cell:
+            self._sent = 0
+        told = self._named(self._info)
+        self._info = {**self._info, **dict.fromkeys(COUNTED, 0), **dict.fromkeys(SUMMED, 0.0)}
+        return self._observe(), reward, *self._ends, told
+
+    def _nobody_asks(self) -> tuple[NDArray[np.float32], float, bool, bool, Info]:
+        """A workload without tasks ends with its first step; every other step is outside an episode."""
+        if not self._ended_at_once:
+            self._episode.step(self._choices)
+        self._ended_at_once = False
+        return self._observe(), 0.0, *self._ends, self._named(self._info)
+
+    def _play(self) -> float:
+        """Play slots until a UE has something to decide, or the episode has ended; returns what they paid."""
+        reward, info = 0.0, self._info
+        while not self._asking and not any(self._ends):
+            self._ends = self._episode.step(self._choices)[1:]
+            self._choices = np.zeros_like(self._choices)
+            reward += self._episode.backend.totals[self._paid] * self._scale
+            found = self._told.info(self._episode.backend)
+            info = found | {key: info[key] + found[key] for key in (*COUNTED, *SUMMED)}
+            if not any(self._ends):
+                self._look()
+        self._info = info
+        return reward
+
+    def _look(self) -> None:
+        """Who has something to decide now."""
+        self._sent = 0
+        self._asking = [(view, ue) for view in self._episode.backend.views() for ue in view.ues if ue.tasks]
+
+    def _observe(self) -> NDArray[np.float32]:
+        if not self._asking:
+            return np.zeros(SIZE, np.float32)
+        view, ue = self._asking[0]
+        later = sum(_cycles(other) for cell, other in self._asking[1:] if cell.cell == view.cell)
+        features = decision_features(view, ue, view.ess[view.cell], self._sent, later, self._double)
+        seen = np.array((*features, *cell_features(view)), np.float32)
+        if self.setting.normalize:
+            spaces.to_unit_size(seen, self._unit)
+        return seen
+
+    def _named(self, told: Info) -> Info:
+        ue = self._asking[0][1].index if self._asking else -1
+        return {**told, "ue": ue, "action_mask": np.ones(2, np.int8)}
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Both actions, always: only UEs with something to decide are asked."""
+        return np.ones(2, np.bool_)
+
+    def render(self) -> Any:
+        """The region as text, in the render mode ``ansi``; None without one."""
+        return None if self.render_mode is None else drawn(self._episode.backend.views())
+
+    def close(self) -> None:
+        """End what the backend started; may be called again."""
+        self._episode.close()
+
+
+def _cycles(ue: UeView) -> int:
+    return sum(task.cycles for task in ue.tasks)

@@ -1,0 +1,137 @@
+"""The spaces that follow from a setting, where a cell's part of them stands, and what a right action is."""
+
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box, MultiBinary, MultiDiscrete
+from numpy.typing import NDArray
+
+from testbed.gym.setting import Setting
+from testbed.model.errors import UsageError
+from testbed.model.features import CELL_FEATURES, DECISION_FEATURES, LIMIT
+from testbed.twin.observe import sizes
+
+BITS = b"\0\1"
+
+
+def action_space(setting: Setting, ues: int | None = None) -> MultiBinary | MultiDiscrete:
+    """One decision for each UE of the region (or of so many ``ues``) in index order: 0 local, 1 offload."""
+    count = len(setting.system.ues) if ues is None else ues
+    return MultiBinary(count) if setting.actions == "multibinary" else MultiDiscrete([2] * count)
+
+
+def observation_space(setting: Setting) -> Box:
+    """The observation of the whole region, float32, shape (L,); docs/gym.md names every number with its unit."""
+    low, high = _bounds(setting)
+    assert len(low) == sizes(len(setting.system.ues), len(setting.system.ess))[setting.observation]
+    if setting.normalize:
+        unit = scale(setting)
+        low, high = low * unit, np.minimum(high * unit, 1.0)
+    return Box(low, high, dtype=np.float32)
+
+
+def scale(setting: Setting) -> NDArray[np.float32]:
+    """What an observation is multiplied by to be of unit size, (L,)."""
+    high = _bounds(setting)[1]
+    return (1.0 / np.where(np.isfinite(high), high, LIMIT)).astype(np.float32)
+
+
+def to_unit_size(seen: NDArray[np.float32], unit: NDArray[np.float32]) -> None:
+    """Scale observations in place; a number of tasks beyond 8, which has no bound, becomes 1."""
+    np.minimum(np.multiply(seen, unit, out=seen), np.float32(1.0), out=seen)
+
+
+def _bounds(setting: Setting) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    bounds = _full(setting) if setting.observation == "full" else _paper(setting)
+    low, high = (np.array(side, np.float32) for side in zip(*bounds, strict=True))
+    return low, high
+
+
+def _full(setting: Setting) -> list[tuple[float, float]]:
+    """Bounds that are the same for every cell, so that agents of equal cells have equal spaces."""
+    system, workload = setting.system, setting.scenario.workload
+    one_task = workload.arrivals == "bernoulli" and not workload.trace
+    crowding = max(len(system.cell_ues(es.index)) * 1e9 / (es.cpu_hz * es.cores) for es in system.ess)
+    cell = [(0.0, LIMIT)] * (CELL_FEATURES - 1) + [(0.0, crowding)]
+    decision = [(-LIMIT, LIMIT)] * 2 + [(0.0, LIMIT)] * (DECISION_FEATURES - 3)
+    return cell * len(system.ess) + [*decision, (0.0, 1.0 if one_task else np.inf)] * len(system.ues)
+
+
+def _paper(setting: Setting) -> list[tuple[float, float]]:
+    system = setting.system
+    bounds = []
+    for es in system.ess:
+        queues = len(system.cell_ues(es.index)) + 1
+        bounds += [(0.0, LIMIT)] * queues + [(0.0, 1.0)] * (1 + len(system.ess))
+    return bounds
+
+
+def places(setting: Setting, cell: int) -> NDArray[np.intp]:
+    """Where the observation of ``cell`` stands in the region's: its ES's numbers, then its UEs'."""
+    system = setting.system
+    mine, count = system.cell_ues(cell), len(system.ess)
+    if setting.observation == "paper":
+        first = sum(len(system.cell_ues(c)) + 1 + 1 + count for c in range(cell))
+        return np.arange(first, first + len(mine) + 2 + count)
+    own = np.arange(cell * CELL_FEATURES, (cell + 1) * CELL_FEATURES)
+    at = count * CELL_FEATURES
+    blocks = [np.arange(DECISION_FEATURES) + at + ue.index * DECISION_FEATURES for ue in mine]
+    return np.concatenate([own, *blocks])
+
+
+# Actions -------------------------------------------------------------------------------------------------------------
+
+
+def checked(action: Any, setting: Setting) -> NDArray[np.int8]:
+    """``action`` as choices (N,) of 0 and 1; `UsageError` says what is wrong with it, and at which UE."""
+    found = _bits(action, len(setting.system.ues))
+    return _explained(action, [ue.name for ue in setting.system.ues], "the action") if found is None else found
+
+
+def checked_cell(action: Any, setting: Setting, cell: int, agent: str) -> NDArray[np.int8]:
+    """As `checked`, for the UEs of one cell."""
+    names = [ue.name for ue in setting.system.cell_ues(cell)]
+    found = _bits(action, len(names))
+    return _explained(action, names, f"the action of {agent}") if found is None else found
+
+
+def _bits(action: Any, count: int) -> NDArray[np.int8] | None:
+    """An array of ``count`` integers 0 and 1 as choices; None for everything else (which may still be right)."""
+    if not isinstance(action, np.ndarray) or action.shape != (count,) or action.dtype.kind not in "biu":
+        return None
+    choices = action.astype(np.int8)
+    if choices.tobytes().strip(BITS) or (action.itemsize > 1 and not (action == choices).all()):
+        return None
+    return choices
+
+
+def _explained(action: Any, names: list[str], what: str) -> NDArray[np.int8]:
+    try:
+        given = np.asarray(action, np.float64)
+    except (TypeError, ValueError):
+        raise UsageError(f"{what} is {action!r:.60}", f"{len(names)} numbers are needed, 0 or 1") from None
+    if given.shape != (len(names),):
+        remedy = f"({len(names)},) is needed: 0 (local) or 1 (offload) for {names[0]} to {names[-1]}"
+        raise UsageError(f"{what} has shape {given.shape}", remedy)
+    wrong = np.flatnonzero((given != 0) & (given != 1))
+    if len(wrong):
+        at = int(wrong[0])
+        raise UsageError(f"{what} holds {given[at]:g} for {names[at]}", "0 (local) or 1 (offload) is needed")
+    return given.astype(np.int8)
+
+
+def masks(present: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which choices make a difference, (…, 2·N), UE by UE (local, offload): local always, offload if it has a task.
+
+    ``present`` (…, N) tells which UEs have undecided tasks.
+    """
+    both = np.ones((*present.shape, 2), np.bool_)
+    both[..., 1] = present
+    return both.reshape(*present.shape[:-1], -1)
+
+
+def told_mask(present: NDArray[np.bool_], actions: str) -> NDArray[np.int8]:
+    """``info["action_mask"]``: a number for each UE (``multibinary``: may it be 1), or one for each choice."""
+    if actions == "multibinary":
+        return present.view(np.int8)
+    return masks(present).view(np.int8)

@@ -1,0 +1,31 @@
+"""Specifications of environments that can be written as JSON and read again, whatever they were made from."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from testbed.gym.options import plain
+from testbed.model.dump import dump
+from testbed.model.schema import Scenario
+
+
+def portable(spec: Any, repeats: bool) -> Any:
+    """A copy of Gymnasium's ``spec`` with plain arguments; one that never ``repeats`` itself says so."""
+    if spec is None:
+        return None
+    found = copy.copy(spec)
+    found.kwargs = {name: _plain(value) for name, value in spec.kwargs.items()}
+    if not repeats:
+        found.nondeterministic = True
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as JSON has it: a `Scenario` as its text."""
+    if isinstance(value, Scenario):
+        return dump(value)
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return plain(value)

@@ -1,0 +1,81 @@
+"""What is paid for a slot, and what ``info`` tells of it: the same keys after ``reset`` and after ``step``."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from testbed.gym.backend import COUNTS, Backend
+from testbed.gym.setting import Setting
+from testbed.gym.spaces import told_mask
+
+Info = dict[str, Any]
+SUMS = (*COUNTS, "energy_j", "overhead", "delay_s")
+
+
+def paid(earned: NDArray[Any], setting: Setting) -> NDArray[np.float64]:
+    """What is paid for a slot, in the shape of ``earned``, records of `testbed.twin.state.CELL`."""
+    found: NDArray[np.float64] = earned["score"] if setting.reward != "holding" else -earned["cost"]
+    return found * setting.reward_scale
+
+
+def summed(earned: NDArray[Any]) -> dict[str, Any]:
+    """The numbers of `SUMS`: counts, and sums over the tasks finished in the slot; in the shape of ``earned``."""
+    found: dict[str, Any] = {name: earned[name].copy() for name in (*COUNTS, "energy_j", "overhead")}
+    found["delay_s"] = earned["delay_ns"] * 1e-9
+    return found
+
+
+class Mean:
+    """The mean overhead of the tasks that have finished in an episode: a number, or an array of them."""
+
+    def __init__(self, shape: tuple[int, ...] = ()) -> None:
+        self._overhead, self._finished = np.zeros(shape), np.zeros(shape, np.int64)
+
+    def begin(self, chosen: Any = ...) -> None:
+        """Forget (the ``chosen``)."""
+        self._overhead[chosen], self._finished[chosen] = 0.0, 0
+
+    def add(self, overhead: NDArray[np.float64], finished: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The means with what finished in a slot; 0 where nothing has finished yet."""
+        self._overhead += overhead
+        self._finished += finished
+        return self._overhead / np.maximum(1, self._finished)
+
+
+class RegionInfo:
+    """``info`` of the region as one agent; plain numbers, because a step is to take microseconds."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._actions = setting.actions
+        self._seed, self._overhead, self._finished = 0, 0.0, 0
+
+    def begin(self, seed: int) -> None:
+        """An episode of workload ``seed`` begins."""
+        self._seed, self._overhead, self._finished = seed, 0.0, 0
+
+    def info(self, backend: Backend) -> Info:
+        """What the region did in the slot just played; see docs/gym.md."""
+        decided, offloaded, forwarded, rejected, finished, hits, delay_ns, energy, overhead, *_ = backend.totals
+        fallback, lag_s = backend.measured
+        self._overhead += overhead
+        self._finished += finished
+        return {
+            "seed": self._seed,
+            "slot": backend.slot,
+            "decided": decided,
+            "offloaded": offloaded,
+            "forwarded": forwarded,
+            "rejected": rejected,
+            "finished": finished,
+            "hits": hits,
+            "energy_j": energy,
+            "overhead": overhead,
+            "delay_s": delay_ns * 1e-9,
+            "mean_overhead": self._overhead / self._finished if self._finished else 0.0,
+            "inside": backend.inside,
+            "fallback": fallback,
+            "lag_s": lag_s,
+            "missed": backend.missed,
+            "action_mask": told_mask(backend.present, self._actions),
+        }

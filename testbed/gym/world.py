@@ -1,0 +1,83 @@
+"""One world of a batch: what callers ask of single environments, and what they may change."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from testbed.gym import setting as settings_of
+from testbed.gym import spaces
+from testbed.gym.backend import undecided
+from testbed.gym.render import drawn
+from testbed.model.errors import UsageError
+from testbed.model.mdp import CellView
+from testbed.twin.views import cell_view
+
+if TYPE_CHECKING:
+    from testbed.gym.vector import EdgeOffloadVector
+
+CHANGEABLE = ("backlog_s",)
+
+
+class World:
+    """World ``index`` of ``batch``. What it has not, such as spaces and the setting, it has from its batch.
+
+    ``backlog_s`` (queues to begin with, from its next episode on) can be set: for a curriculum, say.
+    """
+
+    def __init__(self, batch: "EdgeOffloadVector", index: int) -> None:
+        self.__dict__.update(batch=batch, index=index)
+
+    @property
+    def seed(self) -> int:
+        """The workload it plays."""
+        return int(self.batch.seeds[self.index])
+
+    @property
+    def slot(self) -> int:
+        """The slot to be decided next."""
+        return int(self.batch.twin.slot[self.index])
+
+    @property
+    def inside(self) -> int:
+        """Tasks in the system."""
+        return int(self.batch.twin.inside[self.index])
+
+    @property
+    def backlog_s(self) -> float:
+        """Queues to begin with, in seconds of work."""
+        return float(self.batch.backlog_ns[self.index]) * 1e-9
+
+    @property
+    def action_space(self) -> Any:
+        """The action space of one world."""
+        return self.batch.single_action_space
+
+    @property
+    def observation_space(self) -> Any:
+        """The observation space of one world."""
+        return self.batch.single_observation_space
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """See `EdgeOffload.action_masks`."""
+        return spaces.masks(undecided(self.batch.twin)[self.index])
+
+    def views(self) -> list[CellView]:
+        """What the agents see, as the model's own structs, a cell each."""
+        cells = range(len(self.batch.setting.system.ess))
+        return [cell_view(self.batch.twin, self.index, cell) for cell in cells]
+
+    def render(self) -> str:
+        """The world as text."""
+        return drawn(self.views())
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "batch" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.batch, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in CHANGEABLE:
+            remedy = f"{', '.join(CHANGEABLE)} can; give others when the batch is made"
+            raise UsageError(f"{name} cannot be set for single worlds", remedy)
+        self.batch.backlog_ns[self.index] = settings_of.backlog_ns(value)
