@@ -35,7 +35,7 @@ def received(mailbox, count):
     while len(found) < count:
         one = mailbox.receive()
         if one is None:
-            assert poll.poll(5000), f"only {len(found)} of {count} came"
+            assert poll.poll(60_000), f"only {len(found)} of {count} came"
         else:
             found.append(one)
     assert mailbox.receive() is None
