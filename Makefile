@@ -21,7 +21,7 @@ help:
 	@echo 'make lint types unit live chaos fidelity containers    one part of it'
 	@echo 'make format       let ruff rewrite the code'
 	@echo 'make bench        the benchmarks, each printing a table'
-	@echo 'make install      only build the environment ($(VENV))'
+	@echo 'make install      build the environment ($(VENV)) and compile the model'
 	@echo 'make clean        remove the environment and caches; runs are kept'
 
 install: $(STAMP)

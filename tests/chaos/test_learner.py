@@ -13,7 +13,7 @@ from tests.chaos.support import begin, end, events, left, pids, stop, wait_for
 from tests.cli import call, document
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
-LEARN = ("--policy", "a3c-do", "--learn", "--speed", "6", "--slots", "8000")  # it ends when it is interrupted
+LEARN = ("--policy", "a3c-do", "--learn", "--speed", "6", "--slots", "5000")  # it ends when it is interrupted
 
 
 def updates(run: Path) -> list[tuple[int, int]]:

@@ -20,7 +20,7 @@ def until_event(process, run, kind):
 
 @pytest.mark.parametrize("victim", ["ue-1-2", "controller"])
 def test_a_stopped_process_is_silent_until_it_goes_on(tmp_path, victim):
-    process = begin(tmp_path, "--slots", "8000")  # it ends when it is interrupted
+    process = begin(tmp_path, "--slots", "2000")  # it ends when it is interrupted
     try:
         pid = pids(tmp_path / "r")[victim]
         os.kill(pid, signal.SIGSTOP)

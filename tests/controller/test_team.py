@@ -18,10 +18,11 @@ from testbed.model.errors import StartError
 from testbed.model.load import load_scenario
 from testbed.trace import inputs
 from testbed.twin import build
+from tests.cli import PATIENCE_S
 
 SCENARIO = load_scenario("smoke", ["slots=20"])
 SYSTEM = inputs.resolve(SCENARIO).system
-TENTHS = 2400  # of a second: a learner first imports torch, however busy the host is
+TENTHS = 10 * PATIENCE_S  # of a second: a learner first imports torch, however busy the host is
 DIED = "learner N died with -9: a new one takes its place"
 COURSE = Course(SYSTEM, build.generator(SCENARIO, SYSTEM, True), True, worlds=2, slots=5)
 
@@ -95,7 +96,7 @@ def test_learners_that_cannot_live_end_the_training(shared):
     team = Team(bad, shared, 1)
     try:
         with pytest.raises(StartError, match=f"learners died {DEATHS + 1} times"):
-            team.watch(60.0)
+            team.watch(PATIENCE_S)
     finally:
         team.stop()
 

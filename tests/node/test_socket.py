@@ -35,7 +35,7 @@ def received(mailbox, count):
     while len(found) < count:
         one = next(mailbox.take(), None)
         if one is None:
-            assert not mailbox.drained or poll.poll(5000), f"only {len(found)} of {count} came"
+            assert not mailbox.drained or poll.poll(60_000), f"only {len(found)} of {count} came"
         else:
             found.append(one)
     assert next(mailbox.take(), None) is None and mailbox.drained
