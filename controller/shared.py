@@ -1,6 +1,7 @@
 """Parameters and optimiser statistics in shared memory, updated without locks (Hogwild!, Recht et al. 2011)."""
 
 import contextlib
+import os
 from multiprocessing import shared_memory
 
 import numpy as np
@@ -11,6 +12,39 @@ from testbed.model.errors import StartError
 
 UPDATES, SLOTS, LAG, COUNTS = 0, 1, 2, 3
 ENTROPY, REWARD, GAUGES = 0, 1, 2
+
+
+SHARED = "/dev/shm"
+
+
+def _opened(name: str | None, length: int) -> shared_memory.SharedMemory:
+    """The block called ``name``, or a new one of ``length`` bytes that are really there.
+
+    A new block is only promised: a page that cannot be had when it is first written ends the process with SIGBUS.
+    """
+    try:
+        with sheltered():  # Python's tracker of shared memory may be started here: it cleans up after a hang-up
+            block = shared_memory.SharedMemory(name, create=name is None, size=length)
+        if name is None:
+            _fill(block, length)
+    except OSError as error:
+        why = f"no shared memory for learners: {error.strerror or error}: {length * 1e-6:.1f} MB are needed"
+        raise StartError(why, f"free {SHARED}, or give it more space (docker run --shm-size)") from None
+    return block
+
+
+def _fill(block: shared_memory.SharedMemory, length: int) -> None:
+    """Let the system find every page of a new ``block``; it is gone if that fails."""
+    try:
+        descriptor = os.open(f"{SHARED}/{block.name}", os.O_RDWR)
+        try:
+            os.posix_fallocate(descriptor, 0, length)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        block.close()
+        block.unlink()
+        raise
 
 
 class Shared:
@@ -24,12 +58,8 @@ class Shared:
 
     def __init__(self, size: int, workers: int, name: str | None = None) -> None:
         numbers = 2 + workers * (COUNTS + GAUGES)
-        try:
-            with sheltered():  # Python's tracker of shared memory may be started here: it cleans up after a hang-up
-                self._block = shared_memory.SharedMemory(name, create=name is None, size=8 * (numbers + size))
-        except OSError as error:
-            raise StartError(f"no shared memory for learners: {error.strerror or error}", "free /dev/shm") from None
         self._mine = name is None
+        self._block = _opened(name, 8 * (numbers + size))
         assert self._block.buf is not None
         counters = np.frombuffer(self._block.buf, np.int64, 2 + workers * COUNTS)
         gauges = np.frombuffer(self._block.buf, np.float64, workers * GAUGES, 8 * len(counters))

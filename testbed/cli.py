@@ -6,6 +6,7 @@ import errno
 import importlib
 import os
 import re
+import stat
 import sys
 import tempfile
 import traceback
@@ -41,6 +42,16 @@ FIRST_STEPS = """first steps:
 _OPTION = re.compile(r"--[a-z][\w-]*")
 _NEGATIVE = re.compile(r"-\.?\d.*", re.DOTALL)
 MODULES = {"import": "import_"}
+EXHAUSTED = {
+    errno.EMFILE: "too many open files\n  raise the limit: `ulimit -n`",
+    errno.ENFILE: "this host has too many open files\n  raise its limit: sysctl fs.file-max",
+    errno.ENOMEM: "memory is exhausted\n  free some, or take a smaller scenario",
+    errno.EAGAIN: "no more processes or threads can be started\n  raise `ulimit -u`, or pids.max of a container",
+    errno.ENOSPC: "no space is left on the disk\n  free some, or choose another place",
+    errno.EDQUOT: "the disk quota is exhausted\n  free some space, or choose another place",
+    errno.EROFS: "the file system is read-only\n  choose another place",
+}
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 PACKAGE = "testbed.run.verbs"
 
@@ -58,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do what ``argv`` says and return the exit code."""
     given = list(sys.argv[1:] if argv is None else argv)
     _open_missing_streams()
+    _guard_files()
     for stream in (sys.stdout, sys.stderr):
         tolerate(stream)
     try:
@@ -84,6 +96,12 @@ def _open_missing_streams() -> None:
                 os.close(opened)
             os.set_inheritable(number, True)
             setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
+def _guard_files() -> None:
+    """Let nobody else write what is made here; a mask that lets a group write was meant, one that lets all was not."""
+    mask = os.umask(_OTHERS_WRITE)
+    os.umask(mask if mask & stat.S_IWOTH else mask | _OTHERS_WRITE)
 
 
 def _say(text: str) -> None:
@@ -188,9 +206,24 @@ def _report(error: Exception) -> int:
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         _say(f"{str(error.filename)[:80]}…: {error.strerror}\n  give a shorter name")
         return EXIT_USAGE
+    if (why := _exhausted(error)) is not None:
+        _say(why)
+        return int(errors.EXIT_START)
     _say(f"internal error: {type(error).__name__}: {error}")
     _say(f"  this is our bug, not yours; please report it with {_logged(error)}")
     return EXIT_BUG
+
+
+def _exhausted(error: Exception) -> str | None:
+    """What the host, or a limit of it, has no more of, and what to do; None if ``error`` is about something else."""
+    if isinstance(error, MemoryError):
+        return EXHAUSTED[errno.ENOMEM]
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return EXHAUSTED[errno.EAGAIN]
+    if isinstance(error, OSError) and error.errno in EXHAUSTED:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{EXHAUSTED[error.errno]}"
+    return None
 
 
 def _logged(error: Exception) -> str:

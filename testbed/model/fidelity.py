@@ -9,7 +9,8 @@
 
 The error of a task is |measured − reference| / reference; the reference is the delay that the simulation computes from
 the run's inputs alone; a run without a task has no error. A run with fewer real cycles or bytes than its scenario asked
-for is no better than B. These limits are our choice.
+for is no better than B. Where the burnt share was left to the host, nobody asked for a certain one: a shortfall of the
+one that was chosen costs the A and no more. These limits are our choice.
 """
 
 import math
@@ -37,7 +38,6 @@ LIMITS = {
     "C": Limits(0.10, 0.50, 0.10, 0.50),
 }
 STEAL_LIMIT, BUSY_LIMIT = 0.02, 0.85
-LEAST_BURN = 0.02
 REAL_SPEED, PACKED = 10.0, 5
 
 
@@ -97,7 +97,10 @@ class Verdict(msgspec.Struct, frozen=True):
 
 def grade(measured: Measured) -> Verdict:
     """The grade of a run."""
-    verdicts = [(_graded(name, value), order, name) for order, (name, value) in enumerate(_values(measured).items())]
+    auto = measured.asked_burn < 0.0
+    verdicts = [
+        (_graded(name, value, auto), order, name) for order, (name, value) in enumerate(_values(measured).items())
+    ]
     letter, _, name = max(verdicts, key=lambda verdict: (GRADES.index(verdict[0]), -verdict[1]))
     if letter == "A":
         return Verdict("A")
@@ -135,15 +138,16 @@ def _values(measured: Measured) -> dict[str, float]:
     }
 
 
-def _graded(name: str, value: float) -> str:
-    """The best grade whose limit ``value`` keeps."""
+def _graded(name: str, value: float, auto_burn: bool) -> str:
+    """The best grade whose limit ``value`` keeps; a share that the host chose itself is no reason for less than B."""
     if name in ("burn", "payload"):
         return "B" if value else "A"
-    for letter, limits in LIMITS.items():
-        limit = 1.0 - limits.cpu if name == "cpu" else getattr(limits, name)
-        if value <= limit + 1e-12:
-            return letter
-    return "F"
+    letter = next((letter for letter, limits in LIMITS.items() if value <= _limit(limits, name) + 1e-12), "F")
+    return min(letter, "B") if name == "cpu" and auto_burn else letter
+
+
+def _limit(limits: Limits, name: str) -> float:
+    return 1.0 - limits.cpu if name == "cpu" else float(getattr(limits, name))
 
 
 def _percent(share: float) -> str:
@@ -162,19 +166,28 @@ def _described(name: str, measured: Measured) -> str:
     if name == "slipped":
         return f"{measured.slipped} events came too late to be handled in order"
     if name == "cpu":
-        return f"executions got {cpu.achieved_s:.3g} of {cpu.asked_s:.3g} CPU seconds"
+        return f"executions got {_seconds(cpu.achieved_s)} of {_seconds(cpu.asked_s)} CPU seconds"
     if name == "burn":
         return f"burn {measured.burn:g} instead of {measured.asked_burn:g}"
     return f"payload {measured.payload} instead of {measured.asked_payload}"
+
+
+def _less(measured: Measured) -> float:
+    """A burnt share that the host may manage: half of the present one, or what it achieved; whole hundredths, or 0."""
+    cpu = measured.cpu
+    achieved = cpu.achieved_s / cpu.asked_s if cpu.asked_s > 0.0 else 1.0
+    return math.floor(100.0 * measured.burn * min(0.5, achieved)) / 100.0
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.0f}" if value >= 99.5 else f"{value:.3g}"
 
 
 def _remedy(name: str, measured: Measured) -> str:
     """A sentence that names what helps most and can still be changed."""
     advised = 0.0 < measured.advised_speed < measured.speed
     slower = f"--speed {measured.advised_speed if advised else measured.speed / 2:g}"
-    less_burn = ""
-    if measured.burn > LEAST_BURN:
-        less_burn = f"--set emulation.burn={max(LEAST_BURN, measured.burn / 2):.2g}"
+    less_burn = f"--set emulation.burn={_less(measured):g}" if measured.burn > 0.0 else ""
     if name == "burn":
         return f"this host cannot burn more: --set emulation.burn={measured.burn:g} asks for what it can"
     if name == "payload":

@@ -8,6 +8,7 @@ WARM_UP = 0.2
 BATCHES = 8
 SHORTEST = 40
 LEAST_GROWTH = 0.01
+BACKLOG_SLOTS, BACKLOG_TASKS = 3.0, 4.0
 T_QUANTILE = 3.143  # Student's t, 6 degrees of freedom (8 batches, 2 parameters), one-sided 99 %
 
 
@@ -73,7 +74,8 @@ def stable(backlog: Sequence[int], tasks_per_slot: float) -> bool:
 
     The first fifth is warm-up. The rest is cut into 8 batches, whose means are less correlated than the samples; a line
     is fitted through them. The run is unstable when the line rises significantly (one-sided t-test, 99 %) and by more
-    than 1 % of the tasks generated per slot. A run of fewer than 40 slots is too short to condemn: it counts as stable.
+    than 1 % of the tasks generated per slot, and when over all batches it rises by a real backlog: more than 4 tasks
+    and more than the tasks of 3 slots. A run of fewer than 40 slots is too short to condemn: it counts as stable.
     """
     if len(backlog) < SHORTEST:
         return True
@@ -81,5 +83,6 @@ def stable(backlog: Sequence[int], tasks_per_slot: float) -> bool:
     edges = [len(kept) * i // BATCHES for i in range(BATCHES + 1)]
     batches = [mean(kept[a:b]) for a, b in itertools.pairwise(edges)]
     rise, error = slope(batches)
-    per_slot = rise / (len(kept) / BATCHES)
-    return not (rise > T_QUANTILE * error and per_slot > LEAST_GROWTH * tasks_per_slot)
+    per_slot, grown = rise / (len(kept) / BATCHES), rise * (BATCHES - 1)
+    real = grown > max(BACKLOG_TASKS, BACKLOG_SLOTS * tasks_per_slot)
+    return not (real and rise > T_QUANTILE * error and per_slot > LEAST_GROWTH * tasks_per_slot)

@@ -16,6 +16,7 @@ from testbed.protocol.messages import Body
 RECEIVE_LIMIT, SEND_LIMIT = 2_000, 20_000
 TURN_NS = 5_000_000
 ZERO_COPY_FROM = 16_384
+SOCKETS_BESIDE = 1000  # closed ones count until the context has reaped them
 BATCH = 64
 MORE, LAST, READABLE = int(zmq.SNDMORE | zmq.DONTWAIT), int(zmq.DONTWAIT), int(zmq.POLLIN)
 LOGGED, WIDEST = 20, 200
@@ -38,6 +39,7 @@ class Mailbox:
 
     def __init__(self, endpoint: str, addresses: dict[str, str], real_payload: bool) -> None:
         self._context = zmq.Context(1)
+        self._context.set(zmq.MAX_SOCKETS, len(set(addresses.values())) + SOCKETS_BESIDE)
         self._inbox = self._context.socket(zmq.PULL)
         self._inbox.setsockopt(zmq.RCVHWM, RECEIVE_LIMIT)
         self._inbox.setsockopt(zmq.LINGER, 0)

@@ -19,6 +19,8 @@ from typing import Any
 from testbed.node import signals
 from testbed.node.clock import die_with_parent
 
+REFUSED = "refused: "
+
 
 def _child(request: dict[str, Any], mains: dict[str, Callable[[list[str]], int]]) -> None:
     """Become the requested role; never returns."""
@@ -51,7 +53,11 @@ def serve(channel: socket.socket, modules: list[str]) -> None:
     channel.sendall(b"ready\n")
     for line in lines:
         request = json.loads(line)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            channel.sendall(f"{REFUSED}{error.strerror or error}\n".encode())
+            continue
         if pid == 0:
             channel.close()
             _child(request, mains)

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from testbed.model.errors import StartError
+from testbed.node.zygote import REFUSED
 
 ROLES = ("ue_agent", "edge_server", "controller", "controller.live")
 
@@ -84,7 +85,11 @@ class Nursery:
         argv = ["--run", str(self._run_dir.resolve()), "--name", name, "--incarnation", str(incarnation)]
         request = {"module": role, "argv": argv, "log": str(log.resolve())}
         self._channel.sendall(json.dumps(request).encode() + b"\n")
-        pid = int(self._read())
+        reply = self._read()
+        if reply.startswith(REFUSED):
+            why = f"{name} cannot be started: {reply.removeprefix(REFUSED)}"
+            raise StartError(why, "see `ulimit -u` and free memory, or --set emulation.ues_per_process=10")
+        pid = int(reply)
         try:
             pidfd = os.pidfd_open(pid)
         except ProcessLookupError:

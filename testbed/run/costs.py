@@ -11,24 +11,27 @@ from importlib import metadata
 from pathlib import Path
 
 import msgspec
+import psutil
 
 from testbed.model.errors import TestbedError
 from testbed.model.system import Plan
 
 MESSAGES_A_TASK = 5
 KEPT_S = 30 * 86400.0
+BUSY, KEPT_BUSY_S = 0.3, 600.0
 
 
 class Costs(msgspec.Struct, frozen=True):
     """CPU seconds a message, all processes together, and a payload byte; p99 of timers' lateness, s; ``measured`` here?
 
-    The defaults are those of a 2-core virtual machine.
+    ``others``: cores that other programs used meanwhile. The defaults are those of a 2-core virtual machine.
     """
 
     message_s: float = 0.4e-3
     byte_s: float = 3e-9
     late_s: float = 2e-3
     measured: bool = False
+    others: float = 0.0
 
 
 def message_rate(plan: Plan) -> float:
@@ -47,8 +50,10 @@ def kept() -> Costs | None:
     """The costs measured here before, for this host as it is now; None if there are none."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         entry = json.loads(cache_path().read_text(encoding="utf-8"))
-        if entry["host"] == host_key() and 0 <= time.time() - entry["at"] < KEPT_S:
-            return msgspec.convert(entry["costs"], Costs)
+        found = msgspec.convert(entry["costs"], Costs)
+        lasts_s = KEPT_BUSY_S if found.others > BUSY else KEPT_S
+        if entry["host"] == host_key() and 0 <= time.time() - entry["at"] < lasts_s:
+            return found
     return None
 
 
@@ -61,6 +66,9 @@ def measured(say: Callable[[str], None]) -> Costs:
         say(f"could not be measured, using those of another host: {error}")
         return Costs()
     _keep(found)
+    if found.others > BUSY:
+        busy = f"other programs used {found.others:.1f} cores meanwhile"
+        say(f"{busy}: timers are taken for those of a quiet host; measured again in {KEPT_BUSY_S / 60:.0f} minutes")
     return found
 
 
@@ -72,7 +80,7 @@ def cache_path() -> Path:
 
 def host_key() -> str:
     """What the costs depend on: host, kernel, cores, Python and this package."""
-    parts = (platform.node(), platform.release(), str(os.cpu_count()), platform.python_version())
+    parts = (platform.node(), platform.release(), str(psutil.cpu_count()), platform.python_version())
     return " ".join((*parts, metadata.version("edge-testbed")))
 
 

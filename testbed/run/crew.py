@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
+import zmq
 
 from testbed.model.errors import LostError, StartError
 from testbed.model.system import Plan
@@ -18,6 +19,7 @@ from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Body, Hello, Start, Stop
 from testbed.protocol.rows import EventRow
+from testbed.run import needs
 from testbed.run.children import Nursery
 from testbed.run.liveness import Liveness
 from testbed.run.processes import Processes
@@ -68,11 +70,15 @@ class Crew:
         self.plan, self.run_dir, self.processes, self._mine = plan, run_dir, processes, mine
         self.episode = 0
         self._stayed: set[str] = set()
+        needs.provide(plan, len(processes))
         self.write_orders(rehearsal)
         addresses = {name: f"ipc://{here}/sock/{name}" for name in processes}
         for name, (_, cores) in processes.items():
             addresses |= dict.fromkeys(cores, addresses[name])
-        self.mailbox = Mailbox(f"ipc://{here}/sock/{LAUNCHER}", addresses, real_payload=False)
+        try:
+            self.mailbox = Mailbox(f"ipc://{here}/sock/{LAUNCHER}", addresses, real_payload=False)
+        except zmq.ZMQError as error:
+            raise StartError(f"sockets cannot be opened in {run_dir}: {error.strerror or error}") from None
         self.clock = Clock(NEVER_NS, plan.emulation.speed)
         self.liveness = Liveness(self.mailbox, self.note, self.now_ns)
         self._nursery: Nursery | None = None

@@ -1,6 +1,7 @@
-"""How loaded the host was during a run, from /proc/stat, and what energy its packages used, where they say it."""
+"""How loaded the CPUs were during a run, from /proc/stat, and what energy the packages used, where they say it."""
 
 import json
+import os
 from pathlib import Path
 
 from testbed.run.rapl import Rapl
@@ -9,12 +10,17 @@ _STAT = Path("/proc/stat")
 
 
 def read_ticks() -> list[int]:
-    """The host's CPU ticks: user, nice, system, idle, iowait, irq, softirq, steal, …; empty where there are none."""
+    """Ticks of the CPUs that this process may use: user, nice, system, idle, iowait, irq, softirq, steal, …
+
+    Empty where there are none.
+    """
     try:
-        first = _STAT.read_text().split("\n", 1)[0]
+        lines = [line.split() for line in _STAT.read_text(encoding="ascii").splitlines()]
     except OSError:
         return []
-    return [int(word) for word in first.split()[1:]]
+    mine = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+    rows = [[int(word) for word in words[1:]] for words in lines if words and words[0] in mine]
+    return [sum(column) for column in zip(*rows, strict=False)]
 
 
 class HostLoad:

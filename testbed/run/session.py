@@ -19,12 +19,13 @@ from testbed.model.scenario import Resolved
 from testbed.model.system import EPOCH_SLOT, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
 from testbed.node.recorder import Recorder
-from testbed.run import costs, payload, preflight, record, reward, rundir
+from testbed.run import costs, needs, payload, preflight, record, reward, rundir
 from testbed.run.alive import birth
 from testbed.run.encoding import readable
 from testbed.run.grading import graded
 from testbed.run.interrupt import stop_on_interrupt
 from testbed.run.output import warn
+from testbed.run.processes import processes_of
 from testbed.run.progress import Progress
 from testbed.run.record import Run
 from testbed.run.summary import Summary, summarise
@@ -77,6 +78,8 @@ def perform(order: Order, progress: Observer = silent, started: Callable[[Path, 
     plan = planned(order, double)
     if order.backend == TWIN:
         refuse(plan)
+    if order.backend == LOCAL:
+        needs.provide(plan, len(processes_of(plan)))
     base = order.base or f"{rundir.slug(order.resolved.system.name)}-{rundir.slug(order.policy)}"
     path = rundir.create(base, order.out)
     meta = describe(order, plan, path)

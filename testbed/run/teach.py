@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
 import yaml
 
 from controller.evaluate import MOST_A_SLOT
@@ -19,6 +18,7 @@ from testbed.model.dump import dump
 from testbed.model.errors import StartError, UsageError
 from testbed.model.schema import Scenario
 from testbed.model.statistics import mean
+from testbed.node import limits
 from testbed.run import curves, tune
 from testbed.run.interrupt import stop_on_interrupt
 from testbed.run.rounds import Rounds
@@ -168,7 +168,7 @@ def _about(lesson: Lesson, course: Course) -> dict[str, Any]:
 def _must_fit(course: Course, workers: int) -> None:
     """Raise `UsageError` for a training that takes more memory than this host has, even by the least estimate."""
     judged = SEEDS * MOST_A_SLOT * len(course.system.ues) * course.system.slots * TASK.itemsize
-    needed, there = workers * course.nbytes + judged, psutil.virtual_memory().total
+    needed, there = workers * course.nbytes + judged, limits.total_memory()
     if needed > there:
         why = f"this training needs at least {needed * 1e-9:.0f} GB of memory, and this host has {there * 1e-9:.0f} GB"
         raise UsageError(why, "make it smaller: --option worlds, slots or capacity, --slots, --workers")

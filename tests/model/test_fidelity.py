@@ -27,9 +27,32 @@ def test_limits_of_slips(slipped, letter):
 
 @pytest.mark.parametrize(("achieved", "letter"), [(9.5, "A"), (9.4, "B"), (8.4, "C"), (4.9, "F")])
 def test_limits_of_cpu(achieved, letter):
-    verdict = grade(Measured(tasks=10, burn=0.1, cpu=Cpu(10.0, achieved)))
+    verdict = grade(Measured(tasks=10, burn=0.1, asked_burn=0.1, cpu=Cpu(10.0, achieved)))
     assert verdict.grade == letter
     assert ("emulation.burn=" in verdict.remedy) == (letter != "A")
+
+
+@pytest.mark.parametrize(("achieved", "letter"), [(9.5, "A"), (9.4, "B"), (4.9, "B"), (0.0, "B")])
+def test_a_share_that_the_host_chose_itself_costs_the_a_only(achieved, letter):
+    assert grade(Measured(tasks=10, burn=0.1, cpu=Cpu(10.0, achieved))).grade == letter
+
+
+def test_a_run_that_burns_nothing_is_graded_by_its_delays():
+    assert grade(Measured(DelayError(0.001, 0.006), tasks=10, burn=0.0)).grade == "A"
+    assert grade(Measured(DelayError(0.001, 0.06), tasks=10, burn=0.0)).grade == "B"
+
+
+def test_no_remedy_burns_less_than_nothing():
+    burn, cpu = 0.2, Cpu(10.0, 9.0)
+    while "emulation.burn=" in (remedy := grade(Measured(tasks=10, burn=burn, asked_burn=burn, cpu=cpu)).remedy):
+        less = float(remedy.partition("emulation.burn=")[2].partition(",")[0])
+        assert 0.0 <= less < burn
+        burn = less
+    assert burn == 0.0
+
+
+def test_cpu_seconds_are_written_as_people_write_them():
+    assert "got 1234 of 5678 CPU seconds" in grade(Measured(tasks=1, burn=0.1, cpu=Cpu(5678.0, 1234.0))).worst
 
 
 def test_less_than_asked_is_no_better_than_b():
@@ -67,8 +90,9 @@ def test_a_remedy_names_what_can_still_be_changed():
     assert "use --speed 14" in grade(Measured(**late, advised_speed=14.0)).remedy
     assert "use --speed 10" in grade(Measured(**late, advised_speed=20.0)).remedy
     assert "emulation.payload=declared" in grade(Measured(**late)).remedy
-    assert "emulation.burn" not in grade(Measured(**late, host_cpu=0.99)).remedy
-    assert "emulation.burn" not in grade(Measured(burn=0.02, cpu=Cpu(10.0, 1.0))).remedy
+    assert "emulation.burn=0.01" in grade(Measured(**late, host_cpu=0.99)).remedy
+    assert "emulation.burn=0," in grade(Measured(burn=0.02, cpu=Cpu(10.0, 1.0))).remedy
+    assert "emulation.burn" not in grade(Measured(**late | {"burn": 0.0}, host_cpu=0.99)).remedy
     assert "emulation.guard=6ms" in grade(Measured(tasks=10, slipped=1, guard_ms=3.0)).remedy
 
 

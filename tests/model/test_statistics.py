@@ -75,6 +75,25 @@ def test_a_queue_over_its_capacity_is_unstable(load, slots):
     assert not any(stable(walk(load, slots, seed), 5 * load) for seed in range(5))
 
 
+@pytest.mark.parametrize("load", [0.3, 0.6])
+def test_a_small_queue_is_not_condemned_for_a_task_or_two_that_wait(load):
+    """Four arrivals a slot at most, and 40 slots: a rise may be significant by chance, but nothing piles up."""
+    for seed in range(200):
+        counts, waiting = [], 0
+        for k in range(40):
+            waiting = max(0, waiting + sum(uniform(seed, 2, a, k, 0) < load for a in range(4)) - 3)
+            counts.append(waiting + 1)
+        assert max(counts) > 12 or stable(counts, 4 * load)
+
+
+def test_a_backlog_is_real_if_it_exceeds_four_tasks_and_those_of_three_slots():
+    def ramp(height, slots=200):
+        return [height * k / slots for k in range(slots)]
+
+    assert stable(ramp(5), 1.0) and not stable(ramp(6), 1.0)  # seven eighths of 80 % of the height are fitted
+    assert stable(ramp(40), 10.0) and not stable(ramp(50), 10.0)
+
+
 def test_a_short_or_idle_run_is_not_condemned():
     assert stable(list(range(20)), 1.0)
     assert stable([0] * 500, 0.0)

@@ -1,17 +1,21 @@
 """``testbed check``: is the scenario right, what does it describe, and does it fit this host?"""
 
 import argparse
+import math
 import sys
 from typing import Any
 
 import msgspec
 
 from testbed.model.delay import duration_ns
+from testbed.model.errors import EXIT_OK, EXIT_THRESHOLD
 from testbed.model.statistics import mean
 from testbed.model.system import Plan
 from testbed.run import costs, preflight
 from testbed.run.layout import width
+from testbed.run.needs import size
 from testbed.run.output import print_json, warn
+from testbed.run.preflight import Fit, cores
 from testbed.run.tables import percent, table
 from testbed.run.verbs import common
 
@@ -26,18 +30,20 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Do it; returns the exit code: 4 if it does not fit this host."""
     resolved, workload = common.load(args.scenario, args)
     known = None if args.calibrate else costs.kept()
     known = known or costs.measured(warn)
     plan = resolved.plan(workload, common.DEFAULT_POLICY, True, live=True)
+    burn_auto = plan.emulation.burn < 0.0
     plan = preflight.fitted(plan, known, args.speed == "auto")
-    fit, cells = preflight.fit(plan, known), describe(plan)
+    fit, cells = preflight.fit(plan, known, burn_auto), describe(plan)
+    code = EXIT_THRESHOLD if fit.warnings else EXIT_OK
     if args.json:
         system = plan.system
         head = {"scenario": system.name, "slots": system.slots, "tasks": len(workload), "ues": len(system.ues)}
         print_json({**head, "cells": cells, "fit": msgspec.to_builtins(fit)})
-        return 0
+        return code
     print(f"{plan.system.name}: right. {len(workload)} tasks in {plan.system.slots} slots\n")
     print(
         table(
@@ -46,16 +52,30 @@ def main(args: argparse.Namespace) -> int:
             width(sys.stdout),
         )
     )
-    print(
-        f"\non this host ({fit.cores} cores), speed {fit.speed:g}, burn {fit.burn:g}: {fit.processes} processes, "
-        f"{fit.memory_bytes / 1e6:.0f} MB; messages {fit.message_cores:.2f} cores, payload {fit.payload_cores:.2f}, "
-        f"burning up to {fit.burn_cores:.2f}"
-    )
-    for warning in fit.warnings:
-        print(f"  {warning}")
-    if not fit.warnings:
-        print(f"  it fits; up to about --speed {fit.advised_speed:g}")
-    return 0
+    print(f"\n{fit_text(fit)}")
+    return code
+
+
+def fit_text(fit: Fit) -> str:
+    """Each resource of the host, what the run needs of it and what there is; then whether it fits."""
+    burn = f"burn {fit.burn:g} (auto)" if fit.burn_auto else f"burn {fit.burn:g}"
+    parts = [("messages", fit.message_cores), ("payload", fit.payload_cores), ("burning up to", fit.burn_cores)]
+    rows = [
+        ("CPU", f"{cores(fit.cpu_cores)} of {fit.cores:g} cores", ", ".join(f"{name} {cores(x)}" for name, x in parts)),
+        ("memory", f"{size(fit.memory_bytes)} of {size(fit.memory_free_bytes)} free", ""),
+        ("file descriptors", f"{fit.descriptors:.0f} of {_limit(fit.descriptors_most)}", "in the launcher"),
+        ("processes, threads", f"{fit.tasks:.0f} of {_limit(fit.tasks_free)}", f"{fit.processes} processes in the run"),
+    ]
+    lines = [f"on this host at speed {fit.speed:g}, {burn}:", table(("", "needed", ""), rows), ""]
+    if fit.warnings:
+        lines += ["it does not fit this host:", *(f"  {warning}" for warning in fit.warnings)]
+    else:
+        lines.append(f"it fits this host, up to about --speed {fit.advised_speed:g}")
+    return "\n".join(lines)
+
+
+def _limit(number: float) -> str:
+    return "any number" if math.isinf(number) else f"{number:.0f}"
 
 
 def describe(plan: Plan) -> dict[str, dict[str, Any]]:

@@ -207,7 +207,7 @@ def played(order: Order, args: argparse.Namespace, meanwhile: Callable[[Path], N
             print(f"{path}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
         if order.backend not in VIRTUAL:
             for warning in preflight.fit(plan, costs.kept() or costs.Costs()).warnings:
-                warn(warning)
+                warn(f"this host has too little {warning}")
 
     def watch(progress: Progress) -> None:
         for path, ticker in begun:

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from testbed.model.errors import StartError, UsageError
+from testbed.model.errors import Invalid, StartError, UsageError
+from testbed.model.fields import Name
 from testbed.model.load import SUFFIXES, shipped
 from testbed.node.files import replacing
 
@@ -15,11 +16,21 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", default="scenario", help="name of the scenario (scenario)")
 
 
+def _path(given: str) -> Path:
+    """The file to write; raises `UsageError` if a scenario cannot have its name."""
+    path = Path(given)
+    if path.suffix not in SUFFIXES and path.name not in ("", ".."):
+        path = path.with_name(path.name + ".yaml")
+    try:
+        Name().parse(path.stem)
+    except Invalid as error:
+        raise UsageError(f"name of the scenario: {error.message}", error.remedy) from None
+    return path
+
+
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    path = Path(args.name)
-    if path.suffix not in SUFFIXES:
-        path = path.with_name(path.name + ".yaml")
+    path = _path(args.name)
     text = shipped()[ANNOTATED].read_text(encoding="utf-8")
     lines = [
         line.replace(f"name: {ANNOTATED}", f"name: {path.stem}", 1) if line.startswith("name:") else line

@@ -3,7 +3,6 @@
 import argparse
 import importlib
 import math
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from testbed.model import units
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD, Invalid, UsageError
 from testbed.model.schema import Scenario
+from testbed.node import limits
 from testbed.run import record, session, tune
 from testbed.run.output import print_json, warn
 from testbed.run.verbs import common
@@ -90,16 +90,17 @@ def _check(args: argparse.Namespace) -> None:
         }  # fmt: skip
         for name in (name for name, value in given.items() if value):
             raise UsageError(f"{name} is for networks; {args.algorithm} is tuned, and ends by itself", "leave it out")
-    cores = os.cpu_count() or 1
+    cores = limits.cores()
     for name, least, most in (("seed", 0, tune.MOST_SEED), ("workers", 1, math.inf), ("updates", 1, MOST_UPDATES)):
         value = getattr(args, name)
         if value is not None and value < least:
             raise UsageError(f"--{name} {value}", f"at least {least} is needed")
         if value is not None and value > most:
             raise UsageError(f"--{name} {value}", f"at most {most} is possible")
-    if args.workers > WORKERS_A_CORE * cores:
-        why = f"--workers {args.workers}: each is a process, and this host has {cores} cores"
-        raise UsageError(why, f"{cores} are fastest, {WORKERS_A_CORE * cores} the most")
+    most = max(1, math.floor(WORKERS_A_CORE * cores))
+    if args.workers > most:
+        why = f"--workers {args.workers}: each is a process, and this process may use {cores:g} cores"
+        raise UsageError(why, f"{math.ceil(cores)} are fastest, {most} the most")
 
 
 def _check_live(args: argparse.Namespace) -> None:
