@@ -7,6 +7,7 @@ take what it is told for granted. It is no protection against somebody who imita
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 from testbed.model import link
 from testbed.model.delay import duration_ns, transfer_ns
@@ -100,8 +101,8 @@ class Validator:
         sent_by(envelope, ue.name)
         self._bounds.slot(ask.slot, ask.at_ns)
         need(envelope.at_ns == ask.at_ns, "its instant is not that of its content")
-        numbers = [task.number for task in ask.tasks]
-        need(numbers == sorted(set(numbers)), "its tasks are out of order")
+        for before, task in pairwise(ask.tasks):
+            need(before.number < task.number, "its tasks are out of order")
         for task in ask.tasks:
             self._bounds.known(ue, task)
             need(self._system.asked_ns(task) == ask.at_ns, "its tasks are not asked about then")
