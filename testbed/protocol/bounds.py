@@ -1,5 +1,7 @@
 """What a plan leaves possible: who there is, which tasks they have, how far ahead an instant may be (pure)."""
 
+from itertools import pairwise
+
 from testbed.model.delay import duration_ns
 from testbed.model.system import EPOCH_ARRIVAL, Es, Plan, Ue
 from testbed.model.task import Phase, Task
@@ -65,7 +67,8 @@ class Bounds:
 
     def known(self, ue: Ue, task: Task) -> None:
         """A task is what the workload says."""
-        need(task == self.task(ue, task.number), f"task {task.number} of {ue.name} is another one")
+        if task != self.task(ue, task.number):
+            raise Refused(f"task {task.number} of {ue.name} is another one")
 
     def local_work_ns(self, ue: Ue) -> int:
         """How long the UE would take for all its tasks."""
@@ -92,7 +95,8 @@ class Bounds:
 
 def ordered(*instants_ns: int) -> None:
     """Instants follow each other."""
-    need(list(instants_ns) == sorted(instants_ns), "its instants are out of order")
+    for earlier, later in pairwise(instants_ns):
+        need(earlier <= later, "its instants are out of order")
 
 
 def placed(envelope: Envelope, at_ns: int, phase: Phase, ue: int, number: int) -> None:
@@ -103,4 +107,5 @@ def placed(envelope: Envelope, at_ns: int, phase: Phase, ue: int, number: int) -
 
 def sent_by(envelope: Envelope, source: str) -> None:
     """An envelope comes from ``source``."""
-    need(envelope.source == source, f"it should come from {source}")
+    if envelope.source != source:
+        raise Refused(f"it should come from {source}")

@@ -7,6 +7,7 @@ take what it is told for granted. It is no protection against somebody who imita
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 from testbed.model import link
 from testbed.model.delay import duration_ns, transfer_ns
@@ -43,7 +44,10 @@ TO_LEARNER = (Seen, Outcome, Down, Up, Heartbeat)
 
 
 class Validator:
-    """What may be said in ``plan``. It remembers what was posted and forwarded, and each ES's last announcement."""
+    """What may be said in ``plan`` to the cores of one process.
+
+    It remembers what may come once only: each task's post, forward and result, and each announcement.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self._plan, self._system = plan, plan.system
@@ -61,7 +65,8 @@ class Validator:
         """Why the core ``envelope.to`` must not be told this at ``now_ns`` of emulated time; "" if it may."""
         self._bounds.now_ns = now_ns
         try:
-            need(isinstance(envelope.body, self._may_hear(envelope.to)), f"nothing that {envelope.to} is told")
+            if not isinstance(envelope.body, self._may_hear(envelope.to)):
+                raise Refused(f"nothing that {envelope.to} is told")
             check = self._checks.get(type(envelope.body))
             if check is not None:
                 check(envelope)
@@ -76,10 +81,10 @@ class Validator:
             return TO_ES
         return TO_CONTROLLER if to == CONTROLLER else TO_LEARNER
 
-    def _once(self, body: Post | Forward) -> None:
-        key = (type(body), body.task.ue, body.task.number)
-        need(key not in self._had, f"task {body.task.number} of {body.ue} came before")
-        self._had.add(key)
+    def _once(self, kind: type, ue: Ue, number: int) -> None:
+        if (kind, ue.index, number) in self._had:
+            raise Refused(f"that of task {number} of {ue.name} came before")
+        self._had.add((kind, ue.index, number))
 
     def _trip(self, ue: Ue, number: int, trip: Trip) -> None:
         asked = self._system.asked_ns(self._bounds.task(ue, number))
@@ -96,11 +101,11 @@ class Validator:
         sent_by(envelope, ue.name)
         self._bounds.slot(ask.slot, ask.at_ns)
         need(envelope.at_ns == ask.at_ns, "its instant is not that of its content")
-        numbers = [task.number for task in ask.tasks]
-        need(numbers == sorted(set(numbers)), "its tasks are out of order")
+        for before, task in pairwise(ask.tasks):
+            need(before.number < task.number, "its tasks are out of order")
         for task in ask.tasks:
             self._bounds.known(ue, task)
-            need(self._system.asked_ns(task) == ask.at_ns, f"task {task.number} is not asked about then")
+            need(self._system.asked_ns(task) == ask.at_ns, "its tasks are not asked about then")
         most = self._bounds.local_work_ns(ue) + self._bounds.elapsed_ns(0)
         need(0 <= ask.queue_ns <= most, "its UE has not so much to do")
         need(ask.last_choice in (-1, *CHOICES), "there is no such choice")
@@ -124,7 +129,7 @@ class Validator:
         asked = self._system.asked_ns(post.task)
         need(asked <= post.ready_ns <= asked + self._bounds.elapsed_ns(asked), "it cannot be ready then")
         placed(envelope, post.ready_ns, Phase.DECIDE, ue.index, post.task.number)
-        self._once(post)
+        self._once(Post, ue, post.task.number)
 
     def _kept(self, envelope: Envelope) -> None:
         kept: Kept = envelope.body  # type: ignore[assignment]
@@ -146,7 +151,7 @@ class Validator:
         need(forward.arrival_ns >= forward.trip.arrival_ns + way, "it cannot arrive so early")
         self._bounds.by_now(forward.arrival_ns, way)
         placed(envelope, forward.arrival_ns, Phase.ARRIVAL, ue.index, forward.task.number)
-        self._once(forward)
+        self._once(Forward, ue, forward.task.number)
 
     def _moved(self, envelope: Envelope) -> None:
         moved: Moved = envelope.body  # type: ignore[assignment]
@@ -176,6 +181,7 @@ class Validator:
         way = radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
         self._bounds.by_now(result.at_ns, way)
         placed(envelope, result.at_ns, Phase.ARRIVAL, ue.index, result.number)
+        self._once(Result, ue, result.number)
 
     def _to_its_ue(self, envelope: Envelope, name: str, number: int) -> Ue:
         ue = self._bounds.ue(name)
@@ -192,16 +198,17 @@ class Validator:
         sent_by(envelope, es.name)
         need(news.slot >= 0 and news.at_ns == news.slot * self._system.slot_ns, "its instant is not its slot's")
         self._bounds.by_now(news.at_ns)
-        need(news.slot >= self._announced.get(es.name, 0), "a later one came before")
-        for cycles in (news.own_cycles, news.forwarded_cycles, news.air_cycles):
-            need(0 <= cycles <= self._bounds.cycles, "there is not so much work")
+        need(envelope.to != es.name, "nobody tells itself")
+        need(news.slot > self._announced.get(es.name, -1), "this one or a later one came before")
+        cycles = (news.own_cycles, news.forwarded_cycles, news.air_cycles)
+        need(min(cycles) >= 0 and max(cycles) <= self._bounds.cycles, "there is not so much work")
         need(
             0 <= news.backlog_ns <= duration_ns(self._bounds.cycles, es.cpu_hz) + len(self._plan.workload),
             "there is not so much work",
         )
         cell = self._bounds.cells[es.index]
         need(0 <= news.senders <= len(cell) == len(news.radio_wait_ns), "the cell has another number of UEs")
-        need(all(wait >= 0 for wait in news.radio_wait_ns), "nobody waits for less than no time")
+        need(min(news.radio_wait_ns, default=0) >= 0, "nobody waits for less than no time")
         placed(envelope, news.at_ns, Phase.ANNOUNCE, es.index, 0)
         self._announced[es.name] = news.slot
 

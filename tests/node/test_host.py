@@ -19,7 +19,7 @@ from testbed.node.host import Host
 from testbed.protocol import codec
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import FrameError
-from testbed.protocol.messages import Stop
+from testbed.protocol.messages import Announce, Stop
 from tests.protocol.honest import overheard, wrapped
 from tests.protocol.test_validation import world
 from tests.support import NS
@@ -36,11 +36,13 @@ class Mail:
     def __init__(self):
         self.fd = os.eventfd(0)
         self.drained, self.dropped, self.unsent, self.last_error = True, 0, 0, ""
-        self.inbox, self.sent = [], []
+        self.inbox, self.sent, self.flood = [], [], []
 
     def take(self):
         while self.inbox:
             yield self.inbox.pop(0)
+        yield from self.flood
+        self.drained = not self.flood
 
     def post(self, envelope):
         self.sent.append(envelope)
@@ -147,6 +149,20 @@ def test_only_the_launcher_stops_a_process():
         mail.inbox.append(msgspec.structs.replace(stop, source="launcher"))
         host.turn()
         assert host.stopped == stop.body
+    finally:
+        host.close()
+        os.close(mail.fd)
+
+
+def test_a_flood_keeps_no_host_from_what_is_due():
+    host, mail, _ = host_of("es")
+    try:
+        stranger = wrapped("nobody", Send("es-1", Announce("es-9", 0, 0), 0, Phase.ANNOUNCE))
+        mail.flood = [stranger] * 50
+        for _ in range(5):
+            host.turn()
+        assert mail.dropped == 250 and not mail.drained
+        assert {envelope.body.slot for envelope in mail.sent if isinstance(envelope.body, Announce)} >= {0, 1, 2, 3}
     finally:
         host.close()
         os.close(mail.fd)

@@ -106,3 +106,41 @@ def test_closing_waits_for_one_peer_only(tmp_path):
     assert time.monotonic() - begun < 15
     assert received(launcher, 1)[0].body == Heartbeat(1)
     launcher.close()
+
+
+def test_an_inbox_that_never_empties_is_read_for_a_turn_at_a_time(ends, monkeypatch):
+    _, b = ends
+    kinds = {"good": lambda: b._received.append(posted(1)), "bad": lambda: b.drop("Malformed")}
+    for kind, come in kinds.items():
+        b._received.clear()
+        monkeypatch.setattr(b, "_fetch", lambda come=come: come() or True)
+        begun = time.monotonic()
+        taken = sum(1 for _ in b.take())
+        assert time.monotonic() - begun < 5 and not b.drained
+        assert (taken > 0) == (kind == "good")
+
+
+def test_a_turn_brings_something_however_late_it_is(ends, monkeypatch):
+    a, b = ends
+    a.send(posted(1))
+    assert received(b, 1) == [posted(1)]
+    monkeypatch.setattr(socket, "TURN_NS", 0)
+    b._received.extend([posted(2), posted(3)])
+    assert [list(b.take()) for _ in range(2)] == [[posted(2)], [posted(3)]]
+    assert list(b.take()) == [] and b.drained
+
+
+def test_a_message_of_endless_frames_is_dropped_whole(ends):
+    a, b = ends
+    peer = a._connect(a.addresses["b"])
+    peer.send_multipart([codec.encode(posted(n)) for n in range(socket.MOST_FRAMES + 1)])
+    a.send(posted(7))
+    assert [one.body for one in received(b, 1)] == [Heartbeat(7)]
+    assert b.dropped == 1 and b.last_error.startswith("Oversized")
+
+
+def test_what_is_quoted_of_a_frame_cannot_steer_a_terminal(ends, capfd):
+    _, b = ends
+    b.drop("Bye of \x1b[2Jname\n: no" + "o" * 1000)
+    assert "\x1b" not in b.last_error and "\n" not in b.last_error and len(b.last_error) <= socket.WIDEST
+    assert "\x1b" not in capfd.readouterr().err

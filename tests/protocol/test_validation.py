@@ -156,8 +156,8 @@ def test_the_place_of_a_message_is_that_of_its_content(kind, changes):
     assert refusal(kind, **changes)
 
 
-@pytest.mark.parametrize("kind", [Post, Forward])
-def test_a_task_comes_once(kind):
+@pytest.mark.parametrize("kind", [Post, Forward, Result, Announce])
+def test_what_comes_once_is_refused_when_it_comes_again(kind):
     made, now, envelope = said(kind)
     validator = Validator(made)
     assert [bool(validator.refusal(envelope, now)) for _ in range(2)] == [False, True]
@@ -167,7 +167,7 @@ def test_announcements_do_not_go_back():
     made, now, envelope = said(Announce, lambda body: body.slot == 5)
     _, _, earlier = said(Announce, lambda body: body.es == envelope.body.es and body.slot == 4)
     validator = Validator(made)
-    assert [validator.refusal(one, now) for one in (envelope, earlier)] == ["", "a later one came before"]
+    assert [validator.refusal(one, now) for one in (envelope, earlier)] == ["", "this one or a later one came before"]
 
 
 def test_an_ask_with_tasks_of_another_instant_or_twice_the_same_is_refused():
