@@ -4,7 +4,7 @@ import pytest
 
 from testbed.model.errors import LONGEST, ScenarioError, UsageError
 from testbed.model.load import load_scenario, parse_scenario
-from testbed.model.table import read_text
+from testbed.model.reading import read_text
 
 LAUGHS = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10)

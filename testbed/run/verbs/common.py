@@ -12,6 +12,7 @@ from testbed.model import units
 from testbed.model.build import slots
 from testbed.model.errors import EXIT_INTERRUPTED, Invalid, UsageError
 from testbed.model.load import load_scenario
+from testbed.model.printable import printable
 from testbed.model.scenario import Resolved
 from testbed.model.schema import EmulationSection, Scenario
 from testbed.model.system import Plan
@@ -154,7 +155,7 @@ def played(order: Order, args: argparse.Namespace, meanwhile: Callable[[Path], N
     def started(path: Path, plan: Plan) -> None:
         begun.append((path, Ticker(plan.system.end_ns, stream)))
         if not args.json:
-            print(f"{path}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
+            print(f"{printable(str(path))}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
         if order.backend not in VIRTUAL:
             for warning in preflight.fit(plan, costs.kept() or costs.Costs()).warnings:
                 warn(warning)
