@@ -77,8 +77,8 @@ def _checked(flag: str, value: str, section: type[msgspec.Struct], field: str) -
 
 def load(given: str | Path, args: argparse.Namespace) -> tuple[Resolved, tuple[Task, ...]]:
     """The resolved scenario and its workload, with every change that ``args`` asks for."""
-    resolved = inputs.resolve(load_scenario(given, changes(given, args)))
-    return resolved, inputs.generate(resolved.scenario, resolved.system)
+    resolved = inputs.resolve(load_scenario(given, changes(given, args)), warn)
+    return resolved, inputs.generate(resolved.scenario, resolved.system, warn)
 
 
 def changes(given: str | Path, args: argparse.Namespace) -> list[str]:
