@@ -1,18 +1,16 @@
 """From a strategy's name to a policy: heuristics, tuned checkpoints and a user's own ``module:attribute``."""
 
-import contextlib
 import difflib
 import importlib
 import json
 import math
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
+from controller import own
 from testbed.model.decide import Coin, Fixed, Policy, Priced
 from testbed.model.errors import UsageError
-from testbed.model.mdp import CellView
 
 DOUBLE = "-do"
 PLAIN: dict[str, Policy] = {"lc": Fixed(0), "offload": Fixed(1), "random": Coin(0.5), "greedy": Priced()}
@@ -40,7 +38,7 @@ def load(name: str) -> tuple[Policy, bool]:
     """The policy that ``name`` means and whether second offload is on; `UsageError` if it means none.
 
     ``POLICY`` or ``POLICY-do``, with ``:CHECKPOINT`` where it was tuned or trained, or ``module:attribute`` (second
-    offload is then on for an attribute whose name ends in ``_do``).
+    offload is then on for an attribute whose name ends in ``_do``; see `controller.own.load`).
     """
     base, double, rest = parts(name)
     strategy = name.partition(":")[0]
@@ -55,8 +53,8 @@ def load(name: str) -> tuple[Policy, bool]:
                 f'policy "{name}" needs {what}: {strategy}:CHECKPOINT', f"testbed train --algorithm {strategy}"
             )
         return _tuned(base, rest) if base in TUNED else _learned(base, rest), double
-    if rest:
-        return _own(strategy, rest), rest.endswith("_do")
+    if is_own(name):
+        return own.load(name), name.endswith("_do")
     raise UsageError(f'unknown policy "{name}"{_hint(name)}; known: {", ".join(names())}, or module:attribute')
 
 
@@ -64,6 +62,12 @@ def parts(name: str) -> tuple[str, bool, str]:
     """A strategy's name as (policy, whether second offload is on, checkpoint or "")."""
     strategy, _, rest = name.partition(":")
     return strategy.removesuffix(DOUBLE), strategy.endswith(DOUBLE), rest
+
+
+def is_own(name: str) -> bool:
+    """Whether ``name`` is a user's own code, ``module:attribute``."""
+    base, _, rest = parts(name)
+    return bool(rest) and base not in (*PLAIN, *TUNED, *LEARNED)
 
 
 def load_to_learn(name: str) -> bool:
@@ -78,7 +82,12 @@ def load_to_learn(name: str) -> bool:
 
 
 def kept(name: str, folder: Path) -> str:
-    """The strategy with its checkpoint, if it has one, copied into ``folder`` and named from there."""
+    """The strategy with its checkpoint, if it has one, copied into ``folder`` and named from there.
+
+    A user's own code stays where it is, and is named with its folder.
+    """
+    if is_own(name):
+        return own.placed(name)
     base, _, path = parts(name)
     if base not in (*TUNED, *LEARNED) or not path:
         return name
@@ -125,49 +134,3 @@ def _learned(base: str, path: str) -> Policy:
     checkpoint = importlib.import_module("controller.checkpoint")
     policy: Policy = checkpoint.load_policy(Path(path), base)
     return policy
-
-
-def _own(module: str, attribute: str) -> Policy:
-    """A user's policy: an object with ``decide``, a class of such objects, or a plain function."""
-    with contextlib.redirect_stdout(sys.stderr):
-        return _Own(_decider(module, attribute))
-
-
-def _decider(module: str, attribute: str) -> Any:
-    """What decides: the user's own ``decide`` or plain function."""
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    if not all(part.isidentifier() for part in module.split(".")):
-        raise UsageError(f'policy "{module}:{attribute}": a module is named, not a file', "write module:attribute")
-    try:
-        found: Any = importlib.import_module(module)
-    except ImportError as error:
-        raise UsageError(f'policy "{module}:{attribute}": cannot import "{module}" ({error})') from None
-    except (Exception, SystemExit) as error:
-        raise UsageError(f'policy "{module}:{attribute}": {type(error).__name__}: {error}') from error
-    for part in attribute.split("."):
-        if not hasattr(found, part):
-            raise UsageError(f'policy "{module}:{attribute}": "{module}" has no "{part}"')
-        found = getattr(found, part)
-    try:
-        made = found() if isinstance(found, type) else found
-    except (Exception, SystemExit) as error:
-        raise UsageError(f'policy "{module}:{attribute}": {type(error).__name__}: {error}') from error
-    if callable(getattr(made, "decide", None)):
-        return made.decide
-    if callable(made):
-        return made
-    raise UsageError(f'policy "{module}:{attribute}" is neither a function nor has a method decide(cell, rng)')
-
-
-class _Own:
-    """A user's policy, whose prints stay off standard output: that belongs to what a verb has to say."""
-
-    def __init__(self, decider: Any) -> None:
-        self._decider = decider
-
-    def decide(self, cell: CellView, rng: object) -> dict[str, int]:
-        """See `testbed.model.decide.Policy`; raises whatever the user's code raises."""
-        with contextlib.redirect_stdout(sys.stderr):
-            decided: dict[str, int] = self._decider(cell, rng)
-            return decided

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from testbed.model.printable import printable
 from testbed.run.encoding import tolerate
 
 VERBS = {
@@ -61,7 +62,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exit 2 with ``message``, in which no word is endless."""
-        brief = re.sub(r"(\S{80})\S+", r"\1…", message)
+        brief = printable(re.sub(r"(\S{80})\S+", r"\1…", message))
         self.exit(EXIT_USAGE, f"{self.prog}: {brief}\n  see `{self.prog} --help`\n")
 
 
@@ -107,7 +108,7 @@ def _guard_files() -> None:
 def _say(text: str) -> None:
     """One message on standard error, if that can be written."""
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 def _abandon_output() -> None:

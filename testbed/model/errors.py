@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from testbed.model.printable import printable
+
 EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_START, EXIT_THRESHOLD, EXIT_FIDELITY, EXIT_LEDGER = 0, 1, 2, 3, 4, 5, 6
 EXIT_INTERRUPTED = 130
 
@@ -18,8 +20,8 @@ def brief(text: str) -> str:
 
 
 def _readable(text: str) -> str:
-    """``text`` with what it quotes cut."""
-    return _QUOTED.sub(lambda found: f'"{brief(found[1])}"', text)
+    """``text`` with what it quotes cut, and nothing in it that a terminal would obey."""
+    return printable(_QUOTED.sub(lambda found: f'"{brief(found[1])}"', text))
 
 
 class TestbedError(Exception):
@@ -114,15 +116,17 @@ class ScenarioError(TestbedError):
         self.length = length
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        place = ":".join(str(part) for part in (printable(self.file), self.line, self.column) if part)
         head = f"{place}: {self.message}" if place else self.message
         if not self.line or not self.source:
             return f"{head}\n  {self.remedy}" if self.remedy else head
         margin = f"{self.line:>4} | "
         shown, column, length = self._window()
-        lead = "".join("\t" if letter == "\t" else " " for letter in shown[: max(0, column - 1)])
-        carets = "^" * max(1, min(length, len(shown) - column + 1))
-        return f"{head}\n{margin}{shown}\n{' ' * len(margin)}{lead}{carets} {self.remedy}".rstrip()
+        at = max(0, column - 1)
+        before, marked = printable(shown[:at]), printable(shown[at : at + length])
+        lead = "".join("\t" if letter == "\t" else " " for letter in before)
+        carets = "^" * max(1, len(marked))
+        return f"{head}\n{margin}{printable(shown)}\n{' ' * len(margin)}{lead}{carets} {self.remedy}".rstrip()
 
     def _window(self) -> tuple[str, int, int]:
         """The source line around the place, not much longer than `LONGEST`, and the place's column and length there."""

@@ -102,11 +102,13 @@ def _anchored(scenario: Scenario, builder: Builder, folder: Path) -> Scenario:
     def located(name: str, place: tuple[str | int, ...]) -> str:
         base = Path() if builder.origin(place).startswith(ARGUMENT) else folder
         try:
-            path = (base / name).absolute()
+            path = (base / name).resolve()
             if path.is_dir():
                 raise builder.at(place, f'"{name}" is a directory', "give the file of a trace")
-            if path.exists():
-                return str(path.resolve() if path.is_file() else path)
+            if path.is_file():
+                return str(path)
+            if is_stream(base / name):
+                return str((base / name).absolute())
         except (OSError, ValueError):
             raise builder.at(place, f'"{name}" cannot be the name of a file', "give the file of a trace") from None
         raise builder.at(place, f'there is no file "{name}"', f"looked for {path}")

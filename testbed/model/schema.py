@@ -52,13 +52,24 @@ class SecondOffload(msgspec.Struct, frozen=True):
     threshold_ns: Annotated[int, TIME] = key("threshold", 1_000_000_000)
 
 
-class LinkTrace(msgspec.Struct, frozen=True):
-    """Rates over time for every uplink: a ``file``, or inline ``durations`` (ns) and ``rates`` (bit/s) that repeat."""
+class LinkTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """Rates over time for every uplink: a ``file``, or inline ``durations`` (ns) and ``rates`` (bit/s) that repeat.
+
+    How a file is read: mahimahi in bins of ``bin_ns``; 5G measurements by ``column``, each value for ``hold_ns`` at
+    most (-1: any time), ``holes`` after that left out or silent; a text of instants and rates in ``time_unit`` and
+    ``rate_unit``, each rate holding ``span`` its instant.
+    """
 
     file: Annotated[str, Text("file name")] = ""
-    format: Annotated[str, Choice(("auto", "rates", "mahimahi", "5g"))] = "auto"
+    format: Annotated[str, Choice(("auto", "rates", "mahimahi", "5g", "text"))] = "auto"
     bin_ns: Annotated[int, SOME_TIME] = key("bin", 100_000_000)
     scale: Annotated[float, FACTOR] = 1.0
+    column: Annotated[str, Choice(("snr", "uplink", "downlink"))] = "snr"
+    hold_ns: Annotated[int, Quantity("time", Range(low=1e9), {"unlimited": -1})] = key("hold", 10_000_000_000)
+    holes: Annotated[str, Choice(("cut", "silence"))] = "cut"
+    time_unit: Annotated[str, Choice(("s", "ms"))] = "s"
+    rate_unit: Annotated[str, Choice(("Mbit/s", "kbit/s", "bit/s"))] = "Mbit/s"
+    span: Annotated[str, Choice(("before", "after"))] = "before"
     durations_ns: Annotated[tuple[int, ...], Items(SOME_TIME)] = key("durations", ())
     rates_bps: Annotated[tuple[float, ...], Items(Quantity("rate"))] = key("rates", ())
 

@@ -19,6 +19,11 @@ class Row:
     def __getitem__(self, name: str) -> str:
         return self._cells[self._table.columns[name]][1]
 
+    def get(self, name: str, default: str) -> str:
+        """The cell of a column that need not be there: neither in the header nor in this line."""
+        at = self._table.columns.get(name, len(self._cells))
+        return self._cells[at][1] if at < len(self._cells) else default
+
     def error(self, name: str, message: str, remedy: str = "") -> ScenarioError:
         """An error that underlines the cell of column ``name``."""
         column, text = self._cells[self._table.columns[name]]
@@ -45,7 +50,7 @@ class Row:
 
 
 class Table:
-    """A parsed header, the first line with content; `rows` yields the lines below it.
+    """A parsed header, the first line with content; `rows` yields the lines below it; `head` is its line.
 
     Raises `ScenarioError` for a missing column.
 
@@ -58,21 +63,21 @@ class Table:
         self._lines = text.splitlines()
         if not text.strip():
             raise ScenarioError("the file is empty", file, 1, 1, remedy=f"the header is {','.join(required)}")
-        self._head = next(line for line, content in enumerate(self._lines, start=1) if content.strip())
-        head = self._lines[self._head - 1]
+        self.head = next(line for line, content in enumerate(self._lines, start=1) if content.strip())
+        head = self._lines[self.head - 1]
         names = [name.lower() if fold else name for _, name in cells(head)]
         self.columns = {name: i for i, name in enumerate(names)}
         for name in required:
             if name not in self.columns:
                 hint = did_you_mean(name, [other for other in names if other not in required])
                 remedy = hint if hint.startswith("did") else f"the header needs {','.join(required)}"
-                raise self.error(self._head, 1, f'there is no column "{name}"', remedy, len(head))
+                raise self.error(self.head, 1, f'there is no column "{name}"', remedy, len(head))
         self._width = len(names)
         self._required = max(self.columns[name] for name in required) + 1
 
     def rows(self) -> Iterator[Row]:
         """Every line with content; a line too short or too long is an error."""
-        for line, text in enumerate(self._lines[self._head :], start=self._head + 1):
+        for line, text in enumerate(self._lines[self.head :], start=self.head + 1):
             if not text.strip():
                 continue
             found = cells(text)

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,23 +15,34 @@ _REMEDY = "check its rights and the free space, or choose another place"
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, through_links: bool = True) -> Iterator[Path]:
     """A name beside ``path`` to write to; it becomes ``path``, on disk, when the block ends well, and is removed
     otherwise.
 
-    What is no regular file, like a pipe or a terminal, is written to as it stands. Raises `OSError`.
+    A link that the user names stays one, and what it leads to is replaced; what is no regular file, like a pipe or a
+    terminal, is written to as it stands. Without ``through_links`` whatever is at ``path`` is itself replaced: that is
+    for places that somebody else may have prepared. Raises `OSError`.
     """
-    if path.exists() and not path.is_file():
+    if through_links and path.exists() and not path.is_file():
         yield path
         return
-    target = path.resolve()
-    beside = target.with_name(f".{target.name[:200]}.{os.getpid()}")
+    target = path.resolve() if through_links else path
+    beside = _fresh(target)
     try:
         yield beside
         _sync(beside)
         os.replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _fresh(target: Path) -> Path:
+    """An empty file beside ``target`` that nobody had before, of a name that nobody could foresee."""
+    while True:
+        beside = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}")
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+            return beside
 
 
 def _sync(path: Path) -> None:

@@ -1,6 +1,6 @@
 """A preloaded process that forks roles on request: a hundred processes in well under a second, and none survives.
 
-``python -m testbed.node.zygote FD MODULE…`` imports the role modules by name, then answers JSON lines on the socket FD.
+``main([FD, MODULE…])`` imports the role modules by name, then answers JSON lines on the socket FD.
 The zygote dies with the launcher and its children die with the zygote, whatever kills them. It has a process group of
 its own: what a terminal sends to the launcher's is the launcher's business.
 """
@@ -71,7 +71,3 @@ def main(argv: list[str]) -> int:
     channel = socket.socket(fileno=int(argv[0]))
     serve(channel, argv[1:])
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

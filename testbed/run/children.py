@@ -15,6 +15,10 @@ import msgspec
 from testbed.model.errors import StartError
 from testbed.node.zygote import REFUSED
 
+ZYGOTE = """import json, sys
+sys.path.extend(path for path in json.loads(sys.argv.pop(1)) if path not in sys.path)
+from testbed.node.zygote import main
+sys.exit(main(sys.argv[1:]))"""
 ROLES = ("ue_agent", "edge_server", "controller", "controller.live")
 
 
@@ -42,6 +46,22 @@ class Child(msgspec.Struct):
         return words[0] in "RD" or self.cpu != before
 
 
+def _interpreter() -> list[str]:
+    """The command that becomes a zygote, whatever lies in the working directory.
+
+    Python's own modules and what is installed are found first, then whatever else is on this process's path (-P leaves
+    out the working directory, which has no place there unless the testbed itself lies in it).
+    """
+    home = str(Path(__file__).resolve().parents[2])
+    extra = [path for path in sys.path if path and not _is_here(path)] + [home]
+    return [sys.executable, "-P", "-c", ZYGOTE, json.dumps(extra)]
+
+
+def _is_here(path: str) -> bool:
+    """Whether ``path`` is the working directory."""
+    return os.path.realpath(path) == os.getcwd()
+
+
 class Nursery:
     """Starts children and makes sure that none outlives the run."""
 
@@ -50,13 +70,12 @@ class Nursery:
         self.children: dict[str, Child] = {}
         self._deaths = select.poll()
         mine, other = socket.socketpair()
-        command = [sys.executable, "-m", "testbed.node.zygote", str(other.fileno()), *ROLES]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+        command = [*_interpreter(), str(other.fileno()), *ROLES]
         self._log = open(run_dir / "logs" / "zygote.log", "ab")  # noqa: SIM115 - lives as long as the zygote
         try:
             self._zygote = subprocess.Popen(
                 command, pass_fds=[other.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-                env=environment, process_group=0,
+                process_group=0,
             )  # fmt: skip
         except OSError as error:
             self._log.close()

@@ -19,9 +19,14 @@ FORMATS = ("csv", "parquet")
 def export(run: Run, form: str, folder: Path) -> dict[Path, int]:
     """Write every table of ``run`` into ``folder`` in ``form``; returns rows by file.
 
-    Tasks are last rows, those that failed included. Raises `StartError` when a file cannot be written, which leaves one
-    of an earlier export as it was, and `UsageError` when Parquet is asked for without pyarrow.
+    Tasks are last rows, those that failed included. Links at the places of the files are replaced, not followed: a run
+    may come from somebody else. Raises `StartError` when a file cannot be written, which leaves one of an earlier
+    export as it was, and `UsageError` when Parquet is asked for without pyarrow, or ``folder`` is a link in the run.
     """
+    if folder.is_symlink() and folder.absolute().is_relative_to(run.path.absolute()):
+        raise UsageError(
+            f"{folder} is a link that came with the run", "remove it, or name another place with --out DIR"
+        )
     write = _csv if form == "csv" else _parquet()
     written = {}
     try:
@@ -29,7 +34,7 @@ def export(run: Run, form: str, folder: Path) -> dict[Path, int]:
         for kind, name in TABLES.items():
             rows = run.tasks if name == "tasks" else getattr(run.record, name)
             path = folder / f"{name}.{form}"
-            with replacing(path) as file:
+            with replacing(path, through_links=False) as file:
                 write(file, kind, rows)
             written[path] = len(rows)
     except OSError as error:

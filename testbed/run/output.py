@@ -2,22 +2,29 @@
 
 import contextlib
 import math
+import re
 import sys
 import time
 from typing import Any, TextIO
 
 import msgspec
 
+from testbed.model.printable import printable
 from testbed.run.encoding import ascii_json, readable
 from testbed.run.layout import one_line, width
 from testbed.run.progress import Progress
 
 EVERY_S = 2.0
+_CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
 def to_json(document: Any) -> str:
-    """``document`` as indented JSON; numbers that are none (NaN, infinities) become null, names are `readable`."""
-    return msgspec.json.format(msgspec.json.encode(_plain(msgspec.to_builtins(document))), indent=2).decode()
+    """``document`` as indented JSON; numbers that are none (NaN, infinities) become null, names are `readable`.
+
+    Control characters are escaped, those too that JSON lets stand.
+    """
+    text = msgspec.json.format(msgspec.json.encode(_plain(msgspec.to_builtins(document))), indent=2).decode()
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _plain(value: Any) -> Any:
@@ -38,7 +45,7 @@ def print_json(document: Any) -> None:
 def warn(text: str) -> None:
     """One message on standard error; a run goes on even when nobody can be told."""
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 class Ticker:

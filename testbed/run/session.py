@@ -15,6 +15,7 @@ import msgspec
 from controller import policies
 from testbed.model.decide import Policy
 from testbed.model.errors import ScenarioError, UsageError
+from testbed.model.printable import printable
 from testbed.model.scenario import Resolved
 from testbed.model.system import EPOCH_SLOT, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
@@ -152,7 +153,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
     """What the record's ``meta`` says of a run."""
     simulated = order.backend in VIRTUAL
     found = {
-        "run": path.resolve().name,
+        "run": printable(path.resolve().name),
         "scenario": plan.system.name,
         "policy": order.policy,
         "second_offload": plan.second_offload,

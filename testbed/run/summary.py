@@ -12,7 +12,7 @@ from testbed.model.task import INTERRUPTED
 from testbed.protocol.rows import TaskRow
 from testbed.run import incidents, reward, servers, thresholds
 from testbed.run.grading import Fidelity, detail
-from testbed.run.learning import Learning, learning
+from testbed.run.learning import Learning, learning, unlearned
 from testbed.run.record import Run
 from testbed.run.servers import EsSummary
 from testbed.run.thinking import Thinking, thinking
@@ -130,7 +130,7 @@ def summarise(run: Run, fidelity: Fidelity) -> Summary:
         learning=learning(run),
         fidelity=fidelity,
         problems=list(audit.problems[:20]),
-        warnings=[*unknown_tables(run), *incidents.told(run)],
+        warnings=[*unknown_tables(run), *unlearned(run), *incidents.told(run)],
     )
 
 

@@ -101,10 +101,12 @@ def kept(run: Run, summary: Summary, keeper: Keeper, algorithm: str, seed: int, 
     slots = min(summary.slots, max(0, run.end_ns) // run.resolved.system.slot_ns)
     if not learned.exists():
         nothing = f"nothing was learned in {slots} slots"
+        before = "is as it was" if keeper.path.exists() else "was not written"
+        left = f"the run is {run.path}, {keeper.path} {before}"
         if summary.ended == INTERRUPTED:
-            raise InterruptedRunError(f"{nothing}: interrupted; the run is {run.path}")
+            raise InterruptedRunError(f"{nothing}: interrupted; {left}")
         late = "the learner was not at work before the run was over"
-        raise StartError(f"{nothing}: {late}", "train for longer: more --slots, or --for 300s")
+        raise StartError(f"{nothing}: {late}; {left}", "train for longer: more --slots, or --for 300s")
     keeper.bring(learned)
     found = summary.learning
     updates, pace, lag = (found.updates, found.updates_per_s, found.policy_lag) if found else (0, 0.0, 0.0)

@@ -6,9 +6,11 @@
 | csv | workload tables | one workload table, merged, sorted and checked |
 | mahimahi | link trace | ``duration_s,rate_bps`` |
 | 5g | cellular measurements | ``duration_s,rate_bps`` |
+| text | an instant and a rate a line | ``duration_s,rate_bps`` |
 | eua | a file of sites and one of users | a scenario's ``cells`` |
 """
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,39 +20,51 @@ from testbed.model import workload as tables
 from testbed.model.errors import ScenarioError, StartError, UsageError, did_you_mean
 from testbed.model.reading import read_text
 from testbed.model.schema import LinkTrace, Scenario
+from testbed.model.workload import Request
 from testbed.node.files import replacing
 from testbed.trace import azure, eua, inputs, rates
+from testbed.trace.notes import Say, count, quiet, seconds
 
-KINDS = ("azure", "mahimahi", "5g", "eua", "csv")
+KINDS = ("azure", "mahimahi", "5g", "text", "eua", "csv")
+RADIUS_M = 2_000.0
+TWIN_PREFIX, TWIN_MAGIC = "._", b"\x00\x05\x16\x07"
 
 
-class Options(msgspec.Struct, frozen=True):
-    """What a conversion may be told: a scenario for UEs and factors, bins, how much of a topology to keep (0: all)."""
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a conversion may be told: a scenario for UEs, radio and factors, how to read a ``link``, how much of a
+    topology to keep (0: all) and how far from every site its users may be."""
 
     scenario: Scenario = Scenario()
-    bin_ns: int = 100_000_000
+    link: LinkTrace = LinkTrace()
     cells: int = 0
     ues_per_cell: int = 0
+    radius_m: float = RADIUS_M
 
 
-def convert(kind: str, files: Sequence[str | Path], out: str | Path, options: Options | None = None) -> str:
+def convert(
+    kind: str, files: Sequence[str | Path], out: str | Path, options: Options | None = None, say: Say = quiet
+) -> str:
     """Convert ``files`` of ``kind`` into ``out``; returns one line saying what was written.
 
-    Raises `ScenarioError` for a mistake in a file, `UsageError` for a wrong kind or number of files, and `StartError`
-    when ``out`` cannot be written; what was there before is then left as it was.
+    ``say`` hears what was skipped, capped or assumed. Raises `ScenarioError` for a mistake in a file, `UsageError` for
+    a wrong kind or number of files, and `StartError` when ``out`` cannot be written; what was there before is then left
+    as it was.
     """
     if kind not in KINDS:
         raise UsageError(f'unknown kind "{kind}"', did_you_mean(kind, KINDS))
     names = [str(file) for file in files]
     if Path(out).resolve() in {Path(name).resolve() for name in names}:
         raise UsageError(f"{out} is one of the files to read", "give another file after -o")
+    names = [name for name in names if not _skipped(name, say)]
+    if not names:
+        raise UsageError("there is no file left to read", "give the files themselves")
     chosen = options or Options()
     if kind in ("azure", "csv"):
-        text, said = _workload(kind, names, chosen)
+        text, said = _workload(kind, names, chosen, say)
     elif kind == "eua":
-        text, said = _topology(names, chosen)
+        text, said = _topology(names, chosen, say)
     else:
-        text, said = _link(kind, names, chosen)
+        text, said = _link(kind, names, chosen, say)
     try:
         with replacing(Path(out)) as file:
             file.write_text(text, encoding="utf-8", newline="\n")
@@ -59,33 +73,64 @@ def convert(kind: str, files: Sequence[str | Path], out: str | Path, options: Op
     return f"{out}: {said}"
 
 
-def _workload(kind: str, names: list[str], options: Options) -> tuple[str, str]:
+def _skipped(name: str, say: Say) -> bool:
+    """Whether a file is what archives of a Mac keep beside the real one."""
+    path = Path(name)
+    if not path.name.startswith(TWIN_PREFIX) or not path.is_file():
+        return False
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        if file.read(len(TWIN_MAGIC)) == TWIN_MAGIC:
+            say(f"{path.name} skipped: a macOS archive's companion of the real file")
+            return True
+    return False
+
+
+def _of(name: str, names: list[str], say: Say) -> Say:
+    """As ``say``, naming the file where there are several."""
+    return say if len(names) == 1 else lambda text: say(f"{Path(name).name}: {text}")
+
+
+def _workload(kind: str, names: list[str], options: Options, say: Say) -> tuple[str, str]:
     given = options.scenario.workload
     system = inputs.resolve(options.scenario).system
     if kind == "csv":
         lines = [tables.format_csv(tables.read_csv(name, system), system).split("\n", 1)[1] for name in names]
         merged = ",".join(tables.COLUMNS) + "\n" + "".join(lines)
-        tasks = tables.parse_csv(merged, names[0], system)
+        tasks = tables.scaled(tables.parse_csv(merged, names[0], system), given.rate)
     else:
-        requests = [
-            request
+        dated = [
+            azure.dated(read_text(name), name, given.bits_per_token, given.cycles_per_token, _of(name, names, say))
             for name in names
-            for request in azure.parse(read_text(name), name, given.bits_per_token, given.cycles_per_token)
         ]
-        tasks = tables.assign(inputs.compressed(tuple(requests), given.rate), options.scenario, system)
-    if given.duration_ns >= 0:
-        tasks = tuple(task for task in tasks if task.generated_ns < given.duration_ns)
+        _tell_starts(names, dated, say)
+        requests = azure.rebased([request for some in dated for request in some], say)
+        tasks = tables.assign(inputs.compressed(requests, given.rate), options.scenario, system)
     if not tasks:
-        raise ScenarioError("there is no task", names[0], remedy="give a file with rows below its header")
+        raise ScenarioError("there is no task in it", names[0], remedy="give a file with rows below its header")
+    if given.duration_ns >= 0:
+        kept = tuple(task for task in tasks if task.generated_ns < given.duration_ns)
+        if len(kept) < len(tasks):
+            say(f"{count(len(tasks) - len(kept), 'task')} later than workload.duration left out")
+        tasks = kept
     span = tables.slots_for(tasks, system.slot_ns)
     return tables.format_csv(tasks, system), f"{len(tasks)} tasks in {span} slots for {len(system.ues)} UEs"
 
 
-def _link(kind: str, names: list[str], options: Options) -> tuple[str, str]:
+def _tell_starts(names: list[str], dated: list[list[Request]], say: Say) -> None:
+    """Several files have one clock: say when each of them begins on it."""
+    firsts = {name: min(one.at_ns for one in some) for name, some in zip(names, dated, strict=True) if some}
+    begin = min(firsts.values(), default=0)
+    if len(firsts) > 1:
+        starts = ", ".join(f"{Path(name).name} at {seconds(first - begin)}" for name, first in firsts.items())
+        say(f"the files are on one clock: {starts}")
+
+
+def _link(kind: str, names: list[str], options: Options, say: Say) -> tuple[str, str]:
     durations: list[int] = []
     speeds: list[float] = []
     for name in names:
-        link = inputs.read_link(name, kind, options.scenario.radio.bandwidth_hz, options.bin_ns)
+        given = msgspec.structs.replace(options.link, file=name, format=kind)
+        link = inputs.read_link(given, options.scenario.radio, _of(name, names, say))
         durations.extend(link.durations_ns)
         speeds.extend(link.rates_bps)
     joined = LinkTrace(durations_ns=tuple(durations), rates_bps=tuple(speeds))
@@ -94,14 +139,19 @@ def _link(kind: str, names: list[str], options: Options) -> tuple[str, str]:
     return rates.format_csv(joined), f"{len(durations)} segments over {period:g} s, mean {mean / 1e6:.3g} Mbit/s"
 
 
-def _topology(names: list[str], options: Options) -> tuple[str, str]:
+def _topology(names: list[str], options: Options, say: Say) -> tuple[str, str]:
     found: dict[bool, tuple[eua.Position, ...]] = {True: (), False: ()}
-    for name in names:
-        sites, positions = eua.parse(read_text(name), name)
-        found[sites] += positions
+    parsed = [eua.parse(read_text(name), name, _of(name, names, say)) for name in names]
+    by_site_id = any(sites for sites, _ in parsed)
+    for sites, positions in parsed:
+        found[sites or (not by_site_id and bool(positions[0].name))] += positions
     if not found[True] or not found[False]:
         missing = "sites (with SITE_ID)" if not found[True] else "users"
         raise UsageError(f"no file of {missing} was given", "give both: sites.csv users.csv")
-    cells = eua.topology(found[True], found[False], options.cells, options.ues_per_cell)
+    cells = eua.topology(found[True], found[False], options.cells, options.ues_per_cell, options.radius_m, say)
+    if not cells:
+        raise UsageError(
+            f"no user is within {options.radius_m:g} m of a site", "give a larger --radius, or other sites"
+        )
     text = eua.format_yaml(cells, f"from {' and '.join(Path(name).name for name in names)}")
     return text, f"{len(cells)} cells, {sum(len(ues) for _, ues in cells)} UEs"

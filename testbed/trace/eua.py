@@ -4,15 +4,19 @@ Every user joins its nearest site. A site without users makes no cell.
 """
 
 import math
+from bisect import bisect_left
 
 import msgspec
 
 from testbed.model.errors import ScenarioError
 from testbed.model.table import Row, Table
+from testbed.trace.notes import Say, count, quiet
 
 COLUMNS = ("latitude", "longitude")
 EARTH_M = 6_371_008.8
+METRES_A_DEGREE = math.radians(EARTH_M) * (1 - 1e-9)
 NEAREST_M = 1.0
+NAMES = ("site_id", "id")
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -23,17 +27,25 @@ class Position(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-def parse(text: str, file: str) -> tuple[bool, tuple[Position, ...]]:
-    """Whether ``text`` lists sites (else users), and their positions. Raises `ScenarioError` with its place."""
+def parse(text: str, file: str, say: Say = quiet) -> tuple[bool, tuple[Position, ...]]:
+    """Whether ``text`` lists sites by SITE_ID (else users, or sites by ID), and their positions.
+
+    A position of 0, 0 is what a receiver without a fix writes: it is skipped. Raises `ScenarioError` with its place.
+    """
     table = Table(file, text, COLUMNS, fold=True)
-    sites = "site_id" in table.columns
-    positions = tuple(
-        Position(_degrees(row, "latitude", 90.0), _degrees(row, "longitude", 180.0), row["site_id"] if sites else "")
-        for row in table.rows()
-    )
+    name = next((column for column in NAMES if column in table.columns), "")
+    positions, nowhere = [], 0
+    for row in table.rows():
+        latitude, longitude = _degrees(row, "latitude", 90.0), _degrees(row, "longitude", 180.0)
+        if latitude == longitude == 0.0:
+            nowhere += 1
+        else:
+            positions.append(Position(latitude, longitude, row.get(name, "")))
+    if nowhere:
+        say(f"{count(nowhere, 'position')} at 0, 0 skipped: that is a receiver without a fix")
     if not positions:
         raise ScenarioError("no position below the header", file, 1, 1, remedy="give one position a line")
-    return sites, positions
+    return name == NAMES[0], tuple(positions)
 
 
 def _degrees(row: Row, name: str, limit: float) -> float:
@@ -51,20 +63,66 @@ def distance_m(a: Position, b: Position) -> float:
 
 
 def topology(
-    sites: tuple[Position, ...], users: tuple[Position, ...], cells: int = 0, ues_per_cell: int = 0
+    sites: tuple[Position, ...],
+    users: tuple[Position, ...],
+    cells: int = 0,
+    ues_per_cell: int = 0,
+    radius_m: float = math.inf,
+    say: Say = quiet,
 ) -> list[tuple[Position, list[float]]]:
     """Sites with the distances in metres of the users nearest to them, at least 1 m each, nearest first.
 
-    ``cells`` keeps the sites with the most users, ``ues_per_cell`` the nearest users of each (0: all).
+    ``cells`` keeps the sites with the most users, ``ues_per_cell`` the nearest users of each (0: all). Users farther
+    than ``radius_m`` from every site are left out.
     """
+    index = _Index(sites)
     around: list[list[float]] = [[] for _ in sites]
+    far = near = 0
     for user in users:
-        distance, nearest = min((distance_m(site, user), i) for i, site in enumerate(sites))
+        distance, nearest = index.nearest(user, radius_m)
+        if nearest < 0:
+            far += 1
+            continue
+        near += distance < NEAREST_M
         around[nearest].append(max(NEAREST_M, distance))
+    if far:
+        say(f"{count(far, 'user')} of {len(users):,} farther than {radius_m:g} m from every site left out (--radius)")
+    if near:
+        say(f"{count(near, 'user')} nearer than {NEAREST_M:g} m to a site put at {NEAREST_M:g} m")
     used = [i for i, distances in enumerate(around) if distances]
-    if cells:
-        used = sorted(sorted(used, key=lambda i: (-len(around[i]), i))[:cells])
+    if len(used) < len(sites):
+        say(f"{count(len(sites) - len(used), 'site')} without users left out")
+    if cells and cells < len(used):
+        kept = sorted(sorted(used, key=lambda i: (-len(around[i]), i))[:cells])
+        gone = sum(len(around[i]) for i in used) - sum(len(around[i]) for i in kept)
+        say(f"{count(len(used) - len(kept), 'cell')} with {count(gone, 'user')} left out (--cells)")
+        used = kept
+    cut = sum(max(0, len(around[i]) - ues_per_cell) for i in used) if ues_per_cell else 0
+    if cut:
+        say(f"{count(cut, 'user')} left out, others of their cell being nearer (--ues-per-cell)")
     return [(sites[i], sorted(around[i])[: ues_per_cell or None]) for i in used]
+
+
+class _Index:
+    """Sites by latitude: two places are never nearer to each other than their latitudes are."""
+
+    def __init__(self, sites: tuple[Position, ...]) -> None:
+        self._sites = sites
+        self._order = sorted(range(len(sites)), key=lambda i: sites[i].latitude)
+        self._latitudes = [sites[i].latitude for i in self._order]
+
+    def nearest(self, user: Position, radius_m: float) -> tuple[float, int]:
+        """Distance in metres and number of the nearest site, the first of equals; (``radius_m``, -1) if all are
+        farther than that."""
+        best = (radius_m, len(self._sites))
+        middle = bisect_left(self._latitudes, user.latitude)
+        for ranks in (range(middle, len(self._order)), range(middle - 1, -1, -1)):
+            for rank in ranks:
+                if abs(self._latitudes[rank] - user.latitude) * METRES_A_DEGREE > best[0]:
+                    break
+                i = self._order[rank]
+                best = min(best, (distance_m(self._sites[i], user), i))
+        return best if best[1] < len(self._sites) else (radius_m, -1)
 
 
 def format_yaml(cells: list[tuple[Position, list[float]]], title: str) -> str:

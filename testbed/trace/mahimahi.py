@@ -4,15 +4,18 @@ The trace repeats at its last instant. Opportunities are binned into segments of
 moves exactly the recorded bits.
 """
 
+from itertools import pairwise
+
 from testbed.model.errors import text_error
 from testbed.model.schema import LinkTrace
 from testbed.trace import rates
+from testbed.trace.notes import Say, quiet
 
 OPPORTUNITY_BITS = 12_000
-NS_PER_MS = 1_000_000
+NS_PER_MS, HOLE_MS = 1_000_000, 1_000
 
 
-def parse(text: str, file: str, bin_ns: int = 100_000_000) -> LinkTrace:
+def parse(text: str, file: str, bin_ns: int = 100_000_000, say: Say = quiet) -> LinkTrace:
     """The trace of ``text`` in bins of ``bin_ns`` (the last one may be shorter). Raises `ScenarioError`."""
     instants = _instants(text, file)
     if not instants or instants[-1] == 0:
@@ -24,8 +27,21 @@ def parse(text: str, file: str, bin_ns: int = 100_000_000) -> LinkTrace:
     for ms in instants:
         counts[min(ms * NS_PER_MS // bin_ns, bins - 1)] += 1
     widths = [bin_ns] * (bins - 1) + [period - bin_ns * (bins - 1)]
-    moved = (count * OPPORTUNITY_BITS * 1e9 / width for count, width in zip(counts, widths, strict=True))
+    _tell(instants, widths, say)
+    moved = (number * OPPORTUNITY_BITS * 1e9 / width for number, width in zip(counts, widths, strict=True))
     return rates.trace(zip(widths, moved, strict=True), file)
+
+
+def _tell(instants: list[int], widths: list[int], say: Say) -> None:
+    """Say what was assumed, and what might surprise."""
+    say(f"one line is {OPPORTUNITY_BITS:,} bit, and the trace repeats after its last instant, {instants[-1]:,} ms")
+    longest, since = max((after - before, before) for before, after in pairwise([0, *instants]))
+    if longest >= HOLE_MS:
+        say(f"the longest hole, {longest:,} ms without a line, begins at {since:,} ms: it is kept, as silence")
+    if widths[-1] * 10 < widths[0]:
+        say(
+            f"the last bin lasts {widths[-1] / NS_PER_MS:g} ms only: a rate that stands out there is none of the link's"
+        )
 
 
 def _instants(text: str, file: str) -> list[int]:

@@ -148,7 +148,10 @@ def _rows(source: Source) -> Any:
 
 
 def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
-    """The state of ``count`` worlds, ``capacity`` tasks each; every field is set by a reset before it is read."""
+    """The state of ``count`` worlds, ``capacity`` tasks each; every field is set by a reset before it is read.
+
+    What no task has used yet is zero all the same, for the state is written into checkpoints.
+    """
     ues, ess = len(shared.ues), len(shared.ess)
     system = shared.system[0]
     room = (ues // state.LANES + 1) * state.LANES
@@ -160,12 +163,12 @@ def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
         if name.endswith("_ns") or name in ("slot", "choice", "es"):
             outcomes[name] = -1
     return Worlds(
-        np.zeros(count, state.WORLD), np.empty((count, capacity), state.TASK),
-        np.empty((count, lists), state.LIST), np.zeros((count, ues), state.UE), np.zeros((count, ess), state.ES),
+        np.zeros(count, state.WORLD), np.zeros((count, capacity), state.TASK),
+        np.zeros((count, lists), state.LIST), np.zeros((count, ues), state.UE), np.zeros((count, ess), state.ES),
         np.zeros((count, ess, int(shared.ess["cores"].max())), state.CORE),
         np.zeros((count, ues + 1), np.int32), np.zeros((count, ess), np.int64),
         np.zeros((count, ess), state.CELL),
-        np.empty((count, capacity if system["reward"] != state.HOLDING else 1)), outcomes,
+        np.zeros((count, capacity if system["reward"] != state.HOLDING else 1)), outcomes,
         np.zeros(room, np.int32), np.zeros(room, np.uint64), np.zeros((3, room), np.int64), buckets,
         np.zeros(len(buckets) // state.WORD, np.uint64),
     )  # fmt: skip

@@ -14,6 +14,7 @@ from controller.live.beginning import CHECKPOINT
 from testbed.model.errors import InterruptedRunError, StartError
 from testbed.model.load import load_scenario
 from testbed.model.task import INTERRUPTED
+from testbed.protocol.rows import UpdateRow
 from testbed.run import session, teach_live
 from testbed.trace import inputs
 from tests.cli import PATIENCE_S, document, start
@@ -70,8 +71,20 @@ def test_nothing_learned_is_an_interrupt_only_if_there_was_one(interrupted, tmp_
     run, summary = interrupted
     with pytest.raises(InterruptedRunError, match="nothing was learned in 7 slots: interrupted"):
         teach_live.kept(run, summary, keeper(tmp_path), "a3c", 0, "")
-    with pytest.raises(StartError, match="the learner was not at work"):
-        teach_live.kept(run, msgspec.structs.replace(summary, ended="drained"), keeper(tmp_path), "a3c", 0, "")
+    for before in ("was not written", "is as it was"):
+        with pytest.raises(StartError, match=f"the learner was not at work .*the run is .*/r, .*a3c.npz {before}"):
+            teach_live.kept(run, msgspec.structs.replace(summary, ended="drained"), keeper(tmp_path), "a3c", 0, "")
+        (tmp_path / "a3c.npz").touch()
+
+
+def test_a_run_that_was_to_learn_and_did_not_says_so_and_what_it_leaves(interrupted):
+    run, summary = interrupted
+    assert not any("learned" in warning for warning in summary.warnings)
+    run.meta["learn"] = True
+    found = session.summary_of(run).warnings
+    assert any("nothing was learned in 7 slots" in warning and "no learned.npz" in warning for warning in found)
+    run.record.updates.append(UpdateRow(1, "learner", 2, 0.1, 0.1, -1.0, 1, 0.0, 1.0))
+    assert not any("nothing was learned" in warning for warning in session.summary_of(run).warnings)
 
 
 def test_what_a_run_has_learned_is_kept_while_it_goes_on(tmp_path):

@@ -7,6 +7,7 @@ from testbed.model import workload
 from testbed.model.dump import dump_resolved
 from testbed.model.errors import ScenarioError, StartError, UsageError
 from testbed.model.load import load_scenario, parse_scenario
+from testbed.model.schema import LinkTrace, RadioSection
 from testbed.trace import inputs
 from testbed.trace.convert import Options, convert
 
@@ -64,11 +65,11 @@ def test_a_link_trace_is_read_beside_the_scenario(tmp_path):
 def test_the_format_is_found_by_looking(tmp_path):
     for name, text, period in (("a", "5\n70\n", 70), ("b", PHONE, 4000), ("c", "duration_s,rate_bps\n2,5\n", 2000)):
         (tmp_path / name).write_text(text, encoding="utf-8")
-        link = inputs.read_link(str(tmp_path / name), "auto", 1e6, 10**8)
+        link = inputs.read_link(LinkTrace(file=str(tmp_path / name)), RadioSection(bandwidth_hz=1e6))
         assert sum(link.durations_ns) == period * 10**6
     (tmp_path / "d").write_text("what,is,this\n", encoding="utf-8")
     with pytest.raises(ScenarioError, match="no link trace"):
-        inputs.read_link(str(tmp_path / "d"), "auto", 1e6, 10**8)
+        inputs.read_link(LinkTrace(file=str(tmp_path / "d")), RadioSection())
     scenario = parse_scenario("workload: {trace: d}", str(tmp_path / "s.yaml"))
     with pytest.raises(ScenarioError, match="no workload that"):
         inputs.generate(scenario, inputs.resolve(scenario).system)

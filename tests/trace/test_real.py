@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from testbed.model.load import load_scenario
+from testbed.model.schema import LinkTrace, RadioSection
 from testbed.trace import inputs
 from testbed.trace.convert import convert
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="no recorded data besi
 def test_links(kind, folder, period, mean):
     for file in sorted((DATA / folder).iterdir()):
         for name in (kind, "auto"):
-            link = inputs.read_link(str(file), name, 2e6, 10**8)
+            link = inputs.read_link(LinkTrace(file=str(file), format=name), RadioSection(bandwidth_hz=2e6))
             seconds = sum(link.durations_ns) * 1e-9
             bits = sum(ns * bps * 1e-9 for ns, bps in zip(link.durations_ns, link.rates_bps, strict=True))
             assert period[0] < seconds < period[1]

@@ -14,6 +14,7 @@ from testbed.model.build import slots
 from testbed.model.errors import EXIT_INTERRUPTED, Invalid, UsageError
 from testbed.model.load import load as read_scenario
 from testbed.model.load import load_scenario
+from testbed.model.printable import printable
 from testbed.model.scenario import Resolved
 from testbed.model.schema import EmulationSection, Scenario
 from testbed.model.system import Plan
@@ -78,13 +79,13 @@ def _checked(flag: str, value: str, section: type[msgspec.Struct], field: str) -
 
 def load(given: str | Path, args: argparse.Namespace) -> tuple[Resolved, tuple[Task, ...]]:
     """The resolved scenario and its workload, with every change that ``args`` asks for."""
-    resolved = inputs.resolve(scenario_of(given, changes(given, args)))
+    resolved = inputs.resolve(scenario_of(given, changes(given, args)), warn)
     return resolved, workload_of(resolved)
 
 
 def workload_of(resolved: Resolved) -> tuple[Task, ...]:
     """The workload of a scenario, after saying what of its trace is left out."""
-    played = inputs.played(resolved.scenario, resolved.system)
+    played = inputs.played(resolved.scenario, resolved.system, warn)
     for note in played.notes:
         warn(note)
     return played.tasks
@@ -204,7 +205,7 @@ def played(order: Order, args: argparse.Namespace, meanwhile: Callable[[Path], N
     def started(path: Path, plan: Plan) -> None:
         begun.append((path, Ticker(plan.system.end_ns, stream, plain=args.plain)))
         if not args.json:
-            print(f"{path}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
+            print(f"{printable(str(path))}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
         if order.backend not in VIRTUAL:
             for warning in preflight.fit(plan, costs.kept() or costs.Costs()).warnings:
                 warn(f"this host has too little {warning}")

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from testbed.model.printable import printable
 from testbed.run import export, record
 
 
@@ -18,5 +19,5 @@ def main(args: argparse.Namespace) -> int:
     run = record.read_run(args.run)
     folder = Path(args.out) if args.out else run.path / "export"
     for file, rows in export.export(run, args.format, folder).items():
-        print(f"{file}: {rows} rows")
+        print(f"{printable(str(file))}: {rows} rows")
     return 0

@@ -2,9 +2,11 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from controller import policies
 from testbed.model import workload as tables
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.schema import Workload
@@ -66,10 +68,21 @@ def of_run(args: argparse.Namespace) -> Order:
     meta = record.read_record(path / rundir.RECORD).meta
     resolved = inputs.resolve(common.scenario_of(path / rundir.SCENARIO, common.overrides(args)))
     workload = tables.read_csv(path / rundir.WORKLOAD, resolved.system)
-    policy = args.policy or str(meta.get("policy", common.DEFAULT_POLICY))
+    policy = args.policy or _recorded_policy(path, meta)
     notes = {"replay_of": path.resolve().name}
     tasks = _kept(workload, resolved.system)
     return Order(resolved, tasks, policy, clock(args), args.out, auto_speed=args.speed == "auto", notes=notes)
+
+
+def _recorded_policy(path: Path, meta: dict[str, Any]) -> str:
+    """The strategy of a run; `UsageError` for one that is code, which a record may name, but only a user may start."""
+    policy = str(meta.get("policy", common.DEFAULT_POLICY))
+    if policies.is_own(policy):
+        raise UsageError(
+            f'{path} was decided by "{policy}", which is code of its user\'s own',
+            f'add --policy "{policy}" if you trust it, or name another strategy; --as-recorded repeats its decisions',
+        )
+    return policy
 
 
 def of_table(path: Path, args: argparse.Namespace) -> Order:

@@ -1,0 +1,20 @@
+"""What a reader of recorded files has to tell: what it skipped, capped or assumed, a line each."""
+
+from collections.abc import Callable
+
+Say = Callable[[str], None]
+NS = 1_000_000_000
+
+
+def quiet(text: str) -> None:
+    """Nobody is told."""
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """``number`` of a thing, in the singular or the plural."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def seconds(ns: int) -> str:
+    """A duration as people read it."""
+    return f"{ns / NS:,.6g} s" if ns < 1_000_000 * NS else f"{ns / NS:,.0f} s"
