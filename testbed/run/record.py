@@ -17,7 +17,7 @@ from testbed.node.recorder import SCHEMA_VERSION, SINCE, TABLES
 from testbed.protocol.endings import Absence, close_rows
 from testbed.protocol.rows import EventRow, LinkRow, RewardRow, SlotRow, TaskRow, UeSlotRow, UpdateRow
 from testbed.run import rundir
-from testbed.run.virtual import VIRTUAL
+from testbed.run.virtual import TESTBED, VIRTUAL
 from testbed.trace import inputs
 
 RUNNING = "still running"
@@ -65,7 +65,18 @@ class Run(msgspec.Struct):
     @property
     def live(self) -> bool:
         """Whether the run was on a wall clock."""
-        return self.meta.get("backend") not in VIRTUAL
+        return self.backend not in VIRTUAL
+
+    @property
+    def backend(self) -> str:
+        """What the run was made on: ``testbed``, ``sim`` or ``twin``."""
+        return backend_of(self.meta)
+
+
+def backend_of(meta: dict[str, Any]) -> str:
+    """The backend that a record's ``meta`` names; version 1 of the schema called the testbed ``local``."""
+    named = str(meta.get("backend", TESTBED))
+    return TESTBED if named == "local" else named
 
 
 def find(given: str | Path) -> Path:

@@ -17,13 +17,11 @@ from testbed.model.task import INTERRUPTED, Task
 from testbed.run import compare, record, rundir, session
 from testbed.run.compare import Sample
 from testbed.run.session import Order
-from testbed.run.virtual import SIM, TWIN, by_twin
+from testbed.run.virtual import SIM, TESTBED, TWIN, by_twin
 from testbed.sim.book import Simulated
 from testbed.sim.clock import simulate
 from testbed.trace import inputs
 
-TESTBED = "testbed"
-CLOCKS = (SIM, TWIN, TESTBED)
 Samples = dict[str, dict[Hashable, Sample]]
 Clock = Callable[[Plan, Policy], Simulated]
 Measure = Callable[[Resolved, tuple[Task, ...], str], Sample]

@@ -26,12 +26,10 @@ from testbed.run.output import warn
 from testbed.run.progress import Progress
 from testbed.run.record import Run
 from testbed.run.summary import Summary, summarise
-from testbed.run.virtual import SIM, TWIN, VIRTUAL, by_twin, refuse
+from testbed.run.virtual import SIM, TESTBED, TWIN, VIRTUAL, by_twin, refuse
 from testbed.sim.book import Simulated
 from testbed.sim.clock import Recorded, Simulation
 
-LOCAL = "local"
-BACKENDS = (LOCAL, SIM, TWIN)
 PROGRESS_EVENTS = 2000
 
 
@@ -52,7 +50,7 @@ class Order(msgspec.Struct, frozen=True):
     resolved: Resolved
     workload: tuple[Task, ...]
     policy: str
-    backend: str = LOCAL
+    backend: str = TESTBED
     out: str | None = None
     base: str = ""
     answers: Recorded | None = None

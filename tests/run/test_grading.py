@@ -52,7 +52,7 @@ def _live(tmp_path):
     resolved = inputs.resolve(load_scenario("smoke", ["thresholds.fidelity=>= F"]))
     workload = inputs.generate(resolved.scenario, resolved.system)
     run = session.execute(session.Order(resolved, workload, "greedy", session.SIM, str(tmp_path / "r")))
-    run.meta |= {"backend": "local", "payload": "real"}
+    run.meta |= {"backend": "testbed", "payload": "real"}
 
     def having_told(*names):
         run.record.events[:] = [EventRow(0, name, "burn", "1.0", 1.0) for name in names]

@@ -21,9 +21,10 @@ from testbed.run.output import print_json, warn
 from testbed.run.pulse import Pulse
 from testbed.run.rounds import Rounds
 from testbed.run.verbs import common
+from testbed.run.virtual import BACKENDS, SIM, TESTBED, TWIN
 
 POLICIES = "lc,offload-do,random-do,greedy,greedy-do"
-SEEDS = {rounds.SIM: 10, rounds.TWIN: 10, rounds.TESTBED: 3}
+SEEDS = {SIM: 10, TWIN: 10, TESTBED: 3}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="+", metavar="SCENARIO|RUN", help="one scenario, or two and more runs")
     parser.add_argument("--policies", default=POLICIES, metavar="A,B,…", help=f"strategies ({POLICIES})")
     parser.add_argument("--seeds", type=int, metavar="N", help="how many workloads, from the scenario's seed on (10)")
-    parser.add_argument("--on", choices=rounds.CLOCKS, default=rounds.SIM, help="which clock (sim)")
+    parser.add_argument("--on", choices=BACKENDS, default=SIM, help="backend (sim)")
     parser.add_argument("--sweep", metavar="KEY=A..B:N", help="repeat for N values of a key, like density=0.3..0.9:4")
     common.add_scenario_options(parser)
     parser.add_argument("--speed", metavar="X", help="testbed: emulated seconds in a wall second")

@@ -83,7 +83,8 @@ def runs() -> Rows:
         running = record.is_running(meta)
         state = "running" if running else str(meta.get("reason") or "drained") if "reason" in meta else "broken off"
         row: dict[str, Any] = {"run": file.parent.name, "state": state}
-        found.append(row | {name: meta.get(name) for name in ("scenario", "policy", "backend", "slots", "seed")})
+        rest = {name: meta.get(name) for name in ("scenario", "policy", "slots", "seed")}
+        found.append(row | rest | {"backend": record.backend_of(meta)})
     return found
 
 

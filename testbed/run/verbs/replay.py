@@ -10,12 +10,10 @@ from testbed.model.errors import UsageError
 from testbed.model.load import load_scenario
 from testbed.model.schema import Workload
 from testbed.run import record, replay, rundir
-from testbed.run.session import LOCAL, Order
+from testbed.run.session import Order
 from testbed.run.verbs import common
-from testbed.run.virtual import SIM, TWIN
+from testbed.run.virtual import BACKENDS, SIM, TESTBED, TWIN
 from testbed.trace import inputs
-
-CLOCKS = {"testbed": LOCAL, "sim": SIM, "twin": TWIN}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     decisions = parser.add_mutually_exclusive_group()
     decisions.add_argument("--policy", metavar="P", help="strategy (that of the run; for a table greedy-do)")
     decisions.add_argument("--as-recorded", action="store_true", help="repeat decisions and their times (simulation)")
-    parser.add_argument("--on", choices=tuple(CLOCKS), help="clock (testbed: processes on this host)")
+    parser.add_argument("--on", choices=BACKENDS, default=None, help="backend (testbed)")
     parser.add_argument("--scenario", metavar="S", help="for a table: its system (the scenario beside it, or region)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one key; repeatable")
     common.add_run_options(parser)
@@ -42,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
 
 def as_recorded(args: argparse.Namespace) -> Order:
     """The run on the virtual clock, from its inputs and recorded decisions."""
-    if args.on in ("testbed", "twin"):
+    if args.on in (TESTBED, TWIN):
         raise UsageError("--as-recorded repeats decisions in the simulation only", "add --on sim")
     run = record.read_run(args.what)
     system, faults = replay.recorded_system(run), replay.recorded_faults(run.record.events)
@@ -62,7 +60,7 @@ def of_run(args: argparse.Namespace) -> Order:
     policy = args.policy or str(meta.get("policy", common.DEFAULT_POLICY))
     notes = {"replay_of": path.resolve().name}
     tasks = tables.limited(workload, resolved.system)
-    return Order(resolved, tasks, policy, clock(args), args.out, auto_speed=args.speed == "auto", notes=notes)
+    return Order(resolved, tasks, policy, args.on or TESTBED, args.out, auto_speed=args.speed == "auto", notes=notes)
 
 
 def of_table(path: Path, args: argparse.Namespace) -> Order:
@@ -75,9 +73,4 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
     traced = Workload(trace=str(path.resolve()), format="csv")
     resolved = inputs.resolve(msgspec.structs.replace(scenario, slots=slots, workload=traced))
     policy = args.policy or common.DEFAULT_POLICY
-    return Order(resolved, workload, policy, clock(args), args.out, auto_speed=args.speed == "auto")
-
-
-def clock(args: argparse.Namespace) -> str:
-    """The backend that ``--on`` names."""
-    return CLOCKS[args.on or "testbed"]
+    return Order(resolved, workload, policy, args.on or TESTBED, args.out, auto_speed=args.speed == "auto")

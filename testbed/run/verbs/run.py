@@ -2,8 +2,9 @@
 
 import argparse
 
-from testbed.run.session import BACKENDS, Order
+from testbed.run.session import Order
 from testbed.run.verbs import common
+from testbed.run.virtual import BACKENDS, TESTBED
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -12,7 +13,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--policy", default=common.DEFAULT_POLICY, metavar="P", help="strategy (greedy-do)")
     common.add_scenario_options(parser)
     parser.add_argument(
-        "--backend", choices=BACKENDS, default="local", help="processes on this host, simulation, or twin"
+        "--backend", choices=BACKENDS, default=TESTBED, help="processes on this host, simulation, or twin (testbed)"
     )
     parser.add_argument("--learn", action="store_true", help="go on learning from what the run measures (a3c, a3c-do)")
     common.add_run_options(parser)
