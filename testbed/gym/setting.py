@@ -61,7 +61,9 @@ def make(
     resolved = inputs.resolve(scenario)
     build.refuse(resolved.system)
     if resolved.faults:
-        raise ScenarioError("faults: an environment knows no deaths", remedy="leave them out (settings=['faults=[]'])")
+        raise ScenarioError(
+            "faults: environments do not support faults", remedy="leave them out (settings=['faults=[]'])"
+        )
     agent = scenario.agent
     limit = agent.episode_slots if episode_slots is None else episode_slots
     if not isinstance(limit, int) or limit < 0:

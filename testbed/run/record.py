@@ -89,7 +89,11 @@ def find(given: str | Path) -> Path:
     if Path(given).exists():
         raise UsageError(f"{given} is not a run: it has no {rundir.RECORD}", "give the directory of a run")
     known = sorted(path.parent.name for path in rundir.RUNS.glob(f"*/{rundir.RECORD}"))
-    hint = f"runs here: {', '.join(known[-8:])}" if known else "there are no runs below runs/ yet; see `testbed run`"
+    hint = (
+        f"runs here: {', '.join(known[-8:])}"
+        if known
+        else "there are no runs below runs/ yet; `testbed run smoke` makes one"
+    )
     raise UsageError(f'there is no run "{given}"', hint)
 
 

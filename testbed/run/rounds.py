@@ -1,6 +1,7 @@
 """Strategies over many workloads: on the simulation, the twin or the testbed, or as earlier runs recorded them."""
 
 import hashlib
+import shlex
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 
@@ -114,10 +115,21 @@ def of_runs(runs: Sequence[record.Run]) -> Samples:
         key, name = workload_key(run.path), run.policy + (", learning" if run.meta.get("learn") else "")
         name = name if key not in samples.get(name, {}) else f"{name} ({run.name})"
         samples.setdefault(name, {})[key] = sample_of(run)
+    if not set.intersection(*(set(mine) for mine in samples.values())):
+        raise UsageError(
+            "these runs have no workload in common", f"{_replaying(runs[0])} makes a run of the same tasks"
+        )
     if len(samples) == 1 and len({run.resolved.system.slots for run in runs}) > 1:
-        remedy = "give equally long ones, or runs of the same tasks under another strategy; `testbed replay` makes them"
+        remedy = f"give equally long ones, or runs of the same tasks: {_replaying(runs[0])} makes one"
         raise UsageError(f"these runs are all of {next(iter(samples))}, on workloads of different lengths", remedy)
     return samples
+
+
+def _replaying(run: record.Run) -> str:
+    """The command that makes a run of the same tasks under another policy."""
+    return (
+        f"`testbed replay {shlex.quote(str(run.path))} --policy {'greedy-do' if run.policy == 'lc' else 'lc'} --on sim`"
+    )
 
 
 def workload_key(path: Path) -> str:

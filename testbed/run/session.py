@@ -107,13 +107,14 @@ def _policy(order: Order) -> tuple[Policy | None, bool]:
 def _refuse_to_learn(order: Order) -> None:
     """Raise `UsageError` or `ScenarioError` for what cannot be learned from."""
     if order.backend in VIRTUAL:
-        raise UsageError("--learn learns from what a testbed measured", "leave out --backend, or use `testbed train`")
+        raise UsageError("--learn learns from what a testbed measured", "add --backend testbed")
     if order.resolved.system.epoch != EPOCH_SLOT:
-        raise ScenarioError("agent.epoch: --learn needs decisions in every slot", remedy="set agent.epoch=slot")
+        raise ScenarioError("agent.epoch: --learn needs decisions in every slot", remedy="add --set agent.epoch=slot")
     if order.resolved.agent.reward != reward.HOLDING:
         kind = order.resolved.agent.reward
         raise ScenarioError(
-            f'agent.reward "{kind}": --learn earns "{reward.HOLDING}"', remedy=f"set agent.reward={reward.HOLDING}"
+            f'agent.reward "{kind}": --learn earns "{reward.HOLDING}"',
+            remedy=f"add --set agent.reward={reward.HOLDING}",
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from controller import policies
 from testbed.model import units
 from testbed.model.build import slots
 from testbed.model.errors import EXIT_INTERRUPTED, Invalid, UsageError
@@ -110,11 +111,13 @@ def is_run(given: str) -> bool:
     return True
 
 
-def strategies(given: str) -> list[str]:
-    """The names in a comma-separated list. Raises `UsageError` for an empty or repeated one."""
+def strategies(given: str, scenario: str) -> list[str]:
+    """The names in a comma-separated list. Raises `UsageError` for an empty or repeated one, or one that first has to
+    be trained on ``scenario``."""
     names = [name.strip() for name in given.split(",") if name.strip()]
     if not names or len(set(names)) < len(names):
         raise UsageError(f'--policies "{given}"', "give different strategies, like --policies lc,greedy-do")
+    policies.check(names, scenario)
     return names
 
 

@@ -65,7 +65,7 @@ def _scenario(args: argparse.Namespace) -> int:
     chosen = sweep.parse(args.sweep) if args.sweep else None
     scenarios = _scenarios(args, chosen)
     pulse = Pulse(sys.stderr if args.json else sys.stdout)
-    played = [Rounds(common.strategies(args.policies), args.on, pulse) for _ in scenarios]
+    played = [Rounds(common.strategies(args.policies, args.what[0]), args.on, pulse) for _ in scenarios]
     code = EXIT_OK
     try:
         for i, scenario in enumerate(scenarios):

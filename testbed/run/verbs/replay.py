@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from controller import policies
 from testbed.model import workload as tables
 from testbed.model.errors import UsageError
 from testbed.model.load import load_scenario
@@ -31,6 +32,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     args.slots = args.seed = None
+    if args.policy:
+        policies.check([args.policy], args.scenario or args.what)
     if args.as_recorded:
         return common.carry_out(as_recorded(args), args)
     path = Path(args.what)

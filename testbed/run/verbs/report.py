@@ -19,7 +19,7 @@ def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     given = args.run or rundir.latest()
     if given is None:
-        raise UsageError("there are no runs below runs/ yet", "start with `testbed run`")
+        raise UsageError("there are no runs below runs/ yet", "`testbed run smoke` makes one")
     summary = session.summary_of(record.read_run(given))
     if args.json:
         print_json(summary)

@@ -2,6 +2,7 @@
 
 import argparse
 
+from controller import policies
 from testbed.run.session import Order
 from testbed.run.verbs import common
 from testbed.run.virtual import BACKENDS, TESTBED
@@ -21,6 +22,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
+    if not args.learn:
+        policies.check([args.policy], args.scenario)
     resolved, workload = common.load(args.scenario, args)
     auto = args.speed == "auto"
     order = Order(resolved, workload, args.policy, args.backend, args.out, auto_speed=auto, learn=args.learn)
