@@ -145,7 +145,7 @@ def compare(
         if policies is not None:
             raise UsageError("runs have the policies that they were run under", "leave out policies")
         runs = [one._recorded if isinstance(one, Run) else record.read_run(one) for one in what]
-        return compare_samples(rounds.of_runs(runs))
+        return rounds.compared(runs)
     _known(backend)
     if not policies:
         raise UsageError("no policies to compare", 'give some, like policies=["lc", "greedy-do"]')

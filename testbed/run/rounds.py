@@ -115,14 +115,20 @@ def of_runs(runs: Sequence[record.Run]) -> Samples:
         key, name = workload_key(run.path), run.policy + (", learning" if run.meta.get("learn") else "")
         name = name if key not in samples.get(name, {}) else f"{name} ({run.name})"
         samples.setdefault(name, {})[key] = sample_of(run)
-    if not set.intersection(*(set(mine) for mine in samples.values())):
-        raise UsageError(
-            "these runs have no workload in common", f"{_replaying(runs[0])} makes a run of the same tasks"
-        )
     if len(samples) == 1 and len({run.resolved.system.slots for run in runs}) > 1:
         remedy = f"give equally long ones, or runs of the same tasks: {_replaying(runs[0])} makes one"
         raise UsageError(f"these runs are all of {next(iter(samples))}, on workloads of different lengths", remedy)
     return samples
+
+
+def compared(runs: Sequence[record.Run]) -> compare.Comparison:
+    """Recorded runs compared with each other; raises `UsageError` for runs without a common workload."""
+    samples = of_runs(runs)
+    if not set.intersection(*(set(mine) for mine in samples.values())):
+        raise UsageError(
+            "these runs have no workload in common", f"{_replaying(runs[0])} makes a run of the same tasks"
+        )
+    return compare.compare(samples)
 
 
 def _replaying(run: record.Run) -> str:

@@ -93,7 +93,9 @@ def _ordered(scenario: Scenario, policy: str, seed: int, auto_speed: bool) -> Or
     return Order(resolved, workload, policy, auto_speed=auto_speed, learn=True, base="train")
 
 
-def kept(run: Run, summary: Summary, keeper: Keeper, algorithm: str, seed: int, start: str, longer: str) -> TaughtLive:
+def kept(
+    run: Run, summary: Summary, keeper: Keeper, algorithm: str, seed: int, start: str, longer: str = "--for 300s"
+) -> TaughtLive:
     """Let ``keeper`` have what ``run`` has learned; `StartError` if that is nothing, `InterruptedRunError` if that is
     so because it was interrupted. ``longer`` is the option that makes it last longer."""
     learned = run.path / CHECKPOINT

@@ -54,7 +54,7 @@ def main(args: argparse.Namespace) -> int:
 def _runs(args: argparse.Namespace) -> int:
     if len(args.what) < 2:
         raise UsageError("one run has nothing to be compared with", "give two runs or more, or a scenario")
-    _print(args, compare.compare(rounds.of_runs([record.read_run(given) for given in args.what])))
+    _print(args, rounds.compared([record.read_run(given) for given in args.what]))
     return EXIT_OK
 
 
