@@ -20,6 +20,7 @@ from testbed.model.system import Plan
 from testbed.model.task import Task
 from testbed.node.files import must_be_writable, unwritable
 from testbed.run import costs, preflight, record, session, tables
+from testbed.run.colour import coloured
 from testbed.run.interrupt import stop_on_interrupt
 from testbed.run.layout import width
 from testbed.run.output import Ticker, print_json, warn
@@ -152,7 +153,7 @@ def carry_out(order: Order, args: argparse.Namespace) -> int:
         if args.json:
             print_json(summary)
         else:
-            print(tables.text(summary, width(sys.stdout)), end="", flush=True)
+            print(coloured(tables.text(summary, width(sys.stdout)), sys.stdout), end="", flush=True)
     if why:
         warn(why)
     return EXIT_INTERRUPTED if interrupts else code

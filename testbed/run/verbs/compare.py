@@ -14,6 +14,7 @@ from testbed.model.load import load_scenario
 from testbed.model.schema import Scenario
 from testbed.node.files import replacing, unwritable
 from testbed.run import compare, record, rounds, sweep
+from testbed.run.colour import coloured
 from testbed.run.compare import Comparison
 from testbed.run.comparison_text import CSV_HEAD, csv_rows, text
 from testbed.run.layout import width
@@ -112,7 +113,7 @@ def _show(args: argparse.Namespace, chosen: sweep.Sweep | None, samples: Sequenc
         print_json({**document, "sweep": {"key": chosen.key, "points": listed}})
         return
     for value, part in points:
-        print(f"{chosen.key} = {value}\n{text(part, width(sys.stdout))}")
+        print(f"{chosen.key} = {value}\n{_shown(part)}")
 
 
 def _points(chosen: sweep.Sweep, complete: Sequence[rounds.Samples]) -> Iterator[tuple[str, Comparison]]:
@@ -124,10 +125,14 @@ def _points(chosen: sweep.Sweep, complete: Sequence[rounds.Samples]) -> Iterator
             warn(f"{chosen.key} = {value} left out: {error.message}")
 
 
+def _shown(found: Comparison) -> str:
+    return coloured(text(found, width(sys.stdout)), sys.stdout)
+
+
 def _print(args: argparse.Namespace, found: Comparison) -> None:
     if args.csv:
         _write(Path(args.csv), CSV_HEAD, csv_rows(found))
-    print_json(found) if args.json else print(text(found, width(sys.stdout)), end="")
+    print_json(found) if args.json else print(_shown(found), end="")
 
 
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -5,6 +5,7 @@ import sys
 
 from testbed.model.errors import UsageError
 from testbed.run import record, rundir, session, tables
+from testbed.run.colour import coloured
 from testbed.run.layout import width
 from testbed.run.output import print_json
 
@@ -24,5 +25,5 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print_json(summary)
     else:
-        print(tables.text(summary, width(sys.stdout)), end="")
+        print(coloured(tables.text(summary, width(sys.stdout)), sys.stdout), end="")
     return 0
