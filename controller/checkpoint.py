@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,7 +19,7 @@ from testbed.node.files import keep, unwritable
 
 FORMAT = 3
 FREE = ("versions", "curve")
-MADE_BY = "`testbed train` makes one"
+MADE_BY = "`testbed train region --algorithm a3c-do` makes one"
 
 
 def save(path: Path, arrays: dict[str, Any], about: dict[str, Any]) -> None:
@@ -98,7 +99,8 @@ def load_policy(path: Path, algorithm: str, explore: bool = False) -> Policy:
     arrays, about = read(path)
     if about.get("algorithm") != algorithm:
         made = about.get("algorithm")
-        raise UsageError(f'{path}: trained by "{made}", not by "{algorithm}"', f"use it as {made} or {made}-do")
+        named = shlex.quote(f"{made}{'-do' if about.get('second_offload') else ''}:{path}")
+        raise UsageError(f'{path}: trained by "{made}", not by "{algorithm}"', f"use it as {named}")
     try:
         head, memory = str(about.get("head", network.SEQUENTIAL)), int(about.get("memory", 0))
         shape = network.layout(head, int(about.get("cell_ues", 1)), memory)

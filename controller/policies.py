@@ -4,7 +4,9 @@ import difflib
 import importlib
 import json
 import math
+import shlex
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +50,30 @@ def load(name: str) -> tuple[Policy, bool]:
         return PLAIN[base], double
     if base in TUNED or base in LEARNED:
         if not rest:
-            what = "tuned values" if base in TUNED else "a network"
-            raise UsageError(
-                f'policy "{name}" needs {what}: {strategy}:CHECKPOINT', f"testbed train --algorithm {strategy}"
-            )
-        return _tuned(base, rest) if base in TUNED else _learned(base, rest), double
+            raise untrained(strategy)
+        return _tuned(base, rest, strategy) if base in TUNED else _learned(base, rest, strategy), double
     if is_own(name):
         return own.load(name), name.endswith("_do")
     raise UsageError(f'unknown policy "{name}"{_hint(name)}; known: {", ".join(names())}, or module:attribute')
+
+
+def check(names: Iterable[str], scenario: str) -> None:
+    """Raise `UsageError` for the first of ``names`` that lacks a checkpoint; ``scenario`` is what it could train on."""
+    for name in names:
+        base, _, path = parts(name)
+        if base in (*TUNED, *LEARNED) and not path:
+            raise untrained(name.partition(":")[0], scenario)
+
+
+def untrained(strategy: str, scenario: str = "region") -> UsageError:
+    """The error of a policy that is named without its checkpoint."""
+    what = "tuned values" if parts(strategy)[0] in TUNED else "a trained network"
+    return UsageError(f'policy "{strategy}" needs {what}: {strategy}:CHECKPOINT', _training(strategy, scenario))
+
+
+def _training(strategy: str, scenario: str = "region") -> str:
+    """The command that makes a checkpoint."""
+    return f"testbed train {shlex.quote(scenario)} --algorithm {strategy}"
 
 
 def parts(name: str) -> tuple[str, bool, str]:
@@ -101,8 +119,8 @@ def _hint(name: str) -> str:
     return f', did you mean "{close[0]}"?' if close else ""
 
 
-def _tuned(base: str, path: str) -> Policy:
-    values = read_checkpoint(Path(path), base)
+def _tuned(base: str, path: str, strategy: str) -> Policy:
+    values = read_checkpoint(Path(path), base, strategy)
     keys = ("q",) if base == "coin" else ("beta", "beta0")
     numbers = []
     for key in keys:
@@ -115,9 +133,12 @@ def _tuned(base: str, path: str) -> Policy:
     return Coin(numbers[0]) if base == "coin" else Priced(*numbers)
 
 
-def read_checkpoint(path: Path, policy: str) -> dict[str, Any]:
-    """The JSON checkpoint of a tuned policy; `UsageError` if it cannot be read or is another policy's."""
-    made_by = f"`testbed train --algorithm {policy}` makes one"
+def read_checkpoint(path: Path, policy: str, strategy: str = "") -> dict[str, Any]:
+    """The JSON checkpoint of a tuned policy; `UsageError` if it cannot be read or is another policy's.
+
+    ``strategy`` is the policy as it was named, second offload included.
+    """
+    made_by = f"`{_training(strategy or policy)}` makes one"
     try:
         values = json.loads(path.read_text(encoding="utf-8"), parse_int=float)
     except OSError as error:
@@ -126,11 +147,16 @@ def read_checkpoint(path: Path, policy: str) -> dict[str, Any]:
         raise UsageError(f"{path}: not a JSON checkpoint ({error})", made_by) from None
     found = values.get("policy") if isinstance(values, dict) else None
     if found != policy:
-        raise UsageError(f'{path}: a checkpoint of "{found}", not of "{policy}"')
+        remedy = f"use it as {shlex.quote(f'{found}:{path}')}" if found in TUNED else made_by
+        raise UsageError(f'{path}: a checkpoint of "{found}", not of "{policy}"', remedy)
     return dict(values)
 
 
-def _learned(base: str, path: str) -> Policy:
+def _learned(base: str, path: str, strategy: str) -> Policy:
     checkpoint = importlib.import_module("controller.checkpoint")
-    policy: Policy = checkpoint.load_policy(Path(path), base)
+    try:
+        policy: Policy = checkpoint.load_policy(Path(path), base)
+    except UsageError as error:
+        unknown = error.remedy in ("", checkpoint.MADE_BY)
+        raise UsageError(error.message, f"`{_training(strategy)}` makes one" if unknown else error.remedy) from None
     return policy

@@ -35,4 +35,4 @@ def resumed(path: Path, about: dict[str, Any], start: Array) -> tuple[dict[str, 
 
 def damaged(path: Path, error: Invalid) -> UsageError:
     """The error of a checkpoint that training cannot go on from."""
-    return UsageError(f"{path}: {error.message}", "resume from an undamaged checkpoint of `testbed train`")
+    return UsageError(f"{path}: {error.message}", "leave out --resume to train anew")

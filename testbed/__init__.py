@@ -1,1 +1,29 @@
-"""An emulated mobile-edge-computing testbed: one model, three clocks."""
+"""An emulated mobile-edge-computing testbed: one model, three clocks.
+
+``import testbed`` offers what docs/api.md describes: `load_scenario`, `run_scenario`, `read_run`, `compare`. All of it
+is imported when it is first used, because every process of a run imports this package and needs none of it.
+"""
+
+import importlib
+
+__all__ = (
+    "Comparison",
+    "Run",
+    "Scenario",
+    "TestbedError",
+    "compare",
+    "load_scenario",
+    "read_run",
+    "run_scenario",
+)
+
+
+def __getattr__(name: str) -> object:
+    """What `testbed.run.api` calls ``name``."""
+    if name not in __all__:
+        raise AttributeError(f"module 'testbed' has no attribute {name!r}")
+    return getattr(importlib.import_module("testbed.run.api"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -37,7 +37,7 @@ def test_summary_has_every_field(tmp_path):
     assert set(found["fidelity"]) >= FIDELITY
     assert set(found["fidelity"]["lateness_ms"]) == {"p50", "p99", "max"}
     assert set(found["fidelity"]["cpu"]) == {"asked_s", "achieved_s"}
-    assert found["fidelity"]["grade"] == "A" and found["fidelity"]["delay_error"] == {"median": 0.0, "p99": 0.0}
+    assert found["fidelity"]["grade"] == "exact" and found["fidelity"]["delay_error"] == {"median": 0.0, "p99": 0.0}
     assert list(found["es"]) == ["es-1", "es-2", "es-3"]
     assert {"utilisation", "idle_while_other_over_threshold", "energy_j"} <= set(found["es"]["es-1"])
     assert (found["scenario"], found["policy"], found["seed"], found["slots"]) == ("region", "greedy-do", 3, 10)

@@ -91,7 +91,9 @@ def make(scenario: Source = "region", **choices: Unpack[Choices]) -> Setting:
     resolved = inputs.resolve(found)
     build.refuse(resolved.system)
     if resolved.faults:
-        raise ScenarioError("faults: an environment knows no deaths", remedy="leave them out (settings=['faults=[]'])")
+        raise ScenarioError(
+            "faults: environments do not support faults", remedy="leave them out (settings=['faults=[]'])"
+        )
     agent, limit = found.agent, choices.get("episode_slots")
     needed = "a number of slots is needed, or 0 for the whole workload"
     return Setting(

@@ -1,6 +1,7 @@
 """From a YAML tree to the structs of `schema`, every mistake reported where it stands."""
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -9,8 +10,10 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from testbed.model.errors import Invalid, ScenarioError, did_you_mean
 from testbed.model.fields import Draw, Items, Section, Sections, Variant
+from testbed.model.schema import Scenario
 from testbed.model.source import Sources
 
+LIKE, MOST_PLACES = 0.8, 3
 Place = tuple[str | int, ...]
 
 
@@ -33,6 +36,32 @@ def slots(struct: type[msgspec.Struct]) -> dict[str, Slot]:
         kind = get_args(annotation)[1]
         found[field.encode_name] = Slot(field.name, kind, field.required)
     return found
+
+
+@cache
+def paths(struct: type[msgspec.Struct], before: str = "") -> tuple[str, ...]:
+    """Every field below a section by its path, as ``--set`` takes it; of a list of sections, the first one's."""
+    found: list[str] = []
+    for word, slot in slots(struct).items():
+        found.append(f"{before}{word}")
+        if isinstance(slot.kind, Section | Sections):
+            inner = ".0." if isinstance(slot.kind, Sections) else "."
+            found += paths(slot.kind.of, f"{before}{word}{inner}")
+    return tuple(found)
+
+
+def _meant(word: str, known: Any) -> str:
+    """What an unknown field was meant to be: one of the ``known`` of its section, or of that name in another one."""
+    places: dict[str, list[str]] = {}
+    for path in paths(Scenario) if all(isinstance(slot, Slot) for slot in known.values()) else ():
+        places.setdefault(path.rpartition(".")[2], []).append(path)
+    near = get_close_matches(word, known, 1, LIKE)
+    name = next(iter(get_close_matches(word, places, 1, LIKE)), "") if word not in places and not near else word
+    found = places.get(name, [])
+    if not 0 < len(found) <= MOST_PLACES:
+        return did_you_mean(word, known)
+    quoted = '" or "'.join(found)
+    return f'did you mean "{quoted}"?'
 
 
 class Builder:
@@ -63,7 +92,7 @@ class Builder:
         for word, child in node.value:
             if not isinstance(word, ScalarNode) or word.value not in known:
                 text = word.value if isinstance(word, ScalarNode) else "?"
-                raise self._sources.error(word, f'unknown field "{text}" in {title}', did_you_mean(text, known))
+                raise self._sources.error(word, f'unknown field "{text}" in {title}', _meant(text, known))
             if word.value in seen:
                 line = seen[word.value].start_mark.line + 1
                 message = f'field "{word.value}" is given twice in {title}'

@@ -21,6 +21,7 @@ import msgspec
 from testbed.model.statistics import percentile
 
 GRADES = "ABCF"
+EXACT = "exact"
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -116,8 +117,8 @@ def delay_error(pairs: Sequence[tuple[int, int]]) -> DelayError:
 
 
 def no_worse(letter: str, than: str) -> bool:
-    """Whether grade ``letter`` is at least as good as ``than``."""
-    return GRADES.index(letter) <= GRADES.index(than)
+    """Whether grade ``letter`` is at least as good as ``than``; what is `EXACT` is as good as any."""
+    return letter == EXACT or GRADES.index(letter) <= GRADES.index(than)
 
 
 def _values(measured: Measured) -> dict[str, float]:

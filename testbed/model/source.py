@@ -90,7 +90,7 @@ class Sources:
         path, equals, value = argument.partition("=")
         if not equals or not path.strip() or not value.strip():
             message = f'{ARGUMENT} "{argument}" is not key=value'
-            raise ScenarioError(message, remedy="write a path and a value, like radio.bandwidth=3 MHz")
+            raise ScenarioError(message, remedy='write a path and a value, like --set "radio.bandwidth=3 MHz"')
         name = f"{ARGUMENT} {brief(path)}"
         leaf = self._leaf(name, argument, len(path) + 1)
         column, node, parts = 0, root, path.split(".")

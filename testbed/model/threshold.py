@@ -9,7 +9,10 @@ from testbed.model.errors import Invalid
 
 
 class Bound(msgspec.Struct, frozen=True):
-    """A threshold as written: ``operator`` < <= > >=, ``value`` in SI units (a grade: A is 4, B 3, C 2, F 1)."""
+    """A threshold as written: ``operator`` < <= > >=, ``value`` in SI units.
+
+    A grade counts as 4 (A), 3 (B), 2 (C) or 1 (F), a run that is exact as 5.
+    """
 
     operator: str
     value: float
@@ -25,6 +28,7 @@ class Bound(msgspec.Struct, frozen=True):
 
 
 GRADES = {"A": 4.0, "B": 3.0, "C": 2.0, "F": 1.0}
+EXACT_VALUE = 5.0
 
 
 @dataclass(frozen=True)

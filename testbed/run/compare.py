@@ -132,7 +132,7 @@ def _shared(samples: Mapping[str, Mapping[Hashable, Sample]]) -> list[Hashable]:
     first, *others = samples.values()
     shared = [key for key in first if all(key in other for other in others)]
     if not shared:
-        remedy = "compare runs of the same tasks; `testbed replay` makes them"
+        remedy = "compare runs of the same tasks: replay one of them under the policies of the others"
         raise UsageError("these runs have no workload in common", remedy)
     return shared
 

@@ -22,8 +22,8 @@ RELEASES = ("Result", "LocalEnd", "Arrived", "Ended", "Forward")
 class Fidelity(msgspec.Struct, frozen=True):
     """What a summary says of a run's honesty; ``burn`` and ``steal`` are fractions, lateness wall ms.
 
-    ``lateness_by_kind_ms``: of each kind of event, by the name of its struct. ``grade`` is None where processes did not
-    tell of their timers and CPUs; what nobody told is None or NaN.
+    ``lateness_by_kind_ms``: of each kind of event, by the name of its struct. ``grade`` is ``exact`` for a simulation
+    or the twin, and None where processes did not tell of their timers and CPUs; what nobody told is None or NaN.
     """
 
     grade: str | None
@@ -41,10 +41,10 @@ class Fidelity(msgspec.Struct, frozen=True):
 
 
 def graded(run: Run) -> Fidelity:
-    """The fidelity of a run; a simulated one is the model itself, so it gets an A without error."""
+    """The fidelity of a run; a simulated one is the model itself: it has no grade, it is exact."""
     if not run.live:
         none = fidelity.Lateness(), fidelity.DelayError(), 0, 0.0, fidelity.Cpu()
-        return Fidelity("A", 0.0, "declared", *none)
+        return Fidelity(fidelity.EXACT, 0.0, "declared", *none)
     events = run.record.events
     asked = run.resolved.emulation
     host = _host(events)

@@ -27,7 +27,7 @@ from testbed.protocol.rows import (
 )
 from testbed.run import database, rundir
 from testbed.run.alive import is_alive
-from testbed.run.virtual import VIRTUAL
+from testbed.run.virtual import TESTBED, VIRTUAL
 from testbed.trace import inputs
 
 RUNNING = "still running"
@@ -79,7 +79,18 @@ class Run(msgspec.Struct):
     @property
     def live(self) -> bool:
         """Whether the run was on a wall clock."""
-        return self.meta.get("backend") not in VIRTUAL
+        return self.backend not in VIRTUAL
+
+    @property
+    def backend(self) -> str:
+        """What the run was made on: ``testbed``, ``sim`` or ``twin``."""
+        return backend_of(self.meta)
+
+
+def backend_of(meta: dict[str, Any]) -> str:
+    """The backend that a record's ``meta`` names; version 1 of the schema called the testbed ``local``."""
+    named = str(meta.get("backend", TESTBED))
+    return TESTBED if named == "local" else named
 
 
 def find(given: str | Path) -> Path:
@@ -92,7 +103,11 @@ def find(given: str | Path) -> Path:
     if Path(given).exists():
         raise UsageError(f"{given} is not a run: it has no {rundir.RECORD}", "give the directory of a run")
     known = sorted(path.parent.name for path in rundir.RUNS.glob(f"*/{rundir.RECORD}"))
-    hint = f"runs here: {', '.join(known[-8:])}" if known else "there are no runs below runs/ yet; see `testbed run`"
+    hint = (
+        f"runs here: {', '.join(known[-8:])}"
+        if known
+        else "there are no runs below runs/ yet; `testbed run smoke` makes one"
+    )
     raise UsageError(f'there is no run "{given}"', hint)
 
 

@@ -1,6 +1,7 @@
 """Strategies over many workloads: on the simulation, the twin or the testbed, or as earlier runs recorded them."""
 
 import hashlib
+import shlex
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 
@@ -17,13 +18,11 @@ from testbed.model.task import INTERRUPTED, Task
 from testbed.run import compare, record, rundir, session
 from testbed.run.compare import Sample
 from testbed.run.session import Order
-from testbed.run.virtual import SIM, TWIN, by_twin
+from testbed.run.virtual import SIM, TESTBED, TWIN, by_twin
 from testbed.sim.book import Simulated
 from testbed.sim.clock import simulate
 from testbed.trace import inputs
 
-TESTBED = "testbed"
-CLOCKS = (SIM, TWIN, TESTBED)
 Samples = dict[str, dict[Hashable, Sample]]
 Clock = Callable[[Plan, Policy], Simulated]
 Measure = Callable[[Resolved, tuple[Task, ...], str], Sample]
@@ -127,9 +126,26 @@ def of_runs(runs: Sequence[record.Run]) -> Samples:
         name = name if key not in samples.get(name, {}) else f"{name} ({run.name})"
         samples.setdefault(name, {})[key] = sample_of(run)
     if len(samples) == 1 and len({run.resolved.system.slots for run in runs}) > 1:
-        remedy = "give equally long ones, or runs of the same tasks under another strategy; `testbed replay` makes them"
+        remedy = f"give equally long ones, or runs of the same tasks: {_replaying(runs[0])} makes one"
         raise UsageError(f"these runs are all of {next(iter(samples))}, on workloads of different lengths", remedy)
     return samples
+
+
+def compared(runs: Sequence[record.Run]) -> compare.Comparison:
+    """Recorded runs compared with each other; raises `UsageError` for runs without a common workload."""
+    samples = of_runs(runs)
+    if not set.intersection(*(set(mine) for mine in samples.values())):
+        raise UsageError(
+            "these runs have no workload in common", f"{_replaying(runs[0])} makes a run of the same tasks"
+        )
+    return compare.compare(samples)
+
+
+def _replaying(run: record.Run) -> str:
+    """The command that makes a run of the same tasks under another policy."""
+    return (
+        f"`testbed replay {shlex.quote(str(run.path))} --policy {'greedy-do' if run.policy == 'lc' else 'lc'} --on sim`"
+    )
 
 
 def workload_key(path: Path) -> str:

@@ -30,12 +30,10 @@ from testbed.run.processes import processes_of
 from testbed.run.progress import Progress
 from testbed.run.record import Run
 from testbed.run.summary import Summary, summarise
-from testbed.run.virtual import SIM, TWIN, VIRTUAL, by_twin, refuse
+from testbed.run.virtual import SIM, TESTBED, TWIN, VIRTUAL, by_twin, refuse
 from testbed.sim.book import Simulated
 from testbed.sim.clock import Recorded, Simulation
 
-LOCAL = "local"
-BACKENDS = (LOCAL, SIM, TWIN)
 PROGRESS_EVENTS = 2000
 
 
@@ -56,7 +54,7 @@ class Order(msgspec.Struct, frozen=True):
     resolved: Resolved
     workload: tuple[Task, ...]
     policy: str
-    backend: str = LOCAL
+    backend: str = TESTBED
     out: str | None = None
     base: str = ""
     answers: Recorded | None = None
@@ -79,7 +77,7 @@ def perform(order: Order, progress: Observer = silent, started: Callable[[Path, 
     plan = planned(order, double)
     if order.backend == TWIN:
         refuse(plan)
-    if order.backend == LOCAL:
+    if order.backend == TESTBED:
         needs.provide(plan, len(processes_of(plan)))
     base = order.base or f"{rundir.slug(order.resolved.system.name)}-{rundir.slug(order.policy)}"
     path = rundir.create(base, order.out)
@@ -115,13 +113,14 @@ def _policy(order: Order) -> tuple[Policy | None, bool]:
 def _refuse_to_learn(order: Order) -> None:
     """Raise `UsageError` or `ScenarioError` for what cannot be learned from."""
     if order.backend in VIRTUAL:
-        raise UsageError("--learn learns from what a testbed measured", "leave out --backend, or use `testbed train`")
+        raise UsageError("--learn learns from what a testbed measured", "add --backend testbed")
     if order.resolved.system.epoch != EPOCH_SLOT:
-        raise ScenarioError("agent.epoch: --learn needs decisions in every slot", remedy="set agent.epoch=slot")
+        raise ScenarioError("agent.epoch: --learn needs decisions in every slot", remedy="add --set agent.epoch=slot")
     if order.resolved.agent.reward != reward.HOLDING:
         kind = order.resolved.agent.reward
         raise ScenarioError(
-            f'agent.reward "{kind}": --learn earns "{reward.HOLDING}"', remedy=f"set agent.reward={reward.HOLDING}"
+            f'agent.reward "{kind}": --learn earns "{reward.HOLDING}"',
+            remedy=f"add --set agent.reward={reward.HOLDING}",
         )
 
 

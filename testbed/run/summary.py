@@ -106,7 +106,7 @@ def summarise(run: Run, fidelity: Fidelity) -> Summary:
         seed=system.seed,
         speed=float(run.meta.get("speed", run.resolved.emulation.speed)),
         slots=system.slots,
-        backend=str(run.meta.get("backend", "local")),
+        backend=run.backend,
         second_offload=bool(run.meta.get("second_offload", False)),
         ended=run.reason or "drained",
         end_s=max(0, run.end_ns) * NS,

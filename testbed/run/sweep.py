@@ -11,7 +11,7 @@ from testbed.model.source import ARGUMENT
 
 _FORM = re.compile(r"([^=]+)=(.+?)\.\.(.+):(\d+)")
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
-_REMEDY = "write key=a..b:n, like density=0.3..0.9:4 or cells.0.es.cpu=2..4 GHz:3"
+_REMEDY = 'write key=a..b:n, like --sweep density=0.3..0.9:4 or --sweep "cells.0.es.cpu=2..4 GHz:3"'
 MOST = 1000
 
 

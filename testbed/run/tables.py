@@ -163,7 +163,7 @@ def _told(fidelity: Fidelity) -> str:
 def _fidelity(summary: Summary) -> str:
     fidelity = summary.fidelity
     if summary.backend in VIRTUAL:
-        return "fidelity   A (no clock, no host: the model itself)"
+        return "fidelity   exact (simulated: nothing to grade)"
     error = fidelity.delay_error
     off = "unknown"
     if error.median is not None and error.p99 is not None:

@@ -79,9 +79,10 @@ def order(scenario: Scenario, algorithm: str, seed: int, seconds: float, start: 
     slots = math.ceil(round(seconds * speed * 1e9 / scenario.slot_ns, 6)) if seconds else scenario.slots
     if slots < LEAST_SLOTS:
         least = math.ceil(LEAST_SLOTS * scenario.slot_ns * 1e-9 / speed)
+        longer = f"--for {least}s" if seconds else f"--slots {LEAST_SLOTS}"
         raise UsageError(
             f"slots={slots}: too short to learn from, a stretch of experience and its tasks' ends need {LEAST_SLOTS}",
-            f"--slots {LEAST_SLOTS} or --for {least}s are the least; it takes some hundreds of slots to learn much",
+            f"{longer} is the least; it takes some hundreds of slots to learn much",
         )
     return _ordered(msgspec.structs.replace(scenario, slots=slots), policy, seed, auto_speed) if seconds else made
 
@@ -94,9 +95,11 @@ def _ordered(scenario: Scenario, policy: str, seed: int, auto_speed: bool) -> Or
     return Order(resolved, workload, policy, auto_speed=auto_speed, learn=True, base="train")
 
 
-def kept(run: Run, summary: Summary, keeper: Keeper, algorithm: str, seed: int, start: str) -> TaughtLive:
+def kept(
+    run: Run, summary: Summary, keeper: Keeper, algorithm: str, seed: int, start: str, longer: str = "--for 300s"
+) -> TaughtLive:
     """Let ``keeper`` have what ``run`` has learned; `StartError` if that is nothing, `InterruptedRunError` if that is
-    so because it was interrupted."""
+    so because it was interrupted. ``longer`` is the option that makes it last longer."""
     learned = run.path / CHECKPOINT
     slots = min(summary.slots, max(0, run.end_ns) // run.resolved.system.slot_ns)
     if not learned.exists():
@@ -106,7 +109,7 @@ def kept(run: Run, summary: Summary, keeper: Keeper, algorithm: str, seed: int, 
         if summary.ended == INTERRUPTED:
             raise InterruptedRunError(f"{nothing}: interrupted; {left}")
         late = "the learner was not at work before the run was over"
-        raise StartError(f"{nothing}: {late}; {left}", "train for longer: more --slots, or --for 300s")
+        raise StartError(f"{nothing}: {late}; {left}", f"train for longer, like {longer}")
     keeper.bring(learned)
     found = summary.learning
     updates, pace, lag = (found.updates, found.updates_per_s, found.policy_lag) if found else (0, 0.0, 0.0)

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 import msgspec
 
 from testbed.model.build import slots
+from testbed.model.fidelity import EXACT
 from testbed.model.schema import Thresholds
-from testbed.model.threshold import GRADES, Bound
+from testbed.model.threshold import EXACT_VALUE, GRADES, Bound
 
 NOT_GRADED = "not graded"
+ACHIEVED = {**GRADES, EXACT: EXACT_VALUE}
 UNITS = {"time": "s", "energy": "J"}
 
 
@@ -31,7 +33,7 @@ def judge(thresholds: Thresholds, values: Mapping[str, float], grade: str | None
         if bound is None:
             continue
         measured: float | str = (grade or NOT_GRADED) if name == "fidelity" else values[name]
-        value = GRADES.get(grade or "", math.nan) if name == "fidelity" else values[name]
+        value = ACHIEVED.get(grade or "", math.nan) if name == "fidelity" else values[name]
         unit = UNITS.get(slots(Thresholds)[name].kind.dimension, "")
         outcomes.append(Outcome(name, bound.text, measured, bound.holds(value), unit))
     return outcomes

@@ -1,4 +1,4 @@
-"""The clocks that run as fast as they can: the simulation and the compiled twin, recording the same rows."""
+"""Backends by name; the two that run as fast as they can, simulation and compiled twin, record the same rows."""
 
 import importlib
 from collections.abc import Mapping
@@ -8,7 +8,8 @@ from testbed.model.decide import Policy
 from testbed.model.system import Plan
 from testbed.sim.book import Simulated
 
-SIM, TWIN = "sim", "twin"
+TESTBED, SIM, TWIN = "testbed", "sim", "twin"
+BACKENDS = (TESTBED, SIM, TWIN)
 VIRTUAL = (SIM, TWIN)
 
 

@@ -60,7 +60,10 @@ def generator(scenario: Scenario, system: System, endless: bool) -> Source:
 def refuse(system: System) -> None:
     """Raise `ScenarioError` for what the twin cannot express."""
     if system.epoch != EPOCH_SLOT:
-        raise ScenarioError(f'agent.epoch "{system.epoch}" is beyond the twin', remedy='use "slot", or run on sim')
+        raise ScenarioError(
+            f'agent.epoch "{system.epoch}": the twin does not support it',
+            remedy="add --set agent.epoch=slot; sim and testbed support it",
+        )
     for before, ue in zip(system.ues, system.ues[1:], strict=False):
         if ue.cell < before.cell:
             raise ScenarioError(f"{ue.name} stands before a UE of an earlier cell", remedy="number UEs cell by cell")
@@ -69,7 +72,10 @@ def refuse(system: System) -> None:
 def refuse_faults(plan: Plan) -> None:
     """Raise `ScenarioError` if the plan has faults."""
     if plan.faults:
-        raise ScenarioError("faults: the twin knows no deaths", remedy="leave them out, or run on sim or live")
+        raise ScenarioError(
+            "faults: the twin does not support faults",
+            remedy="add --set 'faults=[]' to leave them out; sim and testbed support them",
+        )
 
 
 def fixed(system: System, source: Source, double: bool, recording: bool, reward: int) -> Fixed:

@@ -133,7 +133,11 @@ def test_a_full_arena_raises_and_a_reset_heals_it():
     ("options", "error", "said"),
     [
         ({"settings": ["agent.epoch=arrival"]}, ScenarioError, "agent.epoch"),
-        ({"scenario": load_scenario("region", ["faults=[{at: 2 s, kill: es-1}]"])}, ScenarioError, "knows no deaths"),
+        (
+            {"scenario": load_scenario("region", ["faults=[{at: 2 s, kill: es-1}]"])},
+            ScenarioError,
+            "do not support faults",
+        ),
         ({"scenario": "regoin"}, ScenarioError, 'did you mean "region"'),
         ({"settings": ["densty=1"]}, ScenarioError, "density"),
         ({"scenario": load_scenario("region"), "settings": ["slots=3"]}, UsageError, "a Scenario is given"),

@@ -12,6 +12,7 @@ from testbed.run.grading import graded, histograms, lateness
 from testbed.run.record import RUNNING
 from testbed.run.verdict import verdict
 from testbed.trace import inputs
+from tests.cli import call, document
 
 
 def told(source, kind, *late_ms):
@@ -52,7 +53,7 @@ def _live(tmp_path):
     resolved = inputs.resolve(load_scenario("smoke", ["thresholds.fidelity=>= F"]))
     workload = inputs.generate(resolved.scenario, resolved.system)
     run = session.execute(session.Order(resolved, workload, "greedy", session.SIM, str(tmp_path / "r")))
-    run.meta |= {"backend": "local", "payload": "real"}
+    run.meta |= {"backend": "testbed", "payload": "real"}
 
     def having_told(*names):
         run.record.events[:] = [EventRow(0, name, "burn", "1.0", 1.0) for name in names]
@@ -91,3 +92,11 @@ def test_a_run_that_goes_on_is_not_graded_yet(live):
     run = live()
     run.reason = RUNNING
     assert graded(run).worst == "the run goes on"
+
+
+def test_a_simulation_is_exact_and_keeps_every_threshold(tmp_path):
+    strict = ("run", "smoke", "--backend", "sim", "--strict", "--set", "thresholds.fidelity=>= A")
+    found = document(*strict, cwd=tmp_path)
+    assert found["fidelity"]["grade"] == "exact"
+    assert [(one["measured"], one["holds"]) for one in found["thresholds"]] == [("exact", True)]
+    assert "fidelity   exact" in call(*strict, cwd=tmp_path).stdout

@@ -37,7 +37,7 @@ def children(run: Path) -> list[int]:
 
 def test_live_run_agrees_with_its_simulation(tmp_path):
     found = document("run", "smoke", *LITTLE, "--policy", "greedy-do", "--out", "r", cwd=tmp_path)
-    assert found["backend"] == "local" and found["tasks"]["unaccounted"] == 0
+    assert found["backend"] == "testbed" and found["tasks"]["unaccounted"] == 0
     assert found["tasks"]["generated"] == found["tasks"]["completed"] + found["tasks"]["late"] == 13
     exact = found["fidelity"]["grade"] in "AB"
     assert found["fidelity"]["delay_error"]["median"] < 0.5 or not exact, (

@@ -108,6 +108,7 @@ def test_a_record_of_the_version_before_is_read_without_them(tmp_path):
         db.execute("DROP TABLE ue_slots")
         db.execute("DROP TABLE rewards")
         db.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
+        db.execute("UPDATE meta SET value = 'local' WHERE key = 'backend'")
     before = record.read_run(tmp_path / "r")
     assert before.tasks and before.record.ue_slots == before.record.rewards == []
-    call("report", "r", cwd=tmp_path)
+    assert document("report", "r", cwd=tmp_path)["backend"] == "testbed"

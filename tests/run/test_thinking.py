@@ -23,7 +23,7 @@ def test_a_simulation_takes_no_time(run):
 
 
 def test_the_last_count_of_the_controller_and_every_task_that_it_decided(run):
-    run.meta["backend"] = "local"
+    run.meta["backend"] = "testbed"
     for count in (1, 100):
         answers = Histogram()
         for value in range(1, count + 1):

@@ -26,11 +26,12 @@ FAULT = "--set", "faults=[{at: 2 s, kill: es-1}]"
     "asked", [("run", "region", "--backend", "twin"), ("compare", "region", "--on", "twin", "--policies", "lc")]
 )
 @pytest.mark.parametrize(
-    ("change", "said"), [(FAULT, "the twin knows no deaths"), (("--set", "agent.epoch=arrival"), "beyond the twin")]
+    ("change", "said"),
+    [(FAULT, "the twin does not support faults"), (("--set", "agent.epoch=arrival"), "the twin does not support it")],
 )
 def test_what_the_twin_cannot_express_is_refused_before_anything_is_written(tmp_path, asked, change, said):
     found = call(*asked, "--slots", "8", *change, cwd=tmp_path, code=2)
-    assert said in found.stderr and "run on sim" in found.stderr
+    assert said in found.stderr and "sim and testbed support" in found.stderr
     assert not (tmp_path / "runs").exists()
 
 

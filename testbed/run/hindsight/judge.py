@@ -79,7 +79,9 @@ def of_run(run: Run, strategies: Sequence[str]) -> Case:
     """
     if run.absences:
         who = ", ".join(sorted(run.absences))
-        raise ScenarioError(f"{run.name}: {who} died, and hindsight knows no deaths", remedy="take a run without")
+        raise ScenarioError(
+            f"{run.name}: {who} died; hindsight does not support deaths", remedy="give a run without them"
+        )
     case = of_scenario(run.resolved, run.workload, strategies)
     double = replay.second_offload(run)
     decisions = decisions_of(run.tasks, run.resolved)

@@ -63,7 +63,7 @@ Cases = Sequence[Callable[[], Any]]
 
 
 def _of_scenario(judge: Any, args: argparse.Namespace) -> tuple[Resolved, Cases]:
-    names = common.strategies(args.policies or POLICIES)
+    names = common.strategies(args.policies or POLICIES, args.what)
     scenario = common.scenario_of(args.what, common.changes(args.what, args))
     seeds = range(scenario.seed, scenario.seed + args.seeds)
     if scenario.workload.trace and args.seeds > 1:
@@ -80,7 +80,7 @@ def _of_run(judge: Any, args: argparse.Namespace) -> tuple[Resolved, Cases]:
     changed = [args.slots, args.duration, args.seed]
     if args.set or args.seeds > 1 or any(value is not None for value in changed):
         raise UsageError("a run's workload and system are what they were", "leave out --slots, --for, --seed, --set")
-    names = common.strategies(args.policies) if args.policies else []
+    names = common.strategies(args.policies, args.what) if args.policies else []
     run = record.read_run(args.what)
     undecided = sum(row.choice < 0 for row in run.tasks)
     if undecided:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from controller import policies
 from testbed.model import units
 from testbed.model.build import slots
 from testbed.model.errors import EXIT_INTERRUPTED, Invalid, UsageError
@@ -21,6 +22,7 @@ from testbed.model.system import Plan
 from testbed.model.task import Task
 from testbed.node.files import must_be_writable, unwritable
 from testbed.run import costs, preflight, record, session, tables
+from testbed.run.colour import coloured
 from testbed.run.interrupt import stop_on_interrupt
 from testbed.run.layout import width
 from testbed.run.output import Ticker, print_json, warn
@@ -149,11 +151,13 @@ def is_run(given: str) -> bool:
     return True
 
 
-def strategies(given: str) -> list[str]:
-    """The names in a comma-separated list. Raises `UsageError` for an empty or repeated one."""
+def strategies(given: str, scenario: str) -> list[str]:
+    """The names in a comma-separated list. Raises `UsageError` for an empty or repeated one, or one that first has to
+    be trained on ``scenario``."""
     names = [name.strip() for name in given.split(",") if name.strip()]
     if not names or len(set(names)) < len(names):
         raise UsageError(f'--policies "{given}"', "give different strategies, like --policies lc,greedy-do")
+    policies.check(names, scenario)
     return names
 
 
@@ -188,7 +192,7 @@ def carry_out(order: Order, args: argparse.Namespace) -> int:
         if args.json:
             print_json(summary)
         else:
-            print(tables.text(summary, width(sys.stdout)), end="", flush=True)
+            print(coloured(tables.text(summary, width(sys.stdout)), sys.stdout), end="", flush=True)
     if why:
         warn(why)
     return EXIT_INTERRUPTED if interrupts else code

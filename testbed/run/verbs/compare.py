@@ -13,6 +13,7 @@ from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedRunError,
 from testbed.model.schema import Scenario
 from testbed.node.files import replacing, unwritable
 from testbed.run import compare, record, rounds, sweep
+from testbed.run.colour import coloured
 from testbed.run.compare import Comparison
 from testbed.run.comparison_text import CSV_HEAD, csv_rows, text
 from testbed.run.layout import width
@@ -20,9 +21,10 @@ from testbed.run.output import print_json, warn
 from testbed.run.pulse import Pulse
 from testbed.run.rounds import Rounds
 from testbed.run.verbs import common
+from testbed.run.virtual import BACKENDS, SIM, TESTBED, TWIN
 
 POLICIES = "lc,offload-do,random-do,greedy,greedy-do"
-SEEDS = {rounds.SIM: 10, rounds.TWIN: 10, rounds.TESTBED: 3}
+SEEDS = {SIM: 10, TWIN: 10, TESTBED: 3}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="+", metavar="SCENARIO|RUN", help="one scenario, or two and more runs")
     parser.add_argument("--policies", metavar="A,B,…", help=f"strategies ({POLICIES})")
     parser.add_argument("--seeds", type=int, metavar="N", help="how many workloads, from the scenario's seed on (10)")
-    parser.add_argument("--on", choices=rounds.CLOCKS, help="which clock (sim)")
+    parser.add_argument("--on", choices=BACKENDS, help="backend (sim)")
     parser.add_argument("--sweep", metavar="KEY=A..B:N", help="repeat for N values of a key, like density=0.3..0.9:4")
     common.add_scenario_options(parser)
     parser.add_argument("--speed", metavar="X", help="testbed: emulated seconds in a wall second")
@@ -57,22 +59,22 @@ def _runs(args: argparse.Namespace) -> int:
         "--for": args.duration, "--slots": args.slots, "--seed": args.seed, "--speed": args.speed,
     }  # fmt: skip
     common.refuse_options(given, "is for a scenario: runs are compared as they were")
-    _print(args, compare.compare(rounds.of_runs([record.read_run(given) for given in args.what])))
+    _print(args, rounds.compared([record.read_run(given) for given in args.what]))
     return EXIT_OK
 
 
 def _scenario(args: argparse.Namespace) -> int:
-    clock = args.on or rounds.SIM
-    if clock != rounds.TESTBED:
-        common.refuse_options({"--speed": args.speed}, f"is for --on testbed: {clock} is as fast as it can be")
-    count = SEEDS[clock] if args.seeds is None else args.seeds
+    backend = args.on or SIM
+    if backend != TESTBED:
+        common.refuse_options({"--speed": args.speed}, f"is for --on testbed: {backend} is as fast as it can be")
+    count = SEEDS[backend] if args.seeds is None else args.seeds
     if count < 1:
         raise UsageError(f"--seeds {count}", "compare on at least 1 workload; 2 and more give intervals")
     chosen = sweep.parse(args.sweep) if args.sweep else None
-    names = common.strategies(args.policies or POLICIES)
+    names = common.strategies(args.policies or POLICIES, args.what[0])
     scenarios = _scenarios(args, chosen)
     pulse = Pulse(sys.stderr if args.json else sys.stdout, plain=args.plain)
-    played = [Rounds(names, clock, pulse) for _ in scenarios]
+    played = [Rounds(names, backend, pulse) for _ in scenarios]
     code = EXIT_OK
     try:
         for i, scenario in enumerate(scenarios):
@@ -121,7 +123,7 @@ def _show(args: argparse.Namespace, chosen: sweep.Sweep | None, samples: Sequenc
         print_json({**document, "sweep": {"key": chosen.key, "points": listed}})
         return
     for value, part in points:
-        print(f"{chosen.key} = {value}\n{text(part, width(sys.stdout))}")
+        print(f"{chosen.key} = {value}\n{_shown(part)}")
 
 
 def _points(chosen: sweep.Sweep, complete: Sequence[rounds.Samples]) -> Iterator[tuple[str, Comparison]]:
@@ -133,10 +135,14 @@ def _points(chosen: sweep.Sweep, complete: Sequence[rounds.Samples]) -> Iterator
             warn(f"{chosen.key} = {value} left out: {error.message}")
 
 
+def _shown(found: Comparison) -> str:
+    return coloured(text(found, width(sys.stdout)), sys.stdout)
+
+
 def _print(args: argparse.Namespace, found: Comparison) -> None:
     if args.csv:
         _write(Path(args.csv), CSV_HEAD, csv_rows(found))
-    print_json(found) if args.json else print(text(found, width(sys.stdout)), end="")
+    print_json(found) if args.json else print(_shown(found), end="")
 
 
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

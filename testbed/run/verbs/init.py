@@ -1,6 +1,7 @@
 """``testbed init``: an annotated scenario to start from."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 from testbed.model.errors import Invalid, StartError, UsageError
@@ -43,5 +44,6 @@ def main(args: argparse.Namespace) -> int:
             file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError as error:
         raise StartError(f"{path} cannot be written: {error.strerror}", "choose another place") from None
-    print(f"{path}: change it, then `testbed check {path}` and `testbed run {path}`")
+    named = shlex.quote(str(path))
+    print(f"{path}: change it, then `testbed check {named}` and `testbed run {named}`")
     return 0

@@ -83,7 +83,8 @@ def runs() -> Rows:
         running = record.is_running(meta)
         state = "running" if running else str(meta.get("reason") or "drained") if "reason" in meta else "broken off"
         row: dict[str, Any] = {"run": file.parent.name, "state": state}
-        found.append(row | {name: meta.get(name) for name in ("scenario", "policy", "backend", "slots", "seed")})
+        rest = {name: meta.get(name) for name in ("scenario", "policy", "slots", "seed")}
+        found.append(row | rest | {"backend": record.backend_of(meta)})
     return found
 
 
@@ -110,7 +111,7 @@ def _policies_text(rows: Rows, columns: int) -> str:
 
 def _runs_text(rows: Rows, columns: int) -> str:
     if not rows:
-        return "runs\n\nthere are none below runs/ yet: start with `testbed run smoke`"
+        return "runs\n\nthere are none below runs/ yet: `testbed run smoke` makes one"
     head = ("run", "scenario", "policy", "backend", "slots", "seed", "state")
     return "runs (testbed report NAME)\n\n" + table(
         head, [tuple("?" if row[name] is None else str(row[name]) for name in head) for row in rows], columns

@@ -15,12 +15,10 @@ from testbed.model.task import Task
 from testbed.model.window import IDLE_SLOTS
 from testbed.run import record, replay, rundir
 from testbed.run.output import warn
-from testbed.run.session import LOCAL, Order
+from testbed.run.session import Order
 from testbed.run.verbs import common
-from testbed.run.virtual import SIM, TWIN
+from testbed.run.virtual import BACKENDS, SIM, TESTBED, TWIN
 from testbed.trace import inputs
-
-CLOCKS = {"testbed": LOCAL, "sim": SIM, "twin": TWIN}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +27,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     decisions = parser.add_mutually_exclusive_group()
     decisions.add_argument("--policy", metavar="P", help="strategy (that of the run; for a table greedy-do)")
     decisions.add_argument("--as-recorded", action="store_true", help="repeat decisions and their times (simulation)")
-    parser.add_argument("--on", choices=tuple(CLOCKS), help="clock (testbed: processes on this host)")
+    parser.add_argument("--on", choices=BACKENDS, default=None, help="backend (testbed)")
     parser.add_argument("--scenario", metavar="S", help="for a table: its system (the scenario beside it, or region)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one key; repeatable")
     common.add_run_options(parser)
@@ -38,7 +36,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     args.slots = args.seed = None
-    common.refuse_live_options(args, SIM if args.as_recorded else clock(args))
+    common.refuse_live_options(args, SIM if args.as_recorded else args.on or TESTBED)
+    if args.policy:
+        policies.check([args.policy], args.scenario or args.what)
     if args.as_recorded:
         return common.carry_out(as_recorded(args), args)
     path = Path(args.what)
@@ -50,7 +50,7 @@ def as_recorded(args: argparse.Namespace) -> Order:
     """The run on the virtual clock, from its inputs and recorded decisions."""
     common.refuse_options({"--set": args.set}, "changes nothing in a run as it was recorded")
     _refuse_scenario(args)
-    if args.on in ("testbed", "twin"):
+    if args.on in (TESTBED, TWIN):
         raise UsageError("--as-recorded repeats decisions in the simulation only", "add --on sim")
     run = record.read_run(args.what)
     system, faults = replay.recorded_system(run), replay.recorded_faults(run.record.events)
@@ -71,7 +71,7 @@ def of_run(args: argparse.Namespace) -> Order:
     policy = args.policy or _recorded_policy(path, meta)
     notes = {"replay_of": path.resolve().name}
     tasks = _kept(workload, resolved.system)
-    return Order(resolved, tasks, policy, clock(args), args.out, auto_speed=args.speed == "auto", notes=notes)
+    return Order(resolved, tasks, policy, args.on or TESTBED, args.out, auto_speed=args.speed == "auto", notes=notes)
 
 
 def _recorded_policy(path: Path, meta: dict[str, Any]) -> str:
@@ -102,7 +102,12 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
     common.say_cut(scenario, resolved)
     policy = args.policy or common.DEFAULT_POLICY
     return Order(
-        resolved, _kept(workload, resolved.system), policy, clock(args), args.out, auto_speed=args.speed == "auto"
+        resolved,
+        _kept(workload, resolved.system),
+        policy,
+        args.on or TESTBED,
+        args.out,
+        auto_speed=args.speed == "auto",
     )
 
 
@@ -127,8 +132,3 @@ def _kept(tasks: tuple[Task, ...], system: System) -> tuple[Task, ...]:
 
 def _refuse_scenario(args: argparse.Namespace) -> None:
     common.refuse_options({"--scenario": args.scenario}, "is for a workload table: a run has its own")
-
-
-def clock(args: argparse.Namespace) -> str:
-    """The backend that ``--on`` names."""
-    return CLOCKS[args.on or "testbed"]

@@ -5,6 +5,7 @@ import sys
 
 from testbed.model.errors import UsageError
 from testbed.run import record, rundir, session, tables
+from testbed.run.colour import coloured
 from testbed.run.layout import width
 from testbed.run.output import print_json
 
@@ -19,10 +20,10 @@ def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     given = args.run or rundir.latest()
     if given is None:
-        raise UsageError("there are no runs below runs/ yet", "start with `testbed run`")
+        raise UsageError("there are no runs below runs/ yet", "`testbed run smoke` makes one")
     summary = session.summary_of(record.read_run(given))
     if args.json:
         print_json(summary)
     else:
-        print(tables.text(summary, width(sys.stdout)), end="")
+        print(coloured(tables.text(summary, width(sys.stdout)), sys.stdout), end="")
     return 0

@@ -2,8 +2,10 @@
 
 import argparse
 
-from testbed.run.session import BACKENDS, Order
+from controller import policies
+from testbed.run.session import Order
 from testbed.run.verbs import common
+from testbed.run.virtual import BACKENDS, TESTBED
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -12,7 +14,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--policy", default=common.DEFAULT_POLICY, metavar="P", help="strategy (greedy-do)")
     common.add_scenario_options(parser)
     parser.add_argument(
-        "--backend", choices=BACKENDS, default="local", help="processes on this host, simulation, or twin"
+        "--backend", choices=BACKENDS, default=TESTBED, help="processes on this host, simulation, or twin (testbed)"
     )
     parser.add_argument("--learn", action="store_true", help="go on learning from what the run measures (a3c, a3c-do)")
     common.add_run_options(parser)
@@ -21,6 +23,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     common.refuse_live_options(args, args.backend)
+    if not args.learn:
+        policies.check([args.policy], args.scenario)
     resolved, workload = common.load(args.scenario, args)
     auto = args.speed == "auto"
     order = Order(resolved, workload, args.policy, args.backend, args.out, auto_speed=auto, learn=args.learn)

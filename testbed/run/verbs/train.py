@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import math
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,7 @@ def _tune(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
     else:
         values = ", ".join(f"{name} {value:g}" for name, value in tuned.values.items())
         print(f"{path}: {values}; mean overhead {tuned.overhead:.4f} on {len(tuned.training_seeds)} training workloads")
-        print(f"  use it as --policy {args.algorithm}:{path}")
+        print(f"  use it as {_named(args.algorithm, path)}")
     return EXIT_OK
 
 
@@ -172,8 +173,12 @@ def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
             f"{taught.checkpoint}: mean overhead {taught.overhead:.4f}{bar.against(taught.overhead, baseline)} on "
             f"{len(taught.validation_seeds)} validation workloads, after {taught.updates} updates ({taught.ended})"
         )
-        print(f"  use it as --policy {args.algorithm}:{taught.checkpoint}")
+        print(f"  use it as {_named(args.algorithm, taught.checkpoint)}")
     return _ending(taught.ended, taught.checkpoint)
+
+
+def _named(algorithm: str, path: str | Path) -> str:
+    return f"--policy {shlex.quote(f'{algorithm}:{path}')}"
 
 
 def _ending(ended: str, checkpoint: str) -> int:
@@ -199,7 +204,8 @@ def _teach_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
     keeper = live.Keeper(path, args.resume, warn)
     run = record.read_run(common.played(order, args, keeper))
     summary = session.summary_of(run)
-    taught = live.kept(run, summary, keeper, args.algorithm, args.seed, start)
+    longer = f"--slots {10 * args.slots}" if args.slots else "--for 300s"
+    taught = live.kept(run, summary, keeper, args.algorithm, args.seed, start, longer)
     if args.json:
         print_json(taught)
     else:
@@ -208,7 +214,7 @@ def _teach_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
             f"{'unknown' if math.isnan(taught.overhead) else f'{taught.overhead:.4f}'} ({taught.ended}); "
             f"the run is {taught.run}"
         )
-        print(f"  use it as --policy {args.algorithm}:{taught.checkpoint}")
+        print(f"  use it as {_named(args.algorithm, taught.checkpoint)}")
     code, why = verdict(summary)
     if why:
         warn(why)
