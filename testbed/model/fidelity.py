@@ -38,7 +38,7 @@ LIMITS = {
     "B": Limits(0.03, 0.15, 0.01, 0.85),
     "C": Limits(0.10, 0.50, 0.10, 0.50),
 }
-STEAL_LIMIT, BUSY_LIMIT = 0.02, 0.85
+STEAL_LIMIT, BUSY_LIMIT, HELD_LIMIT = 0.02, 0.85, 0.01
 REAL_SPEED, PACKED = 10.0, 5
 
 
@@ -67,7 +67,8 @@ class Cpu(msgspec.Struct, frozen=True):
 class Measured(msgspec.Struct, frozen=True):
     """What a grade is made from, and the flags a remedy may change; ``asked_burn`` -1: left to the host.
 
-    ``advised_speed`` is what was advised before the run, 0 if nothing was.
+    ``advised_speed`` is what was advised before the run, 0 if nothing was. ``held`` executions were over before the
+    guard let them begin.
     """
 
     error: DelayError = DelayError()
@@ -84,6 +85,7 @@ class Measured(msgspec.Struct, frozen=True):
     speed: float = 1.0
     advised_speed: float = 0.0
     guard_ms: float = 2.0
+    held: int = 0
     ues: int = 1
     ues_per_process: int = 1
 
@@ -193,6 +195,9 @@ def _remedy(name: str, measured: Measured) -> str:
         return f"this host cannot burn more: --set emulation.burn={measured.burn:g} asks for what it can"
     if name == "payload":
         return "--set emulation.payload=real sends the bytes"
+    if name in ("p99", "median") and measured.held > HELD_LIMIT * measured.tasks:
+        less = f"--set emulation.guard={measured.guard_ms / 4:g}ms"
+        return f"the guard is longer than {measured.held} executions that waited for it: {less}, or use {slower}"
     if measured.steal > STEAL_LIMIT:
         return f"the hypervisor stole {_percent(measured.steal)} of the CPU: use a quieter host, or {slower}"
     if measured.host_cpu > BUSY_LIMIT:

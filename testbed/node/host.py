@@ -222,6 +222,8 @@ class Host:
 
     def _execute(self, core: Core, execute: Execute) -> None:
         send = execute.then
+        if self._agenda.held_wall_ns > self.clock.wall_ns(execute.start_ns):
+            self.lateness.held += time.monotonic_ns() > self.clock.wall_ns(execute.end_ns)
         self.work.begin(execute, None if send is None else lambda: self._send(core, send))
 
     def _wait(self) -> None:

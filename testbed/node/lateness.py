@@ -9,16 +9,19 @@ from testbed.node.socket import Mailbox
 from testbed.node.work import Work
 from testbed.protocol.rows import DROPPED_FRAME, UNSENT, EventRow, Row
 
+HELD = "held"
+
 
 class Lateness:
     """Histograms of (acted − due) by kind of timer, wall ns; how many events came too late for their order; the time
-    from a cell's last ask until its answers were out.
+    from a cell's last ask until its answers were out; how many executions were over before the guard let them begin.
     """
 
     def __init__(self) -> None:
         self.histograms: dict[str, Histogram] = {}
         self.slips: Counter[str] = Counter()
         self.answers = Histogram()
+        self.held = 0
 
     def add(self, kind: str, late_ns: int) -> None:
         """Count one event; an early one counts as punctual."""
@@ -39,6 +42,8 @@ def statistics(name: str, now_ns: int, lateness: Lateness, work: Work, mailbox: 
         rows.append(EventRow(now_ns, name, "answers", answers, lateness.answers.quantile_ns(0.99) * 1e-6))
     slips = " ".join(f"{kind}:{count}" for kind, count in sorted(lateness.slips.items()))
     rows.append(EventRow(now_ns, name, "slipped", slips, lateness.slips.total()))
+    if lateness.held:
+        rows.append(EventRow(now_ns, name, HELD, "executions over before the guard let them begin", lateness.held))
     rows.append(EventRow(now_ns, name, "burn", str(work.achieved_ns * 1e-9), work.asked_ns * 1e-9))
     if mailbox.dropped:
         rows.append(EventRow(now_ns, name, DROPPED_FRAME, mailbox.last_error, mailbox.dropped))

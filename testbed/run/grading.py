@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from testbed.model import fidelity, histogram
+from testbed.node.lateness import HELD
 from testbed.protocol.rows import EventRow
 from testbed.run import incidents, replay
 from testbed.run.processes import processes_of
@@ -63,6 +64,7 @@ def graded(run: Run) -> Fidelity:
         speed=float(run.meta.get("speed", asked.speed)),
         advised_speed=float(run.meta.get("advised_speed", 0.0)),
         guard_ms=asked.guard_ns * MS,
+        held=round(counted((event.source, event.value) for event in events if event.kind == HELD)),
         ues=len(run.resolved.system.ues),
         ues_per_process=asked.ues_per_process,
     )

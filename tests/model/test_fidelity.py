@@ -96,6 +96,14 @@ def test_a_remedy_names_what_can_still_be_changed():
     assert "emulation.guard=6ms" in grade(Measured(tasks=10, slipped=1, guard_ms=3.0)).remedy
 
 
+@pytest.mark.parametrize(("held", "named"), [(0, False), (10, False), (11, True)])
+@pytest.mark.parametrize("error", [DelayError(0.0, 0.6), DelayError(0.2, 0.2)])
+def test_a_guard_that_is_longer_than_executions_is_named(held, named, error):
+    remedy = grade(Measured(error, held=held, guard_ms=2.0, host_cpu=0.99, **GOOD)).remedy
+    assert ("--set emulation.guard=0.5ms" in remedy) is named
+    assert "guard" not in grade(Measured(held=held, **{**GOOD, "cpu": Cpu(10.0, 1.0)})).remedy
+
+
 def test_nothing_to_compare_is_f():
     assert delay_error([]) == DelayError(None, None)
     assert grade(Measured(delay_error([]), tasks=1)).grade == "F"

@@ -12,17 +12,17 @@ from controller.policies import load
 from controller.server import Server as Controller
 from edge_server.__main__ import role_of as es_role
 from edge_server.server import Server as EdgeServer
-from testbed.model.system import Emulation
-from testbed.model.task import Phase
+from testbed.model.system import Emulation, Plan
+from testbed.model.task import Phase, Task
 from testbed.node.clock import Clock
 from testbed.node.host import Host
 from testbed.protocol import codec
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import FrameError
-from testbed.protocol.messages import Announce, Stop
+from testbed.protocol.messages import Announce, Post, Result, Stop
 from tests.protocol.honest import overheard, wrapped
 from tests.protocol.test_validation import world
-from tests.support import NS
+from tests.support import NS, system
 from ue_agent.__main__ import role_of as ue_role
 from ue_agent.agent import Agent
 
@@ -149,6 +149,26 @@ def test_only_the_launcher_stops_a_process():
         mail.inbox.append(msgspec.structs.replace(stop, source="launcher"))
         host.turn()
         assert host.stopped == stop.body
+    finally:
+        host.close()
+        os.close(mail.fd)
+
+
+@pytest.mark.parametrize(("guard_ms", "held"), [(0, 0), (300, 1)])
+def test_executions_that_the_guard_outlasts_are_counted(guard_ms, held):
+    """One UE posts 1 ms of work in slot 0; of another one's task nothing is heard, so that the guard is waited for."""
+    made = system((2,), (NS,))
+    tasks = [Task(ue, 0, 0, 8_000, NS // 1000, NS) for ue in (0, 1)]
+    emulation = Emulation(burn=0.0, spin_ns=0, guard_ns=guard_ms * NS // 1000)
+    mail = Mail()
+    clock = Clock(time.monotonic_ns() - NS // 20, 1.0)
+    host = Host(Plan(made, tuple(tasks), "offload", False, emulation), clock, mail, es_role(made, emulation), print)
+    try:
+        host.add(EdgeServer(made, 0, False), 0)
+        mail.inbox.append(wrapped("ue-1-1", Send("es-1", Post("ue-1-1", tasks[0], 0), 0, Phase.DECIDE)))
+        while not any(isinstance(envelope.body, Result) for envelope in mail.sent):
+            host.turn()
+        assert host.lateness.held == held
     finally:
         host.close()
         os.close(mail.fd)
