@@ -96,11 +96,13 @@ def _dispatch(given: list[str]) -> int:
     parser.add_argument("--version", action="store_true", help="print the version")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     chosen: Any = None
+    declared: list[argparse.Action] = []
     for name, summary in VERBS.items():
         added = verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         if name == verb:
             chosen = importlib.import_module(f"{PACKAGE}.{MODULES.get(name, name)}")
             chosen.add(added)
+            declared = added._actions
     args = parser.parse_args(given)
     if args.version:
         print(_version())
@@ -108,7 +110,18 @@ def _dispatch(given: list[str]) -> int:
     if chosen is None:
         parser.print_help(sys.stderr)
         return EXIT_USAGE
+    _refuse_empty(args, declared)
     return int(chosen.main(args))
+
+
+def _refuse_empty(args: argparse.Namespace, declared: list[argparse.Action]) -> None:
+    """Raise `UsageError` for an argument that is there and holds nothing."""
+    for action in declared:
+        if getattr(args, action.dest, None) == "":
+            name = "/".join(action.option_strings) or action.metavar or action.dest
+            remedy = "give a directory or a file" if action.dest == "out" else "give a value"
+            errors = importlib.import_module("testbed.model.errors")
+            raise errors.UsageError(f'{name} "": nothing is given', f"{remedy}, or leave it out")
 
 
 def _version() -> str:

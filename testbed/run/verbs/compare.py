@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedRunError, UsageError
+from testbed.model.load import load
 from testbed.run import compare, record, rounds, sweep
 from testbed.run.compare import Comparison
 from testbed.run.comparison_text import text
@@ -76,7 +77,10 @@ def _scenario(args: argparse.Namespace) -> int:
     changes = [[f"{chosen.key}={value}"] for value in chosen.values] if chosen else [[]]
     names = common.strategies(args.policies or POLICIES)
     asked = common.changes(args.what[0], args)
-    scenarios = [common.scenario_of(args.what[0], [*asked, *change]) for change in changes]
+    loaded = [load(args.what[0], [*asked, *change]) for change in changes]
+    for note in dict.fromkeys(note for one in loaded for note in one.notes):
+        warn(note)
+    scenarios = [one.scenario for one in loaded]
     pulse = Pulse(sys.stderr if args.json else sys.stdout, plain=args.plain)
     played = [Rounds(names, clock, pulse) for _ in scenarios]
     code = EXIT_OK
