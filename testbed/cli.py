@@ -157,6 +157,7 @@ def _dispatch(given: list[str]) -> int:
     if module is None:
         parser.print_help()
         return EXIT_OK
+    _refuse_empty(args, chosen._actions)
     return int(module.main(args))
 
 
@@ -185,6 +186,16 @@ def _unknown_arguments(unknown: Sequence[str], parser: argparse.ArgumentParser) 
     wrong = next((word for word in unknown if word.startswith("-")), "").partition("=")[0]
     near = errors.did_you_mean(wrong, _OPTION.findall(parser.format_usage())) if wrong else ""
     return f"unrecognized arguments: {' '.join(unknown)}" + (f"\n  {near}" if near.startswith("did") else "")
+
+
+def _refuse_empty(args: argparse.Namespace, declared: list[argparse.Action]) -> None:
+    """Raise `UsageError` for an argument that is there and holds nothing."""
+    for action in declared:
+        if getattr(args, action.dest, None) == "":
+            name = "/".join(action.option_strings) or action.metavar or action.dest
+            remedy = "give a directory or a file" if action.dest == "out" else "give a value"
+            errors = importlib.import_module("testbed.model.errors")
+            raise errors.UsageError(f'{name} "": nothing is given', f"{remedy}, or leave it out")
 
 
 def _version() -> str:

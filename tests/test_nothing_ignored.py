@@ -67,6 +67,18 @@ def test_an_option_without_effect_is_refused(said, args, option):
     assert code == 2 and option in text
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        (*RUN, "sim", "--out", ""), ("compare", "smoke", "--sweep", ""), ("compare", "smoke", "--policies", ""),
+        (*TABLE, "--scenario", ""), (*TABLE, "--policy", ""), ("import", "mahimahi", "w.csv", "-o", "o", "--bin", ""),
+    ],
+)  # fmt: skip
+def test_an_empty_value_is_refused(said, args):
+    code, text = said(*args)
+    assert code == 2 and f'{args[-2]} "": nothing is given' in text
+
+
 def test_options_that_change_nothing_in_recorded_runs_are_refused(said):
     assert said(*RUN, "sim", "--out", "a")[0] == said(*RUN, "sim", "--policy", "lc", "--out", "b")[0] == 0
     for args in (

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 
 from testbed.model.errors import ScenarioError, UsageError, brief
-from testbed.model.schema import Scenario
+from testbed.model.load import Loaded
 from testbed.model.source import ARGUMENT
 
 _FORM = re.compile(r"([^=]+)=(.+?)\.\.(.+):(\d+)")
@@ -22,7 +22,7 @@ class Sweep(msgspec.Struct, frozen=True):
     values: tuple[str, ...]
 
 
-def scenario_at(sweep: Sweep, value: str, load: Callable[[str], Scenario]) -> Scenario:
+def scenario_at(sweep: Sweep, value: str, load: Callable[[str], Loaded]) -> Loaded:
     """What ``load`` makes of ``key=value``; a mistake in that is told in the name of ``--sweep``, not of ``--set``.
 
     Raises `ScenarioError`.

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedRunError, UsageError
-from testbed.model.schema import Scenario
+from testbed.model.load import Loaded, load
 from testbed.node.files import replacing, unwritable
 from testbed.run import compare, record, rounds, sweep
 from testbed.run.colour import coloured
@@ -72,7 +72,10 @@ def _scenario(args: argparse.Namespace) -> int:
         raise UsageError(f"--seeds {count}", "compare on at least 1 workload; 2 and more give intervals")
     chosen = sweep.parse(args.sweep) if args.sweep else None
     names = common.strategies(args.policies or POLICIES, args.what[0])
-    scenarios = _scenarios(args, chosen)
+    loaded = _scenarios(args, chosen)
+    for note in dict.fromkeys(note for one in loaded for note in one.notes):
+        warn(note)
+    scenarios = [one.scenario for one in loaded]
     pulse = Pulse(sys.stderr if args.json else sys.stdout, plain=args.plain)
     played = [Rounds(names, backend, pulse) for _ in scenarios]
     code = EXIT_OK
@@ -92,16 +95,16 @@ def _scenario(args: argparse.Namespace) -> int:
     return code
 
 
-def _scenarios(args: argparse.Namespace, chosen: sweep.Sweep | None) -> list[Scenario]:
+def _scenarios(args: argparse.Namespace, chosen: sweep.Sweep | None) -> list[Loaded]:
     """The scenario, once for each value of the sweep; raises before any is played if one cannot be."""
     changes = common.changes(args.what[0], args)
     if chosen is None:
-        return [common.scenario_of(args.what[0], changes)]
+        return [load(args.what[0], changes)]
 
-    def load(change: str) -> Scenario:
-        return common.scenario_of(args.what[0], [*changes, change])
+    def changed(change: str) -> Loaded:
+        return load(args.what[0], [*changes, change])
 
-    return [sweep.scenario_at(chosen, value, load) for value in chosen.values]
+    return [sweep.scenario_at(chosen, value, changed) for value in chosen.values]
 
 
 def _show(args: argparse.Namespace, chosen: sweep.Sweep | None, samples: Sequence[rounds.Samples]) -> None:

@@ -75,8 +75,9 @@ def report(found: list[Check], ok: bool, host: dict[str, float], as_json: bool) 
         return
     rows = [
         (
-            check.kind, check.what, f"{check.asked:.6g}", f"{check.measured:.6g}", check.unit, percent(check.error, 2),
-            percent(check.limit, 2), str(check.samples), "ok" if check.ok else "FAILS",
+            check.kind, check.what, f"{check.asked:.6g}", _known(f"{check.measured:.6g}"), check.unit,
+            _known(percent(check.error, 2)), percent(check.limit, 2), str(check.samples),
+            "ok" if check.ok else "FAILS",
         )
         for check in found
     ]  # fmt: skip
@@ -86,3 +87,8 @@ def report(found: list[Check], ok: bool, host: dict[str, float], as_json: bool) 
     print(f"\n{len(found)} checks, {failed} outside their limits; {host['seconds']:.0f} s, {used}")
     if failed and host["cpu"] > 0.8:
         print("  the host was busy with other things: stop them, and verify again")
+
+
+def _known(text: str) -> str:
+    """A number as it is printed; that of nothing is said to be unknown."""
+    return "unknown" if text.startswith("nan") else text

@@ -1,7 +1,8 @@
 """A whole scenario on processes against the simulation of the same run, and on the twin against the simulation."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -10,7 +11,7 @@ from testbed.model import fidelity
 from testbed.model.errors import InterruptedRunError, ScenarioError
 from testbed.model.scenario import Resolved
 from testbed.model.task import INTERRUPTED, Task
-from testbed.protocol.rows import TaskRow
+from testbed.protocol.rows import Row, TaskRow
 from testbed.run import session
 from testbed.run.output import warn
 from testbed.run.session import Order
@@ -44,17 +45,26 @@ def scenario(resolved: Resolved, workload: tuple[Task, ...], out: str) -> Iterat
 
 
 def twin(resolved: Resolved, workload: tuple[Task, ...]) -> Iterator[Check]:
-    """Whether the twin gives every task the row that the simulation gives it; nothing if it cannot express them."""
+    """Whether the twin records the simulation's rows, in every table; nothing if it cannot express the tasks."""
     policy, double = policies.load(POLICY)
     plan = resolved.plan(workload, POLICY, double, live=False)
     try:
-        ran = by_twin(plan, policy).tasks
+        ran = by_twin(plan, policy)
     except ScenarioError as error:
         warn(f"the twin is left out: {error}")
         return
-    differ = differing(simulate(plan, policy).tasks, ran)
-    what = f"{resolved.system.name}, {POLICY}: tasks unlike the simulation's"
-    yield Check("twin", what, 0.0, differ, "tasks", differ, 0.0, len(workload), differ == 0)
+    made = simulate(plan, policy)
+    differ = differing(made.tasks, ran.tasks)
+    for expected, found in ((made.slots, ran.slots), (made.links, ran.links), (made.events, ran.events)):
+        differ += unlike(expected, found)
+    what = f"{resolved.system.name}, {POLICY}: rows unlike the simulation's"
+    yield Check("twin", what, 0.0, differ, "rows", differ, 0.0, len(workload), differ == 0)
+
+
+def unlike(expected: Iterable[Row], found: Iterable[Row]) -> int:
+    """How many rows stand on one side only, whatever their order."""
+    one, other = Counter(expected), Counter(found)
+    return (one - other).total() + (other - one).total()
 
 
 def differing(expected: Sequence[TaskRow], found: Sequence[TaskRow]) -> int:
