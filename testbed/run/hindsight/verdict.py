@@ -8,6 +8,7 @@ import msgspec
 from testbed.model.statistics import mean
 from testbed.run.compare import UNSTABLE_SHARE
 from testbed.run.hindsight.judge import Found
+from testbed.run.labels import checkpoints, labels
 from testbed.run.tables import percent, table
 
 
@@ -80,10 +81,12 @@ def _each(one: Found) -> dict[str, Any]:
 
 def text(found: Verdict) -> str:
     """The verdict for people."""
+    labelled = labels(found.policies)
+    listed = checkpoints(labelled)
     best, bound = found.best_found, found.lower_bound.overhead
     rows = [
         (
-            name, f"{one.overhead:.4f}", f"{100 * one.above_best:+.1f} %", f"{100 * one.above_bound:+.1f} %",
+            labelled[name], f"{one.overhead:.4f}", f"{100 * one.above_best:+.1f} %", f"{100 * one.above_bound:+.1f} %",
             "stable" if one.stable else "UNSTABLE",
         )
         for name, one in found.policies.items()
@@ -99,4 +102,4 @@ def text(found: Verdict) -> str:
         f"the optimum is between {bound:.4f} and {best.overhead:.4f}: the best found is at most "
         f"{percent(_above(best.overhead, bound))} above it"
     )
-    return f"{said}\n\n{table(head, rows)}\n\n{pace}\n{known}\n"
+    return f"{said}\n\n{table(head, rows)}\n\n{pace}\n{known}\n" + (f"\n{listed}\n" if listed else "")
