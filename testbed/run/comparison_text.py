@@ -1,9 +1,12 @@
 """A comparison of strategies as text, and as the rows of a CSV file (pure)."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+import msgspec
 
 from testbed.run.compare import LEVEL, METRICS, Comparison, Interval, Pair, best
+from testbed.run.labels import checkpoints, labels
 from testbed.run.layout import wrapped
 from testbed.run.tables import count, table
 
@@ -19,7 +22,12 @@ CSV_HEAD = (
 
 
 def text(found: Comparison, columns: int = 0) -> str:
-    """Means with their intervals, and each pair's ratio of overheads, for a terminal of ``columns`` (0: any)."""
+    """Means with their intervals, and each pair's ratio of overheads, for a terminal of ``columns`` (0: any).
+
+    Policies have short names; checkpoints are listed once below.
+    """
+    labelled = labels(found.policies)
+    found = _relabelled(found, labelled)
     rows = [
         (
             name,
@@ -36,8 +44,15 @@ def text(found: Comparison, columns: int = 0) -> str:
         "\n".join(_failed(name, one.policy_errors) for name, one in found.policies.items() if one.policy_errors),
         "\n".join([*map(_pair, pairs), *_test(pairs, found.workloads)]),
         f"lowest overhead: {winner}" if winner and pairs else "",
+        checkpoints(labelled),
     ]
     return wrapped("\n\n".join(block for block in blocks if block) + "\n", columns)
+
+
+def _relabelled(found: Comparison, labelled: Mapping[str, str]) -> Comparison:
+    named = {labelled[name]: one for name, one in found.policies.items()}
+    pairs = [msgspec.structs.replace(pair, a=labelled[pair.a], b=labelled[pair.b]) for pair in found.pairs]
+    return msgspec.structs.replace(found, policies=named, pairs=pairs)
 
 
 def csv_rows(found: Comparison) -> Iterable[tuple[object, ...]]:

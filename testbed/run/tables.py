@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from testbed.run.grading import Fidelity
+from testbed.run.labels import checkpoints, labels
 from testbed.run.layout import wrapped
 from testbed.run.learning import Learning
 from testbed.run.summary import Summary
@@ -11,8 +12,6 @@ from testbed.run.thinking import Spread
 from testbed.run.thresholds import NOT_GRADED
 from testbed.run.verdict import shown
 from testbed.run.virtual import VIRTUAL
-
-CLOCKS = {"sim": "simulated", "twin": "on the twin"}
 
 
 def text(summary: Summary, columns: int = 0) -> str:
@@ -58,11 +57,13 @@ def count(number: int, what: str) -> str:
 
 
 def _head(summary: Summary) -> str:
-    clock = CLOCKS.get(summary.backend, f"live, speed {summary.speed:g}")
-    return (
-        f"{summary.run}: {summary.policy} on {summary.scenario}, seed {summary.seed}, {summary.slots} slots, {clock}; "
-        f"{summary.ended} after {summary.end_s:.1f} s"
+    speed = "" if summary.backend in VIRTUAL else f", speed {summary.speed:g}"
+    labelled = labels([summary.policy])
+    head = (
+        f"{summary.run}: {labelled[summary.policy]} on {summary.scenario}, seed {summary.seed}, {summary.slots} slots, "
+        f"backend {summary.backend}{speed}; {summary.ended} after {summary.end_s:.1f} s"
     )
+    return "\n".join(part for part in (head, checkpoints(labelled)) if part)
 
 
 def _tasks(summary: Summary) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from testbed.model.statistics import mean
 from testbed.run.compare import UNSTABLE_SHARE
 from testbed.run.hindsight.judge import Found
+from testbed.run.labels import checkpoints, labels
 from testbed.run.tables import percent, table
 
 
@@ -86,10 +87,12 @@ def _each(one: Found) -> dict[str, Any]:
 
 def text(found: Verdict) -> str:
     """The verdict for people."""
+    labelled = labels(found.policies)
+    listed = checkpoints(labelled)
     best, bound = found.best_found, found.lower_bound.overhead
     rows = [
         (
-            name, f"{one.overhead:.4f}", _more(one.above_best), _more(one.above_bound),
+            labelled[name], f"{one.overhead:.4f}", _more(one.above_best), _more(one.above_bound),
             "stable" if one.stable else "UNSTABLE",
         )
         for name, one in found.policies.items()
@@ -104,4 +107,4 @@ def text(found: Verdict) -> str:
     known = f"the optimum is between {bound:.4f} and {best.overhead:.4f}"
     if bound > 0.0:
         known += f": the best found is at most {percent(_above(best.overhead, bound))} above it"
-    return f"{said}\n\n{table(head, rows)}\n\n{pace}\n{known}\n"
+    return f"{said}\n\n{table(head, rows)}\n\n{pace}\n{known}\n" + (f"\n{listed}\n" if listed else "")
