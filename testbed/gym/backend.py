@@ -117,7 +117,7 @@ class TwinBackend:
     def step(self, choices: NDArray[np.int8]) -> None:
         """See `Backend`."""
         seen = np.empty_like(self._seen)
-        totals: Any = self._twin.turn_checked(choices[None], self._code, seen).item()
+        totals: Any = self._twin.turn_checked(choices[None, None], self._code, seen).item()
         self.totals = totals
         self._seen = seen
         self._count()

@@ -41,7 +41,7 @@ class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.int8]]):
         self.action_space: Any = spaces.action_space(self.setting)
         self.observation_space: Any = spaces.observation_space(self.setting)
         self._episode = Episode(self.setting, backend_of(backend, self.setting, **others))
-        self._told = RegionInfo(self.setting)
+        self._told = RegionInfo()
         self._paid, scale = (COST, -1.0) if self.setting.reward == "holding" else (SCORE, 1.0)
         self._scale = scale * self.setting.reward_scale
         self._repeats = backend == "twin"
@@ -79,7 +79,7 @@ class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.int8]]):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which choices make a difference now, (2·N,): for each UE local, and offload if it has an undecided task."""
-        return spaces.masks(self._episode.backend.present)
+        return spaces.flat_masks(self._episode.backend.present)
 
     def render(self) -> Any:
         """The region as text, in the render mode ``ansi``; None without one."""

@@ -92,7 +92,7 @@ class EdgeOffloadCells(ParallelEnv):
 
     def action_masks(self, agent: str) -> NDArray[np.bool_]:
         """Which choices of ``agent`` make a difference now, (2·N_i,); see `EdgeOffload.action_masks`."""
-        return spaces.masks(self._episode.backend.present[self._ues[agent]])
+        return spaces.flat_masks(self._episode.backend.present[self._ues[agent]])
 
     def render(self) -> Any:
         """The region as text, in the render mode ``ansi``; None without one."""
@@ -130,12 +130,12 @@ class EdgeOffloadCells(ParallelEnv):
         numbers["mean_overhead"] = self._mean.add(numbers["overhead"], numbers["finished"])
         numbers |= {"fallback": backend.fallback, "lag_s": backend.lag_ns * 1e-9}
         region = {"seed": self._seed, "slot": backend.slot, "missed": backend.missed}
-        present, actions = backend.present, self.setting.actions
+        present = backend.present
         return {
             agent: {
                 **region,
                 **{key: value[self._cells[agent]].item() for key, value in numbers.items()},
-                "action_mask": spaces.told_mask(present[self._ues[agent]], actions),
+                "action_mask": spaces.told_mask(present[self._ues[agent]]),
             }
             for agent in self.agents
         }

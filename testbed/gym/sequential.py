@@ -59,7 +59,7 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
         self.action_space: Any = Discrete(2)
         self.observation_space: Any = self._space()
         self._episode = Episode(self.setting, backend_of(backend, self.setting, **others))
-        self._told = RegionInfo(self.setting)
+        self._told = RegionInfo()
         self._paid, sign = (COST, -1.0) if self.setting.reward == "holding" else (SCORE, 1.0)
         self._scale, self._repeats = sign * self.setting.reward_scale, backend == "twin"
         self._double = self.setting.second_offload and len(self.setting.system.ess) > 1

@@ -121,17 +121,20 @@ def _explained(action: Any, names: list[str], what: str) -> NDArray[np.int8]:
 
 
 def masks(present: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which choices make a difference, (…, 2·N), UE by UE (local, offload): local always, offload if it has a task.
+    """Which choices make a difference, (…, N, 2): local always, offload if the UE has an undecided task.
 
     ``present`` (…, N) tells which UEs have undecided tasks.
     """
     both = np.ones((*present.shape, 2), np.bool_)
     both[..., 1] = present
-    return both.reshape(*present.shape[:-1], -1)
+    return both
 
 
-def told_mask(present: NDArray[np.bool_], actions: str) -> NDArray[np.int8]:
-    """``info["action_mask"]``: a number for each UE (``multibinary``: may it be 1), or one for each choice."""
-    if actions == "multibinary":
-        return present.view(np.int8)
+def flat_masks(present: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """As `masks`, UE by UE in one row, (…, 2·N): what the contrib package of Stable-Baselines3 asks for."""
+    return masks(present).reshape(*present.shape[:-1], -1)
+
+
+def told_mask(present: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """``info["action_mask"]``: `masks` as Gymnasium's spaces take them."""
     return masks(present).view(np.int8)

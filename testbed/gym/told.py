@@ -46,8 +46,7 @@ class Mean:
 class RegionInfo:
     """``info`` of the region as one agent; plain numbers, because a step is to take microseconds."""
 
-    def __init__(self, setting: Setting) -> None:
-        self._actions = setting.actions
+    def __init__(self) -> None:
         self._seed, self._overhead, self._finished = 0, 0.0, 0
 
     def begin(self, seed: int) -> None:
@@ -77,5 +76,5 @@ class RegionInfo:
             "fallback": fallback,
             "lag_s": lag_s,
             "missed": backend.missed,
-            "action_mask": told_mask(backend.present, self._actions),
+            "action_mask": told_mask(backend.present),
         }

@@ -168,7 +168,7 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which choices make a difference now, (W, 2·N); see `EdgeOffload.action_masks`."""
-        return spaces.masks(undecided(self.twin))
+        return spaces.flat_masks(undecided(self.twin))
 
     def render(self) -> tuple[Any, ...] | None:
         """Every world as text, in the render mode ``ansi``; None without one."""
@@ -219,7 +219,7 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
             "fallback": zeros,
             "lag_s": np.zeros(self.num_envs),
             "missed": zeros.copy(),
-            "action_mask": spaces.told_mask(undecided(self.twin), self.setting.actions),
+            "action_mask": spaces.told_mask(undecided(self.twin)),
         }
 
     def _nothing(self) -> Info:

@@ -60,7 +60,7 @@ class World:
 
     def action_masks(self) -> NDArray[np.bool_]:
         """See `EdgeOffload.action_masks`."""
-        return spaces.masks(undecided(self.batch.twin)[self.index])
+        return spaces.flat_masks(undecided(self.batch.twin)[self.index])
 
     def views(self) -> list[CellView]:
         """What the agents see, as the model's own structs, a cell each."""

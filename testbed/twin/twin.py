@@ -115,11 +115,11 @@ class Twin:
         Returns a record of `state.CELL` a world, summed over its cells, shape (W,); overwritten by the next call.
         """
         self._must_have_begun()
-        return self.turn_checked(self._given(actions), OBSERVATIONS[kind], self._room_to_see(kind, out))
+        return self.turn_checked(self._given(actions)[:, None, :], OBSERVATIONS[kind], self._room_to_see(kind, out))
 
     def turn_checked(self, given: NDArray[np.int8], kind: int, out: NDArray[np.float32]) -> NDArray[Any]:
-        """As `turn`, for a caller that has looked at its arguments: int8 (W, N) of 0 and 1, room of the right shape."""
-        self._check(kernels.turn(self.state, self.fixed, given[:, None, :], kind, self._earned, out))
+        """As `turn`, for a caller that has looked at its arguments: ``given`` is int8 (W, 1, N)."""
+        self._check(kernels.turn(self.state, self.fixed, given, kind, self._earned, out))
         return self._earned
 
     def observe(
