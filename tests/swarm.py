@@ -30,6 +30,7 @@ PARTS = (
     "execution_ns", "return_ns", "recovery_ns", "local_wait_ns", "local_execution_ns", "emulation_ns",
 )  # fmt: skip
 DRAIN_NS = 1000 * NS
+RETURN_MS = {0: 150, 3: 600}
 
 
 class Case(msgspec.Struct):
@@ -61,6 +62,7 @@ class Haunted(Simulation):
         super().__init__(case.plan, case.policy, weather=case.weather)
         self._ghosts = case.ghosts
         self.notes = self._book = Notes()
+        self.executed = []
 
     def _handle(self, entry):
         event = entry.event
@@ -70,6 +72,10 @@ class Haunted(Simulation):
             return self._heap.push(at, send.phase, send.ue, send.number, Entry(send.to, -1, send.body))
         return super()._handle(entry)
 
+    def _emit_at_end(self, source, execute):
+        self.executed.append((source, execute.ue, execute.number))
+        super()._emit_at_end(source, execute)
+
     def _living(self, name):
         return self._incarnation[name] if name in self._cores else None
 
@@ -77,8 +83,7 @@ class Haunted(Simulation):
 def case_of(seed):
     """The random case of ``seed``."""
     radio = {"access": "shared"} if seed % 3 == 0 else {}
-    if seed % 7 == 0:
-        radio["return_latency_ns"] = 150 * MS
+    radio |= {"return_latency_ns": RETURN_MS[seed % 7] * MS} if seed % 7 in RETURN_MS else {}
     made, tasks = region(0.5 + 0.4 * (seed % 2), seed, 20, **radio)
     faults = random_faults(made, seed, bool(seed % 2))
     policy = (Priced(), Coin(), Fixed(1))[seed // 2 % 3]
@@ -99,6 +104,7 @@ def problems(seed):
         *(problem for row in rows for problem in wrong_row(case.plan, row)),
         *overlaps(case.plan, rows),
         *repeated(simulation.notes.rows),
+        *needless(case.plan, simulation.executed, made.links),
         *signs_of_the_dead(case.plan, made),
         *wrong_summary(case.plan, made),
         *(wrong_replay(case.plan, made) if case.weather is None and not case.ghosts else ()),
@@ -185,6 +191,22 @@ def repeated(recorded):
         found = [row for row in recorded if type(row) is kind]
         counts = Counter(tuple(getattr(row, field) for field in fields) for row in found)
         yield from (f"{kind.__name__} {key} recorded {count} times" for key, count in counts.items() if count > 1)
+
+
+def needless(plan, executed, links):
+    """Nobody executes a task twice, or one whose UE died while it was sent."""
+    for (cpu, ue, number), count in Counter(executed).items():
+        if count > 1:
+            yield f"{cpu} executed {(ue, number)} {count} times"
+    cut = {
+        (row.ue, row.number)
+        for row in links
+        if row.link == row.ue and any(row.ready_ns <= died <= row.end_ns for died, _ in gaps_of(plan, row.ue))
+    }
+    servers = {es.name for es in plan.system.ess}
+    yield from (
+        f"{cpu} executed {key}, which it never got" for cpu, *key in executed if cpu in servers and (*key,) in cut
+    )
 
 
 def signs_of_the_dead(plan, made):
