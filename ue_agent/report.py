@@ -80,6 +80,7 @@ def decided(flight: Flight, ue: Ue) -> TaskRow:
         slot_wait_ns=flight.asked_ns - task.generated_ns, decision_ns=flight.ready_ns - flight.asked_ns,
         tx_start_ns=flight.tx_start_ns, tx_end_ns=flight.tx_end_ns, reentry_ns=flight.reentry_ns,
         start_ns=flight.start_ns, end_ns=flight.end_ns,
+        rejected=flight.result is not None and flight.result.rejected,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from testbed.protocol.endings import Absence
 from testbed.protocol.messages import Down, Start, Up
 from testbed.protocol.rows import DEAD_ALREADY, DIED, GIVEN_UP, KILL, PLANNED, RESTART, RESTARTED, EventRow
 from testbed.run.backoff import Backoff
-from testbed.run.children import Nursery
+from testbed.run.children import Child, Nursery
 
 if TYPE_CHECKING:
     from testbed.run.launch import Launcher
@@ -137,21 +137,26 @@ class Faults:
                     if name != about:
                         self._launcher.tell(name, body, at_ns)
 
-    def _begun(self, comeback: Return) -> bool:
-        """Start the new process when it is time to; whether it is ready, or will never be."""
+    def _child_of(self, comeback: Return) -> Child | None:
+        """The new process, started when it is time to; None if there is none yet, or none any more."""
         process = comeback.name
-        if not comeback.started and time.monotonic_ns() >= comeback.start_ns:
+        if not comeback.started:
+            if time.monotonic_ns() < comeback.start_ns:
+                return None
             comeback.started = True
             self._incarnation[process] = comeback.incarnation
             self._born_ns[process] = time.monotonic_ns()
-            self.nursery.start(self._launcher.processes[process][0], process, comeback.incarnation)
+            return self.nursery.start(self._launcher.processes[process][0], process, comeback.incarnation)
         child = self.nursery.children.get(process)
-        comeback.told = comeback.started and (child is None or child.incarnation != comeback.incarnation)
-        return comeback.told or (child is not None and child.ready)
+        return child if child is not None and child.incarnation == comeback.incarnation else None
 
     def _bring_back(self, comeback: Return) -> None:
         """Once the new process is ready, let it serve from the planned instant, or as soon as possible."""
-        if not self._begun(comeback) or comeback.told:
+        if comeback.told:
+            return
+        child = self._child_of(comeback)
+        if child is None or not child.ready:
+            comeback.told = child is None and comeback.started
             return
         launcher = self._launcher
         clock = launcher.clock

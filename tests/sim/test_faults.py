@@ -1,4 +1,4 @@
-"""Random faults of roles and network: the ledger stays balanced, only UEs' deaths fail tasks, parts sum to the delay.
+"""Random faults of roles and network (`tests.swarm`), and each rule of faults by hand.
 
 A failure prints its seed; ``python -m pytest tests/sim/test_faults.py --fault-seed SEED`` replays that one alone.
 """
@@ -6,48 +6,18 @@ A failure prints its seed; ``python -m pytest tests/sim/test_faults.py --fault-s
 import msgspec
 import pytest
 
-from testbed.model.decide import Coin, Fixed, Priced
+from testbed.model.decide import Fixed, Priced
 from testbed.model.system import Fault
 from testbed.model.task import FAILED, UE_DIED
 from testbed.sim.clock import simulate
-from tests.support import MS, NS, ordered, plan, random_faults, random_weather, region, system, task_of
-
-PARTS = (
-    "slot_wait_ns", "decision_ns", "radio_wait_ns", "airtime_ns", "latency_ns", "backhaul_ns", "es_wait_ns",
-    "execution_ns", "return_ns", "recovery_ns", "local_wait_ns", "local_execution_ns", "emulation_ns",
-)  # fmt: skip
-
-
-def run_seed(seed):
-    """One random system, workload, policy and fault schedule; returns what went wrong, if anything."""
-    ues = bool(seed % 2)
-    radio = {"access": "shared"} if seed % 3 == 0 else {}
-    made, tasks = region(0.5 + 0.4 * (seed % 2), seed, 20, **radio)
-    faults = random_faults(made, seed, ues)
-    policy = (Priced(), Coin(), Fixed(1))[seed // 2 % 3]
-    weather = random_weather(made, seed) if seed // 6 % 2 else None
-    rows = simulate(limited(plan(made, tasks, double=seed % 5 > 0, faults=faults)), policy, weather=weather).tasks
-    wrong = [
-        row for row in rows if row.state == "decided" or (row.state == FAILED and not (ues and row.reason == UE_DIED))
-    ]
-    for row in rows:
-        parts = [getattr(row, part) for part in PARTS]
-        if row.state != FAILED and (sum(parts) != row.measured_ns or min(parts) < 0):
-            wrong.append(row)
-    if not ues and len(rows) != len(tasks):
-        wrong.append(len(rows))
-    return wrong
-
-
-def limited(made):
-    """The plan with a drain limit far beyond what it can need, so that a task that never ends is seen."""
-    return msgspec.structs.replace(made, emulation=msgspec.structs.replace(made.emulation, drain_limit_ns=1000 * NS))
+from tests import swarm
+from tests.support import MS, NS, ordered, plan, random_faults, region, system, task_of
 
 
 def test_random_faults_keep_the_ledger_balanced(fault_seeds):
     for seed in fault_seeds:
-        wrong = run_seed(seed)
-        assert not wrong, f"seed {seed}: {wrong[:2]}\n  python -m pytest tests/sim/test_faults.py --fault-seed {seed}"
+        wrong = swarm.problems(seed)
+        assert not wrong, f"seed {seed}: {wrong[:3]}\n  python -m pytest tests/sim/test_faults.py --fault-seed {seed}"
 
 
 def one_ue(tasks, faults=(), slots=4, **kwargs):

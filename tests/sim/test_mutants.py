@@ -1,0 +1,124 @@
+"""The fault swarm would notice: each mutant breaks one rule of faults, and the swarm's checks must object.
+
+A mutant that nobody noticed would mean that the rule can be broken without a test that fails.
+"""
+
+import msgspec
+import pytest
+
+from edge_server.server import Server
+from testbed.model import ledger
+from testbed.protocol import endings
+from testbed.protocol.actions import Record
+from testbed.protocol.rows import LinkRow, SlotRow, TaskRow
+from testbed.sim import clock
+from tests import swarm
+from ue_agent import report
+from ue_agent.agent import Agent
+
+SEEDS = (1, 10, 22, 2518, *range(40))
+
+
+def a_result_of_a_dead_incarnation_is_accepted(patch):
+    patch.setattr(Agent, "_is_posthumous", lambda self, result: False)
+
+
+def a_result_is_accepted_for_a_task_that_runs_locally(patch):
+    """Its end, when it comes, finds nothing: only the record can tell."""
+    accept, end = Agent._result, Agent._end
+
+    def result(self, now_ns, result):
+        flight = self._flights.get(result.number)
+        if flight is not None and flight.start_ns >= 0:
+            flight.start_ns = flight.end_ns = -1
+        return accept(self, now_ns, result)
+
+    patch.setattr(Agent, "_result", result)
+    patch.setattr(Agent, "_end", lambda self, number, at: end(self, number, at) if number in self._flights else [])
+
+
+def doubled(kind, ended=False):
+    """A mutant that records every row of ``kind`` twice."""
+
+    def mutate(patch):
+        act = clock.Simulation._act
+
+        def twice(self, source, actions):
+            records = [action for action in actions if isinstance(action, Record) and type(action.row) is kind]
+            act(self, source, [*actions, *(one for one in records if not ended or one.row.finished_ns >= 0)])
+
+        patch.setattr(clock.Simulation, "_act", twice)
+
+    mutate.__name__ = f"a_{kind.__name__}_is_recorded_twice"
+    return mutate
+
+
+def reconcile_is_never_called(patch):
+    patch.setattr(ledger, "reconcile", lambda *rows, **options: ledger.Ledger())
+
+
+def reconcile_believes_the_rows(patch):
+    def believe(rows, *_):
+        states = [row.state for row in rows]
+        return ledger.Ledger(generated=len(states), **{s: states.count(s) for s in ("completed", "late", "failed")})
+
+    patch.setattr(ledger, "reconcile", believe)
+
+
+def a_task_goes_to_an_es_that_is_known_to_be_dead(patch):
+    moved = Agent._moved
+
+    def unaware(self, now_ns, event):
+        patch_of = self._lives.loss_ns
+        self._lives.loss_ns = lambda name, incarnation: None
+        try:
+            return moved(self, now_ns, event)
+        finally:
+            self._lives.loss_ns = patch_of
+
+    patch.setattr(Agent, "_moved", unaware)
+
+
+def a_task_on_the_backhaul_is_with_the_other_es_alone(patch):
+    def is_with(self, es, incarnation, own_es):
+        return self.es == es and self.incarnation <= incarnation
+
+    patch.setattr(report.Flight, "is_with", is_with)
+
+
+def the_energy_of_the_dead_is_lost(patch):
+    failed = endings.failed_row
+    patch.setattr(endings, "failed_row", lambda *given: msgspec.structs.replace(failed(*given), energy_j=0.0))
+
+
+def airtime_lost_with_an_es_costs_nothing(patch):
+    patch.setattr(report.Flight, "lost_airtime_ns", 0)
+
+
+def a_dead_ues_transmission_arrives(patch):
+    """Its ES executes for nobody, and others wait for that."""
+    patch.setattr(Server, "_silence", lambda self, now_ns, ue, died_ns: [])
+
+
+def a_death_is_recorded_late(patch):
+    keep = swarm.Notes.keep
+
+    def late(self, row):
+        keep(self, msgspec.structs.replace(row, at_ns=row.at_ns + 1) if getattr(row, "kind", "") == "died" else row)
+
+    patch.setattr(swarm.Notes, "keep", late)
+
+
+MUTANTS = (
+    a_result_of_a_dead_incarnation_is_accepted, a_result_is_accepted_for_a_task_that_runs_locally,
+    doubled(TaskRow, ended=True), doubled(LinkRow), doubled(SlotRow), reconcile_is_never_called,
+    reconcile_believes_the_rows, a_task_goes_to_an_es_that_is_known_to_be_dead,
+    a_task_on_the_backhaul_is_with_the_other_es_alone, the_energy_of_the_dead_is_lost,
+    airtime_lost_with_an_es_costs_nothing, a_death_is_recorded_late, a_dead_ues_transmission_arrives,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_the_swarm_objects_to(mutant, monkeypatch):
+    mutant(monkeypatch)
+    assert any(swarm.problems(seed) for seed in SEEDS), f"{len(SEEDS)} seeds and no objection"
