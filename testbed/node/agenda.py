@@ -75,14 +75,12 @@ class Agenda:
         ideal, guard = self._clock.wall_ns(at), self._role.guard_ns
         if not self._role.ordered:
             return ideal + guard
-        lookahead = self._lookahead.get(core.name)
-        due = ideal + (guard if lookahead is None else lookahead.wait_ns(at))
+        lookahead, forgiving = self._lookahead.get(core.name), self._forgiving.get(core.name)
+        awaits = forgiving is not None and forgiving.awaits(at, event)
+        due = ideal + (guard if awaits or lookahead is None else lookahead.wait_ns(at))
         if at <= self._boundary_ns < NEVER:
             due = min(due, self._clock.wall_ns(self._boundary_ns) + self._role.boundary_guard_ns)
-        forgiving = self._forgiving.get(core.name)
-        if forgiving is not None and forgiving.awaits(at, event):
-            due = ideal + (1 + PATIENCE) * guard
-        return due
+        return due + PATIENCE * guard if awaits else due
 
     def pop(self, wall_ns: int) -> Due | None:
         """Take the next event if it is due at ``wall_ns``."""

@@ -127,6 +127,8 @@ def test_what_must_be_judged_by_others_waits_longer():
     bench = Bench()
     bench.push(AIRTIME, Event(awaits=True))
     assert bench.agenda.due_wall_ns() == AIRTIME + (1 + PATIENCE) * GUARD
+    bench.push(AIRTIME + MS, Boundary(1), Phase.ANNOUNCE)
+    assert bench.agenda.due_wall_ns() == AIRTIME + MS + BOUNDARY_GUARD + PATIENCE * GUARD
 
 
 @pytest.mark.parametrize(("settled", "slips"), [(NEVER, 1), (MS, 0)])
