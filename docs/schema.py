@@ -23,7 +23,7 @@ MEANINGS = {
     "tasks.input_bits": "input data d",
     "tasks.cycles": "work c",
     "tasks.deadline_ns": "tolerable delay τ, counted from generation",
-    "tasks.state": "`decided` while under way, then `completed`, `late` or `failed`",
+    "tasks.state": "`decided` while under way, with instants as planned, then `completed`, `late` or `failed`",
     "tasks.reason": "why it failed: `ue died`, `drain limit`, `interrupted`",
     "tasks.slot": "slot of the decision (with `epoch: arrival`: the slot it fell into)",
     "tasks.asked_ns": "when the UE asked",

@@ -5,7 +5,7 @@
 From ``run.db`` it takes the inputs alone: the constants of the system, each task's generation instant, size and work,
 and what was decided when. Links, queues, second offload and execution are computed here again, in exact fractions with
 each duration rounded half up to nanoseconds. Exit code 0: no delay differs by more than 20 ns; 1: one does; 2: not a
-run it understands (a shared radio, deaths).
+run it understands (a shared radio, deaths of user equipments or edge servers).
 """
 
 import heapq
@@ -175,8 +175,11 @@ def read(path):
     system, second_offload = json.loads(meta["system"]), json.loads(meta["second_offload"])
     if system["radio"]["access"] != "dedicated":
         raise NotImplementedError("the cells share their radio; only dedicated access is recomputed here")
-    if db.execute("SELECT count(*) FROM events WHERE kind = 'died'").fetchone()[0]:
-        raise NotImplementedError("processes died in this run; only runs without deaths are recomputed here")
+    died = {name for (name,) in db.execute("SELECT source FROM events WHERE kind = 'died'")}
+    if who := sorted(died & {one["name"] for one in system["ues"] + system["ess"]}):
+        raise NotImplementedError(
+            f"{', '.join(who)} died; of deaths only the controller's changes no link and no queue"
+        )
     index = {ue["name"]: ue["index"] for ue in system["ues"]}
     tasks, recorded = [], {}
     query = "SELECT ue, number, input_bits, cycles, choice, asked_ns + think_ns, generated_ns, finished_ns FROM tasks"

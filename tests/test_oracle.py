@@ -125,3 +125,9 @@ def test_the_oracle_runs_on_the_standard_library_alone(tmp_path):
         [sys.executable, "-I", "-S", str(ORACLE), str(run)], capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_controllers_death_changes_decisions_only_which_are_in_the_record(tmp_path, capsys):
+    made = msgspec.structs.replace(shipped("region", "greedy-do"), faults=(Fault("controller", 20 * support.NS),))
+    assert oracle.main(record(tmp_path, made)) == 0
+    assert "max |difference| of delay: 0 ns" in capsys.readouterr().out

@@ -81,15 +81,17 @@ def culprit(events: Sequence[EventRow]) -> str:
 
 
 def _latest_ms(events: Iterable[EventRow]) -> dict[str, float]:
-    """How late each process's latest timer was, in wall ms."""
+    """How late each process was at its latest slot boundary, in wall ms: of what others send it may be told late."""
     latest: dict[str, float] = {}
     for event in events:
         if event.kind == "lateness":
             try:
-                most = float(json.loads(event.detail)["max"]) * 1e-6
+                told = json.loads(event.detail)
+                kind, most = told["kind"], float(told["max"]) * 1e-6
             except (ValueError, KeyError, TypeError):
                 continue
-            latest[event.source] = max(latest.get(event.source, 0.0), most)
+            if kind == "Boundary":
+                latest[event.source] = max(latest.get(event.source, 0.0), most)
     return latest
 
 

@@ -3,13 +3,17 @@
 import multiprocessing
 import os
 import re
+import select
 import signal
+import subprocess
+import sys
 
 import msgspec
 import numpy as np
 import pytest
 
-from controller import a3c, network
+from controller import a3c, in_step, network
+from controller import team as team_module
 from controller.in_step import InStep
 from controller.learner import Course, make
 from controller.shared import LAG, SLOTS, UPDATES, Shared
@@ -18,7 +22,7 @@ from testbed.model.errors import StartError
 from testbed.model.load import load_scenario
 from testbed.trace import inputs
 from testbed.twin import build
-from tests.cli import PATIENCE_S
+from tests.cli import PATIENCE_S, environment
 
 SCENARIO = load_scenario("smoke", ["slots=20"])
 SYSTEM = inputs.resolve(SCENARIO).system
@@ -140,3 +144,44 @@ def test_a_worker_in_step_that_is_killed_is_replaced_and_asked_again(shared):
         assert shared.updates > 2 and np.isfinite(shared.flat).all()
     finally:
         team.stop()
+
+
+TRAINER = """
+import os, time
+from controller.team import bound_to
+
+parent, (ready, told) = os.getpid(), os.pipe()
+if os.fork() == 0:
+    os.write(told, b"!" if bound_to(parent) else b"?")
+    while True:
+        time.sleep(3600)
+assert os.read(ready, 1) == b"!"
+print(open(f"/proc/{parent}/task/{parent}/children").read(), flush=True)
+time.sleep(3600)
+"""
+
+
+@patient
+@pytest.mark.live
+def test_a_worker_ends_with_its_trainer_whatever_it_does(tmp_path):
+    """In the middle of an update that takes long it looks for nobody: the kernel ends it, stopped as it is."""
+    (tmp_path / "trainer.py").write_text(TRAINER)
+    command = [sys.executable, str(tmp_path / "trainer.py")]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as trainer:
+        try:
+            worker = os.pidfd_open(int(trainer.stdout.readline()))
+            signal.pidfd_send_signal(worker, signal.SIGSTOP)
+        finally:
+            trainer.kill()
+    ended, _, _ = select.select([worker], [], [], 60)
+    os.close(worker)
+    assert ended
+
+
+@pytest.mark.parametrize(("module", "more"), [(team_module, ()), (in_step, (None,))], ids=["Team", "InStep"])
+def test_every_worker_is_bound_to_its_trainer_before_anything_else(monkeypatch, module, more):
+    """One whose trainer has ended already does nothing."""
+    asked = []
+    monkeypatch.setattr(team_module, "die_with_parent", asked.append)
+    module._work(b"no course", "no memory", 0, 1, 0, -1, *more)
+    assert asked == [signal.SIGKILL]

@@ -132,11 +132,11 @@ def test_a_learner_that_keeps_dying_is_told():
     ]
 
 
-def late(source, most_ms):
+def late(source, most_ms, kind="Boundary"):
     histogram = Histogram()
     for ms in (0.1, 0.2, most_ms):
         histogram.add(int(ms * 1e6))
-    return EventRow(0, source, "lateness", json.dumps({"kind": "Result", **histogram.to_json()}))
+    return EventRow(0, source, "lateness", json.dumps({"kind": kind, **histogram.to_json()}))
 
 
 STOOD_STILL = "ue-1-2 stood still for 0.5 s while the others did not"
@@ -149,6 +149,7 @@ STOOD_STILL = "ue-1-2 stood still for 0.5 s while the others did not"
         ([late("es-1", 30), late("ue-1-1", 2), late("ue-1-2", 3)], ""),
         ([late("es-1", 400), late("ue-1-1", 300), late("ue-1-2", 350)], ""),
         ([late("es-1", 5), late("ue-1-1", 2), late("ue-1-2", 500)], STOOD_STILL),
+        ([late("es-1", 5), late("ue-1-1", 2), late("ue-1-2", 500, "Result")], ""),
         ([late("es-1", 900), EventRow(0, "ue-1-1", "silent", "", 2.5)], "ue-1-1 was silent for 2.5 s"),
     ],
 )  # fmt: skip
