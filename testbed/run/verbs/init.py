@@ -25,7 +25,7 @@ def _path(given: str) -> Path:
 
 
 def _must_be_new(path: Path) -> None:
-    """Raise `UsageError` if a scenario cannot have the name of ``path``, or if it is there; `OSError` like `os.stat`."""
+    """Raise `UsageError` if no scenario can have the name of ``path`` or it is there; `OSError` as `os.stat` does."""
     there = path.exists()
     try:
         Name().parse(path.stem)
