@@ -42,7 +42,7 @@ class Actor(msgspec.Struct, frozen=True):
 
     def layout(self, system: System) -> Layout:
         """Where its parameters are. Raises `UsageError` for cells that a head for all at once cannot serve."""
-        sizes = {len(system.cell_ues(es.index)) for es in system.ess}
+        sizes = {len(ues) for ues in system.ues_by_cell()}
         if self.head in (network.JOINT, network.CONTINUOUS) and len(sizes) > 1:
             raise UsageError(f"head {self.head}: cells have different numbers of UEs", "use the head sequential")
         return network.layout(self.head, max(sizes), self.memory)

@@ -16,7 +16,7 @@ class Gathering:
     def __init__(self, system: System) -> None:
         self.system = system
         self.cell_of = {ue.name: ue.cell for ue in system.ues}
-        self._cells = [system.cell_ues(es.index) for es in system.ess]
+        self._cells = system.ues_by_cell()
         self._places = {ue.name: (place, ue) for ues in self._cells for place, ue in enumerate(ues)}
         self.es_index = {es.name: es.index for es in system.ess}
         self.dead: set[str] = set()

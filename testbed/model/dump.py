@@ -12,7 +12,7 @@ from testbed.model.checks import TRACE_ONLY
 from testbed.model.fields import Draw, Items, Number, Section, Sections, Variant
 from testbed.model.scenario import Resolved
 from testbed.model.schema import CellUe, LinkTrace, Scenario, Workload
-from testbed.model.system import Radio, System
+from testbed.model.system import Radio, Ue
 
 HARDWARE = ("cpu_hz", "distance_m", "tx_power_w", "kappa", "weight_delay")
 
@@ -40,7 +40,10 @@ def dump_resolved(resolved: Resolved, header: str = "", workload_file: str = "wo
     """
     scenario, system = resolved.scenario, resolved.system
     workload = Workload(trace=workload_file, format="csv") if scenario.workload.trace else scenario.workload
-    cells = tuple(msgspec.structs.replace(cell, ue=_drawn(system, i)) for i, cell in enumerate(scenario.cells))
+    cells = tuple(
+        msgspec.structs.replace(cell, ue=_drawn(ues))
+        for cell, ues in zip(scenario.cells, system.ues_by_cell(), strict=True)
+    )
     radio = msgspec.structs.replace(scenario.radio, trace=inline(system.radio))
     return dump(msgspec.structs.replace(scenario, cells=cells, radio=radio, workload=workload), header)
 
@@ -54,8 +57,7 @@ def inline(radio: Radio) -> LinkTrace | None:
     return LinkTrace(durations_ns=durations, rates_bps=radio.trace_bps)
 
 
-def _drawn(system: System, cell: int) -> CellUe:
-    ues = system.cell_ues(cell)
+def _drawn(ues: tuple[Ue, ...]) -> CellUe:
     return CellUe(**{name: Draw("each", tuple(getattr(ue, name) for ue in ues)) for name in HARDWARE})
 
 

@@ -92,6 +92,13 @@ class System(msgspec.Struct, frozen=True):
             return task.generated_ns
         return -(-task.generated_ns // self.slot_ns) * self.slot_ns
 
+    def ues_by_cell(self) -> tuple[tuple[Ue, ...], ...]:
+        """The UEs of every cell, in index order."""
+        found: list[list[Ue]] = [[] for _ in self.ess]
+        for ue in self.ues:
+            found[ue.cell].append(ue)
+        return tuple(map(tuple, found))
+
     def cell_ues(self, cell: int) -> tuple[Ue, ...]:
         """The UEs of one cell, in index order."""
         return tuple(u for u in self.ues if u.cell == cell)

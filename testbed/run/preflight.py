@@ -27,9 +27,9 @@ FASTEST, SLOWEST = 1000.0, 0.01
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
     """A run against this host: what it needs at its speed, what there is, the advised speed, and what does not fit.
 
-    Cores for messages, payload and burning (at most); memory in bytes; descriptors of the launcher; ``tasks`` are
-    processes and threads. ``burn_auto``: the burnt share was left to the host. ``measured``: CPU and time rest on costs
-    measured here.
+    Processes, this one included; cores for messages, payload and burning (at most); memory in bytes; descriptors of the
+    launcher; ``tasks`` are processes and threads. ``burn_auto``: the burnt share was left to the host. ``measured``:
+    CPU and time rest on costs measured here.
     """
 
     processes: int
@@ -72,7 +72,7 @@ def fit(plan: Plan, costs: Costs, burn_auto: bool = False) -> Fit:
     emulation = plan.emulation
     needed, there = needs_of(plan, emulation.ues_per_process), host()
     found = Fit(
-        processes=needed.processes,
+        processes=needed.processes + 1,
         cores=limits.cores(),
         message_cores=message_load(plan, costs) * emulation.speed,
         payload_cores=payload_load(plan, costs) * emulation.speed,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from testbed.model import workload as tables
 from testbed.model.dump import dump_resolved
-from testbed.model.errors import UsageError
+from testbed.model.errors import StartError, UsageError
 from testbed.model.scenario import Resolved
 from testbed.model.task import Task
 from testbed.node.files import unwritable
@@ -35,8 +35,8 @@ def create(base: str, out: str | None = None) -> Path:
 def _given(path: Path) -> Path:
     length = len(os.fsencode(path.absolute() / RECORD))
     if length > LONGEST_PATH:
-        why = f"--out: the path of its record would have {length} bytes, and at most {LONGEST_PATH} are possible"
-        raise UsageError(why, "choose a shorter one")
+        why = f"--out: File name too long: its record's has {length} bytes, and {LONGEST_PATH} are possible"
+        raise StartError(why, "choose a shorter one")
     taken = UsageError(f"--out {path} is not empty", "choose another directory, or remove this one first")
     try:
         if path.exists() and not path.is_dir():

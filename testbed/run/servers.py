@@ -1,5 +1,7 @@
 """What each edge server did in a run (pure)."""
 
+from collections import defaultdict
+
 import msgspec
 
 from testbed.model.energy import compute_energy_j
@@ -33,21 +35,32 @@ class EsSummary(msgspec.Struct, frozen=True):
 def summarise(run: Run) -> dict[str, EsSummary]:
     """Every ES's summary, by name."""
     system = run.resolved.system
-    slots = [row for row in run.record.slots if row.at_ns <= system.end_ns]
     over: dict[int, set[str]] = {}
-    for row in slots:
-        if row.over_threshold:
-            over.setdefault(row.slot, set()).add(row.es)
     span_ns = min(system.end_ns, run.end_ns)
-    return {es.name: _one(run, es, [row for row in slots if row.es == es.name], over, span_ns) for es in system.ess}
+    slots_of, tasks_of = defaultdict[str, list[SlotRow]](list), defaultdict[str, list[TaskRow]](list)
+    cells = defaultdict[int, list[TaskRow]](list)
+    for row in run.record.slots:
+        slots_of[row.es].append(row)
+        if row.over_threshold and row.at_ns <= system.end_ns:
+            over.setdefault(row.slot, set()).add(row.es)
+    for task in run.tasks:
+        tasks_of[task.es].append(task)
+        cells[task.cell].append(task)
+    return {
+        es.name: _one(run, es, slots_of[es.name], tasks_of[es.name], cells[es.index + 1], over, span_ns)
+        for es in system.ess
+    }
 
 
-def _one(run: Run, es: Es, slots: list[SlotRow], over: dict[int, set[str]], span_ns: int) -> EsSummary:
-    here = [row for row in run.tasks if row.es == es.name and row.execution_ns > 0]
-    own = [row for row in run.tasks if row.cell == es.index + 1]
-    idle = sum(row.backlog_ns == 0 and bool(over.get(row.slot, set()) - {es.name}) for row in slots)
+def _one(
+    run: Run, es: Es, recorded: list[SlotRow], there: list[TaskRow], own: list[TaskRow],
+    over: dict[int, set[str]], span_ns: int,
+) -> EsSummary:  # fmt: skip
+    slots = [row for row in recorded if row.at_ns <= run.resolved.system.end_ns]
+    here = [row for row in there if row.execution_ns > 0]
+    idle = sum(row.backlog_ns == 0 and _other(over.get(row.slot, set()), es.name) for row in slots)
     energy = sum(compute_energy_j(es.kappa, es.cpu_hz, row.cycles) for row in here)
-    energy += compute_energy_j(es.kappa, es.cpu_hz, 1) * es.cpu_hz * in_vain_ns(run, es, here) * NS
+    energy += compute_energy_j(es.kappa, es.cpu_hz, 1) * es.cpu_hz * in_vain_ns(recorded, here) * NS
     return EsSummary(
         utilisation=sum(row.busy_ns for row in slots) / (es.cores * span_ns) if span_ns > 0 else 0.0,
         idle_while_other_over_threshold=idle / len(slots) if slots else 0.0,
@@ -55,16 +68,15 @@ def _one(run: Run, es: Es, slots: list[SlotRow], over: dict[int, set[str]], span
         executed=len(here),
         forwarded_in=sum(row.forwarded and row.cell != es.index + 1 for row in here),
         forwarded_out=sum(row.forwarded for row in own),
-        rejected=sum(row.rejected and row.es == es.name for row in run.tasks),
+        rejected=sum(row.rejected for row in there),
         mean_wait_s=_mean_wait(here),
         max_waiting=max((row.waiting for row in slots), default=0),
     )
 
 
-def in_vain_ns(run: Run, es: Es, executed: list[TaskRow]) -> int:
-    """Core time that ``es`` spent on tasks other than those it ``executed`` to their end: its own death, their UE's, or
-    the end of the run came before; up to the last slot boundary that it saw."""
-    slots = [row for row in run.record.slots if row.es == es.name]
+def in_vain_ns(slots: list[SlotRow], executed: list[TaskRow]) -> int:
+    """Core time that an ES with these ``slots`` spent on tasks other than those it ``executed`` to their end: its own
+    death, their UE's, or the end of the run came before; up to the last slot boundary that it saw."""
     seen_ns = max((row.at_ns for row in slots), default=0)
     useful = sum(max(0, min(row.end_ns, seen_ns) - row.start_ns) for row in executed)
     return max(0, sum(row.busy_ns for row in slots) - useful)
@@ -75,6 +87,11 @@ def lived_ns(run: Run, es: Es) -> int:
     end = max(0, run.end_ns)
     gaps = ((died, end if back < 0 else back) for died, back in run.absences.get(es.name, ()))
     return end - sum(max(0, min(back, end) - min(died, end)) for died, back in gaps)
+
+
+def _other(names: set[str], name: str) -> bool:
+    """Whether ``names`` has another one than ``name``."""
+    return len(names) > (name in names)
 
 
 def _mean_wait(rows: list[TaskRow]) -> float:

@@ -161,7 +161,6 @@ time.sleep(3600)
 """
 
 
-@patient
 @pytest.mark.live
 def test_a_worker_ends_with_its_trainer_whatever_it_does(tmp_path):
     """In the middle of an update that takes long it looks for nobody: the kernel ends it, stopped as it is."""

@@ -86,5 +86,5 @@ def test_a_run_may_have_a_name_that_is_no_text(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="long paths as Linux has them")
 def test_a_path_too_long_for_a_record_is_refused_before_the_run(tmp_path):
     deep = "/".join(["a" * 200] * 3)
-    said = call("run", "smoke", "--backend", "sim", "--out", deep, cwd=tmp_path, code=2).stderr
+    said = call("run", "smoke", "--backend", "sim", "--out", deep, cwd=tmp_path, code=3).stderr
     assert "500" in said and "shorter" in said and not (tmp_path / ("a" * 200)).exists()

@@ -11,6 +11,7 @@ from testbed.model.delay import duration_ns
 from testbed.model.errors import EXIT_OK, EXIT_THRESHOLD
 from testbed.model.statistics import mean
 from testbed.model.system import Plan
+from testbed.model.task import Task
 from testbed.run import costs, preflight
 from testbed.run.layout import width
 from testbed.run.needs import size
@@ -81,9 +82,11 @@ def _limit(number: float) -> str:
 def describe(plan: Plan) -> dict[str, dict[str, Any]]:
     """Each cell's hardware (means) and offered load: of its ES if all offload, of its UEs if none does."""
     system, found = plan.system, {}
+    ues_of, tasks_of = system.ues_by_cell(), [list[Task]() for _ in system.ess]
+    for task in plan.workload:
+        tasks_of[system.ues[task.ue].cell].append(task)
     for es in system.ess:
-        ues = system.cell_ues(es.index)
-        mine = [task for task in plan.workload if system.ues[task.ue].cell == es.index]
+        ues, mine = ues_of[es.index], tasks_of[es.index]
         at_es = sum(duration_ns(task.cycles, es.cpu_hz) for task in mine) / es.cores
         at_ues = sum(duration_ns(task.cycles, system.ues[task.ue].cpu_hz) for task in mine) / len(ues)
         found[es.name] = {

@@ -18,15 +18,22 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def _path(given: str) -> Path:
-    """The file to write; raises `UsageError` if a scenario cannot have its name."""
+    """The file to write, with a suffix."""
     path = Path(given)
-    if path.suffix not in SUFFIXES and path.name not in ("", ".."):
-        path = path.with_name(path.name + ".yaml")
+    if path.suffix in SUFFIXES or path.name in ("", ".."):
+        return path
+    return path.with_name(path.name + ".yaml")
+
+
+def _must_be_new(path: Path) -> None:
+    """Raise `UsageError` if no scenario can have the name of ``path`` or it is there; `OSError` as `os.stat` does."""
+    there = path.exists()
     try:
         Name().parse(path.stem)
     except Invalid as error:
         raise UsageError(f"name of the scenario: {error.message}", error.remedy) from None
-    return path
+    if there:
+        raise UsageError(f"{path} exists", "choose another name, or remove it first")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -38,8 +45,7 @@ def main(args: argparse.Namespace) -> int:
         for line in text.splitlines()
     ]
     try:
-        if path.exists():
-            raise UsageError(f"{path} exists", "choose another name, or remove it first")
+        _must_be_new(path)
         with replacing(path) as file:
             file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError as error:

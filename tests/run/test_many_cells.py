@@ -1,0 +1,35 @@
+"""Scenarios of many cells: the work grows with their number, not with its square."""
+
+import sys
+
+import pytest
+
+from testbed.model.load import parse_scenario
+from testbed.run.verbs.check import describe
+from testbed.trace import inputs
+
+
+def lines_run(cells):
+    """Python lines that are run to describe a scenario of so many cells, a measure that no load of the host changes."""
+    text = "name: many\nslots: 2\ndensity: 0.9\ncells:\n" + "  - {es: {cpu: 4 GHz}, ues: 1}\n" * cells
+    resolved = inputs.resolve(parse_scenario(text, "many"))
+    plan = resolved.plan(inputs.generate(resolved.scenario, resolved.system), "lc", False, live=True)
+    count = 0
+
+    def trace(frame, event, argument):
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    sys.settrace(trace)
+    try:
+        found = describe(plan)
+    finally:
+        sys.settrace(None)
+    assert len(found) == cells
+    return count
+
+
+@pytest.mark.parametrize("cells", [50])
+def test_describing_four_times_the_cells_is_at_most_five_times_the_work(cells):
+    assert lines_run(4 * cells) < 5 * lines_run(cells)
