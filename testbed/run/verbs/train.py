@@ -1,4 +1,4 @@
-"""``testbed train``: values of a tuned strategy, or a network, from training seeds that no evaluation uses."""
+"""``testbed train``: values of a tuned policy, or a network, from training seeds that no evaluation uses."""
 
 import argparse
 import importlib
@@ -34,7 +34,7 @@ WORKERS_A_CORE, MOST_UPDATES = 4, 10**12
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("scenario", help="path or shipped name")
-    parser.add_argument("--algorithm", choices=(*TUNED, *LEARNED), default="a3c-do", help="which strategy (a3c-do)")
+    parser.add_argument("--algorithm", choices=(*TUNED, *LEARNED), default="a3c-do", help="which policy (a3c-do)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="which training workloads (0)")
     parser.add_argument("--slots", type=int, metavar="N", help="number of slots of each")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one key; repeatable")
