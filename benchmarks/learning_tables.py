@@ -114,7 +114,7 @@ def learned_table(lines: Sequence[Line]) -> str:
         ]
         rows.append([one["scenario"], one["changes"], one["algorithm"], one["options"], str(one["seeds"]), mean,
                      *against, *pace])  # fmt: skip
-    head = ["scenario", "", "strategy", "options", "seeds", "overhead", "against priced-do", "against greedy-do",
+    head = ["scenario", "", "policy", "options", "seeds", "overhead", "against priced-do", "against greedy-do",
             "against random-do", "s to 2 %", "CPU s", "updates/s"]  # fmt: skip
     return table(head, rows)
 

@@ -44,7 +44,7 @@ def trained(out: Path, name: str, seconds: int) -> Path:
     path = out / name / f"{POLICY}.npz"
     if not path.exists():
         changes = ("--set", HALF) if name == OTHER else ()
-        testbed("train", "region", "--algorithm", POLICY, "--for", f"{seconds}s", "--out", str(out / name), *changes)
+        testbed("train", "region", "--algorithm", POLICY, "--wall", f"{seconds}s", "--out", str(out / name), *changes)
     return path
 
 

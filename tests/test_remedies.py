@@ -18,7 +18,9 @@ from testbed.trace import inputs
 from tests.cli import ROOT, call, document
 
 COMMAND = re.compile(r"`(testbed [^`]+)`|^ *(testbed [a-z]+ .*)$", re.MULTILINE)
-OPTION = re.compile(r"(--(?:set|speed|slots|for|on|backend|sweep|yes|policy)(?:[ =](?:'[^']*'|\"[^\"]*\"|[^\s,;]+))?)")
+OPTION = re.compile(
+    r"(--(?:set|speed|slots|for|wall|on|backend|sweep|yes|policy)(?:[ =](?:'[^']*'|\"[^\"]*\"|[^\s,;]+))?)"
+)
 SOURCES = [path for package in ("testbed", "controller") for path in (ROOT / package).rglob("*.py")]
 SHORT = ("--backend", "sim", "--slots", "5")
 
@@ -173,7 +175,7 @@ def test_recorded_decisions_are_repeated_in_the_simulation(tmp_path):
     run(tmp_path, ("clean", "r", "--yes"))
 
 
-@pytest.mark.parametrize(("given", "slots"), [(("--slots", "1"), "--slots"), (("--for", "0.1s"), "--for")])
+@pytest.mark.parametrize(("given", "slots"), [(("--slots", "1"), "--slots"), (("--wall", "0.1s"), "--wall")])
 def test_training_on_the_testbed_that_is_too_short(tmp_path, given, slots):
     words = ("train", "smoke", "--on", "testbed", *given)
     said = run(tmp_path, words, 2).stderr

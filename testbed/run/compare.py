@@ -1,6 +1,6 @@
-"""Strategies compared over the same workloads (pure): means with 95 % intervals, paired ratios with t tests.
+"""Policies compared over the same workloads (pure): means with 95 % intervals, paired ratios with t tests.
 
-The pairs of one metric are tested together, at a level of 5 % that Holm's correction keeps for all of them. A strategy
+The pairs of one metric are tested together, at a level of 5 % that Holm's correction keeps for all of them. A policy
 whose backlog grew with the run on more than a quarter of the workloads is unstable: its mean depends on the run's
 length, so none of its pairs is called significant.
 """
@@ -80,7 +80,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """What ``compare --json`` prints. In ``empty_workloads`` some strategy finished no task: they are left out."""
+    """What ``compare --json`` prints. In ``empty_workloads`` some policy finished no task: they are left out."""
 
     workloads: int
     policies: dict[str, Strategy]
@@ -104,14 +104,14 @@ def sample(tasks: Sequence[TaskRow], audit: Ledger, system: System, events: Iter
 
 
 def compare(samples: Mapping[str, Mapping[Hashable, Sample]]) -> Comparison:
-    """Compare strategies by name on the workloads that all of them saw and finished tasks of.
+    """Compare policies by name on the workloads that all of them saw and finished tasks of.
 
     Raises `UsageError` if there is none.
     """
     shared = _shared(samples)
     used = [key for key in shared if not any(math.isnan(mine[key].overhead) for mine in samples.values())]
     if not used:
-        raise UsageError("no workload has tasks that all strategies finished", "give more slots, or a higher density")
+        raise UsageError("no workload has tasks that all policies finished", "give more slots, or a higher density")
     listed = {name: [mine[key] for key in used] for name, mine in samples.items()}
     policies = {name: _strategy(mine) for name, mine in listed.items()}
     stable = {name: one.stable for name, one in policies.items()}

@@ -82,7 +82,7 @@ def _tasks(summary: Summary) -> str:
 
 def _means(summary: Summary) -> str:
     delay, energy = summary.delay_s, summary.energy_j
-    stable = "stable" if summary.stable else "UNSTABLE: backlog grows, means say nothing"
+    stable = "stable" if summary.stable else "UNSTABLE: the backlog grows, so means depend on the length of the run"
     if math.isnan(delay.mean):
         return f"delay      no task finished; {stable}\nenergy     {_metered(summary)}"
     return "\n".join([
@@ -90,7 +90,7 @@ def _means(summary: Summary) -> str:
         f"energy     mean {energy.mean:.3f} J, measured {summary.energy_measured_j.mean:.3f} J (both modelled); "
         + _metered(summary),
         f"overhead   mean {summary.overhead.mean:.4f}; reward {summary.reward_per_slot:.3f} a slot",
-        f"deadlines  {100 * summary.deadline_hit_rate:.1f} % kept; fairness {summary.fairness:.3f}",
+        f"deadlines  {100 * summary.deadline_hit_rate:.1f} % met; fairness {summary.fairness:.3f}",
     ])  # fmt: skip
 
 

@@ -147,7 +147,7 @@ class Teaching:
         except KeyboardInterrupt:
             ended = INTERRUPTED
         if not reports and ended == TIME:
-            raise StartError(f"nothing was learned in {lesson.budget.seconds:g} s", "train for longer, like --for 60s")
+            raise StartError(f"nothing was learned in {lesson.budget.seconds:g} s", "train for longer, like --wall 60s")
         last = reports[-1] if reports else Report(0.0, 0, 0.0, 0.0, 0, float("nan"), float("nan"), 0.0, 0.0)
         return Taught(
             str(lesson.path) if reports else "", lesson.algorithm, last.best, baseline, ended, last.seconds,

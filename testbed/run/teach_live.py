@@ -79,7 +79,7 @@ def order(scenario: Scenario, algorithm: str, seed: int, seconds: float, start: 
     slots = math.ceil(round(seconds * speed * 1e9 / scenario.slot_ns, 6)) if seconds else scenario.slots
     if slots < LEAST_SLOTS:
         least = math.ceil(LEAST_SLOTS * scenario.slot_ns * 1e-9 / speed)
-        longer = f"--for {least}s" if seconds else f"--slots {LEAST_SLOTS}"
+        longer = f"--wall {least}s" if seconds else f"--slots {LEAST_SLOTS}"
         raise UsageError(
             f"slots={slots}: too short to learn from, a stretch of experience and its tasks' ends need {LEAST_SLOTS}",
             f"{longer} is the least; it takes some hundreds of slots to learn much",
@@ -96,7 +96,7 @@ def _ordered(scenario: Scenario, policy: str, seed: int, auto_speed: bool) -> Or
 
 
 def kept(
-    run: Run, summary: Summary, keeper: Keeper, algorithm: str, seed: int, start: str, longer: str = "--for 300s"
+    run: Run, summary: Summary, keeper: Keeper, algorithm: str, seed: int, start: str, longer: str = "--wall 300s"
 ) -> TaughtLive:
     """Let ``keeper`` have what ``run`` has learned; `StartError` if that is nothing, `InterruptedRunError` if that is
     so because it was interrupted. ``longer`` is the option that makes it last longer."""

@@ -112,8 +112,8 @@ def test_a_checkpoint_of_another_training_is_refused_with_what_differs(place, ca
         (("--workers", "100000"), "each is a process"),
         (("--updates", "0"), "--updates 0"),
         (("--seed", "-1"), "--seed -1"),
-        (("--for", "10"), "unit"),
-        (("--for", "0s"), "--for 0s"),
+        (("--wall", "10"), "unit"),
+        (("--wall", "0s"), "--wall 0s"),
         (("--head", "hydra"), "sequential"),
         (("--option", "gama=0.9"), 'did you mean "gamma"?'),
         (("--option", "gamma=1.5"), "gamma=1.5: Expected float <= 1.0"),
@@ -130,11 +130,14 @@ def test_a_checkpoint_of_another_training_is_refused_with_what_differs(place, ca
         (("--on", "testbed", "--start", "x.npz", "--resume"), "leave out one"),
         (("--on", "testbed", "--start", "x.npz"), "x.npz: No such file"),
         (("--on", "testbed", "--resume"), "give --start CHECKPOINT"),
-        (("--on", "testbed", "--slots", "32"), "--slots 33 or --for 9s are the least"),
-        (("--on", "testbed", "--for", "1s", "--speed", "4"), "slots=16: too short to learn from"),
+        (("--on", "testbed", "--slots", "32"), "--slots 33 is the least"),
+        (("--on", "testbed", "--wall", "1s", "--speed", "4"), "slots=16: too short to learn from"),
         (("--on", "testbed", "--speed", "fast"), "--speed:"),
         (("--speed", "4"), "--speed is for --on testbed"),
-        (("--on", "testbed", "--slots", "9", "--for", "9s"), "leave out one"),
+        (("--for", "60s"), "give wall time instead, like --wall 60s"),
+        (("--on", "testbed", "--for", "32s", "--set", "slot=1 s"), "slots=32: too short"),
+        (("--on", "testbed", "--for", "40s", "--wall", "9s"), "give one of them"),
+        (("--on", "testbed", "--slots", "9", "--wall", "9s"), "give one of them"),
         (("--on", "testbed", "--algorithm", "dqn"), "not trained on the testbed"),
         (("--on", "testbed", "--set", "agent.reward=paper"), "agent.reward"),
         (("--set", "agent.epoch=arrival"), "epoch"),
@@ -205,7 +208,7 @@ def test_progress_tells_overhead_against_the_baseline_pace_and_time_left():
 @pytest.mark.live
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_an_interrupted_training_ends_with_a_verdict_and_a_checkpoint(tmp_path, workers):
-    process = start("train", "smoke", "--for", "600s", "--workers", workers, "--out", "c", cwd=tmp_path)
+    process = start("train", "smoke", "--wall", "600s", "--workers", workers, "--out", "c", cwd=tmp_path)
     try:
         for line in process.stdout:
             if "updates/s" in line:

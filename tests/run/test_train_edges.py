@@ -17,7 +17,7 @@ __all__ = ["place"]
     ("args", "said"),
     [
         (("--seed", "99999999999999999999999"), "at most 536745911"),
-        (("--updates", "99999999999999999999", "--for", "2s"), "at most 1000000000000"),
+        (("--updates", "99999999999999999999", "--wall", "2s"), "at most 1000000000000"),
         (("--option", "worlds=1000000000"), "of memory"),
         (("--option", "slots=10000000000"), "at most"),
         (("--algorithm", "dqn", "--option", "capacity=1000000000000"), "at most"),
@@ -79,4 +79,4 @@ def test_a_synchronous_training_is_not_resumed_otherwise(place, capsys):
 
 
 def test_a_training_too_short_for_an_update_says_so(place, capsys):
-    assert "nothing was learned" in train(capsys, "--for", "1us", code=3)
+    assert "nothing was learned" in train(capsys, "--wall", "1us", code=3)

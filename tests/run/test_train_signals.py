@@ -15,7 +15,7 @@ from tests.cli import PATIENCE_S, start
 
 def training(place, *args):
     """``testbed train`` with two workers, in a process group of its own."""
-    args = ("train", "smoke", "--for", "600s", "--workers", "2", "--out", "c", "--plain", *args)
+    args = ("train", "smoke", "--wall", "600s", "--workers", "2", "--out", "c", "--plain", *args)
     return start(*args, cwd=place, process_group=0)
 
 

@@ -17,7 +17,7 @@ class Bar:
 
             columns = (BarColumn(12), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
             self._bar = Progress(*columns, console=Console(file=stream), transient=True)
-            self._task = self._bar.add_task("playing the strategies", total=1.0)
+            self._task = self._bar.add_task("playing the policies", total=1.0)
 
     def __enter__(self) -> "Bar":
         if self._bar:

@@ -1,4 +1,4 @@
-"""``testbed bound``: the best decisions found in hindsight, a lower bound, and each strategy's distance from both."""
+"""``testbed bound``: the best decisions found in hindsight, a lower bound, and each policy's distance from both."""
 
 import argparse
 import csv
@@ -27,7 +27,7 @@ COLUMNS = ("seed", "slot", "ue", "choice")
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("what", metavar="SCENARIO|RUN", help="a scenario, or a run with its tasks and decisions")
-    parser.add_argument("--policies", metavar="A,B,…", help=f"strategies ({POLICIES}; for a run its decisions only)")
+    parser.add_argument("--policies", metavar="A,B,…", help=f"policies ({POLICIES}; for a run its decisions only)")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="how many workloads, from the seed on (1)")
     parser.add_argument(
         "--evaluations", type=int, default=EVALUATIONS, metavar="N", help=f"of decisions, a workload ({EVALUATIONS})"

@@ -45,7 +45,7 @@ def main(args: argparse.Namespace) -> int:
         head = {"scenario": system.name, "slots": system.slots, "tasks": len(workload), "ues": len(system.ues)}
         print_json({**head, "cells": cells, "fit": msgspec.to_builtins(fit)})
         return code
-    print(f"{plan.system.name}: right. {len(workload)} tasks in {plan.system.slots} slots\n")
+    print(f"{args.scenario} is valid: {len(workload)} tasks in {plan.system.slots} slots\n")
     print(
         table(
             ("cell", "UEs", "ES GHz", "UE GHz", "uplink Mbit/s", "tasks", "ES load", "UE load"),

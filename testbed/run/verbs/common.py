@@ -156,7 +156,7 @@ def strategies(given: str, scenario: str) -> list[str]:
     be trained on ``scenario``."""
     names = [name.strip() for name in given.split(",") if name.strip()]
     if not names or len(set(names)) < len(names):
-        raise UsageError(f'--policies "{given}"', "give different strategies, like --policies lc,greedy-do")
+        raise UsageError(f'--policies "{given}"', "give different policies, like --policies lc,greedy-do")
     policies.check(names, scenario)
     return names
 

@@ -1,4 +1,4 @@
-"""``testbed compare``: strategies over the same workloads, or runs against each other."""
+"""``testbed compare``: policies over the same workloads, or runs against each other."""
 
 import argparse
 import csv
@@ -30,13 +30,13 @@ SEEDS = {SIM: 10, TWIN: 10, TESTBED: 3}
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("what", nargs="+", metavar="SCENARIO|RUN", help="one scenario, or two and more runs")
-    parser.add_argument("--policies", metavar="A,B,…", help=f"strategies ({POLICIES})")
+    parser.add_argument("--policies", metavar="A,B,…", help=f"policies ({POLICIES})")
     parser.add_argument("--seeds", type=int, metavar="N", help="how many workloads, from the scenario's seed on (10)")
     parser.add_argument("--on", choices=BACKENDS, help="backend (sim)")
     parser.add_argument("--sweep", metavar="KEY=A..B:N", help="repeat for N values of a key, like density=0.3..0.9:4")
     common.add_scenario_options(parser)
     parser.add_argument("--speed", metavar="X", help="testbed: emulated seconds in a wall second")
-    parser.add_argument("--csv", metavar="FILE", help="write the table as CSV, a row for each strategy (and value)")
+    parser.add_argument("--csv", metavar="FILE", help="write the table as CSV, a row for each policy (and value)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
     shape.add_argument("--json", action="store_true", help="print one JSON document")

@@ -25,7 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("what", metavar="RUN|TRACE", help="a run, or a table time_s,ue,input_bits,cycles,deadline_s")
     decisions = parser.add_mutually_exclusive_group()
-    decisions.add_argument("--policy", metavar="P", help="strategy (that of the run; for a table greedy-do)")
+    decisions.add_argument("--policy", metavar="P", help="policy (that of the run; for a table greedy-do)")
     decisions.add_argument("--as-recorded", action="store_true", help="repeat decisions and their times (simulation)")
     parser.add_argument("--on", choices=BACKENDS, default=None, help="backend (testbed)")
     parser.add_argument("--scenario", metavar="S", help="for a table: its system (the scenario beside it, or region)")

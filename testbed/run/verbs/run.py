@@ -11,7 +11,7 @@ from testbed.run.virtual import BACKENDS, TESTBED
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("scenario", nargs="?", default=common.DEFAULT_SCENARIO, help="path or shipped name (region)")
-    parser.add_argument("--policy", default=common.DEFAULT_POLICY, metavar="P", help="strategy (greedy-do)")
+    parser.add_argument("--policy", default=common.DEFAULT_POLICY, metavar="P", help="policy (greedy-do)")
     common.add_scenario_options(parser)
     parser.add_argument(
         "--backend", choices=BACKENDS, default=TESTBED, help="processes on this host, simulation, or twin (testbed)"

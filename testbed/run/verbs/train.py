@@ -1,4 +1,4 @@
-"""``testbed train``: values of a tuned strategy, or a network, from training seeds that no evaluation uses."""
+"""``testbed train``: values of a tuned policy, or a network, from training seeds that no evaluation uses."""
 
 import argparse
 import importlib
@@ -33,7 +33,7 @@ WORKERS_A_CORE, MOST_UPDATES = 4, 10**12
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("scenario", help="path or shipped name")
-    parser.add_argument("--algorithm", choices=(*TUNED, *LEARNED), default="a3c-do", help="which strategy (a3c-do)")
+    parser.add_argument("--algorithm", choices=(*TUNED, *LEARNED), default="a3c-do", help="which policy (a3c-do)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="which training workloads (0)")
     parser.add_argument("--slots", type=int, metavar="N", help="number of slots of each")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one key; repeatable")
@@ -41,7 +41,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="where to write the checkpoint (checkpoints/SCENARIO)")
     networks = parser.add_argument_group("networks (a3c, dqn)")
     networks.add_argument(
-        "--for", dest="duration", metavar="TIME", help="how long, wall time, unless a plateau comes first (60s)"
+        "--wall", dest="duration", metavar="TIME", help="how long, wall time, unless a plateau comes first (60s)"
     )
     networks.add_argument(
         "--updates", type=int, metavar="N", help="how many updates instead, all of them (asynchronous: a few more)"
@@ -57,6 +57,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     networks.add_argument("--resume", action="store_true", help="go on from --out's checkpoint, of the same settings")
     begin = parser.add_argument_group("on the testbed (a3c)")
     begin.add_argument("--start", metavar="CHECKPOINT", help="go on from this one, also of the twin (from nothing)")
+    begin.add_argument("--for", dest="emulated", metavar="TIME", help="how long, emulated time, like 600s")
     begin.add_argument("--speed", metavar="X", help="emulated seconds in a wall second, or auto (the scenario's)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
@@ -67,6 +68,9 @@ def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     _check(args)
     _check_live(args)
+    if args.emulated is not None:
+        slot_ns = load_scenario(args.scenario, common.overrides(args, ("speed",))).slot_ns
+        args.slots = common.slots_of(args.emulated, slot_ns)
     scenario = common.scenario_of(args.scenario, common.overrides(args, ("slots", "speed")))
     if scenario.faults and args.on == ON[0]:
         warn(f"training plays no faults: those of {scenario.name} ({len(scenario.faults)}) are left out")
@@ -86,9 +90,15 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError('--out ""', "give a directory, or leave it out")
     if args.algorithm in TUNED:
         given = {
-            "--for": args.duration, "--updates": args.updates, "--workers": args.workers > 1, "--resume": args.resume,
-            "--synchronous": args.synchronous, "--head": args.head != HEADS[0], "--start": args.start,
-        }  # fmt: skip
+            "--wall": args.duration,
+            "--for": args.emulated,
+            "--updates": args.updates,
+            "--workers": args.workers > 1,
+            "--resume": args.resume,
+            "--synchronous": args.synchronous,
+            "--head": args.head != HEADS[0],
+            "--start": args.start,
+        }
         for name in (name for name, value in given.items() if value):
             raise UsageError(f"{name} is for networks; {args.algorithm} is tuned, and ends by itself", "leave it out")
     cores = limits.cores()
@@ -109,6 +119,8 @@ def _check_live(args: argparse.Namespace) -> None:
     if args.on == ON[0]:
         if args.start is not None:
             raise UsageError("--start is for --on testbed", "--resume goes on from the checkpoint in --out")
+        if args.emulated is not None:
+            raise UsageError("--for is emulated time, for --on testbed", "give wall time instead, like --wall 60s")
         if args.speed is not None:
             raise UsageError("--speed is for --on testbed", "leave it out: the twin is as fast as it can be")
         return
@@ -121,8 +133,8 @@ def _check_live(args: argparse.Namespace) -> None:
             raise UsageError(f"{name} is for --on twin", "train there first, then --on testbed --start CHECKPOINT")
     if args.start is not None and args.resume:
         raise UsageError("--start and --resume both say what to go on from", "leave out one")
-    if args.slots is not None and args.duration is not None:
-        raise UsageError("--slots and --for both say how long", "leave out one")
+    if sum(length is not None for length in (args.slots, args.duration, args.emulated)) > 1:
+        raise UsageError("--slots, --for and --wall each say how long", "give one of them")
 
 
 def _tune(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
@@ -144,9 +156,9 @@ def _seconds(args: argparse.Namespace) -> float:
     try:
         ns = units.parse(args.duration, "time")
     except Invalid as error:
-        raise UsageError(f"--for: {error.message}", error.remedy or "write a time, like --for 60s") from None
+        raise UsageError(f"--wall: {error.message}", error.remedy or "write a time, like --wall 60s") from None
     if ns <= 0:
-        raise UsageError(f"--for {args.duration}: nothing is learned in that", "write a time, like --for 60s")
+        raise UsageError(f"--wall {args.duration}: nothing is learned in that", "write a time, like --wall 60s")
     return ns * 1e-9
 
 
@@ -204,7 +216,7 @@ def _teach_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
     keeper = live.Keeper(path, args.resume, warn)
     run = record.read_run(common.played(order, args, keeper))
     summary = session.summary_of(run)
-    longer = f"--slots {10 * args.slots}" if args.slots else "--for 300s"
+    longer = f"--slots {10 * args.slots}" if args.slots else "--wall 300s"
     taught = live.kept(run, summary, keeper, args.algorithm, args.seed, start, longer)
     if args.json:
         print_json(taught)
