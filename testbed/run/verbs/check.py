@@ -9,6 +9,7 @@ import msgspec
 
 from testbed.model.delay import duration_ns
 from testbed.model.errors import EXIT_OK, EXIT_THRESHOLD
+from testbed.model.printable import printable
 from testbed.model.statistics import mean
 from testbed.model.system import Plan
 from testbed.model.task import Task
@@ -45,7 +46,7 @@ def main(args: argparse.Namespace) -> int:
         head = {"scenario": system.name, "slots": system.slots, "tasks": len(workload), "ues": len(system.ues)}
         print_json({**head, "cells": cells, "fit": msgspec.to_builtins(fit)})
         return code
-    print(f"{args.scenario} is valid: {len(workload)} tasks in {plan.system.slots} slots\n")
+    print(f"{printable(args.scenario)} is valid: {len(workload)} tasks in {plan.system.slots} slots\n")
     print(
         table(
             ("cell", "UEs", "ES GHz", "UE GHz", "uplink Mbit/s", "tasks", "ES load", "UE load"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from testbed.model import units
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD, Invalid, UsageError
+from testbed.model.load import load_scenario
 from testbed.model.schema import Scenario
 from testbed.node import limits
 from testbed.run import record, session, tune
