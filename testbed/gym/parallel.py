@@ -103,6 +103,13 @@ class EdgeOffloadCells(ParallelEnv):
         self.agents = []
         self._episode.close()
 
+    def _masks(self, present: NDArray[np.bool_]) -> Info:
+        """Under ``action_mask`` libraries of agents expect what ``sample`` of the space takes, and all the choices."""
+        found: Info = {"offload_mask": present.view(np.int8)}
+        if self.setting.actions == "multidiscrete":
+            found["action_mask"] = tuple(spaces.told_mask(present))
+        return found
+
     def _choices(self, actions: Mapping[str, Any]) -> NDArray[np.int8]:
         unknown = [agent for agent in actions if agent not in self._cells]
         missing = [agent for agent in self.agents if agent not in actions]
@@ -135,7 +142,7 @@ class EdgeOffloadCells(ParallelEnv):
             agent: {
                 **region,
                 **{key: value[self._cells[agent]].item() for key, value in numbers.items()},
-                "action_mask": spaces.told_mask(present[self._ues[agent]]),
+                **self._masks(present[self._ues[agent]]),
             }
             for agent in self.agents
         }

@@ -5,7 +5,8 @@ import warnings
 import gymnasium
 import numpy as np
 import pytest
-from pettingzoo.test import parallel_api_test, parallel_seed_test
+from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test
+from pettingzoo.utils.conversions import parallel_to_aec
 
 import testbed.gym
 from testbed.gym.parallel import EdgeOffloadCells
@@ -20,6 +21,13 @@ def test_pettingzoos_own_tests_pass(options):
         warnings.simplefilter("error")
         parallel_api_test(EdgeOffloadCells(**options), num_cycles=400)
         parallel_seed_test(lambda: EdgeOffloadCells(**options))
+
+
+@pytest.mark.parametrize("actions", ["multibinary", "multidiscrete"])
+def test_agents_may_also_act_in_turns(actions):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        api_test(parallel_to_aec(EdgeOffloadCells(episode_slots=10, actions=actions)), 60)
 
 
 @pytest.mark.parametrize("observation", ["full", "paper"])
@@ -79,7 +87,9 @@ def test_infos_of_cells_have_the_same_keys_always_and_their_own_masks(actions):
     kinds = {key: type(value) for key, value in infos["cell-1"].items()}
     while cells.agents:
         masks = np.concatenate([cells.action_masks(agent) for agent in cells.agents])
-        told = np.concatenate([infos[agent]["action_mask"] for agent in cells.agents])
-        assert (told.reshape(-1) == masks).all()
+        told = np.concatenate([infos[agent]["offload_mask"] for agent in cells.agents])
+        assert (told == masks[1::2]).all()
+        if actions == "multidiscrete":
+            assert (np.concatenate([infos[agent]["action_mask"] for agent in cells.agents]).reshape(-1) == masks).all()
         infos = cells.step({agent: cells.action_space(agent).sample() for agent in cells.agents})[4]
         assert all({key: type(value) for key, value in info.items()} == kinds for info in infos.values())
