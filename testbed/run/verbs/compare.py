@@ -67,6 +67,7 @@ def _scenario(args: argparse.Namespace) -> int:
     chosen = sweep.parse(args.sweep) if args.sweep else None
     changes = [[f"{chosen.key}={value}"] for value in chosen.values] if chosen else [[]]
     scenarios = [load_scenario(args.what[0], [*common.changes(args.what[0], args), *change]) for change in changes]
+    common.tell_of_traces(scenarios[0])
     pulse = Pulse(sys.stderr if args.json else sys.stdout)
     played = [Rounds(common.strategies(args.policies), args.on, pulse) for _ in scenarios]
     code = EXIT_OK

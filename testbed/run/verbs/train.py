@@ -67,7 +67,7 @@ def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     _check(args)
     _check_live(args)
-    scenario = load_scenario(args.scenario, common.overrides(args, ("slots", "speed")))
+    scenario = common.tell_of_traces(load_scenario(args.scenario, common.overrides(args, ("slots", "speed"))))
     folder = Path(args.out) if args.out else CHECKPOINTS / scenario.name
     common.writable(folder)
     if args.on != ON[0]:
