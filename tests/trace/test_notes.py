@@ -138,6 +138,13 @@ def test_a_run_says_what_its_trace_had_left_out(tmp_path):
     assert "7,200 s are silence" in call("run", *args, *silent, "--out", "q", cwd=tmp_path).stderr
 
 
+@pytest.mark.parametrize("verb", [("check",), ("compare", "--policies", "lc", "--seeds", "1")])
+def test_verbs_that_play_a_trace_often_say_it_once(tmp_path, verb):
+    (tmp_path / "g.csv").write_text(GAP)
+    traced = ("smoke", "--slots", "3", "--set", "radio.trace.file=g.csv", "--json")
+    assert call(*verb, *traced, cwd=tmp_path).stderr.count("g.csv: 1 hole longer than 10 s") == 1
+
+
 def test_requests_of_several_files_share_a_clock(tmp_path):
     (tmp_path / "a.csv").write_text(DAY + "18:00:10,5,5\n2023-11-16 18:00:00,5,0\n")
     (tmp_path / "b.csv").write_text(DAY + "18:01:17.3,5,5\n2023-11-16 20:00:00,5,5\n")

@@ -64,7 +64,7 @@ Cases = Sequence[Callable[[], Any]]
 
 def _of_scenario(judge: Any, args: argparse.Namespace) -> tuple[Resolved, Cases]:
     names = common.strategies(args.policies or POLICIES, args.what)
-    scenario = common.scenario_of(args.what, common.changes(args.what, args))
+    scenario = common.tell_of_traces(common.scenario_of(args.what, common.changes(args.what, args)))
     seeds = range(scenario.seed, scenario.seed + args.seeds)
     if scenario.workload.trace and args.seeds > 1:
         raise UsageError("--seeds: a traced workload has one seed only", "leave out --seeds")

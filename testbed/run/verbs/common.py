@@ -108,6 +108,14 @@ def say_cut(scenario: Scenario, resolved: Resolved) -> None:
         warn(f"{cut} of {len(scenario.faults)} faults come after the last of {slots} slots and are left out")
 
 
+def tell_of_traces(scenario: Scenario) -> Scenario:
+    """``scenario``, once what its recorded files had skipped, capped or assumed has been said on standard error."""
+    if scenario.workload.trace or scenario.radio.trace is not None:
+        resolved = inputs.resolve(scenario, warn)
+        inputs.generate(resolved.scenario, resolved.system, warn)
+    return scenario
+
+
 def changes(given: str | Path, args: argparse.Namespace) -> list[str]:
     """As `overrides`, with ``--for`` turned into slots of the scenario's length."""
     asked = overrides(args)

@@ -76,6 +76,7 @@ def _scenario(args: argparse.Namespace) -> int:
     for note in dict.fromkeys(note for one in loaded for note in one.notes):
         warn(note)
     scenarios = [one.scenario for one in loaded]
+    common.tell_of_traces(scenarios[0])
     pulse = Pulse(sys.stderr if args.json else sys.stdout, plain=args.plain)
     played = [Rounds(names, backend, pulse) for _ in scenarios]
     code = EXIT_OK

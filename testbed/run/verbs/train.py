@@ -73,6 +73,7 @@ def main(args: argparse.Namespace) -> int:
         slot_ns = load_scenario(args.scenario, common.overrides(args, ("speed",))).slot_ns
         args.slots = common.slots_of(args.emulated, slot_ns)
     scenario = common.scenario_of(args.scenario, common.overrides(args, ("slots", "speed")))
+    common.tell_of_traces(scenario)
     if scenario.faults and args.on == ON[0]:
         warn(f"training plays no faults: those of {scenario.name} ({len(scenario.faults)}) are left out")
     folder = Path(args.out) if args.out else CHECKPOINTS / scenario.name
