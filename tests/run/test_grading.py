@@ -95,8 +95,8 @@ def test_a_run_that_goes_on_is_not_graded_yet(live):
 
 
 def test_a_simulation_is_exact_and_keeps_every_threshold(tmp_path):
-    strict = ("run", "smoke", "--backend", "sim", "--strict", "--set", "thresholds.fidelity=>= A")
-    found = document(*strict, cwd=tmp_path)
+    words = ("run", "smoke", "--backend", "sim", "--set", "thresholds.fidelity=>= A")
+    found = document(*words, cwd=tmp_path)
     assert found["fidelity"]["grade"] == "exact"
     assert [(one["measured"], one["holds"]) for one in found["thresholds"]] == [("exact", True)]
-    assert "fidelity   exact" in call(*strict, cwd=tmp_path).stdout
+    assert "fidelity   exact" in call(*words, cwd=tmp_path).stdout
