@@ -11,86 +11,19 @@ from pathlib import Path
 
 import msgspec
 
-from testbed.model.decide import Coin, Fixed, Priced
 from testbed.model.delay import duration_ns
 from testbed.model.load import load_scenario
-from testbed.model.system import Plan
 from testbed.model.task import COMPLETED, FAILED, LATE, UE_DIED
 from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow
 from testbed.run import record, replay, session
-from testbed.sim.book import Book
-from testbed.sim.clock import Simulation, _Emit, simulate
-from testbed.sim.events import Entry
-from testbed.sim.network import Weather
+from testbed.sim.clock import simulate
 from testbed.trace import inputs
-from tests.support import MS, NS, plan, random_faults, random_weather, region
+from tests.swarm_cases import Haunted, case_of
 
 PARTS = (
     "slot_wait_ns", "decision_ns", "radio_wait_ns", "airtime_ns", "latency_ns", "backhaul_ns", "es_wait_ns",
     "execution_ns", "return_ns", "recovery_ns", "local_wait_ns", "local_execution_ns", "emulation_ns",
 )  # fmt: skip
-DRAIN_NS = 1000 * NS
-RETURN_MS = {0: 150, 3: 600}
-
-
-class Case(msgspec.Struct):
-    """What a seed stands for. With ``ghosts`` an ES outlives its recorded death until its executions have ended, as a
-    process does that was killed late: what it then says comes from the dead."""
-
-    plan: Plan
-    policy: object
-    weather: Weather | None
-    ghosts: bool
-
-
-class Notes(Book):
-    """A book that remembers every row it was given."""
-
-    def __init__(self):
-        super().__init__()
-        self.rows = []
-
-    def keep(self, row):
-        self.rows.append(row)
-        super().keep(row)
-
-
-class Haunted(Simulation):
-    """A simulation whose book can be read, and in which the dead may speak."""
-
-    def __init__(self, case):
-        super().__init__(case.plan, case.policy, weather=case.weather)
-        self._ghosts = case.ghosts
-        self.notes = self._book = Notes()
-        self.executed = []
-
-    def _handle(self, entry):
-        event = entry.event
-        if self._ghosts and isinstance(event, _Emit) and entry.incarnation != self._living(entry.target):
-            send = event.send
-            at = max(send.at_ns, self._now)
-            return self._heap.push(at, send.phase, send.ue, send.number, Entry(send.to, -1, send.body))
-        return super()._handle(entry)
-
-    def _emit_at_end(self, source, execute):
-        self.executed.append((source, execute.ue, execute.number))
-        super()._emit_at_end(source, execute)
-
-    def _living(self, name):
-        return self._incarnation[name] if name in self._cores else None
-
-
-def case_of(seed):
-    """The random case of ``seed``."""
-    radio = {"access": "shared"} if seed % 3 == 0 else {}
-    radio |= {"return_latency_ns": RETURN_MS[seed % 7] * MS} if seed % 7 in RETURN_MS else {}
-    made, tasks = region(0.5 + 0.4 * (seed % 2), seed, 20, **radio)
-    faults = random_faults(made, seed, bool(seed % 2))
-    policy = (Priced(), Coin(), Fixed(1))[seed // 2 % 3]
-    weather = random_weather(made, seed) if seed // 6 % 2 else None
-    planned = plan(made, tasks, double=seed % 5 > 0, faults=faults)
-    emulation = msgspec.structs.replace(planned.emulation, drain_limit_ns=DRAIN_NS)
-    return Case(msgspec.structs.replace(planned, emulation=emulation), policy, weather, ghosts=seed % 4 == 1)
 
 
 def problems(seed):

@@ -12,7 +12,7 @@ from testbed.protocol import endings
 from testbed.protocol.actions import Record
 from testbed.protocol.rows import LinkRow, SlotRow, TaskRow
 from testbed.sim import clock
-from tests import swarm
+from tests import swarm, swarm_cases
 from ue_agent import report
 from ue_agent.agent import Agent
 
@@ -101,12 +101,12 @@ def a_dead_ues_transmission_arrives(patch):
 
 
 def a_death_is_recorded_late(patch):
-    keep = swarm.Notes.keep
+    keep = swarm_cases.Notes.keep
 
     def late(self, row):
         keep(self, msgspec.structs.replace(row, at_ns=row.at_ns + 1) if getattr(row, "kind", "") == "died" else row)
 
-    patch.setattr(swarm.Notes, "keep", late)
+    patch.setattr(swarm_cases.Notes, "keep", late)
 
 
 MUTANTS = (
