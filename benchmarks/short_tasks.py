@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from runs import Entry, measure, middle
+from harness import Entry, measure, middle
 
 SCENARIO = """
 name: short

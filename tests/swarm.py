@@ -166,7 +166,7 @@ def run_of(plan, made):
     """The run as it is read from its record."""
     kept = record.Record({"backend": session.SIM, "policy": plan.policy, "second_offload": plan.second_offload,
                           "reason": made.reason, "end_ns": made.end_ns},
-                         made.tasks, made.slots, made.links, [], made.events)  # fmt: skip
+                         made.tasks, made.slots, made.ue_slots, [], made.links, [], made.events)  # fmt: skip
     return record.assemble(Path("r"), kept, msgspec.structs.replace(resolved(), system=plan.system), plan.workload)
 
 

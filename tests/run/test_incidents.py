@@ -28,7 +28,9 @@ def ran(*faults, tasks=None, ues=(2,), speeds=(2 * NS,), **kwargs):
     simulated = simulate(planned, Fixed(1))
     resolved = msgspec.structs.replace(inputs.resolve(load_scenario("smoke")), system=made)
     meta = {"backend": "sim", "reason": simulated.reason, "end_ns": simulated.end_ns, "speed": 2.0}
-    record = Record(meta, simulated.tasks, simulated.slots, simulated.links, [], simulated.events)
+    record = Record(
+        meta, simulated.tasks, simulated.slots, simulated.ue_slots, [], simulated.links, [], simulated.events
+    )
     return assemble(Path("r"), record, resolved, planned.workload)
 
 

@@ -13,8 +13,8 @@ from testbed.node.socket import Mailbox
 from testbed.protocol.codec import MAX_PAYLOAD_BITS, PROTOCOL_VERSION, Envelope
 from testbed.protocol.messages import Heartbeat
 from testbed.run import session
-from testbed.run.session import LOCAL, Order
-from testbed.run.virtual import VIRTUAL
+from testbed.run.session import Order
+from testbed.run.virtual import TESTBED, VIRTUAL
 from testbed.trace import inputs
 from tests.cli import call
 
@@ -34,14 +34,14 @@ def order(bits, payload, backend):
 
 
 def test_the_largest_message_passes_and_one_byte_more_is_refused_live():
-    assert session.planned(order(MAX_PAYLOAD_BITS, "real", LOCAL), double=False).workload
+    assert session.planned(order(MAX_PAYLOAD_BITS, "real", TESTBED), double=False).workload
     with pytest.raises(ScenarioError, match="task 0 of ue-1-1 has 537 Mbit of input") as caught:
-        session.planned(order(MAX_PAYLOAD_BITS + 8, "real", LOCAL), double=False)
+        session.planned(order(MAX_PAYLOAD_BITS + 8, "real", TESTBED), double=False)
     assert "64 MiB" in caught.value.message and "--set emulation.payload=declared" in caught.value.remedy
 
 
 def test_a_declared_size_and_a_clock_without_frames_have_no_limit():
-    assert session.planned(order(2**45, "declared", LOCAL), double=False).workload
+    assert session.planned(order(2**45, "declared", TESTBED), double=False).workload
     for backend in VIRTUAL:
         assert session.planned(order(2**45, "real", backend), double=False).workload
 
@@ -60,7 +60,7 @@ def test_a_declared_size_of_any_length_arrives(tmp_path):
     a.send(Envelope(PROTOCOL_VERSION, "a", 0, 1, "b", 0, 0, 0, 0, 2**50, Heartbeat(1)))
     poll = select.poll()
     poll.register(b.fd, select.POLLIN)
-    while (found := b.receive()) is None:
+    while (found := next(b.take(), None)) is None:
         assert poll.poll(5000), "nothing came"
     a.close()
     b.close()
