@@ -65,7 +65,8 @@ class Learned:
             cycles = sum(task.cycles for task in ue.tasks)
             later -= cycles
             seen = (sent, later) if self.sequential else (0, 0)
-            x = np.array((*see_ue(cell, ue, *seen, self.double, self.paper), *mine), dtype=np.float32)
+            inputs = see_ue(cell, ue, seen[0], seen[1], self.double, self.paper)
+            x = np.array((*inputs, *mine), dtype=np.float32)
             preference = self._preference(x)
             choice = self._choice(cell, ue, preference) if es.alive else LOCAL
             found[ue.name] = Chosen(x, preference, choice, es.alive)

@@ -44,8 +44,16 @@ class Fidelity(msgspec.Struct, frozen=True):
 def graded(run: Run) -> Fidelity:
     """The fidelity of a run; a simulated one is the model itself: it has no grade, it is exact."""
     if not run.live:
-        none = fidelity.Lateness(), fidelity.DelayError(), 0, 0.0, fidelity.Cpu()
-        return Fidelity(fidelity.EXACT, 0.0, "declared", *none)
+        return Fidelity(
+            grade=fidelity.EXACT,
+            burn=0.0,
+            payload="declared",
+            lateness_ms=fidelity.Lateness(),
+            delay_error=fidelity.DelayError(),
+            slipped=0,
+            steal=0.0,
+            cpu=fidelity.Cpu(),
+        )
     events = run.record.events
     asked = run.resolved.emulation
     host = _host(events)

@@ -84,7 +84,8 @@ def _twin(resolved: Resolved, workload: tuple[Task, ...], strategy: str) -> Samp
 
 
 def _virtual(resolved: Resolved, workload: tuple[Task, ...], strategy: str, clock: Clock) -> Sample:
-    return _played(resolved, workload, strategy, *policies.load(strategy), clock)
+    policy, double = policies.load(strategy)
+    return _played(resolved, workload, strategy, policy, double, clock)
 
 
 def _played(

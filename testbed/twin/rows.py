@@ -72,8 +72,20 @@ def link_rows(twin: Twin, plan: Plan, world: int = 0) -> list[LinkRow]:
             continue
         ue, bits = system.ues[task.ue], task.input_bits
         home, served = system.ess[ue.cell].name, system.ess[o["es"]].name
-        trip = (o["ready_ns"], o["tx_start_ns"], o["tx_end_ns"], o["arrival_ns"])
-        found.append(LinkRow(ue.name, home, ue.name, task.number, bits, o["attempts"], *trip))
+        found.append(
+            LinkRow(
+                ue.name,
+                home,
+                ue.name,
+                task.number,
+                bits,
+                o["attempts"],
+                o["ready_ns"],
+                o["tx_start_ns"],
+                o["tx_end_ns"],
+                o["arrival_ns"],
+            )
+        )
         if served != home:
             left = o["arrival_ns"]
             end = after_ns(left, transfer_ns(bits, system.backhaul.rate_bps))

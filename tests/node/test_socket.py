@@ -3,6 +3,7 @@
 import select
 import time
 
+import msgspec
 import pytest
 import zmq
 
@@ -25,7 +26,7 @@ def ends(request, tmp_path):
 def posted(number, bits=0):
     body = Post("ue-1-1", Task(0, number, 0, 1, 1, 1), 0) if bits else Heartbeat(number)
     found = envelope("a", 0, "b", body)
-    return codec.Envelope(*(getattr(found, field) for field in found.__struct_fields__[:9]), bits, body)
+    return msgspec.structs.replace(found, payload_bits=bits, body=body)
 
 
 def received(mailbox, count):

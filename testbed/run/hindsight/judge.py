@@ -69,7 +69,9 @@ def of_scenario(resolved: Resolved, workload: tuple[Task, ...], strategies: Sequ
     """Let each strategy, by its name, meet the workload. Raises `ScenarioError` for what the twin cannot express."""
     if not workload:
         raise UsageError("there are no tasks to decide", "raise slots or density")
-    return Case(resolved, workload, {name: _play(resolved, workload, *policies.load(name)) for name in strategies})
+    loaded = {name: policies.load(name) for name in strategies}
+    played = {name: _play(resolved, workload, policy, double) for name, (policy, double) in loaded.items()}
+    return Case(resolved, workload, played)
 
 
 def of_run(run: Run, strategies: Sequence[str]) -> Case:

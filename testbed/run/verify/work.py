@@ -54,11 +54,11 @@ def _local_s(row: TaskRow) -> float:
 
 def queues(tasks: int, live_tasks: int) -> Iterator[Check]:
     """One server at ρ = 0.7: long simulations against closed forms, and a live run against Lindley's recursion."""
-    theory = {
+    expected = {
         "M/D/1": analytic.wait_md1_s(UTILISATION, SERVICE_NS / NS),
         "M/M/1": analytic.wait_mm1_s(UTILISATION, SERVICE_NS / NS),
     }
-    for name, asked in theory.items():
+    for name, asked in expected.items():
         made, workload = poisson(name, tasks)
         rows = simulate(Plan(made, workload, "offload", False), Fixed(1)).tasks
         waits = [row.es_wait_ns / NS for row in rows]
