@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DEMO := runs/demo
 TESTBED := $(BIN)/testbed
 PYTEST := $(BIN)/python -m pytest
-COMPILE := $(BIN)/python -m testbed.run.compiling
+COMPILE := $(BIN)/python -m testbed.live.compiling
 SLOTS ?= 30
 
 .DEFAULT_GOAL := help

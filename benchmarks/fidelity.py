@@ -15,11 +15,11 @@ from pathlib import Path
 
 from fidelity_plot import draw
 from harness import Entry, measure, middle, recorded, testbed, write_between
+from testbed.analysis.grading import RELEASES, lateness
+from testbed.live.host_meter import HostLoad
 from testbed.model.system import Emulation, Radio
-from testbed.run.grading import RELEASES, lateness
-from testbed.run.host import HostLoad
-from testbed.run.record import read_record
-from testbed.run.verify import bench, links
+from testbed.record.reader import read_record
+from testbed.verify import bench, links
 
 POLICIES = ("lc", "random-do", "greedy-do")
 LADDERS = {

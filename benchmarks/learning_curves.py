@@ -13,11 +13,11 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from controller import policies
 from learning import read
 from learning_jobs import VALIDATION, Job, follow, played, scenario_of
 from learning_tables import Line, interquartile_mean
-from testbed.run import tune
+from testbed.experiments import tune
+from testbed.policy import loading
 
 STRATEGIES = {"a3c-do": "A3C-DO", "dqn-do": "DQN-DO", "a3c": "A3C", "sb3-a2c": "SB3 A2C", "sb3-ppo": "SB3 PPO"}
 RESAMPLES, ROOM = 2000, 0.02
@@ -43,7 +43,7 @@ def heuristics(density: str) -> dict[str, float]:
     scenario = scenario_of(Job("", "region", (f"density={density}",), "baselines"))
     seeds = tune.training_seeds(0, VALIDATION)
     tuned = tune.tune(scenario, "priced-do", 0, lambda text: None)
-    greedy = played(scenario, True, seeds, follow(policies.load("greedy-do")[0]))
+    greedy = played(scenario, True, seeds, follow(loading.load("greedy-do")[0]))
     return {"greedy-do": float(np.mean(greedy["overhead"])), "priced-do": tuned.overhead}
 
 

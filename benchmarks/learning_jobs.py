@@ -14,15 +14,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from controller import a3c, checkpoint, dqn, policies
-from controller.evaluate import evaluate
-from controller.learner import Course
-from controller.train import Budget, Judge, Report, Trainer
+from controller.learn import a3c, dqn
+from controller.learn.evaluate import evaluate
+from controller.learn.learner import Course
+from controller.learn.train import Budget, Judge, Report, Trainer
+from testbed.experiments import tune
 from testbed.model import statistics
-from testbed.model.decide import Policy
-from testbed.model.load import load_scenario
-from testbed.model.schema import Scenario
-from testbed.run import tune
+from testbed.policy import checkpoint, loading
+from testbed.policy.heuristics import Policy
+from testbed.scenario.load import load_scenario
+from testbed.scenario.schema import Scenario
 from testbed.trace import inputs
 from testbed.twin import build
 from testbed.twin.twin import Twin
@@ -142,7 +143,7 @@ def follow(policy: Policy) -> Callable[[Twin], Any]:
 def baselines(job: Job, folder: Path) -> dict[str, Any]:
     """The heuristics on the evaluation workloads, ``coin`` and ``priced`` tuned on training workloads."""
     scenario, longer = scenario_of(job), scenario_of(job, EVALUATION_SLOTS)
-    chosen = {name: policies.load(name)[0] for name in PLAIN}
+    chosen = {name: loading.load(name)[0] for name in PLAIN}
     tried = {}
     for name in ("coin", "coin-do", "priced", "priced-do"):
         tuned = tune.tune(scenario, name, 0, lambda text: None)

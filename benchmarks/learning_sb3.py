@@ -12,7 +12,7 @@ from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.vec_env import VecNormalize
 
 from testbed.gym.sb3 import Batch
-from testbed.model.schema import Scenario
+from testbed.scenario.schema import Scenario
 from testbed.twin.twin import Twin
 
 EPISODE_SLOTS, BACKLOG_S, GAMMA, LAMBDA = 50, 2.0, 0.9, 0.8

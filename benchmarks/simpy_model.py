@@ -9,12 +9,12 @@ from collections import defaultdict
 
 import simpy
 
-from testbed.model import policy
 from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
 from testbed.model.queue import expected_wait_ns, second_offload
 from testbed.model.system import System
 from testbed.model.task import Task
+from testbed.policy import expected_costs
 
 
 class Server:
@@ -95,7 +95,7 @@ class Region:
         local = overhead(ue.weight_delay, local_end - task.generated_ns, energy)
         airtime = transfer_ns(task.input_bits, ue.rate_bps)
         sent_at = max(now, self.radio_free[ue.index]) + airtime
-        wait = policy.es_wait_ns(self.announced[es.index], sent[es.index], es.cpu_hz, 1, sent_at - now)
+        wait = expected_costs.es_wait_ns(self.announced[es.index], sent[es.index], es.cpu_hz, 1, sent_at - now)
         end = sent_at + wait + duration_ns(task.cycles, es.cpu_hz)
         offload = overhead(ue.weight_delay, end - task.generated_ns, transmit_energy_j(ue.tx_power_w, airtime))
         if offload < local:

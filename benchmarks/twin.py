@@ -22,10 +22,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import simpy_model
 from testbed.gym.vector import EdgeOffloadVector
-from testbed.model.decide import Priced
-from testbed.model.load import load_scenario
-from testbed.model.scenario import Resolved
-from testbed.sim.clock import simulate
+from testbed.policy.heuristics import Priced
+from testbed.scenario.load import load_scenario
+from testbed.scenario.resolve import Resolved
+from testbed.sim.simulation import simulate
 from testbed.trace import inputs
 from testbed.twin import build
 from testbed.twin.twin import Twin

@@ -4,12 +4,12 @@ import importlib
 import sys
 
 from controller.notices import notices_of
-from controller.policies import load
 from controller.server import Server
-from testbed.model.decide import Policy
 from testbed.model.system import Emulation, Plan, System
 from testbed.node.process import Making, entry
 from testbed.node.role import Role
+from testbed.policy.heuristics import Policy
+from testbed.policy.loading import load
 from testbed.protocol.actions import Core
 
 
@@ -21,7 +21,7 @@ def make(making: Making) -> Core:
 def policy_of(plan: Plan) -> Policy:
     """The policy that answers; loaded once before the run's epoch too, so that its modules are there when it begins."""
     if plan.learn:
-        student: Policy = importlib.import_module("controller.live.beginning").student(plan)
+        student: Policy = importlib.import_module("controller.online.start").student(plan)
         return student
     return load(plan.policy)[0]
 

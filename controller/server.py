@@ -7,10 +7,10 @@ import msgspec
 
 from controller.gather import Gathering
 from testbed.model import random
-from testbed.model.decide import FALLBACKS, Policy, checked, watching
 from testbed.model.mdp import CellView
 from testbed.model.system import EPOCH_ARRIVAL, LEARNER, System
 from testbed.model.task import Phase
+from testbed.policy.heuristics import FALLBACKS, Policy, checked, watching
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
 from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Outcome, Seen, Up

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from testbed.node.recorder import SCHEMA_VERSION, TABLES
+from testbed.record.writer import SCHEMA_VERSION, TABLES
 
 PAGE = Path(__file__).parent / "runs.md"
 BEGIN, END = "<!-- tables: .venv/bin/python docs/schema.py --write -->", "<!-- end of tables -->"

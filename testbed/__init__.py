@@ -19,10 +19,10 @@ __all__ = (
 
 
 def __getattr__(name: str) -> object:
-    """What `testbed.run.api` calls ``name``."""
+    """What `testbed.experiments.api` calls ``name``."""
     if name not in __all__:
         raise AttributeError(f"module 'testbed' has no attribute {name!r}")
-    return getattr(importlib.import_module("testbed.run.api"), name)
+    return getattr(importlib.import_module("testbed.experiments.api"), name)
 
 
 def __dir__() -> list[str]:

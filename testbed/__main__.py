@@ -7,7 +7,7 @@ import sys
 def main() -> int:
     """Import the command line, and do what it is told; returns the exit code."""
     try:
-        from testbed.cli import main as command
+        from testbed.cli.main import main as command
 
         return command()
     except KeyboardInterrupt:

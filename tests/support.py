@@ -7,7 +7,7 @@ from testbed.model.delay import NS, uplink_rate
 from testbed.model.system import Backhaul, Es, Fault, Plan, Radio, System, Ue
 from testbed.model.task import Task
 from testbed.protocol.settings import Settings
-from testbed.sim.network import Cut, Weather
+from testbed.sim.network_conditions import Cut, Weather
 
 MS = 1_000_000
 

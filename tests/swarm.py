@@ -11,12 +11,14 @@ from pathlib import Path
 
 import msgspec
 
+from testbed.analysis import replay
+from testbed.experiments import runner
 from testbed.model.delay import duration_ns
-from testbed.model.load import load_scenario
 from testbed.model.task import COMPLETED, FAILED, LATE, UE_DIED
 from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow
-from testbed.run import record, replay, session
-from testbed.sim.clock import simulate
+from testbed.record import reader
+from testbed.scenario.load import load_scenario
+from testbed.sim.simulation import simulate
 from testbed.trace import inputs
 from tests.swarm_cases import Haunted, case_of
 
@@ -150,7 +152,7 @@ def signs_of_the_dead(plan, made):
     for row in made.tasks:
         if any(died <= row.asked_ns < back for died, back in gaps_of(plan, row.ue)):
             yield f"{row.ue} asked for {row.number} while dead"
-    happened = record.absences_of(made.events)
+    happened = reader.absences_of(made.events)
     for fault in plan.faults:
         came = (fault.at_ns, fault.restart_ns if 0 <= fault.restart_ns <= made.end_ns else -1)
         if fault.at_ns <= made.end_ns and fault.restart_ns != made.end_ns and came not in happened.get(fault.name, ()):
@@ -164,15 +166,15 @@ def resolved():
 
 def run_of(plan, made):
     """The run as it is read from its record."""
-    kept = record.Record({"backend": session.SIM, "policy": plan.policy, "second_offload": plan.second_offload,
+    kept = reader.Record({"backend": runner.SIM, "policy": plan.policy, "second_offload": plan.second_offload,
                           "reason": made.reason, "end_ns": made.end_ns},
                          made.tasks, made.slots, made.ue_slots, [], made.links, [], made.events)  # fmt: skip
-    return record.assemble(Path("r"), kept, msgspec.structs.replace(resolved(), system=plan.system), plan.workload)
+    return reader.assemble(Path("r"), kept, msgspec.structs.replace(resolved(), system=plan.system), plan.workload)
 
 
 def wrong_summary(plan, made):
     """The audit of the record finds what is counted here."""
-    summary, rows = session.summary_of(run_of(plan, made)), made.tasks
+    summary, rows = runner.summary_of(run_of(plan, made)), made.tasks
     tasks, counts = expected(plan), summary.tasks
     own = {
         "generated": len(tasks),

@@ -2,12 +2,12 @@
 
 import msgspec
 
-from testbed.model.decide import Coin, Fixed, Priced
 from testbed.model.system import Plan
-from testbed.sim.book import Book
-from testbed.sim.clock import Simulation, _Emit
+from testbed.policy.heuristics import Coin, Fixed, Priced
 from testbed.sim.events import Entry
-from testbed.sim.network import Weather
+from testbed.sim.network_conditions import Weather
+from testbed.sim.run_log import Book
+from testbed.sim.simulation import Simulation, _Emit
 from tests.support import MS, NS, plan, random_faults, random_weather, region
 
 DRAIN_NS = 1000 * NS

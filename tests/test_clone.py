@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests import conftest
-from tests.cli import ROOT
+from tests.command import ROOT
 
 FOLDERS = ("ue_agent", "edge_server", "controller", "testbed", "tests", "benchmarks", "examples", "docs")
 

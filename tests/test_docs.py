@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from controller import policies
-from testbed import cli
+from testbed.cli.main import main
 from testbed.model.errors import ScenarioError
-from testbed.model.load import load_scenario
+from testbed.policy import loading
 from testbed.protocol.rows import POLICY_ERROR
-from testbed.sim.clock import simulate
+from testbed.scenario.load import load_scenario
+from testbed.sim.simulation import simulate
 from tests import support
 from tests.snippets import PAGES
 
@@ -76,7 +76,7 @@ def test_the_policy_shown_in_the_documentation_decides(tmp_path, monkeypatch):
     code = re.search(r"^```python\n(.*?)^```", (ROOT / "docs" / "policies.md").read_text(), re.MULTILINE | re.DOTALL)[1]
     (tmp_path / "near.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
-    policy, second_offload = policies.load("near:near_do")
+    policy, second_offload = loading.load("near:near_do")
     system, workload = support.region(slots=10)
     rows = simulate(support.plan(system, workload, double=second_offload), policy).tasks
     fast = {ue.name for ue in system.ues if ue.rate_bps > 12e6}
@@ -96,7 +96,7 @@ def test_the_mistake_shown_in_the_readme_looks_like_that(tmp_path):
 
 def test_the_readme_lists_every_verb_and_promises_none_that_does_not_exist():
     verbs = dict(re.findall(r"^\| `testbed (\w+)` \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE))
-    assert verbs == cli.VERBS
+    assert verbs == main.VERBS
 
 
 def test_every_kind_of_event_is_documented():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import PATIENCE_S
+from tests.command import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("testbed", "ue_agent", "edge_server", "controller")
@@ -19,7 +19,7 @@ LINES = 260
 
 FLOORS = {
     "testbed.model": 1, "testbed.protocol": 2, "testbed.twin": 2, "testbed.trace": 3, "testbed.node": 3,
-    "testbed.sim": 4, "testbed.run": 5, "testbed.watch": 5, "testbed.gym": 5, "testbed.cli": 5,
+    "testbed.sim": 4, "testbed.run": 5, "testbed.watch": 5, "testbed.gym": 5, "testbed.cli.main": 5,
     "testbed.__main__": 5,
 }  # fmt: skip
 ROLES = ("ue_agent", "edge_server", "controller")
@@ -33,7 +33,7 @@ OUTSIDE = {
     "uuid", "zmq",
 }  # fmt: skip
 KEYED = {("random", "Random")}
-READERS = ("testbed.model.load", "testbed.model.reading", "testbed.model.workload")
+READERS = ("testbed.scenario.load", "testbed.scenario.reading", "testbed.scenario.workload")
 FILES = {"io", "pathlib", "open()"}
 MODEL_MAY = {"msgspec", "yaml"}
 
@@ -185,7 +185,7 @@ def test_a_role_starts_without_torch_numpy_and_numba(role):
 
 
 def test_the_controller_decides_by_a_learned_network_without_torch():
-    code = "import sys, controller.checkpoint, controller.live.beginning; print('torch' in sys.modules)"
+    code = "import sys, testbed.policy.checkpoint, controller.online.start; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (done.stdout.strip(), done.stderr) == ("False", "")
 
@@ -208,7 +208,7 @@ CRIMES = {
     "edge_server.queue2": ("def f():\n    return open('x')", "touch no files"),
     "testbed.model.f": ("from pathlib import Path", "touch no files"),
     "controller.server": ("import zmq", "outside world"),
-    "controller.train": ("import testbed.gym.g", "above it"),
+    "controller.learn.train": ("import testbed.gym.g", "above it"),
     "testbed.gym.g": ("import ue_agent.__main__", "by module name"),
     "testbed.trace.x": ("import testbed.node.y", "import each other"),
     "testbed.node.y": ("import testbed.trace.x", ""),
@@ -228,15 +228,15 @@ def test_a_crime_is_charged_to_its_author(name):
 def test_lawful_imports_are_left_alone():
     sources = {
         "testbed.model.a": "import math, msgspec\nfrom random import Random",
-        "testbed.model.load": "from pathlib import Path",
+        "testbed.scenario.load": "from pathlib import Path",
         "testbed.protocol.b": "from testbed.model import a",
         "testbed.twin.t": "import numba\nfrom testbed.protocol import b",
-        "controller.train": "import torch, time\nfrom testbed.twin import t",
+        "controller.learn.train": "import torch, time\nfrom testbed.twin import t",
         "ue_agent.agent": "from testbed.protocol.b import x",
         "ue_agent.__main__": "import time\nfrom testbed.node import n\nfrom ue_agent.agent import Agent",
         "testbed.node.n": "import socket",
         "testbed.sim.s": "from ue_agent.agent import Agent",
-        "testbed.run.r": "from controller.policies import load\nfrom testbed.sim import s",
-        "controller.policies": "import importlib",
+        "testbed.run.r": "from testbed.policy.loading import load\nfrom testbed.sim import s",
+        "testbed.policy.loading": "import importlib",
     }
     assert broken_laws(sources) == []

@@ -8,15 +8,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from controller import policies
-from testbed.model.load import load_scenario
 from testbed.model.queue import FCFS
 from testbed.model.system import Backhaul, Fault, Plan, Radio
-from testbed.node.recorder import Recorder
-from testbed.sim.clock import simulate
+from testbed.policy import loading
+from testbed.record.writer import Recorder
+from testbed.scenario.load import load_scenario
+from testbed.sim.simulation import simulate
 from testbed.trace import inputs
 from tests import support
-from tests.cli import PATIENCE_S
+from tests.command import PATIENCE_S
 
 ORACLE = Path(__file__).resolve().parents[1] / "examples" / "oracle.py"
 SCENARIOS = ("region", "region-matched", "paper-like", "recorded", "smoke")
@@ -35,7 +35,7 @@ oracle = load_oracle()
 
 def record(folder: Path, plan: Plan) -> Path:
     """Simulate ``plan`` and record it as a run would be."""
-    policy, _ = policies.load(plan.policy)
+    policy, _ = loading.load(plan.policy)
     made = simulate(plan, policy)
     system = msgspec.json.encode(plan.system).decode()
     recorder = Recorder(folder / "run.db", {"system": system, "second_offload": plan.second_offload})
@@ -48,7 +48,7 @@ def record(folder: Path, plan: Plan) -> Path:
 def shipped(name: str, strategy: str) -> Plan:
     resolved = inputs.resolve(load_scenario(name))
     workload = inputs.generate(resolved.scenario, resolved.system)
-    return resolved.plan(workload, strategy, policies.load(strategy)[1], live=False)
+    return resolved.plan(workload, strategy, loading.load(strategy)[1], live=False)
 
 
 @pytest.mark.parametrize("strategy", POLICIES)

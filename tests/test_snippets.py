@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from controller import checkpoint, network
-from testbed import cli
-from testbed.model.load import load_scenario
-from testbed.run.verbs import common
+from testbed.cli.commands import common
+from testbed.cli.main import main
+from testbed.policy import checkpoint, network
+from testbed.scenario.load import load_scenario
 from tests.snippets import ROOT, blocks, inline, shell
 
 LANGUAGES = {"sh", "python", "yaml", "text", "mermaid"}
@@ -52,7 +52,7 @@ def place(tmp_path_factory):
             "--out",
             str(place / name),
         ]
-        assert cli.main(args) == 0
+        assert main.main(args) == 0
     (place / "AzureLLMInferenceTrace_conv.csv").write_text(TRACE)
     kept = place / "checkpoints" / "region"
     kept.mkdir(parents=True)
@@ -71,9 +71,9 @@ def here(place, monkeypatch):
 
 def verb_parser(verb):
     """The parser of ``testbed VERB``."""
-    assert verb in cli.VERBS, f"there is no verb {verb}"
-    parser = cli.Parser(prog=f"testbed {verb}", allow_abbrev=False)
-    importlib.import_module(f"{cli.PACKAGE}.{cli.MODULES.get(verb, verb)}").add(parser)
+    assert verb in main.VERBS, f"there is no verb {verb}"
+    parser = main.Parser(prog=f"testbed {verb}", allow_abbrev=False)
+    importlib.import_module(f"{main.PACKAGE}.{main.MODULES.get(verb, verb)}").add(parser)
     return parser
 
 
@@ -109,7 +109,7 @@ def test_verbs_are_called_as_they_can_be(words, here, capsys):
     """Parsed as they stand; carried out in short, and on a virtual clock, if they run something."""
     args = verb_parser(words[1]).parse_args(words[2:])
     if words[1] in SHORT:
-        assert cli.main(shortened(words[1:])) == 0, capsys.readouterr().err
+        assert main.main(shortened(words[1:])) == 0, capsys.readouterr().err
     elif getattr(args, "scenario", None):
         load_scenario(args.scenario, common.overrides(args, ("slots", "speed")))
 

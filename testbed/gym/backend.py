@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbed.gym import options as check
-from testbed.gym.setting import Setting, backlog_ns
+from testbed.gym.config import Setting, backlog_ns
 from testbed.model.mdp import CellView
 from testbed.trace import inputs
 from testbed.twin import build

@@ -6,12 +6,12 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.gym import setting as settings_of
+from testbed.gym import config as settings_of
 from testbed.gym import spaces
 from testbed.gym.backend import Backend
+from testbed.gym.config import Options, Source
 from testbed.gym.episode import Episode, backend_of
 from testbed.gym.render import RENDER_MODES, drawn, render_mode_of
-from testbed.gym.setting import Options, Source
 from testbed.gym.spec import portable
 from testbed.gym.told import Info, RegionInfo
 
@@ -22,7 +22,7 @@ class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.int8]]):
     """The region as one agent: action (N,) of 0 local and 1 offload for each UE, observation (L,), a step a slot.
 
     ``scenario`` is a name, a file, the text of one, or a `Scenario`. ``backend`` is ``twin`` or ``testbed``. The other
-    options are those of `testbed.gym.setting.make` and of the backend; an unknown one is an `UnknownOptionError`, which
+    options are those of `testbed.gym.config.make` and of the backend; an unknown one is an `UnknownOptionError`, which
     is a `UsageError` and a `TypeError`. Spaces, units and ``info``: docs/gym.md.
     """
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from testbed.gym import options as check
 from testbed.gym import spaces
 from testbed.gym.backend import Backend, TwinBackend
+from testbed.gym.config import Choices, Setting
 from testbed.gym.seeds import Seeds, seed_of
-from testbed.gym.setting import Choices, Setting
 from testbed.model.errors import UsageError
 
 BACKENDS = ("twin", "testbed")

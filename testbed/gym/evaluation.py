@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.gym.setting import Options, Source
+from testbed.gym.config import Options, Source
 from testbed.gym.told import SUMS
 from testbed.gym.vector import EdgeOffloadVector
 

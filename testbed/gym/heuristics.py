@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from controller import policies
 from testbed.gym import spaces
-from testbed.gym.setting import Setting
-from testbed.model.decide import Coin, Fixed, Policy, Priced
+from testbed.gym.config import Setting
 from testbed.model.errors import UsageError
-from testbed.model.features import CELL_FEATURES, DECISION_FEATURES
+from testbed.policy import loading
+from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
+from testbed.policy.heuristics import Coin, Fixed, Policy, Priced
 
 MARGIN, RADIO_WAIT, AIRTIME, EXECUTION = 0, 3, 4, 6
 BACKLOG, FORWARDED, AIR, TASKS = 7, 9, 10, 21
@@ -23,7 +23,7 @@ class Heuristic:
     """``greedy`` (``beta`` = ``beta0`` = 0) or ``priced`` for an environment: observations in, actions out.
 
     UEs of a cell decide in order, each seeing what those before it send: the first feature, C_l − C_o, does not know
-    that, because all UEs are observed at once. The decisions are exactly those of `testbed.model.decide.Priced` as long
+    that, because all UEs are observed at once. The decisions are exactly those of `testbed.policy.heuristics.Priced` as long
     as no feature is at its limit of 8 s and no UE has more than one undecided task.
     """
 
@@ -93,7 +93,7 @@ def heuristic(name: str, env: Any) -> Heuristic | Constant:
 
     Whether edge servers hand on is the environment's matter: raises `UsageError` if ``name`` says otherwise.
     """
-    policy, double = policies.load(name)
+    policy, double = loading.load(name)
     setting = setting_of(env)
     if double != setting.second_offload:
         what = f'"{name}" {"needs" if double else "knows no"} second offload'

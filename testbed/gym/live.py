@@ -19,17 +19,17 @@ from numpy.typing import NDArray
 
 from controller.gather import Gathering
 from testbed.gym import players
+from testbed.gym.accounting import Tally
 from testbed.gym.backend import Totals
+from testbed.gym.config import Setting, emulated
+from testbed.gym.observation import observed
 from testbed.gym.players import Players
-from testbed.gym.setting import Setting, emulated
-from testbed.gym.sight import observed
-from testbed.gym.tally import Tally
+from testbed.live import host_costs, payload, preflight
 from testbed.model.errors import LostError
 from testbed.model.mdp import CellView
 from testbed.model.system import Plan
 from testbed.node.socket import SEND_LIMIT
 from testbed.protocol.messages import Announce, Ask
-from testbed.run import costs, payload, preflight
 from testbed.trace import inputs
 from testbed.twin.state import CELL
 
@@ -78,7 +78,7 @@ class LiveBackend:
         workload = inputs.generate(scenario, system)
         plan = Plan(system, workload, "", setting.second_offload, resolved.emulation, learn=True)
         payload.refuse(plan)
-        return preflight.fitted(plan, costs.kept() or costs.Costs())
+        return preflight.fitted(plan, host_costs.kept() or host_costs.Costs())
 
     @property
     def totals(self) -> Totals:

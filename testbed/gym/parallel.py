@@ -8,12 +8,12 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from testbed.gym import setting as settings_of
+from testbed.gym import config as settings_of
 from testbed.gym import spaces
 from testbed.gym.backend import Backend
+from testbed.gym.config import Options, Source
 from testbed.gym.episode import Episode, backend_of
 from testbed.gym.render import RENDER_MODES, drawn, render_mode_of
-from testbed.gym.setting import Options, Source
 from testbed.gym.told import Info, Mean, paid, summed
 from testbed.model.errors import UsageError
 

@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 
 from controller.notices import notices_of
 from testbed.gym.sweeper import swept
+from testbed.live.placement import hosts_of
+from testbed.live.process_group import LOOK_MS, Crew, prepared
 from testbed.model.errors import StartError
 from testbed.model.system import CONTROLLER, Plan
 from testbed.model.task import Phase
-from testbed.node.files import temporary_folder
-from testbed.node.line import WORDS
+from testbed.node.launcher_session import WORDS
 from testbed.node.socket import envelope
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Announce, Ask, Decision, Outcome, Rows
 from testbed.protocol.validation import Validator
-from testbed.run.crew import LOOK_MS, Crew, prepared
-from testbed.run.processes import hosts_of
+from testbed.record.files import temporary_folder
 
 LAST_LINES = 5
 _FOREIGN: list[contextlib.ExitStack] = []

@@ -10,18 +10,18 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
-from controller.learned import cell_features, decision_features
-from testbed.gym import setting as settings_of
+from testbed.gym import config as settings_of
 from testbed.gym import spaces
+from testbed.gym.config import Options, Source
 from testbed.gym.env import COST, SCORE
 from testbed.gym.episode import Episode, backend_of
 from testbed.gym.render import RENDER_MODES, drawn, render_mode_of
-from testbed.gym.setting import Options, Source
 from testbed.gym.spec import portable
 from testbed.gym.told import Info, RegionInfo
 from testbed.model.errors import UsageError
-from testbed.model.features import CELL_FEATURES, DECISION_FEATURES
 from testbed.model.mdp import CellView, UeView
+from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
+from testbed.policy.learned import cell_features, decision_features
 
 SIZE = DECISION_FEATURES + CELL_FEATURES
 NOTHING = (0.0,) * DECISION_FEATURES

@@ -6,9 +6,9 @@ import numpy as np
 from gymnasium.spaces import Box, MultiBinary, MultiDiscrete
 from numpy.typing import NDArray
 
-from testbed.gym.setting import Setting
+from testbed.gym.config import Setting
 from testbed.model.errors import UsageError
-from testbed.model.features import CELL_FEATURES, DECISION_FEATURES, LIMIT
+from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES, LIMIT
 from testbed.twin.observe import sizes
 
 BITS = b"\0\1"

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from testbed.gym.options import plain
-from testbed.model.dump import dump
-from testbed.model.schema import Scenario
+from testbed.scenario.dump import dump
+from testbed.scenario.schema import Scenario
 
 
 def portable(spec: Any, repeats: bool) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbed.gym.backend import COUNTS, Backend
-from testbed.gym.setting import Setting
+from testbed.gym.config import Setting
 from testbed.gym.spaces import told_mask
 
 Info = dict[str, Any]

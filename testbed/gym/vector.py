@@ -8,13 +8,13 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
+from testbed.gym import config as settings_of
 from testbed.gym import options as check
-from testbed.gym import setting as settings_of
 from testbed.gym import spaces
 from testbed.gym.backend import undecided, worlds
+from testbed.gym.config import Options, Source
 from testbed.gym.render import RENDER_MODES, render_mode_of
 from testbed.gym.seeds import SEEDS, Seeds, seed_of
-from testbed.gym.setting import Options, Source
 from testbed.gym.spec import portable
 from testbed.gym.told import Info, Mean, paid, summed
 from testbed.gym.world import World

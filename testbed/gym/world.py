@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.gym import setting as settings_of
+from testbed.gym import config as settings_of
 from testbed.gym import spaces
 from testbed.gym.backend import undecided
 from testbed.gym.render import drawn

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 
 from testbed.model.system import DEDICATED, LAUNCHER, Plan
-from testbed.node.agenda import Agenda
 from testbed.node.clock import Clock, Spinner, Timer
+from testbed.node.event_queue import Agenda
 from testbed.node.lateness import Lateness, statistics
 from testbed.node.lookahead import Lookahead
 from testbed.node.role import AT_ONCE, TIMED, Role

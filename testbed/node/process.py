@@ -15,7 +15,7 @@ from testbed.model.system import Emulation, Plan, System
 from testbed.model.task import Task
 from testbed.node.clock import Clock, sharpen, tame_garbage
 from testbed.node.host import Host
-from testbed.node.line import LAUNCHER, Line
+from testbed.node.launcher_session import LAUNCHER, Line
 from testbed.node.role import Role
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.actions import Core

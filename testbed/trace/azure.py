@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 
-from testbed.model.table import Row, Table
-from testbed.model.workload import Request
+from testbed.scenario.tables import Row, Table
+from testbed.scenario.workload import Request
 from testbed.trace.notes import NS, Say, count, quiet, seconds
 
 PAUSE_NS = 3600 * NS

@@ -15,8 +15,8 @@ from itertools import groupby, pairwise
 import msgspec
 
 from testbed.model.errors import ScenarioError
-from testbed.model.schema import LinkTrace
-from testbed.model.table import Row, Table
+from testbed.scenario.schema import LinkTrace
+from testbed.scenario.tables import Row, Table
 from testbed.trace import rates
 from testbed.trace.notes import NS, Say, count, quiet, seconds
 

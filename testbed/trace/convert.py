@@ -16,12 +16,12 @@ from pathlib import Path
 
 import msgspec
 
-from testbed.model import workload as tables
 from testbed.model.errors import ScenarioError, StartError, UsageError, did_you_mean
-from testbed.model.reading import read_text
-from testbed.model.schema import LinkTrace, Scenario
-from testbed.model.workload import Request
-from testbed.node.files import replacing
+from testbed.record.files import replacing
+from testbed.scenario import workload as tables
+from testbed.scenario.reading import read_text
+from testbed.scenario.schema import LinkTrace, Scenario
+from testbed.scenario.workload import Request
 from testbed.trace import azure, eua, inputs, rates
 from testbed.trace.notes import Say, count, quiet, seconds
 

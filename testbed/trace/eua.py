@@ -9,7 +9,7 @@ from bisect import bisect_left
 import msgspec
 
 from testbed.model.errors import ScenarioError
-from testbed.model.table import Row, Table
+from testbed.scenario.tables import Row, Table
 from testbed.trace.notes import Say, count, quiet
 
 COLUMNS = ("latitude", "longitude")

@@ -5,22 +5,22 @@ from pathlib import Path
 
 import msgspec
 
-from testbed.model import ranges, window
-from testbed.model import scenario as core
-from testbed.model import workload as tables
 from testbed.model.errors import ScenarioError
-from testbed.model.reading import read_text
-from testbed.model.schema import LinkTrace, RadioSection, Scenario
 from testbed.model.system import System
 from testbed.model.task import Task
-from testbed.model.window import Played
-from testbed.model.workload import Request
+from testbed.scenario import ranges, window
+from testbed.scenario import resolve as core
+from testbed.scenario import workload as tables
+from testbed.scenario.reading import read_text
+from testbed.scenario.schema import LinkTrace, RadioSection, Scenario
+from testbed.scenario.window import Played
+from testbed.scenario.workload import Request
 from testbed.trace import azure, cellular, mahimahi, rate_text, rates
 from testbed.trace.notes import Say, quiet
 
 
 def resolve(scenario: Scenario, say: Say = quiet) -> core.Resolved:
-    """As `testbed.model.scenario.resolve`, after reading the rate trace named there.
+    """As `testbed.scenario.resolve.resolve`, after reading the rate trace named there.
 
     ``say`` hears what the reader skipped, capped or assumed. Raises `ScenarioError`.
     """
@@ -36,7 +36,7 @@ def resolve(scenario: Scenario, say: Say = quiet) -> core.Resolved:
 
 
 def generate(scenario: Scenario, system: System, say: Say = quiet) -> tuple[Task, ...]:
-    """As `testbed.model.workload.generate`, for workload traces of every format; ``say`` as in `resolve`.
+    """As `testbed.scenario.workload.generate`, for workload traces of every format; ``say`` as in `resolve`.
 
     Raises `ScenarioError`.
     """

@@ -7,7 +7,7 @@ moves exactly the recorded bits.
 from itertools import pairwise
 
 from testbed.model.errors import text_error
-from testbed.model.schema import LinkTrace
+from testbed.scenario.schema import LinkTrace
 from testbed.trace import rates
 from testbed.trace.notes import Say, quiet
 

@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from itertools import pairwise
 
 from testbed.model.errors import ScenarioError, text_error
-from testbed.model.schema import LinkTrace
+from testbed.scenario.schema import LinkTrace
 from testbed.trace import rates
 from testbed.trace.notes import NS, Say, count, quiet, seconds
 

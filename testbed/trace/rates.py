@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 
 from testbed.model.errors import ScenarioError
-from testbed.model.schema import LinkTrace
-from testbed.model.table import Table
+from testbed.scenario.schema import LinkTrace
+from testbed.scenario.tables import Table
 
 COLUMNS = ("duration_s", "rate_bps")
 NS = 1_000_000_000

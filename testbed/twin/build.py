@@ -8,12 +8,12 @@ import numpy as np
 
 from testbed.model.delay import transfer_ns
 from testbed.model.errors import ScenarioError
-from testbed.model.fields import Draw
 from testbed.model.random import FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE
-from testbed.model.ranges import check_tasks
-from testbed.model.schema import Scenario
 from testbed.model.system import EPOCH_SLOT, SHARED, Plan, System
 from testbed.model.task import Task
+from testbed.scenario.fields import Draw
+from testbed.scenario.ranges import check_tasks
+from testbed.scenario.schema import Scenario
 from testbed.twin import state
 from testbed.twin.state import Fixed, Worlds
 

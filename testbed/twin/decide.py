@@ -1,4 +1,4 @@
-"""What the heuristics of `testbed.model.decide` choose, from the model's costs, compiled."""
+"""What the heuristics of `testbed.policy.heuristics` choose, from the model's costs, compiled."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def fresh_cycles(world: World, u: int) -> int:
 
 @njit(**INNER)
 def local_cost(world: World, fixed: Fixed, u: int, now_ns: int) -> float:
-    """`testbed.model.decide.local_cost` of a UE's undecided tasks."""
+    """`testbed.policy.heuristics.local_cost` of a UE's undecided tasks."""
     constants = item(fixed.ues, u)
     free = now_ns + max(0, item(world.ues, u).local_free_ns - now_ns)
     task, cost = fresh(world, u), 0.0
@@ -54,7 +54,7 @@ def local_cost(world: World, fixed: Fixed, u: int, now_ns: int) -> float:
 
 @njit(**INNER)
 def offload_cost(world: World, fixed: Fixed, u: int, sent_cycles: int, sending: int, now_ns: int) -> float:
-    """`testbed.model.decide.offload_cost`, ``sent_cycles`` being under way and ``sending`` UEs on the air."""
+    """`testbed.policy.heuristics.offload_cost`, ``sent_cycles`` being under way and ``sending`` UEs on the air."""
     constants, system = item(fixed.ues, u), fixed.system[0]
     es = item(fixed.ess, constants.cell)
     backlog = item(world.announced_ns, constants.cell)

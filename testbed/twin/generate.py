@@ -1,4 +1,4 @@
-"""Tasks of a world: rows of a shared table, or the keyed draws of `testbed.model.workload` (compiled)."""
+"""Tasks of a world: rows of a shared table, or the keyed draws of `testbed.scenario.workload` (compiled)."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from testbed.model.random import ARRIVALS, FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE, VALUES
-from testbed.model.workload import FIELD_PRESENT
+from testbed.scenario.workload import FIELD_PRESENT
 from testbed.twin.compiled import INNER, exponential, mix, subject_hash, uniform, unit, whole_ns
 from testbed.twin.lists import NUMBER_BITS, allocate, append, item, ue_list
 from testbed.twin.state import (

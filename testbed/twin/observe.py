@@ -1,4 +1,4 @@
-"""What an agent sees of a world before it decides, by the features of `testbed.model.features` (compiled).
+"""What an agent sees of a world before it decides, by the features of `testbed.policy.features` (compiled).
 
 One function of the model gives the features here and on the other clocks; this file only gathers its arguments.
 """
@@ -7,7 +7,7 @@ from typing import Any
 
 from numba import njit
 
-from testbed.model.features import CELL_FEATURES, DECISION_FEATURES, NOBODY_NS
+from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES, NOBODY_NS
 from testbed.twin.compiled import FEATURES, INNER, duration_ns, least_loaded, transfer_ns
 from testbed.twin.decide import fresh, fresh_cycles, local_cost, offload_cost
 from testbed.twin.lists import item, speed_of
@@ -35,7 +35,7 @@ def _others(world: World, fixed: Fixed, es: int) -> tuple[int, int, int]:
 
 @njit(**INNER)
 def observe_decision(world: World, fixed: Fixed, u: int, sent: int, later: int, out: Any) -> None:
-    """Fill ``out`` (22,) for the decision of a UE with undecided tasks; see `testbed.model.features.decision`."""
+    """Fill ``out`` (22,) for the decision of a UE with undecided tasks; see `testbed.policy.features.decision`."""
     constants, system, now = item(fixed.ues, u), fixed.system[0], world.status[0].start_ns
     cell = constants.cell
     es, server = item(fixed.ess, cell), item(world.ess, cell)
@@ -65,7 +65,7 @@ def observe_decision(world: World, fixed: Fixed, u: int, sent: int, later: int, 
 
 @njit(**INNER)
 def observe_cell(world: World, fixed: Fixed, es: int, out: Any) -> None:
-    """Fill ``out`` (8,) for a cell; see `testbed.model.features.cell`."""
+    """Fill ``out`` (8,) for a cell; see `testbed.policy.features.cell`."""
     constants, server, now = item(fixed.ess, es), item(world.ess, es), world.status[0].start_ns
     queues, local, undecided = 0, 0, 0
     for u in range(constants.first_ue, constants.last_ue):

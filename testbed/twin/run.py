@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 
 from testbed.model import queue, random
-from testbed.model.decide import FALLBACKS, Coin, Policy, Priced, checked, watching
-from testbed.model.decide import Fixed as Constant
 from testbed.model.system import Plan
+from testbed.policy.heuristics import FALLBACKS, Coin, Policy, Priced, checked, watching
+from testbed.policy.heuristics import Fixed as Constant
 from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, UeSlotRow, policy_error
 from testbed.twin import build, rows
 from testbed.twin.twin import Twin
@@ -34,7 +34,7 @@ class Ran(msgspec.Struct):
 def run(plan: Plan, policy: Policy | None, recorded: Decisions | None = None) -> Ran:
     """Run ``plan`` to the end of its drain, deciding by ``policy`` or as ``recorded`` by (UE index, slot).
 
-    The heuristics of `testbed.model.decide` decide in compiled code; any other policy is called with each cell's view.
+    The heuristics of `testbed.policy.heuristics` decide in compiled code; any other policy is called with each cell's view.
     Raises `ScenarioError` for what the twin cannot express.
     """
     build.refuse_faults(plan)

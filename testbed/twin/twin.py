@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from testbed.model.decide import Coin, Policy, Priced
-from testbed.model.decide import Fixed as Constant
 from testbed.model.errors import TestbedError, UsageError
 from testbed.model.system import System
+from testbed.policy.heuristics import Coin, Policy, Priced
+from testbed.policy.heuristics import Fixed as Constant
 from testbed.twin import build, kernels, state
 from testbed.twin.observe import sizes
 
@@ -66,7 +66,7 @@ class Twin:
         return self.state.status["slot"]
 
     def use(self, policy: Policy | None, chosen: Any = slice(None)) -> None:
-        """Let the ``chosen`` worlds decide by a heuristic of `testbed.model.decide`, or, for None, as they are told."""
+        """Let the ``chosen`` worlds decide by a heuristic of `testbed.policy.heuristics`, or, for None, as they are told."""
         status = self.state.status
         if policy is None:
             status["policy"][chosen] = state.GIVEN
@@ -127,7 +127,7 @@ class Twin:
     ) -> NDArray[np.float32]:
         """What the agents (of the ``chosen`` worlds) see before they decide, (W, L), in ``out`` if that is given.
 
-        ``full``: per cell the 8 features of `testbed.model.features.cell`, then per UE the 22 of ``decision``.
+        ``full``: per cell the 8 features of `testbed.policy.features.cell`, then per UE the 22 of ``decision``.
         ``paper``: per cell its UEs' queues, its ES's, the burden signal and the target, one-hot (`observe_paper`).
         Without ``out``, the array is overwritten by the next call.
         """

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tests.cli import PATIENCE_S, start
+from tests.command import PATIENCE_S, start
 
 LITTLE = ("--set", "emulation.burn=0.02", "--set", "emulation.payload=declared", "--speed", "3")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.support import begin, end, events, left, pids, stop
-from tests.cli import document
+from tests.command import document
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 FLOOD = """

@@ -9,7 +9,7 @@ from testbed.protocol import codec
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
 from testbed.protocol.messages import Heartbeat, Post
 from tests.chaos.support import begin, end, events, stop
-from tests.cli import document
+from tests.command import document
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 

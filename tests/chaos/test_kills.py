@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.support import LITTLE, begin, end, events, left, pids, stop, wait_for
-from tests.cli import PATIENCE_S, call, document, start
+from tests.command import PATIENCE_S, call, document, start
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 LENGTH = ("--slots", "80")

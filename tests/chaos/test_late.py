@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from tests.chaos.support import begin, end, events, pids, stop
-from tests.cli import document
+from tests.command import document
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 

@@ -8,9 +8,9 @@ from sqlite3 import connect
 
 import pytest
 
-from controller import checkpoint, network
+from testbed.policy import checkpoint, network
 from tests.chaos.support import begin, end, events, left, pids, stop, wait_for
-from tests.cli import call, document
+from tests.command import call, document
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 LEARN = ("--policy", "a3c-do", "--learn", "--speed", "6", "--slots", "5000")  # it ends when it is interrupted

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.cli import environment
+from tests.command import environment
 
 TRAIN = ("train", "smoke", "--updates", "3", "--slots", "10", "--option", "worlds=2")
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from controller.shared import SHARED, Shared
+from controller.learn.shared import SHARED, Shared
 from testbed.model.errors import StartError
 
 

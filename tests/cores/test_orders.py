@@ -11,9 +11,9 @@ import pytest
 
 from controller.server import Server as Controller
 from edge_server.server import Server
-from testbed.model.decide import Fixed
 from testbed.model.system import Radio
 from testbed.model.task import COMPLETED, LATE, OFFLOAD
+from testbed.policy.heuristics import Fixed
 from testbed.protocol.actions import Answered, Boundary, Lost, Record, Wake
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Moved, Post, Result, Trip, Up
 from testbed.protocol.rows import TaskRow

@@ -9,11 +9,11 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_for_sb3
 
 import testbed.gym
-from testbed.model.decide import Fixed
+from testbed.analysis.run_reward import per_slot
 from testbed.model.errors import ScenarioError, UsageError
-from testbed.model.load import load_scenario
-from testbed.run.reward import per_slot
-from testbed.sim.clock import simulate
+from testbed.policy.heuristics import Fixed
+from testbed.scenario.load import load_scenario
+from testbed.sim.simulation import simulate
 from testbed.trace import inputs
 from testbed.twin.twin import ArenaFullError
 

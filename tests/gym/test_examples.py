@@ -2,10 +2,10 @@
 
 import pytest
 
-from controller.policies import load
 from examples import train_ppo
-from testbed.model.load import load_scenario
-from testbed.run.rounds import Rounds
+from testbed.experiments.rounds import Rounds
+from testbed.policy.loading import load
+from testbed.scenario.load import load_scenario
 
 
 def test_ppo_learns_that_not_everything_should_stay_local():

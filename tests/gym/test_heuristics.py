@@ -9,14 +9,14 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 
 import testbed.gym
+from testbed.experiments.rounds import Rounds
 from testbed.gym.evaluation import evaluate
 from testbed.gym.heuristics import Heuristic, heuristic
 from testbed.gym.sb3 import Batch
 from testbed.gym.vector import EdgeOffloadVector
-from testbed.model.decide import Priced
 from testbed.model.errors import UsageError
-from testbed.model.load import load_scenario
-from testbed.run.rounds import Rounds
+from testbed.policy.heuristics import Priced
+from testbed.scenario.load import load_scenario
 
 SEEDS = [7, 8, 9]
 TWO_CORES = ("cells.1.es.cores=2", "cells.1.es.cpu=1 GHz", "cells.2.es.cores=2", "cells.2.es.cpu=0.8 GHz")

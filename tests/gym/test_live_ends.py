@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from testbed.model.errors import LostError
-from tests.cli import PATIENCE_S
+from tests.command import PATIENCE_S
 from tests.gym.live import alive, folders, made
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]

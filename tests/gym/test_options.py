@@ -13,7 +13,7 @@ from testbed.gym.options import UnknownOptionError
 from testbed.gym.parallel import EdgeOffloadCells
 from testbed.gym.vector import EdgeOffloadVector
 from testbed.model.errors import UsageError
-from testbed.model.load import load_scenario
+from testbed.scenario.load import load_scenario
 
 
 def made(**options):

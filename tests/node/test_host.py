@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from controller.__main__ import role_of as controller_role
-from controller.policies import load
 from controller.server import Server as Controller
 from edge_server.__main__ import role_of as es_role
 from edge_server.server import Server as EdgeServer
@@ -16,6 +15,7 @@ from testbed.model.system import Emulation, Plan
 from testbed.model.task import Phase, Task
 from testbed.node.clock import Clock
 from testbed.node.host import Host
+from testbed.policy.loading import load
 from testbed.protocol import codec
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import FrameError

@@ -9,7 +9,7 @@ from collections import namedtuple
 import pytest
 
 from testbed.node import limits
-from tests.cli import ROOT
+from tests.command import ROOT
 
 V2 = "30 20 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
 V1 = """31 30 0:29 {inside} /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cli import ROOT, environment
+from tests.command import ROOT, environment
 
 INHERITED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1)
 
@@ -42,7 +42,7 @@ def test_the_processes_of_a_run_begin_with_default_signals():
 
 
 def test_tests_do_not_depend_on_what_their_caller_ignores():
-    test = "tests/run/test_train_signals.py::test_a_hang_up_stops_what_is_going_on_unless_it_is_ignored_as_under_nohup"
+    test = "tests/experiments/test_train_signals.py::test_a_hang_up_stops_what_is_going_on_unless_it_is_ignored_as_under_nohup"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ, preexec_fn=inherit, capture_output=True, text=True, timeout=100, check=False

@@ -1,11 +1,11 @@
 """What roles really say to each other: the messages of a simulated run, as the testbed would put them on the wire."""
 
 from controller.notices import notices_of
-from controller.policies import load
+from testbed.policy.loading import load
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
 from testbed.protocol.messages import Ask, Down, Up
-from testbed.sim.clock import Simulation
+from testbed.sim.simulation import Simulation
 
 
 class Overheard(Simulation):

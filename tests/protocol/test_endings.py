@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
-from testbed.model.decide import Fixed
 from testbed.model.system import Fault, Radio
 from testbed.model.task import FAILED, LOCAL, OFFLOAD
+from testbed.policy.heuristics import Fixed
 from testbed.protocol.endings import failed_row
-from testbed.sim.clock import simulate
+from testbed.sim.simulation import simulate
 from tests.support import MS, NS, ordered, plan, system, task_of
 
 

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from testbed.model.load import parse_scenario
-from testbed.run.verbs.check import describe
+from testbed.cli.commands.check import describe
+from testbed.scenario.load import parse_scenario
 from testbed.trace import inputs
 
 

@@ -6,10 +6,10 @@ A failure prints its seed; ``python -m pytest tests/sim/test_faults.py --fault-s
 import msgspec
 import pytest
 
-from testbed.model.decide import Fixed, Priced
 from testbed.model.system import Fault
 from testbed.model.task import FAILED, UE_DIED
-from testbed.sim.clock import simulate
+from testbed.policy.heuristics import Fixed, Priced
+from testbed.sim.simulation import simulate
 from tests import swarm
 from tests.support import MS, NS, ordered, plan, random_faults, region, system, task_of
 

@@ -11,7 +11,7 @@ from testbed.model import ledger
 from testbed.protocol import endings
 from testbed.protocol.actions import Record
 from testbed.protocol.rows import LinkRow, SlotRow, TaskRow
-from testbed.sim import clock
+from testbed.sim import simulation
 from tests import swarm, swarm_cases
 from ue_agent import report
 from ue_agent.agent import Agent
@@ -41,13 +41,13 @@ def doubled(kind, ended=False):
     """A mutant that records every row of ``kind`` twice."""
 
     def mutate(patch):
-        act = clock.Simulation._act
+        act = simulation.Simulation._act
 
         def twice(self, source, actions):
             records = [action for action in actions if isinstance(action, Record) and type(action.row) is kind]
             act(self, source, [*actions, *(one for one in records if not ended or one.row.finished_ns >= 0)])
 
-        patch.setattr(clock.Simulation, "_act", twice)
+        patch.setattr(simulation.Simulation, "_act", twice)
 
     mutate.__name__ = f"a_{kind.__name__}_is_recorded_twice"
     return mutate

@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
-from testbed.model.decide import Fixed, Priced
 from testbed.model.system import Fault
+from testbed.policy.heuristics import Fixed, Priced
 from testbed.protocol.settings import Settings
-from testbed.sim.clock import Simulation, simulate
-from testbed.sim.network import Cut, Weather
+from testbed.sim.network_conditions import Cut, Weather
+from testbed.sim.simulation import Simulation, simulate
 from tests.support import MS, NS, ordered, plan, region, system, task_of
 
 BAD = Weather(seed=5, drop=0.25, repeat=0.2, delay_ns=30 * MS)

@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
-from testbed.model import workload
-from testbed.model.dump import dump_resolved
 from testbed.model.errors import ScenarioError, StartError, UsageError
-from testbed.model.load import load_scenario, parse_scenario
-from testbed.model.schema import LinkTrace, RadioSection
+from testbed.scenario import workload
+from testbed.scenario.dump import dump_resolved
+from testbed.scenario.load import load_scenario, parse_scenario
+from testbed.scenario.schema import LinkTrace, RadioSection
 from testbed.trace import inputs
 from testbed.trace.convert import Options, convert
 

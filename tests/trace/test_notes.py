@@ -5,11 +5,11 @@ import math
 import pytest
 
 from testbed.model.errors import ScenarioError, UsageError
-from testbed.model.load import parse_scenario
-from testbed.model.schema import LinkTrace
+from testbed.scenario.load import parse_scenario
+from testbed.scenario.schema import LinkTrace
 from testbed.trace import azure, cellular, eua, inputs, mahimahi, rate_text
 from testbed.trace.convert import Options, convert
-from tests.cli import call
+from tests.command import call
 
 PHONE = "Timestamp,SNR,UL_bitrate\n"
 GAP = PHONE + "2019.12.16_10.00.00,10,5\n2019.12.16_10.00.01,0,-\n2019.12.16_13.00.01,10,7\n2019.12.16_13.00.02,-,8\n"

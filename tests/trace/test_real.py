@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from testbed.model.load import load_scenario
-from testbed.model.schema import LinkTrace, RadioSection
+from testbed.scenario.load import load_scenario
+from testbed.scenario.schema import LinkTrace, RadioSection
 from testbed.trace import inputs
 from testbed.trace.convert import convert
 

@@ -11,10 +11,10 @@ from random import Random
 import msgspec
 import numpy as np
 
-from testbed.model.decide import Fixed, Priced
 from testbed.model.errors import TestbedError
-from testbed.model.load import parse_scenario
-from testbed.sim.clock import simulate
+from testbed.policy.heuristics import Fixed, Priced
+from testbed.scenario.load import parse_scenario
+from testbed.sim.simulation import simulate
 from testbed.trace import inputs
 from testbed.twin import build
 from testbed.twin.rows import task_rows

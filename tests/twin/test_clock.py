@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from tests.cli import call, document
+from tests.command import call, document
 
 
 def test_the_twin_is_a_clock_of_run_compare_and_replay(tmp_path):

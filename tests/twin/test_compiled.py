@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from testbed.model import decide, delay, energy, link, policy, queue, random
+from testbed.model import delay, energy, link, queue, random
+from testbed.policy import expected_costs, heuristics
 from testbed.twin import compiled, kernels
 
 WHOLE = st.integers(0, 2**62)
@@ -78,7 +79,7 @@ def test_loss_jitter_and_coins(seed, ue, number, kind, spread):
     assert compiled.attempts(seed, ue, number, 0.4) == link.attempts(seed, ue, number, 0.4)
     key = (seed, ue, number, kind, spread, 2 * spread)
     assert compiled.jitter_ns(*key) == link.jitter_ns(*key)
-    assert compiled.flip(seed, ue, number, 0.3) == decide.flip(seed, ue, number, 0.3)
+    assert compiled.flip(seed, ue, number, 0.3) == heuristics.flip(seed, ue, number, 0.3)
 
 
 @given(st.integers(0, 10**12), st.integers(0, 4), st.integers(0, 4), st.integers(0, 10**12), st.integers(1, 4))
@@ -87,7 +88,9 @@ def test_queues_and_costs(rest, busy, ahead, cycles, cores):
     fast = speed(hz)
     assert compiled.expected_wait_ns(*wait, fast, cores) == queue.expected_wait_ns(*wait, hz, cores)
     assert compiled.backlog_ns(rest, cycles, fast, cores) == queue.backlog_ns(rest, cycles, hz, cores)
-    assert compiled.es_wait_ns(rest, cycles, fast, cores, busy) == policy.es_wait_ns(rest, cycles, hz, cores, busy)
+    assert compiled.es_wait_ns(rest, cycles, fast, cores, busy) == expected_costs.es_wait_ns(
+        rest, cycles, hz, cores, busy
+    )
     assert compiled.overhead(0.3, rest, 0.7) == energy.overhead(0.3, rest, 0.7)
     assert compiled.compute_energy_j(1e-27, hz, cycles) == energy.compute_energy_j(1e-27, hz, cycles)
 

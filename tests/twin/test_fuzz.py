@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from testbed.model.errors import ScenarioError
-from testbed.model.load import parse_scenario
+from testbed.scenario.load import parse_scenario
 from testbed.trace import inputs
-from tests.cli import ROOT, environment
+from tests.command import ROOT, environment
 
 COUNT = 60
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from testbed.model.decide import Priced
-from testbed.model.load import load_scenario
+from testbed.policy.heuristics import Priced
+from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
 from testbed.twin import build
 from testbed.twin.twin import Twin

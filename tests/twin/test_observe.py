@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from controller.learned import decision_features
-from testbed.model import features
-from testbed.model.decide import Coin
 from testbed.model.delay import duration_ns
 from testbed.model.errors import UsageError
+from testbed.policy import features
+from testbed.policy.heuristics import Coin
+from testbed.policy.learned import decision_features
 from testbed.twin import build
 from testbed.twin.twin import Twin
 from testbed.twin.views import cell_view

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from testbed.model.decide import Coin, Fixed, Priced
+from testbed.policy.heuristics import Coin, Fixed, Priced
 from testbed.protocol.rows import POLICY_ERROR
-from testbed.sim.clock import simulate
+from testbed.sim.simulation import simulate
 from testbed.twin.run import run
 from tests.support import MS, plan, region
 from tests.twin.worlds import Hashed, plans

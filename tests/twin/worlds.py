@@ -3,9 +3,9 @@
 from hypothesis import strategies as st
 
 from testbed.model import random
-from testbed.model.decide import Coin, Fixed, Priced
 from testbed.model.system import Backhaul, Es, Plan, Radio, System, Ue
 from testbed.model.task import Task
+from testbed.policy.heuristics import Coin, Fixed, Priced
 
 HZ = (1_000_000_000, 500_000_000, 2_000_000_000, 3_000_000_000, 12_000_000_000)
 BPS = (1e9, 5e8, 1.5e9, 1e12)

@@ -1,0 +1,1 @@
+"""A3C and DQN on the compiled twin."""

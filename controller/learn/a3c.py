@@ -1,0 +1,182 @@
+"""A3C (Mnih et al., ICML 2016) as one pure function: a rollout and parameters in, a clipped gradient out.
+
+Acting happens in compiled code (`controller.learn.collect`), learning in one batched backward pass per rollout here; how many
+processes do that on which shared parameters is `controller.learn.train`'s business.
+"""
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import log_softmax, logsigmoid
+
+from controller.learn import recurrent
+from controller.learn.ranges import NotNegative, Positive, Share
+from controller.learn.recurrent import Remembered
+from testbed.policy.features import DECISION_FEATURES
+from testbed.policy.network import CONTINUOUS, GAIN_AT, JOINT, PER_UE, SPREAD, Array, Layer, Layout, vectors
+
+MOST_WEIGHT = 10.0
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Hyper-parameters. ``gae`` 1 gives plain t_max-step returns; ``vtrace`` caps importance ratios at 1 (Espeholt et
+    al., ICML 2018); ``terminal`` ends rollouts with R = 0 as the paper does instead of bootstrapping. With ``coin`` = ε
+    the behaviour is μ = (1−ε)π + ε·coin, and each decision's gradient is weighted by π/μ. ``central`` false keeps from
+    each cell's part of the critic what the other cells are like."""
+
+    gamma: Share = 0.9
+    gae: Share = 0.8
+    entropy: NotNegative = 0.01
+    value_weight: NotNegative = 0.5
+    clip_norm: Positive = 1.0
+    vtrace: bool = False
+    terminal: bool = False
+    coin: Share = 0.0
+    central: bool = True
+    reward_scale: Positive = 0.1
+
+
+class Rollout(msgspec.Struct):
+    """T slots of W worlds with D decisions in all.
+
+    ``features`` (D, 30), for ``joint`` (D, 22·N + 8), for ``continuous`` with the proto-action (N, NaN without task)
+    behind; ``actions`` (0 or 1, or the joint vector's number) and ``log_probability`` (D,); ``slot`` (D,) = t·W + w;
+    ``weight`` (D,) is 0 for decisions that were not the policy's own; ``cells`` (T+1, W, C, 8); ``rewards`` (T, W).
+    With a recurrent core, ``remembered`` is what it needs to be run again.
+    """
+
+    features: Array
+    actions: Array
+    log_probability: Array
+    slot: NDArray[np.int64]
+    weight: Array
+    cells: Array
+    rewards: Array
+    remembered: Remembered | None = None
+
+
+class Losses(msgspec.Struct, frozen=True):
+    """What one update did: policy and value loss, mean entropy per decision in nats, gradient norm before clipping."""
+
+    policy: float
+    value: float
+    entropy: float
+    norm: float
+
+
+def _forward(flat: Tensor, stack: tuple[Layer, ...], x: Tensor) -> Tensor:
+    for layer in stack:
+        weights = flat[layer.start : layer.bias].view(layer.inputs, layer.outputs)
+        x = torch.addmm(flat[layer.bias : layer.end], x, weights)
+        if layer is not stack[-1]:
+            x = torch.relu(x)
+    return x
+
+
+def actor(flat: Tensor, shape: Layout, x: Tensor) -> Tensor:
+    """`testbed.policy.network.actor` in torch: (D, inputs) → (D, outputs)."""
+    margins = x[:, : shape.ues * DECISION_FEATURES : DECISION_FEATURES]
+    if shape.head == JOINT:
+        margins = margins @ torch.from_numpy(vectors(shape.ues)).T.to(margins.dtype)
+    return flat[GAIN_AT] * margins + _forward(flat, shape.actor, x)
+
+
+def logits(flat: Tensor, features: Tensor) -> Tensor:
+    """`testbed.policy.network.logit` in torch: (D, 30) → (D,)."""
+    return actor(flat, PER_UE, features)[:, 0]
+
+
+def policy(flat: Tensor, shape: Layout, features: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probability of ``actions`` and entropy in nats, (D,) both; the spread of ``continuous`` is fixed."""
+    said = actor(flat, shape, features[:, : shape.inputs])
+    if shape.head == JOINT:
+        each = log_softmax(said, dim=1)
+        return each.gather(1, actions.long()[:, None])[:, 0], -(each.exp() * each).sum(dim=1)
+    if shape.head == CONTINUOUS:
+        proto = features[:, shape.inputs :]
+        away = torch.where(proto.isnan(), 0.0, (proto.nan_to_num() - said) / SPREAD)
+        return -0.5 * (away * away).sum(dim=1), torch.zeros(len(said))
+    logit = said[:, 0]
+    probability = torch.sigmoid(logit)
+    entropy = -(probability * logsigmoid(logit) + (1.0 - probability) * logsigmoid(-logit))
+    return logsigmoid(torch.where(actions > 0, logit, -logit)), entropy
+
+
+def values(
+    flat: Tensor, cells: Tensor, shape: Layout = PER_UE, central: bool = True, memory: Tensor | None = None
+) -> Tensor:
+    """`testbed.policy.network.value` in torch: (T, W, C, 8), and ``memory`` (T, W, C, H) if any → (T, W)."""
+    mean = cells.mean(dim=2, keepdim=True).expand_as(cells) if central else torch.zeros_like(cells)
+    both = torch.cat([cells, mean] if memory is None else [cells, mean, memory], dim=3)
+    return _forward(flat, shape.critic, both.reshape(-1, both.shape[3])).view(cells.shape[:3]).sum(dim=2)
+
+
+def advantages(rewards: Array, value: Array, settings: Settings, ratio: Array | None = None) -> tuple[Array, Array]:
+    """Advantages and value targets, both (T, W), from rewards (T, W) and values (T+1, W).
+
+    Generalised advantage estimation (Schulman et al., ICLR 2016); with ``ratio`` (T, W) its V-trace form, where
+    ρ = c = min(1, ratio). The last slot bootstraps unless ``terminal``.
+    """
+    slots = len(rewards)
+    value = value.copy()
+    if settings.terminal:
+        value[slots] = 0.0
+    rho = np.ones_like(rewards) if ratio is None else np.minimum(1.0, ratio)
+    errors = rho * (rewards + settings.gamma * value[1:] - value[:-1])
+    carried = np.zeros_like(rewards[0])
+    corrections = np.zeros_like(rewards)
+    for t in range(slots - 1, -1, -1):
+        carried = errors[t] + settings.gamma * settings.gae * rho[t] * carried
+        corrections[t] = carried
+    targets = value[:-1] + corrections
+    if ratio is None:
+        return corrections, targets
+    following = np.concatenate([targets[1:], value[slots:]])
+    return (rho * (rewards + settings.gamma * following - value[:-1])).astype(np.float32), targets
+
+
+def gradient(flat: Array, rollout: Rollout, settings: Settings, shape: Layout = PER_UE) -> tuple[Array, Losses]:
+    """The clipped gradient of the A3C loss at ``flat``, from nothing but its arguments: no state survives a call."""
+    parameters = torch.tensor(flat, requires_grad=True)
+    features, actions = torch.from_numpy(rollout.features), torch.from_numpy(rollout.actions)
+    slot, weight = torch.from_numpy(rollout.slot), torch.from_numpy(rollout.weight)
+    memory = None
+    if rollout.remembered is not None:
+        memory = recurrent.unroll(parameters, shape, rollout.remembered)
+        features = recurrent.beside(features, shape, memory, slot, rollout.remembered)
+    log_probability, entropy = policy(parameters, shape, features, actions)
+    value = values(parameters, torch.from_numpy(rollout.cells), shape, settings.central, memory)
+    now, ratio = log_probability.detach(), None
+    if settings.vtrace:
+        ratio = _slot_ratio(now.numpy(), rollout)
+    scaled = rollout.rewards * np.float32(settings.reward_scale)
+    advantage, target = advantages(scaled, value.detach().numpy(), settings, ratio)
+    slots = rollout.rewards.size
+    gained = torch.from_numpy(advantage).reshape(-1)[slot]
+    if settings.coin:
+        gained = gained * torch.exp(now - torch.from_numpy(rollout.log_probability)).clamp(max=MOST_WEIGHT)
+    policy_loss = -(weight * log_probability * gained).sum() / slots
+    value_loss = (value[:-1] - torch.from_numpy(target)).pow(2).mean()
+    loss = policy_loss + settings.value_weight * value_loss - settings.entropy * (weight * entropy).sum() / slots
+    (slope,) = torch.autograd.grad(loss, parameters)
+    norm = slope.norm().item()
+    if norm > settings.clip_norm:
+        slope = slope * (settings.clip_norm / norm)
+    mean_entropy = entropy.mean().item() if len(entropy) else 0.0
+    return slope.numpy(), Losses(policy_loss.item(), value_loss.item(), mean_entropy, norm)
+
+
+def _slot_ratio(log_probability: Array, rollout: Rollout) -> Array:
+    """Importance ratio of each slot's joint action, (T, W)."""
+    log_ratio = np.zeros(rollout.rewards.size, dtype=np.float32)
+    np.add.at(log_ratio, rollout.slot, rollout.weight * (log_probability - rollout.log_probability))
+    return np.exp(np.minimum(log_ratio, 0.0)).reshape(rollout.rewards.shape).astype(np.float32)
+
+
+def rmsprop(flat: Array, square: Array, slope: Array, rate: float, decay: float = 0.99, epsilon: float = 1e-6) -> None:
+    """One step of RMSProp with statistics ``square`` shared by all workers, both updated in place (Mnih et al.)."""
+    square *= decay
+    square += (1.0 - decay) * slope * slope
+    flat -= rate * slope / np.sqrt(square + epsilon)

@@ -1,0 +1,173 @@
+"""Experience from the twin: rollouts for A3C, transitions for DQN, whole evaluations of a network."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.learn import acting, compiled_network, heads
+from controller.learn.a3c import Rollout
+from controller.learn.acting import Recurrent
+from controller.learn.dqn import Transitions
+from controller.learn.heads import How, Kept
+from controller.learn.recurrent import Remembered
+from testbed.model.errors import UsageError
+from testbed.model.system import System
+from testbed.policy import network, q_network
+from testbed.policy.arrays import fitting
+from testbed.policy.features import CELL_FEATURES
+from testbed.policy.network import Array, Layout
+from testbed.twin.build import Source
+from testbed.twin.twin import Twin
+
+BACKLOG_NS, FIRST_SEED = 2_000_000_000, 2**32
+KINDS = {"a3c": heads.A3C, "dqn": heads.DQN}
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """What acts: algorithm ``a3c`` or ``dqn`` with its head, observation ``full`` or ``paper``, and options; ``memory``
+    counts the units of A3C's recurrent core."""
+
+    algorithm: str = "a3c"
+    head: str = network.SEQUENTIAL
+    observation: str = "full"
+    dueling: bool = True
+    coin: float = 0.0
+    memory: int = 0
+
+    def how(self, explore: float) -> How:
+        """How it decides, in compiled code."""
+        kind, head = KINDS[self.algorithm], network.HEADS.index(self.head)
+        return How(kind, head, self.observation == "paper", self.dueling, explore, self.coin)
+
+    def layout(self, system: System) -> Layout:
+        """Where its parameters are. Raises `UsageError` for cells that a head for all at once cannot serve."""
+        sizes = {len(ues) for ues in system.ues_by_cell()}
+        if self.head in (network.JOINT, network.CONTINUOUS) and len(sizes) > 1:
+            raise UsageError(f"head {self.head}: cells have different numbers of UEs", "use the head sequential")
+        return network.layout(self.head, max(sizes), self.memory)
+
+
+class Collector:
+    """W worlds of one system, played T slots at a time; worlds begin with random backlogs and are renewed now and then.
+
+    Their seeds lie from `FIRST_SEED` on, where nobody evaluates. ``episode`` is the mean number of slots between
+    renewals, 0 for none ever; else a world that fills up (of ``capacity`` tasks) is renewed at once. Everything that
+    the next rollout depends on is in `state_arrays`, so that a run can be continued exactly. With ``team`` below
+    1 each cell is a world of its own to the learner, its reward its own and ``team`` times the others'.
+    """
+
+    def __init__(
+        self, system: System, source: Source, worlds: int, slots: int, double: bool, seed: int, actor: Actor,
+        episode: int = 500, capacity: int | None = None, reward: str = "holding", team: float = 1.0,
+    ) -> None:  # fmt: skip
+        self.twin = Twin(system, source, worlds, double, capacity, reward)
+        self.twin.use(None)
+        self._actor, self._slots, self._episode, self._team = actor, slots, episode, team
+        self._rng = np.random.default_rng(seed)
+        self._room = self.twin.state.tasks.shape[1]
+        shape, f32 = actor.layout(system), np.float32
+        layers = shape.actor if actor.algorithm == "a3c" else q_network.NETWORK
+        self._layers = np.array(list(layers), np.int64)
+        width = shape.inputs + (shape.ues if actor.head == network.CONTINUOUS else 0)
+        rows, cells = worlds * slots * len(system.ues), len(system.ess)
+        self._kept = Kept(
+            np.zeros((rows, width), f32), np.zeros(rows, f32), np.zeros(rows, f32), np.zeros((rows, 2), np.int64)
+        )
+        self._cells = np.zeros((slots + 1, worlds, cells, CELL_FEATURES), f32)
+        self._rewards = np.zeros((slots, worlds, cells), f32)
+        self._cell_of = np.array([ue.cell for ue in system.ues])
+        self._scratch = compiled_network.scratch(layers[-1].outputs)
+        self._recurrent = Recurrent(
+            np.array(list(shape.core), np.int64).reshape(-1, 3),
+            np.zeros((slots + 1, worlds, cells, CELL_FEATURES if shape.core else 0), f32),
+            np.zeros((worlds, cells, shape.memory), f32),
+        )
+        self._renew(np.ones(worlds, np.bool_))
+
+    def _renew(self, chosen: NDArray[np.bool_]) -> None:
+        seeds = self._rng.integers(FIRST_SEED, 2 * FIRST_SEED, len(chosen))
+        self.twin.reset(seeds, chosen, BACKLOG_NS)
+        self._recurrent.memory[chosen] = 0.0
+
+    def _renew_tired(self) -> None:
+        tired = self._rng.random(self.twin.worlds) < self._slots / self._episode
+        tired |= self.twin.inside > self._room // 2
+        if tired.any():
+            self._renew(tired)
+
+    def rollout(self, flat: Array, explore: float = 1.0) -> tuple[Rollout, NDArray[np.int64]]:
+        """The next T slots of every world under the network ``flat``, and each decision's UE, shape (D,).
+
+        The arrays are overwritten by the next call.
+        """
+        if self._episode:
+            self._renew_tired()
+        state, kept, memory = self.twin.state, self._kept, self._recurrent.memory.copy()
+        count = acting.act(
+            state, self.twin.fixed, self._actor.how(explore), flat, self._layers, kept, self._recurrent, self._cells,
+            self._rewards, self._scratch,
+        )  # fmt: skip
+        full = state.status["full"].astype(np.bool_)
+        if self._episode and full.any():
+            self._renew(full)
+        actions, ues, slot = kept.actions[:count], kept.where[:count, 1], kept.where[:count, 0]
+        cells, rewards = self._cells, self._rewards.sum(axis=2)
+        seen, cell = self._recurrent.seen, self._cell_of[ues]
+        if self._team < 1.0:
+            mixed = (1.0 - self._team) * self._rewards + self._team * rewards[:, :, None]
+            rewards, slot = mixed.reshape(len(rewards), -1), slot * cells.shape[2] + cell
+            apart = rewards.shape[1], 1
+            cells, seen, memory = (x.reshape(*x.shape[:-3], *apart, x.shape[-1]) for x in (cells, seen, memory))
+            cell = np.zeros_like(cell)
+        rollout = Rollout(
+            kept.features[:count], actions, self._log_probability(count), slot, np.ones(count, np.float32), cells,
+            rewards, Remembered(memory, seen, cell) if memory.size else None,
+        )  # fmt: skip
+        return rollout, ues
+
+    def _log_probability(self, count: int) -> Array:
+        """Of what was done, under what was done by (the policy, mixed with a coin)."""
+        actions, said, coin = self._kept.actions[:count], self._kept.said[:count], self._actor.coin
+        if self._actor.head in (network.JOINT, network.CONTINUOUS):
+            return said.copy()
+        own = -np.logaddexp(0.0, np.where(actions > 0, -said, said))
+        return (np.log((1.0 - coin) * np.exp(own) + 0.5 * coin) if coin else own).astype(np.float32)
+
+    def transitions(self, rollout: Rollout, ues: NDArray[np.int64], gamma: float) -> Transitions:
+        """DQN's transitions within a rollout: each UE's decision and its next one."""
+        worlds = rollout.rewards.shape[1]
+        slot, world = rollout.slot // worlds, rollout.slot % worlds
+        order = np.lexsort((slot, ues, world))
+        before, after = order[:-1], order[1:]
+        same = (ues[before] == ues[after]) & (world[before] == world[after])
+        before, after = before[same], after[same]
+        power = gamma ** np.arange(len(rollout.rewards) + 1)
+        earned = np.concatenate([np.zeros((1, worlds)), np.cumsum(rollout.rewards * power[:-1, None], axis=0)])
+        here, there, w = slot[before], slot[after], world[before]
+        reward = (earned[there, w] - earned[here, w]) / power[here]
+        state, f32 = rollout.features, np.float32
+        discount = power[there - here].astype(f32)
+        return Transitions(state[before], rollout.actions[before], reward.astype(f32), discount, state[after])
+
+    def state_arrays(self) -> dict[str, Any]:
+        """Everything that decides the next rollout, as arrays."""
+        arrays = {
+            f"twin_{name}": array for name, array in zip(type(self.twin.state)._fields, self.twin.state, strict=True)
+        }
+        rng = self._rng.bit_generator.state["state"]
+        words = [rng["state"] >> 64, rng["state"] & (2**64 - 1), rng["inc"] >> 64, rng["inc"] & (2**64 - 1)]
+        memory = {"memory": self._recurrent.memory} if self._recurrent.memory.size else {}
+        return {**arrays, **memory, "rng": np.array(words, np.uint64)}
+
+    def load_arrays(self, arrays: dict[str, Any]) -> None:
+        """Continue from `state_arrays` of a collector made with the same arguments; `Invalid` for any other."""
+        for name, array in zip(type(self.twin.state)._fields, self.twin.state, strict=True):
+            array[...] = fitting(arrays, f"twin_{name}", array)
+        if self._recurrent.memory.size:
+            self._recurrent.memory[...] = fitting(arrays, "memory", self._recurrent.memory)
+        high, low, inc_high, inc_low = (int(word) for word in fitting(arrays, "rng", np.zeros(4, np.uint64)))
+        state = dict(self._rng.bit_generator.state)
+        state["state"] = {"state": (high << 64) | low, "inc": (inc_high << 64) | inc_low}
+        self._rng.bit_generator.state = state

@@ -1,0 +1,201 @@
+"""How networks decide for a cell, in compiled code: one UE after another, or all at once (`joint`, `continuous`)."""
+
+import math
+from typing import Any, NamedTuple
+
+from numba import njit
+
+from controller.learn.compiled_network import OUT, forward
+from testbed.model.queue import LOCAL_FIRST
+from testbed.model.random import EXPLORATION, FIELD_ACTION, FIELD_COIN, FIELD_EPSILON
+from testbed.policy import network
+from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
+from testbed.policy.network import SPREAD
+from testbed.twin.compiled import FEATURES, OPTIONS, RANDOM, least_loaded, uniform
+from testbed.twin.decide import fresh, fresh_cycles
+from testbed.twin.lists import item
+from testbed.twin.observe import observe_decision
+from testbed.twin.state import NONE
+
+A3C, DQN = 0, 1
+SEQUENTIAL, FACTORED, JOINT, CONTINUOUS = range(len(network.HEADS))
+QUEUE, TARGETS = 2, CELL_FEATURES - 2
+FIELD_NOISE = 8
+seconds, burden, normal = FEATURES.seconds, FEATURES.burden, RANDOM.normal
+
+
+class How(NamedTuple):
+    """How to decide: ``kind`` A3C or DQN, its ``head``; ``paper``: see only what the paper's agents see.
+
+    ``explore`` 0 takes the likelier action; else A3C samples and DQN is ε-greedy with ε = ``explore``. ``coin`` is the
+    probability that A3C tosses a fair coin instead. ``dueling`` is DQN's.
+    """
+
+    kind: int
+    head: int
+    paper: bool
+    dueling: bool
+    explore: float
+    coin: float
+
+
+class Kept(NamedTuple):
+    """What is kept of D decisions: inputs, actions, logits or (heads for all at once) log-probabilities; ``where``."""
+
+    features: Any
+    actions: Any
+    said: Any
+    where: Any
+
+
+@njit(**OPTIONS)
+def see_cell(world: Any, fixed: Any, c: int, paper: bool, features: Any, out: Any) -> None:
+    """Fill ``out`` (8,) with the cell's ``features``; for ``paper`` its ES's backlog, burden signal, target one-hot."""
+    for n in range(CELL_FEATURES):
+        out[n] = 0.0 if paper else features[n]
+    if not paper:
+        return
+    es, announced = item(fixed.ess, c), item(world.announced_ns, c)
+    forwarded, speed = item(world.ess, c).forwarded_cycles, es.cpu_hz * es.cores
+    out[0] = seconds(announced)
+    out[1] = 1.0 if burden(announced, forwarded, speed, LOCAL_FIRST, fixed.system[0].threshold_ns) else 0.0
+    target = least_loaded(world.announced_ns, fixed.alive, c)
+    if 0 <= target < TARGETS:
+        out[2 + target] = 1.0
+
+
+@njit(**OPTIONS)
+def see_ue(world: Any, fixed: Any, u: int, paper: bool, sent: int, later: int, out: Any) -> None:
+    """Fill ``out`` (22,) for a UE: its decision's features, 0 if there is none; for ``paper`` only its queue."""
+    for n in range(DECISION_FEATURES):
+        out[n] = 0.0
+    if paper:
+        out[QUEUE] = seconds(max(0, item(world.ues, u).local_free_ns - world.status[0].start_ns))
+    elif fresh(world, u) != NONE:
+        observe_decision(world, fixed, u, sent, later, out)
+
+
+@njit(**OPTIONS)
+def _preference(how: How, out: Any) -> float:
+    """What a network with last layer ``out`` prefers offloading by: A3C has one output, DQN (V, δ) or (Q0, Q1)."""
+    if how.kind == A3C:
+        return out[0]
+    return out[1] if how.dueling else out[1] - out[0]
+
+
+@njit(**OPTIONS)
+def _choose(world: Any, u: int, how: How, preferred: float) -> int:
+    """The action of one UE from its logit (A3C) or Q(s, 1) − Q(s, 0) (DQN)."""
+    if how.explore <= 0.0:
+        return 1 if preferred > 0.0 else 0
+    seed, slot = world.status[0].seed, world.status[0].slot
+    epsilon = how.coin if how.kind == A3C else how.explore
+    if epsilon > 0.0 and uniform(seed, EXPLORATION, u, slot, FIELD_EPSILON) < epsilon:
+        return 1 if uniform(seed, EXPLORATION, u, slot, FIELD_COIN) < 0.5 else 0
+    if how.kind == A3C:
+        return 1 if uniform(seed, EXPLORATION, u, slot, FIELD_ACTION) < 1.0 / (1.0 + math.exp(-preferred)) else 0
+    return 1 if preferred > 0.0 else 0
+
+
+@njit(**OPTIONS)
+def decide_in_turn(
+    world: Any, fixed: Any, c: int, how: How, flat: Any, layers: Any, kept: Kept, cells: Any, memory: Any, at: int,
+    d: int, scratch: Any,
+) -> int:  # fmt: skip
+    """The UEs of cell ``c`` decide one after another; rows from ``d`` on are filled, the next one is returned."""
+    first, last = item(fixed.ess, c).first_ue, item(fixed.ess, c).last_ue
+    sent, later = 0, 0
+    if how.head == SEQUENTIAL:
+        for u in range(first, last):
+            later += fresh_cycles(world, u)
+    for u in range(first, last):
+        if fresh(world, u) == NONE:
+            continue
+        cycles = fresh_cycles(world, u) if how.head == SEQUENTIAL else 0
+        later -= cycles
+        x = kept.features[d]
+        see_ue(world, fixed, u, how.paper, sent, later, x[:DECISION_FEATURES])
+        see_cell(world, fixed, c, how.paper, cells, x[DECISION_FEATURES:])
+        for n in range(memory.shape[0]):
+            x[DECISION_FEATURES + CELL_FEATURES + n] = memory[n]
+        forward(flat, layers, x, scratch)
+        preferred = flat[0] * x[0] + _preference(how, scratch[OUT])
+        choice = _choose(world, u, how, preferred)
+        item(world.ues, u).choice = choice
+        if choice == 1:
+            sent += cycles
+        kept.actions[d], kept.said[d], kept.where[d, 0], kept.where[d, 1] = choice, preferred, at, u
+        d += 1
+    return d
+
+
+@njit(**OPTIONS)
+def decide_at_once(
+    world: Any, fixed: Any, c: int, how: How, flat: Any, layers: Any, kept: Kept, cells: Any, memory: Any, at: int,
+    d: int, scratch: Any,
+) -> int:  # fmt: skip
+    """One action for all UEs of cell ``c``, kept in row ``d``; the next row is returned."""
+    first, last = item(fixed.ess, c).first_ue, item(fixed.ess, c).last_ue
+    width, x = (last - first) * DECISION_FEATURES, kept.features[d]
+    for u in range(first, last):
+        begin = (u - first) * DECISION_FEATURES
+        see_ue(world, fixed, u, how.paper, 0, 0, x[begin : begin + DECISION_FEATURES])
+    see_cell(world, fixed, c, how.paper, cells, x[width : width + CELL_FEATURES])
+    for n in range(memory.shape[0]):
+        x[width + CELL_FEATURES + n] = memory[n]
+    forward(flat, layers, x, scratch)
+    kept.where[d, 0], kept.where[d, 1] = at, first
+    if how.head == JOINT:
+        vector, kept.said[d] = _draw(world, first, how, flat, x, last - first, scratch[OUT])
+        kept.actions[d] = vector
+        for u in range(first, last):
+            item(world.ues, u).choice = (vector >> (u - first)) & 1
+    else:
+        kept.said[d] = _nearest(world, first, last, how, flat, x, scratch[OUT])
+    return d + 1
+
+
+@njit(**OPTIONS)
+def _draw(world: Any, first: int, how: How, flat: Any, x: Any, ues: int, out: Any) -> Any:
+    """A vector's number drawn from the softmax of its 2^N logits (or the likeliest), and its log-probability."""
+    best = 0
+    for vector in range(1 << ues):
+        for n in range(ues):
+            if (vector >> n) & 1:
+                out[vector] += flat[0] * x[n * DECISION_FEATURES]
+        if out[vector] > out[best]:
+            best = vector
+    total = 0.0
+    for vector in range(1 << ues):
+        total += math.exp(out[vector] - out[best])
+    chosen = best
+    if how.explore > 0.0:
+        seed, slot = world.status[0].seed, world.status[0].slot
+        left = uniform(seed, EXPLORATION, first, slot, FIELD_ACTION) * total
+        for vector in range(1 << ues):
+            left -= math.exp(out[vector] - out[best])
+            if left < 0.0:
+                chosen = vector
+                break
+    return chosen, out[chosen] - out[best] - math.log(total)
+
+
+@njit(**OPTIONS)
+def _nearest(world: Any, first: int, last: int, how: How, flat: Any, x: Any, out: Any) -> float:
+    """Choices nearest to a proto-action around the network's, kept behind the inputs; its log-probability."""
+    seed, slot = world.status[0].seed, world.status[0].slot
+    behind, said = x.shape[0] - (last - first), 0.0
+    for u in range(first, last):
+        n = u - first
+        proto = flat[0] * x[n * DECISION_FEATURES] + out[n]
+        if fresh(world, u) == NONE:
+            x[behind + n] = math.nan
+            continue
+        if how.explore > 0.0:
+            first_draw = uniform(seed, EXPLORATION, u, slot, FIELD_NOISE)
+            noise = normal(first_draw, uniform(seed, EXPLORATION, u, slot, FIELD_NOISE + 1))
+            proto += SPREAD * noise
+            said -= 0.5 * noise * noise
+        x[behind + n] = proto
+        item(world.ues, u).choice = 1 if proto > 0.0 else 0
+    return said

@@ -1,0 +1,202 @@
+"""One learner: plays its own worlds with the shared parameters and applies its gradients to them, until stopped."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from controller.learn import a3c, dqn
+from controller.learn.collect import Actor, Collector
+from controller.learn.dqn import Replay
+from controller.learn.ranges import Count, Positive
+from testbed.model.errors import Invalid, UsageError
+from testbed.model.system import System
+from testbed.policy import network, q_network
+from testbed.policy.arrays import fitting
+from testbed.policy.network import Array, Layout
+from testbed.twin.build import Source
+from testbed.twin.state import TASK
+from testbed.twin.twin import PER_UE
+
+OBSERVATIONS = ("full", "paper")
+
+
+class Course(msgspec.Struct, frozen=True):
+    """Everything that training depends on besides the parameters; ``updates`` scales the learning-rate's decay.
+
+    ``reward``: see `testbed.model.mdp`; with ``team`` below 1 each cell values its own and that share of others'.
+    ``memory``: units of a recurrent core, 0 for none.
+    """
+
+    system: System
+    source: Source
+    double: bool
+    algorithm: str = "a3c"
+    head: str = network.SEQUENTIAL
+    observation: str = "full"
+    reward: str = "holding"
+    team: float = 1.0
+    memory: int = 0
+    worlds: Count = 8
+    slots: Count = 20
+    rate: Positive = 2e-3
+    updates: int = 12_000
+    seed: int = 1
+    actor_critic: a3c.Settings = a3c.Settings()
+    values: dqn.Settings = dqn.Settings()
+
+    @property
+    def actor(self) -> Actor:
+        """What acts."""
+        coin = self.actor_critic.coin if self.algorithm == "a3c" else 0.0
+        return Actor(self.algorithm, self.head, self.observation, self.values.dueling, coin, self.memory)
+
+    @property
+    def layout(self) -> Layout:
+        """Where A3C's parameters are. Raises `UsageError` for what cannot be combined."""
+        shape = self.actor.layout(self.system)
+        if self.observation not in OBSERVATIONS:
+            raise UsageError(f'unknown observation "{self.observation}"', f"known: {', '.join(OBSERVATIONS)}")
+        at_once = self.head in (network.JOINT, network.CONTINUOUS)
+        if at_once and (self.algorithm == "dqn" or self.actor_critic.coin):
+            raise UsageError(f"head {self.head} is for a3c without coin", "use the head sequential or factored")
+        if self.memory and self.algorithm == "dqn":
+            raise UsageError(f"a memory of {self.memory} is for a3c", "leave it out")
+        return shape
+
+    @property
+    def start(self) -> Array:
+        """Fresh parameters."""
+        shape = self.layout
+        return network.initial(self.seed, shape) if self.algorithm == "a3c" else q_network.initial(self.seed)
+
+    def collector(self, slots: int, number: int) -> Collector:
+        """The worlds of learner ``number``."""
+        seed = self.seed * 1000 + number
+        return Collector(
+            self.system, self.source, self.worlds, slots, self.double, seed, self.actor, reward=self.reward,
+            team=self.team,
+        )  # fmt: skip
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a checkpoint must tell for its network to be used, and what else it was trained by."""
+        names = ("algorithm", "head", "observation", "reward", "team", "memory", "worlds", "slots", "rate", "seed")
+        return {
+            **{name: getattr(self, name) for name in names}, "cell_ues": self.layout.ues,
+            "second_offload": self.double, "dueling": self.values.dueling, "settings": msgspec.to_builtins(self.hyper),
+        }  # fmt: skip
+
+    @property
+    def hyper(self) -> msgspec.Struct:
+        """The algorithm's own settings."""
+        return self.actor_critic if self.algorithm == "a3c" else self.values
+
+    @property
+    def nbytes(self) -> int:
+        """What a learner's arrays take at the least: decisions of a rollout with their activations, worlds, replay."""
+        shape, ues, plays_twice = self.layout, len(self.system.ues), 1 + (self.algorithm == "dqn")
+        decisions = plays_twice * self.worlds * self.slots * ues * 4 * (shape.inputs + 2 * network.HIDDEN)
+        worlds = self.worlds * ues * PER_UE * TASK.itemsize
+        replay = self.values.capacity * 8 * network.INPUTS if self.algorithm == "dqn" else 0
+        return decisions + worlds + replay
+
+    def rate_at(self, update: int) -> float:
+        """The learning rate falls linearly to a tenth."""
+        base = self.rate if self.algorithm == "a3c" else self.values.rate
+        return base * (1.0 - 0.9 * min(1.0, update / self.updates))
+
+    def epsilon_at(self, slots: int) -> float:
+        """DQN's exploration."""
+        share = min(1.0, slots / self.values.epsilon_slots)
+        return self.values.epsilon_first + share * (self.values.epsilon_last - self.values.epsilon_first)
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What one update did: loss, entropy (A3C) and mean reward per world and slot."""
+
+    loss: float
+    entropy: float
+    reward: float
+
+
+class A3cLearner:
+    """A rollout, one batched backward pass, one RMSProp step on the shared parameters."""
+
+    def __init__(self, course: Course, number: int) -> None:
+        self.course = course
+        self.collector, self._layout = course.collector(course.slots, number), course.layout
+
+    def step(self, flat: Array, square: Array, update: int) -> Step:
+        """One update in place; ``flat`` may be changed by others meanwhile."""
+        slope, step = self.slope(flat.copy())
+        a3c.rmsprop(flat, square, slope, self.course.rate_at(update))
+        return step
+
+    def slope(self, flat: Array) -> tuple[Array, Step]:
+        """The gradient at ``flat`` by the next rollout under it."""
+        rollout, _ = self.collector.rollout(flat)
+        slope, losses = a3c.gradient(flat, rollout, self.course.actor_critic, self._layout)
+        return slope, Step(losses.policy + losses.value, losses.entropy, float(rollout.rewards.mean()))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """State beyond the parameters."""
+        return self.collector.state_arrays()
+
+    def load(self, arrays: dict[str, np.ndarray]) -> None:
+        """Continue from `arrays`; `Invalid` if they are not those of such a learner."""
+        self.collector.load_arrays(arrays)
+
+
+class DqnLearner:
+    """A rollout into the ring, then as many batches as keep the replay ratio, against a frozen target network."""
+
+    BATCHES = 8
+
+    def __init__(self, course: Course, number: int) -> None:
+        self.course = course
+        self.collector = course.collector(2 * course.slots, number)
+        self.replay = Replay(course.values.capacity, course.seed * 1000 + number)
+        self._target: Array | None = None
+        self._age = 0
+        self._slots = 0
+
+    def step(self, flat: Array, square: Array, update: int) -> Step:
+        """One rollout and its batches, in place."""
+        settings = self.course.values
+        epsilon = self.course.epsilon_at(self._slots)
+        rollout, ues = self.collector.rollout(flat.copy(), max(epsilon, 1e-9))
+        self._slots += rollout.rewards.size
+        self.replay.add(self.collector.transitions(rollout, ues, settings.gamma))
+        loss = 0.0
+        for _ in range(self.BATCHES):
+            if self._target is None or self._age % settings.target_every == 0:
+                self._target = flat.copy()
+            self._age += 1
+            slope, loss = dqn.gradient(flat, self._target, self.replay.sample(settings.batch), settings)
+            a3c.rmsprop(flat, square, slope, self.course.rate_at(update))
+        return Step(loss, 0.0, float(rollout.rewards.mean()))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """State beyond the parameters: worlds, ring, target and counters."""
+        target = self._target if self._target is not None else np.zeros(0, np.float32)
+        counters = np.array([self._age, self._slots], np.int64)
+        return {**self.collector.state_arrays(), **self.replay.arrays(), "target": target, "counters": counters}
+
+    def load(self, arrays: dict[str, np.ndarray]) -> None:
+        """Continue from `arrays`; `Invalid` if they are not those of such a learner."""
+        self.collector.load_arrays(arrays)
+        self.replay.load(arrays)
+        target = fitting(arrays, "target", self.course.start, rows=True)
+        if len(target) not in (0, q_network.SIZE):
+            raise Invalid(f"target of shape {target.shape}")
+        self._target = target.copy() if len(target) else None
+        self._age, self._slots = (int(count) for count in fitting(arrays, "counters", np.zeros(2, np.int64)))
+
+
+Learner = A3cLearner | DqnLearner
+
+
+def make(course: Course, number: int = 0) -> Learner:
+    """The learner of a course; ``number`` tells apart those that work side by side."""
+    return A3cLearner(course, number) if course.algorithm == "a3c" else DqnLearner(course, number)

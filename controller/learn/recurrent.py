@@ -1,0 +1,45 @@
+"""The recurrent core in torch: run again over a rollout, from the memory that began it, for one backward pass."""
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from testbed.policy.network import Array, Layer, Layout
+
+
+class Remembered(msgspec.Struct):
+    """What a rollout of T slots needs to run the core again: ``memory`` (W, C, H) before its first slot, what it took
+    in, ``seen`` (T+1, W, C, 8), and the ``cell`` of each decision (D,)."""
+
+    memory: Array
+    seen: Array
+    cell: NDArray[np.int64]
+
+
+def _dense(flat: Tensor, layer: Layer, x: Tensor) -> Tensor:
+    weights = flat[layer.start : layer.bias].view(layer.inputs, layer.outputs)
+    return torch.addmm(flat[layer.bias : layer.end], x, weights)
+
+
+def unroll(flat: Tensor, shape: Layout, past: Remembered) -> Tensor:
+    """`testbed.policy.network.remember` in torch, slot after slot: the memory when each slot is decided, (T+1, W, C, H)."""
+    gates, candidate = shape.core
+    seen = torch.from_numpy(past.seen).flatten(1, 2)
+    memory = torch.from_numpy(past.memory).flatten(0, 1)
+    found = []
+    for now in seen:
+        keep, use = torch.sigmoid(_dense(flat, gates, torch.cat([now, memory], dim=1))).chunk(2, dim=1)
+        new = torch.tanh(_dense(flat, candidate, torch.cat([now, use * memory], dim=1)))
+        memory = keep * memory + (1.0 - keep) * new
+        found.append(memory)
+    return torch.stack(found).view(*past.seen.shape[:3], -1)
+
+
+def beside(features: Tensor, shape: Layout, memory: Tensor, slot: Tensor, past: Remembered) -> Tensor:
+    """The inputs (D, …) of decisions with their cell's ``memory`` in its place, through which gradients flow."""
+    count = past.memory.shape[1]
+    mine = memory.flatten(0, 2)[slot * count + torch.from_numpy(past.cell)]
+    first = shape.inputs - shape.memory
+    return torch.cat([features[:, :first], mine, features[:, shape.inputs :]], dim=1)

@@ -1,0 +1,38 @@
+"""What a training goes on from: a checkpoint of the same training, its arrays checked before anything is done."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from controller.learn.shared import COUNTS
+from testbed.model.errors import Invalid, UsageError
+from testbed.policy import checkpoint
+from testbed.policy.arrays import fitting
+from testbed.policy.network import Array
+
+
+def resumed(path: Path, about: dict[str, Any], start: Array) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arrays and the header of the checkpoint at ``path``, made with ``about`` and parameters like ``start``.
+
+    Raises `UsageError`.
+    """
+    arrays, header = checkpoint.check(path, about)
+    try:
+        for name in ("parameters", "current", "square"):
+            fitting(arrays, name, start)
+        fitting(arrays, "progress", np.zeros(COUNTS, np.int64))
+        for name in ("square", "progress"):
+            if (arrays[name] < 0).any():
+                raise Invalid(f"{name} is negative")
+        best = arrays.get("best")
+        if best is None or best.shape != () or best.dtype != np.float64 or np.isnan(best):
+            raise Invalid("best is not a number")
+    except Invalid as error:
+        raise damaged(path, error) from None
+    return arrays, header
+
+
+def damaged(path: Path, error: Invalid) -> UsageError:
+    """The error of a checkpoint that training cannot go on from."""
+    return UsageError(f"{path}: {error.message}", "leave out --resume to train anew")

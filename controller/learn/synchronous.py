@@ -1,0 +1,102 @@
+"""Synchronous learning (A2C, the synchronous form of A3C): the gradients of all workers at the same parameters are
+averaged into one step. Everybody waits for the slowest; in return no gradient is stale, and it can be repeated.
+"""
+
+import time
+from collections.abc import Iterable
+from multiprocessing import connection
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from controller.learn import a3c
+from controller.learn.learner import A3cLearner, Course
+from controller.learn.shared import SLOTS, UPDATES, Shared
+from controller.learn.signals import sheltered
+from controller.learn.worker_pool import Say, Team, bound_to, unheard
+from testbed.policy.network import Array
+
+
+class InStep(Team):
+    """A team whose members answer, each through a pipe, with a gradient."""
+
+    def __init__(self, course: Course, shared: Shared, workers: int, say: Say = unheard) -> None:
+        self._course = course
+        self._pipes: dict[int, Any] = {}
+        self._asked: set[int] = set()
+        self._slopes: dict[int, Array] = {}
+        super().__init__(course, shared, workers, say)
+
+    def _start(self, number: int) -> Any:
+        self._pipes[number], theirs = self._context.Pipe()
+        process = self._context.Process(target=_work, args=(*self._arguments[number], theirs), daemon=True)
+        with sheltered():
+            process.start()
+        theirs.close()
+        return process
+
+    def watch(self, seconds: float) -> None:
+        """Learn so long; whoever dies is replaced and asked again. See `Team.watch`."""
+        until = time.monotonic() + seconds
+        while not self._shared.stopping and (left := until - time.monotonic()) > 0:
+            if not self._asked:
+                self._ask(self._pipes)
+            sentinels = [process.sentinel for process in self._processes]
+            ready = connection.wait([*sentinels, *(self._pipes[n] for n in self._asked)], left)
+            self._ask(self._replace(ready))
+            for n in sorted(self._asked):
+                if self._pipes[n] in ready:
+                    self._take(n)
+            if not self._asked:
+                self._step()
+
+    def _ask(self, numbers: Iterable[int]) -> None:
+        for n in numbers:
+            self._asked.add(n)
+            try:
+                self._pipes[n].send_bytes(b"?")
+            except OSError:
+                continue  # it died: its sentinel will tell
+
+    def _take(self, n: int) -> None:
+        try:
+            answer = np.frombuffer(self._pipes[n].recv_bytes(), np.float32)
+        except (EOFError, OSError):
+            return  # as above
+        self._asked.remove(n)
+        self._slopes[n], self._shared.gauges[n] = answer[:-2], answer[-2:]
+        self._shared.counts[n, SLOTS] += self._course.worlds * self._course.slots
+
+    def _step(self) -> None:
+        """One step by the mean gradient, added up in the order of workers."""
+        shared = self._shared
+        slope: Array = np.array([self._slopes[n] for n in sorted(self._slopes)]).mean(axis=0)
+        with np.errstate(all="ignore"):  # see `controller.learn.worker_pool.once`
+            a3c.rmsprop(shared.flat, shared.square, slope, self._course.rate_at(shared.updates))
+        shared.counts[0, UPDATES] += 1
+
+    def stop(self) -> None:
+        """End them all: a closed pipe says so."""
+        for pipe in self._pipes.values():
+            pipe.close()
+        super().stop()
+
+
+def _work(order: bytes, name: str, size: int, workers: int, number: int, parent: int, pipe: Any) -> None:
+    """A member's process: a gradient whenever it is asked for one, until nobody can ask any more."""
+    if not bound_to(parent):
+        return
+    torch.set_num_threads(1)
+    shared = Shared(size, workers, name)
+    learner = A3cLearner(msgspec.msgpack.decode(order, type=Course), number)
+    try:
+        while pipe.recv_bytes():
+            with np.errstate(all="ignore"):
+                slope, step = learner.slope(shared.flat.copy())
+            pipe.send_bytes(np.append(slope, np.array([step.entropy, step.reward], np.float32)).tobytes())
+    except (EOFError, OSError):
+        pass
+    finally:
+        shared.close()

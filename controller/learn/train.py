@@ -1,0 +1,231 @@
+"""Training on the twin: learners side by side on shared parameters, a judge beside them, checkpoints."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from controller.learn.evaluate import evaluate
+from controller.learn.learner import Course, Learner, make
+from controller.learn.resume import damaged, resumed
+from controller.learn.shared import LAG, SLOTS, UPDATES, Shared
+from controller.learn.synchronous import InStep
+from controller.learn.worker_pool import Say, Team, once, unheard
+from testbed.model.errors import Invalid, UsageError
+from testbed.policy import checkpoint
+from testbed.policy.network import Array
+from testbed.twin.build import Source
+
+PATIENCE, GAIN, SQUARE, LOOK_S = 10, 0.001, 1e-4, 0.1
+TIME, INTERRUPTED, DIVERGED = "time", "interrupted", "diverged"
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """When training ends: after ``seconds`` of wall time, at ``updates`` (0: no such limit), or on a plateau.
+
+    ``workers`` 1 learns in this process and is repeatable; its verdicts come every ``every_s`` or, if that is 0, every
+    ``every_updates``. ``early_stop``: end when `PATIENCE` verdicts brought less than `GAIN` of improvement.
+    ``synchronous``: see `controller.learn.synchronous`. Asynchronous workers may make an update each more than ``updates``.
+    """
+
+    seconds: float = 60.0
+    updates: int = 0
+    workers: int = 1
+    every_s: float = 3.0
+    every_updates: int = 200
+    early_stop: bool = True
+    synchronous: bool = False
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A verdict: mean ``overhead`` on validation workloads now and at ``best``, after ``seconds`` in this process.
+
+    ``rate`` is updates a second, ``lag`` how many updates of others an update came after reading parameters (mean),
+    ``slots`` world slots played; ``entropy`` (nats a decision) and ``reward`` (a slot) are of the last rollouts.
+    """
+
+    seconds: float
+    updates: int
+    rate: float
+    lag: float
+    slots: int
+    overhead: float
+    best: float
+    entropy: float
+    reward: float
+
+
+Observer = Callable[[Report], None]
+
+
+class Judge:
+    """Mean overhead of frozen parameters on validation workloads, and the best parameters so far."""
+
+    def __init__(self, course: Course, source: Source, seeds: list[int]) -> None:
+        self._course, self._source, self._seeds = course, source, seeds
+        self.best, self.best_flat = np.inf, np.zeros(0, np.float32)
+        self._stale = 0
+
+    def compile(self, flat: Array) -> None:
+        """Have compiled what a verdict needs."""
+        self._evaluate(flat)
+
+    def _evaluate(self, flat: Array) -> float:
+        course = self._course
+        with np.errstate(all="ignore"):  # see `controller.learn.worker_pool.once`
+            found = evaluate(course.system, self._source, course.double, flat, course.actor, self._seeds)
+        known = found.overhead[~np.isnan(found.overhead)]
+        return float(known.mean()) if len(known) else np.inf
+
+    def verdict(self, flat: Array) -> float:
+        """Evaluate a copy of ``flat`` and remember it if it is the best."""
+        mine = flat.copy()
+        mean = self._evaluate(mine)
+        self._stale = 0 if mean < self.best * (1.0 - GAIN) else self._stale + 1
+        if mean < self.best or not len(self.best_flat):
+            self.best, self.best_flat = mean, mine
+        return mean
+
+    @property
+    def plateau(self) -> bool:
+        """Whether the last verdicts brought nothing."""
+        return self._stale >= PATIENCE
+
+
+class Trainer:
+    """One training run; ``path`` is its checkpoint, with ``resume`` continued from.
+
+    ``about`` tells where it comes from; a checkpoint made otherwise, or damaged, is refused with `UsageError`.
+    ``header`` is what the resumed one says. A new training keeps the checkpoint before it, see `checkpoint.old`.
+    """
+
+    def __init__(
+        self, course: Course, budget: Budget, judge: Judge, path: Path, about: dict[str, Any], resume: bool = False
+    ) -> None:
+        self.course, self.budget, self.judge, self.path = course, budget, judge, path
+        torch.set_num_threads(1)
+        if budget.synchronous and course.algorithm != "a3c":
+            raise UsageError(f"{course.algorithm} does not learn synchronously", "a3c does")
+        self._start = course.start
+        self._began, self._stopped, self._diverged, self._kept = time.monotonic(), False, False, resume
+        self.about = {**about, "size": len(self._start), "synchronous": budget.synchronous}
+        self._resumed, self.header = resumed(path, self.about, self._start) if resume else ({}, {})
+        self._learner = self._recalled() if "rng" in self._resumed and budget.workers == 1 else None
+
+    def _recalled(self) -> Learner:
+        learner = make(self.course)
+        try:
+            learner.load(self._resumed)
+        except Invalid as error:
+            raise damaged(self.path, error) from None
+        return learner
+
+    def run(self, observe: Observer, say: Say = unheard) -> str:
+        """Train; returns what ended it: "time", "updates", "plateau", "interrupted" or "diverged", when parameters are
+        no finite numbers any more. Every other verdict writes the checkpoint. Time counts from when everything is
+        compiled and all workers are at work. ``say`` hears of what is kept, and of workers that die.
+        """
+        self._say = say
+        self.shared = Shared(len(self._start), self.budget.workers)
+        try:
+            self._begin()
+            for report in self._alone() if self.budget.workers == 1 else self._together():
+                observe(report)
+            return self._over()
+        finally:
+            self.shared.close()
+
+    def stop(self) -> None:
+        """End at the next occasion, with a last verdict."""
+        self._stopped = True
+
+    def _begin(self) -> None:
+        shared, resumed = self.shared, self._resumed
+        make(self.course).step(self._start.copy(), np.full_like(self._start, SQUARE), 0)
+        self.judge.compile(self._start)
+        self._began = time.monotonic()
+        shared.flat[:], shared.square[:], shared.limit = self._start, SQUARE, self.budget.updates
+        if resumed:
+            shared.flat[:], shared.square[:] = resumed["current"], resumed["square"]
+            shared.counts[0, : LAG + 1] = resumed["progress"]
+            self.judge.best, self.judge.best_flat = float(resumed["best"]), resumed["parameters"]
+        self._before = shared.updates
+
+    def _over(self) -> str:
+        budget = self.budget
+        if self._diverged:
+            return DIVERGED
+        if self._stopped:
+            return INTERRUPTED
+        if budget.updates and self.shared.updates >= budget.updates:
+            return "updates"
+        if budget.seconds and time.monotonic() - self._began >= budget.seconds:
+            return TIME
+        return "plateau" if budget.early_stop and self.judge.plateau else ""
+
+    def _alone(self) -> Iterator[Report]:
+        learner, shared, budget = self._learner or make(self.course), self.shared, self.budget
+        last, judged = time.monotonic(), -1
+        while not self._over():
+            once(shared, learner, 0)
+            by_count = budget.every_s == 0 and shared.updates % budget.every_updates == 0
+            if by_count or (budget.every_s and time.monotonic() - last >= budget.every_s):
+                yield from self._judged(learner)
+                last, judged = time.monotonic(), shared.updates
+        if judged != shared.updates:
+            yield from self._judged(learner)
+
+    def _together(self) -> Iterator[Report]:
+        course, shared, budget = self.course, self.shared, self.budget
+        team = (InStep if budget.synchronous else Team)(course, shared, budget.workers, self._say)
+        try:
+            while not (self._stopped or shared.stopping or shared.counts[:, SLOTS].all()):
+                team.watch(LOOK_S)
+            self._began, judged = time.monotonic(), -1
+            while not self._over():
+                team.watch(self._until_verdict())
+                if judged != self.shared.updates:
+                    judged = self.shared.updates
+                    yield from self._judged(None)
+        finally:
+            team.stop()
+        yield from self._judged(None)
+
+    def _until_verdict(self) -> float:
+        budget, every_s = self.budget, self.budget.every_s or Budget().every_s
+        left = self._began + budget.seconds - time.monotonic() if budget.seconds else every_s
+        return max(0.0, min(every_s, left))
+
+    def _judged(self, learner: Learner | None) -> Iterator[Report]:
+        """A verdict on the present parameters, and the checkpoint; none before the first update, nor on what is no
+        number.
+        """
+        shared, flat, square = self.shared, self.shared.flat.copy(), self.shared.square.copy()
+        if not shared.updates:
+            return
+        if not (np.isfinite(flat).all() and np.isfinite(square).all()):
+            self._diverged = True
+            return
+        overhead = self.judge.verdict(flat)
+        seconds = time.monotonic() - self._began
+        progress, (entropy, reward) = shared.counts.sum(axis=0), shared.gauges.mean(axis=0)
+        arrays = {
+            "parameters": self.judge.best_flat, "current": flat, "square": square,
+            "progress": progress, "best": np.array(self.judge.best), **(learner.arrays() if learner else {}),
+        }  # fmt: skip
+        self._save(arrays)
+        updates = int(progress[UPDATES])
+        yield Report(
+            seconds, updates, (updates - self._before) / max(seconds, 1e-9), float(progress[LAG] / max(1, updates)),
+            int(progress[SLOTS]), overhead, self.judge.best, float(entropy), float(reward),
+        )  # fmt: skip
+
+    def _save(self, arrays: dict[str, Any]) -> None:
+        if not self._kept and checkpoint.keep_old(self.path):
+            self._say(f"{self.path} was there: kept as {checkpoint.old(self.path).name} (--resume would have gone on)")
+        self._kept = True
+        checkpoint.save(self.path, arrays, self.about)

@@ -1,0 +1,80 @@
+"""Where learning in a run begins: its last checkpoint, or the policy's own, or a fresh network."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from controller.online.behaviour_policy import Student
+from testbed.model.errors import UsageError
+from testbed.model.system import Plan
+from testbed.policy import checkpoint, loading, network
+from testbed.policy.learned import Learned
+from testbed.policy.network import Array
+from testbed.policy.published_weights import Weights
+
+WEIGHTS, CHECKPOINT = Path("node/weights"), Path("learned.npz")
+ALGORITHM, SQUARE, SEED = "a3c", 1e-4, 1
+
+
+class Beginning(msgspec.Struct, frozen=True):
+    """The parameters, their RMSProp squares, how many updates made them, and the checkpoint's header."""
+
+    flat: Array
+    square: Array
+    updates: int
+    about: dict[str, Any]
+
+
+def beginning(plan: Plan) -> Beginning:
+    """What a learner of ``plan`` goes on from; the run's directory is the current one."""
+    _, _, path = loading.parts(plan.policy)
+    if CHECKPOINT.exists():
+        arrays, about = checkpoint.read(CHECKPOINT)
+        return Beginning(arrays["parameters"], arrays["square"], int(arrays["progress"][0]), about)
+    if path:
+        arrays, about = checkpoint.read(Path(path))
+        flat = arrays["parameters"].astype(np.float32)
+        about = {**about, "second_offload": plan.second_offload}
+        return Beginning(flat, arrays.get("square", _squares(flat)), 0, about)
+    flat = network.initial(SEED)
+    about = {"algorithm": ALGORITHM, "head": "sequential", "second_offload": plan.second_offload}
+    return Beginning(flat, _squares(flat), 0, about)
+
+
+def _squares(flat: Array) -> Array:
+    return np.full(len(flat), SQUARE, np.float32)
+
+
+def save(flat: Array, square: Array, updates: int, version: int, about: dict[str, Any], run: str) -> None:
+    """Write the run's checkpoint, which is also a policy to run elsewhere."""
+    arrays = {"parameters": flat, "square": square, "progress": np.array([updates, version], np.int64)}
+    checkpoint.save(CHECKPOINT, arrays, {**about, "learned": {"run": run, "updates": updates, "version": version}})
+
+
+def student(plan: Plan) -> Student:
+    """The policy that answers in a run that learns; it follows the published weights."""
+    path = CHECKPOINT if CHECKPOINT.exists() else Path(loading.parts(plan.policy)[2])
+    learned = teachable(path) if path.name else Learned(network.initial(SEED), plan.second_offload)
+    learned.double, learned.explore = plan.second_offload, True
+    weights = Weights.create(WEIGHTS, learned.flat)
+
+    def latest() -> tuple[Array, int]:
+        weights.refresh()
+        return weights.flat, weights.version
+
+    return Student(learned, latest)
+
+
+def teachable(path: Path) -> Learned:
+    """The policy of a checkpoint; `UsageError` if it is none that can go on learning in a run."""
+    learned = checkpoint.load_policy(path, ALGORITHM)
+    if not isinstance(learned, Learned):
+        head = checkpoint.read(path)[1].get("head")
+        raise UsageError(
+            f'{path}: a policy with the head "{head}" cannot learn in a run', "sequential and factored can"
+        )
+    if learned.remembers:
+        raise UsageError(f"{path}: a policy with a recurrent core cannot learn in a run", "train one with memory 0")
+    return learned

@@ -1,0 +1,1 @@
+"""What a run's rows say: summaries, fidelity, comparisons."""

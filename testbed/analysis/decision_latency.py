@@ -1,0 +1,35 @@
+"""How long decisions took, wall time (pure): at the controller from a cell's last ask on, and as the UE saw it."""
+
+import msgspec
+
+from testbed.analysis.grading import detail
+from testbed.model import histogram
+from testbed.model.statistics import percentile
+from testbed.record.reader import Run
+
+MS = 1e-6
+
+
+class Spread(msgspec.Struct, frozen=True):
+    """Median and 99th percentile, ms; None where nothing was measured."""
+
+    p50: float | None = None
+    p99: float | None = None
+
+
+class Thinking(msgspec.Struct, frozen=True):
+    """``answered``: from a cell's last ask until its answers were out; ``seen``: from a UE's ask to its answer."""
+
+    answered: Spread
+    seen: Spread
+
+
+def thinking(run: Run) -> Thinking:
+    """The decision times of a live run; fallbacks are left out."""
+    last = {event.source: detail(event) for event in run.record.events if event.kind == "answers"}
+    answers = histogram.merge(last.values())
+    seen = [row.think_ns * MS for row in run.tasks if run.live and row.asked_ns >= 0 and not row.fallback]
+    return Thinking(
+        Spread(answers.quantile_ns(0.5) * MS, answers.quantile_ns(0.99) * MS) if answers.count else Spread(),
+        Spread(percentile(seen, 50), percentile(seen, 99)) if seen else Spread(),
+    )

@@ -1,0 +1,177 @@
+"""The fidelity block of a run: what its events tell of timers and CPUs, and its delays against the simulation's."""
+
+import json
+import math
+from collections.abc import Container, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from testbed.analysis import incidents, replay
+from testbed.live.placement import processes_of
+from testbed.model import fidelity, histogram
+from testbed.node.lateness import HELD
+from testbed.protocol.rows import EventRow
+from testbed.record.reader import RUNNING, Run
+
+MS = 1e-6
+BURN, NAMED = "burn", 3
+UNKNOWN = fidelity.Lateness(math.nan, math.nan, math.nan), fidelity.Cpu(math.nan, math.nan)
+RELEASES = ("Result", "LocalEnd", "Arrived", "Ended", "Forward")
+
+
+class Fidelity(msgspec.Struct, frozen=True):
+    """What a summary says of a run's honesty; ``burn`` and ``steal`` are fractions, lateness wall ms.
+
+    ``lateness_by_kind_ms``: of each kind of event, by the name of its struct. ``grade`` is ``exact`` for a simulation
+    or the twin, and None where processes did not tell of their timers and CPUs; what nobody told is None or NaN.
+    """
+
+    grade: str | None
+    burn: float
+    payload: str
+    lateness_ms: fidelity.Lateness
+    delay_error: fidelity.DelayError
+    slipped: int | None
+    steal: float | None
+    cpu: fidelity.Cpu
+    host_cpu: float | None = None
+    worst: str = ""
+    remedy: str = ""
+    lateness_by_kind_ms: dict[str, fidelity.Lateness] = {}
+
+
+def graded(run: Run) -> Fidelity:
+    """The fidelity of a run; a simulated one is the model itself: it has no grade, it is exact."""
+    if not run.live:
+        return Fidelity(
+            grade=fidelity.EXACT,
+            burn=0.0,
+            payload="declared",
+            lateness_ms=fidelity.Lateness(),
+            delay_error=fidelity.DelayError(),
+            slipped=0,
+            steal=0.0,
+            cpu=fidelity.Cpu(),
+        )
+    events = run.record.events
+    asked = run.resolved.emulation
+    host = _host(events)
+    measured = fidelity.Measured(
+        error=fidelity.delay_error(replay.delay_pairs(run.tasks, replay.as_recorded(run).tasks)),
+        tasks=len(run.tasks),
+        slipped=round(counted((event.source, event.value) for event in events if event.kind == "slipped")),
+        cpu=burnt(events),
+        burn=float(run.meta.get("burn", asked.burn)),
+        asked_burn=asked.burn,
+        payload=str(run.meta.get("payload", asked.payload)),
+        asked_payload=asked.payload,
+        steal=host.get("steal", 0.0),
+        host_cpu=host.get("cpu", 0.0),
+        lateness=lateness(events),
+        speed=float(run.meta.get("speed", asked.speed)),
+        advised_speed=float(run.meta.get("advised_speed", 0.0)),
+        guard_ms=asked.guard_ns * MS,
+        held=round(counted((event.source, event.value) for event in events if event.kind == HELD)),
+        ues=len(run.resolved.system.ues),
+        ues_per_process=asked.ues_per_process,
+    )
+    grade, worst, remedy = _grade(run, measured)
+    told = any(event.kind == BURN for event in events)
+    late, cpu = (measured.lateness, measured.cpu) if told else UNKNOWN
+    return Fidelity(
+        grade, measured.burn, measured.payload, late, measured.error, measured.slipped if told else None,
+        host.get("steal"), cpu, host.get("cpu"), worst, remedy,
+        {kind: _lateness(mine) for kind, mine in sorted(histograms(events).items())},
+    )  # fmt: skip
+
+
+def _grade(run: Run, measured: fidelity.Measured) -> tuple[str | None, str, str]:
+    """The grade, what kept it from a better one, and a remedy; no grade where processes did not tell of themselves."""
+    missing = untold(run)
+    if run.reason == RUNNING and missing:
+        return None, "the run goes on", "its processes tell of their timers and CPUs when they end"
+    if missing:
+        names = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
+        why = f"{names} told nothing of timers and CPUs"
+        return None, why, "processes do when they end: interrupt a run (Ctrl-C) instead of killing it"
+    verdict = fidelity.grade(measured)
+    culprit = incidents.culprit(run.record.events) if verdict.worst else ""
+    if culprit:
+        return verdict.grade, f"{verdict.worst}, and {culprit}", "find out what held that process up; the host did not"
+    return verdict.grade, verdict.worst, verdict.remedy
+
+
+def untold(run: Run) -> list[str]:
+    """The processes that told nothing of their timers and CPUs although no death of theirs is on record."""
+    plan = run.resolved.plan(run.workload, run.policy, second_offload=False, live=True)
+    told = {event.source for event in run.record.events if event.kind == BURN}
+    dead = {name for name, absences in run.absences.items() if any(back < 0 for _, back in absences)}
+    processes = processes_of(plan)
+    return [name for name, (_, cores) in processes.items() if name not in told and not dead.issuperset(cores)]
+
+
+def detail(event: EventRow) -> dict[str, Any]:
+    """The JSON object of an event's detail; empty if it is none."""
+    try:
+        value = json.loads(event.detail)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def lateness(events: Iterable[EventRow], kinds: Container[str] | None = None) -> fidelity.Lateness:
+    """How late the timers of all processes fired: of the given ``kinds`` of events, or of all."""
+    found = histograms(events)
+    return _lateness([one for kind, mine in found.items() if kinds is None or kind in kinds for one in mine])
+
+
+def histograms(events: Iterable[EventRow]) -> dict[str, list[dict[str, Any]]]:
+    """By kind of event: the last histogram of lateness that each process told."""
+    last: dict[str, dict[str, dict[str, Any]]] = {}
+    for event in events:
+        found = detail(event) if event.kind == "lateness" else {}
+        if isinstance(found.get("bins"), dict):
+            last.setdefault(str(found.get("kind")), {})[event.source] = found
+    return {kind: list(by_source.values()) for kind, by_source in last.items()}
+
+
+def _lateness(plain: Iterable[dict[str, Any]]) -> fidelity.Lateness:
+    merged = histogram.merge(plain)
+    return fidelity.Lateness(merged.quantile_ns(0.5) * MS, merged.quantile_ns(0.99) * MS, merged.maximum * MS)
+
+
+def burnt(events: Sequence[EventRow]) -> fidelity.Cpu:
+    """CPU seconds that all processes were asked to burn, and did."""
+    burns = [event for event in events if event.kind == BURN]
+    asked = counted((event.source, event.value) for event in burns)
+    achieved = counted((event.source, _number(event.detail)) for event in burns)
+    return fidelity.Cpu(asked, achieved)
+
+
+def counted(readings: Iterable[tuple[str, float]]) -> float:
+    """The sum over sources of counters read now and then; one that falls was reset by a restart."""
+    total, last = 0.0, dict[str, float]()
+    for source, value in readings:
+        before = last.get(source, 0.0)
+        total += value - before if value >= before else value
+        last[source] = value
+    return total
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def _host(events: Iterable[EventRow]) -> dict[str, float]:
+    """Steal and load of the host over the run, as fractions: the mean of its samples."""
+    samples = [detail(event) for event in events if event.kind == "host"]
+    found = {}
+    for key in ("steal", "cpu"):
+        values = [float(sample[key]) for sample in samples if isinstance(sample.get(key), (int, float))]
+        if values:
+            found[key] = sum(values) / len(values)
+    return found

@@ -1,0 +1,188 @@
+"""What happened to a run that nobody planned, in sentences (pure): deaths, silence, lost frames, absent decisions."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from testbed.model.statistics import percentile
+from testbed.model.system import LEARNER, System
+from testbed.model.task import FAILED, UE_DIED
+from testbed.protocol.rows import (
+    DEAD_ALREADY,
+    DIED,
+    DROPPED_FRAME,
+    GIVEN_UP,
+    HEARD,
+    KILL,
+    PLANNED,
+    POLICY_ERROR,
+    SILENT,
+    UNSENT,
+    EventRow,
+    TaskRow,
+)
+from testbed.record.reader import Run
+
+NS = 1e-9
+CONTROLLER, NAMED = "controller", 3
+LATE_WALL_S = 0.05
+STALL_MS, STALL_TIMES = 200.0, 5.0
+WHY = {"killed": "was killed", "crashed": "crashed"}
+
+
+def told(run: Run) -> list[str]:
+    """A sentence for everything that a user should know of a run that ended well all the same."""
+    events, system = run.record.events, run.resolved.system
+    speed = float(run.meta.get("speed", run.resolved.emulation.speed))
+    return [
+        *_policy_failures(events, system.fallback),
+        *_deaths(run, system),
+        *_learners(events),
+        *_plans(events, LATE_WALL_S * speed),
+        *(f"{name} was silent for {seconds:.1f} s of wall time{until}" for name, seconds, until in silences(events)),
+        *_counted(events, UNSENT, "could not send {n} message{s}"),
+        *_counted(events, DROPPED_FRAME, "dropped {n} frame{s}"),
+        *_fallbacks(run.tasks, system.fallback),
+    ]
+
+
+def silences(events: Iterable[EventRow]) -> list[tuple[str, float, str]]:
+    """Every silence of a process: its name, how long it was in seconds of wall time, and how it ended."""
+    found: list[tuple[str, float, str]] = []
+    for event in sorted(events, key=lambda event: event.at_ns):
+        if event.kind == SILENT:
+            found.append((event.source, event.value, ", to the end of the run"))
+        for n, (name, seconds, _) in enumerate(found):
+            if name != event.source or event.kind not in (HEARD, DIED) or not found[n][2].startswith(", to"):
+                continue
+            heard = event.kind == HEARD
+            until = f", until {event.at_ns * NS:.1f} s" if heard else f", until its death at {event.at_ns * NS:.1f} s"
+            found[n] = name, event.value if heard else seconds, until
+    return found
+
+
+def culprit(events: Sequence[EventRow]) -> str:
+    """The process that was silent, or stood still while the others went on, with what it did; "" if none did.
+
+    Delays that are wrong because of it say nothing of the host.
+    """
+    silent = silences(events)
+    if silent:
+        name, seconds, _ = max(silent, key=lambda one: one[1])
+        return f"{name} was silent for {seconds:.1f} s"
+    latest = _latest_ms(events)
+    if len(latest) < 2:
+        return ""
+    name = max(latest, key=lambda source: latest[source])
+    others = percentile([ms for source, ms in latest.items() if source != name], 50.0)
+    if latest[name] < STALL_MS or latest[name] < STALL_TIMES * others:
+        return ""
+    return f"{name} stood still for {latest[name] * 1e-3:.1f} s while the others did not"
+
+
+def _latest_ms(events: Iterable[EventRow]) -> dict[str, float]:
+    """How late each process was at its latest slot boundary, in wall ms: of what others send it may be told late."""
+    latest: dict[str, float] = {}
+    for event in events:
+        if event.kind == "lateness":
+            try:
+                told = json.loads(event.detail)
+                kind, most = told["kind"], float(told["max"]) * 1e-6
+            except (ValueError, KeyError, TypeError):
+                continue
+            if kind == "Boundary":
+                latest[event.source] = max(latest.get(event.source, 0.0), most)
+    return latest
+
+
+def _policy_failures(events: Sequence[EventRow], fallback: str) -> Iterator[str]:
+    failed = [event for event in events if event.kind == POLICY_ERROR]
+    if failed:
+        first = " ".join(failed[0].detail.split())
+        yield f'the policy failed {_times(len(failed))} and "{fallback}" decided instead; first in {first}'
+
+
+def _deaths(run: Run, system: System) -> Iterator[str]:
+    """Deaths that nobody planned; UEs that died together in one sentence."""
+    together: dict[tuple[int, str, bool], list[str]] = {}
+    ues = {ue.name for ue in system.ues}
+    for event in run.record.events:
+        if event.kind == DIED and event.detail in WHY and event.source != LEARNER:
+            together.setdefault((event.at_ns, event.detail, event.source in ues), []).append(event.source)
+    for (at_ns, why, of_ues), names in sorted(together.items()):
+        for some in [names] if of_ues else [[name] for name in names]:
+            verb = WHY[why] if len(some) == 1 else WHY[why].replace("was", "were")
+            where = f" (see logs/{some[0]}.log)" if why == "crashed" else ""
+            outcome = _consequence(run, some, at_ns)
+            yield f"{_named(some)} {verb} at {at_ns * NS:.1f} s, not planned: {outcome}{where}"
+
+
+def _consequence(run: Run, names: Sequence[str], at_ns: int) -> str:
+    """What became of tasks by the death of ``names``: UEs, or one other."""
+    name = names[0]
+    back = min((back for died, back in run.absences.get(name, ()) if died == at_ns and back >= 0), default=2**62)
+    if name == CONTROLLER:
+        rows = [row for row in run.tasks if row.fallback == "controller lost" and row.ready_ns >= at_ns]
+        return f"{_tasks(sum(row.asked_ns < back for row in rows))} decided by the fallback"
+    if any(ue.name == name for ue in run.resolved.system.ues):
+        rows = [row for row in run.tasks if row.ue in names and row.state == FAILED and row.reason == UE_DIED]
+        return f"{_tasks(len(rows))} failed"
+    cell = next(es.index for es in run.resolved.system.ess if es.name == name) + 1
+    later = min((died for died, _ in run.absences.get(name, ()) if died > at_ns), default=2**62)
+    rows = [row for row in run.tasks if row.recovered and at_ns <= row.reentry_ns < later]
+    return f"{_tasks(sum(row.es == name or (not row.es and row.cell == cell) for row in rows))} recovered"
+
+
+def _learners(events: Sequence[EventRow]) -> Iterator[str]:
+    died = [event for event in events if event.kind == DIED and event.source == LEARNER and event.detail in WHY]
+    if died:
+        verb = WHY[died[-1].detail]
+        yield f"the learner {verb} {_times(len(died))}, not planned, last at {died[-1].at_ns * NS:.1f} s"
+    for event in events:
+        if event.kind == GIVEN_UP:
+            deaths = f"{event.value:.0f} deaths"
+            yield f"the learner was not started again after {deaths}; nothing was learned since: {event.detail}"
+
+
+def _plans(events: Iterable[EventRow], late_s: float) -> Iterator[str]:
+    for event in events:
+        if event.kind != PLANNED:
+            continue
+        at = event.at_ns * NS
+        if event.detail == DEAD_ALREADY:
+            yield f"{event.source} was to be killed at {at:.1f} s, but was dead already"
+        elif event.value > late_s:
+            done = "was killed" if event.detail == KILL else "was back"
+            yield f"{event.source} {done} at {at + event.value:.2f} s instead of {at:.2f} s as planned"
+
+
+def _counted(events: Iterable[EventRow], kind: str, what: str) -> Iterator[str]:
+    last = {event.source: event for event in events if event.kind == kind}
+    for source, event in sorted(last.items()):
+        n = round(event.value)
+        yield f"{source} {what.format(n=n, s='s' if n > 1 else '')}: {event.detail}"
+
+
+def _fallbacks(rows: Sequence[TaskRow], fallback: str) -> Iterator[str]:
+    """Decisions that came too late, and runs that the policy had no part in."""
+    decided = [row for row in rows if row.choice >= 0]
+    reasons = Counter(row.fallback for row in decided if row.fallback)
+    every = reasons.total() == len(decided)
+    if reasons and (every or reasons["timeout"]):
+        shown = dict(reasons.most_common()) if every else {"timeout": reasons["timeout"]}
+        why = ", ".join(f"{reason} {count}" for reason, count in shown.items())
+        share = f"all {len(decided)}" if every else f"{sum(shown.values())} of {len(decided)}"
+        yield f'"{fallback}", not the policy, decided {share} tasks: {why}'
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _tasks(count: int) -> str:
+    return f"{count} task{'' if count == 1 else 's'}"
+
+
+def _times(count: int) -> str:
+    return f"{count} time{'s' if count > 1 else ''}"

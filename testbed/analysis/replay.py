@@ -1,0 +1,65 @@
+"""A run's inputs taken again: the same tasks, links, faults and decisions on the virtual clock."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from testbed.model.system import Fault, System
+from testbed.protocol.actions import Answered
+from testbed.protocol.messages import Decision
+from testbed.protocol.rows import EventRow, TaskRow
+from testbed.record.reader import Run, absences_of
+from testbed.sim.run_log import Simulated
+from testbed.sim.simulation import simulate
+
+
+def as_recorded(run: Run) -> Simulated:
+    """Simulate ``run`` from its inputs alone: workload, decisions, ask-to-answer times and instants of deaths."""
+    plan = run.resolved.plan(run.workload, run.policy, second_offload(run), live=False)
+    faults = recorded_faults(run.record.events)
+    plan = msgspec.structs.replace(plan, system=recorded_system(run), faults=faults)
+    return simulate(plan, None, recorded_answers(run.tasks))
+
+
+def recorded_system(run: Run) -> System:
+    """The run's system, whose UEs wait for an answer as long as the slowest took."""
+    system = run.resolved.system
+    longest = max((row.think_ns for row in run.tasks), default=0)
+    return msgspec.structs.replace(system, decision_timeout_ns=max(system.decision_timeout_ns, longest + 1))
+
+
+def second_offload(run: Run) -> bool:
+    """Whether the run's strategy had second offload on."""
+    return bool(run.meta.get("second_offload", False))
+
+
+def recorded_answers(rows: Iterable[TaskRow]) -> dict[tuple[str, int], Answered]:
+    """Every answer by (UE, first task's number of its ask)."""
+    answers: dict[tuple[str, int], Answered] = {}
+    seen: set[tuple[str, int]] = set()
+    for row in sorted((row for row in rows if row.choice >= 0), key=lambda row: row.number):
+        if (row.ue, row.asked_ns) in seen:
+            continue
+        seen.add((row.ue, row.asked_ns))
+        decision = Decision(row.ue, row.slot, row.choice, row.version, row.log_probability, row.fallback, row.asked_ns)
+        answers[row.ue, row.number] = Answered(decision, row.think_ns)
+    return answers
+
+
+def recorded_faults(events: Iterable[EventRow]) -> tuple[Fault, ...]:
+    """Deaths and restarts as they happened, by instant."""
+    faults = [
+        Fault(name, died, back) for name, absences in absences_of(list(events)).items() for died, back in absences
+    ]
+    return tuple(sorted(faults, key=lambda fault: fault.at_ns))
+
+
+def delay_pairs(measured: Iterable[TaskRow], reference: Iterable[TaskRow]) -> list[tuple[int, int]]:
+    """(measured, reference) delays in ns of tasks that finished in both."""
+    known = {(row.ue, row.number): row for row in reference if row.finished_ns >= 0}
+    pairs = []
+    for row in measured:
+        other = known.get((row.ue, row.number))
+        if row.finished_ns >= 0 and other is not None:
+            pairs.append((row.measured_ns, other.measured_ns))
+    return pairs

@@ -1,0 +1,194 @@
+"""The summary of a run (pure): what `run --json` prints, from a run's last rows and its fidelity."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from testbed.analysis import incidents, per_server, run_reward, threshold_checks
+from testbed.analysis.decision_latency import Thinking, thinking
+from testbed.analysis.grading import Fidelity, detail
+from testbed.analysis.learning_progress import Learning, learning, unlearned
+from testbed.analysis.per_server import EsSummary
+from testbed.analysis.threshold_checks import Outcome
+from testbed.model import ledger, statistics
+from testbed.model.ledger import Ledger
+from testbed.model.system import System
+from testbed.model.task import INTERRUPTED
+from testbed.protocol.rows import TaskRow
+from testbed.record.reader import Run
+
+NS = 1e-9
+PARTS = (
+    "slot_wait", "decision", "radio_wait", "airtime", "latency", "backhaul", "es_wait", "execution", "return",
+    "recovery", "local_wait", "local_execution", "emulation",
+)  # fmt: skip
+
+
+class Delay(msgspec.Struct, frozen=True):
+    """Delays of finished tasks, emulated seconds."""
+
+    mean: float
+    p50: float
+    p95: float
+    p99: float
+
+
+class Amount(msgspec.Struct, frozen=True):
+    """Mean over finished tasks and total over all."""
+
+    mean: float
+    total: float
+
+
+class Mean(msgspec.Struct, frozen=True):
+    """A mean over finished tasks."""
+
+    mean: float
+
+
+class Metered(msgspec.Struct, frozen=True):
+    """Energy of the host's CPU packages during a live run, everything that ran there included; None, and why."""
+
+    package_j: float | None = None
+    unmetered: str = "simulated"
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """Everything that a run has to say; NaN (null in JSON) where no task finished.
+
+    ``energy_j`` and ``energy_measured_j`` are UEs' energy, modelled: from the model's quantities, and from achieved
+    times. So is each ES's. ``energy_metered`` alone comes from a meter.
+    """
+
+    run: str
+    scenario: str
+    policy: str
+    seed: int
+    speed: float
+    slots: int
+    backend: str
+    second_offload: bool
+    ended: str
+    end_s: float
+    tasks: dict[str, int]
+    failures: dict[str, int]
+    delay_s: Delay
+    energy_j: Amount
+    energy_measured_j: Amount
+    energy_metered: Metered
+    overhead: Mean
+    reward_per_slot: float
+    deadline_hit_rate: float
+    stable: bool
+    fairness: float
+    es: dict[str, EsSummary]
+    where_time_went: dict[str, float]
+    thresholds: list[Outcome]
+    decision_ms: Thinking
+    learning: Learning | None
+    fidelity: Fidelity
+    problems: list[str]
+    warnings: list[str]
+
+
+def summarise(run: Run, fidelity: Fidelity) -> Summary:
+    """The summary of a run, finished or not."""
+    system, rows = run.resolved.system, run.tasks
+    names = [ue.name for ue in system.ues]
+    audit = ledger.reconcile(rows, run.workload, names, run.absences, run.end_ns)
+    done = [row for row in rows if row.finished_ns >= 0]
+    values = measures(done, audit)
+    return Summary(
+        run=run.name,
+        scenario=system.name,
+        policy=run.policy,
+        seed=system.seed,
+        speed=float(run.meta.get("speed", run.resolved.emulation.speed)),
+        slots=system.slots,
+        backend=run.backend,
+        second_offload=bool(run.meta.get("second_offload", False)),
+        ended=run.reason or "drained",
+        end_s=max(0, run.end_ns) * NS,
+        tasks=audit.counts(),
+        failures=audit.reasons,
+        delay_s=Delay(*(values[f"delay_{name}"] for name in ("mean", "p50", "p95", "p99"))),
+        energy_j=Amount(values["energy_mean"], math.fsum(row.energy_j for row in rows)),
+        energy_measured_j=Amount(
+            statistics.mean([row.energy_measured_j for row in done]), math.fsum(row.energy_measured_j for row in rows)
+        ),
+        energy_metered=_metered(run),
+        overhead=Mean(values["overhead_mean"]),
+        reward_per_slot=run_reward.per_slot(rows, system, run.resolved.agent.reward),
+        deadline_hit_rate=values["deadline_hit_rate"],
+        stable=is_stable(rows, system),
+        fairness=values["fairness"],
+        es=per_server.summarise(run),
+        where_time_went=where_time_went(done),
+        thresholds=threshold_checks.judge(run.resolved.thresholds, values, fidelity.grade),
+        decision_ms=thinking(run),
+        learning=learning(run),
+        fidelity=fidelity,
+        problems=list(audit.problems[:20]),
+        warnings=[*unknown_tables(run), *unlearned(run), *incidents.told(run)],
+    )
+
+
+def unknown_tables(run: Run) -> list[str]:
+    """What a record of an older version cannot tell, a line each."""
+    missing = run.record.missing
+    return (
+        [f"made by an older version, which recorded no {', '.join(missing)}: they are unknown here"] if missing else []
+    )
+
+
+def measures(done: Sequence[TaskRow], audit: Ledger) -> dict[str, float]:
+    """What thresholds may ask for, by their names, in SI units."""
+    delays = [row.measured_ns * NS for row in done]
+    return {
+        "delay_mean": statistics.mean(delays),
+        "delay_p50": statistics.percentile(delays, 50),
+        "delay_p95": statistics.percentile(delays, 95),
+        "delay_p99": statistics.percentile(delays, 99),
+        "energy_mean": statistics.mean([row.energy_j for row in done]),
+        "overhead_mean": statistics.mean([row.overhead for row in done]),
+        "deadline_hit_rate": audit.completed / audit.generated if audit.generated else math.nan,
+        "fairness": fairness(done),
+        "failed": float(audit.failed),
+    }
+
+
+def fairness(done: Iterable[TaskRow]) -> float:
+    """Jain's index over UEs' mean delays."""
+    delays: dict[str, list[float]] = {}
+    for row in done:
+        delays.setdefault(row.ue, []).append(row.measured_ns * NS)
+    return statistics.jain([statistics.mean(mine) for mine in delays.values()])
+
+
+def is_stable(rows: Sequence[TaskRow], system: System) -> bool:
+    """The backlog-slope test on tasks in the system; a failed task leaves it never."""
+    spans = [
+        (row.generated_ns, row.generated_ns + row.measured_ns if row.measured_ns >= 0 else -1)
+        for row in rows
+        if row.measured_ns >= 0 or row.reason != INTERRUPTED
+    ]
+    backlog = statistics.in_system(spans, system.slot_ns, system.slots)
+    return statistics.stable(backlog, len(rows) / system.slots)
+
+
+def where_time_went(done: Sequence[TaskRow]) -> dict[str, float]:
+    """Mean seconds that a finished task spent in each part of its delay; the parts sum to the mean delay."""
+    if not done:
+        return dict.fromkeys(PARTS, math.nan)
+    return {part: statistics.mean([getattr(row, f"{part}_ns") * NS for row in done]) for part in PARTS}
+
+
+def _metered(run: Run) -> Metered:
+    if not run.live:
+        return Metered()
+    found = [detail(event) for event in run.record.events if event.kind == "host"]
+    if not found:
+        return Metered(unmetered="the run was broken off")
+    joules = found[-1].get("package_j")
+    return Metered(float(joules), "") if joules is not None else Metered(None, str(found[-1].get("unmetered", "")))

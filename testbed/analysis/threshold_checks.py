@@ -1,0 +1,39 @@
+"""The verdicts on a scenario's thresholds (pure)."""
+
+import math
+from collections.abc import Mapping
+
+import msgspec
+
+from testbed.model.fidelity import EXACT
+from testbed.scenario.parse import slots
+from testbed.scenario.schema import Thresholds
+from testbed.scenario.threshold import EXACT_VALUE, GRADES, Bound
+
+NOT_GRADED = "not graded"
+ACHIEVED = {**GRADES, EXACT: EXACT_VALUE}
+UNITS = {"time": "s", "energy": "J"}
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """One threshold: its bound as written, what was measured (in ``unit``; a grade's letter), whether it holds."""
+
+    name: str
+    bound: str
+    measured: float | str
+    holds: bool
+    unit: str = ""
+
+
+def judge(thresholds: Thresholds, values: Mapping[str, float], grade: str | None) -> list[Outcome]:
+    """The verdict on each threshold that is set."""
+    outcomes = []
+    for name in thresholds.__struct_fields__:
+        bound: Bound | None = getattr(thresholds, name)
+        if bound is None:
+            continue
+        measured: float | str = (grade or NOT_GRADED) if name == "fidelity" else values[name]
+        value = ACHIEVED.get(grade or "", math.nan) if name == "fidelity" else values[name]
+        unit = UNITS.get(slots(Thresholds)[name].kind.dimension, "")
+        outcomes.append(Outcome(name, bound.text, measured, bound.holds(value), unit))
+    return outcomes

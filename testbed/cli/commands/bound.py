@@ -1,0 +1,127 @@
+"""``testbed bound``: the best decisions found in hindsight, a lower bound, and each policy's distance from both."""
+
+import argparse
+import csv
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from testbed.cli.commands import common
+from testbed.cli.console import print_json, warn
+from testbed.live.interrupts import stop_on_interrupt
+from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, UsageError
+from testbed.record import reader
+from testbed.record.files import unwritable
+from testbed.scenario.resolve import Resolved
+from testbed.trace import inputs
+
+POLICIES = "lc,offload-do,random-do,greedy,greedy-do"
+EVALUATIONS = 500_000
+COLUMNS = ("seed", "slot", "ue", "choice")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("what", metavar="SCENARIO|RUN", help="a scenario, or a run with its tasks and decisions")
+    parser.add_argument("--policies", metavar="A,B,…", help=f"policies ({POLICIES}; for a run its decisions only)")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="how many workloads, from the seed on (1)")
+    parser.add_argument(
+        "--evaluations", type=int, default=EVALUATIONS, metavar="N", help=f"of decisions, a workload ({EVALUATIONS})"
+    )
+    parser.add_argument("--out", metavar="FILE", help="write the best decisions found, as CSV")
+    common.add_scenario_options(parser)
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
+    shape.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    for name in ("evaluations", "seeds"):
+        if getattr(args, name) < 1:
+            raise UsageError(f"--{name} {getattr(args, name)}", "at least 1 is needed")
+    if args.out is not None:
+        common.output_file("out", args.out)
+    judge: Any = importlib.import_module("testbed.hindsight.evaluator")
+    resolved, cases = _of_run(judge, args) if common.is_run(args.what) else _of_scenario(judge, args)
+    found, stopped = _judge(judge, cases, args)
+    verdict: Any = importlib.import_module("testbed.hindsight.bound_report")
+    told = verdict.verdict(resolved.system.name, resolved.system.slots, found)
+    print_json(told) if args.json else print(verdict.text(told), end="", flush=True)
+    if args.out:
+        _write(Path(args.out), resolved, found)
+    if stopped:
+        warn("interrupted; this is the best so far")
+    return EXIT_INTERRUPTED if stopped else EXIT_OK
+
+
+Cases = Sequence[Callable[[], Any]]
+
+
+def _of_scenario(judge: Any, args: argparse.Namespace) -> tuple[Resolved, Cases]:
+    names = common.strategies(args.policies or POLICIES, args.what)
+    scenario = common.tell_of_traces(common.scenario_of(args.what, common.changes(args.what, args)))
+    seeds = range(scenario.seed, scenario.seed + args.seeds)
+    if scenario.workload.trace and args.seeds > 1:
+        raise UsageError("--seeds: a traced workload has one seed only", "leave out --seeds")
+
+    def case(seed: int) -> Any:
+        resolved = inputs.resolve(msgspec.structs.replace(scenario, seed=seed))
+        return judge.of_scenario(resolved, common.workload_of(resolved), names)
+
+    return inputs.resolve(scenario), [lambda seed=seed: case(seed) for seed in seeds]
+
+
+def _of_run(judge: Any, args: argparse.Namespace) -> tuple[Resolved, Cases]:
+    changed = [args.slots, args.duration, args.seed]
+    if args.set or args.seeds > 1 or any(value is not None for value in changed):
+        raise UsageError("a run's workload and system are what they were", "leave out --slots, --for, --seed, --set")
+    names = common.strategies(args.policies, args.what) if args.policies else []
+    run = reader.read_run(args.what)
+    undecided = sum(row.choice < 0 for row in run.tasks)
+    if undecided:
+        warn(f"{run.name}: {undecided} tasks were never decided; they count as local")
+    return run.resolved, [lambda: judge.of_run(run, names)]
+
+
+def _judge(judge: Any, cases: Cases, args: argparse.Namespace) -> tuple[list[Any], bool]:
+    """What was found about the workloads, and whether an interrupt ended it: the last one may then be unfinished."""
+    found: list[Any] = []
+    stop: list[bool] = []
+    stream = sys.stderr if args.json else sys.stdout
+    bar_module: Any = importlib.import_module("testbed.cli.search_progress")
+    with bar_module.Bar(stream, args.plain or args.json) as bar, stop_on_interrupt(lambda: stop.append(True)):
+        for n, case in enumerate(cases):
+
+            def watch(share: float, text: str, n: int = n) -> bool:
+                title = f"workload {n + 1} of {len(cases)}: " if len(cases) > 1 else ""
+                bar((n + share) / len(cases), f"{title}{text}")
+                return bool(stop)
+
+            played = case()
+            if stop and found:
+                break
+            found.append(judge.judge(played, args.evaluations, watch))
+            if stop:
+                break
+    return found, bool(stop)
+
+
+def _write(path: Path, resolved: Resolved, found: Sequence[Any]) -> None:
+    """Write the best decisions: one row for each slot and UE that has a task to decide."""
+    try:
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(COLUMNS)
+            rows.writerows(row for one in found for row in _rows(resolved, one))
+    except OSError as error:
+        raise unwritable(path, error, "--out FILE") from None
+
+
+def _rows(resolved: Resolved, found: Any) -> Iterator[tuple[int, int, str, int]]:
+    for slot, ue in found.places:
+        yield found.seed, slot, resolved.system.ues[ue].name, int(found.decisions[slot, ue])

@@ -1,0 +1,113 @@
+"""``testbed check``: is the scenario right, what does it describe, and does it fit this host?"""
+
+import argparse
+import math
+import sys
+from typing import Any
+
+import msgspec
+
+from testbed.cli.commands import common
+from testbed.cli.console import print_json, warn
+from testbed.cli.layout import width
+from testbed.cli.summary_text import percent, table
+from testbed.live import host_costs, preflight
+from testbed.live.needs import size
+from testbed.live.preflight import Fit, cores
+from testbed.model.delay import duration_ns
+from testbed.model.errors import EXIT_OK, EXIT_THRESHOLD
+from testbed.model.printable import printable
+from testbed.model.statistics import mean
+from testbed.model.system import Plan
+from testbed.model.task import Task
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("scenario", help="path or shipped name")
+    common.add_scenario_options(parser)
+    parser.add_argument("--speed", metavar="X", help="emulated seconds in a wall second, or auto")
+    parser.add_argument("--calibrate", action="store_true", help="measure this host's costs again")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Do it; returns the exit code: 4 if it does not fit this host."""
+    resolved, workload = common.load(args.scenario, args)
+    known = None if args.calibrate else host_costs.kept()
+    known = known or host_costs.measured(warn)
+    plan = resolved.plan(workload, common.DEFAULT_POLICY, True, live=True)
+    burn_auto = plan.emulation.burn < 0.0
+    plan = preflight.fitted(plan, known, args.speed == "auto")
+    fit, cells = preflight.fit(plan, known, burn_auto), describe(plan)
+    code = EXIT_THRESHOLD if fit.warnings else EXIT_OK
+    if args.json:
+        system = plan.system
+        head = {"scenario": system.name, "slots": system.slots, "tasks": len(workload), "ues": len(system.ues)}
+        print_json({**head, "cells": cells, "fit": msgspec.to_builtins(fit)})
+        return code
+    print(f"{printable(args.scenario)} is valid: {len(workload)} tasks in {plan.system.slots} slots\n")
+    print(
+        table(
+            ("cell", "UEs", "ES GHz", "UE GHz", "uplink Mbit/s", "tasks", "ES load", "UE load"),
+            _rows(cells),
+            width(sys.stdout),
+        )
+    )
+    print(f"\n{fit_text(fit)}")
+    return code
+
+
+def fit_text(fit: Fit) -> str:
+    """Each resource of the host, what the run needs of it and what there is; then whether it fits."""
+    burn = f"burn {fit.burn:g} (auto)" if fit.burn_auto else f"burn {fit.burn:g}"
+    parts = [("messages", fit.message_cores), ("payload", fit.payload_cores), ("burning up to", fit.burn_cores)]
+    rows = [
+        ("CPU", f"{cores(fit.cpu_cores)} of {fit.cores:g} cores", ", ".join(f"{name} {cores(x)}" for name, x in parts)),
+        ("memory", f"{size(fit.memory_bytes)} of {size(fit.memory_free_bytes)} free", ""),
+        ("file descriptors", f"{fit.descriptors:.0f} of {_limit(fit.descriptors_most)}", "in the launcher"),
+        ("processes, threads", f"{fit.tasks:.0f} of {_limit(fit.tasks_free)}", f"{fit.processes} processes in the run"),
+    ]
+    lines = [f"on this host at speed {fit.speed:g}, {burn}:", table(("", "needed", ""), rows), ""]
+    if fit.warnings:
+        lines += ["it does not fit this host:", *(f"  {warning}" for warning in fit.warnings)]
+    else:
+        lines.append(f"it fits this host, up to about --speed {fit.advised_speed:g}")
+    return "\n".join(lines)
+
+
+def _limit(number: float) -> str:
+    return "any number" if math.isinf(number) else f"{number:.0f}"
+
+
+def describe(plan: Plan) -> dict[str, dict[str, Any]]:
+    """Each cell's hardware (means) and offered load: of its ES if all offload, of its UEs if none does."""
+    system, found = plan.system, {}
+    ues_of, tasks_of = system.ues_by_cell(), [list[Task]() for _ in system.ess]
+    for task in plan.workload:
+        tasks_of[system.ues[task.ue].cell].append(task)
+    for es in system.ess:
+        ues, mine = ues_of[es.index], tasks_of[es.index]
+        at_es = sum(duration_ns(task.cycles, es.cpu_hz) for task in mine) / es.cores
+        at_ues = sum(duration_ns(task.cycles, system.ues[task.ue].cpu_hz) for task in mine) / len(ues)
+        found[es.name] = {
+            "ues": len(ues),
+            "es_hz": es.cpu_hz * es.cores,
+            "ue_hz": mean([float(ue.cpu_hz) for ue in ues]),
+            "uplink_bps": mean([ue.rate_bps for ue in ues]),
+            "tasks": len(mine),
+            "es_load": at_es / system.end_ns,
+            "ue_load": at_ues / system.end_ns,
+        }
+    return found
+
+
+def _rows(cells: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
+    return [
+        (
+            name, str(cell["ues"]), f"{cell['es_hz'] * 1e-9:.2f}", f"{cell['ue_hz'] * 1e-9:.2f}",
+            f"{cell['uplink_bps'] * 1e-6:.1f}", str(cell["tasks"]), percent(cell["es_load"], 0),
+            percent(cell["ue_load"], 0),
+        )
+        for name, cell in cells.items()
+    ]  # fmt: skip

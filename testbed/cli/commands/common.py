@@ -1,0 +1,237 @@
+"""What several verbs share: the options that change a scenario, and the end of a run."""
+
+import argparse
+import math
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from testbed.cli import summary_text
+from testbed.cli.colour import coloured
+from testbed.cli.console import Ticker, print_json, warn
+from testbed.cli.exit_code import verdict
+from testbed.cli.layout import width
+from testbed.experiments import runner
+from testbed.experiments.runner import Order
+from testbed.experiments.virtual import VIRTUAL
+from testbed.live import host_costs, preflight
+from testbed.live.interrupts import stop_on_interrupt
+from testbed.live.progress import Progress
+from testbed.model.errors import EXIT_INTERRUPTED, Invalid, UsageError
+from testbed.model.printable import printable
+from testbed.model.system import Plan
+from testbed.model.task import Task
+from testbed.policy import loading
+from testbed.record import reader
+from testbed.record.files import must_be_writable, unwritable
+from testbed.scenario import units
+from testbed.scenario.load import load as read_scenario
+from testbed.scenario.load import load_scenario
+from testbed.scenario.parse import slots
+from testbed.scenario.resolve import Resolved
+from testbed.scenario.schema import EmulationSection, Scenario
+from testbed.trace import inputs
+
+DEFAULT_SCENARIO, DEFAULT_POLICY = "region", "greedy-do"
+FLAGS: dict[str, tuple[type[msgspec.Struct], str]] = {
+    "slots": (Scenario, "slots"),
+    "seed": (Scenario, "seed"),
+    "speed": (EmulationSection, "emulation.speed"),
+}
+
+
+def add_scenario_options(parser: argparse.ArgumentParser) -> None:
+    """Options that change what a scenario says."""
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--for", dest="duration", metavar="TIME", help="emulated time of generation, like 60s")
+    length.add_argument("--slots", type=int, metavar="N", help="number of slots")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the workload")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one key; repeatable")
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Options of whatever ends in a run."""
+    parser.add_argument("--speed", metavar="X", help="emulated seconds in a wall second, or auto")
+    parser.add_argument("--out", metavar="DIR", help="directory of the run (default: runs/NAME)")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
+    shape.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--strict", action="store_true", help="exit 5 if fidelity is below B")
+
+
+def overrides(args: argparse.Namespace, flags: Iterable[str] = FLAGS) -> list[str]:
+    """The arguments as ``key=value`` changes of the scenario: ``--set`` first, then those of ``flags``."""
+    changes = list(args.set)
+    for flag in flags:
+        section, place = FLAGS[flag]
+        value = getattr(args, flag, None)
+        if value is not None and value != "auto":
+            changes.append(f"{place}={_checked(flag, str(value), section, flag)}")
+    return changes
+
+
+def _checked(flag: str, value: str, section: type[msgspec.Struct], field: str) -> str:
+    """``value`` of ``--flag`` if a section's ``field`` can hold it; `UsageError` in the flag's name otherwise."""
+    try:
+        slots(section)[field].kind.parse(value)
+    except Invalid as error:
+        raise UsageError(f"--{flag}: {error.message}", error.remedy) from None
+    return value
+
+
+def load(given: str | Path, args: argparse.Namespace) -> tuple[Resolved, tuple[Task, ...]]:
+    """The resolved scenario and its workload, with every change that ``args`` asks for."""
+    resolved = inputs.resolve(scenario_of(given, changes(given, args)), warn)
+    return resolved, workload_of(resolved)
+
+
+def workload_of(resolved: Resolved) -> tuple[Task, ...]:
+    """The workload of a scenario, after saying what of its trace is left out."""
+    played = inputs.played(resolved.scenario, resolved.system, warn)
+    for note in played.notes:
+        warn(note)
+    return played.tasks
+
+
+def scenario_of(given: str | Path, asked: Sequence[str]) -> Scenario:
+    """The scenario with the changes ``asked`` for, after saying which of its faults a run cut short does not see."""
+    loaded = read_scenario(given, asked)
+    for note in loaded.notes:
+        warn(note)
+    return loaded.scenario
+
+
+def say_cut(scenario: Scenario, resolved: Resolved) -> None:
+    """Say how many faults of a scenario come after the end of the run that was made of it."""
+    cut, slots = len(scenario.faults) - len(resolved.faults), resolved.system.slots
+    if cut:
+        warn(f"{cut} of {len(scenario.faults)} faults come after the last of {slots} slots and are left out")
+
+
+def tell_of_traces(scenario: Scenario) -> Scenario:
+    """``scenario``, once what its recorded files had skipped, capped or assumed has been said on standard error."""
+    if scenario.workload.trace or scenario.radio.trace is not None:
+        resolved = inputs.resolve(scenario, warn)
+        inputs.generate(resolved.scenario, resolved.system, warn)
+    return scenario
+
+
+def changes(given: str | Path, args: argparse.Namespace) -> list[str]:
+    """As `overrides`, with ``--for`` turned into slots of the scenario's length."""
+    asked = overrides(args)
+    if args.duration is not None:
+        count = slots_of(args.duration, load_scenario(given, asked).slot_ns)
+        asked.append(f"slots={_checked('for', str(count), Scenario, 'slots')}")
+    return asked
+
+
+def slots_of(duration: str, slot_ns: int) -> int:
+    """The number of slots that last ``duration``, at least 1."""
+    try:
+        ns = units.parse(duration, "time")
+    except Invalid as error:
+        raise UsageError(f"--for: {error.message}", error.remedy or "write a time, like --for 60s") from None
+    if ns <= 0:
+        raise UsageError(f"--for {duration}: a run must last longer than 0", "write a time, like --for 60s")
+    return max(1, math.ceil(ns / slot_ns))
+
+
+def refuse_options(given: Mapping[str, object], why: str, remedy: str = "leave it out") -> None:
+    """Raise `UsageError` for the first option of ``given``, by name, that has a value: here it would do nothing."""
+    for name, value in given.items():
+        if value is not None and value is not False and value != []:
+            raise UsageError(f"{name} {why}", remedy)
+
+
+def refuse_live_options(args: argparse.Namespace, backend: str) -> None:
+    """Raise `UsageError` for an option of live runs on a clock that is none."""
+    if backend in VIRTUAL:
+        why = f"is for live runs: {backend} is exact, and as fast as it can be"
+        refuse_options({"--speed": args.speed, "--strict": args.strict}, why)
+
+
+def is_run(given: str) -> bool:
+    """Whether ``given`` names a run rather than a scenario."""
+    try:
+        reader.find(given)
+    except UsageError:
+        return False
+    return True
+
+
+def strategies(given: str, scenario: str) -> list[str]:
+    """The names in a comma-separated list. Raises `UsageError` for an empty or repeated one, or one that first has to
+    be trained on ``scenario``."""
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if not names or len(set(names)) < len(names):
+        raise UsageError(f'--policies "{given}"', "give different policies, like --policies lc,greedy-do")
+    loading.check(names, scenario)
+    return names
+
+
+def writable(folder: Path) -> None:
+    """Make ``folder``; `StartError` before any work is done if it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise unwritable(folder, error) from None
+
+
+def output_file(flag: str, given: str) -> Path:
+    """The file that ``--flag`` names; `UsageError` or `StartError` before any work if it could not be written."""
+    if not given.strip():
+        raise UsageError(f'--{flag} "{given}"', f"give the name of a file, or leave --{flag} out")
+    path = Path(given)
+    must_be_writable(path, f"--{flag} FILE")
+    return path
+
+
+def carry_out(order: Order, args: argparse.Namespace) -> int:
+    """Run ``order``, print its summary as ``args`` ask, and return the exit code.
+
+    One interrupt does not keep the summary of what has been recorded from being printed.
+    """
+    path, interrupts = played(order, args), []
+    with stop_on_interrupt(lambda: interrupts.append(1)):
+        summary = runner.summary_of(reader.read_run(path))
+        code, why = verdict(summary, args.strict)
+        if args.json:
+            print_json(summary)
+        else:
+            print(coloured(summary_text.text(summary, width(sys.stdout)), sys.stdout), end="", flush=True)
+    if why:
+        warn(why)
+    return EXIT_INTERRUPTED if interrupts else code
+
+
+def played(order: Order, args: argparse.Namespace, meanwhile: Callable[[Path], None] = lambda path: None) -> Path:
+    """Run ``order``, showing its progress, beside the JSON document if ``args`` ask for one; returns its directory.
+
+    ``meanwhile`` is called with that directory again and again.
+    """
+    stream = sys.stderr if args.json else sys.stdout
+    begun: list[tuple[Path, Ticker]] = []
+
+    def started(path: Path, plan: Plan) -> None:
+        begun.append((path, Ticker(plan.system.end_ns, stream, plain=args.plain)))
+        if not args.json:
+            print(f"{printable(str(path))}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
+        if order.backend not in VIRTUAL:
+            for warning in preflight.fit(plan, host_costs.kept() or host_costs.Costs()).warnings:
+                warn(f"this host has too little {warning}")
+
+    def watch(progress: Progress) -> None:
+        for path, ticker in begun:
+            ticker(progress)
+            meanwhile(path)
+
+    try:
+        return runner.perform(order, watch, started)
+    finally:
+        for _, ticker in begun:
+            ticker.done()

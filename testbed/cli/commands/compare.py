@@ -1,0 +1,161 @@
+"""``testbed compare``: policies over the same workloads, or runs against each other."""
+
+import argparse
+import csv
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from testbed.analysis import comparison
+from testbed.analysis.comparison import Comparison
+from testbed.cli.colour import coloured
+from testbed.cli.commands import common
+from testbed.cli.comparison_text import CSV_HEAD, csv_rows, text
+from testbed.cli.console import print_json, warn
+from testbed.cli.layout import width
+from testbed.cli.pulse import Pulse
+from testbed.experiments import rounds, sweep
+from testbed.experiments.rounds import Rounds
+from testbed.experiments.virtual import BACKENDS, SIM, TESTBED, TWIN
+from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedRunError, UsageError
+from testbed.record import reader
+from testbed.record.files import replacing, unwritable
+from testbed.scenario.load import Loaded, load
+
+POLICIES = "lc,offload-do,random-do,greedy,greedy-do"
+SEEDS = {SIM: 10, TWIN: 10, TESTBED: 3}
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("what", nargs="+", metavar="SCENARIO|RUN", help="one scenario, or two and more runs")
+    parser.add_argument("--policies", metavar="A,B,…", help=f"policies ({POLICIES})")
+    parser.add_argument("--seeds", type=int, metavar="N", help="how many workloads, from the scenario's seed on (10)")
+    parser.add_argument("--on", choices=BACKENDS, help="backend (sim)")
+    parser.add_argument("--sweep", metavar="KEY=A..B:N", help="repeat for N values of a key, like density=0.3..0.9:4")
+    common.add_scenario_options(parser)
+    parser.add_argument("--speed", metavar="X", help="testbed: emulated seconds in a wall second")
+    parser.add_argument("--csv", metavar="FILE", help="write the table as CSV, a row for each policy (and value)")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
+    shape.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    if args.csv is not None:
+        common.output_file("csv", args.csv)
+    if len(args.what) > 1 or common.is_run(args.what[0]):
+        return _runs(args)
+    return _scenario(args)
+
+
+def _runs(args: argparse.Namespace) -> int:
+    if len(args.what) < 2:
+        raise UsageError("one run has nothing to be compared with", "give two runs or more, or a scenario")
+    given = {
+        "--policies": args.policies, "--seeds": args.seeds, "--on": args.on, "--sweep": args.sweep, "--set": args.set,
+        "--for": args.duration, "--slots": args.slots, "--seed": args.seed, "--speed": args.speed,
+    }  # fmt: skip
+    common.refuse_options(given, "is for a scenario: runs are compared as they were")
+    _print(args, rounds.compared([reader.read_run(given) for given in args.what]))
+    return EXIT_OK
+
+
+def _scenario(args: argparse.Namespace) -> int:
+    backend = args.on or SIM
+    if backend != TESTBED:
+        common.refuse_options({"--speed": args.speed}, f"is for --on testbed: {backend} is as fast as it can be")
+    count = SEEDS[backend] if args.seeds is None else args.seeds
+    if count < 1:
+        raise UsageError(f"--seeds {count}", "compare on at least 1 workload; 2 and more give intervals")
+    chosen = sweep.parse(args.sweep) if args.sweep else None
+    names = common.strategies(args.policies or POLICIES, args.what[0])
+    loaded = _scenarios(args, chosen)
+    for note in dict.fromkeys(note for one in loaded for note in one.notes):
+        warn(note)
+    scenarios = [one.scenario for one in loaded]
+    common.tell_of_traces(scenarios[0])
+    pulse = Pulse(sys.stderr if args.json else sys.stdout, plain=args.plain)
+    played = [Rounds(names, backend, pulse) for _ in scenarios]
+    code = EXIT_OK
+    try:
+        for i, scenario in enumerate(scenarios):
+            title = f"{chosen.key}={chosen.values[i]}: " if chosen else ""
+            played[i].play(scenario, range(scenario.seed, scenario.seed + count), title)
+    except (KeyboardInterrupt, InterruptedRunError):
+        code = EXIT_INTERRUPTED
+    finally:
+        pulse.done()
+    for note in dict.fromkeys(note for one in played for note in one.notes):
+        warn(note)
+    _show(args, chosen, [one.samples for one in played])
+    if code:
+        warn("interrupted; compared is what was complete")
+    return code
+
+
+def _scenarios(args: argparse.Namespace, chosen: sweep.Sweep | None) -> list[Loaded]:
+    """The scenario, once for each value of the sweep; raises before any is played if one cannot be."""
+    changes = common.changes(args.what[0], args)
+    if chosen is None:
+        return [load(args.what[0], changes)]
+
+    def changed(change: str) -> Loaded:
+        return load(args.what[0], [*changes, change])
+
+    return [sweep.scenario_at(chosen, value, changed) for value in chosen.values]
+
+
+def _show(args: argparse.Namespace, chosen: sweep.Sweep | None, samples: Sequence[rounds.Samples]) -> None:
+    """Print what is complete; nothing at all when an interrupt came before the first workload's end."""
+    complete = [one for one in samples if all(one.values())]
+    if not complete:
+        raise InterruptedRunError("interrupted before the first workload was complete")
+    if chosen is None:
+        _print(args, comparison.compare(complete[0]))
+        return
+    whole = comparison.compare(comparison.pooled(complete))
+    points = list(_points(chosen, complete))
+    if args.csv:
+        rows = [(value, *row) for value, part in points for row in csv_rows(part)]
+        _write(Path(args.csv), (chosen.key, *CSV_HEAD), rows)
+    if args.json:
+        document: dict[str, Any] = msgspec.to_builtins(whole)
+        listed = [{"value": value, **msgspec.to_builtins(part)} for value, part in points]
+        print_json({**document, "sweep": {"key": chosen.key, "points": listed}})
+        return
+    for value, part in points:
+        print(f"{chosen.key} = {value}\n{_shown(part)}")
+
+
+def _points(chosen: sweep.Sweep, complete: Sequence[rounds.Samples]) -> Iterator[tuple[str, Comparison]]:
+    """Each value of the sweep with its comparison; one without any finished task is warned of and left out."""
+    for value, samples in zip(chosen.values, complete, strict=False):
+        try:
+            yield value, comparison.compare(samples)
+        except UsageError as error:
+            warn(f"{chosen.key} = {value} left out: {error.message}")
+
+
+def _shown(found: Comparison) -> str:
+    return coloured(text(found, width(sys.stdout)), sys.stdout)
+
+
+def _print(args: argparse.Namespace, found: Comparison) -> None:
+    if args.csv:
+        _write(Path(args.csv), CSV_HEAD, csv_rows(found))
+    print_json(found) if args.json else print(_shown(found), end="")
+
+
+def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    try:
+        with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(head)
+            writer.writerows(rows)
+    except OSError as error:
+        raise unwritable(path, error, "--csv FILE") from None

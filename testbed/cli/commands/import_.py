@@ -1,0 +1,96 @@
+"""``testbed import``: recorded files into the testbed's own formats."""
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+from testbed.cli.commands import common
+from testbed.model.errors import Invalid, UsageError
+from testbed.model.printable import printable
+from testbed.scenario.fields import Quantity, Range, Scalar
+from testbed.scenario.load import load_scenario
+from testbed.scenario.parse import slots
+from testbed.scenario.schema import LinkTrace
+from testbed.trace.convert import KINDS, RADIUS_M, Options, convert
+
+RADIUS = Quantity("length", Range(low=0.0, above=True), {"unlimited": math.inf})
+LINK = {
+    "bin": "mahimahi",
+    "column": "5g",
+    "hold": "5g",
+    "holes": "5g",
+    "time_unit": "text",
+    "rate_unit": "text",
+    "span": "text",
+}
+TOPOLOGY = {"radius": "eua", "cells": "eua", "ues_per_cell": "eua"}
+WORKLOADS = ("azure", "csv", "5g")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("kind", choices=KINDS, help="what the files are")
+    parser.add_argument("files", nargs="+", metavar="FILES", help="files to read")
+    parser.add_argument("-o", "--out", required=True, metavar="OUT", help="file to write")
+    parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
+    parser.add_argument("--scenario", metavar="S", help="whose UEs get the tasks (region)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one key; repeatable")
+    parser.add_argument("--bin", metavar="TIME", help="mahimahi: how long a rate stays constant (100 ms)")
+    parser.add_argument("--column", metavar="C", help="5g: rates by snr, or as measured: uplink, downlink (snr)")
+    parser.add_argument("--hold", metavar="TIME", help="5g: how long a value holds at most, or unlimited (10 s)")
+    parser.add_argument("--holes", metavar="H", help="5g: what comes after that: cut or silence (cut)")
+    parser.add_argument("--time-unit", metavar="U", help="text: s or ms (s)")
+    parser.add_argument("--rate-unit", metavar="U", help="text: Mbit/s, kbit/s or bit/s (Mbit/s)")
+    parser.add_argument("--span", metavar="W", help="text: a rate holds before its instant, or after it (before)")
+    parser.add_argument("--radius", metavar="LENGTH", help="eua: how far from every site a user may be (2 km)")
+    parser.add_argument("--cells", type=int, metavar="N", help="eua: how many cells to keep (all)")
+    parser.add_argument("--ues-per-cell", type=int, metavar="N", help="eua: how many UEs a cell (all)")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    for name, kind in (LINK | TOPOLOGY).items():
+        if args.kind != kind:
+            common.refuse_options({_flag(name): getattr(args, name)}, f"is for {kind}, not for {args.kind}")
+    if args.kind not in WORKLOADS:
+        common.refuse_options({"--scenario": args.scenario, "--set": args.set}, f"means nothing for {args.kind}")
+    for name in ("cells", "ues_per_cell"):
+        if (getattr(args, name) or 0) < 0:
+            raise UsageError(f"{_flag(name)} {getattr(args, name)}", "give a number of at least 0 (0: all)")
+    if Path(args.out).is_file() and not args.force:
+        raise UsageError(f"{args.out} exists", "choose another name, or replace it with --force")
+    options = Options(
+        scenario=load_scenario(args.scenario or "region", args.set),
+        link=_link(args),
+        cells=args.cells or 0,
+        ues_per_cell=args.ues_per_cell or 0,
+        radius_m=RADIUS_M if args.radius is None else _parsed("radius", args.radius, RADIUS),
+    )
+    notes: list[str] = []
+    print(printable(convert(args.kind, args.files, args.out, options, notes.append)))
+    for note in notes:
+        print(printable(f"  {note}"))
+    return 0
+
+
+def _link(args: argparse.Namespace) -> LinkTrace:
+    """How a link trace is to be read."""
+    known, chosen = slots(LinkTrace), {}
+    for name in LINK:
+        value = getattr(args, name)
+        if value is not None:
+            chosen[known[name].attribute] = _parsed(name, value, known[name].kind)
+    return LinkTrace(**chosen)
+
+
+def _parsed(name: str, value: str, kind: Scalar) -> Any:
+    """The value of an option; `UsageError` in its name."""
+    try:
+        return kind.parse(value)
+    except Invalid as error:
+        raise UsageError(f"{_flag(name)}: {error.message}", error.remedy) from None
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

@@ -1,0 +1,126 @@
+"""``testbed list``: the scenarios that are shipped, the policies that can be named, the runs below ``runs/``."""
+
+import argparse
+import itertools
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from testbed.cli.commands.train import CHECKPOINTS
+from testbed.cli.console import print_json
+from testbed.cli.layout import width, wrapped
+from testbed.cli.summary_text import count, table
+from testbed.policy import loading
+from testbed.record import directory, reader
+from testbed.scenario.load import load_scenario, shipped
+
+Rows = list[dict[str, Any]]
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("what", nargs="?", choices=tuple(KINDS), metavar="scenarios|policies|runs", help="which (all)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print what is asked for; returns the exit code."""
+    found = {kind: KINDS[kind]() for kind in ([args.what] if args.what else KINDS)}
+    if args.json:
+        print_json(found)
+        return 0
+    blocks = [SHOWN[kind](rows, width(sys.stdout)) for kind, rows in found.items()]
+    print(wrapped("\n\n".join(blocks), width(sys.stdout)))
+    return 0
+
+
+def scenarios() -> Rows:
+    """Every shipped scenario: its name, cells, UEs, slots, and what its file says of it."""
+    found = []
+    for name, path in shipped().items():
+        scenario = load_scenario(path)
+        found.append({
+            "scenario": name,
+            "cells": len(scenario.cells),
+            "ues": sum(cell.ues for cell in scenario.cells),
+            "slots": scenario.slots,
+            "about": _comment(path),
+        })  # fmt: skip
+    return found
+
+
+def _comment(path: Path) -> str:
+    """The paragraph of comment that the file begins with."""
+    lines = itertools.takewhile(lambda line: line.startswith("# "), path.read_text(encoding="utf-8").splitlines())
+    return " ".join(line[2:] for line in lines).rstrip(".")
+
+
+def checkpoints() -> list[Path]:
+    """Every checkpoint that `testbed train` left where it writes them by default."""
+    return sorted(path for path in CHECKPOINTS.glob("*/*") if path.stem in loading.names() and path.is_file())
+
+
+def policies_known() -> Rows:
+    """Every policy: its name, what it does, and what to write after ``--policy`` (once for each checkpoint)."""
+    found, kept = [], checkpoints()
+    for name in loading.names():
+        base, double, _ = loading.parts(name)
+        needs = base in (*loading.TUNED, *loading.LEARNED)
+        written = [f"{name}:{path}" for path in kept if path.stem == name] if needs else [name]
+        about = loading.ABOUT[base] + ("; with second offload" if double else "")
+        found.append({"policy": name, "about": about, "needs_checkpoint": needs, "usable": written})
+    return found
+
+
+def runs() -> Rows:
+    """Every run below ``runs/``, the latest first: what was run, on what, and whether it goes on."""
+    files = [path for path in directory.RUNS.glob(f"*/{directory.RECORD}") if path.is_file()]
+    found = []
+    for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
+        meta = reader.read_meta(file)
+        running = reader.is_running(meta)
+        state = "running" if running else str(meta.get("reason") or "drained") if "reason" in meta else "broken off"
+        row: dict[str, Any] = {"run": file.parent.name, "state": state}
+        rest = {name: meta.get(name) for name in ("scenario", "policy", "slots", "seed")}
+        found.append(row | rest | {"backend": reader.backend_of(meta)})
+    return found
+
+
+def _scenarios_text(rows: Rows, columns: int) -> str:
+    widest = max(len(row["scenario"]) for row in rows)
+    lines = [
+        f"{row['scenario'].ljust(widest)}  {count(row['cells'], 'cell')}, {count(row['ues'], 'UE')}, "
+        f"{row['slots']} slots: {row['about']}"
+        for row in rows
+    ]
+    return "\n".join(["scenarios (testbed run NAME)", "", *lines])
+
+
+def _policies_text(rows: Rows, columns: int) -> str:
+    plain = [row for row in rows if not row["policy"].endswith(loading.DOUBLE)]
+    named = {f"{row['policy']}{':CHECKPOINT' if row['needs_checkpoint'] else ''}": row["about"] for row in plain}
+    named["module:attribute"] = "your own Python function or class, see docs/policies.md"
+    widest = max(len(name) for name in named)
+    lines = [f"{name.ljust(widest)}  {about}" for name, about in named.items()]
+    usable = [written for row in rows if row["needs_checkpoint"] for written in row["usable"]]
+    tail = ["", "checkpoints here", "", *(f"  --policy {shlex.quote(written)}" for written in usable)] if usable else []
+    return "\n".join(["policies (--policy NAME, or NAME-do with second offload)", "", *lines, *tail])
+
+
+def _runs_text(rows: Rows, columns: int) -> str:
+    if not rows:
+        return "runs\n\nthere are none below runs/ yet: `testbed run smoke` makes one"
+    head = ("run", "scenario", "policy", "backend", "slots", "seed", "state")
+    return "runs (testbed report NAME)\n\n" + table(
+        head, [tuple("?" if row[name] is None else str(row[name]) for name in head) for row in rows], columns
+    )
+
+
+KINDS: dict[str, Callable[[], Rows]] = {"scenarios": scenarios, "policies": policies_known, "runs": runs}
+SHOWN: dict[str, Callable[[Rows, int], str]] = {
+    "scenarios": _scenarios_text,
+    "policies": _policies_text,
+    "runs": _runs_text,
+}

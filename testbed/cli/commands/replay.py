@@ -1,0 +1,135 @@
+"""``testbed replay``: the tasks and links of a run, or of a workload table, with new or the same decisions."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from testbed.analysis import replay
+from testbed.cli.commands import common
+from testbed.cli.console import warn
+from testbed.experiments.runner import Order
+from testbed.experiments.virtual import BACKENDS, SIM, TESTBED, TWIN
+from testbed.model.errors import ScenarioError, UsageError
+from testbed.model.system import System
+from testbed.model.task import Task
+from testbed.policy import loading
+from testbed.record import directory, reader
+from testbed.scenario import workload as tables
+from testbed.scenario.schema import Workload
+from testbed.scenario.window import IDLE_SLOTS
+from testbed.trace import inputs
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("what", metavar="RUN|TRACE", help="a run, or a table time_s,ue,input_bits,cycles,deadline_s")
+    decisions = parser.add_mutually_exclusive_group()
+    decisions.add_argument("--policy", metavar="P", help="policy (that of the run; for a table greedy-do)")
+    decisions.add_argument("--as-recorded", action="store_true", help="repeat decisions and their times (simulation)")
+    parser.add_argument("--on", choices=BACKENDS, default=None, help="backend (testbed)")
+    parser.add_argument("--scenario", metavar="S", help="for a table: its system (the scenario beside it, or region)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one key; repeatable")
+    common.add_run_options(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    args.slots = args.seed = None
+    common.refuse_live_options(args, SIM if args.as_recorded else args.on or TESTBED)
+    if args.policy:
+        loading.check([args.policy], args.scenario or args.what)
+    if args.as_recorded:
+        return common.carry_out(as_recorded(args), args)
+    path = Path(args.what)
+    is_table = path.exists() and not path.is_dir() and path.name != directory.RECORD
+    return common.carry_out(of_table(path, args) if is_table else of_run(args), args)
+
+
+def as_recorded(args: argparse.Namespace) -> Order:
+    """The run on the virtual clock, from its inputs and recorded decisions."""
+    common.refuse_options({"--set": args.set}, "changes nothing in a run as it was recorded")
+    _refuse_scenario(args)
+    if args.on in (TESTBED, TWIN):
+        raise UsageError("--as-recorded repeats decisions in the simulation only", "add --on sim")
+    run = reader.read_run(args.what)
+    system, faults = replay.recorded_system(run), replay.recorded_faults(run.record.events)
+    resolved = msgspec.structs.replace(run.resolved, system=system, faults=faults)
+    return Order(
+        resolved, run.workload, run.policy, SIM, args.out, answers=replay.recorded_answers(run.tasks),
+        second_offload=replay.second_offload(run), notes={"replay_of": run.name, "as_recorded": True},
+    )  # fmt: skip
+
+
+def of_run(args: argparse.Namespace) -> Order:
+    """The run's tasks, hardware, links and scheduled faults."""
+    _refuse_scenario(args)
+    path = reader.find(args.what)
+    meta = reader.read_record(path / directory.RECORD).meta
+    resolved = inputs.resolve(common.scenario_of(path / directory.SCENARIO, common.overrides(args)))
+    workload = tables.read_csv(path / directory.WORKLOAD, resolved.system)
+    policy = args.policy or _recorded_policy(path, meta)
+    notes = {"replay_of": path.resolve().name}
+    tasks = _kept(workload, resolved.system)
+    return Order(resolved, tasks, policy, args.on or TESTBED, args.out, auto_speed=args.speed == "auto", notes=notes)
+
+
+def _recorded_policy(path: Path, meta: dict[str, Any]) -> str:
+    """The strategy of a run; `UsageError` for one that is code, which a record may name, but only a user may start."""
+    policy = str(meta.get("policy", common.DEFAULT_POLICY))
+    if loading.is_own(policy):
+        raise UsageError(
+            f'{path} was decided by "{policy}", which is code of its user\'s own',
+            f'add --policy "{policy}" if you trust it, or name another strategy; --as-recorded repeats its decisions',
+        )
+    return policy
+
+
+def of_table(path: Path, args: argparse.Namespace) -> Order:
+    """A workload table on the system of a scenario, for as many slots as it needs."""
+    beside = path.with_name(directory.SCENARIO)
+    given = args.scenario or (beside if beside.is_file() else common.DEFAULT_SCENARIO)
+    changed = {change.partition("=")[0].strip() for change in args.set}
+    for name in sorted(changed):
+        common.refuse_options(
+            {f"--set {name}": name.startswith("workload")}, "means nothing: the table is the workload"
+        )
+    scenario = common.scenario_of(given, common.overrides(args))
+    workload = _from_its_beginning(tables.read_csv(path, inputs.resolve(scenario).system), path, scenario.slot_ns)
+    slots = scenario.slots if "slots" in changed else tables.slots_for(workload, scenario.slot_ns)
+    traced = Workload(trace=str(path.resolve()), format="csv")
+    resolved = inputs.resolve(msgspec.structs.replace(scenario, slots=slots, workload=traced))
+    common.say_cut(scenario, resolved)
+    policy = args.policy or common.DEFAULT_POLICY
+    return Order(
+        resolved,
+        _kept(workload, resolved.system),
+        policy,
+        args.on or TESTBED,
+        args.out,
+        auto_speed=args.speed == "auto",
+    )
+
+
+def _from_its_beginning(tasks: tuple[Task, ...], path: Path, slot_ns: int) -> tuple[Task, ...]:
+    """The tasks of a table; one that begins long after 0, as in Unix time, is counted from its first slot on."""
+    if not tasks:
+        raise ScenarioError("there is no task", str(path), remedy="a workload table has a row for each task")
+    first = min(task.generated_ns for task in tasks) // slot_ns
+    if first < IDLE_SLOTS:
+        return tasks
+    warn(f"{path} begins {first * slot_ns / tables.NS:.10g} s after 0: it is played from there on")
+    return tables.shifted(tasks, first * slot_ns)
+
+
+def _kept(tasks: tuple[Task, ...], system: System) -> tuple[Task, ...]:
+    """The tasks that a run of fewer slots plays, after saying how many it does not."""
+    kept = tables.limited(tasks, system)
+    if len(kept) < len(tasks):
+        warn(f"{len(tasks) - len(kept)} of {len(tasks)} tasks are generated after the last slot and left out")
+    return kept
+
+
+def _refuse_scenario(args: argparse.Namespace) -> None:
+    common.refuse_options({"--scenario": args.scenario}, "is for a workload table: a run has its own")

@@ -1,0 +1,31 @@
+"""``testbed run``: a scenario under a policy, live, simulated or on the twin."""
+
+import argparse
+
+from testbed.cli.commands import common
+from testbed.experiments.runner import Order
+from testbed.experiments.virtual import BACKENDS, TESTBED
+from testbed.policy import loading
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("scenario", nargs="?", default=common.DEFAULT_SCENARIO, help="path or shipped name (region)")
+    parser.add_argument("--policy", default=common.DEFAULT_POLICY, metavar="P", help="policy (greedy-do)")
+    common.add_scenario_options(parser)
+    parser.add_argument(
+        "--backend", choices=BACKENDS, default=TESTBED, help="processes on this host, simulation, or twin (testbed)"
+    )
+    parser.add_argument("--learn", action="store_true", help="go on learning from what the run measures (a3c, a3c-do)")
+    common.add_run_options(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    common.refuse_live_options(args, args.backend)
+    if not args.learn:
+        loading.check([args.policy], args.scenario)
+    resolved, workload = common.load(args.scenario, args)
+    auto = args.speed == "auto"
+    order = Order(resolved, workload, args.policy, args.backend, args.out, auto_speed=auto, learn=args.learn)
+    return common.carry_out(order, args)

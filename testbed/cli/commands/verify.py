@@ -1,0 +1,94 @@
+"""``testbed verify``: set against measured, on real processes; the twin against the simulation."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from testbed.cli.commands import common
+from testbed.cli.console import print_json, warn
+from testbed.cli.layout import width
+from testbed.cli.summary_text import percent, table
+from testbed.live.host_meter import HostLoad
+from testbed.model.errors import EXIT_FIDELITY, EXIT_OK
+from testbed.record.files import scratch
+from testbed.verify import links, whole, work
+from testbed.verify.bench import Check
+
+Checks = Callable[[], Iterator[Check]]
+SLOTS, SPEED = {True: 20, False: 60}, "5"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("scenario", nargs="?", default=common.DEFAULT_SCENARIO, help="path or shipped name (region)")
+    common.add_scenario_options(parser)
+    parser.add_argument("--speed", metavar="X", help=f"speed of the scenario's run ({SPEED})")
+    parser.add_argument("--quick", action="store_true", help="fewer samples; under a minute")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    if args.slots is None and args.duration is None:
+        args.slots = SLOTS[args.quick]
+    args.speed = args.speed or SPEED
+    resolved, workload = common.load(args.scenario, args)
+    load, begun, found = HostLoad(), time.monotonic(), list[Check]()
+    with scratch() as folder:
+        parts = suite(args.quick)
+        parts["twin"] = lambda: whole.twin(resolved, workload)
+        parts["scenario"] = lambda: whole.scenario(resolved, workload, str(folder / "run"))
+        for name, part in parts.items():
+            warn(f"verifying: {name}")
+            found += part()
+    ok = all(check.ok for check in found)
+    host = {"steal": load.steal(), "cpu": load.cpu(), "seconds": time.monotonic() - begun}
+    report(found, ok, host, args.json)
+    return EXIT_OK if ok else EXIT_FIDELITY
+
+
+def suite(quick: bool) -> dict[str, Checks]:
+    """The checks that need no scenario, by what they look at."""
+    few, some = (3, 1) if quick else (8, 5)
+    return {
+        "transfers": lambda: links.transfers(few),
+        "latency": lambda: links.latencies(few, (1, 20) if quick else (1, 5, 20, 50)),
+        "jitter": links.jitter,
+        "loss": links.loss,
+        "shared radio": lambda: links.shared(some),
+        "rate trace": lambda: links.traced(2 * few),
+        "cycles": lambda: work.cycles(few),
+        "burning": work.burning,
+        "queues": lambda: work.queues(4_000 if quick else 40_000, 80 if quick else 400),
+    }
+
+
+def report(found: list[Check], ok: bool, host: dict[str, float], as_json: bool) -> None:
+    """Print the table, or the document."""
+    if as_json:
+        document: dict[str, Any] = {"ok": ok, **host, "checks": [msgspec.to_builtins(check) for check in found]}
+        print_json(document)
+        return
+    rows = [
+        (
+            check.kind, check.what, f"{check.asked:.6g}", _known(f"{check.measured:.6g}"), check.unit,
+            _known(percent(check.error, 2)), percent(check.limit, 2), str(check.samples),
+            "ok" if check.ok else "FAILS",
+        )
+        for check in found
+    ]  # fmt: skip
+    print(table(("check", "", "asked", "measured", "", "error", "limit", "n", ""), rows, width(sys.stdout)))
+    failed = sum(not check.ok for check in found)
+    used = f"host CPU {percent(host['cpu'], 0)}, steal {percent(host['steal'], 2)}"
+    print(f"\n{len(found)} checks, {failed} outside their limits; {host['seconds']:.0f} s, {used}")
+    if failed and host["cpu"] > 0.8:
+        print("  the host was busy with other things: stop them, and verify again")
+
+
+def _known(text: str) -> str:
+    """A number as it is printed; that of nothing is said to be unknown."""
+    return "unknown" if text.startswith("nan") else text

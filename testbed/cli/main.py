@@ -1,0 +1,255 @@
+"""``testbed``: argv to verbs, errors to exit codes. Verbs are imported when they are used."""
+
+import argparse
+import contextlib
+import errno
+import importlib
+import os
+import re
+import stat
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from testbed.cli.encoding import tolerate
+from testbed.model.printable import printable
+
+VERBS = {
+    "init": "copy a fully annotated scenario to start from",
+    "check": "validate a scenario; does it fit this host?",
+    "run": "run a scenario under a policy",
+    "replay": "run the same tasks again",
+    "train": "train a network, or tune a policy, on training seeds",
+    "verify": "compare measured values with set ones: links, CPUs, queues, a whole scenario",
+    "compare": "compare policies on the same workloads",
+    "bound": "find the best decisions in hindsight, a lower bound, and each policy's distance from both",
+    "report": "summarize a run",
+    "export": "write the tables of a run as CSV or Parquet",
+    "import": "turn recorded traces into workloads, links or cells",
+    "list": "list shipped scenarios, policies and runs",
+    "clean": "remove old runs, asking",
+}
+HELP = "help"
+MEANT = {"tune": "train", "simulate": "run", "validate": "check", "summary": "report", "ls": "list", "rm": "clean"}
+FIRST_STEPS = """first steps:
+  testbed list                      what there is to run
+  testbed run smoke                 two seconds: does everything work here?
+  testbed run region --backend sim  a first study, simulated
+  testbed init                      a scenario of your own, every key explained
+
+`testbed help VERB` lists the options of a verb."""
+_OPTION = re.compile(r"--[a-z][\w-]*")
+_NEGATIVE = re.compile(r"-\.?\d.*", re.DOTALL)
+MODULES = {"import": "import_"}
+EXHAUSTED = {
+    errno.EMFILE: "too many open files\n  raise the limit: `ulimit -n`",
+    errno.ENFILE: "this host has too many open files\n  raise its limit: sysctl fs.file-max",
+    errno.ENOMEM: "memory is exhausted\n  free some, or take a smaller scenario",
+    errno.EAGAIN: "no more processes or threads can be started\n  raise `ulimit -u`, or pids.max of a container",
+    errno.ENOSPC: "no space is left on the disk\n  free some, or choose another place",
+    errno.EDQUOT: "the disk quota is exhausted\n  free some space, or choose another place",
+    errno.EROFS: "the file system is read-only\n  choose another place",
+}
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+PACKAGE = "testbed.cli.commands"
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line and where to read more."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit 2 with ``message``, in which no word is endless."""
+        brief = printable(re.sub(r"(\S{80})\S+", r"\1…", message))
+        self.exit(EXIT_USAGE, f"{self.prog}: {brief}\n  see `{self.prog} --help`\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what ``argv`` says and return the exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    _open_missing_streams()
+    _guard_files()
+    for stream in (sys.stdout, sys.stderr):
+        tolerate(stream)
+    try:
+        code = _dispatch(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon_output()
+        code = EXIT_OK
+    except KeyboardInterrupt:
+        _say("interrupted")
+        code = EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last resort: whatever happens, no traceback on the screen
+        code = _report(error)
+    return code
+
+
+def _open_missing_streams() -> None:
+    """Standard streams that the caller closed lead nowhere, instead of to whatever file is opened next."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
+def _guard_files() -> None:
+    """Let nobody else write what is made here; a mask that lets a group write was meant, one that lets all was not."""
+    mask = os.umask(_OTHERS_WRITE)
+    os.umask(mask if mask & stat.S_IWOTH else mask | _OTHERS_WRITE)
+
+
+def _say(text: str) -> None:
+    """One message on standard error, if that can be written."""
+    with contextlib.suppress(OSError):
+        print(printable(text), file=sys.stderr, flush=True)
+
+
+def _abandon_output() -> None:
+    """What is still to be printed goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _output_fails() -> bool:
+    """Whether standard output takes no more: Python forgets what it could not print, so only one more line can tell."""
+    try:
+        print(flush=True)
+    except OSError:
+        return True
+    return False
+
+
+def _dispatch(given: list[str]) -> int:
+    words = _with_negative_values(given)
+    if words[:1] == [HELP]:
+        words = [*words[1:2], "--help"]
+    verb = next((word for word in words if not word.startswith("-")), "")
+    if verb and verb not in VERBS:
+        raise _unknown_verb(verb)
+    parser = Parser(
+        prog="testbed",
+        description="An emulated mobile-edge-computing testbed.",
+        epilog=FIRST_STEPS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
+    module: Any = None
+    chosen: argparse.ArgumentParser = parser
+    for name, summary in VERBS.items():
+        added = verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        if name == verb:
+            module, chosen = importlib.import_module(f"{PACKAGE}.{MODULES.get(name, name)}"), added
+            module.add(added)
+    args, unknown = parser.parse_known_args(words)
+    if unknown:
+        chosen.error(_unknown_arguments(unknown, chosen))
+    if args.version:
+        print(_version())
+        return EXIT_OK
+    if module is None:
+        parser.print_help()
+        return EXIT_OK
+    _refuse_empty(args, chosen._actions)
+    return int(module.main(args))
+
+
+def _with_negative_values(words: list[str]) -> list[str]:
+    """``words`` with each ``--option -1s`` as ``--option=-1s``: argparse takes ``-1s`` for an option of its own."""
+    joined: list[str] = []
+    for word in words:
+        if joined and _OPTION.fullmatch(joined[-1]) and _NEGATIVE.fullmatch(word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _unknown_verb(verb: str) -> Exception:
+    errors = importlib.import_module("testbed.model.errors")
+    verbs = (*VERBS, HELP)
+    near = f'did you mean "{MEANT[verb]}"?' if verb in MEANT else errors.did_you_mean(verb, verbs)
+    found: Exception = errors.UsageError(f'unknown verb "{verb}"', f"{near}\n  see `testbed help`")
+    return found
+
+
+def _unknown_arguments(unknown: Sequence[str], parser: argparse.ArgumentParser) -> str:
+    """What to say of arguments that ``parser`` does not have."""
+    errors = importlib.import_module("testbed.model.errors")
+    wrong = next((word for word in unknown if word.startswith("-")), "").partition("=")[0]
+    near = errors.did_you_mean(wrong, _OPTION.findall(parser.format_usage())) if wrong else ""
+    return f"unrecognized arguments: {' '.join(unknown)}" + (f"\n  {near}" if near.startswith("did") else "")
+
+
+def _refuse_empty(args: argparse.Namespace, declared: list[argparse.Action]) -> None:
+    """Raise `UsageError` for an argument that is there and holds nothing."""
+    for action in declared:
+        if getattr(args, action.dest, None) == "":
+            name = "/".join(action.option_strings) or action.metavar or action.dest
+            remedy = "give a directory or a file" if action.dest == "out" else "give a value"
+            errors = importlib.import_module("testbed.model.errors")
+            raise errors.UsageError(f'{name} "": nothing is given', f"{remedy}, or leave it out")
+
+
+def _version() -> str:
+    metadata = importlib.import_module("importlib.metadata")
+    try:
+        return f"testbed {metadata.version('edge-testbed')}"
+    except metadata.PackageNotFoundError:
+        return "testbed (not installed)"
+
+
+def _report(error: Exception) -> int:
+    errors = importlib.import_module("testbed.model.errors")
+    if isinstance(error, errors.TestbedError):
+        _say(str(error))
+        return int(error.exit_code)
+    if isinstance(error, OSError) and _output_fails():
+        _abandon_output()
+        _say(f"standard output cannot be written: {error.strerror or error}")
+        return int(errors.EXIT_START)
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        _say(f"{str(error.filename)[:80]}…: {error.strerror}\n  give a shorter name")
+        return EXIT_USAGE
+    if (why := _exhausted(error)) is not None:
+        _say(why)
+        return int(errors.EXIT_START)
+    _say(f"internal error: {type(error).__name__}: {error}")
+    _say(f"  this is our bug, not yours; please report it with {_logged(error)}")
+    return EXIT_BUG
+
+
+def _exhausted(error: Exception) -> str | None:
+    """What the host, or a limit of it, has no more of, and what to do; None if ``error`` is about something else."""
+    if isinstance(error, MemoryError):
+        return EXHAUSTED[errno.ENOMEM]
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return EXHAUSTED[errno.EAGAIN]
+    if isinstance(error, OSError) and error.errno in EXHAUSTED:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{EXHAUSTED[error.errno]}"
+    return None
+
+
+def _logged(error: Exception) -> str:
+    """The file that the traceback of ``error`` was written to; where none can be, the place of the error."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="testbed-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as log:
+            traceback.print_exception(error, file=log)
+    except OSError:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return f"these words and the place, {last.filename}:{last.lineno} (no log can be written)"
+    return log.name
+
+
+if __name__ == "__main__":
+    sys.exit(main())

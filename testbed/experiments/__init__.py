@@ -1,0 +1,1 @@
+"""Runs on any backend, alone or in numbers, and training."""

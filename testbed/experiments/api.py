@@ -1,0 +1,189 @@
+"""The Python interface, as ``import testbed`` offers it: load a scenario, run it, read a run, compare policies."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from testbed.analysis.comparison import Comparison
+from testbed.analysis.comparison import compare as compare_samples
+from testbed.cli.console import to_json
+from testbed.experiments import rounds, runner
+from testbed.experiments.rounds import Rounds
+from testbed.experiments.runner import Order
+from testbed.experiments.virtual import BACKENDS, SIM
+from testbed.model.errors import Invalid, TestbedError, UsageError, did_you_mean
+from testbed.record import reader
+from testbed.record.writer import TABLES
+from testbed.scenario.load import load_scenario as load
+from testbed.scenario.parse import slots as fields_of
+from testbed.scenario.schema import EmulationSection, Scenario
+from testbed.trace import inputs
+
+__all__ = ("Comparison", "Run", "Scenario", "TestbedError", "compare", "load_scenario", "read_run", "run_scenario")
+DTYPES: dict[Any, Any] = {int: np.int64, float: np.float64, bool: np.bool_, str: np.object_}
+ROWS = {name: row for row, name in TABLES.items()}
+Source = Scenario | str | Path
+
+
+class Run:
+    """A recorded run. Its ``summary`` and ``columns`` are computed from what its directory holds at construction."""
+
+    def __init__(self, recorded: reader.Run) -> None:
+        self._recorded = recorded
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @property
+    def path(self) -> Path:
+        """The directory of the run."""
+        return self._recorded.path
+
+    @property
+    def name(self) -> str:
+        """The run's name: that of its directory."""
+        return self._recorded.name
+
+    @property
+    def policy(self) -> str:
+        """The policy as it was asked for."""
+        return self._recorded.policy
+
+    @property
+    def backend(self) -> str:
+        """``testbed``, ``sim`` or ``twin``."""
+        return self._recorded.backend
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario as it was run, hardware written out."""
+        return self._recorded.resolved.scenario
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names that `columns` takes."""
+        return tuple(ROWS)
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """What ``testbed report --json`` prints; None where nothing was measured. Units are in docs/runs.md."""
+        found: dict[str, Any] = json.loads(to_json(runner.summary_of(self._recorded)))
+        return found
+
+    def columns(self, table: str = "tasks") -> dict[str, NDArray[Any]]:
+        """A table of the record: an array of shape (rows,) for each column, by name.
+
+        Whole numbers are int64, real ones float64, flags bool, texts Python strings. Instants and durations are
+        nanoseconds of emulated time. ``tasks`` has one row for every generated task, failed ones included. Raises
+        `TestbedError` for an unknown table.
+        """
+        if table not in ROWS:
+            raise UsageError(f'a record has no table "{table}"', did_you_mean(table, ROWS))
+        rows = self._recorded.tasks if table == "tasks" else getattr(self._recorded.record, table)
+        fields = msgspec.structs.fields(ROWS[table])
+        return {
+            field.name: np.array([getattr(row, field.name) for row in rows], DTYPES[field.type]) for field in fields
+        }
+
+
+def load_scenario(source: str | Path, changes: Mapping[str, object] | None = None) -> Scenario:
+    """A scenario from a file, a run's directory or the name of a shipped one.
+
+    ``changes`` are what ``--set`` takes, like ``{"density": 0.9, "radio.bandwidth": "3 MHz"}``: quantities need units.
+    Raises `TestbedError` with place and remedy for any mistake.
+    """
+    return load(source, [f"{key}={_written(value)}" for key, value in (changes or {}).items()])
+
+
+def run_scenario(
+    scenario: Source,
+    policy: str = "greedy-do",
+    *,
+    backend: str = SIM,
+    seed: int | None = None,
+    slots: int | None = None,
+    speed: float | None = None,
+    out: str | Path | None = None,
+) -> Run:
+    """Run a scenario under a policy and read it back; the record stays in ``out`` (default: a new one below ``runs``).
+
+    ``backend`` is ``sim``, ``twin`` or ``testbed``, which starts processes and lasts as long as the scenario divided by
+    ``speed``. ``policy`` is what ``--policy`` takes. ``seed``, ``slots`` and ``speed`` replace those of the scenario.
+    Raises `TestbedError`.
+    """
+    _known(backend)
+    given = _changed(_loaded(scenario), seed, slots, speed)
+    resolved = inputs.resolve(given)
+    workload = inputs.generate(resolved.scenario, resolved.system)
+    return Run(runner.execute(Order(resolved, workload, policy, backend, str(out) if out is not None else None)))
+
+
+def read_run(run: str | Path) -> Run:
+    """A run given by its directory or by its name below ``runs``; raises `TestbedError` if there is none."""
+    return Run(reader.read_run(run))
+
+
+def compare(
+    what: Source | Sequence[Run | str | Path],
+    policies: Sequence[str] | None = None,
+    *,
+    seeds: int = 10,
+    backend: str = SIM,
+    progress: Callable[[str], None] | None = None,
+) -> Comparison:
+    """Compare ``policies`` on ``seeds`` workloads of one scenario, or recorded runs with each other.
+
+    The result has ``policies``, by name, and ``pairs``, as docs/compare.md explains them; with one workload the bounds
+    of intervals are NaN. ``progress`` is told what is being played. Raises `TestbedError`.
+    """
+    if isinstance(what, Sequence) and not isinstance(what, str):
+        if policies is not None:
+            raise UsageError("runs have the policies that they were run under", "leave out policies")
+        runs = [one._recorded if isinstance(one, Run) else reader.read_run(one) for one in what]
+        return rounds.compared(runs)
+    _known(backend)
+    if not policies:
+        raise UsageError("no policies to compare", 'give some, like policies=["lc", "greedy-do"]')
+    if seeds < 1:
+        raise UsageError(f"seeds={seeds}", "compare on at least 1 workload; 2 and more give intervals")
+    scenario = _loaded(what)
+    played = Rounds(policies, backend, progress or (lambda said: None))
+    played.play(scenario, range(scenario.seed, scenario.seed + seeds))
+    return compare_samples(played.samples)
+
+
+def _written(value: object) -> str:
+    """A change's value as a scenario file would hold it."""
+    return json.dumps(value) if isinstance(value, bool | list | tuple | dict) else str(value)
+
+
+def _known(backend: str) -> None:
+    if backend not in BACKENDS:
+        raise UsageError(f'unknown backend "{backend}"', did_you_mean(backend, BACKENDS))
+
+
+def _loaded(scenario: Source) -> Scenario:
+    return scenario if isinstance(scenario, Scenario) else load(scenario)
+
+
+def _changed(scenario: Scenario, seed: int | None, slots: int | None, speed: float | None) -> Scenario:
+    """The scenario with the given values, each checked as its field of a file would be."""
+    values = {name: value for name, value in (("seed", seed), ("slots", slots)) if value is not None}
+    changed = {name: _parsed(Scenario, name, value) for name, value in values.items()}
+    if speed is not None:
+        sped = msgspec.structs.replace(scenario.emulation, speed=_parsed(EmulationSection, "speed", speed))
+        changed["emulation"] = sped
+    return msgspec.structs.replace(scenario, **changed)
+
+
+def _parsed(section: type[msgspec.Struct], name: str, value: float) -> Any:
+    try:
+        return fields_of(section)[name].kind.parse(str(value))
+    except Invalid as error:
+        raise UsageError(f"{name}={value}: {error.message}", error.remedy) from None

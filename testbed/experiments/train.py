@@ -1,0 +1,174 @@
+"""Training of ``a3c`` and ``dqn`` for a scenario: the learner's course, whom it has to beat, and where it is kept."""
+
+import contextlib
+import hashlib
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from controller.learn.evaluate import MOST_A_SLOT
+from controller.learn.learner import Course
+from controller.learn.options import optioned
+from controller.learn.train import INTERRUPTED, TIME, Budget, Judge, Report, Trainer
+from testbed.experiments import curves, tune
+from testbed.experiments.rounds import Rounds
+from testbed.experiments.runner import versions
+from testbed.experiments.virtual import TWIN
+from testbed.live.interrupts import stop_on_interrupt
+from testbed.model.errors import StartError, UsageError
+from testbed.model.statistics import mean
+from testbed.node import limits
+from testbed.scenario.dump import dump
+from testbed.scenario.schema import Scenario
+from testbed.trace import inputs
+from testbed.twin import build
+from testbed.twin.state import TASK
+
+ALGORITHMS = ("a3c", "dqn")
+SEEDS, USUAL_RATE = tune.SEEDS, {"a3c": 200, "dqn": 50}
+HEURISTICS = ("lc", "offload", "random", "greedy")
+Say = Callable[[str], None]
+Observer = Callable[[Report], None]
+
+
+class Lesson(msgspec.Struct, frozen=True):
+    """What to train and how long; ``seed`` selects training and validation workloads and the first parameters.
+
+    Observation, reward and team are the scenario's agent's; ``options``: see `controller.learn.options`.
+    """
+
+    scenario: Scenario
+    algorithm: str
+    seed: int
+    budget: Budget
+    folder: Path
+    head: str = "sequential"
+    resume: bool = False
+    options: tuple[str, ...] = ()
+
+    @property
+    def double(self) -> bool:
+        """Whether second offload is on."""
+        return self.algorithm.endswith(tune.DOUBLE)
+
+    @property
+    def path(self) -> Path:
+        """The checkpoint."""
+        return self.folder / f"{self.algorithm}.npz"
+
+
+class Baseline(msgspec.Struct, frozen=True):
+    """The stable untrained strategy of least mean ``overhead`` on the validation workloads; "" if none is stable."""
+
+    policy: str = ""
+    overhead: float = float("nan")
+
+
+class Taught(msgspec.Struct, frozen=True):
+    """What training came to; ``checkpoint`` is "" if no verdict was reached, ``ended`` as `Trainer.run` says."""
+
+    checkpoint: str
+    algorithm: str
+    overhead: float
+    baseline: Baseline
+    ended: str
+    seconds: float
+    updates: int
+    updates_per_s: float
+    policy_lag: float
+    slots: int
+    seed: int
+    workers: int
+    validation_seeds: tuple[int, ...]
+
+
+class Teaching:
+    """One training run, ready to go. Raises `TestbedError` for what cannot be trained or resumed."""
+
+    def __init__(self, lesson: Lesson) -> None:
+        self.lesson = lesson
+        scenario = msgspec.structs.replace(lesson.scenario, faults=())
+        system = inputs.resolve(scenario).system
+        endless, finite = (build.generator(scenario, system, endless) for endless in (True, False))
+        build.refuse(system)
+        base = lesson.algorithm.removesuffix(tune.DOUBLE)
+        updates = lesson.budget.updates or max(1, round(USUAL_RATE[base] * lesson.budget.seconds))
+        course = Course(
+            system, endless, lesson.double, base, lesson.head, scenario.agent.observation, scenario.agent.reward,
+            scenario.agent.team, seed=lesson.seed, updates=updates,
+        )  # fmt: skip
+        course = optioned(course, lesson.options)
+        _must_fit(course, lesson.budget.workers)
+        self.seeds = tune.training_seeds(lesson.seed, SEEDS)
+        self._judge = Judge(course, finite, list(self.seeds))
+        self._trainer = Trainer(course, lesson.budget, self._judge, lesson.path, _about(lesson, course), lesson.resume)
+        known = str(self._trainer.header.get("curve", ""))
+        self._curve = Path(known).name or curves.fresh(lesson.folder, lesson.algorithm)
+        self._trainer.about["curve"] = self._curve
+
+    def baseline(self) -> Baseline:
+        """Tune ``priced`` and play it and the other heuristics on the validation workloads, on the twin."""
+        lesson, suffix = self.lesson, tune.DOUBLE if self.lesson.double else ""
+        tuned = tune.tune(lesson.scenario, f"priced{suffix}", lesson.seed, lambda text: None, SEEDS)
+        rounds = Rounds([name + suffix for name in HEURISTICS], TWIN, lambda text: None)
+        rounds.add(f"priced{suffix}", tune.policy_of(tuned.policy, tuple(tuned.values.values())), lesson.double)
+        rounds.play(msgspec.structs.replace(lesson.scenario, faults=()), self.seeds)
+        means = {
+            name: mean([one.overhead for one in found.values() if math.isfinite(one.overhead)])
+            for name, found in rounds.samples.items()
+            if all(one.stable for one in found.values())
+        }
+        return min(
+            (Baseline(name, value) for name, value in means.items()), key=lambda one: one.overhead, default=Baseline()
+        )
+
+    def run(self, baseline: Baseline, show: Observer, say: Say) -> Taught:
+        """Train to the end, or until interrupted; the checkpoint holds the best parameters of all verdicts.
+
+        Raises `StartError` if time was too short for a single update, or if the checkpoint cannot be written.
+        """
+        lesson, reports = self.lesson, []
+
+        def note(report: Report) -> None:
+            reports.append(report)
+            curve(report)
+            show(report)
+
+        try:
+            with (
+                contextlib.closing(curves.Curve(lesson.folder, self._curve, say)) as curve,
+                stop_on_interrupt(self._trainer.stop),
+            ):
+                ended = self._trainer.run(note, say)
+        except KeyboardInterrupt:
+            ended = INTERRUPTED
+        if not reports and ended == TIME:
+            raise StartError(f"nothing was learned in {lesson.budget.seconds:g} s", "train for longer, like --wall 60s")
+        last = reports[-1] if reports else Report(0.0, 0, 0.0, 0.0, 0, float("nan"), float("nan"), 0.0, 0.0)
+        return Taught(
+            str(lesson.path) if reports else "", lesson.algorithm, last.best, baseline, ended, last.seconds,
+            last.updates, last.rate, last.lag, last.slots, lesson.seed, lesson.budget.workers, self.seeds,
+        )  # fmt: skip
+
+
+def _about(lesson: Lesson, course: Course) -> dict[str, Any]:
+    """What a checkpoint says of its training; resuming demands the same but for `testbed.policy.checkpoint.FREE`."""
+    text = dump(msgspec.structs.replace(lesson.scenario, faults=()))
+    return {
+        **course.about, "scenario": yaml.safe_load(text),
+        "scenario_hash": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "updates": lesson.budget.updates or "by time", "versions": versions(),
+    }  # fmt: skip
+
+
+def _must_fit(course: Course, workers: int) -> None:
+    """Raise `UsageError` for a training that takes more memory than this host has, even by the least estimate."""
+    judged = SEEDS * MOST_A_SLOT * len(course.system.ues) * course.system.slots * TASK.itemsize
+    needed, there = workers * course.nbytes + judged, limits.total_memory()
+    if needed > there:
+        why = f"this training needs at least {needed * 1e-9:.0f} GB of memory, and this host has {there * 1e-9:.0f} GB"
+        raise UsageError(why, "make it smaller: --option worlds, slots or capacity, --slots, --workers")

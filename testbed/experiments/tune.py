@@ -1,0 +1,176 @@
+"""Tuning of ``coin`` and ``priced`` on training seeds, which no evaluation uses: on the twin where it can."""
+
+import itertools
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from testbed.experiments.virtual import fresh_twin
+from testbed.model.errors import ScenarioError
+from testbed.model.statistics import mean
+from testbed.model.system import Plan
+from testbed.policy.heuristics import Coin, Policy, Priced
+from testbed.record.files import keep
+from testbed.scenario.schema import Scenario
+from testbed.sim.simulation import simulate
+from testbed.trace import inputs
+
+FIRST_SEED, SEEDS, DESCENTS = 1_000_000, 8, 3
+MOST_SEED = (2**32 - FIRST_SEED) // SEEDS - 1  # from 2**32 on are the worlds that networks learn in
+DOUBLE = "-do"
+Progress = Callable[[str], None]
+Cost = Callable[[tuple[float, ...]], float]
+
+
+class Tuned(msgspec.Struct, frozen=True):
+    """The best values found by name, their mean ``overhead`` on the training workloads, and how many were tried."""
+
+    policy: str
+    second_offload: bool
+    values: dict[str, float]
+    overhead: float
+    tried: int
+    scenario: str
+    density: float
+    training_seeds: tuple[int, ...]
+
+
+class Space(msgspec.Struct, frozen=True):
+    """What is searched: names of the values, candidates to start from in each, first and last step, bounds."""
+
+    names: tuple[str, ...]
+    starts: tuple[tuple[float, ...], ...]
+    step: tuple[float, ...]
+    finest: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+SPACES = {
+    "coin": Space(("q",), ((0.25, 0.5, 0.75),), (0.1,), (0.0125,), (0.0,), (1.0,)),
+    "priced": Space(
+        ("beta", "beta0"),
+        ((-1.0, -0.3, 0.0, 0.4, 1.0, 2.0), (-0.1, 0.0, 0.1, 0.2, 0.4, 0.7)),
+        (0.2, 0.05),
+        (0.0125, 0.0025),
+        (-2.0, -1.0),
+        (10.0, 2.0),
+    ),
+}
+
+
+def tune(scenario: Scenario, algorithm: str, seed: int, progress: Progress, seeds: int = SEEDS) -> Tuned:
+    """Search the values of ``algorithm`` (``coin`` or ``priced``, or either with ``-do``) for least mean overhead.
+
+    ``seed`` selects the training workloads, of which empty ones are left out. A scenario with a workload trace has only
+    that one to train on. Raises `ScenarioError` if there is no task to learn from.
+    """
+    base = algorithm.removesuffix(DOUBLE)
+    double = algorithm.endswith(DOUBLE)
+    space = SPACES[base]
+    chosen = training_seeds(seed, seeds) if not scenario.workload.trace else (scenario.seed,)
+    measures = [_measure(msgspec.structs.replace(scenario, seed=one, faults=()), algorithm, double) for one in chosen]
+    known: dict[tuple[float, ...], float] = {}
+
+    def cost(values: tuple[float, ...]) -> float:
+        if values not in known:
+            known[values] = _mean_known([measure(policy_of(base, values)) for measure in measures])
+            progress(f"{_written(space, values)}: mean overhead {known[values]:.4f}")
+        return known[values]
+
+    values = search(space, cost)
+    return Tuned(
+        base, double, dict(zip(space.names, values, strict=True)), known[values], len(known), scenario.name,
+        scenario.density, chosen,
+    )  # fmt: skip
+
+
+def training_seeds(seed: int, count: int) -> tuple[int, ...]:
+    """Seeds from 1,000,000 on; different ``seed``, up to `MOST_SEED`, give disjoint ones."""
+    return tuple(FIRST_SEED + seed * count + i for i in range(count))
+
+
+def search(space: Space, cost: Cost) -> tuple[float, ...]:
+    """The best that compass searches from the `DESCENTS` best of all starts find."""
+    starts = sorted(itertools.product(*space.starts), key=lambda values: (cost(values), values))
+    return min((_descend(space, cost, start) for start in starts[:DESCENTS]), key=lambda values: (cost(values), values))
+
+
+def _descend(space: Space, cost: Cost, best: tuple[float, ...]) -> tuple[float, ...]:
+    """Compass search: the best neighbour at a step's distance, or, when none is better, half the step."""
+    step = space.step
+    while True:
+        near = min(_neighbours(space, best, step), key=lambda values: (cost(values), values))
+        if cost(near) < cost(best):
+            best = near
+        elif all(width <= finest for width, finest in zip(step, space.finest, strict=True)):
+            return best
+        else:
+            step = tuple(width / 2.0 for width in step)
+
+
+def _neighbours(space: Space, at: tuple[float, ...], step: Sequence[float]) -> list[tuple[float, ...]]:
+    found = []
+    for i, width in enumerate(step):
+        for signed in (-width, width):
+            moved = min(space.high[i], max(space.low[i], at[i] + signed))
+            found.append((*at[:i], round(moved, 9), *at[i + 1 :]))
+    return found
+
+
+def policy_of(base: str, values: Sequence[float]) -> Policy:
+    """The policy that ``values`` stand for."""
+    return Coin(*values) if base == "coin" else Priced(*values)
+
+
+def _measure(scenario: Scenario, algorithm: str, double: bool) -> Callable[[Policy], float]:
+    """What tells a policy's mean overhead on the workload of ``scenario``; NaN if that is empty."""
+    resolved = inputs.resolve(scenario)
+    plan = resolved.plan(inputs.generate(resolved.scenario, resolved.system), algorithm, double, live=False)
+    try:
+        twin = fresh_twin(plan)
+    except ScenarioError:
+        return lambda policy: _simulated(plan, policy)
+
+    def measure(policy: Policy) -> float:
+        twin.use(policy)
+        twin.reset(plan.system.seed)
+        cells = twin.drain()
+        finished = cells["finished"].sum()
+        return float(cells["overhead"].sum() / finished) if finished else math.nan
+
+    return measure
+
+
+def _simulated(plan: Plan, policy: Policy) -> float:
+    return mean([row.overhead for row in simulate(plan, policy).tasks if row.finished_ns >= 0])
+
+
+def _mean_known(overheads: Sequence[float]) -> float:
+    """The mean over workloads that are not empty. Raises `ScenarioError` if all are."""
+    known = [one for one in overheads if not math.isnan(one)]
+    if not known:
+        which = f"none of {len(overheads)} training workloads has a task"
+        raise ScenarioError(f"{which}: nothing to learn from", remedy="raise density or slots")
+    return mean(known)
+
+
+def _written(space: Space, values: Sequence[float]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in zip(space.names, values, strict=True))
+
+
+def checkpoint(tuned: Tuned) -> dict[str, Any]:
+    """The JSON object that ``coin:PATH`` and ``priced:PATH`` read, with where it came from."""
+    rest = msgspec.to_builtins(tuned)
+    return {"policy": rest.pop("policy"), **rest.pop("values"), **rest}
+
+
+def write(tuned: Tuned, folder: Path) -> Path:
+    """Write the checkpoint into ``folder``, named by its strategy. Raises `StartError`."""
+    path = folder / f"{tuned.policy}{DOUBLE if tuned.second_offload else ''}.json"
+    keep(path, f"{json.dumps(checkpoint(tuned), indent=2)}\n".encode())
+    return path

@@ -1,0 +1,38 @@
+"""What the agents of a running testbed see, as numbers: `testbed.twin.observe` says the same of a world of the twin."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from testbed.gym.config import Setting
+from testbed.model.mdp import CellView
+from testbed.policy import features
+from testbed.policy.learned import cell_features, decision_features
+
+NOTHING = (0.0,) * features.DECISION_FEATURES
+
+
+def observed(cells: Sequence[CellView], setting: Setting) -> NDArray[np.float32]:
+    """The observation of the region, (L,), from the views of all its cells in order."""
+    found: list[float] = []
+    for cell in cells:
+        found += cell_features(cell) if setting.observation == "full" else _paper(cell, setting)
+    if setting.observation == "full":
+        double = setting.second_offload and len(cells) > 1
+        for cell in cells:
+            for ue in cell.ues:
+                own = cell.ess[cell.cell]
+                found += decision_features(cell, ue, own, 0, 0, double) if ue.tasks else NOTHING
+    return np.array(found, np.float32)
+
+
+def _paper(cell: CellView, setting: Setting) -> list[float]:
+    es, discipline = cell.ess[cell.cell], setting.system.ess[cell.cell].discipline
+    speed = es.cpu_hz * es.cores
+    burdened = features.burden(es.backlog_ns, es.forwarded_cycles, speed, discipline, cell.threshold_ns)
+    others = [(other.backlog_ns, other.index) for other in cell.ess if other.index != es.index]
+    target = min(others)[1] if others else -1
+    queues = [features.seconds(ue.queue_ns) for ue in cell.ues]
+    one_hot = [float(index == target) for index in range(len(cell.ess))]
+    return [*queues, features.seconds(es.backlog_ns), float(burdened), *one_hot]

@@ -1,0 +1,1 @@
+"""A run on real processes: started, watched, ended, and fitted to this host."""

@@ -1,0 +1,43 @@
+"""Compile everything that is ever compiled, so that nobody waits for it later: ``python -m testbed.live.compiling``."""
+
+import sys
+
+import numpy as np
+
+from controller.learn.collect import Actor
+from controller.learn.evaluate import evaluate
+from testbed.hindsight import evaluator
+from testbed.hindsight.search import BATCH
+from testbed.policy.network import initial
+from testbed.scenario.load import load_scenario
+from testbed.trace import inputs
+from testbed.twin import build
+from testbed.twin.twin import Twin
+
+SETTINGS = ("slots=3",)
+POLICY = "greedy-do"
+
+
+def everything() -> None:
+    """Call every entry point once, on a scenario of three slots; what is compiled already is only loaded."""
+    resolved = inputs.resolve(load_scenario("smoke", SETTINGS))
+    system = resolved.system
+    endless, finite = (build.generator(resolved.scenario, system, kind) for kind in (True, False))
+    twin = Twin(system, endless, double=True)
+    twin.reset(1)
+    twin.observe()
+    twin.turn(np.zeros((1, len(system.ues)), np.int8))
+    twin.advance(1)
+    evaluate(system, finite, True, initial(1), Actor(), [1])
+    case = evaluator.of_scenario(resolved, inputs.generate(resolved.scenario, system), [POLICY])
+    evaluator.judge(case, BATCH, lambda share, text: False)
+
+
+def main() -> int:
+    """Compile; returns the exit code."""
+    everything()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

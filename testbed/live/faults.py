@@ -1,0 +1,175 @@
+"""Deaths and restarts of a running testbed: those the scenario plans, and those that just happen."""
+
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from testbed.live.backoff import Backoff
+from testbed.live.supervisor import Child, Nursery
+from testbed.model.system import LEARNER, Fault
+from testbed.protocol.endings import Absence
+from testbed.protocol.messages import Down, Start, Up
+from testbed.protocol.rows import DEAD_ALREADY, DIED, GIVEN_UP, KILL, PLANNED, RESTART, RESTARTED, EventRow
+
+if TYPE_CHECKING:
+    from testbed.live.launch import Launcher
+
+MARGIN_WALL_NS = 5_000_000
+IDLE_MS = 100
+NS = 1e-9
+
+
+class Return(msgspec.Struct):
+    """A process on its way back: planned to serve from ``at_ns`` on (as soon as it can, if not ``planned``), started at
+    monotonic instant ``start_ns``; ``told`` once everybody knows."""
+
+    name: str
+    at_ns: int
+    incarnation: int
+    start_ns: int = 0
+    planned: bool = False
+    started: bool = False
+    told: bool = False
+
+
+class Killed(msgspec.Struct, frozen=True):
+    """A planned death that was carried out at ``at_ns``."""
+
+    fault: Fault
+    at_ns: int
+
+
+class Faults:
+    """Kills what is planned, notices what dies, tells everybody, brings back what shall return.
+
+    A death is recorded when it happened, or, if nobody here caused it, when it was noticed; never earlier than it was.
+    What was planned for another instant is recorded beside it.
+    """
+
+    def __init__(self, launcher: "Launcher", nursery: Nursery) -> None:
+        self._launcher, self.nursery = launcher, nursery
+        self._planned = sorted(launcher.plan.faults, key=lambda fault: fault.at_ns)
+        self._killed: dict[str, Killed] = {}
+        self._returning: list[Return] = []
+        self._downs: dict[str, Down] = {}
+        self._incarnation: dict[str, int] = {}
+        self._backoff = Backoff()
+        self._born_ns: dict[str, int] = {}
+        self.absences: dict[str, list[Absence]] = {}
+
+    def milliseconds(self) -> int:
+        """How long the launcher may sleep before a fault is due."""
+        if not self._planned:
+            return IDLE_MS
+        left = self._planned[0].at_ns - self._launcher.clock.now_ns()
+        return max(0, min(IDLE_MS, int(left / self._launcher.clock.speed / 1e6)))
+
+    def act(self) -> None:
+        """Do what is due."""
+        while self._planned and self._planned[0].at_ns <= self._launcher.clock.now_ns():
+            self._kill(self._planned.pop(0))
+        for process in self.nursery.dead():
+            if self.nursery.starter_died:
+                return
+            self._died(process)
+        for comeback in self._returning:
+            self._bring_back(comeback)
+        self._returning = [comeback for comeback in self._returning if not comeback.told]
+
+    def _kill(self, fault: Fault) -> None:
+        process = self._process_of(fault.name)
+        if process not in self.nursery.children or process in self._killed:
+            return self._note(EventRow(fault.at_ns, fault.name, PLANNED, DEAD_ALREADY))
+        self.nursery.kill(process)
+        self._killed[process] = Killed(fault, self._launcher.clock.now_ns())
+
+    def _process_of(self, name: str) -> str:
+        return next(process for process, (_, cores) in self._launcher.processes.items() if name in cores)
+
+    def _note(self, row: EventRow) -> None:
+        self._launcher.recorder.add([row])
+
+    def _died(self, process: str) -> None:
+        launcher, killed = self._launcher, self._killed.pop(process, None)
+        at = launcher.clock.now_ns() if killed is None else killed.at_ns
+        incarnation = self._incarnation.get(process, 0)
+        self.nursery.forget(process)
+        self.nursery.write_table()
+        launcher.mailbox.disconnect(process)
+        launcher.liveness.died(process, incarnation)
+        why = "fault" if killed is not None else "crashed" if launcher.crashed(process) else "killed"
+        for name in launcher.processes[process][1]:
+            self._note(EventRow(at, name, DIED, why, incarnation))
+            self.absences.setdefault(name, []).append((at, -1))
+            self._downs[name] = Down(name, at, incarnation)
+            self._broadcast(self._downs[name], at, name)
+        if killed is not None:
+            fault = killed.fault
+            self._note(EventRow(fault.at_ns, fault.name, PLANNED, KILL, (at - fault.at_ns) * NS))
+        if process == LEARNER:
+            self._try_again(process, incarnation + 1, at)
+        elif killed is not None and killed.fault.restart_ns >= 0:
+            self._await(process, incarnation + 1, killed.fault.restart_ns, planned=True)
+
+    def _try_again(self, process: str, incarnation: int, at_ns: int) -> None:
+        """A learner is started again, unless it keeps dying."""
+        now = time.monotonic_ns()
+        wait = self._backoff.after_ns(now - self._born_ns.get(process, now))
+        if wait is None:
+            words = self._launcher.last_words(process)
+            return self._note(EventRow(at_ns, process, GIVEN_UP, words, self._backoff.deaths))
+        self._await(process, incarnation, at_ns, start_ns=now + wait)
+
+    def join(self, process: str) -> None:
+        """Start a process while the run goes on, to serve as soon as it can: a learner."""
+        self._await(process, 0, 0)
+
+    def _await(self, process: str, incarnation: int, at_ns: int, start_ns: int = 0, *, planned: bool = False) -> None:
+        comeback = Return(process, at_ns, incarnation, start_ns, planned)
+        self._returning.append(comeback)
+        self._bring_back(comeback)
+
+    def _broadcast(self, body: Down | Up, at_ns: int, about: str) -> None:
+        for process, (_, cores) in self._launcher.processes.items():
+            if process in self.nursery.children:
+                for name in cores:
+                    if name != about:
+                        self._launcher.tell(name, body, at_ns)
+
+    def _child_of(self, comeback: Return) -> Child | None:
+        """The new process, started when it is time to; None if there is none yet, or none any more."""
+        process = comeback.name
+        if not comeback.started:
+            if time.monotonic_ns() < comeback.start_ns:
+                return None
+            comeback.started = True
+            self._incarnation[process] = comeback.incarnation
+            self._born_ns[process] = time.monotonic_ns()
+            return self.nursery.start(self._launcher.processes[process][0], process, comeback.incarnation)
+        child = self.nursery.children.get(process)
+        return child if child is not None and child.incarnation == comeback.incarnation else None
+
+    def _bring_back(self, comeback: Return) -> None:
+        """Once the new process is ready, let it serve from the planned instant, or as soon as possible."""
+        if comeback.told:
+            return
+        child = self._child_of(comeback)
+        if child is None or not child.ready:
+            comeback.told = child is None and comeback.started
+            return
+        launcher = self._launcher
+        clock = launcher.clock
+        at = max(comeback.at_ns, clock.now_ns() + int(MARGIN_WALL_NS * clock.speed))
+        for name in launcher.processes[comeback.name][1]:
+            self._downs.pop(name, None)
+            if comeback.incarnation > 0:
+                died, _ = self.absences[name][-1]
+                self.absences[name][-1] = (died, at)
+                self._note(EventRow(at, name, RESTARTED, "fault", comeback.incarnation))
+                if comeback.planned:
+                    self._note(EventRow(comeback.at_ns, name, PLANNED, RESTART, (at - comeback.at_ns) * NS))
+                self._broadcast(Up(name, at, comeback.incarnation), at, name)
+        downs = tuple(self._downs.values())
+        launcher.tell(comeback.name, Start(clock.epoch_ns, clock.speed, at, downs))
+        comeback.told = True

@@ -1,0 +1,182 @@
+"""`testbed run` on processes: start them, give them one epoch, record what they tell, act out faults, end cleanly."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from testbed.live import warm_up
+from testbed.live.faults import Faults
+from testbed.live.host_meter import HostLoad
+from testbed.live.interrupts import collected_signals
+from testbed.live.placement import processes_of
+from testbed.live.process_group import Crew, prepared
+from testbed.live.progress import Ledger, Progress
+from testbed.model.errors import LostError, StartError
+from testbed.model.system import LEARNER, Plan
+from testbed.model.task import DRAIN_LIMIT, INTERRUPTED, NEVER_BEGAN_NS, STARTER_DIED
+from testbed.node.launcher_session import LAUNCHER
+from testbed.protocol.codec import Envelope
+from testbed.protocol.messages import Rows, Stop
+from testbed.protocol.rows import DROPPED_FRAME, UNSENT, EventRow
+from testbed.record.writer import Recorder
+
+STOP_TIMEOUT_NS = 5_000_000_000
+REST_NS = 1_000_000_000
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How a run ended: ``reason`` is "" if it drained, otherwise why not; seconds until all were ready."""
+
+    reason: str
+    end_ns: int
+    ready_s: float
+
+
+def launch(
+    plan: Plan, run_dir: Path, progress: Callable[[Progress], None] | None = None,
+    meta: Mapping[str, object] | None = None,
+) -> Ended:  # fmt: skip
+    """Run ``plan`` on processes, recording into ``run_dir``; raises `StartError` when they cannot be started."""
+    with collected_signals() as interrupted, prepared(run_dir) as here:
+        return Launcher(plan, run_dir, here, progress, meta or {}, interrupted).run()
+
+
+class Launcher(Crew):
+    """One run; `launch` is the way to use it."""
+
+    def __init__(
+        self, plan: Plan, run_dir: Path, here: str, progress: Callable[[Progress], None] | None,
+        meta: Mapping[str, object], interrupted: list[int],
+    ) -> None:  # fmt: skip
+        super().__init__(plan, run_dir, here, processes_of(plan), rehearsal=warm_up.plan(plan))
+        self.interrupted = interrupted
+        self._show = progress or (lambda _: None)
+        self._began_ns = time.monotonic_ns()
+        try:
+            self.recorder = Recorder(run_dir / "run.db", meta)
+        except StartError:
+            self.mailbox.close()
+            raise
+        self.ledger = Ledger(plan)
+        self._load = HostLoad()
+        self._earnest = False
+        self._ready_s = 0.0
+
+    def run(self) -> Ended:
+        """Start, run, stop; whatever happens, no process is left and the record is closed."""
+        reason, end_ns = INTERRUPTED, NEVER_BEGAN_NS
+        try:
+            self.faults = Faults(self, self.nursery)
+            if self._start():
+                reason = self._work()
+                end_ns = self.now_ns()
+            self._stop(reason)
+        finally:
+            self.disband()
+            end_ns = max(end_ns, self.ledger.latest_ns)
+            self._finish(reason, end_ns)
+        return Ended(reason, end_ns, self._ready_s)
+
+    def _finish(self, reason: str, end_ns: int) -> None:
+        """Write the failed tasks' rows, the host's load and how the run ended."""
+        self.recorder.add(self.ledger.failed_rows(self.faults_absences(), end_ns, reason))
+        self.recorder.add([EventRow(end_ns, LAUNCHER, "host", self._load.to_json(), self._load.steal())])
+        self.recorder.put({"reason": reason, "end_ns": end_ns})
+        self.recorder.close()
+
+    def faults_absences(self) -> dict[str, list[tuple[int, int]]]:
+        """Intervals of absence of every core so far."""
+        return self.faults.absences if hasattr(self, "faults") else {}
+
+    def _start(self) -> bool:
+        """Start every process and give them the epoch; False if interrupted meanwhile."""
+        names = [name for name in self.processes if name != LEARNER]
+        if not self.muster(names, lambda: self.interrupted, self._show):
+            return False
+        self._ready_s = (time.monotonic_ns() - self._began_ns) * 1e-9
+        if not self._rehearse(names):
+            return False
+        self.begin(names)
+        self.recorder.put({"ready_s": self._ready_s, "epoch_monotonic_ns": self.clock.epoch_ns})
+        if self.plan.learn:
+            self.faults.join(LEARNER)
+        return True
+
+    def _rehearse(self, names: Sequence[str]) -> bool:
+        """Let the processes play a short episode of which nothing is kept; False if interrupted meanwhile."""
+        slot_ns, wall_ns = self.plan.system.slot_ns, warm_up.slot_wall_ns(len(names))
+        self.set_clock(names, wall_ns, slot_ns / wall_ns, rehearsal=True)
+        try:
+            while not self.interrupted and self.now_ns() < warm_up.end_ns(slot_ns):
+                self.look(warm_up.LOOK_MS)
+            self.call_off(names, warm_up.REASON)
+        except LostError as lost:
+            raise StartError(f"before the run began: {lost.message}", lost.remedy) from None
+        self._earnest = True
+        return not self.interrupted
+
+    def _work(self) -> str:
+        """Until drained ("") or the reason why not."""
+        end_ns = self.plan.system.end_ns
+        limit = self.plan.emulation.drain_limit_ns
+        limit = limit if limit >= 0 else 2 * end_ns
+        nursery = self.faults.nursery
+        while True:
+            if self.interrupted:
+                return INTERRUPTED
+            now = self.clock.now_ns()
+            if now >= end_ns and self.ledger.drained(self.faults.absences):
+                return ""
+            if now > end_ns + limit:
+                return DRAIN_LIMIT
+            self.wait(self.faults.milliseconds())
+            self.receive()
+            if nursery.starter_died:
+                return STARTER_DIED
+            self.faults.act()
+            self.recorder.commit_when_due()
+            alive, silent = len(nursery.children), tuple(self.liveness.silent)
+            self._show(self.ledger.progress(now, alive, len(self.processes), silent))
+
+    def take(self, received: Envelope) -> None:
+        """Rows are kept; see `Crew.take`."""
+        body = received.body
+        if isinstance(body, Rows):
+            if self._earnest:
+                self.ledger.take(body.rows)
+                self.recorder.add(body.rows)
+        else:
+            super().take(received)
+
+    def note(self, row: EventRow) -> None:
+        """An event goes into the record."""
+        self.recorder.add([row])
+
+    def _stop(self, reason: str) -> None:
+        """Let everyone flush and leave; a second interrupt hurries."""
+        nursery = self.nursery
+        for name in nursery.children:
+            self.tell(name, Stop(self.now_ns(), reason))
+        limit = time.monotonic_ns() + STOP_TIMEOUT_NS
+        known = len(self.interrupted)
+        while nursery.children and time.monotonic_ns() < limit and len(self.interrupted) <= known:
+            self.wait(50)
+            self.receive()
+            for name in nursery.dead():
+                nursery.forget(name)
+        self._read_the_rest()
+        if self.mailbox.dropped:
+            row = EventRow(self.now_ns(), LAUNCHER, DROPPED_FRAME, self.mailbox.last_error, self.mailbox.dropped)
+            self.recorder.add([row])
+        if self.mailbox.unsent:
+            row = EventRow(self.now_ns(), LAUNCHER, UNSENT, "full queue or unknown peer", self.mailbox.unsent)
+            self.recorder.add([row])
+
+    def _read_the_rest(self) -> None:
+        """What the processes said before they ended; should somebody else go on talking, it has an end."""
+        limit = time.monotonic_ns() + REST_NS
+        self.receive()
+        while not self.mailbox.drained and time.monotonic_ns() < limit:
+            self.receive()

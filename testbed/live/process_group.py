@@ -1,0 +1,215 @@
+"""The processes that play a plan together: started, told one epoch, listened to, and never outliving the crew."""
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import zmq
+
+from testbed.live import needs
+from testbed.live.liveness import Liveness
+from testbed.live.placement import Processes
+from testbed.live.progress import Progress
+from testbed.live.supervisor import Nursery
+from testbed.model.errors import LostError, StartError
+from testbed.model.system import Plan
+from testbed.node.clock import Clock
+from testbed.node.launcher_session import LAUNCHER, WORDS
+from testbed.node.process import ORDERS, Orders
+from testbed.node.socket import Mailbox, envelope
+from testbed.protocol.codec import Envelope
+from testbed.protocol.messages import Body, Hello, Start, Stop
+from testbed.protocol.rows import EventRow
+
+READY_TIMEOUT_NS = 60_000_000_000
+HEAD_START_NS = 150_000_000
+AGAIN_NS = 10_000_000_000
+LOOK_MS = 100
+SOCKET_LIMIT = 107  # bytes of the path of a Unix socket, see unix(7)
+LONGEST_NAME = len("/sock/ues-1000000")
+NEVER_NS = 2**62
+
+
+@contextlib.contextmanager
+def prepared(run_dir: Path) -> Iterator[str]:
+    """The run's private folders; yields a short path to the run directory, for sockets (`SOCKET_LIMIT`)."""
+    try:
+        for name, mode in (("sock", 0o700), ("node", 0o700), ("logs", 0o755)):
+            (run_dir / name).mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"{run_dir} cannot be written: {error.strerror or error}") from None
+    descriptor = os.open(run_dir, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield _short(run_dir, descriptor)
+    finally:
+        os.close(descriptor)
+        shutil.rmtree(run_dir / "sock", ignore_errors=True)
+        shutil.rmtree(run_dir / "node", ignore_errors=True)
+
+
+def _short(run_dir: Path, descriptor: int) -> str:
+    """A path to ``run_dir`` that sockets can have: as it is if short and plain, otherwise by an open ``descriptor``."""
+    here = min(os.path.relpath(run_dir), str(run_dir.resolve()), key=len)
+    return here if here.isascii() and len(here) <= SOCKET_LIMIT - LONGEST_NAME else f"/proc/self/fd/{descriptor}"
+
+
+class Crew:
+    """``processes`` of ``plan`` in ``run_dir`` (``here`` is a short path to it); cores called ``mine`` are played here.
+
+    Whoever extends it says what to do with messages that are not about being alive (`take`), and with events (`note`).
+    """
+
+    def __init__(
+        self, plan: Plan, run_dir: Path, here: str, processes: Processes, mine: Sequence[str] = (),
+        rehearsal: Plan | None = None,
+    ) -> None:  # fmt: skip
+        self.plan, self.run_dir, self.processes, self._mine = plan, run_dir, processes, mine
+        self.episode = 0
+        self._stayed: set[str] = set()
+        needs.provide(plan, len(processes))
+        self.write_orders(rehearsal)
+        addresses = {name: f"ipc://{here}/sock/{name}" for name in processes}
+        for name, (_, cores) in processes.items():
+            addresses |= dict.fromkeys(cores, addresses[name])
+        try:
+            self.mailbox = Mailbox(f"ipc://{here}/sock/{LAUNCHER}", addresses, real_payload=False)
+        except zmq.ZMQError as error:
+            raise StartError(f"sockets cannot be opened in {run_dir}: {error.strerror or error}") from None
+        self.clock = Clock(NEVER_NS, plan.emulation.speed)
+        self.liveness = Liveness(self.mailbox, self.note, self.now_ns)
+        self._nursery: Nursery | None = None
+
+    def take(self, received: Envelope) -> None:
+        """A message that is not about being alive."""
+        self.mailbox.drop(f"{type(received.body).__name__} of {received.source}: not for the launcher")
+
+    def note(self, row: EventRow) -> None:
+        """Something happened to a process."""
+
+    def write_orders(self, rehearsal: Plan | None = None) -> None:
+        """What the processes read before each epoch, or before a ``rehearsal``; see `testbed.node.process.Orders`."""
+        cores = {name: cores for name, (_, cores) in self.processes.items()}
+        addresses = {name: f"ipc://sock/{process}" for process, names in cores.items() for name in (process, *names)}
+        addresses |= dict.fromkeys((LAUNCHER, *self._mine), f"ipc://sock/{LAUNCHER}")
+        episode = self.episode + (rehearsal is not None)
+        orders = Orders(self.plan, addresses, cores, episode, rehearsal)
+        (self.run_dir / ORDERS).write_bytes(msgspec.msgpack.encode(orders))
+
+    @property
+    def nursery(self) -> Nursery:
+        """The children; made when first asked for."""
+        if self._nursery is None:
+            self._nursery = Nursery(self.run_dir)
+        return self._nursery
+
+    def muster(
+        self, names: Sequence[str], stopped: Callable[[], object], show: Callable[[Progress], None]
+    ) -> bool:  # fmt: skip
+        """Start the processes called ``names`` and wait until all are ready; False if ``stopped`` meanwhile.
+
+        Raises `StartError` if one dies, or is not ready after a minute.
+        """
+        nursery = self.nursery
+        for name in names:
+            nursery.start(self.processes[name][0], name)
+        limit = time.monotonic_ns() + READY_TIMEOUT_NS
+        while not all(child.ready for child in nursery.children.values()):
+            if stopped():
+                return False
+            if time.monotonic_ns() > limit:
+                late = [child.name for child in nursery.children.values() if not child.ready]
+                raise StartError(f"not ready after 60 s: {', '.join(late[:5])}", f"see {self.run_dir / 'logs'}")
+            self.wait(100)
+            self.receive()
+            for name in nursery.dead():
+                raise StartError(f"{name} died while starting", self.last_words(name))
+            ready = sum(child.ready for child in nursery.children.values())
+            show(Progress("starting", 0, 0, 0, ready, len(nursery.children)))
+        return True
+
+    def begin(self, names: Sequence[str]) -> None:
+        """Give the processes called ``names`` an epoch, shortly ahead."""
+        self.set_clock(names, HEAD_START_NS, self.plan.emulation.speed)
+
+    def set_clock(self, names: Sequence[str], ahead_ns: int, speed: float, rehearsal: bool = False) -> None:
+        """Give the processes called ``names`` an epoch ``ahead_ns`` from now."""
+        self.clock = Clock(time.monotonic_ns() + ahead_ns, speed)
+        for name in names:
+            self.tell(name, Start(self.clock.epoch_ns, speed, rehearsal=rehearsal))
+
+    def call_off(self, names: Sequence[str], reason: str) -> None:
+        """End the episode that ``names`` play: they await another epoch, and drop what is still said in this one.
+
+        Raises `LostError` if a process has died, or does not answer in ten seconds.
+        """
+        self._stayed.clear()
+        for name in names:
+            self.tell(name, Stop(self.now_ns(), reason, again=True))
+        limit = time.monotonic_ns() + AGAIN_NS
+        while silent := [name for name in names if name not in self._stayed]:
+            if time.monotonic_ns() > limit:
+                raise LostError(f"{silent[0]} does not answer", self.last_words(silent[0]))
+            self.look(LOOK_MS)
+        self.episode += 1
+
+    def look(self, wait_ms: int) -> None:
+        """Take what has come, after waiting for it; raises `LostError` if a process has died."""
+        if wait_ms:
+            self.wait(wait_ms)
+        self.receive()
+        for name in self.nursery.dead():
+            raise LostError(f"{name} died during the episode", self.last_words(name))
+
+    def last_words(self, name: str) -> str:
+        """The last line of a process's log, and where it is."""
+        log = self.run_dir / "logs" / f"{name}.log"
+        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+        return f"{lines[-1]} (see {log})" if lines else f"see {log}"
+
+    def crashed(self, name: str) -> bool:
+        """Whether a process that ended said why in its log; otherwise somebody killed it."""
+        log = self.run_dir / "logs" / f"{name}.log"
+        return log.exists() and "Traceback (most recent call last)" in log.read_text(errors="replace")
+
+    def receive(self) -> None:
+        """Take what has come, for no longer than a turn; then, if that was all, see who has not spoken."""
+        for received in self.mailbox.take():
+            if isinstance(received.body, WORDS) and received.to not in self._mine:
+                self._hear(received)
+            elif isinstance(received.body, Stop) and received.to == LAUNCHER:
+                self._stayed.add(received.source)
+            else:
+                self.take(received)
+        if self.mailbox.drained:
+            self.liveness.act(self.nursery.children.values())
+
+    def wait(self, milliseconds: int) -> None:
+        """Sleep until a message, a death, a signal or the timeout; not at all if there are messages left."""
+        self.nursery.wait(self.mailbox.fd, milliseconds if self.mailbox.drained else 0)
+
+    def _hear(self, received: Envelope) -> None:
+        child, body = self.nursery.children.get(received.source), received.body
+        self.liveness.take(received)
+        if isinstance(body, Hello) and child is not None and child.pid == body.pid and not child.ready:
+            child.ready = True
+            self.nursery.write_table()
+            self.note(EventRow(self.now_ns(), child.name, "ready", body.role, body.pid))
+
+    def now_ns(self) -> int:
+        """Emulated time, 0 before the epoch."""
+        return max(0, self.clock.now_ns()) if self.clock.epoch_ns < NEVER_NS else 0
+
+    def tell(self, name: str, body: Body, at_ns: int = 0) -> None:
+        """Send a notice to the process (or to the process of the core) ``name``."""
+        self.mailbox.send(envelope(LAUNCHER, self.episode, name, body, at_ns))
+
+    def disband(self) -> None:
+        """End every process that still runs; may be called again."""
+        if self._nursery is not None:
+            self._nursery.close()
+            self._nursery = None
+        self.mailbox.close()

@@ -1,0 +1,1 @@
+"""Policies evaluated without torch: heuristics, networks, checkpoints."""

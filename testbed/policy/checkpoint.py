@@ -1,0 +1,120 @@
+"""Checkpoints of learned policies: one ``.npz`` file, written atomically, arrays and JSON only (no pickle)."""
+
+import io
+import json
+import shlex
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from testbed.model.errors import UsageError
+from testbed.policy import network, q_network
+from testbed.policy.heuristics import Policy
+from testbed.policy.joint import AtOnce
+from testbed.policy.learned import Learned
+from testbed.record.files import keep, unwritable
+
+FORMAT = 3
+FREE = ("versions", "curve")
+MADE_BY = "`testbed train region --algorithm a3c-do` makes one"
+
+
+def save(path: Path, arrays: dict[str, Any], about: dict[str, Any]) -> None:
+    """Write ``arrays`` and the JSON-able ``about`` to ``path``, whole or not at all; see `testbed.record.files.keep`."""
+    buffer = io.BytesIO()
+    header = json.dumps({"format": FORMAT, **about})
+    np.savez(buffer, about=np.array(header), **arrays)
+    keep(path, buffer.getvalue())
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arrays and the header of a checkpoint; `UsageError` naming what is wrong with the file."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise ValueError
+        with loaded as file:
+            arrays = {name: file[name] for name in file.files}
+        about = json.loads(str(arrays.pop("about")))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}", MADE_BY) from None
+    except (ValueError, KeyError, EOFError, RuntimeError, MemoryError, zlib.error, zipfile.BadZipFile):
+        raise UsageError(f"{path}: not a checkpoint of a network, or truncated", MADE_BY) from None
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        found = about.get("format") if isinstance(about, dict) else None
+        raise UsageError(f"{path}: checkpoint format {found}, this version reads {FORMAT}", MADE_BY)
+    return arrays, about
+
+
+def old(path: Path) -> Path:
+    """Where a new training keeps the checkpoint that was at ``path``."""
+    return path.with_suffix(f".old{path.suffix}")
+
+
+def keep_old(path: Path) -> bool:
+    """Copy what is at ``path`` to `old`, over an earlier one; whether there was anything. Raises `StartError`."""
+    if not path.is_file():
+        return False
+    try:
+        keep(old(path), path.read_bytes())
+    except OSError as error:
+        raise unwritable(old(path), error) from None
+    return True
+
+
+def check(path: Path, about: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """As `read`; `UsageError` naming the first of ``about`` that the checkpoint was made with differently."""
+    arrays, found = read(path)
+    for key, wanted in about.items():
+        if key not in FREE and found.get(key) != wanted:
+            raise _other(path, key, found.get(key), wanted)
+    return arrays, found
+
+
+def _other(path: Path, key: str, was: Any, wanted: Any) -> UsageError:
+    """The error of a checkpoint that ``was`` made with another ``key``; of what is nested, the innermost is named."""
+    names = [key]
+    while (inner := _inner(was)) is not None and (others := _inner(wanted)) is not None:
+        names.append(next(each for each in {**inner, **others} if inner.get(each) != others.get(each)))
+        was, wanted = inner.get(names[-1]), others.get(names[-1])
+    name = ".".join(names[1:] or names)
+    remedy = f"go on with the same, or train anew without --resume: this one is then kept as {old(path).name}"
+    if key == "updates":
+        remedy = f"the learning rate falls over the course that was planned: {remedy}"
+    return UsageError(f'{path}: made with {name} "{was}", this training has "{wanted}"', remedy)
+
+
+def _inner(value: Any) -> dict[str, Any] | None:
+    """The parts of a mapping or a list by name or number; None for what has none."""
+    if isinstance(value, list):
+        return {str(n): each for n, each in enumerate(value)}
+    return value if isinstance(value, dict) else None
+
+
+def load_policy(path: Path, algorithm: str, explore: bool = False) -> Policy:
+    """The trained policy of a checkpoint, checked against ``algorithm`` (``a3c`` or ``dqn``) and its network's size."""
+    arrays, about = read(path)
+    if about.get("algorithm") != algorithm:
+        made = about.get("algorithm")
+        named = shlex.quote(f"{made}{'-do' if about.get('second_offload') else ''}:{path}")
+        raise UsageError(f'{path}: trained by "{made}", not by "{algorithm}"', f"use it as {named}")
+    try:
+        head, memory = str(about.get("head", network.SEQUENTIAL)), int(about.get("memory", 0))
+        shape = network.layout(head, int(about.get("cell_ues", 1)), memory)
+    except (UsageError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    flat, size = arrays.get("parameters"), q_network.SIZE if algorithm == "dqn" else shape.size
+    if flat is None or flat.shape != (size,) or flat.dtype.kind != "f":
+        found = None if flat is None else flat.shape
+        raise UsageError(f"{path}: parameters of shape {found}; numbers of shape ({size},) are needed", MADE_BY)
+    if not np.isfinite(flat).all():
+        raise UsageError(f"{path}: its parameters are not finite, so nothing can be decided by them", MADE_BY)
+    double, paper = bool(about.get("second_offload")), about.get("observation") == "paper"
+    flat = flat.astype(np.float32)
+    if shape.head in (network.JOINT, network.CONTINUOUS):
+        return AtOnce(flat, shape, double, paper)
+    dueling, sequential = bool(about.get("dueling", True)), shape.head == network.SEQUENTIAL
+    return Learned(flat, double, sequential, explore, algorithm == "dqn", dueling, paper, shape)

@@ -1,0 +1,162 @@
+"""From a strategy's name to a policy: heuristics, tuned checkpoints and a user's own ``module:attribute``."""
+
+import difflib
+import importlib
+import json
+import math
+import shlex
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from testbed.model.errors import UsageError
+from testbed.policy import own
+from testbed.policy.heuristics import Coin, Fixed, Policy, Priced
+
+DOUBLE = "-do"
+PLAIN: dict[str, Policy] = {"lc": Fixed(0), "offload": Fixed(1), "random": Coin(0.5), "greedy": Priced()}
+TUNED = ("coin", "priced")
+LEARNED = ("a3c", "dqn")
+TEACHABLE = "a3c"
+ABOUT = {
+    "lc": "every task is executed locally",
+    "offload": "every task is offloaded",
+    "random": "a fair coin for each UE and slot",
+    "greedy": "offload where the expected overhead is less than locally",
+    "coin": "a coin whose probability of offloading was tuned",
+    "priced": "greedy with a tuned price on the edge server's time",
+    "a3c": "a network trained by asynchronous advantage actor-critic",
+    "dqn": "a network trained by deep Q-learning",
+}
+
+
+def names() -> tuple[str, ...]:
+    """Every strategy's name."""
+    return tuple(name + suffix for name in (*PLAIN, *TUNED, *LEARNED) for suffix in ("", DOUBLE))
+
+
+def load(name: str) -> tuple[Policy, bool]:
+    """The policy that ``name`` means and whether second offload is on; `UsageError` if it means none.
+
+    ``POLICY`` or ``POLICY-do``, with ``:CHECKPOINT`` where it was tuned or trained, or ``module:attribute`` (second
+    offload is then on for an attribute whose name ends in ``_do``; see `testbed.policy.own.load`).
+    """
+    base, double, rest = parts(name)
+    strategy = name.partition(":")[0]
+    if base in PLAIN:
+        if rest:
+            raise UsageError(f'policy "{strategy}" takes no checkpoint; leave out ":{rest}"')
+        return PLAIN[base], double
+    if base in TUNED or base in LEARNED:
+        if not rest:
+            raise untrained(strategy)
+        return _tuned(base, rest, strategy) if base in TUNED else _learned(base, rest, strategy), double
+    if is_own(name):
+        return own.load(name), name.endswith("_do")
+    raise UsageError(f'unknown policy "{name}"{_hint(name)}; known: {", ".join(names())}, or module:attribute')
+
+
+def check(names: Iterable[str], scenario: str) -> None:
+    """Raise `UsageError` for the first of ``names`` that lacks a checkpoint; ``scenario`` is what it could train on."""
+    for name in names:
+        base, _, path = parts(name)
+        if base in (*TUNED, *LEARNED) and not path:
+            raise untrained(name.partition(":")[0], scenario)
+
+
+def untrained(strategy: str, scenario: str = "region") -> UsageError:
+    """The error of a policy that is named without its checkpoint."""
+    what = "tuned values" if parts(strategy)[0] in TUNED else "a trained network"
+    return UsageError(f'policy "{strategy}" needs {what}: {strategy}:CHECKPOINT', _training(strategy, scenario))
+
+
+def _training(strategy: str, scenario: str = "region") -> str:
+    """The command that makes a checkpoint."""
+    return f"testbed train {shlex.quote(scenario)} --algorithm {strategy}"
+
+
+def parts(name: str) -> tuple[str, bool, str]:
+    """A strategy's name as (policy, whether second offload is on, checkpoint or "")."""
+    strategy, _, rest = name.partition(":")
+    return strategy.removesuffix(DOUBLE), strategy.endswith(DOUBLE), rest
+
+
+def is_own(name: str) -> bool:
+    """Whether ``name`` is a user's own code, ``module:attribute``."""
+    base, _, rest = parts(name)
+    return bool(rest) and base not in (*PLAIN, *TUNED, *LEARNED)
+
+
+def load_to_learn(name: str) -> bool:
+    """Whether second offload is on for the strategy ``name``; `UsageError` if it cannot go on learning in a run."""
+    base, double, path = parts(name)
+    if base != TEACHABLE:
+        remedy = f"{TEACHABLE} and {TEACHABLE}{DOUBLE} can, with :CHECKPOINT or without"
+        raise UsageError(f'policy "{name}" cannot learn in a run', remedy)
+    if path:
+        importlib.import_module("controller.online.start").teachable(Path(path))
+    return double
+
+
+def kept(name: str, folder: Path) -> str:
+    """The strategy with its checkpoint, if it has one, copied into ``folder`` and named from there.
+
+    A user's own code stays where it is, and is named with its folder.
+    """
+    if is_own(name):
+        return own.placed(name)
+    base, _, path = parts(name)
+    if base not in (*TUNED, *LEARNED) or not path:
+        return name
+    copy = folder / f"policy{Path(path).suffix}"
+    shutil.copyfile(path, copy)
+    return f"{name.partition(':')[0]}:{copy.name}"
+
+
+def _hint(name: str) -> str:
+    close = difflib.get_close_matches(name, names(), 1)
+    return f', did you mean "{close[0]}"?' if close else ""
+
+
+def _tuned(base: str, path: str, strategy: str) -> Policy:
+    values = read_checkpoint(Path(path), base, strategy)
+    keys = ("q",) if base == "coin" else ("beta", "beta0")
+    numbers = []
+    for key in keys:
+        value = values.get(key)
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+            raise UsageError(f'{path}: "{key}" is {value!r}; a finite number is needed')
+        if key == "q" and not 0.0 <= value <= 1.0:
+            raise UsageError(f'{path}: "q" is {value!r}; a probability from 0 to 1 is needed')
+        numbers.append(float(value))
+    return Coin(numbers[0]) if base == "coin" else Priced(*numbers)
+
+
+def read_checkpoint(path: Path, policy: str, strategy: str = "") -> dict[str, Any]:
+    """The JSON checkpoint of a tuned policy; `UsageError` if it cannot be read or is another policy's.
+
+    ``strategy`` is the policy as it was named, second offload included.
+    """
+    made_by = f"`{_training(strategy or policy)}` makes one"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"), parse_int=float)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}", made_by) from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not a JSON checkpoint ({error})", made_by) from None
+    found = values.get("policy") if isinstance(values, dict) else None
+    if found != policy:
+        remedy = f"use it as {shlex.quote(f'{found}:{path}')}" if found in TUNED else made_by
+        raise UsageError(f'{path}: a checkpoint of "{found}", not of "{policy}"', remedy)
+    return dict(values)
+
+
+def _learned(base: str, path: str, strategy: str) -> Policy:
+    checkpoint = importlib.import_module("testbed.policy.checkpoint")
+    try:
+        policy: Policy = checkpoint.load_policy(Path(path), base)
+    except UsageError as error:
+        unknown = error.remedy in ("", checkpoint.MADE_BY)
+        raise UsageError(error.message, f"`{_training(strategy)}` makes one" if unknown else error.remedy) from None
+    return policy

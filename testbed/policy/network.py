@@ -1,0 +1,163 @@
+"""The actor and critic as one flat float32 vector, evaluated in numpy to act and in torch to learn.
+
+The actor sees blocks of 22 features, one a UE, then its cell's 8. Heads ``sequential`` and ``factored`` decide for one
+UE: a block → 64 → 64 → a logit, rectified; weights are shared by UEs and cells, so any number of either fits. ``joint``
+has a logit for each of the 2^N vectors of a cell's decisions (Zou et al. 2021), ``continuous`` a proto-action in R^N
+whose nearest vector is taken (after Dulac-Arnold et al. 2015). Every logit begins with ``gain·(C_l − C_o)``, for
+``joint`` summed over those who offload: with all other weights at zero each head is a soft greedy.
+Critic: the region's value is the sum over cells of an MLP on (the cell's features, their mean over cells).
+A recurrent core, if there is one, is a gated recurrent unit (Cho et al. 2014) for each cell, weights shared: once a
+slot it takes in what the cell's agent sees of its cell, and what it remembers is a further input of actor and critic.
+"""
+
+from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from testbed.model.errors import UsageError
+from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
+
+HIDDEN = 64
+GAIN, GAIN_AT = 6.0, 0
+SPREAD = 1.0
+SEQUENTIAL, FACTORED, JOINT, CONTINUOUS = "sequential", "factored", "joint", "continuous"
+HEADS = (SEQUENTIAL, FACTORED, JOINT, CONTINUOUS)
+MOST_JOINT, MOST_MEMORY = 12, 32
+Array = NDArray[np.float32]
+
+
+class Layer(NamedTuple):
+    """A dense layer's place in the flat vector: weights (inputs × outputs, row major) then biases."""
+
+    start: int
+    inputs: int
+    outputs: int
+
+    @property
+    def bias(self) -> int:
+        """Where the biases begin."""
+        return self.start + self.inputs * self.outputs
+
+    @property
+    def end(self) -> int:
+        """One past the last bias."""
+        return self.bias + self.outputs
+
+
+def stack(start: int, *sizes: int) -> tuple[Layer, ...]:
+    """Dense layers of the given sizes, one after another in the flat vector from ``start`` on."""
+    layers = []
+    for inputs, outputs in pairwise(sizes):
+        layers.append(Layer(start, inputs, outputs))
+        start = layers[-1].end
+    return tuple(layers)
+
+
+class Layout(NamedTuple):
+    """Where everything is in the flat vector of a ``head`` that decides for ``ues`` UEs at once; ``core``: two gates
+    side by side, then the candidate, or nothing."""
+
+    head: str
+    ues: int
+    actor: tuple[Layer, ...]
+    critic: tuple[Layer, ...]
+    core: tuple[Layer, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The vector's length."""
+        return (self.core or self.critic)[-1].end
+
+    @property
+    def memory(self) -> int:
+        """How many numbers a cell remembers."""
+        return self.core[-1].outputs if self.core else 0
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers the actor sees."""
+        return self.actor[0].inputs
+
+
+@cache
+def layout(head: str = SEQUENTIAL, ues: int = 1, memory: int = 0) -> Layout:
+    """The layout of a head; ``ues``, a cell's UEs, matters to ``joint`` and ``continuous``; ``memory``: units of the
+    recurrent core, 0 for none. Raises `UsageError`."""
+    if head not in HEADS:
+        raise UsageError(f'unknown head "{head}"', f"known: {', '.join(HEADS)}")
+    if head == JOINT and ues > MOST_JOINT:
+        raise UsageError(f"{ues} UEs in a cell are 2^{ues} joint actions", "use the head sequential")
+    if not 0 <= memory <= MOST_MEMORY:
+        raise UsageError(f"a memory of {memory}", f"0 (none) to {MOST_MEMORY} units are possible")
+    width = ues if head in (JOINT, CONTINUOUS) else 1
+    outputs = 2**ues if head == JOINT else width
+    actor = stack(GAIN_AT + 1, width * DECISION_FEATURES + CELL_FEATURES + memory, HIDDEN, HIDDEN, outputs)
+    critic = stack(actor[-1].end, 2 * CELL_FEATURES + memory, HIDDEN, HIDDEN, 1)
+    if not memory:
+        return Layout(head, width, actor, critic)
+    (gates,) = stack(critic[-1].end, CELL_FEATURES + memory, 2 * memory)
+    return Layout(head, width, actor, critic, (gates, *stack(gates.end, CELL_FEATURES + memory, memory)))
+
+
+PER_UE = layout()
+ACTOR, CRITIC, SIZE, INPUTS = PER_UE.actor, PER_UE.critic, PER_UE.size, PER_UE.inputs
+
+
+def initial(seed: int, shape: Layout = PER_UE) -> Array:
+    """Fresh parameters: scaled normals, last layers near zero, the gain at 6."""
+    rng = np.random.default_rng(seed)
+    flat = np.zeros(shape.size, dtype=np.float32)
+    flat[GAIN_AT] = GAIN
+    for layers, last_scale in ((shape.actor, 0.01), (shape.critic, 0.1), (shape.core, 1.0)):
+        for layer in layers:
+            scale = last_scale if layer is layers[-1] else 1.0
+            weights = rng.standard_normal((layer.inputs, layer.outputs)) * scale / np.sqrt(layer.inputs)
+            flat[layer.start : layer.bias] = weights.ravel()
+    return flat
+
+
+def forward(flat: Array, layers: tuple[Layer, ...], x: Array) -> Array:
+    """A rectified network, its last layer linear: (..., inputs) → (..., outputs)."""
+    for layer in layers:
+        weights = flat[layer.start : layer.bias].reshape(layer.inputs, layer.outputs)
+        x = x @ weights + flat[layer.bias : layer.end]
+        if layer is not layers[-1]:
+            x = np.maximum(x, 0.0)
+    return x
+
+
+@cache
+def vectors(ues: int) -> Array:
+    """All decisions of ``ues`` UEs, (2^N, N): bit n of the row's number is UE n's."""
+    return (np.arange(2**ues)[:, None] >> np.arange(ues) & 1).astype(np.float32)
+
+
+def actor(flat: Array, shape: Layout, x: Array) -> Array:
+    """What the head says, (..., outputs): a logit, 2^N logits, or a proto-action, from inputs (..., 22·N + 8 + H)."""
+    margins = x[..., : shape.ues * DECISION_FEATURES : DECISION_FEATURES]
+    if shape.head == JOINT:
+        margins = margins @ vectors(shape.ues).T
+    return flat[GAIN_AT] * margins + forward(flat, shape.actor, x)
+
+
+def logit(flat: Array, features: Array) -> Array:
+    """Logits of offloading, shape (...,), from inputs of shape (..., 30)."""
+    return actor(flat, PER_UE, features)[..., 0]
+
+
+def remember(flat: Array, shape: Layout, seen: Array, memory: Array) -> Array:
+    """The memory (H,) of a cell after it has ``seen`` (8,): keep·memory + (1 − keep)·candidate."""
+    gates, candidate = shape.core
+    said = forward(flat, (gates,), np.concatenate([seen, memory]))
+    keep, use = np.split(1.0 / (1.0 + np.exp(-said)), 2)
+    new = np.tanh(forward(flat, (candidate,), np.concatenate([seen, use * memory])))
+    return (keep * memory + (1.0 - keep) * new).astype(np.float32)
+
+
+def value(flat: Array, cells: Array, shape: Layout = PER_UE) -> Array:
+    """The region's value, shape (...,), from cell features of shape (..., cells, 8)."""
+    mean = np.broadcast_to(cells.mean(axis=-2, keepdims=True), cells.shape)
+    return forward(flat, shape.critic, np.concatenate([cells, mean], axis=-1))[..., 0].sum(axis=-1)

@@ -1,0 +1,69 @@
+"""Weights in a memory-mapped file of the run: one process publishes them, others read them, nobody ever waits.
+
+A seqlock: the sequence number is odd while the weights are being written, so a reader that finds it odd, or changed
+after copying, keeps what it had. The checksum also covers a writer that died half-way and processors that reorder
+stores. A file leaves nothing behind when processes are killed: it goes with the run's private folder.
+"""
+
+import mmap
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from testbed.policy.network import Array
+
+SEQUENCE, VERSION, CHECKSUM, NUMBERS = 0, 1, 2, 3
+ATTEMPTS = 3
+
+
+class Weights:
+    """The published weights of a run, ``size`` float32 values with a version that only grows."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        with open(path, "r+b") as file:
+            self._map = mmap.mmap(file.fileno(), 8 * NUMBERS + 4 * size)
+        self._numbers = np.frombuffer(self._map, np.int64, NUMBERS)
+        self._flat: Array = np.frombuffer(self._map, np.float32, size, 8 * NUMBERS)
+        self._read_at = -1
+        self.version = 0
+        self.flat: Array = np.zeros(0, np.float32)
+
+    @classmethod
+    def create(cls, path: Path, flat: Array) -> "Weights":
+        """The weights at ``path``; made from ``flat`` as version 0, all at once, if the file is not there yet."""
+        if not path.exists():
+            part = path.with_name(f"{path.name}.{os.getpid()}.part")
+            numbers = np.array([0, 0, zlib.crc32(flat.tobytes())], np.int64)
+            part.write_bytes(numbers.tobytes() + flat.tobytes())
+            os.replace(part, path)
+        return cls(path, len(flat))
+
+    def publish(self, flat: Array) -> int:
+        """Replace the weights by ``flat``; returns their version. For one writer at a time."""
+        numbers = self._numbers
+        numbers[SEQUENCE] |= 1
+        self._flat[:] = flat
+        numbers[CHECKSUM] = zlib.crc32(flat.tobytes())
+        numbers[VERSION] += 1
+        numbers[SEQUENCE] += 1
+        return int(numbers[VERSION])
+
+    def refresh(self) -> bool:
+        """Bring ``flat`` and ``version`` up to date; False if that is not possible now: they stay as they were."""
+        for _ in range(ATTEMPTS):
+            sequence = int(self._numbers[SEQUENCE])
+            if sequence == self._read_at:
+                return True
+            version, checksum, flat = int(self._numbers[VERSION]), int(self._numbers[CHECKSUM]), self._flat.copy()
+            whole = sequence % 2 == 0 and sequence == int(self._numbers[SEQUENCE])
+            if whole and zlib.crc32(flat.tobytes()) == checksum:
+                self._read_at, self.version, self.flat = sequence, version, flat
+                return True
+        return False
+
+    def close(self) -> None:
+        """Let go of the file."""
+        del self._numbers, self._flat
+        self._map.close()

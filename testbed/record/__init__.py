@@ -1,0 +1,1 @@
+"""The directory and database of a run, written and read."""

@@ -1,0 +1,159 @@
+"""A ``run.db`` as SQLite holds it: opened with all that was committed, its tables checked before they are read."""
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from testbed.model.errors import UsageError
+from testbed.model.printable import printable
+from testbed.record.writer import SCHEMA_VERSION, TABLES
+
+LOGS = ("-wal", "-journal")
+COPIES = 5
+REPEAT = "read it with the version that made it, or repeat the run: testbed replay RUN"
+Tables = dict[str, frozenset[str]]
+
+
+@contextlib.contextmanager
+def opened(file: Path) -> Iterator[sqlite3.Connection]:
+    """A reader of ``file`` that sees the write-ahead log too, whoever may write in its folder.
+
+    SQLite needs a lock file beside a log. Where none can be made, record and log are copied and the copy is read.
+    Raises `UsageError` when there is no such file, or a log beside it cannot be read; `sqlite3.Error`.
+    """
+    if not file.is_file():
+        raise UsageError(f"{file} does not exist", "give the directory of a run")
+    with contextlib.ExitStack() as stack:
+        db = _begun(file)
+        if db is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="testbed-")))
+            db = _begun(_copied(file, folder), "rw")
+        if db is None:
+            raise UsageError(f"{file} cannot be read", "the file is damaged, or is no record of a run")
+        stack.callback(db.close)
+        yield db
+
+
+def _begun(file: Path, mode: str = "ro") -> sqlite3.Connection | None:
+    """A connection inside a read transaction; None where SQLite cannot open the file as it lies there."""
+    db = None
+    try:
+        db = sqlite3.connect(f"{file.resolve().as_uri()}?mode={mode}", uri=True, timeout=10)
+        db.execute("BEGIN")
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        if db is not None:
+            db.close()
+        if isinstance(error, sqlite3.OperationalError):
+            return None
+        raise
+    return db
+
+
+def _copied(file: Path, folder: Path) -> Path:
+    """``file`` and its logs copied into ``folder``, all as they were at one moment."""
+    for _ in range(COPIES):
+        before = _stamps(file)
+        for name in before:
+            try:
+                shutil.copyfile(name, folder / name.name)
+            except OSError as error:
+                what = "the last rows of the record would be missing" if name != file else "there is nothing to read"
+                raise UsageError(
+                    f"{name} cannot be read ({error.strerror}): {what}", "ask for the right to read it"
+                ) from None
+        if _stamps(file) == before:
+            return folder / file.name
+    raise UsageError(f"{file} is being written, and its folder lets nobody else in", "read it when the run has ended")
+
+
+def _stamps(file: Path) -> dict[Path, tuple[int, int]]:
+    """Size and time of change of ``file`` and of each of its logs that is there."""
+    found = {}
+    for name in (file, *(file.with_name(file.name + log) for log in LOGS)):
+        with contextlib.suppress(FileNotFoundError):
+            status = os.stat(name)
+            found[name] = status.st_size, status.st_mtime_ns
+    return found
+
+
+def meta(db: sqlite3.Connection) -> dict[str, Any]:
+    """The key/value pairs; empty where there are none."""
+    if "meta" not in tables_of(db):
+        return {}
+    return {str(key): _value(str(text)) for key, text in db.execute("SELECT key, value FROM meta")}
+
+
+def tables_of(db: sqlite3.Connection) -> Tables:
+    """The columns of every table."""
+    names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    return {
+        name: frozenset(column for (column,) in db.execute("SELECT name FROM pragma_table_info(?)", (name,)))
+        for name in names
+    }
+
+
+def _value(text: str) -> Any:
+    try:
+        return _safe(json.loads(text))
+    except ValueError:
+        return printable(text)
+
+
+def _safe(value: Any) -> Any:
+    """``value`` with all its text printable."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {printable(key): _safe(item) for key, item in value.items()}
+    return [_safe(item) for item in value] if isinstance(value, list) else value
+
+
+def check(file: Path, version: object, tables: Tables) -> tuple[str, ...]:
+    """Raise `UsageError` for a record that this version cannot read; the tables that an older one does not have.
+
+    A table that came with a later schema is missing as a whole. A table without one of its columns is not read at all:
+    numbers that nobody recorded are not made up.
+    """
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise UsageError(f"{file} is not the record of a run", "give the directory of a run")
+    if version > SCHEMA_VERSION:
+        remedy = f"this testbed reads up to version {SCHEMA_VERSION}: use a newer one"
+        raise UsageError(f"{file} has schema version {version}", remedy)
+    absent = tuple(name for name in TABLES.values() if name not in tables)
+    if absent and version == SCHEMA_VERSION:
+        raise UsageError(f"{file} has no table {', '.join(absent)}", "the file is damaged, or is no record of a run")
+    for row, name in TABLES.items():
+        wanted = [field.name for field in msgspec.structs.fields(row)]
+        lacking = [column for column in wanted if name in tables and column not in tables[name]]
+        if lacking:
+            columns = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
+            raise UsageError(f"{file} (schema version {version}): table {name} has no column {columns}", REPEAT)
+    return absent
+
+
+def rows(db: sqlite3.Connection, row: type[msgspec.Struct]) -> list[Any]:
+    """The rows of a table in the order in which they were written. Raises `ValueError` for values of other types."""
+    fields = msgspec.structs.fields(row)
+    columns = ", ".join(f'{TABLES[row]}."{field.name}"' for field in fields)
+    texts = [i for i, field in enumerate(fields) if field.type is str]
+    tag = row.__struct_config__.tag
+    found = []
+    for values in db.execute(f"SELECT {columns} FROM {TABLES[row]} ORDER BY rowid"):
+        plain = list(values)
+        for i in texts:
+            if isinstance(plain[i], str):
+                plain[i] = printable(plain[i])
+        found.append([tag, *plain])
+    try:
+        return msgspec.convert(found, list[row], strict=False)  # type: ignore[valid-type]
+    except msgspec.ValidationError as error:
+        raise ValueError(f"table {TABLES[row]}: {error}") from None

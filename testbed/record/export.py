@@ -1,0 +1,71 @@
+"""A run's tables as files for other tools: one CSV or Parquet file a table."""
+
+import csv
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from testbed.model.errors import UsageError
+from testbed.record.files import replacing, unwritable
+from testbed.record.reader import Run
+from testbed.record.writer import TABLES
+
+FORMATS = ("csv", "parquet")
+
+
+def export(run: Run, form: str, folder: Path) -> dict[Path, int]:
+    """Write every table of ``run`` into ``folder`` in ``form``; returns rows by file.
+
+    Tasks are last rows, those that failed included. Links at the places of the files are replaced, not followed: a run
+    may come from somebody else. Raises `StartError` when a file cannot be written, which leaves one of an earlier
+    export as it was, and `UsageError` when Parquet is asked for without pyarrow, or ``folder`` is a link in the run.
+    """
+    if folder.is_symlink() and folder.absolute().is_relative_to(run.path.absolute()):
+        raise UsageError(
+            f"{folder} is a link that came with the run", "remove it, or name another place with --out DIR"
+        )
+    write = _csv if form == "csv" else _parquet()
+    written = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind, name in TABLES.items():
+            rows = run.tasks if name == "tasks" else getattr(run.record, name)
+            path = folder / f"{name}.{form}"
+            with replacing(path, through_links=False) as file:
+                write(file, kind, rows)
+            written[path] = len(rows)
+    except OSError as error:
+        raise unwritable(folder, error) from None
+    return written
+
+
+def _csv(path: Path, kind: type[msgspec.Struct], rows: Sequence[msgspec.Struct]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(field.name for field in msgspec.structs.fields(kind))
+        for row in rows:
+            writer.writerow(_word(value) for value in msgspec.structs.astuple(row))
+
+
+def _word(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _parquet() -> Any:
+    try:
+        arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    except ImportError:
+        remedy = "install it (pip install pyarrow), or take --format csv"
+        raise UsageError("Parquet needs the package pyarrow", remedy) from None
+    types = {int: arrow.int64(), float: arrow.float64(), bool: arrow.bool_(), str: arrow.string()}
+
+    def write(path: Path, kind: type[msgspec.Struct], rows: Sequence[msgspec.Struct]) -> None:
+        fields = msgspec.structs.fields(kind)
+        schema = arrow.schema([(field.name, types[field.type]) for field in fields])
+        columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields}
+        parquet.write_table(arrow.table(columns, schema=schema), path)
+
+    return write

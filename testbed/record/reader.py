@@ -1,0 +1,175 @@
+"""Reading a run's directory back: inputs and every recorded row, finished run or not, even after a kill −9."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from testbed.experiments.virtual import TESTBED, VIRTUAL
+from testbed.model.errors import UsageError
+from testbed.model.printable import printable
+from testbed.model.task import INTERRUPTED, Task
+from testbed.protocol.endings import Absence, close_rows
+from testbed.protocol.rows import (
+    DIED,
+    RESTARTED,
+    EventRow,
+    LinkRow,
+    RewardRow,
+    SlotRow,
+    TaskRow,
+    UeSlotRow,
+    UpdateRow,
+)
+from testbed.record import database, directory
+from testbed.record.alive import is_alive
+from testbed.record.writer import TABLES
+from testbed.scenario import workload as tables
+from testbed.scenario.load import load_scenario
+from testbed.scenario.resolve import Resolved
+from testbed.trace import inputs
+
+RUNNING = "still running"
+
+
+class Record(msgspec.Struct):
+    """The rows of a ``run.db`` as they stand; ``meta`` holds its key/value pairs.
+
+    ``missing`` are the tables that the version which made the record did not have: their rows are unknown, not none.
+    """
+
+    meta: dict[str, Any]
+    tasks: list[TaskRow]
+    slots: list[SlotRow]
+    ue_slots: list[UeSlotRow]
+    rewards: list[RewardRow]
+    links: list[LinkRow]
+    updates: list[UpdateRow]
+    events: list[EventRow]
+    missing: tuple[str, ...] = ()
+
+
+class Run(msgspec.Struct):
+    """A run with its inputs. ``tasks`` are last rows (`close_rows`), one for each generated task.
+
+    ``reason`` is "" for a run that drained, ``end_ns`` the last instant of the record.
+    """
+
+    path: Path
+    meta: dict[str, Any]
+    resolved: Resolved
+    workload: tuple[Task, ...]
+    record: Record
+    tasks: list[TaskRow]
+    absences: dict[str, list[Absence]]
+    end_ns: int
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """The run's name: its directory's."""
+        return printable(self.path.resolve().name)
+
+    @property
+    def policy(self) -> str:
+        """The strategy as it was asked for."""
+        return str(self.meta.get("policy", ""))
+
+    @property
+    def live(self) -> bool:
+        """Whether the run was on a wall clock."""
+        return self.backend not in VIRTUAL
+
+    @property
+    def backend(self) -> str:
+        """What the run was made on: ``testbed``, ``sim`` or ``twin``."""
+        return backend_of(self.meta)
+
+
+def backend_of(meta: dict[str, Any]) -> str:
+    """The backend that a record's ``meta`` names; version 1 of the schema called the testbed ``local``."""
+    named = str(meta.get("backend", TESTBED))
+    return TESTBED if named == "local" else named
+
+
+def find(given: str | Path) -> Path:
+    """The directory of a run given by path or by name below ``runs``; `UsageError` if there is none."""
+    for path in (Path(given), directory.RUNS / given):
+        if path.name == directory.RECORD and path.is_file():
+            return path.parent
+        if (path / directory.RECORD).is_file():
+            return path
+    if Path(given).exists():
+        raise UsageError(f"{given} is not a run: it has no {directory.RECORD}", "give the directory of a run")
+    known = sorted(path.parent.name for path in directory.RUNS.glob(f"*/{directory.RECORD}"))
+    hint = (
+        f"runs here: {', '.join(known[-8:])}"
+        if known
+        else "there are no runs below runs/ yet; `testbed run smoke` makes one"
+    )
+    raise UsageError(f'there is no run "{given}"', hint)
+
+
+def read_record(file: Path) -> Record:
+    """Every row of ``file``, while it is written or after. Raises `UsageError` for what is not a readable record."""
+    try:
+        with database.opened(file) as db:
+            meta = database.meta(db)
+            missing = database.check(file, meta.get("schema_version"), database.tables_of(db))
+            rows = {name: [] if name in missing else database.rows(db, row) for row, name in TABLES.items()}
+    except (sqlite3.Error, ValueError, TypeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}", "the file is damaged, or is no record of a run") from None
+    return Record(meta, missing=missing, **rows)
+
+
+def read_meta(file: Path) -> dict[str, Any]:
+    """Only the key/value pairs of a record; empty where they cannot be read."""
+    try:
+        with database.opened(file) as db:
+            return database.meta(db)
+    except (sqlite3.Error, UsageError):
+        return {}
+
+
+def is_running(meta: dict[str, Any]) -> bool:
+    """Whether the run has not ended and its launcher is alive."""
+    return "reason" not in meta and is_alive(meta.get("launcher_pid"), meta.get("launcher_started"))
+
+
+def read_run(given: str | Path) -> Run:
+    """A run given by path or name, with its inputs. Raises `UsageError` or `ScenarioError`."""
+    path = find(given)
+    record = read_record(path / directory.RECORD)
+    resolved = inputs.resolve(load_scenario(path / directory.SCENARIO))
+    workload = tables.read_csv(path / directory.WORKLOAD, resolved.system)
+    return assemble(path, record, resolved, workload)
+
+
+def assemble(path: Path, record: Record, resolved: Resolved, workload: tuple[Task, ...]) -> Run:
+    """A run from its parts. One that goes on, or whose launcher died, ends at its last recorded instant for now."""
+    reason = str(record.meta.get("reason", RUNNING if is_running(record.meta) else INTERRUPTED))
+    end_ns = int(record.meta.get("end_ns", last_instant_ns(record)))
+    absences = absences_of(record.events)
+    rows = {(row.ue, row.number): row for row in record.tasks}
+    tasks = close_rows(resolved.system, workload, rows, absences, end_ns, reason)
+    return Run(path, record.meta, resolved, workload, record, tasks, absences, end_ns, reason)
+
+
+def last_instant_ns(record: Record) -> int:
+    """The last instant that any row knows of."""
+    finished = (row.finished_ns for row in record.tasks)
+    others = (row.at_ns for rows in (record.slots, record.events) for row in rows)
+    return max(max(finished, default=0), max(others, default=0), 0)
+
+
+def absences_of(events: list[EventRow]) -> dict[str, list[Absence]]:
+    """Each process' intervals [death, restart) in ns, restart -1 if it never came back."""
+    absences: dict[str, list[Absence]] = {}
+    for event in sorted(events, key=lambda event: event.at_ns):
+        mine = absences.setdefault(event.source, []) if event.kind in (DIED, RESTARTED) else []
+        if event.kind == DIED:
+            mine.append((event.at_ns, -1))
+        elif event.kind == RESTARTED and mine:
+            mine[-1] = (mine[-1][0], event.at_ns)
+    return absences

@@ -1,1 +1,0 @@
-"""Launch, replay, compare, report."""

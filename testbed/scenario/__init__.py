@@ -1,0 +1,1 @@
+"""Scenario files: read, checked, resolved to a system and its workload."""

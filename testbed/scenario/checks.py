@@ -1,0 +1,160 @@
+"""Mistakes that show only when several fields are seen together."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from testbed.model.delay import LONGEST_NS
+from testbed.model.errors import did_you_mean
+from testbed.scenario import ranges
+from testbed.scenario.fields import Draw
+from testbed.scenario.schema import LinkTrace, Scenario, Workload
+
+CONTROLLER = "controller"
+TRACE_ONLY = {
+    "format": "format",
+    "bits_per_token": "bits_per_token",
+    "cycles_per_token": "cycles_per_token",
+    "start": "start_ns",
+    "rate": "rate",
+    "assignment": "assignment",
+    "duration": "duration_ns",
+}
+
+
+class Mistake(msgspec.Struct, frozen=True):
+    """What is wrong, where (path of keys and indices), and how to mend it."""
+
+    place: tuple[str | int, ...]
+    message: str
+    remedy: str
+
+
+def ue_name(cell: int, number: int) -> str:
+    """Name of UE ``number`` (0-based) of ``cell`` (0-based)."""
+    return f"ue-{cell + 1}-{number + 1}"
+
+
+def es_name(cell: int) -> str:
+    """Name of the ES of ``cell`` (0-based)."""
+    return f"es-{cell + 1}"
+
+
+def process_names(scenario: Scenario) -> list[str]:
+    """Every process that a fault may kill."""
+    ues = [ue_name(i, n) for i, cell in enumerate(scenario.cells) for n in range(cell.ues)]
+    return [CONTROLLER, *(es_name(i) for i in range(len(scenario.cells))), *ues]
+
+
+def mistakes(scenario: Scenario) -> Iterator[Mistake]:
+    """All mistakes, in the order of the file's sections."""
+    yield from _length(scenario)
+    yield from _density(scenario)
+    yield from _radio(scenario)
+    yield from _backhaul(scenario)
+    yield from _cells(scenario)
+    yield from _workload(scenario)
+    yield from _faults(scenario)
+
+
+def _length(scenario: Scenario) -> Iterator[Mistake]:
+    if scenario.slots * scenario.slot_ns >= LONGEST_NS:
+        yield Mistake(("slots",), "the run is longer than ten years", "take fewer or shorter slots")
+
+
+def _density(scenario: Scenario) -> Iterator[Mistake]:
+    generated = not scenario.workload.trace
+    if generated and scenario.workload.arrivals == "bernoulli" and scenario.density > 1:
+        remedy = "write at most 1, or workload: {arrivals: poisson}"
+        yield Mistake(("density",), f'"{scenario.density:g}" is not a probability in "density"', remedy)
+
+
+def _radio(scenario: Scenario) -> Iterator[Mistake]:
+    radio, trace = scenario.radio, scenario.radio.trace
+    if trace is None:
+        return
+    place: tuple[str | int, ...] = ("radio", "trace")
+    if radio.access == "shared":
+        remedy = "take access: dedicated, or drop the trace"
+        yield Mistake(place, "a rate trace cannot be combined with shared access", remedy)
+    if bool(trace.file) == bool(trace.durations_ns):
+        yield Mistake(place, "a rate trace is either a file or inline", "give file, or durations and rates")
+    if len(trace.durations_ns) != len(trace.rates_bps):
+        counts = f"{len(trace.durations_ns)} durations but {len(trace.rates_bps)} rates"
+        yield Mistake(place, counts, "give one rate for each duration")
+    elif trace.durations_ns:
+        yield from _inline(trace, place)
+    for word, given in (("format", trace.format != "auto"), ("scale", trace.scale != 1.0)):
+        if given and not trace.file:
+            yield Mistake((*place, word), f'"{word}" is for the file of a rate trace', "leave it out")
+
+
+def _inline(trace: LinkTrace, place: tuple[str | int, ...]) -> Iterator[Mistake]:
+    if not any(trace.rates_bps):
+        yield Mistake((*place, "rates"), "a rate trace that never moves a bit", "give a rate above 0")
+    elif sum(trace.durations_ns) > LONGEST_NS:
+        yield Mistake((*place, "durations"), "a rate trace that is longer than ten years", "give shorter durations")
+    elif slow := ranges.slow_trace(trace):
+        yield Mistake((*place, "rates"), slow, "give higher rates")
+
+
+def _backhaul(scenario: Scenario) -> Iterator[Mistake]:
+    if scenario.backhaul.rate_bps < ranges.LEAST_RATE_BPS:
+        message = f"{scenario.backhaul.rate_bps:.3g} bit/s between ESs, and {ranges.LEAST_RATE_BPS:g} are the least"
+        yield Mistake(("backhaul", "rate"), message, "give a higher rate, or unlimited")
+
+
+def _cells(scenario: Scenario) -> Iterator[Mistake]:
+    if not scenario.cells:
+        yield Mistake(("cells",), "there is no cell", "write cells: [{es: {cpu: 3 GHz}, ues: 5}]")
+    for i, cell in enumerate(scenario.cells):
+        for name in ("cpu", "distance", "tx_power", "kappa", "weight_delay"):
+            draw = next(getattr(cell.ue, a) for a in cell.ue.__struct_fields__ if a.startswith(name))
+            if isinstance(draw, Draw) and draw.kind == "each" and len(draw.values) != cell.ues:
+                message = f'"each" has {len(draw.values)} values for {cell.ues} UEs in "{name}"'
+                yield Mistake(("cells", i, "ue", name, "each", 0), message, "give one value for each UE")
+    if sum(cell.ues for cell in scenario.cells) > 1_000_000:
+        yield Mistake(("cells",), "more than a million UEs", "take fewer")
+
+
+def _workload(scenario: Scenario) -> Iterator[Mistake]:
+    workload = scenario.workload
+    if workload.trace and workload.assignment == "density" and not any(c.density_factor for c in scenario.cells):
+        yield Mistake(("workload", "assignment"), "every density_factor is 0", "give one above 0")
+    if workload.trace and workload.arrivals != "bernoulli":
+        yield Mistake(("workload", "arrivals"), "a trace leaves no place for arrivals", "drop arrivals or trace")
+    for word, attribute in TRACE_ONLY.items():
+        if not workload.trace and getattr(workload, attribute) != getattr(Workload(), attribute):
+            yield Mistake(("workload", word), f'"{word}" means nothing without a trace', "add trace: FILE, or drop it")
+
+
+def _faults(scenario: Scenario) -> Iterator[Mistake]:
+    names = process_names(scenario)
+    down: dict[str, list[tuple[int, int]]] = {}
+    for i, fault in enumerate(scenario.faults):
+        place = ("faults", i)
+        if fault.kill not in names:
+            message = f'there is no process "{fault.kill}" to kill'
+            yield Mistake((*place, "kill"), message, did_you_mean(fault.kill, names))
+            continue
+        back = fault.at_ns + fault.restart_after_ns if fault.restart_after_ns >= 0 else 2**63
+        for start, stop in down.get(fault.kill, []):
+            if fault.at_ns <= stop and start <= back:
+                message = f"{fault.kill} is already dead at that instant"
+                yield Mistake((*place, "at"), message, "kill it after its restart")
+        down.setdefault(fault.kill, []).append((fault.at_ns, back))
+
+
+def late_faults(scenario: Scenario) -> Iterator[Mistake]:
+    """Faults that the run never sees, because generation ends before."""
+    end_ns = scenario.slots * scenario.slot_ns
+    for i, fault in enumerate(scenario.faults):
+        if fault.at_ns >= end_ns:
+            message = f"the run ends at {end_ns * 1e-9:g} s, before {fault.kill} is killed at {fault.at_ns * 1e-9:g} s"
+            yield Mistake(("faults", i, "at"), message, "let it happen earlier, or give more slots")
+
+
+def cut_faults(scenario: Scenario) -> Scenario:
+    """The scenario with only the faults that its run sees: what is left when a caller cuts a run short."""
+    end_ns = scenario.slots * scenario.slot_ns
+    return msgspec.structs.replace(scenario, faults=tuple(f for f in scenario.faults if f.at_ns < end_ns))

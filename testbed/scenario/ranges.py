@@ -1,0 +1,109 @@
+"""What a system can be asked for: rates below which nothing is a link, tasks that take no longer than a day.
+
+Beyond these a scenario is mistaken (metres for kilometres, Mbit/s for bit/s), and would drain for months.
+"""
+
+import itertools
+import math
+from collections.abc import Iterable
+
+from testbed.model.errors import ScenarioError
+from testbed.model.system import Radio, System
+from testbed.model.task import Task
+from testbed.scenario import units
+from testbed.scenario.fields import Draw
+from testbed.scenario.schema import LinkTrace, TaskSection
+
+LEAST_RATE_BPS = 100.0
+LONGEST_TASK_S, MOST_SLOTS = 86_400, 10**7
+MOST = 2**53
+NEARER = "bring it nearer to its ES, or raise tx_power or radio.bandwidth"
+
+
+def mean_bps(durations_ns: Iterable[int], rates_bps: Iterable[float]) -> float:
+    """The mean rate of a trace in bit/s."""
+    segments = list(zip(durations_ns, rates_bps, strict=True))
+    return sum(ns * bps for ns, bps in segments) / sum(ns for ns, _ in segments)
+
+
+def slow_trace(trace: LinkTrace) -> str:
+    """What is wrong with a rate trace that moves next to nothing; "" if it moves enough."""
+    mean = mean_bps(trace.durations_ns, trace.rates_bps)
+    if mean >= LEAST_RATE_BPS:
+        return ""
+    return f"the rate trace moves {mean:.3g} bit/s on average, and {LEAST_RATE_BPS:g} bit/s are the least"
+
+
+def traced_bps(radio: Radio) -> float:
+    """The mean rate of the trace that every uplink follows; infinite if there is none."""
+    if not radio.trace_period_ns:
+        return math.inf
+    edges = (*radio.trace_edges_ns, radio.trace_period_ns)
+    return mean_bps((after - before for before, after in itertools.pairwise(edges)), radio.trace_bps)
+
+
+class Limits:
+    """The most bits and cycles that a task of each UE may have in ``system``."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        slots_s = MOST_SLOTS * system.slot_ns * 1e-9
+        self._longest_s, self._named = min((float(LONGEST_TASK_S), "a day"), (slots_s, f"{MOST_SLOTS:,} slots"))
+        self._slowest = min((es.cpu_hz for es in system.ess), default=MOST)
+        traced, backhaul = traced_bps(system.radio), system.backhaul.rate_bps
+        uplinks = [ue.rate_bps if math.isinf(traced) else traced for ue in system.ues]
+        self._bits = [min(float(MOST), min(bps, backhaul) * self._longest_s) for bps in uplinks]
+        self._cycles = [min(MOST, min(ue.cpu_hz, self._slowest) * self._longest_s) for ue in system.ues]
+
+    def wrong(self, ue: int, bits: int, cycles: int) -> tuple[str, str]:
+        """The column of a workload table whose value is too large for UE index ``ue``, and why; two "" if none is."""
+        name, longest = self._system.ues[ue].name, self._named
+        if bits > self._bits[ue]:
+            least = self._bits[ue] / self._longest_s
+            rate = units.human(least, "rate")
+            return "input_bits", f"{units.human(bits, 'data')} of {name} take more than {longest} to send at {rate}"
+        if cycles > self._cycles[ue]:
+            speed = units.human(min(self._system.ues[ue].cpu_hz, self._slowest), "speed")
+            return "cycles", f"{units.human(cycles, 'cycles')} of {name} take more than {longest} at {speed}"
+        return "", ""
+
+
+def check_system(system: System) -> None:
+    """Raise `ScenarioError`, naming the UE, for links that are too slow to be any."""
+    if not system.radio.trace_period_ns:
+        for ue in system.ues:
+            if ue.rate_bps < LEAST_RATE_BPS:
+                rate, away = f"{ue.rate_bps:.3g} bit/s", units.human(ue.distance_m, "length", 7)
+                message = f"{ue.name} sends {rate} over {away}, and {LEAST_RATE_BPS:g} bit/s are the least"
+                raise ScenarioError(message, remedy=NEARER)
+    limits = Limits(system)
+    for ue in system.ues:
+        if system.radio.result_bits:
+            _refuse(limits, ue.index, system.radio.result_bits, 0, "radio.result_bits", "lower radio.result_bits")
+
+
+def check_draws(system: System, section: TaskSection) -> None:
+    """Raise `ScenarioError`, naming the UE, if a task that ``section`` may draw takes too long."""
+    limits, bits, cycles = Limits(system), int(max(section.input_bits.values)), _most_cycles(section)
+    for ue in system.ues:
+        _refuse(limits, ue.index, bits, cycles, "task", "lower task.input or task.cycles, or raise rates and cpu")
+
+
+def check_tasks(system: System, tasks: Iterable[Task]) -> None:
+    """Raise `ScenarioError`, naming task and UE, if one takes too long."""
+    limits = Limits(system)
+    for task in tasks:
+        _refuse(limits, task.ue, task.input_bits, task.cycles, f"task {task.number}", "give smaller tasks")
+
+
+def _refuse(limits: Limits, ue: int, bits: int, cycles: int, what: str, remedy: str) -> None:
+    column, why = limits.wrong(ue, bits, cycles)
+    if column:
+        raise ScenarioError(f"{what}: {why}", remedy=remedy)
+
+
+def _most_cycles(section: TaskSection) -> int:
+    cycles: Draw = section.cycles
+    if cycles.kind == "per_bit":
+        return int(min(float(2 * MOST), cycles.values[0] * max(section.input_bits.values)))
+    return int(max(cycles.values))

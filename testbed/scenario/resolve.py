@@ -1,0 +1,174 @@
+"""From a scenario to the system it describes: hardware drawn, link rates computed, all in plain numbers."""
+
+import msgspec
+
+from testbed.model import link, queue, random
+from testbed.model.delay import uplink_rate
+from testbed.model.errors import ScenarioError
+from testbed.model.system import Backhaul, Emulation, Es, Fault, Plan, Radio, System, Ue
+from testbed.model.task import Task
+from testbed.scenario import ranges
+from testbed.scenario.checks import cut_faults, es_name, mistakes, ue_name
+from testbed.scenario.fields import Draw
+from testbed.scenario.schema import AgentSection, Cell, LinkTrace, Scenario, Thresholds, UeSection
+
+FIELD_CPU, FIELD_DISTANCE, FIELD_POWER, FIELD_KAPPA, FIELD_WEIGHT = range(5)
+JITTERS = {
+    "none": link.JITTER_NONE,
+    "uniform": link.JITTER_UNIFORM,
+    "exponential": link.JITTER_EXPONENTIAL,
+    "normal": link.JITTER_NORMAL,
+}
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """A scenario made concrete. ``scenario`` is what it came from, with its rate trace read in."""
+
+    scenario: Scenario
+    system: System
+    emulation: Emulation
+    faults: tuple[Fault, ...]
+    thresholds: Thresholds
+    agent: AgentSection
+
+    def plan(self, workload: tuple[Task, ...], policy: str, second_offload: bool, live: bool) -> Plan:
+        """The plan of one run; only a ``live`` one has a drain limit (twice the run unless the scenario gives one)."""
+        emulation = self.emulation
+        if not live:
+            emulation = msgspec.structs.replace(emulation, drain_limit_ns=-1)
+        return Plan(self.system, workload, policy, second_offload, emulation, self.faults)
+
+
+def resolve(scenario: Scenario) -> Resolved:
+    """Draw the hardware and compute the rates of ``scenario``.
+
+    Faults after the end of generation are left out: whoever cuts a run short cuts them off. A rate trace must be
+    inline; `testbed.trace.inputs.resolve` reads it from its file first. Raises `ScenarioError`, also for rates and
+    tasks beyond `testbed.scenario.ranges`.
+    """
+    scenario = cut_faults(scenario)
+    for mistake in mistakes(scenario):
+        raise ScenarioError(mistake.message, ".".join(str(part) for part in mistake.place), remedy=mistake.remedy)
+    agent, run_ns = scenario.agent, scenario.slots * scenario.slot_ns
+    system = System(
+        name=scenario.name,
+        seed=scenario.seed,
+        hardware_seed=scenario.hardware_seed,
+        slots=scenario.slots,
+        slot_ns=scenario.slot_ns,
+        threshold_ns=scenario.second_offload.threshold_ns,
+        detection_ns=scenario.emulation.detection_ns,
+        epoch=agent.epoch,
+        radio=_radio(scenario),
+        backhaul=Backhaul(scenario.backhaul.rate_bps, scenario.backhaul.latency_ns),
+        ues=_ues(scenario),
+        ess=tuple(_es(i, cell) for i, cell in enumerate(scenario.cells)),
+        gather_timeout_ns=agent.gather_timeout_ns,
+        decision_timeout_ns=agent.decision_timeout_ns,
+        fallback=agent.fallback,
+    )
+    ranges.check_system(system)
+    if not scenario.workload.trace:
+        ranges.check_draws(system, scenario.task)
+    faults = tuple(
+        Fault(f.kill, f.at_ns, f.at_ns + f.restart_after_ns if f.restart_after_ns >= 0 else -1)
+        for f in sorted(scenario.faults, key=lambda f: f.at_ns)
+    )
+    return Resolved(scenario, system, _emulation(scenario, run_ns), faults, scenario.thresholds, agent)
+
+
+def _emulation(scenario: Scenario, run_ns: int) -> Emulation:
+    given = scenario.emulation
+    return Emulation(
+        speed=given.speed,
+        payload=given.payload,
+        burn=given.burn,
+        ues_per_process=given.ues_per_process,
+        drain_limit_ns=given.drain_limit_ns if given.drain_limit_ns >= 0 else 2 * run_ns,
+        guard_ns=given.guard_ns,
+        spin_ns=given.spin_ns,
+    )
+
+
+def _radio(scenario: Scenario) -> Radio:
+    given = scenario.radio
+    jitter = given.jitter.values
+    edges, rates, period = _trace(given.trace)
+    return Radio(
+        access=given.access,
+        latency_ns=given.latency_ns,
+        return_latency_ns=given.latency_ns if given.return_latency_ns is None else given.return_latency_ns,
+        jitter_kind=JITTERS[given.jitter.kind],
+        jitter_low_ns=int(jitter[0]) if len(jitter) == 2 else 0,
+        jitter_high_ns=int(jitter[-1]) if jitter else 0,
+        loss=given.loss,
+        result_bits=given.result_bits,
+        trace_edges_ns=edges,
+        trace_bps=rates,
+        trace_period_ns=period,
+    )
+
+
+def _trace(trace: LinkTrace | None) -> tuple[tuple[int, ...], tuple[float, ...], int]:
+    """Edges in ns, rates in bit/s and the period in ns of an inline trace; a zero period stands for none."""
+    if trace is None:
+        return (), (), 0
+    if trace.file:
+        raise ScenarioError(f"the rate trace {trace.file} has not been read", remedy="use testbed.trace.inputs.resolve")
+    edges, at = [], 0
+    for duration in trace.durations_ns:
+        edges.append(at)
+        at += duration
+    return tuple(edges), trace.rates_bps, at
+
+
+def _es(index: int, cell: Cell) -> Es:
+    es = cell.es
+    discipline = queue.LOCAL_FIRST if es.discipline == "local_first" else queue.FCFS
+    return Es(es_name(index), index, es.cpu_hz, es.cores, es.queue_limit, discipline, es.kappa, es.idle_power_w)
+
+
+def cell_hardware(scenario: Scenario, cell: Cell) -> UeSection:
+    """The distributions of a cell's UEs: its own where it has them, else those of section ``ue``."""
+    given = {name: getattr(cell.ue, name) for name in UeSection.__struct_fields__}
+    return msgspec.structs.replace(scenario.ue, **{name: draw for name, draw in given.items() if draw is not None})
+
+
+def _ues(scenario: Scenario) -> tuple[Ue, ...]:
+    ues: list[Ue] = []
+    for i, cell in enumerate(scenario.cells):
+        hardware = cell_hardware(scenario, cell)
+        for n in range(cell.ues):
+            ues.append(_ue(scenario, hardware, i, n, len(ues)))
+    return tuple(ues)
+
+
+def _ue(scenario: Scenario, hardware: UeSection, cell: int, number: int, index: int) -> Ue:
+    def u(field: int) -> float:
+        return random.uniform(scenario.hardware_seed, random.HARDWARE, index, 0, field)
+
+    def real(draw: Draw, field: int) -> float:
+        return float(draw.real(u(field), number))
+
+    radio = scenario.radio
+    distance, power = real(hardware.distance_m, FIELD_DISTANCE), real(hardware.tx_power_w, FIELD_POWER)
+    gain = distance**-radio.path_loss_exponent
+    cap = radio.max_spectral_efficiency
+    rate = uplink_rate(radio.bandwidth_hz, power, gain, radio.noise_w, cap)
+    name = ue_name(cell, number)
+    if not rate > 0.0:
+        raise ScenarioError(f"{name} has no uplink rate", remedy="raise tx_power, or lower distance or noise")
+    return Ue(
+        name=name,
+        index=index,
+        cell=cell,
+        cpu_hz=hardware.cpu_hz.whole(u(FIELD_CPU), number),
+        rate_bps=rate,
+        tx_power_w=power,
+        kappa=real(hardware.kappa, FIELD_KAPPA),
+        weight_delay=real(hardware.weight_delay, FIELD_WEIGHT),
+        distance_m=distance,
+    )
+
+
+__all__ = ["Resolved", "Scenario", "cell_hardware", "resolve"]

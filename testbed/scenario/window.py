@@ -1,0 +1,63 @@
+"""What a run plays of a trace: from which of its instants on, how fast, until when, and what is said of the rest."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from testbed.model.errors import ScenarioError
+from testbed.model.system import System
+from testbed.model.task import Task
+from testbed.scenario.schema import Workload
+from testbed.scenario.workload import begin_ns, limited, scaled, shifted, slots_for
+
+NS = 1_000_000_000
+IDLE_SLOTS = 1000
+
+
+class Played(msgspec.Struct, frozen=True):
+    """The tasks of a run, and what a user should know of those that a trace has and the run has not."""
+
+    tasks: tuple[Task, ...]
+    notes: tuple[str, ...] = ()
+
+
+def played(tasks: Sequence[Task], given: Workload, system: System) -> Played:
+    """What a run plays of the ``tasks`` of the trace that ``given`` names: shifted, compressed, cut at its end.
+
+    Raises `ScenarioError` if that is none of them.
+    """
+    kept = shifted(tasks, begin_ns([task.generated_ns for task in tasks], given))
+    return cut(scaled(kept, given.rate), given, system, len(tasks) - len(kept))
+
+
+def cut(tasks: Sequence[Task], given: Workload, system: System, before: int) -> Played:
+    """The tasks before the last slot's end and, if there is one, ``given``'s duration; ``before`` are gone already.
+
+    Raises `ScenarioError` if none is left.
+    """
+    played = limited(tasks, system, given.duration_ns)
+    asked = [task for task in tasks if given.duration_ns < 0 or task.generated_ns < given.duration_ns]
+    late, end = [task for task in asked if task.generated_ns >= system.end_ns], f"{system.end_ns / NS:g} s"
+    if not played and (late or before):
+        first = f", the first {min(task.generated_ns for task in late) / NS:.10g} s from the start" if late else ""
+        where = f"after the last slot ({end}){first}" if late else "before workload.start"
+        remedy = "begin with the first one: --set workload.start=first"
+        raise ScenarioError(f"all {len(late) or before} tasks are generated {where}", given.trace, remedy=remedy)
+    notes = []
+    if before:
+        notes.append(f"{before} tasks of {given.trace} are generated before workload.start and left out")
+    if late:
+        whole = f"--slots {slots_for(asked, system.slot_ns)} would hold all"
+        of = f"{len(late)} of {len(late) + len(played)} tasks of {given.trace}"
+        notes.append(f"{of} are generated after the last slot ({end}) and left out: {whole}")
+    return Played(played, (*notes, *remarks(played, system)))
+
+
+def remarks(tasks: Sequence[Task], system: System) -> tuple[str, ...]:
+    """What is strange about a workload: that it is empty, or begins long after the run."""
+    if not tasks:
+        return ("the workload is empty: no task is generated",)
+    idle = min(task.generated_ns for task in tasks) // system.slot_ns
+    if idle >= IDLE_SLOTS:
+        return (f"the first task is generated in slot {idle}: with a trace, workload.start=first begins there",)
+    return ()

@@ -1,0 +1,260 @@
+"""The roles' cores on a virtual clock and network in one process: deterministic, with faults."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from controller.server import Server as Controller
+from edge_server.server import Server as EdgeServer
+from testbed.model.ledger import Absence
+from testbed.model.system import Fault, Plan
+from testbed.model.task import DRAIN_LIMIT, Phase
+from testbed.policy.heuristics import Policy
+from testbed.protocol.actions import Action, Alarm, Answered, Core, Execute, Record, Send, Wake
+from testbed.protocol.messages import Ask, Decision, Down, Up
+from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row, TaskRow
+from testbed.sim.events import Entry, Heap
+from testbed.sim.network_conditions import Frame, Later, Network, Tick, Weather
+from testbed.sim.run_log import Book, Simulated
+from ue_agent.agent import Agent
+from ue_agent.report import measured
+
+FIRST = -1
+Recorded = Mapping[tuple[str, int], Answered]
+Observer = Callable[[int, int], None]
+
+
+class _Begin(msgspec.Struct, frozen=True):
+    fault: Fault
+
+
+class _Restart(msgspec.Struct, frozen=True):
+    fault: Fault
+
+
+class _Emit(msgspec.Struct, frozen=True):
+    """An execution ended: what it produced is sent."""
+
+    send: Send
+
+
+def simulate(
+    plan: Plan, policy: Policy | None, recorded: Recorded | None = None, weather: Weather | None = None
+) -> Simulated:
+    """Run ``plan`` to the end of its drain (no limit unless the plan sets one).
+
+    ``recorded`` gives the answers of an earlier run by (UE, first task's number): those are repeated, with their
+    ask-to-answer times, instead of asking ``policy``. Under ``weather`` messages pass through sessions over a network
+    that loses, repeats, delays and reorders frames; without it they arrive at once.
+    """
+    return Simulation(plan, policy, recorded, weather).run()
+
+
+class Simulation:
+    """One run; `simulate` is the way to use it."""
+
+    def __init__(
+        self, plan: Plan, policy: Policy | None, recorded: Recorded | None = None, weather: Weather | None = None
+    ) -> None:
+        self.plan, self.policy, self.recorded = plan, policy, recorded
+        self.network = Network(weather) if weather is not None else None
+        self._heap = Heap()
+        self._cores: dict[str, Core] = {}
+        self._incarnation: dict[str, int] = {}
+        self._absences: dict[str, list[Absence]] = {}
+        self._downs: dict[str, Down] = {}
+        self._now = 0
+        self._delivered = 0
+        self._gone: dict[str, int] = {}
+        self._book = Book()
+        self._ues = {ue.name: ue for ue in plan.system.ues}
+        self._tasks = plan.tasks_by_ue()
+        self._stopped = ""
+        self._observer: Observer | None = None
+        self._observe_every = 0
+
+    def observe(self, observer: Observer, every: int) -> None:
+        """Tell ``observer`` the virtual instant and the number of finished tasks at every ``every``-th event."""
+        self._observer, self._observe_every = observer, every
+
+    def stop(self, reason: str) -> None:
+        """End the run before the next event; unfinished tasks fail for ``reason``. A signal handler may call it."""
+        self._stopped = reason
+
+    def run(self) -> Simulated:
+        """Deliver events in order until every task has ended and no slot is left."""
+        names = [es.name for es in self.plan.system.ess] + [ue.name for ue in self.plan.system.ues]
+        for fault in self.plan.faults:
+            self._heap.push(fault.at_ns, Phase.FAULT, -1, 0, Entry("", -1, _Begin(fault)))
+        for name in [*names, "controller"]:
+            self._incarnation[name] = 0
+            if self.network is not None:
+                self.network.born(0, name, 0)
+        for name in self._incarnation:
+            self._start(name, 0)
+        limit = self.plan.emulation.drain_limit_ns
+        end = self.plan.system.end_ns
+        reason = ""
+        while len(self._heap) and not self._over():
+            at, _, entry = self._heap.pop()
+            if limit >= 0 and at > end + limit:
+                reason = DRAIN_LIMIT
+                break
+            if self._stopped:
+                reason = self._stopped
+                break
+            self._now = at
+            self._deliver(entry)
+        return self._book.close(self.plan, self._absences, self._now, self._delivered, reason)
+
+    def _over(self) -> bool:
+        """Whether nothing is left to wait for; never within an instant, so that all of the last one is recorded."""
+        end = self.plan.system.end_ns
+        if self._now < end or self._heap.next_ns() == self._now:
+            return False
+        return self._drained() or (self._now > end and self._heap.busy == 0 and self.network is None)
+
+    def _drained(self) -> bool:
+        left = len(self.plan.workload) - len(self._book.finished) - sum(self._gone.values())
+        return left <= 0
+
+    def _start(self, name: str, from_ns: int) -> None:
+        core = self._make(name, self._incarnation[name], from_ns)
+        self._cores[name] = core
+        self._act(name, core.begin())
+
+    def _make(self, name: str, incarnation: int, from_ns: int) -> Core:
+        system = self.plan.system
+        if name == "controller":
+            return Controller(system, self.policy, incarnation, from_ns)  # type: ignore[arg-type]
+        for es in system.ess:
+            if es.name == name:
+                return EdgeServer(system, es.index, self.plan.second_offload, incarnation, from_ns)
+        index = self._ues[name].index
+        return Agent(system, index, self._tasks[index], incarnation, from_ns, self.plan.learn)
+
+    def _deliver(self, entry: Entry) -> None:
+        match entry.event:
+            case _Begin(fault):
+                self._crash(fault)
+            case _Restart(fault):
+                self._restart(fault)
+            case Tick() | Frame():
+                self._network_acts(entry.event)
+            case _:
+                self._handle(entry)
+
+    def _network_acts(self, event: Tick | Frame) -> None:
+        assert self.network is not None
+        delivered, later = self.network.handle(self._now, event)
+        self._await(later)
+        if delivered is not None:
+            entry = Entry(delivered.to, -1, delivered.body)
+            at = max(delivered.at_ns, self._now)
+            self._heap.push(at, delivered.phase, delivered.ue, delivered.number, entry)
+
+    def _await(self, later: Iterable[Later]) -> None:
+        for at, event in later:
+            self._heap.push(at, FIRST, -1, 0, Entry("", -1, event))
+
+    def _handle(self, entry: Entry) -> None:
+        core = self._cores.get(entry.target)
+        if core is None or (entry.incarnation >= 0 and entry.incarnation != self._incarnation[entry.target]):
+            return
+        event = entry.event
+        if isinstance(event, _Emit):
+            return self._send(entry.target, event.send)
+        if isinstance(event, Decision):
+            event = Answered(event, self._now - event.asked_ns)
+        self._delivered += 1
+        if self._observer is not None and self._delivered % self._observe_every == 0:
+            self._observer(self._now, len(self._book.finished))
+        self._act(entry.target, core.handle(self._now, event))
+
+    def _act(self, source: str, actions: list[Action]) -> None:
+        mine = self._incarnation[source]
+        for action in actions:
+            match action:
+                case Send():
+                    self._send(source, action)
+                case Wake(at, phase, event, ue, number):
+                    self._heap.push(max(at, self._now), phase, ue, number, Entry(source, mine, event))
+                case Alarm(after, event):
+                    self._heap.push(self._now + after, Phase.DECIDE, 0, 0, Entry(source, mine, event))
+                case Execute():
+                    self._emit_at_end(source, action)
+                case Record(row):
+                    self._book.keep(self._as_met(row))
+
+    def _as_met(self, row: Row) -> Row:
+        """The row as its UE saw it: over a network, a result may come later than its ideal instant."""
+        if self.network is None or not isinstance(row, TaskRow) or row.finished_ns < 0:
+            return row
+        return measured(row, max(row.finished_ns, self._now), self._ues[row.ue])
+
+    def _emit_at_end(self, source: str, execute: Execute) -> None:
+        send = execute.then
+        if send is not None:
+            entry = Entry(source, self._incarnation[source], _Emit(send))
+            self._heap.push(execute.end_ns, Phase.EXEC_END, send.ue, send.number, entry)
+
+    def _send(self, source: str, send: Send) -> None:
+        if isinstance(send.body, Ask) and self.recorded is not None:
+            self._repeat(send.body)
+        elif self.network is not None:
+            self._await(self.network.send(self._now, source, send))
+        else:
+            at = max(send.at_ns, self._now)
+            self._heap.push(at, send.phase, send.ue, send.number, Entry(send.to, -1, send.body))
+
+    def _repeat(self, ask: Ask) -> None:
+        if not ask.tasks or self.recorded is None:
+            return
+        answer = self.recorded.get((ask.ue, ask.tasks[0].number))
+        if answer is not None:
+            at = ask.at_ns + answer.think_ns
+            event = Answered(msgspec.structs.replace(answer.decision, slot=ask.slot), answer.think_ns)
+            self._heap.push(at, Phase.DECIDE, ask.tasks[0].ue, 0, Entry(ask.ue, self._incarnation[ask.ue], event))
+
+    def _crash(self, fault: Fault) -> None:
+        name = fault.name
+        if self._cores.pop(name, None) is None:
+            return
+        incarnation = self._incarnation[name]
+        self._book.keep(EventRow(self._now, name, DIED, "fault", incarnation))
+        self._absences.setdefault(name, []).append((self._now, fault.restart_ns))
+        self._count_gone(name)
+        if self.network is not None:
+            self._await(self.network.died(self._now, name))
+        down = Down(name, self._now, incarnation)
+        self._downs[name] = down
+        for other in list(self._cores):
+            self._act(other, self._cores[other].handle(self._now, down))
+        if fault.restart_ns >= 0:
+            self._heap.push(fault.restart_ns, Phase.FAULT, -1, 1, Entry("", -1, _Restart(fault)))
+
+    def _count_gone(self, name: str) -> None:
+        index = next((ue.index for ue in self.plan.system.ues if ue.name == name), None)
+        if index is None:
+            return
+        absences = self._absences[name]
+        back = absences[-1][1]
+        self._gone[name] = sum(
+            1 for task in self.plan.workload
+            if task.ue == index and (back < 0 or task.generated_ns < back)
+            and (name, task.number) not in self._book.finished
+        )  # fmt: skip
+
+    def _restart(self, fault: Fault) -> None:
+        name = fault.name
+        self._incarnation[name] += 1
+        self._downs.pop(name, None)
+        if self.network is not None:
+            self._await(self.network.born(self._now, name, self._incarnation[name]))
+        up = Up(name, self._now, self._incarnation[name])
+        for other in list(self._cores):
+            self._act(other, self._cores[other].handle(self._now, up))
+        self._start(name, self._now)
+        for down in self._downs.values():
+            self._act(name, self._cores[name].handle(self._now, down))
+        self._book.keep(EventRow(self._now, name, RESTARTED, "fault", self._incarnation[name]))

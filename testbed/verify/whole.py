@@ -1,0 +1,79 @@
+"""A whole scenario on processes against the simulation of the same run, and on the twin against the simulation."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from testbed.cli.console import warn
+from testbed.experiments import runner
+from testbed.experiments.runner import Order
+from testbed.experiments.virtual import by_twin
+from testbed.model import fidelity
+from testbed.model.errors import InterruptedRunError, ScenarioError
+from testbed.model.task import INTERRUPTED, Task
+from testbed.policy import loading
+from testbed.protocol.rows import Row, TaskRow
+from testbed.scenario.resolve import Resolved
+from testbed.sim.simulation import simulate
+from testbed.verify.bench import Check
+
+POLICY = "greedy-do"
+FLOATS = ("energy_j", "energy_measured_j", "overhead")
+FLOAT_ERROR = 1e-12
+
+
+def scenario(resolved: Resolved, workload: tuple[Task, ...], out: str) -> Iterator[Check]:
+    """Its fidelity, with the limits of grade A."""
+    run = runner.execute(Order(resolved, workload, POLICY, out=out))
+    if run.reason == INTERRUPTED:
+        raise InterruptedRunError("verification was interrupted")
+    found, limits = runner.summary_of(run).fidelity, fidelity.LIMITS["A"]
+    what, count = f"{resolved.system.name}, {POLICY}, speed {resolved.emulation.speed:g}", len(run.tasks)
+    for name, value, limit in (
+        ("median", found.delay_error.median, limits.median),
+        ("p99", found.delay_error.p99, limits.p99),
+    ):
+        error = float("nan") if value is None else value
+        yield Check("scenario", f"{what}: {name} error", 0.0, error, "of a delay", error, limit, count, error <= limit)
+    missing = 1.0 - found.cpu.achieved_s / found.cpu.asked_s if found.cpu.asked_s else 0.0
+    yield Check(
+        "scenario", f"{what}: CPU", found.cpu.asked_s, found.cpu.achieved_s, "CPU s", max(0.0, missing),
+        1.0 - limits.cpu, count, missing <= 1.0 - limits.cpu,
+    )  # fmt: skip
+
+
+def twin(resolved: Resolved, workload: tuple[Task, ...]) -> Iterator[Check]:
+    """Whether the twin records the simulation's rows, in every table; nothing if it cannot express the tasks."""
+    policy, double = loading.load(POLICY)
+    plan = resolved.plan(workload, POLICY, double, live=False)
+    try:
+        ran = by_twin(plan, policy)
+    except ScenarioError as error:
+        warn(f"the twin is left out: {error}")
+        return
+    made = simulate(plan, policy)
+    differ = differing(made.tasks, ran.tasks)
+    for expected, found in ((made.slots, ran.slots), (made.links, ran.links), (made.events, ran.events)):
+        differ += unlike(expected, found)
+    what = f"{resolved.system.name}, {POLICY}: rows unlike the simulation's"
+    yield Check("twin", what, 0.0, differ, "rows", differ, 0.0, len(workload), differ == 0)
+
+
+def unlike(expected: Iterable[Row], found: Iterable[Row]) -> int:
+    """How many rows stand on one side only, whatever their order."""
+    one, other = Counter(expected), Counter(found)
+    return (one - other).total() + (other - one).total()
+
+
+def differing(expected: Sequence[TaskRow], found: Sequence[TaskRow]) -> int:
+    """How many tasks have different rows, or a row on one side only; floats may differ by rounding."""
+    one, other = ({(row.ue, row.number): row for row in rows} for rows in (expected, found))
+    return sum(key not in one or key not in other or not _same(one[key], other[key]) for key in one | other)
+
+
+def _same(a: TaskRow, b: TaskRow) -> bool:
+    first, second = msgspec.structs.asdict(a), msgspec.structs.asdict(b)
+    close = all(math.isclose(first.pop(name), second.pop(name), rel_tol=FLOAT_ERROR) for name in FLOATS)
+    return close and first == second

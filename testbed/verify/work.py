@@ -1,0 +1,96 @@
+"""CPUs and queues: cycles asked against achieved, and the waits of an edge server against queueing theory."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from testbed.analysis.grading import burnt
+from testbed.model import random
+from testbed.model.statistics import mean
+from testbed.model.system import Emulation, Es, Plan, Radio, System
+from testbed.model.task import Task
+from testbed.policy.heuristics import Fixed
+from testbed.protocol.rows import TaskRow
+from testbed.sim.simulation import simulate
+from testbed.verify import theory
+from testbed.verify.bench import MS, NS, Check, compared, judged, room, run, system, task
+
+EXECUTIONS_MS = (10, 100, 500)
+CYCLES_LIMIT, BURNT_LIMIT, BURN_LIMIT, SAMPLE_LIMIT = 0.005, 0.01, 0.05, 0.02
+UTILISATION, SERVICE_NS = 0.7, NS
+BATCHES = 20
+
+
+def cycles(repeats: int) -> Iterator[Check]:
+    """Local executions on three UEs of 1 GHz, a tenth of the time really burnt."""
+    made = system([1e9] * len(EXECUTIONS_MS), repeats * 0.7, Radio())
+    tasks = [
+        task(ue, n, n * 700 * MS + ue * 30 * MS, 8_000, length * MS)
+        for ue, length in enumerate(EXECUTIONS_MS) for n in range(repeats)
+    ]  # fmt: skip
+    taken = run(made, tasks, "lc", Emulation(burn=0.1, drain_limit_ns=60 * NS))
+    for ue, length in enumerate(EXECUTIONS_MS):
+        rows = [row for row in taken.tasks if row.ue == f"ue-1-{ue + 1}"]
+        asked = length * 1e-3
+        yield judged("cycles", f"{length} Mcycles at 1 GHz", asked, list(map(_local_s, rows)), "s",
+                     room(CYCLES_LIMIT, length * MS))  # fmt: skip
+    cpu = burnt(taken.events)
+    yield judged("burn", "a tenth of three UEs' time", cpu.asked_s, [cpu.achieved_s], "CPU s", BURN_LIMIT)
+
+
+def burning() -> Iterator[Check]:
+    """One UE that burns all of its time."""
+    made = system([1e9], 1.0, Radio())
+    tasks = [task(0, n, n * 250 * MS, 8_000, 200 * MS) for n in range(4)]
+    taken = run(made, tasks, "lc", Emulation(burn=1.0, drain_limit_ns=60 * NS))
+    cpu = burnt(taken.events)
+    yield judged("burn", "all of one UE's time", cpu.asked_s, [cpu.achieved_s], "CPU s", BURN_LIMIT)
+    yield judged("cycles", "200 Mcycles, all burnt", 0.2, [_local_s(row) for row in taken.tasks], "s", BURNT_LIMIT)
+
+
+def _local_s(row: TaskRow) -> float:
+    return (row.measured_ns - row.slot_wait_ns - row.decision_ns - row.local_wait_ns) / NS
+
+
+def queues(tasks: int, live_tasks: int) -> Iterator[Check]:
+    """One server at ρ = 0.7: long simulations against closed forms, and a live run against Lindley's recursion."""
+    expected = {
+        "M/D/1": theory.wait_md1_s(UTILISATION, SERVICE_NS / NS),
+        "M/M/1": theory.wait_mm1_s(UTILISATION, SERVICE_NS / NS),
+    }
+    for name, asked in expected.items():
+        made, workload = poisson(name, tasks)
+        rows = simulate(Plan(made, workload, "offload", False), Fixed(1)).tasks
+        waits = [row.es_wait_ns / NS for row in rows]
+        found, error = mean(waits), standard_error(waits)
+        off = abs(found - asked) / asked
+        limit = 3.0 * error / asked
+        yield Check("queue", f"{name}, simulated", asked, found, "s wait", off, limit, len(waits), off <= limit)
+    made, workload = poisson("M/M/1", live_tasks)
+    speed = Emulation(speed=20.0, payload="declared", burn=0.0, drain_limit_ns=600 * NS)
+    rows = sorted(run(made, workload, "offload", speed).tasks, key=lambda row: row.number)
+    lindley = theory.lindley_s([row.ready_ns / NS for row in rows], [row.cycles / made.ess[0].cpu_hz for row in rows])
+    pairs = [(wait + row.cycles / NS, (row.measured_ns - row.slot_wait_ns - row.decision_ns) / NS)
+             for wait, row in zip(lindley, rows, strict=True)]  # fmt: skip
+    yield compared("queue", "M/M/1, live at speed 20: wait and service", pairs, "s", SAMPLE_LIMIT)
+
+
+def poisson(name: str, count: int) -> tuple[System, tuple[Task, ...]]:
+    """Poisson arrivals of one UE, over a radio that takes no time, at one core; service constant or exponential."""
+    made = system([1e18], 1.0, Radio())
+    at, found = 0.0, []
+    for n in range(count):
+        gap, work = (random.exponential(random.uniform(9, random.ARRIVALS, 0, n, field)) for field in (0, 1))
+        at += gap * SERVICE_NS / UTILISATION
+        length = SERVICE_NS if name == "M/D/1" else max(1, round(work * SERVICE_NS))
+        found.append(task(0, n, round(at), 1, length))
+    slots = round(at / NS) + 1
+    return msgspec.structs.replace(made, slots=slots, ess=(Es("es-1", 0, NS),)), tuple(found)
+
+
+def standard_error(waits: list[float]) -> float:
+    """Of the mean of correlated waits, by batch means."""
+    size = len(waits) // BATCHES
+    means = [mean(waits[i * size : (i + 1) * size]) for i in range(BATCHES)]
+    middle = mean(means)
+    return float((sum((one - middle) ** 2 for one in means) / (BATCHES - 1) / BATCHES) ** 0.5)

@@ -1,0 +1,118 @@
+"""Comparison of strategies over common workloads."""
+
+import math
+
+import pytest
+
+from testbed.analysis.comparison import LEVEL, METRICS, Sample, best, compare, pooled
+from testbed.cli.comparison_text import text
+from testbed.model.errors import UsageError
+
+
+def samples(overheads, stable=True):
+    return {seed: Sample(x, 2 * x, 0.1, 0.9, stable) for seed, x in enumerate(overheads)}
+
+
+def empty():
+    return Sample(math.nan, math.nan, math.nan, math.nan, True)
+
+
+def pair(found, a, b, metric="overhead"):
+    return next(one for one in found.pairs if (one.a, one.b, one.metric) == (a, b, metric))
+
+
+def test_every_pair_and_metric_is_compared_once():
+    found = compare({name: samples([1.0, 1.1]) for name in "abc"})
+    assert len(found.pairs) == 3 * len(METRICS)
+    assert found.workloads == 2
+
+
+def test_a_clear_difference_is_significant_and_equality_is_not():
+    found = compare({"a": samples([0.5, 0.52, 0.49]), "b": samples([1.0, 1.03, 0.97])})
+    better = pair(found, "a", "b")
+    assert better.ratio == pytest.approx(1.51 / 3.0)
+    assert better.significant and better.ci95[1] < 1.0
+    assert not pair(found, "a", "b", "energy_j").significant
+    assert best(found) == "a"
+
+
+def test_nothing_is_significant_against_an_unstable_strategy():
+    found = compare({"a": samples([0.5, 0.52]), "b": samples([5.0, 5.1], stable=False)})
+    assert not found.policies["b"].stable
+    assert found.policies["b"].unstable_workloads == 2
+    assert not pair(found, "a", "b").significant
+    assert best(found) == "a"
+
+
+def test_a_single_bad_workload_of_many_does_not_condemn():
+    mine = samples([1.0] * 8)
+    mine[3] = Sample(1.0, 2.0, 0.1, 0.9, False)
+    assert compare({"a": mine}).policies["a"].stable
+    assert not compare({"a": {0: mine[0], 3: mine[3]}}).policies["a"].stable
+
+
+def test_only_common_workloads_count():
+    found = compare({"a": samples([1.0, 2.0, 3.0]), "b": samples([1.0, 2.0])})
+    assert found.workloads == 2
+    assert found.policies["a"].overhead.mean == 1.5
+
+
+def test_no_common_workload_is_an_error_with_a_remedy():
+    with pytest.raises(UsageError, match="no workload in common") as error:
+        compare({"a": {1: Sample(1, 1, 1, 1, True)}, "b": {2: Sample(1, 1, 1, 1, True)}})
+    assert "replay" in error.value.remedy
+
+
+def test_one_workload_has_means_but_no_intervals():
+    found = compare({"a": samples([1.0]), "b": samples([2.0])})
+    assert math.isnan(found.policies["a"].overhead.ci95[0])
+    assert pair(found, "a", "b").ratio == 0.5
+    assert not pair(found, "a", "b").significant
+
+
+def test_points_of_a_sweep_are_workloads_of_their_own():
+    together = pooled([{"a": samples([1.0, 2.0])}, {"a": samples([3.0, 4.0])}])
+    assert compare(together).workloads == 4
+    assert compare(together).policies["a"].overhead.mean == 2.5
+
+
+def test_holm_keeps_the_level_for_all_pairs_of_a_metric():
+    close = {"a": samples([1.0, 1.2, 0.9, 1.1]), "b": samples([1.06, 1.24, 0.99, 1.15])}
+    alone = pair(compare(close), "a", "b")
+    assert alone.p == alone.p_holm < LEVEL and alone.significant and alone.ci95[1] < 1.0
+    crowd = {name: samples([1.0, 1.21, 0.88, 1.12]) for name in "cde"}
+    among = pair(compare(close | crowd), "a", "b")
+    assert among.p == alone.p < LEVEL < among.p_holm and not among.significant
+
+
+def test_pairs_of_unstable_strategies_are_not_tested():
+    bad = samples([5.0, 5.1, 5.3], stable=False)
+    found = compare({"a": samples([0.5, 0.52, 0.51]), "b": samples([1.0, 1.1, 1.05]), "c": bad})
+    assert math.isnan(pair(found, "a", "c").p_holm) and math.isnan(pair(found, "b", "c").p)
+    assert pair(found, "a", "b").p == pair(found, "a", "b").p_holm
+    assert "two-sided t test of the ratio, paired by workload (3), level 5 %\n" in text(found)
+    assert "a's overhead is 0.099 × c's: meaningless, because one of them is unstable" in text(found)
+
+
+def test_a_workload_without_finished_tasks_is_left_out_and_told():
+    found = compare({"a": samples([1.0, 1.1, 1.2]) | {3: empty()}, "b": samples([2.0, 2.1, 2.3, 2.2])})
+    assert (found.workloads, found.empty_workloads) == (3, 1)
+    said = text(found)
+    assert "WARNING: 1 workload left out, in which no task finished" in said and "nan" not in said
+    with pytest.raises(UsageError, match="no workload has tasks"):
+        compare({"a": {0: empty()}, "b": {0: empty()}})
+
+
+def test_the_text_says_how_it_was_tested():
+    said = text(compare({name: samples([x, 1.1 * x, 1.3 * x]) for name, x in (("a", 1.0), ("b", 2.0), ("c", 2.1))}))
+    assert "3 workloads, mean ± 95 % CI half-width" in said
+    assert "a's overhead is 0.500 × b's (95 % CI 0.500 to 0.500, p < 0.001): significant" in said
+    assert "two-sided t test of the ratio, paired by workload (3), level 5 %, p corrected for 3 pairs (Holm)" in said
+    alone = text(compare({"a": samples([1.0]), "b": samples([2.0])}))
+    assert "no confidence interval: only one workload" in alone and "t test" not in alone and "nan" not in alone
+
+
+def test_percentiles_of_delay_are_compared_too():
+    mine = {seed: Sample(1.0, 1.0, 1.0, 1.0, True, 0, 2.0 + seed, 4.0 + seed) for seed in (0, 1)}
+    found = compare({"a": mine})
+    assert (found.policies["a"].delay_p95_s.mean, found.policies["a"].delay_p99_s.mean) == (2.5, 4.5)

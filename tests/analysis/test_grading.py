@@ -1,0 +1,103 @@
+"""What a run's events tell of its timers: the last word of each process, by kind of event and together."""
+
+import json
+
+import pytest
+
+from testbed.analysis.grading import graded, histograms, lateness
+from testbed.cli import summary_text
+from testbed.cli.exit_code import verdict
+from testbed.experiments import runner
+from testbed.model.histogram import Histogram
+from testbed.protocol.rows import EventRow
+from testbed.record.reader import RUNNING
+from testbed.scenario.load import load_scenario
+from testbed.trace import inputs
+from tests.command import call, document
+
+
+def told(source, kind, *late_ms):
+    histogram = Histogram()
+    for ms in late_ms:
+        histogram.add(int(ms * 1e6))
+    return EventRow(0, source, "lateness", json.dumps({"kind": kind, **histogram.to_json()}))
+
+
+EVENTS = [
+    told("ue-1-1", "Result", 1.0),
+    told("ue-1-1", "Result", 1.0, 2.0, 3.0),
+    told("ue-1-2", "Result", 2.0, 2.0),
+    told("es-1", "Announce", 50.0),
+    EventRow(0, "es-1", "lateness", "not JSON"),
+    EventRow(0, "es-1", "slipped", "", 3),
+]
+
+
+def test_lateness_is_told_by_kind_of_event():
+    assert {kind: len(found) for kind, found in histograms(EVENTS).items()} == {"Result": 2, "Announce": 1}
+    assert lateness(EVENTS, ("Result",)).p50 == pytest.approx(2.0, rel=0.03)
+    assert lateness(EVENTS, ("Result",)).max == 3.0
+    assert lateness(EVENTS).max == 50.0
+
+
+def test_kinds_that_never_fired_were_never_late():
+    assert lateness(EVENTS, ("LocalEnd",)).p99 == 0.0
+    assert lateness([]).max == 0.0
+
+
+PROCESSES = ("controller", "es-1", "ue-1-1", "ue-1-2")
+
+
+@pytest.fixture(name="live")
+def _live(tmp_path):
+    """A simulated run as if it had been live; which processes tell of themselves is an argument."""
+    resolved = inputs.resolve(load_scenario("smoke", ["thresholds.fidelity=>= F"]))
+    workload = inputs.generate(resolved.scenario, resolved.system)
+    run = runner.execute(runner.Order(resolved, workload, "greedy", runner.SIM, str(tmp_path / "r")))
+    run.meta |= {"backend": "testbed", "payload": "real"}
+
+    def having_told(*names):
+        run.record.events[:] = [EventRow(0, name, "burn", "1.0", 1.0) for name in names]
+        return run
+
+    return having_told
+
+
+def test_a_run_whose_processes_told_nothing_is_not_graded(live):
+    summary = runner.summary_of(live())
+    found = summary.fidelity
+    assert (found.grade, found.slipped, found.steal) == (None, None, None)
+    assert found.worst == "controller, es-1, ue-1-1 and 1 more told nothing of timers and CPUs"
+    shown = summary_text.text(summary)
+    assert "fidelity   not graded" in shown and "CPU s" not in shown
+    assert [(one.measured, one.holds) for one in summary.thresholds] == [("not graded", False)]
+    summary.thresholds.clear()
+    assert verdict(summary, strict=True)[0] == 5
+
+
+def test_one_process_that_told_nothing_keeps_a_run_from_being_graded(live):
+    assert graded(live(*PROCESSES)).grade == "A"
+    found = graded(live(*(name for name in PROCESSES if name != "es-1")))
+    assert found.grade is None and found.worst == "es-1 told nothing of timers and CPUs" and "Ctrl-C" in found.remedy
+
+
+def test_a_process_whose_death_is_on_record_need_not_tell(live):
+    run = live("controller", "es-1", "ue-1-1")
+    run.absences["ue-1-2"] = [(10**9, -1)]
+    assert graded(run).grade == "A"
+    run.absences["ue-1-2"] = [(10**9, 2 * 10**9)]
+    assert graded(run).grade is None
+
+
+def test_a_run_that_goes_on_is_not_graded_yet(live):
+    run = live()
+    run.reason = RUNNING
+    assert graded(run).worst == "the run goes on"
+
+
+def test_a_simulation_is_exact_and_keeps_every_threshold(tmp_path):
+    words = ("run", "smoke", "--backend", "sim", "--set", "thresholds.fidelity=>= A")
+    found = document(*words, cwd=tmp_path)
+    assert found["fidelity"]["grade"] == "exact"
+    assert [(one["measured"], one["holds"]) for one in found["thresholds"]] == [("exact", True)]
+    assert "fidelity   exact" in call(*words, cwd=tmp_path).stdout

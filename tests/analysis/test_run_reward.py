@@ -1,0 +1,116 @@
+"""Queues of UEs and rewards of cells over time: recorded on every clock, equal between simulation and twin."""
+
+import contextlib
+import sqlite3
+
+import pytest
+
+from testbed.analysis import run_reward
+from testbed.experiments import runner
+from testbed.experiments.runner import Order
+from testbed.policy.heuristics import Fixed
+from testbed.record import reader
+from testbed.scenario.load import load_scenario
+from testbed.sim.simulation import simulate
+from testbed.trace import inputs
+from tests.command import call, document
+from tests.support import MS, plan, region, system, task_of
+
+TABLES = ("ue_slots", "rewards")
+
+
+def recorded(tmp_path, backend, name, *changes, policy="greedy-do"):
+    resolved = inputs.resolve(load_scenario(name, ["slots=30", *changes]))
+    workload = inputs.generate(resolved.scenario, resolved.system)
+    return runner.execute(Order(resolved, workload, policy, backend, str(tmp_path / backend)))
+
+
+def rows(run, table):
+    with contextlib.closing(sqlite3.connect(run.path / "run.db")) as db:
+        return db.execute(f"SELECT * FROM {table} ORDER BY rowid").fetchall()
+
+
+@pytest.mark.parametrize("policy", ["greedy-do", "random", "lc"])
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("region", ()),
+        ("region", ("density=0.9", "agent.reward=paper")),
+        ("region", ("agent.reward=paper-sign", "cells.2.es.queue_limit=1")),
+        ("shared-radio", ()),
+        ("recorded", ()),
+    ],
+)
+def test_simulation_and_twin_record_the_same_rows(tmp_path, name, changes, policy):
+    simulated, twin = (recorded(tmp_path, backend, name, *changes, policy=policy) for backend in ("sim", "twin"))
+    for table in TABLES:
+        assert rows(simulated, table) == rows(twin, table) != []
+
+
+@pytest.mark.parametrize("kind", ["holding", "paper", "paper-sign"])
+def test_rewards_sum_to_the_reward_of_the_run(tmp_path, kind):
+    run = recorded(tmp_path, "sim", "region", f"agent.reward={kind}")
+    found = run.record.rewards
+    total = sum(row.reward for row in found)
+    assert total / 30 == pytest.approx(runner.summary_of(run).reward_per_slot)
+    assert sum(row.energy_j for row in found) == pytest.approx(sum(row.energy_measured_j for row in run.tasks))
+    assert sum(row.stay_ns for row in found) == sum(row.measured_ns for row in run.tasks)
+    assert sum(row.decided for row in found) == len(run.tasks)
+    assert sum(row.offloaded for row in found) == sum(row.choice == 1 for row in run.tasks)
+    assert [(row.slot, row.cell) for row in found] == [(k, c) for k in range(found[-1].slot + 1) for c in (1, 2, 3)]
+
+
+def test_a_local_task_is_paid_for_in_the_slots_it_is_there():
+    made = system()
+    task = task_of(0, 0, at=MS * 500, cycles=2_000_000_000)
+    done = simulate(plan(made, (task,), "lc", double=False), Fixed(0))
+    found = run_reward.by_slot(done.tasks, made, "holding")
+    stays = [row.stay_ns // MS for row in found[:4]]
+    assert stays == [500, 1000, 1000, 0]
+    assert [row.energy_j for row in found[:4]] == pytest.approx([0.0, 1.0, 1.0, 0.0])
+    assert [row.reward for row in found[:4]] == pytest.approx([-0.25, -1.0, -1.0, 0.0])
+    assert [(row.slot, row.decided, row.offloaded) for row in found if row.decided] == [(1, 1, 0)]
+
+
+def test_queues_of_a_ue_are_what_its_tasks_say():
+    made, tasks = region(0.9, slots=30)
+    done = simulate(plan(made, tasks, double=False), Fixed(0))
+    for row in done.ue_slots:
+        mine = [task for task in done.tasks if task.ue == row.ue and task.generated_ns <= row.at_ns]
+        ends = [task.end_ns for task in mine if task.asked_ns < row.at_ns]
+        assert row.queue_ns == max(0, max(ends, default=0) - row.at_ns)
+        assert row.present == sum(task.finished_ns > row.at_ns for task in mine)
+        assert row.undecided == sum(task.asked_ns == row.at_ns for task in mine)
+    assert [(row.slot, row.ue) for row in done.ue_slots] == [(k, ue.name) for k in range(30) for ue in made.ues]
+
+
+def test_a_dead_ue_has_no_rows_and_one_that_asks_at_once_has(tmp_path):
+    (tmp_path / "deaths.yaml").write_text("slots: 9\nfaults:\n  - {at: 2.5 s, kill: ue-1-1, restart_after: 4 s}\n")
+    run = recorded(tmp_path, "sim", tmp_path / "deaths.yaml", "slots=9")
+    assert [row.slot for row in run.record.ue_slots if row.ue == "ue-1-1"] == [0, 1, 2, 7, 8]
+    at_once = recorded(tmp_path / "b", "sim", "region", "slots=5", "agent.epoch=arrival", policy="lc")
+    found = at_once.record.ue_slots
+    assert len(found) == 75 and max(row.queue_ns for row in found) > 0 and not any(row.undecided for row in found)
+
+
+@pytest.mark.live
+def test_processes_record_both_tables(tmp_path):
+    found = document("run", "smoke", "--set", "emulation.burn=0.02", "--out", "r", cwd=tmp_path)
+    run = reader.read_run(tmp_path / "r")
+    seen = sorted((row.slot, row.ue) for row in run.record.ue_slots)
+    assert seen == [(k, f"ue-1-{n}") for k in range(8) for n in (1, 2)]
+    total = sum(row.reward for row in run.record.rewards)
+    assert total / 8 == pytest.approx(found["reward_per_slot"])
+    assert sum(row.decided for row in run.record.rewards) == found["tasks"]["generated"]
+
+
+def test_a_record_of_the_version_before_is_read_without_them(tmp_path):
+    call("run", "smoke", "--backend", "sim", "--out", "r", cwd=tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / "r" / "run.db")) as db, db:
+        db.execute("DROP TABLE ue_slots")
+        db.execute("DROP TABLE rewards")
+        db.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
+        db.execute("UPDATE meta SET value = 'local' WHERE key = 'backend'")
+    before = reader.read_run(tmp_path / "r")
+    assert before.tasks and before.record.ue_slots == before.record.rewards == []
+    assert document("report", "r", cwd=tmp_path)["backend"] == "testbed"

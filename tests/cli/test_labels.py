@@ -1,0 +1,32 @@
+"""Policies have short names in tables; their checkpoints are listed once."""
+
+from testbed.analysis.comparison import Sample, compare
+from testbed.cli.comparison_text import text
+from testbed.cli.labels import checkpoints, labels
+from tests.command import call, document
+
+
+def test_a_checkpoint_is_left_out_and_two_of_a_policy_are_numbered():
+    names = ["lc", "priced-do:a/b.json", "a3c-do:x.npz", "a3c-do:y.npz", "mine:decide"]
+    found = labels(names)
+    assert list(found.values()) == ["lc", "priced-do", "a3c-do (1)", "a3c-do (2)", "mine:decide"]
+    assert checkpoints(found).splitlines() == [
+        "checkpoints", "  priced-do: a/b.json", "  a3c-do (1): x.npz", "  a3c-do (2): y.npz",
+    ]  # fmt: skip
+    assert checkpoints(labels(["lc", "mine:decide"])) == ""
+
+
+def test_a_comparison_names_each_checkpoint_once():
+    mine = {n: Sample(1.0 + n, 1.0, 1.0, 1.0, True) for n in range(3)}
+    said = text(compare({"lc": mine, "priced-do:some/where.json": mine}))
+    assert said.count("some/where.json") == 1 and "lc's overhead is 1.000 × priced-do's" in said
+
+
+def test_a_run_and_its_json(tmp_path):
+    (tmp_path / "p.json").write_text('{"policy": "priced", "beta": 0.1, "beta0": 0}')
+    words = ("run", "smoke", "--backend", "sim", "--policy", "priced-do:p.json")
+    said = call(*words, cwd=tmp_path).stdout
+    assert ": priced-do on smoke" in said and said.count("p.json") == 1 and "backend sim" in said
+    assert document(*words, cwd=tmp_path)["policy"] == "priced-do:p.json"
+    bound = call("bound", "smoke", "--evaluations", "300", "--policies", "priced-do:p.json", cwd=tmp_path).stdout
+    assert "checkpoints\n  priced-do: p.json" in bound

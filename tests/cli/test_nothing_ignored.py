@@ -1,0 +1,172 @@
+"""Nothing that a user gave is ignored: what does nothing is refused, what is left out is said, no NaN is printed."""
+
+import pytest
+
+from testbed.cli.main import main
+
+HEADER = "time_s,ue,input_bits,cycles,deadline_s\n"
+ROW = "{},ue-1-1,800000,500000000,2\n"
+SYSTEM = """\
+slots: 10
+radio: {trace: {durations: [1 s], rates: [8 Mbit/s]}}
+cells: [{es: {cpu: 2 GHz}, ues: 1}]
+"""
+
+
+@pytest.fixture
+def said(tmp_path, monkeypatch, capsys):
+    """Calls the command line in a folder of its own: (exit code, what it printed, without NaN)."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*args):
+        code = main(args)
+        text = "".join(capsys.readouterr())
+        assert "nan" not in text.replace("Finance", "") and "Traceback" not in text
+        return code, text
+
+    return call
+
+
+def written(name, *instants):
+    """A workload table in the working directory."""
+    with open(name, "w", encoding="utf-8") as file:
+        file.write(HEADER + "".join(ROW.format(at) for at in instants))
+
+
+def traced(name, **workload):
+    """A scenario with the workload trace of that name."""
+    keys = ", ".join(f"{key}: {value}" for key, value in workload.items())
+    with open("s.yaml", "w", encoding="utf-8") as file:
+        file.write(SYSTEM + f"workload: {{trace: {name}, {keys}}}\n")
+    return "s.yaml"
+
+
+RUN = ("run", "smoke", "--slots", "3", "--backend")
+TABLE = ("replay", "w.csv", "--on", "sim")
+
+
+@pytest.mark.parametrize(
+    ("args", "option"),
+    [
+        ((*RUN, "sim", "--speed", "3"), "--speed"),
+        ((*RUN, "twin", "--strict"), "--strict"),
+        ((*TABLE, "--speed", "2"), "--speed"),
+        ((*TABLE, "--set", "workload.arrivals=poisson"), "--set workload.arrivals"),
+        (("compare", "smoke", "--speed", "2"), "--speed"),
+        (("compare", "smoke", "--on", "twin", "--speed", "2"), "--speed"),
+        (("import", "csv", "w.csv", "-o", "o.csv", "--cells", "2"), "--cells"),
+        (("import", "csv", "w.csv", "-o", "o.csv", "--bin", "1 s"), "--bin"),
+        (("import", "eua", "w.csv", "-o", "o.csv", "--scenario", "region"), "--scenario"),
+        (("import", "mahimahi", "w.csv", "-o", "o.csv", "--set", "slots=3"), "--set"),
+        (("import", "azure", "w.csv", "-o", "o.csv", "--ues-per-cell", "3"), "--ues-per-cell"),
+    ],
+)
+def test_an_option_without_effect_is_refused(said, args, option):
+    written("w.csv", 0)
+    code, text = said(*args)
+    assert code == 2 and option in text
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        (*RUN, "sim", "--out", ""), ("compare", "smoke", "--sweep", ""), ("compare", "smoke", "--policies", ""),
+        (*TABLE, "--scenario", ""), (*TABLE, "--policy", ""), ("import", "mahimahi", "w.csv", "-o", "o", "--bin", ""),
+    ],
+)  # fmt: skip
+def test_an_empty_value_is_refused(said, args):
+    code, text = said(*args)
+    assert code == 2 and f'{args[-2]} "": nothing is given' in text
+
+
+def test_options_that_change_nothing_in_recorded_runs_are_refused(said):
+    assert said(*RUN, "sim", "--out", "a")[0] == said(*RUN, "sim", "--policy", "lc", "--out", "b")[0] == 0
+    for args in (
+        ("--as-recorded", "--set", "density=1"),
+        ("--as-recorded", "--scenario", "region"),
+        ("--scenario", "x"),
+    ):
+        code, text = said("replay", "a", "--on", "sim", *args)
+        assert code == 2 and args[-2] in text
+    for args in (
+        ("--policies", "lc"),
+        ("--on", "sim"),
+        ("--seeds", "2"),
+        ("--sweep", "density=0..1:2"),
+        ("--seed", "3"),
+    ):
+        code, text = said("compare", "a", "b", *args)
+        assert code == 2 and args[0] in text
+    assert said("compare", "a", "b")[0] == 0
+
+
+def test_tasks_outside_of_the_run_are_told(said):
+    written("half.csv", 0, 2, 4, 20, 22, 24)
+    scenario = traced("half.csv")
+    for args in (
+        ("run", scenario, "--backend", "sim"),
+        ("check", scenario),
+        ("compare", scenario, "--policies", "lc,greedy"),
+    ):
+        code, text = said(*args)
+        assert code == 0 and "3 of 6 tasks of" in text and "--slots 25 would hold all" in text
+    assert "left out" not in said("run", scenario, "--backend", "sim", "--slots", "25")[1]
+
+
+def test_a_trace_in_unix_time_is_refused_until_it_is_told_where_to_begin(said):
+    written("epoch.csv", 1715299200, 1715299201, 1715299202)
+    code, text = said("run", traced("epoch.csv"), "--backend", "sim")
+    assert code == 2 and "all 3 tasks" in text and "--set workload.start=first" in text
+    assert "3 generated" in said("run", "s.yaml", "--backend", "sim", "--set", "workload.start=first")[1]
+    code, text = said("run", traced("epoch.csv", start="1715299201 s"), "--backend", "twin")
+    assert code == 0 and "2 generated" in text and "1 tasks of" in text
+    code, text = said("replay", "epoch.csv", "--scenario", "s.yaml", "--on", "sim", "--set", "workload.start=first")
+    assert code == 2
+    traced("epoch.csv", start="first")
+    code, text = said("replay", "epoch.csv", "--scenario", "s.yaml", "--on", "sim")
+    assert code == 0 and "3 generated" in text and "begins 1715299200 s after 0" in text
+
+
+def test_a_table_without_tasks_is_refused_or_told(said):
+    written("none.csv")
+    code, text = said("run", traced("none.csv"), "--backend", "sim")
+    assert code == 0 and "no task is generated" in text
+    for args in (("replay", "none.csv", "--on", "sim"), ("import", "csv", "none.csv", "-o", "o.csv")):
+        code, text = said(*args)
+        assert code == 2 and "there is no task" in text
+    code, text = said("compare", "s.yaml", "--policies", "lc,greedy")
+    assert code == 2 and "nothing to compare" in text
+
+
+def test_faults_that_a_run_does_not_see_are_told(said):
+    with open("f.yaml", "w", encoding="utf-8") as file:
+        file.write("slots: 20\nfaults: [{at: 1 s, kill: es-1, restart_after: 1 s}, {at: 15 s, kill: es-2}]\n")
+    code, text = said("run", "f.yaml", "--slots", "5", "--backend", "sim")
+    assert code == 0 and "es-2 is killed at 15 s" in text and "es-1 is killed" not in text
+    assert "es-2" in said("compare", "f.yaml", "--slots", "5", "--policies", "lc", "--seeds", "1")[1]
+    code, text = said("train", "f.yaml", "--algorithm", "coin", "--slots", "20", "--out", "c")
+    assert code == 0 and "training plays no faults" in text
+
+
+def test_nothing_is_compared_ranked_or_learned_where_there_is_no_task(said, tmp_path):
+    empty = ("smoke", "--slots", "5", "--set", "density=0")
+    for args in (("compare", *empty), ("compare", *empty, "--on", "twin", "--json"), ("bound", *empty)):
+        code, text = said(*args)
+        assert code == 2 and "least overhead" not in text
+    for args in (("--algorithm", "priced"), ("--updates", "2")):
+        code, text = said("train", *empty, *args, "--out", "c")
+        assert code == 2 and "nothing to learn from" in text
+    assert not [path for path in (tmp_path / "c").rglob("*") if path.is_file()]
+    said("run", *empty, "--backend", "sim", "--out", "a")
+    said("run", *empty, "--backend", "twin", "--policy", "lc", "--out", "b")
+    assert said("compare", "a", "b")[0] == 2
+    for name in ("a", "b"):
+        assert "no task finished" in said("report", name)[1] and said("report", name, "--json")[0] == 0
+
+
+def test_empty_workloads_are_left_out_of_a_comparison(said):
+    code, text = said(
+        "compare", "smoke", "--slots", "5", "--policies", "lc,offload", "--seeds", "3", "--sweep", "density=0..0.3:3"
+    )
+    assert code == 0 and "density = 0\nno task finished in 1 workload: nothing to compare\n" in text
+    assert "left out: 1 workload of which no task finished" in text and text.count("least overhead") == 2

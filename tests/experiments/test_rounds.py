@@ -1,0 +1,84 @@
+"""Strategies over workloads: the clocks agree, traces are played once, recorded runs are paired by workload."""
+
+import msgspec
+import pytest
+
+from testbed.analysis import comparison
+from testbed.cli.comparison_text import text
+from testbed.experiments import rounds, runner
+from testbed.experiments.rounds import SIM, TWIN, Rounds
+from testbed.model.errors import UsageError
+from testbed.record import reader
+from testbed.scenario.load import load_scenario
+from testbed.trace import inputs
+
+
+def quiet(said):
+    assert said
+
+
+def played(on, names=("greedy-do", "random"), seeds=(1, 2), scenario="region", changes=("slots=30",)):
+    made = Rounds(names, on, quiet)
+    made.play(load_scenario(scenario, list(changes)), seeds)
+    return made.samples
+
+
+def test_simulation_and_twin_measure_the_same():
+    assert played(SIM) == played(TWIN)
+
+
+def test_every_strategy_meets_every_workload():
+    samples = played(SIM)
+    assert {name: list(mine) for name, mine in samples.items()} == {"greedy-do": [1, 2], "random": [1, 2]}
+    assert samples["greedy-do"][1] != samples["greedy-do"][2]
+
+
+def test_the_workload_of_a_table_is_played_once(tmp_path):
+    (tmp_path / "tasks.csv").write_text("time_s,ue,input_bits,cycles,deadline_s\n1,ue-1-1,1000000,1000000000,2\n")
+    trace = f"workload.trace={tmp_path / 'tasks.csv'}"
+    assert list(played(SIM, changes=("slots=5", trace))["random"]) == [1]
+
+
+def test_an_unknown_strategy_is_found_before_anything_runs():
+    with pytest.raises(UsageError, match="gredy"):
+        Rounds(["greedy", "gredy"], SIM, quiet)
+
+
+def test_recorded_runs_are_paired_by_their_workload(tmp_path):
+    runs = []
+    for seed in (1, 2):
+        resolved = inputs.resolve(msgspec.structs.replace(load_scenario("region", ["slots=10"]), seed=seed))
+        workload = inputs.generate(resolved.scenario, resolved.system)
+        for policy in ("lc", "greedy"):
+            order = runner.Order(resolved, workload, policy, SIM, str(tmp_path / f"{policy}-{seed}"))
+            runs.append(runner.execute(order))
+    found = comparison.compare(rounds.of_runs([reader.read_run(run.path) for run in runs]))
+    assert (found.workloads, set(found.policies)) == (2, {"lc", "greedy"})
+    twice = rounds.of_runs([runs[0], runs[0]])
+    assert list(twice) == ["lc", "lc (lc-1)"]
+    assert {name: len(mine) for name, mine in rounds.of_runs([runs[0], runs[2]]).items()} == {"lc": 2}
+    runs[0].meta["learn"] = True
+    assert list(rounds.of_runs([runs[0], runs[0], runs[2]])) == ["lc, learning", "lc, learning (lc-1)", "lc"]
+
+
+def test_runs_of_one_strategy_are_averaged_unless_their_lengths_differ(tmp_path):
+    runs = []
+    for slots in (10, 20):
+        resolved = inputs.resolve(load_scenario("smoke", [f"slots={slots}"]))
+        workload = inputs.generate(resolved.scenario, resolved.system)
+        runs.append(runner.execute(runner.Order(resolved, workload, "lc", SIM, str(tmp_path / f"{slots}"))))
+    with pytest.raises(UsageError, match="all of lc, on workloads of different lengths") as error:
+        rounds.of_runs(runs)
+    assert "replay" in error.value.remedy
+
+
+def test_a_strategy_that_fails_is_warned_of(tmp_path, monkeypatch):
+    name = f"own_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text("def fails(cell, rng):\n    raise ValueError\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for on in (SIM, TWIN):
+        found = comparison.compare(played(on, (f"{name}:fails", "lc"), (1,), "smoke", ("slots=4",)))
+        failures = found.policies[f"{name}:fails"].policy_errors
+        assert failures > 0 and found.policies["lc"].policy_errors == 0
+        assert text(found).count("WARNING") == 1
+        assert f"WARNING: {name}:fails failed {failures} times" in text(found)

@@ -1,0 +1,235 @@
+"""``testbed train`` for networks: what it prints, keeps and refuses; going on exactly where it stopped."""
+
+import io
+import json
+import re
+import signal
+
+import numpy as np
+import pytest
+
+from controller.learn import a3c, dqn, options
+from controller.learn.train import Budget, Report
+from testbed.cli.commands import train as verb
+from testbed.cli.main import main, training_progress
+from testbed.experiments import train
+from testbed.experiments.train import Baseline
+from testbed.policy import checkpoint
+from testbed.scenario.load import load_scenario
+from tests.command import PATIENCE_S, call, document, start
+
+SMALL = ("train", "smoke", "--set", "slots=20")
+
+
+def train(capsys, *args, code=0):
+    """``testbed train`` in this process: the JSON document, or what it said on standard error."""
+    found = main.main([*SMALL, "--out", "ck", "--json", *args])
+    said = capsys.readouterr()
+    assert found == code, said.err
+    return json.loads(said.out) if code == 0 else said.err
+
+
+def arrays(path):
+    with np.load(path) as file:
+        return {name: file[name] for name in file.files if name != "about"}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("algorithm", ["a3c-do", "dqn"])
+def test_a_trained_checkpoint_is_a_policy_everywhere(place, capsys, algorithm):
+    found = train(capsys, "--algorithm", algorithm, "--updates", "3")
+    assert (found["algorithm"], found["updates"], found["ended"]) == (algorithm, 3, "updates")
+    assert found["overhead"] > 0 and min(found["validation_seeds"]) >= 1_000_000
+    policy = f"{algorithm}:{found['checkpoint']}"
+    assert main.main(["run", "smoke", "--slots", "10", "--backend", "sim", "--policy", policy, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["policy"] == policy
+    for clock in ("sim", "twin"):
+        assert (
+            main.main(["compare", "smoke", "--slots", "10", "--seeds", "2", "--on", clock, "--policies", policy]) == 0
+        )
+    assert list((place / "ck" / "tensorboard" / f"{algorithm}-001").glob("events.out.tfevents.*"))
+
+
+def test_training_that_was_cut_short_goes_on_bit_for_bit(place, capsys, monkeypatch):
+    asked = ("--algorithm", "a3c-do", "--updates", "40")
+    train(capsys, *asked)
+    whole = arrays("ck/a3c-do.npz")
+    (place / "ck" / "a3c-do.npz").unlink()
+    monkeypatch.setattr(training_progress.Bar, "__call__", _interrupt)
+    assert "interrupted" in train(capsys, *asked, code=130)
+    monkeypatch.undo()
+    monkeypatch.chdir(place)
+    assert 0 < arrays("ck/a3c-do.npz")["progress"][0] < 40
+    train(capsys, *asked, "--resume")
+    resumed = arrays("ck/a3c-do.npz")
+    assert all(np.array_equal(whole[name], resumed[name]) for name in ("current", "square", "progress", "rng"))
+
+
+def test_options_are_kept_in_the_checkpoint_and_demanded_when_it_is_resumed(place, capsys):
+    asked = ("--updates", "2", "--terminal", "--option", "memory=4", "--option", "gamma=0.95", "--option", "worlds=2")
+    train(capsys, *asked)
+    _, about = checkpoint.read(place / "ck" / "a3c-do.npz")
+    assert (about["memory"], about["worlds"], about["slots"]) == (4, 2, 20)
+    assert (about["settings"]["gamma"], about["settings"]["terminal"], about["settings"]["gae"]) == (0.95, True, 0.8)
+    train(capsys, *asked, "--resume")
+    other = ("--resume", *asked, "--option", "gamma=0.9")
+    assert 'made with gamma "0.95", this training has "0.9"' in train(capsys, *other, code=2)
+    assert 'made with memory "4", this training has "0"' in train(capsys, "--resume", "--updates", "2", code=2)
+
+
+def test_the_help_names_every_option():
+    for algorithm, course in (("a3c", a3c.Settings), ("dqn", dqn.Settings)):
+        said = verb.OPTIONS.partition(f"{algorithm}: ")[2].partition(". dqn")[0]
+        named = re.findall(r"([a-z_]+)(?:,| \(|$)", re.sub(r"\([^)]*\)", "()", said))
+        assert sorted(named) == sorted({*course.__struct_fields__, *options.OWN[algorithm]})
+
+
+def _interrupt(bar, report):
+    raise KeyboardInterrupt
+
+
+def test_a_checkpoint_of_another_training_is_refused_with_what_differs(place, capsys):
+    assert "No such file" in train(capsys, "--resume", "--updates", "2", code=2)
+    train(capsys, "--updates", "2")
+    said = train(capsys, "--resume", "--updates", "3", code=2)
+    assert 'updates "2", this training has "3"\n  the learning rate falls over the course' in said
+    other = ("--resume", "--updates", "2", "--set", "density=0.1")
+    assert 'made with density "0.8", this training has "0.1"' in train(capsys, *other, code=2)
+    assert 'seed "0", this training has "4"' in train(capsys, "--resume", "--updates", "2", "--seed", "4", code=2)
+    path = place / "ck" / "a3c-do.npz"
+    path.write_bytes(path.read_bytes()[:5000])
+    assert "truncated" in train(capsys, "--resume", "--updates", "2", code=2)
+    np.savez(path, about=np.array(json.dumps({"format": checkpoint.FORMAT})), parameters=np.zeros(3))
+    assert "made with algorithm" in train(capsys, "--resume", "--updates", "2", code=2)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--workers", "0"), "--workers 0"),
+        (("--workers", "100000"), "each is a process"),
+        (("--updates", "0"), "--updates 0"),
+        (("--seed", "-1"), "--seed -1"),
+        (("--wall", "10"), "unit"),
+        (("--wall", "0s"), "--wall 0s"),
+        (("--head", "hydra"), "sequential"),
+        (("--option", "gama=0.9"), 'did you mean "gamma"?'),
+        (("--option", "gamma=1.5"), "gamma=1.5: Expected float <= 1.0"),
+        (("--option", "vtrace=perhaps"), "vtrace=perhaps: Expected bool"),
+        (("--option", "rate=nan"), "rate=nan"),
+        (("--option", "memory"), "--option gamma=0.95"),
+        (("--option", "memory=99"), "a memory of 99"),
+        (("--algorithm", "dqn", "--terminal"), "--terminal is for a3c"),
+        (("--algorithm", "dqn", "--synchronous"), "synchronously"),
+        (("--algorithm", "priced", "--option", "gamma=1"), "no options"),
+        (("--start", "x.npz"), "--start is for --on testbed"),
+        (("--on", "testbed", "--updates", "5"), "--updates is for --on twin"),
+        (("--on", "testbed", "--head", "joint"), "--head is for --on twin"),
+        (("--on", "testbed", "--start", "x.npz", "--resume"), "leave out one"),
+        (("--on", "testbed", "--start", "x.npz"), "x.npz: No such file"),
+        (("--on", "testbed", "--resume"), "give --start CHECKPOINT"),
+        (("--on", "testbed", "--slots", "32"), "--slots 33 is the least"),
+        (("--on", "testbed", "--wall", "1s", "--speed", "4"), "slots=16: too short to learn from"),
+        (("--on", "testbed", "--speed", "fast"), "--speed:"),
+        (("--speed", "4"), "--speed is for --on testbed"),
+        (("--for", "60s"), "give wall time instead, like --wall 60s"),
+        (("--on", "testbed", "--for", "32s", "--set", "slot=1 s"), "slots=32: too short"),
+        (("--on", "testbed", "--for", "40s", "--wall", "9s"), "give one of them"),
+        (("--on", "testbed", "--slots", "9", "--wall", "9s"), "give one of them"),
+        (("--on", "testbed", "--algorithm", "dqn"), "not trained on the testbed"),
+        (("--on", "testbed", "--set", "agent.reward=paper"), "agent.reward"),
+        (("--set", "agent.epoch=arrival"), "epoch"),
+    ],
+)
+def test_mistakes_have_a_remedy(place, capsys, args, said):
+    assert said in train(capsys, *args, code=2)
+
+
+def test_the_best_baseline_is_the_best_stable_heuristic(place):
+    scenario = load_scenario("smoke", ["slots=30"])
+    lesson = train.Lesson(scenario, "a3c", 0, Budget(updates=1), place)
+    found = train.Teaching(lesson).baseline()
+    assert found.policy in ("lc", "offload", "random", "greedy", "priced")
+    assert 0 < found.overhead < 10
+
+
+def test_what_a_user_has_tuned_is_left_alone_when_a_network_is_trained(place, capsys):
+    (place / "ck").mkdir()
+    (place / "ck" / "priced-do.json").write_text("mine")
+    train(capsys, "--updates", "2")
+    assert (place / "ck" / "priced-do.json").read_text() == "mine"
+
+
+def test_training_ends_on_a_plateau(place, capsys, monkeypatch):
+    monkeypatch.setattr("controller.learn.train.PATIENCE", 3)
+    monkeypatch.setattr("controller.learn.train.Judge.verdict", _no_gain)
+    lesson = train.Lesson(load_scenario("smoke"), "a3c-do", 0, Budget(0.0, 100, 1, 0.0, 2, True), place)
+    taught = train.Teaching(lesson).run(Baseline(), lambda report: None, lambda text: None)
+    assert (taught.ended, taught.updates) == ("plateau", 8)
+
+
+def _no_gain(judge, flat):
+    judge._stale = 0 if np.isinf(judge.best) else judge._stale + 1
+    judge.best, judge.best_flat = 0.5, flat.copy()
+    return 0.5
+
+
+class Terminal(io.StringIO):
+    """A terminal that keeps what is written to it."""
+
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_gets_a_bar_that_goes_away():
+    screen = Terminal()
+    with training_progress.Bar(screen, False, Budget(seconds=20), Baseline("priced-do", 0.7)) as bar:
+        bar(REPORT)
+        bar._bar.refresh()
+    assert "50%" in screen.getvalue()
+    assert "best 0.6300 (-10.0 % to priced-do), 50/s, lag 0.5, 10 s left" in screen.getvalue()
+
+
+REPORT = Report(10.0, 500, 50.0, 0.5, 1000, 0.66, 0.63, 0.4, -6.0)
+
+
+def test_progress_tells_overhead_against_the_baseline_pace_and_time_left():
+    said = training_progress.text(REPORT, Baseline("priced-do", 0.70))
+    assert said == "overhead 0.6600, best 0.6300 (-10.0 % against priced-do's 0.7000), 50 updates/s, lag 0.5"
+    assert training_progress.against(0.63, Baseline()) == ""
+    assert training_progress.left_s(REPORT, Budget(seconds=60)) == 50.0
+    assert training_progress.left_s(REPORT, Budget(seconds=0, updates=1000)) == 10.0
+    assert training_progress.left_s(REPORT, Budget(seconds=15, updates=1000)) == 5.0
+    assert training_progress.done(REPORT, Budget(seconds=20, updates=1000)) == 0.5
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interrupted_training_ends_with_a_verdict_and_a_checkpoint(tmp_path, workers):
+    process = start("train", "smoke", "--wall", "600s", "--workers", workers, "--out", "c", cwd=tmp_path)
+    try:
+        for line in process.stdout:
+            if "updates/s" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE_S)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 130 and "(interrupted)" in out and "Traceback" not in out + err
+    assert "--resume goes on" in err and (tmp_path / "c" / "a3c-do.npz").exists()
+
+
+def test_asynchronous_workers_stop_at_the_updates_asked_for(tmp_path):
+    found = document("train", "smoke", "--updates", "40", "--workers", "2", "--out", "c", cwd=tmp_path)
+    assert found["ended"] == "updates" and 40 <= found["updates"] <= 41
+
+
+def test_what_is_for_networks_is_refused_where_values_are_tuned(tmp_path):
+    found = call("train", "smoke", "--algorithm", "priced-do", "--updates", "10", cwd=tmp_path, code=2)
+    assert "--updates is for networks" in found.stderr

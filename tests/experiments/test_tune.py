@@ -1,0 +1,76 @@
+"""Tuning of heuristics on training seeds."""
+
+import json
+
+import msgspec
+import pytest
+
+from testbed.experiments import tune
+from testbed.model.errors import StartError
+from testbed.policy import loading
+from testbed.policy.heuristics import Coin, Priced
+from testbed.scenario.load import load_scenario
+from testbed.trace import inputs
+
+
+def quadratic(*middle):
+    return lambda values: sum((x - m) ** 2 for x, m in zip(values, middle, strict=True))
+
+
+@pytest.mark.parametrize("target", [0.0, 0.3, 0.77, 1.0])
+def test_the_search_finds_the_least_of_a_bowl(target):
+    space = tune.SPACES["coin"]
+    assert tune.search(space, quadratic(target))[0] == pytest.approx(target, abs=space.finest[0])
+
+
+def test_the_search_moves_in_two_dimensions_and_stays_in_bounds():
+    space = tune.SPACES["priced"]
+    beta, beta0 = tune.search(space, quadratic(0.61, 0.3))
+    assert (beta, beta0) == (pytest.approx(0.61, abs=0.025), pytest.approx(0.3, abs=0.005))
+    assert tune.search(space, quadratic(99.0, 99.0)) == space.high
+
+
+def test_training_seeds_are_disjoint_and_far_from_those_of_evaluation():
+    first, second = tune.training_seeds(0, 4), tune.training_seeds(1, 4)
+    assert not set(first) & set(second)
+    assert min(first) >= tune.FIRST_SEED
+
+
+def test_a_tuned_coin_beats_a_fair_one_and_loads_again(tmp_path):
+    scenario = load_scenario("region", ["slots=40", "density=0.3"])
+    said = []
+    tuned = tune.tune(scenario, "coin-do", 0, said.append, seeds=2)
+    assert tuned.tried == len(said)
+    given = [msgspec.structs.replace(scenario, seed=seed) for seed in tuned.training_seeds]
+    fair = sum(tune._measure(one, "coin-do", True)(Coin(0.5)) for one in given) / len(given)
+    assert tuned.overhead <= fair
+    path = tune.write(tuned, tmp_path / "checkpoints")
+    assert path.name == "coin-do.json"
+    policy, double = loading.load(f"coin-do:{path}")
+    assert (policy, double) == (Coin(tuned.values["q"]), True)
+    assert json.loads(path.read_text())["training_seeds"] == list(tuned.training_seeds)
+
+
+def test_the_twin_and_the_simulation_tune_by_the_same_figures():
+    scenario = load_scenario("region", ["slots=20"])
+    system = inputs.resolve(scenario)
+    plan = system.plan(inputs.generate(scenario, system.system), "priced-do", True, live=False)
+    policy = Priced(0.5, 0.1)
+    assert tune._measure(scenario, "priced-do", True)(policy) == pytest.approx(tune._simulated(plan, policy), rel=1e-12)
+
+
+def test_what_the_twin_cannot_express_is_tuned_in_the_simulation():
+    scenario = load_scenario("region", ["slots=5", "agent.epoch=arrival"])
+    assert 0.0 < tune._measure(scenario, "coin", False)(Coin(0.5)) < 10.0
+
+
+def test_priced_checkpoints_load_as_priced(tmp_path):
+    tuned = tune.Tuned("priced", False, {"beta": 0.5, "beta0": 0.1}, 0.7, 3, "region", 0.7, (1,))
+    assert loading.load(f"priced:{tune.write(tuned, tmp_path)}") == (Priced(0.5, 0.1), False)
+
+
+def test_a_place_that_cannot_be_written_is_a_clear_error(tmp_path):
+    (tmp_path / "taken").write_text("")
+    tuned = tune.Tuned("coin", False, {"q": 0.5}, 0.7, 3, "region", 0.7, (1,))
+    with pytest.raises(StartError, match="cannot be written"):
+        tune.write(tuned, tmp_path / "taken")

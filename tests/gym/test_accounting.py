@@ -1,0 +1,175 @@
+"""Slot by slot, told outcomes earn what the twin earns: on the virtual clock, where nothing is late."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from controller.gather import Gathering
+from testbed.gym import config as settings_of
+from testbed.gym.accounting import Tally
+from testbed.gym.backend import TwinBackend
+from testbed.gym.observation import observed
+from testbed.model.task import Phase
+from testbed.protocol.actions import Send
+from testbed.protocol.messages import Announce, Ask, Decision, Outcome
+from testbed.sim.simulation import Simulation
+from testbed.trace import inputs
+
+SLOTS = 25
+
+
+class Desk:
+    """A controller that answers as it is told and keeps the record an environment would make of every slot."""
+
+    name = "controller"
+
+    def __init__(self, setting, plan, choices):
+        self.setting, self.system, self.choices = setting, plan.system, choices
+        self.tally, self.gathering = Tally(plan.system, plan.workload, setting.reward), Gathering(plan.system)
+        self.slot, self.asks, self.seen, self.earned, self.inside = 0, {}, [], [], []
+
+    def begin(self):
+        return []
+
+    def handle(self, now_ns, event):
+        if isinstance(event, Ask):
+            self.asks.setdefault(event.slot, {})[event.ue] = event
+            self.tally.asked(event)
+        elif isinstance(event, Announce):
+            self.gathering.announce(event)
+        elif isinstance(event, Outcome):
+            self.tally.ended(event)
+        asks = self.asks.get(self.slot, {})
+        if all(self.gathering.is_complete(es.index, self.slot, asks) for es in self.system.ess):
+            return self._turn(now_ns, asks)
+        return []
+
+    def _turn(self, now_ns, asks):
+        if self.slot > 0:
+            self.earned.append(self.tally.settle(self.slot)[0])
+        choices = self.choices[self.slot]
+        views = [self.gathering.view(cell, self.slot, mine) for cell, mine in enumerate(self.gathering.by_cell(asks))]
+        self.seen.append(observed(views, self.setting))
+        self.inside.append(self.tally.inside)
+        self.tally.decided(self.slot, choices)
+        for view in views:
+            self.tally.expect(view, choices, 0)
+        self.slot += 1
+        answers = [
+            (ue, Decision(ue.name, ask.slot, int(choices[ue.index]), asked_ns=ask.at_ns))
+            for ue in self.system.ues
+            if (ask := asks[ue.name]).tasks
+        ]
+        return [Send(ue.name, decision, now_ns, Phase.DECIDE, ue.index) for ue, decision in answers]
+
+
+class Attended(Simulation):
+    """A simulation with a `Desk` for a controller; it ends once the last outcome has been told."""
+
+    def __init__(self, setting, plan, choices):
+        super().__init__(plan, None)
+        self.desk = Desk(setting, plan, choices)
+
+    def _make(self, name, incarnation, from_ns):
+        return self.desk if name == "controller" else super()._make(name, incarnation, from_ns)
+
+    def _drained(self):
+        return False
+
+
+def both(**options):
+    """What a desk of the simulation saw and earned in every slot, and the twin's: (desk, seen, cells, inside)."""
+    setting = settings_of.make(**options)
+    system = setting.system
+    choices = np.random.default_rng(1).integers(0, 2, (SLOTS + 60, len(system.ues)), np.int8)
+    choices[SLOTS // 2 : SLOTS] = 0  # queues that take some slots to drain
+    workload = inputs.generate(setting.scenario, system)
+    plan = setting.resolved.plan(workload, "", setting.second_offload, live=False)
+    simulation = Attended(setting, msgspec.structs.replace(plan, learn=True), choices)
+    simulation.run()
+    desk = simulation.desk
+    desk.earned.append(desk.tally.settle(desk.slot)[0])
+    twin, seen, cells, inside = TwinBackend(setting), [], [], []
+    twin.reset(system.seed)
+    for slot in range(len(desk.earned)):
+        seen.append(twin.observe())
+        inside.append(twin.inside)
+        twin.step(choices[slot])
+        cells.append(twin.cells.copy())
+    assert twin.inside == desk.tally.inside == 0
+    return desk, seen, cells, inside
+
+
+@pytest.mark.parametrize("reward", ["holding", "paper", "paper-sign"])
+@pytest.mark.parametrize("observation", ["full", "paper"])
+def test_every_slot_is_seen_and_paid_as_on_the_twin(reward, observation):
+    options = {"settings": [f"slots={SLOTS}", "density=1"], "reward": reward, "observation": observation}
+    desk, seen, cells, inside = both(**options)
+    assert len(desk.earned) > SLOTS + 1
+    assert (np.array(desk.seen) == np.array(seen)).all()
+    assert desk.inside == inside
+    for mine, theirs in zip(desk.earned, cells, strict=True):
+        for name in ("decided", "offloaded", "finished", "hits", "delay_ns"):
+            assert (mine[name] == theirs[name]).all(), name
+        for name in ("energy_j", "overhead", "score", "cost"):
+            assert mine[name] == pytest.approx(theirs[name], abs=1e-9), name
+    for name in ("forwarded", "rejected"):
+        assert sum(mine[name].sum() for mine in desk.earned) == sum(one[name].sum() for one in cells)
+
+
+def test_what_cannot_be_foreseen_is_put_right_when_tasks_end():
+    """Loss, sharing and full queues spend energy that nobody expected: slots differ a little, sums do not."""
+    options = {"scenario": "shared-radio", "settings": [f"slots={SLOTS}", "density=0.4"]}
+    desk, _, cells, _ = both(**options)
+    mine, theirs = (np.array([one["cost"].sum() for one in found]) for found in (desk.earned, cells))
+    assert mine.sum() == pytest.approx(theirs.sum())
+    assert mine.sum() == pytest.approx(sum(one["overhead"].sum() for one in desk.earned))
+    assert 0.0 < abs(mine - theirs).max() < 0.2 * theirs.max()
+
+
+def test_tasks_nobody_answered_for_count_as_fallen_back_once():
+    setting = settings_of.make(settings=[f"slots={SLOTS}"])
+    workload = inputs.generate(setting.scenario, setting.system)
+    tally = Tally(setting.system, workload, "holding")
+    asked = [task for task in workload if task.generated_ns == 0]
+    for task in asked:
+        ue = setting.system.ues[task.ue].name
+        tally.ended(Outcome(ue, task, 0, 0, "timeout", "late", 10**9, 1.0, 0, -1, 10**9))
+    tally.missed(0)
+    cells, fallback, _ = tally.settle(1)
+    assert cells["decided"].sum() == cells["finished"].sum() == fallback.sum() == len(asked) > 0
+    assert cells["offloaded"].sum() == 0
+    late = [task for task in workload if task.generated_ns == 10**9]
+    tally.decided(1, np.ones(15, np.int8))
+    for task in late:
+        ue = setting.system.ues[task.ue].name
+        tally.ended(Outcome(ue, task, 1, 0, "timeout", "late", 10**9, 1.0, 0, -1, 2 * 10**9))
+    cells, fallback, _ = tally.settle(2)
+    assert fallback.sum() == len(late) > 0
+    assert cells["offloaded"].sum() == 0
+
+
+def test_a_slow_answer_is_charged_what_it_took_and_its_lag_is_not_the_hosts():
+    """40 ms at speed 20 are 0.8 s of emulated time; 0.04 s are charged, the rest hides or is left out."""
+    setting = settings_of.make(settings=[f"slots={SLOTS}"])
+    workload = inputs.generate(setting.scenario, setting.system)
+    tasks = [task for task in workload if task.generated_ns == 0][:3]
+    second = 10**9
+    for task, lag, left in zip(tasks, (second // 2, second, 0), (0, 240_000_000, 0), strict=True):
+        ue = setting.system.ues[task.ue]
+        state = "completed" if second + lag <= task.deadline_ns else "late"
+        measured = Outcome(ue.name, task, 0, 0, "", state, second + lag, 1.0, 0, -1, second)
+        outcome = msgspec.structs.replace(measured, by_ue=True, think_ns=40_000_000)
+        tally = Tally(setting.system, workload, "holding", speed=20.0)
+        tally.decided(0, np.zeros(15, np.int8))
+        tally.ended(outcome)
+        cells, _, lag_ns = tally.settle(4)
+        assert lag_ns.sum() == left
+        assert cells["delay_ns"].sum() == second + left
+        assert cells["energy_j"].sum() == pytest.approx(1.0 - ue.kappa * ue.cpu_hz**3 * (lag - left) * 1e-9)
+        assert cells["hits"].sum() == (second + left <= task.deadline_ns)
+    fallen = msgspec.structs.replace(outcome, fallback="timeout", delay_ns=2 * second)
+    tally = Tally(setting.system, workload, "holding", speed=20.0)
+    tally.missed(0)
+    tally.ended(fallen)
+    assert tally.settle(4)[2].sum() == second

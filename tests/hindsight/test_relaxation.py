@@ -1,0 +1,205 @@
+"""Hindsight: bound ≤ optimum ≤ best found ≤ strategies, on random systems and against all decisions of small ones."""
+
+import itertools
+import math
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from testbed.hindsight import evaluator, placements, relaxation, search
+from testbed.hindsight.search import Chain, Exact, Search
+from testbed.model.errors import ScenarioError, UsageError
+from testbed.model.system import Es, Plan, Radio
+from testbed.model.task import Task
+from testbed.policy.heuristics import Coin, Fixed, Priced
+from testbed.scenario.load import load_scenario
+from testbed.sim.simulation import simulate
+from testbed.trace import inputs
+from tests.support import MS, plan, region, system
+from tests.twin.worlds import plans, systems, workloads
+
+ROOM = 1.0 + 1e-9
+QUIET = list(HealthCheck)
+
+
+def bound_of(made, target, steps=60):
+    return relaxation.lower_bound(made.system, made.workload, made.second_offload, target, lambda *_: False, steps)
+
+
+def decisions_of(made, policy):
+    index = {ue.name: ue.index for ue in made.system.ues}
+    decisions = np.zeros((made.system.slots + 1, len(index)), np.int8)
+    rows = simulate(made, policy).tasks
+    for row in rows:
+        decisions[row.slot, index[row.ue]] = row.choice
+    return decisions, sum(row.overhead for row in rows) / len(rows)
+
+
+def everything(exact):
+    """The least mean overhead of all decisions."""
+    made = exact.plan
+    at = placements.places(made.system.slot_ns, made.workload)
+    least, decisions = math.inf, np.zeros((made.system.slots + 1, len(made.system.ues)), np.int8)
+    for choices in itertools.product((0, 1), repeat=len(at)):
+        for (slot, ue), choice in zip(at, choices, strict=True):
+            decisions[slot, ue] = choice
+        least = min(least, exact.overhead(decisions))
+    return least
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=QUIET)
+@given(plans())
+def test_bound_best_found_and_strategies_stand_in_order_on_random_systems(drawn):
+    made, _ = drawn
+    assume(made.workload)
+    policies = [Fixed(0), Fixed(1), Coin(0.5), Priced()]
+    played = {str(n): decisions_of(made, policy) for n, policy in enumerate(policies)}
+    found = Search(Exact(made), {name: decisions for name, (decisions, _) in played.items()})
+    least = min(overhead for _, overhead in played.values())
+    assert found.overhead == pytest.approx(least, rel=1e-9, abs=1e-300)
+    found.run(300, lambda now: False)
+    assert found.overhead <= least * ROOM
+    assert bound_of(made, found.overhead) <= found.overhead
+
+
+@st.composite
+def small(draw):
+    """A plan with at most 8 decisions."""
+    made = draw(systems())
+    tasks = draw(workloads(made))
+    kept = [task for task in tasks if task.number < 3][:8]
+    assume(kept and len(placements.places(made.slot_ns, tuple(kept))) <= 8)
+    return Plan(made, tuple(kept), "small", draw(st.booleans()))
+
+
+@settings(deadline=None, max_examples=100, suppress_health_check=QUIET)
+@given(small())
+def test_against_all_decisions_the_bound_is_below_the_optimum_and_the_search_finds_it(made):
+    exact = Exact(made)
+    optimum = everything(exact)
+    found = Search(exact, {"lc": np.zeros((made.system.slots + 1, len(made.system.ues)), np.int8)})
+    found.run(4000, lambda now: False)
+    assert optimum == pytest.approx(found.overhead, rel=1e-9, abs=1e-300)
+    assert bound_of(made, found.overhead, 200) <= optimum
+
+
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_on_realistic_tasks_the_search_finds_what_trying_everything_finds(seed, double):
+    made, tasks = region(0.9, seed, 2)
+    tasks = tuple(task for task in tasks if task.ue >= 8)[:12]
+    exact = Exact(plan(made, tasks, double=double))
+    optimum = everything(exact)
+    found = Search(exact, {"offload": np.ones((3, 15), np.int8)})
+    found.run(10_000, lambda now: False)
+    assert found.overhead == pytest.approx(optimum, rel=1e-12)
+    assert 0.5 * optimum < bound_of(exact.plan, optimum, 500) <= optimum
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=QUIET)
+@given(plans(), st.integers(0, 10**6))
+def test_a_chain_s_sums_are_what_the_twin_says_of_its_decisions(drawn, seed):
+    made, policy = drawn
+    assume(made.workload)
+    exact = Exact(made)
+    start = decisions_of(made, policy)[0]
+    chain = Chain(exact, start, seed, 200)
+    largest = max(exact.overhead(np.full_like(start, choice)) for choice in (0, 1))
+    for _ in range(4):
+        chain.go(50)
+        assert chain.present == pytest.approx(exact.overhead(chain.decisions), rel=1e-9, abs=1e-12 * largest)
+        assert chain.overhead == pytest.approx(exact.overhead(chain.best), rel=1e-9, abs=1e-12 * largest)
+
+
+def test_a_chain_on_a_region_drifts_by_rounding_only():
+    made, tasks = region(0.8, 3, 40, jitter_kind=1, jitter_high_ns=50 * MS, loss=0.1)
+    exact = Exact(plan(made, tasks))
+    chain = Chain(exact, np.zeros((41, 15), np.int8), 5, 20_000)
+    chain.go(20_000)
+    assert chain.present == pytest.approx(exact.overhead(chain.decisions), rel=1e-10)
+    assert chain.overhead < 0.6 * exact.overhead(np.zeros((41, 15), np.int8))
+
+
+def test_the_same_seed_finds_the_same_and_more_evaluations_find_better():
+    made, tasks = region(0.7, 7, 20)
+    start = {"lc": np.zeros((21, 15), np.int8)}
+    once, again, longer = (Search(Exact(plan(made, tasks)), start) for _ in range(3))
+    once.run(5000, lambda now: False)
+    again.run(5000, lambda now: False)
+    longer.run(40_000, lambda now: False)
+    assert once.overhead == again.overhead and (once.best == again.best).all()
+    assert once.evaluations == 5000 and longer.overhead < once.overhead
+
+
+def test_a_search_that_is_stopped_has_its_best_so_far():
+    made, tasks = region(0.7, 7, 20)
+    found = Search(Exact(plan(made, tasks)), {"lc": np.zeros((21, 15), np.int8)})
+    first = found.overhead
+    found.run(10**9, lambda now: True)
+    assert found.evaluations == search.BATCH + 1 and found.overhead < first
+
+
+def test_a_world_without_waits_has_a_bound_that_is_the_optimum():
+    made = system(ues=(1,), speeds=(2_000_000_000,), slots=3)
+    tasks = tuple(Task(0, n, n * 10**9, 800_000, 200_000_000, 10**9) for n in range(3))
+    alone = Plan(made, tasks, "x", False)
+    assert bound_of(alone, everything(Exact(alone))) == pytest.approx(everything(Exact(alone)), rel=1e-8)
+
+
+def test_the_bound_sees_a_server_that_cannot_do_everything_at_once():
+    made = system(ues=(4,), speeds=(10_000_000_000,), slots=1, radio=Radio())
+    slow = msgspec.structs.replace(made, ess=(Es("es-1", 0, 1_000_000_000),))
+    tasks = tuple(Task(ue, 0, 0, 8_000, 10**9, 10**9) for ue in range(4))
+    fast, queued = (everything(Exact(Plan(one, tasks, "x", False))) for one in (made, slow))
+    bounds = [bound_of(Plan(one, tasks, "x", False), best, 2000) for one, best in ((made, fast), (slow, queued))]
+    assert bounds[1] > 2 * bounds[0]
+    assert 0.8 * fast < bounds[0] <= fast and 0.8 * queued < bounds[1] <= queued
+
+
+def test_second_offload_lowers_the_bound_only_where_it_is_allowed():
+    made, tasks = region(0.9, 1, 20)
+    alone, double = (bound_of(plan(made, tasks, double=mode), 0.7, 300) for mode in (False, True))
+    assert double < alone
+
+
+def case(*strategies, changes=()):
+    resolved = inputs.resolve(load_scenario("region", ["slots=12", *changes]))
+    return evaluator.of_scenario(resolved, inputs.generate(resolved.scenario, resolved.system), strategies)
+
+
+def test_strategies_without_second_offload_are_judged_against_hindsight_without_it():
+    alone = evaluator.judge(case("lc", "greedy"), 4000, lambda *_: False)
+    both = evaluator.judge(case("lc", "greedy", "greedy-do"), 4000, lambda *_: False)
+    assert not alone.second_offload and both.second_offload
+    assert both.bound < alone.bound
+    for found in (alone, both):
+        assert found.bound <= found.best <= min(one.overhead for one in found.played.values())
+
+
+def test_best_found_is_no_worse_than_a_plain_strategy_where_second_offload_hurts():
+    slow = ("backhaul.rate=1 kbit/s", "second_offload.threshold=0 s")
+    found = evaluator.judge(case("greedy", "offload-do", changes=slow), 500, lambda *_: False)
+    assert found.best <= found.played["greedy"].overhead < found.played["offload-do"].overhead
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("agent.epoch=arrival", "the twin does not support it"),
+        ("faults=[{at: 2 s, kill: es-1}]", "does not support faults"),
+    ],
+)
+def test_what_hindsight_cannot_express_is_refused(change, said):
+    with pytest.raises(ScenarioError, match=said):
+        case("lc", changes=[change])
+
+
+def test_no_tasks_and_too_many_states_are_refused(monkeypatch):
+    with pytest.raises(UsageError, match="no tasks"):
+        case("lc", changes=["density=0"])
+    monkeypatch.setattr(search, "MOST_BYTES", 1000)
+    with pytest.raises(UsageError, match="GB of states"):
+        evaluator.judge(case("lc"), 100, lambda *_: False)

@@ -1,0 +1,142 @@
+"""Heads and options: what acts in compiled code is what torch differentiates."""
+
+import numpy as np
+import pytest
+import torch
+
+from controller.learn import a3c
+from controller.learn.collect import Actor, Collector
+from controller.learn.learner import Course, make
+from testbed.model.errors import UsageError
+from testbed.policy import network
+from testbed.scenario.load import load_scenario
+from testbed.trace import inputs
+from testbed.twin import build
+
+SCENARIO = load_scenario("region", ["density=0.8", "slots=60"])
+SYSTEM = inputs.resolve(SCENARIO).system
+ENDLESS = build.generator(SCENARIO, SYSTEM, True)
+ACTORS = [
+    Actor(head=head, observation=seen) for head in network.HEADS for seen in ("full", "paper")
+]  # fmt: skip
+
+
+def flat_of(shape, seed=2):
+    flat = network.initial(seed, shape)
+    return (flat + np.random.default_rng(seed).normal(size=flat.shape) * 0.05).astype(np.float32)
+
+
+@pytest.mark.parametrize("actor", ACTORS, ids=lambda actor: f"{actor.head}-{actor.observation}")
+def test_torch_finds_the_log_probability_that_compiled_code_acted_with(actor):
+    shape = actor.layout(SYSTEM)
+    flat = flat_of(shape)
+    rollout, _ = Collector(SYSTEM, ENDLESS, 3, 6, True, 1, actor).rollout(flat)
+    found, entropy = a3c.policy(
+        *(torch.from_numpy(flat), shape), *map(torch.from_numpy, (rollout.features, rollout.actions))
+    )
+    assert len(found) > 20 and len(set(rollout.actions.tolist())) > (actor.head != "continuous")
+    assert np.allclose(found.numpy(), rollout.log_probability, atol=2e-3)
+    assert (entropy.numpy() >= 0).all()
+
+
+@pytest.mark.parametrize("head", network.HEADS)
+def test_the_policys_gradient_agrees_with_finite_differences(head):
+    actor = Actor(head=head)
+    shape = actor.layout(SYSTEM)
+    flat = flat_of(shape)
+    rollout, _ = Collector(SYSTEM, ENDLESS, 2, 4, True, 1, actor).rollout(flat)
+    settings = a3c.Settings(clip_norm=1e9, entropy=0.0, value_weight=0.0)
+    slope, _ = a3c.gradient(flat, rollout, settings, shape)
+    critic = network.value(flat, rollout.cells, shape)
+    gained = a3c.advantages(rollout.rewards * np.float32(0.1), critic, settings)[0].reshape(-1)[rollout.slot]
+
+    def loss(parameters):
+        tensors = (torch.from_numpy(x) for x in (parameters, rollout.features, rollout.actions))
+        found, _ = a3c.policy(next(tensors).double(), shape, next(tensors).double(), next(tensors))
+        return -float((found * torch.from_numpy(gained)).sum()) / rollout.rewards.size
+
+    for at in (network.GAIN_AT, shape.actor[-1].bias, int(np.abs(slope[1 : shape.actor[-1].start]).argmax()) + 1):
+        moved = [flat.copy(), flat.copy()]
+        moved[0][at] -= 1e-3
+        moved[1][at] += 1e-3
+        step = float(moved[1][at]) - float(moved[0][at])
+        assert slope[at] == pytest.approx((loss(moved[1]) - loss(moved[0])) / step, rel=0.05, abs=1e-5)
+
+
+def test_the_joint_head_has_a_logit_for_every_vector_and_draws_them_all():
+    actor = Actor(head="joint")
+    shape = actor.layout(SYSTEM)
+    assert shape.actor[-1].outputs == 32 and network.vectors(5)[6].tolist() == [0, 1, 1, 0, 0]
+    flat = np.zeros(shape.size, np.float32)
+    rollout, _ = Collector(SYSTEM, ENDLESS, 20, 40, True, 1, actor).rollout(flat)
+    counts = np.bincount(rollout.actions.astype(int), minlength=32)
+    assert counts.sum() == 20 * 40 * 3 and counts.min() > 0.5 * counts.mean() and counts.max() < 1.5 * counts.mean()
+    assert np.allclose(rollout.log_probability, -np.log(32), atol=1e-5)
+
+
+def test_a_coin_mixes_into_the_behaviour_and_its_gradient_is_weighted_by_pi_over_mu():
+    flat = np.zeros(network.SIZE, np.float32)
+    flat[network.ACTOR[-1].bias] = 30.0
+    actor = Actor(coin=0.5)
+    rollout, _ = Collector(SYSTEM, ENDLESS, 10, 40, True, 1, actor).rollout(flat)
+    assert 0.7 < rollout.actions.mean() < 0.8
+    assert np.allclose(rollout.log_probability, np.log(np.where(rollout.actions > 0, 0.75, 0.25)), atol=1e-4)
+    settings = a3c.Settings(coin=0.5, clip_norm=1e9, value_weight=0.0, entropy=0.0)
+    slope, _ = a3c.gradient(flat, rollout, settings)
+    rollout.weight[rollout.actions == 0] = 0.0
+    assert np.allclose(slope, a3c.gradient(flat, rollout, settings)[0], atol=1e-6)
+
+
+def test_teams_of_one_learn_from_their_own_cells_reward():
+    whole = Collector(SYSTEM, ENDLESS, 2, 5, True, 1, Actor())
+    alone = Collector(SYSTEM, ENDLESS, 2, 5, True, 1, Actor(), team=0.0)
+    half = Collector(SYSTEM, ENDLESS, 2, 5, True, 1, Actor(), team=0.5)
+    flat = network.initial(1)
+    one, (own, ues), (mixed, _) = whole.rollout(flat)[0], alone.rollout(flat), half.rollout(flat)
+    assert own.rewards.shape == (5, 6) and own.cells.shape == (6, 6, 1, 8)
+    assert np.allclose(own.rewards.reshape(5, 2, 3).sum(axis=2), one.rewards, atol=1e-5)
+    assert np.allclose(mixed.rewards, 0.5 * own.rewards + 0.5 * np.repeat(one.rewards, 3, axis=1), atol=1e-5)
+    assert (own.slot % 3 == [SYSTEM.ues[ue].cell for ue in ues]).all() and (own.slot // 3 == one.slot).all()
+    assert np.array_equal(own.cells.reshape(one.cells.shape), one.cells)
+
+
+@pytest.mark.parametrize("reward", ["paper", "paper-sign"])
+def test_the_papers_rewards_are_the_twins_scores(reward):
+    flat = network.initial(1)
+    paid = Collector(SYSTEM, ENDLESS, 2, 30, True, 1, Actor(), reward=reward).rollout(flat)[0].rewards
+    cost = Collector(SYSTEM, ENDLESS, 2, 30, True, 1, Actor()).rollout(flat)[0].rewards
+    assert (cost < 0).all() and paid.max() > 0 and not np.allclose(paid, cost)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"head": "joint"}, {"head": "continuous"}, {"observation": "paper"}, {"reward": "paper"}, {"team": 0.5},
+        {"actor_critic": a3c.Settings(coin=0.2)}, {"actor_critic": a3c.Settings(vtrace=True, central=False)},
+        {"actor_critic": a3c.Settings(terminal=True)}, {"algorithm": "dqn", "observation": "paper", "team": 0.0},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_every_option_learns_something_finite(options):
+    course = Course(SYSTEM, ENDLESS, True, worlds=2, slots=5, **options)
+    learner, flat = make(course), course.start
+    square, before = np.full_like(flat, 1e-4), flat.copy()
+    for update in range(3):
+        learner.step(flat, square, update)
+    assert np.isfinite(flat).all() and not np.array_equal(flat, before)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"head": "hydra"}, "unknown head"),
+        ({"observation": "all"}, "unknown observation"),
+        ({"algorithm": "dqn", "head": "joint"}, "head joint"),
+        ({"head": "continuous", "actor_critic": a3c.Settings(coin=0.1)}, "without coin"),
+    ],
+)
+def test_what_cannot_be_combined_is_refused(options, said):
+    with pytest.raises(UsageError, match=said):
+        _ = Course(SYSTEM, ENDLESS, True, **options).start
+    with pytest.raises(UsageError, match="joint actions"):
+        network.layout("joint", 13)

@@ -1,0 +1,182 @@
+"""Learning on the twin: what acts there acts the same from a view; training repeats, resumes, improves."""
+
+from random import Random
+
+import msgspec
+import numpy as np
+import pytest
+
+from controller.learn.collect import Actor, Collector
+from controller.learn.evaluate import evaluate
+from controller.learn.learner import Course
+from controller.learn.train import Budget, Judge, Trainer
+from testbed.model.errors import UsageError
+from testbed.policy import checkpoint, network, q_network
+from testbed.policy.heuristics import watching
+from testbed.policy.learned import Learned
+from testbed.scenario.load import load_scenario
+from testbed.trace import inputs
+from testbed.twin import build
+from testbed.twin.views import cell_view
+
+SCENARIO = load_scenario("region", ["density=0.8", "slots=60"])
+SYSTEM = inputs.resolve(SCENARIO).system
+ENDLESS, FINITE = (build.generator(SCENARIO, SYSTEM, endless) for endless in (True, False))
+ABOUT = {"algorithm": "a3c", "head": "sequential", "second_offload": True}
+
+
+def noisy(flat, actor):
+    """Parameters by which both choices occur."""
+    rng, blind = np.random.default_rng(6), actor.observation == "paper"
+    flat = (flat + rng.normal(size=flat.shape) * (0.3 if blind else 0.05)).astype(np.float32)
+    shape = actor.layout(SYSTEM)
+    if blind:
+        flat[shape.actor[-1].bias : shape.actor[-1].end] += rng.normal(1.5, 1.0, shape.actor[-1].outputs)
+    return flat
+
+
+WAYS = [
+    Actor(), Actor(head="factored"), Actor(head="joint"), Actor(head="continuous"), Actor(observation="paper"),
+    Actor(head="joint", observation="paper"), Actor("dqn"), Actor("dqn", dueling=False), Actor("dqn", "factored"),
+    Actor(memory=8), Actor(head="continuous", observation="paper", memory=5),
+]  # fmt: skip
+
+
+def written(tmp_path, actor, flat):
+    """A checkpoint of ``flat``, read as a policy."""
+    options = {name: getattr(actor, name) for name in ("algorithm", "head", "observation", "memory")}
+    course_of = course(**options)
+    settings = msgspec.structs.replace(course_of.values, dueling=actor.dueling)
+    about = msgspec.structs.replace(course_of, values=settings).about
+    checkpoint.save(tmp_path / "policy.npz", {"parameters": flat}, about)
+    return checkpoint.load_policy(tmp_path / "policy.npz", actor.algorithm)
+
+
+@pytest.mark.parametrize("actor", WAYS, ids=lambda actor: f"{actor.algorithm}-{actor.head}-{actor.observation}")
+def test_the_twin_and_a_view_give_the_same_decisions(actor, tmp_path):
+    first = network.initial(1, actor.layout(SYSTEM)) if actor.algorithm == "a3c" else q_network.initial(1)
+    flat = noisy(first, actor)
+    collector = Collector(SYSTEM, ENDLESS, 2, 1, True, 5, actor, episode=2**40)
+    policy = written(tmp_path, actor, flat)
+    offloaded = tasks = 0
+    for _ in range(25):
+        views = [[cell_view(collector.twin, w, c) for c in range(3)] for w in range(2)]
+        if watcher := watching(policy):
+            for view in (*views[0], *views[1]):
+                watcher.see(view)
+        rollout, ues = collector.rollout(flat, explore=0.0)
+        taken = collector.twin.state.ues["last_choice"]
+        for world, ue in zip(rollout.slot, ues, strict=True):
+            cell = SYSTEM.ues[ue].cell
+            chosen = policy.decide(views[world][cell], Random(0))
+            mine = [each for each in SYSTEM.cell_ues(cell) if each.name in chosen]
+            assert [chosen[each.name] for each in mine] == [taken[world, each.index] for each in mine]
+            offloaded, tasks = offloaded + sum(chosen.values()), tasks + len(chosen)
+    assert 50 < offloaded < tasks - 50
+
+
+def course(**changes):
+    return Course(SYSTEM, ENDLESS, True, worlds=4, slots=10, updates=40, **changes)
+
+
+def trained(tmp_path, name, updates, algorithm="a3c", resume=False, workers=1, **changes):
+    lesson = course(algorithm=algorithm, **changes)
+    about = {**ABOUT, "algorithm": algorithm}
+    budget = Budget(seconds=0, updates=updates, every_s=0 if workers == 1 else 0.5, every_updates=10, workers=workers)
+    judge = Judge(lesson, FINITE, [101, 102])
+    Trainer(lesson, budget, judge, tmp_path / name, about, resume).run(lambda report: None)
+    return checkpoint.read(tmp_path / name)[0]
+
+
+@pytest.mark.parametrize(("algorithm", "memory"), [("a3c", 0), ("dqn", 0), ("a3c", 6)])
+def test_training_resumes_bit_for_bit(tmp_path, algorithm, memory):
+    whole = trained(tmp_path, "whole.npz", 20, algorithm, memory=memory)
+    trained(tmp_path, "halves.npz", 10, algorithm, memory=memory)
+    halves = trained(tmp_path, "halves.npz", 20, algorithm, resume=True, memory=memory)
+    assert whole["progress"].tolist() == halves["progress"].tolist() == [20, 20 * 40, 0]
+    assert all(np.array_equal(whole[key], halves[key]) for key in ("current", "square", "parameters", "best"))
+
+
+def test_two_workers_share_their_parameters(tmp_path):
+    arrays = trained(tmp_path, "two.npz", 12, workers=2)
+    assert arrays["progress"][0] >= 12
+    assert not np.array_equal(arrays["current"], network.initial(1)) and np.isfinite(arrays["current"]).all()
+
+
+def test_a_worker_that_did_everything_before_the_other_began_is_enough(tmp_path, monkeypatch):
+    class OneAtWork:
+        def __init__(self, course, shared, workers, say):
+            self.shared = shared
+
+        def watch(self, seconds):
+            self.shared.counts[0] = 12, 12 * 40, 0
+
+        def stop(self):
+            self.shared.stop()
+
+    monkeypatch.setattr("controller.learn.train.Team", OneAtWork)
+    assert trained(tmp_path, "one.npz", 12, workers=2)["progress"][0] == 12
+
+
+def test_a_checkpoint_is_a_policy_and_a_wrong_one_says_what_differs(tmp_path):
+    trained(tmp_path, "a.npz", 10)
+    assert isinstance(checkpoint.load_policy(tmp_path / "a.npz", "a3c"), Learned)
+    with pytest.raises(UsageError, match='trained by "a3c", not by "dqn"'):
+        checkpoint.load_policy(tmp_path / "a.npz", "dqn")
+    with pytest.raises(UsageError, match='made with head "sequential", this training has "factored"'):
+        checkpoint.check(tmp_path / "a.npz", {**ABOUT, "head": "factored"})
+    whole = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "b.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UsageError, match="truncated"):
+        checkpoint.read(tmp_path / "b.npz")
+    with pytest.raises(UsageError, match="No such file"):
+        checkpoint.read(tmp_path / "missing.npz")
+
+
+def test_a_damaged_checkpoint_is_refused_whatever_byte_it_is(tmp_path):
+    about = {"algorithm": "a3c", "head": "sequential", "second_offload": True}
+    checkpoint.save(tmp_path / "whole.npz", {"parameters": network.initial(1)}, about)
+    whole = (tmp_path / "whole.npz").read_bytes()
+    seed, rng = 1, Random(1)
+    for _ in range(400):
+        damaged = bytearray(whole)
+        for _ in range(3):
+            damaged[rng.choice([rng.randrange(300), -1 - rng.randrange(300)])] = rng.randrange(256)
+        (tmp_path / "damaged.npz").write_bytes(damaged)
+        try:
+            checkpoint.load_policy(tmp_path / "damaged.npz", "a3c")
+        except UsageError as error:
+            assert "damaged.npz: " in str(error), seed
+
+
+def test_evaluation_of_a_zero_network_with_a_margin_is_greedy():
+    from testbed.policy.heuristics import Priced
+    from testbed.twin.twin import Twin
+
+    flat = np.zeros(network.SIZE, np.float32)
+    flat[network.GAIN_AT] = 1.0
+    learned = evaluate(SYSTEM, FINITE, True, flat, Actor(), [1, 2, 3])
+    twin = Twin(SYSTEM, FINITE, 3, True)
+    twin.use(Priced())
+    twin.reset([1, 2, 3])
+    cells = twin.drain()
+    finished = cells["finished"].sum(axis=1)
+    assert np.allclose(learned.overhead, cells["overhead"].sum(axis=1) / finished, rtol=1e-3)
+    assert np.allclose(learned.hits, cells["hits"].sum(axis=1) / finished, atol=0.01) and learned.stable.all()
+
+
+def test_evaluation_plays_every_workload_to_its_end_even_when_the_backlog_grows():
+    from testbed.policy.heuristics import Fixed
+    from testbed.twin.twin import Twin
+
+    crowded = msgspec.structs.replace(SYSTEM, slots=200)
+    flat = np.zeros(network.SIZE, np.float32)
+    flat[network.ACTOR[-1].bias] = 1.0
+    source = build.generator(load_scenario("region", ["density=1", "slots=200"]), crowded, endless=False)
+    found = evaluate(crowded, source, False, flat, Actor(), [1, 2])
+    twin = Twin(crowded, source, 2, False, capacity=4000)
+    twin.use(Fixed(1))
+    twin.reset([1, 2])
+    cells = twin.drain()
+    assert np.allclose(found.overhead, cells["overhead"].sum(axis=1) / cells["finished"].sum(axis=1))
+    assert not found.stable.any()

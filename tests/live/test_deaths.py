@@ -1,0 +1,152 @@
+"""How the launcher carries out deaths and restarts, on a clock that the test holds."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from testbed.live import faults as module
+from testbed.live.backoff import Backoff
+from testbed.live.faults import MARGIN_WALL_NS, Faults
+from testbed.model import ledger
+from testbed.model.system import LEARNER, Fault
+from testbed.protocol.messages import Down, Start, Up
+from testbed.protocol.rows import DEAD_ALREADY, DIED, GIVEN_UP, PLANNED, RESTARTED
+from testbed.record.reader import absences_of
+from tests.support import NS, plan, system, task_of
+
+
+class Nursery:
+    """Children that die when they are killed, and are ready at once."""
+
+    starter_died = False
+
+    def __init__(self, *names):
+        self.children = {}
+        self.started = []
+        self.ended = []
+        for name in names:
+            self.start("", name)
+
+    def start(self, role, name, incarnation=0):
+        self.started.append((name, incarnation))
+        self.children[name] = SimpleNamespace(name=name, ready=True, incarnation=incarnation)
+        return self.children[name]
+
+    def kill(self, name):
+        self.ended.append(name)
+
+    def dead(self):
+        return [name for name in self.ended if name in self.children]
+
+    def forget(self, name):
+        self.ended.remove(name)
+        del self.children[name]
+
+    def write_table(self):
+        pass
+
+
+class Launcher:
+    """What `Faults` needs of a launcher; ``at`` sets the emulated instant, one second of wall time a second."""
+
+    def __init__(self, *faults, names=("controller", "es-1", "ue-1-1", "ue-1-2")):
+        self.plan = plan(system(), (), faults=faults)
+        self.clock = SimpleNamespace(now_ns=lambda: self.now_ns, speed=1.0, epoch_ns=0)
+        self.processes = {name: ("", (name,)) for name in names}
+        self.rows, self.told, self.now_ns = [], [], 0
+        self.recorder = SimpleNamespace(add=self.rows.extend)
+        self.mailbox = SimpleNamespace(disconnect=lambda name: None)
+        self.liveness = SimpleNamespace(died=lambda name, incarnation: None)
+        self.nursery = Nursery(*names)
+        self.faults = Faults(self, self.nursery)
+
+    def tell(self, name, body, at_ns=0):
+        self.told.append((name, body))
+
+    def crashed(self, name):
+        return False
+
+    def last_words(self, name):
+        return "no more memory"
+
+    def at(self, instant_s):
+        self.now_ns = int(instant_s * NS)
+        self.faults.act()
+
+    def events(self, kind):
+        return [(row.at_ns / NS, row.source, row.detail, row.value) for row in self.rows if row.kind == kind]
+
+
+def test_a_planned_death_is_recorded_when_it_was_carried_out_with_the_plan_beside_it():
+    launcher = Launcher(Fault("es-1", 6 * NS))
+    launcher.at(5.9)
+    assert launcher.events(DIED) == []
+    launcher.at(8)
+    assert launcher.events(DIED) == [(8.0, "es-1", "fault", 0)]
+    assert launcher.events(PLANNED) == [(6.0, "es-1", "kill", 2.0)]
+    assert launcher.faults.absences == {"es-1": [(8 * NS, -1)]} == absences_of(launcher.rows)
+    assert {body for _, body in launcher.told} == {Down("es-1", 8 * NS, 0)}
+
+
+def test_tasks_of_a_ue_that_is_killed_late_were_generated():
+    tasks = [task_of(0, number, at=number * NS) for number in range(12)]
+    launcher = Launcher(Fault("ue-1-1", 6 * NS, 9 * NS))
+    launcher.at(8.5)
+    launcher.at(9)
+    rows = [SimpleNamespace(ue="ue-1-1", number=n, state="completed", reason="", choice=0, fallback="", forwarded=False,
+                            rejected=False, recovered=False) for n in (*range(7), 9, 10, 11)]  # fmt: skip
+    audit = ledger.reconcile(rows, tasks, ["ue-1-1"], launcher.faults.absences)
+    assert (audit.problems, audit.generated, audit.failed) == ((), 12, 2)
+
+
+def test_a_restart_waits_for_its_planned_instant_and_for_the_death():
+    launcher = Launcher(Fault("es-1", 2 * NS, 3 * NS))
+    launcher.at(2)
+    ((at, *_),) = launcher.events(RESTARTED)
+    assert at == 3.0 and launcher.nursery.started[-1] == ("es-1", 1)
+    late = Launcher(Fault("es-1", 2 * NS, 3 * NS))
+    late.at(8)
+    ((died, back),) = late.faults.absences["es-1"]
+    assert (died, back) == (8 * NS, 8 * NS + MARGIN_WALL_NS)
+    assert late.events(PLANNED) == [(2.0, "es-1", "kill", 6.0), (3.0, "es-1", "restart", pytest.approx(5.005))]
+    assert [body for name, body in late.told if name == "es-1"] == [Start(0, 1.0, back, ())]
+    assert ("ue-1-1", Up("es-1", back, 1)) in late.told
+
+
+def test_what_cannot_be_killed_any_more_is_said():
+    launcher = Launcher(Fault("es-1", 2 * NS, 3 * NS), Fault("es-1", 5 * NS))
+    launcher.at(7)
+    assert len(launcher.events(DIED)) == 1
+    assert (5.0, "es-1", DEAD_ALREADY, 0.0) in launcher.events(PLANNED)
+
+
+def test_a_death_that_nobody_planned_is_recorded_when_it_is_noticed():
+    launcher = Launcher()
+    launcher.nursery.kill("controller")
+    launcher.at(4)
+    assert launcher.events(DIED) == [(4.0, "controller", "killed", 0)]
+    assert launcher.events(PLANNED) == [] == launcher.events(RESTARTED)
+
+
+def test_a_learner_that_keeps_dying_is_started_ever_later_and_then_given_up(monkeypatch):
+    launcher = Launcher(names=(LEARNER, "controller"))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic_ns=lambda: launcher.now_ns))
+    starts = []
+    for tenth in range(10, 600):
+        launcher.at(tenth / 10)
+        if len(launcher.nursery.started) - 2 > len(starts):
+            starts.append(tenth / 10)
+        if LEARNER in launcher.nursery.children:
+            launcher.nursery.kill(LEARNER)
+    gaps = [round(after - before, 1) for before, after in zip([1.1, *starts], starts, strict=False)]
+    assert gaps == pytest.approx([0.0, 0.6, 1.1, 2.1, 4.1, 8.1], abs=0.11)
+    assert LEARNER not in launcher.nursery.children
+    ((_, source, words, deaths),) = launcher.events(GIVEN_UP)
+    assert (source, words, deaths) == (LEARNER, "no more memory", 7)
+
+
+def test_a_long_life_is_a_new_beginning():
+    backoff = Backoff()
+    assert [backoff.after_ns(0) for _ in range(3)] == [0, NS // 2, NS]
+    assert backoff.after_ns(60 * NS) == 0
+    assert [backoff.after_ns(0) for _ in range(6)] == [NS // 2, NS, 2 * NS, 4 * NS, 8 * NS, None]

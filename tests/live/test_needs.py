@@ -1,0 +1,116 @@
+"""What of a run's needs can be counted: said by `check`, refused by `run`, and files that nobody else may write."""
+
+import math
+import os
+import resource
+import stat
+
+import msgspec
+import pytest
+
+from testbed.live import needs
+from testbed.live.needs import Needs, needs_of, shortages
+from testbed.live.supervisor import Nursery
+from testbed.model.errors import StartError
+from testbed.node import limits
+from testbed.node.socket import Mailbox, envelope
+from testbed.protocol.messages import Heartbeat
+from tests.command import call, document
+from tests.live.test_preflight import plan
+
+PLENTY = Needs(processes=0, memory_bytes=math.inf, descriptors=math.inf, tasks=math.inf)
+MANY = """name: many
+slots: 2
+cells: [{es: {cpu: 8 GHz}, ues: 20000}]
+emulation: {burn: 0.1}
+"""
+
+
+@pytest.mark.parametrize("field", ["memory_bytes", "descriptors", "tasks"])
+def test_what_is_short_is_named_with_a_packing_that_fits(field):
+    made = plan(ues=100)
+    there = msgspec.structs.replace(PLENTY, **{field: getattr(needs_of(made, 5), field)})
+    (said,) = shortages(made, there)
+    assert said.endswith("emulation.ues_per_process=5" + said.partition("ues_per_process=5")[2])
+    emulation = msgspec.structs.replace(made.emulation, ues_per_process=5)
+    assert shortages(msgspec.structs.replace(made, emulation=emulation), there) == []
+    assert shortages(made, PLENTY) == []
+
+
+def test_no_packing_is_said_where_none_helps():
+    (said,) = shortages(plan(), msgspec.structs.replace(PLENTY, descriptors=3))
+    assert "ues_per_process" not in said and "ulimit -Hn" in said
+
+
+def test_a_run_that_cannot_be_started_is_refused(monkeypatch):
+    monkeypatch.setattr(limits, "free_tasks", lambda: 10.0)
+    with pytest.raises(StartError, match="processes and threads: the run needs 40") as caught:
+        needs.provide(plan(ues=10), 12)
+    assert "raise the limit" in caught.value.remedy
+
+
+def test_check_says_what_does_not_fit_and_exits_with_4(tmp_path):
+    (tmp_path / "many.yaml").write_text(MANY)
+    found = document("check", "many.yaml", cwd=tmp_path, code=4)["fit"]
+    assert found["memory_bytes"] > 150e9 and any(one.startswith("memory: ") for one in found["warnings"])
+    said = call("check", "many.yaml", cwd=tmp_path, code=4).stdout
+    assert "it does not fit this host" in said and "e+" not in said
+
+
+def few_descriptors():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+
+
+def test_too_few_descriptors_are_said_before_a_run_and_leave_nothing(tmp_path):
+    done = call("run", "region", "--slots", "2", "--out", "r", cwd=tmp_path, code=3, preexec_fn=few_descriptors)
+    assert "file descriptors" in done.stderr and "ulimit -Hn" in done.stderr and "the limit is 40" in done.stderr
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.live
+def test_a_soft_limit_is_raised_for_a_run(tmp_path):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+    def low():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (24, hard))
+
+    call("run", "smoke", "--slots", "2", "--speed", "4", "--out", "r", cwd=tmp_path, preexec_fn=low)
+
+
+def test_a_fork_that_is_refused_is_an_error_of_the_start(tmp_path, monkeypatch):
+    (tmp_path / "logs").mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os\ndef no():\n    raise BlockingIOError(11, 'no')\nos.fork = no\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    nursery = Nursery(tmp_path)
+    try:
+        with pytest.raises(StartError, match="ue-1-1 cannot be started: no"):
+            nursery.start("ue_agent", "ue-1-1")
+    finally:
+        nursery.close()
+
+
+def test_a_mailbox_has_sockets_for_more_than_a_thousand_processes(tmp_path):
+    if not limits.may_open(5000):
+        pytest.skip("too few descriptors")
+    addresses = {f"ue-{i}": f"ipc://{tmp_path}/{i}" for i in range(1100)}
+    mailbox = Mailbox(f"ipc://{tmp_path}/own", addresses, real_payload=False)
+    for name in addresses:
+        mailbox.send(envelope("own", 0, name, Heartbeat(1)))
+    assert mailbox.unsent == 0
+    mailbox.close()
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o000, 0o755), (0o002, 0o775), (0o077, 0o700)])
+def test_a_run_is_not_left_writable_by_all(tmp_path, mask, mode):
+    call("run", "smoke", "--backend", "sim", "--out", "r", cwd=tmp_path, preexec_fn=lambda: os.umask(mask))
+    assert stat.S_IMODE((tmp_path / "r").stat().st_mode) == mode
+    assert not any(path.stat().st_mode & stat.S_IWOTH for path in (tmp_path / "r").rglob("*"))
+
+
+@pytest.mark.parametrize("name", ["", ".", "/", "..", "a\nb"])
+def test_init_refuses_what_is_no_name(tmp_path, name):
+    assert "not a name" in call("init", name, cwd=tmp_path, code=2).stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,192 @@
+"""Learning from measured outcomes: they give what the twin's collector gives, in any order, with anything missing."""
+
+import random
+
+import msgspec
+import numpy as np
+import pytest
+
+from controller.learn.collect import Actor, Collector
+from controller.online.behaviour_policy import Student
+from controller.online.slot_costs import Costs
+from controller.online.trajectory import LEAST_SLOTS, STRETCH, Assembler
+from testbed.model.system import LEARNER, Fault
+from testbed.model.task import UE_DIED
+from testbed.policy import network
+from testbed.policy.learned import Learned
+from testbed.protocol.messages import Outcome, Seen
+from testbed.scenario.load import load_scenario
+from testbed.sim.simulation import Simulation
+from testbed.trace import inputs
+from testbed.twin import build
+from tests.support import plan
+
+SLOTS = 60
+SCENARIO = load_scenario("region", ["density=0.8", f"slots={SLOTS}"])
+SYSTEM = inputs.resolve(SCENARIO).system
+TASKS = inputs.generate(SCENARIO, SYSTEM)
+FLAT = (network.initial(1) + np.random.default_rng(6).normal(size=network.SIZE) * 0.05).astype(np.float32)
+LENGTH = 10
+
+
+class Ear:
+    """A learner that only listens."""
+
+    name = LEARNER
+
+    def __init__(self):
+        self.heard = []
+
+    def begin(self):
+        return []
+
+    def handle(self, now_ns, event):
+        self.heard.append(event)
+        return []
+
+
+class Listening(Simulation):
+    """A simulation with a learner that hears what a real one would."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.ear = Ear()
+        self._incarnation[LEARNER] = 0
+
+    def _make(self, name, incarnation, from_ns):
+        return self.ear if name == LEARNER else super()._make(name, incarnation, from_ns)
+
+
+def student(version=lambda: 0):
+    return Student(Learned(FLAT.copy(), True, explore=True), lambda: (FLAT, version()))
+
+
+def listen(faults=(), policy=None):
+    """What the learner hears of a run in which the fixed network decides, exploring."""
+    made = msgspec.structs.replace(plan(SYSTEM, TASKS, faults=faults), learn=True)
+    simulation = Listening(made, policy or student())
+    return simulation.ear, simulation.run()
+
+
+def assembled(heard, slots=LENGTH, **options):
+    assembler = Assembler(SYSTEM, slots, **options)
+    for message in heard:
+        assembler.take(message)
+    return assembler.ready()
+
+
+def twin_rollouts(count):
+    collector = Collector(SYSTEM, build.table(SYSTEM, TASKS), 1, LENGTH, True, 0, Actor(), episode=2**40)
+    collector.twin.reset(SYSTEM.seed)
+    for _ in range(count):
+        rollout, ues = collector.rollout(FLAT)
+        yield msgspec.structs.replace(rollout, cells=rollout.cells.copy(), rewards=rollout.rewards.copy()), ues
+
+
+def test_measured_outcomes_give_what_the_twin_gives():
+    ear, _ = listen()
+    found = assembled(ear.heard, patience=SLOTS)
+    assert len(found) >= 4
+    for mine, (theirs, _) in zip(found, twin_rollouts(len(found)), strict=True):
+        for name in ("features", "actions", "slot", "weight", "cells"):
+            assert np.array_equal(getattr(mine, name), getattr(theirs, name)), name
+        assert np.allclose(mine.log_probability, theirs.log_probability, atol=1e-5)
+        assert np.allclose(mine.rewards, theirs.rewards, rtol=1e-5)
+
+
+def test_measured_outcomes_sum_to_the_overhead_however_early_slots_are_settled():
+    ear, made = listen()
+    ended = {(message.task.ue, message.task.number) for message in ear.heard if isinstance(message, Outcome)}
+    index = {ue.name: ue.index for ue in SYSTEM.ues}
+    total = sum(row.overhead for row in made.tasks if (index[row.ue], row.number) in ended)
+    for patience in (1, 4, SLOTS):
+        costs = Costs(SYSTEM, 0)
+        settled = 0.0
+        for message in ear.heard:
+            if isinstance(message, Seen):
+                for task in message.tasks:
+                    if (task.ue, task.number) in ended:
+                        costs.enter(task)
+                while costs.next < message.slot - patience:
+                    settled += costs.settle()
+            elif isinstance(message, Outcome):
+                costs.leave(message)
+        settled += sum(costs.settle() for _ in range(2 * SLOTS))
+        assert settled == pytest.approx(total, rel=1e-9)
+
+
+def test_the_order_in_which_outcomes_come_does_not_matter():
+    ear, _ = listen()
+    usual = assembled(ear.heard, patience=SLOTS)
+    seed = 5
+    shuffled = sorted(ear.heard, key=lambda message: getattr(message, "slot", 0))
+    late = [message for message in shuffled if isinstance(message, Outcome)]
+    random.Random(seed).shuffle(late)
+    seen = [message for message in shuffled if isinstance(message, Seen)]
+    found = assembled([*seen, *late], patience=2 * SLOTS)
+    assert len(found) >= len(usual) > 0
+    for mine, theirs in zip(usual, found, strict=False):
+        assert np.allclose(mine.rewards, theirs.rewards, rtol=1e-5)
+        assert np.array_equal(mine.features, theirs.features) and np.array_equal(mine.weight, theirs.weight)
+
+
+def test_decisions_that_were_not_the_policys_own_get_no_weight():
+    ear, _ = listen()
+    chosen = next(m for m in ear.heard if isinstance(m, Outcome) and m.slot == 12 and m.choice == 1)
+    heard = [
+        msgspec.structs.replace(message, fallback="timeout") if message is chosen else message for message in ear.heard
+    ]
+    usual, found = assembled(ear.heard)[1], assembled(heard)[1]
+    assert usual.weight.all()
+    (masked,) = np.flatnonzero(found.weight == 0)
+    decisions = [m for m in ear.heard if isinstance(m, Seen) and m.slot == 12]
+    inputs = next(c.inputs for m in decisions for c in m.chose if c.ue == chosen.task.ue)
+    assert found.slot[masked] == 2 and np.array_equal(found.features[masked], np.array(inputs, np.float32))
+
+
+def test_a_lost_ue_costs_nothing_more_and_its_last_decisions_get_no_weight():
+    fault = Fault("ue-3-2", 15_300_000_000, 25_000_000_000)
+    ear, made = listen([fault])
+    lost = [row for row in made.tasks if row.reason == UE_DIED and row.asked_ns >= 0]
+    assert lost
+    found = assembled(ear.heard)
+    masked = [
+        (first, stretch.slot[n]) for first, stretch in enumerate(found) for n in np.flatnonzero(stretch.weight == 0)
+    ]
+    assert {LENGTH * first + at for first, at in masked} == {row.slot for row in lost}
+    assert len(found) >= 4 and all(np.isfinite(stretch.rewards).all() for stretch in found)
+
+
+def test_a_gap_ends_a_stretch_and_what_unknown_tasks_reach_into_is_left_out():
+    ear, _ = listen()
+    whole = assembled(ear.heard)
+    gone = [m for m in ear.heard if not (isinstance(m, Seen | Outcome) and 22 <= getattr(m, "slot", 0) < 27)]
+    found = assembled(gone)
+    assert np.array_equal(found[1].cells, whole[1].cells)
+    first = 27 + 12
+    late = found[2]
+    assert np.array_equal(late.cells[0], whole[first // LENGTH].cells[first % LENGTH])
+    assert np.allclose(late.rewards[:1], whole[first // LENGTH].rewards[first % LENGTH], rtol=1e-5)
+
+
+def test_a_learner_that_starts_late_learns_from_what_it_knows():
+    ear, _ = listen()
+    late = [m for m in ear.heard if not (isinstance(m, Seen) and m.slot < 15)]
+    whole, found = assembled(ear.heard), assembled(late)
+    first = 15 + 12
+    assert np.array_equal(found[0].cells[0], whole[first // LENGTH].cells[first % LENGTH])
+    assert np.allclose(found[0].rewards[0], whole[first // LENGTH].rewards[first % LENGTH], rtol=1e-5)
+
+
+def test_a_cell_that_is_never_seen_does_not_stop_learning():
+    ear, _ = listen()
+    found = assembled([m for m in ear.heard if not (isinstance(m, Seen) and m.cell == 1)])
+    assert len(found) >= 3
+    assert not found[0].cells[:, 0, 1].any() and found[0].cells[:, 0, 0].any()
+
+
+def test_the_least_slots_give_a_stretch_even_if_no_task_ends():
+    ear, _ = listen()
+    seen = [message for message in ear.heard if isinstance(message, Seen)]
+    for slots, stretches in ((LEAST_SLOTS, 1), (LEAST_SLOTS - 1, 0)):
+        assert len(assembled([message for message in seen if message.slot < slots], STRETCH)) == stretches

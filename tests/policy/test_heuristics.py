@@ -1,0 +1,63 @@
+"""Heuristics on views computed by hand."""
+
+from testbed.model.delay import NS
+from testbed.model.mdp import CellView, EsView, UeView
+from testbed.model.task import Task
+from testbed.policy.heuristics import Coin, Fixed, Priced, local_cost, offload_cost
+
+
+def ue(index, tasks, queue_ns=0, radio_wait_ns=0):
+    return UeView(f"ue-1-{index + 1}", index, NS, 8e6, 0.2, 1e-27, 0.5, queue_ns, radio_wait_ns, tuple(tasks), -1)
+
+
+def cell(*ues, backlog_ns=0, senders=0, shared=False, alive=True):
+    es = EsView("es-1", 0, 2 * NS, 1, backlog_ns, 0, 0, 0, senders, 0, alive)
+    return CellView(3, 3 * NS, 0, 1, tuple(ues), (es,), shared, 0, 0, NS)
+
+
+def job(number=0, cycles=NS, bits=4_000_000):
+    return Task(0, number, 3 * NS, bits, cycles, NS)
+
+
+def test_costs_of_one_task():
+    view = cell(ue(0, [job()]))
+    assert local_cost(view, view.ues[0]) == 0.5 * 1.0 + 0.5 * 1.0
+    assert offload_cost(view, view.ues[0], view.ess[0], 0) == 0.5 * (0.5 + 0.5) + 0.5 * 0.2 * 0.5
+
+
+def test_several_tasks_share_the_local_queue_and_the_radio():
+    view = cell(ue(0, [job(0), job(1)], queue_ns=NS, radio_wait_ns=NS))
+    assert local_cost(view, view.ues[0]) == 0.5 * (2 + 3) + 0.5 * 2
+    offload = offload_cost(view, view.ues[0], view.ess[0], 0)
+    assert abs(offload - (0.5 * (2.0 + 2.5) + 0.5 * 0.2 * 1.0)) < 1e-12
+
+
+def test_what_travels_meanwhile_is_taken_off_the_wait():
+    view = cell(ue(0, [job()]), backlog_ns=NS)
+    assert offload_cost(view, view.ues[0], view.ess[0], 0) == 0.5 * 1.5 + 0.05
+
+
+def test_shared_radio_stretches_the_airtime_by_the_senders():
+    view = cell(ue(0, [job()]), senders=3, shared=True)
+    assert abs(offload_cost(view, view.ues[0], view.ess[0], 0) - (0.5 * 2.0 + 0.5 * 0.2 * 1.5)) < 1e-12
+
+
+def test_greedy_counts_what_it_already_sent():
+    view = cell(*[ue(n, [job()]) for n in range(5)], backlog_ns=NS)
+    choices = Priced().decide(view, None)
+    assert list(choices.values()) == [1, 0, 0, 0, 0] or list(choices.values()) == [1, 1, 0, 0, 0]
+    assert sum(Priced().decide(cell(*[ue(n, [job()]) for n in range(5)]), None).values()) > sum(choices.values())
+
+
+def test_a_price_keeps_tasks_local_and_nobody_offloads_to_a_dead_server():
+    view = cell(ue(0, [job()]))
+    assert Priced().decide(view, None) == {"ue-1-1": 1}
+    assert Priced(0.0, 10.0).decide(view, None) == {"ue-1-1": 0}
+    assert Priced().decide(cell(ue(0, [job()]), alive=False), None) == {"ue-1-1": 0}
+
+
+def test_fixed_and_coin():
+    view = cell(*[ue(n, [job()]) for n in range(200)])
+    assert set(Fixed(1).decide(view, None).values()) == {1}
+    assert 70 < sum(Coin(0.5).decide(view, None).values()) < 130
+    assert sum(Coin(0.0).decide(view, None).values()) == 0 and sum(Coin(1.0).decide(view, None).values()) == 200

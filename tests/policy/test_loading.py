@@ -1,0 +1,98 @@
+"""A user's policy, and checkpoints of tuned ones: what is refused, what is caught, where it may print."""
+
+import json
+import sys
+
+import pytest
+
+from testbed.experiments.virtual import by_twin
+from testbed.model.errors import UsageError
+from testbed.policy import loading
+from testbed.protocol.rows import POLICY_ERROR
+from testbed.sim.simulation import simulate
+from tests.support import plan, system, task_of
+
+SOURCE = """
+print("loading")
+def talks(cell, rng):
+    print("deciding")
+    return {ue.name: 1 for ue in cell.ues}
+def leaves(cell, rng):
+    raise SystemExit(3)
+def interrupted(cell, rng):
+    raise KeyboardInterrupt
+class Leaves:
+    def __init__(self):
+        raise SystemExit(4)
+"""
+CLOCKS = pytest.mark.parametrize("clock", [simulate, by_twin], ids=["sim", "twin"])
+
+
+@pytest.fixture(name="own")
+def _own(tmp_path, monkeypatch):
+    """A module with policies, to be had by name."""
+    name = f"own_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(SOURCE)
+    (tmp_path / f"{name}_gone.py").write_text("raise SystemExit(7)")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return name
+
+
+def small():
+    """Two tasks of one UE."""
+    made = system(slots=4)
+    return plan(made, [task_of(0, 0), task_of(0, 1, at=made.slot_ns)])
+
+
+@CLOCKS
+def test_a_policy_prints_to_standard_error(own, capsys, clock):
+    sys.modules.pop(own, None)
+    clock(small(), loading.load(f"{own}:talks")[0])
+    said = capsys.readouterr()
+    assert said.out == "" and "loading" in said.err and said.err.count("deciding") == 2
+
+
+@CLOCKS
+def test_a_policy_that_exits_is_replaced_by_the_fallback_and_named(own, clock):
+    made = clock(small(), loading.load(f"{own}:leaves")[0])
+    assert [row.fallback for row in made.tasks if row.finished_ns >= 0] == ["policy error"] * 2
+    events = [event for event in made.events if event.kind == POLICY_ERROR]
+    assert [event.detail for event in events] == [f"cell 1, slot {slot}: SystemExit: 3" for slot in (0, 1)]
+
+
+@CLOCKS
+def test_an_interrupt_while_a_policy_decides_interrupts(own, clock):
+    with pytest.raises(KeyboardInterrupt):
+        clock(small(), loading.load(f"{own}:interrupted")[0])
+
+
+@pytest.mark.parametrize(("name", "said"), [("{}_gone:x", "SystemExit: 7"), ("{}:Leaves", "SystemExit: 4")])
+def test_a_policy_that_exits_while_it_is_loaded_is_a_mistake(own, name, said):
+    with pytest.raises(UsageError, match=said):
+        loading.load(name.format(own))
+
+
+@pytest.mark.parametrize(
+    ("base", "values", "said"),
+    [
+        ("coin", {"q": 7}, "from 0 to 1"),
+        ("coin", {"q": -0.1}, "from 0 to 1"),
+        ("coin", {"q": float("nan")}, "finite"),
+        ("priced", {"beta": float("inf"), "beta0": 0}, "finite"),
+        ("priced", {"beta": 10**400, "beta0": 0}, "finite"),
+        ("priced", {"beta": 0.5}, "finite"),
+    ],
+)
+def test_a_checkpoint_out_of_range_is_refused(tmp_path, base, values, said):
+    path = tmp_path / "values.json"
+    path.write_text(json.dumps({"policy": base, **values}))
+    with pytest.raises(UsageError, match=said) as caught:
+        loading.load(f"{base}:{path}")
+    assert str(path) in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["coin", "coin-do", "priced-do", "a3c", "dqn-do"])
+def test_a_policy_without_its_checkpoint_hints_at_itself(name):
+    with pytest.raises(UsageError) as caught:
+        loading.load(name)
+    assert f"{name}:CHECKPOINT" in caught.value.message and caught.value.remedy.endswith(f"--algorithm {name}")

@@ -1,0 +1,132 @@
+"""Published weights: whole or not at all, whoever dies while writing; a teacher that repeats itself."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from controller.online.online_learner import Lessons, Teacher, together
+from testbed.policy import network
+from testbed.policy.published_weights import SEQUENCE, Weights
+from tests.online.test_online_learner import FLAT, SYSTEM, assembled, listen
+
+SIZE = 5000
+
+
+@pytest.fixture
+def weights(tmp_path):
+    made = Weights.create(tmp_path / "weights", np.zeros(SIZE, np.float32))
+    yield made
+    made.close()
+
+
+def other(tmp_path):
+    return Weights(tmp_path / "weights", SIZE)
+
+
+def filled(value):
+    return np.full(SIZE, value, np.float32)
+
+
+def test_a_reader_follows_what_is_published(weights, tmp_path):
+    reader = other(tmp_path)
+    assert reader.refresh() and reader.version == 0 and not reader.flat.any()
+    assert weights.publish(filled(3.0)) == 1
+    assert weights.publish(filled(4.0)) == 2
+    assert reader.version == 0 and reader.refresh() and reader.version == 2
+    assert np.array_equal(reader.flat, filled(4.0))
+    before = reader.flat
+    assert reader.refresh() and reader.flat is before
+    reader.close()
+
+
+def test_weights_outlive_those_who_open_them(weights, tmp_path):
+    weights.publish(filled(2.0))
+    again = Weights.create(tmp_path / "weights", filled(9.0))
+    assert again.refresh() and np.array_equal(again.flat, filled(2.0))
+    assert again.publish(filled(5.0)) == 2
+    again.close()
+
+
+def test_half_written_weights_are_never_read_and_a_new_writer_repairs_them(weights, tmp_path):
+    reader = other(tmp_path)
+    weights.publish(filled(1.0))
+    assert reader.refresh()
+    weights._numbers[SEQUENCE] |= 1
+    weights._flat[: SIZE // 2] = 7.0
+    assert not reader.refresh() and reader.version == 1 and np.array_equal(reader.flat, filled(1.0))
+    heir = other(tmp_path)
+    assert heir.publish(filled(8.0)) == 2
+    assert reader.refresh() and np.array_equal(reader.flat, filled(8.0))
+    heir.close()
+    reader.close()
+
+
+def test_what_does_not_fit_its_checksum_is_not_read(weights, tmp_path):
+    reader = other(tmp_path)
+    weights._flat[3] = 7.0
+    assert not reader.refresh() and len(reader.flat) == 0
+    weights.publish(filled(1.0))
+    assert reader.refresh()
+    reader.close()
+
+
+def test_a_reader_beside_a_writer_sees_whole_versions_only(weights, tmp_path):
+    reader, done = other(tmp_path), threading.Event()
+
+    def write():
+        for value in range(1, 400):
+            weights.publish(filled(value))
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = set()
+    while not done.is_set() or reader.version < 399:
+        if reader.refresh():
+            assert np.array_equal(reader.flat, filled(reader.version))
+            seen.add(reader.version)
+    writer.join()
+    assert max(seen) == 399
+    reader.close()
+
+
+def taught(masked=False, updates=5):
+    ear, _ = listen()
+    teacher = Teacher(SYSTEM, FLAT, np.full(network.SIZE, 1e-4, np.float32), Lessons(slots=10, updates=updates))
+    for message in ear.heard:
+        teacher.take(message)
+    for stretch in teacher._kept:
+        stretch.weight[:] = 0.0 if masked else 1.0
+    done = [teacher.update(n) for n in range(updates)]
+    assert not teacher.busy
+    return teacher, done
+
+
+def test_a_teacher_repeats_itself_and_uses_a_stretch_as_often_as_it_is_told():
+    (first, done), (second, _) = taught(), taught()
+    assert np.array_equal(first.flat, second.flat) and not np.array_equal(first.flat, FLAT)
+    assert [one.lag for one in done] == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_decisions_without_weight_teach_the_critic_only():
+    teacher, _ = taught(masked=True)
+    actor = slice(0, network.ACTOR[-1].end)
+    assert np.array_equal(teacher.flat[actor], FLAT[actor])
+    assert not np.array_equal(teacher.flat[network.CRITIC[0].start :], FLAT[network.CRITIC[0].start :])
+
+
+def test_stretches_become_the_worlds_of_one_rollout():
+    ear, _ = listen()
+    found = assembled(ear.heard)[:3]
+    rollout = together(found)
+    assert rollout.rewards.shape == (10, 3) and rollout.cells.shape[:2] == (11, 3)
+    for world, stretch in enumerate(found):
+        mine = rollout.slot % 3 == world
+        assert np.array_equal(rollout.features[mine], stretch.features)
+        assert np.array_equal(rollout.slot[mine] // 3, stretch.slot)
+        assert np.array_equal(rollout.rewards[:, world], stretch.rewards[:, 0])
+
+
+def test_live_learning_corrects_for_older_policies():
+    assert Lessons().settings.vtrace

@@ -1,0 +1,84 @@
+"""A number that a process had is no sign of life once another process has it."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from testbed.live import launch
+from testbed.live.interrupts import collected_signals, stop_on_interrupt
+from testbed.live.process_group import prepared
+from testbed.model.errors import StartError
+from testbed.record import reader
+from testbed.record.alive import birth, is_alive
+from testbed.scenario.load import load_scenario
+from testbed.trace import inputs
+
+
+def test_a_run_is_going_on_only_while_its_own_launcher_lives():
+    mine = {"launcher_pid": os.getpid(), "launcher_started": birth(os.getpid())}
+    assert reader.is_running(mine)
+    assert not reader.is_running(mine | {"launcher_started": mine["launcher_started"] - 1})
+    assert not reader.is_running(mine | {"reason": ""})
+    assert reader.is_running({"launcher_pid": os.getpid()})
+
+
+def test_who_has_ended_does_not_live_even_before_somebody_asks_how():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert birth(process.pid) is None and not is_alive(process.pid, None)
+    process.wait()
+    assert not is_alive(process.pid, None)
+    assert not any(is_alive(pid, None) for pid in (None, "1", 0, -1))
+
+
+def in_a_thread(call):
+    found = []
+
+    def run():
+        try:
+            found.append(call())
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            found.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+@pytest.mark.parametrize("handling", [collected_signals, lambda: stop_on_interrupt(lambda: None)])
+def test_interrupts_are_left_to_the_main_thread(handling):
+    def enter():
+        with handling():
+            return "inside"
+
+    assert in_a_thread(enter) == "inside"
+
+
+def test_a_run_whose_record_cannot_be_made_leaves_no_socket_open(tmp_path):
+    (tmp_path / "run.db").mkdir()
+    resolved = inputs.resolve(load_scenario("smoke"))
+    plan = resolved.plan(inputs.generate(resolved.scenario, resolved.system), "lc", second_offload=False, live=True)
+    before = descriptors()
+    with prepared(tmp_path) as here:
+        for _ in range(3):
+            with pytest.raises(StartError, match="cannot write the record"):
+                launch.Launcher(plan, tmp_path, here, None, {}, [])
+    assert descriptors() == before
+
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.live
+def test_a_run_can_be_launched_from_any_thread(tmp_path):
+    resolved = inputs.resolve(load_scenario("smoke", ["slots=3", "emulation.speed=10", "emulation.burn=0"]))
+    workload = inputs.generate(resolved.scenario, resolved.system)
+    plan = resolved.plan(workload, "lc", second_offload=False, live=True)
+    ended = in_a_thread(lambda: launch.launch(plan, tmp_path / "r"))
+    assert isinstance(ended, launch.Ended), ended
+    assert ended.reason == "" and ended.end_ns >= plan.system.end_ns

@@ -1,0 +1,90 @@
+"""The record: upserts, concurrent readers, survival of a kill."""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import msgspec
+import pytest
+
+from testbed.model.errors import StartError
+from testbed.protocol.rows import EventRow, TaskRow
+from testbed.record.writer import SCHEMA_VERSION, Recorder
+
+ROW = TaskRow("ue-1-1", 0, 1, 0, 8, 9, 10, "decided", choice=1)
+
+
+def read(path, query):
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return db.execute(query).fetchall()
+
+
+def test_a_final_row_replaces_the_decided_one_and_never_the_other_way_round(tmp_path):
+    recorder = Recorder(tmp_path / "run.db", {"seed": 7})
+    final = msgspec.structs.replace(ROW, state="completed", finished_ns=5)
+    recorder.add([ROW, final])
+    recorder.add([ROW, EventRow(1, "es-1", "died")])
+    recorder.close()
+    assert read(tmp_path / "run.db", "SELECT state, finished_ns FROM tasks") == [("completed", 5)]
+    assert read(tmp_path / "run.db", "SELECT kind FROM events") == [("died",)]
+    meta = dict(read(tmp_path / "run.db", "SELECT * FROM meta"))
+    assert meta == {"schema_version": str(SCHEMA_VERSION), "seed": "7"}
+    assert os.listdir(tmp_path) == ["run.db"]
+
+
+def test_readers_see_committed_rows_while_it_runs(tmp_path):
+    recorder = Recorder(tmp_path / "run.db")
+    recorder.add([ROW])
+    recorder.commit()
+    assert read(tmp_path / "run.db", "SELECT count(*) FROM tasks") == [(1,)]
+    recorder.close()
+
+
+def test_whoever_reads_while_it_is_closed_keeps_reading_and_costs_the_run_nothing(tmp_path):
+    recorder = Recorder(tmp_path / "run.db", {"seed": 7})
+    with contextlib.closing(sqlite3.connect(tmp_path / "run.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM tasks").fetchone() == (0,)
+        recorder.add([ROW])
+        recorder.close()
+        again = Recorder(tmp_path / "run.db", {"reason": ""})
+        again.close()
+        assert reader.execute("SELECT count(*) FROM tasks").fetchone() == (0,)
+    assert read(tmp_path / "run.db", "SELECT count(*) FROM tasks") == [(1,)]
+    Recorder(tmp_path / "run.db").close()
+    assert os.listdir(tmp_path) == ["run.db"]
+
+
+def test_a_full_disk_is_a_clear_error_wherever_it_shows(tmp_path):
+    recorder = Recorder(tmp_path / "run.db")
+    recorder._db.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(StartError, match="full"):
+        recorder.put({"much": "x" * 1_000_000})
+    with contextlib.suppress(StartError):
+        recorder.close()
+
+
+def test_committed_rows_survive_a_kill(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from testbed.record.writer import Recorder;"
+        "from testbed.protocol.rows import EventRow;"
+        f"r = Recorder(Path({str(tmp_path / 'run.db')!r})); r.add([EventRow(1, 'a', 'b')]); r.commit();"
+        "print('ready', flush=True); sys.stdin.read()"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert child.stdout.readline() == b"ready\n"
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child.stdin.close()
+        child.stdout.close()
+    assert read(tmp_path / "run.db", "SELECT kind FROM events") == [("b",)]
+
+
+def test_an_unwritable_place_is_a_clear_error(tmp_path):
+    with pytest.raises(StartError, match="cannot write the record"):
+        Recorder(tmp_path / "missing" / "run.db")

@@ -1,0 +1,131 @@
+"""Workloads: keyed generation, tables, assignment of requests."""
+
+import math
+
+import msgspec
+import pytest
+
+from testbed.model import random
+from testbed.model.errors import ScenarioError
+from testbed.scenario import workload
+from testbed.scenario.load import load_scenario, parse_scenario
+from testbed.scenario.resolve import resolve
+from testbed.scenario.workload import Request, generate
+
+REGION = load_scenario("region")
+SYSTEM = resolve(REGION).system
+
+
+def test_bernoulli_tasks_come_at_slot_boundaries_with_keyed_values():
+    tasks = generate(REGION, SYSTEM)
+    assert list(tasks) == sorted(tasks, key=lambda t: (t.generated_ns, t.ue, t.number))
+    for ue in (0, 7, 14):
+        probability = min(1.0, 0.7 * REGION.cells[SYSTEM.ues[ue].cell].density_factor)
+        slots = [k for k in range(200) if random.uniform(7, random.ARRIVALS, ue, k, 0) < probability]
+        mine = [task for task in tasks if task.ue == ue]
+        assert [task.generated_ns for task in mine] == [k * 10**9 for k in slots]
+        assert [task.number for task in mine] == list(range(len(mine)))
+    task = tasks[100]
+    u = random.uniform(7, random.VALUES, task.ue, task.number, random.FIELD_CYCLES)
+    assert task.cycles == math.floor(0.5e9 + u * 1e9 + 0.5)
+
+
+def test_a_certain_task_in_every_slot():
+    scenario = parse_scenario("density: 1\nslots: 4\ncells: [{ues: 1, density_factor: 3}]")
+    assert len(generate(scenario, resolve(scenario).system)) == 4
+
+
+def test_a_longer_run_begins_with_the_same_tasks():
+    short = msgspec.structs.replace(REGION, slots=50)
+    few = generate(short, resolve(short).system)
+    assert few == generate(REGION, SYSTEM)[: len(few)]
+
+
+def test_poisson_tasks_have_the_mean_rate_and_fall_inside_slots():
+    text = "density: 2\nslots: 2000\nworkload: {arrivals: poisson}\ncells: [{ues: 1, density_factor: 0.5}]"
+    scenario = parse_scenario(text)
+    tasks = generate(scenario, resolve(scenario).system)
+    assert 1850 < len(tasks) < 2150
+    assert all(0 < task.generated_ns < 2000 * 10**9 for task in tasks)
+    assert any(task.generated_ns % 10**9 for task in tasks)
+    first = random.exponential(random.uniform(7, random.ARRIVALS, 0, 0, 0))
+    assert tasks[0].generated_ns == math.floor(first * 1e9 + 0.5)
+
+
+def test_no_density_no_tasks():
+    for arrivals in ("bernoulli", "poisson"):
+        scenario = parse_scenario(f"density: 0\nworkload: {{arrivals: {arrivals}}}")
+        assert generate(scenario, resolve(scenario).system) == ()
+
+
+def test_cycles_by_the_bit():
+    scenario = parse_scenario("task: {cycles: {per_bit: 25}}")
+    assert all(task.cycles == 25 * task.input_bits for task in generate(scenario, resolve(scenario).system))
+
+
+def test_a_table_keeps_every_task_exactly(tmp_path):
+    tasks = generate(REGION, SYSTEM)
+    workload.write_csv(tmp_path / "workload.csv", tasks, SYSTEM)
+    assert (tmp_path / "workload.csv").read_text().splitlines()[0] == "time_s,ue,input_bits,cycles,deadline_s"
+    assert workload.read_csv(tmp_path / "workload.csv", SYSTEM) == tasks
+
+
+def test_rows_may_come_in_any_order_and_spaces_and_a_byte_order_mark_do_no_harm(tmp_path):
+    text = "time_s,ue,input_bits,cycles,deadline_s\r\n2.5, ue-1-2 ,10,20,1\r\n\r\n0.000000001,ue-1-2,30.0,40,1e-9\r\n"
+    (tmp_path / "w.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    tasks = workload.read_csv(tmp_path / "w.csv", SYSTEM)
+    assert [tuple(msgspec.structs.astuple(task)) for task in tasks] == [
+        (1, 0, 1, 30, 40, 1), (1, 1, 2_500_000_000, 10, 20, 10**9),
+    ]  # fmt: skip
+
+
+HEAD = "time_s,ue,input_bits,cycles,deadline_s\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message", "remedy"),
+    [
+        ("", 1, 1, "the file is empty", "the header is time_s"),
+        ("time,ue,input_bits,cycles,deadline_s\n", 1, 1, 'no column "time_s"', 'did you mean "time"?'),
+        (HEAD + "0,ue-1-9,1,1,1\n", 2, 3, 'unknown UE "ue-1-9"', 'did you mean "ue-1-'),
+        (HEAD + "0,ue-1-1,1,1,1\n-1,ue-1-1,1,1,1\n", 3, 1, 'time_s "-1" is out of range', "at least 0"),
+        (HEAD + "0,ue-1-1,0,1,1\n", 2, 10, 'input_bits "0" is out of range', "at least 1"),
+        (HEAD + "0,ue-1-1,1,2.5,1\n", 2, 12, 'cycles "2.5" is not a whole number', "whole number"),
+        (HEAD + "0,ue-1-1,1,1,soon\n", 2, 14, 'deadline_s "soon" is not a number', "write a number"),
+        (HEAD + "0,ue-1-1,1,1,0\n", 2, 14, "the deadline must be more than 0", "write seconds"),
+        (HEAD + "0,ue-1-1,1,1\n", 2, 1, "4 cells where the header has 5", "one cell for each column"),
+        (HEAD + "1e20,ue-1-1,1,1,1\n", 2, 1, 'time_s "1e20" is too large', "write seconds"),
+        (HEAD + "inf,ue-1-1,1,1,1\n", 2, 1, "not a number", "finite"),
+    ],
+)
+def test_a_mistake_in_a_table_names_its_place(text, line, column, message, remedy):
+    with pytest.raises(ScenarioError) as caught:
+        workload.parse_csv(text, "mine.csv", SYSTEM)
+    error = caught.value
+    assert (error.file, error.line, error.column) == ("mine.csv", line, column)
+    assert message in error.message
+    assert remedy in error.remedy
+
+
+def test_requests_are_shared_out_by_the_rule():
+    requests = [Request(at_ns=i, input_bits=1, cycles=1) for i in range(1500)]
+    counts = {}
+    for rule in ("uniform", "density", "round_robin"):
+        given = msgspec.structs.replace(REGION, workload=msgspec.structs.replace(REGION.workload, assignment=rule))
+        tasks = workload.assign(requests, given, SYSTEM)
+        assert len(tasks) == 1500
+        counts[rule] = [sum(task.ue // 5 == cell for task in tasks) for cell in range(3)]
+        assert tasks == workload.assign(requests, given, SYSTEM)
+    assert counts["round_robin"] == [500, 500, 500]
+    assert counts["uniform"] == pytest.approx([500] * 3, rel=0.15)
+    assert counts["density"] == pytest.approx([300, 500, 700], rel=0.15)
+
+
+def test_limits_and_compression():
+    tasks = generate(REGION, SYSTEM)
+    fast = workload.scaled(tasks, 4.0)
+    assert fast[-1].generated_ns * 4 == tasks[-1].generated_ns
+    assert workload.slots_for(tasks, 10**9) == 200
+    assert workload.slots_for((), 10**9) == 1
+    assert workload.limited(tasks, SYSTEM) == tasks
+    assert max(task.generated_ns for task in workload.limited(tasks, SYSTEM, 10 * 10**9)) == 9 * 10**9
