@@ -72,7 +72,14 @@ def course_of(job: Job) -> Course:
     scenario = scenario_of(job)
     system = inputs.resolve(scenario).system
     base, double = job.algorithm.removesuffix("-do"), job.algorithm.endswith("-do")
-    course = Course(system, build.generator(scenario, system, True), double, base, seed=job.seed, updates=UPDATES[base])
+    course = Course(
+        system=system,
+        source=build.generator(scenario, system, True),
+        double=double,
+        algorithm=base,
+        seed=job.seed,
+        updates=UPDATES[base],
+    )
     own = {name: value for name, value in job.options.items() if name in Course.__struct_fields__}
     rest = {name: value for name, value in job.options.items() if name not in own and name not in BUDGET}
     settings = {"actor_critic": a3c.Settings(**rest)} if base == "a3c" else {"values": dqn.Settings(**rest)}
@@ -88,7 +95,15 @@ def train(job: Job, folder: Path) -> dict[str, Any]:
     path, curve, workers = job.checkpoint(folder), [], job.options.get("workers", 1)
     every = course.updates // VERDICTS
     every_s, synchronous = 0.0 if workers == 1 else 2.0, job.options.get("synchronous", False)
-    budget = Budget(0.0, course.updates, workers, every_s, every, early_stop=False, synchronous=synchronous)
+    budget = Budget(
+        seconds=0.0,
+        updates=course.updates,
+        workers=workers,
+        every_s=every_s,
+        every_updates=every,
+        early_stop=False,
+        synchronous=synchronous,
+    )
     clock = time.process_time if workers == 1 else time.monotonic
     cpu, began = clock(), time.monotonic()
     reports: list[Report] = []

@@ -28,7 +28,7 @@ def policy_of(plan: Plan) -> Policy:
 
 def role_of(system: System, emulation: Emulation) -> Role:
     """The controller answers as soon as it can, and tells ESs which tasks will not come."""
-    return Role(0, 0, ordered=False, executes=False, notices=notices_of(system))
+    return Role(guard_ns=0, boundary_guard_ns=0, ordered=False, executes=False, notices=notices_of(system))
 
 
 def main(argv: list[str]) -> int:

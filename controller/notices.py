@@ -22,7 +22,7 @@ def notices_of(system: System) -> Callable[[Sequence[Action]], list[Send]]:
                 ue = ues[action.body.ue]
                 kept.setdefault((ue.cell, action.body.asked_ns), []).append(ue.index)
         return [
-            Send(system.ess[cell].name, Kept(asked_ns, tuple(found)), asked_ns, Phase.DECIDE)
+            Send(to=system.ess[cell].name, body=Kept(asked_ns, tuple(found)), at_ns=asked_ns, phase=Phase.DECIDE)
             for (cell, asked_ns), found in kept.items()
         ]
 

@@ -62,7 +62,7 @@ class Server:
             case GatherExpired():
                 return self._decide(now_ns, event.cell, event.slot)
             case Outcome() if self._taught is not None:
-                return [Send(LEARNER, event, now_ns, Phase.DECIDE)]
+                return [Send(to=LEARNER, body=event, at_ns=now_ns, phase=Phase.DECIDE)]
             case Down():
                 return self._down(now_ns, event)
             case Lost() | Up():
@@ -127,10 +127,16 @@ class Server:
         for ue in view.ues:
             if ue.tasks:
                 decision = Decision(
-                    ue.name, slot, choices[ue.name], version, chose.get(ue.index, 0.0), fallback, asks[ue.name].at_ns
+                    ue=ue.name,
+                    slot=slot,
+                    choice=choices[ue.name],
+                    version=version,
+                    log_probability=chose.get(ue.index, 0.0),
+                    fallback=fallback,
+                    asked_ns=asks[ue.name].at_ns,
                 )
-                actions.append(Send(ue.name, decision, now_ns, Phase.DECIDE, ue.index))
-        return actions if seen is None else [*actions, Send(LEARNER, seen, now_ns, Phase.DECIDE)]
+                actions.append(Send(to=ue.name, body=decision, at_ns=now_ns, phase=Phase.DECIDE, ue=ue.index))
+        return actions if seen is None else [*actions, Send(to=LEARNER, body=seen, at_ns=now_ns, phase=Phase.DECIDE)]
 
     def _choose(self, now_ns: int, view: CellView) -> tuple[list[Action], dict[str, int], str]:
         """The policy's choices, or the fallback's with an event for the record and why."""

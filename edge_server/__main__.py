@@ -18,7 +18,7 @@ def make(making: Making) -> Core:
 
 def role_of(system: System, emulation: Emulation) -> Role:
     """ESs act in ideal order, a guard after the ideal instant."""
-    return Role(emulation.guard_ns, 200_000, ordered=True, executes=True)
+    return Role(guard_ns=emulation.guard_ns, boundary_guard_ns=200_000, ordered=True, executes=True)
 
 
 def main(argv: list[str]) -> int:

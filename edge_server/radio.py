@@ -25,7 +25,13 @@ def trip_of(system: System, ue: Ue, task: Task, ready_ns: int, start_ns: int, en
     jitter = link.jitter_ns(
         system.seed, ue.index, task.number, radio.jitter_kind, radio.jitter_low_ns, radio.jitter_high_ns
     )
-    return Trip(ready_ns, start_ns, end_ns, end_ns + radio.latency_ns + jitter, tries)
+    return Trip(
+        ready_ns=ready_ns,
+        tx_start_ns=start_ns,
+        tx_end_ns=end_ns,
+        arrival_ns=end_ns + radio.latency_ns + jitter,
+        attempts=tries,
+    )
 
 
 class DedicatedRadio:
@@ -61,7 +67,7 @@ class DedicatedRadio:
         self._free_ns.pop(ue.index, None)
 
 
-class _Job(msgspec.Struct):
+class _Job(msgspec.Struct, kw_only=True):
     ue: Ue
     task: Task
     ready_ns: int
@@ -92,7 +98,13 @@ class SharedRadio:
         """Append a task to its UE's FIFO at ``now_ns``; whether its first bit leaves at once."""
         self._advance(now_ns)
         tries = link.attempts(self._system.seed, ue.index, task.number, self._system.radio.loss)
-        job = _Job(ue, task, ready_ns, tries, transfer_ns(task.input_bits * tries, ue.rate_bps))
+        job = _Job(
+            ue=ue,
+            task=task,
+            ready_ns=ready_ns,
+            tries=tries,
+            airtime_ns=transfer_ns(task.input_bits * tries, ue.rate_bps),
+        )
         first = ue.index not in self._queues
         if first:
             self._begin(job, now_ns)

@@ -87,7 +87,7 @@ class Server:
 
     def _aired(self, now_ns: int, ue: Ue, task: Task, first: bool) -> Send:
         notice = Aired(ue.name, task.number, first, now_ns)
-        return Send(ue.name, notice, now_ns, Phase.ARRIVAL, ue.index, task.number)
+        return Send(to=ue.name, body=notice, at_ns=now_ns, phase=Phase.ARRIVAL, ue=ue.index, number=task.number)
 
     def _next_last_bit(self) -> list[Action]:
         self._radio_version += 1
@@ -111,8 +111,8 @@ class Server:
     def _under_way(self, sent: Sent) -> list[Action]:
         ue, task, trip = sent.ue, sent.task, sent.trip
         row = LinkRow(
-            ue.name, self.name, ue.name, task.number, task.input_bits, trip.attempts,
-            trip.ready_ns, trip.tx_start_ns, trip.tx_end_ns, trip.arrival_ns,
+            link=ue.name, to=self.name, ue=ue.name, number=task.number, bits=task.input_bits, attempts=trip.attempts,
+            ready_ns=trip.ready_ns, start_ns=trip.tx_start_ns, end_ns=trip.tx_end_ns, arrival_ns=trip.arrival_ns,
         )  # fmt: skip
         return [Record(row), Wake(trip.arrival_ns, Phase.ARRIVAL, Arrived(sent), ue.index, task.number)]
 
@@ -155,19 +155,38 @@ class Server:
         end = after_ns(now_ns, transfer_ns(task.input_bits, backhaul.rate_bps))
         arrival = end + backhaul.latency_ns
         to = self.system.ess[target].name
-        row = LinkRow(self.name, to, ue.name, task.number, task.input_bits, 1, now_ns, now_ns, end, arrival)
+        row = LinkRow(
+            link=self.name,
+            to=to,
+            ue=ue.name,
+            number=task.number,
+            bits=task.input_bits,
+            attempts=1,
+            ready_ns=now_ns,
+            start_ns=now_ns,
+            end_ns=end,
+            arrival_ns=arrival,
+        )
         moved = Moved(ue.name, task.number, to, now_ns)
         forward = Forward(ue.name, task, trip, arrival)
         return [
-            Send(to, forward, arrival, Phase.ARRIVAL, ue.index, task.number, payload_bits=task.input_bits),
-            Send(ue.name, moved, now_ns, Phase.ARRIVAL, ue.index, task.number),
+            Send(
+                to=to,
+                body=forward,
+                at_ns=arrival,
+                phase=Phase.ARRIVAL,
+                ue=ue.index,
+                number=task.number,
+                payload_bits=task.input_bits,
+            ),
+            Send(to=ue.name, body=moved, at_ns=now_ns, phase=Phase.ARRIVAL, ue=ue.index, number=task.number),
             Record(row),
         ]
 
     def _take_over(self, now_ns: int, forward: Forward) -> list[Action]:
         ue, task = self._ues[forward.ue], forward.task
         moved = Moved(ue.name, task.number, self.name, now_ns, arrived=True)
-        told = Send(ue.name, moved, now_ns, Phase.ARRIVAL, ue.index, task.number)
+        told = Send(to=ue.name, body=moved, at_ns=now_ns, phase=Phase.ARRIVAL, ue=ue.index, number=task.number)
         return [told, *self._enter(now_ns, Job(ue, task, forward.trip, now_ns, own=False))]
 
     def _enter(self, now_ns: int, job: Job) -> list[Action]:
@@ -185,12 +204,19 @@ class Server:
 
     def _result(self, job: Job, start: int, end: int, at: int, rejected: bool = False) -> Result:
         return Result(
-            job.ue.name, job.task.number, self.name, self.incarnation, job.trip, job.arrival_ns, start, end, at,
-            rejected,
+            ue=job.ue.name, number=job.task.number, es=self.name, incarnation=self.incarnation, trip=job.trip, es_arrival_ns=job.arrival_ns, start_ns=start, end_ns=end, at_ns=at,
+            rejected=rejected,
         )  # fmt: skip
 
     def _send(self, result: Result, job: Job) -> Send:
-        return Send(job.ue.name, result, result.at_ns, Phase.ARRIVAL, job.ue.index, job.task.number)
+        return Send(
+            to=job.ue.name,
+            body=result,
+            at_ns=result.at_ns,
+            phase=Phase.ARRIVAL,
+            ue=job.ue.index,
+            number=job.task.number,
+        )
 
     def _dispatch_soon(self, now_ns: int) -> list[Action]:
         if self._dispatching:
@@ -210,7 +236,9 @@ class Server:
         result = self._result(run.job, run.start_ns, run.end_ns, run.end_ns + self._return_ns(ue))
         then = self._send(result, run.job)
         return [
-            Execute(run.start_ns, run.end_ns, task.cycles, ue.name, task.number, then),
+            Execute(
+                start_ns=run.start_ns, end_ns=run.end_ns, cycles=task.cycles, ue=ue.name, number=task.number, then=then
+            ),
             Wake(run.end_ns, Phase.EXEC_END, Ended(core), ue.index, task.number),
         ]
 
@@ -221,17 +249,38 @@ class Server:
         backlog = queue.backlog_ns(now_ns)
         waits = tuple(radio.wait_ns(ue, now_ns) for ue in self._own_ues)
         own, forwarded, air = queue.own_cycles, queue.forwarded_cycles, self._air_cycles
-        notice = Announce(self.name, slot, now_ns, backlog, own, forwarded, air, radio.senders(now_ns), waits)
+        notice = Announce(
+            es=self.name,
+            slot=slot,
+            at_ns=now_ns,
+            backlog_ns=backlog,
+            own_cycles=own,
+            forwarded_cycles=forwarded,
+            air_cycles=air,
+            senders=radio.senders(now_ns),
+            radio_wait_ns=waits,
+        )
         busy = queue.busy_ns(now_ns)
         over = queue.expected_wait_ns(now_ns) > self.system.threshold_ns
         row = SlotRow(
-            self.name, slot, now_ns, backlog, queue.waiting, own, forwarded, air, busy - self._busy_before_ns, over
+            es=self.name,
+            slot=slot,
+            at_ns=now_ns,
+            backlog_ns=backlog,
+            waiting=queue.waiting,
+            own_cycles=own,
+            forwarded_cycles=forwarded,
+            air_cycles=air,
+            busy_ns=busy - self._busy_before_ns,
+            over_threshold=over,
         )
         self._busy_before_ns = busy
         self._peers.announce(self.name, slot, backlog)
         self._last_slot = slot
         told = [CONTROLLER] + [es.name for es in self.system.ess if es.name != self.name]
-        sends: list[Action] = [Send(peer, notice, now_ns, Phase.ANNOUNCE, self.es.index) for peer in told]
+        sends: list[Action] = [
+            Send(to=peer, body=notice, at_ns=now_ns, phase=Phase.ANNOUNCE, ue=self.es.index) for peer in told
+        ]
         return [*sends, Record(row), self._boundary(slot + 1)]
 
     def _fault(self, now_ns: int, event: Down | Up | Lost) -> list[Action]:

@@ -20,11 +20,23 @@ def system(
     for cell, count in enumerate(ues):
         for n in range(count):
             name = f"ue-{cell + 1}-{n + 1}"
-            users.append(Ue(name, len(users), cell, 1_000_000_000, 8e6, 0.2, 1e-27, 0.5, 100.0))
+            users.append(
+                Ue(
+                    name=name,
+                    index=len(users),
+                    cell=cell,
+                    cpu_hz=1_000_000_000,
+                    rate_bps=8e6,
+                    tx_power_w=0.2,
+                    kappa=1e-27,
+                    weight_delay=0.5,
+                    distance_m=100.0,
+                )
+            )
     return System(
         name="test", seed=seed, hardware_seed=1, slots=slots, slot_ns=slot_ns, threshold_ns=NS, detection_ns=100 * MS,
         epoch=epoch, radio=radio or Radio(), backhaul=backhaul or Backhaul(1e9, MS), ues=tuple(users),
-        ess=tuple(Es(f"es-{i + 1}", i, hz, **es) for i, hz in enumerate(speeds)),
+        ess=tuple(Es(name=f"es-{i + 1}", index=i, cpu_hz=hz, **es) for i, hz in enumerate(speeds)),
     )  # fmt: skip
 
 
@@ -52,7 +64,16 @@ def workload(made: System, probability: list[float]) -> tuple[Task, ...]:
                 continue
             u = [random.uniform(made.seed, random.VALUES, ue.index, number, field) for field in range(3)]
             bits, cycles = int(2.4e6 + u[0] * 1.6e6 + 0.5), int(0.5e9 + u[1] * 1e9 + 0.5)
-            tasks.append(Task(ue.index, number, slot * made.slot_ns, bits, cycles, int(1e9 + u[2] * 2e9 + 0.5)))
+            tasks.append(
+                Task(
+                    ue=ue.index,
+                    number=number,
+                    generated_ns=slot * made.slot_ns,
+                    input_bits=bits,
+                    cycles=cycles,
+                    deadline_ns=int(1e9 + u[2] * 2e9 + 0.5),
+                )
+            )
             number += 1
     return ordered(tasks)
 
@@ -93,14 +114,21 @@ def random_weather(made: System, seed: int) -> Weather:
         start = int(u(n, 3) * made.end_ns)
         cuts.append(Cut(a, b, start, start + int(u(n, 4) * 8 * NS)))
     session = Settings(heartbeat_ns=NS, suspect_ns=3 * NS, timeout_ns=8 * NS, retry_ns=300 * MS, retry_max_ns=2 * NS)
-    return Weather(seed, 0.3 * u(0, 1), 0.2 * u(0, 2), int(400 * MS * u(0, 3) ** 3), tuple(cuts), session)
+    return Weather(
+        seed=seed,
+        drop=0.3 * u(0, 1),
+        repeat=0.2 * u(0, 2),
+        delay_ns=int(400 * MS * u(0, 3) ** 3),
+        cuts=tuple(cuts),
+        session=session,
+    )
 
 
 def plan(made: System, tasks, policy="greedy", double=True, faults=()) -> Plan:
     """A plan on default emulation."""
-    return Plan(made, tuple(tasks), policy, double, faults=tuple(faults))
+    return Plan(system=made, workload=tuple(tasks), policy=policy, second_offload=double, faults=tuple(faults))
 
 
 def task_of(ue, number, at=0, cycles=NS, bits=8_000_000, deadline=NS) -> Task:
     """One task with round numbers: 1 Gcycle, 1 MB, 1 s."""
-    return Task(ue, number, at, bits, cycles, deadline)
+    return Task(ue=ue, number=number, generated_ns=at, input_bits=bits, cycles=cycles, deadline_ns=deadline)

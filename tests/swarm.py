@@ -166,9 +166,9 @@ def resolved():
 
 def run_of(plan, made):
     """The run as it is read from its record."""
-    kept = reader.Record({"backend": runner.SIM, "policy": plan.policy, "second_offload": plan.second_offload,
+    kept = reader.Record(meta={"backend": runner.SIM, "policy": plan.policy, "second_offload": plan.second_offload,
                           "reason": made.reason, "end_ns": made.end_ns},
-                         made.tasks, made.slots, made.ue_slots, [], made.links, [], made.events)  # fmt: skip
+                         tasks=made.tasks, slots=made.slots, ue_slots=made.ue_slots, rewards=[], links=made.links, updates=[], events=made.events)  # fmt: skip
     return reader.assemble(Path("r"), kept, msgspec.structs.replace(resolved(), system=plan.system), plan.workload)
 
 

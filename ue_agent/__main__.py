@@ -29,7 +29,14 @@ def role_of(system: System, emulation: Emulation) -> Role:
     def measure_outcome(outcome: Outcome, actual_ns: int) -> Outcome:
         return measured_outcome(outcome, actual_ns, ues[outcome.ue])
 
-    return Role(0, 300_000, ordered=False, executes=True, measure=measure, measure_outcome=measure_outcome)
+    return Role(
+        guard_ns=0,
+        boundary_guard_ns=300_000,
+        ordered=False,
+        executes=True,
+        measure=measure,
+        measure_outcome=measure_outcome,
+    )
 
 
 def main(argv: list[str]) -> int:

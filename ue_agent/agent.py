@@ -98,15 +98,34 @@ class Agent:
         earlier = len(self._flights) + sum(len(pending.tasks) for pending in self._pending.values())
         wait = -1 if self._shared else max(0, self._radio_free_ns - now_ns)
         queue = max(0, self._local_free_ns - now_ns)
-        return [Record(UeSlotRow(self.name, slot, now_ns, queue, wait, earlier + len(tasks), len(tasks)))]
+        return [
+            Record(
+                UeSlotRow(
+                    ue=self.name,
+                    slot=slot,
+                    at_ns=now_ns,
+                    queue_ns=queue,
+                    radio_wait_ns=wait,
+                    present=earlier + len(tasks),
+                    undecided=len(tasks),
+                )
+            )
+        ]
 
     def _ask(self, slot: int, now_ns: int, tasks: tuple[Task, ...]) -> list[Action]:
         if tasks:
             self._pending[slot] = Pending(now_ns, tasks, self._lives.incarnation(CONTROLLER))
         if self._lives.is_lost(CONTROLLER):
             return self._fall_back(slot, 0, "controller lost")
-        ask = Ask(self.name, slot, now_ns, max(0, self._local_free_ns - now_ns), tasks, self._last_choice)
-        actions: list[Action] = [Send(CONTROLLER, ask, now_ns, Phase.DECIDE, self.ue.index)]
+        ask = Ask(
+            ue=self.name,
+            slot=slot,
+            at_ns=now_ns,
+            queue_ns=max(0, self._local_free_ns - now_ns),
+            tasks=tasks,
+            last_choice=self._last_choice,
+        )
+        actions: list[Action] = [Send(to=CONTROLLER, body=ask, at_ns=now_ns, phase=Phase.DECIDE, ue=self.ue.index)]
         if tasks:
             actions.append(Alarm(self.system.decision_timeout_ns, AskExpired(slot)))
         return actions
@@ -119,7 +138,7 @@ class Agent:
         if self.system.fallback == "random":
             flipped = random.uniform(self.system.seed, random.POLICY, self.ue.index, slot, 0)
             choice = OFFLOAD if flipped < 0.5 else LOCAL
-        decision = Decision(self.name, slot, choice, fallback=why, asked_ns=pending.asked_ns)
+        decision = Decision(ue=self.name, slot=slot, choice=choice, fallback=why, asked_ns=pending.asked_ns)
         return self._answered(decision, think_ns)
 
     def _answered(self, decision: Decision, think_ns: int) -> list[Action]:
@@ -131,8 +150,8 @@ class Agent:
         actions: list[Action] = []
         for task in pending.tasks:
             flight = Flight(
-                task, pending.asked_ns // self.system.slot_ns, pending.asked_ns, think_ns, decision.choice,
-                decision.version, decision.log_probability, decision.fallback, ready,
+                task=task, slot=pending.asked_ns // self.system.slot_ns, asked_ns=pending.asked_ns, think_ns=think_ns, choice=decision.choice,
+                version=decision.version, log_probability=decision.log_probability, fallback=decision.fallback, ready_ns=ready,
             )  # fmt: skip
             self._flights[task.number] = flight
             if decision.choice == LOCAL:
@@ -153,7 +172,17 @@ class Agent:
             flight.tx_end_ns = self._radio_free_ns = self._last_bit_ns(flight)
         post = Post(ue.name, task, flight.ready_ns)
         bits = task.input_bits
-        return [Send(self._es, post, flight.ready_ns, Phase.DECIDE, ue.index, task.number, payload_bits=bits)]
+        return [
+            Send(
+                to=self._es,
+                body=post,
+                at_ns=flight.ready_ns,
+                phase=Phase.DECIDE,
+                ue=ue.index,
+                number=task.number,
+                payload_bits=bits,
+            )
+        ]
 
     def _last_bit_ns(self, flight: Flight) -> int:
         radio, task, start = self.system.radio, flight.task, flight.tx_start_ns
@@ -168,7 +197,7 @@ class Agent:
         flight.start_ns = chain(self._local_free_ns, entered_ns)
         flight.end_ns = self._local_free_ns = after_ns(flight.start_ns, duration_ns(task.cycles, ue.cpu_hz))
         return [
-            Execute(flight.start_ns, flight.end_ns, task.cycles, ue.name, task.number),
+            Execute(start_ns=flight.start_ns, end_ns=flight.end_ns, cycles=task.cycles, ue=ue.name, number=task.number),
             Wake(flight.end_ns, Phase.EXEC_END, LocalEnd(task.number), ue.index, task.number),
         ]
 
@@ -199,7 +228,7 @@ class Agent:
         if not self._outcomes:
             return [Record(row)]
         told = report.outcome(row, flight.task)
-        return [Record(row), Send(CONTROLLER, told, finished_ns, Phase.DECIDE, self.ue.index)]
+        return [Record(row), Send(to=CONTROLLER, body=told, at_ns=finished_ns, phase=Phase.DECIDE, ue=self.ue.index)]
 
     def _moved(self, now_ns: int, moved: Moved) -> list[Action]:
         """The task went on to another ES, or came there; that one may have died before this was heard.

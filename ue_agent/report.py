@@ -9,7 +9,7 @@ from testbed.protocol.messages import Outcome, Result, Trip
 from testbed.protocol.rows import TaskRow
 
 
-class Flight(msgspec.Struct):
+class Flight(msgspec.Struct, kw_only=True):
     """A decided task on its way: where it is, and what is known of it so far."""
 
     task: Task
@@ -146,9 +146,9 @@ def measured(row: TaskRow, actual_ns: int, ue: Ue) -> TaskRow:
 def outcome(row: TaskRow, task: Task) -> Outcome:
     """What the controller learns from: a finished task with its last row."""
     return Outcome(
-        row.ue, task, row.slot, row.choice, row.fallback, row.state, row.measured_ns, row.energy_measured_j,
-        row.airtime_ns, row.tx_start_ns, row.finished_ns, row.forwarded, row.rejected, row.local_execution_ns > 0,
-        row.think_ns,
+        ue=row.ue, task=task, slot=row.slot, choice=row.choice, fallback=row.fallback, state=row.state, delay_ns=row.measured_ns, energy_j=row.energy_measured_j,
+        airtime_ns=row.airtime_ns, tx_start_ns=row.tx_start_ns, finished_ns=row.finished_ns, forwarded=row.forwarded, rejected=row.rejected, by_ue=row.local_execution_ns > 0,
+        think_ns=row.think_ns,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from testbed.policy.network import CONTINUOUS, GAIN_AT, JOINT, PER_UE, SPREAD, A
 MOST_WEIGHT = 10.0
 
 
-class Settings(msgspec.Struct, frozen=True):
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Hyper-parameters. ``gae`` 1 gives plain t_max-step returns; ``vtrace`` caps importance ratios at 1 (Espeholt et
     al., ICML 2018); ``terminal`` ends rollouts with R = 0 as the paper does instead of bootstrapping. With ``coin`` = ε
     the behaviour is μ = (1−ε)π + ε·coin, and each decision's gradient is weighted by π/μ. ``central`` false keeps from
@@ -38,7 +38,7 @@ class Settings(msgspec.Struct, frozen=True):
     reward_scale: Positive = 0.1
 
 
-class Rollout(msgspec.Struct):
+class Rollout(msgspec.Struct, kw_only=True):
     """T slots of W worlds with D decisions in all.
 
     ``features`` (D, 30), for ``joint`` (D, 22·N + 8), for ``continuous`` with the proto-action (N, NaN without task)

@@ -25,7 +25,7 @@ BACKLOG_NS, FIRST_SEED = 2_000_000_000, 2**32
 KINDS = {"a3c": heads.A3C, "dqn": heads.DQN}
 
 
-class Actor(msgspec.Struct, frozen=True):
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """What acts: algorithm ``a3c`` or ``dqn`` with its head, observation ``full`` or ``paper``, and options; ``memory``
     counts the units of A3C's recurrent core."""
 
@@ -122,8 +122,8 @@ class Collector:
             cells, seen, memory = (x.reshape(*x.shape[:-3], *apart, x.shape[-1]) for x in (cells, seen, memory))
             cell = np.zeros_like(cell)
         rollout = Rollout(
-            kept.features[:count], actions, self._log_probability(count), slot, np.ones(count, np.float32), cells,
-            rewards, Remembered(memory, seen, cell) if memory.size else None,
+            features=kept.features[:count], actions=actions, log_probability=self._log_probability(count), slot=slot, weight=np.ones(count, np.float32), cells=cells,
+            rewards=rewards, remembered=Remembered(memory, seen, cell) if memory.size else None,
         )  # fmt: skip
         return rollout, ues
 

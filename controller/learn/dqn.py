@@ -20,7 +20,7 @@ from testbed.policy.q_network import GAIN_AT, NETWORK
 MASK = 2**64 - 1
 
 
-class Settings(msgspec.Struct, frozen=True):
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Hyper-parameters; ``epsilon`` falls linearly from ``epsilon_first`` over ``epsilon_slots`` world slots."""
 
     gamma: Share = 0.9

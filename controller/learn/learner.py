@@ -21,7 +21,7 @@ from testbed.twin.twin import PER_UE
 OBSERVATIONS = ("full", "paper")
 
 
-class Course(msgspec.Struct, frozen=True):
+class Course(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that training depends on besides the parameters; ``updates`` scales the learning-rate's decay.
 
     ``reward``: see `testbed.model.mdp`; with ``team`` below 1 each cell values its own and that share of others'.
@@ -49,7 +49,14 @@ class Course(msgspec.Struct, frozen=True):
     def actor(self) -> Actor:
         """What acts."""
         coin = self.actor_critic.coin if self.algorithm == "a3c" else 0.0
-        return Actor(self.algorithm, self.head, self.observation, self.values.dueling, coin, self.memory)
+        return Actor(
+            algorithm=self.algorithm,
+            head=self.head,
+            observation=self.observation,
+            dueling=self.values.dueling,
+            coin=coin,
+            memory=self.memory,
+        )
 
     @property
     def layout(self) -> Layout:

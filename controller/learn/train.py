@@ -24,7 +24,7 @@ PATIENCE, GAIN, SQUARE, LOOK_S = 10, 0.001, 1e-4, 0.1
 TIME, INTERRUPTED, DIVERGED = "time", "interrupted", "diverged"
 
 
-class Budget(msgspec.Struct, frozen=True):
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """When training ends: after ``seconds`` of wall time, at ``updates`` (0: no such limit), or on a plateau.
 
     ``workers`` 1 learns in this process and is repeatable; its verdicts come every ``every_s`` or, if that is 0, every
@@ -41,7 +41,7 @@ class Budget(msgspec.Struct, frozen=True):
     synchronous: bool = False
 
 
-class Report(msgspec.Struct, frozen=True):
+class Report(msgspec.Struct, frozen=True, kw_only=True):
     """A verdict: mean ``overhead`` on validation workloads now and at ``best``, after ``seconds`` in this process.
 
     ``rate`` is updates a second, ``lag`` how many updates of others an update came after reading parameters (mean),
@@ -220,8 +220,8 @@ class Trainer:
         self._save(arrays)
         updates = int(progress[UPDATES])
         yield Report(
-            seconds, updates, (updates - self._before) / max(seconds, 1e-9), float(progress[LAG] / max(1, updates)),
-            int(progress[SLOTS]), overhead, self.judge.best, float(entropy), float(reward),
+            seconds=seconds, updates=updates, rate=(updates - self._before) / max(seconds, 1e-9), lag=float(progress[LAG] / max(1, updates)),
+            slots=int(progress[SLOTS]), overhead=overhead, best=self.judge.best, entropy=float(entropy), reward=float(reward),
         )  # fmt: skip
 
     def _save(self, arrays: dict[str, Any]) -> None:

@@ -37,7 +37,14 @@ class Student:
         )
         self._chosen = {}
         tasks = tuple(task for ue in cell.ues for task in ue.tasks)
-        return Seen(cell.cell, cell.slot, self._version, see_cell(cell, self._learned.paper), tasks, chose)
+        return Seen(
+            cell=cell.cell,
+            slot=cell.slot,
+            version=self._version,
+            features=see_cell(cell, self._learned.paper),
+            tasks=tasks,
+            chose=chose,
+        )
 
 
 def log_probability(chosen: Chosen) -> float:

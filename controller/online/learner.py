@@ -113,7 +113,17 @@ class Work:
         done, at = self.done, self._clock.now_ns()
         rate = made / (passed * 1e-9)
         return [
-            UpdateRow(at, LEARNER, self._version, done.loss, done.entropy, done.reward, self.updates, done.lag, rate)
+            UpdateRow(
+                at_ns=at,
+                learner=LEARNER,
+                version=self._version,
+                loss=done.loss,
+                entropy=done.entropy,
+                reward=done.reward,
+                updates=self.updates,
+                lag=done.lag,
+                rate=rate,
+            )
         ]
 
     def save(self) -> None:

@@ -14,7 +14,7 @@ from testbed.model.system import System
 from testbed.policy.network import Array
 
 
-class Lessons(msgspec.Struct, frozen=True):
+class Lessons(msgspec.Struct, frozen=True, kw_only=True):
     """How to learn live: updates for each new stretch of ``slots`` slots, each of ``batch`` stretches of the last
     ``keep``, at learning rate ``rate``."""
 
@@ -78,11 +78,11 @@ def together(stretches: list[Stretch]) -> Rollout:
     """Stretches of equal length as the worlds of one rollout."""
     worlds = len(stretches)
     return Rollout(
-        np.concatenate([stretch.features for stretch in stretches]),
-        np.concatenate([stretch.actions for stretch in stretches]),
-        np.concatenate([stretch.log_probability for stretch in stretches]),
-        np.concatenate([stretch.slot * worlds + world for world, stretch in enumerate(stretches)]),
-        np.concatenate([stretch.weight for stretch in stretches]),
-        np.concatenate([stretch.cells for stretch in stretches], axis=1),
-        np.concatenate([stretch.rewards for stretch in stretches], axis=1),
+        features=np.concatenate([stretch.features for stretch in stretches]),
+        actions=np.concatenate([stretch.actions for stretch in stretches]),
+        log_probability=np.concatenate([stretch.log_probability for stretch in stretches]),
+        slot=np.concatenate([stretch.slot * worlds + world for world, stretch in enumerate(stretches)]),
+        weight=np.concatenate([stretch.weight for stretch in stretches]),
+        cells=np.concatenate([stretch.cells for stretch in stretches], axis=1),
+        rewards=np.concatenate([stretch.rewards for stretch in stretches], axis=1),
     )

@@ -19,7 +19,7 @@ from testbed.protocol.messages import Outcome
 Key = tuple[int, int]
 
 
-class _Present(msgspec.Struct):
+class _Present(msgspec.Struct, kw_only=True):
     """A task in the system; its time is paid up to ``paid_ns``, and ``ahead`` of the energy that is expected of it:
     ``joule``, spent from ``start_ns`` to ``end_ns``."""
 
@@ -48,7 +48,7 @@ class Costs:
     def enter(self, task: Task) -> None:
         """A task is in the system, since its generation."""
         paid = max(task.generated_ns, self.next * self._system.slot_ns)
-        self._present.setdefault((task.ue, task.number), _Present(task, paid))
+        self._present.setdefault((task.ue, task.number), _Present(task=task, paid_ns=paid))
 
     def expect(self, key: Key, start_ns: int, end_ns: int, joule: float) -> None:
         """A task that is present will probably spend ``joule`` so: paid slot by slot, and put right when it ends."""

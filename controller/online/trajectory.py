@@ -20,7 +20,7 @@ STRETCH, PATIENCE = 20, 12
 LEAST_SLOTS = STRETCH + PATIENCE + 1
 
 
-class Stretch(msgspec.Struct):
+class Stretch(msgspec.Struct, kw_only=True):
     """T slots in a row with D decisions; arrays as in `controller.learn.a3c.Rollout`, for one world.
 
     ``version`` (D,) is the policy's that made each decision.
@@ -128,14 +128,14 @@ class Assembler:
         own = [(chose.ue, first + at) not in self._not_own for at, chose, _ in made]
         self._not_own = {(ue, slot) for ue, slot in self._not_own if slot >= first + self._length}
         return Stretch(
-            inputs,
-            np.array([chose.choice for _, chose, _ in made], np.float32),
-            np.array([chose.log_probability for _, chose, _ in made], np.float32),
-            np.array([at for at, _, _ in made], np.int64),
-            np.array(own, np.float32),
-            np.array([version for _, _, version in made], np.int64),
-            cells,
-            np.array([[-slot.cost] for slot in self._settled], np.float32),
+            features=inputs,
+            actions=np.array([chose.choice for _, chose, _ in made], np.float32),
+            log_probability=np.array([chose.log_probability for _, chose, _ in made], np.float32),
+            slot=np.array([at for at, _, _ in made], np.int64),
+            weight=np.array(own, np.float32),
+            version=np.array([version for _, _, version in made], np.int64),
+            cells=cells,
+            rewards=np.array([[-slot.cost] for slot in self._settled], np.float32),
         )
 
 

@@ -24,7 +24,7 @@ UNSTABLE_SHARE = 0.25
 LEVEL = 0.05
 
 
-class Sample(msgspec.Struct, frozen=True):
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """One strategy on one workload: means and delay percentiles over finished tasks, the verdict on its backlog, how
     often it failed to decide."""
 

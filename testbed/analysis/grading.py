@@ -20,7 +20,7 @@ UNKNOWN = fidelity.Lateness(math.nan, math.nan, math.nan), fidelity.Cpu(math.nan
 RELEASES = ("Result", "LocalEnd", "Arrived", "Ended", "Forward")
 
 
-class Fidelity(msgspec.Struct, frozen=True):
+class Fidelity(msgspec.Struct, frozen=True, kw_only=True):
     """What a summary says of a run's honesty; ``burn`` and ``steal`` are fractions, lateness wall ms.
 
     ``lateness_by_kind_ms``: of each kind of event, by the name of its struct. ``grade`` is ``exact`` for a simulation
@@ -80,9 +80,9 @@ def graded(run: Run) -> Fidelity:
     told = any(event.kind == BURN for event in events)
     late, cpu = (measured.lateness, measured.cpu) if told else UNKNOWN
     return Fidelity(
-        grade, measured.burn, measured.payload, late, measured.error, measured.slipped if told else None,
-        host.get("steal"), cpu, host.get("cpu"), worst, remedy,
-        {kind: _lateness(mine) for kind, mine in sorted(histograms(events).items())},
+        grade=grade, burn=measured.burn, payload=measured.payload, lateness_ms=late, delay_error=measured.error, slipped=measured.slipped if told else None,
+        steal=host.get("steal"), cpu=cpu, host_cpu=host.get("cpu"), worst=worst, remedy=remedy,
+        lateness_by_kind_ms={kind: _lateness(mine) for kind, mine in sorted(histograms(events).items())},
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from testbed.record.reader import Run
 NS = 1e-9
 
 
-class EsSummary(msgspec.Struct, frozen=True):
+class EsSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One ES. ``utilisation`` is busy core time over the slots of generation; ``idle_while_other_over_threshold`` the
     share of slot boundaries at which it had no work while another's expected wait exceeded the threshold.
 

@@ -41,7 +41,15 @@ def recorded_answers(rows: Iterable[TaskRow]) -> dict[tuple[str, int], Answered]
         if (row.ue, row.asked_ns) in seen:
             continue
         seen.add((row.ue, row.asked_ns))
-        decision = Decision(row.ue, row.slot, row.choice, row.version, row.log_probability, row.fallback, row.asked_ns)
+        decision = Decision(
+            ue=row.ue,
+            slot=row.slot,
+            choice=row.choice,
+            version=row.version,
+            log_probability=row.log_probability,
+            fallback=row.fallback,
+            asked_ns=row.asked_ns,
+        )
         answers[row.ue, row.number] = Answered(decision, row.think_ns)
     return answers
 

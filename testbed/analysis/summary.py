@@ -54,7 +54,7 @@ class Metered(msgspec.Struct, frozen=True):
     unmetered: str = "simulated"
 
 
-class Summary(msgspec.Struct, frozen=True):
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a run has to say; NaN (null in JSON) where no task finished.
 
     ``energy_j`` and ``energy_measured_j`` are UEs' energy, modelled: from the model's quantities, and from achieved

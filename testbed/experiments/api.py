@@ -121,7 +121,17 @@ def run_scenario(
     given = _changed(_loaded(scenario), seed, slots, speed)
     resolved = inputs.resolve(given)
     workload = inputs.generate(resolved.scenario, resolved.system)
-    return Run(runner.execute(Order(resolved, workload, policy, backend, str(out) if out is not None else None)))
+    return Run(
+        runner.execute(
+            Order(
+                resolved=resolved,
+                workload=workload,
+                policy=policy,
+                backend=backend,
+                out=str(out) if out is not None else None,
+            )
+        )
+    )
 
 
 def read_run(run: str | Path) -> Run:

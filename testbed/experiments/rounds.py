@@ -100,7 +100,7 @@ def _played(
 
 
 def _live(resolved: Resolved, workload: tuple[Task, ...], strategy: str) -> Sample:
-    run = runner.execute(Order(resolved, workload, strategy))
+    run = runner.execute(Order(resolved=resolved, workload=workload, policy=strategy))
     if run.reason == INTERRUPTED:
         raise InterruptedRunError(f"{run.path} was interrupted")
     return sample_of(run)

@@ -46,7 +46,7 @@ def silent(progress: Progress) -> None:
     """Nobody watches."""
 
 
-class Order(msgspec.Struct, frozen=True):
+class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What to run: a resolved scenario, its workload, the strategy by name, the clock and where to record it.
 
     ``answers`` repeats recorded decisions instead of asking the policy (simulation only). With ``learn`` the policy

@@ -35,7 +35,7 @@ Say = Callable[[str], None]
 Observer = Callable[[Report], None]
 
 
-class Lesson(msgspec.Struct, frozen=True):
+class Lesson(msgspec.Struct, frozen=True, kw_only=True):
     """What to train and how long; ``seed`` selects training and validation workloads and the first parameters.
 
     Observation, reward and team are the scenario's agent's; ``options``: see `controller.learn.options`.
@@ -68,7 +68,7 @@ class Baseline(msgspec.Struct, frozen=True):
     overhead: float = float("nan")
 
 
-class Taught(msgspec.Struct, frozen=True):
+class Taught(msgspec.Struct, frozen=True, kw_only=True):
     """What training came to; ``checkpoint`` is "" if no verdict was reached, ``ended`` as `Trainer.run` says."""
 
     checkpoint: str
@@ -98,8 +98,8 @@ class Teaching:
         base = lesson.algorithm.removesuffix(tune.DOUBLE)
         updates = lesson.budget.updates or max(1, round(USUAL_RATE[base] * lesson.budget.seconds))
         course = Course(
-            system, endless, lesson.double, base, lesson.head, scenario.agent.observation, scenario.agent.reward,
-            scenario.agent.team, seed=lesson.seed, updates=updates,
+            system=system, source=endless, double=lesson.double, algorithm=base, head=lesson.head, observation=scenario.agent.observation, reward=scenario.agent.reward,
+            team=scenario.agent.team, seed=lesson.seed, updates=updates,
         )  # fmt: skip
         course = optioned(course, lesson.options)
         _must_fit(course, lesson.budget.workers)
@@ -148,10 +148,24 @@ class Teaching:
             ended = INTERRUPTED
         if not reports and ended == TIME:
             raise StartError(f"nothing was learned in {lesson.budget.seconds:g} s", "train for longer, like --wall 60s")
-        last = reports[-1] if reports else Report(0.0, 0, 0.0, 0.0, 0, float("nan"), float("nan"), 0.0, 0.0)
+        last = (
+            reports[-1]
+            if reports
+            else Report(
+                seconds=0.0,
+                updates=0,
+                rate=0.0,
+                lag=0.0,
+                slots=0,
+                overhead=float("nan"),
+                best=float("nan"),
+                entropy=0.0,
+                reward=0.0,
+            )
+        )
         return Taught(
-            str(lesson.path) if reports else "", lesson.algorithm, last.best, baseline, ended, last.seconds,
-            last.updates, last.rate, last.lag, last.slots, lesson.seed, lesson.budget.workers, self.seeds,
+            checkpoint=str(lesson.path) if reports else "", algorithm=lesson.algorithm, overhead=last.best, baseline=baseline, ended=ended, seconds=last.seconds,
+            updates=last.updates, updates_per_s=last.rate, policy_lag=last.lag, slots=last.slots, seed=lesson.seed, workers=lesson.budget.workers, validation_seeds=self.seeds,
         )  # fmt: skip
 
 

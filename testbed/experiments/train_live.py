@@ -21,7 +21,7 @@ from testbed.scenario.schema import Scenario
 from testbed.trace import inputs
 
 
-class TaughtLive(msgspec.Struct, frozen=True):
+class TaughtLive(msgspec.Struct, frozen=True, kw_only=True):
     """What training on the testbed came to; ``overhead`` is the run's own mean, exploration included; ``slots`` are
     those that were played."""
 
@@ -92,7 +92,7 @@ def _ordered(scenario: Scenario, policy: str, seed: int, auto_speed: bool) -> Or
     workload = inputs.generate(resolved.scenario, resolved.system)
     if not workload:
         raise ScenarioError("the training workload has no task: nothing to learn from", remedy="raise density or slots")
-    return Order(resolved, workload, policy, auto_speed=auto_speed, learn=True, base="train")
+    return Order(resolved=resolved, workload=workload, policy=policy, auto_speed=auto_speed, learn=True, base="train")
 
 
 def kept(
@@ -114,6 +114,6 @@ def kept(
     found = summary.learning
     updates, pace, lag = (found.updates, found.updates_per_s, found.policy_lag) if found else (0, 0.0, 0.0)
     return TaughtLive(
-        str(keeper.path), algorithm, str(run.path), summary.overhead.mean, summary.ended, slots, summary.speed,
-        updates, pace, lag, seed, start,
+        checkpoint=str(keeper.path), algorithm=algorithm, run=str(run.path), overhead=summary.overhead.mean, ended=summary.ended, slots=slots, speed=summary.speed,
+        updates=updates, updates_per_s=pace, policy_lag=lag, seed=seed, start=start,
     )  # fmt: skip

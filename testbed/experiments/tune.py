@@ -26,7 +26,7 @@ Progress = Callable[[str], None]
 Cost = Callable[[tuple[float, ...]], float]
 
 
-class Tuned(msgspec.Struct, frozen=True):
+class Tuned(msgspec.Struct, frozen=True, kw_only=True):
     """The best values found by name, their mean ``overhead`` on the training workloads, and how many were tried."""
 
     policy: str
@@ -39,7 +39,7 @@ class Tuned(msgspec.Struct, frozen=True):
     training_seeds: tuple[int, ...]
 
 
-class Space(msgspec.Struct, frozen=True):
+class Space(msgspec.Struct, frozen=True, kw_only=True):
     """What is searched: names of the values, candidates to start from in each, first and last step, bounds."""
 
     names: tuple[str, ...]
@@ -51,14 +51,14 @@ class Space(msgspec.Struct, frozen=True):
 
 
 SPACES = {
-    "coin": Space(("q",), ((0.25, 0.5, 0.75),), (0.1,), (0.0125,), (0.0,), (1.0,)),
+    "coin": Space(names=("q",), starts=((0.25, 0.5, 0.75),), step=(0.1,), finest=(0.0125,), low=(0.0,), high=(1.0,)),
     "priced": Space(
-        ("beta", "beta0"),
-        ((-1.0, -0.3, 0.0, 0.4, 1.0, 2.0), (-0.1, 0.0, 0.1, 0.2, 0.4, 0.7)),
-        (0.2, 0.05),
-        (0.0125, 0.0025),
-        (-2.0, -1.0),
-        (10.0, 2.0),
+        names=("beta", "beta0"),
+        starts=((-1.0, -0.3, 0.0, 0.4, 1.0, 2.0), (-0.1, 0.0, 0.1, 0.2, 0.4, 0.7)),
+        step=(0.2, 0.05),
+        finest=(0.0125, 0.0025),
+        low=(-2.0, -1.0),
+        high=(10.0, 2.0),
     ),
 }
 
@@ -84,8 +84,8 @@ def tune(scenario: Scenario, algorithm: str, seed: int, progress: Progress, seed
 
     values = search(space, cost)
     return Tuned(
-        base, double, dict(zip(space.names, values, strict=True)), known[values], len(known), scenario.name,
-        scenario.density, chosen,
+        policy=base, second_offload=double, values=dict(zip(space.names, values, strict=True)), overhead=known[values], tried=len(known), scenario=scenario.name,
+        density=scenario.density, training_seeds=chosen,
     )  # fmt: skip
 
 

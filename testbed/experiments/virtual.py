@@ -34,4 +34,12 @@ def by_twin(plan: Plan, policy: Policy | None, recorded: Mapping[tuple[int, int]
     Raises `ScenarioError` for what the twin cannot express.
     """
     ran = importlib.import_module("testbed.twin.run").run(plan, policy, recorded)
-    return Simulated(ran.tasks, ran.slots, ran.ue_slots, ran.links, ran.events, ran.end_ns, 0)
+    return Simulated(
+        tasks=ran.tasks,
+        slots=ran.slots,
+        ue_slots=ran.ue_slots,
+        links=ran.links,
+        events=ran.events,
+        end_ns=ran.end_ns,
+        delivered=0,
+    )

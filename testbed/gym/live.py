@@ -76,7 +76,14 @@ class LiveBackend:
         scenario = msgspec.structs.replace(setting.scenario, seed=seed)
         system = msgspec.structs.replace(resolved.system, seed=seed)
         workload = inputs.generate(scenario, system)
-        plan = Plan(system, workload, "", setting.second_offload, resolved.emulation, learn=True)
+        plan = Plan(
+            system=system,
+            workload=workload,
+            policy="",
+            second_offload=setting.second_offload,
+            emulation=resolved.emulation,
+            learn=True,
+        )
         payload.refuse(plan)
         return preflight.fitted(plan, host_costs.kept() or host_costs.Costs())
 
@@ -249,7 +256,7 @@ class LiveBackend:
         for ue in system.ues:
             if ue.name not in asks:
                 tasks = self._tally.waiting(slot, ue.index) if slot == 0 else ()
-                asks[ue.name] = Ask(ue.name, slot, slot * system.slot_ns, 0, tasks)
+                asks[ue.name] = Ask(ue=ue.name, slot=slot, at_ns=slot * system.slot_ns, queue_ns=0, tasks=tasks)
         return [self._gathering.view(cell, slot, mine) for cell, mine in enumerate(self._gathering.by_cell(asks))]
 
     def _forget(self, slot: int) -> None:

@@ -109,8 +109,8 @@ class Players(Crew):
         """Answer one UE's ask with its part of ``choices`` (N,)."""
         for ue in self.plan.system.ues:
             if ue.name == ask.ue:
-                decision = Decision(ue.name, ask.slot, int(choices[ue.index]), asked_ns=ask.at_ns)
-                answer = Send(ue.name, decision, self.now_ns(), Phase.DECIDE)
+                decision = Decision(ue=ue.name, slot=ask.slot, choice=int(choices[ue.index]), asked_ns=ask.at_ns)
+                answer = Send(to=ue.name, body=decision, at_ns=self.now_ns(), phase=Phase.DECIDE)
                 for send in (answer, *self._notices([answer])):
                     said = envelope(CONTROLLER, self.episode, send.to, send.body, send.at_ns, send.phase)
                     self.mailbox.send(said)

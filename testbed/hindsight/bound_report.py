@@ -37,7 +37,7 @@ class Judged(msgspec.Struct, frozen=True):
     stable: bool
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Means over ``workloads``, and each workload's own numbers in ``each``."""
 
     scenario: str
@@ -64,8 +64,8 @@ def verdict(scenario: str, slots: int, found: Sequence[Found]) -> Verdict:
     starts = ", ".join(dict.fromkeys(one.start for one in found))
     evaluations, seconds = sum(one.evaluations for one in found), sum(one.seconds for one in found)
     return Verdict(
-        scenario, found[0].seed, slots, len(found), sum(one.tasks for one in found), found[0].second_offload,
-        Best(best, starts, evaluations, seconds), Bound(bound), judged, [_each(one) for one in found],
+        scenario=scenario, seed=found[0].seed, slots=slots, workloads=len(found), tasks=sum(one.tasks for one in found), second_offload=found[0].second_offload,
+        best_found=Best(best, starts, evaluations, seconds), lower_bound=Bound(bound), policies=judged, each=[_each(one) for one in found],
     )  # fmt: skip
 
 

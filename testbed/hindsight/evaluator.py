@@ -36,7 +36,7 @@ class Played(msgspec.Struct, frozen=True):
     second_offload: bool
 
 
-class Found(msgspec.Struct, frozen=True):
+class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What was found about one workload of ``tasks``: mean overheads, the best ``decisions`` and the (slot, UE)
     ``places`` at which they matter, where the search began."""
 
@@ -146,9 +146,9 @@ def judge(case: Case, evaluations: int, watch: Watch) -> Found:
     if not stopped:
         search.run(evaluations, searching)
     return Found(
-        case.resolved.system.seed, len(case.workload), double, search.overhead, bound, search.start, search.evaluations,
-        time.monotonic() - begun, search.best, places(case.resolved.system.slot_ns, case.workload),
-        case.played,
+        seed=case.resolved.system.seed, tasks=len(case.workload), second_offload=double, best=search.overhead, bound=bound, start=search.start, evaluations=search.evaluations,
+        seconds=time.monotonic() - begun, decisions=search.best, places=places(case.resolved.system.slot_ns, case.workload),
+        played=case.played,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from testbed.model.task import Task
 ROUNDING_NS = 1
 
 
-class Ways(msgspec.Struct, frozen=True):
+class Ways(msgspec.Struct, frozen=True, kw_only=True):
     """T tasks with C ways each, arrays of shape (T, C): index of the server, instant in ns from which the task can be
     there, ns that it occupies the server, overhead if it is executed at once, overhead a ns later.
 
@@ -38,7 +38,9 @@ def ways(system: System, tasks: tuple[Task, ...], second_offload: bool) -> Ways:
     table = np.array(rows, np.float64)
     ready, busy, cost, slope = (np.ascontiguousarray(table[:, :, k]) for k in range(1, 5))
     cores = np.array([1] * len(system.ues) + [es.cores for es in system.ess], np.int64)
-    return Ways(table[:, :, 0].astype(np.int64), ready, busy, cost, slope, cores)
+    return Ways(
+        server=table[:, :, 0].astype(np.int64), ready_ns=ready, busy_ns=busy, cost=cost, slope=slope, cores=cores
+    )
 
 
 def _ways(system: System, task: Task, second_offload: bool, crowd: list[int]) -> list[tuple[float, ...]]:

@@ -20,7 +20,7 @@ IDLE_MS = 100
 NS = 1e-9
 
 
-class Return(msgspec.Struct):
+class Return(msgspec.Struct, kw_only=True):
     """A process on its way back: planned to serve from ``at_ns`` on (as soon as it can, if not ``planned``), started at
     monotonic instant ``start_ns``; ``told`` once everybody knows."""
 
@@ -126,7 +126,7 @@ class Faults:
         self._await(process, 0, 0)
 
     def _await(self, process: str, incarnation: int, at_ns: int, start_ns: int = 0, *, planned: bool = False) -> None:
-        comeback = Return(process, at_ns, incarnation, start_ns, planned)
+        comeback = Return(name=process, at_ns=at_ns, incarnation=incarnation, start_ns=start_ns, planned=planned)
         self._returning.append(comeback)
         self._bring_back(comeback)
 

@@ -22,7 +22,7 @@ sys.exit(main(sys.argv[1:]))"""
 ROLES = ("ue_agent", "edge_server", "controller", "controller.online")
 
 
-class Child(msgspec.Struct):
+class Child(msgspec.Struct, kw_only=True):
     """One started process; ``incarnation`` counts its restarts."""
 
     name: str
@@ -113,7 +113,7 @@ class Nursery:
             pidfd = os.pidfd_open(pid)
         except ProcessLookupError:
             raise StartError(f"{name} died at once", f"see {log}") from None
-        child = Child(name, role, pid, pidfd, incarnation)
+        child = Child(name=name, role=role, pid=pid, pidfd=pidfd, incarnation=incarnation)
         self.children[name] = child
         self._deaths.register(pidfd, select.POLLIN)
         return child

@@ -26,7 +26,14 @@ def plan(whole: Plan) -> Plan:
     tasks = []
     for own in whole.tasks_by_ue():
         for slot in range(SLOTS if own else 0):
-            task = Task(own[0].ue, slot, slot * system.slot_ns, own[0].input_bits, own[0].cycles, own[0].deadline_ns)
+            task = Task(
+                ue=own[0].ue,
+                number=slot,
+                generated_ns=slot * system.slot_ns,
+                input_bits=own[0].input_bits,
+                cycles=own[0].cycles,
+                deadline_ns=own[0].deadline_ns,
+            )
             tasks.append(task)
     ours = whole.policy.partition(":")[0] in loading.names()
     policy = whole.policy if ours and not whole.learn else STAND_IN

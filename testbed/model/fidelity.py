@@ -64,7 +64,7 @@ class Cpu(msgspec.Struct, frozen=True):
     achieved_s: float = 0.0
 
 
-class Measured(msgspec.Struct, frozen=True):
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """What a grade is made from, and the flags a remedy may change; ``asked_burn`` -1: left to the host.
 
     ``advised_speed`` is what was advised before the run, 0 if nothing was. ``held`` executions were over before the

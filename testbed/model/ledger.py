@@ -57,7 +57,7 @@ class Row(Protocol):
         """Whether its ES died under it."""
 
 
-class Ledger(msgspec.Struct, frozen=True):
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """Counts of tasks; ``reasons`` counts failures by reason, ``problems`` describes what does not add up."""
 
     generated: int = 0

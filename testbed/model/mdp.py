@@ -6,7 +6,7 @@ from testbed.model.energy import compute_energy_j, overhead
 from testbed.model.task import Task
 
 
-class UeView(msgspec.Struct, frozen=True):
+class UeView(msgspec.Struct, frozen=True, kw_only=True):
     """A UE as its agent sees it at kΔ: constants, local queue in ns, announced radio wait in ns, undecided tasks."""
 
     name: str
@@ -22,7 +22,7 @@ class UeView(msgspec.Struct, frozen=True):
     last_choice: int
 
 
-class EsView(msgspec.Struct, frozen=True):
+class EsView(msgspec.Struct, frozen=True, kw_only=True):
     """An ES as announced: backlog in ns; waiting own, forwarded and in-the-air cycles; ``age_slots`` of the news."""
 
     name: str
@@ -38,7 +38,7 @@ class EsView(msgspec.Struct, frozen=True):
     alive: bool
 
 
-class CellView(msgspec.Struct, frozen=True):
+class CellView(msgspec.Struct, frozen=True, kw_only=True):
     """The observation of cell ``cell`` (0-based) at slot ``slot``, instant ``now_ns``; ``ess[cell]`` is its own ES.
 
     ``shared`` tells the access; ``latency_ns`` and ``return_latency_ns`` are the radio's, ``threshold_ns`` is W_max.

@@ -12,7 +12,7 @@ EPOCH_SLOT, EPOCH_ARRIVAL = "slot", "arrival"
 CONTROLLER, LAUNCHER, LEARNER = "controller", "launcher", "learner"
 
 
-class Ue(msgspec.Struct, frozen=True):
+class Ue(msgspec.Struct, frozen=True, kw_only=True):
     """A user equipment: ``index`` is global, ``cell`` 0-based, ``rate_bps`` its solo uplink rate in bit/s."""
 
     name: str
@@ -26,7 +26,7 @@ class Ue(msgspec.Struct, frozen=True):
     distance_m: float
 
 
-class Es(msgspec.Struct, frozen=True):
+class Es(msgspec.Struct, frozen=True, kw_only=True):
     """An edge server: speed per core in cycles/s, queue discipline, limit of waiting tasks, energy constants."""
 
     name: str
@@ -39,7 +39,7 @@ class Es(msgspec.Struct, frozen=True):
     idle_power_w: float = 0.0
 
 
-class Radio(msgspec.Struct, frozen=True):
+class Radio(msgspec.Struct, frozen=True, kw_only=True):
     """The radio of every cell: access, latencies in ns, jitter as (kind, low, high) of `model.link`, loss, trace."""
 
     access: str = DEDICATED
@@ -62,7 +62,7 @@ class Backhaul(msgspec.Struct, frozen=True):
     latency_ns: int = 0
 
 
-class System(msgspec.Struct, frozen=True):
+class System(msgspec.Struct, frozen=True, kw_only=True):
     """All that a clock needs to know besides the workload, the policy and the faults."""
 
     name: str
@@ -112,7 +112,7 @@ class Fault(msgspec.Struct, frozen=True):
     restart_ns: int = -1
 
 
-class Emulation(msgspec.Struct, frozen=True):
+class Emulation(msgspec.Struct, frozen=True, kw_only=True):
     """How a run is emulated: speed, payload (``real`` or ``declared``), burnt share of cycles (-1: auto), packing.
 
     ``drain_limit_ns`` bounds draining in emulated ns after the last slot (-1: none). ``spin_ns`` is the wall time that
@@ -128,7 +128,7 @@ class Emulation(msgspec.Struct, frozen=True):
     spin_ns: int = 200_000
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one run needs, whatever the clock: system, workload, strategy, emulation and faults.
 
     With ``learn`` the strategy goes on learning from what the run measures.

@@ -215,8 +215,8 @@ class Host:
             self.lateness.answers.add(time.monotonic_ns() - asked)
         self.mailbox.post(
             Envelope(
-                PROTOCOL_VERSION, core.name, self._incarnations[core.name], 0, send.to, send.at_ns, int(send.phase),
-                send.ue, send.number, send.payload_bits, body,
+                version=PROTOCOL_VERSION, source=core.name, incarnation=self._incarnations[core.name], sequence=0, to=send.to, at_ns=send.at_ns, phase=int(send.phase),
+                ue=send.ue, number=send.number, payload_bits=send.payload_bits, body=body,
             )
         )  # fmt: skip
 

@@ -26,7 +26,7 @@ STAGGER_NS, SPREAD_NS = 200_000, 3_000_000
 SPREAD_OF_SLOT = 20
 
 
-class Role(msgspec.Struct, frozen=True):
+class Role(msgspec.Struct, frozen=True, kw_only=True):
     """What differs between roles: the guard, and how a finished task's row becomes a measured one.
 
     ``boundary_guard_ns`` is the guard of slot boundaries: small at an ES, whose announcement others wait for; staggered

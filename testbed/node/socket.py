@@ -181,4 +181,16 @@ class Mailbox:
 
 def envelope(source: str, incarnation: int, to: str, body: Body, at_ns: int = 0, phase: int = 0) -> Envelope:
     """An envelope outside the order of events: handshake, notices, telemetry."""
-    return Envelope(PROTOCOL_VERSION, source, incarnation, 0, to, at_ns, phase, 0, 0, 0, body)
+    return Envelope(
+        version=PROTOCOL_VERSION,
+        source=source,
+        incarnation=incarnation,
+        sequence=0,
+        to=to,
+        at_ns=at_ns,
+        phase=phase,
+        ue=0,
+        number=0,
+        payload_bits=0,
+        body=body,
+    )

@@ -14,7 +14,7 @@ from testbed.protocol.messages import Body, Decision
 from testbed.protocol.rows import Row
 
 
-class Send(msgspec.Struct, frozen=True):
+class Send(msgspec.Struct, frozen=True, kw_only=True):
     """Send ``body`` to process ``to``; it is handled there at emulated instant ``at_ns`` in ``phase``.
 
     ``ue``/``number`` order it among others of that instant. ``payload_bits`` of data travel with it.
@@ -46,7 +46,7 @@ class Alarm(msgspec.Struct, frozen=True):
     event: object
 
 
-class Execute(msgspec.Struct, frozen=True):
+class Execute(msgspec.Struct, frozen=True, kw_only=True):
     """Execute ``cycles`` from ``start_ns`` to ``end_ns``, and then send ``then`` (its own ``at_ns`` is the release)."""
 
     start_ns: int

@@ -41,7 +41,7 @@ class Malformed(FrameError):
     """The bytes are no envelope, or its values are out of range."""
 
 
-class Envelope(msgspec.Struct, frozen=True, array_like=True):
+class Envelope(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """One message under way: handled at emulated instant ``at_ns`` in ``phase``, ordered by ``ue`` and ``number``.
 
     ``sequence`` counts a session's messages from 1 (0: not counted), ``incarnation`` is the sender's,

@@ -62,8 +62,8 @@ def failed_row(ue: Ue, task: Task, row: TaskRow | None, reason: str, at_ns: int)
     """
     if row is None:
         return TaskRow(
-            ue.name, task.number, ue.cell + 1, task.generated_ns, task.input_bits, task.cycles, task.deadline_ns,
-            FAILED, reason,
+            ue=ue.name, number=task.number, cell=ue.cell + 1, generated_ns=task.generated_ns, input_bits=task.input_bits, cycles=task.cycles, deadline_ns=task.deadline_ns,
+            state=FAILED, reason=reason,
         )  # fmt: skip
     tx_start, tx_end = _come(row.tx_start_ns, at_ns), _come(row.tx_end_ns, at_ns)
     start, end = _come(row.start_ns, at_ns), _come(row.end_ns, at_ns)

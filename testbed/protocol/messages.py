@@ -13,7 +13,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Base of everything that travels between roles."""
 
 
-class Ask(Message, frozen=True):
+class Ask(Message, frozen=True, kw_only=True):
     """A UE's request at slot boundary ``at_ns``: its local queue in ns and its undecided tasks (perhaps none)."""
 
     ue: str
@@ -24,7 +24,7 @@ class Ask(Message, frozen=True):
     last_choice: int = -1
 
 
-class Decision(Message, frozen=True):
+class Decision(Message, frozen=True, kw_only=True):
     """The agent's answer to one Ask: 0 local, 1 offload; ``version`` of the policy, log-probability of the action.
 
     ``fallback`` names why the fallback policy decided ("" when it did not).
@@ -64,7 +64,7 @@ class Forward(Message, frozen=True):
     arrival_ns: int
 
 
-class Trip(msgspec.Struct, frozen=True, array_like=True):
+class Trip(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """What the radio did with a task: ready, first bit, last bit, arrival at the own ES; transmissions needed.
 
     ``late_ns`` is how much later than the ideal arrival the ES acted on it (0 but for slips).
@@ -100,7 +100,7 @@ class Aired(Message, frozen=True):
     at_ns: int
 
 
-class Result(Message, frozen=True):
+class Result(Message, frozen=True, kw_only=True):
     """A task's end at an ES, reaching the UE at ``at_ns``; ``rejected`` when ES ``es`` had no place for it.
 
     ``incarnation`` is the serving ES's; ``es_arrival_ns`` its arrival there (after the backhaul, if forwarded).
@@ -118,7 +118,7 @@ class Result(Message, frozen=True):
     rejected: bool = False
 
 
-class Announce(Message, frozen=True):
+class Announce(Message, frozen=True, kw_only=True):
     """An ES's state at slot boundary ``at_ns``: total backlog in ns, waiting own and forwarded cycles, cycles in the
     air, the number of UEs sending, and the radio wait in ns of each of its UEs (in index order)."""
 
@@ -149,7 +149,7 @@ class Up(Message, frozen=True):
     incarnation: int
 
 
-class Outcome(Message, frozen=True):
+class Outcome(Message, frozen=True, kw_only=True):
     """A finished (or failed) task, told to the controller for learning; delays in ns, energy in J, as measured.
 
     ``forwarded``: another ES executed it; ``rejected``: the ES had no place for it; ``by_ue``: its UE executed it.
@@ -182,7 +182,7 @@ class Chose(msgspec.Struct, frozen=True, array_like=True):
     inputs: tuple[float, ...]
 
 
-class Seen(Message, frozen=True):
+class Seen(Message, frozen=True, kw_only=True):
     """The controller tells the learner what it saw of cell ``cell`` (0-based) in a slot: the cell's features and
     undecided tasks, and the decisions it made there by version ``version`` of the policy (perhaps none)."""
 

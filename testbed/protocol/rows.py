@@ -3,7 +3,7 @@
 import msgspec
 
 
-class TaskRow(msgspec.Struct, frozen=True, array_like=True, tag="task"):
+class TaskRow(msgspec.Struct, frozen=True, array_like=True, tag="task", kw_only=True):
     """One task of the record; -1 where an instant never came. Parts of the breakdown sum to the measured delay."""
 
     ue: str
@@ -55,7 +55,7 @@ class TaskRow(msgspec.Struct, frozen=True, array_like=True, tag="task"):
     emulation_ns: int = 0
 
 
-class SlotRow(msgspec.Struct, frozen=True, array_like=True, tag="slot"):
+class SlotRow(msgspec.Struct, frozen=True, array_like=True, tag="slot", kw_only=True):
     """One ES at one slot boundary: the announcement, waiting tasks, and busy core-ns since the boundary before."""
 
     es: str
@@ -70,7 +70,7 @@ class SlotRow(msgspec.Struct, frozen=True, array_like=True, tag="slot"):
     over_threshold: bool
 
 
-class UeSlotRow(msgspec.Struct, frozen=True, array_like=True, tag="ue_slot"):
+class UeSlotRow(msgspec.Struct, frozen=True, array_like=True, tag="ue_slot", kw_only=True):
     """One UE at one slot boundary, before it asks: its local queue, its radio, its tasks. None while it is dead."""
 
     ue: str
@@ -82,7 +82,7 @@ class UeSlotRow(msgspec.Struct, frozen=True, array_like=True, tag="ue_slot"):
     undecided: int
 
 
-class RewardRow(msgspec.Struct, frozen=True, array_like=True, tag="reward"):
+class RewardRow(msgspec.Struct, frozen=True, array_like=True, tag="reward", kw_only=True):
     """What one cell earned in one slot, by the scenario's reward, over its tasks that finished; written at the end."""
 
     cell: int
@@ -95,7 +95,7 @@ class RewardRow(msgspec.Struct, frozen=True, array_like=True, tag="reward"):
     offloaded: int
 
 
-class LinkRow(msgspec.Struct, frozen=True, array_like=True, tag="link"):
+class LinkRow(msgspec.Struct, frozen=True, array_like=True, tag="link", kw_only=True):
     """One transmission: over the uplink (``link`` = the UE) or the backhaul (``link`` = the sending ES)."""
 
     link: str
@@ -110,7 +110,7 @@ class LinkRow(msgspec.Struct, frozen=True, array_like=True, tag="link"):
     arrival_ns: int
 
 
-class UpdateRow(msgspec.Struct, frozen=True, array_like=True, tag="update"):
+class UpdateRow(msgspec.Struct, frozen=True, array_like=True, tag="update", kw_only=True):
     """How far a learner is, about once a second: its last update, ``updates`` so far and a second, and by how many
     versions the policy that made its decisions was behind."""
 

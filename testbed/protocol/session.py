@@ -218,8 +218,8 @@ class Session:
     ) -> Envelope:
         self._ack_ns, self._owed = NEVER, 0
         return Envelope(
-            PROTOCOL_VERSION, self.me, self.incarnation, sequence, self.peer, at_ns, int(phase), ue, number, bits,
-            body, self._seen.upto, self.peer_incarnation,
+            version=PROTOCOL_VERSION, source=self.me, incarnation=self.incarnation, sequence=sequence, to=self.peer, at_ns=at_ns, phase=int(phase), ue=ue, number=number, payload_bits=bits,
+            body=body, ack=self._seen.upto, to_incarnation=self.peer_incarnation,
         )  # fmt: skip
 
 

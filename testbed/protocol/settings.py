@@ -17,7 +17,7 @@ class SessionEnded(SessionError):
     """The session has ended; a newer incarnation of the peer begins another."""
 
 
-class Settings(msgspec.Struct, frozen=True):
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Times in ns, of the same clock as `now`. With ``heartbeat_ns`` 0 nobody is ever suspected.
 
     ``window`` is the number of messages that may wait or be unacknowledged; ``asks`` the signs of life that must have
@@ -40,7 +40,7 @@ class Settings(msgspec.Struct, frozen=True):
             raise ValueError("retry times, window and asks must be positive")
 
 
-class Counts(msgspec.Struct):
+class Counts(msgspec.Struct, kw_only=True):
     """What a session did: messages sent and repeated, delivered, dropped as already seen or as of an earlier pair of
     incarnations, and given up."""
 

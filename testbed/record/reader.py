@@ -33,7 +33,7 @@ from testbed.trace import inputs
 RUNNING = "still running"
 
 
-class Record(msgspec.Struct):
+class Record(msgspec.Struct, kw_only=True):
     """The rows of a ``run.db`` as they stand; ``meta`` holds its key/value pairs.
 
     ``missing`` are the tables that the version which made the record did not have: their rows are unknown, not none.
@@ -50,7 +50,7 @@ class Record(msgspec.Struct):
     missing: tuple[str, ...] = ()
 
 
-class Run(msgspec.Struct):
+class Run(msgspec.Struct, kw_only=True):
     """A run with its inputs. ``tasks`` are last rows (`close_rows`), one for each generated task.
 
     ``reason`` is "" for a run that drained, ``end_ns`` the last instant of the record.
@@ -120,7 +120,7 @@ def read_record(file: Path) -> Record:
             rows = {name: [] if name in missing else database.rows(db, row) for row, name in TABLES.items()}
     except (sqlite3.Error, ValueError, TypeError) as error:
         raise UsageError(f"{file} cannot be read: {error}", "the file is damaged, or is no record of a run") from None
-    return Record(meta, missing=missing, **rows)
+    return Record(meta=meta, missing=missing, **rows)
 
 
 def read_meta(file: Path) -> dict[str, Any]:
@@ -153,7 +153,17 @@ def assemble(path: Path, record: Record, resolved: Resolved, workload: tuple[Tas
     absences = absences_of(record.events)
     rows = {(row.ue, row.number): row for row in record.tasks}
     tasks = close_rows(resolved.system, workload, rows, absences, end_ns, reason)
-    return Run(path, record.meta, resolved, workload, record, tasks, absences, end_ns, reason)
+    return Run(
+        path=path,
+        meta=record.meta,
+        resolved=resolved,
+        workload=workload,
+        record=record,
+        tasks=tasks,
+        absences=absences,
+        end_ns=end_ns,
+        reason=reason,
+    )
 
 
 def last_instant_ns(record: Record) -> int:

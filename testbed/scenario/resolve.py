@@ -21,7 +21,7 @@ JITTERS = {
 }
 
 
-class Resolved(msgspec.Struct, frozen=True):
+class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """A scenario made concrete. ``scenario`` is what it came from, with its rate trace read in."""
 
     scenario: Scenario
@@ -36,7 +36,14 @@ class Resolved(msgspec.Struct, frozen=True):
         emulation = self.emulation
         if not live:
             emulation = msgspec.structs.replace(emulation, drain_limit_ns=-1)
-        return Plan(self.system, workload, policy, second_offload, emulation, self.faults)
+        return Plan(
+            system=self.system,
+            workload=workload,
+            policy=policy,
+            second_offload=second_offload,
+            emulation=emulation,
+            faults=self.faults,
+        )
 
 
 def resolve(scenario: Scenario) -> Resolved:
@@ -74,7 +81,14 @@ def resolve(scenario: Scenario) -> Resolved:
         Fault(f.kill, f.at_ns, f.at_ns + f.restart_after_ns if f.restart_after_ns >= 0 else -1)
         for f in sorted(scenario.faults, key=lambda f: f.at_ns)
     )
-    return Resolved(scenario, system, _emulation(scenario, run_ns), faults, scenario.thresholds, agent)
+    return Resolved(
+        scenario=scenario,
+        system=system,
+        emulation=_emulation(scenario, run_ns),
+        faults=faults,
+        thresholds=scenario.thresholds,
+        agent=agent,
+    )
 
 
 def _emulation(scenario: Scenario, run_ns: int) -> Emulation:
@@ -125,7 +139,16 @@ def _trace(trace: LinkTrace | None) -> tuple[tuple[int, ...], tuple[float, ...],
 def _es(index: int, cell: Cell) -> Es:
     es = cell.es
     discipline = queue.LOCAL_FIRST if es.discipline == "local_first" else queue.FCFS
-    return Es(es_name(index), index, es.cpu_hz, es.cores, es.queue_limit, discipline, es.kappa, es.idle_power_w)
+    return Es(
+        name=es_name(index),
+        index=index,
+        cpu_hz=es.cpu_hz,
+        cores=es.cores,
+        queue_limit=es.queue_limit,
+        discipline=discipline,
+        kappa=es.kappa,
+        idle_power_w=es.idle_power_w,
+    )
 
 
 def cell_hardware(scenario: Scenario, cell: Cell) -> UeSection:

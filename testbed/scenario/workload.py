@@ -87,7 +87,14 @@ def _task(section: TaskSection, seed: int, ue: int, number: int, at_ns: int) -> 
         cycles = max(1, int(math.floor(section.cycles.values[0] * bits + 0.5)))
     else:
         cycles = section.cycles.whole(random.uniform(seed, random.VALUES, ue, number, random.FIELD_CYCLES))
-    return Task(ue, number, at_ns, bits, cycles, deadline_ns(section, seed, ue, number))
+    return Task(
+        ue=ue,
+        number=number,
+        generated_ns=at_ns,
+        input_bits=bits,
+        cycles=cycles,
+        deadline_ns=deadline_ns(section, seed, ue, number),
+    )
 
 
 def deadline_ns(section: TaskSection, seed: int, ue: int, number: int) -> int:
@@ -109,7 +116,16 @@ def assign(requests: Iterable[Request], scenario: Scenario, system: System) -> t
             u = random.uniform(scenario.seed, random.ARRIVALS, row, 0, FIELD_ASSIGNMENT)
             ue = _weighted(u * total, weights)
         deadline = deadline_ns(scenario.task, scenario.seed, ue, counts[ue])
-        tasks.append(Task(ue, counts[ue], request.at_ns, request.input_bits, request.cycles, deadline))
+        tasks.append(
+            Task(
+                ue=ue,
+                number=counts[ue],
+                generated_ns=request.at_ns,
+                input_bits=request.input_bits,
+                cycles=request.cycles,
+                deadline_ns=deadline,
+            )
+        )
         counts[ue] += 1
     return ordered(tasks)
 
@@ -208,7 +224,9 @@ def parse_csv(text: str, file: str, system: System) -> tuple[Task, ...]:
     counts = [0] * len(system.ues)
     tasks: list[Task] = []
     for at, ue, bits, cycles, deadline in sorted(rows, key=lambda row: row[:2]):
-        tasks.append(Task(ue, counts[ue], at, bits, cycles, deadline))
+        tasks.append(
+            Task(ue=ue, number=counts[ue], generated_ns=at, input_bits=bits, cycles=cycles, deadline_ns=deadline)
+        )
         counts[ue] += 1
     return ordered(tasks)
 

@@ -32,7 +32,7 @@ class Cut(msgspec.Struct, frozen=True):
     until_ns: int
 
 
-class Weather(msgspec.Struct, frozen=True):
+class Weather(msgspec.Struct, frozen=True, kw_only=True):
     """What befalls frames: probabilities of loss and repetition, the longest delay (uniform from 0), and cuts."""
 
     seed: int = 0

@@ -10,7 +10,7 @@ from testbed.protocol.endings import close_rows
 from testbed.protocol.rows import EventRow, LinkRow, Row, SlotRow, TaskRow, UeSlotRow
 
 
-class Simulated(msgspec.Struct):
+class Simulated(msgspec.Struct, kw_only=True):
     """The record of a simulated run; ``tasks`` in the workload's order, ``reason`` why it ended before its drain."""
 
     tasks: list[TaskRow]
@@ -28,7 +28,7 @@ class Book:
 
     def __init__(self) -> None:
         self.finished: set[tuple[str, int]] = set()
-        self._made = Simulated([], [], [], [], [], 0, 0)
+        self._made = Simulated(tasks=[], slots=[], ue_slots=[], links=[], events=[], end_ns=0, delivered=0)
         self._tasks: dict[tuple[str, int], TaskRow] = {}
 
     def keep(self, row: Row) -> None:

@@ -43,7 +43,14 @@ def _row(plan: Plan, task: Task, o: dict[str, Any], fallback: bool) -> TaskRow:
         values["local_wait_ns"] = o["start_ns"] - entered
         values["local_execution_ns"] = o["end_ns"] - o["start_ns"]
     return TaskRow(
-        ue.name, task.number, ue.cell + 1, task.generated_ns, task.input_bits, task.cycles, task.deadline_ns, **values
+        ue=ue.name,
+        number=task.number,
+        cell=ue.cell + 1,
+        generated_ns=task.generated_ns,
+        input_bits=task.input_bits,
+        cycles=task.cycles,
+        deadline_ns=task.deadline_ns,
+        **values,
     )
 
 
@@ -74,22 +81,35 @@ def link_rows(twin: Twin, plan: Plan, world: int = 0) -> list[LinkRow]:
         home, served = system.ess[ue.cell].name, system.ess[o["es"]].name
         found.append(
             LinkRow(
-                ue.name,
-                home,
-                ue.name,
-                task.number,
-                bits,
-                o["attempts"],
-                o["ready_ns"],
-                o["tx_start_ns"],
-                o["tx_end_ns"],
-                o["arrival_ns"],
+                link=ue.name,
+                to=home,
+                ue=ue.name,
+                number=task.number,
+                bits=bits,
+                attempts=o["attempts"],
+                ready_ns=o["ready_ns"],
+                start_ns=o["tx_start_ns"],
+                end_ns=o["tx_end_ns"],
+                arrival_ns=o["arrival_ns"],
             )
         )
         if served != home:
             left = o["arrival_ns"]
             end = after_ns(left, transfer_ns(bits, system.backhaul.rate_bps))
-            found.append(LinkRow(home, served, ue.name, task.number, bits, 1, left, left, end, o["es_arrival_ns"]))
+            found.append(
+                LinkRow(
+                    link=home,
+                    to=served,
+                    ue=ue.name,
+                    number=task.number,
+                    bits=bits,
+                    attempts=1,
+                    ready_ns=left,
+                    start_ns=left,
+                    end_ns=end,
+                    arrival_ns=o["es_arrival_ns"],
+                )
+            )
     return sorted(found, key=lambda row: (row.start_ns, row.ue, row.number))
 
 
@@ -104,5 +124,15 @@ def ue_slot_rows(twin: Twin, world: int = 0) -> list[UeSlotRow]:
     for ue, (local, radio, present) in zip(system.ues, columns, strict=True):
         undecided = len(tasks_of(twin, world, ue.index, state.FRESH))
         wait = -1 if shared else max(0, radio - now)
-        found.append(UeSlotRow(ue.name, slot, now, max(0, local - now), wait, present, undecided))
+        found.append(
+            UeSlotRow(
+                ue=ue.name,
+                slot=slot,
+                at_ns=now,
+                queue_ns=max(0, local - now),
+                radio_wait_ns=wait,
+                present=present,
+                undecided=undecided,
+            )
+        )
     return found

@@ -20,7 +20,7 @@ Decisions = Mapping[tuple[int, int], int]
 CONTROLLER = "controller"
 
 
-class Ran(msgspec.Struct):
+class Ran(msgspec.Struct, kw_only=True):
     """The record of a run; ``tasks`` in (UE, number) order; ``events`` tell where the policy failed to decide."""
 
     tasks: list[TaskRow]
@@ -70,7 +70,14 @@ class _Player:
         tasks = rows.task_rows(twin, self.plan, self.failed)
         end = max([system.end_ns, *(row.finished_ns for row in tasks)])
         slots = [row for row in self.slots if row.at_ns <= end]
-        return Ran(tasks, slots, self.ue_slots, rows.link_rows(twin, self.plan), end, self.events)
+        return Ran(
+            tasks=tasks,
+            slots=slots,
+            ue_slots=self.ue_slots,
+            links=rows.link_rows(twin, self.plan),
+            end_ns=end,
+            events=self.events,
+        )
 
     def _decide(self, slot: int) -> Any:
         system, actions = self.plan.system, np.zeros((1, len(self.plan.system.ues)), np.int8)
@@ -119,8 +126,8 @@ class _Player:
             busy = int(server["busy_ns"]) + int((now - running["start_ns"]).sum())
             self.slots.append(
                 SlotRow(
-                    es.name, slot, now, int(twin.state.announced_ns[0, es.index]), waiting, own, forwarded,
-                    int(server["air_cycles"]), busy - self.busy[es.index], wait > system.threshold_ns,
+                    es=es.name, slot=slot, at_ns=now, backlog_ns=int(twin.state.announced_ns[0, es.index]), waiting=waiting, own_cycles=own, forwarded_cycles=forwarded,
+                    air_cycles=int(server["air_cycles"]), busy_ns=busy - self.busy[es.index], over_threshold=wait > system.threshold_ns,
                 )
             )  # fmt: skip
             self.busy[es.index] = busy

@@ -21,7 +21,7 @@ EXECUTION_NS = 20 * MS
 TOLERANCE_NS = 300_000
 
 
-class Check(msgspec.Struct, frozen=True):
+class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was asked for, the median of what was measured, their relative difference and its limit."""
 
     kind: str
@@ -39,14 +39,34 @@ def judged(kind: str, what: str, asked: float, measured: Sequence[float], unit: 
     """The check of the median of ``measured`` against ``asked``."""
     middle = percentile(list(measured), 50) if measured else float("nan")
     error = abs(middle - asked) / asked if asked else abs(middle)
-    return Check(kind, what, asked, middle, unit, error, limit, len(measured), bool(error <= limit))
+    return Check(
+        kind=kind,
+        what=what,
+        asked=asked,
+        measured=middle,
+        unit=unit,
+        error=error,
+        limit=limit,
+        samples=len(measured),
+        ok=bool(error <= limit),
+    )
 
 
 def compared(kind: str, what: str, pairs: Sequence[tuple[float, float]], unit: str, limit: float) -> Check:
     """As `judged`, for (asked, measured) pairs that differ: the median error, at the pairs' medians."""
     error = percentile([abs(got - asked) / asked for asked, got in pairs], 50) if pairs else float("nan")
     asked, got = (percentile([pair[i] for pair in pairs], 50) if pairs else float("nan") for i in (0, 1))
-    return Check(kind, what, asked, got, unit, error, limit, len(pairs), bool(error <= limit))
+    return Check(
+        kind=kind,
+        what=what,
+        asked=asked,
+        measured=got,
+        unit=unit,
+        error=error,
+        limit=limit,
+        samples=len(pairs),
+        ok=bool(error <= limit),
+    )
 
 
 def room(limit: float, asked_ns: float) -> float:
@@ -63,24 +83,44 @@ class Taken(msgspec.Struct, frozen=True):
 
 def system(rates_bps: Sequence[float], seconds: float, radio: Radio, ue_hz: int = NS) -> System:
     """One cell with a UE a rate, all deciding as their tasks arrive, and an ES with a core for each."""
-    ues = tuple(Ue(f"ue-1-{n + 1}", n, 0, ue_hz, rate, 0.2, 1e-27, 0.5, 100.0) for n, rate in enumerate(rates_bps))
+    ues = tuple(
+        Ue(
+            name=f"ue-1-{n + 1}",
+            index=n,
+            cell=0,
+            cpu_hz=ue_hz,
+            rate_bps=rate,
+            tx_power_w=0.2,
+            kappa=1e-27,
+            weight_delay=0.5,
+            distance_m=100.0,
+        )
+        for n, rate in enumerate(rates_bps)
+    )
     return System(
         name="verify", seed=1, hardware_seed=1, slots=max(1, round(seconds)), slot_ns=NS, threshold_ns=NS,
         detection_ns=100 * MS, epoch=EPOCH_ARRIVAL, radio=radio, backhaul=Backhaul(), ues=ues,
-        ess=(Es("es-1", 0, ES_HZ, cores=max(1, len(ues))),),
+        ess=(Es(name="es-1", index=0, cpu_hz=ES_HZ, cores=max(1, len(ues))),),
     )  # fmt: skip
 
 
 def task(ue: int, number: int, at_ns: int, input_bits: int, execution_ns: int = EXECUTION_NS) -> Task:
     """A task that executes for ``execution_ns`` at the bench's ES (and at a UE of 1 GHz)."""
-    return Task(ue, number, at_ns, input_bits, execution_ns * ES_HZ // NS, NS)
+    return Task(
+        ue=ue,
+        number=number,
+        generated_ns=at_ns,
+        input_bits=input_bits,
+        cycles=execution_ns * ES_HZ // NS,
+        deadline_ns=NS,
+    )
 
 
 def run(made: System, tasks: Sequence[Task], policy: str = "offload", emulation: Emulation | None = None) -> Taken:
     """Put it on real processes; raises `StartError`, and `InterruptedRunError` after Ctrl-C."""
     workload = tuple(sorted(tasks, key=lambda one: (one.generated_ns, one.ue, one.number)))
     emulation = emulation or Emulation(speed=1.0, burn=0.0, drain_limit_ns=60 * NS)
-    plan = Plan(made, workload, policy, False, emulation)
+    plan = Plan(system=made, workload=workload, policy=policy, second_offload=False, emulation=emulation)
     with scratch() as folder:
         if launch(plan, folder).reason == INTERRUPTED:
             raise InterruptedRunError("verification was interrupted")

@@ -57,7 +57,15 @@ def jitter() -> Iterator[Check]:
     distance = theory.ks_distance(found, lambda x: min(1.0, max(0.0, (x - low / NS) / (width / NS))))
     limit = theory.ks_limit(len(found)) + 0.3 * MS / width
     yield Check(
-        "jitter", "uniform, 5 to 25 ms", 0.0, distance, "KS distance", distance, limit, len(found), distance <= limit
+        kind="jitter",
+        what="uniform, 5 to 25 ms",
+        asked=0.0,
+        measured=distance,
+        unit="KS distance",
+        error=distance,
+        limit=limit,
+        samples=len(found),
+        ok=distance <= limit,
     )
 
 
@@ -69,7 +77,17 @@ def loss() -> Iterator[Check]:
     mean, asked = sum(tries) / len(tries), 1.0 / (1.0 - LOSS)
     limit = 3.0 * (LOSS / len(tries)) ** 0.5
     error = abs(mean - asked) / asked
-    yield Check("loss", f"{LOSS:.0%} of transmissions", asked, mean, "tries", error, limit, len(tries), error <= limit)
+    yield Check(
+        kind="loss",
+        what=f"{LOSS:.0%} of transmissions",
+        asked=asked,
+        measured=mean,
+        unit="tries",
+        error=error,
+        limit=limit,
+        samples=len(tries),
+        ok=error <= limit,
+    )
 
 
 def shared(repeats: int, most: int = 10) -> Iterator[Check]:

@@ -26,7 +26,7 @@ FLOAT_ERROR = 1e-12
 
 def scenario(resolved: Resolved, workload: tuple[Task, ...], out: str) -> Iterator[Check]:
     """Its fidelity, with the limits of grade A."""
-    run = runner.execute(Order(resolved, workload, POLICY, out=out))
+    run = runner.execute(Order(resolved=resolved, workload=workload, policy=POLICY, out=out))
     if run.reason == INTERRUPTED:
         raise InterruptedRunError("verification was interrupted")
     found, limits = runner.summary_of(run).fidelity, fidelity.LIMITS["A"]
@@ -36,11 +36,21 @@ def scenario(resolved: Resolved, workload: tuple[Task, ...], out: str) -> Iterat
         ("p99", found.delay_error.p99, limits.p99),
     ):
         error = float("nan") if value is None else value
-        yield Check("scenario", f"{what}: {name} error", 0.0, error, "of a delay", error, limit, count, error <= limit)
+        yield Check(
+            kind="scenario",
+            what=f"{what}: {name} error",
+            asked=0.0,
+            measured=error,
+            unit="of a delay",
+            error=error,
+            limit=limit,
+            samples=count,
+            ok=error <= limit,
+        )
     missing = 1.0 - found.cpu.achieved_s / found.cpu.asked_s if found.cpu.asked_s else 0.0
     yield Check(
-        "scenario", f"{what}: CPU", found.cpu.asked_s, found.cpu.achieved_s, "CPU s", max(0.0, missing),
-        1.0 - limits.cpu, count, missing <= 1.0 - limits.cpu,
+        kind="scenario", what=f"{what}: CPU", asked=found.cpu.asked_s, measured=found.cpu.achieved_s, unit="CPU s", error=max(0.0, missing),
+        limit=1.0 - limits.cpu, samples=count, ok=missing <= 1.0 - limits.cpu,
     )  # fmt: skip
 
 
@@ -58,7 +68,17 @@ def twin(resolved: Resolved, workload: tuple[Task, ...]) -> Iterator[Check]:
     for expected, found in ((made.slots, ran.slots), (made.links, ran.links), (made.events, ran.events)):
         differ += unlike(expected, found)
     what = f"{resolved.system.name}, {POLICY}: rows unlike the simulation's"
-    yield Check("twin", what, 0.0, differ, "rows", differ, 0.0, len(workload), differ == 0)
+    yield Check(
+        kind="twin",
+        what=what,
+        asked=0.0,
+        measured=differ,
+        unit="rows",
+        error=differ,
+        limit=0.0,
+        samples=len(workload),
+        ok=differ == 0,
+    )
 
 
 def unlike(expected: Iterable[Row], found: Iterable[Row]) -> int:

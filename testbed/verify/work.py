@@ -60,12 +60,22 @@ def queues(tasks: int, live_tasks: int) -> Iterator[Check]:
     }
     for name, asked in expected.items():
         made, workload = poisson(name, tasks)
-        rows = simulate(Plan(made, workload, "offload", False), Fixed(1)).tasks
+        rows = simulate(Plan(system=made, workload=workload, policy="offload", second_offload=False), Fixed(1)).tasks
         waits = [row.es_wait_ns / NS for row in rows]
         found, error = mean(waits), standard_error(waits)
         off = abs(found - asked) / asked
         limit = 3.0 * error / asked
-        yield Check("queue", f"{name}, simulated", asked, found, "s wait", off, limit, len(waits), off <= limit)
+        yield Check(
+            kind="queue",
+            what=f"{name}, simulated",
+            asked=asked,
+            measured=found,
+            unit="s wait",
+            error=off,
+            limit=limit,
+            samples=len(waits),
+            ok=off <= limit,
+        )
     made, workload = poisson("M/M/1", live_tasks)
     speed = Emulation(speed=20.0, payload="declared", burn=0.0, drain_limit_ns=600 * NS)
     rows = sorted(run(made, workload, "offload", speed).tasks, key=lambda row: row.number)
@@ -85,7 +95,7 @@ def poisson(name: str, count: int) -> tuple[System, tuple[Task, ...]]:
         length = SERVICE_NS if name == "M/D/1" else max(1, round(work * SERVICE_NS))
         found.append(task(0, n, round(at), 1, length))
     slots = round(at / NS) + 1
-    return msgspec.structs.replace(made, slots=slots, ess=(Es("es-1", 0, NS),)), tuple(found)
+    return msgspec.structs.replace(made, slots=slots, ess=(Es(name="es-1", index=0, cpu_hz=NS),)), tuple(found)
 
 
 def standard_error(waits: list[float]) -> float:

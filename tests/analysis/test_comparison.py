@@ -10,11 +10,14 @@ from testbed.model.errors import UsageError
 
 
 def samples(overheads, stable=True):
-    return {seed: Sample(x, 2 * x, 0.1, 0.9, stable) for seed, x in enumerate(overheads)}
+    return {
+        seed: Sample(overhead=x, delay_s=2 * x, energy_j=0.1, deadline_hit_rate=0.9, stable=stable)
+        for seed, x in enumerate(overheads)
+    }
 
 
 def empty():
-    return Sample(math.nan, math.nan, math.nan, math.nan, True)
+    return Sample(overhead=math.nan, delay_s=math.nan, energy_j=math.nan, deadline_hit_rate=math.nan, stable=True)
 
 
 def pair(found, a, b, metric="overhead"):
@@ -46,7 +49,7 @@ def test_nothing_is_significant_against_an_unstable_strategy():
 
 def test_a_single_bad_workload_of_many_does_not_condemn():
     mine = samples([1.0] * 8)
-    mine[3] = Sample(1.0, 2.0, 0.1, 0.9, False)
+    mine[3] = Sample(overhead=1.0, delay_s=2.0, energy_j=0.1, deadline_hit_rate=0.9, stable=False)
     assert compare({"a": mine}).policies["a"].stable
     assert not compare({"a": {0: mine[0], 3: mine[3]}}).policies["a"].stable
 
@@ -59,7 +62,12 @@ def test_only_common_workloads_count():
 
 def test_no_common_workload_is_an_error_with_a_remedy():
     with pytest.raises(UsageError, match="no workload in common") as error:
-        compare({"a": {1: Sample(1, 1, 1, 1, True)}, "b": {2: Sample(1, 1, 1, 1, True)}})
+        compare(
+            {
+                "a": {1: Sample(overhead=1, delay_s=1, energy_j=1, deadline_hit_rate=1, stable=True)},
+                "b": {2: Sample(overhead=1, delay_s=1, energy_j=1, deadline_hit_rate=1, stable=True)},
+            }
+        )
     assert "replay" in error.value.remedy
 
 
@@ -113,6 +121,18 @@ def test_the_text_says_how_it_was_tested():
 
 
 def test_percentiles_of_delay_are_compared_too():
-    mine = {seed: Sample(1.0, 1.0, 1.0, 1.0, True, 0, 2.0 + seed, 4.0 + seed) for seed in (0, 1)}
+    mine = {
+        seed: Sample(
+            overhead=1.0,
+            delay_s=1.0,
+            energy_j=1.0,
+            deadline_hit_rate=1.0,
+            stable=True,
+            policy_errors=0,
+            delay_p95_s=2.0 + seed,
+            delay_p99_s=4.0 + seed,
+        )
+        for seed in (0, 1)
+    }
     found = compare({"a": mine})
     assert (found.policies["a"].delay_p95_s.mean, found.policies["a"].delay_p99_s.mean) == (2.5, 4.5)

@@ -53,7 +53,9 @@ def _live(tmp_path):
     """A simulated run as if it had been live; which processes tell of themselves is an argument."""
     resolved = inputs.resolve(load_scenario("smoke", ["thresholds.fidelity=>= F"]))
     workload = inputs.generate(resolved.scenario, resolved.system)
-    run = runner.execute(runner.Order(resolved, workload, "greedy", runner.SIM, str(tmp_path / "r")))
+    run = runner.execute(
+        runner.Order(resolved=resolved, workload=workload, policy="greedy", backend=runner.SIM, out=str(tmp_path / "r"))
+    )
     run.meta |= {"backend": "testbed", "payload": "real"}
 
     def having_told(*names):

@@ -31,7 +31,14 @@ def ran(*faults, tasks=None, ues=(2,), speeds=(2 * NS,), **kwargs):
     resolved = msgspec.structs.replace(inputs.resolve(load_scenario("smoke")), system=made)
     meta = {"backend": "sim", "reason": simulated.reason, "end_ns": simulated.end_ns, "speed": 2.0}
     record = Record(
-        meta, simulated.tasks, simulated.slots, simulated.ue_slots, [], simulated.links, [], simulated.events
+        meta=meta,
+        tasks=simulated.tasks,
+        slots=simulated.slots,
+        ue_slots=simulated.ue_slots,
+        rewards=[],
+        links=simulated.links,
+        updates=[],
+        events=simulated.events,
     )
     return assemble(Path("r"), record, resolved, planned.workload)
 

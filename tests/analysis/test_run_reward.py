@@ -22,7 +22,9 @@ TABLES = ("ue_slots", "rewards")
 def recorded(tmp_path, backend, name, *changes, policy="greedy-do"):
     resolved = inputs.resolve(load_scenario(name, ["slots=30", *changes]))
     workload = inputs.generate(resolved.scenario, resolved.system)
-    return runner.execute(Order(resolved, workload, policy, backend, str(tmp_path / backend)))
+    return runner.execute(
+        Order(resolved=resolved, workload=workload, policy=policy, backend=backend, out=str(tmp_path / backend))
+    )
 
 
 def rows(run, table):

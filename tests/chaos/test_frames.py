@@ -16,9 +16,23 @@ pytestmark = [pytest.mark.live, pytest.mark.chaos]
 
 def frames(name):
     """Garbage, a cut frame, a wrong version, an oversized one, one for a stranger, one about a stranger."""
-    good = Envelope(PROTOCOL_VERSION, "ue-1-1", 1, 0, name, 0, 0, 0, 0, 0, Heartbeat(0))
+    good = Envelope(
+        version=PROTOCOL_VERSION,
+        source="ue-1-1",
+        incarnation=1,
+        sequence=0,
+        to=name,
+        at_ns=0,
+        phase=0,
+        ue=0,
+        number=0,
+        payload_bits=0,
+        body=Heartbeat(0),
+    )
     whole = codec.encode(good)
-    about = msgspec.structs.replace(good, body=Post("nobody", Task(0, 0, 0, 1, 1, 1), 0))
+    about = msgspec.structs.replace(
+        good, body=Post("nobody", Task(ue=0, number=0, generated_ns=0, input_bits=1, cycles=1, deadline_ns=1), 0)
+    )
     return {
         "garbage": b"\xff" * 40,
         "empty": b"",

@@ -17,7 +17,9 @@ def test_a_checkpoint_is_left_out_and_two_of_a_policy_are_numbered():
 
 
 def test_a_comparison_names_each_checkpoint_once():
-    mine = {n: Sample(1.0 + n, 1.0, 1.0, 1.0, True) for n in range(3)}
+    mine = {
+        n: Sample(overhead=1.0 + n, delay_s=1.0, energy_j=1.0, deadline_hit_rate=1.0, stable=True) for n in range(3)
+    }
     said = text(compare({"lc": mine, "priced-do:some/where.json": mine}))
     assert said.count("some/where.json") == 1 and "lc's overhead is 1.000 × priced-do's" in said
 

@@ -37,7 +37,9 @@ def summary(tmp_path, *changes):
     """The summary of a short simulation."""
     resolved = inputs.resolve(load_scenario("region", ["slots=10", *changes]))
     workload = inputs.generate(resolved.scenario, resolved.system)
-    order = runner.Order(resolved, workload, "greedy-do", runner.SIM, str(tmp_path / "r"))
+    order = runner.Order(
+        resolved=resolved, workload=workload, policy="greedy-do", backend=runner.SIM, out=str(tmp_path / "r")
+    )
     return runner.summary_of(runner.execute(order))
 
 

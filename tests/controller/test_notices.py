@@ -10,7 +10,7 @@ from tests.support import NS, system
 
 
 def decided(ue, choice, at=NS):
-    return Send(ue, Decision(ue, 1, choice, asked_ns=at), at, Phase.DECIDE)
+    return Send(to=ue, body=Decision(ue=ue, slot=1, choice=choice, asked_ns=at), at_ns=at, phase=Phase.DECIDE)
 
 
 @pytest.mark.parametrize(

@@ -46,11 +46,21 @@ def server_of(discipline=LOCAL_FIRST, cores=1):
 
 
 def forward(at, number=0, cycles=NS, delay=0):
-    return at, Phase.ARRIVAL, delay, Forward("ue-2-1", Task(2, number, 0, 1, cycles, NS), Trip(0, 0, 0, at), at)
+    return (
+        at,
+        Phase.ARRIVAL,
+        delay,
+        Forward(
+            "ue-2-1",
+            Task(ue=2, number=number, generated_ns=0, input_bits=1, cycles=cycles, deadline_ns=NS),
+            Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=0, arrival_ns=at),
+            at,
+        ),
+    )
 
 
 def post(at, number, cycles=NS, ue=0):
-    task = Task(ue, number, 0, 8_000, cycles, NS)
+    task = Task(ue=ue, number=number, generated_ns=0, input_bits=8_000, cycles=cycles, deadline_ns=NS)
     return at, Phase.DECIDE, 0, Post(f"ue-1-{ue + 1}", task, at)
 
 
@@ -66,7 +76,9 @@ def test_a_late_task_takes_the_core_that_became_free_meanwhile_from_that_instant
 
 @pytest.mark.parametrize("delay", [0, 300 * MS])
 def test_a_late_task_starts_on_an_idle_core_when_it_arrived(delay):
-    found, moved = play(server_of(), [forward(400 * MS, 1, delay=delay), (600 * MS, 3, 0, Announce("es-2", 1, 0))])
+    found, moved = play(
+        server_of(), [forward(400 * MS, 1, delay=delay), (600 * MS, 3, 0, Announce(es="es-2", slot=1, at_ns=0))]
+    )
     assert starts(found) == {("ue-2-1", 1): 400 * MS} and not moved
 
 
@@ -92,7 +104,12 @@ def test_what_was_not_moved_gives_what_punctuality_gives(forwards, posts, announ
         ]
         events += [post(at * unit + n, n, c * unit, ue) for n, (at, c, ue) in enumerate(posts)]
         events += [
-            (at * unit + 3, Phase.ANNOUNCE, late * d * unit, Announce("es-2", at, 0, backlog * unit))
+            (
+                at * unit + 3,
+                Phase.ANNOUNCE,
+                late * d * unit,
+                Announce(es="es-2", slot=at, at_ns=0, backlog_ns=backlog * unit),
+            )
             for at, backlog, d in sorted(announces)[:1]
         ]
     late, moved = play(server_of(discipline, cores), calls[True])
@@ -121,7 +138,7 @@ def test_an_arrival_over_the_threshold_awaits_the_announcements_it_is_judged_by(
     assert not server.awaits(NS, arrival)
     assert not server.awaits(NS + MS, Boundary(2))
     assert not Server(server.system, 0, second_offload=False).awaits(NS + MS, arrival)
-    server.handle(NS, Announce("es-2", 1, NS))
+    server.handle(NS, Announce(es="es-2", slot=1, at_ns=NS))
     assert not server.awaits(NS + MS, arrival)
 
 

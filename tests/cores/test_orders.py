@@ -23,7 +23,7 @@ from ue_agent.agent import Agent
 from ue_agent.events import AskExpired
 
 UE, OWN, OTHER, CONTROLLER = "ue-1-1", "es-1", "es-2", "controller"
-TRIP = Trip(0, 0, 80 * MS, 100 * MS)
+TRIP = Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=80 * MS, arrival_ns=100 * MS)
 
 
 def down(name, at, incarnation=0):
@@ -41,7 +41,7 @@ def moved(at, arrived=False):
 def result(name, end, at, incarnation=0, rejected=False):
     arrival = 200 if name == OTHER else 100
     return at, Result(
-        UE, 0, name, incarnation, TRIP, arrival * MS, arrival * MS, end * MS, at * MS, rejected
+        ue=UE, number=0, es=name, incarnation=incarnation, trip=TRIP, es_arrival_ns=arrival * MS, start_ns=arrival * MS, end_ns=end * MS, at_ns=at * MS, rejected=rejected
     )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ HISTORIES = {
 
 def answered():
     """The decision that sends the task off, at 0."""
-    return 0, Answered(Decision(UE, 0, OFFLOAD, asked_ns=0), 0)
+    return 0, Answered(Decision(ue=UE, slot=0, choice=OFFLOAD, asked_ns=0), 0)
 
 
 def orders(history):
@@ -194,7 +194,7 @@ LIFE = {
 def test_every_ask_gets_one_decision_in_whatever_order_the_controllers_lives_are_heard_of(life, expires):
     """Whoever is known to serve is asked, an answer counts once, and no decision takes less than no time."""
     made = system()
-    answer = (200, AskExpired(0)) if expires else (30, Answered(Decision(UE, 0, 0, asked_ns=0), 30 * MS))
+    answer = (200, AskExpired(0)) if expires else (30, Answered(Decision(ue=UE, slot=0, choice=0, asked_ns=0), 30 * MS))
     ask = (0, Boundary(0))
     losses = [(at + 100, Lost(event.name, event.at_ns, event.incarnation)) for at, event in LIFE[life][::2]]
     told = [ask, answer, *LIFE[life], *losses]
@@ -217,7 +217,11 @@ def test_every_ask_gets_one_decision_in_whatever_order_the_controllers_lives_are
         assert len(asked) == (0 if gone else 1), order
 
 
-ANNOUNCED = (Announce(OTHER, 3, 3 * NS, 7 * NS), Announce(OTHER, 5, 5 * NS, 2 * NS), up(OTHER, 4500)[1])
+ANNOUNCED = (
+    Announce(es=OTHER, slot=3, at_ns=3 * NS, backlog_ns=7 * NS),
+    Announce(es=OTHER, slot=5, at_ns=5 * NS, backlog_ns=2 * NS),
+    up(OTHER, 4500)[1],
+)
 NEWS = (*ANNOUNCED, down(OTHER, 4000)[1], Lost(OTHER, 4000 * MS, 0))
 
 
@@ -237,7 +241,7 @@ def knows_the_latest_of_the_latest_life(order):
     assert server._peers.have_told(5) is False  # this ES itself has announced nothing
     server._peers.announce(OWN, 5, 0)
     assert server._peers.have_told(5)
-    view = controller._told.view(0, 6, {UE: Ask(UE, 6, 6 * NS, 0)})
+    view = controller._told.view(0, 6, {UE: Ask(ue=UE, slot=6, at_ns=6 * NS, queue_ns=0)})
     assert (view.ess[1].backlog_ns, view.ess[1].alive) == (2 * NS, True)
     assert not controller._told.dead
 

@@ -12,13 +12,23 @@ from ue_agent.__main__ import role_of
 from ue_agent.agent import Agent
 from ue_agent.report import Flight, ended, outcome
 
-TASK = Task(0, 0, 0, 400_000, 500_000_000, 550 * MS)
+TASK = Task(ue=0, number=0, generated_ns=0, input_bits=400_000, cycles=500_000_000, deadline_ns=550 * MS)
 
 
 def rows(choice):
     """A finished task's row, and its outcome, both as they should have been."""
     made = system()
-    flight = Flight(TASK, 0, 0, 0, choice, 0, 0.0, "", 0)
+    flight = Flight(
+        task=TASK,
+        slot=0,
+        asked_ns=0,
+        think_ns=0,
+        choice=choice,
+        version=0,
+        log_probability=0.0,
+        fallback="",
+        ready_ns=0,
+    )
     if choice == LOCAL:
         flight.start_ns, flight.end_ns = 0, 500 * MS
     row = ended(flight, made.ues[0], 500 * MS)
@@ -44,4 +54,4 @@ def test_only_a_ue_that_is_learned_from_asks_on_while_the_run_drains(outcomes):
     made = msgspec.structs.replace(system(), slots=3)
     agent = Agent(made, 0, (), outcomes=outcomes)
     asks = [a.body for a in agent.handle(4 * made.slot_ns, Boundary(4)) if isinstance(a, Send)]
-    assert asks == ([Ask(made.ues[0].name, 4, 4 * made.slot_ns, 0)] if outcomes else [])
+    assert asks == ([Ask(ue=made.ues[0].name, slot=4, at_ns=4 * made.slot_ns, queue_ns=0)] if outcomes else [])

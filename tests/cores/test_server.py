@@ -35,7 +35,7 @@ def results(actions):
 
 
 def task(ue, number, cycles=1_000_000_000, bits=8_000_000, at=0):
-    return Task(ue, number, at, bits, cycles, NS)
+    return Task(ue=ue, number=number, generated_ns=at, input_bits=bits, cycles=cycles, deadline_ns=NS)
 
 
 def post(name, made, ready=0):
@@ -56,7 +56,7 @@ def test_dedicated_radio_is_a_chain_and_the_queue_serves_in_arrival_order():
 def test_local_first_lets_own_tasks_pass_waiting_forwarded_ones_and_fcfs_does_not():
     for discipline, order in ((0, [0, 2, 1]), (FCFS, [0, 1, 2])):
         server = Server(system((1,), (NS,), discipline=discipline), 0, second_offload=False)
-        trip = Trip(0, 0, 0, 0)
+        trip = Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=0, arrival_ns=0)
         events = [(0, 2, Forward("ue-1-1", task(0, n), trip, 0)) for n in (0, 1)]
         events.append(post("ue-1-1", task(0, 2, bits=4_000_000)))
         assert [result.number for result in results(drive(server, events, until=5 * NS))] == order
@@ -64,7 +64,10 @@ def test_local_first_lets_own_tasks_pass_waiting_forwarded_ones_and_fcfs_does_no
 
 def test_an_own_task_that_arrives_as_the_server_frees_goes_first():
     server = Server(system((1,), (NS,)), 0, second_offload=False)
-    events = [(0, 2, Forward("ue-1-1", task(0, n), Trip(0, 0, 0, 0), 0)) for n in (0, 1)]
+    events = [
+        (0, 2, Forward("ue-1-1", task(0, n), Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=0, arrival_ns=0), 0))
+        for n in (0, 1)
+    ]
     events.append(post("ue-1-1", task(0, 2, bits=8_000_000)))
     ended = results(drive(server, events, until=5 * NS))
     assert [result.number for result in ended] == [0, 2, 1]
@@ -74,7 +77,10 @@ def test_an_own_task_that_arrives_as_the_server_frees_goes_first():
 def test_a_full_queue_rejects_a_return_latency_later_and_does_not_count_the_running_task():
     made = system((1,), (NS,), queue_limit=1, radio=Radio(return_latency_ns=3 * MS))
     server = Server(made, 0, second_offload=False)
-    events = [(n * MS, 2, Forward("ue-1-1", task(0, n), Trip(0, 0, 0, 0), 0)) for n in range(3)]
+    events = [
+        (n * MS, 2, Forward("ue-1-1", task(0, n), Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=0, arrival_ns=0), 0))
+        for n in range(3)
+    ]
     ended = results(drive(server, events, until=5 * NS))
     rejected = [result for result in ended if result.rejected]
     assert [(result.number, result.at_ns) for result in rejected] == [(2, 5 * MS)]
@@ -84,11 +90,11 @@ def test_a_full_queue_rejects_a_return_latency_later_and_does_not_count_the_runn
 def test_second_offload_goes_to_the_least_announced_backlog_above_the_threshold():
     made = system((1, 1, 1), (NS, NS, NS))
     server = Server(made, 0, second_offload=True)
-    busy = Forward("ue-1-1", task(0, 0, cycles=5 * NS), Trip(0, 0, 0, 0), 0)
+    busy = Forward("ue-1-1", task(0, 0, cycles=5 * NS), Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=0, arrival_ns=0), 0)
     events = [
         (0, 2, busy),
-        (0, 3, Announce("es-2", 0, 0, backlog_ns=2 * NS)),
-        (0, 3, Announce("es-3", 0, 0, backlog_ns=NS)),
+        (0, 3, Announce(es="es-2", slot=0, at_ns=0, backlog_ns=2 * NS)),
+        (0, 3, Announce(es="es-3", slot=0, at_ns=0, backlog_ns=NS)),
         post("ue-1-1", task(0, 1)),
     ]
     actions = drive(server, events, until=2 * NS)
@@ -101,8 +107,8 @@ def test_second_offload_goes_to_the_least_announced_backlog_above_the_threshold(
 
 def test_no_second_offload_when_every_other_backlog_is_as_long_as_the_wait():
     server = Server(system((1, 1), (NS, NS)), 0, second_offload=True)
-    busy = Forward("ue-1-1", task(0, 0, cycles=5 * NS), Trip(0, 0, 0, 0), 0)
-    events = [(0, 2, busy), (0, 3, Announce("es-2", 0, 0, backlog_ns=4 * NS)), post("ue-1-1", task(0, 1))]
+    busy = Forward("ue-1-1", task(0, 0, cycles=5 * NS), Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=0, arrival_ns=0), 0)
+    events = [(0, 2, busy), (0, 3, Announce(es="es-2", slot=0, at_ns=0, backlog_ns=4 * NS)), post("ue-1-1", task(0, 1))]
     actions = drive(server, events, until=2 * NS)
     assert not [a for a in actions if isinstance(a, Send) and isinstance(a.body, Forward)]
 
@@ -117,13 +123,23 @@ def test_two_senders_share_the_radio_and_the_survivor_speeds_up():
 
 def test_two_cores_serve_two_tasks_at_once():
     server = Server(system((1,), (NS,), cores=2), 0, second_offload=False)
-    events = [(0, 2, Forward("ue-1-1", task(0, n), Trip(0, 0, 0, 0), 0)) for n in range(3)]
+    events = [
+        (0, 2, Forward("ue-1-1", task(0, n), Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=0, arrival_ns=0), 0))
+        for n in range(3)
+    ]
     assert [r.start_ns for r in results(drive(server, events, until=5 * NS))] == [0, 0, NS]
 
 
 def test_the_announcement_counts_rest_waiting_air_and_radio_wait():
     server = Server(system((1,), (2 * NS,)), 0, second_offload=False)
-    events = [(500 * MS, 2, Forward("ue-1-1", task(0, n, cycles=3 * NS), Trip(0, 0, 0, 0), 0)) for n in range(2)]
+    events = [
+        (
+            500 * MS,
+            2,
+            Forward("ue-1-1", task(0, n, cycles=3 * NS), Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=0, arrival_ns=0), 0),
+        )
+        for n in range(2)
+    ]
     events += [post("ue-1-1", task(0, n), ready=0) for n in (2, 3)]
     actions = drive(server, events, until=NS)
     news = [a.body for a in actions if isinstance(a, Send) and isinstance(a.body, Announce) and a.to == "controller"]

@@ -50,7 +50,9 @@ def test_recorded_runs_are_paired_by_their_workload(tmp_path):
         resolved = inputs.resolve(msgspec.structs.replace(load_scenario("region", ["slots=10"]), seed=seed))
         workload = inputs.generate(resolved.scenario, resolved.system)
         for policy in ("lc", "greedy"):
-            order = runner.Order(resolved, workload, policy, SIM, str(tmp_path / f"{policy}-{seed}"))
+            order = runner.Order(
+                resolved=resolved, workload=workload, policy=policy, backend=SIM, out=str(tmp_path / f"{policy}-{seed}")
+            )
             runs.append(runner.execute(order))
     found = comparison.compare(rounds.of_runs([reader.read_run(run.path) for run in runs]))
     assert (found.workloads, set(found.policies)) == (2, {"lc", "greedy"})
@@ -66,7 +68,13 @@ def test_runs_of_one_strategy_are_averaged_unless_their_lengths_differ(tmp_path)
     for slots in (10, 20):
         resolved = inputs.resolve(load_scenario("smoke", [f"slots={slots}"]))
         workload = inputs.generate(resolved.scenario, resolved.system)
-        runs.append(runner.execute(runner.Order(resolved, workload, "lc", SIM, str(tmp_path / f"{slots}"))))
+        runs.append(
+            runner.execute(
+                runner.Order(
+                    resolved=resolved, workload=workload, policy="lc", backend=SIM, out=str(tmp_path / f"{slots}")
+                )
+            )
+        )
     with pytest.raises(UsageError, match="all of lc, on workloads of different lengths") as error:
         rounds.of_runs(runs)
     assert "replay" in error.value.remedy

@@ -152,7 +152,7 @@ def test_mistakes_have_a_remedy(place, capsys, args, said):
 
 def test_the_best_baseline_is_the_best_stable_heuristic(place):
     scenario = load_scenario("smoke", ["slots=30"])
-    lesson = train.Lesson(scenario, "a3c", 0, Budget(updates=1), place)
+    lesson = train.Lesson(scenario=scenario, algorithm="a3c", seed=0, budget=Budget(updates=1), folder=place)
     found = train.Teaching(lesson).baseline()
     assert found.policy in ("lc", "offload", "random", "greedy", "priced")
     assert 0 < found.overhead < 10
@@ -168,7 +168,13 @@ def test_what_a_user_has_tuned_is_left_alone_when_a_network_is_trained(place, ca
 def test_training_ends_on_a_plateau(place, capsys, monkeypatch):
     monkeypatch.setattr("controller.learn.train.PATIENCE", 3)
     monkeypatch.setattr("controller.learn.train.Judge.verdict", _no_gain)
-    lesson = train.Lesson(load_scenario("smoke"), "a3c-do", 0, Budget(0.0, 100, 1, 0.0, 2, True), place)
+    lesson = train.Lesson(
+        scenario=load_scenario("smoke"),
+        algorithm="a3c-do",
+        seed=0,
+        budget=Budget(seconds=0.0, updates=100, workers=1, every_s=0.0, every_updates=2, early_stop=True),
+        folder=place,
+    )
     taught = train.Teaching(lesson).run(Baseline(), lambda report: None, lambda text: None)
     assert (taught.ended, taught.updates) == ("plateau", 8)
 
@@ -195,7 +201,9 @@ def test_a_terminal_gets_a_bar_that_goes_away():
     assert "best 0.6300 (-10.0 % to priced-do), 50/s, lag 0.5, 10 s left" in screen.getvalue()
 
 
-REPORT = Report(10.0, 500, 50.0, 0.5, 1000, 0.66, 0.63, 0.4, -6.0)
+REPORT = Report(
+    seconds=10.0, updates=500, rate=50.0, lag=0.5, slots=1000, overhead=0.66, best=0.63, entropy=0.4, reward=-6.0
+)
 
 
 def test_progress_tells_overhead_against_the_baseline_pace_and_time_left():

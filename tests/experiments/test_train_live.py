@@ -51,7 +51,9 @@ def _interrupted(tmp_path):
     """A run of 10 slots that was interrupted in its eighth, and its summary."""
     resolved = inputs.resolve(load_scenario("region", ["slots=10"]))
     workload = inputs.generate(resolved.scenario, resolved.system)
-    run = runner.execute(runner.Order(resolved, workload, "greedy", runner.SIM, str(tmp_path / "r")))
+    run = runner.execute(
+        runner.Order(resolved=resolved, workload=workload, policy="greedy", backend=runner.SIM, out=str(tmp_path / "r"))
+    )
     run.end_ns, run.reason = 7_100_000_000, INTERRUPTED
     return run, runner.summary_of(run)
 
@@ -83,7 +85,11 @@ def test_a_run_that_was_to_learn_and_did_not_says_so_and_what_it_leaves(interrup
     run.meta["learn"] = True
     found = runner.summary_of(run).warnings
     assert any("nothing was learned in 7 slots" in warning and "no learned.npz" in warning for warning in found)
-    run.record.updates.append(UpdateRow(1, "learner", 2, 0.1, 0.1, -1.0, 1, 0.0, 1.0))
+    run.record.updates.append(
+        UpdateRow(
+            at_ns=1, learner="learner", version=2, loss=0.1, entropy=0.1, reward=-1.0, updates=1, lag=0.0, rate=1.0
+        )
+    )
     assert not any("nothing was learned" in warning for warning in runner.summary_of(run).warnings)
 
 

@@ -65,12 +65,30 @@ def test_what_the_twin_cannot_express_is_tuned_in_the_simulation():
 
 
 def test_priced_checkpoints_load_as_priced(tmp_path):
-    tuned = tune.Tuned("priced", False, {"beta": 0.5, "beta0": 0.1}, 0.7, 3, "region", 0.7, (1,))
+    tuned = tune.Tuned(
+        policy="priced",
+        second_offload=False,
+        values={"beta": 0.5, "beta0": 0.1},
+        overhead=0.7,
+        tried=3,
+        scenario="region",
+        density=0.7,
+        training_seeds=(1,),
+    )
     assert loading.load(f"priced:{tune.write(tuned, tmp_path)}") == (Priced(0.5, 0.1), False)
 
 
 def test_a_place_that_cannot_be_written_is_a_clear_error(tmp_path):
     (tmp_path / "taken").write_text("")
-    tuned = tune.Tuned("coin", False, {"q": 0.5}, 0.7, 3, "region", 0.7, (1,))
+    tuned = tune.Tuned(
+        policy="coin",
+        second_offload=False,
+        values={"q": 0.5},
+        overhead=0.7,
+        tried=3,
+        scenario="region",
+        density=0.7,
+        training_seeds=(1,),
+    )
     with pytest.raises(StartError, match="cannot be written"):
         tune.write(tuned, tmp_path / "taken")

@@ -56,11 +56,13 @@ class Desk:
             self.tally.expect(view, choices, 0)
         self.slot += 1
         answers = [
-            (ue, Decision(ue.name, ask.slot, int(choices[ue.index]), asked_ns=ask.at_ns))
+            (ue, Decision(ue=ue.name, slot=ask.slot, choice=int(choices[ue.index]), asked_ns=ask.at_ns))
             for ue in self.system.ues
             if (ask := asks[ue.name]).tasks
         ]
-        return [Send(ue.name, decision, now_ns, Phase.DECIDE, ue.index) for ue, decision in answers]
+        return [
+            Send(to=ue.name, body=decision, at_ns=now_ns, phase=Phase.DECIDE, ue=ue.index) for ue, decision in answers
+        ]
 
 
 class Attended(Simulation):
@@ -134,7 +136,21 @@ def test_tasks_nobody_answered_for_count_as_fallen_back_once():
     asked = [task for task in workload if task.generated_ns == 0]
     for task in asked:
         ue = setting.system.ues[task.ue].name
-        tally.ended(Outcome(ue, task, 0, 0, "timeout", "late", 10**9, 1.0, 0, -1, 10**9))
+        tally.ended(
+            Outcome(
+                ue=ue,
+                task=task,
+                slot=0,
+                choice=0,
+                fallback="timeout",
+                state="late",
+                delay_ns=10**9,
+                energy_j=1.0,
+                airtime_ns=0,
+                tx_start_ns=-1,
+                finished_ns=10**9,
+            )
+        )
     tally.missed(0)
     cells, fallback, _ = tally.settle(1)
     assert cells["decided"].sum() == cells["finished"].sum() == fallback.sum() == len(asked) > 0
@@ -143,7 +159,21 @@ def test_tasks_nobody_answered_for_count_as_fallen_back_once():
     tally.decided(1, np.ones(15, np.int8))
     for task in late:
         ue = setting.system.ues[task.ue].name
-        tally.ended(Outcome(ue, task, 1, 0, "timeout", "late", 10**9, 1.0, 0, -1, 2 * 10**9))
+        tally.ended(
+            Outcome(
+                ue=ue,
+                task=task,
+                slot=1,
+                choice=0,
+                fallback="timeout",
+                state="late",
+                delay_ns=10**9,
+                energy_j=1.0,
+                airtime_ns=0,
+                tx_start_ns=-1,
+                finished_ns=2 * 10**9,
+            )
+        )
     cells, fallback, _ = tally.settle(2)
     assert fallback.sum() == len(late) > 0
     assert cells["offloaded"].sum() == 0
@@ -158,7 +188,19 @@ def test_a_slow_answer_is_charged_what_it_took_and_its_lag_is_not_the_hosts():
     for task, lag, left in zip(tasks, (second // 2, second, 0), (0, 240_000_000, 0), strict=True):
         ue = setting.system.ues[task.ue]
         state = "completed" if second + lag <= task.deadline_ns else "late"
-        measured = Outcome(ue.name, task, 0, 0, "", state, second + lag, 1.0, 0, -1, second)
+        measured = Outcome(
+            ue=ue.name,
+            task=task,
+            slot=0,
+            choice=0,
+            fallback="",
+            state=state,
+            delay_ns=second + lag,
+            energy_j=1.0,
+            airtime_ns=0,
+            tx_start_ns=-1,
+            finished_ns=second,
+        )
         outcome = msgspec.structs.replace(measured, by_ue=True, think_ns=40_000_000)
         tally = Tally(setting.system, workload, "holding", speed=20.0)
         tally.decided(0, np.zeros(15, np.int8))

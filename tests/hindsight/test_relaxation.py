@@ -72,7 +72,7 @@ def small(draw):
     tasks = draw(workloads(made))
     kept = [task for task in tasks if task.number < 3][:8]
     assume(kept and len(placements.places(made.slot_ns, tuple(kept))) <= 8)
-    return Plan(made, tuple(kept), "small", draw(st.booleans()))
+    return Plan(system=made, workload=tuple(kept), policy="small", second_offload=draw(st.booleans()))
 
 
 @settings(deadline=None, max_examples=100, suppress_health_check=QUIET)
@@ -144,17 +144,27 @@ def test_a_search_that_is_stopped_has_its_best_so_far():
 
 def test_a_world_without_waits_has_a_bound_that_is_the_optimum():
     made = system(ues=(1,), speeds=(2_000_000_000,), slots=3)
-    tasks = tuple(Task(0, n, n * 10**9, 800_000, 200_000_000, 10**9) for n in range(3))
-    alone = Plan(made, tasks, "x", False)
+    tasks = tuple(
+        Task(ue=0, number=n, generated_ns=n * 10**9, input_bits=800_000, cycles=200_000_000, deadline_ns=10**9)
+        for n in range(3)
+    )
+    alone = Plan(system=made, workload=tasks, policy="x", second_offload=False)
     assert bound_of(alone, everything(Exact(alone))) == pytest.approx(everything(Exact(alone)), rel=1e-8)
 
 
 def test_the_bound_sees_a_server_that_cannot_do_everything_at_once():
     made = system(ues=(4,), speeds=(10_000_000_000,), slots=1, radio=Radio())
-    slow = msgspec.structs.replace(made, ess=(Es("es-1", 0, 1_000_000_000),))
-    tasks = tuple(Task(ue, 0, 0, 8_000, 10**9, 10**9) for ue in range(4))
-    fast, queued = (everything(Exact(Plan(one, tasks, "x", False))) for one in (made, slow))
-    bounds = [bound_of(Plan(one, tasks, "x", False), best, 2000) for one, best in ((made, fast), (slow, queued))]
+    slow = msgspec.structs.replace(made, ess=(Es(name="es-1", index=0, cpu_hz=1_000_000_000),))
+    tasks = tuple(
+        Task(ue=ue, number=0, generated_ns=0, input_bits=8_000, cycles=10**9, deadline_ns=10**9) for ue in range(4)
+    )
+    fast, queued = (
+        everything(Exact(Plan(system=one, workload=tasks, policy="x", second_offload=False))) for one in (made, slow)
+    )
+    bounds = [
+        bound_of(Plan(system=one, workload=tasks, policy="x", second_offload=False), best, 2000)
+        for one, best in ((made, fast), (slow, queued))
+    ]
     assert bounds[1] > 2 * bounds[0]
     assert 0.8 * fast < bounds[0] <= fast and 0.8 * queued < bounds[1] <= queued
 

@@ -15,7 +15,9 @@ from testbed.twin import build
 OPEN = Settings(clip_norm=1e9, gae=1.0, reward_scale=1.0)
 SCENARIO = load_scenario("smoke", ["slots=20"])
 SYSTEM = inputs.resolve(SCENARIO).system
-COURSE = Course(SYSTEM, build.generator(SCENARIO, SYSTEM, True), True, worlds=2, slots=5, actor_critic=OPEN)
+COURSE = Course(
+    system=SYSTEM, source=build.generator(SCENARIO, SYSTEM, True), double=True, worlds=2, slots=5, actor_critic=OPEN
+)
 
 
 def rollout(seed, slots=5, worlds=2, cells=3, decisions=30):

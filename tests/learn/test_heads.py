@@ -118,7 +118,7 @@ def test_the_papers_rewards_are_the_twins_scores(reward):
     ids=str,
 )  # fmt: skip
 def test_every_option_learns_something_finite(options):
-    course = Course(SYSTEM, ENDLESS, True, worlds=2, slots=5, **options)
+    course = Course(system=SYSTEM, source=ENDLESS, double=True, worlds=2, slots=5, **options)
     learner, flat = make(course), course.start
     square, before = np.full_like(flat, 1e-4), flat.copy()
     for update in range(3):
@@ -137,6 +137,6 @@ def test_every_option_learns_something_finite(options):
 )
 def test_what_cannot_be_combined_is_refused(options, said):
     with pytest.raises(UsageError, match=said):
-        _ = Course(SYSTEM, ENDLESS, True, **options).start
+        _ = Course(system=SYSTEM, source=ENDLESS, double=True, **options).start
     with pytest.raises(UsageError, match="joint actions"):
         network.layout("joint", 13)

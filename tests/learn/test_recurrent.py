@@ -125,7 +125,7 @@ def test_the_cores_gradient_agrees_with_finite_differences():
 
 
 def policy_of(tmp_path, flat):
-    about = Course(SYSTEM, ENDLESS, True, memory=SHAPE.memory).about
+    about = Course(system=SYSTEM, source=ENDLESS, double=True, memory=SHAPE.memory).about
     checkpoint.save(tmp_path / "core.npz", {"parameters": flat}, about)
     return checkpoint.load_policy(tmp_path / "core.npz", "a3c")
 
@@ -189,7 +189,7 @@ def test_what_cannot_have_a_memory_is_refused(tmp_path):
     from controller.online.start import teachable
 
     with pytest.raises(UsageError, match="for a3c"):
-        _ = Course(SYSTEM, ENDLESS, True, "dqn", memory=4).start
+        _ = Course(system=SYSTEM, source=ENDLESS, double=True, algorithm="dqn", memory=4).start
     with pytest.raises(UsageError, match="a memory of 33"):
         network.layout(memory=33)
     policy_of(tmp_path, parameters())

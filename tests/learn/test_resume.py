@@ -22,7 +22,9 @@ ENDLESS, FINITE = (build.generator(SCENARIO, SYSTEM, endless) for endless in (Tr
 
 
 def trainer(path, updates=2, resume=False, algorithm="a3c", **changes):
-    course = Course(SYSTEM, ENDLESS, True, algorithm, worlds=2, slots=5, updates=40, **changes)
+    course = Course(
+        system=SYSTEM, source=ENDLESS, double=True, algorithm=algorithm, worlds=2, slots=5, updates=40, **changes
+    )
     budget = Budget(seconds=0, updates=updates, every_s=0, every_updates=1)
     return Trainer(course, budget, Judge(course, FINITE, [101]), path, {"algorithm": algorithm}, resume)
 

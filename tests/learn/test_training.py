@@ -37,7 +37,7 @@ def noisy(flat, actor):
 
 WAYS = [
     Actor(), Actor(head="factored"), Actor(head="joint"), Actor(head="continuous"), Actor(observation="paper"),
-    Actor(head="joint", observation="paper"), Actor("dqn"), Actor("dqn", dueling=False), Actor("dqn", "factored"),
+    Actor(head="joint", observation="paper"), Actor(algorithm="dqn"), Actor(algorithm="dqn", dueling=False), Actor(algorithm="dqn", head="factored"),
     Actor(memory=8), Actor(head="continuous", observation="paper", memory=5),
 ]  # fmt: skip
 
@@ -76,7 +76,7 @@ def test_the_twin_and_a_view_give_the_same_decisions(actor, tmp_path):
 
 
 def course(**changes):
-    return Course(SYSTEM, ENDLESS, True, worlds=4, slots=10, updates=40, **changes)
+    return Course(system=SYSTEM, source=ENDLESS, double=True, worlds=4, slots=10, updates=40, **changes)
 
 
 def trained(tmp_path, name, updates, algorithm="a3c", resume=False, workers=1, **changes):

@@ -30,7 +30,12 @@ emulation: {{payload: {payload}, drain_limit: 5 s}}
 
 def order(bits, payload, backend):
     resolved = inputs.resolve(parse_scenario(TEXT.format(bits=bits, payload=payload)))
-    return Order(resolved, inputs.generate(resolved.scenario, resolved.system), "offload", backend)
+    return Order(
+        resolved=resolved,
+        workload=inputs.generate(resolved.scenario, resolved.system),
+        policy="offload",
+        backend=backend,
+    )
 
 
 def test_the_largest_message_passes_and_one_byte_more_is_refused_live():
@@ -57,7 +62,21 @@ def test_check_says_so_and_an_environment_refuses(tmp_path):
 def test_a_declared_size_of_any_length_arrives(tmp_path):
     addresses = {name: f"ipc://{tmp_path}/{name}" for name in "ab"}
     a, b = (Mailbox(addresses[name], addresses, real_payload=False) for name in "ab")
-    a.send(Envelope(PROTOCOL_VERSION, "a", 0, 1, "b", 0, 0, 0, 0, 2**50, Heartbeat(1)))
+    a.send(
+        Envelope(
+            version=PROTOCOL_VERSION,
+            source="a",
+            incarnation=0,
+            sequence=1,
+            to="b",
+            at_ns=0,
+            phase=0,
+            ue=0,
+            number=0,
+            payload_bits=2**50,
+            body=Heartbeat(1),
+        )
+    )
     poll = select.poll()
     poll.register(b.fd, select.POLLIN)
     while (found := next(b.take(), None)) is None:

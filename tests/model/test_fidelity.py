@@ -15,7 +15,7 @@ GOOD = {"tasks": 1000, "burn": 0.1, "cpu": Cpu(10.0, 10.0)}
     ],
 )  # fmt: skip
 def test_limits_of_errors(median, p99, letter):
-    assert grade(Measured(DelayError(median, p99), **GOOD)).grade == letter
+    assert grade(Measured(error=DelayError(median, p99), **GOOD)).grade == letter
 
 
 @pytest.mark.parametrize(("slipped", "letter"), [(0, "A"), (1, "A"), (2, "B"), (10, "B"), (11, "C"), (101, "F")])
@@ -38,8 +38,8 @@ def test_a_share_that_the_host_chose_itself_costs_the_a_only(achieved, letter):
 
 
 def test_a_run_that_burns_nothing_is_graded_by_its_delays():
-    assert grade(Measured(DelayError(0.001, 0.006), tasks=10, burn=0.0)).grade == "A"
-    assert grade(Measured(DelayError(0.001, 0.06), tasks=10, burn=0.0)).grade == "B"
+    assert grade(Measured(error=DelayError(0.001, 0.006), tasks=10, burn=0.0)).grade == "A"
+    assert grade(Measured(error=DelayError(0.001, 0.06), tasks=10, burn=0.0)).grade == "B"
 
 
 def test_no_remedy_burns_less_than_nothing():
@@ -63,23 +63,23 @@ def test_less_than_asked_is_no_better_than_b():
 
 
 def test_a_run_without_a_task_has_nothing_to_be_wrong_about():
-    assert grade(Measured(DelayError(None, None), tasks=0, slipped=3)).grade == "A"
-    verdict = grade(Measured(DelayError(None, None), tasks=1))
+    assert grade(Measured(error=DelayError(None, None), tasks=0, slipped=3)).grade == "A"
+    verdict = grade(Measured(error=DelayError(None, None), tasks=1))
     assert verdict.grade == "F" and "no task finished" in verdict.worst
 
 
 @pytest.mark.parametrize(("p99", "said"), [(1.0, "100 %"), (12.345, "1234 %"), (0.0512, "5.1 %"), (0.995, "100 %")])
 def test_an_error_is_written_as_people_write_percents(p99, said):
-    assert f"is {said}" in grade(Measured(DelayError(0.0, p99), **GOOD)).worst
+    assert f"is {said}" in grade(Measured(error=DelayError(0.0, p99), **GOOD)).worst
 
 
 def test_the_worst_is_named():
-    verdict = grade(Measured(DelayError(0.02, 0.6), slipped=2, **GOOD))
+    verdict = grade(Measured(error=DelayError(0.02, 0.6), slipped=2, **GOOD))
     assert verdict.grade == "F" and "99th percentile" in verdict.worst and "60 %" in verdict.worst
     assert "--speed" in verdict.remedy
-    stolen = grade(Measured(DelayError(0.0, 0.6), steal=0.1, **GOOD))
+    stolen = grade(Measured(error=DelayError(0.0, 0.6), steal=0.1, **GOOD))
     assert "hypervisor" in stolen.remedy
-    busy = grade(Measured(DelayError(0.0, 0.6), host_cpu=0.97, **GOOD))
+    busy = grade(Measured(error=DelayError(0.0, 0.6), host_cpu=0.97, **GOOD))
     assert "97 % busy" in busy.remedy
 
 
@@ -99,14 +99,14 @@ def test_a_remedy_names_what_can_still_be_changed():
 @pytest.mark.parametrize(("held", "named"), [(0, False), (10, False), (11, True)])
 @pytest.mark.parametrize("error", [DelayError(0.0, 0.6), DelayError(0.2, 0.2)])
 def test_a_guard_that_is_longer_than_executions_is_named(held, named, error):
-    remedy = grade(Measured(error, held=held, guard_ms=2.0, host_cpu=0.99, **GOOD)).remedy
+    remedy = grade(Measured(error=error, held=held, guard_ms=2.0, host_cpu=0.99, **GOOD)).remedy
     assert ("--set emulation.guard=0.5ms" in remedy) is named
     assert "guard" not in grade(Measured(held=held, **{**GOOD, "cpu": Cpu(10.0, 1.0)})).remedy
 
 
 def test_nothing_to_compare_is_f():
     assert delay_error([]) == DelayError(None, None)
-    assert grade(Measured(delay_error([]), tasks=1)).grade == "F"
+    assert grade(Measured(error=delay_error([]), tasks=1)).grade == "F"
 
 
 def test_delay_error():

@@ -11,7 +11,7 @@ NAMES = ("ue-1-1", "ue-1-2")
 SECOND = 10**9
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, kw_only=True):
     ue: str
     number: int
     state: str
@@ -24,15 +24,18 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def tasks(count):
-    return [Task(n % 2, n // 2, n // 2 * SECOND, 1, 1, SECOND) for n in range(count)]
+    return [
+        Task(ue=n % 2, number=n // 2, generated_ns=n // 2 * SECOND, input_bits=1, cycles=1, deadline_ns=SECOND)
+        for n in range(count)
+    ]
 
 
 def test_finished_tasks_balance():
     rows = [
-        Row("ue-1-1", 0, COMPLETED),
-        Row("ue-1-2", 0, LATE, choice=OFFLOAD, forwarded=True, recovered=True),
-        Row("ue-1-1", 1, FAILED, DRAIN_LIMIT, OFFLOAD, fallback="timeout", rejected=True),
-        Row("ue-1-2", 1, COMPLETED),
+        Row(ue="ue-1-1", number=0, state=COMPLETED),
+        Row(ue="ue-1-2", number=0, state=LATE, choice=OFFLOAD, forwarded=True, recovered=True),
+        Row(ue="ue-1-1", number=1, state=FAILED, reason=DRAIN_LIMIT, choice=OFFLOAD, fallback="timeout", rejected=True),
+        Row(ue="ue-1-2", number=1, state=COMPLETED),
     ]
     ledger = reconcile(rows, tasks(4), NAMES)
     assert ledger.balanced
@@ -46,7 +49,9 @@ def test_finished_tasks_balance():
 
 
 def test_a_dead_ue_takes_its_unfinished_tasks_along_and_generates_none():
-    rows = [Row("ue-1-1", n, COMPLETED) for n in (0, 1, 2, 4)] + [Row("ue-1-2", n, COMPLETED) for n in range(5)]
+    rows = [Row(ue="ue-1-1", number=n, state=COMPLETED) for n in (0, 1, 2, 4)] + [
+        Row(ue="ue-1-2", number=n, state=COMPLETED) for n in range(5)
+    ]
     ledger = reconcile(rows[1:], tasks(10), NAMES, {"ue-1-1": [(3 * SECOND, 4 * SECOND)]})
     assert ledger.balanced
     assert (ledger.generated, ledger.failed, ledger.undecided) == (9, 1, 1)
@@ -55,7 +60,7 @@ def test_a_dead_ue_takes_its_unfinished_tasks_along_and_generates_none():
 
 
 def test_a_task_without_an_end_is_unaccounted_for():
-    ledger = reconcile([Row("ue-1-1", 0, DECIDED, choice=OFFLOAD)], tasks(2), NAMES)
+    ledger = reconcile([Row(ue="ue-1-1", number=0, state=DECIDED, choice=OFFLOAD)], tasks(2), NAMES)
     assert not ledger.balanced
     assert ledger.unaccounted == 2
     assert ledger.problems == (
@@ -64,16 +69,21 @@ def test_a_task_without_an_end_is_unaccounted_for():
 
 
 def test_a_task_that_ends_twice_or_never_began_is_unaccounted_for():
-    rows = [Row("ue-1-1", 0, DECIDED), Row("ue-1-1", 0, COMPLETED), Row("ue-1-1", 0, DECIDED), Row("ue-1-2", 0, LATE)]
+    rows = [
+        Row(ue="ue-1-1", number=0, state=DECIDED),
+        Row(ue="ue-1-1", number=0, state=COMPLETED),
+        Row(ue="ue-1-1", number=0, state=DECIDED),
+        Row(ue="ue-1-2", number=0, state=LATE),
+    ]
     assert reconcile(rows, tasks(2), NAMES).balanced
-    assert "ended twice" in reconcile([*rows, Row("ue-1-2", 0, LATE)], tasks(2), NAMES).problems[0]
-    assert "never generated" in reconcile([*rows, Row("ue-1-2", 1, LATE)], tasks(2), NAMES).problems[0]
+    assert "ended twice" in reconcile([*rows, Row(ue="ue-1-2", number=0, state=LATE)], tasks(2), NAMES).problems[0]
+    assert "never generated" in reconcile([*rows, Row(ue="ue-1-2", number=1, state=LATE)], tasks(2), NAMES).problems[0]
     gone = {"ue-1-2": [(0, -1)]}
     assert not reconcile(rows, tasks(2), NAMES, gone).balanced
 
 
 def test_tasks_after_an_interruption_were_never_generated():
-    rows = [Row("ue-1-1", 0, COMPLETED), Row("ue-1-2", 0, COMPLETED)]
+    rows = [Row(ue="ue-1-1", number=0, state=COMPLETED), Row(ue="ue-1-2", number=0, state=COMPLETED)]
     assert reconcile(rows, tasks(10), NAMES, until_ns=SECOND - 1).balanced
     assert reconcile(rows, tasks(10), NAMES, until_ns=SECOND).unaccounted == 2
 
@@ -91,7 +101,7 @@ def test_every_task_is_counted_once(ends, died):
     work = tasks(len(ends))
     gone = {"ue-1-2": [(died * SECOND, -1)]}
     rows = [
-        Row(NAMES[task.ue], task.number, state, choice=choice)
+        Row(ue=NAMES[task.ue], number=task.number, state=state, choice=choice)
         for task, (state, choice) in zip(work, ends, strict=True)
         if state and not absent(task.generated_ns, gone.get(NAMES[task.ue], ()))
     ]

@@ -49,9 +49,15 @@ class Bench:
 
     def __init__(self, *tasks, speed=1.0, ordered=True, looks=True):
         made = msgspec.structs.replace(system((2,)), decision_timeout_ns=NS)
-        plan = Plan(made, tasks, "greedy", False, Emulation(speed=speed, guard_ns=GUARD))
+        plan = Plan(
+            system=made,
+            workload=tasks,
+            policy="greedy",
+            second_offload=False,
+            emulation=Emulation(speed=speed, guard_ns=GUARD),
+        )
         self.lateness, self.core = Lateness(), Es()
-        role = Role(GUARD, BOUNDARY_GUARD, ordered=ordered, executes=False)
+        role = Role(guard_ns=GUARD, boundary_guard_ns=BOUNDARY_GUARD, ordered=ordered, executes=False)
         self.agenda = Agenda(Clock(0, speed), role, self.lateness)
         self.agenda.know(self.core, Lookahead(plan, 0) if looks else None)
 
@@ -137,7 +143,7 @@ def test_what_comes_after_its_turn_slips_if_it_would_have_changed_something(sett
     bench.core.settled = settled
     bench.push(3 * MS)
     bench.agenda.pop(3 * MS)
-    bench.push(2 * MS, Announce("es-1", 0, 2 * MS), Phase.ANNOUNCE)
+    bench.push(2 * MS, Announce(es="es-1", slot=0, at_ns=2 * MS), Phase.ANNOUNCE)
     assert bench.agenda.pop(4 * MS).at_ns == (3 * MS if slips else 2 * MS)
     assert bench.lateness.slips.total() == slips
 

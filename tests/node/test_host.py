@@ -142,7 +142,7 @@ def test_sound_frames_with_wrong_contents_crash_no_core(role, seed):
 def test_only_the_launcher_stops_a_process():
     host, mail, _ = host_of("es")
     try:
-        stop = wrapped("es-2", Send("es-1", Stop(0, "because"), 0, Phase.FAULT))
+        stop = wrapped("es-2", Send(to="es-1", body=Stop(0, "because"), at_ns=0, phase=Phase.FAULT))
         mail.inbox.append(stop)
         host.turn()
         assert host.stopped is None and mail.dropped == 1
@@ -158,14 +158,24 @@ def test_only_the_launcher_stops_a_process():
 def test_executions_that_the_guard_outlasts_are_counted(guard_ms, held):
     """One UE posts 1 ms of work in slot 0; of another one's task nothing is heard, so that the guard is waited for."""
     made = system((2,), (NS,))
-    tasks = [Task(ue, 0, 0, 8_000, NS // 1000, NS) for ue in (0, 1)]
+    tasks = [
+        Task(ue=ue, number=0, generated_ns=0, input_bits=8_000, cycles=NS // 1000, deadline_ns=NS) for ue in (0, 1)
+    ]
     emulation = Emulation(burn=0.0, spin_ns=0, guard_ns=guard_ms * NS // 1000)
     mail = Mail()
     clock = Clock(time.monotonic_ns() - NS // 20, 1.0)
-    host = Host(Plan(made, tuple(tasks), "offload", False, emulation), clock, mail, es_role(made, emulation), print)
+    host = Host(
+        Plan(system=made, workload=tuple(tasks), policy="offload", second_offload=False, emulation=emulation),
+        clock,
+        mail,
+        es_role(made, emulation),
+        print,
+    )
     try:
         host.add(EdgeServer(made, 0, False), 0)
-        mail.inbox.append(wrapped("ue-1-1", Send("es-1", Post("ue-1-1", tasks[0], 0), 0, Phase.DECIDE)))
+        mail.inbox.append(
+            wrapped("ue-1-1", Send(to="es-1", body=Post("ue-1-1", tasks[0], 0), at_ns=0, phase=Phase.DECIDE))
+        )
         while not any(isinstance(envelope.body, Result) for envelope in mail.sent):
             host.turn()
         assert host.lateness.held == held
@@ -177,7 +187,9 @@ def test_executions_that_the_guard_outlasts_are_counted(guard_ms, held):
 def test_a_flood_keeps_no_host_from_what_is_due():
     host, mail, _ = host_of("es")
     try:
-        stranger = wrapped("nobody", Send("es-1", Announce("es-9", 0, 0), 0, Phase.ANNOUNCE))
+        stranger = wrapped(
+            "nobody", Send(to="es-1", body=Announce(es="es-9", slot=0, at_ns=0), at_ns=0, phase=Phase.ANNOUNCE)
+        )
         mail.flood = [stranger] * 50
         for _ in range(5):
             host.turn()

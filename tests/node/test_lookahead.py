@@ -25,7 +25,17 @@ def short(ue, number, at=0, bits=80_000):
 def lookahead(tasks, *, es=0, double=False, faults=(), speed=1.0, made=None, **changes):
     made = made or system((2, 1), (NS, NS), **changes)
     emulation = Emulation(speed=speed, guard_ns=GUARD)
-    return Lookahead(Plan(made, ordered(tasks), "greedy", double, emulation, tuple(faults)), es)
+    return Lookahead(
+        Plan(
+            system=made,
+            workload=ordered(tasks),
+            policy="greedy",
+            second_offload=double,
+            emulation=emulation,
+            faults=tuple(faults),
+        ),
+        es,
+    )
 
 
 def post(task):
@@ -33,7 +43,9 @@ def post(task):
 
 
 def announce(es, slot=0, backlog=0, air=0):
-    return Announce(f"es-{es}", slot, slot * NS, backlog, 0, 0, air)
+    return Announce(
+        es=f"es-{es}", slot=slot, at_ns=slot * NS, backlog_ns=backlog, own_cycles=0, forwarded_cycles=0, air_cycles=air
+    )
 
 
 # Posts ---------------------------------------------------------------------------------------------------------------
@@ -209,7 +221,10 @@ TASKS = st.lists(st.tuples(st.integers(0, 2), INSTANT, st.integers(1, 30)), max_
 @given(TASKS, st.lists(st.tuples(st.integers(0, 11), st.booleans()), max_size=12), st.sampled_from(["slot", "arrival"]))
 def test_there_is_a_wait_if_and_only_if_something_unsettled_can_take_effect_by_then(rows, heard, epoch):
     made = msgspec.structs.replace(system((2, 1), (NS, NS), epoch=epoch), decision_timeout_ns=10**12)
-    tasks = [Task(ue, n, at * NS // 2, size * 800_000, 1, NS) for n, (ue, at, size) in enumerate(rows)]
+    tasks = [
+        Task(ue=ue, number=n, generated_ns=at * NS // 2, input_bits=size * 800_000, cycles=1, deadline_ns=NS)
+        for n, (ue, at, size) in enumerate(rows)
+    ]
     look = lookahead(tasks, made=made)
     unsettled = {task for task in tasks if task.ue < 2}
     for at in range(0, 8 * NS, NS // 4):

@@ -24,7 +24,11 @@ def ends(request, tmp_path):
 
 
 def posted(number, bits=0):
-    body = Post("ue-1-1", Task(0, number, 0, 1, 1, 1), 0) if bits else Heartbeat(number)
+    body = (
+        Post("ue-1-1", Task(ue=0, number=number, generated_ns=0, input_bits=1, cycles=1, deadline_ns=1), 0)
+        if bits
+        else Heartbeat(number)
+    )
     found = envelope("a", 0, "b", body)
     return msgspec.structs.replace(found, payload_bits=bits, body=body)
 

@@ -7,16 +7,51 @@ from testbed.policy.heuristics import Coin, Fixed, Priced, local_cost, offload_c
 
 
 def ue(index, tasks, queue_ns=0, radio_wait_ns=0):
-    return UeView(f"ue-1-{index + 1}", index, NS, 8e6, 0.2, 1e-27, 0.5, queue_ns, radio_wait_ns, tuple(tasks), -1)
+    return UeView(
+        name=f"ue-1-{index + 1}",
+        index=index,
+        cpu_hz=NS,
+        rate_bps=8e6,
+        tx_power_w=0.2,
+        kappa=1e-27,
+        weight_delay=0.5,
+        queue_ns=queue_ns,
+        radio_wait_ns=radio_wait_ns,
+        tasks=tuple(tasks),
+        last_choice=-1,
+    )
 
 
 def cell(*ues, backlog_ns=0, senders=0, shared=False, alive=True):
-    es = EsView("es-1", 0, 2 * NS, 1, backlog_ns, 0, 0, 0, senders, 0, alive)
-    return CellView(3, 3 * NS, 0, 1, tuple(ues), (es,), shared, 0, 0, NS)
+    es = EsView(
+        name="es-1",
+        index=0,
+        cpu_hz=2 * NS,
+        cores=1,
+        backlog_ns=backlog_ns,
+        own_cycles=0,
+        forwarded_cycles=0,
+        air_cycles=0,
+        senders=senders,
+        age_slots=0,
+        alive=alive,
+    )
+    return CellView(
+        slot=3,
+        now_ns=3 * NS,
+        cell=0,
+        seed=1,
+        ues=tuple(ues),
+        ess=(es,),
+        shared=shared,
+        latency_ns=0,
+        return_latency_ns=0,
+        threshold_ns=NS,
+    )
 
 
 def job(number=0, cycles=NS, bits=4_000_000):
-    return Task(0, number, 3 * NS, bits, cycles, NS)
+    return Task(ue=0, number=number, generated_ns=3 * NS, input_bits=bits, cycles=cycles, deadline_ns=NS)
 
 
 def test_costs_of_one_task():

@@ -45,13 +45,25 @@ class Overheard(Simulation):
 
 def wrapped(source, send: Send, incarnation=0) -> Envelope:
     return Envelope(
-        PROTOCOL_VERSION, source, incarnation, 0, send.to, send.at_ns, int(send.phase), send.ue, send.number,
-        send.payload_bits, send.body,
+        version=PROTOCOL_VERSION, source=source, incarnation=incarnation, sequence=0, to=send.to, at_ns=send.at_ns, phase=int(send.phase), ue=send.ue, number=send.number,
+        payload_bits=send.payload_bits, body=send.body,
     )  # fmt: skip
 
 
 def about(notice, to) -> Envelope:
-    return Envelope(PROTOCOL_VERSION, "launcher", 0, 0, to, notice.at_ns, 0, 0, 0, 0, notice)
+    return Envelope(
+        version=PROTOCOL_VERSION,
+        source="launcher",
+        incarnation=0,
+        sequence=0,
+        to=to,
+        at_ns=notice.at_ns,
+        phase=0,
+        ue=0,
+        number=0,
+        payload_bits=0,
+        body=notice,
+    )
 
 
 def overheard(plan):

@@ -11,7 +11,7 @@ CALM = Settings(heartbeat_ns=100 * MS, suspect_ns=300 * MS, timeout_ns=950 * MS,
 
 
 def message(n, to="b"):
-    return Send(to, Announce("a", n, 0, n), n, Phase.ANNOUNCE)
+    return Send(to=to, body=Announce(es="a", slot=n, at_ns=0, backlog_ns=n), at_ns=n, phase=Phase.ANNOUNCE)
 
 
 def pair(settings_=CALM):

@@ -11,12 +11,12 @@ from testbed.protocol.codec import Envelope, FrameError, Malformed, Oversized, W
 from testbed.protocol.messages import Announce, Ask, Bye, Chose, Forward, Heartbeat, Post, Rows, Seen, Trip
 from testbed.protocol.rows import EventRow, TaskRow
 
-TASK = Task(3, 1, 5_000_000_000, 8, 9, 10)
+TASK = Task(ue=3, number=1, generated_ns=5_000_000_000, input_bits=8, cycles=9, deadline_ns=10)
 BODIES = [
-    Ask("ue-1-1", 3, 3, 0, (TASK,)), Post("ue-1-1", TASK, 5), Bye("done"),
-    Announce("es-1", 1, 1, 2, 3, 4, 5, 1, (0, 7)), Forward("ue-1-1", TASK, Trip(1, 2, 3, 4), 2**62), Heartbeat(9),
-    Rows((EventRow(1, "es-1", "died", "x", 0.5), TaskRow("ue-1-1", 1, 1, 5, 8, 9, 10, "late"))),
-    Seen(0, 3, 1, (0.5, -1.0), (TASK,), (Chose(0, 1, -0.5, (1.0, 2.0)),)),
+    Ask(ue="ue-1-1", slot=3, at_ns=3, queue_ns=0, tasks=(TASK,)), Post("ue-1-1", TASK, 5), Bye("done"),
+    Announce(es="es-1", slot=1, at_ns=1, backlog_ns=2, own_cycles=3, forwarded_cycles=4, air_cycles=5, senders=1, radio_wait_ns=(0, 7)), Forward("ue-1-1", TASK, Trip(ready_ns=1, tx_start_ns=2, tx_end_ns=3, arrival_ns=4), 2**62), Heartbeat(9),
+    Rows((EventRow(1, "es-1", "died", "x", 0.5), TaskRow(ue="ue-1-1", number=1, cell=1, generated_ns=5, input_bits=8, cycles=9, deadline_ns=10, state="late"))),
+    Seen(cell=0, slot=3, version=1, features=(0.5, -1.0), tasks=(TASK,), chose=(Chose(0, 1, -0.5, (1.0, 2.0)),)),
 ]  # fmt: skip
 
 

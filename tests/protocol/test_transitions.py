@@ -21,7 +21,21 @@ def test_every_state_answers_every_word_of_a_peer_without_getting_stuck():
 
 
 def peer_says(body):
-    return Envelope(PROTOCOL_VERSION, "b", 0, 0, "a", 0, 0, 0, 0, 0, body, 0, 0)
+    return Envelope(
+        version=PROTOCOL_VERSION,
+        source="b",
+        incarnation=0,
+        sequence=0,
+        to="a",
+        at_ns=0,
+        phase=0,
+        ue=0,
+        number=0,
+        payload_bits=0,
+        body=body,
+        ack=0,
+        to_incarnation=0,
+    )
 
 
 def in_state(state):

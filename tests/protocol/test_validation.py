@@ -74,7 +74,7 @@ def busy(ask):
 
 
 FAR = 10**15
-STRANGE_TASK = Task(0, 0, 0, 10**18, 1, 1)
+STRANGE_TASK = Task(ue=0, number=0, generated_ns=0, input_bits=10**18, cycles=1, deadline_ns=1)
 WRONG = [
     (Announce, {"es": "es-9"}), (Announce, {"es": "es-2"}), (Announce, {"es": "ue-1-1"}), (Announce, {"slot": FAR}),
     (Announce, {"slot": FAR, "at_ns": FAR * NS}), (Announce, {"slot": -1, "at_ns": -NS}),
@@ -184,7 +184,11 @@ def test_without_second_offload_nothing_is_sent_on():
 
 
 def test_only_a_shared_radio_tells_of_bits():
-    made = plan(system((1,), (NS,), radio=Radio(access="shared")), [Task(0, 0, 0, 8_000_000, NS, NS)], "offload")
+    made = plan(
+        system((1,), (NS,), radio=Radio(access="shared")),
+        [Task(ue=0, number=0, generated_ns=0, input_bits=8_000_000, cycles=NS, deadline_ns=NS)],
+        "offload",
+    )
     now, envelope = next((now, one) for now, one in overheard(made) if type(one.body).__name__ == "Aired")
     assert Validator(made).refusal(envelope, now) == ""
     assert Validator(msgspec.structs.replace(made, system=system((1,), (NS,)))).refusal(envelope, now)

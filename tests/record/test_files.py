@@ -63,7 +63,16 @@ def test_an_export_that_finds_no_space_leaves_the_one_before(tmp_path):
 
 def test_tuned_values_that_find_no_space_leave_those_before(tmp_path):
     (tmp_path / "priced.json").write_text("old")
-    tuned = tune.Tuned("priced", False, {"beta": 0.5, "beta0": 0.1}, 0.7, 3, "region", 0.7, (1,))
+    tuned = tune.Tuned(
+        policy="priced",
+        second_offload=False,
+        values={"beta": 0.5, "beta0": 0.1},
+        overhead=0.7,
+        tried=3,
+        scenario="region",
+        density=0.7,
+        training_seeds=(1,),
+    )
     with pytest.raises(StartError, match="cannot be written: File too large"), full_disk():
         tune.write(tuned, tmp_path)
     assert names(tmp_path) == ["priced.json"] and (tmp_path / "priced.json").read_text() == "old"

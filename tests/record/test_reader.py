@@ -77,7 +77,12 @@ def test_a_value_of_another_type_is_damage(tmp_path):
 
 
 def test_every_row_comes_back_as_it_was_written(tmp_path):
-    rows = [EventRow(5, "es-1", "died", "fault", 1.5), UpdateRow(7, "learner", 3, 0.1, 0.2, -1.0, 9, 0.5, 2.0)]
+    rows = [
+        EventRow(5, "es-1", "died", "fault", 1.5),
+        UpdateRow(
+            at_ns=7, learner="learner", version=3, loss=0.1, entropy=0.2, reward=-1.0, updates=9, lag=0.5, rate=2.0
+        ),
+    ]
     recorder = Recorder(tmp_path / "run.db")
     recorder.add(rows)
     recorder.close()

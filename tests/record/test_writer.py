@@ -14,7 +14,9 @@ from testbed.model.errors import StartError
 from testbed.protocol.rows import EventRow, TaskRow
 from testbed.record.writer import SCHEMA_VERSION, Recorder
 
-ROW = TaskRow("ue-1-1", 0, 1, 0, 8, 9, 10, "decided", choice=1)
+ROW = TaskRow(
+    ue="ue-1-1", number=0, cell=1, generated_ns=0, input_bits=8, cycles=9, deadline_ns=10, state="decided", choice=1
+)
 
 
 def read(path, query):

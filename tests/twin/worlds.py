@@ -58,14 +58,26 @@ def systems(draw):
     for cell, count in enumerate(counts):
         ess.append(
             Es(
-                f"es-{cell + 1}", cell, draw(st.sampled_from(HZ)), draw(st.sampled_from((1, 1, 1, 2, 3))),
-                draw(st.sampled_from((-1, -1, 0, 1, 3))), draw(number(0, 1)),
+                name=f"es-{cell + 1}", index=cell, cpu_hz=draw(st.sampled_from(HZ)), cores=draw(st.sampled_from((1, 1, 1, 2, 3))),
+                queue_limit=draw(st.sampled_from((-1, -1, 0, 1, 3))), discipline=draw(number(0, 1)),
             )
         )  # fmt: skip
         for n in range(count):
             name, hz, bps = f"ue-{cell + 1}-{n + 1}", draw(st.sampled_from(HZ)), draw(st.sampled_from(BPS))
             weight = draw(st.sampled_from((0.0, 0.5, 1.0)))
-            ues.append(Ue(name, len(ues), cell, hz, bps, 0.2, 1e-27, weight, 100.0))
+            ues.append(
+                Ue(
+                    name=name,
+                    index=len(ues),
+                    cell=cell,
+                    cpu_hz=hz,
+                    rate_bps=bps,
+                    tx_power_w=0.2,
+                    kappa=1e-27,
+                    weight_delay=weight,
+                    distance_m=100.0,
+                )
+            )
     backhaul = Backhaul(draw(st.sampled_from((1e9, float("inf")))), draw(st.sampled_from((0, 0, 2))))
     return System(
         name="random", seed=draw(number(0, 2**63 - 1)), hardware_seed=1, slots=draw(number(1, 6)),
@@ -84,7 +96,16 @@ def workloads(draw, system):
             instants = [at - at % system.slot_ns for at in instants]
         for n, at in enumerate(sorted(instants)):
             bits, cycles = draw(st.sampled_from((0, 1, 4, 9, 30))), draw(st.sampled_from((0, 1, 5, 8, 20, 60)))
-            tasks.append(Task(ue.index, n, at, bits, cycles, draw(number(1, 60))))
+            tasks.append(
+                Task(
+                    ue=ue.index,
+                    number=n,
+                    generated_ns=at,
+                    input_bits=bits,
+                    cycles=cycles,
+                    deadline_ns=draw(number(1, 60)),
+                )
+            )
     return tuple(sorted(tasks, key=lambda task: (task.generated_ns, task.ue, task.number)))
 
 
@@ -102,4 +123,6 @@ def plans(draw):
     """A plan with a policy."""
     system = draw(systems())
     tasks = draw(workloads(system))
-    return Plan(system, tasks, "random", draw(st.sampled_from((True, True, False)))), draw(policies())
+    return Plan(
+        system=system, workload=tasks, policy="random", second_offload=draw(st.sampled_from((True, True, False)))
+    ), draw(policies())

@@ -31,7 +31,12 @@ def test_processor_sharing_of_equals_takes_as_many_times_as_long():
 def test_the_shared_radio_is_processor_sharing(jobs):
     made = system([8e6] * len(jobs), 1.0, Radio(access=SHARED))
     tasks = [task(ue, 0, at * MS, work_ * 8_000) for ue, (at, work_) in enumerate(jobs)]
-    plan = Plan(made, tuple(sorted(tasks, key=lambda one: (one.generated_ns, one.ue))), "offload", False)
+    plan = Plan(
+        system=made,
+        workload=tuple(sorted(tasks, key=lambda one: (one.generated_ns, one.ue))),
+        policy="offload",
+        second_offload=False,
+    )
     rows = sorted(simulate(plan, Fixed(1)).tasks, key=lambda row: int(row.ue.rsplit("-", 1)[1]))
     ends = theory.processor_sharing([at * 1e-3 for at, _ in jobs], [work_ * 1e-3 for _, work_ in jobs])
     assert [(row.ready_ns + link_ns(row)) / NS for row in rows] == pytest.approx(ends, abs=1e-6)
@@ -57,7 +62,7 @@ def test_waits_of_queues():
     assert theory.wait_md1_s(0.5, 2.0) == 1.0 and theory.wait_mm1_s(0.5, 2.0) == 2.0
     assert theory.lindley_s([0, 1, 5], [3, 3, 1]) == [0, 2, 1]
     made, workload = work.poisson("M/M/1", 200)
-    rows = simulate(Plan(made, workload, "offload", False), Fixed(1)).tasks
+    rows = simulate(Plan(system=made, workload=workload, policy="offload", second_offload=False), Fixed(1)).tasks
     waits = theory.lindley_s([row.arrival_ns for row in rows], [row.execution_ns for row in rows])
     assert waits == [row.es_wait_ns for row in rows]
     assert work.standard_error([1.0] * 100) == 0.0
@@ -75,7 +80,7 @@ def test_a_check_judges_the_median_and_says_what_lies_outside():
 def test_samples_of_the_bench_have_the_jitter_and_loss_they_are_compared_with(monkeypatch):
     def simulated(made, tasks, *rest):
         ordered = tuple(sorted(tasks, key=lambda one: (one.generated_ns, one.ue, one.number)))
-        return simulate(Plan(made, ordered, "offload", False), Fixed(1))
+        return simulate(Plan(system=made, workload=ordered, policy="offload", second_offload=False), Fixed(1))
 
     monkeypatch.setattr(links, "run", simulated)
     checks = [*links.jitter(), *links.loss(), *links.shared(1), *links.transfers(2), *links.traced(2)]

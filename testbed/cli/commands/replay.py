@@ -57,7 +57,7 @@ def as_recorded(args: argparse.Namespace) -> Order:
     system, faults = replay.recorded_system(run), replay.recorded_faults(run.record.events)
     resolved = msgspec.structs.replace(run.resolved, system=system, faults=faults)
     return Order(
-        resolved, run.workload, run.policy, SIM, args.out, answers=replay.recorded_answers(run.tasks),
+        resolved=resolved, workload=run.workload, policy=run.policy, backend=SIM, out=args.out, answers=replay.recorded_answers(run.tasks),
         second_offload=replay.second_offload(run), notes={"replay_of": run.name, "as_recorded": True},
     )  # fmt: skip
 
@@ -72,7 +72,15 @@ def of_run(args: argparse.Namespace) -> Order:
     policy = args.policy or _recorded_policy(path, meta)
     notes = {"replay_of": path.resolve().name}
     tasks = _kept(workload, resolved.system)
-    return Order(resolved, tasks, policy, args.on or TESTBED, args.out, auto_speed=args.speed == "auto", notes=notes)
+    return Order(
+        resolved=resolved,
+        workload=tasks,
+        policy=policy,
+        backend=args.on or TESTBED,
+        out=args.out,
+        auto_speed=args.speed == "auto",
+        notes=notes,
+    )
 
 
 def _recorded_policy(path: Path, meta: dict[str, Any]) -> str:
@@ -103,11 +111,11 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
     common.say_cut(scenario, resolved)
     policy = args.policy or common.DEFAULT_POLICY
     return Order(
-        resolved,
-        _kept(workload, resolved.system),
-        policy,
-        args.on or TESTBED,
-        args.out,
+        resolved=resolved,
+        workload=_kept(workload, resolved.system),
+        policy=policy,
+        backend=args.on or TESTBED,
+        out=args.out,
         auto_speed=args.speed == "auto",
     )
 

@@ -27,5 +27,13 @@ def main(args: argparse.Namespace) -> int:
         loading.check([args.policy], args.scenario)
     resolved, workload = common.load(args.scenario, args)
     auto = args.speed == "auto"
-    order = Order(resolved, workload, args.policy, args.backend, args.out, auto_speed=auto, learn=args.learn)
+    order = Order(
+        resolved=resolved,
+        workload=workload,
+        policy=args.policy,
+        backend=args.backend,
+        out=args.out,
+        auto_speed=auto,
+        learn=args.learn,
+    )
     return common.carry_out(order, args)

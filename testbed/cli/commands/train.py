@@ -169,12 +169,29 @@ def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
     seconds = _seconds(args)
     teach, bar = (importlib.import_module(f"testbed.run.{name}") for name in ("teach", "lesson_bar"))
     train: Any = importlib.import_module("controller.learn.train")
-    budget = train.Budget(seconds, workers=args.workers, synchronous=args.synchronous)
+    budget = train.Budget(seconds=seconds, workers=args.workers, synchronous=args.synchronous)
     if args.updates:
         every = max(1, args.updates // VERDICTS)
-        budget = train.Budget(seconds, args.updates, args.workers, 0.0, every, False, args.synchronous)
+        budget = train.Budget(
+            seconds=seconds,
+            updates=args.updates,
+            workers=args.workers,
+            every_s=0.0,
+            every_updates=every,
+            early_stop=False,
+            synchronous=args.synchronous,
+        )
     options = (*args.option, *(["terminal=true"] if args.terminal else []))
-    lesson = teach.Lesson(scenario, args.algorithm, args.seed, budget, folder, args.head, args.resume, options)
+    lesson = teach.Lesson(
+        scenario=scenario,
+        algorithm=args.algorithm,
+        seed=args.seed,
+        budget=budget,
+        folder=folder,
+        head=args.head,
+        resume=args.resume,
+        options=options,
+    )
     teaching = teach.Teaching(lesson)
     stream = sys.stderr if args.json else sys.stdout
     print(f"first the heuristics, tuned and played on {len(teaching.seeds)} workloads", file=stream, flush=True)
