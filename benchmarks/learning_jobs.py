@@ -74,7 +74,7 @@ def course_of(job: Job) -> Course:
     base, double = job.algorithm.removesuffix("-do"), job.algorithm.endswith("-do")
     course = Course(
         system=system,
-        source=build.generator(scenario, system, True),
+        source=build.generator(scenario, system, endless=True),
         double=double,
         algorithm=base,
         seed=job.seed,
@@ -90,7 +90,7 @@ def train(job: Job, folder: Path) -> dict[str, Any]:
     """Train and evaluate a network; ``curve``: (CPU seconds, updates, validation overhead) at every verdict,
     wall seconds with several workers."""
     course, scenario = course_of(job), scenario_of(job)
-    finite = build.generator(scenario, course.system, False)
+    finite = build.generator(scenario, course.system, endless=False)
     judge = Judge(course, finite, list(tune.training_seeds(0, VALIDATION)))
     path, curve, workers = job.checkpoint(folder), [], job.options.get("workers", 1)
     every = course.updates // VERDICTS
@@ -122,7 +122,14 @@ def train(job: Job, folder: Path) -> dict[str, Any]:
 def evaluated(job: Job, course: Course, flat: Any, scenario: Scenario) -> dict[str, Any]:
     """Mean overhead and verdict of a network on each evaluation workload."""
     system = inputs.resolve(scenario).system
-    result = evaluate(system, build.generator(scenario, system, False), course.double, flat, course.actor, EVALUATION)
+    result = evaluate(
+        system,
+        build.generator(scenario, system, endless=False),
+        double=course.double,
+        flat=flat,
+        actor=course.actor,
+        seeds=EVALUATION,
+    )
     return {"overhead": result.overhead.tolist(), "stable": result.stable.tolist()}
 
 
@@ -130,7 +137,7 @@ def played(scenario: Scenario, double: bool, seeds: Sequence[int], slot: Callabl
     """Mean overhead and verdict on each seed's workload; ``slot`` plays one slot and returns what the cells earned."""
     system = inputs.resolve(scenario).system
     room = 4 * len(system.ues) * system.slots
-    twin = Twin(system, build.generator(scenario, system, False), len(seeds), double, room)
+    twin = Twin(system, build.generator(scenario, system, endless=False), len(seeds), double=double, capacity=room)
     twin.reset(np.array(seeds))
     sums, backlog = np.zeros((2, len(seeds))), []
     while twin.slot[0] < 5 * system.slots and (twin.slot[0] < system.slots or twin.inside.any()):

@@ -70,7 +70,7 @@ def simpy(runs: int) -> tuple[float, list[float], int]:
     """Tasks a second of the SimPy model, and how many of its delays differ from the simulation's by 1 ns or more."""
     resolved = region(f"slots={SLOTS}")
     workload = inputs.generate(resolved.scenario, resolved.system)
-    plan = resolved.plan(workload, "greedy-do", True, live=False)
+    plan = resolved.plan(workload, "greedy-do", second_offload=True, live=False)
     names = {ue.name: ue.index for ue in resolved.system.ues}
     exact = {(names[row.ue], row.number): row.measured_ns for row in simulate(plan, Priced()).tasks}
     delays = simpy_model.simulate(resolved.system, workload)
@@ -121,7 +121,7 @@ def memory() -> dict[str, float]:
     resolved = region()
     source = build.generator(resolved.scenario, resolved.system, endless=True)
     ues, worlds = len(resolved.system.ues), 64
-    small, large = (Twin(resolved.system, source, worlds, True, capacity=room).nbytes for room in (100, 1100))
+    small, large = (Twin(resolved.system, source, worlds, double=True, capacity=room).nbytes for room in (100, 1100))
     a_task = (large - small) / worlds / 1000
     return {"task_bytes": a_task, "ue_world_bytes": (small / worlds - 100 * a_task) / ues}
 

@@ -13,7 +13,9 @@ def make(making: Making) -> Core:
     """The core of one ES."""
     plan = making.plan
     index = next(es.index for es in plan.system.ess if es.name == making.name)
-    return Server(plan.system, index, plan.second_offload, making.incarnation, making.from_ns)
+    return Server(
+        plan.system, index, second_offload=plan.second_offload, incarnation=making.incarnation, from_ns=making.from_ns
+    )
 
 
 def role_of(system: System, emulation: Emulation) -> Role:

@@ -116,7 +116,7 @@ class Queue:
             started.append((core, run))
         return started
 
-    def _settle(self, job: Job, start_ns: int, idle: bool) -> None:
+    def _settle(self, job: Job, start_ns: int, *, idle: bool) -> None:
         """A start settles what came before it: an earlier forwarded task would have had an idle core, or its turn."""
         if idle:
             self.settle(start_ns)

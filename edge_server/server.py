@@ -21,7 +21,7 @@ class Server:
     """One ES. ``second_offload`` switches the rule on; ``from_ns`` is the instant this incarnation serves from."""
 
     def __init__(
-        self, system: System, index: int, second_offload: bool, incarnation: int = 0, from_ns: int = 0
+        self, system: System, index: int, *, second_offload: bool, incarnation: int = 0, from_ns: int = 0
     ) -> None:
         self.system, self.es = system, system.ess[index]
         self.name = self.es.name
@@ -85,7 +85,7 @@ class Server:
             actions.append(self._aired(now_ns, ue, task, first=True))
         return actions + self._next_last_bit()
 
-    def _aired(self, now_ns: int, ue: Ue, task: Task, first: bool) -> Send:
+    def _aired(self, now_ns: int, ue: Ue, task: Task, *, first: bool) -> Send:
         notice = Aired(ue.name, task.number, first, now_ns)
         return Send(to=ue.name, body=notice, at_ns=now_ns, phase=Phase.ARRIVAL, ue=ue.index, number=task.number)
 
@@ -202,7 +202,7 @@ class Server:
         radio = self.system.radio
         return radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
 
-    def _result(self, job: Job, start: int, end: int, at: int, rejected: bool = False) -> Result:
+    def _result(self, job: Job, start: int, end: int, at: int, *, rejected: bool = False) -> Result:
         return Result(
             ue=job.ue.name, number=job.task.number, es=self.name, incarnation=self.incarnation, trip=job.trip, es_arrival_ns=job.arrival_ns, start_ns=start, end_ns=end, at_ns=at,
             rejected=rejected,

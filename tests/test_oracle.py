@@ -48,7 +48,7 @@ def record(folder: Path, plan: Plan) -> Path:
 def shipped(name: str, strategy: str) -> Plan:
     resolved = inputs.resolve(load_scenario(name))
     workload = inputs.generate(resolved.scenario, resolved.system)
-    return resolved.plan(workload, strategy, loading.load(strategy)[1], live=False)
+    return resolved.plan(workload, strategy, second_offload=loading.load(strategy)[1], live=False)
 
 
 @pytest.mark.parametrize("strategy", POLICIES)

@@ -16,7 +16,7 @@ def make(making: Making) -> Core:
     """The core of one UE."""
     system = making.plan.system
     index = making.tasks[0].ue if making.tasks else next(ue.index for ue in system.ues if ue.name == making.name)
-    return Agent(system, index, making.tasks, making.incarnation, making.from_ns, making.plan.learn)
+    return Agent(system, index, making.tasks, making.incarnation, making.from_ns, outcomes=making.plan.learn)
 
 
 def role_of(system: System, emulation: Emulation) -> Role:

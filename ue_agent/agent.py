@@ -23,7 +23,7 @@ class Agent:
 
     def __init__(
         self, system: System, index: int, tasks: tuple[Task, ...], incarnation: int = 0, from_ns: int = 0,
-        outcomes: bool = False,
+        *, outcomes: bool = False,
     ) -> None:  # fmt: skip
         self.system, self.ue = system, system.ues[index]
         self.name = self.ue.name
@@ -249,7 +249,7 @@ class Agent:
         flight = self._flights.get(aired.number)
         if flight is None:
             return []
-        flight.air(aired.first, aired.at_ns)
+        flight.air(first=aired.first, at_ns=aired.at_ns)
         return [self._told(flight)]
 
     def _down(self, down: Down) -> list[Action]:

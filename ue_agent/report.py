@@ -44,7 +44,7 @@ class Flight(msgspec.Struct, kw_only=True):
             return self.incarnation <= incarnation
         return self.forwarded and not self.arrived and es == own_es and self.via_incarnation <= incarnation
 
-    def air(self, first: bool, at_ns: int) -> None:
+    def air(self, *, first: bool, at_ns: int) -> None:
         """Its first or last bit was sent, so far as an ES that died meanwhile let it."""
         if 0 <= self.lost_ns <= at_ns:
             return
@@ -136,7 +136,7 @@ def measured(row: TaskRow, actual_ns: int, ue: Ue) -> TaskRow:
     """
     delay = actual_ns - row.generated_ns
     lag = actual_ns - row.finished_ns
-    energy = row.energy_measured_j + _lag_energy_j(ue, lag, row.local_execution_ns > 0)
+    energy = row.energy_measured_j + _lag_energy_j(ue, lag, by_ue=row.local_execution_ns > 0)
     return msgspec.structs.replace(
         row, measured_ns=delay, emulation_ns=lag, energy_measured_j=energy,
         overhead=overhead(ue.weight_delay, delay, energy), state=COMPLETED if delay <= row.deadline_ns else LATE,
@@ -155,10 +155,10 @@ def outcome(row: TaskRow, task: Task) -> Outcome:
 def measured_outcome(told: Outcome, actual_ns: int, ue: Ue) -> Outcome:
     """What `measured` makes of a row, for the outcome that is told of it."""
     delay, lag = actual_ns - told.task.generated_ns, actual_ns - told.finished_ns
-    energy = told.energy_j + _lag_energy_j(ue, lag, told.by_ue)
+    energy = told.energy_j + _lag_energy_j(ue, lag, by_ue=told.by_ue)
     state = COMPLETED if delay <= told.task.deadline_ns else LATE
     return msgspec.structs.replace(told, delay_ns=delay, energy_j=energy, state=state)
 
 
-def _lag_energy_j(ue: Ue, lag_ns: int, by_ue: bool) -> float:
+def _lag_energy_j(ue: Ue, lag_ns: int, *, by_ue: bool) -> float:
     return ue.kappa * float(ue.cpu_hz) ** 3 * lag_ns * 1e-9 if by_ue and lag_ns > 0 else 0.0

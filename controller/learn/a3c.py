@@ -105,7 +105,7 @@ def policy(flat: Tensor, shape: Layout, features: Tensor, actions: Tensor) -> tu
 
 
 def values(
-    flat: Tensor, cells: Tensor, shape: Layout = PER_UE, central: bool = True, memory: Tensor | None = None
+    flat: Tensor, cells: Tensor, shape: Layout = PER_UE, *, central: bool = True, memory: Tensor | None = None
 ) -> Tensor:
     """`testbed.policy.network.value` in torch: (T, W, C, 8), and ``memory`` (T, W, C, H) if any → (T, W)."""
     mean = cells.mean(dim=2, keepdim=True).expand_as(cells) if central else torch.zeros_like(cells)
@@ -147,7 +147,7 @@ def gradient(flat: Array, rollout: Rollout, settings: Settings, shape: Layout = 
         memory = recurrent.unroll(parameters, shape, rollout.remembered)
         features = recurrent.beside(features, shape, memory, slot, rollout.remembered)
     log_probability, entropy = policy(parameters, shape, features, actions)
-    value = values(parameters, torch.from_numpy(rollout.cells), shape, settings.central, memory)
+    value = values(parameters, torch.from_numpy(rollout.cells), shape, central=settings.central, memory=memory)
     now, ratio = log_probability.detach(), None
     if settings.vtrace:
         ratio = _slot_ratio(now.numpy(), rollout)

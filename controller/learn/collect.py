@@ -59,10 +59,10 @@ class Collector:
     """
 
     def __init__(
-        self, system: System, source: Source, worlds: int, slots: int, double: bool, seed: int, actor: Actor,
+        self, system: System, source: Source, worlds: int, slots: int, *, double: bool, seed: int, actor: Actor,
         episode: int = 500, capacity: int | None = None, reward: str = "holding", team: float = 1.0,
     ) -> None:  # fmt: skip
-        self.twin = Twin(system, source, worlds, double, capacity, reward)
+        self.twin = Twin(system, source, worlds, double=double, capacity=capacity, reward=reward)
         self.twin.use(None)
         self._actor, self._slots, self._episode, self._team = actor, slots, episode, team
         self._rng = np.random.default_rng(seed)

@@ -56,7 +56,7 @@ def _forward(flat: Tensor, x: Tensor) -> Tensor:
     return x
 
 
-def q_values(flat: Tensor, state: Tensor, dueling: bool) -> Tensor:
+def q_values(flat: Tensor, state: Tensor, *, dueling: bool) -> Tensor:
     """Action values (B, 2) of local and offload from states (B, 30)."""
     out = _forward(flat, state)
     half = 0.5 * flat[GAIN_AT] * state[:, 0]
@@ -72,12 +72,12 @@ def gradient(flat: Array, target: Array, batch: Transitions, settings: Settings)
     frozen = torch.from_numpy(target)
     following = torch.from_numpy(batch.following)
     with torch.no_grad():
-        values = q_values(frozen, following, settings.dueling)
-        chooser = q_values(parameters, following, settings.dueling) if settings.double else values
+        values = q_values(frozen, following, dueling=settings.dueling)
+        chooser = q_values(parameters, following, dueling=settings.dueling) if settings.double else values
         best = values.gather(1, chooser.argmax(dim=1, keepdim=True))[:, 0]
         reward = torch.from_numpy(batch.reward) * settings.reward_scale
         goal = reward + torch.from_numpy(batch.discount) * best
-    taken = q_values(parameters, torch.from_numpy(batch.state), settings.dueling)
+    taken = q_values(parameters, torch.from_numpy(batch.state), dueling=settings.dueling)
     chosen = taken.gather(1, torch.from_numpy(batch.action).long()[:, None])[:, 0]
     loss = torch.nn.functional.smooth_l1_loss(chosen, goal)
     (slope,) = torch.autograd.grad(loss, parameters)

@@ -24,7 +24,7 @@ class Evaluation(msgspec.Struct, frozen=True):
 
 
 def evaluate(
-    system: System, source: Source, double: bool, flat: Array, actor: Actor, seeds: Sequence[int]
+    system: System, source: Source, *, double: bool, flat: Array, actor: Actor, seeds: Sequence[int]
 ) -> Evaluation:
     """Let ``flat`` decide, without exploring, the workloads of ``seeds`` to the end of their drain.
 
@@ -32,7 +32,7 @@ def evaluate(
     """
     count, slots = len(seeds), system.slots
     room = MOST_A_SLOT * len(system.ues) * slots
-    collector = Collector(system, source, count, 1, double, 0, actor, episode=0, capacity=room)
+    collector = Collector(system, source, count, 1, double=double, seed=0, actor=actor, episode=0, capacity=room)
     twin = collector.twin
     twin.reset(np.array(seeds))
     sums, backlog = np.zeros((3, count)), np.zeros((slots, count), np.int64)

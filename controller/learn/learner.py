@@ -81,7 +81,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
         """The worlds of learner ``number``."""
         seed = self.seed * 1000 + number
         return Collector(
-            self.system, self.source, self.worlds, slots, self.double, seed, self.actor, reward=self.reward,
+            self.system, self.source, self.worlds, slots, double=self.double, seed=seed, actor=self.actor, reward=self.reward,
             team=self.team,
         )  # fmt: skip
 

@@ -77,7 +77,9 @@ class Judge:
     def _evaluate(self, flat: Array) -> float:
         course = self._course
         with np.errstate(all="ignore"):  # see `controller.learn.worker_pool.once`
-            found = evaluate(course.system, self._source, course.double, flat, course.actor, self._seeds)
+            found = evaluate(
+                course.system, self._source, double=course.double, flat=flat, actor=course.actor, seeds=self._seeds
+            )
         known = found.overhead[~np.isnan(found.overhead)]
         return float(known.mean()) if len(known) else np.inf
 
@@ -104,7 +106,7 @@ class Trainer:
     """
 
     def __init__(
-        self, course: Course, budget: Budget, judge: Judge, path: Path, about: dict[str, Any], resume: bool = False
+        self, course: Course, budget: Budget, judge: Judge, path: Path, about: dict[str, Any], *, resume: bool = False
     ) -> None:
         self.course, self.budget, self.judge, self.path = course, budget, judge, path
         torch.set_num_threads(1)

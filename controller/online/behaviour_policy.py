@@ -41,7 +41,7 @@ class Student:
             cell=cell.cell,
             slot=cell.slot,
             version=self._version,
-            features=see_cell(cell, self._learned.paper),
+            features=see_cell(cell, paper=self._learned.paper),
             tasks=tasks,
             chose=chose,
         )

@@ -56,7 +56,7 @@ def save(flat: Array, square: Array, updates: int, version: int, about: dict[str
 def student(plan: Plan) -> Student:
     """The policy that answers in a run that learns; it follows the published weights."""
     path = CHECKPOINT if CHECKPOINT.exists() else Path(loading.parts(plan.policy)[2])
-    learned = teachable(path) if path.name else Learned(network.initial(SEED), plan.second_offload)
+    learned = teachable(path) if path.name else Learned(network.initial(SEED), double=plan.second_offload)
     learned.double, learned.explore = plan.second_offload, True
     weights = Weights.create(WEIGHTS, learned.flat)
 

@@ -15,7 +15,7 @@ from testbed.sim.simulation import simulate
 
 def as_recorded(run: Run) -> Simulated:
     """Simulate ``run`` from its inputs alone: workload, decisions, ask-to-answer times and instants of deaths."""
-    plan = run.resolved.plan(run.workload, run.policy, second_offload(run), live=False)
+    plan = run.resolved.plan(run.workload, run.policy, second_offload=second_offload(run), live=False)
     faults = recorded_faults(run.record.events)
     plan = msgspec.structs.replace(plan, system=recorded_system(run), faults=faults)
     return simulate(plan, None, recorded_answers(run.tasks))

@@ -8,7 +8,7 @@ from testbed.cli.pulse import Pulse
 class Bar:
     """Shows shares and texts on ``stream``, on a terminal as a bar of rich; use it as a context."""
 
-    def __init__(self, stream: TextIO, plain: bool) -> None:
+    def __init__(self, stream: TextIO, *, plain: bool) -> None:
         self._bar: Any = None
         self._pulse = Pulse(stream)
         if stream.isatty() and not plain:

@@ -47,7 +47,7 @@ def left_s(report: Report, budget: Budget) -> float:
 class Bar:
     """Shows reports on ``stream``, on a terminal as a bar of rich; use it as a context."""
 
-    def __init__(self, stream: TextIO, plain: bool, budget: Budget, baseline: Baseline) -> None:
+    def __init__(self, stream: TextIO, *, plain: bool, budget: Budget, baseline: Baseline) -> None:
         self._stream, self._budget, self._baseline = stream, budget, baseline
         self._bar: Any = None
         if stream.isatty() and not plain:

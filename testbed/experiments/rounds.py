@@ -44,11 +44,11 @@ class Rounds:
         self._measures = dict.fromkeys(strategies, MEASURES[on])
         self._progress = progress
 
-    def add(self, strategy: str, policy: Policy, double: bool) -> None:
+    def add(self, strategy: str, policy: Policy, *, double: bool) -> None:
         """One more, at hand already, with second offload or without; it plays on the twin."""
         self.samples[strategy] = {}
         self._measures[strategy] = lambda resolved, workload, name: _played(
-            resolved, workload, name, policy, double, by_twin
+            resolved, workload, name, policy, double=double, clock=by_twin
         )
 
     def play(self, scenario: Scenario, seeds: Sequence[int], title: str = "") -> None:
@@ -87,13 +87,13 @@ def _twin(resolved: Resolved, workload: tuple[Task, ...], strategy: str) -> Samp
 
 def _virtual(resolved: Resolved, workload: tuple[Task, ...], strategy: str, clock: Clock) -> Sample:
     policy, double = loading.load(strategy)
-    return _played(resolved, workload, strategy, policy, double, clock)
+    return _played(resolved, workload, strategy, policy, double=double, clock=clock)
 
 
 def _played(
-    resolved: Resolved, workload: tuple[Task, ...], strategy: str, policy: Policy, double: bool, clock: Clock
+    resolved: Resolved, workload: tuple[Task, ...], strategy: str, policy: Policy, *, double: bool, clock: Clock
 ) -> Sample:
-    made = clock(resolved.plan(workload, strategy, double, live=False), policy)
+    made = clock(resolved.plan(workload, strategy, second_offload=double, live=False), policy)
     names = [ue.name for ue in resolved.system.ues]
     audit = ledger.reconcile(made.tasks, workload, names, reader.absences_of(made.events), made.end_ns)
     return comparison.sample(made.tasks, audit, resolved.system, made.events)

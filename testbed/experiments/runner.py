@@ -76,7 +76,7 @@ def perform(order: Order, progress: Observer = silent, started: Callable[[Path, 
     policy, double = _policy(order)
     if order.second_offload is not None:
         double = order.second_offload
-    plan = planned(order, double)
+    plan = planned(order, double=double)
     if order.backend == TWIN:
         refuse(plan)
     if order.backend == TESTBED:
@@ -131,16 +131,16 @@ def summary_of(run: Run) -> Summary:
     return summarise(run, graded(run))
 
 
-def planned(order: Order, double: bool) -> Plan:
+def planned(order: Order, *, double: bool) -> Plan:
     """The plan: automatic speed and burn fitted to this host."""
     live = order.backend not in VIRTUAL
-    plan = order.resolved.plan(order.workload, order.policy, double, live)
+    plan = order.resolved.plan(order.workload, order.policy, second_offload=double, live=live)
     plan = msgspec.structs.replace(plan, learn=order.learn)
     if not live:
         return plan
     payload.refuse(plan)
     known = host_costs.kept() or (host_costs.measured(warn) if order.auto_speed else host_costs.Costs())
-    return preflight.fitted(plan, known, order.auto_speed)
+    return preflight.fitted(plan, known, auto_speed=order.auto_speed)
 
 
 def _sped(resolved: Resolved, plan: Plan) -> Resolved:

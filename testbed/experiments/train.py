@@ -93,7 +93,7 @@ class Teaching:
         self.lesson = lesson
         scenario = msgspec.structs.replace(lesson.scenario, faults=())
         system = inputs.resolve(scenario).system
-        endless, finite = (build.generator(scenario, system, endless) for endless in (True, False))
+        endless, finite = (build.generator(scenario, system, endless=endless) for endless in (True, False))
         build.refuse(system)
         base = lesson.algorithm.removesuffix(tune.DOUBLE)
         updates = lesson.budget.updates or max(1, round(USUAL_RATE[base] * lesson.budget.seconds))
@@ -105,7 +105,9 @@ class Teaching:
         _must_fit(course, lesson.budget.workers)
         self.seeds = tune.training_seeds(lesson.seed, SEEDS)
         self._judge = Judge(course, finite, list(self.seeds))
-        self._trainer = Trainer(course, lesson.budget, self._judge, lesson.path, _about(lesson, course), lesson.resume)
+        self._trainer = Trainer(
+            course, lesson.budget, self._judge, lesson.path, _about(lesson, course), resume=lesson.resume
+        )
         known = str(self._trainer.header.get("curve", ""))
         self._curve = Path(known).name or curves.fresh(lesson.folder, lesson.algorithm)
         self._trainer.about["curve"] = self._curve
@@ -115,7 +117,7 @@ class Teaching:
         lesson, suffix = self.lesson, tune.DOUBLE if self.lesson.double else ""
         tuned = tune.tune(lesson.scenario, f"priced{suffix}", lesson.seed, lambda text: None, SEEDS)
         rounds = Rounds([name + suffix for name in HEURISTICS], TWIN, lambda text: None)
-        rounds.add(f"priced{suffix}", tune.policy_of(tuned.policy, tuple(tuned.values.values())), lesson.double)
+        rounds.add(f"priced{suffix}", tune.policy_of(tuned.policy, tuple(tuned.values.values())), double=lesson.double)
         rounds.play(msgspec.structs.replace(lesson.scenario, faults=()), self.seeds)
         means = {
             name: mean([one.overhead for one in found.values() if math.isfinite(one.overhead)])

@@ -46,7 +46,7 @@ class Keeper:
     goes on from what is at ``path``, that is kept beside it first (`checkpoint.keep_old`), which ``say`` is told.
     """
 
-    def __init__(self, path: Path, goes_on: bool, say: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, *, goes_on: bool, say: Callable[[str], None]) -> None:
         self.path, self._seen_ns = path, -1
         self._kept, self._say = goes_on, say
 
@@ -66,7 +66,9 @@ class Keeper:
         keep(self.path, learned.read_bytes())
 
 
-def order(scenario: Scenario, algorithm: str, seed: int, seconds: float, start: str, auto_speed: bool = False) -> Order:
+def order(
+    scenario: Scenario, algorithm: str, seed: int, seconds: float, start: str, *, auto_speed: bool = False
+) -> Order:
     """The run to learn from: ``seconds`` of wall time, 0 for the scenario's own slots, from the checkpoint ``start`` or
     from nothing (""). Its workload is a training workload of ``seed``. Raises `UsageError` for what cannot learn there.
     """
@@ -74,7 +76,7 @@ def order(scenario: Scenario, algorithm: str, seed: int, seconds: float, start: 
     if base != loading.TEACHABLE:
         raise UsageError(f"{algorithm} is not trained on the testbed", "a3c and a3c-do are; leave out --on testbed")
     policy = f"{algorithm}:{start}" if start else algorithm
-    made = _ordered(scenario, policy, seed, auto_speed)
+    made = _ordered(scenario, policy, seed, auto_speed=auto_speed)
     speed = runner.planned(made, double=False).emulation.speed
     slots = math.ceil(round(seconds * speed * 1e9 / scenario.slot_ns, 6)) if seconds else scenario.slots
     if slots < LEAST_SLOTS:
@@ -84,10 +86,14 @@ def order(scenario: Scenario, algorithm: str, seed: int, seconds: float, start: 
             f"slots={slots}: too short to learn from, a stretch of experience and its tasks' ends need {LEAST_SLOTS}",
             f"{longer} is the least; it takes some hundreds of slots to learn much",
         )
-    return _ordered(msgspec.structs.replace(scenario, slots=slots), policy, seed, auto_speed) if seconds else made
+    return (
+        _ordered(msgspec.structs.replace(scenario, slots=slots), policy, seed, auto_speed=auto_speed)
+        if seconds
+        else made
+    )
 
 
-def _ordered(scenario: Scenario, policy: str, seed: int, auto_speed: bool) -> Order:
+def _ordered(scenario: Scenario, policy: str, seed: int, *, auto_speed: bool) -> Order:
     resolved = inputs.resolve(msgspec.structs.replace(scenario, seed=tune.training_seeds(seed, 1)[0]))
     workload = inputs.generate(resolved.scenario, resolved.system)
     if not workload:

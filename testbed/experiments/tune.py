@@ -73,7 +73,9 @@ def tune(scenario: Scenario, algorithm: str, seed: int, progress: Progress, seed
     double = algorithm.endswith(DOUBLE)
     space = SPACES[base]
     chosen = training_seeds(seed, seeds) if not scenario.workload.trace else (scenario.seed,)
-    measures = [_measure(msgspec.structs.replace(scenario, seed=one, faults=()), algorithm, double) for one in chosen]
+    measures = [
+        _measure(msgspec.structs.replace(scenario, seed=one, faults=()), algorithm, double=double) for one in chosen
+    ]
     known: dict[tuple[float, ...], float] = {}
 
     def cost(values: tuple[float, ...]) -> float:
@@ -127,10 +129,12 @@ def policy_of(base: str, values: Sequence[float]) -> Policy:
     return Coin(*values) if base == "coin" else Priced(*values)
 
 
-def _measure(scenario: Scenario, algorithm: str, double: bool) -> Callable[[Policy], float]:
+def _measure(scenario: Scenario, algorithm: str, *, double: bool) -> Callable[[Policy], float]:
     """What tells a policy's mean overhead on the workload of ``scenario``; NaN if that is empty."""
     resolved = inputs.resolve(scenario)
-    plan = resolved.plan(inputs.generate(resolved.scenario, resolved.system), algorithm, double, live=False)
+    plan = resolved.plan(
+        inputs.generate(resolved.scenario, resolved.system), algorithm, second_offload=double, live=False
+    )
     try:
         twin = fresh_twin(plan)
     except ScenarioError:

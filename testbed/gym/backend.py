@@ -142,7 +142,7 @@ def worlds(setting: Setting, count: int, capacity: int | None = None) -> Twin:
     system, source = setting.system, source_of(setting)
     needed = "the most tasks that a world may hold is needed, at least 1"
     room = _room(setting, source) if capacity is None else check.count("capacity", capacity, 1, needed)
-    twin = Twin(system, source, count, setting.second_offload, room, setting.reward)
+    twin = Twin(system, source, count, double=setting.second_offload, capacity=room, reward=setting.reward)
     twin.use(None)
     return twin
 

@@ -54,7 +54,7 @@ class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.int8]]):
 
     @spec.setter
     def spec(self, spec: Any) -> None:
-        self._spec = portable(spec, self._repeats)
+        self._spec = portable(spec, repeats=self._repeats)
 
     @property
     def backend(self) -> Backend:

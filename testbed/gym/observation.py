@@ -23,7 +23,7 @@ def observed(cells: Sequence[CellView], setting: Setting) -> NDArray[np.float32]
         for cell in cells:
             for ue in cell.ues:
                 own = cell.ess[cell.cell]
-                found += decision_features(cell, ue, own, 0, 0, double) if ue.tasks else NOTHING
+                found += decision_features(cell, ue, own, 0, 0, double=double) if ue.tasks else NOTHING
     return np.array(found, np.float32)
 
 

@@ -86,7 +86,7 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     @spec.setter
     def spec(self, spec: Any) -> None:
-        self._spec = portable(spec, self._repeats)
+        self._spec = portable(spec, repeats=self._repeats)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -148,7 +148,7 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
             return np.zeros(SIZE, np.float32)
         view, ue = self._asking[0]
         later = sum(_cycles(other) for cell, other in self._asking[1:] if cell.cell == view.cell)
-        features = decision_features(view, ue, view.ess[view.cell], self._sent, later, self._double)
+        features = decision_features(view, ue, view.ess[view.cell], self._sent, later, double=self._double)
         seen = np.array((*features, *cell_features(view)), np.float32)
         if self.setting.normalize:
             spaces.to_unit_size(seen, self._unit)

@@ -9,7 +9,7 @@ from testbed.scenario.dump import dump
 from testbed.scenario.schema import Scenario
 
 
-def portable(spec: Any, repeats: bool) -> Any:
+def portable(spec: Any, *, repeats: bool) -> Any:
     """A copy of Gymnasium's ``spec`` with plain arguments; one that never ``repeats`` itself says so."""
     if spec is None:
         return None

@@ -60,9 +60,9 @@ class Case(msgspec.Struct, frozen=True):
     workload: tuple[Task, ...]
     played: Mapping[str, Played]
 
-    def exact(self, second_offload: bool) -> Exact:
+    def exact(self, *, second_offload: bool) -> Exact:
         """The judge of decisions, with second offload or without."""
-        return Exact(self.resolved.plan(self.workload, "hindsight", second_offload, live=False))
+        return Exact(self.resolved.plan(self.workload, "hindsight", second_offload=second_offload, live=False))
 
 
 def of_scenario(resolved: Resolved, workload: tuple[Task, ...], strategies: Sequence[str]) -> Case:
@@ -70,7 +70,7 @@ def of_scenario(resolved: Resolved, workload: tuple[Task, ...], strategies: Sequ
     if not workload:
         raise UsageError("there are no tasks to decide", "raise slots or density")
     loaded = {name: loading.load(name) for name in strategies}
-    played = {name: _play(resolved, workload, policy, double) for name, (policy, double) in loaded.items()}
+    played = {name: _play(resolved, workload, policy, double=double) for name, (policy, double) in loaded.items()}
     return Case(resolved, workload, played)
 
 
@@ -87,9 +87,9 @@ def of_run(run: Run, strategies: Sequence[str]) -> Case:
     case = of_scenario(run.resolved, run.workload, strategies)
     double = replay.second_offload(run)
     decisions = decisions_of(run.tasks, run.resolved)
-    rows = by_twin_of(run.resolved, run.workload, double, decisions)
+    rows = by_twin_of(run.resolved, run.workload, double=double, decisions=decisions)
     name = run.policy if run.policy not in case.played else f"{run.policy} (recorded)"
-    return Case(run.resolved, run.workload, {name: _played(rows, run.resolved, double), **case.played})
+    return Case(run.resolved, run.workload, {name: _played(rows, run.resolved, double=double), **case.played})
 
 
 def decisions_of(rows: Sequence[TaskRow], resolved: Resolved) -> Decisions:
@@ -103,19 +103,19 @@ def decisions_of(rows: Sequence[TaskRow], resolved: Resolved) -> Decisions:
     return decisions
 
 
-def by_twin_of(resolved: Resolved, workload: tuple[Task, ...], double: bool, decisions: Decisions) -> list[TaskRow]:
+def by_twin_of(resolved: Resolved, workload: tuple[Task, ...], *, double: bool, decisions: Decisions) -> list[TaskRow]:
     """The rows of a workload under given decisions."""
-    plan = resolved.plan(workload, "recorded", double, live=False)
+    plan = resolved.plan(workload, "recorded", second_offload=double, live=False)
     chosen = {(int(ue), int(slot)): int(decisions[slot, ue]) for slot, ue in np.ndindex(decisions.shape)}
     return by_twin(plan, None, chosen).tasks
 
 
-def _play(resolved: Resolved, workload: tuple[Task, ...], policy: Policy, double: bool) -> Played:
-    plan = resolved.plan(workload, "hindsight", double, live=False)
-    return _played(by_twin(plan, policy).tasks, resolved, double)
+def _play(resolved: Resolved, workload: tuple[Task, ...], policy: Policy, *, double: bool) -> Played:
+    plan = resolved.plan(workload, "hindsight", second_offload=double, live=False)
+    return _played(by_twin(plan, policy).tasks, resolved, double=double)
 
 
-def _played(rows: Sequence[TaskRow], resolved: Resolved, double: bool) -> Played:
+def _played(rows: Sequence[TaskRow], resolved: Resolved, *, double: bool) -> Played:
     overhead = sum(row.overhead for row in rows) / len(rows)
     return Played(decisions_of(rows, resolved), overhead, is_stable(rows, resolved.system), double)
 
@@ -127,7 +127,7 @@ def judge(case: Case, evaluations: int, watch: Watch) -> Found:
     decisions and those of `STARTS`, with second offload or without as that best one.
     """
     begun, double = time.monotonic(), any(one.second_offload for one in case.played.values())
-    search = _begin(case, double)
+    search = _begin(case, double=double)
     stopped = False
 
     def climbing(bound: float, share: float) -> bool:
@@ -135,7 +135,9 @@ def judge(case: Case, evaluations: int, watch: Watch) -> Found:
         stopped = watch(BOUND_SHARE * share, f"best {search.overhead:.4f}, bound {bound:.4f}")
         return stopped
 
-    bound = lower_bound(case.resolved.system, case.workload, double, search.overhead, climbing)
+    bound = lower_bound(
+        case.resolved.system, case.workload, second_offload=double, target=search.overhead, watch=climbing
+    )
 
     def searching(now: Search) -> bool:
         share = BOUND_SHARE + (1.0 - BOUND_SHARE) * now.evaluations / evaluations
@@ -152,16 +154,16 @@ def judge(case: Case, evaluations: int, watch: Watch) -> Found:
     )  # fmt: skip
 
 
-def _begin(case: Case, double: bool) -> Search:
+def _begin(case: Case, *, double: bool) -> Search:
     """The search that has the best start, of those that the judged strategies allow."""
     searches = []
     for mode in {False, double}:
         starts = {name: one.decisions for name, one in case.played.items() if mode == double or not one.second_offload}
         if mode == double:
             for name, policy in STARTS.items():
-                made = _play(case.resolved, case.workload, policy, mode)
+                made = _play(case.resolved, case.workload, policy, double=mode)
                 base, _, values = name.partition(" ")
                 starts.setdefault(f"{base}{loading.DOUBLE if mode else ''} {values}".strip(), made.decisions)
         if starts:
-            searches.append(Search(case.exact(mode), starts))
+            searches.append(Search(case.exact(second_offload=mode), starts))
     return min(searches, key=lambda search: search.overhead)

@@ -29,12 +29,12 @@ class Ways(msgspec.Struct, frozen=True, kw_only=True):
     cores: NDArray[np.int64]
 
 
-def ways(system: System, tasks: tuple[Task, ...], second_offload: bool) -> Ways:
+def ways(system: System, tasks: tuple[Task, ...], *, second_offload: bool) -> Ways:
     """Every way of every task. Raises `ScenarioError` if tasks are not decided slot by slot."""
     if system.epoch != EPOCH_SLOT:
         raise ScenarioError(f'agent.epoch "{system.epoch}" has no bound', remedy='set agent.epoch to "slot"')
     crowd = [sum(system.ues[task.ue].cell == es.index for task in tasks) for es in system.ess]
-    rows = [_ways(system, task, second_offload, crowd) for task in tasks]
+    rows = [_ways(system, task, second_offload=second_offload, crowd=crowd) for task in tasks]
     table = np.array(rows, np.float64)
     ready, busy, cost, slope = (np.ascontiguousarray(table[:, :, k]) for k in range(1, 5))
     cores = np.array([1] * len(system.ues) + [es.cores for es in system.ess], np.int64)
@@ -43,7 +43,7 @@ def ways(system: System, tasks: tuple[Task, ...], second_offload: bool) -> Ways:
     )
 
 
-def _ways(system: System, task: Task, second_offload: bool, crowd: list[int]) -> list[tuple[float, ...]]:
+def _ways(system: System, task: Task, *, second_offload: bool, crowd: list[int]) -> list[tuple[float, ...]]:
     ue = system.ues[task.ue]
     weight, slope = ue.weight_delay, ue.weight_delay * 1e-9
     decided = decision_slot(system.slot_ns, task) * system.slot_ns

@@ -27,7 +27,7 @@ Watch = Callable[[float, float], bool]
 
 
 def lower_bound(
-    system: System, tasks: tuple[Task, ...], second_offload: bool, target: float, watch: Watch, steps: int = STEPS
+    system: System, tasks: tuple[Task, ...], *, second_offload: bool, target: float, watch: Watch, steps: int = STEPS
 ) -> float:
     """The best lower bound of the mean overhead found in ``steps`` (fewer for very many tasks) for each length of span.
 
@@ -35,7 +35,7 @@ def lower_bound(
     ``target``, a mean overhead that was reached, sets the steps' size; ``watch`` hears the bound as it rises and the
     share of the steps done, and may end the climb by returning True. Raises `ScenarioError` for what has no bound.
     """
-    data = ways(system, tasks, second_offload)
+    data = ways(system, tasks, second_offload=second_offload)
     steps = min(steps, max(LEAST_STEPS, MOST_TASKS // len(tasks)))
     slots = system.slots + max(8, int(DRAIN * system.slots))
     best, prices = -np.inf, np.zeros((len(data.cores), 1))

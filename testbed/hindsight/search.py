@@ -62,7 +62,7 @@ class Chain:
         slots, tasks = system.slots, len(plan.workload)
         room = min(tasks, 2 * exact.most_inside(start) + 4 * len(system.ues))
         _fits(slots + 2, room, len(system.ues))
-        twin = Twin(system, build.table(system, plan.workload), slots + 2, plan.second_offload, capacity=room)
+        twin = Twin(system, build.table(system, plan.workload), slots + 2, double=plan.second_offload, capacity=room)
         twin.use(None)
         twin.reset(system.seed)
         kept = twin.state

@@ -67,7 +67,7 @@ class Taken(msgspec.Struct, frozen=True):
 def run(payload: str) -> Taken:
     """Run with ``payload``, "declared" or "real"."""
     resolved = inputs.resolve(parse_scenario(SCENARIO.format(payload=payload), "calibration"))
-    plan = resolved.plan(inputs.generate(resolved.scenario, resolved.system), POLICY, False, live=True)
+    plan = resolved.plan(inputs.generate(resolved.scenario, resolved.system), POLICY, second_offload=False, live=True)
     with scratch() as folder:
         meter = Meter(folder)
         if launch(plan, folder, meter).reason == INTERRUPTED:

@@ -22,13 +22,13 @@ def everything() -> None:
     """Call every entry point once, on a scenario of three slots; what is compiled already is only loaded."""
     resolved = inputs.resolve(load_scenario("smoke", SETTINGS))
     system = resolved.system
-    endless, finite = (build.generator(resolved.scenario, system, kind) for kind in (True, False))
+    endless, finite = (build.generator(resolved.scenario, system, endless=kind) for kind in (True, False))
     twin = Twin(system, endless, double=True)
     twin.reset(1)
     twin.observe()
     twin.turn(np.zeros((1, len(system.ues)), np.int8))
     twin.advance(1)
-    evaluate(system, finite, True, initial(1), Actor(), [1])
+    evaluate(system, finite, double=True, flat=initial(1), actor=Actor(), seeds=[1])
     case = evaluator.of_scenario(resolved, inputs.generate(resolved.scenario, system), [POLICY])
     evaluator.judge(case, BATCH, lambda share, text: False)
 

@@ -56,7 +56,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
         return self.message_cores + self.payload_cores + self.burn_cores
 
 
-def fitted(plan: Plan, costs: Costs, auto_speed: bool = False) -> Plan:
+def fitted(plan: Plan, costs: Costs, *, auto_speed: bool = False) -> Plan:
     """``plan`` with its automatic values chosen: the burnt share, and the speed if ``auto_speed``."""
     emulation = plan.emulation
     if auto_speed:
@@ -67,7 +67,7 @@ def fitted(plan: Plan, costs: Costs, auto_speed: bool = False) -> Plan:
     return msgspec.structs.replace(plan, emulation=emulation)
 
 
-def fit(plan: Plan, costs: Costs, burn_auto: bool = False) -> Fit:
+def fit(plan: Plan, costs: Costs, *, burn_auto: bool = False) -> Fit:
     """How ``plan`` (automatic values chosen) fits this host."""
     emulation = plan.emulation
     needed, there = needs_of(plan, emulation.ues_per_process), host()

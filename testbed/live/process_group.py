@@ -135,7 +135,7 @@ class Crew:
         """Give the processes called ``names`` an epoch, shortly ahead."""
         self.set_clock(names, HEAD_START_NS, self.plan.emulation.speed)
 
-    def set_clock(self, names: Sequence[str], ahead_ns: int, speed: float, rehearsal: bool = False) -> None:
+    def set_clock(self, names: Sequence[str], ahead_ns: int, speed: float, *, rehearsal: bool = False) -> None:
         """Give the processes called ``names`` an epoch ``ahead_ns`` from now."""
         self.clock = Clock(time.monotonic_ns() + ahead_ns, speed)
         for name in names:

@@ -102,7 +102,8 @@ def grade(measured: Measured) -> Verdict:
     """The grade of a run."""
     auto = measured.asked_burn < 0.0
     verdicts = [
-        (_graded(name, value, auto), order, name) for order, (name, value) in enumerate(_values(measured).items())
+        (_graded(name, value, auto_burn=auto), order, name)
+        for order, (name, value) in enumerate(_values(measured).items())
     ]
     letter, _, name = max(verdicts, key=lambda verdict: (GRADES.index(verdict[0]), -verdict[1]))
     if letter == "A":
@@ -141,7 +142,7 @@ def _values(measured: Measured) -> dict[str, float]:
     }
 
 
-def _graded(name: str, value: float, auto_burn: bool) -> str:
+def _graded(name: str, value: float, *, auto_burn: bool) -> str:
     """The best grade whose limit ``value`` keeps; a share that the host chose itself is no reason for less than B."""
     if name in ("burn", "payload"):
         return "B" if value else "A"

@@ -150,7 +150,7 @@ def reconcile(
     for key, task in expected.items():
         found = last.get(key)
         died = any(death > task.generated_ns for death, _ in gone.get(key[0], ()))
-        state, reason = _ending(found, died)
+        state, reason = _ending(found, died=died)
         tally[state or "unaccounted"] += 1
         if state == FAILED:
             reasons[reason] += 1
@@ -164,7 +164,7 @@ def reconcile(
     )
 
 
-def _ending(row: Row | None, died: bool) -> tuple[str, str]:
+def _ending(row: Row | None, *, died: bool) -> tuple[str, str]:
     """The last state and its reason; "" when nobody knows."""
     if row is not None and row.state in FINAL:
         return row.state, row.reason

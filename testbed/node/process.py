@@ -68,7 +68,9 @@ class Process:
         self.name, self._incarnation = name, incarnation
         self._ordered_ns, self.orders = ORDERS.stat().st_mtime_ns, _read_orders()
         emulation = self.orders.plan.emulation
-        self.mailbox = Mailbox(self.orders.addresses[name], self.orders.addresses, emulation.payload == "real")
+        self.mailbox = Mailbox(
+            self.orders.addresses[name], self.orders.addresses, real_payload=emulation.payload == "real"
+        )
         self._line = Line(self.mailbox, name, incarnation, role_name)
         self._rows: list[Row] = []
         self._lived = False

@@ -37,7 +37,7 @@ class Mailbox:
     inbox was empty by then. What waits in it is bounded, and holds up its senders.
     """
 
-    def __init__(self, endpoint: str, addresses: dict[str, str], real_payload: bool) -> None:
+    def __init__(self, endpoint: str, addresses: dict[str, str], *, real_payload: bool) -> None:
         self._context = zmq.Context(1)
         self._context.set(zmq.MAX_SOCKETS, len(set(addresses.values())) + SOCKETS_BESIDE)
         self._inbox = self._context.socket(zmq.PULL)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from testbed.model.errors import Invalid
 
 
-def fitting(arrays: Mapping[str, Any], name: str, like: NDArray[Any], rows: bool = False) -> NDArray[Any]:
+def fitting(arrays: Mapping[str, Any], name: str, like: NDArray[Any], *, rows: bool = False) -> NDArray[Any]:
     """The array ``name``, of the type and shape of ``like``, or with ``rows`` of as many rows at most.
 
     Raises `Invalid` if there is no such array, or if it holds a number that is none.

@@ -94,7 +94,7 @@ def _inner(value: Any) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def load_policy(path: Path, algorithm: str, explore: bool = False) -> Policy:
+def load_policy(path: Path, algorithm: str, *, explore: bool = False) -> Policy:
     """The trained policy of a checkpoint, checked against ``algorithm`` (``a3c`` or ``dqn``) and its network's size."""
     arrays, about = read(path)
     if about.get("algorithm") != algorithm:
@@ -115,6 +115,15 @@ def load_policy(path: Path, algorithm: str, explore: bool = False) -> Policy:
     double, paper = bool(about.get("second_offload")), about.get("observation") == "paper"
     flat = flat.astype(np.float32)
     if shape.head in (network.JOINT, network.CONTINUOUS):
-        return AtOnce(flat, shape, double, paper)
+        return AtOnce(flat, shape, double=double, paper=paper)
     dueling, sequential = bool(about.get("dueling", True)), shape.head == network.SEQUENTIAL
-    return Learned(flat, double, sequential, explore, algorithm == "dqn", dueling, paper, shape)
+    return Learned(
+        flat,
+        double=double,
+        sequential=sequential,
+        explore=explore,
+        values=algorithm == "dqn",
+        dueling=dueling,
+        paper=paper,
+        shape=shape,
+    )

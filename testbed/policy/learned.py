@@ -34,7 +34,7 @@ class Learned:
     """
 
     def __init__(
-        self, flat: network.Array, double: bool, sequential: bool = True, explore: bool = False, values: bool = False,
+        self, flat: network.Array, *, double: bool, sequential: bool = True, explore: bool = False, values: bool = False,
         dueling: bool = True, paper: bool = False, shape: network.Layout = network.PER_UE,
     ) -> None:  # fmt: skip
         self.flat, self.double = flat, double
@@ -48,14 +48,14 @@ class Learned:
 
     def see(self, cell: CellView) -> None:
         """See `testbed.policy.heuristics.Remembering`."""
-        self._memory.look(self.flat, cell, see_cell(cell, self.paper))
+        self._memory.look(self.flat, cell, see_cell(cell, paper=self.paper))
 
     def choose(self, cell: CellView) -> dict[str, Chosen]:
         """The decisions of a cell by UE, with what they were made from; draws are keyed as on the twin."""
         es = cell.ess[cell.cell]
         sent = 0
         later = sum(task.cycles for ue in cell.ues for task in ue.tasks)
-        mine = see_cell(cell, self.paper)
+        mine = see_cell(cell, paper=self.paper)
         if self.remembers:
             mine = (*mine, *self._memory.look(self.flat, cell, mine).tolist())
         found: dict[str, Chosen] = {}
@@ -65,7 +65,7 @@ class Learned:
             cycles = sum(task.cycles for task in ue.tasks)
             later -= cycles
             seen = (sent, later) if self.sequential else (0, 0)
-            inputs = see_ue(cell, ue, seen[0], seen[1], self.double, self.paper)
+            inputs = see_ue(cell, ue, seen[0], seen[1], double=self.double, paper=self.paper)
             x = np.array((*inputs, *mine), dtype=np.float32)
             preference = self._preference(x)
             choice = self._choice(cell, ue, preference) if es.alive else LOCAL
@@ -76,7 +76,7 @@ class Learned:
 
     def _preference(self, x: network.Array) -> float:
         if self.values:
-            return float(q_network.advantage(self.flat, x, self.dueling))
+            return float(q_network.advantage(self.flat, x, dueling=self.dueling))
         return float(network.actor(self.flat, self._shape, x)[0])
 
     def _choice(self, cell: CellView, ue: UeView, preference: float) -> int:
@@ -86,16 +86,16 @@ class Learned:
         return OFFLOAD if drawn < 1.0 / (1.0 + np.exp(-preference)) else LOCAL
 
 
-def see_ue(cell: CellView, ue: UeView, sent: int, later: int, double: bool, paper: bool) -> tuple[float, ...]:
+def see_ue(cell: CellView, ue: UeView, sent: int, later: int, *, double: bool, paper: bool) -> tuple[float, ...]:
     """A UE's block of inputs (22,): its decision's features, 0 if there is none; for ``paper`` only its queue."""
     if paper:
         return (0.0,) * QUEUE + (features.seconds(ue.queue_ns),) + (0.0,) * (features.DECISION_FEATURES - QUEUE - 1)
     if not ue.tasks:
         return (0.0,) * features.DECISION_FEATURES
-    return decision_features(cell, ue, cell.ess[cell.cell], sent, later, double)
+    return decision_features(cell, ue, cell.ess[cell.cell], sent, later, double=double)
 
 
-def see_cell(cell: CellView, paper: bool) -> tuple[float, ...]:
+def see_cell(cell: CellView, *, paper: bool) -> tuple[float, ...]:
     """A cell's inputs (8,): its features; for ``paper`` its ES's backlog, burden signal, and target one-hot."""
     if not paper:
         return cell_features(cell)
@@ -109,7 +109,9 @@ def see_cell(cell: CellView, paper: bool) -> tuple[float, ...]:
     return (features.seconds(es.backlog_ns), float(burdened), *one_hot)
 
 
-def decision_features(cell: CellView, ue: UeView, es: EsView, sent: int, later: int, double: bool) -> tuple[float, ...]:
+def decision_features(
+    cell: CellView, ue: UeView, es: EsView, sent: int, later: int, *, double: bool
+) -> tuple[float, ...]:
     """The features of one UE's decision from its cell's view; see `testbed.policy.features.decision`."""
     others = sorted((one.backlog_ns, one.index) for one in cell.ess if one.index != es.index and one.alive)
     target = cell.ess[others[0][1]] if others else es

@@ -24,7 +24,7 @@ def initial(seed: int) -> Array:
     return flat
 
 
-def advantage(flat: Array, state: Array, dueling: bool) -> Array:
+def advantage(flat: Array, state: Array, *, dueling: bool) -> Array:
     """Q(s, 1) − Q(s, 0) in numpy, shape (...,), from states (..., 30): positive means offload."""
     x = state
     for layer in NETWORK:

@@ -14,7 +14,7 @@ class Refused(Exception):
     """A message that no core may see; the text says why."""
 
 
-def need(holds: bool, why: str) -> None:
+def need(*, holds: bool, why: str) -> None:
     """Raise `Refused` unless it ``holds``."""
     if not holds:
         raise Refused(why)
@@ -79,7 +79,7 @@ class Bounds:
 
     def by_now(self, at_ns: int, beyond_ns: int = 0) -> None:
         """An instant is no further ahead than ``beyond_ns``."""
-        need(at_ns <= self.now_ns + beyond_ns + self._slack_ns, "it is of an instant too far ahead")
+        need(holds=at_ns <= self.now_ns + beyond_ns + self._slack_ns, why="it is of an instant too far ahead")
 
     def elapsed_ns(self, since_ns: int) -> int:
         """The most that can have been charged since an instant: thinking costs wall time, one to one, at any speed."""
@@ -87,22 +87,22 @@ class Bounds:
 
     def slot(self, slot: int, at_ns: int) -> None:
         """A slot and its instant; with ``epoch: arrival`` UEs number their asks by tasks instead."""
-        need(slot >= 0 and at_ns >= 0, "there is no such slot")
+        need(holds=slot >= 0 and at_ns >= 0, why="there is no such slot")
         if self.system.epoch != EPOCH_ARRIVAL:
-            need(at_ns == slot * self.system.slot_ns, "its instant is not its slot's")
+            need(holds=at_ns == slot * self.system.slot_ns, why="its instant is not its slot's")
         self.by_now(at_ns)
 
 
 def ordered(*instants_ns: int) -> None:
     """Instants follow each other."""
     for earlier, later in pairwise(instants_ns):
-        need(earlier <= later, "its instants are out of order")
+        need(holds=earlier <= later, why="its instants are out of order")
 
 
 def placed(envelope: Envelope, at_ns: int, phase: Phase, ue: int, number: int) -> None:
     """An envelope has the place among other events that its content has."""
     place = (envelope.at_ns, envelope.phase, envelope.ue, envelope.number)
-    need(place == (at_ns, int(phase), ue, number), "its instant and order are not those of its content")
+    need(holds=place == (at_ns, int(phase), ue, number), why="its instant and order are not those of its content")
 
 
 def sent_by(envelope: Envelope, source: str) -> None:

@@ -118,7 +118,7 @@ class Session:
 
     # What time does --------------------------------------------------------------------------------------------------
 
-    def tick(self, now_ns: int, drained: bool = True) -> Frames:
+    def tick(self, now_ns: int, *, drained: bool = True) -> Frames:
         """Do what is due. The peer is not suspected unless the caller's inbox was ``drained``: busy is not dead."""
         frames: Frames = []
         if drained and now_ns >= self._doubt_ns():
@@ -204,7 +204,7 @@ class Session:
     def _release(self, now_ns: int) -> Frames:
         return self._number(self._outbox.release(now_ns), again=False)
 
-    def _number(self, messages: Iterable[tuple[int, Send]], again: bool) -> Frames:
+    def _number(self, messages: Iterable[tuple[int, Send]], *, again: bool) -> Frames:
         frames = [
             self._frame(send.body, sequence, send.at_ns, send.phase, send.ue, send.number, send.payload_bits)
             for sequence, send in messages

@@ -89,8 +89,8 @@ class Validator:
     def _trip(self, ue: Ue, number: int, trip: Trip) -> None:
         asked = self._system.asked_ns(self._bounds.task(ue, number))
         ordered(asked, trip.ready_ns, trip.tx_start_ns, trip.tx_end_ns, trip.arrival_ns)
-        need(1 <= trip.attempts <= link.MAX_ATTEMPTS, "it was sent impossibly often")
-        need(0 <= trip.late_ns <= trip.arrival_ns, "it cannot be so late")
+        need(holds=1 <= trip.attempts <= link.MAX_ATTEMPTS, why="it was sent impossibly often")
+        need(holds=0 <= trip.late_ns <= trip.arrival_ns, why="it cannot be so late")
         self._bounds.by_now(trip.arrival_ns)
 
     # Messages --------------------------------------------------------------------------------------------------------
@@ -100,34 +100,37 @@ class Validator:
         ue = self._bounds.ue(ask.ue)
         sent_by(envelope, ue.name)
         self._bounds.slot(ask.slot, ask.at_ns)
-        need(envelope.at_ns == ask.at_ns, "its instant is not that of its content")
+        need(holds=envelope.at_ns == ask.at_ns, why="its instant is not that of its content")
         for before, task in pairwise(ask.tasks):
-            need(before.number < task.number, "its tasks are out of order")
+            need(holds=before.number < task.number, why="its tasks are out of order")
         for task in ask.tasks:
             self._bounds.known(ue, task)
-            need(self._system.asked_ns(task) == ask.at_ns, "its tasks are not asked about then")
+            need(holds=self._system.asked_ns(task) == ask.at_ns, why="its tasks are not asked about then")
         most = self._bounds.local_work_ns(ue) + self._bounds.elapsed_ns(0)
-        need(0 <= ask.queue_ns <= most, "its UE has not so much to do")
-        need(ask.last_choice in (-1, *CHOICES), "there is no such choice")
+        need(holds=0 <= ask.queue_ns <= most, why="its UE has not so much to do")
+        need(holds=ask.last_choice in (-1, *CHOICES), why="there is no such choice")
 
     def _decision(self, envelope: Envelope) -> None:
         decision: Decision = envelope.body  # type: ignore[assignment]
         sent_by(envelope, CONTROLLER)
-        need(decision.ue == envelope.to, "it is about another UE")
+        need(holds=decision.ue == envelope.to, why="it is about another UE")
         self._bounds.slot(decision.slot, decision.asked_ns)
-        need(decision.choice in CHOICES, "there is no such choice")
-        need(decision.fallback in FALLBACKS, "there is no such reason to fall back")
-        need(decision.version >= 0, "there is no such version")
-        need(math.isfinite(decision.log_probability) and decision.log_probability <= 1e-9, "it is no log-probability")
+        need(holds=decision.choice in CHOICES, why="there is no such choice")
+        need(holds=decision.fallback in FALLBACKS, why="there is no such reason to fall back")
+        need(holds=decision.version >= 0, why="there is no such version")
+        need(
+            holds=math.isfinite(decision.log_probability) and decision.log_probability <= 1e-9,
+            why="it is no log-probability",
+        )
 
     def _post(self, envelope: Envelope) -> None:
         post: Post = envelope.body  # type: ignore[assignment]
         ue = self._bounds.ue(post.ue)
         sent_by(envelope, ue.name)
-        need(envelope.to == self._bounds.own_es(ue), "its UE belongs to another cell")
+        need(holds=envelope.to == self._bounds.own_es(ue), why="its UE belongs to another cell")
         self._bounds.known(ue, post.task)
         asked = self._system.asked_ns(post.task)
-        need(asked <= post.ready_ns <= asked + self._bounds.elapsed_ns(asked), "it cannot be ready then")
+        need(holds=asked <= post.ready_ns <= asked + self._bounds.elapsed_ns(asked), why="it cannot be ready then")
         placed(envelope, post.ready_ns, Phase.DECIDE, ue.index, post.task.number)
         self._once(Post, ue, post.task.number)
 
@@ -135,8 +138,8 @@ class Validator:
         kept: Kept = envelope.body  # type: ignore[assignment]
         sent_by(envelope, CONTROLLER)
         cell = {ue.index for ue in self._bounds.cells[self._bounds.ess[envelope.to].index]}
-        need(cell.issuperset(kept.ues), "it is about UEs of another cell")
-        need(kept.at_ns >= 0, "there is no such slot")
+        need(holds=cell.issuperset(kept.ues), why="it is about UEs of another cell")
+        need(holds=kept.at_ns >= 0, why="there is no such slot")
         self._bounds.by_now(kept.at_ns)
 
     def _forward(self, envelope: Envelope) -> None:
@@ -144,11 +147,11 @@ class Validator:
         ue, backhaul = self._bounds.ue(forward.ue), self._system.backhaul
         own = self._bounds.own_es(ue)
         sent_by(envelope, own)
-        need(self._plan.second_offload and envelope.to != own, "nothing is sent on to there")
+        need(holds=self._plan.second_offload and envelope.to != own, why="nothing is sent on to there")
         self._bounds.known(ue, forward.task)
         self._trip(ue, forward.task.number, forward.trip)
         way = transfer_ns(forward.task.input_bits, backhaul.rate_bps) + backhaul.latency_ns
-        need(forward.arrival_ns >= forward.trip.arrival_ns + way, "it cannot arrive so early")
+        need(holds=forward.arrival_ns >= forward.trip.arrival_ns + way, why="it cannot arrive so early")
         self._bounds.by_now(forward.arrival_ns, way)
         placed(envelope, forward.arrival_ns, Phase.ARRIVAL, ue.index, forward.task.number)
         self._once(Forward, ue, forward.task.number)
@@ -158,15 +161,15 @@ class Validator:
         ue, es = self._to_its_ue(envelope, moved.ue, moved.number), self._bounds.es(moved.es)
         sent_by(envelope, es.name if moved.arrived else self._bounds.own_es(ue))
         self._served(ue, es)
-        need(envelope.at_ns == moved.at_ns >= 0, "its instant is not that of its content")
+        need(holds=envelope.at_ns == moved.at_ns >= 0, why="its instant is not that of its content")
         self._bounds.by_now(moved.at_ns)
 
     def _aired(self, envelope: Envelope) -> None:
         aired: Aired = envelope.body  # type: ignore[assignment]
         ue = self._to_its_ue(envelope, aired.ue, aired.number)
         sent_by(envelope, self._bounds.own_es(ue))
-        need(self._system.radio.access == SHARED, "only a shared radio says that")
-        need(envelope.at_ns == aired.at_ns >= 0, "its instant is not that of its content")
+        need(holds=self._system.radio.access == SHARED, why="only a shared radio says that")
+        need(holds=envelope.at_ns == aired.at_ns >= 0, why="its instant is not that of its content")
         self._bounds.by_now(aired.at_ns)
 
     def _result(self, envelope: Envelope) -> None:
@@ -174,7 +177,7 @@ class Validator:
         ue, es = self._to_its_ue(envelope, result.ue, result.number), self._bounds.es(result.es)
         sent_by(envelope, es.name)
         self._served(ue, es)
-        need(0 <= result.incarnation < INCARNATIONS, "there is no such incarnation")
+        need(holds=0 <= result.incarnation < INCARNATIONS, why="there is no such incarnation")
         self._trip(ue, result.number, result.trip)
         ordered(result.trip.arrival_ns, result.es_arrival_ns, result.start_ns, result.end_ns, result.at_ns)
         radio = self._system.radio
@@ -185,30 +188,32 @@ class Validator:
 
     def _to_its_ue(self, envelope: Envelope, name: str, number: int) -> Ue:
         ue = self._bounds.ue(name)
-        need(name == envelope.to, "it is about another UE")
+        need(holds=name == envelope.to, why="it is about another UE")
         self._bounds.task(ue, number)
         return ue
 
     def _served(self, ue: Ue, es: Es) -> None:
-        need(self._plan.second_offload or es.index == ue.cell, "nothing is sent on to there")
+        need(holds=self._plan.second_offload or es.index == ue.cell, why="nothing is sent on to there")
 
     def _announce(self, envelope: Envelope) -> None:
         news: Announce = envelope.body  # type: ignore[assignment]
         es = self._bounds.es(news.es)
         sent_by(envelope, es.name)
-        need(news.slot >= 0 and news.at_ns == news.slot * self._system.slot_ns, "its instant is not its slot's")
-        self._bounds.by_now(news.at_ns)
-        need(envelope.to != es.name, "nobody tells itself")
-        need(news.slot > self._announced.get(es.name, -1), "this one or a later one came before")
-        cycles = (news.own_cycles, news.forwarded_cycles, news.air_cycles)
-        need(min(cycles) >= 0 and max(cycles) <= self._bounds.cycles, "there is not so much work")
         need(
-            0 <= news.backlog_ns <= duration_ns(self._bounds.cycles, es.cpu_hz) + len(self._plan.workload),
-            "there is not so much work",
+            holds=news.slot >= 0 and news.at_ns == news.slot * self._system.slot_ns, why="its instant is not its slot's"
+        )
+        self._bounds.by_now(news.at_ns)
+        need(holds=envelope.to != es.name, why="nobody tells itself")
+        need(holds=news.slot > self._announced.get(es.name, -1), why="this one or a later one came before")
+        cycles = (news.own_cycles, news.forwarded_cycles, news.air_cycles)
+        need(holds=min(cycles) >= 0 and max(cycles) <= self._bounds.cycles, why="there is not so much work")
+        need(
+            holds=0 <= news.backlog_ns <= duration_ns(self._bounds.cycles, es.cpu_hz) + len(self._plan.workload),
+            why="there is not so much work",
         )
         cell = self._bounds.cells[es.index]
-        need(0 <= news.senders <= len(cell) == len(news.radio_wait_ns), "the cell has another number of UEs")
-        need(min(news.radio_wait_ns, default=0) >= 0, "nobody waits for less than no time")
+        need(holds=0 <= news.senders <= len(cell) == len(news.radio_wait_ns), why="the cell has another number of UEs")
+        need(holds=min(news.radio_wait_ns, default=0) >= 0, why="nobody waits for less than no time")
         placed(envelope, news.at_ns, Phase.ANNOUNCE, es.index, 0)
         self._announced[es.name] = news.slot
 
@@ -218,9 +223,9 @@ class Validator:
         known = (
             notice.name in self._bounds.ues or notice.name in self._bounds.ess or notice.name in (CONTROLLER, LEARNER)
         )
-        need(known and notice.name != envelope.to, f"no other process is called {notice.name[:40]!r}")
-        need(0 <= notice.incarnation < INCARNATIONS, "there is no such incarnation")
-        need(envelope.at_ns == notice.at_ns, "its instant is not that of its content")
+        need(holds=known and notice.name != envelope.to, why=f"no other process is called {notice.name[:40]!r}")
+        need(holds=0 <= notice.incarnation < INCARNATIONS, why="there is no such incarnation")
+        need(holds=envelope.at_ns == notice.at_ns, why="its instant is not that of its content")
         back_ns = self._back_ns - self._bounds.now_ns if isinstance(notice, Up) else 0
         self._bounds.by_now(notice.at_ns, max(0, back_ns))
 
@@ -229,29 +234,35 @@ class Validator:
         ue = self._bounds.ue(told.ue)
         sent_by(envelope, ue.name if envelope.to == CONTROLLER else CONTROLLER)
         self._bounds.known(ue, told.task)
-        need(told.slot == self._system.asked_ns(told.task) // self._system.slot_ns, "it was decided in another slot")
-        need(told.choice in CHOICES, "there is no such choice")
-        need(told.fallback in FALLBACKS and told.state in ENDS, "no task ends like that")
+        need(
+            holds=told.slot == self._system.asked_ns(told.task) // self._system.slot_ns,
+            why="it was decided in another slot",
+        )
+        need(holds=told.choice in CHOICES, why="there is no such choice")
+        need(holds=told.fallback in FALLBACKS and told.state in ENDS, why="no task ends like that")
         ordered(self._system.asked_ns(told.task), told.finished_ns)
         if envelope.to == CONTROLLER:
-            need(envelope.at_ns == told.finished_ns, "its instant is not that of its content")
+            need(holds=envelope.at_ns == told.finished_ns, why="its instant is not that of its content")
         self._bounds.by_now(told.finished_ns)
         for ns in (told.delay_ns, told.airtime_ns, told.think_ns):
-            need(0 <= ns <= self._bounds.elapsed_ns(0), "it cannot have taken so long")
+            need(holds=0 <= ns <= self._bounds.elapsed_ns(0), why="it cannot have taken so long")
         ordered(-1, told.tx_start_ns, told.finished_ns)
-        need(math.isfinite(told.energy_j) and told.energy_j >= 0.0, "there is no such energy")
+        need(holds=math.isfinite(told.energy_j) and told.energy_j >= 0.0, why="there is no such energy")
 
     def _seen(self, envelope: Envelope) -> None:
         seen: Seen = envelope.body  # type: ignore[assignment]
         sent_by(envelope, CONTROLLER)
-        need(0 <= seen.cell < len(self._bounds.cells), "there is no such cell")
+        need(holds=0 <= seen.cell < len(self._bounds.cells), why="there is no such cell")
         self._bounds.slot(seen.slot, seen.slot * self._system.slot_ns)
-        need(seen.version >= 0, "there is no such version")
+        need(holds=seen.version >= 0, why="there is no such version")
         indices = {ue.index for ue in self._bounds.cells[seen.cell]}
         for task in seen.tasks:
-            need(task.ue in indices, "it is about UEs of another cell")
+            need(holds=task.ue in indices, why="it is about UEs of another cell")
             self._bounds.known(self._system.ues[task.ue], task)
         for chose in seen.chose:
-            need(chose.ue in indices and chose.choice in CHOICES, "it is about UEs of another cell")
-            need(all(map(math.isfinite, (chose.log_probability, *chose.inputs))), "not all its numbers are finite")
-        need(all(map(math.isfinite, seen.features)), "not all its numbers are finite")
+            need(holds=chose.ue in indices and chose.choice in CHOICES, why="it is about UEs of another cell")
+            need(
+                holds=all(map(math.isfinite, (chose.log_probability, *chose.inputs))),
+                why="not all its numbers are finite",
+            )
+        need(holds=all(map(math.isfinite, seen.features)), why="not all its numbers are finite")

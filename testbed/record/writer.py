@@ -103,7 +103,7 @@ class Recorder:
             self._db.execute("BEGIN")
         self._committed_ns = time.monotonic_ns()
 
-    def close(self, ended: bool = True) -> None:
+    def close(self, *, ended: bool = True) -> None:
         """Commit; when the run has ``ended`` also fold the write-ahead log into the file, so that the run is one file.
 
         Folding waits for nobody: while somebody reads the record, the log stays beside it, and both together are valid.

@@ -187,7 +187,7 @@ class Variant:
     options: dict[str, tuple[Scalar, int]]
 
 
-def drawn(kind: Scalar, each: bool = False) -> Variant:
+def drawn(kind: Scalar, *, each: bool = False) -> Variant:
     """The usual distributions over ``kind``: uniform, choice and, within a cell, each."""
     options = {"uniform": (kind, 2), "choice": (kind, 0)}
     return Variant(kind, options | {"each": (kind, 0)} if each else options)

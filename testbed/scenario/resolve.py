@@ -31,7 +31,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     thresholds: Thresholds
     agent: AgentSection
 
-    def plan(self, workload: tuple[Task, ...], policy: str, second_offload: bool, live: bool) -> Plan:
+    def plan(self, workload: tuple[Task, ...], policy: str, *, second_offload: bool, live: bool) -> Plan:
         """The plan of one run; only a ``live`` one has a drain limit (twice the run unless the scenario gives one)."""
         emulation = self.emulation
         if not live:

@@ -57,7 +57,7 @@ class Table:
     ``fold`` makes the header's names lower case, for formats whose files differ in it.
     """
 
-    def __init__(self, file: str, text: str, required: Sequence[str], fold: bool = False) -> None:
+    def __init__(self, file: str, text: str, required: Sequence[str], *, fold: bool = False) -> None:
         self.file = file
         self.text = text
         self._lines = text.splitlines()

@@ -129,9 +129,11 @@ class Simulation:
             return Controller(system, self.policy, incarnation, from_ns)  # type: ignore[arg-type]
         for es in system.ess:
             if es.name == name:
-                return EdgeServer(system, es.index, self.plan.second_offload, incarnation, from_ns)
+                return EdgeServer(
+                    system, es.index, second_offload=self.plan.second_offload, incarnation=incarnation, from_ns=from_ns
+                )
         index = self._ues[name].index
-        return Agent(system, index, self._tasks[index], incarnation, from_ns, self.plan.learn)
+        return Agent(system, index, self._tasks[index], incarnation, from_ns, outcomes=self.plan.learn)
 
     def _deliver(self, entry: Entry) -> None:
         match entry.event:

@@ -42,7 +42,7 @@ def table(system: System, tasks: Sequence[Task]) -> Source:
     return Source(state.TABLE, system.slots, rows=rows)
 
 
-def generator(scenario: Scenario, system: System, endless: bool) -> Source:
+def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
     """The keyed draws of ``scenario``, until its last slot or for ever."""
     if scenario.workload.trace:
         raise ScenarioError("workload.trace: a traced workload has one seed only", remedy="give its tasks as a table")
@@ -78,7 +78,7 @@ def refuse_faults(plan: Plan) -> None:
         )
 
 
-def fixed(system: System, source: Source, double: bool, recording: bool, reward: int) -> Fixed:
+def fixed(system: System, source: Source, *, double: bool, recording: bool, reward: int) -> Fixed:
     """What all worlds share."""
     refuse(system)
     radio, record = system.radio, np.zeros(1, state.SYSTEM)

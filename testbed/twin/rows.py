@@ -22,10 +22,10 @@ def outcomes(twin: Twin, plan: Plan, world: int = 0) -> list[tuple[Task, dict[st
 
 def task_rows(twin: Twin, plan: Plan, failed: Collection[tuple[int, int]] = (), world: int = 0) -> list[TaskRow]:
     """The complete rows; ``failed`` holds the (UE, slot) that the fallback policy decided."""
-    return [_row(plan, task, o, (task.ue, o["slot"]) in failed) for task, o in outcomes(twin, plan, world)]
+    return [_row(plan, task, o, fallback=(task.ue, o["slot"]) in failed) for task, o in outcomes(twin, plan, world)]
 
 
-def _row(plan: Plan, task: Task, o: dict[str, Any], fallback: bool) -> TaskRow:
+def _row(plan: Plan, task: Task, o: dict[str, Any], *, fallback: bool) -> TaskRow:
     system, ue = plan.system, plan.system.ues[task.ue]
     delay = o["finished_ns"] - task.generated_ns
     asked = o["slot"] * system.slot_ns

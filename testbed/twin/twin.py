@@ -32,7 +32,7 @@ class Twin:
     """
 
     def __init__(
-        self, system: System, source: build.Source, worlds: int = 1, double: bool = False, capacity: int | None = None,
+        self, system: System, source: build.Source, worlds: int = 1, *, double: bool = False, capacity: int | None = None,
         reward: str = "holding", recording: bool = False,
     ) -> None:  # fmt: skip
         if worlds < 1:
@@ -41,7 +41,7 @@ class Twin:
             raise UsageError(f'unknown reward "{reward}"', f"known: {', '.join(REWARDS)}")
         self.system, self.worlds, self.double = system, worlds, double
         room = PER_UE * len(system.ues) if capacity is None else capacity
-        self.fixed = build.fixed(system, source, double, recording, REWARDS[reward])
+        self.fixed = build.fixed(system, source, double=double, recording=recording, reward=REWARDS[reward])
         self.state = build.worlds(worlds, self.fixed, room)
         self.cells = self.state.cells
         self._earned = np.zeros(worlds, state.CELL)
@@ -161,7 +161,7 @@ class Twin:
         self._check(kernels.step(self.state, self.fixed, given, slots, until))
         return self.cells
 
-    def _given(self, actions: ArrayLike, slots: bool = False) -> NDArray[np.int8]:
+    def _given(self, actions: ArrayLike, *, slots: bool = False) -> NDArray[np.int8]:
         given, ues = np.asarray(actions), len(self.system.ues)
         shape: tuple[Any, ...] = (self.worlds, ues)
         if slots:

@@ -152,6 +152,6 @@ def seconds(rows: list[TaskRow]) -> list[float]:
     return [seconds_of(row) for row in rows]
 
 
-def seconds_of(row: TaskRow, queued: bool = False) -> float:
+def seconds_of(row: TaskRow, *, queued: bool = False) -> float:
     """What the link took, s; with ``queued`` less what the task waited for its UE's radio."""
     return (link_ns(row) - (row.radio_wait_ns if queued else 0)) / NS

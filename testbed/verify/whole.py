@@ -57,7 +57,7 @@ def scenario(resolved: Resolved, workload: tuple[Task, ...], out: str) -> Iterat
 def twin(resolved: Resolved, workload: tuple[Task, ...]) -> Iterator[Check]:
     """Whether the twin records the simulation's rows, in every table; nothing if it cannot express the tasks."""
     policy, double = loading.load(POLICY)
-    plan = resolved.plan(workload, POLICY, double, live=False)
+    plan = resolved.plan(workload, POLICY, second_offload=double, live=False)
     try:
         ran = by_twin(plan, policy)
     except ScenarioError as error:

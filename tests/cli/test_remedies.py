@@ -227,7 +227,7 @@ def test_remedies_of_a_grade(verdict):
 
 def test_warnings_before_a_run():
     resolved = inputs.resolve(load_scenario("region", ["slots=20", "emulation.speed=500", "emulation.burn=1"]))
-    plan = resolved.plan(inputs.generate(resolved.scenario, resolved.system), "lc", False, live=True)
+    plan = resolved.plan(inputs.generate(resolved.scenario, resolved.system), "lc", second_offload=False, live=True)
     warned = preflight.fit(plan, Costs()).warnings
     changes = [words[1] for text in warned for words in options(text) if words[0] == "--set"]
     assert changes and all("--" in text for text in warned)

@@ -59,7 +59,7 @@ def _interrupted(tmp_path):
 
 
 def keeper(place, goes_on=False, say=lambda text: None):
-    return train_live.Keeper(place / "a3c.npz", goes_on, say)
+    return train_live.Keeper(place / "a3c.npz", goes_on=goes_on, say=say)
 
 
 def test_what_was_learned_is_said_to_come_from_the_slots_that_were_played(interrupted, tmp_path):

@@ -42,7 +42,7 @@ def test_a_tuned_coin_beats_a_fair_one_and_loads_again(tmp_path):
     tuned = tune.tune(scenario, "coin-do", 0, said.append, seeds=2)
     assert tuned.tried == len(said)
     given = [msgspec.structs.replace(scenario, seed=seed) for seed in tuned.training_seeds]
-    fair = sum(tune._measure(one, "coin-do", True)(Coin(0.5)) for one in given) / len(given)
+    fair = sum(tune._measure(one, "coin-do", double=True)(Coin(0.5)) for one in given) / len(given)
     assert tuned.overhead <= fair
     path = tune.write(tuned, tmp_path / "checkpoints")
     assert path.name == "coin-do.json"
@@ -54,14 +54,16 @@ def test_a_tuned_coin_beats_a_fair_one_and_loads_again(tmp_path):
 def test_the_twin_and_the_simulation_tune_by_the_same_figures():
     scenario = load_scenario("region", ["slots=20"])
     system = inputs.resolve(scenario)
-    plan = system.plan(inputs.generate(scenario, system.system), "priced-do", True, live=False)
+    plan = system.plan(inputs.generate(scenario, system.system), "priced-do", second_offload=True, live=False)
     policy = Priced(0.5, 0.1)
-    assert tune._measure(scenario, "priced-do", True)(policy) == pytest.approx(tune._simulated(plan, policy), rel=1e-12)
+    assert tune._measure(scenario, "priced-do", double=True)(policy) == pytest.approx(
+        tune._simulated(plan, policy), rel=1e-12
+    )
 
 
 def test_what_the_twin_cannot_express_is_tuned_in_the_simulation():
     scenario = load_scenario("region", ["slots=5", "agent.epoch=arrival"])
-    assert 0.0 < tune._measure(scenario, "coin", False)(Coin(0.5)) < 10.0
+    assert 0.0 < tune._measure(scenario, "coin", double=False)(Coin(0.5)) < 10.0
 
 
 def test_priced_checkpoints_load_as_priced(tmp_path):

@@ -86,7 +86,7 @@ def both(**options):
     choices = np.random.default_rng(1).integers(0, 2, (SLOTS + 60, len(system.ues)), np.int8)
     choices[SLOTS // 2 : SLOTS] = 0  # queues that take some slots to drain
     workload = inputs.generate(setting.scenario, system)
-    plan = setting.resolved.plan(workload, "", setting.second_offload, live=False)
+    plan = setting.resolved.plan(workload, "", second_offload=setting.second_offload, live=False)
     simulation = Attended(setting, msgspec.structs.replace(plan, learn=True), choices)
     simulation.run()
     desk = simulation.desk

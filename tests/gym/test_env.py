@@ -49,7 +49,7 @@ def test_the_checkers_of_gymnasium_and_stable_baselines_agree(options):
 def test_a_drained_episode_earns_and_tells_what_the_simulation_records(choice, reward):
     scenario = load_scenario("region", ["slots=40", "density=0.5", f"agent.reward={reward}"])
     resolved = inputs.resolve(scenario)
-    plan = resolved.plan(inputs.generate(scenario, resolved.system), "offload", True, live=False)
+    plan = resolved.plan(inputs.generate(scenario, resolved.system), "offload", second_offload=True, live=False)
     rows = simulate(plan, Fixed(choice)).tasks
     rewards, infos, terminated, truncated = play(made(scenario=scenario, episode_slots=0), choice, scenario.seed)
     assert (terminated, truncated) == (True, False)

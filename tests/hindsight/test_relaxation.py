@@ -26,7 +26,14 @@ QUIET = list(HealthCheck)
 
 
 def bound_of(made, target, steps=60):
-    return relaxation.lower_bound(made.system, made.workload, made.second_offload, target, lambda *_: False, steps)
+    return relaxation.lower_bound(
+        made.system,
+        made.workload,
+        second_offload=made.second_offload,
+        target=target,
+        watch=lambda *_: False,
+        steps=steps,
+    )
 
 
 def decisions_of(made, policy):

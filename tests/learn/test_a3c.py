@@ -16,7 +16,12 @@ OPEN = Settings(clip_norm=1e9, gae=1.0, reward_scale=1.0)
 SCENARIO = load_scenario("smoke", ["slots=20"])
 SYSTEM = inputs.resolve(SCENARIO).system
 COURSE = Course(
-    system=SYSTEM, source=build.generator(SCENARIO, SYSTEM, True), double=True, worlds=2, slots=5, actor_critic=OPEN
+    system=SYSTEM,
+    source=build.generator(SCENARIO, SYSTEM, endless=True),
+    double=True,
+    worlds=2,
+    slots=5,
+    actor_critic=OPEN,
 )
 
 

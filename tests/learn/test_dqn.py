@@ -35,9 +35,9 @@ def test_double_dqn_lets_the_online_network_choose_and_the_target_value():
     online, target = q_network.initial(0), q_network.initial(5)
     online[q_network.GAIN_AT], target[q_network.GAIN_AT] = 5.0, -5.0
     state, following = torch.from_numpy(data.state), torch.from_numpy(data.following)
-    values = dqn.q_values(torch.from_numpy(target), following, True)[0]
-    choice = int(dqn.q_values(torch.from_numpy(online), following, True).argmax())
-    taken = dqn.q_values(torch.from_numpy(online), state, True)[0, int(data.action[0])]
+    values = dqn.q_values(torch.from_numpy(target), following, dueling=True)[0]
+    choice = int(dqn.q_values(torch.from_numpy(online), following, dueling=True).argmax())
+    taken = dqn.q_values(torch.from_numpy(online), state, dueling=True)[0, int(data.action[0])]
     for double, best in ((True, values[choice]), (False, values.max())):
         error = abs(float(taken - best))
         expected = 0.5 * error**2 if error < 1 else error - 0.5
@@ -47,8 +47,8 @@ def test_double_dqn_lets_the_online_network_choose_and_the_target_value():
 def test_numpy_advantage_is_the_difference_of_torch_q_values():
     flat, data = q_network.initial(3), batch(3)
     for dueling in (True, False):
-        q = dqn.q_values(torch.from_numpy(flat), torch.from_numpy(data.state), dueling).numpy()
-        assert np.allclose(q[:, 1] - q[:, 0], q_network.advantage(flat, data.state, dueling), atol=1e-5)
+        q = dqn.q_values(torch.from_numpy(flat), torch.from_numpy(data.state), dueling=dueling).numpy()
+        assert np.allclose(q[:, 1] - q[:, 0], q_network.advantage(flat, data.state, dueling=dueling), atol=1e-5)
 
 
 def test_the_ring_overwrites_its_oldest_transitions():

@@ -15,7 +15,7 @@ from testbed.twin import build
 
 SCENARIO = load_scenario("region", ["density=0.8", "slots=60"])
 SYSTEM = inputs.resolve(SCENARIO).system
-ENDLESS = build.generator(SCENARIO, SYSTEM, True)
+ENDLESS = build.generator(SCENARIO, SYSTEM, endless=True)
 ACTORS = [
     Actor(head=head, observation=seen) for head in network.HEADS for seen in ("full", "paper")
 ]  # fmt: skip
@@ -30,7 +30,7 @@ def flat_of(shape, seed=2):
 def test_torch_finds_the_log_probability_that_compiled_code_acted_with(actor):
     shape = actor.layout(SYSTEM)
     flat = flat_of(shape)
-    rollout, _ = Collector(SYSTEM, ENDLESS, 3, 6, True, 1, actor).rollout(flat)
+    rollout, _ = Collector(SYSTEM, ENDLESS, 3, 6, double=True, seed=1, actor=actor).rollout(flat)
     found, entropy = a3c.policy(
         *(torch.from_numpy(flat), shape), *map(torch.from_numpy, (rollout.features, rollout.actions))
     )
@@ -44,7 +44,7 @@ def test_the_policys_gradient_agrees_with_finite_differences(head):
     actor = Actor(head=head)
     shape = actor.layout(SYSTEM)
     flat = flat_of(shape)
-    rollout, _ = Collector(SYSTEM, ENDLESS, 2, 4, True, 1, actor).rollout(flat)
+    rollout, _ = Collector(SYSTEM, ENDLESS, 2, 4, double=True, seed=1, actor=actor).rollout(flat)
     settings = a3c.Settings(clip_norm=1e9, entropy=0.0, value_weight=0.0)
     slope, _ = a3c.gradient(flat, rollout, settings, shape)
     critic = network.value(flat, rollout.cells, shape)
@@ -68,7 +68,7 @@ def test_the_joint_head_has_a_logit_for_every_vector_and_draws_them_all():
     shape = actor.layout(SYSTEM)
     assert shape.actor[-1].outputs == 32 and network.vectors(5)[6].tolist() == [0, 1, 1, 0, 0]
     flat = np.zeros(shape.size, np.float32)
-    rollout, _ = Collector(SYSTEM, ENDLESS, 20, 40, True, 1, actor).rollout(flat)
+    rollout, _ = Collector(SYSTEM, ENDLESS, 20, 40, double=True, seed=1, actor=actor).rollout(flat)
     counts = np.bincount(rollout.actions.astype(int), minlength=32)
     assert counts.sum() == 20 * 40 * 3 and counts.min() > 0.5 * counts.mean() and counts.max() < 1.5 * counts.mean()
     assert np.allclose(rollout.log_probability, -np.log(32), atol=1e-5)
@@ -78,7 +78,7 @@ def test_a_coin_mixes_into_the_behaviour_and_its_gradient_is_weighted_by_pi_over
     flat = np.zeros(network.SIZE, np.float32)
     flat[network.ACTOR[-1].bias] = 30.0
     actor = Actor(coin=0.5)
-    rollout, _ = Collector(SYSTEM, ENDLESS, 10, 40, True, 1, actor).rollout(flat)
+    rollout, _ = Collector(SYSTEM, ENDLESS, 10, 40, double=True, seed=1, actor=actor).rollout(flat)
     assert 0.7 < rollout.actions.mean() < 0.8
     assert np.allclose(rollout.log_probability, np.log(np.where(rollout.actions > 0, 0.75, 0.25)), atol=1e-4)
     settings = a3c.Settings(coin=0.5, clip_norm=1e9, value_weight=0.0, entropy=0.0)
@@ -88,9 +88,9 @@ def test_a_coin_mixes_into_the_behaviour_and_its_gradient_is_weighted_by_pi_over
 
 
 def test_teams_of_one_learn_from_their_own_cells_reward():
-    whole = Collector(SYSTEM, ENDLESS, 2, 5, True, 1, Actor())
-    alone = Collector(SYSTEM, ENDLESS, 2, 5, True, 1, Actor(), team=0.0)
-    half = Collector(SYSTEM, ENDLESS, 2, 5, True, 1, Actor(), team=0.5)
+    whole = Collector(SYSTEM, ENDLESS, 2, 5, double=True, seed=1, actor=Actor())
+    alone = Collector(SYSTEM, ENDLESS, 2, 5, double=True, seed=1, actor=Actor(), team=0.0)
+    half = Collector(SYSTEM, ENDLESS, 2, 5, double=True, seed=1, actor=Actor(), team=0.5)
     flat = network.initial(1)
     one, (own, ues), (mixed, _) = whole.rollout(flat)[0], alone.rollout(flat), half.rollout(flat)
     assert own.rewards.shape == (5, 6) and own.cells.shape == (6, 6, 1, 8)
@@ -103,8 +103,8 @@ def test_teams_of_one_learn_from_their_own_cells_reward():
 @pytest.mark.parametrize("reward", ["paper", "paper-sign"])
 def test_the_papers_rewards_are_the_twins_scores(reward):
     flat = network.initial(1)
-    paid = Collector(SYSTEM, ENDLESS, 2, 30, True, 1, Actor(), reward=reward).rollout(flat)[0].rewards
-    cost = Collector(SYSTEM, ENDLESS, 2, 30, True, 1, Actor()).rollout(flat)[0].rewards
+    paid = Collector(SYSTEM, ENDLESS, 2, 30, double=True, seed=1, actor=Actor(), reward=reward).rollout(flat)[0].rewards
+    cost = Collector(SYSTEM, ENDLESS, 2, 30, double=True, seed=1, actor=Actor()).rollout(flat)[0].rewards
     assert (cost < 0).all() and paid.max() > 0 and not np.allclose(paid, cost)
 
 

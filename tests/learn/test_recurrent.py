@@ -22,7 +22,7 @@ from tests.support import plan
 
 SCENARIO = load_scenario("region", ["density=0.3", "slots=40"])
 SYSTEM = inputs.resolve(SCENARIO).system
-ENDLESS = build.generator(SCENARIO, SYSTEM, True)
+ENDLESS = build.generator(SCENARIO, SYSTEM, endless=True)
 ACTOR = Actor(memory=7)
 SHAPE = ACTOR.layout(SYSTEM)
 
@@ -46,7 +46,7 @@ def undecided():
 
 
 def collector(actor=ACTOR, worlds=3, slots=6, **options):
-    return Collector(SYSTEM, ENDLESS, worlds, slots, True, 1, actor, **options)
+    return Collector(SYSTEM, ENDLESS, worlds, slots, double=True, seed=1, actor=actor, **options)
 
 
 def unrolled(flat, rollout, shape=SHAPE):
@@ -141,7 +141,7 @@ def test_simulation_twin_and_compiled_evaluation_decide_alike_through_empty_slot
     simulated, again, on_twin = simulate(made, policy), simulate(made, policy), by_twin(made, policy)
     decided = [{(row.ue, row.number): row.choice for row in ran.tasks} for ran in (simulated, again, on_twin)]
     assert decided[0] == decided[1] == decided[2] and 0 < sum(decided[0].values()) < len(workload)
-    found = evaluate(SYSTEM, build.table(SYSTEM, workload), True, flat, ACTOR, [SYSTEM.seed])
+    found = evaluate(SYSTEM, build.table(SYSTEM, workload), double=True, flat=flat, actor=ACTOR, seeds=[SYSTEM.seed])
     assert found.overhead[0] == pytest.approx(np.mean([row.overhead for row in simulated.tasks]))
 
 

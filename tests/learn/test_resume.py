@@ -18,7 +18,7 @@ from tests.record.test_files import full_disk
 
 SCENARIO = load_scenario("smoke", ["slots=20"])
 SYSTEM = inputs.resolve(SCENARIO).system
-ENDLESS, FINITE = (build.generator(SCENARIO, SYSTEM, endless) for endless in (True, False))
+ENDLESS, FINITE = (build.generator(SCENARIO, SYSTEM, endless=endless) for endless in (True, False))
 
 
 def trainer(path, updates=2, resume=False, algorithm="a3c", **changes):
@@ -26,7 +26,7 @@ def trainer(path, updates=2, resume=False, algorithm="a3c", **changes):
         system=SYSTEM, source=ENDLESS, double=True, algorithm=algorithm, worlds=2, slots=5, updates=40, **changes
     )
     budget = Budget(seconds=0, updates=updates, every_s=0, every_updates=1)
-    return Trainer(course, budget, Judge(course, FINITE, [101]), path, {"algorithm": algorithm}, resume)
+    return Trainer(course, budget, Judge(course, FINITE, [101]), path, {"algorithm": algorithm}, resume=resume)
 
 
 def cut(array):

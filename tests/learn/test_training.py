@@ -21,7 +21,7 @@ from testbed.twin.views import cell_view
 
 SCENARIO = load_scenario("region", ["density=0.8", "slots=60"])
 SYSTEM = inputs.resolve(SCENARIO).system
-ENDLESS, FINITE = (build.generator(SCENARIO, SYSTEM, endless) for endless in (True, False))
+ENDLESS, FINITE = (build.generator(SCENARIO, SYSTEM, endless=endless) for endless in (True, False))
 ABOUT = {"algorithm": "a3c", "head": "sequential", "second_offload": True}
 
 
@@ -56,7 +56,7 @@ def written(tmp_path, actor, flat):
 def test_the_twin_and_a_view_give_the_same_decisions(actor, tmp_path):
     first = network.initial(1, actor.layout(SYSTEM)) if actor.algorithm == "a3c" else q_network.initial(1)
     flat = noisy(first, actor)
-    collector = Collector(SYSTEM, ENDLESS, 2, 1, True, 5, actor, episode=2**40)
+    collector = Collector(SYSTEM, ENDLESS, 2, 1, double=True, seed=5, actor=actor, episode=2**40)
     policy = written(tmp_path, actor, flat)
     offloaded = tasks = 0
     for _ in range(25):
@@ -84,7 +84,7 @@ def trained(tmp_path, name, updates, algorithm="a3c", resume=False, workers=1, *
     about = {**ABOUT, "algorithm": algorithm}
     budget = Budget(seconds=0, updates=updates, every_s=0 if workers == 1 else 0.5, every_updates=10, workers=workers)
     judge = Judge(lesson, FINITE, [101, 102])
-    Trainer(lesson, budget, judge, tmp_path / name, about, resume).run(lambda report: None)
+    Trainer(lesson, budget, judge, tmp_path / name, about, resume=resume).run(lambda report: None)
     return checkpoint.read(tmp_path / name)[0]
 
 
@@ -155,8 +155,8 @@ def test_evaluation_of_a_zero_network_with_a_margin_is_greedy():
 
     flat = np.zeros(network.SIZE, np.float32)
     flat[network.GAIN_AT] = 1.0
-    learned = evaluate(SYSTEM, FINITE, True, flat, Actor(), [1, 2, 3])
-    twin = Twin(SYSTEM, FINITE, 3, True)
+    learned = evaluate(SYSTEM, FINITE, double=True, flat=flat, actor=Actor(), seeds=[1, 2, 3])
+    twin = Twin(SYSTEM, FINITE, 3, double=True)
     twin.use(Priced())
     twin.reset([1, 2, 3])
     cells = twin.drain()
@@ -173,8 +173,8 @@ def test_evaluation_plays_every_workload_to_its_end_even_when_the_backlog_grows(
     flat = np.zeros(network.SIZE, np.float32)
     flat[network.ACTOR[-1].bias] = 1.0
     source = build.generator(load_scenario("region", ["density=1", "slots=200"]), crowded, endless=False)
-    found = evaluate(crowded, source, False, flat, Actor(), [1, 2])
-    twin = Twin(crowded, source, 2, False, capacity=4000)
+    found = evaluate(crowded, source, double=False, flat=flat, actor=Actor(), seeds=[1, 2])
+    twin = Twin(crowded, source, 2, double=False, capacity=4000)
     twin.use(Fixed(1))
     twin.reset([1, 2])
     cells = twin.drain()

@@ -29,7 +29,7 @@ SCENARIO = load_scenario("smoke", ["slots=20"])
 SYSTEM = inputs.resolve(SCENARIO).system
 TENTHS = 10 * PATIENCE_S  # of a second: a learner first imports torch, however busy the host is
 DIED = "learner N died with -9: a new one takes its place"
-COURSE = Course(system=SYSTEM, source=build.generator(SCENARIO, SYSTEM, True), double=True, worlds=2, slots=5)
+COURSE = Course(system=SYSTEM, source=build.generator(SCENARIO, SYSTEM, endless=True), double=True, worlds=2, slots=5)
 
 
 @pytest.fixture

@@ -29,7 +29,9 @@ CHEAP = Costs(message_s=1e-5, byte_s=1e-9, late_s=1e-3, measured=True)
 
 def plan(ues=2, speed=10, payload="declared"):
     resolved = inputs.resolve(parse_scenario(TEXT.format(ues=ues, speed=speed, payload=payload), "two"))
-    return resolved.plan(inputs.generate(resolved.scenario, resolved.system), "offload", False, live=True)
+    return resolved.plan(
+        inputs.generate(resolved.scenario, resolved.system), "offload", second_offload=False, live=True
+    )
 
 
 def test_speed_is_bounded_by_short_transmissions():

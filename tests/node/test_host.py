@@ -67,7 +67,7 @@ def host_of(role):
     if role == "ue":
         cores = [Agent(system, ue.index, tasks[ue.index], outcomes=True) for ue in system.cell_ues(0)]
     elif role == "es":
-        cores = [EdgeServer(system, 0, PLAN.second_offload)]
+        cores = [EdgeServer(system, 0, second_offload=PLAN.second_offload)]
     else:
         cores = [Controller(system, load(PLAN.policy)[0])]
     for core in cores:
@@ -172,7 +172,7 @@ def test_executions_that_the_guard_outlasts_are_counted(guard_ms, held):
         print,
     )
     try:
-        host.add(EdgeServer(made, 0, False), 0)
+        host.add(EdgeServer(made, 0, second_offload=False), 0)
         mail.inbox.append(
             wrapped("ue-1-1", Send(to="es-1", body=Post("ue-1-1", tasks[0], 0), at_ns=0, phase=Phase.DECIDE))
         )

@@ -17,7 +17,7 @@ from testbed.protocol.messages import Heartbeat, Post
 @pytest.fixture(params=[False, True], ids=["declared", "real"])
 def ends(request, tmp_path):
     addresses = {name: f"ipc://{tmp_path}/{name}" for name in ("a", "b")}
-    made = [Mailbox(addresses[name], addresses, request.param) for name in ("a", "b")]
+    made = [Mailbox(addresses[name], addresses, real_payload=request.param) for name in ("a", "b")]
     yield made
     for mailbox in made:
         mailbox.close()
@@ -103,7 +103,7 @@ def test_a_stranger_is_counted(ends):
 
 def test_closing_waits_for_one_peer_only(tmp_path):
     addresses = {name: f"ipc://{tmp_path}/{name}" for name in ("a", "gone", "launcher")}
-    a, launcher = (Mailbox(addresses[name], addresses, False) for name in ("a", "launcher"))
+    a, launcher = (Mailbox(addresses[name], addresses, real_payload=False) for name in ("a", "launcher"))
     for to in ("gone", "launcher"):
         a.send(envelope("a", 0, to, Heartbeat(1)))
     begun = time.monotonic()

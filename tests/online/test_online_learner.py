@@ -58,7 +58,7 @@ class Listening(Simulation):
 
 
 def student(version=lambda: 0):
-    return Student(Learned(FLAT.copy(), True, explore=True), lambda: (FLAT, version()))
+    return Student(Learned(FLAT.copy(), double=True, explore=True), lambda: (FLAT, version()))
 
 
 def listen(faults=(), policy=None):
@@ -76,7 +76,9 @@ def assembled(heard, slots=LENGTH, **options):
 
 
 def twin_rollouts(count):
-    collector = Collector(SYSTEM, build.table(SYSTEM, TASKS), 1, LENGTH, True, 0, Actor(), episode=2**40)
+    collector = Collector(
+        SYSTEM, build.table(SYSTEM, TASKS), 1, LENGTH, double=True, seed=0, actor=Actor(), episode=2**40
+    )
     collector.twin.reset(SYSTEM.seed)
     for _ in range(count):
         rollout, ues = collector.rollout(FLAT)

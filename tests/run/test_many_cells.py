@@ -13,7 +13,7 @@ def lines_run(cells):
     """Python lines that are run to describe a scenario of so many cells, a measure that no load of the host changes."""
     text = "name: many\nslots: 2\ndensity: 0.9\ncells:\n" + "  - {es: {cpu: 4 GHz}, ues: 1}\n" * cells
     resolved = inputs.resolve(parse_scenario(text, "many"))
-    plan = resolved.plan(inputs.generate(resolved.scenario, resolved.system), "lc", False, live=True)
+    plan = resolved.plan(inputs.generate(resolved.scenario, resolved.system), "lc", second_offload=False, live=True)
     count = 0
 
     def trace(frame, event, argument):

@@ -97,8 +97,8 @@ def test_return_latency_follows_latency_unless_given():
 
 def test_only_a_live_plan_has_a_drain_limit():
     resolved = resolve(load_scenario("region"))
-    assert resolved.plan((), "lc", False, live=True).emulation.drain_limit_ns == 400 * 10**9
-    assert resolved.plan((), "lc", False, live=False).emulation.drain_limit_ns == -1
+    assert resolved.plan((), "lc", second_offload=False, live=True).emulation.drain_limit_ns == 400 * 10**9
+    assert resolved.plan((), "lc", second_offload=False, live=False).emulation.drain_limit_ns == -1
 
 
 def test_a_faulty_scenario_made_in_code_is_refused_too():

@@ -111,7 +111,7 @@ def play(text, seed):
     resolved = inputs.resolve(parse_scenario(text))
     system, workload = resolved.system, inputs.generate(resolved.scenario, resolved.system)
     policy, later = (Priced(), Fixed(1), Fixed(0))[seed % 3], LATER * system.slot_ns
-    plan = resolved.plan(workload, "fuzz", True, live=True)
+    plan = resolved.plan(workload, "fuzz", second_offload=True, live=True)
     twin = Twin(system, build.table(system, workload), double=True, capacity=max(1, len(workload)), recording=True)
     twin.use(policy)
     twin.reset(system.seed)
@@ -119,7 +119,7 @@ def play(text, seed):
     emulation = msgspec.structs.replace(plan.emulation, drain_limit_ns=later)
     made = simulate(msgspec.structs.replace(plan, emulation=emulation), policy)
     ended = {(row.ue, row.number): row.finished_ns for row in made.tasks}
-    wander(Twin(system, build.generator(resolved.scenario, system, True), WORLDS, double=True), LATER, seed)
+    wander(Twin(system, build.generator(resolved.scenario, system, endless=True), WORLDS, double=True), LATER, seed)
     return [
         f"{row.ue}/{row.number}: {row.finished_ns} ns on the twin, {ended[row.ue, row.number]} ns simulated"
         for row in task_rows(twin, plan)

@@ -42,7 +42,7 @@ def test_full_observation_is_the_features_of_the_views(access, slots):
             assert seen[world, c * 8 : c * 8 + 8] == pytest.approx(expected, rel=1e-6)
             for ue in view.ues:
                 found = seen[world, 24 + ue.index * 22 : 46 + ue.index * 22]
-                wanted = decision_features(view, ue, mine, 0, 0, True) if ue.tasks else [0.0] * 22
+                wanted = decision_features(view, ue, mine, 0, 0, double=True) if ue.tasks else [0.0] * 22
                 assert found == pytest.approx(wanted, rel=1e-6, abs=1e-12)
 
 
@@ -62,9 +62,9 @@ def test_a_decision_sees_the_edge_server_that_second_offload_would_send_to_and_t
                     target.air_cycles / target.cpu_hz, cycles / target.cpu_hz,
                     following.backlog_ns * 1e-9 + following.air_cycles / following.cpu_hz,
                 ]  # fmt: skip
-                found = decision_features(view, ue, view.ess[c], 0, 0, True)
+                found = decision_features(view, ue, view.ess[c], 0, 0, double=True)
                 assert found[14:19] == pytest.approx([min(8.0, value) for value in wanted], abs=1e-8)
-                assert decision_features(view, ue, view.ess[c], 0, 0, False)[13:19] == (features.LIMIT,) * 6
+                assert decision_features(view, ue, view.ess[c], 0, 0, double=False)[13:19] == (features.LIMIT,) * 6
                 compared += 1
     assert compared > 20
 

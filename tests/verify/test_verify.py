@@ -94,7 +94,7 @@ def test_the_twin_is_compared_task_by_task():
     workload = inputs.generate(resolved.scenario, resolved.system)
     (check,) = whole.twin(resolved, workload)
     assert check.ok and check.samples == len(workload) > 50 and check.measured == 0
-    rows = simulate(resolved.plan(workload, "lc", False, live=False), Fixed(0)).tasks
+    rows = simulate(resolved.plan(workload, "lc", second_offload=False, live=False), Fixed(0)).tasks
     other = [msgspec.structs.replace(rows[0], end_ns=rows[0].end_ns + 1), *rows[2:]]
     assert whole.differing(rows, rows) == 0 and whole.differing(rows, other) == whole.differing(other, rows) == 2
 

@@ -36,10 +36,10 @@ def main(args: argparse.Namespace) -> int:
     resolved, workload = common.load(args.scenario, args)
     known = None if args.calibrate else host_costs.kept()
     known = known or host_costs.measured(warn)
-    plan = resolved.plan(workload, common.DEFAULT_POLICY, True, live=True)
+    plan = resolved.plan(workload, common.DEFAULT_POLICY, second_offload=True, live=True)
     burn_auto = plan.emulation.burn < 0.0
-    plan = preflight.fitted(plan, known, args.speed == "auto")
-    fit, cells = preflight.fit(plan, known, burn_auto), describe(plan)
+    plan = preflight.fitted(plan, known, auto_speed=args.speed == "auto")
+    fit, cells = preflight.fit(plan, known, burn_auto=burn_auto), describe(plan)
     code = EXIT_THRESHOLD if fit.warnings else EXIT_OK
     if args.json:
         system = plan.system

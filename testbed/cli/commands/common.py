@@ -199,7 +199,7 @@ def carry_out(order: Order, args: argparse.Namespace) -> int:
     path, interrupts = played(order, args), []
     with stop_on_interrupt(lambda: interrupts.append(1)):
         summary = runner.summary_of(reader.read_run(path))
-        code, why = verdict(summary, args.strict)
+        code, why = verdict(summary, strict=args.strict)
         if args.json:
             print_json(summary)
         else:

@@ -39,7 +39,7 @@ def main(args: argparse.Namespace) -> int:
     resolved, workload = common.load(args.scenario, args)
     load, begun, found = HostLoad(), time.monotonic(), list[Check]()
     with scratch() as folder:
-        parts = suite(args.quick)
+        parts = suite(quick=args.quick)
         parts["twin"] = lambda: whole.twin(resolved, workload)
         parts["scenario"] = lambda: whole.scenario(resolved, workload, str(folder / "run"))
         for name, part in parts.items():
@@ -47,11 +47,11 @@ def main(args: argparse.Namespace) -> int:
             found += part()
     ok = all(check.ok for check in found)
     host = {"steal": load.steal(), "cpu": load.cpu(), "seconds": time.monotonic() - begun}
-    report(found, ok, host, args.json)
+    report(found, ok=ok, host=host, as_json=args.json)
     return EXIT_OK if ok else EXIT_FIDELITY
 
 
-def suite(quick: bool) -> dict[str, Checks]:
+def suite(*, quick: bool) -> dict[str, Checks]:
     """The checks that need no scenario, by what they look at."""
     few, some = (3, 1) if quick else (8, 5)
     return {
@@ -67,7 +67,7 @@ def suite(quick: bool) -> dict[str, Checks]:
     }
 
 
-def report(found: list[Check], ok: bool, host: dict[str, float], as_json: bool) -> None:
+def report(found: list[Check], *, ok: bool, host: dict[str, float], as_json: bool) -> None:
     """Print the table, or the document."""
     if as_json:
         document: dict[str, Any] = {"ok": ok, **host, "checks": [msgspec.to_builtins(check) for check in found]}
