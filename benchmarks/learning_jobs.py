@@ -16,8 +16,8 @@ import numpy as np
 
 from controller.learn import a3c, dqn
 from controller.learn.evaluate import evaluate
-from controller.learn.learner import Course
-from controller.learn.train import Budget, Judge, Report, Trainer
+from controller.learn.learner import TrainConfig
+from controller.learn.train import Budget, Evaluator, Report, Trainer
 from testbed.experiments import tune
 from testbed.model import statistics
 from testbed.policy import checkpoint, loading
@@ -40,7 +40,7 @@ PLAIN = ("lc", "offload", "offload-do", "random", "random-do", "greedy", "greedy
 
 
 class Job(msgspec.Struct, frozen=True):
-    """Train ``algorithm`` with ``options`` of `Course` or its settings on ``scenario`` with ``changes``, and evaluate.
+    """Train ``algorithm`` with ``options`` of `TrainConfig` or its settings on ``scenario`` with ``changes``, and evaluate.
 
     ``algorithm`` "baselines" tunes and evaluates the heuristics. ``table`` is where the result is shown.
     """
@@ -67,12 +67,12 @@ def scenario_of(job: Job, slots: int | None = None) -> Scenario:
     return load_scenario(job.scenario, [*job.changes, *([f"slots={slots}"] if slots else [])])
 
 
-def course_of(job: Job) -> Course:
+def config_of(job: Job) -> TrainConfig:
     """What the job trains by: its options over the defaults."""
     scenario = scenario_of(job)
     system = inputs.resolve(scenario).system
     base, double = job.algorithm.removesuffix("-do"), job.algorithm.endswith("-do")
-    course = Course(
+    config = TrainConfig(
         system=system,
         source=build.generator(scenario, system, endless=True),
         double=double,
@@ -80,24 +80,24 @@ def course_of(job: Job) -> Course:
         seed=job.seed,
         updates=UPDATES[base],
     )
-    own = {name: value for name, value in job.options.items() if name in Course.__struct_fields__}
+    own = {name: value for name, value in job.options.items() if name in TrainConfig.__struct_fields__}
     rest = {name: value for name, value in job.options.items() if name not in own and name not in BUDGET}
     settings = {"actor_critic": a3c.Settings(**rest)} if base == "a3c" else {"values": dqn.Settings(**rest)}
-    return msgspec.structs.replace(course, **settings, **own)
+    return msgspec.structs.replace(config, **settings, **own)
 
 
 def train(job: Job, folder: Path) -> dict[str, Any]:
     """Train and evaluate a network; ``curve``: (CPU seconds, updates, validation overhead) at every verdict,
     wall seconds with several workers."""
-    course, scenario = course_of(job), scenario_of(job)
-    finite = build.generator(scenario, course.system, endless=False)
-    judge = Judge(course, finite, list(tune.training_seeds(0, VALIDATION)))
+    config, scenario = config_of(job), scenario_of(job)
+    finite = build.generator(scenario, config.system, endless=False)
+    evaluator = Evaluator(config, finite, list(tune.training_seeds(0, VALIDATION)))
     path, curve, workers = job.checkpoint(folder), [], job.options.get("workers", 1)
-    every = course.updates // VERDICTS
+    every = config.updates // VERDICTS
     every_s, synchronous = 0.0 if workers == 1 else 2.0, job.options.get("synchronous", False)
     budget = Budget(
         seconds=0.0,
-        updates=course.updates,
+        updates=config.updates,
         workers=workers,
         every_s=every_s,
         every_updates=every,
@@ -112,22 +112,27 @@ def train(job: Job, folder: Path) -> dict[str, Any]:
         reports.append(report)
         curve.append((round(clock() - cpu, 2), report.updates, report.overhead))
 
-    Trainer(course, budget, judge, path, course.about).run(note)
+    Trainer(config, budget, evaluator, path, config.about).run(note)
     found = {"cpu_s": clock() - cpu, "wall_s": time.monotonic() - began, "curve": curve}
     last = reports[-1]
-    found |= {"updates_per_s": last.rate, "policy_lag": last.lag, "world_slots": last.slots, "validation": judge.best}
-    return {**found, **evaluated(job, course, judge.best_flat, scenario_of(job, EVALUATION_SLOTS))}
+    found |= {
+        "updates_per_s": last.rate,
+        "policy_lag": last.lag,
+        "world_slots": last.slots,
+        "validation": evaluator.best,
+    }
+    return {**found, **evaluated(job, config, evaluator.best_params, scenario_of(job, EVALUATION_SLOTS))}
 
 
-def evaluated(job: Job, course: Course, flat: Any, scenario: Scenario) -> dict[str, Any]:
+def evaluated(job: Job, config: TrainConfig, params: Any, scenario: Scenario) -> dict[str, Any]:
     """Mean overhead and verdict of a network on each evaluation workload."""
     system = inputs.resolve(scenario).system
     result = evaluate(
         system,
         build.generator(scenario, system, endless=False),
-        double=course.double,
-        flat=flat,
-        actor=course.actor,
+        double=config.double,
+        params=params,
+        actor=config.actor,
         seeds=EVALUATION,
     )
     return {"overhead": result.overhead.tolist(), "stable": result.stable.tolist()}
@@ -187,11 +192,11 @@ def transfer(job: Job, folder: Path) -> dict[str, Any]:
 
     It is trained first if it is not there.
     """
-    taught = Job("", TAUGHT[0], TAUGHT[1], "a3c-do", job.seed, job.options)
-    path = trained(taught, folder)
-    course = msgspec.structs.replace(course_of(taught), system=inputs.resolve(scenario_of(job)).system)
-    flat = checkpoint.read(path)[0]["parameters"]
-    return {"curve": [], **evaluated(job, course, flat, scenario_of(job, EVALUATION_SLOTS))}
+    result = Job("", TAUGHT[0], TAUGHT[1], "a3c-do", job.seed, job.options)
+    path = trained(result, folder)
+    config = msgspec.structs.replace(config_of(result), system=inputs.resolve(scenario_of(job)).system)
+    params = checkpoint.read(path)[0]["parameters"]
+    return {"curve": [], **evaluated(job, config, params, scenario_of(job, EVALUATION_SLOTS))}
 
 
 def sb3(job: Job, folder: Path) -> dict[str, Any]:

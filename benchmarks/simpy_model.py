@@ -26,15 +26,15 @@ class Server:
         self.own_cycles = self.forwarded_cycles = self.own_waiting = 0
         self.busy_until = 0
 
-    def rest_ns(self) -> int:
+    def remaining_ns(self) -> int:
         return max(0, self.busy_until - self.env.now)
 
     def backlog_ns(self) -> int:
-        return self.rest_ns() + duration_ns(self.own_cycles + self.forwarded_cycles, self.es.cpu_hz)
+        return self.remaining_ns() + duration_ns(self.own_cycles + self.forwarded_cycles, self.es.cpu_hz)
 
     def wait_ns(self) -> int:
         busy = int(self.busy_until > self.env.now)
-        return expected_wait_ns(self.rest_ns(), busy, self.own_waiting, self.own_cycles, self.es.cpu_hz, 1)
+        return expected_wait_ns(self.remaining_ns(), busy, self.own_waiting, self.own_cycles, self.es.cpu_hz, 1)
 
     def execute(self, cycles: int, own: bool):
         """Wait for the CPU, own-cell tasks before forwarded ones, and use it."""
@@ -56,13 +56,13 @@ class Region:
 
     def __init__(self, system: System, tasks: tuple[Task, ...]) -> None:
         self.system, self.env = system, simpy.Environment()
-        self.servers = [Server(self.env, es) for es in system.ess]
+        self.servers = [Server(self.env, es) for es in system.edge_servers]
         self.cpus = [simpy.Resource(self.env, 1) for _ in system.ues]
         self.radios = [simpy.Resource(self.env, 1) for _ in system.ues]
         self.local_free = [0] * len(system.ues)
         self.radio_free = [0] * len(system.ues)
-        self.announced = [0] * len(system.ess)
-        self.alive = [True] * len(system.ess)
+        self.announced = [0] * len(system.edge_servers)
+        self.alive = [True] * len(system.edge_servers)
         self.due: dict[int, list[Task]] = defaultdict(list)
         for task in tasks:
             self.due[-(-task.generated_ns // system.slot_ns)].append(task)
@@ -88,7 +88,7 @@ class Region:
     def decide(self, task: Task, sent: list[int]) -> None:
         """Greedy: the lower of both expected overheads."""
         ue, now = self.system.ues[task.ue], self.env.now
-        es = self.system.ess[ue.cell]
+        es = self.system.edge_servers[ue.cell]
         local_ns = duration_ns(task.cycles, ue.cpu_hz)
         local_end = max(now, self.local_free[ue.index]) + local_ns
         energy = compute_energy_j(ue.kappa, ue.cpu_hz, task.cycles)

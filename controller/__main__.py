@@ -4,7 +4,7 @@ import importlib
 import sys
 
 from controller.notices import notices_of
-from controller.server import Server
+from controller.server import DecisionServer
 from testbed.model.system import Emulation, Plan, System
 from testbed.node.process import Making, entry
 from testbed.node.role import Role
@@ -15,14 +15,14 @@ from testbed.protocol.actions import Core
 
 def make(making: Making) -> Core:
     """The controller's core."""
-    return Server(making.plan.system, policy_of(making.plan), making.incarnation, making.from_ns)
+    return DecisionServer(making.plan.system, policy_of(making.plan), making.incarnation, making.from_ns)
 
 
 def policy_of(plan: Plan) -> Policy:
     """The policy that answers; loaded once before the run's epoch too, so that its modules are there when it begins."""
     if plan.learn:
-        student: Policy = importlib.import_module("controller.online.start").student(plan)
-        return student
+        behaviour: Policy = importlib.import_module("controller.online.start").behaviour(plan)
+        return behaviour
     return load(plan.policy)[0]
 
 

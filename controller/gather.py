@@ -18,7 +18,7 @@ class Gathering:
         self.cell_of = {ue.name: ue.cell for ue in system.ues}
         self._cells = system.ues_by_cell()
         self._places = {ue.name: (place, ue) for ues in self._cells for place, ue in enumerate(ues)}
-        self.es_index = {es.name: es.index for es in system.ess}
+        self.es_index = {es.name: es.index for es in system.edge_servers}
         self.dead: set[str] = set()
         self.es_lost: set[int] = set()
         self._announced: dict[int, Announce] = {}
@@ -32,7 +32,7 @@ class Gathering:
 
     def by_cell(self, asks: Asks) -> list[dict[str, Ask]]:
         """The asks of every cell."""
-        found: list[dict[str, Ask]] = [{} for _ in self.system.ess]
+        found: list[dict[str, Ask]] = [{} for _ in self.system.edge_servers]
         for name, ask in asks.items():
             found[self.cell_of[name]][name] = ask
         return found
@@ -42,7 +42,7 @@ class Gathering:
         ues = self._cells[cell]
         if len(asks) + len(self.dead) < len(ues):
             return False
-        for es in self.system.ess:
+        for es in self.system.edge_servers:
             announced = self._announced.get(es.index)
             if es.name not in self.dead and (announced is None or announced.slot < slot):
                 return False
@@ -63,15 +63,15 @@ class Gathering:
                 )
             )  # fmt: skip
         now = next(iter(asks.values())).at_ns
-        ess = tuple(self._es_view(index, now // system.slot_ns) for index in range(len(system.ess)))
+        edge_servers = tuple(self._es_view(index, now // system.slot_ns) for index in range(len(system.edge_servers)))
         radio = system.radio
         return CellView(
-            slot=slot, now_ns=now, cell=cell, seed=system.seed, ues=tuple(ues), ess=ess, shared=radio.access == SHARED,
+            slot=slot, now_ns=now, cell=cell, seed=system.seed, ues=tuple(ues), edge_servers=edge_servers, shared=radio.access == SHARED,
             latency_ns=radio.latency_ns, return_latency_ns=radio.return_latency_ns, threshold_ns=system.threshold_ns,
         )  # fmt: skip
 
     def _es_view(self, index: int, slot: int) -> EsView:
-        es = self.system.ess[index]
+        es = self.system.edge_servers[index]
         news = self._announced.get(index, Announce(es=es.name, slot=slot, at_ns=0))
         return EsView(
             name=es.name, index=index, cpu_hz=es.cpu_hz, cores=es.cores, backlog_ns=news.backlog_ns, own_cycles=news.own_cycles, forwarded_cycles=news.forwarded_cycles,

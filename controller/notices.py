@@ -22,7 +22,9 @@ def notices_of(system: System) -> Callable[[Sequence[Action]], list[Send]]:
                 ue = ues[action.body.ue]
                 kept.setdefault((ue.cell, action.body.asked_ns), []).append(ue.index)
         return [
-            Send(to=system.ess[cell].name, body=Kept(asked_ns, tuple(found)), at_ns=asked_ns, phase=Phase.DECIDE)
+            Send(
+                to=system.edge_servers[cell].name, body=Kept(asked_ns, tuple(found)), at_ns=asked_ns, phase=Phase.DECIDE
+            )
             for (cell, asked_ns), found in kept.items()
         ]
 

@@ -25,27 +25,27 @@ class GatherExpired(msgspec.Struct, frozen=True):
 
 
 @runtime_checkable
-class Taught(Protocol):
+class LearningPolicy(Protocol):
     """A policy whose learner is told what it saw and did, and how it ended."""
 
     def account(self, cell: CellView) -> Seen:
         """What there was to see in ``cell``, and what was just decided there."""
 
 
-class Server:
+class DecisionServer:
     """Answers every cell from one policy; ``from_ns`` is the instant this incarnation serves from."""
 
     name = "controller"
 
     def __init__(self, system: System, policy: Policy, incarnation: int = 0, from_ns: int = 0) -> None:
         self.system, self.policy = system, policy
-        self._taught = policy if isinstance(policy, Taught) else None
+        self._learning = policy if isinstance(policy, LearningPolicy) else None
         self._watching = watching(policy)
         self.incarnation, self._from_ns = incarnation, from_ns
         self._told = Gathering(system)
         self._lives = Lives()
         self._gathering: dict[tuple[int, int], dict[str, Ask]] = {}
-        self._last_slot = [-1] * len(system.ess)
+        self._last_slot = [-1] * len(system.edge_servers)
 
     def begin(self) -> list[Action]:
         """The server only ever reacts."""
@@ -61,7 +61,7 @@ class Server:
                 return self._decide_complete(now_ns)
             case GatherExpired():
                 return self._decide(now_ns, event.cell, event.slot)
-            case Outcome() if self._taught is not None:
+            case Outcome() if self._learning is not None:
                 return [Send(to=LEARNER, body=event, at_ns=now_ns, phase=Phase.DECIDE)]
             case Down():
                 return self._down(now_ns, event)
@@ -115,13 +115,13 @@ class Server:
 
     def _answer(self, now_ns: int, cell: int, slot: int, asks: dict[str, Ask]) -> list[Action]:
         asking = any(ask.tasks for ask in asks.values())
-        if not asking and self._taught is None and self._watching is None:
+        if not asking and self._learning is None and self._watching is None:
             return []
         view = self._told.view(cell, slot, asks)
         if not asking and self._watching is not None:
             return self._show(now_ns, view)
         actions, choices, fallback = self._choose(now_ns, view) if asking else ([], {}, "")
-        seen = self._taught.account(view) if self._taught is not None else None
+        seen = self._learning.account(view) if self._learning is not None else None
         chose = {chose.ue: chose.log_probability for chose in seen.chose} if seen is not None else {}
         version = seen.version if seen is not None else 0
         for ue in view.ues:

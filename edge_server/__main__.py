@@ -12,7 +12,7 @@ from testbed.protocol.actions import Core
 def make(making: Making) -> Core:
     """The core of one ES."""
     plan = making.plan
-    index = next(es.index for es in plan.system.ess if es.name == making.name)
+    index = next(es.index for es in plan.system.edge_servers if es.name == making.name)
     return Server(
         plan.system, index, second_offload=plan.second_offload, incarnation=making.incarnation, from_ns=making.from_ns
     )

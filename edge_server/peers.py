@@ -13,11 +13,11 @@ class Peers:
 
     def __init__(self, system: System) -> None:
         self._slot_ns = system.slot_ns
-        self._index = {es.name: es.index for es in system.ess}
-        self.announced = [0] * len(system.ess)
-        self.alive = [True] * len(system.ess)
-        self._told_slot = [-1] * len(system.ess)
-        self._expected = [True] * len(system.ess)
+        self._index = {es.name: es.index for es in system.edge_servers}
+        self.announced = [0] * len(system.edge_servers)
+        self.alive = [True] * len(system.edge_servers)
+        self._told_slot = [-1] * len(system.edge_servers)
+        self._expected = [True] * len(system.edge_servers)
         self._lives = Lives()
 
     def __contains__(self, name: str) -> bool:

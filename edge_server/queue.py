@@ -54,7 +54,7 @@ class Queue:
         """Tasks waiting, not counting those that run."""
         return len(self._own) + len(self._forwarded)
 
-    def rest_ns(self, now_ns: int) -> int:
+    def remaining_ns(self, now_ns: int) -> int:
         """Summed rest of the running tasks."""
         return sum(max(0, run.end_ns - now_ns) for run in self._running.values())
 
@@ -65,7 +65,7 @@ class Queue:
     def backlog_ns(self, now_ns: int) -> int:
         """The total backlog that is announced."""
         cycles = self.own_cycles + self.forwarded_cycles
-        return rules.backlog_ns(self.rest_ns(now_ns), cycles, self._es.cpu_hz, self._es.cores)
+        return rules.backlog_ns(self.remaining_ns(now_ns), cycles, self._es.cpu_hz, self._es.cores)
 
     def expected_wait_ns(self, now_ns: int) -> int:
         """Expected wait of an own-cell task arriving now."""
@@ -73,7 +73,7 @@ class Queue:
         ahead, cycles = len(self._own), self.own_cycles
         if es.discipline == rules.FCFS:
             ahead, cycles = self.waiting, self.own_cycles + self.forwarded_cycles
-        return rules.expected_wait_ns(self.rest_ns(now_ns), len(self._running), ahead, cycles, es.cpu_hz, es.cores)
+        return rules.expected_wait_ns(self.remaining_ns(now_ns), len(self._running), ahead, cycles, es.cpu_hz, es.cores)
 
     def admits(self) -> bool:
         """Whether one more task finds a place."""

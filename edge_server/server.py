@@ -23,7 +23,7 @@ class Server:
     def __init__(
         self, system: System, index: int, *, second_offload: bool, incarnation: int = 0, from_ns: int = 0
     ) -> None:
-        self.system, self.es = system, system.ess[index]
+        self.system, self.es = system, system.edge_servers[index]
         self.name = self.es.name
         self.incarnation, self._from_ns = incarnation, from_ns
         self._second_offload = second_offload
@@ -154,7 +154,7 @@ class Server:
         backhaul = self.system.backhaul
         end = after_ns(now_ns, transfer_ns(task.input_bits, backhaul.rate_bps))
         arrival = end + backhaul.latency_ns
-        to = self.system.ess[target].name
+        to = self.system.edge_servers[target].name
         row = LinkRow(
             link=self.name,
             to=to,
@@ -277,7 +277,7 @@ class Server:
         self._busy_before_ns = busy
         self._peers.announce(self.name, slot, backlog)
         self._last_slot = slot
-        told = [CONTROLLER] + [es.name for es in self.system.ess if es.name != self.name]
+        told = [CONTROLLER] + [es.name for es in self.system.edge_servers if es.name != self.name]
         sends: list[Action] = [
             Send(to=peer, body=notice, at_ns=now_ns, phase=Phase.ANNOUNCE, ue=self.es.index) for peer in told
         ]

@@ -11,7 +11,7 @@ PATIENCE_S = 1.5
 
 
 def decide(cell, rng):
-    server, choices, sent = cell.ess[cell.cell], {}, 0
+    server, choices, sent = cell.edge_servers[cell.cell], {}, 0
     for ue in (ue for ue in cell.ues if ue.tasks):
         bits, cycles = (sum(getattr(task, name) for task in ue.tasks) for name in ("input_bits", "cycles"))
         local_s = ue.queue_ns * 1e-9 + cycles / ue.cpu_hz

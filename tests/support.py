@@ -7,7 +7,7 @@ from testbed.model.delay import NS, uplink_rate
 from testbed.model.system import Backhaul, Es, Fault, Plan, Radio, System, Ue
 from testbed.model.task import Task
 from testbed.protocol.settings import Settings
-from testbed.sim.network_conditions import Cut, Weather
+from testbed.sim.network_conditions import Cut, NetworkConditions
 
 MS = 1_000_000
 
@@ -36,7 +36,7 @@ def system(
     return System(
         name="test", seed=seed, hardware_seed=1, slots=slots, slot_ns=slot_ns, threshold_ns=NS, detection_ns=100 * MS,
         epoch=epoch, radio=radio or Radio(), backhaul=backhaul or Backhaul(1e9, MS), ues=tuple(users),
-        ess=tuple(Es(name=f"es-{i + 1}", index=i, cpu_hz=hz, **es) for i, hz in enumerate(speeds)),
+        edge_servers=tuple(Es(name=f"es-{i + 1}", index=i, cpu_hz=hz, **es) for i, hz in enumerate(speeds)),
     )  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def ordered(tasks) -> tuple[Task, ...]:
 
 def random_faults(made: System, seed: int, ues: bool) -> tuple[Fault, ...]:
     """Up to four deaths of random roles at random instants, some with a restart; one at a time per process."""
-    names = [es.name for es in made.ess] + ["controller"] + ([ue.name for ue in made.ues] if ues else [])
+    names = [es.name for es in made.edge_servers] + ["controller"] + ([ue.name for ue in made.ues] if ues else [])
 
     def u(n: int, field: int) -> float:
         return random.uniform(seed, random.FAULTS, n, 0, field)
@@ -101,20 +101,23 @@ def random_faults(made: System, seed: int, ues: bool) -> tuple[Fault, ...]:
     return tuple(faults.values())
 
 
-def random_weather(made: System, seed: int) -> Weather:
+def random_conditions(made: System, seed: int) -> NetworkConditions:
     """A network that loses up to 30 % of frames, repeats some, delays them up to 0.4 s, and is cut here and there."""
 
     def u(n: int, field: int) -> float:
         return random.uniform(seed, random.NETWORK, n, 1, field)
 
-    names = [ue.name for ue in made.ues] + [es.name for es in made.ess]
+    names = [ue.name for ue in made.ues] + [es.name for es in made.edge_servers]
     cuts = []
     for n in range(1, int(u(0, 0) * 4) + 1):
-        a, b = names[int(u(n, 1) * len(names))], ("controller", *(es.name for es in made.ess))[int(u(n, 2) * 4)]
+        a, b = (
+            names[int(u(n, 1) * len(names))],
+            ("controller", *(es.name for es in made.edge_servers))[int(u(n, 2) * 4)],
+        )
         start = int(u(n, 3) * made.end_ns)
         cuts.append(Cut(a, b, start, start + int(u(n, 4) * 8 * NS)))
     session = Settings(heartbeat_ns=NS, suspect_ns=3 * NS, timeout_ns=8 * NS, retry_ns=300 * MS, retry_max_ns=2 * NS)
-    return Weather(
+    return NetworkConditions(
         seed=seed,
         drop=0.3 * u(0, 1),
         repeat=0.2 * u(0, 2),

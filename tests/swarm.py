@@ -138,7 +138,7 @@ def needless(plan, executed, links):
         for row in links
         if row.link == row.ue and any(row.ready_ns <= died <= row.end_ns for died, _ in gaps_of(plan, row.ue))
     }
-    servers = {es.name for es in plan.system.ess}
+    servers = {es.name for es in plan.system.edge_servers}
     yield from (
         f"{cpu} executed {key}, which it never got" for cpu, *key in executed if cpu in servers and (*key,) in cut
     )

@@ -5,10 +5,10 @@ import msgspec
 from testbed.model.system import Plan
 from testbed.policy.heuristics import Coin, Fixed, Priced
 from testbed.sim.events import Entry
-from testbed.sim.network_conditions import Weather
+from testbed.sim.network_conditions import NetworkConditions
 from testbed.sim.run_log import Book
 from testbed.sim.simulation import Simulation, _Emit
-from tests.support import MS, NS, plan, random_faults, random_weather, region
+from tests.support import MS, NS, plan, random_conditions, random_faults, region
 
 DRAIN_NS = 1000 * NS
 RETURN_MS = {0: 150, 3: 600}
@@ -20,7 +20,7 @@ class Case(msgspec.Struct):
 
     plan: Plan
     policy: object
-    weather: Weather | None
+    weather: NetworkConditions | None
     ghosts: bool
 
 
@@ -68,7 +68,7 @@ def case_of(seed):
     made, tasks = region(0.5 + 0.4 * (seed % 2), seed, 20, **radio)
     faults = random_faults(made, seed, bool(seed % 2))
     policy = (Priced(), Coin(), Fixed(1))[seed // 2 % 3]
-    weather = random_weather(made, seed) if seed // 6 % 2 else None
+    weather = random_conditions(made, seed) if seed // 6 % 2 else None
     planned = plan(made, tasks, double=seed % 5 > 0, faults=faults)
     emulation = msgspec.structs.replace(planned.emulation, drain_limit_ns=DRAIN_NS)
     return Case(msgspec.structs.replace(planned, emulation=emulation), policy, weather, ghosts=seed % 4 == 1)

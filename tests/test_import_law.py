@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("testbed", "ue_agent", "edge_server", "controller")
 LINES = 260
 
-FLOORS = {
+LAYERS = {
     "testbed.model": 1, "testbed.protocol": 2, "testbed.twin": 2, "testbed.trace": 3, "testbed.node": 3,
     "testbed.sim": 4, "testbed.run": 5, "testbed.watch": 5, "testbed.gym": 5, "testbed.cli.main": 5,
     "testbed.__main__": 5,
@@ -58,12 +58,12 @@ def floor(module: str) -> float | None:
     """The floor a module lives on; None for what stands outside the house."""
     if any(is_in(module, role) for role in ROLES):
         return ROLE_FLOOR
-    return next((level for package, level in FLOORS.items() if is_in(module, package)), None)
+    return next((level for package, level in LAYERS.items() if is_in(module, package)), None)
 
 
 def home(module: str) -> str:
     """The package that a module belongs to as far as the law goes."""
-    return next((package for package in (*FLOORS, *ROLES) if is_in(module, package)), module)
+    return next((package for package in (*LAYERS, *ROLES) if is_in(module, package)), module)
 
 
 def is_core(module: str) -> bool:
@@ -98,11 +98,13 @@ def closure(sources: Mapping[str, str], start: str) -> set[str]:
     return seen
 
 
-def broken_laws(sources: Mapping[str, str]) -> list[str]:
+def violations_of(sources: Mapping[str, str]) -> list[str]:
     """One sentence for every violation in ``sources``, which maps dotted module names to source text."""
     found = []
     for module in sources:
-        found += [f"{module}: {why}" for why in [*_floor_laws(sources, module), *_purity_laws(sources, module)]]
+        found += [
+            f"{module}: {why}" for why in [*_layer_violations(sources, module), *_purity_violations(sources, module)]
+        ]
     for role in ("ue_agent", "edge_server"):
         for module in sorted(closure(sources, f"{role}.__main__")):
             heavy = HEAVY & {name.partition(".")[0] for name, _ in imports(sources[module])}
@@ -110,7 +112,7 @@ def broken_laws(sources: Mapping[str, str]) -> list[str]:
     return found + _sideways_cycles(sources)
 
 
-def _floor_laws(sources: Mapping[str, str], module: str) -> Iterator[str]:
+def _layer_violations(sources: Mapping[str, str], module: str) -> Iterator[str]:
     mine = floor(module)
     if mine is None:
         if module not in DATA:
@@ -134,7 +136,7 @@ def _floor_laws(sources: Mapping[str, str], module: str) -> Iterator[str]:
             yield f"imports {target}: roles are started by module name"
 
 
-def _purity_laws(sources: Mapping[str, str], module: str) -> Iterator[str]:
+def _purity_violations(sources: Mapping[str, str], module: str) -> Iterator[str]:
     for name, attribute in imports(sources[module]):
         top = name.partition(".")[0]
         if is_core(module) and top in OUTSIDE and (name, attribute) not in KEYED:
@@ -154,7 +156,7 @@ def _sideways_cycles(sources: Mapping[str, str]) -> list[str]:
     return [f"{a}: and {b} import each other" for a, b in sorted(edges) if a < b and (b, a) in edges]
 
 
-def read_house() -> dict[str, str]:
+def read_sources() -> dict[str, str]:
     """Source text by dotted name of everything that is installed."""
     sources = {}
     for package in PACKAGES:
@@ -165,9 +167,9 @@ def read_house() -> dict[str, str]:
 
 
 def test_the_house_keeps_its_law():
-    sources = read_house()
+    sources = read_sources()
     assert len(sources) > 40
-    found = broken_laws(sources)
+    found = violations_of(sources)
     assert found == [], "\n".join(found)
 
 
@@ -190,7 +192,7 @@ def test_the_controller_decides_by_a_learned_network_without_torch():
     assert (done.stdout.strip(), done.stderr) == ("False", "")
 
 
-CRIMES = {
+VIOLATIONS = {
     "testbed.model.a": ("import testbed.protocol.b", "above it"),
     "testbed.model.c": ("import numpy", "only msgspec and yaml"),
     "testbed.model.d": ("def f():\n    import time", "outside world"),
@@ -217,11 +219,11 @@ CRIMES = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name, (_, why) in CRIMES.items() if why])
+@pytest.mark.parametrize("name", [name for name, (_, why) in VIOLATIONS.items() if why])
 def test_a_crime_is_charged_to_its_author(name):
-    why = CRIMES[name][1]
+    why = VIOLATIONS[name][1]
     author = "testbed.node" if why == "import each other" else name
-    found = broken_laws({crime: source for crime, (source, _) in CRIMES.items()})
+    found = violations_of({crime: source for crime, (source, _) in VIOLATIONS.items()})
     assert any(line.startswith(f"{author}: ") and why in line for line in found)
 
 
@@ -239,4 +241,4 @@ def test_lawful_imports_are_left_alone():
         "testbed.run.r": "from testbed.policy.loading import load\nfrom testbed.sim import s",
         "testbed.policy.loading": "import importlib",
     }
-    assert broken_laws(sources) == []
+    assert violations_of(sources) == []

@@ -78,8 +78,8 @@ CORNERS = {
 def test_the_oracle_agrees_in_the_corners(corner, strategy, tmp_path):
     radio, es = CORNERS[corner]
     system, workload = support.region(slots=60, **radio)
-    ess = tuple(msgspec.structs.replace(server, **es) for server in system.ess)
-    system = msgspec.structs.replace(system, ess=ess, backhaul=Backhaul(float("inf"), 1_000_000))
+    edge_servers = tuple(msgspec.structs.replace(server, **es) for server in system.edge_servers)
+    system = msgspec.structs.replace(system, edge_servers=edge_servers, backhaul=Backhaul(float("inf"), 1_000_000))
     plan = support.plan(system, workload, strategy, double=strategy.endswith("-do"))
     assert oracle.main(record(tmp_path, plan)) == 0
 

@@ -32,7 +32,7 @@ class Agent:
         self._by_number = {task.number: task for task in self._tasks}
         self._outcomes = outcomes
         self._next = 0
-        self._es = system.ess[self.ue.cell].name
+        self._es = system.edge_servers[self.ue.cell].name
         self._asks_at_once = system.epoch == EPOCH_ARRIVAL
         self._shared = system.radio.access == SHARED
         self._pending: dict[int, Pending] = {}

@@ -66,31 +66,31 @@ class Losses(msgspec.Struct, frozen=True):
     norm: float
 
 
-def _forward(flat: Tensor, stack: tuple[Layer, ...], x: Tensor) -> Tensor:
+def _forward(params: Tensor, stack: tuple[Layer, ...], x: Tensor) -> Tensor:
     for layer in stack:
-        weights = flat[layer.start : layer.bias].view(layer.inputs, layer.outputs)
-        x = torch.addmm(flat[layer.bias : layer.end], x, weights)
+        weights = params[layer.start : layer.bias].view(layer.inputs, layer.outputs)
+        x = torch.addmm(params[layer.bias : layer.end], x, weights)
         if layer is not stack[-1]:
             x = torch.relu(x)
     return x
 
 
-def actor(flat: Tensor, shape: Layout, x: Tensor) -> Tensor:
+def actor(params: Tensor, shape: Layout, x: Tensor) -> Tensor:
     """`testbed.policy.network.actor` in torch: (D, inputs) → (D, outputs)."""
     margins = x[:, : shape.ues * DECISION_FEATURES : DECISION_FEATURES]
     if shape.head == JOINT:
         margins = margins @ torch.from_numpy(vectors(shape.ues)).T.to(margins.dtype)
-    return flat[GAIN_AT] * margins + _forward(flat, shape.actor, x)
+    return params[GAIN_AT] * margins + _forward(params, shape.actor, x)
 
 
-def logits(flat: Tensor, features: Tensor) -> Tensor:
+def logits(params: Tensor, features: Tensor) -> Tensor:
     """`testbed.policy.network.logit` in torch: (D, 30) → (D,)."""
-    return actor(flat, PER_UE, features)[:, 0]
+    return actor(params, PER_UE, features)[:, 0]
 
 
-def policy(flat: Tensor, shape: Layout, features: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+def policy(params: Tensor, shape: Layout, features: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
     """Log-probability of ``actions`` and entropy in nats, (D,) both; the spread of ``continuous`` is fixed."""
-    said = actor(flat, shape, features[:, : shape.inputs])
+    said = actor(params, shape, features[:, : shape.inputs])
     if shape.head == JOINT:
         each = log_softmax(said, dim=1)
         return each.gather(1, actions.long()[:, None])[:, 0], -(each.exp() * each).sum(dim=1)
@@ -105,12 +105,12 @@ def policy(flat: Tensor, shape: Layout, features: Tensor, actions: Tensor) -> tu
 
 
 def values(
-    flat: Tensor, cells: Tensor, shape: Layout = PER_UE, *, central: bool = True, memory: Tensor | None = None
+    params: Tensor, cells: Tensor, shape: Layout = PER_UE, *, central: bool = True, memory: Tensor | None = None
 ) -> Tensor:
     """`testbed.policy.network.value` in torch: (T, W, C, 8), and ``memory`` (T, W, C, H) if any → (T, W)."""
     mean = cells.mean(dim=2, keepdim=True).expand_as(cells) if central else torch.zeros_like(cells)
     both = torch.cat([cells, mean] if memory is None else [cells, mean, memory], dim=3)
-    return _forward(flat, shape.critic, both.reshape(-1, both.shape[3])).view(cells.shape[:3]).sum(dim=2)
+    return _forward(params, shape.critic, both.reshape(-1, both.shape[3])).view(cells.shape[:3]).sum(dim=2)
 
 
 def advantages(rewards: Array, value: Array, settings: Settings, ratio: Array | None = None) -> tuple[Array, Array]:
@@ -137,9 +137,9 @@ def advantages(rewards: Array, value: Array, settings: Settings, ratio: Array | 
     return (rho * (rewards + settings.gamma * following - value[:-1])).astype(np.float32), targets
 
 
-def gradient(flat: Array, rollout: Rollout, settings: Settings, shape: Layout = PER_UE) -> tuple[Array, Losses]:
-    """The clipped gradient of the A3C loss at ``flat``, from nothing but its arguments: no state survives a call."""
-    parameters = torch.tensor(flat, requires_grad=True)
+def gradient(params: Array, rollout: Rollout, settings: Settings, shape: Layout = PER_UE) -> tuple[Array, Losses]:
+    """The clipped gradient of the A3C loss at ``params``, from nothing but its arguments: no state survives a call."""
+    parameters = torch.tensor(params, requires_grad=True)
     features, actions = torch.from_numpy(rollout.features), torch.from_numpy(rollout.actions)
     slot, weight = torch.from_numpy(rollout.slot), torch.from_numpy(rollout.weight)
     memory = None
@@ -160,12 +160,12 @@ def gradient(flat: Array, rollout: Rollout, settings: Settings, shape: Layout = 
     policy_loss = -(weight * log_probability * gained).sum() / slots
     value_loss = (value[:-1] - torch.from_numpy(target)).pow(2).mean()
     loss = policy_loss + settings.value_weight * value_loss - settings.entropy * (weight * entropy).sum() / slots
-    (slope,) = torch.autograd.grad(loss, parameters)
-    norm = slope.norm().item()
+    (grad,) = torch.autograd.grad(loss, parameters)
+    norm = grad.norm().item()
     if norm > settings.clip_norm:
-        slope = slope * (settings.clip_norm / norm)
+        grad = grad * (settings.clip_norm / norm)
     mean_entropy = entropy.mean().item() if len(entropy) else 0.0
-    return slope.numpy(), Losses(policy_loss.item(), value_loss.item(), mean_entropy, norm)
+    return grad.numpy(), Losses(policy_loss.item(), value_loss.item(), mean_entropy, norm)
 
 
 def _slot_ratio(log_probability: Array, rollout: Rollout) -> Array:
@@ -175,8 +175,10 @@ def _slot_ratio(log_probability: Array, rollout: Rollout) -> Array:
     return np.exp(np.minimum(log_ratio, 0.0)).reshape(rollout.rewards.shape).astype(np.float32)
 
 
-def rmsprop(flat: Array, square: Array, slope: Array, rate: float, decay: float = 0.99, epsilon: float = 1e-6) -> None:
-    """One step of RMSProp with statistics ``square`` shared by all workers, both updated in place (Mnih et al.)."""
-    square *= decay
-    square += (1.0 - decay) * slope * slope
-    flat -= rate * slope / np.sqrt(square + epsilon)
+def rmsprop(
+    params: Array, square_avg: Array, grad: Array, rate: float, decay: float = 0.99, epsilon: float = 1e-6
+) -> None:
+    """One step of RMSProp with statistics ``square_avg`` shared by all workers, both updated in place (Mnih et al.)."""
+    square_avg *= decay
+    square_avg += (1.0 - decay) * grad * grad
+    params -= rate * grad / np.sqrt(square_avg + epsilon)

@@ -33,29 +33,29 @@ class Recurrent(NamedTuple):
 
 @njit(**OPTIONS)
 def _decide(
-    world: Any, fixed: Any, how: How, flat: Any, layers: Any, kept: Kept, cells: Any, memory: Any, at: int, d: int,
+    world: Any, fixed: Any, how: How, params: Any, layers: Any, kept: Kept, cells: Any, memory: Any, at: int, d: int,
     scratch: Any,
 ) -> int:  # fmt: skip
     """Every cell decides; keeps each decision from row ``d`` on and returns the next row."""
-    for c in range(fixed.ess.shape[0]):
+    for c in range(fixed.edge_servers.shape[0]):
         if how.head < JOINT:
-            d = decide_in_turn(world, fixed, c, how, flat, layers, kept, cells[c], memory[c], at, d, scratch)
+            d = decide_in_turn(world, fixed, c, how, params, layers, kept, cells[c], memory[c], at, d, scratch)
         else:
-            d = decide_at_once(world, fixed, c, how, flat, layers, kept, cells[c], memory[c], at, d, scratch)
+            d = decide_at_once(world, fixed, c, how, params, layers, kept, cells[c], memory[c], at, d, scratch)
     return d
 
 
 @njit(**OPTIONS)
 def _remember(
-    world: Any, fixed: Any, how: How, flat: Any, recurrent: Recurrent, cells: Any, t: int, w: int, scratch: Any
+    world: Any, fixed: Any, how: How, params: Any, recurrent: Recurrent, cells: Any, t: int, w: int, scratch: Any
 ) -> None:
     """Every cell's memory takes in slot ``t``; the one after the last is only kept: the next call begins with it."""
     if recurrent.core.shape[0] == 0:
         return
-    for c in range(fixed.ess.shape[0]):
+    for c in range(fixed.edge_servers.shape[0]):
         see_cell(world, fixed, c, how.paper, cells[c], recurrent.seen[t, w, c])
         if t < recurrent.seen.shape[0] - 1:
-            remember(flat, recurrent.core, recurrent.seen[t, w, c], recurrent.memory[w, c], scratch)
+            remember(params, recurrent.core, recurrent.seen[t, w, c], recurrent.memory[w, c], scratch)
 
 
 def _build(key: int) -> Any:
@@ -63,7 +63,7 @@ def _build(key: int) -> Any:
 
     @entry("the learner's networks", **OPTIONS)
     def act(
-        worlds: Any, fixed: Any, how: How, flat: Any, layers: Any, kept: Kept, recurrent: Recurrent, cells: Any,
+        worlds: Any, fixed: Any, how: How, params: Any, layers: Any, kept: Kept, recurrent: Recurrent, cells: Any,
         rewards: Any, scratch: Any,
     ) -> int:  # fmt: skip
         """Play ``rewards.shape[0]`` slots of every world and keep everything; returns the number of decisions.
@@ -78,19 +78,19 @@ def _build(key: int) -> Any:
             for w in range(count):
                 world = view(worlds, w)
                 clear_cells(world)
-                for c in range(fixed.ess.shape[0]):
+                for c in range(fixed.edge_servers.shape[0]):
                     observe_cell(world, fixed, c, cells[t, w, c])
-                _remember(world, fixed, how, flat, recurrent, cells[t, w], t, w, scratch)
+                _remember(world, fixed, how, params, recurrent, cells[t, w], t, w, scratch)
                 memory = recurrent.memory[w]
-                d = _decide(world, fixed, how, flat, layers, kept, cells[t, w], memory, t * count + w, d, scratch)
+                d = _decide(world, fixed, how, params, layers, kept, cells[t, w], memory, t * count + w, d, scratch)
                 advance(world, fixed)
-                for c in range(fixed.ess.shape[0]):
+                for c in range(fixed.edge_servers.shape[0]):
                     cell = item(world.cells, c)
                     rewards[t, w, c] = -cell.cost if fixed.system[0].reward == HOLDING else cell.score
         for w in range(count):
-            for c in range(fixed.ess.shape[0]):
+            for c in range(fixed.edge_servers.shape[0]):
                 observe_cell(view(worlds, w), fixed, c, cells[slots, w, c])
-            _remember(view(worlds, w), fixed, how, flat, recurrent, cells[slots, w], slots, w, scratch)
+            _remember(view(worlds, w), fixed, how, params, recurrent, cells[slots, w], slots, w, scratch)
         return d
 
     return act

@@ -71,7 +71,7 @@ class Collector:
         layers = shape.actor if actor.algorithm == "a3c" else q_network.NETWORK
         self._layers = np.array(list(layers), np.int64)
         width = shape.inputs + (shape.ues if actor.head == network.CONTINUOUS else 0)
-        rows, cells = worlds * slots * len(system.ues), len(system.ess)
+        rows, cells = worlds * slots * len(system.ues), len(system.edge_servers)
         self._kept = Kept(
             np.zeros((rows, width), f32), np.zeros(rows, f32), np.zeros(rows, f32), np.zeros((rows, 2), np.int64)
         )
@@ -97,8 +97,8 @@ class Collector:
         if tired.any():
             self._renew(tired)
 
-    def rollout(self, flat: Array, explore: float = 1.0) -> tuple[Rollout, NDArray[np.int64]]:
-        """The next T slots of every world under the network ``flat``, and each decision's UE, shape (D,).
+    def rollout(self, params: Array, explore: float = 1.0) -> tuple[Rollout, NDArray[np.int64]]:
+        """The next T slots of every world under the network ``params``, and each decision's UE, shape (D,).
 
         The arrays are overwritten by the next call.
         """
@@ -106,7 +106,7 @@ class Collector:
             self._renew_tired()
         state, kept, memory = self.twin.state, self._kept, self._recurrent.memory.copy()
         count = acting.act(
-            state, self.twin.fixed, self._actor.how(explore), flat, self._layers, kept, self._recurrent, self._cells,
+            state, self.twin.fixed, self._actor.how(explore), params, self._layers, kept, self._recurrent, self._cells,
             self._rewards, self._scratch,
         )  # fmt: skip
         full = state.status["full"].astype(np.bool_)

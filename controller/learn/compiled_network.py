@@ -18,26 +18,26 @@ def scratch(outputs: int) -> Any:
 
 
 @njit(**OPTIONS)
-def _dense(flat: Any, layers: Any, n: int, x: Any, outputs: Any) -> None:
+def _dense(params: Any, layers: Any, n: int, x: Any, outputs: Any) -> None:
     """Layer ``n`` of ``layers`` (start, inputs, outputs): linear."""
     start, wide, high = layers[n, 0], layers[n, 1], layers[n, 2]
     bias = start + wide * high
-    biases = flat[bias : bias + high]
+    biases = params[bias : bias + high]
     for j in range(high):
         outputs[j] = biases[j]
     for i in range(wide):
-        xi, weights = x[i], flat[start + i * high : start + i * high + high]
+        xi, weights = x[i], params[start + i * high : start + i * high + high]
         for j in range(high):
             outputs[j] += xi * weights[j]
 
 
 @njit(**OPTIONS)
-def forward(flat: Any, layers: Any, x: Any, scratch: Any) -> None:
+def forward(params: Any, layers: Any, x: Any, scratch: Any) -> None:
     """Rectified ``layers``, the last one linear; its outputs end in ``scratch[OUT]``."""
     inputs = x
     for n in range(layers.shape[0]):
         outputs = scratch[OUT] if n == layers.shape[0] - 1 else scratch[n % 2]
-        _dense(flat, layers, n, inputs, outputs)
+        _dense(params, layers, n, inputs, outputs)
         if n < layers.shape[0] - 1:
             for j in range(layers[n, 2]):
                 outputs[j] = max(outputs[j], np.float32(0.0))
@@ -45,7 +45,7 @@ def forward(flat: Any, layers: Any, x: Any, scratch: Any) -> None:
 
 
 @njit(**OPTIONS)
-def remember(flat: Any, core: Any, seen: Any, memory: Any, scratch: Any) -> None:
+def remember(params: Any, core: Any, seen: Any, memory: Any, scratch: Any) -> None:
     """`testbed.policy.network.remember` in place: ``memory`` (H,) takes in ``seen`` (8,)."""
     width, size = seen.shape[0], memory.shape[0]
     x, gates, new = scratch[0], scratch[1], scratch[OUT]
@@ -53,11 +53,11 @@ def remember(flat: Any, core: Any, seen: Any, memory: Any, scratch: Any) -> None
         x[n] = seen[n]
     for n in range(size):
         x[width + n] = memory[n]
-    _dense(flat, core, 0, x, gates)
+    _dense(params, core, 0, x, gates)
     for n in range(2 * size):
         gates[n] = 1.0 / (1.0 + math.exp(-gates[n]))
     for n in range(size):
         x[width + n] = gates[size + n] * memory[n]
-    _dense(flat, core, 1, x, new)
+    _dense(params, core, 1, x, new)
     for n in range(size):
         memory[n] = gates[n] * memory[n] + (np.float32(1.0) - gates[n]) * np.float32(math.tanh(new[n]))

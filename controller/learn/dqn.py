@@ -47,28 +47,28 @@ class Transitions(msgspec.Struct):
     following: Array
 
 
-def _forward(flat: Tensor, x: Tensor) -> Tensor:
+def _forward(params: Tensor, x: Tensor) -> Tensor:
     for layer in NETWORK:
-        weights = flat[layer.start : layer.bias].view(layer.inputs, layer.outputs)
-        x = torch.addmm(flat[layer.bias : layer.end], x, weights)
+        weights = params[layer.start : layer.bias].view(layer.inputs, layer.outputs)
+        x = torch.addmm(params[layer.bias : layer.end], x, weights)
         if layer is not NETWORK[-1]:
             x = torch.relu(x)
     return x
 
 
-def q_values(flat: Tensor, state: Tensor, *, dueling: bool) -> Tensor:
+def q_values(params: Tensor, state: Tensor, *, dueling: bool) -> Tensor:
     """Action values (B, 2) of local and offload from states (B, 30)."""
-    out = _forward(flat, state)
-    half = 0.5 * flat[GAIN_AT] * state[:, 0]
+    out = _forward(params, state)
+    half = 0.5 * params[GAIN_AT] * state[:, 0]
     if dueling:
         half = half + 0.5 * out[:, 1]
         return torch.stack([out[:, 0] - half, out[:, 0] + half], dim=1)
     return torch.stack([out[:, 0] - half, out[:, 1] + half], dim=1)
 
 
-def gradient(flat: Array, target: Array, batch: Transitions, settings: Settings) -> tuple[Array, float]:
+def gradient(params: Array, target: Array, batch: Transitions, settings: Settings) -> tuple[Array, float]:
     """The clipped gradient of the Huber loss on one batch, and the loss."""
-    parameters = torch.tensor(flat, requires_grad=True)
+    parameters = torch.tensor(params, requires_grad=True)
     frozen = torch.from_numpy(target)
     following = torch.from_numpy(batch.following)
     with torch.no_grad():
@@ -80,11 +80,11 @@ def gradient(flat: Array, target: Array, batch: Transitions, settings: Settings)
     taken = q_values(parameters, torch.from_numpy(batch.state), dueling=settings.dueling)
     chosen = taken.gather(1, torch.from_numpy(batch.action).long()[:, None])[:, 0]
     loss = torch.nn.functional.smooth_l1_loss(chosen, goal)
-    (slope,) = torch.autograd.grad(loss, parameters)
-    norm = slope.norm().item()
+    (grad,) = torch.autograd.grad(loss, parameters)
+    norm = grad.norm().item()
     if norm > settings.clip_norm:
-        slope = slope * (settings.clip_norm / norm)
-    return slope.numpy(), loss.item()
+        grad = grad * (settings.clip_norm / norm)
+    return grad.numpy(), loss.item()
 
 
 class Replay:

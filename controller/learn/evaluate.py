@@ -24,9 +24,9 @@ class Evaluation(msgspec.Struct, frozen=True):
 
 
 def evaluate(
-    system: System, source: Source, *, double: bool, flat: Array, actor: Actor, seeds: Sequence[int]
+    system: System, source: Source, *, double: bool, params: Array, actor: Actor, seeds: Sequence[int]
 ) -> Evaluation:
-    """Let ``flat`` decide, without exploring, the workloads of ``seeds`` to the end of their drain.
+    """Let ``params`` decide, without exploring, the workloads of ``seeds`` to the end of their drain.
 
     A workload that has not drained after `DRAIN` times its length has overhead infinity, one without tasks NaN.
     """
@@ -37,7 +37,7 @@ def evaluate(
     twin.reset(np.array(seeds))
     sums, backlog = np.zeros((3, count)), np.zeros((slots, count), np.int64)
     for slot in range(slots * (1 + DRAIN)):
-        collector.rollout(flat, explore=0.0)
+        collector.rollout(params, explore=0.0)
         sums += [twin.cells[name].sum(axis=1) for name in ("overhead", "hits", "finished")]
         if slot < slots:
             backlog[slot] = twin.inside

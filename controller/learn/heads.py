@@ -12,7 +12,7 @@ from testbed.policy import network
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
 from testbed.policy.network import SPREAD
 from testbed.twin.compiled import FEATURES, OPTIONS, RANDOM, least_loaded, uniform
-from testbed.twin.decide import fresh, fresh_cycles
+from testbed.twin.decide import fresh, undecided_cycles
 from testbed.twin.lists import item
 from testbed.twin.observe import observe_decision
 from testbed.twin.state import NONE
@@ -55,8 +55,8 @@ def see_cell(world: Any, fixed: Any, c: int, paper: bool, features: Any, out: An
         out[n] = 0.0 if paper else features[n]
     if not paper:
         return
-    es, announced = item(fixed.ess, c), item(world.announced_ns, c)
-    forwarded, speed = item(world.ess, c).forwarded_cycles, es.cpu_hz * es.cores
+    es, announced = item(fixed.edge_servers, c), item(world.announced_ns, c)
+    forwarded, speed = item(world.edge_servers, c).forwarded_cycles, es.cpu_hz * es.cores
     out[0] = seconds(announced)
     out[1] = 1.0 if burden(announced, forwarded, speed, LOCAL_FIRST, fixed.system[0].threshold_ns) else 0.0
     target = least_loaded(world.announced_ns, fixed.alive, c)
@@ -99,27 +99,27 @@ def _choose(world: Any, u: int, how: How, preferred: float) -> int:
 
 @njit(**OPTIONS)
 def decide_in_turn(
-    world: Any, fixed: Any, c: int, how: How, flat: Any, layers: Any, kept: Kept, cells: Any, memory: Any, at: int,
+    world: Any, fixed: Any, c: int, how: How, params: Any, layers: Any, kept: Kept, cells: Any, memory: Any, at: int,
     d: int, scratch: Any,
 ) -> int:  # fmt: skip
     """The UEs of cell ``c`` decide one after another; rows from ``d`` on are filled, the next one is returned."""
-    first, last = item(fixed.ess, c).first_ue, item(fixed.ess, c).last_ue
+    first, last = item(fixed.edge_servers, c).first_ue, item(fixed.edge_servers, c).last_ue
     sent, later = 0, 0
     if how.head == SEQUENTIAL:
         for u in range(first, last):
-            later += fresh_cycles(world, u)
+            later += undecided_cycles(world, u)
     for u in range(first, last):
         if fresh(world, u) == NONE:
             continue
-        cycles = fresh_cycles(world, u) if how.head == SEQUENTIAL else 0
+        cycles = undecided_cycles(world, u) if how.head == SEQUENTIAL else 0
         later -= cycles
         x = kept.features[d]
         see_ue(world, fixed, u, how.paper, sent, later, x[:DECISION_FEATURES])
         see_cell(world, fixed, c, how.paper, cells, x[DECISION_FEATURES:])
         for n in range(memory.shape[0]):
             x[DECISION_FEATURES + CELL_FEATURES + n] = memory[n]
-        forward(flat, layers, x, scratch)
-        preferred = flat[0] * x[0] + _preference(how, scratch[OUT])
+        forward(params, layers, x, scratch)
+        preferred = params[0] * x[0] + _preference(how, scratch[OUT])
         choice = _choose(world, u, how, preferred)
         item(world.ues, u).choice = choice
         if choice == 1:
@@ -131,11 +131,11 @@ def decide_in_turn(
 
 @njit(**OPTIONS)
 def decide_at_once(
-    world: Any, fixed: Any, c: int, how: How, flat: Any, layers: Any, kept: Kept, cells: Any, memory: Any, at: int,
+    world: Any, fixed: Any, c: int, how: How, params: Any, layers: Any, kept: Kept, cells: Any, memory: Any, at: int,
     d: int, scratch: Any,
 ) -> int:  # fmt: skip
     """One action for all UEs of cell ``c``, kept in row ``d``; the next row is returned."""
-    first, last = item(fixed.ess, c).first_ue, item(fixed.ess, c).last_ue
+    first, last = item(fixed.edge_servers, c).first_ue, item(fixed.edge_servers, c).last_ue
     width, x = (last - first) * DECISION_FEATURES, kept.features[d]
     for u in range(first, last):
         begin = (u - first) * DECISION_FEATURES
@@ -143,26 +143,26 @@ def decide_at_once(
     see_cell(world, fixed, c, how.paper, cells, x[width : width + CELL_FEATURES])
     for n in range(memory.shape[0]):
         x[width + CELL_FEATURES + n] = memory[n]
-    forward(flat, layers, x, scratch)
+    forward(params, layers, x, scratch)
     kept.where[d, 0], kept.where[d, 1] = at, first
     if how.head == JOINT:
-        vector, kept.said[d] = _draw(world, first, how, flat, x, last - first, scratch[OUT])
+        vector, kept.said[d] = _draw(world, first, how, params, x, last - first, scratch[OUT])
         kept.actions[d] = vector
         for u in range(first, last):
             item(world.ues, u).choice = (vector >> (u - first)) & 1
     else:
-        kept.said[d] = _nearest(world, first, last, how, flat, x, scratch[OUT])
+        kept.said[d] = _nearest(world, first, last, how, params, x, scratch[OUT])
     return d + 1
 
 
 @njit(**OPTIONS)
-def _draw(world: Any, first: int, how: How, flat: Any, x: Any, ues: int, out: Any) -> Any:
+def _draw(world: Any, first: int, how: How, params: Any, x: Any, ues: int, out: Any) -> Any:
     """A vector's number drawn from the softmax of its 2^N logits (or the likeliest), and its log-probability."""
     best = 0
     for vector in range(1 << ues):
         for n in range(ues):
             if (vector >> n) & 1:
-                out[vector] += flat[0] * x[n * DECISION_FEATURES]
+                out[vector] += params[0] * x[n * DECISION_FEATURES]
         if out[vector] > out[best]:
             best = vector
     total = 0.0
@@ -181,13 +181,13 @@ def _draw(world: Any, first: int, how: How, flat: Any, x: Any, ues: int, out: An
 
 
 @njit(**OPTIONS)
-def _nearest(world: Any, first: int, last: int, how: How, flat: Any, x: Any, out: Any) -> float:
+def _nearest(world: Any, first: int, last: int, how: How, params: Any, x: Any, out: Any) -> float:
     """Choices nearest to a proto-action around the network's, kept behind the inputs; its log-probability."""
     seed, slot = world.status[0].seed, world.status[0].slot
     behind, said = x.shape[0] - (last - first), 0.0
     for u in range(first, last):
         n = u - first
-        proto = flat[0] * x[n * DECISION_FEATURES] + out[n]
+        proto = params[0] * x[n * DECISION_FEATURES] + out[n]
         if fresh(world, u) == NONE:
             x[behind + n] = math.nan
             continue

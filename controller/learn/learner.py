@@ -21,7 +21,7 @@ from testbed.twin.twin import PER_UE
 OBSERVATIONS = ("full", "paper")
 
 
-class Course(msgspec.Struct, frozen=True, kw_only=True):
+class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that training depends on besides the parameters; ``updates`` scales the learning-rate's decay.
 
     ``reward``: see `testbed.model.mdp`; with ``team`` below 1 each cell values its own and that share of others'.
@@ -130,21 +130,21 @@ class Step(msgspec.Struct, frozen=True):
 class A3cLearner:
     """A rollout, one batched backward pass, one RMSProp step on the shared parameters."""
 
-    def __init__(self, course: Course, number: int) -> None:
-        self.course = course
-        self.collector, self._layout = course.collector(course.slots, number), course.layout
+    def __init__(self, config: TrainConfig, number: int) -> None:
+        self.config = config
+        self.collector, self._layout = config.collector(config.slots, number), config.layout
 
-    def step(self, flat: Array, square: Array, update: int) -> Step:
-        """One update in place; ``flat`` may be changed by others meanwhile."""
-        slope, step = self.slope(flat.copy())
-        a3c.rmsprop(flat, square, slope, self.course.rate_at(update))
+    def step(self, params: Array, square_avg: Array, update: int) -> Step:
+        """One update in place; ``params`` may be changed by others meanwhile."""
+        grad, step = self.grad(params.copy())
+        a3c.rmsprop(params, square_avg, grad, self.config.rate_at(update))
         return step
 
-    def slope(self, flat: Array) -> tuple[Array, Step]:
-        """The gradient at ``flat`` by the next rollout under it."""
-        rollout, _ = self.collector.rollout(flat)
-        slope, losses = a3c.gradient(flat, rollout, self.course.actor_critic, self._layout)
-        return slope, Step(losses.policy + losses.value, losses.entropy, float(rollout.rewards.mean()))
+    def grad(self, params: Array) -> tuple[Array, Step]:
+        """The gradient at ``params`` by the next rollout under it."""
+        rollout, _ = self.collector.rollout(params)
+        grad, losses = a3c.gradient(params, rollout, self.config.actor_critic, self._layout)
+        return grad, Step(losses.policy + losses.value, losses.entropy, float(rollout.rewards.mean()))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """State beyond the parameters."""
@@ -160,28 +160,28 @@ class DqnLearner:
 
     BATCHES = 8
 
-    def __init__(self, course: Course, number: int) -> None:
-        self.course = course
-        self.collector = course.collector(2 * course.slots, number)
-        self.replay = Replay(course.values.capacity, course.seed * 1000 + number)
+    def __init__(self, config: TrainConfig, number: int) -> None:
+        self.config = config
+        self.collector = config.collector(2 * config.slots, number)
+        self.replay = Replay(config.values.capacity, config.seed * 1000 + number)
         self._target: Array | None = None
         self._age = 0
         self._slots = 0
 
-    def step(self, flat: Array, square: Array, update: int) -> Step:
+    def step(self, params: Array, square_avg: Array, update: int) -> Step:
         """One rollout and its batches, in place."""
-        settings = self.course.values
-        epsilon = self.course.epsilon_at(self._slots)
-        rollout, ues = self.collector.rollout(flat.copy(), max(epsilon, 1e-9))
+        settings = self.config.values
+        epsilon = self.config.epsilon_at(self._slots)
+        rollout, ues = self.collector.rollout(params.copy(), max(epsilon, 1e-9))
         self._slots += rollout.rewards.size
         self.replay.add(self.collector.transitions(rollout, ues, settings.gamma))
         loss = 0.0
         for _ in range(self.BATCHES):
             if self._target is None or self._age % settings.target_every == 0:
-                self._target = flat.copy()
+                self._target = params.copy()
             self._age += 1
-            slope, loss = dqn.gradient(flat, self._target, self.replay.sample(settings.batch), settings)
-            a3c.rmsprop(flat, square, slope, self.course.rate_at(update))
+            grad, loss = dqn.gradient(params, self._target, self.replay.sample(settings.batch), settings)
+            a3c.rmsprop(params, square_avg, grad, self.config.rate_at(update))
         return Step(loss, 0.0, float(rollout.rewards.mean()))
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -194,7 +194,7 @@ class DqnLearner:
         """Continue from `arrays`; `Invalid` if they are not those of such a learner."""
         self.collector.load_arrays(arrays)
         self.replay.load(arrays)
-        target = fitting(arrays, "target", self.course.start, rows=True)
+        target = fitting(arrays, "target", self.config.start, rows=True)
         if len(target) not in (0, q_network.SIZE):
             raise Invalid(f"target of shape {target.shape}")
         self._target = target.copy() if len(target) else None
@@ -204,6 +204,6 @@ class DqnLearner:
 Learner = A3cLearner | DqnLearner
 
 
-def make(course: Course, number: int = 0) -> Learner:
-    """The learner of a course; ``number`` tells apart those that work side by side."""
-    return A3cLearner(course, number) if course.algorithm == "a3c" else DqnLearner(course, number)
+def make(config: TrainConfig, number: int = 0) -> Learner:
+    """The learner of a config; ``number`` tells apart those that work side by side."""
+    return A3cLearner(config, number) if config.algorithm == "a3c" else DqnLearner(config, number)

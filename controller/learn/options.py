@@ -1,4 +1,4 @@
-"""Hyper-parameters by name, as a user gives them: ``key=value`` over the defaults of a course."""
+"""Hyper-parameters by name, as a user gives them: ``key=value`` over the defaults of a config."""
 
 import math
 from collections.abc import Sequence
@@ -6,34 +6,34 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from controller.learn.learner import Course
+from controller.learn.learner import TrainConfig
 from testbed.model.errors import UsageError, did_you_mean
 
 OWN = {"a3c": ("worlds", "slots", "rate", "memory"), "dqn": ("worlds", "slots")}
 SETTINGS = {"a3c": "actor_critic", "dqn": "values"}
 
 
-def optioned(course: Course, given: Sequence[str]) -> Course:
-    """``course`` with ``given`` options; `UsageError` for an unknown name or a value that is none."""
-    settings = course.hyper
+def optioned(config: TrainConfig, given: Sequence[str]) -> TrainConfig:
+    """``config`` with ``given`` options; `UsageError` for an unknown name or a value that is none."""
+    settings = config.hyper
     for one in given:
         name, equals, text = one.partition("=")
         name = name.strip()
         if not equals:
             raise UsageError(f"--option {one}: a name and a value are needed", "write --option gamma=0.95")
-        if name in OWN[course.algorithm]:
-            course = msgspec.structs.replace(course, **{name: _value(one, Course, name, text)})
+        if name in OWN[config.algorithm]:
+            config = msgspec.structs.replace(config, **{name: _value(one, TrainConfig, name, text)})
         elif name in settings.__struct_fields__:
             settings = msgspec.structs.replace(settings, **{name: _value(one, type(settings), name, text)})
         else:
-            known = names_of(course)
-            raise UsageError(f'--option {one}: {course.algorithm} has no option "{name}"', did_you_mean(name, known))
-    return msgspec.structs.replace(course, **{SETTINGS[course.algorithm]: settings})
+            known = names_of(config)
+            raise UsageError(f'--option {one}: {config.algorithm} has no option "{name}"', did_you_mean(name, known))
+    return msgspec.structs.replace(config, **{SETTINGS[config.algorithm]: settings})
 
 
-def names_of(course: Course) -> tuple[str, ...]:
-    """Every option that ``course`` has."""
-    return (*course.hyper.__struct_fields__, *OWN[course.algorithm])
+def names_of(config: TrainConfig) -> tuple[str, ...]:
+    """Every option that ``config`` has."""
+    return (*config.hyper.__struct_fields__, *OWN[config.algorithm])
 
 
 def _value(given: str, struct: type, name: str, text: str) -> Any:

@@ -18,20 +18,20 @@ class Remembered(msgspec.Struct):
     cell: NDArray[np.int64]
 
 
-def _dense(flat: Tensor, layer: Layer, x: Tensor) -> Tensor:
-    weights = flat[layer.start : layer.bias].view(layer.inputs, layer.outputs)
-    return torch.addmm(flat[layer.bias : layer.end], x, weights)
+def _dense(params: Tensor, layer: Layer, x: Tensor) -> Tensor:
+    weights = params[layer.start : layer.bias].view(layer.inputs, layer.outputs)
+    return torch.addmm(params[layer.bias : layer.end], x, weights)
 
 
-def unroll(flat: Tensor, shape: Layout, past: Remembered) -> Tensor:
+def unroll(params: Tensor, shape: Layout, past: Remembered) -> Tensor:
     """`testbed.policy.network.remember` in torch, slot after slot: the memory when each slot is decided, (T+1, W, C, H)."""
     gates, candidate = shape.core
     seen = torch.from_numpy(past.seen).flatten(1, 2)
     memory = torch.from_numpy(past.memory).flatten(0, 1)
     found = []
     for now in seen:
-        keep, use = torch.sigmoid(_dense(flat, gates, torch.cat([now, memory], dim=1))).chunk(2, dim=1)
-        new = torch.tanh(_dense(flat, candidate, torch.cat([now, use * memory], dim=1)))
+        keep, use = torch.sigmoid(_dense(params, gates, torch.cat([now, memory], dim=1))).chunk(2, dim=1)
+        new = torch.tanh(_dense(params, candidate, torch.cat([now, use * memory], dim=1)))
         memory = keep * memory + (1.0 - keep) * new
         found.append(memory)
     return torch.stack(found).view(*past.seen.shape[:3], -1)

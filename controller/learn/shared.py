@@ -48,7 +48,7 @@ def _fill(block: shared_memory.SharedMemory, length: int) -> None:
 
 
 class Shared:
-    """One block with ``size`` parameters, their RMSProp squares, and what each of ``workers`` counted.
+    """One block with ``size`` parameters, their RMSProp squares_avg, and what each of ``workers`` counted.
 
     Workers are to end when told to, and at ``limit`` updates (0: never). Raises `StartError`.
 
@@ -66,8 +66,8 @@ class Shared:
         floats = np.frombuffer(self._block.buf, np.float32, 2 * size, 8 * numbers)
         self._orders, self.counts = counters[:2], counters[2:].reshape(workers, COUNTS)
         self.gauges = gauges.reshape(workers, GAUGES)
-        self.flat: Array = floats[:size]
-        self.square: Array = floats[size:]
+        self.params: Array = floats[:size]
+        self.square_avg: Array = floats[size:]
 
     @property
     def name(self) -> str:
@@ -102,6 +102,6 @@ class Shared:
         """Let go; the one who made it also removes it."""
         if self._mine:
             self._block.unlink()
-        del self._orders, self.counts, self.gauges, self.flat, self.square
+        del self._orders, self.counts, self.gauges, self.params, self.square_avg
         with contextlib.suppress(BufferError):  # the frames of an interrupt may still look at it
             self._block.close()

@@ -12,22 +12,22 @@ import numpy as np
 import torch
 
 from controller.learn import a3c
-from controller.learn.learner import A3cLearner, Course
+from controller.learn.learner import A3cLearner, TrainConfig
 from controller.learn.shared import SLOTS, UPDATES, Shared
 from controller.learn.signals import sheltered
-from controller.learn.worker_pool import Say, Team, bound_to, unheard
+from controller.learn.worker_pool import Say, WorkerPool, bound_to, ignore_progress
 from testbed.policy.network import Array
 
 
-class InStep(Team):
+class SynchronousPool(WorkerPool):
     """A team whose members answer, each through a pipe, with a gradient."""
 
-    def __init__(self, course: Course, shared: Shared, workers: int, say: Say = unheard) -> None:
-        self._course = course
+    def __init__(self, config: TrainConfig, shared: Shared, workers: int, say: Say = ignore_progress) -> None:
+        self._config = config
         self._pipes: dict[int, Any] = {}
         self._asked: set[int] = set()
-        self._slopes: dict[int, Array] = {}
-        super().__init__(course, shared, workers, say)
+        self._grads: dict[int, Array] = {}
+        super().__init__(config, shared, workers, say)
 
     def _start(self, number: int) -> Any:
         self._pipes[number], theirs = self._context.Pipe()
@@ -38,7 +38,7 @@ class InStep(Team):
         return process
 
     def watch(self, seconds: float) -> None:
-        """Learn so long; whoever dies is replaced and asked again. See `Team.watch`."""
+        """Learn so long; whoever dies is replaced and asked again. See `WorkerPool.watch`."""
         until = time.monotonic() + seconds
         while not self._shared.stopping and (left := until - time.monotonic()) > 0:
             if not self._asked:
@@ -66,15 +66,15 @@ class InStep(Team):
         except (EOFError, OSError):
             return  # as above
         self._asked.remove(n)
-        self._slopes[n], self._shared.gauges[n] = answer[:-2], answer[-2:]
-        self._shared.counts[n, SLOTS] += self._course.worlds * self._course.slots
+        self._grads[n], self._shared.gauges[n] = answer[:-2], answer[-2:]
+        self._shared.counts[n, SLOTS] += self._config.worlds * self._config.slots
 
     def _step(self) -> None:
         """One step by the mean gradient, added up in the order of workers."""
         shared = self._shared
-        slope: Array = np.array([self._slopes[n] for n in sorted(self._slopes)]).mean(axis=0)
+        grad: Array = np.array([self._grads[n] for n in sorted(self._grads)]).mean(axis=0)
         with np.errstate(all="ignore"):  # see `controller.learn.worker_pool.once`
-            a3c.rmsprop(shared.flat, shared.square, slope, self._course.rate_at(shared.updates))
+            a3c.rmsprop(shared.params, shared.square_avg, grad, self._config.rate_at(shared.updates))
         shared.counts[0, UPDATES] += 1
 
     def stop(self) -> None:
@@ -90,12 +90,12 @@ def _work(order: bytes, name: str, size: int, workers: int, number: int, parent:
         return
     torch.set_num_threads(1)
     shared = Shared(size, workers, name)
-    learner = A3cLearner(msgspec.msgpack.decode(order, type=Course), number)
+    learner = A3cLearner(msgspec.msgpack.decode(order, type=TrainConfig), number)
     try:
         while pipe.recv_bytes():
             with np.errstate(all="ignore"):
-                slope, step = learner.slope(shared.flat.copy())
-            pipe.send_bytes(np.append(slope, np.array([step.entropy, step.reward], np.float32)).tobytes())
+                grad, step = learner.grad(shared.params.copy())
+            pipe.send_bytes(np.append(grad, np.array([step.entropy, step.reward], np.float32)).tobytes())
     except (EOFError, OSError):
         pass
     finally:

@@ -1,4 +1,4 @@
-"""Training on the twin: learners side by side on shared parameters, a judge beside them, checkpoints."""
+"""Training on the twin: learners side by side on shared parameters, a evaluator beside them, checkpoints."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from controller.learn.evaluate import evaluate
-from controller.learn.learner import Course, Learner, make
+from controller.learn.learner import Learner, TrainConfig, make
 from controller.learn.resume import damaged, resumed
 from controller.learn.shared import LAG, SLOTS, UPDATES, Shared
-from controller.learn.synchronous import InStep
-from controller.learn.worker_pool import Say, Team, once, unheard
+from controller.learn.synchronous import SynchronousPool
+from controller.learn.worker_pool import Say, WorkerPool, ignore_progress, once
 from testbed.model.errors import Invalid, UsageError
 from testbed.policy import checkpoint
 from testbed.policy.network import Array
@@ -62,34 +62,34 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 Observer = Callable[[Report], None]
 
 
-class Judge:
+class Evaluator:
     """Mean overhead of frozen parameters on validation workloads, and the best parameters so far."""
 
-    def __init__(self, course: Course, source: Source, seeds: list[int]) -> None:
-        self._course, self._source, self._seeds = course, source, seeds
-        self.best, self.best_flat = np.inf, np.zeros(0, np.float32)
+    def __init__(self, config: TrainConfig, source: Source, seeds: list[int]) -> None:
+        self._config, self._source, self._seeds = config, source, seeds
+        self.best, self.best_params = np.inf, np.zeros(0, np.float32)
         self._stale = 0
 
-    def compile(self, flat: Array) -> None:
+    def compile(self, params: Array) -> None:
         """Have compiled what a verdict needs."""
-        self._evaluate(flat)
+        self._evaluate(params)
 
-    def _evaluate(self, flat: Array) -> float:
-        course = self._course
+    def _evaluate(self, params: Array) -> float:
+        config = self._config
         with np.errstate(all="ignore"):  # see `controller.learn.worker_pool.once`
             found = evaluate(
-                course.system, self._source, double=course.double, flat=flat, actor=course.actor, seeds=self._seeds
+                config.system, self._source, double=config.double, params=params, actor=config.actor, seeds=self._seeds
             )
         known = found.overhead[~np.isnan(found.overhead)]
         return float(known.mean()) if len(known) else np.inf
 
-    def verdict(self, flat: Array) -> float:
-        """Evaluate a copy of ``flat`` and remember it if it is the best."""
-        mine = flat.copy()
+    def verdict(self, params: Array) -> float:
+        """Evaluate a copy of ``params`` and remember it if it is the best."""
+        mine = params.copy()
         mean = self._evaluate(mine)
         self._stale = 0 if mean < self.best * (1.0 - GAIN) else self._stale + 1
-        if mean < self.best or not len(self.best_flat):
-            self.best, self.best_flat = mean, mine
+        if mean < self.best or not len(self.best_params):
+            self.best, self.best_params = mean, mine
         return mean
 
     @property
@@ -106,27 +106,34 @@ class Trainer:
     """
 
     def __init__(
-        self, course: Course, budget: Budget, judge: Judge, path: Path, about: dict[str, Any], *, resume: bool = False
+        self,
+        config: TrainConfig,
+        budget: Budget,
+        evaluator: Evaluator,
+        path: Path,
+        about: dict[str, Any],
+        *,
+        resume: bool = False,
     ) -> None:
-        self.course, self.budget, self.judge, self.path = course, budget, judge, path
+        self.config, self.budget, self.evaluator, self.path = config, budget, evaluator, path
         torch.set_num_threads(1)
-        if budget.synchronous and course.algorithm != "a3c":
-            raise UsageError(f"{course.algorithm} does not learn synchronously", "a3c does")
-        self._start = course.start
+        if budget.synchronous and config.algorithm != "a3c":
+            raise UsageError(f"{config.algorithm} does not learn synchronously", "a3c does")
+        self._start = config.start
         self._began, self._stopped, self._diverged, self._kept = time.monotonic(), False, False, resume
         self.about = {**about, "size": len(self._start), "synchronous": budget.synchronous}
         self._resumed, self.header = resumed(path, self.about, self._start) if resume else ({}, {})
         self._learner = self._recalled() if "rng" in self._resumed and budget.workers == 1 else None
 
     def _recalled(self) -> Learner:
-        learner = make(self.course)
+        learner = make(self.config)
         try:
             learner.load(self._resumed)
         except Invalid as error:
             raise damaged(self.path, error) from None
         return learner
 
-    def run(self, observe: Observer, say: Say = unheard) -> str:
+    def run(self, observe: Observer, say: Say = ignore_progress) -> str:
         """Train; returns what ended it: "time", "updates", "plateau", "interrupted" or "diverged", when parameters are
         no finite numbers any more. Every other verdict writes the checkpoint. Time counts from when everything is
         compiled and all workers are at work. ``say`` hears of what is kept, and of workers that die.
@@ -147,14 +154,14 @@ class Trainer:
 
     def _begin(self) -> None:
         shared, resumed = self.shared, self._resumed
-        make(self.course).step(self._start.copy(), np.full_like(self._start, SQUARE), 0)
-        self.judge.compile(self._start)
+        make(self.config).step(self._start.copy(), np.full_like(self._start, SQUARE), 0)
+        self.evaluator.compile(self._start)
         self._began = time.monotonic()
-        shared.flat[:], shared.square[:], shared.limit = self._start, SQUARE, self.budget.updates
+        shared.params[:], shared.square_avg[:], shared.limit = self._start, SQUARE, self.budget.updates
         if resumed:
-            shared.flat[:], shared.square[:] = resumed["current"], resumed["square"]
+            shared.params[:], shared.square_avg[:] = resumed["current"], resumed["square_avg"]
             shared.counts[0, : LAG + 1] = resumed["progress"]
-            self.judge.best, self.judge.best_flat = float(resumed["best"]), resumed["parameters"]
+            self.evaluator.best, self.evaluator.best_params = float(resumed["best"]), resumed["parameters"]
         self._before = shared.updates
 
     def _over(self) -> str:
@@ -167,10 +174,10 @@ class Trainer:
             return "updates"
         if budget.seconds and time.monotonic() - self._began >= budget.seconds:
             return TIME
-        return "plateau" if budget.early_stop and self.judge.plateau else ""
+        return "plateau" if budget.early_stop and self.evaluator.plateau else ""
 
     def _alone(self) -> Iterator[Report]:
-        learner, shared, budget = self._learner or make(self.course), self.shared, self.budget
+        learner, shared, budget = self._learner or make(self.config), self.shared, self.budget
         last, judged = time.monotonic(), -1
         while not self._over():
             once(shared, learner, 0)
@@ -182,8 +189,8 @@ class Trainer:
             yield from self._judged(learner)
 
     def _together(self) -> Iterator[Report]:
-        course, shared, budget = self.course, self.shared, self.budget
-        team = (InStep if budget.synchronous else Team)(course, shared, budget.workers, self._say)
+        config, shared, budget = self.config, self.shared, self.budget
+        team = (SynchronousPool if budget.synchronous else WorkerPool)(config, shared, budget.workers, self._say)
         try:
             while not (self._stopped or shared.stopping or shared.counts[:, SLOTS].all()):
                 team.watch(LOOK_S)
@@ -206,24 +213,24 @@ class Trainer:
         """A verdict on the present parameters, and the checkpoint; none before the first update, nor on what is no
         number.
         """
-        shared, flat, square = self.shared, self.shared.flat.copy(), self.shared.square.copy()
+        shared, params, square_avg = self.shared, self.shared.params.copy(), self.shared.square_avg.copy()
         if not shared.updates:
             return
-        if not (np.isfinite(flat).all() and np.isfinite(square).all()):
+        if not (np.isfinite(params).all() and np.isfinite(square_avg).all()):
             self._diverged = True
             return
-        overhead = self.judge.verdict(flat)
+        overhead = self.evaluator.verdict(params)
         seconds = time.monotonic() - self._began
         progress, (entropy, reward) = shared.counts.sum(axis=0), shared.gauges.mean(axis=0)
         arrays = {
-            "parameters": self.judge.best_flat, "current": flat, "square": square,
-            "progress": progress, "best": np.array(self.judge.best), **(learner.arrays() if learner else {}),
+            "parameters": self.evaluator.best_params, "current": params, "square_avg": square_avg,
+            "progress": progress, "best": np.array(self.evaluator.best), **(learner.arrays() if learner else {}),
         }  # fmt: skip
         self._save(arrays)
         updates = int(progress[UPDATES])
         yield Report(
             seconds=seconds, updates=updates, rate=(updates - self._before) / max(seconds, 1e-9), lag=float(progress[LAG] / max(1, updates)),
-            slots=int(progress[SLOTS]), overhead=overhead, best=self.judge.best, entropy=float(entropy), reward=float(reward),
+            slots=int(progress[SLOTS]), overhead=overhead, best=self.evaluator.best, entropy=float(entropy), reward=float(reward),
         )  # fmt: skip
 
     def _save(self, arrays: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import torch
 
-from controller.learn.learner import Course, Learner, make
+from controller.learn.learner import Learner, TrainConfig, make
 from controller.learn.shared import Shared
 from controller.learn.signals import sheltered
 from testbed.model.errors import StartError
@@ -21,27 +21,27 @@ DEATHS, JOIN_S = 5, 10.0
 Say = Callable[[str], None]
 
 
-def unheard(text: str) -> None:
+def ignore_progress(text: str) -> None:
     """Nobody listens."""
 
 
 def once(shared: Shared, learner: Learner, number: int) -> None:
     """One update by worker ``number``, counted. Numbers that grow beyond all bounds are the next verdict's business."""
-    course, before = learner.course, shared.updates
+    config, before = learner.config, shared.updates
     with np.errstate(all="ignore"):
-        step = learner.step(shared.flat, shared.square, before)
-    shared.counts[number] += (1, course.worlds * course.slots, shared.updates - before)
+        step = learner.step(shared.params, shared.square_avg, before)
+    shared.counts[number] += (1, config.worlds * config.slots, shared.updates - before)
     shared.gauges[number] = step.entropy, step.reward
 
 
-class Team:
+class WorkerPool:
     """Learners in processes of their own; one that dies is replaced, which ``say`` is told, `DEATHS` times."""
 
-    def __init__(self, course: Course, shared: Shared, workers: int, say: Say = unheard) -> None:
+    def __init__(self, config: TrainConfig, shared: Shared, workers: int, say: Say = ignore_progress) -> None:
         self._context = get_context("spawn")
-        order = msgspec.msgpack.encode(course)
+        order = msgspec.msgpack.encode(config)
         self._shared, self._say, self._deaths = shared, say, 0
-        self._arguments = [(order, shared.name, len(shared.flat), workers, n, os.getpid()) for n in range(workers)]
+        self._arguments = [(order, shared.name, len(shared.params), workers, n, os.getpid()) for n in range(workers)]
         self._processes = [self._start(n) for n in range(workers)]
 
     def _start(self, number: int) -> Any:
@@ -92,7 +92,7 @@ def _work(order: bytes, name: str, size: int, workers: int, number: int, parent:
         return
     torch.set_num_threads(1)
     shared = Shared(size, workers, name)
-    learner = make(msgspec.msgpack.decode(order, type=Course), number)
+    learner = make(msgspec.msgpack.decode(order, type=TrainConfig), number)
     try:
         while not shared.stopping:
             once(shared, learner, number)

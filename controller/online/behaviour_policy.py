@@ -13,7 +13,7 @@ from testbed.protocol.messages import Chose, Seen
 Source = Callable[[], tuple[Array, int]]
 
 
-class Student:
+class BehaviourPolicy:
     """A learned policy whose weights come, with their version, from ``latest`` before every answer."""
 
     def __init__(self, learned: Learned, latest: Source) -> None:
@@ -24,12 +24,12 @@ class Student:
     def decide(self, cell: CellView, rng: object) -> dict[str, int]:
         """See `testbed.policy.heuristics.Policy`."""
         self._chosen = {}
-        self._learned.flat, self._version = self._latest()
+        self._learned.params, self._version = self._latest()
         self._chosen = self._learned.choose(cell)
         return {name: chosen.choice for name, chosen in self._chosen.items()}
 
     def account(self, cell: CellView) -> Seen:
-        """What there was to see in ``cell``, and the decisions just made there; see `controller.server.Taught`."""
+        """What there was to see in ``cell``, and the decisions just made there; see `controller.server.LearningPolicy`."""
         chose = tuple(
             Chose(ue.index, chosen.choice, log_probability(chosen), tuple(chosen.inputs.tolist()))
             for ue in cell.ues

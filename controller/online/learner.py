@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from controller.online.online_learner import Done, Teacher
+from controller.online.online_learner import Done, OnlineLearner
 from controller.online.start import WEIGHTS, beginning, save
 from testbed.model.system import LEARNER, Plan
 from testbed.node.clock import Clock
@@ -41,7 +41,7 @@ class Learner(Process):
             self.mailbox.close(2000, LAUNCHER)
 
     def _serve(self, start: Start) -> Stop:
-        work = Work(self.orders.plan, start, self._incarnation)
+        work = LearnerLoop(self.orders.plan, start, self._incarnation)
         try:
             stop = self._follow(work)
             work.save()
@@ -51,7 +51,7 @@ class Learner(Process):
         finally:
             work.close()
 
-    def _follow(self, work: "Work") -> Stop:
+    def _follow(self, work: "LearnerLoop") -> Stop:
         """Listen, and update the weights whenever there is something to learn, until the launcher says stop."""
         poll = select.poll()
         poll.register(self.mailbox.fd, select.POLLIN)
@@ -61,7 +61,7 @@ class Learner(Process):
                 if isinstance(received.body, Stop) and received.source == LAUNCHER:
                     return received.body
                 work.hear(received, self.mailbox)
-            if work.teacher.busy:
+            if work.online_learner.busy:
                 work.update()
             elif self.mailbox.drained:
                 poll.poll(IDLE_MS)
@@ -75,7 +75,7 @@ class Learner(Process):
                 work.save()
 
 
-class Work:
+class LearnerLoop:
     """What a learner does in one life: ``done`` is its last update, ``updates`` counts those of earlier lives too."""
 
     def __init__(self, plan: Plan, start: Start, incarnation: int) -> None:
@@ -85,23 +85,23 @@ class Work:
         self.done: Done | None = None
         self.updates = self._told = begun.updates
         self._told_ns = time.monotonic_ns()
-        self._weights = Weights.create(WEIGHTS, begun.flat)
-        self._version = self._weights.publish(begun.flat)
-        self.teacher = Teacher(plan.system, begun.flat, begun.square, seed=incarnation + 1)
+        self._weights = Weights.create(WEIGHTS, begun.params)
+        self._version = self._weights.publish(begun.params)
+        self.online_learner = OnlineLearner(plan.system, begun.params, begun.square_avg, seed=incarnation + 1)
         for down in start.downs:
-            self.teacher.take(down)
+            self.online_learner.take(down)
 
     def hear(self, received: Envelope, mailbox: Mailbox) -> None:
         """Learn from a message, if it can be true."""
         why = self._validator.refusal(received, self._clock.now_ns())
         if why:
             return mailbox.drop(f"{type(received.body).__name__} of {received.source[:40]}: {why}")
-        self.teacher.take(received.body)
+        self.online_learner.take(received.body)
 
     def update(self) -> None:
         """One update, published at once."""
-        self.done = self.teacher.update(self._version)
-        self._version = self._weights.publish(self.teacher.flat)
+        self.done = self.online_learner.update(self._version)
+        self._version = self._weights.publish(self.online_learner.params)
         self.updates += 1
 
     def rows(self, every_ns: int = 0) -> list[UpdateRow]:
@@ -130,7 +130,14 @@ class Work:
         """Write the run's checkpoint, if anything was learned."""
         if self.updates:
             run = Path.cwd().name
-            save(self.teacher.flat, self.teacher.square, self.updates, self._version, self._about, run)
+            save(
+                self.online_learner.params,
+                self.online_learner.square_avg,
+                self.updates,
+                self._version,
+                self._about,
+                run,
+            )
 
     def close(self) -> None:
         """Let go of the published weights."""

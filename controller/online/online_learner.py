@@ -9,16 +9,16 @@ import numpy as np
 
 from controller.learn import a3c
 from controller.learn.a3c import Rollout
-from controller.online.trajectory import STRETCH, Assembler, Stretch
+from controller.online.trajectory import SEGMENT_SLOTS, Assembler, TrajectorySegment
 from testbed.model.system import System
 from testbed.policy.network import Array
 
 
-class Lessons(msgspec.Struct, frozen=True, kw_only=True):
+class OnlineConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How to learn live: updates for each new stretch of ``slots`` slots, each of ``batch`` stretches of the last
     ``keep``, at learning rate ``rate``."""
 
-    slots: int = STRETCH
+    slots: int = SEGMENT_SLOTS
     updates: int = 16
     batch: int = 8
     keep: int = 40
@@ -35,16 +35,16 @@ class Done(msgspec.Struct, frozen=True):
     lag: float
 
 
-class Teacher:
-    """Improves ``flat`` in place by what it is told of a run."""
+class OnlineLearner:
+    """Improves ``params`` in place by what it is told of a run."""
 
     def __init__(
-        self, system: System, flat: Array, square: Array, lessons: Lessons | None = None, seed: int = 1
+        self, system: System, params: Array, square_avg: Array, lessons: OnlineConfig | None = None, seed: int = 1
     ) -> None:
-        self.flat, self.square = flat.copy(), square.copy()
-        self.lessons = lessons or Lessons()
+        self.params, self.square_avg = params.copy(), square_avg.copy()
+        self.lessons = lessons or OnlineConfig()
         self._assembler = Assembler(system, self.lessons.slots)
-        self._kept: list[Stretch] = []
+        self._kept: list[TrajectorySegment] = []
         self._due = 0
         self._rng = np.random.default_rng(seed)
 
@@ -66,15 +66,15 @@ class Teacher:
         drawn = self._rng.choice(older, min(len(older), self.lessons.batch - 1), replace=False)
         chosen = [self._kept[-1], *(self._kept[n] for n in drawn)]
         rollout = together(chosen)
-        slope, losses = a3c.gradient(self.flat, rollout, self.lessons.settings)
-        a3c.rmsprop(self.flat, self.square, slope, self.lessons.rate)
+        grad, losses = a3c.gradient(self.params, rollout, self.lessons.settings)
+        a3c.rmsprop(self.params, self.square_avg, grad, self.lessons.rate)
         self._due -= 1
         versions = np.concatenate([stretch.version for stretch in chosen])
         lag = version - float(versions.mean()) if len(versions) else 0.0
         return Done(losses.policy + losses.value, losses.entropy, float(rollout.rewards.mean()), lag)
 
 
-def together(stretches: list[Stretch]) -> Rollout:
+def together(stretches: list[TrajectorySegment]) -> Rollout:
     """Stretches of equal length as the worlds of one rollout."""
     worlds = len(stretches)
     return Rollout(

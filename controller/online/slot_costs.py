@@ -36,12 +36,12 @@ class _Present(msgspec.Struct, kw_only=True):
         return self.joule * ns / (self.end_ns - self.start_ns) if ns > 0 else 0.0
 
 
-class Costs:
-    """Costs by slot, settled from slot ``first`` on."""
+class SlotCosts:
+    """SlotCosts by slot, settled from slot ``first`` on."""
 
     def __init__(self, system: System, first: int) -> None:
         self._system, self.next = system, first
-        self._costs: defaultdict[int, float] = defaultdict(float)
+        self._slot_costs: defaultdict[int, float] = defaultdict(float)
         self._present: dict[Key, _Present] = {}
         self._ues = {ue.name: ue for ue in system.ues}
 
@@ -62,7 +62,7 @@ class Costs:
         end = task.generated_ns + outcome.delay_ns
         present = self._present.pop((task.ue, task.number))
         self._pay_time(present, end)
-        self._costs[self.next] -= present.ahead
+        self._slot_costs[self.next] -= present.ahead
         sent = transmit_energy_j(ue.tx_power_w, outcome.airtime_ns)
         if outcome.airtime_ns > 0:
             self._pay_energy(ue.weight_delay, sent, outcome.tx_start_ns, outcome.tx_start_ns + outcome.airtime_ns)
@@ -88,30 +88,30 @@ class Costs:
             if present.paid_ns < end:
                 self._pay_time(present, end)
             self._pay_ahead(present, start, end)
-        cost = self._costs.pop(self.next, 0.0)
+        cost = self._slot_costs.pop(self.next, 0.0)
         self.next += 1
         return cost
 
     def _pay_time(self, present: _Present, until_ns: int) -> None:
         weight = self._system.ues[present.task.ue].weight_delay
         if until_ns < present.paid_ns:
-            self._costs[self.next] += holding_cost(weight, until_ns - present.paid_ns, 0.0)
+            self._slot_costs[self.next] += holding_cost(weight, until_ns - present.paid_ns, 0.0)
         for slot, ns in self._slots(present.paid_ns, until_ns):
-            self._costs[slot] += holding_cost(weight, ns, 0.0)
+            self._slot_costs[slot] += holding_cost(weight, ns, 0.0)
         present.paid_ns = until_ns
 
     def _pay_ahead(self, present: _Present, start_ns: int, end_ns: int) -> None:
         weight = self._system.ues[present.task.ue].weight_delay
         cost = holding_cost(weight, 0, present.expected_j(start_ns, end_ns))
-        self._costs[self.next] += cost
+        self._slot_costs[self.next] += cost
         present.ahead += cost
 
     def _pay_energy(self, weight: float, joule: float, start_ns: int, end_ns: int) -> None:
         length = end_ns - start_ns
         if length <= 0 or joule == 0.0:
-            self._costs[self.next] += holding_cost(weight, 0, joule)
+            self._slot_costs[self.next] += holding_cost(weight, 0, joule)
         for slot, ns in self._slots(start_ns, end_ns):
-            self._costs[slot] += holding_cost(weight, 0, joule * ns / length)
+            self._slot_costs[slot] += holding_cost(weight, 0, joule * ns / length)
 
     def _slots(self, start_ns: int, end_ns: int) -> list[tuple[int, int]]:
         """The slots that [start, end) touches, settled ones counted as the next one, and how long it is in each."""

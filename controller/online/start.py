@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from controller.online.behaviour_policy import Student
+from controller.online.behaviour_policy import BehaviourPolicy
 from testbed.model.errors import UsageError
 from testbed.model.system import Plan
 from testbed.policy import checkpoint, loading, network
@@ -19,10 +19,10 @@ ALGORITHM, SQUARE, SEED = "a3c", 1e-4, 1
 
 
 class Beginning(msgspec.Struct, frozen=True):
-    """The parameters, their RMSProp squares, how many updates made them, and the checkpoint's header."""
+    """The parameters, their RMSProp squares_avg, how many updates made them, and the checkpoint's header."""
 
-    flat: Array
-    square: Array
+    params: Array
+    square_avg: Array
     updates: int
     about: dict[str, Any]
 
@@ -32,42 +32,42 @@ def beginning(plan: Plan) -> Beginning:
     _, _, path = loading.parts(plan.policy)
     if CHECKPOINT.exists():
         arrays, about = checkpoint.read(CHECKPOINT)
-        return Beginning(arrays["parameters"], arrays["square"], int(arrays["progress"][0]), about)
+        return Beginning(arrays["parameters"], arrays["square_avg"], int(arrays["progress"][0]), about)
     if path:
         arrays, about = checkpoint.read(Path(path))
-        flat = arrays["parameters"].astype(np.float32)
+        params = arrays["parameters"].astype(np.float32)
         about = {**about, "second_offload": plan.second_offload}
-        return Beginning(flat, arrays.get("square", _squares(flat)), 0, about)
-    flat = network.initial(SEED)
+        return Beginning(params, arrays.get("square_avg", _squares_avg(params)), 0, about)
+    params = network.initial(SEED)
     about = {"algorithm": ALGORITHM, "head": "sequential", "second_offload": plan.second_offload}
-    return Beginning(flat, _squares(flat), 0, about)
+    return Beginning(params, _squares_avg(params), 0, about)
 
 
-def _squares(flat: Array) -> Array:
-    return np.full(len(flat), SQUARE, np.float32)
+def _squares_avg(params: Array) -> Array:
+    return np.full(len(params), SQUARE, np.float32)
 
 
-def save(flat: Array, square: Array, updates: int, version: int, about: dict[str, Any], run: str) -> None:
+def save(params: Array, square_avg: Array, updates: int, version: int, about: dict[str, Any], run: str) -> None:
     """Write the run's checkpoint, which is also a policy to run elsewhere."""
-    arrays = {"parameters": flat, "square": square, "progress": np.array([updates, version], np.int64)}
+    arrays = {"parameters": params, "square_avg": square_avg, "progress": np.array([updates, version], np.int64)}
     checkpoint.save(CHECKPOINT, arrays, {**about, "learned": {"run": run, "updates": updates, "version": version}})
 
 
-def student(plan: Plan) -> Student:
+def behaviour(plan: Plan) -> BehaviourPolicy:
     """The policy that answers in a run that learns; it follows the published weights."""
     path = CHECKPOINT if CHECKPOINT.exists() else Path(loading.parts(plan.policy)[2])
-    learned = teachable(path) if path.name else Learned(network.initial(SEED), double=plan.second_offload)
+    learned = can_learn_online(path) if path.name else Learned(network.initial(SEED), double=plan.second_offload)
     learned.double, learned.explore = plan.second_offload, True
-    weights = Weights.create(WEIGHTS, learned.flat)
+    weights = Weights.create(WEIGHTS, learned.params)
 
     def latest() -> tuple[Array, int]:
         weights.refresh()
-        return weights.flat, weights.version
+        return weights.params, weights.version
 
-    return Student(learned, latest)
+    return BehaviourPolicy(learned, latest)
 
 
-def teachable(path: Path) -> Learned:
+def can_learn_online(path: Path) -> Learned:
     """The policy of a checkpoint; `UsageError` if it is none that can go on learning in a run."""
     learned = checkpoint.load_policy(path, ALGORITHM)
     if not isinstance(learned, Learned):

@@ -10,17 +10,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.online.slot_costs import Costs, Key
+from controller.online.slot_costs import Key, SlotCosts
 from testbed.model.system import System
 from testbed.policy.features import CELL_FEATURES
 from testbed.policy.network import INPUTS, Array
 from testbed.protocol.messages import Chose, Down, Outcome, Seen
 
-STRETCH, PATIENCE = 20, 12
-LEAST_SLOTS = STRETCH + PATIENCE + 1
+SEGMENT_SLOTS, PATIENCE = 20, 12
+LEAST_SLOTS = SEGMENT_SLOTS + PATIENCE + 1
 
 
-class Stretch(msgspec.Struct, kw_only=True):
+class TrajectorySegment(msgspec.Struct, kw_only=True):
     """T slots in a row with D decisions; arrays as in `controller.learn.a3c.Rollout`, for one world.
 
     ``version`` (D,) is the policy's that made each decision.
@@ -50,20 +50,20 @@ class Assembler:
     def __init__(self, system: System, slots: int, patience: int = PATIENCE) -> None:
         self._system, self._length, self._patience = system, slots, patience
         self._index = {ue.name: ue.index for ue in system.ues}
-        self._ready: list[Stretch] = []
+        self._ready: list[TrajectorySegment] = []
         self._seen: dict[int, _Slot] = {}
         self._begin(0)
 
     def _begin(self, first: int) -> None:
         """Go on with slot ``first``; slots that unknown tasks from before it may reach into are left out."""
         self._usable = first if first == 0 else first + self._patience
-        self._costs = Costs(self._system, first)
+        self._slot_costs = SlotCosts(self._system, first)
         self._decided: dict[Key, int] = {}
         self._not_own: set[tuple[int, int]] = set()
         self._seen = {slot: seen for slot, seen in self._seen.items() if slot >= first}
         self._settled: list[_Slot] = []
 
-    def ready(self) -> list[Stretch]:
+    def ready(self) -> list[TrajectorySegment]:
         """The stretches completed since the last call."""
         found, self._ready = self._ready, []
         return found
@@ -77,49 +77,49 @@ class Assembler:
                 self._end(message)
             case Down() if message.name in self._index:
                 ue = self._index[message.name]
-                self._not_own |= {(ue, self._decided[key]) for key in self._costs.lose(ue, message.at_ns)}
+                self._not_own |= {(ue, self._decided[key]) for key in self._slot_costs.lose(ue, message.at_ns)}
         while self._settle():
             pass
 
     def _see(self, seen: Seen) -> None:
-        if seen.slot < self._costs.next:
+        if seen.slot < self._slot_costs.next:
             return
         slot = self._seen.setdefault(seen.slot, _Slot({}, []))
         slot.cells.setdefault(seen.cell, seen.features)
         slot.chose += [(chose, seen.version) for chose in seen.chose]
         for task in seen.tasks:
-            self._costs.enter(task)
+            self._slot_costs.enter(task)
             self._decided[task.ue, task.number] = seen.slot
 
     def _end(self, outcome: Outcome) -> None:
         self._decided.pop((outcome.task.ue, outcome.task.number), None)
         if outcome.fallback:
             self._not_own.add((outcome.task.ue, outcome.slot))
-        self._costs.leave(outcome)
+        self._slot_costs.leave(outcome)
 
     def _settle(self) -> bool:
         """Settle the next slot, or go on behind a gap, if it is time to; whether it was."""
-        slot, newest = self._costs.next, max(self._seen, default=-1)
+        slot, newest = self._slot_costs.next, max(self._seen, default=-1)
         if slot not in self._seen or slot + 1 not in self._seen:
             if newest > slot + 2:
                 self._begin(min(at for at in self._seen if at > slot))
             return newest > slot + 2
-        whole = all(len(self._seen[at].cells) == len(self._system.ess) for at in (slot, slot + 1))
-        if newest <= slot + self._patience and (not whole or self._costs.is_open(slot)):
+        whole = all(len(self._seen[at].cells) == len(self._system.edge_servers) for at in (slot, slot + 1))
+        if newest <= slot + self._patience and (not whole or self._slot_costs.is_open(slot)):
             return False
         seen = self._seen.pop(slot)
-        seen.cost = self._costs.settle()
+        seen.cost = self._slot_costs.settle()
         if slot >= self._usable:
             self._settled.append(seen)
         if len(self._settled) == self._length:
-            self._ready.append(self._stretch(slot + 1 - self._length))
+            self._ready.append(self._segment(slot + 1 - self._length))
             self._settled = []
         return True
 
-    def _stretch(self, first: int) -> Stretch:
+    def _segment(self, first: int) -> TrajectorySegment:
         """The settled slots as arrays; the cells seen next are what the last slot led to."""
         slots = [*self._settled, self._seen[first + self._length]]
-        cells = np.zeros((len(slots), 1, len(self._system.ess), CELL_FEATURES), np.float32)
+        cells = np.zeros((len(slots), 1, len(self._system.edge_servers), CELL_FEATURES), np.float32)
         for at, slot in enumerate(slots):
             for cell, features in slot.cells.items():
                 cells[at, 0, cell] = features
@@ -127,7 +127,7 @@ class Assembler:
         inputs = np.array([chose.inputs for _, chose, _ in made], np.float32).reshape(len(made), INPUTS)
         own = [(chose.ue, first + at) not in self._not_own for at, chose, _ in made]
         self._not_own = {(ue, slot) for ue, slot in self._not_own if slot >= first + self._length}
-        return Stretch(
+        return TrajectorySegment(
             features=inputs,
             actions=np.array([chose.choice for _, chose, _ in made], np.float32),
             log_probability=np.array([chose.log_probability for _, chose, _ in made], np.float32),

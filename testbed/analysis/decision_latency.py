@@ -17,19 +17,19 @@ class Spread(msgspec.Struct, frozen=True):
     p99: float | None = None
 
 
-class Thinking(msgspec.Struct, frozen=True):
+class DecisionLatency(msgspec.Struct, frozen=True):
     """``answered``: from a cell's last ask until its answers were out; ``seen``: from a UE's ask to its answer."""
 
     answered: Spread
     seen: Spread
 
 
-def thinking(run: Run) -> Thinking:
+def thinking(run: Run) -> DecisionLatency:
     """The decision times of a live run; fallbacks are left out."""
     last = {event.source: detail(event) for event in run.record.events if event.kind == "answers"}
     answers = histogram.merge(last.values())
     seen = [row.think_ns * MS for row in run.tasks if run.live and row.asked_ns >= 0 and not row.fallback]
-    return Thinking(
+    return DecisionLatency(
         Spread(answers.quantile_ns(0.5) * MS, answers.quantile_ns(0.99) * MS) if answers.count else Spread(),
         Spread(percentile(seen, 50), percentile(seen, 99)) if seen else Spread(),
     )

@@ -127,7 +127,7 @@ def _consequence(run: Run, names: Sequence[str], at_ns: int) -> str:
     if any(ue.name == name for ue in run.resolved.system.ues):
         rows = [row for row in run.tasks if row.ue in names and row.state == FAILED and row.reason == UE_DIED]
         return f"{_tasks(len(rows))} failed"
-    cell = next(es.index for es in run.resolved.system.ess if es.name == name) + 1
+    cell = next(es.index for es in run.resolved.system.edge_servers if es.name == name) + 1
     later = min((died for died, _ in run.absences.get(name, ()) if died > at_ns), default=2**62)
     rows = [row for row in run.tasks if row.recovered and at_ns <= row.reentry_ns < later]
     return f"{_tasks(sum(row.es == name or (not row.es and row.cell == cell) for row in rows))} recovered"

@@ -48,7 +48,7 @@ def summarise(run: Run) -> dict[str, EsSummary]:
         cells[task.cell].append(task)
     return {
         es.name: _one(run, es, slots_of[es.name], tasks_of[es.name], cells[es.index + 1], over, span_ns)
-        for es in system.ess
+        for es in system.edge_servers
     }
 
 

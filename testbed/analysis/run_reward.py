@@ -67,7 +67,7 @@ def by_slot(rows: Sequence[TaskRow], system: System, kind: str) -> list[RewardRo
                 cell.rewards.append(-mdp.holding_cost(ues[row.ue].weight_delay, stay_ns, energy_j))
         if kind != HOLDING:
             cells[row.slot, row.cell].rewards.append(_score(row, local[row.ue, row.number], kind))
-    numbers = [es.index + 1 for es in system.ess]
+    numbers = [es.index + 1 for es in system.edge_servers]
     return [_row(slot, cell, system.slot_ns, cells[slot, cell]) for slot in range(last + 1) for cell in numbers]
 
 

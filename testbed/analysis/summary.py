@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from testbed.analysis import incidents, per_server, run_reward, threshold_checks
-from testbed.analysis.decision_latency import Thinking, thinking
+from testbed.analysis.decision_latency import DecisionLatency, thinking
 from testbed.analysis.grading import Fidelity, detail
 from testbed.analysis.learning_progress import Learning, learning, unlearned
 from testbed.analysis.per_server import EsSummary
@@ -85,7 +85,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     es: dict[str, EsSummary]
     where_time_went: dict[str, float]
     thresholds: list[Outcome]
-    decision_ms: Thinking
+    decision_ms: DecisionLatency
     learning: Learning | None
     fidelity: Fidelity
     problems: list[str]

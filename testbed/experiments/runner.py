@@ -108,7 +108,7 @@ def _policy(order: Order) -> tuple[Policy | None, bool]:
         return None, False
     if order.learn:
         _refuse_to_learn(order)
-        return None, loading.load_to_learn(order.policy)
+        return None, loading.load_for_learning(order.policy)
     return loading.load(order.policy)
 
 
@@ -139,7 +139,7 @@ def planned(order: Order, *, double: bool) -> Plan:
     if not live:
         return plan
     payload.refuse(plan)
-    known = host_costs.kept() or (host_costs.measured(warn) if order.auto_speed else host_costs.Costs())
+    known = host_costs.kept() or (host_costs.measured(warn) if order.auto_speed else host_costs.HostCosts())
     return preflight.fitted(plan, known, auto_speed=order.auto_speed)
 
 
@@ -164,7 +164,9 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "system": msgspec.json.encode(plan.system).decode(),
         "backend": order.backend,
         "speed": plan.emulation.speed,
-        "advised_speed": 0.0 if simulated else preflight.advised_speed(plan, host_costs.kept() or host_costs.Costs()),
+        "advised_speed": 0.0
+        if simulated
+        else preflight.advised_speed(plan, host_costs.kept() or host_costs.HostCosts()),
         "burn": 0.0 if simulated else plan.emulation.burn,
         "payload": "declared" if simulated else plan.emulation.payload,
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -1,4 +1,4 @@
-"""Training of ``a3c`` and ``dqn`` for a scenario: the learner's course, whom it has to beat, and where it is kept."""
+"""Training of ``a3c`` and ``dqn`` for a scenario: the learner's config, whom it has to beat, and where it is kept."""
 
 import contextlib
 import hashlib
@@ -11,9 +11,9 @@ import msgspec
 import yaml
 
 from controller.learn.evaluate import MOST_A_SLOT
-from controller.learn.learner import Course
+from controller.learn.learner import TrainConfig
 from controller.learn.options import optioned
-from controller.learn.train import INTERRUPTED, TIME, Budget, Judge, Report, Trainer
+from controller.learn.train import INTERRUPTED, TIME, Budget, Evaluator, Report, Trainer
 from testbed.experiments import curves, tune
 from testbed.experiments.rounds import Rounds
 from testbed.experiments.runner import versions
@@ -35,7 +35,7 @@ Say = Callable[[str], None]
 Observer = Callable[[Report], None]
 
 
-class Lesson(msgspec.Struct, frozen=True, kw_only=True):
+class TrainingJob(msgspec.Struct, frozen=True, kw_only=True):
     """What to train and how long; ``seed`` selects training and validation workloads and the first parameters.
 
     Observation, reward and team are the scenario's agent's; ``options``: see `controller.learn.options`.
@@ -68,7 +68,7 @@ class Baseline(msgspec.Struct, frozen=True):
     overhead: float = float("nan")
 
 
-class Taught(msgspec.Struct, frozen=True, kw_only=True):
+class TrainingResult(msgspec.Struct, frozen=True, kw_only=True):
     """What training came to; ``checkpoint`` is "" if no verdict was reached, ``ended`` as `Trainer.run` says."""
 
     checkpoint: str
@@ -86,39 +86,37 @@ class Taught(msgspec.Struct, frozen=True, kw_only=True):
     validation_seeds: tuple[int, ...]
 
 
-class Teaching:
+class Training:
     """One training run, ready to go. Raises `TestbedError` for what cannot be trained or resumed."""
 
-    def __init__(self, lesson: Lesson) -> None:
-        self.lesson = lesson
-        scenario = msgspec.structs.replace(lesson.scenario, faults=())
+    def __init__(self, job: TrainingJob) -> None:
+        self.job = job
+        scenario = msgspec.structs.replace(job.scenario, faults=())
         system = inputs.resolve(scenario).system
         endless, finite = (build.generator(scenario, system, endless=endless) for endless in (True, False))
         build.refuse(system)
-        base = lesson.algorithm.removesuffix(tune.DOUBLE)
-        updates = lesson.budget.updates or max(1, round(USUAL_RATE[base] * lesson.budget.seconds))
-        course = Course(
-            system=system, source=endless, double=lesson.double, algorithm=base, head=lesson.head, observation=scenario.agent.observation, reward=scenario.agent.reward,
-            team=scenario.agent.team, seed=lesson.seed, updates=updates,
+        base = job.algorithm.removesuffix(tune.DOUBLE)
+        updates = job.budget.updates or max(1, round(USUAL_RATE[base] * job.budget.seconds))
+        config = TrainConfig(
+            system=system, source=endless, double=job.double, algorithm=base, head=job.head, observation=scenario.agent.observation, reward=scenario.agent.reward,
+            team=scenario.agent.team, seed=job.seed, updates=updates,
         )  # fmt: skip
-        course = optioned(course, lesson.options)
-        _must_fit(course, lesson.budget.workers)
-        self.seeds = tune.training_seeds(lesson.seed, SEEDS)
-        self._judge = Judge(course, finite, list(self.seeds))
-        self._trainer = Trainer(
-            course, lesson.budget, self._judge, lesson.path, _about(lesson, course), resume=lesson.resume
-        )
+        config = optioned(config, job.options)
+        _must_fit(config, job.budget.workers)
+        self.seeds = tune.training_seeds(job.seed, SEEDS)
+        self._evaluator = Evaluator(config, finite, list(self.seeds))
+        self._trainer = Trainer(config, job.budget, self._evaluator, job.path, _about(job, config), resume=job.resume)
         known = str(self._trainer.header.get("curve", ""))
-        self._curve = Path(known).name or curves.fresh(lesson.folder, lesson.algorithm)
+        self._curve = Path(known).name or curves.fresh(job.folder, job.algorithm)
         self._trainer.about["curve"] = self._curve
 
     def baseline(self) -> Baseline:
         """Tune ``priced`` and play it and the other heuristics on the validation workloads, on the twin."""
-        lesson, suffix = self.lesson, tune.DOUBLE if self.lesson.double else ""
-        tuned = tune.tune(lesson.scenario, f"priced{suffix}", lesson.seed, lambda text: None, SEEDS)
+        job, suffix = self.job, tune.DOUBLE if self.job.double else ""
+        tuned = tune.tune(job.scenario, f"priced{suffix}", job.seed, lambda text: None, SEEDS)
         rounds = Rounds([name + suffix for name in HEURISTICS], TWIN, lambda text: None)
-        rounds.add(f"priced{suffix}", tune.policy_of(tuned.policy, tuple(tuned.values.values())), double=lesson.double)
-        rounds.play(msgspec.structs.replace(lesson.scenario, faults=()), self.seeds)
+        rounds.add(f"priced{suffix}", tune.policy_of(tuned.policy, tuple(tuned.values.values())), double=job.double)
+        rounds.play(msgspec.structs.replace(job.scenario, faults=()), self.seeds)
         means = {
             name: mean([one.overhead for one in found.values() if math.isfinite(one.overhead)])
             for name, found in rounds.samples.items()
@@ -128,12 +126,12 @@ class Teaching:
             (Baseline(name, value) for name, value in means.items()), key=lambda one: one.overhead, default=Baseline()
         )
 
-    def run(self, baseline: Baseline, show: Observer, say: Say) -> Taught:
+    def run(self, baseline: Baseline, show: Observer, say: Say) -> TrainingResult:
         """Train to the end, or until interrupted; the checkpoint holds the best parameters of all verdicts.
 
         Raises `StartError` if time was too short for a single update, or if the checkpoint cannot be written.
         """
-        lesson, reports = self.lesson, []
+        job, reports = self.job, []
 
         def note(report: Report) -> None:
             reports.append(report)
@@ -142,14 +140,14 @@ class Teaching:
 
         try:
             with (
-                contextlib.closing(curves.Curve(lesson.folder, self._curve, say)) as curve,
+                contextlib.closing(curves.Curve(job.folder, self._curve, say)) as curve,
                 stop_on_interrupt(self._trainer.stop),
             ):
                 ended = self._trainer.run(note, say)
         except KeyboardInterrupt:
             ended = INTERRUPTED
         if not reports and ended == TIME:
-            raise StartError(f"nothing was learned in {lesson.budget.seconds:g} s", "train for longer, like --wall 60s")
+            raise StartError(f"nothing was learned in {job.budget.seconds:g} s", "train for longer, like --wall 60s")
         last = (
             reports[-1]
             if reports
@@ -165,26 +163,26 @@ class Teaching:
                 reward=0.0,
             )
         )
-        return Taught(
-            checkpoint=str(lesson.path) if reports else "", algorithm=lesson.algorithm, overhead=last.best, baseline=baseline, ended=ended, seconds=last.seconds,
-            updates=last.updates, updates_per_s=last.rate, policy_lag=last.lag, slots=last.slots, seed=lesson.seed, workers=lesson.budget.workers, validation_seeds=self.seeds,
+        return TrainingResult(
+            checkpoint=str(job.path) if reports else "", algorithm=job.algorithm, overhead=last.best, baseline=baseline, ended=ended, seconds=last.seconds,
+            updates=last.updates, updates_per_s=last.rate, policy_lag=last.lag, slots=last.slots, seed=job.seed, workers=job.budget.workers, validation_seeds=self.seeds,
         )  # fmt: skip
 
 
-def _about(lesson: Lesson, course: Course) -> dict[str, Any]:
+def _about(job: TrainingJob, config: TrainConfig) -> dict[str, Any]:
     """What a checkpoint says of its training; resuming demands the same but for `testbed.policy.checkpoint.FREE`."""
-    text = dump(msgspec.structs.replace(lesson.scenario, faults=()))
+    text = dump(msgspec.structs.replace(job.scenario, faults=()))
     return {
-        **course.about, "scenario": yaml.safe_load(text),
+        **config.about, "scenario": yaml.safe_load(text),
         "scenario_hash": hashlib.sha256(text.encode()).hexdigest()[:16],
-        "updates": lesson.budget.updates or "by time", "versions": versions(),
+        "updates": job.budget.updates or "by time", "versions": versions(),
     }  # fmt: skip
 
 
-def _must_fit(course: Course, workers: int) -> None:
+def _must_fit(config: TrainConfig, workers: int) -> None:
     """Raise `UsageError` for a training that takes more memory than this host has, even by the least estimate."""
-    judged = SEEDS * MOST_A_SLOT * len(course.system.ues) * course.system.slots * TASK.itemsize
-    needed, there = workers * course.nbytes + judged, limits.total_memory()
+    judged = SEEDS * MOST_A_SLOT * len(config.system.ues) * config.system.slots * TASK.itemsize
+    needed, there = workers * config.nbytes + judged, limits.total_memory()
     if needed > there:
         why = f"this training needs at least {needed * 1e-9:.0f} GB of memory, and this host has {there * 1e-9:.0f} GB"
         raise UsageError(why, "make it smaller: --option worlds, slots or capacity, --slots, --workers")

@@ -21,7 +21,7 @@ from testbed.scenario.schema import Scenario
 from testbed.trace import inputs
 
 
-class TaughtLive(msgspec.Struct, frozen=True, kw_only=True):
+class LiveTrainingResult(msgspec.Struct, frozen=True, kw_only=True):
     """What training on the testbed came to; ``overhead`` is the run's own mean, exploration included; ``slots`` are
     those that were played."""
 
@@ -73,7 +73,7 @@ def order(
     from nothing (""). Its workload is a training workload of ``seed``. Raises `UsageError` for what cannot learn there.
     """
     base = loading.parts(algorithm)[0]
-    if base != loading.TEACHABLE:
+    if base != loading.LEARNS_ONLINE:
         raise UsageError(f"{algorithm} is not trained on the testbed", "a3c and a3c-do are; leave out --on testbed")
     policy = f"{algorithm}:{start}" if start else algorithm
     made = _ordered(scenario, policy, seed, auto_speed=auto_speed)
@@ -103,7 +103,7 @@ def _ordered(scenario: Scenario, policy: str, seed: int, *, auto_speed: bool) ->
 
 def kept(
     run: Run, summary: Summary, keeper: Keeper, algorithm: str, seed: int, start: str, longer: str = "--wall 300s"
-) -> TaughtLive:
+) -> LiveTrainingResult:
     """Let ``keeper`` have what ``run`` has learned; `StartError` if that is nothing, `InterruptedRunError` if that is
     so because it was interrupted. ``longer`` is the option that makes it last longer."""
     learned = run.path / CHECKPOINT
@@ -119,7 +119,7 @@ def kept(
     keeper.bring(learned)
     found = summary.learning
     updates, pace, lag = (found.updates, found.updates_per_s, found.policy_lag) if found else (0, 0.0, 0.0)
-    return TaughtLive(
+    return LiveTrainingResult(
         checkpoint=str(keeper.path), algorithm=algorithm, run=str(run.path), overhead=summary.overhead.mean, ended=summary.ended, slots=slots, speed=summary.speed,
         updates=updates, updates_per_s=pace, policy_lag=lag, seed=seed, start=start,
     )  # fmt: skip

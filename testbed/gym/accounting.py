@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.online.slot_costs import Costs, Key
+from controller.online.slot_costs import Key, SlotCosts
 from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
 from testbed.model.mdp import CellView, local_overhead, score
@@ -22,13 +22,13 @@ from testbed.protocol.messages import Ask, Outcome
 from testbed.twin.state import CELL
 
 
-class Tally:
+class Accounting:
     """One episode of ``workload``; ``inside`` counts the tasks in the system at the boundary settled last."""
 
     def __init__(self, system: System, workload: Sequence[Task], reward: str, speed: float = 1.0) -> None:
         self._system, self._reward, self._speed = system, reward, speed
         self._coming = sorted(workload, key=lambda task: -task.generated_ns)
-        self._costs = [Costs(system, 0) for _ in system.ess]
+        self._costs = [SlotCosts(system, 0) for _ in system.edge_servers]
         self._asked: dict[int, list[Task]] = {}
         self._ended: list[Outcome] = []
         self._waits: dict[Key, tuple[int, int]] = {}
@@ -40,8 +40,8 @@ class Tally:
 
     def _new(self, slot: int) -> None:
         self.slot = slot
-        self.cells: NDArray[Any] = np.zeros(len(self._system.ess), CELL)
-        self.fallback, self.lag_ns = np.zeros((2, len(self._system.ess)), np.int64)
+        self.cells: NDArray[Any] = np.zeros(len(self._system.edge_servers), CELL)
+        self.fallback, self.lag_ns = np.zeros((2, len(self._system.edge_servers)), np.int64)
 
     def waiting(self, slot: int, ue: int) -> tuple[Task, ...]:
         """The tasks of a UE that are decided in ``slot``, as far as they have been generated."""
@@ -99,7 +99,7 @@ class Tally:
     def expect(self, view: CellView, choices: NDArray[np.int8], think_ns: int) -> None:
         """The energy that the tasks of a cell will spend, decided ``think_ns`` after they were asked for."""
         ready, costs = view.now_ns + think_ns, self._costs[view.cell]
-        senders = max(1, view.ess[view.cell].senders) if view.shared else 1
+        senders = max(1, view.edge_servers[view.cell].senders) if view.shared else 1
         for seen in view.ues:
             ue = self._system.ues[seen.index]
             offload = choices[seen.index] == OFFLOAD

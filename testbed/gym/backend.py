@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbed.gym import options as check
-from testbed.gym.config import Setting, backlog_ns
+from testbed.gym.config import EnvironmentConfig, backlog_ns
 from testbed.model.mdp import CellView
 from testbed.trace import inputs
 from testbed.twin import build
@@ -79,7 +79,7 @@ class TwinBackend:
     missed = 0
     measured = (0, 0.0)
 
-    def __init__(self, setting: Setting, backlog_s: float = 0.0, capacity: int | None = None) -> None:
+    def __init__(self, setting: EnvironmentConfig, backlog_s: float = 0.0, capacity: int | None = None) -> None:
         self._kind, self._code = setting.observation, OBSERVATIONS[setting.observation]
         self._twin = worlds(setting, 1, capacity)
         self._ues = len(setting.system.ues)
@@ -87,7 +87,7 @@ class TwinBackend:
         self._seen = np.zeros((1, 0), np.float32)
         self.totals = NOTHING
         self.slot = self.inside = 0
-        self.fallback, self.lag_ns = np.zeros((2, len(setting.system.ess)), np.int64)
+        self.fallback, self.lag_ns = np.zeros((2, len(setting.system.edge_servers)), np.int64)
 
     @property
     def cells(self) -> NDArray[Any]:
@@ -105,7 +105,7 @@ class TwinBackend:
 
     def views(self) -> list[CellView]:
         """See `Backend`."""
-        return [cell_view(self._twin, 0, cell) for cell in range(len(self._twin.system.ess))]
+        return [cell_view(self._twin, 0, cell) for cell in range(len(self._twin.system.edge_servers))]
 
     def reset(self, seed: int) -> None:
         """See `Backend`."""
@@ -137,7 +137,7 @@ def undecided(twin: Twin) -> NDArray[np.bool_]:
     return present
 
 
-def worlds(setting: Setting, count: int, capacity: int | None = None) -> Twin:
+def worlds(setting: EnvironmentConfig, count: int, capacity: int | None = None) -> Twin:
     """A twin of ``count`` worlds that are told what to do, by default with room for every task of an episode."""
     system, source = setting.system, source_of(setting)
     needed = "the most tasks that a world may hold is needed, at least 1"
@@ -147,7 +147,7 @@ def worlds(setting: Setting, count: int, capacity: int | None = None) -> Twin:
     return twin
 
 
-def source_of(setting: Setting) -> Source:
+def source_of(setting: EnvironmentConfig) -> Source:
     """Where the tasks come from: keyed draws, or the table of a traced workload (the same for every seed)."""
     scenario, system = setting.resolved.scenario, setting.system
     if scenario.workload.trace:
@@ -155,7 +155,7 @@ def source_of(setting: Setting) -> Source:
     return build.generator(scenario, system, endless=False)
 
 
-def _room(setting: Setting, source: Source) -> int:
+def _room(setting: EnvironmentConfig, source: Source) -> int:
     """Bernoulli: what an episode can bring at most; Poisson: twice what it brings on average, and 64 a UE."""
     if source.rows:
         return len(source.rows)

@@ -43,7 +43,7 @@ class Options(Choices, total=False, kw_only=True):
     decision_timeout_s: float | None
 
 
-class Setting(msgspec.Struct, frozen=True, kw_only=True):
+class EnvironmentConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A scenario as an environment: what is observed and paid, after how many slots an episode is cut (0: never).
 
     ``normalize`` scales observations and rewards to unit size; ``actions`` is the kind of the action space.
@@ -79,7 +79,7 @@ def split(options: Mapping[str, Any]) -> tuple[Choices, dict[str, Any]]:
     return choices, {name: value for name, value in options.items() if name not in Choices.__annotations__}
 
 
-def make(scenario: Source = "region", **choices: Unpack[Choices]) -> Setting:
+def make(scenario: Source = "region", **choices: Unpack[Choices]) -> EnvironmentConfig:
     """A setting from a scenario's name, file, text (of several lines) or struct.
 
     ``settings`` are changes like ``"density=0.5"``. ``observation``, ``reward`` and ``episode_slots`` replace the
@@ -96,7 +96,7 @@ def make(scenario: Source = "region", **choices: Unpack[Choices]) -> Setting:
         )
     agent, limit = found.agent, choices.get("episode_slots")
     needed = "a number of slots is needed, or 0 for the whole workload"
-    return Setting(
+    return EnvironmentConfig(
         scenario=found,
         resolved=resolved,
         second_offload=check.flag("second_offload", choices.get("second_offload", True)),
@@ -126,7 +126,7 @@ def _loaded(scenario: Source, settings: Any) -> Scenario:
     return load_scenario(scenario, list(settings))
 
 
-def emulated(setting: Setting, speed: Any, payload: Any, decision_timeout_s: Any) -> Setting:
+def emulated(setting: EnvironmentConfig, speed: Any, payload: Any, decision_timeout_s: Any) -> EnvironmentConfig:
     """The setting with what replaces its scenario's emulation and timeout. Raises `UsageError`."""
     resolved = setting.resolved
     emulation, system = resolved.emulation, resolved.system

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from testbed.gym import options as check
 from testbed.gym import spaces
 from testbed.gym.backend import Backend, TwinBackend
-from testbed.gym.config import Choices, Setting
+from testbed.gym.config import Choices, EnvironmentConfig
 from testbed.gym.seeds import Seeds, seed_of
 from testbed.model.errors import UsageError
 
 BACKENDS = ("twin", "testbed")
 
 
-def backend_of(name: str, setting: Setting, **options: Any) -> Backend:
+def backend_of(name: str, setting: EnvironmentConfig, **options: Any) -> Backend:
     """The backend called ``name``; ``options`` are those of `TwinBackend` or of `testbed.gym.live.LiveBackend`."""
     check.one_of("backend", name, BACKENDS)
     made: Any = TwinBackend
@@ -34,7 +34,7 @@ def backend_of(name: str, setting: Setting, **options: Any) -> Backend:
 class Episode:
     """One episode after another of one region."""
 
-    def __init__(self, setting: Setting, backend: Backend, reset_options: tuple[str, ...] = ()) -> None:
+    def __init__(self, setting: EnvironmentConfig, backend: Backend, reset_options: tuple[str, ...] = ()) -> None:
         self.setting, self.backend, self._reset_options = setting, backend, reset_options
         self._seeds = Seeds()
         self._slots, self._limit = setting.system.slots, setting.episode_slots

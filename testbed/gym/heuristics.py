@@ -1,6 +1,6 @@
 """Heuristics as callables on observations: what ``greedy`` and ``priced`` decide, from the numbers that agents see.
 
-They work wherever an agent does: in a wrapper, a vector, an evaluation, or as a teacher to imitate.
+They work wherever an agent does: in a wrapper, a vector, an evaluation, or as a online_learner to imitate.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from testbed.gym import spaces
-from testbed.gym.config import Setting
+from testbed.gym.config import EnvironmentConfig
 from testbed.model.errors import UsageError
 from testbed.policy import loading
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
@@ -33,8 +33,8 @@ class Heuristic:
             raise UsageError('the observation is "paper"', 'heuristics need observation="full"')
         system = self.setting.system
         self._beta, self._beta0 = beta, beta0
-        self._cells = [[ue.index for ue in system.cell_ues(es.index)] for es in system.ess]
-        self._cores = [es.cores for es in system.ess]
+        self._cells = [[ue.index for ue in system.cell_ues(es.index)] for es in system.edge_servers]
+        self._cores = [es.cores for es in system.edge_servers]
         self._weight = np.array([ue.weight_delay for ue in system.ues])
         self._latency_s = system.radio.latency_ns * 1e-9
         self._unit = spaces.scale(self.setting).astype(np.float64) if self.setting.normalize else None
@@ -111,12 +111,12 @@ def _of(policy: Policy, name: str, env: Any) -> Heuristic | Constant:
     raise UsageError(f'"{name}" is no heuristic', "lc, offload, random, coin, greedy and priced are")
 
 
-def setting_of(env: Any) -> Setting:
-    """The setting of an environment (wrapped or not), a batch, or a `Setting` itself."""
-    found = env if isinstance(env, Setting) else None
+def setting_of(env: Any) -> EnvironmentConfig:
+    """The setting of an environment (wrapped or not), a batch, or a `EnvironmentConfig` itself."""
+    found = env if isinstance(env, EnvironmentConfig) else None
     for name in ("unwrapped", "batch"):
         if found is None:
             found = getattr(getattr(env, name, env), "setting", None)
-    if not isinstance(found, Setting):
+    if not isinstance(found, EnvironmentConfig):
         raise UsageError(f"{type(env).__name__} is no environment of this testbed", "give what testbed.gym made")
     return found

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from controller.gather import Gathering
 from testbed.gym import players
-from testbed.gym.accounting import Tally
+from testbed.gym.accounting import Accounting
 from testbed.gym.backend import Totals
-from testbed.gym.config import Setting, emulated
+from testbed.gym.config import EnvironmentConfig, emulated
 from testbed.gym.observation import observed
 from testbed.gym.players import Players
 from testbed.live import host_costs, payload, preflight
@@ -48,7 +48,7 @@ class LiveBackend:
     """
 
     def __init__(
-        self, setting: Setting, speed: float | None = None, payload: str | None = None,
+        self, setting: EnvironmentConfig, speed: float | None = None, payload: str | None = None,
         decision_timeout_s: float | None = None,
     ) -> None:  # fmt: skip
         self._setting = emulated(setting, speed, payload, decision_timeout_s)
@@ -61,12 +61,12 @@ class LiveBackend:
     def _begin(self, plan: Plan) -> None:
         system = self._system = plan.system
         self._gathering = Gathering(system)
-        self._tally = Tally(system, plan.workload, self._setting.reward, plan.emulation.speed)
+        self._tally = Accounting(system, plan.workload, self._setting.reward, plan.emulation.speed)
         self._asks: dict[int, dict[str, Ask]] = {}
         self._news: list[Announce] = []
         self._choices: dict[int, NDArray[np.int8]] = {}
-        self.cells: NDArray[Any] = np.zeros(len(system.ess), CELL)
-        self.fallback, self.lag_ns = np.zeros((2, len(system.ess)), np.int64)
+        self.cells: NDArray[Any] = np.zeros(len(system.edge_servers), CELL)
+        self.fallback, self.lag_ns = np.zeros((2, len(system.edge_servers)), np.int64)
         self.slot = self.missed = 0
         self._views = self._look(0)
 
@@ -85,7 +85,7 @@ class LiveBackend:
             learn=True,
         )
         payload.refuse(plan)
-        return preflight.fitted(plan, host_costs.kept() or host_costs.Costs())
+        return preflight.fitted(plan, host_costs.kept() or host_costs.HostCosts())
 
     @property
     def totals(self) -> Totals:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.gym.config import Setting
+from testbed.gym.config import EnvironmentConfig
 from testbed.model.mdp import CellView
 from testbed.policy import features
 from testbed.policy.learned import cell_features, decision_features
@@ -13,7 +13,7 @@ from testbed.policy.learned import cell_features, decision_features
 NOTHING = (0.0,) * features.DECISION_FEATURES
 
 
-def observed(cells: Sequence[CellView], setting: Setting) -> NDArray[np.float32]:
+def observed(cells: Sequence[CellView], setting: EnvironmentConfig) -> NDArray[np.float32]:
     """The observation of the region, (L,), from the views of all its cells in order."""
     found: list[float] = []
     for cell in cells:
@@ -22,17 +22,17 @@ def observed(cells: Sequence[CellView], setting: Setting) -> NDArray[np.float32]
         double = setting.second_offload and len(cells) > 1
         for cell in cells:
             for ue in cell.ues:
-                own = cell.ess[cell.cell]
+                own = cell.edge_servers[cell.cell]
                 found += decision_features(cell, ue, own, 0, 0, double=double) if ue.tasks else NOTHING
     return np.array(found, np.float32)
 
 
-def _paper(cell: CellView, setting: Setting) -> list[float]:
-    es, discipline = cell.ess[cell.cell], setting.system.ess[cell.cell].discipline
+def _paper(cell: CellView, setting: EnvironmentConfig) -> list[float]:
+    es, discipline = cell.edge_servers[cell.cell], setting.system.edge_servers[cell.cell].discipline
     speed = es.cpu_hz * es.cores
     burdened = features.burden(es.backlog_ns, es.forwarded_cycles, speed, discipline, cell.threshold_ns)
-    others = [(other.backlog_ns, other.index) for other in cell.ess if other.index != es.index]
+    others = [(other.backlog_ns, other.index) for other in cell.edge_servers if other.index != es.index]
     target = min(others)[1] if others else -1
     queues = [features.seconds(ue.queue_ns) for ue in cell.ues]
-    one_hot = [float(index == target) for index in range(len(cell.ess))]
+    one_hot = [float(index == target) for index in range(len(cell.edge_servers))]
     return [*queues, features.seconds(es.backlog_ns), float(burdened), *one_hot]

@@ -40,7 +40,7 @@ class EdgeOffloadCells(ParallelEnv):
         choices, others = settings_of.split(options)
         self.render_mode = render_mode_of(render_mode)
         self.setting = settings_of.make(scenario, **choices)
-        self._cells = {f"cell-{es.index + 1}": es.index for es in self.setting.system.ess}
+        self._cells = {f"cell-{es.index + 1}": es.index for es in self.setting.system.edge_servers}
         self._places = {agent: spaces.places(self.setting, cell) for agent, cell in self._cells.items()}
         self._ues = {agent: [ue.index for ue in self.setting.system.cell_ues(c)] for agent, c in self._cells.items()}
         self.possible_agents = list(self._cells)

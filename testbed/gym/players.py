@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from controller.notices import notices_of
 from testbed.gym.sweeper import swept
 from testbed.live.placement import hosts_of
-from testbed.live.process_group import LOOK_MS, Crew, prepared
+from testbed.live.process_group import LOOK_MS, ProcessGroup, prepared
 from testbed.model.errors import StartError
 from testbed.model.system import CONTROLLER, Plan
 from testbed.model.task import Phase
@@ -34,8 +34,8 @@ TOLD = (Ask, Announce, Outcome)
 Told = Ask | Announce | Outcome
 
 
-class Players(Crew):
-    """The processes of ``plan`` in ``run_dir`` (``here`` is a short path to it); `Crew.disband` ends them."""
+class Players(ProcessGroup):
+    """The processes of ``plan`` in ``run_dir`` (``here`` is a short path to it); `ProcessGroup.shutdown` ends them."""
 
     def __init__(self, plan: Plan, run_dir: Path, here: str) -> None:
         super().__init__(plan, run_dir, here, hosts_of(plan), (CONTROLLER,))
@@ -46,9 +46,9 @@ class Players(Crew):
     @property
     def pids(self) -> dict[str, int]:
         """Process ids by name."""
-        return {child.name: child.pid for child in self.nursery.children.values()}
+        return {child.name: child.pid for child in self.supervisor.children.values()}
 
-    def last_words(self, name: str) -> str:
+    def log_tail(self, name: str) -> str:
         """The last lines of a process's log, in full: its folder does not outlast the error that they go into."""
         log = self.run_dir / "logs" / f"{name}.log"
         lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
@@ -57,11 +57,11 @@ class Players(Crew):
     def what_was_said(self) -> str:
         """The last words of whichever process has any."""
         logs = sorted((self.run_dir / "logs").glob("*.log"), key=lambda log: -log.stat().st_size)
-        return f"{logs[0].stem}: {self.last_words(logs[0].stem)}" if logs else "no process left a word"
+        return f"{logs[0].stem}: {self.log_tail(logs[0].stem)}" if logs else "no process left a word"
 
     def enlist(self) -> None:
         """Start every process; raises `StartError`."""
-        self.muster(list(self.processes), lambda: False, lambda _: None)
+        self.start_all(list(self.processes), lambda: False, lambda _: None)
 
     def go(self) -> None:
         """Give all an epoch, shortly ahead."""
@@ -93,7 +93,7 @@ class Players(Crew):
         return found
 
     def take(self, received: Envelope) -> None:
-        """Keep what the controller is told in this episode; see `Crew.take`."""
+        """Keep what the controller is told in this episode; see `ProcessGroup.take`."""
         body = received.body
         if isinstance(body, TOLD) and received.to == CONTROLLER:
             if received.incarnation != self.episode:
@@ -124,7 +124,7 @@ def started(plan: Plan, stack: contextlib.ExitStack) -> Players:
     link = Path(here).absolute()
     stack.enter_context(swept(folder, *([link.parent] if link.is_symlink() else [])))
     players = Players(plan, folder, here)
-    stack.callback(players.disband)
+    stack.callback(players.shutdown)
     try:
         players.enlist()
     except StartError as error:

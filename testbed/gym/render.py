@@ -23,7 +23,7 @@ def drawn(views: Sequence[CellView]) -> str:
     """The views of all cells as lines: a heading, and for each cell its server and its UEs, times in seconds."""
     lines = [f"slot {views[0].slot}  workload {views[0].seed}"]
     for view in views:
-        lines.append(_server(view.ess[view.cell]))
+        lines.append(_server(view.edge_servers[view.cell]))
         lines += [_user(ue) for ue in view.ues]
     return "\n".join(lines)
 

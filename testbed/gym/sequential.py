@@ -62,7 +62,7 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
         self._told = RegionInfo()
         self._paid, sign = (COST, -1.0) if self.setting.reward == "holding" else (SCORE, 1.0)
         self._scale, self._repeats = sign * self.setting.reward_scale, backend == "twin"
-        self._double = self.setting.second_offload and len(self.setting.system.ess) > 1
+        self._double = self.setting.second_offload and len(self.setting.system.edge_servers) > 1
         self._choices = np.zeros(len(self.setting.system.ues), np.int8)
         self._asking: list[tuple[CellView, UeView]] = []
         self._sent, self._info = 0, Info()
@@ -71,7 +71,7 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     def _space(self) -> Box:
         """The bounds of the first UE and its cell, which are those of all."""
-        region, at = spaces.observation_space(self.setting), len(self.setting.system.ess) * CELL_FEATURES
+        region, at = spaces.observation_space(self.setting), len(self.setting.system.edge_servers) * CELL_FEATURES
         low, high = (
             np.r_[side[at : at + DECISION_FEATURES], side[:CELL_FEATURES]] for side in (region.low, region.high)
         )
@@ -148,7 +148,7 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
             return np.zeros(SIZE, np.float32)
         view, ue = self._asking[0]
         later = sum(_cycles(other) for cell, other in self._asking[1:] if cell.cell == view.cell)
-        features = decision_features(view, ue, view.ess[view.cell], self._sent, later, double=self._double)
+        features = decision_features(view, ue, view.edge_servers[view.cell], self._sent, later, double=self._double)
         seen = np.array((*features, *cell_features(view)), np.float32)
         if self.setting.normalize:
             spaces.to_unit_size(seen, self._unit)

@@ -6,7 +6,7 @@ import numpy as np
 from gymnasium.spaces import Box, MultiBinary, MultiDiscrete
 from numpy.typing import NDArray
 
-from testbed.gym.config import Setting
+from testbed.gym.config import EnvironmentConfig
 from testbed.model.errors import UsageError
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES, LIMIT
 from testbed.twin.observe import sizes
@@ -14,23 +14,23 @@ from testbed.twin.observe import sizes
 BITS = b"\0\1"
 
 
-def action_space(setting: Setting, ues: int | None = None) -> MultiBinary | MultiDiscrete:
+def action_space(setting: EnvironmentConfig, ues: int | None = None) -> MultiBinary | MultiDiscrete:
     """One decision for each UE of the region (or of so many ``ues``) in index order: 0 local, 1 offload."""
     count = len(setting.system.ues) if ues is None else ues
     return MultiBinary(count) if setting.actions == "multibinary" else MultiDiscrete([2] * count)
 
 
-def observation_space(setting: Setting) -> Box:
+def observation_space(setting: EnvironmentConfig) -> Box:
     """The observation of the whole region, float32, shape (L,); docs/gym.md names every number with its unit."""
     low, high = _bounds(setting)
-    assert len(low) == sizes(len(setting.system.ues), len(setting.system.ess))[setting.observation]
+    assert len(low) == sizes(len(setting.system.ues), len(setting.system.edge_servers))[setting.observation]
     if setting.normalize:
         unit = scale(setting)
         low, high = low * unit, np.minimum(high * unit, 1.0)
     return Box(low, high, dtype=np.float32)
 
 
-def scale(setting: Setting) -> NDArray[np.float32]:
+def scale(setting: EnvironmentConfig) -> NDArray[np.float32]:
     """What an observation is multiplied by to be of unit size, (L,)."""
     high = _bounds(setting)[1]
     return (1.0 / np.where(np.isfinite(high), high, LIMIT)).astype(np.float32)
@@ -41,35 +41,35 @@ def to_unit_size(seen: NDArray[np.float32], unit: NDArray[np.float32]) -> None:
     np.minimum(np.multiply(seen, unit, out=seen), np.float32(1.0), out=seen)
 
 
-def _bounds(setting: Setting) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _bounds(setting: EnvironmentConfig) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     bounds = _full(setting) if setting.observation == "full" else _paper(setting)
     low, high = (np.array(side, np.float32) for side in zip(*bounds, strict=True))
     return low, high
 
 
-def _full(setting: Setting) -> list[tuple[float, float]]:
+def _full(setting: EnvironmentConfig) -> list[tuple[float, float]]:
     """Bounds that are the same for every cell, so that agents of equal cells have equal spaces."""
     system, workload = setting.system, setting.scenario.workload
     one_task = workload.arrivals == "bernoulli" and not workload.trace
-    crowding = max(len(system.cell_ues(es.index)) * 1e9 / (es.cpu_hz * es.cores) for es in system.ess)
+    crowding = max(len(system.cell_ues(es.index)) * 1e9 / (es.cpu_hz * es.cores) for es in system.edge_servers)
     cell = [(0.0, LIMIT)] * (CELL_FEATURES - 1) + [(0.0, crowding)]
     decision = [(-LIMIT, LIMIT)] * 2 + [(0.0, LIMIT)] * (DECISION_FEATURES - 3)
-    return cell * len(system.ess) + [*decision, (0.0, 1.0 if one_task else np.inf)] * len(system.ues)
+    return cell * len(system.edge_servers) + [*decision, (0.0, 1.0 if one_task else np.inf)] * len(system.ues)
 
 
-def _paper(setting: Setting) -> list[tuple[float, float]]:
+def _paper(setting: EnvironmentConfig) -> list[tuple[float, float]]:
     system = setting.system
     bounds = []
-    for es in system.ess:
+    for es in system.edge_servers:
         queues = len(system.cell_ues(es.index)) + 1
-        bounds += [(0.0, LIMIT)] * queues + [(0.0, 1.0)] * (1 + len(system.ess))
+        bounds += [(0.0, LIMIT)] * queues + [(0.0, 1.0)] * (1 + len(system.edge_servers))
     return bounds
 
 
-def places(setting: Setting, cell: int) -> NDArray[np.intp]:
+def places(setting: EnvironmentConfig, cell: int) -> NDArray[np.intp]:
     """Where the observation of ``cell`` stands in the region's: its ES's numbers, then its UEs'."""
     system = setting.system
-    mine, count = system.cell_ues(cell), len(system.ess)
+    mine, count = system.cell_ues(cell), len(system.edge_servers)
     if setting.observation == "paper":
         first = sum(len(system.cell_ues(c)) + 1 + 1 + count for c in range(cell))
         return np.arange(first, first + len(mine) + 2 + count)
@@ -82,13 +82,13 @@ def places(setting: Setting, cell: int) -> NDArray[np.intp]:
 # Actions -------------------------------------------------------------------------------------------------------------
 
 
-def checked(action: Any, setting: Setting) -> NDArray[np.int8]:
+def checked(action: Any, setting: EnvironmentConfig) -> NDArray[np.int8]:
     """``action`` as choices (N,) of 0 and 1; `UsageError` says what is wrong with it, and at which UE."""
     found = _bits(action, len(setting.system.ues))
     return _explained(action, [ue.name for ue in setting.system.ues], "the action") if found is None else found
 
 
-def checked_cell(action: Any, setting: Setting, cell: int, agent: str) -> NDArray[np.int8]:
+def checked_cell(action: Any, setting: EnvironmentConfig, cell: int, agent: str) -> NDArray[np.int8]:
     """As `checked`, for the UEs of one cell."""
     names = [ue.name for ue in setting.system.cell_ues(cell)]
     found = _bits(action, len(names))

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbed.gym.backend import COUNTS, Backend
-from testbed.gym.config import Setting
+from testbed.gym.config import EnvironmentConfig
 from testbed.gym.spaces import told_mask
 
 Info = dict[str, Any]
 SUMS = (*COUNTS, "energy_j", "overhead", "delay_s")
 
 
-def paid(earned: NDArray[Any], setting: Setting) -> NDArray[np.float64]:
+def paid(earned: NDArray[Any], setting: EnvironmentConfig) -> NDArray[np.float64]:
     """What is paid for a slot, in the shape of ``earned``, records of `testbed.twin.state.CELL`."""
     found: NDArray[np.float64] = earned["score"] if setting.reward != "holding" else -earned["cost"]
     return found * setting.reward_scale

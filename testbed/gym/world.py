@@ -64,7 +64,7 @@ class World:
 
     def views(self) -> list[CellView]:
         """What the agents see, as the model's own structs, a cell each."""
-        cells = range(len(self.batch.setting.system.ess))
+        cells = range(len(self.batch.setting.system.edge_servers))
         return [cell_view(self.batch.twin, self.index, cell) for cell in cells]
 
     def render(self) -> str:

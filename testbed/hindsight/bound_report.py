@@ -22,7 +22,7 @@ class Best(msgspec.Struct, frozen=True, rename={"start": "from"}):
     seconds: float
 
 
-class Bound(msgspec.Struct, frozen=True):
+class LowerBound(msgspec.Struct, frozen=True):
     """A mean overhead that no decisions are below."""
 
     overhead: float
@@ -37,7 +37,7 @@ class Judged(msgspec.Struct, frozen=True):
     stable: bool
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class BoundReport(msgspec.Struct, frozen=True, kw_only=True):
     """Means over ``workloads``, and each workload's own numbers in ``each``."""
 
     scenario: str
@@ -47,12 +47,12 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     tasks: int
     second_offload: bool
     best_found: Best
-    lower_bound: Bound
+    lower_bound: LowerBound
     policies: dict[str, Judged]
     each: list[dict[str, Any]]
 
 
-def verdict(scenario: str, slots: int, found: Sequence[Found]) -> Verdict:
+def bound_report(scenario: str, slots: int, found: Sequence[Found]) -> BoundReport:
     """Of at least one workload, each of them judging the same strategies."""
     best, bound = mean([one.best for one in found]), mean([one.bound for one in found])
     judged = {}
@@ -63,9 +63,9 @@ def verdict(scenario: str, slots: int, found: Sequence[Found]) -> Verdict:
         judged[name] = Judged(overhead, _above(overhead, best), _above(overhead, bound), stable)
     starts = ", ".join(dict.fromkeys(one.start for one in found))
     evaluations, seconds = sum(one.evaluations for one in found), sum(one.seconds for one in found)
-    return Verdict(
+    return BoundReport(
         scenario=scenario, seed=found[0].seed, slots=slots, workloads=len(found), tasks=sum(one.tasks for one in found), second_offload=found[0].second_offload,
-        best_found=Best(best, starts, evaluations, seconds), lower_bound=Bound(bound), policies=judged, each=[_each(one) for one in found],
+        best_found=Best(best, starts, evaluations, seconds), lower_bound=LowerBound(bound), policies=judged, each=[_each(one) for one in found],
     )  # fmt: skip
 
 
@@ -85,8 +85,8 @@ def _each(one: Found) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def text(found: Verdict) -> str:
-    """The verdict for people."""
+def text(found: BoundReport) -> str:
+    """The bound_report for people."""
     labelled = labels(found.policies)
     listed = checkpoints(labelled)
     best, bound = found.best_found, found.lower_bound.overhead

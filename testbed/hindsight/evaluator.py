@@ -9,7 +9,7 @@ import numpy as np
 from testbed.analysis import replay
 from testbed.analysis.summary import is_stable
 from testbed.experiments.virtual import by_twin
-from testbed.hindsight.placements import places
+from testbed.hindsight.placements import decision_points
 from testbed.hindsight.relaxation import lower_bound
 from testbed.hindsight.search import Decisions, Exact, Search
 from testbed.model.errors import ScenarioError, UsageError
@@ -28,7 +28,7 @@ Watch = Callable[[float, str], bool]
 
 
 class Played(msgspec.Struct, frozen=True):
-    """A strategy's decisions (slots + 1, UEs) on a workload, their mean overhead, the verdict on the backlog."""
+    """A strategy's decisions (slots + 1, UEs) on a workload, their mean overhead, the bound_report on the backlog."""
 
     decisions: Decisions
     overhead: float
@@ -38,7 +38,7 @@ class Played(msgspec.Struct, frozen=True):
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What was found about one workload of ``tasks``: mean overheads, the best ``decisions`` and the (slot, UE)
-    ``places`` at which they matter, where the search began."""
+    ``decision_points`` at which they matter, where the search began."""
 
     seed: int
     tasks: int
@@ -49,7 +49,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     evaluations: int
     seconds: float
     decisions: Decisions
-    places: list[tuple[int, int]]
+    decision_points: list[tuple[int, int]]
     played: Mapping[str, Played]
 
 
@@ -120,8 +120,8 @@ def _played(rows: Sequence[TaskRow], resolved: Resolved, *, double: bool) -> Pla
     return Played(decisions_of(rows, resolved), overhead, is_stable(rows, resolved.system), double)
 
 
-def judge(case: Case, evaluations: int, watch: Watch) -> Found:
-    """Bound, then search; ``watch`` hears the share that is done and how it stands, and may end it by returning True.
+def evaluate(case: Case, evaluations: int, watch: Watch) -> Found:
+    """LowerBound, then search; ``watch`` hears the share that is done and how it stands, and may end it by returning True.
 
     Second offload may be used if one of the judged strategies has it. The search begins from the best of their
     decisions and those of `STARTS`, with second offload or without as that best one.
@@ -149,7 +149,7 @@ def judge(case: Case, evaluations: int, watch: Watch) -> Found:
         search.run(evaluations, searching)
     return Found(
         seed=case.resolved.system.seed, tasks=len(case.workload), second_offload=double, best=search.overhead, bound=bound, start=search.start, evaluations=search.evaluations,
-        seconds=time.monotonic() - begun, decisions=search.best, places=places(case.resolved.system.slot_ns, case.workload),
+        seconds=time.monotonic() - begun, decisions=search.best, decision_points=decision_points(case.resolved.system.slot_ns, case.workload),
         played=case.played,
     )  # fmt: skip
 

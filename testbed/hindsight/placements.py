@@ -14,8 +14,8 @@ from testbed.model.task import Task
 ROUNDING_NS = 1
 
 
-class Ways(msgspec.Struct, frozen=True, kw_only=True):
-    """T tasks with C ways each, arrays of shape (T, C): index of the server, instant in ns from which the task can be
+class Placements(msgspec.Struct, frozen=True, kw_only=True):
+    """T tasks with C placements each, arrays of shape (T, C): index of the server, instant in ns from which the task can be
     there, ns that it occupies the server, overhead if it is executed at once, overhead a ns later.
 
     Servers are the UEs' own CPUs, then the ESs; ``cores`` (S,) counts what each can do at once.
@@ -29,21 +29,21 @@ class Ways(msgspec.Struct, frozen=True, kw_only=True):
     cores: NDArray[np.int64]
 
 
-def ways(system: System, tasks: tuple[Task, ...], *, second_offload: bool) -> Ways:
+def placements(system: System, tasks: tuple[Task, ...], *, second_offload: bool) -> Placements:
     """Every way of every task. Raises `ScenarioError` if tasks are not decided slot by slot."""
     if system.epoch != EPOCH_SLOT:
         raise ScenarioError(f'agent.epoch "{system.epoch}" has no bound', remedy='set agent.epoch to "slot"')
-    crowd = [sum(system.ues[task.ue].cell == es.index for task in tasks) for es in system.ess]
-    rows = [_ways(system, task, second_offload=second_offload, crowd=crowd) for task in tasks]
+    crowd = [sum(system.ues[task.ue].cell == es.index for task in tasks) for es in system.edge_servers]
+    rows = [_placements(system, task, second_offload=second_offload, crowd=crowd) for task in tasks]
     table = np.array(rows, np.float64)
     ready, busy, cost, slope = (np.ascontiguousarray(table[:, :, k]) for k in range(1, 5))
-    cores = np.array([1] * len(system.ues) + [es.cores for es in system.ess], np.int64)
-    return Ways(
+    cores = np.array([1] * len(system.ues) + [es.cores for es in system.edge_servers], np.int64)
+    return Placements(
         server=table[:, :, 0].astype(np.int64), ready_ns=ready, busy_ns=busy, cost=cost, slope=slope, cores=cores
     )
 
 
-def _ways(system: System, task: Task, *, second_offload: bool, crowd: list[int]) -> list[tuple[float, ...]]:
+def _placements(system: System, task: Task, *, second_offload: bool, crowd: list[int]) -> list[tuple[float, ...]]:
     ue = system.ues[task.ue]
     weight, slope = ue.weight_delay, ue.weight_delay * 1e-9
     decided = decision_slot(system.slot_ns, task) * system.slot_ns
@@ -59,7 +59,7 @@ def _ways(system: System, task: Task, *, second_offload: bool, crowd: list[int])
     )
     onward = transfer_ns(task.input_bits, backhaul.rate_bps) + backhaul.latency_ns
     back = radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
-    for es in system.ess if second_offload else (system.ess[ue.cell],):
+    for es in system.edge_servers if second_offload else (system.edge_servers[ue.cell],):
         ready = arrival if es.index == ue.cell else arrival + onward
         busy = duration_ns(task.cycles, es.cpu_hz)
         delay = ready + busy + back - task.generated_ns
@@ -91,6 +91,6 @@ def decision_slot(slot_ns: int, task: Task) -> int:
     return -(-task.generated_ns // slot_ns)
 
 
-def places(slot_ns: int, tasks: tuple[Task, ...]) -> list[tuple[int, int]]:
+def decision_points(slot_ns: int, tasks: tuple[Task, ...]) -> list[tuple[int, int]]:
     """The (slot, UE) at which there is something to decide, in order."""
     return sorted({(decision_slot(slot_ns, task), task.ue) for task in tasks})

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from testbed.hindsight.placements import Ways, ways
+from testbed.hindsight.placements import Placements, placements
 from testbed.model.system import System
 from testbed.model.task import Task
 from testbed.twin.entry import entry
@@ -35,7 +35,7 @@ def lower_bound(
     ``target``, a mean overhead that was reached, sets the steps' size; ``watch`` hears the bound as it rises and the
     share of the steps done, and may end the climb by returning True. Raises `ScenarioError` for what has no bound.
     """
-    data = ways(system, tasks, second_offload=second_offload)
+    data = placements(system, tasks, second_offload=second_offload)
     steps = min(steps, max(LEAST_STEPS, MOST_TASKS // len(tasks)))
     slots = system.slots + max(8, int(DRAIN * system.slots))
     best, prices = -np.inf, np.zeros((len(data.cores), 1))
@@ -68,7 +68,7 @@ class Climb:
     ``best`` bounds the sum of overheads, at ``prices``.
     """
 
-    def __init__(self, data: Ways, span_ns: int, prices: Any) -> None:
+    def __init__(self, data: Placements, span_ns: int, prices: Any) -> None:
         self._data = (data.server, data.ready_ns, data.busy_ns, data.cost, data.slope)
         self._span = float(span_ns)
         self._capacity = data.cores * float(span_ns)

@@ -20,7 +20,7 @@ from testbed.twin.lists import es_list, head, item, ue_list
 from testbed.twin.server import core_of
 from testbed.twin.state import FLIGHT, FORWARDED, LOCAL, NONE, OWN, Fixed, World, Worlds
 
-KEPT = ("status", "tasks", "lists", "ues", "ess", "cores", "asking", "announced_ns", "cells")
+KEPT = ("status", "tasks", "lists", "ues", "edge_servers", "cores", "asking", "announced_ns", "cells")
 MOST_FLIPS, NEAR = 3, 24
 COST, LEAST, ACCEPTED = 0, 1, 2
 ROUNDING = 1e-12
@@ -61,7 +61,7 @@ def same(a: World, b: World, fixed: Fixed) -> bool:
             return False
         if max(now, s.radio_free_ns) != max(now, t.radio_free_ns):
             return False
-    for es in range(fixed.ess.shape[0]):
+    for es in range(fixed.edge_servers.shape[0]):
         if item(a.announced_ns, es) != item(b.announced_ns, es) or not _same_server(a, b, fixed, es):
             return False
     for u in range(fixed.ues.shape[0]):
@@ -72,7 +72,7 @@ def same(a: World, b: World, fixed: Fixed) -> bool:
 
 @njit(**INNER)
 def _same_server(a: World, b: World, fixed: Fixed, es: int) -> bool:
-    for c in range(item(fixed.ess, es).cores):
+    for c in range(item(fixed.edge_servers, es).cores):
         s, t = core_of(a, es, c), core_of(b, es, c)
         if (s.task == NONE) != (t.task == NONE):
             return False
@@ -140,9 +140,9 @@ def keep(
 
 
 @njit(**INNER)
-def _flip(given: Any, places: Any, seed: int, n: int, chosen: Any) -> int:
-    """Flip one decision, or some that are near each other, ``chosen`` (MOST_FLIPS,) of ``places``; returns how many."""
-    count = places.shape[0]
+def _flip(given: Any, decision_points: Any, seed: int, n: int, chosen: Any) -> int:
+    """Flip one decision, or some that are near each other, ``chosen`` (MOST_FLIPS,) of ``decision_points``; returns how many."""
+    count = decision_points.shape[0]
     at = int(uniform(seed, LEARNING, n, 0, 0) * count)
     many = uniform(seed, LEARNING, n, 0, 1)
     flips = 1 if many < 0.5 else (2 if many < 0.85 else MOST_FLIPS)
@@ -157,14 +157,14 @@ def _flip(given: Any, places: Any, seed: int, n: int, chosen: Any) -> int:
         if not known:
             chosen[made] = at
             made += 1
-    _invert(given, places, chosen, made)
+    _invert(given, decision_points, chosen, made)
     return made
 
 
 @njit(**INNER)
-def _invert(given: Any, places: Any, chosen: Any, made: int) -> None:
+def _invert(given: Any, decision_points: Any, chosen: Any, made: int) -> None:
     for i in range(made):
-        slot, ue = places[chosen[i], 0], places[chosen[i], 1]
+        slot, ue = decision_points[chosen[i], 0], decision_points[chosen[i], 1]
         given[slot, ue] = 1 - given[slot, ue]
 
 
@@ -184,7 +184,7 @@ def _build(key: int) -> tuple[Any, Any]:
 
     @entry("the search", **OPTIONS)
     def anneal(
-        worlds: Worlds, blocks: Any, tasks: Any, fixed: Fixed, given: Any, earned: Any, tried: Any, places: Any,
+        worlds: Worlds, blocks: Any, tasks: Any, fixed: Fixed, given: Any, earned: Any, tried: Any, decision_points: Any,
         chosen: Any, best: Any, sums: Any, seed: int, begin: int, end: int, hot: float, cooling: float,
     ) -> int:  # fmt: skip
         """Try changes number ``begin`` to ``end``, the n-th at temperature ``hot``·exp(−``cooling``·n).
@@ -193,15 +193,15 @@ def _build(key: int) -> tuple[Any, Any]:
         ``chosen`` (MOST_FLIPS,) is room to work in. Returns how many were tried.
         """
         for n in range(begin, end if key else begin):
-            made = _flip(given, places, seed, n, chosen)
+            made = _flip(given, decision_points, seed, n, chosen)
             first, last = given.shape[0], 0
             for i in range(made):
-                slot = places[chosen[i], 0]
+                slot = decision_points[chosen[i], 0]
                 first, last = min(first, slot), max(last, slot)
             room = -hot * math.exp(-cooling * n) * math.log(1.0 - uniform(seed, LEARNING, n, 0, 2))
             change, until = attempt(worlds, blocks, tasks, fixed, given, earned, tried, first, last)
             if change > room:
-                _invert(given, places, chosen, made)
+                _invert(given, decision_points, chosen, made)
                 continue
             keep(worlds, blocks, tasks, fixed, given, earned, tried, first, until)
             sums[COST] += change

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from testbed.experiments.virtual import fresh_twin
 from testbed.hindsight import resimulation
-from testbed.hindsight.placements import places
+from testbed.hindsight.placements import decision_points
 from testbed.model import random
 from testbed.model.errors import UsageError
 from testbed.model.system import Plan
@@ -72,7 +72,7 @@ class Chain:
         self._world: tuple[Any, ...] = (
             kept, tuple(views.values()), tasks_of, twin.fixed, self._given, np.zeros(slots + 1), np.zeros(slots + 1),
         )  # fmt: skip
-        self._places = np.array(places(system.slot_ns, plan.workload), np.int32)
+        self._decision_points = np.array(decision_points(system.slot_ns, plan.workload), np.int32)
         self._seed, self._length, self._tasks, self.tried = seed, length, tasks, 0
         resimulation.settle(*self._world, 0)
         cost = exact.overhead(start) * tasks
@@ -100,7 +100,16 @@ class Chain:
         cooling = math.log(HOT / COLD) / self._length
         chosen = np.zeros(resimulation.MOST_FLIPS, np.int32)
         resimulation.anneal(
-            *self._world, self._places, chosen, self.best, self._sums, self._seed, self.tried, until, self._hot, cooling
+            *self._world,
+            self._decision_points,
+            chosen,
+            self.best,
+            self._sums,
+            self._seed,
+            self.tried,
+            until,
+            self._hot,
+            cooling,
         )
         self.tried = until
 

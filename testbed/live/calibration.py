@@ -14,7 +14,7 @@ import msgspec
 import psutil
 
 from testbed.analysis.grading import RELEASES, lateness
-from testbed.live.host_costs import BUSY, Costs, byte_rate, message_rate
+from testbed.live.host_costs import BUSY, HostCosts, byte_rate, message_rate
 from testbed.live.host_meter import HostLoad
 from testbed.live.launch import launch
 from testbed.live.progress import Progress
@@ -36,17 +36,17 @@ emulation: {{speed: 20, payload: {payload}, burn: 0, drain_limit: 20 s}}
 POLICY = "offload"
 
 
-def measure() -> Costs:
+def measure() -> HostCosts:
     """Run both; raises `TestbedError` where processes cannot be started.
 
     CPU time is that of the run's own processes whatever else runs. Lateness is not: on a busy host that of another,
     quiet one is taken.
     """
     declared, real = run("declared"), run("real")
-    usual, seconds = Costs(), declared.plan.system.end_ns * 1e-9
+    usual, seconds = HostCosts(), declared.plan.system.end_ns * 1e-9
     payload_s = real.cpu_s - declared.cpu_s
     others = max(declared.others, real.others)
-    return Costs(
+    return HostCosts(
         message_s=max(1e-6, declared.cpu_s / (message_rate(declared.plan) * seconds)),
         byte_s=payload_s / (byte_rate(real.plan) * seconds) if payload_s > 0.0 else usual.byte_s,
         late_s=usual.late_s if others > BUSY else declared.late_s,

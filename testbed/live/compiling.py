@@ -28,9 +28,9 @@ def everything() -> None:
     twin.observe()
     twin.turn(np.zeros((1, len(system.ues)), np.int8))
     twin.advance(1)
-    evaluate(system, finite, double=True, flat=initial(1), actor=Actor(), seeds=[1])
+    evaluate(system, finite, double=True, params=initial(1), actor=Actor(), seeds=[1])
     case = evaluator.of_scenario(resolved, inputs.generate(resolved.scenario, system), [POLICY])
-    evaluator.judge(case, BATCH, lambda share, text: False)
+    evaluator.evaluate(case, BATCH, lambda share, text: False)
 
 
 def main() -> int:

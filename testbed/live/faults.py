@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from testbed.live.backoff import Backoff
-from testbed.live.supervisor import Child, Nursery
+from testbed.live.supervisor import Child, Supervisor
 from testbed.model.system import LEARNER, Fault
 from testbed.protocol.endings import Absence
 from testbed.protocol.messages import Down, Start, Up
@@ -47,8 +47,8 @@ class Faults:
     What was planned for another instant is recorded beside it.
     """
 
-    def __init__(self, launcher: "Launcher", nursery: Nursery) -> None:
-        self._launcher, self.nursery = launcher, nursery
+    def __init__(self, launcher: "Launcher", supervisor: Supervisor) -> None:
+        self._launcher, self.supervisor = launcher, supervisor
         self._planned = sorted(launcher.plan.faults, key=lambda fault: fault.at_ns)
         self._killed: dict[str, Killed] = {}
         self._returning: list[Return] = []
@@ -69,8 +69,8 @@ class Faults:
         """Do what is due."""
         while self._planned and self._planned[0].at_ns <= self._launcher.clock.now_ns():
             self._kill(self._planned.pop(0))
-        for process in self.nursery.dead():
-            if self.nursery.starter_died:
+        for process in self.supervisor.dead():
+            if self.supervisor.starter_died:
                 return
             self._died(process)
         for comeback in self._returning:
@@ -79,9 +79,9 @@ class Faults:
 
     def _kill(self, fault: Fault) -> None:
         process = self._process_of(fault.name)
-        if process not in self.nursery.children or process in self._killed:
+        if process not in self.supervisor.children or process in self._killed:
             return self._note(EventRow(fault.at_ns, fault.name, PLANNED, DEAD_ALREADY))
-        self.nursery.kill(process)
+        self.supervisor.kill(process)
         self._killed[process] = Killed(fault, self._launcher.clock.now_ns())
 
     def _process_of(self, name: str) -> str:
@@ -94,8 +94,8 @@ class Faults:
         launcher, killed = self._launcher, self._killed.pop(process, None)
         at = launcher.clock.now_ns() if killed is None else killed.at_ns
         incarnation = self._incarnation.get(process, 0)
-        self.nursery.forget(process)
-        self.nursery.write_table()
+        self.supervisor.forget(process)
+        self.supervisor.write_table()
         launcher.mailbox.disconnect(process)
         launcher.liveness.died(process, incarnation)
         why = "fault" if killed is not None else "crashed" if launcher.crashed(process) else "killed"
@@ -117,7 +117,7 @@ class Faults:
         now = time.monotonic_ns()
         wait = self._backoff.after_ns(now - self._born_ns.get(process, now))
         if wait is None:
-            words = self._launcher.last_words(process)
+            words = self._launcher.log_tail(process)
             return self._note(EventRow(at_ns, process, GIVEN_UP, words, self._backoff.deaths))
         self._await(process, incarnation, at_ns, start_ns=now + wait)
 
@@ -132,7 +132,7 @@ class Faults:
 
     def _broadcast(self, body: Down | Up, at_ns: int, about: str) -> None:
         for process, (_, cores) in self._launcher.processes.items():
-            if process in self.nursery.children:
+            if process in self.supervisor.children:
                 for name in cores:
                     if name != about:
                         self._launcher.tell(name, body, at_ns)
@@ -146,8 +146,8 @@ class Faults:
             comeback.started = True
             self._incarnation[process] = comeback.incarnation
             self._born_ns[process] = time.monotonic_ns()
-            return self.nursery.start(self._launcher.processes[process][0], process, comeback.incarnation)
-        child = self.nursery.children.get(process)
+            return self.supervisor.start(self._launcher.processes[process][0], process, comeback.incarnation)
+        child = self.supervisor.children.get(process)
         return child if child is not None and child.incarnation == comeback.incarnation else None
 
     def _bring_back(self, comeback: Return) -> None:

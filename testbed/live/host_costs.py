@@ -21,7 +21,7 @@ KEPT_S = 30 * 86400.0
 BUSY, KEPT_BUSY_S = 0.3, 600.0
 
 
-class Costs(msgspec.Struct, frozen=True):
+class HostCosts(msgspec.Struct, frozen=True):
     """CPU seconds a message, all processes together, and a payload byte; p99 of timers' lateness, s; ``measured`` here?
 
     ``others``: cores that other programs used meanwhile. The defaults are those of a 2-core virtual machine.
@@ -37,7 +37,7 @@ class Costs(msgspec.Struct, frozen=True):
 def message_rate(plan: Plan) -> float:
     """Messages in one emulated second: asks and answers, announcements, and what offloaded tasks need."""
     system = plan.system
-    asks = (2 * len(system.ues) + 3 * len(system.ess)) / (system.slot_ns * 1e-9)
+    asks = (2 * len(system.ues) + 3 * len(system.edge_servers)) / (system.slot_ns * 1e-9)
     return asks + MESSAGES_A_TASK * len(plan.workload) / (system.end_ns * 1e-9)
 
 
@@ -46,25 +46,25 @@ def byte_rate(plan: Plan) -> float:
     return sum(task.input_bits for task in plan.workload) / 8.0 / (plan.system.end_ns * 1e-9)
 
 
-def kept() -> Costs | None:
+def kept() -> HostCosts | None:
     """The costs measured here before, for this host as it is now; None if there are none."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         entry = json.loads(cache_path().read_text(encoding="utf-8"))
-        found = msgspec.convert(entry["costs"], Costs)
+        found = msgspec.convert(entry["costs"], HostCosts)
         lasts_s = KEPT_BUSY_S if found.others > BUSY else KEPT_S
         if entry["host"] == host_key() and 0 <= time.time() - entry["at"] < lasts_s:
             return found
     return None
 
 
-def measured(say: Callable[[str], None]) -> Costs:
+def measured(say: Callable[[str], None]) -> HostCosts:
     """Measure now, telling ``say``, and keep it where possible; another host's costs if it cannot be measured."""
     say("measuring what messages cost on this host, once (about 4 s)")
     try:
-        found: Costs = importlib.import_module("testbed.live.calibration").measure()
+        found: HostCosts = importlib.import_module("testbed.live.calibration").measure()
     except TestbedError as error:
         say(f"could not be measured, using those of another host: {error}")
-        return Costs()
+        return HostCosts()
     _keep(found)
     if found.others > BUSY:
         busy = f"other programs used {found.others:.1f} cores meanwhile"
@@ -84,7 +84,7 @@ def host_key() -> str:
     return " ".join((*parts, metadata.version("edge-testbed")))
 
 
-def _keep(found: Costs) -> None:
+def _keep(found: HostCosts) -> None:
     path = cache_path()
     entry = {"host": host_key(), "at": time.time(), "costs": msgspec.to_builtins(found)}
     with contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ from testbed.live.faults import Faults
 from testbed.live.host_meter import HostLoad
 from testbed.live.interrupts import collected_signals
 from testbed.live.placement import processes_of
-from testbed.live.process_group import Crew, prepared
+from testbed.live.process_group import ProcessGroup, prepared
 from testbed.live.progress import Ledger, Progress
 from testbed.model.errors import LostError, StartError
 from testbed.model.system import LEARNER, Plan
@@ -43,7 +43,7 @@ def launch(
         return Launcher(plan, run_dir, here, progress, meta or {}, interrupted).run()
 
 
-class Launcher(Crew):
+class Launcher(ProcessGroup):
     """One run; `launch` is the way to use it."""
 
     def __init__(
@@ -68,13 +68,13 @@ class Launcher(Crew):
         """Start, run, stop; whatever happens, no process is left and the record is closed."""
         reason, end_ns = INTERRUPTED, NEVER_BEGAN_NS
         try:
-            self.faults = Faults(self, self.nursery)
+            self.faults = Faults(self, self.supervisor)
             if self._start():
                 reason = self._work()
                 end_ns = self.now_ns()
             self._stop(reason)
         finally:
-            self.disband()
+            self.shutdown()
             end_ns = max(end_ns, self.ledger.latest_ns)
             self._finish(reason, end_ns)
         return Ended(reason, end_ns, self._ready_s)
@@ -93,7 +93,7 @@ class Launcher(Crew):
     def _start(self) -> bool:
         """Start every process and give them the epoch; False if interrupted meanwhile."""
         names = [name for name in self.processes if name != LEARNER]
-        if not self.muster(names, lambda: self.interrupted, self._show):
+        if not self.start_all(names, lambda: self.interrupted, self._show):
             return False
         self._ready_s = (time.monotonic_ns() - self._began_ns) * 1e-9
         if not self._rehearse(names):
@@ -122,7 +122,7 @@ class Launcher(Crew):
         end_ns = self.plan.system.end_ns
         limit = self.plan.emulation.drain_limit_ns
         limit = limit if limit >= 0 else 2 * end_ns
-        nursery = self.faults.nursery
+        supervisor = self.faults.supervisor
         while True:
             if self.interrupted:
                 return INTERRUPTED
@@ -133,15 +133,15 @@ class Launcher(Crew):
                 return DRAIN_LIMIT
             self.wait(self.faults.milliseconds())
             self.receive()
-            if nursery.starter_died:
+            if supervisor.starter_died:
                 return STARTER_DIED
             self.faults.act()
             self.recorder.commit_when_due()
-            alive, silent = len(nursery.children), tuple(self.liveness.silent)
+            alive, silent = len(supervisor.children), tuple(self.liveness.silent)
             self._show(self.ledger.progress(now, alive, len(self.processes), silent))
 
     def take(self, received: Envelope) -> None:
-        """Rows are kept; see `Crew.take`."""
+        """Rows are kept; see `ProcessGroup.take`."""
         body = received.body
         if isinstance(body, Rows):
             if self._earnest:
@@ -156,16 +156,16 @@ class Launcher(Crew):
 
     def _stop(self, reason: str) -> None:
         """Let everyone flush and leave; a second interrupt hurries."""
-        nursery = self.nursery
-        for name in nursery.children:
+        supervisor = self.supervisor
+        for name in supervisor.children:
             self.tell(name, Stop(self.now_ns(), reason))
         limit = time.monotonic_ns() + STOP_TIMEOUT_NS
         known = len(self.interrupted)
-        while nursery.children and time.monotonic_ns() < limit and len(self.interrupted) <= known:
+        while supervisor.children and time.monotonic_ns() < limit and len(self.interrupted) <= known:
             self.wait(50)
             self.receive()
-            for name in nursery.dead():
-                nursery.forget(name)
+            for name in supervisor.dead():
+                supervisor.forget(name)
         self._read_the_rest()
         if self.mailbox.dropped:
             row = EventRow(self.now_ns(), LAUNCHER, DROPPED_FRAME, self.mailbox.last_error, self.mailbox.dropped)

@@ -10,7 +10,7 @@ Processes = Mapping[str, Hosted]
 
 def hosts_of(plan: Plan) -> Processes:
     """The processes of ESs and UEs: name → (role, names of its cores); ``ues_per_process`` UEs share one."""
-    found: dict[str, Hosted] = {es.name: ("edge_server", (es.name,)) for es in plan.system.ess}
+    found: dict[str, Hosted] = {es.name: ("edge_server", (es.name,)) for es in plan.system.edge_servers}
     names = [ue.name for ue in plan.system.ues]
     pack = plan.emulation.ues_per_process
     for first in range(0, len(names), pack):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from testbed.live import payload
-from testbed.live.host_costs import Costs, byte_rate, message_rate
+from testbed.live.host_costs import HostCosts, byte_rate, message_rate
 from testbed.live.needs import host, needs_of, shortages
 from testbed.model import fidelity
 from testbed.model.delay import duration_ns, transfer_ns
@@ -20,7 +20,7 @@ from testbed.node import limits
 
 SHARE_FOR_BURNING, MOST_BURN = 0.25, 0.2
 LATENESSES = 2.0
-LATE_CHANCE = 0.01  # `Costs.late_s` is a 99th percentile
+LATE_CHANCE = 0.01  # `HostCosts.late_s` is a 99th percentile
 FASTEST, SLOWEST = 1000.0, 0.01
 
 
@@ -56,7 +56,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
         return self.message_cores + self.payload_cores + self.burn_cores
 
 
-def fitted(plan: Plan, costs: Costs, *, auto_speed: bool = False) -> Plan:
+def fitted(plan: Plan, costs: HostCosts, *, auto_speed: bool = False) -> Plan:
     """``plan`` with its automatic values chosen: the burnt share, and the speed if ``auto_speed``."""
     emulation = plan.emulation
     if auto_speed:
@@ -67,7 +67,7 @@ def fitted(plan: Plan, costs: Costs, *, auto_speed: bool = False) -> Plan:
     return msgspec.structs.replace(plan, emulation=emulation)
 
 
-def fit(plan: Plan, costs: Costs, *, burn_auto: bool = False) -> Fit:
+def fit(plan: Plan, costs: HostCosts, *, burn_auto: bool = False) -> Fit:
     """How ``plan`` (automatic values chosen) fits this host."""
     emulation = plan.emulation
     needed, there = needs_of(plan, emulation.ues_per_process), host()
@@ -95,12 +95,12 @@ def fit(plan: Plan, costs: Costs, *, burn_auto: bool = False) -> Fit:
     return msgspec.structs.replace(found, warnings=tuple(said))
 
 
-def message_load(plan: Plan, costs: Costs) -> float:
+def message_load(plan: Plan, costs: HostCosts) -> float:
     """CPU seconds that messages need for one emulated second."""
     return costs.message_s * message_rate(plan)
 
 
-def payload_load(plan: Plan, costs: Costs) -> float:
+def payload_load(plan: Plan, costs: HostCosts) -> float:
     """CPU seconds that payload bytes need for one emulated second; none if only their size is declared."""
     return costs.byte_s * byte_rate(plan) if plan.emulation.payload == REAL else 0.0
 
@@ -111,7 +111,7 @@ def busy_executors(plan: Plan) -> float:
     for task in plan.workload:
         work[task.ue] += duration_ns(task.cycles, plan.system.ues[task.ue].cpu_hz)
     local = sum(min(1.0, ns / plan.system.end_ns) for ns in work)
-    return max(local, float(sum(es.cores for es in plan.system.ess)))
+    return max(local, float(sum(es.cores for es in plan.system.edge_servers)))
 
 
 def cpu_limit() -> float:
@@ -119,7 +119,7 @@ def cpu_limit() -> float:
     return fidelity.BUSY_LIMIT * limits.cores()
 
 
-def advised_burn(plan: Plan, costs: Costs) -> float:
+def advised_burn(plan: Plan, costs: HostCosts) -> float:
     """The burnt share that leaves most of this host to the messages: whole hundredths from 0 to 0.2.
 
     It goes down to 0 where executors are many: a smaller share than a hundredth would cost more to burn than it burns.
@@ -130,7 +130,7 @@ def advised_burn(plan: Plan, costs: Costs) -> float:
     return min(MOST_BURN, max(0.0, math.floor(share * 100) / 100))
 
 
-def advised_speed(plan: Plan, costs: Costs) -> float:
+def advised_speed(plan: Plan, costs: HostCosts) -> float:
     """The highest speed at which messages fit this host and transmissions still hide what happens below them."""
     load, room = message_load(plan, costs) + payload_load(plan, costs), cpu_limit()
     burning = max(0.0, plan.emulation.burn) * busy_executors(plan)
@@ -148,19 +148,19 @@ def _may_be_short() -> float:
     return fidelity.LIMITS["A"].slipped / LATE_CHANCE
 
 
-def _lag_s(plan: Plan, costs: Costs) -> float:
+def _lag_s(plan: Plan, costs: HostCosts) -> float:
     """Wall seconds that a transmission should last at least, payload apart: an answer under way, two late timers."""
     return plan.emulation.guard_ns * 1e-9 + LATENESSES * costs.late_s
 
 
-def _hiding_speeds(plan: Plan, costs: Costs) -> list[float]:
+def _hiding_speeds(plan: Plan, costs: HostCosts) -> list[float]:
     """Of each task the highest speed at which its transmission still hides what happens below it, ascending."""
     byte_s, ues, lag_s = costs.byte_s if plan.emulation.payload == REAL else 0.0, plan.system.ues, _lag_s(plan, costs)
     airtimes = ((task.input_bits, transfer_ns(task.input_bits, ues[task.ue].rate_bps)) for task in plan.workload)
     return sorted(ns * 1e-9 / (lag_s + byte_s * bits / 8.0) for bits, ns in airtimes)
 
 
-def _too_much_cpu(plan: Plan, costs: Costs, found: Fit) -> Iterator[str]:
+def _too_much_cpu(plan: Plan, costs: HostCosts, found: Fit) -> Iterator[str]:
     """What to do where messages, payload and burning need more CPU than timers can spare."""
     limit = cpu_limit()
     if found.cpu_cores <= limit:
@@ -177,7 +177,7 @@ def _too_much_cpu(plan: Plan, costs: Costs, found: Fit) -> Iterator[str]:
     yield f"{said}: {' '.join(remedies) or 'take fewer UEs'}"
 
 
-def _too_little_time(plan: Plan, costs: Costs, found: Fit) -> Iterator[str]:
+def _too_little_time(plan: Plan, costs: HostCosts, found: Fit) -> Iterator[str]:
     """What to do where transmissions are over before late timers and messages can be made up for."""
     hiding = _hiding_speeds(plan, costs)
     short = bisect.bisect_left(hiding, found.speed)

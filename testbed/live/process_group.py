@@ -1,4 +1,4 @@
-"""The processes that play a plan together: started, told one epoch, listened to, and never outliving the crew."""
+"""The processes that play a plan together: started, told one epoch, listened to, and never outliving the process_group."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from testbed.live import needs
 from testbed.live.liveness import Liveness
 from testbed.live.placement import Processes
 from testbed.live.progress import Progress
-from testbed.live.supervisor import Nursery
+from testbed.live.supervisor import Supervisor
 from testbed.model.errors import LostError, StartError
 from testbed.model.system import Plan
 from testbed.node.clock import Clock
@@ -57,7 +57,7 @@ def _short(run_dir: Path, descriptor: int) -> str:
     return here if here.isascii() and len(here) <= SOCKET_LIMIT - LONGEST_NAME else f"/proc/self/fd/{descriptor}"
 
 
-class Crew:
+class ProcessGroup:
     """``processes`` of ``plan`` in ``run_dir`` (``here`` is a short path to it); cores called ``mine`` are played here.
 
     Whoever extends it says what to do with messages that are not about being alive (`take`), and with events (`note`).
@@ -81,7 +81,7 @@ class Crew:
             raise StartError(f"sockets cannot be opened in {run_dir}: {error.strerror or error}") from None
         self.clock = Clock(NEVER_NS, plan.emulation.speed)
         self.liveness = Liveness(self.mailbox, self.note, self.now_ns)
-        self._nursery: Nursery | None = None
+        self._supervisor: Supervisor | None = None
 
     def take(self, received: Envelope) -> None:
         """A message that is not about being alive."""
@@ -100,35 +100,35 @@ class Crew:
         (self.run_dir / ORDERS).write_bytes(msgspec.msgpack.encode(orders))
 
     @property
-    def nursery(self) -> Nursery:
+    def supervisor(self) -> Supervisor:
         """The children; made when first asked for."""
-        if self._nursery is None:
-            self._nursery = Nursery(self.run_dir)
-        return self._nursery
+        if self._supervisor is None:
+            self._supervisor = Supervisor(self.run_dir)
+        return self._supervisor
 
-    def muster(
+    def start_all(
         self, names: Sequence[str], stopped: Callable[[], object], show: Callable[[Progress], None]
     ) -> bool:  # fmt: skip
         """Start the processes called ``names`` and wait until all are ready; False if ``stopped`` meanwhile.
 
         Raises `StartError` if one dies, or is not ready after a minute.
         """
-        nursery = self.nursery
+        supervisor = self.supervisor
         for name in names:
-            nursery.start(self.processes[name][0], name)
+            supervisor.start(self.processes[name][0], name)
         limit = time.monotonic_ns() + READY_TIMEOUT_NS
-        while not all(child.ready for child in nursery.children.values()):
+        while not all(child.ready for child in supervisor.children.values()):
             if stopped():
                 return False
             if time.monotonic_ns() > limit:
-                late = [child.name for child in nursery.children.values() if not child.ready]
+                late = [child.name for child in supervisor.children.values() if not child.ready]
                 raise StartError(f"not ready after 60 s: {', '.join(late[:5])}", f"see {self.run_dir / 'logs'}")
             self.wait(100)
             self.receive()
-            for name in nursery.dead():
-                raise StartError(f"{name} died while starting", self.last_words(name))
-            ready = sum(child.ready for child in nursery.children.values())
-            show(Progress("starting", 0, 0, 0, ready, len(nursery.children)))
+            for name in supervisor.dead():
+                raise StartError(f"{name} died while starting", self.log_tail(name))
+            ready = sum(child.ready for child in supervisor.children.values())
+            show(Progress("starting", 0, 0, 0, ready, len(supervisor.children)))
         return True
 
     def begin(self, names: Sequence[str]) -> None:
@@ -152,7 +152,7 @@ class Crew:
         limit = time.monotonic_ns() + AGAIN_NS
         while silent := [name for name in names if name not in self._stayed]:
             if time.monotonic_ns() > limit:
-                raise LostError(f"{silent[0]} does not answer", self.last_words(silent[0]))
+                raise LostError(f"{silent[0]} does not answer", self.log_tail(silent[0]))
             self.look(LOOK_MS)
         self.episode += 1
 
@@ -161,10 +161,10 @@ class Crew:
         if wait_ms:
             self.wait(wait_ms)
         self.receive()
-        for name in self.nursery.dead():
-            raise LostError(f"{name} died during the episode", self.last_words(name))
+        for name in self.supervisor.dead():
+            raise LostError(f"{name} died during the episode", self.log_tail(name))
 
-    def last_words(self, name: str) -> str:
+    def log_tail(self, name: str) -> str:
         """The last line of a process's log, and where it is."""
         log = self.run_dir / "logs" / f"{name}.log"
         lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
@@ -185,18 +185,18 @@ class Crew:
             else:
                 self.take(received)
         if self.mailbox.drained:
-            self.liveness.act(self.nursery.children.values())
+            self.liveness.act(self.supervisor.children.values())
 
     def wait(self, milliseconds: int) -> None:
         """Sleep until a message, a death, a signal or the timeout; not at all if there are messages left."""
-        self.nursery.wait(self.mailbox.fd, milliseconds if self.mailbox.drained else 0)
+        self.supervisor.wait(self.mailbox.fd, milliseconds if self.mailbox.drained else 0)
 
     def _hear(self, received: Envelope) -> None:
-        child, body = self.nursery.children.get(received.source), received.body
+        child, body = self.supervisor.children.get(received.source), received.body
         self.liveness.take(received)
         if isinstance(body, Hello) and child is not None and child.pid == body.pid and not child.ready:
             child.ready = True
-            self.nursery.write_table()
+            self.supervisor.write_table()
             self.note(EventRow(self.now_ns(), child.name, "ready", body.role, body.pid))
 
     def now_ns(self) -> int:
@@ -207,9 +207,9 @@ class Crew:
         """Send a notice to the process (or to the process of the core) ``name``."""
         self.mailbox.send(envelope(LAUNCHER, self.episode, name, body, at_ns))
 
-    def disband(self) -> None:
+    def shutdown(self) -> None:
         """End every process that still runs; may be called again."""
-        if self._nursery is not None:
-            self._nursery.close()
-            self._nursery = None
+        if self._supervisor is not None:
+            self._supervisor.close()
+            self._supervisor = None
         self.mailbox.close()

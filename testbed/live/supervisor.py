@@ -62,7 +62,7 @@ def _is_here(path: str) -> bool:
     return os.path.realpath(path) == os.getcwd()
 
 
-class Nursery:
+class Supervisor:
     """Starts children and makes sure that none outlives the run."""
 
     def __init__(self, run_dir: Path) -> None:

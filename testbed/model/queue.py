@@ -8,20 +8,20 @@ LOCAL_FIRST, FCFS = 0, 1
 NO_LIMIT = -1
 
 
-def expected_wait_ns(rest_ns: int, busy: int, ahead: int, ahead_cycles: int, hz: int, cores: int) -> int:
+def expected_wait_ns(remaining_ns: int, busy: int, ahead: int, ahead_cycles: int, hz: int, cores: int) -> int:
     """Expected wait of an arriving task: what runs and what the discipline serves before it, over F.
 
-    ``rest_ns`` is the summed rest of the ``busy`` running tasks, ``ahead`` and ``ahead_cycles`` count the waiting tasks
+    ``remaining_ns`` is the summed rest of the ``busy`` running tasks, ``ahead`` and ``ahead_cycles`` count the waiting tasks
     that go first. With several cores the work spreads evenly; a free core means no wait.
     """
     if busy + ahead < cores:
         return 0
-    return spread(rest_ns + duration_ns(ahead_cycles, hz), cores)
+    return spread(remaining_ns + duration_ns(ahead_cycles, hz), cores)
 
 
-def backlog_ns(rest_ns: int, waiting_cycles: int, hz: int, cores: int) -> int:
+def backlog_ns(remaining_ns: int, waiting_cycles: int, hz: int, cores: int) -> int:
     """The announced total backlog: rest of what runs plus all waiting cycles over F, per core."""
-    return spread(rest_ns + duration_ns(waiting_cycles, hz), cores)
+    return spread(remaining_ns + duration_ns(waiting_cycles, hz), cores)
 
 
 def admits(waiting: int, busy: int, cores: int, limit: int) -> bool:

@@ -76,7 +76,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     radio: Radio
     backhaul: Backhaul
     ues: tuple[Ue, ...]
-    ess: tuple[Es, ...]
+    edge_servers: tuple[Es, ...]
     gather_timeout_ns: int = 20_000_000
     decision_timeout_ns: int = 200_000_000
     fallback: str = "lc"
@@ -94,7 +94,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
 
     def ues_by_cell(self) -> tuple[tuple[Ue, ...], ...]:
         """The UEs of every cell, in index order."""
-        found: list[list[Ue]] = [[] for _ in self.ess]
+        found: list[list[Ue]] = [[] for _ in self.edge_servers]
         for ue in self.ues:
             found[ue.cell].append(ue)
         return tuple(map(tuple, found))

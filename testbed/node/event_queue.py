@@ -31,7 +31,7 @@ class Due(msgspec.Struct, frozen=True):
     wall_ns: int
 
 
-class Agenda:
+class EventQueue:
     """One process's heap of events; ``last_ns`` is the latest instant acted on.
 
     ``held_wall_ns`` is the monotonic instant up to which an event waited last for what might have come before it.

@@ -14,11 +14,11 @@ class Forwards:
 
     def __init__(self, system: System, es: int) -> None:
         self._system = system
-        self._others = [other for other in system.ess if other.index != es]
-        self._index = {one.name: one.index for one in system.ess}
-        self._backlog_ns = [0] * len(system.ess)
-        self._air_cycles = [0] * len(system.ess)
-        self._told_ns = [0] * len(system.ess)
+        self._others = [other for other in system.edge_servers if other.index != es]
+        self._index = {one.name: one.index for one in system.edge_servers}
+        self._backlog_ns = [0] * len(system.edge_servers)
+        self._air_cycles = [0] * len(system.edge_servers)
+        self._told_ns = [0] * len(system.edge_servers)
         self._dead: set[int] = set()
         self._recent: deque[tuple[int, int]] = deque()
         self._recent_cycles = self._largest_cycles = 0
@@ -68,4 +68,4 @@ class Forwards:
         return min(rooms, default=float("inf")) - in_air
 
     def _room_of(self, es: int) -> float:
-        return (self._system.threshold_ns - self._backlog_ns[es]) * self._system.ess[es].cpu_hz / NS
+        return (self._system.threshold_ns - self._backlog_ns[es]) * self._system.edge_servers[es].cpu_hz / NS

@@ -8,7 +8,7 @@ from functools import partial
 
 from testbed.model.system import DEDICATED, LAUNCHER, Plan
 from testbed.node.clock import Clock, Spinner, Timer
-from testbed.node.event_queue import Agenda
+from testbed.node.event_queue import EventQueue
 from testbed.node.lateness import Lateness, statistics
 from testbed.node.lookahead import Lookahead
 from testbed.node.role import AT_ONCE, TIMED, Role
@@ -49,18 +49,18 @@ class Host:
             if fd >= 0:
                 self._epoll.register(fd, select.EPOLLIN)
         self.lateness = Lateness()
-        self._agenda = Agenda(clock, role, self.lateness)
+        self._events = EventQueue(clock, role, self.lateness)
         self.stopped: Stop | None = None
 
     def add(self, core: Core, incarnation: int, downs: tuple[Down, ...] = ()) -> None:
         """Host ``core`` and let it begin."""
         self._cores[core.name] = core
-        es = next((es.index for es in self.system.ess if es.name == core.name), None)
-        self._agenda.know(core, None if es is None else Lookahead(self.plan, es))
+        es = next((es.index for es in self.system.edge_servers if es.name == core.name), None)
+        self._events.know(core, None if es is None else Lookahead(self.plan, es))
         self._incarnations[core.name] = incarnation
         self._act(core, core.begin())
         for down in downs:
-            self._agenda.hear(core, down)
+            self._events.hear(core, down)
             self._act(core, core.handle(self.clock.now_ns(), down))
 
     def every(self, wall_ns: int, call: Callable[[], None], first_ns: int) -> None:
@@ -119,7 +119,7 @@ class Host:
     def _take(self, core: Core, envelope: Envelope) -> None:
         """Let a core hear a message, now or when its instant comes."""
         body = envelope.body
-        self._agenda.hear(core, body)
+        self._events.hear(core, body)
         if isinstance(body, Down):
             self.mailbox.disconnect(body.name)
         if isinstance(body, Ask):
@@ -127,7 +127,7 @@ class Host:
         if isinstance(body, Decision):
             self._answer(core, body)
         elif isinstance(body, AT_ONCE) or (isinstance(body, Announce) and not self.role.ordered):
-            self._act(core, core.handle(max(envelope.at_ns, self._agenda.last_ns, 0), body))
+            self._act(core, core.handle(max(envelope.at_ns, self._events.last_ns, 0), body))
         elif isinstance(body, Post) and self.system.radio.access == DEDICATED:
             self._act(core, core.handle(body.ready_ns, body))
         elif isinstance(body, TIMED):
@@ -146,7 +146,7 @@ class Host:
             due = self.clock.wall_ns(at_ns) + self._turn_ns(ue)
             self._after(due, lambda: self._tick(core, at_ns, ue, event))
         else:
-            self._agenda.push(at_ns, phase, ue, number, core, event)
+            self._events.push(at_ns, phase, ue, number, core, event)
 
     def _turn_ns(self, ue: int) -> int:
         """UEs of one process take their turn together: what they say then travels together."""
@@ -168,7 +168,7 @@ class Host:
         Events come before timers: a UE whose slot begins knows by then who serves from that instant on.
         """
         for _ in range(AT_A_TIME):
-            due = self._agenda.pop(time.monotonic_ns())
+            due = self._events.pop(time.monotonic_ns())
             if due is None:
                 break
             self._act(due.core, due.core.handle(due.at_ns, due.event), due.wall_ns)
@@ -206,7 +206,7 @@ class Host:
     def _send(self, core: Core, send: Send, released: int = 0) -> None:
         body = send.body
         if isinstance(body, Announce):
-            self._agenda.hear(core, body)
+            self._events.hear(core, body)
         if isinstance(body, Ask) and body.tasks:
             self._asked_wall[core.name, body.slot] = time.monotonic_ns()
         if isinstance(body, Outcome) and self.role.measure_outcome is not None:
@@ -222,12 +222,12 @@ class Host:
 
     def _execute(self, core: Core, execute: Execute) -> None:
         send = execute.then
-        if self._agenda.held_wall_ns > self.clock.wall_ns(execute.start_ns):
+        if self._events.held_wall_ns > self.clock.wall_ns(execute.start_ns):
             self.lateness.held += time.monotonic_ns() > self.clock.wall_ns(execute.end_ns)
         self.work.begin(execute, None if send is None else lambda: self._send(core, send))
 
     def _wait(self) -> None:
-        due, spin = self._agenda.due_wall_ns(), self._spinner.length_ns()
+        due, spin = self._events.due_wall_ns(), self._spinner.length_ns()
         if self._timers and self._timers[0][0] < due:
             due, spin = self._timers[0][0], 0
         if due - spin > time.monotonic_ns():

@@ -34,7 +34,7 @@ class Lookahead:
         patience_ns = int(PATIENCE * system.decision_timeout_ns * emulation.speed)
         self._posts = Posts(system, es, patience_ns)
         self._deaths = Deaths(system, es, plan.faults, patience_ns)
-        self._forwards = Forwards(system, es) if plan.second_offload and len(system.ess) > 1 else None
+        self._forwards = Forwards(system, es) if plan.second_offload and len(system.edge_servers) > 1 else None
         self._forward_wait_ns = max(0, self._guard_ns - int(system.backhaul.latency_ns / emulation.speed))
         self._workload, self._next = sorted(plan.workload, key=attrgetter("generated_ns")), 0
         self._system = system
@@ -86,7 +86,7 @@ class Deaths:
     def __init__(self, system: System, es: int, faults: Sequence[Fault], patience_ns: int) -> None:
         self._patience_ns = patience_ns
         cell = {ue.name: 0 for ue in system.cell_ues(es)}
-        known_after = cell | {one.name: system.detection_ns for one in system.ess if one.index != es}
+        known_after = cell | {one.name: system.detection_ns for one in system.edge_servers if one.index != es}
         self._expected = sorted(
             (fault.at_ns + known_after[fault.name], fault.name) for fault in faults if fault.name in known_after
         )

@@ -120,13 +120,13 @@ class Process:
         hosted = self.orders.processes[self.name]
         peers = {"controller"}
         for ue in system.ues:
-            own = system.ess[ue.cell].name
+            own = system.edge_servers[ue.cell].name
             if ue.name in hosted:
                 peers.add(own)
             elif own in hosted or self.name == "controller":
                 peers.add(ue.name)
-        if self.name == "controller" or any(es.name in hosted for es in system.ess):
-            peers |= {es.name for es in system.ess}
+        if self.name == "controller" or any(es.name in hosted for es in system.edge_servers):
+            peers |= {es.name for es in system.edge_servers}
         incarnation = self.orders.episode + self._incarnation
         for peer in peers.difference(hosted):
             self.mailbox.send(envelope(self.name, incarnation, peer, Heartbeat(0)))

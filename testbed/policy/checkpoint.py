@@ -106,19 +106,19 @@ def load_policy(path: Path, algorithm: str, *, explore: bool = False) -> Policy:
         shape = network.layout(head, int(about.get("cell_ues", 1)), memory)
     except (UsageError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from None
-    flat, size = arrays.get("parameters"), q_network.SIZE if algorithm == "dqn" else shape.size
-    if flat is None or flat.shape != (size,) or flat.dtype.kind != "f":
-        found = None if flat is None else flat.shape
+    params, size = arrays.get("parameters"), q_network.SIZE if algorithm == "dqn" else shape.size
+    if params is None or params.shape != (size,) or params.dtype.kind != "f":
+        found = None if params is None else params.shape
         raise UsageError(f"{path}: parameters of shape {found}; numbers of shape ({size},) are needed", MADE_BY)
-    if not np.isfinite(flat).all():
+    if not np.isfinite(params).all():
         raise UsageError(f"{path}: its parameters are not finite, so nothing can be decided by them", MADE_BY)
     double, paper = bool(about.get("second_offload")), about.get("observation") == "paper"
-    flat = flat.astype(np.float32)
+    params = params.astype(np.float32)
     if shape.head in (network.JOINT, network.CONTINUOUS):
-        return AtOnce(flat, shape, double=double, paper=paper)
+        return AtOnce(params, shape, double=double, paper=paper)
     dueling, sequential = bool(about.get("dueling", True)), shape.head == network.SEQUENTIAL
     return Learned(
-        flat,
+        params,
         double=double,
         sequential=sequential,
         explore=explore,

@@ -73,7 +73,7 @@ class Priced(msgspec.Struct, frozen=True):
 
     def decide(self, cell: CellView, rng: object) -> dict[str, int]:
         """Compare both costs for each UE in turn."""
-        es = cell.ess[cell.cell]
+        es = cell.edge_servers[cell.cell]
         sent = 0
         choices: dict[str, int] = {}
         for ue in cell.ues:

@@ -10,25 +10,25 @@ from testbed.policy.recurrent_memory import Memory
 
 
 class AtOnce:
-    """Decides from flat parameters of ``shape``; ``double`` and ``paper`` as in `testbed.policy.learned.Learned`."""
+    """Decides from params parameters of ``shape``; ``double`` and ``paper`` as in `testbed.policy.learned.Learned`."""
 
-    def __init__(self, flat: network.Array, shape: network.Layout, *, double: bool, paper: bool = False) -> None:
-        self.flat, self.shape, self.double, self.paper = flat, shape, double, paper
+    def __init__(self, params: network.Array, shape: network.Layout, *, double: bool, paper: bool = False) -> None:
+        self.params, self.shape, self.double, self.paper = params, shape, double, paper
         self.remembers, self._memory = bool(shape.core), Memory(shape)
 
     def see(self, cell: CellView) -> None:
         """See `testbed.policy.heuristics.Remembering`."""
-        self._memory.look(self.flat, cell, see_cell(cell, paper=self.paper))
+        self._memory.look(self.params, cell, see_cell(cell, paper=self.paper))
 
     def decide(self, cell: CellView, rng: object) -> dict[str, int]:
         """See `testbed.policy.heuristics.Policy`; a cell of another size than it was trained on is a `ValueError`."""
         if len(cell.ues) != self.shape.ues:
             raise ValueError(f"trained for {self.shape.ues} UEs in a cell, not {len(cell.ues)}")
-        alive = cell.ess[cell.cell].alive
+        alive = cell.edge_servers[cell.cell].alive
         blocks = [see_ue(cell, ue, 0, 0, double=self.double, paper=self.paper) for ue in cell.ues]
         mine = see_cell(cell, paper=self.paper)
-        memory = self._memory.look(self.flat, cell, mine) if self.remembers else ()
+        memory = self._memory.look(self.params, cell, mine) if self.remembers else ()
         x = np.array([*(value for block in blocks for value in block), *mine, *memory], np.float32)
-        said = network.actor(self.flat, self.shape, x)
+        said = network.actor(self.params, self.shape, x)
         offload = network.vectors(self.shape.ues)[said.argmax()] if self.shape.head == network.JOINT else said
         return {ue.name: OFFLOAD if alive and offload[n] > 0.0 else LOCAL for n, ue in enumerate(cell.ues) if ue.tasks}

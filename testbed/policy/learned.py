@@ -26,7 +26,7 @@ class Chosen(msgspec.Struct, frozen=True):
 
 
 class Learned:
-    """Decides from flat parameters; ``explore`` samples from the policy instead of taking its likelier action.
+    """Decides from params parameters; ``explore`` samples from the policy instead of taking its likelier action.
 
     ``sequential`` false hides from each UE what the others do (the head ``factored``); ``double`` tells the network
     whether second offload is on. With ``values`` the network is DQN's (``dueling`` or not) instead of A3C's. ``paper``:
@@ -34,10 +34,10 @@ class Learned:
     """
 
     def __init__(
-        self, flat: network.Array, *, double: bool, sequential: bool = True, explore: bool = False, values: bool = False,
+        self, params: network.Array, *, double: bool, sequential: bool = True, explore: bool = False, values: bool = False,
         dueling: bool = True, paper: bool = False, shape: network.Layout = network.PER_UE,
     ) -> None:  # fmt: skip
-        self.flat, self.double = flat, double
+        self.params, self.double = params, double
         self.sequential, self.explore = sequential, explore
         self.values, self.dueling, self.paper = values, dueling, paper
         self.remembers, self._shape, self._memory = bool(shape.core), shape, Memory(shape)
@@ -48,16 +48,16 @@ class Learned:
 
     def see(self, cell: CellView) -> None:
         """See `testbed.policy.heuristics.Remembering`."""
-        self._memory.look(self.flat, cell, see_cell(cell, paper=self.paper))
+        self._memory.look(self.params, cell, see_cell(cell, paper=self.paper))
 
     def choose(self, cell: CellView) -> dict[str, Chosen]:
         """The decisions of a cell by UE, with what they were made from; draws are keyed as on the twin."""
-        es = cell.ess[cell.cell]
+        es = cell.edge_servers[cell.cell]
         sent = 0
         later = sum(task.cycles for ue in cell.ues for task in ue.tasks)
         mine = see_cell(cell, paper=self.paper)
         if self.remembers:
-            mine = (*mine, *self._memory.look(self.flat, cell, mine).tolist())
+            mine = (*mine, *self._memory.look(self.params, cell, mine).tolist())
         found: dict[str, Chosen] = {}
         for ue in cell.ues:
             if not ue.tasks:
@@ -76,8 +76,8 @@ class Learned:
 
     def _preference(self, x: network.Array) -> float:
         if self.values:
-            return float(q_network.advantage(self.flat, x, dueling=self.dueling))
-        return float(network.actor(self.flat, self._shape, x)[0])
+            return float(q_network.advantage(self.params, x, dueling=self.dueling))
+        return float(network.actor(self.params, self._shape, x)[0])
 
     def _choice(self, cell: CellView, ue: UeView, preference: float) -> int:
         if not self.explore:
@@ -92,18 +92,18 @@ def see_ue(cell: CellView, ue: UeView, sent: int, later: int, *, double: bool, p
         return (0.0,) * QUEUE + (features.seconds(ue.queue_ns),) + (0.0,) * (features.DECISION_FEATURES - QUEUE - 1)
     if not ue.tasks:
         return (0.0,) * features.DECISION_FEATURES
-    return decision_features(cell, ue, cell.ess[cell.cell], sent, later, double=double)
+    return decision_features(cell, ue, cell.edge_servers[cell.cell], sent, later, double=double)
 
 
 def see_cell(cell: CellView, *, paper: bool) -> tuple[float, ...]:
     """A cell's inputs (8,): its features; for ``paper`` its ES's backlog, burden signal, and target one-hot."""
     if not paper:
         return cell_features(cell)
-    es = cell.ess[cell.cell]
+    es = cell.edge_servers[cell.cell]
     burdened = features.burden(
         es.backlog_ns, es.forwarded_cycles, es.cpu_hz * es.cores, queue.LOCAL_FIRST, cell.threshold_ns
     )
-    others = [(other.backlog_ns, other.index) for other in cell.ess if other.alive and other.index != es.index]
+    others = [(other.backlog_ns, other.index) for other in cell.edge_servers if other.alive and other.index != es.index]
     target = min(others)[1] if others else -1
     one_hot = (float(n == target) for n in range(features.CELL_FEATURES - 2))
     return (features.seconds(es.backlog_ns), float(burdened), *one_hot)
@@ -113,9 +113,9 @@ def decision_features(
     cell: CellView, ue: UeView, es: EsView, sent: int, later: int, *, double: bool
 ) -> tuple[float, ...]:
     """The features of one UE's decision from its cell's view; see `testbed.policy.features.decision`."""
-    others = sorted((one.backlog_ns, one.index) for one in cell.ess if one.index != es.index and one.alive)
-    target = cell.ess[others[0][1]] if others else es
-    busy = (cell.ess[index] for _, index in others[1:])
+    others = sorted((one.backlog_ns, one.index) for one in cell.edge_servers if one.index != es.index and one.alive)
+    target = cell.edge_servers[others[0][1]] if others else es
+    busy = (cell.edge_servers[index] for _, index in others[1:])
     next_ns = min((one.backlog_ns + _work_ns(one.air_cycles, one) for one in busy), default=features.NOBODY_NS)
     cycles = sum(task.cycles for task in ue.tasks)
     airtime = sum(transfer_ns(task.input_bits, ue.rate_bps) for task in ue.tasks)
@@ -134,7 +134,7 @@ def _work_ns(cycles: int, es: EsView) -> int:
 
 def cell_features(cell: CellView) -> tuple[float, ...]:
     """The features of a cell from its view; see `testbed.policy.features.cell`."""
-    es = cell.ess[cell.cell]
+    es = cell.edge_servers[cell.cell]
     undecided = sum(task.cycles for ue in cell.ues for task in ue.tasks)
     local = sum(duration_ns(sum(task.cycles for task in ue.tasks), ue.cpu_hz) for ue in cell.ues)
     return features.cell(

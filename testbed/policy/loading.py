@@ -18,7 +18,7 @@ DOUBLE = "-do"
 PLAIN: dict[str, Policy] = {"lc": Fixed(0), "offload": Fixed(1), "random": Coin(0.5), "greedy": Priced()}
 TUNED = ("coin", "priced")
 LEARNED = ("a3c", "dqn")
-TEACHABLE = "a3c"
+LEARNS_ONLINE = "a3c"
 ABOUT = {
     "lc": "every task is executed locally",
     "offload": "every task is offloaded",
@@ -88,14 +88,14 @@ def is_own(name: str) -> bool:
     return bool(rest) and base not in (*PLAIN, *TUNED, *LEARNED)
 
 
-def load_to_learn(name: str) -> bool:
+def load_for_learning(name: str) -> bool:
     """Whether second offload is on for the strategy ``name``; `UsageError` if it cannot go on learning in a run."""
     base, double, path = parts(name)
-    if base != TEACHABLE:
-        remedy = f"{TEACHABLE} and {TEACHABLE}{DOUBLE} can, with :CHECKPOINT or without"
+    if base != LEARNS_ONLINE:
+        remedy = f"{LEARNS_ONLINE} and {LEARNS_ONLINE}{DOUBLE} can, with :CHECKPOINT or without"
         raise UsageError(f'policy "{name}" cannot learn in a run', remedy)
     if path:
-        importlib.import_module("controller.online.start").teachable(Path(path))
+        importlib.import_module("controller.online.start").can_learn_online(Path(path))
     return double
 
 

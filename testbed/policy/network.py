@@ -1,4 +1,4 @@
-"""The actor and critic as one flat float32 vector, evaluated in numpy to act and in torch to learn.
+"""The actor and critic as one params float32 vector, evaluated in numpy to act and in torch to learn.
 
 The actor sees blocks of 22 features, one a UE, then its cell's 8. Heads ``sequential`` and ``factored`` decide for one
 UE: a block → 64 → 64 → a logit, rectified; weights are shared by UEs and cells, so any number of either fits. ``joint``
@@ -30,7 +30,7 @@ Array = NDArray[np.float32]
 
 
 class Layer(NamedTuple):
-    """A dense layer's place in the flat vector: weights (inputs × outputs, row major) then biases."""
+    """A dense layer's place in the params vector: weights (inputs × outputs, row major) then biases."""
 
     start: int
     inputs: int
@@ -48,7 +48,7 @@ class Layer(NamedTuple):
 
 
 def stack(start: int, *sizes: int) -> tuple[Layer, ...]:
-    """Dense layers of the given sizes, one after another in the flat vector from ``start`` on."""
+    """Dense layers of the given sizes, one after another in the params vector from ``start`` on."""
     layers = []
     for inputs, outputs in pairwise(sizes):
         layers.append(Layer(start, inputs, outputs))
@@ -57,7 +57,7 @@ def stack(start: int, *sizes: int) -> tuple[Layer, ...]:
 
 
 class Layout(NamedTuple):
-    """Where everything is in the flat vector of a ``head`` that decides for ``ues`` UEs at once; ``core``: two gates
+    """Where everything is in the params vector of a ``head`` that decides for ``ues`` UEs at once; ``core``: two gates
     side by side, then the candidate, or nothing."""
 
     head: str
@@ -109,21 +109,21 @@ ACTOR, CRITIC, SIZE, INPUTS = PER_UE.actor, PER_UE.critic, PER_UE.size, PER_UE.i
 def initial(seed: int, shape: Layout = PER_UE) -> Array:
     """Fresh parameters: scaled normals, last layers near zero, the gain at 6."""
     rng = np.random.default_rng(seed)
-    flat = np.zeros(shape.size, dtype=np.float32)
-    flat[GAIN_AT] = GAIN
+    params = np.zeros(shape.size, dtype=np.float32)
+    params[GAIN_AT] = GAIN
     for layers, last_scale in ((shape.actor, 0.01), (shape.critic, 0.1), (shape.core, 1.0)):
         for layer in layers:
             scale = last_scale if layer is layers[-1] else 1.0
             weights = rng.standard_normal((layer.inputs, layer.outputs)) * scale / np.sqrt(layer.inputs)
-            flat[layer.start : layer.bias] = weights.ravel()
-    return flat
+            params[layer.start : layer.bias] = weights.ravel()
+    return params
 
 
-def forward(flat: Array, layers: tuple[Layer, ...], x: Array) -> Array:
+def forward(params: Array, layers: tuple[Layer, ...], x: Array) -> Array:
     """A rectified network, its last layer linear: (..., inputs) → (..., outputs)."""
     for layer in layers:
-        weights = flat[layer.start : layer.bias].reshape(layer.inputs, layer.outputs)
-        x = x @ weights + flat[layer.bias : layer.end]
+        weights = params[layer.start : layer.bias].reshape(layer.inputs, layer.outputs)
+        x = x @ weights + params[layer.bias : layer.end]
         if layer is not layers[-1]:
             x = np.maximum(x, 0.0)
     return x
@@ -135,29 +135,29 @@ def vectors(ues: int) -> Array:
     return (np.arange(2**ues)[:, None] >> np.arange(ues) & 1).astype(np.float32)
 
 
-def actor(flat: Array, shape: Layout, x: Array) -> Array:
+def actor(params: Array, shape: Layout, x: Array) -> Array:
     """What the head says, (..., outputs): a logit, 2^N logits, or a proto-action, from inputs (..., 22·N + 8 + H)."""
     margins = x[..., : shape.ues * DECISION_FEATURES : DECISION_FEATURES]
     if shape.head == JOINT:
         margins = margins @ vectors(shape.ues).T
-    return flat[GAIN_AT] * margins + forward(flat, shape.actor, x)
+    return params[GAIN_AT] * margins + forward(params, shape.actor, x)
 
 
-def logit(flat: Array, features: Array) -> Array:
+def logit(params: Array, features: Array) -> Array:
     """Logits of offloading, shape (...,), from inputs of shape (..., 30)."""
-    return actor(flat, PER_UE, features)[..., 0]
+    return actor(params, PER_UE, features)[..., 0]
 
 
-def remember(flat: Array, shape: Layout, seen: Array, memory: Array) -> Array:
+def remember(params: Array, shape: Layout, seen: Array, memory: Array) -> Array:
     """The memory (H,) of a cell after it has ``seen`` (8,): keep·memory + (1 − keep)·candidate."""
     gates, candidate = shape.core
-    said = forward(flat, (gates,), np.concatenate([seen, memory]))
+    said = forward(params, (gates,), np.concatenate([seen, memory]))
     keep, use = np.split(1.0 / (1.0 + np.exp(-said)), 2)
-    new = np.tanh(forward(flat, (candidate,), np.concatenate([seen, use * memory])))
+    new = np.tanh(forward(params, (candidate,), np.concatenate([seen, use * memory])))
     return (keep * memory + (1.0 - keep) * new).astype(np.float32)
 
 
-def value(flat: Array, cells: Array, shape: Layout = PER_UE) -> Array:
+def value(params: Array, cells: Array, shape: Layout = PER_UE) -> Array:
     """The region's value, shape (...,), from cell features of shape (..., cells, 8)."""
     mean = np.broadcast_to(cells.mean(axis=-2, keepdims=True), cells.shape)
-    return forward(flat, shape.critic, np.concatenate([cells, mean], axis=-1))[..., 0].sum(axis=-1)
+    return forward(params, shape.critic, np.concatenate([cells, mean], axis=-1))[..., 0].sum(axis=-1)

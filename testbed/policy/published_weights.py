@@ -25,45 +25,45 @@ class Weights:
         with open(path, "r+b") as file:
             self._map = mmap.mmap(file.fileno(), 8 * NUMBERS + 4 * size)
         self._numbers = np.frombuffer(self._map, np.int64, NUMBERS)
-        self._flat: Array = np.frombuffer(self._map, np.float32, size, 8 * NUMBERS)
+        self._params: Array = np.frombuffer(self._map, np.float32, size, 8 * NUMBERS)
         self._read_at = -1
         self.version = 0
-        self.flat: Array = np.zeros(0, np.float32)
+        self.params: Array = np.zeros(0, np.float32)
 
     @classmethod
-    def create(cls, path: Path, flat: Array) -> "Weights":
-        """The weights at ``path``; made from ``flat`` as version 0, all at once, if the file is not there yet."""
+    def create(cls, path: Path, params: Array) -> "Weights":
+        """The weights at ``path``; made from ``params`` as version 0, all at once, if the file is not there yet."""
         if not path.exists():
             part = path.with_name(f"{path.name}.{os.getpid()}.part")
-            numbers = np.array([0, 0, zlib.crc32(flat.tobytes())], np.int64)
-            part.write_bytes(numbers.tobytes() + flat.tobytes())
+            numbers = np.array([0, 0, zlib.crc32(params.tobytes())], np.int64)
+            part.write_bytes(numbers.tobytes() + params.tobytes())
             os.replace(part, path)
-        return cls(path, len(flat))
+        return cls(path, len(params))
 
-    def publish(self, flat: Array) -> int:
-        """Replace the weights by ``flat``; returns their version. For one writer at a time."""
+    def publish(self, params: Array) -> int:
+        """Replace the weights by ``params``; returns their version. For one writer at a time."""
         numbers = self._numbers
         numbers[SEQUENCE] |= 1
-        self._flat[:] = flat
-        numbers[CHECKSUM] = zlib.crc32(flat.tobytes())
+        self._params[:] = params
+        numbers[CHECKSUM] = zlib.crc32(params.tobytes())
         numbers[VERSION] += 1
         numbers[SEQUENCE] += 1
         return int(numbers[VERSION])
 
     def refresh(self) -> bool:
-        """Bring ``flat`` and ``version`` up to date; False if that is not possible now: they stay as they were."""
+        """Bring ``params`` and ``version`` up to date; False if that is not possible now: they stay as they were."""
         for _ in range(ATTEMPTS):
             sequence = int(self._numbers[SEQUENCE])
             if sequence == self._read_at:
                 return True
-            version, checksum, flat = int(self._numbers[VERSION]), int(self._numbers[CHECKSUM]), self._flat.copy()
+            version, checksum, params = int(self._numbers[VERSION]), int(self._numbers[CHECKSUM]), self._params.copy()
             whole = sequence % 2 == 0 and sequence == int(self._numbers[SEQUENCE])
-            if whole and zlib.crc32(flat.tobytes()) == checksum:
-                self._read_at, self.version, self.flat = sequence, version, flat
+            if whole and zlib.crc32(params.tobytes()) == checksum:
+                self._read_at, self.version, self.params = sequence, version, params
                 return True
         return False
 
     def close(self) -> None:
         """Let go of the file."""
-        del self._numbers, self._flat
+        del self._numbers, self._params
         self._map.close()

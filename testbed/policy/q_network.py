@@ -15,21 +15,21 @@ SIZE = NETWORK[-1].end
 def initial(seed: int) -> Array:
     """Fresh parameters: scaled normals, the last layer near zero, the margin's gain as A3C's."""
     rng = np.random.default_rng(seed)
-    flat = np.zeros(SIZE, dtype=np.float32)
-    flat[GAIN_AT] = GAIN * 0.1
+    params = np.zeros(SIZE, dtype=np.float32)
+    params[GAIN_AT] = GAIN * 0.1
     for layer in NETWORK:
         scale = 0.01 if layer is NETWORK[-1] else 1.0
         weights = rng.standard_normal((layer.inputs, layer.outputs)) * scale / np.sqrt(layer.inputs)
-        flat[layer.start : layer.bias] = weights.ravel()
-    return flat
+        params[layer.start : layer.bias] = weights.ravel()
+    return params
 
 
-def advantage(flat: Array, state: Array, *, dueling: bool) -> Array:
+def advantage(params: Array, state: Array, *, dueling: bool) -> Array:
     """Q(s, 1) − Q(s, 0) in numpy, shape (...,), from states (..., 30): positive means offload."""
     x = state
     for layer in NETWORK:
-        x = x @ flat[layer.start : layer.bias].reshape(layer.inputs, layer.outputs) + flat[layer.bias : layer.end]
+        x = x @ params[layer.start : layer.bias].reshape(layer.inputs, layer.outputs) + params[layer.bias : layer.end]
         if layer is not NETWORK[-1]:
             x = np.maximum(x, 0.0)
-    margin = flat[GAIN_AT] * state[..., 0]
+    margin = params[GAIN_AT] * state[..., 0]
     return margin + (x[..., 1] if dueling else x[..., 1] - x[..., 0])

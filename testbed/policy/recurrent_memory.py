@@ -18,7 +18,7 @@ class Memory:
         self._shape = shape
         self._kept: dict[tuple[int, int], tuple[int, Array]] = {}
 
-    def look(self, flat: Array, cell: CellView, seen: tuple[float, ...]) -> Array:
+    def look(self, params: Array, cell: CellView, seen: tuple[float, ...]) -> Array:
         """The memory (H,) of ``cell`` once it has ``seen`` (8,) its slot."""
         key = cell.seed, cell.cell
         slot, memory = self._kept.get(key, (-1, np.zeros(0, np.float32)))
@@ -27,6 +27,6 @@ class Memory:
         if slot < 0 or cell.slot < slot:
             memory = np.zeros(self._shape.memory, np.float32)
         if self._shape.core:
-            memory = network.remember(flat, self._shape, np.array(seen, np.float32), memory)
+            memory = network.remember(params, self._shape, np.array(seen, np.float32), memory)
         self._kept[key] = cell.slot, memory
         return memory

@@ -30,8 +30,8 @@ class Bounds:
         self.plan, self.system = plan, plan.system
         self.now_ns = 0
         self.ues = {ue.name: ue for ue in self.system.ues}
-        self.ess = {es.name: es for es in self.system.ess}
-        self.cells = [self.system.cell_ues(es.index) for es in self.system.ess]
+        self.edge_servers = {es.name: es for es in self.system.edge_servers}
+        self.cells = [self.system.cell_ues(es.index) for es in self.system.edge_servers]
         self.cycles = sum(task.cycles for task in plan.workload)
         self._tasks = plan.tasks_by_ue()
         self._local_work_ns: dict[int, int] = {}
@@ -46,14 +46,14 @@ class Bounds:
 
     def es(self, name: str) -> Es:
         """The ES called ``name``."""
-        es = self.ess.get(name)
+        es = self.edge_servers.get(name)
         if es is None:
             raise Refused(f"no ES is called {name[:40]!r}")
         return es
 
     def own_es(self, ue: Ue) -> str:
         """The name of the ES of the UE's cell."""
-        return self.system.ess[ue.cell].name
+        return self.system.edge_servers[ue.cell].name
 
     def task(self, ue: Ue, number: int) -> Task:
         """The UE's task ``number``."""

@@ -77,7 +77,7 @@ class Validator:
     def _may_hear(self, to: str) -> tuple[type, ...]:
         if to in self._bounds.ues:
             return TO_UE
-        if to in self._bounds.ess:
+        if to in self._bounds.edge_servers:
             return TO_ES
         return TO_CONTROLLER if to == CONTROLLER else TO_LEARNER
 
@@ -137,7 +137,7 @@ class Validator:
     def _kept(self, envelope: Envelope) -> None:
         kept: Kept = envelope.body  # type: ignore[assignment]
         sent_by(envelope, CONTROLLER)
-        cell = {ue.index for ue in self._bounds.cells[self._bounds.ess[envelope.to].index]}
+        cell = {ue.index for ue in self._bounds.cells[self._bounds.edge_servers[envelope.to].index]}
         need(holds=cell.issuperset(kept.ues), why="it is about UEs of another cell")
         need(holds=kept.at_ns >= 0, why="there is no such slot")
         self._bounds.by_now(kept.at_ns)
@@ -221,7 +221,9 @@ class Validator:
         notice: Down | Up = envelope.body  # type: ignore[assignment]
         sent_by(envelope, LAUNCHER)
         known = (
-            notice.name in self._bounds.ues or notice.name in self._bounds.ess or notice.name in (CONTROLLER, LEARNER)
+            notice.name in self._bounds.ues
+            or notice.name in self._bounds.edge_servers
+            or notice.name in (CONTROLLER, LEARNER)
         )
         need(holds=known and notice.name != envelope.to, why=f"no other process is called {notice.name[:40]!r}")
         need(holds=0 <= notice.incarnation < INCARNATIONS, why="there is no such incarnation")

@@ -49,7 +49,7 @@ class Limits:
         self._system = system
         slots_s = MOST_SLOTS * system.slot_ns * 1e-9
         self._longest_s, self._named = min((float(LONGEST_TASK_S), "a day"), (slots_s, f"{MOST_SLOTS:,} slots"))
-        self._slowest = min((es.cpu_hz for es in system.ess), default=MOST)
+        self._slowest = min((es.cpu_hz for es in system.edge_servers), default=MOST)
         traced, backhaul = traced_bps(system.radio), system.backhaul.rate_bps
         uplinks = [ue.rate_bps if math.isinf(traced) else traced for ue in system.ues]
         self._bits = [min(float(MOST), min(bps, backhaul) * self._longest_s) for bps in uplinks]

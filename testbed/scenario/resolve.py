@@ -69,7 +69,7 @@ def resolve(scenario: Scenario) -> Resolved:
         radio=_radio(scenario),
         backhaul=Backhaul(scenario.backhaul.rate_bps, scenario.backhaul.latency_ns),
         ues=_ues(scenario),
-        ess=tuple(_es(i, cell) for i, cell in enumerate(scenario.cells)),
+        edge_servers=tuple(_es(i, cell) for i, cell in enumerate(scenario.cells)),
         gather_timeout_ns=agent.gather_timeout_ns,
         decision_timeout_ns=agent.decision_timeout_ns,
         fallback=agent.fallback,

@@ -32,7 +32,7 @@ class Cut(msgspec.Struct, frozen=True):
     until_ns: int
 
 
-class Weather(msgspec.Struct, frozen=True, kw_only=True):
+class NetworkConditions(msgspec.Struct, frozen=True, kw_only=True):
     """What befalls frames: probabilities of loss and repetition, the longest delay (uniform from 0), and cuts."""
 
     seed: int = 0
@@ -62,7 +62,7 @@ Later = tuple[int, Tick | Frame]
 class Network:
     """The sessions of every pair of cores. What it returns is to be given back to it at those instants."""
 
-    def __init__(self, weather: Weather) -> None:
+    def __init__(self, weather: NetworkConditions) -> None:
         self.weather = weather
         self.counts: Counter[str] = Counter()
         self._incarnations: dict[str, int] = {}

@@ -14,7 +14,7 @@ from testbed.protocol.actions import Action, Alarm, Answered, Core, Execute, Rec
 from testbed.protocol.messages import Ask, Decision, Down, Up
 from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row, TaskRow
 from testbed.sim.events import Entry, Heap
-from testbed.sim.network_conditions import Frame, Later, Network, Tick, Weather
+from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditions, Tick
 from testbed.sim.run_log import Book, Simulated
 from ue_agent.agent import Agent
 from ue_agent.report import measured
@@ -39,7 +39,7 @@ class _Emit(msgspec.Struct, frozen=True):
 
 
 def simulate(
-    plan: Plan, policy: Policy | None, recorded: Recorded | None = None, weather: Weather | None = None
+    plan: Plan, policy: Policy | None, recorded: Recorded | None = None, weather: NetworkConditions | None = None
 ) -> Simulated:
     """Run ``plan`` to the end of its drain (no limit unless the plan sets one).
 
@@ -54,7 +54,11 @@ class Simulation:
     """One run; `simulate` is the way to use it."""
 
     def __init__(
-        self, plan: Plan, policy: Policy | None, recorded: Recorded | None = None, weather: Weather | None = None
+        self,
+        plan: Plan,
+        policy: Policy | None,
+        recorded: Recorded | None = None,
+        weather: NetworkConditions | None = None,
     ) -> None:
         self.plan, self.policy, self.recorded = plan, policy, recorded
         self.network = Network(weather) if weather is not None else None
@@ -83,7 +87,7 @@ class Simulation:
 
     def run(self) -> Simulated:
         """Deliver events in order until every task has ended and no slot is left."""
-        names = [es.name for es in self.plan.system.ess] + [ue.name for ue in self.plan.system.ues]
+        names = [es.name for es in self.plan.system.edge_servers] + [ue.name for ue in self.plan.system.ues]
         for fault in self.plan.faults:
             self._heap.push(fault.at_ns, Phase.FAULT, -1, 0, Entry("", -1, _Begin(fault)))
         for name in [*names, "controller"]:
@@ -127,7 +131,7 @@ class Simulation:
         system = self.plan.system
         if name == "controller":
             return Controller(system, self.policy, incarnation, from_ns)  # type: ignore[arg-type]
-        for es in system.ess:
+        for es in system.edge_servers:
             if es.name == name:
                 return EdgeServer(
                     system, es.index, second_offload=self.plan.second_offload, incarnation=incarnation, from_ns=from_ns

@@ -89,7 +89,7 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
         "trace_period_ns": radio.trace_period_ns, "backhaul_bps": system.backhaul.rate_bps,
         "backhaul_latency_ns": system.backhaul.latency_ns, "buckets_per_ns": _buckets(len(system.ues)) / system.slot_ns,
         "slots": source.slots, "shared": radio.access == SHARED,
-        "double": double and len(system.ess) > 1, "recording": recording, "reward": reward,
+        "double": double and len(system.edge_servers) > 1, "recording": recording, "reward": reward,
         "arrivals": source.arrivals,
     }  # fmt: skip
     for name, value in values.items():
@@ -97,7 +97,7 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
     draws, drawn = _draws(source)
     return Fixed(
         record, _ues(system, source), _ess(system), np.array(radio.trace_edges_ns or (0,), np.int64),
-        np.array(radio.trace_bps or (1.0,), np.float64), np.ones(len(system.ess), np.bool_), draws, drawn,
+        np.array(radio.trace_bps or (1.0,), np.float64), np.ones(len(system.edge_servers), np.bool_), draws, drawn,
         _rows(source),
     )  # fmt: skip
 
@@ -126,15 +126,15 @@ def _ues(system: System, source: Source) -> Any:
 
 
 def _ess(system: System) -> Any:
-    ess = np.zeros(len(system.ess), state.ES_FIXED)
-    for es in system.ess:
-        record = ess[es.index]
+    edge_servers = np.zeros(len(system.edge_servers), state.ES_FIXED)
+    for es in system.edge_servers:
+        record = edge_servers[es.index]
         for name in ("cpu_hz", "cores", "queue_limit", "discipline"):
             record[name] = getattr(es, name)
         record["ns_per_cycle"] = 1e9 / es.cpu_hz
         mine = [ue.index for ue in system.ues if ue.cell == es.index]
         record["first_ue"], record["last_ue"] = (mine[0], mine[-1] + 1) if mine else (0, 0)
-    return ess
+    return edge_servers
 
 
 def _draws(source: Source) -> tuple[Any, Any]:
@@ -158,10 +158,10 @@ def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
 
     What no task has used yet is zero all the same, for the state is written into checkpoints.
     """
-    ues, ess = len(shared.ues), len(shared.ess)
+    ues, edge_servers = len(shared.ues), len(shared.edge_servers)
     system = shared.system[0]
     room = (ues // state.LANES + 1) * state.LANES
-    lists = ues * state.UE_LISTS + ess * state.ES_LISTS
+    lists = ues * state.UE_LISTS + edge_servers * state.ES_LISTS
     buckets = np.zeros(_buckets(ues), state.LIST)
     buckets["head"] = state.NONE
     outcomes = np.zeros((count, len(shared.rows) if system["recording"] else 1), state.OUTCOME)
@@ -170,10 +170,10 @@ def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
             outcomes[name] = -1
     return Worlds(
         np.zeros(count, state.WORLD), np.zeros((count, capacity), state.TASK),
-        np.zeros((count, lists), state.LIST), np.zeros((count, ues), state.UE), np.zeros((count, ess), state.ES),
-        np.zeros((count, ess, int(shared.ess["cores"].max())), state.CORE),
-        np.zeros((count, ues + 1), np.int32), np.zeros((count, ess), np.int64),
-        np.zeros((count, ess), state.CELL),
+        np.zeros((count, lists), state.LIST), np.zeros((count, ues), state.UE), np.zeros((count, edge_servers), state.ES),
+        np.zeros((count, edge_servers, int(shared.edge_servers["cores"].max())), state.CORE),
+        np.zeros((count, ues + 1), np.int32), np.zeros((count, edge_servers), np.int64),
+        np.zeros((count, edge_servers), state.CELL),
         np.zeros((count, capacity if system["reward"] != state.HOLDING else 1)), outcomes,
         np.zeros(room, np.int32), np.zeros(room, np.uint64), np.zeros((3, room), np.int64), buckets,
         np.zeros(len(buckets) // state.WORD, np.uint64),

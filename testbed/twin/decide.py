@@ -28,7 +28,7 @@ def fresh(world: World, u: int) -> int:
 
 
 @njit(**INNER)
-def fresh_cycles(world: World, u: int) -> int:
+def undecided_cycles(world: World, u: int) -> int:
     """Cycles of a UE's undecided tasks."""
     task, cycles = fresh(world, u), 0
     while task != NONE:
@@ -56,7 +56,7 @@ def local_cost(world: World, fixed: Fixed, u: int, now_ns: int) -> float:
 def offload_cost(world: World, fixed: Fixed, u: int, sent_cycles: int, sending: int, now_ns: int) -> float:
     """`testbed.policy.heuristics.offload_cost`, ``sent_cycles`` being under way and ``sending`` UEs on the air."""
     constants, system = item(fixed.ues, u), fixed.system[0]
-    es = item(fixed.ess, constants.cell)
+    es = item(fixed.edge_servers, constants.cell)
     backlog = item(world.announced_ns, constants.cell)
     free = now_ns + radio_wait_ns(world, fixed, u, now_ns)
     task, cost, sent = fresh(world, u), 0.0, sent_cycles
@@ -79,14 +79,14 @@ def offload_cost(world: World, fixed: Fixed, u: int, sent_cycles: int, sending: 
 @njit(**INNER)
 def _charge(world: World, fixed: Fixed, u: int, sent_cycles: int) -> float:
     """What `priced` adds to the cost of offloading."""
-    w, es = world.status[0], fixed.ess[item(fixed.ues, u).cell]
+    w, es = world.status[0], fixed.edge_servers[item(fixed.ues, u).cell]
     if w.beta == 0.0 and w.beta0 == 0.0:
         return 0.0
     cell = item(fixed.ues, u).cell
-    server = item(world.ess, cell)
+    server = item(world.edge_servers, cell)
     air = server.air_cycles + sent_cycles
     occupied = occupied_ns(item(world.announced_ns, cell), server.forwarded_cycles, air, speed_of(es), es.cores)
-    return price(w.beta, w.beta0, occupied, duration_ns(fresh_cycles(world, u), speed_of(es)))
+    return price(w.beta, w.beta0, occupied, duration_ns(undecided_cycles(world, u), speed_of(es)))
 
 
 @njit(**INNER)
@@ -105,7 +105,7 @@ def decide(world: World, fixed: Fixed, given: Any) -> None:
             cost = offload_cost(world, fixed, u, sent, sending, w.start_ns) + _charge(world, fixed, u, sent)
             if cost < local_cost(world, fixed, u, w.start_ns):
                 choice = 1
-                sent += fresh_cycles(world, u)
+                sent += undecided_cycles(world, u)
         elif w.policy == GIVEN:
             choice = given[u]
         elif w.policy == COIN:

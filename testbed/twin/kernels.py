@@ -20,7 +20,7 @@ BUSY = -2
 def view(worlds: Worlds, w: int) -> World:
     """The state of world ``w``."""
     return World(
-        worlds.status[w : w + 1], worlds.tasks[w], worlds.lists[w], worlds.ues[w], worlds.ess[w], worlds.cores[w],
+        worlds.status[w : w + 1], worlds.tasks[w], worlds.lists[w], worlds.ues[w], worlds.edge_servers[w], worlds.cores[w],
         worlds.asking[w], worlds.announced_ns[w], worlds.cells[w], worlds.local_cost[w], worlds.outcomes[w],
         worlds.due, worlds.hashes, worlds.drawn, worlds.buckets, worlds.marks,
     )  # fmt: skip
@@ -39,8 +39,8 @@ def _clear(world: World, fixed: Fixed, seed: int) -> None:
         ue.local_free_ns, ue.radio_free_ns, ue.radio_waiting_ns, ue.sent_ns, ue.stay_ns = 0, 0, 0, 0, 0
         ue.finish, ue.spent_j, ue.arrival, ue.number, ue.present = 0.0, 0.0, 0.0, 0, 0
         ue.choice, ue.last_choice = 0, NONE
-    for es in range(fixed.ess.shape[0]):
-        server = item(world.ess, es)
+    for es in range(fixed.edge_servers.shape[0]):
+        server = item(world.edge_servers, es)
         server.clock_ns, server.own_cycles, server.forwarded_cycles, server.air_cycles = 0, 0, 0, 0
         server.busy_ns, server.virtual, server.radio_ns = 0, 0.0, 0
         server.ends_ns, server.first_ns, server.first = 0, NEVER, NONE
@@ -55,8 +55,8 @@ def _burden(world: World, fixed: Fixed, backlog_ns: int) -> None:
     seed = world.status[0].seed
     for u in range(fixed.ues.shape[0]):
         item(world.ues, u).local_free_ns = int(uniform(seed, EXPLORATION, u, 0, 0) * backlog_ns)
-    for es in range(fixed.ess.shape[0]):
-        for c in range(item(fixed.ess, es).cores):
+    for es in range(fixed.edge_servers.shape[0]):
+        for c in range(item(fixed.edge_servers, es).cores):
             occupy(world, es, c, BUSY, 0, int(uniform(seed, EXPLORATION, es, c, 1) * backlog_ns))
 
 

@@ -9,7 +9,7 @@ from numba import njit
 
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES, NOBODY_NS
 from testbed.twin.compiled import FEATURES, INNER, duration_ns, least_loaded, transfer_ns
-from testbed.twin.decide import fresh, fresh_cycles, local_cost, offload_cost
+from testbed.twin.decide import fresh, local_cost, offload_cost, undecided_cycles
 from testbed.twin.lists import item, speed_of
 from testbed.twin.radio import radio_wait_ns, senders
 from testbed.twin.state import NONE, Fixed, World
@@ -23,12 +23,12 @@ def _others(world: World, fixed: Fixed, es: int) -> tuple[int, int, int]:
     """Of the other ESs: the target of second offload, mean announced backlog, and the least backlog and work in the
     air of all but the target. `NONE`, 0 and `NOBODY_NS` when there are none."""
     target, total, others, following = least_loaded(world.announced_ns, fixed.alive, es), 0, 0, NOBODY_NS
-    for other in range(fixed.ess.shape[0]):
+    for other in range(fixed.edge_servers.shape[0]):
         if other != es:
-            announced, constants = item(world.announced_ns, other), item(fixed.ess, other)
+            announced, constants = item(world.announced_ns, other), item(fixed.edge_servers, other)
             others, total = others + 1, total + announced
             if other != target:
-                air = work_ns(item(world.ess, other).air_cycles, constants.cpu_hz * constants.cores)
+                air = work_ns(item(world.edge_servers, other).air_cycles, constants.cpu_hz * constants.cores)
                 following = min(following, announced + air)
     return target, total // max(1, others), following
 
@@ -38,7 +38,7 @@ def observe_decision(world: World, fixed: Fixed, u: int, sent: int, later: int, 
     """Fill ``out`` (22,) for the decision of a UE with undecided tasks; see `testbed.policy.features.decision`."""
     constants, system, now = item(fixed.ues, u), fixed.system[0], world.status[0].start_ns
     cell = constants.cell
-    es, server = item(fixed.ess, cell), item(world.ess, cell)
+    es, server = item(fixed.edge_servers, cell), item(world.edge_servers, cell)
     sending = senders(world, fixed, cell, now) if system.shared else 1
     task, airtime, tasks, deadline = fresh(world, u), 0, 0, 0
     while task != NONE:
@@ -50,11 +50,11 @@ def observe_decision(world: World, fixed: Fixed, u: int, sent: int, later: int, 
     target, mean_ns, next_ns = _others(world, fixed, cell)
     double = system.double and target != NONE
     other = cell if target == NONE else target
-    target_es, target_server = item(fixed.ess, other), item(world.ess, other)
+    target_es, target_server = item(fixed.edge_servers, other), item(world.edge_servers, other)
     seen = decision_features(
         local_cost(world, fixed, u, now), offload_cost(world, fixed, u, sent, sending, now),
         max(0, item(world.ues, u).local_free_ns - now), radio_wait_ns(world, fixed, u, now), airtime,
-        fresh_cycles(world, u), constants.cpu_hz, es.cpu_hz * es.cores, item(world.announced_ns, cell),
+        undecided_cycles(world, u), constants.cpu_hz, es.cpu_hz * es.cores, item(world.announced_ns, cell),
         server.own_cycles, server.forwarded_cycles, server.air_cycles, sent, later, mean_ns,
         target_es.cpu_hz * target_es.cores, item(world.announced_ns, other), target_server.forwarded_cycles,
         target_server.air_cycles, next_ns, system.threshold_ns, deadline, tasks, double,
@@ -66,10 +66,10 @@ def observe_decision(world: World, fixed: Fixed, u: int, sent: int, later: int, 
 @njit(**INNER)
 def observe_cell(world: World, fixed: Fixed, es: int, out: Any) -> None:
     """Fill ``out`` (8,) for a cell; see `testbed.policy.features.cell`."""
-    constants, server, now = item(fixed.ess, es), item(world.ess, es), world.status[0].start_ns
+    constants, server, now = item(fixed.edge_servers, es), item(world.edge_servers, es), world.status[0].start_ns
     queues, local, undecided = 0, 0, 0
     for u in range(constants.first_ue, constants.last_ue):
-        cycles = fresh_cycles(world, u)
+        cycles = undecided_cycles(world, u)
         queues += max(0, item(world.ues, u).local_free_ns - now)
         undecided += cycles
         local += duration_ns(cycles, speed_of(item(fixed.ues, u)))
@@ -85,7 +85,7 @@ def observe_cell(world: World, fixed: Fixed, es: int, out: Any) -> None:
 def observe_full(world: World, fixed: Fixed, out: Any) -> None:
     """Fill ``out``: 8 features a cell, then 22 a UE (all 0 without undecided tasks) that no other decision enters."""
     at = 0
-    for es in range(fixed.ess.shape[0]):
+    for es in range(fixed.edge_servers.shape[0]):
         observe_cell(world, fixed, es, out[at : at + CELL_FEATURES])
         at += CELL_FEATURES
     out[at:] = 0.0
@@ -102,10 +102,10 @@ def observe_paper(world: World, fixed: Fixed, out: Any) -> None:
     Its UEs' queues and its ES's in s, whether an arriving task would wait longer than W_max (0 or 1), and which other
     ES has announced the least backlog (one-hot, M wide).
     """
-    at, count, now = 0, fixed.ess.shape[0], world.status[0].start_ns
+    at, count, now = 0, fixed.edge_servers.shape[0], world.status[0].start_ns
     for es in range(count):
-        constants, announced = item(fixed.ess, es), item(world.announced_ns, es)
-        forwarded, speed = item(world.ess, es).forwarded_cycles, constants.cpu_hz * constants.cores
+        constants, announced = item(fixed.edge_servers, es), item(world.announced_ns, es)
+        forwarded, speed = item(world.edge_servers, es).forwarded_cycles, constants.cpu_hz * constants.cores
         for u in range(constants.first_ue, constants.last_ue):
             out[at] = seconds(max(0, item(world.ues, u).local_free_ns - now))
             at += 1
@@ -119,6 +119,9 @@ def observe_paper(world: World, fixed: Fixed, out: Any) -> None:
         at += count
 
 
-def sizes(ues: int, ess: int) -> dict[str, int]:
+def sizes(ues: int, edge_servers: int) -> dict[str, int]:
     """How many numbers each observation of a whole region has."""
-    return {"full": ess * CELL_FEATURES + ues * DECISION_FEATURES, "paper": ues + ess * (2 + ess)}
+    return {
+        "full": edge_servers * CELL_FEATURES + ues * DECISION_FEATURES,
+        "paper": ues + edge_servers * (2 + edge_servers),
+    }

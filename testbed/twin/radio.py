@@ -39,7 +39,7 @@ def post(world: World, fixed: Fixed, task: int, now_ns: int) -> None:
     """A UE hands a task to its radio, which sends one after another."""
     t, system, u = item(world.tasks, task), fixed.system[0], ue_of(world, task)
     constants, ue = item(fixed.ues, u), item(world.ues, u)
-    item(world.ess, constants.cell).air_cycles += t.cycles
+    item(world.edge_servers, constants.cell).air_cycles += t.cycles
     tries = attempts(world.status[0].seed, u, t.key & NUMBER_MASK, system.loss)
     if system.recording:
         world.outcomes[row_of(world, fixed, task)].attempts = tries
@@ -61,7 +61,7 @@ def post(world: World, fixed: Fixed, task: int, now_ns: int) -> None:
 def _share(world: World, fixed: Fixed, task: int, u: int, es: int, now_ns: int) -> None:
     """A task joins its UE's FIFO on the shared band; ``airtime_ns`` is what it would take alone."""
     depart(world, fixed, es, now_ns)
-    server, ue, t = item(world.ess, es), item(world.ues, u), item(world.tasks, task)
+    server, ue, t = item(world.edge_servers, es), item(world.ues, u), item(world.tasks, task)
     server.virtual = sharing_advance(server.virtual, now_ns - server.radio_ns, server.senders)
     server.radio_ns = now_ns
     if head(world, ue_list(u, RADIO)) == NONE:
@@ -76,10 +76,10 @@ def _share(world: World, fixed: Fixed, task: int, u: int, es: int, now_ns: int) 
 @njit(**INNER)
 def depart(world: World, fixed: Fixed, es: int, until_ns: int) -> None:
     """Let last bits leave on the shared band of a cell up to ``until_ns``, ties going to the lower UE index."""
-    server = item(world.ess, es)
+    server = item(world.edge_servers, es)
     while server.senders > 0:
         first = NONE
-        for u in range(item(fixed.ess, es).first_ue, item(fixed.ess, es).last_ue):
+        for u in range(item(fixed.edge_servers, es).first_ue, item(fixed.edge_servers, es).last_ue):
             waits = head(world, ue_list(u, RADIO)) != NONE
             if waits and (first == NONE or item(world.ues, u).finish < item(world.ues, first).finish):
                 first = u
@@ -95,7 +95,7 @@ def depart(world: World, fixed: Fixed, es: int, until_ns: int) -> None:
 @njit(**INNER)
 def _last_bit(world: World, fixed: Fixed, es: int, u: int, now_ns: int) -> None:
     """The head of a UE's FIFO has sent its last bit; the next one begins."""
-    server, ue = item(world.ess, es), item(world.ues, u)
+    server, ue = item(world.edge_servers, es), item(world.ues, u)
     task = take(world, ue_list(u, RADIO))
     following = head(world, ue_list(u, RADIO))
     if following == NONE:
@@ -117,7 +117,7 @@ def radio_wait_ns(world: World, fixed: Fixed, u: int, now_ns: int) -> int:
         return max(0, ue.radio_free_ns - now_ns)
     if head(world, ue_list(u, RADIO)) == NONE:
         return 0
-    server = world.ess[item(fixed.ues, u).cell]
+    server = world.edge_servers[item(fixed.ues, u).cell]
     virtual = sharing_advance(server.virtual, now_ns - server.radio_ns, server.senders)
     left = ue.finish - virtual + ue.radio_waiting_ns
     return whole_ns(max(0.0, left * server.senders))
@@ -127,9 +127,9 @@ def radio_wait_ns(world: World, fixed: Fixed, u: int, now_ns: int) -> int:
 def senders(world: World, fixed: Fixed, es: int, now_ns: int) -> int:
     """UEs of a cell with bits in flight."""
     if fixed.system[0].shared:
-        return item(world.ess, es).senders
+        return item(world.edge_servers, es).senders
     count = 0
-    for u in range(item(fixed.ess, es).first_ue, item(fixed.ess, es).last_ue):
+    for u in range(item(fixed.edge_servers, es).first_ue, item(fixed.edge_servers, es).last_ue):
         count += item(world.ues, u).radio_free_ns > now_ns
     return count
 

@@ -56,7 +56,7 @@ def _row(plan: Plan, task: Task, o: dict[str, Any], *, fallback: bool) -> TaskRo
 
 def _travelled(plan: Plan, task: Task, o: dict[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {
-        "es": plan.system.ess[o["es"]].name, "forwarded": o["es"] != plan.system.ues[task.ue].cell,
+        "es": plan.system.edge_servers[o["es"]].name, "forwarded": o["es"] != plan.system.ues[task.ue].cell,
         "radio_wait_ns": o["tx_start_ns"] - o["ready_ns"], "airtime_ns": o["tx_end_ns"] - o["tx_start_ns"],
         "latency_ns": o["arrival_ns"] - o["tx_end_ns"], "backhaul_ns": o["es_arrival_ns"] - o["arrival_ns"],
     }  # fmt: skip
@@ -78,7 +78,7 @@ def link_rows(twin: Twin, plan: Plan, world: int = 0) -> list[LinkRow]:
         if o["choice"] != OFFLOAD:
             continue
         ue, bits = system.ues[task.ue], task.input_bits
-        home, served = system.ess[ue.cell].name, system.ess[o["es"]].name
+        home, served = system.edge_servers[ue.cell].name, system.edge_servers[o["es"]].name
         found.append(
             LinkRow(
                 link=ue.name,

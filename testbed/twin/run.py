@@ -52,7 +52,7 @@ class _Player:
         self.watching = watching(policy)
         self.failed: set[tuple[int, int]] = set()
         self.events: list[EventRow] = []
-        self.busy = [0] * len(plan.system.ess)
+        self.busy = [0] * len(plan.system.edge_servers)
         self.slots: list[SlotRow] = []
         self.ue_slots: list[UeSlotRow] = []
 
@@ -81,7 +81,7 @@ class _Player:
 
     def _decide(self, slot: int) -> Any:
         system, actions = self.plan.system, np.zeros((1, len(self.plan.system.ues)), np.int8)
-        for es in system.ess:
+        for es in system.edge_servers:
             view = cell_view(self.twin, 0, es.index)
             waiting = [ue for ue in view.ues if ue.tasks]
             if self.recorded is not None:
@@ -113,8 +113,8 @@ class _Player:
         twin, system = self.twin, self.plan.system
         slot = int(twin.slot[0])
         now = slot * system.slot_ns
-        for es in system.ess:
-            server, cores = twin.state.ess[0, es.index], twin.state.cores[0, es.index][: es.cores]
+        for es in system.edge_servers:
+            server, cores = twin.state.edge_servers[0, es.index], twin.state.cores[0, es.index][: es.cores]
             running = cores[cores["task"] >= 0]
             own, forwarded, waiting = (int(server[name]) for name in ("own_cycles", "forwarded_cycles", "own"))
             ahead, cycles = waiting, own

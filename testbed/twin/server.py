@@ -34,10 +34,10 @@ def core_of(world: World, es: int, c: int) -> Any:
 @njit(**INNER)
 def _next(world: World, fixed: Fixed, es: int) -> int:
     """Take the waiting task that the discipline serves next."""
-    server = item(world.ess, es)
+    server = item(world.edge_servers, es)
     own, forwarded = es_list(fixed, es, OWN), es_list(fixed, es, FORWARDED)
     is_own = server.own > 0
-    if item(fixed.ess, es).discipline == FCFS and server.own > 0 and server.forwarded > 0:
+    if item(fixed.edge_servers, es).discipline == FCFS and server.own > 0 and server.forwarded > 0:
         a, b = item(world.tasks, head(world, own)), item(world.tasks, head(world, forwarded))
         is_own = a.at_ns < b.at_ns or (b.at_ns == a.at_ns and a.key < b.key)
     task = take(world, own if is_own else forwarded)
@@ -52,7 +52,7 @@ def _next(world: World, fixed: Fixed, es: int) -> int:
 @njit(**INNER)
 def occupy(world: World, es: int, c: int, task: int, start_ns: int, end_ns: int) -> None:
     """Core ``c`` executes a task; of cores that end at the same instant the lower one is ``first``."""
-    server, core = item(world.ess, es), core_of(world, es, c)
+    server, core = item(world.edge_servers, es), core_of(world, es, c)
     core.task, core.start_ns, core.end_ns = task, start_ns, end_ns
     server.running += 1
     server.ends_ns += end_ns
@@ -63,14 +63,14 @@ def occupy(world: World, es: int, c: int, task: int, start_ns: int, end_ns: int)
 @njit(**INNER)
 def _release(world: World, fixed: Fixed, es: int, c: int) -> None:
     """Core ``c`` is free again."""
-    server, core = item(world.ess, es), core_of(world, es, c)
+    server, core = item(world.edge_servers, es), core_of(world, es, c)
     core.task = NONE
     server.running -= 1
     server.ends_ns -= core.end_ns
     server.busy_ns += core.end_ns - core.start_ns
     server.first_ns = NEVER
     if server.running > 0:
-        for other in range(item(fixed.ess, es).cores):
+        for other in range(item(fixed.edge_servers, es).cores):
             ends = core_of(world, es, other)
             if ends.task != NONE and ends.end_ns < server.first_ns:
                 server.first, server.first_ns = other, ends.end_ns
@@ -79,7 +79,7 @@ def _release(world: World, fixed: Fixed, es: int, c: int) -> None:
 @njit(**INNER)
 def _dispatch(world: World, fixed: Fixed, es: int, now_ns: int) -> None:
     """Free cores take waiting tasks."""
-    server, constants = item(world.ess, es), item(fixed.ess, es)
+    server, constants = item(world.edge_servers, es), item(fixed.edge_servers, es)
     for c in range(constants.cores):
         if core_of(world, es, c).task == NONE and server.own + server.forwarded > 0:
             task = _next(world, fixed, es)
@@ -110,8 +110,12 @@ def _complete(world: World, fixed: Fixed, es: int, c: int) -> None:
 @njit(**INNER)
 def catch_up(world: World, fixed: Fixed, es: int, now_ns: int) -> None:
     """Let executions end up to ``now_ns`` and start before it."""
-    server = item(world.ess, es)
-    if server.clock_ns < now_ns and server.own + server.forwarded > 0 and server.running < item(fixed.ess, es).cores:
+    server = item(world.edge_servers, es)
+    if (
+        server.clock_ns < now_ns
+        and server.own + server.forwarded > 0
+        and server.running < item(fixed.edge_servers, es).cores
+    ):
         _dispatch(world, fixed, es, server.clock_ns)
     while server.first_ns <= now_ns:
         at = server.first_ns
@@ -122,32 +126,32 @@ def catch_up(world: World, fixed: Fixed, es: int, now_ns: int) -> None:
 
 
 @njit(**INNER)
-def rest_ns(world: World, es: int, now_ns: int) -> int:
+def remaining_ns(world: World, es: int, now_ns: int) -> int:
     """Summed rest of the running tasks."""
-    server = item(world.ess, es)
+    server = item(world.edge_servers, es)
     return server.ends_ns - server.running * now_ns
 
 
 @njit(**INNER)
 def wait_ns(world: World, fixed: Fixed, es: int, now_ns: int) -> int:
     """Expected wait of an own-cell task that arrives at ``now_ns``."""
-    server, constants = item(world.ess, es), item(fixed.ess, es)
+    server, constants = item(world.edge_servers, es), item(fixed.edge_servers, es)
     ahead, cycles = server.own, server.own_cycles
     if constants.discipline == FCFS:
         ahead += server.forwarded
         cycles += server.forwarded_cycles
-    rest = rest_ns(world, es, now_ns)
+    rest = remaining_ns(world, es, now_ns)
     return expected_wait_ns(rest, server.running, ahead, cycles, speed_of(constants), constants.cores)
 
 
 @njit(**INNER)
 def announce(world: World, fixed: Fixed, now_ns: int) -> None:
     """Every ES announces its backlog; the two least loaded ones are remembered for the second offload."""
-    for es in range(fixed.ess.shape[0]):
+    for es in range(fixed.edge_servers.shape[0]):
         catch_up(world, fixed, es, now_ns)
-        server, constants = item(world.ess, es), item(fixed.ess, es)
+        server, constants = item(world.edge_servers, es), item(fixed.edge_servers, es)
         cycles = server.own_cycles + server.forwarded_cycles
-        rest = rest_ns(world, es, now_ns)
+        rest = remaining_ns(world, es, now_ns)
         world.announced_ns[es] = backlog_ns(rest, cycles, speed_of(constants), constants.cores)
     if fixed.system[0].double:
         world.status[0].least = least_loaded(world.announced_ns, fixed.alive, NONE)
@@ -178,7 +182,7 @@ def arrive(world: World, fixed: Fixed, task: int) -> None:
     """A task's last bit reaches ES ``to``, from the radio or over the backhaul."""
     t = item(world.tasks, task)
     es, now, ue = t.to, t.at_ns, ue_of(world, task)
-    server, constants = item(world.ess, es), item(fixed.ess, es)
+    server, constants = item(world.edge_servers, es), item(fixed.edge_servers, es)
     own = item(fixed.ues, ue).cell == es
     catch_up(world, fixed, es, now)
     if own:

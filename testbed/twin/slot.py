@@ -156,7 +156,7 @@ def advance(world: World, fixed: Fixed) -> None:
     for i in range(w.asking):
         _act(world, fixed, item(world.asking, i))
     if fixed.system[0].shared:
-        for es in range(fixed.ess.shape[0]):
+        for es in range(fixed.edge_servers.shape[0]):
             depart(world, fixed, es, w.end_ns)
     for word in range(world.marks.shape[0]):
         while item(world.marks, word) != 0:

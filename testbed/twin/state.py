@@ -98,7 +98,7 @@ class Fixed(NamedTuple):
 
     system: Any
     ues: Any
-    ess: Any
+    edge_servers: Any
     edges_ns: Any
     rates_bps: Any
     alive: Any
@@ -118,7 +118,7 @@ class Worlds(NamedTuple):
     tasks: Any
     lists: Any
     ues: Any
-    ess: Any
+    edge_servers: Any
     cores: Any
     asking: Any
     announced_ns: Any
@@ -139,7 +139,7 @@ class World(NamedTuple):
     tasks: Any
     lists: Any
     ues: Any
-    ess: Any
+    edge_servers: Any
     cores: Any
     asking: Any
     announced_ns: Any

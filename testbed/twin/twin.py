@@ -139,7 +139,7 @@ class Twin:
     def _room_to_see(self, kind: str, out: NDArray[np.float32] | None) -> NDArray[np.float32]:
         if kind not in OBSERVATIONS:
             raise UsageError(f'unknown observation "{kind}"', f"known: {', '.join(OBSERVATIONS)}")
-        shape = (self.worlds, sizes(len(self.system.ues), len(self.system.ess))[kind])
+        shape = (self.worlds, sizes(len(self.system.ues), len(self.system.edge_servers))[kind])
         if out is None:
             out = self._seen.setdefault(kind, np.zeros(shape, np.float32))
         if out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:

@@ -16,10 +16,10 @@ def cell_view(twin: Twin, world: int, cell: int) -> CellView:
     system, radio = twin.system, twin.system.radio
     slot = int(twin.slot[world])
     ues = tuple(_ue_view(twin, world, ue, slot * system.slot_ns) for ue in system.cell_ues(cell))
-    ess = tuple(_es_view(twin, world, es, slot * system.slot_ns) for es in range(len(system.ess)))
+    edge_servers = tuple(_es_view(twin, world, es, slot * system.slot_ns) for es in range(len(system.edge_servers)))
     seed = int(twin.state.status["seed"][world])
     return CellView(
-        slot=slot, now_ns=slot * system.slot_ns, cell=cell, seed=seed, ues=ues, ess=ess, shared=radio.access == SHARED, latency_ns=radio.latency_ns,
+        slot=slot, now_ns=slot * system.slot_ns, cell=cell, seed=seed, ues=ues, edge_servers=edge_servers, shared=radio.access == SHARED, latency_ns=radio.latency_ns,
         return_latency_ns=radio.return_latency_ns, threshold_ns=system.threshold_ns,
     )  # fmt: skip
 
@@ -55,7 +55,7 @@ def _radio_wait_ns(twin: Twin, world: int, ue: Ue, now_ns: int) -> int:
         return max(0, int(record["radio_free_ns"]) - now_ns)
     if not tasks_of(twin, world, ue.index, state.RADIO):
         return 0
-    server = twin.state.ess[world, ue.cell]
+    server = twin.state.edge_servers[world, ue.cell]
     senders = int(server["senders"])
     virtual = sharing_advance(float(server["virtual"]), now_ns - int(server["radio_ns"]), senders)
     left = float(record["finish"]) - virtual + int(record["radio_waiting_ns"])
@@ -63,7 +63,7 @@ def _radio_wait_ns(twin: Twin, world: int, ue: Ue, now_ns: int) -> int:
 
 
 def _es_view(twin: Twin, world: int, index: int, now_ns: int) -> EsView:
-    es, server = twin.system.ess[index], twin.state.ess[world, index]
+    es, server = twin.system.edge_servers[index], twin.state.edge_servers[world, index]
     if twin.system.radio.access == SHARED:
         senders = int(server["senders"])
     else:

@@ -100,7 +100,7 @@ def system(rates_bps: Sequence[float], seconds: float, radio: Radio, ue_hz: int 
     return System(
         name="verify", seed=1, hardware_seed=1, slots=max(1, round(seconds)), slot_ns=NS, threshold_ns=NS,
         detection_ns=100 * MS, epoch=EPOCH_ARRIVAL, radio=radio, backhaul=Backhaul(), ues=ues,
-        ess=(Es(name="es-1", index=0, cpu_hz=ES_HZ, cores=max(1, len(ues))),),
+        edge_servers=(Es(name="es-1", index=0, cpu_hz=ES_HZ, cores=max(1, len(ues))),),
     )  # fmt: skip
 
 

@@ -79,7 +79,9 @@ def queues(tasks: int, live_tasks: int) -> Iterator[Check]:
     made, workload = poisson("M/M/1", live_tasks)
     speed = Emulation(speed=20.0, payload="declared", burn=0.0, drain_limit_ns=600 * NS)
     rows = sorted(run(made, workload, "offload", speed).tasks, key=lambda row: row.number)
-    lindley = theory.lindley_s([row.ready_ns / NS for row in rows], [row.cycles / made.ess[0].cpu_hz for row in rows])
+    lindley = theory.lindley_s(
+        [row.ready_ns / NS for row in rows], [row.cycles / made.edge_servers[0].cpu_hz for row in rows]
+    )
     pairs = [(wait + row.cycles / NS, (row.measured_ns - row.slot_wait_ns - row.decision_ns) / NS)
              for wait, row in zip(lindley, rows, strict=True)]  # fmt: skip
     yield compared("queue", "M/M/1, live at speed 20: wait and service", pairs, "s", SAMPLE_LIMIT)
@@ -95,7 +97,7 @@ def poisson(name: str, count: int) -> tuple[System, tuple[Task, ...]]:
         length = SERVICE_NS if name == "M/D/1" else max(1, round(work * SERVICE_NS))
         found.append(task(0, n, round(at), 1, length))
     slots = round(at / NS) + 1
-    return msgspec.structs.replace(made, slots=slots, ess=(Es(name="es-1", index=0, cpu_hz=NS),)), tuple(found)
+    return msgspec.structs.replace(made, slots=slots, edge_servers=(Es(name="es-1", index=0, cpu_hz=NS),)), tuple(found)
 
 
 def standard_error(waits: list[float]) -> float:

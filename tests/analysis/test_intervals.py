@@ -1,4 +1,4 @@
-"""Student's t intervals of means and of paired ratios."""
+"""BehaviourPolicy's t intervals of means and of paired ratios."""
 
 import math
 

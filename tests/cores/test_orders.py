@@ -242,7 +242,7 @@ def knows_the_latest_of_the_latest_life(order):
     server._peers.announce(OWN, 5, 0)
     assert server._peers.have_told(5)
     view = controller._told.view(0, 6, {UE: Ask(ue=UE, slot=6, at_ns=6 * NS, queue_ns=0)})
-    assert (view.ess[1].backlog_ns, view.ess[1].alive) == (2 * NS, True)
+    assert (view.edge_servers[1].backlog_ns, view.edge_servers[1].alive) == (2 * NS, True)
     assert not controller._told.dead
 
 

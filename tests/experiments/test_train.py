@@ -67,7 +67,7 @@ def test_training_that_was_cut_short_goes_on_bit_for_bit(place, capsys, monkeypa
     assert 0 < arrays("ck/a3c-do.npz")["progress"][0] < 40
     train(capsys, *asked, "--resume")
     resumed = arrays("ck/a3c-do.npz")
-    assert all(np.array_equal(whole[name], resumed[name]) for name in ("current", "square", "progress", "rng"))
+    assert all(np.array_equal(whole[name], resumed[name]) for name in ("current", "square_avg", "progress", "rng"))
 
 
 def test_options_are_kept_in_the_checkpoint_and_demanded_when_it_is_resumed(place, capsys):
@@ -83,10 +83,10 @@ def test_options_are_kept_in_the_checkpoint_and_demanded_when_it_is_resumed(plac
 
 
 def test_the_help_names_every_option():
-    for algorithm, course in (("a3c", a3c.Settings), ("dqn", dqn.Settings)):
+    for algorithm, config in (("a3c", a3c.Settings), ("dqn", dqn.Settings)):
         said = verb.OPTIONS.partition(f"{algorithm}: ")[2].partition(". dqn")[0]
         named = re.findall(r"([a-z_]+)(?:,| \(|$)", re.sub(r"\([^)]*\)", "()", said))
-        assert sorted(named) == sorted({*course.__struct_fields__, *options.OWN[algorithm]})
+        assert sorted(named) == sorted({*config.__struct_fields__, *options.OWN[algorithm]})
 
 
 def _interrupt(bar, report):
@@ -97,7 +97,7 @@ def test_a_checkpoint_of_another_training_is_refused_with_what_differs(place, ca
     assert "No such file" in train(capsys, "--resume", "--updates", "2", code=2)
     train(capsys, "--updates", "2")
     said = train(capsys, "--resume", "--updates", "3", code=2)
-    assert 'updates "2", this training has "3"\n  the learning rate falls over the course' in said
+    assert 'updates "2", this training has "3"\n  the learning rate falls over the config' in said
     other = ("--resume", "--updates", "2", "--set", "density=0.1")
     assert 'made with density "0.8", this training has "0.1"' in train(capsys, *other, code=2)
     assert 'seed "0", this training has "4"' in train(capsys, "--resume", "--updates", "2", "--seed", "4", code=2)
@@ -152,8 +152,8 @@ def test_mistakes_have_a_remedy(place, capsys, args, said):
 
 def test_the_best_baseline_is_the_best_stable_heuristic(place):
     scenario = load_scenario("smoke", ["slots=30"])
-    lesson = train.Lesson(scenario=scenario, algorithm="a3c", seed=0, budget=Budget(updates=1), folder=place)
-    found = train.Teaching(lesson).baseline()
+    job = train.TrainingJob(scenario=scenario, algorithm="a3c", seed=0, budget=Budget(updates=1), folder=place)
+    found = train.Training(job).baseline()
     assert found.policy in ("lc", "offload", "random", "greedy", "priced")
     assert 0 < found.overhead < 10
 
@@ -167,21 +167,21 @@ def test_what_a_user_has_tuned_is_left_alone_when_a_network_is_trained(place, ca
 
 def test_training_ends_on_a_plateau(place, capsys, monkeypatch):
     monkeypatch.setattr("controller.learn.train.PATIENCE", 3)
-    monkeypatch.setattr("controller.learn.train.Judge.verdict", _no_gain)
-    lesson = train.Lesson(
+    monkeypatch.setattr("controller.learn.train.Evaluator.verdict", _no_gain)
+    job = train.TrainingJob(
         scenario=load_scenario("smoke"),
         algorithm="a3c-do",
         seed=0,
         budget=Budget(seconds=0.0, updates=100, workers=1, every_s=0.0, every_updates=2, early_stop=True),
         folder=place,
     )
-    taught = train.Teaching(lesson).run(Baseline(), lambda report: None, lambda text: None)
-    assert (taught.ended, taught.updates) == ("plateau", 8)
+    result = train.Training(job).run(Baseline(), lambda report: None, lambda text: None)
+    assert (result.ended, result.updates) == ("plateau", 8)
 
 
-def _no_gain(judge, flat):
-    judge._stale = 0 if np.isinf(judge.best) else judge._stale + 1
-    judge.best, judge.best_flat = 0.5, flat.copy()
+def _no_gain(evaluator, flat):
+    evaluator._stale = 0 if np.isinf(evaluator.best) else evaluator._stale + 1
+    evaluator.best, evaluator.best_flat = 0.5, flat.copy()
     return 0.5
 
 

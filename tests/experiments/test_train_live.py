@@ -65,8 +65,8 @@ def keeper(place, goes_on=False, say=lambda text: None):
 def test_what_was_learned_is_said_to_come_from_the_slots_that_were_played(interrupted, tmp_path):
     run, summary = interrupted
     (run.path / CHECKPOINT).write_bytes(b"learned")
-    taught = train_live.kept(run, summary, keeper(tmp_path), "a3c", 0, "")
-    assert (taught.slots, taught.ended, (tmp_path / "a3c.npz").read_bytes()) == (7, INTERRUPTED, b"learned")
+    result = train_live.kept(run, summary, keeper(tmp_path), "a3c", 0, "")
+    assert (result.slots, result.ended, (tmp_path / "a3c.npz").read_bytes()) == (7, INTERRUPTED, b"learned")
 
 
 def test_nothing_learned_is_an_interrupt_only_if_there_was_one(interrupted, tmp_path):

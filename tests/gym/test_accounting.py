@@ -6,7 +6,7 @@ import pytest
 
 from controller.gather import Gathering
 from testbed.gym import config as settings_of
-from testbed.gym.accounting import Tally
+from testbed.gym.accounting import Accounting
 from testbed.gym.backend import TwinBackend
 from testbed.gym.observation import observed
 from testbed.model.task import Phase
@@ -25,7 +25,7 @@ class Desk:
 
     def __init__(self, setting, plan, choices):
         self.setting, self.system, self.choices = setting, plan.system, choices
-        self.tally, self.gathering = Tally(plan.system, plan.workload, setting.reward), Gathering(plan.system)
+        self.tally, self.gathering = Accounting(plan.system, plan.workload, setting.reward), Gathering(plan.system)
         self.slot, self.asks, self.seen, self.earned, self.inside = 0, {}, [], [], []
 
     def begin(self):
@@ -40,7 +40,7 @@ class Desk:
         elif isinstance(event, Outcome):
             self.tally.ended(event)
         asks = self.asks.get(self.slot, {})
-        if all(self.gathering.is_complete(es.index, self.slot, asks) for es in self.system.ess):
+        if all(self.gathering.is_complete(es.index, self.slot, asks) for es in self.system.edge_servers):
             return self._turn(now_ns, asks)
         return []
 
@@ -132,7 +132,7 @@ def test_what_cannot_be_foreseen_is_put_right_when_tasks_end():
 def test_tasks_nobody_answered_for_count_as_fallen_back_once():
     setting = settings_of.make(settings=[f"slots={SLOTS}"])
     workload = inputs.generate(setting.scenario, setting.system)
-    tally = Tally(setting.system, workload, "holding")
+    tally = Accounting(setting.system, workload, "holding")
     asked = [task for task in workload if task.generated_ns == 0]
     for task in asked:
         ue = setting.system.ues[task.ue].name
@@ -202,7 +202,7 @@ def test_a_slow_answer_is_charged_what_it_took_and_its_lag_is_not_the_hosts():
             finished_ns=second,
         )
         outcome = msgspec.structs.replace(measured, by_ue=True, think_ns=40_000_000)
-        tally = Tally(setting.system, workload, "holding", speed=20.0)
+        tally = Accounting(setting.system, workload, "holding", speed=20.0)
         tally.decided(0, np.zeros(15, np.int8))
         tally.ended(outcome)
         cells, _, lag_ns = tally.settle(4)
@@ -211,7 +211,7 @@ def test_a_slow_answer_is_charged_what_it_took_and_its_lag_is_not_the_hosts():
         assert cells["energy_j"].sum() == pytest.approx(1.0 - ue.kappa * ue.cpu_hz**3 * (lag - left) * 1e-9)
         assert cells["hits"].sum() == (second + left <= task.deadline_ns)
     fallen = msgspec.structs.replace(outcome, fallback="timeout", delay_ns=2 * second)
-    tally = Tally(setting.system, workload, "holding", speed=20.0)
+    tally = Accounting(setting.system, workload, "holding", speed=20.0)
     tally.missed(0)
     tally.ended(fallen)
     assert tally.settle(4)[2].sum() == second

@@ -48,7 +48,7 @@ def decisions_of(made, policy):
 def everything(exact):
     """The least mean overhead of all decisions."""
     made = exact.plan
-    at = placements.places(made.system.slot_ns, made.workload)
+    at = placements.decision_points(made.system.slot_ns, made.workload)
     least, decisions = math.inf, np.zeros((made.system.slots + 1, len(made.system.ues)), np.int8)
     for choices in itertools.product((0, 1), repeat=len(at)):
         for (slot, ue), choice in zip(at, choices, strict=True):
@@ -78,7 +78,7 @@ def small(draw):
     made = draw(systems())
     tasks = draw(workloads(made))
     kept = [task for task in tasks if task.number < 3][:8]
-    assume(kept and len(placements.places(made.slot_ns, tuple(kept))) <= 8)
+    assume(kept and len(placements.decision_points(made.slot_ns, tuple(kept))) <= 8)
     return Plan(system=made, workload=tuple(kept), policy="small", second_offload=draw(st.booleans()))
 
 
@@ -161,7 +161,7 @@ def test_a_world_without_waits_has_a_bound_that_is_the_optimum():
 
 def test_the_bound_sees_a_server_that_cannot_do_everything_at_once():
     made = system(ues=(4,), speeds=(10_000_000_000,), slots=1, radio=Radio())
-    slow = msgspec.structs.replace(made, ess=(Es(name="es-1", index=0, cpu_hz=1_000_000_000),))
+    slow = msgspec.structs.replace(made, edge_servers=(Es(name="es-1", index=0, cpu_hz=1_000_000_000),))
     tasks = tuple(
         Task(ue=ue, number=0, generated_ns=0, input_bits=8_000, cycles=10**9, deadline_ns=10**9) for ue in range(4)
     )
@@ -188,8 +188,8 @@ def case(*strategies, changes=()):
 
 
 def test_strategies_without_second_offload_are_judged_against_hindsight_without_it():
-    alone = evaluator.judge(case("lc", "greedy"), 4000, lambda *_: False)
-    both = evaluator.judge(case("lc", "greedy", "greedy-do"), 4000, lambda *_: False)
+    alone = evaluator.evaluate(case("lc", "greedy"), 4000, lambda *_: False)
+    both = evaluator.evaluate(case("lc", "greedy", "greedy-do"), 4000, lambda *_: False)
     assert not alone.second_offload and both.second_offload
     assert both.bound < alone.bound
     for found in (alone, both):
@@ -198,7 +198,7 @@ def test_strategies_without_second_offload_are_judged_against_hindsight_without_
 
 def test_best_found_is_no_worse_than_a_plain_strategy_where_second_offload_hurts():
     slow = ("backhaul.rate=1 kbit/s", "second_offload.threshold=0 s")
-    found = evaluator.judge(case("greedy", "offload-do", changes=slow), 500, lambda *_: False)
+    found = evaluator.evaluate(case("greedy", "offload-do", changes=slow), 500, lambda *_: False)
     assert found.best <= found.played["greedy"].overhead < found.played["offload-do"].overhead
 
 
@@ -219,4 +219,4 @@ def test_no_tasks_and_too_many_states_are_refused(monkeypatch):
         case("lc", changes=["density=0"])
     monkeypatch.setattr(search, "MOST_BYTES", 1000)
     with pytest.raises(UsageError, match="GB of states"):
-        evaluator.judge(case("lc"), 100, lambda *_: False)
+        evaluator.evaluate(case("lc"), 100, lambda *_: False)

@@ -6,7 +6,7 @@ import pytest
 
 from controller.learn import a3c
 from controller.learn.a3c import Rollout, Settings
-from controller.learn.learner import Course, make
+from controller.learn.learner import TrainConfig, make
 from testbed.policy import network
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
@@ -15,7 +15,7 @@ from testbed.twin import build
 OPEN = Settings(clip_norm=1e9, gae=1.0, reward_scale=1.0)
 SCENARIO = load_scenario("smoke", ["slots=20"])
 SYSTEM = inputs.resolve(SCENARIO).system
-COURSE = Course(
+COURSE = TrainConfig(
     system=SYSTEM,
     source=build.generator(SCENARIO, SYSTEM, endless=True),
     double=True,

@@ -6,7 +6,7 @@ import torch
 
 from controller.learn import a3c
 from controller.learn.collect import Actor, Collector
-from controller.learn.learner import Course, make
+from controller.learn.learner import TrainConfig, make
 from testbed.model.errors import UsageError
 from testbed.policy import network
 from testbed.scenario.load import load_scenario
@@ -118,7 +118,7 @@ def test_the_papers_rewards_are_the_twins_scores(reward):
     ids=str,
 )  # fmt: skip
 def test_every_option_learns_something_finite(options):
-    course = Course(system=SYSTEM, source=ENDLESS, double=True, worlds=2, slots=5, **options)
+    course = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, worlds=2, slots=5, **options)
     learner, flat = make(course), course.start
     square, before = np.full_like(flat, 1e-4), flat.copy()
     for update in range(3):
@@ -137,6 +137,6 @@ def test_every_option_learns_something_finite(options):
 )
 def test_what_cannot_be_combined_is_refused(options, said):
     with pytest.raises(UsageError, match=said):
-        _ = Course(system=SYSTEM, source=ENDLESS, double=True, **options).start
+        _ = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, **options).start
     with pytest.raises(UsageError, match="joint actions"):
         network.layout("joint", 13)

@@ -8,7 +8,7 @@ import torch
 from controller.learn import a3c, recurrent
 from controller.learn.collect import Actor, Collector
 from controller.learn.evaluate import evaluate
-from controller.learn.learner import Course
+from controller.learn.learner import TrainConfig
 from testbed.experiments.virtual import by_twin
 from testbed.model.errors import UsageError
 from testbed.policy import checkpoint, network
@@ -125,7 +125,7 @@ def test_the_cores_gradient_agrees_with_finite_differences():
 
 
 def policy_of(tmp_path, flat):
-    about = Course(system=SYSTEM, source=ENDLESS, double=True, memory=SHAPE.memory).about
+    about = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, memory=SHAPE.memory).about
     checkpoint.save(tmp_path / "core.npz", {"parameters": flat}, about)
     return checkpoint.load_policy(tmp_path / "core.npz", "a3c")
 
@@ -186,12 +186,12 @@ def test_a_memory_takes_a_slot_in_once_and_is_empty_in_another_run():
 
 
 def test_what_cannot_have_a_memory_is_refused(tmp_path):
-    from controller.online.start import teachable
+    from controller.online.start import can_learn_online
 
     with pytest.raises(UsageError, match="for a3c"):
-        _ = Course(system=SYSTEM, source=ENDLESS, double=True, algorithm="dqn", memory=4).start
+        _ = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, algorithm="dqn", memory=4).start
     with pytest.raises(UsageError, match="a memory of 33"):
         network.layout(memory=33)
     policy_of(tmp_path, parameters())
     with pytest.raises(UsageError, match="cannot learn in a run"):
-        teachable(tmp_path / "core.npz")
+        can_learn_online(tmp_path / "core.npz")

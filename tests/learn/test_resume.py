@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from controller.learn import dqn
-from controller.learn.learner import Course
+from controller.learn.learner import TrainConfig
 from controller.learn.shared import Shared
 from controller.learn.train import DIVERGED, Budget, Judge, Trainer
 from testbed.model.errors import StartError, UsageError
@@ -22,7 +22,7 @@ ENDLESS, FINITE = (build.generator(SCENARIO, SYSTEM, endless=endless) for endles
 
 
 def trainer(path, updates=2, resume=False, algorithm="a3c", **changes):
-    course = Course(
+    course = TrainConfig(
         system=SYSTEM, source=ENDLESS, double=True, algorithm=algorithm, worlds=2, slots=5, updates=40, **changes
     )
     budget = Budget(seconds=0, updates=updates, every_s=0, every_updates=1)

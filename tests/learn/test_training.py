@@ -8,7 +8,7 @@ import pytest
 
 from controller.learn.collect import Actor, Collector
 from controller.learn.evaluate import evaluate
-from controller.learn.learner import Course
+from controller.learn.learner import TrainConfig
 from controller.learn.train import Budget, Judge, Trainer
 from testbed.model.errors import UsageError
 from testbed.policy import checkpoint, network, q_network
@@ -35,7 +35,7 @@ def noisy(flat, actor):
     return flat
 
 
-WAYS = [
+PLACEMENTS = [
     Actor(), Actor(head="factored"), Actor(head="joint"), Actor(head="continuous"), Actor(observation="paper"),
     Actor(head="joint", observation="paper"), Actor(algorithm="dqn"), Actor(algorithm="dqn", dueling=False), Actor(algorithm="dqn", head="factored"),
     Actor(memory=8), Actor(head="continuous", observation="paper", memory=5),
@@ -52,7 +52,7 @@ def written(tmp_path, actor, flat):
     return checkpoint.load_policy(tmp_path / "policy.npz", actor.algorithm)
 
 
-@pytest.mark.parametrize("actor", WAYS, ids=lambda actor: f"{actor.algorithm}-{actor.head}-{actor.observation}")
+@pytest.mark.parametrize("actor", PLACEMENTS, ids=lambda actor: f"{actor.algorithm}-{actor.head}-{actor.observation}")
 def test_the_twin_and_a_view_give_the_same_decisions(actor, tmp_path):
     first = network.initial(1, actor.layout(SYSTEM)) if actor.algorithm == "a3c" else q_network.initial(1)
     flat = noisy(first, actor)
@@ -76,15 +76,15 @@ def test_the_twin_and_a_view_give_the_same_decisions(actor, tmp_path):
 
 
 def course(**changes):
-    return Course(system=SYSTEM, source=ENDLESS, double=True, worlds=4, slots=10, updates=40, **changes)
+    return TrainConfig(system=SYSTEM, source=ENDLESS, double=True, worlds=4, slots=10, updates=40, **changes)
 
 
 def trained(tmp_path, name, updates, algorithm="a3c", resume=False, workers=1, **changes):
-    lesson = course(algorithm=algorithm, **changes)
+    job = course(algorithm=algorithm, **changes)
     about = {**ABOUT, "algorithm": algorithm}
     budget = Budget(seconds=0, updates=updates, every_s=0 if workers == 1 else 0.5, every_updates=10, workers=workers)
-    judge = Judge(lesson, FINITE, [101, 102])
-    Trainer(lesson, budget, judge, tmp_path / name, about, resume=resume).run(lambda report: None)
+    judge = Judge(job, FINITE, [101, 102])
+    Trainer(job, budget, judge, tmp_path / name, about, resume=resume).run(lambda report: None)
     return checkpoint.read(tmp_path / name)[0]
 
 

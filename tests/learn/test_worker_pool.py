@@ -14,9 +14,9 @@ import pytest
 
 from controller.learn import a3c, synchronous
 from controller.learn import worker_pool as team_module
-from controller.learn.learner import Course, make
+from controller.learn.learner import TrainConfig, make
 from controller.learn.shared import LAG, SLOTS, UPDATES, Shared
-from controller.learn.synchronous import InStep
+from controller.learn.synchronous import SynchronousPool
 from controller.learn.worker_pool import DEATHS, Team, once
 from testbed.model.errors import StartError
 from testbed.policy import network
@@ -29,7 +29,9 @@ SCENARIO = load_scenario("smoke", ["slots=20"])
 SYSTEM = inputs.resolve(SCENARIO).system
 TENTHS = 10 * PATIENCE_S  # of a second: a learner first imports torch, however busy the host is
 DIED = "learner N died with -9: a new one takes its place"
-COURSE = Course(system=SYSTEM, source=build.generator(SCENARIO, SYSTEM, endless=True), double=True, worlds=2, slots=5)
+COURSE = TrainConfig(
+    system=SYSTEM, source=build.generator(SCENARIO, SYSTEM, endless=True), double=True, worlds=2, slots=5
+)
 
 
 @pytest.fixture
@@ -119,7 +121,7 @@ def by_hand(updates, workers):
 @pytest.mark.live
 def test_workers_in_step_make_one_step_by_the_mean_of_their_gradients(shared):
     shared.limit = 3
-    team = InStep(COURSE, shared, 2)
+    team = SynchronousPool(COURSE, shared, 2)
     try:
         for _ in range(TENTHS):
             team.watch(0.1)
@@ -134,7 +136,7 @@ def test_workers_in_step_make_one_step_by_the_mean_of_their_gradients(shared):
 
 @pytest.mark.live
 def test_a_worker_in_step_that_is_killed_is_replaced_and_asked_again(shared):
-    team = InStep(COURSE, shared, 2)
+    team = SynchronousPool(COURSE, shared, 2)
     try:
         first = min(process.pid for process in multiprocessing.active_children())
         os.kill(first, signal.SIGKILL)
@@ -178,7 +180,9 @@ def test_a_worker_ends_with_its_trainer_whatever_it_does(tmp_path):
     assert ended
 
 
-@pytest.mark.parametrize(("module", "more"), [(team_module, ()), (synchronous, (None,))], ids=["Team", "InStep"])
+@pytest.mark.parametrize(
+    ("module", "more"), [(team_module, ()), (synchronous, (None,))], ids=["Team", "SynchronousPool"]
+)
 def test_every_worker_is_bound_to_its_trainer_before_anything_else(monkeypatch, module, more):
     """One whose trainer has ended already does nothing."""
     asked = []

@@ -15,7 +15,7 @@ from testbed.record.reader import absences_of
 from tests.support import NS, plan, system, task_of
 
 
-class Nursery:
+class Supervisor:
     """Children that die when they are killed, and are ready at once."""
 
     starter_died = False
@@ -57,8 +57,8 @@ class Launcher:
         self.recorder = SimpleNamespace(add=self.rows.extend)
         self.mailbox = SimpleNamespace(disconnect=lambda name: None)
         self.liveness = SimpleNamespace(died=lambda name, incarnation: None)
-        self.nursery = Nursery(*names)
-        self.faults = Faults(self, self.nursery)
+        self.supervisor = Supervisor(*names)
+        self.faults = Faults(self, self.supervisor)
 
     def tell(self, name, body, at_ns=0):
         self.told.append((name, body))
@@ -66,7 +66,7 @@ class Launcher:
     def crashed(self, name):
         return False
 
-    def last_words(self, name):
+    def log_tail(self, name):
         return "no more memory"
 
     def at(self, instant_s):
@@ -103,7 +103,7 @@ def test_a_restart_waits_for_its_planned_instant_and_for_the_death():
     launcher = Launcher(Fault("es-1", 2 * NS, 3 * NS))
     launcher.at(2)
     ((at, *_),) = launcher.events(RESTARTED)
-    assert at == 3.0 and launcher.nursery.started[-1] == ("es-1", 1)
+    assert at == 3.0 and launcher.supervisor.started[-1] == ("es-1", 1)
     late = Launcher(Fault("es-1", 2 * NS, 3 * NS))
     late.at(8)
     ((died, back),) = late.faults.absences["es-1"]
@@ -122,7 +122,7 @@ def test_what_cannot_be_killed_any_more_is_said():
 
 def test_a_death_that_nobody_planned_is_recorded_when_it_is_noticed():
     launcher = Launcher()
-    launcher.nursery.kill("controller")
+    launcher.supervisor.kill("controller")
     launcher.at(4)
     assert launcher.events(DIED) == [(4.0, "controller", "killed", 0)]
     assert launcher.events(PLANNED) == [] == launcher.events(RESTARTED)
@@ -134,13 +134,13 @@ def test_a_learner_that_keeps_dying_is_started_ever_later_and_then_given_up(monk
     starts = []
     for tenth in range(10, 600):
         launcher.at(tenth / 10)
-        if len(launcher.nursery.started) - 2 > len(starts):
+        if len(launcher.supervisor.started) - 2 > len(starts):
             starts.append(tenth / 10)
-        if LEARNER in launcher.nursery.children:
-            launcher.nursery.kill(LEARNER)
+        if LEARNER in launcher.supervisor.children:
+            launcher.supervisor.kill(LEARNER)
     gaps = [round(after - before, 1) for before, after in zip([1.1, *starts], starts, strict=False)]
     assert gaps == pytest.approx([0.0, 0.6, 1.1, 2.1, 4.1, 8.1], abs=0.11)
-    assert LEARNER not in launcher.nursery.children
+    assert LEARNER not in launcher.supervisor.children
     ((_, source, words, deaths),) = launcher.events(GIVEN_UP)
     assert (source, words, deaths) == (LEARNER, "no more memory", 7)
 

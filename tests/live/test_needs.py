@@ -10,7 +10,7 @@ import pytest
 
 from testbed.live import needs
 from testbed.live.needs import Needs, needs_of, shortages
-from testbed.live.supervisor import Nursery
+from testbed.live.supervisor import Supervisor
 from testbed.model.errors import StartError
 from testbed.node import limits
 from testbed.node.socket import Mailbox, envelope
@@ -84,12 +84,12 @@ def test_a_fork_that_is_refused_is_an_error_of_the_start(tmp_path, monkeypatch):
         "import os\ndef no():\n    raise BlockingIOError(11, 'no')\nos.fork = no\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    nursery = Nursery(tmp_path)
+    supervisor = Supervisor(tmp_path)
     try:
         with pytest.raises(StartError, match="ue-1-1 cannot be started: no"):
-            nursery.start("ue_agent", "ue-1-1")
+            supervisor.start("ue_agent", "ue-1-1")
     finally:
-        nursery.close()
+        supervisor.close()
 
 
 def test_a_mailbox_has_sockets_for_more_than_a_thousand_processes(tmp_path):

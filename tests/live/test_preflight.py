@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from testbed.live import calibration, host_costs, preflight
-from testbed.live.host_costs import Costs
+from testbed.live.host_costs import HostCosts
 from testbed.model.fidelity import BUSY_LIMIT
 from testbed.node import limits
 from testbed.scenario.load import parse_scenario
@@ -24,7 +24,7 @@ ue: {{cpu: 1 GHz, distance: 100 m}}
 cells: [{{es: {{cpu: 4 GHz}}, ues: {ues}}}]
 emulation: {{speed: {speed}, payload: {payload}, burn: auto}}
 """
-CHEAP = Costs(message_s=1e-5, byte_s=1e-9, late_s=1e-3, measured=True)
+CHEAP = HostCosts(message_s=1e-5, byte_s=1e-9, late_s=1e-3, measured=True)
 
 
 def plan(ues=2, speed=10, payload="declared"):
@@ -156,7 +156,7 @@ def test_costs_of_a_busy_host_are_kept_for_a_while_only(tmp_path, monkeypatch):
     assert host_costs.kept() is None
 
 
-@pytest.mark.parametrize(("others", "late_s"), [(0.0, 9e-3), (1.5, Costs().late_s)])
+@pytest.mark.parametrize(("others", "late_s"), [(0.0, 9e-3), (1.5, HostCosts().late_s)])
 def test_lateness_is_not_measured_while_others_work(monkeypatch, others, late_s):
     def run(payload):
         return calibration.Taken(plan(), 2.0 if payload == "real" else 1.0, 9e-3, others)

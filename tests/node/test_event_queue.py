@@ -6,7 +6,7 @@ import pytest
 from testbed.model.system import Emulation, Plan
 from testbed.model.task import Phase
 from testbed.node.clock import Clock
-from testbed.node.event_queue import NEVER, PATIENCE, Agenda
+from testbed.node.event_queue import NEVER, PATIENCE, EventQueue
 from testbed.node.lateness import Lateness
 from testbed.node.lookahead import Lookahead
 from testbed.node.role import Role
@@ -58,7 +58,7 @@ class Bench:
         )
         self.lateness, self.core = Lateness(), Es()
         role = Role(guard_ns=GUARD, boundary_guard_ns=BOUNDARY_GUARD, ordered=ordered, executes=False)
-        self.agenda = Agenda(Clock(0, speed), role, self.lateness)
+        self.agenda = EventQueue(Clock(0, speed), role, self.lateness)
         self.agenda.know(self.core, Lookahead(plan, 0) if looks else None)
 
     def push(self, at, event=None, phase=Phase.ARRIVAL):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from controller.learn.collect import Actor, Collector
-from controller.online.behaviour_policy import Student
-from controller.online.slot_costs import Costs
-from controller.online.trajectory import LEAST_SLOTS, STRETCH, Assembler
+from controller.online.behaviour_policy import BehaviourPolicy
+from controller.online.slot_costs import SlotCosts
+from controller.online.trajectory import LEAST_SLOTS, SEGMENT_SLOTS, Assembler
 from testbed.model.system import LEARNER, Fault
 from testbed.model.task import UE_DIED
 from testbed.policy import network
@@ -57,14 +57,14 @@ class Listening(Simulation):
         return self.ear if name == LEARNER else super()._make(name, incarnation, from_ns)
 
 
-def student(version=lambda: 0):
-    return Student(Learned(FLAT.copy(), double=True, explore=True), lambda: (FLAT, version()))
+def behaviour(version=lambda: 0):
+    return BehaviourPolicy(Learned(FLAT.copy(), double=True, explore=True), lambda: (FLAT, version()))
 
 
 def listen(faults=(), policy=None):
     """What the learner hears of a run in which the fixed network decides, exploring."""
     made = msgspec.structs.replace(plan(SYSTEM, TASKS, faults=faults), learn=True)
-    simulation = Listening(made, policy or student())
+    simulation = Listening(made, policy or behaviour())
     return simulation.ear, simulation.run()
 
 
@@ -102,7 +102,7 @@ def test_measured_outcomes_sum_to_the_overhead_however_early_slots_are_settled()
     index = {ue.name: ue.index for ue in SYSTEM.ues}
     total = sum(row.overhead for row in made.tasks if (index[row.ue], row.number) in ended)
     for patience in (1, 4, SLOTS):
-        costs = Costs(SYSTEM, 0)
+        costs = SlotCosts(SYSTEM, 0)
         settled = 0.0
         for message in ear.heard:
             if isinstance(message, Seen):
@@ -191,4 +191,4 @@ def test_the_least_slots_give_a_stretch_even_if_no_task_ends():
     ear, _ = listen()
     seen = [message for message in ear.heard if isinstance(message, Seen)]
     for slots, stretches in ((LEAST_SLOTS, 1), (LEAST_SLOTS - 1, 0)):
-        assert len(assembled([message for message in seen if message.slot < slots], STRETCH)) == stretches
+        assert len(assembled([message for message in seen if message.slot < slots], SEGMENT_SLOTS)) == stretches

@@ -42,7 +42,7 @@ def cell(*ues, backlog_ns=0, senders=0, shared=False, alive=True):
         cell=0,
         seed=1,
         ues=tuple(ues),
-        ess=(es,),
+        edge_servers=(es,),
         shared=shared,
         latency_ns=0,
         return_latency_ns=0,
@@ -57,24 +57,24 @@ def job(number=0, cycles=NS, bits=4_000_000):
 def test_costs_of_one_task():
     view = cell(ue(0, [job()]))
     assert local_cost(view, view.ues[0]) == 0.5 * 1.0 + 0.5 * 1.0
-    assert offload_cost(view, view.ues[0], view.ess[0], 0) == 0.5 * (0.5 + 0.5) + 0.5 * 0.2 * 0.5
+    assert offload_cost(view, view.ues[0], view.edge_servers[0], 0) == 0.5 * (0.5 + 0.5) + 0.5 * 0.2 * 0.5
 
 
 def test_several_tasks_share_the_local_queue_and_the_radio():
     view = cell(ue(0, [job(0), job(1)], queue_ns=NS, radio_wait_ns=NS))
     assert local_cost(view, view.ues[0]) == 0.5 * (2 + 3) + 0.5 * 2
-    offload = offload_cost(view, view.ues[0], view.ess[0], 0)
+    offload = offload_cost(view, view.ues[0], view.edge_servers[0], 0)
     assert abs(offload - (0.5 * (2.0 + 2.5) + 0.5 * 0.2 * 1.0)) < 1e-12
 
 
 def test_what_travels_meanwhile_is_taken_off_the_wait():
     view = cell(ue(0, [job()]), backlog_ns=NS)
-    assert offload_cost(view, view.ues[0], view.ess[0], 0) == 0.5 * 1.5 + 0.05
+    assert offload_cost(view, view.ues[0], view.edge_servers[0], 0) == 0.5 * 1.5 + 0.05
 
 
 def test_shared_radio_stretches_the_airtime_by_the_senders():
     view = cell(ue(0, [job()]), senders=3, shared=True)
-    assert abs(offload_cost(view, view.ues[0], view.ess[0], 0) - (0.5 * 2.0 + 0.5 * 0.2 * 1.5)) < 1e-12
+    assert abs(offload_cost(view, view.ues[0], view.edge_servers[0], 0) - (0.5 * 2.0 + 0.5 * 0.2 * 1.5)) < 1e-12
 
 
 def test_greedy_counts_what_it_already_sent():

@@ -1,11 +1,11 @@
-"""Published weights: whole or not at all, whoever dies while writing; a teacher that repeats itself."""
+"""Published weights: whole or not at all, whoever dies while writing; a online_learner that repeats itself."""
 
 import threading
 
 import numpy as np
 import pytest
 
-from controller.online.online_learner import Lessons, Teacher, together
+from controller.online.online_learner import Lessons, OnlineLearner, together
 from testbed.policy import network
 from testbed.policy.published_weights import SEQUENCE, Weights
 from tests.online.test_online_learner import FLAT, SYSTEM, assembled, listen
@@ -30,20 +30,20 @@ def filled(value):
 
 def test_a_reader_follows_what_is_published(weights, tmp_path):
     reader = other(tmp_path)
-    assert reader.refresh() and reader.version == 0 and not reader.flat.any()
+    assert reader.refresh() and reader.version == 0 and not reader.params.any()
     assert weights.publish(filled(3.0)) == 1
     assert weights.publish(filled(4.0)) == 2
     assert reader.version == 0 and reader.refresh() and reader.version == 2
-    assert np.array_equal(reader.flat, filled(4.0))
-    before = reader.flat
-    assert reader.refresh() and reader.flat is before
+    assert np.array_equal(reader.params, filled(4.0))
+    before = reader.params
+    assert reader.refresh() and reader.params is before
     reader.close()
 
 
 def test_weights_outlive_those_who_open_them(weights, tmp_path):
     weights.publish(filled(2.0))
     again = Weights.create(tmp_path / "weights", filled(9.0))
-    assert again.refresh() and np.array_equal(again.flat, filled(2.0))
+    assert again.refresh() and np.array_equal(again.params, filled(2.0))
     assert again.publish(filled(5.0)) == 2
     again.close()
 
@@ -53,19 +53,19 @@ def test_half_written_weights_are_never_read_and_a_new_writer_repairs_them(weigh
     weights.publish(filled(1.0))
     assert reader.refresh()
     weights._numbers[SEQUENCE] |= 1
-    weights._flat[: SIZE // 2] = 7.0
-    assert not reader.refresh() and reader.version == 1 and np.array_equal(reader.flat, filled(1.0))
+    weights._params[: SIZE // 2] = 7.0
+    assert not reader.refresh() and reader.version == 1 and np.array_equal(reader.params, filled(1.0))
     heir = other(tmp_path)
     assert heir.publish(filled(8.0)) == 2
-    assert reader.refresh() and np.array_equal(reader.flat, filled(8.0))
+    assert reader.refresh() and np.array_equal(reader.params, filled(8.0))
     heir.close()
     reader.close()
 
 
 def test_what_does_not_fit_its_checksum_is_not_read(weights, tmp_path):
     reader = other(tmp_path)
-    weights._flat[3] = 7.0
-    assert not reader.refresh() and len(reader.flat) == 0
+    weights._params[3] = 7.0
+    assert not reader.refresh() and len(reader.params) == 0
     weights.publish(filled(1.0))
     assert reader.refresh()
     reader.close()
@@ -84,7 +84,7 @@ def test_a_reader_beside_a_writer_sees_whole_versions_only(weights, tmp_path):
     seen = set()
     while not done.is_set() or reader.version < 399:
         if reader.refresh():
-            assert np.array_equal(reader.flat, filled(reader.version))
+            assert np.array_equal(reader.params, filled(reader.version))
             seen.add(reader.version)
     writer.join()
     assert max(seen) == 399
@@ -93,27 +93,29 @@ def test_a_reader_beside_a_writer_sees_whole_versions_only(weights, tmp_path):
 
 def taught(masked=False, updates=5):
     ear, _ = listen()
-    teacher = Teacher(SYSTEM, FLAT, np.full(network.SIZE, 1e-4, np.float32), Lessons(slots=10, updates=updates))
+    online_learner = OnlineLearner(
+        SYSTEM, FLAT, np.full(network.SIZE, 1e-4, np.float32), Lessons(slots=10, updates=updates)
+    )
     for message in ear.heard:
-        teacher.take(message)
-    for stretch in teacher._kept:
+        online_learner.take(message)
+    for stretch in online_learner._kept:
         stretch.weight[:] = 0.0 if masked else 1.0
-    done = [teacher.update(n) for n in range(updates)]
-    assert not teacher.busy
-    return teacher, done
+    done = [online_learner.update(n) for n in range(updates)]
+    assert not online_learner.busy
+    return online_learner, done
 
 
 def test_a_teacher_repeats_itself_and_uses_a_stretch_as_often_as_it_is_told():
     (first, done), (second, _) = taught(), taught()
-    assert np.array_equal(first.flat, second.flat) and not np.array_equal(first.flat, FLAT)
+    assert np.array_equal(first.params, second.params) and not np.array_equal(first.params, FLAT)
     assert [one.lag for one in done] == [0.0, 1.0, 2.0, 3.0, 4.0]
 
 
 def test_decisions_without_weight_teach_the_critic_only():
-    teacher, _ = taught(masked=True)
+    online_learner, _ = taught(masked=True)
     actor = slice(0, network.ACTOR[-1].end)
-    assert np.array_equal(teacher.flat[actor], FLAT[actor])
-    assert not np.array_equal(teacher.flat[network.CRITIC[0].start :], FLAT[network.CRITIC[0].start :])
+    assert np.array_equal(online_learner.params[actor], FLAT[actor])
+    assert not np.array_equal(online_learner.params[network.CRITIC[0].start :], FLAT[network.CRITIC[0].start :])
 
 
 def test_stretches_become_the_worlds_of_one_rollout():

@@ -23,7 +23,9 @@ WORLDS = {
 def world(name="region", policy="random", slots=20, learn=False, **changes):
     made, tasks = region(density=0.9, slots=slots, **WORLDS[name])
     if name == "full queues":
-        made = msgspec.structs.replace(made, ess=tuple(msgspec.structs.replace(es, queue_limit=1) for es in made.ess))
+        made = msgspec.structs.replace(
+            made, edge_servers=tuple(msgspec.structs.replace(es, queue_limit=1) for es in made.edge_servers)
+        )
     made = msgspec.structs.replace(made, **changes)
     faults = (Fault("es-3", 3 * NS, 5 * NS), Fault("ue-1-1", 4 * NS, 9 * NS), Fault("ue-2-2", 6 * NS))
     return msgspec.structs.replace(plan(made, tasks, policy, faults=faults), learn=learn)

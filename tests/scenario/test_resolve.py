@@ -31,8 +31,8 @@ def test_hardware_is_drawn_by_key():
     assert ue.distance_m == 100 + v * 400
     snr = 0.2 * ue.distance_m**-4 / 1e-13
     assert ue.rate_bps == 2e6 * min(7.4, math.log2(1 + snr))
-    assert [es.name for es in system.ess] == ["es-1", "es-2", "es-3"]
-    assert [es.cpu_hz for es in system.ess] == [4_000_000_000, 3_000_000_000, 2_000_000_000]
+    assert [es.name for es in system.edge_servers] == ["es-1", "es-2", "es-3"]
+    assert [es.cpu_hz for es in system.edge_servers] == [4_000_000_000, 3_000_000_000, 2_000_000_000]
 
 
 def test_hardware_does_not_depend_on_the_workload_seed_nor_on_other_cells():

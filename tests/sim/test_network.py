@@ -6,11 +6,11 @@ import pytest
 from testbed.model.system import Fault
 from testbed.policy.heuristics import Fixed, Priced
 from testbed.protocol.settings import Settings
-from testbed.sim.network_conditions import Cut, Weather
+from testbed.sim.network_conditions import Cut, NetworkConditions
 from testbed.sim.simulation import Simulation, simulate
 from tests.support import MS, NS, ordered, plan, region, system, task_of
 
-BAD = Weather(seed=5, drop=0.25, repeat=0.2, delay_ns=30 * MS)
+BAD = NetworkConditions(seed=5, drop=0.25, repeat=0.2, delay_ns=30 * MS)
 
 
 def under(weather, density=0.7, seed=3, slots=20, **radio):
@@ -23,7 +23,7 @@ def under(weather, density=0.7, seed=3, slots=20, **radio):
 def test_a_perfect_network_changes_nothing(access):
     made, tasks = region(0.7, 3, 20, access=access)
     direct = simulate(plan(made, tasks), Priced())
-    carried, counts = under(Weather(), access=access)
+    carried, counts = under(NetworkConditions(), access=access)
     assert (carried.tasks, carried.slots, carried.links) == (direct.tasks, direct.slots, direct.links)
     assert counts["sent"] == counts["delivered"] > len(tasks)
     assert counts["late"] == 0
@@ -52,7 +52,10 @@ QUICK = Settings(heartbeat_ns=NS, suspect_ns=2 * NS, timeout_ns=4 * NS, retry_ns
 
 
 def test_a_result_waits_for_the_end_of_a_cut_and_counts_when_it_comes():
-    calm, cut = one_ue(Weather()), one_ue(Weather(cuts=(Cut("ue-1-1", "es-1", 2 * NS, 9 * NS),), session=QUICK))
+    calm, cut = (
+        one_ue(NetworkConditions()),
+        one_ue(NetworkConditions(cuts=(Cut("ue-1-1", "es-1", 2 * NS, 9 * NS),), session=QUICK)),
+    )
     assert calm[0].finished_ns == cut[0].finished_ns == 3100 * MS
     assert (calm[0].measured_ns, calm[0].emulation_ns) == (3100 * MS, 0)
     assert 9 * NS <= cut[0].measured_ns <= 9 * NS + 100 * MS
@@ -60,17 +63,17 @@ def test_a_result_waits_for_the_end_of_a_cut_and_counts_when_it_comes():
 
 
 def test_a_lost_ask_falls_back_after_the_decision_timeout():
-    rows = one_ue(Weather(cuts=(Cut("ue-1-1", "controller", 0, 500 * MS),), session=QUICK))
+    rows = one_ue(NetworkConditions(cuts=(Cut("ue-1-1", "controller", 0, 500 * MS),), session=QUICK))
     assert [row.fallback for row in rows] == ["timeout", ""]
 
 
 def test_a_task_that_never_reached_the_second_server_returns_when_the_first_dies():
     cut = Cut("es-1", "es-2", 500 * MS, 20 * NS)
-    rows = one_ue(Weather(cuts=(cut,), session=QUICK), [Fault("es-1", 1500 * MS)])
+    rows = one_ue(NetworkConditions(cuts=(cut,), session=QUICK), [Fault("es-1", 1500 * MS)])
     assert [row.recovered for row in rows] == [True, True]
     assert rows[1].forwarded and rows[1].reentry_ns == 1600 * MS
 
 
 def test_a_task_that_the_second_server_has_stays_there_when_the_first_dies():
-    rows = one_ue(Weather(), [Fault("es-1", 1500 * MS)])
+    rows = one_ue(NetworkConditions(), [Fault("es-1", 1500 * MS)])
     assert [(row.recovered, row.forwarded) for row in rows] == [(True, False), (False, True)]

@@ -31,9 +31,9 @@ def test_full_observation_is_the_features_of_the_views(access, slots):
     seen, system = twin.observe(), twin.system
     assert seen.shape == (3, 3 * 8 + 15 * 22) and seen.any()
     for world in range(3):
-        for c, es in enumerate(system.ess):
+        for c, es in enumerate(system.edge_servers):
             view = cell_view(twin, world, c)
-            mine, cycles = view.ess[c], sum(task.cycles for ue in view.ues for task in ue.tasks)
+            mine, cycles = view.edge_servers[c], sum(task.cycles for ue in view.ues for task in ue.tasks)
             local = sum(duration_ns(sum(task.cycles for task in ue.tasks), ue.cpu_hz) for ue in view.ues)
             expected = features.cell(
                 mine.backlog_ns, mine.own_cycles, mine.forwarded_cycles, mine.air_cycles, es.cpu_hz * es.cores,
@@ -53,7 +53,7 @@ def test_a_decision_sees_the_edge_server_that_second_offload_would_send_to_and_t
         for c in range(3):
             view = cell_view(twin, world, c)
             target, following = sorted(
-                (es for es in view.ess if es.index != c), key=lambda es: (es.backlog_ns, es.index)
+                (es for es in view.edge_servers if es.index != c), key=lambda es: (es.backlog_ns, es.index)
             )
             for ue in (ue for ue in view.ues if ue.tasks):
                 cycles = sum(task.cycles for task in ue.tasks)
@@ -62,9 +62,12 @@ def test_a_decision_sees_the_edge_server_that_second_offload_would_send_to_and_t
                     target.air_cycles / target.cpu_hz, cycles / target.cpu_hz,
                     following.backlog_ns * 1e-9 + following.air_cycles / following.cpu_hz,
                 ]  # fmt: skip
-                found = decision_features(view, ue, view.ess[c], 0, 0, double=True)
+                found = decision_features(view, ue, view.edge_servers[c], 0, 0, double=True)
                 assert found[14:19] == pytest.approx([min(8.0, value) for value in wanted], abs=1e-8)
-                assert decision_features(view, ue, view.ess[c], 0, 0, double=False)[13:19] == (features.LIMIT,) * 6
+                assert (
+                    decision_features(view, ue, view.edge_servers[c], 0, 0, double=False)[13:19]
+                    == (features.LIMIT,) * 6
+                )
                 compared += 1
     assert compared > 20
 
@@ -78,9 +81,9 @@ def test_paper_observation_shows_queues_burden_and_target():
             view = cell_view(twin, world, c)
             block = seen[world, c * 10 : c * 10 + 10]
             assert block[:5] == pytest.approx([min(8, ue.queue_ns * 1e-9) for ue in view.ues], rel=1e-6)
-            assert block[5] == pytest.approx(min(8, view.ess[c].backlog_ns * 1e-9), rel=1e-6)
+            assert block[5] == pytest.approx(min(8, view.edge_servers[c].backlog_ns * 1e-9), rel=1e-6)
             assert block[6] in (0.0, 1.0)
-            least = min((es.backlog_ns, es.index) for es in view.ess if es.index != c)[1]
+            least = min((es.backlog_ns, es.index) for es in view.edge_servers if es.index != c)[1]
             assert list(block[7:]) == [float(j == least) for j in range(3)]
 
 

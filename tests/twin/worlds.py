@@ -15,7 +15,9 @@ class Hashed:
     """A policy of a user's own: arbitrary but deterministic choices that depend on what the agent sees."""
 
     def decide(self, cell, rng):
-        seen = sum(es.backlog_ns + es.own_cycles + es.forwarded_cycles + es.air_cycles + es.senders for es in cell.ess)
+        seen = sum(
+            es.backlog_ns + es.own_cycles + es.forwarded_cycles + es.air_cycles + es.senders for es in cell.edge_servers
+        )
         chosen = {}
         for ue in cell.ues:
             mark = seen + ue.queue_ns + 3 * ue.radio_wait_ns + 5 * len(ue.tasks) + 7 * ue.last_choice
@@ -54,9 +56,9 @@ def radios(draw):
 def systems(draw):
     """One to four cells with none to three UEs each."""
     counts = draw(st.lists(number(0, 3), min_size=1, max_size=4).filter(any))
-    ues, ess = [], []
+    ues, edge_servers = [], []
     for cell, count in enumerate(counts):
-        ess.append(
+        edge_servers.append(
             Es(
                 name=f"es-{cell + 1}", index=cell, cpu_hz=draw(st.sampled_from(HZ)), cores=draw(st.sampled_from((1, 1, 1, 2, 3))),
                 queue_limit=draw(st.sampled_from((-1, -1, 0, 1, 3))), discipline=draw(number(0, 1)),
@@ -82,7 +84,7 @@ def systems(draw):
     return System(
         name="random", seed=draw(number(0, 2**63 - 1)), hardware_seed=1, slots=draw(number(1, 6)),
         slot_ns=draw(st.sampled_from((10, 16, 30))), threshold_ns=draw(st.sampled_from((0, 3, 12))), detection_ns=1,
-        epoch="slot", radio=draw(radios()), backhaul=backhaul, ues=tuple(ues), ess=tuple(ess),
+        epoch="slot", radio=draw(radios()), backhaul=backhaul, ues=tuple(ues), edge_servers=tuple(edge_servers),
     )  # fmt: skip
 
 

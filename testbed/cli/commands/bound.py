@@ -49,9 +49,9 @@ def main(args: argparse.Namespace) -> int:
     judge: Any = importlib.import_module("testbed.hindsight.evaluator")
     resolved, cases = _of_run(judge, args) if common.is_run(args.what) else _of_scenario(judge, args)
     found, stopped = _judge(judge, cases, args)
-    verdict: Any = importlib.import_module("testbed.hindsight.bound_report")
-    told = verdict.verdict(resolved.system.name, resolved.system.slots, found)
-    print_json(told) if args.json else print(verdict.text(told), end="", flush=True)
+    bound_report: Any = importlib.import_module("testbed.hindsight.bound_report")
+    told = bound_report.bound_report(resolved.system.name, resolved.system.slots, found)
+    print_json(told) if args.json else print(bound_report.text(told), end="", flush=True)
     if args.out:
         _write(Path(args.out), resolved, found)
     if stopped:
@@ -123,5 +123,5 @@ def _write(path: Path, resolved: Resolved, found: Sequence[Any]) -> None:
 
 
 def _rows(resolved: Resolved, found: Any) -> Iterator[tuple[int, int, str, int]]:
-    for slot, ue in found.places:
+    for slot, ue in found.decision_points:
         yield found.seed, slot, resolved.system.ues[ue].name, int(found.decisions[slot, ue])

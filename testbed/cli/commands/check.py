@@ -83,10 +83,10 @@ def _limit(number: float) -> str:
 def describe(plan: Plan) -> dict[str, dict[str, Any]]:
     """Each cell's hardware (means) and offered load: of its ES if all offload, of its UEs if none does."""
     system, found = plan.system, {}
-    ues_of, tasks_of = system.ues_by_cell(), [list[Task]() for _ in system.ess]
+    ues_of, tasks_of = system.ues_by_cell(), [list[Task]() for _ in system.edge_servers]
     for task in plan.workload:
         tasks_of[system.ues[task.ue].cell].append(task)
-    for es in system.ess:
+    for es in system.edge_servers:
         ues, mine = ues_of[es.index], tasks_of[es.index]
         at_es = sum(duration_ns(task.cycles, es.cpu_hz) for task in mine) / es.cores
         at_ues = sum(duration_ns(task.cycles, system.ues[task.ue].cpu_hz) for task in mine) / len(ues)

@@ -222,7 +222,7 @@ def played(order: Order, args: argparse.Namespace, meanwhile: Callable[[Path], N
         if not args.json:
             print(f"{printable(str(path))}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
         if order.backend not in VIRTUAL:
-            for warning in preflight.fit(plan, host_costs.kept() or host_costs.Costs()).warnings:
+            for warning in preflight.fit(plan, host_costs.kept() or host_costs.HostCosts()).warnings:
                 warn(f"this host has too little {warning}")
 
     def watch(progress: Progress) -> None:

@@ -182,7 +182,7 @@ def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
             synchronous=args.synchronous,
         )
     options = (*args.option, *(["terminal=true"] if args.terminal else []))
-    lesson = teach.Lesson(
+    job = teach.TrainingJob(
         scenario=scenario,
         algorithm=args.algorithm,
         seed=args.seed,
@@ -192,21 +192,21 @@ def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
         resume=args.resume,
         options=options,
     )
-    teaching = teach.Teaching(lesson)
+    training = teach.Training(job)
     stream = sys.stderr if args.json else sys.stdout
-    print(f"first the heuristics, tuned and played on {len(teaching.seeds)} workloads", file=stream, flush=True)
-    baseline = teaching.baseline()
+    print(f"first the heuristics, tuned and played on {len(training.seeds)} workloads", file=stream, flush=True)
+    baseline = training.baseline()
     with bar.Bar(stream, args.plain or args.json, budget, baseline) as show:
-        taught = teaching.run(baseline, show, warn)
+        result = training.run(baseline, show, warn)
     if args.json:
-        print_json(taught)
-    elif taught.checkpoint:
+        print_json(result)
+    elif result.checkpoint:
         print(
-            f"{taught.checkpoint}: mean overhead {taught.overhead:.4f}{bar.against(taught.overhead, baseline)} on "
-            f"{len(taught.validation_seeds)} validation workloads, after {taught.updates} updates ({taught.ended})"
+            f"{result.checkpoint}: mean overhead {result.overhead:.4f}{bar.against(result.overhead, baseline)} on "
+            f"{len(result.validation_seeds)} validation workloads, after {result.updates} updates ({result.ended})"
         )
-        print(f"  use it as {_named(args.algorithm, taught.checkpoint)}")
-    return _ending(taught.ended, taught.checkpoint)
+        print(f"  use it as {_named(args.algorithm, result.checkpoint)}")
+    return _ending(result.ended, result.checkpoint)
 
 
 def _named(algorithm: str, path: str | Path) -> str:
@@ -237,16 +237,16 @@ def _teach_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
     run = reader.read_run(common.played(order, args, keeper))
     summary = runner.summary_of(run)
     longer = f"--slots {10 * args.slots}" if args.slots else "--wall 300s"
-    taught = live.kept(run, summary, keeper, args.algorithm, args.seed, start, longer)
+    result = live.kept(run, summary, keeper, args.algorithm, args.seed, start, longer)
     if args.json:
-        print_json(taught)
+        print_json(result)
     else:
         print(
-            f"{taught.checkpoint}: {taught.updates} updates in {taught.slots} slots, mean overhead meanwhile "
-            f"{'unknown' if math.isnan(taught.overhead) else f'{taught.overhead:.4f}'} ({taught.ended}); "
-            f"the run is {taught.run}"
+            f"{result.checkpoint}: {result.updates} updates in {result.slots} slots, mean overhead meanwhile "
+            f"{'unknown' if math.isnan(result.overhead) else f'{result.overhead:.4f}'} ({result.ended}); "
+            f"the run is {result.run}"
         )
-        print(f"  use it as {_named(args.algorithm, taught.checkpoint)}")
+        print(f"  use it as {_named(args.algorithm, result.checkpoint)}")
     code, why = verdict(summary)
     if why:
         warn(why)
