@@ -23,9 +23,11 @@ from testbed.verify import bench, links
 
 POLICIES = ("lc", "random-do", "greedy-do")
 LADDERS = {
-    ("declared", 1): (20.0, 30.0, 40.0, 60.0), ("declared", 5): (40.0, 60.0, 80.0),
-    ("real", 1): (15.0, 20.0, 25.0), ("real", 5): (15.0, 25.0),
-}  # fmt: skip
+    ("declared", 1): (20.0, 30.0, 40.0, 60.0),
+    ("declared", 5): (40.0, 60.0, 80.0),
+    ("real", 1): (15.0, 20.0, 25.0),
+    ("real", 5): (15.0, 25.0),
+}
 GOODPUT_MBIT, GOODPUT_S, LATENCY_MS = (1, 5, 20, 100), 2.0, 10
 KNOWN = ((24, 400), (96, 50))
 EACH = 10
@@ -55,9 +57,15 @@ def wanted(runs: int, quick: bool) -> Iterator[Entry]:
             for seed in range(1, runs + 1):
                 slots = 30 if quick else 150
                 yield live(
-                    table="highest speed", policy="greedy-do", speed=speed, payload=payload, slots=slots, seed=seed,
-                    density=0.7, packed=packed,
-                )  # fmt: skip
+                    table="highest speed",
+                    policy="greedy-do",
+                    speed=speed,
+                    payload=payload,
+                    slots=slots,
+                    seed=seed,
+                    density=0.7,
+                    packed=packed,
+                )
     yield from ({"table": "links", "seed": seed} for seed in range(1, runs + 1))
     yield {"table": "verify", "quick": quick}
 
@@ -82,11 +90,25 @@ def run(row: Entry) -> Entry:
 def run_live(row: Entry, folder: Path) -> Entry:
     """One live run of `region`."""
     made = testbed(
-        "run", "region", "--policy", row["policy"], "--speed", str(row["speed"]), "--slots", str(row["slots"]),
-        "--seed", str(row["seed"]), "--set", f"density={row['density']}",
-        "--set", f"emulation.payload={row['payload']}", "--set", f"emulation.ues_per_process={row['packed']}",
-        "--out", str(folder),
-    )  # fmt: skip
+        "run",
+        "region",
+        "--policy",
+        row["policy"],
+        "--speed",
+        str(row["speed"]),
+        "--slots",
+        str(row["slots"]),
+        "--seed",
+        str(row["seed"]),
+        "--set",
+        f"density={row['density']}",
+        "--set",
+        f"emulation.payload={row['payload']}",
+        "--set",
+        f"emulation.ues_per_process={row['packed']}",
+        "--out",
+        str(folder),
+    )
     fidelity = made["fidelity"]
     release = lateness(read_record(folder / "run.db").events, RELEASES)
     return {
@@ -150,14 +172,17 @@ def tables(found: Sequence[Entry]) -> Iterator[Entry]:
                 {key: row[key] for key in ("seed", "grade", "error_median", "error_p99", "steal", "host_cpu")}
                 for row in mine
             ],
-        }  # fmt: skip
+        }
     shaped_runs = [entry for entry in found if entry["table"] == "links"]
     for kind in ("goodput", "known"):
         for name in shaped_runs[0][kind] if shaped_runs else ():
             errors = [run[kind][name] for run in shaped_runs]
-            yield {"table": kind, "what": name, "error": middle(errors), "runs": [
-                {"error": run[kind][name], "steal": run["steal"]} for run in shaped_runs
-            ]}  # fmt: skip
+            yield {
+                "table": kind,
+                "what": name,
+                "error": middle(errors),
+                "runs": [{"error": run[kind][name], "steal": run["steal"]} for run in shaped_runs],
+            }
 
 
 def spread(found: Iterable[Entry]) -> list[float]:
@@ -168,14 +193,16 @@ def spread(found: Iterable[Entry]) -> list[float]:
 
 def shown(rows: Sequence[Entry]) -> str:
     """The tables, every run in its row."""
-    return "\n\n".join([
-        "\n".join([*LIVE_HEAD, *(live_line(row) for row in rows if "speed" in row)]),
-        "\n".join(
-            f"- highest speed at grade A, {payload} payload, UEs a process {packed}: {highest(rows, payload, packed)}"
-            for payload, packed in LADDERS
-        ),
-        "\n".join([*LINK_HEAD, *(link_line(row) for row in rows if "what" in row)]),
-    ])  # fmt: skip
+    return "\n\n".join(
+        [
+            "\n".join([*LIVE_HEAD, *(live_line(row) for row in rows if "speed" in row)]),
+            "\n".join(
+                f"- highest speed at grade A, {payload} payload, UEs a process {packed}: {highest(rows, payload, packed)}"
+                for payload, packed in LADDERS
+            ),
+            "\n".join([*LINK_HEAD, *(link_line(row) for row in rows if "what" in row)]),
+        ]
+    )
 
 
 def live_line(row: Entry) -> str:

@@ -57,9 +57,12 @@ VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
 MANY = (5, 10, 20, 50)
 SIZED = {"sequential": MANY, "factored": MANY, "continuous": MANY, "joint": (2, 5, 8, 10, 12)}
 ELSEWHERE = {
-    "2 UEs a cell": (2, 0.4, 1.0), "10 UEs a cell": (10, 2.0, 1.0), "50 UEs a cell": (50, 10.0, 1.0),
-    "servers x 0.7": (5, 0.7, 1.0), "UEs x 1.5": (5, 1.0, 1.5),
-}  # fmt: skip
+    "2 UEs a cell": (2, 0.4, 1.0),
+    "10 UEs a cell": (10, 2.0, 1.0),
+    "50 UEs a cell": (50, 10.0, 1.0),
+    "servers x 0.7": (5, 0.7, 1.0),
+    "UEs x 1.5": (5, 1.0, 1.5),
+}
 FEW = 3
 
 
@@ -172,8 +175,13 @@ def main() -> None:
     """Measure what is missing, then print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", default=",".join(TABLES), help=f"which, of {','.join(TABLES)}")
-    parser.add_argument("--seeds", type=seeds_of, default=range(10), metavar="N|A-B",
-                        help=f"training seeds (10, which are 0-9; ablations have 0-{FEW - 1})")  # fmt: skip
+    parser.add_argument(
+        "--seeds",
+        type=seeds_of,
+        default=range(10),
+        metavar="N|A-B",
+        help=f"training seeds (10, which are 0-9; ablations have 0-{FEW - 1})",
+    )
     parser.add_argument("--only", default="", metavar="A,B", help="train these strategies only")
     parser.add_argument("--file", type=Path, action="append", help="repeatable (learning.jsonl)")
     parser.add_argument("--cost", action="store_true", help="measure nothing, tell what it would take")

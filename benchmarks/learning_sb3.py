@@ -41,9 +41,13 @@ def train(
     torch.set_num_threads(1)
     kind, options = MODELS[algorithm]
     batch = Batch(
-        WORLDS[algorithm], scenario=scenario, observation="full", reward="holding", episode_slots=EPISODE_SLOTS,
+        WORLDS[algorithm],
+        scenario=scenario,
+        observation="full",
+        reward="holding",
+        episode_slots=EPISODE_SLOTS,
         backlog_s=BACKLOG_S,
-    )  # fmt: skip
+    )
     batch.seed(2**32 + 10**6 * seed)
     normal = VecNormalize(batch, norm_obs=False, gamma=GAMMA, clip_reward=100.0)
     network = {"net_arch": NETWORKS[algorithm]}

@@ -71,14 +71,20 @@ def summaries(lines: Sequence[Line]) -> list[dict[str, Any]]:
             continue
         overhead = np.array([line["overhead"] for line in mine])
         record: dict[str, Any] = {
-            "scenario": scenario, "changes": changes, "algorithm": algorithm, "options": options, "seeds": len(mine),
-            "overhead": float(overhead.mean()), "stable": stable([line["stable"] for line in mine]),
+            "scenario": scenario,
+            "changes": changes,
+            "algorithm": algorithm,
+            "options": options,
+            "seeds": len(mine),
+            "overhead": float(overhead.mean()),
+            "stable": stable([line["stable"] for line in mine]),
             "near_final_cpu_s": float(np.median([near_final_s(line["curve"]) for line in mine])),
             "cpu_s": float(np.median([line.get("cpu_s", math.nan) for line in mine])),
             "updates_per_s": float(np.median([line.get("updates_per_s", math.nan) for line in mine])),
             "curve": interquartile_mean([[point[2] for point in line["curve"]] for line in mine]).tolist()
-            if len({len(line["curve"]) for line in mine}) == 1 else [],
-        }  # fmt: skip
+            if len({len(line["curve"]) for line in mine}) == 1
+            else [],
+        }
         known = base.get((scenario, changes), {})
         for name in ("priced", "priced-do", "greedy-do", "random-do"):
             if name in known:
@@ -112,10 +118,32 @@ def learned_table(lines: Sequence[Line]) -> str:
             "" if math.isnan(one[name]) else f"{one[name]:.0f}"
             for name in ("near_final_cpu_s", "cpu_s", "updates_per_s")
         ]
-        rows.append([one["scenario"], one["changes"], one["algorithm"], one["options"], str(one["seeds"]), mean,
-                     *against, *pace])  # fmt: skip
-    head = ["scenario", "", "policy", "options", "seeds", "overhead", "against priced-do", "against greedy-do",
-            "against random-do", "s to 2 %", "CPU s", "updates/s"]  # fmt: skip
+        rows.append(
+            [
+                one["scenario"],
+                one["changes"],
+                one["algorithm"],
+                one["options"],
+                str(one["seeds"]),
+                mean,
+                *against,
+                *pace,
+            ]
+        )
+    head = [
+        "scenario",
+        "",
+        "policy",
+        "options",
+        "seeds",
+        "overhead",
+        "against priced-do",
+        "against greedy-do",
+        "against random-do",
+        "s to 2 %",
+        "CPU s",
+        "updates/s",
+    ]
     return table(head, rows)
 
 

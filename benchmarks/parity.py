@@ -25,9 +25,21 @@ def run(folder: Path, policy: str, speed: float, seed: int, slots: int, payload:
     live = folder / "live"
     density = ("--set", "density=0.5")
     made = testbed(
-        "run", "region", "--policy", policy, "--speed", str(speed), "--seed", str(seed), "--slots", str(slots),
-        *density, *payload, "--out", str(live),
-    )  # fmt: skip
+        "run",
+        "region",
+        "--policy",
+        policy,
+        "--speed",
+        str(speed),
+        "--seed",
+        str(seed),
+        "--slots",
+        str(slots),
+        *density,
+        *payload,
+        "--out",
+        str(live),
+    )
     free = testbed("replay", str(live), "--policy", policy, "--on", "sim", "--out", str(folder / "free"))
     fidelity = made["fidelity"]
     return {

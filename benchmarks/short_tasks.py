@@ -60,10 +60,14 @@ def run(row: Entry, python: str) -> Entry:
     found = json.loads(done.stdout)
     fidelity = found["fidelity"]
     return {
-        "lag_ms": middle(lags) / found["speed"] if lags else None, "slipped": fidelity["slipped"],
-        "error_median": fidelity["delay_error"]["median"], "error_p99": fidelity["delay_error"]["p99"],
-        "grade": fidelity["grade"], "steal": fidelity["steal"], "host_cpu": fidelity["host_cpu"],
-    }  # fmt: skip
+        "lag_ms": middle(lags) / found["speed"] if lags else None,
+        "slipped": fidelity["slipped"],
+        "error_median": fidelity["delay_error"]["median"],
+        "error_p99": fidelity["delay_error"]["p99"],
+        "grade": fidelity["grade"],
+        "steal": fidelity["steal"],
+        "host_cpu": fidelity["host_cpu"],
+    }
 
 
 def lags_ms(path: Path) -> list[float]:

@@ -145,10 +145,18 @@ def measure(runs: int, quick: bool) -> dict[str, Any]:
     stepped, all_stepped, slots = through_gym(WORLDS, runs)
     first_step_s()
     found: dict[str, Any] = {
-        "tasks_per_s": tasks, "tasks_per_s_runs": all_tasks, "simpy_tasks_per_s": other, "simpy_runs": all_other,
-        "ratio": tasks / other, "simpy_delays_that_differ": wrong, "gym_tasks_per_s": stepped,
-        "gym_runs": all_stepped, "gym_world_slots_per_s": slots, **memory(), "first_step_s": first_step_s(),
-    }  # fmt: skip
+        "tasks_per_s": tasks,
+        "tasks_per_s_runs": all_tasks,
+        "simpy_tasks_per_s": other,
+        "simpy_runs": all_other,
+        "ratio": tasks / other,
+        "simpy_delays_that_differ": wrong,
+        "gym_tasks_per_s": stepped,
+        "gym_runs": all_stepped,
+        "gym_world_slots_per_s": slots,
+        **memory(),
+        "first_step_s": first_step_s(),
+    }
     return found if quick else {**found, "ns_per_task": scaling(max(1, runs // 2))}
 
 

@@ -58,22 +58,48 @@ class Gathering:
             wait = announced.radio_wait_ns[place] if announced is not None else 0
             ues.append(
                 UeView(
-                    name=ue.name, index=ue.index, cpu_hz=ue.cpu_hz, rate_bps=ue.rate_bps, tx_power_w=ue.tx_power_w, kappa=ue.kappa, weight_delay=ue.weight_delay,
-                    queue_ns=ask.queue_ns, radio_wait_ns=wait, tasks=ask.tasks, last_choice=ask.last_choice,
+                    name=ue.name,
+                    index=ue.index,
+                    cpu_hz=ue.cpu_hz,
+                    rate_bps=ue.rate_bps,
+                    tx_power_w=ue.tx_power_w,
+                    kappa=ue.kappa,
+                    weight_delay=ue.weight_delay,
+                    queue_ns=ask.queue_ns,
+                    radio_wait_ns=wait,
+                    tasks=ask.tasks,
+                    last_choice=ask.last_choice,
                 )
-            )  # fmt: skip
+            )
         now = next(iter(asks.values())).at_ns
         edge_servers = tuple(self._es_view(index, now // system.slot_ns) for index in range(len(system.edge_servers)))
         radio = system.radio
         return CellView(
-            slot=slot, now_ns=now, cell=cell, seed=system.seed, ues=tuple(ues), edge_servers=edge_servers, shared=radio.access == SHARED,
-            latency_ns=radio.latency_ns, return_latency_ns=radio.return_latency_ns, threshold_ns=system.threshold_ns,
-        )  # fmt: skip
+            slot=slot,
+            now_ns=now,
+            cell=cell,
+            seed=system.seed,
+            ues=tuple(ues),
+            edge_servers=edge_servers,
+            shared=radio.access == SHARED,
+            latency_ns=radio.latency_ns,
+            return_latency_ns=radio.return_latency_ns,
+            threshold_ns=system.threshold_ns,
+        )
 
     def _es_view(self, index: int, slot: int) -> EsView:
         es = self.system.edge_servers[index]
         news = self._announced.get(index, Announce(es=es.name, slot=slot, at_ns=0))
         return EsView(
-            name=es.name, index=index, cpu_hz=es.cpu_hz, cores=es.cores, backlog_ns=news.backlog_ns, own_cycles=news.own_cycles, forwarded_cycles=news.forwarded_cycles,
-            air_cycles=news.air_cycles, senders=news.senders, age_slots=slot - news.slot, alive=index not in self.es_lost,
-        )  # fmt: skip
+            name=es.name,
+            index=index,
+            cpu_hz=es.cpu_hz,
+            cores=es.cores,
+            backlog_ns=news.backlog_ns,
+            own_cycles=news.own_cycles,
+            forwarded_cycles=news.forwarded_cycles,
+            air_cycles=news.air_cycles,
+            senders=news.senders,
+            age_slots=slot - news.slot,
+            alive=index not in self.es_lost,
+        )

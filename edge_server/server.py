@@ -111,9 +111,17 @@ class Server:
     def _under_way(self, sent: Sent) -> list[Action]:
         ue, task, trip = sent.ue, sent.task, sent.trip
         row = LinkRow(
-            link=ue.name, to=self.name, ue=ue.name, number=task.number, bits=task.input_bits, attempts=trip.attempts,
-            ready_ns=trip.ready_ns, start_ns=trip.tx_start_ns, end_ns=trip.tx_end_ns, arrival_ns=trip.arrival_ns,
-        )  # fmt: skip
+            link=ue.name,
+            to=self.name,
+            ue=ue.name,
+            number=task.number,
+            bits=task.input_bits,
+            attempts=trip.attempts,
+            ready_ns=trip.ready_ns,
+            start_ns=trip.tx_start_ns,
+            end_ns=trip.tx_end_ns,
+            arrival_ns=trip.arrival_ns,
+        )
         return [Record(row), Wake(trip.arrival_ns, Phase.ARRIVAL, Arrived(sent), ue.index, task.number)]
 
     def _arrived(self, now_ns: int, sent: Sent) -> list[Action]:
@@ -204,9 +212,17 @@ class Server:
 
     def _result(self, job: Job, start: int, end: int, at: int, *, rejected: bool = False) -> Result:
         return Result(
-            ue=job.ue.name, number=job.task.number, es=self.name, incarnation=self.incarnation, trip=job.trip, es_arrival_ns=job.arrival_ns, start_ns=start, end_ns=end, at_ns=at,
+            ue=job.ue.name,
+            number=job.task.number,
+            es=self.name,
+            incarnation=self.incarnation,
+            trip=job.trip,
+            es_arrival_ns=job.arrival_ns,
+            start_ns=start,
+            end_ns=end,
+            at_ns=at,
             rejected=rejected,
-        )  # fmt: skip
+        )
 
     def _send(self, result: Result, job: Job) -> Send:
         return Send(

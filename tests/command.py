@@ -19,9 +19,12 @@ def start(*args: str, cwd: Path, **options) -> subprocess.Popen:
     """``testbed ARGS`` in ``cwd``, running."""
     pipe = subprocess.PIPE
     return subprocess.Popen(
-        [sys.executable, "-m", "testbed", *args], cwd=cwd, env=environment(), text=True,
+        [sys.executable, "-m", "testbed", *args],
+        cwd=cwd,
+        env=environment(),
+        text=True,
         **({"stdout": pipe, "stderr": pipe, "stdin": subprocess.DEVNULL} | options),
-    )  # fmt: skip
+    )
 
 
 def call(*args: str, cwd: Path, code: int | None = 0, **options) -> subprocess.CompletedProcess:

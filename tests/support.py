@@ -34,10 +34,19 @@ def system(
                 )
             )
     return System(
-        name="test", seed=seed, hardware_seed=1, slots=slots, slot_ns=slot_ns, threshold_ns=NS, detection_ns=100 * MS,
-        epoch=epoch, radio=radio or Radio(), backhaul=backhaul or Backhaul(1e9, MS), ues=tuple(users),
+        name="test",
+        seed=seed,
+        hardware_seed=1,
+        slots=slots,
+        slot_ns=slot_ns,
+        threshold_ns=NS,
+        detection_ns=100 * MS,
+        epoch=epoch,
+        radio=radio or Radio(),
+        backhaul=backhaul or Backhaul(1e9, MS),
+        ues=tuple(users),
         edge_servers=tuple(Es(name=f"es-{i + 1}", index=i, cpu_hz=hz, **es) for i, hz in enumerate(speeds)),
-    )  # fmt: skip
+    )
 
 
 def region(density=0.7, seed=7, slots=50, **radio) -> tuple[System, tuple[Task, ...]]:

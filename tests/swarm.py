@@ -23,9 +23,20 @@ from testbed.trace import inputs
 from tests.swarm_cases import Haunted, case_of
 
 PARTS = (
-    "slot_wait_ns", "decision_ns", "radio_wait_ns", "airtime_ns", "latency_ns", "backhaul_ns", "es_wait_ns",
-    "execution_ns", "return_ns", "recovery_ns", "local_wait_ns", "local_execution_ns", "emulation_ns",
-)  # fmt: skip
+    "slot_wait_ns",
+    "decision_ns",
+    "radio_wait_ns",
+    "airtime_ns",
+    "latency_ns",
+    "backhaul_ns",
+    "es_wait_ns",
+    "execution_ns",
+    "return_ns",
+    "recovery_ns",
+    "local_wait_ns",
+    "local_execution_ns",
+    "emulation_ns",
+)
 
 
 def problems(seed):
@@ -166,9 +177,22 @@ def resolved():
 
 def run_of(plan, made):
     """The run as it is read from its record."""
-    kept = reader.Record(meta={"backend": runner.SIM, "policy": plan.policy, "second_offload": plan.second_offload,
-                          "reason": made.reason, "end_ns": made.end_ns},
-                         tasks=made.tasks, slots=made.slots, ue_slots=made.ue_slots, rewards=[], links=made.links, updates=[], events=made.events)  # fmt: skip
+    kept = reader.Record(
+        meta={
+            "backend": runner.SIM,
+            "policy": plan.policy,
+            "second_offload": plan.second_offload,
+            "reason": made.reason,
+            "end_ns": made.end_ns,
+        },
+        tasks=made.tasks,
+        slots=made.slots,
+        ue_slots=made.ue_slots,
+        rewards=[],
+        links=made.links,
+        updates=[],
+        events=made.events,
+    )
     return reader.assemble(Path("r"), kept, msgspec.structs.replace(resolved(), system=plan.system), plan.workload)
 
 

@@ -100,8 +100,11 @@ def test_the_readme_lists_every_verb_and_promises_none_that_does_not_exist():
 
 
 def test_every_kind_of_event_is_documented():
-    sources = [path.read_text() for folder in ("testbed", "controller", "ue_agent", "edge_server")
-               for path in (ROOT / folder).rglob("*.py")]  # fmt: skip
+    sources = [
+        path.read_text()
+        for folder in ("testbed", "controller", "ue_agent", "edge_server")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
     made = re.compile(r'EventRow\([^"=]*"(\w+)"')
     kinds = {kind for text in sources for kind in made.findall(text)} | {POLICY_ERROR}
     assert len(kinds) > 8

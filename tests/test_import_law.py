@@ -18,20 +18,48 @@ PACKAGES = ("testbed", "ue_agent", "edge_server", "controller")
 LINES = 260
 
 LAYERS = {
-    "testbed.model": 1, "testbed.protocol": 2, "testbed.twin": 2, "testbed.trace": 3, "testbed.node": 3,
-    "testbed.sim": 4, "testbed.run": 5, "testbed.watch": 5, "testbed.gym": 5, "testbed.cli.main": 5,
+    "testbed.model": 1,
+    "testbed.protocol": 2,
+    "testbed.twin": 2,
+    "testbed.trace": 3,
+    "testbed.node": 3,
+    "testbed.sim": 4,
+    "testbed.run": 5,
+    "testbed.watch": 5,
+    "testbed.gym": 5,
+    "testbed.cli.main": 5,
     "testbed.__main__": 5,
-}  # fmt: skip
+}
 ROLES = ("ue_agent", "edge_server", "controller")
 ROLE_FLOOR = 3.5
 DATA = ("testbed", "testbed.scenarios")
 SHELLS = ("ue_agent.__main__", "edge_server.__main__", "edge_server.executor")
 HEAVY = {"torch", "numpy", "numba"}
 OUTSIDE = {
-    "asyncio", "ctypes", "datetime", "http", "mmap", "multiprocessing", "os", "psutil", "random", "secrets", "select",
-    "selectors", "shutil", "signal", "socket", "sqlite3", "subprocess", "tempfile", "threading", "time", "urllib",
-    "uuid", "zmq",
-}  # fmt: skip
+    "asyncio",
+    "ctypes",
+    "datetime",
+    "http",
+    "mmap",
+    "multiprocessing",
+    "os",
+    "psutil",
+    "random",
+    "secrets",
+    "select",
+    "selectors",
+    "shutil",
+    "signal",
+    "socket",
+    "sqlite3",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "urllib",
+    "uuid",
+    "zmq",
+}
 KEYED = {("random", "Random")}
 READERS = ("testbed.scenario.load", "testbed.scenario.reading", "testbed.scenario.workload")
 FILES = {"io", "pathlib", "open()"}
@@ -68,8 +96,15 @@ def home(module: str) -> str:
 
 def is_core(module: str) -> bool:
     """Whether time, keys and events must reach a module as arguments only."""
-    pure = ("testbed.model", "testbed.protocol", "testbed.twin", "ue_agent", "edge_server", "controller.server",
-            "controller.gather")  # fmt: skip
+    pure = (
+        "testbed.model",
+        "testbed.protocol",
+        "testbed.twin",
+        "ue_agent",
+        "edge_server",
+        "controller.server",
+        "controller.gather",
+    )
     return module not in SHELLS and any(is_in(module, package) for package in pure)
 
 

@@ -22,9 +22,12 @@ from tests.snippets import ROOT, blocks, inline, shell
 LANGUAGES = {"sh", "python", "yaml", "text", "mermaid"}
 CLIENTS = {"cleanrl", "ray", "sb3_contrib", "skrl", "supersuit", "tianshou", "torchrl"}  # beyond requirements.lock
 SHORT = {
-    "run": ("--slots", "3"), "compare": ("--slots", "3", "--seeds", "2"), "replay": (),
-    "bound": ("--evaluations", "2000", "--seeds", "1"), "check": (),
-}  # fmt: skip
+    "run": ("--slots", "3"),
+    "compare": ("--slots", "3", "--seeds", "2"),
+    "replay": (),
+    "bound": ("--evaluations", "2000", "--seeds", "1"),
+    "check": (),
+}
 PLACEHOLDERS = {"RUN": "RUN", "SCENARIO": "region", "VERB": "run"}
 TRACE = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:01:51.1,374,44\n2023-11-16 18:01:52.2,396,109\n"
 

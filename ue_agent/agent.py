@@ -22,9 +22,15 @@ class Agent:
     """
 
     def __init__(
-        self, system: System, index: int, tasks: tuple[Task, ...], incarnation: int = 0, from_ns: int = 0,
-        *, outcomes: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        system: System,
+        index: int,
+        tasks: tuple[Task, ...],
+        incarnation: int = 0,
+        from_ns: int = 0,
+        *,
+        outcomes: bool = False,
+    ) -> None:
         self.system, self.ue = system, system.ues[index]
         self.name = self.ue.name
         self.incarnation, self._from_ns = incarnation, from_ns
@@ -150,9 +156,16 @@ class Agent:
         actions: list[Action] = []
         for task in pending.tasks:
             flight = Flight(
-                task=task, slot=pending.asked_ns // self.system.slot_ns, asked_ns=pending.asked_ns, think_ns=think_ns, choice=decision.choice,
-                version=decision.version, log_probability=decision.log_probability, fallback=decision.fallback, ready_ns=ready,
-            )  # fmt: skip
+                task=task,
+                slot=pending.asked_ns // self.system.slot_ns,
+                asked_ns=pending.asked_ns,
+                think_ns=think_ns,
+                choice=decision.choice,
+                version=decision.version,
+                log_probability=decision.log_probability,
+                fallback=decision.fallback,
+                ready_ns=ready,
+            )
             self._flights[task.number] = flight
             if decision.choice == LOCAL:
                 actions += self._execute(flight, ready)

@@ -73,15 +73,33 @@ def decided(flight: Flight, ue: Ue) -> TaskRow:
     """The row of a task that is decided and on its way; what is planned of it by now lies in the future."""
     task = flight.task
     return TaskRow(
-        ue=ue.name, number=task.number, cell=ue.cell + 1, generated_ns=task.generated_ns, input_bits=task.input_bits,
-        cycles=task.cycles, deadline_ns=task.deadline_ns, state=DECIDED, slot=flight.slot, asked_ns=flight.asked_ns,
-        think_ns=flight.think_ns, choice=flight.choice, version=flight.version, recovered=flight.recovered,
-        log_probability=flight.log_probability, fallback=flight.fallback, es=flight.es, ready_ns=flight.ready_ns,
-        slot_wait_ns=flight.asked_ns - task.generated_ns, decision_ns=flight.ready_ns - flight.asked_ns,
-        tx_start_ns=flight.tx_start_ns, tx_end_ns=flight.tx_end_ns, reentry_ns=flight.reentry_ns,
-        start_ns=flight.start_ns, end_ns=flight.end_ns,
+        ue=ue.name,
+        number=task.number,
+        cell=ue.cell + 1,
+        generated_ns=task.generated_ns,
+        input_bits=task.input_bits,
+        cycles=task.cycles,
+        deadline_ns=task.deadline_ns,
+        state=DECIDED,
+        slot=flight.slot,
+        asked_ns=flight.asked_ns,
+        think_ns=flight.think_ns,
+        choice=flight.choice,
+        version=flight.version,
+        recovered=flight.recovered,
+        log_probability=flight.log_probability,
+        fallback=flight.fallback,
+        es=flight.es,
+        ready_ns=flight.ready_ns,
+        slot_wait_ns=flight.asked_ns - task.generated_ns,
+        decision_ns=flight.ready_ns - flight.asked_ns,
+        tx_start_ns=flight.tx_start_ns,
+        tx_end_ns=flight.tx_end_ns,
+        reentry_ns=flight.reentry_ns,
+        start_ns=flight.start_ns,
+        end_ns=flight.end_ns,
         rejected=flight.result is not None and flight.result.rejected,
-    )  # fmt: skip
+    )
 
 
 def ended(flight: Flight, ue: Ue, finished_ns: int) -> TaskRow:
@@ -99,9 +117,12 @@ def ended(flight: Flight, ue: Ue, finished_ns: int) -> TaskRow:
         executed = compute_energy_j(ue.kappa, ue.cpu_hz, flight.task.cycles)
         energy, measured_energy = energy + executed, measured_energy + executed
         row = msgspec.structs.replace(
-            row, start_ns=flight.start_ns, end_ns=flight.end_ns, local_wait_ns=flight.start_ns - entered,
+            row,
+            start_ns=flight.start_ns,
+            end_ns=flight.end_ns,
+            local_wait_ns=flight.start_ns - entered,
             local_execution_ns=flight.end_ns - flight.start_ns,
-        )  # fmt: skip
+        )
     if flight.recovered:
         row = msgspec.structs.replace(
             row, reentry_ns=flight.reentry_ns, recovery_ns=flight.reentry_ns - flight.ready_ns
@@ -115,18 +136,29 @@ def ended(flight: Flight, ue: Ue, finished_ns: int) -> TaskRow:
 def _travelled(row: TaskRow, result: Result) -> TaskRow:
     trip: Trip = result.trip
     row = msgspec.structs.replace(
-        row, es=result.es, attempts=trip.attempts, tx_start_ns=trip.tx_start_ns, tx_end_ns=trip.tx_end_ns,
-        arrival_ns=trip.arrival_ns, es_arrival_ns=result.es_arrival_ns, rejected=result.rejected,
-        radio_wait_ns=trip.tx_start_ns - trip.ready_ns, airtime_ns=trip.tx_end_ns - trip.tx_start_ns,
-        latency_ns=trip.arrival_ns - trip.tx_end_ns, backhaul_ns=result.es_arrival_ns - trip.arrival_ns,
+        row,
+        es=result.es,
+        attempts=trip.attempts,
+        tx_start_ns=trip.tx_start_ns,
+        tx_end_ns=trip.tx_end_ns,
+        arrival_ns=trip.arrival_ns,
+        es_arrival_ns=result.es_arrival_ns,
+        rejected=result.rejected,
+        radio_wait_ns=trip.tx_start_ns - trip.ready_ns,
+        airtime_ns=trip.tx_end_ns - trip.tx_start_ns,
+        latency_ns=trip.arrival_ns - trip.tx_end_ns,
+        backhaul_ns=result.es_arrival_ns - trip.arrival_ns,
         return_ns=result.at_ns - result.end_ns,
-    )  # fmt: skip
+    )
     if result.rejected:
         return msgspec.structs.replace(row, reentry_ns=result.at_ns)
     return msgspec.structs.replace(
-        row, start_ns=result.start_ns, end_ns=result.end_ns, es_wait_ns=result.start_ns - result.es_arrival_ns,
+        row,
+        start_ns=result.start_ns,
+        end_ns=result.end_ns,
+        es_wait_ns=result.start_ns - result.es_arrival_ns,
         execution_ns=result.end_ns - result.start_ns,
-    )  # fmt: skip
+    )
 
 
 def measured(row: TaskRow, actual_ns: int, ue: Ue) -> TaskRow:
@@ -138,18 +170,34 @@ def measured(row: TaskRow, actual_ns: int, ue: Ue) -> TaskRow:
     lag = actual_ns - row.finished_ns
     energy = row.energy_measured_j + _lag_energy_j(ue, lag, by_ue=row.local_execution_ns > 0)
     return msgspec.structs.replace(
-        row, measured_ns=delay, emulation_ns=lag, energy_measured_j=energy,
-        overhead=overhead(ue.weight_delay, delay, energy), state=COMPLETED if delay <= row.deadline_ns else LATE,
-    )  # fmt: skip
+        row,
+        measured_ns=delay,
+        emulation_ns=lag,
+        energy_measured_j=energy,
+        overhead=overhead(ue.weight_delay, delay, energy),
+        state=COMPLETED if delay <= row.deadline_ns else LATE,
+    )
 
 
 def outcome(row: TaskRow, task: Task) -> Outcome:
     """What the controller learns from: a finished task with its last row."""
     return Outcome(
-        ue=row.ue, task=task, slot=row.slot, choice=row.choice, fallback=row.fallback, state=row.state, delay_ns=row.measured_ns, energy_j=row.energy_measured_j,
-        airtime_ns=row.airtime_ns, tx_start_ns=row.tx_start_ns, finished_ns=row.finished_ns, forwarded=row.forwarded, rejected=row.rejected, by_ue=row.local_execution_ns > 0,
+        ue=row.ue,
+        task=task,
+        slot=row.slot,
+        choice=row.choice,
+        fallback=row.fallback,
+        state=row.state,
+        delay_ns=row.measured_ns,
+        energy_j=row.energy_measured_j,
+        airtime_ns=row.airtime_ns,
+        tx_start_ns=row.tx_start_ns,
+        finished_ns=row.finished_ns,
+        forwarded=row.forwarded,
+        rejected=row.rejected,
+        by_ue=row.local_execution_ns > 0,
         think_ns=row.think_ns,
-    )  # fmt: skip
+    )
 
 
 def measured_outcome(told: Outcome, actual_ns: int, ue: Ue) -> Outcome:

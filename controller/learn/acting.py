@@ -33,9 +33,18 @@ class Recurrent(NamedTuple):
 
 @njit(**OPTIONS)
 def _decide(
-    world: Any, fixed: Any, how: How, params: Any, layers: Any, kept: Kept, cells: Any, memory: Any, at: int, d: int,
+    world: Any,
+    fixed: Any,
+    how: How,
+    params: Any,
+    layers: Any,
+    kept: Kept,
+    cells: Any,
+    memory: Any,
+    at: int,
+    d: int,
     scratch: Any,
-) -> int:  # fmt: skip
+) -> int:
     """Every cell decides; keeps each decision from row ``d`` on and returns the next row."""
     for c in range(fixed.edge_servers.shape[0]):
         if how.head < JOINT:
@@ -63,9 +72,17 @@ def _build(key: int) -> Any:
 
     @entry("the learner's networks", **OPTIONS)
     def act(
-        worlds: Any, fixed: Any, how: How, params: Any, layers: Any, kept: Kept, recurrent: Recurrent, cells: Any,
-        rewards: Any, scratch: Any,
-    ) -> int:  # fmt: skip
+        worlds: Any,
+        fixed: Any,
+        how: How,
+        params: Any,
+        layers: Any,
+        kept: Kept,
+        recurrent: Recurrent,
+        cells: Any,
+        rewards: Any,
+        scratch: Any,
+    ) -> int:
         """Play ``rewards.shape[0]`` slots of every world and keep everything; returns the number of decisions.
 
         Of ``kept``: ``features`` (D, inputs), ``actions`` and ``said`` (D,), ``where`` (D, 2): slot index t·W + w, and

@@ -59,9 +59,20 @@ class Collector:
     """
 
     def __init__(
-        self, system: System, source: Source, worlds: int, slots: int, *, double: bool, seed: int, actor: Actor,
-        episode: int = 500, capacity: int | None = None, reward: str = "holding", team: float = 1.0,
-    ) -> None:  # fmt: skip
+        self,
+        system: System,
+        source: Source,
+        worlds: int,
+        slots: int,
+        *,
+        double: bool,
+        seed: int,
+        actor: Actor,
+        episode: int = 500,
+        capacity: int | None = None,
+        reward: str = "holding",
+        team: float = 1.0,
+    ) -> None:
         self.twin = Twin(system, source, worlds, double=double, capacity=capacity, reward=reward)
         self.twin.use(None)
         self._actor, self._slots, self._episode, self._team = actor, slots, episode, team
@@ -106,9 +117,17 @@ class Collector:
             self._renew_tired()
         state, kept, memory = self.twin.state, self._kept, self._recurrent.memory.copy()
         count = acting.act(
-            state, self.twin.fixed, self._actor.how(explore), params, self._layers, kept, self._recurrent, self._cells,
-            self._rewards, self._scratch,
-        )  # fmt: skip
+            state,
+            self.twin.fixed,
+            self._actor.how(explore),
+            params,
+            self._layers,
+            kept,
+            self._recurrent,
+            self._cells,
+            self._rewards,
+            self._scratch,
+        )
         full = state.status["full"].astype(np.bool_)
         if self._episode and full.any():
             self._renew(full)
@@ -122,9 +141,15 @@ class Collector:
             cells, seen, memory = (x.reshape(*x.shape[:-3], *apart, x.shape[-1]) for x in (cells, seen, memory))
             cell = np.zeros_like(cell)
         rollout = Rollout(
-            features=kept.features[:count], actions=actions, log_probability=self._log_probability(count), slot=slot, weight=np.ones(count, np.float32), cells=cells,
-            rewards=rewards, remembered=Remembered(memory, seen, cell) if memory.size else None,
-        )  # fmt: skip
+            features=kept.features[:count],
+            actions=actions,
+            log_probability=self._log_probability(count),
+            slot=slot,
+            weight=np.ones(count, np.float32),
+            cells=cells,
+            rewards=rewards,
+            remembered=Remembered(memory, seen, cell) if memory.size else None,
+        )
         return rollout, ues
 
     def _log_probability(self, count: int) -> Array:

@@ -118,10 +118,12 @@ class Replay:
         state = self._rng.bit_generator.state["state"]
         words = [state["state"] >> 64, state["state"] & MASK, state["inc"] >> 64, state["inc"] & MASK]
         return {
-            "ring_state": self._state[: self.size], "ring_following": self._following[: self.size],
-            "ring_scalars": self._scalars[: self.size], "ring_next": np.array([self._next], np.int64),
+            "ring_state": self._state[: self.size],
+            "ring_following": self._following[: self.size],
+            "ring_scalars": self._scalars[: self.size],
+            "ring_next": np.array([self._next], np.int64),
             "ring_rng": np.array(words, np.uint64),
-        }  # fmt: skip
+        }
 
     def load(self, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Continue from `arrays` of a ring of the same capacity; `Invalid` for any other."""

@@ -99,9 +99,19 @@ def _choose(world: Any, u: int, how: How, preferred: float) -> int:
 
 @njit(**OPTIONS)
 def decide_in_turn(
-    world: Any, fixed: Any, c: int, how: How, params: Any, layers: Any, kept: Kept, cells: Any, memory: Any, at: int,
-    d: int, scratch: Any,
-) -> int:  # fmt: skip
+    world: Any,
+    fixed: Any,
+    c: int,
+    how: How,
+    params: Any,
+    layers: Any,
+    kept: Kept,
+    cells: Any,
+    memory: Any,
+    at: int,
+    d: int,
+    scratch: Any,
+) -> int:
     """The UEs of cell ``c`` decide one after another; rows from ``d`` on are filled, the next one is returned."""
     first, last = item(fixed.edge_servers, c).first_ue, item(fixed.edge_servers, c).last_ue
     sent, later = 0, 0
@@ -131,9 +141,19 @@ def decide_in_turn(
 
 @njit(**OPTIONS)
 def decide_at_once(
-    world: Any, fixed: Any, c: int, how: How, params: Any, layers: Any, kept: Kept, cells: Any, memory: Any, at: int,
-    d: int, scratch: Any,
-) -> int:  # fmt: skip
+    world: Any,
+    fixed: Any,
+    c: int,
+    how: How,
+    params: Any,
+    layers: Any,
+    kept: Kept,
+    cells: Any,
+    memory: Any,
+    at: int,
+    d: int,
+    scratch: Any,
+) -> int:
     """One action for all UEs of cell ``c``, kept in row ``d``; the next row is returned."""
     first, last = item(fixed.edge_servers, c).first_ue, item(fixed.edge_servers, c).last_ue
     width, x = (last - first) * DECISION_FEATURES, kept.features[d]

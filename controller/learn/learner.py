@@ -81,18 +81,28 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         """The worlds of learner ``number``."""
         seed = self.seed * 1000 + number
         return Collector(
-            self.system, self.source, self.worlds, slots, double=self.double, seed=seed, actor=self.actor, reward=self.reward,
+            self.system,
+            self.source,
+            self.worlds,
+            slots,
+            double=self.double,
+            seed=seed,
+            actor=self.actor,
+            reward=self.reward,
             team=self.team,
-        )  # fmt: skip
+        )
 
     @property
     def about(self) -> dict[str, Any]:
         """What a checkpoint must tell for its network to be used, and what else it was trained by."""
         names = ("algorithm", "head", "observation", "reward", "team", "memory", "worlds", "slots", "rate", "seed")
         return {
-            **{name: getattr(self, name) for name in names}, "cell_ues": self.layout.ues,
-            "second_offload": self.double, "dueling": self.values.dueling, "settings": msgspec.to_builtins(self.hyper),
-        }  # fmt: skip
+            **{name: getattr(self, name) for name in names},
+            "cell_ues": self.layout.ues,
+            "second_offload": self.double,
+            "dueling": self.values.dueling,
+            "settings": msgspec.to_builtins(self.hyper),
+        }
 
     @property
     def hyper(self) -> msgspec.Struct:

@@ -223,15 +223,26 @@ class Trainer:
         seconds = time.monotonic() - self._began
         progress, (entropy, reward) = shared.counts.sum(axis=0), shared.gauges.mean(axis=0)
         arrays = {
-            "parameters": self.evaluator.best_params, "current": params, "square_avg": square_avg,
-            "progress": progress, "best": np.array(self.evaluator.best), **(learner.arrays() if learner else {}),
-        }  # fmt: skip
+            "parameters": self.evaluator.best_params,
+            "current": params,
+            "square_avg": square_avg,
+            "progress": progress,
+            "best": np.array(self.evaluator.best),
+            **(learner.arrays() if learner else {}),
+        }
         self._save(arrays)
         updates = int(progress[UPDATES])
         yield Report(
-            seconds=seconds, updates=updates, rate=(updates - self._before) / max(seconds, 1e-9), lag=float(progress[LAG] / max(1, updates)),
-            slots=int(progress[SLOTS]), overhead=overhead, best=self.evaluator.best, entropy=float(entropy), reward=float(reward),
-        )  # fmt: skip
+            seconds=seconds,
+            updates=updates,
+            rate=(updates - self._before) / max(seconds, 1e-9),
+            lag=float(progress[LAG] / max(1, updates)),
+            slots=int(progress[SLOTS]),
+            overhead=overhead,
+            best=self.evaluator.best,
+            entropy=float(entropy),
+            reward=float(reward),
+        )
 
     def _save(self, arrays: dict[str, Any]) -> None:
         if not self._kept and checkpoint.keep_old(self.path):

@@ -80,10 +80,19 @@ def graded(run: Run) -> Fidelity:
     told = any(event.kind == BURN for event in events)
     late, cpu = (measured.lateness, measured.cpu) if told else UNKNOWN
     return Fidelity(
-        grade=grade, burn=measured.burn, payload=measured.payload, lateness_ms=late, delay_error=measured.error, slipped=measured.slipped if told else None,
-        steal=host.get("steal"), cpu=cpu, host_cpu=host.get("cpu"), worst=worst, remedy=remedy,
+        grade=grade,
+        burn=measured.burn,
+        payload=measured.payload,
+        lateness_ms=late,
+        delay_error=measured.error,
+        slipped=measured.slipped if told else None,
+        steal=host.get("steal"),
+        cpu=cpu,
+        host_cpu=host.get("cpu"),
+        worst=worst,
+        remedy=remedy,
         lateness_by_kind_ms={kind: _lateness(mine) for kind, mine in sorted(histograms(events).items())},
-    )  # fmt: skip
+    )
 
 
 def _grade(run: Run, measured: fidelity.Measured) -> tuple[str | None, str, str]:

@@ -53,9 +53,14 @@ def summarise(run: Run) -> dict[str, EsSummary]:
 
 
 def _one(
-    run: Run, es: Es, recorded: list[SlotRow], there: list[TaskRow], own: list[TaskRow],
-    over: dict[int, set[str]], span_ns: int,
-) -> EsSummary:  # fmt: skip
+    run: Run,
+    es: Es,
+    recorded: list[SlotRow],
+    there: list[TaskRow],
+    own: list[TaskRow],
+    over: dict[int, set[str]],
+    span_ns: int,
+) -> EsSummary:
     slots = [row for row in recorded if row.at_ns <= run.resolved.system.end_ns]
     here = [row for row in there if row.execution_ns > 0]
     idle = sum(row.backlog_ns == 0 and _other(over.get(row.slot, set()), es.name) for row in slots)

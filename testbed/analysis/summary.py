@@ -20,9 +20,20 @@ from testbed.record.reader import Run
 
 NS = 1e-9
 PARTS = (
-    "slot_wait", "decision", "radio_wait", "airtime", "latency", "backhaul", "es_wait", "execution", "return",
-    "recovery", "local_wait", "local_execution", "emulation",
-)  # fmt: skip
+    "slot_wait",
+    "decision",
+    "radio_wait",
+    "airtime",
+    "latency",
+    "backhaul",
+    "es_wait",
+    "execution",
+    "return",
+    "recovery",
+    "local_wait",
+    "local_execution",
+    "emulation",
+)
 
 
 class Delay(msgspec.Struct, frozen=True):

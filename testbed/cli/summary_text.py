@@ -17,9 +17,14 @@ from testbed.experiments.virtual import VIRTUAL
 def text(summary: Summary, columns: int = 0) -> str:
     """The summary for people, in plain lines, for a terminal of ``columns`` (0: any)."""
     blocks = [
-        _head(summary), _tasks(summary), _means(summary), _parts(summary, columns), _servers(summary, columns),
-        _thresholds(summary, columns), _fidelity(summary),
-    ]  # fmt: skip
+        _head(summary),
+        _tasks(summary),
+        _means(summary),
+        _parts(summary, columns),
+        _servers(summary, columns),
+        _thresholds(summary, columns),
+        _fidelity(summary),
+    ]
     return wrapped("\n\n".join(block for block in blocks if block) + "\n", columns)
 
 
@@ -85,13 +90,15 @@ def _means(summary: Summary) -> str:
     stable = "stable" if summary.stable else "UNSTABLE: the backlog grows, so means depend on the length of the run"
     if math.isnan(delay.mean):
         return f"delay      no task finished; {stable}\nenergy     {_metered(summary)}"
-    return "\n".join([
-        f"delay      mean {delay.mean:.3f} s, p50 {delay.p50:.3f}, p95 {delay.p95:.3f}, p99 {delay.p99:.3f}; {stable}",
-        f"energy     mean {energy.mean:.3f} J, measured {summary.energy_measured_j.mean:.3f} J (both modelled); "
-        + _metered(summary),
-        f"overhead   mean {summary.overhead.mean:.4f}; reward {summary.reward_per_slot:.3f} a slot",
-        f"deadlines  {100 * summary.deadline_hit_rate:.1f} % met; fairness {summary.fairness:.3f}",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            f"delay      mean {delay.mean:.3f} s, p50 {delay.p50:.3f}, p95 {delay.p95:.3f}, p99 {delay.p99:.3f}; {stable}",
+            f"energy     mean {energy.mean:.3f} J, measured {summary.energy_measured_j.mean:.3f} J (both modelled); "
+            + _metered(summary),
+            f"overhead   mean {summary.overhead.mean:.4f}; reward {summary.reward_per_slot:.3f} a slot",
+            f"deadlines  {100 * summary.deadline_hit_rate:.1f} % met; fairness {summary.fairness:.3f}",
+        ]
+    )
 
 
 def _metered(summary: Summary) -> str:
@@ -114,11 +121,17 @@ def _servers(summary: Summary, columns: int) -> str:
     head = ("edge server", "busy", "idle while other over", "tasks", "in", "out", "wait s", "energy J")
     rows = [
         (
-            name, percent(es.utilisation), percent(es.idle_while_other_over_threshold), str(es.executed),
-            str(es.forwarded_in), str(es.forwarded_out), f"{es.mean_wait_s:.3f}", f"{es.energy_j:.1f}",
+            name,
+            percent(es.utilisation),
+            percent(es.idle_while_other_over_threshold),
+            str(es.executed),
+            str(es.forwarded_in),
+            str(es.forwarded_out),
+            f"{es.mean_wait_s:.3f}",
+            f"{es.energy_j:.1f}",
         )
         for name, es in summary.es.items()
-    ]  # fmt: skip
+    ]
     return table(head, rows, columns)
 
 

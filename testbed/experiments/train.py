@@ -98,9 +98,17 @@ class Training:
         base = job.algorithm.removesuffix(tune.DOUBLE)
         updates = job.budget.updates or max(1, round(USUAL_RATE[base] * job.budget.seconds))
         config = TrainConfig(
-            system=system, source=endless, double=job.double, algorithm=base, head=job.head, observation=scenario.agent.observation, reward=scenario.agent.reward,
-            team=scenario.agent.team, seed=job.seed, updates=updates,
-        )  # fmt: skip
+            system=system,
+            source=endless,
+            double=job.double,
+            algorithm=base,
+            head=job.head,
+            observation=scenario.agent.observation,
+            reward=scenario.agent.reward,
+            team=scenario.agent.team,
+            seed=job.seed,
+            updates=updates,
+        )
         config = optioned(config, job.options)
         _must_fit(config, job.budget.workers)
         self.seeds = tune.training_seeds(job.seed, SEEDS)
@@ -164,19 +172,32 @@ class Training:
             )
         )
         return TrainingResult(
-            checkpoint=str(job.path) if reports else "", algorithm=job.algorithm, overhead=last.best, baseline=baseline, ended=ended, seconds=last.seconds,
-            updates=last.updates, updates_per_s=last.rate, policy_lag=last.lag, slots=last.slots, seed=job.seed, workers=job.budget.workers, validation_seeds=self.seeds,
-        )  # fmt: skip
+            checkpoint=str(job.path) if reports else "",
+            algorithm=job.algorithm,
+            overhead=last.best,
+            baseline=baseline,
+            ended=ended,
+            seconds=last.seconds,
+            updates=last.updates,
+            updates_per_s=last.rate,
+            policy_lag=last.lag,
+            slots=last.slots,
+            seed=job.seed,
+            workers=job.budget.workers,
+            validation_seeds=self.seeds,
+        )
 
 
 def _about(job: TrainingJob, config: TrainConfig) -> dict[str, Any]:
     """What a checkpoint says of its training; resuming demands the same but for `testbed.policy.checkpoint.FREE`."""
     text = dump(msgspec.structs.replace(job.scenario, faults=()))
     return {
-        **config.about, "scenario": yaml.safe_load(text),
+        **config.about,
+        "scenario": yaml.safe_load(text),
         "scenario_hash": hashlib.sha256(text.encode()).hexdigest()[:16],
-        "updates": job.budget.updates or "by time", "versions": versions(),
-    }  # fmt: skip
+        "updates": job.budget.updates or "by time",
+        "versions": versions(),
+    }
 
 
 def _must_fit(config: TrainConfig, workers: int) -> None:

@@ -120,6 +120,16 @@ def kept(
     found = summary.learning
     updates, pace, lag = (found.updates, found.updates_per_s, found.policy_lag) if found else (0, 0.0, 0.0)
     return LiveTrainingResult(
-        checkpoint=str(keeper.path), algorithm=algorithm, run=str(run.path), overhead=summary.overhead.mean, ended=summary.ended, slots=slots, speed=summary.speed,
-        updates=updates, updates_per_s=pace, policy_lag=lag, seed=seed, start=start,
-    )  # fmt: skip
+        checkpoint=str(keeper.path),
+        algorithm=algorithm,
+        run=str(run.path),
+        overhead=summary.overhead.mean,
+        ended=summary.ended,
+        slots=slots,
+        speed=summary.speed,
+        updates=updates,
+        updates_per_s=pace,
+        policy_lag=lag,
+        seed=seed,
+        start=start,
+    )

@@ -86,9 +86,15 @@ def tune(scenario: Scenario, algorithm: str, seed: int, progress: Progress, seed
 
     values = search(space, cost)
     return Tuned(
-        policy=base, second_offload=double, values=dict(zip(space.names, values, strict=True)), overhead=known[values], tried=len(known), scenario=scenario.name,
-        density=scenario.density, training_seeds=chosen,
-    )  # fmt: skip
+        policy=base,
+        second_offload=double,
+        values=dict(zip(space.names, values, strict=True)),
+        overhead=known[values],
+        tried=len(known),
+        scenario=scenario.name,
+        density=scenario.density,
+        training_seeds=chosen,
+    )
 
 
 def training_seeds(seed: int, count: int) -> tuple[int, ...]:

@@ -144,10 +144,15 @@ class Accounting:
         self.inside -= 1
         cell, cost = self.cells[place], overhead(ue.weight_delay, outcome.delay_ns, outcome.energy_j)
         counts = {
-            "offloaded": outcome.choice - self._choices.pop(key, outcome.choice), "forwarded": outcome.forwarded,
-            "rejected": outcome.rejected, "finished": 1, "hits": outcome.state == COMPLETED,
-            "delay_ns": outcome.delay_ns, "energy_j": outcome.energy_j, "overhead": cost,
-        }  # fmt: skip
+            "offloaded": outcome.choice - self._choices.pop(key, outcome.choice),
+            "forwarded": outcome.forwarded,
+            "rejected": outcome.rejected,
+            "finished": 1,
+            "hits": outcome.state == COMPLETED,
+            "delay_ns": outcome.delay_ns,
+            "energy_j": outcome.energy_j,
+            "overhead": cost,
+        }
         for name, value in counts.items():
             cell[name] += value
         self.lag_ns[place] += task.generated_ns + outcome.delay_ns - outcome.finished_ns

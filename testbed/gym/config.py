@@ -33,7 +33,7 @@ class Choices(TypedDict, total=False):
     normalize: bool
 
 
-class Options(Choices, total=False, kw_only=True):
+class Options(Choices, total=False):
     """What environments take besides the scenario: `Choices`, and the options of their backend."""
 
     backlog_s: float

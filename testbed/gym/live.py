@@ -48,9 +48,12 @@ class LiveBackend:
     """
 
     def __init__(
-        self, setting: EnvironmentConfig, speed: float | None = None, payload: str | None = None,
+        self,
+        setting: EnvironmentConfig,
+        speed: float | None = None,
+        payload: str | None = None,
         decision_timeout_s: float | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._setting = emulated(setting, speed, payload, decision_timeout_s)
         self._system = self._setting.system
         self._players: Players | None = None

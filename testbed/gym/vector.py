@@ -23,7 +23,7 @@ from testbed.model.errors import UsageError
 OPTIONS = ("backlog_s", "capacity", "copy", "autoreset_mode", "max_episode_steps")
 
 
-class VectorOptions(Options, total=False, kw_only=True):
+class VectorOptions(Options, total=False):
     """What a batch takes besides the scenario."""
 
     copy: bool

@@ -64,9 +64,17 @@ def bound_report(scenario: str, slots: int, found: Sequence[Found]) -> BoundRepo
     starts = ", ".join(dict.fromkeys(one.start for one in found))
     evaluations, seconds = sum(one.evaluations for one in found), sum(one.seconds for one in found)
     return BoundReport(
-        scenario=scenario, seed=found[0].seed, slots=slots, workloads=len(found), tasks=sum(one.tasks for one in found), second_offload=found[0].second_offload,
-        best_found=Best(best, starts, evaluations, seconds), lower_bound=LowerBound(bound), policies=judged, each=[_each(one) for one in found],
-    )  # fmt: skip
+        scenario=scenario,
+        seed=found[0].seed,
+        slots=slots,
+        workloads=len(found),
+        tasks=sum(one.tasks for one in found),
+        second_offload=found[0].second_offload,
+        best_found=Best(best, starts, evaluations, seconds),
+        lower_bound=LowerBound(bound),
+        policies=judged,
+        each=[_each(one) for one in found],
+    )
 
 
 def _above(overhead: float, reference: float) -> float:
@@ -80,9 +88,13 @@ def _more(share: float) -> str:
 
 def _each(one: Found) -> dict[str, Any]:
     return {
-        "seed": one.seed, "tasks": one.tasks, "best_found": one.best, "from": one.start, "lower_bound": one.bound,
+        "seed": one.seed,
+        "tasks": one.tasks,
+        "best_found": one.best,
+        "from": one.start,
+        "lower_bound": one.bound,
         "policies": {name: played.overhead for name, played in one.played.items()},
-    }  # fmt: skip
+    }
 
 
 def text(found: BoundReport) -> str:
@@ -92,11 +104,14 @@ def text(found: BoundReport) -> str:
     best, bound = found.best_found, found.lower_bound.overhead
     rows = [
         (
-            labelled[name], f"{one.overhead:.4f}", _more(one.above_best), _more(one.above_bound),
+            labelled[name],
+            f"{one.overhead:.4f}",
+            _more(one.above_best),
+            _more(one.above_bound),
             "stable" if one.stable else "UNSTABLE",
         )
         for name, one in found.policies.items()
-    ]  # fmt: skip
+    ]
     rows.append(("best found", f"{best.overhead:.4f}", "", _more(_above(best.overhead, bound)), ""))
     rows.append(("lower bound", f"{bound:.4f}", "", "", ""))
     many = f"{found.workloads} workloads from seed {found.seed} on" if found.workloads > 1 else f"seed {found.seed}"

@@ -148,10 +148,18 @@ def evaluate(case: Case, evaluations: int, watch: Watch) -> Found:
     if not stopped:
         search.run(evaluations, searching)
     return Found(
-        seed=case.resolved.system.seed, tasks=len(case.workload), second_offload=double, best=search.overhead, bound=bound, start=search.start, evaluations=search.evaluations,
-        seconds=time.monotonic() - begun, decisions=search.best, decision_points=decision_points(case.resolved.system.slot_ns, case.workload),
+        seed=case.resolved.system.seed,
+        tasks=len(case.workload),
+        second_offload=double,
+        best=search.overhead,
+        bound=bound,
+        start=search.start,
+        evaluations=search.evaluations,
+        seconds=time.monotonic() - begun,
+        decisions=search.best,
+        decision_points=decision_points(case.resolved.system.slot_ns, case.workload),
         played=case.played,
-    )  # fmt: skip
+    )
 
 
 def _begin(case: Case, *, double: bool) -> Search:

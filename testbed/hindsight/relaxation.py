@@ -107,9 +107,16 @@ def charge(sums: Any, prices: Any, s: int, span_ns: float, at_ns: float) -> floa
 
 @njit
 def cheapest(
-    sums: Any, prices: Any, s: int, span_ns: float, ready_ns: float, busy_ns: float, cost: float, slope: float,
+    sums: Any,
+    prices: Any,
+    s: int,
+    span_ns: float,
+    ready_ns: float,
+    busy_ns: float,
+    cost: float,
+    slope: float,
     limit: float,
-) -> Any:  # fmt: skip
+) -> Any:
     """(least cost with charges, start) of an execution of ``busy_ns`` from ``ready_ns`` on, if it is below ``limit``.
 
     Cost and charge are linear between the starts at which the execution begins or ends with a span, so these are tried.
@@ -144,9 +151,17 @@ def occupy(used: Any, s: int, span_ns: float, start_ns: float, busy_ns: float) -
 
 @entry("the lower bound")
 def dual(
-    server: Any, ready_ns: Any, busy_ns: Any, cost: Any, slope: Any, span_ns: float, capacity: Any, prices: Any,
-    sums: Any, used: Any,
-) -> float:  # fmt: skip
+    server: Any,
+    ready_ns: Any,
+    busy_ns: Any,
+    cost: Any,
+    slope: Any,
+    span_ns: float,
+    capacity: Any,
+    prices: Any,
+    sums: Any,
+    used: Any,
+) -> float:
     """The dual's value at ``prices`` (S, J) a ns; sets ``used`` (S, J) to the ns that the cheapest choices would take.
 
     Every task goes, alone, where and when it is cheapest with what servers charge; what they could earn is taken off.
@@ -166,9 +181,16 @@ def dual(
             if cost[task, way] >= best:
                 continue
             found, start = cheapest(
-                sums, prices, server[task, way], span_ns, ready_ns[task, way], busy_ns[task, way], cost[task, way],
-                slope[task, way], best,
-            )  # fmt: skip
+                sums,
+                prices,
+                server[task, way],
+                span_ns,
+                ready_ns[task, way],
+                busy_ns[task, way],
+                cost[task, way],
+                slope[task, way],
+                best,
+            )
             if found < best:
                 best, where, when = found, way, start
         value += best

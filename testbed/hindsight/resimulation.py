@@ -184,9 +184,23 @@ def _build(key: int) -> tuple[Any, Any]:
 
     @entry("the search", **OPTIONS)
     def anneal(
-        worlds: Worlds, blocks: Any, tasks: Any, fixed: Fixed, given: Any, earned: Any, tried: Any, decision_points: Any,
-        chosen: Any, best: Any, sums: Any, seed: int, begin: int, end: int, hot: float, cooling: float,
-    ) -> int:  # fmt: skip
+        worlds: Worlds,
+        blocks: Any,
+        tasks: Any,
+        fixed: Fixed,
+        given: Any,
+        earned: Any,
+        tried: Any,
+        decision_points: Any,
+        chosen: Any,
+        best: Any,
+        sums: Any,
+        seed: int,
+        begin: int,
+        end: int,
+        hot: float,
+        cooling: float,
+    ) -> int:
         """Try changes number ``begin`` to ``end``, the n-th at temperature ``hot``·exp(−``cooling``·n).
 
         ``given`` are the present decisions, ``best`` those of the least sum so far, ``sums`` (3,) as the constants say;

@@ -70,8 +70,14 @@ class Chain:
         tasks_of = views.pop("tasks")
         self._given, self.best = start.copy(), start.copy()
         self._world: tuple[Any, ...] = (
-            kept, tuple(views.values()), tasks_of, twin.fixed, self._given, np.zeros(slots + 1), np.zeros(slots + 1),
-        )  # fmt: skip
+            kept,
+            tuple(views.values()),
+            tasks_of,
+            twin.fixed,
+            self._given,
+            np.zeros(slots + 1),
+            np.zeros(slots + 1),
+        )
         self._decision_points = np.array(decision_points(system.slot_ns, plan.workload), np.int32)
         self._seed, self._length, self._tasks, self.tried = seed, length, tasks, 0
         resimulation.settle(*self._world, 0)

@@ -35,9 +35,11 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 def launch(
-    plan: Plan, run_dir: Path, progress: Callable[[Progress], None] | None = None,
+    plan: Plan,
+    run_dir: Path,
+    progress: Callable[[Progress], None] | None = None,
     meta: Mapping[str, object] | None = None,
-) -> Ended:  # fmt: skip
+) -> Ended:
     """Run ``plan`` on processes, recording into ``run_dir``; raises `StartError` when they cannot be started."""
     with collected_signals() as interrupted, prepared(run_dir) as here:
         return Launcher(plan, run_dir, here, progress, meta or {}, interrupted).run()
@@ -47,9 +49,14 @@ class Launcher(ProcessGroup):
     """One run; `launch` is the way to use it."""
 
     def __init__(
-        self, plan: Plan, run_dir: Path, here: str, progress: Callable[[Progress], None] | None,
-        meta: Mapping[str, object], interrupted: list[int],
-    ) -> None:  # fmt: skip
+        self,
+        plan: Plan,
+        run_dir: Path,
+        here: str,
+        progress: Callable[[Progress], None] | None,
+        meta: Mapping[str, object],
+        interrupted: list[int],
+    ) -> None:
         super().__init__(plan, run_dir, here, processes_of(plan), rehearsal=warm_up.plan(plan))
         self.interrupted = interrupted
         self._show = progress or (lambda _: None)

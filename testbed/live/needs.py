@@ -36,9 +36,7 @@ def needs_of(plan: Plan, pack: int) -> Needs:
     each = PROCESS_BYTES + TASK_BYTES * len(plan.workload)
     memory = (processes + burners) * each + LAUNCHER_BYTES + plan.learn * LEARNER_BYTES
     tasks = limits.TASKS_A_PROCESS * (processes + 1) + burners + 1
-    return Needs(
-        processes=processes, memory_bytes=memory, descriptors=limits.descriptors_of(processes), tasks=tasks
-    )  # fmt: skip
+    return Needs(processes=processes, memory_bytes=memory, descriptors=limits.descriptors_of(processes), tasks=tasks)
 
 
 def provide(plan: Plan, processes: int) -> None:

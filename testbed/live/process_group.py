@@ -64,9 +64,14 @@ class ProcessGroup:
     """
 
     def __init__(
-        self, plan: Plan, run_dir: Path, here: str, processes: Processes, mine: Sequence[str] = (),
+        self,
+        plan: Plan,
+        run_dir: Path,
+        here: str,
+        processes: Processes,
+        mine: Sequence[str] = (),
         rehearsal: Plan | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.plan, self.run_dir, self.processes, self._mine = plan, run_dir, processes, mine
         self.episode = 0
         self._stayed: set[str] = set()
@@ -106,9 +111,7 @@ class ProcessGroup:
             self._supervisor = Supervisor(self.run_dir)
         return self._supervisor
 
-    def start_all(
-        self, names: Sequence[str], stopped: Callable[[], object], show: Callable[[Progress], None]
-    ) -> bool:  # fmt: skip
+    def start_all(self, names: Sequence[str], stopped: Callable[[], object], show: Callable[[Progress], None]) -> bool:
         """Start the processes called ``names`` and wait until all are ready; False if ``stopped`` meanwhile.
 
         Raises `StartError` if one dies, or is not ready after a minute.

@@ -74,9 +74,13 @@ class Supervisor:
         self._log = open(run_dir / "logs" / "zygote.log", "ab")  # noqa: SIM115 - lives as long as the zygote
         try:
             self._zygote = subprocess.Popen(
-                command, pass_fds=[other.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+                command,
+                pass_fds=[other.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
                 process_group=0,
-            )  # fmt: skip
+            )
         except OSError as error:
             self._log.close()
             raise StartError(f"cannot start processes: {error.strerror or error}") from None

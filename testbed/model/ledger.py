@@ -95,9 +95,19 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 COUNTS = (
-    "generated", "local", "offloaded", "forwarded", "completed", "late", "rejected", "recovered", "fallback", "failed",
-    "unaccounted", "undecided",
-)  # fmt: skip
+    "generated",
+    "local",
+    "offloaded",
+    "forwarded",
+    "completed",
+    "late",
+    "rejected",
+    "recovered",
+    "fallback",
+    "failed",
+    "unaccounted",
+    "undecided",
+)
 
 
 def absent(instant_ns: int, absences: Iterable[Absence]) -> bool:

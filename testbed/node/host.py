@@ -215,10 +215,19 @@ class Host:
             self.lateness.answers.add(time.monotonic_ns() - asked)
         self.mailbox.post(
             Envelope(
-                version=PROTOCOL_VERSION, source=core.name, incarnation=self._incarnations[core.name], sequence=0, to=send.to, at_ns=send.at_ns, phase=int(send.phase),
-                ue=send.ue, number=send.number, payload_bits=send.payload_bits, body=body,
+                version=PROTOCOL_VERSION,
+                source=core.name,
+                incarnation=self._incarnations[core.name],
+                sequence=0,
+                to=send.to,
+                at_ns=send.at_ns,
+                phase=int(send.phase),
+                ue=send.ue,
+                number=send.number,
+                payload_bits=send.payload_bits,
+                body=body,
             )
-        )  # fmt: skip
+        )
 
     def _execute(self, core: Core, execute: Execute) -> None:
         send = execute.then

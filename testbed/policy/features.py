@@ -25,14 +25,54 @@ def clip(value: float) -> float:
 
 
 def decision(
-    local_cost: float, offload_cost: float, queue_ns: int, radio_wait_ns: int, airtime_ns: int, cycles: int, ue_hz: int,
-    es_hz: int, backlog_ns: int, own_cycles: int, forwarded_cycles: int, air_cycles: int, sent_cycles: int,
-    later_cycles: int, mean_ns: int, target_hz: int, target_ns: int, target_forwarded_cycles: int,
-    target_air_cycles: int, next_ns: int, threshold_ns: int, deadline_ns: int, tasks: int, double: int,
+    local_cost: float,
+    offload_cost: float,
+    queue_ns: int,
+    radio_wait_ns: int,
+    airtime_ns: int,
+    cycles: int,
+    ue_hz: int,
+    es_hz: int,
+    backlog_ns: int,
+    own_cycles: int,
+    forwarded_cycles: int,
+    air_cycles: int,
+    sent_cycles: int,
+    later_cycles: int,
+    mean_ns: int,
+    target_hz: int,
+    target_ns: int,
+    target_forwarded_cycles: int,
+    target_air_cycles: int,
+    next_ns: int,
+    threshold_ns: int,
+    deadline_ns: int,
+    tasks: int,
+    double: int,
 ) -> tuple[
-    float, float, float, float, float, float, float, float, float, float, float, float, float, float, float, float,
-    float, float, float, float, float, float,
-]:  # fmt: skip
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+]:
     """Features of one UE's decision, shape (22,); the first is the margin C_l − C_o that greedy decides by.
 
     ``sent_cycles`` is what UEs before it in this slot offload, ``later_cycles`` what UEs after it still have to decide.
@@ -66,9 +106,16 @@ def decision(
 
 
 def cell(
-    backlog_ns: int, own_cycles: int, forwarded_cycles: int, air_cycles: int, es_hz: int, queues_ns: int, ues: int,
-    local_ns: int, undecided_cycles: int,
-) -> tuple[float, float, float, float, float, float, float, float]:  # fmt: skip
+    backlog_ns: int,
+    own_cycles: int,
+    forwarded_cycles: int,
+    air_cycles: int,
+    es_hz: int,
+    queues_ns: int,
+    ues: int,
+    local_ns: int,
+    undecided_cycles: int,
+) -> tuple[float, float, float, float, float, float, float, float]:
     """Features of one cell for the critic, shape (8,): queues, air, and work that waits for a decision.
 
     ``queues_ns`` sums the UEs' local queues, ``local_ns`` what the undecided tasks would take locally.

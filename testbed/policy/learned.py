@@ -34,9 +34,17 @@ class Learned:
     """
 
     def __init__(
-        self, params: network.Array, *, double: bool, sequential: bool = True, explore: bool = False, values: bool = False,
-        dueling: bool = True, paper: bool = False, shape: network.Layout = network.PER_UE,
-    ) -> None:  # fmt: skip
+        self,
+        params: network.Array,
+        *,
+        double: bool,
+        sequential: bool = True,
+        explore: bool = False,
+        values: bool = False,
+        dueling: bool = True,
+        paper: bool = False,
+        shape: network.Layout = network.PER_UE,
+    ) -> None:
         self.params, self.double = params, double
         self.sequential, self.explore = sequential, explore
         self.values, self.dueling, self.paper = values, dueling, paper
@@ -120,12 +128,31 @@ def decision_features(
     cycles = sum(task.cycles for task in ue.tasks)
     airtime = sum(transfer_ns(task.input_bits, ue.rate_bps) for task in ue.tasks)
     return features.decision(
-        local_cost(cell, ue), offload_cost(cell, ue, es, sent), ue.queue_ns, ue.radio_wait_ns, airtime, cycles,
-        ue.cpu_hz, es.cpu_hz * es.cores, es.backlog_ns, es.own_cycles, es.forwarded_cycles, es.air_cycles, sent, later,
-        sum(backlog for backlog, _ in others) // max(1, len(others)), target.cpu_hz * target.cores, target.backlog_ns,
-        target.forwarded_cycles, target.air_cycles, next_ns, cell.threshold_ns,
-        min(task.deadline_ns for task in ue.tasks), len(ue.tasks), int(double and bool(others)),
-    )  # fmt: skip
+        local_cost(cell, ue),
+        offload_cost(cell, ue, es, sent),
+        ue.queue_ns,
+        ue.radio_wait_ns,
+        airtime,
+        cycles,
+        ue.cpu_hz,
+        es.cpu_hz * es.cores,
+        es.backlog_ns,
+        es.own_cycles,
+        es.forwarded_cycles,
+        es.air_cycles,
+        sent,
+        later,
+        sum(backlog for backlog, _ in others) // max(1, len(others)),
+        target.cpu_hz * target.cores,
+        target.backlog_ns,
+        target.forwarded_cycles,
+        target.air_cycles,
+        next_ns,
+        cell.threshold_ns,
+        min(task.deadline_ns for task in ue.tasks),
+        len(ue.tasks),
+        int(double and bool(others)),
+    )
 
 
 def _work_ns(cycles: int, es: EsView) -> int:
@@ -138,6 +165,13 @@ def cell_features(cell: CellView) -> tuple[float, ...]:
     undecided = sum(task.cycles for ue in cell.ues for task in ue.tasks)
     local = sum(duration_ns(sum(task.cycles for task in ue.tasks), ue.cpu_hz) for ue in cell.ues)
     return features.cell(
-        es.backlog_ns, es.own_cycles, es.forwarded_cycles, es.air_cycles, es.cpu_hz * es.cores,
-        sum(ue.queue_ns for ue in cell.ues), len(cell.ues), local, undecided,
-    )  # fmt: skip
+        es.backlog_ns,
+        es.own_cycles,
+        es.forwarded_cycles,
+        es.air_cycles,
+        es.cpu_hz * es.cores,
+        sum(ue.queue_ns for ue in cell.ues),
+        len(cell.ues),
+        local,
+        undecided,
+    )

@@ -62,9 +62,16 @@ def failed_row(ue: Ue, task: Task, row: TaskRow | None, reason: str, at_ns: int)
     """
     if row is None:
         return TaskRow(
-            ue=ue.name, number=task.number, cell=ue.cell + 1, generated_ns=task.generated_ns, input_bits=task.input_bits, cycles=task.cycles, deadline_ns=task.deadline_ns,
-            state=FAILED, reason=reason,
-        )  # fmt: skip
+            ue=ue.name,
+            number=task.number,
+            cell=ue.cell + 1,
+            generated_ns=task.generated_ns,
+            input_bits=task.input_bits,
+            cycles=task.cycles,
+            deadline_ns=task.deadline_ns,
+            state=FAILED,
+            reason=reason,
+        )
     tx_start, tx_end = _come(row.tx_start_ns, at_ns), _come(row.tx_end_ns, at_ns)
     start, end = _come(row.start_ns, at_ns), _come(row.end_ns, at_ns)
     airtime = (at_ns if tx_end < 0 else tx_end) - tx_start if tx_start >= 0 else 0
@@ -75,10 +82,19 @@ def failed_row(ue: Ue, task: Task, row: TaskRow | None, reason: str, at_ns: int)
     if start >= 0:
         energy += share * compute_energy_j(ue.kappa, ue.cpu_hz, task.cycles)
     return msgspec.structs.replace(
-        row, state=FAILED, reason=reason, tx_start_ns=tx_start, tx_end_ns=tx_end, start_ns=start, end_ns=end,
-        reentry_ns=_come(row.reentry_ns, at_ns), airtime_ns=airtime, local_execution_ns=executed,
-        energy_j=energy, energy_measured_j=energy,
-    )  # fmt: skip
+        row,
+        state=FAILED,
+        reason=reason,
+        tx_start_ns=tx_start,
+        tx_end_ns=tx_end,
+        start_ns=start,
+        end_ns=end,
+        reentry_ns=_come(row.reentry_ns, at_ns),
+        airtime_ns=airtime,
+        local_execution_ns=executed,
+        energy_j=energy,
+        energy_measured_j=energy,
+    )
 
 
 def _come(planned_ns: int, at_ns: int) -> int:

@@ -254,6 +254,24 @@ class Rows(Message, frozen=True):
 
 
 Body = (
-    Ask | Decision | Post | Kept | Forward | Moved | Aired | Result | Announce | Down | Up | Outcome | Seen
-    | Hello | Welcome | Heartbeat | Bye | Start | Stop | Rows
-)  # fmt: skip
+    Ask
+    | Decision
+    | Post
+    | Kept
+    | Forward
+    | Moved
+    | Aired
+    | Result
+    | Announce
+    | Down
+    | Up
+    | Outcome
+    | Seen
+    | Hello
+    | Welcome
+    | Heartbeat
+    | Bye
+    | Start
+    | Stop
+    | Rows
+)

@@ -218,9 +218,20 @@ class Session:
     ) -> Envelope:
         self._ack_ns, self._owed = NEVER, 0
         return Envelope(
-            version=PROTOCOL_VERSION, source=self.me, incarnation=self.incarnation, sequence=sequence, to=self.peer, at_ns=at_ns, phase=int(phase), ue=ue, number=number, payload_bits=bits,
-            body=body, ack=self._seen.upto, to_incarnation=self.peer_incarnation,
-        )  # fmt: skip
+            version=PROTOCOL_VERSION,
+            source=self.me,
+            incarnation=self.incarnation,
+            sequence=sequence,
+            to=self.peer,
+            at_ns=at_ns,
+            phase=int(phase),
+            ue=ue,
+            number=number,
+            payload_bits=bits,
+            body=body,
+            ack=self._seen.upto,
+            to_incarnation=self.peer_incarnation,
+        )
 
 
 _INPUT: dict[type, Input] = {Hello: Input.HELLO, Welcome: Input.WELCOME, Bye: Input.BYE}

@@ -56,10 +56,20 @@ class Validator:
         self._announced: dict[str, int] = {}
         self._had: set[tuple[type, int, int]] = set()
         self._checks: dict[type, Callable[[Envelope], None]] = {
-            Ask: self._ask, Decision: self._decision, Post: self._post, Kept: self._kept, Forward: self._forward,
-            Moved: self._moved, Aired: self._aired, Result: self._result, Announce: self._announce, Down: self._fault,
-            Up: self._fault, Outcome: self._outcome, Seen: self._seen,
-        }  # fmt: skip
+            Ask: self._ask,
+            Decision: self._decision,
+            Post: self._post,
+            Kept: self._kept,
+            Forward: self._forward,
+            Moved: self._moved,
+            Aired: self._aired,
+            Result: self._result,
+            Announce: self._announce,
+            Down: self._fault,
+            Up: self._fault,
+            Outcome: self._outcome,
+            Seen: self._seen,
+        }
 
     def refusal(self, envelope: Envelope, now_ns: int) -> str:
         """Why the core ``envelope.to`` must not be told this at ``now_ns`` of emulated time; "" if it may."""

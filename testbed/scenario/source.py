@@ -26,7 +26,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         """See `yaml.composer.Composer`; raises `_Refused`."""
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        event: Any = self.peek_event()
         tag = getattr(event, "tag", None)
         if tag not in (None, "!") and tag not in TAGS:
             raise _Refused(problem=f'unknown tag "{tag}"', problem_mark=event.start_mark, note="leave the tag out")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from controller.server import Server as Controller
+from controller.server import DecisionServer as Controller
 from edge_server.server import Server as EdgeServer
 from testbed.model.ledger import Absence
 from testbed.model.system import Fault, Plan
@@ -246,10 +246,12 @@ class Simulation:
         absences = self._absences[name]
         back = absences[-1][1]
         self._gone[name] = sum(
-            1 for task in self.plan.workload
-            if task.ue == index and (back < 0 or task.generated_ns < back)
+            1
+            for task in self.plan.workload
+            if task.ue == index
+            and (back < 0 or task.generated_ns < back)
             and (name, task.number) not in self._book.finished
-        )  # fmt: skip
+        )
 
     def _restart(self, fault: Fault) -> None:
         name = fault.name

@@ -83,23 +83,39 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
     refuse(system)
     radio, record = system.radio, np.zeros(1, state.SYSTEM)
     values: dict[str, Any] = {
-        "slot_ns": system.slot_ns, "threshold_ns": system.threshold_ns, "latency_ns": radio.latency_ns,
-        "return_latency_ns": radio.return_latency_ns, "jitter_kind": radio.jitter_kind,
-        "jitter_low_ns": radio.jitter_low_ns, "jitter_high_ns": radio.jitter_high_ns, "loss": radio.loss,
-        "trace_period_ns": radio.trace_period_ns, "backhaul_bps": system.backhaul.rate_bps,
-        "backhaul_latency_ns": system.backhaul.latency_ns, "buckets_per_ns": _buckets(len(system.ues)) / system.slot_ns,
-        "slots": source.slots, "shared": radio.access == SHARED,
-        "double": double and len(system.edge_servers) > 1, "recording": recording, "reward": reward,
+        "slot_ns": system.slot_ns,
+        "threshold_ns": system.threshold_ns,
+        "latency_ns": radio.latency_ns,
+        "return_latency_ns": radio.return_latency_ns,
+        "jitter_kind": radio.jitter_kind,
+        "jitter_low_ns": radio.jitter_low_ns,
+        "jitter_high_ns": radio.jitter_high_ns,
+        "loss": radio.loss,
+        "trace_period_ns": radio.trace_period_ns,
+        "backhaul_bps": system.backhaul.rate_bps,
+        "backhaul_latency_ns": system.backhaul.latency_ns,
+        "buckets_per_ns": _buckets(len(system.ues)) / system.slot_ns,
+        "slots": source.slots,
+        "shared": radio.access == SHARED,
+        "double": double and len(system.edge_servers) > 1,
+        "recording": recording,
+        "reward": reward,
         "arrivals": source.arrivals,
-    }  # fmt: skip
+    }
     for name, value in values.items():
         record[name] = value
     draws, drawn = _draws(source)
     return Fixed(
-        record, _ues(system, source), _ess(system), np.array(radio.trace_edges_ns or (0,), np.int64),
-        np.array(radio.trace_bps or (1.0,), np.float64), np.ones(len(system.edge_servers), np.bool_), draws, drawn,
+        record,
+        _ues(system, source),
+        _ess(system),
+        np.array(radio.trace_edges_ns or (0,), np.int64),
+        np.array(radio.trace_bps or (1.0,), np.float64),
+        np.ones(len(system.edge_servers), np.bool_),
+        draws,
+        drawn,
         _rows(source),
-    )  # fmt: skip
+    )
 
 
 def _buckets(ues: int) -> int:
@@ -169,12 +185,20 @@ def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
         if name.endswith("_ns") or name in ("slot", "choice", "es"):
             outcomes[name] = -1
     return Worlds(
-        np.zeros(count, state.WORLD), np.zeros((count, capacity), state.TASK),
-        np.zeros((count, lists), state.LIST), np.zeros((count, ues), state.UE), np.zeros((count, edge_servers), state.ES),
+        np.zeros(count, state.WORLD),
+        np.zeros((count, capacity), state.TASK),
+        np.zeros((count, lists), state.LIST),
+        np.zeros((count, ues), state.UE),
+        np.zeros((count, edge_servers), state.ES),
         np.zeros((count, edge_servers, int(shared.edge_servers["cores"].max())), state.CORE),
-        np.zeros((count, ues + 1), np.int32), np.zeros((count, edge_servers), np.int64),
+        np.zeros((count, ues + 1), np.int32),
+        np.zeros((count, edge_servers), np.int64),
         np.zeros((count, edge_servers), state.CELL),
-        np.zeros((count, capacity if system["reward"] != state.HOLDING else 1)), outcomes,
-        np.zeros(room, np.int32), np.zeros(room, np.uint64), np.zeros((3, room), np.int64), buckets,
+        np.zeros((count, capacity if system["reward"] != state.HOLDING else 1)),
+        outcomes,
+        np.zeros(room, np.int32),
+        np.zeros(room, np.uint64),
+        np.zeros((3, room), np.int64),
+        buckets,
         np.zeros(len(buckets) // state.WORD, np.uint64),
-    )  # fmt: skip
+    )

@@ -85,8 +85,12 @@ expected_wait_ns, backlog_ns, admits = QUEUE.expected_wait_ns, QUEUE.backlog_ns,
 least_loaded, takes_over = QUEUE.least_loaded, QUEUE.takes_over
 es_wait_ns, occupied_ns, price = POLICY.es_wait_ns, POLICY.occupied_ns, POLICY.price
 holding_cost, time_score, cost_score, sign_scores, local_overhead = (
-    MDP.holding_cost, MDP.time_score, MDP.cost_score, MDP.sign_scores, MDP.local_overhead,
-)  # fmt: skip
+    MDP.holding_cost,
+    MDP.time_score,
+    MDP.cost_score,
+    MDP.sign_scores,
+    MDP.local_overhead,
+)
 
 
 def stamp(*namespaces: dict[str, Any]) -> int:
@@ -95,8 +99,17 @@ def stamp(*namespaces: dict[str, Any]) -> int:
     Numba's own key sees the outermost function only; it would load a build made from older equations.
     """
     digest = hashlib.sha256()
-    for namespace in (vars(RANDOM), vars(DELAY), vars(ENERGY), vars(LINK), vars(QUEUE), vars(POLICY), vars(MDP),
-                      vars(FEATURES), *namespaces):  # fmt: skip
+    for namespace in (
+        vars(RANDOM),
+        vars(DELAY),
+        vars(ENERGY),
+        vars(LINK),
+        vars(QUEUE),
+        vars(POLICY),
+        vars(MDP),
+        vars(FEATURES),
+        *namespaces,
+    ):
         for name, value in sorted(namespace.items()):
             code = getattr(getattr(value, "py_func", None), "__code__", None)
             if code is not None:

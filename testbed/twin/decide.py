@@ -15,7 +15,7 @@ from testbed.twin.compiled import (
     price,
     transfer_ns,
     transmit_energy_j,
-)  # fmt: skip
+)
 from testbed.twin.lists import head, item, speed_of, ue_list
 from testbed.twin.radio import radio_wait_ns, senders
 from testbed.twin.state import COIN, FRESH, GIVEN, NONE, OFFLOAD, PRICED, Fixed, World

@@ -20,10 +20,23 @@ BUSY = -2
 def view(worlds: Worlds, w: int) -> World:
     """The state of world ``w``."""
     return World(
-        worlds.status[w : w + 1], worlds.tasks[w], worlds.lists[w], worlds.ues[w], worlds.edge_servers[w], worlds.cores[w],
-        worlds.asking[w], worlds.announced_ns[w], worlds.cells[w], worlds.local_cost[w], worlds.outcomes[w],
-        worlds.due, worlds.hashes, worlds.drawn, worlds.buckets, worlds.marks,
-    )  # fmt: skip
+        worlds.status[w : w + 1],
+        worlds.tasks[w],
+        worlds.lists[w],
+        worlds.ues[w],
+        worlds.edge_servers[w],
+        worlds.cores[w],
+        worlds.asking[w],
+        worlds.announced_ns[w],
+        worlds.cells[w],
+        worlds.local_cost[w],
+        worlds.outcomes[w],
+        worlds.due,
+        worlds.hashes,
+        worlds.drawn,
+        worlds.buckets,
+        worlds.marks,
+    )
 
 
 @njit(**INNER)

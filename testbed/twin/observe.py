@@ -52,13 +52,31 @@ def observe_decision(world: World, fixed: Fixed, u: int, sent: int, later: int, 
     other = cell if target == NONE else target
     target_es, target_server = item(fixed.edge_servers, other), item(world.edge_servers, other)
     seen = decision_features(
-        local_cost(world, fixed, u, now), offload_cost(world, fixed, u, sent, sending, now),
-        max(0, item(world.ues, u).local_free_ns - now), radio_wait_ns(world, fixed, u, now), airtime,
-        undecided_cycles(world, u), constants.cpu_hz, es.cpu_hz * es.cores, item(world.announced_ns, cell),
-        server.own_cycles, server.forwarded_cycles, server.air_cycles, sent, later, mean_ns,
-        target_es.cpu_hz * target_es.cores, item(world.announced_ns, other), target_server.forwarded_cycles,
-        target_server.air_cycles, next_ns, system.threshold_ns, deadline, tasks, double,
-    )  # fmt: skip
+        local_cost(world, fixed, u, now),
+        offload_cost(world, fixed, u, sent, sending, now),
+        max(0, item(world.ues, u).local_free_ns - now),
+        radio_wait_ns(world, fixed, u, now),
+        airtime,
+        undecided_cycles(world, u),
+        constants.cpu_hz,
+        es.cpu_hz * es.cores,
+        item(world.announced_ns, cell),
+        server.own_cycles,
+        server.forwarded_cycles,
+        server.air_cycles,
+        sent,
+        later,
+        mean_ns,
+        target_es.cpu_hz * target_es.cores,
+        item(world.announced_ns, other),
+        target_server.forwarded_cycles,
+        target_server.air_cycles,
+        next_ns,
+        system.threshold_ns,
+        deadline,
+        tasks,
+        double,
+    )
     for n in range(DECISION_FEATURES):
         out[n] = seen[n]
 
@@ -74,9 +92,16 @@ def observe_cell(world: World, fixed: Fixed, es: int, out: Any) -> None:
         undecided += cycles
         local += duration_ns(cycles, speed_of(item(fixed.ues, u)))
     seen = cell_features(
-        item(world.announced_ns, es), server.own_cycles, server.forwarded_cycles, server.air_cycles,
-        constants.cpu_hz * constants.cores, queues, max(1, constants.last_ue - constants.first_ue), local, undecided,
-    )  # fmt: skip
+        item(world.announced_ns, es),
+        server.own_cycles,
+        server.forwarded_cycles,
+        server.air_cycles,
+        constants.cpu_hz * constants.cores,
+        queues,
+        max(1, constants.last_ue - constants.first_ue),
+        local,
+        undecided,
+    )
     for n in range(CELL_FEATURES):
         out[n] = seen[n]
 

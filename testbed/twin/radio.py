@@ -13,7 +13,7 @@ from testbed.twin.compiled import (
     traced_end_ns,
     transfer_ns,
     whole_ns,
-)  # fmt: skip
+)
 from testbed.twin.lists import NUMBER_MASK, append, head, item, launch, row_of, take, ue_list, ue_of
 from testbed.twin.state import NONE, RADIO, Fixed, World
 

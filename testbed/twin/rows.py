@@ -30,12 +30,23 @@ def _row(plan: Plan, task: Task, o: dict[str, Any], *, fallback: bool) -> TaskRo
     delay = o["finished_ns"] - task.generated_ns
     asked = o["slot"] * system.slot_ns
     values: dict[str, Any] = {
-        "state": COMPLETED if delay <= task.deadline_ns else LATE, "slot": o["slot"], "asked_ns": asked,
-        "choice": o["choice"], "fallback": "policy error" if fallback else "", "rejected": bool(o["rejected"]),
-        "ready_ns": asked, "start_ns": o["start_ns"], "end_ns": o["end_ns"], "finished_ns": o["finished_ns"],
-        "measured_ns": delay, "energy_j": o["energy_j"], "energy_measured_j": o["energy_j"], "overhead": o["overhead"],
-        "slot_wait_ns": asked - task.generated_ns, "reentry_ns": o["reentry_ns"],
-    }  # fmt: skip
+        "state": COMPLETED if delay <= task.deadline_ns else LATE,
+        "slot": o["slot"],
+        "asked_ns": asked,
+        "choice": o["choice"],
+        "fallback": "policy error" if fallback else "",
+        "rejected": bool(o["rejected"]),
+        "ready_ns": asked,
+        "start_ns": o["start_ns"],
+        "end_ns": o["end_ns"],
+        "finished_ns": o["finished_ns"],
+        "measured_ns": delay,
+        "energy_j": o["energy_j"],
+        "energy_measured_j": o["energy_j"],
+        "overhead": o["overhead"],
+        "slot_wait_ns": asked - task.generated_ns,
+        "reentry_ns": o["reentry_ns"],
+    }
     if o["choice"] == OFFLOAD:
         values |= _travelled(plan, task, o)
     if o["choice"] != OFFLOAD or o["rejected"]:
@@ -56,10 +67,13 @@ def _row(plan: Plan, task: Task, o: dict[str, Any], *, fallback: bool) -> TaskRo
 
 def _travelled(plan: Plan, task: Task, o: dict[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {
-        "es": plan.system.edge_servers[o["es"]].name, "forwarded": o["es"] != plan.system.ues[task.ue].cell,
-        "radio_wait_ns": o["tx_start_ns"] - o["ready_ns"], "airtime_ns": o["tx_end_ns"] - o["tx_start_ns"],
-        "latency_ns": o["arrival_ns"] - o["tx_end_ns"], "backhaul_ns": o["es_arrival_ns"] - o["arrival_ns"],
-    }  # fmt: skip
+        "es": plan.system.edge_servers[o["es"]].name,
+        "forwarded": o["es"] != plan.system.ues[task.ue].cell,
+        "radio_wait_ns": o["tx_start_ns"] - o["ready_ns"],
+        "airtime_ns": o["tx_end_ns"] - o["tx_start_ns"],
+        "latency_ns": o["arrival_ns"] - o["tx_end_ns"],
+        "backhaul_ns": o["es_arrival_ns"] - o["arrival_ns"],
+    }
     for name in ("attempts", "tx_start_ns", "tx_end_ns", "arrival_ns", "es_arrival_ns"):
         values[name] = o[name]
     if o["rejected"]:

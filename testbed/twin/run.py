@@ -126,8 +126,16 @@ class _Player:
             busy = int(server["busy_ns"]) + int((now - running["start_ns"]).sum())
             self.slots.append(
                 SlotRow(
-                    es=es.name, slot=slot, at_ns=now, backlog_ns=int(twin.state.announced_ns[0, es.index]), waiting=waiting, own_cycles=own, forwarded_cycles=forwarded,
-                    air_cycles=int(server["air_cycles"]), busy_ns=busy - self.busy[es.index], over_threshold=wait > system.threshold_ns,
+                    es=es.name,
+                    slot=slot,
+                    at_ns=now,
+                    backlog_ns=int(twin.state.announced_ns[0, es.index]),
+                    waiting=waiting,
+                    own_cycles=own,
+                    forwarded_cycles=forwarded,
+                    air_cycles=int(server["air_cycles"]),
+                    busy_ns=busy - self.busy[es.index],
+                    over_threshold=wait > system.threshold_ns,
                 )
-            )  # fmt: skip
+            )
             self.busy[es.index] = busy

@@ -20,7 +20,7 @@ from testbed.twin.compiled import (
     least_loaded,
     takes_over,
     transfer_ns,
-)  # fmt: skip
+)
 from testbed.twin.lists import append, es_list, finish, head, item, launch, row_of, speed_of, take, ue_of
 from testbed.twin.state import FORWARDED, NEVER, NONE, OWN, REJECTED, RETURNING, Fixed, World
 

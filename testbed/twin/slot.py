@@ -15,7 +15,7 @@ from testbed.twin.compiled import (
     holding_cost,
     local_overhead,
     transmit_energy_j,
-)  # fmt: skip
+)
 from testbed.twin.generate import generate
 from testbed.twin.lists import (
     append,
@@ -30,7 +30,7 @@ from testbed.twin.lists import (
     ue_list,
     ue_of,
     unmark,
-)  # fmt: skip
+)
 from testbed.twin.radio import depart, post, sending_ns
 from testbed.twin.server import announce, arrive
 from testbed.twin.state import FRESH, HOLDING, LOCAL, NONE, REJECTED, RETURNING, Fixed, World

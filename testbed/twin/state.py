@@ -24,73 +24,165 @@ LANES, WORD = 16, 64  # tasks drawn at once, at the least; bits of a word of ``m
 
 SYSTEM = np.dtype(
     [
-        ("slot_ns", i8), ("threshold_ns", i8), ("latency_ns", i8), ("return_latency_ns", i8), ("jitter_kind", i8),
-        ("jitter_low_ns", i8), ("jitter_high_ns", i8), ("loss", f8), ("trace_period_ns", i8), ("backhaul_bps", f8),
-        ("backhaul_latency_ns", i8), ("buckets_per_ns", f8), ("slots", i8), ("shared", i1),
-        ("double", i1), ("recording", i1), ("reward", i1), ("arrivals", i1),
+        ("slot_ns", i8),
+        ("threshold_ns", i8),
+        ("latency_ns", i8),
+        ("return_latency_ns", i8),
+        ("jitter_kind", i8),
+        ("jitter_low_ns", i8),
+        ("jitter_high_ns", i8),
+        ("loss", f8),
+        ("trace_period_ns", i8),
+        ("backhaul_bps", f8),
+        ("backhaul_latency_ns", i8),
+        ("buckets_per_ns", f8),
+        ("slots", i8),
+        ("shared", i1),
+        ("double", i1),
+        ("recording", i1),
+        ("reward", i1),
+        ("arrivals", i1),
     ],
     align=True,
-)  # fmt: skip
+)
 UE_FIXED = np.dtype(
     [
-        ("cpu_hz", i8), ("ns_per_cycle", f8), ("rate_bps", f8), ("tx_power_w", f8), ("kappa", f8),
-        ("weight_delay", f8), ("return_ns", i8), ("rate", f8), ("first_row", i8), ("last_row", i8), ("cell", i8),
+        ("cpu_hz", i8),
+        ("ns_per_cycle", f8),
+        ("rate_bps", f8),
+        ("tx_power_w", f8),
+        ("kappa", f8),
+        ("weight_delay", f8),
+        ("return_ns", i8),
+        ("rate", f8),
+        ("first_row", i8),
+        ("last_row", i8),
+        ("cell", i8),
     ],
     align=True,
-)  # fmt: skip
+)
 ES_FIXED = np.dtype(
     [
-        ("cpu_hz", i8), ("ns_per_cycle", f8), ("cores", i8), ("queue_limit", i8), ("discipline", i8),
-        ("first_ue", i8), ("last_ue", i8),
+        ("cpu_hz", i8),
+        ("ns_per_cycle", f8),
+        ("cores", i8),
+        ("queue_limit", i8),
+        ("discipline", i8),
+        ("first_ue", i8),
+        ("last_ue", i8),
     ]
-)  # fmt: skip
+)
 DRAW = np.dtype([("kind", i8), ("count", i8)])
 ROW = np.dtype([("generated_ns", i8), ("input_bits", i8), ("cycles", i8), ("deadline_ns", i8)])
 LIST = np.dtype([("head", i4), ("tail", i4)])
 TASK = np.dtype(
     [
-        ("generated_ns", i8), ("deadline_ns", i8), ("cycles", i8), ("input_bits", i8), ("airtime_ns", i8),
-        ("at_ns", i8), ("key", i8), ("next", i4), ("to", i4),
+        ("generated_ns", i8),
+        ("deadline_ns", i8),
+        ("cycles", i8),
+        ("input_bits", i8),
+        ("airtime_ns", i8),
+        ("at_ns", i8),
+        ("key", i8),
+        ("next", i4),
+        ("to", i4),
     ]
-)  # fmt: skip
+)
 UE = np.dtype(
     [
-        ("local_free_ns", i8), ("radio_free_ns", i8), ("finish", f8), ("radio_waiting_ns", i8), ("sent_ns", i8),
-        ("stay_ns", i8), ("next_ns", i8), ("spent_j", f8), ("energy_j", f8), ("number", i4), ("present", i4),
-        ("choice", i4), ("last_choice", i4), ("arrival", f8),
+        ("local_free_ns", i8),
+        ("radio_free_ns", i8),
+        ("finish", f8),
+        ("radio_waiting_ns", i8),
+        ("sent_ns", i8),
+        ("stay_ns", i8),
+        ("next_ns", i8),
+        ("spent_j", f8),
+        ("energy_j", f8),
+        ("number", i4),
+        ("present", i4),
+        ("choice", i4),
+        ("last_choice", i4),
+        ("arrival", f8),
     ],
     align=True,
-)  # fmt: skip
+)
 ES = np.dtype(
     [
-        ("clock_ns", i8), ("own_cycles", i8), ("forwarded_cycles", i8), ("air_cycles", i8), ("busy_ns", i8),
-        ("virtual", f8), ("radio_ns", i8), ("ends_ns", i8), ("first_ns", i8), ("first", i4), ("own", i4),
-        ("forwarded", i4), ("running", i4), ("senders", i4),
+        ("clock_ns", i8),
+        ("own_cycles", i8),
+        ("forwarded_cycles", i8),
+        ("air_cycles", i8),
+        ("busy_ns", i8),
+        ("virtual", f8),
+        ("radio_ns", i8),
+        ("ends_ns", i8),
+        ("first_ns", i8),
+        ("first", i4),
+        ("own", i4),
+        ("forwarded", i4),
+        ("running", i4),
+        ("senders", i4),
     ],
     align=True,
-)  # fmt: skip
+)
 CORE = np.dtype([("end_ns", i8), ("start_ns", i8), ("task", i4)], align=True)
 WORLD = np.dtype(
     [
-        ("seed", u8), ("start_ns", i8), ("end_ns", i8), ("slot", i8), ("probability", f8), ("beta", f8), ("beta0", f8),
-        ("policy", i4), ("free", i4), ("used", i4), ("inside", i4), ("asking", i4), ("full", i4), ("least", i4),
+        ("seed", u8),
+        ("start_ns", i8),
+        ("end_ns", i8),
+        ("slot", i8),
+        ("probability", f8),
+        ("beta", f8),
+        ("beta0", f8),
+        ("policy", i4),
+        ("free", i4),
+        ("used", i4),
+        ("inside", i4),
+        ("asking", i4),
+        ("full", i4),
+        ("least", i4),
         ("second", i4),
     ],
     align=True,
-)  # fmt: skip
+)
 CELL = np.dtype(
     [
-        ("decided", i8), ("offloaded", i8), ("forwarded", i8), ("rejected", i8), ("finished", i8), ("hits", i8),
-        ("delay_ns", i8), ("energy_j", f8), ("overhead", f8), ("cost", f8), ("spent_j", f8), ("score", f8),
+        ("decided", i8),
+        ("offloaded", i8),
+        ("forwarded", i8),
+        ("rejected", i8),
+        ("finished", i8),
+        ("hits", i8),
+        ("delay_ns", i8),
+        ("energy_j", f8),
+        ("overhead", f8),
+        ("cost", f8),
+        ("spent_j", f8),
+        ("score", f8),
     ]
-)  # fmt: skip
+)
 OUTCOME = np.dtype(
     [
-        ("slot", i8), ("choice", i8), ("es", i8), ("rejected", i8), ("attempts", i8), ("ready_ns", i8),
-        ("tx_start_ns", i8), ("tx_end_ns", i8), ("arrival_ns", i8), ("es_arrival_ns", i8), ("reentry_ns", i8),
-        ("start_ns", i8), ("end_ns", i8), ("finished_ns", i8), ("energy_j", f8), ("overhead", f8),
+        ("slot", i8),
+        ("choice", i8),
+        ("es", i8),
+        ("rejected", i8),
+        ("attempts", i8),
+        ("ready_ns", i8),
+        ("tx_start_ns", i8),
+        ("tx_end_ns", i8),
+        ("arrival_ns", i8),
+        ("es_arrival_ns", i8),
+        ("reentry_ns", i8),
+        ("start_ns", i8),
+        ("end_ns", i8),
+        ("finished_ns", i8),
+        ("energy_j", f8),
+        ("overhead", f8),
     ]
-)  # fmt: skip
+)
 
 
 class Fixed(NamedTuple):

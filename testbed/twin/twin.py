@@ -32,9 +32,16 @@ class Twin:
     """
 
     def __init__(
-        self, system: System, source: build.Source, worlds: int = 1, *, double: bool = False, capacity: int | None = None,
-        reward: str = "holding", recording: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        system: System,
+        source: build.Source,
+        worlds: int = 1,
+        *,
+        double: bool = False,
+        capacity: int | None = None,
+        reward: str = "holding",
+        recording: bool = False,
+    ) -> None:
         if worlds < 1:
             raise UsageError(f"{worlds} worlds", "at least 1 is needed")
         if reward not in REWARDS:

@@ -19,9 +19,17 @@ def cell_view(twin: Twin, world: int, cell: int) -> CellView:
     edge_servers = tuple(_es_view(twin, world, es, slot * system.slot_ns) for es in range(len(system.edge_servers)))
     seed = int(twin.state.status["seed"][world])
     return CellView(
-        slot=slot, now_ns=slot * system.slot_ns, cell=cell, seed=seed, ues=ues, edge_servers=edge_servers, shared=radio.access == SHARED, latency_ns=radio.latency_ns,
-        return_latency_ns=radio.return_latency_ns, threshold_ns=system.threshold_ns,
-    )  # fmt: skip
+        slot=slot,
+        now_ns=slot * system.slot_ns,
+        cell=cell,
+        seed=seed,
+        ues=ues,
+        edge_servers=edge_servers,
+        shared=radio.access == SHARED,
+        latency_ns=radio.latency_ns,
+        return_latency_ns=radio.return_latency_ns,
+        threshold_ns=system.threshold_ns,
+    )
 
 
 def tasks_of(twin: Twin, world: int, ue: int, kind: int) -> list[Any]:
@@ -37,16 +45,28 @@ def _ue_view(twin: Twin, world: int, ue: Ue, now_ns: int) -> UeView:
     record = twin.state.ues[world, ue.index]
     tasks = tuple(
         Task(
-            ue=ue.index, number=int(t["key"]) & NUMBER_MASK, generated_ns=int(t["generated_ns"]), input_bits=int(t["input_bits"]), cycles=int(t["cycles"]),
+            ue=ue.index,
+            number=int(t["key"]) & NUMBER_MASK,
+            generated_ns=int(t["generated_ns"]),
+            input_bits=int(t["input_bits"]),
+            cycles=int(t["cycles"]),
             deadline_ns=int(t["deadline_ns"]),
         )
         for t in tasks_of(twin, world, ue.index, state.FRESH)
-    )  # fmt: skip
+    )
     return UeView(
-        name=ue.name, index=ue.index, cpu_hz=ue.cpu_hz, rate_bps=ue.rate_bps, tx_power_w=ue.tx_power_w, kappa=ue.kappa, weight_delay=ue.weight_delay,
-        queue_ns=max(0, int(record["local_free_ns"]) - now_ns), radio_wait_ns=_radio_wait_ns(twin, world, ue, now_ns), tasks=tasks,
+        name=ue.name,
+        index=ue.index,
+        cpu_hz=ue.cpu_hz,
+        rate_bps=ue.rate_bps,
+        tx_power_w=ue.tx_power_w,
+        kappa=ue.kappa,
+        weight_delay=ue.weight_delay,
+        queue_ns=max(0, int(record["local_free_ns"]) - now_ns),
+        radio_wait_ns=_radio_wait_ns(twin, world, ue, now_ns),
+        tasks=tasks,
         last_choice=int(record["last_choice"]),
-    )  # fmt: skip
+    )
 
 
 def _radio_wait_ns(twin: Twin, world: int, ue: Ue, now_ns: int) -> int:
@@ -70,6 +90,15 @@ def _es_view(twin: Twin, world: int, index: int, now_ns: int) -> EsView:
         mine = [ue.index for ue in twin.system.cell_ues(index)]
         senders = int((twin.state.ues["radio_free_ns"][world, mine] > now_ns).sum())
     return EsView(
-        name=es.name, index=index, cpu_hz=es.cpu_hz, cores=es.cores, backlog_ns=int(twin.state.announced_ns[world, index]), own_cycles=int(server["own_cycles"]),
-        forwarded_cycles=int(server["forwarded_cycles"]), air_cycles=int(server["air_cycles"]), senders=senders, age_slots=0, alive=True,
-    )  # fmt: skip
+        name=es.name,
+        index=index,
+        cpu_hz=es.cpu_hz,
+        cores=es.cores,
+        backlog_ns=int(twin.state.announced_ns[world, index]),
+        own_cycles=int(server["own_cycles"]),
+        forwarded_cycles=int(server["forwarded_cycles"]),
+        air_cycles=int(server["air_cycles"]),
+        senders=senders,
+        age_slots=0,
+        alive=True,
+    )

@@ -98,10 +98,19 @@ def system(rates_bps: Sequence[float], seconds: float, radio: Radio, ue_hz: int 
         for n, rate in enumerate(rates_bps)
     )
     return System(
-        name="verify", seed=1, hardware_seed=1, slots=max(1, round(seconds)), slot_ns=NS, threshold_ns=NS,
-        detection_ns=100 * MS, epoch=EPOCH_ARRIVAL, radio=radio, backhaul=Backhaul(), ues=ues,
+        name="verify",
+        seed=1,
+        hardware_seed=1,
+        slots=max(1, round(seconds)),
+        slot_ns=NS,
+        threshold_ns=NS,
+        detection_ns=100 * MS,
+        epoch=EPOCH_ARRIVAL,
+        radio=radio,
+        backhaul=Backhaul(),
+        ues=ues,
         edge_servers=(Es(name="es-1", index=0, cpu_hz=ES_HZ, cores=max(1, len(ues))),),
-    )  # fmt: skip
+    )
 
 
 def task(ue: int, number: int, at_ns: int, input_bits: int, execution_ns: int = EXECUTION_NS) -> Task:

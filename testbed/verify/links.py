@@ -29,8 +29,9 @@ def transfers(repeats: int) -> Iterator[Check]:
     period = round((LONGEST_S + 0.2) * NS)
     tasks = [
         task(ue, n, n * period + ue * period // len(pairs), size * KB)
-        for ue, (_, size) in enumerate(pairs) for n in range(repeats)
-    ]  # fmt: skip
+        for ue, (_, size) in enumerate(pairs)
+        for n in range(repeats)
+    ]
     made = system([rate * MBIT for rate, _ in pairs], repeats * 1.2, Radio(latency_ns=LATENCY_NS))
     taken = by_ue(run(made, tasks).tasks)
     for ue, (rate, size) in enumerate(pairs):
@@ -118,8 +119,9 @@ def traced(repeats: int) -> Iterator[Check]:
     made = system([20 * MBIT] * len(TRACED_SIZES), repeats * 0.7, radio)
     tasks = [
         task(ue, n, n * 677 * MS + ue * 70 * MS, size * KB)
-        for ue, size in enumerate(TRACED_SIZES) for n in range(repeats)
-    ]  # fmt: skip
+        for ue, size in enumerate(TRACED_SIZES)
+        for n in range(repeats)
+    ]
     edges = [edge / NS for edge in EDGES_NS]
     for ue, rows in by_ue(run(made, tasks).tasks).items():
         pairs = []

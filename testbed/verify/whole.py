@@ -49,9 +49,16 @@ def scenario(resolved: Resolved, workload: tuple[Task, ...], out: str) -> Iterat
         )
     missing = 1.0 - found.cpu.achieved_s / found.cpu.asked_s if found.cpu.asked_s else 0.0
     yield Check(
-        kind="scenario", what=f"{what}: CPU", asked=found.cpu.asked_s, measured=found.cpu.achieved_s, unit="CPU s", error=max(0.0, missing),
-        limit=1.0 - limits.cpu, samples=count, ok=missing <= 1.0 - limits.cpu,
-    )  # fmt: skip
+        kind="scenario",
+        what=f"{what}: CPU",
+        asked=found.cpu.asked_s,
+        measured=found.cpu.achieved_s,
+        unit="CPU s",
+        error=max(0.0, missing),
+        limit=1.0 - limits.cpu,
+        samples=count,
+        ok=missing <= 1.0 - limits.cpu,
+    )
 
 
 def twin(resolved: Resolved, workload: tuple[Task, ...]) -> Iterator[Check]:

@@ -26,14 +26,21 @@ def cycles(repeats: int) -> Iterator[Check]:
     made = system([1e9] * len(EXECUTIONS_MS), repeats * 0.7, Radio())
     tasks = [
         task(ue, n, n * 700 * MS + ue * 30 * MS, 8_000, length * MS)
-        for ue, length in enumerate(EXECUTIONS_MS) for n in range(repeats)
-    ]  # fmt: skip
+        for ue, length in enumerate(EXECUTIONS_MS)
+        for n in range(repeats)
+    ]
     taken = run(made, tasks, "lc", Emulation(burn=0.1, drain_limit_ns=60 * NS))
     for ue, length in enumerate(EXECUTIONS_MS):
         rows = [row for row in taken.tasks if row.ue == f"ue-1-{ue + 1}"]
         asked = length * 1e-3
-        yield judged("cycles", f"{length} Mcycles at 1 GHz", asked, list(map(_local_s, rows)), "s",
-                     room(CYCLES_LIMIT, length * MS))  # fmt: skip
+        yield judged(
+            "cycles",
+            f"{length} Mcycles at 1 GHz",
+            asked,
+            list(map(_local_s, rows)),
+            "s",
+            room(CYCLES_LIMIT, length * MS),
+        )
     cpu = burnt(taken.events)
     yield judged("burn", "a tenth of three UEs' time", cpu.asked_s, [cpu.achieved_s], "CPU s", BURN_LIMIT)
 
@@ -82,8 +89,10 @@ def queues(tasks: int, live_tasks: int) -> Iterator[Check]:
     lindley = theory.lindley_s(
         [row.ready_ns / NS for row in rows], [row.cycles / made.edge_servers[0].cpu_hz for row in rows]
     )
-    pairs = [(wait + row.cycles / NS, (row.measured_ns - row.slot_wait_ns - row.decision_ns) / NS)
-             for wait, row in zip(lindley, rows, strict=True)]  # fmt: skip
+    pairs = [
+        (wait + row.cycles / NS, (row.measured_ns - row.slot_wait_ns - row.decision_ns) / NS)
+        for wait, row in zip(lindley, rows, strict=True)
+    ]
     yield compared("queue", "M/M/1, live at speed 20: wait and service", pairs, "s", SAMPLE_LIMIT)
 
 

@@ -163,7 +163,7 @@ STOOD_STILL = "ue-1-2 stood still for 0.5 s while the others did not"
         ([late("es-1", 5), late("ue-1-1", 2), late("ue-1-2", 500, "Result")], ""),
         ([late("es-1", 900), EventRow(0, "ue-1-1", "silent", "", 2.5)], "ue-1-1 was silent for 2.5 s"),
     ],
-)  # fmt: skip
+)
 def test_who_stood_still_while_others_did_not_is_to_blame(events, culprit):
     assert incidents.culprit(events) == culprit
 

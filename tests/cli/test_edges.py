@@ -50,9 +50,14 @@ def test_closed_streams_are_no_error(tmp_path, closed):
 
 @pytest.mark.parametrize(
     ("args", "code"),
-    [((*RUN, "--out", LONG), 3), ((*RUN, "--out", "/".join(["y" * 200] * 25)), 3), (("check", LONG), 2),
-     (("report", LONG), 2), (("init", LONG), 3)],
-)  # fmt: skip
+    [
+        ((*RUN, "--out", LONG), 3),
+        ((*RUN, "--out", "/".join(["y" * 200] * 25)), 3),
+        (("check", LONG), 2),
+        (("report", LONG), 2),
+        (("init", LONG), 3),
+    ],
+)
 def test_a_name_too_long_is_said_to_be_so(tmp_path, args, code):
     found = call(*args, cwd=tmp_path, code=code)
     assert "File name too long" in found.stderr and "internal error" not in found.stderr
@@ -68,8 +73,12 @@ def test_an_interrupt_while_modules_are_imported_says_so_in_one_line(tmp_path, m
     path = f"{tmp_path}{os.pathsep}{ROOT}" if module == "argparse" else str(ROOT)
     done = subprocess.run(
         [sys.executable, "-c", f"{script}runpy.run_module('testbed', run_name='__main__')"],
-        env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
-    )  # fmt: skip
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 

@@ -36,8 +36,12 @@ def test_list_names_scenarios_policies_and_runs(tmp_path):
     assert usable["priced-do"] == ["priced-do:checkpoints/my town/priced-do.json"]
     [listed] = found["runs"]
     assert (listed["run"], listed["scenario"], listed["policy"], listed["slots"], listed["state"]) == (
-        run["run"], "smoke", "lc", 8, "drained",
-    )  # fmt: skip
+        run["run"],
+        "smoke",
+        "lc",
+        8,
+        "drained",
+    )
     assert "--policy 'priced-do:checkpoints/my town/priced-do.json'" in call("list", "policies", cwd=tmp_path).stdout
     again = document("run", "smoke", "--backend", "sim", "--policy", usable["priced-do"][0], cwd=tmp_path)
     assert again["tasks"]["unaccounted"] == 0

@@ -11,8 +11,11 @@ def test_a_checkpoint_is_left_out_and_two_of_a_policy_are_numbered():
     found = labels(names)
     assert list(found.values()) == ["lc", "priced-do", "a3c-do (1)", "a3c-do (2)", "mine:decide"]
     assert checkpoints(found).splitlines() == [
-        "checkpoints", "  priced-do: a/b.json", "  a3c-do (1): x.npz", "  a3c-do (2): y.npz",
-    ]  # fmt: skip
+        "checkpoints",
+        "  priced-do: a/b.json",
+        "  a3c-do (1): x.npz",
+        "  a3c-do (2): y.npz",
+    ]
     assert checkpoints(labels(["lc", "mine:decide"])) == ""
 
 

@@ -14,17 +14,51 @@ from tests.command import PATIENCE_S, ROOT, call, document, environment, start
 
 SHORT = ("--backend", "sim", "--slots", "10")
 TASKS = {
-    "generated", "local", "offloaded", "forwarded", "completed", "late", "rejected", "recovered", "fallback", "failed",
+    "generated",
+    "local",
+    "offloaded",
+    "forwarded",
+    "completed",
+    "late",
+    "rejected",
+    "recovered",
+    "fallback",
+    "failed",
     "unaccounted",
-}  # fmt: skip
+}
 KEYS = {
-    "run", "scenario", "policy", "seed", "speed", "slots", "tasks", "delay_s", "energy_j", "energy_measured_j",
-    "overhead", "reward_per_slot", "deadline_hit_rate", "stable", "fairness", "es", "fidelity", "where_time_went",
+    "run",
+    "scenario",
+    "policy",
+    "seed",
+    "speed",
+    "slots",
+    "tasks",
+    "delay_s",
+    "energy_j",
+    "energy_measured_j",
+    "overhead",
+    "reward_per_slot",
+    "deadline_hit_rate",
+    "stable",
+    "fairness",
+    "es",
+    "fidelity",
+    "where_time_went",
     "thresholds",
-}  # fmt: skip
+}
 FIDELITY = {
-    "grade", "burn", "payload", "lateness_ms", "delay_error", "slipped", "steal", "cpu", "worst", "remedy",
-}  # fmt: skip
+    "grade",
+    "burn",
+    "payload",
+    "lateness_ms",
+    "delay_error",
+    "slipped",
+    "steal",
+    "cpu",
+    "worst",
+    "remedy",
+}
 
 
 def test_summary_has_every_field(tmp_path):

@@ -70,10 +70,14 @@ def test_an_option_without_effect_is_refused(said, args, option):
 @pytest.mark.parametrize(
     "args",
     [
-        (*RUN, "sim", "--out", ""), ("compare", "smoke", "--sweep", ""), ("compare", "smoke", "--policies", ""),
-        (*TABLE, "--scenario", ""), (*TABLE, "--policy", ""), ("import", "mahimahi", "w.csv", "-o", "o", "--bin", ""),
+        (*RUN, "sim", "--out", ""),
+        ("compare", "smoke", "--sweep", ""),
+        ("compare", "smoke", "--policies", ""),
+        (*TABLE, "--scenario", ""),
+        (*TABLE, "--policy", ""),
+        ("import", "mahimahi", "w.csv", "-o", "o", "--bin", ""),
     ],
-)  # fmt: skip
+)
 def test_an_empty_value_is_refused(said, args):
     code, text = said(*args)
     assert code == 2 and f'{args[-2]} "": nothing is given' in text

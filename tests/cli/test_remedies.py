@@ -208,11 +208,20 @@ def grades():
     """Verdicts with every remedy that a grade may give."""
     bad = DelayError(0.3, 0.9)
     for changes in (
-        {}, {"burn": 0.1}, {"slipped": 9}, {"steal": 0.5}, {"host_cpu": 0.95}, {"host_cpu": 0.95, "burn": 0.2},
-        {"cpu": Cpu(10.0, 1.0)}, {"cpu": Cpu(10.0, 1.0), "burn": 0.5}, {"speed": 20.0}, {"ues": 40},
-        {"speed": 20.0, "advised_speed": 7.0}, {"payload": "declared", "error": DelayError()},
+        {},
+        {"burn": 0.1},
+        {"slipped": 9},
+        {"steal": 0.5},
+        {"host_cpu": 0.95},
+        {"host_cpu": 0.95, "burn": 0.2},
+        {"cpu": Cpu(10.0, 1.0)},
+        {"cpu": Cpu(10.0, 1.0), "burn": 0.5},
+        {"speed": 20.0},
+        {"ues": 40},
+        {"speed": 20.0, "advised_speed": 7.0},
+        {"payload": "declared", "error": DelayError()},
         {"burn": 0.05, "asked_burn": 0.5, "error": DelayError()},
-    ):  # fmt: skip
+    ):
         yield grade(Measured(**{"error": bad, "tasks": 10, **changes}))
 
 

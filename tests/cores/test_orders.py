@@ -41,8 +41,17 @@ def moved(at, arrived=False):
 def result(name, end, at, incarnation=0, rejected=False):
     arrival = 200 if name == OTHER else 100
     return at, Result(
-        ue=UE, number=0, es=name, incarnation=incarnation, trip=TRIP, es_arrival_ns=arrival * MS, start_ns=arrival * MS, end_ns=end * MS, at_ns=at * MS, rejected=rejected
-    )  # fmt: skip
+        ue=UE,
+        number=0,
+        es=name,
+        incarnation=incarnation,
+        trip=TRIP,
+        es_arrival_ns=arrival * MS,
+        start_ns=arrival * MS,
+        end_ns=end * MS,
+        at_ns=at * MS,
+        rejected=rejected,
+    )
 
 
 SENT, THERE = moved(100), moved(200, arrived=True)
@@ -60,7 +69,11 @@ HISTORIES = {
     "forwarded, rejected": [SENT, THERE, result(OTHER, 200, 210, rejected=True), down(OTHER, 205)],
     "forwarded, other dies first": [SENT, down(OTHER, 150), up(OTHER, 350), down(OTHER, 450, 1)],
     "forwarded, other dies and is back for it": [
-        SENT, down(OTHER, 150), up(OTHER, 180), THERE, result(OTHER, 300, 300, 1)
+        SENT,
+        down(OTHER, 150),
+        up(OTHER, 180),
+        THERE,
+        result(OTHER, 300, 300, 1),
     ],
     "forwarded, other is back for it and dies": [SENT, down(OTHER, 150), up(OTHER, 180), THERE, down(OTHER, 250, 1)],
     "forwarded, both die": [SENT, down(OTHER, 150), down(OWN, 120), up(OWN, 350)],
@@ -71,7 +84,7 @@ HISTORIES = {
     "forwarded, second life ends under way": [down(OTHER, 10), up(OTHER, 60), SENT, down(OTHER, 150, 1)],
     "forwarded, other dies behind its result": [SENT, THERE, result(OTHER, 240, 300), down(OTHER, 250), up(OTHER, 260)],
     "forwarded, other dies before its result": [SENT, THERE, result(OTHER, 260, 300), down(OTHER, 250)],
-}  # fmt: skip
+}
 
 
 def answered():

@@ -42,8 +42,10 @@ def test_an_outcome_is_measured_as_its_row_is(choice, lag_ns):
     role = role_of(made, Emulation())
     measured, heard = role.measure(row, 500 * MS + lag_ns), role.measure_outcome(told, 500 * MS + lag_ns)
     assert (heard.delay_ns, heard.energy_j, heard.state) == (
-        measured.measured_ns, measured.energy_measured_j, measured.state
-    )  # fmt: skip
+        measured.measured_ns,
+        measured.energy_measured_j,
+        measured.state,
+    )
     assert heard.delay_ns == told.delay_ns + lag_ns
     assert (heard.energy_j > told.energy_j) == (choice == LOCAL and lag_ns > 0)
     assert heard.finished_ns == told.finished_ns == 500 * MS

@@ -39,8 +39,21 @@ def test_what_the_page_shows_runs_as_it_stands(page, here):
 
 def test_a_run_agrees_with_the_command_line(here):
     run = testbed.run_scenario("region", "random-do", seed=3, slots=12, out=here / "a")
-    told = document("run", "region", "--policy", "random-do", "--seed", "3", "--slots", "12", "--backend", "sim",
-                    "--out", "b", cwd=here)  # fmt: skip
+    told = document(
+        "run",
+        "region",
+        "--policy",
+        "random-do",
+        "--seed",
+        "3",
+        "--slots",
+        "12",
+        "--backend",
+        "sim",
+        "--out",
+        "b",
+        cwd=here,
+    )
     assert run.summary == {**told, "run": "a"}
     assert (run.name, run.policy, run.backend, run.path) == ("a", "random-do", "sim", here / "a")
     assert run.scenario.slots == 12

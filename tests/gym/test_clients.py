@@ -150,9 +150,13 @@ def test_skrl_wraps_and_steps(kind):
     from skrl.envs.wrappers.torch import wrap_env
 
     single = kind == "single"
-    raw = made(actions="multidiscrete") if single else gymnasium.make_vec(
-        testbed.gym.ID, num_envs=3, actions="multidiscrete", autoreset_mode="next_step", **SHORT
-    )  # fmt: skip
+    raw = (
+        made(actions="multidiscrete")
+        if single
+        else gymnasium.make_vec(
+            testbed.gym.ID, num_envs=3, actions="multidiscrete", autoreset_mode="next_step", **SHORT
+        )
+    )
     env = wrap_env(raw, wrapper="gymnasium")
     seen, _ = env.reset()
     for _ in range(5):
@@ -200,9 +204,7 @@ def test_rllib_trains_on_multidiscrete_actions():
     ray.init(num_cpus=1, include_dashboard=False, ignore_reinit_error=True, log_to_driver=False)
     try:
         config = PPOConfig().environment("edge", env_config={"normalize": True})
-        config = config.env_runners(num_env_runners=0).training(
-            train_batch_size=60, minibatch_size=30, num_epochs=1
-        )  # fmt: skip
+        config = config.env_runners(num_env_runners=0).training(train_batch_size=60, minibatch_size=30, num_epochs=1)
         found = config.build_algo().train()
         assert found["env_runners"]["num_env_steps_sampled"] >= 60
         assert found["env_runners"]["episode_return_mean"] < 0

@@ -161,9 +161,15 @@ def test_poisson_arrivals_have_room_and_no_bound_on_tasks():
 
 
 @pytest.mark.parametrize(
-    "options", [{"backlog_s": float("nan")}, {"backlog_s": -1}, {"capacity": 0}, {"second_offload": "false"},
-                {"settings": "density=0.5"}],
-)  # fmt: skip
+    "options",
+    [
+        {"backlog_s": float("nan")},
+        {"backlog_s": -1},
+        {"capacity": 0},
+        {"second_offload": "false"},
+        {"settings": "density=0.5"},
+    ],
+)
 def test_options_that_cannot_be_are_named(options):
     with pytest.raises(UsageError, match=next(iter(options))):
         gymnasium.make(testbed.gym.ID, **options)

@@ -29,12 +29,15 @@ print(*env.backend.pids.values(), flush=True)
 ENDS = {
     "the interpreter's end": ("", 0),
     "an exception": ("raise RuntimeError('of the user')", 1),
-    "an interrupt in a step": ("signal.setitimer(signal.ITIMER_REAL, 0.05)\nwhile True: env.step(np.ones(3)) if "
-                               "env.backend.slot < 5 else env.reset()", 1),
+    "an interrupt in a step": (
+        "signal.setitimer(signal.ITIMER_REAL, 0.05)\nwhile True: env.step(np.ones(3)) if "
+        "env.backend.slot < 5 else env.reset()",
+        1,
+    ),
     "sys.exit": ("sys.exit(3)", 3),
     "a kill that nobody can catch": ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
     "a signal that nobody handles": ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
-}  # fmt: skip
+}
 
 
 def zygote_of(pid):
@@ -64,9 +67,13 @@ def test_a_program_may_end_in_any_way(end):
     alarm = "signal.signal(signal.SIGALRM, signal.default_int_handler)\n" if "interrupt" in end else ""
     wait = "sys.stdin.readline()\n"
     process = subprocess.Popen(
-        [sys.executable, "-c", BEGIN + wait + alarm + code], cwd=ROOT, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        [sys.executable, "-c", BEGIN + wait + alarm + code],
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     assert process.stdout is not None
     pids = [int(word) for word in process.stdout.readline().split()]
     assert len(pids) == 5

@@ -16,9 +16,7 @@ from testbed.twin import build
 SCENARIO = load_scenario("region", ["density=0.8", "slots=60"])
 SYSTEM = inputs.resolve(SCENARIO).system
 ENDLESS = build.generator(SCENARIO, SYSTEM, endless=True)
-ACTORS = [
-    Actor(head=head, observation=seen) for head in network.HEADS for seen in ("full", "paper")
-]  # fmt: skip
+ACTORS = [Actor(head=head, observation=seen) for head in network.HEADS for seen in ("full", "paper")]
 
 
 def flat_of(shape, seed=2):
@@ -111,12 +109,18 @@ def test_the_papers_rewards_are_the_twins_scores(reward):
 @pytest.mark.parametrize(
     "options",
     [
-        {"head": "joint"}, {"head": "continuous"}, {"observation": "paper"}, {"reward": "paper"}, {"team": 0.5},
-        {"actor_critic": a3c.Settings(coin=0.2)}, {"actor_critic": a3c.Settings(vtrace=True, central=False)},
-        {"actor_critic": a3c.Settings(terminal=True)}, {"algorithm": "dqn", "observation": "paper", "team": 0.0},
+        {"head": "joint"},
+        {"head": "continuous"},
+        {"observation": "paper"},
+        {"reward": "paper"},
+        {"team": 0.5},
+        {"actor_critic": a3c.Settings(coin=0.2)},
+        {"actor_critic": a3c.Settings(vtrace=True, central=False)},
+        {"actor_critic": a3c.Settings(terminal=True)},
+        {"algorithm": "dqn", "observation": "paper", "team": 0.0},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_every_option_learns_something_finite(options):
     course = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, worlds=2, slots=5, **options)
     learner, flat = make(course), course.start

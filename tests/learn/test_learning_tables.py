@@ -16,10 +16,18 @@ _spec.loader.exec_module(tables)
 def line(algorithm, overhead, seed=0, **more):
     curve = [(1.0, 10, 0.9), (2.0, 20, 0.61), (3.0, 30, 0.6)]
     return {
-        "scenario": "region", "changes": ["density=0.7"], "algorithm": algorithm, "seed": seed, "options": {},
-        "overhead": overhead, "stable": [True] * len(overhead), "curve": curve, "cpu_s": 3.0, "updates_per_s": 10.0,
+        "scenario": "region",
+        "changes": ["density=0.7"],
+        "algorithm": algorithm,
+        "seed": seed,
+        "options": {},
+        "overhead": overhead,
+        "stable": [True] * len(overhead),
+        "curve": curve,
+        "cpu_s": 3.0,
+        "updates_per_s": 10.0,
         **more,
-    }  # fmt: skip
+    }
 
 
 def test_intervals_are_paired_by_workload():
@@ -57,9 +65,11 @@ def test_tables_show_what_was_learned_against_the_tuned_baseline():
     base = {name: {"overhead": [x, x], "stable": [True, True]} for name, x in (("priced-do", 1.0), ("greedy-do", 2.0))}
     base["lc"] = {"overhead": [9.0, 9.0], "stable": [False, False]}
     lines = [
-        line("baselines", [], strategies=base), line("a3c-do", [0.9, 0.9]), line("a3c-do", [0.7, 0.7], 1),
+        line("baselines", [], strategies=base),
+        line("a3c-do", [0.9, 0.9]),
+        line("a3c-do", [0.7, 0.7], 1),
         line("dqn-do", [1.6, 1.6]),
-    ]  # fmt: skip
+    ]
     assert "| region | density=0.7 | 1.0000 | 2.0000 | unstable |" in tables.baseline_table(lines)
     shown = tables.learned_table(lines)
     assert "| a3c-do |  | 2 | 0.8000 | -20.0 % [-30.0, -10.0] | -60.0 %" in shown and "| 2 | 3 | 10 |" in shown

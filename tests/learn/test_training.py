@@ -36,10 +36,18 @@ def noisy(flat, actor):
 
 
 PLACEMENTS = [
-    Actor(), Actor(head="factored"), Actor(head="joint"), Actor(head="continuous"), Actor(observation="paper"),
-    Actor(head="joint", observation="paper"), Actor(algorithm="dqn"), Actor(algorithm="dqn", dueling=False), Actor(algorithm="dqn", head="factored"),
-    Actor(memory=8), Actor(head="continuous", observation="paper", memory=5),
-]  # fmt: skip
+    Actor(),
+    Actor(head="factored"),
+    Actor(head="joint"),
+    Actor(head="continuous"),
+    Actor(observation="paper"),
+    Actor(head="joint", observation="paper"),
+    Actor(algorithm="dqn"),
+    Actor(algorithm="dqn", dueling=False),
+    Actor(algorithm="dqn", head="factored"),
+    Actor(memory=8),
+    Actor(head="continuous", observation="paper", memory=5),
+]
 
 
 def written(tmp_path, actor, flat):

@@ -93,8 +93,20 @@ def test_tasks_of_a_ue_that_is_killed_late_were_generated():
     launcher = Launcher(Fault("ue-1-1", 6 * NS, 9 * NS))
     launcher.at(8.5)
     launcher.at(9)
-    rows = [SimpleNamespace(ue="ue-1-1", number=n, state="completed", reason="", choice=0, fallback="", forwarded=False,
-                            rejected=False, recovered=False) for n in (*range(7), 9, 10, 11)]  # fmt: skip
+    rows = [
+        SimpleNamespace(
+            ue="ue-1-1",
+            number=n,
+            state="completed",
+            reason="",
+            choice=0,
+            fallback="",
+            forwarded=False,
+            rejected=False,
+            recovered=False,
+        )
+        for n in (*range(7), 9, 10, 11)
+    ]
     audit = ledger.reconcile(rows, tasks, ["ue-1-1"], launcher.faults.absences)
     assert (audit.problems, audit.generated, audit.failed) == ((), 12, 2)
 

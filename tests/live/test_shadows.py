@@ -12,8 +12,23 @@ from testbed.model.errors import UsageError
 from testbed.policy import loading, own
 from tests.command import ROOT, call, document
 
-SHADOWS = ("argparse", "controller", "json", "logging", "multiprocessing", "msgspec", "numpy", "pickle", "random",
-           "selectors", "signal", "testbed", "torch", "ue_agent", "zmq")  # fmt: skip
+SHADOWS = (
+    "argparse",
+    "controller",
+    "json",
+    "logging",
+    "multiprocessing",
+    "msgspec",
+    "numpy",
+    "pickle",
+    "random",
+    "selectors",
+    "signal",
+    "testbed",
+    "torch",
+    "ue_agent",
+    "zmq",
+)
 DECIDE = "def decide(cell, rng):\n    return {ue.name: 1 for ue in cell.ues if ue.tasks}\n"
 LIVE = ("--speed", "20", "--set", "emulation.burn=0.02", "--set", "emulation.payload=declared", "--slots", "5")
 
@@ -37,9 +52,13 @@ def module(folder, *args):
     )
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run(
-        [sys.executable, "-P", "-c", code, str(ROOT), *args], cwd=folder, env=environment, capture_output=True,
-        text=True, timeout=90,
-    )  # fmt: skip
+        [sys.executable, "-P", "-c", code, str(ROOT), *args],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
 
 
 @pytest.mark.live
@@ -59,9 +78,13 @@ def test_python_m_does_not_search_the_working_directory_for_what_is_installed(tm
     for name in ("argparse", "tempfile", "contextlib"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit(9)\n")
     done = subprocess.run(
-        [sys.executable, "-m", "testbed", "--version"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        [sys.executable, "-m", "testbed", "--version"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 

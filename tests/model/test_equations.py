@@ -69,10 +69,12 @@ def test_attempts_are_geometric():
 @pytest.mark.parametrize(
     ("kind", "low", "high", "mean"),
     [
-        (link.JITTER_NONE, 0, 0, 0), (link.JITTER_UNIFORM, 1000, 3000, 2000), (link.JITTER_EXPONENTIAL, 0, 5000, 5000),
+        (link.JITTER_NONE, 0, 0, 0),
+        (link.JITTER_UNIFORM, 1000, 3000, 2000),
+        (link.JITTER_EXPONENTIAL, 0, 5000, 5000),
         (link.JITTER_NORMAL, 9000, 1000, 9000),
     ],
-)  # fmt: skip
+)
 def test_jitter_has_its_mean_and_is_never_negative(kind, low, high, mean):
     drawn = [link.jitter_ns(3, 1, n, kind, low, high) for n in range(4000)]
     assert min(drawn) >= 0 and statistics.fmean(drawn) == pytest.approx(mean, rel=0.05)
@@ -102,9 +104,11 @@ def exact_end(start, bits, lengths, rates):
 
 
 @given(
-    st.integers(0, 10**15), st.integers(1, 10**9), st.lists(st.integers(1, 10**6), min_size=1, max_size=6),
+    st.integers(0, 10**15),
+    st.integers(1, 10**9),
+    st.lists(st.integers(1, 10**6), min_size=1, max_size=6),
     st.lists(st.floats(2.0, 900.0), min_size=6, max_size=6),
-)  # fmt: skip
+)
 def test_whole_periods_of_a_slow_trace_are_skipped_by_division(start, bits, lengths, rates):
     rates = rates[: len(lengths)]
     edges = [sum(lengths[:i]) for i in range(len(lengths))]
@@ -115,9 +119,11 @@ def test_whole_periods_of_a_slow_trace_are_skipped_by_division(start, bits, leng
 
 
 @given(
-    st.integers(0, 10**12), st.integers(0, 10**8), st.lists(st.integers(10**6, 10**9), min_size=1, max_size=6),
+    st.integers(0, 10**12),
+    st.integers(0, 10**8),
+    st.lists(st.integers(10**6, 10**9), min_size=1, max_size=6),
     st.lists(st.sampled_from([0.0, 1e5, 3e7, 2.5e8, 123456.789]), min_size=6, max_size=6),
-)  # fmt: skip
+)
 def test_a_transmission_of_few_segments_ends_as_if_they_were_taken_one_by_one(start, bits, lengths, rates):
     rates = [*rates[: len(lengths) - 1], 1e7]
     edges, left, at, i = [sum(lengths[:i]) for i in range(len(lengths))], float(bits), start, 0

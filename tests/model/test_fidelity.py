@@ -10,10 +10,16 @@ GOOD = {"tasks": 1000, "burn": 0.1, "cpu": Cpu(10.0, 10.0)}
 @pytest.mark.parametrize(
     ("median", "p99", "letter"),
     [
-        (0.01, 0.05, "A"), (0.0101, 0.05, "B"), (0.01, 0.0501, "B"), (0.03, 0.15, "B"), (0.0301, 0.1, "C"),
-        (0.1, 0.5, "C"), (0.1001, 0.2, "F"), (0.0, 0.501, "F"),
+        (0.01, 0.05, "A"),
+        (0.0101, 0.05, "B"),
+        (0.01, 0.0501, "B"),
+        (0.03, 0.15, "B"),
+        (0.0301, 0.1, "C"),
+        (0.1, 0.5, "C"),
+        (0.1001, 0.2, "F"),
+        (0.0, 0.501, "F"),
     ],
-)  # fmt: skip
+)
 def test_limits_of_errors(median, p99, letter):
     assert grade(Measured(error=DelayError(median, p99), **GOOD)).grade == letter
 

@@ -40,9 +40,19 @@ def test_finished_tasks_balance():
     ledger = reconcile(rows, tasks(4), NAMES)
     assert ledger.balanced
     assert ledger.counts() == {
-        "generated": 4, "local": 2, "offloaded": 2, "forwarded": 1, "completed": 2, "late": 1, "rejected": 1,
-        "recovered": 1, "fallback": 1, "failed": 1, "unaccounted": 0, "undecided": 0,
-    }  # fmt: skip
+        "generated": 4,
+        "local": 2,
+        "offloaded": 2,
+        "forwarded": 1,
+        "completed": 2,
+        "late": 1,
+        "rejected": 1,
+        "recovered": 1,
+        "fallback": 1,
+        "failed": 1,
+        "unaccounted": 0,
+        "undecided": 0,
+    }
     assert tuple(ledger.counts()) == COUNTS
     assert ledger.reasons == {DRAIN_LIMIT: 1}
     assert ledger.failed_otherwise == 1
@@ -64,8 +74,9 @@ def test_a_task_without_an_end_is_unaccounted_for():
     assert not ledger.balanced
     assert ledger.unaccounted == 2
     assert ledger.problems == (
-        "ue-1-1 task 0: decided, without an end", "ue-1-2 task 0: no record, without an end",
-    )  # fmt: skip
+        "ue-1-1 task 0: decided, without an end",
+        "ue-1-2 task 0: no record, without an end",
+    )
 
 
 def test_a_task_that_ends_twice_or_never_began_is_unaccounted_for():

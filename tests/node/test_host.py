@@ -80,7 +80,7 @@ NASTY = {
     float: [0.0, -1.0, 1e300, float("nan"), float("inf"), -float("inf")],
     str: ["", "nobody", "es-1", "es-2", "es-9", "ue-1-1", "ue-3-5", "controller", "launcher", "learner", "\x1b[2J"],
     bool: [True, False],
-}  # fmt: skip
+}
 
 
 def twisted(value, rng):

@@ -46,11 +46,15 @@ def test_without_control_groups_only_the_host_counts(host):
 def test_limits_of_version_2_count_from_the_own_group_up(host):
     group = "sys/fs/cgroup/a/b"
     files = {
-        "sys/fs/cgroup/a/cpu.max": "150000 100000\n", f"{group}/cpu.max": "max 100000\n",
-        f"{group}/memory.max": "4000000000\n", f"{group}/memory.current": "3000000000\n",
+        "sys/fs/cgroup/a/cpu.max": "150000 100000\n",
+        f"{group}/cpu.max": "max 100000\n",
+        f"{group}/memory.max": "4000000000\n",
+        f"{group}/memory.current": "3000000000\n",
         f"{group}/memory.stat": "anon 5\ninactive_file 1000000000\n",
-        f"{group}/pids.max": "100\n", f"{group}/pids.current": "30\n", "sys/fs/cgroup/a/pids.max": "max\n",
-    }  # fmt: skip
+        f"{group}/pids.max": "100\n",
+        f"{group}/pids.current": "30\n",
+        "sys/fs/cgroup/a/pids.max": "max\n",
+    }
     root = host(V2, "0::/a/b\n", files)
     assert limits.cores(root) == 1.5
     assert (limits.total_memory(root), limits.free_memory(root)) == (4e9, 2e9)

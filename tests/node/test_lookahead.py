@@ -146,10 +146,16 @@ def test_an_es_that_cannot_exceed_the_threshold_sends_nothing_on():
 @pytest.mark.parametrize(
     ("backlog", "air", "new", "possible"),
     [
-        (0, 0, 0, False), (1001, 0, 0, True), (800, 0, 1, False), (801, 0, 1, True), (500, 300, 1, False),
-        (500, 301, 1, True), (300, 0, 6, False), (301, 0, 6, True),
+        (0, 0, 0, False),
+        (1001, 0, 0, True),
+        (800, 0, 1, False),
+        (801, 0, 1, True),
+        (500, 300, 1, False),
+        (500, 301, 1, True),
+        (300, 0, 6, False),
+        (301, 0, 6, True),
     ],
-)  # fmt: skip
+)
 def test_the_bound_is_what_was_announced_and_all_that_appeared_since(backlog, air, new, possible):
     """Every task is 100 ms of work; one more stands for what may be on the backhaul."""
     look = lookahead([task_of(2, n, at=NS, cycles=100 * MS) for n in range(new)], double=True)

@@ -29,9 +29,11 @@ def signals_of(pid: int, field: str) -> set[int]:
 def test_the_processes_of_a_run_begin_with_default_signals():
     mine, other = socket.socketpair()
     command = [sys.executable, "-m", "testbed.node.zygote", str(other.fileno()), "ue_agent"]
-    with mine, other, subprocess.Popen(
-        command, pass_fds=[other.fileno()], env=environment(), preexec_fn=inherit
-    ) as zygote:  # fmt: skip
+    with (
+        mine,
+        other,
+        subprocess.Popen(command, pass_fds=[other.fileno()], env=environment(), preexec_fn=inherit) as zygote,
+    ):
         try:
             assert mine.recv(6) == b"ready\n"
             assert signals_of(zygote.pid, "SigBlk") == set()

@@ -9,11 +9,20 @@ from tests.support import MS, NS
 @pytest.mark.parametrize(
     ("length", "share", "lead"),
     [
-        (NS, 0.0, LEAD_NS), (NS, 0.5, LEAD_NS), (10 * MS, 0.0, 5 * MS), (10 * MS, 0.5, 2.5 * MS), (MS, 0.0, MS),
-        (MS, 0.2, 0.8 * MS), (MS // 10, 0.02, 0.098 * MS), (2 * MS, 0.0, MS), (3 * MS, 0.0, 1.5 * MS), (NS, 1.0, 0),
-        (MS, 1.0, 0), (0, 0.5, 0),
+        (NS, 0.0, LEAD_NS),
+        (NS, 0.5, LEAD_NS),
+        (10 * MS, 0.0, 5 * MS),
+        (10 * MS, 0.5, 2.5 * MS),
+        (MS, 0.0, MS),
+        (MS, 0.2, 0.8 * MS),
+        (MS // 10, 0.02, 0.098 * MS),
+        (2 * MS, 0.0, MS),
+        (3 * MS, 0.0, 1.5 * MS),
+        (NS, 1.0, 0),
+        (MS, 1.0, 0),
+        (0, 0.5, 0),
     ],
-)  # fmt: skip
+)
 def test_a_result_leaves_halfway_through_what_is_not_burnt_and_sooner_where_that_is_short(length, share, lead):
     assert lead_ns(length, share) == pytest.approx(lead, abs=1)
     assert lead_ns(length, share) <= length * (1 - share) + 1

@@ -45,9 +45,18 @@ class Overheard(Simulation):
 
 def wrapped(source, send: Send, incarnation=0) -> Envelope:
     return Envelope(
-        version=PROTOCOL_VERSION, source=source, incarnation=incarnation, sequence=0, to=send.to, at_ns=send.at_ns, phase=int(send.phase), ue=send.ue, number=send.number,
-        payload_bits=send.payload_bits, body=send.body,
-    )  # fmt: skip
+        version=PROTOCOL_VERSION,
+        source=source,
+        incarnation=incarnation,
+        sequence=0,
+        to=send.to,
+        at_ns=send.at_ns,
+        phase=int(send.phase),
+        ue=send.ue,
+        number=send.number,
+        payload_bits=send.payload_bits,
+        body=send.body,
+    )
 
 
 def about(notice, to) -> Envelope:

@@ -13,18 +13,48 @@ from testbed.protocol.rows import EventRow, TaskRow
 
 TASK = Task(ue=3, number=1, generated_ns=5_000_000_000, input_bits=8, cycles=9, deadline_ns=10)
 BODIES = [
-    Ask(ue="ue-1-1", slot=3, at_ns=3, queue_ns=0, tasks=(TASK,)), Post("ue-1-1", TASK, 5), Bye("done"),
-    Announce(es="es-1", slot=1, at_ns=1, backlog_ns=2, own_cycles=3, forwarded_cycles=4, air_cycles=5, senders=1, radio_wait_ns=(0, 7)), Forward("ue-1-1", TASK, Trip(ready_ns=1, tx_start_ns=2, tx_end_ns=3, arrival_ns=4), 2**62), Heartbeat(9),
-    Rows((EventRow(1, "es-1", "died", "x", 0.5), TaskRow(ue="ue-1-1", number=1, cell=1, generated_ns=5, input_bits=8, cycles=9, deadline_ns=10, state="late"))),
+    Ask(ue="ue-1-1", slot=3, at_ns=3, queue_ns=0, tasks=(TASK,)),
+    Post("ue-1-1", TASK, 5),
+    Bye("done"),
+    Announce(
+        es="es-1",
+        slot=1,
+        at_ns=1,
+        backlog_ns=2,
+        own_cycles=3,
+        forwarded_cycles=4,
+        air_cycles=5,
+        senders=1,
+        radio_wait_ns=(0, 7),
+    ),
+    Forward("ue-1-1", TASK, Trip(ready_ns=1, tx_start_ns=2, tx_end_ns=3, arrival_ns=4), 2**62),
+    Heartbeat(9),
+    Rows(
+        (
+            EventRow(1, "es-1", "died", "x", 0.5),
+            TaskRow(
+                ue="ue-1-1", number=1, cell=1, generated_ns=5, input_bits=8, cycles=9, deadline_ns=10, state="late"
+            ),
+        )
+    ),
     Seen(cell=0, slot=3, version=1, features=(0.5, -1.0), tasks=(TASK,), chose=(Chose(0, 1, -0.5, (1.0, 2.0)),)),
-]  # fmt: skip
+]
 
 
 def envelope(body, **changes):
     fields = {
-        "version": 1, "source": "ue-1-1", "incarnation": 0, "sequence": 1, "to": "es-1", "at_ns": 5,
-        "phase": int(Phase.DECIDE), "ue": 0, "number": 1, "payload_bits": 800, "body": body,
-    }  # fmt: skip
+        "version": 1,
+        "source": "ue-1-1",
+        "incarnation": 0,
+        "sequence": 1,
+        "to": "es-1",
+        "at_ns": 5,
+        "phase": int(Phase.DECIDE),
+        "ue": 0,
+        "number": 1,
+        "payload_bits": 800,
+        "body": body,
+    }
     return Envelope(**{**fields, **changes})
 
 
@@ -83,11 +113,22 @@ def test_other_versions_are_named(body, version):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("phase", 7), ("phase", -1), ("payload_bits", 10**12), ("payload_bits", -1), ("at_ns", 2**62 + 1),
-        ("at_ns", 2**64 - 1), ("sequence", -1), ("incarnation", -1), ("ack", -1), ("to_incarnation", -2),
-        ("ue", -2), ("number", 2**63), ("source", 5), ("to", None),
+        ("phase", 7),
+        ("phase", -1),
+        ("payload_bits", 10**12),
+        ("payload_bits", -1),
+        ("at_ns", 2**62 + 1),
+        ("at_ns", 2**64 - 1),
+        ("sequence", -1),
+        ("incarnation", -1),
+        ("ack", -1),
+        ("to_incarnation", -2),
+        ("ue", -2),
+        ("number", 2**63),
+        ("source", 5),
+        ("to", None),
     ],
-)  # fmt: skip
+)
 def test_a_value_out_of_range_is_named(field, value):
     with pytest.raises(Malformed, match=f"at `{field}`"):
         codec.decode(msgspec.msgpack.encode(envelope(BODIES[0], **{field: value})))

@@ -32,8 +32,10 @@ def test_an_export_replaces_links_instead_of_following_them(run, tmp_path):
     call("export", "r", cwd=tmp_path)
     assert mine.read_text() == "precious" and not (tmp_path / "gone").exists()
     assert {path.name for path in export.iterdir() if path.is_file() and not path.is_symlink()} >= {
-        "tasks.csv", "slots.csv", "links.csv",
-    }  # fmt: skip
+        "tasks.csv",
+        "slots.csv",
+        "links.csv",
+    }
 
 
 def test_an_export_into_a_link_that_came_with_the_run_is_refused(run, tmp_path):
@@ -65,9 +67,15 @@ def test_a_link_that_the_user_names_stays_a_link(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("a\x1b[2Jb", "a\\x1b[2Jb"), ("\x9b31m", "\\x9b31m"), ("a\r\x07\x00", "a\\x0d\\x07\\x00"), ("\udcff", "\\xff"),
-     ("\u202egnp", "\\u202egnp"), ("é 漢 ½\n\tx", "é 漢 ½\n\tx")],
-)  # fmt: skip
+    [
+        ("a\x1b[2Jb", "a\\x1b[2Jb"),
+        ("\x9b31m", "\\x9b31m"),
+        ("a\r\x07\x00", "a\\x0d\\x07\\x00"),
+        ("\udcff", "\\xff"),
+        ("\u202egnp", "\\u202egnp"),
+        ("é 漢 ½\n\tx", "é 漢 ½\n\tx"),
+    ],
+)
 def test_control_characters_are_shown(text, shown):
     assert printable(text) == shown and printable(shown) == shown
 
@@ -90,10 +98,17 @@ def test_json_has_no_control_characters_and_says_the_same():
 
 @pytest.mark.parametrize(
     "args",
-    [("run", "\x1b]0;x\x07.yaml"), ("report", "\x1b[2J"), ("run", "--policy", "\x1b[2J"), ("run", "--\x1b[2J"),
-     ("import", "csv", "\x1b[2J", "-o", "x"), ("clean", "\x1b[2J"), ("check", "s.yaml"),
-     ("run", "smoke", "--set", "\x1b=1")],
-)  # fmt: skip
+    [
+        ("run", "\x1b]0;x\x07.yaml"),
+        ("report", "\x1b[2J"),
+        ("run", "--policy", "\x1b[2J"),
+        ("run", "--\x1b[2J"),
+        ("import", "csv", "\x1b[2J", "-o", "x"),
+        ("clean", "\x1b[2J"),
+        ("check", "s.yaml"),
+        ("run", "smoke", "--set", "\x1b=1"),
+    ],
+)
 def test_no_verb_echoes_an_escape(tmp_path, args):
     (tmp_path / "s.yaml").write_text('slots: 3\ncells: [{es: {cpu: "\\e[2J"}, ues: 1}]\n"\\e[31m": 1\n')
     found = call(*args, cwd=tmp_path, code=2)

@@ -108,9 +108,17 @@ def test_an_override_without_key_or_value_is_refused(argument):
 def test_overrides_replace_values_add_sections_and_reach_into_lists():
     scenario = load_scenario(
         "region",
-        ["cells.0.es.cpu=5 GHz", "agent.epoch=arrival", "ue.cpu={choice: [1 GHz, 2 GHz]}", "density=0.2", "density=0.3",
-         "thresholds.fidelity=>= B", "faults=[{at: 3 s, kill: controller}]", "radio.noise=-90 dBm"],
-    )  # fmt: skip
+        [
+            "cells.0.es.cpu=5 GHz",
+            "agent.epoch=arrival",
+            "ue.cpu={choice: [1 GHz, 2 GHz]}",
+            "density=0.2",
+            "density=0.3",
+            "thresholds.fidelity=>= B",
+            "faults=[{at: 3 s, kill: controller}]",
+            "radio.noise=-90 dBm",
+        ],
+    )
     assert scenario.cells[0].es.cpu_hz == 5_000_000_000
     assert scenario.agent.epoch == "arrival"
     assert scenario.ue.cpu_hz.values == (1_000_000_000, 2_000_000_000)

@@ -39,9 +39,13 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    [f"run {{}} --for 2s {QUICK}", "check {} --for 2s --json", "compare {} --for 2s --policies lc --seeds 2 --json",
-     "compare {} --policies lc --seeds 2 --sweep density=0.3..0.5:2 --json"],
-)  # fmt: skip
+    [
+        f"run {{}} --for 2s {QUICK}",
+        "check {} --for 2s --json",
+        "compare {} --for 2s --policies lc --seeds 2 --json",
+        "compare {} --policies lc --seeds 2 --sweep density=0.3..0.5:2 --json",
+    ],
+)
 @pytest.mark.parametrize("scenario", ["<(cat s.yaml)", "/dev/stdin"])
 def test_a_scenario_may_come_through_a_pipe(folder, line, scenario):
     assert json.loads(shell(line.format(scenario), folder, SCENARIO))

@@ -110,5 +110,10 @@ def test_a_faulty_scenario_made_in_code_is_refused_too():
 
 def test_names_of_processes():
     assert process_names(parse_scenario("cells: [{ues: 2}, {ues: 1}]")) == [
-        "controller", "es-1", "es-2", "ue-1-1", "ue-1-2", "ue-2-1",
-    ]  # fmt: skip
+        "controller",
+        "es-1",
+        "es-2",
+        "ue-1-1",
+        "ue-1-2",
+        "ue-2-1",
+    ]

@@ -75,8 +75,9 @@ def test_rows_may_come_in_any_order_and_spaces_and_a_byte_order_mark_do_no_harm(
     (tmp_path / "w.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
     tasks = workload.read_csv(tmp_path / "w.csv", SYSTEM)
     assert [tuple(msgspec.structs.astuple(task)) for task in tasks] == [
-        (1, 0, 1, 30, 40, 1), (1, 1, 2_500_000_000, 10, 20, 10**9),
-    ]  # fmt: skip
+        (1, 0, 1, 30, 40, 1),
+        (1, 1, 2_500_000_000, 10, 20, 10**9),
+    ]
 
 
 HEAD = "time_s,ue,input_bits,cycles,deadline_s\n"

@@ -110,12 +110,20 @@ def a_death_is_recorded_late(patch):
 
 
 MUTANTS = (
-    a_result_of_a_dead_incarnation_is_accepted, a_result_is_accepted_for_a_task_that_runs_locally,
-    doubled(TaskRow, ended=True), doubled(LinkRow), doubled(SlotRow), reconcile_is_never_called,
-    reconcile_believes_the_rows, a_task_goes_to_an_es_that_is_known_to_be_dead,
-    a_task_on_the_backhaul_is_with_the_other_es_alone, the_energy_of_the_dead_is_lost,
-    airtime_lost_with_an_es_costs_nothing, a_death_is_recorded_late, a_dead_ues_transmission_arrives,
-)  # fmt: skip
+    a_result_of_a_dead_incarnation_is_accepted,
+    a_result_is_accepted_for_a_task_that_runs_locally,
+    doubled(TaskRow, ended=True),
+    doubled(LinkRow),
+    doubled(SlotRow),
+    reconcile_is_never_called,
+    reconcile_believes_the_rows,
+    a_task_goes_to_an_es_that_is_known_to_be_dead,
+    a_task_on_the_backhaul_is_with_the_other_es_alone,
+    the_energy_of_the_dead_is_lost,
+    airtime_lost_with_an_es_costs_nothing,
+    a_death_is_recorded_late,
+    a_dead_ues_transmission_arrives,
+)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)

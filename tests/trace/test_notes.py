@@ -95,11 +95,18 @@ def test_rates_as_text_hold_before_or_after_their_instants_in_the_units_that_are
 
 @pytest.mark.parametrize(
     ("text", "line", "message"),
-    [("0 1\n1\n", 2, "1 word where"), ("0 1\n1 x\n", 2, "not an instant"), ("0 1\n1 nan\n", 2, "not an instant"),
-     ("0 1\n1 -1\n", 2, "not an instant"), ("5 1\n4 1\n", 2, "comes after"), ("0 1\n", 1, "no duration"),
-     ("1 1\n1 1\n", 2, "must differ|no duration"), ("0 1\n1e99 1\n", 2, "out of range"),
-     ("0 1\n1 1e99\n", 2, "out of range")],
-)  # fmt: skip
+    [
+        ("0 1\n1\n", 2, "1 word where"),
+        ("0 1\n1 x\n", 2, "not an instant"),
+        ("0 1\n1 nan\n", 2, "not an instant"),
+        ("0 1\n1 -1\n", 2, "not an instant"),
+        ("5 1\n4 1\n", 2, "comes after"),
+        ("0 1\n", 1, "no duration"),
+        ("1 1\n1 1\n", 2, "must differ|no duration"),
+        ("0 1\n1e99 1\n", 2, "out of range"),
+        ("0 1\n1 1e99\n", 2, "out of range"),
+    ],
+)
 def test_mistakes_in_rates_as_text_name_their_line(text, line, message):
     with pytest.raises(ScenarioError, match=message) as caught:
         rate_lines(text)
@@ -187,10 +194,12 @@ def city(tmp_path, **options):
 def test_users_without_a_fix_or_out_of_reach_are_left_out_and_counted(tmp_path):
     line, said = city(tmp_path)
     assert line.endswith("2 cells, 2 UEs")
-    assert {"s.csv: 1 position at 0, 0 skipped: that is a receiver without a fix",
-            "u.csv: 1 position at 0, 0 skipped: that is a receiver without a fix",
-            "1 user of 3 farther than 2000 m from every site left out (--radius)",
-            "1 user nearer than 1 m to a site put at 1 m"} == set(said)  # fmt: skip
+    assert {
+        "s.csv: 1 position at 0, 0 skipped: that is a receiver without a fix",
+        "u.csv: 1 position at 0, 0 skipped: that is a receiver without a fix",
+        "1 user of 3 farther than 2000 m from every site left out (--radius)",
+        "1 user nearer than 1 m to a site put at 1 m",
+    } == set(said)
     assert city(tmp_path, radius_m=math.inf)[0].endswith("2 cells, 3 UEs")
     assert "1 cell with 1 user left out (--cells)" in city(tmp_path, cells=1)[1]
     with pytest.raises(UsageError, match=r"no user is within 0.5 m of a site"):
@@ -229,9 +238,18 @@ def test_a_mac_s_companion_files_are_skipped(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "option", [("--hold", "0.5 s"), ("--hold", "-1"), ("--holes", "fill"), ("--column", "SNR"), ("--cells", "3"),
-               ("--radius", "0 m"), ("--bin", "1 s"), ("--time-unit", "s")],
-)  # fmt: skip
+    "option",
+    [
+        ("--hold", "0.5 s"),
+        ("--hold", "-1"),
+        ("--holes", "fill"),
+        ("--column", "SNR"),
+        ("--cells", "3"),
+        ("--radius", "0 m"),
+        ("--bin", "1 s"),
+        ("--time-unit", "s"),
+    ],
+)
 def test_an_option_out_of_range_or_of_another_kind_is_refused_in_its_name(tmp_path, option):
     (tmp_path / "g.csv").write_text(GAP)
     found = call("import", "5g", "g.csv", "-o", "o.csv", f"{option[0]}={option[1]}", cwd=tmp_path, code=2)

@@ -16,8 +16,10 @@ def test_azure_requests_start_at_zero_and_keep_100_ns():
     day = "2023-11-16 18:"
     text = f"{AZURE}{day}15:46.6805900,374,44\n{day}15:46.6805901,1,0\n{day}14:46.6805900,10,3\n"
     assert azure.parse(text, "a.csv", 100, 1000) == (
-        Request(0, 1000, 3000), Request(60 * 10**9, 37_400, 44_000), Request(60 * 10**9 + 100, 100, 1),
-    )  # fmt: skip
+        Request(0, 1000, 3000),
+        Request(60 * 10**9, 37_400, 44_000),
+        Request(60 * 10**9 + 100, 100, 1),
+    )
 
 
 def test_azure_timestamps_may_carry_a_zone_or_no_fraction():

@@ -55,9 +55,11 @@ def test_transfers(bits, bps, start, tries):
 
 
 @given(
-    st.integers(0, 10**13), st.integers(0, 10**9), st.lists(st.integers(1, 10**10), min_size=1, max_size=5),
+    st.integers(0, 10**13),
+    st.integers(0, 10**9),
+    st.lists(st.integers(1, 10**10), min_size=1, max_size=5),
     st.lists(st.sampled_from([0.0, 1e5, 3e7, 2.5e8]), min_size=5, max_size=5),
-)  # fmt: skip
+)
 def test_traces(start, bits, lengths, rates):
     edges, rates = [sum(lengths[:i]) for i in range(len(lengths))], [*rates[: len(lengths) - 1], 1e7]
     found = compiled.traced_end_ns(start, bits, np.array(edges), np.array(rates), sum(lengths))
@@ -65,9 +67,11 @@ def test_traces(start, bits, lengths, rates):
 
 
 @given(
-    st.integers(0, 2**60), st.integers(1, 2**53), st.lists(st.integers(1, 10**4), min_size=1, max_size=5),
+    st.integers(0, 2**60),
+    st.integers(1, 2**53),
+    st.lists(st.integers(1, 10**4), min_size=1, max_size=5),
     st.lists(st.floats(1e-320, 1e3), min_size=5, max_size=5),
-)  # fmt: skip
+)
 def test_traces_of_nearly_dead_links(start, bits, lengths, rates):
     edges, rates = [sum(lengths[:i]) for i in range(len(lengths))], rates[: len(lengths)]
     found = compiled.traced_end_ns(start, bits, np.array(edges), np.array(rates), sum(lengths))

@@ -36,9 +36,16 @@ def test_full_observation_is_the_features_of_the_views(access, slots):
             mine, cycles = view.edge_servers[c], sum(task.cycles for ue in view.ues for task in ue.tasks)
             local = sum(duration_ns(sum(task.cycles for task in ue.tasks), ue.cpu_hz) for ue in view.ues)
             expected = features.cell(
-                mine.backlog_ns, mine.own_cycles, mine.forwarded_cycles, mine.air_cycles, es.cpu_hz * es.cores,
-                sum(ue.queue_ns for ue in view.ues), len(view.ues), local, cycles,
-            )  # fmt: skip
+                mine.backlog_ns,
+                mine.own_cycles,
+                mine.forwarded_cycles,
+                mine.air_cycles,
+                es.cpu_hz * es.cores,
+                sum(ue.queue_ns for ue in view.ues),
+                len(view.ues),
+                local,
+                cycles,
+            )
             assert seen[world, c * 8 : c * 8 + 8] == pytest.approx(expected, rel=1e-6)
             for ue in view.ues:
                 found = seen[world, 24 + ue.index * 22 : 46 + ue.index * 22]
@@ -58,10 +65,12 @@ def test_a_decision_sees_the_edge_server_that_second_offload_would_send_to_and_t
             for ue in (ue for ue in view.ues if ue.tasks):
                 cycles = sum(task.cycles for task in ue.tasks)
                 wanted = [
-                    target.backlog_ns * 1e-9, target.forwarded_cycles / target.cpu_hz,
-                    target.air_cycles / target.cpu_hz, cycles / target.cpu_hz,
+                    target.backlog_ns * 1e-9,
+                    target.forwarded_cycles / target.cpu_hz,
+                    target.air_cycles / target.cpu_hz,
+                    cycles / target.cpu_hz,
                     following.backlog_ns * 1e-9 + following.air_cycles / following.cpu_hz,
-                ]  # fmt: skip
+                ]
                 found = decision_features(view, ue, view.edge_servers[c], 0, 0, double=True)
                 assert found[14:19] == pytest.approx([min(8.0, value) for value in wanted], abs=1e-8)
                 assert (

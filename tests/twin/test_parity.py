@@ -55,8 +55,15 @@ def test_region_under_every_heuristic(policy, double):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_region_with_a_shared_band_jitter_and_loss(seed):
-    radio = {"access": "shared", "latency_ns": 3 * MS, "jitter_kind": 3, "jitter_low_ns": 10 * MS,
-             "jitter_high_ns": 10 * MS, "loss": 0.2, "return_latency_ns": 90 * MS}  # fmt: skip
+    radio = {
+        "access": "shared",
+        "latency_ns": 3 * MS,
+        "jitter_kind": 3,
+        "jitter_low_ns": 10 * MS,
+        "jitter_high_ns": 10 * MS,
+        "loss": 0.2,
+        "return_latency_ns": 90 * MS,
+    }
     system, tasks = region(0.7, seed, 40, **radio)
     compare(plan(system, tasks), Priced())
 

@@ -45,11 +45,16 @@ def traces(draw):
 def radios(draw):
     """Any radio: access, latencies, jitter, loss, trace, results with a size."""
     return Radio(
-        access=draw(st.sampled_from(("dedicated", "shared"))), latency_ns=draw(number(0, 4)),
-        return_latency_ns=draw(st.sampled_from((0, 0, 1, 5, 23))), jitter_kind=draw(number(0, 3)),
-        jitter_low_ns=draw(number(0, 3)), jitter_high_ns=draw(number(3, 15)), loss=draw(st.sampled_from((0.0, 0.3))),
-        result_bits=draw(st.sampled_from((0, 0, 3))), **draw(traces()),
-    )  # fmt: skip
+        access=draw(st.sampled_from(("dedicated", "shared"))),
+        latency_ns=draw(number(0, 4)),
+        return_latency_ns=draw(st.sampled_from((0, 0, 1, 5, 23))),
+        jitter_kind=draw(number(0, 3)),
+        jitter_low_ns=draw(number(0, 3)),
+        jitter_high_ns=draw(number(3, 15)),
+        loss=draw(st.sampled_from((0.0, 0.3))),
+        result_bits=draw(st.sampled_from((0, 0, 3))),
+        **draw(traces()),
+    )
 
 
 @st.composite
@@ -60,10 +65,14 @@ def systems(draw):
     for cell, count in enumerate(counts):
         edge_servers.append(
             Es(
-                name=f"es-{cell + 1}", index=cell, cpu_hz=draw(st.sampled_from(HZ)), cores=draw(st.sampled_from((1, 1, 1, 2, 3))),
-                queue_limit=draw(st.sampled_from((-1, -1, 0, 1, 3))), discipline=draw(number(0, 1)),
+                name=f"es-{cell + 1}",
+                index=cell,
+                cpu_hz=draw(st.sampled_from(HZ)),
+                cores=draw(st.sampled_from((1, 1, 1, 2, 3))),
+                queue_limit=draw(st.sampled_from((-1, -1, 0, 1, 3))),
+                discipline=draw(number(0, 1)),
             )
-        )  # fmt: skip
+        )
         for n in range(count):
             name, hz, bps = f"ue-{cell + 1}-{n + 1}", draw(st.sampled_from(HZ)), draw(st.sampled_from(BPS))
             weight = draw(st.sampled_from((0.0, 0.5, 1.0)))
@@ -82,10 +91,19 @@ def systems(draw):
             )
     backhaul = Backhaul(draw(st.sampled_from((1e9, float("inf")))), draw(st.sampled_from((0, 0, 2))))
     return System(
-        name="random", seed=draw(number(0, 2**63 - 1)), hardware_seed=1, slots=draw(number(1, 6)),
-        slot_ns=draw(st.sampled_from((10, 16, 30))), threshold_ns=draw(st.sampled_from((0, 3, 12))), detection_ns=1,
-        epoch="slot", radio=draw(radios()), backhaul=backhaul, ues=tuple(ues), edge_servers=tuple(edge_servers),
-    )  # fmt: skip
+        name="random",
+        seed=draw(number(0, 2**63 - 1)),
+        hardware_seed=1,
+        slots=draw(number(1, 6)),
+        slot_ns=draw(st.sampled_from((10, 16, 30))),
+        threshold_ns=draw(st.sampled_from((0, 3, 12))),
+        detection_ns=1,
+        epoch="slot",
+        radio=draw(radios()),
+        backhaul=backhaul,
+        ues=tuple(ues),
+        edge_servers=tuple(edge_servers),
+    )
 
 
 @st.composite

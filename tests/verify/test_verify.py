@@ -112,8 +112,17 @@ def test_the_verb_checks_everything_and_its_exit_code_says_whether_all_held(tmp_
     found = json.loads(done.stdout)
     kinds = {check["kind"] for check in found["checks"]}
     assert kinds == {
-        "transfer", "latency", "jitter", "loss", "shared radio", "trace", "cycles", "burn", "queue", "scenario",
+        "transfer",
+        "latency",
+        "jitter",
+        "loss",
+        "shared radio",
+        "trace",
+        "cycles",
+        "burn",
+        "queue",
+        "scenario",
         "twin",
-    }  # fmt: skip
+    }
     assert done.returncode == (0 if found["ok"] else 5)
     assert all(check["measured"] is not None and check["samples"] > 0 for check in found["checks"])

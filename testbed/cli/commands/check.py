@@ -105,9 +105,14 @@ def describe(plan: Plan) -> dict[str, dict[str, Any]]:
 def _rows(cells: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
     return [
         (
-            name, str(cell["ues"]), f"{cell['es_hz'] * 1e-9:.2f}", f"{cell['ue_hz'] * 1e-9:.2f}",
-            f"{cell['uplink_bps'] * 1e-6:.1f}", str(cell["tasks"]), percent(cell["es_load"], 0),
+            name,
+            str(cell["ues"]),
+            f"{cell['es_hz'] * 1e-9:.2f}",
+            f"{cell['ue_hz'] * 1e-9:.2f}",
+            f"{cell['uplink_bps'] * 1e-6:.1f}",
+            str(cell["tasks"]),
+            percent(cell["es_load"], 0),
             percent(cell["ue_load"], 0),
         )
         for name, cell in cells.items()
-    ]  # fmt: skip
+    ]

@@ -57,9 +57,16 @@ def _runs(args: argparse.Namespace) -> int:
     if len(args.what) < 2:
         raise UsageError("one run has nothing to be compared with", "give two runs or more, or a scenario")
     given = {
-        "--policies": args.policies, "--seeds": args.seeds, "--on": args.on, "--sweep": args.sweep, "--set": args.set,
-        "--for": args.duration, "--slots": args.slots, "--seed": args.seed, "--speed": args.speed,
-    }  # fmt: skip
+        "--policies": args.policies,
+        "--seeds": args.seeds,
+        "--on": args.on,
+        "--sweep": args.sweep,
+        "--set": args.set,
+        "--for": args.duration,
+        "--slots": args.slots,
+        "--seed": args.seed,
+        "--speed": args.speed,
+    }
     common.refuse_options(given, "is for a scenario: runs are compared as they were")
     _print(args, rounds.compared([reader.read_run(given) for given in args.what]))
     return EXIT_OK

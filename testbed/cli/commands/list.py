@@ -41,13 +41,15 @@ def scenarios() -> Rows:
     found = []
     for name, path in shipped().items():
         scenario = load_scenario(path)
-        found.append({
-            "scenario": name,
-            "cells": len(scenario.cells),
-            "ues": sum(cell.ues for cell in scenario.cells),
-            "slots": scenario.slots,
-            "about": _comment(path),
-        })  # fmt: skip
+        found.append(
+            {
+                "scenario": name,
+                "cells": len(scenario.cells),
+                "ues": sum(cell.ues for cell in scenario.cells),
+                "slots": scenario.slots,
+                "about": _comment(path),
+            }
+        )
     return found
 
 

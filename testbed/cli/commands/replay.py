@@ -57,9 +57,15 @@ def as_recorded(args: argparse.Namespace) -> Order:
     system, faults = replay.recorded_system(run), replay.recorded_faults(run.record.events)
     resolved = msgspec.structs.replace(run.resolved, system=system, faults=faults)
     return Order(
-        resolved=resolved, workload=run.workload, policy=run.policy, backend=SIM, out=args.out, answers=replay.recorded_answers(run.tasks),
-        second_offload=replay.second_offload(run), notes={"replay_of": run.name, "as_recorded": True},
-    )  # fmt: skip
+        resolved=resolved,
+        workload=run.workload,
+        policy=run.policy,
+        backend=SIM,
+        out=args.out,
+        answers=replay.recorded_answers(run.tasks),
+        second_offload=replay.second_offload(run),
+        notes={"replay_of": run.name, "as_recorded": True},
+    )
 
 
 def of_run(args: argparse.Namespace) -> Order:

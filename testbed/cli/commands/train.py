@@ -53,9 +53,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     networks.add_argument("--head", default=HEADS[0], metavar="H", help=f"{', '.join(HEADS)} ({HEADS[0]})")
     networks.add_argument("--terminal", action="store_true", help="end rollouts with R = 0, as the paper does")
     networks.add_argument(
-        "--option", action="append", default=[], metavar="KEY=VALUE",
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
         help="a hyper-parameter, stored in the checkpoint; repeatable. " + OPTIONS,
-    )  # fmt: skip
+    )
     networks.add_argument("--resume", action="store_true", help="go on from --out's checkpoint, of the same settings")
     begin = parser.add_argument_group("on the testbed (a3c)")
     begin.add_argument("--start", metavar="CHECKPOINT", help="go on from this one, also of the twin (from nothing)")
@@ -128,9 +131,13 @@ def _check_live(args: argparse.Namespace) -> None:
             raise UsageError("--speed is for --on testbed", "leave it out: the twin is as fast as it can be")
         return
     asked = {
-        "--updates": args.updates, "--workers": args.workers > 1, "--synchronous": args.synchronous,
-        "--head": args.head != HEADS[0], "--terminal": args.terminal, "--option": args.option,
-    }  # fmt: skip
+        "--updates": args.updates,
+        "--workers": args.workers > 1,
+        "--synchronous": args.synchronous,
+        "--head": args.head != HEADS[0],
+        "--terminal": args.terminal,
+        "--option": args.option,
+    }
     for name, given in asked.items():
         if given:
             raise UsageError(f"{name} is for --on twin", "train there first, then --on testbed --start CHECKPOINT")

@@ -75,12 +75,18 @@ def report(found: list[Check], *, ok: bool, host: dict[str, float], as_json: boo
         return
     rows = [
         (
-            check.kind, check.what, f"{check.asked:.6g}", _known(f"{check.measured:.6g}"), check.unit,
-            _known(percent(check.error, 2)), percent(check.limit, 2), str(check.samples),
+            check.kind,
+            check.what,
+            f"{check.asked:.6g}",
+            _known(f"{check.measured:.6g}"),
+            check.unit,
+            _known(percent(check.error, 2)),
+            percent(check.limit, 2),
+            str(check.samples),
             "ok" if check.ok else "FAILS",
         )
         for check in found
-    ]  # fmt: skip
+    ]
     print(table(("check", "", "asked", "measured", "", "error", "limit", "n", ""), rows, width(sys.stdout)))
     failed = sum(not check.ok for check in found)
     used = f"host CPU {percent(host['cpu'], 0)}, steal {percent(host['steal'], 2)}"
