@@ -40,7 +40,7 @@ PLAIN = ("lc", "offload", "offload-do", "random", "random-do", "greedy", "greedy
 
 
 class Job(msgspec.Struct, frozen=True):
-    """Train ``algorithm`` with ``options`` of `TrainConfig` or its settings on ``scenario`` with ``changes``, and evaluate.
+    """Train ``algorithm`` with ``options`` on ``scenario`` with ``changes``, and evaluate what it became.
 
     ``algorithm`` "baselines" tunes and evaluates the heuristics. ``table`` is where the result is shown.
     """

@@ -1,7 +1,7 @@
 """A3C (Mnih et al., ICML 2016) as one pure function: a rollout and parameters in, a clipped gradient out.
 
-Acting happens in compiled code (`controller.learn.collect`), learning in one batched backward pass per rollout here; how many
-processes do that on which shared parameters is `controller.learn.train`'s business.
+Acting happens in compiled code (`controller.learn.collect`), learning in one batched backward pass per rollout here.
+How many processes do that on which shared parameters is the business of `controller.learn.train`.
 """
 
 import msgspec

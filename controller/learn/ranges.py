@@ -1,4 +1,4 @@
-"""Types of hyper-parameters: what values they may have, checked where a user gives them (`controller.learn.options`)."""
+"""Types of hyper-parameters: the values they may have, checked where a user gives them (`controller.learn.options`)."""
 
 from typing import Annotated
 

@@ -29,7 +29,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
 
     ``workers`` 1 learns in this process and is repeatable; its verdicts come every ``every_s`` or, if that is 0, every
     ``every_updates``. ``early_stop``: end when `PATIENCE` verdicts brought less than `GAIN` of improvement.
-    ``synchronous``: see `controller.learn.synchronous`. Asynchronous workers may make an update each more than ``updates``.
+    ``synchronous``: see `controller.learn.synchronous`. Asynchronous workers may each make one more than ``updates``.
     """
 
     seconds: float = 60.0

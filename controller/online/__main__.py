@@ -1,4 +1,4 @@
-"""``python -m controller.online``: the process that goes on learning while a run goes on; torch is imported only here."""
+"""``python -m controller.online``: the process that learns while a run goes on; torch is imported only here."""
 
 import importlib
 import sys

@@ -29,7 +29,7 @@ class BehaviourPolicy:
         return {name: chosen.choice for name, chosen in self._chosen.items()}
 
     def account(self, cell: CellView) -> Seen:
-        """What there was to see in ``cell``, and the decisions just made there; see `controller.server.LearningPolicy`."""
+        """What there was to see in ``cell``, and the decisions made there; see `controller.server.LearningPolicy`."""
         chose = tuple(
             Chose(ue.index, chosen.choice, log_probability(chosen), tuple(chosen.inputs.tolist()))
             for ue in cell.ues

@@ -1,4 +1,4 @@
-"""Confidence intervals of 95 % and tests by BehaviourPolicy's t (pure): of a mean, and of the ratio of two paired means."""
+"""Confidence intervals of 95 % and tests by Student's t (pure): of a mean, and of the ratio of two paired means."""
 
 import math
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 def t_quantile(freedom: int) -> float:
-    """The 97.5 % quantile of BehaviourPolicy's t."""
+    """The 97.5 % quantile of Student's t."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, TAIL))

@@ -92,7 +92,8 @@ def _means(summary: Summary) -> str:
         return f"delay      no task finished; {stable}\nenergy     {_metered(summary)}"
     return "\n".join(
         [
-            f"delay      mean {delay.mean:.3f} s, p50 {delay.p50:.3f}, p95 {delay.p95:.3f}, p99 {delay.p99:.3f}; {stable}",
+            f"delay      mean {delay.mean:.3f} s, p50 {delay.p50:.3f}, p95 {delay.p95:.3f}, "
+            f"p99 {delay.p99:.3f}; {stable}",
             f"energy     mean {energy.mean:.3f} J, measured {summary.energy_measured_j.mean:.3f} J (both modelled); "
             + _metered(summary),
             f"overhead   mean {summary.overhead.mean:.4f}; reward {summary.reward_per_slot:.3f} a slot",

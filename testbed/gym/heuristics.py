@@ -1,6 +1,6 @@
 """Heuristics as callables on observations: what ``greedy`` and ``priced`` decide, from the numbers that agents see.
 
-They work wherever an agent does: in a wrapper, a vector, an evaluation, or as a online_learner to imitate.
+They work wherever an agent does: in a wrapper, a vector, an evaluation, or as a teacher to imitate.
 """
 
 from typing import Any
@@ -23,8 +23,8 @@ class Heuristic:
     """``greedy`` (``beta`` = ``beta0`` = 0) or ``priced`` for an environment: observations in, actions out.
 
     UEs of a cell decide in order, each seeing what those before it send: the first feature, C_l − C_o, does not know
-    that, because all UEs are observed at once. The decisions are exactly those of `testbed.policy.heuristics.Priced` as long
-    as no feature is at its limit of 8 s and no UE has more than one undecided task.
+    that, because all UEs are observed at once. The decisions are exactly those of `testbed.policy.heuristics.Priced`
+    as long as no feature is at its limit of 8 s and no UE has more than one undecided task.
     """
 
     def __init__(self, env: Any, beta: float = 0.0, beta0: float = 0.0) -> None:

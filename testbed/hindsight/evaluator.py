@@ -121,7 +121,7 @@ def _played(rows: Sequence[TaskRow], resolved: Resolved, *, double: bool) -> Pla
 
 
 def evaluate(case: Case, evaluations: int, watch: Watch) -> Found:
-    """LowerBound, then search; ``watch`` hears the share that is done and how it stands, and may end it by returning True.
+    """Bound, then search; ``watch`` hears the share that is done and how it stands, and ends it by returning True.
 
     Second offload may be used if one of the judged strategies has it. The search begins from the best of their
     decisions and those of `STARTS`, with second offload or without as that best one.

@@ -15,8 +15,8 @@ ROUNDING_NS = 1
 
 
 class Placements(msgspec.Struct, frozen=True, kw_only=True):
-    """T tasks with C placements each, arrays of shape (T, C): index of the server, instant in ns from which the task can be
-    there, ns that it occupies the server, overhead if it is executed at once, overhead a ns later.
+    """T tasks with C placements each, arrays of shape (T, C): index of the server, instant in ns from which the task
+    can be there, ns that it occupies the server, overhead if it is executed at once, overhead a ns later.
 
     Servers are the UEs' own CPUs, then the ESs; ``cores`` (S,) counts what each can do at once.
     """

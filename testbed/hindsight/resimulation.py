@@ -141,7 +141,7 @@ def keep(
 
 @njit(**INNER)
 def _flip(given: Any, decision_points: Any, seed: int, n: int, chosen: Any) -> int:
-    """Flip one decision, or some that are near each other, ``chosen`` (MOST_FLIPS,) of ``decision_points``; returns how many."""
+    """Flip one decision or some near each other, ``chosen`` (MOST_FLIPS,) of ``decision_points``; returns how many."""
     count = decision_points.shape[0]
     at = int(uniform(seed, LEARNING, n, 0, 0) * count)
     many = uniform(seed, LEARNING, n, 0, 1)

@@ -1,7 +1,7 @@
 """What a live run needs of this host, and what it can have: CPU, memory, descriptors, processes, time between events.
 
-CPU and time are estimates from what messages cost here (`testbed.live.host_costs`); the rest is counted. They choose a speed
-or a burnt share and say what does not fit, never a grade; but their limits are those of grade A.
+CPU and time are estimates from what messages cost here (`testbed.live.host_costs`); the rest is counted. They choose a
+speed or a burnt share and say what does not fit, never a grade; but their limits are those of grade A.
 """
 
 import bisect

@@ -1,4 +1,4 @@
-"""The processes that play a plan together: started, told one epoch, listened to, and never outliving the process_group."""
+"""The processes that play a plan together: started, told one epoch, listened to, and never outliving whoever started them."""
 
 import contextlib
 import os

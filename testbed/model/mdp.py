@@ -39,7 +39,7 @@ class EsView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CellView(msgspec.Struct, frozen=True, kw_only=True):
-    """The observation of cell ``cell`` (0-based) at slot ``slot``, instant ``now_ns``; ``edge_servers[cell]`` is its own ES.
+    """The observation of ``cell`` (0-based) at ``slot``, instant ``now_ns``; ``edge_servers[cell]`` is its own ES.
 
     ``shared`` tells the access; ``latency_ns`` and ``return_latency_ns`` are the radio's, ``threshold_ns`` is W_max.
     """

@@ -11,8 +11,8 @@ NO_LIMIT = -1
 def expected_wait_ns(remaining_ns: int, busy: int, ahead: int, ahead_cycles: int, hz: int, cores: int) -> int:
     """Expected wait of an arriving task: what runs and what the discipline serves before it, over F.
 
-    ``remaining_ns`` is the summed rest of the ``busy`` running tasks, ``ahead`` and ``ahead_cycles`` count the waiting tasks
-    that go first. With several cores the work spreads evenly; a free core means no wait.
+    ``remaining_ns`` is the summed rest of the ``busy`` running tasks, ``ahead`` and ``ahead_cycles`` count the waiting
+    tasks that go first. With several cores the work spreads evenly; a free core means no wait.
     """
     if busy + ahead < cores:
         return 0

@@ -9,7 +9,7 @@ BATCHES = 8
 SHORTEST = 40
 LEAST_GROWTH = 0.01
 BACKLOG_SLOTS, BACKLOG_TASKS = 3.0, 4.0
-T_QUANTILE = 3.143  # BehaviourPolicy's t, 6 degrees of freedom (8 batches, 2 parameters), one-sided 99 %
+T_QUANTILE = 3.143  # Student's t, 6 degrees of freedom (8 batches, 2 parameters), one-sided 99 %
 
 
 def mean(values: Sequence[float]) -> float:

@@ -23,7 +23,7 @@ MADE_BY = "`testbed train region --algorithm a3c-do` makes one"
 
 
 def save(path: Path, arrays: dict[str, Any], about: dict[str, Any]) -> None:
-    """Write ``arrays`` and the JSON-able ``about`` to ``path``, whole or not at all; see `testbed.record.files.keep`."""
+    """Write ``arrays`` and the JSON-able ``about`` to ``path``, whole or not; see `testbed.record.files.keep`."""
     buffer = io.BytesIO()
     header = json.dumps({"format": FORMAT, **about})
     np.savez(buffer, about=np.array(header), **arrays)

@@ -10,7 +10,7 @@ from testbed.policy.recurrent_memory import Memory
 
 
 class AtOnce:
-    """Decides from params parameters of ``shape``; ``double`` and ``paper`` as in `testbed.policy.learned.Learned`."""
+    """Decides from flat parameters of ``shape``; ``double`` and ``paper`` as in `testbed.policy.learned.Learned`."""
 
     def __init__(self, params: network.Array, shape: network.Layout, *, double: bool, paper: bool = False) -> None:
         self.params, self.shape, self.double, self.paper = params, shape, double, paper

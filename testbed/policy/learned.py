@@ -26,7 +26,7 @@ class Chosen(msgspec.Struct, frozen=True):
 
 
 class Learned:
-    """Decides from params parameters; ``explore`` samples from the policy instead of taking its likelier action.
+    """Decides from flat parameters; ``explore`` samples from the policy instead of taking its likelier action.
 
     ``sequential`` false hides from each UE what the others do (the head ``factored``); ``double`` tells the network
     whether second offload is on. With ``values`` the network is DQN's (``dueling`` or not) instead of A3C's. ``paper``:

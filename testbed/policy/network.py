@@ -1,4 +1,4 @@
-"""The actor and critic as one params float32 vector, evaluated in numpy to act and in torch to learn.
+"""The actor and critic as one flat float32 vector, evaluated in numpy to act and in torch to learn.
 
 The actor sees blocks of 22 features, one a UE, then its cell's 8. Heads ``sequential`` and ``factored`` decide for one
 UE: a block → 64 → 64 → a logit, rectified; weights are shared by UEs and cells, so any number of either fits. ``joint``
@@ -30,7 +30,7 @@ Array = NDArray[np.float32]
 
 
 class Layer(NamedTuple):
-    """A dense layer's place in the params vector: weights (inputs × outputs, row major) then biases."""
+    """A dense layer's place in the parameter vector: weights (inputs × outputs, row major) then biases."""
 
     start: int
     inputs: int
@@ -48,7 +48,7 @@ class Layer(NamedTuple):
 
 
 def stack(start: int, *sizes: int) -> tuple[Layer, ...]:
-    """Dense layers of the given sizes, one after another in the params vector from ``start`` on."""
+    """Dense layers of the given sizes, one after another in the parameter vector from ``start`` on."""
     layers = []
     for inputs, outputs in pairwise(sizes):
         layers.append(Layer(start, inputs, outputs))
@@ -57,7 +57,7 @@ def stack(start: int, *sizes: int) -> tuple[Layer, ...]:
 
 
 class Layout(NamedTuple):
-    """Where everything is in the params vector of a ``head`` that decides for ``ues`` UEs at once; ``core``: two gates
+    """Where everything is in the parameter vector of a ``head`` that decides for ``ues`` UEs at once; ``core``: two gates
     side by side, then the candidate, or nothing."""
 
     head: str

@@ -51,7 +51,7 @@ class Lives:
 
     def loss_ns(self, name: str, incarnation: int) -> int | None:
         """When the process died whose detected death took everything that ``incarnation`` of ``name`` held; None if no
-        such death has been detected. It is the death of that incarnation, or of a later one where it went ignore_progress."""
+        such death has been detected. It is the death of that incarnation, or of a later one where it went unheard."""
         found = self._detected.get(name, {})
         return min((died for which, died in found.items() if which >= incarnation), default=None)
 

@@ -34,7 +34,7 @@ class Ran(msgspec.Struct, kw_only=True):
 def run(plan: Plan, policy: Policy | None, recorded: Decisions | None = None) -> Ran:
     """Run ``plan`` to the end of its drain, deciding by ``policy`` or as ``recorded`` by (UE index, slot).
 
-    The heuristics of `testbed.policy.heuristics` decide in compiled code; any other policy is called with each cell's view.
+    The heuristics of `testbed.policy.heuristics` decide in compiled code; any other policy is called with each view.
     Raises `ScenarioError` for what the twin cannot express.
     """
     build.refuse_faults(plan)

@@ -1,4 +1,4 @@
-"""BehaviourPolicy's t intervals of means and of paired ratios."""
+"""Student's t intervals of means and of paired ratios."""
 
 import math
 

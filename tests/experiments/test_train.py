@@ -10,8 +10,8 @@ import pytest
 
 from controller.learn import a3c, dqn, options
 from controller.learn.train import Budget, Report
+from testbed.cli import main, training_progress
 from testbed.cli.commands import train as verb
-from testbed.cli.main import main, training_progress
 from testbed.experiments import train
 from testbed.experiments.train import Baseline
 from testbed.policy import checkpoint
@@ -21,7 +21,7 @@ from tests.command import PATIENCE_S, call, document, start
 SMALL = ("train", "smoke", "--set", "slots=20")
 
 
-def train(capsys, *args, code=0):
+def trained_by(capsys, *args, code=0):
     """``testbed train`` in this process: the JSON document, or what it said on standard error."""
     found = main.main([*SMALL, "--out", "ck", "--json", *args])
     said = capsys.readouterr()
@@ -42,7 +42,7 @@ def place(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("algorithm", ["a3c-do", "dqn"])
 def test_a_trained_checkpoint_is_a_policy_everywhere(place, capsys, algorithm):
-    found = train(capsys, "--algorithm", algorithm, "--updates", "3")
+    found = trained_by(capsys, "--algorithm", algorithm, "--updates", "3")
     assert (found["algorithm"], found["updates"], found["ended"]) == (algorithm, 3, "updates")
     assert found["overhead"] > 0 and min(found["validation_seeds"]) >= 1_000_000
     policy = f"{algorithm}:{found['checkpoint']}"
@@ -57,29 +57,29 @@ def test_a_trained_checkpoint_is_a_policy_everywhere(place, capsys, algorithm):
 
 def test_training_that_was_cut_short_goes_on_bit_for_bit(place, capsys, monkeypatch):
     asked = ("--algorithm", "a3c-do", "--updates", "40")
-    train(capsys, *asked)
+    trained_by(capsys, *asked)
     whole = arrays("ck/a3c-do.npz")
     (place / "ck" / "a3c-do.npz").unlink()
     monkeypatch.setattr(training_progress.Bar, "__call__", _interrupt)
-    assert "interrupted" in train(capsys, *asked, code=130)
+    assert "interrupted" in trained_by(capsys, *asked, code=130)
     monkeypatch.undo()
     monkeypatch.chdir(place)
     assert 0 < arrays("ck/a3c-do.npz")["progress"][0] < 40
-    train(capsys, *asked, "--resume")
+    trained_by(capsys, *asked, "--resume")
     resumed = arrays("ck/a3c-do.npz")
     assert all(np.array_equal(whole[name], resumed[name]) for name in ("current", "square_avg", "progress", "rng"))
 
 
 def test_options_are_kept_in_the_checkpoint_and_demanded_when_it_is_resumed(place, capsys):
     asked = ("--updates", "2", "--terminal", "--option", "memory=4", "--option", "gamma=0.95", "--option", "worlds=2")
-    train(capsys, *asked)
+    trained_by(capsys, *asked)
     _, about = checkpoint.read(place / "ck" / "a3c-do.npz")
     assert (about["memory"], about["worlds"], about["slots"]) == (4, 2, 20)
     assert (about["settings"]["gamma"], about["settings"]["terminal"], about["settings"]["gae"]) == (0.95, True, 0.8)
-    train(capsys, *asked, "--resume")
+    trained_by(capsys, *asked, "--resume")
     other = ("--resume", *asked, "--option", "gamma=0.9")
-    assert 'made with gamma "0.95", this training has "0.9"' in train(capsys, *other, code=2)
-    assert 'made with memory "4", this training has "0"' in train(capsys, "--resume", "--updates", "2", code=2)
+    assert 'made with gamma "0.95", this training has "0.9"' in trained_by(capsys, *other, code=2)
+    assert 'made with memory "4", this training has "0"' in trained_by(capsys, "--resume", "--updates", "2", code=2)
 
 
 def test_the_help_names_every_option():
@@ -94,18 +94,18 @@ def _interrupt(bar, report):
 
 
 def test_a_checkpoint_of_another_training_is_refused_with_what_differs(place, capsys):
-    assert "No such file" in train(capsys, "--resume", "--updates", "2", code=2)
-    train(capsys, "--updates", "2")
-    said = train(capsys, "--resume", "--updates", "3", code=2)
+    assert "No such file" in trained_by(capsys, "--resume", "--updates", "2", code=2)
+    trained_by(capsys, "--updates", "2")
+    said = trained_by(capsys, "--resume", "--updates", "3", code=2)
     assert 'updates "2", this training has "3"\n  the learning rate falls over the config' in said
     other = ("--resume", "--updates", "2", "--set", "density=0.1")
-    assert 'made with density "0.8", this training has "0.1"' in train(capsys, *other, code=2)
-    assert 'seed "0", this training has "4"' in train(capsys, "--resume", "--updates", "2", "--seed", "4", code=2)
+    assert 'made with density "0.8", this training has "0.1"' in trained_by(capsys, *other, code=2)
+    assert 'seed "0", this training has "4"' in trained_by(capsys, "--resume", "--updates", "2", "--seed", "4", code=2)
     path = place / "ck" / "a3c-do.npz"
     path.write_bytes(path.read_bytes()[:5000])
-    assert "truncated" in train(capsys, "--resume", "--updates", "2", code=2)
+    assert "truncated" in trained_by(capsys, "--resume", "--updates", "2", code=2)
     np.savez(path, about=np.array(json.dumps({"format": checkpoint.FORMAT})), parameters=np.zeros(3))
-    assert "made with algorithm" in train(capsys, "--resume", "--updates", "2", code=2)
+    assert "made with algorithm" in trained_by(capsys, "--resume", "--updates", "2", code=2)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_checkpoint_of_another_training_is_refused_with_what_differs(place, ca
     ],
 )
 def test_mistakes_have_a_remedy(place, capsys, args, said):
-    assert said in train(capsys, *args, code=2)
+    assert said in trained_by(capsys, *args, code=2)
 
 
 def test_the_best_baseline_is_the_best_stable_heuristic(place):
@@ -161,7 +161,7 @@ def test_the_best_baseline_is_the_best_stable_heuristic(place):
 def test_what_a_user_has_tuned_is_left_alone_when_a_network_is_trained(place, capsys):
     (place / "ck").mkdir()
     (place / "ck" / "priced-do.json").write_text("mine")
-    train(capsys, "--updates", "2")
+    trained_by(capsys, "--updates", "2")
     assert (place / "ck" / "priced-do.json").read_text() == "mine"
 
 

@@ -30,7 +30,7 @@ def bound(capsys, *args, code=0):
 
 
 def in_order(found):
-    """LowerBound, best found and every strategy, from small to large."""
+    """Bound, best found and every strategy, from small to large."""
     for name, one in found["policies"].items():
         assert found["lower_bound"]["overhead"] <= found["best_found"]["overhead"] <= one["overhead"], name
         assert one["above_best"] == pytest.approx(one["overhead"] / found["best_found"]["overhead"] - 1)

@@ -1,4 +1,4 @@
-"""Published weights: whole or not at all, whoever dies while writing; a online_learner that repeats itself."""
+"""Published weights: whole or not at all, whoever dies while writing; an online learner that repeats itself."""
 
 import threading
 
