@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DEMO := runs/demo
 TESTBED := $(BIN)/testbed
 PYTEST := $(BIN)/python -m pytest
-COMPILE := $(BIN)/python -m testbed.live.compiling
+COMPILE := $(BIN)/python -m testbed.cli.compiling
 SLOTS ?= 30
 
 .DEFAULT_GOAL := help

@@ -197,7 +197,7 @@ def shown(rows: Sequence[Entry]) -> str:
         [
             "\n".join([*LIVE_HEAD, *(live_line(row) for row in rows if "speed" in row)]),
             "\n".join(
-                f"- highest speed at grade A, {payload} payload, {packed} UEs a process: {highest(rows, payload, packed)}"
+                f"- fastest at grade A, {payload} payload, {packed} UEs a process: {highest(rows, payload, packed)}"
                 for payload, packed in LADDERS
             ),
             "\n".join([*LINK_HEAD, *(link_line(row) for row in rows if "what" in row)]),

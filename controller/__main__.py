@@ -1,6 +1,5 @@
 """``python -m controller``: the process that answers every cell from one policy."""
 
-import importlib
 import sys
 
 from controller.notices import notices_of
@@ -21,8 +20,9 @@ def make(making: Making) -> Core:
 def policy_of(plan: Plan) -> Policy:
     """The policy that answers; loaded once before the run's epoch too, so that its modules are there when it begins."""
     if plan.learn:
-        behaviour: Policy = importlib.import_module("controller.online.start").behaviour(plan)
-        return behaviour
+        from controller.online.start import behaviour
+
+        return behaviour(plan)
     return load(plan.policy)[0]
 
 

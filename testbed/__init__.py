@@ -4,8 +4,6 @@
 is imported when it is first used, because every process of a run imports this package and needs none of it.
 """
 
-import importlib
-
 __all__ = (
     "Comparison",
     "Run",
@@ -22,7 +20,9 @@ def __getattr__(name: str) -> object:
     """What `testbed.experiments.api` calls ``name``."""
     if name not in __all__:
         raise AttributeError(f"module 'testbed' has no attribute {name!r}")
-    return getattr(importlib.import_module("testbed.experiments.api"), name)
+    from testbed.experiments import api
+
+    return getattr(api, name)
 
 
 def __dir__() -> list[str]:

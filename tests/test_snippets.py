@@ -76,7 +76,7 @@ def verb_parser(verb):
     """The parser of ``testbed VERB``."""
     assert verb in main.VERBS, f"there is no verb {verb}"
     parser = main.Parser(prog=f"testbed {verb}", allow_abbrev=False)
-    importlib.import_module(f"{main.PACKAGE}.{main.MODULES.get(verb, verb)}").add(parser)
+    main.command(verb).add(parser)
     return parser
 
 

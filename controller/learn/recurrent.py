@@ -24,7 +24,7 @@ def _dense(params: Tensor, layer: Layer, x: Tensor) -> Tensor:
 
 
 def unroll(params: Tensor, shape: Layout, past: Remembered) -> Tensor:
-    """`testbed.policy.network.remember` in torch, slot after slot: the memory as each slot is decided (T+1, W, C, H)."""
+    """`testbed.policy.network.remember` in torch, slot after slot: the memory at each decision (T+1, W, C, H)."""
     gates, candidate = shape.core
     seen = torch.from_numpy(past.seen).flatten(1, 2)
     memory = torch.from_numpy(past.memory).flatten(0, 1)

@@ -1,6 +1,5 @@
 """``python -m controller.online``: the process that learns while a run goes on; torch is imported only here."""
 
-import importlib
 import sys
 
 from testbed.node.process import enter
@@ -12,7 +11,9 @@ def main(argv: list[str]) -> int:
 
 
 def _learn(name: str, incarnation: int) -> None:
-    importlib.import_module("controller.online.learner").Learner(name, "controller.online", incarnation).learn()
+    from controller.online.learner import Learner
+
+    Learner(name, "controller.online", incarnation).learn()
 
 
 if __name__ == "__main__":

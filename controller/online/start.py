@@ -7,9 +7,9 @@ import msgspec
 import numpy as np
 
 from controller.online.behaviour_policy import BehaviourPolicy
-from testbed.model.errors import UsageError
 from testbed.model.system import Plan
 from testbed.policy import checkpoint, loading, network
+from testbed.policy.checkpoint import can_learn_online
 from testbed.policy.learned import Learned
 from testbed.policy.network import Array
 from testbed.policy.published_weights import Weights
@@ -65,16 +65,3 @@ def behaviour(plan: Plan) -> BehaviourPolicy:
         return weights.params, weights.version
 
     return BehaviourPolicy(learned, latest)
-
-
-def can_learn_online(path: Path) -> Learned:
-    """The policy of a checkpoint; `UsageError` if it is none that can go on learning in a run."""
-    learned = checkpoint.load_policy(path, ALGORITHM)
-    if not isinstance(learned, Learned):
-        head = checkpoint.read(path)[1].get("head")
-        raise UsageError(
-            f'{path}: a policy with the head "{head}" cannot learn in a run', "sequential and factored can"
-        )
-    if learned.remembers:
-        raise UsageError(f"{path}: a policy with a recurrent core cannot learn in a run", "train one with memory 0")
-    return learned

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from testbed.analysis import incidents, replay
-from testbed.live.placement import processes_of
 from testbed.model import fidelity, histogram
 from testbed.node.lateness import HELD
+from testbed.protocol.placement import processes_of
 from testbed.protocol.rows import EventRow
 from testbed.record.reader import RUNNING, Run
 

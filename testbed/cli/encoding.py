@@ -49,11 +49,6 @@ def tolerate(stream: TextIO) -> None:
         reconfigure(errors=HANDLER)
 
 
-def readable(text: str) -> str:
-    """``text``, a file's name perhaps, as it can be stored: bytes that are no text in this locale may be in others."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
 def ascii_json(text: str, stream: TextIO) -> str:
     """The JSON document ``text``, with escapes instead of letters unless ``stream`` writes UTF-8, as JSON should be."""
     encoding = codecs.lookup(getattr(stream, "encoding", None) or "utf-8").name

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import errno
-import importlib
 import os
 import re
 import stat
@@ -11,7 +10,8 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from types import ModuleType
+from typing import NoReturn
 
 from testbed.cli.encoding import tolerate
 from testbed.model.printable import printable
@@ -42,7 +42,6 @@ FIRST_STEPS = """first steps:
 `testbed help VERB` lists the options of a verb."""
 _OPTION = re.compile(r"--[a-z][\w-]*")
 _NEGATIVE = re.compile(r"-\.?\d.*", re.DOTALL)
-MODULES = {"import": "import_"}
 EXHAUSTED = {
     errno.EMFILE: "too many open files\n  raise the limit: `ulimit -n`",
     errno.ENFILE: "this host has too many open files\n  raise its limit: sysctl fs.file-max",
@@ -54,7 +53,6 @@ EXHAUSTED = {
 }
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
-PACKAGE = "testbed.cli.commands"
 
 
 class Parser(argparse.ArgumentParser):
@@ -141,12 +139,12 @@ def _dispatch(given: list[str]) -> int:
     )
     parser.add_argument("--version", action="store_true", help="print the version")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
-    module: Any = None
+    module: ModuleType | None = None
     chosen: argparse.ArgumentParser = parser
     for name, summary in VERBS.items():
         added = verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         if name == verb:
-            module, chosen = importlib.import_module(f"{PACKAGE}.{MODULES.get(name, name)}"), added
+            module, chosen = command(name), added
             module.add(added)
     args, unknown = parser.parse_known_args(words)
     if unknown:
@@ -161,6 +159,65 @@ def _dispatch(given: list[str]) -> int:
     return int(module.main(args))
 
 
+def command(verb: str) -> ModuleType:
+    """The module of a verb, imported when it is asked for: most of them take long to load what they need."""
+    match verb:
+        case "init":
+            from testbed.cli.commands import init
+
+            return init
+        case "check":
+            from testbed.cli.commands import check
+
+            return check
+        case "run":
+            from testbed.cli.commands import run
+
+            return run
+        case "replay":
+            from testbed.cli.commands import replay
+
+            return replay
+        case "train":
+            from testbed.cli.commands import train
+
+            return train
+        case "verify":
+            from testbed.cli.commands import verify
+
+            return verify
+        case "compare":
+            from testbed.cli.commands import compare
+
+            return compare
+        case "bound":
+            from testbed.cli.commands import bound
+
+            return bound
+        case "report":
+            from testbed.cli.commands import report
+
+            return report
+        case "export":
+            from testbed.cli.commands import export
+
+            return export
+        case "import":
+            from testbed.cli.commands import import_
+
+            return import_
+        case "list":
+            from testbed.cli.commands import list
+
+            return list
+        case "clean":
+            from testbed.cli.commands import clean
+
+            return clean
+        case _:
+            raise AssertionError(f"{verb} has no module")
+
+
 def _with_negative_values(words: list[str]) -> list[str]:
     """``words`` with each ``--option -1s`` as ``--option=-1s``: argparse takes ``-1s`` for an option of its own."""
     joined: list[str] = []
@@ -173,7 +230,8 @@ def _with_negative_values(words: list[str]) -> list[str]:
 
 
 def _unknown_verb(verb: str) -> Exception:
-    errors = importlib.import_module("testbed.model.errors")
+    from testbed.model import errors
+
     verbs = (*VERBS, HELP)
     near = f'did you mean "{MEANT[verb]}"?' if verb in MEANT else errors.did_you_mean(verb, verbs)
     found: Exception = errors.UsageError(f'unknown verb "{verb}"', f"{near}\n  see `testbed help`")
@@ -182,7 +240,8 @@ def _unknown_verb(verb: str) -> Exception:
 
 def _unknown_arguments(unknown: Sequence[str], parser: argparse.ArgumentParser) -> str:
     """What to say of arguments that ``parser`` does not have."""
-    errors = importlib.import_module("testbed.model.errors")
+    from testbed.model import errors
+
     wrong = next((word for word in unknown if word.startswith("-")), "").partition("=")[0]
     near = errors.did_you_mean(wrong, _OPTION.findall(parser.format_usage())) if wrong else ""
     return f"unrecognized arguments: {' '.join(unknown)}" + (f"\n  {near}" if near.startswith("did") else "")
@@ -194,12 +253,14 @@ def _refuse_empty(args: argparse.Namespace, declared: list[argparse.Action]) -> 
         if getattr(args, action.dest, None) == "":
             name = "/".join(action.option_strings) or action.metavar or action.dest
             remedy = "give a directory or a file" if action.dest == "out" else "give a value"
-            errors = importlib.import_module("testbed.model.errors")
+            from testbed.model import errors
+
             raise errors.UsageError(f'{name} "": nothing is given', f"{remedy}, or leave it out")
 
 
 def _version() -> str:
-    metadata = importlib.import_module("importlib.metadata")
+    from importlib import metadata
+
     try:
         return f"testbed {metadata.version('edge-testbed')}"
     except metadata.PackageNotFoundError:
@@ -207,7 +268,8 @@ def _version() -> str:
 
 
 def _report(error: Exception) -> int:
-    errors = importlib.import_module("testbed.model.errors")
+    from testbed.model import errors
+
     if isinstance(error, errors.TestbedError):
         _say(str(error))
         return int(error.exit_code)

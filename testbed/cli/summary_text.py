@@ -11,7 +11,7 @@ from testbed.analysis.threshold_checks import NOT_GRADED
 from testbed.cli.exit_code import shown
 from testbed.cli.labels import checkpoints, labels
 from testbed.cli.layout import wrapped
-from testbed.experiments.virtual import VIRTUAL
+from testbed.record.backends import VIRTUAL
 
 
 def text(summary: Summary, columns: int = 0) -> str:

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from testbed.analysis.comparison import Comparison
 from testbed.analysis.comparison import compare as compare_samples
-from testbed.cli.console import to_json
+from testbed.analysis.document import to_json
 from testbed.experiments import rounds, runner
 from testbed.experiments.rounds import Rounds
 from testbed.experiments.runner import Order
-from testbed.experiments.virtual import BACKENDS, SIM
 from testbed.model.errors import Invalid, TestbedError, UsageError, did_you_mean
 from testbed.record import reader
+from testbed.record.backends import BACKENDS, SIM
 from testbed.record.writer import TABLES
 from testbed.scenario.load import load_scenario as load
 from testbed.scenario.parse import slots as fields_of

@@ -1,17 +1,15 @@
-"""TensorBoard event files beside a checkpoint, a folder for each training. They are written at once, by nobody else."""
+"""TensorBoard event files beside a checkpoint, a folder for each training, written by torch's own writer."""
 
-import importlib
-import importlib.util
-import os
-import platform
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from controller.learn.train import Report
 
-FOLDER, VERSION = "tensorboard", "brain.Event:2"
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+FOLDER = "tensorboard"
 NAMES = ("overhead", "best", "rate", "lag", "entropy", "reward")
 Say = Callable[[str], None]
 
@@ -29,43 +27,35 @@ class Curve:
 
     def __init__(self, folder: Path, name: str, say: Say) -> None:
         self._say = say
-        self._file: Any = None
-        self._records: Any = None
-        self._event: Any = None
-        self._summary: Any = None
-        if importlib.util.find_spec("tensorboard") is None:
-            say("no TensorBoard files: tensorboard is not installed")
-            return
-        self._event = importlib.import_module("tensorboard.compat.proto.event_pb2").Event
-        self._summary = importlib.import_module("tensorboard.compat.proto.summary_pb2").Summary
-        writer: Any = importlib.import_module("tensorboard.summary.writer.record_writer").RecordWriter
-        path = folder / FOLDER / name / f"events.out.tfevents.{time.time():.6f}.{platform.node()}.{os.getpid()}"
+        self._writer: SummaryWriter | None = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - open as long as training lasts
-            self._records = writer(self._file)
-            self._write(file_version=VERSION)
+            from torch.utils import tensorboard
+
+            self._writer = tensorboard.SummaryWriter(str(folder / FOLDER / name), flush_secs=1)
+        except ImportError:
+            say("no TensorBoard files: tensorboard is not installed")
         except OSError as error:
             self._give_up(error)
 
-    def _write(self, **event: Any) -> None:
-        self._records.write(self._event(wall_time=time.time(), **event).SerializeToString())
-
     def _give_up(self, error: OSError) -> None:
-        self._records = None
+        self._writer = None
         self._say(f"no TensorBoard files from here on: {error.strerror or error}")
 
     def __call__(self, report: Report) -> None:
         """Write ``report``."""
-        if self._records is None:
+        if self._writer is None:
             return
-        values = [self._summary.Value(tag=name, simple_value=getattr(report, name)) for name in NAMES]
         try:
-            self._write(step=report.updates, summary=self._summary(value=values))
+            for name in NAMES:
+                self._writer.add_scalar(name, getattr(report, name), report.updates)
+            self._writer.flush()
         except OSError as error:
             self._give_up(error)
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._file is not None:
-            self._file.close()
+        if self._writer is not None:
+            try:
+                self._writer.close()
+            except OSError as error:
+                self._give_up(error)

@@ -11,7 +11,7 @@ from testbed.analysis import comparison
 from testbed.analysis.comparison import Sample
 from testbed.experiments import runner
 from testbed.experiments.runner import Order
-from testbed.experiments.virtual import SIM, TESTBED, TWIN, by_twin
+from testbed.experiments.virtual import by_twin
 from testbed.model import ledger
 from testbed.model.errors import InterruptedRunError, UsageError
 from testbed.model.system import Plan
@@ -19,6 +19,7 @@ from testbed.model.task import INTERRUPTED, Task
 from testbed.policy import loading
 from testbed.policy.heuristics import Policy
 from testbed.record import directory, reader
+from testbed.record.backends import SIM, TESTBED, TWIN
 from testbed.scenario.resolve import Resolved
 from testbed.scenario.schema import Scenario
 from testbed.sim.run_log import Simulated

@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import importlib
 import importlib.metadata
 import os
 import platform
@@ -15,21 +14,20 @@ import msgspec
 from testbed.analysis import run_reward
 from testbed.analysis.grading import graded
 from testbed.analysis.summary import Summary, summarise
-from testbed.cli.console import warn
-from testbed.cli.encoding import readable
-from testbed.experiments.virtual import SIM, TESTBED, TWIN, VIRTUAL, by_twin, refuse
-from testbed.live import host_costs, needs, payload, preflight
+from testbed.experiments.virtual import by_twin, refuse
+from testbed.live import calibration, host_costs, needs, payload, preflight
 from testbed.live.interrupts import stop_on_interrupt
-from testbed.live.placement import processes_of
 from testbed.live.progress import Progress
 from testbed.model.errors import ScenarioError, UsageError
-from testbed.model.printable import printable
+from testbed.model.printable import printable, readable
 from testbed.model.system import EPOCH_SLOT, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
 from testbed.policy import loading
 from testbed.policy.heuristics import Policy
+from testbed.protocol.placement import processes_of
 from testbed.record import directory, reader
 from testbed.record.alive import birth
+from testbed.record.backends import SIM, TESTBED, TWIN, VIRTUAL
 from testbed.record.reader import Run
 from testbed.record.writer import Recorder
 from testbed.scenario.resolve import Resolved
@@ -46,11 +44,15 @@ def silent(progress: Progress) -> None:
     """Nobody watches."""
 
 
+def unheard(text: str) -> None:
+    """Nobody listens."""
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What to run: a resolved scenario, its workload, the strategy by name, the clock and where to record it.
 
     ``answers`` repeats recorded decisions instead of asking the policy (simulation only). With ``learn`` the policy
-    goes on learning from what the run measures.
+    goes on learning from what the run measures. ``say`` hears of what takes long before the run begins.
     """
 
     resolved: Resolved
@@ -64,6 +66,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     auto_speed: bool = False
     learn: bool = False
     notes: dict[str, Any] = {}
+    say: Callable[[str], None] = unheard
 
 
 def execute(order: Order, progress: Observer = silent, started: Callable[[Path, Plan], None] | None = None) -> Run:
@@ -132,14 +135,14 @@ def summary_of(run: Run) -> Summary:
 
 
 def planned(order: Order, *, double: bool) -> Plan:
-    """The plan: automatic speed and burn fitted to this host."""
+    """The plan: automatic speed and burn fitted to this host; ``order.say`` hears if that takes a measurement."""
     live = order.backend not in VIRTUAL
     plan = order.resolved.plan(order.workload, order.policy, second_offload=double, live=live)
     plan = msgspec.structs.replace(plan, learn=order.learn)
     if not live:
         return plan
     payload.refuse(plan)
-    known = host_costs.kept() or (host_costs.measured(warn) if order.auto_speed else host_costs.HostCosts())
+    known = host_costs.kept() or (calibration.measured(order.say) if order.auto_speed else host_costs.HostCosts())
     return preflight.fitted(plan, known, auto_speed=order.auto_speed)
 
 
@@ -221,5 +224,6 @@ def _reward(path: Path) -> None:
 
 
 def _launch(plan: Plan, path: Path, progress: Observer) -> None:
-    launch = importlib.import_module("testbed.live.launch").launch
+    from testbed.live.launch import launch
+
     launch(plan, path, progress)

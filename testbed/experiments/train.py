@@ -17,11 +17,11 @@ from controller.learn.train import INTERRUPTED, TIME, Budget, Evaluator, Report,
 from testbed.experiments import curves, tune
 from testbed.experiments.rounds import Rounds
 from testbed.experiments.runner import versions
-from testbed.experiments.virtual import TWIN
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import StartError, UsageError
 from testbed.model.statistics import mean
 from testbed.node import limits
+from testbed.record.backends import TWIN
 from testbed.scenario.dump import dump
 from testbed.scenario.schema import Scenario
 from testbed.trace import inputs

@@ -1,6 +1,5 @@
-"""Backends by name; the two that run as fast as they can, simulation and compiled twin, record the same rows."""
+"""The backends that run as fast as they can: simulation and compiled twin, which record the same rows."""
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,21 +7,19 @@ from testbed.model.system import Plan
 from testbed.policy.heuristics import Policy
 from testbed.sim.run_log import Simulated
 
-TESTBED, SIM, TWIN = "testbed", "sim", "twin"
-BACKENDS = (TESTBED, SIM, TWIN)
-VIRTUAL = (SIM, TWIN)
-
 
 def refuse(plan: Plan) -> None:
     """Raise `ScenarioError` for what the twin cannot express."""
-    build = importlib.import_module("testbed.twin.build")
+    from testbed.twin import build
+
     build.refuse_faults(plan)
     build.refuse(plan.system)
 
 
 def fresh_twin(plan: Plan) -> Any:
     """A `testbed.twin.twin.Twin` with room for all tasks of ``plan``; `ScenarioError` for what it cannot express."""
-    build, twin = importlib.import_module("testbed.twin.build"), importlib.import_module("testbed.twin.twin")
+    from testbed.twin import build, twin
+
     refuse(plan)
     source = build.table(plan.system, plan.workload)
     return twin.Twin(plan.system, source, double=plan.second_offload, capacity=max(1, len(plan.workload)))
@@ -33,7 +30,9 @@ def by_twin(plan: Plan, policy: Policy | None, recorded: Mapping[tuple[int, int]
 
     Raises `ScenarioError` for what the twin cannot express.
     """
-    ran = importlib.import_module("testbed.twin.run").run(plan, policy, recorded)
+    from testbed.twin import run
+
+    ran = run.run(plan, policy, recorded)
     return Simulated(
         tasks=ran.tasks,
         slots=ran.slots,

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from controller.notices import notices_of
 from testbed.gym.sweeper import swept
-from testbed.live.placement import hosts_of
 from testbed.live.process_group import LOOK_MS, ProcessGroup, prepared
 from testbed.model.errors import StartError
 from testbed.model.system import CONTROLLER, Plan
@@ -25,6 +24,7 @@ from testbed.node.socket import envelope
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Announce, Ask, Decision, Outcome, Rows
+from testbed.protocol.placement import hosts_of
 from testbed.protocol.validation import Validator
 from testbed.record.files import temporary_folder
 

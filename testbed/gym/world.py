@@ -1,6 +1,6 @@
 """One world of a batch: what callers ask of single environments, and what they may change."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,27 @@ from testbed.gym.backend import undecided
 from testbed.gym.render import drawn
 from testbed.model.errors import UsageError
 from testbed.model.mdp import CellView
+from testbed.twin.twin import Twin
 from testbed.twin.views import cell_view
 
-if TYPE_CHECKING:
-    from testbed.gym.vector import EdgeOffloadVector
-
 CHANGEABLE = ("backlog_s",)
+
+
+class Worlds(Protocol):
+    """What a world has from the batch that it is in."""
+
+    seeds: NDArray[np.int64]
+    backlog_ns: NDArray[np.int64]
+    twin: Twin
+    setting: settings_of.EnvironmentConfig
+
+    @property
+    def single_action_space(self) -> Any:
+        """What one world takes."""
+
+    @property
+    def single_observation_space(self) -> Any:
+        """What one world shows."""
 
 
 class World:
@@ -25,7 +40,7 @@ class World:
     ``backlog_s`` (queues to begin with, from its next episode on) can be set: for a curriculum, say.
     """
 
-    def __init__(self, batch: "EdgeOffloadVector", index: int) -> None:
+    def __init__(self, batch: Worlds, index: int) -> None:
         self.__dict__.update(batch=batch, index=index)
 
     @property

@@ -8,16 +8,18 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import psutil
 
 from testbed.analysis.grading import RELEASES, lateness
-from testbed.live.host_costs import BUSY, HostCosts, byte_rate, message_rate
+from testbed.live.host_costs import BUSY, KEPT_BUSY_S, HostCosts, byte_rate, keep, message_rate
 from testbed.live.host_meter import HostLoad
 from testbed.live.launch import launch
 from testbed.live.progress import Progress
+from testbed.model.errors import TestbedError
 from testbed.model.system import Plan
 from testbed.model.task import INTERRUPTED
 from testbed.record import directory, reader
@@ -34,6 +36,21 @@ cells: [{{es: {{cpu: 8 GHz}}, ues: 5}}, {{es: {{cpu: 8 GHz}}, ues: 5}}]
 emulation: {{speed: 20, payload: {payload}, burn: 0, drain_limit: 20 s}}
 """
 POLICY = "offload"
+
+
+def measured(say: Callable[[str], None]) -> HostCosts:
+    """Measure now, telling ``say``, and keep it where possible; another host's costs if it cannot be measured."""
+    say("measuring what messages cost on this host, once (about 4 s)")
+    try:
+        found = measure()
+    except TestbedError as error:
+        say(f"could not be measured, using those of another host: {error}")
+        return HostCosts()
+    keep(found)
+    if found.others > BUSY:
+        busy = f"other programs used {found.others:.1f} cores meanwhile"
+        say(f"{busy}: timers are taken for those of a quiet host; measured again in {KEPT_BUSY_S / 60:.0f} minutes")
+    return found
 
 
 def measure() -> HostCosts:

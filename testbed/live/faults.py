@@ -1,19 +1,21 @@
 """Deaths and restarts of a running testbed: those the scenario plans, and those that just happen."""
 
 import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
 from testbed.live.backoff import Backoff
+from testbed.live.liveness import Liveness
 from testbed.live.supervisor import Child, Supervisor
-from testbed.model.system import LEARNER, Fault
+from testbed.model.system import LEARNER, Fault, Plan
+from testbed.node.clock import Clock
+from testbed.node.socket import Mailbox
 from testbed.protocol.endings import Absence
-from testbed.protocol.messages import Down, Start, Up
+from testbed.protocol.messages import Body, Down, Start, Up
+from testbed.protocol.placement import Processes
 from testbed.protocol.rows import DEAD_ALREADY, DIED, GIVEN_UP, KILL, PLANNED, RESTART, RESTARTED, EventRow
-
-if TYPE_CHECKING:
-    from testbed.live.launch import Launcher
+from testbed.record.writer import Recorder
 
 MARGIN_WALL_NS = 5_000_000
 IDLE_MS = 100
@@ -33,6 +35,26 @@ class Return(msgspec.Struct, kw_only=True):
     told: bool = False
 
 
+class Launches(Protocol):
+    """What faults need of whoever launches the run."""
+
+    plan: Plan
+    clock: Clock
+    processes: Processes
+    mailbox: Mailbox
+    liveness: Liveness
+    recorder: Recorder
+
+    def tell(self, name: str, body: Body, at_ns: int = 0) -> None:
+        """Send a notice to the process, or to the process of the core, ``name``."""
+
+    def log_tail(self, name: str) -> str:
+        """The last line of a process's log, and where it is."""
+
+    def crashed(self, name: str) -> bool:
+        """Whether the log of a process ends in a traceback."""
+
+
 class Killed(msgspec.Struct, frozen=True):
     """A planned death that was carried out at ``at_ns``."""
 
@@ -47,7 +69,7 @@ class Faults:
     What was planned for another instant is recorded beside it.
     """
 
-    def __init__(self, launcher: "Launcher", supervisor: Supervisor) -> None:
+    def __init__(self, launcher: Launches, supervisor: Supervisor) -> None:
         self._launcher, self.supervisor = launcher, supervisor
         self._planned = sorted(launcher.plan.faults, key=lambda fault: fault.at_ns)
         self._killed: dict[str, Killed] = {}

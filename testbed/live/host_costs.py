@@ -1,19 +1,16 @@
 """What a message and a payload byte cost on this host: measured once, kept in the user's cache directory."""
 
 import contextlib
-import importlib
 import json
 import os
 import platform
 import time
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
 import msgspec
 import psutil
 
-from testbed.model.errors import TestbedError
 from testbed.model.system import Plan
 
 MESSAGES_A_TASK = 5
@@ -57,21 +54,6 @@ def kept() -> HostCosts | None:
     return None
 
 
-def measured(say: Callable[[str], None]) -> HostCosts:
-    """Measure now, telling ``say``, and keep it where possible; another host's costs if it cannot be measured."""
-    say("measuring what messages cost on this host, once (about 4 s)")
-    try:
-        found: HostCosts = importlib.import_module("testbed.live.calibration").measure()
-    except TestbedError as error:
-        say(f"could not be measured, using those of another host: {error}")
-        return HostCosts()
-    _keep(found)
-    if found.others > BUSY:
-        busy = f"other programs used {found.others:.1f} cores meanwhile"
-        say(f"{busy}: timers are taken for those of a quiet host; measured again in {KEPT_BUSY_S / 60:.0f} minutes")
-    return found
-
-
 def cache_path() -> Path:
     """``edge-testbed/host.json`` in the user's cache directory."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
@@ -84,7 +66,8 @@ def host_key() -> str:
     return " ".join((*parts, metadata.version("edge-testbed")))
 
 
-def _keep(found: HostCosts) -> None:
+def keep(found: HostCosts) -> None:
+    """Write ``found`` where `kept` finds it, if that can be written."""
     path = cache_path()
     entry = {"host": host_key(), "at": time.time(), "costs": msgspec.to_builtins(found)}
     with contextlib.suppress(OSError):

@@ -10,7 +10,6 @@ from testbed.live import warm_up
 from testbed.live.faults import Faults
 from testbed.live.host_meter import HostLoad
 from testbed.live.interrupts import collected_signals
-from testbed.live.placement import processes_of
 from testbed.live.process_group import ProcessGroup, prepared
 from testbed.live.progress import Ledger, Progress
 from testbed.model.errors import LostError, StartError
@@ -19,6 +18,7 @@ from testbed.model.task import DRAIN_LIMIT, INTERRUPTED, NEVER_BEGAN_NS, STARTER
 from testbed.node.launcher_session import LAUNCHER
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Rows, Stop
+from testbed.protocol.placement import processes_of
 from testbed.protocol.rows import DROPPED_FRAME, UNSENT, EventRow
 from testbed.record.writer import Recorder
 

@@ -1,4 +1,4 @@
-"""The processes that play a plan together: started, told one epoch, listened to, and never outliving whoever started them."""
+"""The processes that play a plan together: started, told one epoch, heard, and never outliving who started them."""
 
 import contextlib
 import os
@@ -12,7 +12,6 @@ import zmq
 
 from testbed.live import needs
 from testbed.live.liveness import Liveness
-from testbed.live.placement import Processes
 from testbed.live.progress import Progress
 from testbed.live.supervisor import Supervisor
 from testbed.model.errors import LostError, StartError
@@ -23,6 +22,7 @@ from testbed.node.process import ORDERS, Orders
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Body, Hello, Start, Stop
+from testbed.protocol.placement import Processes
 from testbed.protocol.rows import EventRow
 
 READY_TIMEOUT_NS = 60_000_000_000

@@ -15,6 +15,11 @@ def printable(text: str) -> str:
     return _UNSAFE.sub(_escaped, text)
 
 
+def readable(text: str) -> str:
+    """``text``, a file's name perhaps, as it can be stored: bytes that are no text in this locale may be in others."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
     if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not UTF-8, as Python keeps it

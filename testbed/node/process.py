@@ -2,10 +2,10 @@
 
 import argparse
 import gc
+import logging
 import os
 import select
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -190,7 +190,7 @@ def enter(role_name: str, argv: list[str], live: Callable[[str, int], None]) -> 
     arguments = parser.parse_args(argv)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not (arguments.run / ORDERS).is_file():
-        print(f"{arguments.run}: no orders for a process here; runs are started by `testbed run`", file=sys.stderr)
+        logging.error("%s: no orders for a process here; runs are started by `testbed run`", arguments.run)
         return 2
     os.chdir(arguments.run)
     live(arguments.name, arguments.incarnation)

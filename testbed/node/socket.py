@@ -1,6 +1,6 @@
 """The only sockets: one PULL inbox per process, PUSH sockets to peers, opened when first needed."""
 
-import sys
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +20,7 @@ SOCKETS_BESIDE = 1000  # closed ones count until the context has reaped them
 BATCH = 64
 MORE, LAST, READABLE = int(zmq.SNDMORE | zmq.DONTWAIT), int(zmq.DONTWAIT), int(zmq.POLLIN)
 LOGGED, WIDEST = 20, 200
+LOG = logging.getLogger(__name__)
 _PAYLOAD = bytes(8 * 1024 * 1024)
 MOST_FRAMES = BATCH * (2 + codec.MAX_PAYLOAD // len(_PAYLOAD))
 
@@ -166,7 +167,7 @@ class Mailbox:
         self.dropped += 1
         if self.dropped <= LOGGED or self.dropped % 1000 == 0:
             self.last_error = "".join(letter if letter.isprintable() else "?" for letter in why[:WIDEST])
-            print(f"frame {self.dropped} dropped: {self.last_error}", file=sys.stderr, flush=True)
+            LOG.warning("frame %d dropped: %s", self.dropped, self.last_error)
 
     def close(self, linger_ms: int = 0, to: str = "") -> None:
         """Close everything, waiting up to ``linger_ms`` for what is still to be sent to process ``to``.

@@ -19,6 +19,7 @@ from testbed.record.files import keep, unwritable
 
 FORMAT = 3
 FREE = ("versions", "curve")
+LEARNS_ONLINE = "a3c"
 MADE_BY = "`testbed train region --algorithm a3c-do` makes one"
 
 
@@ -127,3 +128,16 @@ def load_policy(path: Path, algorithm: str, *, explore: bool = False) -> Policy:
         paper=paper,
         shape=shape,
     )
+
+
+def can_learn_online(path: Path) -> Learned:
+    """The policy of a checkpoint; `UsageError` if it is none that can go on learning in a run."""
+    learned = load_policy(path, LEARNS_ONLINE)
+    if not isinstance(learned, Learned):
+        head = read(path)[1].get("head")
+        raise UsageError(
+            f'{path}: a policy with the head "{head}" cannot learn in a run', "sequential and factored can"
+        )
+    if learned.remembers:
+        raise UsageError(f"{path}: a policy with a recurrent core cannot learn in a run", "train one with memory 0")
+    return learned

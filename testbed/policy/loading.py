@@ -1,7 +1,6 @@
 """From a strategy's name to a policy: heuristics, tuned checkpoints and a user's own ``module:attribute``."""
 
 import difflib
-import importlib
 import json
 import math
 import shlex
@@ -95,7 +94,9 @@ def load_for_learning(name: str) -> bool:
         remedy = f"{LEARNS_ONLINE} and {LEARNS_ONLINE}{DOUBLE} can, with :CHECKPOINT or without"
         raise UsageError(f'policy "{name}" cannot learn in a run', remedy)
     if path:
-        importlib.import_module("controller.online.start").can_learn_online(Path(path))
+        from testbed.policy.checkpoint import can_learn_online
+
+        can_learn_online(Path(path))
     return double
 
 
@@ -153,10 +154,10 @@ def read_checkpoint(path: Path, policy: str, strategy: str = "") -> dict[str, An
 
 
 def _learned(base: str, path: str, strategy: str) -> Policy:
-    checkpoint = importlib.import_module("testbed.policy.checkpoint")
+    from testbed.policy import checkpoint
+
     try:
-        policy: Policy = checkpoint.load_policy(Path(path), base)
+        return checkpoint.load_policy(Path(path), base)
     except UsageError as error:
         unknown = error.remedy in ("", checkpoint.MADE_BY)
         raise UsageError(error.message, f"`{_training(strategy)}` makes one" if unknown else error.remedy) from None
-    return policy

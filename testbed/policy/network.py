@@ -57,8 +57,10 @@ def stack(start: int, *sizes: int) -> tuple[Layer, ...]:
 
 
 class Layout(NamedTuple):
-    """Where everything is in the parameter vector of a ``head`` that decides for ``ues`` UEs at once; ``core``: two gates
-    side by side, then the candidate, or nothing."""
+    """Where everything is in the parameter vector of a ``head`` that decides for ``ues`` UEs at once.
+
+    ``core``: two gates side by side, then the candidate, or nothing.
+    """
 
     head: str
     ues: int

@@ -1,7 +1,6 @@
 """A run's tables as files for other tools: one CSV or Parquet file a table."""
 
 import csv
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,8 @@ def _word(value: object) -> object:
 
 def _parquet() -> Any:
     try:
-        arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+        import pyarrow as arrow
+        from pyarrow import parquet
     except ImportError:
         remedy = "install it (pip install pyarrow), or take --format csv"
         raise UsageError("Parquet needs the package pyarrow", remedy) from None

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from testbed.experiments.virtual import TESTBED, VIRTUAL
 from testbed.model.errors import UsageError
 from testbed.model.printable import printable
 from testbed.model.task import INTERRUPTED, Task
@@ -24,6 +23,7 @@ from testbed.protocol.rows import (
 )
 from testbed.record import database, directory
 from testbed.record.alive import is_alive
+from testbed.record.backends import TESTBED, VIRTUAL
 from testbed.record.writer import TABLES
 from testbed.scenario import workload as tables
 from testbed.scenario.load import load_scenario

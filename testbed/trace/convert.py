@@ -16,8 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from testbed.model.errors import ScenarioError, StartError, UsageError, did_you_mean
-from testbed.record.files import replacing
+from testbed.model.errors import ScenarioError, UsageError, did_you_mean
 from testbed.scenario import workload as tables
 from testbed.scenario.reading import read_text
 from testbed.scenario.schema import LinkTrace, Scenario
@@ -42,35 +41,25 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def convert(
-    kind: str, files: Sequence[str | Path], out: str | Path, options: Options | None = None, say: Say = quiet
-) -> str:
-    """Convert ``files`` of ``kind`` into ``out``; returns one line saying what was written.
+    kind: str, files: Sequence[str | Path], options: Options | None = None, say: Say = quiet
+) -> tuple[str, str]:
+    """Convert ``files`` of ``kind``: the text of the testbed's own file, and one line saying what it holds.
 
-    ``say`` hears what was skipped, capped or assumed. Raises `ScenarioError` for a mistake in a file, `UsageError` for
-    a wrong kind or number of files, and `StartError` when ``out`` cannot be written; what was there before is then left
-    as it was.
+    ``say`` hears what was skipped, capped or assumed. Raises `ScenarioError` for a mistake in a file, and `UsageError`
+    for a wrong kind or number of files.
     """
     if kind not in KINDS:
         raise UsageError(f'unknown kind "{kind}"', did_you_mean(kind, KINDS))
     names = [str(file) for file in files]
-    if Path(out).resolve() in {Path(name).resolve() for name in names}:
-        raise UsageError(f"{out} is one of the files to read", "give another file after -o")
     names = [name for name in names if not _skipped(name, say)]
     if not names:
         raise UsageError("there is no file left to read", "give the files themselves")
     chosen = options or Options()
     if kind in ("azure", "csv"):
-        text, said = _workload(kind, names, chosen, say)
-    elif kind == "eua":
-        text, said = _topology(names, chosen, say)
-    else:
-        text, said = _link(kind, names, chosen, say)
-    try:
-        with replacing(Path(out)) as file:
-            file.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise StartError(f"{out} cannot be written: {error.strerror}", "give another file after -o") from None
-    return f"{out}: {said}"
+        return _workload(kind, names, chosen, say)
+    if kind == "eua":
+        return _topology(names, chosen, say)
+    return _link(kind, names, chosen, say)
 
 
 def _skipped(name: str, say: Say) -> bool:

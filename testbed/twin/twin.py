@@ -73,7 +73,7 @@ class Twin:
         return self.state.status["slot"]
 
     def use(self, policy: Policy | None, chosen: Any = slice(None)) -> None:
-        """Let the ``chosen`` worlds decide by a heuristic (`testbed.policy.heuristics`), or, for None, as they are told."""
+        """Let the ``chosen`` worlds decide by one of `testbed.policy.heuristics` or, for None, as they are told."""
         status = self.state.status
         if policy is None:
             status["policy"][chosen] = state.GIVEN

@@ -2,11 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from testbed.cli.console import warn
 from testbed.experiments import runner
 from testbed.experiments.runner import Order
 from testbed.experiments.virtual import by_twin
@@ -61,14 +60,15 @@ def scenario(resolved: Resolved, workload: tuple[Task, ...], out: str) -> Iterat
     )
 
 
-def twin(resolved: Resolved, workload: tuple[Task, ...]) -> Iterator[Check]:
-    """Whether the twin records the simulation's rows, in every table; nothing if it cannot express the tasks."""
+def twin(resolved: Resolved, workload: tuple[Task, ...], say: Callable[[str], None]) -> Iterator[Check]:
+    """Whether the twin records the simulation's rows, in every table; nothing, which
+    ``say`` hears, if it cannot express the tasks."""
     policy, double = loading.load(POLICY)
     plan = resolved.plan(workload, POLICY, second_offload=double, live=False)
     try:
         ran = by_twin(plan, policy)
     except ScenarioError as error:
-        warn(f"the twin is left out: {error}")
+        say(f"the twin is left out: {error}")
         return
     made = simulate(plan, policy)
     differ = differing(made.tasks, ran.tasks)

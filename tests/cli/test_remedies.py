@@ -2,7 +2,6 @@
 
 import argparse
 import ast
-import importlib
 import re
 import shlex
 from pathlib import Path
@@ -44,7 +43,7 @@ def run(tmp_path, words, code=0):
 
 
 def parser_of(verb):
-    module = importlib.import_module(f"{main.PACKAGE}.{main.MODULES.get(verb, verb)}")
+    module = main.command(verb)
     parser = argparse.ArgumentParser(exit_on_error=False)
     module.add(parser)
     for action in parser._actions:

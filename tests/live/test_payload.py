@@ -7,13 +7,13 @@ import pytest
 
 from testbed.experiments import runner
 from testbed.experiments.runner import Order
-from testbed.experiments.virtual import TESTBED, VIRTUAL
 from testbed.gym.config import make
 from testbed.gym.live import LiveBackend
 from testbed.model.errors import ScenarioError
 from testbed.node.socket import Mailbox
 from testbed.protocol.codec import MAX_PAYLOAD_BITS, PROTOCOL_VERSION, Envelope
 from testbed.protocol.messages import Heartbeat
+from testbed.record.backends import TESTBED, VIRTUAL
 from testbed.scenario.load import parse_scenario
 from testbed.trace import inputs
 from tests.command import call

@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,8 +9,12 @@ from typing import Any
 
 import msgspec
 
+from testbed.cli.bound_text import text
 from testbed.cli.commands import common
 from testbed.cli.console import print_json, warn
+from testbed.cli.search_progress import Bar
+from testbed.hindsight import evaluator
+from testbed.hindsight.bound_report import bound_report
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, UsageError
 from testbed.record import reader
@@ -46,12 +49,10 @@ def main(args: argparse.Namespace) -> int:
             raise UsageError(f"--{name} {getattr(args, name)}", "at least 1 is needed")
     if args.out is not None:
         common.output_file("out", args.out)
-    judge: Any = importlib.import_module("testbed.hindsight.evaluator")
-    resolved, cases = _of_run(judge, args) if common.is_run(args.what) else _of_scenario(judge, args)
-    found, stopped = _judge(judge, cases, args)
-    bound_report: Any = importlib.import_module("testbed.hindsight.bound_report")
-    told = bound_report.bound_report(resolved.system.name, resolved.system.slots, found)
-    print_json(told) if args.json else print(bound_report.text(told), end="", flush=True)
+    resolved, cases = _of_run(args) if common.is_run(args.what) else _of_scenario(args)
+    found, stopped = _searched(cases, args)
+    told = bound_report(resolved.system.name, resolved.system.slots, found)
+    print_json(told) if args.json else print(text(told), end="", flush=True)
     if args.out:
         _write(Path(args.out), resolved, found)
     if stopped:
@@ -62,7 +63,7 @@ def main(args: argparse.Namespace) -> int:
 Cases = Sequence[Callable[[], Any]]
 
 
-def _of_scenario(judge: Any, args: argparse.Namespace) -> tuple[Resolved, Cases]:
+def _of_scenario(args: argparse.Namespace) -> tuple[Resolved, Cases]:
     names = common.strategies(args.policies or POLICIES, args.what)
     scenario = common.tell_of_traces(common.scenario_of(args.what, common.changes(args.what, args)))
     seeds = range(scenario.seed, scenario.seed + args.seeds)
@@ -71,12 +72,12 @@ def _of_scenario(judge: Any, args: argparse.Namespace) -> tuple[Resolved, Cases]
 
     def case(seed: int) -> Any:
         resolved = inputs.resolve(msgspec.structs.replace(scenario, seed=seed))
-        return judge.of_scenario(resolved, common.workload_of(resolved), names)
+        return evaluator.of_scenario(resolved, common.workload_of(resolved), names)
 
     return inputs.resolve(scenario), [lambda seed=seed: case(seed) for seed in seeds]
 
 
-def _of_run(judge: Any, args: argparse.Namespace) -> tuple[Resolved, Cases]:
+def _of_run(args: argparse.Namespace) -> tuple[Resolved, Cases]:
     changed = [args.slots, args.duration, args.seed]
     if args.set or args.seeds > 1 or any(value is not None for value in changed):
         raise UsageError("a run's workload and system are what they were", "leave out --slots, --for, --seed, --set")
@@ -85,16 +86,15 @@ def _of_run(judge: Any, args: argparse.Namespace) -> tuple[Resolved, Cases]:
     undecided = sum(row.choice < 0 for row in run.tasks)
     if undecided:
         warn(f"{run.name}: {undecided} tasks were never decided; they count as local")
-    return run.resolved, [lambda: judge.of_run(run, names)]
+    return run.resolved, [lambda: evaluator.of_run(run, names)]
 
 
-def _judge(judge: Any, cases: Cases, args: argparse.Namespace) -> tuple[list[Any], bool]:
+def _searched(cases: Cases, args: argparse.Namespace) -> tuple[list[Any], bool]:
     """What was found about the workloads, and whether an interrupt ended it: the last one may then be unfinished."""
     found: list[Any] = []
     stop: list[bool] = []
     stream = sys.stderr if args.json else sys.stdout
-    bar_module: Any = importlib.import_module("testbed.cli.search_progress")
-    with bar_module.Bar(stream, args.plain or args.json) as bar, stop_on_interrupt(lambda: stop.append(True)):
+    with Bar(stream, plain=args.plain or args.json) as bar, stop_on_interrupt(lambda: stop.append(True)):
         for n, case in enumerate(cases):
 
             def watch(share: float, text: str, n: int = n) -> bool:
@@ -105,7 +105,7 @@ def _judge(judge: Any, cases: Cases, args: argparse.Namespace) -> tuple[list[Any
             played = case()
             if stop and found:
                 break
-            found.append(judge.judge(played, args.evaluations, watch))
+            found.append(evaluator.evaluate(played, args.evaluations, watch))
             if stop:
                 break
     return found, bool(stop)

@@ -11,7 +11,7 @@ from testbed.cli.commands import common
 from testbed.cli.console import print_json, warn
 from testbed.cli.layout import width
 from testbed.cli.summary_text import percent, table
-from testbed.live import host_costs, preflight
+from testbed.live import calibration, host_costs, preflight
 from testbed.live.needs import size
 from testbed.live.preflight import Fit, cores
 from testbed.model.delay import duration_ns
@@ -35,7 +35,7 @@ def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code: 4 if it does not fit this host."""
     resolved, workload = common.load(args.scenario, args)
     known = None if args.calibrate else host_costs.kept()
-    known = known or host_costs.measured(warn)
+    known = known or calibration.measured(warn)
     plan = resolved.plan(workload, common.DEFAULT_POLICY, second_offload=True, live=True)
     burn_auto = plan.emulation.burn < 0.0
     plan = preflight.fitted(plan, known, auto_speed=args.speed == "auto")

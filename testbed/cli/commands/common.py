@@ -16,7 +16,6 @@ from testbed.cli.exit_code import verdict
 from testbed.cli.layout import width
 from testbed.experiments import runner
 from testbed.experiments.runner import Order
-from testbed.experiments.virtual import VIRTUAL
 from testbed.live import host_costs, preflight
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.live.progress import Progress
@@ -26,6 +25,7 @@ from testbed.model.system import Plan
 from testbed.model.task import Task
 from testbed.policy import loading
 from testbed.record import reader
+from testbed.record.backends import VIRTUAL
 from testbed.record.files import must_be_writable, unwritable
 from testbed.scenario import units
 from testbed.scenario.load import load as read_scenario
@@ -231,7 +231,7 @@ def played(order: Order, args: argparse.Namespace, meanwhile: Callable[[Path], N
             meanwhile(path)
 
     try:
-        return runner.perform(order, watch, started)
+        return runner.perform(msgspec.structs.replace(order, say=warn), watch, started)
     finally:
         for _, ticker in begun:
             ticker.done()

@@ -19,9 +19,9 @@ from testbed.cli.layout import width
 from testbed.cli.pulse import Pulse
 from testbed.experiments import rounds, sweep
 from testbed.experiments.rounds import Rounds
-from testbed.experiments.virtual import BACKENDS, SIM, TESTBED, TWIN
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedRunError, UsageError
 from testbed.record import reader
+from testbed.record.backends import BACKENDS, SIM, TESTBED, TWIN
 from testbed.record.files import replacing, unwritable
 from testbed.scenario.load import Loaded, load
 

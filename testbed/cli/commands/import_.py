@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from testbed.cli.commands import common
-from testbed.model.errors import Invalid, UsageError
+from testbed.model.errors import Invalid, StartError, UsageError
 from testbed.model.printable import printable
+from testbed.record.files import replacing
 from testbed.scenario.fields import Quantity, Range, Scalar
 from testbed.scenario.load import load_scenario
 from testbed.scenario.parse import slots
@@ -67,8 +68,16 @@ def main(args: argparse.Namespace) -> int:
         ues_per_cell=args.ues_per_cell or 0,
         radius_m=RADIUS_M if args.radius is None else _parsed("radius", args.radius, RADIUS),
     )
-    notes: list[str] = []
-    print(printable(convert(args.kind, args.files, args.out, options, notes.append)))
+    out, notes = Path(args.out), list[str]()
+    if out.resolve() in {Path(name).resolve() for name in args.files}:
+        raise UsageError(f"{out} is one of the files to read", "give another file after -o")
+    text, said = convert(args.kind, args.files, options, notes.append)
+    try:
+        with replacing(out) as beside:
+            beside.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise StartError(f"{out} cannot be written: {error.strerror}", "give another file after -o") from None
+    print(printable(f"{out}: {said}"))
     for note in notes:
         print(printable(f"  {note}"))
     return 0

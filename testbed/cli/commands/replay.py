@@ -10,12 +10,12 @@ from testbed.analysis import replay
 from testbed.cli.commands import common
 from testbed.cli.console import warn
 from testbed.experiments.runner import Order
-from testbed.experiments.virtual import BACKENDS, SIM, TESTBED, TWIN
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.system import System
 from testbed.model.task import Task
 from testbed.policy import loading
 from testbed.record import directory, reader
+from testbed.record.backends import BACKENDS, SIM, TESTBED, TWIN
 from testbed.scenario import workload as tables
 from testbed.scenario.schema import Workload
 from testbed.scenario.window import IDLE_SLOTS

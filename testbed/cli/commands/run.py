@@ -4,8 +4,8 @@ import argparse
 
 from testbed.cli.commands import common
 from testbed.experiments.runner import Order
-from testbed.experiments.virtual import BACKENDS, TESTBED
 from testbed.policy import loading
+from testbed.record.backends import BACKENDS, TESTBED
 
 
 def add(parser: argparse.ArgumentParser) -> None:

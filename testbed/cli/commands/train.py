@@ -1,12 +1,10 @@
 """``testbed train``: values of a tuned policy, or a network, from training seeds that no evaluation uses."""
 
 import argparse
-import importlib
 import math
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 from testbed.cli.commands import common
 from testbed.cli.console import print_json, warn
@@ -174,12 +172,14 @@ def _seconds(args: argparse.Namespace) -> float:
 
 def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
     seconds = _seconds(args)
-    teach, bar = (importlib.import_module(f"testbed.run.{name}") for name in ("teach", "lesson_bar"))
-    train: Any = importlib.import_module("controller.learn.train")
-    budget = train.Budget(seconds=seconds, workers=args.workers, synchronous=args.synchronous)
+    from controller.learn.train import Budget
+    from testbed.cli import training_progress as bar
+    from testbed.experiments.train import Training, TrainingJob
+
+    budget = Budget(seconds=seconds, workers=args.workers, synchronous=args.synchronous)
     if args.updates:
         every = max(1, args.updates // VERDICTS)
-        budget = train.Budget(
+        budget = Budget(
             seconds=seconds,
             updates=args.updates,
             workers=args.workers,
@@ -189,7 +189,7 @@ def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
             synchronous=args.synchronous,
         )
     options = (*args.option, *(["terminal=true"] if args.terminal else []))
-    job = teach.TrainingJob(
+    job = TrainingJob(
         scenario=scenario,
         algorithm=args.algorithm,
         seed=args.seed,
@@ -199,11 +199,11 @@ def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
         resume=args.resume,
         options=options,
     )
-    training = teach.Training(job)
+    training = Training(job)
     stream = sys.stderr if args.json else sys.stdout
     print(f"first the heuristics, tuned and played on {len(training.seeds)} workloads", file=stream, flush=True)
     baseline = training.baseline()
-    with bar.Bar(stream, args.plain or args.json, budget, baseline) as show:
+    with bar.Bar(stream, plain=args.plain or args.json, budget=budget, baseline=baseline) as show:
         result = training.run(baseline, show, warn)
     if args.json:
         print_json(result)
@@ -233,14 +233,15 @@ def _ending(ended: str, checkpoint: str) -> int:
 
 
 def _teach_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
-    live = importlib.import_module("testbed.experiments.train_live")
+    from testbed.experiments import train_live as live
+
     path = folder / f"{args.algorithm}.npz"
     if args.resume and not path.exists():
         raise UsageError(f"--resume: there is no {path}", "leave it out to begin anew, or give --start CHECKPOINT")
     start, seconds = str(path) if args.resume else args.start or "", 0.0 if args.slots else _seconds(args)
-    order = live.order(scenario, args.algorithm, args.seed, seconds, start, args.speed == "auto")
+    order = live.order(scenario, args.algorithm, args.seed, seconds, start, auto_speed=args.speed == "auto")
     common.say_cut(scenario, order.resolved)
-    keeper = live.Keeper(path, args.resume, warn)
+    keeper = live.Keeper(path, goes_on=args.resume, say=warn)
     run = reader.read_run(common.played(order, args, keeper))
     summary = runner.summary_of(run)
     longer = f"--slots {10 * args.slots}" if args.slots else "--wall 300s"

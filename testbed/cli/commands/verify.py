@@ -40,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
     load, begun, found = HostLoad(), time.monotonic(), list[Check]()
     with scratch() as folder:
         parts = suite(quick=args.quick)
-        parts["twin"] = lambda: whole.twin(resolved, workload)
+        parts["twin"] = lambda: whole.twin(resolved, workload, warn)
         parts["scenario"] = lambda: whole.scenario(resolved, workload, str(folder / "run"))
         for name, part in parts.items():
             warn(f"verifying: {name}")

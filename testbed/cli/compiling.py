@@ -1,4 +1,4 @@
-"""Compile everything that is ever compiled, so that nobody waits for it later: ``python -m testbed.live.compiling``."""
+"""Compile everything that is ever compiled, so that nobody waits for it later: ``python -m testbed.cli.compiling``."""
 
 import sys
 

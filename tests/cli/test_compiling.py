@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from testbed.live import compiling
+from testbed.cli import compiling
 from testbed.twin import entry
 
 ROOT = Path(__file__).parents[2]

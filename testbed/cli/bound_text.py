@@ -1,0 +1,40 @@
+"""What hindsight found, as text (pure)."""
+
+import math
+
+from testbed.cli.labels import checkpoints, labels
+from testbed.cli.summary_text import percent, table
+from testbed.hindsight.bound_report import BoundReport, above
+
+
+def text(found: BoundReport) -> str:
+    """The report for people."""
+    labelled = labels(found.policies)
+    listed = checkpoints(labelled)
+    best, bound = found.best_found, found.lower_bound.overhead
+    rows = [
+        (
+            labelled[name],
+            f"{one.overhead:.4f}",
+            _more(one.above_best),
+            _more(one.above_bound),
+            "stable" if one.stable else "UNSTABLE",
+        )
+        for name, one in found.policies.items()
+    ]
+    rows.append(("best found", f"{best.overhead:.4f}", "", _more(above(best.overhead, bound)), ""))
+    rows.append(("lower bound", f"{bound:.4f}", "", "", ""))
+    many = f"{found.workloads} workloads from seed {found.seed} on" if found.workloads > 1 else f"seed {found.seed}"
+    offload = "second offload allowed" if found.second_offload else "without second offload"
+    said = f"{found.scenario}, {many}, {found.slots} slots, {found.tasks} tasks, {offload}"
+    head = ("mean overhead", "", "above best found", "above lower bound", "backlog")
+    pace = f"{best.evaluations:,} evaluations in {best.seconds:.1f} s, begun from {best.start}"
+    known = f"the optimum is between {bound:.4f} and {best.overhead:.4f}"
+    if bound > 0.0:
+        known += f": the best found is at most {percent(above(best.overhead, bound))} above it"
+    return f"{said}\n\n{table(head, rows)}\n\n{pace}\n{known}\n" + (f"\n{listed}\n" if listed else "")
+
+
+def _more(share: float) -> str:
+    """How much more, in percent; nothing where that is unknown, as above 0."""
+    return "" if math.isnan(share) else f"{100 * share:+.1f} %"
