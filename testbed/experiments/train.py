@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 import yaml
 
+from controller.learn import curves
 from controller.learn.evaluate import MOST_A_SLOT
 from controller.learn.learner import TrainConfig
 from controller.learn.options import optioned
 from controller.learn.train import INTERRUPTED, TIME, Budget, Evaluator, Report, Trainer
-from testbed.experiments import curves, tune
+from testbed.experiments import tune
 from testbed.experiments.rounds import Rounds
 from testbed.experiments.runner import versions
 from testbed.live.interrupts import stop_on_interrupt

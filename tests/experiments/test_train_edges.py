@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from controller.learn import curves
+from controller.learn.curves import Curve
 from testbed.cli.main import main
-from testbed.experiments import curves
-from testbed.experiments.curves import Curve
 from tests.experiments.test_train import REPORT, place, train
 from tests.record.test_files import full_disk
 
