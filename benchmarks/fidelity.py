@@ -132,20 +132,24 @@ def shaped() -> Entry:
     rates = (*GOODPUT_MBIT, *(rate for rate, _ in KNOWN))
     sizes = [round(GOODPUT_S * rate * links.MBIT / EACH) for rate in GOODPUT_MBIT]
     sizes += [size * links.KB for _, size in KNOWN]
-    gap_ns = round(GOODPUT_S * bench.NS / EACH)
+    gap_ns = round(GOODPUT_S * bench.NS_PER_S / EACH)
     tasks = []
     for ue, bits in enumerate(sizes):
         for n in range(EACH):
             at = 0 if ue < len(GOODPUT_MBIT) else n * gap_ns + (ue - 3) * gap_ns // 3
             tasks.append(bench.task(ue, n, at, bits))
-    made = bench.system([rate * links.MBIT for rate in rates], GOODPUT_S, Radio(latency_ns=LATENCY_MS * bench.MS))
+    made = bench.system(
+        [rate * links.MBIT for rate in rates], GOODPUT_S, Radio(latency_ns=LATENCY_MS * bench.NS_PER_MS)
+    )
     load = HostLoad()
-    taken = links.by_ue(bench.run(made, tasks, "offload", Emulation(burn=0.0, drain_limit_ns=60 * bench.NS)).tasks)
+    taken = links.by_ue(
+        bench.run(made, tasks, "offload", Emulation(burn=0.0, drain_limit_ns=60 * bench.NS_PER_S)).tasks
+    )
     found: Entry = {"goodput": {}, "known": {}, "steal": load.steal(), "host_cpu": load.cpu()}
     for ue, rate in enumerate(GOODPUT_MBIT):
         begin = min(row.ready_ns for row in taken[ue])
         end = max(row.ready_ns + bench.link_ns(row) for row in taken[ue])
-        seconds = (end - begin) / bench.NS - LATENCY_MS * 1e-3
+        seconds = (end - begin) / bench.NS_PER_S - LATENCY_MS * 1e-3
         found["goodput"][str(rate)] = EACH * sizes[ue] / seconds / links.MBIT / rate - 1.0
     for ue, (rate, size) in enumerate(KNOWN, start=len(GOODPUT_MBIT)):
         asked = size * links.KB / (rate * links.MBIT) + LATENCY_MS * 1e-3

@@ -82,7 +82,7 @@ def config_of(job: Job) -> TrainConfig:
     )
     own = {name: value for name, value in job.options.items() if name in TrainConfig.__struct_fields__}
     rest = {name: value for name, value in job.options.items() if name not in own and name not in BUDGET}
-    settings = {"actor_critic": a3c.Settings(**rest)} if base == "a3c" else {"values": dqn.Settings(**rest)}
+    settings = {"actor_critic": a3c.A3cSettings(**rest)} if base == "a3c" else {"values": dqn.DqnSettings(**rest)}
     return msgspec.structs.replace(config, **settings, **own)
 
 

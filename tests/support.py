@@ -3,17 +3,17 @@
 import msgspec
 
 from testbed.model import random
-from testbed.model.delay import NS, uplink_rate
+from testbed.model.delay import NS_PER_S, uplink_rate
 from testbed.model.system import Backhaul, Es, Fault, Plan, Radio, System, Ue
 from testbed.model.task import Task
-from testbed.protocol.settings import Settings
+from testbed.protocol.settings import SessionTiming
 from testbed.sim.network_conditions import Cut, NetworkConditions
 
 MS = 1_000_000
 
 
 def system(
-    ues=(2,), speeds=(2_000_000_000,), slots=20, seed=7, slot_ns=NS, radio=None, backhaul=None, epoch="slot", **es
+    ues=(2,), speeds=(2_000_000_000,), slots=20, seed=7, slot_ns=NS_PER_S, radio=None, backhaul=None, epoch="slot", **es
 ) -> System:
     """Cells of ``ues`` UEs (1 GHz, 8 Mbit/s) with ESs of ``speeds``; `es` goes to every `Es`."""
     users = []
@@ -39,7 +39,7 @@ def system(
         hardware_seed=1,
         slots=slots,
         slot_ns=slot_ns,
-        threshold_ns=NS,
+        threshold_ns=NS_PER_S,
         detection_ns=100 * MS,
         epoch=epoch,
         radio=radio or Radio(),
@@ -51,7 +51,7 @@ def system(
 
 def region(density=0.7, seed=7, slots=50, **radio) -> tuple[System, tuple[Task, ...]]:
     """The hardware and a workload of the scenario `region` (3 cells × 5 UEs; the busiest has the weakest ES)."""
-    made = system((5, 5, 5), (4 * NS, 3 * NS, 2 * NS), slots, seed, radio=Radio(**radio))
+    made = system((5, 5, 5), (4 * NS_PER_S, 3 * NS_PER_S, 2 * NS_PER_S), slots, seed, radio=Radio(**radio))
     users = []
     for ue in made.ues:
         hz = int(0.8e9 + random.uniform(1, random.HARDWARE, ue.index, 0, 0) * 0.4e9 + 0.5)
@@ -105,7 +105,7 @@ def random_faults(made: System, seed: int, ues: bool) -> tuple[Fault, ...]:
         at = int(u(n, 2) * made.end_ns)
         if u(n, 3) < 0.3:
             at -= at % made.slot_ns
-        back = at + int(u(n, 4) ** 2 * 5 * NS) if u(n, 5) < 0.6 else -1
+        back = at + int(u(n, 4) ** 2 * 5 * NS_PER_S) if u(n, 5) < 0.6 else -1
         faults.setdefault(name, Fault(name, at, back))
     return tuple(faults.values())
 
@@ -124,8 +124,14 @@ def random_conditions(made: System, seed: int) -> NetworkConditions:
             ("controller", *(es.name for es in made.edge_servers))[int(u(n, 2) * 4)],
         )
         start = int(u(n, 3) * made.end_ns)
-        cuts.append(Cut(a, b, start, start + int(u(n, 4) * 8 * NS)))
-    session = Settings(heartbeat_ns=NS, suspect_ns=3 * NS, timeout_ns=8 * NS, retry_ns=300 * MS, retry_max_ns=2 * NS)
+        cuts.append(Cut(a, b, start, start + int(u(n, 4) * 8 * NS_PER_S)))
+    session = SessionTiming(
+        heartbeat_ns=NS_PER_S,
+        suspect_ns=3 * NS_PER_S,
+        timeout_ns=8 * NS_PER_S,
+        retry_ns=300 * MS,
+        retry_max_ns=2 * NS_PER_S,
+    )
     return NetworkConditions(
         seed=seed,
         drop=0.3 * u(0, 1),
@@ -141,6 +147,6 @@ def plan(made: System, tasks, policy="greedy", double=True, faults=()) -> Plan:
     return Plan(system=made, workload=tuple(tasks), policy=policy, second_offload=double, faults=tuple(faults))
 
 
-def task_of(ue, number, at=0, cycles=NS, bits=8_000_000, deadline=NS) -> Task:
+def task_of(ue, number, at=0, cycles=NS_PER_S, bits=8_000_000, deadline=NS_PER_S) -> Task:
     """One task with round numbers: 1 Gcycle, 1 MB, 1 s."""
     return Task(ue=ue, number=number, generated_ns=at, input_bits=bits, cycles=cycles, deadline_ns=deadline)

@@ -177,7 +177,7 @@ def resolved():
 
 def run_of(plan, made):
     """The run as it is read from its record."""
-    kept = reader.Record(
+    kept = reader.RecordedRows(
         meta={
             "backend": runner.SIM,
             "policy": plan.policy,

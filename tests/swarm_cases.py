@@ -3,8 +3,8 @@
 import msgspec
 
 from testbed.model.system import Plan
-from testbed.policy.heuristics import Coin, Fixed, Priced
-from testbed.sim.events import Entry
+from testbed.policy.heuristics import Coin, FixedChoice, Priced
+from testbed.sim.events import PendingEvent
 from testbed.sim.network_conditions import NetworkConditions
 from testbed.sim.run_log import Book
 from testbed.sim.simulation import Simulation, _Emit
@@ -50,7 +50,7 @@ class Haunted(Simulation):
         if self._ghosts and isinstance(event, _Emit) and entry.incarnation != self._living(entry.target):
             send = event.send
             at = max(send.at_ns, self._now)
-            return self._heap.push(at, send.phase, send.ue, send.number, Entry(send.to, -1, send.body))
+            return self._heap.push(at, send.phase, send.ue, send.number, PendingEvent(send.to, -1, send.body))
         return super()._handle(entry)
 
     def _emit_at_end(self, source, execute):
@@ -67,7 +67,7 @@ def case_of(seed):
     radio |= {"return_latency_ns": RETURN_MS[seed % 7] * MS} if seed % 7 in RETURN_MS else {}
     made, tasks = region(0.5 + 0.4 * (seed % 2), seed, 20, **radio)
     faults = random_faults(made, seed, bool(seed % 2))
-    policy = (Priced(), Coin(), Fixed(1))[seed // 2 % 3]
+    policy = (Priced(), Coin(), FixedChoice(1))[seed // 2 % 3]
     weather = random_conditions(made, seed) if seed // 6 % 2 else None
     planned = plan(made, tasks, double=seed % 5 > 0, faults=faults)
     emulation = msgspec.structs.replace(planned.emulation, drain_limit_ns=DRAIN_NS)

@@ -20,7 +20,7 @@ from testbed.policy.network import CONTINUOUS, GAIN_AT, JOINT, PER_UE, SPREAD, A
 MOST_WEIGHT = 10.0
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class A3cSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Hyper-parameters. ``gae`` 1 gives plain t_max-step returns; ``vtrace`` caps importance ratios at 1 (Espeholt et
     al., ICML 2018); ``terminal`` ends rollouts with R = 0 as the paper does instead of bootstrapping. With ``coin`` = ε
     the behaviour is μ = (1−ε)π + ε·coin, and each decision's gradient is weighted by π/μ. ``central`` false keeps from
@@ -113,7 +113,7 @@ def values(
     return _forward(params, shape.critic, both.reshape(-1, both.shape[3])).view(cells.shape[:3]).sum(dim=2)
 
 
-def advantages(rewards: Array, value: Array, settings: Settings, ratio: Array | None = None) -> tuple[Array, Array]:
+def advantages(rewards: Array, value: Array, settings: A3cSettings, ratio: Array | None = None) -> tuple[Array, Array]:
     """Advantages and value targets, both (T, W), from rewards (T, W) and values (T+1, W).
 
     Generalised advantage estimation (Schulman et al., ICLR 2016); with ``ratio`` (T, W) its V-trace form, where
@@ -137,7 +137,7 @@ def advantages(rewards: Array, value: Array, settings: Settings, ratio: Array | 
     return (rho * (rewards + settings.gamma * following - value[:-1])).astype(np.float32), targets
 
 
-def gradient(params: Array, rollout: Rollout, settings: Settings, shape: Layout = PER_UE) -> tuple[Array, Losses]:
+def gradient(params: Array, rollout: Rollout, settings: A3cSettings, shape: Layout = PER_UE) -> tuple[Array, Losses]:
     """The clipped gradient of the A3C loss at ``params``, from nothing but its arguments: no state survives a call."""
     parameters = torch.tensor(params, requires_grad=True)
     features, actions = torch.from_numpy(rollout.features), torch.from_numpy(rollout.actions)

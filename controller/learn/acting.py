@@ -9,7 +9,7 @@ from numba import njit
 
 from controller.learn import compiled_network, heads
 from controller.learn.compiled_network import remember
-from controller.learn.heads import JOINT, How, Kept, decide_at_once, decide_in_turn, see_cell
+from controller.learn.heads import JOINT, How, Trace, decide_at_once, decide_in_turn, see_cell
 from testbed.twin import kernels
 from testbed.twin.compiled import OPTIONS, stamp
 from testbed.twin.entry import entry
@@ -38,7 +38,7 @@ def _decide(
     how: How,
     params: Any,
     layers: Any,
-    kept: Kept,
+    kept: Trace,
     cells: Any,
     memory: Any,
     at: int,
@@ -77,7 +77,7 @@ def _build(key: int) -> Any:
         how: How,
         params: Any,
         layers: Any,
-        kept: Kept,
+        kept: Trace,
         recurrent: Recurrent,
         cells: Any,
         rewards: Any,

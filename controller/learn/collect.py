@@ -10,7 +10,7 @@ from controller.learn import acting, compiled_network, heads
 from controller.learn.a3c import Rollout
 from controller.learn.acting import Recurrent
 from controller.learn.dqn import Transitions
-from controller.learn.heads import How, Kept
+from controller.learn.heads import How, Trace
 from controller.learn.recurrent import Remembered
 from testbed.model.errors import UsageError
 from testbed.model.system import System
@@ -22,7 +22,7 @@ from testbed.twin.build import Source
 from testbed.twin.twin import Twin
 
 BACKLOG_NS, FIRST_SEED = 2_000_000_000, 2**32
-KINDS = {"a3c": heads.A3C, "dqn": heads.DQN}
+HEAD_KINDS = {"a3c": heads.A3C, "dqn": heads.DQN}
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
     def how(self, explore: float) -> How:
         """How it decides, in compiled code."""
-        kind, head = KINDS[self.algorithm], network.HEADS.index(self.head)
+        kind, head = HEAD_KINDS[self.algorithm], network.HEADS.index(self.head)
         return How(kind, head, self.observation == "paper", self.dueling, explore, self.coin)
 
     def layout(self, system: System) -> Layout:
@@ -83,7 +83,7 @@ class Collector:
         self._layers = np.array(list(layers), np.int64)
         width = shape.inputs + (shape.ues if actor.head == network.CONTINUOUS else 0)
         rows, cells = worlds * slots * len(system.ues), len(system.edge_servers)
-        self._kept = Kept(
+        self._kept = Trace(
             np.zeros((rows, width), f32), np.zeros(rows, f32), np.zeros(rows, f32), np.zeros((rows, 2), np.int64)
         )
         self._cells = np.zeros((slots + 1, worlds, cells, CELL_FEATURES), f32)

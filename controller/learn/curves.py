@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 FOLDER = "tensorboard"
-NAMES = ("overhead", "best", "rate", "lag", "entropy", "reward")
+CURVE_TAGS = ("overhead", "best", "rate", "lag", "entropy", "reward")
 Say = Callable[[str], None]
 
 
@@ -46,7 +46,7 @@ class Curve:
         if self._writer is None:
             return
         try:
-            for name in NAMES:
+            for name in CURVE_TAGS:
                 self._writer.add_scalar(name, getattr(report, name), report.updates)
             self._writer.flush()
         except OSError as error:

@@ -17,10 +17,10 @@ from testbed.policy.arrays import fitting
 from testbed.policy.network import INPUTS, Array
 from testbed.policy.q_network import GAIN_AT, NETWORK
 
-MASK = 2**64 - 1
+MASK_64 = 2**64 - 1
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class DqnSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Hyper-parameters; ``epsilon`` falls linearly from ``epsilon_first`` over ``epsilon_slots`` world slots."""
 
     gamma: Share = 0.9
@@ -66,7 +66,7 @@ def q_values(params: Tensor, state: Tensor, *, dueling: bool) -> Tensor:
     return torch.stack([out[:, 0] - half, out[:, 1] + half], dim=1)
 
 
-def gradient(params: Array, target: Array, batch: Transitions, settings: Settings) -> tuple[Array, float]:
+def gradient(params: Array, target: Array, batch: Transitions, settings: DqnSettings) -> tuple[Array, float]:
     """The clipped gradient of the Huber loss on one batch, and the loss."""
     parameters = torch.tensor(params, requires_grad=True)
     frozen = torch.from_numpy(target)
@@ -116,7 +116,7 @@ class Replay:
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The ring's filled part, its position and its generator's state, as arrays."""
         state = self._rng.bit_generator.state["state"]
-        words = [state["state"] >> 64, state["state"] & MASK, state["inc"] >> 64, state["inc"] & MASK]
+        words = [state["state"] >> 64, state["state"] & MASK_64, state["inc"] >> 64, state["inc"] & MASK_64]
         return {
             "ring_state": self._state[: self.size],
             "ring_following": self._following[: self.size],

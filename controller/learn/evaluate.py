@@ -15,7 +15,7 @@ from testbed.twin.build import Source
 DRAIN, MOST_A_SLOT = 4, 4
 
 
-class Evaluation(msgspec.Struct, frozen=True):
+class NetworkScore(msgspec.Struct, frozen=True):
     """By workload, shape (S,): mean ``overhead`` of finished tasks, their ``hits`` share, and the backlog's verdict."""
 
     overhead: NDArray[np.float64]
@@ -25,7 +25,7 @@ class Evaluation(msgspec.Struct, frozen=True):
 
 def evaluate(
     system: System, source: Source, *, double: bool, params: Array, actor: Actor, seeds: Sequence[int]
-) -> Evaluation:
+) -> NetworkScore:
     """Let ``params`` decide, without exploring, the workloads of ``seeds`` to the end of their drain.
 
     A workload that has not drained after `DRAIN` times its length has overhead infinity, one without tasks NaN.
@@ -48,4 +48,4 @@ def evaluate(
     stable = [statistics.stable(backlog[:, w].tolist(), tasks[w] / slots) for w in range(count)]
     empty, finished = tasks == 0, np.maximum(finished, 1)
     means = np.where(twin.inside > 0, np.inf, np.where(empty, np.nan, overhead / finished))
-    return Evaluation(means, np.where(empty, np.nan, hits / finished), np.array(stable))
+    return NetworkScore(means, np.where(empty, np.nan, hits / finished), np.array(stable))

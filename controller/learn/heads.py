@@ -39,7 +39,7 @@ class How(NamedTuple):
     coin: float
 
 
-class Kept(NamedTuple):
+class Trace(NamedTuple):
     """What is kept of D decisions: inputs, actions, logits or (heads for all at once) log-probabilities; ``where``."""
 
     features: Any
@@ -105,7 +105,7 @@ def decide_in_turn(
     how: How,
     params: Any,
     layers: Any,
-    kept: Kept,
+    kept: Trace,
     cells: Any,
     memory: Any,
     at: int,
@@ -147,7 +147,7 @@ def decide_at_once(
     how: How,
     params: Any,
     layers: Any,
-    kept: Kept,
+    kept: Trace,
     cells: Any,
     memory: Any,
     at: int,

@@ -16,9 +16,9 @@ from testbed.policy.arrays import fitting
 from testbed.policy.network import Array, Layout
 from testbed.twin.build import Source
 from testbed.twin.state import TASK
-from testbed.twin.twin import PER_UE
+from testbed.twin.twin import TASKS_PER_UE
 
-OBSERVATIONS = ("full", "paper")
+OBSERVATION_NAMES = ("full", "paper")
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +42,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     rate: Positive = 2e-3
     updates: int = 12_000
     seed: int = 1
-    actor_critic: a3c.Settings = a3c.Settings()
-    values: dqn.Settings = dqn.Settings()
+    actor_critic: a3c.A3cSettings = a3c.A3cSettings()
+    values: dqn.DqnSettings = dqn.DqnSettings()
 
     @property
     def actor(self) -> Actor:
@@ -62,8 +62,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     def layout(self) -> Layout:
         """Where A3C's parameters are. Raises `UsageError` for what cannot be combined."""
         shape = self.actor.layout(self.system)
-        if self.observation not in OBSERVATIONS:
-            raise UsageError(f'unknown observation "{self.observation}"', f"known: {', '.join(OBSERVATIONS)}")
+        if self.observation not in OBSERVATION_NAMES:
+            raise UsageError(f'unknown observation "{self.observation}"', f"known: {', '.join(OBSERVATION_NAMES)}")
         at_once = self.head in (network.JOINT, network.CONTINUOUS)
         if at_once and (self.algorithm == "dqn" or self.actor_critic.coin):
             raise UsageError(f"head {self.head} is for a3c without coin", "use the head sequential or factored")
@@ -114,7 +114,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         """What a learner's arrays take at the least: decisions of a rollout with their activations, worlds, replay."""
         shape, ues, plays_twice = self.layout, len(self.system.ues), 1 + (self.algorithm == "dqn")
         decisions = plays_twice * self.worlds * self.slots * ues * 4 * (shape.inputs + 2 * network.HIDDEN)
-        worlds = self.worlds * ues * PER_UE * TASK.itemsize
+        worlds = self.worlds * ues * TASKS_PER_UE * TASK.itemsize
         replay = self.values.capacity * 8 * network.INPUTS if self.algorithm == "dqn" else 0
         return decisions + worlds + replay
 
@@ -205,7 +205,7 @@ class DqnLearner:
         self.collector.load_arrays(arrays)
         self.replay.load(arrays)
         target = fitting(arrays, "target", self.config.start, rows=True)
-        if len(target) not in (0, q_network.SIZE):
+        if len(target) not in (0, q_network.Q_SIZE):
             raise Invalid(f"target of shape {target.shape}")
         self._target = target.copy() if len(target) else None
         self._age, self._slots = (int(count) for count in fitting(arrays, "counters", np.zeros(2, np.int64)))

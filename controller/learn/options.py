@@ -10,7 +10,7 @@ from controller.learn.learner import TrainConfig
 from testbed.model.errors import UsageError, did_you_mean
 
 OWN = {"a3c": ("worlds", "slots", "rate", "memory"), "dqn": ("worlds", "slots")}
-SETTINGS = {"a3c": "actor_critic", "dqn": "values"}
+FIELDS_OF = {"a3c": "actor_critic", "dqn": "values"}
 
 
 def optioned(config: TrainConfig, given: Sequence[str]) -> TrainConfig:
@@ -28,7 +28,7 @@ def optioned(config: TrainConfig, given: Sequence[str]) -> TrainConfig:
         else:
             known = names_of(config)
             raise UsageError(f'--option {one}: {config.algorithm} has no option "{name}"', did_you_mean(name, known))
-    return msgspec.structs.replace(config, **{SETTINGS[config.algorithm]: settings})
+    return msgspec.structs.replace(config, **{FIELDS_OF[config.algorithm]: settings})
 
 
 def names_of(config: TrainConfig) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from testbed.protocol.validation import Validator
 
 NICE = 10
 CHECKPOINT_NS, ROW_NS = 10_000_000_000, 1_000_000_000
-IDLE_MS = 50
+LEARNER_IDLE_MS = 50
 
 
 class Learner(Process):
@@ -64,7 +64,7 @@ class Learner(Process):
             if work.online_learner.busy:
                 work.update()
             elif self.mailbox.drained:
-                poll.poll(IDLE_MS)
+                poll.poll(LEARNER_IDLE_MS)
             now = time.monotonic_ns()
             if now - flushed >= FLUSH_NS:
                 flushed = now

@@ -23,7 +23,7 @@ class OnlineConfig(msgspec.Struct, frozen=True, kw_only=True):
     batch: int = 8
     keep: int = 40
     rate: float = 1e-4
-    settings: a3c.Settings = a3c.Settings(vtrace=True)
+    settings: a3c.A3cSettings = a3c.A3cSettings(vtrace=True)
 
 
 class Done(msgspec.Struct, frozen=True):

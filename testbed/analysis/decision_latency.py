@@ -7,7 +7,7 @@ from testbed.model import histogram
 from testbed.model.statistics import percentile
 from testbed.record.reader import Run
 
-MS = 1e-6
+MS_PER_NS = 1e-6
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -28,8 +28,10 @@ def thinking(run: Run) -> DecisionLatency:
     """The decision times of a live run; fallbacks are left out."""
     last = {event.source: detail(event) for event in run.record.events if event.kind == "answers"}
     answers = histogram.merge(last.values())
-    seen = [row.think_ns * MS for row in run.tasks if run.live and row.asked_ns >= 0 and not row.fallback]
+    seen = [row.think_ns * MS_PER_NS for row in run.tasks if run.live and row.asked_ns >= 0 and not row.fallback]
     return DecisionLatency(
-        Spread(answers.quantile_ns(0.5) * MS, answers.quantile_ns(0.99) * MS) if answers.count else Spread(),
+        Spread(answers.quantile_ns(0.5) * MS_PER_NS, answers.quantile_ns(0.99) * MS_PER_NS)
+        if answers.count
+        else Spread(),
         Spread(percentile(seen, 50), percentile(seen, 99)) if seen else Spread(),
     )

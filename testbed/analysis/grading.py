@@ -14,9 +14,9 @@ from testbed.protocol.placement import processes_of
 from testbed.protocol.rows import EventRow
 from testbed.record.reader import RUNNING, Run
 
-MS = 1e-6
+MS_PER_NS = 1e-6
 BURN, NAMED = "burn", 3
-UNKNOWN = fidelity.Lateness(math.nan, math.nan, math.nan), fidelity.Cpu(math.nan, math.nan)
+NOBODY_TOLD = fidelity.Lateness(math.nan, math.nan, math.nan), fidelity.Cpu(math.nan, math.nan)
 RELEASES = ("Result", "LocalEnd", "Arrived", "Ended", "Forward")
 
 
@@ -71,14 +71,14 @@ def graded(run: Run) -> Fidelity:
         lateness=lateness(events),
         speed=float(run.meta.get("speed", asked.speed)),
         advised_speed=float(run.meta.get("advised_speed", 0.0)),
-        guard_ms=asked.guard_ns * MS,
+        guard_ms=asked.guard_ns * MS_PER_NS,
         held=round(counted((event.source, event.value) for event in events if event.kind == HELD)),
         ues=len(run.resolved.system.ues),
         ues_per_process=asked.ues_per_process,
     )
     grade, worst, remedy = _grade(run, measured)
     told = any(event.kind == BURN for event in events)
-    late, cpu = (measured.lateness, measured.cpu) if told else UNKNOWN
+    late, cpu = (measured.lateness, measured.cpu) if told else NOBODY_TOLD
     return Fidelity(
         grade=grade,
         burn=measured.burn,
@@ -147,7 +147,9 @@ def histograms(events: Iterable[EventRow]) -> dict[str, list[dict[str, Any]]]:
 
 def _lateness(plain: Iterable[dict[str, Any]]) -> fidelity.Lateness:
     merged = histogram.merge(plain)
-    return fidelity.Lateness(merged.quantile_ns(0.5) * MS, merged.quantile_ns(0.99) * MS, merged.maximum * MS)
+    return fidelity.Lateness(
+        merged.quantile_ns(0.5) * MS_PER_NS, merged.quantile_ns(0.99) * MS_PER_NS, merged.maximum * MS_PER_NS
+    )
 
 
 def burnt(events: Sequence[EventRow]) -> fidelity.Cpu:

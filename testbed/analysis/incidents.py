@@ -23,7 +23,7 @@ from testbed.protocol.rows import (
 )
 from testbed.record.reader import Run
 
-NS = 1e-9
+S_PER_NS = 1e-9
 CONTROLLER, NAMED = "controller", 3
 LATE_WALL_S = 0.05
 STALL_MS, STALL_TIMES = 200.0, 5.0
@@ -56,7 +56,11 @@ def silences(events: Iterable[EventRow]) -> list[tuple[str, float, str]]:
             if name != event.source or event.kind not in (HEARD, DIED) or not found[n][2].startswith(", to"):
                 continue
             heard = event.kind == HEARD
-            until = f", until {event.at_ns * NS:.1f} s" if heard else f", until its death at {event.at_ns * NS:.1f} s"
+            until = (
+                f", until {event.at_ns * S_PER_NS:.1f} s"
+                if heard
+                else f", until its death at {event.at_ns * S_PER_NS:.1f} s"
+            )
             found[n] = name, event.value if heard else seconds, until
     return found
 
@@ -114,7 +118,7 @@ def _deaths(run: Run, system: System) -> Iterator[str]:
             verb = WHY[why] if len(some) == 1 else WHY[why].replace("was", "were")
             where = f" (see logs/{some[0]}.log)" if why == "crashed" else ""
             outcome = _consequence(run, some, at_ns)
-            yield f"{_named(some)} {verb} at {at_ns * NS:.1f} s, not planned: {outcome}{where}"
+            yield f"{_named(some)} {verb} at {at_ns * S_PER_NS:.1f} s, not planned: {outcome}{where}"
 
 
 def _consequence(run: Run, names: Sequence[str], at_ns: int) -> str:
@@ -137,7 +141,7 @@ def _learners(events: Sequence[EventRow]) -> Iterator[str]:
     died = [event for event in events if event.kind == DIED and event.source == LEARNER and event.detail in WHY]
     if died:
         verb = WHY[died[-1].detail]
-        yield f"the learner {verb} {_times(len(died))}, not planned, last at {died[-1].at_ns * NS:.1f} s"
+        yield f"the learner {verb} {_times(len(died))}, not planned, last at {died[-1].at_ns * S_PER_NS:.1f} s"
     for event in events:
         if event.kind == GIVEN_UP:
             deaths = f"{event.value:.0f} deaths"
@@ -148,7 +152,7 @@ def _plans(events: Iterable[EventRow], late_s: float) -> Iterator[str]:
     for event in events:
         if event.kind != PLANNED:
             continue
-        at = event.at_ns * NS
+        at = event.at_ns * S_PER_NS
         if event.detail == DEAD_ALREADY:
             yield f"{event.source} was to be killed at {at:.1f} s, but was dead already"
         elif event.value > late_s:

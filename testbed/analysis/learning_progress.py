@@ -7,7 +7,7 @@ from testbed.model.system import LEARNER
 from testbed.protocol.rows import RESTARTED
 from testbed.record.reader import Run
 
-LEARNED = "learned.npz"
+LEARNED_FILE = "learned.npz"
 
 
 class Learning(msgspec.Struct, frozen=True):
@@ -40,6 +40,6 @@ def unlearned(run: Run) -> list[str]:
         return []
     slots = min(run.resolved.system.slots, max(0, run.end_ns) // run.resolved.system.slot_ns)
     return [
-        f"nothing was learned in {slots} slots: its first weights decided throughout, and it leaves no {LEARNED} "
+        f"nothing was learned in {slots} slots: its first weights decided throughout, and it leaves no {LEARNED_FILE} "
         "(give it more slots: the first update needs a stretch of them, and a learner that is at work by then)"
     ]

@@ -10,7 +10,7 @@ from testbed.model.system import Es
 from testbed.protocol.rows import SlotRow, TaskRow
 from testbed.record.reader import Run
 
-NS = 1e-9
+S_PER_NS = 1e-9
 
 
 class EsSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,11 +65,11 @@ def _one(
     here = [row for row in there if row.execution_ns > 0]
     idle = sum(row.backlog_ns == 0 and _other(over.get(row.slot, set()), es.name) for row in slots)
     energy = sum(compute_energy_j(es.kappa, es.cpu_hz, row.cycles) for row in here)
-    energy += compute_energy_j(es.kappa, es.cpu_hz, 1) * es.cpu_hz * in_vain_ns(recorded, here) * NS
+    energy += compute_energy_j(es.kappa, es.cpu_hz, 1) * es.cpu_hz * in_vain_ns(recorded, here) * S_PER_NS
     return EsSummary(
         utilisation=sum(row.busy_ns for row in slots) / (es.cores * span_ns) if span_ns > 0 else 0.0,
         idle_while_other_over_threshold=idle / len(slots) if slots else 0.0,
-        energy_j=energy + es.idle_power_w * lived_ns(run, es) * NS,
+        energy_j=energy + es.idle_power_w * lived_ns(run, es) * S_PER_NS,
         executed=len(here),
         forwarded_in=sum(row.forwarded and row.cell != es.index + 1 for row in here),
         forwarded_out=sum(row.forwarded for row in own),
@@ -100,4 +100,4 @@ def _other(names: set[str], name: str) -> bool:
 
 
 def _mean_wait(rows: list[TaskRow]) -> float:
-    return mean([row.es_wait_ns * NS for row in rows]) if rows else 0.0
+    return mean([row.es_wait_ns * S_PER_NS for row in rows]) if rows else 0.0

@@ -10,7 +10,7 @@ from testbed.analysis.decision_latency import DecisionLatency, thinking
 from testbed.analysis.grading import Fidelity, detail
 from testbed.analysis.learning_progress import Learning, learning, unlearned
 from testbed.analysis.per_server import EsSummary
-from testbed.analysis.threshold_checks import Outcome
+from testbed.analysis.threshold_checks import ThresholdCheck
 from testbed.model import ledger, statistics
 from testbed.model.ledger import Ledger
 from testbed.model.system import System
@@ -18,7 +18,7 @@ from testbed.model.task import INTERRUPTED
 from testbed.protocol.rows import TaskRow
 from testbed.record.reader import Run
 
-NS = 1e-9
+S_PER_NS = 1e-9
 PARTS = (
     "slot_wait",
     "decision",
@@ -52,7 +52,7 @@ class Amount(msgspec.Struct, frozen=True):
     total: float
 
 
-class Mean(msgspec.Struct, frozen=True):
+class MeanOnly(msgspec.Struct, frozen=True):
     """A mean over finished tasks."""
 
     mean: float
@@ -88,14 +88,14 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     energy_j: Amount
     energy_measured_j: Amount
     energy_metered: Metered
-    overhead: Mean
+    overhead: MeanOnly
     reward_per_slot: float
     deadline_hit_rate: float
     stable: bool
     fairness: float
     es: dict[str, EsSummary]
     where_time_went: dict[str, float]
-    thresholds: list[Outcome]
+    thresholds: list[ThresholdCheck]
     decision_ms: DecisionLatency
     learning: Learning | None
     fidelity: Fidelity
@@ -120,7 +120,7 @@ def summarise(run: Run, fidelity: Fidelity) -> Summary:
         backend=run.backend,
         second_offload=bool(run.meta.get("second_offload", False)),
         ended=run.reason or "drained",
-        end_s=max(0, run.end_ns) * NS,
+        end_s=max(0, run.end_ns) * S_PER_NS,
         tasks=audit.counts(),
         failures=audit.reasons,
         delay_s=Delay(*(values[f"delay_{name}"] for name in ("mean", "p50", "p95", "p99"))),
@@ -129,7 +129,7 @@ def summarise(run: Run, fidelity: Fidelity) -> Summary:
             statistics.mean([row.energy_measured_j for row in done]), math.fsum(row.energy_measured_j for row in rows)
         ),
         energy_metered=_metered(run),
-        overhead=Mean(values["overhead_mean"]),
+        overhead=MeanOnly(values["overhead_mean"]),
         reward_per_slot=run_reward.per_slot(rows, system, run.resolved.agent.reward),
         deadline_hit_rate=values["deadline_hit_rate"],
         stable=is_stable(rows, system),
@@ -155,7 +155,7 @@ def unknown_tables(run: Run) -> list[str]:
 
 def measures(done: Sequence[TaskRow], audit: Ledger) -> dict[str, float]:
     """What thresholds may ask for, by their names, in SI units."""
-    delays = [row.measured_ns * NS for row in done]
+    delays = [row.measured_ns * S_PER_NS for row in done]
     return {
         "delay_mean": statistics.mean(delays),
         "delay_p50": statistics.percentile(delays, 50),
@@ -173,7 +173,7 @@ def fairness(done: Iterable[TaskRow]) -> float:
     """Jain's index over UEs' mean delays."""
     delays: dict[str, list[float]] = {}
     for row in done:
-        delays.setdefault(row.ue, []).append(row.measured_ns * NS)
+        delays.setdefault(row.ue, []).append(row.measured_ns * S_PER_NS)
     return statistics.jain([statistics.mean(mine) for mine in delays.values()])
 
 
@@ -192,7 +192,7 @@ def where_time_went(done: Sequence[TaskRow]) -> dict[str, float]:
     """Mean seconds that a finished task spent in each part of its delay; the parts sum to the mean delay."""
     if not done:
         return dict.fromkeys(PARTS, math.nan)
-    return {part: statistics.mean([getattr(row, f"{part}_ns") * NS for row in done]) for part in PARTS}
+    return {part: statistics.mean([getattr(row, f"{part}_ns") * S_PER_NS for row in done]) for part in PARTS}
 
 
 def _metered(run: Run) -> Metered:

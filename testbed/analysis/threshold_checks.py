@@ -8,14 +8,14 @@ import msgspec
 from testbed.model.fidelity import EXACT
 from testbed.scenario.parse import slots
 from testbed.scenario.schema import Thresholds
-from testbed.scenario.threshold import EXACT_VALUE, GRADES, Bound
+from testbed.scenario.threshold import EXACT_VALUE, GRADE_VALUES, Bound
 
 NOT_GRADED = "not graded"
-ACHIEVED = {**GRADES, EXACT: EXACT_VALUE}
-UNITS = {"time": "s", "energy": "J"}
+ACHIEVED = {**GRADE_VALUES, EXACT: EXACT_VALUE}
+UNIT_OF = {"time": "s", "energy": "J"}
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class ThresholdCheck(msgspec.Struct, frozen=True):
     """One threshold: its bound as written, what was measured (in ``unit``; a grade's letter), whether it holds."""
 
     name: str
@@ -25,7 +25,7 @@ class Outcome(msgspec.Struct, frozen=True):
     unit: str = ""
 
 
-def judge(thresholds: Thresholds, values: Mapping[str, float], grade: str | None) -> list[Outcome]:
+def judge(thresholds: Thresholds, values: Mapping[str, float], grade: str | None) -> list[ThresholdCheck]:
     """The verdict on each threshold that is set."""
     outcomes = []
     for name in thresholds.__struct_fields__:
@@ -34,6 +34,6 @@ def judge(thresholds: Thresholds, values: Mapping[str, float], grade: str | None
             continue
         measured: float | str = (grade or NOT_GRADED) if name == "fidelity" else values[name]
         value = ACHIEVED.get(grade or "", math.nan) if name == "fidelity" else values[name]
-        unit = UNITS.get(slots(Thresholds)[name].kind.dimension, "")
-        outcomes.append(Outcome(name, bound.text, measured, bound.holds(value), unit))
+        unit = UNIT_OF.get(slots(Thresholds)[name].kind.dimension, "")
+        outcomes.append(ThresholdCheck(name, bound.text, measured, bound.holds(value), unit))
     return outcomes

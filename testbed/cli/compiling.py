@@ -7,20 +7,20 @@ import numpy as np
 from controller.learn.collect import Actor
 from controller.learn.evaluate import evaluate
 from testbed.hindsight import evaluator
-from testbed.hindsight.search import BATCH
+from testbed.hindsight.search import SEARCH_BATCH
 from testbed.policy.network import initial
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
 from testbed.twin import build
 from testbed.twin.twin import Twin
 
-SETTINGS = ("slots=3",)
-POLICY = "greedy-do"
+CHANGES = ("slots=3",)
+COMPILED_POLICY = "greedy-do"
 
 
 def everything() -> None:
     """Call every entry point once, on a scenario of three slots; what is compiled already is only loaded."""
-    resolved = inputs.resolve(load_scenario("smoke", SETTINGS))
+    resolved = inputs.resolve(load_scenario("smoke", CHANGES))
     system = resolved.system
     endless, finite = (build.generator(resolved.scenario, system, endless=kind) for kind in (True, False))
     twin = Twin(system, endless, double=True)
@@ -29,8 +29,8 @@ def everything() -> None:
     twin.turn(np.zeros((1, len(system.ues)), np.int8))
     twin.advance(1)
     evaluate(system, finite, double=True, params=initial(1), actor=Actor(), seeds=[1])
-    case = evaluator.of_scenario(resolved, inputs.generate(resolved.scenario, system), [POLICY])
-    evaluator.evaluate(case, BATCH, lambda share, text: False)
+    case = evaluator.of_scenario(resolved, inputs.generate(resolved.scenario, system), [COMPILED_POLICY])
+    evaluator.evaluate(case, SEARCH_BATCH, lambda share, text: False)
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 import math
 
 from testbed.analysis.summary import Summary
-from testbed.analysis.threshold_checks import NOT_GRADED, Outcome
+from testbed.analysis.threshold_checks import NOT_GRADED, ThresholdCheck
 from testbed.model import errors
 from testbed.model.fidelity import no_worse
 from testbed.model.task import INTERRUPTED, STARTER_DIED, UE_DIED
@@ -35,7 +35,7 @@ def verdict(summary: Summary, *, strict: bool = False) -> tuple[int, str]:
     return errors.EXIT_OK, ""
 
 
-def shown(outcome: Outcome) -> str:
+def shown(outcome: ThresholdCheck) -> str:
     """What was measured for a threshold, short, with its unit."""
     value = outcome.measured
     if isinstance(value, str):

@@ -5,7 +5,7 @@ from typing import Any, TextIO
 from testbed.cli.pulse import Pulse
 
 
-class Bar:
+class SearchBar:
     """Shows shares and texts on ``stream``, on a terminal as a bar of rich; use it as a context."""
 
     def __init__(self, stream: TextIO, *, plain: bool) -> None:
@@ -19,7 +19,7 @@ class Bar:
             self._bar = Progress(*columns, console=Console(file=stream), transient=True)
             self._task = self._bar.add_task("playing the policies", total=1.0)
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> "SearchBar":
         if self._bar:
             self._bar.start()
         return self

@@ -44,7 +44,7 @@ def left_s(report: Report, budget: Budget) -> float:
     return max(0.0, min(limits))
 
 
-class Bar:
+class TrainingBar:
     """Shows reports on ``stream``, on a terminal as a bar of rich; use it as a context."""
 
     def __init__(self, stream: TextIO, *, plain: bool, budget: Budget, baseline: Baseline) -> None:
@@ -58,7 +58,7 @@ class Bar:
             self._bar = Progress(*columns, console=Console(file=stream), transient=True)
             self._task = self._bar.add_task("starting", total=1.0)
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> "TrainingBar":
         if self._bar:
             self._bar.start()
         return self

@@ -12,7 +12,7 @@ from testbed.scenario.source import ARGUMENT
 _FORM = re.compile(r"([^=]+)=(.+?)\.\.(.+):(\d+)")
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
 _REMEDY = 'write key=a..b:n, like --sweep density=0.3..0.9:4 or --sweep "cells.0.es.cpu=2..4 GHz:3"'
-MOST = 1000
+MOST_VALUES = 1000
 
 
 class Sweep(msgspec.Struct, frozen=True):
@@ -50,8 +50,8 @@ def parse(text: str) -> Sweep:
     if found is None or low is None or high is None or low[2] not in ("", high[2]):
         raise UsageError(f'--sweep "{text}" is no sweep', _REMEDY)
     count = int(found[4])
-    if not 2 <= count <= MOST:
-        raise UsageError(f'--sweep "{text}" has {count} values', f"take 2 to {MOST}")
+    if not 2 <= count <= MOST_VALUES:
+        raise UsageError(f'--sweep "{text}" has {count} values', f"take 2 to {MOST_VALUES}")
     first, last = float(low[1]), float(high[1])
     steps = [first + (last - first) * i / (count - 1) for i in range(count)]
     return Sweep(found[1].strip(), tuple(f"{value:.10g} {high[2]}".strip() for value in steps))

@@ -12,10 +12,10 @@ from testbed.trace import inputs
 from testbed.twin import build
 from testbed.twin.build import Source
 from testbed.twin.state import FRESH, NONE, UE_LISTS, WORLD
-from testbed.twin.twin import OBSERVATIONS, PER_UE, Twin
+from testbed.twin.twin import OBSERVATIONS, TASKS_PER_UE, Twin
 from testbed.twin.views import cell_view
 
-COUNTS = ("decided", "offloaded", "forwarded", "rejected", "finished", "hits")
+CELL_COUNTS = ("decided", "offloaded", "forwarded", "rejected", "finished", "hits")
 SLOT, INSIDE = (WORLD.names.index(name) for name in ("slot", "inside"))  # type: ignore[union-attr]
 Totals = tuple[int, int, int, int, int, int, int, float, float, float, float, float]
 NOTHING: Totals = (0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -162,4 +162,4 @@ def _room(setting: EnvironmentConfig, source: Source) -> int:
     slots = min(setting.system.slots, setting.episode_slots or setting.system.slots) + 1
     poisson = setting.scenario.workload.arrivals == "poisson"
     rate = max(source.rates) if poisson else 1.0
-    return len(setting.system.ues) * int(slots * rate * (2 if poisson else 1) + (PER_UE if poisson else 0))
+    return len(setting.system.ues) * int(slots * rate * (2 if poisson else 1) + (TASKS_PER_UE if poisson else 0))

@@ -13,12 +13,12 @@ from testbed.gym.config import Choices, EnvironmentConfig
 from testbed.gym.seeds import Seeds, seed_of
 from testbed.model.errors import UsageError
 
-BACKENDS = ("twin", "testbed")
+ENVIRONMENT_BACKENDS = ("twin", "testbed")
 
 
 def backend_of(name: str, setting: EnvironmentConfig, **options: Any) -> Backend:
     """The backend called ``name``; ``options`` are those of `TwinBackend` or of `testbed.gym.live.LiveBackend`."""
-    check.one_of("backend", name, BACKENDS)
+    check.one_of("backend", name, ENVIRONMENT_BACKENDS)
     made: Any = TwinBackend
     if name == "testbed":
         from testbed.gym.live import LiveBackend

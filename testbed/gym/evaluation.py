@@ -12,7 +12,7 @@ from testbed.gym.config import Options, Source
 from testbed.gym.told import SUMS
 from testbed.gym.vector import EdgeOffloadVector
 
-SEEDS = tuple(range(7, 17))  # what `testbed compare` evaluates `region` on
+EVALUATION_SEEDS = tuple(range(7, 17))  # what `testbed compare` evaluates `region` on
 Decide = Callable[[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]], NDArray[Any]]
 
 
@@ -32,7 +32,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def evaluate(
-    model: Any, seeds: Sequence[int] = SEEDS, scenario: Source = "region", **options: Unpack[Options]
+    model: Any, seeds: Sequence[int] = EVALUATION_SEEDS, scenario: Source = "region", **options: Unpack[Options]
 ) -> Evaluation:
     """Let ``model`` decide the workloads of ``seeds`` on the twin, each to the end of its drain.
 

@@ -13,7 +13,7 @@ from testbed.gym.config import EnvironmentConfig
 from testbed.model.errors import UsageError
 from testbed.policy import loading
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
-from testbed.policy.heuristics import Coin, Fixed, Policy, Priced
+from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
 
 MARGIN, RADIO_WAIT, AIRTIME, EXECUTION = 0, 3, 4, 6
 BACKLOG, FORWARDED, AIR, TASKS = 7, 9, 10, 21
@@ -104,7 +104,7 @@ def heuristic(name: str, env: Any) -> Heuristic | Constant:
 def _of(policy: Policy, name: str, env: Any) -> Heuristic | Constant:
     if isinstance(policy, Priced):
         return Heuristic(env, policy.beta, policy.beta0)
-    if isinstance(policy, Fixed):
+    if isinstance(policy, FixedChoice):
         return Constant(env, float(policy.choice))
     if isinstance(policy, Coin):
         return Constant(env, policy.probability)

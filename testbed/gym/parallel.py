@@ -14,7 +14,7 @@ from testbed.gym.backend import Backend
 from testbed.gym.config import Options, Source
 from testbed.gym.episode import Episode, backend_of
 from testbed.gym.render import RENDER_MODES, drawn, render_mode_of
-from testbed.gym.told import Info, Mean, paid, summed
+from testbed.gym.told import Info, RunningMean, paid, summed
 from testbed.model.errors import UsageError
 
 RESET_OPTIONS = ("options",)  # means nothing; PettingZoo's own test of environments gives it
@@ -52,7 +52,7 @@ class EdgeOffloadCells(ParallelEnv):
         self.action_spaces = {agent: spaces.action_space(self.setting, len(mine)) for agent, mine in self._ues.items()}
         self._episode = Episode(self.setting, backend_of(backend, self.setting, **others), RESET_OPTIONS)
         self._region = np.zeros(region.shape, np.float32)
-        self._seed, self._mean = 0, Mean((len(self._cells),))
+        self._seed, self._mean = 0, RunningMean((len(self._cells),))
 
     @property
     def backend(self) -> Backend:

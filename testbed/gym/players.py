@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from controller.notices import notices_of
 from testbed.gym.sweeper import swept
-from testbed.live.process_group import LOOK_MS, ProcessGroup, prepared
+from testbed.live.process_group import EPISODE_LOOK_MS, ProcessGroup, prepared
 from testbed.model.errors import StartError
 from testbed.model.system import CONTROLLER, Plan
 from testbed.model.task import Phase
@@ -88,7 +88,7 @@ class Players(ProcessGroup):
         self.look(0)
         left = until_ns - time.monotonic_ns()
         if not self._heard and left > 0:
-            self.look(min(-(-left // 1_000_000), LOOK_MS))
+            self.look(min(-(-left // 1_000_000), EPISODE_LOOK_MS))
         found, self._heard = self._heard, []
         return found
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 
-from testbed.gym.evaluation import SEEDS, Evaluation, evaluate
+from testbed.gym.evaluation import EVALUATION_SEEDS, Evaluation, evaluate
 from testbed.gym.told import SUMS
 from testbed.gym.vector import EdgeOffloadVector
 from testbed.model.errors import UsageError
@@ -74,7 +74,7 @@ class Batch(VecEnv):
         self.batch.close()
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """An attribute of single worlds (`testbed.gym.world.World`), or of the batch, once for each of them."""
+        """An attribute of single worlds (`testbed.gym.world.SingleWorld`), or of the batch, once for each of them."""
         return [getattr(self.batch.worlds[w], attr_name) for w in self._chosen(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
@@ -109,7 +109,7 @@ class OverheadCallback(BaseCallback):
     """
 
     def __init__(
-        self, every: int, seeds: Sequence[int] = SEEDS, save_best: str | Path | None = None, **options: Any
+        self, every: int, seeds: Sequence[int] = EVALUATION_SEEDS, save_best: str | Path | None = None, **options: Any
     ) -> None:
         super().__init__()
         self.every, self.seeds, self.save_best, self.options = every, tuple(seeds), save_best, options

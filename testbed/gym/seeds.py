@@ -11,7 +11,7 @@ from testbed.gym.options import plain
 from testbed.model.errors import UsageError
 from testbed.model.random import mix
 
-SEEDS = 2**63
+SEED_LIMIT = 2**63
 TRAINING = 2**62
 EPISODE_BITS, STREAM_BITS = 24, 37
 
@@ -19,8 +19,8 @@ EPISODE_BITS, STREAM_BITS = 24, 37
 def seed_of(given: object) -> int:
     """The seed of a workload; raises `UsageError` for what cannot be one."""
     seed = plain(given)
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < SEEDS:
-        raise UsageError(f"seed {given!r}", f"a whole number from 0 to {SEEDS - 1} is needed")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < SEED_LIMIT:
+        raise UsageError(f"seed {given!r}", f"a whole number from 0 to {SEED_LIMIT - 1} is needed")
     return seed
 
 

@@ -23,8 +23,8 @@ from testbed.model.mdp import CellView, UeView
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
 from testbed.policy.learned import cell_features, decision_features
 
-SIZE = DECISION_FEATURES + CELL_FEATURES
-NOTHING = (0.0,) * DECISION_FEATURES
+OBSERVED = DECISION_FEATURES + CELL_FEATURES
+NO_FEATURES = (0.0,) * DECISION_FEATURES
 COUNTED = ("decided", "offloaded", "forwarded", "rejected", "finished", "hits", "fallback", "missed")
 SUMMED = ("energy_j", "overhead", "delay_s", "lag_s")
 
@@ -145,7 +145,7 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     def _observe(self) -> NDArray[np.float32]:
         if not self._asking:
-            return np.zeros(SIZE, np.float32)
+            return np.zeros(OBSERVED, np.float32)
         view, ue = self._asking[0]
         later = sum(_cycles(other) for cell, other in self._asking[1:] if cell.cell == view.cell)
         features = decision_features(view, ue, view.edge_servers[view.cell], self._sent, later, double=self._double)

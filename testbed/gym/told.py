@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.gym.backend import COUNTS, Backend
+from testbed.gym.backend import CELL_COUNTS, Backend
 from testbed.gym.config import EnvironmentConfig
 from testbed.gym.spaces import told_mask
 
 Info = dict[str, Any]
-SUMS = (*COUNTS, "energy_j", "overhead", "delay_s")
+SUMS = (*CELL_COUNTS, "energy_j", "overhead", "delay_s")
 
 
 def paid(earned: NDArray[Any], setting: EnvironmentConfig) -> NDArray[np.float64]:
@@ -21,12 +21,12 @@ def paid(earned: NDArray[Any], setting: EnvironmentConfig) -> NDArray[np.float64
 
 def summed(earned: NDArray[Any]) -> dict[str, Any]:
     """The numbers of `SUMS`: counts, and sums over the tasks finished in the slot; in the shape of ``earned``."""
-    found: dict[str, Any] = {name: earned[name].copy() for name in (*COUNTS, "energy_j", "overhead")}
+    found: dict[str, Any] = {name: earned[name].copy() for name in (*CELL_COUNTS, "energy_j", "overhead")}
     found["delay_s"] = earned["delay_ns"] * 1e-9
     return found
 
 
-class Mean:
+class RunningMean:
     """The mean overhead of the tasks that have finished in an episode: a number, or an array of them."""
 
     def __init__(self, shape: tuple[int, ...] = ()) -> None:

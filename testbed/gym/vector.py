@@ -14,13 +14,13 @@ from testbed.gym import spaces
 from testbed.gym.backend import undecided, worlds
 from testbed.gym.config import Options, Source
 from testbed.gym.render import RENDER_MODES, render_mode_of
-from testbed.gym.seeds import SEEDS, Seeds, seed_of
+from testbed.gym.seeds import SEED_LIMIT, Seeds, seed_of
 from testbed.gym.spec import portable
-from testbed.gym.told import Info, Mean, paid, summed
-from testbed.gym.world import World
+from testbed.gym.told import Info, RunningMean, paid, summed
+from testbed.gym.world import SingleWorld
 from testbed.model.errors import UsageError
 
-OPTIONS = ("backlog_s", "capacity", "copy", "autoreset_mode", "max_episode_steps")
+VECTOR_OPTIONS = ("backlog_s", "capacity", "copy", "autoreset_mode", "max_episode_steps")
 
 
 class VectorOptions(Options, total=False):
@@ -35,7 +35,7 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
     """``num_envs`` = W regions at once: actions (W, N), observations (W, L), rewards (W,); see `EdgeOffload`.
 
     Autoreset is *same step* unless ``autoreset_mode`` says ``next_step`` or ``disabled``, as Gymnasium defines them.
-    World w plays the workload of seed s + w first, and then those of that seed's stream (`testbed.gym.seeds`).
+    SingleWorld w plays the workload of seed s + w first, and then those of that seed's stream (`testbed.gym.seeds`).
     ``max_episode_steps`` cuts episodes too. With ``copy`` false, observations are overwritten by the next call.
     """
 
@@ -50,7 +50,7 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
         if backend != "twin":
             raise UsageError(f'a vector of environments has no backend "{backend}"', "it plays on the twin only")
         choices, others = settings_of.split(options)
-        check.refuse_unknown(others, (*OPTIONS, *settings_of.Choices.__annotations__), "the vector environment")
+        check.refuse_unknown(others, (*VECTOR_OPTIONS, *settings_of.Choices.__annotations__), "the vector environment")
         self.setting = settings_of.make(scenario, **choices)
         self.num_envs = check.count("num_envs", num_envs, 1, "at least 1 is needed")
         self.render_mode = render_mode_of(render_mode)
@@ -67,9 +67,9 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
         self._unit = spaces.scale(self.setting) if self.setting.normalize else None
         self._buffer = np.zeros((self.num_envs, *self.single_observation_space.shape), np.float32)
         self._seeds, self.seeds = Seeds(self.num_envs), np.zeros(self.num_envs, np.int64)
-        self._mean = Mean((self.num_envs,))
+        self._mean = RunningMean((self.num_envs,))
         self._ended = np.zeros(self.num_envs, np.bool_)
-        self.worlds = [World(self, w) for w in range(self.num_envs)]
+        self.worlds = [SingleWorld(self, w) for w in range(self.num_envs)]
         self._spec: Any = None
 
     @property
@@ -86,14 +86,14 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
     ) -> tuple[NDArray[np.float32], Info]:
         """Begin every world, or those of ``options["reset_mask"]`` (bool, W).
 
-        World w plays the workload of ``seed`` + w, or of its seed in a list, or (None) the next of its stream.
+        SingleWorld w plays the workload of ``seed`` + w, or of its seed in a list, or (None) the next of its stream.
         """
         self._must_be_open("reset()")
         chosen = self._mask(check.refuse_reset_options(options, ("reset_mask",)).get("reset_mask"))
         if isinstance(seed, (int, np.integer)):
             first = seed_of(seed)
             super().reset(seed=first)
-            seed = [(first + w) % SEEDS for w in range(self.num_envs)]
+            seed = [(first + w) % SEED_LIMIT for w in range(self.num_envs)]
         given = [None] * self.num_envs if seed is None else [None if s is None else seed_of(s) for s in seed]
         if len(given) != self.num_envs:
             raise UsageError(f"{len(given)} seeds", f"{self.num_envs} are needed, one for each world")
@@ -150,7 +150,7 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
     # Single worlds ---------------------------------------------------------------------------------------------------
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        """What the method or attribute ``name`` of every world returns; see `testbed.gym.world.World`."""
+        """What the method or attribute ``name`` of every world returns; see `testbed.gym.world.SingleWorld`."""
         found = [getattr(world, name) for world in self.worlds]
         return tuple(one(*args, **kwargs) if callable(one) else one for one in found)
 

@@ -17,7 +17,7 @@ from testbed.twin.views import cell_view
 CHANGEABLE = ("backlog_s",)
 
 
-class Worlds(Protocol):
+class WorldBatch(Protocol):
     """What a world has from the batch that it is in."""
 
     seeds: NDArray[np.int64]
@@ -34,13 +34,13 @@ class Worlds(Protocol):
         """What one world shows."""
 
 
-class World:
+class SingleWorld:
     """World ``index`` of ``batch``. What it has not, such as spaces and the setting, it has from its batch.
 
     ``backlog_s`` (queues to begin with, from its next episode on) can be set: for a curriculum, say.
     """
 
-    def __init__(self, batch: Worlds, index: int) -> None:
+    def __init__(self, batch: WorldBatch, index: int) -> None:
         self.__dict__.update(batch=batch, index=index)
 
     @property

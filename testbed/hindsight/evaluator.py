@@ -15,19 +15,19 @@ from testbed.hindsight.search import Decisions, Exact, Search
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.task import LOCAL, Task
 from testbed.policy import loading
-from testbed.policy.heuristics import Coin, Fixed, Policy, Priced
+from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
 from testbed.protocol.rows import TaskRow
 from testbed.record.reader import Run
 from testbed.scenario.resolve import Resolved
 
 BOUND_SHARE = 0.2
-STARTS: dict[str, Policy] = {"lc": Fixed(0), "offload": Fixed(1), "random": Coin(0.5), "greedy": Priced()}
+STARTS: dict[str, Policy] = {"lc": FixedChoice(0), "offload": FixedChoice(1), "random": Coin(0.5), "greedy": Priced()}
 PRICES = [(beta, beta0) for beta in (-0.3, 0.0, 0.4, 1.0) for beta0 in (0.1, 0.4)]
 STARTS |= {f"priced {beta:g} {beta0:g}": Priced(beta, beta0) for beta, beta0 in PRICES}
 Watch = Callable[[float, str], bool]
 
 
-class Played(msgspec.Struct, frozen=True):
+class PlayedPolicy(msgspec.Struct, frozen=True):
     """A strategy's decisions (slots + 1, UEs) on a workload, their mean overhead, the bound_report on the backlog."""
 
     decisions: Decisions
@@ -50,7 +50,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     decisions: Decisions
     decision_points: list[tuple[int, int]]
-    played: Mapping[str, Played]
+    played: Mapping[str, PlayedPolicy]
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ class Case(msgspec.Struct, frozen=True):
 
     resolved: Resolved
     workload: tuple[Task, ...]
-    played: Mapping[str, Played]
+    played: Mapping[str, PlayedPolicy]
 
     def exact(self, *, second_offload: bool) -> Exact:
         """The judge of decisions, with second offload or without."""
@@ -110,14 +110,14 @@ def by_twin_of(resolved: Resolved, workload: tuple[Task, ...], *, double: bool, 
     return by_twin(plan, None, chosen).tasks
 
 
-def _play(resolved: Resolved, workload: tuple[Task, ...], policy: Policy, *, double: bool) -> Played:
+def _play(resolved: Resolved, workload: tuple[Task, ...], policy: Policy, *, double: bool) -> PlayedPolicy:
     plan = resolved.plan(workload, "hindsight", second_offload=double, live=False)
     return _played(by_twin(plan, policy).tasks, resolved, double=double)
 
 
-def _played(rows: Sequence[TaskRow], resolved: Resolved, *, double: bool) -> Played:
+def _played(rows: Sequence[TaskRow], resolved: Resolved, *, double: bool) -> PlayedPolicy:
     overhead = sum(row.overhead for row in rows) / len(rows)
-    return Played(decisions_of(rows, resolved), overhead, is_stable(rows, resolved.system), double)
+    return PlayedPolicy(decisions_of(rows, resolved), overhead, is_stable(rows, resolved.system), double)
 
 
 def evaluate(case: Case, evaluations: int, watch: Watch) -> Found:

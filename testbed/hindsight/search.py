@@ -21,7 +21,7 @@ from testbed.twin import build, state
 from testbed.twin.twin import Twin
 
 HOT, COLD = 0.3, 0.015
-BATCH = 2_000
+SEARCH_BATCH = 2_000
 MOST_BYTES = 2_000_000_000
 Decisions = NDArray[np.int8]
 
@@ -146,7 +146,7 @@ class Search:
         chain = Chain(self.exact, self.best, seed, length)
         while chain.tried < length:
             before = chain.tried
-            chain.go(BATCH)
+            chain.go(SEARCH_BATCH)
             self.evaluations += chain.tried - before
             self._take(chain)
             if watch(self):

@@ -1,8 +1,8 @@
 """When to start again what keeps dying (pure)."""
 
-NS = 1_000_000_000
-FIRST_NS, DOUBLINGS = NS // 2, 5
-LONG_LIFE_NS = 60 * NS
+NS_PER_S = 1_000_000_000
+FIRST_NS, DOUBLINGS = NS_PER_S // 2, 5
+LONG_LIFE_NS = 60 * NS_PER_S
 
 
 class Backoff:

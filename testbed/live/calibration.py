@@ -35,7 +35,7 @@ task: {{input: 400 kB, cycles: 0.5 G, deadline: 2 s}}
 cells: [{{es: {{cpu: 8 GHz}}, ues: 5}}, {{es: {{cpu: 8 GHz}}, ues: 5}}]
 emulation: {{speed: 20, payload: {payload}, burn: 0, drain_limit: 20 s}}
 """
-POLICY = "offload"
+CALIBRATED_POLICY = "offload"
 
 
 def measured(say: Callable[[str], None]) -> HostCosts:
@@ -72,7 +72,7 @@ def measure() -> HostCosts:
     )
 
 
-class Taken(msgspec.Struct, frozen=True):
+class CalibrationRun(msgspec.Struct, frozen=True):
     """What a run took: CPU seconds of its processes, p99 of lateness in seconds, cores that others used meanwhile."""
 
     plan: Plan
@@ -81,16 +81,18 @@ class Taken(msgspec.Struct, frozen=True):
     others: float
 
 
-def run(payload: str) -> Taken:
+def run(payload: str) -> CalibrationRun:
     """Run with ``payload``, "declared" or "real"."""
     resolved = inputs.resolve(parse_scenario(SCENARIO.format(payload=payload), "calibration"))
-    plan = resolved.plan(inputs.generate(resolved.scenario, resolved.system), POLICY, second_offload=False, live=True)
+    plan = resolved.plan(
+        inputs.generate(resolved.scenario, resolved.system), CALIBRATED_POLICY, second_offload=False, live=True
+    )
     with scratch() as folder:
         meter = Meter(folder)
         if launch(plan, folder, meter).reason == INTERRUPTED:
             raise KeyboardInterrupt
         events = reader.read_record(folder / directory.RECORD).events
-    return Taken(plan, meter.seconds, lateness(events, RELEASES).p99 * 1e-3, meter.others)
+    return CalibrationRun(plan, meter.seconds, lateness(events, RELEASES).p99 * 1e-3, meter.others)
 
 
 class Meter:

@@ -18,8 +18,8 @@ from testbed.protocol.rows import DEAD_ALREADY, DIED, GIVEN_UP, KILL, PLANNED, R
 from testbed.record.writer import Recorder
 
 MARGIN_WALL_NS = 5_000_000
-IDLE_MS = 100
-NS = 1e-9
+FAULT_IDLE_MS = 100
+S_PER_NS = 1e-9
 
 
 class Return(msgspec.Struct, kw_only=True):
@@ -83,9 +83,9 @@ class Faults:
     def milliseconds(self) -> int:
         """How long the launcher may sleep before a fault is due."""
         if not self._planned:
-            return IDLE_MS
+            return FAULT_IDLE_MS
         left = self._planned[0].at_ns - self._launcher.clock.now_ns()
-        return max(0, min(IDLE_MS, int(left / self._launcher.clock.speed / 1e6)))
+        return max(0, min(FAULT_IDLE_MS, int(left / self._launcher.clock.speed / 1e6)))
 
     def act(self) -> None:
         """Do what is due."""
@@ -128,7 +128,7 @@ class Faults:
             self._broadcast(self._downs[name], at, name)
         if killed is not None:
             fault = killed.fault
-            self._note(EventRow(fault.at_ns, fault.name, PLANNED, KILL, (at - fault.at_ns) * NS))
+            self._note(EventRow(fault.at_ns, fault.name, PLANNED, KILL, (at - fault.at_ns) * S_PER_NS))
         if process == LEARNER:
             self._try_again(process, incarnation + 1, at)
         elif killed is not None and killed.fault.restart_ns >= 0:
@@ -190,7 +190,7 @@ class Faults:
                 self.absences[name][-1] = (died, at)
                 self._note(EventRow(at, name, RESTARTED, "fault", comeback.incarnation))
                 if comeback.planned:
-                    self._note(EventRow(comeback.at_ns, name, PLANNED, RESTART, (at - comeback.at_ns) * NS))
+                    self._note(EventRow(comeback.at_ns, name, PLANNED, RESTART, (at - comeback.at_ns) * S_PER_NS))
                 self._broadcast(Up(name, at, comeback.incarnation), at, name)
         downs = tuple(self._downs.values())
         launcher.tell(comeback.name, Start(clock.epoch_ns, clock.speed, at, downs))

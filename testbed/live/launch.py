@@ -11,7 +11,7 @@ from testbed.live.faults import Faults
 from testbed.live.host_meter import HostLoad
 from testbed.live.interrupts import collected_signals
 from testbed.live.process_group import ProcessGroup, prepared
-from testbed.live.progress import Ledger, Progress
+from testbed.live.progress import Progress, TaskCounter
 from testbed.model.errors import LostError, StartError
 from testbed.model.system import LEARNER, Plan
 from testbed.model.task import DRAIN_LIMIT, INTERRUPTED, NEVER_BEGAN_NS, STARTER_DIED
@@ -26,7 +26,7 @@ STOP_TIMEOUT_NS = 5_000_000_000
 REST_NS = 1_000_000_000
 
 
-class Ended(msgspec.Struct, frozen=True):
+class RunEnd(msgspec.Struct, frozen=True):
     """How a run ended: ``reason`` is "" if it drained, otherwise why not; seconds until all were ready."""
 
     reason: str
@@ -39,7 +39,7 @@ def launch(
     run_dir: Path,
     progress: Callable[[Progress], None] | None = None,
     meta: Mapping[str, object] | None = None,
-) -> Ended:
+) -> RunEnd:
     """Run ``plan`` on processes, recording into ``run_dir``; raises `StartError` when they cannot be started."""
     with collected_signals() as interrupted, prepared(run_dir) as here:
         return Launcher(plan, run_dir, here, progress, meta or {}, interrupted).run()
@@ -66,12 +66,12 @@ class Launcher(ProcessGroup):
         except StartError:
             self.mailbox.close()
             raise
-        self.ledger = Ledger(plan)
+        self.ledger = TaskCounter(plan)
         self._load = HostLoad()
         self._earnest = False
         self._ready_s = 0.0
 
-    def run(self) -> Ended:
+    def run(self) -> RunEnd:
         """Start, run, stop; whatever happens, no process is left and the record is closed."""
         reason, end_ns = INTERRUPTED, NEVER_BEGAN_NS
         try:
@@ -84,7 +84,7 @@ class Launcher(ProcessGroup):
             self.shutdown()
             end_ns = max(end_ns, self.ledger.latest_ns)
             self._finish(reason, end_ns)
-        return Ended(reason, end_ns, self._ready_s)
+        return RunEnd(reason, end_ns, self._ready_s)
 
     def _finish(self, reason: str, end_ns: int) -> None:
         """Write the failed tasks' rows, the host's load and how the run ended."""
@@ -117,7 +117,7 @@ class Launcher(ProcessGroup):
         self.set_clock(names, wall_ns, slot_ns / wall_ns, rehearsal=True)
         try:
             while not self.interrupted and self.now_ns() < warm_up.end_ns(slot_ns):
-                self.look(warm_up.LOOK_MS)
+                self.look(warm_up.WARM_UP_LOOK_MS)
             self.call_off(names, warm_up.REASON)
         except LostError as lost:
             raise StartError(f"before the run began: {lost.message}", lost.remedy) from None

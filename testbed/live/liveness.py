@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from testbed.live.supervisor import Child
-from testbed.node.launcher_session import LAUNCHER, SETTINGS
+from testbed.node.launcher_session import LAUNCHER, TIMING
 from testbed.node.socket import Mailbox
 from testbed.protocol.codec import Envelope
 from testbed.protocol.rows import HEARD, SILENT, EventRow
@@ -49,7 +49,7 @@ class Liveness:
             return self._mailbox.drop(f"{type(envelope.body).__name__} of {name}: no process of that name")
         peer = self._peers.get(name)
         if peer is None:
-            peer = self._peers[name] = _Peer(Session(LAUNCHER, name, 0, SETTINGS))
+            peer = self._peers[name] = _Peer(Session(LAUNCHER, name, 0, TIMING))
         stale = peer.session.counts.stale
         _, frames = peer.session.receive(now, envelope)
         self._send(frames)

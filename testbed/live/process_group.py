@@ -28,7 +28,7 @@ from testbed.protocol.rows import EventRow
 READY_TIMEOUT_NS = 60_000_000_000
 HEAD_START_NS = 150_000_000
 AGAIN_NS = 10_000_000_000
-LOOK_MS = 100
+EPISODE_LOOK_MS = 100
 SOCKET_LIMIT = 107  # bytes of the path of a Unix socket, see unix(7)
 LONGEST_NAME = len("/sock/ues-1000000")
 NEVER_NS = 2**62
@@ -156,7 +156,7 @@ class ProcessGroup:
         while silent := [name for name in names if name not in self._stayed]:
             if time.monotonic_ns() > limit:
                 raise LostError(f"{silent[0]} does not answer", self.log_tail(silent[0]))
-            self.look(LOOK_MS)
+            self.look(EPISODE_LOOK_MS)
         self.episode += 1
 
     def look(self, wait_ms: int) -> None:

@@ -23,7 +23,7 @@ class Progress(msgspec.Struct, frozen=True):
     silent: tuple[str, ...] = ()
 
 
-class Ledger:
+class TaskCounter:
     """Counts ends of tasks as rows come in; ``latest_ns`` is the last instant at which one of them was generated."""
 
     def __init__(self, plan: Plan) -> None:

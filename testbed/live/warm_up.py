@@ -13,7 +13,7 @@ from testbed.policy import loading
 REASON = "the rehearsal is over"
 SLOTS, REST_SLOTS = 2, 1
 SLOT_NS, SLOT_NS_EACH = 20_000_000, 3_000_000
-LOOK_MS = 5
+WARM_UP_LOOK_MS = 5
 STAND_IN = "random-do"
 
 

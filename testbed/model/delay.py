@@ -2,9 +2,9 @@
 
 import math
 
-NS = 1_000_000_000
+NS_PER_S = 1_000_000_000
 FOREVER_NS = 2**60  # 36 years, which neither a duration nor an instant exceeds: sums of a few stay below 2^63
-LONGEST_NS = 10 * 366 * 86_400 * NS  # of what a scenario may ask for: ten years
+LONGEST_NS = 10 * 366 * 86_400 * NS_PER_S  # of what a scenario may ask for: ten years
 
 
 def duration_ns(cycles: int, hz: int) -> int:
@@ -24,7 +24,7 @@ def nearest_ns(cycles: int, hz: int, ns_per_cycle: float) -> int:
     if near >= FOREVER_NS:
         return FOREVER_NS
     ns = int(near + 0.5)
-    off = 2 * (cycles * NS - ns * hz)
+    off = 2 * (cycles * NS_PER_S - ns * hz)
     if -hz <= off < hz:
         return ns
     return ns + (off + hz) // (2 * hz)

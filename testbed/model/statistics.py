@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 WARM_UP = 0.2
-BATCHES = 8
+STABILITY_BATCHES = 8
 SHORTEST = 40
 LEAST_GROWTH = 0.01
 BACKLOG_SLOTS, BACKLOG_TASKS = 3.0, 4.0
@@ -80,9 +80,9 @@ def stable(backlog: Sequence[int], tasks_per_slot: float) -> bool:
     if len(backlog) < SHORTEST:
         return True
     kept = backlog[int(len(backlog) * WARM_UP) :]
-    edges = [len(kept) * i // BATCHES for i in range(BATCHES + 1)]
+    edges = [len(kept) * i // STABILITY_BATCHES for i in range(STABILITY_BATCHES + 1)]
     batches = [mean(kept[a:b]) for a, b in itertools.pairwise(edges)]
     rise, error = slope(batches)
-    per_slot, grown = rise / (len(kept) / BATCHES), rise * (BATCHES - 1)
+    per_slot, grown = rise / (len(kept) / STABILITY_BATCHES), rise * (STABILITY_BATCHES - 1)
     real = grown > max(BACKLOG_TASKS, BACKLOG_SLOTS * tasks_per_slot)
     return not (real and rise > T_QUANTILE * error and per_slot > LEAST_GROWTH * tasks_per_slot)

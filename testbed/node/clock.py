@@ -14,8 +14,8 @@ _TFD_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
 _PR_SET_PDEATHSIG, _PR_SET_TIMERSLACK = 1, 29
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 _SCHED_ATTR = struct.Struct("=IIQiIQQQII")
-NS = 1_000_000_000
-TURN_NS = 100_000
+NS_PER_S = 1_000_000_000
+SCHEDULER_TURN_NS = 100_000
 SPARE = 100
 
 
@@ -62,7 +62,7 @@ class Timer:
             return
         self._armed_ns = wall_ns
         value = max(1, wall_ns)
-        self._spec.value.seconds, self._spec.value.nanoseconds = divmod(value, NS)
+        self._spec.value.seconds, self._spec.value.nanoseconds = divmod(value, NS_PER_S)
         _LIBC.timerfd_settime(self.fd, _TFD_TIMER_ABSTIME, ctypes.byref(self._spec), None)
 
     def clear(self) -> None:
@@ -111,7 +111,7 @@ def sharpen() -> None:
     compute when they wake (Linux 6.12; an older kernel takes no notice).
     """
     _LIBC.prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
-    set_turn(TURN_NS)
+    set_turn(SCHEDULER_TURN_NS)
 
 
 def tame_garbage() -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from testbed.model.task import Phase
 from testbed.node.clock import Clock
-from testbed.node.lateness import Lateness
+from testbed.node.lateness import LatenessMeter
 from testbed.node.lookahead import Lookahead
 from testbed.node.role import Role
 from testbed.protocol.actions import Boundary, Core, Forgiving
@@ -37,7 +37,7 @@ class EventQueue:
     ``held_wall_ns`` is the monotonic instant up to which an event waited last for what might have come before it.
     """
 
-    def __init__(self, clock: Clock, role: Role, lateness: Lateness) -> None:
+    def __init__(self, clock: Clock, role: Role, lateness: LatenessMeter) -> None:
         self._clock, self._role, self._lateness = clock, role, lateness
         self._heap: list[Entry] = []
         self._forgiving: dict[str, Forgiving] = {}

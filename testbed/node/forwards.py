@@ -6,7 +6,7 @@ from testbed.model.system import System
 from testbed.model.task import Task
 from testbed.protocol.messages import Announce, Down, Up
 
-NS = 1_000_000_000
+NS_PER_S = 1_000_000_000
 
 
 class Forwards:
@@ -68,4 +68,4 @@ class Forwards:
         return min(rooms, default=float("inf")) - in_air
 
     def _room_of(self, es: int) -> float:
-        return (self._system.threshold_ns - self._backlog_ns[es]) * self._system.edge_servers[es].cpu_hz / NS
+        return (self._system.threshold_ns - self._backlog_ns[es]) * self._system.edge_servers[es].cpu_hz / NS_PER_S

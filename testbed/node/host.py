@@ -9,10 +9,10 @@ from functools import partial
 from testbed.model.system import DEDICATED, LAUNCHER, Plan
 from testbed.node.clock import Clock, Spinner, Timer
 from testbed.node.event_queue import EventQueue
-from testbed.node.lateness import Lateness, statistics
+from testbed.node.lateness import LatenessMeter, statistics
 from testbed.node.lookahead import Lookahead
 from testbed.node.role import AT_ONCE, TIMED, Role
-from testbed.node.socket import TURN_NS, Mailbox
+from testbed.node.socket import RECEIVE_TURN_NS, Mailbox
 from testbed.node.work import Work
 from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Core, Execute, Record, Send, Wake
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
@@ -48,7 +48,7 @@ class Host:
         for fd in (mailbox.fd, self._timer.fd, self.work.fd):
             if fd >= 0:
                 self._epoll.register(fd, select.EPOLLIN)
-        self.lateness = Lateness()
+        self.lateness = LatenessMeter()
         self._events = EventQueue(clock, role, self.lateness)
         self.stopped: Stop | None = None
 
@@ -173,7 +173,7 @@ class Host:
                 break
             self._act(due.core, due.core.handle(due.at_ns, due.event), due.wall_ns)
         now = time.monotonic_ns()
-        until = now + TURN_NS
+        until = now + RECEIVE_TURN_NS
         while self._timers and self._timers[0][0] <= now < until:
             heapq.heappop(self._timers)[2]()
             now = time.monotonic_ns()

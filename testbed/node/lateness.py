@@ -12,7 +12,7 @@ from testbed.protocol.rows import DROPPED_FRAME, UNSENT, EventRow, Row
 HELD = "held"
 
 
-class Lateness:
+class LatenessMeter:
     """Histograms of (acted − due) by kind of timer, wall ns; how many events came too late for their order; the time
     from a cell's last ask until its answers were out; how many executions were over before the guard let them begin.
     """
@@ -31,7 +31,7 @@ class Lateness:
         histogram.add(max(0, late_ns))
 
 
-def statistics(name: str, now_ns: int, lateness: Lateness, work: Work, mailbox: Mailbox) -> list[Row]:
+def statistics(name: str, now_ns: int, lateness: LatenessMeter, work: Work, mailbox: Mailbox) -> list[Row]:
     """Lateness, slips, burnt CPU and dropped frames of the process ``name`` so far, as rows of instant ``now_ns``."""
     rows: list[Row] = []
     for kind, histogram in lateness.histograms.items():

@@ -9,11 +9,11 @@ from testbed.node.socket import Mailbox
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Bye, Heartbeat, Hello, Welcome
 from testbed.protocol.session import Session
-from testbed.protocol.settings import Settings
+from testbed.protocol.settings import SessionTiming
 
 WORDS = (Hello, Welcome, Heartbeat, Bye)
-MS = 1_000_000
-SETTINGS = Settings(heartbeat_ns=1000 * MS, suspect_ns=1500 * MS, timeout_ns=2400 * MS, asks=2)
+NS_PER_MS = 1_000_000
+TIMING = SessionTiming(heartbeat_ns=1000 * NS_PER_MS, suspect_ns=1500 * NS_PER_MS, timeout_ns=2400 * NS_PER_MS, asks=2)
 
 
 class Line:
@@ -21,7 +21,7 @@ class Line:
 
     def __init__(self, mailbox: Mailbox, name: str, incarnation: int, role: str) -> None:
         self._mailbox = mailbox
-        self._session = Session(name, LAUNCHER, incarnation, SETTINGS, role, os.getpid())
+        self._session = Session(name, LAUNCHER, incarnation, TIMING, role, os.getpid())
         mailbox.aside = self._take
 
     def open(self) -> None:

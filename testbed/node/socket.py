@@ -14,15 +14,15 @@ from testbed.protocol.codec import PROTOCOL_VERSION, Envelope, FrameError
 from testbed.protocol.messages import Body
 
 RECEIVE_LIMIT, SEND_LIMIT = 2_000, 20_000
-TURN_NS = 5_000_000
+RECEIVE_TURN_NS = 5_000_000
 ZERO_COPY_FROM = 16_384
 SOCKETS_BESIDE = 1000  # closed ones count until the context has reaped them
-BATCH = 64
+MESSAGES_A_BATCH = 64
 MORE, LAST, READABLE = int(zmq.SNDMORE | zmq.DONTWAIT), int(zmq.DONTWAIT), int(zmq.POLLIN)
 LOGGED, WIDEST = 20, 200
 LOG = logging.getLogger(__name__)
 _PAYLOAD = bytes(8 * 1024 * 1024)
-MOST_FRAMES = BATCH * (2 + codec.MAX_PAYLOAD // len(_PAYLOAD))
+MOST_FRAMES = MESSAGES_A_BATCH * (2 + codec.MAX_PAYLOAD // len(_PAYLOAD))
 
 
 class Mailbox:
@@ -89,7 +89,7 @@ class Mailbox:
             return
         posted = self._posted.setdefault(endpoint, [])
         posted.append(self._frames(envelope))
-        if len(posted) >= BATCH:
+        if len(posted) >= MESSAGES_A_BATCH:
             self.flush()
 
     def flush(self) -> None:
@@ -124,7 +124,7 @@ class Mailbox:
     def take(self) -> Iterator[Envelope]:
         """The envelopes that have come, for no longer than a turn; bad frames are counted and dropped."""
         self.drained = False
-        until = time.monotonic_ns() + TURN_NS
+        until = time.monotonic_ns() + RECEIVE_TURN_NS
         while True:
             if self._received:
                 found = self._received.popleft()

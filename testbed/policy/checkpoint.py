@@ -107,7 +107,7 @@ def load_policy(path: Path, algorithm: str, *, explore: bool = False) -> Policy:
         shape = network.layout(head, int(about.get("cell_ues", 1)), memory)
     except (UsageError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from None
-    params, size = arrays.get("parameters"), q_network.SIZE if algorithm == "dqn" else shape.size
+    params, size = arrays.get("parameters"), q_network.Q_SIZE if algorithm == "dqn" else shape.size
     if params is None or params.shape != (size,) or params.dtype.kind != "f":
         found = None if params is None else params.shape
         raise UsageError(f"{path}: parameters of shape {found}; numbers of shape ({size},) are needed", MADE_BY)

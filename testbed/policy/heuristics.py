@@ -34,7 +34,7 @@ def watching(policy: object) -> Remembering | None:
     return expected_costs if isinstance(expected_costs, Remembering) and expected_costs.remembers else None
 
 
-class Fixed(msgspec.Struct, frozen=True):
+class FixedChoice(msgspec.Struct, frozen=True):
     """``lc`` and ``offload``: the same decision for everyone."""
 
     choice: int
@@ -54,7 +54,7 @@ class Coin(msgspec.Struct, frozen=True):
         return {ue.name: flip(cell.seed, ue.index, cell.slot, self.probability) for ue in cell.ues}
 
 
-FALLBACKS: dict[str, Policy] = {"lc": Fixed(LOCAL), "offload": Fixed(OFFLOAD), "random": Coin(0.5)}
+FALLBACKS: dict[str, Policy] = {"lc": FixedChoice(LOCAL), "offload": FixedChoice(OFFLOAD), "random": Coin(0.5)}
 
 
 def flip(seed: int, ue: int, slot: int, probability: float) -> int:

@@ -12,7 +12,7 @@ from testbed.policy import features, network, q_network
 from testbed.policy.heuristics import local_cost, offload_cost
 from testbed.policy.recurrent_memory import Memory
 
-QUEUE = 2
+QUEUE_FEATURE = 2
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -97,7 +97,11 @@ class Learned:
 def see_ue(cell: CellView, ue: UeView, sent: int, later: int, *, double: bool, paper: bool) -> tuple[float, ...]:
     """A UE's block of inputs (22,): its decision's features, 0 if there is none; for ``paper`` only its queue."""
     if paper:
-        return (0.0,) * QUEUE + (features.seconds(ue.queue_ns),) + (0.0,) * (features.DECISION_FEATURES - QUEUE - 1)
+        return (
+            (0.0,) * QUEUE_FEATURE
+            + (features.seconds(ue.queue_ns),)
+            + (0.0,) * (features.DECISION_FEATURES - QUEUE_FEATURE - 1)
+        )
     if not ue.tasks:
         return (0.0,) * features.DECISION_FEATURES
     return decision_features(cell, ue, cell.edge_servers[cell.cell], sent, later, double=double)

@@ -11,10 +11,10 @@ from typing import Any
 
 from testbed.model.errors import UsageError
 from testbed.policy import own
-from testbed.policy.heuristics import Coin, Fixed, Policy, Priced
+from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
 
 DOUBLE = "-do"
-PLAIN: dict[str, Policy] = {"lc": Fixed(0), "offload": Fixed(1), "random": Coin(0.5), "greedy": Priced()}
+PLAIN: dict[str, Policy] = {"lc": FixedChoice(0), "offload": FixedChoice(1), "random": Coin(0.5), "greedy": Priced()}
 TUNED = ("coin", "priced")
 LEARNED = ("a3c", "dqn")
 LEARNS_ONLINE = "a3c"

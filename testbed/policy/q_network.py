@@ -9,13 +9,13 @@ from testbed.policy.network import GAIN, HIDDEN, INPUTS, Array, stack
 
 GAIN_AT = 0
 NETWORK = stack(1, INPUTS, HIDDEN, HIDDEN, 2)
-SIZE = NETWORK[-1].end
+Q_SIZE = NETWORK[-1].end
 
 
 def initial(seed: int) -> Array:
     """Fresh parameters: scaled normals, the last layer near zero, the margin's gain as A3C's."""
     rng = np.random.default_rng(seed)
-    params = np.zeros(SIZE, dtype=np.float32)
+    params = np.zeros(Q_SIZE, dtype=np.float32)
     params[GAIN_AT] = GAIN * 0.1
     for layer in NETWORK:
         scale = 0.01 if layer is NETWORK[-1] else 1.0

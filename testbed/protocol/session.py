@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import PROTOCOL_VERSION, UNKNOWN, Envelope
 from testbed.protocol.messages import Body, Bye, Heartbeat, Hello, Welcome
-from testbed.protocol.settings import Counts, SessionEnded, Settings, WindowFull
+from testbed.protocol.settings import Counts, SessionEnded, SessionTiming, WindowFull
 from testbed.protocol.transitions import TABLE, Input, Output, State
-from testbed.protocol.window import NEVER, Outbox, Seen
+from testbed.protocol.window import NEVER, Outbox, ReceivedNumbers
 
 Frames = list[Envelope]
 
@@ -22,17 +22,17 @@ class Session:
     """The session of ``me`` in ``incarnation`` with process ``peer``; ``role`` and ``pid`` are for its Hello."""
 
     def __init__(
-        self, me: str, peer: str, incarnation: int, settings: Settings | None = None, role: str = "", pid: int = 0
+        self, me: str, peer: str, incarnation: int, settings: SessionTiming | None = None, role: str = "", pid: int = 0
     ) -> None:
         self.me, self.peer, self.incarnation = me, peer, incarnation
-        self.settings = settings or Settings()
+        self.settings = settings or SessionTiming()
         self.state = State.CLOSED
         self.peer_incarnation = UNKNOWN
         self.reason = ""
         self.counts = Counts()
         self._hello = Hello(me, incarnation, role, pid)
         self._outbox = Outbox(self.settings.retry_ns, self.settings.retry_max_ns)
-        self._seen = Seen(self.settings.window)
+        self._seen = ReceivedNumbers(self.settings.window)
         self._heard_ns = self._beat_ns = 0
         self._ack_ns = NEVER
         self._asked = self._greetings = self._owed = 0
@@ -185,7 +185,7 @@ class Session:
                 self.counts.abandoned += self._outbox.abandon()
             case Output.RESET:
                 self.counts.abandoned += self._outbox.reset()
-                self._seen = Seen(self.settings.window)
+                self._seen = ReceivedNumbers(self.settings.window)
                 self._heard_ns, self._asked, self.reason = now_ns, 0, ""
         return []
 

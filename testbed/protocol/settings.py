@@ -2,7 +2,7 @@
 
 import msgspec
 
-MS = 1_000_000
+NS_PER_MS = 1_000_000
 
 
 class SessionError(Exception):
@@ -17,20 +17,20 @@ class SessionEnded(SessionError):
     """The session has ended; a newer incarnation of the peer begins another."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class SessionTiming(msgspec.Struct, frozen=True, kw_only=True):
     """Times in ns, of the same clock as `now`. With ``heartbeat_ns`` 0 nobody is ever suspected.
 
     ``window`` is the number of messages that may wait or be unacknowledged; ``asks`` the signs of life that must have
     been sent in vain before the peer counts as lost.
     """
 
-    heartbeat_ns: int = 200 * MS
-    suspect_ns: int = 600 * MS
-    timeout_ns: int = 2000 * MS
+    heartbeat_ns: int = 200 * NS_PER_MS
+    suspect_ns: int = 600 * NS_PER_MS
+    timeout_ns: int = 2000 * NS_PER_MS
     asks: int = 3
-    retry_ns: int = 50 * MS
-    retry_max_ns: int = 1600 * MS
-    ack_ns: int = 10 * MS
+    retry_ns: int = 50 * NS_PER_MS
+    retry_max_ns: int = 1600 * NS_PER_MS
+    ack_ns: int = 10 * NS_PER_MS
     window: int = 1024
 
     def __post_init__(self) -> None:

@@ -98,7 +98,7 @@ class Outbox:
         return forgotten
 
 
-class Seen:
+class ReceivedNumbers:
     """Numbers of one peer's messages that were accepted: all up to ``upto``, and at most ``ahead`` beyond it."""
 
     def __init__(self, ahead: int) -> None:

@@ -33,7 +33,7 @@ from testbed.trace import inputs
 RUNNING = "still running"
 
 
-class Record(msgspec.Struct, kw_only=True):
+class RecordedRows(msgspec.Struct, kw_only=True):
     """The rows of a ``run.db`` as they stand; ``meta`` holds its key/value pairs.
 
     ``missing`` are the tables that the version which made the record did not have: their rows are unknown, not none.
@@ -60,7 +60,7 @@ class Run(msgspec.Struct, kw_only=True):
     meta: dict[str, Any]
     resolved: Resolved
     workload: tuple[Task, ...]
-    record: Record
+    record: RecordedRows
     tasks: list[TaskRow]
     absences: dict[str, list[Absence]]
     end_ns: int
@@ -111,7 +111,7 @@ def find(given: str | Path) -> Path:
     raise UsageError(f'there is no run "{given}"', hint)
 
 
-def read_record(file: Path) -> Record:
+def read_record(file: Path) -> RecordedRows:
     """Every row of ``file``, while it is written or after. Raises `UsageError` for what is not a readable record."""
     try:
         with database.opened(file) as db:
@@ -120,7 +120,7 @@ def read_record(file: Path) -> Record:
             rows = {name: [] if name in missing else database.rows(db, row) for row, name in TABLES.items()}
     except (sqlite3.Error, ValueError, TypeError) as error:
         raise UsageError(f"{file} cannot be read: {error}", "the file is damaged, or is no record of a run") from None
-    return Record(meta=meta, missing=missing, **rows)
+    return RecordedRows(meta=meta, missing=missing, **rows)
 
 
 def read_meta(file: Path) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def read_run(given: str | Path) -> Run:
     return assemble(path, record, resolved, workload)
 
 
-def assemble(path: Path, record: Record, resolved: Resolved, workload: tuple[Task, ...]) -> Run:
+def assemble(path: Path, record: RecordedRows, resolved: Resolved, workload: tuple[Task, ...]) -> Run:
     """A run from its parts. One that goes on, or whose launcher died, ends at its last recorded instant for now."""
     reason = str(record.meta.get("reason", RUNNING if is_running(record.meta) else INTERRUPTED))
     end_ns = int(record.meta.get("end_ns", last_instant_ns(record)))
@@ -166,7 +166,7 @@ def assemble(path: Path, record: Record, resolved: Resolved, workload: tuple[Tas
     )
 
 
-def last_instant_ns(record: Record) -> int:
+def last_instant_ns(record: RecordedRows) -> int:
     """The last instant that any row knows of."""
     finished = (row.finished_ns for row in record.tasks)
     others = (row.at_ns for rows in (record.slots, record.events) for row in rows)

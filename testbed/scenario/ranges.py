@@ -16,7 +16,7 @@ from testbed.scenario.schema import LinkTrace, TaskSection
 
 LEAST_RATE_BPS = 100.0
 LONGEST_TASK_S, MOST_SLOTS = 86_400, 10**7
-MOST = 2**53
+MOST_BITS = 2**53
 NEARER = "bring it nearer to its ES, or raise tx_power or radio.bandwidth"
 
 
@@ -42,18 +42,18 @@ def traced_bps(radio: Radio) -> float:
     return mean_bps((after - before for before, after in itertools.pairwise(edges)), radio.trace_bps)
 
 
-class Limits:
+class TaskLimits:
     """The most bits and cycles that a task of each UE may have in ``system``."""
 
     def __init__(self, system: System) -> None:
         self._system = system
         slots_s = MOST_SLOTS * system.slot_ns * 1e-9
         self._longest_s, self._named = min((float(LONGEST_TASK_S), "a day"), (slots_s, f"{MOST_SLOTS:,} slots"))
-        self._slowest = min((es.cpu_hz for es in system.edge_servers), default=MOST)
+        self._slowest = min((es.cpu_hz for es in system.edge_servers), default=MOST_BITS)
         traced, backhaul = traced_bps(system.radio), system.backhaul.rate_bps
         uplinks = [ue.rate_bps if math.isinf(traced) else traced for ue in system.ues]
-        self._bits = [min(float(MOST), min(bps, backhaul) * self._longest_s) for bps in uplinks]
-        self._cycles = [min(MOST, min(ue.cpu_hz, self._slowest) * self._longest_s) for ue in system.ues]
+        self._bits = [min(float(MOST_BITS), min(bps, backhaul) * self._longest_s) for bps in uplinks]
+        self._cycles = [min(MOST_BITS, min(ue.cpu_hz, self._slowest) * self._longest_s) for ue in system.ues]
 
     def wrong(self, ue: int, bits: int, cycles: int) -> tuple[str, str]:
         """The column of a workload table whose value is too large for UE index ``ue``, and why; two "" if none is."""
@@ -76,7 +76,7 @@ def check_system(system: System) -> None:
                 rate, away = f"{ue.rate_bps:.3g} bit/s", units.human(ue.distance_m, "length", 7)
                 message = f"{ue.name} sends {rate} over {away}, and {LEAST_RATE_BPS:g} bit/s are the least"
                 raise ScenarioError(message, remedy=NEARER)
-    limits = Limits(system)
+    limits = TaskLimits(system)
     for ue in system.ues:
         if system.radio.result_bits:
             _refuse(limits, ue.index, system.radio.result_bits, 0, "radio.result_bits", "lower radio.result_bits")
@@ -84,19 +84,19 @@ def check_system(system: System) -> None:
 
 def check_draws(system: System, section: TaskSection) -> None:
     """Raise `ScenarioError`, naming the UE, if a task that ``section`` may draw takes too long."""
-    limits, bits, cycles = Limits(system), int(max(section.input_bits.values)), _most_cycles(section)
+    limits, bits, cycles = TaskLimits(system), int(max(section.input_bits.values)), _most_cycles(section)
     for ue in system.ues:
         _refuse(limits, ue.index, bits, cycles, "task", "lower task.input or task.cycles, or raise rates and cpu")
 
 
 def check_tasks(system: System, tasks: Iterable[Task]) -> None:
     """Raise `ScenarioError`, naming task and UE, if one takes too long."""
-    limits = Limits(system)
+    limits = TaskLimits(system)
     for task in tasks:
         _refuse(limits, task.ue, task.input_bits, task.cycles, f"task {task.number}", "give smaller tasks")
 
 
-def _refuse(limits: Limits, ue: int, bits: int, cycles: int, what: str, remedy: str) -> None:
+def _refuse(limits: TaskLimits, ue: int, bits: int, cycles: int, what: str, remedy: str) -> None:
     column, why = limits.wrong(ue, bits, cycles)
     if column:
         raise ScenarioError(f"{what}: {why}", remedy=remedy)
@@ -105,5 +105,5 @@ def _refuse(limits: Limits, ue: int, bits: int, cycles: int, what: str, remedy: 
 def _most_cycles(section: TaskSection) -> int:
     cycles: Draw = section.cycles
     if cycles.kind == "per_bit":
-        return int(min(float(2 * MOST), cycles.values[0] * max(section.input_bits.values)))
+        return int(min(float(2 * MOST_BITS), cycles.values[0] * max(section.input_bits.values)))
     return int(max(cycles.values))

@@ -8,7 +8,7 @@ from testbed.model.errors import ScenarioError, did_you_mean, text_error
 _CELL = re.compile(r'\s*("(?:[^"]|"")*"|[^,]*)\s*(?:,|$)')
 
 
-class Row:
+class TableRow:
     """One line of a `Table`."""
 
     def __init__(self, table: "Table", line: int, cells: list[tuple[int, str]]) -> None:
@@ -75,7 +75,7 @@ class Table:
         self._width = len(names)
         self._required = max(self.columns[name] for name in required) + 1
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[TableRow]:
         """Every line with content; a line too short or too long is an error."""
         for line, text in enumerate(self._lines[self.head :], start=self.head + 1):
             if not text.strip():
@@ -84,7 +84,7 @@ class Table:
             if not self._required <= len(found) <= self._width:
                 message = f"{len(found)} cells where the header has {self._width}"
                 raise self.error(line, 1, message, "write one cell for each column", len(text))
-            yield Row(self, line, found)
+            yield TableRow(self, line, found)
 
     def error(self, line: int, column: int, message: str, remedy: str = "", length: int = 1) -> ScenarioError:
         """An error at a place of this file."""

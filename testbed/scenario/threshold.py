@@ -27,7 +27,7 @@ class Bound(msgspec.Struct, frozen=True):
         return measured > self.value if self.operator == ">" else measured >= self.value
 
 
-GRADES = {"A": 4.0, "B": 3.0, "C": 2.0, "F": 1.0}
+GRADE_VALUES = {"A": 4.0, "B": 3.0, "C": 2.0, "F": 1.0}
 EXACT_VALUE = 5.0
 
 
@@ -46,9 +46,9 @@ class Limit:
 
     def _value(self, text: str) -> float:
         if self.dimension == "grade":
-            if text not in GRADES:
+            if text not in GRADE_VALUES:
                 raise Invalid(f'"{text}" is not a grade', "grades: A, B, C, F")
-            return GRADES[text]
+            return GRADE_VALUES[text]
         if not self.dimension:
             return units.number(text)
         value = units.parse(text, self.dimension)

@@ -10,7 +10,7 @@ from testbed.model.task import Task
 from testbed.scenario.schema import Workload
 from testbed.scenario.workload import begin_ns, limited, scaled, shifted, slots_for
 
-NS = 1_000_000_000
+NS_PER_S = 1_000_000_000
 IDLE_SLOTS = 1000
 
 
@@ -37,9 +37,11 @@ def cut(tasks: Sequence[Task], given: Workload, system: System, before: int) -> 
     """
     played = limited(tasks, system, given.duration_ns)
     asked = [task for task in tasks if given.duration_ns < 0 or task.generated_ns < given.duration_ns]
-    late, end = [task for task in asked if task.generated_ns >= system.end_ns], f"{system.end_ns / NS:g} s"
+    late, end = [task for task in asked if task.generated_ns >= system.end_ns], f"{system.end_ns / NS_PER_S:g} s"
     if not played and (late or before):
-        first = f", the first {min(task.generated_ns for task in late) / NS:.10g} s from the start" if late else ""
+        first = (
+            f", the first {min(task.generated_ns for task in late) / NS_PER_S:.10g} s from the start" if late else ""
+        )
         where = f"after the last slot ({end}){first}" if late else "before workload.start"
         remedy = "begin with the first one: --set workload.start=first"
         raise ScenarioError(f"all {len(late) or before} tasks are generated {where}", given.trace, remedy=remedy)

@@ -16,14 +16,14 @@ from testbed.model.delay import whole_ns
 from testbed.model.errors import ScenarioError, did_you_mean
 from testbed.model.system import System
 from testbed.model.task import Task
-from testbed.scenario.ranges import Limits
+from testbed.scenario.ranges import TaskLimits
 from testbed.scenario.reading import read_text
 from testbed.scenario.schema import Scenario, TaskSection, Workload
-from testbed.scenario.tables import Row, Table
+from testbed.scenario.tables import Table, TableRow
 
-COLUMNS = ("time_s", "ue", "input_bits", "cycles", "deadline_s")
+WORKLOAD_COLUMNS = ("time_s", "ue", "input_bits", "cycles", "deadline_s")
 FIELD_PRESENT, FIELD_ASSIGNMENT = 0, 1
-NS = 1_000_000_000
+NS_PER_S = 1_000_000_000
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -191,7 +191,7 @@ def write_csv(path: str | Path, tasks: Iterable[Task], system: System) -> None:
 
 def format_csv(tasks: Iterable[Task], system: System) -> str:
     """The text of a workload table."""
-    lines = [",".join(COLUMNS)]
+    lines = [",".join(WORKLOAD_COLUMNS)]
     for task in tasks:
         name = system.ues[task.ue].name
         at, deadline = _seconds(task.generated_ns), _seconds(task.deadline_ns)
@@ -206,8 +206,8 @@ def read_csv(path: str | Path, system: System) -> tuple[Task, ...]:
 
 def parse_csv(text: str, file: str, system: System) -> tuple[Task, ...]:
     """As `read_csv`, from text."""
-    table = Table(file, text, COLUMNS)
-    index, limits = {ue.name: ue.index for ue in system.ues}, Limits(system)
+    table = Table(file, text, WORKLOAD_COLUMNS)
+    index, limits = {ue.name: ue.index for ue in system.ues}, TaskLimits(system)
     rows: list[tuple[int, int, int, int, int]] = []
     for row in table.rows():
         name = row["ue"]
@@ -231,12 +231,12 @@ def parse_csv(text: str, file: str, system: System) -> tuple[Task, ...]:
     return ordered(tasks)
 
 
-def _ns(row: Row, name: str) -> int:
+def _ns(row: TableRow, name: str) -> int:
     """Seconds as integer nanoseconds, decimally exact."""
     if row.real(name, 0.0) >= 2**33:
         raise row.error(name, f'{name} "{row[name]}" is too large', "write seconds")
-    return int((Decimal(row[name].strip()) * NS).to_integral_value(ROUND_HALF_UP))
+    return int((Decimal(row[name].strip()) * NS_PER_S).to_integral_value(ROUND_HALF_UP))
 
 
 def _seconds(ns: int) -> str:
-    return f"{ns // NS}.{ns % NS:09d}"
+    return f"{ns // NS_PER_S}.{ns % NS_PER_S:09d}"

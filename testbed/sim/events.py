@@ -7,7 +7,7 @@ import msgspec
 from testbed.protocol.actions import Boundary
 
 
-class Entry(msgspec.Struct, frozen=True):
+class PendingEvent(msgspec.Struct, frozen=True):
     """An event for core ``target``; a wake-up counts only for the ``incarnation`` that asked for it (-1: any)."""
 
     target: str
@@ -19,17 +19,17 @@ class Heap:
     """A priority queue with a count of entries that are more than the eternal slot boundaries."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, int, int, int, int, Entry]] = []
+        self._heap: list[tuple[int, int, int, int, int, PendingEvent]] = []
         self._age = 0
         self.busy = 0
 
-    def push(self, at_ns: int, phase: int, ue: int, number: int, entry: Entry) -> None:
+    def push(self, at_ns: int, phase: int, ue: int, number: int, entry: PendingEvent) -> None:
         """Add an event."""
         self._age += 1
         self.busy += not isinstance(entry.event, Boundary)
         heapq.heappush(self._heap, (at_ns, phase, ue, number, self._age, entry))
 
-    def pop(self) -> tuple[int, int, Entry]:
+    def pop(self) -> tuple[int, int, PendingEvent]:
         """Remove and return the first event as (instant, phase, entry)."""
         at, phase, _, _, _, entry = heapq.heappop(self._heap)
         self.busy -= not isinstance(entry.event, Boundary)

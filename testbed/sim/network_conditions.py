@@ -15,7 +15,7 @@ from testbed.model import random
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import Envelope
 from testbed.protocol.session import Session
-from testbed.protocol.settings import SessionEnded, Settings, WindowFull
+from testbed.protocol.settings import SessionEnded, SessionTiming, WindowFull
 from testbed.protocol.transitions import State
 from testbed.protocol.window import NEVER
 
@@ -40,7 +40,7 @@ class NetworkConditions(msgspec.Struct, frozen=True, kw_only=True):
     repeat: float = 0.0
     delay_ns: int = 0
     cuts: tuple[Cut, ...] = ()
-    session: Settings = Settings()
+    session: SessionTiming = SessionTiming()
 
 
 class Tick(msgspec.Struct, frozen=True):

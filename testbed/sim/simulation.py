@@ -13,7 +13,7 @@ from testbed.policy.heuristics import Policy
 from testbed.protocol.actions import Action, Alarm, Answered, Core, Execute, Record, Send, Wake
 from testbed.protocol.messages import Ask, Decision, Down, Up
 from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row, TaskRow
-from testbed.sim.events import Entry, Heap
+from testbed.sim.events import Heap, PendingEvent
 from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditions, Tick
 from testbed.sim.run_log import Book, Simulated
 from ue_agent.agent import Agent
@@ -89,7 +89,7 @@ class Simulation:
         """Deliver events in order until every task has ended and no slot is left."""
         names = [es.name for es in self.plan.system.edge_servers] + [ue.name for ue in self.plan.system.ues]
         for fault in self.plan.faults:
-            self._heap.push(fault.at_ns, Phase.FAULT, -1, 0, Entry("", -1, _Begin(fault)))
+            self._heap.push(fault.at_ns, Phase.FAULT, -1, 0, PendingEvent("", -1, _Begin(fault)))
         for name in [*names, "controller"]:
             self._incarnation[name] = 0
             if self.network is not None:
@@ -139,7 +139,7 @@ class Simulation:
         index = self._ues[name].index
         return Agent(system, index, self._tasks[index], incarnation, from_ns, outcomes=self.plan.learn)
 
-    def _deliver(self, entry: Entry) -> None:
+    def _deliver(self, entry: PendingEvent) -> None:
         match entry.event:
             case _Begin(fault):
                 self._crash(fault)
@@ -155,15 +155,15 @@ class Simulation:
         delivered, later = self.network.handle(self._now, event)
         self._await(later)
         if delivered is not None:
-            entry = Entry(delivered.to, -1, delivered.body)
+            entry = PendingEvent(delivered.to, -1, delivered.body)
             at = max(delivered.at_ns, self._now)
             self._heap.push(at, delivered.phase, delivered.ue, delivered.number, entry)
 
     def _await(self, later: Iterable[Later]) -> None:
         for at, event in later:
-            self._heap.push(at, FIRST, -1, 0, Entry("", -1, event))
+            self._heap.push(at, FIRST, -1, 0, PendingEvent("", -1, event))
 
-    def _handle(self, entry: Entry) -> None:
+    def _handle(self, entry: PendingEvent) -> None:
         core = self._cores.get(entry.target)
         if core is None or (entry.incarnation >= 0 and entry.incarnation != self._incarnation[entry.target]):
             return
@@ -184,9 +184,9 @@ class Simulation:
                 case Send():
                     self._send(source, action)
                 case Wake(at, phase, event, ue, number):
-                    self._heap.push(max(at, self._now), phase, ue, number, Entry(source, mine, event))
+                    self._heap.push(max(at, self._now), phase, ue, number, PendingEvent(source, mine, event))
                 case Alarm(after, event):
-                    self._heap.push(self._now + after, Phase.DECIDE, 0, 0, Entry(source, mine, event))
+                    self._heap.push(self._now + after, Phase.DECIDE, 0, 0, PendingEvent(source, mine, event))
                 case Execute():
                     self._emit_at_end(source, action)
                 case Record(row):
@@ -201,7 +201,7 @@ class Simulation:
     def _emit_at_end(self, source: str, execute: Execute) -> None:
         send = execute.then
         if send is not None:
-            entry = Entry(source, self._incarnation[source], _Emit(send))
+            entry = PendingEvent(source, self._incarnation[source], _Emit(send))
             self._heap.push(execute.end_ns, Phase.EXEC_END, send.ue, send.number, entry)
 
     def _send(self, source: str, send: Send) -> None:
@@ -211,7 +211,7 @@ class Simulation:
             self._await(self.network.send(self._now, source, send))
         else:
             at = max(send.at_ns, self._now)
-            self._heap.push(at, send.phase, send.ue, send.number, Entry(send.to, -1, send.body))
+            self._heap.push(at, send.phase, send.ue, send.number, PendingEvent(send.to, -1, send.body))
 
     def _repeat(self, ask: Ask) -> None:
         if not ask.tasks or self.recorded is None:
@@ -220,7 +220,9 @@ class Simulation:
         if answer is not None:
             at = ask.at_ns + answer.think_ns
             event = Answered(msgspec.structs.replace(answer.decision, slot=ask.slot), answer.think_ns)
-            self._heap.push(at, Phase.DECIDE, ask.tasks[0].ue, 0, Entry(ask.ue, self._incarnation[ask.ue], event))
+            self._heap.push(
+                at, Phase.DECIDE, ask.tasks[0].ue, 0, PendingEvent(ask.ue, self._incarnation[ask.ue], event)
+            )
 
     def _crash(self, fault: Fault) -> None:
         name = fault.name
@@ -237,7 +239,7 @@ class Simulation:
         for other in list(self._cores):
             self._act(other, self._cores[other].handle(self._now, down))
         if fault.restart_ns >= 0:
-            self._heap.push(fault.restart_ns, Phase.FAULT, -1, 1, Entry("", -1, _Restart(fault)))
+            self._heap.push(fault.restart_ns, Phase.FAULT, -1, 1, PendingEvent("", -1, _Restart(fault)))
 
     def _count_gone(self, name: str) -> None:
         index = next((ue.index for ue in self.plan.system.ues if ue.name == name), None)

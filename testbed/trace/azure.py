@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 
-from testbed.scenario.tables import Row, Table
+from testbed.scenario.tables import Table, TableRow
 from testbed.scenario.workload import Request
-from testbed.trace.notes import NS, Say, count, quiet, seconds
+from testbed.trace.notes import NS_PER_S, Say, count, quiet, seconds
 
-PAUSE_NS = 3600 * NS
-COLUMNS = ("timestamp", "contexttokens", "generatedtokens")
+PAUSE_NS = 3600 * NS_PER_S
+REQUEST_COLUMNS = ("timestamp", "contexttokens", "generatedtokens")
 _INSTANT = re.compile(
     r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?\s*(?:(Z)|([+-])(\d\d):?(\d\d))?", re.ASCII
 )
@@ -32,7 +32,7 @@ def dated(text: str, file: str, bits_per_token: int, cycles_per_token: int, say:
     """As `parse`, in the order of the file, at nanoseconds since 1970: files that share a clock can be put together."""
     found: list[Request] = []
     zoneless = empty = late = 0
-    for row in Table(file, text, COLUMNS, fold=True).rows():
+    for row in Table(file, text, REQUEST_COLUMNS, fold=True).rows():
         bits = _product(row, "contexttokens", bits_per_token)
         cycles = _product(row, "generatedtokens", cycles_per_token)
         at, has_zone = _instant_ns(row)
@@ -64,14 +64,14 @@ def rebased(requests: Sequence[Request], say: Say = quiet) -> tuple[Request, ...
     return tuple(Request(each.at_ns - first, each.input_bits, each.cycles) for each in ordered)
 
 
-def _product(row: Row, name: str, factor: int) -> int:
+def _product(row: TableRow, name: str, factor: int) -> int:
     product = row.whole(name) * factor
     if product >= 2**53:
         raise row.error(name, f'"{row[name]}" tokens make too large a task', "lower bits_per_token or cycles_per_token")
     return product
 
 
-def _instant_ns(row: Row) -> tuple[int, bool]:
+def _instant_ns(row: TableRow) -> tuple[int, bool]:
     """Nanoseconds since 1970 of the row's timestamp, and whether it has a zone; without one it is taken as UTC."""
     found = _INSTANT.fullmatch(row["timestamp"].strip())
     remedy = "write it like 2023-11-16 18:15:46.6805900"
@@ -87,5 +87,5 @@ def _instant_ns(row: Row) -> tuple[int, bool]:
         if offset >= timedelta(days=1):
             raise row.error("timestamp", f'"{row["timestamp"]}" has no such time zone', remedy)
         zone = timezone(offset if found[5] == "+" else -offset)
-    whole = int(at.replace(tzinfo=zone).timestamp()) * NS
+    whole = int(at.replace(tzinfo=zone).timestamp()) * NS_PER_S
     return whole + int((found[3] or "0").ljust(9, "0")), bool(found[4] or found[5])

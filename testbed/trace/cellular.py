@@ -16,12 +16,12 @@ import msgspec
 
 from testbed.model.errors import ScenarioError
 from testbed.scenario.schema import LinkTrace
-from testbed.scenario.tables import Row, Table
+from testbed.scenario.tables import Table, TableRow
 from testbed.trace import rates
-from testbed.trace.notes import NS, Say, count, quiet, seconds
+from testbed.trace.notes import NS_PER_S, Say, count, quiet, seconds
 
 TIMESTAMP = "Timestamp"
-COLUMNS = {"snr": "SNR", "uplink": "UL_bitrate", "downlink": "DL_bitrate"}
+MEASURED_COLUMNS = {"snr": "SNR", "uplink": "UL_bitrate", "downlink": "DL_bitrate"}
 MISSING = frozenset({"", "-", "na", "nan", "none"})
 LOWEST_DB, HIGHEST_DB = -100.0, 100.0
 SILENCE = "silence"
@@ -49,7 +49,7 @@ def parse(
     ``how`` chooses the column and treats holes. Raises `ScenarioError` with file, line and column.
     """
     how = how or LinkTrace()
-    name = COLUMNS[how.column]
+    name = MEASURED_COLUMNS[how.column]
     header = Table(file, text, (TIMESTAMP,))
     if name not in header.columns:
         raise header.error(header.head, 1, f'there is no column "{name}"', _others(how, list(header.columns)))
@@ -57,7 +57,7 @@ def parse(
     samples = list(_samples(rows, name, say))
     known = [sample for sample in samples if sample.value is not None]
     if not known:
-        measured = [c for c in COLUMNS.values() if any(not _is_missing(row.get(c, "")) for row in rows)]
+        measured = [c for c in MEASURED_COLUMNS.values() if any(not _is_missing(row.get(c, "")) for row in rows)]
         article = "an" if how.column == "snr" else "a"
         raise ScenarioError(f"no row has {article} {name}", file, remedy=_others(how, measured))
     _tell_missing(samples, known, name, how, say)
@@ -68,12 +68,12 @@ def parse(
     else:
         say(f"{name} is taken as kbit/s: what the phone moved, which may be less than what the link could carry")
         rate_of = [1000.0 * (sample.value or 0.0) for sample in known]
-    return rates.trace(_segments(known, samples[-1].at_ns // NS * NS + NS, rate_of, how, say), file)
+    return rates.trace(_segments(known, samples[-1].at_ns // NS_PER_S * NS_PER_S + NS_PER_S, rate_of, how, say), file)
 
 
 def _others(how: LinkTrace, columns: list[str]) -> str:
     """The remedy of a file without the values that were asked for, but with those of ``columns``."""
-    for word, column in COLUMNS.items():
+    for word, column in MEASURED_COLUMNS.items():
         if word != how.column and column in columns:
             return f"it has {column}: take that by --column {word} (in a scenario radio.trace.column: {word})"
     return "give a trace with measured values"
@@ -86,10 +86,10 @@ def _spectral(known: list[_Sample], bandwidth_hz: float, cap: float) -> tuple[in
     return capped, [bandwidth_hz * min(cap, efficiency) for efficiency in efficiencies]
 
 
-def _samples(rows: list[Row], name: str, say: Say) -> Iterator[_Sample]:
+def _samples(rows: list[TableRow], name: str, say: Say) -> Iterator[_Sample]:
     """Every row with its instant on a clock that never goes back: a step back counts as the second that it hides."""
     shift, before, steps = 0, None, []
-    timed: list[tuple[int, Row]] = []
+    timed: list[tuple[int, TableRow]] = []
     for row in rows:
         at = _second(row) + shift
         if before is not None and at < before:
@@ -108,7 +108,7 @@ def _samples(rows: list[Row], name: str, say: Say) -> Iterator[_Sample]:
         group = [row for _, row in same]
         shared += len(group) > 1
         for i, row in enumerate(group):
-            yield _Sample(at * NS + NS * i // len(group), row.line, _value(row, name))
+            yield _Sample(at * NS_PER_S + NS_PER_S * i // len(group), row.line, _value(row, name))
     if shared:
         say(f"{count(shared, 'second has', 'seconds have')} several rows, which share it evenly")
 
@@ -147,7 +147,7 @@ def _segments(
         )
 
 
-def _second(row: Row) -> int:
+def _second(row: TableRow) -> int:
     """Seconds since some fixed day."""
     text = row[TIMESTAMP].strip()
     try:
@@ -163,11 +163,11 @@ def _is_missing(text: str) -> bool:
     return text.strip().lower() in MISSING
 
 
-def _value(row: Row, name: str) -> float | None:
+def _value(row: TableRow, name: str) -> float | None:
     """Signal-to-noise ratio in dB, or a rate in kbit/s; None where it is missing."""
     if _is_missing(row[name]):
         return None
-    if name != COLUMNS["snr"]:
+    if name != MEASURED_COLUMNS["snr"]:
         return row.real(name, 0.0)
     snr = row.real(name, LOWEST_DB)
     if snr > HIGHEST_DB:

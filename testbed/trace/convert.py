@@ -24,12 +24,12 @@ from testbed.scenario.workload import Request
 from testbed.trace import azure, eua, inputs, rates
 from testbed.trace.notes import Say, count, quiet, seconds
 
-KINDS = ("azure", "mahimahi", "5g", "text", "eua", "csv")
+IMPORT_KINDS = ("azure", "mahimahi", "5g", "text", "eua", "csv")
 RADIUS_M = 2_000.0
 TWIN_PREFIX, TWIN_MAGIC = "._", b"\x00\x05\x16\x07"
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
+class ConversionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a conversion may be told: a scenario for UEs, radio and factors, how to read a ``link``, how much of a
     topology to keep (0: all) and how far from every site its users may be."""
 
@@ -41,20 +41,20 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def convert(
-    kind: str, files: Sequence[str | Path], options: Options | None = None, say: Say = quiet
+    kind: str, files: Sequence[str | Path], options: ConversionOptions | None = None, say: Say = quiet
 ) -> tuple[str, str]:
     """Convert ``files`` of ``kind``: the text of the testbed's own file, and one line saying what it holds.
 
     ``say`` hears what was skipped, capped or assumed. Raises `ScenarioError` for a mistake in a file, and `UsageError`
     for a wrong kind or number of files.
     """
-    if kind not in KINDS:
-        raise UsageError(f'unknown kind "{kind}"', did_you_mean(kind, KINDS))
+    if kind not in IMPORT_KINDS:
+        raise UsageError(f'unknown kind "{kind}"', did_you_mean(kind, IMPORT_KINDS))
     names = [str(file) for file in files]
     names = [name for name in names if not _skipped(name, say)]
     if not names:
         raise UsageError("there is no file left to read", "give the files themselves")
-    chosen = options or Options()
+    chosen = options or ConversionOptions()
     if kind in ("azure", "csv"):
         return _workload(kind, names, chosen, say)
     if kind == "eua":
@@ -79,12 +79,12 @@ def _of(name: str, names: list[str], say: Say) -> Say:
     return say if len(names) == 1 else lambda text: say(f"{Path(name).name}: {text}")
 
 
-def _workload(kind: str, names: list[str], options: Options, say: Say) -> tuple[str, str]:
+def _workload(kind: str, names: list[str], options: ConversionOptions, say: Say) -> tuple[str, str]:
     given = options.scenario.workload
     system = inputs.resolve(options.scenario).system
     if kind == "csv":
         lines = [tables.format_csv(tables.read_csv(name, system), system).split("\n", 1)[1] for name in names]
-        merged = ",".join(tables.COLUMNS) + "\n" + "".join(lines)
+        merged = ",".join(tables.WORKLOAD_COLUMNS) + "\n" + "".join(lines)
         tasks = tables.scaled(tables.parse_csv(merged, names[0], system), given.rate)
     else:
         dated = [
@@ -114,7 +114,7 @@ def _tell_starts(names: list[str], dated: list[list[Request]], say: Say) -> None
         say(f"the files are on one clock: {starts}")
 
 
-def _link(kind: str, names: list[str], options: Options, say: Say) -> tuple[str, str]:
+def _link(kind: str, names: list[str], options: ConversionOptions, say: Say) -> tuple[str, str]:
     durations: list[int] = []
     speeds: list[float] = []
     for name in names:
@@ -128,7 +128,7 @@ def _link(kind: str, names: list[str], options: Options, say: Say) -> tuple[str,
     return rates.format_csv(joined), f"{len(durations)} segments over {period:g} s, mean {mean / 1e6:.3g} Mbit/s"
 
 
-def _topology(names: list[str], options: Options, say: Say) -> tuple[str, str]:
+def _topology(names: list[str], options: ConversionOptions, say: Say) -> tuple[str, str]:
     found: dict[bool, tuple[eua.Position, ...]] = {True: (), False: ()}
     parsed = [eua.parse(read_text(name), name, _of(name, names, say)) for name in names]
     by_site_id = any(sites for sites, _ in parsed)

@@ -9,14 +9,14 @@ from bisect import bisect_left
 import msgspec
 
 from testbed.model.errors import ScenarioError
-from testbed.scenario.tables import Row, Table
+from testbed.scenario.tables import Table, TableRow
 from testbed.trace.notes import Say, count, quiet
 
-COLUMNS = ("latitude", "longitude")
+POSITION_COLUMNS = ("latitude", "longitude")
 EARTH_M = 6_371_008.8
 METRES_A_DEGREE = math.radians(EARTH_M) * (1 - 1e-9)
 NEAREST_M = 1.0
-NAMES = ("site_id", "id")
+ID_COLUMNS = ("site_id", "id")
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -32,8 +32,8 @@ def parse(text: str, file: str, say: Say = quiet) -> tuple[bool, tuple[Position,
 
     A position of 0, 0 is what a receiver without a fix writes: it is skipped. Raises `ScenarioError` with its place.
     """
-    table = Table(file, text, COLUMNS, fold=True)
-    name = next((column for column in NAMES if column in table.columns), "")
+    table = Table(file, text, POSITION_COLUMNS, fold=True)
+    name = next((column for column in ID_COLUMNS if column in table.columns), "")
     positions, nowhere = [], 0
     for row in table.rows():
         latitude, longitude = _degrees(row, "latitude", 90.0), _degrees(row, "longitude", 180.0)
@@ -45,10 +45,10 @@ def parse(text: str, file: str, say: Say = quiet) -> tuple[bool, tuple[Position,
         say(f"{count(nowhere, 'position')} at 0, 0 skipped: that is a receiver without a fix")
     if not positions:
         raise ScenarioError("no position below the header", file, 1, 1, remedy="give one position a line")
-    return name == NAMES[0], tuple(positions)
+    return name == ID_COLUMNS[0], tuple(positions)
 
 
-def _degrees(row: Row, name: str, limit: float) -> float:
+def _degrees(row: TableRow, name: str, limit: float) -> float:
     value = row.real(name, -limit)
     if value > limit:
         raise row.error(name, f'{name} "{row[name]}" is out of range', f"must be at most {limit:g} degrees")

@@ -89,7 +89,7 @@ def workload_format(text: str, file: str) -> str:
         return "azure"
     if "time_s" in head or "input_bits" in head:
         return "csv"
-    remedy = f"the header is {','.join(tables.COLUMNS)} or TIMESTAMP,ContextTokens,GeneratedTokens"
+    remedy = f"the header is {','.join(tables.WORKLOAD_COLUMNS)} or TIMESTAMP,ContextTokens,GeneratedTokens"
     raise ScenarioError("this is no workload that the testbed knows", file, _line(text), 1, head, len(head), remedy)
 
 

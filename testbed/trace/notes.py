@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 Say = Callable[[str], None]
-NS = 1_000_000_000
+NS_PER_S = 1_000_000_000
 
 
 def quiet(text: str) -> None:
@@ -17,4 +17,4 @@ def count(number: int, one: str, many: str = "") -> str:
 
 def seconds(ns: int) -> str:
     """A duration as people read it."""
-    return f"{ns / NS:,.6g} s" if ns < 1_000_000 * NS else f"{ns / NS:,.0f} s"
+    return f"{ns / NS_PER_S:,.6g} s" if ns < 1_000_000 * NS_PER_S else f"{ns / NS_PER_S:,.0f} s"

@@ -7,17 +7,17 @@ from testbed.model.errors import ScenarioError
 from testbed.scenario.schema import LinkTrace
 from testbed.scenario.tables import Table
 
-COLUMNS = ("duration_s", "rate_bps")
-NS = 1_000_000_000
+RATE_COLUMNS = ("duration_s", "rate_bps")
+NS_PER_S = 1_000_000_000
 
 
 def parse(text: str, file: str) -> LinkTrace:
     """The trace of ``text``. Raises `ScenarioError` with file, line and column."""
     segments: list[tuple[int, float]] = []
-    for row in Table(file, text, COLUMNS).rows():
+    for row in Table(file, text, RATE_COLUMNS).rows():
         if row.real("duration_s", 0.0) >= 2**33:
             raise row.error("duration_s", f'duration_s "{row["duration_s"]}" is too large', "write seconds")
-        duration = int((Decimal(row["duration_s"].strip()) * NS).to_integral_value(ROUND_HALF_UP))
+        duration = int((Decimal(row["duration_s"].strip()) * NS_PER_S).to_integral_value(ROUND_HALF_UP))
         if duration == 0:
             raise row.error("duration_s", "a segment of no duration", "write more than 0 seconds")
         segments.append((duration, row.real("rate_bps", 0.0)))
@@ -41,7 +41,7 @@ def trace(segments: Iterable[tuple[int, float]], file: str) -> LinkTrace:
 
 def format_csv(link: LinkTrace) -> str:
     """The text of a trace in this format."""
-    lines = [",".join(COLUMNS)]
+    lines = [",".join(RATE_COLUMNS)]
     for duration, rate in zip(link.durations_ns, link.rates_bps, strict=True):
-        lines.append(f"{duration // NS}.{duration % NS:09d},{rate!r}")
+        lines.append(f"{duration // NS_PER_S}.{duration % NS_PER_S:09d},{rate!r}")
     return "\n".join(lines) + "\n"

@@ -10,7 +10,7 @@ import numpy as np
 from testbed.model import queue, random
 from testbed.model.system import Plan
 from testbed.policy.heuristics import FALLBACKS, Coin, Policy, Priced, checked, watching
-from testbed.policy.heuristics import Fixed as Constant
+from testbed.policy.heuristics import FixedChoice as Constant
 from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, UeSlotRow, policy_error
 from testbed.twin import build, rows
 from testbed.twin.twin import Twin

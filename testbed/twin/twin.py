@@ -8,13 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 from testbed.model.errors import TestbedError, UsageError
 from testbed.model.system import System
 from testbed.policy.heuristics import Coin, Policy, Priced
-from testbed.policy.heuristics import Fixed as Constant
+from testbed.policy.heuristics import FixedChoice as Constant
 from testbed.twin import build, kernels, state
 from testbed.twin.observe import sizes
 
 REWARDS = {"holding": state.HOLDING, "paper": state.PAPER, "paper-sign": state.PAPER_SIGN}
 OBSERVATIONS = {"full": state.FULL, "paper": state.PAPERS}
-PER_UE = 64
+TASKS_PER_UE = 64
 
 
 class ArenaFullError(TestbedError):
@@ -47,7 +47,7 @@ class Twin:
         if reward not in REWARDS:
             raise UsageError(f'unknown reward "{reward}"', f"known: {', '.join(REWARDS)}")
         self.system, self.worlds, self.double = system, worlds, double
-        room = PER_UE * len(system.ues) if capacity is None else capacity
+        room = TASKS_PER_UE * len(system.ues) if capacity is None else capacity
         self.fixed = build.fixed(system, source, double=double, recording=recording, reward=REWARDS[reward])
         self.state = build.worlds(worlds, self.fixed, room)
         self.cells = self.state.cells

@@ -14,10 +14,10 @@ from testbed.protocol.rows import EventRow, TaskRow
 from testbed.record import directory, reader
 from testbed.record.files import scratch
 
-NS = 1_000_000_000
-MS = 1_000_000
-ES_HZ = NS
-EXECUTION_NS = 20 * MS
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+ES_HZ = NS_PER_S
+EXECUTION_NS = 20 * NS_PER_MS
 TOLERANCE_NS = 300_000
 
 
@@ -74,14 +74,14 @@ def room(limit: float, asked_ns: float) -> float:
     return max(limit, TOLERANCE_NS / asked_ns)
 
 
-class Taken(msgspec.Struct, frozen=True):
+class BenchRun(msgspec.Struct, frozen=True):
     """What a run of a bench system left."""
 
     tasks: list[TaskRow]
     events: list[EventRow]
 
 
-def system(rates_bps: Sequence[float], seconds: float, radio: Radio, ue_hz: int = NS) -> System:
+def system(rates_bps: Sequence[float], seconds: float, radio: Radio, ue_hz: int = NS_PER_S) -> System:
     """One cell with a UE a rate, all deciding as their tasks arrive, and an ES with a core for each."""
     ues = tuple(
         Ue(
@@ -102,9 +102,9 @@ def system(rates_bps: Sequence[float], seconds: float, radio: Radio, ue_hz: int 
         seed=1,
         hardware_seed=1,
         slots=max(1, round(seconds)),
-        slot_ns=NS,
-        threshold_ns=NS,
-        detection_ns=100 * MS,
+        slot_ns=NS_PER_S,
+        threshold_ns=NS_PER_S,
+        detection_ns=100 * NS_PER_MS,
         epoch=EPOCH_ARRIVAL,
         radio=radio,
         backhaul=Backhaul(),
@@ -120,22 +120,22 @@ def task(ue: int, number: int, at_ns: int, input_bits: int, execution_ns: int = 
         number=number,
         generated_ns=at_ns,
         input_bits=input_bits,
-        cycles=execution_ns * ES_HZ // NS,
-        deadline_ns=NS,
+        cycles=execution_ns * ES_HZ // NS_PER_S,
+        deadline_ns=NS_PER_S,
     )
 
 
-def run(made: System, tasks: Sequence[Task], policy: str = "offload", emulation: Emulation | None = None) -> Taken:
+def run(made: System, tasks: Sequence[Task], policy: str = "offload", emulation: Emulation | None = None) -> BenchRun:
     """Put it on real processes; raises `StartError`, and `InterruptedRunError` after Ctrl-C."""
     workload = tuple(sorted(tasks, key=lambda one: (one.generated_ns, one.ue, one.number)))
-    emulation = emulation or Emulation(speed=1.0, burn=0.0, drain_limit_ns=60 * NS)
+    emulation = emulation or Emulation(speed=1.0, burn=0.0, drain_limit_ns=60 * NS_PER_S)
     plan = Plan(system=made, workload=workload, policy=policy, second_offload=False, emulation=emulation)
     with scratch() as folder:
         if launch(plan, folder).reason == INTERRUPTED:
             raise InterruptedRunError("verification was interrupted")
         found = reader.read_record(folder / directory.RECORD)
     rows = close_rows(made, workload, {(row.ue, row.number): row for row in found.tasks}, {}, 2**62, "")
-    return Taken([row for row in rows if row.finished_ns >= 0], found.events)
+    return BenchRun([row for row in rows if row.finished_ns >= 0], found.events)
 
 
 def link_ns(row: TaskRow) -> int:

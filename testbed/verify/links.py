@@ -7,17 +7,17 @@ from testbed.model import link
 from testbed.model.system import SHARED, Radio
 from testbed.protocol.rows import TaskRow
 from testbed.verify import theory
-from testbed.verify.bench import MS, NS, Check, compared, judged, link_ns, room, run, system, task
+from testbed.verify.bench import NS_PER_MS, NS_PER_S, Check, compared, judged, link_ns, room, run, system, task
 
 MBIT, KB = 1e6, 8_000
 RATES = (1, 5, 20, 100, 1000)
 SIZES = (1, 50, 400, 1000)
 WELL_KNOWN = ((24, 400), (96, 50))
-LATENCY_NS = 10 * MS
+LATENCY_NS = 10 * NS_PER_MS
 LONGEST_S = 1.0
 RATE_LIMIT, KNOWN_LIMIT, DELAY_LIMIT, PULSE_LIMIT = 0.005, 0.002, 0.01, 0.01
 PULSE_BPS, PULSE_BITS = 80e6, 100 * KB
-EDGES_NS, TRACE_BPS, PERIOD_NS = (0, 150 * MS, 250 * MS), (8e6, 0.0, 40e6), 400 * MS
+EDGES_NS, TRACE_BPS, PERIOD_NS = (0, 150 * NS_PER_MS, 250 * NS_PER_MS), (8e6, 0.0, 40e6), 400 * NS_PER_MS
 TRACED_SIZES = (10, 100, 300)
 LOSS, SAMPLED, SAMPLED_BITS = 0.2, 320, 1 * KB
 
@@ -26,7 +26,7 @@ def transfers(repeats: int) -> Iterator[Check]:
     """Rates times sizes at 10 ms of latency, every pair a UE of its own."""
     pairs = [(rate, size) for rate in RATES for size in SIZES if size * KB / (rate * MBIT) <= LONGEST_S]
     pairs += WELL_KNOWN
-    period = round((LONGEST_S + 0.2) * NS)
+    period = round((LONGEST_S + 0.2) * NS_PER_S)
     tasks = [
         task(ue, n, n * period + ue * period // len(pairs), size * KB)
         for ue, (_, size) in enumerate(pairs)
@@ -35,28 +35,30 @@ def transfers(repeats: int) -> Iterator[Check]:
     made = system([rate * MBIT for rate, _ in pairs], repeats * 1.2, Radio(latency_ns=LATENCY_NS))
     taken = by_ue(run(made, tasks).tasks)
     for ue, (rate, size) in enumerate(pairs):
-        asked = theory.transfer_s(size * KB, rate * MBIT, LATENCY_NS / NS)
-        limit = KNOWN_LIMIT if (rate, size) in WELL_KNOWN else room(RATE_LIMIT, asked * NS)
+        asked = theory.transfer_s(size * KB, rate * MBIT, LATENCY_NS / NS_PER_S)
+        limit = KNOWN_LIMIT if (rate, size) in WELL_KNOWN else room(RATE_LIMIT, asked * NS_PER_S)
         yield judged("transfer", f"{size} kB at {rate} Mbit/s, 10 ms", asked, seconds(taken[ue]), "s", limit)
 
 
 def latencies(repeats: int, asked_ms: tuple[int, ...]) -> Iterator[Check]:
     """One-way latencies, with a transmission of 4 ms before them."""
     for latency in asked_ms:
-        made = system([100 * MBIT] * 4, 1.0, Radio(latency_ns=latency * MS))
-        tasks = [task(ue, n, n * 200 * MS + ue * 40 * MS, 50 * KB) for ue in range(4) for n in range(repeats)]
+        made = system([100 * MBIT] * 4, 1.0, Radio(latency_ns=latency * NS_PER_MS))
+        tasks = [
+            task(ue, n, n * 200 * NS_PER_MS + ue * 40 * NS_PER_MS, 50 * KB) for ue in range(4) for n in range(repeats)
+        ]
         asked = theory.transfer_s(50 * KB, 100 * MBIT, latency * 1e-3)
-        measured = [link_ns(row) / NS for row in run(made, tasks).tasks]
-        yield judged("latency", f"{latency} ms", asked, measured, "s", room(DELAY_LIMIT, asked * NS))
+        measured = [link_ns(row) / NS_PER_S for row in run(made, tasks).tasks]
+        yield judged("latency", f"{latency} ms", asked, measured, "s", room(DELAY_LIMIT, asked * NS_PER_S))
 
 
 def jitter() -> Iterator[Check]:
     """The shape of jitter, by Kolmogorov and Smirnov's distance; lateness may add a hundredth of the jitter's width."""
-    low, width, airtime = 5 * MS, 20 * MS, SAMPLED_BITS / (100 * MBIT)
+    low, width, airtime = 5 * NS_PER_MS, 20 * NS_PER_MS, SAMPLED_BITS / (100 * MBIT)
     radio = Radio(jitter_kind=link.JITTER_UNIFORM, jitter_low_ns=low, jitter_high_ns=low + width)
     found = [seconds_of(row) - airtime for row in sampled(radio)]
-    distance = theory.ks_distance(found, lambda x: min(1.0, max(0.0, (x - low / NS) / (width / NS))))
-    limit = theory.ks_limit(len(found)) + 0.3 * MS / width
+    distance = theory.ks_distance(found, lambda x: min(1.0, max(0.0, (x - low / NS_PER_S) / (width / NS_PER_S))))
+    limit = theory.ks_limit(len(found)) + 0.3 * NS_PER_MS / width
     yield Check(
         kind="jitter",
         what="uniform, 5 to 25 ms",
@@ -97,7 +99,7 @@ def shared(repeats: int, most: int = 10) -> Iterator[Check]:
     tasks, numbers = [], [0] * most
     for pulse, count in enumerate(pulses):
         for ue in range(count):
-            tasks.append(task(ue, numbers[ue], pulse * 300 * MS, PULSE_BITS))
+            tasks.append(task(ue, numbers[ue], pulse * 300 * NS_PER_MS, PULSE_BITS))
             numbers[ue] += 1
     made = system([PULSE_BPS] * most, len(pulses) * 0.3, Radio(access=SHARED))
     groups: dict[int, list[TaskRow]] = defaultdict(list)
@@ -105,11 +107,11 @@ def shared(repeats: int, most: int = 10) -> Iterator[Check]:
         groups[row.generated_ns].append(row)
     found: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for rows in groups.values():
-        ready = [row.ready_ns / NS for row in rows]
+        ready = [row.ready_ns / NS_PER_S for row in rows]
         ends = theory.processor_sharing(ready, [PULSE_BITS / PULSE_BPS] * len(rows))
         found[len(rows)] += [(end - at, seconds_of(row)) for end, at, row in zip(ends, ready, rows, strict=True)]
     for count, pairs in sorted(found.items()):
-        limit = room(PULSE_LIMIT, count * PULSE_BITS / PULSE_BPS * NS)
+        limit = room(PULSE_LIMIT, count * PULSE_BITS / PULSE_BPS * NS_PER_S)
         yield compared("shared radio", f"{count} senders", pairs, "s", limit)
 
 
@@ -118,27 +120,27 @@ def traced(repeats: int) -> Iterator[Check]:
     radio = Radio(trace_edges_ns=EDGES_NS, trace_bps=TRACE_BPS, trace_period_ns=PERIOD_NS)
     made = system([20 * MBIT] * len(TRACED_SIZES), repeats * 0.7, radio)
     tasks = [
-        task(ue, n, n * 677 * MS + ue * 70 * MS, size * KB)
+        task(ue, n, n * 677 * NS_PER_MS + ue * 70 * NS_PER_MS, size * KB)
         for ue, size in enumerate(TRACED_SIZES)
         for n in range(repeats)
     ]
-    edges = [edge / NS for edge in EDGES_NS]
+    edges = [edge / NS_PER_S for edge in EDGES_NS]
     for ue, rows in by_ue(run(made, tasks).tasks).items():
         pairs = []
         for row in rows:
-            begin = row.ready_ns / NS
-            end = theory.traced_s(begin, row.input_bits, edges, TRACE_BPS, PERIOD_NS / NS)
+            begin = row.ready_ns / NS_PER_S
+            end = theory.traced_s(begin, row.input_bits, edges, TRACE_BPS, PERIOD_NS / NS_PER_S)
             pairs.append((end - begin, seconds_of(row)))
-        limit = room(DELAY_LIMIT, min(asked for asked, _ in pairs) * NS)
+        limit = room(DELAY_LIMIT, min(asked for asked, _ in pairs) * NS_PER_S)
         yield compared("trace", f"{TRACED_SIZES[ue]} kB", pairs, "s", limit)
 
 
 def sampled(radio: Radio, rate: float = 100 * MBIT, bits: int = SAMPLED_BITS) -> list[TaskRow]:
     """Many small transfers of eight UEs under one radio."""
     each = SAMPLED // 8
-    gap = max(60 * MS, round(4 * bits / rate * NS))
-    tasks = [task(ue, n, n * gap + ue * gap // 8, bits, 40 * MS) for ue in range(8) for n in range(each)]
-    return run(system([rate] * 8, each * gap / NS, radio), tasks).tasks
+    gap = max(60 * NS_PER_MS, round(4 * bits / rate * NS_PER_S))
+    tasks = [task(ue, n, n * gap + ue * gap // 8, bits, 40 * NS_PER_MS) for ue in range(8) for n in range(each)]
+    return run(system([rate] * 8, each * gap / NS_PER_S, radio), tasks).tasks
 
 
 def by_ue(rows: list[TaskRow]) -> dict[int, list[TaskRow]]:
@@ -156,4 +158,4 @@ def seconds(rows: list[TaskRow]) -> list[float]:
 
 def seconds_of(row: TaskRow, *, queued: bool = False) -> float:
     """What the link took, s; with ``queued`` less what the task waited for its UE's radio."""
-    return (link_ns(row) - (row.radio_wait_ns if queued else 0)) / NS
+    return (link_ns(row) - (row.radio_wait_ns if queued else 0)) / NS_PER_S

@@ -18,18 +18,18 @@ from testbed.scenario.resolve import Resolved
 from testbed.sim.simulation import simulate
 from testbed.verify.bench import Check
 
-POLICY = "greedy-do"
+VERIFIED_POLICY = "greedy-do"
 FLOATS = ("energy_j", "energy_measured_j", "overhead")
-FLOAT_ERROR = 1e-12
+ENERGY_ERROR = 1e-12
 
 
 def scenario(resolved: Resolved, workload: tuple[Task, ...], out: str) -> Iterator[Check]:
     """Its fidelity, with the limits of grade A."""
-    run = runner.execute(Order(resolved=resolved, workload=workload, policy=POLICY, out=out))
+    run = runner.execute(Order(resolved=resolved, workload=workload, policy=VERIFIED_POLICY, out=out))
     if run.reason == INTERRUPTED:
         raise InterruptedRunError("verification was interrupted")
     found, limits = runner.summary_of(run).fidelity, fidelity.LIMITS["A"]
-    what, count = f"{resolved.system.name}, {POLICY}, speed {resolved.emulation.speed:g}", len(run.tasks)
+    what, count = f"{resolved.system.name}, {VERIFIED_POLICY}, speed {resolved.emulation.speed:g}", len(run.tasks)
     for name, value, limit in (
         ("median", found.delay_error.median, limits.median),
         ("p99", found.delay_error.p99, limits.p99),
@@ -63,8 +63,8 @@ def scenario(resolved: Resolved, workload: tuple[Task, ...], out: str) -> Iterat
 def twin(resolved: Resolved, workload: tuple[Task, ...], say: Callable[[str], None]) -> Iterator[Check]:
     """Whether the twin records the simulation's rows, in every table; nothing, which
     ``say`` hears, if it cannot express the tasks."""
-    policy, double = loading.load(POLICY)
-    plan = resolved.plan(workload, POLICY, second_offload=double, live=False)
+    policy, double = loading.load(VERIFIED_POLICY)
+    plan = resolved.plan(workload, VERIFIED_POLICY, second_offload=double, live=False)
     try:
         ran = by_twin(plan, policy)
     except ScenarioError as error:
@@ -74,7 +74,7 @@ def twin(resolved: Resolved, workload: tuple[Task, ...], say: Callable[[str], No
     differ = differing(made.tasks, ran.tasks)
     for expected, found in ((made.slots, ran.slots), (made.links, ran.links), (made.events, ran.events)):
         differ += unlike(expected, found)
-    what = f"{resolved.system.name}, {POLICY}: rows unlike the simulation's"
+    what = f"{resolved.system.name}, {VERIFIED_POLICY}: rows unlike the simulation's"
     yield Check(
         kind="twin",
         what=what,
@@ -102,5 +102,5 @@ def differing(expected: Sequence[TaskRow], found: Sequence[TaskRow]) -> int:
 
 def _same(a: TaskRow, b: TaskRow) -> bool:
     first, second = msgspec.structs.asdict(a), msgspec.structs.asdict(b)
-    close = all(math.isclose(first.pop(name), second.pop(name), rel_tol=FLOAT_ERROR) for name in FLOATS)
+    close = all(math.isclose(first.pop(name), second.pop(name), rel_tol=ENERGY_ERROR) for name in FLOATS)
     return close and first == second

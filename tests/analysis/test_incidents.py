@@ -12,9 +12,9 @@ from testbed.cli import summary_text
 from testbed.experiments import runner
 from testbed.model.histogram import Histogram
 from testbed.model.system import LEARNER, Fault
-from testbed.policy.heuristics import Fixed
+from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.rows import DEAD_ALREADY, EventRow
-from testbed.record.reader import Record, assemble
+from testbed.record.reader import RecordedRows, assemble
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
@@ -27,10 +27,10 @@ def ran(*faults, tasks=None, ues=(2,), speeds=(2 * NS,), **kwargs):
     if tasks is None:
         tasks = [task_of(ue, n, at=n * NS, cycles=NS // 2, bits=800_000) for ue in range(2) for n in range(6)]
     planned = plan(made, ordered(tasks), double=False, faults=faults)
-    simulated = simulate(planned, Fixed(1))
+    simulated = simulate(planned, FixedChoice(1))
     resolved = msgspec.structs.replace(inputs.resolve(load_scenario("smoke")), system=made)
     meta = {"backend": "sim", "reason": simulated.reason, "end_ns": simulated.end_ns, "speed": 2.0}
-    record = Record(
+    record = RecordedRows(
         meta=meta,
         tasks=simulated.tasks,
         slots=simulated.slots,

@@ -8,7 +8,7 @@ import pytest
 from testbed.analysis import run_reward
 from testbed.experiments import runner
 from testbed.experiments.runner import Order
-from testbed.policy.heuristics import Fixed
+from testbed.policy.heuristics import FixedChoice
 from testbed.record import reader
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
@@ -65,7 +65,7 @@ def test_rewards_sum_to_the_reward_of_the_run(tmp_path, kind):
 def test_a_local_task_is_paid_for_in_the_slots_it_is_there():
     made = system()
     task = task_of(0, 0, at=MS * 500, cycles=2_000_000_000)
-    done = simulate(plan(made, (task,), "lc", double=False), Fixed(0))
+    done = simulate(plan(made, (task,), "lc", double=False), FixedChoice(0))
     found = run_reward.by_slot(done.tasks, made, "holding")
     stays = [row.stay_ns // MS for row in found[:4]]
     assert stays == [500, 1000, 1000, 0]
@@ -76,7 +76,7 @@ def test_a_local_task_is_paid_for_in_the_slots_it_is_there():
 
 def test_queues_of_a_ue_are_what_its_tasks_say():
     made, tasks = region(0.9, slots=30)
-    done = simulate(plan(made, tasks, double=False), Fixed(0))
+    done = simulate(plan(made, tasks, double=False), FixedChoice(0))
     for row in done.ue_slots:
         mine = [task for task in done.tasks if task.ue == row.ue and task.generated_ns <= row.at_ns]
         ends = [task.end_ns for task in mine if task.asked_ns < row.at_ns]

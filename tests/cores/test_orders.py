@@ -13,7 +13,7 @@ from controller.server import Server as Controller
 from edge_server.server import Server
 from testbed.model.system import Radio
 from testbed.model.task import COMPLETED, LATE, OFFLOAD
-from testbed.policy.heuristics import Fixed
+from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.actions import Answered, Boundary, Lost, Record, Wake
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Moved, Post, Result, Trip, Up
 from testbed.protocol.rows import TaskRow
@@ -246,7 +246,7 @@ def test_late_announcements_and_notices_of_an_earlier_life_change_nothing():
 def knows_the_latest_of_the_latest_life(order):
     """A peer and the controller know the latest announcement of the latest life, and that it lives."""
     made = system((1, 1), (NS, NS))
-    server, controller = Server(made, 0, second_offload=True), Controller(made, Fixed(1))
+    server, controller = Server(made, 0, second_offload=True), Controller(made, FixedChoice(1))
     for event in order:
         server.handle(6 * NS, event)
         controller.handle(6 * NS, event)

@@ -60,7 +60,7 @@ def test_training_that_was_cut_short_goes_on_bit_for_bit(place, capsys, monkeypa
     trained_by(capsys, *asked)
     whole = arrays("ck/a3c-do.npz")
     (place / "ck" / "a3c-do.npz").unlink()
-    monkeypatch.setattr(training_progress.Bar, "__call__", _interrupt)
+    monkeypatch.setattr(training_progress.TrainingBar, "__call__", _interrupt)
     assert "interrupted" in trained_by(capsys, *asked, code=130)
     monkeypatch.undo()
     monkeypatch.chdir(place)
@@ -83,8 +83,8 @@ def test_options_are_kept_in_the_checkpoint_and_demanded_when_it_is_resumed(plac
 
 
 def test_the_help_names_every_option():
-    for algorithm, config in (("a3c", a3c.Settings), ("dqn", dqn.Settings)):
-        said = verb.OPTIONS.partition(f"{algorithm}: ")[2].partition(". dqn")[0]
+    for algorithm, config in (("a3c", a3c.A3cSettings), ("dqn", dqn.DqnSettings)):
+        said = verb.OPTIONS_HELP.partition(f"{algorithm}: ")[2].partition(". dqn")[0]
         named = re.findall(r"([a-z_]+)(?:,| \(|$)", re.sub(r"\([^)]*\)", "()", said))
         assert sorted(named) == sorted({*config.__struct_fields__, *options.OWN[algorithm]})
 
@@ -194,7 +194,7 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_a_bar_that_goes_away():
     screen = Terminal()
-    with training_progress.Bar(screen, False, Budget(seconds=20), Baseline("priced-do", 0.7)) as bar:
+    with training_progress.TrainingBar(screen, False, Budget(seconds=20), Baseline("priced-do", 0.7)) as bar:
         bar(REPORT)
         bar._bar.refresh()
     assert "50%" in screen.getvalue()

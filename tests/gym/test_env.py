@@ -11,7 +11,7 @@ from stable_baselines3.common.env_checker import check_env as check_for_sb3
 import testbed.gym
 from testbed.analysis.run_reward import per_slot
 from testbed.model.errors import ScenarioError, UsageError
-from testbed.policy.heuristics import Fixed
+from testbed.policy.heuristics import FixedChoice
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
@@ -50,7 +50,7 @@ def test_a_drained_episode_earns_and_tells_what_the_simulation_records(choice, r
     scenario = load_scenario("region", ["slots=40", "density=0.5", f"agent.reward={reward}"])
     resolved = inputs.resolve(scenario)
     plan = resolved.plan(inputs.generate(scenario, resolved.system), "offload", second_offload=True, live=False)
-    rows = simulate(plan, Fixed(choice)).tasks
+    rows = simulate(plan, FixedChoice(choice)).tasks
     rewards, infos, terminated, truncated = play(made(scenario=scenario, episode_slots=0), choice, scenario.seed)
     assert (terminated, truncated) == (True, False)
     assert sum(rewards) == pytest.approx(per_slot(rows, resolved.system, reward) * 40, rel=1e-9)

@@ -123,7 +123,7 @@ def test_without_a_seed_no_two_environments_play_the_same():
     found += [int(seed) for _ in range(2) for seed in EdgeOffloadVector(4).reset()[1]["seed"]]
     found += [told["seed"] for told in [EdgeOffloadCells().reset()[1]["cell-1"]]]
     assert len(set(found)) == len(found) == 33
-    assert all(seeds.TRAINING <= seed < seeds.SEEDS for seed in found)
+    assert all(seeds.TRAINING <= seed < seeds.SEED_LIMIT for seed in found)
 
 
 def test_seeded_copies_play_streams_that_do_not_overlap_and_repeat():
@@ -144,7 +144,7 @@ def test_blocks_of_streams_neither_touch_nor_leave_the_range():
     first, last = (seeds.workload(5, episode) for episode in (0, 2**24 - 1))
     assert last - first == 2**24 - 1
     assert seeds.workload(6, 0) == last + 1
-    assert seeds.workload(2**38 - 1, 2**24 - 1) == seeds.SEEDS - 1
+    assert seeds.workload(2**38 - 1, 2**24 - 1) == seeds.SEED_LIMIT - 1
     assert all(2**37 <= seeds.entropy() < 2**38 for _ in range(100))
 
 

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from testbed.cli.main import main
-from testbed.cli.search_progress import Bar
+from testbed.cli.search_progress import SearchBar
 from tests.command import PATIENCE_S, document, start
 
 QUICK = ("--evaluations", "3000")
@@ -128,12 +128,12 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_a_bar_and_a_pipe_gets_lines():
     screen = Terminal()
-    with Bar(screen, plain=False) as bar:
+    with SearchBar(screen, plain=False) as bar:
         bar(0.5, "best 0.6, bound 0.5")
         bar._bar.refresh()
     assert "50%" in screen.getvalue() and "best 0.6, bound 0.5" in screen.getvalue()
     plain = io.StringIO()
-    with Bar(plain, plain=False) as bar:
+    with SearchBar(plain, plain=False) as bar:
         bar._pulse._next = 0.0
         bar(0.5, "best 0.6")
     assert plain.getvalue() == "50 %: best 0.6\n"

@@ -14,7 +14,7 @@ from testbed.hindsight.search import Chain, Exact, Search
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.system import Es, Plan, Radio
 from testbed.model.task import Task
-from testbed.policy.heuristics import Coin, Fixed, Priced
+from testbed.policy.heuristics import Coin, FixedChoice, Priced
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
@@ -62,7 +62,7 @@ def everything(exact):
 def test_bound_best_found_and_strategies_stand_in_order_on_random_systems(drawn):
     made, _ = drawn
     assume(made.workload)
-    policies = [Fixed(0), Fixed(1), Coin(0.5), Priced()]
+    policies = [FixedChoice(0), FixedChoice(1), Coin(0.5), Priced()]
     played = {str(n): decisions_of(made, policy) for n, policy in enumerate(policies)}
     found = Search(Exact(made), {name: decisions for name, (decisions, _) in played.items()})
     least = min(overhead for _, overhead in played.values())
@@ -146,7 +146,7 @@ def test_a_search_that_is_stopped_has_its_best_so_far():
     found = Search(Exact(plan(made, tasks)), {"lc": np.zeros((21, 15), np.int8)})
     first = found.overhead
     found.run(10**9, lambda now: True)
-    assert found.evaluations == search.BATCH + 1 and found.overhead < first
+    assert found.evaluations == search.SEARCH_BATCH + 1 and found.overhead < first
 
 
 def test_a_world_without_waits_has_a_bound_that_is_the_optimum():

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from controller.learn import a3c
-from controller.learn.a3c import Rollout, Settings
+from controller.learn.a3c import A3cSettings, Rollout
 from controller.learn.learner import TrainConfig, make
 from testbed.policy import network
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
 from testbed.twin import build
 
-OPEN = Settings(clip_norm=1e9, gae=1.0, reward_scale=1.0)
+OPEN = A3cSettings(clip_norm=1e9, gae=1.0, reward_scale=1.0)
 SCENARIO = load_scenario("smoke", ["slots=20"])
 SYSTEM = inputs.resolve(SCENARIO).system
 COURSE = TrainConfig(
@@ -123,22 +123,22 @@ def test_masked_decisions_give_no_policy_gradient():
 
 def test_gradients_are_clipped_by_their_norm():
     flat, data = network.initial(1), rollout(2)
-    slope, losses = a3c.gradient(flat, data, Settings(clip_norm=0.01))
+    slope, losses = a3c.gradient(flat, data, A3cSettings(clip_norm=0.01))
     assert losses.norm > 0.01 and np.linalg.norm(slope) == pytest.approx(0.01, rel=1e-4)
 
 
 def test_advantages_of_a_rollout_computed_by_hand():
     rewards, value = np.array([[1.0], [2.0]], np.float32), np.array([[10.0], [20.0], [30.0]], np.float32)
-    plain = Settings(gamma=0.5, gae=1.0)
+    plain = A3cSettings(gamma=0.5, gae=1.0)
     assert a3c.advantages(rewards, value, plain)[0].ravel().tolist() == [1 + 1 + 7.5 - 10, 2 + 15 - 20]
-    assert a3c.advantages(rewards, value, Settings(gamma=0.5, gae=0.0))[0].ravel().tolist() == [1.0, -3.0]
-    ended = Settings(gamma=0.5, gae=1.0, terminal=True)
+    assert a3c.advantages(rewards, value, A3cSettings(gamma=0.5, gae=0.0))[0].ravel().tolist() == [1.0, -3.0]
+    ended = A3cSettings(gamma=0.5, gae=1.0, terminal=True)
     assert a3c.advantages(rewards, value, ended)[1].ravel().tolist() == [2.0, 2.0]
 
 
 def test_vtrace_on_policy_is_the_plain_return_and_caps_ratios_at_one():
     rewards, value = np.array([[1.0], [2.0]], np.float32), np.array([[10.0], [20.0], [30.0]], np.float32)
-    plain = Settings(gamma=0.5, gae=1.0)
+    plain = A3cSettings(gamma=0.5, gae=1.0)
     for ratio in (1.0, 7.0):
         advantage, target = a3c.advantages(rewards, value, plain, np.full_like(rewards, ratio))
         assert target.tolist() == a3c.advantages(rewards, value, plain)[1].tolist()

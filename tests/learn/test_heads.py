@@ -43,7 +43,7 @@ def test_the_policys_gradient_agrees_with_finite_differences(head):
     shape = actor.layout(SYSTEM)
     flat = flat_of(shape)
     rollout, _ = Collector(SYSTEM, ENDLESS, 2, 4, double=True, seed=1, actor=actor).rollout(flat)
-    settings = a3c.Settings(clip_norm=1e9, entropy=0.0, value_weight=0.0)
+    settings = a3c.A3cSettings(clip_norm=1e9, entropy=0.0, value_weight=0.0)
     slope, _ = a3c.gradient(flat, rollout, settings, shape)
     critic = network.value(flat, rollout.cells, shape)
     gained = a3c.advantages(rollout.rewards * np.float32(0.1), critic, settings)[0].reshape(-1)[rollout.slot]
@@ -79,7 +79,7 @@ def test_a_coin_mixes_into_the_behaviour_and_its_gradient_is_weighted_by_pi_over
     rollout, _ = Collector(SYSTEM, ENDLESS, 10, 40, double=True, seed=1, actor=actor).rollout(flat)
     assert 0.7 < rollout.actions.mean() < 0.8
     assert np.allclose(rollout.log_probability, np.log(np.where(rollout.actions > 0, 0.75, 0.25)), atol=1e-4)
-    settings = a3c.Settings(coin=0.5, clip_norm=1e9, value_weight=0.0, entropy=0.0)
+    settings = a3c.A3cSettings(coin=0.5, clip_norm=1e9, value_weight=0.0, entropy=0.0)
     slope, _ = a3c.gradient(flat, rollout, settings)
     rollout.weight[rollout.actions == 0] = 0.0
     assert np.allclose(slope, a3c.gradient(flat, rollout, settings)[0], atol=1e-6)
@@ -114,9 +114,9 @@ def test_the_papers_rewards_are_the_twins_scores(reward):
         {"observation": "paper"},
         {"reward": "paper"},
         {"team": 0.5},
-        {"actor_critic": a3c.Settings(coin=0.2)},
-        {"actor_critic": a3c.Settings(vtrace=True, central=False)},
-        {"actor_critic": a3c.Settings(terminal=True)},
+        {"actor_critic": a3c.A3cSettings(coin=0.2)},
+        {"actor_critic": a3c.A3cSettings(vtrace=True, central=False)},
+        {"actor_critic": a3c.A3cSettings(terminal=True)},
         {"algorithm": "dqn", "observation": "paper", "team": 0.0},
     ],
     ids=str,
@@ -136,7 +136,7 @@ def test_every_option_learns_something_finite(options):
         ({"head": "hydra"}, "unknown head"),
         ({"observation": "all"}, "unknown observation"),
         ({"algorithm": "dqn", "head": "joint"}, "head joint"),
-        ({"head": "continuous", "actor_critic": a3c.Settings(coin=0.1)}, "without coin"),
+        ({"head": "continuous", "actor_critic": a3c.A3cSettings(coin=0.1)}, "without coin"),
     ],
 )
 def test_what_cannot_be_combined_is_refused(options, said):

@@ -96,7 +96,7 @@ def test_numpy_and_torch_remember_alike():
 
 def test_the_cores_gradient_agrees_with_finite_differences():
     flat, rollout = parameters(noise=0.05), collector(worlds=2, slots=4).rollout(parameters(noise=0.05))[0]
-    settings = a3c.Settings(clip_norm=1e9, gae=1.0, entropy=0.02)
+    settings = a3c.A3cSettings(clip_norm=1e9, gae=1.0, entropy=0.02)
     slope, _ = a3c.gradient(flat, rollout, settings, SHAPE)
     slot, cells = torch.from_numpy(rollout.slot), torch.from_numpy(rollout.cells)
 

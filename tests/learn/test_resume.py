@@ -98,7 +98,7 @@ def test_a_training_that_diverges_at_once_writes_nothing(tmp_path):
     path = tmp_path / "a.npz"
     path.write_text("old")
     reports = []
-    wild = trainer(path, 50, algorithm="dqn", values=dqn.Settings(rate=1e30))
+    wild = trainer(path, 50, algorithm="dqn", values=dqn.DqnSettings(rate=1e30))
     assert wild.run(reports.append) == DIVERGED
     assert reports == [] and path.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
 

@@ -174,7 +174,7 @@ def test_evaluation_of_a_zero_network_with_a_margin_is_greedy():
 
 
 def test_evaluation_plays_every_workload_to_its_end_even_when_the_backlog_grows():
-    from testbed.policy.heuristics import Fixed
+    from testbed.policy.heuristics import FixedChoice
     from testbed.twin.twin import Twin
 
     crowded = msgspec.structs.replace(SYSTEM, slots=200)
@@ -183,7 +183,7 @@ def test_evaluation_plays_every_workload_to_its_end_even_when_the_backlog_grows(
     source = build.generator(load_scenario("region", ["density=1", "slots=200"]), crowded, endless=False)
     found = evaluate(crowded, source, double=False, flat=flat, actor=Actor(), seeds=[1, 2])
     twin = Twin(crowded, source, 2, double=False, capacity=4000)
-    twin.use(Fixed(1))
+    twin.use(FixedChoice(1))
     twin.reset([1, 2])
     cells = twin.drain()
     assert np.allclose(found.overhead, cells["overhead"].sum(axis=1) / cells["finished"].sum(axis=1))

@@ -159,7 +159,7 @@ def test_costs_of_a_busy_host_are_kept_for_a_while_only(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("others", "late_s"), [(0.0, 9e-3), (1.5, HostCosts().late_s)])
 def test_lateness_is_not_measured_while_others_work(monkeypatch, others, late_s):
     def run(payload):
-        return calibration.Taken(plan(), 2.0 if payload == "real" else 1.0, 9e-3, others)
+        return calibration.CalibrationRun(plan(), 2.0 if payload == "real" else 1.0, 9e-3, others)
 
     monkeypatch.setattr(calibration, "run", run)
     found = calibration.measure()

@@ -9,19 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.model import link, queue, random
-from testbed.model.delay import FOREVER_NS, NS, after_ns, chain, duration_ns, transfer_ns, uplink_rate
+from testbed.model.delay import FOREVER_NS, NS_PER_S, after_ns, chain, duration_ns, transfer_ns, uplink_rate
 from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
 
 
 @given(st.integers(0, 2**52), st.integers(1, 2**52))
 def test_duration_is_rounded_half_up_exactly(cycles, hz):
-    exact = Fraction(cycles * NS, hz)
+    exact = Fraction(cycles * NS_PER_S, hz)
     assert duration_ns(cycles, hz) == min(math.floor(exact + Fraction(1, 2)), FOREVER_NS)
 
 
 @given(st.integers(0, 10**9), st.floats(1e3, 1e11))
 def test_transfer_is_within_one_ns_of_exact(bits, bps):
-    assert abs(transfer_ns(bits, bps) - Fraction(bits * NS) / Fraction(bps)) <= Fraction(3, 2)
+    assert abs(transfer_ns(bits, bps) - Fraction(bits * NS_PER_S) / Fraction(bps)) <= Fraction(3, 2)
 
 
 def test_an_unlimited_link_takes_no_time():
@@ -54,9 +54,9 @@ def test_keyed_draws_are_uniform_and_uncorrelated_between_fields():
 
 
 def test_energy_and_overhead():
-    assert compute_energy_j(1e-27, NS, NS) == pytest.approx(1.0)
-    assert transmit_energy_j(0.2, NS // 2) == pytest.approx(0.1)
-    assert overhead(0.25, 2 * NS, 4.0) == pytest.approx(0.25 * 2 + 0.75 * 4)
+    assert compute_energy_j(1e-27, NS_PER_S, NS_PER_S) == pytest.approx(1.0)
+    assert transmit_energy_j(0.2, NS_PER_S // 2) == pytest.approx(0.1)
+    assert overhead(0.25, 2 * NS_PER_S, 4.0) == pytest.approx(0.25 * 2 + 0.75 * 4)
     assert chain(5, 3) == 5 and chain(3, 5) == 5
 
 
@@ -91,16 +91,16 @@ def test_a_traced_link_ends_when_the_integral_has_moved_all_bits():
 
 def exact_end(start, bits, lengths, rates):
     """The end of a traced transmission in exact arithmetic."""
-    moved = [Fraction(rate) * length / NS for rate, length in zip(rates, lengths, strict=True)]
+    moved = [Fraction(rate) * length / NS_PER_S for rate, length in zip(rates, lengths, strict=True)]
     period, left, at, i = sum(lengths), Fraction(bits), start - start % sum(lengths), 0
     left += sum(moved[k] for k in range(len(moved)) if sum(lengths[: k + 1]) <= start - at)
     k = link.segment(start - at, [sum(lengths[:k]) for k in range(len(lengths))])
-    left += Fraction(rates[k]) * (start - at - sum(lengths[:k])) / NS
+    left += Fraction(rates[k]) * (start - at - sum(lengths[:k])) / NS_PER_S
     whole = math.ceil(left / sum(moved)) - 1
     left, at = left - whole * sum(moved), at + whole * period
     while moved[i] < left:
         left, at, i = left - moved[i], at + lengths[i], i + 1
-    return at + math.floor(left * NS / Fraction(rates[i]) + Fraction(1, 2))
+    return at + math.floor(left * NS_PER_S / Fraction(rates[i]) + Fraction(1, 2))
 
 
 @given(
@@ -146,12 +146,12 @@ def test_a_link_that_is_nearly_dead_ends_at_once_and_for_ever():
     assert link.traced_end_ns(0, 1, (0, 2**58), (0.0, 1e-30), 2**59) == FOREVER_NS
     whole = 4_000_000_000  # of a bit each second: ends with the last period, not after its outage
     assert (
-        link.traced_end_ns(0, whole // NS * 25_000, (0, NS // 4), (1.0, 0.0), NS // 2)
-        == (100_000 * 4 - 1) * NS // 2 + NS // 4
+        link.traced_end_ns(0, whole // NS_PER_S * 25_000, (0, NS_PER_S // 4), (1.0, 0.0), NS_PER_S // 2)
+        == (100_000 * 4 - 1) * NS_PER_S // 2 + NS_PER_S // 4
     )
 
 
-@given(st.lists(st.tuples(st.integers(0, 5 * NS), st.integers(1, NS)), min_size=1, max_size=8))
+@given(st.lists(st.tuples(st.integers(0, 5 * NS_PER_S), st.integers(1, NS_PER_S)), min_size=1, max_size=8))
 def test_processor_sharing_conserves_work(jobs):
     """Egalitarian sharing ends all work when a single server would: at the end of the busy period."""
     jobs = sorted(jobs)
@@ -174,11 +174,11 @@ def test_processor_sharing_conserves_work(jobs):
 
 
 def test_queue_rules():
-    assert queue.expected_wait_ns(5, 0, 0, 0, NS, 1) == 0
-    assert queue.expected_wait_ns(5, 1, 2, 10, NS, 1) == 15
-    assert queue.expected_wait_ns(6, 1, 0, 0, NS, 2) == 0
-    assert queue.expected_wait_ns(6, 2, 1, 10, NS, 2) == 8
-    assert queue.backlog_ns(6, 10, NS, 2) == 8
+    assert queue.expected_wait_ns(5, 0, 0, 0, NS_PER_S, 1) == 0
+    assert queue.expected_wait_ns(5, 1, 2, 10, NS_PER_S, 1) == 15
+    assert queue.expected_wait_ns(6, 1, 0, 0, NS_PER_S, 2) == 0
+    assert queue.expected_wait_ns(6, 2, 1, 10, NS_PER_S, 2) == 8
+    assert queue.backlog_ns(6, 10, NS_PER_S, 2) == 8
     assert queue.admits(1, 1, 1, 2) and not queue.admits(2, 1, 1, 2) and queue.admits(2, 0, 1, 2)
     assert queue.admits(10**6, 1, 1, queue.NO_LIMIT)
 
@@ -186,13 +186,13 @@ def test_queue_rules():
 @pytest.mark.parametrize(
     ("wait", "announced", "alive", "target"),
     [
-        (NS, [9, 0, 0], [True] * 3, 0),  # not above the threshold
-        (NS + 1, [9, 5, 5], [True] * 3, 1),  # the lower index wins a tie
-        (NS + 1, [9, 5, 4], [True] * 3, 2),
-        (NS + 1, [9, 5, 4], [True, True, False], 1),
-        (NS + 1, [0, NS + 1, NS + 2], [True] * 3, 0),  # nobody is idler
-        (NS + 1, [0], [True], 0),
+        (NS_PER_S, [9, 0, 0], [True] * 3, 0),  # not above the threshold
+        (NS_PER_S + 1, [9, 5, 5], [True] * 3, 1),  # the lower index wins a tie
+        (NS_PER_S + 1, [9, 5, 4], [True] * 3, 2),
+        (NS_PER_S + 1, [9, 5, 4], [True, True, False], 1),
+        (NS_PER_S + 1, [0, NS_PER_S + 1, NS_PER_S + 2], [True] * 3, 0),  # nobody is idler
+        (NS_PER_S + 1, [0], [True], 0),
     ],
 )
 def test_second_offload_rule(wait, announced, alive, target):
-    assert queue.second_offload(0, wait, NS, announced, alive) == target
+    assert queue.second_offload(0, wait, NS_PER_S, announced, alive) == target

@@ -6,7 +6,7 @@ import platform
 import pytest
 
 from testbed.node import clock
-from testbed.node.clock import TURN_NS, Clock, Spinner, set_turn
+from testbed.node.clock import SCHEDULER_TURN_NS, Clock, Spinner, set_turn
 
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 3.0, 40.0])
@@ -68,11 +68,11 @@ def in_child(what):
 def test_short_turns_keep_niceness_and_leave_other_classes_alone():
     def nice():
         os.nice(3)
-        return set_turn(TURN_NS) and os.nice(0) == 3 + before and os.sched_getscheduler(0) == os.SCHED_OTHER
+        return set_turn(SCHEDULER_TURN_NS) and os.nice(0) == 3 + before and os.sched_getscheduler(0) == os.SCHED_OTHER
 
     def idle():
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        return not set_turn(TURN_NS) and os.sched_getscheduler(0) == os.SCHED_IDLE
+        return not set_turn(SCHEDULER_TURN_NS) and os.sched_getscheduler(0) == os.SCHED_IDLE
 
     before = os.nice(0)
     assert in_child(nice) and in_child(idle)

@@ -7,7 +7,7 @@ from testbed.model.system import Emulation, Plan
 from testbed.model.task import Phase
 from testbed.node.clock import Clock
 from testbed.node.event_queue import NEVER, PATIENCE, EventQueue
-from testbed.node.lateness import Lateness
+from testbed.node.lateness import LatenessMeter
 from testbed.node.lookahead import Lookahead
 from testbed.node.role import Role
 from testbed.protocol.actions import Boundary
@@ -56,7 +56,7 @@ class Bench:
             second_offload=False,
             emulation=Emulation(speed=speed, guard_ns=GUARD),
         )
-        self.lateness, self.core = Lateness(), Es()
+        self.lateness, self.core = LatenessMeter(), Es()
         role = Role(guard_ns=GUARD, boundary_guard_ns=BOUNDARY_GUARD, ordered=ordered, executes=False)
         self.agenda = EventQueue(Clock(0, speed), role, self.lateness)
         self.agenda.know(self.core, Lookahead(plan, 0) if looks else None)

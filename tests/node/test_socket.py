@@ -70,12 +70,12 @@ def test_one_message_takes_what_was_posted_to_a_peer(ends):
             return real.send(frame, flags, copy=copy)
 
     a._peers[a.addresses["b"]] = Counting()
-    for n in range(socket.BATCH + 3):
+    for n in range(socket.MESSAGES_A_BATCH + 3):
         a.post(posted(n))
-    assert len(sent) == socket.BATCH and sent.count(0) == 1
+    assert len(sent) == socket.MESSAGES_A_BATCH and sent.count(0) == 1
     a.send(posted(99))
     assert sent.count(0) == 2
-    assert [one.body for one in received(b, socket.BATCH + 4)][-1] == Heartbeat(99)
+    assert [one.body for one in received(b, socket.MESSAGES_A_BATCH + 4)][-1] == Heartbeat(99)
     a._peers[a.addresses["b"]] = real
 
 

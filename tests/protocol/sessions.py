@@ -4,10 +4,10 @@ from testbed.model.task import Phase
 from testbed.protocol.actions import Send
 from testbed.protocol.messages import Announce
 from testbed.protocol.session import Session
-from testbed.protocol.settings import Settings
+from testbed.protocol.settings import SessionTiming
 
 MS = 1_000_000
-CALM = Settings(heartbeat_ns=100 * MS, suspect_ns=300 * MS, timeout_ns=950 * MS, asks=2, retry_ns=10 * MS)
+CALM = SessionTiming(heartbeat_ns=100 * MS, suspect_ns=300 * MS, timeout_ns=950 * MS, asks=2, retry_ns=10 * MS)
 
 
 def message(n, to="b"):

@@ -5,7 +5,7 @@ import pytest
 
 from testbed.model.system import Fault, Radio
 from testbed.model.task import FAILED, LOCAL, OFFLOAD
-from testbed.policy.heuristics import Fixed
+from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.endings import failed_row
 from testbed.sim.simulation import simulate
 from tests.support import MS, NS, ordered, plan, system, task_of
@@ -13,7 +13,7 @@ from tests.support import MS, NS, ordered, plan, system, task_of
 
 def failed(tasks, faults, choice, slots=4, **kwargs):
     made = system((1,), (NS,), slots=slots, **kwargs)
-    rows = simulate(plan(made, ordered(tasks), double=False, faults=faults), Fixed(choice)).tasks
+    rows = simulate(plan(made, ordered(tasks), double=False, faults=faults), FixedChoice(choice)).tasks
     return [row for row in rows if row.state == FAILED]
 
 
@@ -57,7 +57,7 @@ def test_a_run_that_ends_early_counts_what_was_spent_by_then():
     made = system((1,), (NS,), slots=1)
     cut = plan(made, [task_of(0, 0, cycles=8 * NS)], double=False)
     cut = msgspec.structs.replace(cut, emulation=msgspec.structs.replace(cut.emulation, drain_limit_ns=NS))
-    made_of = simulate(cut, Fixed(LOCAL))
+    made_of = simulate(cut, FixedChoice(LOCAL))
     (row,) = made_of.tasks
     assert row.reason == "drain limit" and row.energy_j == pytest.approx(made_of.end_ns / NS)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from testbed.protocol.messages import Bye, Heartbeat, Hello, Welcome
 from testbed.protocol.session import Session
-from testbed.protocol.settings import SessionEnded, Settings, WindowFull
+from testbed.protocol.settings import SessionEnded, SessionTiming, WindowFull
 from testbed.protocol.transitions import State
 from testbed.protocol.window import NEVER
 from tests.protocol.sessions import CALM, MS, exchange, message, pair
@@ -57,7 +57,7 @@ def test_what_comes_twice_is_delivered_once():
 
 
 def test_the_window_refuses_and_opens_again():
-    a, b = opened(Settings(window=2))
+    a, b = opened(SessionTiming(window=2))
     frames = [*a.send(0, message(1)), *a.send(0, message(2))]
     with pytest.raises(WindowFull, match="2 messages from a to b"):
         a.send(0, message(3))
@@ -139,7 +139,7 @@ def test_frames_of_strangers_are_dropped():
 @pytest.mark.parametrize("wrong", [{"retry_ns": 0}, {"window": 0}, {"suspect_ns": 1}, {"asks": 0}])
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match="must"):
-        Settings(**wrong)
+        SessionTiming(**wrong)
 
 
 class Net:
@@ -147,7 +147,7 @@ class Net:
 
     def __init__(self, data):
         self.data, self.now = data, 0
-        self.a, self.b = pair(Settings(window=8, heartbeat_ns=0, retry_ns=10 * MS, retry_max_ns=40 * MS))
+        self.a, self.b = pair(SessionTiming(window=8, heartbeat_ns=0, retry_ns=10 * MS, retry_max_ns=40 * MS))
         self.way, self.got = [], []
 
     def carry(self, frames):

@@ -80,5 +80,5 @@ def test_a_run_can_be_launched_from_any_thread(tmp_path):
     workload = inputs.generate(resolved.scenario, resolved.system)
     plan = resolved.plan(workload, "lc", second_offload=False, live=True)
     ended = in_a_thread(lambda: launch.launch(plan, tmp_path / "r"))
-    assert isinstance(ended, launch.Ended), ended
+    assert isinstance(ended, launch.RunEnd), ended
     assert ended.reason == "" and ended.end_ns >= plan.system.end_ns

@@ -8,7 +8,7 @@ import pytest
 
 from testbed.model.system import Fault
 from testbed.model.task import FAILED, UE_DIED
-from testbed.policy.heuristics import Fixed, Priced
+from testbed.policy.heuristics import FixedChoice, Priced
 from testbed.sim.simulation import simulate
 from tests import swarm
 from tests.support import MS, NS, ordered, plan, random_faults, region, system, task_of
@@ -22,7 +22,7 @@ def test_random_faults_keep_the_ledger_balanced(fault_seeds):
 
 def one_ue(tasks, faults=(), slots=4, **kwargs):
     made = system((1,), (2 * NS,), slots=slots, **kwargs)
-    return simulate(plan(made, ordered(tasks), double=False, faults=faults), Fixed(1)).tasks
+    return simulate(plan(made, ordered(tasks), double=False, faults=faults), FixedChoice(1)).tasks
 
 
 def test_a_task_on_a_dead_server_runs_locally_from_detection_on_and_pays_its_airtime():
@@ -65,7 +65,7 @@ def test_if_only_the_forwarding_server_dies_nothing_happens():
     made = system((1, 1), (NS, NS), slots=4)
     tasks = ordered([task_of(0, 0, cycles=5 * NS, bits=800_000), task_of(0, 1, at=NS, cycles=NS, bits=800_000)])
     calm, faulty = (
-        simulate(plan(made, tasks, faults=faults), Fixed(1)).tasks for faults in ((), (Fault("es-1", 1500 * MS),))
+        simulate(plan(made, tasks, faults=faults), FixedChoice(1)).tasks for faults in ((), (Fault("es-1", 1500 * MS),))
     )
     assert calm[1].forwarded and faulty[1] == calm[1]
     assert faulty[0].recovered

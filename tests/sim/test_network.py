@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from testbed.model.system import Fault
-from testbed.policy.heuristics import Fixed, Priced
-from testbed.protocol.settings import Settings
+from testbed.policy.heuristics import FixedChoice, Priced
+from testbed.protocol.settings import SessionTiming
 from testbed.sim.network_conditions import Cut, NetworkConditions
 from testbed.sim.simulation import Simulation, simulate
 from tests.support import MS, NS, ordered, plan, region, system, task_of
@@ -45,10 +45,10 @@ def test_the_same_weather_twice_gives_the_same_bytes():
 def one_ue(weather, faults=()):
     made = system((1, 1), (NS, 2 * NS), slots=6)
     tasks = ordered([task_of(0, 0, cycles=3 * NS, bits=800_000), task_of(0, 1, at=NS, cycles=NS, bits=800_000)])
-    return simulate(plan(made, tasks, faults=faults), Fixed(1), weather=weather).tasks
+    return simulate(plan(made, tasks, faults=faults), FixedChoice(1), weather=weather).tasks
 
 
-QUICK = Settings(heartbeat_ns=NS, suspect_ns=2 * NS, timeout_ns=4 * NS, retry_ns=50 * MS, retry_max_ns=50 * MS)
+QUICK = SessionTiming(heartbeat_ns=NS, suspect_ns=2 * NS, timeout_ns=4 * NS, retry_ns=50 * MS, retry_max_ns=50 * MS)
 
 
 def test_a_result_waits_for_the_end_of_a_cut_and_counts_when_it_comes():

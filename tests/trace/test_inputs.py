@@ -9,7 +9,7 @@ from testbed.scenario.dump import dump_resolved
 from testbed.scenario.load import load_scenario, parse_scenario
 from testbed.scenario.schema import LinkTrace, RadioSection
 from testbed.trace import inputs
-from testbed.trace.convert import Options, convert
+from testbed.trace.convert import ConversionOptions, convert
 
 PHONE = "Timestamp,SNR\n2019.12.16_07.22.43,0\n2019.12.16_07.22.44,10\n2019.12.16_07.22.46,10\n"
 
@@ -80,7 +80,7 @@ def test_the_format_is_found_by_looking(tmp_path):
 
 def test_import_writes_a_workload_table(tmp_path):
     source = load_scenario("recorded").workload.trace
-    options = Options(scenario=load_scenario("recorded"))
+    options = ConversionOptions(scenario=load_scenario("recorded"))
     said = convert("azure", [source], tmp_path / "w.csv", options)
     assert "132 tasks in 115 slots for 9 UEs" in said
     system, tasks = recorded()

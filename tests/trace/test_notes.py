@@ -8,7 +8,7 @@ from testbed.model.errors import ScenarioError, UsageError
 from testbed.scenario.load import parse_scenario
 from testbed.scenario.schema import LinkTrace
 from testbed.trace import azure, cellular, eua, inputs, mahimahi, rate_text
-from testbed.trace.convert import Options, convert
+from testbed.trace.convert import ConversionOptions, convert
 from tests.command import call
 
 PHONE = "Timestamp,SNR,UL_bitrate\n"
@@ -172,7 +172,7 @@ def test_a_table_without_rows_is_refused_and_its_rate_is_kept(tmp_path):
     (tmp_path / "e.csv").write_text("time_s,ue,input_bits,cycles,deadline_s\n8,ue-1-1,8,8,1\n2,ue-1-1,8,8,1\n")
     said = []
     scenario = parse_scenario("workload: {trace: e.csv, rate: 2, duration: 3 s}", str(tmp_path / "s.yaml"))
-    convert("csv", [tmp_path / "e.csv"], tmp_path / "w.csv", Options(scenario=scenario), said.append)
+    convert("csv", [tmp_path / "e.csv"], tmp_path / "w.csv", ConversionOptions(scenario=scenario), said.append)
     assert (tmp_path / "w.csv").read_text().splitlines()[1:] == ["1.000000000,ue-1-1,8,8,1.000000000"]
     assert any("1 task later than workload.duration left out" in line for line in said)
 
@@ -186,7 +186,7 @@ def city(tmp_path, **options):
     (tmp_path / "u.csv").write_text(USERS)
     said = []
     line = convert(
-        "eua", [tmp_path / "s.csv", tmp_path / "u.csv"], tmp_path / "c.yaml", Options(**options), said.append
+        "eua", [tmp_path / "s.csv", tmp_path / "u.csv"], tmp_path / "c.yaml", ConversionOptions(**options), said.append
     )
     return line, said
 
@@ -204,7 +204,9 @@ def test_users_without_a_fix_or_out_of_reach_are_left_out_and_counted(tmp_path):
     assert "1 cell with 1 user left out (--cells)" in city(tmp_path, cells=1)[1]
     with pytest.raises(UsageError, match=r"no user is within 0.5 m of a site"):
         (tmp_path / "x").mkdir()
-        convert("eua", [tmp_path / "s.csv", _far_user(tmp_path)], tmp_path / "x" / "c.yaml", Options(radius_m=0.5))
+        convert(
+            "eua", [tmp_path / "s.csv", _far_user(tmp_path)], tmp_path / "x" / "c.yaml", ConversionOptions(radius_m=0.5)
+        )
 
 
 def _far_user(tmp_path):

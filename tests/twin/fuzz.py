@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from testbed.model.errors import TestbedError
-from testbed.policy.heuristics import Fixed, Priced
+from testbed.policy.heuristics import FixedChoice, Priced
 from testbed.scenario.load import parse_scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
@@ -110,7 +110,7 @@ def play(text, seed):
     """Play the scenario on both clocks, as far as a few slots go; returns what differs."""
     resolved = inputs.resolve(parse_scenario(text))
     system, workload = resolved.system, inputs.generate(resolved.scenario, resolved.system)
-    policy, later = (Priced(), Fixed(1), Fixed(0))[seed % 3], LATER * system.slot_ns
+    policy, later = (Priced(), FixedChoice(1), FixedChoice(0))[seed % 3], LATER * system.slot_ns
     plan = resolved.plan(workload, "fuzz", second_offload=True, live=True)
     twin = Twin(system, build.table(system, workload), double=True, capacity=max(1, len(workload)), recording=True)
     twin.use(policy)

@@ -33,7 +33,7 @@ def test_keyed_draws(key):
 @settings(max_examples=1000)
 @given(st.integers(0, 2**53 - 1), st.integers(1, 10**15))
 def test_duration_is_the_exact_quotient_rounded_half_up(cycles, hz):
-    exact = math.floor(Fraction(cycles * delay.NS, hz) + Fraction(1, 2))
+    exact = math.floor(Fraction(cycles * delay.NS_PER_S, hz) + Fraction(1, 2))
     found = delay.duration_ns(cycles, hz)
     assert found == min(exact, delay.FOREVER_NS)
     assert compiled.duration_ns(cycles, speed(hz)) == compiled.DELAY.duration_ns(cycles, hz) == found
@@ -41,7 +41,7 @@ def test_duration_is_the_exact_quotient_rounded_half_up(cycles, hz):
 
 @given(st.integers(0, 10**9), st.integers(1, 500))
 def test_duration_rounds_halves_up(whole, half):
-    hz = 2 * delay.NS * half
+    hz = 2 * delay.NS_PER_S * half
     cycles = (2 * whole + 1) * half
     assert compiled.duration_ns(cycles, speed(hz)) == delay.duration_ns(cycles, hz) == whole + 1
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from testbed.policy.heuristics import Coin, Fixed, Priced
+from testbed.policy.heuristics import Coin, FixedChoice, Priced
 from testbed.protocol.rows import POLICY_ERROR
 from testbed.sim.simulation import simulate
 from testbed.twin.run import run
@@ -46,7 +46,9 @@ def test_random_systems_policies_ties_and_zero_lengths(drawn):
     compare(*drawn)
 
 
-@pytest.mark.parametrize("policy", [Fixed(0), Fixed(1), Coin(0.4), Priced(), Priced(0.7, 0.05), Hashed()], ids=repr)
+@pytest.mark.parametrize(
+    "policy", [FixedChoice(0), FixedChoice(1), Coin(0.4), Priced(), Priced(0.7, 0.05), Hashed()], ids=repr
+)
 @pytest.mark.parametrize("double", [False, True])
 def test_region_under_every_heuristic(policy, double):
     system, tasks = region(0.8, 3, 40)
@@ -94,5 +96,5 @@ def test_a_policy_that_fails_leaves_the_same_events():
 
 def test_every_server_is_recorded_at_the_last_instant():
     system, tasks = region(0.2, 5, 20)
-    rows = simulate(plan(system, tasks[:1]), Fixed(0)).slots
+    rows = simulate(plan(system, tasks[:1]), FixedChoice(0)).slots
     assert [row.es for row in rows if row.at_ns == system.end_ns] == [es.name for es in system.edge_servers]

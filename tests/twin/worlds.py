@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from testbed.model import random
 from testbed.model.system import Backhaul, Es, Plan, Radio, System, Ue
 from testbed.model.task import Task
-from testbed.policy.heuristics import Coin, Fixed, Priced
+from testbed.policy.heuristics import Coin, FixedChoice, Priced
 
 HZ = (1_000_000_000, 500_000_000, 2_000_000_000, 3_000_000_000, 12_000_000_000)
 BPS = (1e9, 5e8, 1.5e9, 1e12)
@@ -134,7 +134,18 @@ def policies(draw):
     """Every heuristic, and one that the twin cannot compile."""
     price = draw(st.sampled_from((0.0, 0.5)))
     return draw(
-        st.sampled_from((Fixed(0), Fixed(1), Fixed(1), Coin(0.5), Coin(0.8), Priced(), Priced(price, -1e-8), Hashed()))
+        st.sampled_from(
+            (
+                FixedChoice(0),
+                FixedChoice(1),
+                FixedChoice(1),
+                Coin(0.5),
+                Coin(0.8),
+                Priced(),
+                Priced(price, -1e-8),
+                Hashed(),
+            )
+        )
     )
 
 

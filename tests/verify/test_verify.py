@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from testbed.model import link, random
 from testbed.model.system import SHARED, Plan, Radio
-from testbed.policy.heuristics import Fixed
+from testbed.policy.heuristics import FixedChoice
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
 from testbed.verify import links, theory, whole, work
-from testbed.verify.bench import MS, NS, compared, judged, link_ns, room, system, task
+from testbed.verify.bench import NS_PER_MS, NS_PER_S, compared, judged, link_ns, room, system, task
 from tests.command import call
 
 WORKS = st.lists(st.tuples(st.integers(0, 50), st.integers(1, 40)), min_size=1, max_size=8)
@@ -30,24 +30,24 @@ def test_processor_sharing_of_equals_takes_as_many_times_as_long():
 @given(WORKS)
 def test_the_shared_radio_is_processor_sharing(jobs):
     made = system([8e6] * len(jobs), 1.0, Radio(access=SHARED))
-    tasks = [task(ue, 0, at * MS, work_ * 8_000) for ue, (at, work_) in enumerate(jobs)]
+    tasks = [task(ue, 0, at * NS_PER_MS, work_ * 8_000) for ue, (at, work_) in enumerate(jobs)]
     plan = Plan(
         system=made,
         workload=tuple(sorted(tasks, key=lambda one: (one.generated_ns, one.ue))),
         policy="offload",
         second_offload=False,
     )
-    rows = sorted(simulate(plan, Fixed(1)).tasks, key=lambda row: int(row.ue.rsplit("-", 1)[1]))
+    rows = sorted(simulate(plan, FixedChoice(1)).tasks, key=lambda row: int(row.ue.rsplit("-", 1)[1]))
     ends = theory.processor_sharing([at * 1e-3 for at, _ in jobs], [work_ * 1e-3 for _, work_ in jobs])
-    assert [(row.ready_ns + link_ns(row)) / NS for row in rows] == pytest.approx(ends, abs=1e-6)
+    assert [(row.ready_ns + link_ns(row)) / NS_PER_S for row in rows] == pytest.approx(ends, abs=1e-6)
 
 
 @given(st.integers(0, 2_000), st.integers(1, 500))
 def test_the_integral_of_a_trace_is_the_link_that_follows_it(at, size):
-    edges, rates, period = (0, 150 * MS, 250 * MS), (8e6, 0.0, 40e6), 400 * MS
-    end = link.traced_end_ns(at * MS, size * 8_000, edges, rates, period)
-    asked = theory.traced_s(at * 1e-3, size * 8_000, [edge / NS for edge in edges], rates, period / NS)
-    assert end / NS == pytest.approx(asked, abs=1e-6)
+    edges, rates, period = (0, 150 * NS_PER_MS, 250 * NS_PER_MS), (8e6, 0.0, 40e6), 400 * NS_PER_MS
+    end = link.traced_end_ns(at * NS_PER_MS, size * 8_000, edges, rates, period)
+    asked = theory.traced_s(at * 1e-3, size * 8_000, [edge / NS_PER_S for edge in edges], rates, period / NS_PER_S)
+    assert end / NS_PER_S == pytest.approx(asked, abs=1e-6)
 
 
 def test_distances_of_distributions():
@@ -62,7 +62,7 @@ def test_waits_of_queues():
     assert theory.wait_md1_s(0.5, 2.0) == 1.0 and theory.wait_mm1_s(0.5, 2.0) == 2.0
     assert theory.lindley_s([0, 1, 5], [3, 3, 1]) == [0, 2, 1]
     made, workload = work.poisson("M/M/1", 200)
-    rows = simulate(Plan(system=made, workload=workload, policy="offload", second_offload=False), Fixed(1)).tasks
+    rows = simulate(Plan(system=made, workload=workload, policy="offload", second_offload=False), FixedChoice(1)).tasks
     waits = theory.lindley_s([row.arrival_ns for row in rows], [row.execution_ns for row in rows])
     assert waits == [row.es_wait_ns for row in rows]
     assert work.standard_error([1.0] * 100) == 0.0
@@ -80,7 +80,7 @@ def test_a_check_judges_the_median_and_says_what_lies_outside():
 def test_samples_of_the_bench_have_the_jitter_and_loss_they_are_compared_with(monkeypatch):
     def simulated(made, tasks, *rest):
         ordered = tuple(sorted(tasks, key=lambda one: (one.generated_ns, one.ue, one.number)))
-        return simulate(Plan(system=made, workload=ordered, policy="offload", second_offload=False), Fixed(1))
+        return simulate(Plan(system=made, workload=ordered, policy="offload", second_offload=False), FixedChoice(1))
 
     monkeypatch.setattr(links, "run", simulated)
     checks = [*links.jitter(), *links.loss(), *links.shared(1), *links.transfers(2), *links.traced(2)]
@@ -94,7 +94,7 @@ def test_the_twin_is_compared_task_by_task():
     workload = inputs.generate(resolved.scenario, resolved.system)
     (check,) = whole.twin(resolved, workload)
     assert check.ok and check.samples == len(workload) > 50 and check.measured == 0
-    rows = simulate(resolved.plan(workload, "lc", second_offload=False, live=False), Fixed(0)).tasks
+    rows = simulate(resolved.plan(workload, "lc", second_offload=False, live=False), FixedChoice(0)).tasks
     other = [msgspec.structs.replace(rows[0], end_ns=rows[0].end_ns + 1), *rows[2:]]
     assert whole.differing(rows, rows) == 0 and whole.differing(rows, other) == whole.differing(other, rows) == 2
 

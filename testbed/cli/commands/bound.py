@@ -12,7 +12,7 @@ import msgspec
 from testbed.cli.bound_text import text
 from testbed.cli.commands import common
 from testbed.cli.console import print_json, warn
-from testbed.cli.search_progress import Bar
+from testbed.cli.search_progress import SearchBar
 from testbed.hindsight import evaluator
 from testbed.hindsight.bound_report import bound_report
 from testbed.live.interrupts import stop_on_interrupt
@@ -24,7 +24,7 @@ from testbed.trace import inputs
 
 POLICIES = "lc,offload-do,random-do,greedy,greedy-do"
 EVALUATIONS = 500_000
-COLUMNS = ("seed", "slot", "ue", "choice")
+DECISION_COLUMNS = ("seed", "slot", "ue", "choice")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -94,7 +94,7 @@ def _searched(cases: Cases, args: argparse.Namespace) -> tuple[list[Any], bool]:
     found: list[Any] = []
     stop: list[bool] = []
     stream = sys.stderr if args.json else sys.stdout
-    with Bar(stream, plain=args.plain or args.json) as bar, stop_on_interrupt(lambda: stop.append(True)):
+    with SearchBar(stream, plain=args.plain or args.json) as bar, stop_on_interrupt(lambda: stop.append(True)):
         for n, case in enumerate(cases):
 
             def watch(share: float, text: str, n: int = n) -> bool:
@@ -116,7 +116,7 @@ def _write(path: Path, resolved: Resolved, found: Sequence[Any]) -> None:
     try:
         with open(path, "w", encoding="utf-8", newline="") as file:
             rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(COLUMNS)
+            rows.writerow(DECISION_COLUMNS)
             rows.writerows(row for one in found for row in _rows(resolved, one))
     except OSError as error:
         raise unwritable(path, error, "--out FILE") from None

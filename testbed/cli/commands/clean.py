@@ -9,7 +9,7 @@ from testbed.model.printable import printable
 from testbed.record import directory, reader
 from testbed.record.files import unwritable
 
-UNITS = ("B", "kB", "MB", "GB")
+SIZE_UNITS = ("B", "kB", "MB", "GB")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -88,9 +88,9 @@ def _contents(path: Path) -> str:
     """How many files go with a run, and their size."""
     files = [file for file in path.rglob("*") if file.is_file() and not file.is_symlink()]
     size, unit = float(sum(file.stat().st_size for file in files)), 0
-    while size >= 1000 and unit < len(UNITS) - 1:
+    while size >= 1000 and unit < len(SIZE_UNITS) - 1:
         size, unit = size / 1000, unit + 1
-    return f"{len(files)} file{'s' if len(files) != 1 else ''}, {size:.3g} {UNITS[unit]}"
+    return f"{len(files)} file{'s' if len(files) != 1 else ''}, {size:.3g} {SIZE_UNITS[unit]}"
 
 
 def _shown(path: Path) -> str:

@@ -26,7 +26,7 @@ from testbed.record.files import replacing, unwritable
 from testbed.scenario.load import Loaded, load
 
 POLICIES = "lc,offload-do,random-do,greedy,greedy-do"
-SEEDS = {SIM: 10, TWIN: 10, TESTBED: 3}
+SEEDS_BY_BACKEND = {SIM: 10, TWIN: 10, TESTBED: 3}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +76,7 @@ def _scenario(args: argparse.Namespace) -> int:
     backend = args.on or SIM
     if backend != TESTBED:
         common.refuse_options({"--speed": args.speed}, f"is for --on testbed: {backend} is as fast as it can be")
-    count = SEEDS[backend] if args.seeds is None else args.seeds
+    count = SEEDS_BY_BACKEND[backend] if args.seeds is None else args.seeds
     if count < 1:
         raise UsageError(f"--seeds {count}", "compare on at least 1 workload; 2 and more give intervals")
     chosen = sweep.parse(args.sweep) if args.sweep else None

@@ -13,10 +13,10 @@ from testbed.scenario.fields import Quantity, Range, Scalar
 from testbed.scenario.load import load_scenario
 from testbed.scenario.parse import slots
 from testbed.scenario.schema import LinkTrace
-from testbed.trace.convert import KINDS, RADIUS_M, Options, convert
+from testbed.trace.convert import IMPORT_KINDS, RADIUS_M, ConversionOptions, convert
 
 RADIUS = Quantity("length", Range(low=0.0, above=True), {"unlimited": math.inf})
-LINK = {
+LINK_OPTIONS = {
     "bin": "mahimahi",
     "column": "5g",
     "hold": "5g",
@@ -31,7 +31,7 @@ WORKLOADS = ("azure", "csv", "5g")
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("kind", choices=KINDS, help="what the files are")
+    parser.add_argument("kind", choices=IMPORT_KINDS, help="what the files are")
     parser.add_argument("files", nargs="+", metavar="FILES", help="files to read")
     parser.add_argument("-o", "--out", required=True, metavar="OUT", help="file to write")
     parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
@@ -51,7 +51,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    for name, kind in (LINK | TOPOLOGY).items():
+    for name, kind in (LINK_OPTIONS | TOPOLOGY).items():
         if args.kind != kind:
             common.refuse_options({_flag(name): getattr(args, name)}, f"is for {kind}, not for {args.kind}")
     if args.kind not in WORKLOADS:
@@ -61,7 +61,7 @@ def main(args: argparse.Namespace) -> int:
             raise UsageError(f"{_flag(name)} {getattr(args, name)}", "give a number of at least 0 (0: all)")
     if Path(args.out).is_file() and not args.force:
         raise UsageError(f"{args.out} exists", "choose another name, or replace it with --force")
-    options = Options(
+    options = ConversionOptions(
         scenario=load_scenario(args.scenario or "region", args.set),
         link=_link(args),
         cells=args.cells or 0,
@@ -86,7 +86,7 @@ def main(args: argparse.Namespace) -> int:
 def _link(args: argparse.Namespace) -> LinkTrace:
     """How a link trace is to be read."""
     known, chosen = slots(LinkTrace), {}
-    for name in LINK:
+    for name in LINK_OPTIONS:
         value = getattr(args, name)
         if value is not None:
             chosen[known[name].attribute] = _parsed(name, value, known[name].kind)

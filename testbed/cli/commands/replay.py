@@ -133,7 +133,7 @@ def _from_its_beginning(tasks: tuple[Task, ...], path: Path, slot_ns: int) -> tu
     first = min(task.generated_ns for task in tasks) // slot_ns
     if first < IDLE_SLOTS:
         return tasks
-    warn(f"{path} begins {first * slot_ns / tables.NS:.10g} s after 0: it is played from there on")
+    warn(f"{path} begins {first * slot_ns / tables.NS_PER_S:.10g} s after 0: it is played from there on")
     return tables.shifted(tasks, first * slot_ns)
 
 

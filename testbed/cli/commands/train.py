@@ -17,10 +17,10 @@ from testbed.scenario import units
 from testbed.scenario.load import load_scenario
 from testbed.scenario.schema import Scenario
 
-TUNED = tuple(name + suffix for name in tune.SPACES for suffix in ("", tune.DOUBLE))
-LEARNED = ("a3c", "a3c-do", "dqn", "dqn-do")
-HEADS = ("sequential", "factored", "joint", "continuous")
-OPTIONS = (
+TUNED_POLICIES = tuple(name + suffix for name in tune.SPACES for suffix in ("", tune.DOUBLE))
+NETWORK_POLICIES = ("a3c", "a3c-do", "dqn", "dqn-do")
+HEAD_NAMES = ("sequential", "factored", "joint", "continuous")
+OPTIONS_HELP = (
     "a3c: gamma, gae, entropy, value_weight, clip_norm, vtrace, terminal, coin, central, reward_scale, memory (units "
     "of a recurrent core), worlds, slots (of a rollout: t_max), rate. dqn: gamma, batch, capacity, target_every, rate, "
     "epsilon_first, epsilon_last, epsilon_slots, double, dueling, clip_norm, reward_scale, worlds, slots"
@@ -33,7 +33,9 @@ WORKERS_A_CORE, MOST_UPDATES = 4, 10**12
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("scenario", help="path or shipped name")
-    parser.add_argument("--algorithm", choices=(*TUNED, *LEARNED), default="a3c-do", help="which policy (a3c-do)")
+    parser.add_argument(
+        "--algorithm", choices=(*TUNED_POLICIES, *NETWORK_POLICIES), default="a3c-do", help="which policy (a3c-do)"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="which training workloads (0)")
     parser.add_argument("--slots", type=int, metavar="N", help="number of slots of each")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one key; repeatable")
@@ -48,14 +50,16 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     networks.add_argument("--workers", type=int, default=1, metavar="N", help="learners; one is repeatable (1)")
     networks.add_argument("--synchronous", action="store_true", help="average the workers' gradients, step together")
-    networks.add_argument("--head", default=HEADS[0], metavar="H", help=f"{', '.join(HEADS)} ({HEADS[0]})")
+    networks.add_argument(
+        "--head", default=HEAD_NAMES[0], metavar="H", help=f"{', '.join(HEAD_NAMES)} ({HEAD_NAMES[0]})"
+    )
     networks.add_argument("--terminal", action="store_true", help="end rollouts with R = 0, as the paper does")
     networks.add_argument(
         "--option",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="a hyper-parameter, stored in the checkpoint; repeatable. " + OPTIONS,
+        help="a hyper-parameter, stored in the checkpoint; repeatable. " + OPTIONS_HELP,
     )
     networks.add_argument("--resume", action="store_true", help="go on from --out's checkpoint, of the same settings")
     begin = parser.add_argument_group("on the testbed (a3c)")
@@ -82,17 +86,17 @@ def main(args: argparse.Namespace) -> int:
     common.writable(folder)
     if args.on != ON[0]:
         return _teach_live(args, scenario, folder)
-    return _tune(args, scenario, folder) if args.algorithm in TUNED else _teach(args, scenario, folder)
+    return _tune(args, scenario, folder) if args.algorithm in TUNED_POLICIES else _teach(args, scenario, folder)
 
 
 def _check(args: argparse.Namespace) -> None:
-    if args.algorithm in TUNED and (args.option or args.terminal):
+    if args.algorithm in TUNED_POLICIES and (args.option or args.terminal):
         raise UsageError(f"{args.algorithm} is tuned and has no options", "leave out --option and --terminal")
     if args.terminal and args.algorithm.startswith("dqn"):
         raise UsageError("--terminal is for a3c", "leave it out")
     if args.out == "":
         raise UsageError('--out ""', "give a directory, or leave it out")
-    if args.algorithm in TUNED:
+    if args.algorithm in TUNED_POLICIES:
         given = {
             "--wall": args.duration,
             "--for": args.emulated,
@@ -100,7 +104,7 @@ def _check(args: argparse.Namespace) -> None:
             "--workers": args.workers > 1,
             "--resume": args.resume,
             "--synchronous": args.synchronous,
-            "--head": args.head != HEADS[0],
+            "--head": args.head != HEAD_NAMES[0],
             "--start": args.start,
         }
         for name in (name for name, value in given.items() if value):
@@ -132,7 +136,7 @@ def _check_live(args: argparse.Namespace) -> None:
         "--updates": args.updates,
         "--workers": args.workers > 1,
         "--synchronous": args.synchronous,
-        "--head": args.head != HEADS[0],
+        "--head": args.head != HEAD_NAMES[0],
         "--terminal": args.terminal,
         "--option": args.option,
     }
@@ -203,7 +207,7 @@ def _teach(args: argparse.Namespace, scenario: Scenario, folder: Path) -> int:
     stream = sys.stderr if args.json else sys.stdout
     print(f"first the heuristics, tuned and played on {len(training.seeds)} workloads", file=stream, flush=True)
     baseline = training.baseline()
-    with bar.Bar(stream, plain=args.plain or args.json, budget=budget, baseline=baseline) as show:
+    with bar.TrainingBar(stream, plain=args.plain or args.json, budget=budget, baseline=baseline) as show:
         result = training.run(baseline, show, warn)
     if args.json:
         print_json(result)
