@@ -92,7 +92,7 @@ class Region:
     def __init__(self, system, second_offload, tasks):
         self.system, self.second_offload = system, second_offload
         self.ues, self.radio = system["ues"], system["radio"]
-        self.servers = [Server(es) for es in system["edge_servers"]]
+        self.servers = [Server(es) for es in system["ess"]]
         self.heap, self.age, self.finished, self.tasks = [], 0, {}, len(tasks)
         self.radio_free, self.local_free = [0] * len(self.ues), [0] * len(self.ues)
         self.at(0, ANNOUNCE, 0, 0, self.announce)
@@ -176,7 +176,7 @@ def read(path):
     if system["radio"]["access"] != "dedicated":
         raise NotImplementedError("the cells share their radio; only dedicated access is recomputed here")
     died = {name for (name,) in db.execute("SELECT source FROM events WHERE kind = 'died'")}
-    if who := sorted(died & {one["name"] for one in system["ues"] + system["edge_servers"]}):
+    if who := sorted(died & {one["name"] for one in system["ues"] + system["ess"]}):
         raise NotImplementedError(
             f"{', '.join(who)} died; of deaths only the controller's changes no link and no queue"
         )

@@ -19,10 +19,10 @@ def resumed(path: Path, about: dict[str, Any], start: Array) -> tuple[dict[str, 
     """
     arrays, header = checkpoint.check(path, about)
     try:
-        for name in ("parameters", "current", "square_avg"):
+        for name in ("parameters", "current", "square"):
             fitting(arrays, name, start)
         fitting(arrays, "progress", np.zeros(COUNTS, np.int64))
-        for name in ("square_avg", "progress"):
+        for name in ("square", "progress"):
             if (arrays[name] < 0).any():
                 raise Invalid(f"{name} is negative")
         best = arrays.get("best")

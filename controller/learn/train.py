@@ -159,7 +159,7 @@ class Trainer:
         self._began = time.monotonic()
         shared.params[:], shared.square_avg[:], shared.limit = self._start, SQUARE, self.budget.updates
         if resumed:
-            shared.params[:], shared.square_avg[:] = resumed["current"], resumed["square_avg"]
+            shared.params[:], shared.square_avg[:] = resumed["current"], resumed["square"]
             shared.counts[0, : LAG + 1] = resumed["progress"]
             self.evaluator.best, self.evaluator.best_params = float(resumed["best"]), resumed["parameters"]
         self._before = shared.updates
@@ -225,7 +225,7 @@ class Trainer:
         arrays = {
             "parameters": self.evaluator.best_params,
             "current": params,
-            "square_avg": square_avg,
+            "square": square_avg,
             "progress": progress,
             "best": np.array(self.evaluator.best),
             **(learner.arrays() if learner else {}),

@@ -32,12 +32,12 @@ def beginning(plan: Plan) -> Beginning:
     _, _, path = loading.parts(plan.policy)
     if CHECKPOINT.exists():
         arrays, about = checkpoint.read(CHECKPOINT)
-        return Beginning(arrays["parameters"], arrays["square_avg"], int(arrays["progress"][0]), about)
+        return Beginning(arrays["parameters"], arrays["square"], int(arrays["progress"][0]), about)
     if path:
         arrays, about = checkpoint.read(Path(path))
         params = arrays["parameters"].astype(np.float32)
         about = {**about, "second_offload": plan.second_offload}
-        return Beginning(params, arrays.get("square_avg", _squares_avg(params)), 0, about)
+        return Beginning(params, arrays.get("square", _squares_avg(params)), 0, about)
     params = network.initial(SEED)
     about = {"algorithm": ALGORITHM, "head": "sequential", "second_offload": plan.second_offload}
     return Beginning(params, _squares_avg(params), 0, about)
@@ -49,7 +49,7 @@ def _squares_avg(params: Array) -> Array:
 
 def save(params: Array, square_avg: Array, updates: int, version: int, about: dict[str, Any], run: str) -> None:
     """Write the run's checkpoint, which is also a policy to run elsewhere."""
-    arrays = {"parameters": params, "square_avg": square_avg, "progress": np.array([updates, version], np.int64)}
+    arrays = {"parameters": params, "square": square_avg, "progress": np.array([updates, version], np.int64)}
     checkpoint.save(CHECKPOINT, arrays, {**about, "learned": {"run": run, "updates": updates, "version": version}})
 
 

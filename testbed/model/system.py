@@ -76,7 +76,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     radio: Radio
     backhaul: Backhaul
     ues: tuple[Ue, ...]
-    edge_servers: tuple[Es, ...]
+    edge_servers: tuple[Es, ...] = msgspec.field(name="ess")
     gather_timeout_ns: int = 20_000_000
     decision_timeout_ns: int = 200_000_000
     fallback: str = "lc"

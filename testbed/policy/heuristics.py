@@ -31,7 +31,7 @@ class Remembering(Protocol):
 
 def watching(policy: object) -> Remembering | None:
     """``policy`` if it is to be shown every slot."""
-    return expected_costs if isinstance(expected_costs, Remembering) and expected_costs.remembers else None
+    return policy if isinstance(policy, Remembering) and policy.remembers else None
 
 
 class FixedChoice(msgspec.Struct, frozen=True):

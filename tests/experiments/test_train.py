@@ -67,7 +67,7 @@ def test_training_that_was_cut_short_goes_on_bit_for_bit(place, capsys, monkeypa
     assert 0 < arrays("ck/a3c-do.npz")["progress"][0] < 40
     trained_by(capsys, *asked, "--resume")
     resumed = arrays("ck/a3c-do.npz")
-    assert all(np.array_equal(whole[name], resumed[name]) for name in ("current", "square_avg", "progress", "rng"))
+    assert all(np.array_equal(whole[name], resumed[name]) for name in ("current", "square", "progress", "rng"))
 
 
 def test_options_are_kept_in_the_checkpoint_and_demanded_when_it_is_resumed(place, capsys):
