@@ -188,7 +188,7 @@ class Collector:
         return {**arrays, **memory, "rng": np.array(words, np.uint64)}
 
     def load_arrays(self, arrays: dict[str, Any]) -> None:
-        """Continue from `state_arrays` of a collector made with the same arguments; `Invalid` for any other."""
+        """Continue from `state_arrays` of a collector made with the same arguments; `InvalidError` for any other."""
         for name, array in zip(type(self.twin.state)._fields, self.twin.state, strict=True):
             array[...] = fitting(arrays, f"twin_{name}", array)
         if self._recurrent.memory.size:
