@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from controller.learn import a3c, dqn
-from controller.learn.collect import Actor, Collector
+from controller.learn.collect import Actor, Collector, Sampling
 from controller.learn.dqn import Replay
 from controller.learn.ranges import Count, Positive
 from testbed.model.errors import InvalidError, UsageError
@@ -83,10 +83,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         return Collector(
             self.system,
             self.source,
-            self.worlds,
-            slots,
+            Sampling(self.worlds, slots, seed),
             double=self.double,
-            seed=seed,
             actor=self.actor,
             reward=self.reward,
             team=self.team,

@@ -32,7 +32,7 @@ class Range:
     above: bool = False
 
     def check(self, value: float, text: str, low: str, high: str) -> None:
-        """Raise `InvalidError` if ``value``, written ``text``, is out of range, whose bounds ``low``, ``high`` write."""
+        """Raise `InvalidError` if ``value``, written ``text``, is out of range, from ``low`` to ``high`` as written."""
         if value < self.low or (self.above and value == self.low):
             raise InvalidError(
                 f'"{text}" is out of range', f"must be {'more than' if self.above else 'at least'} {low}"

@@ -70,10 +70,13 @@ def integers(value):
 
 def decoded_or_refused(frame):
     """Decode; what is decoded must be sound, what is refused must be refused in one line."""
+    refusal = None
     try:
         decoded = codec.decode(frame)
     except FrameError as error:
-        assert str(error) and "\n" not in str(error)
+        refusal = str(error)
+    if refusal is not None:
+        assert refusal and "\n" not in refusal
         return None
     assert isinstance(decoded, Envelope) and decoded.phase in tuple(Phase)
     assert all(-(2**63) <= number < 2**63 for number in integers(decoded))
