@@ -21,7 +21,7 @@ RESET_OPTIONS = ("options",)  # means nothing; PettingZoo's own test of environm
 Views = dict[str, NDArray[np.float32]]
 
 
-class EdgeOffloadCells(ParallelEnv):
+class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no types
     """Agents ``cell-1``, ``cell-2``, …; arguments as for `EdgeOffload`.
 
     An agent's action (N_i,) decides for its cell's UEs; it sees its part of the region's observation. ``agent.team`` of
@@ -63,7 +63,7 @@ class EdgeOffloadCells(ParallelEnv):
         """What ``agent`` sees; always the same object."""
         return self.observation_spaces[agent]
 
-    def action_space(self, agent: str) -> Any:
+    def action_space(self, agent: str) -> spaces.ActionSpace:
         """What ``agent`` may do; always the same object."""
         return self.action_spaces[agent]
 
@@ -94,7 +94,7 @@ class EdgeOffloadCells(ParallelEnv):
         """Which choices of ``agent`` make a difference now, (2·N_i,); see `EdgeOffload.action_masks`."""
         return spaces.flat_masks(self._episode.backend.present[self._ues[agent]])
 
-    def render(self) -> Any:
+    def render(self) -> str | None:
         """The region as text, in the render mode ``ansi``; None without one."""
         return None if self.render_mode is None else drawn(self._episode.backend.views())
 

@@ -28,9 +28,9 @@ class Chosen(msgspec.Struct, frozen=True):
 class Learned:
     """Decides from flat parameters; ``explore`` samples from the policy instead of taking its likelier action.
 
-    ``sequential`` false hides from each UE what the others do (the head ``factored``); ``double`` tells the network
-    whether second offload is on. With ``values`` the network is DQN's (``dueling`` or not) instead of A3C's. ``paper``:
-    it sees what the paper's agents see, nothing else. ``shape`` tells whether there is a recurrent core.
+    ``shape`` tells the head (``factored`` hides from each UE what the others do) and whether there is a recurrent core;
+    ``double`` tells the network whether second offload is on. With ``values`` the network is DQN's (``dueling`` or not)
+    instead of A3C's. ``paper``: it sees what the paper's agents see, nothing else.
     """
 
     def __init__(
@@ -38,7 +38,6 @@ class Learned:
         params: network.Array,
         *,
         double: bool,
-        sequential: bool = True,
         explore: bool = False,
         values: bool = False,
         dueling: bool = True,
@@ -46,7 +45,7 @@ class Learned:
         shape: network.Layout = network.PER_UE,
     ) -> None:
         self.params, self.double = params, double
-        self.sequential, self.explore = sequential, explore
+        self.sequential, self.explore = shape.head == network.SEQUENTIAL, explore
         self.values, self.dueling, self.paper = values, dueling, paper
         self.remembers, self._shape, self._memory = bool(shape.core), shape, Memory(shape)
 
@@ -132,30 +131,30 @@ def decision_features(
     cycles = sum(task.cycles for task in ue.tasks)
     airtime = sum(transfer_ns(task.input_bits, ue.rate_bps) for task in ue.tasks)
     return features.decision(
-        local_cost(cell, ue),
-        offload_cost(cell, ue, es, sent),
-        ue.queue_ns,
-        ue.radio_wait_ns,
-        airtime,
-        cycles,
-        ue.cpu_hz,
-        es.cpu_hz * es.cores,
-        es.backlog_ns,
-        es.own_cycles,
-        es.forwarded_cycles,
-        es.air_cycles,
-        sent,
-        later,
-        sum(backlog for backlog, _ in others) // max(1, len(others)),
-        target.cpu_hz * target.cores,
-        target.backlog_ns,
-        target.forwarded_cycles,
-        target.air_cycles,
-        next_ns,
-        cell.threshold_ns,
-        min(task.deadline_ns for task in ue.tasks),
-        len(ue.tasks),
-        int(double and bool(others)),
+        local_cost=local_cost(cell, ue),
+        offload_cost=offload_cost(cell, ue, es, sent),
+        queue_ns=ue.queue_ns,
+        radio_wait_ns=ue.radio_wait_ns,
+        airtime_ns=airtime,
+        cycles=cycles,
+        ue_hz=ue.cpu_hz,
+        es_hz=es.cpu_hz * es.cores,
+        backlog_ns=es.backlog_ns,
+        own_cycles=es.own_cycles,
+        forwarded_cycles=es.forwarded_cycles,
+        air_cycles=es.air_cycles,
+        sent_cycles=sent,
+        later_cycles=later,
+        mean_ns=sum(backlog for backlog, _ in others) // max(1, len(others)),
+        target_hz=target.cpu_hz * target.cores,
+        target_ns=target.backlog_ns,
+        target_forwarded_cycles=target.forwarded_cycles,
+        target_air_cycles=target.air_cycles,
+        next_ns=next_ns,
+        threshold_ns=cell.threshold_ns,
+        deadline_ns=min(task.deadline_ns for task in ue.tasks),
+        tasks=len(ue.tasks),
+        double=int(double and bool(others)),
     )
 
 
@@ -169,13 +168,13 @@ def cell_features(cell: CellView) -> tuple[float, ...]:
     undecided = sum(task.cycles for ue in cell.ues for task in ue.tasks)
     local = sum(duration_ns(sum(task.cycles for task in ue.tasks), ue.cpu_hz) for ue in cell.ues)
     return features.cell(
-        es.backlog_ns,
-        es.own_cycles,
-        es.forwarded_cycles,
-        es.air_cycles,
-        es.cpu_hz * es.cores,
-        sum(ue.queue_ns for ue in cell.ues),
-        len(cell.ues),
-        local,
-        undecided,
+        backlog_ns=es.backlog_ns,
+        own_cycles=es.own_cycles,
+        forwarded_cycles=es.forwarded_cycles,
+        air_cycles=es.air_cycles,
+        es_hz=es.cpu_hz * es.cores,
+        queues_ns=sum(ue.queue_ns for ue in cell.ues),
+        ues=len(cell.ues),
+        local_ns=local,
+        undecided_cycles=undecided,
     )

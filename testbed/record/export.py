@@ -1,21 +1,20 @@
 """A run's tables as files for other tools: one CSV or Parquet file a table."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from testbed.model.errors import UsageError
 from testbed.record.files import replacing, unwritable
-from testbed.record.reader import Run
+from testbed.record.reader import RecordedRun
 from testbed.record.writer import TABLES
 
 FORMATS = ("csv", "parquet")
 
 
-def export(run: Run, form: str, folder: Path) -> dict[Path, int]:
+def export(run: RecordedRun, form: str, folder: Path) -> dict[Path, int]:
     """Write every table of ``run`` into ``folder`` in ``form``; returns rows by file.
 
     Tasks are last rows, those that failed included. Links at the places of the files are replaced, not followed: a run
@@ -53,7 +52,7 @@ def _word(value: object) -> object:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def _parquet() -> Any:
+def _parquet() -> Callable[[Path, type[msgspec.Struct], Sequence[msgspec.Struct]], None]:
     try:
         import pyarrow as arrow
         from pyarrow import parquet
