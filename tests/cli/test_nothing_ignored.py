@@ -148,7 +148,7 @@ def test_faults_that_a_run_does_not_see_are_told(said):
     code, text = said("run", "f.yaml", "--slots", "5", "--backend", "sim")
     assert code == 0 and "es-2 is killed at 15 s" in text and "es-1 is killed" not in text
     assert "es-2" in said("compare", "f.yaml", "--slots", "5", "--policies", "lc", "--seeds", "1")[1]
-    code, text = said("train", "f.yaml", "--algorithm", "coin", "--slots", "20", "--out", "c")
+    code, text = said("tune", "f.yaml", "--policy", "coin", "--slots", "20", "--out", "c")
     assert code == 0 and "training plays no faults" in text
 
 
@@ -157,8 +157,8 @@ def test_nothing_is_compared_ranked_or_learned_where_there_is_no_task(said, tmp_
     for args in (("compare", *empty), ("compare", *empty, "--on", "twin", "--json"), ("bound", *empty)):
         code, text = said(*args)
         assert code == 2 and "least overhead" not in text
-    for args in (("--algorithm", "priced"), ("--updates", "2")):
-        code, text = said("train", *empty, *args, "--out", "c")
+    for args in (("tune", *empty, "--policy", "priced"), ("train", *empty, "--updates", "2")):
+        code, text = said(*args, "--out", "c")
         assert code == 2 and "nothing to learn from" in text
     assert not [path for path in (tmp_path / "c").rglob("*") if path.is_file()]
     said("run", *empty, "--backend", "sim", "--out", "a")
