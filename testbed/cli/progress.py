@@ -27,9 +27,8 @@ class ProgressDisplay:
         self, stream: TextIO, *, plain: bool, title: str = "", clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._stream, self._clock = stream, clock
-        self._live = is_screen(stream) and not plain
-        self._bar = _bar(stream, title, clock) if self._live else None
-        self._every_s = REFRESH_EVERY_S if self._live else LINE_EVERY_S
+        self._bar = _bar(stream, title, clock) if is_screen(stream) and not plain else None
+        self._every_s = LINE_EVERY_S if self._bar is None else REFRESH_EVERY_S
         self._next_s = clock() + self._every_s
 
     def __enter__(self) -> Self:
@@ -44,8 +43,8 @@ class ProgressDisplay:
     def __call__(self, text: str, share: float | None = None, *, left_s: float | None = None, brief: str = "") -> None:
         """Show ``text``, if it is time to; beside a bar ``brief``, if that is given.
 
-        ``share`` (0 to 1) of the work is done, None where that is unknown; ``left_s`` seconds are left, None where that
-        is to be estimated from shares.
+        ``share`` (0 to 1) of the work is done, None where that is unknown: the bar then stays as it was. ``left_s``
+        seconds are left, None where that is to be estimated from shares.
         """
         now_s = self._clock()
         if now_s < self._next_s:
@@ -59,9 +58,7 @@ class ProgressDisplay:
 
     def _rewrite(self, bar: "Progress", text: str, share: float | None, left_s: float | None) -> None:
         [task] = bar.tasks
-        if share is None:
-            bar.update(task.id, total=None)
-        else:
+        if share is not None:
             bar.update(task.id, total=1.0, completed=share)
             left_s = task.time_remaining if left_s is None else left_s
         bar.console.width = _columns(self._stream)
