@@ -6,7 +6,7 @@ import pytest
 
 from controller.learn import curves
 from controller.learn.curves import Curve
-from testbed.cli import main
+from testbed.cli.main import main
 from tests.experiments.test_train import REPORT, place, train
 from tests.record.test_files import full_disk
 
@@ -41,7 +41,7 @@ def test_a_network_is_not_written_where_a_directory_stands(place, capsys):
 def test_training_goes_on_when_no_event_file_can_be_written(place, capsys):
     (place / "ck").mkdir()
     (place / "ck" / curves.FOLDER).write_text("")
-    assert main.main(["train", "smoke", "--set", "slots=20", "--out", "ck", "--json", "--updates", "2"]) == 0
+    assert main(["train", "smoke", "--set", "slots=20", "--out", "ck", "--json", "--updates", "2"]) == 0
     said = capsys.readouterr()
     assert said.err.count("no TensorBoard files from here on") == 1 and json.loads(said.out)["updates"] == 2
 
