@@ -3,7 +3,8 @@
 import math
 
 from testbed.cli.labels import checkpoints, labels
-from testbed.cli.summary_text import percent, table
+from testbed.cli.summary_text import percent
+from testbed.cli.text_table import table
 from testbed.hindsight.bound_report import BoundReport, above
 
 

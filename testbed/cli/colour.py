@@ -5,6 +5,7 @@ import re
 from typing import TextIO
 
 GREEN, YELLOW, RED, OFF = "\x1b[32m", "\x1b[33m", "\x1b[1;31m", "\x1b[0m"
+DUMB = ("dumb", "unknown")
 MARKS = (
     (re.compile(r"(?<=^fidelity   )(?:A(?= )|exact)", re.MULTILINE), GREEN),
     (re.compile(r"(?<=^fidelity   )[BC](?= )", re.MULTILINE), YELLOW),
@@ -14,9 +15,14 @@ MARKS = (
 )
 
 
+def is_screen(stream: TextIO) -> bool:
+    """Whether ``stream`` is a terminal that can do more than to append letters."""
+    return stream.isatty() and os.environ.get("TERM", "").lower() not in DUMB
+
+
 def wanted(stream: TextIO) -> bool:
     """Whether ``stream`` is a terminal that shows colours; NO_COLOR, if it is set to anything, forbids them."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return is_screen(stream) and not os.environ.get("NO_COLOR")
 
 
 def coloured(text: str, stream: TextIO) -> str:

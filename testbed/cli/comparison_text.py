@@ -8,7 +8,8 @@ import msgspec
 from testbed.analysis.comparison import LEVEL, METRICS, Comparison, Interval, Pair, best
 from testbed.cli.labels import checkpoints, labels
 from testbed.cli.layout import wrapped
-from testbed.cli.summary_text import count, table
+from testbed.cli.summary_text import count
+from testbed.cli.text_table import table
 
 HEAD = ("", "overhead", "delay s", "p95 s", "p99 s", "energy J", "deadlines met", "backlog")
 CSV_HEAD = (

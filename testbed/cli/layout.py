@@ -1,4 +1,4 @@
-"""Text that fits a terminal: lines broken between words, progress cut; what is no terminal gets whole lines."""
+"""Text that fits a terminal: lines broken between words; what is no terminal gets whole lines."""
 
 import os
 import re
@@ -28,8 +28,3 @@ def _broken(line: str, columns: int) -> str:
     indent = " " * min(len(label[0]) if label else 2, columns // 3)
     lines = textwrap.wrap(line, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines)
-
-
-def one_line(text: str, columns: int) -> str:
-    """``text`` cut so that a terminal of ``columns`` (0: any) can rewrite it."""
-    return text if not columns or len(text) < columns else text[: max(1, columns - 2)] + "…"

@@ -1,7 +1,6 @@
 """A run's summary as text (pure)."""
 
 import math
-from collections.abc import Sequence
 
 from testbed.analysis.decision_latency import Spread
 from testbed.analysis.grading import Fidelity
@@ -11,6 +10,7 @@ from testbed.analysis.threshold_checks import NOT_GRADED
 from testbed.cli.exit_code import shown
 from testbed.cli.labels import checkpoints, labels
 from testbed.cli.layout import wrapped
+from testbed.cli.text_table import table
 from testbed.record.backends import VIRTUAL
 
 
@@ -26,29 +26,6 @@ def text(summary: Summary, columns: int = 0) -> str:
         _fidelity(summary),
     ]
     return wrapped("\n\n".join(block for block in blocks if block) + "\n", columns)
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], columns: int = 0) -> str:
-    """Aligned columns, the first to the left, the others to the right.
-
-    What is wider than ``columns`` (0: any) goes on below, the first column repeated.
-    """
-    lines = [head, *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    parts, used = [[1]], widths[0] + 2 + widths[1]
-    for i in range(2, len(head)):
-        used += 2 + widths[i]
-        if columns and used > columns:
-            parts.append([])
-            used = widths[0] + 2 + widths[i]
-        parts[-1].append(i)
-    return "\n\n".join(_aligned(lines, widths, part) for part in parts)
-
-
-def _aligned(lines: Sequence[Sequence[str]], widths: Sequence[int], part: Sequence[int]) -> str:
-    return "\n".join(
-        "  ".join([line[0].ljust(widths[0]), *(line[i].rjust(widths[i]) for i in part)]).rstrip() for line in lines
-    )
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -67,11 +67,14 @@ def check(names: Iterable[str], scenario: str) -> None:
 def untrained(strategy: str, scenario: str = "region") -> UsageError:
     """The error of a policy that is named without its checkpoint."""
     what = "tuned values" if parts(strategy)[0] in TUNED else "a trained network"
-    return UsageError(f'policy "{strategy}" needs {what}: {strategy}:CHECKPOINT', _training(strategy, scenario))
+    command = checkpoint_command(strategy, scenario)
+    return UsageError(f'policy "{strategy}" needs {what}: {strategy}:CHECKPOINT', command)
 
 
-def _training(strategy: str, scenario: str = "region") -> str:
-    """The command that makes a checkpoint."""
+def checkpoint_command(strategy: str, scenario: str = "region") -> str:
+    """The command that makes a checkpoint: heuristics are tuned, networks are trained."""
+    if parts(strategy)[0] in TUNED:
+        return f"testbed tune {shlex.quote(scenario)} --policy {strategy}"
     return f"testbed train {shlex.quote(scenario)} --algorithm {strategy}"
 
 
@@ -139,7 +142,7 @@ def read_checkpoint(path: Path, policy: str, strategy: str = "") -> dict[str, An
 
     ``strategy`` is the policy as it was named, second offload included.
     """
-    made_by = f"`{_training(strategy or policy)}` makes one"
+    made_by = f"`{checkpoint_command(strategy or policy)}` makes one"
     try:
         values = json.loads(path.read_text(encoding="utf-8"), parse_int=float)
     except OSError as error:
@@ -160,4 +163,5 @@ def _learned(base: str, path: str, strategy: str) -> Policy:
         return checkpoint.load_policy(Path(path), base)
     except UsageError as error:
         unknown = error.remedy in ("", checkpoint.MADE_BY)
-        raise UsageError(error.message, f"`{_training(strategy)}` makes one" if unknown else error.remedy) from None
+        remedy = f"`{checkpoint_command(strategy)}` makes one" if unknown else error.remedy
+        raise UsageError(error.message, remedy) from None

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from testbed.model.errors import UsageError
-from testbed.model.printable import printable
+from testbed.model.printable import printable, readable
 from testbed.model.task import INTERRUPTED, Task
 from testbed.protocol.endings import Absence, close_rows
 from testbed.protocol.rows import (
@@ -69,7 +69,7 @@ class RecordedRun(msgspec.Struct, kw_only=True):
     @property
     def name(self) -> str:
         """The run's name: its directory's."""
-        return printable(self.path.resolve().name)
+        return printable(readable(self.path.resolve().name))
 
     @property
     def policy(self) -> str:

@@ -66,7 +66,7 @@ def texts(path: Path):
 def written_commands():
     for path in SOURCES:
         for text in texts(path):
-            for words in commands(text) if path.name != "cli.py" else ():
+            for words in commands(text) if path.name != "main.py" else ():
                 yield pytest.param(words, id=f"{path.name}: {' '.join(words)}")
 
 
@@ -169,7 +169,7 @@ def test_what_cannot_be_learned_from(tmp_path, change):
 
 def test_recorded_decisions_are_repeated_in_the_simulation(tmp_path):
     run(tmp_path, ("run", "smoke", *SHORT, "--out", "runs/r"))
-    words = ("replay", "r", "--as-recorded", "--on", "twin")
+    words = ("replay", "runs/r", "--as-recorded", "--on", "twin")
     run(tmp_path, (*words, *options(run(tmp_path, words, 2).stderr)[-1]))
     assert options(run(tmp_path, ("clean", "r"), 2).stderr)[-1] == ["--yes"]
     run(tmp_path, ("clean", "r", "--yes"))

@@ -6,8 +6,8 @@ import pytest
 
 from controller.learn import curves
 from controller.learn.curves import Curve
-from testbed.cli import main
-from tests.experiments.test_train import REPORT, place, train
+from testbed.cli.main import main
+from tests.experiments.test_train import REPORT, place, trained_by
 from tests.record.test_files import full_disk
 
 __all__ = ["place"]
@@ -29,19 +29,19 @@ __all__ = ["place"]
     ],
 )
 def test_what_is_too_much_is_refused_before_anything_is_tuned(place, capsys, args, said):
-    found = train(capsys, *args, code=2)
+    found = trained_by(capsys, *args, code=2)
     assert said in found and "heuristics" not in found
 
 
 def test_a_network_is_not_written_where_a_directory_stands(place, capsys):
     (place / "ck" / "a3c-do.npz").mkdir(parents=True)
-    assert "a3c-do.npz cannot be written: Is a directory" in train(capsys, "--updates", "2", code=3)
+    assert "a3c-do.npz cannot be written: Is a directory" in trained_by(capsys, "--updates", "2", code=3)
 
 
 def test_training_goes_on_when_no_event_file_can_be_written(place, capsys):
     (place / "ck").mkdir()
     (place / "ck" / curves.FOLDER).write_text("")
-    assert main.main(["train", "smoke", "--set", "slots=20", "--out", "ck", "--json", "--updates", "2"]) == 0
+    assert main(["train", "smoke", "--set", "slots=20", "--out", "ck", "--json", "--updates", "2"]) == 0
     said = capsys.readouterr()
     assert said.err.count("no TensorBoard files from here on") == 1 and json.loads(said.out)["updates"] == 2
 
@@ -58,9 +58,9 @@ def test_an_event_file_that_finds_no_space_is_told_of_once(tmp_path):
 
 def test_every_training_has_a_curve_of_its_own_which_a_resumed_one_goes_on_in(place, capsys):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    train(capsys, "--updates", "2")
-    train(capsys, "--updates", "3")
-    train(capsys, "--updates", "3", "--resume")
+    trained_by(capsys, "--updates", "2")
+    trained_by(capsys, "--updates", "3")
+    trained_by(capsys, "--updates", "3", "--resume")
     assert sorted(path.name for path in (place / "ck" / curves.FOLDER).iterdir()) == ["a3c-do-001", "a3c-do-002"]
     found = accumulator.EventAccumulator(str(place / "ck" / curves.FOLDER / "a3c-do-002"))
     found.Reload()
@@ -68,15 +68,15 @@ def test_every_training_has_a_curve_of_its_own_which_a_resumed_one_goes_on_in(pl
 
 
 def test_a_training_that_diverges_fails_and_says_what_may_help(place, capsys):
-    said = train(capsys, "--updates", "20", "--option", "rate=1e30", code=4)
+    said = trained_by(capsys, "--updates", "20", "--option", "rate=1e30", code=4)
     assert "diverged" in said and "ck/a3c-do.npz holds the best before" in said and "--option rate" in said
 
 
 def test_a_synchronous_training_is_not_resumed_otherwise(place, capsys):
-    train(capsys, "--updates", "2", "--synchronous")
-    said = train(capsys, "--updates", "2", "--resume", code=2)
+    trained_by(capsys, "--updates", "2", "--synchronous")
+    said = trained_by(capsys, "--updates", "2", "--resume", code=2)
     assert 'made with synchronous "True", this training has "False"' in said and "without --resume" in said
 
 
 def test_a_training_too_short_for_an_update_says_so(place, capsys):
-    assert "nothing was learned" in train(capsys, "--wall", "1us", code=3)
+    assert "nothing was learned" in trained_by(capsys, "--wall", "1us", code=3)

@@ -1,14 +1,12 @@
 """``testbed bound``: what it prints, writes and refuses; a run's own decisions; an interrupt."""
 
 import csv
-import io
 import json
 import signal
 
 import pytest
 
 from testbed.cli import main
-from testbed.cli.search_progress import SearchBar
 from tests.command import PATIENCE_S, document, start
 
 QUICK = ("--evaluations", "3000")
@@ -117,23 +115,3 @@ def test_an_interrupt_prints_the_best_so_far(tmp_path):
     out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130 and "interrupted; this is the best so far" in err
     assert "best found" in out and "lower bound" in out
-
-
-class Terminal(io.StringIO):
-    """A terminal that keeps what is written to it."""
-
-    def isatty(self):
-        return True
-
-
-def test_a_terminal_gets_a_bar_and_a_pipe_gets_lines():
-    screen = Terminal()
-    with SearchBar(screen, plain=False) as bar:
-        bar(0.5, "best 0.6, bound 0.5")
-        bar._bar.refresh()
-    assert "50%" in screen.getvalue() and "best 0.6, bound 0.5" in screen.getvalue()
-    plain = io.StringIO()
-    with SearchBar(plain, plain=False) as bar:
-        bar._pulse._next = 0.0
-        bar(0.5, "best 0.6")
-    assert plain.getvalue() == "50 %: best 0.6\n"

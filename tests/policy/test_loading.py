@@ -91,8 +91,16 @@ def test_a_checkpoint_out_of_range_is_refused(tmp_path, base, values, said):
     assert str(path) in caught.value.message
 
 
-@pytest.mark.parametrize("name", ["coin", "coin-do", "priced-do", "a3c", "dqn-do"])
-def test_a_policy_without_its_checkpoint_hints_at_itself(name):
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("coin", "testbed tune region --policy coin"),
+        ("priced-do", "testbed tune region --policy priced-do"),
+        ("a3c", "testbed train region --algorithm a3c"),
+        ("dqn-do", "testbed train region --algorithm dqn-do"),
+    ],
+)
+def test_a_policy_without_its_checkpoint_hints_at_what_makes_one(name, command):
     with pytest.raises(UsageError) as caught:
         loading.load(name)
-    assert f"{name}:CHECKPOINT" in caught.value.message and caught.value.remedy.endswith(f"--algorithm {name}")
+    assert f"{name}:CHECKPOINT" in caught.value.message and caught.value.remedy == command

@@ -11,7 +11,7 @@ import msgspec
 from testbed.cli.bound_text import text
 from testbed.cli.commands import common
 from testbed.cli.console import print_json, warn
-from testbed.cli.search_progress import SearchBar
+from testbed.cli.progress import ProgressDisplay
 from testbed.hindsight import evaluator
 from testbed.hindsight.bound_report import bound_report
 from testbed.live.interrupts import stop_on_interrupt
@@ -93,12 +93,17 @@ def _searched(cases: Cases, args: argparse.Namespace) -> tuple[list[evaluator.Fo
     found: list[evaluator.Found] = []
     stop: list[bool] = []
     stream = sys.stderr if args.json else sys.stdout
-    with SearchBar(stream, plain=args.plain or args.json) as bar, stop_on_interrupt(lambda: stop.append(True)):
+    plain = args.plain or args.json
+    with (
+        ProgressDisplay(stream, plain=plain, title="playing the policies") as display,
+        stop_on_interrupt(lambda: stop.append(True)),
+    ):
         for n, case in enumerate(cases):
 
             def watch(share: float, text: str, n: int = n) -> bool:
                 title = f"workload {n + 1} of {len(cases)}: " if len(cases) > 1 else ""
-                bar((n + share) / len(cases), f"{title}{text}")
+                whole = (n + share) / len(cases)
+                display(f"{100.0 * whole:.0f} %: {title}{text}", whole, brief=f"{title}{text}")
                 return bool(stop)
 
             played = case()

@@ -10,7 +10,8 @@ import msgspec
 from testbed.cli.commands import common
 from testbed.cli.console import print_json, warn
 from testbed.cli.layout import width
-from testbed.cli.summary_text import percent, table
+from testbed.cli.summary_text import percent
+from testbed.cli.text_table import table
 from testbed.live import calibration, host_costs, preflight
 from testbed.live.needs import size
 from testbed.live.preflight import Fit, cores

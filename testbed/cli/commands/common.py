@@ -9,11 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from testbed.cli import summary_text
+from testbed.cli import run_text, summary_text
 from testbed.cli.colour import coloured
-from testbed.cli.console import Ticker, print_json, warn
+from testbed.cli.console import print_json, warn
 from testbed.cli.exit_code import verdict
 from testbed.cli.layout import width
+from testbed.cli.progress import ProgressDisplay
 from testbed.experiments import runner
 from testbed.experiments.runner import Order
 from testbed.live import host_costs, preflight
@@ -215,10 +216,10 @@ def played(order: Order, args: argparse.Namespace, meanwhile: Callable[[Path], N
     ``meanwhile`` is called with that directory again and again.
     """
     stream = sys.stderr if args.json else sys.stdout
-    begun: list[tuple[Path, Ticker]] = []
+    begun: list[tuple[Path, int]] = []
 
     def started(path: Path, plan: Plan) -> None:
-        begun.append((path, Ticker(plan.system.end_ns, stream, plain=args.plain)))
+        begun.append((path, plan.system.end_ns))
         if not args.json:
             print(f"{printable(str(path))}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
         if order.backend not in VIRTUAL:
@@ -226,12 +227,9 @@ def played(order: Order, args: argparse.Namespace, meanwhile: Callable[[Path], N
                 warn(f"this host has too little {warning}")
 
     def watch(progress: Progress) -> None:
-        for path, ticker in begun:
-            ticker(progress)
+        for path, end_ns in begun:
+            display(run_text.text(progress, end_ns), run_text.share(progress, end_ns))
             meanwhile(path)
 
-    try:
+    with ProgressDisplay(stream, plain=args.plain) as display:
         return runner.perform(msgspec.structs.replace(order, say=warn), watch, started)
-    finally:
-        for _, ticker in begun:
-            ticker.done()

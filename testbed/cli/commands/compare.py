@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import itertools
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from testbed.cli.commands import common
 from testbed.cli.comparison_text import CSV_HEAD, csv_rows, text
 from testbed.cli.console import print_json, warn
 from testbed.cli.layout import width
-from testbed.cli.pulse import Pulse
+from testbed.cli.progress import ProgressDisplay
 from testbed.experiments import rounds, sweep
 from testbed.experiments.rounds import Rounds
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedRunError, UsageError
@@ -86,17 +87,17 @@ def _scenario(args: argparse.Namespace) -> int:
         warn(note)
     scenarios = [one.scenario for one in loaded]
     common.tell_of_traces(scenarios[0])
-    pulse = Pulse(sys.stderr if args.json else sys.stdout, plain=args.plain)
-    played = [Rounds(names, backend, pulse) for _ in scenarios]
+    display = ProgressDisplay(sys.stderr if args.json else sys.stdout, plain=args.plain)
+    begun, whole = itertools.count(), len(scenarios) * count * len(names)
+    played = [Rounds(names, backend, lambda text: display(text, next(begun) / whole)) for _ in scenarios]
     code = EXIT_OK
     try:
-        for i, scenario in enumerate(scenarios):
-            title = f"{chosen.key}={chosen.values[i]}: " if chosen else ""
-            played[i].play(scenario, range(scenario.seed, scenario.seed + count), title)
+        with display:
+            for i, scenario in enumerate(scenarios):
+                title = f"{chosen.key}={chosen.values[i]}: " if chosen else ""
+                played[i].play(scenario, range(scenario.seed, scenario.seed + count), title)
     except (KeyboardInterrupt, InterruptedRunError):
         code = EXIT_INTERRUPTED
-    finally:
-        pulse.done()
     for note in dict.fromkeys(note for one in played for note in one.notes):
         warn(note)
     _show(args, chosen, [one.samples for one in played])

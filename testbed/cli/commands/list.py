@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from testbed.cli.commands.train import CHECKPOINTS
+from testbed.cli.commands.training import CHECKPOINTS
 from testbed.cli.console import print_json
 from testbed.cli.layout import width, wrapped
-from testbed.cli.summary_text import count, table
+from testbed.cli.summary_text import count
+from testbed.cli.text_table import table
 from testbed.policy import loading
 from testbed.record import directory, reader
 from testbed.scenario.load import load_scenario, shipped
@@ -60,7 +61,7 @@ def _comment(path: Path) -> str:
 
 
 def checkpoints() -> list[Path]:
-    """Every checkpoint that `testbed train` left where it writes them by default."""
+    """Every checkpoint that `tune` and `train` left where they write them by default."""
     return sorted(path for path in CHECKPOINTS.glob("*/*") if path.stem in loading.names() and path.is_file())
 
 

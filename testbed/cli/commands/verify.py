@@ -11,7 +11,8 @@ import msgspec
 from testbed.cli.commands import common
 from testbed.cli.console import print_json, warn
 from testbed.cli.layout import width
-from testbed.cli.summary_text import percent, table
+from testbed.cli.summary_text import percent
+from testbed.cli.text_table import table
 from testbed.live.host_meter import HostLoad
 from testbed.model.errors import EXIT_FIDELITY, EXIT_OK
 from testbed.record.files import scratch

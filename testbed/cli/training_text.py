@@ -1,13 +1,9 @@
-"""Progress of a training run: a bar on a terminal, otherwise a line at every verdict."""
+"""How far training is, and what it has reached, in words (pure)."""
 
 import math
-from typing import TYPE_CHECKING, TextIO
 
 from controller.learn.train import Budget, Report
 from testbed.experiments.train import Baseline
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
 
 
 def text(report: Report, baseline: Baseline) -> str:
@@ -15,6 +11,13 @@ def text(report: Report, baseline: Baseline) -> str:
     parts = [f"overhead {report.overhead:.4f}", f"best {report.best:.4f}{against(report.best, baseline)}"]
     parts += [f"{report.rate:.0f} updates/s", f"lag {report.lag:.1f}"]
     return ", ".join(parts)
+
+
+def line(report: Report, budget: Budget, baseline: Baseline) -> str:
+    """A verdict in words, with the seconds that training has taken and those that are left."""
+    seconds = left_s(report, budget)
+    left = f"{seconds:.0f} s left" if math.isfinite(seconds) else "time left unknown"
+    return f"{report.seconds:.0f} s: {text(report, baseline)}, {left}"
 
 
 def brief(report: Report, baseline: Baseline) -> str:
@@ -45,38 +48,3 @@ def left_s(report: Report, budget: Budget) -> float:
     if budget.updates:
         limits.append((budget.updates - report.updates) / report.rate if report.rate else math.inf)
     return max(0.0, min(limits))
-
-
-class TrainingBar:
-    """Shows reports on ``stream``, on a terminal as a bar of rich; use it as a context."""
-
-    def __init__(self, stream: TextIO, *, plain: bool, budget: Budget, baseline: Baseline) -> None:
-        self._stream, self._budget, self._baseline = stream, budget, baseline
-        self._bar: Bar | None = None
-        if stream.isatty() and not plain:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-            columns = (BarColumn(12), TaskProgressColumn(), TextColumn("{task.description}"))
-            self._bar = Progress(*columns, console=Console(file=stream), transient=True)
-            self._task = self._bar.add_task("starting", total=1.0)
-
-    def __enter__(self) -> "TrainingBar":
-        if self._bar is not None:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def __call__(self, report: Report) -> None:
-        """Show ``report``."""
-        seconds = left_s(report, self._budget)
-        left = f"{seconds:.0f} s left" if math.isfinite(seconds) else "time left unknown"
-        if self._bar is not None:
-            said = f"{brief(report, self._baseline)}, {left}"
-            self._bar.update(self._task, completed=done(report, self._budget), description=said)
-        else:
-            self._stream.write(f"{report.seconds:.0f} s: {text(report, self._baseline)}, {left}\n")
-            self._stream.flush()

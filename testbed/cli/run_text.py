@@ -1,0 +1,18 @@
+"""How far a run is, in words and as a share (pure)."""
+
+from testbed.live.progress import Progress
+
+
+def text(progress: Progress, end_ns: int) -> str:
+    """Where a run that generates tasks until ``end_ns`` is, how many of them ended, and which processes hang."""
+    if progress.phase == "starting":
+        return f"starting: {progress.alive} of {progress.processes} processes are ready"
+    end_s = end_ns * 1e-9
+    at = f"{progress.now_ns * 1e-9:.1f} of {end_s:.{0 if end_s >= 10 else 1}f} s"
+    silent = f", no sign of life from {', '.join(progress.silent[:3])}" if progress.silent else ""
+    return f"{progress.phase}: {at}, {progress.finished} of {progress.total} tasks ended{silent}"
+
+
+def share(progress: Progress, end_ns: int) -> float | None:
+    """The share of the run that is over, 0 to 1; None before it begins, and for what is left once it only drains."""
+    return progress.now_ns / end_ns if 0 < progress.now_ns <= end_ns else None

@@ -1,0 +1,83 @@
+"""The verbs of ``testbed``, and their modules."""
+
+from types import ModuleType
+
+VERBS = {
+    "init": "copy a fully annotated scenario to start from",
+    "check": "validate a scenario; does it fit this host?",
+    "run": "run a scenario under a policy",
+    "replay": "run the same tasks again",
+    "tune": "tune the parameters of a heuristic on training seeds",
+    "train": "train a network on training seeds",
+    "verify": "compare measured values with set ones: links, CPUs, queues, a whole scenario",
+    "compare": "compare policies on the same workloads",
+    "bound": "find the best decisions in hindsight, a lower bound, and each policy's distance from both",
+    "report": "summarize a run",
+    "export": "write the tables of a run as CSV or Parquet",
+    "import": "turn recorded traces into workloads, links or cells",
+    "list": "list shipped scenarios, policies and runs",
+    "clean": "remove old runs below `runs/`, asking",
+}
+
+
+def command(verb: str) -> ModuleType:
+    """The module of a verb, imported when it is asked for: most of them take long to load what they need."""
+    match verb:
+        case "init":
+            from testbed.cli.commands import init
+
+            return init
+        case "check":
+            from testbed.cli.commands import check
+
+            return check
+        case "run":
+            from testbed.cli.commands import run
+
+            return run
+        case "replay":
+            from testbed.cli.commands import replay
+
+            return replay
+        case "tune":
+            from testbed.cli.commands import tune
+
+            return tune
+        case "train":
+            from testbed.cli.commands import train
+
+            return train
+        case "verify":
+            from testbed.cli.commands import verify
+
+            return verify
+        case "compare":
+            from testbed.cli.commands import compare
+
+            return compare
+        case "bound":
+            from testbed.cli.commands import bound
+
+            return bound
+        case "report":
+            from testbed.cli.commands import report
+
+            return report
+        case "export":
+            from testbed.cli.commands import export
+
+            return export
+        case "import":
+            from testbed.cli.commands import import_
+
+            return import_
+        case "list":
+            from testbed.cli.commands import list
+
+            return list
+        case "clean":
+            from testbed.cli.commands import clean
+
+            return clean
+        case _:
+            raise AssertionError(f"{verb} has no module")

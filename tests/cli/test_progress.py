@@ -1,0 +1,160 @@
+"""Progress on terminals and in pipes, at instants that a fake clock gives."""
+
+import io
+import re
+import sys
+
+import pytest
+
+from testbed.cli import run_text
+from testbed.cli.progress import ProgressDisplay, beside_a_bar
+from testbed.live.progress import Progress
+
+COLUMNS = 40
+BAR = "━"
+
+
+class Clock:
+    """A clock that is set."""
+
+    now_s = 0.0
+
+    def __call__(self):
+        return self.now_s
+
+
+class Terminal(io.StringIO):
+    """A terminal that keeps what is written to it, and tells it once."""
+
+    def isatty(self):
+        return True
+
+    def written(self):
+        text = self.getvalue()
+        self.seek(0)
+        self.truncate()
+        return text
+
+
+@pytest.fixture(autouse=True)
+def capable(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("testbed.cli.progress.width", lambda stream: COLUMNS)
+
+
+@pytest.fixture(name="terminal")
+def _terminal():
+    return Terminal()
+
+
+def shown(stream, clock, *calls, plain=False, title=""):
+    """Show each of ``calls``, (seconds, text, share), on ``stream``."""
+    with ProgressDisplay(stream, plain=plain, title=title, clock=clock) as display:
+        for clock.now_s, text, share in calls:
+            display(text, share)
+
+
+CALLS = [(0.5, "a", 0.0), (2.0, "b", 0.1), (3.9, "c", 0.2), (4.0, "d", 0.3), (9.0, "e", 0.4)]
+
+
+def test_a_pipe_gets_a_line_every_two_seconds():
+    stream = io.StringIO()
+    shown(stream, Clock(), *CALLS, title="never seen")
+    assert stream.getvalue() == "b\nd\ne\n"
+
+
+@pytest.mark.parametrize("why", ["plain", "dumb", "unknown"])
+def test_a_terminal_that_is_not_rewritten_gets_the_same_lines(terminal, monkeypatch, why):
+    if why != "plain":
+        monkeypatch.setenv("TERM", why)
+    shown(terminal, Clock(), *CALLS, plain=why == "plain")
+    assert terminal.written() == "b\nd\ne\n"
+
+
+def test_a_terminal_gets_a_bar_with_share_and_time_left_that_goes_away(terminal):
+    clock = Clock()
+    with ProgressDisplay(terminal, plain=False, title="the beginning", clock=clock) as display:
+        assert "the beginning" in terminal.written()
+        for clock.now_s, text, share in ((1.0, "one", 0.1), (2.0, "two", 0.2), (3.0, "three", 0.3)):
+            display(text, share)
+        line = terminal.written()
+        assert BAR in line and " 30 %  7 s left  three" in line
+        clock.now_s = 4.0
+        display("long words", 0.5, left_s=99.0, brief="four")
+        assert " 50 %  99 s left  four" in terminal.written()
+    assert terminal.written().endswith("\r\x1b[1A\x1b[2K")
+
+
+def test_without_a_share_a_bar_has_a_text_only(terminal):
+    clock = Clock()
+    with ProgressDisplay(terminal, plain=False, clock=clock) as display:
+        clock.now_s = 1.0
+        display("[trying] q 0.5")
+        line = terminal.written()
+    assert "[trying] q 0.5" in line and "%" not in line and "left" not in line
+
+
+def test_a_bar_never_fills_a_terminals_line(terminal):
+    clock = Clock()
+    with ProgressDisplay(terminal, plain=False, clock=clock) as display:
+        terminal.written()
+        clock.now_s = 1.0
+        display("workload 1 of 10: a3c-do:runs/training/of/long/ago/checkpoint.npz", 0.1)
+        line = terminal.written().rpartition("\x1b[2K")[2]
+    letters = sanitized(line)
+    assert 30 < len(letters) < COLUMNS and letters.endswith("…")
+
+
+def sanitized(line):
+    """``line`` without escape sequences."""
+    return re.sub(r"\x1b\[[?\d;]*[a-zA-Z]|[\r\n]", "", line)
+
+
+def test_a_bar_has_no_colour_where_none_is_wanted(terminal, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    shown(terminal, Clock(), (1.0, "one", 0.5))
+    line = terminal.written()
+    assert BAR in line and "one" in line and not re.search(r"\x1b\[[\d;]*m", line)
+
+
+def test_what_is_said_meanwhile_stays_above_the_bar(terminal, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", terminal)
+    clock = Clock()
+    with ProgressDisplay(terminal, plain=False, clock=clock) as display:
+        clock.now_s = 1.0
+        display("working", 0.5)
+        terminal.written()
+        print("es-1 hangs", file=sys.stderr, flush=True)
+        lines = sanitized(terminal.written().replace("\n", "|")).split("|")
+    assert lines[0] == "es-1 hangs" and "working" in lines[1]
+
+
+def test_messages_for_a_file_do_not_come_to_the_terminal(terminal, monkeypatch):
+    file = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", file)
+    with ProgressDisplay(terminal, plain=False, clock=Clock()):
+        print("es-1 hangs", file=sys.stderr)
+    assert file.getvalue() == "es-1 hangs\n" and "hangs" not in terminal.written()
+
+
+def test_time_left_is_said_where_it_is_known():
+    assert beside_a_bar("x") == "x"
+    assert beside_a_bar("x", 0.071) == "  7 %  x"
+    assert beside_a_bar("x", 1.0, 0.4) == "100 %  0 s left  x"
+    assert beside_a_bar("x", 0.0, float("inf")) == "  0 %  x"
+
+
+def test_a_run_says_how_far_it_is():
+    end_ns = 200 * 10**9
+    starting = Progress("starting", 0, 0, 0, 3, 8)
+    assert run_text.text(starting, end_ns) == "starting: 3 of 8 processes are ready"
+    assert run_text.share(starting, end_ns) is None
+    running = Progress("running", 10**11, 5, 20, 3, 8, ("ue-1-1", "ue-1-2", "ue-1-3", "ue-1-4"))
+    said = "running: 100.0 of 200 s, 5 of 20 tasks ended, no sign of life from ue-1-1, ue-1-2, ue-1-3"
+    assert (run_text.text(running, end_ns), run_text.share(running, end_ns)) == (said, 0.5)
+    assert run_text.share(Progress("draining", 3 * 10**11, 5, 20, 3, 8), end_ns) is None
+
+
+def test_a_short_run_is_not_said_to_last_no_time():
+    assert "0.1 of 0.4 s" in run_text.text(Progress("running", 100_000_000, 0, 1, 3, 3), 400_000_000)
