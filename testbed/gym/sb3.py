@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 
 from testbed.gym.evaluation import EVALUATION_SEEDS, Evaluation, evaluate
 from testbed.gym.told import SUMS
 from testbed.gym.vector import EdgeOffloadVector
 from testbed.model.errors import UsageError
+from testbed.model.packages import naming_extras
+
+with naming_extras():
+    from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 
 LAST = ("seed", "slot", "mean_overhead", "inside", "fallback", "lag_s", "missed")
 
