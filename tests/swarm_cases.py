@@ -8,9 +8,9 @@ from testbed.sim.events import PendingEvent
 from testbed.sim.network_conditions import NetworkConditions
 from testbed.sim.run_log import Book
 from testbed.sim.simulation import Simulation, _Emit
-from tests.support import MS, NS, plan, random_conditions, random_faults, region
+from tests.support import MS, NS_PER_S, plan, random_conditions, random_faults, region
 
-DRAIN_NS = 1000 * NS
+DRAIN_NS = 1000 * NS_PER_S
 RETURN_MS = {0: 150, 3: 600}
 
 

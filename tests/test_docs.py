@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.cli.main import main
+from testbed.cli import main
 from testbed.model.errors import ScenarioError
 from testbed.policy import loading
 from testbed.protocol.rows import POLICY_ERROR

@@ -128,6 +128,6 @@ def test_the_oracle_runs_on_the_standard_library_alone(tmp_path):
 
 
 def test_a_controllers_death_changes_decisions_only_which_are_in_the_record(tmp_path, capsys):
-    made = msgspec.structs.replace(shipped("region", "greedy-do"), faults=(Fault("controller", 20 * support.NS),))
+    made = msgspec.structs.replace(shipped("region", "greedy-do"), faults=(Fault("controller", 20 * support.NS_PER_S),))
     assert oracle.main(record(tmp_path, made)) == 0
     assert "max |difference| of delay: 0 ns" in capsys.readouterr().out

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from testbed.cli import main
 from testbed.cli.commands import common
-from testbed.cli.main import main
 from testbed.policy import checkpoint, network
 from testbed.scenario.load import load_scenario
 from tests.snippets import ROOT, blocks, inline, shell

@@ -18,14 +18,16 @@ from testbed.record.reader import RecordedRows, assemble
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
-from tests.support import NS, ordered, plan, system, task_of
+from tests.support import NS_PER_S, ordered, plan, system, task_of
 
 
-def ran(*faults, tasks=None, ues=(2,), speeds=(2 * NS,), **kwargs):
+def ran(*faults, tasks=None, ues=(2,), speeds=(2 * NS_PER_S,), **kwargs):
     """A simulated run as its record tells of it, deaths in it as if nobody had planned them."""
     made = system(ues, speeds, slots=6, **kwargs)
     if tasks is None:
-        tasks = [task_of(ue, n, at=n * NS, cycles=NS // 2, bits=800_000) for ue in range(2) for n in range(6)]
+        tasks = [
+            task_of(ue, n, at=n * NS_PER_S, cycles=NS_PER_S // 2, bits=800_000) for ue in range(2) for n in range(6)
+        ]
     planned = plan(made, ordered(tasks), double=False, faults=faults)
     simulated = simulate(planned, FixedChoice(1))
     resolved = msgspec.structs.replace(inputs.resolve(load_scenario("smoke")), system=made)
@@ -56,12 +58,12 @@ def warned(*events, **about):
 
 
 def test_what_was_planned_and_done_is_not_worth_a_word():
-    assert incidents.told(ran(Fault("es-1", 2 * NS, 3 * NS), Fault("ue-1-1", 2 * NS))) == []
-    assert warned(EventRow(2 * NS, "es-1", "planned", "kill", 0.09)) == []
+    assert incidents.told(ran(Fault("es-1", 2 * NS_PER_S, 3 * NS_PER_S), Fault("ue-1-1", 2 * NS_PER_S))) == []
+    assert warned(EventRow(2 * NS_PER_S, "es-1", "planned", "kill", 0.09)) == []
 
 
 def test_an_es_that_was_killed_is_told_with_the_tasks_that_it_gave_back():
-    run = unplanned(ran(Fault("es-1", 3200_000_000, 4 * NS)))
+    run = unplanned(ran(Fault("es-1", 3200_000_000, 4 * NS_PER_S)))
     recovered = sum(row.recovered for row in run.tasks)
     assert recovered == 2
     assert incidents.told(run) == ["es-1 was killed at 3.2 s, not planned: 2 tasks recovered"]
@@ -71,7 +73,7 @@ def test_an_es_that_was_killed_is_told_with_the_tasks_that_it_gave_back():
 
 
 def test_ues_that_die_together_are_told_together_with_the_tasks_that_failed():
-    run = unplanned(ran(Fault("ue-1-1", 3 * NS + 1), Fault("ue-1-2", 3 * NS + 1)), "crashed")
+    run = unplanned(ran(Fault("ue-1-1", 3 * NS_PER_S + 1), Fault("ue-1-2", 3 * NS_PER_S + 1)), "crashed")
     (line,) = incidents.told(run)
     assert line == "ue-1-1, ue-1-2 crashed at 3.0 s, not planned: 2 tasks failed (see logs/ue-1-1.log)"
 
@@ -96,9 +98,9 @@ def test_a_run_without_any_decision_of_its_policy_says_so():
 
 def test_plans_that_were_carried_out_late_or_not_at_all_are_told():
     assert warned(
-        EventRow(6 * NS, "es-1", "planned", "kill", 2.0),
-        EventRow(7 * NS, "es-1", "planned", "restart", 1.5),
-        EventRow(8 * NS, "es-1", "planned", DEAD_ALREADY),
+        EventRow(6 * NS_PER_S, "es-1", "planned", "kill", 2.0),
+        EventRow(7 * NS_PER_S, "es-1", "planned", "restart", 1.5),
+        EventRow(8 * NS_PER_S, "es-1", "planned", DEAD_ALREADY),
     ) == [
         "es-1 was killed at 8.00 s instead of 6.00 s as planned",
         "es-1 was back at 8.50 s instead of 7.00 s as planned",
@@ -108,11 +110,11 @@ def test_plans_that_were_carried_out_late_or_not_at_all_are_told():
 
 def test_silence_is_told_with_its_length_and_its_end():
     assert warned(
-        EventRow(3 * NS, "ue-1-1", "silent", "no sign of life", 2.5),
-        EventRow(5 * NS, "ue-1-1", "heard", "again after silence", 3.5),
-        EventRow(6 * NS, "es-1", "silent", "no sign of life", 2.4),
-        EventRow(7 * NS, "es-1", "died", "fault", 0),
-        EventRow(8 * NS, "ue-1-1", "silent", "no sign of life", 2.6),
+        EventRow(3 * NS_PER_S, "ue-1-1", "silent", "no sign of life", 2.5),
+        EventRow(5 * NS_PER_S, "ue-1-1", "heard", "again after silence", 3.5),
+        EventRow(6 * NS_PER_S, "es-1", "silent", "no sign of life", 2.4),
+        EventRow(7 * NS_PER_S, "es-1", "died", "fault", 0),
+        EventRow(8 * NS_PER_S, "ue-1-1", "silent", "no sign of life", 2.6),
     ) == [
         "ue-1-1 was silent for 3.5 s of wall time, until 5.0 s",
         "es-1 was silent for 2.4 s of wall time, until its death at 7.0 s",
@@ -122,8 +124,8 @@ def test_silence_is_told_with_its_length_and_its_end():
 
 def test_lost_frames_and_messages_are_told():
     assert warned(
-        EventRow(NS, "es-1", "dropped_frame", "Malformed: not an envelope", 3),
-        EventRow(NS, "ue-1-1", "unsent", "full queue or unknown peer", 1),
+        EventRow(NS_PER_S, "es-1", "dropped_frame", "Malformed: not an envelope", 3),
+        EventRow(NS_PER_S, "ue-1-1", "unsent", "full queue or unknown peer", 1),
     ) == [
         "ue-1-1 could not send 1 message: full queue or unknown peer",
         "es-1 dropped 3 frames: Malformed: not an envelope",
@@ -132,9 +134,9 @@ def test_lost_frames_and_messages_are_told():
 
 def test_a_learner_that_keeps_dying_is_told():
     lines = warned(
-        EventRow(NS, LEARNER, "died", "crashed", 0),
-        EventRow(2 * NS, LEARNER, "died", "crashed", 1),
-        EventRow(2 * NS, LEARNER, "given_up", "MemoryError (see r/logs/learner.log)", 7),
+        EventRow(NS_PER_S, LEARNER, "died", "crashed", 0),
+        EventRow(2 * NS_PER_S, LEARNER, "died", "crashed", 1),
+        EventRow(2 * NS_PER_S, LEARNER, "given_up", "MemoryError (see r/logs/learner.log)", 7),
     )
     assert lines == [
         "the learner crashed 2 times, not planned, last at 2.0 s",
@@ -176,7 +178,7 @@ def test_a_bad_grade_names_the_silent_process_and_not_the_host():
     run.tasks[:] = [msgspec.structs.replace(row, measured_ns=3 * row.measured_ns) for row in run.tasks]
     before = graded(run)
     assert before.grade == "F" and "--speed" in before.remedy
-    run.record.events.append(EventRow(3 * NS, "es-1", "silent", "no sign of life", 3.0))
+    run.record.events.append(EventRow(3 * NS_PER_S, "es-1", "silent", "no sign of life", 3.0))
     found = graded(run)
     assert found.grade == "F" and found.worst.endswith(", and es-1 was silent for 3.0 s")
     assert "--speed" not in found.remedy and "host did not" in found.remedy

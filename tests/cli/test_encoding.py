@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from testbed.cli.encoding import ascii_json, readable, tolerate
+from testbed.cli.encoding import ascii_json, tolerate
+from testbed.model.printable import readable
 from tests.command import ROOT, call
 
 POOR = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

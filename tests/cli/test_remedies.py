@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from testbed.cli.main import main
+from testbed.cli import main
 from testbed.experiments import sweep
 from testbed.live import preflight
-from testbed.live.host_costs import Costs
+from testbed.live.host_costs import HostCosts
 from testbed.model.fidelity import Cpu, DelayError, Measured, grade
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
@@ -236,7 +236,7 @@ def test_remedies_of_a_grade(verdict):
 def test_warnings_before_a_run():
     resolved = inputs.resolve(load_scenario("region", ["slots=20", "emulation.speed=500", "emulation.burn=1"]))
     plan = resolved.plan(inputs.generate(resolved.scenario, resolved.system), "lc", second_offload=False, live=True)
-    warned = preflight.fit(plan, Costs()).warnings
+    warned = preflight.fit(plan, HostCosts()).warnings
     changes = [words[1] for text in warned for words in options(text) if words[0] == "--set"]
     assert changes and all("--" in text for text in warned)
     load_scenario("region", changes)

@@ -11,7 +11,7 @@ from testbed.model.queue import FCFS, LOCAL_FIRST
 from testbed.model.task import Phase, Task
 from testbed.protocol.actions import Boundary, Execute, Send, Wake
 from testbed.protocol.messages import Announce, Down, Forward, Post, Result, Trip, Up
-from tests.support import MS, NS, system
+from tests.support import MS, NS_PER_S, system
 
 
 def play(server, events):
@@ -42,25 +42,25 @@ def play(server, events):
 
 
 def server_of(discipline=LOCAL_FIRST, cores=1):
-    return Server(system((2, 1), (NS, NS), discipline=discipline, cores=cores), 0, second_offload=True)
+    return Server(system((2, 1), (NS_PER_S, NS_PER_S), discipline=discipline, cores=cores), 0, second_offload=True)
 
 
-def forward(at, number=0, cycles=NS, delay=0):
+def forward(at, number=0, cycles=NS_PER_S, delay=0):
     return (
         at,
         Phase.ARRIVAL,
         delay,
         Forward(
             "ue-2-1",
-            Task(ue=2, number=number, generated_ns=0, input_bits=1, cycles=cycles, deadline_ns=NS),
+            Task(ue=2, number=number, generated_ns=0, input_bits=1, cycles=cycles, deadline_ns=NS_PER_S),
             Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=0, arrival_ns=at),
             at,
         ),
     )
 
 
-def post(at, number, cycles=NS, ue=0):
-    task = Task(ue=ue, number=number, generated_ns=0, input_bits=8_000, cycles=cycles, deadline_ns=NS)
+def post(at, number, cycles=NS_PER_S, ue=0):
+    task = Task(ue=ue, number=number, generated_ns=0, input_bits=8_000, cycles=cycles, deadline_ns=NS_PER_S)
     return at, Phase.DECIDE, 0, Post(f"ue-1-{ue + 1}", task, at)
 
 
@@ -70,7 +70,7 @@ def starts(found):
 
 @pytest.mark.parametrize("delay", [0, 300 * MS])
 def test_a_late_task_takes_the_core_that_became_free_meanwhile_from_that_instant(delay):
-    found, moved = play(server_of(), [forward(0, 0, cycles=NS // 2), forward(400 * MS, 1, delay=delay)])
+    found, moved = play(server_of(), [forward(0, 0, cycles=NS_PER_S // 2), forward(400 * MS, 1, delay=delay)])
     assert starts(found) == {("ue-2-1", 0): 0, ("ue-2-1", 1): 500 * MS} and not moved
 
 
@@ -122,37 +122,41 @@ def test_what_was_not_moved_gives_what_punctuality_gives(forwards, posts, announ
 def arrival_to_judge(told=()):
     """A server at work for four seconds, which just announced slot 1, and an arrival a millisecond after that."""
     server = server_of()
-    (arrived,) = [action for action in server.handle(0, post(0, 0, cycles=4 * NS)[3]) if isinstance(action, Wake)]
+    (arrived,) = [action for action in server.handle(0, post(0, 0, cycles=4 * NS_PER_S)[3]) if isinstance(action, Wake)]
     (dispatch,) = server.handle(arrived.at_ns, arrived.event)
     server.handle(arrived.at_ns, dispatch.event)
-    server.handle(NS, Boundary(1))
+    server.handle(NS_PER_S, Boundary(1))
     for what in told:
-        server.handle(NS, what)
-    (arrived,) = [action for action in server.handle(NS + MS, post(NS + MS, 2)[3]) if isinstance(action, Wake)]
+        server.handle(NS_PER_S, what)
+    (arrived,) = [
+        action for action in server.handle(NS_PER_S + MS, post(NS_PER_S + MS, 2)[3]) if isinstance(action, Wake)
+    ]
     return server, arrived.event
 
 
 def test_an_arrival_over_the_threshold_awaits_the_announcements_it_is_judged_by():
     server, arrival = arrival_to_judge()
-    assert server.awaits(NS + MS, arrival)
-    assert not server.awaits(NS, arrival)
-    assert not server.awaits(NS + MS, Boundary(2))
-    assert not Server(server.system, 0, second_offload=False).awaits(NS + MS, arrival)
-    server.handle(NS, Announce(es="es-2", slot=1, at_ns=NS))
-    assert not server.awaits(NS + MS, arrival)
+    assert server.awaits(NS_PER_S + MS, arrival)
+    assert not server.awaits(NS_PER_S, arrival)
+    assert not server.awaits(NS_PER_S + MS, Boundary(2))
+    assert not Server(server.system, 0, second_offload=False).awaits(NS_PER_S + MS, arrival)
+    server.handle(NS_PER_S, Announce(es="es-2", slot=1, at_ns=NS_PER_S))
+    assert not server.awaits(NS_PER_S + MS, arrival)
 
 
 def test_nobody_awaits_the_dead_or_who_has_just_come_back():
-    server, arrival = arrival_to_judge([Down("es-2", NS // 2, 0)])
-    assert not server.awaits(NS + MS, arrival)
-    server.handle(NS, Up("es-2", NS + MS // 2, 1))
-    assert not server.awaits(NS + MS, arrival)
-    server.handle(2 * NS, Boundary(2))
-    assert server.awaits(2 * NS + MS, arrival)
+    server, arrival = arrival_to_judge([Down("es-2", NS_PER_S // 2, 0)])
+    assert not server.awaits(NS_PER_S + MS, arrival)
+    server.handle(NS_PER_S, Up("es-2", NS_PER_S + MS // 2, 1))
+    assert not server.awaits(NS_PER_S + MS, arrival)
+    server.handle(2 * NS_PER_S, Boundary(2))
+    assert server.awaits(2 * NS_PER_S + MS, arrival)
 
 
 def test_an_idle_server_awaits_nobody():
     server = server_of()
-    server.handle(NS, Boundary(1))
-    (arrived,) = [action for action in server.handle(NS + MS, post(NS + MS, 2)[3]) if isinstance(action, Wake)]
-    assert not server.awaits(NS + MS, arrived.event)
+    server.handle(NS_PER_S, Boundary(1))
+    (arrived,) = [
+        action for action in server.handle(NS_PER_S + MS, post(NS_PER_S + MS, 2)[3]) if isinstance(action, Wake)
+    ]
+    assert not server.awaits(NS_PER_S + MS, arrived.event)

@@ -9,7 +9,7 @@ import itertools
 
 import pytest
 
-from controller.server import Server as Controller
+from controller.server import DecisionServer as Controller
 from edge_server.server import Server
 from testbed.model.system import Radio
 from testbed.model.task import COMPLETED, LATE, OFFLOAD
@@ -17,7 +17,7 @@ from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.actions import Answered, Boundary, Lost, Record, Wake
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Moved, Post, Result, Trip, Up
 from testbed.protocol.rows import TaskRow
-from tests.support import MS, NS, system, task_of
+from tests.support import MS, NS_PER_S, system, task_of
 from tests.swarm import PARTS
 from ue_agent.agent import Agent
 from ue_agent.events import AskExpired
@@ -117,8 +117,8 @@ def play(order, ideal):
 
     Instants are those of the events (``ideal``: the testbed), or never before what was heard before (the simulation).
     """
-    made = system((1, 1), (NS, NS))
-    agent = Agent(made, 0, (task_of(0, 0, cycles=NS // 10, bits=800_000),))
+    made = system((1, 1), (NS_PER_S, NS_PER_S))
+    agent = Agent(made, 0, (task_of(0, 0, cycles=NS_PER_S // 10, bits=800_000),))
     now, rows, wakes = 0, [], []
 
     def act(actions):
@@ -231,8 +231,8 @@ def test_every_ask_gets_one_decision_in_whatever_order_the_controllers_lives_are
 
 
 ANNOUNCED = (
-    Announce(es=OTHER, slot=3, at_ns=3 * NS, backlog_ns=7 * NS),
-    Announce(es=OTHER, slot=5, at_ns=5 * NS, backlog_ns=2 * NS),
+    Announce(es=OTHER, slot=3, at_ns=3 * NS_PER_S, backlog_ns=7 * NS_PER_S),
+    Announce(es=OTHER, slot=5, at_ns=5 * NS_PER_S, backlog_ns=2 * NS_PER_S),
     up(OTHER, 4500)[1],
 )
 NEWS = (*ANNOUNCED, down(OTHER, 4000)[1], Lost(OTHER, 4000 * MS, 0))
@@ -245,32 +245,32 @@ def test_late_announcements_and_notices_of_an_earlier_life_change_nothing():
 
 def knows_the_latest_of_the_latest_life(order):
     """A peer and the controller know the latest announcement of the latest life, and that it lives."""
-    made = system((1, 1), (NS, NS))
+    made = system((1, 1), (NS_PER_S, NS_PER_S))
     server, controller = Server(made, 0, second_offload=True), Controller(made, FixedChoice(1))
     for event in order:
-        server.handle(6 * NS, event)
-        controller.handle(6 * NS, event)
-    assert server._peers.announced[1] == 2 * NS and server._peers.alive == [True, True]
+        server.handle(6 * NS_PER_S, event)
+        controller.handle(6 * NS_PER_S, event)
+    assert server._peers.announced[1] == 2 * NS_PER_S and server._peers.alive == [True, True]
     assert server._peers.have_told(5) is False  # this ES itself has announced nothing
     server._peers.announce(OWN, 5, 0)
     assert server._peers.have_told(5)
-    view = controller._told.view(0, 6, {UE: Ask(ue=UE, slot=6, at_ns=6 * NS, queue_ns=0)})
-    assert (view.edge_servers[1].backlog_ns, view.edge_servers[1].alive) == (2 * NS, True)
+    view = controller._told.view(0, 6, {UE: Ask(ue=UE, slot=6, at_ns=6 * NS_PER_S, queue_ns=0)})
+    assert (view.edge_servers[1].backlog_ns, view.edge_servers[1].alive) == (2 * NS_PER_S, True)
     assert not controller._told.dead
 
 
 def test_a_post_that_comes_behind_its_ues_death_takes_no_share_of_the_radio():
-    made = system((2,), (NS,), radio=Radio(access="shared"))
+    made = system((2,), (NS_PER_S,), radio=Radio(access="shared"))
     server = Server(made, 0, second_offload=False)
-    server.handle(NS, Down("ue-1-1", NS, 0))
-    assert server.handle(NS, Post("ue-1-1", task_of(0, 0), NS // 2)) == []
-    assert server.handle(NS, Post("ue-1-2", task_of(1, 0), NS)) != []
+    server.handle(NS_PER_S, Down("ue-1-1", NS_PER_S, 0))
+    assert server.handle(NS_PER_S, Post("ue-1-1", task_of(0, 0), NS_PER_S // 2)) == []
+    assert server.handle(NS_PER_S, Post("ue-1-2", task_of(1, 0), NS_PER_S)) != []
 
 
 def test_a_transmission_that_a_death_cut_arrives_nowhere_whoever_died_later():
-    made = system((1,), (NS,), radio=Radio(latency_ns=NS))
+    made = system((1,), (NS_PER_S,), radio=Radio(latency_ns=NS_PER_S))
     server = Server(made, 0, second_offload=False)
     (_, wake) = server.handle(0, Post(UE, task_of(0, 0), 0))
-    server.handle(NS // 2, Down(UE, NS // 2, 0))
-    server.handle(NS + 1, Down(UE, NS + 1, 1))
+    server.handle(NS_PER_S // 2, Down(UE, NS_PER_S // 2, 0))
+    server.handle(NS_PER_S + 1, Down(UE, NS_PER_S + 1, 1))
     assert server.handle(wake.at_ns, wake.event) == []

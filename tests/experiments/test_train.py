@@ -194,7 +194,9 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_a_bar_that_goes_away():
     screen = Terminal()
-    with training_progress.TrainingBar(screen, False, Budget(seconds=20), Baseline("priced-do", 0.7)) as bar:
+    with training_progress.TrainingBar(
+        screen, plain=False, budget=Budget(seconds=20), baseline=Baseline("priced-do", 0.7)
+    ) as bar:
         bar(REPORT)
         bar._bar.refresh()
     assert "50%" in screen.getvalue()

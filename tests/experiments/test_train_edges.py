@@ -6,7 +6,7 @@ import pytest
 
 from controller.learn import curves
 from controller.learn.curves import Curve
-from testbed.cli.main import main
+from testbed.cli import main
 from tests.experiments.test_train import REPORT, place, train
 from tests.record.test_files import full_disk
 

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from testbed.cli.main import main
+from testbed.cli import main
 from testbed.cli.search_progress import SearchBar
 from tests.command import PATIENCE_S, document, start
 

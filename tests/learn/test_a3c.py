@@ -15,7 +15,7 @@ from testbed.twin import build
 OPEN = A3cSettings(clip_norm=1e9, gae=1.0, reward_scale=1.0)
 SCENARIO = load_scenario("smoke", ["slots=20"])
 SYSTEM = inputs.resolve(SCENARIO).system
-COURSE = TrainConfig(
+CONFIG = TrainConfig(
     system=SYSTEM,
     source=build.generator(SCENARIO, SYSTEM, endless=True),
     double=True,
@@ -39,37 +39,37 @@ def rollout(seed, slots=5, worlds=2, cells=3, decisions=30):
     )
 
 
-def hand_gradient(flat, data, settings):
+def hand_gradient(params, data, settings):
     """∂loss/∂gain and ∂loss/∂(actor's last bias), by the chain rule through the logit."""
-    value = network.value(flat, data.cells)
+    value = network.value(params, data.cells)
     returns = value[-1]
     targets = []
     for reward in data.rewards[::-1]:
         returns = reward + settings.gamma * returns
         targets.insert(0, returns)
     gained = (np.array(targets) - value[:-1]).reshape(-1)[data.slot]
-    logit = network.logit(flat, data.features)
+    logit = network.logit(params, data.features)
     p = 1 / (1 + np.exp(-logit))
-    slope = -gained * (data.actions - p) + settings.entropy * logit * p * (1 - p)
-    slope = slope * data.weight / data.rewards.size
-    return float((slope * data.features[:, 0]).sum()), float(slope.sum())
+    grad = -gained * (data.actions - p) + settings.entropy * logit * p * (1 - p)
+    grad = grad * data.weight / data.rewards.size
+    return float((grad * data.features[:, 0]).sum()), float(grad.sum())
 
 
 def test_four_successive_updates_have_the_gradients_computed_by_hand():
-    flat, square = network.initial(3), np.zeros(network.SIZE, np.float32)
+    params, square_avg = network.initial(3), np.zeros(network.SIZE, np.float32)
     for step in range(4):
         data = rollout(step)
-        slope, _ = a3c.gradient(flat, data, OPEN)
-        gain, bias = hand_gradient(flat, data, OPEN)
-        assert slope[network.GAIN_AT] == pytest.approx(gain, rel=1e-3, abs=1e-6)
-        assert slope[network.ACTOR[-1].bias] == pytest.approx(bias, rel=1e-3, abs=1e-6)
-        a3c.rmsprop(flat, square, slope, 1e-3)
+        grad, _ = a3c.gradient(params, data, OPEN)
+        gain, bias = hand_gradient(params, data, OPEN)
+        assert grad[network.GAIN_AT] == pytest.approx(gain, rel=1e-3, abs=1e-6)
+        assert grad[network.ACTOR[-1].bias] == pytest.approx(bias, rel=1e-3, abs=1e-6)
+        a3c.rmsprop(params, square_avg, grad, 1e-3)
 
 
 def test_a_learner_applies_each_updates_own_gradient_and_nothing_of_the_ones_before(monkeypatch):
-    learner, applied, seen = make(COURSE), [], []
-    flat, square = network.initial(3), np.full(network.SIZE, 1e-4, np.float32)
-    flat[network.GAIN_AT] = 0.5
+    learner, applied, seen = make(CONFIG), [], []
+    params, square_avg = network.initial(3), np.full(network.SIZE, 1e-4, np.float32)
+    params[network.GAIN_AT] = 0.5
     play, step = learner.collector.rollout, a3c.rmsprop
 
     def keep(mine, *args):
@@ -77,19 +77,19 @@ def test_a_learner_applies_each_updates_own_gradient_and_nothing_of_the_ones_bef
         seen.append((mine.copy(), msgspec.structs.replace(rollout, **copies(rollout))))
         return rollout, ues
 
-    def note(flat, square, slope, rate):
-        applied.append(slope.copy())
-        step(flat, square, slope, rate)
+    def note(params, square_avg, grad, rate):
+        applied.append(grad.copy())
+        step(params, square_avg, grad, rate)
 
     monkeypatch.setattr(learner.collector, "rollout", keep)
     monkeypatch.setattr(a3c, "rmsprop", note)
     for update in range(4):
-        learner.step(flat, square, update)
-    for slope, (mine, rollout) in zip(applied, seen, strict=True):
-        gain, bias = hand_gradient(mine, rollout, COURSE.actor_critic)
-        assert slope[network.GAIN_AT] == pytest.approx(gain, rel=1e-3, abs=1e-6)
-        assert slope[network.ACTOR[-1].bias] == pytest.approx(bias, rel=1e-3, abs=1e-6)
-    assert len(applied) == 4 and all(np.abs(slope[network.GAIN_AT]) > 1e-4 for slope in applied)
+        learner.step(params, square_avg, update)
+    for grad, (mine, rollout) in zip(applied, seen, strict=True):
+        gain, bias = hand_gradient(mine, rollout, CONFIG.actor_critic)
+        assert grad[network.GAIN_AT] == pytest.approx(gain, rel=1e-3, abs=1e-6)
+        assert grad[network.ACTOR[-1].bias] == pytest.approx(bias, rel=1e-3, abs=1e-6)
+    assert len(applied) == 4 and all(np.abs(grad[network.GAIN_AT]) > 1e-4 for grad in applied)
 
 
 def copies(rollout):
@@ -99,32 +99,33 @@ def copies(rollout):
 
 
 def test_the_critics_gradient_agrees_with_finite_differences():
-    flat, data = network.initial(1), rollout(9, decisions=0)
-    slope, _ = a3c.gradient(flat, data, OPEN)
+    params, data = network.initial(1), rollout(9, decisions=0)
+    grad, _ = a3c.gradient(params, data, OPEN)
     target = (
-        network.value(flat, data.cells)[:-1] + a3c.advantages(data.rewards, network.value(flat, data.cells), OPEN)[0]
+        network.value(params, data.cells)[:-1]
+        + a3c.advantages(data.rewards, network.value(params, data.cells), OPEN)[0]
     )
     at = network.CRITIC[-1].bias
     losses = []
     for shift in (-0.01, 0.01):
-        moved = flat.copy()
+        moved = params.copy()
         moved[at] += shift
         losses.append(0.5 * float(((network.value(moved, data.cells)[:-1] - target) ** 2).mean()))
-    assert slope[at] == pytest.approx((losses[1] - losses[0]) / 0.02, rel=1e-2)
+    assert grad[at] == pytest.approx((losses[1] - losses[0]) / 0.02, rel=1e-2)
 
 
 def test_masked_decisions_give_no_policy_gradient():
-    flat, data = network.initial(1), rollout(2)
+    params, data = network.initial(1), rollout(2)
     data.weight[:] = 0
-    slope, _ = a3c.gradient(flat, data, OPEN)
-    assert not slope[: network.ACTOR[-1].end].any()
-    assert slope[network.CRITIC[0].start :].any()
+    grad, _ = a3c.gradient(params, data, OPEN)
+    assert not grad[: network.ACTOR[-1].end].any()
+    assert grad[network.CRITIC[0].start :].any()
 
 
 def test_gradients_are_clipped_by_their_norm():
-    flat, data = network.initial(1), rollout(2)
-    slope, losses = a3c.gradient(flat, data, A3cSettings(clip_norm=0.01))
-    assert losses.norm > 0.01 and np.linalg.norm(slope) == pytest.approx(0.01, rel=1e-4)
+    params, data = network.initial(1), rollout(2)
+    grad, losses = a3c.gradient(params, data, A3cSettings(clip_norm=0.01))
+    assert losses.norm > 0.01 and np.linalg.norm(grad) == pytest.approx(0.01, rel=1e-4)
 
 
 def test_advantages_of_a_rollout_computed_by_hand():
@@ -150,9 +151,9 @@ def test_vtrace_on_policy_is_the_plain_return_and_caps_ratios_at_one():
 def test_torch_and_numpy_compute_the_same_network():
     import torch
 
-    flat, data = network.initial(5), rollout(5)
-    flat += np.random.default_rng(0).normal(size=flat.shape).astype(np.float32) * 0.1
-    logits = a3c.logits(torch.from_numpy(flat), torch.from_numpy(data.features)).numpy()
-    values = a3c.values(torch.from_numpy(flat), torch.from_numpy(data.cells)).numpy()
-    assert np.allclose(logits, network.logit(flat, data.features), atol=1e-4)
-    assert np.allclose(values, network.value(flat, data.cells), atol=1e-4)
+    params, data = network.initial(5), rollout(5)
+    params += np.random.default_rng(0).normal(size=params.shape).astype(np.float32) * 0.1
+    logits = a3c.logits(torch.from_numpy(params), torch.from_numpy(data.features)).numpy()
+    values = a3c.values(torch.from_numpy(params), torch.from_numpy(data.cells)).numpy()
+    assert np.allclose(logits, network.logit(params, data.features), atol=1e-4)
+    assert np.allclose(values, network.value(params, data.cells), atol=1e-4)

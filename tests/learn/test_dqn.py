@@ -20,11 +20,11 @@ def batch(seed, count=8, discount=0.0):
 @pytest.mark.parametrize("dueling", [True, False])
 def test_learning_a_bandit_reaches_its_rewards(dueling):
     settings = DqnSettings(dueling=dueling, reward_scale=1.0, clip_norm=1e9)
-    flat, data = q_network.initial(0), batch(1)
+    params, data = q_network.initial(0), batch(1)
     losses = []
     for _ in range(400):
-        slope, loss = dqn.gradient(flat, flat.copy(), data, settings)
-        flat = flat - 0.05 * slope
+        grad, loss = dqn.gradient(params, params.copy(), data, settings)
+        params = params - 0.05 * grad
         losses.append(loss)
     assert losses[-1] < 0.1 * losses[0]
 
@@ -45,10 +45,10 @@ def test_double_dqn_lets_the_online_network_choose_and_the_target_value():
 
 
 def test_numpy_advantage_is_the_difference_of_torch_q_values():
-    flat, data = q_network.initial(3), batch(3)
+    params, data = q_network.initial(3), batch(3)
     for dueling in (True, False):
-        q = dqn.q_values(torch.from_numpy(flat), torch.from_numpy(data.state), dueling=dueling).numpy()
-        assert np.allclose(q[:, 1] - q[:, 0], q_network.advantage(flat, data.state, dueling=dueling), atol=1e-5)
+        q = dqn.q_values(torch.from_numpy(params), torch.from_numpy(data.state), dueling=dueling).numpy()
+        assert np.allclose(q[:, 1] - q[:, 0], q_network.advantage(params, data.state, dueling=dueling), atol=1e-5)
 
 
 def test_the_ring_overwrites_its_oldest_transitions():

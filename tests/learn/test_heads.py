@@ -20,17 +20,17 @@ ACTORS = [Actor(head=head, observation=seen) for head in network.HEADS for seen 
 
 
 def flat_of(shape, seed=2):
-    flat = network.initial(seed, shape)
-    return (flat + np.random.default_rng(seed).normal(size=flat.shape) * 0.05).astype(np.float32)
+    params = network.initial(seed, shape)
+    return (params + np.random.default_rng(seed).normal(size=params.shape) * 0.05).astype(np.float32)
 
 
 @pytest.mark.parametrize("actor", ACTORS, ids=lambda actor: f"{actor.head}-{actor.observation}")
 def test_torch_finds_the_log_probability_that_compiled_code_acted_with(actor):
     shape = actor.layout(SYSTEM)
-    flat = flat_of(shape)
-    rollout, _ = Collector(SYSTEM, ENDLESS, 3, 6, double=True, seed=1, actor=actor).rollout(flat)
+    params = flat_of(shape)
+    rollout, _ = Collector(SYSTEM, ENDLESS, 3, 6, double=True, seed=1, actor=actor).rollout(params)
     found, entropy = a3c.policy(
-        *(torch.from_numpy(flat), shape), *map(torch.from_numpy, (rollout.features, rollout.actions))
+        *(torch.from_numpy(params), shape), *map(torch.from_numpy, (rollout.features, rollout.actions))
     )
     assert len(found) > 20 and len(set(rollout.actions.tolist())) > (actor.head != "continuous")
     assert np.allclose(found.numpy(), rollout.log_probability, atol=2e-3)
@@ -41,11 +41,11 @@ def test_torch_finds_the_log_probability_that_compiled_code_acted_with(actor):
 def test_the_policys_gradient_agrees_with_finite_differences(head):
     actor = Actor(head=head)
     shape = actor.layout(SYSTEM)
-    flat = flat_of(shape)
-    rollout, _ = Collector(SYSTEM, ENDLESS, 2, 4, double=True, seed=1, actor=actor).rollout(flat)
+    params = flat_of(shape)
+    rollout, _ = Collector(SYSTEM, ENDLESS, 2, 4, double=True, seed=1, actor=actor).rollout(params)
     settings = a3c.A3cSettings(clip_norm=1e9, entropy=0.0, value_weight=0.0)
-    slope, _ = a3c.gradient(flat, rollout, settings, shape)
-    critic = network.value(flat, rollout.cells, shape)
+    grad, _ = a3c.gradient(params, rollout, settings, shape)
+    critic = network.value(params, rollout.cells, shape)
     gained = a3c.advantages(rollout.rewards * np.float32(0.1), critic, settings)[0].reshape(-1)[rollout.slot]
 
     def loss(parameters):
@@ -53,44 +53,44 @@ def test_the_policys_gradient_agrees_with_finite_differences(head):
         found, _ = a3c.policy(next(tensors).double(), shape, next(tensors).double(), next(tensors))
         return -float((found * torch.from_numpy(gained)).sum()) / rollout.rewards.size
 
-    for at in (network.GAIN_AT, shape.actor[-1].bias, int(np.abs(slope[1 : shape.actor[-1].start]).argmax()) + 1):
-        moved = [flat.copy(), flat.copy()]
+    for at in (network.GAIN_AT, shape.actor[-1].bias, int(np.abs(grad[1 : shape.actor[-1].start]).argmax()) + 1):
+        moved = [params.copy(), params.copy()]
         moved[0][at] -= 1e-3
         moved[1][at] += 1e-3
         step = float(moved[1][at]) - float(moved[0][at])
-        assert slope[at] == pytest.approx((loss(moved[1]) - loss(moved[0])) / step, rel=0.05, abs=1e-5)
+        assert grad[at] == pytest.approx((loss(moved[1]) - loss(moved[0])) / step, rel=0.05, abs=1e-5)
 
 
 def test_the_joint_head_has_a_logit_for_every_vector_and_draws_them_all():
     actor = Actor(head="joint")
     shape = actor.layout(SYSTEM)
     assert shape.actor[-1].outputs == 32 and network.vectors(5)[6].tolist() == [0, 1, 1, 0, 0]
-    flat = np.zeros(shape.size, np.float32)
-    rollout, _ = Collector(SYSTEM, ENDLESS, 20, 40, double=True, seed=1, actor=actor).rollout(flat)
+    params = np.zeros(shape.size, np.float32)
+    rollout, _ = Collector(SYSTEM, ENDLESS, 20, 40, double=True, seed=1, actor=actor).rollout(params)
     counts = np.bincount(rollout.actions.astype(int), minlength=32)
     assert counts.sum() == 20 * 40 * 3 and counts.min() > 0.5 * counts.mean() and counts.max() < 1.5 * counts.mean()
     assert np.allclose(rollout.log_probability, -np.log(32), atol=1e-5)
 
 
 def test_a_coin_mixes_into_the_behaviour_and_its_gradient_is_weighted_by_pi_over_mu():
-    flat = np.zeros(network.SIZE, np.float32)
-    flat[network.ACTOR[-1].bias] = 30.0
+    params = np.zeros(network.SIZE, np.float32)
+    params[network.ACTOR[-1].bias] = 30.0
     actor = Actor(coin=0.5)
-    rollout, _ = Collector(SYSTEM, ENDLESS, 10, 40, double=True, seed=1, actor=actor).rollout(flat)
+    rollout, _ = Collector(SYSTEM, ENDLESS, 10, 40, double=True, seed=1, actor=actor).rollout(params)
     assert 0.7 < rollout.actions.mean() < 0.8
     assert np.allclose(rollout.log_probability, np.log(np.where(rollout.actions > 0, 0.75, 0.25)), atol=1e-4)
     settings = a3c.A3cSettings(coin=0.5, clip_norm=1e9, value_weight=0.0, entropy=0.0)
-    slope, _ = a3c.gradient(flat, rollout, settings)
+    grad, _ = a3c.gradient(params, rollout, settings)
     rollout.weight[rollout.actions == 0] = 0.0
-    assert np.allclose(slope, a3c.gradient(flat, rollout, settings)[0], atol=1e-6)
+    assert np.allclose(grad, a3c.gradient(params, rollout, settings)[0], atol=1e-6)
 
 
 def test_teams_of_one_learn_from_their_own_cells_reward():
     whole = Collector(SYSTEM, ENDLESS, 2, 5, double=True, seed=1, actor=Actor())
     alone = Collector(SYSTEM, ENDLESS, 2, 5, double=True, seed=1, actor=Actor(), team=0.0)
     half = Collector(SYSTEM, ENDLESS, 2, 5, double=True, seed=1, actor=Actor(), team=0.5)
-    flat = network.initial(1)
-    one, (own, ues), (mixed, _) = whole.rollout(flat)[0], alone.rollout(flat), half.rollout(flat)
+    params = network.initial(1)
+    one, (own, ues), (mixed, _) = whole.rollout(params)[0], alone.rollout(params), half.rollout(params)
     assert own.rewards.shape == (5, 6) and own.cells.shape == (6, 6, 1, 8)
     assert np.allclose(own.rewards.reshape(5, 2, 3).sum(axis=2), one.rewards, atol=1e-5)
     assert np.allclose(mixed.rewards, 0.5 * own.rewards + 0.5 * np.repeat(one.rewards, 3, axis=1), atol=1e-5)
@@ -100,9 +100,11 @@ def test_teams_of_one_learn_from_their_own_cells_reward():
 
 @pytest.mark.parametrize("reward", ["paper", "paper-sign"])
 def test_the_papers_rewards_are_the_twins_scores(reward):
-    flat = network.initial(1)
-    paid = Collector(SYSTEM, ENDLESS, 2, 30, double=True, seed=1, actor=Actor(), reward=reward).rollout(flat)[0].rewards
-    cost = Collector(SYSTEM, ENDLESS, 2, 30, double=True, seed=1, actor=Actor()).rollout(flat)[0].rewards
+    params = network.initial(1)
+    paid = (
+        Collector(SYSTEM, ENDLESS, 2, 30, double=True, seed=1, actor=Actor(), reward=reward).rollout(params)[0].rewards
+    )
+    cost = Collector(SYSTEM, ENDLESS, 2, 30, double=True, seed=1, actor=Actor()).rollout(params)[0].rewards
     assert (cost < 0).all() and paid.max() > 0 and not np.allclose(paid, cost)
 
 
@@ -122,12 +124,12 @@ def test_the_papers_rewards_are_the_twins_scores(reward):
     ids=str,
 )
 def test_every_option_learns_something_finite(options):
-    course = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, worlds=2, slots=5, **options)
-    learner, flat = make(course), course.start
-    square, before = np.full_like(flat, 1e-4), flat.copy()
+    config = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, worlds=2, slots=5, **options)
+    learner, params = make(config), config.start
+    square_avg, before = np.full_like(params, 1e-4), params.copy()
     for update in range(3):
-        learner.step(flat, square, update)
-    assert np.isfinite(flat).all() and not np.array_equal(flat, before)
+        learner.step(params, square_avg, update)
+    assert np.isfinite(params).all() and not np.array_equal(params, before)
 
 
 @pytest.mark.parametrize(

@@ -29,28 +29,28 @@ SHAPE = ACTOR.layout(SYSTEM)
 
 def parameters(shape=SHAPE, noise=0.2):
     """A network whose memory matters."""
-    flat = network.initial(4, shape)
-    flat += (np.random.default_rng(2).normal(size=flat.shape) * noise).astype(np.float32)
-    inputs_of = flat[shape.actor[0].start : shape.actor[0].bias].reshape(shape.inputs, -1)
+    params = network.initial(4, shape)
+    params += (np.random.default_rng(2).normal(size=params.shape) * noise).astype(np.float32)
+    inputs_of = params[shape.actor[0].start : shape.actor[0].bias].reshape(shape.inputs, -1)
     inputs_of[shape.inputs - shape.memory :] *= 5.0
-    return flat
+    return params
 
 
 def undecided():
     """A network that decides by little else than its memory."""
-    flat = parameters()
-    flat[network.GAIN_AT] = 0.0
-    rollout, _ = collector(slots=40).rollout(flat)
-    flat[SHAPE.actor[-1].bias] -= np.median(network.actor(flat, SHAPE, rollout.features))
-    return flat
+    params = parameters()
+    params[network.GAIN_AT] = 0.0
+    rollout, _ = collector(slots=40).rollout(params)
+    params[SHAPE.actor[-1].bias] -= np.median(network.actor(params, SHAPE, rollout.features))
+    return params
 
 
 def collector(actor=ACTOR, worlds=3, slots=6, **options):
     return Collector(SYSTEM, ENDLESS, worlds, slots, double=True, seed=1, actor=actor, **options)
 
 
-def unrolled(flat, rollout, shape=SHAPE):
-    return recurrent.unroll(torch.from_numpy(flat), shape, rollout.remembered)
+def unrolled(params, rollout, shape=SHAPE):
+    return recurrent.unroll(torch.from_numpy(params), shape, rollout.remembered)
 
 
 @pytest.mark.parametrize("team", [1.0, 0.5])
@@ -59,10 +59,10 @@ def unrolled(flat, rollout, shape=SHAPE):
 )
 def test_torch_runs_the_core_through_the_memories_that_compiled_code_acted_with(actor, team):
     shape = actor.layout(SYSTEM)
-    flat, played = parameters(shape), collector(actor, team=team)
+    params, played = parameters(shape), collector(actor, team=team)
     for _ in range(3):
-        rollout, ues = played.rollout(flat)
-        memory = unrolled(flat, rollout, shape)
+        rollout, ues = played.rollout(params)
+        memory = unrolled(params, rollout, shape)
         features = torch.from_numpy(rollout.features.copy())
         first = shape.inputs - shape.memory
         features[:, first:] = np.nan
@@ -73,41 +73,41 @@ def test_torch_runs_the_core_through_the_memories_that_compiled_code_acted_with(
 
 
 def test_a_rollout_begins_with_the_memory_that_the_one_before_ended_with():
-    flat, played = parameters(), collector(episode=2**40)
-    before = played.rollout(flat)[0]
-    memory = unrolled(flat, before)[-2].numpy()
-    after = played.rollout(flat)[0]
+    params, played = parameters(), collector(episode=2**40)
+    before = played.rollout(params)[0]
+    memory = unrolled(params, before)[-2].numpy()
+    after = played.rollout(params)[0]
     assert np.allclose(after.remembered.memory, memory, atol=1e-5) and memory.any()
 
 
 def test_a_world_that_is_renewed_has_forgotten():
-    flat, played = parameters(), collector(episode=1)
+    params, played = parameters(), collector(episode=1)
     for _ in range(2):
-        assert not played.rollout(flat)[0].remembered.memory.any()
+        assert not played.rollout(params)[0].remembered.memory.any()
 
 
 def test_numpy_and_torch_remember_alike():
-    flat, rollout = parameters(), collector(worlds=1).rollout(parameters())[0]
-    memory, found = rollout.remembered.memory[0, 2], unrolled(flat, rollout)
+    params, rollout = parameters(), collector(worlds=1).rollout(parameters())[0]
+    memory, found = rollout.remembered.memory[0, 2], unrolled(params, rollout)
     for slot, seen in enumerate(rollout.remembered.seen[:, 0, 2]):
-        memory = network.remember(flat, SHAPE, seen, memory)
+        memory = network.remember(params, SHAPE, seen, memory)
         assert np.allclose(memory, found[slot, 0, 2].numpy(), atol=1e-5)
 
 
 def test_the_cores_gradient_agrees_with_finite_differences():
-    flat, rollout = parameters(noise=0.05), collector(worlds=2, slots=4).rollout(parameters(noise=0.05))[0]
+    params, rollout = parameters(noise=0.05), collector(worlds=2, slots=4).rollout(parameters(noise=0.05))[0]
     settings = a3c.A3cSettings(clip_norm=1e9, gae=1.0, entropy=0.02)
-    slope, _ = a3c.gradient(flat, rollout, settings, SHAPE)
+    grad, _ = a3c.gradient(params, rollout, settings, SHAPE)
     slot, cells = torch.from_numpy(rollout.slot), torch.from_numpy(rollout.cells)
 
     def parts(vector):
-        flat = torch.from_numpy(vector)
-        memory = recurrent.unroll(flat, SHAPE, rollout.remembered)
+        params = torch.from_numpy(vector)
+        memory = recurrent.unroll(params, SHAPE, rollout.remembered)
         x = recurrent.beside(torch.from_numpy(rollout.features), SHAPE, memory, slot, rollout.remembered)
-        said, entropy = a3c.policy(flat, SHAPE, x, torch.from_numpy(rollout.actions))
-        return said, entropy, a3c.values(flat, cells, SHAPE, memory=memory)
+        said, entropy = a3c.policy(params, SHAPE, x, torch.from_numpy(rollout.actions))
+        return said, entropy, a3c.values(params, cells, SHAPE, memory=memory)
 
-    value = parts(flat)[2].numpy()
+    value = parts(params)[2].numpy()
     gained, target = a3c.advantages(rollout.rewards * np.float32(0.1), value, settings)
     gained = torch.from_numpy(gained).reshape(-1)[slot]
 
@@ -117,31 +117,33 @@ def test_the_cores_gradient_agrees_with_finite_differences():
         return float(policy.double() + 0.5 * (value[:-1] - torch.from_numpy(target)).pow(2).mean().double())
 
     for layer in SHAPE.core:
-        at = layer.start + int(np.abs(slope[layer.start : layer.end]).argmax())
-        moved = [flat.copy(), flat.copy()]
+        at = layer.start + int(np.abs(grad[layer.start : layer.end]).argmax())
+        moved = [params.copy(), params.copy()]
         moved[0][at] -= 1e-2
         moved[1][at] += 1e-2
-        assert slope[at] == pytest.approx((loss(moved[1]) - loss(moved[0])) / 2e-2, rel=0.05)
+        assert grad[at] == pytest.approx((loss(moved[1]) - loss(moved[0])) / 2e-2, rel=0.05)
 
 
-def policy_of(tmp_path, flat):
+def policy_of(tmp_path, params):
     about = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, memory=SHAPE.memory).about
-    checkpoint.save(tmp_path / "core.npz", {"parameters": flat}, about)
+    checkpoint.save(tmp_path / "core.npz", {"parameters": params}, about)
     return checkpoint.load_policy(tmp_path / "core.npz", "a3c")
 
 
 def test_simulation_twin_and_compiled_evaluation_decide_alike_through_empty_slots(tmp_path):
-    flat = undecided()
+    params = undecided()
     workload = inputs.generate(SCENARIO, SYSTEM)
     empty = {(cell, slot) for cell in range(3) for slot in range(40)}
     empty -= {(SYSTEM.ues[task.ue].cell, task.generated_ns // SYSTEM.slot_ns) for task in workload}
     assert len(empty) > 20
     made = msgspec.structs.replace(plan(SYSTEM, workload), second_offload=True)
-    policy = policy_of(tmp_path, flat)
+    policy = policy_of(tmp_path, params)
     simulated, again, on_twin = simulate(made, policy), simulate(made, policy), by_twin(made, policy)
     decided = [{(row.ue, row.number): row.choice for row in ran.tasks} for ran in (simulated, again, on_twin)]
     assert decided[0] == decided[1] == decided[2] and 0 < sum(decided[0].values()) < len(workload)
-    found = evaluate(SYSTEM, build.table(SYSTEM, workload), double=True, flat=flat, actor=ACTOR, seeds=[SYSTEM.seed])
+    found = evaluate(
+        SYSTEM, build.table(SYSTEM, workload), double=True, params=params, actor=ACTOR, seeds=[SYSTEM.seed]
+    )
     assert found.overhead[0] == pytest.approx(np.mean([row.overhead for row in simulated.tasks]))
 
 
@@ -174,15 +176,15 @@ def test_a_policy_that_remembers_sees_every_slot_and_may_fail_without_ending_the
 
 
 def test_a_memory_takes_a_slot_in_once_and_is_empty_in_another_run():
-    flat, memory, played = parameters(), Memory(SHAPE), collector(worlds=1)
+    params, memory, played = parameters(), Memory(SHAPE), collector(worlds=1)
     view, seen = cell_view(played.twin, 0, 1), (0.3,) * 8
-    first = memory.look(flat, view, seen)
-    assert first.any() and memory.look(flat, view, (0.9,) * 8) is first
+    first = memory.look(params, view, seen)
+    assert first.any() and memory.look(params, view, (0.9,) * 8) is first
     later = msgspec.structs.replace(view, slot=4)
-    second = memory.look(flat, later, seen)
-    assert not np.array_equal(second, first) and np.array_equal(memory.look(flat, view, seen), first)
+    second = memory.look(params, later, seen)
+    assert not np.array_equal(second, first) and np.array_equal(memory.look(params, view, seen), first)
     other = msgspec.structs.replace(later, cell=2)
-    assert np.array_equal(memory.look(flat, other, seen), first)
+    assert np.array_equal(memory.look(params, other, seen), first)
 
 
 def test_what_cannot_have_a_memory_is_refused(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from controller.learn import dqn
 from controller.learn.learner import TrainConfig
 from controller.learn.shared import Shared
-from controller.learn.train import DIVERGED, Budget, Judge, Trainer
+from controller.learn.train import DIVERGED, Budget, Evaluator, Trainer
 from testbed.model.errors import StartError, UsageError
 from testbed.policy import checkpoint, network
 from testbed.scenario.load import load_scenario
@@ -22,11 +22,11 @@ ENDLESS, FINITE = (build.generator(SCENARIO, SYSTEM, endless=endless) for endles
 
 
 def trainer(path, updates=2, resume=False, algorithm="a3c", **changes):
-    course = TrainConfig(
+    config = TrainConfig(
         system=SYSTEM, source=ENDLESS, double=True, algorithm=algorithm, worlds=2, slots=5, updates=40, **changes
     )
     budget = Budget(seconds=0, updates=updates, every_s=0, every_updates=1)
-    return Trainer(course, budget, Judge(course, FINITE, [101]), path, {"algorithm": algorithm}, resume=resume)
+    return Trainer(config, budget, Evaluator(config, FINITE, [101]), path, {"algorithm": algorithm}, resume=resume)
 
 
 def cut(array):
@@ -78,9 +78,9 @@ def test_an_array_alone_is_no_checkpoint(tmp_path):
 
 
 def test_a_policy_whose_parameters_are_not_finite_is_refused_for_that(tmp_path):
-    flat = network.initial(1)
-    flat[7] = np.inf
-    checkpoint.save(tmp_path / "a.npz", {"parameters": flat}, {"algorithm": "a3c"})
+    params = network.initial(1)
+    params[7] = np.inf
+    checkpoint.save(tmp_path / "a.npz", {"parameters": params}, {"algorithm": "a3c"})
     with pytest.raises(UsageError, match="not finite"):
         checkpoint.load_policy(tmp_path / "a.npz", "a3c")
 

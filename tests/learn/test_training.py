@@ -9,7 +9,7 @@ import pytest
 from controller.learn.collect import Actor, Collector
 from controller.learn.evaluate import evaluate
 from controller.learn.learner import TrainConfig
-from controller.learn.train import Budget, Judge, Trainer
+from controller.learn.train import Budget, Evaluator, Trainer
 from testbed.model.errors import UsageError
 from testbed.policy import checkpoint, network, q_network
 from testbed.policy.heuristics import watching
@@ -25,14 +25,14 @@ ENDLESS, FINITE = (build.generator(SCENARIO, SYSTEM, endless=endless) for endles
 ABOUT = {"algorithm": "a3c", "head": "sequential", "second_offload": True}
 
 
-def noisy(flat, actor):
+def noisy(params, actor):
     """Parameters by which both choices occur."""
     rng, blind = np.random.default_rng(6), actor.observation == "paper"
-    flat = (flat + rng.normal(size=flat.shape) * (0.3 if blind else 0.05)).astype(np.float32)
+    params = (params + rng.normal(size=params.shape) * (0.3 if blind else 0.05)).astype(np.float32)
     shape = actor.layout(SYSTEM)
     if blind:
-        flat[shape.actor[-1].bias : shape.actor[-1].end] += rng.normal(1.5, 1.0, shape.actor[-1].outputs)
-    return flat
+        params[shape.actor[-1].bias : shape.actor[-1].end] += rng.normal(1.5, 1.0, shape.actor[-1].outputs)
+    return params
 
 
 PLACEMENTS = [
@@ -50,29 +50,29 @@ PLACEMENTS = [
 ]
 
 
-def written(tmp_path, actor, flat):
-    """A checkpoint of ``flat``, read as a policy."""
+def written(tmp_path, actor, params):
+    """A checkpoint of ``params``, read as a policy."""
     options = {name: getattr(actor, name) for name in ("algorithm", "head", "observation", "memory")}
-    course_of = course(**options)
-    settings = msgspec.structs.replace(course_of.values, dueling=actor.dueling)
-    about = msgspec.structs.replace(course_of, values=settings).about
-    checkpoint.save(tmp_path / "policy.npz", {"parameters": flat}, about)
+    config_of = config(**options)
+    settings = msgspec.structs.replace(config_of.values, dueling=actor.dueling)
+    about = msgspec.structs.replace(config_of, values=settings).about
+    checkpoint.save(tmp_path / "policy.npz", {"parameters": params}, about)
     return checkpoint.load_policy(tmp_path / "policy.npz", actor.algorithm)
 
 
 @pytest.mark.parametrize("actor", PLACEMENTS, ids=lambda actor: f"{actor.algorithm}-{actor.head}-{actor.observation}")
 def test_the_twin_and_a_view_give_the_same_decisions(actor, tmp_path):
     first = network.initial(1, actor.layout(SYSTEM)) if actor.algorithm == "a3c" else q_network.initial(1)
-    flat = noisy(first, actor)
+    params = noisy(first, actor)
     collector = Collector(SYSTEM, ENDLESS, 2, 1, double=True, seed=5, actor=actor, episode=2**40)
-    policy = written(tmp_path, actor, flat)
+    policy = written(tmp_path, actor, params)
     offloaded = tasks = 0
     for _ in range(25):
         views = [[cell_view(collector.twin, w, c) for c in range(3)] for w in range(2)]
         if watcher := watching(policy):
             for view in (*views[0], *views[1]):
                 watcher.see(view)
-        rollout, ues = collector.rollout(flat, explore=0.0)
+        rollout, ues = collector.rollout(params, explore=0.0)
         taken = collector.twin.state.ues["last_choice"]
         for world, ue in zip(rollout.slot, ues, strict=True):
             cell = SYSTEM.ues[ue].cell
@@ -83,15 +83,15 @@ def test_the_twin_and_a_view_give_the_same_decisions(actor, tmp_path):
     assert 50 < offloaded < tasks - 50
 
 
-def course(**changes):
+def config(**changes):
     return TrainConfig(system=SYSTEM, source=ENDLESS, double=True, worlds=4, slots=10, updates=40, **changes)
 
 
 def trained(tmp_path, name, updates, algorithm="a3c", resume=False, workers=1, **changes):
-    job = course(algorithm=algorithm, **changes)
+    job = config(algorithm=algorithm, **changes)
     about = {**ABOUT, "algorithm": algorithm}
     budget = Budget(seconds=0, updates=updates, every_s=0 if workers == 1 else 0.5, every_updates=10, workers=workers)
-    judge = Judge(job, FINITE, [101, 102])
+    judge = Evaluator(job, FINITE, [101, 102])
     Trainer(job, budget, judge, tmp_path / name, about, resume=resume).run(lambda report: None)
     return checkpoint.read(tmp_path / name)[0]
 
@@ -113,7 +113,7 @@ def test_two_workers_share_their_parameters(tmp_path):
 
 def test_a_worker_that_did_everything_before_the_other_began_is_enough(tmp_path, monkeypatch):
     class OneAtWork:
-        def __init__(self, course, shared, workers, say):
+        def __init__(self, config, shared, workers, say):
             self.shared = shared
 
         def watch(self, seconds):
@@ -122,7 +122,7 @@ def test_a_worker_that_did_everything_before_the_other_began_is_enough(tmp_path,
         def stop(self):
             self.shared.stop()
 
-    monkeypatch.setattr("controller.learn.train.Team", OneAtWork)
+    monkeypatch.setattr("controller.learn.train.WorkerPool", OneAtWork)
     assert trained(tmp_path, "one.npz", 12, workers=2)["progress"][0] == 12
 
 
@@ -161,9 +161,9 @@ def test_evaluation_of_a_zero_network_with_a_margin_is_greedy():
     from testbed.policy.heuristics import Priced
     from testbed.twin.twin import Twin
 
-    flat = np.zeros(network.SIZE, np.float32)
-    flat[network.GAIN_AT] = 1.0
-    learned = evaluate(SYSTEM, FINITE, double=True, flat=flat, actor=Actor(), seeds=[1, 2, 3])
+    params = np.zeros(network.SIZE, np.float32)
+    params[network.GAIN_AT] = 1.0
+    learned = evaluate(SYSTEM, FINITE, double=True, params=params, actor=Actor(), seeds=[1, 2, 3])
     twin = Twin(SYSTEM, FINITE, 3, double=True)
     twin.use(Priced())
     twin.reset([1, 2, 3])
@@ -178,10 +178,10 @@ def test_evaluation_plays_every_workload_to_its_end_even_when_the_backlog_grows(
     from testbed.twin.twin import Twin
 
     crowded = msgspec.structs.replace(SYSTEM, slots=200)
-    flat = np.zeros(network.SIZE, np.float32)
-    flat[network.ACTOR[-1].bias] = 1.0
+    params = np.zeros(network.SIZE, np.float32)
+    params[network.ACTOR[-1].bias] = 1.0
     source = build.generator(load_scenario("region", ["density=1", "slots=200"]), crowded, endless=False)
-    found = evaluate(crowded, source, double=False, flat=flat, actor=Actor(), seeds=[1, 2])
+    found = evaluate(crowded, source, double=False, params=params, actor=Actor(), seeds=[1, 2])
     twin = Twin(crowded, source, 2, double=False, capacity=4000)
     twin.use(FixedChoice(1))
     twin.reset([1, 2])

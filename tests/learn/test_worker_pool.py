@@ -17,7 +17,7 @@ from controller.learn import worker_pool as team_module
 from controller.learn.learner import TrainConfig, make
 from controller.learn.shared import LAG, SLOTS, UPDATES, Shared
 from controller.learn.synchronous import SynchronousPool
-from controller.learn.worker_pool import DEATHS, Team, once
+from controller.learn.worker_pool import DEATHS, WorkerPool, once
 from testbed.model.errors import StartError
 from testbed.policy import network
 from testbed.scenario.load import load_scenario
@@ -29,7 +29,7 @@ SCENARIO = load_scenario("smoke", ["slots=20"])
 SYSTEM = inputs.resolve(SCENARIO).system
 TENTHS = 10 * PATIENCE_S  # of a second: a learner first imports torch, however busy the host is
 DIED = "learner N died with -9: a new one takes its place"
-COURSE = TrainConfig(
+CONFIG = TrainConfig(
     system=SYSTEM, source=build.generator(SCENARIO, SYSTEM, endless=True), double=True, worlds=2, slots=5
 )
 
@@ -37,7 +37,7 @@ COURSE = TrainConfig(
 @pytest.fixture
 def shared():
     block = Shared(network.SIZE, 2)
-    block.flat[:], block.square[:] = network.initial(1), 1e-4
+    block.params[:], block.square_avg[:] = network.initial(1), 1e-4
     yield block
     block.close()
 
@@ -47,11 +47,11 @@ def test_a_second_opening_sees_what_the_first_wrote(shared):
     try:
         other.counts[1] += (3, 30, 1)
         other.gauges[1] = 0.5, -7.0
-        other.flat[0] = 9.0
+        other.params[0] = 9.0
         shared.stop()
-        assert (shared.updates, other.stopping, float(shared.flat[0])) == (3, True, 9.0)
+        assert (shared.updates, other.stopping, float(shared.params[0])) == (3, True, 9.0)
         assert shared.gauges.tolist() == [[0.0, 0.0], [0.5, -7.0]]
-        assert np.array_equal(shared.square, other.square)
+        assert np.array_equal(shared.square_avg, other.square_avg)
     finally:
         other.close()
 
@@ -59,12 +59,12 @@ def test_a_second_opening_sees_what_the_first_wrote(shared):
 class Slow:
     """A learner during whose update others make ``others`` updates."""
 
-    course = COURSE
+    config = CONFIG
 
     def __init__(self, shared, others):
         self.shared, self.others = shared, others
 
-    def step(self, flat, square, update):
+    def step(self, params, square_avg, update):
         self.shared.counts[1, UPDATES] += self.others
         return msgspec.defstruct("Step", ["entropy", "reward"])(0.25, -1.0)
 
@@ -80,7 +80,7 @@ def test_updates_slots_and_lag_are_counted_by_worker(shared):
 @pytest.mark.live
 def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
     said = []
-    team = Team(COURSE, shared, 2, said.append)
+    team = WorkerPool(CONFIG, shared, 2, said.append)
     try:
         before = {process.pid for process in multiprocessing.active_children()}
         os.kill(min(before), signal.SIGKILL)
@@ -89,7 +89,7 @@ def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
             if (shared.counts[:, UPDATES] > 0).all():
                 break
         assert (shared.counts[:, UPDATES] > 0).all() and (shared.counts[:, SLOTS] > 0).all()
-        assert (shared.counts[:, LAG] >= 0).all() and np.isfinite(shared.flat).all()
+        assert (shared.counts[:, LAG] >= 0).all() and np.isfinite(shared.params).all()
         assert {process.pid for process in multiprocessing.active_children()} - before
         assert [re.sub("learner .", "learner N", text) for text in said] == [DIED]
     finally:
@@ -99,8 +99,8 @@ def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
 
 @pytest.mark.live
 def test_learners_that_cannot_live_end_the_training(shared):
-    bad = msgspec.structs.replace(COURSE, worlds=0)
-    team = Team(bad, shared, 1)
+    bad = msgspec.structs.replace(CONFIG, worlds=0)
+    team = WorkerPool(bad, shared, 1)
     try:
         with pytest.raises(StartError, match=f"learners died {DEATHS + 1} times"):
             team.watch(PATIENCE_S)
@@ -110,24 +110,24 @@ def test_learners_that_cannot_live_end_the_training(shared):
 
 def by_hand(updates, workers):
     """The parameters after synchronous updates, all gradients computed here."""
-    learners = [make(COURSE, number) for number in range(workers)]
-    flat, square = network.initial(1), np.full(network.SIZE, 1e-4, np.float32)
+    learners = [make(CONFIG, number) for number in range(workers)]
+    params, square_avg = network.initial(1), np.full(network.SIZE, 1e-4, np.float32)
     for update in range(updates):
-        slopes = [learner.slope(flat.copy())[0] for learner in learners]
-        a3c.rmsprop(flat, square, np.mean(slopes, axis=0), COURSE.rate_at(update))
-    return flat
+        grads = [learner.grad(params.copy())[0] for learner in learners]
+        a3c.rmsprop(params, square_avg, np.mean(grads, axis=0), CONFIG.rate_at(update))
+    return params
 
 
 @pytest.mark.live
 def test_workers_in_step_make_one_step_by_the_mean_of_their_gradients(shared):
     shared.limit = 3
-    team = SynchronousPool(COURSE, shared, 2)
+    team = SynchronousPool(CONFIG, shared, 2)
     try:
         for _ in range(TENTHS):
             team.watch(0.1)
             if shared.updates == 3:
                 break
-        assert np.allclose(shared.flat, by_hand(3, 2), atol=1e-7)
+        assert np.allclose(shared.params, by_hand(3, 2), atol=1e-7)
         assert shared.counts.tolist() == [[3, 30, 0], [0, 30, 0]] and (shared.gauges != 0.0).all()
     finally:
         team.stop()
@@ -136,7 +136,7 @@ def test_workers_in_step_make_one_step_by_the_mean_of_their_gradients(shared):
 
 @pytest.mark.live
 def test_a_worker_in_step_that_is_killed_is_replaced_and_asked_again(shared):
-    team = SynchronousPool(COURSE, shared, 2)
+    team = SynchronousPool(CONFIG, shared, 2)
     try:
         first = min(process.pid for process in multiprocessing.active_children())
         os.kill(first, signal.SIGKILL)
@@ -144,7 +144,7 @@ def test_a_worker_in_step_that_is_killed_is_replaced_and_asked_again(shared):
             team.watch(0.1)
             if shared.updates > 2:
                 break
-        assert shared.updates > 2 and np.isfinite(shared.flat).all()
+        assert shared.updates > 2 and np.isfinite(shared.params).all()
     finally:
         team.stop()
 
@@ -187,5 +187,5 @@ def test_every_worker_is_bound_to_its_trainer_before_anything_else(monkeypatch, 
     """One whose trainer has ended already does nothing."""
     asked = []
     monkeypatch.setattr(team_module, "die_with_parent", asked.append)
-    module._work(b"no course", "no memory", 0, 1, 0, -1, *more)
+    module._work(b"no config", "no memory", 0, 1, 0, -1, *more)
     assert asked == [signal.SIGKILL]

@@ -12,7 +12,7 @@ from testbed.model.system import LEARNER, Fault
 from testbed.protocol.messages import Down, Start, Up
 from testbed.protocol.rows import DEAD_ALREADY, DIED, GIVEN_UP, PLANNED, RESTARTED
 from testbed.record.reader import absences_of
-from tests.support import NS, plan, system, task_of
+from tests.support import NS_PER_S, plan, system, task_of
 
 
 class Supervisor:
@@ -70,27 +70,27 @@ class Launcher:
         return "no more memory"
 
     def at(self, instant_s):
-        self.now_ns = int(instant_s * NS)
+        self.now_ns = int(instant_s * NS_PER_S)
         self.faults.act()
 
     def events(self, kind):
-        return [(row.at_ns / NS, row.source, row.detail, row.value) for row in self.rows if row.kind == kind]
+        return [(row.at_ns / NS_PER_S, row.source, row.detail, row.value) for row in self.rows if row.kind == kind]
 
 
 def test_a_planned_death_is_recorded_when_it_was_carried_out_with_the_plan_beside_it():
-    launcher = Launcher(Fault("es-1", 6 * NS))
+    launcher = Launcher(Fault("es-1", 6 * NS_PER_S))
     launcher.at(5.9)
     assert launcher.events(DIED) == []
     launcher.at(8)
     assert launcher.events(DIED) == [(8.0, "es-1", "fault", 0)]
     assert launcher.events(PLANNED) == [(6.0, "es-1", "kill", 2.0)]
-    assert launcher.faults.absences == {"es-1": [(8 * NS, -1)]} == absences_of(launcher.rows)
-    assert {body for _, body in launcher.told} == {Down("es-1", 8 * NS, 0)}
+    assert launcher.faults.absences == {"es-1": [(8 * NS_PER_S, -1)]} == absences_of(launcher.rows)
+    assert {body for _, body in launcher.told} == {Down("es-1", 8 * NS_PER_S, 0)}
 
 
 def test_tasks_of_a_ue_that_is_killed_late_were_generated():
-    tasks = [task_of(0, number, at=number * NS) for number in range(12)]
-    launcher = Launcher(Fault("ue-1-1", 6 * NS, 9 * NS))
+    tasks = [task_of(0, number, at=number * NS_PER_S) for number in range(12)]
+    launcher = Launcher(Fault("ue-1-1", 6 * NS_PER_S, 9 * NS_PER_S))
     launcher.at(8.5)
     launcher.at(9)
     rows = [
@@ -112,21 +112,21 @@ def test_tasks_of_a_ue_that_is_killed_late_were_generated():
 
 
 def test_a_restart_waits_for_its_planned_instant_and_for_the_death():
-    launcher = Launcher(Fault("es-1", 2 * NS, 3 * NS))
+    launcher = Launcher(Fault("es-1", 2 * NS_PER_S, 3 * NS_PER_S))
     launcher.at(2)
     ((at, *_),) = launcher.events(RESTARTED)
     assert at == 3.0 and launcher.supervisor.started[-1] == ("es-1", 1)
-    late = Launcher(Fault("es-1", 2 * NS, 3 * NS))
+    late = Launcher(Fault("es-1", 2 * NS_PER_S, 3 * NS_PER_S))
     late.at(8)
     ((died, back),) = late.faults.absences["es-1"]
-    assert (died, back) == (8 * NS, 8 * NS + MARGIN_WALL_NS)
+    assert (died, back) == (8 * NS_PER_S, 8 * NS_PER_S + MARGIN_WALL_NS)
     assert late.events(PLANNED) == [(2.0, "es-1", "kill", 6.0), (3.0, "es-1", "restart", pytest.approx(5.005))]
     assert [body for name, body in late.told if name == "es-1"] == [Start(0, 1.0, back, ())]
     assert ("ue-1-1", Up("es-1", back, 1)) in late.told
 
 
 def test_what_cannot_be_killed_any_more_is_said():
-    launcher = Launcher(Fault("es-1", 2 * NS, 3 * NS), Fault("es-1", 5 * NS))
+    launcher = Launcher(Fault("es-1", 2 * NS_PER_S, 3 * NS_PER_S), Fault("es-1", 5 * NS_PER_S))
     launcher.at(7)
     assert len(launcher.events(DIED)) == 1
     assert (5.0, "es-1", DEAD_ALREADY, 0.0) in launcher.events(PLANNED)
@@ -159,6 +159,13 @@ def test_a_learner_that_keeps_dying_is_started_ever_later_and_then_given_up(monk
 
 def test_a_long_life_is_a_new_beginning():
     backoff = Backoff()
-    assert [backoff.after_ns(0) for _ in range(3)] == [0, NS // 2, NS]
-    assert backoff.after_ns(60 * NS) == 0
-    assert [backoff.after_ns(0) for _ in range(6)] == [NS // 2, NS, 2 * NS, 4 * NS, 8 * NS, None]
+    assert [backoff.after_ns(0) for _ in range(3)] == [0, NS_PER_S // 2, NS_PER_S]
+    assert backoff.after_ns(60 * NS_PER_S) == 0
+    assert [backoff.after_ns(0) for _ in range(6)] == [
+        NS_PER_S // 2,
+        NS_PER_S,
+        2 * NS_PER_S,
+        4 * NS_PER_S,
+        8 * NS_PER_S,
+        None,
+    ]

@@ -132,7 +132,7 @@ def test_too_high_a_speed_is_said_with_one_that_fits():
 def test_costs_are_kept_for_this_host_only(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert host_costs.kept() is None
-    host_costs._keep(CHEAP)
+    host_costs.keep(CHEAP)
     assert host_costs.kept() == CHEAP
     monkeypatch.setattr(host_costs, "host_key", lambda: "another host")
     assert host_costs.kept() is None
@@ -149,7 +149,7 @@ def test_a_broken_file_of_costs_counts_as_none(tmp_path, monkeypatch, text):
 def test_costs_of_a_busy_host_are_kept_for_a_while_only(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     busy = msgspec.structs.replace(CHEAP, others=1.5)
-    host_costs._keep(busy)
+    host_costs.keep(busy)
     assert host_costs.kept() == busy
     later = host_costs.time.time() + 3600.0
     monkeypatch.setattr(host_costs.time, "time", lambda: later)

@@ -4,13 +4,13 @@ import msgspec
 
 from testbed.live import warm_up
 from testbed.model.system import Fault, Plan
-from tests.support import NS, region
+from tests.support import NS_PER_S, region
 
 
 def whole(policy: str) -> Plan:
     """A run of `region` with a fault."""
     made, tasks = region(slots=30)
-    return Plan(system=made, workload=tasks, policy=policy, second_offload=True, faults=(Fault("es-1", NS, -1),))
+    return Plan(system=made, workload=tasks, policy=policy, second_offload=True, faults=(Fault("es-1", NS_PER_S, -1),))
 
 
 def test_every_ue_plays_a_task_a_slot_of_the_size_of_its_own():

@@ -12,7 +12,7 @@ from testbed.node.lookahead import Lookahead
 from testbed.node.role import Role
 from testbed.protocol.actions import Boundary
 from testbed.protocol.messages import Announce, Kept
-from tests.support import MS, NS, system, task_of
+from tests.support import MS, NS_PER_S, system, task_of
 
 GUARD, BOUNDARY_GUARD = 2 * MS, MS // 5
 AIRTIME = 10 * MS
@@ -48,7 +48,7 @@ class Bench:
     """An agenda of one ES whose cell has asked about ``tasks`` at instant 0."""
 
     def __init__(self, *tasks, speed=1.0, ordered=True, looks=True):
-        made = msgspec.structs.replace(system((2,)), decision_timeout_ns=NS)
+        made = msgspec.structs.replace(system((2,)), decision_timeout_ns=NS_PER_S)
         plan = Plan(
             system=made,
             workload=tasks,
@@ -122,11 +122,11 @@ def test_an_earlier_event_that_comes_meanwhile_goes_first():
 
 def test_a_slot_boundary_waits_for_little_and_takes_along_what_comes_before_it():
     bench = Bench(task_of(0, 0, bits=8_000_000 - 8_000))
-    bench.push(NS, Boundary(1), Phase.ANNOUNCE)
-    bench.push(NS - MS)
-    assert bench.agenda.due_wall_ns() == NS + BOUNDARY_GUARD
-    assert bench.agenda.pop(NS + BOUNDARY_GUARD) is not None
-    assert bench.agenda.pop(NS + BOUNDARY_GUARD).event == Boundary(1)
+    bench.push(NS_PER_S, Boundary(1), Phase.ANNOUNCE)
+    bench.push(NS_PER_S - MS)
+    assert bench.agenda.due_wall_ns() == NS_PER_S + BOUNDARY_GUARD
+    assert bench.agenda.pop(NS_PER_S + BOUNDARY_GUARD) is not None
+    assert bench.agenda.pop(NS_PER_S + BOUNDARY_GUARD).event == Boundary(1)
 
 
 def test_what_must_be_judged_by_others_waits_longer():

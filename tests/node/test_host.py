@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from controller.__main__ import role_of as controller_role
-from controller.server import Server as Controller
+from controller.server import DecisionServer as Controller
 from edge_server.__main__ import role_of as es_role
 from edge_server.server import Server as EdgeServer
 from testbed.model.system import Emulation, Plan
@@ -22,7 +22,7 @@ from testbed.protocol.codec import FrameError
 from testbed.protocol.messages import Announce, Post, Result, Stop
 from tests.protocol.honest import overheard, wrapped
 from tests.protocol.test_validation import world
-from tests.support import NS, system
+from tests.support import NS_PER_S, system
 from ue_agent.__main__ import role_of as ue_role
 from ue_agent.agent import Agent
 
@@ -61,7 +61,7 @@ def host_of(role):
     """A host of one kind of core whose epoch was long ago, and its mailbox."""
     system, mail, rows = PLAN.system, Mail(), []
     role_of = {"ue": ue_role, "es": es_role, "controller": controller_role}[role]
-    clock = Clock(time.monotonic_ns() - SLOTS_AGO * NS, 1.0)
+    clock = Clock(time.monotonic_ns() - SLOTS_AGO * NS_PER_S, 1.0)
     host = Host(PLAN, clock, mail, role_of(system, PLAN.emulation), rows.append)
     tasks = PLAN.tasks_by_ue()
     if role == "ue":
@@ -157,13 +157,14 @@ def test_only_the_launcher_stops_a_process():
 @pytest.mark.parametrize(("guard_ms", "held"), [(0, 0), (300, 1)])
 def test_executions_that_the_guard_outlasts_are_counted(guard_ms, held):
     """One UE posts 1 ms of work in slot 0; of another one's task nothing is heard, so that the guard is waited for."""
-    made = system((2,), (NS,))
+    made = system((2,), (NS_PER_S,))
     tasks = [
-        Task(ue=ue, number=0, generated_ns=0, input_bits=8_000, cycles=NS // 1000, deadline_ns=NS) for ue in (0, 1)
+        Task(ue=ue, number=0, generated_ns=0, input_bits=8_000, cycles=NS_PER_S // 1000, deadline_ns=NS_PER_S)
+        for ue in (0, 1)
     ]
-    emulation = Emulation(burn=0.0, spin_ns=0, guard_ns=guard_ms * NS // 1000)
+    emulation = Emulation(burn=0.0, spin_ns=0, guard_ns=guard_ms * NS_PER_S // 1000)
     mail = Mail()
-    clock = Clock(time.monotonic_ns() - NS // 20, 1.0)
+    clock = Clock(time.monotonic_ns() - NS_PER_S // 20, 1.0)
     host = Host(
         Plan(system=made, workload=tuple(tasks), policy="offload", second_offload=False, emulation=emulation),
         clock,

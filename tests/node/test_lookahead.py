@@ -10,7 +10,7 @@ from testbed.model.task import Task
 from testbed.node.lookahead import Lookahead
 from testbed.node.posts import earliest_effect_ns
 from testbed.protocol.messages import Announce, Down, Kept, Post, Up
-from tests.support import MS, NS, ordered, system, task_of
+from tests.support import MS, NS_PER_S, ordered, system, task_of
 
 GUARD = 2 * MS
 AIRTIME = 10 * MS
@@ -23,7 +23,7 @@ def short(ue, number, at=0, bits=80_000):
 
 
 def lookahead(tasks, *, es=0, double=False, faults=(), speed=1.0, made=None, **changes):
-    made = made or system((2, 1), (NS, NS), **changes)
+    made = made or system((2, 1), (NS_PER_S, NS_PER_S), **changes)
     emulation = Emulation(speed=speed, guard_ns=GUARD)
     return Lookahead(
         Plan(
@@ -44,7 +44,13 @@ def post(task):
 
 def announce(es, slot=0, backlog=0, air=0):
     return Announce(
-        es=f"es-{es}", slot=slot, at_ns=slot * NS, backlog_ns=backlog, own_cycles=0, forwarded_cycles=0, air_cycles=air
+        es=f"es-{es}",
+        slot=slot,
+        at_ns=slot * NS_PER_S,
+        backlog_ns=backlog,
+        own_cycles=0,
+        forwarded_cycles=0,
+        air_cycles=air,
     )
 
 
@@ -64,7 +70,14 @@ def test_nobody_waits_for_what_was_posted_or_kept_or_has_died(told):
     assert look.wait_ns(AIRTIME) == 0
 
 
-OTHERS = [post(short(0, 1)), post(short(1, 0)), Kept(NS, (0,)), Kept(0, (1,)), Up("ue-1-1", 0, 1), Down("ue-1-2", 1, 0)]
+OTHERS = [
+    post(short(0, 1)),
+    post(short(1, 0)),
+    Kept(NS_PER_S, (0,)),
+    Kept(0, (1,)),
+    Up("ue-1-1", 0, 1),
+    Down("ue-1-2", 1, 0),
+]
 
 
 @pytest.mark.parametrize("told", OTHERS)
@@ -74,11 +87,11 @@ def test_what_was_heard_of_others_settles_nothing(told):
     assert look.wait_ns(AIRTIME) == GUARD
 
 
-@pytest.mark.parametrize("told", [post(short(0, 0)), Kept(3 * NS, (0,))])
+@pytest.mark.parametrize("told", [post(short(0, 0)), Kept(3 * NS_PER_S, (0,))])
 def test_what_was_heard_before_its_time_counts_too(told):
-    look = lookahead([short(0, 0, at=3 * NS)])
+    look = lookahead([short(0, 0, at=3 * NS_PER_S)])
     look.hear(told)
-    assert look.wait_ns(3 * NS + AIRTIME) == look.wait_ns(3 * NS + 2 * AIRTIME) == 0
+    assert look.wait_ns(3 * NS_PER_S + AIRTIME) == look.wait_ns(3 * NS_PER_S + 2 * AIRTIME) == 0
 
 
 def test_the_shortest_airtime_counts_and_tasks_are_settled_one_by_one():
@@ -93,23 +106,23 @@ def test_tasks_of_other_cells_do_not_come_over_this_radio():
     assert lookahead([short(2, 0)], es=1).wait_ns(AIRTIME) == GUARD
 
 
-@pytest.mark.parametrize(("epoch", "asked"), [("slot", NS), ("arrival", NS // 2)])
+@pytest.mark.parametrize(("epoch", "asked"), [("slot", NS_PER_S), ("arrival", NS_PER_S // 2)])
 def test_a_task_inside_a_slot_is_asked_about_at_its_end_or_at_once(epoch, asked):
-    look = lookahead([short(0, 0, at=NS // 2)], epoch=epoch)
+    look = lookahead([short(0, 0, at=NS_PER_S // 2)], epoch=epoch)
     assert [look.wait_ns(asked + at) for at in (AIRTIME - 1, AIRTIME)] == [0, GUARD]
 
 
 def test_on_a_shared_radio_a_post_takes_effect_with_its_first_bit():
-    look = lookahead([short(0, 0, at=NS)], radio=Radio(access="shared"))
-    assert [look.wait_ns(at) for at in (NS - 1, NS)] == [0, GUARD]
+    look = lookahead([short(0, 0, at=NS_PER_S)], radio=Radio(access="shared"))
+    assert [look.wait_ns(at) for at in (NS_PER_S - 1, NS_PER_S)] == [0, GUARD]
 
 
 def test_latency_and_repetitions_come_on_top():
     made = system((1,), radio=Radio(latency_ns=5 * MS, loss=0.6))
     bounds = {earliest_effect_ns(made, short(0, n), 0) for n in range(20)}
     assert min(bounds) == AIRTIME + 5 * MS and max(bounds) > 2 * AIRTIME
-    traced = system((1,), radio=Radio(trace_edges_ns=(0, NS), trace_bps=(0.0, 8e6), trace_period_ns=2 * NS))
-    assert earliest_effect_ns(traced, short(0, 0), 0) == NS + AIRTIME
+    traced = system((1,), radio=Radio(trace_edges_ns=(0, NS_PER_S), trace_bps=(0.0, 8e6), trace_period_ns=2 * NS_PER_S))
+    assert earliest_effect_ns(traced, short(0, 0), 0) == NS_PER_S + AIRTIME
 
 
 @pytest.mark.parametrize("speed", [1.0, 20.0])
@@ -120,20 +133,20 @@ def test_what_is_never_heard_of_is_awaited_for_twice_as_long_as_a_ue_waits_for_i
 
 
 def test_who_serves_again_does_not_post_what_was_asked_before_that():
-    look = lookahead([short(0, 0), short(0, 1, at=NS)])
+    look = lookahead([short(0, 0), short(0, 1, at=NS_PER_S)])
     look.hear(Down("ue-1-1", MS // 2, 0))
-    look.hear(Up("ue-1-1", NS // 2, 1))
-    assert [look.wait_ns(at) for at in (AIRTIME, NS, NS + AIRTIME)] == [0, 0, GUARD]
+    look.hear(Up("ue-1-1", NS_PER_S // 2, 1))
+    assert [look.wait_ns(at) for at in (AIRTIME, NS_PER_S, NS_PER_S + AIRTIME)] == [0, 0, GUARD]
 
 
 # Forwards ------------------------------------------------------------------------------------------------------------
 
 
 def test_without_second_offload_or_another_es_nothing_is_sent_on():
-    busy = [task_of(2, 0, cycles=9 * NS)]
+    busy = [task_of(2, 0, cycles=9 * NS_PER_S)]
     assert lookahead(busy, double=False).wait_ns(0) == 0
-    alone = system((2,), (NS,))
-    assert lookahead([task_of(0, 0, cycles=9 * NS)], double=True, made=alone).wait_ns(0) == 0
+    alone = system((2,), (NS_PER_S,))
+    assert lookahead([task_of(0, 0, cycles=9 * NS_PER_S)], double=True, made=alone).wait_ns(0) == 0
 
 
 def test_an_es_that_cannot_exceed_the_threshold_sends_nothing_on():
@@ -158,15 +171,15 @@ def test_an_es_that_cannot_exceed_the_threshold_sends_nothing_on():
 )
 def test_the_bound_is_what_was_announced_and_all_that_appeared_since(backlog, air, new, possible):
     """Every task is 100 ms of work; one more stands for what may be on the backhaul."""
-    look = lookahead([task_of(2, n, at=NS, cycles=100 * MS) for n in range(new)], double=True)
+    look = lookahead([task_of(2, n, at=NS_PER_S, cycles=100 * MS) for n in range(new)], double=True)
     for es in (1, 2):
         look.hear(announce(es, 1, *((backlog * MS, air * MS) if es == 2 else (0, 0))))
-    assert (look.wait_ns(NS) > 0) is possible
+    assert (look.wait_ns(NS_PER_S) > 0) is possible
 
 
 def test_its_own_backlog_makes_nobody_send_anything_on():
     look = lookahead([], double=True)
-    look.hear(announce(1, backlog=9 * NS))
+    look.hear(announce(1, backlog=9 * NS_PER_S))
     assert look.wait_ns(0) == 0
 
 
@@ -174,42 +187,42 @@ def test_work_that_was_announced_is_not_counted_twice_once_all_have_announced():
     look = lookahead([task_of(2, n, cycles=600 * MS) for n in range(2)], double=True)
     assert look.wait_ns(0) > 0
     look.hear(announce(2, 1))
-    assert look.wait_ns(NS - 1) > 0
+    assert look.wait_ns(NS_PER_S - 1) > 0
     look.hear(announce(1, 1))
-    assert look.wait_ns(NS) == 0
+    assert look.wait_ns(NS_PER_S) == 0
 
 
 @pytest.mark.parametrize(("speed", "wait"), [(1.0, MS), (0.5, 0), (20.0, GUARD - MS // 20)])
 def test_a_forward_is_on_its_way_for_the_backhauls_latency(speed, wait):
     look = lookahead([], double=True, speed=speed)
-    look.hear(announce(2, backlog=9 * NS))
+    look.hear(announce(2, backlog=9 * NS_PER_S))
     assert look.wait_ns(0) == wait
 
 
 def test_the_dead_send_nothing_on_until_they_are_back():
     look = lookahead([], double=True)
-    look.hear(announce(2, backlog=9 * NS))
+    look.hear(announce(2, backlog=9 * NS_PER_S))
     look.hear(Down("es-2", MS, 0))
     assert look.wait_ns(MS) == 0
-    look.hear(Up("es-2", NS, 1))
-    assert look.wait_ns(NS) == 0
-    look.hear(announce(2, 2, backlog=9 * NS))
-    assert look.wait_ns(2 * NS) > 0
+    look.hear(Up("es-2", NS_PER_S, 1))
+    assert look.wait_ns(NS_PER_S) == 0
+    look.hear(announce(2, 2, backlog=9 * NS_PER_S))
+    assert look.wait_ns(2 * NS_PER_S) > 0
 
 
 # Planned deaths ------------------------------------------------------------------------------------------------------
 
 
 def test_a_planned_death_of_an_own_ue_is_awaited_until_it_was_told():
-    look = lookahead([], faults=[Fault("ue-1-1", NS), Fault("ue-2-1", 0), Fault("controller", 0)])
-    assert [look.wait_ns(at) for at in (NS - 1, NS)] == [0, GUARD]
-    look.hear(Down("ue-1-1", NS, 0))
-    assert look.wait_ns(NS) == 0
+    look = lookahead([], faults=[Fault("ue-1-1", NS_PER_S), Fault("ue-2-1", 0), Fault("controller", 0)])
+    assert [look.wait_ns(at) for at in (NS_PER_S - 1, NS_PER_S)] == [0, GUARD]
+    look.hear(Down("ue-1-1", NS_PER_S, 0))
+    assert look.wait_ns(NS_PER_S) == 0
 
 
 def test_a_planned_death_of_another_es_matters_when_it_is_detected():
-    look = lookahead([], faults=[Fault("es-2", NS), Fault("es-1", 0)])
-    assert [look.wait_ns(at) for at in (NS + 100 * MS - 1, NS + 100 * MS)] == [0, GUARD]
+    look = lookahead([], faults=[Fault("es-2", NS_PER_S), Fault("es-1", 0)])
+    assert [look.wait_ns(at) for at in (NS_PER_S + 100 * MS - 1, NS_PER_S + 100 * MS)] == [0, GUARD]
 
 
 def test_a_death_of_which_nobody_tells_is_awaited_for_a_while_only():
@@ -226,14 +239,16 @@ TASKS = st.lists(st.tuples(st.integers(0, 2), INSTANT, st.integers(1, 30)), max_
 @settings(max_examples=200)
 @given(TASKS, st.lists(st.tuples(st.integers(0, 11), st.booleans()), max_size=12), st.sampled_from(["slot", "arrival"]))
 def test_there_is_a_wait_if_and_only_if_something_unsettled_can_take_effect_by_then(rows, heard, epoch):
-    made = msgspec.structs.replace(system((2, 1), (NS, NS), epoch=epoch), decision_timeout_ns=10**12)
+    made = msgspec.structs.replace(system((2, 1), (NS_PER_S, NS_PER_S), epoch=epoch), decision_timeout_ns=10**12)
     tasks = [
-        Task(ue=ue, number=n, generated_ns=at * NS // 2, input_bits=size * 800_000, cycles=1, deadline_ns=NS)
+        Task(
+            ue=ue, number=n, generated_ns=at * NS_PER_S // 2, input_bits=size * 800_000, cycles=1, deadline_ns=NS_PER_S
+        )
         for n, (ue, at, size) in enumerate(rows)
     ]
     look = lookahead(tasks, made=made)
     unsettled = {task for task in tasks if task.ue < 2}
-    for at in range(0, 8 * NS, NS // 4):
+    for at in range(0, 8 * NS_PER_S, NS_PER_S // 4):
         if heard:
             n, posted = heard.pop()
             one = tasks[n % len(tasks)] if tasks else short(0, 0)

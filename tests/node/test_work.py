@@ -3,14 +3,14 @@
 import pytest
 
 from testbed.node.work import LEAD_NS, lead_ns
-from tests.support import MS, NS
+from tests.support import MS, NS_PER_S
 
 
 @pytest.mark.parametrize(
     ("length", "share", "lead"),
     [
-        (NS, 0.0, LEAD_NS),
-        (NS, 0.5, LEAD_NS),
+        (NS_PER_S, 0.0, LEAD_NS),
+        (NS_PER_S, 0.5, LEAD_NS),
         (10 * MS, 0.0, 5 * MS),
         (10 * MS, 0.5, 2.5 * MS),
         (MS, 0.0, MS),
@@ -18,7 +18,7 @@ from tests.support import MS, NS
         (MS // 10, 0.02, 0.098 * MS),
         (2 * MS, 0.0, MS),
         (3 * MS, 0.0, 1.5 * MS),
-        (NS, 1.0, 0),
+        (NS_PER_S, 1.0, 0),
         (MS, 1.0, 0),
         (0, 0.5, 0),
     ],

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from controller.online.online_learner import Lessons, OnlineLearner, together
+from controller.online.online_learner import OnlineConfig, OnlineLearner, together
 from testbed.policy import network
 from testbed.policy.published_weights import SEQUENCE, Weights
 from tests.online.test_online_learner import FLAT, SYSTEM, assembled, listen
@@ -94,7 +94,7 @@ def test_a_reader_beside_a_writer_sees_whole_versions_only(weights, tmp_path):
 def taught(masked=False, updates=5):
     ear, _ = listen()
     online_learner = OnlineLearner(
-        SYSTEM, FLAT, np.full(network.SIZE, 1e-4, np.float32), Lessons(slots=10, updates=updates)
+        SYSTEM, FLAT, np.full(network.SIZE, 1e-4, np.float32), OnlineConfig(slots=10, updates=updates)
     )
     for message in ear.heard:
         online_learner.take(message)
@@ -131,4 +131,4 @@ def test_stretches_become_the_worlds_of_one_rollout():
 
 
 def test_live_learning_corrects_for_older_policies():
-    assert Lessons().settings.vtrace
+    assert OnlineConfig().settings.vtrace

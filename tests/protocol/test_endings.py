@@ -8,11 +8,11 @@ from testbed.model.task import FAILED, LOCAL, OFFLOAD
 from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.endings import failed_row
 from testbed.sim.simulation import simulate
-from tests.support import MS, NS, ordered, plan, system, task_of
+from tests.support import MS, NS_PER_S, ordered, plan, system, task_of
 
 
 def failed(tasks, faults, choice, slots=4, **kwargs):
-    made = system((1,), (NS,), slots=slots, **kwargs)
+    made = system((1,), (NS_PER_S,), slots=slots, **kwargs)
     rows = simulate(plan(made, ordered(tasks), double=False, faults=faults), FixedChoice(choice)).tasks
     return [row for row in rows if row.state == FAILED]
 
@@ -31,7 +31,7 @@ def test_on_a_shared_radio_it_is_the_same(at_ms):
 
 
 def test_a_ue_that_dies_while_it_computes_has_spent_that_share():
-    tasks = [task_of(0, 0, cycles=2 * NS), task_of(0, 1, cycles=NS)]
+    tasks = [task_of(0, 0, cycles=2 * NS_PER_S), task_of(0, 1, cycles=NS_PER_S)]
     running, waiting = failed(tasks, [Fault("ue-1-1", 500 * MS)], LOCAL)
     assert (running.start_ns, running.end_ns, running.local_execution_ns) == (0, -1, 500 * MS)
     assert running.energy_j == pytest.approx(0.25 * 2.0)
@@ -47,27 +47,27 @@ def test_a_task_that_came_back_has_cost_both():
 
 def test_a_rejected_task_has_cost_both():
     """The second task finds the only place taken, and comes back at 2 s."""
-    tasks = [task_of(0, 0, cycles=9 * NS), task_of(0, 1, cycles=NS)]
+    tasks = [task_of(0, 0, cycles=9 * NS_PER_S), task_of(0, 1, cycles=NS_PER_S)]
     rows = failed(tasks, [Fault("ue-1-1", 2500 * MS)], OFFLOAD, queue_limit=0)
-    assert [row.rejected for row in rows] == [False, True] and rows[1].start_ns == 2 * NS
+    assert [row.rejected for row in rows] == [False, True] and rows[1].start_ns == 2 * NS_PER_S
     assert rows[1].energy_j == pytest.approx(0.2 * 1.0 + 0.5 * 1.0)
 
 
 def test_a_run_that_ends_early_counts_what_was_spent_by_then():
-    made = system((1,), (NS,), slots=1)
-    cut = plan(made, [task_of(0, 0, cycles=8 * NS)], double=False)
-    cut = msgspec.structs.replace(cut, emulation=msgspec.structs.replace(cut.emulation, drain_limit_ns=NS))
+    made = system((1,), (NS_PER_S,), slots=1)
+    cut = plan(made, [task_of(0, 0, cycles=8 * NS_PER_S)], double=False)
+    cut = msgspec.structs.replace(cut, emulation=msgspec.structs.replace(cut.emulation, drain_limit_ns=NS_PER_S))
     made_of = simulate(cut, FixedChoice(LOCAL))
     (row,) = made_of.tasks
-    assert row.reason == "drain limit" and row.energy_j == pytest.approx(made_of.end_ns / NS)
+    assert row.reason == "drain limit" and row.energy_j == pytest.approx(made_of.end_ns / NS_PER_S)
 
 
 def test_a_row_that_failed_already_stays_as_it_is():
-    (row,) = failed([task_of(0, 0, cycles=2 * NS)], [Fault("ue-1-1", 500 * MS)], LOCAL)
+    (row,) = failed([task_of(0, 0, cycles=2 * NS_PER_S)], [Fault("ue-1-1", 500 * MS)], LOCAL)
     made = system((1,))
-    assert failed_row(made.ues[0], task_of(0, 0, cycles=2 * NS), row, row.reason, 500 * MS) == row
+    assert failed_row(made.ues[0], task_of(0, 0, cycles=2 * NS_PER_S), row, row.reason, 500 * MS) == row
 
 
 def test_of_a_task_that_was_never_decided_nothing_was_spent():
-    (row,) = failed([task_of(0, 0, at=NS // 2)], [Fault("ue-1-1", 900 * MS)], LOCAL)
+    (row,) = failed([task_of(0, 0, at=NS_PER_S // 2)], [Fault("ue-1-1", 900 * MS)], LOCAL)
     assert (row.choice, row.energy_j, row.airtime_ns) == (-1, 0.0, 0)

@@ -8,7 +8,7 @@ from testbed.model.task import Task
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Forward, Kept, Moved, Outcome, Post, Result, Up
 from testbed.protocol.validation import Validator
 from tests.protocol.honest import overheard
-from tests.support import MS, NS, plan, region, system
+from tests.support import MS, NS_PER_S, plan, region, system
 
 WORLDS = {
     "region": {},
@@ -31,7 +31,11 @@ def world(name="region", policy="random", slots=20, learn=False, **changes):
             made, edge_servers=tuple(msgspec.structs.replace(es, queue_limit=1) for es in made.edge_servers)
         )
     made = msgspec.structs.replace(made, **changes)
-    faults = (Fault("es-3", 3 * NS, 5 * NS), Fault("ue-1-1", 4 * NS, 9 * NS), Fault("ue-2-2", 6 * NS))
+    faults = (
+        Fault("es-3", 3 * NS_PER_S, 5 * NS_PER_S),
+        Fault("ue-1-1", 4 * NS_PER_S, 9 * NS_PER_S),
+        Fault("ue-2-2", 6 * NS_PER_S),
+    )
     return msgspec.structs.replace(plan(made, tasks, policy, faults=faults), learn=learn)
 
 
@@ -86,10 +90,10 @@ WRONG = [
     (Announce, {"es": "es-2"}),
     (Announce, {"es": "ue-1-1"}),
     (Announce, {"slot": FAR}),
-    (Announce, {"slot": FAR, "at_ns": FAR * NS}),
-    (Announce, {"slot": -1, "at_ns": -NS}),
+    (Announce, {"slot": FAR, "at_ns": FAR * NS_PER_S}),
+    (Announce, {"slot": -1, "at_ns": -NS_PER_S}),
     (Announce, {"backlog_ns": -1}),
-    (Announce, {"backlog_ns": FAR * NS}),
+    (Announce, {"backlog_ns": FAR * NS_PER_S}),
     (Announce, {"own_cycles": -1}),
     (Announce, {"forwarded_cycles": FAR}),
     (Announce, {"air_cycles": -5}),
@@ -103,10 +107,10 @@ WRONG = [
     (Ask, {"ue": "nobody"}),
     (Ask, {"ue": "ue-1-2"}),
     (Ask, {"slot": FAR}),
-    (Ask, {"slot": FAR, "at_ns": FAR * NS}),
-    (Ask, {"slot": -1, "at_ns": -NS}),
+    (Ask, {"slot": FAR, "at_ns": FAR * NS_PER_S}),
+    (Ask, {"slot": -1, "at_ns": -NS_PER_S}),
     (Ask, {"queue_ns": -1}),
-    (Ask, {"queue_ns": FAR * NS}),
+    (Ask, {"queue_ns": FAR * NS_PER_S}),
     (Ask, {"tasks": (STRANGE_TASK,)}),
     (Ask, {"last_choice": 2}),
     (Ask, {"last_choice": -2}),
@@ -121,26 +125,26 @@ WRONG = [
     (Decision, {"log_probability": -float("inf")}),
     (Decision, {"fallback": "\x1b[31m"}),
     (Decision, {"asked_ns": -1}),
-    (Decision, {"asked_ns": FAR * NS}),
+    (Decision, {"asked_ns": FAR * NS_PER_S}),
     (Post, {"task": STRANGE_TASK}),
     (Post, {"ue": "ue-3-1"}),
     (Post, {"ue": "es-1"}),
-    (Post, {"ready_ns": FAR * NS}),
+    (Post, {"ready_ns": FAR * NS_PER_S}),
     (Post, {"ready_ns": -1}),
     (Kept, {"ues": (99,)}),
     (Kept, {"ues": (-1,)}),
     (Kept, {"ues": tuple(range(15))}),
-    (Kept, {"at_ns": FAR * NS}),
+    (Kept, {"at_ns": FAR * NS_PER_S}),
     (Kept, {"at_ns": -1}),
     (Forward, {"ue": "nobody"}),
     (Forward, {"task": STRANGE_TASK}),
     (Forward, {"arrival_ns": 0}),
-    (Forward, {"arrival_ns": FAR * NS}),
+    (Forward, {"arrival_ns": FAR * NS_PER_S}),
     (Moved, {"ue": "ue-9-9"}),
     (Moved, {"number": FAR}),
     (Moved, {"number": -1}),
     (Moved, {"es": "es-9"}),
-    (Moved, {"at_ns": FAR * NS}),
+    (Moved, {"at_ns": FAR * NS_PER_S}),
     (Moved, {"at_ns": -1}),
     (Result, {"ue": "ue-9-9"}),
     (Result, {"number": FAR}),
@@ -150,14 +154,14 @@ WRONG = [
     (Result, {"incarnation": FAR}),
     (Result, {"es_arrival_ns": -1}),
     (Result, {"start_ns": -1}),
-    (Result, {"end_ns": FAR * NS}),
-    (Result, {"at_ns": FAR * NS}),
+    (Result, {"end_ns": FAR * NS_PER_S}),
+    (Result, {"at_ns": FAR * NS_PER_S}),
     (Result, {"at_ns": 0}),
     (Down, {"name": "nobody"}),
-    (Down, {"at_ns": FAR * NS}),
+    (Down, {"at_ns": FAR * NS_PER_S}),
     (Down, {"incarnation": -1}),
     (Up, {"name": "nobody"}),
-    (Up, {"at_ns": FAR * NS}),
+    (Up, {"at_ns": FAR * NS_PER_S}),
     (Up, {"incarnation": FAR}),
     (Outcome, {"ue": "es-1"}),
     (Outcome, {"task": STRANGE_TASK}),
@@ -166,13 +170,13 @@ WRONG = [
     (Outcome, {"fallback": "why not"}),
     (Outcome, {"state": "lost"}),
     (Outcome, {"delay_ns": -1}),
-    (Outcome, {"delay_ns": FAR * NS}),
+    (Outcome, {"delay_ns": FAR * NS_PER_S}),
     (Outcome, {"energy_j": float("nan")}),
     (Outcome, {"energy_j": -1.0}),
     (Outcome, {"airtime_ns": -1}),
-    (Outcome, {"tx_start_ns": FAR * NS}),
+    (Outcome, {"tx_start_ns": FAR * NS_PER_S}),
     (Outcome, {"finished_ns": 0}),
-    (Outcome, {"finished_ns": FAR * NS}),
+    (Outcome, {"finished_ns": FAR * NS_PER_S}),
     (Outcome, {"think_ns": -1}),
 ]
 
@@ -186,13 +190,13 @@ def test_a_field_that_cannot_be_is_refused_with_a_reason(kind, body):
 TRIPS = [
     {"ready_ns": -1},
     {"tx_start_ns": -1},
-    {"tx_end_ns": FAR * NS},
-    {"arrival_ns": FAR * NS},
+    {"tx_end_ns": FAR * NS_PER_S},
+    {"arrival_ns": FAR * NS_PER_S},
     {"arrival_ns": 0},
     {"attempts": 0},
     {"attempts": 10**6},
     {"late_ns": -1},
-    {"late_ns": FAR * NS},
+    {"late_ns": FAR * NS_PER_S},
 ]
 
 
@@ -222,7 +226,9 @@ def test_nobody_is_told_what_is_not_for_it(kind):
 
 
 @pytest.mark.parametrize("kind", [Post, Forward, Result, Announce])
-@pytest.mark.parametrize("changes", [{"at_ns": FAR * NS}, {"at_ns": -1}, {"phase": 0}, {"ue": 99}, {"number": FAR}])
+@pytest.mark.parametrize(
+    "changes", [{"at_ns": FAR * NS_PER_S}, {"at_ns": -1}, {"phase": 0}, {"ue": 99}, {"number": FAR}]
+)
 def test_the_place_of_a_message_is_that_of_its_content(kind, changes):
     assert refusal(kind, **changes)
 
@@ -256,10 +262,10 @@ def test_without_second_offload_nothing_is_sent_on():
 
 def test_only_a_shared_radio_tells_of_bits():
     made = plan(
-        system((1,), (NS,), radio=Radio(access="shared")),
-        [Task(ue=0, number=0, generated_ns=0, input_bits=8_000_000, cycles=NS, deadline_ns=NS)],
+        system((1,), (NS_PER_S,), radio=Radio(access="shared")),
+        [Task(ue=0, number=0, generated_ns=0, input_bits=8_000_000, cycles=NS_PER_S, deadline_ns=NS_PER_S)],
         "offload",
     )
     now, envelope = next((now, one) for now, one in overheard(made) if type(one.body).__name__ == "Aired")
     assert Validator(made).refusal(envelope, now) == ""
-    assert Validator(msgspec.structs.replace(made, system=system((1,), (NS,)))).refusal(envelope, now)
+    assert Validator(msgspec.structs.replace(made, system=system((1,), (NS_PER_S,)))).refusal(envelope, now)

@@ -11,7 +11,7 @@ from testbed.model.task import FAILED, UE_DIED
 from testbed.policy.heuristics import FixedChoice, Priced
 from testbed.sim.simulation import simulate
 from tests import swarm
-from tests.support import MS, NS, ordered, plan, random_faults, region, system, task_of
+from tests.support import MS, NS_PER_S, ordered, plan, random_faults, region, system, task_of
 
 
 def test_random_faults_keep_the_ledger_balanced(fault_seeds):
@@ -21,19 +21,19 @@ def test_random_faults_keep_the_ledger_balanced(fault_seeds):
 
 
 def one_ue(tasks, faults=(), slots=4, **kwargs):
-    made = system((1,), (2 * NS,), slots=slots, **kwargs)
+    made = system((1,), (2 * NS_PER_S,), slots=slots, **kwargs)
     return simulate(plan(made, ordered(tasks), double=False, faults=faults), FixedChoice(1)).tasks
 
 
 def test_a_task_on_a_dead_server_runs_locally_from_detection_on_and_pays_its_airtime():
-    (row,) = one_ue([task_of(0, 0, cycles=NS, bits=8_000_000)], [Fault("es-1", 400 * MS)])
+    (row,) = one_ue([task_of(0, 0, cycles=NS_PER_S, bits=8_000_000)], [Fault("es-1", 400 * MS)])
     assert (row.recovered, row.choice, row.state) == (True, 1, "late")
     assert (row.reentry_ns, row.finished_ns, row.recovery_ns) == (500 * MS, 1500 * MS, 500 * MS)
     assert row.energy_j == pytest.approx(0.2 * 0.4 + 1.0)
 
 
 def test_after_detection_offloading_to_a_dead_server_goes_local_at_once_until_it_is_back():
-    tasks = [task_of(0, n, at=n * NS, cycles=NS // 2, bits=800_000) for n in range(4)]
+    tasks = [task_of(0, n, at=n * NS_PER_S, cycles=NS_PER_S // 2, bits=800_000) for n in range(4)]
     rows = one_ue(tasks, [Fault("es-1", 500 * MS, 2500 * MS)])
     assert [row.recovered for row in rows] == [False, True, True, False]
     assert rows[1].finished_ns == 1500 * MS and rows[1].recovery_ns == 0
@@ -42,28 +42,30 @@ def test_after_detection_offloading_to_a_dead_server_goes_local_at_once_until_it
 def test_a_result_that_left_before_the_death_counts():
     from testbed.model.system import Radio
 
-    task = task_of(0, 0, cycles=NS, bits=800_000)
+    task = task_of(0, 0, cycles=NS_PER_S, bits=800_000)
     (row,) = one_ue([task], [Fault("es-1", 650 * MS)], radio=Radio(return_latency_ns=90 * MS))
     assert (row.recovered, row.end_ns, row.finished_ns) == (False, 600 * MS, 690 * MS)
 
 
 def test_a_dead_ue_fails_its_tasks_and_generates_none_until_its_restart():
-    tasks = [task_of(0, n, at=n * NS, cycles=3 * NS, bits=800_000) for n in range(4)]
-    rows = one_ue(tasks, [Fault("ue-1-1", NS, 2500 * MS)])
+    tasks = [task_of(0, n, at=n * NS_PER_S, cycles=3 * NS_PER_S, bits=800_000) for n in range(4)]
+    rows = one_ue(tasks, [Fault("ue-1-1", NS_PER_S, 2500 * MS)])
     assert [(row.number, row.state, row.reason) for row in rows] == [(0, FAILED, UE_DIED), (3, "late", "")]
 
 
 def test_without_a_controller_ues_fall_back_at_detection_and_then_at_once():
-    tasks = [task_of(0, n, at=n * NS, cycles=NS // 10, bits=800_000) for n in range(3)]
-    rows = one_ue(tasks, [Fault("controller", NS)])
+    tasks = [task_of(0, n, at=n * NS_PER_S, cycles=NS_PER_S // 10, bits=800_000) for n in range(3)]
+    rows = one_ue(tasks, [Fault("controller", NS_PER_S)])
     assert [row.fallback for row in rows] == ["", "controller lost", "controller lost"]
     assert [row.think_ns for row in rows] == [0, 100 * MS, 0]
     assert [row.choice for row in rows] == [1, 0, 0]
 
 
 def test_if_only_the_forwarding_server_dies_nothing_happens():
-    made = system((1, 1), (NS, NS), slots=4)
-    tasks = ordered([task_of(0, 0, cycles=5 * NS, bits=800_000), task_of(0, 1, at=NS, cycles=NS, bits=800_000)])
+    made = system((1, 1), (NS_PER_S, NS_PER_S), slots=4)
+    tasks = ordered(
+        [task_of(0, 0, cycles=5 * NS_PER_S, bits=800_000), task_of(0, 1, at=NS_PER_S, cycles=NS_PER_S, bits=800_000)]
+    )
     calm, faulty = (
         simulate(plan(made, tasks, faults=faults), FixedChoice(1)).tasks for faults in ((), (Fault("es-1", 1500 * MS),))
     )

@@ -8,7 +8,7 @@ from testbed.policy.heuristics import FixedChoice, Priced
 from testbed.protocol.settings import SessionTiming
 from testbed.sim.network_conditions import Cut, NetworkConditions
 from testbed.sim.simulation import Simulation, simulate
-from tests.support import MS, NS, ordered, plan, region, system, task_of
+from tests.support import MS, NS_PER_S, ordered, plan, region, system, task_of
 
 BAD = NetworkConditions(seed=5, drop=0.25, repeat=0.2, delay_ns=30 * MS)
 
@@ -43,22 +43,26 @@ def test_the_same_weather_twice_gives_the_same_bytes():
 
 
 def one_ue(weather, faults=()):
-    made = system((1, 1), (NS, 2 * NS), slots=6)
-    tasks = ordered([task_of(0, 0, cycles=3 * NS, bits=800_000), task_of(0, 1, at=NS, cycles=NS, bits=800_000)])
+    made = system((1, 1), (NS_PER_S, 2 * NS_PER_S), slots=6)
+    tasks = ordered(
+        [task_of(0, 0, cycles=3 * NS_PER_S, bits=800_000), task_of(0, 1, at=NS_PER_S, cycles=NS_PER_S, bits=800_000)]
+    )
     return simulate(plan(made, tasks, faults=faults), FixedChoice(1), weather=weather).tasks
 
 
-QUICK = SessionTiming(heartbeat_ns=NS, suspect_ns=2 * NS, timeout_ns=4 * NS, retry_ns=50 * MS, retry_max_ns=50 * MS)
+QUICK = SessionTiming(
+    heartbeat_ns=NS_PER_S, suspect_ns=2 * NS_PER_S, timeout_ns=4 * NS_PER_S, retry_ns=50 * MS, retry_max_ns=50 * MS
+)
 
 
 def test_a_result_waits_for_the_end_of_a_cut_and_counts_when_it_comes():
     calm, cut = (
         one_ue(NetworkConditions()),
-        one_ue(NetworkConditions(cuts=(Cut("ue-1-1", "es-1", 2 * NS, 9 * NS),), session=QUICK)),
+        one_ue(NetworkConditions(cuts=(Cut("ue-1-1", "es-1", 2 * NS_PER_S, 9 * NS_PER_S),), session=QUICK)),
     )
     assert calm[0].finished_ns == cut[0].finished_ns == 3100 * MS
     assert (calm[0].measured_ns, calm[0].emulation_ns) == (3100 * MS, 0)
-    assert 9 * NS <= cut[0].measured_ns <= 9 * NS + 100 * MS
+    assert 9 * NS_PER_S <= cut[0].measured_ns <= 9 * NS_PER_S + 100 * MS
     assert cut[0].emulation_ns == cut[0].measured_ns - 3100 * MS
 
 
@@ -68,7 +72,7 @@ def test_a_lost_ask_falls_back_after_the_decision_timeout():
 
 
 def test_a_task_that_never_reached_the_second_server_returns_when_the_first_dies():
-    cut = Cut("es-1", "es-2", 500 * MS, 20 * NS)
+    cut = Cut("es-1", "es-2", 500 * MS, 20 * NS_PER_S)
     rows = one_ue(NetworkConditions(cuts=(cut,), session=QUICK), [Fault("es-1", 1500 * MS)])
     assert [row.recovered for row in rows] == [True, True]
     assert rows[1].forwarded and rows[1].reentry_ns == 1600 * MS

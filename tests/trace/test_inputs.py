@@ -9,7 +9,8 @@ from testbed.scenario.dump import dump_resolved
 from testbed.scenario.load import load_scenario, parse_scenario
 from testbed.scenario.schema import LinkTrace, RadioSection
 from testbed.trace import inputs
-from testbed.trace.convert import ConversionOptions, convert
+from testbed.trace.convert import ConversionOptions
+from tests.trace.converting import convert
 
 PHONE = "Timestamp,SNR\n2019.12.16_07.22.43,0\n2019.12.16_07.22.44,10\n2019.12.16_07.22.46,10\n"
 

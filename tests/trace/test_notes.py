@@ -8,8 +8,9 @@ from testbed.model.errors import ScenarioError, UsageError
 from testbed.scenario.load import parse_scenario
 from testbed.scenario.schema import LinkTrace
 from testbed.trace import azure, cellular, eua, inputs, mahimahi, rate_text
-from testbed.trace.convert import ConversionOptions, convert
+from testbed.trace.convert import ConversionOptions
 from tests.command import call
+from tests.trace.converting import convert
 
 PHONE = "Timestamp,SNR,UL_bitrate\n"
 GAP = PHONE + "2019.12.16_10.00.00,10,5\n2019.12.16_10.00.01,0,-\n2019.12.16_13.00.01,10,7\n2019.12.16_13.00.02,-,8\n"

@@ -7,7 +7,7 @@ import pytest
 from testbed.scenario.load import load_scenario
 from testbed.scenario.schema import LinkTrace, RadioSection
 from testbed.trace import inputs
-from testbed.trace.convert import convert
+from tests.trace.converting import convert
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="no recorded data beside the repository")
