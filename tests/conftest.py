@@ -3,13 +3,12 @@
 import signal
 
 import pytest
-from hypothesis import settings
 
 from testbed.node import signals
+from tests import properties
 
 FAULT_SEEDS = 60
-settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
-settings.load_profile("repeatable")
+properties.load()
 
 under_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 signals.reset()
