@@ -46,8 +46,9 @@ demo: install
 	$(TESTBED) compare $(DEMO)-greedy-do $(DEMO)-lc
 
 test: lint types compiled
-	@mkdir -p build/coverage
+	@rm -rf build/coverage
 	$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage json --quiet
 	@$(BIN)/python tools/coverage_floor.py
 

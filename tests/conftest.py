@@ -5,10 +5,11 @@ import signal
 import pytest
 
 from testbed.node import signals
-from tests import properties
+from tests import command, properties
 
 FAULT_SEEDS = 60
 properties.load()
+command.measure_commands_only()
 
 under_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 signals.reset()
