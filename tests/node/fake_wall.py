@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import pytest
 
-from testbed.node import clock, host, launcher_session, work
+from testbed.node import clock, host, launcher_session, process, work
 from testbed.node.event_queue import NEVER
 
 TIMED_MODULES = (clock, host, launcher_session, work)
@@ -196,7 +196,8 @@ def world(monkeypatch):
     for module in TIMED_MODULES:
         monkeypatch.setattr(module, "time", made.wall)
     monkeypatch.setattr(host, "Timer", made.timer)
-    monkeypatch.setattr(host, "select", FakeSelect(made))
+    for module in (host, process, work):
+        monkeypatch.setattr(module, "select", FakeSelect(made))
     monkeypatch.setattr(work, "Burner", made.burner)
     return made
 
@@ -204,7 +205,21 @@ def world(monkeypatch):
 class FakeSelect:
     """What the driver uses of the module ``select``."""
 
-    EPOLLIN = 1
+    EPOLLIN = POLLIN = 1
 
     def __init__(self, world):
         self.epoll = world.epoll
+        self.poll = lambda: Poll(world)
+
+
+class Poll:
+    """Waits for as long as it is told, by moving the clock, unless something happens before."""
+
+    def __init__(self, world):
+        self._wall, self._fd = world.wall, -1
+
+    def register(self, fd, mask):
+        self._fd = fd
+
+    def poll(self, timeout_ms):
+        return [(self._fd, 1)] if self._wall.advance(self._wall.now_ns + timeout_ms * 1_000_000) else []
