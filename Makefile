@@ -12,13 +12,14 @@ COMPILE := $(BIN)/python -m testbed.cli.compiling
 SLOTS ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help install compiled demo test lint format types unit live chaos fidelity containers bench clean
+.PHONY: help install compiled demo test lint format types unit live chaos fidelity containers properties bench clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make demo         run live, replay the same tasks with another policy, compare'
-	@echo 'make test         everything that is checked: lint, types, tests'
+	@echo 'make test         everything that is checked: lint, types, tests and what they cover'
 	@echo 'make lint types unit live chaos fidelity containers    one part of it'
+	@echo 'make properties   the property tests with seeds of chance and ten times as many examples'
 	@echo 'make format       let ruff rewrite the code'
 	@echo 'make bench        the benchmarks, each printing a table'
 	@echo 'make install      build the environment ($(VENV)) and compile the model'
@@ -45,7 +46,11 @@ demo: install
 	$(TESTBED) compare $(DEMO)-greedy-do $(DEMO)-lc
 
 test: lint types compiled
-	$(PYTEST)
+	@rm -rf build/coverage
+	$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage json --quiet
+	@$(BIN)/python tools/coverage_floor.py
 
 lint: install
 	$(BIN)/ruff check .
@@ -67,6 +72,9 @@ unit: compiled
 
 live chaos fidelity containers: compiled
 	@$(PYTEST) -m $@ || { code=$$?; test $$code -eq 5 && echo 'there is no $@ test'; }
+
+properties: compiled
+	HYPOTHESIS_PROFILE=random $(PYTEST) -m hypothesis --timeout 0
 
 bench: install
 	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script; done

@@ -20,7 +20,10 @@ def __getattr__(name: str) -> object:
     """What `testbed.experiments.api` calls ``name``."""
     if name not in __all__:
         raise AttributeError(f"module 'testbed' has no attribute {name!r}")
-    from testbed.experiments import api
+    from testbed.model.packages import naming_extras
+
+    with naming_extras():
+        from testbed.experiments import api
 
     return getattr(api, name)
 

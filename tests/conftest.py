@@ -5,13 +5,13 @@ import signal
 import tempfile
 
 import pytest
-from hypothesis import settings
 
 from testbed.node import signals
+from tests import command, properties
 
 FAULT_SEEDS = 60
-settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
-settings.load_profile("repeatable")
+properties.load()
+command.measure_commands_only()
 
 under_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 signals.reset()

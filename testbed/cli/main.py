@@ -195,8 +195,9 @@ def _version() -> str:
 
 
 def _report(error: Exception) -> int:
-    from testbed.model import errors
+    from testbed.model import errors, packages
 
+    error = packages.with_extra(error)
     if isinstance(error, errors.TestbedError):
         _say(str(error))
         return int(error.exit_code)

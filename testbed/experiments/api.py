@@ -4,11 +4,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from testbed.analysis.comparison import Comparison
 from testbed.analysis.comparison import compare as compare_samples
@@ -17,6 +15,7 @@ from testbed.experiments import rounds, runner
 from testbed.experiments.rounds import Rounds
 from testbed.experiments.runner import Order
 from testbed.model.errors import InvalidError, TestbedError, UsageError, did_you_mean
+from testbed.model.packages import naming_extras
 from testbed.record import reader
 from testbed.record.backends import BACKENDS, SIM
 from testbed.record.writer import TABLES
@@ -25,8 +24,11 @@ from testbed.scenario.parse import slots as fields_of
 from testbed.scenario.schema import EmulationSection, Scenario
 from testbed.trace import inputs
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 __all__ = ("Comparison", "Run", "Scenario", "TestbedError", "compare", "load_scenario", "read_run", "run_scenario")
-DTYPES: dict[Any, Any] = {int: np.int64, float: np.float64, bool: np.bool_, str: np.object_}
+DTYPES: dict[Any, str] = {int: "int64", float: "float64", bool: "bool", str: "object"}
 ROWS = {name: row for row, name in TABLES.items()}
 Source = Scenario | str | Path
 
@@ -76,13 +78,15 @@ class Run:
         found: dict[str, Any] = json.loads(to_json(runner.summary_of(self._recorded)))
         return found
 
-    def columns(self, table: str = "tasks") -> dict[str, NDArray[Any]]:
+    def columns(self, table: str = "tasks") -> "dict[str, NDArray[Any]]":
         """A table of the record: an array of shape (rows,) for each column, by name.
 
         Whole numbers are int64, real ones float64, flags bool, texts Python strings. Instants and durations are
         nanoseconds of emulated time. ``tasks`` has one row for every generated task, failed ones included. Raises
-        `TestbedError` for an unknown table.
+        `TestbedError` for an unknown table, or without numpy.
         """
+        with naming_extras():
+            import numpy as np
         if table not in ROWS:
             raise UsageError(f'a record has no table "{table}"', did_you_mean(table, ROWS))
         rows = self._recorded.tasks if table == "tasks" else getattr(self._recorded.record, table)

@@ -1,6 +1,9 @@
 """The Gymnasium and PettingZoo faces of twin and testbed; importing this registers them with Gymnasium."""
 
-from gymnasium.envs.registration import register
+from testbed.model.packages import naming_extras
+
+with naming_extras():
+    from gymnasium.envs.registration import register
 
 ID, SEQUENTIAL_ID = "EdgeOffload-v0", "EdgeOffloadSequential-v0"
 

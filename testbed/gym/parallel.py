@@ -6,7 +6,6 @@ from typing import Any, Unpack
 import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
-from pettingzoo import ParallelEnv
 
 from testbed.gym import config as settings_of
 from testbed.gym import spaces
@@ -16,6 +15,10 @@ from testbed.gym.episode import Episode, backend_of
 from testbed.gym.render import RENDER_MODES, drawn, render_mode_of
 from testbed.gym.told import Info, RunningMean, paid, summed
 from testbed.model.errors import UsageError
+from testbed.model.packages import naming_extras
+
+with naming_extras():
+    from pettingzoo import ParallelEnv
 
 RESET_OPTIONS = ("options",)  # means nothing; PettingZoo's own test of environments gives it
 Views = dict[str, NDArray[np.float32]]

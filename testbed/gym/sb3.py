@@ -7,14 +7,17 @@ from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
-from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
 
 from testbed.gym.evaluation import EVALUATION_SEEDS, Evaluation, EvaluationOptions, evaluate
 from testbed.gym.told import SUMS
 from testbed.gym.vector import EdgeOffloadVector, VectorOptions
 from testbed.model.errors import UsageError
+from testbed.model.packages import naming_extras
+
+with naming_extras():
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
 
 LAST = ("seed", "slot", "mean_overhead", "inside", "fallback", "lag_s", "missed")
 Predict = Callable[..., object]

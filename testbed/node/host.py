@@ -74,9 +74,10 @@ class Host:
 
     def run(self) -> Stop:
         """Work until the launcher says stop; neither the inbox nor what is due keeps the other waiting for long."""
+        self.turn()
         while self.stopped is None:
-            self.turn()
             self._wait()
+            self.turn()
         return self.stopped
 
     def turn(self) -> None:

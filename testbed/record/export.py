@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from testbed.model.errors import UsageError
+from testbed.model.packages import naming_extras
 from testbed.record.files import replacing, unwritable
 from testbed.record.reader import RecordedRun
 from testbed.record.writer import TABLES
@@ -19,7 +20,8 @@ def export(run: RecordedRun, form: str, folder: Path) -> dict[Path, int]:
 
     Tasks are last rows, those that failed included. Links at the places of the files are replaced, not followed: a run
     may come from somebody else. Raises `StartError` when a file cannot be written, which leaves one of an earlier
-    export as it was, and `UsageError` when Parquet is asked for without pyarrow, or ``folder`` is a link in the run.
+    export as it was, `MissingPackageError` when Parquet is asked for without pyarrow, and `UsageError` when ``folder``
+    is a link in the run.
     """
     if folder.is_symlink() and folder.absolute().is_relative_to(run.path.absolute()):
         raise UsageError(
@@ -53,12 +55,9 @@ def _word(value: object) -> object:
 
 
 def _parquet() -> Callable[[Path, type[msgspec.Struct], Sequence[msgspec.Struct]], None]:
-    try:
+    with naming_extras("take --format csv"):
         import pyarrow as arrow
         from pyarrow import parquet
-    except ImportError:
-        remedy = "install it (pip install pyarrow), or take --format csv"
-        raise UsageError("Parquet needs the package pyarrow", remedy) from None
     types = {int: arrow.int64(), float: arrow.float64(), bool: arrow.bool_(), str: arrow.string()}
 
     def write(path: Path, kind: type[msgspec.Struct], rows: Sequence[msgspec.Struct]) -> None:

@@ -11,6 +11,7 @@ from testbed.model.queue import FCFS, LOCAL_FIRST
 from testbed.model.task import Phase, Task
 from testbed.protocol.actions import Boundary, Execute, Send, Wake
 from testbed.protocol.messages import Announce, Down, Forward, Post, Result, Trip, Up
+from tests.properties import examples
 from tests.support import MS, NS_PER_S, system
 
 
@@ -93,7 +94,7 @@ POSTS = st.lists(st.tuples(INSTANT, CYCLES, st.integers(0, 1)), max_size=8)
 ANNOUNCES = st.lists(st.tuples(INSTANT, st.integers(0, 40), DELAY), max_size=4)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(FORWARDS, POSTS, ANNOUNCES, st.sampled_from([LOCAL_FIRST, FCFS]), st.integers(1, 2))
 def test_what_was_not_moved_gives_what_punctuality_gives(forwards, posts, announces, discipline, cores):
     unit = 50 * MS

@@ -18,6 +18,7 @@ from testbed.policy.heuristics import Coin, FixedChoice, Priced
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
+from tests.properties import examples
 from tests.support import MS, plan, region, system
 from tests.twin.worlds import plans, systems, workloads
 
@@ -57,7 +58,7 @@ def everything(exact):
     return least
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=QUIET)
+@settings(deadline=None, max_examples=examples(150), suppress_health_check=QUIET)
 @given(plans())
 def test_bound_best_found_and_strategies_stand_in_order_on_random_systems(drawn):
     made, _ = drawn
@@ -82,7 +83,7 @@ def small(draw):
     return Plan(system=made, workload=tuple(kept), policy="small", second_offload=draw(st.booleans()))
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=QUIET)
+@settings(deadline=None, max_examples=examples(100), suppress_health_check=QUIET)
 @given(small())
 def test_against_all_decisions_the_bound_is_below_the_optimum_and_the_search_finds_it(made):
     exact = Exact(made)
@@ -106,7 +107,7 @@ def test_on_realistic_tasks_the_search_finds_what_trying_everything_finds(seed, 
     assert 0.5 * optimum < bound_of(exact.plan, optimum, 500) <= optimum
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=QUIET)
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=QUIET)
 @given(plans(), st.integers(0, 10**6))
 def test_a_chain_s_sums_are_what_the_twin_says_of_its_decisions(drawn, seed):
     made, policy = drawn

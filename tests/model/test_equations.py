@@ -115,7 +115,8 @@ def test_whole_periods_of_a_slow_trace_are_skipped_by_division(start, bits, leng
     exact, found = exact_end(start, bits, lengths, rates), 0
     if exact < FOREVER_NS:
         found = link.traced_end_ns(start, bits, edges, rates, sum(lengths))
-        assert abs(found - exact) <= 1 + 1e-15 * (exact - start)
+        of_rounding = 1e-15 * bits / min(rates) * NS_PER_S  # what the sums lose may be sent at the slowest rate
+        assert abs(found - exact) <= 1 + of_rounding
 
 
 @given(

@@ -10,6 +10,7 @@ from testbed.model.task import Task
 from testbed.node.lookahead import Lookahead
 from testbed.node.posts import earliest_effect_ns
 from testbed.protocol.messages import Announce, Down, Kept, Post, Up
+from tests.properties import examples
 from tests.support import MS, NS_PER_S, ordered, system, task_of
 
 GUARD = 2 * MS
@@ -236,7 +237,7 @@ INSTANT = st.integers(0, 5)
 TASKS = st.lists(st.tuples(st.integers(0, 2), INSTANT, st.integers(1, 30)), max_size=12)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(TASKS, st.lists(st.tuples(st.integers(0, 11), st.booleans()), max_size=12), st.sampled_from(["slot", "arrival"]))
 def test_there_is_a_wait_if_and_only_if_something_unsettled_can_take_effect_by_then(rows, heard, epoch):
     made = msgspec.structs.replace(system((2, 1), (NS_PER_S, NS_PER_S), epoch=epoch), decision_timeout_ns=10**12)

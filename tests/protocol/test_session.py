@@ -9,6 +9,7 @@ from testbed.protocol.session import Session
 from testbed.protocol.settings import SessionEndedError, SessionTiming, WindowFullError
 from testbed.protocol.transitions import State
 from testbed.protocol.window import NEVER
+from tests.properties import examples
 from tests.protocol.sessions import CALM, MS, exchange, message, pair
 
 
@@ -167,7 +168,7 @@ class Net:
         self.carry([*self.a.tick(self.now), *self.b.tick(self.now)])
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.data(), st.integers(1, 20))
 def test_every_message_arrives_exactly_once_over_any_network(data, count):
     net, waiting = Net(data), list(range(count))

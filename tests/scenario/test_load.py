@@ -11,6 +11,7 @@ from testbed.scenario.fields import Section, Sections
 from testbed.scenario.load import find_scenario, load_scenario, parse_scenario, shipped
 from testbed.scenario.parse import slots
 from testbed.scenario.schema import Scenario
+from tests.properties import examples
 
 CAMPUS = "cells:\n  - {es: {cpu: 8 GHz, quue: 64}, ues: 5}"
 MISTAKES = [
@@ -176,7 +177,7 @@ def test_the_annotated_scenario_explains_every_key():
 BASE = shipped()["annotated"].read_text(encoding="utf-8")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.integers(0, len(BASE) - 1), st.integers(0, 12), st.text(max_size=6))
 def test_a_damaged_file_never_raises_anything_but_a_scenario_error(at, removed, inserted):
     text = BASE[:at] + inserted + BASE[at + removed :]

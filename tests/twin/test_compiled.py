@@ -11,6 +11,7 @@ from numba import njit
 from testbed.model import delay, energy, link, queue, random
 from testbed.policy import expected_costs, heuristics
 from testbed.twin import compiled, kernels
+from tests.properties import examples
 
 WHOLE = st.integers(0, 2**62)
 KEY = st.tuples(WHOLE, st.integers(1, 8), st.integers(0, 2**40), st.integers(0, 2**40), st.integers(0, 2000))
@@ -30,7 +31,7 @@ def test_keyed_draws(key):
     assert compiled.exponential(u) == random.exponential(u)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(st.integers(0, 2**53 - 1), st.integers(1, 10**15))
 def test_duration_is_the_exact_quotient_rounded_half_up(cycles, hz):
     exact = math.floor(Fraction(cycles * delay.NS_PER_S, hz) + Fraction(1, 2))

@@ -8,6 +8,7 @@ from testbed.policy.heuristics import Coin, FixedChoice, Priced
 from testbed.protocol.rows import POLICY_ERROR
 from testbed.sim.simulation import simulate
 from testbed.twin.run import run
+from tests.properties import examples
 from tests.support import MS, plan, region
 from tests.twin.worlds import Hashed, plans
 
@@ -40,7 +41,7 @@ def compare(plan, policy):
     assert sorted(simulated.events, key=repr) == sorted(ran.events, key=repr)
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(300), suppress_health_check=list(HealthCheck))
 @given(plans())
 def test_random_systems_policies_ties_and_zero_lengths(drawn):
     compare(*drawn)
