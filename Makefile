@@ -12,7 +12,7 @@ COMPILE := $(BIN)/python -m testbed.cli.compiling
 SLOTS ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help install compiled demo test lint format types unit live chaos fidelity containers bench clean
+.PHONY: help install compiled demo test lint format types unit live chaos fidelity containers bench docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo 'make lint types unit live chaos fidelity containers    one part of it'
 	@echo 'make format       let ruff rewrite the code'
 	@echo 'make bench        the benchmarks, each printing a table'
+	@echo 'make docs         the documentation as a site, in build/site'
 	@echo 'make install      build the environment ($(VENV)) and compile the model'
 	@echo 'make clean        remove the environment and caches; runs are kept'
 
@@ -70,6 +71,9 @@ live chaos fidelity containers: compiled
 
 bench: install
 	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script; done
+
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

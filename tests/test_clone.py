@@ -9,7 +9,7 @@ import pytest
 from tests import conftest
 from tests.command import ROOT
 
-FOLDERS = ("ue_agent", "edge_server", "controller", "testbed", "tests", "benchmarks", "examples", "docs")
+FOLDERS = ("ue_agent", "edge_server", "controller", "testbed", "tests", "benchmarks", "examples", "tools")
 
 
 def ruff(*args, cwd):
