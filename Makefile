@@ -12,7 +12,7 @@ COMPILE := $(BIN)/python -m testbed.cli.compiling
 SLOTS ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help install compiled demo test lint format types unit live chaos fidelity containers bench docs clean
+.PHONY: help install compiled demo test lint format types unit live chaos fidelity containers bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -72,6 +72,7 @@ live chaos fidelity containers: compiled
 bench: install
 	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script; done
 
+.PHONY: docs
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 

@@ -9,7 +9,7 @@ import pytest
 from tests import conftest
 from tests.command import ROOT
 
-FOLDERS = ("ue_agent", "edge_server", "controller", "testbed", "tests", "benchmarks", "examples", "tools")
+FOLDERS = ("ue_agent", "edge_server", "controller", "testbed", "tests", "benchmarks", "examples", "docs", "tools")
 
 
 def ruff(*args, cwd):
