@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import testbed
 from testbed.cli import main
 from testbed.model.errors import ScenarioError
 from testbed.policy import loading
@@ -126,6 +127,15 @@ def test_the_policy_shown_in_the_documentation_decides(tmp_path, monkeypatch):
     fast = {ue.name for ue in system.ues if ue.rate_bps > 12e6}
     assert second_offload and {row.ue for row in rows if row.choice == 1} == {row.ue for row in rows} & fast
     assert not any(row.fallback for row in rows)
+
+
+def test_the_tutorial_shows_what_the_comparison_prints(tmp_path):
+    text = (ROOT / "docs" / "tutorial" / "first-study.md").read_text()
+    path = tmp_path / "campus.yaml"
+    path.write_text(YAML.findall(text)[0])
+    shown = dict(re.findall(r"^(\S+) +(\d\.\d{4}) ± ", text, re.MULTILINE))
+    found = testbed.compare(str(path), list(shown), seeds=10, backend="twin")
+    assert len(shown) == 3 and {name: f"{one.overhead.mean:.4f}" for name, one in found.policies.items()} == shown
 
 
 def test_the_mistake_shown_in_the_readme_looks_like_that(tmp_path):
