@@ -22,6 +22,7 @@ help:
 	@echo 'make properties   the property tests with seeds of chance and ten times as many examples'
 	@echo 'make format       let ruff rewrite the code'
 	@echo 'make bench        the benchmarks, each printing a table'
+	@echo 'make docs         the documentation as a site, in build/site'
 	@echo 'make install      build the environment ($(VENV)) and compile the model'
 	@echo 'make clean        remove the environment and caches; runs are kept'
 
@@ -78,6 +79,10 @@ properties: compiled
 
 bench: install
 	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script; done
+
+.PHONY: docs
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,7 +1,7 @@
 """An emulated mobile-edge-computing testbed: one model, three clocks.
 
-``import testbed`` offers what docs/api.md describes: `load_scenario`, `run_scenario`, `read_run`, `compare`. All of it
-is imported when it is first used, because every process of a run imports this package and needs none of it.
+``import testbed`` offers `load_scenario`, `run_scenario`, `read_run` and `compare` (docs/reference/python-api.md). All
+of it is imported when it is first used, because every process of a run imports this package and needs none of it.
 """
 
 __all__ = (

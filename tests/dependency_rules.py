@@ -65,7 +65,7 @@ STRINGS = ("testbed.node.zygote", "testbed.policy.own")
 @cache
 def layers() -> dict[str, float]:
     """The picture in ARCHITECTURE.md: package → layer; the roles stand between two layers."""
-    picture = re.search(r"```\n(layer .*?)```", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"), re.S)
+    picture = re.search(r"```(?:text)?\n(layer .*?)```", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"), re.S)
     assert picture is not None, "ARCHITECTURE.md has no picture of the layers"
     found: dict[str, float] = {}
     for line in picture[1].splitlines():

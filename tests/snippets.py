@@ -9,7 +9,7 @@ import msgspec
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMED = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
-PAGES = [*(ROOT / name for name in NAMED), *sorted((ROOT / "docs").glob("*.md"))]  # not what users add beside them
+PAGES = [*(ROOT / name for name in NAMED), *sorted((ROOT / "docs").rglob("*.md"))]  # not what users add beside them
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:testbed|python|make|nice|pip) [^`]+)`")
 PREFIXES = ("nice",)
@@ -32,7 +32,7 @@ class Block(msgspec.Struct, frozen=True):
 def blocks(*languages: str) -> list[Block]:
     """Every block of all pages, or those in ``languages``."""
     found = [
-        Block(page.name, number, *block)
+        Block(str(page.relative_to(ROOT)), number, *block)
         for page in PAGES
         for number, block in enumerate(BLOCK.findall(page.read_text()))
     ]
@@ -48,7 +48,11 @@ def shell() -> list[tuple[str, list[str]]]:
 def inline() -> list[tuple[str, list[str]]]:
     """(page, words) of every command in running text or a table, each once a page; history may name what is no more."""
     pages = [page for page in PAGES if page.name != "CHANGELOG.md"]
-    found = ((page.name, line) for page in pages for line in INLINE.findall(BLOCK.sub("", page.read_text())))
+    found = (
+        (str(page.relative_to(ROOT)), line)
+        for page in pages
+        for line in INLINE.findall(BLOCK.sub("", page.read_text()))
+    )
     return _unique((page, _words(re.sub(r"[][…]", "", line))) for page, line in found)
 
 

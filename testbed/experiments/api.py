@@ -74,7 +74,7 @@ class Run:
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """What ``testbed report --json`` prints; None where nothing was measured. Units are in docs/runs.md."""
+        """What ``testbed report --json`` prints; None where nothing was measured. Units: docs/reference/record.md."""
         found: dict[str, Any] = json.loads(to_json(runner.summary_of(self._recorded)))
         return found
 
@@ -153,8 +153,8 @@ def compare(
 ) -> Comparison:
     """Compare ``policies`` on ``seeds`` workloads of one scenario, or recorded runs with each other.
 
-    The result has ``policies``, by name, and ``pairs``, as docs/compare.md explains them; with one workload the bounds
-    of intervals are NaN. ``progress`` is told what is being played. Raises `TestbedError`.
+    The result has ``policies``, by name, and ``pairs``, as docs/reference/comparison.md explains them;
+    with one workload the bounds of intervals are NaN. ``progress`` is told what is being played. Raises `TestbedError`.
     """
     if isinstance(what, Sequence) and not isinstance(what, str):
         if policies is not None:

@@ -24,7 +24,7 @@ class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.integer[Any]]]):
 
     ``scenario`` is a name, a file, the text of one, or a `Scenario`. ``backend`` is ``twin`` or ``testbed``. The other
     options are those of `testbed.gym.config.make` and of the backend; an unknown one is an `UnknownOptionError`, which
-    is a `UsageError` and a `TypeError`. Spaces, units and ``info``: docs/gym.md.
+    is a `UsageError` and a `TypeError`. Spaces, units and ``info``: docs/reference/environments.md.
     """
 
     metadata = {"render_modes": list(RENDER_MODES), "render_fps": 1}  # noqa: RUF012 - gymnasium's own convention

@@ -28,7 +28,8 @@ class Batch(VecEnv):
 
     ``infos`` are empty but at an episode's end. Then they hold what SB3 needs of it (``episode``: sum of rewards ``r``
     and length ``l``; ``terminal_observation``, ``TimeLimit.truncated``) and the numbers of the whole episode, under the
-    keys of ``info`` (docs/gym.md): ``VecMonitor(batch, info_keywords=("mean_overhead",))`` keeps some of them.
+    keys of ``info`` (docs/reference/environments.md): ``VecMonitor(batch, info_keywords=("mean_overhead",))`` keeps
+    some of them.
     """
 
     def __init__(self, num_envs: int, **options: Unpack[VectorOptions]) -> None:

@@ -20,7 +20,7 @@ def action_space(setting: EnvironmentConfig, ues: int | None = None) -> ActionSp
 
 
 def observation_space(setting: EnvironmentConfig) -> Box[np.float32]:
-    """The observation of the whole region, float32, shape (L,); docs/gym.md names every number with its unit."""
+    """The observation of the whole region, float32, shape (L,); docs/reference/environments.md has the units."""
     low, high = _bounds(setting)
     assert len(low) == sizes(len(setting.system.ues), len(setting.system.edge_servers))[setting.observation]
     if setting.normalize:

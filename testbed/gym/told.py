@@ -55,7 +55,7 @@ class RegionInfo:
         self._seed, self._overhead, self._finished = seed, 0.0, 0
 
     def info(self, backend: Backend) -> Info:
-        """What the region did in the slot just played; see docs/gym.md."""
+        """What the region did in the slot just played; see docs/reference/environments.md."""
         decided, offloaded, forwarded, rejected, finished, hits, delay_ns, energy, overhead, *_ = backend.totals
         fallback, lag_s = backend.measured
         self._overhead += overhead

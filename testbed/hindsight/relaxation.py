@@ -1,4 +1,6 @@
-"""A true lower bound of the mean overhead that any decisions can reach on a workload; proof in docs/bound.md.
+"""A true lower bound of the mean overhead that any decisions can reach on a workload.
+
+The proof is in docs/explanation/lower-bound.md.
 
 Every task may be executed on the UE's own CPU or at any edge server that it could get to, at any time after it can be
 there; no server ever does more than it can. That relaxes every rule of the model, and its cost counts no task dearer

@@ -1,9 +1,9 @@
 """One pair of processes' session, sans-IO: every message arrives exactly once, in any order, or the loss has a name.
 
-The transitions are one table (`testbed.protocol.transitions`, drawn in docs/protocol.md). Times are integer nanoseconds
-of any one clock that does not go back. Messages of a pair of incarnations are numbered from 1 in each direction. A
-newer incarnation of the peer starts afresh; what was sent to the earlier one and not acknowledged is counted as
-abandoned, since nobody can know whether it was acted on.
+The transitions are one table (`testbed.protocol.transitions`, drawn in docs/reference/protocol.md). Times are integer
+nanoseconds of any one clock that does not go back. Messages of a pair of incarnations are numbered from 1 in each
+direction. A newer incarnation of the peer starts afresh; what was sent to the earlier one and not acknowledged is
+counted as abandoned, since nobody can know whether it was acted on.
 """
 
 from collections.abc import Iterable

@@ -20,7 +20,7 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("page", ["docs/api.md", "README.md"])
+@pytest.mark.parametrize("page", ["docs/reference/python-api.md", "README.md"])
 def test_what_the_page_shows_runs_as_it_stands(page, here):
     shown = "".join(BLOCK.findall((ROOT / page).read_text()))
     assert "import testbed" in shown

@@ -12,7 +12,7 @@ import testbed.gym
 from testbed.gym.parallel import EdgeOffloadCells
 from testbed.gym.vector import EdgeOffloadVector
 
-MISSING = "is not installed: see docs/gym.md for how to check this client"
+MISSING = "is not installed: see docs/how-to/train-with-other-libraries.md for how to check this client"
 SHORT = {"episode_slots": 6}
 
 

@@ -41,7 +41,7 @@ def test_greedy_do_is_exactly_greedy_do(options):
 
 
 def test_the_margin_alone_is_worse_than_a_coin():
-    """What docs/gym.md says of it: without the work sent before in the slot everyone goes to the same server."""
+    """What the documentation says of it: without the work sent before in the slot everyone goes to the same server."""
 
     def by_margin(seen):
         return (seen[:, 24::22] > 0).astype(np.int8)

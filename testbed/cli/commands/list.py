@@ -104,7 +104,7 @@ def _scenarios_text(rows: Rows, columns: int) -> str:
 def _policies_text(rows: Rows, columns: int) -> str:
     plain = [row for row in rows if not row["policy"].endswith(loading.DOUBLE)]
     named = {f"{row['policy']}{':CHECKPOINT' if row['needs_checkpoint'] else ''}": row["about"] for row in plain}
-    named["module:attribute"] = "your own Python function or class, see docs/policies.md"
+    named["module:attribute"] = "your own Python function or class, see docs/how-to/bring-your-own-policy.md"
     widest = max(len(name) for name in named)
     lines = [f"{name.ljust(widest)}  {about}" for name, about in named.items()]
     usable = [written for row in rows if row["needs_checkpoint"] for written in row["usable"]]

@@ -1,22 +1,13 @@
-"""Writes the messages and the session's states into docs/protocol.md, from the code itself.
+"""Messages, limits and the session's states in Markdown, from the code itself."""
 
-python docs/protocol.py            print them
-python docs/protocol.py --write    bring docs/protocol.md up to date
-"""
-
-import sys
 from collections import defaultdict
 from enum import Enum
-from pathlib import Path
 from typing import get_args
 
 from testbed.protocol.codec import MAX_HEADER, MAX_PAYLOAD, MAX_TELEMETRY, PROTOCOL_VERSION
 from testbed.protocol.messages import Body
 from testbed.protocol.transitions import TABLE, Input, Output, State
 
-PAGE = Path(__file__).parent / "protocol.md"
-MARK = "<!-- {}: .venv/bin/python docs/protocol.py --write -->"
-END = "<!-- end -->"
 KIB = 1024
 
 
@@ -65,23 +56,3 @@ def diagram() -> str:
             arrows[state.label, then.state.label].append(happened.label)
     lines = [f"    {a} --> {b}: {', '.join(labels)}" for (a, b), labels in arrows.items()]
     return "```mermaid\nstateDiagram-v2\n    [*] --> closed\n" + "\n".join(lines) + "\n```"
-
-
-PARTS = {"messages": messages, "limits": limits, "diagram": diagram, "transitions": table}
-
-
-def page(text: str) -> str:
-    """``text`` with what stands between its marks brought up to date."""
-    for name, part in PARTS.items():
-        mark = MARK.format(name)
-        before, _, rest = text.partition(mark)
-        _, _, after = rest.partition(END)
-        text = f"{before}{mark}\n\n{part()}\n\n{END}{after}"
-    return text
-
-
-if __name__ == "__main__":
-    if sys.argv[1:] == ["--write"]:
-        PAGE.write_text(page(PAGE.read_text()))
-    else:
-        print("\n\n".join(part() for part in PARTS.values()))

@@ -1,18 +1,9 @@
-"""Writes the tables of ``run.db`` into docs/runs.md, from the row structs themselves.
-
-python docs/schema.py            print them
-python docs/schema.py --write    bring docs/runs.md up to date
-"""
-
-import sys
-from pathlib import Path
+"""The tables of ``run.db`` in Markdown, from the row structs themselves."""
 
 import msgspec
 
 from testbed.record.writer import SCHEMA_VERSION, TABLES
 
-PAGE = Path(__file__).parent / "runs.md"
-BEGIN, END = "<!-- tables: .venv/bin/python docs/schema.py --write -->", "<!-- end of tables -->"
 TYPES = {int: "integer", bool: "0 or 1", float: "real", str: "text"}
 
 MEANINGS = {
@@ -124,17 +115,3 @@ def tables() -> str:
         for field in msgspec.structs.fields(row):
             parts[-1] += f"\n| `{field.name}` | {TYPES[field.type]} | {MEANINGS[f'{table}.{field.name}']} |"
     return "\n\n".join(parts)
-
-
-def page(text: str) -> str:
-    """``text`` with the tables between its marks brought up to date."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{tables()}\n\n{END}{after}"
-
-
-if __name__ == "__main__":
-    if sys.argv[1:] == ["--write"]:
-        PAGE.write_text(page(PAGE.read_text()))
-    else:
-        print(tables())

@@ -1,0 +1,1 @@
+"""Generators of the documentation: what the code knows better than a page does."""
