@@ -145,16 +145,20 @@ def test_time_left_is_said_where_it_is_known():
     assert beside_a_bar("x", 0.0, float("inf")) == "  0 %  x"
 
 
+def moment(phase, now_ns=0, silent=()):
+    """A moment of a run of 20 tasks in 8 processes, of which 3 are alive."""
+    return Progress(phase=phase, now_ns=now_ns, finished=5, total=20, alive=3, processes=8, silent=silent)
+
+
 def test_a_run_says_how_far_it_is():
     end_ns = 200 * 10**9
-    starting = Progress("starting", 0, 0, 0, 3, 8)
-    assert run_text.text(starting, end_ns) == "starting: 3 of 8 processes are ready"
-    assert run_text.share(starting, end_ns) is None
-    running = Progress("running", 10**11, 5, 20, 3, 8, ("ue-1-1", "ue-1-2", "ue-1-3", "ue-1-4"))
+    assert run_text.text(moment("starting"), end_ns) == "starting: 3 of 8 processes are ready"
+    assert run_text.share(moment("starting"), end_ns) is None
+    running = moment("running", 10**11, ("ue-1-1", "ue-1-2", "ue-1-3", "ue-1-4"))
     said = "running: 100.0 of 200 s, 5 of 20 tasks ended, no sign of life from ue-1-1, ue-1-2, ue-1-3"
     assert (run_text.text(running, end_ns), run_text.share(running, end_ns)) == (said, 0.5)
-    assert run_text.share(Progress("draining", 3 * 10**11, 5, 20, 3, 8), end_ns) is None
+    assert run_text.share(moment("draining", 3 * 10**11), end_ns) is None
 
 
 def test_a_short_run_is_not_said_to_last_no_time():
-    assert "0.1 of 0.4 s" in run_text.text(Progress("running", 100_000_000, 0, 1, 3, 3), 400_000_000)
+    assert "0.1 of 0.4 s" in run_text.text(moment("running", 100_000_000), 400_000_000)
