@@ -1,7 +1,6 @@
 """Messages, limits and the session's states in Markdown, from the code itself."""
 
 from collections import defaultdict
-from enum import Enum
 from typing import get_args
 
 from testbed.protocol.codec import MAX_HEADER, MAX_PAYLOAD, MAX_TELEMETRY, PROTOCOL_VERSION
@@ -30,7 +29,7 @@ def limits() -> str:
     )
 
 
-def words(kind: type[Enum]) -> str:
+def words(kind: type[State] | type[Input] | type[Output]) -> str:
     """The members of ``kind`` and what they mean."""
     return "\n".join(f"| {member.label} | {member.meaning} |" for member in kind)
 
