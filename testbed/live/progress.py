@@ -24,11 +24,14 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class TaskCounter:
-    """Counts ends of tasks as rows come in; ``latest_ns`` is the last instant at which one of them was generated."""
+    """Counts ends of tasks as rows come in, and keeps only what is needed of tasks that have not ended.
+
+    ``latest_ns`` is the last instant at which a task that was told of was generated.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._rows: dict[tuple[str, int], TaskRow] = {}
+        self._decided: dict[tuple[str, int], TaskRow] = {}
         self._open = {(plan.system.ues[task.ue].name, task.number): task for task in plan.workload}
         self.latest_ns = NEVER_BEGAN_NS
 
@@ -36,13 +39,16 @@ class TaskCounter:
         """Note the tasks among ``rows``."""
         for row in rows:
             if isinstance(row, TaskRow):
-                key = (row.ue, row.number)
-                self.latest_ns = max(self.latest_ns, row.generated_ns)
-                known = self._rows.get(key)
-                if known is None or known.finished_ns < 0:
-                    self._rows[key] = row
-                if row.finished_ns >= 0:
-                    self._open.pop(key, None)
+                self._note(row)
+
+    def _note(self, row: TaskRow) -> None:
+        key = (row.ue, row.number)
+        self.latest_ns = max(self.latest_ns, row.generated_ns)
+        if row.finished_ns >= 0:
+            self._open.pop(key, None)
+            self._decided.pop(key, None)
+        elif key in self._open:
+            self._decided[key] = row
 
     def drained(self, absences: Mapping[str, list[Absence]]) -> bool:
         """Whether every task has ended or went down with its UE."""
@@ -62,6 +68,4 @@ class TaskCounter:
 
     def failed_rows(self, absences: Mapping[str, list[Absence]], end_ns: int, reason: str) -> list[TaskRow]:
         """Rows of the tasks that were generated and did not finish."""
-        plan = self._plan
-        rows = close_rows(plan.system, plan.workload, self._rows, absences, end_ns, reason)
-        return [row for row in rows if row.finished_ns < 0]
+        return close_rows(self._plan.system, self._open.values(), self._decided, absences, end_ns, reason)

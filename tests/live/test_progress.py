@@ -1,0 +1,70 @@
+"""The launcher's count of tasks: right to the last, and of no more memory than the tasks that have not ended."""
+
+import sys
+
+import msgspec
+import pytest
+
+from testbed.live.progress import TaskCounter
+from testbed.model.task import DECIDED, DRAIN_LIMIT, FAILED, NEVER_BEGAN_NS, UE_DIED
+from testbed.policy.heuristics import FixedChoice
+from testbed.protocol.endings import close_rows
+from testbed.sim.simulation import simulate
+from tests.support import plan, region
+
+SYSTEM, TASKS = region(slots=10)
+PLAN = plan(SYSTEM, TASKS)
+
+
+@pytest.fixture(scope="module")
+def ended():
+    """The last rows of a whole run, in the order in which its tasks end."""
+    return sorted(simulate(PLAN, FixedChoice(1)).tasks, key=lambda row: row.finished_ns)
+
+
+def as_decided(row):
+    """The row that the UE told when the task was decided."""
+    return msgspec.structs.replace(row, state=DECIDED, finished_ns=-1)
+
+
+def moment(counter):
+    found = counter.progress(0, 1, 1, ())
+    return found.finished, found.total
+
+
+def test_it_counts_each_end_once_whatever_order_rows_come_in(ended):
+    counter = TaskCounter(PLAN)
+    assert counter.latest_ns == NEVER_BEGAN_NS and moment(counter) == (0, len(TASKS))
+    counter.take([as_decided(row) for row in ended])
+    assert moment(counter) == (0, len(TASKS)) and not counter.drained({})
+    counter.take([*ended[:5], *ended[:5], *map(as_decided, ended[:5])])
+    assert moment(counter) == (5, len(TASKS))
+    counter.take(ended)
+    assert moment(counter) == (len(TASKS), len(TASKS)) and counter.drained({})
+    assert counter.latest_ns == max(task.generated_ns for task in TASKS)
+    assert counter.failed_rows({}, 10**12, DRAIN_LIMIT) == []
+
+
+def test_no_row_is_kept_of_a_task_that_has_ended(ended):
+    counter, decided = TaskCounter(PLAN), [as_decided(row) for row in ended]
+    known = [*decided, *ended]
+    before = [sys.getrefcount(row) for row in known]
+    counter.take(decided)
+    assert [sys.getrefcount(row) for row in known] != before
+    counter.take(ended)
+    counter.take(decided)
+    assert [sys.getrefcount(row) for row in known] == before
+
+
+@pytest.mark.parametrize("reason", ["", DRAIN_LIMIT])
+def test_those_that_did_not_finish_fail_as_the_record_would_have_them(ended, reason):
+    counter, half = TaskCounter(PLAN), len(ended) // 2
+    told = [*ended[:half], *map(as_decided, ended[half : half + 5])]
+    counter.take(told)
+    absences = {SYSTEM.ues[0].name: [(5 * SYSTEM.slot_ns, -1)]}
+    failed = counter.failed_rows(absences, SYSTEM.end_ns, reason)
+    rows = {(row.ue, row.number): row for row in told}
+    whole = close_rows(SYSTEM, TASKS, rows, absences, SYSTEM.end_ns, reason)
+    assert failed == [row for row in whole if row.finished_ns < 0] and failed
+    if reason:
+        assert {row.state for row in failed} == {FAILED} and {row.reason for row in failed} <= {reason, UE_DIED}
