@@ -13,7 +13,7 @@ from testbed.model.task import Phase
 from testbed.policy.heuristics import FALLBACKS, Policy, checked, watching
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
 from testbed.protocol.lives import Lives
-from testbed.protocol.messages import Announce, Ask, Decision, Down, Outcome, Seen, Up
+from testbed.protocol.messages import Announce, Ask, Decision, Down, Seen, Up
 from testbed.protocol.rows import policy_error
 
 
@@ -26,7 +26,7 @@ class GatherExpired(msgspec.Struct, frozen=True):
 
 @runtime_checkable
 class LearningPolicy(Protocol):
-    """A policy whose learner is told what it saw and did, and how it ended."""
+    """A policy whose learner is told what it saw and did; how that ended, the UEs tell."""
 
     def account(self, cell: CellView) -> Seen:
         """What there was to see in ``cell``, and what was just decided there."""
@@ -61,8 +61,6 @@ class DecisionServer:
                 return self._decide_complete(now_ns)
             case GatherExpired():
                 return self._decide(now_ns, event.cell, event.slot)
-            case Outcome() if self._learning is not None:
-                return [Send(to=LEARNER, body=event, at_ns=now_ns, phase=Phase.DECIDE)]
             case Down():
                 return self._down(now_ns, event)
             case Lost() | Up():

@@ -2,7 +2,7 @@
 
 from testbed.model import link, random
 from testbed.model.delay import after_ns, chain, duration_ns
-from testbed.model.system import EPOCH_ARRIVAL, SHARED, System
+from testbed.model.system import CONTROLLER, EPOCH_ARRIVAL, LEARNER, SHARED, System
 from testbed.model.task import LOCAL, OFFLOAD, Phase, Task
 from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Execute, Lost, Record, Send, Wake
 from testbed.protocol.lives import Lives
@@ -12,13 +12,11 @@ from ue_agent import report
 from ue_agent.events import Arises, AskExpired, LocalEnd, Pending
 from ue_agent.report import Flight
 
-CONTROLLER = "controller"
-
 
 class Agent:
     """One UE; ``tasks`` are its rows of the workload, those before ``from_ns`` are not its own any more.
 
-    With ``outcomes`` it tells the controller how its tasks end, and asks while the run drains too: who learns looks on.
+    With ``outcomes`` it tells the learner how its tasks end, and asks while the run drains too: who learns looks on.
     """
 
     def __init__(
@@ -241,7 +239,7 @@ class Agent:
         if not self._outcomes:
             return [Record(row)]
         told = report.outcome(row, flight.task)
-        return [Record(row), Send(to=CONTROLLER, body=told, at_ns=finished_ns, phase=Phase.DECIDE, ue=self.ue.index)]
+        return [Record(row), Send(to=LEARNER, body=told, at_ns=finished_ns, phase=Phase.DECIDE, ue=self.ue.index)]
 
     def _moved(self, now_ns: int, moved: Moved) -> list[Action]:
         """The task went on to another ES, or came there; that one may have died before this was heard.

@@ -1,6 +1,7 @@
 """From what a running testbed tells to stretches of experience, on no clock but the slots in the messages.
 
-Observations come slot by slot and cell by cell, outcomes many slots later and in any order. A slot is settled when all
+Observations come slot by slot and cell by cell, outcomes mostly many slots later and in any order; as they come from
+others, one may also be read before the observation of its task. A slot is settled when all
 that was in the system during it has ended, or `PATIENCE` slots have passed; T settled slots in a row make a stretch.
 Decisions that were not the policy's own in the end, or whose UE died, get weight 0. A gap in what was seen, as a death
 of the controller leaves it, ends a stretch.
@@ -52,6 +53,7 @@ class Assembler:
         self._index = {ue.name: ue.index for ue in system.ues}
         self._ready: list[TrajectorySegment] = []
         self._seen: dict[int, _Slot] = {}
+        self._ended_unseen: dict[Key, int] = {}
         self._begin(0)
 
     def _begin(self, first: int) -> None:
@@ -59,6 +61,7 @@ class Assembler:
         self._usable = first if first == 0 else first + self._patience
         self._slot_costs = SlotCosts(self._system, first)
         self._decided: dict[Key, int] = {}
+        self._ended_unseen = {key: slot for key, slot in self._ended_unseen.items() if slot >= first}
         self._not_own: set[tuple[int, int]] = set()
         self._seen = {slot: seen for slot, seen in self._seen.items() if slot >= first}
         self._settled: list[_Slot] = []
@@ -88,11 +91,15 @@ class Assembler:
         slot.cells.setdefault(seen.cell, seen.features)
         slot.chose += [(chose, seen.version) for chose in seen.chose]
         for task in seen.tasks:
-            self._slot_costs.enter(task)
-            self._decided[task.ue, task.number] = seen.slot
+            key = task.ue, task.number
+            if self._ended_unseen.pop(key, None) is None:
+                self._slot_costs.enter(task)
+                self._decided[key] = seen.slot
 
     def _end(self, outcome: Outcome) -> None:
-        self._decided.pop((outcome.task.ue, outcome.task.number), None)
+        key = outcome.task.ue, outcome.task.number
+        if self._decided.pop(key, None) is None and outcome.slot >= self._slot_costs.next:
+            self._ended_unseen[key] = outcome.slot
         if outcome.fallback:
             self._not_own.add((outcome.task.ue, outcome.slot))
         self._slot_costs.leave(outcome)
@@ -109,6 +116,7 @@ class Assembler:
             return False
         seen = self._seen.pop(slot)
         seen.cost = self._slot_costs.settle()
+        self._ended_unseen = {key: at for key, at in self._ended_unseen.items() if at > slot}
         if slot >= self._usable:
             self._settled.append(seen)
         if len(self._settled) == self._length:

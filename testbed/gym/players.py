@@ -1,4 +1,6 @@
-"""The processes behind an environment: ESs and UEs that play one episode after another; the controller is played here.
+"""The processes behind an environment: ESs and UEs that play one episode after another.
+
+The controller is played here, and so is the learner, whom UEs tell how their tasks end.
 
 Between episodes they stay: told to stop and begin again, they flush, answer, and await an epoch with new orders. What
 cores of an earlier episode still say is dropped, on either side.
@@ -17,7 +19,7 @@ from controller.notices import notices_of
 from testbed.gym.sweeper import swept
 from testbed.live.process_group import EPISODE_LOOK_MS, ProcessGroup, prepared
 from testbed.model.errors import StartError
-from testbed.model.system import CONTROLLER, Plan
+from testbed.model.system import CONTROLLER, LEARNER, Plan
 from testbed.model.task import Phase
 from testbed.node.launcher_session import WORDS
 from testbed.node.socket import envelope
@@ -30,6 +32,7 @@ from testbed.record.files import temporary_folder
 
 LAST_LINES = 5
 _FOREIGN: list[contextlib.ExitStack] = []
+PLAYED = (CONTROLLER, LEARNER)
 TOLD = (Ask, Announce, Outcome)
 Told = Ask | Announce | Outcome
 
@@ -38,7 +41,7 @@ class Players(ProcessGroup):
     """The processes of ``plan`` in ``run_dir`` (``here`` is a short path to it); `ProcessGroup.shutdown` ends them."""
 
     def __init__(self, plan: Plan, run_dir: Path, here: str) -> None:
-        super().__init__(plan, run_dir, here, hosts_of(plan), (CONTROLLER,))
+        super().__init__(plan, run_dir, here, hosts_of(plan), PLAYED)
         self.begun = False
         self._notices, self._validator = notices_of(plan.system), Validator(plan)
         self._heard: list[Told] = []
@@ -93,9 +96,9 @@ class Players(ProcessGroup):
         return found
 
     def take(self, received: Envelope) -> None:
-        """Keep what the controller is told in this episode; see `ProcessGroup.take`."""
+        """Keep what controller and learner are told in this episode; see `ProcessGroup.take`."""
         body = received.body
-        if isinstance(body, TOLD) and received.to == CONTROLLER:
+        if isinstance(body, TOLD) and received.to in PLAYED:
             if received.incarnation != self.episode:
                 return
             why = self._validator.refusal(received, self.now_ns())

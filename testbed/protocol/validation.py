@@ -39,7 +39,7 @@ ENDS = (COMPLETED, LATE, FAILED)
 INCARNATIONS = 2**31
 TO_UE = (Decision, Moved, Aired, Result, Down, Up, Heartbeat)
 TO_ES = (Post, Kept, Forward, Announce, Down, Up, Heartbeat)
-TO_CONTROLLER = (Ask, Announce, Outcome, Down, Up, Heartbeat)
+TO_CONTROLLER = (Ask, Announce, Down, Up, Heartbeat)
 TO_LEARNER = (Seen, Outcome, Down, Up, Heartbeat)
 
 
@@ -244,7 +244,7 @@ class Validator:
     def _outcome(self, envelope: Envelope) -> None:
         told: Outcome = envelope.body  # type: ignore[assignment]
         ue = self._bounds.ue(told.ue)
-        sent_by(envelope, ue.name if envelope.to == CONTROLLER else CONTROLLER)
+        sent_by(envelope, ue.name)
         self._bounds.known(ue, told.task)
         need(
             holds=told.slot == self._system.asked_ns(told.task) // self._system.slot_ns,
@@ -253,8 +253,7 @@ class Validator:
         need(holds=told.choice in CHOICES, why="there is no such choice")
         need(holds=told.fallback in FALLBACKS and told.state in ENDS, why="no task ends like that")
         ordered(self._system.asked_ns(told.task), told.finished_ns)
-        if envelope.to == CONTROLLER:
-            need(holds=envelope.at_ns == told.finished_ns, why="its instant is not that of its content")
+        need(holds=envelope.at_ns == told.finished_ns, why="its instant is not that of its content")
         self._bounds.by_now(told.finished_ns)
         for ns in (told.delay_ns, told.airtime_ns, told.think_ns):
             need(holds=0 <= ns <= self._bounds.elapsed_ns(0), why="it cannot have taken so long")

@@ -9,6 +9,7 @@ from testbed.gym import config as settings_of
 from testbed.gym.accounting import Accounting
 from testbed.gym.backend import TwinBackend
 from testbed.gym.observation import observed
+from testbed.model.system import CONTROLLER, LEARNER
 from testbed.model.task import Phase
 from testbed.protocol.actions import Send
 from testbed.protocol.messages import Announce, Ask, Decision, Outcome
@@ -66,14 +67,15 @@ class Desk:
 
 
 class Attended(Simulation):
-    """A simulation with a `Desk` for a controller; it ends once the last outcome has been told."""
+    """A simulation with a `Desk` for its controller and its learner; it ends once the last outcome has been told."""
 
     def __init__(self, setting, plan, choices):
         super().__init__(plan, None)
         self.desk = Desk(setting, plan, choices)
+        self._incarnation[LEARNER] = 0
 
     def _make(self, name, incarnation, from_ns):
-        return self.desk if name == "controller" else super()._make(name, incarnation, from_ns)
+        return self.desk if name in (CONTROLLER, LEARNER) else super()._make(name, incarnation, from_ns)
 
     def _drained(self):
         return False

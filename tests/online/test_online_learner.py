@@ -132,6 +132,18 @@ def test_the_order_in_which_outcomes_come_does_not_matter():
         assert np.array_equal(mine.features, theirs.features) and np.array_equal(mine.weight, theirs.weight)
 
 
+@pytest.mark.parametrize("ahead", [1, 3])
+def test_an_outcome_may_be_read_before_the_observation_of_its_task(ahead):
+    """They come from different processes, whose inboxes are read in turn."""
+    ear, _ = listen()
+    early = sorted(ear.heard, key=lambda message: (message.slot - ahead * isinstance(message, Outcome), message.slot))
+    usual, found = (assembled(heard, patience=2 * SLOTS) for heard in (ear.heard, early))
+    assert len(found) >= len(usual) > 0
+    for mine, theirs in zip(usual, found, strict=False):
+        assert np.allclose(mine.rewards, theirs.rewards, rtol=1e-5)
+        assert np.array_equal(mine.features, theirs.features) and np.array_equal(mine.weight, theirs.weight)
+
+
 def test_decisions_that_were_not_the_policys_own_get_no_weight():
     ear, _ = listen()
     chosen = next(m for m in ear.heard if isinstance(m, Outcome) and m.slot == 12 and m.choice == 1)
