@@ -6,10 +6,7 @@ from testbed.model.system import Emulation, System
 from testbed.node.process import Making, entry
 from testbed.node.role import Role
 from testbed.protocol.actions import Core
-from testbed.protocol.messages import Outcome
-from testbed.protocol.rows import TaskRow
 from ue_agent.agent import Agent
-from ue_agent.report import measured, measured_outcome
 
 
 def make(making: Making) -> Core:
@@ -20,23 +17,8 @@ def make(making: Making) -> Core:
 
 
 def role_of(system: System, emulation: Emulation) -> Role:
-    """UEs act at the ideal instant; a finished task is measured when it really ended."""
-    ues = {ue.name: ue for ue in system.ues}
-
-    def measure(row: TaskRow, actual_ns: int) -> TaskRow:
-        return measured(row, actual_ns, ues[row.ue])
-
-    def measure_outcome(outcome: Outcome, actual_ns: int) -> Outcome:
-        return measured_outcome(outcome, actual_ns, ues[outcome.ue])
-
-    return Role(
-        guard_ns=0,
-        boundary_guard_ns=300_000,
-        ordered=False,
-        executes=True,
-        measure=measure,
-        measure_outcome=measure_outcome,
-    )
+    """UEs act at the ideal instant."""
+    return Role(guard_ns=0, boundary_guard_ns=300_000, ordered=False, executes=True)
 
 
 def main(argv: list[str]) -> int:

@@ -1,13 +1,15 @@
 """The user equipment's core (sans-IO): asks, decides, executes locally or posts, and recovers from deaths."""
 
+from functools import partial
+
 from testbed.model import link, random
 from testbed.model.delay import after_ns, chain, duration_ns
 from testbed.model.system import CONTROLLER, EPOCH_ARRIVAL, LEARNER, SHARED, System
 from testbed.model.task import LOCAL, OFFLOAD, Phase, Task
-from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Execute, Lost, Record, Send, Wake
+from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Execute, Finish, Lost, Record, Send, Wake
 from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Aired, Ask, Decision, Down, Moved, Post, Result, Up
-from testbed.protocol.rows import UeSlotRow
+from testbed.protocol.rows import TaskRow, UeSlotRow
 from ue_agent import report
 from ue_agent.events import Arises, AskExpired, LocalEnd, Pending
 from ue_agent.report import Flight
@@ -220,11 +222,8 @@ class Agent:
         flight = self._flights.get(result.number)
         if flight is None or flight.start_ns >= 0 or self._is_posthumous(result):
             return []
-        flight.result = result
-        flight.forwarded = result.es != self._es
+        flight.answer(result, self._es)
         if result.rejected:
-            flight.reentry_ns = result.at_ns
-            flight.tx_start_ns, flight.tx_end_ns = result.trip.tx_start_ns, result.trip.tx_end_ns
             return [*self._execute(flight, result.at_ns), self._told(flight)]
         return self._end(result.number, result.at_ns)
 
@@ -235,11 +234,12 @@ class Agent:
 
     def _end(self, number: int, finished_ns: int) -> list[Action]:
         flight = self._flights.pop(number)
-        row = report.ended(flight, self.ue, finished_ns)
-        if not self._outcomes:
-            return [Record(row)]
-        told = report.outcome(row, flight.task)
-        return [Record(row), Send(to=LEARNER, body=told, at_ns=finished_ns, phase=Phase.DECIDE, ue=self.ue.index)]
+        tell = partial(self._outcome, flight.task) if self._outcomes else None
+        return [Finish(at_ns=finished_ns, row=partial(report.ended, flight, self.ue, finished_ns), tell=tell)]
+
+    def _outcome(self, task: Task, row: TaskRow) -> Send:
+        told = report.outcome(row, task)
+        return Send(to=LEARNER, body=told, at_ns=row.finished_ns, phase=Phase.DECIDE, ue=self.ue.index)
 
     def _moved(self, now_ns: int, moved: Moved) -> list[Action]:
         """The task went on to another ES, or came there; that one may have died before this was heard.

@@ -8,6 +8,11 @@ from testbed.model.task import COMPLETED, DECIDED, LATE, Task
 from testbed.protocol.messages import Outcome, Result, Trip
 from testbed.protocol.rows import TaskRow
 
+NO_TRIP = Trip(ready_ns=-1, tx_start_ns=-1, tx_end_ns=-1, arrival_ns=-1, attempts=0)
+NO_RESULT = Result(
+    ue="", number=-1, es="", incarnation=0, trip=NO_TRIP, es_arrival_ns=-1, start_ns=-1, end_ns=-1, at_ns=-1
+)
+
 
 class Flight(msgspec.Struct, kw_only=True):
     """A decided task on its way: where it is, and what is known of it so far."""
@@ -43,6 +48,13 @@ class Flight(msgspec.Struct, kw_only=True):
         if self.es == es:
             return self.incarnation <= incarnation
         return self.forwarded and not self.arrived and es == own_es and self.via_incarnation <= incarnation
+
+    def answer(self, result: Result, own_es: str) -> None:
+        """An ES executed it, or had no place for it; what the radio did is known now."""
+        self.result, self.forwarded = result, result.es != own_es
+        self.tx_start_ns, self.tx_end_ns = result.trip.tx_start_ns, result.trip.tx_end_ns
+        if result.rejected:
+            self.reentry_ns = result.at_ns
 
     def air(self, *, first: bool, at_ns: int) -> None:
         """Its first or last bit was sent, so far as an ES that died meanwhile let it."""
@@ -102,85 +114,85 @@ def decided(flight: Flight, ue: Ue) -> TaskRow:
     )
 
 
-def ended(flight: Flight, ue: Ue, finished_ns: int) -> TaskRow:
-    """The complete row of a finished task."""
-    row = decided(flight, ue)
-    result = flight.result
-    if result is not None:
-        row = _travelled(row, result)
-    energy, airtime = 0.0, row.airtime_ns + flight.lost_airtime_ns
-    if airtime:
-        energy += transmit_energy_j(ue.tx_power_w, airtime)
-    measured_energy = energy + transmit_energy_j(ue.tx_power_w, result.trip.late_ns if result is not None else 0)
+def ended(flight: Flight, ue: Ue, finished_ns: int, actual_ns: int) -> TaskRow:
+    """The row of a task that was finished at emulated instant ``actual_ns``, and ideally at ``finished_ns``."""
+    task, ready = flight.task, flight.ready_ns
+    result = flight.result or NO_RESULT
+    trip = result.trip
+    start, end, local_wait, executed = result.start_ns, result.end_ns, 0, 0
     if flight.start_ns >= 0:
-        entered = flight.reentry_ns if flight.reentry_ns >= 0 else flight.ready_ns
-        executed = compute_energy_j(ue.kappa, ue.cpu_hz, flight.task.cycles)
-        energy, measured_energy = energy + executed, measured_energy + executed
-        row = msgspec.structs.replace(
-            row,
-            start_ns=flight.start_ns,
-            end_ns=flight.end_ns,
-            local_wait_ns=flight.start_ns - entered,
-            local_execution_ns=flight.end_ns - flight.start_ns,
-        )
-    if flight.recovered:
-        row = msgspec.structs.replace(
-            row, reentry_ns=flight.reentry_ns, recovery_ns=flight.reentry_ns - flight.ready_ns
-        )
-    row = msgspec.structs.replace(
-        row, finished_ns=finished_ns, forwarded=flight.forwarded, energy_j=energy, energy_measured_j=measured_energy
-    )
-    return measured(row, finished_ns, ue)
-
-
-def _travelled(row: TaskRow, result: Result) -> TaskRow:
-    trip: Trip = result.trip
-    row = msgspec.structs.replace(
-        row,
-        es=result.es,
+        start, end = flight.start_ns, flight.end_ns
+        local_wait, executed = start - (flight.reentry_ns if flight.reentry_ns >= 0 else ready), end - start
+    delay, lag = actual_ns - task.generated_ns, actual_ns - finished_ns
+    energy, measured_energy = _energy_j(flight, ue, lag)
+    return TaskRow(
+        ue=ue.name,
+        number=task.number,
+        cell=ue.cell + 1,
+        generated_ns=task.generated_ns,
+        input_bits=task.input_bits,
+        cycles=task.cycles,
+        deadline_ns=task.deadline_ns,
+        state=COMPLETED if delay <= task.deadline_ns else LATE,
+        slot=flight.slot,
+        asked_ns=flight.asked_ns,
+        think_ns=flight.think_ns,
+        choice=flight.choice,
+        version=flight.version,
+        log_probability=flight.log_probability,
+        fallback=flight.fallback,
+        es=result.es or flight.es,
+        forwarded=flight.forwarded,
+        rejected=result.rejected,
+        recovered=flight.recovered,
         attempts=trip.attempts,
-        tx_start_ns=trip.tx_start_ns,
-        tx_end_ns=trip.tx_end_ns,
+        ready_ns=ready,
+        tx_start_ns=flight.tx_start_ns,
+        tx_end_ns=flight.tx_end_ns,
         arrival_ns=trip.arrival_ns,
         es_arrival_ns=result.es_arrival_ns,
-        rejected=result.rejected,
+        reentry_ns=flight.reentry_ns,
+        start_ns=start,
+        end_ns=end,
+        finished_ns=finished_ns,
+        measured_ns=delay,
+        energy_j=energy,
+        energy_measured_j=measured_energy,
+        overhead=overhead(ue.weight_delay, delay, measured_energy),
+        slot_wait_ns=flight.asked_ns - task.generated_ns,
+        decision_ns=ready - flight.asked_ns,
         radio_wait_ns=trip.tx_start_ns - trip.ready_ns,
         airtime_ns=trip.tx_end_ns - trip.tx_start_ns,
         latency_ns=trip.arrival_ns - trip.tx_end_ns,
         backhaul_ns=result.es_arrival_ns - trip.arrival_ns,
-        return_ns=result.at_ns - result.end_ns,
-    )
-    if result.rejected:
-        return msgspec.structs.replace(row, reentry_ns=result.at_ns)
-    return msgspec.structs.replace(
-        row,
-        start_ns=result.start_ns,
-        end_ns=result.end_ns,
         es_wait_ns=result.start_ns - result.es_arrival_ns,
         execution_ns=result.end_ns - result.start_ns,
-    )
-
-
-def measured(row: TaskRow, actual_ns: int, ue: Ue) -> TaskRow:
-    """The row as it really ended at emulated instant ``actual_ns``: measured delay, overhead and state.
-
-    A local execution that ended late used the CPU for longer: ``energy_measured_j`` grows by κ·f³ times the lag.
-    """
-    delay = actual_ns - row.generated_ns
-    lag = actual_ns - row.finished_ns
-    energy = row.energy_measured_j + _lag_energy_j(ue, lag, by_ue=row.local_execution_ns > 0)
-    return msgspec.structs.replace(
-        row,
-        measured_ns=delay,
+        return_ns=result.at_ns - result.end_ns,
+        recovery_ns=flight.reentry_ns - ready if flight.recovered else 0,
+        local_wait_ns=local_wait,
+        local_execution_ns=executed,
         emulation_ns=lag,
-        energy_measured_j=energy,
-        overhead=overhead(ue.weight_delay, delay, energy),
-        state=COMPLETED if delay <= row.deadline_ns else LATE,
     )
+
+
+def _energy_j(flight: Flight, ue: Ue, lag_ns: int) -> tuple[float, float]:
+    """The UE's energy by the model, and from achieved times.
+
+    What arrived late was sent for longer; a local execution that ended ``lag_ns`` late took κ·f³ watts for so long.
+    """
+    trip = NO_TRIP if flight.result is None else flight.result.trip
+    energy = transmit_energy_j(ue.tx_power_w, trip.tx_end_ns - trip.tx_start_ns + flight.lost_airtime_ns)
+    measured = energy + transmit_energy_j(ue.tx_power_w, trip.late_ns)
+    if flight.start_ns >= 0:
+        executed = compute_energy_j(ue.kappa, ue.cpu_hz, flight.task.cycles)
+        energy, measured = energy + executed, measured + executed
+        if lag_ns > 0:
+            measured += ue.kappa * float(ue.cpu_hz) ** 3 * lag_ns * 1e-9
+    return energy, measured
 
 
 def outcome(row: TaskRow, task: Task) -> Outcome:
-    """What the controller learns from: a finished task with its last row."""
+    """What is learned from: a finished task as its last row has it."""
     return Outcome(
         ue=row.ue,
         task=task,
@@ -198,15 +210,3 @@ def outcome(row: TaskRow, task: Task) -> Outcome:
         by_ue=row.local_execution_ns > 0,
         think_ns=row.think_ns,
     )
-
-
-def measured_outcome(told: Outcome, actual_ns: int, ue: Ue) -> Outcome:
-    """What `measured` makes of a row, for the outcome that is told of it."""
-    delay, lag = actual_ns - told.task.generated_ns, actual_ns - told.finished_ns
-    energy = told.energy_j + _lag_energy_j(ue, lag, by_ue=told.by_ue)
-    state = COMPLETED if delay <= told.task.deadline_ns else LATE
-    return msgspec.structs.replace(told, delay_ns=delay, energy_j=energy, state=state)
-
-
-def _lag_energy_j(ue: Ue, lag_ns: int, *, by_ue: bool) -> float:
-    return ue.kappa * float(ue.cpu_hz) ** 3 * lag_ns * 1e-9 if by_ue and lag_ns > 0 else 0.0

@@ -14,10 +14,10 @@ from testbed.node.lookahead import Lookahead
 from testbed.node.role import AT_ONCE, TIMED, Role
 from testbed.node.socket import RECEIVE_TURN_NS, Mailbox
 from testbed.node.work import Work
-from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Core, Execute, Record, Send, Wake
+from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Core, Execute, Finish, Record, Send, Wake
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
-from testbed.protocol.messages import Announce, Ask, Decision, Down, Outcome, Post, Stop
-from testbed.protocol.rows import Row, TaskRow
+from testbed.protocol.messages import Announce, Ask, Decision, Down, Post, Stop
+from testbed.protocol.rows import Row
 from testbed.protocol.validation import Validator
 
 AT_A_TIME = 32
@@ -184,33 +184,34 @@ class Host:
         for action in (*actions, *notices):
             match action:
                 case Send():
-                    self._send(core, action, released)
+                    self._send(core, action)
                 case Wake(at, phase, event, ue, number):
                     self._push(at, phase, ue, number, core, event)
                 case Record(row):
-                    if self.role.measure is not None and isinstance(row, TaskRow) and row.finished_ns >= 0:
-                        row = self.role.measure(row, self._actual_ns(row.finished_ns, released))
                     self._emit(row)
+                case Finish():
+                    self._finish(core, action, released or time.monotonic_ns())
                 case Execute():
                     self._execute(core, action)
                 case Alarm(after, event):
                     self._after(time.monotonic_ns() + after, partial(self._ring, core, event))
 
-    def _actual_ns(self, ideal_ns: int, released: int) -> int:
-        """When what should have ended at ``ideal_ns`` did end."""
-        return max(ideal_ns, self.clock.emulated_ns(released or time.monotonic_ns()))
+    def _finish(self, core: Core, finish: Finish, wall_ns: int) -> None:
+        """Record a task that was finished at wall instant ``wall_ns``, and tell of it."""
+        row = finish.row(max(finish.at_ns, self.clock.emulated_ns(wall_ns)))
+        self._emit(row)
+        if finish.tell is not None:
+            self._send(core, finish.tell(row))
 
     def _ring(self, core: Core, event: object) -> None:
         self._act(core, core.handle(self.clock.now_ns(), event))
 
-    def _send(self, core: Core, send: Send, released: int = 0) -> None:
+    def _send(self, core: Core, send: Send) -> None:
         body = send.body
         if isinstance(body, Announce):
             self._events.hear(core, body)
         if isinstance(body, Ask) and body.tasks:
             self._asked_wall[core.name, body.slot] = time.monotonic_ns()
-        if isinstance(body, Outcome) and self.role.measure_outcome is not None:
-            body = self.role.measure_outcome(body, self._actual_ns(body.finished_ns, released))
         if isinstance(body, Decision) and (asked := self._last_ask.pop(self._cells[body.ue], 0)):
             self.lateness.answers.add(time.monotonic_ns() - asked)
         self.mailbox.post(

@@ -18,7 +18,6 @@ from testbed.protocol.messages import (
     Result,
     Up,
 )
-from testbed.protocol.rows import TaskRow
 
 AT_ONCE = (Ask, Decision, Moved, Aired, Down, Outcome)
 TIMED = (Post, Forward, Result, Announce, Up)
@@ -27,20 +26,17 @@ SPREAD_OF_SLOT = 20
 
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs between roles: the guard, and how a finished task's row becomes a measured one.
+    """What differs between roles: guards, order, and whether CPU is burnt.
 
     ``boundary_guard_ns`` is the guard of slot boundaries: small at an ES, whose announcement others wait for; staggered
     over UEs, which would otherwise all wake at once. ``ordered`` cores act in ideal order (slips count), ``executes``
-    ones burn cycles; ``measure`` gets (row, actual emulated instant), ``measure_outcome`` the same of what is told.
-    ``notices`` adds to a core's actions what others should know of them on a wall clock.
+    ones burn cycles. ``notices`` adds to a core's actions what others should know of them on a wall clock.
     """
 
     guard_ns: int
     boundary_guard_ns: int
     ordered: bool
     executes: bool
-    measure: Callable[[TaskRow, int], TaskRow] | None = None
-    measure_outcome: Callable[[Outcome, int], Outcome] | None = None
     notices: Callable[[Sequence[Action]], list[Send]] | None = None
 
     def turn_ns(self, ue: int, ues: int, slot_wall_ns: int) -> int:

@@ -5,13 +5,14 @@ of pending events, the network and the CPU. It delivers events in the order (ins
 UE index, task number, age).
 """
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from testbed.model.task import Phase
 from testbed.protocol.messages import Body, Decision
-from testbed.protocol.rows import Row
+from testbed.protocol.rows import Row, TaskRow
 
 
 class Send(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +64,17 @@ class Record(msgspec.Struct, frozen=True):
     row: Row
 
 
+class Finish(msgspec.Struct, frozen=True, kw_only=True):
+    """A task is finished, ideally at ``at_ns``: record its last row, and then send what is to be told of it.
+
+    The driver knows at which emulated instant it really was, and makes the row with that: ``row(actual_ns)``.
+    """
+
+    at_ns: int
+    row: Callable[[int], TaskRow]
+    tell: Callable[[TaskRow], Send] | None = None
+
+
 class Boundary(msgspec.Struct, frozen=True):
     """Event: slot ``slot`` begins; every core keeps one pending for as long as it lives."""
 
@@ -84,7 +96,7 @@ class Lost(msgspec.Struct, frozen=True):
     incarnation: int
 
 
-Action = Send | Wake | Alarm | Execute | Record
+Action = Send | Wake | Alarm | Execute | Record | Finish
 
 
 class Core(Protocol):

@@ -10,14 +10,13 @@ from testbed.model.ledger import Absence
 from testbed.model.system import Fault, Plan
 from testbed.model.task import DRAIN_LIMIT, Phase
 from testbed.policy.heuristics import Policy
-from testbed.protocol.actions import Action, Alarm, Answered, Core, Execute, Record, Send, Wake
+from testbed.protocol.actions import Action, Alarm, Answered, Core, Execute, Finish, Record, Send, Wake
 from testbed.protocol.messages import Ask, Decision, Down, Up
-from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row, TaskRow
+from testbed.protocol.rows import DIED, RESTARTED, EventRow
 from testbed.sim.events import Heap, PendingEvent
 from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditions, Tick
 from testbed.sim.run_log import Book, Simulated
 from ue_agent.agent import Agent
-from ue_agent.report import measured
 
 FIRST = -1
 Recorded = Mapping[tuple[str, int], Answered]
@@ -190,13 +189,16 @@ class Simulation:
                 case Execute():
                     self._emit_at_end(source, action)
                 case Record(row):
-                    self._book.keep(self._as_met(row))
+                    self._book.keep(row)
+                case Finish():
+                    self._finish(source, action)
 
-    def _as_met(self, row: Row) -> Row:
-        """The row as its UE saw it: over a network, a result may come later than its ideal instant."""
-        if self.network is None or not isinstance(row, TaskRow) or row.finished_ns < 0:
-            return row
-        return measured(row, max(row.finished_ns, self._now), self._ues[row.ue])
+    def _finish(self, source: str, finish: Finish) -> None:
+        """A task is finished: at its ideal instant, but that over a network a result may have come later."""
+        row = finish.row(finish.at_ns if self.network is None else max(finish.at_ns, self._now))
+        self._book.keep(row)
+        if finish.tell is not None:
+            self._send(source, finish.tell(row))
 
     def _emit_at_end(self, source: str, execute: Execute) -> None:
         send = execute.then

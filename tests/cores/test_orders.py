@@ -14,7 +14,7 @@ from edge_server.server import Server
 from testbed.model.system import Radio
 from testbed.model.task import COMPLETED, LATE, OFFLOAD
 from testbed.policy.heuristics import FixedChoice
-from testbed.protocol.actions import Answered, Boundary, Lost, Record, Wake
+from testbed.protocol.actions import Answered, Boundary, Finish, Lost, Record, Wake
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Moved, Post, Result, Trip, Up
 from testbed.protocol.rows import TaskRow
 from tests.support import MS, NS_PER_S, system, task_of
@@ -109,7 +109,9 @@ def orders(history):
 
 def task_rows(actions):
     """The rows of tasks that ``actions`` record."""
-    return [action.row for action in actions if isinstance(action, Record) and isinstance(action.row, TaskRow)]
+    finished = [action.row(action.at_ns) for action in actions if isinstance(action, Finish)]
+    told = [action.row for action in actions if isinstance(action, Record) and isinstance(action.row, TaskRow)]
+    return [*told, *finished]
 
 
 def play(order, ideal):

@@ -9,7 +9,7 @@ import pytest
 from edge_server.server import Server
 from testbed.model import ledger
 from testbed.protocol import endings
-from testbed.protocol.actions import Record
+from testbed.protocol.actions import Finish, Record
 from testbed.protocol.rows import LinkRow, SlotRow, TaskRow
 from testbed.sim import simulation
 from tests import swarm, swarm_cases
@@ -37,15 +37,19 @@ def a_result_is_accepted_for_a_task_that_runs_locally(patch):
     patch.setattr(Agent, "_end", lambda self, number, at: end(self, number, at) if number in self._flights else [])
 
 
-def doubled(kind, ended=False):
-    """A mutant that records every row of ``kind`` twice."""
+def doubled(kind):
+    """A mutant that records every row of ``kind`` twice, of tasks the last ones."""
+
+    def is_one(action):
+        if kind is TaskRow:
+            return isinstance(action, Finish)
+        return isinstance(action, Record) and type(action.row) is kind
 
     def mutate(patch):
         act = simulation.Simulation._act
 
         def twice(self, source, actions):
-            records = [action for action in actions if isinstance(action, Record) and type(action.row) is kind]
-            act(self, source, [*actions, *(one for one in records if not ended or one.row.finished_ns >= 0)])
+            act(self, source, [*actions, *filter(is_one, actions)])
 
         patch.setattr(simulation.Simulation, "_act", twice)
 
@@ -112,7 +116,7 @@ def a_death_is_recorded_late(patch):
 MUTANTS = (
     a_result_of_a_dead_incarnation_is_accepted,
     a_result_is_accepted_for_a_task_that_runs_locally,
-    doubled(TaskRow, ended=True),
+    doubled(TaskRow),
     doubled(LinkRow),
     doubled(SlotRow),
     reconcile_is_never_called,
