@@ -20,7 +20,7 @@ from testbed.live.interrupts import stop_on_interrupt
 from testbed.live.progress import Progress
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.printable import printable, readable
-from testbed.model.system import EPOCH_SLOT, Plan
+from testbed.model.system import EPOCH_SLOT, Fault, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
 from testbed.policy import loading
 from testbed.policy.heuristics import Policy
@@ -51,8 +51,9 @@ def unheard(text: str) -> None:
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What to run: a resolved scenario, its workload, the strategy by name, the clock and where to record it.
 
-    ``answers`` repeats recorded decisions instead of asking the policy (simulation only). With ``learn`` the policy
-    goes on learning from what the run measures. ``say`` hears of what takes long before the run begins.
+    ``answers`` repeats recorded decisions instead of asking the policy (simulation only), ``deaths`` recorded ones
+    instead of the scenario's faults. With ``learn`` the policy goes on learning from what the run measures. ``say``
+    hears of what takes long before the run begins.
     """
 
     resolved: Resolved
@@ -62,6 +63,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     out: str | None = None
     base: str = ""
     answers: Recorded | None = None
+    deaths: tuple[Fault, ...] | None = None
     second_offload: bool | None = None
     auto_speed: bool = False
     learn: bool = False
@@ -88,7 +90,9 @@ def perform(order: Order, progress: Observer = silent, started: Callable[[Path, 
     path = directory.create(base, order.out)
     meta = describe(order, plan, path)
     header = "\n".join(f"{key}: {meta[key]}" for key in ("run", "policy", "backend", "speed", "burn", "versions"))
-    directory.write_inputs(path, _sped(order.resolved, plan), order.workload, f"resolved from one run\n{header}")
+    directory.write_inputs(
+        path, order.resolved.at_speed(plan.emulation.speed), order.workload, f"resolved from one run\n{header}"
+    )
     _note(path, meta)
     try:
         if started is not None:
@@ -121,8 +125,8 @@ def _refuse_to_learn(order: Order) -> None:
         raise UsageError("--learn learns from what a testbed measured", "add --backend testbed")
     if order.resolved.system.epoch != EPOCH_SLOT:
         raise ScenarioError("agent.epoch: --learn needs decisions in every slot", remedy="add --set agent.epoch=slot")
-    if order.resolved.agent.reward != run_reward.HOLDING:
-        kind = order.resolved.agent.reward
+    if order.resolved.scenario.agent.reward != run_reward.HOLDING:
+        kind = order.resolved.scenario.agent.reward
         raise ScenarioError(
             f'agent.reward "{kind}": --learn earns "{run_reward.HOLDING}"',
             remedy=f"add --set agent.reward={run_reward.HOLDING}",
@@ -138,19 +142,13 @@ def planned(order: Order, *, double: bool) -> Plan:
     """The plan: automatic speed and burn fitted to this host; ``order.say`` hears if that takes a measurement."""
     live = order.backend not in VIRTUAL
     plan = order.resolved.plan(order.workload, order.policy, second_offload=double, live=live)
-    plan = msgspec.structs.replace(plan, learn=order.learn)
+    faults = plan.faults if order.deaths is None else order.deaths
+    plan = msgspec.structs.replace(plan, learn=order.learn, faults=faults)
     if not live:
         return plan
     payload.refuse(plan)
     known = host_costs.kept() or (calibration.measured(order.say) if order.auto_speed else host_costs.HostCosts())
     return preflight.fitted(plan, known, auto_speed=order.auto_speed)
-
-
-def _sped(resolved: Resolved, plan: Plan) -> Resolved:
-    """The scenario as it is run: with the speed that was chosen."""
-    given = resolved.scenario
-    emulation = msgspec.structs.replace(given.emulation, speed=plan.emulation.speed)
-    return msgspec.structs.replace(resolved, scenario=msgspec.structs.replace(given, emulation=emulation))
 
 
 def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
@@ -210,7 +208,7 @@ def _keep(made: Simulated, path: Path, resolved: Resolved) -> None:
     recorder = Recorder(path / directory.RECORD)
     for rows in (made.tasks, made.slots, made.ue_slots, made.links, made.events):
         recorder.add(rows)
-    recorder.add(run_reward.by_slot(made.tasks, resolved.system, resolved.agent.reward))
+    recorder.add(run_reward.by_slot(made.tasks, resolved.system, resolved.scenario.agent.reward))
     recorder.put({"reason": made.reason, "end_ns": made.end_ns})
     recorder.close()
 
@@ -219,7 +217,7 @@ def _reward(path: Path) -> None:
     """Write the rewards of a live run, which are known when its last task has ended."""
     run = reader.read_run(path)
     recorder = Recorder(path / directory.RECORD)
-    recorder.add(run_reward.by_slot(run.tasks, run.resolved.system, run.resolved.agent.reward))
+    recorder.add(run_reward.by_slot(run.tasks, run.resolved.system, run.resolved.scenario.agent.reward))
     recorder.close()
 
 

@@ -49,7 +49,6 @@ class EnvironmentConfig(msgspec.Struct, frozen=True, kw_only=True):
     ``normalize`` scales observations and rewards to unit size; ``actions`` is the kind of the action space.
     """
 
-    scenario: Scenario
     resolved: Resolved
     second_offload: bool
     observation: str
@@ -58,6 +57,11 @@ class EnvironmentConfig(msgspec.Struct, frozen=True, kw_only=True):
     episode_slots: int
     actions: str
     normalize: bool
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario, with its rate trace read in."""
+        return self.resolved.scenario
 
     @property
     def system(self) -> System:
@@ -97,7 +101,6 @@ def make(scenario: Source = "region", **choices: Unpack[Choices]) -> Environment
     agent, limit = found.agent, choices.get("episode_slots")
     needed = "a number of slots is needed, or 0 for the whole workload"
     return EnvironmentConfig(
-        scenario=found,
         resolved=resolved,
         second_offload=check.flag("second_offload", choices.get("second_offload", True)),
         observation=check.one_of("observation", choices.get("observation") or agent.observation, OBSERVATIONS),
@@ -128,8 +131,8 @@ def _loaded(scenario: Source, settings: Any) -> Scenario:
 
 def emulated(setting: EnvironmentConfig, speed: Any, payload: Any, decision_timeout_s: Any) -> EnvironmentConfig:
     """The setting with what replaces its scenario's emulation and timeout. Raises `UsageError`."""
-    resolved = setting.resolved
-    emulation, system = resolved.emulation, resolved.system
+    scenario, system = setting.scenario, setting.system
+    emulation = scenario.emulation
     if speed is not None:
         emulation = msgspec.structs.replace(emulation, speed=check.positive("speed", speed))
     if payload is not None:
@@ -137,9 +140,8 @@ def emulated(setting: EnvironmentConfig, speed: Any, payload: Any, decision_time
     if decision_timeout_s is not None:
         timeout = int(check.positive("decision_timeout_s", decision_timeout_s) * 1e9)
         system = msgspec.structs.replace(system, decision_timeout_ns=timeout)
-    return msgspec.structs.replace(
-        setting, resolved=msgspec.structs.replace(resolved, emulation=emulation, system=system)
-    )
+    scenario = msgspec.structs.replace(scenario, emulation=emulation)
+    return msgspec.structs.replace(setting, resolved=Resolved(scenario=scenario, system=system))
 
 
 def backlog_ns(backlog_s: Any) -> int:

@@ -10,7 +10,7 @@ from testbed.model.task import Task
 from testbed.scenario import ranges
 from testbed.scenario.checks import cut_faults, es_name, mistakes, ue_name
 from testbed.scenario.fields import Draw
-from testbed.scenario.schema import AgentSection, Cell, LinkTrace, Scenario, Thresholds, UeSection
+from testbed.scenario.schema import Cell, EmulationSection, FaultSection, LinkTrace, Scenario, UeSection
 
 FIELD_CPU, FIELD_DISTANCE, FIELD_POWER, FIELD_KAPPA, FIELD_WEIGHT = range(5)
 JITTERS = {
@@ -22,14 +22,26 @@ JITTERS = {
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
-    """A scenario made concrete. ``scenario`` is what it came from, with its rate trace read in."""
+    """A scenario made concrete. ``scenario`` is what it came from, with its rate trace read in, less unseen faults."""
 
     scenario: Scenario
     system: System
-    emulation: Emulation
-    faults: tuple[Fault, ...]
-    thresholds: Thresholds
-    agent: AgentSection
+
+    @property
+    def emulation(self) -> Emulation:
+        """How a live run emulates the system."""
+        return _emulation(self.scenario.emulation, self.scenario.slots * self.scenario.slot_ns)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The planned deaths and restarts, by instant."""
+        faults = sorted(self.scenario.faults, key=lambda fault: fault.at_ns)
+        return tuple(Fault(f.kill, f.at_ns, _restart_ns(f)) for f in faults)
+
+    def at_speed(self, speed: float) -> "Resolved":
+        """The same at another speed."""
+        emulation = msgspec.structs.replace(self.scenario.emulation, speed=speed)
+        return msgspec.structs.replace(self, scenario=msgspec.structs.replace(self.scenario, emulation=emulation))
 
     def plan(self, workload: tuple[Task, ...], policy: str, *, second_offload: bool, live: bool) -> Plan:
         """The plan of one run; only a ``live`` one has a drain limit (twice the run unless the scenario gives one)."""
@@ -56,7 +68,7 @@ def resolve(scenario: Scenario) -> Resolved:
     scenario = cut_faults(scenario)
     for mistake in mistakes(scenario):
         raise ScenarioError(mistake.message, ".".join(str(part) for part in mistake.place), remedy=mistake.remedy)
-    agent, run_ns = scenario.agent, scenario.slots * scenario.slot_ns
+    agent = scenario.agent
     system = System(
         name=scenario.name,
         seed=scenario.seed,
@@ -77,22 +89,14 @@ def resolve(scenario: Scenario) -> Resolved:
     ranges.check_system(system)
     if not scenario.workload.trace:
         ranges.check_draws(system, scenario.task)
-    faults = tuple(
-        Fault(f.kill, f.at_ns, f.at_ns + f.restart_after_ns if f.restart_after_ns >= 0 else -1)
-        for f in sorted(scenario.faults, key=lambda f: f.at_ns)
-    )
-    return Resolved(
-        scenario=scenario,
-        system=system,
-        emulation=_emulation(scenario, run_ns),
-        faults=faults,
-        thresholds=scenario.thresholds,
-        agent=agent,
-    )
+    return Resolved(scenario=scenario, system=system)
 
 
-def _emulation(scenario: Scenario, run_ns: int) -> Emulation:
-    given = scenario.emulation
+def _restart_ns(fault: FaultSection) -> int:
+    return fault.at_ns + fault.restart_after_ns if fault.restart_after_ns >= 0 else -1
+
+
+def _emulation(given: EmulationSection, run_ns: int) -> Emulation:
     return Emulation(
         speed=given.speed,
         payload=given.payload,

@@ -64,7 +64,7 @@ def test_a_resolved_scenario_loads_to_the_identical_system(name):
     assert text.startswith("# versions: 1\n# of: all\nname:")
     assert again.system == resolved.system
     assert again.emulation == resolved.emulation
-    assert again.thresholds == resolved.thresholds
+    assert again.scenario.thresholds == resolved.scenario.thresholds
     assert dump_resolved(again, "versions: 1\nof: all") == text
 
 
@@ -117,3 +117,12 @@ def test_names_of_processes():
         "ue-1-2",
         "ue-2-1",
     ]
+
+
+def test_what_a_run_changes_of_its_scenario_is_changed_in_one_place():
+    resolved = resolve(parse_scenario("faults: [{at: 1 s, kill: es-1}]"))
+    sped = resolved.at_speed(7.5)
+    assert sped.system == resolved.system and sped.faults == resolved.faults
+    assert sped.plan((), "lc", second_offload=False, live=True).emulation.speed == sped.scenario.emulation.speed == 7.5
+    calm = msgspec.structs.replace(resolved, scenario=msgspec.structs.replace(resolved.scenario, faults=()))
+    assert resolved.faults and calm.faults == calm.plan((), "lc", second_offload=False, live=True).faults == ()

@@ -54,15 +54,14 @@ def as_recorded(args: argparse.Namespace) -> Order:
     if args.on in (TESTBED, TWIN):
         raise UsageError("--as-recorded repeats decisions in the simulation only", "add --on sim")
     run = reader.read_run(args.what)
-    system, faults = replay.recorded_system(run), replay.recorded_faults(run.record.events)
-    resolved = msgspec.structs.replace(run.resolved, system=system, faults=faults)
     return Order(
-        resolved=resolved,
+        resolved=msgspec.structs.replace(run.resolved, system=replay.recorded_system(run)),
         workload=run.workload,
         policy=run.policy,
         backend=SIM,
         out=args.out,
         answers=replay.recorded_answers(run.tasks),
+        deaths=replay.recorded_faults(run.record.events),
         second_offload=replay.second_offload(run),
         notes={"replay_of": run.name, "as_recorded": True},
     )
