@@ -48,9 +48,35 @@ def _decide(
     """Every cell decides; keeps each decision from row ``d`` on and returns the next row."""
     for c in range(fixed.edge_servers.shape[0]):
         if how.head < JOINT:
-            d = decide_in_turn(world, fixed, c, how, params, layers, kept, cells[c], memory[c], at, d, scratch)
+            d = decide_in_turn(
+                world,
+                fixed,
+                c,
+                how,
+                params=params,
+                layers=layers,
+                kept=kept,
+                cells=cells[c],
+                memory=memory[c],
+                at=at,
+                d=d,
+                scratch=scratch,
+            )
         else:
-            d = decide_at_once(world, fixed, c, how, params, layers, kept, cells[c], memory[c], at, d, scratch)
+            d = decide_at_once(
+                world,
+                fixed,
+                c,
+                how,
+                params=params,
+                layers=layers,
+                kept=kept,
+                cells=cells[c],
+                memory=memory[c],
+                at=at,
+                d=d,
+                scratch=scratch,
+            )
     return d
 
 
@@ -97,9 +123,21 @@ def _build(key: int) -> Any:
                 clear_cells(world)
                 for c in range(fixed.edge_servers.shape[0]):
                     observe_cell(world, fixed, c, cells[t, w, c])
-                _remember(world, fixed, how, params, recurrent, cells[t, w], t, w, scratch)
+                _remember(world, fixed, how, params, recurrent=recurrent, cells=cells[t, w], t=t, w=w, scratch=scratch)
                 memory = recurrent.memory[w]
-                d = _decide(world, fixed, how, params, layers, kept, cells[t, w], memory, t * count + w, d, scratch)
+                d = _decide(
+                    world,
+                    fixed,
+                    how,
+                    params,
+                    layers=layers,
+                    kept=kept,
+                    cells=cells[t, w],
+                    memory=memory,
+                    at=t * count + w,
+                    d=d,
+                    scratch=scratch,
+                )
                 advance(world, fixed)
                 for c in range(fixed.edge_servers.shape[0]):
                     cell = item(world.cells, c)
@@ -107,7 +145,17 @@ def _build(key: int) -> Any:
         for w in range(count):
             for c in range(fixed.edge_servers.shape[0]):
                 observe_cell(view(worlds, w), fixed, c, cells[slots, w, c])
-            _remember(view(worlds, w), fixed, how, params, recurrent, cells[slots, w], slots, w, scratch)
+            _remember(
+                world=view(worlds, w),
+                fixed=fixed,
+                how=how,
+                params=params,
+                recurrent=recurrent,
+                cells=cells[slots, w],
+                t=slots,
+                w=w,
+                scratch=scratch,
+            )
         return d
 
     return act

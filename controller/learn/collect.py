@@ -117,16 +117,16 @@ class Collector:
             self._renew_tired()
         state, kept, memory = self.twin.state, self._kept, self._recurrent.memory.copy()
         count = acting.act(
-            state,
-            self.twin.fixed,
-            self._actor.how(explore),
-            params,
-            self._layers,
-            kept,
-            self._recurrent,
-            self._cells,
-            self._rewards,
-            self._scratch,
+            worlds=state,
+            fixed=self.twin.fixed,
+            how=self._actor.how(explore),
+            params=params,
+            layers=self._layers,
+            kept=kept,
+            recurrent=self._recurrent,
+            cells=self._cells,
+            rewards=self._rewards,
+            scratch=self._scratch,
         )
         full = state.status["full"].astype(np.bool_)
         if self._episode and full.any():
@@ -158,7 +158,8 @@ class Collector:
         if self._actor.head in (network.JOINT, network.CONTINUOUS):
             return said.copy()
         own = -np.logaddexp(0.0, np.where(actions > 0, -said, said))
-        return (np.log((1.0 - coin) * np.exp(own) + 0.5 * coin) if coin else own).astype(np.float32)
+        mixed = np.log((1.0 - coin) * np.exp(own) + 0.5 * coin) if coin else own
+        return np.asarray(mixed, np.float32)
 
     def transitions(self, rollout: Rollout, ues: NDArray[np.int64], gamma: float) -> Transitions:
         """DQN's transitions within a rollout: each UE's decision and its next one."""

@@ -5,7 +5,7 @@ import msgspec
 from testbed.analysis.grading import detail
 from testbed.model import histogram
 from testbed.model.statistics import percentile
-from testbed.record.reader import Run
+from testbed.record.reader import RecordedRun
 
 MS_PER_NS = 1e-6
 
@@ -24,7 +24,7 @@ class DecisionLatency(msgspec.Struct, frozen=True):
     seen: Spread
 
 
-def thinking(run: Run) -> DecisionLatency:
+def thinking(run: RecordedRun) -> DecisionLatency:
     """The decision times of a live run; fallbacks are left out."""
     last = {event.source: detail(event) for event in run.record.events if event.kind == "answers"}
     answers = histogram.merge(last.values())

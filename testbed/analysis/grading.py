@@ -12,7 +12,7 @@ from testbed.model import fidelity, histogram
 from testbed.node.lateness import HELD
 from testbed.protocol.placement import processes_of
 from testbed.protocol.rows import EventRow
-from testbed.record.reader import RUNNING, Run
+from testbed.record.reader import RUNNING, RecordedRun
 
 MS_PER_NS = 1e-6
 BURN, NAMED = "burn", 3
@@ -41,7 +41,7 @@ class Fidelity(msgspec.Struct, frozen=True, kw_only=True):
     lateness_by_kind_ms: dict[str, fidelity.Lateness] = {}
 
 
-def graded(run: Run) -> Fidelity:
+def graded(run: RecordedRun) -> Fidelity:
     """The fidelity of a run; a simulated one is the model itself: it has no grade, it is exact."""
     if not run.live:
         return Fidelity(
@@ -95,7 +95,7 @@ def graded(run: Run) -> Fidelity:
     )
 
 
-def _grade(run: Run, measured: fidelity.Measured) -> tuple[str | None, str, str]:
+def _grade(run: RecordedRun, measured: fidelity.Measured) -> tuple[str | None, str, str]:
     """The grade, what kept it from a better one, and a remedy; no grade where processes did not tell of themselves."""
     missing = untold(run)
     if run.reason == RUNNING and missing:
@@ -111,7 +111,7 @@ def _grade(run: Run, measured: fidelity.Measured) -> tuple[str | None, str, str]
     return verdict.grade, verdict.worst, verdict.remedy
 
 
-def untold(run: Run) -> list[str]:
+def untold(run: RecordedRun) -> list[str]:
     """The processes that told nothing of their timers and CPUs although no death of theirs is on record."""
     plan = run.resolved.plan(run.workload, run.policy, second_offload=False, live=True)
     told = {event.source for event in run.record.events if event.kind == BURN}

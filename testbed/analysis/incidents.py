@@ -21,7 +21,7 @@ from testbed.protocol.rows import (
     EventRow,
     TaskRow,
 )
-from testbed.record.reader import Run
+from testbed.record.reader import RecordedRun
 
 S_PER_NS = 1e-9
 CONTROLLER, NAMED = "controller", 3
@@ -30,7 +30,7 @@ STALL_MS, STALL_TIMES = 200.0, 5.0
 WHY = {"killed": "was killed", "crashed": "crashed"}
 
 
-def told(run: Run) -> list[str]:
+def told(run: RecordedRun) -> list[str]:
     """A sentence for everything that a user should know of a run that ended well all the same."""
     events, system = run.record.events, run.resolved.system
     speed = float(run.meta.get("speed", run.resolved.emulation.speed))
@@ -106,7 +106,7 @@ def _policy_failures(events: Sequence[EventRow], fallback: str) -> Iterator[str]
         yield f'the policy failed {_times(len(failed))} and "{fallback}" decided instead; first in {first}'
 
 
-def _deaths(run: Run, system: System) -> Iterator[str]:
+def _deaths(run: RecordedRun, system: System) -> Iterator[str]:
     """Deaths that nobody planned; UEs that died together in one sentence."""
     together: dict[tuple[int, str, bool], list[str]] = {}
     ues = {ue.name for ue in system.ues}
@@ -121,7 +121,7 @@ def _deaths(run: Run, system: System) -> Iterator[str]:
             yield f"{_named(some)} {verb} at {at_ns * S_PER_NS:.1f} s, not planned: {outcome}{where}"
 
 
-def _consequence(run: Run, names: Sequence[str], at_ns: int) -> str:
+def _consequence(run: RecordedRun, names: Sequence[str], at_ns: int) -> str:
     """What became of tasks by the death of ``names``: UEs, or one other."""
     name = names[0]
     back = min((back for died, back in run.absences.get(name, ()) if died == at_ns and back >= 0), default=2**62)

@@ -5,7 +5,7 @@ import msgspec
 from testbed.model.statistics import mean
 from testbed.model.system import LEARNER
 from testbed.protocol.rows import RESTARTED
-from testbed.record.reader import Run
+from testbed.record.reader import RecordedRun
 
 LEARNED_FILE = "learned.npz"
 
@@ -21,7 +21,7 @@ class Learning(msgspec.Struct, frozen=True):
     restarts: int
 
 
-def learning(run: Run) -> Learning | None:
+def learning(run: RecordedRun) -> Learning | None:
     """What was learned; None for a run that did not learn."""
     if not run.meta.get("learn"):
         return None
@@ -33,7 +33,7 @@ def learning(run: Run) -> Learning | None:
     return Learning(rows[-1].updates, rows[-1].version, rate, lag, restarts)
 
 
-def unlearned(run: Run) -> list[str]:
+def unlearned(run: RecordedRun) -> list[str]:
     """What to know of a run that was to learn and did not, a line each."""
     found = learning(run)
     if found is None or found.updates:

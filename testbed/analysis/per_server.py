@@ -8,7 +8,7 @@ from testbed.model.energy import compute_energy_j
 from testbed.model.statistics import mean
 from testbed.model.system import Es
 from testbed.protocol.rows import SlotRow, TaskRow
-from testbed.record.reader import Run
+from testbed.record.reader import RecordedRun
 
 S_PER_NS = 1e-9
 
@@ -32,7 +32,7 @@ class EsSummary(msgspec.Struct, frozen=True, kw_only=True):
     max_waiting: int
 
 
-def summarise(run: Run) -> dict[str, EsSummary]:
+def summarise(run: RecordedRun) -> dict[str, EsSummary]:
     """Every ES's summary, by name."""
     system = run.resolved.system
     over: dict[int, set[str]] = {}
@@ -53,7 +53,7 @@ def summarise(run: Run) -> dict[str, EsSummary]:
 
 
 def _one(
-    run: Run,
+    run: RecordedRun,
     es: Es,
     recorded: list[SlotRow],
     there: list[TaskRow],
@@ -87,7 +87,7 @@ def in_vain_ns(slots: list[SlotRow], executed: list[TaskRow]) -> int:
     return max(0, sum(row.busy_ns for row in slots) - useful)
 
 
-def lived_ns(run: Run, es: Es) -> int:
+def lived_ns(run: RecordedRun, es: Es) -> int:
     """How long ``es`` lived during the run."""
     end = max(0, run.end_ns)
     gaps = ((died, end if back < 0 else back) for died, back in run.absences.get(es.name, ()))

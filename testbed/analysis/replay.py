@@ -8,12 +8,12 @@ from testbed.model.system import Fault, System
 from testbed.protocol.actions import Answered
 from testbed.protocol.messages import Decision
 from testbed.protocol.rows import EventRow, TaskRow
-from testbed.record.reader import Run, absences_of
+from testbed.record.reader import RecordedRun, absences_of
 from testbed.sim.run_log import Simulated
 from testbed.sim.simulation import simulate
 
 
-def as_recorded(run: Run) -> Simulated:
+def as_recorded(run: RecordedRun) -> Simulated:
     """Simulate ``run`` from its inputs alone: workload, decisions, ask-to-answer times and instants of deaths."""
     plan = run.resolved.plan(run.workload, run.policy, second_offload=second_offload(run), live=False)
     faults = recorded_faults(run.record.events)
@@ -21,14 +21,14 @@ def as_recorded(run: Run) -> Simulated:
     return simulate(plan, None, recorded_answers(run.tasks))
 
 
-def recorded_system(run: Run) -> System:
+def recorded_system(run: RecordedRun) -> System:
     """The run's system, whose UEs wait for an answer as long as the slowest took."""
     system = run.resolved.system
     longest = max((row.think_ns for row in run.tasks), default=0)
     return msgspec.structs.replace(system, decision_timeout_ns=max(system.decision_timeout_ns, longest + 1))
 
 
-def second_offload(run: Run) -> bool:
+def second_offload(run: RecordedRun) -> bool:
     """Whether the run's strategy had second offload on."""
     return bool(run.meta.get("second_offload", False))
 

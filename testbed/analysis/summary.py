@@ -16,7 +16,7 @@ from testbed.model.ledger import Ledger
 from testbed.model.system import System
 from testbed.model.task import INTERRUPTED
 from testbed.protocol.rows import TaskRow
-from testbed.record.reader import Run
+from testbed.record.reader import RecordedRun
 
 S_PER_NS = 1e-9
 PARTS = (
@@ -103,7 +103,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str]
 
 
-def summarise(run: Run, fidelity: Fidelity) -> Summary:
+def summarise(run: RecordedRun, fidelity: Fidelity) -> Summary:
     """The summary of a run, finished or not."""
     system, rows = run.resolved.system, run.tasks
     names = [ue.name for ue in system.ues]
@@ -145,7 +145,7 @@ def summarise(run: Run, fidelity: Fidelity) -> Summary:
     )
 
 
-def unknown_tables(run: Run) -> list[str]:
+def unknown_tables(run: RecordedRun) -> list[str]:
     """What a record of an older version cannot tell, a line each."""
     missing = run.record.missing
     return (
@@ -195,7 +195,7 @@ def where_time_went(done: Sequence[TaskRow]) -> dict[str, float]:
     return {part: statistics.mean([getattr(row, f"{part}_ns") * S_PER_NS for row in done]) for part in PARTS}
 
 
-def _metered(run: Run) -> Metered:
+def _metered(run: RecordedRun) -> Metered:
     if not run.live:
         return Metered()
     found = [detail(event) for event in run.record.events if event.kind == "host"]

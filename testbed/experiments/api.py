@@ -34,7 +34,7 @@ Source = Scenario | str | Path
 class Run:
     """A recorded run. Its ``summary`` and ``columns`` are computed from what its directory holds at construction."""
 
-    def __init__(self, recorded: reader.Run) -> None:
+    def __init__(self, recorded: reader.RecordedRun) -> None:
         self._recorded = recorded
 
     def __repr__(self) -> str:

@@ -110,14 +110,14 @@ def _live(resolved: Resolved, workload: tuple[Task, ...], strategy: str) -> Samp
 MEASURES: Mapping[str, Measure] = {SIM: _simulated, TWIN: _twin, TESTBED: _live}
 
 
-def sample_of(run: reader.Run) -> Sample:
+def sample_of(run: reader.RecordedRun) -> Sample:
     """The sample of a recorded run."""
     names = [ue.name for ue in run.resolved.system.ues]
     audit = ledger.reconcile(run.tasks, run.workload, names, run.absences, run.end_ns)
     return comparison.sample(run.tasks, audit, run.resolved.system, run.record.events)
 
 
-def of_runs(runs: Sequence[reader.Run]) -> Samples:
+def of_runs(runs: Sequence[reader.RecordedRun]) -> Samples:
     """Recorded runs as samples by strategy and workload.
 
     Runs of the same strategy and workload on different clocks or speeds are kept apart by their run's name. A strategy
@@ -135,7 +135,7 @@ def of_runs(runs: Sequence[reader.Run]) -> Samples:
     return samples
 
 
-def compared(runs: Sequence[reader.Run]) -> comparison.Comparison:
+def compared(runs: Sequence[reader.RecordedRun]) -> comparison.Comparison:
     """Recorded runs compared with each other; raises `UsageError` for runs without a common workload."""
     samples = of_runs(runs)
     if not set.intersection(*(set(mine) for mine in samples.values())):
@@ -145,7 +145,7 @@ def compared(runs: Sequence[reader.Run]) -> comparison.Comparison:
     return comparison.compare(samples)
 
 
-def _replaying(run: reader.Run) -> str:
+def _replaying(run: reader.RecordedRun) -> str:
     """The command that makes a run of the same tasks under another policy."""
     return (
         f"`testbed replay {shlex.quote(str(run.path))} --policy {'greedy-do' if run.policy == 'lc' else 'lc'} --on sim`"

@@ -28,7 +28,7 @@ from testbed.protocol.placement import processes_of
 from testbed.record import directory, reader
 from testbed.record.alive import birth
 from testbed.record.backends import SIM, TESTBED, TWIN, VIRTUAL
-from testbed.record.reader import Run
+from testbed.record.reader import RecordedRun
 from testbed.record.writer import Recorder
 from testbed.scenario.resolve import Resolved
 from testbed.sim.run_log import Simulated
@@ -69,7 +69,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     say: Callable[[str], None] = unheard
 
 
-def execute(order: Order, progress: Observer = silent, started: Callable[[Path, Plan], None] | None = None) -> Run:
+def execute(
+    order: Order, progress: Observer = silent, started: Callable[[Path, Plan], None] | None = None
+) -> RecordedRun:
     """Run it and read it back; see `perform`."""
     return reader.read_run(perform(order, progress, started))
 
@@ -129,7 +131,7 @@ def _refuse_to_learn(order: Order) -> None:
         )
 
 
-def summary_of(run: Run) -> Summary:
+def summary_of(run: RecordedRun) -> Summary:
     """The summary of a run, with its fidelity."""
     return summarise(run, graded(run))
 
@@ -199,7 +201,7 @@ def _simulate(plan: Plan, policy: Policy | None, answers: Recorded | None, progr
     total = len(plan.workload)
 
     def observe(now_ns: int, finished: int) -> None:
-        progress(Progress("simulating", now_ns, finished, total, 0, 0))
+        progress(Progress(phase="simulating", now_ns=now_ns, finished=finished, total=total, alive=0, processes=0))
 
     simulation.observe(observe, PROGRESS_EVENTS)
     with stop_on_interrupt(lambda: simulation.stop(INTERRUPTED)):

@@ -16,7 +16,7 @@ from testbed.model.errors import InterruptedRunError, ScenarioError, StartError,
 from testbed.model.task import INTERRUPTED
 from testbed.policy import checkpoint, loading
 from testbed.record.files import keep
-from testbed.record.reader import Run
+from testbed.record.reader import RecordedRun
 from testbed.scenario.schema import Scenario
 from testbed.trace import inputs
 
@@ -102,7 +102,13 @@ def _ordered(scenario: Scenario, policy: str, seed: int, *, auto_speed: bool) ->
 
 
 def kept(
-    run: Run, summary: Summary, keeper: Keeper, algorithm: str, seed: int, start: str, longer: str = "--wall 300s"
+    run: RecordedRun,
+    summary: Summary,
+    keeper: Keeper,
+    algorithm: str,
+    seed: int,
+    start: str,
+    longer: str = "--wall 300s",
 ) -> LiveTrainingResult:
     """Let ``keeper`` have what ``run`` has learned; `StartError` if that is nothing, `InterruptedRunError` if that is
     so because it was interrupted. ``longer`` is the option that makes it last longer."""

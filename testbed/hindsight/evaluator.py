@@ -17,7 +17,7 @@ from testbed.model.task import LOCAL, Task
 from testbed.policy import loading
 from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
 from testbed.protocol.rows import TaskRow
-from testbed.record.reader import Run
+from testbed.record.reader import RecordedRun
 from testbed.scenario.resolve import Resolved
 
 BOUND_SHARE = 0.2
@@ -74,7 +74,7 @@ def of_scenario(resolved: Resolved, workload: tuple[Task, ...], strategies: Sequ
     return Case(resolved, workload, played)
 
 
-def of_run(run: Run, strategies: Sequence[str]) -> Case:
+def of_run(run: RecordedRun, strategies: Sequence[str]) -> Case:
     """The recorded workload; judged are the recorded decisions, and ``strategies`` beside them.
 
     Tasks that the run did not decide count as local. Raises `ScenarioError` for a run in which a process died.

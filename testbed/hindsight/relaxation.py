@@ -183,13 +183,13 @@ def dual(
             found, start = cheapest(
                 sums,
                 prices,
-                server[task, way],
-                span_ns,
-                ready_ns[task, way],
-                busy_ns[task, way],
-                cost[task, way],
-                slope[task, way],
-                best,
+                s=server[task, way],
+                span_ns=span_ns,
+                ready_ns=ready_ns[task, way],
+                busy_ns=busy_ns[task, way],
+                cost=cost[task, way],
+                slope=slope[task, way],
+                limit=best,
             )
             if found < best:
                 best, where, when = found, way, start

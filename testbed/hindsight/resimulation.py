@@ -177,9 +177,11 @@ def _build(key: int) -> tuple[Any, Any]:
     ) -> float:
         """Make ``given`` (K, N) the present decisions from slot ``first`` on; the change of the summed overhead."""
         last = given.shape[0] - 1 if key else 0
-        change, until = attempt(worlds, blocks, tasks, fixed, given, earned, tried, first, last)
+        change, until = attempt(
+            worlds, blocks, tasks, fixed, given=given, earned=earned, tried=tried, first=first, last=last
+        )
         if change < np.inf:
-            keep(worlds, blocks, tasks, fixed, given, earned, tried, first, until)
+            keep(worlds, blocks, tasks, fixed, given=given, earned=earned, tried=tried, first=first, until=until)
         return change
 
     @entry("the search", **OPTIONS)
@@ -213,11 +215,13 @@ def _build(key: int) -> tuple[Any, Any]:
                 slot = decision_points[chosen[i], 0]
                 first, last = min(first, slot), max(last, slot)
             room = -hot * math.exp(-cooling * n) * math.log(1.0 - uniform(seed, LEARNING, n, 0, 2))
-            change, until = attempt(worlds, blocks, tasks, fixed, given, earned, tried, first, last)
+            change, until = attempt(
+                worlds, blocks, tasks, fixed, given=given, earned=earned, tried=tried, first=first, last=last
+            )
             if change > room:
                 _invert(given, decision_points, chosen, made)
                 continue
-            keep(worlds, blocks, tasks, fixed, given, earned, tried, first, until)
+            keep(worlds, blocks, tasks, fixed, given=given, earned=earned, tried=tried, first=first, until=until)
             sums[COST] += change
             sums[ACCEPTED] += 1
             if sums[COST] < sums[LEAST] * (1.0 - ROUNDING):

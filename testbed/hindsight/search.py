@@ -107,15 +107,15 @@ class Chain:
         chosen = np.zeros(resimulation.MOST_FLIPS, np.int32)
         resimulation.anneal(
             *self._world,
-            self._decision_points,
-            chosen,
-            self.best,
-            self._sums,
-            self._seed,
-            self.tried,
-            until,
-            self._hot,
-            cooling,
+            decision_points=self._decision_points,
+            chosen=chosen,
+            best=self.best,
+            sums=self._sums,
+            seed=self._seed,
+            begin=self.tried,
+            end=until,
+            hot=self._hot,
+            cooling=cooling,
         )
         self.tried = until
 

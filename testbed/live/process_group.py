@@ -131,7 +131,11 @@ class ProcessGroup:
             for name in supervisor.dead():
                 raise StartError(f"{name} died while starting", self.log_tail(name))
             ready = sum(child.ready for child in supervisor.children.values())
-            show(Progress("starting", 0, 0, 0, ready, len(supervisor.children)))
+            show(
+                Progress(
+                    phase="starting", now_ns=0, finished=0, total=0, alive=ready, processes=len(supervisor.children)
+                )
+            )
         return True
 
     def begin(self, names: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from testbed.protocol.endings import close_rows
 from testbed.protocol.rows import Row, TaskRow
 
 
-class Progress(msgspec.Struct, frozen=True):
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """A moment of a run, for whoever shows it."""
 
     phase: str
@@ -58,7 +58,15 @@ class TaskCounter:
         """The present moment; ``silent`` are the processes that hang."""
         total = len(self._plan.workload)
         phase = "running" if now_ns < self._plan.system.end_ns else "draining"
-        return Progress(phase, now_ns, total - len(self._open), total, alive, processes, silent)
+        return Progress(
+            phase=phase,
+            now_ns=now_ns,
+            finished=total - len(self._open),
+            total=total,
+            alive=alive,
+            processes=processes,
+            silent=silent,
+        )
 
     def failed_rows(self, absences: Mapping[str, list[Absence]], end_ns: int, reason: str) -> list[TaskRow]:
         """Rows of the tasks that were generated and did not finish."""

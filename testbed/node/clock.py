@@ -134,5 +134,6 @@ def set_turn(length_ns: int) -> bool:
     number = _SCHED_SETATTR.get(platform.machine())
     if number is None or os.sched_getscheduler(0) != os.SCHED_OTHER:
         return False
-    attributes = _SCHED_ATTR.pack(_SCHED_ATTR.size, os.SCHED_OTHER, 0, os.nice(0), 0, length_ns, 0, 0, 0, 0)
+    values = (_SCHED_ATTR.size, os.SCHED_OTHER, 0, os.nice(0), 0, length_ns, 0, 0, 0, 0)
+    attributes = _SCHED_ATTR.pack(*values)
     return int(_LIBC.syscall(number, 0, attributes, 0)) == 0

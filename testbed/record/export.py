@@ -9,13 +9,13 @@ import msgspec
 
 from testbed.model.errors import UsageError
 from testbed.record.files import replacing, unwritable
-from testbed.record.reader import Run
+from testbed.record.reader import RecordedRun
 from testbed.record.writer import TABLES
 
 FORMATS = ("csv", "parquet")
 
 
-def export(run: Run, form: str, folder: Path) -> dict[Path, int]:
+def export(run: RecordedRun, form: str, folder: Path) -> dict[Path, int]:
     """Write every table of ``run`` into ``folder`` in ``form``; returns rows by file.
 
     Tasks are last rows, those that failed included. Links at the places of the files are replaced, not followed: a run

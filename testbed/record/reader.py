@@ -50,7 +50,7 @@ class RecordedRows(msgspec.Struct, kw_only=True):
     missing: tuple[str, ...] = ()
 
 
-class Run(msgspec.Struct, kw_only=True):
+class RecordedRun(msgspec.Struct, kw_only=True):
     """A run with its inputs. ``tasks`` are last rows (`close_rows`), one for each generated task.
 
     ``reason`` is "" for a run that drained, ``end_ns`` the last instant of the record.
@@ -137,7 +137,7 @@ def is_running(meta: dict[str, Any]) -> bool:
     return "reason" not in meta and is_alive(meta.get("launcher_pid"), meta.get("launcher_started"))
 
 
-def read_run(given: str | Path) -> Run:
+def read_run(given: str | Path) -> RecordedRun:
     """A run given by path or name, with its inputs. Raises `UsageError` or `ScenarioError`."""
     path = find(given)
     record = read_record(path / directory.RECORD)
@@ -146,14 +146,14 @@ def read_run(given: str | Path) -> Run:
     return assemble(path, record, resolved, workload)
 
 
-def assemble(path: Path, record: RecordedRows, resolved: Resolved, workload: tuple[Task, ...]) -> Run:
+def assemble(path: Path, record: RecordedRows, resolved: Resolved, workload: tuple[Task, ...]) -> RecordedRun:
     """A run from its parts. One that goes on, or whose launcher died, ends at its last recorded instant for now."""
     reason = str(record.meta.get("reason", RUNNING if is_running(record.meta) else INTERRUPTED))
     end_ns = int(record.meta.get("end_ns", last_instant_ns(record)))
     absences = absences_of(record.events)
     rows = {(row.ue, row.number): row for row in record.tasks}
     tasks = close_rows(resolved.system, workload, rows, absences, end_ns, reason)
-    return Run(
+    return RecordedRun(
         path=path,
         meta=record.meta,
         resolved=resolved,

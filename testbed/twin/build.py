@@ -106,15 +106,15 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
         record[name] = value
     draws, drawn = _draws(source)
     return Fixed(
-        record,
-        _ues(system, source),
-        _ess(system),
-        np.array(radio.trace_edges_ns or (0,), np.int64),
-        np.array(radio.trace_bps or (1.0,), np.float64),
-        np.ones(len(system.edge_servers), np.bool_),
-        draws,
-        drawn,
-        _rows(source),
+        system=record,
+        ues=_ues(system, source),
+        edge_servers=_ess(system),
+        edges_ns=np.array(radio.trace_edges_ns or (0,), np.int64),
+        rates_bps=np.array(radio.trace_bps or (1.0,), np.float64),
+        alive=np.ones(len(system.edge_servers), np.bool_),
+        draws=draws,
+        values=drawn,
+        rows=_rows(source),
     )
 
 
@@ -185,20 +185,20 @@ def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
         if name.endswith("_ns") or name in ("slot", "choice", "es"):
             outcomes[name] = -1
     return Worlds(
-        np.zeros(count, state.WORLD),
-        np.zeros((count, capacity), state.TASK),
-        np.zeros((count, lists), state.LIST),
-        np.zeros((count, ues), state.UE),
-        np.zeros((count, edge_servers), state.ES),
-        np.zeros((count, edge_servers, int(shared.edge_servers["cores"].max())), state.CORE),
-        np.zeros((count, ues + 1), np.int32),
-        np.zeros((count, edge_servers), np.int64),
-        np.zeros((count, edge_servers), state.CELL),
-        np.zeros((count, capacity if system["reward"] != state.HOLDING else 1)),
-        outcomes,
-        np.zeros(room, np.int32),
-        np.zeros(room, np.uint64),
-        np.zeros((3, room), np.int64),
-        buckets,
-        np.zeros(len(buckets) // state.WORD, np.uint64),
+        status=np.zeros(count, state.WORLD),
+        tasks=np.zeros((count, capacity), state.TASK),
+        lists=np.zeros((count, lists), state.LIST),
+        ues=np.zeros((count, ues), state.UE),
+        edge_servers=np.zeros((count, edge_servers), state.ES),
+        cores=np.zeros((count, edge_servers, int(shared.edge_servers["cores"].max())), state.CORE),
+        asking=np.zeros((count, ues + 1), np.int32),
+        announced_ns=np.zeros((count, edge_servers), np.int64),
+        cells=np.zeros((count, edge_servers), state.CELL),
+        local_cost=np.zeros((count, capacity if system["reward"] != state.HOLDING else 1)),
+        outcomes=outcomes,
+        due=np.zeros(room, np.int32),
+        hashes=np.zeros(room, np.uint64),
+        drawn=np.zeros((3, room), np.int64),
+        buckets=buckets,
+        marks=np.zeros(len(buckets) // state.WORD, np.uint64),
     )

@@ -5,6 +5,7 @@ that can be written, or what is there cannot be read, code is compiled in memory
 """
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import numba
@@ -29,8 +30,10 @@ class Entry:
         except RuntimeError:
             self._problem = "no folder for compiled code can be written"
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **named: Any) -> Any:
         """Call it; nothing in compiled code raises, so that whatever is raised concerns the compilation."""
+        if named:
+            args = signature(self._function).bind(*args, **named).args
         try:
             return self._dispatcher(*args)
         except NumbaError:

@@ -20,22 +20,22 @@ BUSY = -2
 def view(worlds: Worlds, w: int) -> World:
     """The state of world ``w``."""
     return World(
-        worlds.status[w : w + 1],
-        worlds.tasks[w],
-        worlds.lists[w],
-        worlds.ues[w],
-        worlds.edge_servers[w],
-        worlds.cores[w],
-        worlds.asking[w],
-        worlds.announced_ns[w],
-        worlds.cells[w],
-        worlds.local_cost[w],
-        worlds.outcomes[w],
-        worlds.due,
-        worlds.hashes,
-        worlds.drawn,
-        worlds.buckets,
-        worlds.marks,
+        status=worlds.status[w : w + 1],
+        tasks=worlds.tasks[w],
+        lists=worlds.lists[w],
+        ues=worlds.ues[w],
+        edge_servers=worlds.edge_servers[w],
+        cores=worlds.cores[w],
+        asking=worlds.asking[w],
+        announced_ns=worlds.announced_ns[w],
+        cells=worlds.cells[w],
+        local_cost=worlds.local_cost[w],
+        outcomes=worlds.outcomes[w],
+        due=worlds.due,
+        hashes=worlds.hashes,
+        drawn=worlds.drawn,
+        buckets=worlds.buckets,
+        marks=worlds.marks,
     )
 
 

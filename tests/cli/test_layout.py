@@ -72,7 +72,18 @@ def test_progress_never_fills_a_terminals_line(terminal):
     stream, written = terminal
     assert width(stream) == 40
     for show, told in (
-        (Ticker(200 * 10**9, stream), Progress("simulating", 10**9, 5, 10**6, 3, 20, ("ue-1-1", "ue-1-2"))),
+        (
+            Ticker(200 * 10**9, stream),
+            Progress(
+                phase="simulating",
+                now_ns=10**9,
+                finished=5,
+                total=10**6,
+                alive=3,
+                processes=20,
+                silent=("ue-1-1", "ue-1-2"),
+            ),
+        ),
         (Pulse(stream), "workload 1 of 10: a3c-do:runs/training/of/long/ago/checkpoint.npz"),
     ):
         show(told)
@@ -84,7 +95,7 @@ def test_a_short_run_is_not_said_to_last_no_time():
     stream = io.StringIO()
     ticker = console.Ticker(400_000_000, stream)
     ticker._next = 0.0
-    ticker(Progress("running", 100_000_000, 0, 1, 3, 3))
+    ticker(Progress(phase="running", now_ns=100_000_000, finished=0, total=1, alive=3, processes=3))
     assert "0.1 of 0.4 s" in stream.getvalue()
 
 
