@@ -156,7 +156,7 @@ class Collector:
         """Of what was done, under what was done by (the policy, mixed with a coin)."""
         actions, said, coin = self._kept.actions[:count], self._kept.said[:count], self._actor.coin
         if self._actor.head in (network.JOINT, network.CONTINUOUS):
-            return said.copy()
+            return np.array(said, np.float32)
         own = -np.logaddexp(0.0, np.where(actions > 0, -said, said))
         mixed = np.log((1.0 - coin) * np.exp(own) + 0.5 * coin) if coin else own
         return np.asarray(mixed, np.float32)

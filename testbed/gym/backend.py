@@ -1,6 +1,6 @@
 """What an environment plays on: the twin or running processes, slot by slot."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ class Backend(Protocol):
     missed: int
 
     @property
-    def cells(self) -> NDArray[Any]:
+    def cells(self) -> NDArray[np.void]:
         """What each cell earned, (M,)."""
 
     @property
@@ -90,14 +90,16 @@ class TwinBackend:
         self.fallback, self.lag_ns = np.zeros((2, len(setting.system.edge_servers)), np.int64)
 
     @property
-    def cells(self) -> NDArray[Any]:
+    def cells(self) -> NDArray[np.void]:
         """See `Backend`."""
-        return self._twin.cells[0]
+        cells: NDArray[np.void] = self._twin.cells[0]
+        return cells
 
     @property
     def present(self) -> NDArray[np.bool_]:
         """See `Backend`."""
-        return undecided(self._twin)[0]
+        present: NDArray[np.bool_] = undecided(self._twin)[0]
+        return present
 
     def _count(self) -> None:
         status = self._twin.state.status.item()
@@ -117,14 +119,14 @@ class TwinBackend:
     def step(self, choices: NDArray[np.int8]) -> None:
         """See `Backend`."""
         seen = np.empty_like(self._seen)
-        totals: Any = self._twin.turn_checked(choices[None, None], self._code, seen).item()
-        self.totals = totals
+        self.totals = self._twin.turn_checked(choices[None, None], self._code, seen).item()
         self._seen = seen
         self._count()
 
     def observe(self) -> NDArray[np.float32]:
         """See `Backend`."""
-        return self._seen[0]
+        seen: NDArray[np.float32] = self._seen[0]
+        return seen
 
     def close(self) -> None:
         """Nothing is held."""

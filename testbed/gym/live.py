@@ -11,7 +11,7 @@ import os
 import time
 import warnings
 import weakref
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -68,7 +68,7 @@ class LiveBackend:
         self._asks: dict[int, dict[str, Ask]] = {}
         self._news: list[Announce] = []
         self._choices: dict[int, NDArray[np.int8]] = {}
-        self.cells: NDArray[Any] = np.zeros(len(system.edge_servers), CELL)
+        self.cells: NDArray[np.void] = np.zeros(len(system.edge_servers), CELL)
         self.fallback, self.lag_ns = np.zeros((2, len(system.edge_servers)), np.int64)
         self.slot = self.missed = 0
         self._views = self._look(0)
@@ -93,8 +93,7 @@ class LiveBackend:
     @property
     def totals(self) -> Totals:
         """See `Backend`."""
-        sums: Any = tuple(self.cells[name].sum().item() for name in CELL.names or ())
-        return sums
+        return cast(Totals, tuple(self.cells[name].sum().item() for name in CELL.names or ()))
 
     @property
     def measured(self) -> tuple[int, float]:

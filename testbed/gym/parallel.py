@@ -21,7 +21,7 @@ RESET_OPTIONS = ("options",)  # means nothing; PettingZoo's own test of environm
 Views = dict[str, NDArray[np.float32]]
 
 
-class EdgeOffloadCells(ParallelEnv):
+class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no types
     """Agents ``cell-1``, ``cell-2``, …; arguments as for `EdgeOffload`.
 
     An agent's action (N_i,) decides for its cell's UEs; it sees its part of the region's observation. ``agent.team`` of

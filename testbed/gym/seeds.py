@@ -26,17 +26,17 @@ def seed_of(given: object) -> int:
 
 def stream_of(seed: int) -> int:
     """The stream that follows a seed: its own for every seed below 2^37, a hashed one for the larger ones."""
-    return seed if seed >> STREAM_BITS == 0 else mix(seed) % 2**STREAM_BITS
+    return seed if seed >> STREAM_BITS == 0 else mix(seed) % (1 << STREAM_BITS)
 
 
 def entropy() -> int:
     """A stream that no seed names, and that no other call returns (but for one chance in 2^37)."""
-    return 2**STREAM_BITS + secrets.randbits(STREAM_BITS)
+    return (1 << STREAM_BITS) + secrets.randbits(STREAM_BITS)
 
 
 def workload(stream: int, episode: int) -> int:
     """The seed of a stream's ``episode``, in [2^62, 2^63): 2^24 of them, then the first again."""
-    return TRAINING + (stream << EPISODE_BITS) + episode % 2**EPISODE_BITS
+    return TRAINING + (stream << EPISODE_BITS) + episode % (1 << EPISODE_BITS)
 
 
 class Seeds:

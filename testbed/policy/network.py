@@ -142,12 +142,14 @@ def actor(params: Array, shape: Layout, x: Array) -> Array:
     margins = x[..., : shape.ues * DECISION_FEATURES : DECISION_FEATURES]
     if shape.head == JOINT:
         margins = margins @ vectors(shape.ues).T
-    return params[GAIN_AT] * margins + forward(params, shape.actor, x)
+    said: Array = params[GAIN_AT] * margins + forward(params, shape.actor, x)
+    return said
 
 
 def logit(params: Array, features: Array) -> Array:
     """Logits of offloading, shape (...,), from inputs of shape (..., 30)."""
-    return actor(params, PER_UE, features)[..., 0]
+    logits: Array = actor(params, PER_UE, features)[..., 0]
+    return logits
 
 
 def remember(params: Array, shape: Layout, seen: Array, memory: Array) -> Array:
@@ -162,4 +164,5 @@ def remember(params: Array, shape: Layout, seen: Array, memory: Array) -> Array:
 def value(params: Array, cells: Array, shape: Layout = PER_UE) -> Array:
     """The region's value, shape (...,), from cell features of shape (..., cells, 8)."""
     mean = np.broadcast_to(cells.mean(axis=-2, keepdims=True), cells.shape)
-    return forward(params, shape.critic, np.concatenate([cells, mean], axis=-1))[..., 0].sum(axis=-1)
+    values: Array = forward(params, shape.critic, np.concatenate([cells, mean], axis=-1))[..., 0].sum(axis=-1)
+    return values

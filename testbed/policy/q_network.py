@@ -31,5 +31,5 @@ def advantage(params: Array, state: Array, *, dueling: bool) -> Array:
         x = x @ params[layer.start : layer.bias].reshape(layer.inputs, layer.outputs) + params[layer.bias : layer.end]
         if layer is not NETWORK[-1]:
             x = np.maximum(x, 0.0)
-    margin = params[GAIN_AT] * state[..., 0]
-    return margin + (x[..., 1] if dueling else x[..., 1] - x[..., 0])
+    margin: Array = params[GAIN_AT] * state[..., 0] + (x[..., 1] if dueling else x[..., 1] - x[..., 0])
+    return margin

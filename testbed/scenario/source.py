@@ -1,8 +1,10 @@
 """YAML text as a tree of nodes that know their place, and ``--set`` arguments grafted onto it."""
 
-from typing import Any
+from typing import cast
 
 import yaml
+from yaml.error import Mark
+from yaml.events import Event
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from testbed.model.errors import ScenarioError, brief, text_error
@@ -24,15 +26,16 @@ class _Loader(yaml.SafeLoader):
         super().__init__(text)
         self._depth = 0
 
-    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+    def compose_node(self, parent: Node | None, index: int) -> Node | None:
         """See `yaml.composer.Composer`; raises `_Refused`."""
-        event: Any = self.peek_event()
+        event = cast(Event, self.peek_event())  # type: ignore[no-untyped-call] # its stub has no types
+        mark = cast(Mark, event.start_mark)
         tag = getattr(event, "tag", None)
         if tag not in (None, "!") and tag not in TAGS:
-            raise _Refused(problem=f'unknown tag "{tag}"', problem_mark=event.start_mark, note="leave the tag out")
+            raise _Refused(problem=f'unknown tag "{tag}"', problem_mark=mark, note="leave the tag out")
         if self._depth > DEEPEST:
             note = f"nest no more than {DEEPEST} brackets or indents"
-            raise _Refused(problem="nested too deeply", problem_mark=event.start_mark, note=note)
+            raise _Refused(problem="nested too deeply", problem_mark=mark, note=note)
         self._depth += 1
         node: Node | None = super().compose_node(parent, index)
         self._depth -= 1

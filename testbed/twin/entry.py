@@ -81,7 +81,7 @@ class _Announcer(events.Listener):
 
 
 _entries: dict[Any, Entry] = {}
-events.register("numba:compile", _Announcer())
+events.register("numba:compile", _Announcer())  # type: ignore[no-untyped-call]
 
 
 def entry(name: str, **options: Any) -> Callable[[Callable[..., Any]], Entry]:
