@@ -2,7 +2,6 @@
 
 import math
 import re
-from typing import Any
 
 import msgspec
 
@@ -11,7 +10,7 @@ from testbed.model.printable import readable
 _CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
-def to_json(document: Any) -> str:
+def to_json(document: object) -> str:
     """``document`` as indented JSON; numbers that are none (NaN, infinities) become null, names are `readable`.
 
     Control characters are escaped, those too that JSON lets stand.
@@ -20,7 +19,7 @@ def to_json(document: Any) -> str:
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, str):

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from typing import cast
 
 import msgspec
 
 from testbed.model.fidelity import EXACT
 from testbed.scenario.parse import slots
 from testbed.scenario.schema import Thresholds
-from testbed.scenario.threshold import EXACT_VALUE, GRADE_VALUES, Bound
+from testbed.scenario.threshold import EXACT_VALUE, GRADE_VALUES, Bound, Limit
 
 NOT_GRADED = "not graded"
 ACHIEVED = {**GRADE_VALUES, EXACT: EXACT_VALUE}
@@ -34,6 +35,6 @@ def judge(thresholds: Thresholds, values: Mapping[str, float], grade: str | None
             continue
         measured: float | str = (grade or NOT_GRADED) if name == "fidelity" else values[name]
         value = ACHIEVED.get(grade or "", math.nan) if name == "fidelity" else values[name]
-        unit = UNIT_OF.get(slots(Thresholds)[name].kind.dimension, "")
+        unit = UNIT_OF.get(cast(Limit, slots(Thresholds)[name].kind).dimension, "")
         outcomes.append(ThresholdCheck(name, bound.text, measured, bound.holds(value), unit))
     return outcomes

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from typing import Any, TextIO
+from typing import TextIO
 
 from testbed.analysis.document import to_json
 from testbed.cli.encoding import ascii_json
@@ -14,7 +14,7 @@ from testbed.model.printable import printable
 EVERY_S = 2.0
 
 
-def print_json(document: Any) -> None:
+def print_json(document: object) -> None:
     """Print one JSON document to standard output."""
     print(ascii_json(to_json(document), sys.stdout), flush=True)
 

@@ -1,10 +1,13 @@
 """Progress of a training run: a bar on a terminal, otherwise a line at every verdict."""
 
 import math
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from controller.learn.train import Budget, Report
 from testbed.experiments.train import Baseline
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
 
 
 def text(report: Report, baseline: Baseline) -> str:
@@ -49,7 +52,7 @@ class TrainingBar:
 
     def __init__(self, stream: TextIO, *, plain: bool, budget: Budget, baseline: Baseline) -> None:
         self._stream, self._budget, self._baseline = stream, budget, baseline
-        self._bar: Any = None
+        self._bar: Bar | None = None
         if stream.isatty() and not plain:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
@@ -59,19 +62,19 @@ class TrainingBar:
             self._task = self._bar.add_task("starting", total=1.0)
 
     def __enter__(self) -> "TrainingBar":
-        if self._bar:
+        if self._bar is not None:
             self._bar.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._bar:
+        if self._bar is not None:
             self._bar.stop()
 
     def __call__(self, report: Report) -> None:
         """Show ``report``."""
         seconds = left_s(report, self._budget)
         left = f"{seconds:.0f} s left" if math.isfinite(seconds) else "time left unknown"
-        if self._bar:
+        if self._bar is not None:
             said = f"{brief(report, self._baseline)}, {left}"
             self._bar.update(self._task, completed=done(report, self._budget), description=said)
         else:

@@ -192,8 +192,8 @@ def _changed(scenario: Scenario, seed: int | None, slots: int | None, speed: flo
     return msgspec.structs.replace(scenario, **changed)
 
 
-def _parsed(section: type[msgspec.Struct], name: str, value: float) -> Any:
+def _parsed(section: type[msgspec.Struct], name: str, value: float) -> object:
     try:
-        return fields_of(section)[name].kind.parse(str(value))
+        return fields_of(section)[name].scalar.parse(str(value))
     except Invalid as error:
         raise UsageError(f"{name}={value}: {error.message}", error.remedy) from None

@@ -1,11 +1,14 @@
 """The backends that run as fast as they can: simulation and compiled twin, which record the same rows."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from testbed.model.system import Plan
 from testbed.policy.heuristics import Policy
 from testbed.sim.run_log import Simulated
+
+if TYPE_CHECKING:
+    from testbed.twin.twin import Twin
 
 
 def refuse(plan: Plan) -> None:
@@ -16,7 +19,7 @@ def refuse(plan: Plan) -> None:
     build.refuse(plan.system)
 
 
-def fresh_twin(plan: Plan) -> Any:
+def fresh_twin(plan: Plan) -> "Twin":
     """A `testbed.twin.twin.Twin` with room for all tasks of ``plan``; `ScenarioError` for what it cannot express."""
     from testbed.twin import build, twin
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack, cast
 
 import msgspec
 
@@ -75,8 +75,10 @@ class EnvironmentConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 def split(options: Mapping[str, Any]) -> tuple[Choices, dict[str, Any]]:
     """The options of an environment as those of `make`, and the others."""
-    choices: Any = {name: value for name, value in options.items() if name in Choices.__annotations__}
-    return choices, {name: value for name, value in options.items() if name not in Choices.__annotations__}
+    choices = {name: value for name, value in options.items() if name in Choices.__annotations__}
+    return cast(Choices, choices), {
+        name: value for name, value in options.items() if name not in Choices.__annotations__
+    }
 
 
 def make(scenario: Source = "region", **choices: Unpack[Choices]) -> EnvironmentConfig:
@@ -109,7 +111,7 @@ def make(scenario: Source = "region", **choices: Unpack[Choices]) -> Environment
     )
 
 
-def _loaded(scenario: Source, settings: Any) -> Scenario:
+def _loaded(scenario: Source, settings: object) -> Scenario:
     if isinstance(settings, str) or not isinstance(settings, Sequence):
         raise UsageError(f"settings is {settings!r:.60}", f"a list of changes is needed: [{str(settings)!r:.60}]")
     for change in settings:
@@ -126,7 +128,9 @@ def _loaded(scenario: Source, settings: Any) -> Scenario:
     return load_scenario(scenario, list(settings))
 
 
-def emulated(setting: EnvironmentConfig, speed: Any, payload: Any, decision_timeout_s: Any) -> EnvironmentConfig:
+def emulated(
+    setting: EnvironmentConfig, speed: object, payload: object, decision_timeout_s: object
+) -> EnvironmentConfig:
     """The setting with what replaces its scenario's emulation and timeout. Raises `UsageError`."""
     resolved = setting.resolved
     emulation, system = resolved.emulation, resolved.system
@@ -142,6 +146,6 @@ def emulated(setting: EnvironmentConfig, speed: Any, payload: Any, decision_time
     )
 
 
-def backlog_ns(backlog_s: Any) -> int:
+def backlog_ns(backlog_s: object) -> int:
     """The queues to begin with, ns. Raises `UsageError`."""
     return int(check.seconds("backlog_s", backlog_s) * 1e9)

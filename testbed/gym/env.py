@@ -4,6 +4,7 @@ from typing import Any, Unpack
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
 from testbed.gym import config as settings_of
@@ -18,7 +19,7 @@ from testbed.gym.told import Info, RegionInfo
 COST, SCORE = 9, 11  # of `testbed.gym.backend.Totals`
 
 
-class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.int8]]):
+class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.integer[Any]]]):
     """The region as one agent: action (N,) of 0 local and 1 offload for each UE, observation (L,), a step a slot.
 
     ``scenario`` is a name, a file, the text of one, or a `Scenario`. ``backend`` is ``twin`` or ``testbed``. The other
@@ -38,22 +39,22 @@ class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.int8]]):
         choices, others = settings_of.split(options)
         self.render_mode = render_mode_of(render_mode)
         self.setting = settings_of.make(scenario, **choices)
-        self.action_space: Any = spaces.action_space(self.setting)
-        self.observation_space: Any = spaces.observation_space(self.setting)
+        self.action_space = spaces.action_space(self.setting)
+        self.observation_space = spaces.observation_space(self.setting)
         self._episode = Episode(self.setting, backend_of(backend, self.setting, **others))
         self._told = RegionInfo()
         self._paid, scale = (COST, -1.0) if self.setting.reward == "holding" else (SCORE, 1.0)
         self._scale = scale * self.setting.reward_scale
         self._repeats = backend == "twin"
-        self._spec: Any = None
+        self._spec: EnvSpec | None = None
 
     @property
-    def spec(self) -> Any:
+    def spec(self) -> EnvSpec | None:
         """What it was made from, in plain values; a testbed is never the same twice, and its spec says so."""
         return self._spec
 
     @spec.setter
-    def spec(self, spec: Any) -> None:
+    def spec(self, spec: EnvSpec | None) -> None:
         self._spec = portable(spec, repeats=self._repeats)
 
     @property
@@ -70,7 +71,7 @@ class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.int8]]):
         self._told.begin(chosen)
         return seen, self._told.info(self._episode.backend)
 
-    def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, Info]:
+    def step(self, action: object) -> tuple[NDArray[np.float32], float, bool, bool, Info]:
         """Play one slot; raises `UsageError` for a wrong action or outside an episode."""
         episode = self._episode
         seen, terminated, truncated = episode.step(spaces.checked(action, self.setting))
@@ -81,7 +82,7 @@ class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.int8]]):
         """Which choices make a difference now, (2·N,): for each UE local, and offload if it has an undecided task."""
         return spaces.flat_masks(self._episode.backend.present)
 
-    def render(self) -> Any:
+    def render(self) -> str | None:
         """The region as text, in the render mode ``ansi``; None without one."""
         return None if self.render_mode is None else drawn(self._episode.backend.views())
 

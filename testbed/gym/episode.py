@@ -1,7 +1,7 @@
 """The rules of episodes, whatever face they wear: which workload, no step outside, how they end."""
 
 import inspect
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,10 @@ from testbed.model.errors import UsageError
 ENVIRONMENT_BACKENDS = ("twin", "testbed")
 
 
-def backend_of(name: str, setting: EnvironmentConfig, **options: Any) -> Backend:
+def backend_of(name: str, setting: EnvironmentConfig, **options: object) -> Backend:
     """The backend called ``name``; ``options`` are those of `TwinBackend` or of `testbed.gym.live.LiveBackend`."""
     check.one_of("backend", name, ENVIRONMENT_BACKENDS)
-    made: Any = TwinBackend
+    made: Callable[..., Backend] = TwinBackend
     if name == "testbed":
         from testbed.gym.live import LiveBackend
 
@@ -27,8 +27,7 @@ def backend_of(name: str, setting: EnvironmentConfig, **options: Any) -> Backend
     known = list(inspect.signature(made).parameters)[1:]
     unknown = [option for option in options if option not in known]
     check.refuse_unknown(unknown, [*known, *Choices.__annotations__], f'backend "{name}"')
-    backend: Backend = made(setting, **options)
-    return backend
+    return made(setting, **options)
 
 
 class Episode:
@@ -46,7 +45,7 @@ class Episode:
         """Whether there is no slot to decide."""
         return bool(self._ended)
 
-    def reset(self, seed: Any, options: Any = None) -> tuple[NDArray[np.float32], int]:
+    def reset(self, seed: object, options: object = None) -> tuple[NDArray[np.float32], int]:
         """Begin the episode of workload ``seed``, or of the one that follows; returns the observation and the seed."""
         if self._closed:
             raise UsageError("reset(): the environment is closed", "make a new one")

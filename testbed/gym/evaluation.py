@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import msgspec
 import numpy as np
@@ -10,9 +10,17 @@ from numpy.typing import NDArray
 
 from testbed.gym.config import Options, Source
 from testbed.gym.told import SUMS
-from testbed.gym.vector import EdgeOffloadVector
+from testbed.gym.vector import EdgeOffloadVector, VectorOptions
 
 EVALUATION_SEEDS = tuple(range(7, 17))  # what `testbed compare` evaluates `region` on
+
+
+class EvaluationOptions(Options, total=False):
+    """What `evaluate` takes besides model and seeds."""
+
+    scenario: Source
+
+
 Decide = Callable[[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]], NDArray[Any]]
 
 
@@ -32,7 +40,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def evaluate(
-    model: Any, seeds: Sequence[int] = EVALUATION_SEEDS, scenario: Source = "region", **options: Unpack[Options]
+    model: object, seeds: Sequence[int] = EVALUATION_SEEDS, scenario: Source = "region", **options: Unpack[Options]
 ) -> Evaluation:
     """Let ``model`` decide the workloads of ``seeds`` on the twin, each to the end of its drain.
 
@@ -40,7 +48,7 @@ def evaluate(
     called with observations (W, L) and returns actions (W, N). ``options`` are those of `EdgeOffloadVector`; other
     options mean another game: give those that the model was trained with.
     """
-    merged: Any = {"episode_slots": 0, **options}
+    merged = cast(VectorOptions, {"episode_slots": 0, **options})
     envs = EdgeOffloadVector(len(seeds), scenario, **merged)
     decide = decider(model)
     seen, _ = envs.reset(seed=list(seeds))
@@ -67,13 +75,14 @@ def evaluate(
     )
 
 
-def decider(model: Any) -> Decide:
+def decider(model: object) -> Decide:
     """``model`` as a function of observations, beginnings of episodes, and action masks; no exploration."""
     predict = getattr(model, "predict", None)
     if predict is None:
-        return lambda seen, starts, masks: model(seen)
+        act = cast(Callable[[NDArray[np.float32]], NDArray[Any]], model)
+        return lambda seen, starts, masks: act(seen)
     masked = "action_masks" in inspect.signature(predict).parameters
-    state: Any = None
+    state: object = None
 
     def decide(seen: NDArray[np.float32], starts: NDArray[np.bool_], masks: NDArray[np.bool_]) -> NDArray[Any]:
         nonlocal state

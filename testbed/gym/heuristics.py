@@ -3,8 +3,6 @@
 They work wherever an agent does: in a wrapper, a vector, an evaluation, or as a teacher to imitate.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -27,7 +25,7 @@ class Heuristic:
     as long as no feature is at its limit of 8 s and no UE has more than one undecided task.
     """
 
-    def __init__(self, env: Any, beta: float = 0.0, beta0: float = 0.0) -> None:
+    def __init__(self, env: object, beta: float = 0.0, beta0: float = 0.0) -> None:
         self.setting = setting_of(env)
         if self.setting.observation != "full":
             raise UsageError('the observation is "paper"', 'heuristics need observation="full"')
@@ -64,7 +62,7 @@ class Heuristic:
         occupied = ue[:, BACKLOG] - ue[:, FORWARDED] + ue[:, AIR] + sent
         return gain - self._beta * np.maximum(0.0, occupied) * ue[:, EXECUTION] * cores - self._beta0
 
-    def predict(self, seen: Any, state: Any = None, **_: Any) -> tuple[NDArray[np.int8], Any]:
+    def predict(self, seen: ArrayLike, state: object = None, **_: object) -> tuple[NDArray[np.int8], object]:
         """As a model of Stable-Baselines3 decides, for its ``evaluate_policy``."""
         return self(seen), state
 
@@ -72,7 +70,7 @@ class Heuristic:
 class Constant:
     """``lc``, ``offload`` or a coin of ``probability`` for each UE and slot, drawn from ``seed`` on."""
 
-    def __init__(self, env: Any, probability: float, seed: int = 0) -> None:
+    def __init__(self, env: object, probability: float, seed: int = 0) -> None:
         self.setting = setting_of(env)
         self._ues, self._probability = len(self.setting.system.ues), probability
         self._rng = np.random.default_rng(seed)
@@ -82,12 +80,12 @@ class Constant:
         shape = (*np.asarray(seen).shape[:-1], self._ues)
         return (self._rng.random(shape) < self._probability).astype(np.int8)
 
-    def predict(self, seen: Any, state: Any = None, **_: Any) -> tuple[NDArray[np.int8], Any]:
+    def predict(self, seen: ArrayLike, state: object = None, **_: object) -> tuple[NDArray[np.int8], object]:
         """As a model of Stable-Baselines3 decides, for its ``evaluate_policy``."""
         return self(seen), state
 
 
-def heuristic(name: str, env: Any) -> Heuristic | Constant:
+def heuristic(name: str, env: object) -> Heuristic | Constant:
     """The strategy called ``name`` for an environment: ``lc``, ``offload``, ``random``, ``greedy``, ``priced:FILE``,
     ``coin:FILE``, each also with ``-do``.
 
@@ -101,7 +99,7 @@ def heuristic(name: str, env: Any) -> Heuristic | Constant:
     return _of(policy, name, env)
 
 
-def _of(policy: Policy, name: str, env: Any) -> Heuristic | Constant:
+def _of(policy: Policy, name: str, env: object) -> Heuristic | Constant:
     if isinstance(policy, Priced):
         return Heuristic(env, policy.beta, policy.beta0)
     if isinstance(policy, FixedChoice):
@@ -111,7 +109,7 @@ def _of(policy: Policy, name: str, env: Any) -> Heuristic | Constant:
     raise UsageError(f'"{name}" is no heuristic', "lc, offload, random, coin, greedy and priced are")
 
 
-def setting_of(env: Any) -> EnvironmentConfig:
+def setting_of(env: object) -> EnvironmentConfig:
     """The setting of an environment (wrapped or not), a batch, or a `EnvironmentConfig` itself."""
     found = env if isinstance(env, EnvironmentConfig) else None
     for name in ("unwrapped", "batch"):

@@ -11,7 +11,8 @@ import os
 import time
 import warnings
 import weakref
-from typing import Any, cast
+from collections.abc import Callable
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -58,7 +59,7 @@ class LiveBackend:
         self._system = self._setting.system
         self._players: Players | None = None
         self._warned, self.stepped_ns = False, 0
-        self._release: Any = None
+        self._release: Callable[[], object] | None = None
         self._begin(self._plan(self._system.seed))
 
     def _begin(self, plan: Plan) -> None:

@@ -25,7 +25,7 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str], who: str) -> None
             raise UnknownOptionError(what, f'did you mean "{near[0]}"?' if near else f"known: {', '.join(names)}")
 
 
-def refuse_reset_options(options: Any, known: Iterable[str] = ()) -> Mapping[str, Any]:
+def refuse_reset_options(options: object, known: Iterable[str] = ()) -> Mapping[str, Any]:
     """The ``options`` of a ``reset``; raises `UsageError` for one that is not ``known``."""
     if options is None:
         return {}
@@ -39,14 +39,14 @@ def refuse_reset_options(options: Any, known: Iterable[str] = ()) -> Mapping[str
     return options
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """``value`` as Python's own number or truth value, if it is NumPy's."""
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         return value.item()
     return value
 
 
-def flag(name: str, value: Any) -> bool:
+def flag(name: str, value: object) -> bool:
     """A truth value; raises `UsageError`."""
     found = plain(value)
     if not isinstance(found, bool):
@@ -54,7 +54,7 @@ def flag(name: str, value: Any) -> bool:
     return found
 
 
-def count(name: str, value: Any, low: int, needed: str) -> int:
+def count(name: str, value: object, low: int, needed: str) -> int:
     """A whole number of at least ``low``; raises `UsageError` that says what is ``needed``."""
     found = plain(value)
     if isinstance(found, bool) or not isinstance(found, int) or found < low:
@@ -62,7 +62,7 @@ def count(name: str, value: Any, low: int, needed: str) -> int:
     return found
 
 
-def seconds(name: str, value: Any) -> float:
+def seconds(name: str, value: object) -> float:
     """Seconds of at least 0; raises `UsageError`."""
     found = plain(value)
     if isinstance(found, (int, float)) and not isinstance(found, bool) and 0.0 <= found < LARGEST:
@@ -70,7 +70,7 @@ def seconds(name: str, value: Any) -> float:
     raise UsageError(f"{name} is {value!r}", "seconds are needed, at least 0")
 
 
-def positive(name: str, value: Any) -> float:
+def positive(name: str, value: object) -> float:
     """A number above 0; raises `UsageError`."""
     found = plain(value)
     if isinstance(found, (int, float)) and not isinstance(found, bool) and 0.0 < found < LARGEST:
@@ -78,7 +78,7 @@ def positive(name: str, value: Any) -> float:
     raise UsageError(f"{name} is {value!r}", "a number above 0 is needed")
 
 
-def one_of(what: str, given: Any, known: Iterable[str]) -> str:
+def one_of(what: str, given: object, known: Iterable[str]) -> str:
     """``given`` if it is ``known``; raises `UsageError`."""
     names = list(known)
     if given not in names:

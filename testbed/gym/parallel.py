@@ -63,7 +63,7 @@ class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no t
         """What ``agent`` sees; always the same object."""
         return self.observation_spaces[agent]
 
-    def action_space(self, agent: str) -> Any:
+    def action_space(self, agent: str) -> spaces.ActionSpace:
         """What ``agent`` may do; always the same object."""
         return self.action_spaces[agent]
 
@@ -94,7 +94,7 @@ class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no t
         """Which choices of ``agent`` make a difference now, (2·N_i,); see `EdgeOffload.action_masks`."""
         return spaces.flat_masks(self._episode.backend.present[self._ues[agent]])
 
-    def render(self) -> Any:
+    def render(self) -> str | None:
         """The region as text, in the render mode ``ansi``; None without one."""
         return None if self.render_mode is None else drawn(self._episode.backend.views())
 

@@ -1,21 +1,23 @@
 """The native batch for Stable-Baselines3, which has a vector interface of its own."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env.base_vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
 
-from testbed.gym.evaluation import EVALUATION_SEEDS, Evaluation, evaluate
+from testbed.gym.evaluation import EVALUATION_SEEDS, Evaluation, EvaluationOptions, evaluate
 from testbed.gym.told import SUMS
-from testbed.gym.vector import EdgeOffloadVector
+from testbed.gym.vector import EdgeOffloadVector, VectorOptions
 from testbed.model.errors import UsageError
 
 LAST = ("seed", "slot", "mean_overhead", "inside", "fallback", "lag_s", "missed")
+Predict = Callable[..., object]
 
 
 class Batch(VecEnv):
@@ -26,7 +28,7 @@ class Batch(VecEnv):
     keys of ``info`` (docs/gym.md): ``VecMonitor(batch, info_keywords=("mean_overhead",))`` keeps some of them.
     """
 
-    def __init__(self, num_envs: int, **options: Any) -> None:
+    def __init__(self, num_envs: int, **options: Unpack[VectorOptions]) -> None:
         if "autoreset_mode" in options:
             raise UsageError("autoreset_mode is given", "a VecEnv resets in the same step, always")
         self.batch = EdgeOffloadVector(num_envs, **options)
@@ -45,7 +47,7 @@ class Batch(VecEnv):
         """Keep ``actions`` (W, N) for `step_wait`."""
         self._actions = actions
 
-    def step_wait(self) -> Any:
+    def step_wait(self) -> VecEnvStepReturn:
         """Play a slot of every world: observations, rewards (float32), ends, infos."""
         seen, rewards, terminated, truncated, told = self.batch.step(self._actions)
         ended = terminated | truncated
@@ -73,16 +75,16 @@ class Batch(VecEnv):
         """End the batch."""
         self.batch.close()
 
-    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """An attribute of single worlds (`testbed.gym.world.SingleWorld`), or of the batch, once for each of them."""
         return [getattr(self.batch.worlds[w], attr_name) for w in self._chosen(indices)]
 
-    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+    def set_attr(self, attr_name: str, value: object, indices: VecEnvIndices = None) -> None:
         """Set ``backlog_s`` of single worlds; raises `UsageError` for what worlds have not of their own."""
         for w in self._chosen(indices):
             setattr(self.batch.worlds[w], attr_name, value)
 
-    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
+    def env_method(self, method_name: str, *args: object, indices: VecEnvIndices = None, **kwargs: object) -> list[Any]:
         """Call a method of single worlds, like ``action_masks``; raises `UsageError` for what they have not."""
         worlds = [self.batch.worlds[w] for w in self._chosen(indices)]
         if not callable(getattr(type(worlds[0]), method_name, None)) if worlds else False:
@@ -92,11 +94,11 @@ class Batch(VecEnv):
             )
         return [getattr(world, method_name)(*args, **kwargs) for world in worlds]
 
-    def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
+    def env_is_wrapped(self, wrapper_class: type, indices: VecEnvIndices = None) -> list[bool]:
         """Episodes are told as a `Monitor` would; nothing else is wrapped."""
         return [wrapper_class.__name__ == "Monitor"] * len(self._chosen(indices))
 
-    def _chosen(self, indices: int | Sequence[int] | None) -> Sequence[int]:
+    def _chosen(self, indices: VecEnvIndices) -> Sequence[int]:
         return list(self._get_indices(indices))
 
 
@@ -109,7 +111,11 @@ class OverheadCallback(BaseCallback):
     """
 
     def __init__(
-        self, every: int, seeds: Sequence[int] = EVALUATION_SEEDS, save_best: str | Path | None = None, **options: Any
+        self,
+        every: int,
+        seeds: Sequence[int] = EVALUATION_SEEDS,
+        save_best: str | Path | None = None,
+        **options: Unpack[EvaluationOptions],
     ) -> None:
         super().__init__()
         self.every, self.seeds, self.save_best, self.options = every, tuple(seeds), save_best, options
@@ -130,17 +136,20 @@ class OverheadCallback(BaseCallback):
 class _Normalized:
     """A model that sees what its training's `VecNormalize` would make of observations."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: BaseAlgorithm) -> None:
         self._model, self._normal = model, model.get_vec_normalize_env()
 
     @property
-    def predict(self) -> Any:
+    def predict(self) -> Predict:
         """The model's own ``predict``, its signature included."""
-        if self._normal is None:
+        normal = self._normal
+        if normal is None:
             return self._model.predict
 
-        @functools.wraps(self._model.predict)
-        def predict(seen: NDArray[np.float32], **more: Any) -> Any:
-            return self._model.predict(self._normal.normalize_obs(seen), **more)
+        own: Predict = self._model.predict
+
+        @functools.wraps(own)
+        def predict(seen: NDArray[np.float32], **more: object) -> object:
+            return own(normal.normalize_obs(seen), **more)
 
         return predict

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
@@ -56,8 +57,8 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
         self.render_mode = render_mode_of(render_mode)
         choices["observation"] = "full"
         self.setting = settings_of.make(scenario, **choices)
-        self.action_space: Any = Discrete(2)
-        self.observation_space: Any = self._space()
+        self.action_space = Discrete(2)
+        self.observation_space = self._space()
         self._episode = Episode(self.setting, backend_of(backend, self.setting, **others))
         self._told = RegionInfo()
         self._paid, sign = (COST, -1.0) if self.setting.reward == "holding" else (SCORE, 1.0)
@@ -67,9 +68,9 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
         self._asking: list[tuple[CellView, UeView]] = []
         self._sent, self._info = 0, Info()
         self._ends, self._ended_at_once = (False, False), False
-        self._spec: Any = None
+        self._spec: EnvSpec | None = None
 
-    def _space(self) -> Box:
+    def _space(self) -> Box[np.float32]:
         """The bounds of the first UE and its cell, which are those of all."""
         region, at = spaces.observation_space(self.setting), len(self.setting.system.edge_servers) * CELL_FEATURES
         low, high = (
@@ -80,12 +81,12 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
         return Box(low, high, dtype=np.float32)
 
     @property
-    def spec(self) -> Any:
+    def spec(self) -> EnvSpec | None:
         """What it was made from, in plain values; see `EdgeOffload.spec`."""
         return self._spec
 
     @spec.setter
-    def spec(self, spec: Any) -> None:
+    def spec(self, spec: EnvSpec | None) -> None:
         self._spec = portable(spec, repeats=self._repeats)
 
     def reset(
@@ -101,7 +102,7 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
         self._ended_at_once = any(self._ends)
         return self._observe(), self._named(self._info)
 
-    def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, Info]:
+    def step(self, action: np.int64 | int) -> tuple[NDArray[np.float32], float, bool, bool, Info]:
         """Decide for one UE; raises `UsageError` for a wrong action or outside an episode."""
         if not self._asking:
             return self._nobody_asks()
@@ -162,7 +163,7 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
         """Both actions, always: only UEs with something to decide are asked."""
         return np.ones(2, np.bool_)
 
-    def render(self) -> Any:
+    def render(self) -> str | None:
         """The region as text, in the render mode ``ansi``; None without one."""
         return None if self.render_mode is None else drawn(self._episode.backend.views())
 

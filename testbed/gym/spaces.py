@@ -1,7 +1,5 @@
 """The spaces that follow from a setting, where a cell's part of them stands, and what a right action is."""
 
-from typing import Any
-
 import numpy as np
 from gymnasium.spaces import Box, MultiBinary, MultiDiscrete
 from numpy.typing import NDArray
@@ -12,15 +10,16 @@ from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES, LIMIT
 from testbed.twin.observe import sizes
 
 BITS = b"\0\1"
+ActionSpace = MultiBinary | MultiDiscrete
 
 
-def action_space(setting: EnvironmentConfig, ues: int | None = None) -> MultiBinary | MultiDiscrete:
+def action_space(setting: EnvironmentConfig, ues: int | None = None) -> ActionSpace:
     """One decision for each UE of the region (or of so many ``ues``) in index order: 0 local, 1 offload."""
     count = len(setting.system.ues) if ues is None else ues
     return MultiBinary(count) if setting.actions == "multibinary" else MultiDiscrete([2] * count)
 
 
-def observation_space(setting: EnvironmentConfig) -> Box:
+def observation_space(setting: EnvironmentConfig) -> Box[np.float32]:
     """The observation of the whole region, float32, shape (L,); docs/gym.md names every number with its unit."""
     low, high = _bounds(setting)
     assert len(low) == sizes(len(setting.system.ues), len(setting.system.edge_servers))[setting.observation]
@@ -82,20 +81,20 @@ def places(setting: EnvironmentConfig, cell: int) -> NDArray[np.intp]:
 # Actions -------------------------------------------------------------------------------------------------------------
 
 
-def checked(action: Any, setting: EnvironmentConfig) -> NDArray[np.int8]:
+def checked(action: object, setting: EnvironmentConfig) -> NDArray[np.int8]:
     """``action`` as choices (N,) of 0 and 1; `UsageError` says what is wrong with it, and at which UE."""
     found = _bits(action, len(setting.system.ues))
     return _explained(action, [ue.name for ue in setting.system.ues], "the action") if found is None else found
 
 
-def checked_cell(action: Any, setting: EnvironmentConfig, cell: int, agent: str) -> NDArray[np.int8]:
+def checked_cell(action: object, setting: EnvironmentConfig, cell: int, agent: str) -> NDArray[np.int8]:
     """As `checked`, for the UEs of one cell."""
     names = [ue.name for ue in setting.system.cell_ues(cell)]
     found = _bits(action, len(names))
     return _explained(action, names, f"the action of {agent}") if found is None else found
 
 
-def _bits(action: Any, count: int) -> NDArray[np.int8] | None:
+def _bits(action: object, count: int) -> NDArray[np.int8] | None:
     """An array of ``count`` integers 0 and 1 as choices; None for everything else (which may still be right)."""
     if not isinstance(action, np.ndarray) or action.shape != (count,) or action.dtype.kind not in "biu":
         return None
@@ -105,7 +104,7 @@ def _bits(action: Any, count: int) -> NDArray[np.int8] | None:
     return choices
 
 
-def _explained(action: Any, names: list[str], what: str) -> NDArray[np.int8]:
+def _explained(action: object, names: list[str], what: str) -> NDArray[np.int8]:
     try:
         given = np.asarray(action, np.float64)
     except (TypeError, ValueError):

@@ -2,14 +2,15 @@
 
 import copy
 from pathlib import Path
-from typing import Any
+
+from gymnasium.envs.registration import EnvSpec
 
 from testbed.gym.options import plain
 from testbed.scenario.dump import dump
 from testbed.scenario.schema import Scenario
 
 
-def portable(spec: Any, *, repeats: bool) -> Any:
+def portable(spec: EnvSpec | None, *, repeats: bool) -> EnvSpec | None:
     """A copy of Gymnasium's ``spec`` with plain arguments; one that never ``repeats`` itself says so."""
     if spec is None:
         return None
@@ -20,7 +21,7 @@ def portable(spec: Any, *, repeats: bool) -> Any:
     return found
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """``value`` as JSON has it: a `Scenario` as its text."""
     if isinstance(value, Scenario):
         return dump(value)

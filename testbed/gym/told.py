@@ -1,5 +1,6 @@
 """What is paid for a slot, and what ``info`` tells of it: the same keys after ``reset`` and after ``step``."""
 
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class RunningMean:
     def __init__(self, shape: tuple[int, ...] = ()) -> None:
         self._overhead, self._finished = np.zeros(shape), np.zeros(shape, np.int64)
 
-    def begin(self, chosen: Any = ...) -> None:
+    def begin(self, chosen: NDArray[np.bool_] | EllipsisType = ...) -> None:
         """Forget (the ``chosen``)."""
         self._overhead[chosen], self._finished[chosen] = 0.0, 0
 

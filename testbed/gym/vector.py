@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
@@ -60,8 +62,8 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
         self._limit = _limit(self.setting.episode_slots, others.get("max_episode_steps"))
         self.backlog_ns = np.full(self.num_envs, settings_of.backlog_ns(others.get("backlog_s", 0.0)), np.int64)
         self.twin = worlds(self.setting, self.num_envs, others.get("capacity"))
-        self.single_action_space: Any = spaces.action_space(self.setting)
-        self.single_observation_space: Any = spaces.observation_space(self.setting)
+        self.single_action_space: spaces.ActionSpace = spaces.action_space(self.setting)
+        self.single_observation_space: Box[np.float32] = spaces.observation_space(self.setting)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self._unit = spaces.scale(self.setting) if self.setting.normalize else None
@@ -70,15 +72,15 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
         self._mean = RunningMean((self.num_envs,))
         self._ended = np.zeros(self.num_envs, np.bool_)
         self.worlds = [SingleWorld(self, w) for w in range(self.num_envs)]
-        self._spec: Any = None
+        self._spec: EnvSpec | None = None
 
     @property
-    def spec(self) -> Any:
+    def spec(self) -> EnvSpec | None:
         """What it was made from, in plain values."""
         return self._spec
 
     @spec.setter
-    def spec(self, spec: Any) -> None:
+    def spec(self, spec: EnvSpec | None) -> None:
         self._spec = portable(spec, repeats=True)
 
     def reset(
@@ -149,7 +151,7 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
 
     # Single worlds ---------------------------------------------------------------------------------------------------
 
-    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+    def call(self, name: str, *args: object, **kwargs: object) -> tuple[Any, ...]:
         """What the method or attribute ``name`` of every world returns; see `testbed.gym.world.SingleWorld`."""
         found = [getattr(world, name) for world in self.worlds]
         return tuple(one(*args, **kwargs) if callable(one) else one for one in found)
@@ -158,7 +160,7 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
         """As `call`, in the manner of Gymnasium's own vectors."""
         return self.call(name)
 
-    def set_attr(self, name: str, values: Any) -> None:
+    def set_attr(self, name: str, values: object) -> None:
         """Set an attribute of every world, from a list or to the same value; ``backlog_s`` can be set."""
         listed = values if isinstance(values, (list, tuple)) else [values] * self.num_envs
         if len(listed) != self.num_envs:
@@ -176,7 +178,7 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
 
     # Beginnings ------------------------------------------------------------------------------------------------------
 
-    def _mask(self, given: Any) -> NDArray[np.bool_]:
+    def _mask(self, given: object) -> NDArray[np.bool_]:
         if given is None:
             return np.ones(self.num_envs, np.bool_)
         chosen = np.asarray(given)
@@ -245,7 +247,7 @@ def _mode(given: AutoresetMode | str) -> AutoresetMode:
     return names[check.one_of("autoreset_mode", str(given).lower(), names)]
 
 
-def _limit(episode_slots: int, max_episode_steps: Any) -> int:
+def _limit(episode_slots: int, max_episode_steps: object) -> int:
     """After how many slots an episode is cut (0: never)."""
     if max_episode_steps is None:
         return episode_slots

@@ -1,8 +1,9 @@
 """One world of a batch: what callers ask of single environments, and what they may change."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from testbed.gym import config as settings_of
@@ -26,11 +27,11 @@ class WorldBatch(Protocol):
     setting: settings_of.EnvironmentConfig
 
     @property
-    def single_action_space(self) -> Any:
+    def single_action_space(self) -> spaces.ActionSpace:
         """What one world takes."""
 
     @property
-    def single_observation_space(self) -> Any:
+    def single_observation_space(self) -> Box[np.float32]:
         """What one world shows."""
 
 
@@ -39,6 +40,9 @@ class SingleWorld:
 
     ``backlog_s`` (queues to begin with, from its next episode on) can be set: for a curriculum, say.
     """
+
+    batch: WorldBatch
+    index: int
 
     def __init__(self, batch: WorldBatch, index: int) -> None:
         self.__dict__.update(batch=batch, index=index)
@@ -64,12 +68,12 @@ class SingleWorld:
         return float(self.batch.backlog_ns[self.index]) * 1e-9
 
     @property
-    def action_space(self) -> Any:
+    def action_space(self) -> spaces.ActionSpace:
         """The action space of one world."""
         return self.batch.single_action_space
 
     @property
-    def observation_space(self) -> Any:
+    def observation_space(self) -> Box[np.float32]:
         """The observation space of one world."""
         return self.batch.single_observation_space
 
@@ -86,12 +90,12 @@ class SingleWorld:
         """The world as text."""
         return drawn(self.views())
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name.startswith("__") or "batch" not in self.__dict__:
             raise AttributeError(name)
         return getattr(self.batch, name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name not in CHANGEABLE:
             remedy = f"{', '.join(CHANGEABLE)} can; give others when the batch is made"
             raise UsageError(f"{name} cannot be set for single worlds", remedy)

@@ -75,7 +75,7 @@ def check(path: Path, about: dict[str, Any]) -> tuple[dict[str, Any], dict[str, 
     return arrays, found
 
 
-def _other(path: Path, key: str, was: Any, wanted: Any) -> UsageError:
+def _other(path: Path, key: str, was: object, wanted: object) -> UsageError:
     """The error of a checkpoint that ``was`` made with another ``key``; of what is nested, the innermost is named."""
     names = [key]
     while (inner := _inner(was)) is not None and (others := _inner(wanted)) is not None:
@@ -88,7 +88,7 @@ def _other(path: Path, key: str, was: Any, wanted: Any) -> UsageError:
     return UsageError(f'{path}: made with {name} "{was}", this training has "{wanted}"', remedy)
 
 
-def _inner(value: Any) -> dict[str, Any] | None:
+def _inner(value: object) -> dict[str, Any] | None:
     """The parts of a mapping or a list by name or number; None for what has none."""
     if isinstance(value, list):
         return {str(n): each for n, each in enumerate(value)}

@@ -8,29 +8,30 @@ import contextlib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import cast
 
 from testbed.model.errors import UsageError
 from testbed.model.mdp import CellView
 
 SUFFIX = ".py"
 ALIAS = "own_{}"
+Decide = Callable[[CellView, object], dict[str, int]]
 
 
 class OwnPolicy:
     """A user's policy, whose prints stay off standard output: that belongs to what a verb has to say."""
 
-    def __init__(self, decider: Any) -> None:
+    def __init__(self, decider: Decide) -> None:
         self._decider = decider
 
     def decide(self, cell: CellView, rng: object) -> dict[str, int]:
         """See `testbed.policy.heuristics.Policy`; raises whatever the user's code raises."""
         with contextlib.redirect_stdout(sys.stderr):
-            decided: dict[str, int] = self._decider(cell, rng)
-            return decided
+            return self._decider(cell, rng)
 
 
 def load(name: str) -> OwnPolicy:
@@ -65,13 +66,13 @@ def _lies_in(folder: Path, module: str) -> bool:
     return top.with_name(top.name + SUFFIX).is_file() or top.is_dir()
 
 
-def _decider(name: str) -> Any:
+def _decider(name: str) -> Decide:
     """What decides: the user's own ``decide`` or plain function."""
     folder, module, attribute = _parts(name)
     if "/" in name.rpartition(":")[0] and not _lies_in(folder, module):
         raise UsageError(f'policy "{name}": there is no "{module}" in {folder}', "write FOLDER/module:attribute")
     try:
-        found: Any = _imported(folder, module)
+        found: object = _imported(folder, module)
     except ImportError as error:
         raise UsageError(f'policy "{name}": cannot import "{module}" ({error})') from None
     except (Exception, SystemExit) as error:
@@ -84,10 +85,9 @@ def _decider(name: str) -> Any:
         made = found() if isinstance(found, type) else found
     except (Exception, SystemExit) as error:
         raise UsageError(f'policy "{name}": {type(error).__name__}: {error}') from error
-    if callable(getattr(made, "decide", None)):
-        return made.decide
-    if callable(made):
-        return made
+    decide = getattr(made, "decide", made)
+    if callable(decide):
+        return cast(Decide, decide)
     raise UsageError(f'policy "{name}" is neither a function nor has a method decide(cell, rng)')
 
 

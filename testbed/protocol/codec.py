@@ -4,7 +4,7 @@
 """
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -75,7 +75,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Envelope)
 
 
-def _nested(depth: int) -> Any:
+def _nested(depth: int) -> object:
     """The type of plain values in lists of lists, ``depth`` of them: no message has more than five."""
     return Plain if depth == 0 else Plain | list[_nested(depth - 1)]  # type: ignore[misc]
 

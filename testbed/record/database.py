@@ -101,14 +101,14 @@ def tables_of(db: sqlite3.Connection) -> Tables:
     }
 
 
-def _value(text: str) -> Any:
+def _value(text: str) -> object:
     try:
         return _safe(json.loads(text))
     except ValueError:
         return printable(text)
 
 
-def _safe(value: Any) -> Any:
+def _safe(value: object) -> object:
     """``value`` with all its text printable."""
     if isinstance(value, str):
         return printable(value)

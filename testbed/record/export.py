@@ -1,9 +1,8 @@
 """A run's tables as files for other tools: one CSV or Parquet file a table."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -53,7 +52,7 @@ def _word(value: object) -> object:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def _parquet() -> Any:
+def _parquet() -> Callable[[Path, type[msgspec.Struct], Sequence[msgspec.Struct]], None]:
     try:
         import pyarrow as arrow
         from pyarrow import parquet

@@ -9,7 +9,7 @@ import yaml
 
 from testbed.model.system import Radio, Ue
 from testbed.scenario.checks import TRACE_ONLY
-from testbed.scenario.fields import Draw, Items, Number, Section, Sections, Variant
+from testbed.scenario.fields import Draw, Items, Kind, Number, Scalar, Section, Sections, Variant
 from testbed.scenario.parse import slots
 from testbed.scenario.resolve import Resolved
 from testbed.scenario.schema import CellUe, LinkTrace, Scenario, Workload
@@ -20,7 +20,7 @@ HARDWARE = ("cpu_hz", "distance_m", "tx_power_w", "kappa", "weight_delay")
 class _Plain(yaml.SafeDumper):
     """Writes no anchors: equal values are written twice."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: object) -> bool:
         return True
 
 
@@ -77,7 +77,7 @@ def tree(section: msgspec.Struct) -> dict[str, Any]:
     return written
 
 
-def _value(value: Any, kind: Any) -> Any:
+def _value(value: Any, kind: Kind) -> object:
     if isinstance(kind, Section):
         return tree(value)
     if isinstance(kind, Sections):
@@ -89,17 +89,17 @@ def _value(value: Any, kind: Any) -> Any:
     return _scalar(value, kind)
 
 
-def _distribution(draw: Draw, kind: Variant) -> Any:
+def _distribution(draw: Draw, kind: Variant) -> object:
     if draw.kind == "none":
         return None
-    if draw.kind == "constant":
+    if draw.kind == "constant" and kind.constant is not None:
         return _scalar(draw.values[0], kind.constant)
     item, count = kind.options[draw.kind]
     values = [_scalar(value, item) for value in draw.values]
     return {draw.kind: values[0] if count == 1 else values}
 
 
-def _scalar(value: Any, kind: Any) -> Any:
+def _scalar(value: Any, kind: Scalar) -> object:
     if isinstance(kind, Number) and value not in kind.words.values() and math.isfinite(value):
         return value
     return kind.write(value)

@@ -213,3 +213,6 @@ class Section:
 
     of: type[msgspec.Struct]
     shorthand: str = ""
+
+
+Kind = Scalar | Variant | Items | Sections | Section

@@ -1,19 +1,20 @@
 """From a YAML tree to the structs of `schema`, every mistake reported where it stands."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from testbed.model.errors import Invalid, ScenarioError, did_you_mean
-from testbed.scenario.fields import Draw, Items, Section, Sections, Variant
+from testbed.scenario.fields import Draw, Items, Kind, Scalar, Section, Sections, Variant
 from testbed.scenario.schema import Scenario
 from testbed.scenario.source import Sources
 
 LIKE, MOST_PLACES = 0.8, 3
+S = TypeVar("S", bound=msgspec.Struct)
 Place = tuple[str | int, ...]
 
 
@@ -21,8 +22,13 @@ class Slot(msgspec.Struct, frozen=True):
     """One field of a section: its attribute, its kind, whether it must be given."""
 
     attribute: str
-    kind: Any
+    kind: Kind
     required: bool
+
+    @property
+    def scalar(self) -> Scalar:
+        """Its kind, where it is known to be one word or quantity."""
+        return cast(Scalar, self.kind)
 
 
 @cache
@@ -50,7 +56,7 @@ def paths(struct: type[msgspec.Struct], before: str = "") -> tuple[str, ...]:
     return tuple(found)
 
 
-def _meant(word: str, known: Any) -> str:
+def _meant(word: str, known: Mapping[str, object]) -> str:
     """What an unknown field was meant to be: one of the ``known`` of its section, or of that name in another one."""
     places: dict[str, list[str]] = {}
     for path in paths(Scenario) if all(isinstance(slot, Slot) for slot in known.values()) else ():
@@ -71,7 +77,7 @@ class Builder:
         self._sources = sources
         self._places: dict[Place, Node] = {}
 
-    def section(self, node: Node, struct: type[msgspec.Struct], place: Place = ()) -> Any:
+    def section(self, node: Node, struct: type[S], place: Place = ()) -> S:
         """The struct of a mapping; unknown, duplicate and missing keys are errors."""
         self._places[place] = node
         title = _title(place)
@@ -87,7 +93,7 @@ class Builder:
                 raise self._sources.error(node, f'{title} lacks "{word}"', f'add "{word}"')
         return struct(**values)
 
-    def _pairs(self, node: MappingNode, title: str, known: Any) -> Iterator[tuple[str, Node]]:
+    def _pairs(self, node: MappingNode, title: str, known: Mapping[str, object]) -> Iterator[tuple[str, Node]]:
         seen: dict[str, Node] = {}
         for word, child in node.value:
             if not isinstance(word, ScalarNode) or word.value not in known:
@@ -100,13 +106,13 @@ class Builder:
             seen[word.value] = word
             yield word.value, child
 
-    def value(self, node: Node, kind: Any, place: Place) -> Any:
+    def value(self, node: Node, kind: Kind, place: Place) -> object:
         """The value of a field of ``kind``."""
         self._places[place] = node
         if isinstance(kind, Section):
             if kind.shorthand and isinstance(node, ScalarNode):
                 slot = slots(kind.of)[kind.shorthand]
-                return kind.of(**{slot.attribute: self.scalar(node, slot.kind, place)})
+                return kind.of(**{slot.attribute: self.scalar(node, slot.scalar, place)})
             return self.section(node, kind.of, place)
         if isinstance(kind, Sections):
             items = self._list(node, place, "sections")
@@ -123,7 +129,7 @@ class Builder:
             raise self._sources.error(node, f"{_title(place)} must be a list of {what}", "write [a, b]")
         return list(node.value)
 
-    def scalar(self, node: Node, kind: Any, place: Place) -> Any:
+    def scalar(self, node: Node, kind: Scalar, place: Place) -> Any:
         """One word or quantity."""
         if not isinstance(node, ScalarNode):
             raise self._sources.error(node, f"{_title(place)} must be one value", "write a single value here")

@@ -5,7 +5,7 @@ are in SI units, times in ns, data in bits; -1 stands for unlimited or automatic
 """
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -26,6 +26,7 @@ from testbed.scenario.fields import (
 )
 from testbed.scenario.threshold import Bound, Limit
 
+Default = TypeVar("Default")
 POSITIVE = Range(low=0, above=True)
 SHARE = Range(0, 1)
 TIMES, SOME_TIMES = Range(0, LONGEST_NS), Range(0, LONGEST_NS, above=True)
@@ -41,9 +42,10 @@ SEED = Number(Range(0, 2**63 - 1), whole=True)
 COUNT = Number(Range(1, 1e9), whole=True)
 
 
-def key(name: str, default: Any) -> Any:
+def key(name: str, default: Default) -> Default:
     """A field written as ``name`` in the file."""
-    return msgspec.field(name=name, default=default)
+    found: Default = msgspec.field(name=name, default=default)
+    return found
 
 
 class SecondOffload(msgspec.Struct, frozen=True):
@@ -197,7 +199,7 @@ class FaultSection(msgspec.Struct, frozen=True):
     """Kill process ``kill`` (a UE, an ES or ``controller``) at ``at_ns``; -1: it is not restarted."""
 
     kill: Annotated[str, Text("process name")]
-    at_ns: Annotated[int, TIME] = key("at", msgspec.NODEFAULT)
+    at_ns: Annotated[int, TIME] = msgspec.field(name="at")
     restart_after_ns: Annotated[int, Quantity("time", SOME_TIMES, {"never": -1})] = key("restart_after", -1)
 
 

@@ -5,7 +5,6 @@ import csv
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -60,7 +59,7 @@ def main(args: argparse.Namespace) -> int:
     return EXIT_INTERRUPTED if stopped else EXIT_OK
 
 
-Cases = Sequence[Callable[[], Any]]
+Cases = Sequence[Callable[[], evaluator.Case]]
 
 
 def _of_scenario(args: argparse.Namespace) -> tuple[Resolved, Cases]:
@@ -70,7 +69,7 @@ def _of_scenario(args: argparse.Namespace) -> tuple[Resolved, Cases]:
     if scenario.workload.trace and args.seeds > 1:
         raise UsageError("--seeds: a traced workload has one seed only", "leave out --seeds")
 
-    def case(seed: int) -> Any:
+    def case(seed: int) -> evaluator.Case:
         resolved = inputs.resolve(msgspec.structs.replace(scenario, seed=seed))
         return evaluator.of_scenario(resolved, common.workload_of(resolved), names)
 
@@ -89,9 +88,9 @@ def _of_run(args: argparse.Namespace) -> tuple[Resolved, Cases]:
     return run.resolved, [lambda: evaluator.of_run(run, names)]
 
 
-def _searched(cases: Cases, args: argparse.Namespace) -> tuple[list[Any], bool]:
+def _searched(cases: Cases, args: argparse.Namespace) -> tuple[list[evaluator.Found], bool]:
     """What was found about the workloads, and whether an interrupt ended it: the last one may then be unfinished."""
-    found: list[Any] = []
+    found: list[evaluator.Found] = []
     stop: list[bool] = []
     stream = sys.stderr if args.json else sys.stdout
     with SearchBar(stream, plain=args.plain or args.json) as bar, stop_on_interrupt(lambda: stop.append(True)):
@@ -111,7 +110,7 @@ def _searched(cases: Cases, args: argparse.Namespace) -> tuple[list[Any], bool]:
     return found, bool(stop)
 
 
-def _write(path: Path, resolved: Resolved, found: Sequence[Any]) -> None:
+def _write(path: Path, resolved: Resolved, found: Sequence[evaluator.Found]) -> None:
     """Write the best decisions: one row for each slot and UE that has a task to decide."""
     try:
         with open(path, "w", encoding="utf-8", newline="") as file:
@@ -122,6 +121,6 @@ def _write(path: Path, resolved: Resolved, found: Sequence[Any]) -> None:
         raise unwritable(path, error, "--out FILE") from None
 
 
-def _rows(resolved: Resolved, found: Any) -> Iterator[tuple[int, int, str, int]]:
+def _rows(resolved: Resolved, found: evaluator.Found) -> Iterator[tuple[int, int, str, int]]:
     for slot, ue in found.decision_points:
         yield found.seed, slot, resolved.system.ues[ue].name, int(found.decisions[slot, ue])

@@ -76,7 +76,7 @@ def overrides(args: argparse.Namespace, flags: Iterable[str] = FLAGS) -> list[st
 def _checked(flag: str, value: str, section: type[msgspec.Struct], field: str) -> str:
     """``value`` of ``--flag`` if a section's ``field`` can hold it; `UsageError` in the flag's name otherwise."""
     try:
-        slots(section)[field].kind.parse(value)
+        slots(section)[field].scalar.parse(value)
     except Invalid as error:
         raise UsageError(f"--{flag}: {error.message}", error.remedy) from None
     return value

@@ -89,7 +89,7 @@ def _link(args: argparse.Namespace) -> LinkTrace:
     for name in LINK_OPTIONS:
         value = getattr(args, name)
         if value is not None:
-            chosen[known[name].attribute] = _parsed(name, value, known[name].kind)
+            chosen[known[name].attribute] = _parsed(name, value, known[name].scalar)
     return LinkTrace(**chosen)
 
 
