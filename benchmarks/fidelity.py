@@ -41,7 +41,7 @@ SETTING = ("table", "policy", "speed", "payload", "packed")
 QUIET = 0.006
 
 
-def wanted(runs: int, quick: bool) -> Iterator[Entry]:
+def wanted(runs: int, *, quick: bool) -> Iterator[Entry]:
     """What to measure, each once."""
     for seed in range(1, runs + 1):
         slots = 10 if quick else 30
@@ -255,7 +255,7 @@ def main() -> None:
     if args.show:
         found = recorded(args.out, "fidelity.jsonl")
     else:
-        found = measure(list(wanted(args.runs, args.quick)), args.out, run)
+        found = measure(list(wanted(args.runs, quick=args.quick)), args.out, run)
     checks = [entry for entry in found if entry["table"] == "verify"]
     if args.plot is not None and checks:
         draw(checks[-1]["checks"], args.plot)

@@ -150,7 +150,7 @@ def key(line: Line) -> str:
     return Job("", line["scenario"], tuple(line["changes"]), line["algorithm"], line["seed"], line["options"]).key
 
 
-def show(tables: list[str], lines: list[Line], as_json: bool) -> None:
+def show(tables: list[str], lines: list[Line], *, as_json: bool) -> None:
     """Print the tables that there are lines for."""
     by_key = {key(line): line for line in lines}
     for table in tables:
@@ -207,7 +207,7 @@ def main() -> None:
             lines.append(carry_out(job, folder))
             with files[0].open("a") as file:
                 file.write(json.dumps(lines[-1]) + "\n")
-    show(tables, lines, args.json)
+    show(tables, lines, as_json=args.json)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def heuristics(density: str) -> dict[str, float]:
     scenario = scenario_of(Job("", "region", (f"density={density}",), "baselines"))
     seeds = tune.training_seeds(0, VALIDATION)
     tuned = tune.tune(scenario, "priced-do", 0, lambda text: None)
-    greedy = played(scenario, True, seeds, follow(loading.load("greedy-do")[0]))
+    greedy = played(scenario, seeds, follow(loading.load("greedy-do")[0]), double=True)
     return {"greedy-do": float(np.mean(greedy["overhead"])), "priced-do": tuned.overhead}
 
 

@@ -138,7 +138,9 @@ def evaluated(job: Job, config: TrainConfig, params: Any, scenario: Scenario) ->
     return {"overhead": result.overhead.tolist(), "stable": result.stable.tolist()}
 
 
-def played(scenario: Scenario, double: bool, seeds: Sequence[int], slot: Callable[[Twin], Any]) -> dict[str, list[Any]]:
+def played(
+    scenario: Scenario, seeds: Sequence[int], slot: Callable[[Twin], Any], *, double: bool
+) -> dict[str, list[Any]]:
     """Mean overhead and verdict on each seed's workload; ``slot`` plays one slot and returns what the cells earned."""
     system = inputs.resolve(scenario).system
     room = 4 * len(system.ues) * system.slots
@@ -175,7 +177,9 @@ def baselines(job: Job, folder: Path) -> dict[str, Any]:
     for name in ("coin", "coin-do", "priced", "priced-do"):
         tuned = tune.tune(scenario, name, 0, lambda text: None)
         chosen[name], tried[name] = tune.policy_of(tuned.policy, list(tuned.values.values())), tuned.tried
-    found = {name: played(longer, name.endswith("-do"), EVALUATION, follow(policy)) for name, policy in chosen.items()}
+    found = {
+        name: played(longer, EVALUATION, follow(policy), double=name.endswith("-do")) for name, policy in chosen.items()
+    }
     return {"strategies": found, "tried": tried}
 
 
@@ -206,12 +210,12 @@ def sb3(job: Job, folder: Path) -> dict[str, Any]:
     curve: list[tuple[float, int, float]] = []
 
     def judged(model: Any, cpu_s: float) -> None:
-        found = played(scenario, True, tune.training_seeds(0, VALIDATION), training.follow(model))
+        found = played(scenario, tune.training_seeds(0, VALIDATION), training.follow(model), double=True)
         curve.append((round(cpu_s, 2), model.num_timesteps, float(np.mean(found["overhead"]))))
 
     model = training.train(job.algorithm, scenario, job.seed, SAMPLES, VERDICTS, judged)
     pace = {"cpu_s": curve[-1][0], "updates_per_s": model._n_updates / curve[-1][0], "world_slots": curve[-1][1]}
-    return {"curve": curve, **pace, **played(longer, True, EVALUATION, training.follow(model))}
+    return {"curve": curve, **pace, **played(longer, EVALUATION, training.follow(model), double=True)}
 
 
 def bound(job: Job, folder: Path) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def run(folder: Path, policy: str, speed: float, seed: int, slots: int, payload:
     }
 
 
-def wanted(quick: bool, seeds: int, speeds: list[float]) -> list[Entry]:
+def wanted(seeds: int, speeds: list[float], *, quick: bool) -> list[Entry]:
     """What to run, each once."""
     rows: list[Entry] = []
     for speed, payload in AS_RECORDED:
@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="30 slots, one seed, no speed 1")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    rows = tables(measure(wanted(args.quick, args.seeds, args.speeds), args.out, repeated))
+    rows = tables(measure(wanted(args.seeds, args.speeds, quick=args.quick), args.out, repeated))
     if args.json:
         print(json.dumps(rows, indent=1))
     else:

@@ -36,7 +36,7 @@ class Server:
         busy = int(self.busy_until > self.env.now)
         return expected_wait_ns(self.remaining_ns(), busy, self.own_waiting, self.own_cycles, self.es.cpu_hz, 1)
 
-    def execute(self, cycles: int, own: bool):
+    def execute(self, cycles: int, *, own: bool):
         """Wait for the CPU, own-cell tasks before forwarded ones, and use it."""
         self.own_waiting += own
         self.own_cycles += cycles * own
@@ -122,7 +122,7 @@ class Region:
         target = second_offload(home, wait, system.threshold_ns, self.announced, self.alive)
         if target != home:
             yield self.env.timeout(transfer_ns(task.input_bits, system.backhaul.rate_bps) + system.backhaul.latency_ns)
-        yield from self.servers[target].execute(task.cycles, target == home)
+        yield from self.servers[target].execute(task.cycles, own=target == home)
         self.end(task)
 
     def end(self, task: Task) -> None:

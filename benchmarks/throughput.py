@@ -28,7 +28,7 @@ RATES = (2000, 2500, 3000)
 DRAIN_S = 2.0
 
 
-def wanted(runs: int, quick: bool) -> Iterator[Entry]:
+def wanted(runs: int, *, quick: bool) -> Iterator[Entry]:
     """What to measure, each once."""
     for rate in RATES[:1] if quick else RATES:
         for seed in range(1, runs + 1):
@@ -105,7 +105,7 @@ def main() -> None:
     if args.show:
         found = recorded(args.out, "throughput.jsonl")
     else:
-        found = measure(list(wanted(args.runs, args.quick)), args.out, run)
+        found = measure(list(wanted(args.runs, quick=args.quick)), args.out, run)
     rows = list(tables(found))
     if args.write is not None:
         write_between(args.write, "throughput", shown(rows))

@@ -138,7 +138,7 @@ def first_step_s() -> float:
     return float(done.stdout)
 
 
-def measure(runs: int, quick: bool) -> dict[str, Any]:
+def measure(runs: int, *, quick: bool) -> dict[str, Any]:
     """Everything."""
     tasks, all_tasks = native(region(), WORLDS, runs)
     other, all_other, wrong = simpy(runs)
@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    found = measure(args.runs, args.quick)
+    found = measure(args.runs, quick=args.quick)
     if args.json:
         print(json.dumps(found, indent=1))
     else:

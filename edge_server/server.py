@@ -2,17 +2,18 @@
 
 import msgspec
 
+from edge_server import transfers
 from edge_server.events import Arrived, Dispatch, Ended, LastBit
 from edge_server.peers import NEVER, Peers
 from edge_server.queue import Job, Queue, Running
 from edge_server.radio import DedicatedRadio, Sent, SharedRadio
-from testbed.model.delay import after_ns, transfer_ns
+from testbed.model.delay import transfer_ns
 from testbed.model.queue import FCFS, NO_LIMIT, second_offload
 from testbed.model.system import SHARED, System, Ue
 from testbed.model.task import Phase, Task
 from testbed.protocol.actions import Action, Boundary, Execute, Lost, Record, Send, Wake
-from testbed.protocol.messages import Aired, Announce, Down, Forward, Moved, Post, Result, Trip, Up
-from testbed.protocol.rows import EventRow, LinkRow, SlotRow
+from testbed.protocol.messages import Aired, Announce, Down, Forward, Post, Result, Up
+from testbed.protocol.rows import EventRow, SlotRow
 
 CONTROLLER = "controller"
 
@@ -109,20 +110,8 @@ class Server:
         return actions + self._under_way(sent) + self._next_last_bit()
 
     def _under_way(self, sent: Sent) -> list[Action]:
-        ue, task, trip = sent.ue, sent.task, sent.trip
-        row = LinkRow(
-            link=ue.name,
-            to=self.name,
-            ue=ue.name,
-            number=task.number,
-            bits=task.input_bits,
-            attempts=trip.attempts,
-            ready_ns=trip.ready_ns,
-            start_ns=trip.tx_start_ns,
-            end_ns=trip.tx_end_ns,
-            arrival_ns=trip.arrival_ns,
-        )
-        return [Record(row), Wake(trip.arrival_ns, Phase.ARRIVAL, Arrived(sent), ue.index, task.number)]
+        wake = Wake(sent.trip.arrival_ns, Phase.ARRIVAL, Arrived(sent), sent.ue.index, sent.task.number)
+        return [transfers.uplink(sent, self.es), wake]
 
     def _arrived(self, now_ns: int, sent: Sent) -> list[Action]:
         ue, task, trip = sent.ue, sent.task, sent.trip
@@ -133,7 +122,8 @@ class Server:
             trip = msgspec.structs.replace(trip, arrival_ns=now_ns, late_ns=now_ns - trip.arrival_ns)
         target = self._target(now_ns)
         if target != self.es.index:
-            return self._forward(now_ns, ue, task, trip, target)
+            sent = Sent(ue, task, trip)
+            return transfers.forward(self.system, sent, self.es, self.system.edge_servers[target], now_ns)
         return self._enter(now_ns, Job(ue, task, trip, now_ns, own=True))
 
     def settled_ns(self, event: object) -> int:
@@ -158,43 +148,9 @@ class Server:
             self._consulted_ns = now_ns
         return second_offload(self.es.index, wait, self.system.threshold_ns, self._peers.announced, self._peers.alive)
 
-    def _forward(self, now_ns: int, ue: Ue, task: Task, trip: Trip, target: int) -> list[Action]:
-        backhaul = self.system.backhaul
-        end = after_ns(now_ns, transfer_ns(task.input_bits, backhaul.rate_bps))
-        arrival = end + backhaul.latency_ns
-        to = self.system.edge_servers[target].name
-        row = LinkRow(
-            link=self.name,
-            to=to,
-            ue=ue.name,
-            number=task.number,
-            bits=task.input_bits,
-            attempts=1,
-            ready_ns=now_ns,
-            start_ns=now_ns,
-            end_ns=end,
-            arrival_ns=arrival,
-        )
-        moved = Moved(ue.name, task.number, to, now_ns)
-        forward = Forward(ue.name, task, trip, arrival)
-        return [
-            Send(
-                to=to,
-                body=forward,
-                at_ns=arrival,
-                phase=Phase.ARRIVAL,
-                ue=ue.index,
-                number=task.number,
-                payload_bits=task.input_bits,
-            ),
-            Send(to=ue.name, body=moved, at_ns=now_ns, phase=Phase.ARRIVAL, ue=ue.index, number=task.number),
-            Record(row),
-        ]
-
     def _take_over(self, now_ns: int, forward: Forward) -> list[Action]:
         ue, task = self._ues[forward.ue], forward.task
-        moved = Moved(ue.name, task.number, self.name, now_ns, arrived=True)
-        told = Send(to=ue.name, body=moved, at_ns=now_ns, phase=Phase.ARRIVAL, ue=ue.index, number=task.number)
+        told = transfers.moved(Sent(ue, task, forward.trip), self.es, now_ns, arrived=True)
         return [told, *self._enter(now_ns, Job(ue, task, forward.trip, now_ns, own=False))]
 
     def _enter(self, now_ns: int, job: Job) -> list[Action]:

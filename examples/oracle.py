@@ -139,12 +139,13 @@ class Region:
         if self.second_offload and others and wait > self.system["threshold_ns"] and min(others)[0] < wait:
             backhaul = self.system["backhaul"]
             there = now + time_ns(task["bits"], backhaul["rate_bps"]) + backhaul["latency_ns"]
-            self.at(there, ARRIVAL, task["ue"], task["number"], self.enter, task, min(others)[1], True)
+            self.at(there, ARRIVAL, task["ue"], task["number"], self.enter, task, min(others)[1])
         else:
-            self.enter(now, task, home, False)
+            self.enter(now, task, home)
 
-    def enter(self, now, task, j, forwarded):
+    def enter(self, now, task, j):
         server, ue, number = self.servers[j], task["ue"], task["number"]
+        forwarded = j != self.ues[ue]["cell"]
         if 0 <= server.limit <= len(server.waiting) + len(server.ends) - server.cores:
             self.at(now + self.return_ns(task), ARRIVAL, ue, number, self.run_locally, task)
         else:

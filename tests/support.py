@@ -12,10 +12,10 @@ from testbed.sim.network_conditions import Cut, NetworkConditions
 MS = 1_000_000
 
 
-def system(
-    ues=(2,), speeds=(2_000_000_000,), slots=20, seed=7, slot_ns=NS_PER_S, radio=None, backhaul=None, epoch="slot", **es
-) -> System:
-    """Cells of ``ues`` UEs (1 GHz, 8 Mbit/s) with ESs of ``speeds``; `es` goes to every `Es`."""
+def system(ues=(2,), speeds=(2_000_000_000,), slots=20, seed=7, **fields) -> System:
+    """Cells of ``ues`` UEs (1 GHz, 8 Mbit/s) with ESs of ``speeds``; ``fields`` are `System`'s or every `Es`'s."""
+    whole = {name: value for name, value in fields.items() if name in System.__struct_fields__}
+    es = {name: value for name, value in fields.items() if name not in whole}
     users = []
     for cell, count in enumerate(ues):
         for n in range(count):
@@ -33,20 +33,21 @@ def system(
                     distance_m=100.0,
                 )
             )
-    return System(
+    made = System(
         name="test",
         seed=seed,
         hardware_seed=1,
         slots=slots,
-        slot_ns=slot_ns,
+        slot_ns=NS_PER_S,
         threshold_ns=NS_PER_S,
         detection_ns=100 * MS,
-        epoch=epoch,
-        radio=radio or Radio(),
-        backhaul=backhaul or Backhaul(1e9, MS),
+        epoch="slot",
+        radio=Radio(),
+        backhaul=Backhaul(1e9, MS),
         ues=tuple(users),
         edge_servers=tuple(Es(name=f"es-{i + 1}", index=i, cpu_hz=hz, **es) for i, hz in enumerate(speeds)),
     )
+    return msgspec.structs.replace(made, **whole)
 
 
 def region(density=0.7, seed=7, slots=50, **radio) -> tuple[System, tuple[Task, ...]]:
@@ -92,7 +93,7 @@ def ordered(tasks) -> tuple[Task, ...]:
     return tuple(sorted(tasks, key=lambda t: (t.generated_ns, t.ue, t.number)))
 
 
-def random_faults(made: System, seed: int, ues: bool) -> tuple[Fault, ...]:
+def random_faults(made: System, seed: int, *, ues: bool) -> tuple[Fault, ...]:
     """Up to four deaths of random roles at random instants, some with a restart; one at a time per process."""
     names = [es.name for es in made.edge_servers] + ["controller"] + ([ue.name for ue in made.ues] if ues else [])
 
@@ -142,7 +143,7 @@ def random_conditions(made: System, seed: int) -> NetworkConditions:
     )
 
 
-def plan(made: System, tasks, policy="greedy", double=True, faults=()) -> Plan:
+def plan(made: System, tasks, policy="greedy", *, double=True, faults=()) -> Plan:
     """A plan on default emulation."""
     return Plan(system=made, workload=tuple(tasks), policy=policy, second_offload=double, faults=tuple(faults))
 

@@ -66,7 +66,7 @@ def case_of(seed):
     radio = {"access": "shared"} if seed % 3 == 0 else {}
     radio |= {"return_latency_ns": RETURN_MS[seed % 7] * MS} if seed % 7 in RETURN_MS else {}
     made, tasks = region(0.5 + 0.4 * (seed % 2), seed, 20, **radio)
-    faults = random_faults(made, seed, bool(seed % 2))
+    faults = random_faults(made, seed, ues=bool(seed % 2))
     policy = (Priced(), Coin(), FixedChoice(1))[seed // 2 % 3]
     weather = random_conditions(made, seed) if seed // 6 % 2 else None
     planned = plan(made, tasks, double=seed % 5 > 0, faults=faults)

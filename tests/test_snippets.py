@@ -32,7 +32,7 @@ PLACEHOLDERS = {"RUN": "RUN", "SCENARIO": "region", "VERB": "run"}
 TRACE = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:01:51.1,374,44\n2023-11-16 18:01:52.2,396,109\n"
 
 
-class Parsed(Exception):
+class ParsedError(Exception):
     """A program has understood its arguments."""
 
 
@@ -151,14 +151,14 @@ def test_programs_understand_their_arguments(words, monkeypatch):
     real = argparse.ArgumentParser.parse_args
 
     def parse(self, *given):
-        raise Parsed(real(self, *given))
+        raise ParsedError(real(self, *given))
 
     if "parse_args" not in script.read_text():
         return
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse)
     monkeypatch.setattr(sys, "argv", words[1:])
     monkeypatch.setattr(sys, "path", [str(script.parent), *sys.path])
-    with pytest.raises(Parsed):
+    with pytest.raises(ParsedError):
         runpy.run_path(str(script), run_name="__main__")
 
 

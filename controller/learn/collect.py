@@ -49,6 +49,19 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
         return network.layout(self.head, max(sizes), self.memory)
 
 
+class Sampling(msgspec.Struct, frozen=True):
+    """``worlds`` played ``slots`` at a time, renewed by ``seed`` every ``episode`` slots on average (0: never).
+
+    Without episodes a world's room is for ``capacity`` tasks.
+    """
+
+    worlds: int
+    slots: int
+    seed: int = 0
+    episode: int = 500
+    capacity: int | None = None
+
+
 class Collector:
     """W worlds of one system, played T slots at a time; worlds begin with random backlogs and are renewed now and then.
 
@@ -62,21 +75,18 @@ class Collector:
         self,
         system: System,
         source: Source,
-        worlds: int,
-        slots: int,
+        sampling: Sampling,
         *,
         double: bool,
-        seed: int,
         actor: Actor,
-        episode: int = 500,
-        capacity: int | None = None,
         reward: str = "holding",
         team: float = 1.0,
     ) -> None:
-        self.twin = Twin(system, source, worlds, double=double, capacity=capacity, reward=reward)
+        worlds, slots = sampling.worlds, sampling.slots
+        self.twin = Twin(system, source, worlds, double=double, capacity=sampling.capacity, reward=reward)
         self.twin.use(None)
-        self._actor, self._slots, self._episode, self._team = actor, slots, episode, team
-        self._rng = np.random.default_rng(seed)
+        self._actor, self._slots, self._episode, self._team = actor, slots, sampling.episode, team
+        self._rng = np.random.default_rng(sampling.seed)
         self._room = self.twin.state.tasks.shape[1]
         shape, f32 = actor.layout(system), np.float32
         layers = shape.actor if actor.algorithm == "a3c" else q_network.NETWORK
@@ -188,7 +198,7 @@ class Collector:
         return {**arrays, **memory, "rng": np.array(words, np.uint64)}
 
     def load_arrays(self, arrays: dict[str, Any]) -> None:
-        """Continue from `state_arrays` of a collector made with the same arguments; `Invalid` for any other."""
+        """Continue from `state_arrays` of a collector made with the same arguments; `InvalidError` for any other."""
         for name, array in zip(type(self.twin.state)._fields, self.twin.state, strict=True):
             array[...] = fitting(arrays, f"twin_{name}", array)
         if self._recurrent.memory.size:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from controller.learn.ranges import Count, Positive, Share
-from testbed.model.errors import Invalid
+from testbed.model.errors import InvalidError
 from testbed.policy.arrays import fitting
 from testbed.policy.network import INPUTS, Array
 from testbed.policy.q_network import GAIN_AT, NETWORK
@@ -126,7 +126,7 @@ class Replay:
         }
 
     def load(self, arrays: dict[str, NDArray[np.generic]]) -> None:
-        """Continue from `arrays` of a ring of the same capacity; `Invalid` for any other."""
+        """Continue from `arrays` of a ring of the same capacity; `InvalidError` for any other."""
         state = fitting(arrays, "ring_state", self._state, rows=True)
         self.size = len(state)
         self._state[: self.size] = state
@@ -134,7 +134,7 @@ class Replay:
             ring[: self.size] = fitting(arrays, name, ring[: self.size])
         self._next = int(fitting(arrays, "ring_next", np.zeros(1, np.int64))[0])
         if not 0 <= self._next < len(self._state):
-            raise Invalid(f"ring_next is {self._next}")
+            raise InvalidError(f"ring_next is {self._next}")
         high, low, inc_high, inc_low = (int(word) for word in fitting(arrays, "ring_rng", np.zeros(4, np.uint64)))
         generator = dict(self._rng.bit_generator.state)
         generator["state"] = {"state": (high << 64) | low, "inc": (inc_high << 64) | inc_low}

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.learn.collect import Actor, Collector
+from controller.learn.collect import Actor, Collector, Sampling
 from testbed.model import statistics
 from testbed.model.system import System
 from testbed.policy.network import Array
@@ -32,7 +32,7 @@ def evaluate(
     """
     count, slots = len(seeds), system.slots
     room = MOST_A_SLOT * len(system.ues) * slots
-    collector = Collector(system, source, count, 1, double=double, seed=0, actor=actor, episode=0, capacity=room)
+    collector = Collector(system, source, Sampling(count, 1, episode=0, capacity=room), double=double, actor=actor)
     twin = collector.twin
     twin.reset(np.array(seeds))
     sums, backlog = np.zeros((3, count)), np.zeros((slots, count), np.int64)

@@ -6,10 +6,10 @@ import msgspec
 import numpy as np
 
 from controller.learn import a3c, dqn
-from controller.learn.collect import Actor, Collector
+from controller.learn.collect import Actor, Collector, Sampling
 from controller.learn.dqn import Replay
 from controller.learn.ranges import Count, Positive
-from testbed.model.errors import Invalid, UsageError
+from testbed.model.errors import InvalidError, UsageError
 from testbed.model.system import System
 from testbed.policy import network, q_network
 from testbed.policy.arrays import fitting
@@ -83,10 +83,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         return Collector(
             self.system,
             self.source,
-            self.worlds,
-            slots,
+            Sampling(self.worlds, slots, seed),
             double=self.double,
-            seed=seed,
             actor=self.actor,
             reward=self.reward,
             team=self.team,
@@ -161,7 +159,7 @@ class A3cLearner:
         return self.collector.state_arrays()
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
-        """Continue from `arrays`; `Invalid` if they are not those of such a learner."""
+        """Continue from `arrays`; `InvalidError` if they are not those of such a learner."""
         self.collector.load_arrays(arrays)
 
 
@@ -201,12 +199,12 @@ class DqnLearner:
         return {**self.collector.state_arrays(), **self.replay.arrays(), "target": target, "counters": counters}
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
-        """Continue from `arrays`; `Invalid` if they are not those of such a learner."""
+        """Continue from `arrays`; `InvalidError` if they are not those of such a learner."""
         self.collector.load_arrays(arrays)
         self.replay.load(arrays)
         target = fitting(arrays, "target", self.config.start, rows=True)
         if len(target) not in (0, q_network.Q_SIZE):
-            raise Invalid(f"target of shape {target.shape}")
+            raise InvalidError(f"target of shape {target.shape}")
         self._target = target.copy() if len(target) else None
         self._age, self._slots = (int(count) for count in fitting(arrays, "counters", np.zeros(2, np.int64)))
 

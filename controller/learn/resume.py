@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from controller.learn.shared import COUNTS
-from testbed.model.errors import Invalid, UsageError
+from testbed.model.errors import InvalidError, UsageError
 from testbed.policy import checkpoint
 from testbed.policy.arrays import fitting
 from testbed.policy.network import Array
@@ -24,15 +24,15 @@ def resumed(path: Path, about: dict[str, Any], start: Array) -> tuple[dict[str, 
         fitting(arrays, "progress", np.zeros(COUNTS, np.int64))
         for name in ("square", "progress"):
             if (arrays[name] < 0).any():
-                raise Invalid(f"{name} is negative")
+                raise InvalidError(f"{name} is negative")
         best = arrays.get("best")
         if best is None or best.shape != () or best.dtype != np.float64 or np.isnan(best):
-            raise Invalid("best is not a number")
-    except Invalid as error:
+            raise InvalidError("best is not a number")
+    except InvalidError as error:
         raise damaged(path, error) from None
     return arrays, header
 
 
-def damaged(path: Path, error: Invalid) -> UsageError:
+def damaged(path: Path, error: InvalidError) -> UsageError:
     """The error of a checkpoint that training cannot go on from."""
     return UsageError(f"{path}: {error.message}", "leave out --resume to train anew")

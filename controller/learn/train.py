@@ -15,7 +15,7 @@ from controller.learn.resume import damaged, resumed
 from controller.learn.shared import LAG, SLOTS, UPDATES, Shared
 from controller.learn.synchronous import SynchronousPool
 from controller.learn.worker_pool import Say, WorkerPool, ignore_progress, once
-from testbed.model.errors import Invalid, UsageError
+from testbed.model.errors import InvalidError, UsageError
 from testbed.policy import checkpoint
 from testbed.policy.network import Array
 from testbed.twin.build import Source
@@ -129,7 +129,7 @@ class Trainer:
         learner = make(self.config)
         try:
             learner.load(self._resumed)
-        except Invalid as error:
+        except InvalidError as error:
             raise damaged(self.path, error) from None
         return learner
 

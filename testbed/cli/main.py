@@ -93,7 +93,7 @@ def _open_missing_streams() -> None:
             if opened != number:
                 os.dup2(opened, number)
                 os.close(opened)
-            os.set_inheritable(number, True)
+            os.set_inheritable(number, True)  # noqa: FBT003 - it takes no names
             setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
 
 

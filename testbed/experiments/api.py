@@ -16,7 +16,7 @@ from testbed.analysis.document import to_json
 from testbed.experiments import rounds, runner
 from testbed.experiments.rounds import Rounds
 from testbed.experiments.runner import Order
-from testbed.model.errors import Invalid, TestbedError, UsageError, did_you_mean
+from testbed.model.errors import InvalidError, TestbedError, UsageError, did_you_mean
 from testbed.record import reader
 from testbed.record.backends import BACKENDS, SIM
 from testbed.record.writer import TABLES
@@ -195,5 +195,5 @@ def _changed(scenario: Scenario, seed: int | None, slots: int | None, speed: flo
 def _parsed(section: type[msgspec.Struct], name: str, value: float) -> object:
     try:
         return fields_of(section)[name].scalar.parse(str(value))
-    except Invalid as error:
+    except InvalidError as error:
         raise UsageError(f"{name}={value}: {error.message}", error.remedy) from None

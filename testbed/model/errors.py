@@ -80,7 +80,7 @@ class InterruptedRunError(TestbedError):
     exit_code = EXIT_INTERRUPTED
 
 
-class Invalid(ValueError):
+class InvalidError(ValueError):
     """A value is wrong; whoever knows where it stands turns this into a `ScenarioError`."""
 
     def __init__(self, message: str, remedy: str = "") -> None:

@@ -60,7 +60,7 @@ class Burner:
         if self._pid == 0:
             _begin(other, parent)
         other.close()
-        self._channel.setblocking(False)
+        self._channel.settimeout(0.0)
         self._channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _QUEUE_BYTES)
         self.fd = self._channel.fileno()
 

@@ -155,7 +155,7 @@ class Mailbox:
             try:
                 found = codec.decode(frames[at].buffer)
             except FrameError as error:
-                return self.drop(f"{type(error).__name__}: {error}")
+                return self.drop(f"{type(error).__name__.removesuffix('Error')}: {error}")
             self._received.append(found)
             at += 1 + -(-self._payload_bytes(found) // len(_PAYLOAD))
 

@@ -117,14 +117,12 @@ def load_policy(path: Path, algorithm: str, *, explore: bool = False) -> Policy:
     params = params.astype(np.float32)
     if shape.head in (network.JOINT, network.CONTINUOUS):
         return AtOnce(params, shape, double=double, paper=paper)
-    dueling, sequential = bool(about.get("dueling", True)), shape.head == network.SEQUENTIAL
     return Learned(
         params,
         double=double,
-        sequential=sequential,
         explore=explore,
         values=algorithm == "dqn",
-        dueling=dueling,
+        dueling=bool(about.get("dueling", True)),
         paper=paper,
         shape=shape,
     )

@@ -28,9 +28,9 @@ class Chosen(msgspec.Struct, frozen=True):
 class Learned:
     """Decides from flat parameters; ``explore`` samples from the policy instead of taking its likelier action.
 
-    ``sequential`` false hides from each UE what the others do (the head ``factored``); ``double`` tells the network
-    whether second offload is on. With ``values`` the network is DQN's (``dueling`` or not) instead of A3C's. ``paper``:
-    it sees what the paper's agents see, nothing else. ``shape`` tells whether there is a recurrent core.
+    ``shape`` tells the head (``factored`` hides from each UE what the others do) and whether there is a recurrent core;
+    ``double`` tells the network whether second offload is on. With ``values`` the network is DQN's (``dueling`` or not)
+    instead of A3C's. ``paper``: it sees what the paper's agents see, nothing else.
     """
 
     def __init__(
@@ -38,7 +38,6 @@ class Learned:
         params: network.Array,
         *,
         double: bool,
-        sequential: bool = True,
         explore: bool = False,
         values: bool = False,
         dueling: bool = True,
@@ -46,7 +45,7 @@ class Learned:
         shape: network.Layout = network.PER_UE,
     ) -> None:
         self.params, self.double = params, double
-        self.sequential, self.explore = sequential, explore
+        self.sequential, self.explore = shape.head == network.SEQUENTIAL, explore
         self.values, self.dueling, self.paper = values, dueling, paper
         self.remembers, self._shape, self._memory = bool(shape.core), shape, Memory(shape)
 

@@ -126,7 +126,8 @@ def _aliased(place: str, top: str, rest: str, dot: str) -> ModuleType:
     if known is None or known.__spec__ is None or known.__spec__.origin != spec.origin:
         locations = spec.submodule_search_locations
         renamed = importlib.util.spec_from_file_location(alias, spec.origin, submodule_search_locations=locations)
-        assert renamed is not None and renamed.loader is not None
+        assert renamed is not None
+        assert renamed.loader is not None
         made = importlib.util.module_from_spec(renamed)
         sys.modules[alias] = made
         try:

@@ -10,14 +10,14 @@ from testbed.protocol.codec import Envelope
 RELEASE_NS = 20_000_000
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A message that no core may see; the text says why."""
 
 
 def need(*, holds: bool, why: str) -> None:
-    """Raise `Refused` unless it ``holds``."""
+    """Raise `RefusedError` unless it ``holds``."""
     if not holds:
-        raise Refused(why)
+        raise RefusedError(why)
 
 
 class Bounds:
@@ -41,14 +41,14 @@ class Bounds:
         """The UE called ``name``."""
         ue = self.ues.get(name)
         if ue is None:
-            raise Refused(f"no UE is called {name[:40]!r}")
+            raise RefusedError(f"no UE is called {name[:40]!r}")
         return ue
 
     def es(self, name: str) -> Es:
         """The ES called ``name``."""
         es = self.edge_servers.get(name)
         if es is None:
-            raise Refused(f"no ES is called {name[:40]!r}")
+            raise RefusedError(f"no ES is called {name[:40]!r}")
         return es
 
     def own_es(self, ue: Ue) -> str:
@@ -62,13 +62,13 @@ class Bounds:
             return tasks[number]
         found = next((task for task in tasks if task.number == number), None)
         if found is None:
-            raise Refused(f"{ue.name} has no task {number}")
+            raise RefusedError(f"{ue.name} has no task {number}")
         return found
 
     def known(self, ue: Ue, task: Task) -> None:
         """A task is what the workload says."""
         if task != self.task(ue, task.number):
-            raise Refused(f"task {task.number} of {ue.name} is another one")
+            raise RefusedError(f"task {task.number} of {ue.name} is another one")
 
     def local_work_ns(self, ue: Ue) -> int:
         """How long the UE would take for all its tasks."""
@@ -108,4 +108,4 @@ def placed(envelope: Envelope, at_ns: int, phase: Phase, ue: int, number: int) -
 def sent_by(envelope: Envelope, source: str) -> None:
     """An envelope comes from ``source``."""
     if envelope.source != source:
-        raise Refused(f"it should come from {source}")
+        raise RefusedError(f"it should come from {source}")

@@ -29,15 +29,15 @@ class FrameError(Exception):
     """A frame that is dropped; the message says why in one line."""
 
 
-class Oversized(FrameError):
+class OversizedError(FrameError):
     """The frame is longer than its kind may be."""
 
 
-class WrongVersion(FrameError):
+class WrongVersionError(FrameError):
     """The frame speaks another version of the protocol."""
 
 
-class Malformed(FrameError):
+class MalformedError(FrameError):
     """The bytes are no envelope, or its values are out of range."""
 
 
@@ -84,7 +84,7 @@ _signed_decoder = msgspec.msgpack.Decoder(_nested(_DEPTH))
 
 
 def encode(envelope: Envelope) -> bytes:
-    """The header frame; `Oversized` if it is too long to be sent."""
+    """The header frame; `OversizedError` if it is too long to be sent."""
     frame = _encoder.encode(envelope)
     if len(frame) > MAX_HEADER:
         _check_size(len(frame), envelope.body)
@@ -92,29 +92,29 @@ def encode(envelope: Envelope) -> bytes:
 
 
 def decode(frame: bytes | memoryview) -> Envelope:
-    """The envelope of a header frame; raises `Oversized`, `WrongVersion` or `Malformed`, and nothing else."""
+    """The envelope of a header frame; raises `OversizedError`, `WrongVersionError` or `MalformedError` only."""
     size = len(frame)
     if size > MAX_TELEMETRY:
-        raise Oversized(f"{size} bytes; no frame may exceed {MAX_TELEMETRY}")
+        raise OversizedError(f"{size} bytes; no frame may exceed {MAX_TELEMETRY}")
     if size < 2 or frame[0] != _HEAD:
-        raise Malformed("not an envelope")
+        raise MalformedError("not an envelope")
     if frame[1] != PROTOCOL_VERSION:
-        raise WrongVersion(f"protocol version {frame[1]}, this side speaks {PROTOCOL_VERSION}")
+        raise WrongVersionError(f"protocol version {frame[1]}, this side speaks {PROTOCOL_VERSION}")
     try:
         envelope = _decoder.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError, OverflowError, RecursionError, ValueError) as error:
-        raise Malformed(_PLACE.sub(_field, str(error), count=1)) from None
+        raise MalformedError(_PLACE.sub(_field, str(error), count=1)) from None
     if size > MAX_HEADER:
         _check_size(size, envelope.body)
     if _UNSIGNED.search(frame) and not _fits(frame):
-        raise Malformed("a number of the message is beyond 64 bits with sign")
+        raise MalformedError("a number of the message is beyond 64 bits with sign")
     return envelope
 
 
 def _check_size(size: int, body: Body) -> None:
     limit = MAX_TELEMETRY if isinstance(body, Rows) else MAX_HEADER
     if size > limit:
-        raise Oversized(f"{size} bytes; a {type(body).__name__} may have {limit}")
+        raise OversizedError(f"{size} bytes; a {type(body).__name__} may have {limit}")
 
 
 def _field(place: re.Match[str]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import PROTOCOL_VERSION, UNKNOWN, Envelope
 from testbed.protocol.messages import Body, Bye, Heartbeat, Hello, Welcome
-from testbed.protocol.settings import Counts, SessionEnded, SessionTiming, WindowFull
+from testbed.protocol.settings import Counts, SessionEndedError, SessionTiming, WindowFullError
 from testbed.protocol.transitions import TABLE, Input, Output, State
 from testbed.protocol.window import NEVER, Outbox, ReceivedNumbers
 
@@ -45,11 +45,13 @@ class Session:
         return self._enter(now_ns, Input.OPEN)
 
     def send(self, now_ns: int, send: Send) -> Frames:
-        """Take a message to the peer, raising `WindowFull` or `SessionEnded`; unless open it waits."""
+        """Take a message to the peer, raising `WindowFullError` or `SessionEndedError`; unless open it waits."""
         if self.state is State.ENDED:
-            raise SessionEnded(f"session of {self.me} with {self.peer} has ended: {self.reason or 'no reason given'}")
+            raise SessionEndedError(
+                f"session of {self.me} with {self.peer} has ended: {self.reason or 'no reason given'}"
+            )
         if len(self._outbox) >= self.settings.window:
-            raise WindowFull(f"{self.settings.window} messages from {self.me} to {self.peer} are unacknowledged")
+            raise WindowFullError(f"{self.settings.window} messages from {self.me} to {self.peer} are unacknowledged")
         self._outbox.put(send)
         return self._release(now_ns) if self.state in (State.OPEN, State.SUSPECT) else []
 

@@ -9,11 +9,11 @@ class SessionError(Exception):
     """A message that the session does not take; nothing has changed."""
 
 
-class WindowFull(SessionError):
+class WindowFullError(SessionError):
     """As many messages as the window holds wait for the peer's acknowledgement; try again after one came."""
 
 
-class SessionEnded(SessionError):
+class SessionEndedError(SessionError):
     """The session has ended; a newer incarnation of the peer begins another."""
 
 

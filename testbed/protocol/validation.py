@@ -13,7 +13,7 @@ from testbed.model import link
 from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.system import CONTROLLER, LAUNCHER, LEARNER, SHARED, Es, Plan, Ue
 from testbed.model.task import COMPLETED, FAILED, LATE, LOCAL, OFFLOAD, Phase
-from testbed.protocol.bounds import Bounds, Refused, need, ordered, placed, sent_by
+from testbed.protocol.bounds import Bounds, RefusedError, need, ordered, placed, sent_by
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import (
     Aired,
@@ -76,11 +76,11 @@ class Validator:
         self._bounds.now_ns = now_ns
         try:
             if not isinstance(envelope.body, self._may_hear(envelope.to)):
-                raise Refused(f"nothing that {envelope.to} is told")
+                raise RefusedError(f"nothing that {envelope.to} is told")
             check = self._checks.get(type(envelope.body))
             if check is not None:
                 check(envelope)
-        except Refused as refused:
+        except RefusedError as refused:
             return str(refused)
         return ""
 
@@ -93,7 +93,7 @@ class Validator:
 
     def _once(self, kind: type, ue: Ue, number: int) -> None:
         if (kind, ue.index, number) in self._had:
-            raise Refused(f"that of task {number} of {ue.name} came before")
+            raise RefusedError(f"that of task {number} of {ue.name} came before")
         self._had.add((kind, ue.index, number))
 
     def _trip(self, ue: Ue, number: int, trip: Trip) -> None:

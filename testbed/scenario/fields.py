@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from testbed.model.errors import Invalid, did_you_mean
+from testbed.model.errors import InvalidError, did_you_mean
 from testbed.scenario import units
 
 _NAME = re.compile(r"\w[\w .-]{0,99}")
@@ -17,7 +17,7 @@ class Scalar(Protocol):
     """A kind whose value is written as one word or quantity."""
 
     def parse(self, text: str) -> Any:
-        """The value of ``text``; raises `Invalid`."""
+        """The value of ``text``; raises `InvalidError`."""
 
     def write(self, value: Any) -> str:
         """Text that `parse` turns into the very same value."""
@@ -32,11 +32,13 @@ class Range:
     above: bool = False
 
     def check(self, value: float, text: str, low: str, high: str) -> None:
-        """Raise `Invalid` when ``value``, written ``text``, is out of range; ``low`` and ``high`` write the bounds."""
+        """Raise `InvalidError` if ``value``, written ``text``, is out of range, from ``low`` to ``high`` as written."""
         if value < self.low or (self.above and value == self.low):
-            raise Invalid(f'"{text}" is out of range', f"must be {'more than' if self.above else 'at least'} {low}")
+            raise InvalidError(
+                f'"{text}" is out of range', f"must be {'more than' if self.above else 'at least'} {low}"
+            )
         if value > self.high:
-            raise Invalid(f'"{text}" is out of range', f"must be at most {high}")
+            raise InvalidError(f'"{text}" is out of range', f"must be at most {high}")
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,9 @@ class Number:
             return self.words[text.strip()]
         try:
             value = units.number(text)
-        except Invalid as error:
+        except InvalidError as error:
             hint = f", or {' or '.join(self.words)}" if self.words else ""
-            raise Invalid(error.message, f"write a {'whole ' if self.whole else ''}number{hint}") from error
+            raise InvalidError(error.message, f"write a {'whole ' if self.whole else ''}number{hint}") from error
         if self.whole:
             value = self._whole(text)
         self.range.check(value, text, f"{self.range.low:g}", f"{self.range.high:g}")
@@ -90,7 +92,7 @@ class Number:
         try:
             return int(text)
         except ValueError:
-            raise Invalid(f'"{text}" is not a whole number', "write a whole number") from None
+            raise InvalidError(f'"{text}" is not a whole number', "write a whole number") from None
 
     def write(self, value: float) -> str:
         """See `Scalar`."""
@@ -111,7 +113,7 @@ class Choice:
         if text not in self.names:
             hint = did_you_mean(text, self.names)
             known = f"one of: {', '.join(self.names)}"
-            raise Invalid(f'"{text}" is not {known}', hint if hint.startswith("did") else "")
+            raise InvalidError(f'"{text}" is not {known}', hint if hint.startswith("did") else "")
         return text
 
     def write(self, value: str) -> str:
@@ -128,7 +130,7 @@ class Text:
     def parse(self, text: str) -> str:
         """See `Scalar`."""
         if not text.strip():
-            raise Invalid(f"no {self.what} given")
+            raise InvalidError(f"no {self.what} given")
         return text
 
     def write(self, value: str) -> str:
@@ -143,7 +145,7 @@ class Name:
     def parse(self, text: str) -> str:
         """See `Scalar`."""
         if _NAME.fullmatch(text) is None:
-            raise Invalid(f'"{text}" is not a name', "write letters, digits, spaces, - _ . only")
+            raise InvalidError(f'"{text}" is not a name', "write letters, digits, spaces, - _ . only")
         return text
 
     def write(self, value: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type
 import msgspec
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from testbed.model.errors import Invalid, ScenarioError, did_you_mean
+from testbed.model.errors import InvalidError, ScenarioError, did_you_mean
 from testbed.scenario.fields import Draw, Items, Kind, Scalar, Section, Sections, Variant
 from testbed.scenario.schema import Scenario
 from testbed.scenario.source import Sources
@@ -139,7 +139,7 @@ class Builder:
             raise self._sources.error(node, f"{_title(place)} has no value", "write a value, or leave the field out")
         try:
             return kind.parse(text)
-        except Invalid as error:
+        except InvalidError as error:
             raise self._sources.error(node, f"{error.message} in {_title(place)}", error.remedy) from None
 
     def _draw(self, node: Node, kind: Variant, place: Place) -> Draw:

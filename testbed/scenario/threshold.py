@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from testbed.model.errors import Invalid
+from testbed.model.errors import InvalidError
 from testbed.scenario import units
 
 
@@ -42,12 +42,14 @@ class Limit:
         for operator in ("<=", ">=", "<", ">"):
             if text.strip().startswith(operator):
                 return Bound(operator, self._value(text.strip().removeprefix(operator).strip()), text)
-        raise Invalid(f'"{text}" is not a threshold', f'write <, <=, > or >= and a value, like "{self._example()}"')
+        raise InvalidError(
+            f'"{text}" is not a threshold', f'write <, <=, > or >= and a value, like "{self._example()}"'
+        )
 
     def _value(self, text: str) -> float:
         if self.dimension == "grade":
             if text not in GRADE_VALUES:
-                raise Invalid(f'"{text}" is not a grade', "grades: A, B, C, F")
+                raise InvalidError(f'"{text}" is not a grade', "grades: A, B, C, F")
             return GRADE_VALUES[text]
         if not self.dimension:
             return units.number(text)

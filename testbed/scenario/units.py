@@ -19,7 +19,7 @@ import math
 import re
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from testbed.model.errors import Invalid, did_you_mean
+from testbed.model.errors import InvalidError, did_you_mean
 
 _CONTEXT = Context(prec=60)
 _QUANTITY = re.compile(r"([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)
@@ -77,12 +77,12 @@ def accepted(dimension: str) -> str:
 
 
 def number(text: str) -> float:
-    """A plain number or a percentage ("50%" is 0.5). Raises `Invalid`."""
+    """A plain number or a percentage ("50%" is 0.5). Raises `InvalidError`."""
     body = text.strip()
     percent = body.endswith("%")
     found = _QUANTITY.fullmatch(body[:-1].strip() if percent else body)
     if found is None or found[2]:
-        raise Invalid(f'"{text}" is not a number', 'write a number like 0.5 or "50%"')
+        raise InvalidError(f'"{text}" is not a number', 'write a number like 0.5 or "50%"')
     value = _decimal(found[1])
     return _finite(float(value / 100 if percent else value), text)
 
@@ -90,21 +90,21 @@ def number(text: str) -> float:
 def parse(text: str, dimension: str) -> float:
     """The value of a quantity like "20 ms" in the unit of ``dimension`` (an int where the table says so).
 
-    Raises `Invalid` naming the accepted units when the unit is missing, unknown, or the text is no quantity.
+    Raises `InvalidError` naming the accepted units when the unit is missing, unknown, or the text is no quantity.
     """
     found = _QUANTITY.fullmatch(text.strip())
     if found is None:
-        raise Invalid(f'"{text}" is not a quantity', f"write a number and one of {accepted(dimension)}")
+        raise InvalidError(f'"{text}" is not a quantity', f"write a number and one of {accepted(dimension)}")
     value, unit = _decimal(found[1]), found[2].strip()
     if not unit:
-        raise Invalid(f'"{text}" needs a unit', f"write {accepted(dimension)}")
+        raise InvalidError(f'"{text}" needs a unit', f"write {accepted(dimension)}")
     name = _unit(unit, dimension)
     if name in DECIBEL:
         return _finite(_decibel(float(value) + DECIBEL[name]), text)
     scaled = _CONTEXT.multiply(value, UNITS[dimension][name])
     if dimension in WHOLE:
         if abs(scaled) >= 2**63:
-            raise Invalid(f'"{text}" is too large', f"write less than {exact(2**63, dimension)}")
+            raise InvalidError(f'"{text}" is too large', f"write less than {exact(2**63, dimension)}")
         return int(scaled.to_integral_value(ROUND_HALF_UP))
     return _finite(float(scaled), text)
 
@@ -116,16 +116,16 @@ def _unit(unit: str, dimension: str) -> str:
         return squeezed
     others = [name for name, units in UNITS.items() if squeezed in units and name != dimension]
     if others:
-        raise Invalid(f'"{unit}" is a unit of {others[0]}, not of {dimension}', f"write {accepted(dimension)}")
+        raise InvalidError(f'"{unit}" is a unit of {others[0]}, not of {dimension}', f"write {accepted(dimension)}")
     hint = did_you_mean(unit, known)
-    raise Invalid(f'unknown unit "{unit}"', hint if hint.startswith("did") else f"write {accepted(dimension)}")
+    raise InvalidError(f'unknown unit "{unit}"', hint if hint.startswith("did") else f"write {accepted(dimension)}")
 
 
 def _decimal(text: str) -> Decimal:
     value = Decimal(text.replace("_", ""))
     if value and abs(value.adjusted()) > 400:
         size = "large" if value.adjusted() > 0 else "small"
-        raise Invalid(f'"{text}" is too {size}', "write a number between 1e-308 and 1e308, or 0")
+        raise InvalidError(f'"{text}" is too {size}', "write a number between 1e-308 and 1e308, or 0")
     return value
 
 
@@ -138,7 +138,7 @@ def _decibel(bel: float) -> float:
 
 def _finite(value: float, text: str) -> float:
     if not math.isfinite(value):
-        raise Invalid(f'"{text}" is too large', "write less than 1e308")
+        raise InvalidError(f'"{text}" is too large', "write less than 1e308")
     return value
 
 

@@ -15,7 +15,7 @@ from testbed.model import random
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import Envelope
 from testbed.protocol.session import Session
-from testbed.protocol.settings import SessionEnded, SessionTiming, WindowFull
+from testbed.protocol.settings import SessionEndedError, SessionTiming, WindowFullError
 from testbed.protocol.transitions import State
 from testbed.protocol.window import NEVER
 
@@ -144,9 +144,9 @@ class Network:
         while waiting:
             try:
                 later += self._carry(now_ns, session.send(now_ns, waiting[0]))
-            except WindowFull:
+            except WindowFullError:
                 break
-            except SessionEnded:
+            except SessionEndedError:
                 self.counts["to the dead"] += 1
             waiting.popleft()
         return later + self._tick_of(now_ns, pair)

@@ -9,7 +9,7 @@ from testbed.cli.comparison_text import text
 from testbed.model.errors import UsageError
 
 
-def samples(overheads, stable=True):
+def samples(overheads, *, stable=True):
     return {
         seed: Sample(overhead=x, delay_s=2 * x, energy_j=0.1, deadline_hit_rate=0.9, stable=stable)
         for seed, x in enumerate(overheads)

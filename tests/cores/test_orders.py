@@ -34,11 +34,11 @@ def up(name, at, incarnation=1):
     return at, Up(name, at * MS, incarnation)
 
 
-def moved(at, arrived=False):
+def moved(at, *, arrived=False):
     return at, Moved(UE, 0, OTHER, at * MS, arrived)
 
 
-def result(name, end, at, incarnation=0, rejected=False):
+def result(name, end, at, incarnation=0, *, rejected=False):
     arrival = 200 if name == OTHER else 100
     return at, Result(
         ue=UE,

@@ -58,7 +58,7 @@ def _interrupted(tmp_path):
     return run, runner.summary_of(run)
 
 
-def keeper(place, goes_on=False, say=lambda text: None):
+def keeper(place, *, goes_on=False, say=lambda text: None):
     return train_live.Keeper(place / "a3c.npz", goes_on=goes_on, say=say)
 
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import gymnasium
+import numpy as np
 
 import testbed.gym
 
@@ -20,6 +21,12 @@ def made(*settings, **options):
 def folders(pids):
     """Where processes work."""
     return {os.readlink(f"/proc/{pid}/cwd") for pid in pids}
+
+
+def step_for_ever(env):
+    """Step a region of three UEs until something is raised."""
+    while True:
+        env.step(np.ones(3))
 
 
 def alive(pids):

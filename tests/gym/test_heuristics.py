@@ -98,7 +98,7 @@ def test_it_plays_wherever_a_model_plays():
 class Asked:
     """A model that wants masks, and remembers."""
 
-    def predict(self, seen, state=None, episode_start=None, deterministic=False, action_masks=None):
+    def predict(self, seen, state=None, episode_start=None, *, deterministic=False, action_masks=None):
         steps = 0 if state is None else state
         assert deterministic
         assert episode_start.all() == (steps == 0)

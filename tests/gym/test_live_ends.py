@@ -12,7 +12,7 @@ import pytest
 
 from testbed.model.errors import LostError
 from tests.command import PATIENCE_S
-from tests.gym.live import alive, folders, made
+from tests.gym.live import alive, folders, made, step_for_ever
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,8 +104,7 @@ def test_a_death_ends_the_others_and_the_next_reset_begins_anew(name):
     here = folders(pids.values())
     os.kill(pids[name], signal.SIGKILL)
     with pytest.raises(LostError, match=f"{name} died"):
-        while True:
-            env.step(np.ones(3))
+        step_for_ever(env)
     assert gone(pids.values())
     assert not any(os.path.exists(path) for path in here)
     assert env.reset(seed=1)[1]["seed"] == 1

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from testbed.model.errors import LostError
-from tests.gym.live import alive, made
+from tests.gym.live import alive, made, step_for_ever
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,15 +78,19 @@ def test_an_interrupt_of_two_in_processes_of_their_own_leaves_no_folder(tmp_path
     assert alive(mine) == []
 
 
+def step_until_missed(one, other):
+    while one.backend.missed == 0:
+        other.step(np.ones(3))
+        one.step(np.ones(3))
+
+
 def test_slots_lost_because_another_is_stepped_meanwhile_are_told():
     one, other = made(decision_timeout_s=0.05), made(episode_slots=0)
     for env in (one, other):
         env.reset(seed=1)
     one.step(np.ones(3))
     with pytest.warns(UserWarning, match="this program also steps 1 other"):
-        while one.backend.missed == 0:
-            other.step(np.ones(3))
-            one.step(np.ones(3))
+        step_until_missed(one, other)
     one.close()
     other.close()
 
@@ -99,8 +103,7 @@ def test_an_error_says_in_full_what_the_dead_said_and_names_no_file_that_is_gone
     log.write_text("first\nthe disk is full\n")
     os.kill(env.backend.pids["es-1"], signal.SIGKILL)
     with pytest.raises(LostError, match="es-1 died") as caught:
-        while True:
-            env.step(np.ones(3))
+        step_for_ever(env)
     assert "the disk is full" in str(caught.value)
     assert "/testbed-" not in str(caught.value)
     env.close()

@@ -112,9 +112,13 @@ def test_what_is_wrong_is_refused():
         envs.twin.observe(out=np.zeros((3, 354)))
 
 
+def step_idly(envs, slots):
+    for _ in range(slots):
+        envs.step(np.zeros((2, 15)))
+
+
 def test_a_full_arena_names_the_world():
     envs = batch(2, settings=["density=1"], capacity=30)
     envs.reset(seed=7)
     with pytest.raises(ArenaFullError, match="world 0 holds 30 tasks"):
-        for _ in range(50):
-            envs.step(np.zeros((2, 15)))
+        step_idly(envs, 50)

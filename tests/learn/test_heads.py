@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from controller.learn import a3c
-from controller.learn.collect import Actor, Collector
+from controller.learn.collect import Actor, Collector, Sampling
 from controller.learn.learner import TrainConfig, make
 from testbed.model.errors import UsageError
 from testbed.policy import network
@@ -28,7 +28,7 @@ def flat_of(shape, seed=2):
 def test_torch_finds_the_log_probability_that_compiled_code_acted_with(actor):
     shape = actor.layout(SYSTEM)
     params = flat_of(shape)
-    rollout, _ = Collector(SYSTEM, ENDLESS, 3, 6, double=True, seed=1, actor=actor).rollout(params)
+    rollout, _ = Collector(SYSTEM, ENDLESS, Sampling(3, 6, 1), double=True, actor=actor).rollout(params)
     found, entropy = a3c.policy(
         *(torch.from_numpy(params), shape), *map(torch.from_numpy, (rollout.features, rollout.actions))
     )
@@ -42,7 +42,7 @@ def test_the_policys_gradient_agrees_with_finite_differences(head):
     actor = Actor(head=head)
     shape = actor.layout(SYSTEM)
     params = flat_of(shape)
-    rollout, _ = Collector(SYSTEM, ENDLESS, 2, 4, double=True, seed=1, actor=actor).rollout(params)
+    rollout, _ = Collector(SYSTEM, ENDLESS, Sampling(2, 4, 1), double=True, actor=actor).rollout(params)
     settings = a3c.A3cSettings(clip_norm=1e9, entropy=0.0, value_weight=0.0)
     grad, _ = a3c.gradient(params, rollout, settings, shape)
     critic = network.value(params, rollout.cells, shape)
@@ -66,7 +66,7 @@ def test_the_joint_head_has_a_logit_for_every_vector_and_draws_them_all():
     shape = actor.layout(SYSTEM)
     assert shape.actor[-1].outputs == 32 and network.vectors(5)[6].tolist() == [0, 1, 1, 0, 0]
     params = np.zeros(shape.size, np.float32)
-    rollout, _ = Collector(SYSTEM, ENDLESS, 20, 40, double=True, seed=1, actor=actor).rollout(params)
+    rollout, _ = Collector(SYSTEM, ENDLESS, Sampling(20, 40, 1), double=True, actor=actor).rollout(params)
     counts = np.bincount(rollout.actions.astype(int), minlength=32)
     assert counts.sum() == 20 * 40 * 3 and counts.min() > 0.5 * counts.mean() and counts.max() < 1.5 * counts.mean()
     assert np.allclose(rollout.log_probability, -np.log(32), atol=1e-5)
@@ -76,7 +76,7 @@ def test_a_coin_mixes_into_the_behaviour_and_its_gradient_is_weighted_by_pi_over
     params = np.zeros(network.SIZE, np.float32)
     params[network.ACTOR[-1].bias] = 30.0
     actor = Actor(coin=0.5)
-    rollout, _ = Collector(SYSTEM, ENDLESS, 10, 40, double=True, seed=1, actor=actor).rollout(params)
+    rollout, _ = Collector(SYSTEM, ENDLESS, Sampling(10, 40, 1), double=True, actor=actor).rollout(params)
     assert 0.7 < rollout.actions.mean() < 0.8
     assert np.allclose(rollout.log_probability, np.log(np.where(rollout.actions > 0, 0.75, 0.25)), atol=1e-4)
     settings = a3c.A3cSettings(coin=0.5, clip_norm=1e9, value_weight=0.0, entropy=0.0)
@@ -86,9 +86,9 @@ def test_a_coin_mixes_into_the_behaviour_and_its_gradient_is_weighted_by_pi_over
 
 
 def test_teams_of_one_learn_from_their_own_cells_reward():
-    whole = Collector(SYSTEM, ENDLESS, 2, 5, double=True, seed=1, actor=Actor())
-    alone = Collector(SYSTEM, ENDLESS, 2, 5, double=True, seed=1, actor=Actor(), team=0.0)
-    half = Collector(SYSTEM, ENDLESS, 2, 5, double=True, seed=1, actor=Actor(), team=0.5)
+    whole = Collector(SYSTEM, ENDLESS, Sampling(2, 5, 1), double=True, actor=Actor())
+    alone = Collector(SYSTEM, ENDLESS, Sampling(2, 5, 1), double=True, actor=Actor(), team=0.0)
+    half = Collector(SYSTEM, ENDLESS, Sampling(2, 5, 1), double=True, actor=Actor(), team=0.5)
     params = network.initial(1)
     one, (own, ues), (mixed, _) = whole.rollout(params)[0], alone.rollout(params), half.rollout(params)
     assert own.rewards.shape == (5, 6) and own.cells.shape == (6, 6, 1, 8)
@@ -101,10 +101,11 @@ def test_teams_of_one_learn_from_their_own_cells_reward():
 @pytest.mark.parametrize("reward", ["paper", "paper-sign"])
 def test_the_papers_rewards_are_the_twins_scores(reward):
     params = network.initial(1)
-    paid = (
-        Collector(SYSTEM, ENDLESS, 2, 30, double=True, seed=1, actor=Actor(), reward=reward).rollout(params)[0].rewards
+    collectors = (
+        Collector(SYSTEM, ENDLESS, Sampling(2, 30, 1), double=True, actor=Actor(), reward=kind)
+        for kind in (reward, "holding")
     )
-    cost = Collector(SYSTEM, ENDLESS, 2, 30, double=True, seed=1, actor=Actor()).rollout(params)[0].rewards
+    paid, cost = (collector.rollout(params)[0].rewards for collector in collectors)
     assert (cost < 0).all() and paid.max() > 0 and not np.allclose(paid, cost)
 
 

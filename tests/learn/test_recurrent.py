@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from controller.learn import a3c, recurrent
-from controller.learn.collect import Actor, Collector
+from controller.learn.collect import Actor, Collector, Sampling
 from controller.learn.evaluate import evaluate
 from controller.learn.learner import TrainConfig
 from testbed.experiments.virtual import by_twin
@@ -45,8 +45,8 @@ def undecided():
     return params
 
 
-def collector(actor=ACTOR, worlds=3, slots=6, **options):
-    return Collector(SYSTEM, ENDLESS, worlds, slots, double=True, seed=1, actor=actor, **options)
+def collector(actor=ACTOR, worlds=3, slots=6, episode=500, **options):
+    return Collector(SYSTEM, ENDLESS, Sampling(worlds, slots, 1, episode), double=True, actor=actor, **options)
 
 
 def unrolled(params, rollout, shape=SHAPE):

@@ -21,7 +21,7 @@ SYSTEM = inputs.resolve(SCENARIO).system
 ENDLESS, FINITE = (build.generator(SCENARIO, SYSTEM, endless=endless) for endless in (True, False))
 
 
-def trainer(path, updates=2, resume=False, algorithm="a3c", **changes):
+def trainer(path, updates=2, algorithm="a3c", *, resume=False, **changes):
     config = TrainConfig(
         system=SYSTEM, source=ENDLESS, double=True, algorithm=algorithm, worlds=2, slots=5, updates=40, **changes
     )

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from controller.learn.collect import Actor, Collector
+from controller.learn.collect import Actor, Collector, Sampling
 from controller.online.behaviour_policy import BehaviourPolicy
 from controller.online.slot_costs import SlotCosts
 from controller.online.trajectory import LEAST_SLOTS, SEGMENT_SLOTS, Assembler
@@ -77,7 +77,7 @@ def assembled(heard, slots=LENGTH, **options):
 
 def twin_rollouts(count):
     collector = Collector(
-        SYSTEM, build.table(SYSTEM, TASKS), 1, LENGTH, double=True, seed=0, actor=Actor(), episode=2**40
+        SYSTEM, build.table(SYSTEM, TASKS), Sampling(1, LENGTH, episode=2**40), double=True, actor=Actor()
     )
     collector.twin.reset(SYSTEM.seed)
     for _ in range(count):

@@ -91,7 +91,7 @@ def test_a_reader_beside_a_writer_sees_whole_versions_only(weights, tmp_path):
     reader.close()
 
 
-def taught(masked=False, updates=5):
+def taught(*, masked=False, updates=5):
     ear, _ = listen()
     online_learner = OnlineLearner(
         SYSTEM, FLAT, np.full(network.SIZE, 1e-4, np.float32), OnlineConfig(slots=10, updates=updates)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from testbed.protocol.messages import Bye, Heartbeat, Hello, Welcome
 from testbed.protocol.session import Session
-from testbed.protocol.settings import SessionEnded, SessionTiming, WindowFull
+from testbed.protocol.settings import SessionEndedError, SessionTiming, WindowFullError
 from testbed.protocol.transitions import State
 from testbed.protocol.window import NEVER
 from tests.protocol.sessions import CALM, MS, exchange, message, pair
@@ -59,7 +59,7 @@ def test_what_comes_twice_is_delivered_once():
 def test_the_window_refuses_and_opens_again():
     a, b = opened(SessionTiming(window=2))
     frames = [*a.send(0, message(1)), *a.send(0, message(2))]
-    with pytest.raises(WindowFull, match="2 messages from a to b"):
+    with pytest.raises(WindowFullError, match="2 messages from a to b"):
         a.send(0, message(3))
     exchange(a, b, 0, frames)
     exchange(a, b, 20 * MS, b.tick(20 * MS))
@@ -122,7 +122,7 @@ def test_the_dead_get_nothing_and_an_ended_session_says_why():
     a, b = opened()
     a.send(0, message(1))
     a.down(1, 0)
-    with pytest.raises(SessionEnded, match="b died"):
+    with pytest.raises(SessionEndedError, match="b died"):
         a.send(2, message(2))
     assert a.counts.abandoned == 1
     exchange(a, b, 3, b.close(3, "finished"))

@@ -24,7 +24,7 @@ WORLDS = {
 }
 
 
-def world(name="region", policy="random", slots=20, learn=False, **changes):
+def world(name="region", policy="random", slots=20, *, learn=False, **changes):
     made, tasks = region(density=0.9, slots=slots, **WORLDS[name])
     if name == "full queues":
         made = msgspec.structs.replace(

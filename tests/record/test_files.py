@@ -32,12 +32,17 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+def write_half(path):
+    with replacing(path) as file:
+        file.write_text("half")
+        raise RuntimeError
+
+
 def test_a_file_is_replaced_only_when_its_successor_is_whole(tmp_path):
     path = tmp_path / "a"
     path.write_text("old")
-    with pytest.raises(RuntimeError), replacing(path) as file:
-        file.write_text("half")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        write_half(path)
     assert path.read_text() == "old" and names(tmp_path) == ["a"]
     with replacing(path) as file:
         file.write_text("new")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.model.errors import Invalid
+from testbed.model.errors import InvalidError
 from testbed.scenario.units import UNITS, WHOLE, exact, human, number, parse
 
 READ = [
@@ -61,7 +61,7 @@ def test_a_wrong_quantity_names_the_remedy(text, dimension, message, remedy):
     if not message:
         assert parse(text, dimension) == 1e303
         return
-    with pytest.raises(Invalid) as caught:
+    with pytest.raises(InvalidError) as caught:
         parse(text, dimension)
     assert message in caught.value.message
     assert remedy in caught.value.remedy
@@ -70,7 +70,7 @@ def test_a_wrong_quantity_names_the_remedy(text, dimension, message, remedy):
 def test_percentages_and_plain_numbers():
     assert number("50%") == 0.5
     assert number("1e-27") == 1e-27
-    with pytest.raises(Invalid):
+    with pytest.raises(InvalidError):
         number("0.5 s")
 
 

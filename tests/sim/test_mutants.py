@@ -37,7 +37,7 @@ def a_result_is_accepted_for_a_task_that_runs_locally(patch):
     patch.setattr(Agent, "_end", lambda self, number, at: end(self, number, at) if number in self._flights else [])
 
 
-def doubled(kind, ended=False):
+def doubled(kind, *, ended=False):
     """A mutant that records every row of ``kind`` twice."""
 
     def mutate(patch):

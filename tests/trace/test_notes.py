@@ -203,11 +203,10 @@ def test_users_without_a_fix_or_out_of_reach_are_left_out_and_counted(tmp_path):
     } == set(said)
     assert city(tmp_path, radius_m=math.inf)[0].endswith("2 cells, 3 UEs")
     assert "1 cell with 1 user left out (--cells)" in city(tmp_path, cells=1)[1]
+    (tmp_path / "x").mkdir()
+    files, out = [tmp_path / "s.csv", _far_user(tmp_path)], tmp_path / "x" / "c.yaml"
     with pytest.raises(UsageError, match=r"no user is within 0.5 m of a site"):
-        (tmp_path / "x").mkdir()
-        convert(
-            "eua", [tmp_path / "s.csv", _far_user(tmp_path)], tmp_path / "x" / "c.yaml", ConversionOptions(radius_m=0.5)
-        )
+        convert("eua", files, out, ConversionOptions(radius_m=0.5))
 
 
 def _far_user(tmp_path):

@@ -39,4 +39,4 @@ def test_drawn_tasks_are_those_of_the_workload(arrivals, size, cycles):
 def test_many_ues_are_simulated_alike():
     scenario = resolved(CROWD)
     workload = inputs.generate(scenario.scenario, scenario.system)
-    compare(scenario.plan(workload, "greedy-do", True, live=False), Priced())
+    compare(scenario.plan(workload, "greedy-do", second_offload=True, live=False), Priced())

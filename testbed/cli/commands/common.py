@@ -19,7 +19,7 @@ from testbed.experiments.runner import Order
 from testbed.live import host_costs, preflight
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.live.progress import Progress
-from testbed.model.errors import EXIT_INTERRUPTED, Invalid, UsageError
+from testbed.model.errors import EXIT_INTERRUPTED, InvalidError, UsageError
 from testbed.model.printable import printable
 from testbed.model.system import Plan
 from testbed.model.task import Task
@@ -77,7 +77,7 @@ def _checked(flag: str, value: str, section: type[msgspec.Struct], field: str) -
     """``value`` of ``--flag`` if a section's ``field`` can hold it; `UsageError` in the flag's name otherwise."""
     try:
         slots(section)[field].scalar.parse(value)
-    except Invalid as error:
+    except InvalidError as error:
         raise UsageError(f"--{flag}: {error.message}", error.remedy) from None
     return value
 
@@ -132,7 +132,7 @@ def slots_of(duration: str, slot_ns: int) -> int:
     """The number of slots that last ``duration``, at least 1."""
     try:
         ns = units.parse(duration, "time")
-    except Invalid as error:
+    except InvalidError as error:
         raise UsageError(f"--for: {error.message}", error.remedy or "write a time, like --for 60s") from None
     if ns <= 0:
         raise UsageError(f"--for {duration}: a run must last longer than 0", "write a time, like --for 60s")

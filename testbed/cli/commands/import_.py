@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.cli.commands import common
-from testbed.model.errors import Invalid, StartError, UsageError
+from testbed.model.errors import InvalidError, StartError, UsageError
 from testbed.model.printable import printable
 from testbed.record.files import replacing
 from testbed.scenario.fields import Quantity, Range, Scalar
@@ -97,7 +97,7 @@ def _parsed(name: str, value: str, kind: Scalar) -> Any:
     """The value of an option; `UsageError` in its name."""
     try:
         return kind.parse(value)
-    except Invalid as error:
+    except InvalidError as error:
         raise UsageError(f"{_flag(name)}: {error.message}", error.remedy) from None
 
 

@@ -4,7 +4,7 @@ import argparse
 import shlex
 from pathlib import Path
 
-from testbed.model.errors import Invalid, StartError, UsageError
+from testbed.model.errors import InvalidError, StartError, UsageError
 from testbed.record.files import replacing
 from testbed.scenario.fields import Name
 from testbed.scenario.load import SUFFIXES, shipped
@@ -30,7 +30,7 @@ def _must_be_new(path: Path) -> None:
     there = path.exists()
     try:
         Name().parse(path.stem)
-    except Invalid as error:
+    except InvalidError as error:
         raise UsageError(f"name of the scenario: {error.message}", error.remedy) from None
     if there:
         raise UsageError(f"{path} exists", "choose another name, or remove it first")

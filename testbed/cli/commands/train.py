@@ -10,7 +10,7 @@ from testbed.cli.commands import common
 from testbed.cli.console import print_json, warn
 from testbed.cli.exit_code import verdict
 from testbed.experiments import runner, tune
-from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD, Invalid, UsageError
+from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD, InvalidError, UsageError
 from testbed.node import limits
 from testbed.record import reader
 from testbed.scenario import units
@@ -167,7 +167,7 @@ def _seconds(args: argparse.Namespace) -> float:
         return 0.0 if args.updates else SECONDS
     try:
         ns = units.parse(args.duration, "time")
-    except Invalid as error:
+    except InvalidError as error:
         raise UsageError(f"--wall: {error.message}", error.remedy or "write a time, like --wall 60s") from None
     if ns <= 0:
         raise UsageError(f"--wall {args.duration}: nothing is learned in that", "write a time, like --wall 60s")
