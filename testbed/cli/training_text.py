@@ -5,9 +5,6 @@ import math
 from controller.learn.train import Budget, Report
 from testbed.experiments.train import Baseline
 
-if TYPE_CHECKING:
-    pass
-
 
 def text(report: Report, baseline: Baseline) -> str:
     """A verdict in words."""
