@@ -111,7 +111,7 @@ def test_what_a_run_has_learned_is_kept_while_it_goes_on(tmp_path):
 def test_the_checkpoint_before_is_kept_beside_unless_learning_goes_on_from_it(tmp_path, goes_on):
     (tmp_path / "a3c.npz").write_bytes(b"before")
     said = []
-    keep = keeper(tmp_path, goes_on, said.append)
+    keep = keeper(tmp_path, goes_on=goes_on, say=said.append)
     for second, text in enumerate((b"learned", b"learned more")):
         (tmp_path / CHECKPOINT).write_bytes(text)
         os.utime(tmp_path / CHECKPOINT, (second, second))
