@@ -129,7 +129,7 @@ def test_a_turn_brings_something_however_late_it_is(ends, monkeypatch):
     a, b = ends
     a.send(posted(1))
     assert received(b, 1) == [posted(1)]
-    monkeypatch.setattr(socket, "TURN_NS", 0)
+    monkeypatch.setattr(socket, "RECEIVE_TURN_NS", 0)
     b._received.extend([posted(2), posted(3)])
     assert [list(b.take()) for _ in range(2)] == [[posted(2)], [posted(3)]]
     assert list(b.take()) == [] and b.drained
