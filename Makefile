@@ -12,12 +12,13 @@ COMPILE := $(BIN)/python -m testbed.cli.compiling
 SLOTS ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help install compiled demo test lint format types unit live chaos fidelity containers properties bench clean
+.PHONY: help install compiled demo test lint format types unit live chaos fidelity containers properties coverage docs bench clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make demo         run live, replay the same tasks with another policy, compare'
-	@echo 'make test         everything that is checked: lint, types, tests and what they cover'
+	@echo 'make test         everything that is checked: lint, types, tests'
+	@echo 'make coverage     the tests again, counting the lines that they run; no package below 85 %'
 	@echo 'make lint types unit live chaos fidelity containers    one part of it'
 	@echo 'make properties   the property tests with seeds of chance and ten times as many examples'
 	@echo 'make format       let ruff rewrite the code'
@@ -47,6 +48,9 @@ demo: install
 	$(TESTBED) compare $(DEMO)-greedy-do $(DEMO)-lc
 
 test: lint types compiled
+	$(PYTEST)
+
+coverage: install
 	@rm -rf build/coverage
 	$(BIN)/coverage run -m pytest
 	@$(BIN)/coverage combine --quiet
