@@ -21,6 +21,8 @@ import sys, zmq
 from testbed.protocol import codec
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
 from testbed.protocol.messages import Announce
+def made(struct, *values):
+    return struct(**dict(zip(struct.__struct_fields__, values)))
 kind, sockets = sys.argv[1], sys.argv[2:]
 context = zmq.Context()
 senders = []
@@ -29,8 +31,8 @@ for path in sockets:
     sender.setsockopt(zmq.SNDHWM, 100)
     sender.connect(f"ipc://{path}")
     name = path.rpartition("/")[2]
-    body = Announce("es-1", 0, 0, 0, 0, 0, 0, 0, (0, 0))
-    good = codec.encode(Envelope(PROTOCOL_VERSION, "es-1", 9, 0, name, 0, 3, 0, 0, 0, body))
+    body = made(Announce, "es-1", 0, 0, 0, 0, 0, 0, 0, (0, 0))
+    good = codec.encode(made(Envelope, PROTOCOL_VERSION, "es-1", 9, 0, name, 0, 3, 0, 0, 0, body))
     senders.append((sender, {"garbage": bytes(200), "sound": good, "large": bytes(60_000)}[kind]))
 print("flooding", flush=True)
 while True:
