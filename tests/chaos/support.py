@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 from contextlib import closing
@@ -9,13 +10,14 @@ from pathlib import Path
 
 from tests.cli import PATIENCE_S, start
 
-LITTLE = ("--set", "emulation.burn=0.02", "--set", "emulation.payload=declared", "--speed", "3")
+SPEED = 3.0
+LITTLE = ("--set", "emulation.burn=0.02", "--set", "emulation.payload=declared", "--speed", f"{SPEED:g}")
 
 
 def begin(cwd: Path, *args: str, scenario: str = "smoke"):
-    """A live run into ``r``, under way."""
+    """A live run into ``r``, under way; its ``now_s`` is the emulated instant at which it said so."""
     process = start("run", scenario, *LITTLE, "--plain", "--out", "r", *args, cwd=cwd)
-    wait_for(process.stdout, "running")
+    process.now_s = float(re.search(r"running: ([\d.]+) of", wait_for(process.stdout, "running"))[1])
     return process
 
 

@@ -6,9 +6,10 @@ import signal
 
 import pytest
 
-from tests.chaos.support import begin, end, events, pids, stop
+from tests.chaos.support import SPEED, begin, end, events, pids, stop
 from tests.cli import document
 
+DUE_S = 15.0
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 
 
@@ -23,10 +24,11 @@ def stand_still(pid, seconds):
 
 @pytest.mark.parametrize("victim", ["ue-1-1", "es-1"])
 def test_a_planned_death_that_comes_late_is_recorded_when_it_came(tmp_path, victim):
-    """The launcher stands still for 1.5 s, 4.5 emulated ones, in which the death was due."""
-    process = begin(tmp_path, "--slots", "80", "--set", f"faults=[{{at: 3 s, kill: {victim}}}]")
+    """The launcher stands still until a second after the death was due."""
+    process = begin(tmp_path, "--slots", "80", "--set", f"faults=[{{at: {DUE_S} s, kill: {victim}}}]")
     try:
-        stand_still(process.pid, 1.5)
+        assert process.now_s < DUE_S - 3.0, "the run was told of too late"
+        stand_still(process.pid, (DUE_S - process.now_s) / SPEED + 1.0)
         end(process, 0)
     finally:
         stop(process)
