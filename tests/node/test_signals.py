@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cli import ROOT, environment
+from tests.cli import PATIENCE_S, ROOT, environment
 
 INHERITED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1)
 
@@ -28,10 +28,13 @@ def signals_of(pid: int, field: str) -> set[int]:
 
 def test_the_processes_of_a_run_begin_with_default_signals():
     mine, other = socket.socketpair()
-    command = [sys.executable, "-m", "testbed.node.zygote", str(other.fileno()), "ue_agent"]
+    start = "import sys; from testbed.node.zygote import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", start, str(other.fileno()), "ue_agent"]
+    mine.settimeout(PATIENCE_S)
     with mine, other, subprocess.Popen(
         command, pass_fds=[other.fileno()], env=environment(), preexec_fn=inherit
     ) as zygote:  # fmt: skip
+        other.close()
         try:
             assert mine.recv(6) == b"ready\n"
             assert signals_of(zygote.pid, "SigBlk") == set()
