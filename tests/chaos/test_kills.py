@@ -66,8 +66,10 @@ def test_the_record_survives_the_launcher_and_nobody_outlives_it(tmp_path):
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     for pid in running:
         gone(pid)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "r").rename(tmp_path / "runs" / "r")
     call("clean", "r", "--yes", cwd=tmp_path)
-    assert not (tmp_path / "r").exists()
+    assert not (tmp_path / "runs" / "r").exists()
 
 
 def gone(pid):

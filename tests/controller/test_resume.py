@@ -64,7 +64,7 @@ def test_a_damaged_checkpoint_is_refused_before_anything_is_done_with_it(tmp_pat
     checkpoint.save(path, arrays | ({name: damage(whole)} if damage else {}), about)
     with pytest.raises(UsageError, match=said) as error:
         trainer(path, resume=True, algorithm=algorithm)
-    assert str(path) in error.value.message and "resume from" in error.value.remedy
+    assert str(path) in error.value.message and "--resume" in error.value.remedy
 
 
 def test_an_array_alone_is_no_checkpoint(tmp_path):
