@@ -152,7 +152,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
     """What the record's ``meta`` says of a run."""
     simulated = order.backend in VIRTUAL
     found = {
-        "run": printable(path.resolve().name),
+        "run": printable(readable(path.resolve().name)),
         "scenario": plan.system.name,
         "policy": order.policy,
         "second_offload": plan.second_offload,

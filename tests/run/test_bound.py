@@ -95,7 +95,7 @@ def test_the_best_decisions_can_be_written_and_are_those_that_were_judged(place,
     [
         (("--evaluations", "0"), "--evaluations 0"),
         (("--seeds", "0"), "--seeds 0"),
-        (("--policies", "lc,lc"), "different strategies"),
+        (("--policies", "lc,lc"), "different policies"),
         (("--policies", "priced"), "needs tuned values"),
         (("--set", "agent.epoch=arrival"), "the twin does not support it"),
         (("--set", "faults=[{at: 2 s, kill: es-1}]"), "does not support faults"),
