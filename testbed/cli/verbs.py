@@ -16,7 +16,7 @@ VERBS = {
     "export": "write the tables of a run as CSV or Parquet",
     "import": "turn recorded traces into workloads, links or cells",
     "list": "list shipped scenarios, policies and runs",
-    "clean": "remove old runs below `runs/`, asking",
+    "clean": "remove old runs, asking",
 }
 
 

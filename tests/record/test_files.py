@@ -10,8 +10,8 @@ from testbed.experiments import tune
 from testbed.model.errors import StartError, UsageError
 from testbed.record import directory, export, reader
 from testbed.record.files import replacing
-from testbed.trace.convert import convert
 from tests.command import call
+from tests.trace.converting import convert
 
 
 @contextlib.contextmanager

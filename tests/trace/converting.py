@@ -1,13 +1,12 @@
-"""What ``testbed import`` does, without the command line."""
+"""What ``testbed import`` does, without its options."""
 
 from pathlib import Path
 
-from testbed.trace import convert as core
+from testbed.cli.commands.import_ import converted
+from testbed.trace.convert import ConversionOptions
 from testbed.trace.notes import quiet
 
 
 def convert(kind, files, out, options=None, say=quiet):
     """Convert ``files`` into ``out``; returns the line that says what is in it."""
-    text, said = core.convert(kind, files, options, say)
-    Path(out).write_text(text, encoding="utf-8", newline="\n")
-    return f"{out}: {said}"
+    return converted(kind, files, Path(out), options or ConversionOptions(), say)

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from testbed.scenario.load import load_scenario
 from testbed.scenario.parse import slots
 from testbed.scenario.schema import LinkTrace
 from testbed.trace.convert import IMPORT_KINDS, RADIUS_M, ConversionOptions, convert
+from testbed.trace.notes import Say
 
 RADIUS = Quantity("length", Range(low=0.0, above=True), {"unlimited": math.inf})
 LINK_OPTIONS = {
@@ -68,19 +70,28 @@ def main(args: argparse.Namespace) -> int:
         ues_per_cell=args.ues_per_cell or 0,
         radius_m=RADIUS_M if args.radius is None else _parsed("radius", args.radius, RADIUS),
     )
-    out, notes = Path(args.out), list[str]()
-    if out.resolve() in {Path(name).resolve() for name in args.files}:
+    notes: list[str] = []
+    print(printable(converted(args.kind, args.files, Path(args.out), options, notes.append)))
+    for note in notes:
+        print(printable(f"  {note}"))
+    return 0
+
+
+def converted(kind: str, files: Sequence[str | Path], out: Path, options: ConversionOptions, say: Say) -> str:
+    """Convert ``files`` of ``kind`` into ``out``; returns one line saying what was written.
+
+    Raises `ScenarioError` for a mistake in a file, `UsageError` for a wrong kind or number of files, and `StartError`
+    when ``out`` cannot be written; what was there before is then left as it was.
+    """
+    if out.resolve() in {Path(name).resolve() for name in files}:
         raise UsageError(f"{out} is one of the files to read", "give another file after -o")
-    text, said = convert(args.kind, args.files, options, notes.append)
+    text, said = convert(kind, files, options, say)
     try:
         with replacing(out) as beside:
             beside.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise StartError(f"{out} cannot be written: {error.strerror}", "give another file after -o") from None
-    print(printable(f"{out}: {said}"))
-    for note in notes:
-        print(printable(f"  {note}"))
-    return 0
+    return f"{out}: {said}"
 
 
 def _link(args: argparse.Namespace) -> LinkTrace:
