@@ -18,7 +18,7 @@ SLOTS ?= 30
 help:
 	@echo 'make demo         run live, replay the same tasks with another policy, compare'
 	@echo 'make test         everything that is checked: lint, types, tests'
-	@echo 'make coverage     the tests again, counting the lines that they run; no package below 85 %'
+	@echo 'make coverage     the tests again, counting the lines that they run; fails if a package is below 85 %'
 	@echo 'make lint types unit live chaos fidelity containers    one part of it'
 	@echo 'make properties   the property tests with seeds of chance and ten times as many examples'
 	@echo 'make format       let ruff rewrite the code'
