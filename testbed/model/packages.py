@@ -17,6 +17,8 @@ EXTRA_OF = {
     "stable_baselines3": "sb3",
     "pyarrow": "parquet",
     "matplotlib": "plots",
+    "textual_serve": "web",
+    "prometheus_client": "metrics",
 }
 
 
