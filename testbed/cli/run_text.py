@@ -1,6 +1,7 @@
 """How far a run is, in words and as a share (pure)."""
 
 from testbed.live.progress import Progress
+from testbed.watch.snapshot import Snapshot
 
 
 def text(progress: Progress, end_ns: int) -> str:
@@ -16,3 +17,14 @@ def text(progress: Progress, end_ns: int) -> str:
 def share(progress: Progress, end_ns: int) -> float | None:
     """The share of the run that is over, 0 to 1; None before it begins, and for what is left once it only drains."""
     return progress.now_ns / end_ns if 0 < progress.now_ns <= end_ns else None
+
+
+def snapshot_text(shown: Snapshot) -> str:
+    """Where a run is that somebody else started."""
+    ended = shown.fates.finished + shown.fates.failed
+    return f"{shown.phase}: {shown.now_s:.1f} s, slot {shown.slot} of {shown.slots}, {ended} tasks ended"
+
+
+def snapshot_share(shown: Snapshot) -> float:
+    """The share of its slots that is over, 0 to 1."""
+    return shown.slot / shown.slots if shown.slots else 1.0

@@ -6,6 +6,7 @@ VERBS = {
     "init": "copy a fully annotated scenario to start from",
     "check": "validate a scenario; does it fit this host?",
     "run": "run a scenario under a policy",
+    "watch": "look at a run that goes on, or play a recorded one",
     "replay": "run the same tasks again",
     "tune": "tune the parameters of a heuristic on training seeds",
     "train": "train a network on training seeds",
@@ -35,6 +36,10 @@ def command(verb: str) -> ModuleType:
             from testbed.cli.commands import run
 
             return run
+        case "watch":
+            from testbed.cli.commands import watch
+
+            return watch
         case "replay":
             from testbed.cli.commands import replay
 

@@ -26,7 +26,7 @@ from testbed.policy import loading
 from testbed.policy.heuristics import Policy
 from testbed.protocol.placement import processes_of
 from testbed.record import directory, reader
-from testbed.record.alive import birth
+from testbed.record.alive import birth, home
 from testbed.record.backends import SIM, TESTBED, TWIN, VIRTUAL
 from testbed.record.reader import RecordedRun
 from testbed.record.writer import Recorder
@@ -175,6 +175,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "launcher_pid": os.getpid(),
         "launcher_started": birth(os.getpid()),
+        "launcher_home": home(),
         "versions": versions(),
         **order.notes,
     }

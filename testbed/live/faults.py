@@ -1,6 +1,7 @@
 """Deaths and restarts of a running testbed: those the scenario plans, and those that just happen."""
 
 import time
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -8,13 +9,15 @@ import msgspec
 from testbed.live.backoff import Backoff
 from testbed.live.liveness import Liveness
 from testbed.live.supervisor import Child, Supervisor
-from testbed.model.system import LEARNER, Fault, Plan
+from testbed.model.system import LAUNCHER, LEARNER, Fault, Plan
 from testbed.node.clock import Clock
 from testbed.node.socket import Mailbox
 from testbed.protocol.endings import Absence
 from testbed.protocol.messages import Body, Down, Start, Up
 from testbed.protocol.placement import Processes
-from testbed.protocol.rows import DEAD_ALREADY, DIED, GIVEN_UP, KILL, PLANNED, RESTART, RESTARTED, EventRow
+from testbed.protocol.rows import DEAD_ALREADY, DIED, GIVEN_UP, KILL, PLANNED, REFUSED, RESTART, RESTARTED, EventRow
+from testbed.record import fault_requests
+from testbed.record.fault_requests import FaultRequest, FaultRequests
 from testbed.record.writer import Recorder
 
 MARGIN_WALL_NS = 5_000_000
@@ -39,6 +42,7 @@ class Launches(Protocol):
     """What faults need of whoever launches the run."""
 
     plan: Plan
+    run_dir: Path
     clock: Clock
     processes: Processes
     mailbox: Mailbox
@@ -56,14 +60,14 @@ class Launches(Protocol):
 
 
 class Killed(msgspec.Struct, frozen=True):
-    """A planned death that was carried out at ``at_ns``."""
+    """A death that was carried out at ``at_ns``; ``fault`` is its plan, None where somebody asked for it meanwhile."""
 
-    fault: Fault
+    fault: Fault | None
     at_ns: int
 
 
 class Faults:
-    """Kills what is planned, notices what dies, tells everybody, brings back what shall return.
+    """Kills what is planned or asked for, notices what dies, tells everybody, brings back what shall return.
 
     A death is recorded when it happened, or, if nobody here caused it, when it was noticed; never earlier than it was.
     What was planned for another instant is recorded beside it.
@@ -77,6 +81,7 @@ class Faults:
         self._downs: dict[str, Down] = {}
         self._incarnation: dict[str, int] = {}
         self._backoff = Backoff()
+        self._requests = FaultRequests(launcher.run_dir)
         self._born_ns: dict[str, int] = {}
         self.absences: dict[str, list[Absence]] = {}
 
@@ -91,6 +96,11 @@ class Faults:
         """Do what is due."""
         while self._planned and self._planned[0].at_ns <= self._launcher.clock.now_ns():
             self._kill(self._planned.pop(0))
+        for request in self._requests.new():
+            why = self._grant(request)
+            if why:
+                what = f"{request.do} {request.name}" if isinstance(request, FaultRequest) else repr(request)
+                self._note(EventRow(self._launcher.clock.now_ns(), LAUNCHER, REFUSED, f"{what}: {why}"))
         for process in self.supervisor.dead():
             if self.supervisor.starter_died:
                 return
@@ -105,6 +115,27 @@ class Faults:
             return self._note(EventRow(fault.at_ns, fault.name, PLANNED, DEAD_ALREADY))
         self.supervisor.kill(process)
         self._killed[process] = Killed(fault, self._launcher.clock.now_ns())
+
+    def _grant(self, request: FaultRequest | str) -> str:
+        """Do what is asked for now; returns why not, or ""."""
+        if isinstance(request, str):
+            return 'a request is like {"do": "kill", "name": "es-1"}'
+        if not any(request.name in cores for _, cores in self._launcher.processes.values()):
+            return "nothing of that name runs here"
+        process, now = self._process_of(request.name), self._launcher.clock.now_ns()
+        up = process in self.supervisor.children
+        if request.do == fault_requests.KILL and up:
+            if process not in self._killed:
+                self.supervisor.kill(process)
+                self._killed[process] = Killed(None, now)
+            return ""
+        if request.do == fault_requests.RESTART and not up:
+            if not any(comeback.name == process for comeback in self._returning):
+                self._await(process, self._incarnation.get(process, 0) + 1, now)
+            return ""
+        return {fault_requests.KILL: "it is down", fault_requests.RESTART: "it is up"}.get(
+            request.do, "what can be asked for is kill and restart"
+        )
 
     def _process_of(self, name: str) -> str:
         return next(process for process, (_, cores) in self._launcher.processes.items() if name in cores)
@@ -126,13 +157,13 @@ class Faults:
             self.absences.setdefault(name, []).append((at, -1))
             self._downs[name] = Down(name, at, incarnation)
             self._broadcast(self._downs[name], at, name)
-        if killed is not None:
-            fault = killed.fault
+        fault = killed.fault if killed is not None else None
+        if fault is not None:
             self._note(EventRow(fault.at_ns, fault.name, PLANNED, KILL, (at - fault.at_ns) * S_PER_NS))
         if process == LEARNER:
             self._try_again(process, incarnation + 1, at)
-        elif killed is not None and killed.fault.restart_ns >= 0:
-            self._await(process, incarnation + 1, killed.fault.restart_ns, planned=True)
+        elif fault is not None and fault.restart_ns >= 0:
+            self._await(process, incarnation + 1, fault.restart_ns, planned=True)
 
     def _try_again(self, process: str, incarnation: int, at_ns: int) -> None:
         """A learner is started again, unless it keeps dying."""

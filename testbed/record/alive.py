@@ -1,5 +1,7 @@
 """Whether a process that was noted once still lives: a number alone may have passed to another one since."""
 
+import os
+import platform
 from pathlib import Path
 
 STATE, START_TIME = 0, 19
@@ -19,3 +21,11 @@ def is_alive(pid: object, born: object) -> bool:
     """Whether the process lives that had ``pid`` and was started at ``born``; where that was not noted, any of them."""
     found = birth(pid) if isinstance(pid, int) and pid > 0 else None
     return found is not None and (not isinstance(born, int) or found == born)
+
+
+def home() -> str:
+    """Where this process's number means something: the host since its start, and the namespace of process numbers."""
+    try:
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return platform.node()

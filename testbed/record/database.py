@@ -142,18 +142,24 @@ def check(file: Path, version: object, tables: Tables) -> tuple[str, ...]:
 
 def rows(db: sqlite3.Connection, row: type[msgspec.Struct]) -> list[Any]:
     """The rows of a table in the order in which they were written. Raises `ValueError` for values of other types."""
+    return [found for _, found in numbered_rows(db, row, "")]
+
+
+def numbered_rows(db: sqlite3.Connection, row: type[msgspec.Struct], where: str) -> list[tuple[int, Any]]:
+    """The rows of a table that the condition ``where`` selects, each with its number in the table; see `rows`."""
     fields = msgspec.structs.fields(row)
     columns = ", ".join(f'{TABLES[row]}."{field.name}"' for field in fields)
     texts = [i for i, field in enumerate(fields) if field.type is str]
     tag = row.__struct_config__.tag
-    found = []
-    for values in db.execute(f"SELECT {columns} FROM {TABLES[row]} ORDER BY rowid"):
-        plain = list(values)
+    numbers, found = [], []
+    for number, *values in db.execute(f"SELECT rowid, {columns} FROM {TABLES[row]} {where} ORDER BY rowid"):
         for i in texts:
-            if isinstance(plain[i], str):
-                plain[i] = printable(plain[i])
-        found.append([tag, *plain])
+            if isinstance(values[i], str):
+                values[i] = printable(values[i])
+        numbers.append(number)
+        found.append([tag, *values])
     try:
-        return msgspec.convert(found, list[row], strict=False)  # type: ignore[valid-type]
+        decoded = msgspec.convert(found, list[row], strict=False)  # type: ignore[valid-type]
     except msgspec.ValidationError as error:
         raise ValueError(f"table {TABLES[row]}: {error}") from None
+    return list(zip(numbers, decoded, strict=True))

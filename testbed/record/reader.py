@@ -1,6 +1,7 @@
 """Reading a run's directory back: inputs and every recorded row, finished run or not, even after a kill −9."""
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from testbed.protocol.rows import (
     UpdateRow,
 )
 from testbed.record import database, directory
-from testbed.record.alive import is_alive
+from testbed.record.alive import home, is_alive
 from testbed.record.backends import TESTBED, VIRTUAL
 from testbed.record.writer import TABLES
 from testbed.scenario import workload as tables
@@ -31,6 +32,7 @@ from testbed.scenario.resolve import Resolved
 from testbed.trace import inputs
 
 RUNNING = "still running"
+QUIET_S = 15.0
 
 
 class RecordedRows(msgspec.Struct, kw_only=True):
@@ -132,9 +134,22 @@ def read_meta(file: Path) -> dict[str, Any]:
         return {}
 
 
-def is_running(meta: dict[str, Any]) -> bool:
-    """Whether the run has not ended and its launcher is alive."""
-    return "reason" not in meta and is_alive(meta.get("launcher_pid"), meta.get("launcher_started"))
+def is_here(meta: dict[str, Any]) -> bool:
+    """Whether the run's launcher is, or was, on this host and in this namespace of processes."""
+    return bool(meta.get("launcher_home", home()) == home())
+
+
+def is_running(meta: dict[str, Any], file: Path) -> bool:
+    """Whether the run recorded in ``file`` has not ended and its launcher is alive.
+
+    Of a launcher elsewhere (another host, a container) only its writing can be seen: it does so every second.
+    """
+    if "reason" in meta:
+        return False
+    if is_here(meta):
+        return is_alive(meta.get("launcher_pid"), meta.get("launcher_started"))
+    written = (name.stat().st_mtime for name in (file, file.with_name(f"{file.name}-wal")) if name.exists())
+    return time.time() - max(written, default=0.0) < QUIET_S
 
 
 def read_run(given: str | Path) -> RecordedRun:
@@ -148,7 +163,9 @@ def read_run(given: str | Path) -> RecordedRun:
 
 def assemble(path: Path, record: RecordedRows, resolved: Resolved, workload: tuple[Task, ...]) -> RecordedRun:
     """A run from its parts. One that goes on, or whose launcher died, ends at its last recorded instant for now."""
-    reason = str(record.meta.get("reason", RUNNING if is_running(record.meta) else INTERRUPTED))
+    reason = str(
+        record.meta.get("reason", RUNNING if is_running(record.meta, path / directory.RECORD) else INTERRUPTED)
+    )
     end_ns = int(record.meta.get("end_ns", last_instant_ns(record)))
     absences = absences_of(record.events)
     rows = {(row.ue, row.number): row for row in record.tasks}

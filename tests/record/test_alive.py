@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -12,17 +14,31 @@ from testbed.live.interrupts import collected_signals, stop_on_interrupt
 from testbed.live.process_group import prepared
 from testbed.model.errors import StartError
 from testbed.record import reader
-from testbed.record.alive import birth, is_alive
+from testbed.record.alive import birth, home, is_alive
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
 
 
 def test_a_run_is_going_on_only_while_its_own_launcher_lives():
-    mine = {"launcher_pid": os.getpid(), "launcher_started": birth(os.getpid())}
-    assert reader.is_running(mine)
-    assert not reader.is_running(mine | {"launcher_started": mine["launcher_started"] - 1})
-    assert not reader.is_running(mine | {"reason": ""})
-    assert reader.is_running({"launcher_pid": os.getpid()})
+    mine = {"launcher_pid": os.getpid(), "launcher_started": birth(os.getpid()), "launcher_home": home()}
+    file = Path("no record is looked at")
+    assert reader.is_running(mine, file)
+    assert not reader.is_running(mine | {"launcher_started": mine["launcher_started"] - 1}, file)
+    assert not reader.is_running(mine | {"reason": ""}, file)
+    assert reader.is_running({"launcher_pid": os.getpid()}, file)
+
+
+def test_a_run_elsewhere_is_going_on_while_its_record_is_written(tmp_path):
+    file, elsewhere = tmp_path / "run.db", {"launcher_pid": 1, "launcher_started": 1, "launcher_home": "another host"}
+    assert not reader.is_running(elsewhere, file)
+    file.touch()
+    assert reader.is_running(elsewhere, file)
+    assert not reader.is_running(elsewhere | {"reason": ""}, file)
+    long_ago = time.time() - 60
+    os.utime(file, (long_ago, long_ago))
+    assert not reader.is_running(elsewhere, file)
+    file.with_name("run.db-wal").touch()
+    assert reader.is_running(elsewhere, file)
 
 
 def test_who_has_ended_does_not_live_even_before_somebody_asks_how():

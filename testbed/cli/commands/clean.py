@@ -25,7 +25,7 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError(f"--keep {args.keep}", "give the number of runs to keep, 0 or more")
     found = {_removable(given) for given in args.runs} if args.runs else set(all_runs())
     doomed = sorted(found, key=_recorded_at, reverse=True)[args.keep :]
-    running = [path for path in doomed if reader.is_running(reader.read_meta(path / directory.RECORD))]
+    running = [path for path in doomed if _is_running(path / directory.RECORD)]
     for path in running:
         print(f"{_shown(path)} is still running: kept")
     doomed = [path for path in doomed if path not in running]
@@ -50,6 +50,10 @@ def all_runs() -> list[Path]:
     return [
         path.parent.resolve() for path in directory.RUNS.glob(f"*/{directory.RECORD}") if not path.parent.is_symlink()
     ]
+
+
+def _is_running(record: Path) -> bool:
+    return reader.is_running(reader.read_meta(record), record)
 
 
 def _removable(given: str) -> Path:

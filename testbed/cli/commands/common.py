@@ -9,20 +9,17 @@ from pathlib import Path
 
 import msgspec
 
-from testbed.cli import run_text, summary_text
+from testbed.cli import summary_text
 from testbed.cli.colour import coloured
 from testbed.cli.console import print_json, warn
 from testbed.cli.exit_code import verdict
 from testbed.cli.layout import width
-from testbed.cli.progress import ProgressDisplay
+from testbed.cli.showing import Showing
 from testbed.experiments import runner
 from testbed.experiments.runner import Order
-from testbed.live import host_costs, preflight
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.live.progress import Progress
 from testbed.model.errors import EXIT_INTERRUPTED, InvalidError, UsageError
-from testbed.model.printable import printable
-from testbed.model.system import Plan
 from testbed.model.task import Task
 from testbed.policy import loading
 from testbed.record import reader
@@ -147,11 +144,11 @@ def refuse_options(given: Mapping[str, object], why: str, remedy: str = "leave i
             raise UsageError(f"{name} {why}", remedy)
 
 
-def refuse_live_options(args: argparse.Namespace, backend: str) -> None:
-    """Raise `UsageError` for an option of live runs on a clock that is none."""
+def refuse_live_options(args: argparse.Namespace, backend: str, others: Mapping[str, object] | None = None) -> None:
+    """Raise `UsageError` for an option of live runs, ``others`` by name among them, on a clock that is none."""
     if backend in VIRTUAL:
         why = f"is for live runs: {backend} is exact, and as fast as it can be"
-        refuse_options({"--speed": args.speed, "--strict": args.strict}, why)
+        refuse_options({"--speed": args.speed, "--strict": args.strict, **(others or {})}, why)
 
 
 def is_run(given: str) -> bool:
@@ -211,25 +208,15 @@ def carry_out(order: Order, args: argparse.Namespace) -> int:
 
 
 def played(order: Order, args: argparse.Namespace, meanwhile: Callable[[Path], None] = lambda path: None) -> Path:
-    """Run ``order``, showing its progress, beside the JSON document if ``args`` ask for one; returns its directory.
+    """Run ``order`` and return its directory; what is shown meanwhile is up to ``args``, see `Showing`.
 
     ``meanwhile`` is called with that directory again and again.
     """
-    stream = sys.stderr if args.json else sys.stdout
-    begun: list[tuple[Path, int]] = []
+    with Showing(order, args) as showing:
 
-    def started(path: Path, plan: Plan) -> None:
-        begun.append((path, plan.system.end_ns))
-        if not args.json:
-            print(f"{printable(str(path))}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
-        if order.backend not in VIRTUAL:
-            for warning in preflight.fit(plan, host_costs.kept() or host_costs.HostCosts()).warnings:
-                warn(f"this host has too little {warning}")
+        def watch(progress: Progress) -> None:
+            showing.progress(progress)
+            if showing.path is not None:
+                meanwhile(showing.path)
 
-    def watch(progress: Progress) -> None:
-        for path, end_ns in begun:
-            display(run_text.text(progress, end_ns), run_text.share(progress, end_ns))
-            meanwhile(path)
-
-    with ProgressDisplay(stream, plain=args.plain) as display:
-        return runner.perform(msgspec.structs.replace(order, say=warn), watch, started)
+        return runner.perform(msgspec.structs.replace(order, say=showing.warn), watch, showing.started)

@@ -83,7 +83,7 @@ def runs() -> Rows:
     found = []
     for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
         meta = reader.read_meta(file)
-        running = reader.is_running(meta)
+        running = reader.is_running(meta, file)
         state = "running" if running else str(meta.get("reason") or "drained") if "reason" in meta else "broken off"
         row: dict[str, Any] = {"run": file.parent.name, "state": state}
         rest = {name: meta.get(name) for name in ("scenario", "policy", "slots", "seed")}

@@ -17,12 +17,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--backend", choices=BACKENDS, default=TESTBED, help="processes on this host, simulation, or twin (testbed)"
     )
     parser.add_argument("--learn", action="store_true", help="go on learning from what the run measures (a3c, a3c-do)")
+    parser.add_argument("--metrics", metavar="[ADDRESS:]PORT", help="serve Prometheus metrics, on loopback unless told")
     common.add_run_options(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    common.refuse_live_options(args, args.backend)
+    common.refuse_live_options(args, args.backend, {"--metrics": args.metrics})
     if not args.learn:
         loading.check([args.policy], args.scenario)
     resolved, workload = common.load(args.scenario, args)

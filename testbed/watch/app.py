@@ -1,0 +1,252 @@
+"""The terminal application: it asks a feed for snapshots and lets panels draw them."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.console import RenderableType
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.css.query import NoMatches
+from textual.widgets import ContentSwitcher, Footer, Input, Static
+
+from testbed.model.errors import TestbedError
+from testbed.watch import panels, views
+from testbed.watch.assessment import Assessment, Assessor
+from testbed.watch.dialogs import END, LEAVE, FaultMenu, HelpScreen, QuitScreen
+from testbed.watch.feed import Feed, RecordedFeed
+from testbed.watch.snapshot import ENDED, Snapshot
+from testbed.watch.ue_table import UeTable
+
+FRAMES_A_SECOND = 4
+LINGER_S = 1.5
+VIEWS = ("overview", "servers", "ues", "learning", "tasks", "events")
+Panel = Callable[[Snapshot, int, int], RenderableType]
+BOXES: dict[str, tuple[str, Panel]] = {
+    "region_box": ("region", lambda shown, width, height: panels.region(shown, width)),
+    "tasks_box": ("tasks", lambda shown, width, height: panels.tasks(shown)),
+    "delay_box": ("delay", lambda shown, width, height: panels.delays(shown)),
+    "overhead_box": ("overhead and reward by slot", panels.overhead),
+    "fidelity_box": ("fidelity so far", lambda shown, width, height: panels.honesty(shown)),
+    "time_box": ("where the time of a task goes", lambda shown, width, height: panels.time_parts(shown, width)),
+    "energy_box": ("energy of UEs", lambda shown, width, height: panels.energy(shown)),
+    "events_box": ("events", lambda shown, width, height: panels.events(shown, height)),
+}
+COLUMNS = {
+    "left": ("region_box", "overhead_box", "time_box"),
+    "right": ("tasks_box", "delay_box", "fidelity_box", "energy_box", "events_box"),
+}
+PAGES: dict[str, Panel] = {
+    "servers": lambda shown, width, height: views.servers(shown, width),
+    "learning": lambda shown, width, height: views.learning(shown, width),
+    "tasks": views.tasks,
+    "events": lambda shown, width, height: panels.events(shown, len(shown.events)),
+}
+
+
+class WatchApp(App[None]):
+    """Shows one feed. ``own_run``: the run was started with this screen, which closes when the run has ended.
+
+    ``assessor`` finds the baseline and the grade. The descriptor ``ready`` is closed when the first frame is drawn.
+    """
+
+    CSS_PATH = "app.tcss"
+    TITLE = "testbed watch"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(str(n), f"view('{name}')", name) for n, name in enumerate(VIEWS, start=1)),
+        Binding("space", "pause", "pause"),
+        Binding("f", "faults", "faults"),
+        Binding("slash", "filter", "filter", key_display="/", show=False),
+        Binding("t", "theme", "theme", show=False),
+        Binding("left", "seek(-1)", "back", show=False),
+        Binding("right", "seek(1)", "on", show=False),
+        Binding("shift+left", "seek(-10)", "back 10", show=False),
+        Binding("shift+right", "seek(10)", "on 10", show=False),
+        Binding("plus", "faster(2.0)", "faster", show=False),
+        Binding("minus", "faster(0.5)", "slower", show=False),
+        Binding("question_mark", "help", "help", key_display="?"),
+        Binding("q", "leave", "quit"),
+        Binding("ctrl+c", "interrupt", "end the run", show=False, priority=True),
+    ]
+
+    def __init__(
+        self, feed: Feed, *, own_run: bool = False, assessor: Assessor | None = None, ready: int | None = None
+    ) -> None:
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (12, "-low"), (30, "-tall")]
+        self._feed, self._own_run, self._assessor = feed, own_run, assessor
+        self._ready_fd = ready
+        self._held = False
+        self._grade: str | None = None
+        self._over = not feed.live
+        self.shown: Snapshot | None = None
+
+    def compose(self) -> ComposeResult:
+        """The header line, one view at a time, the footer of keys."""
+        yield Static(id="header")
+        with ContentSwitcher(initial="overview"):
+            with Container(id="overview"):
+                for column, names in COLUMNS.items():
+                    with Vertical(id=column):
+                        for name in names:
+                            box = Static(id=name, classes="box")
+                            box.border_title = BOXES[name][0]
+                            yield box
+            yield VerticalScroll(Static(id="servers_body"), id="servers", classes="page")
+            with Container(id="ues"):
+                yield Input(placeholder="part of a UE's name or state", id="ue_filter")
+                yield UeTable(id="ue_table")
+            for name in ("learning", "tasks", "events"):
+                yield VerticalScroll(Static(id=f"{name}_body"), id=name, classes="page")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Begin to show frames; a request to end is a wish to leave."""
+        for wish in (signal.SIGTERM, signal.SIGHUP):
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                asyncio.get_running_loop().add_signal_handler(wish, self.exit)
+        self.set_interval(1 / FRAMES_A_SECOND, self.show_frame)
+        self.call_after_refresh(self.show_frame)
+
+    def show_frame(self) -> None:
+        """Draw the present moment, on the view that is open only."""
+        if not self._held or self.shown is None:
+            try:
+                self.shown = self._feed.frame()
+            except TestbedError as error:
+                self.exit(message=str(error), return_code=error.exit_code)
+                return
+        self._assess()
+        with contextlib.suppress(NoMatches):  # while the application closes, its widgets go before its timer
+            self._draw(self.shown)
+        if self._ready_fd is not None:
+            os.close(self._ready_fd)
+            self._ready_fd = None
+        if not self._over and not self._feed.live:
+            self._over = True
+            self._run_ended()
+
+    def _run_ended(self) -> None:
+        """The run that was watched is over: what was started for it closes, everybody else learns its grade."""
+        if self._own_run:
+            self.set_timer(LINGER_S, self.exit)
+        elif self._assessor is not None:
+            self._assessor.close()
+            self._assessor = Assessor(self._feed.path)
+
+    def _assess(self) -> None:
+        found = self._assessor.result() if self._assessor is not None else None
+        if isinstance(found, Assessment):
+            self._assessor = None
+            self._grade = found.grade
+            if found.baseline is not None:
+                self._feed.telemetry.baseline = found.baseline
+
+    def on_unmount(self) -> None:
+        """Leave no child behind."""
+        if self._assessor is not None:
+            self._assessor.close()
+
+    def _draw(self, shown: Snapshot) -> None:
+        if shown.phase == ENDED and self._grade is not None:
+            shown = shown.graded(self._grade)
+        base = self.screen_stack[0]
+        header = panels.header(shown, self.size.width)
+        if self._note:
+            header.append(f"  {self._note}", style="bold yellow")
+        base.query_one("#header", Static).update(header)
+        view = base.query_one(ContentSwitcher).current
+        if view == "overview":
+            for name, (_, panel) in BOXES.items():
+                box = base.query_one(f"#{name}", Static)
+                if box.display and box.content_size.width:
+                    box.update(panel(shown, box.content_size.width, max(3, box.content_size.height)))
+        elif view == "ues":
+            base.query_one(UeTable).show(shown, base.query_one("#ue_filter", Input).value)
+        elif view is not None:
+            body = base.query_one(f"#{view}_body", Static)
+            body.update(PAGES[view](shown, self.size.width - 4, self.size.height - 4))
+
+    @property
+    def _note(self) -> str:
+        """What the header says of the screen itself."""
+        if isinstance(self._feed, RecordedFeed):
+            return "paused" if self._feed.paused else f"playing ×{self._feed.rate:g}"
+        return "view held" if self._held else ""
+
+    # Keys ---
+
+    def action_view(self, name: str) -> None:
+        """Open a view."""
+        self.query_one(ContentSwitcher).current = name
+        if name == "ues":
+            self.query_one(UeTable).focus()
+        self.call_after_refresh(self.show_frame)
+
+    def action_pause(self) -> None:
+        """Hold the view, or go on; a run itself goes on."""
+        if isinstance(self._feed, RecordedFeed):
+            self._feed.paused = not self._feed.paused
+        else:
+            self._held = not self._held
+        self.show_frame()
+
+    def action_seek(self, slots: int) -> None:
+        """Move a recorded run by slots."""
+        if isinstance(self._feed, RecordedFeed):
+            self._feed.seek(slots)
+            self.show_frame()
+
+    def action_faster(self, factor: float) -> None:
+        """Play a recorded run faster or slower."""
+        if isinstance(self._feed, RecordedFeed):
+            self._feed.faster(factor)
+            self.show_frame()
+
+    def action_filter(self) -> None:
+        """Filter the table of UEs."""
+        self.action_view("ues")
+        field = self.query_one("#ue_filter", Input)
+        field.add_class("shown")
+        field.focus()
+
+    def on_input_submitted(self, _: Input.Submitted) -> None:
+        """Go back to the table, with the filter kept."""
+        self.query_one(UeTable).focus()
+
+    def action_theme(self) -> None:
+        """Light or dark."""
+        self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
+
+    def action_help(self) -> None:
+        """Explain keys and marks."""
+        self.push_screen(HelpScreen(panels.legend(), recorded=isinstance(self._feed, RecordedFeed)))
+
+    def action_faults(self) -> None:
+        """Open the menu of faults."""
+        self.push_screen(FaultMenu(self._feed.path, self.shown, live=self._feed.live))
+
+    def action_leave(self) -> None:
+        """Close the view; of a run that goes on, ask whether it shall end."""
+        if self._feed.live:
+            self.push_screen(QuitScreen(), self._answered)
+        else:
+            self.exit()
+
+    def action_interrupt(self) -> None:
+        """What Ctrl-C does without a screen: end the run that was started here; otherwise leave."""
+        self._answered(END if self._own_run else LEAVE)
+
+    def _answered(self, answer: str | None) -> None:
+        if answer == END:
+            pid = self._feed.telemetry.meta.get("launcher_pid")
+            if isinstance(pid, int) and self._feed.live:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGINT)
+        if answer in (END, LEAVE):
+            self.exit()

@@ -1,0 +1,109 @@
+"""What opens above the view: help, the question before leaving, the menu of faults."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from rich.console import Group
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from testbed.model.errors import StartError
+from testbed.model.system import CONTROLLER
+from testbed.record.fault_requests import KILL, RESTART, FaultRequest, ask
+from testbed.watch.snapshot import LOST, Snapshot
+
+LEAVE, END, STAY = "leave", "end", "stay"
+KEYS = (
+    ("1 … 6", "overview, servers, UEs, learning, tasks, events"),
+    ("space", "hold the view; the run goes on"),
+    ("/", "filter UEs by name or state; a click on a title sorts"),
+    ("f", "faults: kill and restart"),
+    ("t", "light or dark"),
+    ("q", "close the view"),
+    ("ctrl+c", "end a run that was started here"),
+    ("ctrl+p", "commands, themes, screenshot"),
+)
+RECORDED_KEYS = (("← →", "a slot back or on, ten with shift"), ("+ −", "faster or slower"))
+NOT_YET = {
+    "cut a link": "links cannot be cut yet",
+    "slow a server": "speeds are fixed while a run goes on",
+    "pause a process": "not yet: it would be taken for one that hangs",
+}
+
+
+class HelpScreen(ModalScreen[None]):
+    """Keys and marks."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "dismiss", "close")]
+
+    def __init__(self, legend: Text, *, recorded: bool) -> None:
+        super().__init__()
+        self._legend, self._recorded = legend, recorded
+
+    def compose(self) -> ComposeResult:
+        """A line for each key."""
+        keys = (*KEYS, *RECORDED_KEYS) if self._recorded else KEYS
+        lines = [Text.assemble((f"{key:8}", "bold"), what) for key, what in keys]
+        yield Static(Group(*lines, Text(""), Text("a UE is: ") + self._legend), classes="dialog")
+
+
+class QuitScreen(ModalScreen[str]):
+    """Leave the view only, or end the run as well?"""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", f"dismiss('{STAY}')", "stay")]
+
+    def compose(self) -> ComposeResult:
+        """Three answers."""
+        with Vertical(classes="dialog"):
+            yield Static("The run goes on. Close only this view, or end the run?\n")
+            yield OptionList(
+                Option("close the view, let the run go on", id=LEAVE),
+                Option("end the run", id=END),
+                Option("stay", id=STAY),
+            )
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Answer."""
+        self.dismiss(event.option.id or STAY)
+
+
+class FaultMenu(ModalScreen[None]):
+    """Kills and restarts processes of the run in ``run`` that goes on; ``shown`` tells which are lost."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f", "dismiss", "close")]
+
+    def __init__(self, run: Path, shown: Snapshot | None, *, live: bool) -> None:
+        super().__init__()
+        self._run, self._live = run, live
+        self._lost = _lost(shown) if shown is not None else {}
+
+    def compose(self) -> ComposeResult:
+        """A line for each process; what cannot be done is greyed, with the reason."""
+        with Vertical(classes="dialog"):
+            if not self._live:
+                yield Static("This run has ended: nothing is left to break.\n")
+            possible = [(RESTART if lost else KILL, name) for name, lost in self._lost.items()] if self._live else []
+            options = [Option(f"{do} {name}", id=f"{do} {name}") for do, name in possible]
+            options += [Option(f"{kind}: {why}", disabled=True) for kind, why in NOT_YET.items()]
+            yield OptionList(*options)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Ask the launcher to do it."""
+        do, _, name = (event.option.id or "").partition(" ")
+        try:
+            ask(self._run, FaultRequest(do, name))
+            self.app.notify(f"{do} {name}: asked for")
+        except StartError as error:
+            self.app.notify(error.message, severity="error")
+        self.dismiss()
+
+
+def _lost(shown: Snapshot) -> dict[str, bool]:
+    """Whether each ES, the controller, then each UE is lost."""
+    servers = {es.name: not es.alive for es in shown.servers}
+    return servers | {CONTROLLER: not shown.controller_alive} | {ue.name: ue.state == LOST for ue in shown.ues}

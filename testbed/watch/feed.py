@@ -1,0 +1,138 @@
+"""Where snapshots come from: a run that goes on, followed through its record, or a recorded one, played again."""
+
+import time
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+from msgspec.structs import replace
+
+from testbed.model.task import DECIDED, UNDECIDED
+from testbed.protocol.rows import Row, TaskRow
+from testbed.record import directory, reader
+from testbed.record.reader import RecordedRun
+from testbed.record.tail import Tail
+from testbed.scenario import workload
+from testbed.scenario.load import load_scenario
+from testbed.trace import inputs
+from testbed.watch.snapshot import Snapshot
+from testbed.watch.telemetry import Telemetry
+
+FASTEST, SLOWEST = 1024.0, 1 / 16
+AHEAD_WALL_NS = 1_000_000_000
+
+
+class Feed(Protocol):
+    """What a screen asks for at every frame. ``live``: whether the run goes on."""
+
+    live: bool
+    path: Path
+    telemetry: Telemetry
+
+    def frame(self) -> Snapshot:
+        """The run as it stands now."""
+
+
+class LiveFeed:
+    """A run that goes on in the folder ``path``, whoever started it. Raises `UsageError` for what is no record."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.live = path, True
+        self._tail = Tail(path)
+        resolved = inputs.resolve(load_scenario(path / directory.SCENARIO))
+        tasks = workload.read_csv(path / directory.WORKLOAD, resolved.system)
+        self.telemetry = Telemetry(resolved.system, self._tail.news().meta, [task.generated_ns for task in tasks])
+        self._tail = Tail(path)
+        self._seen_ns, self._seen_at = 0, time.monotonic_ns()
+        self._cpu = psutil.cpu_times()
+
+    def frame(self) -> Snapshot:
+        """Everything recorded so far, as of now."""
+        telemetry, news = self.telemetry, self._tail.news()
+        telemetry.meta.update(news.meta)
+        telemetry.take(news.rows)
+        self.live = reader.is_running(telemetry.meta, self.path / directory.RECORD)
+        if self.live:
+            telemetry.advance(self._now_ns())
+        else:
+            telemetry.advance(max(int(telemetry.meta.get("end_ns", 0)), telemetry.last_ns))
+        telemetry.steal = self._steal()
+        return telemetry.snapshot()
+
+    def _now_ns(self) -> int:
+        """Emulated time by the run's own epoch; for one on another host, by the newest row and the time since it."""
+        meta, now = self.telemetry.meta, time.monotonic_ns()
+        epoch, speed = meta.get("epoch_monotonic_ns"), float(meta.get("speed", 1.0))
+        if reader.is_here(meta):
+            return max(0, round((now - epoch) * speed)) if isinstance(epoch, int) else 0
+        if self.telemetry.last_ns > self._seen_ns:
+            self._seen_ns, self._seen_at = self.telemetry.last_ns, now
+        return self._seen_ns + round(min(now - self._seen_at, AHEAD_WALL_NS) * speed)
+
+    def _steal(self) -> float | None:
+        """The share of CPU time that the hypervisor took since the screen was opened."""
+        now = psutil.cpu_times()
+        total = sum(now) - sum(self._cpu)
+        return (now.steal - self._cpu.steal) / total if total > 0 else None
+
+
+class RecordedFeed:
+    """A recorded run, played from its beginning at ``rate`` emulated seconds a wall second."""
+
+    def __init__(self, run: RecordedRun, rate: float = 1.0, grade: str | None = None) -> None:
+        self.path, self.live = run.path, False
+        self.rate, self.paused = rate, False
+        self._run, self.grade = run, grade
+        self._position_ns, self._last = 0.0, time.monotonic_ns()
+        self.telemetry = self._from_the_start()
+
+    @property
+    def end_ns(self) -> int:
+        """The last instant of the run."""
+        return max(1, self._run.end_ns)
+
+    def _from_the_start(self) -> Telemetry:
+        run, record = self._run, self._run.record
+        meta = {"reason": run.reason, "end_ns": run.end_ns, **run.meta, "backend": run.backend}
+        telemetry = Telemetry(run.resolved.system, meta, [task.generated_ns for task in run.workload])
+        telemetry.take(_decided(run.tasks))
+        for rows in (run.tasks, record.slots, record.links, record.updates, record.events):
+            telemetry.take(rows)
+        return telemetry
+
+    def frame(self) -> Snapshot:
+        """Play on by the wall time since the last frame."""
+        now = time.monotonic_ns()
+        if not self.paused:
+            self._position_ns = min(float(self.end_ns), self._position_ns + (now - self._last) * self.rate)
+        self._last = now
+        self.telemetry.advance(int(self._position_ns))
+        return self.telemetry.snapshot(self.grade if self._position_ns >= self.end_ns else None)
+
+    def seek(self, slots: int) -> None:
+        """Move by ``slots``, back or on."""
+        target = self._position_ns + slots * self._run.resolved.system.slot_ns
+        self._position_ns = min(float(self.end_ns), max(0.0, target))
+        if self._position_ns < self.telemetry.now_ns:
+            baseline = self.telemetry.baseline
+            self.telemetry = self._from_the_start()
+            self.telemetry.baseline = baseline
+
+    def faster(self, factor: float) -> None:
+        """Multiply the rate, within limits."""
+        self.rate = min(FASTEST, max(SLOWEST, self.rate * factor))
+
+
+def _decided(rows: list[TaskRow]) -> list[Row]:
+    """Each decided task as it was recorded when it was decided, for what is shown between decision and end."""
+    return [replace(row, state=DECIDED) for row in rows if row.choice != UNDECIDED and row.ready_ns >= 0]
+
+
+def feed_of(given: str | Path, rate: float | None = None) -> Feed:
+    """The feed of a run by path or name. Raises `UsageError` for what is no run."""
+    path = reader.find(given)
+    record = path / directory.RECORD
+    if reader.is_running(reader.read_meta(record), record):
+        return LiveFeed(path)
+    run = reader.read_run(path)
+    return RecordedFeed(run, rate or max(1.0, float(run.meta.get("speed", 1.0))))

@@ -1,0 +1,72 @@
+"""Small drawings in characters: sparklines, charts, bars, bars of several parts (pure)."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from rich.text import Text
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+FULL, EMPTY, LINE = "█", "░", "╌"
+
+
+def sparkline(values: Sequence[float], width: int, low: float | None = None, high: float | None = None) -> str:
+    """The last ``width`` of ``values`` as blocks between ``low`` and ``high`` (by default their own extremes)."""
+    shown = [value for value in values[-width:] if math.isfinite(value)] if width > 0 else []
+    if not shown:
+        return ""
+    floor = min(shown) if low is None else low
+    span = (max(shown) if high is None else high) - floor
+    top = len(BLOCKS) - 1
+    return "".join(
+        BLOCKS[min(top, max(0, round((value - floor) / span * top)))] if span > 0 else BLOCKS[0] for value in shown
+    )
+
+
+def chart(values: Sequence[float], width: int, height: int, line: float | None = None) -> list[Text]:
+    """The last ``width`` of ``values`` as columns of ``height`` rows from zero, with a dashed ``line`` across."""
+    shown = [value if math.isfinite(value) else 0.0 for value in values[-width:]]
+    top = max([*shown, line * 1.15 if line is not None else 0.0], default=0.0)
+    crossed = math.ceil(line / top * height) if line is not None and top > 0 else 0
+    return [_chart_row(shown, width, row, height / top if top > 0 else 0.0, crossed) for row in range(height, 0, -1)]
+
+
+def _chart_row(values: Sequence[float], width: int, row: int, scale: float, crossed: int) -> Text:
+    """Row ``row``, counted from the bottom; ``scale`` is rows a unit, ``crossed`` the row of the dashed line."""
+    blocks = []
+    for value in values:
+        eighths = round(value * scale * 8) - 8 * (row - 1)
+        blocks.append(BLOCKS[min(7, eighths - 1)] if eighths > 0 else " ")
+    plain = "".join(blocks).ljust(width)
+    if row != crossed:
+        return Text(plain.rstrip(), style="cyan")
+    return Text.assemble(*((LINE, "yellow") if block == " " else (block, "cyan") for block in plain))
+
+
+def bar(share: float, width: int, style: str = "green") -> Text:
+    """A bar of ``width`` characters of which ``share`` is filled."""
+    filled = min(width, max(0, round(share * width)))
+    return Text.assemble((FULL * filled, style), (EMPTY * (width - filled), "dim"))
+
+
+def stacked(parts: Sequence[tuple[str, float]], width: int, colours: Mapping[str, str]) -> Text:
+    """One bar of ``width`` characters, a colour for each part; the smallest parts may get no character."""
+    total = sum(value for _, value in parts)
+    if total <= 0 or width <= 0:
+        return Text(EMPTY * max(0, width), style="dim")
+    text, reached, drawn = Text(), 0.0, 0
+    for name, value in parts:
+        reached += value
+        upto = round(reached / total * width)
+        text.append(FULL * (upto - drawn), style=colours.get(name, "white"))
+        drawn = upto
+    return text
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with ``digits`` decimals, a dash where there is none."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def percent(value: float | None) -> str:
+    """A share as a percentage, a dash where there is none."""
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.1f} %"

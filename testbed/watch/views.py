@@ -1,0 +1,100 @@
+"""The views beside the overview, each a pure function from a `Snapshot` to something that rich can draw."""
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from testbed.analysis.parts import PART_COLOURS, PARTS
+from testbed.watch import panels
+from testbed.watch.glyphs import number, percent, sparkline, stacked
+from testbed.watch.snapshot import Snapshot
+
+STATES = {"completed": "green", "late": "yellow", "failed": "bold red"}
+
+
+def servers(shown: Snapshot, width: int) -> RenderableType:
+    """Edge servers: load and queue over time."""
+    room = max(10, (width - 40) // 2)
+    blocks: list[RenderableType] = []
+    for es in shown.servers:
+        state = ("", "")
+        if not es.alive:
+            state = ("lost", "bold red")
+        elif es.over_threshold:
+            state = ("over threshold", "yellow")
+        blocks += [
+            Text.assemble(
+                (f"{es.name} ", "bold"),
+                f"{es.ghz:g} GHz  busy {percent(es.utilisation)}  executed {es.executed}  "
+                f"forwarded in {es.forwarded_in}, out {es.forwarded_out}  ",
+                state,
+            ),
+            Text.assemble(
+                ("  busy  ", "dim"),
+                (sparkline(es.busy, room, 0.0, 1.0), "green"),
+                ("   queue ", "dim"),
+                (sparkline(es.waiting_by_slot, room, 0.0), "magenta"),
+                f" {es.waiting} waiting, {es.backlog_s:.2f} s",
+            ),
+            Text(""),
+        ]
+    return Group(*blocks)
+
+
+def learning(shown: Snapshot, width: int) -> RenderableType:
+    """What is learned: overhead beside the learner's own numbers."""
+    room = max(10, width - 30)
+    blocks: list[RenderableType] = [panels.overhead(shown, width, 10), Text("")]
+    found = shown.learning
+    if found is None:
+        return Group(*blocks, Text("this run does not learn: start one with --learn", style="dim"))
+    blocks.append(
+        Text.assemble(
+            ("updates ", "dim"),
+            f"{found.updates}",
+            ("  version ", "dim"),
+            f"{found.version}",
+            ("  a second ", "dim"),
+            f"{found.updates_per_s:.1f}",
+            ("  policy lag ", "dim"),
+            f"{found.lag:.1f} versions",
+        )
+    )
+    for name, series in (("loss", found.loss), ("entropy", found.entropy), ("reward", found.reward)):
+        blocks.append(
+            Text.assemble(
+                (f"{name:8}", "dim"), (sparkline(series, room), "cyan"), f" {number(series[-1] if series else None, 4)}"
+            )
+        )
+    return Group(*blocks)
+
+
+def tasks(shown: Snapshot, width: int, height: int) -> RenderableType:
+    """The last tasks that ended, the life of each as a bar of the parts of its delay."""
+    longest = max((task.delay_s for task in shown.tasks[:height]), default=1.0) or 1.0
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    for title in ("task", "where", "state", "delay s", "deadline", "life"):
+        table.add_column(title, no_wrap=True, justify="right" if title in ("delay s", "deadline") else "left")
+    room = max(10, width - 58)
+    for task in shown.tasks[: max(1, height - 3)]:
+        life = stacked(task.parts, max(1, round(task.delay_s / longest * room)), PART_COLOURS)
+        table.add_row(
+            f"{task.ue}#{task.number}",
+            task.where,
+            Text(task.state, style=STATES.get(task.state, "")),
+            number(task.delay_s),
+            number(task.deadline_s, 2),
+            life,
+        )
+    seen = {part for task in shown.tasks[:height] for part, _ in task.parts}
+    key = Text()
+    for part in PARTS:
+        if part in seen:
+            key.append("■ ", style=PART_COLOURS[part])
+            key.append(f"{part.replace('_', ' ')}  ", style="dim")
+    return Group(key, table)
+
+
+def events(shown: Snapshot, height: int) -> RenderableType:
+    """Everything that happened, newest first."""
+    return panels.events(shown, height)
