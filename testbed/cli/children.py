@@ -34,7 +34,9 @@ class Beside:
         ready, told = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, *arguments, "--ready", str(told)], pass_fds=[told]
+                [sys.executable, "-P", "-m", module, *arguments, "--ready", str(told)],
+                pass_fds=[told],
+                env=_environment(),
             )
         finally:
             os.close(told)
@@ -65,6 +67,11 @@ class Beside:
             if self.wait(CLOSE_S) is None:
                 self._process.kill()
                 self._process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """This one without sizes that a shell may have exported: the terminal itself knows when it is resized."""
+    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
 
 
 class Screen(Beside):

@@ -15,7 +15,17 @@ from testbed.node.socket import Mailbox
 from testbed.protocol.endings import Absence
 from testbed.protocol.messages import Body, Down, Start, Up
 from testbed.protocol.placement import Processes
-from testbed.protocol.rows import DEAD_ALREADY, DIED, GIVEN_UP, KILL, PLANNED, REFUSED, RESTART, RESTARTED, EventRow
+from testbed.protocol.rows import (
+    DEAD_ALREADY,
+    DIED,
+    GIVEN_UP,
+    KILL,
+    PLANNED,
+    REQUEST_REFUSED,
+    RESTART,
+    RESTARTED,
+    EventRow,
+)
 from testbed.record import fault_requests
 from testbed.record.fault_requests import FaultRequest, FaultRequests
 from testbed.record.writer import Recorder
@@ -100,7 +110,7 @@ class Faults:
             why = self._grant(request)
             if why:
                 what = f"{request.do} {request.name}" if isinstance(request, FaultRequest) else repr(request)
-                self._note(EventRow(self._launcher.clock.now_ns(), LAUNCHER, REFUSED, f"{what}: {why}"))
+                self._note(EventRow(self._launcher.clock.now_ns(), LAUNCHER, REQUEST_REFUSED, f"{what}: {why}"))
         for process in self.supervisor.dead():
             if self.supervisor.starter_died:
                 return

@@ -1,6 +1,7 @@
 """``python -m testbed.watch RUN [--own]``: the screen as a process of its own, so that a run never depends on it."""
 
 import argparse
+import logging
 import os
 import sys
 
@@ -20,6 +21,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--rate", type=float, help="emulated seconds a second, for a recorded run")
     parser.add_argument("--ready", type=int, metavar="FD", help="descriptor to close when the first frame is drawn")
     arguments = parser.parse_args(argv)
+    logging.basicConfig(format="%(message)s")
     if arguments.own:
         os.nice(BEHIND_THE_RUN)
     try:
@@ -27,7 +29,7 @@ def main(argv: list[str]) -> int:
         app = WatchApp(feed, own_run=arguments.own, assessor=Assessor(feed.path), ready=arguments.ready)
         app.run()
     except TestbedError as error:
-        print(error, file=sys.stderr)
+        logging.error("%s", error)
         return error.exit_code
     return app.return_code or 0
 

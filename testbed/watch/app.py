@@ -12,6 +12,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.css.query import NoMatches
+from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
 from testbed.model.errors import TestbedError
@@ -24,6 +25,7 @@ from testbed.watch.ue_table import UeTable
 
 FRAMES_A_SECOND = 4
 LINGER_S = 1.5
+NARROW, TINY, TALL = 100, 12, 30
 VIEWS = ("overview", "servers", "ues", "learning", "tasks", "events")
 Panel = Callable[[Snapshot, int, int], RenderableType]
 BOXES: dict[str, tuple[str, Panel]] = {
@@ -33,11 +35,12 @@ BOXES: dict[str, tuple[str, Panel]] = {
     "overhead_box": ("overhead and reward by slot", panels.overhead),
     "fidelity_box": ("fidelity so far", lambda shown, width, height: panels.honesty(shown)),
     "time_box": ("where the time of a task goes", lambda shown, width, height: panels.time_parts(shown, width)),
+    "lives_box": ("last tasks, the life of each", views.tasks),
     "energy_box": ("energy of UEs", lambda shown, width, height: panels.energy(shown)),
     "events_box": ("events", lambda shown, width, height: panels.events(shown, height)),
 }
 COLUMNS = {
-    "left": ("region_box", "overhead_box", "time_box"),
+    "left": ("region_box", "overhead_box", "time_box", "lives_box"),
     "right": ("tasks_box", "delay_box", "fidelity_box", "energy_box", "events_box"),
 }
 PAGES: dict[str, Panel] = {
@@ -58,7 +61,7 @@ class WatchApp(App[None]):
     TITLE = "testbed watch"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(n), f"view('{name}')", name) for n, name in enumerate(VIEWS, start=1)),
-        Binding("space", "pause", "pause"),
+        Binding("space", "pause", "hold", show=False),
         Binding("f", "faults", "faults"),
         Binding("slash", "filter", "filter", key_display="/", show=False),
         Binding("t", "theme", "theme", show=False),
@@ -77,8 +80,6 @@ class WatchApp(App[None]):
         self, feed: Feed, *, own_run: bool = False, assessor: Assessor | None = None, ready: int | None = None
     ) -> None:
         super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (12, "-low"), (30, "-tall")]
         self._feed, self._own_run, self._assessor = feed, own_run, assessor
         self._ready_fd = ready
         self._held = False
@@ -91,6 +92,7 @@ class WatchApp(App[None]):
         yield Static(id="header")
         with ContentSwitcher(initial="overview"):
             with Container(id="overview"):
+                yield Static(id="brief")
                 for column, names in COLUMNS.items():
                     with Vertical(id=column):
                         for name in names:
@@ -103,7 +105,7 @@ class WatchApp(App[None]):
                 yield UeTable(id="ue_table")
             for name in ("learning", "tasks", "events"):
                 yield VerticalScroll(Static(id=f"{name}_body"), id=name, classes="page")
-        yield Footer(show_command_palette=False)
+        yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
         """Begin to show frames; a request to end is a wish to leave."""
@@ -156,12 +158,11 @@ class WatchApp(App[None]):
         if shown.phase == ENDED and self._grade is not None:
             shown = shown.graded(self._grade)
         base = self.screen_stack[0]
-        header = panels.header(shown, self.size.width)
-        if self._note:
-            header.append(f"  {self._note}", style="bold yellow")
-        base.query_one("#header", Static).update(header)
+        self._fit(base)
+        base.query_one("#header", Static).update(panels.header(shown, self.size.width, self._note))
         view = base.query_one(ContentSwitcher).current
         if view == "overview":
+            base.query_one("#brief", Static).update(panels.brief(shown))
             for name, (_, panel) in BOXES.items():
                 box = base.query_one(f"#{name}", Static)
                 if box.display and box.content_size.width:
@@ -171,6 +172,13 @@ class WatchApp(App[None]):
         elif view is not None:
             body = base.query_one(f"#{view}_body", Static)
             body.update(PAGES[view](shown, self.size.width - 4, self.size.height - 4))
+
+    def _fit(self, base: Screen[object]) -> None:
+        """Lay the view out for the terminal's size, also if that changed while a dialog was open."""
+        width, height = self.size
+        base.set_class(width < NARROW, "-narrow")
+        base.set_class(height < TINY, "-tiny")
+        base.set_class(height >= TALL, "-tall")
 
     @property
     def _note(self) -> str:

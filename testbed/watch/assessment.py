@@ -19,7 +19,7 @@ from testbed.policy import loading
 from testbed.record import directory, reader
 from testbed.record.reader import RecordedRun
 from testbed.sim.simulation import Simulation
-from testbed.watch.snapshot import Baseline
+from testbed.watch.snapshot import BestBaseline
 
 BASELINES = ("lc", "greedy-do", "priced-do")
 MOST_TASKS = 20_000
@@ -28,7 +28,7 @@ MOST_TASKS = 20_000
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     """The best baseline on the run's own tasks, and the run's grade once it has ended; None where unknown."""
 
-    baseline: Baseline | None = None
+    baseline: BestBaseline | None = None
     grade: str | None = None
 
 
@@ -65,7 +65,7 @@ def assess(path: Path) -> Assessment:
     return Assessment(baseline=best_baseline(run), grade=graded(run).grade if ended else None)
 
 
-def best_baseline(run: RecordedRun) -> Baseline | None:
+def best_baseline(run: RecordedRun) -> BestBaseline | None:
     """The least mean overhead that a heuristic, or another run beside this one, has on the same tasks.
 
     Heuristics are simulated where that takes seconds, without the run's deaths.
@@ -74,7 +74,7 @@ def best_baseline(run: RecordedRun) -> Baseline | None:
     return min(found, key=lambda one: one.overhead, default=None)
 
 
-def _simulated(run: RecordedRun) -> Iterator[Baseline]:
+def _simulated(run: RecordedRun) -> Iterator[BestBaseline]:
     for name in BASELINES:
         with contextlib.suppress(TestbedError):
             policy, double = loading.load(name)
@@ -83,7 +83,7 @@ def _simulated(run: RecordedRun) -> Iterator[Baseline]:
             yield from _baseline(name, [row.overhead for row in rows if row.finished_ns >= 0])
 
 
-def _recorded(run: RecordedRun) -> Iterator[Baseline]:
+def _recorded(run: RecordedRun) -> Iterator[BestBaseline]:
     """Ended runs of other policies on the same system and seed, in the folder that this run is in."""
     for file in run.path.resolve().parent.glob(f"*/{directory.RECORD}"):
         meta = reader.read_meta(file)
@@ -94,9 +94,9 @@ def _recorded(run: RecordedRun) -> Iterator[Baseline]:
                 yield from _baseline(str(meta.get("policy")), [row.overhead for row in rows if row.finished_ns >= 0])
 
 
-def _baseline(policy: str, overheads: list[float]) -> Iterator[Baseline]:
+def _baseline(policy: str, overheads: list[float]) -> Iterator[BestBaseline]:
     if overheads:
-        yield Baseline(policy, math.fsum(overheads) / len(overheads))
+        yield BestBaseline(policy, math.fsum(overheads) / len(overheads))
 
 
 def main(argv: list[str]) -> int:

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -21,7 +22,7 @@ from testbed.watch.snapshot import EsState, Snapshot
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-GRADES = {"A": 4.0, "B": 3.0, "C": 2.0, "F": 1.0}
+GRADE_VALUES = {"A": 4.0, "B": 3.0, "C": 2.0, "F": 1.0}
 FATES = (
     "generated",
     "completed",
@@ -106,7 +107,7 @@ def _of_the_run(shown: Snapshot, run: list[str]) -> Iterator["Metric"]:
         ("testbed_lateness_p99_seconds", "Wall time by which results came late, 99th percentile", late_s),
         ("testbed_slipped_events", "Events acted on out of order so far", float(honesty.slipped)),
         ("testbed_host_steal_ratio", "Share of CPU time taken by the hypervisor", honesty.steal),
-        ("testbed_fidelity_grade", "Fidelity: 4 is A, 1 is F; only once graded", GRADES.get(honesty.grade or "")),
+        ("testbed_fidelity_grade", "Fidelity: 4 is A, 1 is F; only once graded", GRADE_VALUES.get(honesty.grade or "")),
         ("testbed_learning_updates", "Updates of the learner so far", float(learning.updates) if learning else None),
         ("testbed_learning_updates_per_second", "Its rate", learning.updates_per_s if learning else None),
         ("testbed_learning_lag_versions", "Age of the policy that decides", learning.lag if learning else None),
@@ -125,6 +126,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("port", type=int)
     parser.add_argument("--ready", type=int, metavar="FD", help="descriptor to close when scrapes are answered")
     arguments = parser.parse_args(argv)
+    logging.basicConfig(format="%(message)s")
     ended = threading.Event()
     for wish in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wish, lambda *_: ended.set())
@@ -135,10 +137,10 @@ def main(argv: list[str]) -> int:
         registry.register(RunCollector(arguments.run))
         server, thread = start_http_server(arguments.port, arguments.address, registry)
     except TestbedError as error:
-        print(error, file=sys.stderr)
+        logging.error("%s", error)
         return error.exit_code
     except OSError as error:
-        print(StartError(f"port {arguments.port} of {arguments.address}: {error.strerror}"), file=sys.stderr)
+        logging.error("port %d of %s: %s", arguments.port, arguments.address, error.strerror)
         return StartError.exit_code
     if arguments.ready is not None:
         os.close(arguments.ready)

@@ -19,14 +19,14 @@ from testbed.watch.snapshot import (
     SENDING,
     STARTING,
     WAITING,
+    DelaySpread,
     EsState,
     Event,
     Snapshot,
-    Spread,
     UeState,
 )
 
-MARKS = {
+UE_MARKS = {
     LOCAL: ("●", "green"),
     SENDING: ("▲", "yellow"),
     WAITING: ("◆", "magenta"),
@@ -37,7 +37,7 @@ MARKS = {
 MANY_UES = 24
 ROOMY = 70
 LATE_MS = 5.0
-GRADES = {"A": "bold green", "B": "green", "C": "yellow", "F": "bold red", "exact": "bold green"}
+GRADE_STYLES = {"A": "bold green", "B": "green", "C": "yellow", "F": "bold red", "exact": "bold green"}
 PHASES = {RUNNING: "bold green", DRAINING: "yellow", ENDED: "bold", STARTING: "dim"}
 KINDS = {
     "died": "bold red",
@@ -51,14 +51,14 @@ KINDS = {
 }
 
 
-def header(shown: Snapshot, width: int) -> Text:
-    """What runs, how far it is, and whether it can be trusted, in one line of ``width``."""
+def header(shown: Snapshot, width: int, note: str = "") -> Text:
+    """What runs, how far it is, and whether it can be trusted, in one line of ``width``; ``note`` of the screen."""
     clock = shown.backend if shown.honesty.exact else f"×{shown.speed:g}"
     roomy = width >= ROOMY
     text = Text.assemble(
         (f" {shown.scenario} ", "bold reverse"),
         f" {shown.policy.partition(':')[0]} {clock} ",
-        (shown.phase, PHASES.get(shown.phase, "")),
+        (note or shown.phase, "bold yellow" if note else PHASES.get(shown.phase, "")),
         f" {shown.now_s:.1f} s · slot {shown.slot}/{shown.slots} " if roomy else f" {shown.slot}/{shown.slots}",
         no_wrap=True,
         overflow="ellipsis",
@@ -74,14 +74,25 @@ def header(shown: Snapshot, width: int) -> Text:
     return text
 
 
+def brief(shown: Snapshot) -> Text:
+    """What fits where nothing else does."""
+    fates = shown.fates
+    return Text.assemble(
+        (f"{shown.slot}/{shown.slots}\n", PHASES.get(shown.phase, "")),
+        f"{fates.finished} ended\n",
+        (f"{fates.failed} failed", "bold red" if fates.failed else "dim"),
+        no_wrap=True,
+    )
+
+
 def grade(shown: Snapshot) -> Text:
     """The grade, or that there is none yet, or that none is needed."""
     known = shown.honesty.grade
     if shown.honesty.exact or known == "exact":
-        return Text("exact", style=GRADES["exact"])
+        return Text("exact", style=GRADE_STYLES["exact"])
     if known is None:
         return Text("not graded" if shown.phase == ENDED else "graded at the end", style="dim")
-    return Text(f"grade {known}", style=GRADES.get(known, "bold"))
+    return Text(f"grade {known}", style=GRADE_STYLES.get(known, "bold"))
 
 
 def region(shown: Snapshot, width: int) -> RenderableType:
@@ -118,10 +129,10 @@ def ue_marks(ues: Sequence[UeState]) -> Text:
     text = Text()
     if len(ues) <= MANY_UES:
         for ue in ues:
-            mark, style = MARKS[ue.state]
+            mark, style = UE_MARKS[ue.state]
             text.append(f"{mark} ", style=style)
         return text
-    for state, (mark, style) in MARKS.items():
+    for state, (mark, style) in UE_MARKS.items():
         count = sum(ue.state == state for ue in ues)
         if count:
             text.append(f"{mark}{count} ", style=style)
@@ -131,7 +142,7 @@ def ue_marks(ues: Sequence[UeState]) -> Text:
 def legend() -> Text:
     """What the marks of UEs mean."""
     text = Text()
-    for state, (mark, style) in MARKS.items():
+    for state, (mark, style) in UE_MARKS.items():
         text.append(f"{mark} ", style=style)
         text.append(f"{state}  ", style="dim")
     return text
@@ -170,7 +181,7 @@ def delays(shown: Snapshot) -> RenderableType:
     return table
 
 
-def _spread(spread: Spread | None) -> tuple[str, ...]:
+def _spread(spread: DelaySpread | None) -> tuple[str, ...]:
     values = (spread.mean, spread.p50, spread.p95, spread.p99) if spread is not None else (None,) * 4
     return tuple(number(value) for value in values)
 
@@ -205,7 +216,7 @@ def against(shown: Snapshot) -> Text:
 def time_parts(shown: Snapshot, width: int) -> RenderableType:
     """Where a task's delay goes: one bar, and its largest parts in words."""
     total = sum(value for _, value in shown.parts)
-    words = Text()
+    words = Text(no_wrap=True, overflow="ellipsis")
     for name, value in sorted(shown.parts, key=lambda part: -part[1])[:6]:
         words.append("■ ", style=PART_COLOURS[name])
         words.append(f"{name.replace('_', ' ')} {percent(value / total)}  ")
@@ -215,8 +226,8 @@ def time_parts(shown: Snapshot, width: int) -> RenderableType:
 def energy(shown: Snapshot) -> Text:
     """The UEs' energy so far, by what it was spent on."""
     total = sum(joules for _, joules in shown.energy)
-    parts = ", ".join(f"{name} {joules:.1f} J" for name, joules in shown.energy)
-    return Text.assemble(f"{total:.1f} J", (f" ({parts})" if parts else "", "dim"))
+    parts = ", ".join(f"{name} {joules:.1f}" for name, joules in shown.energy)
+    return Text.assemble(f"{total:.1f} J", (f": {parts}" if parts else "", "dim"))
 
 
 def honesty(shown: Snapshot) -> RenderableType:

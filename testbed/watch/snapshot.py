@@ -37,7 +37,7 @@ class Fates(msgspec.Struct, frozen=True, kw_only=True):
         return self.completed / ended if ended else None
 
 
-class Spread(msgspec.Struct, frozen=True):
+class DelaySpread(msgspec.Struct, frozen=True):
     """A distribution of durations, seconds."""
 
     mean: float
@@ -105,7 +105,7 @@ class Event(msgspec.Struct, frozen=True):
     detail: str
 
 
-class Learning(msgspec.Struct, frozen=True, kw_only=True):
+class LearnerState(msgspec.Struct, frozen=True, kw_only=True):
     """What the learner says of itself, its last word first; the series are a point for each of its reports."""
 
     updates: int
@@ -134,7 +134,7 @@ class Honesty(msgspec.Struct, frozen=True, kw_only=True):
     steal: float | None = None
 
 
-class Baseline(msgspec.Struct, frozen=True):
+class BestBaseline(msgspec.Struct, frozen=True):
     """The best known mean overhead of this scenario and the policy that it is of."""
 
     policy: str
@@ -154,11 +154,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     slot: int
     slots: int
     fates: Fates
-    delay: Spread | None
-    recent: Spread | None
+    delay: DelaySpread | None
+    recent: DelaySpread | None
     overhead: float | None
     overhead_by_slot: tuple[float, ...]
-    baseline: Baseline | None
+    baseline: BestBaseline | None
     reward_by_slot: tuple[float, ...]
     parts: tuple[tuple[str, float], ...]
     energy: tuple[tuple[str, float], ...]
@@ -167,7 +167,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     ues: tuple[UeState, ...]
     tasks: tuple[TaskLife, ...]
     events: tuple[Event, ...]
-    learning: Learning | None
+    learning: LearnerState | None
     honesty: Honesty
 
     def graded(self, grade: str) -> "Snapshot":

@@ -20,7 +20,7 @@ from testbed.protocol.rows import (
     GIVEN_UP,
     HEARD,
     POLICY_ERROR,
-    REFUSED,
+    REQUEST_REFUSED,
     RESTARTED,
     SILENT,
     EventRow,
@@ -33,11 +33,11 @@ from testbed.protocol.rows import (
 from testbed.record.backends import TESTBED, VIRTUAL
 from testbed.watch import snapshot
 from testbed.watch.accounts import S_PER_NS, SERIES, EsAccount, TaskAccount, UeAccount, ended_ns
-from testbed.watch.snapshot import Baseline, Event, Fates, Honesty, Learning, Snapshot, Spread, TaskLife
+from testbed.watch.snapshot import BestBaseline, DelaySpread, Event, Fates, Honesty, LearnerState, Snapshot, TaskLife
 
 MS_PER_NS = 1e-6
 RECENT, LAST_TASKS, LAST_EVENTS = 500, 200, 200
-SHOWN_EVENTS = (DIED, RESTARTED, SILENT, HEARD, POLICY_ERROR, DROPPED_FRAME, GIVEN_UP, REFUSED)
+SHOWN_EVENTS = (DIED, RESTARTED, SILENT, HEARD, POLICY_ERROR, DROPPED_FRAME, GIVEN_UP, REQUEST_REFUSED)
 SLIPPED = "slipped"
 QUANTILES = (0.5, 0.95, 0.99)
 
@@ -51,7 +51,7 @@ class Telemetry:
         self._age = itertools.count()
         self._heap: list[tuple[int, int, Row]] = []
         self.now_ns = 0
-        self.baseline: Baseline | None = None
+        self.baseline: BestBaseline | None = None
         self.steal: float | None = None
         self._ues = {ue.name: UeAccount(ue) for ue in system.ues}
         self._servers = {es.name: EsAccount(es) for es in system.edge_servers}
@@ -199,9 +199,13 @@ class Telemetry:
             fallback=counts["fallback"],
         )
 
-    def _spread(self) -> Spread | None:
+    def _spread(self) -> DelaySpread | None:
         mean = self.tasks.delay.value
-        return None if mean is None else Spread(mean, *(self.tasks.delays.quantile_ns(q) * S_PER_NS for q in QUANTILES))
+        return (
+            None
+            if mean is None
+            else DelaySpread(mean, *(self.tasks.delays.quantile_ns(q) * S_PER_NS for q in QUANTILES))
+        )
 
     def _overheads(self, slot: int) -> tuple[float, ...]:
         """Mean overhead of the tasks that ended in each of the last slots; one without any repeats the last."""
@@ -224,11 +228,11 @@ class Telemetry:
         parts, count = self.tasks.parts, self.tasks.delay.count
         return tuple((part, parts[part] * S_PER_NS / count) for part in PARTS if parts[part]) if count else ()
 
-    def _learning(self) -> Learning | None:
+    def _learning(self) -> LearnerState | None:
         if not self._updates:
             return None
         last = self._updates[-1]
-        return Learning(
+        return LearnerState(
             updates=last.updates,
             version=last.version,
             updates_per_s=last.rate,
@@ -267,13 +271,13 @@ def known_ns(row: Row) -> int:
             return row.at_ns
 
 
-def spread_of(delays_ns: Iterable[int]) -> Spread | None:
+def spread_of(delays_ns: Iterable[int]) -> DelaySpread | None:
     """The distribution of a few delays, seconds; None of none."""
     ranked = sorted(delays_ns)
     if not ranked:
         return None
     at = (ranked[min(len(ranked) - 1, int(q * len(ranked)))] * S_PER_NS for q in QUANTILES)
-    return Spread(sum(ranked) * S_PER_NS / len(ranked), *at)
+    return DelaySpread(sum(ranked) * S_PER_NS / len(ranked), *at)
 
 
 def _life(row: TaskRow) -> TaskLife:

@@ -6,7 +6,7 @@ from rich.text import Text
 from textual.widgets import DataTable
 
 from testbed.watch.glyphs import number
-from testbed.watch.panels import MARKS
+from testbed.watch.panels import UE_MARKS
 from testbed.watch.snapshot import Snapshot, UeState
 
 Key = Callable[[UeState], float | str]
@@ -58,7 +58,7 @@ class UeTable(DataTable[Text | str]):
 
 def cells(ue: UeState) -> tuple[Text | str, ...]:
     """One UE's row."""
-    mark, style = MARKS[ue.state]
+    mark, style = UE_MARKS[ue.state]
     return (
         ue.name,
         str(ue.cell),

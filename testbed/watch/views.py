@@ -49,15 +49,9 @@ def learning(shown: Snapshot, width: int) -> RenderableType:
     if found is None:
         return Group(*blocks, Text("this run does not learn: start one with --learn", style="dim"))
     blocks.append(
-        Text.assemble(
-            ("updates ", "dim"),
-            f"{found.updates}",
-            ("  version ", "dim"),
-            f"{found.version}",
-            ("  a second ", "dim"),
-            f"{found.updates_per_s:.1f}",
-            ("  policy lag ", "dim"),
-            f"{found.lag:.1f} versions",
+        Text(
+            f"{found.updates} updates, {found.updates_per_s:.1f} a second; version {found.version}; "
+            f"decided by a policy {found.lag:.1f} versions old"
         )
     )
     for name, series in (("loss", found.loss), ("entropy", found.entropy), ("reward", found.reward)):
@@ -71,12 +65,13 @@ def learning(shown: Snapshot, width: int) -> RenderableType:
 
 def tasks(shown: Snapshot, width: int, height: int) -> RenderableType:
     """The last tasks that ended, the life of each as a bar of the parts of its delay."""
+    height = max(1, height - 2)
     longest = max((task.delay_s for task in shown.tasks[:height]), default=1.0) or 1.0
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     for title in ("task", "where", "state", "delay s", "deadline", "life"):
         table.add_column(title, no_wrap=True, justify="right" if title in ("delay s", "deadline") else "left")
     room = max(10, width - 58)
-    for task in shown.tasks[: max(1, height - 3)]:
+    for task in shown.tasks[:height]:
         life = stacked(task.parts, max(1, round(task.delay_s / longest * room)), PART_COLOURS)
         table.add_row(
             f"{task.ue}#{task.number}",

@@ -132,7 +132,7 @@ def test_a_run_whose_process_starter_is_killed_says_so(tmp_path):
         stop(process)
     assert "the process starter died" in err
     found = document("report", "r", cwd=tmp_path)
-    assert found["tasks"]["unaccounted"] == 0 and found["failures"].keys() == {"the process starter died"}
+    assert found["tasks"]["unaccounted"] == 0 and found["failures"].keys() <= {"the process starter died"}
     assert left(tmp_path / "r") == []
 
 

@@ -1,0 +1,20 @@
+"""Faults asked for by a line in a file: whole lines only, each once, nonsense told apart."""
+
+from testbed.record import fault_requests
+from testbed.record.fault_requests import KILL, RESTART, FaultRequest, FaultRequests
+
+
+def test_each_request_is_read_once_and_half_a_line_later(tmp_path):
+    requests = FaultRequests(tmp_path)
+    assert requests.new() == []
+    fault_requests.ask(tmp_path, FaultRequest(KILL, "es-1"))
+    fault_requests.ask(tmp_path, FaultRequest(RESTART, "es-1"))
+    assert requests.new() == [FaultRequest(KILL, "es-1"), FaultRequest(RESTART, "es-1")]
+    assert requests.new() == []
+    file = tmp_path / fault_requests.FILE
+    with open(file, "ab") as out:
+        out.write(b'nonsense\n{"do": "kill", "na')
+    assert requests.new() == ["nonsense"]
+    with open(file, "ab") as out:
+        out.write(b'me": "ue-1-1"}\n')
+    assert requests.new() == [FaultRequest(KILL, "ue-1-1")]

@@ -1,0 +1,94 @@
+"""The application on a terminal that only the test sees: every view, keys, sizes."""
+
+import asyncio
+
+import pytest
+from textual.widgets import ContentSwitcher
+
+from testbed.watch.app import VIEWS, WatchApp
+from testbed.watch.dialogs import FaultMenu, HelpScreen
+from testbed.watch.feed import RecordedFeed
+from tests.watch.runs import recorded
+
+NS = 1_000_000_000
+
+
+def screen_of(size, keys=(), run=None, until=8):
+    """The characters of the screen after ``keys``, line by line, and the application."""
+    feed = RecordedFeed(run or recorded("region", "slots=20"))
+    feed.paused = True
+    feed.seek(until)
+    app = WatchApp(feed)
+
+    async def drive():
+        async with app.run_test(size=size) as pilot:
+            await pilot.press(*keys)
+            await pilot.pause()
+            app.show_frame()
+            await pilot.pause()
+            lines = ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
+            return lines, app.query_one(ContentSwitcher).current if len(app.screen_stack) == 1 else app.screen
+
+    return asyncio.run(drive())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+def test_the_overview_has_its_essentials_at_every_size(size):
+    lines, _ = screen_of(size)
+    text = "\n".join(lines)
+    for word in ("region", "greedy-do", "slot 8/20", "es-1", "es-3", "overhead", "p99", "deadlines kept", "exact"):
+        assert word in text, word
+
+
+@pytest.mark.parametrize(("number", "view"), list(enumerate(VIEWS, start=1)))
+def test_every_number_opens_its_view(number, view):
+    _, shown = screen_of((120, 40), [str(number)])
+    assert shown == view
+
+
+def test_views_show_servers_ues_and_the_lives_of_tasks():
+    assert "forwarded in" in "\n".join(screen_of((120, 40), ["2"])[0])
+    ues = "\n".join(screen_of((120, 40), ["3"])[0])
+    assert "ue-1-1" in ues and "ue-3-5" in ues
+    assert "does not learn" in "\n".join(screen_of((120, 40), ["4"])[0])
+    assert "completed" in "\n".join(screen_of((120, 40), ["5"])[0])
+
+
+def test_a_filter_leaves_the_ues_that_have_it_in_their_name():
+    text = "\n".join(screen_of((120, 40), ["slash", *"ue-2", "enter"])[0])
+    assert "ue-2-1" in text and "ue-1-1" not in text
+
+
+def test_a_tiny_terminal_shows_one_box():
+    lines, _ = screen_of((10, 3))
+    assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "screen", "word"), [("question_mark", HelpScreen, "filter UEs"), ("f", FaultMenu, "has ended")]
+)
+def test_dialogs_open_and_say_what_they_are_for(key, screen, word):
+    lines, shown = screen_of((120, 40), [key])
+    assert isinstance(shown, screen) and word in "\n".join(lines)
+
+
+def test_a_recorded_run_is_scrubbed_by_arrows():
+    lines, _ = screen_of((120, 40), ["right", "right", "shift+left"], until=15)
+    assert "slot 7/20" in lines[0]
+
+
+def test_leaving_a_recorded_run_asks_nothing():
+    async def drive():
+        app = WatchApp(RecordedFeed(recorded()))
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.press("q")
+        return app.return_code
+
+    assert asyncio.run(drive()) == 0
+
+
+def test_hundreds_of_ues_are_counted_by_cell():
+    run = recorded("region", "slots=5", "cells.0.ues=100", "cells.1.ues=100", "cells.2.ues=100")
+    lines, _ = screen_of((120, 40), run=run, until=2)
+    row = next(line for line in lines if "es-1" in line)
+    assert "●" in row and row.count("●") == 1
