@@ -5,18 +5,16 @@ PYTHON ?= $(shell for p in python3.11 python3; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-DEMO := runs/demo
 TESTBED := $(BIN)/testbed
 PYTEST := $(BIN)/python -m pytest
 COMPILE := $(BIN)/python -m testbed.cli.compiling
-SLOTS ?= 30
 
 .DEFAULT_GOAL := help
 .PHONY: help install compiled demo test lint format types unit live chaos fidelity containers properties coverage docs bench clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo 'make demo         run live, replay the same tasks with another policy, compare'
+	@echo 'make demo         train, run live while a server dies, replay the same tasks, compare: two minutes'
 	@echo 'make test         everything that is checked: lint, types, tests'
 	@echo 'make coverage     the tests again, counting the lines that they run; fails if a package is below 85 %'
 	@echo 'make lint types unit live chaos fidelity containers    one part of it'
@@ -42,10 +40,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 demo: install
-	@rm -rf $(DEMO)-greedy-do $(DEMO)-lc
-	$(TESTBED) run region --policy greedy-do --slots $(SLOTS) --speed 4 --out $(DEMO)-greedy-do
-	$(TESTBED) replay $(DEMO)-greedy-do --policy lc --on sim --out $(DEMO)-lc
-	$(TESTBED) compare $(DEMO)-greedy-do $(DEMO)-lc
+	@rm -rf runs/demo-* checkpoints/demo
+	$(TESTBED) demo
 
 test: lint types compiled
 	$(PYTEST)

@@ -3,6 +3,7 @@
 from types import ModuleType
 
 VERBS = {
+    "demo": "see it all in two minutes: train, run live, kill a server, replay, compare",
     "init": "copy a fully annotated scenario to start from",
     "check": "validate a scenario; does it fit this host?",
     "run": "run a scenario under a policy",
@@ -24,6 +25,10 @@ VERBS = {
 def command(verb: str) -> ModuleType:
     """The module of a verb, imported when it is asked for: most of them take long to load what they need."""
     match verb:
+        case "demo":
+            from testbed.cli.commands import demo
+
+            return demo
         case "init":
             from testbed.cli.commands import init
 

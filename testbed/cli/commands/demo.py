@@ -1,0 +1,122 @@
+"""``testbed demo``: the whole story in two minutes, told by the commands that anybody may type."""
+
+import argparse
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from testbed.cli.commands import common, training
+from testbed.cli.layout import width, wrapped
+from testbed.live.interrupts import stop_on_interrupt
+from testbed.model.errors import EXIT_OK
+from testbed.record import directory
+
+SCENARIO, LEARNED, TUNED = "region", "a3c-do", "priced-do"
+BASELINES = ("lc", "greedy-do", TUNED)
+TRAINING, SLOTS, SPEED = "30s", 300, 20
+LEAST_SLOTS = 30
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One command of the story and what it is for."""
+
+    why: str
+    command: list[str]
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--wall", default=TRAINING, metavar="TIME", help=f"how long to train ({TRAINING})")
+    parser.add_argument("--slots", type=int, default=SLOTS, metavar="N", help=f"length of the live run ({SLOTS})")
+    parser.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Carry out every step; returns the exit code of the first that fails, otherwise 0."""
+    training.must_be_within("slots", args.slots, LEAST_SLOTS, float("inf"))
+    common.writable(directory.RUNS)
+    name = _free_name()
+    for number, step in enumerate(story(name, args), start=1):
+        _say(f"\n{number}. {step.why}\n$ {shlex.join(['testbed', *step.command])}")
+        code = _carried_out(step.command)
+        if code != EXIT_OK:
+            return code
+    _say(ending(name))
+    return EXIT_OK
+
+
+def _carried_out(command: list[str]) -> int:
+    """The exit code of a command, in a process of its own as if it were typed; an interrupt is its to act on."""
+    process = subprocess.Popen([sys.executable, "-P", "-m", "testbed", *command])
+    with process, stop_on_interrupt(lambda: None):
+        process.wait()
+    return process.returncode
+
+
+def _free_name() -> str:
+    """``demo``, or ``demo2`` and so on where runs of an earlier one are kept."""
+    number = 1
+    while any(directory.RUNS.glob(f"{_numbered(number)}-*")):
+        number += 1
+    return _numbered(number)
+
+
+def _numbered(number: int) -> str:
+    return "demo" if number == 1 else f"demo{number}"
+
+
+def story(name: str, args: argparse.Namespace) -> Iterator[Step]:
+    """The steps, whose runs are called ``name-POLICY``."""
+    plain = ["--plain"] if args.plain else []
+    folder = training.CHECKPOINTS / name
+    yield Step(
+        "Train a network on the twin, the compiled model, which plays millions of tasks a second.",
+        ["train", SCENARIO, "--algorithm", LEARNED, "--wall", args.wall, "--out", str(folder), *plain],
+    )
+    yield Step(
+        "Tune the best heuristic too, so that the comparison is fair.",
+        ["tune", SCENARIO, "--policy", TUNED, "--out", str(folder), *plain],
+    )
+    live = run_of(name, LEARNED)
+    death = f"faults=[{{at: {args.slots // 3} s, kill: es-2, restart_after: {args.slots // 10} s}}]"
+    yield Step(
+        f"Let it decide for real processes, {SPEED} emulated seconds in each second, while it goes on learning from "
+        "what is measured. A third of the way edge server es-2 is killed; it comes back.",
+        [
+            *("run", SCENARIO, "--policy", f"{LEARNED}:{folder / LEARNED}.npz", "--learn", "--slots", str(args.slots)),
+            *("--speed", str(SPEED), "--set", death, "--out", str(live), *plain),
+        ],
+    )
+    for policy in BASELINES:
+        tuned = f"{policy}:{folder / policy}.json" if policy == TUNED else policy
+        yield Step(
+            f"The very same tasks, links and death, decided by {policy}, in the simulation.",
+            ["replay", str(live), "--policy", tuned, "--on", "sim", "--out", str(run_of(name, policy)), *plain],
+        )
+    yield Step("Who did best?", ["compare", *(str(run_of(name, policy)) for policy in (LEARNED, *BASELINES)), *plain])
+
+
+def run_of(name: str, policy: str) -> Path:
+    """The directory of the demo's run under ``policy``."""
+    return directory.RUNS / f"{name}-{policy}"
+
+
+def ending(name: str) -> str:
+    """Where everything is, and what to type next."""
+    live = run_of(name, LEARNED)
+    return f"""
+Everything is kept: the runs in {directory.RUNS}/{name}-*, each with its scenario, its tasks and a record (run.db) that
+any SQLite tool reads, and the network in {training.CHECKPOINTS / name}.
+
+Three things to type next:
+  testbed watch {live}                  see that run again, death and all
+  testbed report {live}
+  testbed init                                   a scenario of your own, every key explained"""
+
+
+def _say(text: str) -> None:
+    print(wrapped(text, width(sys.stdout)), flush=True)
