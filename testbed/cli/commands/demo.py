@@ -16,12 +16,12 @@ from testbed.model.errors import EXIT_OK
 from testbed.record import directory
 
 SCENARIO, LEARNED, TUNED = "region", "a3c-do", "priced-do"
-BASELINES = ("lc", "greedy-do", TUNED)
+REPLAYED = ("lc", "greedy-do", TUNED)
 TRAINING, SLOTS, SPEED = "30s", 300, 20
-LEAST_SLOTS = 30
+SHORTEST = 30
 
 
-class Step(msgspec.Struct, frozen=True):
+class StoryStep(msgspec.Struct, frozen=True):
     """One command of the story and what it is for."""
 
     why: str
@@ -37,7 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Carry out every step; returns the exit code of the first that fails, otherwise 0."""
-    training.must_be_within("slots", args.slots, LEAST_SLOTS, float("inf"))
+    training.must_be_within("slots", args.slots, SHORTEST, float("inf"))
     common.writable(directory.RUNS)
     name = _free_name()
     for number, step in enumerate(story(name, args), start=1):
@@ -69,21 +69,21 @@ def _numbered(number: int) -> str:
     return "demo" if number == 1 else f"demo{number}"
 
 
-def story(name: str, args: argparse.Namespace) -> Iterator[Step]:
+def story(name: str, args: argparse.Namespace) -> Iterator[StoryStep]:
     """The steps, whose runs are called ``name-POLICY``."""
     plain = ["--plain"] if args.plain else []
     folder = training.CHECKPOINTS / name
-    yield Step(
+    yield StoryStep(
         "Train a network on the twin, the compiled model, which plays millions of tasks a second.",
         ["train", SCENARIO, "--algorithm", LEARNED, "--wall", args.wall, "--out", str(folder), *plain],
     )
-    yield Step(
+    yield StoryStep(
         "Tune the best heuristic too, so that the comparison is fair.",
         ["tune", SCENARIO, "--policy", TUNED, "--out", str(folder), *plain],
     )
     live = run_of(name, LEARNED)
     death = f"faults=[{{at: {args.slots // 3} s, kill: es-2, restart_after: {args.slots // 10} s}}]"
-    yield Step(
+    yield StoryStep(
         f"Let it decide for real processes, {SPEED} emulated seconds in each second, while it goes on learning from "
         "what is measured. A third of the way edge server es-2 is killed; it comes back.",
         [
@@ -91,13 +91,15 @@ def story(name: str, args: argparse.Namespace) -> Iterator[Step]:
             *("--speed", str(SPEED), "--set", death, "--out", str(live), *plain),
         ],
     )
-    for policy in BASELINES:
+    for policy in REPLAYED:
         tuned = f"{policy}:{folder / policy}.json" if policy == TUNED else policy
-        yield Step(
+        yield StoryStep(
             f"The very same tasks, links and death, decided by {policy}, in the simulation.",
             ["replay", str(live), "--policy", tuned, "--on", "sim", "--out", str(run_of(name, policy)), *plain],
         )
-    yield Step("Who did best?", ["compare", *(str(run_of(name, policy)) for policy in (LEARNED, *BASELINES)), *plain])
+    yield StoryStep(
+        "Who did best?", ["compare", *(str(run_of(name, policy)) for policy in (LEARNED, *REPLAYED)), *plain]
+    )
 
 
 def run_of(name: str, policy: str) -> Path:
