@@ -18,7 +18,7 @@ from testbed.record import directory
 SCENARIO, LEARNED, TUNED = "region", "a3c-do", "priced-do"
 REPLAYED = ("lc", "greedy-do", TUNED)
 TRAINING, SLOTS, SPEED = "30s", 300, 20
-SHORTEST = 30
+LEAST_LENGTH = 30
 
 
 class StoryStep(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Carry out every step; returns the exit code of the first that fails, otherwise 0."""
-    training.must_be_within("slots", args.slots, SHORTEST, float("inf"))
+    training.must_be_within("slots", args.slots, LEAST_LENGTH, float("inf"))
     common.writable(directory.RUNS)
     name = _free_name()
     for number, step in enumerate(story(name, args), start=1):
