@@ -31,7 +31,7 @@ class LineWriter:
 
     def __init__(self, stream: TextIO, *, lossy: bool, limit: int = MOST_WAITING) -> None:
         self.dropped = 0
-        self._stream, self._descriptor, self._lossy = stream, stream.fileno(), lossy
+        self._stream, self._lossy = stream, lossy
         self._lines: queue.Queue[str | None] = queue.Queue(limit)
         self._error: OSError | None = None
         stream.flush()
@@ -54,14 +54,31 @@ class LineWriter:
             raise self._error
 
     def _write(self) -> None:
-        """To the descriptor itself: what the process prints at its very end must not wait for this thread."""
+        write = self._to_descriptor if _has_descriptor(self._stream) else self._to_stream
         while (line := self._lines.get()) is not None:
-            rest = f"{line}\n".encode("utf-8", "backslashreplace")
-            try:
-                while rest and self._error is None:
-                    rest = rest[os.write(self._descriptor, rest) :]
-            except OSError as error:
-                self._error = error
+            if self._error is None:
+                try:
+                    write(f"{line}\n")
+                except OSError as error:
+                    self._error = error
+
+    def _to_descriptor(self, line: str) -> None:
+        """Past the stream: what the process prints at its very end must not wait for this thread."""
+        rest = line.encode("utf-8", "backslashreplace")
+        while rest:
+            rest = rest[os.write(self._stream.fileno(), rest) :]
+
+    def _to_stream(self, line: str) -> None:
+        self._stream.write(line)
+        self._stream.flush()
+
+
+def _has_descriptor(stream: TextIO) -> bool:
+    """Whether ``stream`` is a file of the system; one that a program put in its place may be none."""
+    try:
+        return stream.fileno() >= 0
+    except OSError:
+        return False
 
 
 class RunLines:
