@@ -1,5 +1,6 @@
 """Progress on terminals and in pipes, at instants that a fake clock gives."""
 
+import inspect
 import io
 import re
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 from testbed.cli import run_text
 from testbed.cli.progress import ProgressDisplay, beside_a_bar
+from testbed.cli.verbs import VERBS, command
 from testbed.live.progress import Progress
 from tests.command import PATIENCE_S
 
@@ -231,3 +233,10 @@ def test_the_clock_ticks_by_itself_and_a_reader_that_went_away_ends_nothing_but_
     stream = Gone()
     with ProgressDisplay(stream, plain=True, title="working"):
         assert stream.written.wait(PATIENCE_S)
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("init", "clean")])
+def test_every_verb_that_can_take_long_says_how_far_it_is_in_the_one_way(verb):
+    """`init` copies a file, and `clean` prints a line for each run that it removes."""
+    source = inspect.getsource(command(verb))
+    assert re.search(r"\bProgressDisplay\(|\bcommon\.(carry_out|summarized)\(", source)
