@@ -42,7 +42,7 @@ def heuristics(density: str) -> dict[str, float]:
     """Mean overhead on the validation workloads; ``priced-do`` is tuned on them."""
     scenario = scenario_of(Job("", "region", (f"density={density}",), "baselines"))
     seeds = tune.training_seeds(0, VALIDATION)
-    tuned = tune.tune(scenario, "priced-do", 0, lambda text: None)
+    tuned = tune.tune(scenario, "priced-do", 0, lambda text, share: None)
     greedy = played(scenario, seeds, follow(loading.load("greedy-do")[0]), double=True)
     return {"greedy-do": float(np.mean(greedy["overhead"])), "priced-do": tuned.overhead}
 

@@ -175,7 +175,7 @@ def baselines(job: Job, folder: Path) -> dict[str, Any]:
     chosen = {name: loading.load(name)[0] for name in PLAIN}
     tried = {}
     for name in ("coin", "coin-do", "priced", "priced-do"):
-        tuned = tune.tune(scenario, name, 0, lambda text: None)
+        tuned = tune.tune(scenario, name, 0, lambda text, share: None)
         chosen[name], tried[name] = tune.policy_of(tuned.policy, list(tuned.values.values())), tuned.tried
     found = {
         name: played(longer, EVALUATION, follow(policy), double=name.endswith("-do")) for name, policy in chosen.items()
@@ -221,7 +221,7 @@ def sb3(job: Job, folder: Path) -> dict[str, Any]:
 def bound(job: Job, folder: Path) -> dict[str, Any]:
     """What ``testbed bound`` finds in hindsight on short workloads that nobody trained on, and who is how far above."""
     path = trained(msgspec.structs.replace(job, algorithm="a3c-do"), folder)
-    tuned = tune.write(tune.tune(scenario_of(job), "priced-do", 0, lambda text: None), folder)
+    tuned = tune.write(tune.tune(scenario_of(job), "priced-do", 0, lambda text, share: None), folder)
     names = f"greedy-do,priced-do:{tuned},a3c-do:{path}"
     changes = [word for change in job.changes for word in ("--set", change)]
     length = f"--slots {BOUND_SLOTS} --seed {EVALUATION[0]} --seeds {BOUND_WORKLOADS}".split()

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """``python -m testbed`` and the command ``testbed``: nearly nothing, so that even an early interrupt ends in order."""
 
 import os

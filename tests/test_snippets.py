@@ -15,6 +15,7 @@ import pytest
 
 from testbed.cli import main
 from testbed.cli.commands import common
+from testbed.cli.parser import parser_for
 from testbed.policy import checkpoint, network
 from testbed.scenario.load import load_scenario
 from tests.snippets import ROOT, blocks, inline, shell
@@ -71,9 +72,7 @@ def here(place, monkeypatch):
 def verb_parser(verb):
     """The parser of ``testbed VERB``."""
     assert verb in main.VERBS, f"there is no verb {verb}"
-    parser = main.Parser(prog=f"testbed {verb}", allow_abbrev=False)
-    main.command(verb).add(parser)
-    return parser
+    return parser_for(verb)[1]
 
 
 def of(program, found):
@@ -87,7 +86,7 @@ def test_every_block_says_what_it_is():
 
 def test_every_command_is_one_of_those_that_are_checked():
     programs = {words[0] for _, words in shell()}
-    assert programs <= {"testbed", "python", "make", "pip", "sqlite3", "."} and len(shell()) > 25
+    assert programs <= {"testbed", "python", "make", "pip", "sqlite3", ".", "eval", "autoload"} and len(shell()) > 25
 
 
 @pytest.mark.live
@@ -119,15 +118,18 @@ def test_verbs_are_called_as_they_can_be(words, here, capsys):
 def shortened(words):
     """The command, made short and put on a virtual clock."""
     words = [word for word in words if word != "--learn"]
-    while "--speed" in words:
-        del words[words.index("--speed") : words.index("--speed") + 2]
+    for live_or_long in ("--speed", "--for"):
+        while live_or_long in words:
+            del words[words.index(live_or_long) : words.index(live_or_long) + 2]
     clock = {"run": "--backend", "replay": "--on"}.get(words[0])
     if clock and clock not in words:
         words += [clock, "sim"]
-    short = SHORT[words[0]]
-    if words[0] == "compare" and words[1].startswith("runs/"):
+    short, of_run = SHORT[words[0]], words[1].startswith(("runs/", "RUN"))
+    if words[0] == "compare" and of_run:
         short = ()
-    return [*words, *short, *(("--slots", "3") if words[0] == "bound" and words[1] != "RUN" else ())]
+    if words[0] == "bound" and not of_run:
+        short = (*short, "--slots", "3")
+    return [*words, *short]
 
 
 @pytest.mark.parametrize("words", of("testbed", inline()))

@@ -2,20 +2,29 @@
 
 import argparse
 
-from testbed.cli import main
+from testbed.cli import examples
+from testbed.cli.parser import parser_for
+from testbed.cli.verbs import VERBS
 
 
 def verbs() -> str:
-    """Every verb: what it does, its arguments and its options."""
-    return "\n\n".join(_verb(name, summary) for name, summary in main.VERBS.items())
+    """Every verb: what it does, its arguments and its options, and examples."""
+    return "\n\n".join(_verb(name, summary) for name, summary in VERBS.items())
 
 
 def _verb(name: str, summary: str) -> str:
-    parser = main.Parser(prog=f"testbed {name}", allow_abbrev=False)
-    main.command(name).add(parser)
+    _, parser, _ = parser_for(name)
     rows = [row for group in parser._action_groups for row in _group(parser, group)]
     heading = f"## testbed {name}\n\n{summary[0].upper()}{summary[1:]}{'' if summary.endswith('?') else '.'}"
-    return "\n".join([heading, "", "| argument | meaning |", "|---|---|", *rows])
+    table = ["| argument | meaning |", "|---|---|", *rows]
+    return "\n".join([heading, "", *table, "", "```sh", *_examples(name), "```"])
+
+
+def _examples(name: str) -> list[str]:
+    """The examples of a verb, a line each, with what they do as a comment."""
+    found = examples.EXAMPLES[name]
+    widest = max(len(command) for command, about in found.items() if about)
+    return [f"{command.ljust(widest)}  # {about}" if about else command for command, about in found.items()]
 
 
 def _group(parser: argparse.ArgumentParser, group: argparse._ArgumentGroup) -> list[str]:

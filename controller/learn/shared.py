@@ -8,6 +8,7 @@ import numpy as np
 
 from controller.learn.signals import sheltered
 from testbed.model.errors import StartError
+from testbed.model.human import size
 from testbed.policy.network import Array
 
 UPDATES, SLOTS, LAG, COUNTS = 0, 1, 2, 3
@@ -28,7 +29,7 @@ def _opened(name: str | None, length: int) -> shared_memory.SharedMemory:
         if name is None:
             _fill(block, length)
     except OSError as error:
-        why = f"no shared memory for learners: {error.strerror or error}: {length * 1e-6:.1f} MB are needed"
+        why = f"no shared memory for learners: {error.strerror or error}: {size(length)} are needed"
         raise StartError(why, f"free {SHARED}, or give it more space (docker run --shm-size)") from None
     return block
 

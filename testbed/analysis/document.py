@@ -19,6 +19,12 @@ def to_json(document: object) -> str:
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def to_json_line(document: object) -> str:
+    """As `to_json`, in one line."""
+    text = msgspec.json.encode(_plain(msgspec.to_builtins(document))).decode()
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def _plain(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None

@@ -6,6 +6,7 @@ from testbed.cli.labels import checkpoints, labels
 from testbed.cli.summary_text import percent
 from testbed.cli.text_table import table
 from testbed.hindsight.bound_report import BoundReport, above
+from testbed.model.human import duration
 
 
 def text(found: BoundReport) -> str:
@@ -29,7 +30,7 @@ def text(found: BoundReport) -> str:
     offload = "second offload allowed" if found.second_offload else "without second offload"
     said = f"{found.scenario}, {many}, {found.slots} slots, {found.tasks} tasks, {offload}"
     head = ("mean overhead", "", "above best found", "above lower bound", "backlog")
-    pace = f"{best.evaluations:,} evaluations in {best.seconds:.1f} s, begun from {best.start}"
+    pace = f"{best.evaluations:,} evaluations in {duration(best.seconds)}, begun from {best.start}"
     known = f"the optimum is between {bound:.4f} and {best.overhead:.4f}"
     if bound > 0.0:
         known += f": the best found is at most {percent(above(best.overhead, bound))} above it"

@@ -10,22 +10,14 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from types import ModuleType
-from typing import NoReturn
 
 from testbed.cli.encoding import tolerate
-from testbed.cli.verbs import VERBS, command
+from testbed.cli.parser import EXIT_USAGE, parser_for
+from testbed.cli.verbs import VERBS
 from testbed.model.printable import printable
 
-HELP = "help"
+HELP, COMPLETES = "help", "_ARGCOMPLETE"  # the latter is set by a shell that asks how a line may go on
 MEANT = {"simulate": "run", "validate": "check", "summary": "report", "ls": "list", "rm": "clean"}
-FIRST_STEPS = """first steps:
-  testbed list                      what there is to run
-  testbed run smoke                 two seconds: does everything work here?
-  testbed run region --backend sim  a first study, simulated
-  testbed init                      a scenario of your own, every key explained
-
-`testbed help VERB` lists the options of a verb."""
 _OPTION = re.compile(r"--[a-z][\w-]*")
 _NEGATIVE = re.compile(r"-\.?\d.*", re.DOTALL)
 EXHAUSTED = {
@@ -38,20 +30,15 @@ EXHAUSTED = {
     errno.EROFS: "the file system is read-only\n  choose another place",
 }
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
-EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line and where to read more."""
-
-    def error(self, message: str) -> NoReturn:
-        """Exit 2 with ``message``, in which no word is endless."""
-        brief = printable(re.sub(r"(\S{80})\S+", r"\1…", message))
-        self.exit(EXIT_USAGE, f"{self.prog}: {brief}\n  see `{self.prog} --help`\n")
+EXIT_OK, EXIT_BUG, EXIT_INTERRUPTED = 0, 1, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what ``argv`` says and return the exit code."""
+    if COMPLETES in os.environ:
+        from testbed.cli import completion
+
+        completion.complete()
     given = list(sys.argv[1:] if argv is None else argv)
     _open_missing_streams()
     _guard_files()
@@ -116,22 +103,7 @@ def _dispatch(given: list[str]) -> int:
     verb = next((word for word in words if not word.startswith("-")), "")
     if verb and verb not in VERBS:
         raise _unknown_verb(verb)
-    parser = Parser(
-        prog="testbed",
-        description="An emulated mobile-edge-computing testbed.",
-        epilog=FIRST_STEPS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="store_true", help="print the version")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
-    module: ModuleType | None = None
-    chosen: argparse.ArgumentParser = parser
-    for name, summary in VERBS.items():
-        added = verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
-        if name == verb:
-            module, chosen = command(name), added
-            module.add(added)
+    parser, chosen, module = parser_for(verb)
     args, unknown = parser.parse_known_args(words)
     if unknown:
         chosen.error(_unknown_arguments(unknown, chosen))

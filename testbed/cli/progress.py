@@ -1,18 +1,24 @@
-"""Progress of whatever takes long: a live bar with the time left on a terminal, otherwise a line every two seconds."""
+"""Progress of whatever takes long: a live bar with the time left on a terminal, otherwise lines."""
 
+import contextlib
 import math
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self, TextIO
 
+import msgspec
+
 from testbed.cli.colour import is_screen
 from testbed.cli.layout import width
+from testbed.model.human import duration
+from testbed.model.printable import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-LINE_EVERY_S, REFRESH_EVERY_S = 2.0, 0.2
+LINE_EVERY_S, REFRESH_EVERY_S, SECOND_S, LONGEST_SILENCE_S = 2.0, 0.2, 1.0, 60.0
 BAR_COLUMNS, USUAL_COLUMNS = 12, 80
 
 
@@ -20,7 +26,9 @@ class ProgressDisplay:
     """Shows texts on ``stream``, not more often than a reader can follow; use it as a context.
 
     A terminal gets one line, a bar with ``title`` to begin with, which is gone at the end; a pipe, a terminal that
-    cannot rewrite lines, and whoever wants it ``plain`` get a line every two seconds. ``clock`` counts seconds.
+    cannot rewrite lines, and whoever wants it ``plain`` get a line every two seconds. While nothing new is told, the
+    last text is shown again with how long it has been true: on a bar as time goes by, as lines less and less often.
+    So work that cannot tell how far it is only needs a name before it begins. ``clock`` counts seconds.
     """
 
     def __init__(
@@ -29,16 +37,28 @@ class ProgressDisplay:
         self._stream, self._clock = stream, clock
         self._bar = _bar(stream, title, clock) if is_screen(stream) and not plain else None
         self._every_s = LINE_EVERY_S if self._bar is None else REFRESH_EVERY_S
-        self._next_s = clock() + self._every_s
+        self._told = Told(text=title, at_s=clock())
+        self._first: Told | None = None
+        self._shown: Told | None = None
+        self._shown_s = self._told.at_s
+        self._next_s = self._told.at_s + self._every_s
+        self._silence_s = LINE_EVERY_S
+        self._lock, self._over = threading.Lock(), threading.Event()
+        self._ticker = threading.Thread(target=self._keep_ticking, name="progress", daemon=True)
 
     def __enter__(self) -> Self:
         if self._bar is not None:
             self._bar.start()
+        self._ticker.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        try:
+            self._over.set()
+            self._ticker.join()
+        finally:
+            if self._bar is not None:
+                self._bar.stop()
 
     def __call__(self, text: str, share: float | None = None, *, left_s: float | None = None, brief: str = "") -> None:
         """Show ``text``, if it is time to; beside a bar ``brief``, if that is given.
@@ -46,30 +66,81 @@ class ProgressDisplay:
         ``share`` (0 to 1) of the work is done, None where that is unknown: the bar then stays as it was. ``left_s``
         seconds are left, None where that is to be estimated from shares.
         """
-        now_s = self._clock()
-        if now_s < self._next_s:
-            return
-        self._next_s = now_s + self._every_s
+        with self._lock:
+            told = Told(text=text, at_s=self._clock(), share=share, left_s=left_s, brief=brief)
+            if told.text != self._told.text:
+                self._silence_s = LINE_EVERY_S
+            self._told = told
+            if share is not None and self._first is None:
+                self._first = told
+            if told.at_s >= self._next_s:
+                self._show(told.at_s)
+
+    def tick(self) -> None:
+        """Show the last text, if it is time to and it has not been yet, or again after a while of silence."""
+        with self._lock:
+            now_s = self._clock()
+            if not self._told.text or now_s < self._next_s:
+                return
+            if self._told is not self._shown:
+                self._show(now_s)
+            elif now_s - self._shown_s >= self._silence_s:
+                self._silence_s = min(LONGEST_SILENCE_S, 2.0 * self._silence_s) if self._bar is None else SECOND_S
+                self._show(now_s)
+
+    def _keep_ticking(self) -> None:
+        """Tick until all is over, or the stream takes no more, which whoever writes to it next will find out."""
+        with contextlib.suppress(OSError):
+            while not self._over.wait(self._every_s):
+                self.tick()
+
+    def _show(self, now_s: float) -> None:
+        self._next_s, self._shown_s = now_s + self._every_s, now_s
+        self._shown = told = self._told
+        since_s = now_s - told.at_s
+        lasting = f", {duration(round(since_s))} so far" if since_s >= LINE_EVERY_S else ""
+        left_s = self._left_s(told) if told.left_s is None else told.left_s
+        left_s = None if left_s is None or left_s < since_s else left_s - since_s  # what took longer was no estimate
         if self._bar is None:
-            self._stream.write(f"{text}\n")
+            self._stream.write(f"{printable(told.text)}{lasting}{', ' if left(left_s) else ''}{left(left_s)}\n")
             self._stream.flush()
         else:
-            self._rewrite(self._bar, brief or text, share, left_s)
+            self._rewrite(self._bar, printable(told.brief or told.text) + lasting, told.share, left_s)
+
+    def _left_s(self, told: "Told") -> float | None:
+        """The seconds that are left if work goes on as fast as since the first share was told; None if unknown."""
+        if self._first is None or told.share is None or told.share <= (self._first.share or 0.0):
+            return None
+        pace = (told.share - (self._first.share or 0.0)) / max(1e-9, told.at_s - self._first.at_s)
+        return (1.0 - told.share) / pace
 
     def _rewrite(self, bar: "Progress", text: str, share: float | None, left_s: float | None) -> None:
         [task] = bar.tasks
         if share is not None:
             bar.update(task.id, total=1.0, completed=share)
-            left_s = task.time_remaining if left_s is None else left_s
         bar.console.width = _columns(self._stream)
         bar.update(task.id, description=beside_a_bar(text, share, left_s), visible=True, refresh=True)
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What was told of the work at ``at_s``; see `ProgressDisplay.__call__`."""
+
+    text: str
+    at_s: float
+    share: float | None = None
+    left_s: float | None = None
+    brief: str = ""
 
 
 def beside_a_bar(text: str, share: float | None = None, left_s: float | None = None) -> str:
     """``text`` after the ``share`` that is done and the seconds that are left, as far as they are known (pure)."""
     parts = [] if share is None else [f"{100.0 * share:3.0f} %"]
-    parts += [] if left_s is None or not math.isfinite(left_s) else [f"{left_s:.0f} s left"]
-    return "  ".join([*parts, text])
+    return "  ".join([*parts, *([left(left_s)] if left(left_s) else []), text])
+
+
+def left(left_s: float | None) -> str:
+    """How long it will take yet, "" if that is unknown (pure)."""
+    return "" if left_s is None or not math.isfinite(left_s) else f"{duration(round(left_s))} left"
 
 
 def _columns(stream: TextIO) -> int:

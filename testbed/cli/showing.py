@@ -10,6 +10,7 @@ from testbed.cli import ports, run_text
 from testbed.cli.children import METRICS, Beside, Screen, screen_possible
 from testbed.cli.console import warn
 from testbed.cli.progress import ProgressDisplay
+from testbed.cli.streaming import RunLines
 from testbed.experiments.runner import Order
 from testbed.live import host_costs, preflight
 from testbed.live.progress import Progress
@@ -23,17 +24,20 @@ LAST_LOOK_S = 4.0
 class Showing:
     """Shows the run of ``order`` as ``args`` ask; use it as a context. ``path`` is the run's directory, once known.
 
+    Where it is told in ``lines`` on standard output, progress goes to standard error.
     What is to be said while the screen is open is said when it has closed.
     """
 
-    def __init__(self, order: Order, args: argparse.Namespace) -> None:
-        self._live, self._json = order.backend not in VIRTUAL, args.json
-        self._wanted = self._live and not args.plain and not args.json and screen_possible()
+    def __init__(self, order: Order, args: argparse.Namespace, lines: RunLines | None = None) -> None:
+        self._live, self._lines, self._tasks = order.backend not in VIRTUAL, lines, len(order.workload)
+        self._aside = args.json or lines is not None
+        self._wanted = self._live and not args.plain and not self._aside and screen_possible()
         metrics = getattr(args, "metrics", None)
         self._metrics = ports.parse(metrics, "--metrics") if metrics is not None else None
         if self._metrics is not None:
             ports.must_be_free(*self._metrics, "--metrics")
-        self._display = ProgressDisplay(sys.stderr if args.json else sys.stdout, plain=args.plain)
+        plain = args.plain or (lines is not None and sys.stdout.isatty())
+        self._display = ProgressDisplay(sys.stderr if self._aside else sys.stdout, plain=plain)
         self._beside = contextlib.ExitStack()
         self._screen: Screen | None = None
         self._unsaid: list[str] = []
@@ -41,8 +45,14 @@ class Showing:
         self.path: Path | None = None
 
     def __enter__(self) -> Self:
-        self._beside.enter_context(self._display)
+        if not self._wanted:
+            self._begin_display()
         return self
+
+    def _begin_display(self) -> None:
+        """Show progress in lines or a bar, from now on."""
+        self._beside.enter_context(self._display)
+        self._display(f"{'starting' if self._live else 'playing'} {self._tasks} tasks")
 
     def __exit__(self, kind: object, *error: object) -> None:
         if self._screen is not None and kind is None:
@@ -53,7 +63,9 @@ class Showing:
     def started(self, path: Path, plan: Plan) -> None:
         """The run begins: open what looks at it."""
         self.path, self._end_ns = path, plan.system.end_ns
-        if not self._json:
+        if self._lines is not None:
+            self._lines.started(path, plan)
+        elif not self._aside:
             print(f"{printable(str(path))}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
         if self._live:
             for warning in preflight.fit(plan, host_costs.kept() or host_costs.HostCosts()).warnings:
@@ -74,9 +86,14 @@ class Showing:
 
     def progress(self, progress: Progress) -> None:
         """The run has come so far."""
+        if self._lines is not None:
+            self._lines.watch(progress)
         if self.path is None or (self._screen is not None and self._screen.open):
             return
-        self._say_the_rest()
+        if self._screen is not None:
+            self._screen = None
+            self._say_the_rest()
+            self._begin_display()
         self._display(run_text.text(progress, self._end_ns), run_text.share(progress, self._end_ns))
 
     def _say_the_rest(self) -> None:

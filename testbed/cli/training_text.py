@@ -4,6 +4,7 @@ import math
 
 from controller.learn.train import Budget, Report
 from testbed.experiments.train import Baseline
+from testbed.model.human import duration
 
 
 def text(report: Report, baseline: Baseline) -> str:
@@ -13,11 +14,9 @@ def text(report: Report, baseline: Baseline) -> str:
     return ", ".join(parts)
 
 
-def line(report: Report, budget: Budget, baseline: Baseline) -> str:
-    """A verdict in words, with the seconds that training has taken and those that are left."""
-    seconds = left_s(report, budget)
-    left = f"{seconds:.0f} s left" if math.isfinite(seconds) else "time left unknown"
-    return f"{report.seconds:.0f} s: {text(report, baseline)}, {left}"
+def line(report: Report, baseline: Baseline) -> str:
+    """A verdict in words, after the time that training has taken."""
+    return f"{duration(round(report.seconds))}: {text(report, baseline)}"
 
 
 def brief(report: Report, baseline: Baseline) -> str:

@@ -3,9 +3,10 @@
 import contextlib
 import datetime
 import importlib.metadata
+import math
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,12 @@ from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
 from testbed.policy import loading
 from testbed.policy.heuristics import Policy
 from testbed.protocol.placement import processes_of
-from testbed.record import directory, reader
+from testbed.protocol.rows import Row
+from testbed.record import directory, reader, verdict
 from testbed.record.alive import birth, home
 from testbed.record.backends import SIM, TESTBED, TWIN, VIRTUAL
 from testbed.record.reader import RecordedRun
-from testbed.record.writer import Recorder
+from testbed.record.writer import Hearer, Recorder
 from testbed.scenario.resolve import Resolved
 from testbed.sim.run_log import Simulated
 from testbed.sim.simulation import Recorded, Simulation
@@ -48,12 +50,16 @@ def unheard(text: str) -> None:
     """Nobody listens."""
 
 
+def unseen(rows: Sequence[Row]) -> None:
+    """Nobody looks at them."""
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What to run: a resolved scenario, its workload, the strategy by name, the clock and where to record it.
 
     ``answers`` repeats recorded decisions instead of asking the policy (simulation only), ``deaths`` recorded ones
     instead of the scenario's faults. With ``learn`` the policy goes on learning from what the run measures. ``say``
-    hears of what takes long before the run begins.
+    hears of what takes long before the run begins, ``heard`` of its rows: as they come, from the twin when it is over.
     """
 
     resolved: Resolved
@@ -69,6 +75,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     learn: bool = False
     notes: dict[str, Any] = {}
     say: Callable[[str], None] = unheard
+    heard: Hearer = unseen
 
 
 def execute(
@@ -100,11 +107,14 @@ def perform(order: Order, progress: Observer = silent, started: Callable[[Path, 
         if started is not None:
             started(path, plan)
         if order.backend == SIM:
-            _keep(_simulate(plan, policy, order.answers, progress), path, order.resolved)
+            _keep(_simulate(plan, policy, order, progress), path, order.resolved)
         elif order.backend == TWIN:
-            _keep(by_twin(plan, policy), path, order.resolved)
+            made = by_twin(plan, policy)
+            for rows in (made.tasks, made.slots, made.events):
+                order.heard(rows)
+            _keep(made, path, order.resolved)
         else:
-            _launch(msgspec.structs.replace(plan, policy=loading.kept(order.policy, path)), path, progress)
+            _launch(msgspec.structs.replace(plan, policy=loading.kept(order.policy, path)), path, progress, order.heard)
             _reward(path)
     except KeyboardInterrupt:
         _note(path, {"reason": INTERRUPTED, "end_ns": NEVER_BEGAN_NS})
@@ -136,8 +146,12 @@ def _refuse_to_learn(order: Order) -> None:
 
 
 def summary_of(run: RecordedRun) -> Summary:
-    """The summary of a run, with its fidelity."""
-    return summarise(run, graded(run))
+    """The summary of a run, with its fidelity; of one that ended, its verdict is kept beside the record."""
+    summary = summarise(run, graded(run))
+    if run.reason != reader.RUNNING:
+        overhead = summary.overhead.mean if math.isfinite(summary.overhead.mean) else None
+        verdict.keep(run.path, verdict.RunVerdict(summary.fidelity.grade, overhead))
+    return summary
 
 
 def planned(order: Order, *, double: bool) -> Plan:
@@ -195,8 +209,10 @@ def _note(path: Path, meta: dict[str, Any]) -> None:
     Recorder(path / directory.RECORD, meta).close(ended=False)
 
 
-def _simulate(plan: Plan, policy: Policy | None, answers: Recorded | None, progress: Observer) -> Simulated:
-    simulation = Simulation(plan, policy, answers)
+def _simulate(plan: Plan, policy: Policy | None, order: Order, progress: Observer) -> Simulated:
+    simulation = Simulation(plan, policy, order.answers)
+    if order.heard is not unseen:
+        simulation.hear(lambda row: order.heard((row,)))
     total = len(plan.workload)
 
     def observe(now_ns: int, finished: int) -> None:
@@ -204,7 +220,9 @@ def _simulate(plan: Plan, policy: Policy | None, answers: Recorded | None, progr
 
     simulation.observe(observe, PROGRESS_EVENTS)
     with stop_on_interrupt(lambda: simulation.stop(INTERRUPTED)):
-        return simulation.run()
+        made = simulation.run()
+    order.heard([row for row in made.tasks if row.finished_ns < 0])
+    return made
 
 
 def _keep(made: Simulated, path: Path, resolved: Resolved) -> None:
@@ -224,7 +242,7 @@ def _reward(path: Path) -> None:
     recorder.close()
 
 
-def _launch(plan: Plan, path: Path, progress: Observer) -> None:
+def _launch(plan: Plan, path: Path, progress: Observer, heard: Hearer) -> None:
     from testbed.live.launch import launch
 
-    launch(plan, path, progress)
+    launch(plan, path, progress, heard=heard)

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from testbed.experiments.rounds import Rounds
 from testbed.experiments.runner import versions
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import StartError, UsageError
+from testbed.model.human import size
 from testbed.model.statistics import mean
 from testbed.node import limits
 from testbed.record.backends import TWIN
@@ -32,6 +34,7 @@ from testbed.twin.state import TASK
 ALGORITHMS = ("a3c", "dqn")
 SEEDS, USUAL_RATE = tune.SEEDS, {"a3c": 200, "dqn": 50}
 HEURISTICS = ("lc", "offload", "random", "greedy")
+TUNING = 0.5  # about the share of the time for baselines that goes into tuning one
 Say = Callable[[str], None]
 Observer = Callable[[Report], None]
 
@@ -119,11 +122,23 @@ class Training:
         self._curve = Path(known).name or curves.fresh(job.folder, job.algorithm)
         self._trainer.about["curve"] = self._curve
 
-    def baseline(self) -> Baseline:
-        """Tune ``priced`` and play it and the other heuristics on the validation workloads, on the twin."""
+    def baseline(self, progress: tune.TuneProgress = lambda text, share: None) -> Baseline:
+        """Tune ``priced`` and play it and the other heuristics on the validation workloads, on the twin.
+
+        ``progress`` hears what is done, and the share of it that is over.
+        """
         job, suffix = self.job, tune.DOUBLE if self.job.double else ""
-        tuned = tune.tune(job.scenario, f"priced{suffix}", job.seed, lambda text: None, SEEDS)
-        rounds = Rounds([name + suffix for name in HEURISTICS], TWIN, lambda text: None)
+
+        begun, whole = itertools.count(), len(self.seeds) * (len(HEURISTICS) + 1)
+
+        def tuning(text: str, share: float) -> None:
+            progress(text, TUNING * share)
+
+        def playing(text: str) -> None:
+            progress(text, TUNING + (1.0 - TUNING) * next(begun) / whole)
+
+        tuned = tune.tune(job.scenario, f"priced{suffix}", job.seed, tuning, SEEDS)
+        rounds = Rounds([name + suffix for name in HEURISTICS], TWIN, playing)
         rounds.add(f"priced{suffix}", tune.policy_of(tuned.policy, tuple(tuned.values.values())), double=job.double)
         rounds.play(msgspec.structs.replace(job.scenario, faults=()), self.seeds)
         means = {
@@ -206,5 +221,5 @@ def _must_fit(config: TrainConfig, workers: int) -> None:
     judged = SEEDS * MOST_A_SLOT * len(config.system.ues) * config.system.slots * TASK.itemsize
     needed, there = workers * config.nbytes + judged, limits.total_memory()
     if needed > there:
-        why = f"this training needs at least {needed * 1e-9:.0f} GB of memory, and this host has {there * 1e-9:.0f} GB"
+        why = f"this training needs at least {size(needed)} of memory, and this host has {size(there)}"
         raise UsageError(why, "make it smaller: --option worlds, slots or capacity, --slots, --workers")

@@ -21,8 +21,8 @@ from testbed.trace import inputs
 
 FIRST_SEED, SEEDS, DESCENTS = 1_000_000, 8, 3
 MOST_SEED = (2**32 - FIRST_SEED) // SEEDS - 1  # from 2**32 on are the worlds that networks learn in
-DOUBLE = "-do"
-Progress = Callable[[str], None]
+DOUBLE, ALMOST = "-do", 0.99
+TuneProgress = Callable[[str, float], None]
 Cost = Callable[[tuple[float, ...]], float]
 
 
@@ -49,6 +49,12 @@ class Space(msgspec.Struct, frozen=True, kw_only=True):
     low: tuple[float, ...]
     high: tuple[float, ...]
 
+    @property
+    def usual_tries(self) -> int:
+        """About how many candidates a search tries: all starts, and twice as many directions as values at each step."""
+        steps = 1 + max(math.ceil(math.log2(a / b)) for a, b in zip(self.step, self.finest, strict=True))
+        return math.prod(map(len, self.starts)) + DESCENTS * steps * 2 * len(self.names)
+
 
 SPACES = {
     "coin": Space(names=("q",), starts=((0.25, 0.5, 0.75),), step=(0.1,), finest=(0.0125,), low=(0.0,), high=(1.0,)),
@@ -63,11 +69,12 @@ SPACES = {
 }
 
 
-def tune(scenario: Scenario, algorithm: str, seed: int, progress: Progress, seeds: int = SEEDS) -> Tuned:
+def tune(scenario: Scenario, algorithm: str, seed: int, progress: TuneProgress, seeds: int = SEEDS) -> Tuned:
     """Search the values of ``algorithm`` (``coin`` or ``priced``, or either with ``-do``) for least mean overhead.
 
-    ``seed`` selects the training workloads, of which empty ones are left out. A scenario with a workload trace has only
-    that one to train on. Raises `ScenarioError` if there is no task to learn from.
+    ``progress`` hears of each candidate, and about which share (0 to 1) of all have been tried. ``seed`` selects the
+    training workloads, of which empty ones are left out. A scenario with a workload trace has only that one to train
+    on. Raises `ScenarioError` if there is no task to learn from.
     """
     base = algorithm.removesuffix(DOUBLE)
     double = algorithm.endswith(DOUBLE)
@@ -81,7 +88,8 @@ def tune(scenario: Scenario, algorithm: str, seed: int, progress: Progress, seed
     def cost(values: tuple[float, ...]) -> float:
         if values not in known:
             known[values] = _mean_known([measure(policy_of(base, values)) for measure in measures])
-            progress(f"{_written(space, values)}: mean overhead {known[values]:.4f}")
+            text = f"{_written(space, values)}: mean overhead {known[values]:.4f}"
+            progress(text, min(ALMOST, len(known) / space.usual_tries))
         return known[values]
 
     values = search(space, cost)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from testbed.experiments.virtual import fresh_twin
 from testbed.hindsight import resimulation
 from testbed.hindsight.placements import decision_points
-from testbed.model import random
+from testbed.model import human, random
 from testbed.model.errors import UsageError
 from testbed.model.system import Plan
 from testbed.twin import build, state
@@ -124,7 +124,7 @@ def _fits(worlds: int, tasks: int, ues: int) -> None:
     """Raise `UsageError` if so many worlds would take too much memory."""
     size = worlds * (tasks * state.TASK.itemsize + ues * state.UE.itemsize)
     if size > MOST_BYTES:
-        raise UsageError(f"the search would keep {size * 1e-9:.1f} GB of states", "take fewer slots")
+        raise UsageError(f"the search would keep {human.size(size)} of states", "take fewer slots")
 
 
 class Search:

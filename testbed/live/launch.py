@@ -20,7 +20,7 @@ from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Rows, Stop
 from testbed.protocol.placement import processes_of
 from testbed.protocol.rows import DROPPED_FRAME, UNSENT, EventRow
-from testbed.record.writer import Recorder
+from testbed.record.writer import Hearer, Recorder
 
 STOP_TIMEOUT_NS = 5_000_000_000
 REST_NS = 1_000_000_000
@@ -39,10 +39,16 @@ def launch(
     run_dir: Path,
     progress: Callable[[Progress], None] | None = None,
     meta: Mapping[str, object] | None = None,
+    heard: Hearer | None = None,
 ) -> RunEnd:
-    """Run ``plan`` on processes, recording into ``run_dir``; raises `StartError` when they cannot be started."""
+    """Run ``plan`` on processes, recording into ``run_dir``; raises `StartError` when they cannot be started.
+
+    ``heard`` is called with rows once they are recorded, and must not take long.
+    """
     with collected_signals() as interrupted, prepared(run_dir) as here:
-        return Launcher(plan, run_dir, here, progress, meta or {}, interrupted).run()
+        launcher = Launcher(plan, run_dir, here, progress, meta or {}, interrupted)
+        launcher.recorder.heard = heard
+        return launcher.run()
 
 
 class Launcher(ProcessGroup):

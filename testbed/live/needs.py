@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from testbed.model.errors import StartError
+from testbed.model.human import size
 from testbed.model.system import Plan
 from testbed.node import limits
 
@@ -92,10 +93,3 @@ def _packing(plan: Plan, there: Needs) -> str:
         if pack > plan.emulation.ues_per_process and not any(_shortages(needs_of(plan, pack), there)):
             return f"--set emulation.ues_per_process={pack}"
     return ""
-
-
-def size(bytes_: float) -> str:
-    """Bytes for people."""
-    if bytes_ < 0.9995e9:
-        return f"{bytes_ * 1e-6:.0f} MB"
-    return f"{bytes_ * 1e-9:.1f} GB" if bytes_ < 99.95e9 else f"{bytes_ * 1e-9:,.0f} GB"

@@ -15,8 +15,10 @@ from testbed.record.writer import TABLES
 FORMATS = ("csv", "parquet")
 
 
-def export(run: RecordedRun, form: str, folder: Path) -> dict[Path, int]:
-    """Write every table of ``run`` into ``folder`` in ``form``; returns rows by file.
+def export(
+    run: RecordedRun, form: str, folder: Path, begin: Callable[[str], None] = lambda table: None
+) -> dict[Path, int]:
+    """Write every table of ``run`` into ``folder`` in ``form``, each after telling ``begin``; returns rows by file.
 
     Tasks are last rows, those that failed included. Links at the places of the files are replaced, not followed: a run
     may come from somebody else. Raises `StartError` when a file cannot be written, which leaves one of an earlier
@@ -34,6 +36,7 @@ def export(run: RecordedRun, form: str, folder: Path) -> dict[Path, int]:
         for kind, name in TABLES.items():
             rows = run.tasks if name == "tasks" else getattr(run.record, name)
             path = folder / f"{name}.{form}"
+            begin(name)
             with replacing(path, through_links=False) as file:
                 write(file, kind, rows)
             written[path] = len(rows)

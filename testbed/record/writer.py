@@ -8,7 +8,7 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ TABLES: dict[type[msgspec.Struct], str] = {
     UpdateRow: "updates",
     EventRow: "events",
 }
+Hearer = Callable[[Sequence[Row]], None]
 _TYPES: dict[Any, str] = {int: "INTEGER", bool: "INTEGER", float: "REAL", str: "TEXT"}
 
 
@@ -55,6 +56,7 @@ class Recorder:
 
     def __init__(self, path: Path, meta: Mapping[str, object] | None = None) -> None:
         self.path = path
+        self.heard: Hearer | None = None
         self._inserts = {row: _insert_statement(row) for row in TABLES}
         self._committed_ns = time.monotonic_ns()
         with self._writing():
@@ -82,14 +84,17 @@ class Recorder:
             self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", pairs)
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Append rows; a task's final row replaces its earlier one, never the other way round."""
+        """Append rows; a task's final row replaces its earlier one, never the other way round. ``heard`` hears them."""
         kinds: dict[type, list[tuple[object, ...]]] = {}
+        rows = list(rows)
         for row in rows:
             kinds.setdefault(type(row), []).append(msgspec.structs.astuple(row))
         with self._writing():
             for kind, values in kinds.items():
                 self._db.executemany(self._inserts[kind], values)
         self.commit_when_due()
+        if self.heard is not None:
+            self.heard(rows)
 
     def commit_when_due(self) -> None:
         """Commit if the last commit is 0.2 s ago."""

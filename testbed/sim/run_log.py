@@ -1,6 +1,6 @@
 """What a simulated run leaves: its rows, in the order in which they were made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -28,11 +28,14 @@ class Book:
 
     def __init__(self) -> None:
         self.finished: set[tuple[str, int]] = set()
+        self.hear: Callable[[Row], None] | None = None
         self._made = Simulated(tasks=[], slots=[], ue_slots=[], links=[], events=[], end_ns=0, delivered=0)
         self._tasks: dict[tuple[str, int], TaskRow] = {}
 
     def keep(self, row: Row) -> None:
-        """Take a row; a task's later one replaces its earlier."""
+        """Take a row; a task's later one replaces its earlier. ``hear``, if it is set, hears of each."""
+        if self.hear is not None:
+            self.hear(row)
         match row:
             case TaskRow():
                 key = (row.ue, row.number)

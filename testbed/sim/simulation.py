@@ -12,7 +12,7 @@ from testbed.model.task import DRAIN_LIMIT, Phase
 from testbed.policy.heuristics import Policy
 from testbed.protocol.actions import Action, Alarm, Answered, Core, Execute, Finish, Record, Send, Wake
 from testbed.protocol.messages import Ask, Decision, Down, Up
-from testbed.protocol.rows import DIED, RESTARTED, EventRow
+from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row
 from testbed.sim.events import Heap, PendingEvent
 from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditions, Tick
 from testbed.sim.run_log import Book, Simulated
@@ -79,6 +79,10 @@ class Simulation:
     def observe(self, observer: Observer, every: int) -> None:
         """Tell ``observer`` the virtual instant and the number of finished tasks at every ``every``-th event."""
         self._observer, self._observe_every = observer, every
+
+    def hear(self, hearer: Callable[[Row], None]) -> None:
+        """Tell ``hearer`` every row as it is made; those of tasks that never finish are made at the end, for `run`."""
+        self._book.hear = hearer
 
     def stop(self, reason: str) -> None:
         """End the run before the next event; unfinished tasks fail for ``reason``. A signal handler may call it."""

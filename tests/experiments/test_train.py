@@ -90,7 +90,9 @@ def test_the_help_names_every_option():
 
 
 def _interrupt(*shown, **how):
-    raise KeyboardInterrupt
+    """Ctrl-C at the first verdict, which alone knows what is left; the heuristics are let play."""
+    if "left_s" in how:
+        raise KeyboardInterrupt
 
 
 def test_a_checkpoint_of_another_training_is_refused_with_what_differs(place, capsys):
@@ -193,7 +195,7 @@ REPORT = Report(
 def test_progress_tells_overhead_against_the_baseline_pace_and_time_left():
     said = training_text.text(REPORT, Baseline("priced-do", 0.70))
     assert said == "overhead 0.6600, best 0.6300 (-10.0 % against priced-do's 0.7000), 50 updates/s, lag 0.5"
-    assert training_text.line(REPORT, Budget(seconds=20), Baseline("priced-do", 0.70)) == f"10 s: {said}, 10 s left"
+    assert training_text.line(REPORT, Baseline("priced-do", 0.70)) == f"10 s: {said}"
     assert (
         training_text.brief(REPORT, Baseline("priced-do", 0.70)) == "best 0.6300 (-10.0 % to priced-do), 50/s, lag 0.5"
     )

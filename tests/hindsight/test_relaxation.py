@@ -219,5 +219,5 @@ def test_no_tasks_and_too_many_states_are_refused(monkeypatch):
     with pytest.raises(UsageError, match="no tasks"):
         case("lc", changes=["density=0"])
     monkeypatch.setattr(search, "MOST_BYTES", 1000)
-    with pytest.raises(UsageError, match="GB of states"):
+    with pytest.raises(UsageError, match="B of states"):
         evaluator.evaluate(case("lc"), 100, lambda *_: False)

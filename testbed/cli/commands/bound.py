@@ -5,21 +5,22 @@ import csv
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from testbed.cli.bound_text import text
 from testbed.cli.commands import common
 from testbed.cli.console import print_json, warn
 from testbed.cli.progress import ProgressDisplay
-from testbed.hindsight import evaluator
-from testbed.hindsight.bound_report import bound_report
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, UsageError
 from testbed.record import reader
 from testbed.record.files import unwritable
 from testbed.scenario.resolve import Resolved
 from testbed.trace import inputs
+
+if TYPE_CHECKING:
+    from testbed.hindsight.evaluator import Case, Found
 
 POLICIES = "lc,offload-do,random-do,greedy,greedy-do"
 EVALUATIONS = 500_000
@@ -43,6 +44,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
+    from testbed.cli.bound_text import text
+    from testbed.hindsight.bound_report import bound_report
+
     for name in ("evaluations", "seeds"):
         if getattr(args, name) < 1:
             raise UsageError(f"--{name} {getattr(args, name)}", "at least 1 is needed")
@@ -59,17 +63,19 @@ def main(args: argparse.Namespace) -> int:
     return EXIT_INTERRUPTED if stopped else EXIT_OK
 
 
-Cases = Sequence[Callable[[], evaluator.Case]]
+Cases = Sequence[Callable[[], "Case"]]
 
 
 def _of_scenario(args: argparse.Namespace) -> tuple[Resolved, Cases]:
+    from testbed.hindsight import evaluator
+
     names = common.strategies(args.policies or POLICIES, args.what)
     scenario = common.tell_of_traces(common.scenario_of(args.what, common.changes(args.what, args)))
     seeds = range(scenario.seed, scenario.seed + args.seeds)
     if scenario.workload.trace and args.seeds > 1:
         raise UsageError("--seeds: a traced workload has one seed only", "leave out --seeds")
 
-    def case(seed: int) -> evaluator.Case:
+    def case(seed: int) -> "Case":
         resolved = inputs.resolve(msgspec.structs.replace(scenario, seed=seed))
         return evaluator.of_scenario(resolved, common.workload_of(resolved), names)
 
@@ -77,6 +83,8 @@ def _of_scenario(args: argparse.Namespace) -> tuple[Resolved, Cases]:
 
 
 def _of_run(args: argparse.Namespace) -> tuple[Resolved, Cases]:
+    from testbed.hindsight import evaluator
+
     changed = [args.slots, args.duration, args.seed]
     if args.set or args.seeds > 1 or any(value is not None for value in changed):
         raise UsageError("a run's workload and system are what they were", "leave out --slots, --for, --seed, --set")
@@ -88,9 +96,11 @@ def _of_run(args: argparse.Namespace) -> tuple[Resolved, Cases]:
     return run.resolved, [lambda: evaluator.of_run(run, names)]
 
 
-def _searched(cases: Cases, args: argparse.Namespace) -> tuple[list[evaluator.Found], bool]:
+def _searched(cases: Cases, args: argparse.Namespace) -> tuple[list["Found"], bool]:
     """What was found about the workloads, and whether an interrupt ended it: the last one may then be unfinished."""
-    found: list[evaluator.Found] = []
+    from testbed.hindsight import evaluator
+
+    found: list[Found] = []
     stop: list[bool] = []
     stream = sys.stderr if args.json else sys.stdout
     plain = args.plain or args.json
@@ -115,7 +125,7 @@ def _searched(cases: Cases, args: argparse.Namespace) -> tuple[list[evaluator.Fo
     return found, bool(stop)
 
 
-def _write(path: Path, resolved: Resolved, found: Sequence[evaluator.Found]) -> None:
+def _write(path: Path, resolved: Resolved, found: Sequence["Found"]) -> None:
     """Write the best decisions: one row for each slot and UE that has a task to decide."""
     try:
         with open(path, "w", encoding="utf-8", newline="") as file:
@@ -126,6 +136,6 @@ def _write(path: Path, resolved: Resolved, found: Sequence[evaluator.Found]) -> 
         raise unwritable(path, error, "--out FILE") from None
 
 
-def _rows(resolved: Resolved, found: evaluator.Found) -> Iterator[tuple[int, int, str, int]]:
+def _rows(resolved: Resolved, found: "Found") -> Iterator[tuple[int, int, str, int]]:
     for slot, ue in found.decision_points:
         yield found.seed, slot, resolved.system.ues[ue].name, int(found.decisions[slot, ue])

@@ -10,13 +10,15 @@ import msgspec
 from testbed.cli.commands import common
 from testbed.cli.console import print_json, warn
 from testbed.cli.layout import width
+from testbed.cli.progress import ProgressDisplay
 from testbed.cli.summary_text import percent
 from testbed.cli.text_table import table
 from testbed.live import calibration, host_costs, preflight
-from testbed.live.needs import size
+from testbed.live.host_costs import HostCosts
 from testbed.live.preflight import Fit, cores
 from testbed.model.delay import duration_ns
 from testbed.model.errors import EXIT_OK, EXIT_THRESHOLD
+from testbed.model.human import size
 from testbed.model.printable import printable
 from testbed.model.statistics import mean
 from testbed.model.system import Plan
@@ -36,7 +38,7 @@ def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code: 4 if it does not fit this host."""
     resolved, workload = common.load(args.scenario, args)
     known = None if args.calibrate else host_costs.kept()
-    known = known or calibration.measured(warn)
+    known = known or _calibrated()
     plan = resolved.plan(workload, common.DEFAULT_POLICY, second_offload=True, live=True)
     burn_auto = plan.emulation.burn < 0.0
     plan = preflight.fitted(plan, known, auto_speed=args.speed == "auto")
@@ -57,6 +59,13 @@ def main(args: argparse.Namespace) -> int:
     )
     print(f"\n{fit_text(fit)}")
     return code
+
+
+def _calibrated() -> HostCosts:
+    """The costs of messages on this host, measured now."""
+    with ProgressDisplay(sys.stderr, plain=False) as display:
+        display("measuring")
+        return calibration.measured(warn)
 
 
 def fit_text(fit: Fit) -> str:

@@ -5,11 +5,10 @@ import shutil
 from pathlib import Path
 
 from testbed.model.errors import UsageError
+from testbed.model.human import size
 from testbed.model.printable import printable
 from testbed.record import directory, reader
 from testbed.record.files import unwritable
-
-SIZE_UNITS = ("B", "kB", "MB", "GB")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -91,10 +90,8 @@ def _agreed(doomed: list[Path]) -> bool:
 def _contents(path: Path) -> str:
     """How many files go with a run, and their size."""
     files = [file for file in path.rglob("*") if file.is_file() and not file.is_symlink()]
-    size, unit = float(sum(file.stat().st_size for file in files)), 0
-    while size >= 1000 and unit < len(SIZE_UNITS) - 1:
-        size, unit = size / 1000, unit + 1
-    return f"{len(files)} file{'s' if len(files) != 1 else ''}, {size:.3g} {SIZE_UNITS[unit]}"
+    total = sum(file.stat().st_size for file in files)
+    return f"{len(files)} file{'s' if len(files) != 1 else ''}, {size(total)}"
 
 
 def _shown(path: Path) -> str:

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import msgspec
 
+from testbed.analysis.summary import Summary
 from testbed.cli import summary_text
 from testbed.cli.colour import coloured
 from testbed.cli.console import print_json, warn
 from testbed.cli.exit_code import verdict
 from testbed.cli.layout import width
+from testbed.cli.progress import ProgressDisplay
 from testbed.cli.showing import Showing
+from testbed.cli.streaming import RunLines
 from testbed.experiments import runner
 from testbed.experiments.runner import Order
 from testbed.live.interrupts import stop_on_interrupt
@@ -25,6 +28,7 @@ from testbed.policy import loading
 from testbed.record import reader
 from testbed.record.backends import VIRTUAL
 from testbed.record.files import must_be_writable, unwritable
+from testbed.record.reader import RecordedRun
 from testbed.scenario import units
 from testbed.scenario.load import load as read_scenario
 from testbed.scenario.load import load_scenario
@@ -57,6 +61,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
     shape.add_argument("--json", action="store_true", help="print one JSON document")
+    shape.add_argument("--stream", action="store_true", help="print JSON lines while the run goes on")
     parser.add_argument("--strict", action="store_true", help="exit 5 if fidelity is below B")
 
 
@@ -82,8 +87,10 @@ def _checked(flag: str, value: str, section: type[msgspec.Struct], field: str) -
 
 def load(given: str | Path, args: argparse.Namespace) -> tuple[Resolved, tuple[Task, ...]]:
     """The resolved scenario and its workload, with every change that ``args`` asks for."""
-    resolved = inputs.resolve(scenario_of(given, changes(given, args)), warn)
-    return resolved, workload_of(resolved)
+    with ProgressDisplay(sys.stderr, plain=getattr(args, "plain", False)) as display:
+        display(f"drawing hardware and workload of {given}")
+        resolved = inputs.resolve(scenario_of(given, changes(given, args)), warn)
+        return resolved, workload_of(resolved)
 
 
 def workload_of(resolved: Resolved) -> tuple[Task, ...]:
@@ -194,11 +201,20 @@ def carry_out(order: Order, args: argparse.Namespace) -> int:
 
     One interrupt does not keep the summary of what has been recorded from being printed.
     """
-    path, interrupts = played(order, args), []
+    if not args.stream:
+        return _carried_out(order, args, None)
+    with RunLines(sys.stdout, order.policy, order.backend) as lines:
+        return _carried_out(order, args, lines)
+
+
+def _carried_out(order: Order, args: argparse.Namespace, lines: RunLines | None) -> int:
+    path, interrupts = played(order, args, lines=lines), []
     with stop_on_interrupt(lambda: interrupts.append(1)):
-        summary = runner.summary_of(reader.read_run(path))
+        _, summary = summarized(path, plain=args.plain or args.json)
         code, why = verdict(summary, strict=args.strict)
-        if args.json:
+        if lines is not None:
+            lines.ended(summary, code)
+        elif args.json:
             print_json(summary)
         else:
             print(coloured(summary_text.text(summary, width(sys.stdout)), sys.stdout), end="", flush=True)
@@ -207,16 +223,32 @@ def carry_out(order: Order, args: argparse.Namespace) -> int:
     return EXIT_INTERRUPTED if interrupts else code
 
 
-def played(order: Order, args: argparse.Namespace, meanwhile: Callable[[Path], None] = lambda path: None) -> Path:
+def summarized(path: Path, *, plain: bool) -> tuple[RecordedRun, Summary]:
+    """A run and its summary; reading and grading a long one takes a while, which standard error is told."""
+    with ProgressDisplay(sys.stderr, plain=plain) as display:
+        display(f"reading {path}")
+        run = reader.read_run(path)
+        display(f"summarizing {len(run.tasks)} tasks")
+        return run, runner.summary_of(run)
+
+
+def played(
+    order: Order,
+    args: argparse.Namespace,
+    meanwhile: Callable[[Path], None] = lambda path: None,
+    lines: RunLines | None = None,
+) -> Path:
     """Run ``order`` and return its directory; what is shown meanwhile is up to ``args``, see `Showing`.
 
-    ``meanwhile`` is called with that directory again and again.
+    ``meanwhile`` is called with that directory again and again; ``lines`` hear of all that happens.
     """
-    with Showing(order, args) as showing:
+    with Showing(order, args, lines) as showing:
 
         def watch(progress: Progress) -> None:
             showing.progress(progress)
             if showing.path is not None:
                 meanwhile(showing.path)
 
-        return runner.perform(msgspec.structs.replace(order, say=showing.warn), watch, showing.started)
+        heard = order.heard if lines is None else lines.heard
+        order = msgspec.structs.replace(order, say=showing.warn, heard=heard)
+        return runner.perform(order, watch, showing.started)

@@ -69,7 +69,14 @@ def _runs(args: argparse.Namespace) -> int:
         "--speed": args.speed,
     }
     common.refuse_options(given, "is for a scenario: runs are compared as they were")
-    _print(args, rounds.compared([reader.read_run(given) for given in args.what]))
+    with ProgressDisplay(sys.stderr, plain=args.plain or args.json) as display:
+        runs = []
+        for i, given in enumerate(args.what):
+            display(f"reading {given}, {i + 1} of {len(args.what)}", i / len(args.what))
+            runs.append(reader.read_run(given))
+        display(f"comparing {len(runs)} runs")
+        found = rounds.compared(runs)
+    _print(args, found)
     return EXIT_OK
 
 

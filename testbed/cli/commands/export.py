@@ -1,8 +1,10 @@
 """``testbed export``: the tables of a run as files."""
 
 import argparse
+import sys
 from pathlib import Path
 
+from testbed.cli.progress import ProgressDisplay
 from testbed.model.printable import printable
 from testbed.record import export, reader
 
@@ -16,8 +18,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    run = reader.read_run(args.run)
-    folder = Path(args.out) if args.out else run.path / "export"
-    for file, rows in export.export(run, args.format, folder).items():
+    with ProgressDisplay(sys.stderr, plain=False) as display:
+        display(f"reading {args.run}")
+        run = reader.read_run(args.run)
+        folder = Path(args.out) if args.out else run.path / "export"
+        written = export.export(run, args.format, folder, lambda table: display(f"writing {table}"))
+    for file, rows in written.items():
         print(f"{printable(str(file))}: {rows} rows")
     return 0

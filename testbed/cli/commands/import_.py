@@ -2,11 +2,13 @@
 
 import argparse
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from testbed.cli.commands import common
+from testbed.cli.progress import ProgressDisplay
 from testbed.model.errors import InvalidError, StartError, UsageError
 from testbed.model.printable import printable
 from testbed.record.files import replacing
@@ -71,7 +73,10 @@ def main(args: argparse.Namespace) -> int:
         radius_m=RADIUS_M if args.radius is None else _parsed("radius", args.radius, RADIUS),
     )
     notes: list[str] = []
-    print(printable(converted(args.kind, args.files, Path(args.out), options, notes.append)))
+    with ProgressDisplay(sys.stderr, plain=False) as display:
+        display(f"reading {', '.join(args.files[:3])}{' …' if len(args.files) > 3 else ''}")
+        said = converted(args.kind, args.files, Path(args.out), options, notes.append)
+    print(printable(said))
     for note in notes:
         print(printable(f"  {note}"))
     return 0

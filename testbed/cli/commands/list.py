@@ -10,14 +10,20 @@ from typing import Any
 
 from testbed.cli.commands.training import CHECKPOINTS
 from testbed.cli.console import print_json
+from testbed.cli.labels import labels
 from testbed.cli.layout import width, wrapped
+from testbed.cli.progress import ProgressDisplay
 from testbed.cli.summary_text import count
 from testbed.cli.text_table import table
+from testbed.model.fidelity import EXACT
+from testbed.model.printable import printable, readable
 from testbed.policy import loading
-from testbed.record import directory, reader
+from testbed.record import directory, reader, verdict
+from testbed.record.backends import VIRTUAL
 from testbed.scenario.load import load_scenario, shipped
 
 Rows = list[dict[str, Any]]
+OPEN_STATES = ("broken", "running")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -78,17 +84,44 @@ def policies_known() -> Rows:
 
 
 def runs() -> Rows:
-    """Every run below ``runs/``, the latest first: what was run, on what, and whether it goes on."""
+    """Every run below ``runs/``, the latest first: what was run, on what, how it ended and what came of it.
+
+    ``grade`` and ``overhead`` (the tasks' mean) are those of its last summary. Without one the overhead is that of the
+    tasks so far, and only what was simulated has a grade. What cannot be read is None.
+    """
     files = [path for path in directory.RUNS.glob(f"*/{directory.RECORD}") if path.is_file()]
     found = []
-    for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
-        meta = reader.read_meta(file)
-        running = reader.is_running(meta, file)
-        state = "running" if running else str(meta.get("reason") or "drained") if "reason" in meta else "broken off"
-        row: dict[str, Any] = {"run": file.parent.name, "state": state}
-        rest = {name: meta.get(name) for name in ("scenario", "policy", "slots", "seed")}
-        found.append(row | rest | {"backend": reader.backend_of(meta)})
+    with ProgressDisplay(sys.stderr, plain=False) as display:
+        for i, file in enumerate(sorted(files, key=lambda file: file.stat().st_mtime, reverse=True)):
+            display(f"reading run {i + 1} of {len(files)}", i / len(files))
+            found.append(_run(file))
     return found
+
+
+def _run(file: Path) -> dict[str, Any]:
+    meta = reader.read_meta(file)
+    said = None if reader.is_running(meta, file) else verdict.kept(file.parent)
+    if said is None:
+        exact = EXACT if meta and reader.backend_of(meta) in VIRTUAL and "reason" in meta else None
+        said = verdict.RunVerdict(exact, verdict.overhead_so_far(file))
+    told = {name: meta.get(name) for name in ("scenario", "policy", "slots", "seed", "started")}
+    return {
+        "run": printable(readable(file.parent.name)),
+        "state": _state(file.parent, meta),
+        **{name: value if isinstance(value, str | int) else None for name, value in told.items()},
+        "backend": reader.backend_of(meta) if meta else None,
+        "grade": said.grade,
+        "overhead": said.overhead,
+    }
+
+
+def _state(path: Path, meta: dict[str, Any]) -> str:
+    """How a run ended, or that it goes on, or that a part of it cannot be read or is missing."""
+    if not meta or not all((path / name).is_file() for name in (directory.SCENARIO, directory.WORKLOAD)):
+        return "broken"
+    if reader.is_running(meta, path / directory.RECORD):
+        return "running"
+    return str(meta["reason"] or "drained") if "reason" in meta else "broken off"
 
 
 def _scenarios_text(rows: Rows, columns: int) -> str:
@@ -115,10 +148,18 @@ def _policies_text(rows: Rows, columns: int) -> str:
 def _runs_text(rows: Rows, columns: int) -> str:
     if not rows:
         return "runs\n\nthere are none below runs/ yet: `testbed run smoke` makes one"
-    head = ("run", "scenario", "policy", "backend", "slots", "seed", "state")
-    return "runs (testbed report NAME)\n\n" + table(
-        head, [tuple("?" if row[name] is None else str(row[name]) for name in head) for row in rows], columns
-    )
+    labelled = labels(dict.fromkeys(str(row["policy"]) for row in rows if row["policy"] is not None))
+    head = ("run", "scenario", "policy", "grade", "overhead", "state", "backend", "slots", "seed")
+    named = [row | {"policy": labelled.get(str(row["policy"]))} for row in rows]
+    shown = [tuple(_word(row[name]) for name in head) for row in named]
+    unknown = next((row["run"] for row in rows if row["grade"] is None and row["state"] not in OPEN_STATES), None)
+    hint = "" if unknown is None else f"\n\n? is not known: `testbed report {shlex.quote(unknown)}` grades a run"
+    return "runs (testbed report NAME)\n\n" + table(head, shown, columns) + hint
+
+
+def _word(value: object) -> str:
+    """A value of a run as it is shown in a table."""
+    return "?" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 KINDS: dict[str, Callable[[], Rows]] = {"scenarios": scenarios, "policies": policies_known, "runs": runs}

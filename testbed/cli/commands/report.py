@@ -5,9 +5,9 @@ import sys
 
 from testbed.cli import summary_text
 from testbed.cli.colour import coloured
+from testbed.cli.commands import common
 from testbed.cli.console import print_json
 from testbed.cli.layout import width
-from testbed.experiments import runner
 from testbed.model.errors import UsageError
 from testbed.record import directory, reader
 
@@ -23,7 +23,7 @@ def main(args: argparse.Namespace) -> int:
     given = args.run or directory.latest()
     if given is None:
         raise UsageError("there are no runs below runs/ yet", "`testbed run smoke` makes one")
-    summary = runner.summary_of(reader.read_run(given))
+    _, summary = common.summarized(reader.find(given), plain=args.json)
     if args.json:
         print_json(summary)
     else:

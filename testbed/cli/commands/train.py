@@ -9,10 +9,8 @@ from testbed.cli.commands import common, training
 from testbed.cli.console import print_json, warn
 from testbed.cli.exit_code import verdict
 from testbed.cli.progress import ProgressDisplay
-from testbed.experiments import runner
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD, InvalidError, UsageError
 from testbed.node import limits
-from testbed.record import reader
 from testbed.scenario import units
 from testbed.scenario.load import load_scenario
 from testbed.scenario.schema import Scenario
@@ -162,12 +160,13 @@ def _train_on_twin(args: argparse.Namespace, scenario: Scenario, folder: Path) -
     ready = Training(job)
     stream = sys.stderr if args.json else sys.stdout
     print(f"first the heuristics, tuned and played on {len(ready.seeds)} workloads", file=stream, flush=True)
-    baseline = ready.baseline()
+    with ProgressDisplay(stream, plain=args.plain or args.json, title="the heuristics") as display:
+        baseline = ready.baseline(display)
     with ProgressDisplay(stream, plain=args.plain or args.json, title="starting") as display:
 
         def show(report: Report) -> None:
             display(
-                training_text.line(report, budget, baseline),
+                training_text.line(report, baseline),
                 training_text.done(report, budget),
                 left_s=training_text.left_s(report, budget),
                 brief=training_text.brief(report, baseline),
@@ -208,8 +207,7 @@ def _train_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
     order = live.order(scenario, args.algorithm, args.seed, seconds, start, auto_speed=args.speed == "auto")
     common.say_cut(scenario, order.resolved)
     keeper = live.Keeper(path, goes_on=args.resume, say=warn)
-    run = reader.read_run(common.played(order, args, keeper))
-    summary = runner.summary_of(run)
+    run, summary = common.summarized(common.played(order, args, keeper), plain=args.plain or args.json)
     longer = f"--slots {10 * args.slots}" if args.slots else "--wall 300s"
     result = live.kept(run, summary, keeper, args.algorithm, args.seed, start, longer)
     if args.json:

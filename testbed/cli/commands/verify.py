@@ -11,10 +11,12 @@ import msgspec
 from testbed.cli.commands import common
 from testbed.cli.console import print_json, warn
 from testbed.cli.layout import width
+from testbed.cli.progress import ProgressDisplay
 from testbed.cli.summary_text import percent
 from testbed.cli.text_table import table
 from testbed.live.host_meter import HostLoad
 from testbed.model.errors import EXIT_FIDELITY, EXIT_OK
+from testbed.model.human import duration
 from testbed.record.files import scratch
 from testbed.verify import links, whole, work
 from testbed.verify.bench import Check
@@ -39,13 +41,15 @@ def main(args: argparse.Namespace) -> int:
     args.speed = args.speed or SPEED
     resolved, workload = common.load(args.scenario, args)
     load, begun, found = HostLoad(), time.monotonic(), list[Check]()
-    with scratch() as folder:
+    with scratch() as folder, ProgressDisplay(sys.stderr, plain=args.json) as display:
         parts = suite(quick=args.quick)
         parts["twin"] = lambda: whole.twin(resolved, workload, warn)
         parts["scenario"] = lambda: whole.scenario(resolved, workload, str(folder / "run"))
-        for name, part in parts.items():
-            warn(f"verifying: {name}")
-            found += part()
+        for i, (name, part) in enumerate(parts.items()):
+            display(f"verifying: {name}", i / len(parts))
+            for check in part():
+                found.append(check)
+                display(f"verifying: {name}, {check.what}", i / len(parts))
     ok = all(check.ok for check in found)
     host = {"steal": load.steal(), "cpu": load.cpu(), "seconds": time.monotonic() - begun}
     report(found, ok=ok, host=host, as_json=args.json)
@@ -91,7 +95,7 @@ def report(found: list[Check], *, ok: bool, host: dict[str, float], as_json: boo
     print(table(("check", "", "asked", "measured", "", "error", "limit", "n", ""), rows, width(sys.stdout)))
     failed = sum(not check.ok for check in found)
     used = f"host CPU {percent(host['cpu'], 0)}, steal {percent(host['steal'], 2)}"
-    print(f"\n{len(found)} checks, {failed} outside their limits; {host['seconds']:.0f} s, {used}")
+    print(f"\n{len(found)} checks, {failed} outside their limits; {duration(host['seconds'])}, {used}")
     if failed and host["cpu"] > 0.8:
         print("  the host was busy with other things: stop them, and verify again")
 

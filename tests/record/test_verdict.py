@@ -1,0 +1,111 @@
+"""A run's verdict is kept beside its record, holds for that record alone, and hurts nobody where it cannot be kept."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from testbed.experiments import runner
+from testbed.model.task import INTERRUPTED
+from testbed.record import directory, reader, verdict
+from testbed.record.verdict import VERDICT, RunVerdict
+from testbed.record.writer import Recorder
+from tests.command import call
+
+NOBODY = 65534
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A run that was simulated, and summarised."""
+    place = tmp_path_factory.mktemp("verdict")
+    call("run", "smoke", "--backend", "sim", "--out", "r", cwd=place)
+    return place / "r"
+
+
+@pytest.fixture
+def run(made, tmp_path):
+    """A copy of it."""
+    return Path(shutil.copytree(made, tmp_path / "r"))
+
+
+def test_a_summary_leaves_its_verdict_which_a_copy_keeps(run):
+    summary = runner.summary_of(reader.read_run(run))
+    assert verdict.kept(run) == RunVerdict("exact", summary.overhead.mean)
+    assert verdict.overhead_so_far(run / directory.RECORD) == summary.overhead.mean
+
+
+def test_a_verdict_is_not_that_of_a_record_that_changed(run):
+    recorder = Recorder(run / directory.RECORD)
+    recorder.put({"reason": INTERRUPTED})
+    recorder.close()
+    assert verdict.kept(run) is None
+    runner.summary_of(reader.read_run(run))
+    assert verdict.kept(run) is not None
+
+
+def test_a_run_that_goes_on_has_no_verdict(run, monkeypatch):
+    (run / VERDICT).unlink()
+    monkeypatch.setattr(reader, "is_running", lambda meta: True)
+    record = reader.read_record(run / directory.RECORD)
+    del record.meta["reason"]
+    going = reader.read_run(run)
+    runner.summary_of(reader.assemble(run, record, going.resolved, going.workload))
+    assert verdict.kept(run) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"record": "", "verdict": {"grade": "A", "overhead": 1}}', '{"record": 1}', "x" * 2000, "\0"]
+)
+def test_what_is_no_verdict_of_this_run_is_none(run, text):
+    (run / VERDICT).write_text(text)
+    assert verdict.kept(run) is None
+
+
+def test_a_grade_that_there_is_not_is_no_verdict(run):
+    verdict.keep(run, RunVerdict("Z\x1b[2J", 0.5))
+    assert verdict.kept(run) is None
+
+
+def test_a_link_that_came_with_a_run_is_neither_read_nor_followed(run, tmp_path):
+    (run / VERDICT).rename(tmp_path / "elsewhere")
+    (run / VERDICT).symlink_to(tmp_path / "elsewhere")
+    before = (tmp_path / "elsewhere").read_text()
+    assert verdict.kept(run) is None
+    verdict.keep(run, RunVerdict("A", 0.25))
+    assert verdict.kept(run) == RunVerdict("A", 0.25) and (tmp_path / "elsewhere").read_text() == before
+
+
+@contextlib.contextmanager
+def stranger(folder):
+    """Somebody who may read ``folder`` and write nothing there: another user, where this one may do everything."""
+    folder.chmod(0o555)
+    if os.getuid() == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if os.getuid() == 0:
+            os.seteuid(0)
+        folder.chmod(0o755)
+
+
+def test_a_summary_of_a_run_in_a_folder_that_cannot_be_written_is_no_error(made):
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)
+        run = Path(shutil.copytree(made, Path(name) / "r"))
+        (run / VERDICT).unlink()
+        with stranger(run):
+            assert runner.summary_of(reader.read_run(run)).fidelity.grade == "exact"
+        assert not (run / VERDICT).exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only the superuser can make a folder somebody else's")
+def test_nothing_is_left_in_a_folder_of_somebody_elses_that_could_be_written(run):
+    (run / VERDICT).unlink()
+    os.chown(run, NOBODY, NOBODY)
+    runner.summary_of(reader.read_run(run))
+    assert not (run / VERDICT).exists()
