@@ -9,6 +9,7 @@ from testbed.analysis import incidents, per_server, run_reward, threshold_checks
 from testbed.analysis.decision_latency import DecisionLatency, thinking
 from testbed.analysis.grading import Fidelity, detail
 from testbed.analysis.learning_progress import Learning, learning, unlearned
+from testbed.analysis.parts import PARTS
 from testbed.analysis.per_server import EsSummary
 from testbed.analysis.threshold_checks import ThresholdCheck
 from testbed.model import ledger, statistics
@@ -19,21 +20,6 @@ from testbed.protocol.rows import TaskRow
 from testbed.record.reader import RecordedRun
 
 S_PER_NS = 1e-9
-PARTS = (
-    "slot_wait",
-    "decision",
-    "radio_wait",
-    "airtime",
-    "latency",
-    "backhaul",
-    "es_wait",
-    "execution",
-    "return",
-    "recovery",
-    "local_wait",
-    "local_execution",
-    "emulation",
-)
 
 
 class Delay(msgspec.Struct, frozen=True):
