@@ -99,14 +99,14 @@ def _note(text: str) -> str:
 def _verdict(one: Reported, *, alone: bool) -> str:
     """Whether the numbers can be trusted, and whether the run ended well."""
     summary = one.summary
-    grade = summary.fidelity.grade
-    level = LEVELS.get(grade or "", FAIR)
+    level = LEVELS.get(summary.fidelity.grade or "", FAIR)
     notes = list(_notes(summary))
     if notes and level == GOOD:
         level = FAIR
     name = "" if alone else f"<b>{escape(one.label)}</b>: "
     lines = "".join(f"<br>{escape(note)}" for note in notes)
-    return f'<div class="verdict {level}">{name}{escape(_trust(summary))}{lines}</div>'
+    trust, _, why = _trust(summary).partition(". ")
+    return f'<div class="verdict {level}">{name}<b>{escape(trust)}.</b> {escape(why)}{lines}</div>'
 
 
 def _trust(summary: Summary) -> str:
