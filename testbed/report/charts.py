@@ -1,6 +1,5 @@
 """The charts of a page, each with its title (pure)."""
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from testbed.analysis.parts import PART_COLOURS
@@ -75,11 +74,12 @@ def parts(listed: Sequence[Reported]) -> Charts:
 def events(one: Reported, found: Sequence[Marker]) -> str:
     """The events of a run's processes on the time axis, with the spans in which they were dead."""
     end_s = max(one.run.end_ns * S_PER_NS, found[-1].at_s)
-    dead: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
-    for marker in found:
-        dead[marker.source] += []
-    for source, absences in one.run.absences.items():
-        dead[source] += [(died * S_PER_NS, end_s if back < 0 else back * S_PER_NS) for died, back in absences]
+    dead = {
+        source: [
+            (died * S_PER_NS, end_s if back < 0 else back * S_PER_NS) for died, back in one.run.absences.get(source, ())
+        ]
+        for source in dict.fromkeys(marker.source for marker in found)
+    }
     return svg.lives(dead, found, end_s)
 
 

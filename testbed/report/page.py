@@ -13,6 +13,7 @@ from importlib import resources
 
 from testbed.analysis.summary import Metered, Summary
 from testbed.model import fidelity
+from testbed.model.printable import readable
 from testbed.report import charts, series, side_by_side, tables
 from testbed.report.charts import Charts, Part
 from testbed.report.reported import Reported
@@ -29,8 +30,8 @@ POINTS = (
     "A line has some 240 points at most; in a longer run each is the mean of several slots. Upright dashes are events."
 )
 PAIRED = (
-    "Brackets hold a 95 % confidence interval, for runs of the same tasks that ended by themselves. They are of this "
-    "workload alone: testbed compare tests policies over several."
+    "Brackets hold a 95 % confidence interval, for stable runs of the same tasks that ended by themselves. They are of "
+    "this workload alone: testbed compare tests policies over several."
 )
 
 
@@ -116,7 +117,7 @@ def _trust(summary: Summary) -> str:
         return (
             f"Fidelity: exact. {summary.backend} computes what the model says; there is no clock or host to be wrong."
         )
-    why = f" {found.worst[:1].upper()}{found.worst[1:]}: {found.remedy}." if found.worst else ""
+    why = f" {found.worst}: {found.remedy}." if found.worst else ""
     if found.grade is None:
         return f"Fidelity: not graded.{why}"
     error, late, cpu = found.delay_error, found.lateness_ms, found.cpu
@@ -164,7 +165,7 @@ def _facts(one: Reported) -> dict[str, str]:
     versions = run.meta.get("versions")
     known = versions.items() if isinstance(versions, dict) else ()
     speed = f", speed {summary.speed:g}" if run.live else ""
-    again = ["testbed", "replay", str(run.path), "--policy", summary.policy, "--on", summary.backend]
+    again = ["testbed", "replay", readable(str(run.path)), "--policy", summary.policy, "--on", summary.backend]
     again += ["--speed", f"{summary.speed:g}"] if run.live else []
     return {
         "run": run.name,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from testbed.analysis.summary import Summary
+from testbed.model.printable import readable
 from testbed.policy import loading
 from testbed.protocol.rows import TaskRow
 from testbed.record.reader import RecordedRun
@@ -31,7 +32,7 @@ def reported(runs: Sequence[RecordedRun], summarise: Callable[[RecordedRun], Sum
 def labels(runs: Sequence[RecordedRun]) -> list[str]:
     """A short label for each of ``runs``, no two alike unless two runs are."""
     found = [strategy(run) for run in runs]
-    for longer in (lambda run: run.name, lambda run: str(run.path)):
+    for longer in (lambda run: run.name, lambda run: readable(str(run.path))):
         count = Counter(found)
         found = [
             label if count[label] == 1 else f"{strategy(run)} ({longer(run)})"

@@ -107,12 +107,17 @@ def _change(one: Reported, baseline: Reported, *, same_tasks: bool) -> Change:
     mine, theirs = batched(one), batched(baseline)
     if one is baseline or not one.done or not baseline.done:
         return Change(math.nan, math.nan, math.nan)
-    if same_tasks and mine and theirs and one.run.reason == baseline.run.reason == "":
+    if same_tasks and mine and theirs and _is_steady(one) and _is_steady(baseline):
         ratio = intervals.of_ratio(_shares(mine, len(one.done)), _shares(theirs, len(baseline.done)))
         return Change(ratio.value - 1.0, ratio.low - 1.0, ratio.high - 1.0)
     below = mean([row.overhead for row in baseline.done])
     value = mean([row.overhead for row in one.done]) / below - 1.0 if below else math.nan
     return Change(value, math.nan, math.nan)
+
+
+def _is_steady(one: Reported) -> bool:
+    """Whether a run ended by itself, and its means do not depend on its length."""
+    return one.summary.stable and not one.run.reason
 
 
 def _shares(batches: Batches, count: int) -> list[float]:

@@ -13,7 +13,7 @@ import msgspec
 from testbed.report.series import Marker, Series
 
 CHART_WIDTH, CHART_HEIGHT = 400, 230
-LEFT_MARGIN, RIGHT_MARGIN, TOP_MARGIN, BOTTOM_MARGIN = 46, 10, 8, 36
+LEFT_MARGIN, RIGHT_MARGIN, TOP_MARGIN, BOTTOM_MARGIN = 52, 10, 8, 36
 LINE_COLOURS, DASHES = 8, ("", "7 3", "2 3", "7 3 2 3")
 MOST_SOURCES, ROW_HEIGHT = 24, 22
 EMPTY_CHART = '<p class="dim">nothing to draw</p>'
@@ -203,7 +203,7 @@ def _axes(frame: _Frame, scale: Scale) -> str:
     across, up = (LEFT_MARGIN + right) / 2, (TOP_MARGIN + bottom) / 2
     parts.append(f'<text x="{across}" y="{CHART_HEIGHT - 5}" text-anchor="middle">{escape(scale.x_title)}</text>')
     parts.append(
-        f'<text transform="translate(11 {up}) rotate(-90)" text-anchor="middle">{escape(scale.y_title)}</text>'
+        f'<text transform="translate(10 {up}) rotate(-90)" text-anchor="middle">{escape(scale.y_title)}</text>'
     )
     return "".join(parts)
 

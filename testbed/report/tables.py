@@ -13,7 +13,7 @@ from testbed.report.svg import words
 
 S_PER_NS = 1e-9
 NO_NUMBER = "–"
-MOST_EVENTS = 200
+MOST_EVENTS, MOST_DIGITS = 200, 6
 TASK_FORMATS = ("", "", ".3f", ".2f", "", "", ".1f")
 RUN_FORMATS = ("", ".4g", ".3f", ".4g", ".1%", ".4g", ".1%")
 Cell = str | int | float
@@ -31,10 +31,11 @@ def number(value: float, how: str = ".4g") -> str:
 
 
 def around(found: Figure) -> str:
-    """A mean with the half-width of its interval, both to the latter's second digit; alone where there is none."""
+    """A mean with the half-width of its interval, both to the latter's second digit; alone where it has none."""
     if not math.isfinite(found.half_width):
         return number(found.mean)
-    digits = max(0, 1 - math.floor(math.log10(found.half_width))) if found.half_width > 0.0 else 4
+    digits = 1 - math.floor(math.log10(found.half_width)) if found.half_width > 0.0 else MOST_DIGITS
+    digits = min(max(0, digits), MOST_DIGITS)
     return f"{found.mean:.{digits}f} ± {found.half_width:.{digits}f}"
 
 

@@ -1,11 +1,14 @@
 """Pages: complete, self-contained, escaped, and true to their runs."""
 
 import contextlib
+import os
 import shutil
 import sqlite3
 
+import msgspec
 import pytest
 
+from testbed.model.fidelity import DelayError
 from testbed.report.page import page
 from tests.report.html_page import Page
 from tests.report.runs import listed, recorded
@@ -87,6 +90,13 @@ def test_names_with_characters_of_html_are_shown_as_they_are(tmp_path):
         assert Page(text).tags <= TAGS and "<u" not in text and EVIL in Page(text).text
 
 
+def test_a_folder_whose_name_is_no_text_can_be_reported(tmp_path):
+    folders = [tmp_path / os.fsdecode(name) for name in (b"a\xff/r", b"b\xff/r")]
+    for folder in folders:
+        shutil.copytree(recorded(), folder)
+    assert "a\ufffd/r" in page(listed(*folders)).encode().decode()
+
+
 def test_two_runs_of_one_policy_are_told_apart_by_name_and_two_of_one_name_by_place():
     named = listed(recorded(name="a"), recorded(slots=40, name="b"))
     assert [one.label for one in named] == ["greedy-do (a)", "greedy-do (b)"]
@@ -104,3 +114,44 @@ def test_many_events_are_cut_and_counted(tmp_path):
     text = page(listed(many))
     assert "and 300 more" in text and text.count("slot 199</td>") == 1 and "slot 200</td>" not in text
     assert text.count('class="mark policy_error"') < 4 * 200, "no two where only one can be seen"
+
+
+@pytest.mark.parametrize(
+    ("grade", "worst", "level"),
+    [
+        ("A", "", "good"),
+        ("B", "the <host> was busy", "good"),
+        ("C", "x", "fair"),
+        ("F", "x", "bad"),
+        (None, "x", "fair"),
+    ],
+)
+def test_the_verdict_on_fidelity_comes_first_with_its_reason_and_remedy(grade, worst, level):
+    (one,) = listed(recorded())
+    found = msgspec.structs.replace(
+        one.summary.fidelity,
+        grade=grade,
+        worst=worst,
+        remedy="use --speed 5" if worst else "",
+        slipped=None if grade is None else 3,
+        steal=None if grade is None else 0.02,
+        delay_error=DelayError(None, None) if grade is None else DelayError(0.0012, 0.034),
+    )
+    one = msgspec.structs.replace(one, summary=msgspec.structs.replace(one.summary, fidelity=found, backend="testbed"))
+    text = page([one])
+    said = Page(text).text
+    assert f'<div class="verdict {level}">' in text and not_numbers(text) == []
+    assert said.index(f"Fidelity: {grade or 'not graded'}.") < said.index("Figures")
+    assert not worst or f"{worst}: use --speed 5." in said
+    assert grade is None or "median 0.120 %, p99 3.40 %" in said
+
+
+def test_what_is_wrong_with_a_run_is_in_its_verdict():
+    (one,) = listed(recorded("lc", slots=100))
+    tasks = one.summary.tasks | {"unaccounted": 2}
+    wrong = msgspec.structs.replace(one.summary, tasks=tasks, problems=["lost & found"], warnings=["a <warning>"])
+    text = page([msgspec.structs.replace(one, summary=wrong)])
+    said = Page(text).text
+    for word in ("UNSTABLE", "2 tasks are unaccounted for: lost & found", "Warning: a <warning>"):
+        assert word in said, word
+    assert '<div class="verdict fair">' in text

@@ -44,6 +44,15 @@ def test_a_change_is_the_ratio_of_the_means_and_a_baseline_has_none():
     assert math.isnan(base.overhead_change.value) and (base.label, found.baseline) == ("lc", "lc")
 
 
+def test_a_change_of_what_is_unstable_or_was_not_the_same_has_no_interval():
+    greedy, unstable = listed(recorded(slots=100), recorded("lc", slots=100))
+    (longer,) = listed(recorded(slots=60))
+    for other in (unstable, longer):
+        (found,) = side_by_side.standings([other], greedy)
+        assert math.isfinite(found.overhead_change.value) and math.isnan(found.overhead_change.low)
+    assert not unstable.summary.stable and longer.summary.stable
+
+
 def test_rewards_sum_to_the_summarys_and_energies_to_the_runs():
     (one,) = listed(recorded())
     summary: Summary = one.summary
@@ -82,7 +91,7 @@ def test_ticks_are_few_round_and_inside(low, high):
     [
         (1.0896, 0.077, "1.090 ± 0.077"),
         (3.855, 1.2, "3.9 ± 1.2"),
-        (2.0, 0.0, "2.0000 ± 0.0000"),
+        (2.0, 0.0, "2.000000 ± 0.000000"),
         (math.nan, math.nan, "–"),
     ],
 )
