@@ -14,6 +14,7 @@ from importlib import resources
 from testbed.analysis.summary import Metered, Summary
 from testbed.model import fidelity
 from testbed.model.printable import readable
+from testbed.record.reader import RUNNING
 from testbed.report import charts, series, side_by_side, tables
 from testbed.report.charts import Charts, Part
 from testbed.report.reported import Reported
@@ -21,6 +22,7 @@ from testbed.report.tables import around, number
 
 S_PER_NS = 1e-9
 GOOD, FAIR, BAD = "good", "fair", "bad"
+DRAINED = "drained"
 LEVELS = {fidelity.EXACT: GOOD, "A": GOOD, "B": GOOD, "C": FAIR, "F": BAD}
 INTERVALS = (
     "± is the half-width of a 95 % confidence interval, from the means of the tasks that were generated in each of ten "
@@ -138,9 +140,11 @@ def _trust(summary: Summary) -> str:
 
 def _notes(summary: Summary) -> list[str]:
     """What else a reader must know before believing a number."""
-    notes = (
-        [] if summary.ended == "drained" else [f"Ended: {summary.ended}, after {summary.end_s:.1f} s of emulated time."]
-    )
+    notes = []
+    if summary.ended == RUNNING:
+        notes.append(f"Still running: this is what it recorded in {summary.end_s:.1f} s of emulated time.")
+    elif summary.ended != DRAINED:
+        notes.append(f"Ended: {summary.ended}, after {summary.end_s:.1f} s of emulated time.")
     if not summary.tasks["generated"]:
         notes.append("No task was generated: there is nothing to measure.")
     elif not summary.stable:
@@ -175,7 +179,7 @@ def _facts(one: Reported) -> dict[str, str]:
         "length": f"{summary.slots} slots of {system.slot_ns * S_PER_NS:g} s",
         "backend": f"{summary.backend}{speed}",
         "started": str(run.meta.get("started", "unknown")),
-        "ended": f"{summary.ended}, after {summary.end_s:.1f} s",
+        "end": f"{summary.ended}, after {summary.end_s:.1f} s",
         "versions": ", ".join(f"{name} {version}" for name, version in known) or "unknown",
         "repeat": shlex.join(again),
     }

@@ -146,6 +146,15 @@ def test_the_verdict_on_fidelity_comes_first_with_its_reason_and_remedy(grade, w
     assert grade is None or "median 0.120 %, p99 3.40 %" in said
 
 
+@pytest.mark.parametrize(
+    ("ended", "said"), [("still running", "Still running: this is"), ("interrupted", "Ended: interrupted, after 6")]
+)
+def test_a_run_that_did_not_drain_says_so(ended, said):
+    (one,) = listed(recorded())
+    text = page([msgspec.structs.replace(one, summary=msgspec.structs.replace(one.summary, ended=ended))])
+    assert said in Page(text).text and '<div class="verdict fair">' in text
+
+
 def test_what_is_wrong_with_a_run_is_in_its_verdict():
     (one,) = listed(recorded("lc", slots=100))
     tasks = one.summary.tasks | {"unaccounted": 2}
