@@ -104,6 +104,11 @@ def test_two_runs_of_one_policy_are_told_apart_by_name_and_two_of_one_name_by_pl
     assert [one.label for one in placed] == [f"greedy-do ({one.run.path})" for one in placed]
 
 
+def test_the_page_of_ten_thousand_tasks_is_small():
+    (one,) = listed(recorded(slots=1000))
+    assert len(one.run.tasks) > 10_000 and len(page([one]).encode()) < 200_000
+
+
 def test_many_events_are_cut_and_counted(tmp_path):
     many = tmp_path / "many"
     shutil.copytree(recorded(), many)

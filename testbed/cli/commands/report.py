@@ -20,10 +20,9 @@ from testbed.report import side_by_side
 from testbed.report.reported import Reported, reported
 
 EXAMPLES = """examples:
-  testbed report                                            the latest run, in words
-  testbed report runs/a --html a.html                       a page that needs nothing else
-  testbed report runs/a runs/b --baseline runs/b --html ab.html
-  testbed report runs/a runs/b --plots figures              SVG, PDF, PNG and CSV files for a paper"""
+  testbed report
+  testbed report runs/demo-greedy-do --html report.html
+  testbed report runs/demo-greedy-do runs/demo-lc --baseline runs/demo-lc --plots figures"""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
