@@ -37,7 +37,6 @@ STYLE: "dict[RcKeyType, object]" = {
     "grid.linewidth": 0.4,
     "grid.alpha": 0.5,
     "legend.frameon": False,
-    "legend.fontsize": 7,
     "pdf.fonttype": 42,  # fonts that publishers accept
     "savefig.dpi": 300,
     "svg.hashsalt": "testbed",
@@ -109,19 +108,31 @@ def _lines(stem: str, x_title: str, y_title: str, lines: Sequence[Series]) -> Pl
     rows += [(line.name, x, y) for line in drawn for x, y in zip(line.x, line.y, strict=True) if y == y]
 
     def draw(axes: "Axes") -> None:
+        named: set[str] = set()
         for n, line in enumerate(drawn):
-            n = line.group if line.group >= 0 else n
-            stroke = STROKES[n % len(STROKES)] if line.group < 0 else "-"
-            width = 1.1 if line.group < 0 else 0.5
-            marker = "o" if len(line.x) == 1 else ""
-            colour = OKABE_ITO[n % len(OKABE_ITO)]
-            axes.plot(line.x, line.y, color=colour, linestyle=stroke, linewidth=width, marker=marker, label=line.name)
+            grouped = line.group >= 0
+            number, name = (line.group, f"cell {line.group + 1}") if grouped else (n, line.name)
+            axes.plot(
+                line.x,
+                line.y,
+                color=OKABE_ITO[number % len(OKABE_ITO)],
+                linestyle="-" if grouped else STROKES[number % len(STROKES)],
+                linewidth=0.5 if grouped else 1.1,
+                marker="o" if len(line.x) == 1 else "",
+                label="_" if name in named else name,
+            )
+            named.add(name)
         axes.set_xlabel(x_title)
         axes.set_ylabel(y_title)
-        if 1 < len(drawn) <= LEGEND_LINES:
-            axes.legend()
+        if 1 < len(named) <= LEGEND_LINES:
+            _legend(axes)
 
     return Plot(stem, rows, draw)
+
+
+def _legend(axes: "Axes") -> None:
+    """A legend above the plot, where it hides nothing."""
+    axes.figure.legend(loc="outside upper center", ncols=3, fontsize=6)
 
 
 def _bars(stem: str, title: str, rows: Sequence[tuple[str, Mapping[str, float]]]) -> Plot | None:
@@ -143,7 +154,7 @@ def _bars(stem: str, title: str, rows: Sequence[tuple[str, Mapping[str, float]]]
         axes.set_xlabel(title)
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
-        axes.figure.legend(loc="outside upper center", ncols=3, fontsize=6)
+        _legend(axes)
 
     return Plot(stem, table, draw)
 
