@@ -15,7 +15,7 @@ from testbed.report.series import Marker, Series
 CHART_WIDTH, CHART_HEIGHT = 400, 230
 LEFT_MARGIN, RIGHT_MARGIN, TOP_MARGIN, BOTTOM_MARGIN = 52, 10, 8, 36
 LINE_COLOURS, DASHES = 8, ("", "7 3", "2 3", "7 3 2 3")
-MOST_SOURCES, ROW_HEIGHT = 24, 22
+MOST_SOURCES, ROW_HEIGHT = 24, 36
 EMPTY_CHART = '<p class="dim">nothing to draw</p>'
 
 
@@ -107,9 +107,9 @@ def lives(sources: Mapping[str, Sequence[tuple[float, float]]], marked: Sequence
     bottom = len(names) * ROW_HEIGHT
     drawn = []
     for n, name in enumerate(names):
-        y = n * ROW_HEIGHT + ROW_HEIGHT / 2
+        y = n * ROW_HEIGHT + 25
         left, right = frame.x(frame.x_low), frame.x(frame.x_high)
-        drawn.append(f'<text x="{left - 5:.0f}" y="{y + 4}" text-anchor="end">{escape(_cut(name))}</text>')
+        drawn.append(f'<text x="{left:.0f}" y="{y - 11}">{escape(name)}</text>')
         drawn.append(f'<line class="alive" x1="{left:.1f}" x2="{right:.1f}" y1="{y}" y2="{y}"/>')
         for begin, end in sources[name]:
             drawn.append(f'<line class="dead" x1="{frame.x(begin):.1f}" x2="{frame.x(end):.1f}" y1="{y}" y2="{y}"/>')
@@ -136,10 +136,6 @@ def _drawing(height: float, parts: Sequence[str], label: str) -> str:
 def words(name: str) -> str:
     """A name of the code as words."""
     return " ".join("ES" if word == "es" else word for word in name.split("_"))
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= 7 else f"{name[:6]}…"
 
 
 def _frame(drawn: Sequence[Series], scale: Scale) -> _Frame:
