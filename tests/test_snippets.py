@@ -28,6 +28,7 @@ SHORT = {
     "replay": (),
     "bound": ("--evaluations", "2000", "--seeds", "1"),
     "check": (),
+    "report": (),
 }
 PLACEHOLDERS = {"RUN": "RUN", "SCENARIO": "region", "VERB": "run"}
 TRACE = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:01:51.1,374,44\n2023-11-16 18:01:52.2,396,109\n"

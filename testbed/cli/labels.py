@@ -9,10 +9,10 @@ from testbed.policy import loading
 def labels(names: Iterable[str]) -> dict[str, str]:
     """A short label for each name; names that differ only in their checkpoints are numbered."""
     listed = list(names)
-    total, seen = Counter(map(_short, listed)), Counter[str]()
+    total, seen = Counter(map(loading.without_checkpoint, listed)), Counter[str]()
     found = {}
     for name in listed:
-        short = _short(name)
+        short = loading.without_checkpoint(name)
         seen[short] += 1
         found[name] = f"{short} ({seen[short]})" if total[short] > 1 else short
     return found
@@ -24,8 +24,3 @@ def checkpoints(labelled: Mapping[str, str]) -> str:
         f"  {label}: {name.partition(':')[2]}" for name, label in labelled.items() if label != name and ":" in name
     ]
     return "\n".join(["checkpoints", *lines]) if lines else ""
-
-
-def _short(name: str) -> str:
-    base, _, path = loading.parts(name)
-    return name.partition(":")[0] if path and base in (*loading.TUNED, *loading.LEARNED) else name

@@ -14,7 +14,7 @@ VERBS = {
     "verify": "compare measured values with set ones: links, CPUs, queues, a whole scenario",
     "compare": "compare policies on the same workloads",
     "bound": "find the best decisions in hindsight, a lower bound, and each policy's distance from both",
-    "report": "summarize a run",
+    "report": "summarize runs: as text, as a page, as plots for a paper",
     "export": "write the tables of a run as CSV or Parquet",
     "import": "turn recorded traces into workloads, links or cells",
     "list": "list shipped scenarios, policies and runs",

@@ -84,6 +84,12 @@ def parts(name: str) -> tuple[str, bool, str]:
     return strategy.removesuffix(DOUBLE), strategy.endswith(DOUBLE), rest
 
 
+def without_checkpoint(name: str) -> str:
+    """A strategy's name without the checkpoint that it is loaded from; a user's own stays as it is."""
+    base, _, path = parts(name)
+    return name.partition(":")[0] if path and base in (*TUNED, *LEARNED) else name
+
+
 def is_own(name: str) -> bool:
     """Whether ``name`` is a user's own code, ``module:attribute``."""
     base, _, rest = parts(name)

@@ -86,6 +86,11 @@ def test_the_wheel_holds_the_packages_with_their_marks_of_being_typed_and_nothin
     with zipfile.ZipFile(folder / "dist" / name.split()[-1]) as wheel:
         names = set(wheel.namelist())
     assert {f"{package}/py.typed" for package in PACKAGES} <= names
-    assert {"testbed/__init__.pyi", "testbed/scenarios/smoke.yaml"} <= names
+    assert {
+        "testbed/__init__.pyi",
+        "testbed/scenarios/smoke.yaml",
+        "testbed/report/page.css",
+        "testbed/report/page.js",
+    } <= names
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)

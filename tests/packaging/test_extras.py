@@ -88,6 +88,14 @@ def test_parquet_says_so_too_and_what_does_without(without):
     assert "pip install -e '.[parquet]', or take --format csv" in done.stderr
 
 
+def test_pages_and_plots_of_a_run_say_so_too_and_write_nothing(without, tmp_path):
+    assert without([], "-m", "testbed", "run", "smoke", "--backend", "sim", "--out", "one").returncode == 0
+    for package, words in (("scipy", "--html new.html"), ("matplotlib", "--plots new")):
+        done = without([package], "-m", "testbed", "report", "one", *words.split())
+        assert done.returncode == 3 and f".[{EXTRA_OF[package]}]" in done.stderr, done.stderr
+    assert not list(tmp_path.glob("new*"))
+
+
 @pytest.mark.parametrize(
     ("package", "module"),
     [("gymnasium", "testbed.gym"), ("pettingzoo", "testbed.gym.parallel"), ("stable_baselines3", "testbed.gym.sb3")],

@@ -177,14 +177,14 @@ def strategies(given: str, scenario: str) -> list[str]:
     return names
 
 
-def writable(folder: Path) -> None:
-    """Make ``folder``; `StartError` before any work is done if it cannot be."""
+def writable(folder: Path, option: str = "--out DIR") -> None:
+    """Make ``folder``; `StartError` before any work is done if it cannot be. ``option`` chooses another."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise unwritable(folder, error) from None
+        raise unwritable(folder, error, option) from None
 
 
 def output_file(flag: str, given: str) -> Path:

@@ -1,31 +1,131 @@
-"""``testbed report``: the summary of a run that ended, or goes on."""
+"""``testbed report``: the summary of a run that ended, or goes on; pages and plots of one run or several."""
 
 import argparse
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-from testbed.cli import summary_text
+from testbed.cli import report_text, summary_text
 from testbed.cli.colour import coloured
 from testbed.cli.commands import common
-from testbed.cli.console import print_json
+from testbed.cli.console import print_json, warn
 from testbed.cli.layout import width
-from testbed.model.errors import UsageError
+from testbed.model import packages
+from testbed.model.errors import EXIT_OK, UsageError
+from testbed.model.printable import printable
 from testbed.record import directory, reader
+from testbed.record.files import replacing, unwritable
+from testbed.report import side_by_side
+from testbed.report.reported import Reported, reported
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("run", nargs="?", help="directory or name of a run (the latest)")
+    parser.add_argument("run", nargs="*", help="directories or names of runs (the latest)")
+    parser.add_argument("--html", metavar="FILE", help="write one self-contained page about them")
+    parser.add_argument("--plots", metavar="DIR", help="draw plots for a paper into a folder, as SVG, PDF, PNG and CSV")
+    parser.add_argument("--baseline", metavar="RUN", help="the run that the others are compared with (the first)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def main(args: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    given = args.run or directory.latest()
+    paths = _found(args.run)
+    baseline = _baseline(args.baseline, paths)
+    page = _page_file(args.html, paths) if args.html is not None else None
+    folder = Path(args.plots) if args.plots is not None else None
+    if folder is not None:
+        packages.require("matplotlib")
+        common.writable(folder, "--plots DIR")
+    if page is not None or folder is not None or len(paths) > 1:
+        packages.require("scipy")
+    listed = reported([common.summarized(path, plain=args.json) for path in paths])
+    _show(listed, listed[baseline], as_json=args.json)
+    say = warn if args.json else _said
+    if page is not None:
+        say(_page(listed, listed[baseline], page))
+    if folder is not None:
+        say(_plots(listed, folder))
+    return EXIT_OK
+
+
+def _found(given: Sequence[str]) -> list[Path]:
+    """The directories of the runs, each given once."""
+    if not given:
+        latest = directory.latest()
+        if latest is None:
+            raise UsageError("there are no runs below runs/ yet", "`testbed run smoke` makes one")
+        return [latest]
+    if "" in given:
+        raise UsageError('run "": nothing is given', "give a value, or leave it out")
+    paths: dict[Path, Path] = {}
+    for one in given:
+        path = reader.find(one)
+        if path.resolve() in paths:
+            raise UsageError(f"{one} is given twice", "give each run once")
+        paths[path.resolve()] = path
+    return list(paths.values())
+
+
+def _baseline(given: str | None, paths: Sequence[Path]) -> int:
+    """Which of ``paths`` is the baseline."""
     if given is None:
-        raise UsageError("there are no runs below runs/ yet", "`testbed run smoke` makes one")
-    _, summary = common.summarized(reader.find(given), plain=args.json)
-    if args.json:
-        print_json(summary)
-    else:
-        print(coloured(summary_text.text(summary, width(sys.stdout)), sys.stdout), end="")
-    return 0
+        return 0
+    if len(paths) < 2:
+        raise UsageError("--baseline: one run has nothing to be compared with", "give two runs or more")
+    path = reader.find(given).resolve()
+    known = [one.resolve() for one in paths]
+    if path not in known:
+        names = ", ".join(str(one) for one in paths)
+        raise UsageError(f"--baseline {given} is none of the runs of this report", f"name one of them: {names}")
+    return known.index(path)
+
+
+def _page_file(given: str, paths: Sequence[Path]) -> Path:
+    """The file of ``--html``, which is none that a run is made of."""
+    names = (directory.RECORD, directory.SCENARIO, directory.WORKLOAD)
+    if Path(given).resolve() in [(path / name).resolve() for path in paths for name in names]:
+        raise UsageError(f"--html {given} is a file of the run itself", "name another one")
+    return common.output_file("html", given)
+
+
+def _show(listed: Sequence[Reported], baseline: Reported, *, as_json: bool) -> None:
+    """Print the summary of each run, and what they are beside each other if there are several."""
+    found = side_by_side.standings(listed, baseline) if len(listed) > 1 else []
+    if as_json:
+        summaries = [one.summary for one in listed]
+        print_json({"runs": summaries, "comparison": found} if found else summaries[0])
+        return
+    blocks = [summary_text.text(one.summary, width(sys.stdout)) for one in listed]
+    blocks += [report_text.text(found, width(sys.stdout))] if found else []
+    print(coloured("\n".join(blocks), sys.stdout), end="")
+
+
+def _page(listed: Sequence[Reported], baseline: Reported, path: Path) -> str:
+    """Write the page; returns what to say of it."""
+    from testbed.report.page import page
+
+    text = page(listed, baseline).encode()
+    try:
+        with replacing(path) as beside:
+            beside.write_bytes(text)
+    except OSError as error:
+        raise unwritable(path, error, "--html FILE") from None
+    return f"{path}: {_size(len(text))}"
+
+
+def _plots(listed: Sequence[Reported], folder: Path) -> str:
+    """Draw the plots; returns what to say of them."""
+    from testbed.report import plots
+
+    written = plots.write(listed, folder)
+    return f"{folder}: {len(written)} files" if written else f"{folder}: no task finished, nothing is drawn"
+
+
+def _said(text: str) -> None:
+    print(f"\n{printable(text)}")
+
+
+def _size(count: int) -> str:
+    """Bytes for people."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"

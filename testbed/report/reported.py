@@ -1,0 +1,55 @@
+"""Runs as a report shows them: each with its summary and a label that tells it from the others (pure)."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from testbed.analysis.summary import Summary
+from testbed.model.printable import readable
+from testbed.policy import loading
+from testbed.protocol.rows import TaskRow
+from testbed.record.reader import RecordedRun
+
+
+class Reported(msgspec.Struct, frozen=True):
+    """A run of a report; ``done`` are its tasks that ended with a result, by the instant of their end."""
+
+    label: str
+    run: RecordedRun
+    summary: Summary
+    done: list[TaskRow]
+
+
+def reported(runs: Sequence[tuple[RecordedRun, Summary]]) -> list[Reported]:
+    """``runs`` with their summaries, labelled by policy; by policy and name, or path, where that is not enough."""
+    return [
+        Reported(label, run, summary, sorted(filter(_is_done, run.tasks), key=ended_ns))
+        for label, (run, summary) in zip(labels([run for run, _ in runs]), runs, strict=True)
+    ]
+
+
+def labels(runs: Sequence[RecordedRun]) -> list[str]:
+    """A short label for each of ``runs``, no two alike unless two runs are."""
+    found = [strategy(run) for run in runs]
+    for longer in (lambda run: run.name, lambda run: readable(str(run.path))):
+        count = Counter(found)
+        found = [
+            label if count[label] == 1 else f"{strategy(run)} ({longer(run)})"
+            for label, run in zip(found, runs, strict=True)
+        ]
+    return found
+
+
+def strategy(run: RecordedRun) -> str:
+    """What decided in ``run``: its policy without its checkpoint, and whether it learned meanwhile."""
+    return loading.without_checkpoint(run.policy) + (", learning" if run.meta.get("learn") else "")
+
+
+def ended_ns(row: TaskRow) -> int:
+    """When a finished task really ended."""
+    return row.generated_ns + row.measured_ns
+
+
+def _is_done(row: TaskRow) -> bool:
+    return row.finished_ns >= 0
