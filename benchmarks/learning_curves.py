@@ -31,7 +31,7 @@ def of_strategy(lines: Sequence[Line], algorithm: str, density: str) -> list[Lin
 
 
 def band(curves: Any) -> tuple[Any, Any, Any]:
-    """The interquartile mean over the first axis, (seeds, verdicts), and its 95 % bootstrap interval."""
+    """The interquartile mean over the first axis, (seeds, evaluations), and its 95 % bootstrap interval."""
     curves, rng = np.asarray(curves, float), np.random.default_rng(0)
     drawn = [interquartile_mean(curves[rng.integers(0, len(curves), len(curves))]) for _ in range(RESAMPLES)]
     low, high = np.percentile(drawn, (2.5, 97.5), axis=0)

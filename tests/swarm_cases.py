@@ -1,4 +1,4 @@
-"""The random system, workload, policy, weather and fault schedule of each seed of `tests.swarm`, and its run."""
+"""The random system, workload, policy, network and fault schedule of each seed of `tests.swarm`, and its run."""
 
 import msgspec
 
@@ -20,7 +20,7 @@ class Case(msgspec.Struct):
 
     plan: Plan
     policy: object
-    weather: NetworkConditions | None
+    conditions: NetworkConditions | None
     ghosts: bool
 
 
@@ -40,7 +40,7 @@ class Haunted(Simulation):
     """A simulation whose book can be read, and in which the dead may speak."""
 
     def __init__(self, case):
-        super().__init__(case.plan, case.policy, weather=case.weather)
+        super().__init__(case.plan, case.policy, conditions=case.conditions)
         self._ghosts = case.ghosts
         self.notes = self._book = Notes()
         self.executed = []
@@ -68,7 +68,7 @@ def case_of(seed):
     made, tasks = region(0.5 + 0.4 * (seed % 2), seed, 20, **radio)
     faults = random_faults(made, seed, ues=bool(seed % 2))
     policy = (Priced(), Coin(), FixedChoice(1))[seed // 2 % 3]
-    weather = random_conditions(made, seed) if seed // 6 % 2 else None
+    conditions = random_conditions(made, seed) if seed // 6 % 2 else None
     planned = plan(made, tasks, double=seed % 5 > 0, faults=faults)
     emulation = msgspec.structs.replace(planned.emulation, drain_limit_ns=DRAIN_NS)
-    return Case(msgspec.structs.replace(planned, emulation=emulation), policy, weather, ghosts=seed % 4 == 1)
+    return Case(msgspec.structs.replace(planned, emulation=emulation), policy, conditions, ghosts=seed % 4 == 1)

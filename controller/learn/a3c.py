@@ -90,15 +90,15 @@ def logits(params: Tensor, features: Tensor) -> Tensor:
 
 def policy(params: Tensor, shape: Layout, features: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
     """Log-probability of ``actions`` and entropy in nats, (D,) both; the spread of ``continuous`` is fixed."""
-    said = actor(params, shape, features[:, : shape.inputs])
+    logits = actor(params, shape, features[:, : shape.inputs])
     if shape.head == JOINT:
-        each = log_softmax(said, dim=1)
+        each = log_softmax(logits, dim=1)
         return each.gather(1, actions.long()[:, None])[:, 0], -(each.exp() * each).sum(dim=1)
     if shape.head == CONTINUOUS:
         proto = features[:, shape.inputs :]
-        away = torch.where(proto.isnan(), 0.0, (proto.nan_to_num() - said) / SPREAD)
-        return -0.5 * (away * away).sum(dim=1), torch.zeros(len(said))
-    logit = said[:, 0]
+        away = torch.where(proto.isnan(), 0.0, (proto.nan_to_num() - logits) / SPREAD)
+        return -0.5 * (away * away).sum(dim=1), torch.zeros(len(logits))
+    logit = logits[:, 0]
     probability = torch.sigmoid(logit)
     entropy = -(probability * logsigmoid(logit) + (1.0 - probability) * logsigmoid(-logit))
     return logsigmoid(torch.where(actions > 0, logit, -logit)), entropy

@@ -38,7 +38,7 @@ def _decide(
     how: How,
     params: Any,
     layers: Any,
-    kept: Trace,
+    trace: Trace,
     cells: Any,
     memory: Any,
     at: int,
@@ -55,7 +55,7 @@ def _decide(
                 how,
                 params=params,
                 layers=layers,
-                kept=kept,
+                trace=trace,
                 cells=cells[c],
                 memory=memory[c],
                 at=at,
@@ -70,7 +70,7 @@ def _decide(
                 how,
                 params=params,
                 layers=layers,
-                kept=kept,
+                trace=trace,
                 cells=cells[c],
                 memory=memory[c],
                 at=at,
@@ -103,7 +103,7 @@ def _build(key: int) -> Any:
         how: How,
         params: Any,
         layers: Any,
-        kept: Trace,
+        trace: Trace,
         recurrent: Recurrent,
         cells: Any,
         rewards: Any,
@@ -111,8 +111,8 @@ def _build(key: int) -> Any:
     ) -> int:
         """Play ``rewards.shape[0]`` slots of every world and keep everything; returns the number of decisions.
 
-        Of ``kept``: ``features`` (D, inputs), ``actions`` and ``said`` (D,), ``where`` (D, 2): slot index t·W + w, and
-        UE; ``cells`` (T+1, W, C, 8); ``rewards`` (T, W, C). D must hold every UE of every slot. The memories of
+        Of ``trace``: ``features`` (D, inputs), ``actions`` and ``logits`` (D,), ``where`` (D, 2): slot index t·W + w,
+        and UE; ``cells`` (T+1, W, C, 8); ``rewards`` (T, W, C). D must hold every UE of every slot. The memories of
         ``recurrent`` go on from slot to slot.
         """
         slots, count = rewards.shape[0], rewards.shape[1]
@@ -131,7 +131,7 @@ def _build(key: int) -> Any:
                     how,
                     params,
                     layers=layers,
-                    kept=kept,
+                    trace=trace,
                     cells=cells[t, w],
                     memory=memory,
                     at=t * count + w,

@@ -93,7 +93,7 @@ class Collector:
         self._layers = np.array(list(layers), np.int64)
         width = shape.inputs + (shape.ues if actor.head == network.CONTINUOUS else 0)
         rows, cells = worlds * slots * len(system.ues), len(system.edge_servers)
-        self._kept = Trace(
+        self._trace = Trace(
             np.zeros((rows, width), f32), np.zeros(rows, f32), np.zeros(rows, f32), np.zeros((rows, 2), np.int64)
         )
         self._cells = np.zeros((slots + 1, worlds, cells, CELL_FEATURES), f32)
@@ -125,14 +125,14 @@ class Collector:
         """
         if self._episode:
             self._renew_tired()
-        state, kept, memory = self.twin.state, self._kept, self._recurrent.memory.copy()
+        state, trace, memory = self.twin.state, self._trace, self._recurrent.memory.copy()
         count = acting.act(
             worlds=state,
             fixed=self.twin.fixed,
             how=self._actor.how(explore),
             params=params,
             layers=self._layers,
-            kept=kept,
+            trace=trace,
             recurrent=self._recurrent,
             cells=self._cells,
             rewards=self._rewards,
@@ -141,7 +141,7 @@ class Collector:
         full = state.status["full"].astype(np.bool_)
         if self._episode and full.any():
             self._renew(full)
-        actions, ues, slot = kept.actions[:count], kept.where[:count, 1], kept.where[:count, 0]
+        actions, ues, slot = trace.actions[:count], trace.where[:count, 1], trace.where[:count, 0]
         cells, rewards = self._cells, self._rewards.sum(axis=2)
         seen, cell = self._recurrent.seen, self._cell_of[ues]
         if self._team < 1.0:
@@ -151,7 +151,7 @@ class Collector:
             cells, seen, memory = (x.reshape(*x.shape[:-3], *apart, x.shape[-1]) for x in (cells, seen, memory))
             cell = np.zeros_like(cell)
         rollout = Rollout(
-            features=kept.features[:count],
+            features=trace.features[:count],
             actions=actions,
             log_probability=self._log_probability(count),
             slot=slot,
@@ -164,10 +164,10 @@ class Collector:
 
     def _log_probability(self, count: int) -> Array:
         """Of what was done, under what was done by (the policy, mixed with a coin)."""
-        actions, said, coin = self._kept.actions[:count], self._kept.said[:count], self._actor.coin
+        actions, logits, coin = self._trace.actions[:count], self._trace.logits[:count], self._actor.coin
         if self._actor.head in (network.JOINT, network.CONTINUOUS):
-            return np.array(said, np.float32)
-        own = -np.logaddexp(0.0, np.where(actions > 0, -said, said))
+            return np.array(logits, np.float32)
+        own = -np.logaddexp(0.0, np.where(actions > 0, -logits, logits))
         mixed = np.log((1.0 - coin) * np.exp(own) + 0.5 * coin) if coin else own
         return np.asarray(mixed, np.float32)
 

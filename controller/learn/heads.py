@@ -12,7 +12,7 @@ from testbed.policy import network
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
 from testbed.policy.network import SPREAD
 from testbed.twin.compiled import FEATURES, OPTIONS, RANDOM, least_loaded, uniform
-from testbed.twin.decide import fresh, undecided_cycles
+from testbed.twin.decide import undecided_cycles, undecided_task
 from testbed.twin.lists import item
 from testbed.twin.observe import observe_decision
 from testbed.twin.state import NONE
@@ -44,7 +44,7 @@ class Trace(NamedTuple):
 
     features: Any
     actions: Any
-    said: Any
+    logits: Any
     where: Any
 
 
@@ -71,7 +71,7 @@ def see_ue(world: Any, fixed: Any, u: int, paper: bool, sent: int, later: int, o
         out[n] = 0.0
     if paper:
         out[QUEUE] = seconds(max(0, item(world.ues, u).local_free_ns - world.status[0].start_ns))
-    elif fresh(world, u) != NONE:
+    elif undecided_task(world, u) != NONE:
         observe_decision(world, fixed, u, sent, later, out)
 
 
@@ -105,7 +105,7 @@ def decide_in_turn(
     how: How,
     params: Any,
     layers: Any,
-    kept: Trace,
+    trace: Trace,
     cells: Any,
     memory: Any,
     at: int,
@@ -119,11 +119,11 @@ def decide_in_turn(
         for u in range(first, last):
             later += undecided_cycles(world, u)
     for u in range(first, last):
-        if fresh(world, u) == NONE:
+        if undecided_task(world, u) == NONE:
             continue
         cycles = undecided_cycles(world, u) if how.head == SEQUENTIAL else 0
         later -= cycles
-        x = kept.features[d]
+        x = trace.features[d]
         see_ue(world, fixed, u, how.paper, sent, later, x[:DECISION_FEATURES])
         see_cell(world, fixed, c, how.paper, cells, x[DECISION_FEATURES:])
         for n in range(memory.shape[0]):
@@ -134,7 +134,7 @@ def decide_in_turn(
         item(world.ues, u).choice = choice
         if choice == 1:
             sent += cycles
-        kept.actions[d], kept.said[d], kept.where[d, 0], kept.where[d, 1] = choice, preferred, at, u
+        trace.actions[d], trace.logits[d], trace.where[d, 0], trace.where[d, 1] = choice, preferred, at, u
         d += 1
     return d
 
@@ -147,7 +147,7 @@ def decide_at_once(
     how: How,
     params: Any,
     layers: Any,
-    kept: Trace,
+    trace: Trace,
     cells: Any,
     memory: Any,
     at: int,
@@ -156,7 +156,7 @@ def decide_at_once(
 ) -> int:
     """One action for all UEs of cell ``c``, kept in row ``d``; the next row is returned."""
     first, last = item(fixed.edge_servers, c).first_ue, item(fixed.edge_servers, c).last_ue
-    width, x = (last - first) * DECISION_FEATURES, kept.features[d]
+    width, x = (last - first) * DECISION_FEATURES, trace.features[d]
     for u in range(first, last):
         begin = (u - first) * DECISION_FEATURES
         see_ue(world, fixed, u, how.paper, 0, 0, x[begin : begin + DECISION_FEATURES])
@@ -164,14 +164,14 @@ def decide_at_once(
     for n in range(memory.shape[0]):
         x[width + CELL_FEATURES + n] = memory[n]
     forward(params, layers, x, scratch)
-    kept.where[d, 0], kept.where[d, 1] = at, first
+    trace.where[d, 0], trace.where[d, 1] = at, first
     if how.head == JOINT:
-        vector, kept.said[d] = _draw(world, first, how, params, x, last - first, scratch[OUT])
-        kept.actions[d] = vector
+        vector, trace.logits[d] = _draw(world, first, how, params, x, last - first, scratch[OUT])
+        trace.actions[d] = vector
         for u in range(first, last):
             item(world.ues, u).choice = (vector >> (u - first)) & 1
     else:
-        kept.said[d] = _nearest(world, first, last, how, params, x, scratch[OUT])
+        trace.logits[d] = _nearest(world, first, last, how, params, x, scratch[OUT])
     return d + 1
 
 
@@ -204,18 +204,18 @@ def _draw(world: Any, first: int, how: How, params: Any, x: Any, ues: int, out: 
 def _nearest(world: Any, first: int, last: int, how: How, params: Any, x: Any, out: Any) -> float:
     """Choices nearest to a proto-action around the network's, kept behind the inputs; its log-probability."""
     seed, slot = world.status[0].seed, world.status[0].slot
-    behind, said = x.shape[0] - (last - first), 0.0
+    behind, log_probability = x.shape[0] - (last - first), 0.0
     for u in range(first, last):
         n = u - first
         proto = params[0] * x[n * DECISION_FEATURES] + out[n]
-        if fresh(world, u) == NONE:
+        if undecided_task(world, u) == NONE:
             x[behind + n] = math.nan
             continue
         if how.explore > 0.0:
             first_draw = uniform(seed, EXPLORATION, u, slot, FIELD_NOISE)
             noise = normal(first_draw, uniform(seed, EXPLORATION, u, slot, FIELD_NOISE + 1))
             proto += SPREAD * noise
-            said -= 0.5 * noise * noise
+            log_probability -= 0.5 * noise * noise
         x[behind + n] = proto
         item(world.ues, u).choice = 1 if proto > 0.0 else 0
-    return said
+    return log_probability

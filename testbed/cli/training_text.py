@@ -7,21 +7,21 @@ from testbed.experiments.train import Baseline
 
 
 def text(report: Report, baseline: Baseline) -> str:
-    """A verdict in words."""
+    """An evaluation in words."""
     parts = [f"overhead {report.overhead:.4f}", f"best {report.best:.4f}{against(report.best, baseline)}"]
     parts += [f"{report.rate:.0f} updates/s", f"lag {report.lag:.1f}"]
     return ", ".join(parts)
 
 
 def line(report: Report, budget: Budget, baseline: Baseline) -> str:
-    """A verdict in words, with the seconds that training has taken and those that are left."""
+    """An evaluation in words, with the seconds that training has taken and those that are left."""
     seconds = left_s(report, budget)
     left = f"{seconds:.0f} s left" if math.isfinite(seconds) else "time left unknown"
     return f"{report.seconds:.0f} s: {text(report, baseline)}, {left}"
 
 
 def brief(report: Report, baseline: Baseline) -> str:
-    """A verdict in a few words, beside a bar on a narrow terminal."""
+    """An evaluation in a few words, beside a bar on a narrow terminal."""
     comparable = baseline.policy and math.isfinite(report.best) and baseline.overhead > 0.0
     change = f" ({100.0 * (report.best / baseline.overhead - 1.0):+.1f} % to {baseline.policy})" if comparable else ""
     return f"best {report.best:.4f}{change}, {report.rate:.0f}/s, lag {report.lag:.1f}"

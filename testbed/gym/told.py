@@ -14,10 +14,10 @@ Info = dict[str, Any]
 SUMS = (*CELL_COUNTS, "energy_j", "overhead", "delay_s")
 
 
-def paid(earned: NDArray[Any], setting: EnvironmentConfig) -> NDArray[np.float64]:
+def paid(earned: NDArray[Any], config: EnvironmentConfig) -> NDArray[np.float64]:
     """What is paid for a slot, in the shape of ``earned``, records of `testbed.twin.state.CELL`."""
-    found: NDArray[np.float64] = earned["score"] if setting.reward != "holding" else -earned["cost"]
-    return found * setting.reward_scale
+    found: NDArray[np.float64] = earned["score"] if config.reward != "holding" else -earned["cost"]
+    return found * config.reward_scale
 
 
 def summed(earned: NDArray[Any]) -> dict[str, Any]:

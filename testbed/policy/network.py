@@ -142,8 +142,8 @@ def actor(params: Array, shape: Layout, x: Array) -> Array:
     margins = x[..., : shape.ues * DECISION_FEATURES : DECISION_FEATURES]
     if shape.head == JOINT:
         margins = margins @ vectors(shape.ues).T
-    said: Array = params[GAIN_AT] * margins + forward(params, shape.actor, x)
-    return said
+    logits: Array = params[GAIN_AT] * margins + forward(params, shape.actor, x)
+    return logits
 
 
 def logit(params: Array, features: Array) -> Array:
@@ -155,8 +155,8 @@ def logit(params: Array, features: Array) -> Array:
 def remember(params: Array, shape: Layout, seen: Array, memory: Array) -> Array:
     """The memory (H,) of a cell after it has ``seen`` (8,): keep·memory + (1 − keep)·candidate."""
     gates, candidate = shape.core
-    said = forward(params, (gates,), np.concatenate([seen, memory]))
-    keep, use = np.split(1.0 / (1.0 + np.exp(-said)), 2)
+    logits = forward(params, (gates,), np.concatenate([seen, memory]))
+    keep, use = np.split(1.0 / (1.0 + np.exp(-logits)), 2)
     new = np.tanh(forward(params, (candidate,), np.concatenate([seen, use * memory])))
     return (keep * memory + (1.0 - keep) * new).astype(np.float32)
 

@@ -38,15 +38,15 @@ class _Emit(msgspec.Struct, frozen=True):
 
 
 def simulate(
-    plan: Plan, policy: Policy | None, recorded: Recorded | None = None, weather: NetworkConditions | None = None
+    plan: Plan, policy: Policy | None, recorded: Recorded | None = None, conditions: NetworkConditions | None = None
 ) -> Simulated:
     """Run ``plan`` to the end of its drain (no limit unless the plan sets one).
 
     ``recorded`` gives the answers of an earlier run by (UE, first task's number): those are repeated, with their
-    ask-to-answer times, instead of asking ``policy``. Under ``weather`` messages pass through sessions over a network
-    that loses, repeats, delays and reorders frames; without it they arrive at once.
+    ask-to-answer times, instead of asking ``policy``. Under ``conditions`` messages pass through sessions over a
+    network that loses, repeats, delays and reorders frames; without them they arrive at once.
     """
-    return Simulation(plan, policy, recorded, weather).run()
+    return Simulation(plan, policy, recorded, conditions).run()
 
 
 class Simulation:
@@ -57,10 +57,10 @@ class Simulation:
         plan: Plan,
         policy: Policy | None,
         recorded: Recorded | None = None,
-        weather: NetworkConditions | None = None,
+        conditions: NetworkConditions | None = None,
     ) -> None:
         self.plan, self.policy, self.recorded = plan, policy, recorded
-        self.network = Network(weather) if weather is not None else None
+        self.network = Network(conditions) if conditions is not None else None
         self._heap = Heap()
         self._cores: dict[str, Core] = {}
         self._incarnation: dict[str, int] = {}

@@ -26,9 +26,9 @@ def env():
 
 def outcomes_of(env):
     """A list that all outcomes told to ``env`` in its present episode will be in."""
-    tally, heard = env.backend._tally, []
-    told = tally.ended
-    tally.ended = lambda outcome: (told(outcome), heard.append(tally._ended[-1]))
+    accounting, heard = env.backend._accounting, []
+    told = accounting.ended
+    accounting.ended = lambda outcome: (told(outcome), heard.append(accounting._ended[-1]))
     return heard
 
 
