@@ -10,7 +10,7 @@ from controller.learn import acting, compiled_network, heads
 from controller.learn.a3c import Rollout
 from controller.learn.acting import Recurrent
 from controller.learn.dqn import Transitions
-from controller.learn.heads import How, Trace
+from controller.learn.heads import CompiledNetwork, How, Trace
 from controller.learn.recurrent import Remembered
 from testbed.model.errors import UsageError
 from testbed.model.system import System
@@ -130,13 +130,11 @@ class Collector:
             worlds=state,
             fixed=self.twin.fixed,
             how=self._actor.how(explore),
-            params=params,
-            layers=self._layers,
+            net=CompiledNetwork(params, self._layers, self._scratch),
             trace=trace,
             recurrent=self._recurrent,
             cells=self._cells,
             rewards=self._rewards,
-            scratch=self._scratch,
         )
         full = state.status["full"].astype(np.bool_)
         if self._episode and full.any():
