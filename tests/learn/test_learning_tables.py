@@ -1,16 +1,16 @@
 """Statistics of the benchmark of learning."""
 
 import importlib
-import importlib.util
+import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 
 PATH = Path(__file__).parents[2] / "benchmarks" / "learning_tables.py"
-_spec = importlib.util.spec_from_file_location("learning_tables", PATH)
-tables = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tables)
+with mock.patch.object(sys, "path", [str(PATH.parent), *sys.path]):
+    tables = importlib.import_module("learning_tables")
 
 
 def line(algorithm, overhead, seed=0, **more):
