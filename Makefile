@@ -52,7 +52,7 @@ test: lint types compiled
 
 coverage: install
 	@rm -rf build/coverage
-	$(BIN)/coverage run -m pytest -m 'not fidelity'
+	$(BIN)/coverage run -m pytest
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage json --quiet
 	@$(BIN)/python tools/coverage_floor.py

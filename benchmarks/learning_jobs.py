@@ -234,7 +234,7 @@ KINDS = {"baselines": baselines, "transfer": transfer, "bound": bound, "sb3-a2c"
 
 
 def carry_out(job: Job, folder: Path) -> dict[str, Any]:
-    """Do it; returns its line. ``all_cpu_s``: with evaluation, and with processes that it started."""
+    """Carry out a job; returns its line. ``all_cpu_s``: with evaluation, and with processes that it started."""
     before = _cpu_s()
     found = KINDS.get(job.algorithm, train)(job, folder)
     return {**msgspec.to_builtins(job), **found, "all_cpu_s": round(_cpu_s() - before, 1)}

@@ -14,9 +14,7 @@ from testbed.gym.config import Options, Source
 from testbed.gym.episode import Episode, backend_of
 from testbed.gym.render import RENDER_MODES, drawn, render_mode_of
 from testbed.gym.spec import portable
-from testbed.gym.told import Info, RegionInfo
-
-COST, SCORE = 9, 11  # of `testbed.gym.backend.Totals`
+from testbed.gym.told import Info, RegionInfo, payment
 
 
 class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.integer[Any]]]):
@@ -43,8 +41,7 @@ class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.integer[Any]]]):
         self.observation_space = spaces.observation_space(self.config)
         self._episode = Episode(self.config, backend_of(backend, self.config, **others))
         self._told = RegionInfo()
-        self._paid, scale = (COST, -1.0) if self.config.reward == "holding" else (SCORE, 1.0)
-        self._scale = scale * self.config.reward_scale
+        self._paid, self._scale = payment(self.config)
         self._repeats = backend == "twin"
         self._spec: EnvSpec | None = None
 

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from testbed.gym import config as environment_config
 from testbed.gym import spaces
 from testbed.gym.config import Options, Source
-from testbed.gym.env import COST, SCORE
 from testbed.gym.episode import Episode, backend_of
 from testbed.gym.render import RENDER_MODES, drawn, render_mode_of
 from testbed.gym.spec import portable
-from testbed.gym.told import Info, RegionInfo
+from testbed.gym.told import Info, RegionInfo, payment
 from testbed.model.errors import UsageError
 from testbed.model.mdp import CellView, UeView
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
@@ -61,8 +60,8 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
         self.observation_space = self._space()
         self._episode = Episode(self.config, backend_of(backend, self.config, **others))
         self._told = RegionInfo()
-        self._paid, sign = (COST, -1.0) if self.config.reward == "holding" else (SCORE, 1.0)
-        self._scale, self._repeats = sign * self.config.reward_scale, backend == "twin"
+        self._paid, self._scale = payment(self.config)
+        self._repeats = backend == "twin"
         self._double = self.config.second_offload and len(self.config.system.edge_servers) > 1
         self._choices = np.zeros(len(self.config.system.ues), np.int8)
         self._asking: list[tuple[CellView, UeView]] = []

@@ -131,28 +131,30 @@ def test_what_cannot_be_foreseen_is_put_right_when_tasks_end():
     assert 0.0 < abs(mine - theirs).max() < 0.2 * theirs.max()
 
 
+def fallen_back(system, task, slot):
+    """What became of a task of ``slot`` that nobody answered for: executed locally, and late."""
+    return Outcome(
+        ue=system.ues[task.ue].name,
+        task=task,
+        slot=slot,
+        choice=0,
+        fallback="timeout",
+        state="late",
+        delay_ns=10**9,
+        energy_j=1.0,
+        airtime_ns=0,
+        tx_start_ns=-1,
+        finished_ns=(slot + 1) * 10**9,
+    )
+
+
 def test_tasks_nobody_answered_for_count_as_fallen_back_once():
     config = environment_config.make(settings=[f"slots={SLOTS}"])
     workload = inputs.generate(config.scenario, config.system)
     accounting = Accounting(config.system, workload, "holding")
     asked = [task for task in workload if task.generated_ns == 0]
     for task in asked:
-        ue = config.system.ues[task.ue].name
-        accounting.ended(
-            Outcome(
-                ue=ue,
-                task=task,
-                slot=0,
-                choice=0,
-                fallback="timeout",
-                state="late",
-                delay_ns=10**9,
-                energy_j=1.0,
-                airtime_ns=0,
-                tx_start_ns=-1,
-                finished_ns=10**9,
-            )
-        )
+        accounting.ended(fallen_back(config.system, task, 0))
     accounting.missed(0)
     cells, fallback, _ = accounting.settle(1)
     assert cells["decided"].sum() == cells["finished"].sum() == fallback.sum() == len(asked) > 0
@@ -160,22 +162,7 @@ def test_tasks_nobody_answered_for_count_as_fallen_back_once():
     late = [task for task in workload if task.generated_ns == 10**9]
     accounting.decided(1, np.ones(15, np.int8))
     for task in late:
-        ue = config.system.ues[task.ue].name
-        accounting.ended(
-            Outcome(
-                ue=ue,
-                task=task,
-                slot=1,
-                choice=0,
-                fallback="timeout",
-                state="late",
-                delay_ns=10**9,
-                energy_j=1.0,
-                airtime_ns=0,
-                tx_start_ns=-1,
-                finished_ns=2 * 10**9,
-            )
-        )
+        accounting.ended(fallen_back(config.system, task, 1))
     cells, fallback, _ = accounting.settle(2)
     assert fallback.sum() == len(late) > 0
     assert cells["offloaded"].sum() == 0

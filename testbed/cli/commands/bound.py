@@ -42,7 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Bound the overhead of workloads in hindsight; returns the exit code."""
     for name in ("evaluations", "seeds"):
         if getattr(args, name) < 1:
             raise UsageError(f"--{name} {getattr(args, name)}", "at least 1 is needed")

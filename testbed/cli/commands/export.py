@@ -15,7 +15,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Write a run's tables as files; returns the exit code."""
     run = reader.read_run(args.run)
     folder = Path(args.out) if args.out else run.path / "export"
     for file, rows in export.export(run, args.format, folder).items():
