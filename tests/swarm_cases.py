@@ -6,7 +6,7 @@ from testbed.model.system import Plan
 from testbed.policy.heuristics import Coin, FixedChoice, Priced
 from testbed.sim.events import PendingEvent
 from testbed.sim.network_conditions import NetworkConditions
-from testbed.sim.run_log import Book
+from testbed.sim.run_log import RunLog
 from testbed.sim.simulation import Simulation, _Emit
 from tests.support import MS, NS_PER_S, plan, random_conditions, random_faults, region
 
@@ -24,8 +24,8 @@ class Case(msgspec.Struct):
     ghosts: bool
 
 
-class Notes(Book):
-    """A book that remembers every row it was given."""
+class Notes(RunLog):
+    """A run log that remembers every row it was given."""
 
     def __init__(self):
         super().__init__()
@@ -37,12 +37,12 @@ class Notes(Book):
 
 
 class Haunted(Simulation):
-    """A simulation whose book can be read, and in which the dead may speak."""
+    """A simulation whose log can be read, and in which the dead may speak."""
 
     def __init__(self, case):
         super().__init__(case.plan, case.policy, conditions=case.conditions)
         self._ghosts = case.ghosts
-        self.notes = self._book = Notes()
+        self.notes = self._log = Notes()
         self.executed = []
 
     def _handle(self, entry):
