@@ -36,7 +36,7 @@ def test_a_bad_network_loses_no_task_and_delivers_nothing_twice():
     assert counts["delivered"] == counts["sent"] > counts["late"] > 100
 
 
-def test_the_same_weather_twice_gives_the_same_bytes():
+def test_the_same_conditions_twice_give_the_same_bytes():
     first, second = (msgspec.json.encode(under(BAD)) for _ in range(2))
     assert first == second
     assert first != msgspec.json.encode(under(msgspec.structs.replace(BAD, seed=6)))
