@@ -5,8 +5,6 @@ prints what the file has, or without ``--out`` what the documentation rests on; 
 ``--plot FILE`` draws the last `testbed verify` in it: what was asked of links and executions against what they took.
 """
 
-import argparse
-import json
 import statistics
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +12,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from fidelity_plot import draw
-from harness import Entry, measure, middle, recorded, testbed, write_between
+from harness import Entry, measure, middle, options, recorded, report, table, testbed
 from testbed.analysis.grading import RELEASES, lateness
 from testbed.live.host_meter import HostLoad
 from testbed.model.system import Emulation, Radio
@@ -32,11 +30,18 @@ GOODPUT_MBIT, GOODPUT_S, LATENCY_MS = (1, 5, 20, 100), 2.0, 10
 KNOWN = ((24, 400), (96, 50))
 EACH = 10
 LIVE_HEAD = (
-    "| `region` under | speed | payload, UEs a process | task error median | p99 | release lateness p50, p99 ms "
-    "| last ask to answers out p50, p99 ms | seen by the UE p50, p99 ms | grades | error p99 (steal) of each run |",
-    "|---|---|---|---|---|---|---|---|---|---|",
+    "`region` under",
+    "speed",
+    "payload, UEs a process",
+    "task error median",
+    "p99",
+    "release lateness p50, p99 ms",
+    "last ask to answers out p50, p99 ms",
+    "seen by the UE p50, p99 ms",
+    "grades",
+    "error p99 (steal) of each run",
 )
-LINK_HEAD = ("| link | error, median of runs | each run (steal) |", "|---|---|---|")
+LINK_HEAD = ("link", "error, median of runs", "each run (steal)")
 SETTING = ("table", "policy", "speed", "payload", "packed")
 QUIET = 0.006
 
@@ -199,33 +204,39 @@ def shown(rows: Sequence[Entry]) -> str:
     """The tables, every run in its row."""
     return "\n\n".join(
         [
-            "\n".join([*LIVE_HEAD, *(live_line(row) for row in rows if "speed" in row)]),
+            table(LIVE_HEAD, [live_line(row) for row in rows if "speed" in row]),
             "\n".join(
                 f"- fastest at grade A, {payload} payload, {packed} UEs a process: {highest(rows, payload, packed)}"
                 for payload, packed in LADDERS
             ),
-            "\n".join([*LINK_HEAD, *(link_line(row) for row in rows if "what" in row)]),
+            table(LINK_HEAD, [link_line(row) for row in rows if "what" in row]),
         ]
     )
 
 
-def live_line(row: Entry) -> str:
+def live_line(row: Entry) -> Sequence[str]:
     """One setting of live runs."""
     each = ", ".join(f"{middle([run['error_p99']]):.2%} ({run['steal']:.2%})" for run in row["runs"])
     answered, seen = row["answered_ms"], row["seen_ms"]
     return (
-        f"| {row['policy']} | {row['speed']:g} | {row['payload']}, {row['packed']} "
-        f"| {row['error_median']:.3%} | {row['error_p99']:.2%} "
-        f"| {row['release_p50_ms']:.3f}, {row['release_p99_ms']:.2f} "
-        f"| {answered[0]:.2f}, {answered[1]:.2f} | {seen[0]:.2f}, {seen[1]:.2f} | {row['grades']} | {each} |"
+        row["policy"],
+        f"{row['speed']:g}",
+        f"{row['payload']}, {row['packed']}",
+        f"{row['error_median']:.3%}",
+        f"{row['error_p99']:.2%}",
+        f"{row['release_p50_ms']:.3f}, {row['release_p99_ms']:.2f}",
+        f"{answered[0]:.2f}, {answered[1]:.2f}",
+        f"{seen[0]:.2f}, {seen[1]:.2f}",
+        row["grades"],
+        each,
     )
 
 
-def link_line(row: Entry) -> str:
+def link_line(row: Entry) -> Sequence[str]:
     """One link."""
     name = f"goodput at {row['what']} Mbit/s" if row["table"] == "goodput" else f"{row['what']}, 10 ms"
     each = ", ".join(f"{run['error']:+.3%} ({run['steal']:.2%})" for run in row["runs"])
-    return f"| {name} | {row['error']:+.3%} | {each} |"
+    return name, f"{row['error']:+.3%}", each
 
 
 def highest(rows: Sequence[Entry], payload: str, packed: int) -> str:
@@ -243,14 +254,12 @@ def passes(row: Entry) -> bool:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="fidelity of live runs, links and messages")
-    parser.add_argument("--out", type=Path, help="JSON lines to keep runs in, and to go on from")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="short runs, the first speed of each ladder only")
-    parser.add_argument("--show", action="store_true", help="measure nothing, print --out, or the published runs")
+    parser = options(
+        "fidelity of live runs, links and messages",
+        quick="short runs, the first speed of each ladder only",
+        page="the tables",
+    )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw asked against achieved (PNG or SVG)")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this page, between its marks")
-    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     if args.show:
         found = recorded(args.out, "fidelity.jsonl")
@@ -260,9 +269,7 @@ def main() -> None:
     if args.plot is not None and checks:
         draw(checks[-1]["checks"], args.plot)
     rows = list(tables(found))
-    if args.write is not None:
-        write_between(args.write, "fidelity", shown(rows))
-    print(json.dumps(rows, indent=1) if args.json else shown(rows))
+    report(args, rows, shown(rows), "fidelity")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def main() -> None:
     calls = {
         "step": lambda: env.step(action),
         "step, actions of int64": lambda: env.step(wide),
-        "  check of the action": lambda: spaces.checked(action, env.setting),
+        "  check of the action": lambda: spaces.checked(action, env.config),
         "  slot and observation, compiled": lambda: backend.step(action),
         "  info": lambda: env._told.info(backend),
     }

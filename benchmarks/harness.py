@@ -1,5 +1,6 @@
-"""What benchmarks of live runs share: a verb's JSON, and a file of runs from which one goes on."""
+"""What benchmarks share: their options, a verb's JSON, a file of runs from which one goes on, tables."""
 
+import argparse
 import json
 import math
 import statistics
@@ -13,9 +14,25 @@ Entry = dict[str, Any]
 RESULTS = Path(__file__).parent / "results"
 
 
-def testbed(*arguments: str, codes: Sequence[int] = (0,)) -> Entry:
+def options(description: str, repeats: str = "--runs", quick: str = "", page: str = "") -> argparse.ArgumentParser:
+    """What benchmarks of many runs are asked: ``repeats`` of each (5), ``--out``, ``--json``, and if they have them a
+    form that is ``quick`` and a ``page`` of the documentation, which rests on published runs.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--out", type=Path, help="JSON lines to keep runs in, and to go on from")
+    parser.add_argument(repeats, type=int, default=5)
+    if quick:
+        parser.add_argument("--quick", action="store_true", help=quick)
+    if page:
+        parser.add_argument("--show", action="store_true", help="measure nothing, print --out, or the published runs")
+        parser.add_argument("--write", type=Path, metavar="FILE", help=f"put {page} into this page, between its marks")
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+def testbed(*arguments: str, codes: Sequence[int] = (0,), python: str = sys.executable) -> Entry:
     """What ``testbed ... --json`` prints; raises `subprocess.CalledProcessError` for an exit code not in ``codes``."""
-    command = [sys.executable, "-m", "testbed", *arguments, "--json"]
+    command = [python, "-m", "testbed", *arguments, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode not in codes:
         sys.stderr.write(done.stderr)
@@ -27,6 +44,13 @@ def testbed(*arguments: str, codes: Sequence[int] = (0,)) -> Entry:
 def kept(out: Path | None) -> list[Entry]:
     """The entries of a file of JSON lines; none if it does not exist."""
     return [json.loads(line) for line in out.read_text().splitlines()] if out is not None and out.exists() else []
+
+
+def append(out: Path | None, entry: Entry) -> None:
+    """Add an entry to a file of JSON lines, if there is one to be kept."""
+    if out is not None:
+        with out.open("a") as lines:
+            lines.write(json.dumps(entry) + "\n")
 
 
 def recorded(out: Path | None, published: str) -> list[Entry]:
@@ -48,9 +72,7 @@ def measure(rows: Sequence[Entry], out: Path | None, run: Callable[[Entry], Entr
         if entry is None:
             entry = {**row, **run(row)}
             print(json.dumps(entry), file=sys.stderr, flush=True)
-            if out is not None:
-                with out.open("a") as lines:
-                    lines.write(json.dumps(entry) + "\n")
+            append(out, entry)
         found.append(entry)
     return found
 
@@ -67,3 +89,16 @@ def write_between(page: Path, name: str, text: str) -> None:
     before, _, rest = page.read_text().partition(begin)
     _, _, after = rest.partition(end)
     page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
+
+
+def report(args: argparse.Namespace, rows: object, text: str, mark: str = "") -> None:
+    """Print ``rows`` as JSON or as ``text``, which goes into the page that ``--write`` names too, between its marks."""
+    if mark and args.write is not None:
+        write_between(args.write, mark, text)
+    print(json.dumps(rows, indent=1) if args.json else text)

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from harness import append, kept
 from learning_jobs import SHORT, UPDATES, Job, carry_out
 from learning_tables import Line, baseline_table, bound_table, cost_table, learned_table, order_table, summaries
 
@@ -140,11 +141,6 @@ def settings(table: str) -> Iterator[tuple[str, tuple[str, ...], str, dict[str, 
 TABLES = ("main", "scenarios", "threshold", *VARIANTS, "size", "transfer", "bound", "sb3")
 
 
-def read(path: Path) -> list[Line]:
-    """The lines of a file, if there is one."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
 def key(line: Line) -> str:
     """The key of a line's job."""
     return Job("", line["scenario"], tuple(line["changes"]), line["algorithm"], line["seed"], line["options"]).key
@@ -189,7 +185,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     files = args.file or [Path("learning.jsonl")]
-    tables, lines = args.tables.split(","), [line for path in files for line in read(path)]
+    tables, lines = args.tables.split(","), [line for path in files for line in kept(path)]
     if args.show and not lines:
         parser.error(f"--show: nothing is recorded in {', '.join(map(str, files))}")
     done = {key(line) for line in lines}
@@ -205,8 +201,7 @@ def main() -> None:
             folder = files[0].with_suffix("")
             folder.mkdir(parents=True, exist_ok=True)
             lines.append(carry_out(job, folder))
-            with files[0].open("a") as file:
-                file.write(json.dumps(lines[-1]) + "\n")
+            append(files[0], lines[-1])
     show(tables, lines, as_json=args.json)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from learning import read
+from harness import kept
 from learning_jobs import VALIDATION, Job, follow, played, scenario_of
 from learning_tables import Line, interquartile_mean
 from testbed.experiments import tune
@@ -31,7 +31,7 @@ def of_strategy(lines: Sequence[Line], algorithm: str, density: str) -> list[Lin
 
 
 def band(curves: Any) -> tuple[Any, Any, Any]:
-    """The interquartile mean over the first axis, (seeds, verdicts), and its 95 % bootstrap interval."""
+    """The interquartile mean over the first axis, (seeds, evaluations), and its 95 % bootstrap interval."""
     curves, rng = np.asarray(curves, float), np.random.default_rng(0)
     drawn = [interquartile_mean(curves[rng.integers(0, len(curves), len(curves))]) for _ in range(RESAMPLES)]
     low, high = np.percentile(drawn, (2.5, 97.5), axis=0)
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--density", default="0.7")
     parser.add_argument("--out", type=Path, default=Path("learning-curves.png"))
     args = parser.parse_args()
-    lines = [line for path in args.file or [Path("learning.jsonl")] for line in read(path)]
+    lines = [line for path in args.file or [Path("learning.jsonl")] for line in kept(path)]
     draw(lines, args.density, args.out)
     print(args.out)
 

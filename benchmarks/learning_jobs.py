@@ -33,7 +33,7 @@ UPDATES = {"a3c": 36_000, "dqn": 10_800}
 VERDICTS, VALIDATION = 48, 8
 SHORT = 12_000
 SAMPLES = SHORT * 8 * 20
-TAUGHT = ("region", ("density=0.9",))
+TRAINED_ON = ("region", ("density=0.9",))
 BUDGET = ("workers", "synchronous")
 BOUND_SLOTS, BOUND_WORKLOADS = 50, 5
 PLAIN = ("lc", "offload", "offload-do", "random", "random-do", "greedy", "greedy-do")
@@ -87,7 +87,7 @@ def config_of(job: Job) -> TrainConfig:
 
 
 def train(job: Job, folder: Path) -> dict[str, Any]:
-    """Train and evaluate a network; ``curve``: (CPU seconds, updates, validation overhead) at every verdict,
+    """Train and evaluate a network; ``curve``: (CPU seconds, updates, validation overhead) at every evaluation,
     wall seconds with several workers."""
     config, scenario = config_of(job), scenario_of(job)
     finite = build.generator(scenario, config.system, endless=False)
@@ -192,11 +192,11 @@ def trained(job: Job, folder: Path) -> Path:
 
 
 def transfer(job: Job, folder: Path) -> dict[str, Any]:
-    """What a network that was trained on `TAUGHT`, with the job's options, does on another scenario.
+    """What a network that was trained on `TRAINED_ON`, with the job's options, does on another scenario.
 
     It is trained first if it is not there.
     """
-    result = Job("", TAUGHT[0], TAUGHT[1], "a3c-do", job.seed, job.options)
+    result = Job("", TRAINED_ON[0], TRAINED_ON[1], "a3c-do", job.seed, job.options)
     path = trained(result, folder)
     config = msgspec.structs.replace(config_of(result), system=inputs.resolve(scenario_of(job)).system)
     params = checkpoint.read(path)[0]["parameters"]
@@ -234,7 +234,7 @@ KINDS = {"baselines": baselines, "transfer": transfer, "bound": bound, "sb3-a2c"
 
 
 def carry_out(job: Job, folder: Path) -> dict[str, Any]:
-    """Do it; returns its line. ``all_cpu_s``: with evaluation, and with processes that it started."""
+    """Carry out a job; returns its line. ``all_cpu_s``: with evaluation, and with processes that it started."""
     before = _cpu_s()
     found = KINDS.get(job.algorithm, train)(job, folder)
     return {**msgspec.to_builtins(job), **found, "all_cpu_s": round(_cpu_s() - before, 1)}

@@ -35,9 +35,9 @@ def follow(model: Any) -> Callable[[Twin], Any]:
 
 
 def train(
-    algorithm: str, scenario: Scenario, seed: int, slots: int, verdicts: int, judged: Callable[[Any, float], None]
+    algorithm: str, scenario: Scenario, seed: int, slots: int, evaluations: int, evaluated: Callable[[Any, float], None]
 ) -> Any:
-    """Train for ``slots`` world slots, calling ``judged`` with the model and its CPU seconds so far now and then."""
+    """Train for ``slots`` world slots, calling ``evaluated`` with the model and its CPU seconds so far now and then."""
     torch.set_num_threads(1)
     kind, options = MODELS[algorithm]
     batch = Batch(
@@ -55,9 +55,9 @@ def train(
         "MlpPolicy", normal, gamma=GAMMA, gae_lambda=LAMBDA, seed=seed, policy_kwargs=network, device="cpu", **options
     )
     spent = 0.0
-    for _ in range(verdicts):
+    for _ in range(evaluations):
         cpu = time.process_time()
-        model.learn(slots // verdicts, reset_num_timesteps=False)
+        model.learn(slots // evaluations, reset_num_timesteps=False)
         spent += time.process_time() - cpu
-        judged(model, spent)
+        evaluated(model, spent)
     return model

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from harness import table
+
 Line = dict[str, Any]
 RESAMPLES, NEAR, UNSTABLE_SHARE = 4000, 1.02, 0.25
 
@@ -202,9 +204,3 @@ def cost_table(wanted: Sequence[Line], lines: Sequence[Line]) -> str:
 
 def _place(line: Line) -> tuple[str, ...]:
     return tuple(str(line[name]) for name in ("scenario", "algorithm", "seed", "options")) + tuple(line["changes"])
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Markdown."""
-    lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
-    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])

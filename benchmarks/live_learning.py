@@ -2,17 +2,17 @@
 
 ``python benchmarks/live_learning.py --out DIR``: trains two policies in the twin, one for the scenario's speeds, one
 for edge servers of half their speed. Then, at speed 20: the first one runs frozen, against the twin on the same
-workload; the second one runs with ``--learn``, and what it has become is judged on workloads that nobody trained on.
+workload; the second one runs with ``--learn``, and what it has become is evaluated on workloads that nobody trained on.
 Everything is kept in DIR, and what is there is not done again.
 """
 
 import argparse
 import json
 import statistics
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from harness import Entry, table, testbed
 
 HALF = (
     "cells=[{es: {cpu: 2 GHz}, ues: 5, density_factor: 0.6}, {es: {cpu: 1.5 GHz}, ues: 5, density_factor: 1.0}, "
@@ -20,22 +20,15 @@ HALF = (
 )
 TRUE, OTHER = "true", "half"
 POLICY = "a3c-do"
+LATENCIES = {"answered p50, p99 ms": "answered", "seen p50, p99 ms": "seen"}
 LIVE = ("--set", "emulation.burn=0.02", "--set", "emulation.payload=declared")
-Found = dict[str, Any]
 
 
-def testbed(*arguments: str) -> Found:
-    """What ``testbed … --json`` prints; raises `subprocess.CalledProcessError` unless it is fine."""
-    done = subprocess.run([sys.executable, "-m", "testbed", *arguments, "--json"], check=True, stdout=subprocess.PIPE)
-    found: Found = json.loads(done.stdout)
-    return found
-
-
-def kept(path: Path, make: Any) -> Found:
+def once(path: Path, make: Callable[[], Entry]) -> Entry:
     """What ``path`` holds, made and written if it is not there."""
     if not path.exists():
         path.write_text(json.dumps(make()) + "\n")
-    found: Found = json.loads(path.read_text())
+    found: Entry = json.loads(path.read_text())
     return found
 
 
@@ -48,23 +41,23 @@ def trained(out: Path, name: str, seconds: int) -> Path:
     return path
 
 
-def judged(out: Path, checkpoint: Path, seeds: int) -> float:
+def evaluated(out: Path, checkpoint: Path, seeds: int) -> float:
     """Mean overhead of a frozen policy on ``seeds`` workloads of 1,000 slots, on the twin."""
 
-    def compare() -> Found:
+    def compare() -> Entry:
         name = f"{POLICY}:{checkpoint}"
         options = ("--policies", name, "--seeds", str(seeds), "--slots", "1000", "--on", "twin")
-        found: Found = testbed("compare", "region", *options)["policies"][name]
-        return found
+        measured: Entry = testbed("compare", "region", *options)["policies"][name]
+        return measured
 
-    found = kept(out / f"judged-{checkpoint.parent.name}.json", compare)
+    found = once(out / f"judged-{checkpoint.parent.name}.json", compare)
     return float(found["overhead"]["mean"]) if found["stable"] else float("inf")
 
 
-def live(out: Path, name: str, checkpoint: Path, seed: int, slots: int, *options: str) -> Found:
+def live(out: Path, name: str, checkpoint: Path, seed: int, slots: int, *options: str) -> Entry:
     """A run at speed 20; without ``options`` also the twin's mean overhead under the same policy on its workload."""
 
-    def run() -> Found:
+    def run() -> Entry:
         given, path = f"{POLICY}:{checkpoint}", out / name
         where = ("--speed", "20", "--seed", str(seed), "--slots", str(slots), "--out", str(path))
         made = testbed("run", "region", "--policy", given, *where, *LIVE, *options)
@@ -73,34 +66,47 @@ def live(out: Path, name: str, checkpoint: Path, seed: int, slots: int, *options
         on_twin = testbed("replay", str(path), "--policy", given, "--on", "twin", "--out", str(out / f"{name}-twin"))
         return {**made, "twin": on_twin["overhead"]["mean"]}
 
-    return kept(out / f"{name}.json", run)
+    return once(out / f"{name}.json", run)
 
 
-def show_frozen(runs: list[Found]) -> None:
+def show_frozen(runs: list[Entry]) -> None:
     """The table of frozen runs."""
-    print("| seed | overhead live | twin | difference | grade | host CPU |\n|---|---|---|---|---|---|")
-    for run in runs:
-        ratio = run["overhead"]["mean"] / run["twin"] - 1.0
-        print(
-            f"| {run['seed']} | {run['overhead']['mean']:.4f} | {run['twin']:.4f} | {ratio:+.1%} | "
-            f"{run['fidelity']['grade']} | {run['fidelity']['host_cpu']:.0%} |"
-        )
     ratios = [run["overhead"]["mean"] / run["twin"] - 1.0 for run in runs]
+    rows = [
+        (
+            str(run["seed"]),
+            f"{run['overhead']['mean']:.4f}",
+            f"{run['twin']:.4f}",
+            f"{ratio:+.1%}",
+            run["fidelity"]["grade"],
+            f"{run['fidelity']['host_cpu']:.0%}",
+        )
+        for run, ratio in zip(runs, ratios, strict=True)
+    ]
+    print(table(("seed", "overhead live", "twin", "difference", "grade", "host CPU"), rows))
     print(f"\nmean difference {statistics.mean(ratios):+.1%}\n")
 
 
-def show_learning(runs: list[Found], after: list[float], best: float, before: float) -> None:
+def show_learning(runs: list[Entry], after: list[float], best: float, before: float) -> None:
     """The table of learning runs."""
     print(f"trained for the true speeds {best:.4f}, for half of them {before:.4f}\n")
-    print("| seed | after learning | recovered | updates | lag | answered p50, p99 ms | seen p50, p99 ms | host CPU |")
-    print("|---|---|---|---|---|---|---|---|")
-    for run, overhead in zip(runs, after, strict=True):
-        answered, seen, learning = run["decision_ms"]["answered"], run["decision_ms"]["seen"], run["learning"]
-        print(
-            f"| {run['seed']} | {overhead:.4f} | {(before - overhead) / (before - best):.0%} | {learning['updates']} | "
-            f"{learning['policy_lag']:.0f} | {answered['p50']:.2f}, {answered['p99']:.2f} | "
-            f"{seen['p50']:.2f}, {seen['p99']:.2f} | {run['fidelity']['host_cpu']:.0%} |"
+    head = ("seed", "after learning", "recovered", "updates", "lag", *LATENCIES, "host CPU")
+    rows = [
+        (
+            str(run["seed"]),
+            f"{overhead:.4f}",
+            f"{(before - overhead) / (before - best):.0%}",
+            str(run["learning"]["updates"]),
+            f"{run['learning']['policy_lag']:.0f}",
+            *(
+                f"{run['decision_ms'][name]['p50']:.2f}, {run['decision_ms'][name]['p99']:.2f}"
+                for name in LATENCIES.values()
+            ),
+            f"{run['fidelity']['host_cpu']:.0%}",
         )
+        for run, overhead in zip(runs, after, strict=True)
+    ]
+    print(table(head, rows))
 
 
 def main() -> None:
@@ -110,17 +116,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="runs of each kind (3)")
     parser.add_argument("--slots", type=int, default=3000, help="slots of learning (3000)")
     parser.add_argument("--train", type=int, default=60, help="seconds of training in the twin (60)")
-    parser.add_argument("--judges", type=int, default=10, help="workloads to judge on (10)")
+    parser.add_argument("--judges", type=int, default=10, help="workloads to evaluate on (10)")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     out: Path = args.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     true, other = trained(out, TRUE, args.train), trained(out, OTHER, args.train)
-    best, before = judged(out, true, args.judges), judged(out, other, args.judges)
+    best, before = evaluated(out, true, args.judges), evaluated(out, other, args.judges)
     seeds = range(101, 101 + args.seeds)
     frozen = [live(out, f"frozen-{seed}", true, seed, 1000) for seed in seeds]
     learning = [live(out, f"learn-{seed}", other, seed, args.slots, "--learn") for seed in seeds]
-    after = [judged(out, out / f"learn-{seed}" / "learned.npz", args.judges) for seed in seeds]
+    after = [evaluated(out, out / f"learn-{seed}" / "learned.npz", args.judges) for seed in seeds]
     if args.json:
         print(json.dumps({"best": best, "before": before, "after": after, "frozen": frozen, "learning": learning}))
         return

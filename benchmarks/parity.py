@@ -6,18 +6,28 @@ run's workload, decisions and ask-to-answer times. Free-running: mean delay and 
 simulation of the same workload under the same strategy, which then decides on what it sees itself.
 """
 
-import argparse
-import json
 import statistics
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from harness import Entry, measure, testbed
+from harness import Entry, measure, options, report, table, testbed
 
 DECLARED = ("--set", "emulation.payload=declared")
 REAL = ("--set", "emulation.payload=real")
 AS_RECORDED = ((1.0, REAL), (5.0, REAL), (20.0, DECLARED))
 POLICIES = ("lc", "random-do", "greedy-do")
+HEAD = (
+    "speed",
+    "policy",
+    "runs",
+    "task error median",
+    "p99",
+    "free-running delay",
+    "range",
+    "steal, max",
+    "host CPU",
+)
 
 
 def run(folder: Path, policy: str, speed: float, seed: int, slots: int, payload: tuple[str, ...]) -> Entry:
@@ -104,34 +114,36 @@ def tables(found: list[Entry]) -> list[Entry]:
     return rows
 
 
-def show(rows: list[Entry]) -> None:
-    """Print the table."""
-    print("| speed | policy | runs | task error median | p99 | free-running delay | range | steal, max | host CPU |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    for row in rows:
-        low, high = row["mean_delay_range"]
-        print(
-            f"| {row['speed']:g} | {row['policy']} | {row['runs']} "
-            f"| {row['error_median']:.3%} | {row['error_p99']:.2%} "
-            f"| {row['mean_delay']:+.3%} | {low:+.2%} … {high:+.2%} | {row['steal']:.2%}, {row['steal_max']:.2%} "
-            f"| {row['host_cpu']:.0%} |"
-        )
+def shown(rows: list[Entry]) -> str:
+    """The table."""
+    return table(HEAD, [line(row) for row in rows])
+
+
+def line(row: Entry) -> Sequence[str]:
+    """One speed and strategy."""
+    low, high = row["mean_delay_range"]
+    return (
+        f"{row['speed']:g}",
+        row["policy"],
+        str(row["runs"]),
+        f"{row['error_median']:.3%}",
+        f"{row['error_p99']:.2%}",
+        f"{row['mean_delay']:+.3%}",
+        f"{low:+.2%} … {high:+.2%}",
+        f"{row['steal']:.2%}, {row['steal_max']:.2%}",
+        f"{row['host_cpu']:.0%}",
+    )
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="testbed against simulation, region at density 0.5")
-    parser.add_argument("--out", type=Path, help="JSON lines to keep runs in, and to go on from")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser = options(
+        "testbed against simulation, region at density 0.5", "--seeds", quick="30 slots, one seed, no speed 1"
+    )
     parser.add_argument("--speeds", type=float, nargs="+", default=[speed for speed, _ in AS_RECORDED])
-    parser.add_argument("--quick", action="store_true", help="30 slots, one seed, no speed 1")
-    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     rows = tables(measure(wanted(args.seeds, args.speeds, quick=args.quick), args.out, repeated))
-    if args.json:
-        print(json.dumps(rows, indent=1))
-    else:
-        show(rows)
+    report(args, rows, shown(rows))
 
 
 if __name__ == "__main__":

@@ -5,16 +5,13 @@ are long, so that grades and slips at its speeds can be compared. Give ``--pytho
 to measure that one.
 """
 
-import argparse
-import json
 import sqlite3
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import Entry, measure, middle
+from harness import Entry, measure, middle, options, report, table, testbed
 
 SCENARIO = """
 name: short
@@ -38,26 +35,30 @@ SETTINGS: tuple[tuple[str, str, Sequence[str]], ...] = (
     ("region", "greedy-do", ("--slots", "200", "--speed", "20")),
     ("region", "random-do", ("--slots", "200", "--speed", "20")),
 )
-HEAD = [
-    "| scenario | strategy | error median | p99 | median lag of offloaded tasks, ms | slips | grades | load, steal |",
-    "|---|---|---|---|---|---|---|---|",
-]
+HEAD = (
+    "scenario",
+    "strategy",
+    "error median",
+    "p99",
+    "median lag of offloaded tasks, ms",
+    "slips",
+    "grades",
+    "load, steal",
+)
 
 
 def run(row: Entry, python: str) -> Entry:
     """One live run: errors, slips, grade, and how late offloaded tasks ended (wall ms)."""
-    name, policy, options = SETTINGS[row["setting"]]
+    name, policy, given = SETTINGS[row["setting"]]
     with tempfile.TemporaryDirectory() as folder:
         scenario = name
         if name == "short":
             scenario = str(Path(folder) / "short.yaml")
             Path(scenario).write_text(SCENARIO)
         out = str(Path(folder) / "run")
-        command = [python, "-m", "testbed", "run", scenario, "--policy", policy, "--seed", str(row["seed"])]
-        command += [*LIVE, *options, "--out", out, "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        asked = ("--policy", policy, "--seed", str(row["seed"]), *LIVE, *given, "--out", out)
+        found = testbed("run", scenario, *asked, python=python)
         lags = lags_ms(Path(out) / "run.db")
-    found = json.loads(done.stdout)
     fidelity = found["fidelity"]
     return {
         "lag_ms": middle(lags) / found["speed"] if lags else None,
@@ -77,29 +78,46 @@ def lags_ms(path: Path) -> list[float]:
         return [lag / 1e6 for (lag,) in record.execute(code)]
 
 
-def line(mine: Sequence[Entry]) -> str:
-    """One setting: medians over its runs."""
-    name, policy, options = SETTINGS[mine[0]["setting"]]
-    speed = options[options.index("--speed") + 1] if "--speed" in options else "1"
-    loads = ", ".join(f"{row['host_cpu']:.0%} {row['steal']:.1%}" for row in mine)
+def tables(found: Sequence[Entry]) -> list[Entry]:
+    """One row a setting: medians over its runs, and the runs."""
+    rows = []
+    for number, (name, policy, given) in enumerate(SETTINGS):
+        mine = [row for row in found if row["setting"] == number]
+        rows.append(
+            {
+                "scenario": f"{name}, speed {given[given.index('--speed') + 1] if '--speed' in given else '1'}",
+                "policy": policy,
+                "error_median": middle(row["error_median"] for row in mine),
+                "error_p99": middle(row["error_p99"] for row in mine),
+                "lag_ms": middle(row["lag_ms"] for row in mine),
+                "runs": mine,
+            }
+        )
+    return rows
+
+
+def line(row: Entry) -> Sequence[str]:
+    """One setting."""
     return (
-        f"| {name}, speed {speed} | {policy} | {middle(row['error_median'] for row in mine):.2%} "
-        f"| {middle(row['error_p99'] for row in mine):.2%} | {middle(row['lag_ms'] for row in mine):.3f} "
-        f"| {', '.join(str(row['slipped']) for row in mine)} | {''.join(row['grade'] for row in mine)} | {loads} |"
+        row["scenario"],
+        row["policy"],
+        f"{row['error_median']:.2%}",
+        f"{row['error_p99']:.2%}",
+        f"{row['lag_ms']:.3f}",
+        ", ".join(str(run["slipped"]) for run in row["runs"]),
+        "".join(run["grade"] for run in row["runs"]),
+        ", ".join(f"{run['host_cpu']:.0%} {run['steal']:.1%}" for run in row["runs"]),
     )
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="lateness of short executions")
-    parser.add_argument("--out", type=Path, help="JSON lines to keep runs in, and to go on from")
-    parser.add_argument("--runs", type=int, default=5)
+    parser = options("lateness of short executions")
     parser.add_argument("--python", default=sys.executable, help="the interpreter that has the testbed to be measured")
     args = parser.parse_args()
     wanted = [{"setting": n, "seed": seed} for seed in range(1, args.runs + 1) for n in range(len(SETTINGS))]
-    found = measure(wanted, args.out, lambda row: run(row, args.python))
-    lines = [line([row for row in found if row["setting"] == n]) for n in range(len(SETTINGS))]
-    print("\n".join([*HEAD, *lines]))
+    rows = tables(measure(wanted, args.out, lambda row: run(row, args.python)))
+    report(args, rows, table(HEAD, [line(row) for row in rows]))
 
 
 if __name__ == "__main__":

@@ -4,16 +4,15 @@ import argparse
 import json
 import sqlite3
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
+
+from harness import report, testbed
 
 
 def ready_s(scenario: str, folder: Path) -> tuple[float, int]:
     """Seconds from the launcher's first step to the last process's word, and how many processes those are."""
-    command = [sys.executable, "-m", "testbed", "run", scenario, "--slots", "2", "--speed", "4", "--out", str(folder)]
-    subprocess.run([*command, "--json"], check=True, capture_output=True)
+    testbed("run", scenario, "--slots", "2", "--speed", "4", "--out", str(folder))
     with sqlite3.connect(folder / "run.db") as record:
         (text,) = record.execute("SELECT value FROM meta WHERE key = 'ready_s'").fetchone()
     return float(text), len(json.loads((folder / "processes.json").read_text()))
@@ -30,11 +29,9 @@ def main() -> None:
         found = [ready_s(args.scenario, Path(base) / str(number)) for number in range(args.runs)]
     seconds = [one for one, _ in found]
     result = {"processes": found[0][1], "median_s": statistics.median(seconds), "runs_s": seconds}
-    if args.json:
-        print(json.dumps(result, indent=1))
-    else:
-        runs = " ".join(f"{one:.2f}" for one in seconds)
-        print(f"{result['processes']} processes ready after {result['median_s']:.2f} s (median; all runs: {runs})")
+    runs = " ".join(f"{one:.2f}" for one in seconds)
+    text = f"{result['processes']} processes ready after {result['median_s']:.2f} s (median; all runs: {runs})"
+    report(args, result, text)
 
 
 if __name__ == "__main__":

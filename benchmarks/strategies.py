@@ -5,25 +5,16 @@ row uses. "unstable": the backlog of most workloads grew with the run's length, 
 """
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
-from typing import Any
+
+from harness import Entry, report, table, testbed
 
 DENSITIES = (0.3, 0.5, 0.7, 0.9)
 PLAIN = ("lc", "offload", "offload-do", "random", "random-do", "greedy", "greedy-do")
 TUNED = ("priced", "priced-do")
 
 
-def testbed(*arguments: str) -> dict[str, Any]:
-    """What ``testbed ... --json`` prints."""
-    done = subprocess.run([sys.executable, "-m", "testbed", *arguments, "--json"], check=True, capture_output=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-def row(scenario: str, density: float, seeds: int) -> dict[str, dict[str, Any]]:
+def row(scenario: str, density: float, seeds: int) -> dict[str, Entry]:
     """Every strategy's mean overhead at ``density``: ``{name: {mean, ci95, stable}}``."""
     asked = ("--set", f"density={density}")
     with tempfile.TemporaryDirectory() as folder:
@@ -47,13 +38,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     rows = {density: row(args.scenario, density, args.seeds) for density in DENSITIES}
-    if args.json:
-        print(json.dumps(rows, indent=1))
-        return
-    print(f"| ρ | {' | '.join((*PLAIN, *TUNED))} |\n|---|{'---|' * len((*PLAIN, *TUNED))}")
-    for density, found in rows.items():
-        cells = [f"{one['mean']:.3f}" if one["stable"] else "unstable" for one in found.values()]
-        print(f"| {density} | {' | '.join(cells)} |")
+    cells = [
+        [str(density), *(f"{one['mean']:.3f}" if one["stable"] else "unstable" for one in found.values())]
+        for density, found in rows.items()
+    ]
+    report(args, rows, table(("ρ", *PLAIN, *TUNED), cells))
 
 
 if __name__ == "__main__":

@@ -5,13 +5,11 @@ in a Poisson process and are asked for as they arrive; each is decided by the co
 queued and executed at an edge server, and recorded. A run counts if it drained within two seconds and lost nothing.
 """
 
-import argparse
-import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness import Entry, measure, middle, recorded, testbed, write_between
+from harness import Entry, measure, middle, options, recorded, report, table, testbed
 
 SCENARIO = """
 name: many
@@ -26,6 +24,7 @@ CELL = "{{es: {{cpu: 40 GHz, cores: 16}}, ues: {ues}}}"
 CELLS, UES = 4, 400
 RATES = (2000, 2500, 3000)
 DRAIN_S = 2.0
+HEAD = ("tasks a second", "task error median", "p99", "grades", "host CPU", "error p99 (steal) of each run")
 
 
 def wanted(runs: int, *, quick: bool) -> Iterator[Entry]:
@@ -79,37 +78,32 @@ def tables(found: Sequence[Entry]) -> Iterator[Entry]:
 
 def shown(rows: Sequence[Entry]) -> str:
     """The table; a run that did not drain has a dash for its grade."""
-    lines = [
-        "| tasks a second | task error median | p99 | grades | host CPU | error p99 (steal) of each run |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        each = ", ".join(f"{middle([run['error_p99']]):.2%} ({run['steal']:.2%})" for run in row["runs"])
-        lines.append(
-            f"| {row['tasks_per_s']:.0f} | {row['error_median']:.3%} | {row['error_p99']:.2%} | {row['grades']} "
-            f"| {row['host_cpu']:.0%} | {each} |"
-        )
-    return "\n".join(lines)
+    return table(HEAD, [line(row) for row in rows])
+
+
+def line(row: Entry) -> Sequence[str]:
+    """One rate."""
+    return (
+        f"{row['tasks_per_s']:.0f}",
+        f"{row['error_median']:.3%}",
+        f"{row['error_p99']:.2%}",
+        row["grades"],
+        f"{row['host_cpu']:.0%}",
+        ", ".join(f"{middle([run['error_p99']]):.2%} ({run['steal']:.2%})" for run in row["runs"]),
+    )
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="tasks a second through the testbed")
-    parser.add_argument("--out", type=Path, help="JSON lines to keep runs in, and to go on from")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="short runs at the lowest rate")
-    parser.add_argument("--show", action="store_true", help="measure nothing, print --out, or the published runs")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this page, between its marks")
-    parser.add_argument("--json", action="store_true")
-    args = parser.parse_args()
+    args = options(
+        "tasks a second through the testbed", quick="short runs at the lowest rate", page="the table"
+    ).parse_args()
     if args.show:
         found = recorded(args.out, "throughput.jsonl")
     else:
         found = measure(list(wanted(args.runs, quick=args.quick)), args.out, run)
     rows = list(tables(found))
-    if args.write is not None:
-        write_between(args.write, "throughput", shown(rows))
-    print(json.dumps(rows, indent=1) if args.json else shown(rows))
+    report(args, rows, shown(rows), "throughput")
 
 
 if __name__ == "__main__":

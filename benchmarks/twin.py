@@ -6,7 +6,6 @@ scenario (benchmarks/simpy_model.py), which first has to give the same delay for
 """
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -21,6 +20,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 
 import simpy_model
+from harness import report, table
 from testbed.gym.vector import EdgeOffloadVector
 from testbed.policy.heuristics import Priced
 from testbed.scenario.load import load_scenario
@@ -160,23 +160,29 @@ def measure(runs: int, *, quick: bool) -> dict[str, Any]:
     return found if quick else {**found, "ns_per_task": scaling(max(1, runs // 2))}
 
 
-def show(found: dict[str, Any]) -> None:
-    """Print the tables."""
+def shown(found: dict[str, Any]) -> str:
+    """The tables."""
 
     def spread(runs: list[float]) -> str:
         return f"{min(runs):,.0f} … {max(runs):,.0f}"
 
-    print("| what | median | runs |\n|---|---|---|")
-    print(f"| twin, tasks/s | {found['tasks_per_s']:,.0f} | {spread(found['tasks_per_s_runs'])} |")
-    print(f"| SimPy, tasks/s | {found['simpy_tasks_per_s']:,.0f} | {spread(found['simpy_runs'])} |")
-    print(f"| ratio | {found['ratio']:,.0f} | delays that differ: {found['simpy_delays_that_differ']} |")
-    print(f"| through VectorEnv.step, tasks/s | {found['gym_tasks_per_s']:,.0f} | {spread(found['gym_runs'])} |")
-    print(f"| the same, world slots/s | {found['gym_world_slots_per_s']:,.0f} | |")
-    print(f"| bytes a UE and world; a task | {found['ue_world_bytes']:.0f}; {found['task_bytes']:.0f} | |")
-    print(f"| first step after import, cached, s | {found['first_step_s']:.2f} | |")
-    for name, row in found.get("ns_per_task", {}).items():
-        print(f"\n| {name} | {' | '.join(map(str, row))} |\n|---|{'---|' * len(row)}")
-        print(f"| ns a task | {' | '.join(f'{value:.0f}' for value in row.values())} |")
+    speeds = table(
+        ("what", "median", "runs"),
+        [
+            ("twin, tasks/s", f"{found['tasks_per_s']:,.0f}", spread(found["tasks_per_s_runs"])),
+            ("SimPy, tasks/s", f"{found['simpy_tasks_per_s']:,.0f}", spread(found["simpy_runs"])),
+            ("ratio", f"{found['ratio']:,.0f}", f"delays that differ: {found['simpy_delays_that_differ']}"),
+            ("through VectorEnv.step, tasks/s", f"{found['gym_tasks_per_s']:,.0f}", spread(found["gym_runs"])),
+            ("the same, world slots/s", f"{found['gym_world_slots_per_s']:,.0f}", ""),
+            ("bytes a UE and world; a task", f"{found['ue_world_bytes']:.0f}; {found['task_bytes']:.0f}", ""),
+            ("first step after import, cached, s", f"{found['first_step_s']:.2f}", ""),
+        ],
+    )
+    scaled = [
+        table((name, *map(str, row)), [("ns a task", *(f"{value:.0f}" for value in row.values()))])
+        for name, row in found.get("ns_per_task", {}).items()
+    ]
+    return "\n\n".join([speeds, *scaled])
 
 
 def main() -> None:
@@ -188,10 +194,7 @@ def main() -> None:
     args = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     found = measure(args.runs, quick=args.quick)
-    if args.json:
-        print(json.dumps(found, indent=1))
-    else:
-        show(found)
+    report(args, found, shown(found))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-MEASURE = "COVERAGE_PROCESS_CONFIG"
-_measuring: dict[str, str] = {}
 PATIENCE_S = 500  # against hanging only: a busy host may take ten times as long as a quiet one
 
 
@@ -17,27 +15,13 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
-def measure_commands_only() -> None:
-    """Let coverage.py, where it measures the tests, measure none but `start`'s processes: it would slow live runs."""
-    if MEASURE in os.environ:
-        _measuring[MEASURE] = os.environ.pop(MEASURE)
-
-
-def _coverage(args: tuple[str, ...]) -> dict[str, str]:
-    """What makes coverage.py measure the command ``args`` too, unless that runs live."""
-    verb, others = args[0] if args else "", set(args[1:])
-    virtual = not others.isdisjoint({"sim", "twin", "--help", "-h"}) or (verb == "train" and "testbed" not in others)
-    live = verb in ("run", "replay", "verify", "train") and not virtual
-    return {} if live else _measuring
-
-
 def start(*args: str, cwd: Path, **options) -> subprocess.Popen:
     """``testbed ARGS`` in ``cwd``, running."""
     pipe = subprocess.PIPE
     return subprocess.Popen(
         [sys.executable, "-m", "testbed", *args],
         cwd=cwd,
-        env=environment() | _coverage(args),
+        env=environment(),
         text=True,
         **({"stdout": pipe, "stderr": pipe, "stdin": subprocess.DEVNULL} | options),
     )

@@ -7,11 +7,10 @@ import tempfile
 import pytest
 
 from testbed.node import signals
-from tests import command, properties
+from tests import properties
 
 FAULT_SEEDS = 60
 properties.load()
-command.measure_commands_only()
 
 under_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 signals.reset()

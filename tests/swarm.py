@@ -1,4 +1,4 @@
-"""One random system, workload, policy, weather and fault schedule a seed, and everything that must hold of its run.
+"""One random run a seed (system, workload, policy, network, faults), and everything that must hold of it.
 
 What is checked does not trust what the run says of itself: ends, deaths and generated tasks are counted here again,
 from the workload and the faults that were asked for.
@@ -53,7 +53,7 @@ def problems(seed):
         *needless(case.plan, simulation.executed, made.links),
         *signs_of_the_dead(case.plan, made),
         *wrong_summary(case.plan, made),
-        *(wrong_replay(case.plan, made) if case.weather is None and not case.ghosts else ()),
+        *(wrong_replay(case.plan, made) if case.conditions is None and not case.ghosts else ()),
     ]
 
 

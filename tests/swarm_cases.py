@@ -1,4 +1,4 @@
-"""The random system, workload, policy, weather and fault schedule of each seed of `tests.swarm`, and its run."""
+"""The random system, workload, policy, network and fault schedule of each seed of `tests.swarm`, and its run."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from testbed.model.system import Plan
 from testbed.policy.heuristics import Coin, FixedChoice, Priced
 from testbed.sim.events import PendingEvent
 from testbed.sim.network_conditions import NetworkConditions
-from testbed.sim.run_log import Book
+from testbed.sim.run_log import RunLog
 from testbed.sim.simulation import Simulation, _Emit
 from tests.support import MS, NS_PER_S, plan, random_conditions, random_faults, region
 
@@ -20,12 +20,12 @@ class Case(msgspec.Struct):
 
     plan: Plan
     policy: object
-    weather: NetworkConditions | None
+    conditions: NetworkConditions | None
     ghosts: bool
 
 
-class Notes(Book):
-    """A book that remembers every row it was given."""
+class Notes(RunLog):
+    """A run log that remembers every row it was given."""
 
     def __init__(self):
         super().__init__()
@@ -37,12 +37,12 @@ class Notes(Book):
 
 
 class Haunted(Simulation):
-    """A simulation whose book can be read, and in which the dead may speak."""
+    """A simulation whose log can be read, and in which the dead may speak."""
 
     def __init__(self, case):
-        super().__init__(case.plan, case.policy, weather=case.weather)
+        super().__init__(case.plan, case.policy, conditions=case.conditions)
         self._ghosts = case.ghosts
-        self.notes = self._book = Notes()
+        self.notes = self._log = Notes()
         self.executed = []
 
     def _handle(self, entry):
@@ -68,7 +68,7 @@ def case_of(seed):
     made, tasks = region(0.5 + 0.4 * (seed % 2), seed, 20, **radio)
     faults = random_faults(made, seed, ues=bool(seed % 2))
     policy = (Priced(), Coin(), FixedChoice(1))[seed // 2 % 3]
-    weather = random_conditions(made, seed) if seed // 6 % 2 else None
+    conditions = random_conditions(made, seed) if seed // 6 % 2 else None
     planned = plan(made, tasks, double=seed % 5 > 0, faults=faults)
     emulation = msgspec.structs.replace(planned.emulation, drain_limit_ns=DRAIN_NS)
-    return Case(msgspec.structs.replace(planned, emulation=emulation), policy, weather, ghosts=seed % 4 == 1)
+    return Case(msgspec.structs.replace(planned, emulation=emulation), policy, conditions, ghosts=seed % 4 == 1)

@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--floor", type=float, default=FLOOR, help=f"in per cent, default {FLOOR:g}")
     given = parser.parse_args(argv)
     low = []
-    print("coverage by package: lines run by the tests and by the commands that they start, live runs' processes apart")
+    print("coverage by package: lines run by the tests and by every process that they start")
     for name, (hit, count) in by_package(read(given.report)).items():
         share = 100 * hit / count
         below = share < given.floor

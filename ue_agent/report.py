@@ -6,7 +6,7 @@ from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
 from testbed.model.system import Ue
 from testbed.model.task import COMPLETED, DECIDED, LATE, Task
 from testbed.protocol.messages import Outcome, Result, Trip
-from testbed.protocol.rows import TaskRow
+from testbed.protocol.rows import TaskRow, identity
 
 NO_TRIP = Trip(ready_ns=-1, tx_start_ns=-1, tx_end_ns=-1, arrival_ns=-1, attempts=0)
 NO_RESULT = Result(
@@ -85,13 +85,7 @@ def decided(flight: Flight, ue: Ue) -> TaskRow:
     """The row of a task that is decided and on its way; what is planned of it by now lies in the future."""
     task = flight.task
     return TaskRow(
-        ue=ue.name,
-        number=task.number,
-        cell=ue.cell + 1,
-        generated_ns=task.generated_ns,
-        input_bits=task.input_bits,
-        cycles=task.cycles,
-        deadline_ns=task.deadline_ns,
+        **identity(ue, task),
         state=DECIDED,
         slot=flight.slot,
         asked_ns=flight.asked_ns,

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import log_softmax, logsigmoid
 
-from controller.learn import recurrent
+from controller.learn import layers, recurrent
 from controller.learn.ranges import NotNegative, Positive, Share
 from controller.learn.recurrent import Remembered
 from testbed.policy.features import DECISION_FEATURES
-from testbed.policy.network import CONTINUOUS, GAIN_AT, JOINT, PER_UE, SPREAD, Array, Layer, Layout, vectors
+from testbed.policy.network import CONTINUOUS, GAIN_AT, JOINT, PER_UE, SPREAD, Array, Layout, vectors
 
 MOST_WEIGHT = 10.0
 
@@ -66,21 +66,12 @@ class Losses(msgspec.Struct, frozen=True):
     norm: float
 
 
-def _forward(params: Tensor, stack: tuple[Layer, ...], x: Tensor) -> Tensor:
-    for layer in stack:
-        weights = params[layer.start : layer.bias].view(layer.inputs, layer.outputs)
-        x = torch.addmm(params[layer.bias : layer.end], x, weights)
-        if layer is not stack[-1]:
-            x = torch.relu(x)
-    return x
-
-
 def actor(params: Tensor, shape: Layout, x: Tensor) -> Tensor:
     """`testbed.policy.network.actor` in torch: (D, inputs) → (D, outputs)."""
     margins = x[:, : shape.ues * DECISION_FEATURES : DECISION_FEATURES]
     if shape.head == JOINT:
         margins = margins @ torch.from_numpy(vectors(shape.ues)).T.to(margins.dtype)
-    return params[GAIN_AT] * margins + _forward(params, shape.actor, x)
+    return params[GAIN_AT] * margins + layers.forward(params, shape.actor, x)
 
 
 def logits(params: Tensor, features: Tensor) -> Tensor:
@@ -90,15 +81,15 @@ def logits(params: Tensor, features: Tensor) -> Tensor:
 
 def policy(params: Tensor, shape: Layout, features: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
     """Log-probability of ``actions`` and entropy in nats, (D,) both; the spread of ``continuous`` is fixed."""
-    said = actor(params, shape, features[:, : shape.inputs])
+    logits = actor(params, shape, features[:, : shape.inputs])
     if shape.head == JOINT:
-        each = log_softmax(said, dim=1)
+        each = log_softmax(logits, dim=1)
         return each.gather(1, actions.long()[:, None])[:, 0], -(each.exp() * each).sum(dim=1)
     if shape.head == CONTINUOUS:
         proto = features[:, shape.inputs :]
-        away = torch.where(proto.isnan(), 0.0, (proto.nan_to_num() - said) / SPREAD)
-        return -0.5 * (away * away).sum(dim=1), torch.zeros(len(said))
-    logit = said[:, 0]
+        away = torch.where(proto.isnan(), 0.0, (proto.nan_to_num() - logits) / SPREAD)
+        return -0.5 * (away * away).sum(dim=1), torch.zeros(len(logits))
+    logit = logits[:, 0]
     probability = torch.sigmoid(logit)
     entropy = -(probability * logsigmoid(logit) + (1.0 - probability) * logsigmoid(-logit))
     return logsigmoid(torch.where(actions > 0, logit, -logit)), entropy
@@ -110,7 +101,7 @@ def values(
     """`testbed.policy.network.value` in torch: (T, W, C, 8), and ``memory`` (T, W, C, H) if any → (T, W)."""
     mean = cells.mean(dim=2, keepdim=True).expand_as(cells) if central else torch.zeros_like(cells)
     both = torch.cat([cells, mean] if memory is None else [cells, mean, memory], dim=3)
-    return _forward(params, shape.critic, both.reshape(-1, both.shape[3])).view(cells.shape[:3]).sum(dim=2)
+    return layers.forward(params, shape.critic, both.reshape(-1, both.shape[3])).view(cells.shape[:3]).sum(dim=2)
 
 
 def advantages(rewards: Array, value: Array, settings: A3cSettings, ratio: Array | None = None) -> tuple[Array, Array]:

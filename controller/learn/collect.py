@@ -10,7 +10,7 @@ from controller.learn import acting, compiled_network, heads
 from controller.learn.a3c import Rollout
 from controller.learn.acting import Recurrent
 from controller.learn.dqn import Transitions
-from controller.learn.heads import How, Trace
+from controller.learn.heads import CompiledNetwork, How, Trace
 from controller.learn.recurrent import Remembered
 from testbed.model.errors import UsageError
 from testbed.model.system import System
@@ -93,7 +93,7 @@ class Collector:
         self._layers = np.array(list(layers), np.int64)
         width = shape.inputs + (shape.ues if actor.head == network.CONTINUOUS else 0)
         rows, cells = worlds * slots * len(system.ues), len(system.edge_servers)
-        self._kept = Trace(
+        self._trace = Trace(
             np.zeros((rows, width), f32), np.zeros(rows, f32), np.zeros(rows, f32), np.zeros((rows, 2), np.int64)
         )
         self._cells = np.zeros((slots + 1, worlds, cells, CELL_FEATURES), f32)
@@ -125,23 +125,21 @@ class Collector:
         """
         if self._episode:
             self._renew_tired()
-        state, kept, memory = self.twin.state, self._kept, self._recurrent.memory.copy()
+        state, trace, memory = self.twin.state, self._trace, self._recurrent.memory.copy()
         count = acting.act(
             worlds=state,
             fixed=self.twin.fixed,
             how=self._actor.how(explore),
-            params=params,
-            layers=self._layers,
-            kept=kept,
+            net=CompiledNetwork(params, self._layers, self._scratch),
+            trace=trace,
             recurrent=self._recurrent,
             cells=self._cells,
             rewards=self._rewards,
-            scratch=self._scratch,
         )
         full = state.status["full"].astype(np.bool_)
         if self._episode and full.any():
             self._renew(full)
-        actions, ues, slot = kept.actions[:count], kept.where[:count, 1], kept.where[:count, 0]
+        actions, ues, slot = trace.actions[:count], trace.where[:count, 1], trace.where[:count, 0]
         cells, rewards = self._cells, self._rewards.sum(axis=2)
         seen, cell = self._recurrent.seen, self._cell_of[ues]
         if self._team < 1.0:
@@ -151,7 +149,7 @@ class Collector:
             cells, seen, memory = (x.reshape(*x.shape[:-3], *apart, x.shape[-1]) for x in (cells, seen, memory))
             cell = np.zeros_like(cell)
         rollout = Rollout(
-            features=kept.features[:count],
+            features=trace.features[:count],
             actions=actions,
             log_probability=self._log_probability(count),
             slot=slot,
@@ -164,10 +162,10 @@ class Collector:
 
     def _log_probability(self, count: int) -> Array:
         """Of what was done, under what was done by (the policy, mixed with a coin)."""
-        actions, said, coin = self._kept.actions[:count], self._kept.said[:count], self._actor.coin
+        actions, logits, coin = self._trace.actions[:count], self._trace.logits[:count], self._actor.coin
         if self._actor.head in (network.JOINT, network.CONTINUOUS):
-            return np.array(said, np.float32)
-        own = -np.logaddexp(0.0, np.where(actions > 0, -said, said))
+            return np.array(logits, np.float32)
+        own = -np.logaddexp(0.0, np.where(actions > 0, -logits, logits))
         mixed = np.log((1.0 - coin) * np.exp(own) + 0.5 * coin) if coin else own
         return np.asarray(mixed, np.float32)
 

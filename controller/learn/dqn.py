@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from controller.learn import layers
 from controller.learn.ranges import Count, Positive, Share
 from testbed.model.errors import InvalidError
 from testbed.policy.arrays import fitting
@@ -47,18 +48,9 @@ class Transitions(msgspec.Struct):
     following: Array
 
 
-def _forward(params: Tensor, x: Tensor) -> Tensor:
-    for layer in NETWORK:
-        weights = params[layer.start : layer.bias].view(layer.inputs, layer.outputs)
-        x = torch.addmm(params[layer.bias : layer.end], x, weights)
-        if layer is not NETWORK[-1]:
-            x = torch.relu(x)
-    return x
-
-
 def q_values(params: Tensor, state: Tensor, *, dueling: bool) -> Tensor:
     """Action values (B, 2) of local and offload from states (B, 30)."""
-    out = _forward(params, state)
+    out = layers.forward(params, NETWORK, state)
     half = 0.5 * params[GAIN_AT] * state[:, 0]
     if dueling:
         half = half + 0.5 * out[:, 1]

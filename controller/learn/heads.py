@@ -12,7 +12,7 @@ from testbed.policy import network
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
 from testbed.policy.network import SPREAD
 from testbed.twin.compiled import FEATURES, OPTIONS, RANDOM, least_loaded, uniform
-from testbed.twin.decide import fresh, undecided_cycles
+from testbed.twin.decide import undecided_cycles, undecided_task
 from testbed.twin.lists import item
 from testbed.twin.observe import observe_decision
 from testbed.twin.state import NONE
@@ -44,8 +44,25 @@ class Trace(NamedTuple):
 
     features: Any
     actions: Any
-    said: Any
+    logits: Any
     where: Any
+
+
+class CompiledNetwork(NamedTuple):
+    """A network and room to evaluate it: flat ``params``, its ``layers`` (L, 3), `compiled_network.scratch`."""
+
+    params: Any
+    layers: Any
+    scratch: Any
+
+
+class Turn(NamedTuple):
+    """Whose turn it is to decide: a ``cell`` in slot ``at`` (t·W + w), its ``features`` (8,) and ``memory`` (H,)."""
+
+    cell: int
+    at: int
+    features: Any
+    memory: Any
 
 
 @njit(**OPTIONS)
@@ -71,7 +88,7 @@ def see_ue(world: Any, fixed: Any, u: int, paper: bool, sent: int, later: int, o
         out[n] = 0.0
     if paper:
         out[QUEUE] = seconds(max(0, item(world.ues, u).local_free_ns - world.status[0].start_ns))
-    elif fresh(world, u) != NONE:
+    elif undecided_task(world, u) != NONE:
         observe_decision(world, fixed, u, sent, later, out)
 
 
@@ -98,80 +115,67 @@ def _choose(world: Any, u: int, how: How, preferred: float) -> int:
 
 
 @njit(**OPTIONS)
-def decide_in_turn(
-    world: Any,
-    fixed: Any,
-    c: int,
-    how: How,
-    params: Any,
-    layers: Any,
-    kept: Trace,
-    cells: Any,
-    memory: Any,
-    at: int,
-    d: int,
-    scratch: Any,
-) -> int:
-    """The UEs of cell ``c`` decide one after another; rows from ``d`` on are filled, the next one is returned."""
-    first, last = item(fixed.edge_servers, c).first_ue, item(fixed.edge_servers, c).last_ue
+def _see_context(world: Any, fixed: Any, how: How, turn: Turn, out: Any) -> None:
+    """Fill ``out`` (at least 8 + H) with what all decisions of a cell see: the cell itself, and its memory."""
+    see_cell(world, fixed, turn.cell, how.paper, turn.features, out)
+    for n in range(turn.memory.shape[0]):
+        out[CELL_FEATURES + n] = turn.memory[n]
+
+
+@njit(**OPTIONS)
+def decide(world: Any, fixed: Any, how: How, net: CompiledNetwork, trace: Trace, turn: Turn, d: int) -> int:
+    """The UEs of a cell decide; rows of ``trace`` from ``d`` on are filled, the next one is returned."""
+    if how.head < JOINT:
+        return _decide_in_turn(world, fixed, how, net, trace, turn, d)
+    return _decide_at_once(world, fixed, how, net, trace, turn, d)
+
+
+@njit(**OPTIONS)
+def _decide_in_turn(world: Any, fixed: Any, how: How, net: CompiledNetwork, trace: Trace, turn: Turn, d: int) -> int:
+    """The UEs of a cell decide one after another, a row each."""
+    es = item(fixed.edge_servers, turn.cell)
     sent, later = 0, 0
     if how.head == SEQUENTIAL:
-        for u in range(first, last):
+        for u in range(es.first_ue, es.last_ue):
             later += undecided_cycles(world, u)
-    for u in range(first, last):
-        if fresh(world, u) == NONE:
+    for u in range(es.first_ue, es.last_ue):
+        if undecided_task(world, u) == NONE:
             continue
         cycles = undecided_cycles(world, u) if how.head == SEQUENTIAL else 0
         later -= cycles
-        x = kept.features[d]
+        x = trace.features[d]
         see_ue(world, fixed, u, how.paper, sent, later, x[:DECISION_FEATURES])
-        see_cell(world, fixed, c, how.paper, cells, x[DECISION_FEATURES:])
-        for n in range(memory.shape[0]):
-            x[DECISION_FEATURES + CELL_FEATURES + n] = memory[n]
-        forward(params, layers, x, scratch)
-        preferred = params[0] * x[0] + _preference(how, scratch[OUT])
+        _see_context(world, fixed, how, turn, x[DECISION_FEATURES:])
+        forward(net.params, net.layers, x, net.scratch)
+        preferred = net.params[0] * x[0] + _preference(how, net.scratch[OUT])
         choice = _choose(world, u, how, preferred)
         item(world.ues, u).choice = choice
         if choice == 1:
             sent += cycles
-        kept.actions[d], kept.said[d], kept.where[d, 0], kept.where[d, 1] = choice, preferred, at, u
+        trace.actions[d], trace.logits[d], trace.where[d, 0], trace.where[d, 1] = choice, preferred, turn.at, u
         d += 1
     return d
 
 
 @njit(**OPTIONS)
-def decide_at_once(
-    world: Any,
-    fixed: Any,
-    c: int,
-    how: How,
-    params: Any,
-    layers: Any,
-    kept: Trace,
-    cells: Any,
-    memory: Any,
-    at: int,
-    d: int,
-    scratch: Any,
-) -> int:
-    """One action for all UEs of cell ``c``, kept in row ``d``; the next row is returned."""
-    first, last = item(fixed.edge_servers, c).first_ue, item(fixed.edge_servers, c).last_ue
-    width, x = (last - first) * DECISION_FEATURES, kept.features[d]
+def _decide_at_once(world: Any, fixed: Any, how: How, net: CompiledNetwork, trace: Trace, turn: Turn, d: int) -> int:
+    """One action for all UEs of a cell, in one row."""
+    es = item(fixed.edge_servers, turn.cell)
+    first, last = es.first_ue, es.last_ue
+    width, x = (last - first) * DECISION_FEATURES, trace.features[d]
     for u in range(first, last):
         begin = (u - first) * DECISION_FEATURES
         see_ue(world, fixed, u, how.paper, 0, 0, x[begin : begin + DECISION_FEATURES])
-    see_cell(world, fixed, c, how.paper, cells, x[width : width + CELL_FEATURES])
-    for n in range(memory.shape[0]):
-        x[width + CELL_FEATURES + n] = memory[n]
-    forward(params, layers, x, scratch)
-    kept.where[d, 0], kept.where[d, 1] = at, first
+    _see_context(world, fixed, how, turn, x[width:])
+    forward(net.params, net.layers, x, net.scratch)
+    trace.where[d, 0], trace.where[d, 1] = turn.at, first
     if how.head == JOINT:
-        vector, kept.said[d] = _draw(world, first, how, params, x, last - first, scratch[OUT])
-        kept.actions[d] = vector
+        vector, trace.logits[d] = _draw(world, first, how, net.params, x, last - first, net.scratch[OUT])
+        trace.actions[d] = vector
         for u in range(first, last):
             item(world.ues, u).choice = (vector >> (u - first)) & 1
     else:
-        kept.said[d] = _nearest(world, first, last, how, params, x, scratch[OUT])
+        trace.logits[d] = _nearest(world, first, last, how, net.params, x, net.scratch[OUT])
     return d + 1
 
 
@@ -204,18 +208,18 @@ def _draw(world: Any, first: int, how: How, params: Any, x: Any, ues: int, out: 
 def _nearest(world: Any, first: int, last: int, how: How, params: Any, x: Any, out: Any) -> float:
     """Choices nearest to a proto-action around the network's, kept behind the inputs; its log-probability."""
     seed, slot = world.status[0].seed, world.status[0].slot
-    behind, said = x.shape[0] - (last - first), 0.0
+    behind, log_probability = x.shape[0] - (last - first), 0.0
     for u in range(first, last):
         n = u - first
         proto = params[0] * x[n * DECISION_FEATURES] + out[n]
-        if fresh(world, u) == NONE:
+        if undecided_task(world, u) == NONE:
             x[behind + n] = math.nan
             continue
         if how.explore > 0.0:
             first_draw = uniform(seed, EXPLORATION, u, slot, FIELD_NOISE)
             noise = normal(first_draw, uniform(seed, EXPLORATION, u, slot, FIELD_NOISE + 1))
             proto += SPREAD * noise
-            said -= 0.5 * noise * noise
+            log_probability -= 0.5 * noise * noise
         x[behind + n] = proto
         item(world.ues, u).choice = 1 if proto > 0.0 else 0
-    return said
+    return log_probability

@@ -6,7 +6,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from testbed.policy.network import Array, Layer, Layout
+from controller.learn.layers import dense
+from testbed.policy.network import Array, Layout
 
 
 class Remembered(msgspec.Struct):
@@ -18,11 +19,6 @@ class Remembered(msgspec.Struct):
     cell: NDArray[np.int64]
 
 
-def _dense(params: Tensor, layer: Layer, x: Tensor) -> Tensor:
-    weights = params[layer.start : layer.bias].view(layer.inputs, layer.outputs)
-    return torch.addmm(params[layer.bias : layer.end], x, weights)
-
-
 def unroll(params: Tensor, shape: Layout, past: Remembered) -> Tensor:
     """`testbed.policy.network.remember` in torch, slot after slot: the memory at each decision (T+1, W, C, H)."""
     gates, candidate = shape.core
@@ -30,8 +26,8 @@ def unroll(params: Tensor, shape: Layout, past: Remembered) -> Tensor:
     memory = torch.from_numpy(past.memory).flatten(0, 1)
     found = []
     for now in seen:
-        keep, use = torch.sigmoid(_dense(params, gates, torch.cat([now, memory], dim=1))).chunk(2, dim=1)
-        new = torch.tanh(_dense(params, candidate, torch.cat([now, use * memory], dim=1)))
+        keep, use = torch.sigmoid(dense(params, gates, torch.cat([now, memory], dim=1))).chunk(2, dim=1)
+        new = torch.tanh(dense(params, candidate, torch.cat([now, use * memory], dim=1)))
         memory = keep * memory + (1.0 - keep) * new
         found.append(memory)
     return torch.stack(found).view(*past.seen.shape[:3], -1)

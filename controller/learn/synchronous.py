@@ -20,7 +20,7 @@ from testbed.policy.network import Array
 
 
 class SynchronousPool(WorkerPool):
-    """A team whose members answer, each through a pipe, with a gradient."""
+    """Workers that answer, each through a pipe, with a gradient."""
 
     def __init__(self, config: TrainConfig, shared: Shared, workers: int, say: Say = ignore_progress) -> None:
         self._config = config
@@ -85,7 +85,7 @@ class SynchronousPool(WorkerPool):
 
 
 def _work(order: bytes, name: str, size: int, workers: int, number: int, parent: int, pipe: Any) -> None:
-    """A member's process: a gradient whenever it is asked for one, until nobody can ask any more."""
+    """A worker's process: a gradient whenever it is asked for one, until nobody can ask any more."""
     if not bound_to(parent):
         return
     torch.set_num_threads(1)

@@ -27,8 +27,8 @@ TIME, INTERRUPTED, DIVERGED = "time", "interrupted", "diverged"
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """When training ends: after ``seconds`` of wall time, at ``updates`` (0: no such limit), or on a plateau.
 
-    ``workers`` 1 learns in this process and is repeatable; its verdicts come every ``every_s`` or, if that is 0, every
-    ``every_updates``. ``early_stop``: end when `PATIENCE` verdicts brought less than `GAIN` of improvement.
+    ``workers`` 1 learns in this process and is repeatable; it is evaluated every ``every_s`` or, if that is 0, every
+    ``every_updates``. ``early_stop``: end when `PATIENCE` evaluations brought less than `GAIN` of improvement.
     ``synchronous``: see `controller.learn.synchronous`. Asynchronous workers may each make one more than ``updates``.
     """
 
@@ -42,7 +42,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict: mean ``overhead`` on validation workloads now and at ``best``, after ``seconds`` in this process.
+    """An evaluation: mean ``overhead`` on validation workloads now and at ``best``, after ``seconds`` in this process.
 
     ``rate`` is updates a second, ``lag`` how many updates of others an update came after reading parameters (mean),
     ``slots`` world slots played; ``entropy`` (nats a decision) and ``reward`` (a slot) are of the last rollouts.
@@ -71,7 +71,7 @@ class Evaluator:
         self._stale = 0
 
     def compile(self, params: Array) -> None:
-        """Have compiled what a verdict needs."""
+        """Have compiled what an evaluation needs."""
         self._evaluate(params)
 
     def _evaluate(self, params: Array) -> float:
@@ -83,7 +83,7 @@ class Evaluator:
         known = found.overhead[~np.isnan(found.overhead)]
         return float(known.mean()) if len(known) else np.inf
 
-    def verdict(self, params: Array) -> float:
+    def evaluate(self, params: Array) -> float:
         """Evaluate a copy of ``params`` and remember it if it is the best."""
         mine = params.copy()
         mean = self._evaluate(mine)
@@ -94,7 +94,7 @@ class Evaluator:
 
     @property
     def plateau(self) -> bool:
-        """Whether the last verdicts brought nothing."""
+        """Whether the last evaluations brought nothing."""
         return self._stale >= PATIENCE
 
 
@@ -135,7 +135,7 @@ class Trainer:
 
     def run(self, observe: Observer, say: Say = ignore_progress) -> str:
         """Train; returns what ended it: "time", "updates", "plateau", "interrupted" or "diverged", when parameters are
-        no finite numbers any more. Every other verdict writes the checkpoint. Time counts from when everything is
+        no finite numbers any more. Every other evaluation writes the checkpoint. Time counts from when everything is
         compiled and all workers are at work. ``say`` hears of what is kept, and of workers that die.
         """
         self._say = say
@@ -149,7 +149,7 @@ class Trainer:
             self.shared.close()
 
     def stop(self) -> None:
-        """End at the next occasion, with a last verdict."""
+        """End at the next occasion, with a last evaluation."""
         self._stopped = True
 
     def _begin(self) -> None:
@@ -190,27 +190,27 @@ class Trainer:
 
     def _together(self) -> Iterator[Report]:
         config, shared, budget = self.config, self.shared, self.budget
-        team = (SynchronousPool if budget.synchronous else WorkerPool)(config, shared, budget.workers, self._say)
+        pool = (SynchronousPool if budget.synchronous else WorkerPool)(config, shared, budget.workers, self._say)
         try:
             while not (self._stopped or shared.stopping or shared.counts[:, SLOTS].all()):
-                team.watch(LOOK_S)
+                pool.watch(LOOK_S)
             self._began, judged = time.monotonic(), -1
             while not self._over():
-                team.watch(self._until_verdict())
+                pool.watch(self._until_evaluation())
                 if judged != self.shared.updates:
                     judged = self.shared.updates
                     yield from self._judged(None)
         finally:
-            team.stop()
+            pool.stop()
         yield from self._judged(None)
 
-    def _until_verdict(self) -> float:
+    def _until_evaluation(self) -> float:
         budget, every_s = self.budget, self.budget.every_s or Budget().every_s
         left = self._began + budget.seconds - time.monotonic() if budget.seconds else every_s
         return max(0.0, min(every_s, left))
 
     def _judged(self, learner: Learner | None) -> Iterator[Report]:
-        """A verdict on the present parameters, and the checkpoint; none before the first update, nor on what is no
+        """An evaluation on the present parameters, and the checkpoint; none before the first update, nor on what is no
         number.
         """
         shared, params, square_avg = self.shared, self.shared.params.copy(), self.shared.square_avg.copy()
@@ -219,7 +219,7 @@ class Trainer:
         if not (np.isfinite(params).all() and np.isfinite(square_avg).all()):
             self._diverged = True
             return
-        overhead = self.evaluator.verdict(params)
+        overhead = self.evaluator.evaluate(params)
         seconds = time.monotonic() - self._began
         progress, (entropy, reward) = shared.counts.sum(axis=0), shared.gauges.mean(axis=0)
         arrays = {

@@ -26,7 +26,7 @@ def ignore_progress(text: str) -> None:
 
 
 def once(shared: Shared, learner: Learner, number: int) -> None:
-    """One update by worker ``number``, counted. Numbers that grow beyond all bounds are the next verdict's business."""
+    """One update by worker ``number``, counted. The next evaluation deals with numbers that grow beyond all bounds."""
     config, before = learner.config, shared.updates
     with np.errstate(all="ignore"):
         step = learner.step(shared.params, shared.square_avg, before)

@@ -1,1 +1,1 @@
-"""Learning while a testbed runs: published weights, the policy that is taught, and the process that teaches it."""
+"""Learning while a testbed runs: published weights, the behaviour policy, and the process that learns from it."""

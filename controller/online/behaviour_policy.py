@@ -1,4 +1,4 @@
-"""The policy that is taught while it decides: it follows the published weights, explores, and tells what it saw."""
+"""The behaviour policy of a run that learns: it follows the published weights, explores, and tells what it saw."""
 
 from collections.abc import Callable
 

@@ -32,11 +32,11 @@ class Learner(Process):
         """Report to the launcher, learn from the epoch on, leave a checkpoint."""
         os.nice(NICE)
         torch.set_num_threads(1)
-        self._line.open()
+        self._session.open()
         try:
             start = self._await_start()
             if start is not None:
-                self._line.close(self._serve(start).reason)
+                self._session.close(self._serve(start).reason)
         finally:
             self.mailbox.close(2000, LAUNCHER)
 

@@ -1,6 +1,6 @@
-"""Learning from a running testbed: stretches of experience are used again and again while they are fresh.
+"""Learning from a running testbed: segments of experience are used again and again while they are fresh.
 
-A testbed gives 20 slots a second at speed 20 where the twin gives many thousands. Each stretch therefore takes part in
+A testbed gives 20 slots a second at speed 20 where the twin gives many thousands. Each segment therefore takes part in
 several updates, together with others drawn from the latest; V-trace corrects that older policies made them.
 """
 
@@ -15,7 +15,7 @@ from testbed.policy.network import Array
 
 
 class OnlineConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How to learn live: updates for each new stretch of ``slots`` slots, each of ``batch`` stretches of the last
+    """How to learn live: updates for each new segment of ``slots`` slots, each of ``batch`` segments of the last
     ``keep``, at learning rate ``rate``."""
 
     slots: int = SEGMENT_SLOTS
@@ -39,12 +39,12 @@ class OnlineLearner:
     """Improves ``params`` in place by what it is told of a run."""
 
     def __init__(
-        self, system: System, params: Array, square_avg: Array, lessons: OnlineConfig | None = None, seed: int = 1
+        self, system: System, params: Array, square_avg: Array, config: OnlineConfig | None = None, seed: int = 1
     ) -> None:
         self.params, self.square_avg = params.copy(), square_avg.copy()
-        self.lessons = lessons or OnlineConfig()
-        self._assembler = Assembler(system, self.lessons.slots)
-        self._kept: list[TrajectorySegment] = []
+        self.config = config or OnlineConfig()
+        self._assembler = Assembler(system, self.config.slots)
+        self._buffer: list[TrajectorySegment] = []
         self._due = 0
         self._rng = np.random.default_rng(seed)
 
@@ -56,33 +56,33 @@ class OnlineLearner:
     def take(self, message: object) -> None:
         """Note what the testbed tells; see `Assembler.take`."""
         self._assembler.take(message)
-        for stretch in self._assembler.ready():
-            self._kept = [*self._kept, stretch][-self.lessons.keep :]
-            self._due = self.lessons.updates
+        for segment in self._assembler.ready():
+            self._buffer = [*self._buffer, segment][-self.config.keep :]
+            self._due = self.config.updates
 
     def update(self, version: int) -> Done:
-        """One update at published version ``version``: the newest stretch, and others drawn from those kept."""
-        older = np.arange(len(self._kept) - 1)
-        drawn = self._rng.choice(older, min(len(older), self.lessons.batch - 1), replace=False)
-        chosen = [self._kept[-1], *(self._kept[n] for n in drawn)]
+        """One update at published version ``version``: the newest segment, and others drawn from those kept."""
+        older = np.arange(len(self._buffer) - 1)
+        drawn = self._rng.choice(older, min(len(older), self.config.batch - 1), replace=False)
+        chosen = [self._buffer[-1], *(self._buffer[n] for n in drawn)]
         rollout = together(chosen)
-        grad, losses = a3c.gradient(self.params, rollout, self.lessons.settings)
-        a3c.rmsprop(self.params, self.square_avg, grad, self.lessons.rate)
+        grad, losses = a3c.gradient(self.params, rollout, self.config.settings)
+        a3c.rmsprop(self.params, self.square_avg, grad, self.config.rate)
         self._due -= 1
-        versions = np.concatenate([stretch.version for stretch in chosen])
+        versions = np.concatenate([segment.version for segment in chosen])
         lag = version - float(versions.mean()) if len(versions) else 0.0
         return Done(losses.policy + losses.value, losses.entropy, float(rollout.rewards.mean()), lag)
 
 
-def together(stretches: list[TrajectorySegment]) -> Rollout:
-    """Stretches of equal length as the worlds of one rollout."""
-    worlds = len(stretches)
+def together(segments: list[TrajectorySegment]) -> Rollout:
+    """Segments of equal length as the worlds of one rollout."""
+    worlds = len(segments)
     return Rollout(
-        features=np.concatenate([stretch.features for stretch in stretches]),
-        actions=np.concatenate([stretch.actions for stretch in stretches]),
-        log_probability=np.concatenate([stretch.log_probability for stretch in stretches]),
-        slot=np.concatenate([stretch.slot * worlds + world for world, stretch in enumerate(stretches)]),
-        weight=np.concatenate([stretch.weight for stretch in stretches]),
-        cells=np.concatenate([stretch.cells for stretch in stretches], axis=1),
-        rewards=np.concatenate([stretch.rewards for stretch in stretches], axis=1),
+        features=np.concatenate([segment.features for segment in segments]),
+        actions=np.concatenate([segment.actions for segment in segments]),
+        log_probability=np.concatenate([segment.log_probability for segment in segments]),
+        slot=np.concatenate([segment.slot * worlds + world for world, segment in enumerate(segments)]),
+        weight=np.concatenate([segment.weight for segment in segments]),
+        cells=np.concatenate([segment.cells for segment in segments], axis=1),
+        rewards=np.concatenate([segment.rewards for segment in segments], axis=1),
     )

@@ -1,10 +1,10 @@
-"""From what a running testbed tells to stretches of experience, on no clock but the slots in the messages.
+"""From what a running testbed tells to segments of experience, on no clock but the slots in the messages.
 
 Observations come slot by slot and cell by cell, outcomes mostly many slots later and in any order; as they come from
 others, one may also be read before the observation of its task. A slot is settled when all
-that was in the system during it has ended, or `PATIENCE` slots have passed; T settled slots in a row make a stretch.
+that was in the system during it has ended, or `PATIENCE` slots have passed; T settled slots in a row make a segment.
 Decisions that were not the policy's own in the end, or whose UE died, get weight 0. A gap in what was seen, as a death
-of the controller leaves it, ends a stretch.
+of the controller leaves it, ends a segment.
 """
 
 import msgspec
@@ -46,7 +46,7 @@ class _Slot(msgspec.Struct):
 
 
 class Assembler:
-    """Takes messages in the order they come; `ready` gives the stretches of ``slots`` slots that are complete."""
+    """Takes messages in the order they come; `ready` gives the segments of ``slots`` slots that are complete."""
 
     def __init__(self, system: System, slots: int, patience: int = PATIENCE) -> None:
         self._system, self._length, self._patience = system, slots, patience
@@ -67,7 +67,7 @@ class Assembler:
         self._settled: list[_Slot] = []
 
     def ready(self) -> list[TrajectorySegment]:
-        """The stretches completed since the last call."""
+        """The segments completed since the last call."""
         found, self._ready = self._ready, []
         return found
 

@@ -24,7 +24,7 @@ class DecisionLatency(msgspec.Struct, frozen=True):
     seen: Spread
 
 
-def thinking(run: RecordedRun) -> DecisionLatency:
+def latency_of(run: RecordedRun) -> DecisionLatency:
     """The decision times of a live run; fallbacks are left out."""
     last = {event.source: detail(event) for event in run.record.events if event.kind == "answers"}
     answers = histogram.merge(last.values())

@@ -41,5 +41,5 @@ def unlearned(run: RecordedRun) -> list[str]:
     slots = min(run.resolved.system.slots, max(0, run.end_ns) // run.resolved.system.slot_ns)
     return [
         f"nothing was learned in {slots} slots: its first weights decided throughout, and it leaves no {LEARNED_FILE} "
-        "(give it more slots: the first update needs a stretch of them, and a learner that is at work by then)"
+        "(give it more slots: the first update needs a segment of them, and a learner that is at work by then)"
     ]

@@ -1,7 +1,8 @@
 """What a run earned by its scenario's reward (MODEL: decisions and the Markov decision process), from its last rows."""
 
+import itertools
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import msgspec
@@ -50,23 +51,39 @@ def by_slot(rows: Sequence[TaskRow], system: System, kind: str) -> list[RewardRo
     """
     ues = {ue.name: ue for ue in system.ues}
     cells: defaultdict[tuple[int, int], _Cell] = defaultdict(_Cell)
+    whole: defaultdict[tuple[int, float], Counter[int]] = defaultdict(Counter)
     local = local_overheads(rows, ues) if kind != HOLDING else {}
     last = system.slots - 1
+
+    def spend(slot: int, number: int, weight: float, stay_ns: int, energy_j: float = 0.0, tasks: int = 1) -> None:
+        cell = cells[slot, number]
+        cell.stay_ns += tasks * stay_ns
+        cell.energies_j.append(energy_j)
+        if kind == HOLDING:
+            cell.rewards.append(-tasks * mdp.holding_cost(weight, stay_ns, energy_j))
+
     for row in rows:
         if row.choice >= 0:
             cells[row.slot, row.cell].decided += 1
             cells[row.slot, row.cell].offloaded += row.choice == OFFLOAD
         if row.finished_ns < 0:
             continue
+        weight, between = ues[row.ue].weight_delay, whole[row.cell, ues[row.ue].weight_delay]
+        first, end = _touched(row.generated_ns, row.generated_ns + row.measured_ns, system.slot_ns)
+        between[first + 1] += 1
+        between[max(first + 1, end)] -= 1
         for slot, stay_ns, energy_j in _spent(row, ues[row.ue], system.slot_ns):
-            cell = cells[slot, row.cell]
-            cell.stay_ns += stay_ns
-            cell.energies_j.append(energy_j)
+            spend(slot, row.cell, weight, stay_ns, energy_j)
             last = max(last, slot)
-            if kind == HOLDING:
-                cell.rewards.append(-mdp.holding_cost(ues[row.ue].weight_delay, stay_ns, energy_j))
+            if first < slot < end:
+                between[slot] -= 1
+                between[slot + 1] += 1
         if kind != HOLDING:
             cells[row.slot, row.cell].rewards.append(_score(row, local[row.ue, row.number], kind))
+    for (number, weight), changes in whole.items():
+        for slot, tasks in enumerate(itertools.accumulate(changes[slot] for slot in range(last + 1))):
+            if tasks:
+                spend(slot, number, weight, system.slot_ns, tasks=tasks)
     numbers = [es.index + 1 for es in system.edge_servers]
     return [_row(slot, cell, system.slot_ns, cells[slot, cell]) for slot in range(last + 1) for cell in numbers]
 
@@ -85,8 +102,12 @@ def _row(slot: int, cell: int, slot_ns: int, found: _Cell) -> RewardRow:
 
 
 def _spent(row: TaskRow, ue: Ue, slot_ns: int) -> list[tuple[int, int, float]]:
-    """(slot, ns in the system during it, joules spent in it) of a finished task, as measured."""
-    left = row.generated_ns + row.measured_ns
+    """(slot, ns in the system during it, joules spent in it) of a finished task, as measured.
+
+    Of the slots that it was in from their beginning to their end only those in which it spent energy are there: tasks
+    of an overloaded region stay for thousands of slots.
+    """
+    came, left = row.generated_ns, row.generated_ns + row.measured_ns
     sent = transmit_energy_j(ue.tx_power_w, row.airtime_ns)
     rest = row.energy_measured_j - sent
     parts = [(row.tx_start_ns, row.tx_start_ns + row.airtime_ns, sent)] if row.airtime_ns > 0 else []
@@ -96,20 +117,21 @@ def _spent(row: TaskRow, ue: Ue, slot_ns: int) -> list[tuple[int, int, float]]:
         parts.append((left, left, rest))
     energy: defaultdict[int, float] = defaultdict(float)
     for start, end, joule in parts:
-        for slot, ns in _slots(start, end, slot_ns):
-            energy[slot] += joule * ns / (end - start) if end > start else joule
-    stay = dict(_slots(row.generated_ns, left, slot_ns))
-    return [(slot, stay.get(slot, 0), energy.get(slot, 0.0)) for slot in sorted({*stay, *energy})]
+        first, last = _touched(start, end, slot_ns)
+        for slot in range(first, last + 1):
+            energy[slot] += joule * _shared_ns(slot, start, end, slot_ns) / (end - start) if end > start else joule
+    slots = sorted({*_touched(came, left, slot_ns), *energy})
+    return [(slot, _shared_ns(slot, came, left, slot_ns), energy.get(slot, 0.0)) for slot in slots]
 
 
-def _slots(start_ns: int, end_ns: int, slot_ns: int) -> list[tuple[int, int]]:
-    """The slots that [start, end) touches and the ns in each; an instant is in the slot that it begins or is inside."""
-    if end_ns <= start_ns:
-        return [(start_ns // slot_ns, 0)]
-    first, last = start_ns // slot_ns, (end_ns - 1) // slot_ns
-    return [
-        (slot, min(end_ns, (slot + 1) * slot_ns) - max(start_ns, slot * slot_ns)) for slot in range(first, last + 1)
-    ]
+def _touched(start_ns: int, end_ns: int, slot_ns: int) -> tuple[int, int]:
+    """The first and the last slot that [start, end) touches; an instant is in the slot that it begins or is inside."""
+    return start_ns // slot_ns, max(start_ns, end_ns - 1) // slot_ns
+
+
+def _shared_ns(slot: int, start_ns: int, end_ns: int, slot_ns: int) -> int:
+    """How much of [start, end) lies in ``slot``."""
+    return max(0, min(end_ns, (slot + 1) * slot_ns) - max(start_ns, slot * slot_ns))
 
 
 def _score(row: TaskRow, local: float, kind: str) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from testbed.analysis import incidents, per_server, run_reward, threshold_checks
-from testbed.analysis.decision_latency import DecisionLatency, thinking
+from testbed.analysis.decision_latency import DecisionLatency, latency_of
 from testbed.analysis.grading import Fidelity, detail
 from testbed.analysis.learning_progress import Learning, learning, unlearned
 from testbed.analysis.parts import PARTS
@@ -122,8 +122,8 @@ def summarise(run: RecordedRun, fidelity: Fidelity) -> Summary:
         fairness=values["fairness"],
         es=per_server.summarise(run),
         where_time_went=where_time_went(done),
-        thresholds=threshold_checks.judge(run.resolved.scenario.thresholds, values, fidelity.grade),
-        decision_ms=thinking(run),
+        thresholds=threshold_checks.checked(run.resolved.scenario.thresholds, values, fidelity.grade),
+        decision_ms=latency_of(run),
         learning=learning(run),
         fidelity=fidelity,
         problems=list(audit.problems[:20]),

@@ -26,8 +26,8 @@ class ThresholdCheck(msgspec.Struct, frozen=True):
     unit: str = ""
 
 
-def judge(thresholds: Thresholds, values: Mapping[str, float], grade: str | None) -> list[ThresholdCheck]:
-    """The verdict on each threshold that is set."""
+def checked(thresholds: Thresholds, values: Mapping[str, float], grade: str | None) -> list[ThresholdCheck]:
+    """What came of each threshold that is set."""
     outcomes = []
     for name in thresholds.__struct_fields__:
         bound: Bound | None = getattr(thresholds, name)

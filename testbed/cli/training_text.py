@@ -8,19 +8,19 @@ from testbed.model.human import duration
 
 
 def text(report: Report, baseline: Baseline) -> str:
-    """A verdict in words."""
+    """An evaluation in words."""
     parts = [f"overhead {report.overhead:.4f}", f"best {report.best:.4f}{against(report.best, baseline)}"]
     parts += [f"{report.rate:.0f} updates/s", f"lag {report.lag:.1f}"]
     return ", ".join(parts)
 
 
 def line(report: Report, baseline: Baseline) -> str:
-    """A verdict in words, after the time that training has taken."""
+    """An evaluation in words, after the time that training has taken."""
     return f"{duration(round(report.seconds))}: {text(report, baseline)}"
 
 
 def brief(report: Report, baseline: Baseline) -> str:
-    """A verdict in a few words, beside a bar on a narrow terminal."""
+    """An evaluation in a few words, beside a bar on a narrow terminal."""
     comparable = baseline.policy and math.isfinite(report.best) and baseline.overhead > 0.0
     change = f" ({100.0 * (report.best / baseline.overhead - 1.0):+.1f} % to {baseline.policy})" if comparable else ""
     return f"best {report.best:.4f}{change}, {report.rate:.0f}/s, lag {report.lag:.1f}"

@@ -73,7 +73,7 @@ class Baseline(msgspec.Struct, frozen=True):
 
 
 class TrainingResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What training came to; ``checkpoint`` is "" if no verdict was reached, ``ended`` as `Trainer.run` says."""
+    """What training came to; ``checkpoint`` is "" if no evaluation was reached, ``ended`` as `Trainer.run` says."""
 
     checkpoint: str
     algorithm: str
@@ -151,7 +151,7 @@ class Training:
         )
 
     def run(self, baseline: Baseline, show: Observer, say: Say) -> TrainingResult:
-        """Train to the end, or until interrupted; the checkpoint holds the best parameters of all verdicts.
+        """Train to the end, or until interrupted; the checkpoint holds the best parameters of all evaluations.
 
         Raises `StartError` if time was too short for a single update, or if the checkpoint cannot be written.
         """

@@ -85,7 +85,7 @@ def order(
         least = math.ceil(LEAST_SLOTS * scenario.slot_ns * 1e-9 / speed)
         longer = f"--wall {least}s" if seconds else f"--slots {LEAST_SLOTS}"
         raise UsageError(
-            f"slots={slots}: too short to learn from, a stretch of experience and its tasks' ends need {LEAST_SLOTS}",
+            f"slots={slots}: too short to learn from, a trajectory segment and its tasks' ends need {LEAST_SLOTS}",
             f"{longer} is the least; it takes some hundreds of slots to learn much",
         )
     return (

@@ -79,15 +79,15 @@ class TwinBackend:
     missed = 0
     measured = (0, 0.0)
 
-    def __init__(self, setting: EnvironmentConfig, backlog_s: float = 0.0, capacity: int | None = None) -> None:
-        self._kind, self._code = setting.observation, OBSERVATIONS[setting.observation]
-        self._twin = worlds(setting, 1, capacity)
-        self._ues = len(setting.system.ues)
+    def __init__(self, config: EnvironmentConfig, backlog_s: float = 0.0, capacity: int | None = None) -> None:
+        self._kind, self._code = config.observation, OBSERVATIONS[config.observation]
+        self._twin = worlds(config, 1, capacity)
+        self._ues = len(config.system.ues)
         self._backlog_ns = backlog_ns(backlog_s)
         self._seen = np.zeros((1, 0), np.float32)
         self.totals = NOTHING
         self.slot = self.inside = 0
-        self.fallback, self.lag_ns = np.zeros((2, len(setting.system.edge_servers)), np.int64)
+        self.fallback, self.lag_ns = np.zeros((2, len(config.system.edge_servers)), np.int64)
 
     @property
     def cells(self) -> NDArray[np.void]:
@@ -139,29 +139,29 @@ def undecided(twin: Twin) -> NDArray[np.bool_]:
     return present
 
 
-def worlds(setting: EnvironmentConfig, count: int, capacity: int | None = None) -> Twin:
+def worlds(config: EnvironmentConfig, count: int, capacity: int | None = None) -> Twin:
     """A twin of ``count`` worlds that are told what to do, by default with room for every task of an episode."""
-    system, source = setting.system, source_of(setting)
+    system, source = config.system, source_of(config)
     needed = "the most tasks that a world may hold is needed, at least 1"
-    room = _room(setting, source) if capacity is None else check.count("capacity", capacity, 1, needed)
-    twin = Twin(system, source, count, double=setting.second_offload, capacity=room, reward=setting.reward)
+    room = _room(config, source) if capacity is None else check.count("capacity", capacity, 1, needed)
+    twin = Twin(system, source, count, double=config.second_offload, capacity=room, reward=config.reward)
     twin.use(None)
     return twin
 
 
-def source_of(setting: EnvironmentConfig) -> Source:
+def source_of(config: EnvironmentConfig) -> Source:
     """Where the tasks come from: keyed draws, or the table of a traced workload (the same for every seed)."""
-    scenario, system = setting.resolved.scenario, setting.system
+    scenario, system = config.resolved.scenario, config.system
     if scenario.workload.trace:
         return build.table(system, inputs.generate(scenario, system))
     return build.generator(scenario, system, endless=False)
 
 
-def _room(setting: EnvironmentConfig, source: Source) -> int:
+def _room(config: EnvironmentConfig, source: Source) -> int:
     """Bernoulli: what an episode can bring at most; Poisson: twice what it brings on average, and 64 a UE."""
     if source.rows:
         return len(source.rows)
-    slots = min(setting.system.slots, setting.episode_slots or setting.system.slots) + 1
-    poisson = setting.scenario.workload.arrivals == "poisson"
+    slots = min(config.system.slots, config.episode_slots or config.system.slots) + 1
+    poisson = config.scenario.workload.arrivals == "poisson"
     rate = max(source.rates) if poisson else 1.0
-    return len(setting.system.ues) * int(slots * rate * (2 if poisson else 1) + (TASKS_PER_UE if poisson else 0))
+    return len(config.system.ues) * int(slots * rate * (2 if poisson else 1) + (TASKS_PER_UE if poisson else 0))

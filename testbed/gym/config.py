@@ -86,13 +86,13 @@ def split(options: Mapping[str, Any]) -> tuple[Choices, dict[str, Any]]:
 
 
 def make(scenario: Source = "region", **choices: Unpack[Choices]) -> EnvironmentConfig:
-    """A setting from a scenario's name, file, text (of several lines) or struct.
+    """The config from a scenario's name, file, text (of several lines) or struct.
 
     ``settings`` are changes like ``"density=0.5"``. ``observation``, ``reward`` and ``episode_slots`` replace the
     scenario's ``agent`` section. ``actions`` is ``multibinary`` or ``multidiscrete``. Raises `TestbedError` for
     mistakes and for what the twin cannot express.
     """
-    check.refuse_unknown(choices, Choices.__annotations__, "a setting")
+    check.refuse_unknown(choices, Choices.__annotations__, "an environment")
     found = _loaded(scenario, choices.get("settings", ()))
     resolved = inputs.resolve(found)
     build.refuse(resolved.system)
@@ -132,10 +132,10 @@ def _loaded(scenario: Source, settings: object) -> Scenario:
 
 
 def emulated(
-    setting: EnvironmentConfig, speed: object, payload: object, decision_timeout_s: object
+    config: EnvironmentConfig, speed: object, payload: object, decision_timeout_s: object
 ) -> EnvironmentConfig:
-    """The setting with what replaces its scenario's emulation and timeout. Raises `UsageError`."""
-    scenario, system = setting.scenario, setting.system
+    """The config with what replaces its scenario's emulation and timeout. Raises `UsageError`."""
+    scenario, system = config.scenario, config.system
     emulation = scenario.emulation
     if speed is not None:
         emulation = msgspec.structs.replace(emulation, speed=check.positive("speed", speed))
@@ -145,7 +145,7 @@ def emulated(
         timeout = int(check.positive("decision_timeout_s", decision_timeout_s) * 1e9)
         system = msgspec.structs.replace(system, decision_timeout_ns=timeout)
     scenario = msgspec.structs.replace(scenario, emulation=emulation)
-    return msgspec.structs.replace(setting, resolved=Resolved(scenario=scenario, system=system))
+    return msgspec.structs.replace(config, resolved=Resolved(scenario=scenario, system=system))
 
 
 def backlog_ns(backlog_s: object) -> int:

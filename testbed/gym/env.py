@@ -7,16 +7,14 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
-from testbed.gym import config as settings_of
+from testbed.gym import config as environment_config
 from testbed.gym import spaces
 from testbed.gym.backend import Backend
 from testbed.gym.config import Options, Source
 from testbed.gym.episode import Episode, backend_of
 from testbed.gym.render import RENDER_MODES, drawn, render_mode_of
 from testbed.gym.spec import portable
-from testbed.gym.told import Info, RegionInfo
-
-COST, SCORE = 9, 11  # of `testbed.gym.backend.Totals`
+from testbed.gym.told import Info, RegionInfo, payment
 
 
 class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.integer[Any]]]):
@@ -36,15 +34,14 @@ class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.integer[Any]]]):
         render_mode: str | None = None,
         **options: Unpack[Options],
     ) -> None:
-        choices, others = settings_of.split(options)
+        choices, others = environment_config.split(options)
         self.render_mode = render_mode_of(render_mode)
-        self.setting = settings_of.make(scenario, **choices)
-        self.action_space = spaces.action_space(self.setting)
-        self.observation_space = spaces.observation_space(self.setting)
-        self._episode = Episode(self.setting, backend_of(backend, self.setting, **others))
+        self.config = environment_config.make(scenario, **choices)
+        self.action_space = spaces.action_space(self.config)
+        self.observation_space = spaces.observation_space(self.config)
+        self._episode = Episode(self.config, backend_of(backend, self.config, **others))
         self._told = RegionInfo()
-        self._paid, scale = (COST, -1.0) if self.setting.reward == "holding" else (SCORE, 1.0)
-        self._scale = scale * self.setting.reward_scale
+        self._paid, self._scale = payment(self.config)
         self._repeats = backend == "twin"
         self._spec: EnvSpec | None = None
 
@@ -74,7 +71,7 @@ class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.integer[Any]]]):
     def step(self, action: object) -> tuple[NDArray[np.float32], float, bool, bool, Info]:
         """Play one slot; raises `UsageError` for a wrong action or outside an episode."""
         episode = self._episode
-        seen, terminated, truncated = episode.step(spaces.checked(action, self.setting))
+        seen, terminated, truncated = episode.step(spaces.checked(action, self.config))
         reward = episode.backend.totals[self._paid] * self._scale
         return seen, reward, terminated, truncated, self._told.info(episode.backend)
 

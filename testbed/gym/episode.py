@@ -16,7 +16,7 @@ from testbed.model.errors import UsageError
 ENVIRONMENT_BACKENDS = ("twin", "testbed")
 
 
-def backend_of(name: str, setting: EnvironmentConfig, **options: object) -> Backend:
+def backend_of(name: str, config: EnvironmentConfig, **options: object) -> Backend:
     """The backend called ``name``; ``options`` are those of `TwinBackend` or of `testbed.gym.live.LiveBackend`."""
     check.one_of("backend", name, ENVIRONMENT_BACKENDS)
     made: Callable[..., Backend] = TwinBackend
@@ -27,17 +27,17 @@ def backend_of(name: str, setting: EnvironmentConfig, **options: object) -> Back
     known = list(inspect.signature(made).parameters)[1:]
     unknown = [option for option in options if option not in known]
     check.refuse_unknown(unknown, [*known, *Choices.__annotations__], f'backend "{name}"')
-    return made(setting, **options)
+    return made(config, **options)
 
 
 class Episode:
     """One episode after another of one region."""
 
-    def __init__(self, setting: EnvironmentConfig, backend: Backend, reset_options: tuple[str, ...] = ()) -> None:
-        self.setting, self.backend, self._reset_options = setting, backend, reset_options
+    def __init__(self, config: EnvironmentConfig, backend: Backend, reset_options: tuple[str, ...] = ()) -> None:
+        self.config, self.backend, self._reset_options = config, backend, reset_options
         self._seeds = Seeds()
-        self._slots, self._limit = setting.system.slots, setting.episode_slots
-        self._unit = spaces.scale(setting) if setting.normalize else None
+        self._slots, self._limit = config.system.slots, config.episode_slots
+        self._unit = spaces.scale(config) if config.normalize else None
         self._ended, self._closed = "no episode has begun", False
 
     @property

@@ -1,6 +1,6 @@
 """Heuristics as callables on observations: what ``greedy`` and ``priced`` decide, from the numbers that agents see.
 
-They work wherever an agent does: in a wrapper, a vector, an evaluation, or as a teacher to imitate.
+They work wherever an agent does: in a wrapper, a vector, an evaluation, or as an expert to imitate.
 """
 
 import numpy as np
@@ -26,16 +26,16 @@ class Heuristic:
     """
 
     def __init__(self, env: object, beta: float = 0.0, beta0: float = 0.0) -> None:
-        self.setting = setting_of(env)
-        if self.setting.observation != "full":
+        self.config = config_of(env)
+        if self.config.observation != "full":
             raise UsageError('the observation is "paper"', 'heuristics need observation="full"')
-        system = self.setting.system
+        system = self.config.system
         self._beta, self._beta0 = beta, beta0
         self._cells = [[ue.index for ue in system.cell_ues(es.index)] for es in system.edge_servers]
         self._cores = [es.cores for es in system.edge_servers]
         self._weight = np.array([ue.weight_delay for ue in system.ues])
         self._latency_s = system.radio.latency_ns * 1e-9
-        self._unit = spaces.scale(self.setting).astype(np.float64) if self.setting.normalize else None
+        self._unit = spaces.scale(self.config).astype(np.float64) if self.config.normalize else None
 
     def __call__(self, seen: ArrayLike) -> NDArray[np.int8]:
         """The action (N,) for an observation (L,), or (W, N) for (W, L)."""
@@ -71,8 +71,8 @@ class Constant:
     """``lc``, ``offload`` or a coin of ``probability`` for each UE and slot, drawn from ``seed`` on."""
 
     def __init__(self, env: object, probability: float, seed: int = 0) -> None:
-        self.setting = setting_of(env)
-        self._ues, self._probability = len(self.setting.system.ues), probability
+        self.config = config_of(env)
+        self._ues, self._probability = len(self.config.system.ues), probability
         self._rng = np.random.default_rng(seed)
 
     def __call__(self, seen: ArrayLike) -> NDArray[np.int8]:
@@ -92,8 +92,8 @@ def heuristic(name: str, env: object) -> Heuristic | Constant:
     Whether edge servers hand on is the environment's matter: raises `UsageError` if ``name`` says otherwise.
     """
     policy, double = loading.load(name)
-    setting = setting_of(env)
-    if double != setting.second_offload:
+    config = config_of(env)
+    if double != config.second_offload:
         what = f'"{name}" {"needs" if double else "knows no"} second offload'
         raise UsageError(what, f"make the environment with second_offload={double}")
     return _of(policy, name, env)
@@ -109,12 +109,12 @@ def _of(policy: Policy, name: str, env: object) -> Heuristic | Constant:
     raise UsageError(f'"{name}" is no heuristic', "lc, offload, random, coin, greedy and priced are")
 
 
-def setting_of(env: object) -> EnvironmentConfig:
-    """The setting of an environment (wrapped or not), a batch, or a `EnvironmentConfig` itself."""
+def config_of(env: object) -> EnvironmentConfig:
+    """The config of an environment (wrapped or not), a batch, or an `EnvironmentConfig` itself."""
     found = env if isinstance(env, EnvironmentConfig) else None
     for name in ("unwrapped", "batch"):
         if found is None:
-            found = getattr(getattr(env, name, env), "setting", None)
+            found = getattr(getattr(env, name, env), "config", None)
     if not isinstance(found, EnvironmentConfig):
         raise UsageError(f"{type(env).__name__} is no environment of this testbed", "give what testbed.gym made")
     return found

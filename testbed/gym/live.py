@@ -50,13 +50,13 @@ class LiveBackend:
 
     def __init__(
         self,
-        setting: EnvironmentConfig,
+        config: EnvironmentConfig,
         speed: float | None = None,
         payload: str | None = None,
         decision_timeout_s: float | None = None,
     ) -> None:
-        self._setting = emulated(setting, speed, payload, decision_timeout_s)
-        self._system = self._setting.system
+        self._config = emulated(config, speed, payload, decision_timeout_s)
+        self._system = self._config.system
         self._players: Players | None = None
         self._warned, self.stepped_ns = False, 0
         self._release: Callable[[], object] | None = None
@@ -65,7 +65,7 @@ class LiveBackend:
     def _begin(self, plan: Plan) -> None:
         system = self._system = plan.system
         self._gathering = Gathering(system)
-        self._tally = Accounting(system, plan.workload, self._setting.reward, plan.emulation.speed)
+        self._accounting = Accounting(system, plan.workload, self._config.reward, plan.emulation.speed)
         self._asks: dict[int, dict[str, Ask]] = {}
         self._news: list[Announce] = []
         self._choices: dict[int, NDArray[np.int8]] = {}
@@ -76,15 +76,15 @@ class LiveBackend:
 
     def _plan(self, seed: int) -> Plan:
         """The episode of workload ``seed``, its UEs telling how tasks end."""
-        setting, resolved = self._setting, self._setting.resolved
-        scenario = msgspec.structs.replace(setting.scenario, seed=seed)
+        config, resolved = self._config, self._config.resolved
+        scenario = msgspec.structs.replace(config.scenario, seed=seed)
         system = msgspec.structs.replace(resolved.system, seed=seed)
         workload = inputs.generate(scenario, system)
         plan = Plan(
             system=system,
             workload=workload,
             policy="",
-            second_offload=setting.second_offload,
+            second_offload=config.second_offload,
             emulation=resolved.emulation,
             learn=True,
         )
@@ -104,7 +104,7 @@ class LiveBackend:
     @property
     def inside(self) -> int:
         """See `Backend`."""
-        return self._tally.inside
+        return self._accounting.inside
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -134,7 +134,7 @@ class LiveBackend:
 
     def observe(self) -> NDArray[np.float32]:
         """See `Backend`."""
-        return observed(self._views, self._setting)
+        return observed(self._views, self._config)
 
     def close(self) -> None:
         """See `Backend`."""
@@ -168,11 +168,11 @@ class LiveBackend:
             raise
         for slot in range(self.slot, target):
             if slot not in self._choices:
-                self._tally.missed(slot)
+                self._accounting.missed(slot)
                 self.missed += 1
         if self.missed:
             self._warn_of_others()
-        self.cells, self.fallback, self.lag_ns = self._tally.settle(target)
+        self.cells, self.fallback, self.lag_ns = self._accounting.settle(target)
         self._views, self.slot = self._look(target), target
         self._forget(target)
         self.stepped_ns = time.monotonic_ns()
@@ -201,13 +201,13 @@ class LiveBackend:
         for ask in self._asks.get(slot, {}).values():
             if ask.tasks:
                 played.answer(ask, choices)
-        self._tally.decided(slot, choices)
+        self._accounting.decided(slot, choices)
         for view in self._views:
-            self._tally.expect(view, choices, think)
+            self._accounting.expect(view, choices, think)
 
     def _must_have_heard(self, away_ns: int) -> None:
         """Raises `LostError` if the caller was away for so long that the inbox cannot have held everything."""
-        emulation = self._setting.resolved.emulation
+        emulation = self._config.resolved.emulation
         slots = away_ns * emulation.speed / self._system.slot_ns
         if slots * emulation.ues_per_process * MESSAGES_A_SLOT > SEND_LIMIT:
             what = f"nobody decided for {away_ns * 1e-9:.0f} s of wall time"
@@ -247,18 +247,18 @@ class LiveBackend:
                 self._news.append(told)
             elif isinstance(told, Ask):
                 self._asks.setdefault(told.slot, {})[told.ue] = told
-                self._tally.asked(told)
+                self._accounting.asked(told)
                 if told.tasks and told.slot in self._choices:
                     played.answer(told, self._choices[told.slot])
             else:
-                self._tally.ended(told)
+                self._accounting.ended(told)
 
     def _look(self, slot: int) -> list[CellView]:
         """The views of all cells, from the asks of ``slot``; in slot 0 nobody has to ask: nothing waits anywhere."""
         system, asks = self._system, dict(self._asks.get(slot, {}))
         for ue in system.ues:
             if ue.name not in asks:
-                tasks = self._tally.waiting(slot, ue.index) if slot == 0 else ()
+                tasks = self._accounting.waiting(slot, ue.index) if slot == 0 else ()
                 asks[ue.name] = Ask(ue=ue.name, slot=slot, at_ns=slot * system.slot_ns, queue_ns=0, tasks=tasks)
         return [self._gathering.view(cell, slot, mine) for cell, mine in enumerate(self._gathering.by_cell(asks))]
 

@@ -13,13 +13,13 @@ from testbed.policy.learned import cell_features, decision_features
 NOTHING = (0.0,) * features.DECISION_FEATURES
 
 
-def observed(cells: Sequence[CellView], setting: EnvironmentConfig) -> NDArray[np.float32]:
+def observed(cells: Sequence[CellView], config: EnvironmentConfig) -> NDArray[np.float32]:
     """The observation of the region, (L,), from the views of all its cells in order."""
     found: list[float] = []
     for cell in cells:
-        found += cell_features(cell) if setting.observation == "full" else _paper(cell, setting)
-    if setting.observation == "full":
-        double = setting.second_offload and len(cells) > 1
+        found += cell_features(cell) if config.observation == "full" else _paper(cell, config)
+    if config.observation == "full":
+        double = config.second_offload and len(cells) > 1
         for cell in cells:
             for ue in cell.ues:
                 own = cell.edge_servers[cell.cell]
@@ -27,8 +27,8 @@ def observed(cells: Sequence[CellView], setting: EnvironmentConfig) -> NDArray[n
     return np.array(found, np.float32)
 
 
-def _paper(cell: CellView, setting: EnvironmentConfig) -> list[float]:
-    es, discipline = cell.edge_servers[cell.cell], setting.system.edge_servers[cell.cell].discipline
+def _paper(cell: CellView, config: EnvironmentConfig) -> list[float]:
+    es, discipline = cell.edge_servers[cell.cell], config.system.edge_servers[cell.cell].discipline
     speed = es.cpu_hz * es.cores
     burdened = features.burden(es.backlog_ns, es.forwarded_cycles, speed, discipline, cell.threshold_ns)
     others = [(other.backlog_ns, other.index) for other in cell.edge_servers if other.index != es.index]

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
-from testbed.gym import config as settings_of
+from testbed.gym import config as environment_config
 from testbed.gym import spaces
 from testbed.gym.backend import Backend
 from testbed.gym.config import Options, Source
@@ -40,20 +40,20 @@ class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no t
         render_mode: str | None = None,
         **options: Unpack[Options],
     ) -> None:
-        choices, others = settings_of.split(options)
+        choices, others = environment_config.split(options)
         self.render_mode = render_mode_of(render_mode)
-        self.setting = settings_of.make(scenario, **choices)
-        self._cells = {f"cell-{es.index + 1}": es.index for es in self.setting.system.edge_servers}
-        self._places = {agent: spaces.places(self.setting, cell) for agent, cell in self._cells.items()}
-        self._ues = {agent: [ue.index for ue in self.setting.system.cell_ues(c)] for agent, c in self._cells.items()}
+        self.config = environment_config.make(scenario, **choices)
+        self._cells = {f"cell-{es.index + 1}": es.index for es in self.config.system.edge_servers}
+        self._places = {agent: spaces.places(self.config, cell) for agent, cell in self._cells.items()}
+        self._ues = {agent: [ue.index for ue in self.config.system.cell_ues(c)] for agent, c in self._cells.items()}
         self.possible_agents = list(self._cells)
         self.agents: list[str] = []
-        self.state_space = region = spaces.observation_space(self.setting)
+        self.state_space = region = spaces.observation_space(self.config)
         self.observation_spaces = {
             agent: Box(region.low[at], region.high[at], dtype=np.float32) for agent, at in self._places.items()
         }
-        self.action_spaces = {agent: spaces.action_space(self.setting, len(mine)) for agent, mine in self._ues.items()}
-        self._episode = Episode(self.setting, backend_of(backend, self.setting, **others), RESET_OPTIONS)
+        self.action_spaces = {agent: spaces.action_space(self.config, len(mine)) for agent, mine in self._ues.items()}
+        self._episode = Episode(self.config, backend_of(backend, self.config, **others), RESET_OPTIONS)
         self._region = np.zeros(region.shape, np.float32)
         self._seed, self._mean = 0, RunningMean((len(self._cells),))
 
@@ -109,7 +109,7 @@ class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no t
     def _masks(self, present: NDArray[np.bool_]) -> Info:
         """Under ``action_mask`` libraries of agents expect what ``sample`` of the space takes, and all the choices."""
         found: Info = {"offload_mask": present.view(np.int8)}
-        if self.setting.actions == "multidiscrete":
+        if self.config.actions == "multidiscrete":
             found["action_mask"] = tuple(spaces.told_mask(present))
         return found
 
@@ -120,7 +120,7 @@ class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no t
             what = f'"{unknown[0]}" is no agent' if unknown else f"no action for {missing[0]}"
             raise UsageError(what, f"an action for each of {', '.join(self._cells)} is needed")
         parts = [
-            spaces.checked_cell(actions[agent], self.setting, cell, agent)
+            spaces.checked_cell(actions[agent], self.config, cell, agent)
             for agent, cell in self._cells.items()
             if agent in actions
         ]
@@ -130,7 +130,7 @@ class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no t
         return {agent: self._region[self._places[agent]] for agent in self.agents}
 
     def _rewards(self) -> dict[str, float]:
-        each, team = paid(self._episode.backend.cells, self.setting), self.setting.team
+        each, team = paid(self._episode.backend.cells, self.config), self.config.team
         shared = float(each.sum())
         return {agent: team * shared + (1.0 - team) * float(each[self._cells[agent]]) for agent in self.agents}
 

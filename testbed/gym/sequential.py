@@ -11,14 +11,13 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
-from testbed.gym import config as settings_of
+from testbed.gym import config as environment_config
 from testbed.gym import spaces
 from testbed.gym.config import Options, Source
-from testbed.gym.env import COST, SCORE
 from testbed.gym.episode import Episode, backend_of
 from testbed.gym.render import RENDER_MODES, drawn, render_mode_of
 from testbed.gym.spec import portable
-from testbed.gym.told import Info, RegionInfo
+from testbed.gym.told import Info, RegionInfo, payment
 from testbed.model.errors import UsageError
 from testbed.model.mdp import CellView, UeView
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
@@ -48,7 +47,7 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
         render_mode: str | None = None,
         **options: Unpack[Options],
     ) -> None:
-        choices, others = settings_of.split(options)
+        choices, others = environment_config.split(options)
         for name in ("actions", "observation"):
             if choices.get(name) is not None:
                 raise UsageError(
@@ -56,15 +55,15 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
                 )
         self.render_mode = render_mode_of(render_mode)
         choices["observation"] = "full"
-        self.setting = settings_of.make(scenario, **choices)
+        self.config = environment_config.make(scenario, **choices)
         self.action_space = Discrete(2)
         self.observation_space = self._space()
-        self._episode = Episode(self.setting, backend_of(backend, self.setting, **others))
+        self._episode = Episode(self.config, backend_of(backend, self.config, **others))
         self._told = RegionInfo()
-        self._paid, sign = (COST, -1.0) if self.setting.reward == "holding" else (SCORE, 1.0)
-        self._scale, self._repeats = sign * self.setting.reward_scale, backend == "twin"
-        self._double = self.setting.second_offload and len(self.setting.system.edge_servers) > 1
-        self._choices = np.zeros(len(self.setting.system.ues), np.int8)
+        self._paid, self._scale = payment(self.config)
+        self._repeats = backend == "twin"
+        self._double = self.config.second_offload and len(self.config.system.edge_servers) > 1
+        self._choices = np.zeros(len(self.config.system.ues), np.int8)
         self._asking: list[tuple[CellView, UeView]] = []
         self._sent, self._info = 0, Info()
         self._ends, self._ended_at_once = (False, False), False
@@ -72,11 +71,11 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     def _space(self) -> Box[np.float32]:
         """The bounds of the first UE and its cell, which are those of all."""
-        region, at = spaces.observation_space(self.setting), len(self.setting.system.edge_servers) * CELL_FEATURES
+        region, at = spaces.observation_space(self.config), len(self.config.system.edge_servers) * CELL_FEATURES
         low, high = (
             np.r_[side[at : at + DECISION_FEATURES], side[:CELL_FEATURES]] for side in (region.low, region.high)
         )
-        unit = spaces.scale(self.setting)
+        unit = spaces.scale(self.config)
         self._unit = np.r_[unit[at : at + DECISION_FEATURES], unit[:CELL_FEATURES]]
         return Box(low, high, dtype=np.float32)
 
@@ -151,7 +150,7 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
         later = sum(_cycles(other) for cell, other in self._asking[1:] if cell.cell == view.cell)
         features = decision_features(view, ue, view.edge_servers[view.cell], self._sent, later, double=self._double)
         seen = np.array((*features, *cell_features(view)), np.float32)
-        if self.setting.normalize:
+        if self.config.normalize:
             spaces.to_unit_size(seen, self._unit)
         return seen
 

@@ -1,4 +1,4 @@
-"""The spaces that follow from a setting, where a cell's part of them stands, and what a right action is."""
+"""The spaces that follow from a config, where a cell's part of them stands, and what a right action is."""
 
 import numpy as np
 from gymnasium.spaces import Box, MultiBinary, MultiDiscrete
@@ -13,25 +13,25 @@ BITS = b"\0\1"
 ActionSpace = MultiBinary | MultiDiscrete
 
 
-def action_space(setting: EnvironmentConfig, ues: int | None = None) -> ActionSpace:
+def action_space(config: EnvironmentConfig, ues: int | None = None) -> ActionSpace:
     """One decision for each UE of the region (or of so many ``ues``) in index order: 0 local, 1 offload."""
-    count = len(setting.system.ues) if ues is None else ues
-    return MultiBinary(count) if setting.actions == "multibinary" else MultiDiscrete([2] * count)
+    count = len(config.system.ues) if ues is None else ues
+    return MultiBinary(count) if config.actions == "multibinary" else MultiDiscrete([2] * count)
 
 
-def observation_space(setting: EnvironmentConfig) -> Box[np.float32]:
+def observation_space(config: EnvironmentConfig) -> Box[np.float32]:
     """The observation of the whole region, float32, shape (L,); docs/reference/environments.md has the units."""
-    low, high = _bounds(setting)
-    assert len(low) == sizes(len(setting.system.ues), len(setting.system.edge_servers))[setting.observation]
-    if setting.normalize:
-        unit = scale(setting)
+    low, high = _bounds(config)
+    assert len(low) == sizes(len(config.system.ues), len(config.system.edge_servers))[config.observation]
+    if config.normalize:
+        unit = scale(config)
         low, high = low * unit, np.minimum(high * unit, 1.0)
     return Box(low, high, dtype=np.float32)
 
 
-def scale(setting: EnvironmentConfig) -> NDArray[np.float32]:
+def scale(config: EnvironmentConfig) -> NDArray[np.float32]:
     """What an observation is multiplied by to be of unit size, (L,)."""
-    high = _bounds(setting)[1]
+    high = _bounds(config)[1]
     return (1.0 / np.where(np.isfinite(high), high, LIMIT)).astype(np.float32)
 
 
@@ -40,15 +40,15 @@ def to_unit_size(seen: NDArray[np.float32], unit: NDArray[np.float32]) -> None:
     np.minimum(np.multiply(seen, unit, out=seen), np.float32(1.0), out=seen)
 
 
-def _bounds(setting: EnvironmentConfig) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    bounds = _full(setting) if setting.observation == "full" else _paper(setting)
+def _bounds(config: EnvironmentConfig) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    bounds = _full(config) if config.observation == "full" else _paper(config)
     low, high = (np.array(side, np.float32) for side in zip(*bounds, strict=True))
     return low, high
 
 
-def _full(setting: EnvironmentConfig) -> list[tuple[float, float]]:
+def _full(config: EnvironmentConfig) -> list[tuple[float, float]]:
     """Bounds that are the same for every cell, so that agents of equal cells have equal spaces."""
-    system, workload = setting.system, setting.scenario.workload
+    system, workload = config.system, config.scenario.workload
     one_task = workload.arrivals == "bernoulli" and not workload.trace
     crowding = max(len(system.cell_ues(es.index)) * 1e9 / (es.cpu_hz * es.cores) for es in system.edge_servers)
     cell = [(0.0, LIMIT)] * (CELL_FEATURES - 1) + [(0.0, crowding)]
@@ -56,8 +56,8 @@ def _full(setting: EnvironmentConfig) -> list[tuple[float, float]]:
     return cell * len(system.edge_servers) + [*decision, (0.0, 1.0 if one_task else np.inf)] * len(system.ues)
 
 
-def _paper(setting: EnvironmentConfig) -> list[tuple[float, float]]:
-    system = setting.system
+def _paper(config: EnvironmentConfig) -> list[tuple[float, float]]:
+    system = config.system
     bounds = []
     for es in system.edge_servers:
         queues = len(system.cell_ues(es.index)) + 1
@@ -65,11 +65,11 @@ def _paper(setting: EnvironmentConfig) -> list[tuple[float, float]]:
     return bounds
 
 
-def places(setting: EnvironmentConfig, cell: int) -> NDArray[np.intp]:
+def places(config: EnvironmentConfig, cell: int) -> NDArray[np.intp]:
     """Where the observation of ``cell`` stands in the region's: its ES's numbers, then its UEs'."""
-    system = setting.system
+    system = config.system
     mine, count = system.cell_ues(cell), len(system.edge_servers)
-    if setting.observation == "paper":
+    if config.observation == "paper":
         first = sum(len(system.cell_ues(c)) + 1 + 1 + count for c in range(cell))
         return np.arange(first, first + len(mine) + 2 + count)
     own = np.arange(cell * CELL_FEATURES, (cell + 1) * CELL_FEATURES)
@@ -81,15 +81,15 @@ def places(setting: EnvironmentConfig, cell: int) -> NDArray[np.intp]:
 # Actions -------------------------------------------------------------------------------------------------------------
 
 
-def checked(action: object, setting: EnvironmentConfig) -> NDArray[np.int8]:
+def checked(action: object, config: EnvironmentConfig) -> NDArray[np.int8]:
     """``action`` as choices (N,) of 0 and 1; `UsageError` says what is wrong with it, and at which UE."""
-    found = _bits(action, len(setting.system.ues))
-    return _explained(action, [ue.name for ue in setting.system.ues], "the action") if found is None else found
+    found = _bits(action, len(config.system.ues))
+    return _explained(action, [ue.name for ue in config.system.ues], "the action") if found is None else found
 
 
-def checked_cell(action: object, setting: EnvironmentConfig, cell: int, agent: str) -> NDArray[np.int8]:
+def checked_cell(action: object, config: EnvironmentConfig, cell: int, agent: str) -> NDArray[np.int8]:
     """As `checked`, for the UEs of one cell."""
-    names = [ue.name for ue in setting.system.cell_ues(cell)]
+    names = [ue.name for ue in config.system.cell_ues(cell)]
     found = _bits(action, len(names))
     return _explained(action, names, f"the action of {agent}") if found is None else found
 

@@ -11,13 +11,19 @@ from testbed.gym.config import EnvironmentConfig
 from testbed.gym.spaces import told_mask
 
 Info = dict[str, Any]
+COST, SCORE = 9, 11  # of `testbed.gym.backend.Totals`
 SUMS = (*CELL_COUNTS, "energy_j", "overhead", "delay_s")
 
 
-def paid(earned: NDArray[Any], setting: EnvironmentConfig) -> NDArray[np.float64]:
+def paid(earned: NDArray[Any], config: EnvironmentConfig) -> NDArray[np.float64]:
     """What is paid for a slot, in the shape of ``earned``, records of `testbed.twin.state.CELL`."""
-    found: NDArray[np.float64] = earned["score"] if setting.reward != "holding" else -earned["cost"]
-    return found * setting.reward_scale
+    found: NDArray[np.float64] = earned["score"] if config.reward != "holding" else -earned["cost"]
+    return found * config.reward_scale
+
+
+def payment(config: EnvironmentConfig) -> tuple[int, float]:
+    """Which of a region's `testbed.gym.backend.Totals` is paid for a slot, and its factor; as `paid`."""
+    return (COST, -config.reward_scale) if config.reward == "holding" else (SCORE, config.reward_scale)
 
 
 def summed(earned: NDArray[Any]) -> dict[str, Any]:

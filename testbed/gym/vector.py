@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
-from testbed.gym import config as settings_of
+from testbed.gym import config as environment_config
 from testbed.gym import options as check
 from testbed.gym import spaces
 from testbed.gym.backend import undecided, worlds
@@ -51,22 +51,24 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
     ) -> None:
         if backend != "twin":
             raise UsageError(f'a vector of environments has no backend "{backend}"', "it plays on the twin only")
-        choices, others = settings_of.split(options)
-        check.refuse_unknown(others, (*VECTOR_OPTIONS, *settings_of.Choices.__annotations__), "the vector environment")
-        self.setting = settings_of.make(scenario, **choices)
+        choices, others = environment_config.split(options)
+        check.refuse_unknown(
+            others, (*VECTOR_OPTIONS, *environment_config.Choices.__annotations__), "the vector environment"
+        )
+        self.config = environment_config.make(scenario, **choices)
         self.num_envs = check.count("num_envs", num_envs, 1, "at least 1 is needed")
         self.render_mode = render_mode_of(render_mode)
         self.mode = _mode(others.get("autoreset_mode", AutoresetMode.SAME_STEP))
         self.metadata = {"autoreset_mode": self.mode, "render_modes": list(RENDER_MODES)}
         self._copy = check.flag("copy", others.get("copy", True))
-        self._limit = _limit(self.setting.episode_slots, others.get("max_episode_steps"))
-        self.backlog_ns = np.full(self.num_envs, settings_of.backlog_ns(others.get("backlog_s", 0.0)), np.int64)
-        self.twin = worlds(self.setting, self.num_envs, others.get("capacity"))
-        self.single_action_space: spaces.ActionSpace = spaces.action_space(self.setting)
-        self.single_observation_space: Box[np.float32] = spaces.observation_space(self.setting)
+        self._limit = _limit(self.config.episode_slots, others.get("max_episode_steps"))
+        self.backlog_ns = np.full(self.num_envs, environment_config.backlog_ns(others.get("backlog_s", 0.0)), np.int64)
+        self.twin = worlds(self.config, self.num_envs, others.get("capacity"))
+        self.single_action_space: spaces.ActionSpace = spaces.action_space(self.config)
+        self.single_observation_space: Box[np.float32] = spaces.observation_space(self.config)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self._unit = spaces.scale(self.setting) if self.setting.normalize else None
+        self._unit = spaces.scale(self.config) if self.config.normalize else None
         self._buffer = np.zeros((self.num_envs, *self.single_observation_space.shape), np.float32)
         self._seeds, self.seeds = Seeds(self.num_envs), np.zeros(self.num_envs, np.int64)
         self._mean = RunningMean((self.num_envs,))
@@ -114,17 +116,17 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
                 raise UsageError(f"step(): the episode of world {where} has ended", "reset it (options: reset_mask)")
             self._begin(late)
             fresh = self.seeds.copy()
-        twin, setting, seen = self.twin, self.setting, self._room()
-        earned = twin.turn(actions, setting.observation, seen)
+        twin, config, seen = self.twin, self.config, self._room()
+        earned = twin.turn(actions, config.observation, seen)
         if self._unit is not None:
             spaces.to_unit_size(seen, self._unit)
         if late.any():
             self._restart(late, fresh)
             earned[late] = 0
             self._observe(seen, late)
-        rewards = paid(earned, setting)
+        rewards = paid(earned, config)
         info = self._told(summed(earned))
-        terminated = (info["slot"] >= setting.system.slots) & (info["inside"] == 0) & ~late
+        terminated = (info["slot"] >= config.system.slots) & (info["inside"] == 0) & ~late
         truncated = ~terminated & (info["slot"] >= (self._limit or np.inf)) & ~late
         self._ended = terminated | truncated
         info = self._masked(info, np.ones(self.num_envs, np.bool_))
@@ -204,7 +206,7 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
     # What is seen and told -------------------------------------------------------------------------------------------
 
     def _observe(self, seen: NDArray[np.float32], chosen: NDArray[np.bool_]) -> None:
-        self.twin.observe(self.setting.observation, seen, chosen)
+        self.twin.observe(self.config.observation, seen, chosen)
         if self._unit is not None:
             part = seen[chosen]
             spaces.to_unit_size(part, self._unit)

@@ -6,7 +6,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
-from testbed.gym import config as settings_of
+from testbed.gym import config as environment_config
 from testbed.gym import spaces
 from testbed.gym.backend import undecided
 from testbed.gym.render import drawn
@@ -24,7 +24,7 @@ class WorldBatch(Protocol):
     seeds: NDArray[np.int64]
     backlog_ns: NDArray[np.int64]
     twin: Twin
-    setting: settings_of.EnvironmentConfig
+    config: environment_config.EnvironmentConfig
 
     @property
     def single_action_space(self) -> spaces.ActionSpace:
@@ -36,7 +36,7 @@ class WorldBatch(Protocol):
 
 
 class SingleWorld:
-    """World ``index`` of ``batch``. What it has not, such as spaces and the setting, it has from its batch.
+    """World ``index`` of ``batch``. What it has not, such as spaces and the config, it has from its batch.
 
     ``backlog_s`` (queues to begin with, from its next episode on) can be set: for a curriculum, say.
     """
@@ -83,7 +83,7 @@ class SingleWorld:
 
     def views(self) -> list[CellView]:
         """What the agents see, as the model's own structs, a cell each."""
-        cells = range(len(self.batch.setting.system.edge_servers))
+        cells = range(len(self.batch.config.system.edge_servers))
         return [cell_view(self.batch.twin, self.index, cell) for cell in cells]
 
     def render(self) -> str:
@@ -99,4 +99,4 @@ class SingleWorld:
         if name not in CHANGEABLE:
             remedy = f"{', '.join(CHANGEABLE)} can; give others when the batch is made"
             raise UsageError(f"{name} cannot be set for single worlds", remedy)
-        self.batch.backlog_ns[self.index] = settings_of.backlog_ns(value)
+        self.batch.backlog_ns[self.index] = environment_config.backlog_ns(value)

@@ -63,7 +63,7 @@ class Launcher(ProcessGroup):
         meta: Mapping[str, object],
         interrupted: list[int],
     ) -> None:
-        super().__init__(plan, run_dir, here, processes_of(plan), rehearsal=warm_up.plan(plan))
+        super().__init__(plan, run_dir, here, processes_of(plan), warm_up=warm_up.plan(plan))
         self.interrupted = interrupted
         self._show = progress or (lambda _: None)
         self._began_ns = time.monotonic_ns()
@@ -120,7 +120,7 @@ class Launcher(ProcessGroup):
     def _rehearse(self, names: Sequence[str]) -> bool:
         """Let the processes play a short episode of which nothing is kept; False if interrupted meanwhile."""
         slot_ns, wall_ns = self.plan.system.slot_ns, warm_up.slot_wall_ns(len(names))
-        self.set_clock(names, wall_ns, slot_ns / wall_ns, rehearsal=True)
+        self.set_clock(names, wall_ns, slot_ns / wall_ns, warm_up=True)
         try:
             while not self.interrupted and self.now_ns() < warm_up.end_ns(slot_ns):
                 self.look(warm_up.WARM_UP_LOOK_MS)

@@ -70,13 +70,13 @@ class ProcessGroup:
         here: str,
         processes: Processes,
         mine: Sequence[str] = (),
-        rehearsal: Plan | None = None,
+        warm_up: Plan | None = None,
     ) -> None:
         self.plan, self.run_dir, self.processes, self._mine = plan, run_dir, processes, mine
         self.episode = 0
         self._stayed: set[str] = set()
         needs.provide(plan, len(processes))
-        self.write_orders(rehearsal)
+        self.write_orders(warm_up)
         addresses = {name: f"ipc://{here}/sock/{name}" for name in processes}
         for name, (_, cores) in processes.items():
             addresses |= dict.fromkeys(cores, addresses[name])
@@ -95,13 +95,13 @@ class ProcessGroup:
     def note(self, row: EventRow) -> None:
         """Something happened to a process."""
 
-    def write_orders(self, rehearsal: Plan | None = None) -> None:
-        """What the processes read before each epoch, or before a ``rehearsal``; see `testbed.node.process.Orders`."""
+    def write_orders(self, warm_up: Plan | None = None) -> None:
+        """What the processes read before each epoch, or before a ``warm_up``; see `testbed.node.process.Orders`."""
         cores = {name: cores for name, (_, cores) in self.processes.items()}
         addresses = {name: f"ipc://sock/{process}" for process, names in cores.items() for name in (process, *names)}
         addresses |= dict.fromkeys((LAUNCHER, *self._mine), f"ipc://sock/{LAUNCHER}")
-        episode = self.episode + (rehearsal is not None)
-        orders = Orders(self.plan, addresses, cores, episode, rehearsal)
+        episode = self.episode + (warm_up is not None)
+        orders = Orders(self.plan, addresses, cores, episode, warm_up)
         (self.run_dir / ORDERS).write_bytes(msgspec.msgpack.encode(orders))
 
     @property
@@ -142,11 +142,11 @@ class ProcessGroup:
         """Give the processes called ``names`` an epoch, shortly ahead."""
         self.set_clock(names, HEAD_START_NS, self.plan.emulation.speed)
 
-    def set_clock(self, names: Sequence[str], ahead_ns: int, speed: float, *, rehearsal: bool = False) -> None:
+    def set_clock(self, names: Sequence[str], ahead_ns: int, speed: float, *, warm_up: bool = False) -> None:
         """Give the processes called ``names`` an epoch ``ahead_ns`` from now."""
         self.clock = Clock(time.monotonic_ns() + ahead_ns, speed)
         for name in names:
-            self.tell(name, Start(self.clock.epoch_ns, speed, rehearsal=rehearsal))
+            self.tell(name, Start(self.clock.epoch_ns, speed, warm_up=warm_up))
 
     def call_off(self, names: Sequence[str], reason: str) -> None:
         """End the episode that ``names`` play: they await another epoch, and drop what is still said in this one.

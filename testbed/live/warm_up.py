@@ -1,7 +1,7 @@
 """What is played before a run's epoch, so that its first slot finds code, memory and connections as warm as the others.
 
 A process that has just been forked copies every page that it touches for the first time, and loads what it needs for
-the first time: without a rehearsal a first answer takes ten times as long as the later ones, and first posts come late.
+the first time: without it a first answer takes ten times as long as the later ones, and first posts come late.
 """
 
 import msgspec
@@ -10,7 +10,7 @@ from testbed.model.system import Plan
 from testbed.model.task import Task
 from testbed.policy import loading
 
-REASON = "the rehearsal is over"
+REASON = "the warm-up is over"
 SLOTS, REST_SLOTS = 2, 1
 SLOT_NS, SLOT_NS_EACH = 20_000_000, 3_000_000
 WARM_UP_LOOK_MS = 5

@@ -90,7 +90,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     ues_per_process: int = 1
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Grading(msgspec.Struct, frozen=True):
     """A grade, what kept it from a better one ("" for A), and what to do about it ("" for A)."""
 
     grade: str
@@ -98,17 +98,17 @@ class Verdict(msgspec.Struct, frozen=True):
     remedy: str = ""
 
 
-def grade(measured: Measured) -> Verdict:
+def grade(measured: Measured) -> Grading:
     """The grade of a run."""
     auto = measured.asked_burn < 0.0
-    verdicts = [
+    grades = [
         (_graded(name, value, auto_burn=auto), order, name)
         for order, (name, value) in enumerate(_values(measured).items())
     ]
-    letter, _, name = max(verdicts, key=lambda verdict: (GRADES.index(verdict[0]), -verdict[1]))
+    letter, _, name = max(grades, key=lambda each: (GRADES.index(each[0]), -each[1]))
     if letter == "A":
-        return Verdict("A")
-    return Verdict(letter, _described(name, measured), _remedy(name, measured))
+        return Grading("A")
+    return Grading(letter, _described(name, measured), _remedy(name, measured))
 
 
 def delay_error(pairs: Sequence[tuple[int, int]]) -> DelayError:

@@ -155,22 +155,22 @@ def reconcile(
                 problems.append(f"{row.ue} task {row.number}: ended twice")
         else:
             last[key] = row
-    tally: Counter[str] = Counter()
+    states: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     for key, task in expected.items():
         found = last.get(key)
         died = any(death > task.generated_ns for death, _ in gone.get(key[0], ()))
         state, reason = _ending(found, died=died)
-        tally[state or "unaccounted"] += 1
+        states[state or "unaccounted"] += 1
         if state == FAILED:
             reasons[reason] += 1
         if not state:
             problems.append(f"{key[0]} task {key[1]}: {found.state if found else 'no record'}, without an end")
-        tally.update(_tags(found))
+        states.update(_tags(found))
     unaccounted = len(problems)
-    tally.pop("unaccounted", None)
+    states.pop("unaccounted", None)
     return Ledger(
-        generated=len(expected), unaccounted=unaccounted, reasons=dict(reasons), problems=tuple(problems), **tally
+        generated=len(expected), unaccounted=unaccounted, reasons=dict(reasons), problems=tuple(problems), **states
     )
 
 

@@ -16,7 +16,7 @@ NS_PER_MS = 1_000_000
 TIMING = SessionTiming(heartbeat_ns=1000 * NS_PER_MS, suspect_ns=1500 * NS_PER_MS, timeout_ns=2400 * NS_PER_MS, asks=2)
 
 
-class Line:
+class LauncherSession:
     """The session of process ``name`` in ``incarnation``; what the launcher says to it never reaches a core."""
 
     def __init__(self, mailbox: Mailbox, name: str, incarnation: int, role: str) -> None:

@@ -15,7 +15,7 @@ from testbed.model.system import Emulation, Plan, System
 from testbed.model.task import Task
 from testbed.node.clock import Clock, sharpen, tame_garbage
 from testbed.node.host import Host
-from testbed.node.launcher_session import LAUNCHER, Line
+from testbed.node.launcher_session import LAUNCHER, LauncherSession
 from testbed.node.role import Role
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.actions import Core
@@ -31,7 +31,7 @@ FLUSH_ROWS = 400
 class Orders(msgspec.Struct):
     """What every process of a run is told: the plan, where everyone listens, which names share a process.
 
-    Processes that play one ``episode`` after another drop what the cores of earlier ones still say. A ``rehearsal``
+    Processes that play one ``episode`` after another drop what the cores of earlier ones still say. A ``warm_up``
     is the episode before this one.
     """
 
@@ -39,7 +39,7 @@ class Orders(msgspec.Struct):
     addresses: dict[str, str]
     processes: dict[str, tuple[str, ...]]
     episode: int = 0
-    rehearsal: Plan | None = None
+    warm_up: Plan | None = None
 
 
 class Making(msgspec.Struct, frozen=True):
@@ -71,7 +71,7 @@ class Process:
         self.mailbox = Mailbox(
             self.orders.addresses[name], self.orders.addresses, real_payload=emulation.payload == "real"
         )
-        self._line = Line(self.mailbox, name, incarnation, role_name)
+        self._session = LauncherSession(self.mailbox, name, incarnation, role_name)
         self._rows: list[Row] = []
         self._lived = False
 
@@ -81,12 +81,12 @@ class Process:
             prepare(self.orders.plan)
         tame_garbage()
         self._greet()
-        self._line.open()
+        self._session.open()
         try:
             while (start := self._await_start()) is not None:
                 stop = self._live(start, make, role_of)
                 if not stop.again:
-                    return self._line.close(stop.reason)
+                    return self._session.close(stop.reason)
                 self.mailbox.send(envelope(self.name, self._incarnation, LAUNCHER, stop))
                 gc.collect()
         finally:
@@ -98,8 +98,8 @@ class Process:
             self._ordered_ns, self.orders = ORDERS.stat().st_mtime_ns, _read_orders()
         self._lived = True
         plan, since = self.orders.plan, self.orders.episode
-        if start.rehearsal and self.orders.rehearsal is not None:
-            plan, since = self.orders.rehearsal, self.orders.episode - 1
+        if start.warm_up and self.orders.warm_up is not None:
+            plan, since = self.orders.warm_up, self.orders.episode - 1
         plan = at_speed(plan, start.speed)
         clock, role = Clock(start.epoch_monotonic_ns, start.speed), role_of(plan.system, plan.emulation)
         host = Host(plan, clock, self.mailbox, role, self._emit, since)
@@ -145,7 +145,7 @@ class Process:
                     return received.body
                 if received.source == LAUNCHER and isinstance(received.body, Stop):
                     return None
-            self._line.tick()
+            self._session.tick()
             poll.poll(100 if self.mailbox.drained else 0)
 
     def _emit(self, row: Row) -> None:
@@ -155,7 +155,7 @@ class Process:
 
     def _report(self) -> None:
         self._flush()
-        self._line.tick()
+        self._session.tick()
 
     def _flush(self) -> None:
         while self._rows:

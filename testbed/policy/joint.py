@@ -29,6 +29,6 @@ class AtOnce:
         mine = see_cell(cell, paper=self.paper)
         memory = self._memory.look(self.params, cell, mine) if self.remembers else ()
         x = np.array([*(value for block in blocks for value in block), *mine, *memory], np.float32)
-        said = network.actor(self.params, self.shape, x)
-        offload = network.vectors(self.shape.ues)[said.argmax()] if self.shape.head == network.JOINT else said
+        logits = network.actor(self.params, self.shape, x)
+        offload = network.vectors(self.shape.ues)[logits.argmax()] if self.shape.head == network.JOINT else logits
         return {ue.name: OFFLOAD if alive and offload[n] > 0.0 else LOCAL for n, ue in enumerate(cell.ues) if ue.tasks}

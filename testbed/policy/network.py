@@ -10,6 +10,7 @@ A recurrent core, if there is one, is a gated recurrent unit (Cho et al. 2014) f
 slot it takes in what the cell's agent sees of its cell, and what it remembers is a further input of actor and critic.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -114,14 +115,19 @@ def initial(seed: int, shape: Layout = PER_UE) -> Array:
     params = np.zeros(shape.size, dtype=np.float32)
     params[GAIN_AT] = GAIN
     for layers, last_scale in ((shape.actor, 0.01), (shape.critic, 0.1), (shape.core, 1.0)):
-        for layer in layers:
-            scale = last_scale if layer is layers[-1] else 1.0
-            weights = rng.standard_normal((layer.inputs, layer.outputs)) * scale / np.sqrt(layer.inputs)
-            params[layer.start : layer.bias] = weights.ravel()
+        draw(rng, params, layers, last_scale)
     return params
 
 
-def forward(params: Array, layers: tuple[Layer, ...], x: Array) -> Array:
+def draw(rng: np.random.Generator, params: Array, layers: Sequence[Layer], last_scale: float) -> None:
+    """Draw the weights of ``layers`` in ``params``: normals scaled by 1/√inputs, the last by ``last_scale`` too."""
+    for layer in layers:
+        scale = last_scale if layer is layers[-1] else 1.0
+        weights = rng.standard_normal((layer.inputs, layer.outputs)) * scale / np.sqrt(layer.inputs)
+        params[layer.start : layer.bias] = weights.ravel()
+
+
+def forward(params: Array, layers: Sequence[Layer], x: Array) -> Array:
     """A rectified network, its last layer linear: (..., inputs) → (..., outputs)."""
     for layer in layers:
         weights = params[layer.start : layer.bias].reshape(layer.inputs, layer.outputs)
@@ -142,8 +148,8 @@ def actor(params: Array, shape: Layout, x: Array) -> Array:
     margins = x[..., : shape.ues * DECISION_FEATURES : DECISION_FEATURES]
     if shape.head == JOINT:
         margins = margins @ vectors(shape.ues).T
-    said: Array = params[GAIN_AT] * margins + forward(params, shape.actor, x)
-    return said
+    logits: Array = params[GAIN_AT] * margins + forward(params, shape.actor, x)
+    return logits
 
 
 def logit(params: Array, features: Array) -> Array:
@@ -155,8 +161,8 @@ def logit(params: Array, features: Array) -> Array:
 def remember(params: Array, shape: Layout, seen: Array, memory: Array) -> Array:
     """The memory (H,) of a cell after it has ``seen`` (8,): keep·memory + (1 − keep)·candidate."""
     gates, candidate = shape.core
-    said = forward(params, (gates,), np.concatenate([seen, memory]))
-    keep, use = np.split(1.0 / (1.0 + np.exp(-said)), 2)
+    logits = forward(params, (gates,), np.concatenate([seen, memory]))
+    keep, use = np.split(1.0 / (1.0 + np.exp(-logits)), 2)
     new = np.tanh(forward(params, (candidate,), np.concatenate([seen, use * memory])))
     return (keep * memory + (1.0 - keep) * new).astype(np.float32)
 

@@ -10,7 +10,7 @@ from testbed.model.ledger import Absence as Absence
 from testbed.model.ledger import absent
 from testbed.model.system import System, Ue
 from testbed.model.task import FAILED, UE_DIED, Task
-from testbed.protocol.rows import TaskRow
+from testbed.protocol.rows import TaskRow, identity
 
 
 def failure_reason(task: Task, absences: Sequence[Absence], until_ns: int, reason: str) -> str | None:
@@ -61,17 +61,7 @@ def failed_row(ue: Ue, task: Task, row: TaskRow | None, reason: str, at_ns: int)
     Instants that were planned and never came are -1. ``airtime_ns`` and ``local_execution_ns`` are what was done of it.
     """
     if row is None:
-        return TaskRow(
-            ue=ue.name,
-            number=task.number,
-            cell=ue.cell + 1,
-            generated_ns=task.generated_ns,
-            input_bits=task.input_bits,
-            cycles=task.cycles,
-            deadline_ns=task.deadline_ns,
-            state=FAILED,
-            reason=reason,
-        )
+        return TaskRow(**identity(ue, task), state=FAILED, reason=reason)
     tx_start, tx_end = _come(row.tx_start_ns, at_ns), _come(row.tx_end_ns, at_ns)
     start, end = _come(row.start_ns, at_ns), _come(row.end_ns, at_ns)
     airtime = (at_ns if tx_end < 0 else tx_end) - tx_start if tx_start >= 0 else 0

@@ -226,14 +226,14 @@ class Start(Message, frozen=True):
     """The common epoch: CLOCK_MONOTONIC nanoseconds at which emulated time is 0, and the speed.
 
     A restarted process serves from ``from_ns`` on, and learns which others are down. Before the run there may be a
-    ``rehearsal``.
+    ``warm_up``.
     """
 
     epoch_monotonic_ns: int
     speed: float
     from_ns: int = 0
     downs: tuple["Down", ...] = ()
-    rehearsal: bool = False
+    warm_up: bool = False
 
 
 class Stop(Message, frozen=True):

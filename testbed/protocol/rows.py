@@ -1,6 +1,11 @@
 """Telemetry rows: what the recorder stores. Instants are emulated nanoseconds, -1 where one never came."""
 
+from typing import Any
+
 import msgspec
+
+from testbed.model.system import Ue
+from testbed.model.task import Task
 
 
 class TaskRow(msgspec.Struct, frozen=True, array_like=True, tag="task", kw_only=True):
@@ -53,6 +58,19 @@ class TaskRow(msgspec.Struct, frozen=True, array_like=True, tag="task", kw_only=
     local_wait_ns: int = 0
     local_execution_ns: int = 0
     emulation_ns: int = 0
+
+
+def identity(ue: Ue, task: Task) -> dict[str, Any]:
+    """The fields of a `TaskRow` that say which task it is, known before anything happens to it."""
+    return {
+        "ue": ue.name,
+        "number": task.number,
+        "cell": ue.cell + 1,
+        "generated_ns": task.generated_ns,
+        "input_bits": task.input_bits,
+        "cycles": task.cycles,
+        "deadline_ns": task.deadline_ns,
+    }
 
 
 class SlotRow(msgspec.Struct, frozen=True, array_like=True, tag="slot", kw_only=True):

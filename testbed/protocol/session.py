@@ -4,6 +4,9 @@ The transitions are one table (`testbed.protocol.transitions`, drawn in docs/ref
 nanoseconds of any one clock that does not go back. Messages of a pair of incarnations are numbered from 1 in each
 direction. A newer incarnation of the peer starts afresh; what was sent to the earlier one and not acknowledged is
 counted as abandoned, since nobody can know whether it was acted on.
+
+Today only `testbed.sim.network_conditions` uses it: simulated processes talk through sessions over a network that
+loses, repeats, delays and reorders frames. The processes of a live run share a host, and its sockets lose nothing.
 """
 
 from collections.abc import Iterable

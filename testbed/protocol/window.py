@@ -1,4 +1,4 @@
-"""The two halves of exactly-once: what is not yet acknowledged, and which numbers were already seen."""
+"""The two halves of a `testbed.protocol.session.Session`: what is not yet acknowledged, and which numbers were seen."""
 
 import heapq
 from collections import deque

@@ -1,11 +1,12 @@
 """Mistakes that show only when several fields are seen together."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
 
 import msgspec
 
 from testbed.model.delay import LONGEST_NS
-from testbed.model.errors import did_you_mean
+from testbed.model.errors import ScenarioError, did_you_mean
 from testbed.scenario import ranges
 from testbed.scenario.fields import Draw
 from testbed.scenario.schema import LinkTrace, Scenario, Workload
@@ -44,6 +45,24 @@ def process_names(scenario: Scenario) -> list[str]:
     """Every process that a fault may kill."""
     ues = [ue_name(i, n) for i, cell in enumerate(scenario.cells) for n in range(cell.ues)]
     return [CONTROLLER, *(es_name(i) for i in range(len(scenario.cells))), *ues]
+
+
+At = Callable[[tuple[str | int, ...], str, str], ScenarioError]
+
+
+def by_keys(place: tuple[str | int, ...], message: str, remedy: str) -> ScenarioError:
+    """The error of a scenario that no file is known of: it names the keys."""
+    return ScenarioError(message, ".".join(str(part) for part in place), remedy=remedy)
+
+
+def refuse(scenario: Scenario, *, late: bool, at: At = by_keys) -> None:
+    """Raise the first of `mistakes`, and if ``late`` faults are wrong too, of `late_faults`, as ``at`` words it.
+
+    Both who reads a file and who is given a struct ask: the one knows the line, the other may have been given what no
+    file said, or what was changed since it was read.
+    """
+    for mistake in chain(mistakes(scenario), late_faults(scenario) if late else ()):
+        raise at(mistake.place, mistake.message, mistake.remedy)
 
 
 def mistakes(scenario: Scenario) -> Iterator[Mistake]:

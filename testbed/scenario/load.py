@@ -4,13 +4,12 @@ import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.resources import files
-from itertools import chain
 from pathlib import Path
 
 import msgspec
 
 from testbed.model.errors import ScenarioError
-from testbed.scenario.checks import cut_faults, late_faults, mistakes
+from testbed.scenario.checks import cut_faults, late_faults, refuse
 from testbed.scenario.parse import Builder
 from testbed.scenario.reading import is_stream, read_text
 from testbed.scenario.schema import Scenario
@@ -86,8 +85,7 @@ def parse(text: str, file: str, overrides: Sequence[str]) -> Loaded:
     if any(builder.origin((word,)).startswith(ARGUMENT) for word in ("slots", "slot")):
         notes = tuple(f"{mistake.message}: left out" for mistake in late_faults(scenario))
         scenario = cut_faults(scenario)
-    for mistake in chain(mistakes(scenario), late_faults(scenario)):
-        raise builder.at(mistake.place, mistake.message, mistake.remedy)
+    refuse(scenario, late=True, at=builder.at)
     stream = is_stream(file)
     scenario = _anchored(scenario, builder, Path() if stream else Path(file).parent)
     if not any(known.value == "name" for known, _ in root.value):

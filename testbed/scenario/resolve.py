@@ -8,7 +8,7 @@ from testbed.model.errors import ScenarioError
 from testbed.model.system import Backhaul, Emulation, Es, Fault, Plan, Radio, System, Ue
 from testbed.model.task import Task
 from testbed.scenario import ranges
-from testbed.scenario.checks import cut_faults, es_name, mistakes, ue_name
+from testbed.scenario.checks import cut_faults, es_name, refuse, ue_name
 from testbed.scenario.fields import Draw
 from testbed.scenario.schema import Cell, EmulationSection, FaultSection, LinkTrace, Scenario, UeSection
 
@@ -66,8 +66,7 @@ def resolve(scenario: Scenario) -> Resolved:
     tasks beyond `testbed.scenario.ranges`.
     """
     scenario = cut_faults(scenario)
-    for mistake in mistakes(scenario):
-        raise ScenarioError(mistake.message, ".".join(str(part) for part in mistake.place), remedy=mistake.remedy)
+    refuse(scenario, late=False)
     agent = scenario.agent
     system = System(
         name=scenario.name,

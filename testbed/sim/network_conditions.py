@@ -62,8 +62,8 @@ Later = tuple[int, Tick | Frame]
 class Network:
     """The sessions of every pair of cores. What it returns is to be given back to it at those instants."""
 
-    def __init__(self, weather: NetworkConditions) -> None:
-        self.weather = weather
+    def __init__(self, conditions: NetworkConditions) -> None:
+        self.conditions = conditions
         self.counts: Counter[str] = Counter()
         self._incarnations: dict[str, int] = {}
         self._sessions: dict[Pair, Session] = {}
@@ -129,7 +129,7 @@ class Network:
     def _session(self, pair: Pair) -> Session:
         found = self._sessions.get(pair)
         if found is None:
-            found = Session(*pair, self._incarnations[pair[0]], self.weather.session)
+            found = Session(*pair, self._incarnations[pair[0]], self.conditions.session)
             self._sessions[pair] = found
         return found
 
@@ -159,28 +159,28 @@ class Network:
         return [(due, Tick(*pair))]
 
     def _carry(self, now_ns: int, frames: Iterable[Envelope]) -> list[Later]:
-        """Let every frame meet the weather."""
+        """Let every frame meet these conditions."""
         later: list[Later] = []
         for frame in frames:
             self._frames += 1
             self.counts["frames"] += 1
-            if self._cut(now_ns, frame.source, frame.to) or self._draw(_DROP) < self.weather.drop:
+            if self._cut(now_ns, frame.source, frame.to) or self._draw(_DROP) < self.conditions.drop:
                 self.counts["lost"] += 1
                 continue
             later.append((now_ns + self._delay_ns(_DELAY), Frame(frame)))
-            if self._draw(_REPEAT) < self.weather.repeat:
+            if self._draw(_REPEAT) < self.conditions.repeat:
                 self.counts["doubled"] += 1
                 later.append((now_ns + self._delay_ns(_DELAY_AGAIN), Frame(frame)))
         return later
 
     def _cut(self, now_ns: int, a: str, b: str) -> bool:
-        return any(cut.from_ns <= now_ns < cut.until_ns and {cut.a, cut.b} == {a, b} for cut in self.weather.cuts)
+        return any(cut.from_ns <= now_ns < cut.until_ns and {cut.a, cut.b} == {a, b} for cut in self.conditions.cuts)
 
     def _draw(self, field: int) -> float:
-        return random.uniform(self.weather.seed, random.NETWORK, self._frames, 0, field)
+        return random.uniform(self.conditions.seed, random.NETWORK, self._frames, 0, field)
 
     def _delay_ns(self, field: int) -> int:
-        return int(self.weather.delay_ns * self._draw(field)) if self.weather.delay_ns else 0
+        return int(self.conditions.delay_ns * self._draw(field)) if self.conditions.delay_ns else 0
 
     def _count(self, session: Session) -> None:
         self.counts.update(msgspec.to_builtins(session.counts))

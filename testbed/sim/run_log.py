@@ -23,7 +23,7 @@ class Simulated(msgspec.Struct, kw_only=True):
     reason: str = ""
 
 
-class Book:
+class RunLog:
     """Keeps rows; ``finished`` are the tasks, by UE and number, that have ended."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from testbed.protocol.messages import Ask, Decision, Down, Up
 from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row
 from testbed.sim.events import Heap, PendingEvent
 from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditions, Tick
-from testbed.sim.run_log import Book, Simulated
+from testbed.sim.run_log import RunLog, Simulated
 from ue_agent.agent import Agent
 
 FIRST = -1
@@ -38,15 +38,15 @@ class _Emit(msgspec.Struct, frozen=True):
 
 
 def simulate(
-    plan: Plan, policy: Policy | None, recorded: Recorded | None = None, weather: NetworkConditions | None = None
+    plan: Plan, policy: Policy | None, recorded: Recorded | None = None, conditions: NetworkConditions | None = None
 ) -> Simulated:
     """Run ``plan`` to the end of its drain (no limit unless the plan sets one).
 
     ``recorded`` gives the answers of an earlier run by (UE, first task's number): those are repeated, with their
-    ask-to-answer times, instead of asking ``policy``. Under ``weather`` messages pass through sessions over a network
-    that loses, repeats, delays and reorders frames; without it they arrive at once.
+    ask-to-answer times, instead of asking ``policy``. Under ``conditions`` messages pass through sessions over a
+    network that loses, repeats, delays and reorders frames; without them they arrive at once.
     """
-    return Simulation(plan, policy, recorded, weather).run()
+    return Simulation(plan, policy, recorded, conditions).run()
 
 
 class Simulation:
@@ -57,10 +57,10 @@ class Simulation:
         plan: Plan,
         policy: Policy | None,
         recorded: Recorded | None = None,
-        weather: NetworkConditions | None = None,
+        conditions: NetworkConditions | None = None,
     ) -> None:
         self.plan, self.policy, self.recorded = plan, policy, recorded
-        self.network = Network(weather) if weather is not None else None
+        self.network = Network(conditions) if conditions is not None else None
         self._heap = Heap()
         self._cores: dict[str, Core] = {}
         self._incarnation: dict[str, int] = {}
@@ -69,7 +69,7 @@ class Simulation:
         self._now = 0
         self._delivered = 0
         self._gone: dict[str, int] = {}
-        self._book = Book()
+        self._log = RunLog()
         self._ues = {ue.name: ue for ue in plan.system.ues}
         self._tasks = plan.tasks_by_ue()
         self._stopped = ""
@@ -82,7 +82,7 @@ class Simulation:
 
     def hear(self, hearer: Callable[[Row], None]) -> None:
         """Tell ``hearer`` every row as it is made; those of tasks that never finish are made at the end, for `run`."""
-        self._book.hear = hearer
+        self._log.hear = hearer
 
     def stop(self, reason: str) -> None:
         """End the run before the next event; unfinished tasks fail for ``reason``. A signal handler may call it."""
@@ -112,7 +112,7 @@ class Simulation:
                 break
             self._now = at
             self._deliver(entry)
-        return self._book.close(self.plan, self._absences, self._now, self._delivered, reason)
+        return self._log.close(self.plan, self._absences, self._now, self._delivered, reason)
 
     def _over(self) -> bool:
         """Whether nothing is left to wait for; never within an instant, so that all of the last one is recorded."""
@@ -122,7 +122,7 @@ class Simulation:
         return self._drained() or (self._now > end and self._heap.busy == 0 and self.network is None)
 
     def _drained(self) -> bool:
-        left = len(self.plan.workload) - len(self._book.finished) - sum(self._gone.values())
+        left = len(self.plan.workload) - len(self._log.finished) - sum(self._gone.values())
         return left <= 0
 
     def _start(self, name: str, from_ns: int) -> None:
@@ -177,7 +177,7 @@ class Simulation:
             event = Answered(event, self._now - event.asked_ns)
         self._delivered += 1
         if self._observer is not None and self._delivered % self._observe_every == 0:
-            self._observer(self._now, len(self._book.finished))
+            self._observer(self._now, len(self._log.finished))
         self._act(entry.target, core.handle(self._now, event))
 
     def _act(self, source: str, actions: list[Action]) -> None:
@@ -193,14 +193,14 @@ class Simulation:
                 case Execute():
                     self._emit_at_end(source, action)
                 case Record(row):
-                    self._book.keep(row)
+                    self._log.keep(row)
                 case Finish():
                     self._finish(source, action)
 
     def _finish(self, source: str, finish: Finish) -> None:
         """A task is finished: at its ideal instant, but that over a network a result may have come later."""
         row = finish.row(finish.at_ns if self.network is None else max(finish.at_ns, self._now))
-        self._book.keep(row)
+        self._log.keep(row)
         if finish.tell is not None:
             self._send(source, finish.tell(row))
 
@@ -235,7 +235,7 @@ class Simulation:
         if self._cores.pop(name, None) is None:
             return
         incarnation = self._incarnation[name]
-        self._book.keep(EventRow(self._now, name, DIED, "fault", incarnation))
+        self._log.keep(EventRow(self._now, name, DIED, "fault", incarnation))
         self._absences.setdefault(name, []).append((self._now, fault.restart_ns))
         self._count_gone(name)
         if self.network is not None:
@@ -258,7 +258,7 @@ class Simulation:
             for task in self.plan.workload
             if task.ue == index
             and (back < 0 or task.generated_ns < back)
-            and (name, task.number) not in self._book.finished
+            and (name, task.number) not in self._log.finished
         )
 
     def _restart(self, fault: Fault) -> None:
@@ -273,4 +273,4 @@ class Simulation:
         self._start(name, self._now)
         for down in self._downs.values():
             self._act(name, self._cores[name].handle(self._now, down))
-        self._book.keep(EventRow(self._now, name, RESTARTED, "fault", self._incarnation[name]))
+        self._log.keep(EventRow(self._now, name, RESTARTED, "fault", self._incarnation[name]))

@@ -22,7 +22,7 @@ from testbed.twin.state import COIN, FRESH, GIVEN, NONE, OFFLOAD, PRICED, Fixed,
 
 
 @njit(**INNER)
-def fresh(world: World, u: int) -> int:
+def undecided_task(world: World, u: int) -> int:
     """The first undecided task of a UE, or NONE."""
     return head(world, ue_list(u, FRESH))
 
@@ -30,7 +30,7 @@ def fresh(world: World, u: int) -> int:
 @njit(**INNER)
 def undecided_cycles(world: World, u: int) -> int:
     """Cycles of a UE's undecided tasks."""
-    task, cycles = fresh(world, u), 0
+    task, cycles = undecided_task(world, u), 0
     while task != NONE:
         cycles += item(world.tasks, task).cycles
         task = item(world.tasks, task).next
@@ -42,7 +42,7 @@ def local_cost(world: World, fixed: Fixed, u: int, now_ns: int) -> float:
     """`testbed.policy.heuristics.local_cost` of a UE's undecided tasks."""
     constants = item(fixed.ues, u)
     free = now_ns + max(0, item(world.ues, u).local_free_ns - now_ns)
-    task, cost = fresh(world, u), 0.0
+    task, cost = undecided_task(world, u), 0.0
     while task != NONE:
         t = item(world.tasks, task)
         free += duration_ns(t.cycles, speed_of(constants))
@@ -59,7 +59,7 @@ def offload_cost(world: World, fixed: Fixed, u: int, sent_cycles: int, sending: 
     es = item(fixed.edge_servers, constants.cell)
     backlog = item(world.announced_ns, constants.cell)
     free = now_ns + radio_wait_ns(world, fixed, u, now_ns)
-    task, cost, sent = fresh(world, u), 0.0, sent_cycles
+    task, cost, sent = undecided_task(world, u), 0.0, sent_cycles
     while task != NONE:
         t = item(world.tasks, task)
         airtime = transfer_ns(t.input_bits, constants.rate_bps)

@@ -9,7 +9,7 @@ from numba import njit
 
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES, NOBODY_NS
 from testbed.twin.compiled import FEATURES, INNER, duration_ns, least_loaded, transfer_ns
-from testbed.twin.decide import fresh, local_cost, offload_cost, undecided_cycles
+from testbed.twin.decide import local_cost, offload_cost, undecided_cycles, undecided_task
 from testbed.twin.lists import item, speed_of
 from testbed.twin.radio import radio_wait_ns, senders
 from testbed.twin.state import NONE, Fixed, World
@@ -40,7 +40,7 @@ def observe_decision(world: World, fixed: Fixed, u: int, sent: int, later: int, 
     cell = constants.cell
     es, server = item(fixed.edge_servers, cell), item(world.edge_servers, cell)
     sending = senders(world, fixed, cell, now) if system.shared else 1
-    task, airtime, tasks, deadline = fresh(world, u), 0, 0, 0
+    task, airtime, tasks, deadline = undecided_task(world, u), 0, 0, 0
     while task != NONE:
         t = item(world.tasks, task)
         airtime += transfer_ns(t.input_bits, constants.rate_bps)

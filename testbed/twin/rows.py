@@ -6,7 +6,7 @@ from typing import Any
 from testbed.model.delay import after_ns, transfer_ns
 from testbed.model.system import SHARED, Plan
 from testbed.model.task import COMPLETED, LATE, OFFLOAD, Task
-from testbed.protocol.rows import LinkRow, TaskRow, UeSlotRow
+from testbed.protocol.rows import LinkRow, TaskRow, UeSlotRow, identity
 from testbed.twin import state
 from testbed.twin.twin import Twin
 from testbed.twin.views import tasks_of
@@ -53,16 +53,7 @@ def _row(plan: Plan, task: Task, o: dict[str, Any], *, fallback: bool) -> TaskRo
         entered = o["reentry_ns"] if o["rejected"] else asked
         values["local_wait_ns"] = o["start_ns"] - entered
         values["local_execution_ns"] = o["end_ns"] - o["start_ns"]
-    return TaskRow(
-        ue=ue.name,
-        number=task.number,
-        cell=ue.cell + 1,
-        generated_ns=task.generated_ns,
-        input_bits=task.input_bits,
-        cycles=task.cycles,
-        deadline_ns=task.deadline_ns,
-        **values,
-    )
+    return TaskRow(**identity(ue, task), **values)
 
 
 def _travelled(plan: Plan, task: Task, o: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from testbed.analysis.decision_latency import Spread, thinking
+from testbed.analysis.decision_latency import Spread, latency_of
 from testbed.model.histogram import Histogram
 from testbed.protocol.rows import EventRow
 from testbed.record import reader
@@ -19,7 +19,7 @@ def run(tmp_path):
 
 
 def test_a_simulation_takes_no_time(run):
-    assert thinking(run).seen == thinking(run).answered == Spread()
+    assert latency_of(run).seen == latency_of(run).answered == Spread()
 
 
 def test_the_last_count_of_the_controller_and_every_task_that_it_decided(run):
@@ -33,6 +33,6 @@ def test_the_last_count_of_the_controller_and_every_task_that_it_decided(run):
     rows = [msgspec.structs.replace(row, think_ns=(n + 1) * MS) for n, row in enumerate(run.tasks)]
     late = [msgspec.structs.replace(rows[0], think_ns=999 * MS, fallback="timeout")]
     run.tasks[:] = rows + late
-    found = thinking(run)
+    found = latency_of(run)
     assert found.answered.p50 == pytest.approx(50, rel=0.05) and found.answered.p99 == pytest.approx(99, rel=0.05)
     assert found.seen.p50 == (len(rows) + 1) / 2 and found.seen.p99 <= len(rows)

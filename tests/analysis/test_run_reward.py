@@ -9,6 +9,7 @@ from testbed.analysis import run_reward
 from testbed.experiments import runner
 from testbed.experiments.runner import Order
 from testbed.policy.heuristics import FixedChoice
+from testbed.protocol.rows import TaskRow, identity
 from testbed.record import reader
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
@@ -116,3 +117,25 @@ def test_a_record_of_the_version_before_is_read_without_them(tmp_path):
     before = reader.read_run(tmp_path / "r")
     assert before.tasks and before.record.ue_slots == before.record.rewards == []
     assert document("report", "r", cwd=tmp_path)["backend"] == "testbed"
+
+
+def test_a_task_that_stays_for_thousands_of_slots_is_not_counted_slot_by_slot():
+    made = system((1,), (2_000_000_000,), slots=5_000)
+    (ue,), slot_ns = made.ues, made.slot_ns
+    row = TaskRow(
+        **identity(ue, task_of(0, 0)),
+        state="late",
+        slot=0,
+        choice=0,
+        start_ns=4_000 * slot_ns,
+        end_ns=4_001 * slot_ns,
+        finished_ns=4_001 * slot_ns,
+        measured_ns=4_001 * slot_ns,
+        local_execution_ns=slot_ns,
+        energy_measured_j=2.0,
+        overhead=0.5 * 4_001 + 0.5 * 2.0,
+    )
+    assert run_reward._spent(row, ue, slot_ns) == [(0, slot_ns, 0.0), (4_000, slot_ns, 2.0)]
+    found = run_reward.by_slot([row], made, run_reward.HOLDING)
+    assert [reward.stay_ns for reward in found] == [slot_ns] * 4_001 + [0] * 999
+    assert sum(reward.reward for reward in found) == pytest.approx(-row.overhead)

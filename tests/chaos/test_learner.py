@@ -35,6 +35,19 @@ def wait_until(process, ready):
     return found
 
 
+def until_it_learns_again(process, run, killed):
+    """Wait until a learner has come back for the ``killed`` one and updates, interrupt the run.
+
+    Returns its processes, and how many updates there were when the learner had come back.
+    """
+    found = wait_until(process, lambda: returned(run, killed))
+    before = len(updates(run))
+    wait_until(process, lambda: len(updates(run)) > before + 1)
+    process.send_signal(signal.SIGINT)
+    end(process, 130)
+    return found, before
+
+
 def test_a_learner_that_is_killed_returns_and_goes_on_from_its_checkpoint(tmp_path):
     run = tmp_path / "r"
     process = begin(tmp_path, *LEARN)
@@ -42,11 +55,7 @@ def test_a_learner_that_is_killed_returns_and_goes_on_from_its_checkpoint(tmp_pa
         wait_until(process, lambda: updates(run) and (run / "learned.npz").exists())
         first = pids(run)
         os.kill(first["learner"], signal.SIGKILL)
-        second = wait_until(process, lambda: returned(run, first["learner"]))
-        before = len(updates(run))
-        wait_until(process, lambda: len(updates(run)) > before + 1)
-        process.send_signal(signal.SIGINT)
-        end(process, 130)
+        second, _ = until_it_learns_again(process, run, first["learner"])
     finally:
         stop(process)
     found = document("report", "r", cwd=tmp_path)
@@ -73,11 +82,7 @@ def test_controller_and_learner_die_together_and_both_return(tmp_path):
     try:
         first = wait_until(process, lambda: events(run, "died") and pids(run).get("learner"))
         os.kill(first, signal.SIGKILL)
-        wait_until(process, lambda: returned(run, first))
-        before = len(updates(run))
-        wait_until(process, lambda: len(updates(run)) > before + 1)
-        process.send_signal(signal.SIGINT)
-        end(process, 130)
+        _, before = until_it_learns_again(process, run, first)
     finally:
         stop(process)
     found = document("report", "r", cwd=tmp_path)

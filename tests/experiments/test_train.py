@@ -169,7 +169,7 @@ def test_what_a_user_has_tuned_is_left_alone_when_a_network_is_trained(place, ca
 
 def test_training_ends_on_a_plateau(place, capsys, monkeypatch):
     monkeypatch.setattr("controller.learn.train.PATIENCE", 3)
-    monkeypatch.setattr("controller.learn.train.Evaluator.verdict", _no_gain)
+    monkeypatch.setattr("controller.learn.train.Evaluator.evaluate", _no_gain)
     job = train.TrainingJob(
         scenario=load_scenario("smoke"),
         algorithm="a3c-do",
@@ -208,7 +208,7 @@ def test_progress_tells_overhead_against_the_baseline_pace_and_time_left():
 
 @pytest.mark.live
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_an_interrupted_training_ends_with_a_verdict_and_a_checkpoint(tmp_path, workers):
+def test_an_interrupted_training_ends_with_an_evaluation_and_a_checkpoint(tmp_path, workers):
     process = start("train", "smoke", "--wall", "600s", "--workers", workers, "--out", "c", cwd=tmp_path)
     try:
         for line in process.stdout:

@@ -88,7 +88,7 @@ def test_names_are_those_of_the_strategies(tmp_path):
 
 def test_it_plays_wherever_a_model_plays():
     env = made(episode_slots=10)
-    for owner in (env, Batch(2), EdgeOffloadVector(2), env.unwrapped.setting):
+    for owner in (env, Batch(2), EdgeOffloadVector(2), env.unwrapped.config):
         greedy = heuristic("greedy-do", owner)
         assert greedy(np.zeros(354)).shape == (15,)
         assert greedy(np.zeros((3, 354))).shape == (3, 15)

@@ -26,10 +26,18 @@ def env():
 
 def outcomes_of(env):
     """A list that all outcomes told to ``env`` in its present episode will be in."""
-    tally, heard = env.backend._tally, []
-    told = tally.ended
-    tally.ended = lambda outcome: (told(outcome), heard.append(tally._ended[-1]))
+    accounting, heard = env.backend._accounting, []
+    told = accounting.ended
+    accounting.ended = lambda outcome: (told(outcome), heard.append(accounting._ended[-1]))
     return heard
+
+
+def sleep_until(env, at_ns):
+    """Stay away until the run's clock has come to ``at_ns``, some seconds ahead at the most."""
+    clock = env.backend._players.clock
+    pause_s = (clock.wall_ns(at_ns) - time.monotonic_ns()) * 1e-9
+    assert pause_s < at_ns * 1e-9
+    time.sleep(max(0.0, pause_s))
 
 
 def play(env, actions):
@@ -121,9 +129,7 @@ def test_who_comes_too_late_finds_slots_decided_by_the_fallback():
     env.reset(seed=4)
     heard = outcomes_of(env)
     env.step(np.ones(3))
-    clock = env.backend._players.clock
-    while clock.now_ns() < 4_500_000_000:
-        time.sleep(0.01)
+    sleep_until(env, 4_500_000_000)
     _, reward, *_, info = env.step(np.ones(3))
     assert info["missed"] == info["slot"] - 1 >= 3
     assert info["fallback"] == info["decided"] > 0
@@ -140,8 +146,8 @@ def test_a_patient_timeout_lets_a_slow_caller_decide_every_slot():
     env.reset(seed=4)
     begun = time.monotonic()
     for slot in range(1, 5):
-        while slot > 1 and env.backend._players.clock.now_ns() < (slot + 1) * 1_000_000_000:
-            time.sleep(0.01)
+        if slot > 1:
+            sleep_until(env, (slot + 1) * 1_000_000_000)
         *_, cut, info = env.step(np.ones(3))
         assert (info["slot"], info["missed"], info["fallback"], cut) == (slot, 0, 0, slot == 4)
     assert time.monotonic() - begun > 0.5
@@ -184,8 +190,7 @@ def test_a_caller_who_was_away_for_too_long_is_told_so_and_begins_anew(env, monk
     monkeypatch.setattr("testbed.gym.live.SEND_LIMIT", 40)
     env.reset(seed=1)
     env.step(np.ones(3))
-    while env.backend._players.clock.now_ns() < 12_000_000_000:
-        time.sleep(0.05)
+    sleep_until(env, 12_000_000_000)
     with pytest.raises(LostError, match=r"nobody decided for \d+ s"):
         env.step(np.ones(3))
     assert env.backend.pids == {}

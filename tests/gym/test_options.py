@@ -33,9 +33,9 @@ def test_numpys_numbers_are_numbers():
     numpy = made(**options, second_offload=np.True_, normalize=np.False_)
     plain = made(episode_slots=4, backlog_s=1.5, capacity=500)
     assert (numpy.reset(seed=3)[0] == plain.reset(seed=3)[0]).all()
-    assert numpy.setting == plain.setting
+    assert numpy.config == plain.config
     assert EdgeOffloadVector(np.int64(2), **options).num_envs == 2
-    assert EdgeOffloadCells(**options).setting.episode_slots == 4
+    assert EdgeOffloadCells(**options).config.episode_slots == 4
     json.loads(numpy.spec.to_json())
 
 
@@ -81,10 +81,10 @@ def test_a_specification_with_a_scenario_goes_through_json():
     scenario = load_scenario("region", ["density=0.9", "seed=99", "cells.1.ues=2"])
     env = made(scenario=scenario, episode_slots=np.int64(5))
     again = gymnasium.make(EnvSpec.from_json(env.spec.to_json())).unwrapped
-    assert again.setting == env.setting
+    assert again.config == env.config
     assert (again.reset(seed=2)[0] == env.reset(seed=2)[0]).all()
     batch = gymnasium.make_vec(testbed.gym.ID, num_envs=2, scenario=scenario)
-    assert gymnasium.make_vec(EnvSpec.from_json(batch.spec.to_json())).setting == batch.setting
+    assert gymnasium.make_vec(EnvSpec.from_json(batch.spec.to_json())).config == batch.config
 
 
 @pytest.mark.parametrize(("slots", "steps", "cut"), [(0, 3, 3), (5, 3, 3), (3, 5, 3)])
@@ -161,7 +161,7 @@ def test_what_a_world_played_can_be_played_again():
 @pytest.mark.parametrize("options", [{}, {"observation": "paper"}, {"settings": ["workload.arrivals=poisson"]}])
 def test_unit_size_is_the_same_game_in_other_units(options):
     unit, plain = made(normalize=True, **options), made(**options)
-    factor = spaces.scale(plain.setting)
+    factor = spaces.scale(plain.config)
     a, b = unit.reset(seed=4)[0], plain.reset(seed=4)[0]
     for slot in range(30):
         assert a in unit.observation_space

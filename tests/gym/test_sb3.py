@@ -75,13 +75,13 @@ def test_a_monitor_keeps_the_mean_overhead_of_episodes(tmp_path):
 def test_a_callback_evaluates_on_fixed_workloads_and_keeps_the_best(tmp_path, normal):
     batch = Batch(4, settings=["slots=30"], episode_slots=10)
     batch = VecNormalize(batch) if normal else batch
-    judge = OverheadCallback(20, seeds=[1, 2], save_best=tmp_path / "best", settings=["slots=30"])
+    callback = OverheadCallback(20, seeds=[1, 2], save_best=tmp_path / "best", settings=["slots=30"])
     model = PPO("MlpPolicy", batch, n_steps=20, batch_size=40, n_epochs=1, seed=1)
-    model.learn(160, callback=judge)
-    assert [steps for steps, _ in judge.found] == [80, 160]
-    assert all(list(found.each) == [1, 2] for _, found in judge.found)
+    model.learn(160, callback=callback)
+    assert [steps for steps, _ in callback.found] == [80, 160]
+    assert all(list(found.each) == [1, 2] for _, found in callback.found)
     assert (tmp_path / "best.zip").exists()
     if not normal:
-        best = min((found for _, found in judge.found), key=lambda found: found.overhead)
+        best = min((found for _, found in callback.found), key=lambda found: found.overhead)
         again = evaluate(PPO.load(tmp_path / "best"), [1, 2], settings=["slots=30"])
         assert again == best

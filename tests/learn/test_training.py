@@ -91,8 +91,8 @@ def trained(tmp_path, name, updates, algorithm="a3c", *, resume=False, workers=1
     job = config(algorithm=algorithm, **changes)
     about = {**ABOUT, "algorithm": algorithm}
     budget = Budget(seconds=0, updates=updates, every_s=0 if workers == 1 else 0.5, every_updates=10, workers=workers)
-    judge = Evaluator(job, FINITE, [101, 102])
-    Trainer(job, budget, judge, tmp_path / name, about, resume=resume).run(lambda report: None)
+    evaluator = Evaluator(job, FINITE, [101, 102])
+    Trainer(job, budget, evaluator, tmp_path / name, about, resume=resume).run(lambda report: None)
     return checkpoint.read(tmp_path / name)[0]
 
 

@@ -12,8 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from controller.learn import a3c, synchronous
-from controller.learn import worker_pool as team_module
+from controller.learn import a3c, synchronous, worker_pool
 from controller.learn.learner import TrainConfig, make
 from controller.learn.shared import LAG, SLOTS, UPDATES, Shared
 from controller.learn.synchronous import SynchronousPool
@@ -80,12 +79,12 @@ def test_updates_slots_and_lag_are_counted_by_worker(shared):
 @pytest.mark.live
 def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
     said = []
-    team = WorkerPool(CONFIG, shared, 2, said.append)
+    pool = WorkerPool(CONFIG, shared, 2, said.append)
     try:
         before = {process.pid for process in multiprocessing.active_children()}
         os.kill(min(before), signal.SIGKILL)
         for _ in range(TENTHS):
-            team.watch(0.1)
+            pool.watch(0.1)
             if (shared.counts[:, UPDATES] > 0).all():
                 break
         assert (shared.counts[:, UPDATES] > 0).all() and (shared.counts[:, SLOTS] > 0).all()
@@ -93,19 +92,19 @@ def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
         assert {process.pid for process in multiprocessing.active_children()} - before
         assert [re.sub("learner .", "learner N", text) for text in said] == [DIED]
     finally:
-        team.stop()
+        pool.stop()
     assert not {process.pid for process in multiprocessing.active_children()}
 
 
 @pytest.mark.live
 def test_learners_that_cannot_live_end_the_training(shared):
     bad = msgspec.structs.replace(CONFIG, worlds=0)
-    team = WorkerPool(bad, shared, 1)
+    pool = WorkerPool(bad, shared, 1)
     try:
         with pytest.raises(StartError, match=f"learners died {DEATHS + 1} times"):
-            team.watch(PATIENCE_S)
+            pool.watch(PATIENCE_S)
     finally:
-        team.stop()
+        pool.stop()
 
 
 def by_hand(updates, workers):
@@ -121,32 +120,32 @@ def by_hand(updates, workers):
 @pytest.mark.live
 def test_workers_in_step_make_one_step_by_the_mean_of_their_gradients(shared):
     shared.limit = 3
-    team = SynchronousPool(CONFIG, shared, 2)
+    pool = SynchronousPool(CONFIG, shared, 2)
     try:
         for _ in range(TENTHS):
-            team.watch(0.1)
+            pool.watch(0.1)
             if shared.updates == 3:
                 break
         assert np.allclose(shared.params, by_hand(3, 2), atol=1e-7)
         assert shared.counts.tolist() == [[3, 30, 0], [0, 30, 0]] and (shared.gauges != 0.0).all()
     finally:
-        team.stop()
+        pool.stop()
     assert not {process.pid for process in multiprocessing.active_children()}
 
 
 @pytest.mark.live
 def test_a_worker_in_step_that_is_killed_is_replaced_and_asked_again(shared):
-    team = SynchronousPool(CONFIG, shared, 2)
+    pool = SynchronousPool(CONFIG, shared, 2)
     try:
         first = min(process.pid for process in multiprocessing.active_children())
         os.kill(first, signal.SIGKILL)
         for _ in range(TENTHS):
-            team.watch(0.1)
+            pool.watch(0.1)
             if shared.updates > 2:
                 break
         assert shared.updates > 2 and np.isfinite(shared.params).all()
     finally:
-        team.stop()
+        pool.stop()
 
 
 TRAINER = """
@@ -181,11 +180,11 @@ def test_a_worker_ends_with_its_trainer_whatever_it_does(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("module", "more"), [(team_module, ()), (synchronous, (None,))], ids=["Team", "SynchronousPool"]
+    ("module", "more"), [(worker_pool, ()), (synchronous, (None,))], ids=["WorkerPool", "SynchronousPool"]
 )
 def test_every_worker_is_bound_to_its_trainer_before_anything_else(monkeypatch, module, more):
     """One whose trainer has ended already does nothing."""
     asked = []
-    monkeypatch.setattr(team_module, "die_with_parent", asked.append)
+    monkeypatch.setattr(worker_pool, "die_with_parent", asked.append)
     module._work(b"no config", "no memory", 0, 1, 0, -1, *more)
     assert asked == [signal.SIGKILL]

@@ -111,7 +111,7 @@ def note_do(cell, rng):
 """
 
 
-def test_the_rehearsal_leaves_nothing_behind(tmp_path):
+def test_the_warm_up_leaves_nothing_behind(tmp_path):
     (tmp_path / "mine.py").write_text(OWN)
     found = document("run", "smoke", *LITTLE, "--policy", "mine:note_do", "--out", "r", cwd=tmp_path)
     assert found["tasks"]["generated"] == 13 and found["tasks"]["unaccounted"] == 0

@@ -1,5 +1,6 @@
 """What of a run's needs can be counted: said by `check`, refused by `run`, and files that nobody else may write."""
 
+import json
 import math
 import os
 import resource
@@ -19,6 +20,7 @@ from tests.command import call, document
 from tests.live.test_preflight import plan
 
 PLENTY = Needs(processes=0, memory_bytes=math.inf, descriptors=math.inf, tasks=math.inf)
+FEWER = 24  # descriptors than a run of the smallest scenario takes
 MANY = """name: many
 slots: 2
 cells: [{es: {cpu: 8 GHz}, ues: 20000}]
@@ -72,9 +74,12 @@ def test_a_soft_limit_is_raised_for_a_run(tmp_path):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
     def low():
-        resource.setrlimit(resource.RLIMIT_NOFILE, (24, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FEWER, hard))
 
-    call("run", "smoke", "--slots", "2", "--speed", "4", "--out", "r", cwd=tmp_path, preexec_fn=low)
+    assert document("check", "smoke", cwd=tmp_path)["fit"]["descriptors"] > FEWER
+    words = ("run", "smoke", "--slots", "2", "--speed", "4", "--out", "r", "--json")
+    tasks = json.loads(call(*words, cwd=tmp_path, preexec_fn=low).stdout)["tasks"]
+    assert tasks["generated"] == tasks["completed"] + tasks["late"] > 0 == tasks["unaccounted"]
 
 
 def test_a_fork_that_is_refused_is_an_error_of_the_start(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The rehearsal before a live run: what is played, and that nothing of it is kept."""
+"""The warm-up before a live run: what is played, and that nothing of it is kept."""
 
 import msgspec
 

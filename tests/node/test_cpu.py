@@ -2,12 +2,15 @@
 
 import os
 import select
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
+from testbed.node import cpu
 from testbed.node.cpu import Burn, Burner, burn_cpu
 
 MS = 1_000_000
@@ -72,3 +75,22 @@ def test_it_dies_with_its_parent():
         assert poll.poll(30_000), "it outlived its parent"
     finally:
         os.close(child)
+
+
+def test_it_works_in_order_of_deadlines_and_ends_when_nobody_can_ask_any_more():
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    work = threading.Thread(target=cpu._work, args=(theirs,))
+    start = time.monotonic_ns()
+    for number, length in ((1, 50 * MS), (2, 5 * MS)):
+        ours.send(cpu._ORDER.pack(number, start, start + length, length // 10))
+    work.start()
+    try:
+        ours.settimeout(60)
+        reports = [cpu._REPORT.unpack(ours.recv(cpu._REPORT.size)) for _ in range(2)]
+    finally:
+        ours.close()
+        work.join(60)
+        theirs.close()
+    assert not work.is_alive()
+    assert [number for number, _ in reports] == [2, 1]
+    assert reports[0][1] >= MS // 2 and reports[1][1] >= 5 * MS

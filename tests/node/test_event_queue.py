@@ -45,7 +45,7 @@ class Es:
 
 
 class Bench:
-    """An agenda of one ES whose cell has asked about ``tasks`` at instant 0."""
+    """The events of one ES whose cell has asked about ``tasks`` at instant 0."""
 
     def __init__(self, *tasks, speed=1.0, ordered=True, looks=True):
         made = msgspec.structs.replace(system((2,)), decision_timeout_ns=NS_PER_S)
@@ -58,11 +58,11 @@ class Bench:
         )
         self.lateness, self.core = LatenessMeter(), Es()
         role = Role(guard_ns=GUARD, boundary_guard_ns=BOUNDARY_GUARD, ordered=ordered, executes=False)
-        self.agenda = EventQueue(Clock(0, speed), role, self.lateness)
-        self.agenda.know(self.core, Lookahead(plan, 0) if looks else None)
+        self.events = EventQueue(Clock(0, speed), role, self.lateness)
+        self.events.know(self.core, Lookahead(plan, 0) if looks else None)
 
     def push(self, at, event=None, phase=Phase.ARRIVAL):
-        self.agenda.push(at, phase, 0, 0, self.core, event or Event())
+        self.events.push(at, phase, 0, 0, self.core, event or Event())
 
     def late(self, kind="Event"):
         return self.lateness.histograms[kind].maximum
@@ -71,52 +71,52 @@ class Bench:
 def test_an_event_before_which_nothing_can_come_is_due_at_its_instant():
     bench = Bench(speed=4.0)
     bench.push(40 * MS)
-    assert bench.agenda.due_wall_ns() == 10 * MS
-    assert bench.agenda.pop(10 * MS - 1) is None
-    assert bench.agenda.pop(10 * MS).at_ns == 40 * MS
-    assert bench.agenda.due_wall_ns() == NEVER and bench.agenda.held_wall_ns == -1
+    assert bench.events.due_wall_ns() == 10 * MS
+    assert bench.events.pop(10 * MS - 1) is None
+    assert bench.events.pop(10 * MS).at_ns == 40 * MS
+    assert bench.events.due_wall_ns() == NEVER and bench.events.held_wall_ns == -1
 
 
 @pytest.mark.parametrize(("tasks", "looks"), [((UNHEARD,), True), ((), False)])
 def test_an_event_waits_a_guard_for_what_may_come_before_it(tasks, looks):
     bench = Bench(*tasks, looks=looks)
     bench.push(AIRTIME)
-    assert bench.agenda.due_wall_ns() == AIRTIME + GUARD
+    assert bench.events.due_wall_ns() == AIRTIME + GUARD
 
 
 def test_it_is_released_by_the_message_it_waits_for_and_not_late_for_that():
     bench = Bench(UNHEARD)
     bench.push(AIRTIME)
-    assert bench.agenda.pop(AIRTIME) is None
-    bench.agenda.hear(bench.core, Kept(0, (0,)))
-    assert bench.agenda.due_wall_ns() == AIRTIME
-    assert bench.agenda.pop(AIRTIME + MS).wall_ns == AIRTIME + MS
-    assert bench.late() == 0 and bench.agenda.held_wall_ns == AIRTIME + MS
+    assert bench.events.pop(AIRTIME) is None
+    bench.events.hear(bench.core, Kept(0, (0,)))
+    assert bench.events.due_wall_ns() == AIRTIME
+    assert bench.events.pop(AIRTIME + MS).wall_ns == AIRTIME + MS
+    assert bench.late() == 0 and bench.events.held_wall_ns == AIRTIME + MS
 
 
 def test_it_is_late_from_the_end_of_the_guard_if_nothing_came():
     bench = Bench(UNHEARD)
     bench.push(AIRTIME)
-    assert bench.agenda.pop(AIRTIME + GUARD - 1) is None
-    assert bench.agenda.pop(AIRTIME + GUARD + 7) is not None
-    assert bench.late() == 7 and bench.agenda.held_wall_ns == AIRTIME + GUARD
+    assert bench.events.pop(AIRTIME + GUARD - 1) is None
+    assert bench.events.pop(AIRTIME + GUARD + 7) is not None
+    assert bench.late() == 7 and bench.events.held_wall_ns == AIRTIME + GUARD
 
 
 def test_it_is_late_from_its_instant_if_it_need_not_wait():
     bench = Bench()
     bench.push(AIRTIME)
-    assert bench.agenda.pop(AIRTIME - 1) is None
-    assert bench.agenda.pop(AIRTIME + 7) is not None
+    assert bench.events.pop(AIRTIME - 1) is None
+    assert bench.events.pop(AIRTIME + 7) is not None
     assert bench.late() == 7
 
 
 def test_an_earlier_event_that_comes_meanwhile_goes_first():
     bench = Bench(UNHEARD)
     bench.push(AIRTIME + MS)
-    assert bench.agenda.pop(AIRTIME + MS) is None
+    assert bench.events.pop(AIRTIME + MS) is None
     bench.push(AIRTIME)
-    bench.agenda.hear(bench.core, Kept(0, (0,)))
-    assert [bench.agenda.pop(AIRTIME + 2 * MS).at_ns for _ in range(2)] == [AIRTIME, AIRTIME + MS]
+    bench.events.hear(bench.core, Kept(0, (0,)))
+    assert [bench.events.pop(AIRTIME + 2 * MS).at_ns for _ in range(2)] == [AIRTIME, AIRTIME + MS]
     assert not bench.lateness.slips
 
 
@@ -124,17 +124,17 @@ def test_a_slot_boundary_waits_for_little_and_takes_along_what_comes_before_it()
     bench = Bench(task_of(0, 0, bits=8_000_000 - 8_000))
     bench.push(NS_PER_S, Boundary(1), Phase.ANNOUNCE)
     bench.push(NS_PER_S - MS)
-    assert bench.agenda.due_wall_ns() == NS_PER_S + BOUNDARY_GUARD
-    assert bench.agenda.pop(NS_PER_S + BOUNDARY_GUARD) is not None
-    assert bench.agenda.pop(NS_PER_S + BOUNDARY_GUARD).event == Boundary(1)
+    assert bench.events.due_wall_ns() == NS_PER_S + BOUNDARY_GUARD
+    assert bench.events.pop(NS_PER_S + BOUNDARY_GUARD) is not None
+    assert bench.events.pop(NS_PER_S + BOUNDARY_GUARD).event == Boundary(1)
 
 
 def test_what_must_be_judged_by_others_waits_longer():
     bench = Bench()
     bench.push(AIRTIME, Event(awaits=True))
-    assert bench.agenda.due_wall_ns() == AIRTIME + (1 + PATIENCE) * GUARD
+    assert bench.events.due_wall_ns() == AIRTIME + (1 + PATIENCE) * GUARD
     bench.push(AIRTIME + MS, Boundary(1), Phase.ANNOUNCE)
-    assert bench.agenda.due_wall_ns() == AIRTIME + MS + BOUNDARY_GUARD + PATIENCE * GUARD
+    assert bench.events.due_wall_ns() == AIRTIME + MS + BOUNDARY_GUARD + PATIENCE * GUARD
 
 
 @pytest.mark.parametrize(("settled", "slips"), [(NEVER, 1), (MS, 0)])
@@ -142,13 +142,13 @@ def test_what_comes_after_its_turn_slips_if_it_would_have_changed_something(sett
     bench = Bench()
     bench.core.settled = settled
     bench.push(3 * MS)
-    bench.agenda.pop(3 * MS)
+    bench.events.pop(3 * MS)
     bench.push(2 * MS, Announce(es="es-1", slot=0, at_ns=2 * MS), Phase.ANNOUNCE)
-    assert bench.agenda.pop(4 * MS).at_ns == (3 * MS if slips else 2 * MS)
+    assert bench.events.pop(4 * MS).at_ns == (3 * MS if slips else 2 * MS)
     assert bench.lateness.slips.total() == slips
 
 
 def test_unordered_cores_wait_for_nobody_but_their_guard():
     bench = Bench(UNHEARD, ordered=False)
     bench.push(AIRTIME)
-    assert bench.agenda.due_wall_ns() == AIRTIME + GUARD
+    assert bench.events.due_wall_ns() == AIRTIME + GUARD

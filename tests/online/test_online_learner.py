@@ -165,13 +165,13 @@ def test_a_lost_ue_costs_nothing_more_and_its_last_decisions_get_no_weight():
     assert lost
     found = assembled(ear.heard)
     masked = [
-        (first, stretch.slot[n]) for first, stretch in enumerate(found) for n in np.flatnonzero(stretch.weight == 0)
+        (first, segment.slot[n]) for first, segment in enumerate(found) for n in np.flatnonzero(segment.weight == 0)
     ]
     assert {LENGTH * first + at for first, at in masked} == {row.slot for row in lost}
-    assert len(found) >= 4 and all(np.isfinite(stretch.rewards).all() for stretch in found)
+    assert len(found) >= 4 and all(np.isfinite(segment.rewards).all() for segment in found)
 
 
-def test_a_gap_ends_a_stretch_and_what_unknown_tasks_reach_into_is_left_out():
+def test_a_gap_ends_a_segment_and_what_unknown_tasks_reach_into_is_left_out():
     ear, _ = listen()
     whole = assembled(ear.heard)
     gone = [m for m in ear.heard if not (isinstance(m, Seen | Outcome) and 22 <= getattr(m, "slot", 0) < 27)]
@@ -199,8 +199,8 @@ def test_a_cell_that_is_never_seen_does_not_stop_learning():
     assert not found[0].cells[:, 0, 1].any() and found[0].cells[:, 0, 0].any()
 
 
-def test_the_least_slots_give_a_stretch_even_if_no_task_ends():
+def test_the_least_slots_give_a_segment_even_if_no_task_ends():
     ear, _ = listen()
     seen = [message for message in ear.heard if isinstance(message, Seen)]
-    for slots, stretches in ((LEAST_SLOTS, 1), (LEAST_SLOTS - 1, 0)):
-        assert len(assembled([message for message in seen if message.slot < slots], SEGMENT_SLOTS)) == stretches
+    for slots, segments in ((LEAST_SLOTS, 1), (LEAST_SLOTS - 1, 0)):
+        assert len(assembled([message for message in seen if message.slot < slots], SEGMENT_SLOTS)) == segments

@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from testbed.model.packages import EXTRA_OF, MissingPackageError, naming_extras, require
+from testbed.model.packages import EXTRA_OF, MissingPackageError, naming_extras
 from tests.command import PATIENCE_S, ROOT, environment
 
 BLOCKER = """
@@ -129,8 +129,12 @@ def test_other_missing_modules_are_left_as_they_are():
     assert not isinstance(caught.value, MissingPackageError)
 
 
-def test_what_is_installed_is_not_asked_for():
-    require("numpy")
+def test_what_is_required_is_looked_for_and_not_imported(without):
+    code = "import sys; from testbed.model.packages import require; require('numpy'); print('numpy' in sys.modules)"
+    done = without([], "-c", code)
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
+    missing = without(["numpy"], "-c", code)
+    assert missing.returncode == 1 and "MissingPackageError: this needs the package numpy" in missing.stderr
 
 
 def test_each_extra_that_is_named_brings_its_package():

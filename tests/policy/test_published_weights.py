@@ -91,43 +91,43 @@ def test_a_reader_beside_a_writer_sees_whole_versions_only(weights, tmp_path):
     reader.close()
 
 
-def taught(*, masked=False, updates=5):
+def learned(*, masked=False, updates=5):
     ear, _ = listen()
     online_learner = OnlineLearner(
         SYSTEM, FLAT, np.full(network.SIZE, 1e-4, np.float32), OnlineConfig(slots=10, updates=updates)
     )
     for message in ear.heard:
         online_learner.take(message)
-    for stretch in online_learner._kept:
-        stretch.weight[:] = 0.0 if masked else 1.0
+    for segment in online_learner._buffer:
+        segment.weight[:] = 0.0 if masked else 1.0
     done = [online_learner.update(n) for n in range(updates)]
     assert not online_learner.busy
     return online_learner, done
 
 
-def test_a_teacher_repeats_itself_and_uses_a_stretch_as_often_as_it_is_told():
-    (first, done), (second, _) = taught(), taught()
+def test_an_online_learner_repeats_itself_and_uses_a_segment_as_often_as_it_is_told():
+    (first, done), (second, _) = learned(), learned()
     assert np.array_equal(first.params, second.params) and not np.array_equal(first.params, FLAT)
     assert [one.lag for one in done] == [0.0, 1.0, 2.0, 3.0, 4.0]
 
 
 def test_decisions_without_weight_teach_the_critic_only():
-    online_learner, _ = taught(masked=True)
+    online_learner, _ = learned(masked=True)
     actor = slice(0, network.ACTOR[-1].end)
     assert np.array_equal(online_learner.params[actor], FLAT[actor])
     assert not np.array_equal(online_learner.params[network.CRITIC[0].start :], FLAT[network.CRITIC[0].start :])
 
 
-def test_stretches_become_the_worlds_of_one_rollout():
+def test_segments_become_the_worlds_of_one_rollout():
     ear, _ = listen()
     found = assembled(ear.heard)[:3]
     rollout = together(found)
     assert rollout.rewards.shape == (10, 3) and rollout.cells.shape[:2] == (11, 3)
-    for world, stretch in enumerate(found):
+    for world, segment in enumerate(found):
         mine = rollout.slot % 3 == world
-        assert np.array_equal(rollout.features[mine], stretch.features)
-        assert np.array_equal(rollout.slot[mine] // 3, stretch.slot)
-        assert np.array_equal(rollout.rewards[:, world], stretch.rewards[:, 0])
+        assert np.array_equal(rollout.features[mine], segment.features)
+        assert np.array_equal(rollout.slot[mine] // 3, segment.slot)
+        assert np.array_equal(rollout.rewards[:, world], segment.rewards[:, 0])
 
 
 def test_live_learning_corrects_for_older_policies():

@@ -13,9 +13,9 @@ from tests.support import MS, NS_PER_S, ordered, plan, region, system, task_of
 BAD = NetworkConditions(seed=5, drop=0.25, repeat=0.2, delay_ns=30 * MS)
 
 
-def under(weather, density=0.7, seed=3, slots=20, **radio):
+def under(conditions, density=0.7, seed=3, slots=20, **radio):
     made, tasks = region(density, seed, slots, **radio)
-    simulation = Simulation(plan(made, tasks), Priced(), weather=weather)
+    simulation = Simulation(plan(made, tasks), Priced(), conditions=conditions)
     return simulation.run(), simulation.network.totals()
 
 
@@ -36,18 +36,18 @@ def test_a_bad_network_loses_no_task_and_delivers_nothing_twice():
     assert counts["delivered"] == counts["sent"] > counts["late"] > 100
 
 
-def test_the_same_weather_twice_gives_the_same_bytes():
+def test_the_same_conditions_twice_give_the_same_bytes():
     first, second = (msgspec.json.encode(under(BAD)) for _ in range(2))
     assert first == second
     assert first != msgspec.json.encode(under(msgspec.structs.replace(BAD, seed=6)))
 
 
-def one_ue(weather, faults=()):
+def one_ue(conditions, faults=()):
     made = system((1, 1), (NS_PER_S, 2 * NS_PER_S), slots=6)
     tasks = ordered(
         [task_of(0, 0, cycles=3 * NS_PER_S, bits=800_000), task_of(0, 1, at=NS_PER_S, cycles=NS_PER_S, bits=800_000)]
     )
-    return simulate(plan(made, tasks, faults=faults), FixedChoice(1), weather=weather).tasks
+    return simulate(plan(made, tasks, faults=faults), FixedChoice(1), conditions=conditions).tasks
 
 
 QUICK = SessionTiming(

@@ -43,7 +43,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Bound the overhead of workloads in hindsight; returns the exit code."""
     from testbed.cli.bound_text import text
     from testbed.hindsight.bound_report import bound_report
 

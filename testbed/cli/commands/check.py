@@ -35,7 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code: 4 if it does not fit this host."""
+    """Describe a scenario and what it needs of this host; returns the exit code, 4 if it does not fit."""
     resolved, workload = common.load(args.scenario, args)
     known = None if args.calibrate else host_costs.kept()
     known = known or _calibrated()

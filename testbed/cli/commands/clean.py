@@ -19,7 +19,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Remove runs; returns the exit code."""
     if args.keep < 0:
         raise UsageError(f"--keep {args.keep}", "give the number of runs to keep, 0 or more")
     found = {_removable(given) for given in args.runs} if args.runs else set(all_runs())

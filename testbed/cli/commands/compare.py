@@ -46,7 +46,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Compare strategies on the same workloads; returns the exit code."""
     if args.csv is not None:
         common.output_file("csv", args.csv)
     if len(args.what) > 1 or common.is_run(args.what[0]):

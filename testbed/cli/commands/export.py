@@ -17,7 +17,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Write the tables of a run as files; returns the exit code."""
     with ProgressDisplay(sys.stderr, plain=False) as display:
         display(f"reading {args.run}")
         run = reader.read_run(args.run)

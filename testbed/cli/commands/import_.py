@@ -54,7 +54,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Convert recorded data into a file of the testbed's; returns the exit code."""
     for name, kind in (LINK_OPTIONS | TOPOLOGY).items():
         if args.kind != kind:
             common.refuse_options({_flag(name): getattr(args, name)}, f"is for {kind}, not for {args.kind}")

@@ -37,7 +37,7 @@ def _must_be_new(path: Path) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Write an annotated scenario; returns the exit code."""
     path = _path(args.name)
     text = shipped()[ANNOTATED].read_text(encoding="utf-8")
     lines = [

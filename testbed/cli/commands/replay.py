@@ -35,7 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Play a run's workload again; returns the exit code."""
     args.slots = args.seed = None
     common.refuse_live_options(args, SIM if args.as_recorded else args.on or TESTBED)
     if args.policy:

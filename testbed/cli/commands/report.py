@@ -29,7 +29,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Print summaries, write pages and plots; returns the exit code."""
     paths = _found(args.run)
     baseline = _baseline(args.baseline, paths)
     page = _page_file(args.html, paths) if args.html is not None else None

@@ -22,7 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Run a scenario and print its summary; returns the exit code."""
     common.refuse_live_options(args, args.backend, {"--metrics": args.metrics})
     if not args.learn:
         loading.check([args.policy], args.scenario)

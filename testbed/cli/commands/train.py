@@ -188,7 +188,7 @@ def _train_on_twin(args: argparse.Namespace, scenario: Scenario, folder: Path) -
 def _ending(ended: str, checkpoint: str) -> int:
     """Say why training ended early, if it did, and what there is of it; returns the exit code."""
     if ended == "interrupted":
-        warn(f"interrupted; {'--resume goes on from the last verdict' if checkpoint else 'nothing was learned yet'}")
+        warn(f"interrupted; {'--resume goes on from the last evaluation' if checkpoint else 'nothing was learned yet'}")
         return EXIT_INTERRUPTED
     if ended == "diverged":
         what = f"{checkpoint} holds the best before" if checkpoint else "there is no checkpoint"

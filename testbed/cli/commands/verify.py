@@ -35,7 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Check real processes against what was asked of them; returns the exit code."""
     if args.slots is None and args.duration is None:
         args.slots = SLOTS[args.quick]
     args.speed = args.speed or SPEED
