@@ -1,5 +1,6 @@
 """How the launcher carries out deaths and restarts, on a clock that the test holds."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -50,7 +51,7 @@ class Launcher:
     """What `Faults` needs of a launcher; ``at`` sets the emulated instant, one second of wall time a second."""
 
     def __init__(self, *faults, names=("controller", "es-1", "ue-1-1", "ue-1-2")):
-        self.plan = plan(system(), (), faults=faults)
+        self.plan, self.run_dir = plan(system(), (), faults=faults), Path("no such run")
         self.clock = SimpleNamespace(now_ns=lambda: self.now_ns, speed=1.0, epoch_ns=0)
         self.processes = {name: ("", (name,)) for name in names}
         self.rows, self.told, self.now_ns = [], [], 0
