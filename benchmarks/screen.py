@@ -1,6 +1,6 @@
 """What the live screen costs: its CPU time and memory, and grades of runs with and without it.
 
-``python benchmarks/screen.py [--ues 15 300] [--runs 5] [--slots 600]``
+``python benchmarks/screen.py [--ues 15 300] [--runs 5] [--slots 300] [--speed 20]``
 """
 
 import argparse
@@ -23,6 +23,7 @@ BEGINNING_S = 5.0
 
 def options(ues: int, slots: int, speed: float) -> list[str]:
     found = ["region", "--policy", "greedy-do", "--slots", str(slots), "--speed", f"{speed:g}"]
+    found += ["--set", "emulation.payload=declared"]
     if ues != 15:
         found += ["--set", "density=0.02", "--set", "emulation.ues_per_process=50", "--set", "emulation.burn=0.01"]
         for cell in range(3):
@@ -90,7 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What the live screen costs.")
     parser.add_argument("--ues", type=int, nargs="+", default=[15, 300])
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--slots", type=int, default=600)
+    parser.add_argument("--slots", type=int, default=300)
     parser.add_argument("--speed", type=float, default=20.0)
     given = parser.parse_args()
     print("| UEs | screen | grades | p99 of the delay error | share of a core, median (most) | MB, first to last |")

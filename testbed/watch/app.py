@@ -39,6 +39,8 @@ BOXES: dict[str, tuple[str, Panel]] = {
     "energy_box": ("energy of UEs", lambda shown, width, height: panels.energy(shown)),
     "events_box": ("events", lambda shown, width, height: panels.events(shown, height)),
 }
+EVERY = {"region_box": 1, "tasks_box": 2, "overhead_box": 2}  # frames from one drawing to the next; of others:
+SELDOM, SETTLING = 4, 3
 COLUMNS = {
     "left": ("region_box", "overhead_box", "time_box", "lives_box"),
     "right": ("tasks_box", "delay_box", "fidelity_box", "energy_box", "events_box"),
@@ -83,6 +85,7 @@ class WatchApp(App[None]):
         self._feed, self._own_run, self._assessor = feed, own_run, assessor
         self._ready_fd = ready
         self._held = False
+        self._frame, self._settling, self._shape = 0, SETTLING, (0, 0)
         self._grade: str | None = None
         self._over = not feed.live
         self.shown: Snapshot | None = None
@@ -159,23 +162,35 @@ class WatchApp(App[None]):
             shown = shown.graded(self._grade)
         base = self.screen_stack[0]
         self._fit(base)
-        base.query_one("#header", Static).update(panels.header(shown, self.size.width, self._note))
+        base.query_one("#header", Static).update(panels.header(shown, self.size.width, self._note), layout=False)
         view = base.query_one(ContentSwitcher).current
         if view == "overview":
-            base.query_one("#brief", Static).update(panels.brief(shown))
-            for name, (_, panel) in BOXES.items():
-                box = base.query_one(f"#{name}", Static)
-                if box.display and box.content_size.width:
-                    box.update(panel(shown, box.content_size.width, max(3, box.content_size.height)))
+            self._draw_boxes(base, shown)
         elif view == "ues":
             base.query_one(UeTable).show(shown, base.query_one("#ue_filter", Input).value)
         elif view is not None:
             body = base.query_one(f"#{view}_body", Static)
             body.update(PAGES[view](shown, self.size.width - 4, self.size.height - 4))
 
+    def _draw_boxes(self, base: Screen[object], shown: Snapshot) -> None:
+        """Draw what is due; heights are found anew only for some frames after the view has changed its shape."""
+        settling = self._settling > 0
+        self._settling -= settling
+        self._frame += 1
+        if base.has_class("-tiny"):
+            base.query_one("#brief", Static).update(panels.brief(shown), layout=settling)
+        for name, (_, panel) in BOXES.items():
+            box = base.query_one(f"#{name}", Static)
+            due = settling or self._frame % EVERY.get(name, SELDOM) == 0
+            if due and box.display and box.content_size.width:
+                drawn = panel(shown, box.content_size.width, max(3, box.content_size.height))
+                box.update(drawn, layout=settling)
+
     def _fit(self, base: Screen[object]) -> None:
         """Lay the view out for the terminal's size, also if that changed while a dialog was open."""
         width, height = self.size
+        if self._shape != (width, height):
+            self._shape, self._settling = (width, height), SETTLING
         base.set_class(width < NARROW, "-narrow")
         base.set_class(height < TINY, "-tiny")
         base.set_class(height >= TALL, "-tall")
@@ -192,6 +207,7 @@ class WatchApp(App[None]):
     def action_view(self, name: str) -> None:
         """Open a view."""
         self.query_one(ContentSwitcher).current = name
+        self._settling = SETTLING
         if name == "ues":
             self.query_one(UeTable).focus()
         self.call_after_refresh(self.show_frame)
@@ -208,6 +224,7 @@ class WatchApp(App[None]):
         """Move a recorded run by slots."""
         if isinstance(self._feed, RecordedFeed):
             self._feed.seek(slots)
+            self._settling = SETTLING
             self.show_frame()
 
     def action_faster(self, factor: float) -> None:

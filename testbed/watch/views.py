@@ -1,12 +1,11 @@
 """The views beside the overview, each a pure function from a `Snapshot` to something that rich can draw."""
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from testbed.analysis.parts import PART_COLOURS, PARTS
 from testbed.watch import panels
-from testbed.watch.glyphs import number, percent, sparkline, stacked
+from testbed.watch.glyphs import columns, number, percent, sparkline, stacked
 from testbed.watch.snapshot import Snapshot
 
 STATES = {"completed": "green", "late": "yellow", "failed": "bold red"}
@@ -67,27 +66,20 @@ def tasks(shown: Snapshot, width: int, height: int) -> RenderableType:
     """The last tasks that ended, the life of each as a bar of the parts of its delay."""
     height = max(1, height - 2)
     longest = max((task.delay_s for task in shown.tasks[:height]), default=1.0) or 1.0
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
-    for title in ("task", "where", "state", "delay s", "deadline", "life"):
-        table.add_column(title, no_wrap=True, justify="right" if title in ("delay s", "deadline") else "left")
+    rows = [[Text(title, style="dim") for title in ("task", "where", "state", "delay s", "deadline", "life")]]
     room = max(10, width - 58)
     for task in shown.tasks[:height]:
         life = stacked(task.parts, max(1, round(task.delay_s / longest * room)), PART_COLOURS)
-        table.add_row(
-            f"{task.ue}#{task.number}",
-            task.where,
-            Text(task.state, style=STATES.get(task.state, "")),
-            number(task.delay_s),
-            number(task.deadline_s, 2),
-            life,
-        )
+        state = Text(task.state, style=STATES.get(task.state, ""))
+        numbers = Text(number(task.delay_s)), Text(number(task.deadline_s, 2))
+        rows.append([Text(f"{task.ue}#{task.number}"), Text(task.where), state, *numbers, life])
     seen = {part for task in shown.tasks[:height] for part, _ in task.parts}
-    key = Text()
+    key = Text(no_wrap=True, overflow="ellipsis")
     for part in PARTS:
         if part in seen:
             key.append("■ ", style=PART_COLOURS[part])
             key.append(f"{part.replace('_', ' ')}  ", style="dim")
-    return Group(key, table)
+    return Group(key, columns(rows, right=(3, 4)))
 
 
 def events(shown: Snapshot, height: int) -> RenderableType:
