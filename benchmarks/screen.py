@@ -97,18 +97,19 @@ def main() -> None:
     print("| UEs | screen | grades | p99 of the delay error | share of a core, median (most) | MB, first to last |")
     print("|---|---|---|---|---|---|")
     for ues in given.ues:
-        for shown in (True, False):
-            grades, errors, shares, sizes = [], [], [], []
-            for _ in range(given.runs):
-                with tempfile.TemporaryDirectory() as folder:
-                    command = [sys.executable, "-m", "testbed", "run", *options(ues, given.slots, given.speed)]
-                    command += ["--out", "r", *([] if shown else ["--plain"])]
-                    share, megabytes = measured(command, Path(folder))
-                    letter, error = grade(Path(folder))
-                    grades.append(letter)
-                    errors.append(error)
-                    shares += share
-                    sizes += megabytes
+        found = {True: ([], [], [], []), False: ([], [], [], [])}
+        for shown in (True, False) * given.runs:  # in turn, so that both see the same host
+            grades, errors, shares, sizes = found[shown]
+            with tempfile.TemporaryDirectory() as folder:
+                command = [sys.executable, "-m", "testbed", "run", *options(ues, given.slots, given.speed)]
+                command += ["--out", "r", *([] if shown else ["--plain"])]
+                share, megabytes = measured(command, Path(folder))
+                letter, error = grade(Path(folder))
+                grades.append(letter)
+                errors.append(error)
+                shares += share
+                sizes += megabytes
+        for shown, (grades, errors, shares, sizes) in found.items():
             cpu = f"{100 * statistics.median(shares):.1f} % ({100 * max(shares):.1f} %)" if shares else "–"
             memory = f"{sizes[0]:.0f} to {sizes[-1]:.0f}" if sizes else "–"
             print(

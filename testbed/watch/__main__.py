@@ -2,15 +2,12 @@
 
 import argparse
 import logging
-import os
 import sys
 
 from testbed.model.errors import TestbedError
 from testbed.watch.app import WatchApp
-from testbed.watch.assessment import Assessor
+from testbed.watch.assessment import Assessor, only_when_idle
 from testbed.watch.feed import feed_of
-
-BEHIND_THE_RUN = 10
 
 
 def main(argv: list[str]) -> int:
@@ -23,7 +20,7 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     logging.basicConfig(format="%(message)s")
     if arguments.own:
-        os.nice(BEHIND_THE_RUN)
+        only_when_idle()
     try:
         feed = feed_of(arguments.run, arguments.rate)
         app = WatchApp(feed, own_run=arguments.own, assessor=Assessor(feed.path), ready=arguments.ready)
