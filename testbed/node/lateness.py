@@ -22,6 +22,7 @@ class LatenessMeter:
         self.slips: Counter[str] = Counter()
         self.answers = Histogram()
         self.held = 0
+        self._told = 0
 
     def add(self, kind: str, late_ns: int) -> None:
         """Count one event; an early one counts as punctual."""
@@ -29,6 +30,13 @@ class LatenessMeter:
         if histogram is None:
             histogram = self.histograms[kind] = Histogram()
         histogram.add(max(0, late_ns))
+
+    def new_slips(self, name: str, now_ns: int) -> list[Row]:
+        """How many events of the process ``name`` came too late so far, if there are more than last time."""
+        if self.slips.total() == self._told:
+            return []
+        self._told = self.slips.total()
+        return [slipped(name, now_ns, self)]
 
 
 def statistics(name: str, now_ns: int, lateness: LatenessMeter, work: Work, mailbox: Mailbox) -> list[Row]:
@@ -40,8 +48,7 @@ def statistics(name: str, now_ns: int, lateness: LatenessMeter, work: Work, mail
     if lateness.answers.count:
         answers = msgspec.json.encode(lateness.answers.to_json()).decode()
         rows.append(EventRow(now_ns, name, "answers", answers, lateness.answers.quantile_ns(0.99) * 1e-6))
-    slips = " ".join(f"{kind}:{count}" for kind, count in sorted(lateness.slips.items()))
-    rows.append(EventRow(now_ns, name, "slipped", slips, lateness.slips.total()))
+    rows.append(slipped(name, now_ns, lateness))
     if lateness.held:
         rows.append(EventRow(now_ns, name, HELD, "executions over before the guard let them begin", lateness.held))
     rows.append(EventRow(now_ns, name, "burn", str(work.achieved_ns * 1e-9), work.asked_ns * 1e-9))
@@ -50,3 +57,9 @@ def statistics(name: str, now_ns: int, lateness: LatenessMeter, work: Work, mail
     if mailbox.unsent:
         rows.append(EventRow(now_ns, name, UNSENT, "full queue or unknown peer", mailbox.unsent))
     return rows
+
+
+def slipped(name: str, now_ns: int, lateness: LatenessMeter) -> EventRow:
+    """The events of the process ``name`` that came too late for their order so far, by kind."""
+    slips = " ".join(f"{kind}:{count}" for kind, count in sorted(lateness.slips.items()))
+    return EventRow(now_ns, name, "slipped", slips, lateness.slips.total())

@@ -106,7 +106,9 @@ class Process:
         try:
             for making in self._makings(plan, start):
                 host.add(make(making), since + self._incarnation, start.downs)
-            host.every(FLUSH_NS, self._report, FLUSH_NS // FLUSH_TURNS * (1 + os.getpid() % FLUSH_TURNS))
+            host.every(
+                FLUSH_NS, lambda: self._report_of(host), FLUSH_NS // FLUSH_TURNS * (1 + os.getpid() % FLUSH_TURNS)
+            )
             stop = host.run()
             self._rows += host.statistics(self.name)
             return stop
@@ -152,6 +154,10 @@ class Process:
         self._rows.append(row)
         if len(self._rows) >= FLUSH_ROWS:
             self._flush()
+
+    def _report_of(self, host: Host) -> None:
+        self._rows += host.lateness.new_slips(self.name, host.clock.now_ns())
+        self._report()
 
     def _report(self) -> None:
         self._flush()

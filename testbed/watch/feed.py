@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from testbed.model.task import DECIDED, UNDECIDED
 from testbed.protocol.rows import Row, TaskRow
-from testbed.record import directory, reader
+from testbed.record import directory, reader, verdict
 from testbed.record.reader import RecordedRun
 from testbed.record.tail import Tail
 from testbed.scenario import workload
@@ -57,7 +57,7 @@ class LiveFeed:
         else:
             telemetry.advance(max(int(telemetry.meta.get("end_ns", 0)), telemetry.last_ns))
         telemetry.steal = self._steal()
-        return telemetry.snapshot()
+        return telemetry.snapshot(None if self.live else kept_grade(self.path))
 
     def _now_ns(self) -> int:
         """Emulated time by the run's own epoch; for one on another host, by the newest row and the time since it."""
@@ -79,10 +79,10 @@ class LiveFeed:
 class RecordedFeed:
     """A recorded run, played from its beginning at ``rate`` emulated seconds a wall second."""
 
-    def __init__(self, run: RecordedRun, rate: float = 1.0, grade: str | None = None) -> None:
+    def __init__(self, run: RecordedRun, rate: float = 1.0) -> None:
         self.path, self.live = run.path, False
         self.rate, self.paused = rate, False
-        self._run, self.grade = run, grade
+        self._run, self._grade = run, kept_grade(run.path)
         self._position_ns, self._last = 0.0, time.monotonic_ns()
         self.telemetry = self._from_the_start()
 
@@ -107,7 +107,7 @@ class RecordedFeed:
             self._position_ns = min(float(self.end_ns), self._position_ns + (now - self._last) * self.rate)
         self._last = now
         self.telemetry.advance(int(self._position_ns))
-        return self.telemetry.snapshot(self.grade if self._position_ns >= self.end_ns else None)
+        return self.telemetry.snapshot(self._grade if self._position_ns >= self.end_ns else None)
 
     def seek(self, slots: int) -> None:
         """Move by ``slots``, back or on."""
@@ -121,6 +121,12 @@ class RecordedFeed:
     def faster(self, factor: float) -> None:
         """Multiply the rate, within limits."""
         self.rate = min(FASTEST, max(SLOWEST, self.rate * factor))
+
+
+def kept_grade(path: Path) -> str | None:
+    """The grade that the run's last summary had, if one is kept."""
+    found = verdict.kept(path)
+    return found.grade if found is not None else None
 
 
 def _decided(rows: list[TaskRow]) -> list[Row]:
