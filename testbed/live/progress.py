@@ -61,12 +61,12 @@ class TaskCounter:
         return True
 
     def progress(self, now_ns: int, alive: int, processes: int, silent: tuple[str, ...]) -> Progress:
-        """The present moment; ``silent`` are the processes that hang."""
+        """The present moment, 0 until the epoch; ``silent`` are the processes that hang."""
         total = len(self._plan.workload)
         phase = "running" if now_ns < self._plan.system.end_ns else "draining"
         return Progress(
             phase=phase,
-            now_ns=now_ns,
+            now_ns=max(0, now_ns),
             finished=total - len(self._open),
             total=total,
             alive=alive,

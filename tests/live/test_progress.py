@@ -32,6 +32,11 @@ def moment(counter):
     return found.finished, found.total
 
 
+def test_a_moment_before_the_epoch_is_the_beginning():
+    """The epoch lies ahead when it is given: a busy host shows progress before it comes."""
+    assert TaskCounter(PLAN).progress(-300_000_000, 1, 1, ()).now_ns == 0
+
+
 def test_it_counts_each_end_once_whatever_order_rows_come_in(ended):
     counter = TaskCounter(PLAN)
     assert counter.latest_ns == NEVER_BEGAN_NS and moment(counter) == (0, len(TASKS))
