@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from testbed.live import needs
+from testbed.live.local_supervisor import LocalSupervisor
 from testbed.live.needs import Needs, needs_of, shortages
-from testbed.live.supervisor import Supervisor
 from testbed.model.errors import StartError
 from testbed.node import limits
 from testbed.node.socket import Mailbox, envelope
@@ -89,7 +89,7 @@ def test_a_fork_that_is_refused_is_an_error_of_the_start(tmp_path, monkeypatch):
         "import os\ndef no():\n    raise BlockingIOError(11, 'no')\nos.fork = no\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    supervisor = Supervisor(tmp_path)
+    supervisor = LocalSupervisor(tmp_path)
     try:
         with pytest.raises(StartError, match="ue-1-1 cannot be started: no"):
             supervisor.start("ue_agent", "ue-1-1")
