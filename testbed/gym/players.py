@@ -86,7 +86,7 @@ class Players(ProcessGroup):
         self.plan, self.begun = plan, False
         self._validator = Validator(plan)
         self._heard.clear()
-        self.write_orders()
+        self.set_orders()
 
     def hear(self, until_ns: int) -> list[Told]:
         """What was told since the last call; waits for something until monotonic instant ``until_ns``.

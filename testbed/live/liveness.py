@@ -45,7 +45,7 @@ class Liveness:
     def take(self, envelope: Envelope) -> None:
         """A process spoke."""
         name, now = envelope.source, time.monotonic_ns()
-        if name not in self._mailbox.addresses:
+        if name not in self._mailbox.places:
             return self._mailbox.drop(f"{type(envelope.body).__name__} of {name}: no process of that name")
         peer = self._peers.get(name)
         if peer is None:

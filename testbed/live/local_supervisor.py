@@ -63,10 +63,10 @@ def last_lines(log: Path, lines: int) -> list[str]:
 
 
 class LocalSupervisor:
-    """Forks the processes of the run in ``run_dir``, see `Supervisor`; raises `StartError` if it cannot."""
+    """Forks the processes of the run in ``run_dir``, see `Supervise`; raises `StartError` if it cannot."""
 
-    def __init__(self, run_dir: Path) -> None:
-        self._run_dir = run_dir
+    def __init__(self, run_dir: Path, token: bytes) -> None:
+        self._run_dir, self._token = run_dir, token.hex()
         self._children: dict[str, Child] = {}
         self._handles: dict[str, _Handle] = {}
         self._deaths = select.poll()
@@ -107,7 +107,7 @@ class LocalSupervisor:
         """See `Supervisor`."""
         log = self._log_of(name)
         argv = ["--run", str(self._run_dir.resolve()), "--name", name, "--incarnation", str(incarnation)]
-        request = {"module": role, "argv": argv, "log": str(log.resolve())}
+        request = {"module": role, "argv": argv, "log": str(log.resolve()), "token": self._token}
         self._channel.sendall(json.dumps(request).encode() + b"\n")
         reply = self._read()
         if reply.startswith(REFUSED):

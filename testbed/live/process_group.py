@@ -14,16 +14,18 @@ import zmq
 from testbed.live import needs
 from testbed.live.liveness import Liveness
 from testbed.live.local_supervisor import LocalSupervisor
+from testbed.live.places import new_token, places_of, write_places
 from testbed.live.progress import Progress
 from testbed.live.supervisor import Supervise, Supervisor
 from testbed.model.errors import LostError, StartError
 from testbed.model.system import Plan
+from testbed.node.assignment import Assignment, pieces, policy_bytes
 from testbed.node.clock import Clock
+from testbed.node.credentials import Credentials
 from testbed.node.launcher_session import LAUNCHER, WORDS
-from testbed.node.process import ORDERS, Orders
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.codec import Envelope
-from testbed.protocol.messages import Body, Hello, Start, Stop
+from testbed.protocol.messages import Body, Hello, Ready, Start, Stop
 from testbed.protocol.placement import Processes
 from testbed.protocol.rows import EventRow
 
@@ -34,6 +36,7 @@ EPISODE_LOOK_MS = 100
 SOCKET_LIMIT = 107  # bytes of the path of a Unix socket, see unix(7)
 LONGEST_NAME = len("/sock/ues-1000000")
 NEVER_NS = 2**62
+DECIDING = ("controller", "controller.online")
 
 
 @contextlib.contextmanager
@@ -77,15 +80,17 @@ class ProcessGroup:
     ) -> None:
         self.plan, self.run_dir, self.processes, self._mine = plan, run_dir, processes, mine
         self.episode = 0
+        self._ordered: dict[str, int] = {}
         self._supervisor: Supervisor | None = None
         self._stayed: set[str] = set()
         needs.provide(plan, len(processes))
-        self.write_orders(warm_up)
-        addresses = {name: f"ipc://{here}/sock/{name}" for name in processes}
-        for name, (_, cores) in processes.items():
-            addresses |= dict.fromkeys(cores, addresses[name])
+        self.set_orders(warm_up)
+        self._token = new_token()
+        listed = {name: (name, *cores) for name, (_, cores) in processes.items()} | {LAUNCHER: (LAUNCHER, *mine)}
+        write_places(run_dir, places_of(listed))
+        mine_first = places_of(listed, f"{here}/")
         try:
-            self.mailbox = Mailbox(f"ipc://{here}/sock/{LAUNCHER}", addresses, real_payload=False)
+            self.mailbox = Mailbox(mine_first[LAUNCHER], mine_first, Credentials(self._token))
         except zmq.ZMQError as error:
             raise StartError(f"sockets cannot be opened in {run_dir}: {error.strerror or error}") from None
         self.clock = Clock(NEVER_NS, plan.emulation.speed)
@@ -100,20 +105,27 @@ class ProcessGroup:
     def note(self, row: EventRow) -> None:
         """Something happened to a process."""
 
-    def write_orders(self, warm_up: Plan | None = None) -> None:
-        """What the processes read before each epoch, or before a ``warm_up``; see `testbed.node.process.Orders`."""
+    def set_orders(self, warm_up: Plan | None = None) -> None:
+        """What the processes are told before the next epoch, or before a ``warm_up``; see `Assignment`."""
         cores = {name: cores for name, (_, cores) in self.processes.items()}
-        addresses = {name: f"ipc://sock/{process}" for process, names in cores.items() for name in (process, *names)}
-        addresses |= dict.fromkeys((LAUNCHER, *self._mine), f"ipc://sock/{LAUNCHER}")
         episode = self.episode + (warm_up is not None)
-        orders = Orders(self.plan, addresses, cores, episode, warm_up)
-        (self.run_dir / ORDERS).write_bytes(msgspec.msgpack.encode(orders))
+        orders = Assignment(plan=self.plan, processes=cores, episode=episode, warm_up=warm_up)
+        policy = policy_bytes(self.plan, self.run_dir)
+        deciding = msgspec.structs.replace(orders, policy=policy) if policy else orders
+        self._orders = {decides: msgspec.msgpack.encode(deciding if decides else orders) for decides in (False, True)}
+        for name in self._ordered:
+            self._order(name)
+
+    def _order(self, name: str) -> None:
+        """Tell a process what to play."""
+        for piece in pieces(self._orders[self.processes[name][0] in DECIDING]):
+            self.tell(name, piece)
 
     @property
     def supervisor(self) -> Supervisor:
         """Who starts the processes; made when first asked for."""
         if self._supervisor is None:
-            self._supervisor = self._supervise(self.run_dir)
+            self._supervisor = self._supervise(self.run_dir, self._token)
         return self._supervisor
 
     def start_all(self, names: Sequence[str], stopped: Callable[[], object], show: Callable[[Progress], None]) -> bool:
@@ -124,6 +136,7 @@ class ProcessGroup:
         supervisor = self.supervisor
         for name in names:
             supervisor.start(self.processes[name][0], name)
+            self.receive()
         limit = time.monotonic_ns() + READY_TIMEOUT_NS
         while late := [name for name in names if not self.is_ready(name)]:
             if stopped():
@@ -198,6 +211,8 @@ class ProcessGroup:
         for received in self.mailbox.take():
             if isinstance(received.body, WORDS) and received.to not in self._mine:
                 self._hear(received)
+            elif isinstance(received.body, Ready):
+                self._take_ready(received)
             elif isinstance(received.body, Stop) and received.to == LAUNCHER:
                 self._stayed.add(received.source)
             else:
@@ -212,10 +227,20 @@ class ProcessGroup:
     def _hear(self, received: Envelope) -> None:
         child, body = self.supervisor.table().get(received.source), received.body
         self.liveness.take(received)
-        if isinstance(body, Hello) and child is not None and child.pid == body.pid and not self.is_ready(child.name):
-            self._ready[child.name] = child.incarnation
-            self.write_table()
-            self.note(EventRow(self.now_ns(), child.name, "ready", body.role, body.pid))
+        if not isinstance(body, Hello) or child is None or child.incarnation != body.incarnation:
+            return
+        if self._ordered.get(child.name) != child.incarnation:
+            self._ordered[child.name] = child.incarnation
+            self._order(child.name)
+
+    def _take_ready(self, received: Envelope) -> None:
+        """A process has its orders."""
+        child = self.supervisor.table().get(received.source)
+        if child is None or child.incarnation != received.incarnation or self.is_ready(child.name):
+            return
+        self._ready[child.name] = child.incarnation
+        self.write_table()
+        self.note(EventRow(self.now_ns(), child.name, "ready", child.role, child.pid))
 
     def now_ns(self) -> int:
         """Emulated time, 0 before the epoch."""

@@ -63,4 +63,5 @@ class Supervisor(Protocol):
         """End everything that still runs."""
 
 
-Supervise = Callable[[Path], Supervisor]
+Supervise = Callable[[Path, bytes], Supervisor]
+"""Makes the supervisor of a run in a directory, which hands the run's token to each process, unseen by others."""

@@ -3,15 +3,18 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hmac import compare_digest
 from itertools import chain
 
 import msgspec
 import zmq
 
+from testbed.node.credentials import Credentials
 from testbed.protocol import codec
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope, FrameError
 from testbed.protocol.messages import Body
+from testbed.protocol.place import Place
 
 RECEIVE_LIMIT, SEND_LIMIT = 2_000, 20_000
 RECEIVE_TURN_NS = 5_000_000
@@ -22,32 +25,35 @@ MORE, LAST, READABLE = int(zmq.SNDMORE | zmq.DONTWAIT), int(zmq.DONTWAIT), int(z
 LOGGED, WIDEST = 20, 200
 LOG = logging.getLogger(__name__)
 _PAYLOAD = bytes(8 * 1024 * 1024)
-MOST_FRAMES = MESSAGES_A_BATCH * (2 + codec.MAX_PAYLOAD // len(_PAYLOAD))
+MOST_FRAMES = 1 + MESSAGES_A_BATCH * (2 + codec.MAX_PAYLOAD // len(_PAYLOAD))
 
 
 class Mailbox:
     """Receives envelopes for every core of this process and sends theirs; never blocks.
 
-    ``addresses`` maps process names to endpoints. With ``real_payload`` the declared bits really travel. What ``aside``
-    takes is not received by anybody else.
+    It binds ``place``, and finds processes and their cores by name in ``places``. With ``real_payload`` the declared
+    bits really travel. What ``aside`` takes is not received by anybody else.
 
-    A message has one or more header frames, each followed by its payload. What `post` was given goes with the next
+    A message has the run's token, then one or more header frames, each followed by its payload; without the right token
+    nothing of it is looked at. What `post` was given goes with the next
     `flush`, in one message a peer: waking the other process is what a message costs most.
 
     Nobody can keep the process from its other business: `take` ends after a turn, and ``drained`` says whether the
     inbox was empty by then. What waits in it is bounded, and holds up its senders.
     """
 
-    def __init__(self, endpoint: str, addresses: dict[str, str], *, real_payload: bool) -> None:
+    def __init__(
+        self, place: Place, places: Mapping[str, Place], credentials: Credentials, *, real_payload: bool = False
+    ) -> None:
         self._context = zmq.Context(1)
-        self._context.set(zmq.MAX_SOCKETS, len(set(addresses.values())) + SOCKETS_BESIDE)
+        self._context.set(zmq.MAX_SOCKETS, len(set(places.values())) + SOCKETS_BESIDE)
         self._inbox = self._context.socket(zmq.PULL)
         self._inbox.setsockopt(zmq.RCVHWM, RECEIVE_LIMIT)
         self._inbox.setsockopt(zmq.LINGER, 0)
         self._inbox.setsockopt(zmq.MAXMSGSIZE, len(_PAYLOAD))
-        self._inbox.bind(endpoint)
-        self.addresses = addresses
-        self._real = real_payload
+        self._inbox.bind(place.bind)
+        self.places, self._token = places, credentials.token
+        self.real_payload = real_payload
         self._peers: dict[str, zmq.Socket[bytes]] = {}
         self._posted: dict[str, list[list[bytes | memoryview]]] = {}
         self._received: deque[Envelope] = deque()
@@ -58,21 +64,21 @@ class Mailbox:
         self.last_error = ""
         self.aside: Callable[[Envelope], bool] = lambda _: False
 
-    def _connect(self, endpoint: str) -> "zmq.Socket[bytes]":
-        peer = self._peers.get(endpoint)
+    def _connect(self, address: str) -> "zmq.Socket[bytes]":
+        peer = self._peers.get(address)
         if peer is None:
             peer = self._context.socket(zmq.PUSH)
             peer.setsockopt(zmq.SNDHWM, SEND_LIMIT)
             peer.setsockopt(zmq.LINGER, 0)
-            peer.connect(endpoint)
-            self._peers[endpoint] = peer
+            peer.connect(address)
+            self._peers[address] = peer
         return peer
 
     def disconnect(self, name: str) -> None:
         """Forget the socket to a process that died, and what it still held."""
-        endpoint = self.addresses.get(name, "")
-        self._posted.pop(endpoint, None)
-        peer = self._peers.pop(endpoint, None)
+        address = self.places[name].address if name in self.places else ""
+        self._posted.pop(address, None)
+        peer = self._peers.pop(address, None)
         if peer is not None:
             peer.close(0)
 
@@ -83,11 +89,11 @@ class Mailbox:
 
     def post(self, envelope: Envelope) -> None:
         """Send with the next `flush`, at the latest when a message is full."""
-        endpoint = self.addresses.get(envelope.to)
-        if endpoint is None:
+        place = self.places.get(envelope.to)
+        if place is None:
             self.unsent += 1
             return
-        posted = self._posted.setdefault(endpoint, [])
+        posted = self._posted.setdefault(place.address, [])
         posted.append(self._frames(envelope))
         if len(posted) >= MESSAGES_A_BATCH:
             self.flush()
@@ -97,10 +103,11 @@ class Mailbox:
         if not self._posted:
             return
         posted, self._posted = self._posted, {}
-        for endpoint, envelopes in posted.items():
-            peer = self._connect(endpoint)
+        for address, envelopes in posted.items():
+            peer = self._connect(address)
             frames = list(chain.from_iterable(envelopes))
             try:
+                peer.send(self._token, MORE)
                 for frame in frames[:-1]:
                     peer.send(frame, MORE, copy=len(frame) < ZERO_COPY_FROM)
                 peer.send(frames[-1], LAST, copy=len(frames[-1]) < ZERO_COPY_FROM)
@@ -109,7 +116,7 @@ class Mailbox:
 
     def _frames(self, envelope: Envelope) -> list[bytes | memoryview]:
         """Header and payload; large payloads are pieces of one shared buffer, not copied here."""
-        if envelope.payload_bits > codec.MAX_PAYLOAD_BITS and not self._real:
+        if envelope.payload_bits > codec.MAX_PAYLOAD_BITS and not self.real_payload:
             envelope = msgspec.structs.replace(envelope, payload_bits=codec.MAX_PAYLOAD_BITS)
         frames: list[bytes | memoryview] = [codec.encode(envelope)]
         size = self._payload_bytes(envelope)
@@ -119,7 +126,7 @@ class Mailbox:
         return frames
 
     def _payload_bytes(self, envelope: Envelope) -> int:
-        return envelope.payload_bits // 8 if self._real else 0
+        return envelope.payload_bits // 8 if self.real_payload else 0
 
     def take(self) -> Iterator[Envelope]:
         """The envelopes that have come, for no longer than a turn; bad frames are counted and dropped."""
@@ -150,7 +157,9 @@ class Mailbox:
         """Take a message apart; behind a frame that is not understood nothing of it can be."""
         if len(frames) > MOST_FRAMES:
             return self.drop(f"Oversized: {len(frames)} frames in a message; {MOST_FRAMES} are the most")
-        at = 0
+        if not compare_digest(frames[0].bytes, self._token):
+            return self.drop(f"Stranger: {len(frames)} frames without the token of this run")
+        at = 1
         while at < len(frames):
             try:
                 found = codec.decode(frames[at].buffer)
@@ -174,8 +183,9 @@ class Mailbox:
 
         Others may have ended already, and would never take it.
         """
-        for endpoint, peer in self._peers.items():
-            peer.close(linger_ms if endpoint == self.addresses.get(to) else 0)
+        for address, peer in self._peers.items():
+            last = to in self.places and address == self.places[to].address
+            peer.close(linger_ms if last else 0)
         self._inbox.close(0)
         self._context.term()
 

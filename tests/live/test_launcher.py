@@ -5,18 +5,20 @@ import json
 import msgspec
 import pytest
 
+from testbed.live import process_group
 from testbed.live.launch import launch
 from testbed.model.errors import StartError
 from testbed.model.system import Emulation, Fault
 from testbed.model.task import STARTER_DIED
 from testbed.node.launcher_session import LAUNCHER, LauncherSession
-from testbed.node.socket import Mailbox, envelope
+from testbed.node.socket import envelope
 from testbed.policy.loading import load
-from testbed.protocol.messages import Rows, Start, Stop
+from testbed.protocol.messages import Orders, Ready, Rows, Start, Stop
 from testbed.protocol.rows import DIED, RESTARTED
 from testbed.record.reader import read_record
 from testbed.sim.simulation import Simulation
 from tests.live.fake_supervisor import FakeSupervisor
+from tests.mailboxes import mailbox, places
 from tests.support import NS_PER_S, plan, system, task_of
 
 SPEED = 20.0
@@ -25,10 +27,9 @@ SPEED = 20.0
 class Player:
     """Speaks for one process: reports, tells its ``rows`` once the run has begun, leaves when told to."""
 
-    def __init__(self, folder, name, incarnation, rows):
-        addresses = {one: f"ipc://{folder}/sock/{one}" for one in (name, LAUNCHER)}
+    def __init__(self, folder, token, name, incarnation, rows):
         self._name, self._incarnation, self._rows = name, incarnation, rows
-        self.mailbox = Mailbox(addresses[name], addresses, real_payload=False)
+        self.mailbox = mailbox(places(f"{folder}/sock", name, LAUNCHER), name, token=token)
         self._session = LauncherSession(self.mailbox, name, incarnation, "role")
         self._session.open()
 
@@ -39,7 +40,9 @@ class Player:
         self._session.tick()
         for received in self.mailbox.take():
             body = received.body
-            if isinstance(body, Start) and not body.warm_up and self._rows:
+            if isinstance(body, Orders) and body.piece == body.pieces - 1:
+                self.say(Ready())
+            elif isinstance(body, Start) and not body.warm_up and self._rows:
                 self.say(Rows(tuple(self._rows)))
             elif isinstance(body, Stop) and body.again:
                 self.say(body)
@@ -64,10 +67,10 @@ def started(whole, folder, **options):
     rows = Simulation(whole, load(whole.policy)[0]).run().tasks
     found = []
 
-    def supervise(run_dir):
+    def supervise(run_dir, token):
         def player(name, incarnation):
             mine = [row for row in rows if row.ue == name]
-            return Player(run_dir.relative_to(folder), name, incarnation, mine)
+            return Player(run_dir.relative_to(folder), token, name, incarnation, mine)
 
         found.append(FakeSupervisor(player=player, **options))
         return found[0]
@@ -90,7 +93,9 @@ def test_a_run_of_players_drains_and_is_recorded(made, tmp_path):
 def test_a_planned_death_and_return_are_told_and_recorded(made, tmp_path):
     fault = Fault("es-1", NS_PER_S, 2 * NS_PER_S)
     end, supervisor = started(msgspec.structs.replace(made, faults=(fault,)), tmp_path)
-    events = [(row.source, row.kind) for row in read_record(tmp_path / "r" / "run.db").events if row.kind in (DIED, RESTARTED)]
+    events = [
+        (row.source, row.kind) for row in read_record(tmp_path / "r" / "run.db").events if row.kind in (DIED, RESTARTED)
+    ]
     assert end.reason == "" and events == [("es-1", DIED), ("es-1", RESTARTED)]
     assert supervisor.started[-1] == ("es-1", 1)
 
@@ -112,3 +117,16 @@ def test_a_run_whose_supervisor_is_lost_ends_with_that_reason(made, tmp_path, mo
     monkeypatch.setattr(FakeSupervisor, "failed", lambda self: True)
     end, _ = started(made, tmp_path)
     assert end.reason == STARTER_DIED
+
+
+def test_only_the_life_that_was_started_counts_as_ready(made, tmp_path, monkeypatch):
+    say = Player.say
+
+    def wrong(self, body):
+        self._incarnation += isinstance(body, Ready) and self._name == "es-1"
+        say(self, body)
+
+    monkeypatch.setattr(Player, "say", wrong)
+    monkeypatch.setattr(process_group, "READY_TIMEOUT_NS", NS_PER_S // 5)
+    with pytest.raises(StartError, match="not ready after 60 s: es-1"):
+        started(made, tmp_path)

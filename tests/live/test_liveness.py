@@ -21,7 +21,7 @@ class World:
     def __init__(self, monkeypatch):
         self.now_ns, self.rows, self.said, self.refused = 0, [], [], []
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic_ns=lambda: self.now_ns))
-        mailbox = SimpleNamespace(addresses=dict.fromkeys(NAMES), send=self.said.append, drop=self.refused.append)
+        mailbox = SimpleNamespace(places=dict.fromkeys(NAMES), send=self.said.append, drop=self.refused.append)
         self.supervisor = FakeSupervisor(*NAMES)
         self.liveness = Liveness(mailbox, self.rows.append, lambda: self.now_ns)
         self.processes = {name: Session(name, LAUNCHER, 0, TIMING) for name in NAMES}
