@@ -14,7 +14,7 @@ import zmq
 from testbed.live import needs
 from testbed.live.liveness import Liveness
 from testbed.live.local_supervisor import LocalSupervisor
-from testbed.live.places import new_token, places_of, write_places
+from testbed.live.places import Places, new_token
 from testbed.live.progress import Progress
 from testbed.live.supervisor import Supervise, Supervisor
 from testbed.model.errors import LostError, StartError
@@ -87,10 +87,11 @@ class ProcessGroup:
         self.set_orders(warm_up)
         self._token = new_token()
         listed = {name: (name, *cores) for name, (_, cores) in processes.items()} | {LAUNCHER: (LAUNCHER, *mine)}
-        write_places(run_dir, places_of(listed))
-        mine_first = places_of(listed, f"{here}/")
+        places = Places(listed, plan.emulation.transport)
+        places.write(run_dir)
+        by_name = places.by_name(f"{here}/")
         try:
-            self.mailbox = Mailbox(mine_first[LAUNCHER], mine_first, Credentials(self._token))
+            self.mailbox = Mailbox(by_name[LAUNCHER], by_name, Credentials(self._token, places.key_of(LAUNCHER)))
         except zmq.ZMQError as error:
             raise StartError(f"sockets cannot be opened in {run_dir}: {error.strerror or error}") from None
         self.clock = Clock(NEVER_NS, plan.emulation.speed)

@@ -12,7 +12,7 @@ import msgspec
 from testbed.model.errors import StartError
 
 TOKEN_BYTES = 32
-KEYS = Path("node/keys")
+KEY_FOLDER = Path("node/keys")
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ def read_token(descriptor: int = 0) -> bytes:
     return found
 
 
-def read_key(name: str, keys: Path = KEYS) -> str:
+def read_key(name: str, keys: Path = KEY_FOLDER) -> str:
     """The secret key of the process ``name``; raises `StartError` if it cannot be read."""
     try:
         return (keys / name).read_text(encoding="ascii").strip()

@@ -16,7 +16,7 @@ from testbed.model.system import REAL, Emulation, Plan, System
 from testbed.model.task import Task
 from testbed.node.assignment import Assignment, Pieces, with_policy
 from testbed.node.clock import Clock, sharpen, tame_garbage
-from testbed.node.credentials import Credentials, read_token
+from testbed.node.credentials import Credentials, read_key, read_token
 from testbed.node.host import Host
 from testbed.node.launcher_session import LAUNCHER, LauncherSession
 from testbed.node.role import Role
@@ -58,7 +58,8 @@ class Process:
     def __init__(self, name: str, role_name: str, incarnation: int) -> None:
         self.name, self._incarnation = name, incarnation
         places = msgspec.msgpack.decode(PLACES.read_bytes(), type=dict[str, Place])
-        self.mailbox = Mailbox(places[name], places, Credentials(read_token()))
+        key = read_key(name) if places[name].public_key else ""
+        self.mailbox = Mailbox(places[name], places, Credentials(read_token(), key))
         self._session = LauncherSession(self.mailbox, name, incarnation, role_name)
         self._pieces = Pieces()
         self._prepare: Prepare = lambda _: None

@@ -11,6 +11,7 @@ import msgspec
 import zmq
 
 from testbed.node.credentials import Credentials
+from testbed.node.doorkeeper import Doorkeeper
 from testbed.protocol import codec
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope, FrameError
 from testbed.protocol.messages import Body
@@ -19,6 +20,7 @@ from testbed.protocol.place import Place
 RECEIVE_LIMIT, SEND_LIMIT = 2_000, 20_000
 RECEIVE_TURN_NS = 5_000_000
 ZERO_COPY_FROM = 16_384
+SEALED_BYTES = 256  # more than encryption adds to a frame
 SOCKETS_BESIDE = 1000  # closed ones count until the context has reaped them
 MESSAGES_A_BATCH = 64
 MORE, LAST, READABLE = int(zmq.SNDMORE | zmq.DONTWAIT), int(zmq.DONTWAIT), int(zmq.POLLIN)
@@ -35,8 +37,9 @@ class Mailbox:
     bits really travel. What ``aside`` takes is not received by anybody else.
 
     A message has the run's token, then one or more header frames, each followed by its payload; without the right token
-    nothing of it is looked at. What `post` was given goes with the next
-    `flush`, in one message a peer: waking the other process is what a message costs most.
+    nothing of it is looked at. Where ``place`` has a key, only who has the key of one of ``places`` can connect, and
+    speaks for that place alone. What `post` was given goes with the next `flush`, in one message a peer: waking the
+    other process is what a message costs most.
 
     Nobody can keep the process from its other business: `take` ends after a turn, and ``drained`` says whether the
     inbox was empty by then. What waits in it is bounded, and holds up its senders.
@@ -50,8 +53,16 @@ class Mailbox:
         self._inbox = self._context.socket(zmq.PULL)
         self._inbox.setsockopt(zmq.RCVHWM, RECEIVE_LIMIT)
         self._inbox.setsockopt(zmq.LINGER, 0)
-        self._inbox.setsockopt(zmq.MAXMSGSIZE, len(_PAYLOAD))
-        self._inbox.bind(place.bind)
+        self._inbox.setsockopt(zmq.MAXMSGSIZE, len(_PAYLOAD) + SEALED_BYTES)
+        self._keys = {one.address: one.public_key for one in places.values()}
+        self._public_key, self._secret_key = place.public_key, credentials.secret_key
+        self._door = Doorkeeper(self._inbox, self._secret_key, self._keys.values()) if place.public_key else None
+        try:
+            self._inbox.bind(place.bind)
+        except zmq.ZMQError:
+            self._inbox.close(0)
+            self._context.term()
+            raise
         self.places, self._token = places, credentials.token
         self.real_payload = real_payload
         self._peers: dict[str, zmq.Socket[bytes]] = {}
@@ -61,6 +72,7 @@ class Mailbox:
         self.drained = True
         self.dropped = 0
         self.unsent = 0
+        self._turned_away = 0
         self.last_error = ""
         self.aside: Callable[[Envelope], bool] = lambda _: False
 
@@ -70,6 +82,10 @@ class Mailbox:
             peer = self._context.socket(zmq.PUSH)
             peer.setsockopt(zmq.SNDHWM, SEND_LIMIT)
             peer.setsockopt(zmq.LINGER, 0)
+            if self._public_key:
+                peer.setsockopt(zmq.CURVE_PUBLICKEY, self._public_key.encode())
+                peer.setsockopt(zmq.CURVE_SECRETKEY, self._secret_key.encode())
+                peer.setsockopt(zmq.CURVE_SERVERKEY, self._keys[address].encode())
             peer.connect(address)
             self._peers[address] = peer
         return peer
@@ -139,9 +155,18 @@ class Mailbox:
                     yield found
             elif not self._fetch():
                 self.drained = True
+                self._count_refused()
                 return
             if time.monotonic_ns() >= until:
                 return
+
+    def _count_refused(self) -> None:
+        """Connections that were refused count like frames that are dropped."""
+        if self._door is None:
+            return
+        for _ in range(self._door.count() - self._turned_away):
+            self._turned_away += 1
+            self.drop(f"Stranger: a connection was refused ({self._door.reason})")
 
     def _fetch(self) -> bool:
         """Take the next message apart; False if there is none."""
@@ -159,14 +184,21 @@ class Mailbox:
             return self.drop(f"Oversized: {len(frames)} frames in a message; {MOST_FRAMES} are the most")
         if not compare_digest(frames[0].bytes, self._token):
             return self.drop(f"Stranger: {len(frames)} frames without the token of this run")
+        sender = frames[0].get("User-Id") if self._door is not None else None
         at = 1
         while at < len(frames):
             try:
                 found = codec.decode(frames[at].buffer)
             except FrameError as error:
                 return self.drop(f"{type(error).__name__.removesuffix('Error')}: {error}")
+            if sender is not None and not self._speaks_for(sender, found.source):
+                return self.drop(f"Impostor: {type(found.body).__name__} of {found.source}, by the key of another")
             self._received.append(found)
             at += 1 + -(-self._payload_bytes(found) // len(_PAYLOAD))
+
+    def _speaks_for(self, key: object, name: str) -> bool:
+        """Whether the process whose public key is ``key`` is, or hosts, ``name``."""
+        return name in self.places and self.places[name].public_key == key
 
     def drop(self, why: str) -> None:
         """Count a frame that is not acted on, and say so in the log: each of the first ones, then every thousandth.

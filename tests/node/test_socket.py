@@ -7,18 +7,20 @@ import msgspec
 import pytest
 import zmq
 
+from testbed.model.system import IPC, TCP
 from testbed.model.task import Task
 from testbed.node import socket
 from testbed.node.socket import envelope
 from testbed.protocol import codec
 from testbed.protocol.messages import Heartbeat, Post, Stop
-from tests.mailboxes import TOKEN, mailbox, places
+from tests.mailboxes import TOKEN, mailbox, places, places_on_tcp
 
 
-@pytest.fixture(params=[False, True], ids=["declared", "real"])
+@pytest.fixture(params=[(False, IPC), (True, IPC), (True, TCP)], ids=["declared", "real", "real on tcp"])
 def ends(request, tmp_path):
-    found = places(tmp_path, "a", "b")
-    made = [mailbox(found, name, real_payload=request.param) for name in ("a", "b")]
+    real, transport = request.param
+    found, keys = places_on_tcp("a", "b") if transport == TCP else (places(tmp_path, "a", "b"), {"a": "", "b": ""})
+    made = [mailbox(found, name, real_payload=real, key=keys[name]) for name in ("a", "b")]
     yield made
     for one in made:
         one.close()
