@@ -87,7 +87,10 @@ def test_every_block_says_what_it_is():
 
 def test_every_command_is_one_of_those_that_are_checked():
     programs = {words[0] for _, words in shell()}
-    assert programs <= {"testbed", "python", "make", "pip", "sqlite3", ".", "eval", "autoload"} and len(shell()) > 25
+    assert (
+        programs <= {"testbed", "python", "make", "pip", "sqlite3", ".", "eval", "autoload", "echo"}
+        and len(shell()) > 25
+    )
 
 
 @pytest.mark.live
@@ -119,13 +122,13 @@ def test_verbs_are_called_as_they_can_be(words, here, capsys):
 def shortened(words):
     """The command, made short and put on a virtual clock."""
     words = [word for word in words if word != "--learn"]
-    for live_or_long in ("--speed", "--for"):
+    for live_or_long in ("--speed", "--for", "--metrics"):
         while live_or_long in words:
             del words[words.index(live_or_long) : words.index(live_or_long) + 2]
     clock = {"run": "--backend", "replay": "--on"}.get(words[0])
     if clock and clock not in words:
         words += [clock, "sim"]
-    short, of_run = SHORT[words[0]], words[1].startswith(("runs/", "RUN"))
+    short, of_run = SHORT[words[0]], "".join(words[1:2]).startswith(("runs/", "RUN"))
     if words[0] == "compare" and of_run:
         short = ()
     if words[0] == "bound" and not of_run:

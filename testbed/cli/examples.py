@@ -51,8 +51,8 @@ EXAMPLES = {
     },
     "report": {
         "testbed report": "the latest run",
-        "testbed report runs/demo-greedy-do --html report.html": "one page with charts",
-        "testbed report runs/demo-greedy-do runs/demo-lc --plots figures": "for a paper",
+        "testbed report runs/demo-greedy-do --html report.html": "a page with charts",
+        "testbed report runs/demo-greedy-do runs/demo-lc": "beside each other",
     },
     "export": {
         "testbed export runs/demo-greedy-do": "CSV, in the run's directory",

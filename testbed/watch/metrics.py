@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from testbed.analysis.stream import FATES
 from testbed.model.errors import StartError, TestbedError
 from testbed.model.packages import naming_extras
 from testbed.watch.accounts import TaskAccount
@@ -23,18 +24,6 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
 GRADE_VALUES = {"A": 4.0, "B": 3.0, "C": 2.0, "F": 1.0}
-FATES = (
-    "generated",
-    "completed",
-    "late",
-    "failed",
-    "local",
-    "offloaded",
-    "forwarded",
-    "rejected",
-    "recovered",
-    "fallback",
-)
 LABELS = ("scenario", "policy")
 S_PER_MS = 1e-3
 
@@ -57,7 +46,7 @@ def metrics_of(shown: Snapshot, tasks: TaskAccount) -> Iterator["Metric"]:
 
     run = [shown.scenario, shown.policy]
     ended = CounterMetricFamily("testbed_tasks", "Tasks by what became of them", labels=(*LABELS, "fate"))
-    for fate in FATES:
+    for fate in ("generated", *FATES):
         ended.add_metric([*run, fate], float(getattr(shown.fates, fate)))
     yield ended
     delay = HistogramMetricFamily("testbed_task_delay_seconds", "Delays of finished tasks", labels=LABELS)

@@ -117,7 +117,7 @@ print(sorted(set(sys.modules) & {HEAVY!r}))
 def test_every_value_that_has_names_is_completed(here, monkeypatch):
     """Words that stand for numbers, quantities and new names are left to their writer."""
     monkeypatch.chdir(here)
-    free = {"N", "X", "TIME", "LENGTH", "KEY=VALUE", "H", "C", "U", "W", "name"}
+    free = {"N", "X", "TIME", "LENGTH", "KEY=VALUE", "H", "C", "U", "W", "name", "[ADDRESS:]PORT"}
     for verb in VERBS:
         for action in parser_for(verb)[1]._actions:
             word = action.metavar or action.dest

@@ -21,7 +21,7 @@ class Launcher:
     """What `Faults` needs of a launcher; ``at`` sets the emulated instant, one second of wall time a second."""
 
     def __init__(self, *faults, names=("controller", "es-1", "ue-1-1", "ue-1-2")):
-        self.plan, self.run_dir = plan(system(), (), faults=faults), Path("nowhere")
+        self.plan, self.run_dir = plan(system(), (), faults=faults), Path("no such run")
         self.clock = SimpleNamespace(now_ns=lambda: self.now_ns, speed=1.0, epoch_ns=0)
         self.processes = {name: ("", (name,)) for name in names}
         self.rows, self.told, self.tables, self.now_ns = [], [], [], 0

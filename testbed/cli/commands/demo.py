@@ -114,10 +114,10 @@ def ending(name: str) -> str:
 Everything is kept: the runs in {directory.RUNS}/{name}-*, each with its scenario, its tasks and a record (run.db) that
 any SQLite tool reads, and the network in {training.CHECKPOINTS / name}.
 
-Three things to type next:
-  testbed watch {live}                  see that run again, death and all
-  testbed report {live}
-  testbed init                                   a scenario of your own, every key explained"""
+Three things to type next: see that run again, death and all; make a page of it; begin a scenario of your own.
+  testbed watch {live}
+  testbed report {live} --html {name}.html
+  testbed init"""
 
 
 def _say(text: str) -> None:
