@@ -84,8 +84,8 @@ class Doorkeeper:
         told = parse_monitor_message(self._news.recv_multipart())
         event = told["event"]
         if event == zmq.EVENT_ACCEPTED:
+            self._young[told["value"]] = time.monotonic_ns()  # before it counts: `count` may be called in between
             self._accepted += 1
-            self._young[told["value"]] = time.monotonic_ns()
         elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self._admitted += 1
         elif event == zmq.EVENT_DISCONNECTED:

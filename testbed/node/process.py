@@ -150,10 +150,14 @@ class Process:
         first, self.orders = not hasattr(self, "orders"), with_policy(orders, self.name)
         self.mailbox.real_payload = orders.plan.emulation.payload == REAL
         if first:
-            self._prepare(self.orders.plan)
-            tame_garbage()
-            self._greet()
+            self._settle()
         self.mailbox.send(envelope(self.name, self._incarnation, LAUNCHER, Ready()))
+
+    def _settle(self) -> None:
+        """Have ready what a first slot needs; called once, when there are orders."""
+        self._prepare(self.orders.plan)
+        tame_garbage()
+        self._greet()
 
     def _emit(self, row: Row) -> None:
         self._rows.append(row)

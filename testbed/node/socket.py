@@ -182,7 +182,7 @@ class Mailbox:
         """Take a message apart; behind a frame that is not understood nothing of it can be."""
         if len(frames) > MOST_FRAMES:
             return self.drop(f"Oversized: {len(frames)} frames in a message; {MOST_FRAMES} are the most")
-        if not compare_digest(frames[0].bytes, self._token):
+        if not compare_digest(frames[0].buffer, self._token):
             return self.drop(f"Stranger: {len(frames)} frames without the token of this run")
         sender = frames[0].get("User-Id") if self._door is not None else None
         at = 1

@@ -20,7 +20,7 @@ LITTLE = ("--set", "emulation.burn=0.02")
 def decided(run):
     """Every task of a run with what was decided about it."""
     with closing(sqlite3.connect(run / "run.db")) as db:
-        return db.execute("SELECT ue, number, choice, state FROM tasks ORDER BY ue, number").fetchall()
+        return db.execute("SELECT ue, number, choice FROM tasks ORDER BY ue, number").fetchall()
 
 
 @pytest.mark.parametrize("more", [(), ("--set", "emulation.ues_per_process=2")], ids=["one a process", "packed"])
