@@ -16,7 +16,7 @@ DOMAIN = b"testbed"
 QUESTIONS, NEWS = "inproc://zeromq.zap.01", "inproc://door"
 HANDSHAKE_MS, SETTLED_NS = 2_000, 2_500_000_000
 UNKNOWN_KEY, SILENT, UNSOUND = "unknown key", "closed or silent before it was known", "no sound handshake"
-REASONS = {
+REASONS: dict[int, str] = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: UNKNOWN_KEY,
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: SILENT,
     zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: UNSOUND,

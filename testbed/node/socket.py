@@ -27,7 +27,7 @@ MORE, LAST, READABLE = int(zmq.SNDMORE | zmq.DONTWAIT), int(zmq.DONTWAIT), int(z
 LOGGED, WIDEST = 20, 200
 LOG = logging.getLogger(__name__)
 _PAYLOAD = bytes(8 * 1024 * 1024)
-MOST_FRAMES = 1 + MESSAGES_A_BATCH * (2 + codec.MAX_PAYLOAD // len(_PAYLOAD))
+MOST_FRAMES = MESSAGES_A_BATCH * (2 + codec.MAX_PAYLOAD // len(_PAYLOAD))
 
 
 class Mailbox:
@@ -36,10 +36,10 @@ class Mailbox:
     It binds ``place``, and finds processes and their cores by name in ``places``. With ``real_payload`` the declared
     bits really travel. What ``aside`` takes is not received by anybody else.
 
-    A message has the run's token, then one or more header frames, each followed by its payload; without the right token
-    nothing of it is looked at. Where ``place`` has a key, only who has the key of one of ``places`` can connect, and
-    speaks for that place alone. What `post` was given goes with the next `flush`, in one message a peer: waking the
-    other process is what a message costs most.
+    A message has one or more header frames, each followed by its payload. It begins with the run's token; without the
+    right one nothing of it is looked at. Where ``place`` has a key, only who has the key of one of ``places`` can
+    connect, and speaks for that place alone. What `post` was given goes with the next `flush`, in one message a peer:
+    waking the other process is what a message costs most.
 
     Nobody can keep the process from its other business: `take` ends after a turn, and ``drained`` says whether the
     inbox was empty by then. What waits in it is bounded, and holds up its senders.
@@ -122,8 +122,8 @@ class Mailbox:
         for address, envelopes in posted.items():
             peer = self._connect(address)
             frames = list(chain.from_iterable(envelopes))
+            frames[0] = self._token + bytes(frames[0])
             try:
-                peer.send(self._token, MORE)
                 for frame in frames[:-1]:
                     peer.send(frame, MORE, copy=len(frame) < ZERO_COPY_FROM)
                 peer.send(frames[-1], LAST, copy=len(frames[-1]) < ZERO_COPY_FROM)
@@ -182,13 +182,14 @@ class Mailbox:
         """Take a message apart; behind a frame that is not understood nothing of it can be."""
         if len(frames) > MOST_FRAMES:
             return self.drop(f"Oversized: {len(frames)} frames in a message; {MOST_FRAMES} are the most")
-        if not compare_digest(frames[0].buffer, self._token):
+        first, length = frames[0].buffer, len(self._token)
+        if not compare_digest(first[:length], self._token):
             return self.drop(f"Stranger: {len(frames)} frames without the token of this run")
         sender = frames[0].get("User-Id") if self._door is not None else None
-        at = 1
+        at = 0
         while at < len(frames):
             try:
-                found = codec.decode(frames[at].buffer)
+                found = codec.decode(frames[at].buffer if at else first[length:])
             except FrameError as error:
                 return self.drop(f"{type(error).__name__.removesuffix('Error')}: {error}")
             if sender is not None and not self._speaks_for(sender, found.source):

@@ -34,13 +34,13 @@ for path in sockets:
     name = path.rpartition("/")[2]
     body = made(Announce, "es-1", 0, 0, 0, 0, 0, 0, 0, (0, 0))
     good = codec.encode(made(Envelope, PROTOCOL_VERSION, "es-1", 9, 0, name, 0, 3, 0, 0, 0, body))
-    senders.append((sender, {"garbage": [bytes(200)], "sound": [TOKEN, good], "large": [TOKEN, bytes(60_000)]}[kind]))
+    senders.append((sender, {"garbage": bytes(200), "sound": TOKEN + good, "large": TOKEN + bytes(60_000)}[kind]))
 print("flooding", flush=True)
 while True:
     for sender, frame in senders:
         for _ in range(20):
             try:
-                sender.send_multipart(frame, zmq.DONTWAIT)
+                sender.send(frame, zmq.DONTWAIT)
             except zmq.Again:
                 break
 """

@@ -55,7 +55,7 @@ def test_bad_frames_to_every_socket_are_counted_and_the_run_goes_on(tmp_path):
             sender = context.socket(zmq.PUSH)
             sender.connect(f"ipc://{tmp_path}/r/sock/{name}")
             for frame in frames(name).values():
-                sender.send_multipart([TOKEN, frame])
+                sender.send(TOKEN + frame)
             sender.close(5000)
         end(process, 0)
     finally:
@@ -86,7 +86,7 @@ def test_who_has_not_the_token_neither_stops_a_run_nor_buries_a_process_nor_take
             sender = context.socket(zmq.PUSH)
             sender.connect(f"ipc://{tmp_path}/r/sock/{name}")
             sender.send(codec.encode(one))
-            sender.send_multipart([bytes(len(TOKEN)), codec.encode(one)])
+            sender.send(bytes(len(TOKEN)) + codec.encode(one))
             sender.close(5000)
         end(process, 0)
     finally:

@@ -73,7 +73,7 @@ def outsider(run):
         for name, value in options.items():
             setattr(pusher, name, value.encode())
         pusher.connect(run.places["ue-1-1"].address)
-        pusher.send_multipart([TOKEN, codec.encode(envelope("launcher", 0, "ue-1-1", Stop(0, "forged")))])
+        pusher.send(TOKEN + codec.encode(envelope("launcher", 0, "ue-1-1", Stop(0, "forged"))))
         made.append(pusher)
         return pusher
 
