@@ -36,7 +36,7 @@ def test_a_run_on_tcp_does_what_one_on_ipc_does(tmp_path, more):
 
 def test_on_tcp_an_es_that_was_killed_serves_again(tmp_path):
     faults = "faults=[{at: 4 s, kill: es-1, restart_after: 3 s}, {at: 12 s, kill: ue-1-2, restart_after: 3 s}]"
-    process = begin(tmp_path, "--slots", "30", "--policy", "offload", *ON_TCP, "--set", faults)
+    process = begin(tmp_path, "--slots", "100", "--policy", "offload", *ON_TCP, "--set", faults)
     try:
         end(process, 0)
     finally:
