@@ -15,11 +15,11 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
-def start(*args: str, cwd: Path, **options) -> subprocess.Popen:
-    """``testbed ARGS`` in ``cwd``, running."""
+def start(*args: str, cwd: Path, program: tuple[str, ...] = ("-m", "testbed"), **options) -> subprocess.Popen:
+    """``testbed ARGS`` in ``cwd``, running; ``program`` is how Python is told to run it."""
     pipe = subprocess.PIPE
     return subprocess.Popen(
-        [sys.executable, "-m", "testbed", *args],
+        [sys.executable, *program, *args],
         cwd=cwd,
         env=environment(),
         text=True,

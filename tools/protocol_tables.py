@@ -22,10 +22,10 @@ def messages() -> str:
 def limits() -> str:
     """The version and the sizes that the codec allows."""
     return (
-        f"Protocol version {PROTOCOL_VERSION}. A frame may have {MAX_HEADER // KIB} KiB, one with telemetry "
+        f"Protocol version {PROTOCOL_VERSION}. A frame may have {MAX_HEADER // KIB} KiB, one with telemetry or orders "
         f"{MAX_TELEMETRY // KIB**2} MiB; payload travels in frames of its own, {MAX_PAYLOAD // KIB**2} MiB at most. "
-        "A message has one or more header frames, each followed by its payload: what a process has for another at one "
-        "moment travels together."
+        "A message begins with the token of the run and has one or more header frames, each followed by its payload: "
+        "what a process has for another at one moment travels together."
     )
 
 

@@ -40,6 +40,9 @@ class Learner(Process):
         finally:
             self.mailbox.close(2000, LAUNCHER)
 
+    def _settle(self) -> None:
+        """Nothing: it is told more than it tells, in no haste, and what it keeps may be garbage soon."""
+
     def _serve(self, start: Start) -> Stop:
         work = LearnerLoop(self.orders.plan, start, self._incarnation)
         try:

@@ -186,6 +186,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         else preflight.advised_speed(plan, host_costs.kept() or host_costs.HostCosts()),
         "burn": 0.0 if simulated else plan.emulation.burn,
         "payload": "declared" if simulated else plan.emulation.payload,
+        "transport": "" if simulated else plan.emulation.transport,
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "launcher_pid": os.getpid(),
         "launcher_started": birth(os.getpid()),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from controller.notices import notices_of
 from testbed.gym.sweeper import swept
+from testbed.live.local_supervisor import last_lines
 from testbed.live.process_group import EPISODE_LOOK_MS, ProcessGroup, prepared
 from testbed.model.errors import StartError
 from testbed.model.system import CONTROLLER, LEARNER, Plan
@@ -49,18 +50,22 @@ class Players(ProcessGroup):
     @property
     def pids(self) -> dict[str, int]:
         """Process ids by name."""
-        return {child.name: child.pid for child in self.supervisor.children.values()}
+        return {child.name: child.pid for child in self.supervisor.table().values()}
 
     def log_tail(self, name: str) -> str:
         """The last lines of a process's log, in full: its folder does not outlast the error that they go into."""
-        log = self.run_dir / "logs" / f"{name}.log"
-        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-        return "its last words: " + "\n  ".join(lines[-LAST_LINES:]) if lines else "it left no word in its log"
+        return self._last_words(self.supervisor.log_tail(name, LAST_LINES))
+
+    @staticmethod
+    def _last_words(lines: list[str]) -> str:
+        return "its last words: " + "\n  ".join(lines) if lines else "it left no word in its log"
 
     def what_was_said(self) -> str:
         """The last words of whichever process has any."""
         logs = sorted((self.run_dir / "logs").glob("*.log"), key=lambda log: -log.stat().st_size)
-        return f"{logs[0].stem}: {self.log_tail(logs[0].stem)}" if logs else "no process left a word"
+        if not logs:
+            return "no process left a word"
+        return f"{logs[0].stem}: {self._last_words(last_lines(logs[0], LAST_LINES))}"
 
     def enlist(self) -> None:
         """Start every process; raises `StartError`."""
@@ -81,7 +86,7 @@ class Players(ProcessGroup):
         self.plan, self.begun = plan, False
         self._validator = Validator(plan)
         self._heard.clear()
-        self.write_orders()
+        self.set_orders()
 
     def hear(self, until_ns: int) -> list[Told]:
         """What was told since the last call; waits for something until monotonic instant ``until_ns``.

@@ -8,7 +8,7 @@ import msgspec
 
 from testbed.live.backoff import Backoff
 from testbed.live.liveness import Liveness
-from testbed.live.supervisor import Child, Supervisor
+from testbed.live.supervisor import Supervisor
 from testbed.model.system import LAUNCHER, LEARNER, Fault, Plan
 from testbed.node.clock import Clock
 from testbed.node.socket import Mailbox
@@ -65,8 +65,11 @@ class Launches(Protocol):
     def log_tail(self, name: str) -> str:
         """The last line of a process's log, and where it is."""
 
-    def crashed(self, name: str) -> bool:
-        """Whether the log of a process ends in a traceback."""
+    def is_ready(self, name: str, incarnation: int) -> bool:
+        """Whether the process ``name`` lives in that incarnation, and has said that it is ready."""
+
+    def write_table(self) -> None:
+        """Keep ``processes.json`` true."""
 
 
 class Killed(msgspec.Struct, frozen=True):
@@ -112,7 +115,7 @@ class Faults:
                 what = f"{request.do} {request.name}" if isinstance(request, FaultRequest) else repr(request)
                 self._note(EventRow(self._launcher.clock.now_ns(), LAUNCHER, REQUEST_REFUSED, f"{what}: {why}"))
         for process in self.supervisor.dead():
-            if self.supervisor.starter_died:
+            if self.supervisor.failed():
                 return
             self._died(process)
         for comeback in self._returning:
@@ -121,7 +124,7 @@ class Faults:
 
     def _kill(self, fault: Fault) -> None:
         process = self._process_of(fault.name)
-        if process not in self.supervisor.children or process in self._killed:
+        if process not in self.supervisor.table() or process in self._killed:
             return self._note(EventRow(fault.at_ns, fault.name, PLANNED, DEAD_ALREADY))
         self.supervisor.kill(process)
         self._killed[process] = Killed(fault, self._launcher.clock.now_ns())
@@ -133,7 +136,7 @@ class Faults:
         if not any(request.name in cores for _, cores in self._launcher.processes.values()):
             return "nothing of that name runs here"
         process, now = self._process_of(request.name), self._launcher.clock.now_ns()
-        up = process in self.supervisor.children
+        up = process in self.supervisor.table()
         if request.do == fault_requests.KILL and up:
             if process not in self._killed:
                 self.supervisor.kill(process)
@@ -158,10 +161,10 @@ class Faults:
         at = launcher.clock.now_ns() if killed is None else killed.at_ns
         incarnation = self._incarnation.get(process, 0)
         self.supervisor.forget(process)
-        self.supervisor.write_table()
+        launcher.write_table()
         launcher.mailbox.disconnect(process)
         launcher.liveness.died(process, incarnation)
-        why = "fault" if killed is not None else "crashed" if launcher.crashed(process) else "killed"
+        why = "fault" if killed is not None else "crashed" if self.supervisor.crashed(process) else "killed"
         for name in launcher.processes[process][1]:
             self._note(EventRow(at, name, DIED, why, incarnation))
             self.absences.setdefault(name, []).append((at, -1))
@@ -195,31 +198,31 @@ class Faults:
 
     def _broadcast(self, body: Down | Up, at_ns: int, about: str) -> None:
         for process, (_, cores) in self._launcher.processes.items():
-            if process in self.supervisor.children:
+            if process in self.supervisor.table():
                 for name in cores:
                     if name != about:
                         self._launcher.tell(name, body, at_ns)
 
-    def _child_of(self, comeback: Return) -> Child | None:
-        """The new process, started when it is time to; None if there is none yet, or none any more."""
+    def _is_up(self, comeback: Return) -> bool:
+        """Whether the new process is ready; it is started when it is time to."""
         process = comeback.name
         if not comeback.started:
             if time.monotonic_ns() < comeback.start_ns:
-                return None
+                return False
             comeback.started = True
             self._incarnation[process] = comeback.incarnation
             self._born_ns[process] = time.monotonic_ns()
-            return self.supervisor.start(self._launcher.processes[process][0], process, comeback.incarnation)
-        child = self.supervisor.children.get(process)
-        return child if child is not None and child.incarnation == comeback.incarnation else None
+            self.supervisor.start(self._launcher.processes[process][0], process, comeback.incarnation)
+        return self._launcher.is_ready(process, comeback.incarnation)
 
     def _bring_back(self, comeback: Return) -> None:
         """Once the new process is ready, let it serve from the planned instant, or as soon as possible."""
         if comeback.told:
             return
-        child = self._child_of(comeback)
-        if child is None or not child.ready:
-            comeback.told = child is None and comeback.started
+        if not self._is_up(comeback):
+            child = self.supervisor.table().get(comeback.name)
+            gone = child is None or child.incarnation != comeback.incarnation
+            comeback.told = comeback.started and gone
             return
         launcher = self._launcher
         clock = launcher.clock

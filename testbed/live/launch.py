@@ -10,8 +10,10 @@ from testbed.live import warm_up
 from testbed.live.faults import Faults
 from testbed.live.host_meter import HostLoad
 from testbed.live.interrupts import collected_signals
+from testbed.live.local_supervisor import LocalSupervisor
 from testbed.live.process_group import ProcessGroup, prepared
 from testbed.live.progress import Progress, TaskCounter
+from testbed.live.supervisor import Supervise
 from testbed.model.errors import LostError, StartError
 from testbed.model.system import LEARNER, Plan
 from testbed.model.task import DRAIN_LIMIT, INTERRUPTED, NEVER_BEGAN_NS, STARTER_DIED
@@ -40,13 +42,15 @@ def launch(
     progress: Callable[[Progress], None] | None = None,
     meta: Mapping[str, object] | None = None,
     heard: Hearer | None = None,
+    supervise: Supervise = LocalSupervisor,
 ) -> RunEnd:
     """Run ``plan`` on processes, recording into ``run_dir``; raises `StartError` when they cannot be started.
 
-    ``heard`` is called with rows once they are recorded, and must not take long.
+    ``supervise`` makes who starts and ends them. ``heard`` is called with rows once they are recorded, and must not
+    take long.
     """
     with collected_signals() as interrupted, prepared(run_dir) as here:
-        launcher = Launcher(plan, run_dir, here, progress, meta or {}, interrupted)
+        launcher = Launcher(plan, run_dir, here, progress, meta or {}, interrupted, supervise)
         launcher.recorder.heard = heard
         return launcher.run()
 
@@ -62,8 +66,9 @@ class Launcher(ProcessGroup):
         progress: Callable[[Progress], None] | None,
         meta: Mapping[str, object],
         interrupted: list[int],
+        supervise: Supervise,
     ) -> None:
-        super().__init__(plan, run_dir, here, processes_of(plan), warm_up=warm_up.plan(plan))
+        super().__init__(plan, run_dir, here, processes_of(plan), warm_up=warm_up.plan(plan), supervise=supervise)
         self.interrupted = interrupted
         self._show = progress or (lambda _: None)
         self._began_ns = time.monotonic_ns()
@@ -146,11 +151,11 @@ class Launcher(ProcessGroup):
                 return DRAIN_LIMIT
             self.wait(self.faults.milliseconds())
             self.receive()
-            if supervisor.starter_died:
+            if supervisor.failed():
                 return STARTER_DIED
             self.faults.act()
             self.recorder.commit_when_due()
-            alive, silent = len(supervisor.children), tuple(self.liveness.silent)
+            alive, silent = len(supervisor.table()), tuple(self.liveness.silent)
             self._show(self.ledger.progress(now, alive, len(self.processes), silent))
 
     def take(self, received: Envelope) -> None:
@@ -170,11 +175,11 @@ class Launcher(ProcessGroup):
     def _stop(self, reason: str) -> None:
         """Let everyone flush and leave; a second interrupt hurries."""
         supervisor = self.supervisor
-        for name in supervisor.children:
+        for name in supervisor.table():
             self.tell(name, Stop(self.now_ns(), reason))
         limit = time.monotonic_ns() + STOP_TIMEOUT_NS
         known = len(self.interrupted)
-        while supervisor.children and time.monotonic_ns() < limit and len(self.interrupted) <= known:
+        while supervisor.table() and time.monotonic_ns() < limit and len(self.interrupted) <= known:
             self.wait(50)
             self.receive()
             for name in supervisor.dead():

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from testbed.live.supervisor import Child
+from testbed.live.supervisor import Supervisor
 from testbed.node.launcher_session import LAUNCHER, TIMING
 from testbed.node.socket import Mailbox
 from testbed.protocol.codec import Envelope
@@ -25,12 +25,12 @@ class _Peer(msgspec.Struct):
     heard_ns: int = 0
     look_ns: int = 0
 
-    def idle(self, child: Child, now_ns: int) -> bool:
-        """Whether ``child`` did nothing between the last two looks at it."""
+    def idle(self, supervisor: Supervisor, now_ns: int) -> bool:
+        """Whether the process did nothing between the last two looks at it."""
         if now_ns < self.look_ns:
             return False
         self.look_ns = now_ns + LOOK_NS
-        return not child.works()
+        return not supervisor.works(self.session.peer)
 
 
 class Liveness:
@@ -45,7 +45,7 @@ class Liveness:
     def take(self, envelope: Envelope) -> None:
         """A process spoke."""
         name, now = envelope.source, time.monotonic_ns()
-        if name not in self._mailbox.addresses:
+        if name not in self._mailbox.places:
             return self._mailbox.drop(f"{type(envelope.body).__name__} of {name}: no process of that name")
         peer = self._peers.get(name)
         if peer is None:
@@ -58,21 +58,21 @@ class Liveness:
         peer.heard_ns = now
         self._heard(name)
 
-    def act(self, children: Iterable[Child]) -> None:
+    def act(self, supervisor: Supervisor) -> None:
         """Greet, ask, and note who has gone silent, now and then; to be called when the inbox is drained."""
         now = time.monotonic_ns()
         if now < self._next_ns:
             return
         self._next_ns = now + EVERY_NS
-        for child in children:
-            peer = self._peers.get(child.name)
+        for name in supervisor.table():
+            peer = self._peers.get(name)
             if peer is None or now < peer.session.deadline_ns:
                 continue
-            certain = peer.session.state is State.OPEN or peer.idle(child, now)
+            certain = peer.session.state is State.OPEN or peer.idle(supervisor, now)
             self._send(peer.session.tick(now, drained=certain))
-            if peer.session.state is State.LOST and child.name not in self.silent:
-                self.silent[child.name] = peer.heard_ns
-                self._note(child.name, SILENT, "no sign of life", now)
+            if peer.session.state is State.LOST and name not in self.silent:
+                self.silent[name] = peer.heard_ns
+                self._note(name, SILENT, "no sign of life", now)
 
     def died(self, name: str, incarnation: int) -> None:
         """A process ended: its session with it."""

@@ -1,6 +1,7 @@
 """The processes that play a plan together: started, told one epoch, heard, and never outliving who started them."""
 
 import contextlib
+import json
 import os
 import shutil
 import time
@@ -12,16 +13,19 @@ import zmq
 
 from testbed.live import needs
 from testbed.live.liveness import Liveness
+from testbed.live.local_supervisor import LocalSupervisor
+from testbed.live.places import Places, new_token
 from testbed.live.progress import Progress
-from testbed.live.supervisor import Supervisor
+from testbed.live.supervisor import Supervise, Supervisor
 from testbed.model.errors import LostError, StartError
 from testbed.model.system import Plan
+from testbed.node.assignment import Assignment, pieces, policy_bytes
 from testbed.node.clock import Clock
+from testbed.node.credentials import Credentials
 from testbed.node.launcher_session import LAUNCHER, WORDS
-from testbed.node.process import ORDERS, Orders
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.codec import Envelope
-from testbed.protocol.messages import Body, Hello, Start, Stop
+from testbed.protocol.messages import Body, Hello, Ready, Start, Stop
 from testbed.protocol.placement import Processes
 from testbed.protocol.rows import EventRow
 
@@ -32,6 +36,7 @@ EPISODE_LOOK_MS = 100
 SOCKET_LIMIT = 107  # bytes of the path of a Unix socket, see unix(7)
 LONGEST_NAME = len("/sock/ues-1000000")
 NEVER_NS = 2**62
+DECIDING = ("controller", "controller.online")
 
 
 @contextlib.contextmanager
@@ -71,22 +76,28 @@ class ProcessGroup:
         processes: Processes,
         mine: Sequence[str] = (),
         warm_up: Plan | None = None,
+        supervise: Supervise = LocalSupervisor,
     ) -> None:
         self.plan, self.run_dir, self.processes, self._mine = plan, run_dir, processes, mine
         self.episode = 0
+        self._ordered: dict[str, int] = {}
+        self._supervisor: Supervisor | None = None
         self._stayed: set[str] = set()
         needs.provide(plan, len(processes))
-        self.write_orders(warm_up)
-        addresses = {name: f"ipc://{here}/sock/{name}" for name in processes}
-        for name, (_, cores) in processes.items():
-            addresses |= dict.fromkeys(cores, addresses[name])
+        self.set_orders(warm_up)
+        self._token = new_token()
+        listed = {name: (name, *cores) for name, (_, cores) in processes.items()} | {LAUNCHER: (LAUNCHER, *mine)}
+        places = Places(listed, plan.emulation.transport)
+        places.write(run_dir)
+        by_name = places.by_name(f"{here}/")
         try:
-            self.mailbox = Mailbox(f"ipc://{here}/sock/{LAUNCHER}", addresses, real_payload=False)
+            self.mailbox = Mailbox(by_name[LAUNCHER], by_name, Credentials(self._token, places.key_of(LAUNCHER)))
         except zmq.ZMQError as error:
             raise StartError(f"sockets cannot be opened in {run_dir}: {error.strerror or error}") from None
         self.clock = Clock(NEVER_NS, plan.emulation.speed)
         self.liveness = Liveness(self.mailbox, self.note, self.now_ns)
-        self._supervisor: Supervisor | None = None
+        self._ready: dict[str, int] = {}
+        self._supervise = supervise
 
     def take(self, received: Envelope) -> None:
         """A message that is not about being alive."""
@@ -95,20 +106,27 @@ class ProcessGroup:
     def note(self, row: EventRow) -> None:
         """Something happened to a process."""
 
-    def write_orders(self, warm_up: Plan | None = None) -> None:
-        """What the processes read before each epoch, or before a ``warm_up``; see `testbed.node.process.Orders`."""
+    def set_orders(self, warm_up: Plan | None = None) -> None:
+        """What the processes are told before the next epoch, or before a ``warm_up``; see `Assignment`."""
         cores = {name: cores for name, (_, cores) in self.processes.items()}
-        addresses = {name: f"ipc://sock/{process}" for process, names in cores.items() for name in (process, *names)}
-        addresses |= dict.fromkeys((LAUNCHER, *self._mine), f"ipc://sock/{LAUNCHER}")
         episode = self.episode + (warm_up is not None)
-        orders = Orders(self.plan, addresses, cores, episode, warm_up)
-        (self.run_dir / ORDERS).write_bytes(msgspec.msgpack.encode(orders))
+        orders = Assignment(plan=self.plan, processes=cores, episode=episode, warm_up=warm_up)
+        policy = policy_bytes(self.plan, self.run_dir)
+        deciding = msgspec.structs.replace(orders, policy=policy) if policy else orders
+        self._orders = {decides: msgspec.msgpack.encode(deciding if decides else orders) for decides in (False, True)}
+        for name in self._ordered:
+            self._order(name)
+
+    def _order(self, name: str) -> None:
+        """Tell a process what to play."""
+        for piece in pieces(self._orders[self.processes[name][0] in DECIDING]):
+            self.tell(name, piece)
 
     @property
     def supervisor(self) -> Supervisor:
-        """The children; made when first asked for."""
+        """Who starts the processes; made when first asked for."""
         if self._supervisor is None:
-            self._supervisor = Supervisor(self.run_dir)
+            self._supervisor = self._supervise(self.run_dir, self._token)
         return self._supervisor
 
     def start_all(self, names: Sequence[str], stopped: Callable[[], object], show: Callable[[Progress], None]) -> bool:
@@ -119,24 +137,36 @@ class ProcessGroup:
         supervisor = self.supervisor
         for name in names:
             supervisor.start(self.processes[name][0], name)
+            self.receive()
         limit = time.monotonic_ns() + READY_TIMEOUT_NS
-        while not all(child.ready for child in supervisor.children.values()):
+        while late := [name for name in names if not self.is_ready(name)]:
             if stopped():
                 return False
             if time.monotonic_ns() > limit:
-                late = [child.name for child in supervisor.children.values() if not child.ready]
                 raise StartError(f"not ready after 60 s: {', '.join(late[:5])}", f"see {self.run_dir / 'logs'}")
             self.wait(100)
             self.receive()
             for name in supervisor.dead():
                 raise StartError(f"{name} died while starting", self.log_tail(name))
-            ready = sum(child.ready for child in supervisor.children.values())
-            show(
-                Progress(
-                    phase="starting", now_ns=0, finished=0, total=0, alive=ready, processes=len(supervisor.children)
-                )
-            )
+            ready = sum(map(self.is_ready, names))
+            show(Progress(phase="starting", now_ns=0, finished=0, total=0, alive=ready, processes=len(names)))
         return True
+
+    def is_ready(self, name: str, incarnation: int | None = None) -> bool:
+        """Whether the process ``name`` lives and has said that it is ready; in ``incarnation``, if that is given."""
+        child = self.supervisor.table().get(name)
+        if child is None or self._ready.get(name) != child.incarnation:
+            return False
+        return incarnation is None or child.incarnation == incarnation
+
+    def write_table(self) -> None:
+        """``processes.json``: name, role and pid of every process that is ready, replaced atomically."""
+        children = [child for child in self.supervisor.table().values() if self.is_ready(child.name)]
+        rows = [{"name": child.name, "role": child.role, "pid": child.pid} for child in children]
+        path = self.run_dir / "processes.json"
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(rows, indent=1) + "\n")
+        os.replace(part, path)
 
     def begin(self, names: Sequence[str]) -> None:
         """Give the processes called ``names`` an epoch, shortly ahead."""
@@ -173,38 +203,45 @@ class ProcessGroup:
 
     def log_tail(self, name: str) -> str:
         """The last line of a process's log, and where it is."""
-        log = self.run_dir / "logs" / f"{name}.log"
-        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-        return f"{lines[-1]} (see {log})" if lines else f"see {log}"
-
-    def crashed(self, name: str) -> bool:
-        """Whether a process that ended said why in its log; otherwise somebody killed it."""
-        log = self.run_dir / "logs" / f"{name}.log"
-        return log.exists() and "Traceback (most recent call last)" in log.read_text(errors="replace")
+        place = f"see {self.supervisor.log_place(name)}"
+        lines = self.supervisor.log_tail(name)
+        return f"{lines[-1]} ({place})" if lines else place
 
     def receive(self) -> None:
         """Take what has come, for no longer than a turn; then, if that was all, see who has not spoken."""
         for received in self.mailbox.take():
             if isinstance(received.body, WORDS) and received.to not in self._mine:
                 self._hear(received)
+            elif isinstance(received.body, Ready):
+                self._take_ready(received)
             elif isinstance(received.body, Stop) and received.to == LAUNCHER:
                 self._stayed.add(received.source)
             else:
                 self.take(received)
         if self.mailbox.drained:
-            self.liveness.act(self.supervisor.children.values())
+            self.liveness.act(self.supervisor)
 
     def wait(self, milliseconds: int) -> None:
         """Sleep until a message, a death, a signal or the timeout; not at all if there are messages left."""
         self.supervisor.wait(self.mailbox.fd, milliseconds if self.mailbox.drained else 0)
 
     def _hear(self, received: Envelope) -> None:
-        child, body = self.supervisor.children.get(received.source), received.body
+        child, body = self.supervisor.table().get(received.source), received.body
         self.liveness.take(received)
-        if isinstance(body, Hello) and child is not None and child.pid == body.pid and not child.ready:
-            child.ready = True
-            self.supervisor.write_table()
-            self.note(EventRow(self.now_ns(), child.name, "ready", body.role, body.pid))
+        if not isinstance(body, Hello) or child is None or child.incarnation != body.incarnation:
+            return
+        if self._ordered.get(child.name) != child.incarnation:
+            self._ordered[child.name] = child.incarnation
+            self._order(child.name)
+
+    def _take_ready(self, received: Envelope) -> None:
+        """A process has its orders."""
+        child = self.supervisor.table().get(received.source)
+        if child is None or child.incarnation != received.incarnation or self.is_ready(child.name):
+            return
+        self._ready[child.name] = child.incarnation
+        self.write_table()
+        self.note(EventRow(self.now_ns(), child.name, "ready", child.role, child.pid))
 
     def now_ns(self) -> int:
         """Emulated time, 0 before the epoch."""

@@ -8,6 +8,7 @@ from testbed.model.task import Task
 
 DEDICATED, SHARED = "dedicated", "shared"
 REAL = "real"
+IPC, TCP = "ipc", "tcp"
 EPOCH_SLOT, EPOCH_ARRIVAL = "slot", "arrival"
 CONTROLLER, LAUNCHER, LEARNER = "controller", "launcher", "learner"
 
@@ -113,7 +114,8 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Emulation(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run is emulated: speed, payload (``real`` or ``declared``), burnt share of cycles (-1: auto), packing.
+    """How a run is emulated: speed, payload (``real`` or ``declared``), burnt share of cycles (-1: auto), packing, and
+    over what messages travel (``ipc`` or ``tcp``).
 
     ``drain_limit_ns`` bounds draining in emulated ns after the last slot (-1: none). ``spin_ns`` is the wall time that
     a UE spins before a task's end is due, as far as it can spare it.
@@ -126,6 +128,7 @@ class Emulation(msgspec.Struct, frozen=True, kw_only=True):
     drain_limit_ns: int = -1
     guard_ns: int = 2_000_000
     spin_ns: int = 200_000
+    transport: str = IPC
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,5 @@
 """A process's session with the launcher: it greets, shows signs of life, and says goodbye."""
 
-import os
 import time
 from collections.abc import Iterable
 
@@ -21,7 +20,7 @@ class LauncherSession:
 
     def __init__(self, mailbox: Mailbox, name: str, incarnation: int, role: str) -> None:
         self._mailbox = mailbox
-        self._session = Session(name, LAUNCHER, incarnation, TIMING, role, os.getpid())
+        self._session = Session(name, LAUNCHER, incarnation, TIMING, role)
         mailbox.aside = self._take
 
     def open(self) -> None:

@@ -1,4 +1,4 @@
-"""The life of a role's process: read its orders, report, wait for the epoch, run, flush, leave."""
+"""The life of a role's process: report, take orders, wait for the epoch, run, flush, leave."""
 
 import argparse
 import gc
@@ -11,35 +11,25 @@ from pathlib import Path
 
 import msgspec
 
-from testbed.model.system import Emulation, Plan, System
+from testbed.model.errors import StartError
+from testbed.model.system import REAL, Emulation, Plan, System
 from testbed.model.task import Task
+from testbed.node.assignment import Assignment, Pieces, with_policy
 from testbed.node.clock import Clock, sharpen, tame_garbage
+from testbed.node.credentials import Credentials, read_key, read_token
 from testbed.node.host import Host
 from testbed.node.launcher_session import LAUNCHER, LauncherSession
 from testbed.node.role import Role
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.actions import Core
-from testbed.protocol.messages import Heartbeat, Rows, Start, Stop
+from testbed.protocol.messages import Heartbeat, Orders, Ready, Rows, Start, Stop
+from testbed.protocol.place import Place
 from testbed.protocol.rows import Row
 
-ORDERS = Path("node/orders.msgpack")
+PLACES = Path("node/places.msgpack")
 FLUSH_NS = 100_000_000
 FLUSH_TURNS = 25
 FLUSH_ROWS = 400
-
-
-class Orders(msgspec.Struct):
-    """What every process of a run is told: the plan, where everyone listens, which names share a process.
-
-    Processes that play one ``episode`` after another drop what the cores of earlier ones still say. A ``warm_up``
-    is the episode before this one.
-    """
-
-    plan: Plan
-    addresses: dict[str, str]
-    processes: dict[str, tuple[str, ...]]
-    episode: int = 0
-    warm_up: Plan | None = None
 
 
 class Making(msgspec.Struct, frozen=True):
@@ -57,30 +47,29 @@ Prepare = Callable[[Plan], object]
 RoleOf = Callable[[System, Emulation], Role]
 
 
-def _read_orders() -> Orders:
-    return msgspec.msgpack.decode(ORDERS.read_bytes(), type=Orders)
-
-
 class Process:
-    """One process of a run, named ``name``, hosting the cores that its orders name."""
+    """One process of a run, named ``name``, hosting the cores that its orders name.
+
+    The run's directory is the current one; where the others are stands there, and the token comes on standard input.
+    """
+
+    orders: Assignment
 
     def __init__(self, name: str, role_name: str, incarnation: int) -> None:
         self.name, self._incarnation = name, incarnation
-        self._ordered_ns, self.orders = ORDERS.stat().st_mtime_ns, _read_orders()
-        emulation = self.orders.plan.emulation
-        self.mailbox = Mailbox(
-            self.orders.addresses[name], self.orders.addresses, real_payload=emulation.payload == "real"
-        )
+        places = msgspec.msgpack.decode(PLACES.read_bytes(), type=dict[str, Place])
+        key = read_key(name) if places[name].public_key else ""
+        self.mailbox = Mailbox(places[name], places, Credentials(read_token(), key))
         self._session = LauncherSession(self.mailbox, name, incarnation, role_name)
+        self._pieces = Pieces()
+        self._prepare: Prepare = lambda _: None
         self._rows: list[Row] = []
         self._lived = False
 
     def run(self, make: Make, role_of: RoleOf, prepare: Prepare | None = None) -> None:
         """Report to the launcher, host the cores from its epoch on, say goodbye; ``prepare`` is called before all."""
         if prepare is not None:
-            prepare(self.orders.plan)
-        tame_garbage()
-        self._greet()
+            self._prepare = prepare
         self._session.open()
         try:
             while (start := self._await_start()) is not None:
@@ -94,8 +83,6 @@ class Process:
 
     def _live(self, start: Start, make: Make, role_of: RoleOf) -> Stop:
         """Host the cores from an epoch on until the launcher says stop, and tell all that they recorded."""
-        if ORDERS.stat().st_mtime_ns != self._ordered_ns:
-            self._ordered_ns, self.orders = ORDERS.stat().st_mtime_ns, _read_orders()
         self._lived = True
         plan, since = self.orders.plan, self.orders.episode
         if start.warm_up and self.orders.warm_up is not None:
@@ -143,12 +130,36 @@ class Process:
         poll.register(self.mailbox.fd, select.POLLIN)
         while True:
             for received in self.mailbox.take():
-                if received.source == LAUNCHER and isinstance(received.body, Start):
+                if received.source != LAUNCHER:
+                    continue
+                if isinstance(received.body, Orders):
+                    self._take_orders(received.body)
+                elif isinstance(received.body, Start):
                     return received.body
-                if received.source == LAUNCHER and isinstance(received.body, Stop):
+                elif isinstance(received.body, Stop):
                     return None
             self._session.tick()
             poll.poll(100 if self.mailbox.drained else 0)
+
+    def _take_orders(self, told: Orders) -> None:
+        """Take a piece of orders; once they are whole, prepare what a first slot needs, and say so."""
+        try:
+            orders = self._pieces.take(told)
+        except msgspec.DecodeError as error:
+            return self.mailbox.drop(f"Orders of {LAUNCHER}: {error}")
+        if orders is None:
+            return
+        first, self.orders = not hasattr(self, "orders"), with_policy(orders, self.name)
+        self.mailbox.real_payload = orders.plan.emulation.payload == REAL
+        if first:
+            self._settle()
+        self.mailbox.send(envelope(self.name, self._incarnation, LAUNCHER, Ready()))
+
+    def _settle(self) -> None:
+        """Have ready what a first slot needs; called once, when there are orders."""
+        self._prepare(self.orders.plan)
+        tame_garbage()
+        self._greet()
 
     def _emit(self, row: Row) -> None:
         self._rows.append(row)
@@ -195,9 +206,13 @@ def enter(role_name: str, argv: list[str], live: Callable[[str, int], None]) -> 
     parser.add_argument("--incarnation", type=int, default=0, help="how often it was restarted before")
     arguments = parser.parse_args(argv)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if not (arguments.run / ORDERS).is_file():
-        logging.error("%s: no orders for a process here; runs are started by `testbed run`", arguments.run)
+    if not (arguments.run / PLACES).is_file():
+        logging.error("%s: no place for a process here; runs are started by `testbed run`", arguments.run)
         return 2
     os.chdir(arguments.run)
-    live(arguments.name, arguments.incarnation)
+    try:
+        live(arguments.name, arguments.incarnation)
+    except StartError as error:
+        logging.error("%s", error)
+        return 2
     return 0

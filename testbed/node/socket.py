@@ -3,19 +3,24 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hmac import compare_digest
 from itertools import chain
 
 import msgspec
 import zmq
 
+from testbed.node.credentials import Credentials
+from testbed.node.doorkeeper import Doorkeeper
 from testbed.protocol import codec
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope, FrameError
 from testbed.protocol.messages import Body
+from testbed.protocol.place import Place
 
 RECEIVE_LIMIT, SEND_LIMIT = 2_000, 20_000
 RECEIVE_TURN_NS = 5_000_000
 ZERO_COPY_FROM = 16_384
+SEALED_BYTES = 256  # more than encryption adds to a frame
 SOCKETS_BESIDE = 1000  # closed ones count until the context has reaped them
 MESSAGES_A_BATCH = 64
 MORE, LAST, READABLE = int(zmq.SNDMORE | zmq.DONTWAIT), int(zmq.DONTWAIT), int(zmq.POLLIN)
@@ -28,26 +33,38 @@ MOST_FRAMES = MESSAGES_A_BATCH * (2 + codec.MAX_PAYLOAD // len(_PAYLOAD))
 class Mailbox:
     """Receives envelopes for every core of this process and sends theirs; never blocks.
 
-    ``addresses`` maps process names to endpoints. With ``real_payload`` the declared bits really travel. What ``aside``
-    takes is not received by anybody else.
+    It binds ``place``, and finds processes and their cores by name in ``places``. With ``real_payload`` the declared
+    bits really travel. What ``aside`` takes is not received by anybody else.
 
-    A message has one or more header frames, each followed by its payload. What `post` was given goes with the next
-    `flush`, in one message a peer: waking the other process is what a message costs most.
+    A message has one or more header frames, each followed by its payload. It begins with the run's token; without the
+    right one nothing of it is looked at. Where ``place`` has a key, only who has the key of one of ``places`` can
+    connect, and speaks for that place alone. What `post` was given goes with the next `flush`, in one message a peer:
+    waking the other process is what a message costs most.
 
     Nobody can keep the process from its other business: `take` ends after a turn, and ``drained`` says whether the
     inbox was empty by then. What waits in it is bounded, and holds up its senders.
     """
 
-    def __init__(self, endpoint: str, addresses: dict[str, str], *, real_payload: bool) -> None:
+    def __init__(
+        self, place: Place, places: Mapping[str, Place], credentials: Credentials, *, real_payload: bool = False
+    ) -> None:
         self._context = zmq.Context(1)
-        self._context.set(zmq.MAX_SOCKETS, len(set(addresses.values())) + SOCKETS_BESIDE)
+        self._context.set(zmq.MAX_SOCKETS, len(set(places.values())) + SOCKETS_BESIDE)
         self._inbox = self._context.socket(zmq.PULL)
         self._inbox.setsockopt(zmq.RCVHWM, RECEIVE_LIMIT)
         self._inbox.setsockopt(zmq.LINGER, 0)
-        self._inbox.setsockopt(zmq.MAXMSGSIZE, len(_PAYLOAD))
-        self._inbox.bind(endpoint)
-        self.addresses = addresses
-        self._real = real_payload
+        self._inbox.setsockopt(zmq.MAXMSGSIZE, len(_PAYLOAD) + SEALED_BYTES)
+        self._keys = {one.address: one.public_key for one in places.values()}
+        self._public_key, self._secret_key = place.public_key, credentials.secret_key
+        self._door = Doorkeeper(self._inbox, self._secret_key, self._keys.values()) if place.public_key else None
+        try:
+            self._inbox.bind(place.bind)
+        except zmq.ZMQError:
+            self._inbox.close(0)
+            self._context.term()
+            raise
+        self.places, self._token = places, credentials.token
+        self.real_payload = real_payload
         self._peers: dict[str, zmq.Socket[bytes]] = {}
         self._posted: dict[str, list[list[bytes | memoryview]]] = {}
         self._received: deque[Envelope] = deque()
@@ -55,24 +72,29 @@ class Mailbox:
         self.drained = True
         self.dropped = 0
         self.unsent = 0
+        self._turned_away = 0
         self.last_error = ""
         self.aside: Callable[[Envelope], bool] = lambda _: False
 
-    def _connect(self, endpoint: str) -> "zmq.Socket[bytes]":
-        peer = self._peers.get(endpoint)
+    def _connect(self, address: str) -> "zmq.Socket[bytes]":
+        peer = self._peers.get(address)
         if peer is None:
             peer = self._context.socket(zmq.PUSH)
             peer.setsockopt(zmq.SNDHWM, SEND_LIMIT)
             peer.setsockopt(zmq.LINGER, 0)
-            peer.connect(endpoint)
-            self._peers[endpoint] = peer
+            if self._public_key:
+                peer.setsockopt(zmq.CURVE_PUBLICKEY, self._public_key.encode())
+                peer.setsockopt(zmq.CURVE_SECRETKEY, self._secret_key.encode())
+                peer.setsockopt(zmq.CURVE_SERVERKEY, self._keys[address].encode())
+            peer.connect(address)
+            self._peers[address] = peer
         return peer
 
     def disconnect(self, name: str) -> None:
         """Forget the socket to a process that died, and what it still held."""
-        endpoint = self.addresses.get(name, "")
-        self._posted.pop(endpoint, None)
-        peer = self._peers.pop(endpoint, None)
+        address = self.places[name].address if name in self.places else ""
+        self._posted.pop(address, None)
+        peer = self._peers.pop(address, None)
         if peer is not None:
             peer.close(0)
 
@@ -83,11 +105,11 @@ class Mailbox:
 
     def post(self, envelope: Envelope) -> None:
         """Send with the next `flush`, at the latest when a message is full."""
-        endpoint = self.addresses.get(envelope.to)
-        if endpoint is None:
+        place = self.places.get(envelope.to)
+        if place is None:
             self.unsent += 1
             return
-        posted = self._posted.setdefault(endpoint, [])
+        posted = self._posted.setdefault(place.address, [])
         posted.append(self._frames(envelope))
         if len(posted) >= MESSAGES_A_BATCH:
             self.flush()
@@ -97,9 +119,10 @@ class Mailbox:
         if not self._posted:
             return
         posted, self._posted = self._posted, {}
-        for endpoint, envelopes in posted.items():
-            peer = self._connect(endpoint)
+        for address, envelopes in posted.items():
+            peer = self._connect(address)
             frames = list(chain.from_iterable(envelopes))
+            frames[0] = self._token + bytes(frames[0])
             try:
                 for frame in frames[:-1]:
                     peer.send(frame, MORE, copy=len(frame) < ZERO_COPY_FROM)
@@ -109,7 +132,7 @@ class Mailbox:
 
     def _frames(self, envelope: Envelope) -> list[bytes | memoryview]:
         """Header and payload; large payloads are pieces of one shared buffer, not copied here."""
-        if envelope.payload_bits > codec.MAX_PAYLOAD_BITS and not self._real:
+        if envelope.payload_bits > codec.MAX_PAYLOAD_BITS and not self.real_payload:
             envelope = msgspec.structs.replace(envelope, payload_bits=codec.MAX_PAYLOAD_BITS)
         frames: list[bytes | memoryview] = [codec.encode(envelope)]
         size = self._payload_bytes(envelope)
@@ -119,7 +142,7 @@ class Mailbox:
         return frames
 
     def _payload_bytes(self, envelope: Envelope) -> int:
-        return envelope.payload_bits // 8 if self._real else 0
+        return envelope.payload_bits // 8 if self.real_payload else 0
 
     def take(self) -> Iterator[Envelope]:
         """The envelopes that have come, for no longer than a turn; bad frames are counted and dropped."""
@@ -132,9 +155,18 @@ class Mailbox:
                     yield found
             elif not self._fetch():
                 self.drained = True
+                self._count_refused()
                 return
             if time.monotonic_ns() >= until:
                 return
+
+    def _count_refused(self) -> None:
+        """Connections that were refused count like frames that are dropped."""
+        if self._door is None:
+            return
+        for _ in range(self._door.count() - self._turned_away):
+            self._turned_away += 1
+            self.drop(f"Stranger: a connection was refused ({self._door.reason})")
 
     def _fetch(self) -> bool:
         """Take the next message apart; False if there is none."""
@@ -150,14 +182,24 @@ class Mailbox:
         """Take a message apart; behind a frame that is not understood nothing of it can be."""
         if len(frames) > MOST_FRAMES:
             return self.drop(f"Oversized: {len(frames)} frames in a message; {MOST_FRAMES} are the most")
+        first, length = frames[0].buffer, len(self._token)
+        if not compare_digest(first[:length], self._token):
+            return self.drop(f"Stranger: {len(frames)} frames without the token of this run")
+        sender = frames[0].get("User-Id") if self._door is not None else None
         at = 0
         while at < len(frames):
             try:
-                found = codec.decode(frames[at].buffer)
+                found = codec.decode(frames[at].buffer if at else first[length:])
             except FrameError as error:
                 return self.drop(f"{type(error).__name__.removesuffix('Error')}: {error}")
+            if sender is not None and not self._speaks_for(sender, found.source):
+                return self.drop(f"Impostor: {type(found.body).__name__} of {found.source}, by the key of another")
             self._received.append(found)
             at += 1 + -(-self._payload_bytes(found) // len(_PAYLOAD))
+
+    def _speaks_for(self, key: object, name: str) -> bool:
+        """Whether the process whose public key is ``key`` is, or hosts, ``name``."""
+        return name in self.places and self.places[name].public_key == key
 
     def drop(self, why: str) -> None:
         """Count a frame that is not acted on, and say so in the log: each of the first ones, then every thousandth.
@@ -174,8 +216,9 @@ class Mailbox:
 
         Others may have ended already, and would never take it.
         """
-        for endpoint, peer in self._peers.items():
-            peer.close(linger_ms if endpoint == self.addresses.get(to) else 0)
+        for address, peer in self._peers.items():
+            last = to in self.places and address == self.places[to].address
+            peer.close(linger_ms if last else 0)
         self._inbox.close(0)
         self._context.term()
 

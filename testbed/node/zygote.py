@@ -31,6 +31,7 @@ def _child(request: dict[str, Any], mains: dict[str, Callable[[list[str]], int]]
         log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(log, 1)
         os.dup2(log, 2)
+        _give(bytes.fromhex(request["token"]))
         code = mains[request["module"]](request["argv"])
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else 1
@@ -40,6 +41,15 @@ def _child(request: dict[str, Any], mains: dict[str, Callable[[list[str]], int]]
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _give(token: bytes) -> None:
+    """Let this process find ``token``, and then the end, on its standard input."""
+    reader, writer = os.pipe()
+    os.write(writer, token)
+    os.close(writer)
+    os.dup2(reader, 0)
+    os.close(reader)
 
 
 def serve(channel: socket.socket, modules: list[str]) -> None:

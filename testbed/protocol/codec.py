@@ -9,9 +9,9 @@ from typing import Annotated
 import msgspec
 
 from testbed.model.task import Phase
-from testbed.protocol.messages import Body, Rows
+from testbed.protocol.messages import Body, Orders, Rows
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MAX_HEADER = 64 * 1024
 MAX_TELEMETRY = 4 * 1024 * 1024
 MAX_PAYLOAD = 64 * 1024 * 1024
@@ -106,13 +106,13 @@ def decode(frame: bytes | memoryview) -> Envelope:
         raise MalformedError(_PLACE.sub(_field, str(error), count=1)) from None
     if size > MAX_HEADER:
         _check_size(size, envelope.body)
-    if _UNSIGNED.search(frame) and not _fits(frame):
+    if not isinstance(envelope.body, Orders) and _UNSIGNED.search(frame) and not _fits(frame):
         raise MalformedError("a number of the message is beyond 64 bits with sign")
     return envelope
 
 
 def _check_size(size: int, body: Body) -> None:
-    limit = MAX_TELEMETRY if isinstance(body, Rows) else MAX_HEADER
+    limit = MAX_TELEMETRY if isinstance(body, (Rows, Orders)) else MAX_HEADER
     if size > limit:
         raise OversizedError(f"{size} bytes; a {type(body).__name__} may have {limit}")
 

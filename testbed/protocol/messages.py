@@ -195,12 +195,11 @@ class Seen(Message, frozen=True, kw_only=True):
 
 
 class Hello(Message, frozen=True):
-    """Opens a session: who speaks, in which incarnation, as which role and process."""
+    """Opens a session: who speaks, in which incarnation, as which role."""
 
     name: str
     incarnation: int
     role: str
-    pid: int
 
 
 class Welcome(Message, frozen=True):
@@ -220,6 +219,18 @@ class Bye(Message, frozen=True):
     """Closes a session in order."""
 
     reason: str = ""
+
+
+class Orders(Message, frozen=True):
+    """The launcher tells a process what to play, before each epoch: number ``piece`` of ``pieces`` of an assignment."""
+
+    piece: int
+    pieces: int
+    data: bytes
+
+
+class Ready(Message, frozen=True):
+    """A process has its orders, and can begin."""
 
 
 class Start(Message, frozen=True):
@@ -271,6 +282,8 @@ Body = (
     | Welcome
     | Heartbeat
     | Bye
+    | Orders
+    | Ready
     | Start
     | Stop
     | Rows

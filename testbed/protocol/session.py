@@ -22,10 +22,10 @@ Frames = list[Envelope]
 
 
 class Session:
-    """The session of ``me`` in ``incarnation`` with process ``peer``; ``role`` and ``pid`` are for its Hello."""
+    """The session of ``me`` in ``incarnation`` with process ``peer``; ``role`` is for its Hello."""
 
     def __init__(
-        self, me: str, peer: str, incarnation: int, settings: SessionTiming | None = None, role: str = "", pid: int = 0
+        self, me: str, peer: str, incarnation: int, settings: SessionTiming | None = None, role: str = ""
     ) -> None:
         self.me, self.peer, self.incarnation = me, peer, incarnation
         self.settings = settings or SessionTiming()
@@ -33,7 +33,7 @@ class Session:
         self.peer_incarnation = UNKNOWN
         self.reason = ""
         self.counts = Counts()
-        self._hello = Hello(me, incarnation, role, pid)
+        self._hello = Hello(me, incarnation, role)
         self._outbox = Outbox(self.settings.retry_ns, self.settings.retry_max_ns)
         self._seen = ReceivedNumbers(self.settings.window)
         self._heard_ns = self._beat_ns = 0

@@ -104,6 +104,7 @@ def _emulation(given: EmulationSection, run_ns: int) -> Emulation:
         drain_limit_ns=given.drain_limit_ns if given.drain_limit_ns >= 0 else 2 * run_ns,
         guard_ns=given.guard_ns,
         spin_ns=given.spin_ns,
+        transport=given.transport,
     )
 
 

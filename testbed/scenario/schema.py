@@ -193,6 +193,7 @@ class EmulationSection(msgspec.Struct, frozen=True, kw_only=True):
     detection_ns: Annotated[int, TIME] = key("detection", 100_000_000)
     guard_ns: Annotated[int, TIME] = key("guard", 2_000_000)
     spin_ns: Annotated[int, TIME] = key("spin", 200_000)
+    transport: Annotated[str, Choice(("ipc", "tcp"))] = "ipc"
 
 
 class FaultSection(msgspec.Struct, frozen=True):

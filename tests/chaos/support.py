@@ -14,9 +14,19 @@ SPEED = 3.0
 LITTLE = ("--set", "emulation.burn=0.02", "--set", "emulation.payload=declared", "--speed", f"{SPEED:g}")
 
 
-def begin(cwd: Path, *args: str, scenario: str = "smoke"):
-    """A live run into ``r``, under way; its ``now_s`` is the emulated instant at which it said so."""
-    process = start("run", scenario, *LITTLE, "--plain", "--out", "r", *args, cwd=cwd)
+KNOWN = (
+    "-c",
+    "import sys; from testbed.live import process_group; from tests.mailboxes import TOKEN\n"
+    "from testbed.__main__ import main; process_group.new_token = lambda: TOKEN; sys.exit(main())",
+)
+
+
+def begin(cwd: Path, *args: str, scenario: str = "smoke", program: tuple[str, ...] = ("-m", "testbed")):
+    """A live run into ``r``, under way; its ``now_s`` is the emulated instant at which it said so.
+
+    As ``program`` `KNOWN` its token is that of `tests.mailboxes`: what the test sends is not refused at the door.
+    """
+    process = start("run", scenario, *LITTLE, "--plain", "--out", "r", *args, cwd=cwd, program=program)
     process.now_s = float(re.search(r"running: ([\d.]+) of", wait_for(process.stdout, "running"))[1])
     return process
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.support import begin, end, events, left, pids, stop
+from tests.chaos.support import KNOWN, begin, end, events, left, pids, stop
 from tests.command import document
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 FLOOD = """
 import sys, zmq
+from tests.mailboxes import TOKEN
 from testbed.protocol import codec
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
 from testbed.protocol.messages import Announce
@@ -33,7 +34,7 @@ for path in sockets:
     name = path.rpartition("/")[2]
     body = made(Announce, "es-1", 0, 0, 0, 0, 0, 0, 0, (0, 0))
     good = codec.encode(made(Envelope, PROTOCOL_VERSION, "es-1", 9, 0, name, 0, 3, 0, 0, 0, body))
-    senders.append((sender, {"garbage": bytes(200), "sound": good, "large": bytes(60_000)}[kind]))
+    senders.append((sender, {"garbage": bytes(200), "sound": TOKEN + good, "large": TOKEN + bytes(60_000)}[kind]))
 print("flooding", flush=True)
 while True:
     for sender, frame in senders:
@@ -48,7 +49,7 @@ while True:
 @pytest.fixture(params=["garbage", "sound", "large"])
 def flooded(request, tmp_path):
     """A run under way and who floods all its sockets."""
-    process = begin(tmp_path, "--slots", "400")
+    process = begin(tmp_path, "--slots", "400", program=KNOWN)
     sockets = sorted(str(path) for path in (tmp_path / "r" / "sock").iterdir())
     command = [sys.executable, "-c", FLOOD, request.param, *sockets]
     flood = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])

@@ -5,11 +5,13 @@ import pytest
 import zmq
 
 from testbed.model.task import Task
+from testbed.node.socket import envelope
 from testbed.protocol import codec
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
-from testbed.protocol.messages import Heartbeat, Post
-from tests.chaos.support import begin, end, events, stop
+from testbed.protocol.messages import Down, Heartbeat, Hello, Post, Stop
+from tests.chaos.support import KNOWN, begin, end, events, stop
 from tests.command import document
+from tests.mailboxes import TOKEN
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 
@@ -45,7 +47,7 @@ def frames(name):
 
 
 def test_bad_frames_to_every_socket_are_counted_and_the_run_goes_on(tmp_path):
-    process = begin(tmp_path, "--slots", "40")
+    process = begin(tmp_path, "--slots", "40", program=KNOWN)
     context = zmq.Context()
     names = ["ue-1-1", "ue-1-2", "es-1", "controller"]
     try:
@@ -53,7 +55,7 @@ def test_bad_frames_to_every_socket_are_counted_and_the_run_goes_on(tmp_path):
             sender = context.socket(zmq.PUSH)
             sender.connect(f"ipc://{tmp_path}/r/sock/{name}")
             for frame in frames(name).values():
-                sender.send(frame)
+                sender.send(TOKEN + frame)
             sender.close(5000)
         end(process, 0)
     finally:
@@ -65,5 +67,33 @@ def test_bad_frames_to_every_socket_are_counted_and_the_run_goes_on(tmp_path):
     assert counted == dict.fromkeys([*names, "launcher"], len(frames("")))
     for name in names:
         log = (tmp_path / "r" / "logs" / f"{name}.log").read_text()
-        assert "WrongVersion: protocol version 2" in log and "Malformed: not an envelope" in log
+        assert f"WrongVersion: protocol version {PROTOCOL_VERSION + 1}" in log and "Malformed: not an envelope" in log
         assert "Oversized" in log and "nobody of that name here" in log
+
+
+def test_who_has_not_the_token_neither_stops_a_run_nor_buries_a_process_nor_takes_its_place(tmp_path):
+    """Another program of the same user reaches every socket, and knows all that is written or told of the run."""
+    process = begin(tmp_path, "--slots", "40")
+    forged = [
+        ("ue-1-1", envelope("launcher", 0, "ue-1-1", Stop(0, "forged"))),
+        ("ue-1-2", envelope("launcher", 0, "ue-1-2", Down("es-1", 0, 0))),
+        ("controller", envelope("launcher", 0, "controller", Down("es-1", 0, 0))),
+        ("launcher", envelope("es-1", 0, "launcher", Hello("es-1", 7, "edge_server"))),
+    ]
+    context = zmq.Context()
+    try:
+        for name, one in forged:
+            sender = context.socket(zmq.PUSH)
+            sender.connect(f"ipc://{tmp_path}/r/sock/{name}")
+            sender.send(codec.encode(one))
+            sender.send(bytes(len(TOKEN)) + codec.encode(one))
+            sender.close(5000)
+        end(process, 0)
+    finally:
+        stop(process)
+        context.term()
+    found = document("report", "r", cwd=tmp_path)
+    assert found["tasks"]["unaccounted"] == found["tasks"]["failed"] == 0 and found["ended"] == "drained"
+    assert {state for *_, state in events(tmp_path / "r", "died")} == set()
+    counted = {source: value for source, _, value in events(tmp_path / "r", "dropped_frame")}
+    assert counted == {name: 2 for name, _ in forged}

@@ -13,38 +13,8 @@ from testbed.model.system import LEARNER, Fault
 from testbed.protocol.messages import Down, Start, Up
 from testbed.protocol.rows import DEAD_ALREADY, DIED, GIVEN_UP, PLANNED, RESTARTED
 from testbed.record.reader import absences_of
+from tests.live.fake_supervisor import FakeSupervisor
 from tests.support import NS_PER_S, plan, system, task_of
-
-
-class Supervisor:
-    """Children that die when they are killed, and are ready at once."""
-
-    starter_died = False
-
-    def __init__(self, *names):
-        self.children = {}
-        self.started = []
-        self.ended = []
-        for name in names:
-            self.start("", name)
-
-    def start(self, role, name, incarnation=0):
-        self.started.append((name, incarnation))
-        self.children[name] = SimpleNamespace(name=name, ready=True, incarnation=incarnation)
-        return self.children[name]
-
-    def kill(self, name):
-        self.ended.append(name)
-
-    def dead(self):
-        return [name for name in self.ended if name in self.children]
-
-    def forget(self, name):
-        self.ended.remove(name)
-        del self.children[name]
-
-    def write_table(self):
-        pass
 
 
 class Launcher:
@@ -54,18 +24,22 @@ class Launcher:
         self.plan, self.run_dir = plan(system(), (), faults=faults), Path("no such run")
         self.clock = SimpleNamespace(now_ns=lambda: self.now_ns, speed=1.0, epoch_ns=0)
         self.processes = {name: ("", (name,)) for name in names}
-        self.rows, self.told, self.now_ns = [], [], 0
+        self.rows, self.told, self.tables, self.now_ns = [], [], [], 0
         self.recorder = SimpleNamespace(add=self.rows.extend)
         self.mailbox = SimpleNamespace(disconnect=lambda name: None)
         self.liveness = SimpleNamespace(died=lambda name, incarnation: None)
-        self.supervisor = Supervisor(*names)
+        self.supervisor = FakeSupervisor(*names)
         self.faults = Faults(self, self.supervisor)
 
     def tell(self, name, body, at_ns=0):
         self.told.append((name, body))
 
-    def crashed(self, name):
-        return False
+    def is_ready(self, name, incarnation):
+        child = self.supervisor.table().get(name)
+        return child is not None and child.incarnation == incarnation
+
+    def write_table(self):
+        self.tables.append(sorted(self.supervisor.table()))
 
     def log_tail(self, name):
         return "no more memory"
@@ -141,6 +115,35 @@ def test_a_death_that_nobody_planned_is_recorded_when_it_is_noticed():
     assert launcher.events(PLANNED) == [] == launcher.events(RESTARTED)
 
 
+def test_a_death_is_a_crash_where_the_log_says_so_and_the_table_has_it_no_more():
+    launcher = Launcher()
+    launcher.supervisor.with_traceback.add("es-1")
+    launcher.supervisor.kill("es-1")
+    launcher.at(4)
+    assert launcher.events(DIED) == [(4.0, "es-1", "crashed", 0)]
+    assert launcher.tables == [["controller", "ue-1-1", "ue-1-2"]]
+
+
+def test_nobody_is_declared_dead_where_the_supervisor_itself_is_lost():
+    launcher = Launcher()
+    launcher.supervisor.kill("es-1")
+    launcher.supervisor.lost = True
+    launcher.at(4)
+    assert launcher.rows == [] == launcher.told and launcher.faults.absences == {}
+
+
+def test_a_process_that_dies_on_its_way_back_is_not_awaited():
+    launcher = Launcher(Fault("es-1", NS_PER_S, 2 * NS_PER_S))
+    launcher.is_ready = lambda name, incarnation: False
+    launcher.at(1)
+    assert launcher.supervisor.started[-1] == ("es-1", 1)
+    launcher.supervisor.kill("es-1")
+    launcher.at(3)
+    launcher.at(4)
+    assert [value for *_, value in launcher.events(DIED)] == [0, 1]
+    assert launcher.events(RESTARTED) == [] and launcher.supervisor.started[-1] == ("es-1", 1)
+
+
 def test_a_learner_that_keeps_dying_is_started_ever_later_and_then_given_up(monkeypatch):
     launcher = Launcher(names=(LEARNER, "controller"))
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic_ns=lambda: launcher.now_ns))
@@ -149,11 +152,11 @@ def test_a_learner_that_keeps_dying_is_started_ever_later_and_then_given_up(monk
         launcher.at(tenth / 10)
         if len(launcher.supervisor.started) - 2 > len(starts):
             starts.append(tenth / 10)
-        if LEARNER in launcher.supervisor.children:
+        if LEARNER in launcher.supervisor.table():
             launcher.supervisor.kill(LEARNER)
     gaps = [round(after - before, 1) for before, after in zip([1.1, *starts], starts, strict=False)]
     assert gaps == pytest.approx([0.0, 0.6, 1.1, 2.1, 4.1, 8.1], abs=0.11)
-    assert LEARNER not in launcher.supervisor.children
+    assert LEARNER not in launcher.supervisor.table()
     ((_, source, words, deaths),) = launcher.events(GIVEN_UP)
     assert (source, words, deaths) == (LEARNER, "no more memory", 7)
 

@@ -10,14 +10,15 @@ import msgspec
 import pytest
 
 from testbed.live import needs
+from testbed.live.local_supervisor import LocalSupervisor
 from testbed.live.needs import Needs, needs_of, shortages
-from testbed.live.supervisor import Supervisor
 from testbed.model.errors import StartError
 from testbed.node import limits
-from testbed.node.socket import Mailbox, envelope
+from testbed.node.socket import envelope
 from testbed.protocol.messages import Heartbeat
 from tests.command import call, document
 from tests.live.test_preflight import plan
+from tests.mailboxes import TOKEN, mailbox, places
 
 PLENTY = Needs(processes=0, memory_bytes=math.inf, descriptors=math.inf, tasks=math.inf)
 FEWER = 24  # descriptors than a run of the smallest scenario takes
@@ -89,7 +90,7 @@ def test_a_fork_that_is_refused_is_an_error_of_the_start(tmp_path, monkeypatch):
         "import os\ndef no():\n    raise BlockingIOError(11, 'no')\nos.fork = no\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    supervisor = Supervisor(tmp_path)
+    supervisor = LocalSupervisor(tmp_path, TOKEN)
     try:
         with pytest.raises(StartError, match="ue-1-1 cannot be started: no"):
             supervisor.start("ue_agent", "ue-1-1")
@@ -100,12 +101,12 @@ def test_a_fork_that_is_refused_is_an_error_of_the_start(tmp_path, monkeypatch):
 def test_a_mailbox_has_sockets_for_more_than_a_thousand_processes(tmp_path):
     if not limits.may_open(5000):
         pytest.skip("too few descriptors")
-    addresses = {f"ue-{i}": f"ipc://{tmp_path}/{i}" for i in range(1100)}
-    mailbox = Mailbox(f"ipc://{tmp_path}/own", addresses, real_payload=False)
-    for name in addresses:
-        mailbox.send(envelope("own", 0, name, Heartbeat(1)))
-    assert mailbox.unsent == 0
-    mailbox.close()
+    found = places(tmp_path, "own", *(f"ue-{i}" for i in range(1100)))
+    own = mailbox(found, "own")
+    for name in found:
+        own.send(envelope("own", 0, name, Heartbeat(1)))
+    assert own.unsent == 0
+    own.close()
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o000, 0o755), (0o002, 0o775), (0o077, 0o700)])

@@ -10,13 +10,13 @@ from testbed.experiments.runner import Order
 from testbed.gym.config import make
 from testbed.gym.live import LiveBackend
 from testbed.model.errors import ScenarioError
-from testbed.node.socket import Mailbox
 from testbed.protocol.codec import MAX_PAYLOAD_BITS, PROTOCOL_VERSION, Envelope
 from testbed.protocol.messages import Heartbeat
 from testbed.record.backends import TESTBED, VIRTUAL
 from testbed.scenario.load import parse_scenario
 from testbed.trace import inputs
 from tests.command import call
+from tests.mailboxes import mailbox, places
 
 TEXT = """
 slots: 2
@@ -60,8 +60,8 @@ def test_check_says_so_and_an_environment_refuses(tmp_path):
 
 
 def test_a_declared_size_of_any_length_arrives(tmp_path):
-    addresses = {name: f"ipc://{tmp_path}/{name}" for name in "ab"}
-    a, b = (Mailbox(addresses[name], addresses, real_payload=False) for name in "ab")
+    found = places(tmp_path, *"ab")
+    a, b = mailbox(found, "a"), mailbox(found, "b")
     a.send(
         Envelope(
             version=PROTOCOL_VERSION,

@@ -5,9 +5,11 @@ import pytest
 
 from testbed.model.task import Phase
 from testbed.node import process
-from testbed.node.process import ORDERS, Orders, Process, enter
+from testbed.node.assignment import Assignment, pieces
+from testbed.node.process import PLACES, Process, enter
 from testbed.protocol.actions import Send
-from testbed.protocol.messages import Heartbeat, Hello, Rows, Start, Stop
+from testbed.protocol.messages import Heartbeat, Hello, Ready, Rows, Start, Stop
+from testbed.protocol.place import Place
 from testbed.protocol.rows import EventRow, TaskRow
 from tests.node.fake_wall import Net, world
 from tests.protocol.honest import wrapped
@@ -25,14 +27,22 @@ def net(world, tmp_path, monkeypatch):
     made = plan(system, tasks)
     emulation = msgspec.structs.replace(made.emulation, burn=0.0, spin_ns=0)
     made = msgspec.structs.replace(made, emulation=emulation)
-    orders = Orders(plan=made, addresses={NAME: "ipc://nowhere"}, processes={NAME: (NAME,)})
-    (tmp_path / ORDERS).parent.mkdir()
-    (tmp_path / ORDERS).write_bytes(msgspec.msgpack.encode(orders))
+    (tmp_path / PLACES).parent.mkdir()
+    (tmp_path / PLACES).write_bytes(msgspec.msgpack.encode({NAME: Place("ipc://nowhere", "ipc://nowhere")}))
+    monkeypatch.setattr(process, "read_token", lambda: b"token")
     monkeypatch.chdir(tmp_path)
     found = Net(world.wall)
     monkeypatch.setattr(process, "Mailbox", lambda *args, **options: found.mail(NAME))
     monkeypatch.setattr(process, "tame_garbage", lambda: None)
+    found.plan = made
     return found
+
+
+def order(world, net, wall_ns, **changes):
+    """Let the launcher tell the process what to play, in pieces."""
+    orders = Assignment(plan=net.plan, processes={NAME: (NAME,)})
+    for piece in pieces(msgspec.msgpack.encode(msgspec.structs.replace(orders, **changes))):
+        told(world, net, wall_ns, piece)
 
 
 def told(world, net, wall_ns, body):
@@ -49,6 +59,7 @@ def bodies(net, kind, to="launcher"):
 def test_a_process_reports_plays_from_its_epoch_and_leaves(world, net):
     begin = world.wall.now_ns
     epoch = begin + 500 * MS
+    order(world, net, begin + 50 * MS)
     told(world, net, begin + 100 * MS, Start(epoch_monotonic_ns=epoch, speed=1.0))
     told(world, net, epoch + 30 * NS_PER_S, Stop(0, "the run is over"))
     prepared = []
@@ -56,7 +67,7 @@ def test_a_process_reports_plays_from_its_epoch_and_leaves(world, net):
     made.run(make, role_of, prepared.append)
     world.wall.advance(world.wall.now_ns)
     assert prepared == [made.orders.plan]
-    assert bodies(net, Hello)[0].name == NAME
+    assert bodies(net, Hello)[0].name == NAME and len(bodies(net, Ready)) == 1
     assert bodies(net, Heartbeat, "controller") and bodies(net, Heartbeat, "es-1")
     assert not bodies(net, Heartbeat, "es-2")  # never spoken to by this one
     rows = [row for body in bodies(net, Rows) for row in body.rows]
@@ -69,6 +80,7 @@ def test_a_process_reports_plays_from_its_epoch_and_leaves(world, net):
 
 def test_a_process_that_plays_again_sends_the_stop_back_and_waits(world, net):
     begin = world.wall.now_ns
+    order(world, net, begin)
     told(world, net, begin + MS, Start(epoch_monotonic_ns=begin + 10 * MS, speed=1.0))
     told(world, net, begin + NS_PER_S, Stop(0, "one more", again=True))
     told(world, net, begin + 2 * NS_PER_S, Start(epoch_monotonic_ns=begin + 3 * NS_PER_S, speed=1.0))

@@ -2,25 +2,29 @@
 
 import select
 import time
+from contextlib import ExitStack, closing
 
 import msgspec
 import pytest
 import zmq
 
+from testbed.model.system import IPC, TCP
 from testbed.model.task import Task
 from testbed.node import socket
-from testbed.node.socket import Mailbox, envelope
+from testbed.node.socket import envelope
 from testbed.protocol import codec
-from testbed.protocol.messages import Heartbeat, Post
+from testbed.protocol.messages import Heartbeat, Post, Stop
+from tests.mailboxes import TOKEN, mailbox, places, places_on_tcp
 
 
-@pytest.fixture(params=[False, True], ids=["declared", "real"])
+@pytest.fixture(params=[(False, IPC), (True, IPC), (True, TCP)], ids=["declared", "real", "real on tcp"])
 def ends(request, tmp_path):
-    addresses = {name: f"ipc://{tmp_path}/{name}" for name in ("a", "b")}
-    made = [Mailbox(addresses[name], addresses, real_payload=request.param) for name in ("a", "b")]
+    real, transport = request.param
+    found, keys = places_on_tcp("a", "b") if transport == TCP else (places(tmp_path, "a", "b"), {"a": "", "b": ""})
+    made = [mailbox(found, name, real_payload=real, key=keys[name]) for name in ("a", "b")]
     yield made
-    for mailbox in made:
-        mailbox.close()
+    for one in made:
+        one.close()
 
 
 def posted(number, bits=0):
@@ -33,17 +37,17 @@ def posted(number, bits=0):
     return msgspec.structs.replace(found, payload_bits=bits, body=body)
 
 
-def received(mailbox, count):
+def received(box, count):
     poll = select.poll()
-    poll.register(mailbox.fd, select.POLLIN)
+    poll.register(box.fd, select.POLLIN)
     found = []
     while len(found) < count:
-        one = next(mailbox.take(), None)
+        one = next(box.take(), None)
         if one is None:
-            assert not mailbox.drained or poll.poll(60_000), f"only {len(found)} of {count} came"
+            assert not box.drained or poll.poll(60_000), f"only {len(found)} of {count} came"
         else:
             found.append(one)
-    assert next(mailbox.take(), None) is None and mailbox.drained
+    assert next(box.take(), None) is None and box.drained
     return found
 
 
@@ -61,28 +65,28 @@ def test_what_is_posted_comes_in_order_with_whatever_payload(ends):
 def test_one_message_takes_what_was_posted_to_a_peer(ends):
     a, b = ends
     sent = []
-    a._connect(a.addresses["b"])
-    real = a._peers[a.addresses["b"]]
+    a._connect(a.places["b"].address)
+    real = a._peers[a.places["b"].address]
 
     class Counting:
         def send(self, frame, flags, copy):
             sent.append(flags & zmq.SNDMORE)
             return real.send(frame, flags, copy=copy)
 
-    a._peers[a.addresses["b"]] = Counting()
+    a._peers[a.places["b"].address] = Counting()
     for n in range(socket.MESSAGES_A_BATCH + 3):
         a.post(posted(n))
     assert len(sent) == socket.MESSAGES_A_BATCH and sent.count(0) == 1
     a.send(posted(99))
     assert sent.count(0) == 2
     assert [one.body for one in received(b, socket.MESSAGES_A_BATCH + 4)][-1] == Heartbeat(99)
-    a._peers[a.addresses["b"]] = real
+    a._peers[a.places["b"].address] = real
 
 
 def test_nothing_behind_a_frame_that_is_not_understood_is_believed(ends):
     a, b = ends
-    peer = a._connect(a.addresses["b"])
-    peer.send_multipart([codec.encode(posted(1)), b"\xff" * 9, codec.encode(posted(2))])
+    peer = a._connect(a.places["b"].address)
+    peer.send_multipart([TOKEN + codec.encode(posted(1)), b"\xff" * 9, codec.encode(posted(2))])
     assert [one.body for one in received(b, 1)] == [Heartbeat(1)]
     assert b.dropped == 1
 
@@ -102,8 +106,8 @@ def test_a_stranger_is_counted(ends):
 
 
 def test_closing_waits_for_one_peer_only(tmp_path):
-    addresses = {name: f"ipc://{tmp_path}/{name}" for name in ("a", "gone", "launcher")}
-    a, launcher = (Mailbox(addresses[name], addresses, real_payload=False) for name in ("a", "launcher"))
+    found = places(tmp_path, "a", "gone", "launcher")
+    a, launcher = mailbox(found, "a"), mailbox(found, "launcher")
     for to in ("gone", "launcher"):
         a.send(envelope("a", 0, to, Heartbeat(1)))
     begun = time.monotonic()
@@ -137,11 +141,37 @@ def test_a_turn_brings_something_however_late_it_is(ends, monkeypatch):
 
 def test_a_message_of_endless_frames_is_dropped_whole(ends):
     a, b = ends
-    peer = a._connect(a.addresses["b"])
-    peer.send_multipart([codec.encode(posted(n)) for n in range(socket.MOST_FRAMES + 1)])
+    peer = a._connect(a.places["b"].address)
+    peer.send_multipart([TOKEN + codec.encode(posted(n)) for n in range(socket.MOST_FRAMES + 1)])
     a.send(posted(7))
     assert [one.body for one in received(b, 1)] == [Heartbeat(7)]
     assert b.dropped == 1 and b.last_error.startswith("Oversized")
+
+
+@pytest.mark.parametrize(
+    ("token", "why"),
+    [(b"", "Stranger"), (b"t", "Stranger"), (b"f" * len(TOKEN), "Stranger"), (TOKEN + b"t", "Malformed")],
+)
+def test_whoever_has_not_the_token_of_the_run_is_refused_and_counted(tmp_path, token, why):
+    found = places(tmp_path, "launcher", "ue-1-1", "x")
+    with ExitStack() as stack:
+        ue, true = (stack.enter_context(closing(mailbox(found, name))) for name in ("ue-1-1", "launcher"))
+        forger = stack.enter_context(closing(mailbox(found, "x", token=token)))
+        forger.send(envelope("launcher", 0, "ue-1-1", Stop(0, "forged")))
+        poll = select.poll()
+        poll.register(ue.fd, select.POLLIN)
+        while not ue.dropped:
+            assert list(ue.take()) == [] and (ue.dropped or poll.poll(60_000))
+        assert ue.dropped == 1 and ue.last_error.startswith(why)
+        true.send(envelope("launcher", 0, "ue-1-1", Stop(0, "true")))
+        assert [one.body.reason for one in received(ue, 1)] == ["true"]
+
+
+def test_a_message_of_the_token_alone_says_nothing(ends):
+    a, b = ends
+    a._connect(a.places["b"].address).send_multipart([TOKEN])
+    a.send(posted(1))
+    assert received(b, 1) == [posted(1)] and b.last_error == "Malformed: not an envelope"
 
 
 def test_what_is_quoted_of_a_frame_cannot_steer_a_terminal(ends, capfd):

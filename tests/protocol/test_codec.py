@@ -43,7 +43,7 @@ BODIES = [
 
 def envelope(body, **changes):
     fields = {
-        "version": 1,
+        "version": codec.PROTOCOL_VERSION,
         "source": "ue-1-1",
         "incarnation": 0,
         "sequence": 1,
@@ -109,7 +109,7 @@ def test_damaged_frames_never_raise_anything_else(body, data):
 @given(st.sampled_from(BODIES), st.integers(0, 255).filter(lambda version: version != codec.PROTOCOL_VERSION))
 def test_other_versions_are_named(body, version):
     frame = codec.encode(envelope(body))
-    with pytest.raises(WrongVersionError, match=f"version {version}, this side speaks 1"):
+    with pytest.raises(WrongVersionError, match=f"version {version}, this side speaks {codec.PROTOCOL_VERSION}"):
         codec.decode(frame[:1] + bytes([version]) + frame[2:])
 
 

@@ -63,7 +63,7 @@ def after_silence(session):
 HAPPEN = {
     Input.OPEN: lambda a, now: a.open(now),
     Input.CLOSE: lambda a, now: a.close(now),
-    Input.HELLO: lambda a, now: a.receive(now, peer_says(Hello("b", 0, "", 0)))[1],
+    Input.HELLO: lambda a, now: a.receive(now, peer_says(Hello("b", 0, "")))[1],
     Input.WELCOME: lambda a, now: a.receive(now, peer_says(Welcome("b", 0)))[1],
     Input.MESSAGE: lambda a, now: a.receive(now, peer_says(Heartbeat(0)))[1],
     Input.BYE: lambda a, now: a.receive(now, peer_says(Bye("")))[1],

@@ -6,18 +6,18 @@ import pytest
 
 from testbed.live.process_group import prepared
 from testbed.model.errors import StartError
-from testbed.node.socket import Mailbox, envelope
+from testbed.node.socket import envelope
 from testbed.protocol.messages import Heartbeat
 from testbed.record.files import scratch
 from tests.command import call
+from tests.mailboxes import mailbox, places
 
 
 @pytest.mark.parametrize("name", [b"r", b"/".join([b"deep" * 50] * 4), b"no text \xff"])
 def test_a_socket_can_be_opened_in_any_run_directory(tmp_path, name):
     run_dir = tmp_path / os.fsdecode(name)
     with prepared(run_dir) as here:
-        address = f"ipc://{here}/sock/launcher"
-        mine = Mailbox(address, {"launcher": address}, real_payload=False)
+        mine = mailbox(places(f"{here}/sock", "launcher"), "launcher")
         mine.send(envelope("a", 0, "launcher", Heartbeat(1)))
         assert (run_dir / "sock" / "launcher").is_socket()
         mine.close()

@@ -1,0 +1,15 @@
+"""Where a process of a run is reached (pure)."""
+
+import msgspec
+
+
+class Place(msgspec.Struct, frozen=True):
+    """The endpoint that a process binds, the one at which others reach it, and the public key that it proves to have.
+
+    Endpoints are ZeroMQ's (``ipc://…``, ``tcp://…``). Keys are CURVE keys in Z85; "" where the operating system keeps
+    strangers out instead, by the permissions of a socket's folder.
+    """
+
+    bind: str
+    address: str
+    public_key: str = ""
