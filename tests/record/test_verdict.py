@@ -49,7 +49,7 @@ def test_a_verdict_is_not_that_of_a_record_that_changed(run):
 
 def test_a_run_that_goes_on_has_no_verdict(run, monkeypatch):
     (run / VERDICT).unlink()
-    monkeypatch.setattr(reader, "is_running", lambda meta: True)
+    monkeypatch.setattr(reader, "is_running", lambda meta, file: True)
     record = reader.read_record(run / directory.RECORD)
     del record.meta["reason"]
     going = reader.read_run(run)
