@@ -32,6 +32,11 @@ class LearningPolicy(Protocol):
         """What there was to see in ``cell``, and what was just decided there."""
 
 
+def looks_on(policy: object) -> bool:
+    """Whether ``policy`` is to see every slot, because it learns or remembers."""
+    return isinstance(policy, LearningPolicy) or watching(policy) is not None
+
+
 class DecisionServer:
     """Answers every cell from one policy; ``from_ns`` is the instant this incarnation serves from."""
 

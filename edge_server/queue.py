@@ -58,6 +58,11 @@ class Queue:
         """Summed rest of the running tasks."""
         return sum(max(0, run.end_ns - now_ns) for run in self._running.values())
 
+    @property
+    def is_running(self) -> bool:
+        """Whether any core executes a task."""
+        return bool(self._running)
+
     def busy_ns(self, now_ns: int) -> int:
         """Core-nanoseconds worked so far."""
         return self._busy_done_ns + sum(max(0, now_ns - run.start_ns) for run in self._running.values())

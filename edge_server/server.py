@@ -12,6 +12,7 @@ from testbed.model.queue import FCFS, NO_LIMIT, second_offload
 from testbed.model.system import SHARED, System, Ue
 from testbed.model.task import Phase, Task
 from testbed.protocol.actions import Action, Boundary, Execute, Lost, Record, Send, Wake
+from testbed.protocol.idle import Boundaries
 from testbed.protocol.messages import Aired, Announce, Down, Forward, Post, Result, Up
 from testbed.protocol.rows import EventRow, SlotRow
 
@@ -38,6 +39,7 @@ class Server:
         self._deaths_ns: dict[str, list[int]] = {}
         self._dispatching = False
         self._busy_before_ns = 0
+        self._boundaries = Boundaries()
         self._last_slot = 0
         self._ues = {ue.name: ue for ue in system.ues}
         self._own_ues = system.cell_ues(index)
@@ -72,7 +74,7 @@ class Server:
         return []
 
     def _boundary(self, slot: int) -> Wake:
-        return Wake(slot * self.system.slot_ns, Phase.ANNOUNCE, Boundary(slot))
+        return Wake(slot * self.system.slot_ns, Phase.ANNOUNCE, Boundary(slot), self.es.index)
 
     def _post(self, now_ns: int, post: Post) -> list[Action]:
         ue, task = self._ues[post.ue], post.task
@@ -253,7 +255,14 @@ class Server:
         sends: list[Action] = [
             Send(to=peer, body=notice, at_ns=now_ns, phase=Phase.ANNOUNCE, ue=self.es.index) for peer in told
         ]
-        return [*sends, Record(row), self._boundary(slot + 1)]
+        recorded = [Record(row)] if self._boundaries.records(row) else []
+        return [*sends, *recorded, self._boundary(slot + 1)]
+
+    def is_idle(self, now_ns: int) -> bool:
+        """See `testbed.protocol.actions.Idling`."""
+        if not self._boundaries.idle or self._queue.waiting or self._queue.is_running or self._air_cycles:
+            return False
+        return self._queue.busy_ns(now_ns) == self._busy_before_ns
 
     def _fault(self, now_ns: int, event: Down | Up | Lost) -> list[Action]:
         if event.name in self._peers:

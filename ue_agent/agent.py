@@ -7,6 +7,7 @@ from testbed.model.delay import after_ns, chain, duration_ns
 from testbed.model.system import CONTROLLER, EPOCH_ARRIVAL, LEARNER, SHARED, System
 from testbed.model.task import LOCAL, OFFLOAD, Phase, Task
 from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Execute, Finish, Lost, Record, Send, Wake
+from testbed.protocol.idle import Boundaries
 from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Aired, Ask, Decision, Down, Moved, Post, Result, Up
 from testbed.protocol.rows import TaskRow, UeSlotRow
@@ -46,6 +47,7 @@ class Agent:
         self._local_free_ns = 0
         self._radio_free_ns = 0
         self._last_choice = -1
+        self._boundaries = Boundaries()
         self._lives = Lives()
 
     def begin(self) -> list[Action]:
@@ -104,19 +106,20 @@ class Agent:
         earlier = len(self._flights) + sum(len(pending.tasks) for pending in self._pending.values())
         wait = -1 if self._shared else max(0, self._radio_free_ns - now_ns)
         queue = max(0, self._local_free_ns - now_ns)
-        return [
-            Record(
-                UeSlotRow(
-                    ue=self.name,
-                    slot=slot,
-                    at_ns=now_ns,
-                    queue_ns=queue,
-                    radio_wait_ns=wait,
-                    present=earlier + len(tasks),
-                    undecided=len(tasks),
-                )
-            )
-        ]
+        row = UeSlotRow(
+            ue=self.name,
+            slot=slot,
+            at_ns=now_ns,
+            queue_ns=queue,
+            radio_wait_ns=wait,
+            present=earlier + len(tasks),
+            undecided=len(tasks),
+        )
+        return [Record(row)] if self._boundaries.records(row) else []
+
+    def is_idle(self, now_ns: int) -> bool:
+        """See `testbed.protocol.actions.Idling`; who tells a learner is never idle, for the learner looks on."""
+        return self._boundaries.idle and not (self._outcomes or self._flights or self._pending)
 
     def _ask(self, slot: int, now_ns: int, tasks: tuple[Task, ...]) -> list[Action]:
         if tasks:

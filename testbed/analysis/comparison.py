@@ -13,7 +13,8 @@ import msgspec
 
 from testbed.analysis import intervals
 from testbed.analysis.intervals import Estimate
-from testbed.analysis.summary import is_stable, measures
+from testbed.analysis.summary import S_PER_NS, is_stable
+from testbed.model import statistics
 from testbed.model.errors import UsageError
 from testbed.model.ledger import Ledger
 from testbed.model.system import System
@@ -90,16 +91,36 @@ class Comparison(msgspec.Struct, frozen=True):
 
 def sample(tasks: Sequence[TaskRow], audit: Ledger, system: System, events: Iterable[EventRow]) -> Sample:
     """The sample of a run from its last rows, their ledger and its events."""
-    values = measures([row for row in tasks if row.finished_ns >= 0], audit)
-    return Sample(
-        overhead=values["overhead_mean"],
-        delay_s=values["delay_mean"],
-        energy_j=values["energy_mean"],
-        deadline_hit_rate=values["deadline_hit_rate"],
+    done = [row for row in tasks if row.finished_ns >= 0]
+    return sample_of(
+        [row.measured_ns * S_PER_NS for row in done],
+        [row.overhead for row in done],
+        [row.energy_j for row in done],
+        deadline_hit_rate=audit.completed / audit.generated if audit.generated else math.nan,
         stable=is_stable(tasks, system),
         policy_errors=sum(event.kind == POLICY_ERROR for event in events),
-        delay_p95_s=values["delay_p95"],
-        delay_p99_s=values["delay_p99"],
+    )
+
+
+def sample_of(
+    delays_s: Sequence[float],
+    overheads: Sequence[float],
+    energies_j: Sequence[float],
+    *,
+    deadline_hit_rate: float,
+    stable: bool,
+    policy_errors: int = 0,
+) -> Sample:
+    """A sample from the values of finished tasks."""
+    return Sample(
+        overhead=statistics.mean(overheads),
+        delay_s=statistics.mean(delays_s),
+        energy_j=statistics.mean(energies_j),
+        deadline_hit_rate=deadline_hit_rate,
+        stable=stable,
+        policy_errors=policy_errors,
+        delay_p95_s=statistics.percentile(delays_s, 95),
+        delay_p99_s=statistics.percentile(delays_s, 99),
     )
 
 

@@ -1,10 +1,12 @@
 """What each edge server did in a run (pure)."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from testbed.model.energy import compute_energy_j
+from testbed.model.ledger import Absence, absent
 from testbed.model.statistics import mean
 from testbed.model.system import Es
 from testbed.protocol.rows import SlotRow, TaskRow
@@ -35,14 +37,14 @@ class EsSummary(msgspec.Struct, frozen=True, kw_only=True):
 def summarise(run: RecordedRun) -> dict[str, EsSummary]:
     """Every ES's summary, by name."""
     system = run.resolved.system
-    over: dict[int, set[str]] = {}
+    over: defaultdict[int, set[str]] = defaultdict(set)
     span_ns = min(system.end_ns, run.end_ns)
     slots_of, tasks_of = defaultdict[str, list[SlotRow]](list), defaultdict[str, list[TaskRow]](list)
     cells = defaultdict[int, list[TaskRow]](list)
     for row in run.record.slots:
         slots_of[row.es].append(row)
         if row.over_threshold and row.at_ns <= system.end_ns:
-            over.setdefault(row.slot, set()).add(row.es)
+            over[row.slot].add(row.es)
     for task in run.tasks:
         tasks_of[task.es].append(task)
         cells[task.cell].append(task)
@@ -58,17 +60,22 @@ def _one(
     recorded: list[SlotRow],
     there: list[TaskRow],
     own: list[TaskRow],
-    over: dict[int, set[str]],
+    over: Mapping[int, set[str]],
     span_ns: int,
 ) -> EsSummary:
     slots = [row for row in recorded if row.at_ns <= run.resolved.system.end_ns]
     here = [row for row in there if row.execution_ns > 0]
-    idle = sum(row.backlog_ns == 0 and _other(over.get(row.slot, set()), es.name) for row in slots)
+    slot_ns, gaps = run.resolved.system.slot_ns, run.absences.get(es.name, ())
+    busy = {row.slot for row in slots if row.backlog_ns}
+    idle = sum(
+        _other(names, es.name) and slot not in busy and not absent(slot * slot_ns, gaps) for slot, names in over.items()
+    )
+    seen = boundaries_seen(gaps, span_ns, slot_ns)
     energy = sum(compute_energy_j(es.kappa, es.cpu_hz, row.cycles) for row in here)
     energy += compute_energy_j(es.kappa, es.cpu_hz, 1) * es.cpu_hz * in_vain_ns(recorded, here) * S_PER_NS
     return EsSummary(
         utilisation=sum(row.busy_ns for row in slots) / (es.cores * span_ns) if span_ns > 0 else 0.0,
-        idle_while_other_over_threshold=idle / len(slots) if slots else 0.0,
+        idle_while_other_over_threshold=idle / seen if seen else 0.0,
         energy_j=energy + es.idle_power_w * lived_ns(run, es) * S_PER_NS,
         executed=len(here),
         forwarded_in=sum(row.forwarded and row.cell != es.index + 1 for row in here),
@@ -85,6 +92,18 @@ def in_vain_ns(slots: list[SlotRow], executed: list[TaskRow]) -> int:
     seen_ns = max((row.at_ns for row in slots), default=0)
     useful = sum(max(0, min(row.end_ns, seen_ns) - row.start_ns) for row in executed)
     return max(0, sum(row.busy_ns for row in slots) - useful)
+
+
+def boundaries_seen(gaps: Sequence[Absence], span_ns: int, slot_ns: int) -> int:
+    """How many slot boundaries from 0 to ``span_ns`` come in no interval [death, restart) of ``gaps``."""
+    if span_ns < 0:
+        return 0
+    last = span_ns // slot_ns
+    missed = 0
+    for died, back in gaps:
+        after = last + 1 if back < 0 else min(-(-back // slot_ns), last + 1)
+        missed += max(0, after - -(-died // slot_ns))
+    return last + 1 - missed
 
 
 def lived_ns(run: RecordedRun, es: Es) -> int:

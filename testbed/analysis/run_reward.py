@@ -43,17 +43,17 @@ class _Cell(msgspec.Struct):
 
 
 def by_slot(rows: Sequence[TaskRow], system: System, kind: str) -> list[RewardRow]:
-    """The reward of every cell in every slot from 0 to the last one that a finished task was in.
+    """The reward of every cell in every slot in which its tasks were there, spent energy, or were decided.
 
-    They sum to `per_slot` times the number of slots. ``holding`` is paid in the slots in which a task spends time and
-    energy, ``paper`` and ``paper-sign`` in the slot that decided it. Energy that was not sent or executed at a known
-    instant is charged to the local execution, or to the slot in which the task ended.
+    Slots without a row earn nothing. The rows sum to `per_slot` times the number of slots. ``holding`` is paid in the
+    slots in which a task spends time and energy, ``paper`` and ``paper-sign`` in the slot that decided it. Energy
+    that was not sent or executed at a known instant is charged to the local execution, or to the slot in which the task
+    ended.
     """
     ues = {ue.name: ue for ue in system.ues}
     cells: defaultdict[tuple[int, int], _Cell] = defaultdict(_Cell)
     whole: defaultdict[tuple[int, float], Counter[int]] = defaultdict(Counter)
     local = local_overheads(rows, ues) if kind != HOLDING else {}
-    last = system.slots - 1
 
     def spend(slot: int, number: int, weight: float, stay_ns: int, energy_j: float = 0.0, tasks: int = 1) -> None:
         cell = cells[slot, number]
@@ -68,24 +68,26 @@ def by_slot(rows: Sequence[TaskRow], system: System, kind: str) -> list[RewardRo
             cells[row.slot, row.cell].offloaded += row.choice == OFFLOAD
         if row.finished_ns < 0:
             continue
-        weight, between = ues[row.ue].weight_delay, whole[row.cell, ues[row.ue].weight_delay]
+        weight = ues[row.ue].weight_delay
         first, end = _touched(row.generated_ns, row.generated_ns + row.measured_ns, system.slot_ns)
-        between[first + 1] += 1
-        between[max(first + 1, end)] -= 1
+        between = whole[row.cell, weight]
+        if first + 1 < end:
+            between[first + 1] += 1
+            between[end] -= 1
         for slot, stay_ns, energy_j in _spent(row, ues[row.ue], system.slot_ns):
             spend(slot, row.cell, weight, stay_ns, energy_j)
-            last = max(last, slot)
             if first < slot < end:
                 between[slot] -= 1
                 between[slot + 1] += 1
         if kind != HOLDING:
             cells[row.slot, row.cell].rewards.append(_score(row, local[row.ue, row.number], kind))
     for (number, weight), changes in whole.items():
-        for slot, tasks in enumerate(itertools.accumulate(changes[slot] for slot in range(last + 1))):
-            if tasks:
-                spend(slot, number, weight, system.slot_ns, tasks=tasks)
-    numbers = [es.index + 1 for es in system.edge_servers]
-    return [_row(slot, cell, system.slot_ns, cells[slot, cell]) for slot in range(last + 1) for cell in numbers]
+        tasks = 0
+        for slot, following in itertools.pairwise(sorted(changes)):
+            tasks += changes[slot]
+            for during in range(slot, following) if tasks else ():
+                spend(during, number, weight, system.slot_ns, tasks=tasks)
+    return [_row(slot, cell, system.slot_ns, found) for (slot, cell), found in sorted(cells.items())]
 
 
 def _row(slot: int, cell: int, slot_ns: int, found: _Cell) -> RewardRow:
@@ -115,13 +117,18 @@ def _spent(row: TaskRow, ue: Ue, slot_ns: int) -> list[tuple[int, int, float]]:
         parts.append((row.start_ns, row.end_ns, rest))
     elif rest:
         parts.append((left, left, rest))
-    energy: defaultdict[int, float] = defaultdict(float)
+    begin, close = _touched(came, left, slot_ns)
+    energy = {begin: 0.0, close: 0.0}
     for start, end, joule in parts:
-        first, last = _touched(start, end, slot_ns)
-        for slot in range(first, last + 1):
-            energy[slot] += joule * _shared_ns(slot, start, end, slot_ns) / (end - start) if end > start else joule
-    slots = sorted({*_touched(came, left, slot_ns), *energy})
-    return [(slot, _shared_ns(slot, came, left, slot_ns), energy.get(slot, 0.0)) for slot in slots]
+        first = start // slot_ns
+        if end <= (first + 1) * slot_ns:
+            energy[first] = energy.get(first, 0.0) + joule
+            continue
+        for slot in range(first, (end - 1) // slot_ns + 1):
+            energy[slot] = energy.get(slot, 0.0) + joule * _shared_ns(slot, start, end, slot_ns) / (end - start)
+    if len(energy) == 1:
+        return [(begin, left - came, energy[begin])]
+    return [(slot, _shared_ns(slot, came, left, slot_ns), energy[slot]) for slot in sorted(energy)]
 
 
 def _touched(start_ns: int, end_ns: int, slot_ns: int) -> tuple[int, int]:

@@ -4,6 +4,8 @@ Instants are emulated seconds since the run's beginning, delays are emulated sec
 there is not, or not yet, is None. docs/reference/stream.md has every field.
 """
 
+import heapq
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -151,14 +153,16 @@ def _update(row: UpdateRow) -> Document:
 
 
 class InOrder:
-    """The documents of a run on a virtual clock, in the order of their instants, with progress at every slot boundary.
+    """The documents of a run on a virtual clock, in the order of their instants, with progress at every recorded
+    boundary.
 
     So simulation and twin, which make their rows in different orders, say the same.
     """
 
     def __init__(self, stream: RunStream) -> None:
         self._stream = stream
-        self._waiting: list[TimedRow] = []
+        self._waiting: list[tuple[tuple[int, int, str, int], int, TimedRow]] = []
+        self._age = itertools.count()
         self._unfinished: list[TaskRow] = []
         self._reached_ns = 0
 
@@ -171,7 +175,7 @@ class InOrder:
                 if isinstance(row, SlotRow) and row.at_ns > self._reached_ns:
                     self._reached_ns = row.at_ns
                     yield from self._until(row.at_ns)
-                self._waiting.append(row)
+                heapq.heappush(self._waiting, (_place(row), next(self._age), row))
 
     def rest(self) -> Iterator[Document]:
         """What is still to be told when the run is over; tasks that never finished come last."""
@@ -181,9 +185,9 @@ class InOrder:
 
     def _until(self, end_ns: int | None) -> Iterator[Document]:
         """What came before ``end_ns`` (None: all) and was not told yet."""
-        due = [row for row in self._waiting if end_ns is None or _instant_ns(row) < end_ns]
-        self._waiting = [row for row in self._waiting if end_ns is not None and _instant_ns(row) >= end_ns]
-        due.sort(key=_place)
+        due = []
+        while self._waiting and (end_ns is None or self._waiting[0][0][0] < end_ns):
+            due.append(heapq.heappop(self._waiting)[2])
         for i, row in enumerate(due):
             yield from self._stream.take([row])
             if isinstance(row, SlotRow) and (i + 1 == len(due) or not isinstance(due[i + 1], SlotRow)):

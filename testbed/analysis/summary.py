@@ -1,6 +1,7 @@
 """The summary of a run (pure): what `run --json` prints, from a run's last rows and its fidelity."""
 
 import math
+import operator
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -170,15 +171,16 @@ def is_stable(rows: Sequence[TaskRow], system: System) -> bool:
         for row in rows
         if row.measured_ns >= 0 or row.reason != INTERRUPTED
     ]
-    backlog = statistics.in_system(spans, system.slot_ns, system.slots)
-    return statistics.stable(backlog, len(rows) / system.slots)
+    changes = statistics.changes_in_system(spans, system.slot_ns, system.slots)
+    return statistics.stable_changes(changes, system.slots, len(rows) / system.slots)
 
 
 def where_time_went(done: Sequence[TaskRow]) -> dict[str, float]:
     """Mean seconds that a finished task spent in each part of its delay; the parts sum to the mean delay."""
     if not done:
         return dict.fromkeys(PARTS, math.nan)
-    return {part: statistics.mean([getattr(row, f"{part}_ns") * S_PER_NS for row in done]) for part in PARTS}
+    columns = {part: map(operator.attrgetter(f"{part}_ns"), done) for part in PARTS}
+    return {part: statistics.mean([ns * S_PER_NS for ns in column]) for part, column in columns.items()}
 
 
 def _metered(run: RecordedRun) -> Metered:

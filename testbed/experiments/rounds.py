@@ -11,7 +11,7 @@ from testbed.analysis import comparison
 from testbed.analysis.comparison import Sample
 from testbed.experiments import runner
 from testbed.experiments.runner import Order
-from testbed.experiments.virtual import by_twin
+from testbed.experiments.virtual import by_twin, sample_by_twin
 from testbed.model import ledger
 from testbed.model.errors import InterruptedRunError, UsageError
 from testbed.model.system import Plan
@@ -94,7 +94,10 @@ def _virtual(resolved: Resolved, workload: tuple[Task, ...], strategy: str, cloc
 def _played(
     resolved: Resolved, workload: tuple[Task, ...], strategy: str, policy: Policy, *, double: bool, clock: Clock
 ) -> Sample:
-    made = clock(resolved.plan(workload, strategy, second_offload=double, live=False), policy)
+    plan = resolved.plan(workload, strategy, second_offload=double, live=False)
+    if clock is by_twin and (found := sample_by_twin(plan, policy)) is not None:
+        return found
+    made = clock(plan, policy)
     names = [ue.name for ue in resolved.system.ues]
     audit = ledger.reconcile(made.tasks, workload, names, reader.absences_of(made.events), made.end_ns)
     return comparison.sample(made.tasks, audit, resolved.system, made.events)

@@ -30,7 +30,7 @@ from testbed.protocol.rows import Row
 from testbed.record import directory, reader, verdict
 from testbed.record.alive import birth, home
 from testbed.record.backends import SIM, TESTBED, TWIN, VIRTUAL
-from testbed.record.reader import RecordedRun
+from testbed.record.reader import RecordedRows, RecordedRun
 from testbed.record.writer import Hearer, Recorder
 from testbed.scenario.resolve import Resolved
 from testbed.sim.run_log import Simulated
@@ -82,11 +82,18 @@ def execute(
     order: Order, progress: Observer = silent, started: Callable[[Path, Plan], None] | None = None
 ) -> RecordedRun:
     """Run it and read it back; see `perform`."""
-    return reader.read_run(perform(order, progress, started))
+    found = perform(order, progress, started)
+    return found if isinstance(found, RecordedRun) else reader.read_run(found)
 
 
-def perform(order: Order, progress: Observer = silent, started: Callable[[Path, Plan], None] | None = None) -> Path:
-    """Run it; returns its directory, which ``started`` hears before, with the plan. Raises `TestbedError`."""
+def perform(
+    order: Order, progress: Observer = silent, started: Callable[[Path, Plan], None] | None = None
+) -> RecordedRun | Path:
+    """Run it; ``started`` hears its directory before, with the plan. Raises `TestbedError`.
+
+    Returns that directory, from which the run can be read. A virtual clock has its rows at hand: it returns what would
+    be read.
+    """
     policy, double = _policy(order)
     if order.second_offload is not None:
         double = order.second_offload
@@ -107,15 +114,14 @@ def perform(order: Order, progress: Observer = silent, started: Callable[[Path, 
         if started is not None:
             started(path, plan)
         if order.backend == SIM:
-            _keep(_simulate(plan, policy, order, progress), path, order.resolved)
-        elif order.backend == TWIN:
+            return _kept(_simulate(plan, policy, order, progress), path, order)
+        if order.backend == TWIN:
             made = by_twin(plan, policy)
             for rows in (made.tasks, made.slots, made.events):
                 order.heard(rows)
-            _keep(made, path, order.resolved)
-        else:
-            _launch(msgspec.structs.replace(plan, policy=loading.kept(order.policy, path)), path, progress, order.heard)
-            _reward(path)
+            return _kept(made, path, order)
+        _launch(msgspec.structs.replace(plan, policy=loading.kept(order.policy, path)), path, progress, order.heard)
+        _reward(path)
     except KeyboardInterrupt:
         _note(path, {"reason": INTERRUPTED, "end_ns": NEVER_BEGAN_NS})
     return path
@@ -226,13 +232,25 @@ def _simulate(plan: Plan, policy: Policy | None, order: Order, progress: Observe
     return made
 
 
-def _keep(made: Simulated, path: Path, resolved: Resolved) -> None:
-    recorder = Recorder(path / directory.RECORD)
-    for rows in (made.tasks, made.slots, made.ue_slots, made.links, made.events):
-        recorder.add(rows)
-    recorder.add(run_reward.by_slot(made.tasks, resolved.system, resolved.scenario.agent.reward))
-    recorder.put({"reason": made.reason, "end_ns": made.end_ns})
-    recorder.close()
+def _kept(made: Simulated, path: Path, order: Order) -> RecordedRun:
+    """Record what a virtual clock made; returns what `reader.read_run` would read."""
+    resolved = order.resolved
+    rewards = run_reward.by_slot(made.tasks, resolved.system, resolved.scenario.agent.reward)
+    with Recorder.whole(path / directory.RECORD) as recorder:
+        for rows in (made.tasks, made.slots, made.ue_slots, made.links, made.events, rewards):
+            recorder.add(rows)
+        recorder.put({"reason": made.reason, "end_ns": made.end_ns})
+    record = RecordedRows(
+        meta=reader.read_meta(path / directory.RECORD),
+        tasks=made.tasks,
+        slots=made.slots,
+        ue_slots=made.ue_slots,
+        rewards=rewards,
+        links=made.links,
+        updates=[],
+        events=[msgspec.structs.replace(row, detail=printable(row.detail)) for row in made.events],
+    )
+    return reader.assemble(path, record, resolved, order.workload)
 
 
 def _reward(path: Path) -> None:

@@ -1,13 +1,21 @@
 """The backends that run as fast as they can: simulation and compiled twin, which record the same rows."""
 
+import functools
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from testbed.model.system import Plan
+from testbed.analysis import comparison
+from testbed.analysis.comparison import Sample
+from testbed.analysis.summary import S_PER_NS
+from testbed.model import statistics
+from testbed.model.system import Plan, System
+from testbed.model.task import Task
 from testbed.policy.heuristics import Policy
 from testbed.sim.run_log import Simulated
 
 if TYPE_CHECKING:
+    from testbed.twin.build import Source
     from testbed.twin.twin import Twin
 
 
@@ -26,6 +34,43 @@ def fresh_twin(plan: Plan) -> "Twin":
     refuse(plan)
     source = build.table(plan.system, plan.workload)
     return twin.Twin(plan.system, source, double=plan.second_offload, capacity=max(1, len(plan.workload)))
+
+
+def sample_by_twin(plan: Plan, policy: Policy) -> Sample | None:
+    """The sample of ``plan`` on the compiled twin, as of the rows of `by_twin`, which are not made for it.
+
+    None for a policy that is not compiled. Raises `ScenarioError` for what the twin cannot express.
+    """
+    import numpy as np
+
+    from testbed.twin import run
+
+    if not run.is_compiled(policy):
+        return None
+    system = plan.system
+    found = run.outcomes(plan, policy, _table(system, plan.workload))
+    delay_ns, count = found.finished_ns - found.generated_ns, len(plan.workload)
+    first = found.generated_ns // system.slot_ns + 1
+    last = np.minimum(-(-found.finished_ns // system.slot_ns) - 1, system.slots)
+    counted = first <= last
+    places, at = np.unique(np.concatenate([first[counted], last[counted] + 1]), return_inverse=True)
+    change = np.bincount(at, np.repeat([1, -1], counted.sum()), len(places)).astype(np.int64)
+    changes = dict(zip(places.tolist(), change.tolist(), strict=True))
+    return comparison.sample_of(
+        (delay_ns * S_PER_NS).tolist(),
+        found.overhead.tolist(),
+        found.energy_j.tolist(),
+        deadline_hit_rate=int((delay_ns <= found.deadline_ns).sum()) / count if count else math.nan,
+        stable=statistics.stable_changes(changes, system.slots, count / system.slots),
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _table(system: System, workload: tuple[Task, ...]) -> "Source":
+    """The tasks as the twin takes them; several strategies play the same, one after another."""
+    from testbed.twin import build
+
+    return build.table(system, workload)
 
 
 def by_twin(plan: Plan, policy: Policy | None, recorded: Mapping[tuple[int, int], int] | None = None) -> Simulated:

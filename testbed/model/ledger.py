@@ -15,6 +15,7 @@ from testbed.model.task import COMPLETED, FAILED, LATE, LOCAL, OFFLOAD, UE_DIED,
 
 Absence = tuple[int, int]
 FINAL = frozenset({COMPLETED, LATE, FAILED})
+MARKS_OF_A_TASK = ("forwarded", "rejected", "recovered", "fallback")
 
 
 class Row(Protocol):
@@ -157,16 +158,21 @@ def reconcile(
             last[key] = row
     states: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
+    tags: Counter[tuple[int, bool, bool, bool, bool]] = Counter()
     for key, task in expected.items():
-        found = last.get(key)
-        died = any(death > task.generated_ns for death, _ in gone.get(key[0], ()))
+        found, deaths = last.get(key), gone.get(key[0])
+        died = bool(deaths) and any(death > task.generated_ns for death, _ in deaths or ())
         state, reason = _ending(found, died=died)
         states[state or "unaccounted"] += 1
         if state == FAILED:
             reasons[reason] += 1
         if not state:
             problems.append(f"{key[0]} task {key[1]}: {found.state if found else 'no record'}, without an end")
-        states.update(_tags(found))
+        tags[_tags(found)] += 1
+    for (choice, *flags), count in tags.items():
+        states[{LOCAL: "local", OFFLOAD: "offloaded"}.get(choice, "undecided")] += count
+        for name, flag in zip(MARKS_OF_A_TASK, flags, strict=True):
+            states[name] += count if flag else 0
     unaccounted = len(problems)
     states.pop("unaccounted", None)
     return Ledger(
@@ -181,9 +187,8 @@ def _ending(row: Row | None, *, died: bool) -> tuple[str, str]:
     return (FAILED, UE_DIED) if died else ("", "")
 
 
-def _tags(row: Row | None) -> Iterable[str]:
-    """How the task was decided, and its tags."""
-    choice = row.choice if row is not None else None
-    yield {LOCAL: "local", OFFLOAD: "offloaded"}.get(-1 if choice is None else choice, "undecided")
-    if row is not None:
-        yield from (tag for tag in ("forwarded", "rejected", "recovered", "fallback") if getattr(row, tag))
+def _tags(row: Row | None) -> tuple[int, bool, bool, bool, bool]:
+    """How the task was decided, and which of `MARKS_OF_A_TASK` it has."""
+    if row is None:
+        return -1, False, False, False, False
+    return row.choice, bool(row.forwarded), bool(row.rejected), bool(row.recovered), bool(row.fallback)

@@ -39,6 +39,11 @@ def subject_hash(seed: int, stream: int, a: int, b: int) -> int:
     return mix(h ^ b)
 
 
+def subjects_hash(seed: int, stream: int, a: int) -> int:
+    """What all subjects of ``a`` have in common: ``mix(subjects_hash(…) ^ b)`` is `subject_hash`."""
+    return mix(mix(mix(seed) ^ stream) ^ a)
+
+
 def unit(h: int) -> float:
     """The draw in [0, 1) that a hash stands for: its upper 53 bits."""
     return (h >> 11) * UNIT

@@ -2,7 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 WARM_UP = 0.2
 STABILITY_BATCHES = 8
@@ -39,24 +40,28 @@ def jain(values: Sequence[float]) -> float:
     return math.fsum(values) ** 2 / (len(values) * squares)
 
 
-def in_system(spans: Iterable[tuple[int, int]], slot_ns: int, slots: int) -> list[int]:
-    """Tasks in the system just before each slot boundary kΔ, k = 1..``slots``.
+def changes_in_system(spans: Iterable[tuple[int, int]], slot_ns: int, slots: int) -> dict[int, int]:
+    """By how much the number of tasks in the system just before slot boundary kΔ, k = 1..``slots``, differs from the
+    one before it, for each k where it does.
 
     A span is (generated_ns, finished_ns), finished -1 for a task that never did. A task counts at the boundaries in
     (generated, finished).
     """
-    change = [0] * (slots + 2)
+    change: Counter[int] = Counter()
     for begun, ended in spans:
         first = begun // slot_ns + 1
         last = slots if ended < 0 else -(-ended // slot_ns) - 1
         if first <= min(last, slots):
             change[first] += 1
             change[min(last, slots) + 1] -= 1
-    counts, present = [], 0
-    for k in range(1, slots + 1):
-        present += change[k]
-        counts.append(present)
-    return counts
+    return {k: change[k] for k in sorted(change) if change[k] and k <= slots}
+
+
+def _batches(slots: int) -> list[tuple[int, int]]:
+    """The first boundary of each of 8 batches, counted from 0, and the first one after it."""
+    first = int(slots * WARM_UP)
+    edges = [first + (slots - first) * i // STABILITY_BATCHES for i in range(STABILITY_BATCHES + 1)]
+    return list(itertools.pairwise(edges))
 
 
 def slope(values: Sequence[float]) -> tuple[float, float]:
@@ -70,19 +75,31 @@ def slope(values: Sequence[float]) -> tuple[float, float]:
 
 
 def stable(backlog: Sequence[int], tasks_per_slot: float) -> bool:
-    """The backlog-slope test on the number of tasks in the system at slot boundaries (`in_system`).
+    """The backlog-slope test on the number of tasks in the system at each slot boundary.
 
     The first fifth is warm-up. The rest is cut into 8 batches, whose means are less correlated than the samples; a line
     is fitted through them. The run is unstable when the line rises significantly (one-sided t-test, 99 %) and by more
     than 1 % of the tasks generated per slot, and when over all batches it rises by a real backlog: more than 4 tasks
     and more than the tasks of 3 slots. A run of fewer than 40 slots is too short to condemn: it counts as stable.
     """
-    if len(backlog) < SHORTEST:
+    slots = len(backlog)
+    return slots < SHORTEST or _level([mean(backlog[a:b]) for a, b in _batches(slots)], slots, tasks_per_slot)
+
+
+def stable_changes(changes: Mapping[int, int], slots: int, tasks_per_slot: float) -> bool:
+    """`stable`, of a backlog by its `changes_in_system`: it takes as long as there are tasks, however long the run."""
+    if slots < SHORTEST:
         return True
-    kept = backlog[int(len(backlog) * WARM_UP) :]
-    edges = [len(kept) * i // STABILITY_BATCHES for i in range(STABILITY_BATCHES + 1)]
-    batches = [mean(kept[a:b]) for a, b in itertools.pairwise(edges)]
-    rise, error = slope(batches)
-    per_slot, grown = rise / (len(kept) / STABILITY_BATCHES), rise * (STABILITY_BATCHES - 1)
+    levels = []
+    for first, end in _batches(slots):
+        total = sum(change * (end - max(first, k - 1)) for k, change in changes.items() if k <= end)
+        levels.append(total / (end - first))
+    return _level(levels, slots, tasks_per_slot)
+
+
+def _level(levels: Sequence[float], slots: int, tasks_per_slot: float) -> bool:
+    """Whether the means ``levels`` of the batches do not rise, by the test of `stable`."""
+    rise, error = slope(levels)
+    per_slot, grown = rise / ((slots - int(slots * WARM_UP)) / STABILITY_BATCHES), rise * (STABILITY_BATCHES - 1)
     real = grown > max(BACKLOG_TASKS, BACKLOG_SLOTS * tasks_per_slot)
     return not (real and rise > T_QUANTILE * error and per_slot > LEAST_GROWTH * tasks_per_slot)

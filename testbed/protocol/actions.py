@@ -111,6 +111,13 @@ class Core(Protocol):
         """Act on ``event`` (a message body, `Answered`, `Lost`, or what a `Wake` or `Alarm` carried) at ``now_ns``."""
 
 
+class Idling(Core, Protocol):
+    """A core that knows when it has nothing to do."""
+
+    def is_idle(self, now_ns: int) -> bool:
+        """Whether it would record nothing at boundaries to come, unless an event or a task of its own comes first."""
+
+
 @runtime_checkable
 class Forgiving(Protocol):
     """A core that takes some messages which come to hand late as if they had come in time, and can wait for others."""

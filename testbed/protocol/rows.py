@@ -101,7 +101,10 @@ class UeSlotRow(msgspec.Struct, frozen=True, array_like=True, tag="ue_slot", kw_
 
 
 class RewardRow(msgspec.Struct, frozen=True, array_like=True, tag="reward", kw_only=True):
-    """What one cell earned in one slot, by the scenario's reward, over its tasks that finished; written at the end."""
+    """What one cell earned in one slot that saw any task, by the scenario's reward; written at the end.
+
+    Only tasks that finished count, but for ``decided`` and ``offloaded``.
+    """
 
     cell: int
     slot: int

@@ -17,7 +17,7 @@ from testbed.model.printable import printable
 from testbed.record.writer import SCHEMA_VERSION, TABLES
 
 LOGS = ("-wal", "-journal")
-COPIES = 5
+COPIES, MOST_TEXTS = 5, 10_000
 REPEAT = "read it with the version that made it, or repeat the run: testbed replay RUN"
 Tables = dict[str, frozenset[str]]
 
@@ -140,6 +140,16 @@ def check(file: Path, version: object, tables: Tables) -> tuple[str, ...]:
     return absent
 
 
+class _Shown(dict[object, object]):
+    """Texts of a record made printable; most rows hold the same few."""
+
+    def __missing__(self, text: object) -> object:
+        found = printable(text) if isinstance(text, str) else text
+        if len(self) < MOST_TEXTS:
+            self[text] = found
+        return found
+
+
 def rows(db: sqlite3.Connection, row: type[msgspec.Struct]) -> list[Any]:
     """The rows of a table in the order in which they were written. Raises `ValueError` for values of other types."""
     return [found for _, found in numbered_rows(db, row, "")]
@@ -151,13 +161,13 @@ def numbered_rows(db: sqlite3.Connection, row: type[msgspec.Struct], where: str)
     columns = ", ".join(f'{TABLES[row]}."{field.name}"' for field in fields)
     texts = [i for i, field in enumerate(fields) if field.type is str]
     tag = row.__struct_config__.tag
+    shown = _Shown()
     numbers, found = [], []
     for number, *values in db.execute(f"SELECT rowid, {columns} FROM {TABLES[row]} {where} ORDER BY rowid"):
         for i in texts:
-            if isinstance(values[i], str):
-                values[i] = printable(values[i])
+            values[i] = shown[values[i]]
         numbers.append(number)
-        found.append([tag, *values])
+        found.append((tag, *values))
     try:
         decoded = msgspec.convert(found, list[row], strict=False)  # type: ignore[valid-type]
     except msgspec.ValidationError as error:

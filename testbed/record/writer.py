@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -18,7 +18,7 @@ from testbed.model.errors import StartError
 from testbed.model.task import DECIDED
 from testbed.protocol.rows import EventRow, LinkRow, RewardRow, Row, SlotRow, TaskRow, UeSlotRow, UpdateRow
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 COMMIT_EVERY_NS = 200_000_000
 TABLES: dict[type[msgspec.Struct], str] = {
     TaskRow: "tasks",
@@ -57,6 +57,7 @@ class Recorder:
     def __init__(self, path: Path, meta: Mapping[str, object] | None = None) -> None:
         self.path = path
         self.heard: Hearer | None = None
+        self._whole = False
         self._inserts = {row: _insert_statement(row) for row in TABLES}
         self._committed_ns = time.monotonic_ns()
         with self._writing():
@@ -69,6 +70,21 @@ class Recorder:
                 self._db.execute(create_statement(row))
         self.put({"schema_version": SCHEMA_VERSION, **(meta or {})})
         self.commit()
+
+    @classmethod
+    @contextlib.contextmanager
+    def whole(cls, path: Path) -> Iterator[Self]:
+        """A recorder of rows that are all at hand: others see all of them at once or, if anything fails, none."""
+        recorder = cls(path)
+        recorder._whole = True
+        try:
+            yield recorder
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                recorder._db.execute("ROLLBACK")
+                recorder._db.close()
+            raise
+        recorder.close()
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -98,7 +114,7 @@ class Recorder:
 
     def commit_when_due(self) -> None:
         """Commit if the last commit is 0.2 s ago."""
-        if time.monotonic_ns() - self._committed_ns >= COMMIT_EVERY_NS:
+        if not self._whole and time.monotonic_ns() - self._committed_ns >= COMMIT_EVERY_NS:
             self.commit()
 
     def commit(self) -> None:

@@ -6,7 +6,7 @@ Instants and durations are emulated seconds, energies joules.
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -87,35 +87,55 @@ def delay_cdfs_by_ue(one: Reported) -> list[Series]:
 def server_series(run: RecordedRun, what: str) -> list[Series]:
     """Of each ES over time: the tasks `WAITING`, or the share of its core time `BUSY` since the boundary before.
 
-    The line is broken where the ES was dead at a boundary.
+    The line is broken where the ES was dead at a boundary. A boundary at which it lived has no row if it was idle.
     """
     rows: defaultdict[str, list[SlotRow]] = defaultdict(list)
     for row in run.record.slots:
         rows[row.es].append(row)
     slot_ns = run.resolved.system.slot_ns
     return [
-        thinned(es.name, _broken(_busy(rows[es.name], es.cores) if what == BUSY else _waiting(rows[es.name]), slot_ns))
+        _over_boundaries(es.name, _values(rows[es.name], es.cores * slot_ns, what), run, from_one=what == BUSY)
         for es in run.resolved.system.edge_servers
     ]
 
 
-def _waiting(rows: Sequence[SlotRow]) -> list[tuple[float, float]]:
-    return [(row.at_ns * S_PER_NS, float(row.waiting)) for row in rows]
+def _values(rows: Sequence[SlotRow], core_ns: int, what: str) -> dict[int, float]:
+    """What the rows of an ES, whose cores have ``core_ns`` in a slot, say by slot; boundary 0 ends no slot."""
+    if what == BUSY:
+        return {row.slot: min(1.0, row.busy_ns / core_ns) for row in rows if row.slot}
+    return {row.slot: float(row.waiting) for row in rows}
 
 
-def _busy(rows: Sequence[SlotRow], cores: int) -> list[tuple[float, float]]:
-    spans = [(row, row.at_ns - before.at_ns) for before, row in itertools.pairwise(rows)]
-    return [(row.at_ns * S_PER_NS, min(1.0, row.busy_ns / (cores * span))) for row, span in spans if span > 0]
+def _over_boundaries(name: str, values: Mapping[int, float], run: RecordedRun, *, from_one: bool) -> Series:
+    """Of an ES at each boundary up to the last: its value, 0 where it was idle, NaN where it was dead.
+
+    There are at most `MOST_POINTS` points, each the mean of the neighbours that it stands for.
+    """
+    if not values:
+        return Series(name, (), ())
+    slot_ns, gaps = run.resolved.system.slot_ns, run.absences.get(name, ())
+    first, last = int(from_one), max(run.end_ns // slot_ns, *values)
+    points = []
+    for begin, end, value in _means(values, first, last):
+        lived = per_server.boundaries_seen(gaps, (end - 1) * slot_ns, slot_ns)
+        lived -= per_server.boundaries_seen(gaps, (begin - 1) * slot_ns, slot_ns)
+        y = value if lived == end - begin else math.nan
+        points.append(((begin + end - 1) / 2.0 * slot_ns * S_PER_NS, y))
+    return Series(name, tuple(x for x, _ in points), tuple(y for _, y in points))
 
 
-def _broken(points: Sequence[tuple[float, float]], slot_ns: int) -> list[tuple[float, float]]:
-    """``points`` with a NaN between those that are more than a slot apart."""
-    found = list(points[:1])
-    for before, point in itertools.pairwise(points):
-        if point[0] - before[0] > 1.5 * slot_ns * S_PER_NS:
-            found.append(((before[0] + point[0]) / 2.0, math.nan))
-        found.append(point)
-    return found
+def _means(values: Mapping[int, float], first: int, last: int) -> list[tuple[int, int, float]]:
+    """At most `MOST_POINTS` equal parts [begin, end) of the slots from ``first`` to ``last``, each with the mean of
+    ``values``, 0 in a slot that has none.
+    """
+    step = max(1, math.ceil((last + 1 - first) / MOST_POINTS))
+    parts: defaultdict[int, list[float]] = defaultdict(list)
+    for slot, value in values.items():
+        parts[(slot - first) // step].append(value)
+    edges = [*range(first, last + 1, step), last + 1]
+    return [
+        (begin, end, math.fsum(parts[n]) / (end - begin)) for n, (begin, end) in enumerate(itertools.pairwise(edges))
+    ]
 
 
 def overhead_series(one: Reported) -> Series:
@@ -135,8 +155,11 @@ def reward_series(one: Reported) -> Series:
         return Series(one.label, (), ())
     rewards: defaultdict[int, float] = defaultdict(float)
     for row in run_reward.by_slot(one.run.tasks, system, one.run.resolved.scenario.agent.reward):
-        rewards[row.at_ns] += row.reward
-    return thinned(one.label, [(at_ns * S_PER_NS, reward) for at_ns, reward in sorted(rewards.items())])
+        rewards[row.slot] += row.reward
+    slot_s = system.slot_ns * S_PER_NS
+    means = _means(rewards, 0, max(system.slots - 1, *rewards))
+    x = tuple((begin + end - 1) / 2.0 * slot_s for begin, end, _ in means)
+    return Series(one.label, x, tuple(mean for *_, mean in means))
 
 
 def learning_series(one: Reported, what: str) -> Series:

@@ -55,6 +55,10 @@ class TaskLimits:
         self._bits = [min(float(MOST_BITS), min(bps, backhaul) * self._longest_s) for bps in uplinks]
         self._cycles = [min(MOST_BITS, min(ue.cpu_hz, self._slowest) * self._longest_s) for ue in system.ues]
 
+    def most(self, ue: int) -> tuple[float, float]:
+        """The most bits and cycles of a task of UE index ``ue``."""
+        return self._bits[ue], self._cycles[ue]
+
     def wrong(self, ue: int, bits: int, cycles: int) -> tuple[str, str]:
         """The column of a workload table whose value is too large for UE index ``ue``, and why; two "" if none is."""
         name, longest = self._system.ues[ue].name, self._named

@@ -5,7 +5,8 @@ emulated seconds with nine decimals, the UE by name. It is what a replay needs a
 """
 
 import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
@@ -24,6 +25,11 @@ from testbed.scenario.tables import Table, TableRow
 WORKLOAD_COLUMNS = ("time_s", "ue", "input_bits", "cycles", "deadline_s")
 FIELD_PRESENT, FIELD_ASSIGNMENT = 0, 1
 NS_PER_S = 1_000_000_000
+_Row = tuple[int, int, int, int, int]
+# What `format_csv` writes: whole seconds that fit, nine decimals, a name without quotes, numbers of at most 15 digits.
+_PLAIN = re.compile(
+    r"^(\d{1,9})\.(\d{9}),([^,\"\s]+),(\d{1,15}),(\d{1,15}),(\d{1,9})\.(\d{9})$", re.MULTILINE | re.ASCII
+)
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -51,18 +57,20 @@ def generate(scenario: Scenario, system: System) -> tuple[Task, ...]:
     tasks: list[Task] = []
     for ue in system.ues:
         rate = scenario.density * scenario.cells[ue.cell].density_factor
+        mine = random.subjects_hash(scenario.seed, random.VALUES, ue.index)
         for number, at in enumerate(instants(system, ue.index, rate)):
-            tasks.append(_task(scenario.task, scenario.seed, ue.index, number, at))
+            tasks.append(_task(scenario.task, random.mix(mine ^ number), ue.index, number, at))
     return ordered(tasks)
 
 
 def _bernoulli(system: System, ue: int, rate: float) -> list[int]:
     """Slot boundaries at which the UE generates a task: each with probability min(1, rate)."""
-    seed, probability = system.seed, min(1.0, rate)
+    mix, unit, probability = random.mix, random.unit, min(1.0, rate)
+    slots = random.subjects_hash(system.seed, random.ARRIVALS, ue)
     return [
         slot * system.slot_ns
         for slot in range(system.slots)
-        if random.uniform(seed, random.ARRIVALS, ue, slot, FIELD_PRESENT) < probability
+        if unit(mix(mix(slots ^ slot) ^ FIELD_PRESENT)) < probability
     ]
 
 
@@ -80,20 +88,20 @@ def _poisson(system: System, ue: int, rate: float) -> list[int]:
     return instants
 
 
-def _task(section: TaskSection, seed: int, ue: int, number: int, at_ns: int) -> Task:
-    """Task ``number`` of ``ue`` with its values drawn."""
-    bits = section.input_bits.whole(random.uniform(seed, random.VALUES, ue, number, random.FIELD_BITS))
+def _task(section: TaskSection, subject: int, ue: int, number: int, at_ns: int) -> Task:
+    """Task ``number`` of ``ue`` with its values drawn; ``subject`` is the `random.subject_hash` of its values."""
+    bits = section.input_bits.whole(random.unit(random.mix(subject ^ random.FIELD_BITS)))
     if section.cycles.kind == "per_bit":
         cycles = max(1, int(math.floor(section.cycles.values[0] * bits + 0.5)))
     else:
-        cycles = section.cycles.whole(random.uniform(seed, random.VALUES, ue, number, random.FIELD_CYCLES))
+        cycles = section.cycles.whole(random.unit(random.mix(subject ^ random.FIELD_CYCLES)))
     return Task(
         ue=ue,
         number=number,
         generated_ns=at_ns,
         input_bits=bits,
         cycles=cycles,
-        deadline_ns=deadline_ns(section, seed, ue, number),
+        deadline_ns=section.deadline_ns.whole(random.unit(random.mix(subject ^ random.FIELD_DEADLINE))),
     )
 
 
@@ -206,9 +214,41 @@ def read_csv(path: str | Path, system: System) -> tuple[Task, ...]:
 
 def parse_csv(text: str, file: str, system: System) -> tuple[Task, ...]:
     """As `read_csv`, from text."""
-    table = Table(file, text, WORKLOAD_COLUMNS)
     index, limits = {ue.name: ue.index for ue in system.ues}, TaskLimits(system)
-    rows: list[tuple[int, int, int, int, int]] = []
+    rows = _plain_rows(text, index, limits)
+    if rows is None:
+        rows = _table_rows(Table(file, text, WORKLOAD_COLUMNS), index, limits)
+    counts = [0] * len(system.ues)
+    tasks: list[Task] = []
+    for at, ue, bits, cycles, deadline in sorted(rows, key=lambda row: row[:2]):
+        tasks.append(
+            Task(ue=ue, number=counts[ue], generated_ns=at, input_bits=bits, cycles=cycles, deadline_ns=deadline)
+        )
+        counts[ue] += 1
+    return ordered(tasks)
+
+
+def _plain_rows(text: str, index: Mapping[str, int], limits: TaskLimits) -> list[_Row] | None:
+    """The rows of a table as `format_csv` writes it, quickly; None if it is written otherwise or wrong anywhere."""
+    head, _, body = text.partition("\n")
+    if head != ",".join(WORKLOAD_COLUMNS) or not body.endswith("\n"):
+        return None
+    rows, known = [], {name: (ue, *limits.most(ue)) for name, ue in index.items()}
+    for match in _PLAIN.finditer(body):
+        s, ns, name, bits, cycles, deadline_s, deadline_ns = match.groups()
+        if name not in known:
+            return None
+        ue, most_bits, most_cycles = known[name]
+        row = int(s + ns), ue, int(bits), int(cycles), int(deadline_s + deadline_ns)
+        if not (1 <= row[2] <= most_bits and 1 <= row[3] <= most_cycles and row[4]):
+            return None
+        rows.append(row)
+    return rows if len(rows) == body.count("\n") else None
+
+
+def _table_rows(table: Table, index: Mapping[str, int], limits: TaskLimits) -> list[_Row]:
+    """The rows of a table written in any way. Raises `ScenarioError` with the place of what is wrong."""
+    rows: list[_Row] = []
     for row in table.rows():
         name = row["ue"]
         if name not in index:
@@ -221,14 +261,7 @@ def parse_csv(text: str, file: str, system: System) -> tuple[Task, ...]:
         if column:
             raise row.error(column, why, "give a smaller task, or raise rates and cpu")
         rows.append((_ns(row, "time_s"), index[name], bits, cycles, deadline))
-    counts = [0] * len(system.ues)
-    tasks: list[Task] = []
-    for at, ue, bits, cycles, deadline in sorted(rows, key=lambda row: row[:2]):
-        tasks.append(
-            Task(ue=ue, number=counts[ue], generated_ns=at, input_bits=bits, cycles=cycles, deadline_ns=deadline)
-        )
-        counts[ue] += 1
-    return ordered(tasks)
+    return rows
 
 
 def _ns(row: TableRow, name: str) -> int:

@@ -5,22 +5,35 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from controller.server import DecisionServer as Controller
+from controller.server import looks_on
 from edge_server.server import Server as EdgeServer
 from testbed.model.ledger import Absence
 from testbed.model.system import Fault, Plan
 from testbed.model.task import DRAIN_LIMIT, Phase
 from testbed.policy.heuristics import Policy
-from testbed.protocol.actions import Action, Alarm, Answered, Core, Execute, Finish, Record, Send, Wake
+from testbed.protocol.actions import (
+    Action,
+    Alarm,
+    Answered,
+    Boundary,
+    Execute,
+    Finish,
+    Record,
+    Send,
+    Wake,
+)
 from testbed.protocol.messages import Ask, Decision, Down, Up
 from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row
 from testbed.sim.events import Heap, PendingEvent
 from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditions, Tick
 from testbed.sim.run_log import RunLog, Simulated
+from testbed.sim.sleep import Sleep
 from ue_agent.agent import Agent
 
 FIRST = -1
 Recorded = Mapping[tuple[str, int], Answered]
 Observer = Callable[[int, int], None]
+_Core = Controller | EdgeServer | Agent
 
 
 class _Begin(msgspec.Struct, frozen=True):
@@ -62,17 +75,18 @@ class Simulation:
         self.plan, self.policy, self.recorded = plan, policy, recorded
         self.network = Network(conditions) if conditions is not None else None
         self._heap = Heap()
-        self._cores: dict[str, Core] = {}
+        self._cores: dict[str, _Core] = {}
         self._incarnation: dict[str, int] = {}
         self._absences: dict[str, list[Absence]] = {}
         self._downs: dict[str, Down] = {}
-        self._now = 0
+        self._now, self._phase = 0, 0
         self._delivered = 0
         self._gone: dict[str, int] = {}
         self._log = RunLog()
         self._ues = {ue.name: ue for ue in plan.system.ues}
         self._tasks = plan.tasks_by_ue()
         self._stopped = ""
+        self._sleep = Sleep(plan) if conditions is None and not looks_on(policy) else None
         self._observer: Observer | None = None
         self._observe_every = 0
 
@@ -103,7 +117,7 @@ class Simulation:
         end = self.plan.system.end_ns
         reason = ""
         while len(self._heap) and not self._over():
-            at, _, entry = self._heap.pop()
+            at, self._phase, entry = self._heap.pop()
             if limit >= 0 and at > end + limit:
                 reason = DRAIN_LIMIT
                 break
@@ -130,7 +144,7 @@ class Simulation:
         self._cores[name] = core
         self._act(name, core.begin())
 
-    def _make(self, name: str, incarnation: int, from_ns: int) -> Core:
+    def _make(self, name: str, incarnation: int, from_ns: int) -> _Core:
         system = self.plan.system
         if name == "controller":
             return Controller(system, self.policy, incarnation, from_ns)  # type: ignore[arg-type]
@@ -171,6 +185,9 @@ class Simulation:
         if core is None or (entry.incarnation >= 0 and entry.incarnation != self._incarnation[entry.target]):
             return
         event = entry.event
+        sleep = self._sleep
+        if sleep is not None and isinstance(event, Boundary) and not sleep.is_awaited(entry.target, event):
+            return
         if isinstance(event, _Emit):
             return self._send(entry.target, event.send)
         if isinstance(event, Decision):
@@ -179,6 +196,10 @@ class Simulation:
         if self._observer is not None and self._delivered % self._observe_every == 0:
             self._observer(self._now, len(self._log.finished))
         self._act(entry.target, core.handle(self._now, event))
+        if sleep is not None and not isinstance(core, Controller):
+            wake = sleep.roused(entry.target, core, self._now, self._phase)
+            if wake is not None:
+                self._push_wake(entry.target, wake)
 
     def _act(self, source: str, actions: list[Action]) -> None:
         mine = self._incarnation[source]
@@ -186,8 +207,12 @@ class Simulation:
             match action:
                 case Send():
                     self._send(source, action)
-                case Wake(at, phase, event, ue, number):
-                    self._heap.push(max(at, self._now), phase, ue, number, PendingEvent(source, mine, event))
+                case Wake():
+                    core = self._cores[source]
+                    if self._sleep is not None and isinstance(action.event, Boundary):
+                        assert not isinstance(core, Controller)
+                        action = self._sleep.awaited(source, core, action, self._now)
+                    self._push_wake(source, action)
                 case Alarm(after, event):
                     self._heap.push(self._now + after, Phase.DECIDE, 0, 0, PendingEvent(source, mine, event))
                 case Execute():
@@ -196,6 +221,10 @@ class Simulation:
                     self._log.keep(row)
                 case Finish():
                     self._finish(source, action)
+
+    def _push_wake(self, source: str, wake: Wake) -> None:
+        entry = PendingEvent(source, self._incarnation[source], wake.event)
+        self._heap.push(max(wake.at_ns, self._now), wake.phase, wake.ue, wake.number, entry)
 
     def _finish(self, source: str, finish: Finish) -> None:
         """A task is finished: at its ideal instant, but that over a network a result may have come later."""

@@ -7,17 +7,19 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from testbed.model import queue, random
+from testbed.model import random
 from testbed.model.system import Plan
 from testbed.policy.heuristics import FALLBACKS, Coin, Policy, Priced, checked, watching
 from testbed.policy.heuristics import FixedChoice as Constant
 from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, UeSlotRow, policy_error
 from testbed.twin import build, rows
+from testbed.twin.boundaries import Notes
 from testbed.twin.twin import Twin
 from testbed.twin.views import cell_view
 
 Decisions = Mapping[tuple[int, int], int]
 CONTROLLER = "controller"
+EMPTY = 3
 
 
 class Ran(msgspec.Struct, kw_only=True):
@@ -45,39 +47,80 @@ def run(plan: Plan, policy: Policy | None, recorded: Decisions | None = None) ->
     return player.run()
 
 
+def is_compiled(policy: Policy | None) -> bool:
+    """Whether the twin decides by ``policy`` in compiled code."""
+    return isinstance(policy, (Constant, Coin, Priced))
+
+
+class Outcomes(msgspec.Struct, kw_only=True):
+    """What became of every task, in (UE, number) order: arrays (R,), all finished; instants and durations in ns."""
+
+    generated_ns: Any
+    finished_ns: Any
+    deadline_ns: Any
+    energy_j: Any
+    overhead: Any
+
+
+def outcomes(plan: Plan, policy: Policy, source: build.Source) -> Outcomes:
+    """As `run`, of a compiled policy and tasks that `build.table` has taken: the ends of tasks alone, without rows."""
+    build.refuse_faults(plan)
+    twin = Twin(plan.system, source, double=plan.second_offload, capacity=max(1, len(source.rows)), recording=True)
+    twin.use(policy)
+    twin.reset(plan.system.seed)
+    twin.drain()
+    table, found = twin.fixed.rows[: len(source.rows)], twin.state.outcomes[0][: len(source.rows)]
+    return Outcomes(
+        generated_ns=table["generated_ns"],
+        finished_ns=found["finished_ns"],
+        deadline_ns=table["deadline_ns"],
+        energy_j=found["energy_j"],
+        overhead=found["overhead"],
+    )
+
+
 class _Player:
     def __init__(self, twin: Twin, plan: Plan, policy: Policy | None, recorded: Decisions | None) -> None:
         self.twin, self.plan, self.policy, self.recorded = twin, plan, policy, recorded
-        self.own = recorded is None and isinstance(policy, (Constant, Coin, Priced))
+        self.own = recorded is None and is_compiled(policy)
         self.watching = watching(policy)
         self.failed: set[tuple[int, int]] = set()
         self.events: list[EventRow] = []
-        self.busy = [0] * len(plan.system.edge_servers)
-        self.slots: list[SlotRow] = []
-        self.ue_slots: list[UeSlotRow] = []
+        self.notes = Notes(twin)
+        self.empty = 0
 
     def run(self) -> Ran:
         twin, system = self.twin, self.plan.system
         twin.use(self.policy if self.own else None)
         twin.reset(system.seed)
-        self._note()
+        self.notes.note()
         while twin.slot[0] <= system.slots or twin.inside[0] > 0:
+            self._pass_over_idle_slots()
             if self.own:
                 twin.advance(1)
             else:
                 twin.step(self._decide(int(twin.slot[0])))
-            self._note()
+            self.notes.note()
         tasks = rows.task_rows(twin, self.plan, self.failed)
         end = max([system.end_ns, *(row.finished_ns for row in tasks)])
-        slots = [row for row in self.slots if row.at_ns <= end]
+        slots, ue_slots = self.notes.rows()
         return Ran(
             tasks=tasks,
-            slots=slots,
-            ue_slots=self.ue_slots,
+            slots=[row for row in slots if row.at_ns <= end],
+            ue_slots=ue_slots,
             links=rows.link_rows(twin, self.plan),
             end_ns=end,
             events=self.events,
         )
+
+    def _pass_over_idle_slots(self) -> None:
+        """Go on in the slot that ends with the next generation, if nothing would be recorded of those before it.
+
+        The last boundary and the one before were idle if no task was there at three in a row.
+        """
+        self.empty = self.empty + 1 if self.twin.inside[0] == 0 else 0
+        if self.empty >= EMPTY and self.watching is None:
+            self.twin.pass_over_idle_slots()
 
     def _decide(self, slot: int) -> Any:
         system, actions = self.plan.system, np.zeros((1, len(self.plan.system.ues)), np.int8)
@@ -106,36 +149,3 @@ class _Player:
             self.events.append(policy_error(view.now_ns, CONTROLLER, view.cell, slot, error))
         self.failed |= {(ue.index, slot) for ue in waiting}
         return FALLBACKS[system.fallback].decide(view, None)
-
-    def _note(self) -> None:
-        """Record every UE and every server at a slot boundary."""
-        self.ue_slots += rows.ue_slot_rows(self.twin)
-        twin, system = self.twin, self.plan.system
-        slot = int(twin.slot[0])
-        now = slot * system.slot_ns
-        for es in system.edge_servers:
-            server, cores = twin.state.edge_servers[0, es.index], twin.state.cores[0, es.index][: es.cores]
-            running = cores[cores["task"] >= 0]
-            own, forwarded, waiting = (int(server[name]) for name in ("own_cycles", "forwarded_cycles", "own"))
-            ahead, cycles = waiting, own
-            waiting += int(server["forwarded"])
-            if es.discipline == queue.FCFS:
-                ahead, cycles = waiting, own + forwarded
-            rest = int((running["end_ns"] - now).sum())
-            wait = queue.expected_wait_ns(rest, len(running), ahead, cycles, es.cpu_hz, es.cores)
-            busy = int(server["busy_ns"]) + int((now - running["start_ns"]).sum())
-            self.slots.append(
-                SlotRow(
-                    es=es.name,
-                    slot=slot,
-                    at_ns=now,
-                    backlog_ns=int(twin.state.announced_ns[0, es.index]),
-                    waiting=waiting,
-                    own_cycles=own,
-                    forwarded_cycles=forwarded,
-                    air_cycles=int(server["air_cycles"]),
-                    busy_ns=busy - self.busy[es.index],
-                    over_threshold=wait > system.threshold_ns,
-                )
-            )
-            self.busy[es.index] = busy

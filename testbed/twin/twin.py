@@ -116,6 +116,18 @@ class Twin:
         given = self._nothing if decisions is None else self._given(decisions, slots=True)
         return self._play(given, 0, self.system.slots)
 
+    def pass_over_idle_slots(self) -> None:
+        """Let the slots pass in which no world has anything to do, up to the one at whose end the next task comes.
+
+        Servers must have announced that they are idle. It is meant for a table of tasks, and earns nothing.
+        """
+        status, slot_ns = self.state.status, self.system.slot_ns
+        if self.inside.any() or self.state.announced_ns.any():
+            return
+        next_ns = self.state.ues["next_ns"].min(axis=1)
+        slot = np.maximum(status["slot"], -(-np.minimum(next_ns, self.system.end_ns) // slot_ns) - 1)
+        status["slot"], status["start_ns"], status["end_ns"] = slot, slot * slot_ns, (slot + 1) * slot_ns
+
     def turn(self, actions: ArrayLike, kind: str = "full", out: NDArray[np.float32] | None = None) -> NDArray[Any]:
         """As `step` and then `observe` into ``out``, in one go, which is faster.
 

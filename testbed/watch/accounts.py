@@ -7,6 +7,7 @@ from testbed.model.energy import transmit_energy_j
 from testbed.model.histogram import Histogram
 from testbed.model.system import Es, Ue
 from testbed.model.task import COMPLETED, FAILED, LATE, OFFLOAD
+from testbed.protocol.idle import is_idle
 from testbed.protocol.rows import LinkRow, SlotRow, TaskRow
 from testbed.watch import snapshot
 from testbed.watch.snapshot import EsState, UeState
@@ -100,8 +101,9 @@ class UeAccount:
 class EsAccount:
     """One ES: its last boundary, shares of busy core time and waiting tasks slot by slot."""
 
-    def __init__(self, es: Es) -> None:
+    def __init__(self, es: Es, slot_ns: int) -> None:
         self.es = es
+        self._slot_ns = slot_ns
         self.alive = True
         self.last: SlotRow | None = None
         self.executed = self.forwarded_in = self.forwarded_out = 0
@@ -110,17 +112,21 @@ class EsAccount:
         self._busy_ns = 0
 
     def boundary(self, row: SlotRow) -> None:
-        """What the ES announced."""
-        span_ns = row.at_ns - (self.last.at_ns if self.last is not None else 0)
-        self.busy.append(min(1.0, row.busy_ns / (self.es.cores * span_ns)) if span_ns > 0 else 0.0)
+        """What the ES announced; boundaries that have no row were idle, or it was dead."""
+        unseen = min(SERIES, row.slot - self.last.slot - 1) if self.last is not None else 0
+        self.busy.extend([0.0] * unseen)
+        self.waiting.extend([0.0] * unseen)
+        self.busy.append(min(1.0, row.busy_ns / (self.es.cores * self._slot_ns)))
         self.waiting.append(float(row.waiting))
         self._busy_ns += row.busy_ns
         self.last = row
 
-    def shown(self) -> EsState:
-        """The ES as a screen shows it."""
+    def shown(self, now_ns: int) -> EsState:
+        """The ES as a screen shows it at ``now_ns``."""
         last = self.last
-        span_ns = last.at_ns if last is not None else 0
+        idle = now_ns // self._slot_ns - last.slot if last and self.alive and is_idle(last) else 0
+        span_ns = last.at_ns + max(0, idle) * self._slot_ns if last else 0
+        since = (0.0,) * min(SERIES, idle)
         return EsState(
             name=self.es.name,
             alive=self.alive,
@@ -132,8 +138,8 @@ class EsAccount:
             executed=self.executed,
             forwarded_in=self.forwarded_in,
             forwarded_out=self.forwarded_out,
-            busy=tuple(self.busy),
-            waiting_by_slot=tuple(self.waiting),
+            busy=(*self.busy, *since)[-SERIES:],
+            waiting_by_slot=(*self.waiting, *since)[-SERIES:],
         )
 
 

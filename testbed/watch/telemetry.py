@@ -54,7 +54,7 @@ class Telemetry:
         self.baseline: BestBaseline | None = None
         self.steal: float | None = None
         self._ues = {ue.name: UeAccount(ue) for ue in system.ues}
-        self._servers = {es.name: EsAccount(es) for es in system.edge_servers}
+        self._servers = {es.name: EsAccount(es, system.slot_ns) for es in system.edge_servers}
         self._own_es = {ue.name: self._servers[system.edge_servers[ue.cell].name] for ue in system.ues}
         self.tasks = TaskAccount(system.slot_ns)
         self._recent: deque[int] = deque(maxlen=RECENT)
@@ -164,7 +164,7 @@ class Telemetry:
             parts=self._mean_parts(),
             energy=tuple(sorted(self.tasks.energy.items())),
             controller_alive=self._controller_alive,
-            servers=tuple(account.shown() for account in self._servers.values()),
+            servers=tuple(account.shown(now) for account in self._servers.values()),
             ues=tuple(
                 account.shown(now, unreachable=not self._own_es[name].alive) for name, account in self._ues.items()
             ),

@@ -1,6 +1,7 @@
 """Queues of UEs and rewards of cells over time: recorded on every clock, equal between simulation and twin."""
 
 import contextlib
+import itertools
 import sqlite3
 
 import pytest
@@ -15,9 +16,10 @@ from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
 from tests.command import call, document
-from tests.support import MS, plan, region, system, task_of
+from tests.support import MS, NS_PER_S, plan, region, system, task_of
 
 TABLES = ("ue_slots", "rewards")
+SLOT = NS_PER_S
 
 
 def recorded(tmp_path, backend, name, *changes, policy="greedy-do"):
@@ -60,7 +62,8 @@ def test_rewards_sum_to_the_reward_of_the_run(tmp_path, kind):
     assert sum(row.stay_ns for row in found) == sum(row.measured_ns for row in run.tasks)
     assert sum(row.decided for row in found) == len(run.tasks)
     assert sum(row.offloaded for row in found) == sum(row.choice == 1 for row in run.tasks)
-    assert [(row.slot, row.cell) for row in found] == [(k, c) for k in range(found[-1].slot + 1) for c in (1, 2, 3)]
+    places = [(row.slot, row.cell) for row in found]
+    assert places == sorted(set(places)) and all(row.stay_ns or row.energy_j or row.decided for row in found)
 
 
 def test_a_local_task_is_paid_for_in_the_slots_it_is_there():
@@ -68,10 +71,9 @@ def test_a_local_task_is_paid_for_in_the_slots_it_is_there():
     task = task_of(0, 0, at=MS * 500, cycles=2_000_000_000)
     done = simulate(plan(made, (task,), "lc", double=False), FixedChoice(0))
     found = run_reward.by_slot(done.tasks, made, "holding")
-    stays = [row.stay_ns // MS for row in found[:4]]
-    assert stays == [500, 1000, 1000, 0]
-    assert [row.energy_j for row in found[:4]] == pytest.approx([0.0, 1.0, 1.0, 0.0])
-    assert [row.reward for row in found[:4]] == pytest.approx([-0.25, -1.0, -1.0, 0.0])
+    assert [(row.slot, row.stay_ns // MS) for row in found] == [(0, 500), (1, 1000), (2, 1000)]
+    assert [row.energy_j for row in found] == pytest.approx([0.0, 1.0, 1.0])
+    assert [row.reward for row in found] == pytest.approx([-0.25, -1.0, -1.0])
     assert [(row.slot, row.decided, row.offloaded) for row in found if row.decided] == [(1, 1, 0)]
 
 
@@ -84,16 +86,22 @@ def test_queues_of_a_ue_are_what_its_tasks_say():
         assert row.queue_ns == max(0, max(ends, default=0) - row.at_ns)
         assert row.present == sum(task.finished_ns > row.at_ns for task in mine)
         assert row.undecided == sum(task.asked_ns == row.at_ns for task in mine)
-    assert [(row.slot, row.ue) for row in done.ue_slots] == [(k, ue.name) for k in range(30) for ue in made.ues]
+    there = {(row.slot, row.ue) for row in done.ue_slots}
+    for k, ue in itertools.product(range(1, 30), made.ues):
+        mine = [task for task in done.tasks if task.ue == ue.name]
+        idle = [not any(t.generated_ns <= at < t.finished_ns for t in mine) for at in ((k - 1) * SLOT, k * SLOT)]
+        assert ((k, ue.name) in there) is not all(idle)
 
 
 def test_a_dead_ue_has_no_rows_and_one_that_asks_at_once_has(tmp_path):
     (tmp_path / "deaths.yaml").write_text("slots: 9\nfaults:\n  - {at: 2.5 s, kill: ue-1-1, restart_after: 4 s}\n")
     run = recorded(tmp_path, "sim", tmp_path / "deaths.yaml", "slots=9")
-    assert [row.slot for row in run.record.ue_slots if row.ue == "ue-1-1"] == [0, 1, 2, 7, 8]
+    seen = {row.slot for row in run.record.ue_slots if row.ue == "ue-1-1"}
+    assert {0, 7} <= seen <= {0, 1, 2, 7, 8}
     at_once = recorded(tmp_path / "b", "sim", "region", "slots=5", "agent.epoch=arrival", policy="lc")
     found = at_once.record.ue_slots
-    assert len(found) == 75 and max(row.queue_ns for row in found) > 0 and not any(row.undecided for row in found)
+    assert {row.ue for row in found} == {ue.name for ue in at_once.resolved.system.ues}
+    assert max(row.queue_ns for row in found) > 0 and not any(row.undecided for row in found)
 
 
 @pytest.mark.live
@@ -101,7 +109,8 @@ def test_processes_record_both_tables(tmp_path):
     found = document("run", "smoke", "--set", "emulation.burn=0.02", "--out", "r", cwd=tmp_path)
     run = reader.read_run(tmp_path / "r")
     seen = sorted((row.slot, row.ue) for row in run.record.ue_slots)
-    assert seen == [(k, f"ue-1-{n}") for k in range(8) for n in (1, 2)]
+    assert {(0, "ue-1-1"), (0, "ue-1-2")} <= set(seen) <= {(k, f"ue-1-{n}") for k in range(8) for n in (1, 2)}
+    assert len(seen) == len(set(seen)) and any(row.present for row in run.record.ue_slots)
     total = sum(row.reward for row in run.record.rewards)
     assert total / 8 == pytest.approx(found["reward_per_slot"])
     assert sum(row.decided for row in run.record.rewards) == found["tasks"]["generated"]
@@ -137,5 +146,5 @@ def test_a_task_that_stays_for_thousands_of_slots_is_not_counted_slot_by_slot():
     )
     assert run_reward._spent(row, ue, slot_ns) == [(0, slot_ns, 0.0), (4_000, slot_ns, 2.0)]
     found = run_reward.by_slot([row], made, run_reward.HOLDING)
-    assert [reward.stay_ns for reward in found] == [slot_ns] * 4_001 + [0] * 999
+    assert [(reward.slot, reward.stay_ns) for reward in found] == [(k, slot_ns) for k in range(4_001)]
     assert sum(reward.reward for reward in found) == pytest.approx(-row.overhead)

@@ -27,6 +27,27 @@ def test_simulation_and_twin_measure_the_same():
     assert played(SIM) == played(TWIN)
 
 
+HEURISTICS = ("lc", "offload-do", "random-do", "greedy", "greedy-do")
+
+
+@pytest.mark.parametrize(
+    ("scenario", "changes"),
+    [
+        ("region", ("slots=60", "density=0.95")),
+        ("region", ("slots=45", "cells.2.es.queue_limit=1")),
+        ("shared-radio", ("slots=60",)),
+        ("recorded", ()),
+        ("region", ("slots=30", "density=0")),
+    ],
+)
+def test_a_sample_of_outcomes_is_that_of_rows(monkeypatch, scenario, changes):
+    at_once = played(TWIN, HEURISTICS, (1,), scenario, changes)
+    monkeypatch.setattr(rounds, "sample_by_twin", lambda plan, policy: None)
+    assert repr(at_once) == repr(played(TWIN, HEURISTICS, (1,), scenario, changes))
+    stable = {one.stable for mine in at_once.values() for one in mine.values()}
+    assert stable == {True, False} or "density=0.95" not in changes
+
+
 def test_every_strategy_meets_every_workload():
     samples = played(SIM)
     assert {name: list(mine) for name, mine in samples.items()} == {"greedy-do": [1, 2], "random": [1, 2]}

@@ -1,5 +1,6 @@
 """Percentiles, fairness, tasks in the system, the stability verdict."""
 
+import itertools
 import math
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.model.random import uniform
-from testbed.model.statistics import in_system, jain, mean, percentile, slope, stable
+from testbed.model.statistics import changes_in_system, jain, mean, percentile, slope, stable, stable_changes
 
 
 def test_percentiles_interpolate():
@@ -33,6 +34,12 @@ def test_fairness_is_one_for_equals_and_one_nth_for_a_single_winner():
     assert jain([0, 0]) == 1.0
 
 
+def in_system(spans, slot_ns, slots):
+    """Tasks in the system at each boundary, from where their number changes."""
+    changes = changes_in_system(spans, slot_ns, slots)
+    return list(itertools.accumulate(changes.get(k, 0) for k in range(1, slots + 1)))
+
+
 def test_tasks_in_the_system_are_counted_inside_their_spans():
     spans = [(0, 25), (10, 20), (11, 19), (5, -1), (35, 36)]
     assert in_system(spans, 10, 4) == [2, 2, 1, 1]
@@ -45,6 +52,19 @@ def test_tasks_in_the_system_are_counted_inside_their_spans():
 def test_tasks_in_the_system_match_a_direct_count(pairs):
     spans = [(begun, begun + length) for begun, length in pairs]
     assert in_system(spans, 10, 30) == [sum(begun < k * 10 < ended for begun, ended in spans) for k in range(1, 31)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 600), st.integers(0, 600)), max_size=60), st.integers(30, 70))
+def test_the_verdict_on_a_backlog_is_the_same_by_its_changes(pairs, slots):
+    spans = [(begun, -1 if length > 500 else begun + length) for begun, length in pairs]
+    changes = changes_in_system(spans, 10, slots)
+    assert stable_changes(changes, slots, 0.1) == stable(in_system(spans, 10, slots), 0.1)
+
+
+def test_a_backlog_of_few_changes_in_a_century_of_seconds_is_judged_at_once():
+    slots = 3 * 10**9
+    assert stable_changes(dict.fromkeys(range(1, slots, slots // 10), 1), slots, 1e-9) is False
+    assert stable_changes({1: 40, 2: -40}, slots, 1e-9) is True
 
 
 def test_a_line_has_its_slope_and_no_error():

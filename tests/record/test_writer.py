@@ -90,3 +90,30 @@ def test_committed_rows_survive_a_kill(tmp_path):
 def test_an_unwritable_place_is_a_clear_error(tmp_path):
     with pytest.raises(StartError, match="cannot write the record"):
         Recorder(tmp_path / "missing" / "run.db")
+
+
+def test_rows_at_hand_are_seen_all_at_once_or_never(tmp_path):
+    path = tmp_path / "run.db"
+    Recorder(path, {"seed": 7}).close(ended=False)
+    row = EventRow(1, "es-1", "died")
+
+    def interrupted():
+        yield from [row] * 5000
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Recorder.whole(path) as recorder:
+        recorder.add([row]) or recorder.add(interrupted())
+    assert events(path) == [] and events(path, "meta") != []
+    with Recorder.whole(path) as recorder:
+        for _ in range(3):
+            recorder.add([row])
+            recorder._committed_ns -= 10**9
+        assert events(path) == []
+        recorder.put({"reason": ""})
+    assert len(events(path)) == 3
+
+
+def events(path, table="events"):
+    """What another connection sees."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return db.execute(f"SELECT * FROM {table}").fetchall()

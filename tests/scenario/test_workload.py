@@ -4,6 +4,8 @@ import math
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from testbed.model import random
 from testbed.model.errors import ScenarioError
@@ -130,3 +132,40 @@ def test_limits_and_compression():
     assert workload.slots_for((), 10**9) == 1
     assert workload.limited(tasks, SYSTEM) == tasks
     assert max(task.generated_ns for task in workload.limited(tasks, SYSTEM, 10 * 10**9)) == 9 * 10**9
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**18 - 1), st.integers(0, 2), st.integers(1, 10**11)), max_size=30))
+def test_a_table_as_it_is_written_is_read_quickly_and_the_same(drawn):
+    made = SYSTEM
+    names = [ue.name for ue in made.ues]
+    lines = [f"{at // 10**9}.{at % 10**9:09d},{names[ue]},{n},{n},{n}.000000001" for at, ue, n in drawn if n < 10**9]
+    text = "\n".join([",".join(workload.WORKLOAD_COLUMNS), *lines]) + "\n"
+    spaced = text.replace(",", ", ")
+    assert workload.parse_csv(text, "w.csv", made) == workload.parse_csv(spaced, "w.csv", made)
+
+
+def test_a_table_as_it_is_written_needs_no_parser_of_tables(monkeypatch):
+    made, tasks = SYSTEM, generate(REGION, SYSTEM)
+    text = workload.format_csv(tasks, made)
+    monkeypatch.setattr(workload, "Table", None)
+    assert workload.parse_csv(text, "w.csv", made) == tasks
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "1.0,ue-9-9,1,1,1.0",
+        "1.000000000,ue-9-9,1,1,1.000000000",
+        "1.000000000,ue-1-1,0,1,1.000000000",
+        "1.000000000,ue-1-1,1,1,0.000000000",
+        "1.000000000,ue-1-1,999999999999999,1,1.000000000",
+        "1.000000000,,,,",
+        "x",
+    ],
+)
+def test_what_is_wrong_in_a_table_has_its_place_still(line):
+    made = SYSTEM
+    text = "\n".join([",".join(workload.WORKLOAD_COLUMNS), "1.000000000,ue-1-1,1,1,1.000000000", line]) + "\n"
+    with pytest.raises(ScenarioError) as caught:
+        workload.parse_csv(text, "w.csv", made)
+    assert caught.value.line == 3

@@ -96,6 +96,6 @@ def test_a_policy_that_fails_leaves_the_same_events():
 
 
 def test_every_server_is_recorded_at_the_last_instant():
-    system, tasks = region(0.2, 5, 20)
-    rows = simulate(plan(system, tasks[:1]), FixedChoice(0)).slots
+    system, tasks = region(0.9, 5, 20)
+    rows = simulate(plan(system, tasks), FixedChoice(1)).slots
     assert [row.es for row in rows if row.at_ns == system.end_ns] == [es.name for es in system.edge_servers]

@@ -208,9 +208,9 @@ def carry_out(order: Order, args: argparse.Namespace) -> int:
 
 
 def _carried_out(order: Order, args: argparse.Namespace, lines: RunLines | None) -> int:
-    path, interrupts = played(order, args, lines=lines), []
+    run, interrupts = played(order, args, lines=lines), []
     with stop_on_interrupt(lambda: interrupts.append(1)):
-        _, summary = summarized(path, plain=args.plain or args.json)
+        _, summary = summarized(run, plain=args.plain or args.json)
         code, why = verdict(summary, strict=args.strict)
         if lines is not None:
             lines.ended(summary, code)
@@ -223,11 +223,14 @@ def _carried_out(order: Order, args: argparse.Namespace, lines: RunLines | None)
     return EXIT_INTERRUPTED if interrupts else code
 
 
-def summarized(path: Path, *, plain: bool) -> tuple[RecordedRun, Summary]:
-    """A run and its summary; reading and grading a long one takes a while, which standard error is told."""
+def summarized(given: RecordedRun | Path, *, plain: bool) -> tuple[RecordedRun, Summary]:
+    """A run, or that of a directory, and its summary; reading and grading a long one takes a while, which standard
+    error is told.
+    """
     with ProgressDisplay(sys.stderr, plain=plain) as display:
-        display(f"reading {path}")
-        run = reader.read_run(path)
+        if isinstance(given, Path):
+            display(f"reading {given}")
+        run = reader.read_run(given) if isinstance(given, Path) else given
         display(f"summarizing {len(run.tasks)} tasks")
         return run, runner.summary_of(run)
 
@@ -237,8 +240,8 @@ def played(
     args: argparse.Namespace,
     meanwhile: Callable[[Path], None] = lambda path: None,
     lines: RunLines | None = None,
-) -> Path:
-    """Run ``order`` and return its directory; what is shown meanwhile is up to ``args``, see `Showing`.
+) -> RecordedRun | Path:
+    """Run ``order`` and return it, or its directory; what is shown meanwhile is up to ``args``, see `Showing`.
 
     ``meanwhile`` is called with that directory again and again; ``lines`` hear of all that happens.
     """

@@ -1,0 +1,66 @@
+"""Idle cores sleep: they need not be woken at boundaries at which they would record nothing and nobody hears them.
+
+What a core says at an idle boundary matters only if somebody decides there: a UE's empty ask and an ES's announcement
+of nothing complete what the controller waits for. The plan knows at which boundaries tasks are asked for. So an idle
+UE sleeps until the next one of its cell, an idle ES until the next one of the region, and both until an event gives
+them something to do.
+"""
+
+import bisect
+
+import msgspec
+
+from testbed.model.system import EPOCH_ARRIVAL, Plan
+from testbed.protocol.actions import Boundary, Idling, Wake
+
+
+class Sleep:
+    """The boundary that each process waits for, by its name, as the `Wake` that leads to it."""
+
+    def __init__(self, plan: Plan) -> None:
+        system = plan.system
+        self._slot_ns, self._slots = system.slot_ns, system.slots
+        self._awaited: dict[str, Wake] = {}
+        self._sleeping: set[str] = set()
+        early = 0 if system.epoch == EPOCH_ARRIVAL else system.slot_ns - 1
+        asked: list[set[int]] = [set() for _ in system.edge_servers]
+        for task in plan.workload:
+            asked[system.ues[task.ue].cell].add((task.generated_ns + early) // system.slot_ns)
+        by_cell, region = [sorted(slots) for slots in asked], sorted(set[int]().union(*asked))
+        self._asked = {es.name: region for es in system.edge_servers}
+        self._asked |= {ue.name: by_cell[ue.cell] for ue in system.ues}
+
+    def awaited(self, name: str, core: Idling, wake: Wake, now_ns: int) -> Wake:
+        """``wake``, of the next boundary, or that of a later one if ``core`` sleeps until then."""
+        assert isinstance(wake.event, Boundary)
+        self._sleeping.discard(name)
+        slot = wake.event.slot
+        if slot < self._slots and core.is_idle(now_ns):
+            asked = self._asked[name]
+            place = bisect.bisect_left(asked, slot)
+            later = min(asked[place], self._slots) if place < len(asked) else self._slots
+            if later > slot:
+                wake = self._moved(wake, later)
+                self._sleeping.add(name)
+        self._awaited[name] = wake
+        return wake
+
+    def is_awaited(self, name: str, boundary: Boundary) -> bool:
+        """Whether the process still waits for ``boundary``: it may have been woken for an earlier one."""
+        return self._awaited[name].event == boundary
+
+    def roused(self, name: str, core: Idling, now_ns: int, phase: int) -> Wake | None:
+        """The boundary that comes next, if ``core`` sleeps and what just happened in ``phase`` has given it work."""
+        if name not in self._sleeping or core.is_idle(now_ns):
+            return None
+        self._sleeping.discard(name)
+        wake = self._awaited[name]
+        slot, inside = divmod(now_ns, self._slot_ns)
+        sooner = self._moved(wake, slot + (inside > 0 or phase >= wake.phase))
+        if sooner.at_ns >= wake.at_ns:
+            return None
+        self._awaited[name] = sooner
+        return sooner
+
+    def _moved(self, wake: Wake, slot: int) -> Wake:
+        return msgspec.structs.replace(wake, at_ns=slot * self._slot_ns, event=Boundary(slot))
