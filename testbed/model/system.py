@@ -2,6 +2,7 @@
 
 import msgspec
 
+from testbed.model.learning import LearningPlan
 from testbed.model.link import JITTER_NONE
 from testbed.model.queue import LOCAL_FIRST, NO_LIMIT
 from testbed.model.task import Task
@@ -9,7 +10,7 @@ from testbed.model.task import Task
 DEDICATED, SHARED = "dedicated", "shared"
 REAL = "real"
 EPOCH_SLOT, EPOCH_ARRIVAL = "slot", "arrival"
-CONTROLLER, LAUNCHER, LEARNER = "controller", "launcher", "learner"
+CONTROLLER, LAUNCHER = "controller", "launcher"
 
 
 class Ue(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +132,7 @@ class Emulation(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one run needs, whatever the clock: system, workload, strategy, emulation and faults.
 
-    With ``learn`` the strategy goes on learning from what the run measures.
+    With ``learn`` the strategy goes on learning from what the run measures, as ``learning`` says.
     """
 
     system: System
@@ -141,6 +142,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     emulation: Emulation = Emulation()
     faults: tuple[Fault, ...] = ()
     learn: bool = False
+    learning: LearningPlan = LearningPlan()
+
+    @property
+    def learners(self) -> tuple[str, ...]:
+        """The names of the processes that learn, none unless it is to ``learn``."""
+        return self.learning.names if self.learn else ()
 
     def tasks_by_ue(self) -> tuple[tuple[Task, ...], ...]:
         """The workload's rows of each UE, by its index."""

@@ -129,8 +129,8 @@ class LinkRow(msgspec.Struct, frozen=True, array_like=True, tag="link", kw_only=
 
 
 class UpdateRow(msgspec.Struct, frozen=True, array_like=True, tag="update", kw_only=True):
-    """How far a learner is, about once a second: its last update, ``updates`` so far and a second, and by how many
-    versions the policy that made its decisions was behind."""
+    """How far a learner is, about once a second, a row for each that a run has: its last update, its ``updates`` so far
+    and a second, and by how many versions the policy that made its decisions was behind."""
 
     at_ns: int
     learner: str
