@@ -23,8 +23,9 @@ from testbed.node.socket import Mailbox
 from testbed.policy.published_weights import Weights
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Start, Stop
-from testbed.protocol.rows import UpdateRow
+from testbed.protocol.rows import LEARNING_PAUSED, LEARNING_RESUMED, EventRow, UpdateRow
 from testbed.protocol.validation import Validator
+from testbed.record.learning_requests import is_paused
 
 NICE = 10
 CHECKPOINT_NS, ROW_NS = 10_000_000_000, 1_000_000_000
@@ -67,13 +68,14 @@ class Learner(Process):
                 if isinstance(received.body, Stop) and received.source == LAUNCHER:
                     return received.body
                 work.hear(received, self.mailbox)
-            if work.online_learner.busy:
+            if work.online_learner.busy and not work.paused:
                 work.update()
             elif self.mailbox.drained:
                 poll.poll(LEARNER_IDLE_MS)
             now = time.monotonic_ns()
             if now - flushed >= FLUSH_NS:
                 flushed = now
+                self._rows += work.asked()
                 self._rows += work.rows(ROW_NS)
                 self._report()
             if work.done is not None and now - saved >= CHECKPOINT_NS:
@@ -96,6 +98,7 @@ class LearnerLoop:
         self._weights = Weights.create(weights_path(name), begun.params)
         self.done: Done | None = None
         self._told, self._told_ns = self.updates, time.monotonic_ns()
+        self.paused = False
         self.online_learner = learner_of(plan, self._number, seed=incarnation * workers + self._number + 1)
         self._copy()
         for down in start.downs:
@@ -122,6 +125,15 @@ class LearnerLoop:
         shared.counts[self._number, SLOTS] += SEGMENT_SLOTS
         shared.counts[self._number, UPDATES] += 1
         self._copy_when_due()
+
+    def asked(self) -> list[EventRow]:
+        """Pause or go on as is asked for; an event if that has changed. Paused, it goes on listening."""
+        before, self.paused = self.paused, is_paused(Path())
+        if self.paused == before:
+            return []
+        if before:
+            self._told_ns = time.monotonic_ns()
+        return [EventRow(self._clock.now_ns(), self._name, LEARNING_PAUSED if self.paused else LEARNING_RESUMED)]
 
     def _copy_when_due(self) -> None:
         if self.online_learner.renews:

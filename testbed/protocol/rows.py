@@ -156,6 +156,7 @@ class EventRow(msgspec.Struct, frozen=True, array_like=True, tag="event"):
 POLICY_ERROR = "policy_error"
 DIED, RESTARTED, PLANNED, GIVEN_UP = "died", "restarted", "planned", "given_up"
 REQUEST_REFUSED = "refused"
+LEARNING_PAUSED, LEARNING_RESUMED = "learning_paused", "learning_resumed"
 KILL, RESTART, DEAD_ALREADY = "kill", "restart", "kill: was dead already"
 SILENT, HEARD, UNSENT, DROPPED_FRAME = "silent", "heard", "unsent", "dropped_frame"
 

@@ -46,6 +46,8 @@ KINDS = {
     "dropped_frame": "red",
     "refused": "yellow",
     "silent": "yellow",
+    "learning_paused": "yellow",
+    "learning_resumed": "green",
     "restarted": "green",
     "heard": "green",
 }

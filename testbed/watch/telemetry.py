@@ -19,6 +19,8 @@ from testbed.protocol.rows import (
     DROPPED_FRAME,
     GIVEN_UP,
     HEARD,
+    LEARNING_PAUSED,
+    LEARNING_RESUMED,
     POLICY_ERROR,
     REQUEST_REFUSED,
     RESTARTED,
@@ -37,7 +39,18 @@ from testbed.watch.snapshot import BestBaseline, DelaySpread, Event, Fates, Hone
 
 MS_PER_NS = 1e-6
 RECENT, LAST_TASKS, LAST_EVENTS = 500, 200, 200
-SHOWN_EVENTS = (DIED, RESTARTED, SILENT, HEARD, POLICY_ERROR, DROPPED_FRAME, GIVEN_UP, REQUEST_REFUSED)
+SHOWN_EVENTS = (
+    DIED,
+    RESTARTED,
+    SILENT,
+    HEARD,
+    POLICY_ERROR,
+    DROPPED_FRAME,
+    GIVEN_UP,
+    REQUEST_REFUSED,
+    LEARNING_PAUSED,
+    LEARNING_RESUMED,
+)
 SLIPPED = "slipped"
 QUANTILES = (0.5, 0.95, 0.99)
 
