@@ -22,7 +22,7 @@ KEPT_COPIES = 8
 class OnPolicyConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How to learn on-policy: one update at learning rate ``rate`` for each segment."""
 
-    rate: float = 1e-3
+    rate: float = 3e-3
     settings: a3c.A3cSettings = a3c.A3cSettings()
 
 
