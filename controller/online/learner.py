@@ -11,6 +11,7 @@ import torch
 from controller.learn.shared import LAG, SLOTS, UPDATES
 from controller.online.on_policy import OnPolicyLearner
 from controller.online.online_learner import Done, OnlineLearner, ReplayLearner
+from controller.online.safety import SafetyStop
 from controller.online.shared_file import SharedFile
 from controller.online.start import SHARED_FILE, beginning, save, sole_saver, weights_path
 from controller.online.trajectory import SEGMENT_SLOTS, Assembler
@@ -23,7 +24,7 @@ from testbed.node.socket import Mailbox
 from testbed.policy.published_weights import Weights
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Start, Stop
-from testbed.protocol.rows import LEARNING_PAUSED, LEARNING_RESUMED, EventRow, UpdateRow
+from testbed.protocol.rows import FELL_BACK, LEARNING_PAUSED, LEARNING_RESUMED, EventRow, UpdateRow
 from testbed.protocol.validation import Validator
 from testbed.record.learning_requests import is_paused
 
@@ -67,7 +68,7 @@ class Learner(Process):
             for received in self.mailbox.take():
                 if isinstance(received.body, Stop) and received.source == LAUNCHER:
                     return received.body
-                work.hear(received, self.mailbox)
+                self._rows += work.hear(received, self.mailbox)
             if work.online_learner.busy and not work.paused:
                 work.update()
             elif self.mailbox.drained:
@@ -99,6 +100,7 @@ class LearnerLoop:
         self.done: Done | None = None
         self._told, self._told_ns = self.updates, time.monotonic_ns()
         self.paused = False
+        self._safety = SafetyStop(plan.system) if self._number == 0 else None
         self.online_learner = learner_of(plan, self._number, seed=incarnation * workers + self._number + 1)
         self._copy()
         for down in start.downs:
@@ -109,13 +111,15 @@ class LearnerLoop:
         """Its own updates, those of earlier lives included."""
         return int(self._shared.counts[self._number, UPDATES])
 
-    def hear(self, received: Envelope, mailbox: Mailbox) -> None:
-        """Learn from a message, if it can be true."""
+    def hear(self, received: Envelope, mailbox: Mailbox) -> list[EventRow]:
+        """Learn from a message, if it can be true; an event if it shows that learning made things worse."""
         why = self._validator.refusal(received, self._clock.now_ns())
         if why:
-            return mailbox.drop(f"{type(received.body).__name__} of {received.source[:40]}: {why}")
+            mailbox.drop(f"{type(received.body).__name__} of {received.source[:40]}: {why}")
+            return []
         self.online_learner.take(received.body)
         self._copy_when_due()
+        return self._looked_after(received.body)
 
     def update(self) -> None:
         """One update of the shared parameters; waits for nobody."""
@@ -125,6 +129,17 @@ class LearnerLoop:
         shared.counts[self._number, SLOTS] += SEGMENT_SLOTS
         shared.counts[self._number, UPDATES] += 1
         self._copy_when_due()
+
+    def _looked_after(self, message: object) -> list[EventRow]:
+        """The first worker restores the last good parameters when those of now do worse; the others take them over."""
+        if self._safety is None:
+            return []
+        self._safety.take(message)
+        worse = self._safety.watch(self._shared.params, self._shared.square_avg)
+        if not worse:
+            return []
+        self._copy()
+        return [EventRow(self._clock.now_ns(), self._name, FELL_BACK, "overhead rose", worse)]
 
     def asked(self) -> list[EventRow]:
         """Pause or go on as is asked for; an event if that has changed. Paused, it goes on listening."""

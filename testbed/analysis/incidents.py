@@ -12,6 +12,7 @@ from testbed.protocol.rows import (
     DEAD_ALREADY,
     DIED,
     DROPPED_FRAME,
+    FELL_BACK,
     GIVEN_UP,
     HEARD,
     KILL,
@@ -147,6 +148,9 @@ def _learners(events: Sequence[EventRow]) -> Iterator[str]:
         last, times = deaths[-1], _times(len(deaths))
         yield f"{_learner(name)} {WHY[last.detail]} {times}, not planned, last at {last.at_ns * S_PER_NS:.1f} s"
     for event in events:
+        if event.kind == FELL_BACK:
+            at, rise = event.at_ns * S_PER_NS, event.value - 1.0
+            yield f"learning fell back to earlier parameters at {at:.1f} s: overhead had risen by {rise:.0%}"
         if event.kind == GIVEN_UP:
             since = "nothing was learned" if event.source == LEARNER else "it learned nothing"
             yield (

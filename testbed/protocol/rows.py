@@ -157,6 +157,7 @@ POLICY_ERROR = "policy_error"
 DIED, RESTARTED, PLANNED, GIVEN_UP = "died", "restarted", "planned", "given_up"
 REQUEST_REFUSED = "refused"
 LEARNING_PAUSED, LEARNING_RESUMED = "learning_paused", "learning_resumed"
+FELL_BACK = "fell_back"
 KILL, RESTART, DEAD_ALREADY = "kill", "restart", "kill: was dead already"
 SILENT, HEARD, UNSENT, DROPPED_FRAME = "silent", "heard", "unsent", "dropped_frame"
 

@@ -47,6 +47,7 @@ KINDS = {
     "refused": "yellow",
     "silent": "yellow",
     "learning_paused": "yellow",
+    "fell_back": "yellow",
     "learning_resumed": "green",
     "restarted": "green",
     "heard": "green",

@@ -17,6 +17,7 @@ from testbed.model.task import COMPLETED, DECIDED, FAILED, LATE, OFFLOAD
 from testbed.protocol.rows import (
     DIED,
     DROPPED_FRAME,
+    FELL_BACK,
     GIVEN_UP,
     HEARD,
     LEARNING_PAUSED,
@@ -50,6 +51,7 @@ SHOWN_EVENTS = (
     REQUEST_REFUSED,
     LEARNING_PAUSED,
     LEARNING_RESUMED,
+    FELL_BACK,
 )
 SLIPPED = "slipped"
 QUANTILES = (0.5, 0.95, 0.99)

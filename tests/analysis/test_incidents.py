@@ -159,6 +159,12 @@ def test_of_several_learners_each_is_named():
     ]
 
 
+def test_learning_that_fell_back_is_told():
+    assert warned(EventRow(12 * NS_PER_S, "learner-1", "fell_back", "overhead rose", 1.25)) == [
+        "learning fell back to earlier parameters at 12.0 s: overhead had risen by 25%"
+    ]
+
+
 def late(source, most_ms, kind="Boundary"):
     histogram = Histogram()
     for ms in (0.1, 0.2, most_ms):
