@@ -2,8 +2,8 @@
 
 ``python benchmarks/live_learning.py --out DIR``: trains two policies in the twin, one for the scenario's speeds, one
 for edge servers of half their speed. Then, at speed 20: the first one runs frozen, against the twin on the same
-workload; the second one runs with ``--learn``, and what it has become is evaluated on workloads that nobody trained on.
-Everything is kept in DIR, and what is there is not done again.
+workload; the second one runs with ``--learn`` in each of ``--ways``, and what it has become is evaluated on workloads
+that nobody trained on. Everything is kept in DIR, and what is there is not done again.
 """
 
 import argparse
@@ -20,6 +20,7 @@ HALF = (
 )
 TRUE, OTHER = "true", "half"
 POLICY = "a3c-do"
+WAYS = "replay-1,a3c-1,a3c-2,a3c-3"
 LATENCIES = {"answered p50, p99 ms": "answered", "seen p50, p99 ms": "seen"}
 LIVE = ("--set", "emulation.burn=0.02", "--set", "emulation.payload=declared")
 
@@ -87,24 +88,33 @@ def show_frozen(runs: list[Entry]) -> None:
     print(f"\nmean difference {statistics.mean(ratios):+.1%}\n")
 
 
-def show_learning(runs: list[Entry], after: list[float], best: float, before: float) -> None:
-    """The table of learning runs."""
+def options_of(way: str) -> tuple[str, ...]:
+    """The options of a way to learn, named by its mode and its number of workers: ``replay-1``, ``a3c-3``."""
+    mode, _, workers = way.rpartition("-")
+    return "--learn", "--mode", mode, "--workers", workers
+
+
+def show_learning(runs: list[tuple[str, Entry]], after: list[float], best: float, before: float) -> None:
+    """The table of learning runs, each with its way."""
     print(f"trained for the true speeds {best:.4f}, for half of them {before:.4f}\n")
-    head = ("seed", "after learning", "recovered", "updates", "lag", *LATENCIES, "host CPU")
+    head = ("way", "seed", "after learning", "recovered", "updates", "a second", "lag", *LATENCIES, "grade", "host CPU")
     rows = [
         (
+            way,
             str(run["seed"]),
             f"{overhead:.4f}",
             f"{(before - overhead) / (before - best):.0%}",
             str(run["learning"]["updates"]),
+            f"{run['learning']['updates_per_s']:.1f}",
             f"{run['learning']['policy_lag']:.0f}",
             *(
                 f"{run['decision_ms'][name]['p50']:.2f}, {run['decision_ms'][name]['p99']:.2f}"
                 for name in LATENCIES.values()
             ),
+            str(run["fidelity"]["grade"]),
             f"{run['fidelity']['host_cpu']:.0%}",
         )
-        for run, overhead in zip(runs, after, strict=True)
+        for (way, run), overhead in zip(runs, after, strict=True)
     ]
     print(table(head, rows))
 
@@ -117,6 +127,7 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=3000, help="slots of learning (3000)")
     parser.add_argument("--train", type=int, default=60, help="seconds of training in the twin (60)")
     parser.add_argument("--judges", type=int, default=10, help="workloads to evaluate on (10)")
+    parser.add_argument("--ways", default=WAYS, help=f"modes and numbers of workers ({WAYS})")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     out: Path = args.out.resolve()
@@ -125,8 +136,11 @@ def main() -> None:
     best, before = evaluated(out, true, args.judges), evaluated(out, other, args.judges)
     seeds = range(101, 101 + args.seeds)
     frozen = [live(out, f"frozen-{seed}", true, seed, 1000) for seed in seeds]
-    learning = [live(out, f"learn-{seed}", other, seed, args.slots, "--learn") for seed in seeds]
-    after = [evaluated(out, out / f"learn-{seed}" / "learned.npz", args.judges) for seed in seeds]
+    names = {(way, seed): f"learn-{way}-{seed}" for way in args.ways.split(",") for seed in seeds}
+    learning = [
+        (way, live(out, name, other, seed, args.slots, *options_of(way))) for (way, seed), name in names.items()
+    ]
+    after = [evaluated(out, out / name / "learned.npz", args.judges) for name in names.values()]
     if args.json:
         print(json.dumps({"best": best, "before": before, "after": after, "frozen": frozen, "learning": learning}))
         return

@@ -7,8 +7,9 @@ import msgspec
 
 from controller.gather import Gathering
 from testbed.model import random
+from testbed.model.learning import LEARNER
 from testbed.model.mdp import CellView
-from testbed.model.system import EPOCH_ARRIVAL, LEARNER, System
+from testbed.model.system import EPOCH_ARRIVAL, System
 from testbed.model.task import Phase
 from testbed.policy.heuristics import FALLBACKS, Policy, checked, watching
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake

@@ -4,7 +4,8 @@ from functools import partial
 
 from testbed.model import link, random
 from testbed.model.delay import after_ns, chain, duration_ns
-from testbed.model.system import CONTROLLER, EPOCH_ARRIVAL, LEARNER, SHARED, System
+from testbed.model.learning import LEARNER
+from testbed.model.system import CONTROLLER, EPOCH_ARRIVAL, SHARED, System
 from testbed.model.task import LOCAL, OFFLOAD, Phase, Task
 from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Execute, Finish, Lost, Record, Send, Wake
 from testbed.protocol.idle import Boundaries

@@ -1,6 +1,7 @@
 """Parameters and optimiser statistics in shared memory, updated without locks (Hogwild!, Recht et al. 2011)."""
 
 import contextlib
+import mmap
 import os
 from multiprocessing import shared_memory
 
@@ -48,37 +49,53 @@ def _fill(block: shared_memory.SharedMemory, length: int) -> None:
         raise
 
 
-class Shared:
-    """One block with ``size`` parameters, their RMSProp squares_avg, and what each of ``workers`` counted.
+def block_bytes(size: int, workers: int) -> int:
+    """How long the memory of `SharedArrays` is."""
+    return 8 * (2 + workers * (COUNTS + GAUGES) + size)
 
-    Workers are to end when told to, and at ``limit`` updates (0: never). Raises `StartError`.
+
+class SharedArrays:
+    """In ``memory``: ``size`` parameters, their RMSProp squares_avg, and what each of ``workers`` counted.
 
     ``counts`` (workers, 3): updates, world slots, and updates by others between reading parameters and changing them;
     ``gauges`` (workers, 2): entropy and mean reward of the last rollout. Each worker writes its own row only.
     """
 
-    def __init__(self, size: int, workers: int, name: str | None = None) -> None:
-        numbers = 2 + workers * (COUNTS + GAUGES)
-        self._mine = name is None
-        self._block = _opened(name, 8 * (numbers + size))
-        assert self._block.buf is not None
-        counters = np.frombuffer(self._block.buf, np.int64, 2 + workers * COUNTS)
-        gauges = np.frombuffer(self._block.buf, np.float64, workers * GAUGES, 8 * len(counters))
-        floats = np.frombuffer(self._block.buf, np.float32, 2 * size, 8 * numbers)
+    def __init__(self, memory: mmap.mmap | memoryview, size: int, workers: int) -> None:
+        counters = np.frombuffer(memory, np.int64, 2 + workers * COUNTS)
+        gauges = np.frombuffer(memory, np.float64, workers * GAUGES, 8 * len(counters))
+        floats = np.frombuffer(memory, np.float32, 2 * size, block_bytes(size, workers) - 8 * size)
         self._orders, self.counts = counters[:2], counters[2:].reshape(workers, COUNTS)
         self.gauges = gauges.reshape(workers, GAUGES)
         self.params: Array = floats[:size]
         self.square_avg: Array = floats[size:]
 
     @property
-    def name(self) -> str:
-        """What another process opens it by."""
-        return self._block.name
-
-    @property
     def updates(self) -> int:
         """Updates by all workers."""
         return int(self.counts[:, UPDATES].sum())
+
+    def let_go(self) -> None:
+        """Leave the memory: nothing of it may be used any more."""
+        del self._orders, self.counts, self.gauges, self.params, self.square_avg
+
+
+class Shared(SharedArrays):
+    """Such arrays in a block of shared memory, which the one who makes it removes in the end.
+
+    Workers are to end when told to, and at ``limit`` updates (0: never). Raises `StartError`.
+    """
+
+    def __init__(self, size: int, workers: int, name: str | None = None) -> None:
+        self._mine = name is None
+        self._block = _opened(name, block_bytes(size, workers))
+        assert self._block.buf is not None
+        super().__init__(self._block.buf, size, workers)
+
+    @property
+    def name(self) -> str:
+        """What another process opens it by."""
+        return self._block.name
 
     @property
     def stopping(self) -> bool:
@@ -103,6 +120,6 @@ class Shared:
         """Let go; the one who made it also removes it."""
         if self._mine:
             self._block.unlink()
-        del self._orders, self.counts, self.gauges, self.params, self.square_avg
+        self.let_go()
         with contextlib.suppress(BufferError):  # the frames of an interrupt may still look at it
             self._block.close()

@@ -1,6 +1,7 @@
-"""The behaviour policy of a run that learns: it follows the published weights, explores, and tells what it saw."""
+"""The behaviour policy of a run that learns: each cell follows what its worker publishes, explores, and tells
+what it saw."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -14,9 +15,10 @@ Source = Callable[[], tuple[Array, int]]
 
 
 class BehaviourPolicy:
-    """A learned policy whose weights come, with their version, from ``latest`` before every answer."""
+    """A learned policy whose weights come, with their version, from ``latest`` before every answer: a source for each
+    cell."""
 
-    def __init__(self, learned: Learned, latest: Source) -> None:
+    def __init__(self, learned: Learned, latest: Sequence[Source]) -> None:
         self._learned, self._latest = learned, latest
         self._version = 0
         self._chosen: dict[str, Chosen] = {}
@@ -24,7 +26,7 @@ class BehaviourPolicy:
     def decide(self, cell: CellView, rng: object) -> dict[str, int]:
         """See `testbed.policy.heuristics.Policy`."""
         self._chosen = {}
-        self._learned.params, self._version = self._latest()
+        self._learned.params, self._version = self._latest[cell.cell]()
         self._chosen = self._learned.choose(cell)
         return {name: chosen.choice for name, chosen in self._chosen.items()}
 

@@ -1,4 +1,4 @@
-"""What every slot cost, from tasks that end many slots later, in any order (reward ``holding``, over the region).
+"""What every slot cost, from tasks that end many slots later, in any order (reward ``holding``).
 
 A slot's cost is λt·(time its tasks spent in the system during it) + λe·(energy they spent in it). Slots are settled in
 turn. What comes to be known of a settled slot afterwards is charged to the slot that is settled next, so that costs
@@ -122,3 +122,39 @@ class SlotCosts:
             found.append((max(slot, self.next), until - start_ns))
             start_ns = until
         return found
+
+
+class RegionCosts:
+    """`SlotCosts` of every cell of ``system``, settled together."""
+
+    def __init__(self, system: System, first: int) -> None:
+        self._cells = [SlotCosts(system, first) for _ in system.edge_servers]
+        self._cell_of = [ue.cell for ue in system.ues]
+
+    @property
+    def next(self) -> int:
+        """The slot that is settled next."""
+        return self._cells[0].next
+
+    def enter(self, task: Task) -> None:
+        """See `SlotCosts.enter`."""
+        self._of(task.ue).enter(task)
+
+    def leave(self, outcome: Outcome) -> None:
+        """See `SlotCosts.leave`."""
+        self._of(outcome.task.ue).leave(outcome)
+
+    def lose(self, ue: int, at_ns: int) -> list[Key]:
+        """See `SlotCosts.lose`."""
+        return self._of(ue).lose(ue, at_ns)
+
+    def is_open(self, slot: int) -> bool:
+        """See `SlotCosts.is_open`: of any cell."""
+        return any(costs.is_open(slot) for costs in self._cells)
+
+    def settle(self) -> list[float]:
+        """What slot ``next`` cost in every cell; the one after it is then the next."""
+        return [costs.settle() for costs in self._cells]
+
+    def _of(self, ue: int) -> SlotCosts:
+        return self._cells[self._cell_of[ue]]

@@ -5,13 +5,18 @@ others, one may also be read before the observation of its task. A slot is settl
 that was in the system during it has ended, or `PATIENCE` slots have passed; T settled slots in a row make a segment.
 Decisions that were not the policy's own in the end, or whose UE died, get weight 0. A gap in what was seen, as a death
 of the controller leaves it, ends a segment.
+
+Who learns from some of the cells takes their decisions only; what all cells looked like and what all tasks cost is
+needed for the central critic and for the region's reward.
 """
+
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.online.slot_costs import Key, SlotCosts
+from controller.online.slot_costs import Key, RegionCosts
 from testbed.model.system import System
 from testbed.policy.features import CELL_FEATURES
 from testbed.policy.network import INPUTS, Array
@@ -22,7 +27,8 @@ LEAST_SLOTS = SEGMENT_SLOTS + PATIENCE + 1
 
 
 class TrajectorySegment(msgspec.Struct, kw_only=True):
-    """T slots in a row with D decisions; arrays as in `controller.learn.a3c.Rollout`, for one world.
+    """T slots in a row with D decisions; arrays as in `controller.learn.a3c.Rollout`: one world where the region's
+    reward counts, otherwise a world for each of the learner's cells.
 
     ``version`` (D,) is the policy's that made each decision.
     """
@@ -42,14 +48,29 @@ class _Slot(msgspec.Struct):
 
     cells: dict[int, tuple[float, ...]]
     chose: list[tuple[Chose, int]]
-    cost: float = 0.0
+    costs: list[float] = []
 
 
 class Assembler:
-    """Takes messages in the order they come; `ready` gives the segments of ``slots`` slots that are complete."""
+    """Takes messages in the order they come; `ready` gives the segments of ``slots`` slots that are complete.
 
-    def __init__(self, system: System, slots: int, patience: int = PATIENCE) -> None:
+    They hold the decisions of ``cells``, all unless told. With ``team`` below 1 each of these cells is a world of its
+    own, rewarded for its own tasks and by that share for the region's.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        slots: int,
+        patience: int = PATIENCE,
+        *,
+        cells: Sequence[int] | None = None,
+        team: float = 1.0,
+    ) -> None:
         self._system, self._length, self._patience = system, slots, patience
+        self.cells = tuple(range(len(system.edge_servers)) if cells is None else cells)
+        self._team = team
+        self._world = {cell: world if team < 1.0 else 0 for world, cell in enumerate(self.cells)}
         self._index = {ue.name: ue.index for ue in system.ues}
         self._ready: list[TrajectorySegment] = []
         self._seen: dict[int, _Slot] = {}
@@ -59,7 +80,7 @@ class Assembler:
     def _begin(self, first: int) -> None:
         """Go on with slot ``first``; slots that unknown tasks from before it may reach into are left out."""
         self._usable = first if first == 0 else first + self._patience
-        self._slot_costs = SlotCosts(self._system, first)
+        self._slot_costs = RegionCosts(self._system, first)
         self._decided: dict[Key, int] = {}
         self._ended_unseen = {key: slot for key, slot in self._ended_unseen.items() if slot >= first}
         self._not_own: set[tuple[int, int]] = set()
@@ -70,6 +91,10 @@ class Assembler:
         """The segments completed since the last call."""
         found, self._ready = self._ready, []
         return found
+
+    def segment_start(self, slot: int) -> int:
+        """The first slot of the segment that ``slot`` belongs to, as far as is known by now."""
+        return self._usable + (slot - self._usable) // self._length * self._length
 
     def take(self, message: object) -> None:
         """Note a `Seen`, an `Outcome` or a UE's `Down`; others say nothing."""
@@ -89,7 +114,8 @@ class Assembler:
             return
         slot = self._seen.setdefault(seen.slot, _Slot({}, []))
         slot.cells.setdefault(seen.cell, seen.features)
-        slot.chose += [(chose, seen.version) for chose in seen.chose]
+        if seen.cell in self._world:
+            slot.chose += [(chose, seen.version) for chose in seen.chose]
         for task in seen.tasks:
             key = task.ue, task.number
             if self._ended_unseen.pop(key, None) is None:
@@ -115,7 +141,7 @@ class Assembler:
         if newest <= slot + self._patience and (not whole or self._slot_costs.is_open(slot)):
             return False
         seen = self._seen.pop(slot)
-        seen.cost = self._slot_costs.settle()
+        seen.costs = self._slot_costs.settle()
         self._ended_unseen = {key: at for key, at in self._ended_unseen.items() if at > slot}
         if slot >= self._usable:
             self._settled.append(seen)
@@ -127,24 +153,39 @@ class Assembler:
     def _segment(self, first: int) -> TrajectorySegment:
         """The settled slots as arrays; the cells seen next are what the last slot led to."""
         slots = [*self._settled, self._seen[first + self._length]]
-        cells = np.zeros((len(slots), 1, len(self._system.edge_servers), CELL_FEATURES), np.float32)
-        for at, slot in enumerate(slots):
-            for cell, features in slot.cells.items():
-                cells[at, 0, cell] = features
         made = [(at, *one) for at, slot in enumerate(self._settled) for one in sorted(slot.chose, key=_ue)]
         inputs = np.array([chose.inputs for _, chose, _ in made], np.float32).reshape(len(made), INPUTS)
+        worlds = len(set(self._world.values()))
         own = [(chose.ue, first + at) not in self._not_own for at, chose, _ in made]
         self._not_own = {(ue, slot) for ue, slot in self._not_own if slot >= first + self._length}
         return TrajectorySegment(
             features=inputs,
             actions=np.array([chose.choice for _, chose, _ in made], np.float32),
             log_probability=np.array([chose.log_probability for _, chose, _ in made], np.float32),
-            slot=np.array([at for at, _, _ in made], np.int64),
+            slot=np.array([at * worlds + self._world_of(chose) for at, chose, _ in made], np.int64),
             weight=np.array(own, np.float32),
             version=np.array([version for _, _, version in made], np.int64),
-            cells=cells,
-            rewards=np.array([[-slot.cost] for slot in self._settled], np.float32),
+            cells=self._cells_seen(slots),
+            rewards=-self._costs_of(self._settled).astype(np.float32),
         )
+
+    def _world_of(self, chose: Chose) -> int:
+        return self._world[self._system.ues[chose.ue].cell]
+
+    def _cells_seen(self, slots: Sequence[_Slot]) -> Array:
+        """What the cells looked like: all in one world, or each of the own ones in a world."""
+        seen = np.zeros((len(slots), 1, len(self._system.edge_servers), CELL_FEATURES), np.float32)
+        for at, slot in enumerate(slots):
+            for cell, features in slot.cells.items():
+                seen[at, 0, cell] = features
+        return seen if self._team == 1.0 else seen[:, 0, list(self.cells), None]
+
+    def _costs_of(self, slots: Sequence[_Slot]) -> NDArray[np.float64]:
+        """What slots cost, by world."""
+        costs = np.array([slot.costs for slot in slots])
+        region = costs.sum(axis=1, keepdims=True)
+        own = (1.0 - self._team) * costs[:, list(self.cells)] + self._team * region
+        return np.asarray(region if self._team == 1.0 else own)
 
 
 def _ue(chose: tuple[Chose, int]) -> int:

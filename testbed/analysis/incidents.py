@@ -4,13 +4,15 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from testbed.model.learning import LEARNER, is_learner
 from testbed.model.statistics import percentile
-from testbed.model.system import LEARNER, System
+from testbed.model.system import System
 from testbed.model.task import FAILED, UE_DIED
 from testbed.protocol.rows import (
     DEAD_ALREADY,
     DIED,
     DROPPED_FRAME,
+    FELL_BACK,
     GIVEN_UP,
     HEARD,
     KILL,
@@ -111,7 +113,7 @@ def _deaths(run: RecordedRun, system: System) -> Iterator[str]:
     together: dict[tuple[int, str, bool], list[str]] = {}
     ues = {ue.name for ue in system.ues}
     for event in run.record.events:
-        if event.kind == DIED and event.detail in WHY and event.source != LEARNER:
+        if event.kind == DIED and event.detail in WHY and not is_learner(event.source):
             together.setdefault((event.at_ns, event.detail, event.source in ues), []).append(event.source)
     for (at_ns, why, of_ues), names in sorted(together.items()):
         for some in [names] if of_ues else [[name] for name in names]:
@@ -138,14 +140,27 @@ def _consequence(run: RecordedRun, names: Sequence[str], at_ns: int) -> str:
 
 
 def _learners(events: Sequence[EventRow]) -> Iterator[str]:
-    died = [event for event in events if event.kind == DIED and event.source == LEARNER and event.detail in WHY]
-    if died:
-        verb = WHY[died[-1].detail]
-        yield f"the learner {verb} {_times(len(died))}, not planned, last at {died[-1].at_ns * S_PER_NS:.1f} s"
+    died: dict[str, list[EventRow]] = {}
     for event in events:
+        if event.kind == DIED and is_learner(event.source) and event.detail in WHY:
+            died.setdefault(event.source, []).append(event)
+    for name, deaths in sorted(died.items()):
+        last, times = deaths[-1], _times(len(deaths))
+        yield f"{_learner(name)} {WHY[last.detail]} {times}, not planned, last at {last.at_ns * S_PER_NS:.1f} s"
+    for event in events:
+        if event.kind == FELL_BACK:
+            at, rise = event.at_ns * S_PER_NS, event.value - 1.0
+            yield f"learning fell back to earlier parameters at {at:.1f} s: overhead had risen by {rise:.0%}"
         if event.kind == GIVEN_UP:
-            deaths = f"{event.value:.0f} deaths"
-            yield f"the learner was not started again after {deaths}; nothing was learned since: {event.detail}"
+            since = "nothing was learned" if event.source == LEARNER else "it learned nothing"
+            yield (
+                f"{_learner(event.source)} was not started again after {event.value:.0f} deaths; "
+                f"{since} since: {event.detail}"
+            )
+
+
+def _learner(name: str) -> str:
+    return f"the {name}" if name == LEARNER else name
 
 
 def _plans(events: Iterable[EventRow], late_s: float) -> Iterator[str]:

@@ -36,6 +36,10 @@ EXAMPLES = {
         "testbed train region --algorithm dqn-do --updates 500": "",
         "testbed train region --on testbed --for 600s --speed 20": "from measurements",
     },
+    "learn": {
+        "testbed learn runs/learning pause": "decide by what was learned so far",
+        "testbed learn runs/learning resume": "go on learning",
+    },
     "verify": {
         "testbed verify --quick": "under a minute",
         "testbed verify campus.yaml --json": "",

@@ -4,7 +4,7 @@ import math
 
 from testbed.analysis.decision_latency import Spread
 from testbed.analysis.grading import Fidelity
-from testbed.analysis.learning_progress import Learning
+from testbed.analysis.learning_progress import Learning, WorkerProgress
 from testbed.analysis.summary import Summary
 from testbed.analysis.threshold_checks import NOT_GRADED
 from testbed.cli.exit_code import shown
@@ -123,10 +123,25 @@ def _thresholds(summary: Summary, columns: int) -> str:
 
 def _learning(learning: Learning) -> str:
     restarts = f", learner restarted {learning.restarts} times" if learning.restarts else ""
+    lines = [
+        f"learning   {learning.mode}: {learning.updates} updates, version {learning.version}; "
+        f"{learning.updates_per_s:.1f} a second, policy lag {learning.policy_lag:.1f} versions{restarts}"
+    ]
+    if len(learning.workers) > 1:
+        lines += [f"           {name}: {_worker(worker)}" for name, worker in learning.workers.items()]
+    return "\n".join(lines)
+
+
+def _worker(worker: WorkerProgress) -> str:
+    restarts = f", restarted {worker.restarts} times" if worker.restarts else ""
     return (
-        f"learning   {learning.updates} updates, version {learning.version}; {learning.updates_per_s:.1f} a second, "
-        f"policy lag {learning.policy_lag:.1f} versions{restarts}"
+        f"{worker.updates} updates, {worker.updates_per_s:.1f} a second, lag {worker.policy_lag:.1f}, "
+        f"loss {_known(worker.loss)}, entropy {_known(worker.entropy)}{restarts}"
     )
+
+
+def _known(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else "unknown"
 
 
 def _spread(spread: Spread) -> str:

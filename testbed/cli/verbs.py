@@ -11,6 +11,7 @@ VERBS = {
     "replay": "run the same tasks again",
     "tune": "tune the parameters of a heuristic on training seeds",
     "train": "train a network on training seeds",
+    "learn": "pause or resume the learning of a run that goes on",
     "verify": "compare measured values with set ones: links, CPUs, queues, a whole scenario",
     "compare": "compare policies on the same workloads",
     "bound": "find the best decisions in hindsight, a lower bound, and each policy's distance from both",
@@ -57,6 +58,10 @@ def command(verb: str) -> ModuleType:
             from testbed.cli.commands import train
 
             return train
+        case "learn":
+            from testbed.cli.commands import learn
+
+            return learn
         case "verify":
             from testbed.cli.commands import verify
 

@@ -20,6 +20,7 @@ from testbed.live import calibration, host_costs, needs, payload, preflight
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.live.progress import Progress
 from testbed.model.errors import ScenarioError, UsageError
+from testbed.model.learning import REPLAY, LearningPlan
 from testbed.model.printable import printable, readable
 from testbed.model.system import EPOCH_SLOT, Fault, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
@@ -58,8 +59,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What to run: a resolved scenario, its workload, the strategy by name, the clock and where to record it.
 
     ``answers`` repeats recorded decisions instead of asking the policy (simulation only), ``deaths`` recorded ones
-    instead of the scenario's faults. With ``learn`` the policy goes on learning from what the run measures. ``say``
-    hears of what takes long before the run begins, ``heard`` of its rows: as they come, from the twin when it is over.
+    instead of the scenario's faults. With ``learn`` the policy goes on learning from what the run measures, in ``mode``
+    by ``workers`` processes: 0 for one for each cell, as far as this host has room for them. ``say`` hears of what
+    takes long before the run begins, ``heard`` of its rows: as they come, from the twin when it is over.
     """
 
     resolved: Resolved
@@ -73,6 +75,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     second_offload: bool | None = None
     auto_speed: bool = False
     learn: bool = False
+    mode: str = REPLAY
+    workers: int = 0
     notes: dict[str, Any] = {}
     say: Callable[[str], None] = unheard
     heard: Hearer = unseen
@@ -149,6 +153,12 @@ def _refuse_to_learn(order: Order) -> None:
             f'agent.reward "{kind}": --learn earns "{run_reward.HOLDING}"',
             remedy=f"add --set agent.reward={run_reward.HOLDING}",
         )
+    cells = len(order.resolved.system.edge_servers)
+    if order.workers > cells:
+        raise UsageError(
+            f"--workers {order.workers}: each needs cells of its own, of which there are {cells}",
+            f"give at most --workers {cells}",
+        )
 
 
 def summary_of(run: RecordedRun) -> Summary:
@@ -170,7 +180,14 @@ def planned(order: Order, *, double: bool) -> Plan:
         return plan
     payload.refuse(plan)
     known = host_costs.kept() or (calibration.measured(order.say) if order.auto_speed else host_costs.HostCosts())
-    return preflight.fitted(plan, known, auto_speed=order.auto_speed)
+    plan = preflight.fitted(plan, known, auto_speed=order.auto_speed)
+    return msgspec.structs.replace(plan, learning=_learning(order, plan, known)) if order.learn else plan
+
+
+def _learning(order: Order, plan: Plan, costs: host_costs.HostCosts) -> LearningPlan:
+    """How the run of ``plan`` learns."""
+    workers = order.workers or preflight.advised_workers(plan, costs)
+    return LearningPlan(mode=order.mode, workers=workers, team=order.resolved.scenario.agent.team)
 
 
 def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
@@ -182,6 +199,8 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "policy": order.policy,
         "second_offload": plan.second_offload,
         "learn": plan.learn,
+        "learn_mode": plan.learning.mode if plan.learn else "",
+        "learn_workers": len(plan.learners),
         "seed": plan.system.seed,
         "slots": plan.system.slots,
         "system": msgspec.json.encode(plan.system).decode(),

@@ -20,7 +20,8 @@ from testbed.gym.sweeper import swept
 from testbed.live.local_supervisor import last_lines
 from testbed.live.process_group import EPISODE_LOOK_MS, ProcessGroup, prepared
 from testbed.model.errors import StartError
-from testbed.model.system import CONTROLLER, LEARNER, Plan
+from testbed.model.learning import LEARNER
+from testbed.model.system import CONTROLLER, Plan
 from testbed.model.task import Phase
 from testbed.node.launcher_session import WORDS
 from testbed.node.socket import envelope

@@ -1,6 +1,7 @@
 """Deaths and restarts of a running testbed: those the scenario plans, and those that just happen."""
 
 import time
+from collections import defaultdict
 from pathlib import Path
 from typing import Protocol
 
@@ -9,7 +10,8 @@ import msgspec
 from testbed.live.backoff import Backoff
 from testbed.live.liveness import Liveness
 from testbed.live.supervisor import Supervisor
-from testbed.model.system import LAUNCHER, LEARNER, Fault, Plan
+from testbed.model.learning import is_learner
+from testbed.model.system import LAUNCHER, Fault, Plan
 from testbed.node.clock import Clock
 from testbed.node.socket import Mailbox
 from testbed.protocol.endings import Absence
@@ -93,7 +95,7 @@ class Faults:
         self._returning: list[Return] = []
         self._downs: dict[str, Down] = {}
         self._incarnation: dict[str, int] = {}
-        self._backoff = Backoff()
+        self._backoffs: defaultdict[str, Backoff] = defaultdict(Backoff)
         self._requests = FaultRequests(launcher.run_dir)
         self._born_ns: dict[str, int] = {}
         self.absences: dict[str, list[Absence]] = {}
@@ -173,18 +175,18 @@ class Faults:
         fault = killed.fault if killed is not None else None
         if fault is not None:
             self._note(EventRow(fault.at_ns, fault.name, PLANNED, KILL, (at - fault.at_ns) * S_PER_NS))
-        if process == LEARNER:
+        if is_learner(process):
             self._try_again(process, incarnation + 1, at)
         elif fault is not None and fault.restart_ns >= 0:
             self._await(process, incarnation + 1, fault.restart_ns, planned=True)
 
     def _try_again(self, process: str, incarnation: int, at_ns: int) -> None:
         """A learner is started again, unless it keeps dying."""
-        now = time.monotonic_ns()
-        wait = self._backoff.after_ns(now - self._born_ns.get(process, now))
+        now, backoff = time.monotonic_ns(), self._backoffs[process]
+        wait = backoff.after_ns(now - self._born_ns.get(process, now))
         if wait is None:
             words = self._launcher.log_tail(process)
-            return self._note(EventRow(at_ns, process, GIVEN_UP, words, self._backoff.deaths))
+            return self._note(EventRow(at_ns, process, GIVEN_UP, words, backoff.deaths))
         self._await(process, incarnation, at_ns, start_ns=now + wait)
 
     def join(self, process: str) -> None:

@@ -15,7 +15,7 @@ from testbed.live.process_group import ProcessGroup, prepared
 from testbed.live.progress import Progress, TaskCounter
 from testbed.live.supervisor import Supervise
 from testbed.model.errors import LostError, StartError
-from testbed.model.system import LEARNER, Plan
+from testbed.model.system import Plan
 from testbed.model.task import DRAIN_LIMIT, INTERRUPTED, NEVER_BEGAN_NS, STARTER_DIED
 from testbed.node.launcher_session import LAUNCHER
 from testbed.protocol.codec import Envelope
@@ -110,7 +110,7 @@ class Launcher(ProcessGroup):
 
     def _start(self) -> bool:
         """Start every process and give them the epoch; False if interrupted meanwhile."""
-        names = [name for name in self.processes if name != LEARNER]
+        names = [name for name in self.processes if name not in self.plan.learners]
         if not self.start_all(names, lambda: self.interrupted, self._show):
             return False
         self._ready_s = (time.monotonic_ns() - self._began_ns) * 1e-9
@@ -118,8 +118,8 @@ class Launcher(ProcessGroup):
             return False
         self.begin(names)
         self.recorder.put({"ready_s": self._ready_s, "epoch_monotonic_ns": self.clock.epoch_ns})
-        if self.plan.learn:
-            self.faults.join(LEARNER)
+        for name in self.plan.learners:
+            self.faults.join(name)
         return True
 
     def _rehearse(self, names: Sequence[str]) -> bool:

@@ -32,10 +32,10 @@ def needs_of(plan: Plan, pack: int) -> Needs:
     another beside it that burns.
     """
     ues = math.ceil(len(plan.system.ues) / pack)
-    processes = ues + len(plan.system.edge_servers) + 1 + plan.learn
+    processes = ues + len(plan.system.edge_servers) + 1 + len(plan.learners)
     burners = ues + len(plan.system.edge_servers) if plan.emulation.burn > 0.0 else 0
     each = PROCESS_BYTES + TASK_BYTES * len(plan.workload)
-    memory = (processes + burners) * each + LAUNCHER_BYTES + plan.learn * LEARNER_BYTES
+    memory = (processes + burners) * each + LAUNCHER_BYTES + len(plan.learners) * LEARNER_BYTES
     threads = limits.TASKS_A_PROCESS + (plan.emulation.transport == TCP)
     tasks = threads * (processes + 1) + burners + 1
     return Needs(processes=processes, memory_bytes=memory, descriptors=limits.descriptors_of(processes), tasks=tasks)

@@ -12,7 +12,7 @@ import msgspec
 
 from testbed.live import payload
 from testbed.live.host_costs import HostCosts, byte_rate, message_rate
-from testbed.live.needs import host, needs_of, shortages
+from testbed.live.needs import LEARNER_BYTES, host, needs_of, shortages
 from testbed.model import fidelity
 from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.system import REAL, Plan
@@ -112,6 +112,16 @@ def busy_executors(plan: Plan) -> float:
         work[task.ue] += duration_ns(task.cycles, plan.system.ues[task.ue].cpu_hz)
     local = sum(min(1.0, ns / plan.system.end_ns) for ns in work)
     return max(local, float(sum(es.cores for es in plan.system.edge_servers)))
+
+
+def advised_workers(plan: Plan, costs: HostCosts) -> int:
+    """How many processes ``plan`` should learn with: one for each cell, but no more than have a core of their own and
+    memory beside the run, of which ``plan`` counts one."""
+    run = (message_load(plan, costs) + payload_load(plan, costs)) * plan.emulation.speed
+    free = limits.cores() - run - max(0.0, plan.emulation.burn) * busy_executors(plan)
+    needed = needs_of(plan, plan.emulation.ues_per_process).memory_bytes
+    by_memory = len(plan.learners) + (host().memory_bytes - needed) / LEARNER_BYTES
+    return max(1, math.floor(min(float(len(plan.system.edge_servers)), free, by_memory)))
 
 
 def cpu_limit() -> float:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from testbed.model.learning import LearningPlan
 from testbed.model.link import JITTER_NONE
 from testbed.model.queue import LOCAL_FIRST, NO_LIMIT
 from testbed.model.task import Task
@@ -10,7 +11,7 @@ DEDICATED, SHARED = "dedicated", "shared"
 REAL = "real"
 IPC, TCP = "ipc", "tcp"
 EPOCH_SLOT, EPOCH_ARRIVAL = "slot", "arrival"
-CONTROLLER, LAUNCHER, LEARNER = "controller", "launcher", "learner"
+CONTROLLER, LAUNCHER = "controller", "launcher"
 
 
 class Ue(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +135,7 @@ class Emulation(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one run needs, whatever the clock: system, workload, strategy, emulation and faults.
 
-    With ``learn`` the strategy goes on learning from what the run measures.
+    With ``learn`` the strategy goes on learning from what the run measures, as ``learning`` says.
     """
 
     system: System
@@ -144,6 +145,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     emulation: Emulation = Emulation()
     faults: tuple[Fault, ...] = ()
     learn: bool = False
+    learning: LearningPlan = LearningPlan()
+
+    @property
+    def learners(self) -> tuple[str, ...]:
+        """The names of the processes that learn, none unless it is to ``learn``."""
+        return self.learning.names if self.learn else ()
 
     def tasks_by_ue(self) -> tuple[tuple[Task, ...], ...]:
         """The workload's rows of each UE, by its index."""

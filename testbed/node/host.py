@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from testbed.model.learning import LEARNER
 from testbed.model.system import DEDICATED, LAUNCHER, Plan
 from testbed.node.clock import Clock, Spinner, Timer
 from testbed.node.event_queue import EventQueue
@@ -215,21 +216,22 @@ class Host:
             self._asked_wall[core.name, body.slot] = time.monotonic_ns()
         if isinstance(body, Decision) and (asked := self._last_ask.pop(self._cells[body.ue], 0)):
             self.lateness.answers.add(time.monotonic_ns() - asked)
-        self.mailbox.post(
-            Envelope(
-                version=PROTOCOL_VERSION,
-                source=core.name,
-                incarnation=self._incarnations[core.name],
-                sequence=0,
-                to=send.to,
-                at_ns=send.at_ns,
-                phase=int(send.phase),
-                ue=send.ue,
-                number=send.number,
-                payload_bits=send.payload_bits,
-                body=body,
+        for to in self.plan.learners if send.to == LEARNER and self.plan.learn else (send.to,):
+            self.mailbox.post(
+                Envelope(
+                    version=PROTOCOL_VERSION,
+                    source=core.name,
+                    incarnation=self._incarnations[core.name],
+                    sequence=0,
+                    to=to,
+                    at_ns=send.at_ns,
+                    phase=int(send.phase),
+                    ue=send.ue,
+                    number=send.number,
+                    payload_bits=send.payload_bits,
+                    body=body,
+                )
             )
-        )
 
     def _execute(self, core: Core, execute: Execute) -> None:
         send = execute.then

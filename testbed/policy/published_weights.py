@@ -6,20 +6,20 @@ stores. A file leaves nothing behind when processes are killed: it goes with the
 """
 
 import mmap
-import os
 import zlib
 from pathlib import Path
 
 import numpy as np
 
 from testbed.policy.network import Array
+from testbed.record.files import make_once
 
 SEQUENCE, VERSION, CHECKSUM, NUMBERS = 0, 1, 2, 3
 ATTEMPTS = 3
 
 
 class Weights:
-    """The published weights of a run, ``size`` float32 values with a version that only grows."""
+    """The published weights of a run, ``size`` float32 values with a version that never falls."""
 
     def __init__(self, path: Path, size: int) -> None:
         with open(path, "r+b") as file:
@@ -33,20 +33,17 @@ class Weights:
     @classmethod
     def create(cls, path: Path, params: Array) -> "Weights":
         """The weights at ``path``; made from ``params`` as version 0, all at once, if the file is not there yet."""
-        if not path.exists():
-            part = path.with_name(f"{path.name}.{os.getpid()}.part")
-            numbers = np.array([0, 0, zlib.crc32(params.tobytes())], np.int64)
-            part.write_bytes(numbers.tobytes() + params.tobytes())
-            os.replace(part, path)
+        numbers = np.array([0, 0, zlib.crc32(params.tobytes())], np.int64)
+        make_once(path, lambda: numbers.tobytes() + params.tobytes())
         return cls(path, len(params))
 
-    def publish(self, params: Array) -> int:
-        """Replace the weights by ``params``; returns their version. For one writer at a time."""
+    def publish(self, params: Array, version: int | None = None) -> int:
+        """Replace the weights by ``params``; returns their version, the next one unless told. For one writer."""
         numbers = self._numbers
         numbers[SEQUENCE] |= 1
         self._params[:] = params
         numbers[CHECKSUM] = zlib.crc32(params.tobytes())
-        numbers[VERSION] += 1
+        numbers[VERSION] = numbers[VERSION] + 1 if version is None else version
         numbers[SEQUENCE] += 1
         return int(numbers[VERSION])
 

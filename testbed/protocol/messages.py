@@ -150,7 +150,7 @@ class Up(Message, frozen=True):
 
 
 class Outcome(Message, frozen=True, kw_only=True):
-    """A finished task, told by its UE to the learner; delays in ns, energy in J, as measured.
+    """A finished task, told by its UE to every learner; delays in ns, energy in J, as measured.
 
     ``forwarded``: another ES executed it; ``rejected``: the ES had no place for it; ``by_ue``: its UE executed it.
     ``think_ns`` is the time from ask to answer.
@@ -183,7 +183,7 @@ class Chose(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Seen(Message, frozen=True, kw_only=True):
-    """The controller tells the learner what it saw of cell ``cell`` (0-based) in a slot: the cell's features and
+    """The controller tells every learner what it saw of cell ``cell`` (0-based) in a slot: the cell's features and
     undecided tasks, and the decisions it made there by version ``version`` of the policy (perhaps none)."""
 
     cell: int

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from testbed.model.system import LEARNER, Plan
+from testbed.model.system import Plan
 
 Hosted = tuple[str, tuple[str, ...]]
 Processes = Mapping[str, Hosted]
@@ -22,6 +22,6 @@ def hosts_of(plan: Plan) -> Processes:
 def processes_of(plan: Plan) -> Processes:
     """Every process of a run, likewise."""
     found: dict[str, Hosted] = {"controller": ("controller", ("controller",)), **hosts_of(plan)}
-    if plan.learn:
-        found[LEARNER] = ("controller.online", (LEARNER,))
+    for name in plan.learners:
+        found[name] = ("controller.online", (name,))
     return found

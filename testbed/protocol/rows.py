@@ -132,8 +132,8 @@ class LinkRow(msgspec.Struct, frozen=True, array_like=True, tag="link", kw_only=
 
 
 class UpdateRow(msgspec.Struct, frozen=True, array_like=True, tag="update", kw_only=True):
-    """How far a learner is, about once a second: its last update, ``updates`` so far and a second, and by how many
-    versions the policy that made its decisions was behind."""
+    """How far a learner is, about once a second, a row for each that a run has: its last update, its ``updates`` so far
+    and a second, and by how many versions the policy that made its decisions was behind."""
 
     at_ns: int
     learner: str
@@ -159,6 +159,8 @@ class EventRow(msgspec.Struct, frozen=True, array_like=True, tag="event"):
 POLICY_ERROR = "policy_error"
 DIED, RESTARTED, PLANNED, GIVEN_UP = "died", "restarted", "planned", "given_up"
 REQUEST_REFUSED = "refused"
+LEARNING_PAUSED, LEARNING_RESUMED = "learning_paused", "learning_resumed"
+FELL_BACK = "fell_back"
 KILL, RESTART, DEAD_ALREADY = "kill", "restart", "kill: was dead already"
 SILENT, HEARD, UNSENT, DROPPED_FRAME = "silent", "heard", "unsent", "dropped_frame"
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from testbed.model import link
 from testbed.model.delay import duration_ns, transfer_ns
-from testbed.model.system import CONTROLLER, LAUNCHER, LEARNER, SHARED, Es, Plan, Ue
+from testbed.model.system import CONTROLLER, LAUNCHER, SHARED, Es, Plan, Ue
 from testbed.model.task import COMPLETED, FAILED, LATE, LOCAL, OFFLOAD, Phase
 from testbed.protocol.bounds import Bounds, RefusedError, need, ordered, placed, sent_by
 from testbed.protocol.codec import Envelope
@@ -233,7 +233,7 @@ class Validator:
         known = (
             notice.name in self._bounds.ues
             or notice.name in self._bounds.edge_servers
-            or notice.name in (CONTROLLER, LEARNER)
+            or notice.name in (CONTROLLER, *self._plan.learning.names)
         )
         need(holds=known and notice.name != envelope.to, why=f"no other process is called {notice.name[:40]!r}")
         need(holds=0 <= notice.incarnation < INCARNATIONS, why="there is no such incarnation")

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from testbed.model.errors import StartError
@@ -101,3 +101,18 @@ def must_be_writable(path: Path, option: str) -> None:
 def unwritable(path: Path, error: OSError, option: str = "--out DIR") -> StartError:
     """The error of a file or directory that cannot be written; ``option`` chooses another place."""
     return StartError(f"{path} cannot be written: {error.strerror or error}", f"{_REMEDY} with {option}")
+
+
+def make_once(path: Path, data: Callable[[], bytes]) -> None:
+    """Make ``data()`` what ``path`` holds, all at once, unless there is such a file: of several who do this at the same
+    time one prevails, and the others find its file. Raises `OSError`.
+    """
+    if path.exists():
+        return
+    beside = _fresh(path)
+    try:
+        beside.write_bytes(data())
+        with contextlib.suppress(FileExistsError):
+            os.link(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -51,7 +51,9 @@ def learning(listed: Sequence[Reported]) -> Charts:
     return [
         (
             f"Learning: {title}",
-            svg.lines([series.learning_series(one, what) for one in learners], Scale(TIME, title), marked),
+            svg.lines(
+                [line for one in learners for line in series.learning_series(one, what)], Scale(TIME, title), marked
+            ),
         )
         for what, title in LEARNT.items()
     ]

@@ -79,7 +79,7 @@ def plots(listed: Sequence[Reported]) -> Iterator[Plot]:
         _bars("ue_energy", "energy of UEs (J)", [(one.label, series.ue_energy(one.run)) for one in listed]),
     ]
     found += [
-        _lines(f"learning_{what}", TIME, title, [series.learning_series(one, what) for one in listed])
+        _lines(f"learning_{what}", TIME, title, [line for one in listed for line in series.learning_series(one, what)])
         for what, title in LEARNT.items()
     ]
     for one, name in zip(listed, _stems(listed), strict=True):

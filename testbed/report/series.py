@@ -162,10 +162,15 @@ def reward_series(one: Reported) -> Series:
     return Series(one.label, x, tuple(mean for *_, mean in means))
 
 
-def learning_series(one: Reported, what: str) -> Series:
-    """A column of the learner's rows over time, as far as it was a number."""
-    rows = ((row.at_ns * S_PER_NS, float(getattr(row, what))) for row in one.run.record.updates)
-    return thinned(one.label, [(x, y) for x, y in rows if math.isfinite(y)])
+def learning_series(one: Reported, what: str) -> list[Series]:
+    """A column of each learner's rows over time, as far as it was a number."""
+    points: dict[str, list[tuple[float, float]]] = {}
+    for row in one.run.record.updates:
+        value, own = float(getattr(row, what)), points.setdefault(row.learner, [])
+        if math.isfinite(value):
+            own.append((row.at_ns * S_PER_NS, value))
+    named = {name: f"{one.label} {name}" if len(points) > 1 else one.label for name in points}
+    return [thinned(named[name], found) for name, found in sorted(points.items())]
 
 
 def thinned(name: str, points: Sequence[tuple[float, float]]) -> Series:

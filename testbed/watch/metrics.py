@@ -5,6 +5,7 @@
 
 import argparse
 import logging
+import math
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ from testbed.model.errors import StartError, TestbedError
 from testbed.model.packages import naming_extras
 from testbed.watch.accounts import TaskAccount
 from testbed.watch.feed import LiveFeed
-from testbed.watch.snapshot import EsState, Snapshot
+from testbed.watch.snapshot import EsState, LearnerState, Snapshot
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -57,6 +58,7 @@ def metrics_of(shown: Snapshot, tasks: TaskAccount) -> Iterator["Metric"]:
         energy.add_metric([*run, part], joules)
     yield energy
     yield from _of_servers(shown, run)
+    yield from _of_learners(shown, run)
     yield from _of_the_run(shown, run)
 
 
@@ -83,11 +85,30 @@ def _of_servers(shown: Snapshot, run: list[str]) -> Iterator["Metric"]:
     yield forwarded
 
 
+def _of_learners(shown: Snapshot, run: list[str]) -> Iterator["Metric"]:
+    """Gauges of each learner; none of a run that does not learn."""
+    from prometheus_client.core import GaugeMetricFamily
+
+    gauges: dict[str, tuple[str, Callable[[LearnerState], float]]] = {
+        "testbed_learning_updates": ("Updates of a learner so far", lambda one: float(one.updates)),
+        "testbed_learning_updates_per_second": ("Its rate", lambda one: one.updates_per_s),
+        "testbed_learning_lag_versions": ("Age of the policy that it learns from", lambda one: one.lag),
+        "testbed_learning_loss": ("Loss of its last update", lambda one: one.loss[-1]),
+        "testbed_learning_entropy_nats": ("Entropy of the policy in it", lambda one: one.entropy[-1]),
+    }
+    for name, (text, value) in gauges.items() if shown.learners else ():
+        gauge = GaugeMetricFamily(name, text, labels=(*LABELS, "learner"))
+        for one in shown.learners:
+            if math.isfinite(value(one)):
+                gauge.add_metric([*run, one.name], value(one))
+        yield gauge
+
+
 def _of_the_run(shown: Snapshot, run: list[str]) -> Iterator["Metric"]:
     """Gauges of the whole run; what is not known is left out."""
     from prometheus_client.core import GaugeMetricFamily
 
-    honesty, learning = shown.honesty, shown.learning
+    honesty = shown.honesty
     late_s = None if honesty.late_p99_ms is None else honesty.late_p99_ms * S_PER_MS
     for name, text, value in (
         ("testbed_emulated_seconds", "Emulated time", shown.now_s),
@@ -97,9 +118,6 @@ def _of_the_run(shown: Snapshot, run: list[str]) -> Iterator["Metric"]:
         ("testbed_slipped_events", "Events acted on out of order so far", float(honesty.slipped)),
         ("testbed_host_steal_ratio", "Share of CPU time taken by the hypervisor", honesty.steal),
         ("testbed_fidelity_grade", "Fidelity: 4 is A, 1 is F; only once graded", GRADE_VALUES.get(honesty.grade or "")),
-        ("testbed_learning_updates", "Updates of the learner so far", float(learning.updates) if learning else None),
-        ("testbed_learning_updates_per_second", "Its rate", learning.updates_per_s if learning else None),
-        ("testbed_learning_lag_versions", "Age of the policy that decides", learning.lag if learning else None),
     ):
         if value is not None:
             gauge = GaugeMetricFamily(name, text, labels=LABELS)

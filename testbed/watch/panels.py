@@ -45,6 +45,9 @@ KINDS = {
     "dropped_frame": "red",
     "refused": "yellow",
     "silent": "yellow",
+    "learning_paused": "yellow",
+    "fell_back": "yellow",
+    "learning_resumed": "green",
     "restarted": "green",
     "heard": "green",
 }

@@ -106,8 +106,9 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class LearnerState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the learner says of itself, its last word first; the series are a point for each of its reports."""
+    """What a learner says of itself, its last word first; the series are a point for each of its reports."""
 
+    name: str
     updates: int
     version: int
     updates_per_s: float
@@ -167,7 +168,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     ues: tuple[UeState, ...]
     tasks: tuple[TaskLife, ...]
     events: tuple[Event, ...]
-    learning: LearnerState | None
+    learners: tuple[LearnerState, ...]
     honesty: Honesty
 
     def graded(self, grade: str) -> "Snapshot":

@@ -8,7 +8,7 @@ import bisect
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from testbed.analysis.parts import PARTS
@@ -17,8 +17,11 @@ from testbed.model.task import COMPLETED, DECIDED, FAILED, LATE, OFFLOAD
 from testbed.protocol.rows import (
     DIED,
     DROPPED_FRAME,
+    FELL_BACK,
     GIVEN_UP,
     HEARD,
+    LEARNING_PAUSED,
+    LEARNING_RESUMED,
     POLICY_ERROR,
     REQUEST_REFUSED,
     RESTARTED,
@@ -37,7 +40,19 @@ from testbed.watch.snapshot import BestBaseline, DelaySpread, Event, Fates, Hone
 
 MS_PER_NS = 1e-6
 RECENT, LAST_TASKS, LAST_EVENTS = 500, 200, 200
-SHOWN_EVENTS = (DIED, RESTARTED, SILENT, HEARD, POLICY_ERROR, DROPPED_FRAME, GIVEN_UP, REQUEST_REFUSED)
+SHOWN_EVENTS = (
+    DIED,
+    RESTARTED,
+    SILENT,
+    HEARD,
+    POLICY_ERROR,
+    DROPPED_FRAME,
+    GIVEN_UP,
+    REQUEST_REFUSED,
+    LEARNING_PAUSED,
+    LEARNING_RESUMED,
+    FELL_BACK,
+)
 SLIPPED = "slipped"
 QUANTILES = (0.5, 0.95, 0.99)
 
@@ -60,7 +75,7 @@ class Telemetry:
         self._recent: deque[int] = deque(maxlen=RECENT)
         self._lives: deque[TaskLife] = deque(maxlen=LAST_TASKS)
         self._events: deque[Event] = deque(maxlen=LAST_EVENTS)
-        self._updates: deque[UpdateRow] = deque(maxlen=SERIES)
+        self._updates: dict[str, deque[UpdateRow]] = {}
         self._controller_alive = True
         self._counters: dict[tuple[str, str], float] = {}
 
@@ -95,7 +110,7 @@ class Telemetry:
             case LinkRow() if row.ue in self._ues and row.link == row.ue:
                 self._ues[row.ue].sends(row, self.now_ns)
             case UpdateRow():
-                self._updates.append(row)
+                self._updates.setdefault(row.learner, deque(maxlen=SERIES)).append(row)
             case EventRow():
                 self._happened(row)
 
@@ -170,7 +185,7 @@ class Telemetry:
             ),
             tasks=tuple(reversed(self._lives)),
             events=tuple(reversed(self._events)),
-            learning=self._learning(),
+            learners=tuple(_learner(name, rows) for name, rows in sorted(self._updates.items())),
             honesty=self._honesty(grade),
         )
 
@@ -228,20 +243,6 @@ class Telemetry:
         parts, count = self.tasks.parts, self.tasks.delay.count
         return tuple((part, parts[part] * S_PER_NS / count) for part in PARTS if parts[part]) if count else ()
 
-    def _learning(self) -> LearnerState | None:
-        if not self._updates:
-            return None
-        last = self._updates[-1]
-        return LearnerState(
-            updates=last.updates,
-            version=last.version,
-            updates_per_s=last.rate,
-            lag=last.lag,
-            loss=tuple(row.loss for row in self._updates),
-            entropy=tuple(row.entropy for row in self._updates),
-            reward=tuple(row.reward for row in self._updates),
-        )
-
     def _honesty(self, grade: str | None) -> Honesty:
         lateness = self.tasks.lateness
         wall_ms = MS_PER_NS / float(self.meta.get("speed", 1.0))
@@ -278,6 +279,20 @@ def spread_of(delays_ns: Iterable[int]) -> DelaySpread | None:
         return None
     at = (ranked[min(len(ranked) - 1, int(q * len(ranked)))] * S_PER_NS for q in QUANTILES)
     return DelaySpread(sum(ranked) * S_PER_NS / len(ranked), *at)
+
+
+def _learner(name: str, rows: Sequence[UpdateRow]) -> LearnerState:
+    last = rows[-1]
+    return LearnerState(
+        name=name,
+        updates=last.updates,
+        version=last.version,
+        updates_per_s=last.rate,
+        lag=last.lag,
+        loss=tuple(row.loss for row in rows),
+        entropy=tuple(row.entropy for row in rows),
+        reward=tuple(row.reward for row in rows),
+    )
 
 
 def _life(row: TaskRow) -> TaskLife:

@@ -6,7 +6,7 @@ from rich.text import Text
 from testbed.analysis.parts import PART_COLOURS, PARTS
 from testbed.watch import panels
 from testbed.watch.glyphs import columns, number, percent, sparkline, stacked
-from testbed.watch.snapshot import Snapshot
+from testbed.watch.snapshot import LearnerState, Snapshot
 
 STATES = {"completed": "green", "late": "yellow", "failed": "bold red"}
 
@@ -41,25 +41,31 @@ def servers(shown: Snapshot, width: int) -> RenderableType:
 
 
 def learning(shown: Snapshot, width: int) -> RenderableType:
-    """What is learned: overhead beside the learner's own numbers."""
-    room = max(10, width - 30)
+    """What is learned: overhead beside each learner's own numbers."""
     blocks: list[RenderableType] = [panels.overhead(shown, width, 10), Text("")]
-    found = shown.learning
-    if found is None:
+    if not shown.learners:
         return Group(*blocks, Text("this run does not learn: start one with --learn", style="dim"))
-    blocks.append(
+    for found in shown.learners:
+        named = f"{found.name}: " if len(shown.learners) > 1 else ""
+        blocks += _learner(found, named, max(10, width - 30))
+    return Group(*blocks)
+
+
+def _learner(found: LearnerState, named: str, room: int) -> list[RenderableType]:
+    """One learner's numbers: a line that begins with ``named``, and its series."""
+    lines: list[RenderableType] = [
         Text(
-            f"{found.updates} updates, {found.updates_per_s:.1f} a second; version {found.version}; "
+            f"{named}{found.updates} updates, {found.updates_per_s:.1f} a second; version {found.version}; "
             f"decided by a policy {found.lag:.1f} versions old"
         )
-    )
+    ]
     for name, series in (("loss", found.loss), ("entropy", found.entropy), ("reward", found.reward)):
-        blocks.append(
+        lines.append(
             Text.assemble(
                 (f"{name:8}", "dim"), (sparkline(series, room), "cyan"), f" {number(series[-1] if series else None, 4)}"
             )
         )
-    return Group(*blocks)
+    return lines
 
 
 def tasks(shown: Snapshot, width: int, height: int) -> RenderableType:

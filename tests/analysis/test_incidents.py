@@ -11,7 +11,8 @@ from testbed.analysis.grading import graded
 from testbed.cli import summary_text
 from testbed.experiments import runner
 from testbed.model.histogram import Histogram
-from testbed.model.system import LEARNER, Fault
+from testbed.model.learning import LEARNER
+from testbed.model.system import Fault
 from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.rows import DEAD_ALREADY, EventRow
 from testbed.record.reader import RecordedRows, assemble
@@ -142,6 +143,25 @@ def test_a_learner_that_keeps_dying_is_told():
         "the learner crashed 2 times, not planned, last at 2.0 s",
         "the learner was not started again after 7 deaths; nothing was learned since: "
         "MemoryError (see r/logs/learner.log)",
+    ]
+
+
+def test_of_several_learners_each_is_named():
+    lines = warned(
+        EventRow(NS_PER_S, "learner-2", "died", "killed", 0),
+        EventRow(2 * NS_PER_S, "learner-1", "died", "crashed", 0),
+        EventRow(2 * NS_PER_S, "learner-1", "given_up", "MemoryError", 7),
+    )
+    assert lines == [
+        "learner-1 crashed 1 time, not planned, last at 2.0 s",
+        "learner-2 was killed 1 time, not planned, last at 1.0 s",
+        "learner-1 was not started again after 7 deaths; it learned nothing since: MemoryError",
+    ]
+
+
+def test_learning_that_fell_back_is_told():
+    assert warned(EventRow(12 * NS_PER_S, "learner-1", "fell_back", "overhead rose", 1.25)) == [
+        "learning fell back to earlier parameters at 12.0 s: overhead had risen by 25%"
     ]
 
 

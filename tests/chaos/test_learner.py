@@ -1,4 +1,4 @@
-"""Learning in a run goes on, whoever dies: its learner, or its learner and the controller together."""
+"""Learning in a run goes on, whoever dies: a learner, all of them, or a learner and the controller together."""
 
 import os
 import signal
@@ -14,6 +14,9 @@ from tests.command import call, document
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 LEARN = ("--policy", "a3c-do", "--learn", "--speed", "6", "--slots", "5000")  # it ends when it is interrupted
+ONE = ("--workers", "1")
+CELL = "{es: {cpu: 2 GHz}, ues: 1}"
+TWO = ("--workers", "2", "--mode", "a3c", "--set", f"cells=[{CELL}, {CELL}]")
 
 
 def updates(run: Path) -> list[tuple[int, int]]:
@@ -50,7 +53,7 @@ def until_it_learns_again(process, run, killed):
 
 def test_a_learner_that_is_killed_returns_and_goes_on_from_its_checkpoint(tmp_path):
     run = tmp_path / "r"
-    process = begin(tmp_path, *LEARN)
+    process = begin(tmp_path, *LEARN, *ONE)
     try:
         wait_until(process, lambda: updates(run) and (run / "learned.npz").exists())
         first = pids(run)
@@ -78,7 +81,7 @@ def test_a_learner_that_is_killed_returns_and_goes_on_from_its_checkpoint(tmp_pa
 def test_controller_and_learner_die_together_and_both_return(tmp_path):
     run = tmp_path / "r"
     faults = "[{at: 30 s, kill: controller, restart_after: 4 s}]"
-    process = begin(tmp_path, *LEARN, "--set", f"faults={faults}")
+    process = begin(tmp_path, *LEARN, *ONE, "--set", f"faults={faults}")
     try:
         first = wait_until(process, lambda: events(run, "died") and pids(run).get("learner"))
         os.kill(first, signal.SIGKILL)
@@ -96,7 +99,7 @@ def test_controller_and_learner_die_together_and_both_return(tmp_path):
 
 def test_an_interrupt_ends_learning_with_a_checkpoint(tmp_path):
     run = tmp_path / "r"
-    process = begin(tmp_path, *LEARN)
+    process = begin(tmp_path, *LEARN, *ONE)
     try:
         wait_until(process, lambda: updates(run))
         process.send_signal(signal.SIGINT)
@@ -110,10 +113,54 @@ def test_an_interrupt_ends_learning_with_a_checkpoint(tmp_path):
     assert again["tasks"]["unaccounted"] == 0 and again["learning"] is None
 
 
+def by_worker(run: Path) -> dict[str, list[int]]:
+    """The updates that each worker told of, row by row."""
+    found: dict[str, list[int]] = {}
+    with closing(connect(run / "run.db", timeout=10)) as db:
+        for name, count in db.execute("SELECT learner, updates FROM updates ORDER BY rowid"):
+            found.setdefault(name, []).append(count)
+    return found
+
+
+@pytest.mark.parametrize("dying", [("learner-1",), ("learner-1", "learner-2")])
+def test_workers_that_are_killed_come_back_to_what_all_have_learned(tmp_path, dying):
+    run, names = tmp_path / "r", ("learner-1", "learner-2")
+    process = begin(tmp_path, *LEARN, *TWO)
+    try:
+        wait_until(process, lambda: len(by_worker(run)) == 2)
+        first = pids(run)
+        for name in dying:
+            os.kill(first[name], signal.SIGKILL)
+        second = wait_until(
+            process, lambda: (now := pids(run)) and all(now.get(n, first[n]) != first[n] for n in dying) and now
+        )
+        before = {name: len(rows) for name, rows in by_worker(run).items()}
+        wait_until(process, lambda: all(len(rows) > before[name] + 1 for name, rows in by_worker(run).items()))
+        process.send_signal(signal.SIGINT)
+        out, _ = end(process, 130)
+    finally:
+        stop(process)
+    found = document("report", "r", cwd=tmp_path)
+    assert found["tasks"]["unaccounted"] == 0 and found["failures"].keys() <= {"interrupted"}
+    assert sorted(source for source, _, _ in events(run, "restarted")) == list(dying)
+    assert {name: pid for name, pid in second.items() if name not in dying} == {
+        name: pid for name, pid in first.items() if name not in dying
+    }
+    rows = by_worker(run)
+    assert set(rows) == set(names) == set(found["learning"]["workers"])
+    assert all(counts == sorted(set(counts)) for counts in rows.values())
+    _, about = checkpoint.read(run / "learned.npz")
+    assert found["learning"]["updates"] == sum(counts[-1] for counts in rows.values())
+    assert about["learned"]["updates"] == found["learning"]["updates"]
+    assert found["learning"]["restarts"] == len(dying) and all(f"{name}: " in out for name in names)
+    assert not left(run) and not (run / "node").exists()
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (("--policy", "greedy-do"), "cannot learn in a run"),
+        (("--policy", "a3c-do", "--workers", "5"), "cells of its own"),
         (("--policy", "a3c-do", "--backend", "sim"), "what a testbed measured"),
         (("--policy", "a3c-do", "--set", "agent.epoch=arrival"), "agent.epoch"),
         (("--policy", "a3c-do", "--set", "agent.reward=paper"), "agent.reward"),

@@ -62,7 +62,7 @@ def here(tmp_path_factory):
         ("testbed re", {"replay", "report"}),
         ("testbed help ex", {"export"}),
         ("testbed --v", {"--version"}),
-        ("testbed run --s", {"--slots", "--seed", "--set", "--speed", "--strict", "--stream"}),
+        ("testbed run --s", {"--slots", "--seed", "--set", "--speed", "--strict", "--stream", "--synchronous"}),
         ("testbed run ca", {"campus.yaml"}),
         ("testbed run reg", {"region", "region-matched"}),
         ("testbed run region --policy g", {"greedy", "greedy-do"}),

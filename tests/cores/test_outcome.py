@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from testbed.model.system import LEARNER
+from testbed.model.learning import LEARNER
 from testbed.model.task import COMPLETED, LATE, LOCAL, OFFLOAD, Task
 from testbed.protocol.actions import Answered, Boundary, Send
 from testbed.protocol.messages import Ask, Decision, Result, Trip

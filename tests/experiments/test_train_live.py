@@ -20,6 +20,7 @@ from testbed.trace import inputs
 from tests.command import PATIENCE_S, document, start
 
 live = pytest.mark.live
+CELLS = "cells=[{es: {cpu: 2 GHz}, ues: 1}, {es: {cpu: 2 GHz}, ues: 1}]"
 FAST = ("--on", "testbed", "--speed", "6", "--set", "emulation.burn=0.02")
 
 
@@ -133,6 +134,14 @@ def test_training_on_the_testbed_goes_on_where_it_is_told_to_and_leaves_a_policy
     policy = f"a3c-do:{second['checkpoint']}"
     found = document("run", "smoke", "--backend", "sim", "--slots", "20", "--policy", policy, cwd=tmp_path)
     assert found["tasks"]["unaccounted"] == 0
+
+
+@live
+def test_several_workers_train_on_policy_and_leave_a_policy(tmp_path):
+    found = train(tmp_path, "train-001", "--algorithm", "a3c", "--workers", "2", "--mode", "a3c", "--set", CELLS)
+    assert found["updates"] > 0
+    summary = document("report", "runs/train-001", cwd=tmp_path)
+    assert summary["learning"]["updates"] == found["updates"] and summary["tasks"]["unaccounted"] == 0
 
 
 @live

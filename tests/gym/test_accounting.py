@@ -9,7 +9,8 @@ from testbed.gym import config as environment_config
 from testbed.gym.accounting import Accounting
 from testbed.gym.backend import TwinBackend
 from testbed.gym.observation import observed
-from testbed.model.system import CONTROLLER, LEARNER
+from testbed.model.learning import LEARNER
+from testbed.model.system import CONTROLLER
 from testbed.model.task import Phase
 from testbed.protocol.actions import Send
 from testbed.protocol.messages import Announce, Ask, Decision, Outcome

@@ -9,7 +9,8 @@ from testbed.live import faults as module
 from testbed.live.backoff import Backoff
 from testbed.live.faults import MARGIN_WALL_NS, Faults
 from testbed.model import ledger
-from testbed.model.system import LEARNER, Fault
+from testbed.model.learning import LEARNER, LearningPlan
+from testbed.model.system import Fault
 from testbed.protocol.messages import Down, Start, Up
 from testbed.protocol.rows import DEAD_ALREADY, DIED, GIVEN_UP, PLANNED, RESTARTED
 from testbed.record.reader import absences_of
@@ -159,6 +160,20 @@ def test_a_learner_that_keeps_dying_is_started_ever_later_and_then_given_up(monk
     assert LEARNER not in launcher.supervisor.table()
     ((_, source, words, deaths),) = launcher.events(GIVEN_UP)
     assert (source, words, deaths) == (LEARNER, "no more memory", 7)
+
+
+def test_each_worker_that_dies_is_started_again_whatever_became_of_the_others(monkeypatch):
+    first, second = LearningPlan(workers=2).names
+    launcher = Launcher(names=(first, second, "controller"))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic_ns=lambda: launcher.now_ns))
+    for tenth in range(10, 600):
+        launcher.at(tenth / 10)
+        if first in launcher.supervisor.children:
+            launcher.supervisor.kill(first)
+        if tenth == 500:
+            launcher.supervisor.kill(second)
+    assert [source for _, source, _, _ in launcher.events(GIVEN_UP)] == [first]
+    assert launcher.supervisor.started.count((second, 1)) == 1 and second in launcher.supervisor.children
 
 
 def test_a_long_life_is_a_new_beginning():

@@ -9,9 +9,10 @@ import pytest
 
 from testbed.live import calibration, host_costs, preflight
 from testbed.live.host_costs import HostCosts
+from testbed.live.needs import LEARNER_BYTES, needs_of
 from testbed.model.fidelity import BUSY_LIMIT
 from testbed.node import limits
-from testbed.scenario.load import parse_scenario
+from testbed.scenario.load import load_scenario, parse_scenario
 from testbed.trace import inputs
 from tests.command import call
 
@@ -176,3 +177,27 @@ def test_check_measures_once_and_keeps_it(tmp_path, monkeypatch):
     assert 1e-6 < found.message_s < 1e-2
     assert found.byte_s < 1e-6
     assert "measuring" not in call("check", "smoke", "--json", cwd=tmp_path).stderr
+
+
+def test_workers_have_cells_and_cores_of_their_own(monkeypatch):
+    monkeypatch.setattr(limits, "cores", lambda: 3.5)
+    resolved = inputs.resolve(load_scenario("region", ["slots=20"]))
+    workload = inputs.generate(resolved.scenario, resolved.system)
+    made = resolved.plan(workload, "a3c", second_offload=False, live=True)
+    monkeypatch.setattr(limits, "free_memory", lambda: 64e9)
+    idle = msgspec.structs.replace(made, learn=True, emulation=msgspec.structs.replace(made.emulation, burn=0.0))
+    costs = HostCosts(message_s=0.4 / (host_costs.message_rate(made) * made.emulation.speed), byte_s=0.0, late_s=1e-3)
+    assert preflight.advised_workers(idle, costs) == 3
+    burning = msgspec.structs.replace(idle, emulation=msgspec.structs.replace(idle.emulation, burn=0.2))
+    left = 3.5 - 0.4 - 0.2 * preflight.busy_executors(burning)
+    assert preflight.advised_workers(burning, costs) == max(1, math.floor(left)) < 3
+    monkeypatch.setattr(limits, "cores", lambda: 64)
+    assert preflight.advised_workers(burning, costs) == len(made.system.edge_servers)
+    needed = needs_of(burning, 1).memory_bytes
+    monkeypatch.setattr(limits, "free_memory", lambda: needed + 1.5 * LEARNER_BYTES)
+    assert preflight.advised_workers(burning, costs) == 2
+    monkeypatch.setattr(limits, "free_memory", lambda: 1e6)
+    assert preflight.advised_workers(burning, costs) == 1
+    monkeypatch.setattr(limits, "free_memory", lambda: 64e9)
+    monkeypatch.setattr(limits, "cores", lambda: 0.5)
+    assert preflight.advised_workers(burning, costs) == 1

@@ -11,6 +11,7 @@ from controller.__main__ import role_of as controller_role
 from controller.server import DecisionServer as Controller
 from edge_server.__main__ import role_of as es_role
 from edge_server.server import Server as EdgeServer
+from testbed.model.learning import LEARNER, LearningPlan
 from testbed.model.system import Emulation, Plan
 from testbed.model.task import Phase, Task
 from testbed.node.clock import Clock
@@ -19,7 +20,7 @@ from testbed.policy.loading import load
 from testbed.protocol import codec
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import FrameError
-from testbed.protocol.messages import Announce, Post, Result, Stop
+from testbed.protocol.messages import Announce, Post, Result, Seen, Stop
 from tests.protocol.honest import overheard, wrapped
 from tests.protocol.test_validation import world
 from tests.support import NS_PER_S, system
@@ -180,6 +181,28 @@ def test_executions_that_the_guard_outlasts_are_counted(guard_ms, held):
         while not any(isinstance(envelope.body, Result) for envelope in mail.sent):
             host.turn()
         assert host.lateness.held == held
+    finally:
+        host.close()
+        os.close(mail.fd)
+
+
+class Teller:
+    """A core that has something to tell whoever learns."""
+
+    name = "controller"
+
+    def begin(self):
+        return [Send(to=LEARNER, body=Seen(cell=0, slot=0, version=0, features=()), at_ns=0, phase=Phase.DECIDE)]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_is_for_the_learner_is_told_to_every_worker(workers):
+    made = msgspec.structs.replace(PLAN, learning=LearningPlan(workers=workers))
+    mail = Mail()
+    host = Host(made, Clock(time.monotonic_ns(), 1.0), mail, controller_role(made.system, made.emulation), print)
+    try:
+        host.add(Teller(), 0)
+        assert tuple(envelope.to for envelope in mail.sent) == made.learners and len(mail.sent) == workers
     finally:
         host.close()
         os.close(mail.fd)

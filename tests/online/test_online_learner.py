@@ -10,7 +10,8 @@ from controller.learn.collect import Actor, Collector, Sampling
 from controller.online.behaviour_policy import BehaviourPolicy
 from controller.online.slot_costs import SlotCosts
 from controller.online.trajectory import LEAST_SLOTS, SEGMENT_SLOTS, Assembler
-from testbed.model.system import LEARNER, Fault
+from testbed.model.learning import LEARNER
+from testbed.model.system import Fault
 from testbed.model.task import UE_DIED
 from testbed.policy import network
 from testbed.policy.learned import Learned
@@ -58,7 +59,8 @@ class Listening(Simulation):
 
 
 def behaviour(version=lambda: 0):
-    return BehaviourPolicy(Learned(FLAT.copy(), double=True, explore=True), lambda: (FLAT, version()))
+    sources = [lambda: (FLAT, version())] * len(SYSTEM.edge_servers)
+    return BehaviourPolicy(Learned(FLAT.copy(), double=True, explore=True), sources)
 
 
 def listen(faults=(), policy=None):

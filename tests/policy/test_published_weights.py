@@ -5,7 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from controller.online.online_learner import OnlineConfig, OnlineLearner, together
+from controller.online.online_learner import OnlineConfig, ReplayLearner, together
+from controller.online.trajectory import Assembler
 from testbed.policy import network
 from testbed.policy.published_weights import SEQUENCE, Weights
 from tests.online.test_online_learner import FLAT, SYSTEM, assembled, listen
@@ -93,29 +94,28 @@ def test_a_reader_beside_a_writer_sees_whole_versions_only(weights, tmp_path):
 
 def learned(*, masked=False, updates=5):
     ear, _ = listen()
-    online_learner = OnlineLearner(
-        SYSTEM, FLAT, np.full(network.SIZE, 1e-4, np.float32), OnlineConfig(slots=10, updates=updates)
-    )
+    params, square_avg = FLAT.copy(), np.full(network.SIZE, 1e-4, np.float32)
+    online_learner = ReplayLearner(Assembler(SYSTEM, 10), OnlineConfig(updates=updates))
     for message in ear.heard:
         online_learner.take(message)
     for segment in online_learner._buffer:
         segment.weight[:] = 0.0 if masked else 1.0
-    done = [online_learner.update(n) for n in range(updates)]
+    done = [online_learner.update(params, square_avg, n) for n in range(updates)]
     assert not online_learner.busy
-    return online_learner, done
+    return params, done
 
 
 def test_an_online_learner_repeats_itself_and_uses_a_segment_as_often_as_it_is_told():
     (first, done), (second, _) = learned(), learned()
-    assert np.array_equal(first.params, second.params) and not np.array_equal(first.params, FLAT)
+    assert np.array_equal(first, second) and not np.array_equal(first, FLAT)
     assert [one.lag for one in done] == [0.0, 1.0, 2.0, 3.0, 4.0]
 
 
 def test_decisions_without_weight_teach_the_critic_only():
-    online_learner, _ = learned(masked=True)
+    params, _ = learned(masked=True)
     actor = slice(0, network.ACTOR[-1].end)
-    assert np.array_equal(online_learner.params[actor], FLAT[actor])
-    assert not np.array_equal(online_learner.params[network.CRITIC[0].start :], FLAT[network.CRITIC[0].start :])
+    assert np.array_equal(params[actor], FLAT[actor])
+    assert not np.array_equal(params[network.CRITIC[0].start :], FLAT[network.CRITIC[0].start :])
 
 
 def test_segments_become_the_worlds_of_one_rollout():

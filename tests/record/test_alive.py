@@ -82,7 +82,7 @@ def test_a_run_whose_record_cannot_be_made_leaves_no_socket_open(tmp_path):
     with prepared(tmp_path) as here:
         for _ in range(3):
             with pytest.raises(StartError, match="cannot write the record"):
-                launch.Launcher(plan, tmp_path, here, None, {}, [])
+                launch.Launcher(plan, tmp_path, here, None, {}, [], LocalSupervisor)
     assert descriptors() == before
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from testbed.model.errors import StartError
-from testbed.report import plots
+from testbed.report import plots, series
 from tests.report.runs import listed, recorded
 
 pytest.importorskip("matplotlib", reason="plots need the extra plots")
@@ -68,6 +68,21 @@ def test_what_learned_is_drawn_too(tmp_path, monkeypatch):
     plots.write([one], tmp_path)
     assert len((tmp_path / "learning_loss.csv").read_text().splitlines()) == 20
     assert (tmp_path / "learning_entropy.pdf").exists()
+
+
+def test_each_worker_that_learned_has_a_line_of_its_own(tmp_path):
+    from testbed.protocol.rows import UpdateRow
+
+    (one,) = listed(recorded())
+    numbers = dict.fromkeys(("loss", "entropy", "reward", "lag", "rate"), 1.0)
+    one.run.record.updates += [
+        UpdateRow(at_ns=n * 10**9, learner=f"learner-{n % 2 + 1}", version=n, updates=n, **numbers) for n in range(6)
+    ]
+    lines = series.learning_series(one, "version")
+    assert [line.name for line in lines] == [f"{one.label} learner-1", f"{one.label} learner-2"]
+    assert [line.y for line in lines] == [(0.0, 2.0, 4.0), (1.0, 3.0, 5.0)]
+    plots.write([one], tmp_path)
+    assert len((tmp_path / "learning_loss.csv").read_text().splitlines()) == 7
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):

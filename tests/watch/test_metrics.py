@@ -1,17 +1,20 @@
 """What Prometheus scrapes: conventional names, base units, counts that are the summary's."""
 
 import json
+import math
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
 
+import msgspec
 import pytest
 
 from testbed.experiments.runner import summary_of
 from testbed.watch.feed import LiveFeed
 from testbed.watch.metrics import metrics_of
+from testbed.watch.snapshot import LearnerState
 from tests.command import PATIENCE_S, call, environment
 from tests.watch.runs import recorded
 
@@ -43,6 +46,33 @@ def test_metrics_say_what_the_summary_says():
     assert value(found, "testbed_es_up", es="es-1") == 1.0
     joules = [s.value for s in found if s.name == "testbed_ue_energy_joules_total"]
     assert sum(joules) == pytest.approx(summary.energy_j.total)
+
+
+def test_each_learner_has_samples_of_its_own():
+    run = recorded("region", "slots=20")
+    feed = LiveFeed(run.path)
+    shown = feed.frame()
+    assert not any("learning" in metric.name for metric in metrics_of(shown, feed.telemetry.tasks))
+    learners = tuple(
+        LearnerState(
+            name=f"learner-{n}",
+            updates=n,
+            version=9,
+            updates_per_s=2.0,
+            lag=1.5,
+            loss=(1.0, math.nan if n == 2 else 0.5),
+            entropy=(0.3,),
+            reward=(-1.0,),
+        )
+        for n in (1, 2)
+    )
+    shown = msgspec.structs.replace(shown, learners=learners)
+    found = [sample for metric in metrics_of(shown, feed.telemetry.tasks) for sample in metric.samples]
+    assert value(found, "testbed_learning_updates", learner="learner-2") == 2.0
+    assert value(found, "testbed_learning_lag_versions", learner="learner-1") == 1.5
+    assert value(found, "testbed_learning_entropy_nats", learner="learner-1") == 0.3
+    losses = [(s.labels["learner"], s.value) for s in found if s.name == "testbed_learning_loss"]
+    assert losses == [("learner-1", 0.5)]
 
 
 def test_buckets_never_fall_and_every_sample_names_scenario_and_policy():

@@ -1,12 +1,15 @@
 """Rows become snapshots: what is shown at the end is what the summary says, and at no instant more than was known."""
 
+import io
+
 import pytest
 from msgspec.structs import replace
+from rich.console import Console
 
 from testbed.experiments.runner import summary_of
 from testbed.model.task import OFFLOAD
-from testbed.protocol.rows import EventRow
-from testbed.watch import snapshot
+from testbed.protocol.rows import EventRow, UpdateRow
+from testbed.watch import snapshot, views
 from testbed.watch.feed import RecordedFeed
 from testbed.watch.telemetry import Telemetry
 from tests.watch.runs import recorded
@@ -105,3 +108,28 @@ def test_a_death_is_shown_until_the_process_is_back():
         alive.append(telemetry.snapshot().servers[0].alive)
     assert alive == [True, False, True]
     assert [event.kind for event in telemetry.snapshot().events] == ["restarted", "died"]
+
+
+def test_each_learner_is_shown_by_itself():
+    run = recorded("region", "slots=20")
+    feed = RecordedFeed(run)
+    numbers = {"entropy": 0.2, "reward": -1.0, "lag": 1.5, "rate": 2.0}
+    rows = [
+        UpdateRow(at_ns=n * NS, learner=f"learner-{2 - n % 2}", version=n, updates=n, loss=n / 10, **numbers)
+        for n in (1, 2, 3)
+    ]
+    feed.telemetry.take(rows)
+    feed.telemetry.advance(2 * NS)
+    assert [(one.name, one.loss) for one in feed.telemetry.snapshot().learners] == [
+        ("learner-1", (0.1,)),
+        ("learner-2", (0.2,)),
+    ]
+    feed.telemetry.advance(run.end_ns)
+    shown = feed.telemetry.snapshot()
+    assert (shown.learners[0].updates, shown.learners[0].loss) == (3, (0.1, 0.3))
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(views.learning(shown, 100))
+    text = console.export_text()
+    assert "learner-1: 3 updates, 2.0 a second; version 3" in text and "learner-2: 2 updates" in text
+    console.print(views.learning(replace(shown, learners=shown.learners[:1]), 100))
+    assert "learner-1" not in console.export_text()

@@ -2,7 +2,7 @@
 
 import argparse
 
-from testbed.cli.commands import common
+from testbed.cli.commands import common, learning
 from testbed.experiments.runner import Order
 from testbed.policy import loading
 from testbed.record.backends import BACKENDS, TESTBED
@@ -16,15 +16,16 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend", choices=BACKENDS, default=TESTBED, help="processes on this host, simulation, or twin (testbed)"
     )
-    parser.add_argument("--learn", action="store_true", help="go on learning from what the run measures (a3c, a3c-do)")
     parser.add_argument("--metrics", metavar="[ADDRESS:]PORT", help="serve Prometheus metrics, on loopback unless told")
     common.add_run_options(parser)
+    learning.add(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Run a scenario and print its summary; returns the exit code."""
     common.refuse_live_options(args, args.backend, {"--metrics": args.metrics})
     if not args.learn:
+        learning.refuse_without_learning(args)
         loading.check([args.policy], args.scenario)
     resolved, workload = common.load(args.scenario, args)
     auto = args.speed == "auto"
@@ -37,4 +38,4 @@ def main(args: argparse.Namespace) -> int:
         auto_speed=auto,
         learn=args.learn,
     )
-    return common.carry_out(order, args)
+    return common.carry_out(learning.learning(order, args) if args.learn else order, args)

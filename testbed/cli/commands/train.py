@@ -5,7 +5,7 @@ import math
 import sys
 from pathlib import Path
 
-from testbed.cli.commands import common, training
+from testbed.cli.commands import common, learning, training
 from testbed.cli.console import print_json, warn
 from testbed.cli.exit_code import verdict
 from testbed.cli.progress import ProgressDisplay
@@ -24,6 +24,10 @@ OPTIONS_HELP = (
 )
 ON = ("twin", "testbed")
 SECONDS, VERDICTS = 60.0, 20
+WORKERS_HELP = (
+    "processes that learn (twin: 1, which is repeatable; testbed: one for each cell that the host has a core for)"
+)
+SYNCHRONOUS_HELP = "all step together, by the mean of their gradients (testbed: all cells, by one process)"
 WORKERS_A_CORE, MOST_UPDATES = 4, 10**12
 
 
@@ -34,15 +38,15 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     training.add_workload_options(parser)
     parser.add_argument("--on", choices=ON, default=ON[0], help="train in the twin, or from what a run measures (twin)")
-    twin = parser.add_argument_group("on the twin")
     parser.add_argument(
         "--wall", dest="duration", metavar="TIME", help="how long, wall time, unless a plateau comes first (60s)"
     )
+    parser.add_argument("--workers", type=int, metavar="N", help=WORKERS_HELP)
+    parser.add_argument("--synchronous", action="store_true", help=SYNCHRONOUS_HELP)
+    twin = parser.add_argument_group("on the twin")
     twin.add_argument(
         "--updates", type=int, metavar="N", help="how many updates instead, all of them (asynchronous: a few more)"
     )
-    twin.add_argument("--workers", type=int, default=1, metavar="N", help="learners; one is repeatable (1)")
-    twin.add_argument("--synchronous", action="store_true", help="average the workers' gradients, step together")
     twin.add_argument("--head", default=HEAD_NAMES[0], metavar="H", help=f"{', '.join(HEAD_NAMES)} ({HEAD_NAMES[0]})")
     twin.add_argument("--terminal", action="store_true", help="end rollouts with R = 0, as the paper does")
     twin.add_argument(
@@ -54,6 +58,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="go on from --out's checkpoint, of the same settings")
     begin = parser.add_argument_group("on the testbed (a3c)")
+    learning.add_mode(begin)
     begin.add_argument("--start", metavar="CHECKPOINT", help="go on from this one, also of the twin (from nothing)")
     begin.add_argument("--for", dest="emulated", metavar="TIME", help="how long, emulated time, like 600s")
     begin.add_argument("--speed", metavar="X", help="emulated seconds in a wall second, or auto (the scenario's)")
@@ -83,7 +88,7 @@ def _check(args: argparse.Namespace) -> None:
     training.must_be_within("updates", args.updates, 1, MOST_UPDATES)
     cores = limits.cores()
     most = max(1, math.floor(WORKERS_A_CORE * cores))
-    if args.workers > most:
+    if args.workers is not None and args.workers > most:
         why = f"--workers {args.workers}: each is a process, and this process may use {cores:g} cores"
         raise UsageError(why, f"{math.ceil(cores)} are fastest, {most} the most")
 
@@ -95,13 +100,13 @@ def _check_live(args: argparse.Namespace) -> None:
             raise UsageError("--start is for --on testbed", "--resume goes on from the checkpoint in --out")
         if args.emulated is not None:
             raise UsageError("--for is emulated time, for --on testbed", "give wall time instead, like --wall 60s")
+        if args.mode is not None:
+            raise UsageError("--mode is for --on testbed", "leave it out: the twin's workers are on-policy")
         if args.speed is not None:
             raise UsageError("--speed is for --on testbed", "leave it out: the twin is as fast as it can be")
         return
     asked = {
         "--updates": args.updates,
-        "--workers": args.workers > 1,
-        "--synchronous": args.synchronous,
         "--head": args.head != HEAD_NAMES[0],
         "--terminal": args.terminal,
         "--option": args.option,
@@ -134,13 +139,13 @@ def _train_on_twin(args: argparse.Namespace, scenario: Scenario, folder: Path) -
     from testbed.cli import training_text
     from testbed.experiments.train import Training, TrainingJob
 
-    budget = Budget(seconds=seconds, workers=args.workers, synchronous=args.synchronous)
+    budget = Budget(seconds=seconds, workers=args.workers or 1, synchronous=args.synchronous)
     if args.updates:
         every = max(1, args.updates // VERDICTS)
         budget = Budget(
             seconds=seconds,
             updates=args.updates,
-            workers=args.workers,
+            workers=args.workers or 1,
             every_s=0.0,
             every_updates=every,
             early_stop=False,
@@ -205,6 +210,7 @@ def _train_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
         raise UsageError(f"--resume: there is no {path}", "leave it out to begin anew, or give --start CHECKPOINT")
     start, seconds = str(path) if args.resume else args.start or "", 0.0 if args.slots else _seconds(args)
     order = live.order(scenario, args.algorithm, args.seed, seconds, start, auto_speed=args.speed == "auto")
+    order = learning.learning(order, args)
     common.say_cut(scenario, order.resolved)
     keeper = live.Keeper(path, goes_on=args.resume, say=warn)
     run, summary = common.summarized(common.played(order, args, keeper), plain=args.plain or args.json)
