@@ -39,8 +39,7 @@ BOXES: dict[str, tuple[str, Panel]] = {
     "energy_box": ("energy of UEs", lambda shown, width, height: panels.energy(shown)),
     "events_box": ("events", lambda shown, width, height: panels.events(shown, height)),
 }
-EVERY = {"region_box": 1, "tasks_box": 2, "overhead_box": 2}  # frames from one drawing to the next; of others:
-SELDOM, SETTLING = 4, 3
+OFTEN, SELDOM, SETTLING = 2, 4, 3
 COLUMNS = {
     "left": ("region_box", "overhead_box", "time_box", "lives_box"),
     "right": ("tasks_box", "delay_box", "fidelity_box", "energy_box", "events_box"),
@@ -173,15 +172,18 @@ class WatchApp(App[None]):
             body.update(PAGES[view](shown, self.size.width - 4, self.size.height - 4))
 
     def _draw_boxes(self, base: Screen[object], shown: Snapshot) -> None:
-        """Draw what is due; heights are found anew only for some frames after the view has changed its shape."""
+        """Draw what is due: the region in every second frame, the others in turn.
+
+        Heights are found anew only in the first frames after the view has changed its shape.
+        """
         settling = self._settling > 0
         self._settling -= settling
         self._frame += 1
         if base.has_class("-tiny"):
             base.query_one("#brief", Static).update(panels.brief(shown), layout=settling)
-        for name, (_, panel) in BOXES.items():
+        for n, (name, (_, panel)) in enumerate(BOXES.items()):
             box = base.query_one(f"#{name}", Static)
-            due = settling or self._frame % EVERY.get(name, SELDOM) == 0
+            due = settling or (self._frame + n) % (OFTEN if name == "region_box" else SELDOM) == 0
             if due and box.display and box.content_size.width:
                 drawn = panel(shown, box.content_size.width, max(3, box.content_size.height))
                 box.update(drawn, layout=settling)

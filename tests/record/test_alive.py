@@ -11,6 +11,7 @@ import pytest
 
 from testbed.live import launch
 from testbed.live.interrupts import collected_signals, stop_on_interrupt
+from testbed.live.local_supervisor import LocalSupervisor
 from testbed.live.process_group import prepared
 from testbed.model.errors import StartError
 from testbed.record import reader
