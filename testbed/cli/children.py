@@ -34,7 +34,7 @@ class Beside:
         ready, told = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, *arguments, "--ready", str(told)],
+                [sys.executable, "-P", "-m", module, *arguments, *owned(), "--ready", str(told)],
                 pass_fds=[told],
                 env=_environment(),
             )
@@ -67,6 +67,11 @@ class Beside:
             if self.wait(CLOSE_S) is None:
                 self._process.kill()
                 self._process.wait()
+
+
+def owned() -> list[str]:
+    """The option by which a child knows whose it is."""
+    return ["--owner", str(os.getpid())]
 
 
 def _environment() -> dict[str, str]:

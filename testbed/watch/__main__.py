@@ -16,6 +16,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("run", help="the run's directory")
     parser.add_argument("--own", action="store_true", help="the run was started together with this screen")
     parser.add_argument("--rate", type=float, help="emulated seconds a second, for a recorded run")
+    parser.add_argument("--owner", type=int, metavar="PID", help="the process without which nobody looks")
     parser.add_argument("--ready", type=int, metavar="FD", help="descriptor to close when the first frame is drawn")
     arguments = parser.parse_args(argv)
     logging.basicConfig(format="%(message)s")
@@ -23,7 +24,9 @@ def main(argv: list[str]) -> int:
         only_when_idle()
     try:
         feed = feed_of(arguments.run, arguments.rate)
-        app = WatchApp(feed, own_run=arguments.own, assessor=Assessor(feed.path), ready=arguments.ready)
+        app = WatchApp(
+            feed, own_run=arguments.own, assessor=Assessor(feed.path), ready=arguments.ready, owner=arguments.owner
+        )
         app.run()
     except TestbedError as error:
         logging.error("%s", error)

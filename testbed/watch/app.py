@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
 from testbed.model.errors import TestbedError
+from testbed.record.alive import birth
 from testbed.watch import panels, views
 from testbed.watch.assessment import Assessment, Assessor
 from testbed.watch.dialogs import END, LEAVE, FaultMenu, HelpScreen, QuitScreen
@@ -24,7 +26,7 @@ from testbed.watch.snapshot import ENDED, Snapshot
 from testbed.watch.ue_table import UeTable
 
 FRAMES_A_SECOND = 4
-LINGER_S = 1.5
+LINGER_S, LAST_S = 1.5, 3.0
 NARROW, TINY, TALL = 100, 12, 30
 VIEWS = ("overview", "servers", "ues", "learning", "tasks", "events")
 Panel = Callable[[Snapshot, int, int], RenderableType]
@@ -56,6 +58,7 @@ class WatchApp(App[None]):
     """Shows one feed. ``own_run``: the run was started with this screen, which closes when the run has ended.
 
     ``assessor`` finds the baseline and the grade. The descriptor ``ready`` is closed when the first frame is drawn.
+    When the process ``owner`` is gone, nobody looks any more.
     """
 
     CSS_PATH = "app.tcss"
@@ -78,11 +81,17 @@ class WatchApp(App[None]):
     ]
 
     def __init__(
-        self, feed: Feed, *, own_run: bool = False, assessor: Assessor | None = None, ready: int | None = None
+        self,
+        feed: Feed,
+        *,
+        own_run: bool = False,
+        assessor: Assessor | None = None,
+        ready: int | None = None,
+        owner: int | None = None,
     ) -> None:
         super().__init__()
         self._feed, self._own_run, self._assessor = feed, own_run, assessor
-        self._ready_fd = ready
+        self._ready_fd, self._owner = ready, owner
         self._held = False
         self._frame, self._settling, self._shape = 0, SETTLING, (0, 0)
         self._grade: str | None = None
@@ -119,6 +128,9 @@ class WatchApp(App[None]):
 
     def show_frame(self) -> None:
         """Draw the present moment, on the view that is open only."""
+        if self._owner is not None and birth(self._owner) is None:
+            self._end_surely()
+            return
         if not self._held or self.shown is None:
             try:
                 self.shown = self._feed.frame()
@@ -134,6 +146,14 @@ class WatchApp(App[None]):
         if not self._over and not self._feed.live:
             self._over = True
             self._run_ended()
+
+    def _end_surely(self) -> None:
+        """Exit, also where what fed the keyboard has left a thread behind that waits for more."""
+        self._owner = None
+        self.exit()
+        last = threading.Timer(LAST_S, os._exit, (0,))
+        last.daemon = True
+        last.start()
 
     def _run_ended(self) -> None:
         """The run that was watched is over: what was started for it closes, everybody else learns its grade."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from testbed.analysis.stream import FATES
 from testbed.model.errors import StartError, TestbedError
 from testbed.model.packages import naming_extras
+from testbed.record.alive import birth
 from testbed.watch.accounts import TaskAccount
 from testbed.watch.feed import LiveFeed
 from testbed.watch.snapshot import EsState, LearnerState, Snapshot
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 GRADE_VALUES = {"A": 4.0, "B": 3.0, "C": 2.0, "F": 1.0}
 LABELS = ("scenario", "policy")
-S_PER_MS = 1e-3
+S_PER_MS, LOOK_S = 1e-3, 1.0
 
 
 class RunCollector:
@@ -131,6 +132,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("run", type=Path, help="the run's directory")
     parser.add_argument("address", help="to listen on")
     parser.add_argument("port", type=int)
+    parser.add_argument("--owner", type=int, metavar="PID", help="the process whose end is the end")
     parser.add_argument("--ready", type=int, metavar="FD", help="descriptor to close when scrapes are answered")
     arguments = parser.parse_args(argv)
     logging.basicConfig(format="%(message)s")
@@ -151,7 +153,8 @@ def main(argv: list[str]) -> int:
         return StartError.exit_code
     if arguments.ready is not None:
         os.close(arguments.ready)
-    ended.wait()
+    while not ended.wait(LOOK_S) and (arguments.owner is None or birth(arguments.owner) is not None):
+        pass
     server.shutdown()
     thread.join()
     return 0

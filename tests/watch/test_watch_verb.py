@@ -1,5 +1,6 @@
 """``testbed watch`` where there is no terminal, in a browser, and for what cannot be watched."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import time
 import urllib.request
 
+import psutil
 import pytest
 
 from tests.chaos import support
@@ -80,6 +82,7 @@ def test_a_browser_gets_the_screen_from_this_host_alone(tmp_path):
             taken.listen()
             other = str(taken.getsockname()[1])
             assert other in call("watch", "r", "--web", "--port", other, cwd=tmp_path, code=3).stderr
+        asyncio.run(looking_when(f"http://127.0.0.1:{port}/ws?width=80&height=24", server.kill))
     finally:
         server.send_signal(signal.SIGINT)
         try:
@@ -87,6 +90,31 @@ def test_a_browser_gets_the_screen_from_this_host_alone(tmp_path):
         except subprocess.TimeoutExpired:
             server.kill()
             server.communicate()
+    limit = time.monotonic() + PATIENCE_S
+    while screens(tmp_path):
+        assert time.monotonic() < limit, "a screen has outlived its server"
+        time.sleep(0.1)
+
+
+async def looking_when(address, happens):
+    """Open the screen as a browser does, and look at it when something ``happens``."""
+    aiohttp = pytest.importorskip("aiohttp")
+    async with aiohttp.ClientSession() as session, session.ws_connect(address) as connection:
+        while b"overhead" not in (await connection.receive(timeout=60)).data:
+            pass
+        happens()
+        while (await connection.receive(timeout=60)).type == aiohttp.WSMsgType.BINARY:
+            pass
+
+
+def screens(folder):
+    """The screens that show runs in ``folder``."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "testbed.watch" in words and str(folder) in " ".join(words):
+            found.append(process.pid)
+    return found
 
 
 def fetched(address, server):

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from testbed.cli import ports, summary_text
-from testbed.cli.children import SCREEN, Screen, screen_possible
+from testbed.cli.children import SCREEN, Screen, owned, screen_possible
 from testbed.cli.console import warn
 from testbed.cli.layout import width
 from testbed.cli.progress import ProgressDisplay
@@ -77,7 +77,7 @@ def _serve(path: Path, options: list[str], port: int) -> int:
     feed_of(path)
     with naming_extras():
         from textual_serve import server
-    command = shlex.join([sys.executable, "-P", "-m", SCREEN, str(path.resolve()), *options])
+    command = shlex.join([sys.executable, "-P", "-m", SCREEN, str(path.resolve()), *options, *owned()])
     warn(f"http://{ports.LOOPBACK}:{port} shows {path} to browsers on this host; Ctrl-C ends it")
     with tempfile.TemporaryDirectory(prefix="testbed-") as folder:
         page = Path(server.__file__).with_name("templates") / PAGE
