@@ -25,14 +25,14 @@ def test_every_step_is_a_command_that_its_verb_takes():
 @pytest.mark.live
 def test_the_demo_trains_runs_recovers_replays_and_compares(tmp_path):
     found = call("demo", "--wall", "2s", "--slots", "60", cwd=tmp_path).stdout
-    assert [int(n) for n in re.findall(r"^(\d)\. ", found, re.MULTILINE)] == list(range(1, 8))
+    assert [int(n) for n in re.findall(r"^(\d)\. ", found, re.MULTILINE)] == list(range(1, 9))
     runs = tmp_path / "runs"
     assert [source for source, _, _ in events(runs / "demo-a3c-do", "died") if source == "es-2"] == ["es-2"]
     assert [source for source, _, _ in events(runs / "demo-a3c-do", "restarted") if source == "es-2"] == ["es-2"]
     assert left(runs / "demo-a3c-do") == []
     generated = {
         document("report", str(runs / f"demo-{policy}"), cwd=tmp_path)["tasks"]["generated"]
-        for policy in ("a3c-do", "lc", "greedy-do", "priced-do")
+        for policy in demo.EVERYBODY
     }
     assert len(generated) == 1
     after = found.partition("Three things to type next:")[2].strip().splitlines()[-3:]

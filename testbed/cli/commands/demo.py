@@ -16,7 +16,8 @@ from testbed.model.errors import EXIT_OK
 from testbed.record import directory
 
 SCENARIO, LEARNED, TUNED = "region", "a3c-do", "priced-do"
-REPLAYED = ("lc", "greedy-do", TUNED)
+FROZEN, HEURISTICS = f"{LEARNED}-frozen", ("lc", "greedy-do")
+EVERYBODY = (LEARNED, FROZEN, *HEURISTICS, TUNED)
 TRAINING, SLOTS, SPEED = "30s", 300, 20
 LEAST_LENGTH = 30
 
@@ -88,18 +89,19 @@ def story(name: str, args: argparse.Namespace) -> Iterator[StoryStep]:
         "what is measured. A third of the way edge server es-2 is killed; it comes back.",
         [
             *("run", SCENARIO, "--policy", f"{LEARNED}:{folder / LEARNED}.npz", "--learn", "--slots", str(args.slots)),
-            *("--speed", str(SPEED), "--set", death, "--out", str(live), *plain),
+            *("--speed", str(SPEED), "--set", "emulation.payload=declared", "--set", death, "--out", str(live), *plain),
         ],
     )
-    for policy in REPLAYED:
-        tuned = f"{policy}:{folder / policy}.json" if policy == TUNED else policy
+    for policy, given, who in (
+        (FROZEN, f"{LEARNED}:{folder / LEARNED}.npz", "the network as it was trained: who learns has to explore"),
+        *((policy, policy, policy) for policy in HEURISTICS),
+        (TUNED, f"{TUNED}:{folder / TUNED}.json", TUNED),
+    ):
         yield StoryStep(
-            f"The very same tasks, links and death, decided by {policy}, in the simulation.",
-            ["replay", str(live), "--policy", tuned, "--on", "sim", "--out", str(run_of(name, policy)), *plain],
+            f"The very same tasks, links and death in the simulation, decided by {who}.",
+            ["replay", str(live), "--policy", given, "--on", "sim", "--out", str(run_of(name, policy)), *plain],
         )
-    yield StoryStep(
-        "Who did best?", ["compare", *(str(run_of(name, policy)) for policy in (LEARNED, *REPLAYED)), *plain]
-    )
+    yield StoryStep("Who did best?", ["compare", *(str(run_of(name, policy)) for policy in EVERYBODY), *plain])
 
 
 def run_of(name: str, policy: str) -> Path:
