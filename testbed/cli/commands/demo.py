@@ -18,7 +18,8 @@ from testbed.record import directory
 SCENARIO, LEARNED, TUNED = "region", "a3c-do", "priced-do"
 FROZEN, HEURISTICS = f"{LEARNED}-frozen", ("lc", "greedy-do")
 EVERYBODY = (LEARNED, FROZEN, *HEURISTICS, TUNED)
-TRAINING, SLOTS, SPEED = "30s", 300, 20
+TRAINING, SLOTS, SPEED = "30s", 600, 20
+LIGHT = ("--set", "emulation.payload=declared", "--set", "emulation.ues_per_process=5")  # for two cores at that speed
 LEAST_LENGTH = 30
 
 
@@ -89,7 +90,7 @@ def story(name: str, args: argparse.Namespace) -> Iterator[StoryStep]:
         "what is measured. A third of the way edge server es-2 is killed; it comes back.",
         [
             *("run", SCENARIO, "--policy", f"{LEARNED}:{folder / LEARNED}.npz", "--learn", "--slots", str(args.slots)),
-            *("--speed", str(SPEED), "--set", "emulation.payload=declared", "--set", death, "--out", str(live), *plain),
+            *("--speed", str(SPEED), *LIGHT, "--set", death, "--out", str(live), *plain),
         ],
     )
     for policy, given, who in (
