@@ -20,10 +20,10 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--ready", type=int, metavar="FD", help="descriptor to close when the first frame is drawn")
     arguments = parser.parse_args(argv)
     logging.basicConfig(format="%(message)s")
-    if arguments.own:
-        only_when_idle()
     try:
         feed = feed_of(arguments.run, arguments.rate)
+        if feed.live:
+            only_when_idle()
         app = WatchApp(
             feed, own_run=arguments.own, assessor=Assessor(feed.path), ready=arguments.ready, owner=arguments.owner
         )

@@ -16,12 +16,12 @@ import msgspec
 from testbed.analysis.grading import graded
 from testbed.model.errors import TestbedError
 from testbed.policy import loading
-from testbed.record import directory, reader
+from testbed.record import directory, reader, verdict
 from testbed.record.reader import RecordedRun
 from testbed.sim.simulation import Simulation
 from testbed.watch.snapshot import BestBaseline
 
-BASELINES = ("lc", "greedy-do", "priced-do")
+BASELINES = ("lc", "greedy-do")
 MOST_TASKS = 20_000
 
 
@@ -61,8 +61,9 @@ class Assessor:
 def assess(path: Path) -> Assessment:
     """Assess the run in ``path``. Raises `TestbedError` for what is no run."""
     run = reader.read_run(path)
-    ended = "reason" in run.meta
-    return Assessment(baseline=best_baseline(run), grade=graded(run).grade if ended else None)
+    said = verdict.kept(path)
+    grade = said.grade if said is not None else graded(run).grade if "reason" in run.meta else None
+    return Assessment(baseline=best_baseline(run), grade=grade)
 
 
 def best_baseline(run: RecordedRun) -> BestBaseline | None:
@@ -80,7 +81,9 @@ def _simulated(run: RecordedRun) -> Iterator[BestBaseline]:
             policy, double = loading.load(name)
             plan = run.resolved.plan(run.workload, name, second_offload=double, live=False)
             rows = Simulation(msgspec.structs.replace(plan, faults=()), policy).run().tasks
-            yield from _baseline(name, [row.overhead for row in rows if row.finished_ns >= 0])
+            overheads = [row.overhead for row in rows if row.finished_ns >= 0]
+            if overheads:
+                yield BestBaseline(name, math.fsum(overheads) / len(overheads))
 
 
 def _recorded(run: RecordedRun) -> Iterator[BestBaseline]:
@@ -88,15 +91,11 @@ def _recorded(run: RecordedRun) -> Iterator[BestBaseline]:
     for file in run.path.resolve().parent.glob(f"*/{directory.RECORD}"):
         meta = reader.read_meta(file)
         same = meta.get("system") == run.meta.get("system") and meta.get("policy") != run.policy
-        if same and meta.get("reason") == "" and not meta.get("learn"):
-            with contextlib.suppress(TestbedError):
-                rows = reader.read_record(file).tasks
-                yield from _baseline(str(meta.get("policy")), [row.overhead for row in rows if row.finished_ns >= 0])
-
-
-def _baseline(policy: str, overheads: list[float]) -> Iterator[BestBaseline]:
-    if overheads:
-        yield BestBaseline(policy, math.fsum(overheads) / len(overheads))
+        overhead = (
+            verdict.overhead_so_far(file) if same and meta.get("reason") == "" and not meta.get("learn") else None
+        )
+        if overhead is not None:
+            yield BestBaseline(str(meta.get("policy")), overhead)
 
 
 def only_when_idle() -> None:

@@ -65,7 +65,7 @@ def stacked(parts: Sequence[tuple[str, float]], width: int, colours: Mapping[str
 def columns(rows: Sequence[Sequence[Text]], right: Collection[int] = ()) -> Text:
     """``rows`` of cells below each other, one space apart, those of the columns ``right`` flush right.
 
-    A screen is drawn four times a second: this takes a tenth of the time of rich's tables.
+    A screen is drawn again and again: rich's tables, which measure every cell several times, take too long for that.
     """
     widths = [max(row[n].cell_len for row in rows) for n in range(len(rows[0]))]
     whole = Text(no_wrap=True, overflow="ellipsis")

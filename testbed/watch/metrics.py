@@ -19,6 +19,7 @@ from testbed.model.errors import StartError, TestbedError
 from testbed.model.packages import naming_extras
 from testbed.record.alive import birth
 from testbed.watch.accounts import TaskAccount
+from testbed.watch.assessment import only_when_idle
 from testbed.watch.feed import LiveFeed
 from testbed.watch.snapshot import EsState, LearnerState, Snapshot
 
@@ -136,6 +137,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--ready", type=int, metavar="FD", help="descriptor to close when scrapes are answered")
     arguments = parser.parse_args(argv)
     logging.basicConfig(format="%(message)s")
+    only_when_idle()
     ended = threading.Event()
     for wish in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wish, lambda *_: ended.set())

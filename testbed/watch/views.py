@@ -86,8 +86,3 @@ def tasks(shown: Snapshot, width: int, height: int) -> RenderableType:
             key.append("■ ", style=PART_COLOURS[part])
             key.append(f"{part.replace('_', ' ')}  ", style="dim")
     return Group(key, columns(rows, right=(3, 4)))
-
-
-def events(shown: Snapshot, height: int) -> RenderableType:
-    """Everything that happened, newest first."""
-    return panels.events(shown, height)
