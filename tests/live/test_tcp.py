@@ -56,8 +56,9 @@ def test_strangers_at_every_door_of_a_run_are_counted_and_change_nothing(tmp_pat
     try:
         places = msgspec.msgpack.decode((tmp_path / "r" / PLACES).read_bytes(), type=dict[str, Place])
         assert len({place.address for place in places.values()}) == 5
-        for place in places.values():
-            stranger = context.socket(zmq.PUSH)
+        strangers = [context.socket(zmq.PUSH) for _ in places]
+        for stranger, place in zip(strangers, places.values(), strict=True):
+            stranger.linger = 0  # what no door takes would otherwise keep the context open for ever
             stranger.connect(place.address)
             stranger.send(b"let me in")
         end(process, 0)

@@ -14,6 +14,9 @@ BPS = (1e9, 5e8, 1.5e9, 1e12)
 class Hashed:
     """A policy of a user's own: arbitrary but deterministic choices that depend on what the agent sees."""
 
+    def __repr__(self):
+        return "Hashed()"
+
     def decide(self, cell, rng):
         seen = sum(
             es.backlog_ns + es.own_cycles + es.forwarded_cycles + es.air_cycles + es.senders for es in cell.edge_servers
