@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TESTBED := $(BIN)/testbed
 PYTEST := $(BIN)/python -m pytest
+EVERY_CORE := -n logical --maxprocesses 4 --dist worksteal
 COMPILE := $(BIN)/python -m testbed.cli.compiling
 
 .DEFAULT_GOAL := help
@@ -44,11 +45,11 @@ demo: install
 	$(TESTBED) demo
 
 test: lint types compiled
-	$(PYTEST)
+	$(PYTEST) $(EVERY_CORE)
 
 coverage: install
 	@rm -rf build/coverage
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest $(EVERY_CORE)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage json --quiet
 	@$(BIN)/python tools/coverage_floor.py
@@ -69,7 +70,7 @@ compiled: install
 	@$(COMPILE)
 
 unit: compiled
-	$(PYTEST) -m 'not live and not chaos and not fidelity and not containers'
+	$(PYTEST) $(EVERY_CORE) -m 'not live and not chaos and not fidelity and not containers'
 
 live chaos fidelity containers: compiled
 	@$(PYTEST) -m $@ || { code=$$?; test $$code -eq 5 && echo 'there is no $@ test'; }

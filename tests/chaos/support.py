@@ -39,6 +39,13 @@ def wait_for(stream, word: str) -> str:
     raise AssertionError(f"it ended without saying {word}")
 
 
+def wait_until(process, ready):
+    """Follow the run's progress until ``ready()``; returns what that was."""
+    while not (found := ready()):
+        wait_for(process.stdout, "running")
+    return found
+
+
 def end(process, code: int) -> tuple[str, str]:
     """Wait for its end; the exit code must be ``code``."""
     out, err = process.communicate(timeout=PATIENCE_S)

@@ -9,14 +9,12 @@ from sqlite3 import connect
 import pytest
 
 from testbed.policy import checkpoint, network
-from tests.chaos.support import begin, end, events, left, pids, stop, wait_for
+from tests.chaos.support import begin, end, events, left, pids, stop, wait_until
 from tests.command import call, document
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 LEARN = ("--policy", "a3c-do", "--learn", "--speed", "6", "--slots", "5000")  # it ends when it is interrupted
 ONE = ("--workers", "1")
-CELL = "{es: {cpu: 2 GHz}, ues: 1}"
-TWO = ("--workers", "2", "--mode", "a3c", "--set", f"cells=[{CELL}, {CELL}]")
 
 
 def updates(run: Path) -> list[tuple[int, int]]:
@@ -29,13 +27,6 @@ def returned(run: Path, before: int) -> dict[str, int]:
     """The processes of a run once its learner is another one than ``before``; none until then."""
     now = pids(run)
     return now if now.get("learner", before) != before else {}
-
-
-def wait_until(process, ready):
-    """Follow the run's progress until ``ready()``; returns what that was."""
-    while not (found := ready()):
-        wait_for(process.stdout, "running")
-    return found
 
 
 def until_it_learns_again(process, run, killed):
@@ -111,49 +102,6 @@ def test_an_interrupt_ends_learning_with_a_checkpoint(tmp_path):
     assert about["learned"]["updates"] == updates(run)[-1][0]
     again = document("run", "smoke", "--policy", "a3c-do:r/learned.npz", "--backend", "sim", "--out", "s", cwd=tmp_path)
     assert again["tasks"]["unaccounted"] == 0 and again["learning"] is None
-
-
-def by_worker(run: Path) -> dict[str, list[int]]:
-    """The updates that each worker told of, row by row."""
-    found: dict[str, list[int]] = {}
-    with closing(connect(run / "run.db", timeout=10)) as db:
-        for name, count in db.execute("SELECT learner, updates FROM updates ORDER BY rowid"):
-            found.setdefault(name, []).append(count)
-    return found
-
-
-@pytest.mark.parametrize("dying", [("learner-1",), ("learner-1", "learner-2")])
-def test_workers_that_are_killed_come_back_to_what_all_have_learned(tmp_path, dying):
-    run, names = tmp_path / "r", ("learner-1", "learner-2")
-    process = begin(tmp_path, *LEARN, *TWO)
-    try:
-        wait_until(process, lambda: len(by_worker(run)) == 2)
-        first = pids(run)
-        for name in dying:
-            os.kill(first[name], signal.SIGKILL)
-        second = wait_until(
-            process, lambda: (now := pids(run)) and all(now.get(n, first[n]) != first[n] for n in dying) and now
-        )
-        before = {name: len(rows) for name, rows in by_worker(run).items()}
-        wait_until(process, lambda: all(len(rows) > before[name] + 1 for name, rows in by_worker(run).items()))
-        process.send_signal(signal.SIGINT)
-        out, _ = end(process, 130)
-    finally:
-        stop(process)
-    found = document("report", "r", cwd=tmp_path)
-    assert found["tasks"]["unaccounted"] == 0 and found["failures"].keys() <= {"interrupted"}
-    assert sorted(source for source, _, _ in events(run, "restarted")) == list(dying)
-    assert {name: pid for name, pid in second.items() if name not in dying} == {
-        name: pid for name, pid in first.items() if name not in dying
-    }
-    rows = by_worker(run)
-    assert set(rows) == set(names) == set(found["learning"]["workers"])
-    assert all(counts == sorted(set(counts)) for counts in rows.values())
-    _, about = checkpoint.read(run / "learned.npz")
-    assert found["learning"]["updates"] == sum(counts[-1] for counts in rows.values())
-    assert about["learned"]["updates"] == found["learning"]["updates"]
-    assert found["learning"]["restarts"] == len(dying) and all(f"{name}: " in out for name in names)
-    assert not left(run) and not (run / "node").exists()
 
 
 @pytest.mark.parametrize(
