@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TESTBED := $(BIN)/testbed
 PYTEST := $(BIN)/python -m pytest
-EVERY_CORE := -n logical --maxprocesses 4 --dist worksteal
+# One process more than there are cores, as many tests wait for a clock; and no more than four.
+EVERY_CORE := -n $(shell cores=$$(nproc); echo $$((cores < 4 ? cores + 1 : 4))) --dist worksteal
 COMPILE := $(BIN)/python -m testbed.cli.compiling
 
 .DEFAULT_GOAL := help

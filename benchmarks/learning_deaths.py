@@ -1,0 +1,119 @@
+"""Learning in live runs whose processes die at random: workers that learn, the controller, edge servers, UEs.
+
+``python benchmarks/learning_deaths.py --out DIR [--runs 40]``: every run begins with the same network, trained in the
+twin for edge servers of half their speed, and has three workers. Two to five deaths come at random instants: those of
+workers by ``kill -9``, the others as planned faults with a restart. What the runs have learned is evaluated frozen on
+workloads that nobody trained on, beside runs in which nobody died. Everything is kept in DIR, and what is there is not
+done again.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from harness import Entry, table, testbed
+from live_learning import LIVE, OTHER, POLICY, evaluated, trained
+
+SPEED, RESTART_S = 20.0, 5
+MORTAL = ["controller", "es-1", "es-2", "es-3", "ue-1-1", "ue-1-5", "ue-2-1", "ue-2-5", "ue-3-1", "ue-3-5"]
+LEARNERS = ["learner-1", "learner-2", "learner-3"]
+LEARN = ("--learn", "--mode", "a3c", "--workers", str(len(LEARNERS)))
+PATIENCE_S = 300
+
+
+def deaths(seed: int, slots: int) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+    """(slot, name) of deaths that are planned, one for each process, and of those by ``kill -9``."""
+    drawn = random.Random(seed)
+    first, last = slots // 10, slots - slots // 5
+    planned = [(drawn.randint(first, last), name) for name in drawn.sample(MORTAL, drawn.randint(1, 3))]
+    sudden = [(drawn.randint(first, last), name) for name in drawn.sample(LEARNERS, drawn.randint(1, 2))]
+    return sorted(planned), sorted(sudden)
+
+
+def killed(process: "subprocess.Popen[str]", out: Path, sudden: list[tuple[int, str]]) -> int:
+    """Kill workers when the run's time has come, as it tells on its output; how many were there to be killed."""
+    assert process.stdout is not None
+    count, waiting = 0, list(sudden)
+    for line in process.stdout:
+        words = line.split()
+        if "running:" not in words:
+            continue
+        now = float(words[words.index("running:") + 1])
+        while waiting and waiting[0][0] <= now:
+            _, name = waiting.pop(0)
+            there = {one["name"]: one["pid"] for one in json.loads((out / "processes.json").read_text())}
+            if name in there:
+                os.kill(there[name], signal.SIGKILL)
+                count += 1
+    return count
+
+
+def run(out: Path, checkpoint: Path, seed: int, slots: int, *, hurt: bool) -> Entry:
+    """One run that learns; what `testbed report` says of it, with how it ended and how many workers were killed."""
+    path = out / f"{'hurt' if hurt else 'whole'}-{seed}"
+    kept = path.with_suffix(".json")
+    if kept.exists():
+        found: Entry = json.loads(kept.read_text())
+        return found
+    planned, sudden = deaths(seed, slots) if hurt else ([], [])
+    faults = ", ".join(f"{{at: {at} s, kill: {name}, restart_after: {RESTART_S} s}}" for at, name in planned)
+    command = [sys.executable, "-m", "testbed", "run", "region", "--policy", f"{POLICY}:{checkpoint}", *LIVE, *LEARN]
+    command += ["--speed", f"{SPEED:g}", "--seed", str(seed), "--slots", str(slots), "--out", str(path), "--plain"]
+    command += ["--set", f"faults=[{faults}]"]
+    began = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        count = killed(process, path, sudden)
+        code = process.wait(PATIENCE_S)
+    made = testbed("report", str(path))
+    made |= {"code": code, "killed": count, "planned": len(planned), "wall_s": time.monotonic() - began}
+    kept.write_text(json.dumps(made) + "\n")
+    return made
+
+
+def row(made: list[Entry], overheads: list[float]) -> list[str]:
+    """What is said of a kind of runs."""
+    middle, spread = statistics.mean(overheads), statistics.stdev(overheads) if len(overheads) > 1 else 0.0
+    return [
+        str(len(made)),
+        str(sum(one["planned"] for one in made)),
+        str(sum(one["killed"] for one in made)),
+        str(sum(one["learning"]["restarts"] for one in made)),
+        str(sum(one["tasks"]["unaccounted"] for one in made)),
+        str(sum(one["code"] != 0 for one in made)),
+        f"{statistics.median(one['learning']['updates'] for one in made):.0f}",
+        f"{middle:.4f} ± {spread:.4f}",
+    ]
+
+
+def main() -> None:
+    """Do what is missing, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("learning-deaths"), help="where everything is kept")
+    parser.add_argument("--runs", type=int, default=40, help="runs with deaths; a quarter as many without (40)")
+    parser.add_argument("--slots", type=int, default=300, help="slots of learning (300)")
+    parser.add_argument("--train", type=int, default=60, help="seconds of training in the twin (60)")
+    parser.add_argument("--judges", type=int, default=10, help="workloads to evaluate on (10)")
+    args = parser.parse_args()
+    out: Path = args.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    start = trained(out, OTHER, args.train)
+    rows = []
+    for hurt, count in ((False, max(1, args.runs // 4)), (True, args.runs)):
+        made = [run(out, start, seed, args.slots, hurt=hurt) for seed in range(101, 101 + count)]
+        names = [f"{'hurt' if hurt else 'whole'}-{seed}" for seed in range(101, 101 + count)]
+        overheads = [evaluated(out, out / name / "learned.npz", args.judges) for name in names]
+        rows.append(["random deaths" if hurt else "none dies", *row(made, overheads)])
+    head = ("runs", "number", "planned deaths", "workers killed", "workers back", "tasks unaccounted", "failed runs")
+    print(f"before learning {evaluated(out, start, args.judges):.4f}\n")
+    print(table((*head, "updates, median", "overhead after, mean ± SD"), rows))
+
+
+if __name__ == "__main__":
+    main()
