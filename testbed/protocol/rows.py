@@ -73,6 +73,11 @@ def identity(ue: Ue, task: Task) -> dict[str, Any]:
     }
 
 
+def ended_ns(row: TaskRow) -> int:
+    """When an ended task really ended, in ns; one that did not finish, when it was last heard of."""
+    return row.generated_ns + row.measured_ns if row.measured_ns >= 0 else max(row.generated_ns, row.ready_ns)
+
+
 class SlotRow(msgspec.Struct, frozen=True, array_like=True, tag="slot", kw_only=True):
     """One ES at one slot boundary: the announcement, waiting tasks, and busy core-ns since the boundary before."""
 

@@ -8,7 +8,7 @@ import msgspec
 from testbed.analysis.summary import Summary
 from testbed.model.printable import readable
 from testbed.policy import loading
-from testbed.protocol.rows import TaskRow
+from testbed.protocol.rows import TaskRow, ended_ns
 from testbed.record.reader import RecordedRun
 
 
@@ -44,11 +44,6 @@ def labels(runs: Sequence[RecordedRun]) -> list[str]:
 def strategy(run: RecordedRun) -> str:
     """What decided in ``run``: its policy without its checkpoint, and whether it learned meanwhile."""
     return loading.without_checkpoint(run.policy) + (", learning" if run.meta.get("learn") else "")
-
-
-def ended_ns(row: TaskRow) -> int:
-    """When a finished task really ended."""
-    return row.generated_ns + row.measured_ns
 
 
 def _is_done(row: TaskRow) -> bool:

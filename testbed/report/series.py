@@ -12,9 +12,9 @@ import msgspec
 
 from testbed.analysis import per_server, run_reward
 from testbed.model.energy import transmit_energy_j
-from testbed.protocol.rows import DIED, GIVEN_UP, HEARD, POLICY_ERROR, RESTARTED, SILENT, SlotRow, TaskRow
+from testbed.protocol.rows import DIED, GIVEN_UP, HEARD, POLICY_ERROR, RESTARTED, SILENT, SlotRow, TaskRow, ended_ns
 from testbed.record.reader import RecordedRun
-from testbed.report.reported import Reported, ended_ns
+from testbed.report.reported import Reported
 
 S_PER_NS = 1e-9
 MOST_POINTS, ALL_POINTS, LEAST_POINTS = 240, 6000, 16

@@ -8,7 +8,7 @@ from testbed.model.histogram import Histogram
 from testbed.model.system import Es, Ue
 from testbed.model.task import COMPLETED, FAILED, LATE, OFFLOAD
 from testbed.protocol.idle import is_idle
-from testbed.protocol.rows import LinkRow, SlotRow, TaskRow
+from testbed.protocol.rows import LinkRow, SlotRow, TaskRow, ended_ns
 from testbed.watch import snapshot
 from testbed.watch.snapshot import EsState, UeState
 
@@ -187,11 +187,6 @@ class TaskAccount:
         """How many delays were at most each bound, by the bound's text; the last one counts all."""
         bounded = [(f"{bound:g}", count) for bound, count in zip(DELAY_BOUNDS_S, self._below, strict=True)]
         return [*bounded, ("+Inf", self.delay.count)]
-
-
-def ended_ns(row: TaskRow) -> int:
-    """When an ended task ended; one that did not finish, when it was last heard of."""
-    return row.generated_ns + row.measured_ns if row.measured_ns >= 0 else max(row.generated_ns, row.ready_ns)
 
 
 def words_of(row: TaskRow) -> list[str]:

@@ -32,10 +32,11 @@ from testbed.protocol.rows import (
     SlotRow,
     TaskRow,
     UpdateRow,
+    ended_ns,
 )
 from testbed.record.backends import TESTBED, VIRTUAL
 from testbed.watch import snapshot
-from testbed.watch.accounts import S_PER_NS, SERIES, EsAccount, TaskAccount, UeAccount, ended_ns
+from testbed.watch.accounts import S_PER_NS, SERIES, EsAccount, TaskAccount, UeAccount
 from testbed.watch.snapshot import BestBaseline, DelaySpread, Event, Fates, Honesty, LearnerState, Snapshot, TaskLife
 
 MS_PER_NS = 1e-6
