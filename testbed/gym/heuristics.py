@@ -3,6 +3,8 @@
 They work wherever an agent does: in a wrapper, a vector, an evaluation, or as an expert to imitate.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -15,6 +17,7 @@ from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
 
 MARGIN, RADIO_WAIT, AIRTIME, EXECUTION = 0, 3, 4, 6
 BACKLOG, FORWARDED, AIR, TASKS = 7, 9, 10, 21
+ModelState = tuple[NDArray[Any], ...] | None  # what a model with a memory would keep from slot to slot
 
 
 class Heuristic:
@@ -62,9 +65,11 @@ class Heuristic:
         occupied = ue[:, BACKLOG] - ue[:, FORWARDED] + ue[:, AIR] + sent
         return gain - self._beta * np.maximum(0.0, occupied) * ue[:, EXECUTION] * cores - self._beta0
 
-    def predict(self, seen: ArrayLike, state: object = None, **_: object) -> tuple[NDArray[np.int8], object]:
+    def predict(
+        self, observation: Any, state: ModelState = None, *_: object, **__: object
+    ) -> tuple[NDArray[np.int8], ModelState]:
         """As a model of Stable-Baselines3 decides, for its ``evaluate_policy``."""
-        return self(seen), state
+        return self(observation), state
 
 
 class Constant:
@@ -80,9 +85,11 @@ class Constant:
         shape = (*np.asarray(seen).shape[:-1], self._ues)
         return (self._rng.random(shape) < self._probability).astype(np.int8)
 
-    def predict(self, seen: ArrayLike, state: object = None, **_: object) -> tuple[NDArray[np.int8], object]:
+    def predict(
+        self, observation: Any, state: ModelState = None, *_: object, **__: object
+    ) -> tuple[NDArray[np.int8], ModelState]:
         """As a model of Stable-Baselines3 decides, for its ``evaluate_policy``."""
-        return self(seen), state
+        return self(observation), state
 
 
 def heuristic(name: str, env: object) -> Heuristic | Constant:
