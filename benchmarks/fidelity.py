@@ -249,7 +249,8 @@ def highest(rows: Sequence[Entry], payload: str, packed: int) -> str:
 
 def passes(row: Entry) -> bool:
     """Whether a speed was held: most of its runs got an A."""
-    return 2 * row["grades"].count("A") > len(row["grades"])
+    grades: list[str] = row["grades"]
+    return 2 * grades.count("A") > len(grades)
 
 
 def main() -> None:

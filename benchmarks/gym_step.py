@@ -5,11 +5,10 @@ import statistics
 import time
 from collections.abc import Callable
 
-import gymnasium
 import numpy as np
 
-import testbed.gym
 from testbed.gym import spaces
+from testbed.gym.env import EdgeOffload
 
 STEPS, ROUNDS = 500, 40
 
@@ -28,7 +27,7 @@ def microseconds(call: Callable[[], object]) -> tuple[float, float]:
 def main() -> None:
     """Print a line for the step, and for each of its parts."""
     settings = ["slots=1000000", "density=0.5"]
-    env = gymnasium.make(testbed.gym.ID, episode_slots=0, settings=settings).unwrapped
+    env = EdgeOffload(episode_slots=0, settings=settings)
     env.reset(seed=1)
     backend, rng = env.backend, np.random.default_rng(1)
     action = rng.integers(0, 2, 15, np.int8)

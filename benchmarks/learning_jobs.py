@@ -1,7 +1,6 @@
 """What `learning.py` measures: one job a (setting, seed), each a line of JSON when it is done."""
 
 import hashlib
-import importlib
 import json
 import os
 import subprocess
@@ -13,6 +12,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from controller.learn import a3c, dqn
 from controller.learn.evaluate import evaluate
@@ -146,7 +146,8 @@ def played(
     room = 4 * len(system.ues) * system.slots
     twin = Twin(system, build.generator(scenario, system, endless=False), len(seeds), double=double, capacity=room)
     twin.reset(np.array(seeds))
-    sums, backlog = np.zeros((2, len(seeds))), []
+    sums = np.zeros((2, len(seeds)))
+    backlog: list[NDArray[np.integer[Any]]] = []
     while twin.slot[0] < 5 * system.slots and (twin.slot[0] < system.slots or twin.inside.any()):
         cells = slot(twin)
         sums += [cells[name].sum(axis=1) for name in ("overhead", "finished")]
@@ -205,8 +206,9 @@ def transfer(job: Job, folder: Path) -> dict[str, Any]:
 
 def sb3(job: Job, folder: Path) -> dict[str, Any]:
     """A model of Stable-Baselines3 with as many samples as A3C has."""
+    import learning_sb3 as training
+
     scenario, longer = scenario_of(job), scenario_of(job, EVALUATION_SLOTS)
-    training = importlib.import_module("learning_sb3")
     curve: list[tuple[float, int, float]] = []
 
     def judged(model: Any, cpu_s: float) -> None:

@@ -180,10 +180,10 @@ def bound_table(lines: Sequence[Line]) -> str:
 def cost_table(wanted: Sequence[Line], lines: Sequence[Line]) -> str:
     """CPU seconds of the ``wanted`` jobs by table: as measured, or as others of their strategy took in the median."""
     spent: dict[str, list[float]] = {}
-    known = {}
+    known: dict[tuple[str, ...], float] = {}
     for line in lines:
-        spent.setdefault(line["algorithm"], []).append(line.get("all_cpu_s", line.get("cpu_s", math.nan)))
-        known[_place(line)] = spent[line["algorithm"]][-1]
+        known[_place(line)] = line["all_cpu_s"] if "all_cpu_s" in line else line.get("cpu_s", math.nan)
+        spent.setdefault(line["algorithm"], []).append(known[_place(line)])
     usual = {name: float(np.nanmedian(each)) for name, each in spent.items() if not np.isnan(each).all()}
     rows: dict[str, list[float]] = {}
     for job in wanted:

@@ -100,6 +100,7 @@ def main() -> None:
     print("| UEs | screen | grades | p99 of the delay error | share of a core, median (most) | MB, first to last |")
     print("|---|---|---|---|---|---|")
     for ues in given.ues:
+        found: dict[bool, tuple[list[str], list[float], list[float], list[float]]]
         found = {True: ([], [], [], []), False: ([], [], [], [])}
         for shown in (True, False) * given.runs:  # in turn, so that both see the same host
             grades, errors, shares, sizes = found[shown]

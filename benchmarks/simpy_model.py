@@ -6,21 +6,32 @@ task's delay is the same integer as on the twin. It knows what `region` needs: d
 """
 
 from collections import defaultdict
+from collections.abc import Generator
 
 import simpy
 
 from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
 from testbed.model.queue import expected_wait_ns, second_offload
-from testbed.model.system import System
+from testbed.model.system import Es, System
 from testbed.model.task import Task
 from testbed.policy import expected_costs
+
+
+class Clock(simpy.Environment):
+    """SimPy's, which only ever tells whole nanoseconds here."""
+
+    _now: int
+
+    @property
+    def now(self) -> int:
+        return self._now
 
 
 class Server:
     """An edge server and what it knows of itself."""
 
-    def __init__(self, env: simpy.Environment, es) -> None:
+    def __init__(self, env: Clock, es: Es) -> None:
         self.env, self.es = env, es
         self.cpu = simpy.PriorityResource(env, 1)
         self.own_cycles = self.forwarded_cycles = self.own_waiting = 0
@@ -36,7 +47,7 @@ class Server:
         busy = int(self.busy_until > self.env.now)
         return expected_wait_ns(self.remaining_ns(), busy, self.own_waiting, self.own_cycles, self.es.cpu_hz, 1)
 
-    def execute(self, cycles: int, *, own: bool):
+    def execute(self, cycles: int, *, own: bool) -> Generator[simpy.Event]:
         """Wait for the CPU, own-cell tasks before forwarded ones, and use it."""
         self.own_waiting += own
         self.own_cycles += cycles * own
@@ -55,7 +66,7 @@ class Region:
     """The whole model; `run` returns every task's delay by (UE, number)."""
 
     def __init__(self, system: System, tasks: tuple[Task, ...]) -> None:
-        self.system, self.env = system, simpy.Environment()
+        self.system, self.env = system, Clock()
         self.servers = [Server(self.env, es) for es in system.edge_servers]
         self.cpus = [simpy.Resource(self.env, 1) for _ in system.ues]
         self.radios = [simpy.Resource(self.env, 1) for _ in system.ues]
@@ -74,7 +85,7 @@ class Region:
         self.env.run()
         return self.delays
 
-    def slots(self):
+    def slots(self) -> Generator[simpy.Event]:
         """At every boundary servers announce, then every cell's agent decides, UE after UE."""
         slot = 0
         while self.left:
@@ -106,13 +117,13 @@ class Region:
             self.local_free[ue.index] = local_end
             self.env.process(self.local(task, local_ns))
 
-    def local(self, task: Task, duration: int):
+    def local(self, task: Task, duration: int) -> Generator[simpy.Event]:
         with self.cpus[task.ue].request() as request:
             yield request
             yield self.env.timeout(duration)
         self.end(task)
 
-    def offload(self, task: Task, airtime: int):
+    def offload(self, task: Task, airtime: int) -> Generator[simpy.Event]:
         with self.radios[task.ue].request() as request:
             yield request
             yield self.env.timeout(airtime)

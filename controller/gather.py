@@ -57,14 +57,8 @@ class Gathering:
             ask = asks[ue.name]
             wait = announced.radio_wait_ns[place] if announced is not None else 0
             ues.append(
-                UeView(
-                    name=ue.name,
-                    index=ue.index,
-                    cpu_hz=ue.cpu_hz,
-                    rate_bps=ue.rate_bps,
-                    tx_power_w=ue.tx_power_w,
-                    kappa=ue.kappa,
-                    weight_delay=ue.weight_delay,
+                UeView.of(
+                    ue,
                     queue_ns=ask.queue_ns,
                     radio_wait_ns=wait,
                     tasks=ask.tasks,

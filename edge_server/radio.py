@@ -4,7 +4,7 @@ from collections import deque
 
 import msgspec
 
-from testbed.model import link
+from testbed.model import link, transmission
 from testbed.model.delay import chain, transfer_ns, whole_ns
 from testbed.model.system import System, Ue
 from testbed.model.task import Task
@@ -21,15 +21,11 @@ class Sent(msgspec.Struct, frozen=True):
 
 def trip_of(system: System, ue: Ue, task: Task, ready_ns: int, start_ns: int, end_ns: int, tries: int) -> Trip:
     """The trip of a transmission from ``start_ns`` to ``end_ns``: adds latency and the task's jitter."""
-    radio = system.radio
-    jitter = link.jitter_ns(
-        system.seed, ue.index, task.number, radio.jitter_kind, radio.jitter_low_ns, radio.jitter_high_ns
-    )
     return Trip(
         ready_ns=ready_ns,
         tx_start_ns=start_ns,
         tx_end_ns=end_ns,
-        arrival_ns=end_ns + radio.latency_ns + jitter,
+        arrival_ns=end_ns + system.radio.latency_ns + transmission.jitter_ns(system, task),
         attempts=tries,
     )
 
@@ -43,15 +39,10 @@ class DedicatedRadio:
 
     def post(self, ue: Ue, task: Task, ready_ns: int) -> Sent:
         """Append a task to the UE's FIFO; its whole trip is known at once."""
-        system, radio = self._system, self._system.radio
+        system = self._system
         start = chain(self._free_ns.get(ue.index, 0), ready_ns)
-        tries = link.attempts(system.seed, ue.index, task.number, radio.loss)
-        if radio.trace_period_ns > 0:
-            bits = task.input_bits * tries
-            end = link.traced_end_ns(start, bits, radio.trace_edges_ns, radio.trace_bps, radio.trace_period_ns)
-        else:
-            end = link.dedicated_end_ns(start, task.input_bits, tries, ue.rate_bps)
-        self._free_ns[ue.index] = end
+        tries = transmission.attempts(system, task)
+        end = self._free_ns[ue.index] = transmission.end_ns(system, task, start, tries)
         return Sent(ue, task, trip_of(system, ue, task, ready_ns, start, end, tries))
 
     def wait_ns(self, ue: Ue, now_ns: int) -> int:
@@ -97,7 +88,7 @@ class SharedRadio:
     def post(self, now_ns: int, ue: Ue, task: Task, ready_ns: int) -> bool:
         """Append a task to its UE's FIFO at ``now_ns``; whether its first bit leaves at once."""
         self._advance(now_ns)
-        tries = link.attempts(self._system.seed, ue.index, task.number, self._system.radio.loss)
+        tries = transmission.attempts(self._system, task)
         job = _Job(
             ue=ue,
             task=task,

@@ -14,23 +14,30 @@ import json
 import math
 import sqlite3
 import sys
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
+
+System = dict[str, Any]  # as the run has written it down
+Task = dict[str, int]
+Key = tuple[int, int]  # of a task: its UE's index and its number
+Waiting = tuple[bool, int, int, int, Task]
 
 TOLERANCE_NS = 20
 EXEC_END, ARRIVAL, ANNOUNCE, DECIDE, START = 1, 2, 3, 5, 6  # order of events at one instant
 
 
-def half_up(x):
+def half_up(x: Fraction) -> int:
     return math.floor(x + Fraction(1, 2))
 
 
-def time_ns(amount, per_second):
+def time_ns(amount: int, per_second: float | None) -> int:
     """Nanoseconds for bits at bit/s, or cycles at cycles/s; an unlimited rate is recorded as null."""
     return half_up(amount * 10**9 / Fraction(per_second)) if per_second is not None else 0
 
 
-def uniform(seed, *key):
+def uniform(seed: int, *key: int) -> float:
     """A keyed draw in [0, 1): splitmix64's finaliser over seed, stream, UE, task number, field."""
     h = 0
     for part in (seed, *key):
@@ -41,7 +48,7 @@ def uniform(seed, *key):
     return (h >> 11) / 2**53
 
 
-def jitter_ns(system, ue, number):
+def jitter_ns(system: System, ue: int, number: int) -> int:
     kind, low, high = (system["radio"]["jitter_" + key] for key in ("kind", "low_ns", "high_ns"))
     u, v = (uniform(system["seed"], 4, ue, number, field) for field in (0, 1))
     normal = math.sqrt(-2 * math.log(1 - u)) * math.cos(2 * math.pi * v)
@@ -49,7 +56,7 @@ def jitter_ns(system, ue, number):
     return math.floor(drawn + 0.5)
 
 
-def last_bit_ns(system, start, bits, rate):
+def last_bit_ns(system: System, start: int, bits: int, rate: float | None) -> int:
     """End of a transmission begun at ``start``, at ``rate`` or along the rate trace."""
     edges, rates, period = (system["radio"]["trace_" + key] for key in ("edges_ns", "bps", "period_ns"))
     if not period:
@@ -68,18 +75,20 @@ def last_bit_ns(system, start, bits, rate):
 class Server:
     """One edge server: who waits, when its running tasks end, and the backlog that it announced last."""
 
-    def __init__(self, es):
+    def __init__(self, es: dict[str, Any]) -> None:
         self.hz, self.cores, self.limit, self.fcfs = es["cpu_hz"], es["cores"], es["queue_limit"], es["discipline"] == 1
-        self.waiting, self.ends, self.announced = [], [], 0
+        self.waiting: list[Waiting] = []
+        self.ends: list[int] = []
+        self.announced: Fraction | int = 0
 
-    def wait(self, now, everyone):
+    def wait(self, now: int, *, everyone: bool) -> Fraction | int:
         """Expected wait of an own-cell arrival, or with ``everyone`` the total backlog, in ns."""
         ahead = [task["cycles"] for forwarded, *_, task in self.waiting if everyone or self.fcfs or not forwarded]
         if not everyone and len(self.ends) + len(ahead) < self.cores:
             return 0
         return Fraction(sum(end - now for end in self.ends) + time_ns(sum(ahead), self.hz), self.cores)
 
-    def take(self):
+    def take(self) -> Task:
         """Remove and return the task that the discipline serves next."""
         first = min(self.waiting, key=lambda entry: entry[1:4] if self.fcfs else entry[:4])
         self.waiting.remove(first)
@@ -89,11 +98,13 @@ class Server:
 class Region:
     """All cells on one heap of (instant, phase, UE, number, age, action, arguments)."""
 
-    def __init__(self, system, second_offload, tasks):
+    def __init__(self, system: System, tasks: Sequence[Task], *, second_offload: bool) -> None:
         self.system, self.second_offload = system, second_offload
         self.ues, self.radio = system["ues"], system["radio"]
         self.servers = [Server(es) for es in system["ess"]]
-        self.heap, self.age, self.finished, self.tasks = [], 0, {}, len(tasks)
+        self.heap: list[tuple[int, int, int, int, int, Callable[..., None], tuple[Any, ...]]] = []
+        self.finished: dict[Key, int] = {}
+        self.age, self.tasks = 0, len(tasks)
         self.radio_free, self.local_free = [0] * len(self.ues), [0] * len(self.ues)
         self.at(0, ANNOUNCE, 0, 0, self.announce)
         for task in sorted(tasks, key=lambda task: (task["ready"], task["number"])):
@@ -102,28 +113,30 @@ class Region:
             else:
                 self.transmit(task)
 
-    def at(self, instant, phase, ue, number, action, *arguments):
+    def at(
+        self, instant: int, phase: int, ue: int, number: int, action: Callable[..., None], *arguments: object
+    ) -> None:
         self.age += 1
         heapq.heappush(self.heap, (instant, phase, ue, number, self.age, action, arguments))
 
-    def run(self):
+    def run(self) -> dict[Key, int]:
         """Act on events in order until every task has its end; returns the ends by (UE, number)."""
         while len(self.finished) < self.tasks:
             now, *_, action, arguments = heapq.heappop(self.heap)
             action(now, *arguments)
         return self.finished
 
-    def announce(self, now):
+    def announce(self, now: int) -> None:
         for server in self.servers:
             server.announced = server.wait(now, everyone=True)
         self.at(now + self.system["slot_ns"], ANNOUNCE, 0, 0, self.announce)
 
-    def run_locally(self, now, task):
+    def run_locally(self, now: int, task: Task) -> None:
         start = max(now, self.local_free[task["ue"]])
         self.local_free[task["ue"]] = start + time_ns(task["cycles"], self.ues[task["ue"]]["cpu_hz"])
         self.finished[task["ue"], task["number"]] = self.local_free[task["ue"]]
 
-    def transmit(self, task):
+    def transmit(self, task: Task) -> None:
         ue, number = task["ue"], task["number"]
         start = max(task["ready"], self.radio_free[ue])
         lost = (uniform(self.system["seed"], 4, ue, number, 16 + n) < self.radio["loss"] for n in range(1, 1000))
@@ -132,7 +145,7 @@ class Region:
         arrival = self.radio_free[ue] + self.radio["latency_ns"] + jitter_ns(self.system, ue, number)
         self.at(arrival, ARRIVAL, ue, number, self.arrive, task)
 
-    def arrive(self, now, task):
+    def arrive(self, now: int, task: Task) -> None:
         home = self.ues[task["ue"]]["cell"]
         others = [(server.announced, j) for j, server in enumerate(self.servers) if j != home]
         wait = self.servers[home].wait(now, everyone=False)
@@ -143,7 +156,7 @@ class Region:
         else:
             self.enter(now, task, home)
 
-    def enter(self, now, task, j):
+    def enter(self, now: int, task: Task, j: int) -> None:
         server, ue, number = self.servers[j], task["ue"], task["number"]
         forwarded = j != self.ues[ue]["cell"]
         if 0 <= server.limit <= len(server.waiting) + len(server.ends) - server.cores:
@@ -152,7 +165,7 @@ class Region:
             server.waiting.append((forwarded, now, ue, number, task))
             self.at(now, START, j, 0, self.start, j)
 
-    def start(self, now, j):
+    def start(self, now: int, j: int) -> None:
         server = self.servers[j]
         while server.waiting and len(server.ends) < server.cores:
             task = server.take()
@@ -161,15 +174,16 @@ class Region:
             self.at(end, EXEC_END, task["ue"], task["number"], self.release, j)
             self.finished[task["ue"], task["number"]] = end + self.return_ns(task)
 
-    def release(self, now, j):
+    def release(self, now: int, j: int) -> None:
         self.servers[j].ends.remove(now)
         self.at(now, START, j, 0, self.start, j)
 
-    def return_ns(self, task):
-        return self.radio["return_latency_ns"] + time_ns(self.radio["result_bits"], self.ues[task["ue"]]["rate_bps"])
+    def return_ns(self, task: Task) -> int:
+        latency: int = self.radio["return_latency_ns"]
+        return latency + time_ns(self.radio["result_bits"], self.ues[task["ue"]]["rate_bps"])
 
 
-def read(path):
+def read(path: Path) -> tuple[System, bool, list[Task], dict[Key, tuple[int, int]]]:
     """The system, whether second offload was on, every decided task, and the recorded ends of the finished ones."""
     db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     meta = dict(db.execute("SELECT key, value FROM meta"))
@@ -192,14 +206,14 @@ def read(path):
     return system, second_offload, tasks, recorded
 
 
-def main(run=""):
+def main(run: str | Path = "") -> int:
     path = Path(run) / "run.db" if Path(run).is_dir() else Path(run)
     try:
         system, second_offload, tasks, recorded = read(path)
     except (NotImplementedError, sqlite3.Error, KeyError) as reason:
         print(f"oracle: {path}: {reason}", file=sys.stderr)
         return 2
-    computed = Region(system, second_offload, tasks).run()
+    computed = Region(system, tasks, second_offload=second_offload).run()
     off = {key: abs((computed[key] - born) - (finished - born)) for key, (born, finished) in recorded.items()}
     worst = max(off.values(), default=0)
     forwarding = "with" if second_offload else "without"

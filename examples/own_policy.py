@@ -7,11 +7,16 @@ This one compares delays only: a UE offloads what would be done sooner at the ed
 send in the same slot, and stays away from a server that is busy for longer than `PATIENCE_S`.
 """
 
+from random import Random
+
+from testbed.model.mdp import CellView
+
 PATIENCE_S = 1.5
 
 
-def decide(cell, rng):
-    server, choices, sent = cell.edge_servers[cell.cell], {}, 0
+def decide(cell: CellView, rng: Random) -> dict[str, int]:
+    server, sent = cell.edge_servers[cell.cell], 0
+    choices: dict[str, int] = {}
     for ue in (ue for ue in cell.ues if ue.tasks):
         bits, cycles = (sum(getattr(task, name) for task in ue.tasks) for name in ("input_bits", "cycles"))
         local_s = ue.queue_ns * 1e-9 + cycles / ue.cpu_hz

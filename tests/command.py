@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_S = 500  # against hanging only: a busy host may take ten times as long as a quiet one
@@ -15,7 +16,7 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
-def start(*args: str, cwd: Path, program: tuple[str, ...] = ("-m", "testbed"), **options) -> subprocess.Popen:
+def start(*args: str, cwd: Path, program: tuple[str, ...] = ("-m", "testbed"), **options) -> subprocess.Popen[str]:
     """``testbed ARGS`` in ``cwd``, running; ``program`` is how Python is told to run it."""
     pipe = subprocess.PIPE
     return subprocess.Popen(
@@ -27,7 +28,7 @@ def start(*args: str, cwd: Path, program: tuple[str, ...] = ("-m", "testbed"), *
     )
 
 
-def call(*args: str, cwd: Path, code: int | None = 0, **options) -> subprocess.CompletedProcess:
+def call(*args: str, cwd: Path, code: int | None = 0, **options) -> subprocess.CompletedProcess[str]:
     """``testbed ARGS`` in ``cwd`` to its end, with exit code ``code`` (None: any) and no traceback shown."""
     process = start(*args, cwd=cwd, **options)
     out, err = process.communicate(timeout=PATIENCE_S)
@@ -36,6 +37,7 @@ def call(*args: str, cwd: Path, code: int | None = 0, **options) -> subprocess.C
     return subprocess.CompletedProcess(args, process.returncode, out, err)
 
 
-def document(*args: str, cwd: Path, code: int = 0) -> dict:
+def document(*args: str, cwd: Path, code: int = 0) -> dict[str, Any]:
     """The JSON document that ``testbed ARGS --json`` prints, alone."""
-    return json.loads(call(*args, "--json", cwd=cwd, code=code).stdout)
+    found: dict[str, Any] = json.loads(call(*args, "--json", cwd=cwd, code=code).stdout)
+    return found

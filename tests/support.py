@@ -16,7 +16,7 @@ def system(ues=(2,), speeds=(2_000_000_000,), slots=20, seed=7, **fields) -> Sys
     """Cells of ``ues`` UEs (1 GHz, 8 Mbit/s) with ESs of ``speeds``; ``fields`` are `System`'s or every `Es`'s."""
     whole = {name: value for name, value in fields.items() if name in System.__struct_fields__}
     es = {name: value for name, value in fields.items() if name not in whole}
-    users = []
+    users: list[Ue] = []
     for cell, count in enumerate(ues):
         for n in range(count):
             name = f"ue-{cell + 1}-{n + 1}"

@@ -17,6 +17,7 @@ from testbed.model.delay import duration_ns
 from testbed.model.task import COMPLETED, FAILED, LATE, UE_DIED
 from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow
 from testbed.record import reader
+from testbed.record.backends import SIM
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
@@ -116,7 +117,7 @@ def wrong_row(plan, row):
 
 def overlaps(plan, rows):
     """One CPU a UE and one core an ES: no two executions at once; and none through its ES's death."""
-    by_cpu = {}
+    by_cpu: dict[str, list[TaskRow]] = {}
     for row in rows:
         if row.state in (COMPLETED, LATE):
             by_cpu.setdefault(row.es if row.execution_ns else row.ue, []).append(row)
@@ -179,7 +180,7 @@ def run_of(plan, made):
     """The run as it is read from its record."""
     kept = reader.RecordedRows(
         meta={
-            "backend": runner.SIM,
+            "backend": SIM,
             "policy": plan.policy,
             "second_offload": plan.second_offload,
             "reason": made.reason,

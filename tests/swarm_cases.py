@@ -1,14 +1,17 @@
 """The random system, workload, policy, network and fault schedule of each seed of `tests.swarm`, and its run."""
 
+from typing import Any
+
 import msgspec
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.system import Plan
 from testbed.policy.heuristics import Coin, FixedChoice, Priced
 from testbed.sim.events import PendingEvent
 from testbed.sim.network_conditions import NetworkConditions
 from testbed.sim.run_log import RunLog
 from testbed.sim.simulation import Simulation, _Emit
-from tests.support import MS, NS_PER_S, plan, random_conditions, random_faults, region
+from tests.support import MS, plan, random_conditions, random_faults, region
 
 DRAIN_NS = 1000 * NS_PER_S
 RETURN_MS = {0: 150, 3: 600}
@@ -63,7 +66,7 @@ class Haunted(Simulation):
 
 def case_of(seed):
     """The random case of ``seed``."""
-    radio = {"access": "shared"} if seed % 3 == 0 else {}
+    radio: dict[str, Any] = {"access": "shared"} if seed % 3 == 0 else {}
     radio |= {"return_latency_ns": RETURN_MS[seed % 7] * MS} if seed % 7 in RETURN_MS else {}
     made, tasks = region(0.5 + 0.4 * (seed % 2), seed, 20, **radio)
     faults = random_faults(made, seed, ues=bool(seed % 2))

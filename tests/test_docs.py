@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 import testbed
-from testbed.cli import main
+from testbed.cli.verbs import VERBS
 from testbed.model.errors import ScenarioError
 from testbed.policy import loading
 from testbed.protocol.rows import POLICY_ERROR
+from testbed.record.writer import TABLES
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from tests import support
@@ -54,7 +55,7 @@ def test_a_page_that_lost_its_marks_is_an_error():
 
 
 def test_every_column_has_a_meaning_and_no_meaning_lacks_its_column():
-    tables = record_tables.TABLES.items()
+    tables = TABLES.items()
     columns = {f"{table}.{name}" for row, table in tables for name in row.__struct_fields__}
     assert set(record_tables.MEANINGS) == columns
 
@@ -110,15 +111,15 @@ def scenarios():
 def test_scenarios_shown_in_the_documentation_load(text, tmp_path):
     path = tmp_path / "shown.yaml"
     path.write_text(text)
-    assert load_scenario(path).name == re.match(r"name: (\S+)", text)[1]
+    assert [load_scenario(path).name] == re.findall(r"\Aname: (\S+)", text)
 
 
 def test_the_policy_shown_in_the_documentation_decides(tmp_path, monkeypatch):
-    code = re.search(
+    (code,) = re.findall(
         r"^```python\n(.*?)^```",
         (ROOT / "docs" / "how-to" / "bring-your-own-policy.md").read_text(),
         re.MULTILINE | re.DOTALL,
-    )[1]
+    )
     (tmp_path / "near.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     policy, second_offload = loading.load("near:near_do")
@@ -140,7 +141,7 @@ def test_the_tutorial_shows_what_the_comparison_prints(tmp_path):
 
 def test_the_mistake_shown_in_the_readme_looks_like_that(tmp_path):
     text = (ROOT / "README.md").read_text()
-    shown = re.search(r"^```text\n(campus\.yaml:.*?)^```", text, re.MULTILINE | re.DOTALL)[1]
+    (shown,) = re.findall(r"^```text\n(campus\.yaml:.*?)^```", text, re.MULTILINE | re.DOTALL)
     path = tmp_path / "campus.yaml"
     path.write_text(next(block for block in YAML.findall(text)).replace("queue_limit", "quue_limit"))
     with pytest.raises(ScenarioError) as raised:
@@ -150,7 +151,7 @@ def test_the_mistake_shown_in_the_readme_looks_like_that(tmp_path):
 
 def test_the_readme_lists_every_verb_and_promises_none_that_does_not_exist():
     verbs = dict(re.findall(r"^\| `testbed (\w+)` \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE))
-    assert verbs == main.VERBS
+    assert verbs == VERBS
 
 
 def test_every_kind_of_event_is_documented():

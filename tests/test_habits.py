@@ -31,7 +31,7 @@ def test_no_file_is_two_ideas_long():
 
 
 def test_no_package_holds_more_than_an_eighth_of_the_code():
-    lines = defaultdict(int)
+    lines: defaultdict[str, int] = defaultdict(int)
     for path, text in sources().items():
         lines["/".join(path.relative_to(ROOT).parts[:2])] += len(text.splitlines())
     largest = max(lines, key=lambda name: lines[name])

@@ -1,13 +1,16 @@
 """The oracle of `examples` computes every delay again, independently; it must agree with the simulation."""
 
-import importlib.util
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from examples import oracle
+from testbed.model.delay import NS_PER_S
 from testbed.model.queue import FCFS
 from testbed.model.system import Backhaul, Fault, Plan, Radio
 from testbed.policy import loading
@@ -21,16 +24,6 @@ from tests.command import PATIENCE_S
 ORACLE = Path(__file__).resolve().parents[1] / "examples" / "oracle.py"
 SCENARIOS = ("region", "region-matched", "paper-like", "recorded", "smoke")
 POLICIES = ("random-do", "greedy-do", "offload-do")
-
-
-def load_oracle():
-    spec = importlib.util.spec_from_file_location("oracle", ORACLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-oracle = load_oracle()
 
 
 def record(folder: Path, plan: Plan) -> Path:
@@ -60,7 +53,7 @@ def test_the_oracle_agrees_on_every_shipped_scenario_with_a_dedicated_radio(name
 
 TRACE = {"trace_edges_ns": (0, 700_000_000), "trace_bps": (3e6, 11e6), "trace_period_ns": 1_100_000_000}
 NORMAL = {"jitter_kind": 3, "jitter_low_ns": 5_000_000, "jitter_high_ns": 9_000_000, "latency_ns": 4_000_000}
-CORNERS = {
+CORNERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "normal jitter, loss and results": (
         {"loss": 0.2, **NORMAL, "return_latency_ns": 2_000_000, "result_bits": 100_000},
         {},
@@ -85,7 +78,7 @@ def test_the_oracle_agrees_in_the_corners(corner, strategy, tmp_path):
 
 
 def corrupt(path: Path, statement: str) -> Path:
-    db = oracle.sqlite3.connect(path / "run.db")
+    db = sqlite3.connect(path / "run.db")
     db.execute(statement)
     db.commit()
     db.close()
@@ -128,6 +121,6 @@ def test_the_oracle_runs_on_the_standard_library_alone(tmp_path):
 
 
 def test_a_controllers_death_changes_decisions_only_which_are_in_the_record(tmp_path, capsys):
-    made = msgspec.structs.replace(shipped("region", "greedy-do"), faults=(Fault("controller", 20 * support.NS_PER_S),))
+    made = msgspec.structs.replace(shipped("region", "greedy-do"), faults=(Fault("controller", 20 * NS_PER_S),))
     assert oracle.main(record(tmp_path, made)) == 0
     assert "max |difference| of delay: 0 ns" in capsys.readouterr().out

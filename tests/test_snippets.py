@@ -15,7 +15,9 @@ import pytest
 
 from testbed.cli import main
 from testbed.cli.commands import common
+from testbed.cli.main import HELP
 from testbed.cli.parser import parser_for
+from testbed.cli.verbs import VERBS
 from testbed.policy import checkpoint, network
 from testbed.scenario.load import load_scenario
 from tests.snippets import ROOT, blocks, inline, shell
@@ -72,7 +74,7 @@ def here(place, monkeypatch):
 
 def verb_parser(verb):
     """The parser of ``testbed VERB``."""
-    assert verb in main.VERBS, f"there is no verb {verb}"
+    assert verb in VERBS, f"there is no verb {verb}"
     return parser_for(verb)[1]
 
 
@@ -138,7 +140,7 @@ def shortened(words):
 
 @pytest.mark.parametrize("words", of("testbed", inline()))
 def test_verbs_in_the_text_have_the_options_that_are_named(words):
-    words = [word for word in words if word != main.HELP]
+    words = [word for word in words if word != HELP]
     parser = verb_parser(PLACEHOLDERS.get(words[1], words[1]))
     known = {option for action in parser._actions for option in action.option_strings}
     assert {word for word in words[2:] if word.startswith("--")} <= known
@@ -180,7 +182,7 @@ INSTALLED = [words for _, words in [*shell(), *inline()] if words[:2] == ["pip",
 
 @pytest.mark.parametrize("words", [words for words in INSTALLED if "[" in words[-1]])
 def test_what_is_installed_is_the_clone_with_an_extra_that_it_has(words):
-    (where, extra) = re.fullmatch(r"(.*)\[(\w+)\]", words[-1]).groups()
+    ((where, extra),) = re.findall(r"\A(.*)\[(\w+)\]\Z", words[-1])
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert where == "." and extra in extras
 

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from testbed.model import link, random
+from testbed.model import random, transmission
 from testbed.model.delay import after_ns, chain, duration_ns
 from testbed.model.learning import LEARNER
 from testbed.model.system import CONTROLLER, EPOCH_ARRIVAL, SHARED, System
@@ -202,12 +202,8 @@ class Agent:
         ]
 
     def _last_bit_ns(self, flight: Flight) -> int:
-        radio, task, start = self.system.radio, flight.task, flight.tx_start_ns
-        tries = link.attempts(self.system.seed, self.ue.index, task.number, radio.loss)
-        if radio.trace_period_ns > 0:
-            bits = task.input_bits * tries
-            return link.traced_end_ns(start, bits, radio.trace_edges_ns, radio.trace_bps, radio.trace_period_ns)
-        return link.dedicated_end_ns(start, task.input_bits, tries, self.ue.rate_bps)
+        tries = transmission.attempts(self.system, flight.task)
+        return transmission.end_ns(self.system, flight.task, flight.tx_start_ns, tries)
 
     def _execute(self, flight: Flight, entered_ns: int) -> list[Action]:
         task, ue = flight.task, self.ue

@@ -4,7 +4,6 @@ from typing import Any, Unpack
 
 import gymnasium
 import numpy as np
-from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
 from testbed.gym import config as environment_config
@@ -13,11 +12,11 @@ from testbed.gym.backend import Backend
 from testbed.gym.config import Options, Source
 from testbed.gym.episode import Episode, backend_of
 from testbed.gym.render import RENDER_MODES, drawn, render_mode_of
-from testbed.gym.spec import portable
+from testbed.gym.spec import PortableSpec
 from testbed.gym.told import Info, RegionInfo, payment
 
 
-class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.integer[Any]]]):
+class EdgeOffload(PortableSpec, gymnasium.Env[NDArray[np.float32], NDArray[np.integer[Any]]]):
     """The region as one agent: action (N,) of 0 local and 1 offload for each UE, observation (L,), a step a slot.
 
     ``scenario`` is a name, a file, the text of one, or a `Scenario`. ``backend`` is ``twin`` or ``testbed``. The other
@@ -43,16 +42,6 @@ class EdgeOffload(gymnasium.Env[NDArray[np.float32], NDArray[np.integer[Any]]]):
         self._told = RegionInfo()
         self._paid, self._scale = payment(self.config)
         self._repeats = backend == "twin"
-        self._spec: EnvSpec | None = None
-
-    @property
-    def spec(self) -> EnvSpec | None:
-        """What it was made from, in plain values; a testbed is never the same twice, and its spec says so."""
-        return self._spec
-
-    @spec.setter
-    def spec(self, spec: EnvSpec | None) -> None:
-        self._spec = portable(spec, repeats=self._repeats)
 
     @property
     def backend(self) -> Backend:

@@ -3,6 +3,8 @@
 They work wherever an agent does: in a wrapper, a vector, an evaluation, or as an expert to imitate.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -15,9 +17,24 @@ from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
 
 MARGIN, RADIO_WAIT, AIRTIME, EXECUTION = 0, 3, 4, 6
 BACKLOG, FORWARDED, AIR, TASKS = 7, 9, 10, 21
+ModelState = tuple[NDArray[Any], ...] | None  # what a model with a memory would keep from slot to slot
 
 
-class Heuristic:
+class _Model:
+    """What decides from observations alone, with the face of Stable-Baselines3's models."""
+
+    def __call__(self, seen: ArrayLike) -> NDArray[np.int8]:
+        """The action (N,) for an observation (L,), or (W, N) for (W, L)."""
+        raise NotImplementedError
+
+    def predict(
+        self, observation: Any, state: ModelState = None, *_: object, **__: object
+    ) -> tuple[NDArray[np.int8], ModelState]:
+        """As a model of Stable-Baselines3 decides, for its ``evaluate_policy``."""
+        return self(observation), state
+
+
+class Heuristic(_Model):
     """``greedy`` (``beta`` = ``beta0`` = 0) or ``priced`` for an environment: observations in, actions out.
 
     UEs of a cell decide in order, each seeing what those before it send: the first feature, C_l − C_o, does not know
@@ -62,12 +79,8 @@ class Heuristic:
         occupied = ue[:, BACKLOG] - ue[:, FORWARDED] + ue[:, AIR] + sent
         return gain - self._beta * np.maximum(0.0, occupied) * ue[:, EXECUTION] * cores - self._beta0
 
-    def predict(self, seen: ArrayLike, state: object = None, **_: object) -> tuple[NDArray[np.int8], object]:
-        """As a model of Stable-Baselines3 decides, for its ``evaluate_policy``."""
-        return self(seen), state
 
-
-class Constant:
+class Constant(_Model):
     """``lc``, ``offload`` or a coin of ``probability`` for each UE and slot, drawn from ``seed`` on."""
 
     def __init__(self, env: object, probability: float, seed: int = 0) -> None:
@@ -79,10 +92,6 @@ class Constant:
         """The action (N,) for an observation (L,), or (W, N) for (W, L)."""
         shape = (*np.asarray(seen).shape[:-1], self._ues)
         return (self._rng.random(shape) < self._probability).astype(np.int8)
-
-    def predict(self, seen: ArrayLike, state: object = None, **_: object) -> tuple[NDArray[np.int8], object]:
-        """As a model of Stable-Baselines3 decides, for its ``evaluate_policy``."""
-        return self(seen), state
 
 
 def heuristic(name: str, env: object) -> Heuristic | Constant:

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from testbed.gym.config import Source
 from testbed.gym.evaluation import EVALUATION_SEEDS, Evaluation, EvaluationOptions, evaluate
 from testbed.gym.told import SUMS
 from testbed.gym.vector import EdgeOffloadVector, VectorOptions
@@ -32,10 +33,10 @@ class Batch(VecEnv):
     some of them.
     """
 
-    def __init__(self, num_envs: int, **options: Unpack[VectorOptions]) -> None:
+    def __init__(self, num_envs: int, scenario: Source = "region", **options: Unpack[VectorOptions]) -> None:
         if "autoreset_mode" in options:
             raise UsageError("autoreset_mode is given", "a VecEnv resets in the same step, always")
-        self.batch = EdgeOffloadVector(num_envs, **options)
+        self.batch = EdgeOffloadVector(num_envs, scenario, **options)
         self._actions = np.zeros((num_envs, 1), np.int8)
         self._earned = np.zeros(num_envs)
         self._sums = {key: np.zeros(num_envs) for key in SUMS}

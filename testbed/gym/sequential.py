@@ -7,7 +7,6 @@ from typing import Any, Unpack
 
 import gymnasium
 import numpy as np
-from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
@@ -16,7 +15,7 @@ from testbed.gym import spaces
 from testbed.gym.config import Options, Source
 from testbed.gym.episode import Episode, backend_of
 from testbed.gym.render import RENDER_MODES, drawn, render_mode_of
-from testbed.gym.spec import portable
+from testbed.gym.spec import PortableSpec
 from testbed.gym.told import Info, RegionInfo, payment
 from testbed.model.errors import UsageError
 from testbed.model.mdp import CellView, UeView
@@ -29,7 +28,7 @@ COUNTED = ("decided", "offloaded", "forwarded", "rejected", "finished", "hits", 
 SUMMED = ("energy_j", "overhead", "delay_s", "lag_s")
 
 
-class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
+class EdgeOffloadSequential(PortableSpec, gymnasium.Env[NDArray[np.float32], np.int64]):
     """One UE with undecided tasks at a time: action 0 local or 1 offload, observation (30,) of that UE and its cell.
 
     The observation is the 22 numbers of the UE in ``full`` (with what UEs before it send, and what those after it still
@@ -67,7 +66,6 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
         self._asking: list[tuple[CellView, UeView]] = []
         self._sent, self._info = 0, Info()
         self._ends, self._ended_at_once = (False, False), False
-        self._spec: EnvSpec | None = None
 
     def _space(self) -> Box[np.float32]:
         """The bounds of the first UE and its cell, which are those of all."""
@@ -78,15 +76,6 @@ class EdgeOffloadSequential(gymnasium.Env[NDArray[np.float32], np.int64]):
         unit = spaces.scale(self.config)
         self._unit = np.r_[unit[at : at + DECISION_FEATURES], unit[:CELL_FEATURES]]
         return Box(low, high, dtype=np.float32)
-
-    @property
-    def spec(self) -> EnvSpec | None:
-        """What it was made from, in plain values; see `EdgeOffload.spec`."""
-        return self._spec
-
-    @spec.setter
-    def spec(self, spec: EnvSpec | None) -> None:
-        self._spec = portable(spec, repeats=self._repeats)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -10,6 +10,22 @@ from testbed.scenario.dump import dump
 from testbed.scenario.schema import Scenario
 
 
+class PortableSpec:
+    """An environment whose ``spec`` can be written as JSON; a testbed is never the same twice, and its spec says so."""
+
+    _spec: EnvSpec | None = None
+    _repeats = True
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """What it was made from, in plain values."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = portable(spec, repeats=self._repeats)
+
+
 def portable(spec: EnvSpec | None, *, repeats: bool) -> EnvSpec | None:
     """A copy of Gymnasium's ``spec`` with plain arguments; one that never ``repeats`` itself says so."""
     if spec is None:

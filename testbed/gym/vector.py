@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 import numpy as np
-from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
@@ -17,7 +16,7 @@ from testbed.gym.backend import undecided, worlds
 from testbed.gym.config import Options, Source
 from testbed.gym.render import RENDER_MODES, render_mode_of
 from testbed.gym.seeds import SEED_LIMIT, Seeds, seed_of
-from testbed.gym.spec import portable
+from testbed.gym.spec import PortableSpec
 from testbed.gym.told import Info, RunningMean, paid, summed
 from testbed.gym.world import SingleWorld
 from testbed.model.errors import UsageError
@@ -33,7 +32,7 @@ class VectorOptions(Options, total=False):
     max_episode_steps: int | None
 
 
-class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray[Any]]):
+class EdgeOffloadVector(PortableSpec, VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray[Any]]):
     """``num_envs`` = W regions at once: actions (W, N), observations (W, L), rewards (W,); see `EdgeOffload`.
 
     Autoreset is *same step* unless ``autoreset_mode`` says ``next_step`` or ``disabled``, as Gymnasium defines them.
@@ -74,16 +73,6 @@ class EdgeOffloadVector(VectorEnv[NDArray[np.float32], NDArray[np.int8], NDArray
         self._mean = RunningMean((self.num_envs,))
         self._ended = np.zeros(self.num_envs, np.bool_)
         self.worlds = [SingleWorld(self, w) for w in range(self.num_envs)]
-        self._spec: EnvSpec | None = None
-
-    @property
-    def spec(self) -> EnvSpec | None:
-        """What it was made from, in plain values."""
-        return self._spec
-
-    @spec.setter
-    def spec(self, spec: EnvSpec | None) -> None:
-        self._spec = portable(spec, repeats=True)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: Info | None = None

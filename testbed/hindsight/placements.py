@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.model import link
+from testbed.model import transmission
 from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
 from testbed.model.errors import ScenarioError
@@ -53,10 +53,7 @@ def _placements(system: System, task: Task, *, second_offload: bool, crowd: list
     found: list[tuple[float, ...]] = [(ue.index, decided, busy, local, slope)]
     end, airtime = _sent(system, task, decided, crowd[ue.cell])
     radio, backhaul = system.radio, system.backhaul
-    arrival = end + radio.latency_ns
-    arrival += link.jitter_ns(
-        system.seed, ue.index, task.number, radio.jitter_kind, radio.jitter_low_ns, radio.jitter_high_ns
-    )
+    arrival = end + radio.latency_ns + transmission.jitter_ns(system, task)
     onward = transfer_ns(task.input_bits, backhaul.rate_bps) + backhaul.latency_ns
     back = radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
     for es in system.edge_servers if second_offload else (system.edge_servers[ue.cell],):
@@ -74,11 +71,12 @@ def _sent(system: System, task: Task, decided_ns: int, crowd: int) -> tuple[int,
     On a shared band each of the ``crowd`` departures of the cell is rounded once, on a trace the end and the airtime.
     """
     ue, radio = system.ues[task.ue], system.radio
-    bits = task.input_bits * link.attempts(system.seed, ue.index, task.number, radio.loss)
+    tries = transmission.attempts(system, task)
+    bits = task.input_bits * tries
     if radio.access == SHARED:
         airtime = max(0, transfer_ns(bits, ue.rate_bps) - crowd * ROUNDING_NS)
     elif radio.trace_period_ns > 0:
-        end = link.traced_end_ns(decided_ns, bits, radio.trace_edges_ns, radio.trace_bps, radio.trace_period_ns)
+        end = transmission.end_ns(system, task, decided_ns, tries)
         airtime = max(0, transfer_ns(bits, max(radio.trace_bps)) - ROUNDING_NS)
         return max(decided_ns + airtime, end - ROUNDING_NS), airtime
     else:

@@ -3,6 +3,7 @@
 import msgspec
 
 from testbed.model.energy import compute_energy_j, overhead
+from testbed.model.system import Ue
 from testbed.model.task import Task
 
 
@@ -20,6 +21,23 @@ class UeView(msgspec.Struct, frozen=True, kw_only=True):
     radio_wait_ns: int
     tasks: tuple[Task, ...]
     last_choice: int
+
+    @classmethod
+    def of(cls, ue: Ue, *, queue_ns: int, radio_wait_ns: int, tasks: tuple[Task, ...], last_choice: int) -> "UeView":
+        """``ue`` with what is known of it now."""
+        return cls(
+            name=ue.name,
+            index=ue.index,
+            cpu_hz=ue.cpu_hz,
+            rate_bps=ue.rate_bps,
+            tx_power_w=ue.tx_power_w,
+            kappa=ue.kappa,
+            weight_delay=ue.weight_delay,
+            queue_ns=queue_ns,
+            radio_wait_ns=radio_wait_ns,
+            tasks=tasks,
+            last_choice=last_choice,
+        )
 
 
 class EsView(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ import heapq
 
 import msgspec
 
-from testbed.model import link
+from testbed.model import transmission
 from testbed.model.system import SHARED, System
 from testbed.model.task import Task
 from testbed.protocol.messages import Down, Kept, Up
@@ -85,13 +85,7 @@ def earliest_effect_ns(system: System, task: Task, asked_ns: int) -> int:
     On a dedicated link that is its arrival, if it is answered at once and its UE sends nothing else; on a shared one a
     post changes what others send from its first bit on.
     """
-    radio, ue = system.radio, system.ues[task.ue]
-    if radio.access == SHARED:
+    if system.radio.access == SHARED:
         return asked_ns
-    tries = link.attempts(system.seed, ue.index, task.number, radio.loss)
-    if radio.trace_period_ns > 0:
-        bits = task.input_bits * tries
-        sent = link.traced_end_ns(asked_ns, bits, radio.trace_edges_ns, radio.trace_bps, radio.trace_period_ns)
-    else:
-        sent = link.dedicated_end_ns(asked_ns, task.input_bits, tries, ue.rate_bps)
-    return sent + radio.latency_ns
+    sent = transmission.end_ns(system, task, asked_ns, transmission.attempts(system, task))
+    return sent + system.radio.latency_ns

@@ -1,7 +1,6 @@
 """Mistakes that show only when several fields are seen together."""
 
 from collections.abc import Callable, Iterator
-from itertools import chain
 
 import msgspec
 
@@ -55,13 +54,14 @@ def by_keys(place: tuple[str | int, ...], message: str, remedy: str) -> Scenario
     return ScenarioError(message, ".".join(str(part) for part in place), remedy=remedy)
 
 
-def refuse(scenario: Scenario, *, late: bool, at: At = by_keys) -> None:
-    """Raise the first of `mistakes`, and if ``late`` faults are wrong too, of `late_faults`, as ``at`` words it.
+def refuse(scenario: Scenario, *, at: At = by_keys) -> None:
+    """Raise the first of `mistakes`, as ``at`` words it.
 
-    Both who reads a file and who is given a struct ask: the one knows the line, the other may have been given what no
-    file said, or what was changed since it was read.
+    A scenario of a file is asked about twice, on purpose. Who reads it asks, because only there the line is known. Who
+    resolves it asks, because every scenario comes by there: those that no file said, those that were changed since
+    (another seed, another length), and those whose rate trace was read in meanwhile. It takes microseconds.
     """
-    for mistake in chain(mistakes(scenario), late_faults(scenario) if late else ()):
+    for mistake in mistakes(scenario):
         raise at(mistake.place, mistake.message, mistake.remedy)
 
 
@@ -74,6 +74,7 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     yield from _cells(scenario)
     yield from _workload(scenario)
     yield from _faults(scenario)
+    yield from late_faults(scenario)
 
 
 def _length(scenario: Scenario) -> Iterator[Mistake]:

@@ -85,7 +85,7 @@ def parse(text: str, file: str, overrides: Sequence[str]) -> Loaded:
     if any(builder.origin((word,)).startswith(ARGUMENT) for word in ("slots", "slot")):
         notes = tuple(f"{mistake.message}: left out" for mistake in late_faults(scenario))
         scenario = cut_faults(scenario)
-    refuse(scenario, late=True, at=builder.at)
+    refuse(scenario, at=builder.at)
     stream = is_stream(file)
     scenario = _anchored(scenario, builder, Path() if stream else Path(file).parent)
     if not any(known.value == "name" for known, _ in root.value):

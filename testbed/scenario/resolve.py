@@ -66,7 +66,7 @@ def resolve(scenario: Scenario) -> Resolved:
     tasks beyond `testbed.scenario.ranges`.
     """
     scenario = cut_faults(scenario)
-    refuse(scenario, late=False)
+    refuse(scenario)
     agent = scenario.agent
     system = System(
         name=scenario.name,

@@ -54,14 +54,8 @@ def _ue_view(twin: Twin, world: int, ue: Ue, now_ns: int) -> UeView:
         )
         for t in tasks_of(twin, world, ue.index, state.FRESH)
     )
-    return UeView(
-        name=ue.name,
-        index=ue.index,
-        cpu_hz=ue.cpu_hz,
-        rate_bps=ue.rate_bps,
-        tx_power_w=ue.tx_power_w,
-        kappa=ue.kappa,
-        weight_delay=ue.weight_delay,
+    return UeView.of(
+        ue,
         queue_ns=max(0, int(record["local_free_ns"]) - now_ns),
         radio_wait_ns=_radio_wait_ns(twin, world, ue, now_ns),
         tasks=tasks,

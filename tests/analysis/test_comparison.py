@@ -1,6 +1,7 @@
 """Comparison of strategies over common workloads."""
 
 import math
+from collections.abc import Hashable
 
 import pytest
 
@@ -121,7 +122,7 @@ def test_the_text_says_how_it_was_tested():
 
 
 def test_percentiles_of_delay_are_compared_too():
-    mine = {
+    mine: dict[Hashable, Sample] = {
         seed: Sample(
             overhead=1.0,
             delay_s=1.0,

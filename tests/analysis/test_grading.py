@@ -10,6 +10,7 @@ from testbed.cli.exit_code import verdict
 from testbed.experiments import runner
 from testbed.model.histogram import Histogram
 from testbed.protocol.rows import EventRow
+from testbed.record.backends import SIM
 from testbed.record.reader import RUNNING
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
@@ -54,7 +55,7 @@ def _live(tmp_path):
     resolved = inputs.resolve(load_scenario("smoke", ["thresholds.fidelity=>= F"]))
     workload = inputs.generate(resolved.scenario, resolved.system)
     run = runner.execute(
-        runner.Order(resolved=resolved, workload=workload, policy="greedy", backend=runner.SIM, out=str(tmp_path / "r"))
+        runner.Order(resolved=resolved, workload=workload, policy="greedy", backend=SIM, out=str(tmp_path / "r"))
     )
     run.meta |= {"backend": "testbed", "payload": "real"}
 

@@ -10,6 +10,7 @@ from testbed.analysis import incidents
 from testbed.analysis.grading import graded
 from testbed.cli import summary_text
 from testbed.experiments import runner
+from testbed.model.delay import NS_PER_S
 from testbed.model.histogram import Histogram
 from testbed.model.learning import LEARNER
 from testbed.model.system import Fault
@@ -19,7 +20,7 @@ from testbed.record.reader import RecordedRows, assemble
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
-from tests.support import NS_PER_S, ordered, plan, system, task_of
+from tests.support import ordered, plan, system, task_of
 
 
 def ran(*faults, tasks=None, ues=(2,), speeds=(2 * NS_PER_S,), **kwargs):

@@ -15,9 +15,9 @@ def row(learner, at, updates, **others):
     return UpdateRow(at_ns=at, learner=learner, version=others.pop("version", 10 * at), updates=updates, **numbers)
 
 
-def run(*rows, restarted=()):
+def run(*rows, restarted=(), learn=True):
     events = [EventRow(1, name, "restarted") for name in restarted]
-    return SimpleNamespace(meta={"learn": True}, record=SimpleNamespace(updates=list(rows), events=events))
+    return SimpleNamespace(meta={"learn": learn}, record=SimpleNamespace(updates=list(rows), events=events))
 
 
 def lines_of(found):
@@ -32,6 +32,7 @@ def test_updates_add_up_over_workers_and_each_is_told():
         restarted=("learner-2", "es-1"),
     )
     found = learning_progress.learning(made)
+    assert found is not None
     assert (found.updates, found.version, found.updates_per_s, found.restarts) == (12, 30, 4.0, 1)
     assert found.policy_lag == pytest.approx(7 / 3)
     assert found.mode == "replay" and lines_of(found)[0].startswith("learning   replay: 12 updates, version 30;")
@@ -47,6 +48,7 @@ def test_updates_add_up_over_workers_and_each_is_told():
 
 def test_a_run_that_learned_nothing_has_no_workers_and_one_that_does_not_learn_nothing_at_all():
     found = learning_progress.learning(run())
+    assert found is not None
     assert (found.updates, found.version, found.policy_lag, found.workers) == (0, 0, 0.0, {})
     assert len(lines_of(learning_progress.learning(run(row("learner", 1, 3))))) == 1
-    assert learning_progress.learning(SimpleNamespace(meta={})) is None
+    assert learning_progress.learning(run(learn=False)) is None

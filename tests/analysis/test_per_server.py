@@ -3,9 +3,10 @@
 import pytest
 
 from testbed.analysis.per_server import summarise
+from testbed.model.delay import NS_PER_S
 from testbed.model.system import Fault
 from tests.analysis.test_incidents import ran
-from tests.support import NS_PER_S, task_of
+from tests.support import task_of
 
 ONE = [task_of(0, 0, cycles=6 * NS_PER_S, bits=8_000_000)]
 

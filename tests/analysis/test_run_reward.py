@@ -9,6 +9,7 @@ import pytest
 from testbed.analysis import run_reward
 from testbed.experiments import runner
 from testbed.experiments.runner import Order
+from testbed.model.delay import NS_PER_S
 from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.rows import TaskRow, identity
 from testbed.record import reader
@@ -16,7 +17,7 @@ from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
 from tests.command import call, document
-from tests.support import MS, NS_PER_S, plan, region, system, task_of
+from tests.support import MS, plan, region, system, task_of
 
 TABLES = ("ue_slots", "rewards")
 SLOT = NS_PER_S
@@ -124,7 +125,7 @@ def test_a_record_of_the_version_before_is_read_without_them(tmp_path):
         db.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
         db.execute("UPDATE meta SET value = 'local' WHERE key = 'backend'")
     before = reader.read_run(tmp_path / "r")
-    assert before.tasks and before.record.ue_slots == before.record.rewards == []
+    assert before.tasks and before.record.ue_slots == [] and before.record.rewards == []
     assert document("report", "r", cwd=tmp_path)["backend"] == "testbed"
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from testbed.analysis.stream import FATES, READINGS, InOrder, RunStream
 from testbed.experiments import runner
 from testbed.model.task import DECIDED, FAILED
 from testbed.protocol.rows import EventRow, SlotRow, TaskRow, UpdateRow
+from testbed.record.backends import SIM, TWIN
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
 from tests.command import ROOT
@@ -24,7 +26,8 @@ def played(tmp_path, backend, *changes, policy="greedy-do"):
     """The documents of a run of 8 slots, and its summary."""
     resolved = inputs.resolve(load_scenario("region", ["slots=8", *changes]))
     workload = inputs.generate(resolved.scenario, resolved.system)
-    begun, told = [], []
+    begun: list[InOrder] = []
+    told: list[dict[str, Any]] = []
     order = runner.Order(
         resolved=resolved,
         workload=workload,
@@ -51,12 +54,12 @@ def documented(column=1):
 
 
 def test_simulation_and_twin_say_the_same(tmp_path):
-    (simulated, _), (twin, _) = (played(tmp_path, backend) for backend in (runner.SIM, runner.TWIN))
+    (simulated, _), (twin, _) = (played(tmp_path, backend) for backend in (SIM, TWIN))
     assert simulated == twin and len(of("progress", twin)) > 8
 
 
 def test_every_task_is_told_once_at_its_instant_and_counted_as_in_the_summary(tmp_path):
-    documents, summary = played(tmp_path, runner.SIM)
+    documents, summary = played(tmp_path, SIM)
     tasks = of("task", documents)
     assert len({(task["ue"], task["number"]) for task in tasks}) == len(tasks) == summary.tasks["generated"] > 50
     instants = [one["at_s"] for one in documents]
@@ -72,7 +75,7 @@ def test_every_task_is_told_once_at_its_instant_and_counted_as_in_the_summary(tm
 
 
 def test_progress_comes_at_every_slot_boundary_and_counts_what_ended_before(tmp_path):
-    documents, _ = played(tmp_path, runner.SIM)
+    documents, _ = played(tmp_path, SIM)
     progress = of("progress", documents)
     assert [one["at_s"] for one in progress] == [float(slot) for slot in range(len(progress))]
     assert [one["slot"] for one in progress] == list(range(len(progress)))
@@ -86,7 +89,7 @@ def test_progress_comes_at_every_slot_boundary_and_counts_what_ended_before(tmp_
 
 
 def test_deaths_are_told_and_a_dead_server_announces_nothing(tmp_path):
-    documents, summary = played(tmp_path, runner.SIM, FAULTS)
+    documents, summary = played(tmp_path, SIM, FAULTS)
     events = [(one["at_s"], one["source"], one["event"]) for one in of("event", documents)]
     assert events == [(2.0, "es-1", "died"), (3.2, "ue-3-1", "died"), (4.0, "es-1", "restarted")]
     states = {one["at_s"]: one["es"]["es-1"] for one in of("progress", documents)}

@@ -5,8 +5,10 @@ import os
 import re
 import signal
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
+from typing import IO
 
 from tests.command import PATIENCE_S, start
 
@@ -21,18 +23,26 @@ KNOWN = (
 )
 
 
-def begin(cwd: Path, *args: str, scenario: str = "smoke", program: tuple[str, ...] = ("-m", "testbed")):
-    """A live run into ``r``, under way; its ``now_s`` is the emulated instant at which it said so.
+def begin(cwd: Path, *args: str, **options) -> subprocess.Popen[str]:
+    """A live run into ``r``, under way; ``options`` as for `begun`."""
+    return begun(cwd, *args, **options)[0]
+
+
+def begun(
+    cwd: Path, *args: str, scenario: str = "smoke", program: tuple[str, ...] = ("-m", "testbed")
+) -> tuple[subprocess.Popen[str], float]:
+    """A live run into ``r``, under way, and the emulated instant in seconds at which it said so.
 
     As ``program`` `KNOWN` its token is that of `tests.mailboxes`: what the test sends is not refused at the door.
     """
     process = start("run", scenario, *LITTLE, "--plain", "--out", "r", *args, cwd=cwd, program=program)
-    process.now_s = float(re.search(r"running: ([\d.]+) of", wait_for(process.stdout, "running"))[1])
-    return process
+    (now_s,) = re.findall(r"running: ([\d.]+) of", wait_for(process.stdout, "running"))
+    return process, float(now_s)
 
 
-def wait_for(stream, word: str) -> str:
+def wait_for(stream: IO[str] | None, word: str) -> str:
     """Read ``stream`` until a line holds ``word``; returns that line."""
+    assert stream is not None
     for line in stream:
         if word in line:
             return line

@@ -53,7 +53,7 @@ def flooded(request, tmp_path):
     sockets = sorted(str(path) for path in (tmp_path / "r" / "sock").iterdir())
     command = [sys.executable, "-c", FLOOD, request.param, *sockets]
     flood = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
-    assert flood.stdout.readline() == "flooding\n"
+    assert flood.stdout is not None and flood.stdout.readline() == "flooding\n"
     yield process, tmp_path
     flood.kill()
     flood.wait()

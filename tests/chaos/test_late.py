@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.chaos.support import SPEED, begin, end, events, pids, stop
+from tests.chaos.support import SPEED, begin, begun, end, events, pids, stop
 from tests.command import document
 
 DUE_S = 15.0
@@ -25,10 +25,10 @@ def stand_still(pid, seconds):
 @pytest.mark.parametrize("victim", ["ue-1-1", "es-1"])
 def test_a_planned_death_that_comes_late_is_recorded_when_it_came(tmp_path, victim):
     """The launcher stands still until a second after the death was due."""
-    process = begin(tmp_path, "--slots", "80", "--set", f"faults=[{{at: {DUE_S} s, kill: {victim}}}]")
+    process, now_s = begun(tmp_path, "--slots", "80", "--set", f"faults=[{{at: {DUE_S} s, kill: {victim}}}]")
     try:
-        assert process.now_s < DUE_S - 3.0, "the run was told of too late"
-        stand_still(process.pid, (DUE_S - process.now_s) / SPEED + 1.0)
+        assert now_s < DUE_S - 3.0, "the run was told of too late"
+        stand_still(process.pid, (DUE_S - now_s) / SPEED + 1.0)
         end(process, 0)
     finally:
         stop(process)

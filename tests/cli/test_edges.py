@@ -14,7 +14,7 @@ FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system h
 LONG = "x" * 300
 
 
-def shell(line: str, cwd, said: str = "") -> subprocess.CompletedProcess:
+def shell(line: str, cwd, said: str = "") -> subprocess.CompletedProcess[str]:
     """``testbed LINE`` through a shell, which can close streams; ``said`` is its standard input."""
     command = f"{sys.executable} -m testbed {line}"
     done = subprocess.run(

@@ -77,8 +77,8 @@ def test_names_of_other_alphabets_are_kept_in_a_poor_locale(tmp_path, monkeypatc
 
 
 def test_a_run_may_have_a_name_that_is_no_text(tmp_path):
-    shutil.copy(ROOT / "testbed" / "scenarios" / "smoke.yaml", os.fsencode(tmp_path) + b"/s\xff.yaml")
     given = os.fsdecode(b"s\xff.yaml"), os.fsdecode(b"r\xff"), os.fsdecode(b"again\xff")
+    shutil.copy(ROOT / "testbed" / "scenarios" / "smoke.yaml", tmp_path / given[0])
     call("run", given[0], "--backend", "sim", "--out", given[1], cwd=tmp_path)
     call("replay", given[1], "--on", "sim", "--out", given[2], cwd=tmp_path)
     assert json.loads(call("report", given[1], "--json", cwd=tmp_path).stdout)["run"] == "r\ufffd"

@@ -1,5 +1,7 @@
 """Policies have short names in tables; their checkpoints are listed once."""
 
+from collections.abc import Hashable
+
 from testbed.analysis.comparison import Sample, compare
 from testbed.cli.comparison_text import text
 from testbed.cli.labels import checkpoints, labels
@@ -20,7 +22,7 @@ def test_a_checkpoint_is_left_out_and_two_of_a_policy_are_numbered():
 
 
 def test_a_comparison_names_each_checkpoint_once():
-    mine = {
+    mine: dict[Hashable, Sample] = {
         n: Sample(overhead=1.0 + n, delay_s=1.0, energy_j=1.0, deadline_hit_rate=1.0, stable=True) for n in range(3)
     }
     said = text(compare({"lc": mine, "priced-do:some/where.json": mine}))

@@ -12,6 +12,7 @@ import pytest
 from testbed.cli import summary_text
 from testbed.cli.layout import width, wrapped
 from testbed.experiments import runner
+from testbed.record.backends import SIM
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
 
@@ -22,9 +23,7 @@ def summary(tmp_path, *changes):
     """The summary of a short simulation."""
     resolved = inputs.resolve(load_scenario("region", ["slots=10", *changes]))
     workload = inputs.generate(resolved.scenario, resolved.system)
-    order = runner.Order(
-        resolved=resolved, workload=workload, policy="greedy-do", backend=runner.SIM, out=str(tmp_path / "r")
-    )
+    order = runner.Order(resolved=resolved, workload=workload, policy="greedy-do", backend=SIM, out=str(tmp_path / "r"))
     return runner.summary_of(runner.execute(order))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from testbed.cli.commands import list as listing
-from testbed.record import directory, verdict
+from testbed.record import directory, reader, verdict
 from testbed.record.verdict import VERDICT, RunVerdict
 from testbed.sim.simulation import Simulation
 from tests.command import call, document
@@ -106,8 +106,13 @@ def test_hundreds_of_runs_are_read_once_each(here, monkeypatch):
     for number in range(100):
         shutil.copytree(here / "runs" / "one", here / "runs" / f"copy-{number:03d}")
     opened = []
-    real = listing.reader.read_meta
-    monkeypatch.setattr(listing.reader, "read_meta", lambda file: opened.append(file) or real(file))
+    real = reader.read_meta
+
+    def read_meta(file):
+        opened.append(file)
+        return real(file)
+
+    monkeypatch.setattr(reader, "read_meta", read_meta)
     monkeypatch.setattr(verdict, "overhead_so_far", lambda file: pytest.fail("its verdict is known"))
     rows = listing.runs()
     assert len(rows) == len(opened) == 102 and {row["grade"] for row in rows} == {"exact"}

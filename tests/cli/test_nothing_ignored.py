@@ -160,8 +160,8 @@ def test_nothing_is_compared_ranked_or_learned_where_there_is_no_task(said, tmp_
     for args in (("compare", *empty), ("compare", *empty, "--on", "twin", "--json"), ("bound", *empty)):
         code, text = said(*args)
         assert code == 2 and "lowest overhead" not in text
-    for args in (("tune", *empty, "--policy", "priced"), ("train", *empty, "--updates", "2")):
-        code, text = said(*args, "--out", "c")
+    for more in (("tune", *empty, "--policy", "priced"), ("train", *empty, "--updates", "2")):
+        code, text = said(*more, "--out", "c")
         assert code == 2 and "nothing to learn from" in text
     assert not [path for path in (tmp_path / "c").rglob("*") if path.is_file()]
     said("run", *empty, "--backend", "sim", "--out", "a")

@@ -5,6 +5,7 @@ import ast
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ def texts(path: Path):
     inside |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            yield "".join(part.value if isinstance(part, ast.Constant) else "x" for part in node.values)
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
             yield node.value
 
@@ -206,7 +207,7 @@ def test_examples_in_messages_are_right():
 def grades():
     """Verdicts with every remedy that a grade may give."""
     bad = DelayError(0.3, 0.9)
-    for changes in (
+    changed: tuple[dict[str, Any], ...] = (
         {},
         {"burn": 0.1},
         {"slipped": 9},
@@ -220,7 +221,8 @@ def grades():
         {"speed": 20.0, "advised_speed": 7.0},
         {"payload": "declared", "error": DelayError()},
         {"burn": 0.05, "asked_burn": 0.5, "error": DelayError()},
-    ):
+    )
+    for changes in changed:
         yield grade(Measured(**{"error": bad, "tasks": 10, **changes}))
 
 

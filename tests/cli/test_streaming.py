@@ -67,6 +67,7 @@ def test_a_live_run_tells_its_deaths_and_goes_on_when_its_reader_has_gone(tmp_pa
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
+        assert process.stdout is not None and process.stderr is not None
         assert json.loads(process.stdout.readline())["kind"] == "started"
         process.stdout.close()
         assert process.wait(PATIENCE_S) == 0 and "Traceback" not in process.stderr.read()
@@ -85,29 +86,28 @@ def test_a_full_disk_is_told_once_the_run_is_recorded(tmp_path):
 class Pipe:
     """A pipe as a stream, and its other end."""
 
-    encoding = "utf-8"
-
-    def __init__(self):
-        self.reader, self._writer = os.pipe()
-
-    def fileno(self):
-        return self._writer
-
-    def flush(self):
-        """Nothing is kept back."""
+    def __init__(self, encoding="utf-8"):
+        self.reader, writer = os.pipe()
+        self.stream = open(writer, "w", encoding=encoding)  # noqa: SIM115 - `end` closes it
 
     def end(self):
-        os.close(self._writer)
+        self.stream.close()
 
 
 def test_a_slow_reader_loses_lines_which_are_counted_and_never_the_last():
     pipe = Pipe()
-    writer = LineWriter(pipe, lossy=True, limit=3)
+    writer = LineWriter(pipe.stream, lossy=True, limit=3)
     large = "x" * 200_000  # more than any pipe holds: the thread is stuck with the first
     for number in range(10):
         writer.put({"number": number, "fill": large})
     assert 6 <= writer.dropped <= 7
-    threading.Thread(target=lambda: (writer.put({"kind": "ended"}, surely=True), writer.close(), pipe.end())).start()
+
+    def finish():
+        writer.put({"kind": "ended"}, surely=True)
+        writer.close()
+        pipe.end()
+
+    threading.Thread(target=finish).start()
     with open(pipe.reader, encoding="utf-8") as reader:
         read = lines(reader.read())
     assert len(read) == 10 - writer.dropped + 1 and read[0]["number"] == 0 and read[-1] == {"kind": "ended"}
@@ -116,7 +116,7 @@ def test_a_slow_reader_loses_lines_which_are_counted_and_never_the_last():
 def test_a_reader_that_has_gone_makes_nobody_wait():
     pipe = Pipe()
     os.close(pipe.reader)
-    writer = LineWriter(pipe, lossy=False, limit=1)
+    writer = LineWriter(pipe.stream, lossy=False, limit=1)
     for number in range(100):
         writer.put({"number": number})
     writer.close()
@@ -124,9 +124,8 @@ def test_a_reader_that_has_gone_makes_nobody_wait():
 
 
 def test_what_the_stream_cannot_encode_is_escaped():
-    pipe = Pipe()
-    pipe.encoding = "ascii"
-    writer = LineWriter(pipe, lossy=False)
+    pipe = Pipe("ascii")
+    writer = LineWriter(pipe.stream, lossy=False)
     writer.put({"run": "Zürich \udcff"})
     writer.close()
     pipe.end()

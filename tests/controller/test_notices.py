@@ -3,10 +3,11 @@
 import pytest
 
 from controller.notices import notices_of
+from testbed.model.delay import NS_PER_S
 from testbed.model.task import LOCAL, OFFLOAD, Phase
 from testbed.protocol.actions import Alarm, Send
 from testbed.protocol.messages import Decision, Kept
-from tests.support import NS_PER_S, system
+from tests.support import system
 
 
 def decided(ue, choice, at=NS_PER_S):

@@ -1,23 +1,26 @@
 """What comes to hand late at an ES: as if in time wherever nothing was decided meanwhile that it would have changed."""
 
 import heapq
+from typing import Any
 
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from edge_server.server import Server
+from testbed.model.delay import NS_PER_S
 from testbed.model.queue import FCFS, LOCAL_FIRST
 from testbed.model.task import Phase, Task
 from testbed.protocol.actions import Boundary, Execute, Send, Wake
 from testbed.protocol.messages import Announce, Down, Forward, Post, Result, Trip, Up
 from tests.properties import examples
-from tests.support import MS, NS_PER_S, system
+from tests.support import MS, system
 
 
 def play(server, events):
     """Deliver (ideal instant, phase, delay, event), each ``delay`` late; returns results, and whether one was moved."""
-    heap, age, moved, last, found = [], 0, False, 0, {}
+    heap: list[tuple[int, Phase, int, int, Any]] = []
+    age, moved, last, found = 0, False, 0, {}
 
     def push(due, phase, ideal, what):
         nonlocal age
@@ -98,7 +101,7 @@ ANNOUNCES = st.lists(st.tuples(INSTANT, st.integers(0, 40), DELAY), max_size=4)
 @given(FORWARDS, POSTS, ANNOUNCES, st.sampled_from([LOCAL_FIRST, FCFS]), st.integers(1, 2))
 def test_what_was_not_moved_gives_what_punctuality_gives(forwards, posts, announces, discipline, cores):
     unit = 50 * MS
-    calls = {True: [], False: []}
+    calls: dict[bool, list[tuple[int, Phase, int, object]]] = {True: [], False: []}
     for late, events in calls.items():
         events += [
             forward(at * unit + 7 + 1000 * n, n, c * unit, late * d * unit) for n, (at, c, d) in enumerate(forwards)

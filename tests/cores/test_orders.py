@@ -11,13 +11,14 @@ import pytest
 
 from controller.server import DecisionServer as Controller
 from edge_server.server import Server
+from testbed.model.delay import NS_PER_S
 from testbed.model.system import Radio
 from testbed.model.task import COMPLETED, LATE, OFFLOAD
 from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.actions import Answered, Boundary, Finish, Lost, Record, Wake
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Moved, Post, Result, Trip, Up
 from testbed.protocol.rows import TaskRow
-from tests.support import MS, NS_PER_S, system, task_of
+from tests.support import MS, system, task_of
 from tests.swarm import PARTS
 from ue_agent.agent import Agent
 from ue_agent.events import AskExpired
@@ -121,7 +122,8 @@ def play(order, ideal):
     """
     made = system((1, 1), (NS_PER_S, NS_PER_S))
     agent = Agent(made, 0, (task_of(0, 0, cycles=NS_PER_S // 10, bits=800_000),))
-    now, rows, wakes = 0, [], []
+    now, rows = 0, []
+    wakes: list[Wake] = []
 
     def act(actions):
         rows.extend(task_rows(actions))
@@ -275,4 +277,4 @@ def test_a_transmission_that_a_death_cut_arrives_nowhere_whoever_died_later():
     (_, wake) = server.handle(0, Post(UE, task_of(0, 0), 0))
     server.handle(NS_PER_S // 2, Down(UE, NS_PER_S // 2, 0))
     server.handle(NS_PER_S + 1, Down(UE, NS_PER_S + 1, 1))
-    assert server.handle(wake.at_ns, wake.event) == []
+    assert isinstance(wake, Wake) and server.handle(wake.at_ns, wake.event) == []

@@ -5,7 +5,7 @@ import pytest
 
 from testbed.model.learning import LEARNER
 from testbed.model.task import COMPLETED, LATE, LOCAL, OFFLOAD, Task
-from testbed.protocol.actions import Answered, Boundary, Send
+from testbed.protocol.actions import Answered, Boundary, Finish, Send
 from testbed.protocol.messages import Ask, Decision, Result, Trip
 from tests.support import MS, system
 from tests.swarm import PARTS
@@ -70,7 +70,7 @@ def test_without_a_learner_nobody_is_told():
     agent.handle(0, Boundary(0))
     agent.handle(0, Answered(Decision(ue=agent.name, slot=0, choice=LOCAL, asked_ns=0), 0))
     (finish,) = agent.handle(500 * MS, LocalEnd(0))
-    assert finish.tell is None and finish.row(500 * MS).state == COMPLETED
+    assert isinstance(finish, Finish) and finish.tell is None and finish.row(500 * MS).state == COMPLETED
 
 
 @pytest.mark.parametrize("outcomes", [False, True])

@@ -1,12 +1,13 @@
 """The ES core against instants computed by hand."""
 
 from edge_server.server import Server
+from testbed.model.delay import NS_PER_S
 from testbed.model.queue import FCFS
 from testbed.model.system import Radio
 from testbed.model.task import Task
 from testbed.protocol.actions import Execute, Send, Wake
 from testbed.protocol.messages import Announce, Forward, Moved, Post, Result, Trip
-from tests.support import MS, NS_PER_S, system
+from tests.support import MS, system
 
 
 def drive(server, events, until=10**12):

@@ -6,9 +6,10 @@ import pytest
 from testbed.analysis import comparison
 from testbed.cli.comparison_text import text
 from testbed.experiments import rounds, runner
-from testbed.experiments.rounds import SIM, TWIN, Rounds
+from testbed.experiments.rounds import Rounds
 from testbed.model.errors import UsageError
 from testbed.record import reader
+from testbed.record.backends import SIM, TWIN
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
 

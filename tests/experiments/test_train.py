@@ -215,6 +215,7 @@ def test_progress_tells_overhead_against_the_baseline_pace_and_time_left():
 def test_an_interrupted_training_ends_with_an_evaluation_and_a_checkpoint(tmp_path, workers):
     process = start("train", "smoke", "--wall", "600s", "--workers", workers, "--out", "c", cwd=tmp_path)
     try:
+        assert process.stdout is not None
         for line in process.stdout:
             if "updates/s" in line:
                 break

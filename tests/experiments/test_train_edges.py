@@ -47,7 +47,7 @@ def test_training_goes_on_when_no_event_file_can_be_written(place, capsys):
 
 
 def test_an_event_file_that_finds_no_space_is_told_of_once(tmp_path):
-    said = []
+    said: list[str] = []
     curve = Curve(tmp_path, "a3c-001", said.append)
     with full_disk():
         for _ in range(3):

@@ -15,6 +15,7 @@ from testbed.model.errors import InterruptedRunError, StartError
 from testbed.model.task import INTERRUPTED
 from testbed.policy import checkpoint
 from testbed.protocol.rows import UpdateRow
+from testbed.record.backends import SIM
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
 from tests.command import PATIENCE_S, document, start
@@ -29,6 +30,7 @@ def training(place, learned, *args):
     """Training that has written ``learned`` and goes on."""
     process = start("train", "smoke", *FAST, "--out", "ck", "--slots", "4000", "--json", *args, cwd=place)
     try:
+        assert process.stderr is not None
         for _ in process.stderr:
             if (place / learned).exists():
                 break
@@ -53,7 +55,7 @@ def _interrupted(tmp_path):
     resolved = inputs.resolve(load_scenario("region", ["slots=10"]))
     workload = inputs.generate(resolved.scenario, resolved.system)
     run = runner.execute(
-        runner.Order(resolved=resolved, workload=workload, policy="greedy", backend=runner.SIM, out=str(tmp_path / "r"))
+        runner.Order(resolved=resolved, workload=workload, policy="greedy", backend=SIM, out=str(tmp_path / "r"))
     )
     run.end_ns, run.reason = 7_100_000_000, INTERRUPTED
     return run, runner.summary_of(run)
@@ -111,7 +113,7 @@ def test_what_a_run_has_learned_is_kept_while_it_goes_on(tmp_path):
 @pytest.mark.parametrize("goes_on", [False, True])
 def test_the_checkpoint_before_is_kept_beside_unless_learning_goes_on_from_it(tmp_path, goes_on):
     (tmp_path / "a3c.npz").write_bytes(b"before")
-    said = []
+    said: list[str] = []
     keep = keeper(tmp_path, goes_on=goes_on, say=said.append)
     for second, text in enumerate((b"learned", b"learned more")):
         (tmp_path / CHECKPOINT).write_bytes(text)

@@ -26,7 +26,7 @@ def test_the_search_finds_the_least_of_a_bowl(target):
 def test_the_search_moves_in_two_dimensions_and_stays_in_bounds():
     space = tune.SPACES["priced"]
     beta, beta0 = tune.search(space, quadratic(0.61, 0.3))
-    assert (beta, beta0) == (pytest.approx(0.61, abs=0.025), pytest.approx(0.3, abs=0.005))
+    assert beta == pytest.approx(0.61, abs=0.025) and beta0 == pytest.approx(0.3, abs=0.005)
     assert tune.search(space, quadratic(99.0, 99.0)) == space.high
 
 

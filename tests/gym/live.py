@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -10,7 +11,7 @@ import testbed.gym
 
 CELLS = "cells=[{es: {cpu: 2 GHz}, ues: 2}, {es: {cpu: 3 GHz}, ues: 1}]"
 SETTINGS = [CELLS, "slots=6", "density=0.8", "emulation.burn=0.02"]
-OPTIONS = {"backend": "testbed", "speed": 10, "payload": "declared"}
+OPTIONS: dict[str, Any] = {"backend": "testbed", "speed": 10, "payload": "declared"}
 
 
 def made(*settings, **options):

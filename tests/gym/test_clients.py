@@ -4,6 +4,8 @@
 (it pins an older gymnasium), then ``python -m pytest tests/gym/test_clients.py`` there.
 """
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from testbed.gym.parallel import EdgeOffloadCells
 from testbed.gym.vector import EdgeOffloadVector
 
 MISSING = "is not installed: see docs/how-to/train-with-other-libraries.md for how to check this client"
-SHORT = {"episode_slots": 6}
+SHORT: dict[str, Any] = {"episode_slots": 6}
 
 
 def client(name):

@@ -28,7 +28,12 @@ def outcomes_of(env):
     """A list that all outcomes told to ``env`` in its present episode will be in."""
     accounting, heard = env.backend._accounting, []
     told = accounting.ended
-    accounting.ended = lambda outcome: (told(outcome), heard.append(accounting._ended[-1]))
+
+    def ended(outcome):
+        told(outcome)
+        heard.append(accounting._ended[-1])
+
+    accounting.ended = ended
     return heard
 
 

@@ -1,6 +1,7 @@
 """What environments are made from: plain and NumPy values, what is refused, specifications, spaces, seeds."""
 
 import json
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -9,6 +10,7 @@ from gymnasium.envs.registration import EnvSpec
 
 import testbed.gym
 from testbed.gym import seeds, spaces
+from testbed.gym.env import EdgeOffload
 from testbed.gym.options import UnknownOptionError
 from testbed.gym.parallel import EdgeOffloadCells
 from testbed.gym.vector import EdgeOffloadVector
@@ -29,12 +31,12 @@ def test_an_unknown_argument_is_a_type_error_that_names_it(kind):
 
 
 def test_numpys_numbers_are_numbers():
-    options = {"episode_slots": np.int64(4), "backlog_s": np.float32(1.5), "capacity": np.int32(500)}
+    options: dict[str, Any] = {"episode_slots": np.int64(4), "backlog_s": np.float32(1.5), "capacity": np.int32(500)}
     numpy = made(**options, second_offload=np.True_, normalize=np.False_)
     plain = made(episode_slots=4, backlog_s=1.5, capacity=500)
     assert (numpy.reset(seed=3)[0] == plain.reset(seed=3)[0]).all()
     assert numpy.config == plain.config
-    assert EdgeOffloadVector(np.int64(2), **options).num_envs == 2
+    assert EdgeOffloadVector(**options | {"num_envs": np.int64(2)}).num_envs == 2
     assert EdgeOffloadCells(**options).config.episode_slots == 4
     json.loads(numpy.spec.to_json())
 
@@ -71,7 +73,7 @@ def test_options_of_a_reset_are_refused(kind):
 
 def test_a_render_mode_that_is_none_is_a_type_error_for_those_who_try():
     with pytest.raises(UnknownOptionError, match="known: ansi"):
-        testbed.gym.env.EdgeOffload(render_mode="human")
+        EdgeOffload(render_mode="human")
 
 
 # Specifications ------------------------------------------------------------------------------------------------------
@@ -81,10 +83,12 @@ def test_a_specification_with_a_scenario_goes_through_json():
     scenario = load_scenario("region", ["density=0.9", "seed=99", "cells.1.ues=2"])
     env = made(scenario=scenario, episode_slots=np.int64(5))
     again = gymnasium.make(EnvSpec.from_json(env.spec.to_json())).unwrapped
-    assert again.config == env.config
+    assert isinstance(again, EdgeOffload) and again.config == env.config
     assert (again.reset(seed=2)[0] == env.reset(seed=2)[0]).all()
     batch = gymnasium.make_vec(testbed.gym.ID, num_envs=2, scenario=scenario)
-    assert gymnasium.make_vec(EnvSpec.from_json(batch.spec.to_json())).config == batch.config
+    assert isinstance(batch, EdgeOffloadVector) and batch.spec is not None
+    second = gymnasium.make_vec(EnvSpec.from_json(batch.spec.to_json()))
+    assert isinstance(second, EdgeOffloadVector) and second.config == batch.config
 
 
 @pytest.mark.parametrize(("slots", "steps", "cut"), [(0, 3, 3), (5, 3, 3), (3, 5, 3)])

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,14 +18,14 @@ def snippet(page):
 
 @pytest.mark.live
 def test_the_first_snippet_plays_on_both_backends():
-    found = {}
+    found: dict[str, Any] = {}
     exec(snippet("reference/environments.md"), found)
     assert found["seen"].shape == (354,)
     assert found["info"]["slot"] == 1
 
 
 def test_the_snippet_on_heuristics_prints_what_it_says(capsys):
-    found = {}
+    found: dict[str, Any] = {}
     code = snippet("how-to/train-with-other-libraries.md")
     exec(code, found)
     assert found["action"].shape == (15,)

@@ -21,7 +21,7 @@ def test_the_batch_speaks_of_ends_as_sb3_expects():
     for slot in range(1, 6):
         seen, rewards, ended, infos = batch.step(np.ones((2, 15)))
         wanted, paying, _, cut, told = native.step(np.ones((2, 15)))
-        assert (seen == wanted).all()
+        assert isinstance(seen, np.ndarray) and (seen == wanted).all()
         assert rewards == pytest.approx(paying.astype(np.float32))
         assert (ended == (slot == 3)).all()
         paid += paying
@@ -73,8 +73,8 @@ def test_a_monitor_keeps_the_mean_overhead_of_episodes(tmp_path):
 
 @pytest.mark.parametrize("normal", [False, True])
 def test_a_callback_evaluates_on_fixed_workloads_and_keeps_the_best(tmp_path, normal):
-    batch = Batch(4, settings=["slots=30"], episode_slots=10)
-    batch = VecNormalize(batch) if normal else batch
+    plain = Batch(4, settings=["slots=30"], episode_slots=10)
+    batch = VecNormalize(plain) if normal else plain
     callback = OverheadCallback(20, seeds=[1, 2], save_best=tmp_path / "best", settings=["slots=30"])
     model = PPO("MlpPolicy", batch, n_steps=20, batch_size=40, n_epochs=1, seed=1)
     model.learn(160, callback=callback)

@@ -1,5 +1,7 @@
 """The three ways a batch begins anew, against Gymnasium's own vector of single environments; and its single worlds."""
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
@@ -96,7 +98,7 @@ def test_worlds_draw_themselves():
     single = gymnasium.make(testbed.gym.ID, render_mode="ansi")
     envs.reset(seed=3)
     single.reset(seed=3)
-    texts = envs.render()
+    texts: Any = envs.render()
     assert texts[0] == single.render() != texts[1]
     assert texts[0].splitlines()[0] == "slot 0  workload 3"
     assert texts[1].count("\n") == 18 and "ue-3-5  queue 0.00 s" in texts[1]

@@ -108,6 +108,7 @@ def test_an_interrupt_prints_the_best_so_far(tmp_path):
     asked = ("region", "--slots", "10", "--policies", "greedy-do", "--evaluations", "1000000000")
     process = start("bound", *asked, cwd=tmp_path)
     line = ""
+    assert process.stdout is not None and process.stderr is not None
     while "evaluations/s" not in line:
         line = process.stdout.readline()
         assert line, process.stderr.read()

@@ -3,11 +3,13 @@
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from controller.learn import a3c
 from controller.learn.a3c import A3cSettings, Rollout
 from controller.learn.learner import TrainConfig, make
 from testbed.policy import network
+from testbed.policy.features import CELL_FEATURES
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
 from testbed.twin import build
@@ -34,7 +36,7 @@ def rollout(seed, slots=5, worlds=2, cells=3, decisions=30):
         log_probability=np.full(decisions, -0.7, f32),
         slot=np.sort(rng.integers(0, slots * worlds, decisions)),
         weight=np.ones(decisions, f32),
-        cells=rng.random((slots + 1, worlds, cells, network.CELL_FEATURES)).astype(f32),
+        cells=rng.random((slots + 1, worlds, cells, CELL_FEATURES)).astype(f32),
         rewards=-rng.random((slots, worlds)).astype(f32),
     )
 
@@ -43,7 +45,7 @@ def hand_gradient(params, data, settings):
     """∂loss/∂gain and ∂loss/∂(actor's last bias), by the chain rule through the logit."""
     value = network.value(params, data.cells)
     returns = value[-1]
-    targets = []
+    targets: list[NDArray[np.float32]] = []
     for reward in data.rewards[::-1]:
         returns = reward + settings.gamma * returns
         targets.insert(0, returns)

@@ -7,12 +7,13 @@ import torch
 from controller.learn import dqn
 from controller.learn.dqn import DqnSettings, Replay, Transitions
 from testbed.policy import q_network
+from testbed.policy.network import INPUTS
 
 
 def batch(seed, count=8, discount=0.0):
     rng = np.random.default_rng(seed)
     f32 = np.float32
-    state, following = (rng.normal(size=(count, q_network.INPUTS)).astype(f32) for _ in range(2))
+    state, following = (rng.normal(size=(count, INPUTS)).astype(f32) for _ in range(2))
     action = rng.integers(0, 2, count).astype(f32)
     return Transitions(state, action, rng.normal(size=count).astype(f32), np.full(count, discount, f32), following)
 

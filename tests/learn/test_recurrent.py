@@ -109,11 +109,11 @@ def test_the_cores_gradient_agrees_with_finite_differences():
 
     value = parts(params)[2].numpy()
     gained, target = a3c.advantages(rollout.rewards * np.float32(0.1), value, settings)
-    gained = torch.from_numpy(gained).reshape(-1)[slot]
+    gain = torch.from_numpy(gained).reshape(-1)[slot]
 
     def loss(vector):
         said, entropy, value = parts(vector)
-        policy = -(said * gained).sum() / rollout.rewards.size - 0.02 * entropy.sum() / rollout.rewards.size
+        policy = -(said * gain).sum() / rollout.rewards.size - 0.02 * entropy.sum() / rollout.rewards.size
         return float(policy.double() + 0.5 * (value[:-1] - torch.from_numpy(target)).pow(2).mean().double())
 
     for layer in SHAPE.core:
@@ -188,7 +188,7 @@ def test_a_memory_takes_a_slot_in_once_and_is_empty_in_another_run():
 
 
 def test_what_cannot_have_a_memory_is_refused(tmp_path):
-    from controller.online.start import can_learn_online
+    from testbed.policy.checkpoint import can_learn_online
 
     with pytest.raises(UsageError, match="for a3c"):
         _ = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, algorithm="dqn", memory=4).start

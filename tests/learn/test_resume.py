@@ -1,6 +1,7 @@
 """What a training goes on from is checked first; one that diverges keeps the best before."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from controller.learn import dqn
 from controller.learn.learner import TrainConfig
 from controller.learn.shared import Shared
-from controller.learn.train import DIVERGED, Budget, Evaluator, Trainer
+from controller.learn.train import DIVERGED, Budget, Evaluator, Report, Trainer
 from testbed.model.errors import StartError, UsageError
 from testbed.policy import checkpoint, network
 from testbed.scenario.load import load_scenario
@@ -87,7 +88,7 @@ def test_a_policy_whose_parameters_are_not_finite_is_refused_for_that(tmp_path):
 
 def test_a_training_that_diverges_ends_there_and_keeps_the_best_before(tmp_path, recwarn):
     path = tmp_path / "a.npz"
-    reports = []
+    reports: list[Report] = []
     assert trainer(path, 50, rate=1e30).run(reports.append) == DIVERGED
     assert len(reports) < 5 and not [one for one in recwarn if issubclass(one.category, RuntimeWarning)]
     arrays, _ = checkpoint.read(path)
@@ -97,14 +98,15 @@ def test_a_training_that_diverges_ends_there_and_keeps_the_best_before(tmp_path,
 def test_a_training_that_diverges_at_once_writes_nothing(tmp_path):
     path = tmp_path / "a.npz"
     path.write_text("old")
-    reports = []
+    reports: list[Report] = []
     wild = trainer(path, 50, algorithm="dqn", values=dqn.DqnSettings(rate=1e30))
     assert wild.run(reports.append) == DIVERGED
     assert reports == [] and path.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_new_training_keeps_the_checkpoint_before_it_and_a_resumed_one_goes_on_in_it(tmp_path):
-    path, said = tmp_path / "a.npz", []
+    path = tmp_path / "a.npz"
+    said: list[str] = []
     trainer(path, 2).run(lambda report: None, said.append)
     first = path.read_bytes()
     trainer(path, 4, resume=True).run(lambda report: None, said.append)
@@ -129,11 +131,12 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before_and_nothing_e
 
 def test_a_folder_that_vanishes_meanwhile_is_made_again(tmp_path):
     path = tmp_path / "c" / "a.npz"
-    removed = []
+    removed: list[Path] = []
 
     def remove(report):
         if not removed:
-            removed.append(shutil.rmtree(path.parent))
+            shutil.rmtree(path.parent)
+            removed.append(path.parent)
 
     trainer(path).run(remove)
     assert removed and checkpoint.read(path)[0]["progress"][0] == 2

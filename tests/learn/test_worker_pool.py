@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from controller.learn import a3c, synchronous, worker_pool
-from controller.learn.learner import TrainConfig, make
+from controller.learn.learner import A3cLearner, TrainConfig
 from controller.learn.shared import LAG, SLOTS, UPDATES, Shared
 from controller.learn.synchronous import SynchronousPool
 from controller.learn.worker_pool import DEATHS, WorkerPool, once
@@ -41,6 +41,11 @@ def shared():
     block.close()
 
 
+def children():
+    """The process ids of the workers that live."""
+    return {process.pid for process in multiprocessing.active_children() if process.pid is not None}
+
+
 def test_a_second_opening_sees_what_the_first_wrote(shared):
     other = Shared(network.SIZE, 2, shared.name)
     try:
@@ -55,12 +60,11 @@ def test_a_second_opening_sees_what_the_first_wrote(shared):
         other.close()
 
 
-class Slow:
+class Slow(A3cLearner):
     """A learner during whose update others make ``others`` updates."""
 
-    config = CONFIG
-
     def __init__(self, shared, others):
+        super().__init__(CONFIG, 0)
         self.shared, self.others = shared, others
 
     def step(self, params, square_avg, update):
@@ -78,10 +82,10 @@ def test_updates_slots_and_lag_are_counted_by_worker(shared):
 
 @pytest.mark.live
 def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
-    said = []
+    said: list[str] = []
     pool = WorkerPool(CONFIG, shared, 2, said.append)
     try:
-        before = {process.pid for process in multiprocessing.active_children()}
+        before = children()
         os.kill(min(before), signal.SIGKILL)
         for _ in range(TENTHS):
             pool.watch(0.1)
@@ -89,11 +93,11 @@ def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
                 break
         assert (shared.counts[:, UPDATES] > 0).all() and (shared.counts[:, SLOTS] > 0).all()
         assert (shared.counts[:, LAG] >= 0).all() and np.isfinite(shared.params).all()
-        assert {process.pid for process in multiprocessing.active_children()} - before
+        assert children() - before
         assert [re.sub("learner .", "learner N", text) for text in said] == [DIED]
     finally:
         pool.stop()
-    assert not {process.pid for process in multiprocessing.active_children()}
+    assert not children()
 
 
 @pytest.mark.live
@@ -109,7 +113,7 @@ def test_learners_that_cannot_live_end_the_training(shared):
 
 def by_hand(updates, workers):
     """The parameters after synchronous updates, all gradients computed here."""
-    learners = [make(CONFIG, number) for number in range(workers)]
+    learners = [A3cLearner(CONFIG, number) for number in range(workers)]
     params, square_avg = network.initial(1), np.full(network.SIZE, 1e-4, np.float32)
     for update in range(updates):
         grads = [learner.grad(params.copy())[0] for learner in learners]
@@ -130,15 +134,14 @@ def test_workers_in_step_make_one_step_by_the_mean_of_their_gradients(shared):
         assert shared.counts.tolist() == [[3, 30, 0], [0, 30, 0]] and (shared.gauges != 0.0).all()
     finally:
         pool.stop()
-    assert not {process.pid for process in multiprocessing.active_children()}
+    assert not children()
 
 
 @pytest.mark.live
 def test_a_worker_in_step_that_is_killed_is_replaced_and_asked_again(shared):
     pool = SynchronousPool(CONFIG, shared, 2)
     try:
-        first = min(process.pid for process in multiprocessing.active_children())
-        os.kill(first, signal.SIGKILL)
+        os.kill(min(children()), signal.SIGKILL)
         for _ in range(TENTHS):
             pool.watch(0.1)
             if shared.updates > 2:
@@ -170,6 +173,7 @@ def test_a_worker_ends_with_its_trainer_whatever_it_does(tmp_path):
     command = [sys.executable, str(tmp_path / "trainer.py")]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as trainer:
         try:
+            assert trainer.stdout is not None
             worker = os.pidfd_open(int(trainer.stdout.readline()))
             signal.pidfd_send_signal(worker, signal.SIGSTOP)
         finally:
@@ -184,7 +188,7 @@ def test_a_worker_ends_with_its_trainer_whatever_it_does(tmp_path):
 )
 def test_every_worker_is_bound_to_its_trainer_before_anything_else(monkeypatch, module, more):
     """One whose trainer has ended already does nothing."""
-    asked = []
+    asked: list[int] = []
     monkeypatch.setattr(worker_pool, "die_with_parent", asked.append)
     module._work(b"no config", "no memory", 0, 1, 0, -1, *more)
     assert asked == [signal.SIGKILL]

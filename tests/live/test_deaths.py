@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -9,13 +10,15 @@ from testbed.live import faults as module
 from testbed.live.backoff import Backoff
 from testbed.live.faults import MARGIN_WALL_NS, Faults
 from testbed.model import ledger
+from testbed.model.delay import NS_PER_S
 from testbed.model.learning import LEARNER, LearningPlan
 from testbed.model.system import Fault
 from testbed.protocol.messages import Down, Start, Up
-from testbed.protocol.rows import DEAD_ALREADY, DIED, GIVEN_UP, PLANNED, RESTARTED
+from testbed.protocol.placement import Processes
+from testbed.protocol.rows import DEAD_ALREADY, DIED, GIVEN_UP, PLANNED, RESTARTED, EventRow
 from testbed.record.reader import absences_of
 from tests.live.fake_supervisor import FakeSupervisor
-from tests.support import NS_PER_S, plan, system, task_of
+from tests.support import plan, system, task_of
 
 
 class Launcher:
@@ -23,12 +26,13 @@ class Launcher:
 
     def __init__(self, *faults, names=("controller", "es-1", "ue-1-1", "ue-1-2")):
         self.plan, self.run_dir = plan(system(), (), faults=faults), Path("no such run")
-        self.clock = SimpleNamespace(now_ns=lambda: self.now_ns, speed=1.0, epoch_ns=0)
-        self.processes = {name: ("", (name,)) for name in names}
-        self.rows, self.told, self.tables, self.now_ns = [], [], [], 0
-        self.recorder = SimpleNamespace(add=self.rows.extend)
-        self.mailbox = SimpleNamespace(disconnect=lambda name: None)
-        self.liveness = SimpleNamespace(died=lambda name, incarnation: None)
+        self.now_ns, self.rows = 0, list[EventRow]()
+        self.clock: Any = SimpleNamespace(now_ns=lambda: self.now_ns, speed=1.0, epoch_ns=0)
+        self.processes: Processes = {name: ("", (name,)) for name in names}
+        self.told, self.tables = [], []
+        self.recorder: Any = SimpleNamespace(add=self.rows.extend)
+        self.mailbox: Any = SimpleNamespace(disconnect=lambda name: None)
+        self.liveness: Any = SimpleNamespace(died=lambda name, incarnation: None)
         self.supervisor = FakeSupervisor(*names)
         self.faults = Faults(self, self.supervisor)
 
@@ -133,9 +137,9 @@ def test_nobody_is_declared_dead_where_the_supervisor_itself_is_lost():
     assert launcher.rows == [] == launcher.told and launcher.faults.absences == {}
 
 
-def test_a_process_that_dies_on_its_way_back_is_not_awaited():
+def test_a_process_that_dies_on_its_way_back_is_not_awaited(monkeypatch):
     launcher = Launcher(Fault("es-1", NS_PER_S, 2 * NS_PER_S))
-    launcher.is_ready = lambda name, incarnation: False
+    monkeypatch.setattr(launcher, "is_ready", lambda name, incarnation: False)
     launcher.at(1)
     assert launcher.supervisor.started[-1] == ("es-1", 1)
     launcher.supervisor.kill("es-1")
@@ -148,7 +152,7 @@ def test_a_process_that_dies_on_its_way_back_is_not_awaited():
 def test_a_learner_that_keeps_dying_is_started_ever_later_and_then_given_up(monkeypatch):
     launcher = Launcher(names=(LEARNER, "controller"))
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic_ns=lambda: launcher.now_ns))
-    starts = []
+    starts: list[float] = []
     for tenth in range(10, 600):
         launcher.at(tenth / 10)
         if len(launcher.supervisor.started) - 2 > len(starts):

@@ -7,6 +7,7 @@ import pytest
 
 from testbed.live import process_group
 from testbed.live.launch import launch
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import StartError
 from testbed.model.system import Emulation, Fault
 from testbed.model.task import STARTER_DIED
@@ -19,7 +20,7 @@ from testbed.record.reader import read_record
 from testbed.sim.simulation import Simulation
 from tests.live.fake_supervisor import FakeSupervisor
 from tests.mailboxes import mailbox, places
-from tests.support import NS_PER_S, plan, system, task_of
+from tests.support import plan, system, task_of
 
 SPEED = 20.0
 

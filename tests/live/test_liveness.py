@@ -1,13 +1,15 @@
 """Who is silent and who only busy, on a clock that the test holds, asked of a supervisor without processes."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from testbed.live import liveness as module
 from testbed.live.liveness import Liveness
 from testbed.node.launcher_session import LAUNCHER, TIMING
-from testbed.protocol.rows import HEARD, SILENT
+from testbed.protocol.codec import Envelope
+from testbed.protocol.rows import HEARD, SILENT, EventRow
 from testbed.protocol.session import Session
 from tests.live.fake_supervisor import FakeSupervisor
 from tests.support import MS
@@ -19,9 +21,12 @@ class World:
     """A launcher's sessions with two processes; what it says to them is answered as long as they are ``awake``."""
 
     def __init__(self, monkeypatch):
-        self.now_ns, self.rows, self.said, self.refused = 0, [], [], []
+        self.now_ns = 0
+        self.rows: list[EventRow] = []
+        self.said: list[Envelope] = []
+        self.refused: list[str] = []
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic_ns=lambda: self.now_ns))
-        mailbox = SimpleNamespace(places=dict.fromkeys(NAMES), send=self.said.append, drop=self.refused.append)
+        mailbox: Any = SimpleNamespace(places=dict.fromkeys(NAMES), send=self.said.append, drop=self.refused.append)
         self.supervisor = FakeSupervisor(*NAMES)
         self.liveness = Liveness(mailbox, self.rows.append, lambda: self.now_ns)
         self.processes = {name: Session(name, LAUNCHER, 0, TIMING) for name in NAMES}

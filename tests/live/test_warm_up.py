@@ -3,8 +3,9 @@
 import msgspec
 
 from testbed.live import warm_up
+from testbed.model.delay import NS_PER_S
 from testbed.model.system import Fault, Plan
-from tests.support import NS_PER_S, region
+from tests.support import region
 
 
 def whole(policy: str) -> Plan:

@@ -156,7 +156,8 @@ def test_a_link_that_is_nearly_dead_ends_at_once_and_for_ever():
 def test_processor_sharing_conserves_work(jobs):
     """Egalitarian sharing ends all work when a single server would: at the end of the busy period."""
     jobs = sorted(jobs)
-    last, virtual, active, done = 0, 0.0, [], 0
+    last, virtual, done = 0, 0.0, 0
+    active: list[float] = []
     pending = list(jobs)
     while pending or active:
         departure = link.sharing_departure_ns(last, virtual, min(active), len(active)) if active else None
@@ -165,6 +166,7 @@ def test_processor_sharing_conserves_work(jobs):
             virtual, last = link.sharing_advance(virtual, at - last, len(active)), at
             active.append(virtual + size)
         else:
+            assert departure is not None
             virtual, last = min(active), departure
             active.remove(virtual)
             done = last

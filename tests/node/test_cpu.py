@@ -18,7 +18,8 @@ MS = 1_000_000
 
 def done(burner, count):
     """Wait for ``count`` reports."""
-    poll, found = select.poll(), []
+    poll = select.poll()
+    found: list[tuple[int, int]] = []
     poll.register(burner.fd, select.POLLIN)
     while len(found) < count:
         assert poll.poll(60_000), "nothing was burnt in a minute"
@@ -65,6 +66,7 @@ def test_it_dies_with_its_parent():
     code = "from testbed.node.cpu import Burner; import sys; print(Burner()._pid, flush=True); sys.stdin.read()"
     parent = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        assert parent.stdout is not None
         child = os.pidfd_open(int(parent.stdout.readline()))
     finally:
         parent.kill()

@@ -16,6 +16,7 @@ from testbed.node.credentials import KEY_FOLDER, Credentials
 from testbed.node.process import PLACES
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol import codec
+from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Decision, Heartbeat, Stop
 from testbed.protocol.place import Place
 from tests.mailboxes import TOKEN, mailbox, places_on_tcp
@@ -43,7 +44,8 @@ class Run:
 
     def until(self, holds):
         """What `ue` takes until ``holds()``."""
-        poll, found, limit = select.poll(), [], time.monotonic() + PATIENCE_S
+        poll, limit = select.poll(), time.monotonic() + PATIENCE_S
+        found: list[Envelope] = []
         poll.register(self.ue.fd, select.POLLIN)
         while not holds(found):
             assert time.monotonic() < limit, f"{self.ue.dropped} dropped: {self.ue.last_error}"

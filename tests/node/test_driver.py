@@ -16,7 +16,7 @@ from testbed.node.work import Work
 from testbed.policy.loading import load
 from testbed.protocol.actions import Alarm, Execute, Send
 from testbed.protocol.messages import Heartbeat, Stop
-from testbed.protocol.rows import TaskRow
+from testbed.protocol.rows import EventRow, Row, TaskRow
 from testbed.sim.simulation import simulate
 from tests.node.fake_wall import Net, world
 from tests.protocol.honest import wrapped
@@ -32,7 +32,8 @@ MEASURED = {"measured_ns", "emulation_ns", "energy_measured_j", "overhead", "sta
 
 def fleet(world, made, net):
     """A host for each UE, ES and the controller of a plan, and the rows that they record."""
-    system, rows, hosts = made.system, [], []
+    system, hosts = made.system, []
+    rows: list[Row] = []
     clock = Clock(world.wall.now_ns + LEAD_IN_NS, made.emulation.speed)
     tasks = made.tasks_by_ue()
 
@@ -108,11 +109,16 @@ def executing(world, length_ns, burn, **burner):
     one.add(core, 0)
     released = []
     watch = mail.post
-    mail.post = lambda envelope: (released.append(world.wall.now_ns - epoch), watch(envelope))
+
+    def post(envelope):
+        released.append(world.wall.now_ns - epoch)
+        watch(envelope)
+
+    mail.post = post
     stop = wrapped("launcher", Send(to=core.name, body=Stop(0, "over"), at_ns=0, phase=Phase.FAULT))
     world.wall.at(epoch + 2 * length_ns, lambda: mail.inbox.append(stop))
     assert one.run() == stop.body
-    rows = {row.kind: row for row in one.statistics("es-1")}
+    rows = {row.kind: row for row in one.statistics("es-1") if isinstance(row, EventRow)}
     one.close()
     return released, core, rows
 

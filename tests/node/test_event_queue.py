@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.system import Emulation, Plan
 from testbed.model.task import Phase
 from testbed.node.clock import Clock
@@ -12,7 +13,7 @@ from testbed.node.lookahead import Lookahead
 from testbed.node.role import Role
 from testbed.protocol.actions import Boundary
 from testbed.protocol.messages import Announce, Kept
-from tests.support import MS, NS_PER_S, system, task_of
+from tests.support import MS, system, task_of
 
 GUARD, BOUNDARY_GUARD = 2 * MS, MS // 5
 AIRTIME = 10 * MS
@@ -64,6 +65,12 @@ class Bench:
     def push(self, at, event=None, phase=Phase.ARRIVAL):
         self.events.push(at, phase, 0, 0, self.core, event or Event())
 
+    def popped(self, wall_ns):
+        """What is due by then, which there is."""
+        due = self.events.pop(wall_ns)
+        assert due is not None
+        return due
+
     def late(self, kind="Event"):
         return self.lateness.histograms[kind].maximum
 
@@ -73,7 +80,7 @@ def test_an_event_before_which_nothing_can_come_is_due_at_its_instant():
     bench.push(40 * MS)
     assert bench.events.due_wall_ns() == 10 * MS
     assert bench.events.pop(10 * MS - 1) is None
-    assert bench.events.pop(10 * MS).at_ns == 40 * MS
+    assert bench.popped(10 * MS).at_ns == 40 * MS
     assert bench.events.due_wall_ns() == NEVER and bench.events.held_wall_ns == -1
 
 
@@ -90,7 +97,7 @@ def test_it_is_released_by_the_message_it_waits_for_and_not_late_for_that():
     assert bench.events.pop(AIRTIME) is None
     bench.events.hear(bench.core, Kept(0, (0,)))
     assert bench.events.due_wall_ns() == AIRTIME
-    assert bench.events.pop(AIRTIME + MS).wall_ns == AIRTIME + MS
+    assert bench.popped(AIRTIME + MS).wall_ns == AIRTIME + MS
     assert bench.late() == 0 and bench.events.held_wall_ns == AIRTIME + MS
 
 
@@ -116,7 +123,7 @@ def test_an_earlier_event_that_comes_meanwhile_goes_first():
     assert bench.events.pop(AIRTIME + MS) is None
     bench.push(AIRTIME)
     bench.events.hear(bench.core, Kept(0, (0,)))
-    assert [bench.events.pop(AIRTIME + 2 * MS).at_ns for _ in range(2)] == [AIRTIME, AIRTIME + MS]
+    assert [bench.popped(AIRTIME + 2 * MS).at_ns for _ in range(2)] == [AIRTIME, AIRTIME + MS]
     assert not bench.lateness.slips
 
 
@@ -126,7 +133,7 @@ def test_a_slot_boundary_waits_for_little_and_takes_along_what_comes_before_it()
     bench.push(NS_PER_S - MS)
     assert bench.events.due_wall_ns() == NS_PER_S + BOUNDARY_GUARD
     assert bench.events.pop(NS_PER_S + BOUNDARY_GUARD) is not None
-    assert bench.events.pop(NS_PER_S + BOUNDARY_GUARD).event == Boundary(1)
+    assert bench.popped(NS_PER_S + BOUNDARY_GUARD).event == Boundary(1)
 
 
 def test_what_must_be_judged_by_others_waits_longer():
@@ -144,7 +151,7 @@ def test_what_comes_after_its_turn_slips_if_it_would_have_changed_something(sett
     bench.push(3 * MS)
     bench.events.pop(3 * MS)
     bench.push(2 * MS, Announce(es="es-1", slot=0, at_ns=2 * MS), Phase.ANNOUNCE)
-    assert bench.events.pop(4 * MS).at_ns == (3 * MS if slips else 2 * MS)
+    assert bench.popped(4 * MS).at_ns == (3 * MS if slips else 2 * MS)
     assert bench.lateness.slips.total() == slips
 
 

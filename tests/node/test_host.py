@@ -3,6 +3,7 @@
 import os
 import random
 import time
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from controller.__main__ import role_of as controller_role
 from controller.server import DecisionServer as Controller
 from edge_server.__main__ import role_of as es_role
 from edge_server.server import Server as EdgeServer
+from testbed.model.delay import NS_PER_S
 from testbed.model.learning import LEARNER, LearningPlan
 from testbed.model.system import Emulation, Plan
 from testbed.model.task import Phase, Task
@@ -18,12 +20,13 @@ from testbed.node.clock import Clock
 from testbed.node.host import Host
 from testbed.policy.loading import load
 from testbed.protocol import codec
-from testbed.protocol.actions import Send
+from testbed.protocol.actions import Core, Send
 from testbed.protocol.codec import FrameError
 from testbed.protocol.messages import Announce, Post, Result, Seen, Stop
+from testbed.protocol.rows import Row
 from tests.protocol.honest import overheard, wrapped
 from tests.protocol.test_validation import world
-from tests.support import NS_PER_S, system
+from tests.support import system
 from ue_agent.__main__ import role_of as ue_role
 from ue_agent.agent import Agent
 
@@ -60,17 +63,18 @@ class Mail:
 
 def host_of(role):
     """A host of one kind of core whose epoch was long ago, and its mailbox."""
-    system, mail, rows = PLAN.system, Mail(), []
+    system, rows = PLAN.system, list[Row]()
+    mail: Any = Mail()
     role_of = {"ue": ue_role, "es": es_role, "controller": controller_role}[role]
     clock = Clock(time.monotonic_ns() - SLOTS_AGO * NS_PER_S, 1.0)
     host = Host(PLAN, clock, mail, role_of(system, PLAN.emulation), rows.append)
-    tasks = PLAN.tasks_by_ue()
+    tasks, cores = PLAN.tasks_by_ue(), list[Core]()
     if role == "ue":
-        cores = [Agent(system, ue.index, tasks[ue.index], outcomes=True) for ue in system.cell_ues(0)]
+        cores += [Agent(system, ue.index, tasks[ue.index], outcomes=True) for ue in system.cell_ues(0)]
     elif role == "es":
-        cores = [EdgeServer(system, 0, second_offload=PLAN.second_offload)]
+        cores += [EdgeServer(system, 0, second_offload=PLAN.second_offload)]
     else:
-        cores = [Controller(system, load(PLAN.policy)[0])]
+        cores += [Controller(system, load(PLAN.policy)[0])]
     for core in cores:
         host.add(core, 0)
     return host, mail, {core.name for core in cores}
@@ -164,7 +168,7 @@ def test_executions_that_the_guard_outlasts_are_counted(guard_ms, held):
         for ue in (0, 1)
     ]
     emulation = Emulation(burn=0.0, spin_ns=0, guard_ns=guard_ms * NS_PER_S // 1000)
-    mail = Mail()
+    mail: Any = Mail()
     clock = Clock(time.monotonic_ns() - NS_PER_S // 20, 1.0)
     host = Host(
         Plan(system=made, workload=tuple(tasks), policy="offload", second_offload=False, emulation=emulation),
@@ -194,11 +198,14 @@ class Teller:
     def begin(self):
         return [Send(to=LEARNER, body=Seen(cell=0, slot=0, version=0, features=()), at_ns=0, phase=Phase.DECIDE)]
 
+    def handle(self, now_ns, event):
+        return []
+
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_what_is_for_the_learner_is_told_to_every_worker(workers):
     made = msgspec.structs.replace(PLAN, learning=LearningPlan(workers=workers))
-    mail = Mail()
+    mail: Any = Mail()
     host = Host(made, Clock(time.monotonic_ns(), 1.0), mail, controller_role(made.system, made.emulation), print)
     try:
         host.add(Teller(), 0)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import namedtuple
 
+import psutil
 import pytest
 
 from testbed.node import limits
@@ -22,9 +23,9 @@ V1_OWN = "5:cpu,cpuacct:{own}\n4:memory:{own}\n3:pids:{own}\n0::/\n"
 @pytest.fixture(name="host")
 def _host(tmp_path, monkeypatch):
     """A made-up root folder, on a host of 8 CPUs and 16 GB; a function that fills it."""
-    memory = namedtuple("Memory", ("total", "available"))
+    memory = namedtuple("memory", ("total", "available"))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    monkeypatch.setattr(limits.psutil, "virtual_memory", lambda: memory(16e9, 12e9))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory(16e9, 12e9))
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
     def fill(mounts, own, files):

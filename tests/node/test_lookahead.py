@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.system import Emulation, Fault, Plan, Radio
 from testbed.model.task import Task
 from testbed.node.lookahead import Lookahead
 from testbed.node.posts import earliest_effect_ns
 from testbed.protocol.messages import Announce, Down, Kept, Post, Up
 from tests.properties import examples
-from tests.support import MS, NS_PER_S, ordered, system, task_of
+from tests.support import MS, ordered, system, task_of
 
 GUARD = 2 * MS
 AIRTIME = 10 * MS

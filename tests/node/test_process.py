@@ -1,8 +1,12 @@
 """A role's process on a clock that only the test moves: it reports, waits for its epoch, plays, tells, leaves."""
 
+import signal
+
 import msgspec
 import pytest
 
+from testbed.model.delay import NS_PER_S
+from testbed.model.system import Plan
 from testbed.model.task import Phase
 from testbed.node import process
 from testbed.node.assignment import Assignment, pieces
@@ -13,11 +17,19 @@ from testbed.protocol.place import Place
 from testbed.protocol.rows import EventRow, TaskRow
 from tests.node.fake_wall import Net, world
 from tests.protocol.honest import wrapped
-from tests.support import MS, NS_PER_S, plan, region
+from tests.support import MS, plan, region
 from ue_agent.__main__ import make, role_of
 
 __all__ = ("world",)
 NAME = "ue-1-1"
+
+
+class Orders(Net):
+    """A net, and the plan that is to be played on it."""
+
+    def __init__(self, wall, plan):
+        super().__init__(wall)
+        self.plan = plan
 
 
 @pytest.fixture
@@ -31,10 +43,9 @@ def net(world, tmp_path, monkeypatch):
     (tmp_path / PLACES).write_bytes(msgspec.msgpack.encode({NAME: Place("ipc://nowhere", "ipc://nowhere")}))
     monkeypatch.setattr(process, "read_token", lambda: b"token")
     monkeypatch.chdir(tmp_path)
-    found = Net(world.wall)
+    found = Orders(world.wall, made)
     monkeypatch.setattr(process, "Mailbox", lambda *args, **options: found.mail(NAME))
     monkeypatch.setattr(process, "tame_garbage", lambda: None)
-    found.plan = made
     return found
 
 
@@ -62,7 +73,7 @@ def test_a_process_reports_plays_from_its_epoch_and_leaves(world, net):
     order(world, net, begin + 50 * MS)
     told(world, net, begin + 100 * MS, Start(epoch_monotonic_ns=epoch, speed=1.0))
     told(world, net, epoch + 30 * NS_PER_S, Stop(0, "the run is over"))
-    prepared = []
+    prepared: list[Plan] = []
     made = Process(NAME, "ue_agent", 0)
     made.run(make, role_of, prepared.append)
     world.wall.advance(world.wall.now_ns)
@@ -100,6 +111,6 @@ def test_a_process_that_is_stopped_before_its_start_leaves(world, net):
 
 
 def test_a_process_is_not_started_where_there_are_no_orders(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(process.signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
     assert enter("ue_agent", ["--run", str(tmp_path), "--name", NAME], print) == 2
     assert "runs are started by `testbed run`" in caplog.text

@@ -13,6 +13,7 @@ from testbed.model.task import Task
 from testbed.node import socket
 from testbed.node.socket import envelope
 from testbed.protocol import codec
+from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Heartbeat, Post, Stop
 from tests.mailboxes import TOKEN, mailbox, places, places_on_tcp
 
@@ -40,7 +41,7 @@ def posted(number, bits=0):
 def received(box, count):
     poll = select.poll()
     poll.register(box.fd, select.POLLIN)
-    found = []
+    found: list[Envelope] = []
     while len(found) < count:
         one = next(box.take(), None)
         if one is None:

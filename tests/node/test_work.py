@@ -2,8 +2,9 @@
 
 import pytest
 
+from testbed.model.delay import NS_PER_S
 from testbed.node.work import LEAD_NS, lead_ns
-from tests.support import MS, NS_PER_S
+from tests.support import MS
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from controller.online import learner as module
 from controller.online.learner import LearnerLoop
 from controller.online.shared_file import SharedFile
-from controller.online.start import CHECKPOINT, behaviour, sole_saver, weights_path
+from controller.online.start import CHECKPOINT, SHARED_FILE, behaviour, sole_saver, weights_path
 from testbed.model.learning import LEARNER, ON_POLICY
 from testbed.model.mdp import CellView
 from testbed.node.socket import envelope
@@ -112,7 +112,7 @@ def test_nothing_is_kept_before_anything_was_learned_and_then_what_all_have_lear
     assert len(saved) == 1
 
 
-def test_each_cell_is_decided_by_what_its_own_worker_publishes():
+def test_each_cell_is_decided_by_what_its_own_worker_publishes(monkeypatch):
     policy = behaviour(PLAN)
     for number in (1, 2):
         Weights(weights_path(f"learner-{number}"), network.SIZE).publish(network.initial(1), 10 * number)
@@ -131,7 +131,7 @@ def test_each_cell_is_decided_by_what_its_own_worker_publishes():
             return_latency_ns=0,
             threshold_ns=0,
         )
-        policy._learned.choose = lambda _: {}
+        monkeypatch.setattr(policy._learned, "choose", lambda cell: {})
         policy.decide(view, None)
         versions[cell] = policy._version
     assert versions == {0: 10, 1: 20, 2: 10}
@@ -155,7 +155,7 @@ def test_of_those_who_make_a_file_at_the_same_time_one_prevails(tmp_path):
 
 
 def _add(start, ones):
-    shared = SharedFile(module.SHARED_FILE, np.zeros(4, np.float32), ones, 2)
+    shared = SharedFile(SHARED_FILE, np.zeros(4, np.float32), ones, 2)
     start.wait()
     shared.params += 1.0
     shared.counts[1] += 5
@@ -170,7 +170,7 @@ def test_shared_parameters_outlive_whoever_made_them():
     process.start()
     start.set()
     process.join()
-    shared = SharedFile(module.SHARED_FILE, np.full(4, 9.0, np.float32), ones, 2)
+    shared = SharedFile(SHARED_FILE, np.full(4, 9.0, np.float32), ones, 2)
     assert np.array_equal(shared.params, ones) and np.array_equal(shared.square_avg, ones)
     assert shared.counts.tolist() == [[0, 0, 0], [5, 5, 5]]
     shared.close()

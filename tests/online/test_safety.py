@@ -4,14 +4,16 @@ import random
 
 import numpy as np
 
-from controller.online import learner as module
 from controller.online.safety import BLOCK_SLOTS, WINDOW_SLOTS, SafetyStop, is_worse
+from controller.online.start import weights_path
 from controller.online.trajectory import PATIENCE
+from testbed.model.delay import NS_PER_S
 from testbed.model.task import COMPLETED
+from testbed.policy.published_weights import Weights
 from testbed.protocol.messages import Outcome, Seen
 from testbed.protocol.rows import FELL_BACK
 from tests.online.test_learner_loop import loop
-from tests.support import NS_PER_S, system, task_of
+from tests.support import system, task_of
 
 SYSTEM = system()
 SECONDS = 2 * NS_PER_S  # of delay, weighed by one half: an overhead of 1
@@ -103,5 +105,5 @@ def test_the_first_worker_restores_for_all_and_tells(tmp_path, monkeypatch):
     (event,) = first._looked_after(None)
     assert (event.source, event.kind, event.value) == ("learner-1", FELL_BACK, 1.5)
     assert (second._shared.params == 4.0).all()
-    published = module.Weights(module.weights_path("learner-1"), len(first._shared.params))
+    published = Weights(weights_path("learner-1"), len(first._shared.params))
     assert published.refresh() and (published.params == 4.0).all()

@@ -117,12 +117,11 @@ def test_the_next_segment_does_not_wait_for_the_gradient_of_the_one_before():
     assert [one.lag for one in worker.done[:2]] == [0.0, 1.0]
 
 
-class Recorder:
+class Recorder(Assembler):
     """An assembler whose segments a test hands over."""
 
-    cells = (0, 1)
-
     def __init__(self, *segments):
+        self.cells = (0, 1)
         self.segments = list(segments)
 
     def take(self, message):

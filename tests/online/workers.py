@@ -2,10 +2,12 @@
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from controller.learn.shared import UPDATES, SharedArrays, block_bytes
 from controller.online.behaviour_policy import BehaviourPolicy
 from controller.online.learner import learner_of
+from controller.online.online_learner import Done
 from testbed.model.learning import LEARNER, LearningPlan
 from testbed.model.system import Plan
 from testbed.policy.learned import Learned
@@ -18,7 +20,8 @@ class Worker:
     def __init__(self, plan: Plan, number: int, shared: SharedArrays) -> None:
         self.number, self.shared = number, shared
         self.learner = learner_of(plan, number, seed=number + 1)
-        self.done, self.copies = [], []
+        self.done: list[Done] = []
+        self.copies: list[tuple[int, NDArray[np.float32]]] = []
         self._renew()
 
     def _renew(self):
@@ -51,7 +54,7 @@ class Workers:
         self.shared.params[:], self.shared.square_avg[:] = params, 1e-4
         self.workers = [Worker(plan, number, self.shared) for number in range(count)]
         self._of = [self.workers[plan.learning.worker_of(cell)] for cell in range(len(plan.system.edge_servers))]
-        self.heard = []
+        self.heard: list[object] = []
 
     def begin(self):
         return []

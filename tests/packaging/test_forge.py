@@ -2,13 +2,14 @@
 
 import re
 import subprocess
+import tomllib
 
 import yaml
 
 from tests.command import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-TARGETS = set(re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.M)[1].split())
+TARGETS = {name for names in re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.M) for name in names.split()}
 
 
 def test_the_workflow_calls_targets_that_there_are():
@@ -29,6 +30,12 @@ def test_pre_commit_runs_the_checks_of_make_lint_and_types():
     assert commands == ["ruff check", "ruff format", "mypy"]
     for command in commands:
         assert f"$(BIN)/{command}" in MAKEFILE
+
+
+def test_types_are_checked_wherever_there_is_python():
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    linted = [pattern.partition("/")[0] for pattern in tools["ruff"]["include"]]
+    assert set(tools["mypy"]["files"]) == {name for name in linted if any((ROOT / name).rglob("*.py"))}
 
 
 def test_help_tells_every_target_that_is_meant_for_people():

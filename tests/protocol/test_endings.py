@@ -3,12 +3,13 @@
 import msgspec
 import pytest
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.system import Fault, Radio
 from testbed.model.task import FAILED, LOCAL, OFFLOAD
 from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.endings import failed_row
 from testbed.sim.simulation import simulate
-from tests.support import MS, NS_PER_S, ordered, plan, system, task_of
+from tests.support import MS, ordered, plan, system, task_of
 
 
 def failed(tasks, faults, choice, slots=4, **kwargs):

@@ -1,16 +1,19 @@
 """Messages against the plan: everything that honest roles say passes, and everything else is refused with a reason."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.system import Emulation, Fault, Radio
 from testbed.model.task import Task
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Forward, Kept, Moved, Outcome, Post, Result, Up
 from testbed.protocol.validation import Validator
 from tests.protocol.honest import overheard
-from tests.support import MS, NS_PER_S, plan, region, system
+from tests.support import MS, plan, region, system
 
-WORLDS = {
+WORLDS: dict[str, dict[str, Any]] = {
     "region": {},
     "shared, with jitter, loss and latency": {
         "access": "shared",
@@ -45,7 +48,8 @@ def world(name="region", policy="random", slots=20, *, learn=False, **changes):
 def test_everything_that_honest_roles_say_passes(name, epoch, speed):
     made = world(name, epoch=epoch, learn=epoch == "slot")
     made = msgspec.structs.replace(made, emulation=Emulation(speed=speed))
-    validators, kinds = {}, set()
+    validators: dict[str, Validator] = {}
+    kinds = set()
     for now, envelope in overheard(made):
         kinds.add(type(envelope.body).__name__)
         key = (envelope.to, envelope.source if isinstance(envelope.body, Up) else "")
@@ -59,7 +63,7 @@ def test_everything_that_honest_roles_say_passes(name, epoch, speed):
     assert kinds == expected
 
 
-SAID = {}
+SAID: dict[str, Any] = {}
 
 
 def said(kind, wanted=lambda body: True):

@@ -21,10 +21,12 @@ from testbed.trace import inputs
 
 
 def test_a_run_is_going_on_only_while_its_own_launcher_lives():
-    mine = {"launcher_pid": os.getpid(), "launcher_started": birth(os.getpid()), "launcher_home": home()}
+    started = birth(os.getpid())
+    assert started is not None
+    mine = {"launcher_pid": os.getpid(), "launcher_started": started, "launcher_home": home()}
     file = Path("no record is looked at")
     assert reader.is_running(mine, file)
-    assert not reader.is_running(mine | {"launcher_started": mine["launcher_started"] - 1}, file)
+    assert not reader.is_running(mine | {"launcher_started": started - 1}, file)
     assert not reader.is_running(mine | {"reason": ""}, file)
     assert reader.is_running({"launcher_pid": os.getpid()}, file)
 

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from testbed.cli.console import to_json, warn
+from testbed.analysis.document import to_json
+from testbed.cli.console import warn
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.printable import printable
 from testbed.record.files import replacing

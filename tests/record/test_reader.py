@@ -11,7 +11,7 @@ import pytest
 
 from testbed.experiments import runner
 from testbed.model.errors import UsageError
-from testbed.protocol.rows import EventRow, UpdateRow
+from testbed.protocol.rows import EventRow, Row, UpdateRow
 from testbed.record import database, reader
 from testbed.record.writer import TABLES, Recorder
 from tests.command import call
@@ -77,7 +77,7 @@ def test_a_value_of_another_type_is_damage(tmp_path):
 
 
 def test_every_row_comes_back_as_it_was_written(tmp_path):
-    rows = [
+    rows: list[Row] = [
         EventRow(5, "es-1", "died", "fault", 1.5),
         UpdateRow(
             at_ns=7, learner="learner", version=3, loss=0.1, entropy=0.2, reward=-1.0, updates=9, lag=0.5, rate=2.0

@@ -77,6 +77,7 @@ def test_committed_rows_survive_a_kill(tmp_path):
         "print('ready', flush=True); sys.stdin.read()"
     )
     child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdin is not None and child.stdout is not None
     try:
         assert child.stdout.readline() == b"ready\n"
     finally:
@@ -101,8 +102,12 @@ def test_rows_at_hand_are_seen_all_at_once_or_never(tmp_path):
         yield from [row] * 5000
         raise KeyboardInterrupt
 
+    def add(recorder):
+        recorder.add([row])
+        recorder.add(interrupted())
+
     with pytest.raises(KeyboardInterrupt), Recorder.whole(path) as recorder:
-        recorder.add([row]) or recorder.add(interrupted())
+        add(recorder)
     assert events(path) == [] and events(path, "meta") != []
     with Recorder.whole(path) as recorder:
         for _ in range(3):

@@ -30,7 +30,7 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.tags, self.fetched, self.words, self.anchors = set(), [], [], set()
-        self._open = []
+        self._open: list[str] = []
         self.feed(text)
         self.close()
         assert self._open == []

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,8 @@ def numbers(text):
 
 def test_the_cells_of_the_notebook_print_what_it_shows(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    scope, missing = {}, set()
+    scope: dict[str, Any] = {}
+    missing: set[str] = set()
     for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
         code = "".join(cell["source"])
         if cell["cell_type"] != "code" or any(f"{package}." in code for package in missing):

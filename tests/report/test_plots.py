@@ -2,6 +2,7 @@
 
 import csv
 import re
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,10 @@ def test_every_plot_comes_in_three_formats_with_its_data(tmp_path):
     assert sorted(files) == sorted((tmp_path / "new" / "figures").iterdir())
     magic = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
     assert all(file.read_bytes().startswith(magic.get(file.suffix, b"")) for file in files)
-    width = re.search(rb'<svg [^>]*?width="([\d.]+)pt"', (tmp_path / "new" / "figures" / "delay_cdf.svg").read_bytes())
-    assert float(width[1]) == pytest.approx(72 * plots.COLUMN_INCHES[0], abs=1)
+    (width,) = re.findall(
+        rb'<svg [^>]*?width="([\d.]+)pt"', (tmp_path / "new" / "figures" / "delay_cdf.svg").read_bytes()
+    )
+    assert float(width) == pytest.approx(72 * plots.COLUMN_INCHES[0], abs=1)
 
 
 def test_the_data_is_what_is_drawn(tmp_path):
@@ -62,7 +65,12 @@ def test_what_learned_is_drawn_too(tmp_path, monkeypatch):
     (one,) = listed(recorded())
     names = ("learner", "version", "updates", "at_ns", "loss", "entropy", "reward", "lag", "rate")
     for n in range(20):
-        values = dict.fromkeys(names, float(n)) | {"learner": "learner", "at_ns": n * 10**9, "version": n, "updates": n}
+        values: dict[str, Any] = dict.fromkeys(names, float(n)) | {
+            "learner": "learner",
+            "at_ns": n * 10**9,
+            "version": n,
+            "updates": n,
+        }
         values["loss"] = float("nan") if n == 3 else 1.0 / (n + 1)
         one.run.record.updates.append(UpdateRow(**values))
     plots.write([one], tmp_path)

@@ -124,7 +124,7 @@ def test_overrides_replace_values_add_sections_and_reach_into_lists():
     assert scenario.agent.epoch == "arrival"
     assert scenario.ue.cpu_hz.values == (1_000_000_000, 2_000_000_000)
     assert scenario.density == 0.3
-    assert scenario.thresholds.fidelity.holds(4.0)
+    assert scenario.thresholds.fidelity is not None and scenario.thresholds.fidelity.holds(4.0)
     assert scenario.faults[0].kill == "controller"
     assert scenario.radio.noise_w == pytest.approx(1e-12)
 

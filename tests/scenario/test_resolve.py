@@ -126,3 +126,10 @@ def test_what_a_run_changes_of_its_scenario_is_changed_in_one_place():
     assert sped.plan((), "lc", second_offload=False, live=True).emulation.speed == sped.scenario.emulation.speed == 7.5
     calm = msgspec.structs.replace(resolved, scenario=msgspec.structs.replace(resolved.scenario, faults=()))
     assert resolved.faults and calm.faults == calm.plan((), "lc", second_offload=False, live=True).faults == ()
+
+
+def test_a_scenario_that_was_changed_since_it_was_read_is_checked_again():
+    read = parse_scenario("faults: [{at: 1 s, kill: es-1}, {at: 15 s, kill: es-2}]")
+    assert [fault.name for fault in resolve(msgspec.structs.replace(read, slots=5)).faults] == ["es-1"]
+    with pytest.raises(ScenarioError, match='no process "es-2"'):
+        resolve(msgspec.structs.replace(read, cells=read.cells[:1]))

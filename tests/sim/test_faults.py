@@ -6,12 +6,13 @@ A failure prints its seed; ``python -m pytest tests/sim/test_faults.py --fault-s
 import msgspec
 import pytest
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.system import Fault
 from testbed.model.task import FAILED, UE_DIED
 from testbed.policy.heuristics import FixedChoice, Priced
 from testbed.sim.simulation import simulate
 from tests import swarm
-from tests.support import MS, NS_PER_S, ordered, plan, random_faults, region, system, task_of
+from tests.support import MS, ordered, plan, random_faults, region, system, task_of
 
 
 def test_random_faults_keep_the_ledger_balanced(fault_seeds):

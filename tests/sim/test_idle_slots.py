@@ -1,7 +1,10 @@
 """Boundaries at which nothing has been there since the one before are neither recorded nor played."""
 
+from typing import Any
+
 import pytest
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.random import uniform
 from testbed.model.system import SHARED, Radio
 from testbed.policy.heuristics import FixedChoice, Priced
@@ -9,7 +12,7 @@ from testbed.protocol.idle import Boundaries, is_idle
 from testbed.protocol.rows import SlotRow, UeSlotRow
 from testbed.sim.simulation import Simulation, simulate
 from testbed.twin.run import run
-from tests.support import MS, NS_PER_S, ordered, plan, random_faults, system, task_of
+from tests.support import MS, ordered, plan, random_faults, system, task_of
 from tests.twin.test_parity import compare
 from tests.twin.worlds import Hashed
 
@@ -33,7 +36,8 @@ def sparse(seed, slots, tasks=12, **fields):
 
 def row_of_es(**values):
     names = ("backlog_ns", "waiting", "own_cycles", "forwarded_cycles", "air_cycles", "busy_ns")
-    return SlotRow(**{"es": "es-1", "slot": 1, "at_ns": 1, "over_threshold": False} | dict.fromkeys(names, 0) | values)
+    row: dict[str, Any] = {"es": "es-1", "slot": 1, "at_ns": 1, "over_threshold": False} | dict.fromkeys(names, 0)
+    return SlotRow(**row | values)
 
 
 @pytest.mark.parametrize(

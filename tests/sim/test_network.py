@@ -3,12 +3,13 @@
 import msgspec
 import pytest
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.system import Fault
 from testbed.policy.heuristics import FixedChoice, Priced
 from testbed.protocol.settings import SessionTiming
 from testbed.sim.network_conditions import Cut, NetworkConditions
 from testbed.sim.simulation import Simulation, simulate
-from tests.support import MS, NS_PER_S, ordered, plan, region, system, task_of
+from tests.support import MS, ordered, plan, region, system, task_of
 
 BAD = NetworkConditions(seed=5, drop=0.25, repeat=0.2, delay_ns=30 * MS)
 
@@ -16,6 +17,7 @@ BAD = NetworkConditions(seed=5, drop=0.25, repeat=0.2, delay_ns=30 * MS)
 def under(conditions, density=0.7, seed=3, slots=20, **radio):
     made, tasks = region(density, seed, slots, **radio)
     simulation = Simulation(plan(made, tasks), Priced(), conditions=conditions)
+    assert simulation.network is not None
     return simulation.run(), simulation.network.totals()
 
 

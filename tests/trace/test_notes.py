@@ -20,7 +20,7 @@ DAY = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 "
 
 
 def phone(text, cap=math.inf, **how):
-    said = []
+    said: list[str] = []
     link = cellular.parse(text, "5g.csv", 1e6, LinkTrace(**how), cap, said.append)
     return [(ns / 1e9, pytest.approx(bps)) for ns, bps in zip(link.durations_ns, link.rates_bps, strict=True)], said
 
@@ -68,7 +68,7 @@ def test_leading_rows_without_a_value_are_counted():
 
 
 def test_mahimahi_tells_of_holes_and_of_a_bin_too_short():
-    said = []
+    said: list[str] = []
     mahimahi.parse("0\n104\n4164\n4301\n", "up", say=said.append)
     assert any("4,060 ms without a line, begins at 104 ms" in line for line in said)
     assert any("the last bin lasts 1 ms only" in line for line in said)
@@ -76,7 +76,7 @@ def test_mahimahi_tells_of_holes_and_of_a_bin_too_short():
 
 
 def rate_lines(text, **how):
-    said = []
+    said: list[str] = []
     link = rate_text.parse(text, "r.txt", LinkTrace(**how), said.append)
     return (
         sum(link.durations_ns),
@@ -120,7 +120,9 @@ def test_mistakes_in_rates_as_text_name_their_line(text, line, message):
 )
 def test_a_scenario_reads_what_import_reads_and_says_the_same(tmp_path, name, text, kind):
     (tmp_path / name).write_text(text)
-    said, imported, found = [], [], []
+    said: list[str] = []
+    imported: list[str] = []
+    found = []
     convert(kind, [tmp_path / name], tmp_path / "own.csv", say=imported.append)
     for file, form in ((name, kind), ("own.csv", "rates")):
         scenario = parse_scenario(f"radio: {{trace: {{file: {file}, format: {form}}}}}", str(tmp_path / "s.yaml"))
@@ -156,7 +158,7 @@ def test_verbs_that_play_a_trace_often_say_it_once(tmp_path, verb):
 def test_requests_of_several_files_share_a_clock(tmp_path):
     (tmp_path / "a.csv").write_text(DAY + "18:00:10,5,5\n2023-11-16 18:00:00,5,0\n")
     (tmp_path / "b.csv").write_text(DAY + "18:01:17.3,5,5\n2023-11-16 20:00:00,5,5\n")
-    said = []
+    said: list[str] = []
     convert("azure", [tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "w.csv", say=said.append)
     instants = [line.partition(",")[0] for line in (tmp_path / "w.csv").read_text().splitlines()[1:]]
     assert instants == ["0.000000000", "10.000000000", "77.300000000", "7200.000000000"]
@@ -171,7 +173,7 @@ def test_a_table_without_rows_is_refused_and_its_rate_is_kept(tmp_path):
     with pytest.raises(ScenarioError, match="no task in it"):
         convert("csv", [tmp_path / "e.csv"], tmp_path / "w.csv")
     (tmp_path / "e.csv").write_text("time_s,ue,input_bits,cycles,deadline_s\n8,ue-1-1,8,8,1\n2,ue-1-1,8,8,1\n")
-    said = []
+    said: list[str] = []
     scenario = parse_scenario("workload: {trace: e.csv, rate: 2, duration: 3 s}", str(tmp_path / "s.yaml"))
     convert("csv", [tmp_path / "e.csv"], tmp_path / "w.csv", ConversionOptions(scenario=scenario), said.append)
     assert (tmp_path / "w.csv").read_text().splitlines()[1:] == ["1.000000000,ue-1-1,8,8,1.000000000"]
@@ -185,7 +187,7 @@ USERS = "Latitude,Longitude\r\n-37.8005,145.0005\r\n-37.81,145.01\r\n-12.4,130.9
 def city(tmp_path, **options):
     (tmp_path / "s.csv").write_text(SITES)
     (tmp_path / "u.csv").write_text(USERS)
-    said = []
+    said: list[str] = []
     line = convert(
         "eua", [tmp_path / "s.csv", tmp_path / "u.csv"], tmp_path / "c.yaml", ConversionOptions(**options), said.append
     )
@@ -232,7 +234,7 @@ def test_the_nearest_site_is_the_one_that_a_look_at_all_of_them_finds():
 def test_a_mac_s_companion_files_are_skipped(tmp_path):
     (tmp_path / "._a.up").write_bytes(b"\x00\x05\x16\x07\x00\xff")
     (tmp_path / "a.up").write_text("5\n100\n")
-    said = []
+    said: list[str] = []
     convert("mahimahi", [tmp_path / "._a.up", tmp_path / "a.up"], tmp_path / "o.csv", say=said.append)
     assert any("._a.up skipped" in line for line in said)
     with pytest.raises(UsageError, match="no file left"):
@@ -266,6 +268,6 @@ def test_import_prints_its_notes_below_what_it_wrote(tmp_path):
 
 
 def test_azure_mixes_of_zones_are_said():
-    said = []
+    said: list[str] = []
     azure.parse(DAY + "18:00:00,1,1\n2023-11-16 18:00:01Z,1,1\n", "a", 1, 1, said.append)
     assert said == ["1 timestamp without a zone, among others with one: taken as UTC"]

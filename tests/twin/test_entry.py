@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ def doubling(tmp_path, monkeypatch):
 
     def made():
         spec = importlib.util.spec_from_file_location("doubling", path)
+        assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return Entry(module.double, "doubling", {})
@@ -51,7 +53,7 @@ def test_compilation_is_announced_and_happens_once(doubling, capsys):
 
 def test_without_a_folder_that_can_be_written_it_is_compiled_in_memory(capsys, monkeypatch):
     monkeypatch.setattr(notices, "_said", set())
-    scope = {}
+    scope: dict[str, Any] = {}
     exec(SOURCE, scope)  # numba knows no folder for what has no file
     one = Entry(scope["double"], "doubling", {})
     assert said(capsys) == [], "who never calls it need not know"

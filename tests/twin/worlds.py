@@ -64,7 +64,8 @@ def radios(draw):
 def systems(draw):
     """One to four cells with none to three UEs each."""
     counts = draw(st.lists(number(0, 3), min_size=1, max_size=4).filter(any))
-    ues, edge_servers = [], []
+    ues: list[Ue] = []
+    edge_servers = []
     for cell, count in enumerate(counts):
         edge_servers.append(
             Es(

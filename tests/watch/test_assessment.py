@@ -13,7 +13,7 @@ from tests.watch.runs import recorded
 
 def test_the_better_heuristic_on_the_same_tasks_is_the_baseline():
     found = best_baseline(recorded("region", "slots=20", policy="lc"))
-    assert found.policy == "greedy-do"
+    assert found is not None and found.policy == "greedy-do"
     assert found.overhead == pytest.approx(summary_of(recorded("region", "slots=20")).overhead.mean)
 
 
@@ -23,7 +23,7 @@ def test_a_run_of_the_same_tasks_that_lies_beside_it_is_known_too(tmp_path, monk
         shutil.copytree(recorded("region", "slots=20", policy=policy).path, tmp_path / policy)
     shutil.copytree(recorded("region", "slots=10", policy="offload").path, tmp_path / "other tasks")
     found = best_baseline(reader.read_run(tmp_path / "lc"))
-    assert found.policy == "greedy-do"
+    assert found is not None and found.policy == "greedy-do"
     assert found.overhead == pytest.approx(summary_of(recorded("region", "slots=20")).overhead.mean)
 
 

@@ -92,6 +92,7 @@ def test_a_server_answers_scrapes_until_it_is_told_to_end(tmp_path):
         [*command, "--ready", "1"], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE
     ) as server:
         try:
+            assert server.stdout is not None
             assert server.stdout.read() == b""  # closed when scrapes are answered
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S) as answer:
                 assert b'testbed_tasks_total{fate="generated",policy="greedy-do",scenario="smoke"}' in answer.read()

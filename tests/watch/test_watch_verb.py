@@ -74,6 +74,7 @@ def test_a_browser_gets_the_screen_from_this_host_alone(tmp_path):
         port = probe.getsockname()[1]
     server = start("watch", "r", "--web", "--port", str(port), cwd=tmp_path)
     try:
+        assert server.stderr is not None
         assert f"http://127.0.0.1:{port}" in server.stderr.readline()
         page = fetched(f"http://127.0.0.1:{port}/", server)
         assert "textual.js" in page and "googleapis" not in page
