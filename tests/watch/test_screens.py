@@ -17,14 +17,14 @@ def text_of(lines: list[str]) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def compared(name: str, *screen, **of_what) -> None:
+def compared(name: str, size, keys=(), *, run, until: int) -> None:
     """Wait for the screen that the file ``name`` shows."""
     file = FOLDER / f"{name}.txt"
     if os.environ.get("UPDATE_SCREENS"):
         FOLDER.mkdir(exist_ok=True)
-        file.write_text(text_of(screen_of(*screen, **of_what)[0]), encoding="utf-8")
+        file.write_text(text_of(screen_of(size, keys, run, until)[0]), encoding="utf-8")
     expected = file.read_text(encoding="utf-8")
-    lines, _ = screen_of(*screen, **of_what, shows=lambda lines: text_of(lines) == expected)
+    lines, _ = screen_of(size, keys, run, until, shows=lambda lines: text_of(lines) == expected)
     assert text_of(lines) == expected
 
 
