@@ -44,6 +44,7 @@ class EventQueue:
         self._lookahead: dict[str, Lookahead] = {}
         self._age = self._holding = 0
         self._boundary_ns = NEVER
+        self._due_wall_ns: int | None = None
         self.last_ns = -1
         self.held_wall_ns = -1
 
@@ -59,18 +60,28 @@ class EventQueue:
         lookahead = self._lookahead.get(core.name)
         if lookahead is not None:
             lookahead.hear(body)
+        self.changed()
+
+    def changed(self) -> None:
+        """A core has acted: what it awaits may be something else now."""
+        self._due_wall_ns = None
 
     def push(self, at_ns: int, phase: int, ue: int, number: int, core: Core, event: object) -> None:
         """Put an event where its instant, phase, UE and task belong."""
         if type(event) is Boundary:
             self._boundary_ns = min(self._boundary_ns, at_ns)
         self._age += 1
+        self.changed()
         heapq.heappush(self._heap, (at_ns, int(phase), ue, number, self._age, core, event))
 
     def due_wall_ns(self) -> int:
         """When the next event may be acted on (monotonic), as far as is known now."""
-        if not self._heap:
-            return NEVER
+        if self._due_wall_ns is None:
+            self._due_wall_ns = self._found_due_wall_ns() if self._heap else NEVER
+        return self._due_wall_ns
+
+    def _found_due_wall_ns(self) -> int:
+        """See `due_wall_ns`; never before the event's ideal instant."""
         at, _, _, _, _, core, event = self._heap[0]
         ideal, guard = self._clock.wall_ns(at), self._role.guard_ns
         if not self._role.ordered:
@@ -84,10 +95,13 @@ class EventQueue:
 
     def pop(self, wall_ns: int) -> Due | None:
         """Take the next event if it is due at ``wall_ns``."""
+        if not self._heap or self._clock.wall_ns(self._heap[0][0]) > wall_ns:
+            return None
         due = self.due_wall_ns()
         if due > wall_ns:
-            self._hold(wall_ns)
+            self._holding = self._heap[0][4]  # it only waits for what might come before it
             return None
+        self.changed()
         at, phase, _, _, age, core, event = heapq.heappop(self._heap)
         if self._holding == age:
             self.held_wall_ns = due if due > self._clock.wall_ns(at) else wall_ns
@@ -99,13 +113,6 @@ class EventQueue:
         if self._role.ordered:
             at = self._in_order(core, at, phase, event)
         return Due(core, event, at, wall_ns)
-
-    def _hold(self, wall_ns: int) -> None:
-        """The next event is not due: note it if it only waits for what might come before it."""
-        if self._heap:
-            at, _, _, _, age, _, _ = self._heap[0]
-            if self._clock.wall_ns(at) <= wall_ns:
-                self._holding = age
 
     def _in_order(self, core: Core, at_ns: int, phase: int, event: object) -> int:
         """When to act: at once for what is in order; what is late moves to the first instant that is still open."""

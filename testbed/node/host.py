@@ -182,6 +182,7 @@ class Host:
 
     def _act(self, core: Core, actions: list[Action], released: int = 0) -> None:
         """Carry out ``actions``; a task that they end has ended at wall instant ``released``, or now."""
+        self._events.changed()
         notices = self.role.notices(actions) if self.role.notices is not None else []
         for action in (*actions, *notices):
             match action:

@@ -36,8 +36,9 @@ class Lookahead:
         self._deaths = Deaths(system, es, plan.faults, patience_ns)
         self._forwards = Forwards(system, es) if plan.second_offload and len(system.edge_servers) > 1 else None
         self._forward_wait_ns = max(0, self._guard_ns - int(system.backhaul.latency_ns / emulation.speed))
-        self._workload, self._next = sorted(plan.workload, key=attrgetter("generated_ns")), 0
-        self._system = system
+        in_time = sorted(plan.workload, key=attrgetter("generated_ns"))
+        self._asked = [(system.asked_ns(task), task) for task in in_time]
+        self._next = 0
 
     def hear(self, body: object) -> None:
         """A message came to hand, or the ES itself announces."""
@@ -69,9 +70,8 @@ class Lookahead:
 
     def _appear(self, at_ns: int) -> None:
         """The tasks that are asked about by ``at_ns``."""
-        while self._next < len(self._workload):
-            task = self._workload[self._next]
-            asked = self._system.asked_ns(task)
+        while self._next < len(self._asked):
+            asked, task = self._asked[self._next]
             if asked > at_ns:
                 return
             self._next += 1
