@@ -113,7 +113,7 @@ def _grade(run: RecordedRun, measured: fidelity.Measured) -> tuple[str | None, s
         return None, why, "processes do when they end: interrupt a run (Ctrl-C) instead of killing it"
     verdict = fidelity.grade(measured)
     culprit = incidents.culprit(run.record.events) if verdict.worst else ""
-    if culprit:
+    if culprit and not fidelity.is_held_back(measured.throttled):
         return verdict.grade, f"{verdict.worst}, and {culprit}", "find out what held that process up; the host did not"
     return verdict.grade, verdict.worst, verdict.remedy
 

@@ -8,6 +8,7 @@ what it started. Whatever carries two streams carries it: a pipe, ``docker exec 
 import os
 import select
 import time
+from importlib import metadata
 from pathlib import Path
 
 from testbed.hosts.lines import (
@@ -33,6 +34,7 @@ from testbed.live.local_supervisor import LocalSupervisor
 from testbed.model.errors import StartError
 from testbed.node.credentials import KEY_FOLDER, write_private
 from testbed.node.process import PLACES
+from testbed.protocol.codec import PROTOCOL_VERSION
 
 TAIL_LINES, IDLE_MS, READ_BYTES = 20, 1000, 1 << 16
 
@@ -44,6 +46,14 @@ def clock_identity() -> str:
         return f"{boot} {os.readlink('/proc/self/ns/time')}"
     except OSError:  # a kernel without such namespaces has one clock
         return boot
+
+
+def version() -> str:
+    """What an agent and its launcher must have in common: the release, and the protocol of their processes."""
+    try:
+        return f"{metadata.version('edge-testbed')}, protocol {PROTOCOL_VERSION}"
+    except metadata.PackageNotFoundError:
+        return f"protocol {PROTOCOL_VERSION}"
 
 
 class HostAgent:
@@ -59,7 +69,7 @@ class HostAgent:
         """Until what is read ends; then nothing of what was started is left."""
         lines = Lines()
         try:
-            self._say(HostReady(os.getpid(), clock_identity()))
+            self._say(HostReady(os.getpid(), clock_identity(), version()))
             while piece := self._read():
                 for request in lines.requests(piece):
                     self._act(request)

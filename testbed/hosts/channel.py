@@ -20,7 +20,7 @@ class Channel:
     """The launcher's end of a connection to one agent; neither sending nor receiving ever waits."""
 
     def __init__(self, end: socket.socket) -> None:
-        end.setblocking(False)  # noqa: FBT003 - it takes no names
+        end.settimeout(0.0)
         self._end, self._unsent = end, b""
         self.fd = end.fileno()
 
@@ -106,7 +106,7 @@ class AgentSocket:
         self._hosts = {user: host for host, user in users.items()}
         self._path, self.refused = path, 0
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.setblocking(False)  # noqa: FBT003
+        self._socket.settimeout(0.0)
         try:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()

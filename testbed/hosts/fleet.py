@@ -189,6 +189,9 @@ class FleetSupervisor:
             if link.serves:
                 for request in self._waiting.pop(host, ()):
                     link.say(request)
+            elif link.unfit:
+                for request in self._waiting.pop(host, ()):
+                    self._end(request.name, (link.unfit,))
             link.probe_when_idle(now, PROBE_EVERY_NS)
 
     def _run_of(self, host: str) -> HostRun:

@@ -4,7 +4,7 @@ import time
 
 import msgspec
 
-from testbed.hosts.agent import clock_identity
+from testbed.hosts.agent import clock_identity, version
 from testbed.hosts.channel import Channel
 from testbed.hosts.clock_offset import ClockOffset
 from testbed.hosts.lines import (
@@ -20,13 +20,18 @@ from testbed.hosts.lines import (
 )
 from testbed.live.supervisor import ClockReading
 
+BUILD_AGAIN = "build its image again (`docker compose build`), or install the same release there"
+
 
 class HostLink:
-    """The agent of ``host`` at the other end of ``channel``: it is told of the ``run`` once its clock is known."""
+    """The agent of ``host`` at the other end of ``channel``: it is told of the ``run`` once its clock is known.
+
+    ``unfit`` says why it cannot serve this launcher, "" if it can.
+    """
 
     def __init__(self, host: str, channel: Channel, run: HostRun) -> None:
         self.host, self.channel, self._run = host, channel, run
-        self.serves = False
+        self.serves, self.unfit = False, ""
         self._lines = Lines()
         self._same = False
         self._offset = ClockOffset()
@@ -51,7 +56,9 @@ class HostLink:
     def _own(self, report: Report, heard_ns: int) -> bool:
         """Act on what is about the host itself."""
         match report:
-            case HostReady(_, clock):
+            case HostReady(_, clock, its) if its != version():
+                self.unfit = f"the agent of {self.host} has version {its}, and this is {version()}: {BUILD_AGAIN}"
+            case HostReady(_, clock, _):
                 self._same = clock == clock_identity()
                 if self._same:
                     self.say(self._run)

@@ -51,10 +51,11 @@ class Probe(msgspec.Struct, frozen=True, tag="probe"):
 
 
 class HostReady(msgspec.Struct, frozen=True, tag="here"):
-    """An agent speaks: its pid, and which clock it has; equal clocks are one and the same."""
+    """An agent speaks: its pid, its version, and which clock it has; equal clocks are one and the same."""
 
     pid: int
     clock: str
+    version: str
 
 
 class HostServes(msgspec.Struct, frozen=True, tag="serving"):

@@ -212,7 +212,7 @@ def _remedy(name: str, measured: Measured) -> str:
         return f"the guard is longer than {measured.held} executions that waited for it: {less}, or use {slower}"
     if name in ("p99", "median") and _is_doubt(name, measured):
         return f"the hosts' clocks are not known any better: use hosts that are nearer to each other, or {slower}"
-    if measured.throttled is not None and measured.throttled.share > THROTTLED_LIMIT:
+    if measured.throttled is not None and is_held_back(measured.throttled):
         return _unthrottled(measured.throttled, less_burn, slower)
     if measured.steal > STEAL_LIMIT:
         return f"the hypervisor stole {_percent(measured.steal)} of the CPU: use a quieter host, or {slower}"
@@ -228,6 +228,11 @@ def _remedy(name: str, measured: Measured) -> str:
     if measured.ues_per_process == 1 and measured.ues > PACKED:
         return f"use {slower}, or fewer processes: --set emulation.ues_per_process={PACKED}"
     return f"use {slower}"
+
+
+def is_held_back(throttled: Throttled | None) -> bool:
+    """Whether a CPU quota held a process back so often that it matters."""
+    return throttled is not None and throttled.share > THROTTLED_LIMIT
 
 
 def _is_doubt(name: str, measured: Measured) -> bool:
