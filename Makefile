@@ -12,7 +12,7 @@ EVERY_CORE := -n $(shell cores=$$(nproc); echo $$((cores < 4 ? cores + 1 : 4))) 
 COMPILE := $(BIN)/python -m testbed.cli.compiling
 
 .DEFAULT_GOAL := help
-.PHONY: help install compiled demo test lint format types unit live chaos fidelity containers properties coverage docs bench clean
+.PHONY: help install compiled demo test lint format types unit live chaos fidelity containers properties coverage docs bench wheelhouse test-containers clean
 .DELETE_ON_ERROR:
 
 help:
@@ -24,6 +24,8 @@ help:
 	@echo 'make format       let ruff rewrite the code'
 	@echo 'make bench        the benchmarks, each printing a table'
 	@echo 'make docs         the documentation as a site, in build/site'
+	@echo 'make wheelhouse   what container images are built from, for builders without a package index'
+	@echo 'make test-containers   the tests that need a container engine; brings one up where none runs'
 	@echo 'make install      build the environment ($(VENV)) and compile the model'
 	@echo 'make clean        remove the environment and caches; runs are kept'
 
@@ -85,6 +87,15 @@ bench: install
 .PHONY: docs
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+test-containers: compiled
+	@$(PYTEST) -m containers -rs || { code=$$?; test $$code -eq 5 && echo 'there is no test of containers'; }
+
+# What the images are built from, for builders that reach no package index.
+wheelhouse: install
+	@mkdir -p build/wheelhouse
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --python-version 3.11 --only-binary :all: \
+		--dest build/wheelhouse --constraint requirements.lock --requirement compose/controller.txt pip setuptools
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

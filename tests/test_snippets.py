@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 
 from testbed.cli import main
 from testbed.cli.commands import common
@@ -90,7 +91,7 @@ def test_every_block_says_what_it_is():
 def test_every_command_is_one_of_those_that_are_checked():
     programs = {words[0] for _, words in shell()}
     assert (
-        programs <= {"testbed", "python", "make", "pip", "sqlite3", ".", "eval", "autoload", "echo"}
+        programs <= {"testbed", "python", "make", "pip", "sqlite3", "docker", ".", "eval", "autoload", "echo"}
         and len(shell()) > 25
     )
 
@@ -124,6 +125,8 @@ def test_verbs_are_called_as_they_can_be(words, here, capsys):
 def shortened(words):
     """The command, made short and put on a virtual clock."""
     words = [word for word in words if word != "--learn"]
+    if "compose" in words[1:]:
+        words[words.index("compose", 1)] = "sim"
     for live_or_long in ("--speed", "--for", "--metrics"):
         while live_or_long in words:
             del words[words.index(live_or_long) : words.index(live_or_long) + 2]
@@ -170,6 +173,17 @@ def test_programs_understand_their_arguments(words, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(script.parent), *sys.path])
     with pytest.raises(ParsedError):
         runpy.run_path(str(script), run_name="__main__")
+
+
+@pytest.mark.parametrize("words", of("docker", [*shell(), *inline()]))
+def test_engines_are_asked_for_files_and_containers_that_there_are(words):
+    services = yaml.safe_load((ROOT / "compose" / "compose.yaml").read_text())["services"]
+    if words[1] == "compose":
+        assert words[2] != "-f" or words[3] == "compose/compose.yaml"
+        assert words[4:5] != ["run"] or words[-1] in services
+    else:
+        assert words[1] in {"inspect", "kill", "network", "pause", "start", "system", "unpause"}
+        assert words[1] == "system" or words[-1] in services
 
 
 @pytest.mark.parametrize("words", of("make", [*shell(), *inline()]))

@@ -11,10 +11,10 @@ from testbed.analysis import incidents, replay
 from testbed.model import fidelity, histogram
 from testbed.node.lateness import HELD
 from testbed.protocol.placement import processes_of
-from testbed.protocol.rows import EventRow
+from testbed.protocol.rows import CLOCK, LIMITS, EventRow
 from testbed.record.reader import RUNNING, RecordedRun
 
-MS_PER_NS = 1e-6
+MS_PER_NS, NS = 1e-6, 1e-9
 BURN, NAMED = "burn", 3
 NOBODY_TOLD = fidelity.Lateness(math.nan, math.nan, math.nan), fidelity.Cpu(math.nan, math.nan)
 RELEASES = ("Result", "LocalEnd", "Arrived", "Ended", "Forward")
@@ -39,6 +39,8 @@ class Fidelity(msgspec.Struct, frozen=True, kw_only=True):
     worst: str = ""
     remedy: str = ""
     lateness_by_kind_ms: dict[str, fidelity.Lateness] = {}
+    throttled: fidelity.Throttled | None = None
+    clock_uncertainty_ms: float = 0.0
 
 
 def graded(run: RecordedRun) -> Fidelity:
@@ -56,9 +58,11 @@ def graded(run: RecordedRun) -> Fidelity:
         )
     events = run.record.events
     asked = run.resolved.emulation
-    host = _host(events)
+    host, speed = _host(events), float(run.meta.get("speed", asked.speed))
+    pairs, doubt_ns = replay.delay_pairs(run.tasks, replay.as_recorded(run).tasks), clock_doubt_ns(events) * speed
     measured = fidelity.Measured(
-        error=fidelity.delay_error(replay.delay_pairs(run.tasks, replay.as_recorded(run).tasks)),
+        error=fidelity.delay_error(pairs, doubt_ns),
+        doubt=fidelity.delay_error([(reference, reference) for _, reference in pairs], doubt_ns),
         tasks=len(run.tasks),
         slipped=round(counted((event.source, event.value) for event in events if event.kind == "slipped")),
         cpu=burnt(events),
@@ -69,12 +73,13 @@ def graded(run: RecordedRun) -> Fidelity:
         steal=host.get("steal", 0.0),
         host_cpu=host.get("cpu", 0.0),
         lateness=lateness(events),
-        speed=float(run.meta.get("speed", asked.speed)),
+        speed=speed,
         advised_speed=float(run.meta.get("advised_speed", 0.0)),
         guard_ms=asked.guard_ns * MS_PER_NS,
         held=round(counted((event.source, event.value) for event in events if event.kind == HELD)),
         ues=len(run.resolved.system.ues),
         ues_per_process=asked.ues_per_process,
+        throttled=throttled(events),
     )
     grade, worst, remedy = _grade(run, measured)
     told = any(event.kind == BURN for event in events)
@@ -92,6 +97,8 @@ def graded(run: RecordedRun) -> Fidelity:
         worst=worst,
         remedy=remedy,
         lateness_by_kind_ms={kind: _lateness(mine) for kind, mine in sorted(histograms(events).items())},
+        throttled=measured.throttled,
+        clock_uncertainty_ms=clock_doubt_ns(events) * MS_PER_NS,
     )
 
 
@@ -106,7 +113,7 @@ def _grade(run: RecordedRun, measured: fidelity.Measured) -> tuple[str | None, s
         return None, why, "processes do when they end: interrupt a run (Ctrl-C) instead of killing it"
     verdict = fidelity.grade(measured)
     culprit = incidents.culprit(run.record.events) if verdict.worst else ""
-    if culprit:
+    if culprit and not fidelity.is_held_back(measured.throttled):
         return verdict.grade, f"{verdict.worst}, and {culprit}", "find out what held that process up; the host did not"
     return verdict.grade, verdict.worst, verdict.remedy
 
@@ -168,6 +175,19 @@ def counted(readings: Iterable[tuple[str, float]]) -> float:
         total += value - before if value >= before else value
         last[source] = value
     return total
+
+
+def throttled(events: Iterable[EventRow]) -> fidelity.Throttled | None:
+    """The process that its CPU quota held back most; None if none was held back."""
+    held = [event for event in events if event.kind == LIMITS and event.value > 0.0]
+    worst = max(held, key=lambda event: event.value, default=None)
+    return None if worst is None else fidelity.Throttled(worst.source, float(detail(worst)["cores"]), worst.value)
+
+
+def clock_doubt_ns(events: Iterable[EventRow]) -> float:
+    """By how much the clocks of two hosts may disagree, the least certain two, in wall ns."""
+    worst = {event.source: event.value / NS for event in events if event.kind == CLOCK}
+    return sum(sorted(worst.values())[-2:])
 
 
 def _number(text: str) -> float:

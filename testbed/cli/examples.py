@@ -58,6 +58,18 @@ EXAMPLES = {
         "testbed report runs/demo-greedy-do --html report.html": "a page with charts",
         "testbed report runs/demo-greedy-do runs/demo-lc": "beside each other",
     },
+    "compose": {
+        "testbed compose region": "on standard output",
+        "testbed compose campus.yaml --slots 100 -o campus-compose.yaml": "",
+    },
+    "up": {
+        "testbed up region --slots 100": "then: testbed watch",
+        "testbed up region --follow": "until it ends",
+    },
+    "down": {
+        "testbed down": "its record is kept",
+        "testbed down -f region-limited.yaml": "what Compose brought up from this file",
+    },
     "export": {
         "testbed export runs/demo-greedy-do": "CSV, in the run's directory",
         "testbed export runs/demo-greedy-do --format parquet --out tables": "",

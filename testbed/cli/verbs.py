@@ -16,6 +16,9 @@ VERBS = {
     "compare": "compare policies on the same workloads",
     "bound": "find the best decisions in hindsight, a lower bound, and each policy's distance from both",
     "report": "summarize runs: as text, as a page, as plots for a paper",
+    "compose": "write a scenario as a file for Docker Compose, a container for each process",
+    "up": "start a run in containers, and leave it running",
+    "down": "end a run in containers, and remove them",
     "export": "write the tables of a run as CSV or Parquet",
     "import": "turn recorded traces into workloads, links or cells",
     "list": "list shipped scenarios, policies and runs",
@@ -78,6 +81,18 @@ def command(verb: str) -> ModuleType:
             from testbed.cli.commands import report
 
             return report
+        case "compose":
+            from testbed.cli.commands import compose
+
+            return compose
+        case "up":
+            from testbed.cli.commands import up
+
+            return up
+        case "down":
+            from testbed.cli.commands import down
+
+            return down
         case "export":
             from testbed.cli.commands import export
 

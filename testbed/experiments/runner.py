@@ -22,7 +22,7 @@ from testbed.live.progress import Progress
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.learning import REPLAY, LearningPlan
 from testbed.model.printable import printable, readable
-from testbed.model.system import EPOCH_SLOT, Fault, Plan
+from testbed.model.system import EPOCH_SLOT, TCP, Fault, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
 from testbed.policy import loading
 from testbed.policy.heuristics import Policy
@@ -60,8 +60,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     ``answers`` repeats recorded decisions instead of asking the policy (simulation only), ``deaths`` recorded ones
     instead of the scenario's faults. With ``learn`` the policy goes on learning from what the run measures, in ``mode``
-    by ``workers`` processes: 0 for one for each cell, as far as this host has room for them. ``say`` hears of what
-    takes long before the run begins, ``heard`` of its rows: as they come, from the twin when it is over.
+    by ``workers`` processes: 0 for one for each cell, as far as this host has room for them. ``agents`` is the
+    socket at which the agents of containers report, "" for processes on this host. ``say`` hears of what takes long
+    before the run begins, ``heard`` of its rows: as they come, from the twin when it is over.
     """
 
     resolved: Resolved
@@ -77,6 +78,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     learn: bool = False
     mode: str = REPLAY
     workers: int = 0
+    agents: str = ""
     notes: dict[str, Any] = {}
     say: Callable[[str], None] = unheard
     heard: Hearer = unseen
@@ -124,7 +126,7 @@ def perform(
             for rows in (made.tasks, made.slots, made.events):
                 order.heard(rows)
             return _kept(made, path, order)
-        _launch(msgspec.structs.replace(plan, policy=loading.kept(order.policy, path)), path, progress, order.heard)
+        _launch(msgspec.structs.replace(plan, policy=loading.kept(order.policy, path)), path, progress, order)
         _reward(path)
     except KeyboardInterrupt:
         _note(path, {"reason": INTERRUPTED, "end_ns": NEVER_BEGAN_NS})
@@ -181,6 +183,8 @@ def planned(order: Order, *, double: bool) -> Plan:
     payload.refuse(plan)
     known = host_costs.kept() or (calibration.measured(order.say) if order.auto_speed else host_costs.HostCosts())
     plan = preflight.fitted(plan, known, auto_speed=order.auto_speed)
+    if order.agents:
+        plan = msgspec.structs.replace(plan, emulation=msgspec.structs.replace(plan.emulation, transport=TCP))
     return msgspec.structs.replace(plan, learning=_learning(order, plan, known)) if order.learn else plan
 
 
@@ -280,7 +284,10 @@ def _reward(path: Path) -> None:
     recorder.close()
 
 
-def _launch(plan: Plan, path: Path, progress: Observer, heard: Hearer) -> None:
+def _launch(plan: Plan, path: Path, progress: Observer, order: Order) -> None:
+    from testbed.hosts.deployment import in_containers
     from testbed.live.launch import launch
+    from testbed.live.local_supervisor import LOCAL
 
-    launch(plan, path, progress, heard=heard)
+    deployment = in_containers(processes_of(plan), Path(order.agents)) if order.agents else LOCAL
+    launch(plan, path, progress, heard=order.heard, deployment=deployment)

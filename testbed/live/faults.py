@@ -120,6 +120,9 @@ class Faults:
             if self.supervisor.failed():
                 return
             self._died(process)
+        for process in self.supervisor.returned():
+            if process not in self.supervisor.table() and not self._is_awaited(process):
+                self._await(process, self._incarnation.get(process, 0) + 1, self._launcher.clock.now_ns())
         for comeback in self._returning:
             self._bring_back(comeback)
         self._returning = [comeback for comeback in self._returning if not comeback.told]
@@ -145,12 +148,15 @@ class Faults:
                 self._killed[process] = Killed(None, now)
             return ""
         if request.do == fault_requests.RESTART and not up:
-            if not any(comeback.name == process for comeback in self._returning):
+            if not self._is_awaited(process):
                 self._await(process, self._incarnation.get(process, 0) + 1, now)
             return ""
         return {fault_requests.KILL: "it is down", fault_requests.RESTART: "it is up"}.get(
             request.do, "what can be asked for is kill and restart"
         )
+
+    def _is_awaited(self, process: str) -> bool:
+        return any(comeback.name == process for comeback in self._returning)
 
     def _process_of(self, name: str) -> str:
         return next(process for process, (_, cores) in self._launcher.processes.items() if name in cores)
@@ -239,5 +245,6 @@ class Faults:
                     self._note(EventRow(comeback.at_ns, name, PLANNED, RESTART, (at - comeback.at_ns) * S_PER_NS))
                 self._broadcast(Up(name, at, comeback.incarnation), at, name)
         downs = tuple(self._downs.values())
-        launcher.tell(comeback.name, Start(clock.epoch_ns, clock.speed, at, downs))
+        epoch_ns = clock.epoch_ns + self.supervisor.ahead_ns(comeback.name)
+        launcher.tell(comeback.name, Start(epoch_ns, clock.speed, at, downs))
         comeback.told = True

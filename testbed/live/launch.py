@@ -10,10 +10,10 @@ from testbed.live import warm_up
 from testbed.live.faults import Faults
 from testbed.live.host_meter import HostLoad
 from testbed.live.interrupts import collected_signals
-from testbed.live.local_supervisor import LocalSupervisor
+from testbed.live.local_supervisor import LOCAL
 from testbed.live.process_group import ProcessGroup, prepared
 from testbed.live.progress import Progress, TaskCounter
-from testbed.live.supervisor import Supervise
+from testbed.live.supervisor import ClockReading, Deployment
 from testbed.model.errors import LostError, StartError
 from testbed.model.system import Plan
 from testbed.model.task import DRAIN_LIMIT, INTERRUPTED, NEVER_BEGAN_NS, STARTER_DIED
@@ -21,7 +21,7 @@ from testbed.node.launcher_session import LAUNCHER
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Rows, Stop
 from testbed.protocol.placement import processes_of
-from testbed.protocol.rows import DROPPED_FRAME, UNSENT, EventRow
+from testbed.protocol.rows import CLOCK, DROPPED_FRAME, UNSENT, EventRow
 from testbed.record.writer import Hearer, Recorder
 
 STOP_TIMEOUT_NS = 5_000_000_000
@@ -42,15 +42,15 @@ def launch(
     progress: Callable[[Progress], None] | None = None,
     meta: Mapping[str, object] | None = None,
     heard: Hearer | None = None,
-    supervise: Supervise = LocalSupervisor,
+    deployment: Deployment = LOCAL,
 ) -> RunEnd:
     """Run ``plan`` on processes, recording into ``run_dir``; raises `StartError` when they cannot be started.
 
-    ``supervise`` makes who starts and ends them. ``heard`` is called with rows once they are recorded, and must not
+    ``deployment`` says where they live. ``heard`` is called with rows once they are recorded, and must not
     take long.
     """
     with collected_signals() as interrupted, prepared(run_dir) as here:
-        launcher = Launcher(plan, run_dir, here, progress, meta or {}, interrupted, supervise)
+        launcher = Launcher(plan, run_dir, here, progress, meta or {}, interrupted, deployment)
         launcher.recorder.heard = heard
         return launcher.run()
 
@@ -66,9 +66,9 @@ class Launcher(ProcessGroup):
         progress: Callable[[Progress], None] | None,
         meta: Mapping[str, object],
         interrupted: list[int],
-        supervise: Supervise,
+        deployment: Deployment,
     ) -> None:
-        super().__init__(plan, run_dir, here, processes_of(plan), warm_up=warm_up.plan(plan), supervise=supervise)
+        super().__init__(plan, run_dir, here, processes_of(plan), warm_up=warm_up.plan(plan), deployment=deployment)
         self.interrupted = interrupted
         self._show = progress or (lambda _: None)
         self._began_ns = time.monotonic_ns()
@@ -81,6 +81,7 @@ class Launcher(ProcessGroup):
         self._load = HostLoad()
         self._earnest = False
         self._ready_s = 0.0
+        self._clocks: Sequence[ClockReading] = ()
 
     def run(self) -> RunEnd:
         """Start, run, stop; whatever happens, no process is left and the record is closed."""
@@ -100,6 +101,7 @@ class Launcher(ProcessGroup):
     def _finish(self, reason: str, end_ns: int) -> None:
         """Write the failed tasks' rows, the host's load and how the run ended."""
         self.recorder.add(self.ledger.failed_rows(self.faults_absences(), end_ns, reason))
+        self.recorder.add([clock_row(end_ns, reading) for reading in self._clocks])
         self.recorder.add([EventRow(end_ns, LAUNCHER, "host", self._load.to_json(), self._load.steal())])
         self.recorder.put({"reason": reason, "end_ns": end_ns})
         self.recorder.close()
@@ -175,6 +177,7 @@ class Launcher(ProcessGroup):
     def _stop(self, reason: str) -> None:
         """Let everyone flush and leave; a second interrupt hurries."""
         supervisor = self.supervisor
+        self._clocks = supervisor.clocks()
         for name in supervisor.table():
             self.tell(name, Stop(self.now_ns(), reason))
         limit = time.monotonic_ns() + STOP_TIMEOUT_NS
@@ -198,3 +201,9 @@ class Launcher(ProcessGroup):
         self.receive()
         while not self.mailbox.drained and time.monotonic_ns() < limit:
             self.receive()
+
+
+def clock_row(at_ns: int, reading: ClockReading) -> EventRow:
+    """The event that tells of another host's clock; its value is the uncertainty in s."""
+    detail = msgspec.json.encode(reading).decode()
+    return EventRow(at_ns, reading.host, CLOCK, detail, reading.uncertainty_ns * 1e-9)

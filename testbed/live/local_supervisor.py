@@ -8,12 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from testbed.live.supervisor import Child
+from testbed.live.supervisor import Child, ClockReading, Deployment
 from testbed.model.errors import StartError
 from testbed.node.zygote import REFUSED
 
@@ -126,6 +126,18 @@ class LocalSupervisor:
         """See `Supervisor`."""
         return self._children
 
+    def returned(self) -> list[str]:
+        """Nothing: there is one host, and this is it."""
+        return []
+
+    def ahead_ns(self, name: str) -> int:
+        """0: all have one clock."""
+        return 0
+
+    def clocks(self) -> Sequence[ClockReading]:
+        """None: there are no other hosts."""
+        return ()
+
     def failed(self) -> bool:
         """Whether the zygote is dead; its children died with it."""
         return self._zygote.poll() is not None
@@ -190,3 +202,6 @@ class LocalSupervisor:
             self._zygote.kill()
             self._zygote.wait()
         self._log.close()
+
+
+LOCAL = Deployment(LocalSupervisor)

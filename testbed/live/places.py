@@ -1,7 +1,6 @@
 """Where the processes of a run are reached, and the secrets by which they know each other."""
 
 import ipaddress
-import os
 import secrets
 import socket
 from collections.abc import Collection, Mapping, Sequence
@@ -10,9 +9,10 @@ from pathlib import Path
 import msgspec
 import zmq
 
+from testbed.live.supervisor import Endpoints
 from testbed.model.errors import StartError
 from testbed.model.system import LAUNCHER, TCP
-from testbed.node.credentials import KEY_FOLDER, TOKEN_BYTES
+from testbed.node.credentials import KEY_FOLDER, TOKEN_BYTES, write_private
 from testbed.node.process import PLACES
 from testbed.protocol.place import Place
 
@@ -29,18 +29,19 @@ def new_token() -> bytes:
 class Places:
     """The places of the processes that ``names`` lists with the cores in each, the launcher's too.
 
-    On TCP every process has an address of its own on this host's loopback, and a key; otherwise a socket below the
-    run's directory. Raises `StartError` where no addresses can be had.
+    On TCP every process has a key, and the endpoints that ``endpoints`` finds for it, by default on an address of its
+    own on this host's loopback; otherwise a socket below the run's directory. Raises `StartError` where no addresses
+    can be had.
     """
 
-    def __init__(self, names: Mapping[str, Sequence[str]], transport: str) -> None:
+    def __init__(self, names: Mapping[str, Sequence[str]], transport: str, endpoints: Endpoints | None = None) -> None:
         self._names, self._tcp = names, transport == TCP
         self._secret: dict[str, str] = {}
         self._reached: dict[str, Place] = {}
         if self._tcp:
-            for name, endpoint in _loopback(names).items():
+            for name, (bind, address) in (endpoints or _loopback)(names).items():
                 public, secret = (key.decode() for key in zmq.curve_keypair())
-                self._secret[name], self._reached[name] = secret, Place(endpoint, endpoint, public)
+                self._secret[name], self._reached[name] = secret, Place(bind, address, public)
 
     def key_of(self, process: str) -> str:
         """A process's secret key; "" where there are none."""
@@ -56,27 +57,22 @@ class Places:
 
     def write(self, run_dir: Path) -> None:
         """Leave in the run's private folder what each process reads: the places, and its key; for this user only."""
-        _write(run_dir / PLACES, msgspec.msgpack.encode(self.by_name()))
+        write_private(run_dir / PLACES, msgspec.msgpack.encode(self.by_name()))
         for name, key in self._secret.items():
             if name != LAUNCHER:
                 (run_dir / KEY_FOLDER).mkdir(mode=0o700, exist_ok=True)
-                _write(run_dir / KEY_FOLDER / name, key.encode())
+                write_private(run_dir / KEY_FOLDER / name, key.encode())
 
 
-def _write(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(data)
-
-
-def _loopback(names: Collection[str]) -> dict[str, str]:
-    """An endpoint for each name, on addresses of their own that nobody uses with that port."""
+def _loopback(names: Collection[str]) -> dict[str, tuple[str, str]]:
+    """The endpoints of each name, on addresses of their own that nobody uses with that port."""
     for _ in range(TRIES):
         first = 2 + secrets.randbelow(LOOPBACK_NETWORK.num_addresses - len(names) - 3)
         port = secrets.choice(PORTS)
         addresses = [str(LOOPBACK_NETWORK[first + index]) for index in range(len(names))]
         if all(_is_free(address, port) for address in addresses):
-            return {name: f"tcp://{address}:{port}" for name, address in zip(names, addresses, strict=True)}
+            endpoints = (f"tcp://{address}:{port}" for address in addresses)
+            return {name: (endpoint, endpoint) for name, endpoint in zip(names, endpoints, strict=True)}
     raise StartError("no free addresses on this host's loopback", "--set emulation.transport=ipc")
 
 

@@ -13,10 +13,10 @@ import zmq
 
 from testbed.live import needs
 from testbed.live.liveness import Liveness
-from testbed.live.local_supervisor import LocalSupervisor
+from testbed.live.local_supervisor import LOCAL
 from testbed.live.places import Places, new_token
 from testbed.live.progress import Progress
-from testbed.live.supervisor import Supervise, Supervisor
+from testbed.live.supervisor import Deployment, Supervisor
 from testbed.model.errors import LostError, StartError
 from testbed.model.system import Plan
 from testbed.node.assignment import Assignment, pieces, policy_bytes
@@ -76,7 +76,7 @@ class ProcessGroup:
         processes: Processes,
         mine: Sequence[str] = (),
         warm_up: Plan | None = None,
-        supervise: Supervise = LocalSupervisor,
+        deployment: Deployment = LOCAL,
     ) -> None:
         self.plan, self.run_dir, self.processes, self._mine = plan, run_dir, processes, mine
         self.episode = 0
@@ -87,7 +87,7 @@ class ProcessGroup:
         self.set_orders(warm_up)
         self._token = new_token()
         listed = {name: (name, *cores) for name, (_, cores) in processes.items()} | {LAUNCHER: (LAUNCHER, *mine)}
-        places = Places(listed, plan.emulation.transport)
+        places = Places(listed, plan.emulation.transport, deployment.endpoints)
         places.write(run_dir)
         by_name = places.by_name(f"{here}/")
         try:
@@ -97,7 +97,7 @@ class ProcessGroup:
         self.clock = Clock(NEVER_NS, plan.emulation.speed)
         self.liveness = Liveness(self.mailbox, self.note, self.now_ns)
         self._ready: dict[str, int] = {}
-        self._supervise = supervise
+        self._supervise = deployment.supervise
 
     def take(self, received: Envelope) -> None:
         """A message that is not about being alive."""
@@ -143,7 +143,7 @@ class ProcessGroup:
             if stopped():
                 return False
             if time.monotonic_ns() > limit:
-                raise StartError(f"not ready after 60 s: {', '.join(late[:5])}", f"see {self.run_dir / 'logs'}")
+                raise StartError(f"not ready after 60 s: {', '.join(late[:5])}", self.log_tail(late[0]))
             self.wait(100)
             self.receive()
             for name in supervisor.dead():
@@ -176,7 +176,8 @@ class ProcessGroup:
         """Give the processes called ``names`` an epoch ``ahead_ns`` from now."""
         self.clock = Clock(time.monotonic_ns() + ahead_ns, speed)
         for name in names:
-            self.tell(name, Start(self.clock.epoch_ns, speed, warm_up=warm_up))
+            epoch_ns = self.clock.epoch_ns + self.supervisor.ahead_ns(name)
+            self.tell(name, Start(epoch_ns, speed, warm_up=warm_up))
 
     def call_off(self, names: Sequence[str], reason: str) -> None:
         """End the episode that ``names`` play: they await another epoch, and drop what is still said in this one.

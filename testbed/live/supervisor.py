@@ -4,7 +4,7 @@ Where the processes are, on this host, in containers or on other hosts, is the b
 `testbed.live.local_supervisor` does on this host.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,19 @@ class Child(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     pid: int
     incarnation: int = 0
+
+
+class ClockReading(msgspec.Struct, frozen=True, kw_only=True):
+    """The monotonic clock of ``host``: by how many ns it is ahead of this one, give or take ``uncertainty_ns``.
+
+    ``same``: it is this one, and nothing had to be measured; otherwise ``probes`` were sent.
+    """
+
+    host: str
+    same: bool
+    ahead_ns: int = 0
+    uncertainty_ns: int = 0
+    probes: int = 0
 
 
 class Supervisor(Protocol):
@@ -56,6 +69,15 @@ class Supervisor(Protocol):
     def crashed(self, name: str) -> bool:
         """Whether a process that ended said why in its log; otherwise somebody killed it."""
 
+    def returned(self) -> list[str]:
+        """Names of those that died with their host, which has come back since and could start them again."""
+
+    def ahead_ns(self, name: str) -> int:
+        """By how much the monotonic clock of the process ``name`` is ahead of this one."""
+
+    def clocks(self) -> Sequence[ClockReading]:
+        """What is known of the clocks of other hosts."""
+
     def failed(self) -> bool:
         """Whether the supervisor has lost what it starts processes with, and with it all of them."""
 
@@ -65,3 +87,13 @@ class Supervisor(Protocol):
 
 Supervise = Callable[[Path, bytes], Supervisor]
 """Makes the supervisor of a run in a directory, which hands the run's token to each process, unseen by others."""
+
+Endpoints = Callable[[Collection[str]], dict[str, tuple[str, str]]]
+"""Finds for each process what it binds and where others reach it, as ZeroMQ has it; raises `StartError`."""
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """Where a run's processes live: who starts them there, and their TCP ``endpoints`` (None: on this loopback)."""
+
+    supervise: Supervise
+    endpoints: Endpoints | None = None

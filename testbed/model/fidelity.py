@@ -7,7 +7,8 @@
 | C | ≤ 10 % | ≤ 50 % | ≤ 10 % | ≥ 50 % |
 | F | anything else | | | |
 
-The error of a task is |measured − reference| / reference; the reference is the delay that the simulation computes from
+The error of a task is (|measured − reference| + d) / reference, where d is by how much the clocks of the hosts that it
+crossed may disagree: 0 on one host; the reference is the delay that the simulation computes from
 the run's inputs alone; a run without a task has no error. A run with fewer real cycles or bytes than its scenario asked
 for is no better than B. Where the burnt share was left to the host, nobody asked for a certain one: a shortfall of the
 one that was chosen costs the A and no more. These limits are our choice.
@@ -38,7 +39,7 @@ LIMITS = {
     "B": Limits(0.03, 0.15, 0.01, 0.85),
     "C": Limits(0.10, 0.50, 0.10, 0.50),
 }
-STEAL_LIMIT, BUSY_LIMIT, HELD_LIMIT = 0.02, 0.85, 0.01
+STEAL_LIMIT, BUSY_LIMIT, HELD_LIMIT, THROTTLED_LIMIT = 0.02, 0.85, 0.01, 0.05
 REAL_SPEED, PACKED = 10.0, 5
 
 
@@ -64,11 +65,19 @@ class Cpu(msgspec.Struct, frozen=True):
     achieved_s: float = 0.0
 
 
+class Throttled(msgspec.Struct, frozen=True):
+    """The ``process`` that its CPU quota of ``cores`` held back most, in ``share`` of the quota's periods."""
+
+    process: str
+    cores: float
+    share: float
+
+
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """What a grade is made from, and the flags a remedy may change; ``asked_burn`` -1: left to the host.
 
     ``advised_speed`` is what was advised before the run, 0 if nothing was. ``held`` executions were over before the
-    guard let them begin.
+    guard let them begin. ``doubt`` is the share of the error that the hosts' clocks alone may be to blame for.
     """
 
     error: DelayError = DelayError()
@@ -88,6 +97,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     held: int = 0
     ues: int = 1
     ues_per_process: int = 1
+    throttled: Throttled | None = None
+    doubt: DelayError = DelayError()
 
 
 class Grading(msgspec.Struct, frozen=True):
@@ -111,9 +122,9 @@ def grade(measured: Measured) -> Grading:
     return Grading(letter, _described(name, measured), _remedy(name, measured))
 
 
-def delay_error(pairs: Sequence[tuple[int, int]]) -> DelayError:
-    """Median and 99th percentile of |measured − reference| / reference over pairs of delays in ns."""
-    errors = [abs(measured - reference) / reference for measured, reference in pairs if reference > 0]
+def delay_error(pairs: Sequence[tuple[int, int]], doubt_ns: float = 0.0) -> DelayError:
+    """Median and 99th percentile of (|measured − reference| + doubt) / reference over pairs of delays in ns."""
+    errors = [(abs(measured - reference) + doubt_ns) / reference for measured, reference in pairs if reference > 0]
     if not errors:
         return DelayError(None, None)
     return DelayError(percentile(errors, 50.0), percentile(errors, 99.0))
@@ -199,6 +210,10 @@ def _remedy(name: str, measured: Measured) -> str:
     if name in ("p99", "median") and measured.held > HELD_LIMIT * measured.tasks:
         less = f"--set emulation.guard={measured.guard_ms / 4:g}ms"
         return f"the guard is longer than {measured.held} executions that waited for it: {less}, or use {slower}"
+    if name in ("p99", "median") and _is_doubt(name, measured):
+        return f"the hosts' clocks are not known any better: use hosts that are nearer to each other, or {slower}"
+    if measured.throttled is not None and is_held_back(measured.throttled):
+        return _unthrottled(measured.throttled, less_burn, slower)
     if measured.steal > STEAL_LIMIT:
         return f"the hypervisor stole {_percent(measured.steal)} of the CPU: use a quieter host, or {slower}"
     if measured.host_cpu > BUSY_LIMIT:
@@ -213,3 +228,21 @@ def _remedy(name: str, measured: Measured) -> str:
     if measured.ues_per_process == 1 and measured.ues > PACKED:
         return f"use {slower}, or fewer processes: --set emulation.ues_per_process={PACKED}"
     return f"use {slower}"
+
+
+def is_held_back(throttled: Throttled | None) -> bool:
+    """Whether a CPU quota held a process back so often that it matters."""
+    return throttled is not None and throttled.share > THROTTLED_LIMIT
+
+
+def _is_doubt(name: str, measured: Measured) -> bool:
+    """Whether most of the error is what clocks may be wrong by."""
+    error, doubt = getattr(measured.error, name), getattr(measured.doubt, name)
+    return error is not None and doubt is not None and doubt > error / 2
+
+
+def _unthrottled(throttled: Throttled, less_burn: str, slower: str) -> str:
+    """What to do about a limit that held a process back."""
+    held = f"{throttled.process} used up its limit of {throttled.cores:g} CPU in {_percent(throttled.share)} of periods"
+    remedies = ("raise emulation.limits or what else set it", less_burn, f"use {slower}")
+    return f"{held}: {', or '.join(remedy for remedy in remedies if remedy)}"

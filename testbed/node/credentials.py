@@ -41,3 +41,10 @@ def read_key(name: str, keys: Path = KEY_FOLDER) -> str:
         return (keys / name).read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:
         raise StartError(f"no key for {name} in {keys}: {error}", "runs are started by `testbed run`") from None
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only this user can read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(data)

@@ -1,13 +1,16 @@
 """How late a process was: by kind of timer, and what else it counts of itself, as rows for the record."""
 
+import math
 from collections import Counter
 
 import msgspec
 
 from testbed.model.histogram import Histogram
+from testbed.node import limits
+from testbed.node.limits import CpuPeriods
 from testbed.node.socket import Mailbox
 from testbed.node.work import Work
-from testbed.protocol.rows import DROPPED_FRAME, UNSENT, EventRow, Row
+from testbed.protocol.rows import DROPPED_FRAME, LIMITS, UNSENT, EventRow, Row
 
 HELD = "held"
 
@@ -63,3 +66,22 @@ def slipped(name: str, now_ns: int, lateness: LatenessMeter) -> EventRow:
     """The events of the process ``name`` that came too late for their order so far, by kind."""
     slips = " ".join(f"{kind}:{count}" for kind, count in sorted(lateness.slips.items()))
     return EventRow(now_ns, name, "slipped", slips, lateness.slips.total())
+
+
+def limits_of(name: str, now_ns: int, cpu: CpuPeriods) -> list[Row]:
+    """What the control groups of the process ``name`` allowed it, and what came of that; nothing without limits.
+
+    The value is the share of the ``cpu`` quota's periods in which it was held back.
+    """
+    memory = limits.memory_limit()
+    if math.isinf(cpu.cores) and math.isinf(memory):
+        return []
+    told = {
+        "cores": None if math.isinf(cpu.cores) else cpu.cores,
+        "periods": cpu.periods,
+        "throttled": cpu.throttled,
+        "memory_bytes": None if math.isinf(memory) else memory,
+        "memory_peak_bytes": limits.peak_memory(),
+    }
+    share = cpu.throttled / cpu.periods if cpu.periods > 0 else 0.0
+    return [EventRow(now_ns, name, LIMITS, msgspec.json.encode(told).decode(), share)]

@@ -10,6 +10,7 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 
 UNLIMITED = float("inf")
@@ -82,6 +83,42 @@ def may_open(descriptors: int) -> bool:
     return True
 
 
+class CpuPeriods(msgspec.Struct, frozen=True):
+    """Periods of the tightest CPU quota so far, and in how many of them the group had used it up; ``cores`` is the
+    quota, infinite where there is none."""
+
+    cores: float = UNLIMITED
+    periods: int = 0
+    throttled: int = 0
+
+    def since(self, before: "CpuPeriods") -> "CpuPeriods":
+        """What came after ``before``."""
+        return CpuPeriods(self.cores, self.periods - before.periods, self.throttled - before.throttled)
+
+
+def cpu_periods(root: Path = _ROOT) -> CpuPeriods:
+    """How often the quota that binds this process most has held it back so far."""
+    found = CpuPeriods()
+    for folder in _groups("cpu", root):
+        quota = _quota(folder)
+        if quota < found.cores:
+            told = _table(folder / "cpu.stat")
+            found = CpuPeriods(quota, int(told.get("nr_periods", 0)), int(told.get("nr_throttled", 0)))
+    return found
+
+
+def memory_limit(root: Path = _ROOT) -> float:
+    """Bytes that this process's control groups may have; infinite where nothing limits them below what there is."""
+    limit = total_memory(root)
+    return limit if limit < float(psutil.virtual_memory().total) else UNLIMITED
+
+
+def peak_memory(root: Path = _ROOT) -> float:
+    """The most bytes that this process's control group has had; 0 where nobody says."""
+    names = ("memory.peak", "memory.max_usage_in_bytes")
+    return next((_number(folder, *names, unknown=0.0) for folder in _groups("memory", root)), 0.0)
+
+
 def _own_tasks() -> int:
     """Threads of all processes of this user, which is what the kernel counts."""
     uid, count = os.getuid(), 0
@@ -146,9 +183,14 @@ def _number(folder: Path, *names: str, unknown: float = UNLIMITED) -> float:
 
 def _cache(folder: Path) -> float:
     """Bytes of files that the group would give up for memory."""
-    words = (line.split() for line in _lines(folder / "memory.stat"))
-    found = {word[0]: float(word[1]) for word in words if len(word) == 2}
+    found = _table(folder / "memory.stat")
     return found.get("total_inactive_file", found.get("inactive_file", 0.0))
+
+
+def _table(path: Path) -> dict[str, float]:
+    """The words and numbers of a file that has one of each a line."""
+    words = (line.split() for line in _lines(path))
+    return {word[0]: float(word[1]) for word in words if len(word) == 2}
 
 
 def _lines(path: Path) -> list[str]:

@@ -18,7 +18,9 @@ from testbed.node.assignment import Assignment, Pieces, with_policy
 from testbed.node.clock import Clock, sharpen, tame_garbage
 from testbed.node.credentials import Credentials, read_key, read_token
 from testbed.node.host import Host
+from testbed.node.lateness import limits_of
 from testbed.node.launcher_session import LAUNCHER, LauncherSession
+from testbed.node.limits import cpu_periods
 from testbed.node.role import Role
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.actions import Core
@@ -89,7 +91,7 @@ class Process:
             plan, since = self.orders.warm_up, self.orders.episode - 1
         plan = at_speed(plan, start.speed)
         clock, role = Clock(start.epoch_monotonic_ns, start.speed), role_of(plan.system, plan.emulation)
-        host = Host(plan, clock, self.mailbox, role, self._emit, since)
+        host, periods = Host(plan, clock, self.mailbox, role, self._emit, since), cpu_periods()
         try:
             for making in self._makings(plan, start):
                 host.add(make(making), since + self._incarnation, start.downs)
@@ -98,6 +100,7 @@ class Process:
             )
             stop = host.run()
             self._rows += host.statistics(self.name)
+            self._rows += limits_of(self.name, host.clock.now_ns(), cpu_periods().since(periods))
             return stop
         finally:
             self._flush()

@@ -167,6 +167,7 @@ REQUEST_REFUSED = "refused"
 LEARNING_PAUSED, LEARNING_RESUMED = "learning_paused", "learning_resumed"
 FELL_BACK = "fell_back"
 KILL, RESTART, DEAD_ALREADY = "kill", "restart", "kill: was dead already"
+CLOCK, LIMITS = "clock", "limits"
 SILENT, HEARD, UNSENT, DROPPED_FRAME = "silent", "heard", "unsent", "dropped_frame"
 
 

@@ -1,5 +1,5 @@
 """Backends by name, as options, records and reports have them."""
 
-TESTBED, SIM, TWIN = "testbed", "sim", "twin"
+TESTBED, SIM, TWIN, COMPOSE = "testbed", "sim", "twin", "compose"
 BACKENDS = (TESTBED, SIM, TWIN)
 VIRTUAL = (SIM, TWIN)

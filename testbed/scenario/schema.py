@@ -182,6 +182,21 @@ class AgentSection(msgspec.Struct, frozen=True, kw_only=True):
     epoch: Annotated[str, Choice(("slot", "arrival"))] = "slot"
 
 
+class ContainerLimits(msgspec.Struct, frozen=True):
+    """What one container may use: CPUs, and data of memory (-1: whatever there is)."""
+
+    cpu: Annotated[float, Number(Range(0.01, 1024), words={"unlimited": -1.0})] = -1.0
+    memory_bits: Annotated[int, Quantity("data", Range(64e6, 2**53), {"unlimited": -1})] = key("memory", -1)
+
+
+class LimitsSection(msgspec.Struct, frozen=True):
+    """The limits of a run's containers, each of a role alike; elsewhere they change nothing."""
+
+    ue: Annotated[ContainerLimits, Section(ContainerLimits)] = ContainerLimits()
+    es: Annotated[ContainerLimits, Section(ContainerLimits)] = ContainerLimits()
+    controller: Annotated[ContainerLimits, Section(ContainerLimits)] = ContainerLimits()
+
+
 class EmulationSection(msgspec.Struct, frozen=True, kw_only=True):
     """How a live run emulates the model; ``guard`` and ``spin`` are wall time; drain_limit -1: twice the run."""
 
@@ -194,6 +209,7 @@ class EmulationSection(msgspec.Struct, frozen=True, kw_only=True):
     guard_ns: Annotated[int, TIME] = key("guard", 2_000_000)
     spin_ns: Annotated[int, TIME] = key("spin", 200_000)
     transport: Annotated[str, Choice(("ipc", "tcp"))] = "ipc"
+    limits: Annotated[LimitsSection, Section(LimitsSection)] = LimitsSection()
 
 
 class FaultSection(msgspec.Struct, frozen=True):

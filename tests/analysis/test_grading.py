@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from testbed.analysis.grading import graded, histograms, lateness
+from testbed.analysis.grading import clock_doubt_ns, graded, histograms, lateness, throttled
 from testbed.cli import summary_text
 from testbed.cli.exit_code import verdict
 from testbed.experiments import runner
+from testbed.model.fidelity import Throttled
 from testbed.model.histogram import Histogram
 from testbed.protocol.rows import EventRow
 from testbed.record.backends import SIM
@@ -39,6 +40,27 @@ def test_lateness_is_told_by_kind_of_event():
     assert lateness(EVENTS, ("Result",)).p50 == pytest.approx(2.0, rel=0.03)
     assert lateness(EVENTS, ("Result",)).max == 3.0
     assert lateness(EVENTS).max == 50.0
+
+
+def test_the_process_that_its_quota_held_back_most_is_found():
+    limits = [EventRow(0, f"ue-1-{n}", "limits", json.dumps({"cores": n / 10}), n / 4) for n in (1, 3, 2)]
+    assert throttled(limits) == Throttled("ue-1-3", 0.3, 0.75)
+    assert throttled([EventRow(0, "es-1", "limits", json.dumps({"cores": None}), 0.0)]) is None
+
+
+def test_two_hosts_may_disagree_by_what_both_clocks_may_be_wrong_by():
+    clocks = [EventRow(0, host, "clock", "{}", value) for host, value in (("a", 0.0), ("b", 1e-5), ("c", 2e-5))]
+    assert clock_doubt_ns(clocks) == pytest.approx(30_000)
+    assert clock_doubt_ns([]) == 0.0
+
+
+def test_a_clock_that_is_not_known_well_costs_the_grade(live):
+    run = live(*PROCESSES)
+    assert graded(run).grade == "A" and graded(run).clock_uncertainty_ms == 0.0
+    run.record.events.append(EventRow(0, "far", "clock", "{}", 0.05))
+    found = graded(run)
+    assert found.grade in ("C", "F") and found.clock_uncertainty_ms == pytest.approx(50.0)
+    assert "clocks" in found.remedy
 
 
 def test_kinds_that_never_fired_were_never_late():

@@ -14,6 +14,7 @@ class FakeSupervisor:
     def __init__(self, *names, player=None, stillborn=()):
         self.children, self.started, self.ended, self.idle = {}, [], [], set()
         self.words, self.with_traceback, self.lost, self.closed = {}, set(), False, False
+        self.back, self.ahead, self.readings = [], {}, ()
         self._player, self._players, self._stillborn = player, {}, stillborn
         for name in names:
             self.start("", name)
@@ -57,6 +58,16 @@ class FakeSupervisor:
 
     def crashed(self, name):
         return name in self.with_traceback
+
+    def returned(self):
+        found, self.back = self.back, []
+        return found
+
+    def ahead_ns(self, name):
+        return self.ahead.get(name, 0)
+
+    def clocks(self):
+        return self.readings
 
     def failed(self):
         return self.lost

@@ -7,6 +7,7 @@ import pytest
 
 from testbed.live import process_group
 from testbed.live.launch import launch
+from testbed.live.supervisor import Deployment
 from testbed.model.delay import NS_PER_S
 from testbed.model.errors import StartError
 from testbed.model.system import Emulation, Fault
@@ -77,7 +78,7 @@ def started(whole, folder, **options):
         return found[0]
 
     try:
-        return launch(whole, folder / "r", supervise=supervise), found[0]
+        return launch(whole, folder / "r", deployment=Deployment(supervise)), found[0]
     finally:
         assert found[0].closed and not found[0]._players
 

@@ -101,3 +101,41 @@ def test_a_soft_limit_of_descriptors_is_raised_as_far_as_needed():
     low = "resource.setrlimit(resource.RLIMIT_NOFILE, (32, 64))"
     code = "print(limits.may_open(60), limits.may_open(65), resource.getrlimit(resource.RLIMIT_NOFILE))"
     assert in_a_process(code, low) == "True False (60, 64)"
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_how_often_a_quota_held_the_process_back_is_read_where_the_tightest_is(host, version):
+    stat = "nr_periods 40\nnr_throttled 10\nthrottled_time 5\n"
+    if version == 2:
+        root = host(
+            V2,
+            "0::/a/b\n",
+            {
+                "sys/fs/cgroup/a/cpu.max": "10000 100000\n",
+                "sys/fs/cgroup/a/cpu.stat": stat,
+                "sys/fs/cgroup/a/b/cpu.max": "50000 100000\n",
+                "sys/fs/cgroup/a/b/cpu.stat": "nr_periods 1\nnr_throttled 1\n",
+                "sys/fs/cgroup/a/b/memory.max": "64000000\n",
+                "sys/fs/cgroup/a/b/memory.peak": "5000000\n",
+            },
+        )
+    else:
+        files = {
+            "cpu/cpu.cfs_quota_us": "1000\n",
+            "cpu/cpu.cfs_period_us": "10000\n",
+            "cpu/cpu.stat": stat,
+            "memory/memory.limit_in_bytes": "64000000\n",
+            "memory/memory.max_usage_in_bytes": "5000000\n",
+        }
+        files = {f"sys/fs/cgroup/{name}": text for name, text in files.items()}
+        root = host(V1.format(inside="/c"), V1_OWN.format(own="/c"), files)
+    before = limits.CpuPeriods(0.1, 30, 8)
+    assert limits.cpu_periods(root) == limits.CpuPeriods(0.1, 40, 10)
+    assert limits.cpu_periods(root).since(before) == limits.CpuPeriods(0.1, 10, 2)
+    assert (limits.memory_limit(root), limits.peak_memory(root)) == (64e6, 5e6)
+
+
+def test_without_limits_there_is_nothing_to_read(host):
+    root = host("", "", {})
+    assert limits.cpu_periods(root) == limits.CpuPeriods()
+    assert (limits.memory_limit(root), limits.peak_memory(root)) == (float("inf"), 0.0)

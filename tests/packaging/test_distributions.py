@@ -11,8 +11,9 @@ import pytest
 from tests.command import PATIENCE_S, ROOT
 
 PACKAGES = ("ue_agent", "edge_server", "controller", "testbed")
-FOLDERS = (*PACKAGES, "tests", "docs", "benchmarks", "examples", "tools", ".ci", ".github")
+FOLDERS = (*PACKAGES, "tests", "docs", "benchmarks", "compose", "examples", "tools", ".ci", ".github")
 FILES = (
+    ".dockerignore",
     ".gitignore",
     ".pre-commit-config.yaml",
     "ARCHITECTURE.md",

@@ -2,10 +2,10 @@
 
 import argparse
 
-from testbed.cli.commands import common, learning
+from testbed.cli.commands import common, down, learning, up
 from testbed.experiments.runner import Order
 from testbed.policy import loading
-from testbed.record.backends import BACKENDS, TESTBED
+from testbed.record.backends import BACKENDS, COMPOSE, TESTBED
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -14,16 +14,24 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--policy", default=common.DEFAULT_POLICY, metavar="P", help="policy (greedy-do)")
     common.add_scenario_options(parser)
     parser.add_argument(
-        "--backend", choices=BACKENDS, default=TESTBED, help="processes on this host, simulation, or twin (testbed)"
+        "--backend",
+        choices=(*BACKENDS, COMPOSE),
+        default=TESTBED,
+        help="processes on this host, simulation, twin, or containers (testbed)",
     )
     parser.add_argument("--metrics", metavar="[ADDRESS:]PORT", help="serve Prometheus metrics, on loopback unless told")
+    parser.add_argument(
+        "--agents", metavar="FILE", help="socket at which agents of containers report, to run on them (see compose)"
+    )
     common.add_run_options(parser)
     learning.add(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Run a scenario and print its summary; returns the exit code."""
-    common.refuse_live_options(args, args.backend, {"--metrics": args.metrics})
+    if args.backend == COMPOSE:
+        return _in_containers(args)
+    common.refuse_live_options(args, args.backend, {"--metrics": args.metrics, "--agents": args.agents})
     if not args.learn:
         learning.refuse_without_learning(args)
         loading.check([args.policy], args.scenario)
@@ -37,5 +45,17 @@ def main(args: argparse.Namespace) -> int:
         out=args.out,
         auto_speed=auto,
         learn=args.learn,
+        agents=args.agents or "",
     )
     return common.carry_out(learning.learning(order, args) if args.learn else order, args)
+
+
+def _in_containers(args: argparse.Namespace) -> int:
+    """Bring the run's containers up, show what its recorder prints, and take them down; returns the run's exit code."""
+    why = "does not go with --backend compose"
+    common.refuse_options({"--learn": args.learn, "--metrics": args.metrics, "--agents": args.agents}, why)
+    up.bring_up(args)
+    try:
+        return up.follow()
+    finally:
+        down.take_down()

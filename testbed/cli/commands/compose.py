@@ -1,0 +1,29 @@
+"""``testbed compose``: a scenario as a file for Compose."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from testbed.cli import containers
+from testbed.cli.commands import common
+from testbed.model.errors import EXIT_OK
+from testbed.record.files import keep
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    containers.add(parser)
+    parser.add_argument("-o", dest="file", metavar="FILE", help="where to write it (default: standard output)")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print or write the file; returns the exit code."""
+    file = Path("compose.yaml") if args.file is None else common.output_file("o", args.file)
+    typed = containers.as_typed("compose", args) + ("" if args.file is None else f" -o {args.file}")
+    text = containers.written(args, containers.planned(args), file, typed)
+    if args.file is None:
+        sys.stdout.write(text)
+    else:
+        keep(file, text.encode())
+        print(f"{file}: docker compose -f {file} up --build")
+    return EXIT_OK

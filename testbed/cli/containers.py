@@ -1,0 +1,118 @@
+"""What the verbs of containers share: which options they take, and the file that these make."""
+
+import argparse
+import os
+import shlex
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from testbed.cli.commands import common
+from testbed.compose.file import METRICS_PORT, SCENARIO, SOCKET, Shape, compose_file
+from testbed.hosts.containers import CONTROLLER, containers_of
+from testbed.model.errors import UsageError
+from testbed.policy import loading
+from testbed.protocol.placement import Processes, processes_of
+from testbed.record.directory import RUNS
+from testbed.scenario.load import find_scenario, shipped
+from testbed.scenario.schema import LimitsSection
+
+PASSED = ("policy", "duration", "slots", "seed", "speed", "out")
+FLAG = {"duration": "for"}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Containers(msgspec.Struct, frozen=True):
+    """The processes of a run that is to be in containers, and the limits of these."""
+
+    processes: Processes
+    limits: LimitsSection
+
+    @property
+    def built(self) -> tuple[str, ...]:
+        """A container of each image."""
+        others = (name for name in containers_of(self.processes) if name != CONTROLLER)
+        return (CONTROLLER, next(others))
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare what to run."""
+    parser.add_argument("scenario", nargs="?", default=common.DEFAULT_SCENARIO, help="path or shipped name (region)")
+    parser.add_argument("--policy", default=common.DEFAULT_POLICY, metavar="P", help="policy (greedy-do)")
+    common.add_scenario_options(parser)
+    parser.add_argument("--speed", metavar="X", help="emulated seconds in a wall second, or auto")
+
+
+def planned(args: argparse.Namespace) -> Containers:
+    """The processes of the run that ``args`` describe; raises `TestbedError` for whatever is wrong with them."""
+    loading.check([args.policy], args.scenario)
+    if loading.is_own(args.policy):
+        raise UsageError(
+            f"--policy {args.policy}", "images hold the testbed's own policies; run yours without containers"
+        )
+    resolved, workload = common.load(args.scenario, args)
+    plan = resolved.plan(workload, args.policy, second_offload=False, live=True)
+    return Containers(processes_of(plan), resolved.scenario.emulation.limits)
+
+
+def written(args: argparse.Namespace, containers: Containers, file: Path, command: str) -> str:
+    """The text of ``file`` for the run that ``args`` describe."""
+    folder = file.parent
+    path = find_scenario(args.scenario)
+    own = path not in shipped().values()
+    name = f"{SCENARIO}/{path.name}" if own else path.stem
+    clone = (ROOT / "compose" / "Dockerfile").is_file()
+    shape = Shape(
+        about=f"The scenario {path.stem} in containers: one each for the controller, every ES and every UE.",
+        command=command,
+        file=str(file),
+        runs=_from(folder, RUNS),
+        arguments=[
+            "run",
+            name,
+            *_arguments(args),
+            "--agents",
+            SOCKET,
+            "--metrics",
+            f"0.0.0.0:{METRICS_PORT}",
+        ],
+        version=metadata.version("edge-testbed"),
+        context=_from(folder, ROOT) if clone else "",
+        scenario=_from(folder, path.parent) if own else "",
+        observe=_from(folder, ROOT / "compose" / "observe"),
+    )
+    return compose_file(containers.processes, containers.limits, shape)
+
+
+def images() -> list[str]:
+    """The images that the file names, as the environment may choose others."""
+    own = metadata.version("edge-testbed")
+    return [
+        os.environ.get(f"TESTBED_{kind.upper()}_IMAGE", f"testbed-{kind}:{own}") for kind in ("agent", "controller")
+    ]
+
+
+def _arguments(args: argparse.Namespace) -> list[str]:
+    """The options of the recorder's run, as they were given here."""
+    found = [f"--set={change}" for change in args.set]
+    for option in PASSED:
+        value = getattr(args, option, None)
+        if value is not None:
+            found += [f"--{FLAG.get(option, option)}", str(value)]
+    return [*found, *(f"--{option}" for option in ("json", "stream", "strict") if getattr(args, option, False))]
+
+
+def _from(folder: Path, path: Path) -> str:
+    """``path`` as seen from ``folder``, as Compose tells a path from the name of a volume."""
+    found = os.path.relpath(path, folder)
+    return found if found.startswith("..") else f"./{found}"
+
+
+def as_typed(verb: str, args: argparse.Namespace) -> str:
+    """The command line that makes the file again."""
+    given = [args.scenario, *_arguments(args)]
+    if args.policy == common.DEFAULT_POLICY:
+        at = given.index("--policy")
+        del given[at : at + 2]
+    return shlex.join(["testbed", verb, *given])

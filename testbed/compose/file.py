@@ -1,0 +1,192 @@
+"""The file that describes a run's containers to Compose, v2 and 1.29 alike (pure).
+
+Every container is the project's own image: no privileges, a read-only root, an internal network. Each UE and ES has its
+own user, by which the kernel tells the recorder who reports to it; secrets pass over that socket and lie in no file.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from testbed.hosts.containers import CONTROLLER, RECORDER, UE_ROLE, containers_of, users_of
+from testbed.protocol.placement import Processes
+from testbed.scenario.schema import ContainerLimits, LimitsSection
+
+FOLDER, SOCKET, RUNS, SCENARIO = "/run/testbed", "/run/testbed/agents", "/work/runs", "/work/scenario"
+BASE, METRICS_PORT, PIDS = "python:3.11-slim-bookworm", 9464, 64
+LEAST_PERIOD_US, LEAST_QUOTA_US = 10_000, 1_000
+TASKS_BESIDE = 16
+AGENT_ENTRY = "    entrypoint: [python3, -m, testbed.hosts]\n"
+
+TOP_OF_FILE = """\
+# {about}
+# Made by `{command}`; change the scenario and make it again rather than changing this file.
+#
+#   docker compose -f {file} up --build       runs it; ends with the summary
+#   docker compose -f {file} down --volumes   removes what is left of it
+#   docker compose -f {file} run --rm watch   the screen, while it runs
+#   docker compose -f {file} --profile observe up   with Prometheus and Grafana beside it, http://localhost:3000
+#
+# `testbed up`, `testbed run --backend compose` and `testbed down` do the same. The record goes to {runs}.
+
+x-container: &container
+  init: true
+  read_only: true
+  cap_drop: [ALL]
+  security_opt: ["no-new-privileges:true"]
+  networks: [run]
+  stop_grace_period: 2s
+
+x-agent: &agent
+  <<: *container
+  image: {agent_image}
+{agent_build}  command: [--join, {socket}, --folder, /tmp/run]
+  volumes: ["control:{folder}:ro"]
+  tmpfs: [/tmp]
+  depends_on: {{{recorder}: {{condition: service_healthy}}}}
+
+"""
+
+RECORDER_SERVICE = """\
+services:
+  # Starts the processes of the run, records what they tell, prints the summary; its exit code is the run's.
+  {recorder}:
+    <<: *container
+    image: {controller_image}
+{controller_build}    container_name: {recorder}
+    hostname: {recorder}
+    user: "0:0" # until it has become the owner of this folder, to whom the record shall belong
+    cap_add: [CHOWN, SETGID, SETUID]
+    entrypoint: [python3, /opt/as_owner.py, /work/owner, {runs_inside}, python3, -m, testbed]
+    command: {command}
+    volumes:
+      - "control:{folder}"
+      - "{runs}:{runs_inside}"
+      - ".:/work/owner:ro"
+{scenario_volume}    tmpfs: [/tmp]
+    healthcheck: {{test: [CMD, test, -S, {socket}], interval: 2s, timeout: 5s, retries: 60}}
+    stop_grace_period: 20s
+"""
+
+REST_OF_FILE = """
+  # docker compose run --rm watch
+  watch:
+    <<: *container
+    profiles: [watch]
+    image: {controller_image}
+    user: "0:0"
+    cap_add: [CHOWN, SETGID, SETUID]
+    entrypoint: [python3, /opt/as_owner.py, /work/owner, {runs_inside}, python3, -m, testbed]
+    command: [watch]
+    volumes: ["{runs}:{runs_inside}", ".:/work/owner:ro"]
+    tmpfs: [/tmp]
+    tty: true
+    stdin_open: true
+
+  prometheus:
+    profiles: [observe]
+    image: prom/prometheus:v3.5.0
+    networks: [run]
+    read_only: true
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+    tmpfs: [/prometheus]
+    command: [--config.file=/etc/prometheus/prometheus.yaml, --storage.tsdb.path=/prometheus]
+    user: "65534:65534"
+    volumes: ["{observe}/prometheus.yaml:/etc/prometheus/prometheus.yaml:ro"]
+
+  grafana:
+    profiles: [observe]
+    image: grafana/grafana:12.1.1
+    networks: [run, front]
+    ports: ["127.0.0.1:3000:3000"]
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+    environment: {{GF_AUTH_ANONYMOUS_ENABLED: "true", GF_ANALYTICS_REPORTING_ENABLED: "false"}}
+    volumes:
+      - "{observe}/grafana/provisioning:/etc/grafana/provisioning:ro"
+      - "{observe}/grafana/dashboards:/var/lib/grafana/dashboards:ro"
+
+networks:
+  run: {{internal: true}}
+  front: {{}}
+
+volumes:
+  control: {{driver_opts: {{type: tmpfs, device: tmpfs, o: "size=1m,mode=1777"}}}}
+"""
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file of a run says beside its containers: what stands on top, the ``command`` by which it was made, its
+    own path and paths from its folder, the verb and arguments of the recorder; ``context`` is where images are built
+    from, "" if they are there already."""
+
+    about: str
+    command: str
+    file: str
+    runs: str
+    arguments: Sequence[str]
+    version: str
+    context: str = ""
+    scenario: str = ""
+    observe: str = "./observe"
+
+
+def compose_file(processes: Processes, limits: LimitsSection, shape: Shape) -> str:
+    """The whole file for a run of ``processes``."""
+    containers = containers_of(processes)
+    agent_image = f"${{TESTBED_AGENT_IMAGE:-testbed-agent:{shape.version}}}"
+    controller_image = f"${{TESTBED_CONTROLLER_IMAGE:-testbed-controller:{shape.version}}}"
+    words = {
+        **msgspec.structs.asdict(shape),
+        "agent_image": agent_image,
+        "controller_image": controller_image,
+        "agent_build": _build(shape.context, "agent", 2),
+        "controller_build": _build(shape.context, "controller", 4),
+        "socket": SOCKET,
+        "folder": FOLDER,
+        "recorder": RECORDER,
+        "runs_inside": RUNS,
+        "scenario_volume": f'      - "{shape.scenario}:{SCENARIO}:ro"\n' if shape.scenario else "",
+    }
+    recorder = RECORDER_SERVICE.format_map({**words, "command": json.dumps(list(shape.arguments))})
+    users = users_of(containers)
+    services = []
+    for name, inside in containers.items():
+        role, _ = processes[inside[0]]
+        limit = limits.controller if name == CONTROLLER else limits.ue if role == UE_ROLE else limits.es
+        own = f"    image: {controller_image}\n{words['controller_build']}{AGENT_ENTRY}" if name == CONTROLLER else ""
+        services.append(_service(name, users[name], own, limited(limit, len(inside))))
+    return "\n".join([TOP_OF_FILE.format_map(words) + recorder, "\n".join(services) + REST_OF_FILE.format_map(words)])
+
+
+def _build(context: str, target: str, indent: int) -> str:
+    """The line that says how an image is built."""
+    if not context:
+        return ""
+    torch = ', TORCH: "${TESTBED_TORCH:-0}"' if target == "controller" else ""
+    arguments = f'{{BASE: "${{TESTBED_BASE:-{BASE}}}"{torch}}}'
+    built = f"{{context: {json.dumps(context)}, dockerfile: compose/Dockerfile, target: {target}, args: {arguments}}}"
+    return f"{' ' * indent}build: {built}\n"
+
+
+def _service(name: str, user: int, own: str, limits: Mapping[str, object]) -> str:
+    """One container of the run; ``own`` are lines that only it has."""
+    head = f"  {name}:\n    <<: *agent\n    container_name: {name}\n    hostname: {name}\n"
+    return f'{head}    user: "{user}:{user}"\n{own}' + "".join(f"    {key}: {value}\n" for key, value in limits.items())
+
+
+def limited(limit: ContainerLimits, processes: int) -> Mapping[str, object]:
+    """The limits of a container of ``processes``, as Compose has them.
+
+    A quota stops message loops too: of a short period it stops them for a shorter time.
+    """
+    found: dict[str, object] = {"pids_limit": PIDS + TASKS_BESIDE * processes}
+    if limit.cpu > 0.0:
+        cores = limit.cpu * processes
+        period = max(LEAST_PERIOD_US, round(LEAST_QUOTA_US / cores))
+        found |= {"cpu_period": period, "cpu_quota": max(LEAST_QUOTA_US, round(period * cores))}
+    if limit.memory_bits > 0:
+        found["mem_limit"] = limit.memory_bits // 8 * processes
+    return found

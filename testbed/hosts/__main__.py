@@ -1,0 +1,56 @@
+"""``python -m testbed.hosts``: the agent of a host."""
+
+import argparse
+import contextlib
+import logging
+import os
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from testbed.hosts.agent import HostAgent
+from testbed.model.errors import StartError
+
+AGAIN_S, PATIENCE_S = 0.1, 120.0
+
+
+def main(argv: list[str]) -> int:
+    """Serve one launcher; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="testbed.hosts", description="Starts a run's processes on this host.")
+    parser.add_argument("--folder", type=Path, help="where they run, emptied by nobody (default: a temporary one)")
+    parser.add_argument("--join", type=Path, metavar="SOCKET", help="report there instead of on standard streams")
+    arguments = parser.parse_args(argv)
+    with contextlib.ExitStack() as stack:
+        folder = arguments.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="testbed-")))
+        reader, writer = os.dup(0), os.dup(1)
+        if arguments.join is not None:
+            end = stack.enter_context(joined(arguments.join))
+            reader = writer = end.fileno()
+        os.dup2(2, 1)  # what somebody prints is no report
+        try:
+            HostAgent(folder, reader, writer).serve()
+        except StartError as error:
+            logging.error("%s", error)
+            return 3
+    return 0
+
+
+def joined(path: Path) -> socket.socket:
+    """A connection to the launcher that waits at ``path``, or will soon; raises `StartError`."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        end = socket.socket(socket.AF_UNIX)
+        try:
+            end.connect(str(path))
+            return end
+        except OSError as error:
+            end.close()
+            if time.monotonic() > until:
+                raise StartError(f"no launcher at {path}: {error.strerror or error}") from None
+        time.sleep(AGAIN_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

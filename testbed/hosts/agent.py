@@ -1,0 +1,138 @@
+"""The agent of a host: starts, watches and ends processes there for a launcher elsewhere.
+
+``python -m testbed.hosts [--folder DIR] [--join SOCKET]`` reads requests on standard input and answers on standard
+output (`testbed.hosts.lines`), or over a Unix socket where its launcher waits. At the end of what it reads it ends
+what it started. Whatever carries two streams carries it: a pipe, ``docker exec -i``, ``ssh HOST``.
+"""
+
+import os
+import select
+import time
+from importlib import metadata
+from pathlib import Path
+
+from testbed.hosts.lines import (
+    AskLog,
+    HostReady,
+    HostRun,
+    HostServes,
+    KillRole,
+    Lines,
+    LogTail,
+    LookAt,
+    Looked,
+    Probe,
+    Probed,
+    Report,
+    Request,
+    RoleDied,
+    RoleStarted,
+    StartRole,
+    encode_line,
+)
+from testbed.live.local_supervisor import LocalSupervisor
+from testbed.model.errors import StartError
+from testbed.node.credentials import KEY_FOLDER, write_private
+from testbed.node.process import PLACES
+from testbed.protocol.codec import PROTOCOL_VERSION
+
+TAIL_LINES, IDLE_MS, READ_BYTES = 20, 1000, 1 << 16
+
+
+def clock_identity() -> str:
+    """Which monotonic clock this process has: that of a boot, in a namespace of times."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    try:
+        return f"{boot} {os.readlink('/proc/self/ns/time')}"
+    except OSError:  # a kernel without such namespaces has one clock
+        return boot
+
+
+def version() -> str:
+    """What an agent and its launcher must have in common: the release, and the protocol of their processes."""
+    try:
+        return f"{metadata.version('edge-testbed')}, protocol {PROTOCOL_VERSION}"
+    except metadata.PackageNotFoundError:
+        return f"protocol {PROTOCOL_VERSION}"
+
+
+class HostAgent:
+    """Answers what comes on descriptor ``reader`` on ``writer``; processes run in ``folder``."""
+
+    def __init__(self, folder: Path, reader: int, writer: int) -> None:
+        self._folder, self._reader, self._writer = folder, reader, writer
+        self._supervisor: LocalSupervisor | None = None
+        self._incoming = select.poll()
+        self._incoming.register(reader, select.POLLIN)
+
+    def serve(self) -> None:
+        """Until what is read ends; then nothing of what was started is left."""
+        lines = Lines()
+        try:
+            self._say(HostReady(os.getpid(), clock_identity(), version()))
+            while piece := self._read():
+                for request in lines.requests(piece):
+                    self._act(request)
+        except (BrokenPipeError, ConnectionResetError):
+            return
+        finally:
+            if self._supervisor is not None:
+                self._supervisor.close()
+
+    def _read(self) -> bytes:
+        """What comes next; deaths are told meanwhile."""
+        while self._supervisor is not None:
+            self._supervisor.wait(self._reader, IDLE_MS)
+            self._tell_deaths(self._supervisor)
+            if self._incoming.poll(0):
+                break
+        return os.read(self._reader, READ_BYTES)
+
+    def _act(self, request: Request) -> None:
+        if isinstance(request, Probe):
+            return self._say(Probed(request.number, time.monotonic_ns()))
+        if isinstance(request, HostRun):
+            return self._prepare(request)
+        if self._supervisor is None:
+            raise ValueError(f"{type(request).__name__} before the run is known")
+        match request:
+            case StartRole():
+                self._start(self._supervisor, request)
+            case KillRole(name):
+                self._supervisor.kill(name)
+            case LookAt(name):
+                self._say(Looked(name, self._supervisor.works(name)))
+            case AskLog(name):
+                self._say(LogTail(name, tuple(self._supervisor.log_tail(name, TAIL_LINES))))
+
+    def _prepare(self, run: HostRun) -> None:
+        """Put down what each process reads, for this user only, and start what forks them."""
+        for folder in (self._folder, self._folder / PLACES.parent, self._folder / KEY_FOLDER, self._folder / "logs"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(self._folder / PLACES, run.places)
+        for name, key in run.keys.items():
+            write_private(self._folder / KEY_FOLDER / name, key.encode())
+        self._supervisor = LocalSupervisor(self._folder, bytes.fromhex(run.token))
+        self._say(HostServes())
+
+    def _start(self, supervisor: LocalSupervisor, request: StartRole) -> None:
+        try:
+            supervisor.start(request.role, request.name, request.incarnation)
+        except StartError as error:
+            log = (error.message, error.remedy) if error.remedy else (error.message,)
+            return self._say(RoleDied(request.name, request.incarnation, crashed=True, log=log))
+        self._say(RoleStarted(request.name, request.incarnation, supervisor.table()[request.name].pid))
+
+    def _tell_deaths(self, supervisor: LocalSupervisor) -> None:
+        if supervisor.failed():
+            raise StartError("the process starter died", supervisor.log_place("zygote"))
+        for name in supervisor.dead():
+            child = supervisor.table()[name]
+            log = tuple(supervisor.log_tail(name, TAIL_LINES))
+            supervisor.forget(name)
+            self._say(RoleDied(name, child.incarnation, supervisor.crashed(name), log))
+
+    def _say(self, report: Report) -> None:
+        data = memoryview(encode_line(report))
+        while data:
+            data = data[os.write(self._writer, data) :]

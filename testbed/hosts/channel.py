@@ -1,0 +1,140 @@
+"""Connections between a launcher and host agents, and where they come from: commands that it runs, or a socket where
+agents report."""
+
+import contextlib
+import os
+import socket
+import struct
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from testbed.model.errors import StartError
+
+READ_BYTES, END_S, BACKLOG = 1 << 16, 5, 128
+_PEER = struct.Struct("=3i")
+
+
+class Channel:
+    """The launcher's end of a connection to one agent; neither sending nor receiving ever waits."""
+
+    def __init__(self, end: socket.socket) -> None:
+        end.settimeout(0.0)
+        self._end, self._unsent = end, b""
+        self.fd = end.fileno()
+
+    def send(self, data: bytes) -> None:
+        """Send, or keep what the other end does not take yet; what it will never take is forgotten."""
+        self._unsent += data
+        with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+            self._unsent = self._unsent[self._end.send(self._unsent) :]
+
+    def receive(self) -> bytes | None:
+        """What has come; None at its end."""
+        if self._unsent:
+            self.send(b"")
+        try:
+            return self._end.recv(READ_BYTES) or None
+        except BlockingIOError:
+            return b""
+        except ConnectionResetError:
+            return None
+
+    def close(self) -> None:
+        """Close it, which ends the agent and what it started."""
+        self._end.close()
+
+
+class ChannelSource(Protocol):
+    """Where channels come from; ``fd`` is readable when there may be new ones, -1 if never."""
+
+    fd: int
+
+    def new(self) -> list[tuple[str, Channel]]:
+        """Channels that opened since the last call, by host."""
+
+    def close(self) -> None:
+        """Open no more, and let go of what carried those that have been closed."""
+
+
+class AgentCommands:
+    """Agents that this process starts, each by a command that carries its standard input and output: ``commands`` by
+    host. What they say on standard error goes to ``logs``."""
+
+    def __init__(self, commands: Mapping[str, Sequence[str]], logs: Path) -> None:
+        self.fd = -1
+        self._opened: list[tuple[str, Channel]] = []
+        self._running: list[subprocess.Popen[bytes]] = []
+        for host, command in commands.items():
+            mine, other = socket.socketpair()
+            with other, open(logs / f"agent-{host}.log", "ab") as log:
+                try:
+                    running = subprocess.Popen(
+                        command, stdin=other.fileno(), stdout=other.fileno(), stderr=log, start_new_session=True
+                    )
+                except OSError as error:
+                    mine.close()
+                    self.close()
+                    why = f"{command[0]}: {error.strerror or error}"
+                    raise StartError(f"the agent of {host} cannot be started: {why}") from None
+            self._running.append(running)
+            self._opened.append((host, Channel(mine)))
+
+    def new(self) -> list[tuple[str, Channel]]:
+        """See `ChannelSource`."""
+        opened, self._opened = self._opened, []
+        return opened
+
+    def close(self) -> None:
+        """Wait for the commands to end, which they do when their channels are closed; end those that do not."""
+        for _, channel in self.new():
+            channel.close()
+        for running in self._running:
+            try:
+                running.wait(END_S)
+            except subprocess.TimeoutExpired:
+                running.kill()
+                running.wait()
+
+
+class AgentSocket:
+    """Agents that report at the Unix socket ``path``. Who is who the kernel tells: ``users`` are the user ids of the
+    agents, by host. Whoever else comes is turned away and counted."""
+
+    def __init__(self, path: Path, users: Mapping[str, int]) -> None:
+        self._hosts = {user: host for host, user in users.items()}
+        self._path, self.refused = path, 0
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(0.0)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+            self._socket.bind(str(path))
+            os.chmod(path, 0o666)  # agents are other users
+        except OSError as error:
+            self._socket.close()
+            raise StartError(f"{path}: {error.strerror or error}") from None
+        self._socket.listen(BACKLOG)
+        self.fd = self._socket.fileno()
+
+    def new(self) -> list[tuple[str, Channel]]:
+        """See `ChannelSource`."""
+        found: list[tuple[str, Channel]] = []
+        while True:
+            try:
+                end, _ = self._socket.accept()
+            except BlockingIOError:
+                return found
+            _, user, _ = _PEER.unpack(end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+            if user in self._hosts:
+                found.append((self._hosts[user], Channel(end)))
+            else:
+                self.refused += 1
+                end.close()
+
+    def close(self) -> None:
+        """Let nobody report any more."""
+        self._socket.close()
+        with contextlib.suppress(OSError):
+            self._path.unlink()

@@ -1,0 +1,53 @@
+"""Which container a process of a run lives in, as which user, and at which port others reach it there (pure)."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+
+from testbed.model.learning import is_learner
+from testbed.model.system import LAUNCHER
+from testbed.protocol.placement import Processes
+
+MOST_CONTAINERS = 100
+CONTROLLER, RECORDER, UE_ROLE = "controller", "recorder", "ue_agent"
+FIRST_PORT, FIRST_USER = 5555, 50_001
+
+
+def containers_of(processes: Processes, most: int = MOST_CONTAINERS) -> dict[str, tuple[str, ...]]:
+    """The containers of a run and the processes in each: one each, named alike.
+
+    Learners live with the controller, whose memory they share. Where there would be more than ``most``, several
+    processes of UEs share a container, which has the name of the first.
+    """
+    ues = [name for name, (role, _) in processes.items() if role == UE_ROLE]
+    others = [name for name in processes if name not in ues and not is_learner(name)]
+    each = -(-len(ues) // max(1, most - len(others)))
+    found: dict[str, tuple[str, ...]] = {name: (name,) for name in others}
+    found |= {ues[first]: tuple(ues[first : first + each]) for first in range(0, len(ues), each)}
+    found[CONTROLLER] = (CONTROLLER, *(name for name in processes if is_learner(name)))
+    return found
+
+
+def home_of(containers: Mapping[str, Collection[str]]) -> Callable[[str], str]:
+    """Who lives where: the container of a process, by its name; the launcher's is the `RECORDER`."""
+    homes = {process: name for name, inside in containers.items() for process in inside} | {LAUNCHER: RECORDER}
+    return homes.__getitem__
+
+
+def users_of(containers: Collection[str]) -> dict[str, int]:
+    """The user id of each container, by which the kernel tells the launcher who reports to it."""
+    return {name: FIRST_USER + index for index, name in enumerate(containers)}
+
+
+def endpoints_in(home: Callable[[str], str]) -> Callable[[Collection[str]], dict[str, tuple[str, str]]]:
+    """Finds what each process binds, and where it is reached: at the name of its container."""
+
+    def find(names: Collection[str]) -> dict[str, tuple[str, str]]:
+        taken: Counter[str] = Counter()
+        found = {}
+        for name in names:
+            port = FIRST_PORT + taken[home(name)]
+            taken[home(name)] += 1
+            found[name] = (f"tcp://*:{port}", f"tcp://{home(name)}:{port}")
+        return found
+
+    return find

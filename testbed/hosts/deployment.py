@@ -1,0 +1,20 @@
+"""A run whose processes live with agents that report at a socket: those of containers."""
+
+from pathlib import Path
+
+from testbed.hosts.channel import AgentSocket
+from testbed.hosts.containers import containers_of, endpoints_in, home_of, users_of
+from testbed.hosts.fleet import FleetSupervisor
+from testbed.live.supervisor import Deployment, Supervisor
+from testbed.protocol.placement import Processes
+
+
+def in_containers(processes: Processes, agents: Path) -> Deployment:
+    """The deployment of ``processes`` in containers, whose agents report at the socket ``agents``."""
+    containers = containers_of(processes)
+    home = home_of(containers)
+
+    def supervise(run_dir: Path, token: bytes) -> Supervisor:
+        return FleetSupervisor(run_dir, token, AgentSocket(agents, users_of(containers)), home)
+
+    return Deployment(supervise, endpoints_in(home))

@@ -1,0 +1,133 @@
+"""What a launcher and a host agent say to each other: one JSON object a line (pure)."""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
+
+LONGEST_LINE = 64 * 1024 * 1024
+Line = TypeVar("Line", bound=msgspec.Struct)
+
+
+class HostRun(msgspec.Struct, frozen=True, tag="run"):
+    """The launcher tells an agent of the run: its token in hex, the encoded places, the secret keys of the processes
+    that are to live there, by name."""
+
+    token: str
+    places: bytes
+    keys: dict[str, str]
+
+
+class StartRole(msgspec.Struct, frozen=True, tag="start"):
+    """Start the process ``name``."""
+
+    role: str
+    name: str
+    incarnation: int
+
+
+class KillRole(msgspec.Struct, frozen=True, tag="kill"):
+    """Kill −9 the process ``name``."""
+
+    name: str
+
+
+class LookAt(msgspec.Struct, frozen=True, tag="look"):
+    """Has the process ``name`` computed since the last look at it?"""
+
+    name: str
+
+
+class AskLog(msgspec.Struct, frozen=True, tag="log"):
+    """Tell the last lines of the log of ``name``."""
+
+    name: str
+
+
+class Probe(msgspec.Struct, frozen=True, tag="probe"):
+    """What does your clock say?"""
+
+    number: int
+
+
+class HostReady(msgspec.Struct, frozen=True, tag="here"):
+    """An agent speaks: its pid, its version, and which clock it has; equal clocks are one and the same."""
+
+    pid: int
+    clock: str
+    version: str
+
+
+class HostServes(msgspec.Struct, frozen=True, tag="serving"):
+    """It knows the run, and can start processes."""
+
+
+class RoleStarted(msgspec.Struct, frozen=True, tag="started"):
+    """A process has started, with the number that it has there."""
+
+    name: str
+    incarnation: int
+    pid: int
+
+
+class RoleDied(msgspec.Struct, frozen=True, tag="died"):
+    """A process has ended, or could not be started; whether its log has a traceback, and the log's last lines."""
+
+    name: str
+    incarnation: int
+    crashed: bool
+    log: tuple[str, ...] = ()
+
+
+class Looked(msgspec.Struct, frozen=True, tag="looked"):
+    """Whether a process computed since the last look."""
+
+    name: str
+    works: bool
+
+
+class LogTail(msgspec.Struct, frozen=True, tag="tail"):
+    """The last lines of a process's log."""
+
+    name: str
+    log: tuple[str, ...]
+
+
+class Probed(msgspec.Struct, frozen=True, tag="probed"):
+    """What the agent's CLOCK_MONOTONIC said when it read the probe."""
+
+    number: int
+    monotonic_ns: int
+
+
+Request = HostRun | StartRole | KillRole | LookAt | AskLog | Probe
+Report = HostReady | HostServes | RoleStarted | RoleDied | Looked | LogTail | Probed
+_ENCODER = msgspec.json.Encoder()
+_REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+_REPORTS: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
+
+
+def encode_line(said: Request | Report) -> bytes:
+    """``said`` as a line."""
+    return _ENCODER.encode(said) + b"\n"
+
+
+class Lines:
+    """Puts lines together from the pieces in which they come; raises `ValueError` for what is not one."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def requests(self, piece: bytes) -> Iterator[Request]:
+        """The requests that ``piece`` completes."""
+        return (_REQUESTS.decode(line) for line in self._whole(piece))
+
+    def reports(self, piece: bytes) -> Iterator[Report]:
+        """The reports that ``piece`` completes."""
+        return (_REPORTS.decode(line) for line in self._whole(piece))
+
+    def _whole(self, piece: bytes) -> list[bytes]:
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        if len(self._rest) > LONGEST_LINE:
+            raise ValueError("a line without an end")
+        return lines

@@ -1,0 +1,115 @@
+"""What goes wrong with an engine is told in a line, with a remedy; played by programs of the engine's names."""
+
+from pathlib import Path
+
+import pytest
+
+from testbed.compose.engine import Engine, explained, version_of
+from testbed.model.errors import StartError
+from tests.command import call
+
+DENIED = (
+    "Got permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: "
+    'Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.24/containers/json": dial unix /var/run/docker.sock: connect: '
+    "permission denied"
+)
+SAID = {
+    DENIED: ("may not use", "usermod -aG docker"),
+    "Cannot connect to the Docker daemon at unix:///x.sock. Is the docker daemon running?": (
+        "does not run",
+        "start it",
+    ),
+    "write /var/lib/docker/tmp/x: no space left on device": ("no space", "docker system prune"),
+    "driver failed programming external connectivity on endpoint grafana: Bind for 127.0.0.1:3000 failed: port is "
+    "already allocated": ("a port", "leave out the profile"),
+    'Conflict. The container name "/es-1" is already in use by container "abc".': ("another run", "testbed down"),
+    "pull access denied for testbed-agent, repository does not exist": ("cannot be pulled", "docker compose build"),
+    'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host': (
+        "cannot be pulled",
+        "TESTBED_BASE",
+    ),
+}
+
+
+@pytest.mark.parametrize(("said", "told"), SAID.items())
+def test_what_an_engine_complains_of_has_a_remedy(said, told):
+    error = explained(f"a first line\n{said}\n")
+    assert told[0] in error.message and told[1] in error.remedy
+
+
+def test_what_nobody_foresaw_is_its_last_line():
+    assert explained("one\n  two  \n\n").message == "the container engine: two"
+    assert explained("").message.endswith("without a word")
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [("2.26.1\n", (2, 26)), ("v2.5.0", (2, 5)), ("1.29.2", (1, 29)), ("Compose 1.25.0", (1, 25)), ("?", (0,))],
+)
+def test_versions_are_read_however_they_are_written(said, version):
+    assert version_of(said) == version
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Makes programs that print and fail as they are told; nothing else of those names is found."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+
+    def make(name, body):
+        path = Path(folder / name)
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
+
+    return make
+
+
+def test_no_engine(programs):
+    with pytest.raises(StartError, match="no command `docker`"):
+        Engine()
+
+
+def test_no_compose(programs):
+    programs("docker", "exit 1")
+    with pytest.raises(StartError, match="there is no Compose"):
+        Engine()
+
+
+def test_an_old_compose(programs):
+    programs("docker", "exit 1")
+    programs("docker-compose", "echo 1.25.0")
+    with pytest.raises(StartError, match=r"Compose 1\.25 is too old") as error:
+        Engine()
+    assert "1.29" in error.value.remedy
+
+
+def test_an_engine_that_does_not_run(programs):
+    complains = 'echo "Cannot connect to the Docker daemon" >&2; exit 1'
+    programs("docker", f'test "$1" = compose && echo 2.26.1 && exit 0; {complains}')
+    with pytest.raises(StartError, match="does not run"):
+        Engine()
+
+
+def test_the_older_program_serves_where_there_is_no_plugin(programs, tmp_path):
+    programs("docker", 'test "$1" = compose && exit 1; echo 20.10')
+    programs("docker-compose", f'test "$1" = version && echo 1.29.2 && exit 0; echo "$@" > {tmp_path}/said')
+    Engine().down(tmp_path / "f.yaml")
+    assert (tmp_path / "said").read_text().split()[:4] == ["--project-name", "testbed", "--file", f"{tmp_path}/f.yaml"]
+
+
+@pytest.mark.parametrize("verb", [("run", "smoke", "--backend", "compose"), ("up", "smoke")])
+def test_without_an_engine_a_verb_says_so_and_starts_nothing(tmp_path, monkeypatch, verb):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = call(*verb, cwd=tmp_path, code=3)
+    assert "no container engine" in found.stderr and "run-in-containers" in found.stderr
+
+
+def test_down_without_up_says_so(tmp_path):
+    found = call("down", cwd=tmp_path, code=2)
+    assert "nothing was brought up here" in found.stderr and "testbed up" in found.stderr
+
+
+def test_learning_is_refused_in_containers(tmp_path):
+    found = call("run", "smoke", "--backend", "compose", "--learn", cwd=tmp_path, code=2)
+    assert "--learn does not go with --backend compose" in found.stderr

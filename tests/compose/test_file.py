@@ -1,0 +1,107 @@
+"""The file for Compose: the shipped one is what the command makes, nothing in it is a secret or a privilege."""
+
+import re
+
+import pytest
+import yaml
+
+from testbed.cli.main import main
+from testbed.compose.file import limited
+from testbed.hosts.containers import RECORDER
+from testbed.scenario.schema import ContainerLimits
+from tests.command import ROOT, call
+
+SHIPPED = ROOT / "compose" / "compose.yaml"
+ASIDE = {"watch", "prometheus", "grafana"}
+
+
+def made(capsys, *arguments):
+    assert main(["compose", *arguments]) == 0
+    text = capsys.readouterr().out
+    return text, yaml.safe_load(text)
+
+
+def members(services):
+    return {name: one for name, one in services.items() if name not in ASIDE}
+
+
+def test_the_shipped_file_is_what_the_command_in_it_makes(monkeypatch, tmp_path):
+    command = re.search(r"Made by `testbed (.*?)`", SHIPPED.read_text())[1].split()
+    kept = SHIPPED.read_text()
+    assert command == ["compose", "region", "-o", "compose/compose.yaml"]
+    monkeypatch.chdir(ROOT)
+    try:
+        assert main(command) == 0
+        assert SHIPPED.read_text() == kept, "run: testbed compose region -o compose/compose.yaml"
+    finally:
+        SHIPPED.write_text(kept)
+
+
+def test_each_process_of_a_run_has_a_container_of_its_name(capsys):
+    _, found = made(capsys, "region")
+    ues = {f"ue-{cell}-{ue}" for cell in (1, 2, 3) for ue in range(1, 6)}
+    assert set(members(found["services"])) == ues | {"es-1", "es-2", "es-3", "controller", RECORDER}
+    assert all(one["container_name"] == name for name, one in members(found["services"]).items())
+
+
+def test_containers_have_no_privileges_and_reach_nobody_else(capsys):
+    _, found = made(capsys, "region")
+    assert found["networks"]["run"] == {"internal": True}
+    users = [one["user"] for name, one in members(found["services"]).items() if name != RECORDER]
+    assert len(set(users)) == len(users) and not any(user.startswith("0:") for user in users)
+    for name, one in members(found["services"]).items():
+        assert one["cap_drop"] == ["ALL"] and one["read_only"] and one["networks"] == ["run"], name
+        assert one["security_opt"] == ["no-new-privileges:true"] and "ports" not in one and "environment" not in one
+        assert not any("docker.sock" in volume for volume in one["volumes"])
+    added = {name for name, one in found["services"].items() if "cap_add" in one}
+    assert added == {RECORDER, "watch"}
+
+
+def test_agents_start_when_the_recorder_is_healthy_and_only_it_is_asked(capsys):
+    _, found = made(capsys, "region")
+    asked = {name for name, one in found["services"].items() if "healthcheck" in one}
+    assert asked == {RECORDER}
+    for name, one in members(found["services"]).items():
+        if name != RECORDER:
+            assert one["depends_on"] == {RECORDER: {"condition": "service_healthy"}}
+
+
+def test_limits_of_the_scenario_are_those_of_the_containers(capsys):
+    limits = "emulation.limits={es: {cpu: 0.5, memory: 64 MB}, ue: {cpu: 0.05}}"
+    _, found = made(capsys, "region", "--set", limits)
+    es, ue, controller = (found["services"][name] for name in ("es-1", "ue-1-1", "controller"))
+    assert (es["cpu_quota"] / es["cpu_period"], es["mem_limit"]) == (0.5, 64_000_000)
+    assert ue["cpu_quota"] / ue["cpu_period"] == 0.05 and "mem_limit" not in ue
+    assert "cpu_quota" not in controller
+
+
+@pytest.mark.parametrize("cpu", [0.01, 0.1, 0.3, 1.0, 7.5])
+def test_quotas_are_such_as_the_kernel_takes_and_stop_a_loop_for_no_longer_than_they_must(cpu):
+    found = limited(ContainerLimits(cpu=cpu), 1)
+    assert found["cpu_quota"] >= 1000 and 1000 <= found["cpu_period"] <= 1_000_000
+    assert found["cpu_quota"] / found["cpu_period"] == pytest.approx(cpu)
+    assert found["cpu_period"] == max(10_000, round(1000 / cpu))
+
+
+def test_a_scenario_of_ones_own_is_mounted_and_options_are_passed_on(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "town.yaml").write_text("cells: [{ues: 2}]\n")
+    text, found = made(capsys, "mine/town.yaml", "--policy", "lc", "--slots", "9", "--set", "density=0.5")
+    recorder = found["services"][RECORDER]
+    assert "./mine:/work/scenario:ro" in recorder["volumes"]
+    assert recorder["command"][:2] == ["run", "/work/scenario/town.yaml"]
+    for option in (["--policy", "lc"], ["--slots", "9"], ["--set=density=0.5"]):
+        assert " ".join(option) in " ".join(recorder["command"])
+    assert "testbed compose mine/town.yaml" in text
+
+
+def test_many_ues_share_containers(capsys):
+    _, found = made(capsys, "region", "--set", "cells=[{ues: 500}]", "--slots", "3")
+    assert len(members(found["services"])) <= 101
+
+
+def test_a_policy_of_ones_own_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "mine.py").write_text("class P:\n    def decide(self, cell, rng):\n        return {}\n")
+    found = call("compose", "smoke", "--policy", "mine:P", cwd=tmp_path, code=2)
+    assert "without containers" in found.stderr

@@ -1,0 +1,69 @@
+"""Where agents come from: who may report, what never waits."""
+
+import os
+import socket
+import sys
+
+import pytest
+
+from testbed.hosts.channel import AgentCommands, AgentSocket, Channel
+from testbed.model.errors import StartError
+
+
+def test_only_the_users_of_the_run_may_report(tmp_path):
+    other = AgentSocket(tmp_path / "door", {"es-1": os.getuid() + 1})
+    mine = AgentSocket(tmp_path / "own", {"es-2": os.getuid()})
+    try:
+        with socket.socket(socket.AF_UNIX) as refused, socket.socket(socket.AF_UNIX) as welcome:
+            refused.connect(str(tmp_path / "door"))
+            welcome.connect(str(tmp_path / "own"))
+            assert other.new() == [] and other.refused == 1
+            assert refused.recv(1) == b""
+            [(host, channel)] = mine.new()
+            channel.send(b"hello")
+            assert host == "es-2" and welcome.recv(5) == b"hello"
+            welcome.close()
+            assert channel.receive() is None
+            channel.close()
+    finally:
+        other.close()
+        mine.close()
+    assert not (tmp_path / "door").exists()
+
+
+def test_a_socket_that_cannot_be_opened_is_the_users_business(tmp_path):
+    with pytest.raises(StartError, match="No such file"):
+        AgentSocket(tmp_path / "no" / "folder", {})
+
+
+def test_an_agent_that_reads_nothing_holds_nobody_up():
+    mine, other = socket.socketpair()
+    channel = Channel(mine)
+    big = bytes(8 * 1024 * 1024)
+    channel.send(big)
+    assert channel.receive() == b""
+    got = 0
+    while got < len(big):
+        got += len(other.recv(1 << 20))
+        channel.receive()
+    other.close()
+    channel.close()
+    assert got == len(big)
+
+
+def test_a_command_carries_an_agent_by_its_standard_streams(tmp_path):
+    echo = [sys.executable, "-c", "import sys; [print(line.strip()[::-1], flush=True) for line in sys.stdin]"]
+    source = AgentCommands({"a": echo}, tmp_path)
+    [(host, channel)] = source.new()
+    channel.send(b"abc\n")
+    said = b""
+    while not said.endswith(b"\n"):
+        said += channel.receive() or b""
+    channel.close()
+    source.close()
+    assert (host, said) == ("a", b"cba\n") and source.new() == []
+
+
+def test_a_command_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(StartError, match="the agent of a cannot be started: /no/such"):
+        AgentCommands({"a": ["/no/such"]}, tmp_path)
