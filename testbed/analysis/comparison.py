@@ -10,15 +10,16 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import combinations
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from testbed.analysis import intervals
+from testbed.analysis import figures, intervals
 from testbed.analysis.intervals import Estimate
-from testbed.analysis.summary import S_PER_NS, is_stable
-from testbed.model import statistics
 from testbed.model.errors import UsageError
 from testbed.model.ledger import Ledger
 from testbed.model.system import System
 from testbed.protocol.rows import POLICY_ERROR, EventRow, TaskRow
+from testbed.protocol.table import ColumnTable
 
 METRICS = ("overhead", "delay_s", "delay_p95_s", "delay_p99_s", "energy_j", "deadline_hit_rate")
 UNSTABLE_SHARE = 0.25
@@ -91,36 +92,38 @@ class Comparison(msgspec.Struct, frozen=True):
 
 def sample(tasks: Sequence[TaskRow], audit: Ledger, system: System, events: Iterable[EventRow]) -> Sample:
     """The sample of a run from its last rows, their ledger and its events."""
-    done = [row for row in tasks if row.finished_ns >= 0]
+    rows = ColumnTable.of(TaskRow, tasks)
+    done = figures.finished(rows)
     return sample_of(
-        [row.measured_ns * S_PER_NS for row in done],
-        [row.overhead for row in done],
-        [row.energy_j for row in done],
+        figures.seconds(done.ints("measured_ns")),
+        done.reals("overhead"),
+        done.reals("energy_j"),
         deadline_hit_rate=audit.completed / audit.generated if audit.generated else math.nan,
-        stable=is_stable(tasks, system),
+        stable=figures.is_stable(rows, system),
         policy_errors=sum(event.kind == POLICY_ERROR for event in events),
     )
 
 
 def sample_of(
-    delays_s: Sequence[float],
-    overheads: Sequence[float],
-    energies_j: Sequence[float],
+    delays_s: NDArray[np.float64],
+    overheads: NDArray[np.float64],
+    energies_j: NDArray[np.float64],
     *,
     deadline_hit_rate: float,
     stable: bool,
     policy_errors: int = 0,
 ) -> Sample:
     """A sample from the values of finished tasks."""
+    p95, p99 = figures.percentiles(delays_s, 95, 99)
     return Sample(
-        overhead=statistics.mean(overheads),
-        delay_s=statistics.mean(delays_s),
-        energy_j=statistics.mean(energies_j),
+        overhead=figures.mean(overheads),
+        delay_s=figures.mean(delays_s),
+        energy_j=figures.mean(energies_j),
         deadline_hit_rate=deadline_hit_rate,
         stable=stable,
         policy_errors=policy_errors,
-        delay_p95_s=statistics.percentile(delays_s, 95),
-        delay_p99_s=statistics.percentile(delays_s, 99),
+        delay_p95_s=p95,
+        delay_p99_s=p99,
     )
 
 

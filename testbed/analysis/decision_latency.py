@@ -1,10 +1,13 @@
 """How long decisions took, wall time (pure): at the controller from a cell's last ask on, and as the UE saw it."""
 
 import msgspec
+import numpy as np
 
 from testbed.analysis.grading import detail
 from testbed.model import histogram
 from testbed.model.statistics import percentile
+from testbed.protocol.rows import TaskRow
+from testbed.protocol.table import ColumnTable
 from testbed.record.reader import RecordedRun
 
 MS_PER_NS = 1e-6
@@ -28,7 +31,11 @@ def latency_of(run: RecordedRun) -> DecisionLatency:
     """The decision times of a live run; fallbacks are left out."""
     last = {event.source: detail(event) for event in run.record.events if event.kind == "answers"}
     answers = histogram.merge(last.values())
-    seen = [row.think_ns * MS_PER_NS for row in run.tasks if run.live and row.asked_ns >= 0 and not row.fallback]
+    if not run.live:
+        return DecisionLatency(Spread(), Spread())
+    rows = ColumnTable.of(TaskRow, run.tasks)
+    counted = (rows.ints("asked_ns") >= 0) & rows.labels("fallback").are("")
+    seen = np.sort(rows.ints("think_ns")[counted] * MS_PER_NS).tolist()
     return DecisionLatency(
         Spread(answers.quantile_ns(0.5) * MS_PER_NS, answers.quantile_ns(0.99) * MS_PER_NS)
         if answers.count

@@ -23,6 +23,7 @@ from testbed.protocol.rows import (
     EventRow,
     TaskRow,
 )
+from testbed.protocol.table import ColumnTable
 from testbed.record.reader import RecordedRun
 
 S_PER_NS = 1e-9
@@ -184,13 +185,15 @@ def _counted(events: Iterable[EventRow], kind: str, what: str) -> Iterator[str]:
 
 def _fallbacks(rows: Sequence[TaskRow], fallback: str) -> Iterator[str]:
     """Decisions that came too late, and runs that the policy had no part in."""
-    decided = [row for row in rows if row.choice >= 0]
-    reasons = Counter(row.fallback for row in decided if row.fallback)
-    every = reasons.total() == len(decided)
+    table = ColumnTable.of(TaskRow, rows)
+    decided, why_not = table.values("choice") >= 0, table.labels("fallback")
+    count = int(decided.sum())
+    reasons = Counter(why_not[decided & ~why_not.are("")].tolist())
+    every = reasons.total() == count
     if reasons and (every or reasons["timeout"]):
         shown = dict(reasons.most_common()) if every else {"timeout": reasons["timeout"]}
         why = ", ".join(f"{reason} {count}" for reason, count in shown.items())
-        share = f"all {len(decided)}" if every else f"{sum(shown.values())} of {len(decided)}"
+        share = f"all {count}" if every else f"{sum(shown.values())} of {count}"
         yield f'"{fallback}", not the policy, decided {share} tasks: {why}'
 
 

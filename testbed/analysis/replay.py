@@ -4,10 +4,12 @@ from collections.abc import Iterable
 
 import msgspec
 
+from testbed.model.errors import UsageError
 from testbed.model.system import Fault, System
 from testbed.protocol.actions import Answered
 from testbed.protocol.messages import Decision
 from testbed.protocol.rows import EventRow, TaskRow
+from testbed.protocol.table import ColumnTable
 from testbed.record.reader import RecordedRun, absences_of
 from testbed.sim.run_log import Simulated
 from testbed.sim.simulation import simulate
@@ -52,6 +54,26 @@ def recorded_answers(rows: Iterable[TaskRow]) -> dict[tuple[str, int], Answered]
         )
         answers[row.ue, row.number] = Answered(decision, row.think_ns)
     return answers
+
+
+def recorded_choices(run: RecordedRun) -> dict[tuple[int, int], int]:
+    """Every decision by (UE index, slot), for the twin.
+
+    Raises `UsageError` for what the twin cannot repeat: the time that decisions took, deaths, fallbacks.
+    """
+    rows = ColumnTable.of(TaskRow, run.tasks)
+    took = (rows.ints("think_ns") > 0).any()
+    fell_back = not rows.labels("fallback").are("").all()
+    for there, what in (
+        (took, "its decisions took time"),
+        (run.absences, "processes died"),
+        (fell_back, "it fell back"),
+    ):
+        if there:
+            raise UsageError(f"the twin cannot repeat {run.name}: {what}", "add --on sim")
+    labels, index = rows.labels("ue"), {ue.name: ue.index for ue in run.resolved.system.ues}
+    ue = [index[name] for name in labels.tolist()]
+    return dict(zip(zip(ue, rows.ints("slot").tolist(), strict=True), rows.values("choice").tolist(), strict=True))
 
 
 def recorded_faults(events: Iterable[EventRow]) -> tuple[Fault, ...]:

@@ -1,26 +1,21 @@
 """The summary of a run (pure): what `run --json` prints, from a run's last rows and its fidelity."""
 
 import math
-import operator
-from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from testbed.analysis import incidents, per_server, run_reward, threshold_checks
+from testbed.analysis import figures, incidents, per_server, run_reward, threshold_checks
+from testbed.analysis.audit import audited
 from testbed.analysis.decision_latency import DecisionLatency, latency_of
+from testbed.analysis.figures import S_PER_NS
 from testbed.analysis.grading import Fidelity, detail
 from testbed.analysis.learning_progress import Learning, learning, unlearned
-from testbed.analysis.parts import PARTS
 from testbed.analysis.per_server import EsSummary
 from testbed.analysis.threshold_checks import ThresholdCheck
-from testbed.model import ledger, statistics
 from testbed.model.ledger import Ledger
-from testbed.model.system import System
-from testbed.model.task import INTERRUPTED
 from testbed.protocol.rows import TaskRow
+from testbed.protocol.table import ColumnTable
 from testbed.record.reader import RecordedRun
-
-S_PER_NS = 1e-9
 
 
 class Delay(msgspec.Struct, frozen=True):
@@ -92,10 +87,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 def summarise(run: RecordedRun, fidelity: Fidelity) -> Summary:
     """The summary of a run, finished or not."""
-    system, rows = run.resolved.system, run.tasks
-    names = [ue.name for ue in system.ues]
-    audit = ledger.reconcile(rows, run.workload, names, run.absences, run.end_ns)
-    done = [row for row in rows if row.finished_ns >= 0]
+    system, rows = run.resolved.system, ColumnTable.of(TaskRow, run.tasks)
+    audit = audited(run.tasks, run.workload, system, run.absences, run.end_ns)
+    done = figures.finished(rows)
     values = measures(done, audit)
     return Summary(
         run=run.name,
@@ -111,18 +105,18 @@ def summarise(run: RecordedRun, fidelity: Fidelity) -> Summary:
         tasks=audit.counts(),
         failures=audit.reasons,
         delay_s=Delay(*(values[f"delay_{name}"] for name in ("mean", "p50", "p95", "p99"))),
-        energy_j=Amount(values["energy_mean"], math.fsum(row.energy_j for row in rows)),
+        energy_j=Amount(values["energy_mean"], figures.total(rows.reals("energy_j"))),
         energy_measured_j=Amount(
-            statistics.mean([row.energy_measured_j for row in done]), math.fsum(row.energy_measured_j for row in rows)
+            figures.mean(done.reals("energy_measured_j")), figures.total(rows.reals("energy_measured_j"))
         ),
         energy_metered=_metered(run),
         overhead=MeanOnly(values["overhead_mean"]),
         reward_per_slot=run_reward.per_slot(rows, system, run.resolved.scenario.agent.reward),
         deadline_hit_rate=values["deadline_hit_rate"],
-        stable=is_stable(rows, system),
+        stable=figures.is_stable(rows, system),
         fairness=values["fairness"],
         es=per_server.summarise(run),
-        where_time_went=where_time_went(done),
+        where_time_went=figures.where_time_went(done),
         thresholds=threshold_checks.checked(run.resolved.scenario.thresholds, values, fidelity.grade),
         decision_ms=latency_of(run),
         learning=learning(run),
@@ -140,47 +134,21 @@ def unknown_tables(run: RecordedRun) -> list[str]:
     )
 
 
-def measures(done: Sequence[TaskRow], audit: Ledger) -> dict[str, float]:
+def measures(done: ColumnTable[TaskRow], audit: Ledger) -> dict[str, float]:
     """What thresholds may ask for, by their names, in SI units."""
-    delays = [row.measured_ns * S_PER_NS for row in done]
+    delays = figures.seconds(done.ints("measured_ns"))
+    p50, p95, p99 = figures.percentiles(delays, 50, 95, 99)
     return {
-        "delay_mean": statistics.mean(delays),
-        "delay_p50": statistics.percentile(delays, 50),
-        "delay_p95": statistics.percentile(delays, 95),
-        "delay_p99": statistics.percentile(delays, 99),
-        "energy_mean": statistics.mean([row.energy_j for row in done]),
-        "overhead_mean": statistics.mean([row.overhead for row in done]),
+        "delay_mean": figures.mean(delays),
+        "delay_p50": p50,
+        "delay_p95": p95,
+        "delay_p99": p99,
+        "energy_mean": figures.mean(done.reals("energy_j")),
+        "overhead_mean": figures.mean(done.reals("overhead")),
         "deadline_hit_rate": audit.completed / audit.generated if audit.generated else math.nan,
-        "fairness": fairness(done),
+        "fairness": figures.fairness(done),
         "failed": float(audit.failed),
     }
-
-
-def fairness(done: Iterable[TaskRow]) -> float:
-    """Jain's index over UEs' mean delays."""
-    delays: dict[str, list[float]] = {}
-    for row in done:
-        delays.setdefault(row.ue, []).append(row.measured_ns * S_PER_NS)
-    return statistics.jain([statistics.mean(mine) for mine in delays.values()])
-
-
-def is_stable(rows: Sequence[TaskRow], system: System) -> bool:
-    """The backlog-slope test on tasks in the system; a failed task leaves it never."""
-    spans = [
-        (row.generated_ns, row.generated_ns + row.measured_ns if row.measured_ns >= 0 else -1)
-        for row in rows
-        if row.measured_ns >= 0 or row.reason != INTERRUPTED
-    ]
-    changes = statistics.changes_in_system(spans, system.slot_ns, system.slots)
-    return statistics.stable_changes(changes, system.slots, len(rows) / system.slots)
-
-
-def where_time_went(done: Sequence[TaskRow]) -> dict[str, float]:
-    """Mean seconds that a finished task spent in each part of its delay; the parts sum to the mean delay."""
-    if not done:
-        return dict.fromkeys(PARTS, math.nan)
-    columns = {part: map(operator.attrgetter(f"{part}_ns"), done) for part in PARTS}
-    return {part: statistics.mean([ns * S_PER_NS for ns in column]) for part, column in columns.items()}
 
 
 def _metered(run: RecordedRun) -> Metered:

@@ -26,6 +26,7 @@ EXAMPLES = {
     "replay": {
         "testbed replay runs/demo-greedy-do --policy lc --on sim": "others decide",
         "testbed replay runs/demo-greedy-do --as-recorded": "the same again",
+        "testbed replay runs/demo-greedy-do --on sim --from 10s --for 20s --loop 3": "a part, three times",
     },
     "tune": {
         "testbed tune region": "priced-do, for region",

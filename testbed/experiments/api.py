@@ -15,7 +15,6 @@ from testbed.experiments import rounds, runner
 from testbed.experiments.rounds import Rounds
 from testbed.experiments.runner import Order
 from testbed.model.errors import InvalidError, TestbedError, UsageError, did_you_mean
-from testbed.model.packages import naming_extras
 from testbed.record import reader
 from testbed.record.backends import BACKENDS, SIM
 from testbed.record.writer import TABLES
@@ -83,17 +82,23 @@ class Run:
 
         Whole numbers are int64, real ones float64, flags bool, texts Python strings. Instants and durations are
         nanoseconds of emulated time. ``tasks`` has one row for every generated task, failed ones included. Raises
-        `TestbedError` for an unknown table, or without numpy.
+        `TestbedError` for an unknown table.
         """
-        with naming_extras():
-            import numpy as np
+        import numpy as np
+
+        from testbed.protocol.table import ColumnTable, Labels
+
         if table not in ROWS:
             raise UsageError(f'a record has no table "{table}"', did_you_mean(table, ROWS))
-        rows = self._recorded.tasks if table == "tasks" else getattr(self._recorded.record, table)
-        fields = msgspec.structs.fields(ROWS[table])
-        return {
-            field.name: np.array([getattr(row, field.name) for row in rows], DTYPES[field.type]) for field in fields
-        }
+        rows = ColumnTable.of(
+            ROWS[table], self._recorded.tasks if table == "tasks" else getattr(self._recorded.record, table)
+        )
+        found: dict[str, NDArray[Any]] = {}
+        for field in msgspec.structs.fields(ROWS[table]):
+            column = rows.column(field.name)
+            listed = column.tolist() if isinstance(column, Labels) else column
+            found[field.name] = np.array(listed, DTYPES[field.type])
+        return found
 
 
 def load_scenario(source: str | Path, changes: Mapping[str, object] | None = None) -> Scenario:

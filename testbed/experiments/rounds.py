@@ -2,20 +2,21 @@
 
 import hashlib
 import shlex
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from testbed.analysis import comparison
+from testbed.analysis.audit import audited
 from testbed.analysis.comparison import Sample
-from testbed.experiments import runner
+from testbed.experiments import runner, workers
 from testbed.experiments.runner import Order
 from testbed.experiments.virtual import by_twin, sample_by_twin
-from testbed.model import ledger
 from testbed.model.errors import InterruptedRunError, UsageError
 from testbed.model.system import Plan
-from testbed.model.task import INTERRUPTED, Task
+from testbed.model.task import INTERRUPTED, Task, TaskTable
 from testbed.policy import loading
 from testbed.policy.heuristics import Policy
 from testbed.record import directory, reader
@@ -28,26 +29,30 @@ from testbed.trace import inputs
 
 Samples = dict[str, dict[Hashable, Sample]]
 Clock = Callable[[Plan, Policy], Simulated]
-Measure = Callable[[Resolved, tuple[Task, ...], str], Sample]
+Measure = Callable[[Resolved, Sequence[Task], str], Sample]
 
 
 class Rounds:
     """Samples of ``strategies`` on clock ``on``, one workload after another; ``samples`` are of complete workloads.
 
-    ``notes`` tell, a line each, what of the inputs was left out.
+    On a virtual clock ``workers`` processes may play, each workload in one of them; that changes nothing but the time
+    it takes. ``notes`` tell, a line each, what of the inputs was left out.
     """
 
-    def __init__(self, strategies: Sequence[str], on: str, progress: Callable[[str], None]) -> None:
+    def __init__(
+        self, strategies: Sequence[str], on: str, progress: Callable[[str], None], *, workers: int = 1
+    ) -> None:
         for strategy in strategies:
             loading.load(strategy)
         self.samples: Samples = {strategy: {} for strategy in strategies}
         self.notes: dict[str, None] = {}
         self._measures = dict.fromkeys(strategies, MEASURES[on])
-        self._progress = progress
+        self._on, self._workers, self._progress = on, workers if on != TESTBED else 1, progress
 
     def add(self, strategy: str, policy: Policy, *, double: bool) -> None:
-        """One more, at hand already, with second offload or without; it plays on the twin."""
+        """One more, at hand already, with second offload or without; it plays on the twin, in this process."""
         self.samples[strategy] = {}
+        self._workers = 1
         self._measures[strategy] = lambda resolved, workload, name: _played(
             resolved, workload, name, policy, double=double, clock=by_twin
         )
@@ -57,53 +62,101 @@ class Rounds:
 
         Raises `TestbedError` as runs do.
         """
-        played: set[tuple[Task, ...]] = set()
+        seen: set[str] = set()
         again = 0
-        for i, seed in enumerate(seeds):
-            resolved = inputs.resolve(msgspec.structs.replace(scenario, seed=seed))
-            found_there = inputs.played(resolved.scenario, resolved.system)
-            workload = found_there.tasks
-            self.notes.update(dict.fromkeys(found_there.notes if scenario.workload.trace else ()))
-            if workload in played:
+        for seed, played in zip(seeds, self._rounds(scenario, seeds, title), strict=False):
+            self.notes.update(dict.fromkeys(played.notes))
+            if played.workload in seen:
                 again += 1
                 continue
-            played.add(workload)
-            found = {}
-            for strategy in self.samples:
-                self._progress(f"{title}workload {i + 1} of {len(seeds)}: {strategy}")
-                found[strategy] = self._measures[strategy](resolved, workload, strategy)
-            for strategy, one in found.items():
+            seen.add(played.workload)
+            for strategy, one in played.samples.items():
                 self.samples[strategy][seed] = one
         if again:
             self.notes[f"{title}{again} of {len(seeds)} seeds have the workload of an earlier one: left out"] = None
 
+    def _rounds(self, scenario: Scenario, seeds: Sequence[int], title: str) -> Iterator["Round"]:
+        if self._workers > 1 and len(seeds) > 1:
+            yield from self._spread(scenario, seeds, title)
+            return
+        seen: set[str] = set()
+        for i, seed in enumerate(seeds):
 
-def _simulated(resolved: Resolved, workload: tuple[Task, ...], strategy: str) -> Sample:
+            def told(strategy: str, number: int = i) -> None:
+                self._progress(f"{title}workload {number + 1} of {len(seeds)}: {strategy}")
+
+            played = play_round(scenario, seed, self._measures, told, seen)
+            seen.add(played.workload)
+            yield played
+
+    def _spread(self, scenario: Scenario, seeds: Sequence[int], title: str) -> Iterator["Round"]:
+        """Rounds played by several processes, in the order of their seeds."""
+        todo = [partial(play_named_round, scenario, seed, tuple(self._measures), self._on) for seed in seeds]
+        for i, played in enumerate(workers.results(todo, self._workers)):
+            for strategy in self._measures:
+                self._progress(f"{title}workload {i + 1} of {len(seeds)}: {strategy}")
+            yield played
+
+
+class Round(msgspec.Struct, frozen=True):
+    """What the strategies came to on the workload of one seed, a digest of it, and what of its inputs was left out."""
+
+    workload: str
+    samples: dict[str, Sample]
+    notes: tuple[str, ...]
+
+
+def play_round(
+    scenario: Scenario,
+    seed: int,
+    measures: Mapping[str, Measure],
+    progress: Callable[[str], None],
+    seen: Container[str] = (),
+) -> Round:
+    """Let every strategy meet the workload of ``seed``, unless it was ``seen``; ``progress`` hears of each before."""
+    resolved = inputs.resolve(msgspec.structs.replace(scenario, seed=seed))
+    found = inputs.played(resolved.scenario, resolved.system)
+    digest = hashlib.sha256()
+    for column in TaskTable.of(found.tasks).columns.values():
+        digest.update(column)
+    notes = found.notes if scenario.workload.trace else ()
+    samples: dict[str, Sample] = {}
+    for strategy, measure in measures.items() if digest.hexdigest() not in seen else ():
+        progress(strategy)
+        samples[strategy] = measure(resolved, found.tasks, strategy)
+    return Round(digest.hexdigest(), samples, notes)
+
+
+def play_named_round(scenario: Scenario, seed: int, strategies: Sequence[str], on: str) -> Round:
+    """As `play_round`, of strategies by name, for a process that is told nothing else."""
+    return play_round(scenario, seed, dict.fromkeys(strategies, MEASURES[on]), lambda said: None)
+
+
+def _simulated(resolved: Resolved, workload: Sequence[Task], strategy: str) -> Sample:
     return _virtual(resolved, workload, strategy, simulate)
 
 
-def _twin(resolved: Resolved, workload: tuple[Task, ...], strategy: str) -> Sample:
+def _twin(resolved: Resolved, workload: Sequence[Task], strategy: str) -> Sample:
     return _virtual(resolved, workload, strategy, by_twin)
 
 
-def _virtual(resolved: Resolved, workload: tuple[Task, ...], strategy: str, clock: Clock) -> Sample:
+def _virtual(resolved: Resolved, workload: Sequence[Task], strategy: str, clock: Clock) -> Sample:
     policy, double = loading.load(strategy)
     return _played(resolved, workload, strategy, policy, double=double, clock=clock)
 
 
 def _played(
-    resolved: Resolved, workload: tuple[Task, ...], strategy: str, policy: Policy, *, double: bool, clock: Clock
+    resolved: Resolved, workload: Sequence[Task], strategy: str, policy: Policy, *, double: bool, clock: Clock
 ) -> Sample:
     plan = resolved.plan(workload, strategy, second_offload=double, live=False)
     if clock is by_twin and (found := sample_by_twin(plan, policy)) is not None:
         return found
     made = clock(plan, policy)
-    names = [ue.name for ue in resolved.system.ues]
-    audit = ledger.reconcile(made.tasks, workload, names, reader.absences_of(made.events), made.end_ns)
+    audit = audited(made.tasks, workload, resolved.system, reader.absences_of(made.events), made.end_ns)
     return comparison.sample(made.tasks, audit, resolved.system, made.events)
 
 
-def _live(resolved: Resolved, workload: tuple[Task, ...], strategy: str) -> Sample:
+def _live(resolved: Resolved, workload: Sequence[Task], strategy: str) -> Sample:
     run = runner.execute(Order(resolved=resolved, workload=workload, policy=strategy))
     if run.reason == INTERRUPTED:
         raise InterruptedRunError(f"{run.path} was interrupted")
@@ -115,8 +168,7 @@ MEASURES: Mapping[str, Measure] = {SIM: _simulated, TWIN: _twin, TESTBED: _live}
 
 def sample_of(run: reader.RecordedRun) -> Sample:
     """The sample of a recorded run."""
-    names = [ue.name for ue in run.resolved.system.ues]
-    audit = ledger.reconcile(run.tasks, run.workload, names, run.absences, run.end_ns)
+    audit = audited(run.tasks, run.workload, run.resolved.system, run.absences, run.end_ns)
     return comparison.sample(run.tasks, audit, run.resolved.system, run.record.events)
 
 

@@ -6,7 +6,7 @@ import importlib.metadata
 import math
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
 from testbed.policy import loading
 from testbed.policy.heuristics import Policy
 from testbed.protocol.placement import processes_of
-from testbed.protocol.rows import Row
+from testbed.protocol.rows import LinkRow, RewardRow, Row, SlotRow, TaskRow, UeSlotRow
+from testbed.protocol.table import ColumnTable
 from testbed.record import directory, reader, verdict
 from testbed.record.alive import birth, home
 from testbed.record.backends import SIM, TESTBED, TWIN, VIRTUAL
@@ -58,20 +59,21 @@ def unseen(rows: Sequence[Row]) -> None:
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What to run: a resolved scenario, its workload, the strategy by name, the clock and where to record it.
 
-    ``answers`` repeats recorded decisions instead of asking the policy (simulation only), ``deaths`` recorded ones
-    instead of the scenario's faults. With ``learn`` the policy goes on learning from what the run measures, in ``mode``
-    by ``workers`` processes: 0 for one for each cell, as far as this host has room for them. ``agents`` is the
-    socket at which the agents of containers report, "" for processes on this host. ``say`` hears of what takes long
-    before the run begins, ``heard`` of its rows: as they come, from the twin when it is over.
+    ``answers`` repeats recorded decisions instead of asking the policy (``choices`` by (UE index, slot) on the twin),
+    ``deaths`` recorded ones instead of the scenario's faults. With ``learn`` the policy goes on learning from what the
+    run measures, in ``mode`` by ``workers`` processes: 0 for one for each cell, as far as this host has room for them.
+    ``agents`` is the socket at which the agents of containers report, "" for processes on this host. ``say`` hears of
+    what takes long before the run begins, ``heard`` of its rows: as they come, from the twin when it is over.
     """
 
     resolved: Resolved
-    workload: tuple[Task, ...]
+    workload: Sequence[Task]
     policy: str
     backend: str = TESTBED
     out: str | None = None
     base: str = ""
     answers: Recorded | None = None
+    choices: Mapping[tuple[int, int], int] | None = None
     deaths: tuple[Fault, ...] | None = None
     second_offload: bool | None = None
     auto_speed: bool = False
@@ -115,27 +117,27 @@ def perform(
     directory.write_inputs(
         path, order.resolved.at_speed(plan.emulation.speed), order.workload, f"resolved from one run\n{header}"
     )
-    _note(path, meta)
+    _note(path, meta, order.backend)
     try:
         if started is not None:
             started(path, plan)
         if order.backend == SIM:
             return _kept(_simulate(plan, policy, order, progress), path, order)
         if order.backend == TWIN:
-            made = by_twin(plan, policy)
+            made = by_twin(plan, policy, order.choices)
             for rows in (made.tasks, made.slots, made.events):
                 order.heard(rows)
             return _kept(made, path, order)
         _launch(msgspec.structs.replace(plan, policy=loading.kept(order.policy, path)), path, progress, order)
         _reward(path)
     except KeyboardInterrupt:
-        _note(path, {"reason": INTERRUPTED, "end_ns": NEVER_BEGAN_NS})
+        _note(path, {"reason": INTERRUPTED, "end_ns": NEVER_BEGAN_NS}, order.backend)
     return path
 
 
 def _policy(order: Order) -> tuple[Policy | None, bool]:
     """The policy, None where the clock does not ask it here, and whether second offload is on."""
-    if order.answers is not None:
+    if order.answers is not None or order.choices is not None:
         return None, False
     if order.learn:
         _refuse_to_learn(order)
@@ -221,6 +223,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "launcher_started": birth(os.getpid()),
         "launcher_home": home(),
         "versions": versions(),
+        "host": f"{platform.platform()}, {len(os.sched_getaffinity(0))} cores",
         **order.notes,
     }
     return {key: readable(value) if isinstance(value, str) else value for key, value in found.items()}
@@ -229,14 +232,18 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Versions of what a run's numbers depend on."""
     found = {"python": platform.python_version()}
-    for name in ("edge-testbed", "msgspec", "pyzmq"):
+    for name in ("edge-testbed", "msgspec", "numpy", "pyzmq", "numba", "torch"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
     return found
 
 
-def _note(path: Path, meta: dict[str, Any]) -> None:
-    Recorder(path / directory.RECORD, meta).close(ended=False)
+def _note(path: Path, meta: dict[str, Any], backend: str) -> None:
+    """Write only ``meta`` of the record of a run on ``backend``.
+
+    That of a virtual clock has no log: its file is replaced when the run is over, and a log would then be another's.
+    """
+    Recorder(path / directory.RECORD, meta, logged=backend not in VIRTUAL).close(ended=False)
 
 
 def _simulate(plan: Plan, policy: Policy | None, order: Order, progress: Observer) -> Simulated:
@@ -257,14 +264,18 @@ def _simulate(plan: Plan, policy: Policy | None, order: Order, progress: Observe
 
 def _kept(made: Simulated, path: Path, order: Order) -> RecordedRun:
     """Record what a virtual clock made; returns what `reader.read_run` would read."""
-    resolved = order.resolved
+    resolved, file = order.resolved, path / directory.RECORD
     rewards = run_reward.by_slot(made.tasks, resolved.system, resolved.scenario.agent.reward)
-    with Recorder.whole(path / directory.RECORD) as recorder:
-        for rows in (made.tasks, made.slots, made.ue_slots, made.links, made.events, rewards):
-            recorder.add(rows)
-        recorder.put({"reason": made.reason, "end_ns": made.end_ns})
+    ended = {"reason": made.reason, "end_ns": made.end_ns}
+    if order.backend == TWIN:
+        _lay_down(file, made, rewards, ended)
+    else:
+        with Recorder.whole(file) as recorder:
+            for rows in (made.tasks, made.slots, made.ue_slots, made.links, made.events, rewards):
+                recorder.add(rows)
+            recorder.put(ended)
     record = RecordedRows(
-        meta=reader.read_meta(path / directory.RECORD),
+        meta=reader.read_meta(file),
         tasks=made.tasks,
         slots=made.slots,
         ue_slots=made.ue_slots,
@@ -274,6 +285,20 @@ def _kept(made: Simulated, path: Path, order: Order) -> RecordedRun:
         events=[msgspec.structs.replace(row, detail=printable(row.detail)) for row in made.events],
     )
     return reader.assemble(path, record, resolved, order.workload)
+
+
+def _lay_down(file: Path, made: Simulated, rewards: ColumnTable[RewardRow], ended: dict[str, Any]) -> None:
+    """Write what the twin made, which is there as columns."""
+    from testbed.record import bulk
+
+    tables: list[ColumnTable[Any]] = [
+        ColumnTable.of(TaskRow, made.tasks),
+        ColumnTable.of(SlotRow, made.slots),
+        ColumnTable.of(UeSlotRow, made.ue_slots),
+        ColumnTable.of(LinkRow, made.links),
+        rewards,
+    ]
+    bulk.write(file, reader.read_meta(file) | ended, tables, made.events)
 
 
 def _reward(path: Path) -> None:

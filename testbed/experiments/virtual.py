@@ -2,13 +2,11 @@
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from testbed.analysis import comparison
+from testbed.analysis import comparison, figures
 from testbed.analysis.comparison import Sample
-from testbed.analysis.summary import S_PER_NS
-from testbed.model import statistics
 from testbed.model.system import Plan, System
 from testbed.model.task import Task
 from testbed.policy.heuristics import Policy
@@ -41,8 +39,6 @@ def sample_by_twin(plan: Plan, policy: Policy) -> Sample | None:
 
     None for a policy that is not compiled. Raises `ScenarioError` for what the twin cannot express.
     """
-    import numpy as np
-
     from testbed.twin import run
 
     if not run.is_compiled(policy):
@@ -50,23 +46,17 @@ def sample_by_twin(plan: Plan, policy: Policy) -> Sample | None:
     system = plan.system
     found = run.outcomes(plan, policy, _table(system, plan.workload))
     delay_ns, count = found.finished_ns - found.generated_ns, len(plan.workload)
-    first = found.generated_ns // system.slot_ns + 1
-    last = np.minimum(-(-found.finished_ns // system.slot_ns) - 1, system.slots)
-    counted = first <= last
-    places, at = np.unique(np.concatenate([first[counted], last[counted] + 1]), return_inverse=True)
-    change = np.bincount(at, np.repeat([1, -1], counted.sum()), len(places)).astype(np.int64)
-    changes = dict(zip(places.tolist(), change.tolist(), strict=True))
     return comparison.sample_of(
-        (delay_ns * S_PER_NS).tolist(),
-        found.overhead.tolist(),
-        found.energy_j.tolist(),
+        figures.seconds(delay_ns),
+        found.overhead,
+        found.energy_j,
         deadline_hit_rate=int((delay_ns <= found.deadline_ns).sum()) / count if count else math.nan,
-        stable=statistics.stable_changes(changes, system.slots, count / system.slots),
+        stable=figures.stable_spans(found.generated_ns, found.finished_ns, system, count),
     )
 
 
 @functools.lru_cache(maxsize=1)
-def _table(system: System, workload: tuple[Task, ...]) -> "Source":
+def _table(system: System, workload: Sequence[Task]) -> "Source":
     """The tasks as the twin takes them; several strategies play the same, one after another."""
     from testbed.twin import build
 

@@ -159,7 +159,7 @@ def source_of(config: EnvironmentConfig) -> Source:
 
 def _room(config: EnvironmentConfig, source: Source) -> int:
     """Bernoulli: what an episode can bring at most; Poisson: twice what it brings on average, and 64 a UE."""
-    if source.rows:
+    if len(source.rows):
         return len(source.rows)
     slots = min(config.system.slots, config.episode_slots or config.system.slots) + 1
     poisson = config.scenario.workload.arrivals == "poisson"

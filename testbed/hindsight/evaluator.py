@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from testbed.analysis import replay
-from testbed.analysis.summary import is_stable
+from testbed.analysis.figures import is_stable
 from testbed.experiments.virtual import by_twin
 from testbed.hindsight.placements import decision_points
 from testbed.hindsight.relaxation import lower_bound
@@ -17,6 +17,7 @@ from testbed.model.task import LOCAL, Task
 from testbed.policy import loading
 from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
 from testbed.protocol.rows import TaskRow
+from testbed.protocol.table import ColumnTable
 from testbed.record.reader import RecordedRun
 from testbed.scenario.resolve import Resolved
 
@@ -57,7 +58,7 @@ class Case(msgspec.Struct, frozen=True):
     """A workload with the strategies that are judged on it."""
 
     resolved: Resolved
-    workload: tuple[Task, ...]
+    workload: Sequence[Task]
     played: Mapping[str, PlayedPolicy]
 
     def exact(self, *, second_offload: bool) -> Exact:
@@ -65,7 +66,7 @@ class Case(msgspec.Struct, frozen=True):
         return Exact(self.resolved.plan(self.workload, "hindsight", second_offload=second_offload, live=False))
 
 
-def of_scenario(resolved: Resolved, workload: tuple[Task, ...], strategies: Sequence[str]) -> Case:
+def of_scenario(resolved: Resolved, workload: Sequence[Task], strategies: Sequence[str]) -> Case:
     """Let each strategy, by its name, meet the workload. Raises `ScenarioError` for what the twin cannot express."""
     if not workload:
         raise UsageError("there are no tasks to decide", "raise slots or density")
@@ -103,21 +104,25 @@ def decisions_of(rows: Sequence[TaskRow], resolved: Resolved) -> Decisions:
     return decisions
 
 
-def by_twin_of(resolved: Resolved, workload: tuple[Task, ...], *, double: bool, decisions: Decisions) -> list[TaskRow]:
+def by_twin_of(
+    resolved: Resolved, workload: Sequence[Task], *, double: bool, decisions: Decisions
+) -> Sequence[TaskRow]:
     """The rows of a workload under given decisions."""
     plan = resolved.plan(workload, "recorded", second_offload=double, live=False)
     chosen = {(int(ue), int(slot)): int(decisions[slot, ue]) for slot, ue in np.ndindex(decisions.shape)}
     return by_twin(plan, None, chosen).tasks
 
 
-def _play(resolved: Resolved, workload: tuple[Task, ...], policy: Policy, *, double: bool) -> PlayedPolicy:
+def _play(resolved: Resolved, workload: Sequence[Task], policy: Policy, *, double: bool) -> PlayedPolicy:
     plan = resolved.plan(workload, "hindsight", second_offload=double, live=False)
     return _played(by_twin(plan, policy).tasks, resolved, double=double)
 
 
 def _played(rows: Sequence[TaskRow], resolved: Resolved, *, double: bool) -> PlayedPolicy:
     overhead = sum(row.overhead for row in rows) / len(rows)
-    return PlayedPolicy(decisions_of(rows, resolved), overhead, is_stable(rows, resolved.system), double)
+    return PlayedPolicy(
+        decisions_of(rows, resolved), overhead, is_stable(ColumnTable.of(TaskRow, rows), resolved.system), double
+    )
 
 
 def evaluate(case: Case, evaluations: int, watch: Watch) -> Found:

@@ -1,5 +1,7 @@
 """Where a task can be executed, at what cost at least: the relaxation's data, from the model's own equations."""
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +31,7 @@ class Placements(msgspec.Struct, frozen=True, kw_only=True):
     cores: NDArray[np.int64]
 
 
-def placements(system: System, tasks: tuple[Task, ...], *, second_offload: bool) -> Placements:
+def placements(system: System, tasks: Sequence[Task], *, second_offload: bool) -> Placements:
     """Every way of every task. Raises `ScenarioError` if tasks are not decided slot by slot."""
     if system.epoch != EPOCH_SLOT:
         raise ScenarioError(f'agent.epoch "{system.epoch}" has no bound', remedy='set agent.epoch to "slot"')
@@ -89,6 +91,6 @@ def decision_slot(slot_ns: int, task: Task) -> int:
     return -(-task.generated_ns // slot_ns)
 
 
-def decision_points(slot_ns: int, tasks: tuple[Task, ...]) -> list[tuple[int, int]]:
+def decision_points(slot_ns: int, tasks: Sequence[Task]) -> list[tuple[int, int]]:
     """The (slot, UE) at which there is something to decide, in order."""
     return sorted({(decision_slot(slot_ns, task), task.ue) for task in tasks})

@@ -8,7 +8,7 @@ than the model does. Of that problem the Lagrangian dual is climbed: a price for
 vector of prices giving a valid bound, the best of which is returned.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ Watch = Callable[[float, float], bool]
 
 
 def lower_bound(
-    system: System, tasks: tuple[Task, ...], *, second_offload: bool, target: float, watch: Watch, steps: int = STEPS
+    system: System, tasks: Sequence[Task], *, second_offload: bool, target: float, watch: Watch, steps: int = STEPS
 ) -> float:
     """The best lower bound of the mean overhead found in ``steps`` (fewer for very many tasks) for each length of span.
 

@@ -8,7 +8,6 @@ from testbed.model.errors import StartError
 
 EXTRA_OF = {
     "numba": "twin",
-    "numpy": "twin",
     "scipy": "stats",
     "tensorboard": "learn",
     "torch": "learn",

@@ -2,8 +2,7 @@
 
 import itertools
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 WARM_UP = 0.2
 STABILITY_BATCHES = 8
@@ -40,23 +39,6 @@ def jain(values: Sequence[float]) -> float:
     return math.fsum(values) ** 2 / (len(values) * squares)
 
 
-def changes_in_system(spans: Iterable[tuple[int, int]], slot_ns: int, slots: int) -> dict[int, int]:
-    """By how much the number of tasks in the system just before slot boundary kΔ, k = 1..``slots``, differs from the
-    one before it, for each k where it does.
-
-    A span is (generated_ns, finished_ns), finished -1 for a task that never did. A task counts at the boundaries in
-    (generated, finished).
-    """
-    change: Counter[int] = Counter()
-    for begun, ended in spans:
-        first = begun // slot_ns + 1
-        last = slots if ended < 0 else -(-ended // slot_ns) - 1
-        if first <= min(last, slots):
-            change[first] += 1
-            change[min(last, slots) + 1] -= 1
-    return {k: change[k] for k in sorted(change) if change[k] and k <= slots}
-
-
 def _batches(slots: int) -> list[tuple[int, int]]:
     """The first boundary of each of 8 batches, counted from 0, and the first one after it."""
     first = int(slots * WARM_UP)
@@ -87,7 +69,10 @@ def stable(backlog: Sequence[int], tasks_per_slot: float) -> bool:
 
 
 def stable_changes(changes: Mapping[int, int], slots: int, tasks_per_slot: float) -> bool:
-    """`stable`, of a backlog by its `changes_in_system`: it takes as long as there are tasks, however long the run."""
+    """`stable`, of a backlog by its changes: by how much it differs at each boundary from the one before.
+
+    It takes as long as there are tasks, however long the run.
+    """
     if slots < SHORTEST:
         return True
     levels = []

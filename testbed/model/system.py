@@ -1,5 +1,7 @@
 """The resolved system: a scenario with its hardware drawn, as plain numbers in SI units and nanoseconds."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from testbed.model.learning import LearningPlan
@@ -139,7 +141,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     system: System
-    workload: tuple[Task, ...]
+    workload: Sequence[Task]
     policy: str
     second_offload: bool
     emulation: Emulation = Emulation()

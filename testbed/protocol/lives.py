@@ -30,6 +30,8 @@ class Lives:
     def incarnation(self, name: str) -> int:
         """The latest incarnation of ``name`` that was heard of."""
         heard = (self._births, self._deaths, self._detected)
+        if not any(heard):  # as nearly always
+            return 0
         return max((incarnation for known in heard for incarnation in known.get(name, ())), default=0)
 
     def serving(self, name: str, at_ns: int) -> int:

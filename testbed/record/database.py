@@ -8,17 +8,22 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import msgspec
+import numpy as np
 
 from testbed.model.errors import UsageError
 from testbed.model.printable import printable
+from testbed.protocol.table import DTYPES, Column, ColumnTable, Labels, joined
 from testbed.record.writer import SCHEMA_VERSION, TABLES
 
 LOGS = ("-wal", "-journal")
 COPIES, MOST_TEXTS = 5, 10_000
 REPEAT = "read it with the version that made it, or repeat the run: testbed replay RUN"
+FETCHED_AT_ONCE = 8192
+TYPES_OF: dict[object, set[type]] = {str: {str}, float: {float, int}, int: {int}, bool: {int}}
+R = TypeVar("R", bound=msgspec.Struct)
 Tables = dict[str, frozenset[str]]
 
 
@@ -150,9 +155,29 @@ class _Shown(dict[object, object]):
         return found
 
 
-def rows(db: sqlite3.Connection, row: type[msgspec.Struct]) -> list[Any]:
+def rows(db: sqlite3.Connection, row: type[R]) -> ColumnTable[R]:
     """The rows of a table in the order in which they were written. Raises `ValueError` for values of other types."""
-    return [found for _, found in numbered_rows(db, row, "")]
+    fields = msgspec.structs.fields(row)
+    columns = ", ".join(f'{TABLES[row]}."{field.name}"' for field in fields)
+    found, shown = db.execute(f"SELECT {columns} FROM {TABLES[row]} ORDER BY rowid"), _Shown()
+    parts: list[dict[str, Column]] = []
+    while chunk := found.fetchmany(FETCHED_AT_ONCE):
+        values = zip(*chunk, strict=True)
+        parts.append({f.name: _column(row, f.name, f.type, next(values), shown) for f in fields})
+    return joined(row, parts)
+
+
+def _column(row: type[msgspec.Struct], name: str, kind: object, values: tuple[Any, ...], shown: "_Shown") -> Column:
+    """A column of a part of a table, of the type that its field has."""
+    wanted = TYPES_OF[kind]
+    if not set(map(type, values)) <= wanted:
+        other = next(type(value).__name__ for value in values if type(value) not in wanted)
+        raise ValueError(f"table {TABLES[row]}: {name} holds {other}")
+    if kind is str:
+        return Labels.of([cast(str, shown[value]) for value in values])
+    if kind is bool and not set(values) <= {0, 1}:
+        raise ValueError(f"table {TABLES[row]}: {name} holds other numbers than 0 and 1")
+    return cast(Column, np.array(values, DTYPES[kind]))
 
 
 def numbered_rows(db: sqlite3.Connection, row: type[msgspec.Struct], where: str) -> list[tuple[int, Any]]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from testbed.model.errors import StartError, UsageError
@@ -74,7 +75,7 @@ def _number(name: str, base: str) -> int:
     return int(rest) if rest != name and rest.isascii() and rest.isdigit() else 0
 
 
-def write_inputs(path: Path, resolved: Resolved, workload: tuple[Task, ...], header: str) -> None:
+def write_inputs(path: Path, resolved: Resolved, workload: Sequence[Task], header: str) -> None:
     """Write what a replay needs; ``header`` becomes comment lines of the scenario. Raises `StartError`."""
     try:
         (path / SCENARIO).write_text(dump_resolved(resolved, header), encoding="utf-8")

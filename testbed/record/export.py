@@ -8,6 +8,7 @@ import msgspec
 
 from testbed.model.errors import UsageError
 from testbed.model.packages import naming_extras
+from testbed.protocol.table import Column, ColumnTable, Labels
 from testbed.record.files import replacing, unwritable
 from testbed.record.reader import RecordedRun
 from testbed.record.writer import TABLES
@@ -63,10 +64,17 @@ def _parquet() -> Callable[[Path, type[msgspec.Struct], Sequence[msgspec.Struct]
         from pyarrow import parquet
     types = {int: arrow.int64(), float: arrow.float64(), bool: arrow.bool_(), str: arrow.string()}
 
+    def _array(column: Column) -> object:
+        if isinstance(column, Labels):
+            names = arrow.array(column.names, arrow.string())
+            return arrow.DictionaryArray.from_arrays(arrow.array(column.codes), names).cast(arrow.string())
+        return arrow.array(column)
+
     def write(path: Path, kind: type[msgspec.Struct], rows: Sequence[msgspec.Struct]) -> None:
         fields = msgspec.structs.fields(kind)
         schema = arrow.schema([(field.name, types[field.type]) for field in fields])
-        columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields}
+        table = ColumnTable.of(kind, rows)
+        columns = {field.name: _array(table.column(field.name)) for field in fields}
         parquet.write_table(arrow.table(columns, schema=schema), path)
 
     return write

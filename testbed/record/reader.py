@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 from testbed.model.errors import UsageError
 from testbed.model.printable import printable, readable
 from testbed.model.task import INTERRUPTED, Task
-from testbed.protocol.endings import Absence, close_rows
+from testbed.protocol.endings import Absence
 from testbed.protocol.rows import (
     DIED,
     RESTARTED,
@@ -22,7 +23,8 @@ from testbed.protocol.rows import (
     UeSlotRow,
     UpdateRow,
 )
-from testbed.record import database, directory
+from testbed.protocol.table import ColumnTable
+from testbed.record import database, directory, ended
 from testbed.record.alive import home, is_alive
 from testbed.record.backends import TESTBED, VIRTUAL
 from testbed.record.writer import TABLES
@@ -33,6 +35,7 @@ from testbed.trace import inputs
 
 RUNNING = "still running"
 QUIET_S = 15.0
+FEW = ("updates", "events")  # of which a run has few, with texts of their own
 
 
 class RecordedRows(msgspec.Struct, kw_only=True):
@@ -42,13 +45,13 @@ class RecordedRows(msgspec.Struct, kw_only=True):
     """
 
     meta: dict[str, Any]
-    tasks: list[TaskRow]
-    slots: list[SlotRow]
-    ue_slots: list[UeSlotRow]
-    rewards: list[RewardRow]
-    links: list[LinkRow]
-    updates: list[UpdateRow]
-    events: list[EventRow]
+    tasks: Sequence[TaskRow]
+    slots: Sequence[SlotRow]
+    ue_slots: Sequence[UeSlotRow]
+    rewards: Sequence[RewardRow]
+    links: Sequence[LinkRow]
+    updates: Sequence[UpdateRow]
+    events: Sequence[EventRow]
     missing: tuple[str, ...] = ()
 
 
@@ -61,9 +64,9 @@ class RecordedRun(msgspec.Struct, kw_only=True):
     path: Path
     meta: dict[str, Any]
     resolved: Resolved
-    workload: tuple[Task, ...]
+    workload: Sequence[Task]
     record: RecordedRows
-    tasks: list[TaskRow]
+    tasks: Sequence[TaskRow]
     absences: dict[str, list[Absence]]
     end_ns: int
     reason: str
@@ -119,9 +122,12 @@ def read_record(file: Path) -> RecordedRows:
         with database.opened(file) as db:
             meta = database.meta(db)
             missing = database.check(file, meta.get("schema_version"), database.tables_of(db))
-            rows = {name: [] if name in missing else database.rows(db, row) for row, name in TABLES.items()}
+            rows: dict[str, Sequence[Any]] = {
+                name: [] if name in missing else database.rows(db, row) for row, name in TABLES.items()
+            }
     except (sqlite3.Error, ValueError, TypeError) as error:
         raise UsageError(f"{file} cannot be read: {error}", "the file is damaged, or is no record of a run") from None
+    rows |= {name: list(rows[name]) for name in FEW}
     return RecordedRows(meta=meta, missing=missing, **rows)
 
 
@@ -161,15 +167,14 @@ def read_run(given: str | Path) -> RecordedRun:
     return assemble(path, record, resolved, workload)
 
 
-def assemble(path: Path, record: RecordedRows, resolved: Resolved, workload: tuple[Task, ...]) -> RecordedRun:
+def assemble(path: Path, record: RecordedRows, resolved: Resolved, workload: Sequence[Task]) -> RecordedRun:
     """A run from its parts. One that goes on, or whose launcher died, ends at its last recorded instant for now."""
     reason = str(
         record.meta.get("reason", RUNNING if is_running(record.meta, path / directory.RECORD) else INTERRUPTED)
     )
     end_ns = int(record.meta.get("end_ns", last_instant_ns(record)))
     absences = absences_of(record.events)
-    rows = {(row.ue, row.number): row for row in record.tasks}
-    tasks = close_rows(resolved.system, workload, rows, absences, end_ns, reason)
+    tasks = ended.last_rows(resolved.system, workload, record.tasks, absences, end_ns, reason)
     return RecordedRun(
         path=path,
         meta=record.meta,
@@ -185,12 +190,12 @@ def assemble(path: Path, record: RecordedRows, resolved: Resolved, workload: tup
 
 def last_instant_ns(record: RecordedRows) -> int:
     """The last instant that any row knows of."""
-    finished = (row.finished_ns for row in record.tasks)
-    others = (row.at_ns for rows in (record.slots, record.events) for row in rows)
-    return max(max(finished, default=0), max(others, default=0), 0)
+    slots, events = ColumnTable.of(SlotRow, record.slots), ColumnTable.of(EventRow, record.events)
+    known = ColumnTable.of(TaskRow, record.tasks).ints("finished_ns"), slots.ints("at_ns"), events.ints("at_ns")
+    return max(int(instants.max(initial=0)) for instants in known)
 
 
-def absences_of(events: list[EventRow]) -> dict[str, list[Absence]]:
+def absences_of(events: Iterable[EventRow]) -> dict[str, list[Absence]]:
     """Each process' intervals [death, restart) in ns, restart -1 if it never came back."""
     absences: dict[str, list[Absence]] = {}
     for event in sorted(events, key=lambda event: event.at_ns):

@@ -20,6 +20,7 @@ from testbed.protocol.rows import EventRow, LinkRow, RewardRow, Row, SlotRow, Ta
 
 SCHEMA_VERSION = 3
 COMMIT_EVERY_NS = 200_000_000
+WRITE_REMEDY = "check free space and rights of the run directory; what was committed before is kept"
 TABLES: dict[type[msgspec.Struct], str] = {
     TaskRow: "tasks",
     SlotRow: "slots",
@@ -51,10 +52,31 @@ def _insert_statement(row: type[msgspec.Struct]) -> str:
     return statement
 
 
-class Recorder:
-    """The only writer of one ``run.db``; raises `StartError` when the file cannot be written."""
+def create_tables(db: sqlite3.Connection) -> None:
+    """Make the tables of a record that are not there yet."""
+    db.execute("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+    for row in TABLES:
+        db.execute(create_statement(row))
 
-    def __init__(self, path: Path, meta: Mapping[str, object] | None = None) -> None:
+
+def put_meta(db: sqlite3.Connection, meta: Mapping[str, object]) -> None:
+    """Set key/value pairs of ``meta``; what is not text is stored as JSON."""
+    pairs = [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in meta.items()]
+    db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", pairs)
+
+
+def insert(db: sqlite3.Connection, kind: type[msgspec.Struct], rows: Iterable[msgspec.Struct]) -> None:
+    """Append ``rows`` of one ``kind``."""
+    db.executemany(_insert_statement(kind), map(msgspec.structs.astuple, rows))
+
+
+class Recorder:
+    """The only writer of one ``run.db``; raises `StartError` when the file cannot be written.
+
+    With ``logged`` it keeps a write-ahead log, as a run needs whose rows come one by one.
+    """
+
+    def __init__(self, path: Path, meta: Mapping[str, object] | None = None, *, logged: bool = True) -> None:
         self.path = path
         self.heard: Hearer | None = None
         self._whole = False
@@ -62,12 +84,10 @@ class Recorder:
         self._committed_ns = time.monotonic_ns()
         with self._writing():
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute(f"PRAGMA journal_mode = {'WAL' if logged else 'DELETE'}")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("BEGIN")
-            self._db.execute("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
-            for row in TABLES:
-                self._db.execute(create_statement(row))
+            create_tables(self._db)
         self.put({"schema_version": SCHEMA_VERSION, **(meta or {})})
         self.commit()
 
@@ -91,13 +111,12 @@ class Recorder:
         try:
             yield
         except sqlite3.Error as error:
-            raise StartError(f"{self.path}: cannot write the record ({error})", _REMEDY) from None
+            raise StartError(f"{self.path}: cannot write the record ({error})", WRITE_REMEDY) from None
 
     def put(self, meta: Mapping[str, object]) -> None:
         """Set key/value pairs of ``meta``; what is not text is stored as JSON."""
-        pairs = [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in meta.items()]
         with self._writing():
-            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", pairs)
+            put_meta(self._db, meta)
 
     def add(self, rows: Iterable[Row]) -> None:
         """Append rows; a task's final row replaces its earlier one, never the other way round. ``heard`` hears them."""
@@ -137,6 +156,3 @@ class Recorder:
                 self._db.execute("PRAGMA journal_mode = DELETE")
         with self._writing():
             self._db.close()
-
-
-_REMEDY = "check free space and rights of the run directory; what was committed before is kept"

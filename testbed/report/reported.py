@@ -4,11 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 
+from testbed.analysis.figures import finished
 from testbed.analysis.summary import Summary
 from testbed.model.printable import readable
 from testbed.policy import loading
-from testbed.protocol.rows import TaskRow, ended_ns
+from testbed.protocol.rows import TaskRow
+from testbed.protocol.table import ColumnTable
 from testbed.record.reader import RecordedRun
 
 
@@ -18,13 +21,13 @@ class Reported(msgspec.Struct, frozen=True):
     label: str
     run: RecordedRun
     summary: Summary
-    done: list[TaskRow]
+    done: Sequence[TaskRow]
 
 
 def reported(runs: Sequence[tuple[RecordedRun, Summary]]) -> list[Reported]:
     """``runs`` with their summaries, labelled by policy; by policy and name, or path, where that is not enough."""
     return [
-        Reported(label, run, summary, sorted(filter(_is_done, run.tasks), key=ended_ns))
+        Reported(label, run, summary, _in_order_of_ends(finished(ColumnTable.of(TaskRow, run.tasks))))
         for label, (run, summary) in zip(labels([run for run, _ in runs]), runs, strict=True)
     ]
 
@@ -46,5 +49,5 @@ def strategy(run: RecordedRun) -> str:
     return loading.without_checkpoint(run.policy) + (", learning" if run.meta.get("learn") else "")
 
 
-def _is_done(row: TaskRow) -> bool:
-    return row.finished_ns >= 0
+def _in_order_of_ends(done: ColumnTable[TaskRow]) -> ColumnTable[TaskRow]:
+    return done.take(np.argsort(done.ints("generated_ns") + done.ints("measured_ns"), kind="stable"))

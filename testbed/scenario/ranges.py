@@ -5,11 +5,13 @@ Beyond these a scenario is mistaken (metres for kilometres, Mbit/s for bit/s), a
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from testbed.model.errors import ScenarioError
 from testbed.model.system import Radio, System
-from testbed.model.task import Task
+from testbed.model.task import Task, TaskTable
 from testbed.scenario import units
 from testbed.scenario.fields import Draw
 from testbed.scenario.schema import LinkTrace, TaskSection
@@ -93,10 +95,14 @@ def check_draws(system: System, section: TaskSection) -> None:
         _refuse(limits, ue.index, bits, cycles, "task", "lower task.input or task.cycles, or raise rates and cpu")
 
 
-def check_tasks(system: System, tasks: Iterable[Task]) -> None:
+def check_tasks(system: System, tasks: Sequence[Task]) -> None:
     """Raise `ScenarioError`, naming task and UE, if one takes too long."""
     limits = TaskLimits(system)
-    for task in tasks:
+    columns = TaskTable.of(tasks).columns
+    ue, bits, cycles = (np.frombuffer(columns[name], np.int64) for name in ("ue", "input_bits", "cycles"))
+    most = np.array([limits.most(index) for index in range(len(system.ues))]).reshape(-1, 2)
+    for at in np.flatnonzero((bits > most[ue, 0]) | (cycles > most[ue, 1])).tolist():
+        task = tasks[at]
         _refuse(limits, task.ue, task.input_bits, task.cycles, f"task {task.number}", "give smaller tasks")
 
 

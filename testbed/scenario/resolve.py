@@ -1,5 +1,7 @@
 """From a scenario to the system it describes: hardware drawn, link rates computed, all in plain numbers."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from testbed.model import link, queue, random
@@ -43,14 +45,14 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
         emulation = msgspec.structs.replace(self.scenario.emulation, speed=speed)
         return msgspec.structs.replace(self, scenario=msgspec.structs.replace(self.scenario, emulation=emulation))
 
-    def plan(self, workload: tuple[Task, ...], policy: str, *, second_offload: bool, live: bool) -> Plan:
+    def plan(self, workload: Sequence[Task], policy: str, *, second_offload: bool, live: bool) -> Plan:
         """The plan of one run; only a ``live`` one has a drain limit (twice the run unless the scenario gives one)."""
         emulation = self.emulation
         if not live:
             emulation = msgspec.structs.replace(emulation, drain_limit_ns=-1)
         return Plan(
             system=self.system,
-            workload=workload,
+            workload=tuple(workload) if live else workload,
             policy=policy,
             second_offload=second_offload,
             emulation=emulation,

@@ -8,7 +8,7 @@ from testbed.model.errors import ScenarioError
 from testbed.model.system import System
 from testbed.model.task import Task
 from testbed.scenario.schema import Workload
-from testbed.scenario.workload import begin_ns, limited, scaled, shifted, slots_for
+from testbed.scenario.workload import begin_ns, columns_of, limited, scaled, shifted
 
 NS_PER_S = 1_000_000_000
 IDLE_SLOTS = 1000
@@ -17,7 +17,7 @@ IDLE_SLOTS = 1000
 class Played(msgspec.Struct, frozen=True):
     """The tasks of a run, and what a user should know of those that a trace has and the run has not."""
 
-    tasks: tuple[Task, ...]
+    tasks: Sequence[Task]
     notes: tuple[str, ...] = ()
 
 
@@ -26,7 +26,7 @@ def played(tasks: Sequence[Task], given: Workload, system: System) -> Played:
 
     Raises `ScenarioError` if that is none of them.
     """
-    kept = shifted(tasks, begin_ns([task.generated_ns for task in tasks], given))
+    kept = shifted(tasks, begin_ns(columns_of(tasks)["generated_ns"].tolist(), given))
     return cut(scaled(kept, given.rate), given, system, len(tasks) - len(kept))
 
 
@@ -36,30 +36,29 @@ def cut(tasks: Sequence[Task], given: Workload, system: System, before: int) -> 
     Raises `ScenarioError` if none is left.
     """
     played = limited(tasks, system, given.duration_ns)
-    asked = [task for task in tasks if given.duration_ns < 0 or task.generated_ns < given.duration_ns]
-    late, end = [task for task in asked if task.generated_ns >= system.end_ns], f"{system.end_ns / NS_PER_S:g} s"
-    if not played and (late or before):
-        first = (
-            f", the first {min(task.generated_ns for task in late) / NS_PER_S:.10g} s from the start" if late else ""
-        )
-        where = f"after the last slot ({end}){first}" if late else "before workload.start"
+    at = columns_of(tasks)["generated_ns"]
+    asked = at if given.duration_ns < 0 else at[at < given.duration_ns]
+    late, end = asked[asked >= system.end_ns], f"{system.end_ns / NS_PER_S:g} s"
+    if not played and (len(late) or before):
+        first = f", the first {int(late.min()) / NS_PER_S:.10g} s from the start" if len(late) else ""
+        where = f"after the last slot ({end}){first}" if len(late) else "before workload.start"
         remedy = "begin with the first one: --set workload.start=first"
         raise ScenarioError(f"all {len(late) or before} tasks are generated {where}", given.trace, remedy=remedy)
     notes = []
     if before:
         notes.append(f"{before} tasks of {given.trace} are generated before workload.start and left out")
-    if late:
-        whole = f"--slots {slots_for(asked, system.slot_ns)} would hold all"
+    if len(late):
+        whole = f"--slots {int(late.max()) // system.slot_ns + 1} would hold all"
         of = f"{len(late)} of {len(late) + len(played)} tasks of {given.trace}"
         notes.append(f"{of} are generated after the last slot ({end}) and left out: {whole}")
     return Played(played, (*notes, *remarks(played, system)))
 
 
 def remarks(tasks: Sequence[Task], system: System) -> tuple[str, ...]:
-    """What is strange about a workload: that it is empty, or begins long after the run."""
+    """What is strange about a workload, ``tasks`` by instant: that it is empty, or begins long after the run."""
     if not tasks:
         return ("the workload is empty: no task is generated",)
-    idle = min(task.generated_ns for task in tasks) // system.slot_ns
+    idle = tasks[0].generated_ns // system.slot_ns
     if idle >= IDLE_SLOTS:
         return (f"the first task is generated in slot {idle}: with a trace, workload.start=first begins there",)
     return ()

@@ -4,27 +4,34 @@ The table is ``workload.csv``, header ``time_s,ue,input_bits,cycles,deadline_s``
 emulated seconds with nine decimals, the UE by name. It is what a replay needs and the format to bring your own.
 """
 
-import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
+from typing import cast
 
-import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from testbed.model import random
 from testbed.model.delay import whole_ns
 from testbed.model.errors import ScenarioError, did_you_mean
 from testbed.model.system import System
-from testbed.model.task import Task
+from testbed.model.task import TASK_COLUMNS, Task, TaskTable
+from testbed.scenario.fields import Draw
 from testbed.scenario.ranges import TaskLimits
 from testbed.scenario.reading import read_text
 from testbed.scenario.schema import Scenario, TaskSection, Workload
 from testbed.scenario.tables import Table, TableRow
 
 WORKLOAD_COLUMNS = ("time_s", "ue", "input_bits", "cycles", "deadline_s")
-FIELD_PRESENT, FIELD_ASSIGNMENT = 0, 1
+FIELD_PRESENT = 0
 NS_PER_S = 1_000_000_000
+SLOTS_AT_ONCE, WRITTEN_AT_ONCE = 1 << 20, 1 << 14
+Hashes = NDArray[np.uint64]
+Ints = NDArray[np.int64]
+Reals = NDArray[np.float64]
 _Row = tuple[int, int, int, int, int]
 # What `format_csv` writes: whole seconds that fit, nine decimals, a name without quotes, numbers of at most 15 digits.
 _PLAIN = re.compile(
@@ -32,15 +39,7 @@ _PLAIN = re.compile(
 )
 
 
-class Request(msgspec.Struct, frozen=True):
-    """A recorded demand without a UE: instant in ns, input in bits, work in cycles."""
-
-    at_ns: int
-    input_bits: int
-    cycles: int
-
-
-def generate(scenario: Scenario, system: System) -> tuple[Task, ...]:
+def generate(scenario: Scenario, system: System) -> Sequence[Task]:
     """All tasks of a run, sorted by (instant, UE, number), from keyed draws.
 
     A workload trace in the format of `read_csv` is read too; for other formats `testbed.trace.inputs.generate` is the
@@ -54,27 +53,39 @@ def generate(scenario: Scenario, system: System) -> tuple[Task, ...]:
         kept = shifted(read, begin_ns([task.generated_ns for task in read], workload))
         return limited(scaled(kept, workload.rate), system, workload.duration_ns)
     instants = _poisson if workload.arrivals == "poisson" else _bernoulli
-    tasks: list[Task] = []
+    parts = []
     for ue in system.ues:
         rate = scenario.density * scenario.cells[ue.cell].density_factor
-        mine = random.subjects_hash(scenario.seed, random.VALUES, ue.index)
-        for number, at in enumerate(instants(system, ue.index, rate)):
-            tasks.append(_task(scenario.task, random.mix(mine ^ number), ue.index, number, at))
-    return ordered(tasks)
+        at = instants(system, ue.index, rate)
+        subjects = np.uint64(random.subjects_hash(scenario.seed, random.VALUES, ue.index))
+        parts.append(_drawn(scenario.task, mixed(subjects ^ np.arange(len(at), dtype=np.uint64)), ue.index, at))
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    named = dict(zip(TASK_COLUMNS, columns, strict=True))
+    return table_of(named, np.argsort(named["generated_ns"], kind="stable"))
 
 
-def _bernoulli(system: System, ue: int, rate: float) -> list[int]:
+def mixed(x: Hashes) -> Hashes:
+    """`random.mix` of each."""
+    return cast(Hashes, random.mix(cast(int, x)))
+
+
+def _unit(h: Hashes) -> Reals:
+    """`random.unit` of each."""
+    return cast(Reals, random.unit(cast(int, h)))
+
+
+def _bernoulli(system: System, ue: int, rate: float) -> Ints:
     """Slot boundaries at which the UE generates a task: each with probability min(1, rate)."""
-    mix, unit, probability = random.mix, random.unit, min(1.0, rate)
-    slots = random.subjects_hash(system.seed, random.ARRIVALS, ue)
-    return [
-        slot * system.slot_ns
-        for slot in range(system.slots)
-        if unit(mix(mix(slots ^ slot) ^ FIELD_PRESENT)) < probability
-    ]
+    subjects, probability = np.uint64(random.subjects_hash(system.seed, random.ARRIVALS, ue)), min(1.0, rate)
+    found = [np.zeros(0, np.int64)]
+    for first in range(0, system.slots, SLOTS_AT_ONCE):
+        slots = np.arange(first, min(first + SLOTS_AT_ONCE, system.slots), dtype=np.uint64)
+        present = _unit(mixed(mixed(subjects ^ slots) ^ np.uint64(FIELD_PRESENT))) < probability
+        found.append(slots[present].astype(np.int64))
+    return np.concatenate(found) * system.slot_ns
 
 
-def _poisson(system: System, ue: int, rate: float) -> list[int]:
+def _poisson(system: System, ue: int, rate: float) -> Ints:
     """Instants of a Poisson process of ``rate`` a slot until generation ends."""
     instants: list[int] = []
     at = 0.0
@@ -85,74 +96,59 @@ def _poisson(system: System, ue: int, rate: float) -> list[int]:
         if instant >= system.end_ns:
             break
         instants.append(instant)
-    return instants
+    return np.array(instants, np.int64)
 
 
-def _task(section: TaskSection, subject: int, ue: int, number: int, at_ns: int) -> Task:
-    """Task ``number`` of ``ue`` with its values drawn; ``subject`` is the `random.subject_hash` of its values."""
-    bits = section.input_bits.whole(random.unit(random.mix(subject ^ random.FIELD_BITS)))
+def _drawn(section: TaskSection, subjects: Hashes, ue: int, at_ns: Ints) -> tuple[Ints, ...]:
+    """The columns of the tasks of ``ue`` at these instants, their values drawn; ``subjects`` are the
+    `random.subject_hash` of theirs."""
+    bits = _whole(section.input_bits, subjects, random.FIELD_BITS)
     if section.cycles.kind == "per_bit":
-        cycles = max(1, int(math.floor(section.cycles.values[0] * bits + 0.5)))
+        cycles = np.maximum(1, np.floor(section.cycles.values[0] * bits + 0.5).astype(np.int64))
     else:
-        cycles = section.cycles.whole(random.unit(random.mix(subject ^ random.FIELD_CYCLES)))
-    return Task(
-        ue=ue,
-        number=number,
-        generated_ns=at_ns,
-        input_bits=bits,
-        cycles=cycles,
-        deadline_ns=section.deadline_ns.whole(random.unit(random.mix(subject ^ random.FIELD_DEADLINE))),
-    )
+        cycles = _whole(section.cycles, subjects, random.FIELD_CYCLES)
+    deadlines = _whole(section.deadline_ns, subjects, random.FIELD_DEADLINE)
+    number = np.arange(len(at_ns))
+    return np.full(len(at_ns), ue), number, at_ns, bits, cycles, deadlines
 
 
-def deadline_ns(section: TaskSection, seed: int, ue: int, number: int) -> int:
-    """The tolerable delay of task ``number`` of ``ue``, in ns."""
-    return section.deadline_ns.whole(random.uniform(seed, random.VALUES, ue, number, random.FIELD_DEADLINE))
+def _whole(draw: Draw, subjects: Hashes, field: int) -> Ints:
+    """`Draw.whole` of each subject's ``field``."""
+    if draw.kind not in ("uniform", "choice"):
+        return np.full(len(subjects), draw.whole(0.0))
+    u = _unit(mixed(subjects ^ np.uint64(field)))
+    if draw.kind == "choice":
+        chosen = np.array([draw.whole(place / len(draw.values)) for place in range(len(draw.values))], np.int64)
+        return chosen[(u * len(draw.values)).astype(np.int64)]
+    low, high = draw.values
+    return np.floor(low + u * (high - low) + 0.5).astype(np.int64)
 
 
-def assign(requests: Iterable[Request], scenario: Scenario, system: System) -> tuple[Task, ...]:
-    """Give each request to a UE by the scenario's ``assignment`` and draw its deadline; sorted as in `generate`."""
-    rule = scenario.workload.assignment
-    weights = [scenario.cells[ue.cell].density_factor if rule == "density" else 1.0 for ue in system.ues]
-    total = math.fsum(weights)
-    counts = [0] * len(weights)
-    tasks: list[Task] = []
-    for row, request in enumerate(sorted(requests, key=lambda request: request.at_ns)):
-        if rule == "round_robin":
-            ue = row % len(weights)
-        else:
-            u = random.uniform(scenario.seed, random.ARRIVALS, row, 0, FIELD_ASSIGNMENT)
-            ue = _weighted(u * total, weights)
-        deadline = deadline_ns(scenario.task, scenario.seed, ue, counts[ue])
-        tasks.append(
-            Task(
-                ue=ue,
-                number=counts[ue],
-                generated_ns=request.at_ns,
-                input_bits=request.input_bits,
-                cycles=request.cycles,
-                deadline_ns=deadline,
-            )
-        )
-        counts[ue] += 1
-    return ordered(tasks)
+def columns_of(tasks: Sequence[Task]) -> dict[str, Ints]:
+    """The columns of ``tasks`` by name, as arrays."""
+    return {name: np.frombuffer(column, np.int64) for name, column in TaskTable.of(tasks).columns.items()}
 
 
-def _weighted(mark: float, weights: Sequence[float]) -> int:
-    """Index of the weight within whose share of the cumulated sum ``mark`` lies."""
-    last = 0
-    for i, weight in enumerate(weights):
-        if weight > 0.0:
-            last = i
-            if mark < weight:
-                return i
-            mark -= weight
-    return last
+def table_of(columns: Mapping[str, Ints], order: Ints | slice = slice(None)) -> TaskTable:
+    """The table of the tasks in ``columns``, in this ``order`` of their places."""
+    return TaskTable([array("q", columns[name][order].tobytes()) for name in TASK_COLUMNS])
 
 
-def ordered(tasks: Iterable[Task]) -> tuple[Task, ...]:
+def ordered(tasks: Sequence[Task]) -> TaskTable:
     """Tasks by (instant, UE, number)."""
-    return tuple(sorted(tasks, key=lambda task: (task.generated_ns, task.ue, task.number)))
+    columns = columns_of(tasks)
+    return table_of(columns, np.lexsort((columns["number"], columns["ue"], columns["generated_ns"])))
+
+
+def numbered(columns: Mapping[str, Ints]) -> TaskTable:
+    """The tasks in ``columns`` by (instant, UE), otherwise in their order, each UE's numbered from 0."""
+    order = np.lexsort((columns["ue"], columns["generated_ns"]))
+    ue = columns["ue"][order]
+    by_ue = np.argsort(ue, kind="stable")
+    firsts = np.flatnonzero(np.diff(ue[by_ue], prepend=-1))
+    number = np.empty(len(ue), np.int64)
+    number[by_ue] = np.arange(len(ue)) - np.repeat(firsts, np.diff(firsts, append=len(ue)))
+    return table_of({name: column[order] for name, column in columns.items()} | {"number": number})
 
 
 def begin_ns(instants: Sequence[int], given: Workload) -> int:
@@ -160,72 +156,82 @@ def begin_ns(instants: Sequence[int], given: Workload) -> int:
     return min(instants, default=0) if given.start_ns < 0 else given.start_ns
 
 
-def shifted(tasks: Sequence[Task], start_ns: int) -> tuple[Task, ...]:
+def shifted(tasks: Sequence[Task], start_ns: int) -> TaskTable:
     """Tasks counted from ``start_ns`` on; those before it are left out, and each UE's numbers begin at 0 again."""
     if start_ns == 0:
-        return tuple(tasks)
-    kept = [task for task in tasks if task.generated_ns >= start_ns]
-    first = {task.ue: task.number for task in sorted(kept, key=lambda task: -task.number)}
-    return tuple(
-        msgspec.structs.replace(task, generated_ns=task.generated_ns - start_ns, number=task.number - first[task.ue])
-        for task in kept
-    )
+        return TaskTable.of(tasks)
+    columns = columns_of(tasks)
+    columns = {name: column[columns["generated_ns"] >= start_ns] for name, column in columns.items()}
+    first = np.full(int(columns["ue"].max(initial=0)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, columns["ue"], columns["number"])
+    columns["number"] = columns["number"] - first[columns["ue"]]
+    columns["generated_ns"] = columns["generated_ns"] - start_ns
+    return table_of(columns)
 
 
-def scaled(tasks: Sequence[Task], rate: float) -> tuple[Task, ...]:
+def scaled(tasks: Sequence[Task], rate: float) -> TaskTable:
     """Tasks whose generation is compressed in time by ``rate``."""
     if rate == 1.0:
-        return tuple(tasks)
-    at = [int(math.floor(task.generated_ns / rate + 0.5)) for task in tasks]
-    return tuple(msgspec.structs.replace(task, generated_ns=ns) for task, ns in zip(tasks, at, strict=True))
+        return TaskTable.of(tasks)
+    columns = columns_of(tasks)
+    return table_of(columns | {"generated_ns": np.floor(columns["generated_ns"] / rate + 0.5).astype(np.int64)})
 
 
-def limited(tasks: Sequence[Task], system: System, duration_ns: int = -1) -> tuple[Task, ...]:
+def limited(tasks: Sequence[Task], system: System, duration_ns: int = -1) -> TaskTable:
     """The tasks generated before the last slot ends and, when it is not negative, before ``duration_ns``."""
     end_ns = system.end_ns if duration_ns < 0 else min(system.end_ns, duration_ns)
-    return ordered(task for task in tasks if task.generated_ns < end_ns)
+    columns = columns_of(tasks)
+    kept = columns["generated_ns"] < end_ns
+    return ordered(tasks if kept.all() else table_of(columns, np.flatnonzero(kept)))
 
 
 def slots_for(tasks: Sequence[Task], slot_ns: int) -> int:
     """The number of slots that holds every task, at least 1."""
-    return max((task.generated_ns // slot_ns + 1 for task in tasks), default=1)
+    return int((columns_of(tasks)["generated_ns"] // slot_ns + 1).max(initial=1))
 
 
-def write_csv(path: str | Path, tasks: Iterable[Task], system: System) -> None:
+def write_csv(path: str | Path, tasks: Sequence[Task], system: System) -> None:
     """Write a workload table."""
     with open(path, "w", encoding="utf-8", newline="\n") as file:
-        file.write(format_csv(tasks, system))
+        file.writelines(_lines(tasks, system))
 
 
-def format_csv(tasks: Iterable[Task], system: System) -> str:
+def format_csv(tasks: Sequence[Task], system: System) -> str:
     """The text of a workload table."""
-    lines = [",".join(WORKLOAD_COLUMNS)]
-    for task in tasks:
-        name = system.ues[task.ue].name
-        at, deadline = _seconds(task.generated_ns), _seconds(task.deadline_ns)
-        lines.append(f"{at},{name},{task.input_bits},{task.cycles},{deadline}")
-    return "\n".join(lines) + "\n"
+    return "".join(_lines(tasks, system))
 
 
-def read_csv(path: str | Path, system: System) -> tuple[Task, ...]:
+def _lines(tasks: Sequence[Task], system: System) -> Iterator[str]:
+    """A workload table as pieces of text."""
+    yield ",".join(WORKLOAD_COLUMNS) + "\n"
+    names, line = [ue.name for ue in system.ues], "%d.%09d,%s,%d,%d,%d.%09d\n".__mod__
+    table = columns_of(tasks)
+    for first in range(0, len(tasks), WRITTEN_AT_ONCE):
+        part = {name: column[first : first + WRITTEN_AT_ONCE] for name, column in table.items()}
+        columns = (
+            *_seconds(part["generated_ns"]),
+            [names[ue] for ue in part["ue"].tolist()],
+            part["input_bits"].tolist(),
+            part["cycles"].tolist(),
+            *_seconds(part["deadline_ns"]),
+        )
+        yield "".join(map(line, zip(*columns, strict=True)))
+
+
+def read_csv(path: str | Path, system: System) -> Sequence[Task]:
     """Read a workload table; rows may be in any order. Raises `ScenarioError` with file, line and column."""
     return parse_csv(read_text(str(path)), str(path), system)
 
 
-def parse_csv(text: str, file: str, system: System) -> tuple[Task, ...]:
+def parse_csv(text: str, file: str, system: System) -> Sequence[Task]:
     """As `read_csv`, from text."""
     index, limits = {ue.name: ue.index for ue in system.ues}, TaskLimits(system)
     rows = _plain_rows(text, index, limits)
     if rows is None:
         rows = _table_rows(Table(file, text, WORKLOAD_COLUMNS), index, limits)
-    counts = [0] * len(system.ues)
-    tasks: list[Task] = []
-    for at, ue, bits, cycles, deadline in sorted(rows, key=lambda row: row[:2]):
-        tasks.append(
-            Task(ue=ue, number=counts[ue], generated_ns=at, input_bits=bits, cycles=cycles, deadline_ns=deadline)
-        )
-        counts[ue] += 1
-    return ordered(tasks)
+    at, ue, bits, cycles, deadline = np.array(rows, np.int64).reshape(-1, 5).T
+    columns = {"ue": ue, "generated_ns": at, "input_bits": bits, "cycles": cycles, "deadline_ns": deadline}
+    return numbered(columns)
 
 
 def _plain_rows(text: str, index: Mapping[str, int], limits: TaskLimits) -> list[_Row] | None:
@@ -271,5 +277,6 @@ def _ns(row: TableRow, name: str) -> int:
     return int((Decimal(row[name].strip()) * NS_PER_S).to_integral_value(ROUND_HALF_UP))
 
 
-def _seconds(ns: int) -> str:
-    return f"{ns // NS_PER_S}.{ns % NS_PER_S:09d}"
+def _seconds(ns: Ints) -> tuple[list[int], list[int]]:
+    """Whole seconds, and the nanoseconds that are left."""
+    return (ns // NS_PER_S).tolist(), (ns % NS_PER_S).tolist()

@@ -26,13 +26,13 @@ class Heap:
     def push(self, at_ns: int, phase: int, ue: int, number: int, entry: PendingEvent) -> None:
         """Add an event."""
         self._age += 1
-        self.busy += not isinstance(entry.event, Boundary)
+        self.busy += type(entry.event) is not Boundary
         heapq.heappush(self._heap, (at_ns, phase, ue, number, self._age, entry))
 
     def pop(self) -> tuple[int, int, PendingEvent]:
         """Remove and return the first event as (instant, phase, entry)."""
         at, phase, _, _, _, entry = heapq.heappop(self._heap)
-        self.busy -= not isinstance(entry.event, Boundary)
+        self.busy -= type(entry.event) is not Boundary
         return at, phase, entry
 
     def next_ns(self) -> int:

@@ -13,11 +13,11 @@ from testbed.protocol.rows import EventRow, LinkRow, Row, SlotRow, TaskRow, UeSl
 class Simulated(msgspec.Struct, kw_only=True):
     """The record of a simulated run; ``tasks`` in the workload's order, ``reason`` why it ended before its drain."""
 
-    tasks: list[TaskRow]
-    slots: list[SlotRow]
-    ue_slots: list[UeSlotRow]
-    links: list[LinkRow]
-    events: list[EventRow]
+    tasks: Sequence[TaskRow]
+    slots: Sequence[SlotRow]
+    ue_slots: Sequence[UeSlotRow]
+    links: Sequence[LinkRow]
+    events: Sequence[EventRow]
     end_ns: int
     delivered: int
     reason: str = ""
@@ -29,8 +29,11 @@ class RunLog:
     def __init__(self) -> None:
         self.finished: set[tuple[str, int]] = set()
         self.hear: Callable[[Row], None] | None = None
-        self._made = Simulated(tasks=[], slots=[], ue_slots=[], links=[], events=[], end_ns=0, delivered=0)
         self._tasks: dict[tuple[str, int], TaskRow] = {}
+        self._slots: list[SlotRow] = []
+        self._ue_slots: list[UeSlotRow] = []
+        self._links: list[LinkRow] = []
+        self._events: list[EventRow] = []
 
     def keep(self, row: Row) -> None:
         """Take a row; a task's later one replaces its earlier. ``hear``, if it is set, hears of each."""
@@ -43,19 +46,25 @@ class RunLog:
                 if row.finished_ns >= 0:
                     self.finished.add(key)
             case SlotRow():
-                self._made.slots.append(row)
+                self._slots.append(row)
             case UeSlotRow():
-                self._made.ue_slots.append(row)
+                self._ue_slots.append(row)
             case LinkRow():
-                self._made.links.append(row)
+                self._links.append(row)
             case EventRow():
-                self._made.events.append(row)
+                self._events.append(row)
 
     def close(
         self, plan: Plan, absences: Mapping[str, Sequence[Absence]], end_ns: int, delivered: int, reason: str
     ) -> Simulated:
         """The record of the run, every task of the workload in it; those that have not ended fail."""
-        made = self._made
-        made.tasks = close_rows(plan.system, plan.workload, self._tasks, absences, end_ns, reason)
-        made.end_ns, made.delivered, made.reason = end_ns, delivered, reason
-        return made
+        return Simulated(
+            tasks=close_rows(plan.system, plan.workload, self._tasks, absences, end_ns, reason),
+            slots=self._slots,
+            ue_slots=self._ue_slots,
+            links=self._links,
+            events=self._events,
+            end_ns=end_ns,
+            delivered=delivered,
+            reason=reason,
+        )

@@ -1,6 +1,7 @@
 """The roles' cores on a virtual clock and network in one process: deterministic, with faults."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import cast
 
 import msgspec
 
@@ -48,6 +49,9 @@ class _Emit(msgspec.Struct, frozen=True):
     """An execution ended: what it produced is sent."""
 
     send: Send
+
+
+OUTSIDE_CORES = frozenset({_Begin, _Restart, Tick, Frame})  # most events are for a core, and kinds of its own
 
 
 def simulate(
@@ -116,7 +120,9 @@ class Simulation:
         limit = self.plan.emulation.drain_limit_ns
         end = self.plan.system.end_ns
         reason = ""
-        while len(self._heap) and not self._over():
+        while len(self._heap):
+            if self._now >= end and self._over():
+                break
             at, self._phase, entry = self._heap.pop()
             if limit >= 0 and at > end + limit:
                 reason = DRAIN_LIMIT
@@ -129,11 +135,12 @@ class Simulation:
         return self._log.close(self.plan, self._absences, self._now, self._delivered, reason)
 
     def _over(self) -> bool:
-        """Whether nothing is left to wait for; never within an instant, so that all of the last one is recorded."""
-        end = self.plan.system.end_ns
-        if self._now < end or self._heap.next_ns() == self._now:
+        """Whether nothing is left to wait for after the last slot; never within an instant, so that all of the last one
+        is recorded."""
+        if self._heap.next_ns() == self._now:
             return False
-        return self._drained() or (self._now > end and self._heap.busy == 0 and self.network is None)
+        after = self._now > self.plan.system.end_ns
+        return self._drained() or (after and self._heap.busy == 0 and self.network is None)
 
     def _drained(self) -> bool:
         left = len(self.plan.workload) - len(self._log.finished) - sum(self._gone.values())
@@ -157,6 +164,8 @@ class Simulation:
         return Agent(system, index, self._tasks[index], incarnation, from_ns, outcomes=self.plan.learn)
 
     def _deliver(self, entry: PendingEvent) -> None:
+        if type(entry.event) not in OUTSIDE_CORES:
+            return self._handle(entry)
         match entry.event:
             case _Begin(fault):
                 self._crash(fault)
@@ -164,8 +173,6 @@ class Simulation:
                 self._restart(fault)
             case Tick() | Frame():
                 self._network_acts(entry.event)
-            case _:
-                self._handle(entry)
 
     def _network_acts(self, event: Tick | Frame) -> None:
         assert self.network is not None
@@ -184,47 +191,53 @@ class Simulation:
         core = self._cores.get(entry.target)
         if core is None or (entry.incarnation >= 0 and entry.incarnation != self._incarnation[entry.target]):
             return
-        event = entry.event
-        sleep = self._sleep
-        if sleep is not None and isinstance(event, Boundary) and not sleep.is_awaited(entry.target, event):
-            return
+        event, sleep = entry.event, self._sleep
         if isinstance(event, _Emit):
             return self._send(entry.target, event.send)
         if isinstance(event, Decision):
             event = Answered(event, self._now - event.asked_ns)
+        elif sleep is not None and isinstance(event, Boundary) and not sleep.is_awaited(entry.target, event):
+            return None
         self._delivered += 1
         if self._observer is not None and self._delivered % self._observe_every == 0:
             self._observer(self._now, len(self._log.finished))
         self._act(entry.target, core.handle(self._now, event))
-        if sleep is not None and not isinstance(core, Controller):
+        if sleep is not None and entry.target in sleep.sleeping:
+            assert not isinstance(core, Controller)
             wake = sleep.roused(entry.target, core, self._now, self._phase)
             if wake is not None:
                 self._push_wake(entry.target, wake)
+        return None
 
     def _act(self, source: str, actions: list[Action]) -> None:
-        mine = self._incarnation[source]
         for action in actions:
-            match action:
-                case Send():
-                    self._send(source, action)
-                case Wake():
-                    core = self._cores[source]
-                    if self._sleep is not None and isinstance(action.event, Boundary):
-                        assert not isinstance(core, Controller)
-                        action = self._sleep.awaited(source, core, action, self._now)
-                    self._push_wake(source, action)
-                case Alarm(after, event):
-                    self._heap.push(self._now + after, Phase.DECIDE, 0, 0, PendingEvent(source, mine, event))
-                case Execute():
-                    self._emit_at_end(source, action)
-                case Record(row):
-                    self._log.keep(row)
-                case Finish():
-                    self._finish(source, action)
+            kind = type(action)
+            if kind is Send:
+                self._send(source, cast(Send, action))
+            elif kind is Wake:
+                self._wake(source, cast(Wake, action))
+            elif kind is Record:
+                self._log.keep(cast(Record, action).row)
+            elif kind is Execute:
+                self._emit_at_end(source, cast(Execute, action))
+            elif kind is Finish:
+                self._finish(source, cast(Finish, action))
+            else:
+                alarm = cast(Alarm, action)
+                entry = PendingEvent(source, self._incarnation[source], alarm.event)
+                self._heap.push(self._now + alarm.after_ns, Phase.DECIDE, 0, 0, entry)
+
+    def _wake(self, source: str, wake: Wake) -> None:
+        if self._sleep is not None and isinstance(wake.event, Boundary):
+            core = self._cores[source]
+            assert not isinstance(core, Controller)
+            wake = self._sleep.awaited(source, core, wake, self._now)
+        self._push_wake(source, wake)
 
     def _push_wake(self, source: str, wake: Wake) -> None:
         entry = PendingEvent(source, self._incarnation[source], wake.event)
-        self._heap.push(max(wake.at_ns, self._now), wake.phase, wake.ue, wake.number, entry)
+        at = wake.at_ns if wake.at_ns > self._now else self._now
+        self._heap.push(at, wake.phase, wake.ue, wake.number, entry)
 
     def _finish(self, source: str, finish: Finish) -> None:
         """A task is finished: at its ideal instant, but that over a network a result may have come later."""
@@ -240,12 +253,12 @@ class Simulation:
             self._heap.push(execute.end_ns, Phase.EXEC_END, send.ue, send.number, entry)
 
     def _send(self, source: str, send: Send) -> None:
-        if isinstance(send.body, Ask) and self.recorded is not None:
+        if self.recorded is not None and isinstance(send.body, Ask):
             self._repeat(send.body)
         elif self.network is not None:
             self._await(self.network.send(self._now, source, send))
         else:
-            at = max(send.at_ns, self._now)
+            at = send.at_ns if send.at_ns > self._now else self._now
             self._heap.push(at, send.phase, send.ue, send.number, PendingEvent(send.to, -1, send.body))
 
     def _repeat(self, ask: Ask) -> None:

@@ -15,13 +15,13 @@ from testbed.protocol.actions import Boundary, Idling, Wake
 
 
 class Sleep:
-    """The boundary that each process waits for, by its name, as the `Wake` that leads to it."""
+    """The boundary that each process waits for, by its name, as the `Wake` that leads to it; who is ``sleeping``."""
 
     def __init__(self, plan: Plan) -> None:
         system = plan.system
         self._slot_ns, self._slots = system.slot_ns, system.slots
         self._awaited: dict[str, Wake] = {}
-        self._sleeping: set[str] = set()
+        self.sleeping: set[str] = set()
         early = 0 if system.epoch == EPOCH_ARRIVAL else system.slot_ns - 1
         asked: list[set[int]] = [set() for _ in system.edge_servers]
         for task in plan.workload:
@@ -33,7 +33,7 @@ class Sleep:
     def awaited(self, name: str, core: Idling, wake: Wake, now_ns: int) -> Wake:
         """``wake``, of the next boundary, or that of a later one if ``core`` sleeps until then."""
         assert isinstance(wake.event, Boundary)
-        self._sleeping.discard(name)
+        self.sleeping.discard(name)
         slot = wake.event.slot
         if slot < self._slots and core.is_idle(now_ns):
             asked = self._asked[name]
@@ -41,7 +41,7 @@ class Sleep:
             later = min(asked[place], self._slots) if place < len(asked) else self._slots
             if later > slot:
                 wake = self._moved(wake, later)
-                self._sleeping.add(name)
+                self.sleeping.add(name)
         self._awaited[name] = wake
         return wake
 
@@ -50,10 +50,10 @@ class Sleep:
         return self._awaited[name].event == boundary
 
     def roused(self, name: str, core: Idling, now_ns: int, phase: int) -> Wake | None:
-        """The boundary that comes next, if ``core`` sleeps and what just happened in ``phase`` has given it work."""
-        if name not in self._sleeping or core.is_idle(now_ns):
+        """The boundary that comes next, if what just happened in ``phase`` has given ``core``, which sleeps, work."""
+        if core.is_idle(now_ns):
             return None
-        self._sleeping.discard(name)
+        self.sleeping.discard(name)
         wake = self._awaited[name]
         slot, inside = divmod(now_ns, self._slot_ns)
         sooner = self._moved(wake, slot + (inside > 0 or phase >= wake.phase))

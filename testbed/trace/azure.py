@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 
+from testbed.scenario.requests import Request
 from testbed.scenario.tables import Table, TableRow
-from testbed.scenario.workload import Request
 from testbed.trace.notes import NS_PER_S, Say, count, quiet, seconds
 
 PAUSE_NS = 3600 * NS_PER_S

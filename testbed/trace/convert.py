@@ -15,12 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from testbed.model.errors import ScenarioError, UsageError, did_you_mean
+from testbed.model.task import TaskTable
 from testbed.scenario import workload as tables
 from testbed.scenario.reading import read_text
+from testbed.scenario.requests import Request, assign
 from testbed.scenario.schema import LinkTrace, Scenario
-from testbed.scenario.workload import Request
 from testbed.trace import azure, eua, inputs, rates
 from testbed.trace.notes import Say, count, quiet, seconds
 
@@ -82,6 +84,7 @@ def _of(name: str, names: list[str], say: Say) -> Say:
 def _workload(kind: str, names: list[str], options: ConversionOptions, say: Say) -> tuple[str, str]:
     given = options.scenario.workload
     system = inputs.resolve(options.scenario).system
+    tasks: TaskTable
     if kind == "csv":
         lines = [tables.format_csv(tables.read_csv(name, system), system).split("\n", 1)[1] for name in names]
         merged = ",".join(tables.WORKLOAD_COLUMNS) + "\n" + "".join(lines)
@@ -93,11 +96,12 @@ def _workload(kind: str, names: list[str], options: ConversionOptions, say: Say)
         ]
         _tell_starts(names, dated, say)
         requests = azure.rebased([request for some in dated for request in some], say)
-        tasks = tables.assign(inputs.compressed(requests, given.rate), options.scenario, system)
+        tasks = assign(inputs.compressed(requests, given.rate), options.scenario, system)
     if not tasks:
         raise ScenarioError("there is no task in it", names[0], remedy="give a file with rows below its header")
     if given.duration_ns >= 0:
-        kept = tuple(task for task in tasks if task.generated_ns < given.duration_ns)
+        at = tables.columns_of(tasks)["generated_ns"]
+        kept = tables.table_of(tables.columns_of(tasks), np.flatnonzero(at < given.duration_ns))
         if len(kept) < len(tasks):
             say(f"{count(len(tasks) - len(kept), 'task')} later than workload.duration left out")
         tasks = kept

@@ -1,6 +1,7 @@
 """A scenario's inputs with its trace files read: what a run starts from, whatever the formats."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,9 +13,9 @@ from testbed.scenario import ranges, window
 from testbed.scenario import resolve as core
 from testbed.scenario import workload as tables
 from testbed.scenario.reading import read_text
+from testbed.scenario.requests import Request, assign
 from testbed.scenario.schema import LinkTrace, RadioSection, Scenario
 from testbed.scenario.window import Played
-from testbed.scenario.workload import Request
 from testbed.trace import azure, cellular, mahimahi, rate_text, rates
 from testbed.trace.notes import Say, quiet
 
@@ -35,7 +36,7 @@ def resolve(scenario: Scenario, say: Say = quiet) -> core.Resolved:
     return core.resolve(msgspec.structs.replace(scenario, radio=radio))
 
 
-def generate(scenario: Scenario, system: System, say: Say = quiet) -> tuple[Task, ...]:
+def generate(scenario: Scenario, system: System, say: Say = quiet) -> Sequence[Task]:
     """As `testbed.scenario.workload.generate`, for workload traces of every format; ``say`` as in `resolve`.
 
     Raises `ScenarioError`.
@@ -56,7 +57,7 @@ def played(scenario: Scenario, system: System, say: Say = quiet) -> Played:
     requests = azure.parse(text, given.trace, given.bits_per_token, given.cycles_per_token, _named(given.trace, say))
     begin = tables.begin_ns([request.at_ns for request in requests], given)
     kept = [msgspec.structs.replace(r, at_ns=r.at_ns - begin) for r in requests if r.at_ns >= begin]
-    tasks = tables.assign(compressed(tuple(kept), given.rate), scenario, system)
+    tasks = assign(compressed(tuple(kept), given.rate), scenario, system)
     ranges.check_tasks(system, tasks)
     return window.cut(tasks, given, system, len(requests) - len(kept))
 

@@ -10,7 +10,7 @@ from testbed.model.delay import transfer_ns
 from testbed.model.errors import ScenarioError
 from testbed.model.random import FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE
 from testbed.model.system import EPOCH_SLOT, SHARED, Plan, System
-from testbed.model.task import Task
+from testbed.model.task import Task, TaskTable
 from testbed.scenario.fields import Draw
 from testbed.scenario.ranges import check_tasks
 from testbed.scenario.schema import Scenario
@@ -20,26 +20,32 @@ from testbed.twin.state import Fixed, Worlds
 DRAWS = {"constant": state.CONSTANT, "uniform": state.UNIFORM, "choice": state.CHOICE, "per_bit": state.PER_BIT}
 
 
-class Source(msgspec.Struct, frozen=True):
-    """Where tasks come from: ``rows`` of a table, or ``draws`` with a rate per UE and slot; ``slots`` -1: for ever."""
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where tasks come from: ``table``, rows by (UE, number) with the index of the UE of each, or ``draws`` with a rate
+    per UE and slot; ``slots`` -1: for ever."""
 
     arrivals: int
     slots: int
     rates: tuple[float, ...] = ()
     draws: tuple[Draw, ...] = ()
-    rows: tuple[Task, ...] = ()
+    rows: Any = np.zeros(0, state.ROW)
+    ue: Any = np.zeros(0, np.int64)
 
 
 def table(system: System, tasks: Sequence[Task]) -> Source:
     """Tasks of a workload table, in every world."""
-    end = system.end_ns
-    for task in tasks:
-        if task.generated_ns > end:
-            name = system.ues[task.ue].name
-            raise ScenarioError(f"task {task.number} of {name} is generated after the last slot", remedy="raise slots")
+    found = {name: np.frombuffer(column, np.int64) for name, column in TaskTable.of(tasks).columns.items()}
+    late = np.flatnonzero(found["generated_ns"] > system.end_ns)
+    if len(late):
+        task = tasks[int(late[0])]
+        name = system.ues[task.ue].name
+        raise ScenarioError(f"task {task.number} of {name} is generated after the last slot", remedy="raise slots")
     check_tasks(system, tasks)
-    rows = tuple(sorted(tasks, key=lambda task: (task.ue, task.number)))
-    return Source(state.TABLE, system.slots, rows=rows)
+    order = np.lexsort((found["number"], found["ue"]))
+    rows = np.zeros(len(order), state.ROW)
+    for name in state.ROW.names or ():
+        rows[name] = found[name][order]
+    return Source(arrivals=state.TABLE, slots=system.slots, rows=rows, ue=found["ue"][order])
 
 
 def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
@@ -54,7 +60,8 @@ def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
     task = scenario.task
     draws[FIELD_BITS], draws[FIELD_CYCLES], draws[FIELD_DEADLINE] = task.input_bits, task.cycles, task.deadline_ns
     slots = -1 if endless else system.slots
-    return Source(state.POISSON if poisson else state.BERNOULLI, slots, tuple(rates), tuple(draws))
+    arrivals = state.POISSON if poisson else state.BERNOULLI
+    return Source(arrivals=arrivals, slots=slots, rates=tuple(rates), draws=tuple(draws))
 
 
 def refuse(system: System) -> None:
@@ -114,7 +121,7 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
         alive=np.ones(len(system.edge_servers), np.bool_),
         draws=draws,
         values=drawn,
-        rows=_rows(source),
+        rows=source.rows if len(source.rows) else np.zeros(1, state.ROW),
     )
 
 
@@ -128,7 +135,7 @@ def _buckets(ues: int) -> int:
 
 def _ues(system: System, source: Source) -> Any:
     ues = np.zeros(len(system.ues), state.UE_FIXED)
-    counts = np.bincount([task.ue for task in source.rows], minlength=len(ues))
+    counts = np.bincount(source.ue, minlength=len(ues))
     ends = np.cumsum(counts)
     for ue in system.ues:
         record = ues[ue.index]
@@ -160,13 +167,6 @@ def _draws(source: Source) -> tuple[Any, Any]:
         draws[field] = DRAWS[draw.kind], len(draw.values)
         values[field, : len(draw.values)] = draw.values
     return draws, values
-
-
-def _rows(source: Source) -> Any:
-    rows = np.zeros(max(1, len(source.rows)), state.ROW)
-    for row, task in enumerate(source.rows):
-        rows[row] = task.generated_ns, task.input_bits, task.cycles, task.deadline_ns
-    return rows
 
 
 def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:

@@ -6,14 +6,16 @@ from typing import Any
 from numba import njit
 
 from testbed.model.random import EXPLORATION
-from testbed.twin import compiled, decide, generate, lists, observe, radio, server, slot, state
+from testbed.twin import compiled, decide, generate, lists, noting, observe, radio, server, slot, state
 from testbed.twin.compiled import INNER, OPTIONS, stamp, uniform
 from testbed.twin.entry import entry
 from testbed.twin.lists import item
+from testbed.twin.noting import Noted
 from testbed.twin.server import core_of, occupy
 from testbed.twin.state import FULL, NEVER, NONE, Fixed, World, Worlds
 
 BUSY = -2
+EMPTY = 3  # boundaries in a row at which no task was there: the last one and the one before were idle
 
 
 @njit(**INNER)
@@ -136,10 +138,10 @@ def sum_cells(world: World, earned: Any) -> None:
 
 def modules() -> list[ModuleType]:
     """Every module of compiled functions, for the cache's key."""
-    return [compiled, decide, generate, lists, observe, radio, server, slot, state]
+    return [compiled, decide, generate, lists, noting, observe, radio, server, slot, state]
 
 
-def _build(key: int) -> tuple[Any, Any, Any, Any]:
+def _build(key: int) -> tuple[Any, ...]:
     """Compile the entry points; ``key`` becomes a part of their cache's key by being their closure."""
 
     @entry("the twin's resets", **OPTIONS)
@@ -197,7 +199,32 @@ def _build(key: int) -> tuple[Any, Any, Any, Any]:
             see(world, fixed, kind, out[w])
         return full
 
-    return reset, step, look, turn
+    @entry("the twin's notes", **OPTIONS)
+    def note(worlds: Worlds, fixed: Fixed, w: int, noted: Noted) -> int:
+        """Note the boundary that world ``w`` is at."""
+        noting.note(view(worlds, w), fixed, noted)
+        return key
+
+    @entry("the twin's recorded steps", **OPTIONS)
+    def step_noting(worlds: Worlds, fixed: Fixed, given: Any, noted: Noted, empty: int) -> int:
+        """Play and note world 0 slot by slot until there is room for no more, or all is over, or it is idle again.
+
+        ``empty`` boundaries in a row were without a task so far; returns how many are now, or -1 if the world is full.
+        If the world was idle already, the first slot is played all the same.
+        """
+        world, until, first = view(worlds, 0), fixed.system[0].slots, key != -1
+        while noted.count[0] < noted.slot.shape[0] and (world.status[0].slot <= until or world.status[0].inside > 0):
+            now = empty + 1 if world.status[0].inside == 0 else 0
+            if now >= EMPTY and not first:
+                return now
+            empty, first = now, False
+            play(world, fixed, given[0])
+            if world.status[0].full:
+                return -1
+            noting.note(world, fixed, noted)
+        return empty
+
+    return reset, step, look, turn, note, step_noting
 
 
-reset, step, look, turn = _build(stamp(*(vars(module) for module in modules())))
+reset, step, look, turn, note, step_noting = _build(stamp(*(vars(module) for module in modules())))

@@ -12,23 +12,24 @@ from testbed.model.system import Plan
 from testbed.policy.heuristics import FALLBACKS, Coin, Policy, Priced, checked, watching
 from testbed.policy.heuristics import FixedChoice as Constant
 from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, UeSlotRow, policy_error
+from testbed.protocol.table import ColumnTable
 from testbed.twin import build, rows
 from testbed.twin.boundaries import Notes
+from testbed.twin.kernels import EMPTY
 from testbed.twin.twin import Twin
 from testbed.twin.views import cell_view
 
 Decisions = Mapping[tuple[int, int], int]
 CONTROLLER = "controller"
-EMPTY = 3
 
 
 class Ran(msgspec.Struct, kw_only=True):
-    """The record of a run; ``tasks`` in (UE, number) order; ``events`` tell where the policy failed to decide."""
+    """The record of a run; ``tasks`` in the workload's order; ``events`` tell where the policy failed to decide."""
 
-    tasks: list[TaskRow]
-    slots: list[SlotRow]
-    ue_slots: list[UeSlotRow]
-    links: list[LinkRow]
+    tasks: ColumnTable[TaskRow]
+    slots: ColumnTable[SlotRow]
+    ue_slots: ColumnTable[UeSlotRow]
+    links: ColumnTable[LinkRow]
     end_ns: int
     events: list[EventRow]
 
@@ -43,8 +44,7 @@ def run(plan: Plan, policy: Policy | None, recorded: Decisions | None = None) ->
     system = plan.system
     source = build.table(system, plan.workload)
     twin = Twin(system, source, double=plan.second_offload, capacity=max(1, len(plan.workload)), recording=True)
-    player = _Player(twin, plan, policy, recorded)
-    return player.run()
+    return _Player(twin, plan, policy, recorded).run()
 
 
 def is_compiled(policy: Policy | None) -> bool:
@@ -95,20 +95,23 @@ class _Player:
         twin.reset(system.seed)
         self.notes.note()
         while twin.slot[0] <= system.slots or twin.inside[0] > 0:
-            self._pass_over_idle_slots()
             if self.own:
-                twin.advance(1)
+                self._pass_over_idle_slots()
+                self.empty = twin.advance_noting(self.notes.noted, self.empty)
+                self.notes.settle_when_full()
             else:
+                self.empty = self.empty + 1 if twin.inside[0] == 0 else 0
+                self._pass_over_idle_slots()
                 twin.step(self._decide(int(twin.slot[0])))
-            self.notes.note()
-        tasks = rows.task_rows(twin, self.plan, self.failed)
-        end = max([system.end_ns, *(row.finished_ns for row in tasks)])
+                self.notes.note()
         slots, ue_slots = self.notes.rows()
+        tasks = rows.task_rows(twin, self.plan, self.failed)
+        end = max(system.end_ns, int(tasks.ints("finished_ns").max()) if len(tasks) else 0)
         return Ran(
             tasks=tasks,
-            slots=[row for row in slots if row.at_ns <= end],
+            slots=slots.take(slots.ints("at_ns") <= end),
             ue_slots=ue_slots,
-            links=rows.link_rows(twin, self.plan),
+            links=rows.link_rows(tasks, system),
             end_ns=end,
             events=self.events,
         )
@@ -118,7 +121,6 @@ class _Player:
 
         The last boundary and the one before were idle if no task was there at three in a row.
         """
-        self.empty = self.empty + 1 if self.twin.inside[0] == 0 else 0
         if self.empty >= EMPTY and self.watching is None:
             self.twin.pass_over_idle_slots()
 

@@ -10,6 +10,7 @@ from testbed.model.system import System
 from testbed.policy.heuristics import Coin, Policy, Priced
 from testbed.policy.heuristics import FixedChoice as Constant
 from testbed.twin import build, kernels, state
+from testbed.twin.noting import Noted
 from testbed.twin.observe import sizes
 
 REWARDS = {"holding": state.HOLDING, "paper": state.PAPER, "paper-sign": state.PAPER_SIGN}
@@ -115,6 +116,21 @@ class Twin:
         """
         given = self._nothing if decisions is None else self._given(decisions, slots=True)
         return self._play(given, 0, self.system.slots)
+
+    def note(self, noted: Noted, world: int = 0) -> None:
+        """Note the boundary that ``world`` is at."""
+        kernels.note(self.state, self.fixed, world, noted)
+
+    def advance_noting(self, noted: Noted, empty: int) -> int:
+        """Play the only world by its own policy and note its boundaries, until there is no room for more, all is over,
+        or no task was there at `kernels.EMPTY` boundaries in a row; a world of which that is true already plays a slot.
+
+        ``empty`` boundaries were without a task so far; returns how many are now.
+        """
+        self._must_have_begun()
+        found = kernels.step_noting(self.state, self.fixed, self._nothing, noted, empty)
+        self._check(0 if found < 0 else state.NONE)
+        return int(found)
 
     def pass_over_idle_slots(self) -> None:
         """Let the slots pass in which no world has anything to do, up to the one at whose end the next task comes.

@@ -78,7 +78,7 @@ class BenchRun(msgspec.Struct, frozen=True):
     """What a run of a bench system left."""
 
     tasks: list[TaskRow]
-    events: list[EventRow]
+    events: Sequence[EventRow]
 
 
 def system(rates_bps: Sequence[float], seconds: float, radio: Radio, ue_hz: int = NS_PER_S) -> System:

@@ -23,7 +23,7 @@ FLOATS = ("energy_j", "energy_measured_j", "overhead")
 ENERGY_ERROR = 1e-12
 
 
-def scenario(resolved: Resolved, workload: tuple[Task, ...], out: str) -> Iterator[Check]:
+def scenario(resolved: Resolved, workload: Sequence[Task], out: str) -> Iterator[Check]:
     """Its fidelity, with the limits of grade A."""
     run = runner.execute(Order(resolved=resolved, workload=workload, policy=VERIFIED_POLICY, out=out))
     if run.reason == INTERRUPTED:
@@ -60,7 +60,7 @@ def scenario(resolved: Resolved, workload: tuple[Task, ...], out: str) -> Iterat
     )
 
 
-def twin(resolved: Resolved, workload: tuple[Task, ...], say: Callable[[str], None]) -> Iterator[Check]:
+def twin(resolved: Resolved, workload: Sequence[Task], say: Callable[[str], None]) -> Iterator[Check]:
     """Whether the twin records the simulation's rows, in every table; nothing, which
     ``say`` hears, if it cannot express the tasks."""
     policy, double = loading.load(VERIFIED_POLICY)

@@ -1,6 +1,7 @@
 """Where snapshots come from: a run that goes on, followed through its record, or a recorded one, played again."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -129,7 +130,7 @@ def kept_grade(path: Path) -> str | None:
     return found.grade if found is not None else None
 
 
-def _decided(rows: list[TaskRow]) -> list[Row]:
+def _decided(rows: Sequence[TaskRow]) -> list[Row]:
     """Each decided task as it was recorded when it was decided, for what is shown between decision and end."""
     return [replace(row, state=DECIDED) for row in rows if row.choice != UNDECIDED and row.ready_ns >= 0]
 

@@ -92,9 +92,9 @@ def test_a_run_without_any_decision_of_its_policy_says_so():
     run.record.events.clear()
     assert incidents.told(run) == []  # what it decided at 0 counts
     rows = [msgspec.structs.replace(row, fallback="timeout") for row in run.tasks]
-    run.tasks[:] = rows
+    run.tasks = rows
     assert incidents.told(run) == [f'"lc", not the policy, decided all {len(rows)} tasks: timeout {len(rows)}']
-    run.tasks[1:] = [msgspec.structs.replace(row, fallback="") for row in rows[1:]]
+    run.tasks = [rows[0], *(msgspec.structs.replace(row, fallback="") for row in rows[1:])]
     assert incidents.told(run) == [f'"lc", not the policy, decided 1 of {len(rows)} tasks: timeout 1']
 
 
@@ -196,7 +196,7 @@ def test_a_bad_grade_names_the_silent_process_and_not_the_host():
     run.meta |= {"backend": "local", "payload": "declared", "burn": 0.0}
     names = ("controller", "es-1", "ue-1-1", "ue-1-2")
     run.record.events[:] = [EventRow(0, name, "burn", "0.0", 0.0) for name in names]
-    run.tasks[:] = [msgspec.structs.replace(row, measured_ns=3 * row.measured_ns) for row in run.tasks]
+    run.tasks = [msgspec.structs.replace(row, measured_ns=3 * row.measured_ns) for row in run.tasks]
     before = graded(run)
     assert before.grade == "F" and "--speed" in before.remedy
     run.record.events.append(EventRow(3 * NS_PER_S, "es-1", "silent", "no sign of life", 3.0))

@@ -7,11 +7,13 @@ import sqlite3
 import pytest
 
 from testbed.analysis import run_reward
+from testbed.analysis.earned import Earned
 from testbed.experiments import runner
 from testbed.experiments.runner import Order
 from testbed.model.delay import NS_PER_S
 from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.rows import TaskRow, identity
+from testbed.protocol.table import ColumnTable
 from testbed.record import reader
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
@@ -145,7 +147,10 @@ def test_a_task_that_stays_for_thousands_of_slots_is_not_counted_slot_by_slot():
         energy_measured_j=2.0,
         overhead=0.5 * 4_001 + 0.5 * 2.0,
     )
-    assert run_reward._spent(row, ue, slot_ns) == [(0, slot_ns, 0.0), (4_000, slot_ns, 2.0)]
+    spent = Earned(made, holding=True)
+    spent.spend(ColumnTable.of(TaskRow, [row]))
+    assert sum(map(len, spent._places)) == 2
     found = run_reward.by_slot([row], made, run_reward.HOLDING)
     assert [(reward.slot, reward.stay_ns) for reward in found] == [(k, slot_ns) for k in range(4_001)]
+    assert [reward.energy_j for reward in found] == [0.0] * 4_000 + [2.0]
     assert sum(reward.reward for reward in found) == pytest.approx(-row.overhead)

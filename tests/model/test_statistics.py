@@ -3,12 +3,14 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from testbed.analysis.figures import changes_in_system
 from testbed.model.random import uniform
-from testbed.model.statistics import changes_in_system, jain, mean, percentile, slope, stable, stable_changes
+from testbed.model.statistics import jain, mean, percentile, slope, stable, stable_changes
 
 
 def test_percentiles_interpolate():
@@ -34,9 +36,14 @@ def test_fairness_is_one_for_equals_and_one_nth_for_a_single_winner():
     assert jain([0, 0]) == 1.0
 
 
+def changes_of(spans, slot_ns, slots):
+    begun, ended = np.array(spans, np.int64).reshape(-1, 2).T
+    return changes_in_system(begun, ended, slot_ns, slots)
+
+
 def in_system(spans, slot_ns, slots):
     """Tasks in the system at each boundary, from where their number changes."""
-    changes = changes_in_system(spans, slot_ns, slots)
+    changes = changes_of(spans, slot_ns, slots)
     return list(itertools.accumulate(changes.get(k, 0) for k in range(1, slots + 1)))
 
 
@@ -57,7 +64,7 @@ def test_tasks_in_the_system_match_a_direct_count(pairs):
 @given(st.lists(st.tuples(st.integers(0, 600), st.integers(0, 600)), max_size=60), st.integers(30, 70))
 def test_the_verdict_on_a_backlog_is_the_same_by_its_changes(pairs, slots):
     spans = [(begun, -1 if length > 500 else begun + length) for begun, length in pairs]
-    changes = changes_in_system(spans, 10, slots)
+    changes = changes_of(spans, 10, slots)
     assert stable_changes(changes, slots, 0.1) == stable(in_system(spans, 10, slots), 0.1)
 
 

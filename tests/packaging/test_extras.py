@@ -67,7 +67,7 @@ def test_the_base_install_runs_live(without):
     ("package", "words"),
     [
         ("numba", "run smoke --backend twin"),
-        ("numpy", "bound smoke"),
+        ("numba", "bound smoke"),
         ("torch", "train smoke --wall 1s --out folder"),
         ("torch", "train smoke --on testbed --for 60s --out folder"),
     ],
@@ -107,34 +107,21 @@ def test_an_import_says_which_extra_it_needs(without, package, module):
     assert f".[{EXTRA_OF[package]}]" in done.stderr
 
 
-def test_the_python_interface_reads_runs_without_numpy_and_says_what_columns_need(without):
-    code = (
-        "import testbed\n"
-        "run = testbed.run_scenario('smoke', 'lc', backend='sim', out='one')\n"
-        "assert run.summary\n"
-        "try:\n    run.columns()\n"
-        "except testbed.TestbedError as error:\n    print(error)"
-    )
-    done = without(["numpy"], "-c", code)
-    assert done.returncode == 0, done.stderr
-    assert "package numpy" in done.stdout and ".[twin]" in done.stdout
-
-
 def test_other_missing_modules_are_left_as_they_are():
     with pytest.raises(ImportError) as caught, naming_extras():
         import no_such_module  # type: ignore[import-not-found] # noqa: F401
     assert caught.type is ModuleNotFoundError
     with pytest.raises(ImportError) as caught, naming_extras():
-        from numpy import no_such_name  # type: ignore[attr-defined] # noqa: F401
+        from numba import no_such_name  # type: ignore[attr-defined] # noqa: F401
     assert not isinstance(caught.value, MissingPackageError)
 
 
 def test_what_is_required_is_looked_for_and_not_imported(without):
-    code = "import sys; from testbed.model.packages import require; require('numpy'); print('numpy' in sys.modules)"
+    code = "import sys; from testbed.model.packages import require; require('numba'); print('numba' in sys.modules)"
     done = without([], "-c", code)
     assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
-    missing = without(["numpy"], "-c", code)
-    assert missing.returncode == 1 and "MissingPackageError: this needs the package numpy" in missing.stderr
+    missing = without(["numba"], "-c", code)
+    assert missing.returncode == 1 and "MissingPackageError: this needs the package numba" in missing.stderr
 
 
 def test_each_extra_that_is_named_brings_its_package():

@@ -11,8 +11,9 @@ from testbed.model import random
 from testbed.model.errors import ScenarioError
 from testbed.scenario import workload
 from testbed.scenario.load import load_scenario, parse_scenario
+from testbed.scenario.requests import Request, assign
 from testbed.scenario.resolve import resolve
-from testbed.scenario.workload import Request, generate
+from testbed.scenario.workload import generate
 
 REGION = load_scenario("region")
 SYSTEM = resolve(REGION).system
@@ -115,10 +116,10 @@ def test_requests_are_shared_out_by_the_rule():
     counts = {}
     for rule in ("uniform", "density", "round_robin"):
         given = msgspec.structs.replace(REGION, workload=msgspec.structs.replace(REGION.workload, assignment=rule))
-        tasks = workload.assign(requests, given, SYSTEM)
+        tasks = assign(requests, given, SYSTEM)
         assert len(tasks) == 1500
         counts[rule] = [sum(task.ue // 5 == cell for task in tasks) for cell in range(3)]
-        assert tasks == workload.assign(requests, given, SYSTEM)
+        assert tasks == assign(requests, given, SYSTEM)
     assert counts["round_robin"] == [500, 500, 500]
     assert counts["uniform"] == pytest.approx([500] * 3, rel=0.15)
     assert counts["density"] == pytest.approx([300, 500, 700], rel=0.15)

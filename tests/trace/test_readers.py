@@ -5,7 +5,7 @@ import math
 import pytest
 
 from testbed.model.errors import ScenarioError
-from testbed.scenario.workload import Request
+from testbed.scenario.requests import Request
 from testbed.trace import azure, cellular, eua, mahimahi, rates
 
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"

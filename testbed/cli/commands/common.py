@@ -85,7 +85,7 @@ def _checked(flag: str, value: str, section: type[msgspec.Struct], field: str) -
     return value
 
 
-def load(given: str | Path, args: argparse.Namespace) -> tuple[Resolved, tuple[Task, ...]]:
+def load(given: str | Path, args: argparse.Namespace) -> tuple[Resolved, Sequence[Task]]:
     """The resolved scenario and its workload, with every change that ``args`` asks for."""
     with ProgressDisplay(sys.stderr, plain=getattr(args, "plain", False)) as display:
         display(f"drawing hardware and workload of {given}")
@@ -93,7 +93,7 @@ def load(given: str | Path, args: argparse.Namespace) -> tuple[Resolved, tuple[T
         return resolved, workload_of(resolved)
 
 
-def workload_of(resolved: Resolved) -> tuple[Task, ...]:
+def workload_of(resolved: Resolved) -> Sequence[Task]:
     """The workload of a scenario, after saying what of its trace is left out."""
     played = inputs.played(resolved.scenario, resolved.system, warn)
     for note in played.notes:

@@ -18,16 +18,18 @@ from testbed.cli.comparison_text import CSV_HEAD, csv_rows, text
 from testbed.cli.console import print_json, warn
 from testbed.cli.layout import width
 from testbed.cli.progress import ProgressDisplay
-from testbed.experiments import rounds, sweep
+from testbed.experiments import rounds, sweep, workers
 from testbed.experiments.rounds import Rounds
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedRunError, UsageError
 from testbed.record import reader
 from testbed.record.backends import BACKENDS, SIM, TESTBED, TWIN
 from testbed.record.files import replacing, unwritable
 from testbed.scenario.load import Loaded, load
+from testbed.scenario.schema import Scenario
 
 POLICIES = "lc,offload-do,random-do,greedy,greedy-do"
 SEEDS_BY_BACKEND = {SIM: 10, TWIN: 10, TESTBED: 3}
+SECONDS_A_TASK = {SIM: 2e-4, TWIN: 2e-6, TESTBED: 0.0}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +41,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sweep", metavar="KEY=A..B:N", help="repeat for N values of a key, like density=0.3..0.9:4")
     common.add_scenario_options(parser)
     parser.add_argument("--speed", metavar="X", help="testbed: emulated seconds in a wall second")
+    parser.add_argument("--workers", type=int, metavar="N", help="sim, twin: processes that play (all cores)")
     parser.add_argument("--csv", metavar="FILE", help="write the table as CSV, a row for each policy (and value)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
@@ -67,6 +70,7 @@ def _runs(args: argparse.Namespace) -> int:
         "--slots": args.slots,
         "--seed": args.seed,
         "--speed": args.speed,
+        "--workers": args.workers,
     }
     common.refuse_options(given, "is for a scenario: runs are compared as they were")
     with ProgressDisplay(sys.stderr, plain=args.plain or args.json) as display:
@@ -84,6 +88,8 @@ def _scenario(args: argparse.Namespace) -> int:
     backend = args.on or SIM
     if backend != TESTBED:
         common.refuse_options({"--speed": args.speed}, f"is for --on testbed: {backend} is as fast as it can be")
+    else:
+        common.refuse_options({"--workers": args.workers}, "is for sim and twin: one testbed has all cores")
     count = SEEDS_BY_BACKEND[backend] if args.seeds is None else args.seeds
     if count < 1:
         raise UsageError(f"--seeds {count}", "compare on at least 1 workload; 2 and more give intervals")
@@ -96,7 +102,12 @@ def _scenario(args: argparse.Namespace) -> int:
     common.tell_of_traces(scenarios[0])
     display = ProgressDisplay(sys.stderr if args.json else sys.stdout, plain=args.plain)
     begun, whole = itertools.count(), len(scenarios) * count * len(names)
-    played = [Rounds(names, backend, lambda text: display(text, next(begun) / whole)) for _ in scenarios]
+    processes = _processes(args, scenarios[0], count, backend)
+
+    def told(text: str) -> None:
+        display(text, next(begun) / whole)
+
+    played = [Rounds(names, backend, told, workers=processes) for _ in scenarios]
     code = EXIT_OK
     try:
         with display:
@@ -111,6 +122,17 @@ def _scenario(args: argparse.Namespace) -> int:
     if code:
         warn("interrupted; compared is what was complete")
     return code
+
+
+def _processes(args: argparse.Namespace, scenario: Scenario, count: int, backend: str) -> int:
+    """How many processes play: as many as ``args`` ask for, otherwise all cores if that is worth their start."""
+    if args.workers is not None:
+        if args.workers < 1:
+            raise UsageError(f"--workers {args.workers}", "give at least 1")
+        return int(args.workers)
+    rate = sum(scenario.density * cell.density_factor * cell.ues for cell in scenario.cells)
+    tasks = rate * scenario.slots * count * len((args.policies or POLICIES).split(","))
+    return workers.worthwhile(tasks * SECONDS_A_TASK[backend], count)
 
 
 def _scenarios(args: argparse.Namespace, chosen: sweep.Sweep | None) -> list[Loaded]:

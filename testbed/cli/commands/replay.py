@@ -1,8 +1,9 @@
 """``testbed replay``: the tasks and links of a run, or of a workload table, with new or the same decisions."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -10,16 +11,22 @@ from testbed.analysis import replay
 from testbed.cli.commands import common
 from testbed.cli.console import warn
 from testbed.experiments.runner import Order
-from testbed.model.errors import ScenarioError, UsageError
+from testbed.model.errors import InvalidError, ScenarioError, UsageError
 from testbed.model.system import System
 from testbed.model.task import Task
 from testbed.policy import loading
 from testbed.record import directory, reader
 from testbed.record.backends import BACKENDS, SIM, TESTBED, TWIN
+from testbed.scenario import excerpt
 from testbed.scenario import workload as tables
-from testbed.scenario.schema import Workload
-from testbed.scenario.window import IDLE_SLOTS
+from testbed.scenario.excerpt import Excerpt
+from testbed.scenario.fields import Scalar
+from testbed.scenario.resolve import Resolved
+from testbed.scenario.schema import COUNT, FACTOR, SOME_TIME, TIME, Workload
+from testbed.scenario.window import IDLE_SLOTS, remarks
 from testbed.trace import inputs
+
+V = TypeVar("V", int, float)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +34,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", metavar="RUN|TRACE", help="a run, or a table time_s,ue,input_bits,cycles,deadline_s")
     decisions = parser.add_mutually_exclusive_group()
     decisions.add_argument("--policy", metavar="P", help="policy (that of the run; for a table greedy-do)")
-    decisions.add_argument("--as-recorded", action="store_true", help="repeat decisions and their times (simulation)")
+    decisions.add_argument("--as-recorded", action="store_true", help="repeat decisions and their times (sim, twin)")
+    parser.add_argument("--from", dest="begin", metavar="TIME", help="begin at this instant of the recording (0 s)")
+    parser.add_argument("--for", dest="length", metavar="TIME", help="play so much of it (to its end)")
+    parser.add_argument("--rate", metavar="X", help="tasks come X times as fast (1)")
+    parser.add_argument("--loop", metavar="N", help="play it N times, one after another (1)")
+    parser.add_argument("--no-faults", action="store_true", help="leave out its faults")
     parser.add_argument("--on", choices=BACKENDS, default=None, help="backend (testbed)")
     parser.add_argument("--scenario", metavar="S", help="for a table: its system (the scenario beside it, or region)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one key; repeatable")
@@ -49,22 +61,25 @@ def main(args: argparse.Namespace) -> int:
 
 def as_recorded(args: argparse.Namespace) -> Order:
     """The run on the virtual clock, from its inputs and recorded decisions."""
-    common.refuse_options({"--set": args.set}, "changes nothing in a run as it was recorded")
+    changes = {"--set": args.set, "--from": args.begin, "--for": args.length, "--rate": args.rate, "--loop": args.loop}
+    common.refuse_options(changes | {"--no-faults": args.no_faults}, "changes nothing in a run as it was recorded")
     _refuse_scenario(args)
-    if args.on in (TESTBED, TWIN):
-        raise UsageError("--as-recorded repeats decisions in the simulation only", "add --on sim")
+    if args.on == TESTBED:
+        raise UsageError("--as-recorded repeats decisions on virtual clocks only", "add --on sim")
     run = reader.read_run(args.what)
-    return Order(
+    order = Order(
         resolved=msgspec.structs.replace(run.resolved, system=replay.recorded_system(run)),
         workload=run.workload,
         policy=run.policy,
-        backend=SIM,
+        backend=args.on or SIM,
         out=args.out,
-        answers=replay.recorded_answers(run.tasks),
-        deaths=replay.recorded_faults(run.record.events),
         second_offload=replay.second_offload(run),
         notes={"replay_of": run.name, "as_recorded": True},
     )
+    if args.on == TWIN:
+        return msgspec.structs.replace(order, choices=replay.recorded_choices(run))
+    answers, deaths = replay.recorded_answers(run.tasks), replay.recorded_faults(run.record.events)
+    return msgspec.structs.replace(order, answers=answers, deaths=deaths)
 
 
 def of_run(args: argparse.Namespace) -> Order:
@@ -76,7 +91,7 @@ def of_run(args: argparse.Namespace) -> Order:
     workload = tables.read_csv(path / directory.WORKLOAD, resolved.system)
     policy = args.policy or _recorded_policy(path, meta)
     notes = {"replay_of": path.resolve().name}
-    tasks = _kept(workload, resolved.system)
+    resolved, tasks = _excerpt(resolved, _kept(workload, resolved.system), args)
     return Order(
         resolved=resolved,
         workload=tasks,
@@ -115,9 +130,10 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
     resolved = inputs.resolve(msgspec.structs.replace(scenario, slots=slots, workload=traced))
     common.say_cut(scenario, resolved)
     policy = args.policy or common.DEFAULT_POLICY
+    resolved, tasks = _excerpt(resolved, _kept(workload, resolved.system), args)
     return Order(
         resolved=resolved,
-        workload=_kept(workload, resolved.system),
+        workload=tasks,
         policy=policy,
         backend=args.on or TESTBED,
         out=args.out,
@@ -125,18 +141,47 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
     )
 
 
-def _from_its_beginning(tasks: tuple[Task, ...], path: Path, slot_ns: int) -> tuple[Task, ...]:
+def _excerpt(resolved: Resolved, tasks: Sequence[Task], args: argparse.Namespace) -> tuple[Resolved, Sequence[Task]]:
+    """What ``args`` ask for of a recording, after saying what is left out of it."""
+    scenario = resolved.scenario
+    if args.no_faults:
+        scenario = msgspec.structs.replace(scenario, faults=())
+    given = Excerpt(
+        from_ns=_option("from", args.begin, TIME, 0),
+        length_ns=_option("for", args.length, SOME_TIME, -1),
+        rate=_option("rate", args.rate, FACTOR, 1.0),
+        loops=_option("loop", args.loop, COUNT, 1),
+    )
+    if given != Excerpt():
+        end_ns = resolved.system.end_ns
+        taken = excerpt.take(given, tasks, scenario.faults, end_ns, scenario.slot_ns)
+        scenario = msgspec.structs.replace(scenario, slots=taken.slots, faults=taken.faults)
+        tasks = taken.tasks
+        for note in (*taken.notes, *remarks(tasks, resolved.system)):
+            warn(note)
+    return resolved if scenario is resolved.scenario else inputs.resolve(scenario), tasks
+
+
+def _option(flag: str, given: str | None, kind: Scalar, default: V) -> V:
+    """The value of ``--flag``; `UsageError` in its name."""
+    try:
+        return default if given is None else cast(V, kind.parse(given))
+    except InvalidError as error:
+        raise UsageError(f"--{flag}: {error.message}", error.remedy) from None
+
+
+def _from_its_beginning(tasks: Sequence[Task], path: Path, slot_ns: int) -> Sequence[Task]:
     """The tasks of a table; one that begins long after 0, as in Unix time, is counted from its first slot on."""
     if not tasks:
         raise ScenarioError("there is no task", str(path), remedy="a workload table has a row for each task")
-    first = min(task.generated_ns for task in tasks) // slot_ns
+    first = tasks[0].generated_ns // slot_ns
     if first < IDLE_SLOTS:
         return tasks
     warn(f"{path} begins {first * slot_ns / tables.NS_PER_S:.10g} s after 0: it is played from there on")
     return tables.shifted(tasks, first * slot_ns)
 
 
-def _kept(tasks: tuple[Task, ...], system: System) -> tuple[Task, ...]:
+def _kept(tasks: Sequence[Task], system: System) -> Sequence[Task]:
     """The tasks that a run of fewer slots plays, after saying how many it does not."""
     kept = tables.limited(tasks, system)
     if len(kept) < len(tasks):

@@ -1,0 +1,102 @@
+"""How long whole verbs take at the size of real traces, and how much memory: recorded runs, replays, comparisons.
+
+``python benchmarks/columns.py --against FOLDER`` measures another checkout too, turn by turn, where it knows the verb.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+
+from harness import Entry, measure, middle, options, report, table
+
+MILLION, HUNDRED_THOUSAND = "95300", "9530"  # slots of `region`
+POLICIES = "lc,offload-do,greedy,greedy-do"
+COMPARE = ("compare", "region", "--on", "twin", "--policies", POLICIES, "--slots", HUNDRED_THOUSAND)
+VERBS: Mapping[str, Sequence[str]] = {
+    "run, twin, 10⁶ tasks": ("run", "region", "--backend", "twin", "--slots", MILLION, "--out", "{fresh}"),
+    "run, simulation, 10⁵ tasks": (
+        "run",
+        "region",
+        "--backend",
+        "sim",
+        "--slots",
+        HUNDRED_THOUSAND,
+        "--out",
+        "{fresh}",
+    ),
+    "report, 10⁶ tasks": ("report", "{recorded}"),
+    "replay, twin, 10⁶ tasks": ("replay", "{recorded}", "--on", "twin", "--out", "{fresh}"),
+    "compare, twin, 4 policies × 10 seeds × 10⁵ tasks": COMPARE,
+    "the same, one process": (*COMPARE, "--workers", "1"),
+}
+NEW = ("the same, one process",)
+HEAD = ("what", "wall s", "CPU s", "peak MB", "before: wall s", "before: peak MB", "ratio")
+
+
+def timed(words: Sequence[str], checkout: str) -> Entry:
+    """Wall and CPU seconds of a verb, its processes included, and the memory of the largest of them, MB."""
+    environment = {**os.environ, **({"PYTHONPATH": checkout} if checkout else {})}
+    with tempfile.TemporaryFile() as said:
+        begin = time.monotonic()
+        command = [sys.executable, "-m", "testbed", *words, "--json"]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=said)
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.monotonic() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        if process.returncode:
+            sys.exit(f"{' '.join(words)}: {said.read().decode()}")
+    return {"wall_s": wall, "cpu_s": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1024}
+
+
+def run(row: Entry, against: str) -> Entry:
+    """One measurement; a run to read is made first where the verb needs one."""
+    verb, checkout = VERBS[row["what"]], against if row["before"] else ""
+    with tempfile.TemporaryDirectory(prefix="columns-") as folder:
+        places = {"fresh": f"{folder}/fresh", "recorded": f"{folder}/recorded"}
+        if "{recorded}" in verb:
+            timed([word.format(fresh=places["recorded"]) for word in VERBS["run, twin, 10⁶ tasks"]], checkout)
+        return timed([word.format(**places) for word in verb], checkout)
+
+
+def figures(entries: Sequence[Entry]) -> tuple[float, float, float]:
+    """Medians of wall seconds, CPU seconds and MB; NaN of nothing."""
+    wall, cpu, peak = (middle(entry[key] for entry in entries) for key in ("wall_s", "cpu_s", "peak_mb"))
+    return wall, cpu, peak
+
+
+def rows(found: Sequence[Entry]) -> list[tuple[str, ...]]:
+    """Medians, a row for each verb."""
+    lines = []
+    for what in dict.fromkeys(entry["what"] for entry in found):
+        now = [entry for entry in found if entry["what"] == what and not entry["before"]]
+        then = [entry for entry in found if entry["what"] == what and entry["before"]]
+        wall, cpu, peak = figures(now)
+        line = [what, f"{wall:.1f}", f"{cpu:.1f}", f"{peak:.0f}"]
+        before, _, most = figures(then)
+        line += [f"{before:.1f}", f"{most:.0f}", f"{before / wall:.1f}"] if then else ["–"] * 3
+        lines.append(tuple(line))
+    return lines
+
+
+def main() -> None:
+    parser = options(__doc__ or "", page="the table")
+    parser.add_argument("--against", default="", metavar="FOLDER", help="another checkout, to measure turn by turn")
+    parser.add_argument("--only", default="", help="verbs whose names contain this")
+    args = parser.parse_args()
+    wanted = [
+        {"what": what, "before": before, "turn": turn}
+        for turn in range(args.runs)
+        for what in VERBS
+        if args.only in what
+        for before in ((False, True) if args.against and what not in NEW else (False,))
+    ]
+    found = measure(wanted, args.out, lambda row: run(row, args.against))
+    report(args, found, table(HEAD, rows(found)), "columns")
+
+
+if __name__ == "__main__":
+    main()
