@@ -15,6 +15,7 @@ VERBS = {
     "verify": "compare measured values with set ones: links, CPUs, queues, a whole scenario",
     "compare": "compare policies on the same workloads",
     "bound": "find the best decisions in hindsight, a lower bound, and each policy's distance from both",
+    "reproduce": "redo the paper's evaluation: its figures, and a verdict on each of its claims",
     "report": "summarize runs: as text, as a page, as plots for a paper",
     "export": "write the tables of a run as CSV or Parquet",
     "import": "turn recorded traces into workloads, links or cells",
@@ -74,6 +75,10 @@ def command(verb: str) -> ModuleType:
             from testbed.cli.commands import bound
 
             return bound
+        case "reproduce":
+            from testbed.cli.commands import reproduce
+
+            return reproduce
         case "report":
             from testbed.cli.commands import report
 
