@@ -56,8 +56,8 @@ EXAMPLES = {
     "reproduce": {
         "testbed reproduce --list": "the claims",
         "testbed reproduce --quick": "under ten minutes on two cores",
-        "testbed reproduce 3 6 --out study": "two claims, in full; goes on where it stopped",
-        "testbed reproduce --on testbed --quick": "and on processes, beside the twin",
+        "testbed reproduce 3 6 --out study": "two claims, in full",
+        "testbed reproduce --on testbed": "a part on processes too",
     },
     "report": {
         "testbed report": "the latest run",

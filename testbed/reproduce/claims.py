@@ -28,7 +28,7 @@ from testbed.reproduce.studies import A3C, A3C_DO, BASE, DQN, DQN_DO, EXPLORING,
 from testbed.reproduce.units import CLAIMS
 
 FLAT, LEVEL, MORE_TIME = 0.05, 0.05, 1.1
-LEARNT = {DQN: "DQN", A3C: "A3C", A3C_DO: "A3C-DO"}
+LEARNER_NAMES = {DQN: "DQN", A3C: "A3C", A3C_DO: "A3C-DO"}
 
 
 def judge(claims: Iterable[int], results: Results) -> list[JudgedClaim]:
@@ -44,17 +44,17 @@ def learning_curves(results: Results) -> JudgedClaim:
     """Claim 1."""
     density, cases = results.effort.curve_density, []
     for study in BASE:
-        curves = {name: results.rewards(study.name, name, density) for name in (LC, *LEARNT)}
+        curves = {name: results.rewards(study.name, name, density) for name in (LC, *LEARNER_NAMES)}
         final = {name: _levels(found, convergence.final_level) for name, found in curves.items()}
         first = {name: _levels(found, convergence.first_level) for name, found in curves.items()}
-        least = [min(values) for values in zip(*(final[name] for name in LEARNT), strict=True)]
+        least = [min(values) for values in zip(*(final[name] for name in LEARNER_NAMES), strict=True)]
         parts = [
             within("LC's reward is flat", "change from first to last tenth", relative(final[LC], first[LC]), FLAT),
             above("LC's reward is lowest", "least learner's final reward minus LC's", paired(least, final[LC])),
         ]
         parts += [
             above(f"{said}'s reward rises", "last tenth minus first tenth", paired(final[name], first[name]))
-            for name, said in LEARNT.items()
+            for name, said in LEARNER_NAMES.items()
         ]
         ends = {name: _converged(curves[name]) for name in (A3C, DQN)}
         parts.append(
@@ -107,7 +107,7 @@ def self_adjustment(results: Results) -> JudgedClaim:
     density, cases, notes = results.effort.curve_density, [], []
     for study in EXPLORING:
         for strategy in (A3C, A3C_DO):
-            name = f"{study.name}, {LEARNT[strategy]}"
+            name = f"{study.name}, {LEARNER_NAMES[strategy]}"
             logs = results.logs(study.name, strategy, density)
             cases.append(ClaimCase(name, _adjusts(logs)))
             share = _coinciding([_shares(log) for log in logs], logs)

@@ -39,9 +39,9 @@ def how(effort: Effort) -> list[str]:
         " slots that nobody trained on. No training is left out, and the last parameters count, not the best ones.",
         "faithful: the paper's observation (queues, burden signal, target), its reward, A3C with the joint head, t_max"
         " 20, γ 0.99, R = 0 at the end of an episode, which begins with empty queues; networks begin knowing nothing;"
-        " A3C acts by drawing from its policy. Rewards are paid when a task ends: tasks that have not ended with the"
-        " episode count in evaluations only. ours: the defaults of testbed train; worlds run on, networks begin as a"
-        " soft greedy.",
+        " A3C acts by drawing from its policy, and four worlds side by side stand for its workers. Rewards are paid"
+        " when a task ends: tasks that have not ended with the episode count in evaluations only.",
+        "ours: the defaults of testbed train; worlds run on, networks begin as a soft greedy.",
         "DQN runs in the paper's framework, one network shared by all UEs; -do is with second offload, without it none."
         " It takes as many gradients an episode as A3C in the setting faithful, four times as many in ours.",
         "A statement is shown when its 95 % interval over training seeds (Student's t) lies where the claim says,"

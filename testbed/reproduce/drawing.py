@@ -6,26 +6,26 @@ from typing import TYPE_CHECKING
 from testbed.record.files import unwritable
 from testbed.report import plots, svg
 from testbed.report.series import Series
-from testbed.reproduce.figures import Figure
+from testbed.reproduce.figures import StudyFigure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ENDINGS, FOLDER = ("svg", "pdf"), "figures"
+FORMATS, FIGURES_FOLDER = ("svg", "pdf"), "figures"
 FILLED = 0.18
 
 
-def save(figure: Figure, folder: Path) -> list[Path]:
+def save(figure: StudyFigure, folder: Path) -> list[Path]:
     """Write a figure's files below ``folder``; raises `StartError`, `MissingPackageError` without matplotlib."""
-    place = folder / FOLDER
+    place = folder / FIGURES_FOLDER
     try:
         place.mkdir(parents=True, exist_ok=True)
-        return plots.save(plots.Plot(figure.stem, list(figure.rows), lambda axes: _draw(axes, figure)), place, ENDINGS)
+        return plots.save(plots.Plot(figure.stem, list(figure.rows), lambda axes: _draw(axes, figure)), place, FORMATS)
     except OSError as error:
         raise unwritable(place, error) from None
 
 
-def _draw(axes: "Axes", figure: Figure) -> None:
+def _draw(axes: "Axes", figure: StudyFigure) -> None:
     for n, line in enumerate(figure.lines):
         colour = plots.OKABE_ITO[n % len(plots.OKABE_ITO)]
         alone = line.name == "dips"
@@ -46,7 +46,7 @@ def _draw(axes: "Axes", figure: Figure) -> None:
     plots.legend(axes)
 
 
-def chart(figure: Figure) -> str:
+def chart(figure: StudyFigure) -> str:
     """A figure as a chart of a page: means as lines, the bounds of their intervals as thin ones."""
     found = [Series(line.name, line.x, line.y) for line in figure.lines]
     for n, line in enumerate(figure.lines):

@@ -17,11 +17,22 @@ from testbed.twin.twin import Twin
 
 FIRST_EVALUATION_SEED, MOST_DRAIN, ROOM_PER_SLOT = 1, 4, 4
 Cells = NDArray[np.void]
-COUNTED = ("decided", "offloaded", "forwarded", "finished", "hits", "delay_ns", "energy_j", "overhead", "cost", "score")
+EARNED_COLUMNS = (
+    "decided",
+    "offloaded",
+    "forwarded",
+    "finished",
+    "hits",
+    "delay_ns",
+    "energy_j",
+    "overhead",
+    "cost",
+    "score",
+)
 S_PER_NS = 1e-9
 
 
-class Measured(msgspec.Struct, frozen=True, kw_only=True):
+class StrategyMeasures(msgspec.Struct, frozen=True, kw_only=True):
     """By workload: means over finished tasks, ``reward`` a slot, shares of tasks, whether the backlog was ``stable``.
 
     By workload and ES: ``utilisation`` in the slots of generation, and ``idle_share``, the share of slot boundaries at
@@ -80,18 +91,18 @@ def by_heuristic(
     return Player(twin, lambda: twin.advance(1), reward)
 
 
-def measure(player: Player, seeds: Sequence[int]) -> Measured:
+def measure(player: Player, seeds: Sequence[int]) -> StrategyMeasures:
     """Play the workloads of ``seeds`` to the end of their drain, which is cut at `MOST_DRAIN` times their length."""
     twin, count = player.twin, len(seeds)
     system, slots = twin.system, twin.system.slots
     threshold_ns, servers = system.threshold_ns, len(system.edge_servers)
     twin.reset(np.array(seeds))
-    sums = {name: np.zeros(count) for name in COUNTED}
+    sums = {name: np.zeros(count) for name in EARNED_COLUMNS}
     backlog, idle = np.zeros((slots, count), np.int64), np.zeros((count, servers))
     busy = np.zeros((count, servers))
     for slot in range(slots * (1 + MOST_DRAIN)):
         cells = player.play()
-        for name in COUNTED:
+        for name in EARNED_COLUMNS:
             sums[name] += cells[name].sum(axis=1)
         if slot < slots:
             backlog[slot] = twin.inside
@@ -104,7 +115,7 @@ def measure(player: Player, seeds: Sequence[int]) -> Measured:
     finished, decided = np.maximum(sums["finished"], 1), np.maximum(sums["decided"], 1)
     cores = np.array([es.cores for es in system.edge_servers])
     earned = sums["score"] if player.reward != "holding" else -sums["cost"]
-    return Measured(
+    return StrategyMeasures(
         delay_s=(sums["delay_ns"] * S_PER_NS / finished).tolist(),
         energy_j=(sums["energy_j"] / finished).tolist(),
         overhead=(sums["overhead"] / finished).tolist(),

@@ -27,7 +27,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     high: tuple[float, ...] = ()
 
 
-class Figure(msgspec.Struct, frozen=True, kw_only=True):
+class StudyFigure(msgspec.Struct, frozen=True, kw_only=True):
     """A figure of a ``claim``: the stem of its files, titles, lines. ``timed``: of measured time, no two runs' same."""
 
     claim: int
@@ -56,9 +56,9 @@ def slug(text: str) -> str:
     return "-".join("".join(c if c.isalnum() else " " for c in text).split()).lower()
 
 
-def figures(claims: Iterable[int], results: Results) -> list[Figure]:
+def figures(claims: Iterable[int], results: Results) -> list[StudyFigure]:
     """The figures of ``claims``, in their order."""
-    return [figure for claim in claims for figure in KINDS[claim](results)]
+    return [figure for claim in claims for figure in DRAWN_OF[claim](results)]
 
 
 def over_seeds(name: str, x: Sequence[float], columns: Sequence[Sequence[float]]) -> Line:
@@ -81,10 +81,10 @@ def _curve(results: Results, study: Study, strategy: str, density: float, name: 
     return over_seeds(name, x, [[curve[n] for curve in found] for n in range(count)])
 
 
-def _learning_curves(results: Results) -> Iterator[Figure]:
+def _learning_curves(results: Results) -> Iterator[StudyFigure]:
     density = results.effort.curve_density
     for study in BASE:
-        yield Figure(
+        yield StudyFigure(
             claim=1,
             stem=f"1-reward-{slug(study.name)}",
             title=f"Reward per episode: {study.name}, density {density:g}",
@@ -94,10 +94,10 @@ def _learning_curves(results: Results) -> Iterator[Figure]:
         )
 
 
-def _densities(results: Results) -> Iterator[Figure]:
+def _densities(results: Results) -> Iterator[StudyFigure]:
     for study in BASE:
         for strategy in (A3C_DO, A3C, DQN):
-            yield Figure(
+            yield StudyFigure(
                 claim=2,
                 stem=f"2-convergence-{slug(study.name)}-{strategy}",
                 title=f"Convergence of {NAMES[strategy]}: {study.name}",
@@ -120,9 +120,11 @@ def _against_density(results: Results, study: Study, metric: str, strategies: Ma
     return tuple(found)
 
 
-def _of_metric(results: Results, claim: int, metric: str, y_title: str, studies: Sequence[Study]) -> Iterator[Figure]:
+def _of_metric(
+    results: Results, claim: int, metric: str, y_title: str, studies: Sequence[Study]
+) -> Iterator[StudyFigure]:
     for study in studies:
-        yield Figure(
+        yield StudyFigure(
             claim=claim,
             stem=f"{claim}-{slug(metric.removesuffix('_s').removesuffix('_j'))}-{slug(study.name)}",
             title=f"{y_title[0].upper()}{y_title[1:]} against density: {study.name}",
@@ -132,10 +134,10 @@ def _of_metric(results: Results, claim: int, metric: str, y_title: str, studies:
         )
 
 
-def _delay_and_reward(results: Results) -> Iterator[Figure]:
+def _delay_and_reward(results: Results) -> Iterator[StudyFigure]:
     yield from _of_metric(results, 3, "delay_s", "mean delay of a task, s", BASE)
     yield from _of_metric(results, 3, "reward", "reward of a slot", BASE)
-    yield Figure(
+    yield StudyFigure(
         claim=3,
         stem="3-variants",
         title="What A3C-DO's delay depends on",
@@ -149,7 +151,7 @@ def _delay_and_reward(results: Results) -> Iterator[Figure]:
     )
 
 
-def _energy(results: Results) -> Iterator[Figure]:
+def _energy(results: Results) -> Iterator[StudyFigure]:
     yield from _of_metric(results, 4, "energy_j", "mean energy of a task, J", BASE)
 
 
@@ -160,7 +162,7 @@ def _standard(values: Sequence[float]) -> tuple[float, ...]:
     return tuple((value - middle) / spread if spread else 0.0 for value in values)
 
 
-def _self_adjustment(results: Results) -> Iterator[Figure]:
+def _self_adjustment(results: Results) -> Iterator[StudyFigure]:
     density = results.effort.curve_density
     for study in EXPLORING:
         for strategy in (A3C, A3C_DO):
@@ -172,7 +174,7 @@ def _self_adjustment(results: Results) -> Iterator[Figure]:
             lines = [Line(name=name, x=x, y=_standard(log[column][begin:])) for name, column in columns.items()]
             points = [n - begin for dip in found for n in range(dip.begin, dip.end)]
             lines.append(Line(name="dips", x=tuple(x[n] for n in points), y=tuple(lines[0].y[n] for n in points)))
-            yield Figure(
+            yield StudyFigure(
                 claim=5,
                 stem=f"5-adjustment-{slug(study.name)}-{strategy}",
                 title=f"Self-adjustment of {NAMES[strategy]}: {study.name}, density {density:g}, first seed",
@@ -182,12 +184,12 @@ def _self_adjustment(results: Results) -> Iterator[Figure]:
             )
 
 
-def _idle(results: Results) -> Iterator[Figure]:
+def _idle(results: Results) -> Iterator[StudyFigure]:
     yield from _servers(results, "utilisation", "utilisation of a server", {A3C: "A3C", A3C_DO: "A3C-DO"})
     yield from _servers(results, "idle_share", "share of slots idle while another is over", NAMES)
 
 
-def _servers(results: Results, metric: str, y_title: str, strategies: Mapping[str, str]) -> Iterator[Figure]:
+def _servers(results: Results, metric: str, y_title: str, strategies: Mapping[str, str]) -> Iterator[StudyFigure]:
     for study in BASE:
         densities, lines = results.densities(study), []
         for strategy, name in strategies.items():
@@ -198,7 +200,7 @@ def _servers(results: Results, metric: str, y_title: str, strategies: Mapping[st
             for es in range(len(found[0][0])):
                 columns = [[one[es] for one in seeds] for seeds in found]
                 lines.append(over_seeds(f"{name}, es-{es + 1}", densities, columns))
-        yield Figure(
+        yield StudyFigure(
             claim=6,
             stem=f"6-{slug(metric)}-{slug(study.name)}",
             title=f"{y_title[0].upper()}{y_title[1:]}: {study.name}",
@@ -208,7 +210,7 @@ def _servers(results: Results, metric: str, y_title: str, strategies: Mapping[st
         )
 
 
-def _cost(results: Results) -> Iterator[Figure]:
+def _cost(results: Results) -> Iterator[StudyFigure]:
     kinds = {
         "cpu": ("cpu_s", 1.0, "CPU time of a training, s"),
         "memory": ("grown_bytes", 1.0 / MB, "memory grown while training, MB"),
@@ -219,7 +221,7 @@ def _cost(results: Results) -> Iterator[Figure]:
         for strategy in COST_LEARNERS:
             values = tuple(unit * one[column] for one in results.costs(strategy))
             lines.append(Line(name=NAMES[strategy], x=tuple(float(n + 1) for n in range(len(values))), y=values))
-        yield Figure(
+        yield StudyFigure(
             claim=7,
             stem=f"7-{stem}-measured",
             title=title,
@@ -230,10 +232,10 @@ def _cost(results: Results) -> Iterator[Figure]:
         )
 
 
-def _beyond(results: Results) -> Iterator[Figure]:
+def _beyond(results: Results) -> Iterator[StudyFigure]:
     densities = results.effort.densities
     found = [results.hindsight(density) for density in densities]
-    yield Figure(
+    yield StudyFigure(
         claim=8,
         stem="8-hindsight",
         title=f"Distance from the best found in hindsight: {OUR_REGION.name}",
@@ -243,7 +245,7 @@ def _beyond(results: Results) -> Iterator[Figure]:
     )
 
 
-KINDS = {
+DRAWN_OF = {
     1: _learning_curves,
     2: _densities,
     3: _delay_and_reward,

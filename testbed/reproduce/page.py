@@ -11,14 +11,14 @@ from testbed.report.page import document
 from testbed.report.tables import number
 from testbed.reproduce import drawing
 from testbed.reproduce.document import ReproductionDocument
-from testbed.reproduce.figures import Figure
+from testbed.reproduce.figures import StudyFigure
 from testbed.reproduce.judgement import DEPENDS, FAILS, HOLDS, SHOWN, JudgedClaim, Part
 
-LEVELS = {HOLDS: "good", DEPENDS: "fair", FAILS: "bad"}
+VERDICT_LEVELS = {HOLDS: "good", DEPENDS: "fair", FAILS: "bad"}
 CELL, TEXT = "<td>", '<td class="text" style="white-space:normal;min-width:9rem;vertical-align:top">'
 
 
-def page(found: ReproductionDocument, figures: Sequence[Figure]) -> str:
+def page(found: ReproductionDocument, figures: Sequence[StudyFigure]) -> str:
     """The page of what was found."""
     title = f"The paper's claims, judged: {found.form}"
     links = '<a href="#verdicts">Verdicts</a>' + "".join(
@@ -63,7 +63,7 @@ def interval(part: Part) -> str:
     return f"{number(part.value)} [{number(part.low)}, {number(part.high)}]"
 
 
-def _section(claim: JudgedClaim, figures: Sequence[Figure]) -> str:
+def _section(claim: JudgedClaim, figures: Sequence[StudyFigure]) -> str:
     rows = [
         _row((case.name, part.what, part.measure, interval(part), part.finding))
         for case in claim.cases
@@ -74,7 +74,7 @@ def _section(claim: JudgedClaim, figures: Sequence[Figure]) -> str:
     cards = "".join(
         f'<figure class="card"><h3>{escape(figure.title)}</h3>{drawing.chart(figure)}</figure>' for figure in figures
     )
-    verdict = f'<div class="verdict {LEVELS[claim.verdict]}"><b>{claim.verdict}</b> {escape(claim.said)}</div>'
+    verdict = f'<div class="verdict {VERDICT_LEVELS[claim.verdict]}"><b>{claim.verdict}</b> {escape(claim.said)}</div>'
     heading = f"{claim.number} {escape(claim.title)}"
     return (
         f'<section id="claim-{claim.number}"><h2>{heading}</h2>{verdict}<div class="charts">{cards}</div>{table}{notes}'

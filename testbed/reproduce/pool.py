@@ -16,7 +16,7 @@ from testbed.reproduce.effort import Effort
 from testbed.reproduce.studies import DQN, FAITHFUL, STUDIES, episodes_of
 from testbed.reproduce.units import BOUND, COST, LIVE, TRAIN, Unit
 
-LOOK_S = 0.2
+WAIT_S = 0.2
 ALONE = (COST, LIVE)
 # milliseconds of one core, measured on a 2-core virtual machine: they weigh units for the time that is left
 EPISODE_MS = {(FAITHFUL, False): 2.3, (FAITHFUL, True): 1.8, ("ours", False): 1.9, ("ours", True): 3.2}
@@ -85,7 +85,7 @@ def _done(units: Sequence[Unit], effort: Effort, folder: Path, workers: int, sto
             futures[pool.submit(work.carry_out, unit, effort, folder)] = unit
         waiting = set(futures)
         while waiting and not stopped():
-            ended, waiting = wait(waiting, LOOK_S, FIRST_COMPLETED)
+            ended, waiting = wait(waiting, WAIT_S, FIRST_COMPLETED)
             for future in ended:
                 store.write(folder, futures[future], effort, future.result())
                 yield futures[future]

@@ -31,6 +31,10 @@ class Results:
         """Trained or, for a heuristic, played."""
         return self._of(TRAIN, study, strategy, density) or self._of(PLAY, study, strategy, density)
 
+    def _evaluated(self, study: str, strategy: str, density: float) -> list[Document]:
+        """As `_either`; a heuristic is the same whatever its seed, and was evaluated on the same workloads."""
+        return self._of(TRAIN, study, strategy, density) or self._of(PLAY, study, strategy, density)[:1]
+
     def logs(self, study: str, strategy: str, density: float) -> list[Log]:
         """What was earned in each round of episodes, by seed."""
         return [cast(Log, one["log"]) for one in self._either(study, strategy, density)]
@@ -45,12 +49,14 @@ class Results:
 
     def metric(self, study: str, strategy: str, density: float, name: str) -> list[float]:
         """The mean over evaluation workloads, by training seed."""
-        found = [cast(dict[str, list[float]], one["measured"]) for one in self._either(study, strategy, density)]
+        found = [cast(dict[str, list[float]], one["measured"]) for one in self._evaluated(study, strategy, density)]
         return [mean([float(value) for value in one[name]]) for one in found]
 
     def by_server(self, study: str, strategy: str, density: float, name: str) -> list[list[float]]:
         """Means over evaluation workloads for each ES, by training seed."""
-        found = [cast(dict[str, list[list[float]]], one["measured"]) for one in self._either(study, strategy, density)]
+        found = [
+            cast(dict[str, list[list[float]]], one["measured"]) for one in self._evaluated(study, strategy, density)
+        ]
         return [[mean(list(column)) for column in zip(*one[name], strict=True)] for one in found]
 
     def costs(self, strategy: str) -> list[Mapping[str, float]]:

@@ -7,12 +7,12 @@ from testbed.record.files import keep
 from testbed.reproduce.effort import Effort
 from testbed.reproduce.units import Unit, about
 
-FOLDER = "units"
+UNITS_FOLDER = "units"
 
 
 def path_of(folder: Path, unit: Unit) -> Path:
     """The file of a unit's result."""
-    return folder / FOLDER / f"{unit.stem}.json"
+    return folder / UNITS_FOLDER / f"{unit.stem}.json"
 
 
 def write(folder: Path, unit: Unit, effort: Effort, result: dict[str, object]) -> None:

@@ -25,7 +25,7 @@ from testbed.policy.heuristics import Policy
 from testbed.record.backends import TESTBED
 from testbed.reproduce import studies
 from testbed.reproduce.effort import Effort
-from testbed.reproduce.evaluation import FIRST_EVALUATION_SEED, Measured, by_heuristic, by_network, measure
+from testbed.reproduce.evaluation import FIRST_EVALUATION_SEED, StrategyMeasures, by_heuristic, by_network, measure
 from testbed.reproduce.studies import A3C_DO, DQN, EPISODE_SLOTS, FAITHFUL, STUDIES, Study
 from testbed.reproduce.units import BOUND, COST, LIVE, PLAY, PRICED_DO, TRAIN, Unit
 from testbed.scenario.load import load_scenario
@@ -211,7 +211,7 @@ KINDS: dict[str, Callable[[Unit, Effort, Path], Document]] = {
 }
 
 
-def _rounded(found: EpisodeLog | Measured) -> Document:
+def _rounded(found: EpisodeLog | StrategyMeasures) -> Document:
     """The fields of a struct of lists, floats to nine digits, which no figure shows and every file need not hold."""
     return {name: _digits(value) for name, value in msgspec.to_builtins(found).items()}
 

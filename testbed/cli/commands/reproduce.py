@@ -18,8 +18,8 @@ from testbed.model.human import duration
 from testbed.node import limits
 from testbed.record.backends import TESTBED, TWIN
 
-ON = (TWIN, TESTBED)
-FOLDER = "reproduction"
+CLOCKS = (TWIN, TESTBED)
+USUAL_FOLDER = "reproduction"
 MOST_SEEDS = 100
 
 
@@ -27,8 +27,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("claim", nargs="*", metavar="CLAIM", help="numbers of claims, see --list (all)")
     parser.add_argument("--quick", action="store_true", help="shorter trainings, fewer seeds and densities")
-    parser.add_argument("--on", choices=ON, default=TWIN, help="testbed: also run a part on processes (twin)")
-    parser.add_argument("--out", metavar="DIR", help=f"where to keep it and to go on from ({FOLDER}, {FOLDER}-quick)")
+    parser.add_argument("--on", choices=CLOCKS, default=TWIN, help="testbed: also run a part on processes (twin)")
+    parser.add_argument(
+        "--out", metavar="DIR", help=f"where to keep it and to go on from ({USUAL_FOLDER}, {USUAL_FOLDER}-quick)"
+    )
     parser.add_argument(
         "--seeds", type=int, metavar="N", help="training seeds, 2 and more give intervals (5, quick: 3)"
     )
@@ -74,7 +76,7 @@ def _reproduce(args: argparse.Namespace, chosen: tuple[int, ...]) -> int:
 
     effort = QUICK if args.quick else FULL
     effort = effort if args.seeds is None else with_seeds(effort, args.seeds)
-    folder = Path(args.out or (f"{FOLDER}-quick" if args.quick else FOLDER))
+    folder = Path(args.out or (f"{USUAL_FOLDER}-quick" if args.quick else USUAL_FOLDER))
     common.writable(folder)
     begun, stops = time.monotonic(), list[bool]()
     reproduction = Reproduction(chosen, effort, folder, _command(args, chosen), live=args.on == TESTBED)
