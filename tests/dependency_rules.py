@@ -26,6 +26,7 @@ PURE = (
     "controller.server",
     "controller.gather",
     "controller.notices",
+    *(f"testbed.reproduce.{name}" for name in ("units", "results", "judgement", "claims", "density_claims", "figures")),
 )
 PURE_SCENARIO = ("schema", "units", "source", "fields", "parse", "checks", "resolve", "threshold")
 PRINTERS = ("testbed.cli", "testbed.__main__")

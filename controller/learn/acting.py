@@ -11,7 +11,7 @@ from controller.learn.heads import CompiledNetwork, How, Trace, Turn, decide, se
 from testbed.twin import kernels
 from testbed.twin.compiled import OPTIONS, stamp
 from testbed.twin.entry import entry
-from testbed.twin.kernels import clear_cells, view
+from testbed.twin.kernels import add_cell, clear_cells, view
 from testbed.twin.lists import item
 from testbed.twin.observe import observe_cell
 from testbed.twin.slot import advance
@@ -42,11 +42,13 @@ def _build(key: int) -> Any:
         recurrent: Recurrent,
         cells: Any,
         rewards: Any,
+        earned: Any,
     ) -> int:
         """Play ``rewards.shape[0]`` slots of every world and keep everything; returns the number of decisions.
 
         Of ``trace``: ``features`` (D, inputs), ``actions`` and ``logits`` (D,), ``where`` (D, 2): slot index t·W + w,
-        and UE; ``cells`` (T+1, W, C, 8); ``rewards`` (T, W, C). D must hold every UE of every slot. The memories of
+        and UE; ``cells`` (T+1, W, C, 8); ``rewards`` (T, W, C). D must hold every UE of every slot. ``earned`` (W, C),
+        records of `testbed.twin.state.CELL`, is what each cell earned in all of these slots. The memories of
         ``recurrent`` go on from slot to slot; they take in the slot after the last when the next call begins with it.
         """
         slots, count = rewards.shape[0], rewards.shape[1]
@@ -68,6 +70,7 @@ def _build(key: int) -> Any:
                 for c in range(fixed.edge_servers.shape[0]):
                     cell = item(world.cells, c)
                     rewards[t, w, c] = -cell.cost if fixed.system[0].reward == HOLDING else cell.score
+                    add_cell(earned[w, c], cell, t)
         for w in range(count):
             world = view(worlds, w)
             for c in range(fixed.edge_servers.shape[0]):

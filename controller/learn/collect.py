@@ -19,6 +19,7 @@ from testbed.policy.arrays import fitting
 from testbed.policy.features import CELL_FEATURES
 from testbed.policy.network import Array, Layout
 from testbed.twin.build import Source
+from testbed.twin.state import CELL
 from testbed.twin.twin import Twin
 
 BACKLOG_NS, FIRST_SEED = 2_000_000_000, 2**32
@@ -68,7 +69,8 @@ class Collector:
     Their seeds lie from `FIRST_SEED` on, where nobody evaluates. ``episode`` is the mean number of slots between
     renewals, 0 for none ever; else a world that fills up (of ``capacity`` tasks) is renewed at once. Everything that
     the next rollout depends on is in `state_arrays`, so that a run can be continued exactly. With ``team`` below
-    1 each cell is a world of its own to the learner, its reward its own and ``team`` times the others'.
+    1 each cell is a world of its own to the learner, its reward its own and ``team`` times the others'. ``earned``
+    (W, C), records of `testbed.twin.state.CELL`, is what each cell earned in the last rollout.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Collector:
         )
         self._cells = np.zeros((slots + 1, worlds, cells, CELL_FEATURES), f32)
         self._rewards = np.zeros((slots, worlds, cells), f32)
+        self.earned = np.zeros((worlds, cells), CELL)
         self._cell_of = np.array([ue.cell for ue in system.ues])
         self._scratch = compiled_network.scratch(layers[-1].outputs)
         self._recurrent = Recurrent(
@@ -107,9 +110,13 @@ class Collector:
         )
         self._renew(np.ones(worlds, np.bool_))
 
-    def _renew(self, chosen: NDArray[np.bool_]) -> None:
+    def restart(self) -> None:
+        """Begin every world anew, on a workload of its own and with empty queues."""
+        self._renew(np.ones(self.twin.worlds, np.bool_), backlog_ns=0)
+
+    def _renew(self, chosen: NDArray[np.bool_], backlog_ns: int = BACKLOG_NS) -> None:
         seeds = self._rng.integers(FIRST_SEED, 2 * FIRST_SEED, len(chosen))
-        self.twin.reset(seeds, chosen, BACKLOG_NS)
+        self.twin.reset(seeds, chosen, backlog_ns)
         self._recurrent.memory[chosen] = 0.0
 
     def _renew_tired(self) -> None:
@@ -118,11 +125,16 @@ class Collector:
         if tired.any():
             self._renew(tired)
 
-    def rollout(self, params: Array, explore: float = 1.0) -> tuple[Rollout, NDArray[np.int64]]:
+    def rollout(
+        self, params: Array, explore: float = 1.0, slots: int | None = None
+    ) -> tuple[Rollout, NDArray[np.int64]]:
         """The next T slots of every world under the network ``params``, and each decision's UE, shape (D,).
 
-        The arrays are overwritten by the next call.
+        The arrays are overwritten by the next call. ``slots``, at most T, are played instead if they are given.
         """
+        length = self._slots if slots is None else slots
+        cells, each = self._cells[: length + 1], self._rewards[:length]
+        going = self._recurrent._replace(seen=self._recurrent.seen[: length + 1])
         if self._episode:
             self._renew_tired()
         state, trace, memory = self.twin.state, self._trace, self._recurrent.memory.copy()
@@ -132,18 +144,19 @@ class Collector:
             how=self._actor.how(explore),
             net=CompiledNetwork(params, self._layers, self._scratch),
             trace=trace,
-            recurrent=self._recurrent,
-            cells=self._cells,
-            rewards=self._rewards,
+            recurrent=going,
+            cells=cells,
+            rewards=each,
+            earned=self.earned,
         )
         full = state.status["full"].astype(np.bool_)
         if self._episode and full.any():
             self._renew(full)
         actions, ues, slot = trace.actions[:count], trace.where[:count, 1], trace.where[:count, 0]
-        cells, rewards = self._cells, self._rewards.sum(axis=2)
-        seen, cell = self._recurrent.seen, self._cell_of[ues]
+        rewards = each.sum(axis=2)
+        seen, cell = going.seen, self._cell_of[ues]
         if self._team < 1.0:
-            mixed = (1.0 - self._team) * self._rewards + self._team * rewards[:, :, None]
+            mixed = (1.0 - self._team) * each + self._team * rewards[:, :, None]
             rewards, slot = mixed.reshape(len(rewards), -1), slot * cells.shape[2] + cell
             apart = rewards.shape[1], 1
             cells, seen, memory = (x.reshape(*x.shape[:-3], *apart, x.shape[-1]) for x in (cells, seen, memory))

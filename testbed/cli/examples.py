@@ -54,6 +54,12 @@ EXAMPLES = {
         "testbed bound region --policies lc,greedy-do": "how much is left to gain?",
         "testbed bound runs/demo-greedy-do --out best.csv": "by which decisions?",
     },
+    "reproduce": {
+        "testbed reproduce --list": "the claims",
+        "testbed reproduce --quick": "under ten minutes on two cores",
+        "testbed reproduce 3 6 --out study": "two claims, in full",
+        "testbed reproduce --on testbed": "a part on processes too",
+    },
     "report": {
         "testbed report": "the latest run",
         "testbed report runs/demo-greedy-do --html report.html": "a page with charts",

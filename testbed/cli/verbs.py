@@ -15,6 +15,7 @@ VERBS = {
     "verify": "compare measured values with set ones: links, CPUs, queues, a whole scenario",
     "compare": "compare policies on the same workloads",
     "bound": "find the best decisions in hindsight, a lower bound, and each policy's distance from both",
+    "reproduce": "redo the paper's evaluation: its figures, and a verdict on each of its claims",
     "report": "summarize runs: as text, as a page, as plots for a paper",
     "compose": "write a scenario as a file for Docker Compose, a container for each process",
     "up": "start a run in containers, and leave it running",
@@ -77,6 +78,10 @@ def command(verb: str) -> ModuleType:
             from testbed.cli.commands import bound
 
             return bound
+        case "reproduce":
+            from testbed.cli.commands import reproduce
+
+            return reproduce
         case "report":
             from testbed.cli.commands import report
 

@@ -59,10 +59,11 @@ def page(listed: Sequence[Reported], baseline: Reported | None = None) -> str:
         f'<section id="{anchor}"><h2>{escape(heading)}</h2>{content}</section>' for anchor, heading, content in sections
     )
     verdicts = "".join(_verdict(one, alone=len(listed) == 1) for one in listed)
-    return _document(title, f"<h1>{escape(title)}</h1>{verdicts}<nav>{links}</nav>{body}")
+    return document(title, f"<h1>{escape(title)}</h1>{verdicts}<nav>{links}</nav>{body}")
 
 
-def _document(title: str, body: str) -> str:
+def document(title: str, body: str) -> str:
+    """A whole page of ``body``, which is HTML, with the style and the script of all pages."""
     style, script = (_file(name) for name in ("page.css", "page.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"

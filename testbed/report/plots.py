@@ -63,7 +63,7 @@ def write(listed: Sequence[Reported], folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for plot in plots(listed):
-            written += _draw(plot, folder)
+            written += save(plot, folder)
     except OSError as error:
         raise unwritable(folder, error, "--plots DIR") from None
     return written
@@ -125,12 +125,12 @@ def _lines(stem: str, x_title: str, y_title: str, lines: Sequence[Series]) -> Pl
         axes.set_xlabel(x_title)
         axes.set_ylabel(y_title)
         if 1 < len(named) <= LEGEND_LINES:
-            _legend(axes)
+            legend(axes)
 
     return Plot(stem, rows, draw)
 
 
-def _legend(axes: "Axes") -> None:
+def legend(axes: "Axes") -> None:
     """A legend above the plot, where it hides nothing."""
     axes.figure.legend(loc="outside upper center", ncols=3, fontsize=6)
 
@@ -154,7 +154,7 @@ def _bars(stem: str, title: str, rows: Sequence[tuple[str, Mapping[str, float]]]
         axes.set_xlabel(title)
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
-        _legend(axes)
+        legend(axes)
 
     return Plot(stem, table, draw)
 
@@ -163,16 +163,16 @@ def _positive(values: Mapping[str, float]) -> dict[str, float]:
     return {part: value for part, value in values.items() if value > 0.0}
 
 
-def _draw(plot: Plot, folder: Path) -> list[Path]:
-    """Write the files of one plot; raises `OSError`."""
+def save(plot: Plot, folder: Path, endings: Sequence[str] = ENDINGS) -> list[Path]:
+    """Write the files of one plot, drawn in the formats ``endings`` and as CSV; raises `OSError`."""
     with naming_extras():
         import matplotlib
         from matplotlib.figure import Figure as Canvas
-    files = [folder / f"{plot.stem}.{ending}" for ending in ENDINGS]
+    files = [folder / f"{plot.stem}.{ending}" for ending in endings]
     with matplotlib.rc_context(STYLE):
         canvas = Canvas(figsize=COLUMN_INCHES, layout="constrained")
         plot.draw(canvas.add_subplot())
-        for file, ending in zip(files, ENDINGS, strict=True):
+        for file, ending in zip(files, endings, strict=True):
             with replacing(file, through_links=False) as beside:
                 undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending)
                 canvas.savefig(beside, format=ending, metadata=undated)

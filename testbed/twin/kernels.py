@@ -115,25 +115,31 @@ def see(world: World, fixed: Fixed, kind: int, out: Any) -> None:
 
 
 @njit(**INNER)
+def add_cell(earned: Any, cell: Any, at: int) -> None:
+    """Add what one cell earned lately to ``earned``, another record of `state.CELL`, which is cleared ``at`` 0."""
+    if at == 0:
+        earned.decided, earned.offloaded, earned.forwarded, earned.rejected = 0, 0, 0, 0
+        earned.finished, earned.hits, earned.delay_ns = 0, 0, 0
+        earned.energy_j, earned.overhead, earned.cost, earned.spent_j, earned.score = 0.0, 0.0, 0.0, 0.0, 0.0
+    earned.decided += cell.decided
+    earned.offloaded += cell.offloaded
+    earned.forwarded += cell.forwarded
+    earned.rejected += cell.rejected
+    earned.finished += cell.finished
+    earned.hits += cell.hits
+    earned.delay_ns += cell.delay_ns
+    earned.energy_j += cell.energy_j
+    earned.overhead += cell.overhead
+    earned.cost += cell.cost
+    earned.spent_j += cell.spent_j
+    earned.score += cell.score
+
+
+@njit(**INNER)
 def sum_cells(world: World, earned: Any) -> None:
     """Set ``earned``, one record of `state.CELL`, to what all cells earned lately."""
-    earned.decided, earned.offloaded, earned.forwarded, earned.rejected = 0, 0, 0, 0
-    earned.finished, earned.hits, earned.delay_ns = 0, 0, 0
-    earned.energy_j, earned.overhead, earned.cost, earned.spent_j, earned.score = 0.0, 0.0, 0.0, 0.0, 0.0
     for at in range(world.cells.shape[0]):
-        cell = item(world.cells, at)
-        earned.decided += cell.decided
-        earned.offloaded += cell.offloaded
-        earned.forwarded += cell.forwarded
-        earned.rejected += cell.rejected
-        earned.finished += cell.finished
-        earned.hits += cell.hits
-        earned.delay_ns += cell.delay_ns
-        earned.energy_j += cell.energy_j
-        earned.overhead += cell.overhead
-        earned.cost += cell.cost
-        earned.spent_j += cell.spent_j
-        earned.score += cell.score
+        add_cell(earned, item(world.cells, at), at)
 
 
 def modules() -> list[ModuleType]:

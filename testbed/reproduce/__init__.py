@@ -1,0 +1,1 @@
+"""The evaluation of the paper, done again and judged: trainings, figures, claims."""

@@ -1,0 +1,198 @@
+"""The claims of the paper, judged from results (pure): learning curves, convergence, self-adjustment, cost.
+
+Those about density are in `testbed.reproduce.density_claims`. What the paper says is told in our words.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from testbed.analysis import convergence, dips
+from testbed.analysis.intervals import Estimate
+from testbed.model.statistics import mean
+from testbed.reproduce import density_claims
+from testbed.reproduce.judgement import (
+    OPEN,
+    REFUTED,
+    SHOWN,
+    ClaimCase,
+    JudgedClaim,
+    Part,
+    above,
+    judged,
+    paired,
+    part,
+    relative,
+    within,
+)
+from testbed.reproduce.results import Log, Results
+from testbed.reproduce.studies import A3C, A3C_DO, BASE, DQN, DQN_DO, EXPLORING, LC, episodes_of
+from testbed.reproduce.units import CLAIMS
+
+FLAT, LEVEL, MORE_TIME = 0.05, 0.05, 1.1
+LEARNER_NAMES = {DQN: "DQN", A3C: "A3C", A3C_DO: "A3C-DO"}
+
+
+def judge(claims: Iterable[int], results: Results) -> list[JudgedClaim]:
+    """The verdicts on ``claims``, whose units all have results."""
+    return [JUDGES[number](results) for number in claims]
+
+
+def _levels(curves: Sequence[Sequence[float]], level: Callable[[Sequence[float]], float]) -> list[float]:
+    return [level(curve) for curve in curves]
+
+
+def learning_curves(results: Results) -> JudgedClaim:
+    """Claim 1."""
+    density, cases = results.effort.curve_density, []
+    for study in BASE:
+        curves = {name: results.rewards(study.name, name, density) for name in (LC, *LEARNER_NAMES)}
+        final = {name: _levels(found, convergence.final_level) for name, found in curves.items()}
+        first = {name: _levels(found, convergence.first_level) for name, found in curves.items()}
+        least = [min(values) for values in zip(*(final[name] for name in LEARNER_NAMES), strict=True)]
+        parts = [
+            within("LC's reward is flat", "change from first to last tenth", relative(final[LC], first[LC]), FLAT),
+            above("LC's reward is lowest", "least learner's final reward minus LC's", paired(least, final[LC])),
+        ]
+        parts += [
+            above(f"{said}'s reward rises", "last tenth minus first tenth", paired(final[name], first[name]))
+            for name, said in LEARNER_NAMES.items()
+        ]
+        ends = {name: _converged(curves[name]) for name in (A3C, DQN)}
+        parts.append(
+            above(
+                "A3C converges in fewer episodes than DQN", "DQN's episodes minus A3C's", paired(ends[DQN], ends[A3C])
+            )
+        )
+        cases.append(ClaimCase(study.name, parts))
+    said = (
+        "Local computing earns little and always the same; DQN, A3C and A3C-DO learn, A3C in fewer episodes than DQN."
+    )
+    rule = (
+        "Converged: the first episode from which on the mean of the last 50 is within 5 % of the final level (last"
+        " tenth) for 50 episodes; a curve that never is counts with all of its episodes. LC in the"
+        " setting ours meets random initial backlogs, as learners do."
+    )
+    return judged(1, CLAIMS[1], said, cases, [f"At density {density:g}. {rule}"])
+
+
+def _converged(curves: Sequence[Sequence[float]]) -> list[float]:
+    return [float(convergence.converged_at(curve) or len(curve)) for curve in curves]
+
+
+def several_densities(results: Results) -> JudgedClaim:
+    """Claim 2."""
+    cases = []
+    for study in BASE:
+        parts = []
+        for density in results.effort.densities:
+            curves = results.rewards(study.name, A3C_DO, density)
+            ends, episodes = [convergence.converged_at(curve) for curve in curves], episodes_of(study, results.effort)
+            missed = sum(end is None for end in ends)
+            found = above("", "", [float(end or episodes) for end in ends])
+            parts.append(
+                part(
+                    f"A3C-DO converges at density {density:g}",
+                    f"episode of convergence ({len(ends) - missed} of {len(ends)} seeds converge)",
+                    Estimate(found.value, found.low, found.high),
+                    REFUTED if missed == len(ends) else OPEN if missed else SHOWN,
+                )
+            )
+        cases.append(ClaimCase(study.name, parts))
+    said = "A3C-DO converges whatever the task density."
+    notes = ["A curve counts as converged by the rule of claim 1, also where learning raised it little."]
+    return judged(2, CLAIMS[2], said, cases, notes)
+
+
+def self_adjustment(results: Results) -> JudgedClaim:
+    """Claim 5."""
+    density, cases, notes = results.effort.curve_density, [], []
+    for study in EXPLORING:
+        for strategy in (A3C, A3C_DO):
+            name = f"{study.name}, {LEARNER_NAMES[strategy]}"
+            logs = results.logs(study.name, strategy, density)
+            cases.append(ClaimCase(name, _adjusts(logs)))
+            share = _coinciding([_shares(log) for log in logs], logs)
+            notes.append(f"{name}: with the share of tasks offloaded instead of their number {_said(share)}.")
+    rule = (
+        f"A point is a round of episodes. A dip: reward more than {dips.DEPTH:g} robust standard deviations below the"
+        f" median of the {dips.BEFORE} points before; recovered: that median is reached within {dips.BEFORE} points."
+        " Test: all circular shifts of one series against the other; p over seeds by Fisher's method."
+    )
+    said = (
+        "While an agent explores, its reward dips and recovers, and dips come with changes in the number of tasks that"
+        " are offloaded: the agent adjusts itself."
+    )
+    return judged(5, CLAIMS[5], said, cases, [rule, *notes])
+
+
+def _shares(log: Log) -> list[float]:
+    return [done / tasks if tasks else 0.0 for done, tasks in zip(log["offloaded"], log["tasks"], strict=True)]
+
+
+def _adjusts(logs: Sequence[Log]) -> list[Part]:
+    found = [dips.dips(log["reward"]) for log in logs]
+    recovered = [mean([float(dip.recovered) for dip in mine]) for mine in found if mine]
+    together = _coinciding([log["offloaded"] for log in logs], logs)
+    ratio, p = together.ratio, together.p
+    finding = SHOWN if p < LEVEL and ratio > 1.0 else REFUTED if p > 1.0 - LEVEL else OPEN
+    count = sum(map(len, found))
+    return [
+        above("reward dips and recovers", f"share of {count} dips that recovered", recovered, 0.5),
+        part(
+            "dips coincide with changes in the number of tasks offloaded",
+            f"change at dips over change elsewhere, p = {p:.2g}",
+            Estimate(ratio, float("nan"), float("nan")),
+            finding,
+        ),
+    ]
+
+
+def _coinciding(others: Sequence[Sequence[float]], logs: Sequence[Log]) -> dips.Coincidence:
+    """The coincidence over all seeds: mean ratio, combined p-value."""
+    found = [dips.coincidence(dips.dips(log["reward"]), other) for other, log in zip(others, logs, strict=True)]
+    known = [one for one in found if one.p == one.p]
+    return dips.Coincidence(mean([one.ratio for one in known]), dips.fisher([one.p for one in known]))
+
+
+def _said(found: dips.Coincidence) -> str:
+    return f"the change at dips is {found.ratio:.2f} times that elsewhere, p = {found.p:.2g}"
+
+
+def cost(results: Results) -> JudgedClaim:
+    """Claim 7."""
+    ours, theirs = results.costs(A3C_DO), results.costs(DQN_DO)
+
+    def column(found: Sequence[Mapping[str, float]], name: str) -> list[float]:
+        return [float(one[name]) for one in found]
+
+    def less(what: str, measure: str, name: str, unit: float) -> Part:
+        values = [value / unit for value in paired(column(theirs, name), column(ours, name))]
+        return above(what, measure, values)
+
+    ratio = [a / b for a, b in zip(column(ours, "decision_s"), column(theirs, "decision_s"), strict=True)]
+    parts = [
+        less("A3C takes less CPU time", "DQN's CPU seconds minus A3C's", "cpu_s", 1.0),
+        less("A3C needs less memory", "DQN's growth while training minus A3C's, MB", "grown_bytes", 1e6),
+        above(
+            "A3C decides as fast as DQN", "1.1 minus A3C's decision time over DQN's", [MORE_TIME - one for one in ratio]
+        ),
+    ]
+    episodes, sizes = results.effort.cost_episodes, (int(ours[0]["parameters"]), int(theirs[0]["parameters"]))
+    notes = [
+        f"{episodes} episodes each, on CPUs alone: no GPU is used anywhere. Both have two hidden layers of 64; A3C has"
+        f" a critic beside its actor, {sizes[0]} parameters against {sizes[1]}. DQN's memory is its replay ring.",
+        "CPU time, memory and decision time are measured: unlike all other numbers they differ from run to run.",
+    ]
+    said = "A3C needs neither a GPU nor a replay memory, so an edge server can afford it."
+    return judged(7, CLAIMS[7], said, [ClaimCase("ours, region", parts)], notes)
+
+
+JUDGES: dict[int, Callable[[Results], JudgedClaim]] = {
+    1: learning_curves,
+    2: several_densities,
+    3: density_claims.delay_and_reward,
+    4: density_claims.energy,
+    5: self_adjustment,
+    6: density_claims.idle_resources,
+    7: cost,
+    8: density_claims.beyond,
+}

@@ -1,0 +1,257 @@
+"""The figures of the paper's kinds, from results (pure): lines with intervals over seeds, and their data."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from testbed.analysis import convergence, dips, intervals
+from testbed.model.statistics import mean
+from testbed.reproduce.results import Results
+from testbed.reproduce.studies import A3C, A3C_DO, BASE, DQN, DQN_DO, EXPLORING, LC, OUR_REGION, VARIANTS, Study
+from testbed.reproduce.units import COST_LEARNERS
+
+NAMES = {LC: "LC", DQN: "DQN", DQN_DO: "DQN-DO", A3C: "A3C", A3C_DO: "A3C-DO"}
+DIGITS, MOST_ROUNDS = 6, 600
+EPISODES, DENSITY = "episode", "task density"
+MB = 1e6
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A line: its points, and the bounds of their 95 % intervals, NaN where there are none."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+
+class StudyFigure(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure of a ``claim``: the stem of its files, titles, lines. ``timed``: of measured time, no two runs' same."""
+
+    claim: int
+    stem: str
+    title: str
+    x_title: str
+    y_title: str
+    lines: tuple[Line, ...]
+    timed: bool = False
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """The data as text, titles first; numbers have six digits, an unknown bound is empty."""
+        head = ("line", self.x_title, self.y_title, "low", "high")
+        return [head, *(row for line in self.lines for row in _rows(line))]
+
+
+def _rows(line: Line) -> Iterator[tuple[str, ...]]:
+    nothing = (math.nan,) * len(line.x)
+    for point in zip(line.x, line.y, line.low or nothing, line.high or nothing, strict=True):
+        yield (line.name, *(f"{value:.{DIGITS}g}" if math.isfinite(value) else "" for value in point))
+
+
+def slug(text: str) -> str:
+    """``text`` as a part of a file's name."""
+    return "-".join("".join(c if c.isalnum() else " " for c in text).split()).lower()
+
+
+def figures(claims: Iterable[int], results: Results) -> list[StudyFigure]:
+    """The figures of ``claims``, in their order."""
+    return [figure for claim in claims for figure in DRAWN_OF[claim](results)]
+
+
+def over_seeds(name: str, x: Sequence[float], columns: Sequence[Sequence[float]]) -> Line:
+    """A line of means with intervals; ``columns`` hold the values of all seeds for each ``x``."""
+    found = [intervals.of_mean(column) for column in columns]
+    return Line(
+        name=name,
+        x=tuple(x),
+        y=tuple(one.value for one in found),
+        low=tuple(one.low for one in found),
+        high=tuple(one.high for one in found),
+    )
+
+
+def _curve(results: Results, study: Study, strategy: str, density: float, name: str) -> Line:
+    size = results.effort.block
+    found = [convergence.blocks(curve, size) for curve in results.rewards(study.name, strategy, density)]
+    count = min(map(len, found))
+    x = [size * (n + 1) for n in range(count)]
+    return over_seeds(name, x, [[curve[n] for curve in found] for n in range(count)])
+
+
+def _learning_curves(results: Results) -> Iterator[StudyFigure]:
+    density = results.effort.curve_density
+    for study in BASE:
+        yield StudyFigure(
+            claim=1,
+            stem=f"1-reward-{slug(study.name)}",
+            title=f"Reward per episode: {study.name}, density {density:g}",
+            x_title=EPISODES,
+            y_title="reward of an episode",
+            lines=tuple(_curve(results, study, strategy, density, name) for strategy, name in NAMES.items()),
+        )
+
+
+def _densities(results: Results) -> Iterator[StudyFigure]:
+    for study in BASE:
+        for strategy in (A3C_DO, A3C, DQN):
+            yield StudyFigure(
+                claim=2,
+                stem=f"2-convergence-{slug(study.name)}-{strategy}",
+                title=f"Convergence of {NAMES[strategy]}: {study.name}",
+                x_title=EPISODES,
+                y_title="reward of an episode",
+                lines=tuple(
+                    _curve(results, study, strategy, density, f"density {density:g}")
+                    for density in results.effort.densities
+                ),
+            )
+
+
+def _against_density(results: Results, study: Study, metric: str, strategies: Mapping[str, str]) -> tuple[Line, ...]:
+    densities = results.densities(study)
+    found = []
+    for strategy, name in strategies.items():
+        columns = [results.metric(study.name, strategy, density, metric) for density in densities]
+        if all(columns):
+            found.append(over_seeds(name, densities, columns))
+    return tuple(found)
+
+
+def _of_metric(
+    results: Results, claim: int, metric: str, y_title: str, studies: Sequence[Study]
+) -> Iterator[StudyFigure]:
+    for study in studies:
+        yield StudyFigure(
+            claim=claim,
+            stem=f"{claim}-{slug(metric.removesuffix('_s').removesuffix('_j'))}-{slug(study.name)}",
+            title=f"{y_title[0].upper()}{y_title[1:]} against density: {study.name}",
+            x_title=DENSITY,
+            y_title=y_title,
+            lines=_against_density(results, study, metric, NAMES),
+        )
+
+
+def _delay_and_reward(results: Results) -> Iterator[StudyFigure]:
+    yield from _of_metric(results, 3, "delay_s", "mean delay of a task, s", BASE)
+    yield from _of_metric(results, 3, "reward", "reward of a slot", BASE)
+    yield StudyFigure(
+        claim=3,
+        stem="3-variants",
+        title="What A3C-DO's delay depends on",
+        x_title=DENSITY,
+        y_title="mean delay of a task, s",
+        lines=tuple(
+            line
+            for study in (OUR_REGION, *VARIANTS)
+            for line in _against_density(results, study, "delay_s", {A3C_DO: study.varies or "as shipped"})
+        ),
+    )
+
+
+def _energy(results: Results) -> Iterator[StudyFigure]:
+    yield from _of_metric(results, 4, "energy_j", "mean energy of a task, J", BASE)
+
+
+def _standard(values: Sequence[float]) -> tuple[float, ...]:
+    """``values`` with mean 0 and standard deviation 1."""
+    middle = mean(values)
+    spread = math.sqrt(mean([(value - middle) ** 2 for value in values]))
+    return tuple((value - middle) / spread if spread else 0.0 for value in values)
+
+
+def _self_adjustment(results: Results) -> Iterator[StudyFigure]:
+    density = results.effort.curve_density
+    for study in EXPLORING:
+        for strategy in (A3C, A3C_DO):
+            log = results.logs(study.name, strategy, density)[0]
+            begin = max(0, len(log["reward"]) - MOST_ROUNDS)
+            found = [dip for dip in dips.dips(log["reward"]) if dip.begin >= begin]
+            columns = {"reward": "reward", "tasks offloaded": "offloaded", "energy": "energy_j"}
+            x = tuple(log["episodes"][begin:])
+            lines = [Line(name=name, x=x, y=_standard(log[column][begin:])) for name, column in columns.items()]
+            points = [n - begin for dip in found for n in range(dip.begin, dip.end)]
+            lines.append(Line(name="dips", x=tuple(x[n] for n in points), y=tuple(lines[0].y[n] for n in points)))
+            yield StudyFigure(
+                claim=5,
+                stem=f"5-adjustment-{slug(study.name)}-{strategy}",
+                title=f"Self-adjustment of {NAMES[strategy]}: {study.name}, density {density:g}, first seed",
+                x_title=EPISODES,
+                y_title="standard deviations from the mean",
+                lines=tuple(lines),
+            )
+
+
+def _idle(results: Results) -> Iterator[StudyFigure]:
+    yield from _servers(results, "utilisation", "utilisation of a server", {A3C: "A3C", A3C_DO: "A3C-DO"})
+    yield from _servers(results, "idle_share", "share of slots idle while another is over", NAMES)
+
+
+def _servers(results: Results, metric: str, y_title: str, strategies: Mapping[str, str]) -> Iterator[StudyFigure]:
+    for study in BASE:
+        densities, lines = results.densities(study), []
+        for strategy, name in strategies.items():
+            found = [results.by_server(study.name, strategy, density, metric) for density in densities]
+            if metric == "idle_share":
+                lines.append(over_seeds(name, densities, [[mean(one) for one in seeds] for seeds in found]))
+                continue
+            for es in range(len(found[0][0])):
+                columns = [[one[es] for one in seeds] for seeds in found]
+                lines.append(over_seeds(f"{name}, es-{es + 1}", densities, columns))
+        yield StudyFigure(
+            claim=6,
+            stem=f"6-{slug(metric)}-{slug(study.name)}",
+            title=f"{y_title[0].upper()}{y_title[1:]}: {study.name}",
+            x_title=DENSITY,
+            y_title=y_title,
+            lines=tuple(lines),
+        )
+
+
+def _cost(results: Results) -> Iterator[StudyFigure]:
+    kinds = {
+        "cpu": ("cpu_s", 1.0, "CPU time of a training, s"),
+        "memory": ("grown_bytes", 1.0 / MB, "memory grown while training, MB"),
+        "decision": ("decision_s", 1e3, "time of a cell's decisions, ms"),
+    }
+    for stem, (column, unit, title) in kinds.items():
+        lines = []
+        for strategy in COST_LEARNERS:
+            values = tuple(unit * one[column] for one in results.costs(strategy))
+            lines.append(Line(name=NAMES[strategy], x=tuple(float(n + 1) for n in range(len(values))), y=values))
+        yield StudyFigure(
+            claim=7,
+            stem=f"7-{stem}-measured",
+            title=title,
+            x_title="training seed",
+            y_title=title,
+            lines=tuple(lines),
+            timed=True,
+        )
+
+
+def _beyond(results: Results) -> Iterator[StudyFigure]:
+    densities = results.effort.densities
+    found = [results.hindsight(density) for density in densities]
+    yield StudyFigure(
+        claim=8,
+        stem="8-hindsight",
+        title=f"Distance from the best found in hindsight: {OUR_REGION.name}",
+        x_title=DENSITY,
+        y_title="mean overhead",
+        lines=tuple(over_seeds(name, densities, [one[name] for one in found]) for name in found[0]),
+    )
+
+
+DRAWN_OF = {
+    1: _learning_curves,
+    2: _densities,
+    3: _delay_and_reward,
+    4: _energy,
+    5: _self_adjustment,
+    6: _idle,
+    7: _cost,
+    8: _beyond,
+}

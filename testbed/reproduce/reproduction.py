@@ -1,0 +1,92 @@
+"""A reproduction from its form to its files: units that are missing, figures, verdicts, the page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from testbed.analysis.document import to_json
+from testbed.record.files import keep
+from testbed.reproduce import claims, drawing, figures, pool, store
+from testbed.reproduce.document import ReproductionDocument, how, live_points
+from testbed.reproduce.effort import Effort
+from testbed.reproduce.page import page
+from testbed.reproduce.results import Results
+from testbed.reproduce.units import Unit, needed
+
+PAGE, VERDICTS = "reproduce.html", "verdicts.json"
+QUICK = Effort(
+    name="quick",
+    faithful_episodes=1500,
+    our_episodes=2000,
+    seeds=3,
+    densities=(0.3, 0.6, 0.9),
+    variant_densities=(0.3, 0.9),
+    block=25,
+    evaluation_slots=2000,
+    bound_slots=50,
+    bound_workloads=2,
+    bound_evaluations=50_000,
+    cost_episodes=1000,
+    live_slots=40,
+    live_seeds=1,
+    live_speed=4.0,
+)
+FULL = Effort(
+    name="full",
+    faithful_episodes=6000,
+    our_episodes=12_000,
+    seeds=5,
+    densities=(0.3, 0.45, 0.6, 0.75, 0.9),
+    variant_densities=(0.3, 0.6, 0.9),
+    block=100,
+    evaluation_slots=5000,
+    bound_slots=50,
+    bound_workloads=5,
+    bound_evaluations=200_000,
+    cost_episodes=4000,
+    live_slots=100,
+    live_seeds=3,
+    live_speed=4.0,
+)
+
+
+class Reproduction:
+    """``chosen`` claims by the form ``effort``, in ``folder``; with ``live`` the check on processes too."""
+
+    def __init__(self, chosen: Sequence[int], effort: Effort, folder: Path, command: str, *, live: bool) -> None:
+        self._chosen, self._effort, self._folder, self._command = tuple(chosen), effort, folder, command
+        self.units = needed(chosen, effort, live=live)
+
+    def missing(self) -> list[Unit]:
+        """The units without result."""
+        return pool.missing(self.units, self._effort, self._folder)
+
+    def carry_out(self, workers: int, told: pool.Told, stopped: pool.Stopped) -> bool:
+        """Carry out what is missing; see `testbed.reproduce.pool.carry_out`."""
+        return pool.carry_out(self.missing(), self._effort, self._folder, workers, told, stopped)
+
+    def write(self, told: pool.Told) -> ReproductionDocument:
+        """Judge, draw and write all files. Raises `StartError`, `MissingPackageError` without matplotlib."""
+        found = {unit: store.read(self._folder, unit, self._effort) for unit in self.units}
+        results = Results({unit: one for unit, one in found.items() if one is not None}, self._effort)
+        told("judging claims", 0.0)
+        document = ReproductionDocument(
+            form=self._effort.name,
+            command=self._command,
+            how=how(self._effort),
+            claims=claims.judge(self._chosen, results),
+            live=live_points(results),
+        )
+        drawn = figures.figures(self._chosen, results)
+        for n, figure in enumerate(drawn):
+            told(f"drawing {figure.stem}", n / len(drawn))
+            drawing.save(figure, self._folder)
+        keep(self._folder / PAGE, page(document, drawn).encode())
+        keep(self._folder / VERDICTS, f"{to_json(document)}\n".encode())
+        return document
+
+
+def with_seeds(effort: Effort, seeds: int) -> Effort:
+    """``effort`` with another number of training seeds."""
+    return msgspec.structs.replace(effort, seeds=seeds)

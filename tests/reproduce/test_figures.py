@@ -1,0 +1,65 @@
+"""Figures, their data, and the page, on results made by hand."""
+
+import csv
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from testbed.reproduce import drawing
+from testbed.reproduce.claims import judge
+from testbed.reproduce.document import ReproductionDocument, how, live_points
+from testbed.reproduce.figures import Line, StudyFigure, figures
+from testbed.reproduce.page import page
+from tests.reproduce.made import MADE, results
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return figures(range(1, 9), results())
+
+
+def test_every_claim_has_its_figures(drawn):
+    assert {figure.claim for figure in drawn} == set(range(1, 9))
+    assert len({figure.stem for figure in drawn}) == len(drawn)
+    assert {figure.claim for figure in drawn if figure.timed} == {7}
+
+
+def test_the_data_are_what_is_drawn(drawn):
+    one = next(figure for figure in drawn if figure.stem == "3-delay-ours-region")
+    assert one.rows[0] == ("line", "task density", "mean delay of a task, s", "low", "high")
+    rows = [row for row in one.rows if row[0] == "A3C-DO"]
+    assert [row[1:3] for row in rows] == [("0.3", "1.10015"), ("0.9", "1.20015")]
+    assert all(float(low) < float(mean) < float(high) for _, _, mean, low, high in rows)
+    assert [row[3:] for row in one.rows if row[0] == "LC"] == [("", ""), ("", "")]  # it is not trained
+
+
+def test_a_figure_is_written_in_two_formats_and_as_data(tmp_path):
+    line = Line(name="a", x=(0.0, 1.0), y=(1.0, 2.0), low=(0.5, float("nan")), high=(1.5, float("nan")))
+    made = StudyFigure(claim=1, stem="one", title="One", x_title="x", y_title="y", lines=(line,))
+    files = drawing.save(made, tmp_path)
+    assert {path.suffix for path in files} == {".svg", ".pdf", ".csv"}
+    table = tmp_path / "figures" / "one.csv"
+    assert list(csv.reader(table.open()))[1:] == [["a", "0", "1", "0.5", "1.5"], ["a", "1", "2", "", ""]]
+    again = {path: path.read_bytes() for path in files}
+    drawing.save(made, tmp_path)
+    assert {path: path.read_bytes() for path in files} == again
+
+
+def test_the_page_says_each_verdict_and_escapes_what_it_shows(drawn):
+    found = results(live=True)
+    document = ReproductionDocument(
+        form="tiny <b>",
+        command="testbed reproduce",
+        how=how(MADE),
+        claims=judge(range(1, 9), found),
+        live=live_points(found),
+    )
+    text = page(document, drawn)
+    assert "tiny &lt;b&gt;" in text and "tiny <b>" not in text
+    for claim in document.claims:
+        assert f'id="claim-{claim.number}"' in text and claim.said.split(";")[0].replace("'", "&#x27;") in text
+    assert text.count('<figure class="card">') == len(drawn) and 'id="live"' in text
+    assert "nan" not in re.sub(r"<script>.*", "", text, flags=re.DOTALL).lower().replace("finance", "")
+    for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
+        ElementTree.fromstring(svg)

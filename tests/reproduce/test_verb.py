@@ -1,0 +1,81 @@
+"""The verb, with trainings so short that they teach nothing: what is written, repeated, gone on with, refused."""
+
+import json
+
+import pytest
+
+from testbed.cli.main import main
+from testbed.reproduce import reproduction, work
+from tests.reproduce.made import TINY
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch, tmp_path):
+    """The quick form is tiny, and works in this process: what is at hand is compiled already."""
+    monkeypatch.setattr(reproduction, "QUICK", TINY)
+    monkeypatch.chdir(tmp_path)
+
+    def here(units, effort, folder, workers, stopped):
+        for unit in units:
+            if stopped():
+                return
+            reproduction.store.write(folder, unit, effort, work.carry_out(unit, effort, folder))
+            yield unit
+
+    monkeypatch.setattr(reproduction.pool, "_done", here)
+
+
+def test_a_claim_is_judged_and_repeated_byte_for_byte(tmp_path, capsys):
+    for name in ("one", "two"):
+        assert main(["reproduce", "5", "--quick", "--plain", "--out", name]) == 0
+    said = capsys.readouterr().out
+    assert "one/reproduce.html" in said and "5 self-adjustment" in said
+    first, second = (
+        {path.name: path.read_bytes() for path in (tmp_path / name / "figures").iterdir()} for name in ("one", "two")
+    )
+    assert first == second and {path.split(".")[-1] for path in first} == {"svg", "pdf", "csv"}
+    verdicts = [(tmp_path / name / "verdicts.json").read_text() for name in ("one", "two")]
+    assert verdicts[0] == verdicts[1]
+    found = json.loads(verdicts[0])
+    assert [claim["number"] for claim in found["claims"]] == [5]
+    assert found["command"] == "testbed reproduce 5 --quick"
+
+
+def test_an_interrupted_one_goes_on(tmp_path, monkeypatch, capsys):
+    carry_out, done = work.carry_out, []
+
+    def interrupted(unit, effort, folder):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(unit)
+        return carry_out(unit, effort, folder)
+
+    monkeypatch.setattr(work, "carry_out", interrupted)
+    assert main(["reproduce", "7", "--quick", "--plain", "--out", "study"]) == 130
+    monkeypatch.setattr(work, "carry_out", lambda *given: done.append(given[0]) or carry_out(*given))
+    assert main(["reproduce", "7", "--quick", "--json", "--out", "study"]) == 0
+    assert len(done) == len(set(done)) == 2 * TINY.seeds
+    told = capsys.readouterr()
+    assert "going on, 2 of 4 units are there" in told.err
+    assert json.loads(told.out)["claims"][0]["number"] == 7
+
+
+def test_claims_are_listed(capsys):
+    assert main(["reproduce", "--list"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 8
+    assert main(["reproduce", "3", "--list", "--json"]) == 0
+    assert [one["claim"] for one in json.loads(capsys.readouterr().out)["claims"]] == [3]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["9"], 'there is no claim "9"'),
+        (["one"], 'there is no claim "one"'),
+        (["--seeds", "1"], "one seed has no interval"),
+        (["--list", "--quick"], "--list does none"),
+    ],
+)
+def test_what_means_nothing_is_refused(given, said, capsys):
+    assert main(["reproduce", *given]) == 2
+    assert said in capsys.readouterr().err
