@@ -69,7 +69,7 @@ def native(resolved: Resolved, worlds: int, runs: int) -> tuple[float, list[floa
 def simpy(runs: int) -> tuple[float, list[float], int]:
     """Tasks a second of the SimPy model, and how many of its delays differ from the simulation's by 1 ns or more."""
     resolved = region(f"slots={SLOTS}")
-    workload = inputs.generate(resolved.scenario, resolved.system)
+    workload = tuple(inputs.generate(resolved.scenario, resolved.system))
     plan = resolved.plan(workload, "greedy-do", second_offload=True, live=False)
     names = {ue.name: ue.index for ue in resolved.system.ues}
     exact = {(names[row.ue], row.number): row.measured_ns for row in simulate(plan, Priced()).tasks}

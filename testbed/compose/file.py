@@ -177,12 +177,12 @@ def _service(name: str, user: int, own: str, limits: Mapping[str, object]) -> st
     return f'{head}    user: "{user}:{user}"\n{own}' + "".join(f"    {key}: {value}\n" for key, value in limits.items())
 
 
-def limited(limit: ContainerLimits, processes: int) -> Mapping[str, object]:
+def limited(limit: ContainerLimits, processes: int) -> Mapping[str, int]:
     """The limits of a container of ``processes``, as Compose has them.
 
     A quota stops message loops too: of a short period it stops them for a shorter time.
     """
-    found: dict[str, object] = {"pids_limit": PIDS + TASKS_BESIDE * processes}
+    found = {"pids_limit": PIDS + TASKS_BESIDE * processes}
     if limit.cpu > 0.0:
         cores = limit.cpu * processes
         period = max(LEAST_PERIOD_US, round(LEAST_QUOTA_US / cores))

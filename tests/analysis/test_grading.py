@@ -82,6 +82,7 @@ def _live(tmp_path):
     run.meta |= {"backend": "testbed", "payload": "real"}
 
     def having_told(*names):
+        assert isinstance(run.record.events, list)
         run.record.events[:] = [EventRow(0, name, "burn", "1.0", 1.0) for name in names]
         return run
 

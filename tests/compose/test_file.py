@@ -26,7 +26,9 @@ def members(services):
 
 
 def test_the_shipped_file_is_what_the_command_in_it_makes(monkeypatch, tmp_path):
-    command = re.search(r"Made by `testbed (.*?)`", SHIPPED.read_text())[1].split()
+    made_by = re.search(r"Made by `testbed (.*?)`", SHIPPED.read_text())
+    assert made_by is not None
+    command = made_by[1].split()
     kept = SHIPPED.read_text()
     assert command == ["compose", "region", "-o", "compose/compose.yaml"]
     monkeypatch.chdir(ROOT)

@@ -14,7 +14,7 @@ STRATEGIES = ("lc", "greedy-do", "random-do")
 
 
 def sampled(on, count):
-    said = []
+    said: list[str] = []
     rounds = Rounds(STRATEGIES, on, said.append, workers=count)
     scenario = load_scenario("region", ["slots=30"])
     rounds.play(scenario, range(7, 11), "a: ")

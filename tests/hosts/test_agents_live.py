@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_a_host_that_died_comes_back_and_serves_again(tmp_path):
     """What `docker kill` and `docker start` do: the agent at a socket, with all that it started."""
     door = tmp_path / "door"
     agents = {}
-    told = []
+    told: list[Any] = []
 
     def report(host):
         agents[host] = subprocess.Popen([*AGENT, "--join", str(tmp_path / f"{door.name}-{host}")])
@@ -143,6 +144,7 @@ print(source._running[0].pid, flush=True)
 time.sleep(600)
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as launcher:
+        assert launcher.stdout is not None
         pid = int(launcher.stdout.readline())
         assert Path(f"/proc/{pid}").exists()
         launcher.kill()

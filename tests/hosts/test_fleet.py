@@ -1,6 +1,7 @@
 """The supervisor of host agents, with agents of this test: nothing that they do or leave undone holds it up."""
 
 import socket
+import time
 
 import msgspec
 import pytest
@@ -175,7 +176,7 @@ def test_busy_is_what_the_agent_says_and_who_does_not_answer_hangs(made, monkeyp
     agent.serve(supervisor)
     supervisor.start("edge_server", "es-1")
     now = [1_000_000_000]
-    monkeypatch.setattr(fleet.time, "monotonic_ns", lambda: now[0])
+    monkeypatch.setattr("testbed.hosts.fleet.time.monotonic_ns", lambda: now[0])
     agent.asked()
     assert supervisor.works("es-1") and agent.asked() == [LookAt("es-1")]
     agent.say(Looked("es-1", works=False))
@@ -197,7 +198,7 @@ def test_a_foreign_clock_is_measured_before_anything_starts(made):
         assert supervisor.returned() == []
         [probe] = agent.asked()
         assert probe == Probe(number)
-        agent.say(Probed(number, fleet.time.monotonic_ns() + ahead))
+        agent.say(Probed(number, time.monotonic_ns() + ahead))
         supervisor.dead()
     [run] = agent.asked()
     assert isinstance(run, HostRun)

@@ -52,9 +52,11 @@ def cut(data, places):
 
 @given(st.lists(st.integers(0, 10**6), max_size=8))
 def test_lines_come_whole_out_of_any_pieces(places):
-    for said, read in ((REQUESTS, Lines().requests), (REPORTS, Lines().reports)):
-        data = b"".join(map(encode_line, said))
-        assert [one for piece in cut(data, places) for one in read(piece)] == said
+    requests = cut(b"".join(map(encode_line, REQUESTS)), places)
+    reports = cut(b"".join(map(encode_line, REPORTS)), places)
+    lines = Lines()
+    assert [one for piece in requests for one in lines.requests(piece)] == REQUESTS
+    assert [one for piece in reports for one in lines.reports(piece)] == REPORTS
 
 
 def test_what_is_no_request_is_an_error():

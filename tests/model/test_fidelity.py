@@ -128,7 +128,7 @@ def test_order_of_grades():
 
 def test_a_limit_that_held_a_process_back_is_what_the_remedy_names():
     held = Throttled("es-1", 0.1, 0.6)
-    bad = {"burn": 1.0, "asked_burn": 1.0, "cpu": Cpu(10.0, 1.0), "tasks": 10}
+    bad: dict[str, Any] = {"burn": 1.0, "asked_burn": 1.0, "cpu": Cpu(10.0, 1.0), "tasks": 10}
     remedy = grade(Measured(**bad, throttled=held, steal=0.3, host_cpu=0.99)).remedy
     assert remedy.startswith("es-1 used up its limit of 0.1 CPU in 60 % of periods: raise emulation.limits")
     assert "--set emulation.burn=0.1" in remedy and "--speed 0.5" in remedy
@@ -138,7 +138,8 @@ def test_a_limit_that_held_a_process_back_is_what_the_remedy_names():
 def test_what_clocks_may_be_wrong_by_is_an_error_like_any_other():
     pairs = [(1_000_000_000, 1_000_000_000)] * 100
     assert delay_error(pairs) == DelayError(0.0, 0.0)
-    assert delay_error(pairs, 20_000.0) == DelayError(pytest.approx(2e-5), pytest.approx(2e-5))
+    doubted = delay_error(pairs, 20_000.0)
+    assert doubted.median == doubted.p99 == pytest.approx(2e-5)
     doubt = delay_error(pairs, 40_000_000.0)
     found = grade(Measured(error=doubt, doubt=doubt, **GOOD))
     assert found.grade == "C" and "clocks are not known any better" in found.remedy

@@ -13,6 +13,7 @@ from testbed.live import launch
 from testbed.live.interrupts import collected_signals, stop_on_interrupt
 from testbed.live.local_supervisor import LocalSupervisor
 from testbed.live.process_group import prepared
+from testbed.live.supervisor import Deployment
 from testbed.model.errors import StartError
 from testbed.record import reader
 from testbed.record.alive import birth, home, is_alive
@@ -85,7 +86,7 @@ def test_a_run_whose_record_cannot_be_made_leaves_no_socket_open(tmp_path):
     with prepared(tmp_path) as here:
         for _ in range(3):
             with pytest.raises(StartError, match="cannot write the record"):
-                launch.Launcher(plan, tmp_path, here, None, {}, [], LocalSupervisor)
+                launch.Launcher(plan, tmp_path, here, None, {}, [], Deployment(LocalSupervisor))
     assert descriptors() == before
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from testbed.model.errors import StartError
 from testbed.protocol.rows import EventRow, LinkRow, RewardRow, TaskRow, UeSlotRow
 from testbed.protocol.table import ColumnTable, Labels
 from testbed.record import bulk, reader, writer
@@ -28,7 +30,12 @@ def tasks(count):
     number = np.arange(count)
     ue = Labels([f"ue-{n}" for n in range(15)], (number % 15).astype(np.int32))
     state = Labels(["completed", "late"], (number % 2).astype(np.int8))
-    columns = {"ue": ue, "state": state, "number": number // 15, "cell": number % 3}
+    columns: dict[str, Labels | NDArray[np.int64]] = {
+        "ue": ue,
+        "state": state,
+        "number": number // 15,
+        "cell": number % 3,
+    }
     for name in ("generated_ns", "input_bits", "cycles", "deadline_ns"):
         columns[name] = number * 1_000_003
     return ColumnTable(TaskRow, columns)
@@ -107,12 +114,12 @@ def test_who_reads_the_record_before_goes_on_reading_it(tmp_path):
 
 
 def test_a_record_that_cannot_be_written_leaves_the_one_before(tmp_path):
-    class Broken(ColumnTable):
+    class Broken(ColumnTable[LinkRow]):
         def column(self, name):
             raise OSError(28, "No space left on device")
 
     writer.Recorder(tmp_path / "run.db", META, logged=False).close()
-    with pytest.raises(writer.StartError, match="No space left"):
+    with pytest.raises(StartError, match="No space left"):
         bulk.write(tmp_path / "run.db", META, [Broken(LinkRow, {}, 3)], [])
     assert reader.read_record(tmp_path / "run.db").meta["policy"] == "lc"
     assert [path.name for path in tmp_path.iterdir()] == ["run.db"]

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from testbed.cli.main import main
-from testbed.reproduce import reproduction, work
+from testbed.reproduce import pool, reproduction, store, work
+from testbed.reproduce.units import Unit
 from tests.reproduce.made import TINY
 
 
@@ -19,10 +20,10 @@ def tiny(monkeypatch, tmp_path):
         for unit in units:
             if stopped():
                 return
-            reproduction.store.write(folder, unit, effort, work.carry_out(unit, effort, folder))
+            store.write(folder, unit, effort, work.carry_out(unit, effort, folder))
             yield unit
 
-    monkeypatch.setattr(reproduction.pool, "_done", here)
+    monkeypatch.setattr(pool, "_done", here)
 
 
 def test_a_claim_is_judged_and_repeated_byte_for_byte(tmp_path, capsys):
@@ -42,7 +43,8 @@ def test_a_claim_is_judged_and_repeated_byte_for_byte(tmp_path, capsys):
 
 
 def test_an_interrupted_one_goes_on(tmp_path, monkeypatch, capsys):
-    carry_out, done = work.carry_out, []
+    carry_out = work.carry_out
+    done: list[Unit] = []
 
     def interrupted(unit, effort, folder):
         if len(done) == 2:
@@ -52,7 +54,12 @@ def test_an_interrupted_one_goes_on(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(work, "carry_out", interrupted)
     assert main(["reproduce", "7", "--quick", "--plain", "--out", "study"]) == 130
-    monkeypatch.setattr(work, "carry_out", lambda *given: done.append(given[0]) or carry_out(*given))
+
+    def noted(unit, effort, folder):
+        done.append(unit)
+        return carry_out(unit, effort, folder)
+
+    monkeypatch.setattr(work, "carry_out", noted)
     assert main(["reproduce", "7", "--quick", "--json", "--out", "study"]) == 0
     assert len(done) == len(set(done)) == 2 * TINY.seeds
     told = capsys.readouterr()
