@@ -19,13 +19,15 @@ from testbed.hosts.lines import (
     Looked,
     Probe,
     Probed,
+    Report,
+    Request,
     RoleDied,
     RoleStarted,
     StartRole,
     encode_line,
 )
 
-REQUESTS = [
+REQUESTS: list[Request] = [
     HostRun("00ff", b"\x00\xff", {"es-1": "k"}),
     StartRole("ue_agent", "ue-1-1", 2),
     KillRole("es-1"),
@@ -33,7 +35,7 @@ REQUESTS = [
     AskLog("es-1"),
     Probe(7),
 ]
-REPORTS = [
+REPORTS: list[Report] = [
     HostReady(4, "clock", "1"),
     HostServes(),
     RoleStarted("es-1", 0, 12),
