@@ -1,4 +1,4 @@
-"""Pictures of the live screen for the documentation: ``python tools/screens.py`` draws ``docs/images/screen-*.svg``.
+"""Pictures of the live screen for the documentation: ``python -m tools.screens`` draws ``docs/images/screen-*.svg``.
 
 They are recorded runs of the simulation, so that they come out the same everywhere.
 """
