@@ -1,6 +1,6 @@
 """``as_owner.py FOLDER RUNS COMMAND…``: becomes the owner of FOLDER, who then also owns RUNS, and runs COMMAND.
 
-A record is written to the host, where it should belong to whoever has the clone; an engine makes missing folders root's.
+A record is written to the host, where it should belong to whoever has the clone; engines make missing folders root's.
 """
 
 import os

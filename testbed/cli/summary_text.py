@@ -167,6 +167,17 @@ def _told(fidelity: Fidelity) -> str:
     )
 
 
+def _elsewhere(fidelity: Fidelity) -> list[str]:
+    """What limits and clocks of containers and other hosts did, where they did anything."""
+    said = []
+    held = fidelity.throttled
+    if held is not None:
+        said.append(f"{held.process} held back by its limit of {held.cores:g} CPU in {percent(held.share)} of periods")
+    if fidelity.clock_uncertainty_ms > 0.0:
+        said.append(f"clocks of hosts known to {1e3 * fidelity.clock_uncertainty_ms:.0f} µs")
+    return [f"           {'; '.join(said)}"] if said else []
+
+
 def _fidelity(summary: Summary) -> str:
     fidelity = summary.fidelity
     if summary.backend in VIRTUAL:
@@ -182,6 +193,7 @@ def _fidelity(summary: Summary) -> str:
     ]
     if fidelity.slipped is not None:
         lines.append(_told(fidelity))
+    lines += _elsewhere(fidelity)
     if summary.learning is not None:
         lines.insert(0, _learning(summary.learning))
     if fidelity.worst:

@@ -87,6 +87,11 @@ class Engine:
         """Run Compose on ``file``; returns what it printed, unless that is ``shown``. Raises `StartError`."""
         return _run([*self._compose, "--project-name", PROJECT, "--file", str(file), *arguments], shown=shown)
 
+    def must_be_free(self) -> None:
+        """Raise `StartError` if a run goes on in containers: it would be replaced."""
+        if _run(["docker", "ps", "--quiet", "--filter", f"label=com.docker.compose.project={PROJECT}"]).strip():
+            raise StartError("a run goes on in containers already", "wait for its end, or end it: `testbed down`")
+
     def build(self, file: Path, containers: Sequence[str]) -> None:
         """Build the images of ``containers``."""
         self.compose(file, "build", *containers, shown=True)

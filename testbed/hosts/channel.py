@@ -2,6 +2,7 @@
 agents report."""
 
 import contextlib
+import logging
 import os
 import socket
 import struct
@@ -13,6 +14,7 @@ from typing import Protocol
 from testbed.model.errors import StartError
 
 READ_BYTES, END_S, BACKLOG = 1 << 16, 5, 128
+LOG = logging.getLogger(__name__)
 _PEER = struct.Struct("=3i")
 
 
@@ -131,6 +133,9 @@ class AgentSocket:
                 found.append((self._hosts[user], Channel(end)))
             else:
                 self.refused += 1
+                LOG.warning(
+                    "%s: user %d is no member's, and was turned away (%d so far)", self._path, user, self.refused
+                )
                 end.close()
 
     def close(self) -> None:

@@ -98,6 +98,13 @@ def test_the_older_program_serves_where_there_is_no_plugin(programs, tmp_path):
     assert (tmp_path / "said").read_text().split()[:4] == ["--project-name", "testbed", "--file", f"{tmp_path}/f.yaml"]
 
 
+def test_a_run_that_goes_on_is_not_replaced_by_another(programs, tmp_path):
+    programs("docker", 'case "$1" in compose) echo 2.26.1;; version) echo 28;; ps) echo abc;; *) exit 9;; esac')
+    with pytest.raises(StartError, match="a run goes on in containers already") as error:
+        Engine().must_be_free()
+    assert "testbed down" in error.value.remedy
+
+
 @pytest.mark.parametrize("verb", [("run", "smoke", "--backend", "compose"), ("up", "smoke")])
 def test_without_an_engine_a_verb_says_so_and_starts_nothing(tmp_path, monkeypatch, verb):
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -1,7 +1,10 @@
 """Who is let in on TCP, and who is not: each row of the table in docs/explanation/security.md, tried for real."""
 
 import contextlib
+import os
+import resource
 import select
+import signal
 import socket
 import stat
 import threading
@@ -13,6 +16,7 @@ import zmq
 from testbed.live.places import Places
 from testbed.model.system import TCP
 from testbed.node.credentials import KEY_FOLDER, Credentials
+from testbed.node.doorkeeper import SETTLED_NS
 from testbed.node.process import PLACES
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol import codec
@@ -22,6 +26,7 @@ from testbed.protocol.place import Place
 from tests.mailboxes import TOKEN, mailbox, places_on_tcp
 
 PATIENCE_S = 60
+FLOOD, FEW, HEARD = 10_000, 1024, 10
 NAMES = ("launcher", "controller", "es-1", "ue-1-1", "ue-1-2")
 
 
@@ -145,6 +150,47 @@ def test_a_flood_of_connections(run):
                     pass
         assert run.until(lambda _: run.ue.dropped >= len(strangers)) == []
     assert run.ue.dropped == len(strangers)
+
+
+@pytest.mark.slow
+def test_ten_thousand_connections_to_a_process_that_may_open_far_fewer(run):
+    """It is another process, with a limit of its own; so many more wait at its door than it can ever have open."""
+    run.ue.close()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < FLOOD + 1000:
+        pytest.skip(f"this process may open {hard} files, and {FLOOD} connections are to be made")
+    told, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, hard))
+            run.ue = run.member("ue-1-1")
+            os.write(tell, b"open")
+            run.until(lambda found: len(found) == 2 * HEARD)
+            os.write(tell, b"heard" if run.ue.dropped else b"nobody was refused")
+        finally:
+            os._exit(0)
+    strangers = []
+    try:
+        assert os.read(told, 4) == b"open"
+        member = run.member("es-1")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        for number in range(FLOOD):
+            strangers.append(socket.socket())
+            strangers[-1].settimeout(0.0)
+            strangers[-1].connect_ex(run.door)
+            if number % (FLOOD // HEARD) == 0:
+                member.send(envelope("es-1", 0, "ue-1-1", Heartbeat(number)))
+        time.sleep(SETTLED_NS * 1e-9)  # until it is certain that the first ones were refused
+        for number in range(HEARD):
+            member.send(envelope("es-1", 0, "ue-1-1", Heartbeat(number)))
+        assert os.read(told, 100) == b"heard"
+    finally:
+        for stranger in strangers:
+            stranger.close()
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_ue_speaks_for_itself(run):

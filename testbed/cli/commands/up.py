@@ -38,8 +38,9 @@ def main(args: argparse.Namespace) -> int:
 def bring_up(args: argparse.Namespace) -> None:
     """Write the file of the run that ``args`` describe, build what images are missing, start the containers."""
     planned = containers.planned(args)
-    keep(COMPOSE_FILE, containers.written(args, planned, COMPOSE_FILE, containers.as_typed("up", args)).encode())
     engine = Engine()
+    engine.must_be_free()
+    keep(COMPOSE_FILE, containers.written(args, planned, COMPOSE_FILE, containers.as_typed("up", args)).encode())
     if getattr(args, "build", False) or not all(map(engine.has_image, containers.images())):
         warn("building images")
         engine.build(COMPOSE_FILE, planned.built)

@@ -1,0 +1,195 @@
+"""A container engine for tests: the one that runs, or one of their own that leaves the machine as it was.
+
+One of their own needs root and Debian's packages, which are fetched by apt-get and unpacked, not installed. It lives in
+namespaces of its own: its bridges, rules of packet filters, mounts and processes end with them.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.containers import base_image
+
+PACKAGES = ("docker.io", "iptables", "docker-compose")
+FETCH_S, START_S, END_S = 120, 60, 30
+NAMESPACES = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+BASE = "testbed-test-base"
+FROM_DEBIAN = """#!/bin/sh
+here=$(dirname "$(readlink -f "$0")")/../root
+PYTHONPATH=$here/usr/lib/python3/dist-packages exec /usr/bin/python3 "$here/usr/bin/docker-compose" "$@"
+"""
+
+
+class UnavailableError(Exception):
+    """No engine can be had here; says why."""
+
+
+def runs():
+    """Whether an engine runs that this user may use."""
+    if shutil.which("docker") is None:
+        return False
+    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+
+
+@contextlib.contextmanager
+def own(kept, folder):
+    """An engine below ``folder``, of programs that are kept in ``kept``: sets what the environment needs."""
+    if os.getuid() != 0:
+        raise UnavailableError("no container engine runs, and only root can start one")
+    _fetch(kept)
+    before = {name: os.environ.get(name) for name in ("PATH", "DOCKER_HOST")}
+    programs = f"{kept}/bin:{kept}/root/usr/sbin:{kept}/root/usr/bin"
+    os.environ["PATH"] = f"{programs}:{before['PATH']}"
+    os.environ["DOCKER_HOST"] = f"unix://{folder}/engine.sock"
+    groups = _groups()
+    daemon = _start(kept, folder)
+    try:
+        yield
+    finally:
+        _stop(daemon)
+        for group in sorted(_groups() - groups, key=lambda path: -len(path.parts)):
+            with contextlib.suppress(OSError):
+                group.rmdir()
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _fetch(kept):
+    """Debian's engine, unpacked; raises `UnavailableError`."""
+    if (kept / "bin").is_dir():
+        return
+    for program in ("apt-get", "dpkg-deb", "unshare", "ip"):
+        if shutil.which(program) is None:
+            raise UnavailableError(f"no container engine runs, and there is no {program} to bring one")
+    debs = kept / "debs"
+    (debs / "partial").mkdir(parents=True, exist_ok=True)
+    command = ["apt-get", "install", "--download-only", "--yes", "--no-install-recommends"]
+    try:
+        done = subprocess.run(
+            [*command, "-o", f"Dir::Cache::archives={debs}", *PACKAGES], capture_output=True, text=True, timeout=FETCH_S
+        )
+    except subprocess.TimeoutExpired:
+        raise UnavailableError(f"no container engine runs, and none could be fetched in {FETCH_S} s") from None
+    found = sorted(debs.glob("*.deb"))
+    if done.returncode != 0 or not found:
+        lines = done.stderr.strip().splitlines() or ["apt-get fetched nothing"]
+        raise UnavailableError(f"no container engine runs, and none can be fetched: {lines[-1]}")
+    for deb in found:
+        subprocess.run(["dpkg-deb", "-x", deb, kept / "root"], check=True)
+    programs = kept / "bin.part"
+    programs.mkdir(exist_ok=True)
+    for name in ("iptables", "ip6tables"):
+        (programs / name).symlink_to("../root/usr/sbin/xtables-nft-multi")
+    (programs / "docker-compose").write_text(FROM_DEBIAN)
+    (programs / "docker-compose").chmod(0o755)
+    programs.rename(kept / "bin")
+
+
+def _start(kept, folder):
+    libraries = kept / "root" / "usr" / "lib" / "x86_64-linux-gnu"
+    options = {
+        "--data-root": folder / "data",
+        "--exec-root": folder / "exec",
+        "--pidfile": folder / "pid",
+        "--host": os.environ["DOCKER_HOST"],
+    }
+    command = ["dockerd", *(str(word) for pair in options.items() for word in pair)]
+    with open(folder / "log", "ab") as log:
+        daemon = subprocess.Popen(
+            [*NAMESPACES, "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *command],
+            env=os.environ | {"LD_LIBRARY_PATH": str(libraries), "XTABLES_LIBDIR": str(libraries / "xtables")},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    until = time.monotonic() + START_S
+    while not runs():
+        if daemon.poll() is not None or time.monotonic() > until:
+            _stop(daemon)
+            lines = (folder / "log").read_text().strip().splitlines() or ["it said nothing"]
+            raise UnavailableError(f"an engine cannot be started here: {lines[-1]}")
+        time.sleep(0.1)
+    return daemon
+
+
+def _stop(daemon):
+    """End the daemon in order, then whatever else is in its namespaces."""
+    with contextlib.suppress(OSError):
+        [child] = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        daemon.wait(END_S)
+    daemon.kill()
+    daemon.wait()
+
+
+def _groups():
+    """Folders of control groups, down to those of single containers."""
+    root = Path("/sys/fs/cgroup")
+    return {path for depth in ("*", "*/*", "*/*/*") for path in root.glob(depth) if path.is_dir()}
+
+
+def machine():
+    """What an engine could leave behind on this machine."""
+    told = {
+        "links": subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout.count("\n"),
+        "mounts": sorted(line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()),
+        "forwarding": Path("/proc/sys/net/ipv4/ip_forward").read_text(),
+        "groups": sorted(str(path) for path in _groups() if "docker" in path.parts),
+        "filters": _lines("/proc/net/ip_tables_names"),
+        "processes": sorted(_programs()),
+    }
+    return told
+
+
+def _lines(path):
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
+
+
+def _programs():
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            name = (process / "comm").read_text().strip()
+            if name.startswith(("dockerd", "containerd", "docker-", "runc")):
+                yield f"{process.name} {name}"
+
+
+def docker(*arguments, code=0):
+    """What ``docker`` prints, which must end with ``code``."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def build_base(folder):
+    """A base image without a registry of images; its name."""
+    tar = folder / "base.tar"
+    base_image.write(tar)
+    docker("import", str(tar), BASE)
+    tar.unlink()
+    return BASE
+
+
+def fill_wheelhouse(root):
+    """The packages that images are built from; raises `UnavailableError` where they cannot be had."""
+    folder = root / "build" / "wheelhouse"
+    if any(folder.glob("pyzmq-*.whl")):
+        return
+    done = subprocess.run(
+        ["make", "-o", "install", "wheelhouse", f"VENV={Path(sys.prefix)}"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["make wheelhouse failed"]
+        raise UnavailableError(f"no wheelhouse: {lines[-1]}")

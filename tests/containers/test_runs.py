@@ -1,0 +1,161 @@
+"""Runs in containers: what they record, what becomes of them when containers die, what they leave."""
+
+import json
+import os
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+
+from tests.chaos.support import events
+from tests.command import PATIENCE_S, call, document
+from tests.containers.engine import docker
+
+pytestmark = pytest.mark.containers
+LITTLE = ("--set", "emulation.burn=0.02", "--policy", "random-do")
+OWNER, AGENT_MB = 12_345, 15
+PERIOD_S = 0.1
+
+KNOCKS = """
+import socket, time, zmq
+doors = zmq.Context().socket(zmq.PUSH)
+doors.linger = 0
+for name in ('es-1', 'controller', 'recorder', 'ue-1-1'):
+    doors.connect(f'tcp://{name}:5555')
+    socket.create_connection((name, 5555)).sendall(b'GET / HTTP/1.0\\r\\n\\r\\n')
+time.sleep(3)
+print('knocked')
+"""
+
+
+def wait_until(done, seconds=PATIENCE_S):
+    """Until ``done()`` says so; returns how long that took."""
+    begin = time.monotonic()
+    while not done():
+        assert time.monotonic() < begin + seconds, "it did not happen"
+        time.sleep(PERIOD_S)
+    return time.monotonic() - begin
+
+
+def running():
+    return set(docker("ps", "--format", "{{.Names}}").split())
+
+
+def nothing_is_left():
+    kinds = (("ps", "--all"), ("volume", "ls"), ("network", "ls", "--filter", "type=custom"))
+    return [docker(*kind, "--quiet").split() for kind in kinds] == [[], [], []]
+
+
+def finished(run):
+    """Tasks that a run has recorded so far."""
+    if not (run / "run.db").exists():
+        return 0
+    with closing(sqlite3.connect(run / "run.db")) as db:
+        try:
+            return db.execute("SELECT count(*) FROM tasks WHERE finished_ns >= 0").fetchone()[0]
+        except sqlite3.OperationalError:
+            return 0
+
+
+def decided(run):
+    with closing(sqlite3.connect(run / "run.db")) as db:
+        return db.execute("SELECT ue, number, choice FROM tasks ORDER BY ue, number").fetchall()
+
+
+@pytest.fixture(name="up")
+def _up(images, tmp_path):
+    """Starts runs into runs/r, and takes them down in the end."""
+
+    def up(*arguments):
+        call("up", "smoke", *LITTLE, "--out", "runs/r", *arguments, cwd=tmp_path)
+        return tmp_path / "runs" / "r"
+
+    yield up
+    call("down", cwd=tmp_path)
+    assert nothing_is_left()
+
+
+def test_an_agent_is_a_few_megabytes_on_its_base_and_runs_as_nobody(images):
+    sizes = {name: int(docker("image", "inspect", "--format", "{{.Size}}", name)) for name in images.values()}
+    base = int(docker("image", "inspect", "--format", "{{.Size}}", os.environ["TESTBED_BASE"]))
+    assert sizes[images["agent"]] - base <= AGENT_MB * 1e6
+    for name in images.values():
+        told = json.loads(docker("image", "inspect", name))[0]["Config"]
+        assert told["User"] == "50000:50000" and told["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
+        history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", name)
+        assert not any(word in (history + json.dumps(told)).lower() for word in ("token", "secret", "curve"))
+
+
+def test_a_run_in_containers_is_a_run_as_any(images, tmp_path):
+    os.chown(tmp_path, OWNER, OWNER)
+    here = document("run", "smoke", *LITTLE, "--out", "here", cwd=tmp_path)
+    (tmp_path / "runs").mkdir()
+    os.chown(tmp_path / "runs", OWNER, OWNER)
+    there = document("run", "smoke", *LITTLE, "--backend", "compose", "--out", "runs/r", cwd=tmp_path)
+    assert there["tasks"]["generated"] == here["tasks"]["generated"] == 13
+    assert there["tasks"]["unaccounted"] == there["tasks"]["failed"] == 0 and there["fidelity"]["grade"]
+    assert decided(tmp_path / "runs" / "r") == decided(tmp_path / "here")
+    assert {path.stat().st_uid for path in (tmp_path / "runs" / "r").rglob("*")} == {OWNER}
+    clocks = {source for source, *_ in events(tmp_path / "runs" / "r", "clock")}
+    assert clocks == {"controller", "es-1", "ue-1-1", "ue-1-2"}
+    assert nothing_is_left()
+    again = document("replay", "runs/r", "--on", "sim", "--as-recorded", cwd=tmp_path)
+    assert again["tasks"]["generated"] == 13
+
+
+@pytest.mark.slow
+def test_containers_that_are_killed_paused_and_cut_off_lose_no_task(up, tmp_path):
+    run = up("--slots", "160")
+    wait_until(lambda: finished(run) >= 5)
+    docker("kill", "es-1")
+    wait_until(lambda: events(run, "died"))
+    docker("start", "es-1")
+    wait_until(lambda: events(run, "restarted"))
+    docker("pause", "ue-1-1")
+    wait_until(lambda: any(source == "ue-1-1" for source, *_ in events(run, "silent")))
+    docker("unpause", "ue-1-1")
+    wait_until(lambda: any(source == "ue-1-1" for source, *_ in events(run, "heard")))
+    docker("network", "disconnect", "testbed_run", "ue-1-2")
+    wait_until(lambda: any(source == "ue-1-2" for source, *_ in events(run, "silent")))
+    docker("network", "connect", "testbed_run", "ue-1-2")
+    wait_until(lambda: any(source == "ue-1-2" for source, *_ in events(run, "heard")))
+    assert docker("wait", "recorder").strip() in {"0", "4"}
+    found = document("report", "runs/r", cwd=tmp_path)
+    assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == 0
+    assert [source for source, *_ in events(run, "died")] == ["es-1"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signal", ["KILL", "TERM"])
+def test_nothing_of_a_run_goes_on_without_its_recorder(up, signal):
+    run = up("--slots", "4000")
+    wait_until(lambda: finished(run) >= 3)
+    docker("kill", "--signal", signal, "recorder")
+    assert wait_until(lambda: running() == set(), 60) < 10
+
+
+@pytest.mark.slow
+def test_a_limit_that_binds_is_named_by_the_remedy(images, tmp_path):
+    limits = "emulation.limits={es: {cpu: 0.1, memory: 64 MB}}"
+    more = ("--set", limits, "--set", "emulation.burn=1", "--slots", "40", "--backend", "compose", "--out", "runs/r")
+    found = document("run", "smoke", "--policy", "offload", *more, cwd=tmp_path)
+    held = found["fidelity"]["throttled"]
+    assert held["process"] == "es-1" and held["cores"] == pytest.approx(0.1) and held["share"] > 0.3
+    assert found["fidelity"]["grade"] in ("C", "F") and "emulation.limits" in found["fidelity"]["remedy"]
+    [(_, detail, _)] = [one for one in events(tmp_path / "runs" / "r", "limits") if one[0] == "es-1"]
+    assert 1e6 < json.loads(detail)["memory_peak_bytes"] <= json.loads(detail)["memory_bytes"] == 64e6
+
+
+@pytest.mark.slow
+def test_a_stranger_in_the_network_is_refused_and_counted(up, images, tmp_path):
+    run = up("--slots", "60")
+    wait_until(lambda: finished(run) >= 3)
+    code = KNOCKS
+    options = ("--rm", "--network", "testbed_run", "--entrypoint", "python3")
+    assert docker("run", *options, images["agent"], "-c", code).strip() == "knocked"
+    docker("wait", "recorder")
+    assert document("report", "runs/r", cwd=tmp_path)["tasks"]["unaccounted"] == 0
+    told = {source: why for source, why, _ in events(run, "dropped_frame")}
+    assert {"es-1", "controller", "ue-1-1", "launcher"} <= set(told)
+    assert all("a connection was refused" in why for why in told.values())
