@@ -17,14 +17,16 @@ from testbed.record.reader import RUNNING, RecordedRun
 MS_PER_NS, NS = 1e-6, 1e-9
 BURN, NAMED = "burn", 3
 NOBODY_TOLD = fidelity.Lateness(math.nan, math.nan, math.nan), fidelity.Cpu(math.nan, math.nan)
+ARRIVALS = ("Boundary", "Arises")  # at which a UE takes up what was generated
 RELEASES = ("Result", "LocalEnd", "Arrived", "Ended", "Forward")
 
 
 class Fidelity(msgspec.Struct, frozen=True, kw_only=True):
     """What a summary says of a run's honesty; ``burn`` and ``steal`` are fractions, lateness wall ms.
 
-    ``lateness_by_kind_ms``: of each kind of event, by the name of its struct. ``grade`` is ``exact`` for a simulation
-    or the twin, and None where processes did not tell of their timers and CPUs; what nobody told is None or NaN.
+    ``lateness_by_kind_ms``: of each kind of event, by the name of its struct. ``arrival_jitter_ms``: how late UEs took
+    up what was generated. ``grade`` is ``exact`` for a simulation or the twin, and None where processes did not tell of
+    their timers and CPUs; what nobody told is None or NaN.
     """
 
     grade: str | None
@@ -41,6 +43,7 @@ class Fidelity(msgspec.Struct, frozen=True, kw_only=True):
     lateness_by_kind_ms: dict[str, fidelity.Lateness] = {}
     throttled: fidelity.Throttled | None = None
     clock_uncertainty_ms: float = 0.0
+    arrival_jitter_ms: fidelity.Lateness = fidelity.Lateness()
 
 
 def graded(run: RecordedRun) -> Fidelity:
@@ -96,6 +99,7 @@ def graded(run: RecordedRun) -> Fidelity:
         host_cpu=host.get("cpu"),
         worst=worst,
         remedy=remedy,
+        arrival_jitter_ms=arrival_jitter(run) if told else NOBODY_TOLD[0],
         lateness_by_kind_ms={kind: _lateness(mine) for kind, mine in sorted(histograms(events).items())},
         throttled=measured.throttled,
         clock_uncertainty_ms=clock_doubt_ns(events) * MS_PER_NS,
@@ -134,6 +138,14 @@ def detail(event: EventRow) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def arrival_jitter(run: RecordedRun) -> fidelity.Lateness:
+    """How late the UEs of a live run took up what was generated, at slot boundaries or, by ``epoch``, at once."""
+    plan = run.resolved.plan(run.workload, run.policy, second_offload=False, live=True)
+    ues = {ue.name for ue in plan.system.ues}
+    theirs = {name for name, (_, cores) in processes_of(plan).items() if not ues.isdisjoint(cores)}
+    return lateness([event for event in run.record.events if event.source in theirs], ARRIVALS)
 
 
 def lateness(events: Iterable[EventRow], kinds: Container[str] | None = None) -> fidelity.Lateness:

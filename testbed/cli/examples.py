@@ -84,6 +84,7 @@ EXAMPLES = {
     "import": {
         "testbed import mahimahi verizon.up -o uplink.csv": "rates",
         "testbed import azure AzureLLMInferenceTrace_conv.csv -o asks.csv": "tasks",
+        "testbed import swf log.swf.gz -o jobs.csv --cpu 0.1GHz": "a cluster's log",
         "testbed import eua sites.csv users.csv -o city.yaml --cells 5": "cells",
     },
     "list": {

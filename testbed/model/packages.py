@@ -15,6 +15,7 @@ EXTRA_OF = {
     "pettingzoo": "gym",
     "stable_baselines3": "sb3",
     "pyarrow": "parquet",
+    "zstandard": "zst",
     "matplotlib": "plots",
     "textual_serve": "web",
     "prometheus_client": "metrics",

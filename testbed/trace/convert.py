@@ -24,6 +24,7 @@ from testbed.scenario.reading import read_text
 from testbed.scenario.requests import Request, assign
 from testbed.scenario.schema import LinkTrace, Scenario
 from testbed.trace import azure, eua, inputs, rates
+from testbed.trace.job import JobOptions
 from testbed.trace.notes import Say, count, quiet, seconds
 
 IMPORT_KINDS = ("azure", "mahimahi", "5g", "text", "eua", "csv")
@@ -33,13 +34,14 @@ TWIN_PREFIX, TWIN_MAGIC = "._", b"\x00\x05\x16\x07"
 
 class ConversionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a conversion may be told: a scenario for UEs, radio and factors, how to read a ``link``, how much of a
-    topology to keep (0: all) and how far from every site its users may be."""
+    topology to keep (0: all) and how far from every site its users may be, what recorded ``jobs`` are taken for."""
 
     scenario: Scenario = Scenario()
     link: LinkTrace = LinkTrace()
     cells: int = 0
     ues_per_cell: int = 0
     radius_m: float = RADIUS_M
+    jobs: JobOptions = JobOptions()
 
 
 def convert(

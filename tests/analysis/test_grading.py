@@ -107,6 +107,14 @@ def test_one_process_that_told_nothing_keeps_a_run_from_being_graded(live):
     assert found.grade is None and found.worst == "es-1 told nothing of timers and CPUs" and "Ctrl-C" in found.remedy
 
 
+def test_the_jitter_of_arrivals_is_that_of_user_equipments(live):
+    run = live(*PROCESSES)
+    for name, late_ms in (("es-1", 80), ("ue-1-1", 2), ("ue-1-2", 4)):
+        run.record.events += [told(name, "Boundary", late_ms), told(name, "LocalEnd", 2 * late_ms)]
+    found = graded(run)
+    assert found.arrival_jitter_ms.max == 4.0 and found.lateness_ms.max == 160.0
+
+
 def test_a_process_whose_death_is_on_record_need_not_tell(live):
     run = live("controller", "es-1", "ue-1-1")
     run.absences["ue-1-2"] = [(10**9, -1)]

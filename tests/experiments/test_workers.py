@@ -7,7 +7,7 @@ import pytest
 
 from testbed.experiments import workers
 from testbed.experiments.rounds import Rounds
-from testbed.model.errors import TestbedError
+from testbed.model import errors
 from testbed.scenario.load import load_scenario
 
 STRATEGIES = ("lc", "greedy-do", "random-do")
@@ -42,7 +42,7 @@ def test_seeds_with_the_same_workload_are_told_by_both(tmp_path):
 
 
 def test_a_killed_process_is_no_traceback():
-    with pytest.raises(TestbedError, match="was killed"):
+    with pytest.raises(errors.TestbedError, match="was killed"):
         list(workers.results([os.getpid, _die], 1))
 
 

@@ -3,7 +3,7 @@
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from testbed.record.files import replacing
 from testbed.scenario.fields import Quantity, Range, Scalar
 from testbed.scenario.load import load_scenario
 from testbed.scenario.parse import slots
-from testbed.scenario.schema import LinkTrace
+from testbed.scenario.schema import SPEED, LinkTrace
+from testbed.trace import imported, mapped
 from testbed.trace.convert import IMPORT_KINDS, RADIUS_M, ConversionOptions, convert
-from testbed.trace.notes import Say
+from testbed.trace.job import JobOptions
+from testbed.trace.notes import Say, quiet
 
 RADIUS = Quantity("length", Range(low=0.0, above=True), {"unlimited": math.inf})
 LINK_OPTIONS = {
@@ -29,18 +31,22 @@ LINK_OPTIONS = {
     "rate_unit": "text",
     "span": "text",
 }
+JOBS, TABLE = tuple(imported.READERS), "table"
+MAP_HELP = "table: what a column is: time, input, cycles or duration, and its unit; repeatable"
 TOPOLOGY = {"radius": "eua", "cells": "eua", "ues_per_cell": "eua"}
-WORKLOADS = ("azure", "csv", "5g")
+WORKLOADS = ("azure", "csv", "5g", *JOBS)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("kind", choices=IMPORT_KINDS, help="what the files are")
+    parser.add_argument("kind", choices=(*IMPORT_KINDS, *JOBS), help="what the files are")
     parser.add_argument("files", nargs="+", metavar="FILES", help="files to read")
     parser.add_argument("-o", "--out", required=True, metavar="OUT", help="file to write")
     parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
     parser.add_argument("--scenario", metavar="S", help="whose UEs get the tasks (region)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one key; repeatable")
+    parser.add_argument("--cpu", metavar="SPEED", help="of jobs: cycles a second of a core (1 GHz)")
+    parser.add_argument("--map", action="append", default=[], metavar="KEY=COLUMN:UNIT", help=MAP_HELP)
     parser.add_argument("--bin", metavar="TIME", help="mahimahi: how long a rate stays constant (100 ms)")
     parser.add_argument("--column", metavar="C", help="5g: rates by snr, or as measured: uplink, downlink (snr)")
     parser.add_argument("--hold", metavar="TIME", help="5g: how long a value holds at most, or unlimited (10 s)")
@@ -60,6 +66,8 @@ def main(args: argparse.Namespace) -> int:
             common.refuse_options({_flag(name): getattr(args, name)}, f"is for {kind}, not for {args.kind}")
     if args.kind not in WORKLOADS:
         common.refuse_options({"--scenario": args.scenario, "--set": args.set}, f"means nothing for {args.kind}")
+    if args.kind not in JOBS:
+        common.refuse_options({"--cpu": args.cpu}, f"is for {', '.join(JOBS)}, not for {args.kind}")
     for name in ("cells", "ues_per_cell"):
         if (getattr(args, name) or 0) < 0:
             raise UsageError(f"{_flag(name)} {getattr(args, name)}", "give a number of at least 0 (0: all)")
@@ -70,19 +78,27 @@ def main(args: argparse.Namespace) -> int:
         link=_link(args),
         cells=args.cells or 0,
         ues_per_cell=args.ues_per_cell or 0,
+        jobs=_jobs(args),
         radius_m=RADIUS_M if args.radius is None else _parsed("radius", args.radius, RADIUS),
     )
     notes: list[str] = []
     with ProgressDisplay(sys.stderr, plain=False) as display:
         display(f"reading {', '.join(args.files[:3])}{' …' if len(args.files) > 3 else ''}")
-        said = converted(args.kind, args.files, Path(args.out), options, notes.append)
+        said = converted(args.kind, args.files, Path(args.out), options, notes.append, display)
     print(printable(said))
     for note in notes:
         print(printable(f"  {note}"))
     return 0
 
 
-def converted(kind: str, files: Sequence[str | Path], out: Path, options: ConversionOptions, say: Say) -> str:
+def converted(
+    kind: str,
+    files: Sequence[str | Path],
+    out: Path,
+    options: ConversionOptions,
+    say: Say,
+    progress: Callable[[str], None] = quiet,
+) -> str:
     """Convert ``files`` of ``kind`` into ``out``; returns one line saying what was written.
 
     Raises `ScenarioError` for a mistake in a file, `UsageError` for a wrong kind or number of files, and `StartError`
@@ -90,13 +106,26 @@ def converted(kind: str, files: Sequence[str | Path], out: Path, options: Conver
     """
     if out.resolve() in {Path(name).resolve() for name in files}:
         raise UsageError(f"{out} is one of the files to read", "give another file after -o")
-    text, said = convert(kind, files, options, say)
+    text = ""
+    if kind not in JOBS:
+        text, said = convert(kind, files, options, say)
     try:
-        with replacing(out) as beside:
-            beside.write_text(text, encoding="utf-8", newline="\n")
+        with replacing(out) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+            if kind in JOBS:
+                names = [str(name) for name in files]
+                said = imported.write(kind, names, file, options.scenario, options.jobs, say, progress)
+            file.write(text)
     except OSError as error:
         raise StartError(f"{out} cannot be written: {error.strerror}", "give another file after -o") from None
     return f"{out}: {said}"
+
+
+def _jobs(args: argparse.Namespace) -> JobOptions:
+    """What recorded jobs are taken for."""
+    if args.kind != TABLE:
+        common.refuse_options({"--map": args.map}, f"is for {TABLE}, not for {args.kind}")
+    columns = tuple(mapped.mapped(args.map).items()) if args.kind == TABLE else ()
+    return JobOptions(1e9 if args.cpu is None else _parsed("cpu", args.cpu, SPEED), columns)
 
 
 def _link(args: argparse.Namespace) -> LinkTrace:
