@@ -6,6 +6,8 @@ import pytest
 
 from testbed.cli.main import main
 from testbed.reproduce import reproduction, work
+from testbed.reproduce.studies import LC, OUR_REGION
+from testbed.reproduce.units import LIVE, Unit
 from tests.reproduce.made import TINY
 
 
@@ -52,6 +54,7 @@ def test_an_interrupted_one_goes_on(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(work, "carry_out", interrupted)
     assert main(["reproduce", "7", "--quick", "--plain", "--out", "study"]) == 130
+    capsys.readouterr()
     monkeypatch.setattr(work, "carry_out", lambda *given: done.append(given[0]) or carry_out(*given))
     assert main(["reproduce", "7", "--quick", "--json", "--out", "study"]) == 0
     assert len(done) == len(set(done)) == 2 * TINY.seeds
@@ -79,3 +82,11 @@ def test_claims_are_listed(capsys):
 def test_what_means_nothing_is_refused(given, said, capsys):
     assert main(["reproduce", *given]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_runs_on_processes_stand_beside_the_twin(tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "TESTBED", "twin")  # no process is needed to see what is made of a run
+    unit = Unit(kind=LIVE, study=OUR_REGION.name, strategy=LC, density=0.9, seed=2)
+    for _ in range(2):  # what an interrupted one left is no obstacle
+        found = work.carry_out(unit, TINY, tmp_path)
+    assert found["grade"] == "exact" and found["testbed"] == pytest.approx(found["twin"])
