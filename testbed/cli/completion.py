@@ -49,6 +49,13 @@ def heads() -> list[str]:
     return list(HEAD_NAMES)
 
 
+def claims() -> list[str]:
+    """The numbers of the paper's claims."""
+    from testbed.reproduce.catalogue import CLAIMS
+
+    return list(map(str, CLAIMS))
+
+
 def runs() -> list[str]:
     """The runs below ``runs/``, by name."""
     from testbed.record import directory
@@ -88,6 +95,7 @@ COMPLETERS = {
     "P": Completer(policies),
     "A,B,…": Completer(policies, listed=True),
     "A": Completer(networks),
+    "CLAIM": Completer(claims),
     "KEY=VALUE": Completer(keys),
     "KEY=A..B:N": Completer(keys),
 }

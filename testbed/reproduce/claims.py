@@ -9,6 +9,7 @@ from testbed.analysis import convergence, dips
 from testbed.analysis.intervals import Estimate
 from testbed.model.statistics import mean
 from testbed.reproduce import density_claims
+from testbed.reproduce.catalogue import CLAIMS
 from testbed.reproduce.judgement import (
     OPEN,
     REFUTED,
@@ -25,7 +26,6 @@ from testbed.reproduce.judgement import (
 )
 from testbed.reproduce.results import Log, Results
 from testbed.reproduce.studies import A3C, A3C_DO, BASE, DQN, DQN_DO, EXPLORING, LC, episodes_of
-from testbed.reproduce.units import CLAIMS
 
 FLAT, LEVEL, MORE_TIME = 0.05, 0.05, 1.1
 LEARNER_NAMES = {DQN: "DQN", A3C: "A3C", A3C_DO: "A3C-DO"}

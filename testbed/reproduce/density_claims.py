@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from testbed.analysis import crossover, intervals
 from testbed.analysis.intervals import Estimate
 from testbed.model.statistics import mean
+from testbed.reproduce.catalogue import CLAIMS
 from testbed.reproduce.judgement import (
     OPEN,
     REFUTED,
@@ -22,7 +23,7 @@ from testbed.reproduce.judgement import (
 )
 from testbed.reproduce.results import Results
 from testbed.reproduce.studies import A3C, A3C_DO, BASE, DQN, DQN_DO, LC, MATCHED, OUR_REGION, VARIANTS, Study
-from testbed.reproduce.units import CLAIMS, PRICED_DO
+from testbed.reproduce.units import PRICED_DO
 
 NEARLY_EQUAL = 0.05
 DELAY, REWARD, ENERGY = "delay_s", "reward", "energy_j"

@@ -20,7 +20,7 @@ WAIT_S = 0.2
 ALONE = (COST, LIVE)
 # milliseconds of one core, measured on a 2-core virtual machine: they weigh units for the time that is left
 EPISODE_MS = {(FAITHFUL, False): 2.3, (FAITHFUL, True): 1.8, ("ours", False): 1.9, ("ours", True): 3.2}
-EVALUATED_SLOT_MS, PLAYED_EPISODE_MS, EVALUATION_MS, TUNING_MS = 0.5, 0.2, 0.02, 3000.0
+EVALUATED_SLOT_MS, PLAYED_EPISODE_MS, EVALUATION_MS, TUNING_MS = 0.1, 0.2, 0.02, 300.0
 Told = Callable[[str, float], None]
 Stopped = Callable[[], bool]
 
@@ -65,7 +65,7 @@ def carry_out(units: Sequence[Unit], effort: Effort, folder: Path, workers: int,
 
 
 def _done(units: Sequence[Unit], effort: Effort, folder: Path, workers: int, stopped: Stopped) -> Iterator[Unit]:
-    """Each unit when its result is kept; the longest begin first."""
+    """Each unit when its result is kept; of each seed, the longest begin first."""
     kind = units[0].kind
     if kind == LIVE:  # a run starts processes of its own, and hears interrupts itself
         for unit in units:
@@ -74,11 +74,11 @@ def _done(units: Sequence[Unit], effort: Effort, folder: Path, workers: int, sto
             store.write(folder, unit, effort, work.carry_out(unit, effort, folder))
             yield unit
         return
-    context = multiprocessing.get_context("spawn")
+    context, before = multiprocessing.get_context("spawn"), multiprocessing.active_children()
     pool = ProcessPoolExecutor(
         workers, context, _begin, (os.getpid(),), max_tasks_per_child=1 if kind == COST else None
     )
-    order = sorted(units, key=lambda unit: -weight(unit, effort))
+    order = sorted(units, key=lambda unit: (unit.seed, -weight(unit, effort)))
     futures: dict[Future[work.Document], Unit] = {}
     try:
         for unit in order:
@@ -92,9 +92,11 @@ def _done(units: Sequence[Unit], effort: Effort, folder: Path, workers: int, sto
     except BrokenProcessPool:
         raise StartError("a process of the reproduction died", "is memory short? start it again: it goes on") from None
     finally:
+        mine = [process for process in multiprocessing.active_children() if process not in before]
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
+        for process in mine:
             process.terminate()
+            process.join()
 
 
 def _begin(parent: int) -> None:

@@ -14,20 +14,21 @@ from testbed.reproduce.page import page
 from testbed.reproduce.results import Results
 from testbed.reproduce.units import Unit, needed
 
+WORK_SHARE = 0.95  # of the time that a whole reproduction takes, about: the rest is drawing
 PAGE, VERDICTS = "reproduce.html", "verdicts.json"
 QUICK = Effort(
     name="quick",
-    faithful_episodes=1500,
-    our_episodes=2000,
+    faithful_episodes=800,
+    our_episodes=800,
     seeds=3,
     densities=(0.3, 0.6, 0.9),
     variant_densities=(0.3, 0.9),
-    block=25,
+    block=20,
     evaluation_slots=2000,
-    bound_slots=50,
+    bound_slots=30,
     bound_workloads=2,
-    bound_evaluations=50_000,
-    cost_episodes=1000,
+    bound_evaluations=30_000,
+    cost_episodes=400,
     live_slots=40,
     live_seeds=1,
     live_speed=4.0,
@@ -64,13 +65,17 @@ class Reproduction:
 
     def carry_out(self, workers: int, told: pool.Told, stopped: pool.Stopped) -> bool:
         """Carry out what is missing; see `testbed.reproduce.pool.carry_out`."""
-        return pool.carry_out(self.missing(), self._effort, self._folder, workers, told, stopped)
+
+        def telling(text: str, share: float) -> None:
+            told(text, WORK_SHARE * share)
+
+        return pool.carry_out(self.missing(), self._effort, self._folder, workers, telling, stopped)
 
     def write(self, told: pool.Told) -> ReproductionDocument:
         """Judge, draw and write all files. Raises `StartError`, `MissingPackageError` without matplotlib."""
         found = {unit: store.read(self._folder, unit, self._effort) for unit in self.units}
         results = Results({unit: one for unit, one in found.items() if one is not None}, self._effort)
-        told("judging claims", 0.0)
+        told("judging claims", WORK_SHARE)
         document = ReproductionDocument(
             form=self._effort.name,
             command=self._command,
@@ -80,7 +85,7 @@ class Reproduction:
         )
         drawn = figures.figures(self._chosen, results)
         for n, figure in enumerate(drawn):
-            told(f"drawing {figure.stem}", n / len(drawn))
+            told(f"drawing {figure.stem}", WORK_SHARE + (1.0 - WORK_SHARE) * n / len(drawn))
             drawing.save(figure, self._folder)
         keep(self._folder / PAGE, page(document, drawn).encode())
         keep(self._folder / VERDICTS, f"{to_json(document)}\n".encode())

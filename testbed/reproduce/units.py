@@ -22,16 +22,6 @@ from testbed.reproduce.studies import (
 
 TRAIN, PLAY, COST, BOUND, LIVE = "train", "play", "cost", "bound", "live"
 PRICED_DO = "priced-do"
-CLAIMS = {
-    1: "learning curves",
-    2: "convergence at several densities",
-    3: "delay and reward against density",
-    4: "energy against density",
-    5: "self-adjustment",
-    6: "idle resources",
-    7: "no GPU, no replay memory",
-    8: "beyond the paper",
-}
 LIVE_STRATEGIES = (LC, DQN_DO, A3C, A3C_DO)
 COST_LEARNERS = (A3C_DO, DQN_DO)
 

@@ -3,9 +3,10 @@
 import msgspec
 
 from testbed.reproduce import store
+from testbed.reproduce.catalogue import CLAIMS
 from testbed.reproduce.pool import missing
 from testbed.reproduce.studies import A3C, A3C_DO, BASE, DQN, DQN_DO, LEARNERS, STUDIES
-from testbed.reproduce.units import CLAIMS, COST, LIVE, TRAIN, about, needed
+from testbed.reproduce.units import COST, LIVE, TRAIN, about, needed
 from tests.reproduce.made import TINY
 
 

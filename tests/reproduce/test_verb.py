@@ -6,7 +6,8 @@ import pytest
 
 from testbed.cli.main import main
 from testbed.reproduce import pool, reproduction, store, work
-from testbed.reproduce.units import Unit
+from testbed.reproduce.studies import LC, OUR_REGION
+from testbed.reproduce.units import LIVE, Unit
 from tests.reproduce.made import TINY
 
 
@@ -60,6 +61,7 @@ def test_an_interrupted_one_goes_on(tmp_path, monkeypatch, capsys):
         return carry_out(unit, effort, folder)
 
     monkeypatch.setattr(work, "carry_out", noted)
+    capsys.readouterr()
     assert main(["reproduce", "7", "--quick", "--json", "--out", "study"]) == 0
     assert len(done) == len(set(done)) == 2 * TINY.seeds
     told = capsys.readouterr()
@@ -86,3 +88,11 @@ def test_claims_are_listed(capsys):
 def test_what_means_nothing_is_refused(given, said, capsys):
     assert main(["reproduce", *given]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_runs_on_processes_stand_beside_the_twin(tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "TESTBED", "twin")  # no process is needed to see what is made of a run
+    unit = Unit(kind=LIVE, study=OUR_REGION.name, strategy=LC, density=0.9, seed=2)
+    for _ in range(2):  # what an interrupted one left is no obstacle
+        found = work.carry_out(unit, TINY, tmp_path)
+    assert found["grade"] == "exact" and found["testbed"] == pytest.approx(found["twin"])

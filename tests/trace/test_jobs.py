@@ -27,13 +27,16 @@ S = 10**9
 
 
 def read(module, tmp_path, text, **options):
-    path, said = tmp_path / "trace", []
+    path = tmp_path / "trace"
+    said: list[str] = []
     path.write_text(text)
     return list(module.read(str(path), JobOptions(**options), said.append)), said
 
 
 def written(tmp_path, kind, *texts, **changes):
-    names, said, out = [], [], io.StringIO()
+    names: list[str] = []
+    said: list[str] = []
+    out = io.StringIO()
     for n, text in enumerate(texts):
         names.append(str(tmp_path / f"{n}.txt"))
         (tmp_path / f"{n}.txt").write_text(text)

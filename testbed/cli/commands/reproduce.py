@@ -17,6 +17,7 @@ from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedRunError,
 from testbed.model.human import duration
 from testbed.node import limits
 from testbed.record.backends import TESTBED, TWIN
+from testbed.reproduce.catalogue import CLAIMS
 
 CLOCKS = (TWIN, TESTBED)
 USUAL_FOLDER = "reproduction"
@@ -42,33 +43,36 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Reproduce and judge claims; returns the exit code. A claim that fails is a result, no error."""
-    for package in ("torch", "scipy", "matplotlib"):
-        packages.require(package)
-    from testbed.reproduce.units import CLAIMS
-
-    chosen = _chosen(args.claim, CLAIMS)
+    chosen = _chosen(args.claim)
     if args.list:
         given = {"--quick": args.quick, "--out": args.out, "--seeds": args.seeds}
         common.refuse_options(given, "is for a reproduction, and --list does none")
-        listed = {number: CLAIMS[number] for number in chosen}
-        print_json({"claims": [{"claim": n, "title": title} for n, title in listed.items()]}) if args.json else print(
-            "\n".join(f"{number}  {title}" for number, title in listed.items())
-        )
-        return EXIT_OK
+        return _list(chosen, as_json=args.json)
+    for package in ("torch", "scipy", "matplotlib"):
+        packages.require(package)
     if args.seeds is not None and not 2 <= args.seeds <= MOST_SEEDS:
         raise UsageError(f"--seeds {args.seeds}", f"2 to {MOST_SEEDS} are possible: one seed has no interval")
     return _reproduce(args, chosen)
 
 
-def _chosen(given: list[str], known: dict[int, str]) -> tuple[int, ...]:
+def _list(chosen: tuple[int, ...], *, as_json: bool) -> int:
+    listed = [{"claim": number, "title": CLAIMS[number]} for number in chosen]
+    if as_json:
+        print_json({"claims": listed})
+    else:
+        print("\n".join(f"{one['claim']}  {one['title']}" for one in listed))
+    return EXIT_OK
+
+
+def _chosen(given: list[str]) -> tuple[int, ...]:
     """The numbers of claims, in order, each once."""
-    names = [str(number) for number in known]
+    names = [str(number) for number in CLAIMS]
     for one in given:
         if one not in names:
             raise UsageError(
                 f'there is no claim "{one}"', f"{did_you_mean(one, names)}; see `testbed reproduce --list`"
             )
-    return tuple(sorted({int(one) for one in given})) or tuple(known)
+    return tuple(sorted({int(one) for one in given})) or tuple(CLAIMS)
 
 
 def _reproduce(args: argparse.Namespace, chosen: tuple[int, ...]) -> int:
