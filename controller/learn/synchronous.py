@@ -2,12 +2,12 @@
 averaged into one step. Everybody waits for the slowest; in return no gradient is stale, and it can be repeated.
 """
 
+import pickle
 import time
 from collections.abc import Iterable
 from multiprocessing import connection
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 
@@ -90,7 +90,7 @@ def _work(order: bytes, name: str, size: int, workers: int, number: int, parent:
         return
     torch.set_num_threads(1)
     shared = Shared(size, workers, name)
-    learner = A3cLearner(msgspec.msgpack.decode(order, type=TrainConfig), number)
+    learner = A3cLearner(pickle.loads(order), number)
     try:
         while pipe.recv_bytes():
             with np.errstate(all="ignore"):

@@ -1,13 +1,13 @@
 """Learners at work on shared parameters: one update, and processes that do nothing else."""
 
 import os
+import pickle
 import signal
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing import connection, get_context
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 
@@ -39,7 +39,7 @@ class WorkerPool:
 
     def __init__(self, config: TrainConfig, shared: Shared, workers: int, say: Say = ignore_progress) -> None:
         self._context = get_context("spawn")
-        order = msgspec.msgpack.encode(config)
+        order = pickle.dumps(config)
         self._shared, self._say, self._deaths = shared, say, 0
         self._arguments = [(order, shared.name, len(shared.params), workers, n, os.getpid()) for n in range(workers)]
         self._processes = [self._start(n) for n in range(workers)]
@@ -92,7 +92,7 @@ def _work(order: bytes, name: str, size: int, workers: int, number: int, parent:
         return
     torch.set_num_threads(1)
     shared = Shared(size, workers, name)
-    learner = make(msgspec.msgpack.decode(order, type=TrainConfig), number)
+    learner = make(pickle.loads(order), number)
     try:
         while not shared.stopping:
             once(shared, learner, number)

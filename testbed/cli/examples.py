@@ -26,7 +26,7 @@ EXAMPLES = {
     "replay": {
         "testbed replay runs/demo-greedy-do --policy lc --on sim": "others decide",
         "testbed replay runs/demo-greedy-do --as-recorded": "the same again",
-        "testbed replay runs/demo-lc --on sim --from 10s --loop 3": "a part, three times",
+        "testbed replay runs/demo-lc --on sim --from 2s --loop 3": "a part, three times",
     },
     "tune": {
         "testbed tune region": "priced-do, for region",

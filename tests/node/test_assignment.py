@@ -15,7 +15,8 @@ from tests.support import plan, region
 @pytest.fixture
 def made():
     system, tasks = region(slots=30)
-    return Assignment(plan=plan(system, tasks), processes={"es-1": ("es-1",)}, episode=3)
+    given = msgspec.structs.replace(plan(system, tasks), workload=list(tasks))  # as it comes out of a message
+    return Assignment(plan=given, processes={"es-1": ("es-1",)}, episode=3)
 
 
 @pytest.mark.parametrize("size", [100, 1024 * 1024])
