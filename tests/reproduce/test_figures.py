@@ -4,11 +4,13 @@ import csv
 import re
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
+from controller.learn.learner import TrainConfig
 from testbed.reproduce import drawing
 from testbed.reproduce.claims import judge
-from testbed.reproduce.document import ReproductionDocument, how, live_points
+from testbed.reproduce.document import USUAL_UPDATES, USUAL_WORLDS, ReproductionDocument, how, live_points
 from testbed.reproduce.figures import Line, StudyFigure, figures
 from testbed.reproduce.page import page
 from tests.reproduce.made import MADE, results
@@ -63,3 +65,8 @@ def test_the_page_says_each_verdict_and_escapes_what_it_shows(drawn):
     assert "nan" not in re.sub(r"<script>.*", "", text, flags=re.DOTALL).lower().replace("finance", "")
     for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
         ElementTree.fromstring(svg)
+
+
+def test_how_short_trainings_are_is_told_by_the_defaults():
+    defaults = {field.name: field.default for field in msgspec.structs.fields(TrainConfig)}
+    assert (defaults["updates"], defaults["worlds"]) == (USUAL_UPDATES, USUAL_WORLDS)
