@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools import protocol_tables, record_tables, scenario_tables, verb_tables
+from tools import protocol_tables, record_tables, reproduction_tables, scenario_tables, verb_tables
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 BEGIN, END = "<!-- {}: .venv/bin/python -m tools.pages --write -->", "<!-- end -->"
@@ -23,6 +23,12 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     },
     "reference/verbs.md": {"verbs": verb_tables.verbs},
     "reference/scenario.md": {"keys": scenario_tables.keys},
+    "reproduction.md": {
+        "form": reproduction_tables.form,
+        "verdicts": reproduction_tables.verdicts,
+        "details": reproduction_tables.details,
+        "live": reproduction_tables.live,
+    },
 }
 
 

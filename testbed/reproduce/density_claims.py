@@ -139,7 +139,7 @@ def energy(results: Results) -> JudgedClaim:
                 above("A3C's energy comes nearer to DQN's", "relative gap, low − high", paired(gap_low, gap_high)),
                 above("high density: A3C-DO takes less than A3C", "J a task", paired(of(A3C, high), of(A3C_DO, high))),
             ]
-            cases.append(ClaimCase(f"{study.name}; {said}", parts))
+            cases.append(ClaimCase(f"{study.name}, against {said}", parts))
     said = (
         "With few tasks A3C and A3C-DO spend about the same energy, less than DQN. With many A3C's climbs towards"
         " DQN's, A3C-DO's does not."

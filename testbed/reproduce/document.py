@@ -7,6 +7,9 @@ import msgspec
 from testbed.reproduce.effort import Effort
 from testbed.reproduce.judgement import JudgedClaim
 from testbed.reproduce.results import Results
+from testbed.reproduce.studies import EPISODE_SLOTS, T_MAX
+
+USUAL_UPDATES, USUAL_WORLDS = 12_000, 8  # of `controller.learn.learner.TrainConfig`
 
 
 class LivePoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +35,7 @@ class ReproductionDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 def how(effort: Effort) -> list[str]:
     """Budgets and conventions, in sentences."""
+    updates = round(effort.our_episodes * EPISODE_SLOTS / (T_MAX * USUAL_WORLDS))
     seeds, densities = f"{effort.seeds} seeds", ", ".join(f"{density:g}" for density in effort.densities)
     return [
         f"Form {effort.name}: {seeds}, densities {densities}; {effort.faithful_episodes} episodes of 50 slots for every"
@@ -41,7 +45,8 @@ def how(effort: Effort) -> list[str]:
         " 20, γ 0.99, R = 0 at the end of an episode, which begins with empty queues; networks begin knowing nothing;"
         " A3C acts by drawing from its policy, and four worlds side by side stand for its workers. Rewards are paid"
         " when a task ends: tasks that have not ended with the episode count in evaluations only.",
-        "ours: the defaults of testbed train; worlds run on, networks begin as a soft greedy.",
+        "ours: the defaults of testbed train; worlds run on, networks begin as a soft greedy. Its trainings are short:"
+        f" {updates:,} updates of A3C, where testbed train makes {USUAL_UPDATES:,}.",
         "DQN runs in the paper's framework, one network shared by all UEs; -do is with second offload, without it none."
         " It takes as many gradients an episode as A3C in the setting faithful, four times as many in ours.",
         "A statement is shown when its 95 % interval over training seeds (Student's t) lies where the claim says,"

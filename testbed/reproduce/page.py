@@ -12,7 +12,7 @@ from testbed.report.tables import number
 from testbed.reproduce import drawing
 from testbed.reproduce.document import ReproductionDocument
 from testbed.reproduce.figures import StudyFigure
-from testbed.reproduce.judgement import DEPENDS, FAILS, HOLDS, SHOWN, JudgedClaim, Part
+from testbed.reproduce.judgement import DEPENDS, FAILS, HOLDS, REFUTED, SHOWN, JudgedClaim, Part
 
 VERDICT_LEVELS = {HOLDS: "good", DEPENDS: "fair", FAILS: "bad"}
 CELL, TEXT = "<td>", '<td class="text" style="white-space:normal;min-width:9rem;vertical-align:top">'
@@ -48,9 +48,9 @@ def _verdicts(claims: Sequence[JudgedClaim]) -> str:
     head = ("claim", "what the paper says", "our measure", "verdict", "depends on")
     rows = []
     for claim in claims:
-        shown = sum(part.finding == SHOWN for case in claim.cases for part in case.parts)
-        count = sum(len(case.parts) for case in claim.cases)
-        measure = f"{shown} of {count} statements shown, in {len(claim.cases)} cases"
+        found = [part.finding for case in claim.cases for part in case.parts]
+        cases = f"{len(claim.cases)} cases" if len(claim.cases) > 1 else "one case"
+        measure = f"{found.count(SHOWN)} of {len(found)} statements shown, {found.count(REFUTED)} refuted, in {cases}"
         on = ". ".join(claim.depends_on) or "nothing that was varied"
         rows.append(_row((f"{claim.number} {claim.title}", claim.said, measure, claim.verdict, on)))
     return _table(head, rows)

@@ -4,11 +4,13 @@ import csv
 import re
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
+from controller.learn.learner import TrainConfig
 from testbed.reproduce import drawing
 from testbed.reproduce.claims import judge
-from testbed.reproduce.document import ReproductionDocument, how, live_points
+from testbed.reproduce.document import USUAL_UPDATES, USUAL_WORLDS, ReproductionDocument, how, live_points
 from testbed.reproduce.figures import Line, StudyFigure, figures
 from testbed.reproduce.page import page
 from tests.reproduce.made import MADE, results
@@ -31,7 +33,8 @@ def test_the_data_are_what_is_drawn(drawn):
     rows = [row for row in one.rows if row[0] == "A3C-DO"]
     assert [row[1:3] for row in rows] == [("0.3", "1.10015"), ("0.9", "1.20015")]
     assert all(float(low) < float(mean) < float(high) for _, _, mean, low, high in rows)
-    assert [row[3:] for row in one.rows if row[0] == "LC"] == [("", ""), ("", "")]  # it is not trained
+    energy = next(figure for figure in drawn if figure.stem == "4-energy-ours-region")
+    assert [row[3:] for row in energy.rows if row[0] == "LC"] == [("", ""), ("", "")]  # it is not trained
 
 
 def test_a_figure_is_written_in_two_formats_and_as_data(tmp_path):
@@ -63,3 +66,8 @@ def test_the_page_says_each_verdict_and_escapes_what_it_shows(drawn):
     assert "nan" not in re.sub(r"<script>.*", "", text, flags=re.DOTALL).lower().replace("finance", "")
     for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
         ElementTree.fromstring(svg)
+
+
+def test_how_short_trainings_are_is_told_by_the_defaults():
+    defaults = {field.name: field.default for field in msgspec.structs.fields(TrainConfig)}
+    assert (defaults["updates"], defaults["worlds"]) == (USUAL_UPDATES, USUAL_WORLDS)
