@@ -33,11 +33,12 @@ VERBS: Mapping[str, Sequence[str]] = {
     "the same, one process": (*COMPARE, "--workers", "1"),
 }
 NEW = ("the same, one process",)
-HEAD = ("what", "wall s", "CPU s", "peak MB", "before: wall s", "before: peak MB", "ratio")
+HEAD = ("what", "wall s", "CPU s", "peak MB", "before: wall s", "CPU s", "peak MB")
 
 
 def timed(words: Sequence[str], checkout: str) -> Entry:
-    """Wall and CPU seconds of a verb, its processes included, and the memory of the largest of them, MB."""
+    """Wall seconds of a verb, CPU seconds and memory (MB) of its process; those that a comparison spreads over are not
+    in them."""
     environment = {**os.environ, **({"PYTHONPATH": checkout} if checkout else {})}
     with tempfile.TemporaryFile() as said:
         begin = time.monotonic()
@@ -76,8 +77,8 @@ def rows(found: Sequence[Entry]) -> list[tuple[str, ...]]:
         then = [entry for entry in found if entry["what"] == what and entry["before"]]
         wall, cpu, peak = figures(now)
         line = [what, f"{wall:.1f}", f"{cpu:.1f}", f"{peak:.0f}"]
-        before, _, most = figures(then)
-        line += [f"{before:.1f}", f"{most:.0f}", f"{before / wall:.1f}"] if then else ["–"] * 3
+        wall, cpu, peak = figures(then)
+        line += [f"{wall:.1f}", f"{cpu:.1f}", f"{peak:.0f}"] if then else ["–"] * 3
         lines.append(tuple(line))
     return lines
 

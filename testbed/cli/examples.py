@@ -26,7 +26,7 @@ EXAMPLES = {
     "replay": {
         "testbed replay runs/demo-greedy-do --policy lc --on sim": "others decide",
         "testbed replay runs/demo-greedy-do --as-recorded": "the same again",
-        "testbed replay runs/demo-lc --on sim --from 2s --loop 3": "a part, three times",
+        "testbed replay runs/demo-greedy-do --on sim --loop 3": "over and over",
     },
     "tune": {
         "testbed tune region": "priced-do, for region",
@@ -84,7 +84,7 @@ EXAMPLES = {
     "import": {
         "testbed import mahimahi verizon.up -o uplink.csv": "rates",
         "testbed import azure AzureLLMInferenceTrace_conv.csv -o asks.csv": "tasks",
-        "testbed import swf log.swf.gz -o jobs.csv --cpu 0.1GHz": "a cluster",
+        "testbed import swf log.swf.gz -o jobs.csv": "jobs",
         "testbed import eua sites.csv users.csv -o city.yaml --cells 5": "cells",
     },
     "list": {

@@ -265,7 +265,8 @@ def _simulate(plan: Plan, policy: Policy | None, order: Order, progress: Observe
 def _kept(made: Simulated, path: Path, order: Order) -> RecordedRun:
     """Record what a virtual clock made; returns what `reader.read_run` would read."""
     resolved, file = order.resolved, path / directory.RECORD
-    rewards = run_reward.by_slot(made.tasks, resolved.system, resolved.scenario.agent.reward)
+    tasks = ColumnTable.of(TaskRow, made.tasks)
+    rewards = run_reward.by_slot(tasks, resolved.system, resolved.scenario.agent.reward)
     ended = {"reason": made.reason, "end_ns": made.end_ns}
     if order.backend == TWIN:
         _lay_down(file, made, rewards, ended)
@@ -276,7 +277,7 @@ def _kept(made: Simulated, path: Path, order: Order) -> RecordedRun:
             recorder.put(ended)
     record = RecordedRows(
         meta=reader.read_meta(file),
-        tasks=made.tasks,
+        tasks=tasks,
         slots=made.slots,
         ue_slots=made.ue_slots,
         rewards=rewards,
