@@ -8,6 +8,8 @@ from testbed.hosts.fleet import FleetSupervisor
 from testbed.live.supervisor import Deployment, Supervisor
 from testbed.protocol.placement import Processes
 
+READY_S = 240  # a hundred containers start one after the other, on a host that may be busy
+
 
 def in_containers(processes: Processes, agents: Path) -> Deployment:
     """The deployment of ``processes`` in containers, whose agents report at the socket ``agents``."""
@@ -17,4 +19,4 @@ def in_containers(processes: Processes, agents: Path) -> Deployment:
     def supervise(run_dir: Path, token: bytes) -> Supervisor:
         return FleetSupervisor(run_dir, token, AgentSocket(agents, users_of(containers)), home)
 
-    return Deployment(supervise, endpoints_in(home))
+    return Deployment(supervise, endpoints_in(home), READY_S)
