@@ -30,6 +30,11 @@ COMPLAINTS: tuple[tuple[str, str, str], ...] = (
         "end what uses it, or leave out the profile that publishes it",
     ),
     (
+        r"Pool overlaps with other one|invalid pool request",
+        "the network of the run is one that is there already",
+        "name another: TESTBED_NETWORK=10.213.8",
+    ),
+    (
         r'container name "/?([\w.-]+)" is already in use',
         "a container of that name is there already: another run goes on, or was not removed",
         "`testbed down` removes it",

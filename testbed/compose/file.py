@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from testbed.hosts.containers import CONTROLLER, RECORDER, UE_ROLE, containers_of, users_of
+from testbed.hosts.containers import CONTROLLER, RECORDER, UE_ROLE, containers_of, host_numbers_of, users_of
 from testbed.protocol.placement import Processes
 from testbed.scenario.schema import ContainerLimits, LimitsSection
 
@@ -17,6 +17,7 @@ FOLDER, SOCKET, RUNS, SCENARIO = "/run/testbed", "/run/testbed/agents", "/work/r
 BASE, METRICS_PORT, PIDS = "python:3.11-slim-bookworm", 9464, 64
 LEAST_PERIOD_US, LEAST_QUOTA_US = 10_000, 1_000
 TASKS_BESIDE = 16
+NETWORK_PREFIX = "${TESTBED_NETWORK:-10.213.7}"
 AGENT_ENTRY = "    entrypoint: [python3, -m, testbed.hosts]\n"
 
 TOP_OF_FILE = """\
@@ -35,7 +36,6 @@ x-container: &container
   read_only: true
   cap_drop: [ALL]
   security_opt: ["no-new-privileges:true"]
-  networks: [run]
   stop_grace_period: 2s
 
 x-agent: &agent
@@ -56,6 +56,7 @@ services:
     image: {controller_image}
 {controller_build}    container_name: {recorder}
     hostname: {recorder}
+    networks: {{run: {{ipv4_address: "{recorder_address}"}}}}
     user: "0:0" # until it has become the owner of this folder, to whom the record shall belong
     cap_add: [CHOWN, SETGID, SETUID]
     entrypoint: [python3, /opt/as_owner.py, /work/owner, {runs_inside}, python3, -m, testbed]
@@ -74,6 +75,7 @@ REST_OF_FILE = """
   watch:
     <<: *container
     profiles: [watch]
+    network_mode: none
     image: {controller_image}
     user: "0:0"
     cap_add: [CHOWN, SETGID, SETUID]
@@ -109,7 +111,8 @@ REST_OF_FILE = """
       - "{observe}/grafana/dashboards:/var/lib/grafana/dashboards:ro"
 
 networks:
-  run: {{internal: true}}
+  # What is not of the run gets its address from the upper half.
+  run: {{internal: true, ipam: {{config: [{{subnet: "{network}.0/24", ip_range: "{network}.128/25"}}]}}}}
   front: {{}}
 
 volumes:
@@ -136,6 +139,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 def compose_file(processes: Processes, limits: LimitsSection, shape: Shape) -> str:
     """The whole file for a run of ``processes``."""
     containers = containers_of(processes)
+    numbers = host_numbers_of(containers)
     agent_image = f"${{TESTBED_AGENT_IMAGE:-testbed-agent:{shape.version}}}"
     controller_image = f"${{TESTBED_CONTROLLER_IMAGE:-testbed-controller:{shape.version}}}"
     words = {
@@ -147,6 +151,8 @@ def compose_file(processes: Processes, limits: LimitsSection, shape: Shape) -> s
         "socket": SOCKET,
         "folder": FOLDER,
         "recorder": RECORDER,
+        "recorder_address": f"{NETWORK_PREFIX}.{numbers[RECORDER]}",
+        "network": NETWORK_PREFIX,
         "runs_inside": RUNS,
         "scenario_volume": f'      - "{shape.scenario}:{SCENARIO}:ro"\n' if shape.scenario else "",
     }
@@ -157,7 +163,7 @@ def compose_file(processes: Processes, limits: LimitsSection, shape: Shape) -> s
         role, _ = processes[inside[0]]
         limit = limits.controller if name == CONTROLLER else limits.ue if role == UE_ROLE else limits.es
         own = f"    image: {controller_image}\n{words['controller_build']}{AGENT_ENTRY}" if name == CONTROLLER else ""
-        services.append(_service(name, users[name], own, limited(limit, len(inside))))
+        services.append(_service(name, numbers[name], users[name], own, limited(limit, len(inside))))
     return "\n".join([TOP_OF_FILE.format_map(words) + recorder, "\n".join(services) + REST_OF_FILE.format_map(words)])
 
 
@@ -171,9 +177,10 @@ def _build(context: str, target: str, indent: int) -> str:
     return f"{' ' * indent}build: {built}\n"
 
 
-def _service(name: str, user: int, own: str, limits: Mapping[str, object]) -> str:
+def _service(name: str, number: int, user: int, own: str, limits: Mapping[str, object]) -> str:
     """One container of the run; ``own`` are lines that only it has."""
     head = f"  {name}:\n    <<: *agent\n    container_name: {name}\n    hostname: {name}\n"
+    head += f'    networks: {{run: {{ipv4_address: "{NETWORK_PREFIX}.{number}"}}}}\n'
     return f'{head}    user: "{user}:{user}"\n{own}' + "".join(f"    {key}: {value}\n" for key, value in limits.items())
 
 

@@ -32,8 +32,7 @@ from testbed.hosts.lines import (
 )
 from testbed.live.local_supervisor import LocalSupervisor
 from testbed.model.errors import StartError
-from testbed.node.credentials import KEY_FOLDER, write_private
-from testbed.node.process import PLACES
+from testbed.node.credentials import KEY_FOLDER, PLACES, write_private
 from testbed.protocol.codec import PROTOCOL_VERSION
 
 TAIL_LINES, IDLE_MS, READ_BYTES = 20, 1000, 1 << 16

@@ -9,7 +9,7 @@ from testbed.protocol.placement import Processes
 
 MOST_CONTAINERS = 100
 CONTROLLER, RECORDER, UE_ROLE = "controller", "recorder", "ue_agent"
-FIRST_PORT, FIRST_USER = 5555, 50_001
+FIRST_PORT, FIRST_USER, RECORDER_HOST, FIRST_HOST = 5555, 50_001, 2, 3
 
 
 def containers_of(processes: Processes, most: int = MOST_CONTAINERS) -> dict[str, tuple[str, ...]]:
@@ -38,16 +38,29 @@ def users_of(containers: Collection[str]) -> dict[str, int]:
     return {name: FIRST_USER + index for index, name in enumerate(containers)}
 
 
-def endpoints_in(home: Callable[[str], str]) -> Callable[[Collection[str]], dict[str, tuple[str, str]]]:
-    """Finds what each process binds, and where it is reached: at the name of its container."""
+def host_numbers_of(containers: Collection[str]) -> dict[str, int]:
+    """The last part of each container's address, the recorder's included.
+
+    Addresses are fixed, not looked up: a name of a container that is dead takes seconds not to be found, and whoever
+    looks for it says nothing meanwhile.
+    """
+    return {RECORDER: RECORDER_HOST} | {name: FIRST_HOST + index for index, name in enumerate(containers)}
+
+
+def endpoints_in(
+    containers: Mapping[str, Collection[str]], network: Callable[[], str]
+) -> Callable[[Collection[str]], dict[str, tuple[str, str]]]:
+    """Finds what each process binds, and where it is reached: at the address of its container in ``network()``, which
+    is the first three parts of all addresses."""
+    home, numbers = home_of(containers), host_numbers_of(containers)
 
     def find(names: Collection[str]) -> dict[str, tuple[str, str]]:
-        taken: Counter[str] = Counter()
+        prefix, taken = network(), Counter[str]()
         found = {}
         for name in names:
             port = FIRST_PORT + taken[home(name)]
             taken[home(name)] += 1
-            found[name] = (f"tcp://*:{port}", f"tcp://{home(name)}:{port}")
+            found[name] = (f"tcp://*:{port}", f"tcp://{prefix}.{numbers[home(name)]}:{port}")
         return found
 
     return find

@@ -28,8 +28,7 @@ from testbed.hosts.lines import (
     StartRole,
 )
 from testbed.live.supervisor import Child, ClockReading
-from testbed.node.credentials import KEY_FOLDER
-from testbed.node.process import PLACES
+from testbed.node.credentials import KEY_FOLDER, PLACES
 
 NS_PER_S = 1_000_000_000
 HUNG_NS, PROBE_EVERY_NS, ANSWER_NS = NS_PER_S, NS_PER_S, NS_PER_S // 2

@@ -12,8 +12,7 @@ import zmq
 from testbed.live.supervisor import Endpoints
 from testbed.model.errors import StartError
 from testbed.model.system import LAUNCHER, TCP
-from testbed.node.credentials import KEY_FOLDER, TOKEN_BYTES, write_private
-from testbed.node.process import PLACES
+from testbed.node.credentials import KEY_FOLDER, PLACES, TOKEN_BYTES, write_private
 from testbed.protocol.place import Place
 
 LOOPBACK_NETWORK = ipaddress.IPv4Network("127.0.0.0/8")

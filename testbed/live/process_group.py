@@ -20,7 +20,7 @@ from testbed.live.supervisor import Deployment, Supervisor
 from testbed.model.errors import LostError, StartError
 from testbed.model.system import Plan
 from testbed.node.assignment import Assignment, pieces, policy_bytes
-from testbed.node.clock import Clock
+from testbed.node.clock import NS_PER_S, Clock
 from testbed.node.credentials import Credentials
 from testbed.node.launcher_session import LAUNCHER, WORDS
 from testbed.node.socket import Mailbox, envelope
@@ -29,7 +29,6 @@ from testbed.protocol.messages import Body, Hello, Ready, Start, Stop
 from testbed.protocol.placement import Processes
 from testbed.protocol.rows import EventRow
 
-READY_TIMEOUT_NS = 60_000_000_000
 HEAD_START_NS = 150_000_000
 AGAIN_NS = 10_000_000_000
 EPISODE_LOOK_MS = 100
@@ -97,7 +96,7 @@ class ProcessGroup:
         self.clock = Clock(NEVER_NS, plan.emulation.speed)
         self.liveness = Liveness(self.mailbox, self.note, self.now_ns)
         self._ready: dict[str, int] = {}
-        self._supervise = deployment.supervise
+        self._supervise, self._patience_s = deployment.supervise, deployment.ready_s
 
     def take(self, received: Envelope) -> None:
         """A message that is not about being alive."""
@@ -132,18 +131,19 @@ class ProcessGroup:
     def start_all(self, names: Sequence[str], stopped: Callable[[], object], show: Callable[[Progress], None]) -> bool:
         """Start the processes called ``names`` and wait until all are ready; False if ``stopped`` meanwhile.
 
-        Raises `StartError` if one dies, or is not ready after a minute.
+        Raises `StartError` if one dies, or is not ready in time.
         """
         supervisor = self.supervisor
         for name in names:
             supervisor.start(self.processes[name][0], name)
             self.receive()
-        limit = time.monotonic_ns() + READY_TIMEOUT_NS
+        limit = time.monotonic_ns() + self._patience_s * NS_PER_S
         while late := [name for name in names if not self.is_ready(name)]:
             if stopped():
                 return False
             if time.monotonic_ns() > limit:
-                raise StartError(f"not ready after 60 s: {', '.join(late[:5])}", self.log_tail(late[0]))
+                names_late = ", ".join(late[:5])
+                raise StartError(f"not ready after {self._patience_s} s: {names_late}", self.log_tail(late[0]))
             self.wait(100)
             self.receive()
             for name in supervisor.dead():

@@ -93,7 +93,9 @@ Endpoints = Callable[[Collection[str]], dict[str, tuple[str, str]]]
 
 
 class Deployment(msgspec.Struct, frozen=True):
-    """Where a run's processes live: who starts them there, and their TCP ``endpoints`` (None: on this loopback)."""
+    """Where a run's processes live: who starts them there, their TCP ``endpoints`` (None: on this loopback), and within
+    how many wall seconds all must be ready."""
 
     supervise: Supervise
     endpoints: Endpoints | None = None
+    ready_s: int = 60

@@ -12,7 +12,7 @@ import msgspec
 from testbed.model.errors import StartError
 
 TOKEN_BYTES = 32
-KEY_FOLDER = Path("node/keys")
+KEY_FOLDER, PLACES = Path("node/keys"), Path("node/places.msgpack")
 
 
 class Credentials(msgspec.Struct, frozen=True):

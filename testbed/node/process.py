@@ -16,7 +16,7 @@ from testbed.model.system import REAL, Emulation, Plan, System
 from testbed.model.task import Task
 from testbed.node.assignment import Assignment, Pieces, with_policy
 from testbed.node.clock import Clock, sharpen, tame_garbage
-from testbed.node.credentials import Credentials, read_key, read_token
+from testbed.node.credentials import PLACES, Credentials, read_key, read_token
 from testbed.node.host import Host
 from testbed.node.lateness import limits_of
 from testbed.node.launcher_session import LAUNCHER, LauncherSession
@@ -28,7 +28,6 @@ from testbed.protocol.messages import Heartbeat, Orders, Ready, Rows, Start, Sto
 from testbed.protocol.place import Place
 from testbed.protocol.rows import Row
 
-PLACES = Path("node/places.msgpack")
 FLUSH_NS = 100_000_000
 FLUSH_TURNS = 25
 FLUSH_ROWS = 400

@@ -23,6 +23,7 @@ SAID = {
     "driver failed programming external connectivity on endpoint grafana: Bind for 127.0.0.1:3000 failed: port is "
     "already allocated": ("a port", "leave out the profile"),
     'Conflict. The container name "/es-1" is already in use by container "abc".': ("another run", "testbed down"),
+    "invalid pool request: Pool overlaps with other one on this address space": ("network", "TESTBED_NETWORK"),
     "pull access denied for testbed-agent, repository does not exist": ("cannot be pulled", "docker compose build"),
     'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host': (
         "cannot be pulled",

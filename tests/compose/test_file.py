@@ -48,15 +48,24 @@ def test_each_process_of_a_run_has_a_container_of_its_name(capsys):
 
 def test_containers_have_no_privileges_and_reach_nobody_else(capsys):
     _, found = made(capsys, "region")
-    assert found["networks"]["run"] == {"internal": True}
+    assert found["networks"]["run"]["internal"] is True
     users = [one["user"] for name, one in members(found["services"]).items() if name != RECORDER]
     assert len(set(users)) == len(users) and not any(user.startswith("0:") for user in users)
     for name, one in members(found["services"]).items():
-        assert one["cap_drop"] == ["ALL"] and one["read_only"] and one["networks"] == ["run"], name
+        assert one["cap_drop"] == ["ALL"] and one["read_only"] and list(one["networks"]) == ["run"], name
         assert one["security_opt"] == ["no-new-privileges:true"] and "ports" not in one and "environment" not in one
         assert not any("docker.sock" in volume for volume in one["volumes"])
     added = {name for name, one in found["services"].items() if "cap_add" in one}
     assert added == {RECORDER, "watch"}
+
+
+def test_addresses_are_fixed_and_apart_from_those_that_an_engine_hands_out(capsys):
+    _, found = made(capsys, "region", "--set", "cells=[{ues: 500}]", "--slots", "3")
+    [config] = found["networks"]["run"]["ipam"]["config"]
+    addresses = [one["networks"]["run"]["ipv4_address"] for one in members(found["services"]).values()]
+    assert len(set(addresses)) == len(addresses)
+    numbers = [int(address.rpartition(".")[2]) for address in addresses]
+    assert config["ip_range"].endswith(".128/25") and min(numbers) >= 2 and max(numbers) < 128
 
 
 def test_agents_start_when_the_recorder_is_healthy_and_only_it_is_asked(capsys):

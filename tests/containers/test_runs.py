@@ -116,14 +116,16 @@ def test_containers_that_are_killed_paused_and_cut_off_lose_no_task(up, tmp_path
     wait_until(lambda: any(source == "ue-1-1" for source, *_ in events(run, "silent")))
     docker("unpause", "ue-1-1")
     wait_until(lambda: any(source == "ue-1-1" for source, *_ in events(run, "heard")))
+    address = docker("inspect", "--format", "{{.NetworkSettings.Networks.testbed_run.IPAddress}}", "ue-1-2").strip()
     docker("network", "disconnect", "testbed_run", "ue-1-2")
     wait_until(lambda: any(source == "ue-1-2" for source, *_ in events(run, "silent")))
-    docker("network", "connect", "testbed_run", "ue-1-2")
+    docker("network", "connect", "--ip", address, "testbed_run", "ue-1-2")
     wait_until(lambda: any(source == "ue-1-2" for source, *_ in events(run, "heard")))
     assert docker("wait", "recorder").strip() in {"0", "4"}
     found = document("report", "runs/r", cwd=tmp_path)
     assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == 0
     assert [source for source, *_ in events(run, "died")] == ["es-1"]
+    assert {source for source, *_ in events(run, "silent")} == {"ue-1-1", "ue-1-2"}, "a death silences nobody else"
 
 
 @pytest.mark.slow

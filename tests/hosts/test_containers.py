@@ -29,12 +29,12 @@ def test_beyond_the_most_containers_several_ues_share_one():
 
 def test_processes_of_one_container_have_ports_of_their_own():
     found = containers_of(processes(1, learners=1))
-    reached = endpoints_in(home_of(found))(["launcher", "controller", "learner-1", "ue-1-1"])
+    reached = endpoints_in(found, lambda: "10.0.7")(["launcher", "controller", "learner-1", "ue-1-1"])
     assert {name: address for name, (_, address) in reached.items()} == {
-        "launcher": "tcp://recorder:5555",
-        "controller": "tcp://controller:5555",
-        "learner-1": "tcp://controller:5556",
-        "ue-1-1": "tcp://ue-1-1:5555",
+        "launcher": "tcp://10.0.7.2:5555",
+        "controller": "tcp://10.0.7.3:5555",
+        "learner-1": "tcp://10.0.7.3:5556",
+        "ue-1-1": "tcp://10.0.7.5:5555",
     }
     assert reached["learner-1"][0] == "tcp://*:5556"
 

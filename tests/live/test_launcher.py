@@ -5,7 +5,6 @@ import json
 import msgspec
 import pytest
 
-from testbed.live import process_group
 from testbed.live.launch import launch
 from testbed.live.supervisor import Deployment
 from testbed.model.delay import NS_PER_S
@@ -64,7 +63,7 @@ def made(monkeypatch, tmp_path):
     return msgspec.structs.replace(whole, emulation=Emulation(speed=SPEED, burn=0.0, drain_limit_ns=300 * NS_PER_S))
 
 
-def started(whole, folder, **options):
+def started(whole, folder, ready_s=60, **options):
     """A run of ``whole`` with a fake supervisor; returns how it ended and the supervisor."""
     rows = Simulation(whole, load(whole.policy)[0]).run().tasks
     found = []
@@ -78,7 +77,7 @@ def started(whole, folder, **options):
         return found[0]
 
     try:
-        return launch(whole, folder / "r", deployment=Deployment(supervise)), found[0]
+        return launch(whole, folder / "r", deployment=Deployment(supervise, ready_s=ready_s)), found[0]
     finally:
         assert found[0].closed and not found[0]._players
 
@@ -129,6 +128,5 @@ def test_only_the_life_that_was_started_counts_as_ready(made, tmp_path, monkeypa
         say(self, body)
 
     monkeypatch.setattr(Player, "say", wrong)
-    monkeypatch.setattr(process_group, "READY_TIMEOUT_NS", NS_PER_S // 5)
-    with pytest.raises(StartError, match="not ready after 60 s: es-1"):
-        started(made, tmp_path)
+    with pytest.raises(StartError, match="not ready after 1 s: es-1"):
+        started(made, tmp_path, ready_s=1)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import zmq
 
-from testbed.node.process import PLACES
+from testbed.node.credentials import PLACES
 from testbed.protocol.place import Place
 from tests.chaos.support import begin, end, events, left, stop
 from tests.command import document

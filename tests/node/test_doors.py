@@ -15,9 +15,8 @@ import zmq
 
 from testbed.live.places import Places
 from testbed.model.system import TCP
-from testbed.node.credentials import KEY_FOLDER, Credentials
+from testbed.node.credentials import KEY_FOLDER, PLACES, Credentials
 from testbed.node.doorkeeper import SETTLED_NS
-from testbed.node.process import PLACES
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol import codec
 from testbed.protocol.codec import Envelope

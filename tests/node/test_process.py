@@ -10,7 +10,8 @@ from testbed.model.system import Plan
 from testbed.model.task import Phase
 from testbed.node import process
 from testbed.node.assignment import Assignment, pieces
-from testbed.node.process import PLACES, Process, enter
+from testbed.node.credentials import PLACES
+from testbed.node.process import Process, enter
 from testbed.protocol.actions import Send
 from testbed.protocol.messages import Heartbeat, Hello, Ready, Rows, Start, Stop
 from testbed.protocol.place import Place
