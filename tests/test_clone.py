@@ -9,7 +9,18 @@ import pytest
 from tests import conftest
 from tests.command import ROOT
 
-FOLDERS = ("ue_agent", "edge_server", "controller", "testbed", "tests", "benchmarks", "examples", "docs", "tools")
+FOLDERS = (
+    "ue_agent",
+    "edge_server",
+    "controller",
+    "testbed",
+    "tests",
+    "benchmarks",
+    "compose",
+    "examples",
+    "docs",
+    "tools",
+)
 
 
 def ruff(*args, cwd):

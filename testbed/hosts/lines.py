@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-LONGEST_LINE = 64 * 1024 * 1024
+LONGEST_MESSAGE = 64 * 1024 * 1024
 Line = TypeVar("Line", bound=msgspec.Struct)
 
 
@@ -128,6 +128,6 @@ class Lines:
 
     def _whole(self, piece: bytes) -> list[bytes]:
         *lines, self._rest = (self._rest + piece).split(b"\n")
-        if len(self._rest) > LONGEST_LINE:
+        if len(self._rest) > LONGEST_MESSAGE:
             raise ValueError("a line without an end")
         return lines

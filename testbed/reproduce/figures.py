@@ -19,7 +19,7 @@ EPISODES, DENSITY = "episode", "task density"
 MB = 1e6
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class FigureLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line: its points, and the bounds of their 95 % intervals, NaN where there are none."""
 
     name: str
@@ -37,7 +37,7 @@ class StudyFigure(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     x_title: str
     y_title: str
-    lines: tuple[Line, ...]
+    lines: tuple[FigureLine, ...]
     timed: bool = False
 
     @property
@@ -47,7 +47,7 @@ class StudyFigure(msgspec.Struct, frozen=True, kw_only=True):
         return [head, *(row for line in self.lines for row in _rows(line))]
 
 
-def _rows(line: Line) -> Iterator[tuple[str, ...]]:
+def _rows(line: FigureLine) -> Iterator[tuple[str, ...]]:
     nothing = (math.nan,) * len(line.x)
     for point in zip(line.x, line.y, line.low or nothing, line.high or nothing, strict=True):
         yield (line.name, *(f"{value:.{DIGITS}g}" if math.isfinite(value) else "" for value in point))
@@ -63,10 +63,10 @@ def figures(claims: Iterable[int], results: Results) -> list[StudyFigure]:
     return [figure for claim in claims for figure in DRAWN_OF[claim](results)]
 
 
-def over_seeds(name: str, x: Sequence[float], columns: Sequence[Sequence[float]]) -> Line:
+def over_seeds(name: str, x: Sequence[float], columns: Sequence[Sequence[float]]) -> FigureLine:
     """A line of means with intervals; ``columns`` hold the values of all seeds for each ``x``."""
     found = [intervals.of_mean(column) for column in columns]
-    return Line(
+    return FigureLine(
         name=name,
         x=tuple(x),
         y=tuple(one.value for one in found),
@@ -75,7 +75,7 @@ def over_seeds(name: str, x: Sequence[float], columns: Sequence[Sequence[float]]
     )
 
 
-def _curve(results: Results, study: Study, strategy: str, density: float, name: str) -> Line:
+def _curve(results: Results, study: Study, strategy: str, density: float, name: str) -> FigureLine:
     size = results.effort.block
     found = [convergence.blocks(curve, size) for curve in results.rewards(study.name, strategy, density)]
     count = min(map(len, found))
@@ -112,7 +112,9 @@ def _densities(results: Results) -> Iterator[StudyFigure]:
             )
 
 
-def _against_density(results: Results, study: Study, metric: str, strategies: Mapping[str, str]) -> tuple[Line, ...]:
+def _against_density(
+    results: Results, study: Study, metric: str, strategies: Mapping[str, str]
+) -> tuple[FigureLine, ...]:
     densities = results.densities(study)
     found = []
     for strategy, name in strategies.items():
@@ -173,9 +175,9 @@ def _self_adjustment(results: Results) -> Iterator[StudyFigure]:
             found = [dip for dip in dips.dips(log["reward"]) if dip.begin >= begin]
             columns = {"reward": "reward", "tasks offloaded": "offloaded", "energy": "energy_j"}
             x = tuple(log["episodes"][begin:])
-            lines = [Line(name=name, x=x, y=_standard(log[column][begin:])) for name, column in columns.items()]
+            lines = [FigureLine(name=name, x=x, y=_standard(log[column][begin:])) for name, column in columns.items()]
             points = [n - begin for dip in found for n in range(dip.begin, dip.end)]
-            lines.append(Line(name="dips", x=tuple(x[n] for n in points), y=tuple(lines[0].y[n] for n in points)))
+            lines.append(FigureLine(name="dips", x=tuple(x[n] for n in points), y=tuple(lines[0].y[n] for n in points)))
             yield StudyFigure(
                 claim=5,
                 stem=f"5-adjustment-{slug(study.name)}-{strategy}",
@@ -222,7 +224,7 @@ def _cost(results: Results) -> Iterator[StudyFigure]:
         lines = []
         for strategy in COST_LEARNERS:
             values = tuple(unit * one[column] for one in results.costs(strategy))
-            lines.append(Line(name=NAMES[strategy], x=tuple(float(n + 1) for n in range(len(values))), y=values))
+            lines.append(FigureLine(name=NAMES[strategy], x=tuple(float(n + 1) for n in range(len(values))), y=values))
         yield StudyFigure(
             claim=7,
             stem=f"7-{stem}-measured",

@@ -11,7 +11,7 @@ from controller.learn.learner import TrainConfig
 from testbed.reproduce import drawing
 from testbed.reproduce.claims import judge
 from testbed.reproduce.document import USUAL_UPDATES, USUAL_WORLDS, ReproductionDocument, how, live_points
-from testbed.reproduce.figures import Line, StudyFigure, figures
+from testbed.reproduce.figures import FigureLine, StudyFigure, figures
 from testbed.reproduce.page import page
 from tests.reproduce.made import MADE, results
 
@@ -38,7 +38,7 @@ def test_the_data_are_what_is_drawn(drawn):
 
 
 def test_a_figure_is_written_in_two_formats_and_as_data(tmp_path):
-    line = Line(name="a", x=(0.0, 1.0), y=(1.0, 2.0), low=(0.5, float("nan")), high=(1.5, float("nan")))
+    line = FigureLine(name="a", x=(0.0, 1.0), y=(1.0, 2.0), low=(0.5, float("nan")), high=(1.5, float("nan")))
     made = StudyFigure(claim=1, stem="one", title="One", x_title="x", y_title="y", lines=(line,))
     files = drawing.save(made, tmp_path)
     assert {path.suffix for path in files} == {".svg", ".pdf", ".csv"}

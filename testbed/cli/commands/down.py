@@ -1,9 +1,11 @@
 """``testbed down``: the containers of a run ended and removed; what it recorded is kept."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from testbed.cli.commands.up import COMPOSE_FILE
+from testbed.cli.progress import ProgressDisplay
 from testbed.compose.engine import Engine
 from testbed.model.errors import EXIT_OK, UsageError
 
@@ -25,4 +27,5 @@ def take_down(file: Path = COMPOSE_FILE) -> None:
     """Stop and remove the containers, their network and volume."""
     if not file.is_file():
         raise UsageError(f"nothing was brought up here: there is no {file}", "start a run with `testbed up`")
-    Engine().down(file)
+    with ProgressDisplay(sys.stderr, plain=False, title="removing containers"):
+        Engine().down(file)

@@ -1,9 +1,11 @@
 """``testbed up``: a run in containers, started and left running."""
 
 import argparse
+import sys
 
 from testbed.cli import containers
 from testbed.cli.console import warn
+from testbed.cli.progress import ProgressDisplay
 from testbed.compose.engine import Engine
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import EXIT_OK
@@ -45,7 +47,8 @@ def bring_up(args: argparse.Namespace) -> None:
         warn("building images")
         engine.build(COMPOSE_FILE, planned.built)
     try:
-        engine.up(COMPOSE_FILE)
+        with ProgressDisplay(sys.stderr, plain=False, title="starting containers"):
+            engine.up(COMPOSE_FILE)
     except BaseException:
         engine.down(COMPOSE_FILE)
         raise
