@@ -237,7 +237,7 @@ def test_the_clock_ticks_by_itself_and_a_reader_that_went_away_ends_nothing_but_
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("init", "clean", "compose", "demo", "learn")])
 def test_every_verb_that_can_take_long_says_how_far_it_is_in_the_one_way(verb):
-    """`init` copies a file, `compose` writes one, `learn` makes one; `clean` prints a line for each run that it removes,
-    `demo` gives other commands."""
+    """`init`, `compose` and `learn` write a file, `clean` prints a line for each run that it removes, `demo` gives
+    other commands."""
     source = inspect.getsource(command(verb))
     assert re.search(r"\bProgressDisplay\(|\bcommon\.(carry_out|summarized)\(", source)
