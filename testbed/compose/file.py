@@ -13,7 +13,7 @@ from testbed.hosts.containers import CONTROLLER, RECORDER, UE_ROLE, containers_o
 from testbed.protocol.placement import Processes
 from testbed.scenario.schema import ContainerLimits, LimitsSection
 
-FOLDER, SOCKET, RUNS, SCENARIO = "/run/testbed", "/run/testbed/agents", "/work/runs", "/work/scenario"
+FOLDER, SOCKET, RUNS, SCENARIO = "/run/testbed", "/run/testbed/agents", "/data/runs", "/data/scenario"
 BASE, METRICS_PORT, PIDS = "python:3.11-slim-bookworm", 9464, 64
 LEAST_PERIOD_US, LEAST_QUOTA_US = 10_000, 1_000
 TASKS_BESIDE = 16
@@ -59,12 +59,12 @@ services:
     networks: {{run: {{ipv4_address: "{recorder_address}"}}}}
     user: "0:0" # until it has become the owner of this folder, to whom the record shall belong
     cap_add: [CHOWN, SETGID, SETUID]
-    entrypoint: [python3, /opt/as_owner.py, /work/owner, {runs_inside}, python3, -m, testbed]
+    entrypoint: [python3, /opt/as_owner.py, /data/owner, {runs_inside}, python3, -m, testbed]
     command: {command}
     volumes:
       - "control:{folder}"
       - "{runs}:{runs_inside}"
-      - ".:/work/owner:ro"
+      - ".:/data/owner:ro"
 {scenario_volume}    tmpfs: [/tmp]
     healthcheck: {{test: [CMD, test, -S, {socket}], interval: 2s, timeout: 5s, retries: 60}}
     stop_grace_period: 20s
@@ -79,9 +79,9 @@ REST_OF_FILE = """
     image: {controller_image}
     user: "0:0"
     cap_add: [CHOWN, SETGID, SETUID]
-    entrypoint: [python3, /opt/as_owner.py, /work/owner, {runs_inside}, python3, -m, testbed]
+    entrypoint: [python3, /opt/as_owner.py, /data/owner, {runs_inside}, python3, -m, testbed]
     command: [watch]
-    volumes: ["{runs}:{runs_inside}", ".:/work/owner:ro"]
+    volumes: ["{runs}:{runs_inside}", ".:/data/owner:ro"]
     tmpfs: [/tmp]
     tty: true
     stdin_open: true

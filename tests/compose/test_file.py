@@ -100,8 +100,8 @@ def test_a_scenario_of_ones_own_is_mounted_and_options_are_passed_on(capsys, mon
     (tmp_path / "mine" / "town.yaml").write_text("cells: [{ues: 2}]\n")
     text, found = made(capsys, "mine/town.yaml", "--policy", "lc", "--slots", "9", "--set", "density=0.5")
     recorder = found["services"][RECORDER]
-    assert "./mine:/work/scenario:ro" in recorder["volumes"]
-    assert recorder["command"][:2] == ["run", "/work/scenario/town.yaml"]
+    assert "./mine:/data/scenario:ro" in recorder["volumes"]
+    assert recorder["command"][:2] == ["run", "/data/scenario/town.yaml"]
     for option in (["--policy", "lc"], ["--slots", "9"], ["--set=density=0.5"]):
         assert " ".join(option) in " ".join(recorder["command"])
     assert "testbed compose mine/town.yaml" in text
