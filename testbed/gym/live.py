@@ -79,7 +79,7 @@ class LiveBackend:
         config, resolved = self._config, self._config.resolved
         scenario = msgspec.structs.replace(config.scenario, seed=seed)
         system = msgspec.structs.replace(resolved.system, seed=seed)
-        workload = inputs.generate(scenario, system)
+        workload = tuple(inputs.generate(scenario, system))
         plan = Plan(
             system=system,
             workload=workload,

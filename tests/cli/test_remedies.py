@@ -169,7 +169,8 @@ def test_what_cannot_be_learned_from(tmp_path, change):
 
 
 def test_recorded_decisions_are_repeated_in_the_simulation(tmp_path):
-    run(tmp_path, ("run", "smoke", *SHORT, "--out", "runs/r"))
+    dies = ("--set", "faults=[{at: 1 s, kill: es-1}]")  # which the twin cannot repeat
+    run(tmp_path, ("run", "smoke", *SHORT, *dies, "--out", "runs/r"))
     words = ("replay", "runs/r", "--as-recorded", "--on", "twin")
     run(tmp_path, (*words, *options(run(tmp_path, words, 2).stderr)[-1]))
     assert options(run(tmp_path, ("clean", "r"), 2).stderr)[-1] == ["--yes"]
