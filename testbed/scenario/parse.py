@@ -14,7 +14,7 @@ from testbed.scenario.schema import Scenario
 from testbed.scenario.source import Sources
 
 LIKE, MOST_PLACES = 0.8, 3
-LIMITS = "emulation.limits."  # of containers: who writes "cpu" means a processor of the model
+CONTAINER_LIMITS = "emulation.limits."  # of containers: who writes "cpu" means a processor of the model
 S = TypeVar("S", bound=msgspec.Struct)
 Place = tuple[str | int, ...]
 
@@ -61,7 +61,7 @@ def _meant(word: str, known: Mapping[str, object]) -> str:
     """What an unknown field was meant to be: one of the ``known`` of its section, or of that name in another one."""
     places: dict[str, list[str]] = {}
     for path in paths(Scenario) if all(isinstance(slot, Slot) for slot in known.values()) else ():
-        if not path.startswith(LIMITS):
+        if not path.startswith(CONTAINER_LIMITS):
             places.setdefault(path.rpartition(".")[2], []).append(path)
     near = get_close_matches(word, known, 1, LIKE)
     name = next(iter(get_close_matches(word, places, 1, LIKE)), "") if word not in places and not near else word
