@@ -72,9 +72,16 @@ def run(out: Path, checkpoint: Path, seed: int, slots: int, *, hurt: bool) -> En
         count = killed(process, path, sudden)
         code = process.wait(PATIENCE_S)
     made = testbed("report", str(path))
+    made |= {key: (made["learning"] or {}).get(key, 0) for key in ("restarts", "updates")}
     made |= {"code": code, "killed": count, "planned": len(planned), "wall_s": time.monotonic() - began}
     kept.write_text(json.dumps(made) + "\n")
     return made
+
+
+def learned(path: Path, start: Path) -> Path:
+    """What the run in ``path`` has learned; one that died before its first update stays where it began."""
+    found = path / "learned.npz"
+    return found if found.exists() else start
 
 
 def row(made: list[Entry], overheads: list[float]) -> list[str]:
@@ -84,10 +91,10 @@ def row(made: list[Entry], overheads: list[float]) -> list[str]:
         str(len(made)),
         str(sum(one["planned"] for one in made)),
         str(sum(one["killed"] for one in made)),
-        str(sum(one["learning"]["restarts"] for one in made)),
+        str(sum(one["restarts"] for one in made)),
         str(sum(one["tasks"]["unaccounted"] for one in made)),
         str(sum(one["code"] != 0 for one in made)),
-        f"{statistics.median(one['learning']['updates'] for one in made):.0f}",
+        f"{statistics.median(one['updates'] for one in made):.0f}",
         f"{middle:.4f} ± {spread:.4f}",
     ]
 
@@ -108,7 +115,7 @@ def main() -> None:
     for hurt, count in ((False, max(1, args.runs // 4)), (True, args.runs)):
         made = [run(out, start, seed, args.slots, hurt=hurt) for seed in range(101, 101 + count)]
         names = [f"{'hurt' if hurt else 'whole'}-{seed}" for seed in range(101, 101 + count)]
-        overheads = [evaluated(out, out / name / "learned.npz", args.judges) for name in names]
+        overheads = [evaluated(out, learned(out / name, start), args.judges) for name in names]
         rows.append(["random deaths" if hurt else "none dies", *row(made, overheads)])
     head = ("runs", "number", "planned deaths", "workers killed", "workers back", "tasks unaccounted", "failed runs")
     print(f"before learning {evaluated(out, start, args.judges):.4f}\n")

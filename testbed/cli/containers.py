@@ -47,9 +47,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 def planned(args: argparse.Namespace) -> Containers:
     """The processes of the run that ``args`` describe; raises `TestbedError` for whatever is wrong with them."""
     loading.check([args.policy], args.scenario)
-    if loading.is_own(args.policy):
+    if loading.parts(args.policy)[2]:
         raise UsageError(
-            f"--policy {args.policy}", "images hold the testbed's own policies; run yours without containers"
+            f"--policy {args.policy}: images hold no checkpoints and no code of users",
+            "name a policy that needs neither, as greedy-do, or run without containers",
         )
     resolved, workload = common.load(args.scenario, args)
     plan = resolved.plan(workload, args.policy, second_offload=False, live=True)

@@ -56,7 +56,7 @@ EXAMPLES = {
     },
     "reproduce": {
         "testbed reproduce --list": "the claims",
-        "testbed reproduce --quick": "under ten minutes on two cores",
+        "testbed reproduce --quick": "short trainings",
         "testbed reproduce 3 6 --out study": "two claims, in full",
         "testbed reproduce --on testbed": "a part on processes too",
     },

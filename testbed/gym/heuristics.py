@@ -3,6 +3,7 @@
 They work wherever an agent does: in a wrapper, a vector, an evaluation, or as an expert to imitate.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,12 @@ BACKLOG, FORWARDED, AIR, TASKS = 7, 9, 10, 21
 ModelState = tuple[NDArray[Any], ...] | None  # what a model with a memory would keep from slot to slot
 
 
-class _Model:
+class _Model(ABC):
     """What decides from observations alone, with the face of Stable-Baselines3's models."""
 
+    @abstractmethod
     def __call__(self, seen: ArrayLike) -> NDArray[np.int8]:
         """The action (N,) for an observation (L,), or (W, N) for (W, L)."""
-        raise NotImplementedError
 
     def predict(
         self, observation: Any, state: ModelState = None, *_: object, **__: object

@@ -112,7 +112,8 @@ def test_many_ues_share_containers(capsys):
     assert len(members(found["services"])) <= 101
 
 
-def test_a_policy_of_ones_own_is_refused_with_what_to_do(tmp_path):
+@pytest.mark.parametrize("policy", ["mine:P", "priced-do:tuned.json"])
+def test_a_policy_that_needs_a_file_of_its_own_is_refused_with_what_to_do(tmp_path, policy):
     (tmp_path / "mine.py").write_text("class P:\n    def decide(self, cell, rng):\n        return {}\n")
-    found = call("compose", "smoke", "--policy", "mine:P", cwd=tmp_path, code=2)
-    assert "without containers" in found.stderr
+    found = call("compose", "smoke", "--policy", policy, cwd=tmp_path, code=2)
+    assert "without containers" in found.stderr and "checkpoints" in found.stderr
