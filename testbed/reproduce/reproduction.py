@@ -35,8 +35,8 @@ QUICK = Effort(
 )
 FULL = Effort(
     name="full",
-    faithful_episodes=6000,
-    our_episodes=12_000,
+    faithful_episodes=4000,
+    our_episodes=8000,
     seeds=5,
     densities=(0.3, 0.45, 0.6, 0.75, 0.9),
     variant_densities=(0.3, 0.6, 0.9),
@@ -45,10 +45,10 @@ FULL = Effort(
     bound_slots=50,
     bound_workloads=5,
     bound_evaluations=200_000,
-    cost_episodes=4000,
+    cost_episodes=3000,
     live_slots=100,
     live_seeds=3,
-    live_speed=4.0,
+    live_speed=10.0,
 )
 
 
