@@ -102,4 +102,5 @@ def live() -> str:
         numbers = [_number(value) for pair in (one["delay_s"], one["energy_j"]) for value in pair]
         cells = (f"{one['density']:g}", one["strategy"], str(one["seed"]), one["grade"], *numbers)
         rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
+    drawn = sorted((FOLDER / "figures").glob("live-*.svg"))
+    return "\n".join([*rows, *(f"\n![{path.stem}](reproduction/figures/{path.name})" for path in drawn)])

@@ -68,7 +68,7 @@ def lines(series: Sequence[Series], scale: Scale, marked: Sequence[Marker] = (),
         return EMPTY_CHART
     frame = _frame(drawn, scale)
     parts = [_axes(frame, scale), *(_mark(frame, marker) for marker in _apart(frame, marked))]
-    parts += [_line(frame, line, n) for n, line in enumerate(drawn)]
+    parts.append(_inside(frame, drawn, "".join(_line(frame, line, n) for n, line in enumerate(drawn))))
     names = list(groups) or [line.name for line in drawn]
     label = f"{scale.y_title} by {scale.x_title}"
     legend = _legend([(_key(n), name) for n, name in enumerate(names)]) if len(names) > 1 else ""
@@ -147,6 +147,15 @@ def _frame(drawn: Sequence[Series], scale: Scale) -> _Frame:
     if high <= low:
         low, high = (low, low + 1.0) if scale.high is None else (high - 1.0, high)
     return _Frame(x_low, x_high if x_high > x_low else x_low + 1.0, low, high)
+
+
+def _inside(frame: _Frame, drawn: Sequence[Series], lines: str) -> str:
+    """``lines``, cut off at the axes if one of them leaves the frame."""
+    if all(frame.y_low <= y <= frame.y_high for line in drawn for y in line.y if math.isfinite(y)):
+        return lines
+    width, height = CHART_WIDTH - LEFT_MARGIN - RIGHT_MARGIN, CHART_HEIGHT - TOP_MARGIN - BOTTOM_MARGIN
+    place = f'x="{LEFT_MARGIN}" y="{TOP_MARGIN}" width="{width}" height="{height}"'
+    return f'<svg {place} viewBox="{LEFT_MARGIN} {TOP_MARGIN} {width} {height}">{lines}</svg>'
 
 
 def _line(frame: _Frame, line: Series, number: int) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from testbed.record.files import unwritable
 from testbed.report import plots, svg
 from testbed.report.series import Series
-from testbed.reproduce.figures import StudyFigure
+from testbed.reproduce.study_figure import StudyFigure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,19 +28,20 @@ def save(figure: StudyFigure, folder: Path) -> list[Path]:
 def _draw(axes: "Axes", figure: StudyFigure) -> None:
     for n, line in enumerate(figure.lines):
         colour = plots.OKABE_ITO[n % len(plots.OKABE_ITO)]
-        alone = line.name == "dips"
         axes.plot(
             line.x,
             line.y,
             color=colour,
-            linestyle="" if alone else plots.STROKES[n % len(plots.STROKES)],
+            linestyle="" if line.dots else plots.STROKES[n % len(plots.STROKES)],
             linewidth=1.0,
-            marker="v" if alone else "o" if len(line.x) < 12 else "",
+            marker="v" if line.dots else "o" if len(line.x) < 12 else "",
             markersize=3.0,
             label=line.name,
         )
         if line.low:
             axes.fill_between(line.x, line.low, line.high, color=colour, alpha=FILLED, linewidth=0.0)
+    if figure.y_range:
+        axes.set_ylim(figure.y_range)
     axes.set_xlabel(figure.x_title)
     axes.set_ylabel(figure.y_title)
     plots.legend(axes)
@@ -51,5 +52,5 @@ def chart(figure: StudyFigure) -> str:
     found = [Series(line.name, line.x, line.y) for line in figure.lines]
     for n, line in enumerate(figure.lines):
         found += [Series(f"{line.name}, 95 % interval", line.x, bound, n) for bound in (line.low, line.high) if bound]
-    scale = svg.Scale(figure.x_title, figure.y_title)
+    scale = svg.Scale(figure.x_title, figure.y_title, *(figure.y_range or ()))
     return svg.lines(found, scale, groups=[line.name for line in figure.lines])

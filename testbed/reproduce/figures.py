@@ -2,77 +2,25 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import cast
 
-import msgspec
-
-from testbed.analysis import convergence, dips, intervals
+from testbed.analysis import convergence, dips
 from testbed.model.statistics import mean
 from testbed.reproduce.results import Results
 from testbed.reproduce.studies import A3C, A3C_DO, BASE, DQN, DQN_DO, EXPLORING, LC, OUR_REGION, VARIANTS, Study
+from testbed.reproduce.study_figure import ON_PROCESSES, FigureLine, StudyFigure, over_seeds, slug
 from testbed.reproduce.units import COST_LEARNERS
 
 NAMES = {LC: "LC", DQN: "DQN", DQN_DO: "DQN-DO", A3C: "A3C", A3C_DO: "A3C-DO"}
-LEARNERS_ALONE = {strategy: name for strategy, name in NAMES.items() if strategy != LC}
-DELAYS = 3  # the claim whose figures leave out LC: its unstable backlogs would flatten all others
-DIGITS, MOST_ROUNDS = 6, 600
+UNFRAMED = ("delay_s", "reward")  # of LC, whose unstable backlogs would flatten all others
+MOST_ROUNDS = 600
 EPISODES, DENSITY = "episode", "task density"
 MB = 1e6
 
 
-class FigureLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A line: its points, and the bounds of their 95 % intervals, NaN where there are none."""
-
-    name: str
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-    low: tuple[float, ...] = ()
-    high: tuple[float, ...] = ()
-
-
-class StudyFigure(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure of a ``claim``: the stem of its files, titles, lines. ``timed``: of measured time, no two runs' same."""
-
-    claim: int
-    stem: str
-    title: str
-    x_title: str
-    y_title: str
-    lines: tuple[FigureLine, ...]
-    timed: bool = False
-
-    @property
-    def rows(self) -> list[tuple[str, ...]]:
-        """The data as text, titles first; numbers have six digits, an unknown bound is empty."""
-        head = ("line", self.x_title, self.y_title, "low", "high")
-        return [head, *(row for line in self.lines for row in _rows(line))]
-
-
-def _rows(line: FigureLine) -> Iterator[tuple[str, ...]]:
-    nothing = (math.nan,) * len(line.x)
-    for point in zip(line.x, line.y, line.low or nothing, line.high or nothing, strict=True):
-        yield (line.name, *(f"{value:.{DIGITS}g}" if math.isfinite(value) else "" for value in point))
-
-
-def slug(text: str) -> str:
-    """``text`` as a part of a file's name."""
-    return "-".join("".join(c if c.isalnum() else " " for c in text).split()).lower()
-
-
 def figures(claims: Iterable[int], results: Results) -> list[StudyFigure]:
-    """The figures of ``claims``, in their order."""
-    return [figure for claim in claims for figure in DRAWN_OF[claim](results)]
-
-
-def over_seeds(name: str, x: Sequence[float], columns: Sequence[Sequence[float]]) -> FigureLine:
-    """A line of means with intervals; ``columns`` hold the values of all seeds for each ``x``."""
-    found = [intervals.of_mean(column) for column in columns]
-    return FigureLine(
-        name=name,
-        x=tuple(x),
-        y=tuple(one.value for one in found),
-        low=tuple(one.low for one in found),
-        high=tuple(one.high for one in found),
-    )
+    """The figures of ``claims``, in their order, and those of the check on processes if there was one."""
+    return [*(figure for claim in claims for figure in DRAWN_OF[claim](results)), *_on_processes(results)]
 
 
 def _curve(results: Results, study: Study, strategy: str, density: float, name: str) -> FigureLine:
@@ -120,7 +68,8 @@ def _against_density(
     for strategy, name in strategies.items():
         columns = [results.metric(study.name, strategy, density, metric) for density in densities]
         if all(columns):
-            found.append(over_seeds(name, densities, columns))
+            framed = strategy != LC or metric not in UNFRAMED
+            found.append(over_seeds(name, densities, columns, framed=framed))
     return tuple(found)
 
 
@@ -134,7 +83,7 @@ def _of_metric(
             title=f"{y_title[0].upper()}{y_title[1:]} against density: {study.name}",
             x_title=DENSITY,
             y_title=y_title,
-            lines=_against_density(results, study, metric, NAMES if claim != DELAYS else LEARNERS_ALONE),
+            lines=_against_density(results, study, metric, NAMES),
         )
 
 
@@ -177,7 +126,11 @@ def _self_adjustment(results: Results) -> Iterator[StudyFigure]:
             x = tuple(log["episodes"][begin:])
             lines = [FigureLine(name=name, x=x, y=_standard(log[column][begin:])) for name, column in columns.items()]
             points = [n - begin for dip in found for n in range(dip.begin, dip.end)]
-            lines.append(FigureLine(name="dips", x=tuple(x[n] for n in points), y=tuple(lines[0].y[n] for n in points)))
+            lines.append(
+                FigureLine(
+                    name="dips", x=tuple(x[n] for n in points), y=tuple(lines[0].y[n] for n in points), dots=True
+                )
+            )
             yield StudyFigure(
                 claim=5,
                 stem=f"5-adjustment-{slug(study.name)}-{strategy}",
@@ -247,6 +200,38 @@ def _beyond(results: Results) -> Iterator[StudyFigure]:
         y_title="mean overhead",
         lines=tuple(over_seeds(name, densities, [one[name] for one in found]) for name in found[0]),
     )
+
+
+def _on_processes(results: Results) -> Iterator[StudyFigure]:
+    """The twin's delays and energies, and as dots those of the same workloads on processes."""
+    runs = results.live()
+    densities = sorted({unit.density for unit, _ in runs})
+    strategies = [name for name in NAMES if any(unit.strategy == name for unit, _ in runs)]
+    for metric, title in (("delay_s", "mean delay of a task, s"), ("energy_j", "mean energy of a task, J")):
+        lines = []
+        for strategy in strategies:
+            for backend in ("twin", "testbed"):
+                columns = [
+                    [
+                        float(cast(Mapping[str, float], found[backend])[metric])
+                        for unit, found in runs
+                        if (unit.strategy, unit.density) == (strategy, density)
+                    ]
+                    for density in densities
+                ]
+                name = f"{NAMES[strategy]}, {backend}"
+                framed = strategy != LC or metric not in UNFRAMED
+                lines.append(over_seeds(name, densities, columns, framed=framed, dots=backend == "testbed"))
+        if lines:
+            yield StudyFigure(
+                claim=ON_PROCESSES,
+                stem=f"live-{slug(metric[:-2])}-measured",
+                title=f"On processes and on the twin: {title}, {OUR_REGION.name}",
+                x_title=DENSITY,
+                y_title=title,
+                lines=tuple(lines),
+                timed=True,
+            )
 
 
 DRAWN_OF = {

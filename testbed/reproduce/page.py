@@ -11,8 +11,8 @@ from testbed.report.page import document
 from testbed.report.tables import number
 from testbed.reproduce import drawing
 from testbed.reproduce.document import ReproductionDocument
-from testbed.reproduce.figures import StudyFigure
 from testbed.reproduce.judgement import DEPENDS, FAILS, HOLDS, REFUTED, SHOWN, JudgedClaim, Part
+from testbed.reproduce.study_figure import ON_PROCESSES, StudyFigure
 
 VERDICT_LEVELS = {HOLDS: "good", DEPENDS: "fair", FAILS: "bad"}
 CELL, TEXT = "<td>", '<td class="text" style="white-space:normal;min-width:9rem;vertical-align:top">'
@@ -30,7 +30,7 @@ def page(found: ReproductionDocument, figures: Sequence[StudyFigure]) -> str:
         f"<nav>{links}</nav>",
         f'<section id="verdicts"><h2>Verdicts</h2>{_verdicts(found.claims)}</section>',
         *(_section(claim, [figure for figure in figures if figure.claim == claim.number]) for claim in found.claims),
-        *([f'<section id="live"><h2>On processes</h2>{_live(found)}</section>'] if found.live else []),
+        *([_live(found, [figure for figure in figures if figure.claim == ON_PROCESSES])] if found.live else []),
     ]
     return document(title, "".join(parts))
 
@@ -71,18 +71,19 @@ def _section(claim: JudgedClaim, figures: Sequence[StudyFigure]) -> str:
     ]
     table = _table(("case", "statement", "measure", "value and 95 % interval over seeds", "finding"), rows)
     notes = "".join(f'<p class="dim">{escape(note)}</p>' for note in claim.notes)
+    verdict = f'<div class="verdict {VERDICT_LEVELS[claim.verdict]}"><b>{claim.verdict}</b> {escape(claim.said)}</div>'
+    heading = f"{claim.number} {escape(claim.title)}"
+    return f'<section id="claim-{claim.number}"><h2>{heading}</h2>{verdict}{_cards(figures)}{table}{notes}</section>'
+
+
+def _cards(figures: Sequence[StudyFigure]) -> str:
     cards = "".join(
         f'<figure class="card"><h3>{escape(figure.title)}</h3>{drawing.chart(figure)}</figure>' for figure in figures
     )
-    verdict = f'<div class="verdict {VERDICT_LEVELS[claim.verdict]}"><b>{claim.verdict}</b> {escape(claim.said)}</div>'
-    heading = f"{claim.number} {escape(claim.title)}"
-    return (
-        f'<section id="claim-{claim.number}"><h2>{heading}</h2>{verdict}<div class="charts">{cards}</div>{table}{notes}'
-        "</section>"
-    )
+    return f'<div class="charts">{cards}</div>'
 
 
-def _live(found: ReproductionDocument) -> str:
+def _live(found: ReproductionDocument, figures: Sequence[StudyFigure]) -> str:
     head = ("density", "strategy", "seed", "grade", "delay, s: testbed", "twin", "energy, J: testbed", "twin")
     rows = [
         _row(
@@ -99,4 +100,4 @@ def _live(found: ReproductionDocument) -> str:
         )
         for point in found.live
     ]
-    return _table(head, rows)
+    return f'<section id="live"><h2>On processes</h2>{_cards(figures)}{_table(head, rows)}</section>'

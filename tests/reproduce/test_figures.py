@@ -11,8 +11,11 @@ from controller.learn.learner import TrainConfig
 from testbed.reproduce import drawing
 from testbed.reproduce.claims import judge
 from testbed.reproduce.document import USUAL_UPDATES, USUAL_WORLDS, ReproductionDocument, how, live_points
-from testbed.reproduce.figures import FigureLine, StudyFigure, figures
+from testbed.reproduce.figures import figures
 from testbed.reproduce.page import page
+from testbed.reproduce.studies import LC
+from testbed.reproduce.study_figure import FigureLine, StudyFigure
+from testbed.reproduce.units import PLAY
 from tests.reproduce.made import MADE, results
 
 
@@ -49,7 +52,31 @@ def test_a_figure_is_written_in_two_formats_and_as_data(tmp_path):
     assert {path: path.read_bytes() for path in files} == again
 
 
-def test_the_page_says_each_verdict_and_escapes_what_it_shows(drawn):
+def test_the_axis_holds_the_learners_and_an_unstable_backlog_leaves_it():
+    def overloaded(unit, found):
+        if unit.strategy == LC and unit.kind == PLAY:
+            found["measured"]["delay_s"] = [500.0, 500.0]
+        return found
+
+    found = results(overloaded, live=True)
+    one = next(figure for figure in figures([3], found) if figure.stem == "3-delay-ours-region")
+    assert [row[2] for row in one.rows if row[0] == "LC"] == ["500", "500"]  # it is in the data, and drawn cut off
+    low, high = one.y_range
+    assert 0.9 < low < 1.0 and 2.0 < high < 2.2
+    chart = drawing.chart(one)
+    assert chart.count("<svg") == 2 and ">500<" not in chart
+    assert next(figure for figure in figures([4], found) if figure.stem == "4-energy-ours-region").y_range is None
+
+
+def test_runs_on_processes_are_dots_beside_the_twins_lines():
+    delay, energy = (figure for figure in figures([], results(live=True)))
+    assert (delay.stem, energy.stem) == ("live-delay-measured", "live-energy-measured")
+    assert [(line.name, line.dots) for line in delay.lines][-2:] == [("A3C-DO, twin", False), ("A3C-DO, testbed", True)]
+    assert [row[1:3] for row in delay.rows if row[0] == "A3C, testbed"] == [("0.3", "1.01"), ("0.9", "1.01")]
+    assert figures([], results()) == []
+
+
+def test_the_page_says_each_verdict_and_escapes_what_it_shows():
     found = results(live=True)
     document = ReproductionDocument(
         form="tiny <b>",
@@ -58,14 +85,15 @@ def test_the_page_says_each_verdict_and_escapes_what_it_shows(drawn):
         claims=judge(range(1, 9), found),
         live=live_points(found),
     )
+    drawn = figures(range(1, 9), found)
     text = page(document, drawn)
     assert "tiny &lt;b&gt;" in text and "tiny <b>" not in text
     for claim in document.claims:
         assert f'id="claim-{claim.number}"' in text and claim.said.split(";")[0].replace("'", "&#x27;") in text
     assert text.count('<figure class="card">') == len(drawn) and 'id="live"' in text
     assert "nan" not in re.sub(r"<script>.*", "", text, flags=re.DOTALL).lower().replace("finance", "")
-    for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
-        ElementTree.fromstring(svg)
+    for card in re.findall(r"<figure class.*?</figure>", text, re.DOTALL):
+        ElementTree.fromstring(card)
 
 
 def test_how_short_trainings_are_is_told_by_the_defaults():
