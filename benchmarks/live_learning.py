@@ -20,7 +20,8 @@ HALF = (
 )
 TRUE, OTHER = "true", "half"
 POLICY = "a3c-do"
-WAYS = "replay-1,a3c-1,a3c-2,a3c-3"
+SYNCHRONOUS = "synchronous"
+WAYS = f"replay-1,a3c-1,a3c-2,a3c-3,{SYNCHRONOUS}"
 LATENCIES = {"answered p50, p99 ms": "answered", "seen p50, p99 ms": "seen"}
 LIVE = ("--set", "emulation.burn=0.02", "--set", "emulation.payload=declared")
 
@@ -89,7 +90,9 @@ def show_frozen(runs: list[Entry]) -> None:
 
 
 def options_of(way: str) -> tuple[str, ...]:
-    """The options of a way to learn, named by its mode and its number of workers: ``replay-1``, ``a3c-3``."""
+    """The options of a way to learn, its mode and its number of workers: ``replay-1``, ``a3c-3``; or `SYNCHRONOUS`."""
+    if way == SYNCHRONOUS:
+        return "--learn", "--synchronous"
     mode, _, workers = way.rpartition("-")
     return "--learn", "--mode", mode, "--workers", workers
 
