@@ -116,7 +116,8 @@ def _grade(run: RecordedRun, measured: fidelity.Measured) -> tuple[str | None, s
         why = f"{names} told nothing of timers and CPUs"
         return None, why, "processes do when they end: interrupt a run (Ctrl-C) instead of killing it"
     verdict = fidelity.grade(measured)
-    culprit = incidents.culprit(run.record.events) if verdict.worst else ""
+    busy = measured.host_cpu > fidelity.BUSY_LIMIT
+    culprit = incidents.culprit(run.record.events, host_busy=busy) if verdict.worst else ""
     if culprit and not fidelity.is_held_back(measured.throttled):
         return verdict.grade, f"{verdict.worst}, and {culprit}", "find out what held that process up; the host did not"
     return verdict.grade, verdict.worst, verdict.remedy

@@ -160,10 +160,21 @@ class LocalSupervisor:
 
     def kill(self, name: str) -> None:
         """See `Supervisor`."""
+        self._signal(name, signal.SIGKILL)
+
+    def freeze(self, name: str) -> None:
+        """See `Supervisor`."""
+        self._signal(name, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """See `Supervisor`."""
+        self._signal(name, signal.SIGCONT)
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
         handle = self._handles.get(name)
         if handle is not None:
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(handle.pidfd, signal.SIGKILL)
+                signal.pidfd_send_signal(handle.pidfd, number)
 
     def forget(self, name: str) -> None:
         """See `Supervisor`."""
