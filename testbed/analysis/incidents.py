@@ -96,7 +96,7 @@ def silences(events: Iterable[EventRow]) -> list[tuple[str, float, str]]:
 def culprit(events: Sequence[EventRow], *, host_busy: bool = False) -> str:
     """The process that was silent, or stood still while the others went on, with what it did; "" if none did.
 
-    Delays that are wrong because of it say nothing of the host. One that was busy all the time (``host_busy``) may itself
+    Delays that are wrong because of it say nothing of the host. One that was busy all along (``host_busy``) may itself
     have let a process stand still.
     """
     paused = pauses(events)
