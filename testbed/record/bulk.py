@@ -6,6 +6,7 @@ sees the file when it is whole. sqlite.org/fileformat2.html is the format.
 """
 
 import contextlib
+import itertools
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from testbed.record import cells, writer
 from testbed.record.files import replacing
 
 INTERIOR, INTERIOR_HEADER = 5, 12
+CHILD = 2 + 4 + 9  # bytes of an interior page, at most: pointer, number of the page, last row
 SIZE_AT, CHANGES_AT, COUNT_AT, VALID_AT = 16, 24, 28, 92
 LOCK_BYTE = 1 << 30
 LAID_AT_ONCE = 1 << 11
@@ -124,10 +126,15 @@ class BulkFile:
         self._grow(root, children)
 
     def _grow(self, root: int, children: list[tuple[int, int]]) -> None:
-        """Put interior pages above ``children``, (page, its last row) in order, until one is left: the root."""
-        most = (self._size - INTERIOR_HEADER) // (2 + 4 + 9)
+        """Put interior pages above ``children``, (page, its last row) in order, until one is left: the root.
+
+        Children are shared out evenly: a page above a single one is none to SQLite.
+        """
+        most = (self._size - INTERIOR_HEADER) // CHILD
         while len(children) > most:
-            groups = [children[at : at + most] for at in range(0, len(children), most)]
+            count = -(-len(children) // most)
+            edges = [len(children) * n // count for n in range(count + 1)]
+            groups = [children[begin:end] for begin, end in itertools.pairwise(edges)]
             made = np.stack([_interior(group, self._size) for group in groups])
             children = list(zip(self._append(made), (group[-1][1] for group in groups), strict=True))
         self._write(root, _interior(children, self._size))
