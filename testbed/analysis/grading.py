@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from testbed.analysis import incidents, replay
+from testbed.analysis import incidents, reference
 from testbed.model import fidelity, histogram
 from testbed.node.lateness import HELD
 from testbed.protocol.placement import processes_of
@@ -62,10 +62,10 @@ def graded(run: RecordedRun) -> Fidelity:
     events = run.record.events
     asked = run.resolved.emulation
     host, speed = _host(events), float(run.meta.get("speed", asked.speed))
-    pairs, doubt_ns = replay.delay_pairs(run.tasks, replay.as_recorded(run).tasks), clock_doubt_ns(events) * speed
+    pairs, doubt_ns = reference.delay_pairs(run), clock_doubt_ns(events) * speed
     measured = fidelity.Measured(
         error=fidelity.delay_error(pairs, doubt_ns),
-        doubt=fidelity.delay_error([(reference, reference) for _, reference in pairs], doubt_ns),
+        doubt=fidelity.delay_error([(ideal, ideal) for _, ideal in pairs], doubt_ns),
         tasks=len(run.tasks),
         slipped=round(counted((event.source, event.value) for event in events if event.kind == "slipped")),
         cpu=burnt(events),

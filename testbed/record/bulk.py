@@ -47,6 +47,8 @@ def write(
                     file.fill(roots[writer.TABLES[table.kind]], table)
             with _opened(beside) as db:
                 db.execute("REINDEX tasks")
+                for table in tables:
+                    _look_through(db, table)
                 writer.insert(db, EventRow, events)
     except sqlite3.Error as error:
         raise StartError(f"{path}: cannot write the record ({error})", writer.WRITE_REMEDY) from None
@@ -75,6 +77,14 @@ def _empty(path: Path, meta: Mapping[str, object]) -> dict[str, int]:
         writer.put_meta(db, meta)
     with _opened(path) as db:
         return dict(db.execute("SELECT name, rootpage FROM sqlite_master WHERE type = 'table'").fetchall())
+
+
+def _look_through(db: sqlite3.Connection, table: ColumnTable[Any]) -> None:
+    """Let SQLite visit every page of a table: what it cannot read is found while the columns are still there."""
+    name = writer.TABLES[table.kind]
+    (count,) = db.execute(f"SELECT count(*) FROM {name}").fetchone()
+    if count != len(table):
+        raise sqlite3.DatabaseError(f"{len(table)} rows of {name} were laid down, and {count} are found")
 
 
 class BulkFile:
