@@ -68,6 +68,7 @@ def disguise(record: Path) -> None:
         ]
         rows = [(0, source, "burn", "0.0", 0.0) for source in sources]
         db.executemany("INSERT INTO events (at_ns, source, kind, detail, value) VALUES (?, ?, ?, ?, ?)", rows)
+    record.with_name("verdict.json").unlink()
 
 
 def run(row: Entry, against: str) -> Entry:
