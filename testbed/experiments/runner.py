@@ -135,6 +135,19 @@ def perform(
     return path
 
 
+def planned_elsewhere(order: Order) -> Plan:
+    """The plan of a live ``order`` that is carried out elsewhere, where automatic values are found; raises
+    `TestbedError` for what would be refused there.
+    """
+    _, double = _policy(order)
+    plan = order.resolved.plan(order.workload, order.policy, second_offload=double, live=True)
+    payload.refuse(plan)
+    if not order.learn:
+        return plan
+    learns = LearningPlan(mode=order.mode, workers=order.workers, team=order.resolved.scenario.agent.team)
+    return msgspec.structs.replace(plan, learn=True, learning=learns)
+
+
 def _policy(order: Order) -> tuple[Policy | None, bool]:
     """The policy, None where the clock does not ask it here, and whether second offload is on."""
     if order.answers is not None or order.choices is not None:

@@ -11,16 +11,19 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+from testbed.hosts.learned import LearnedFile
 from testbed.hosts.lines import (
     AskLog,
     HostReady,
     HostRun,
     HostServes,
     KillRole,
+    Learned,
     Lines,
     LogTail,
     LookAt,
     Looked,
+    Pause,
     Probe,
     Probed,
     Report,
@@ -34,6 +37,7 @@ from testbed.live.local_supervisor import LocalSupervisor
 from testbed.model.errors import StartError
 from testbed.node.credentials import KEY_FOLDER, PLACES, write_private
 from testbed.protocol.codec import PROTOCOL_VERSION
+from testbed.record import learning_requests
 
 TAIL_LINES, IDLE_MS, READ_BYTES = 20, 1000, 1 << 16
 
@@ -61,6 +65,7 @@ class HostAgent:
     def __init__(self, folder: Path, reader: int, writer: int) -> None:
         self._folder, self._reader, self._writer = folder, reader, writer
         self._supervisor: LocalSupervisor | None = None
+        self._learned = LearnedFile(folder)
         self._incoming = select.poll()
         self._incoming.register(reader, select.POLLIN)
 
@@ -82,6 +87,7 @@ class HostAgent:
         """What comes next; deaths are told meanwhile."""
         while self._supervisor is not None:
             self._supervisor.wait(self._reader, IDLE_MS)
+            self._tell_learned()  # first: a learner's last words are in its checkpoint
             self._tell_deaths(self._supervisor)
             if self._incoming.poll(0):
                 break
@@ -99,6 +105,8 @@ class HostAgent:
                 self._start(self._supervisor, request)
             case KillRole(name):
                 self._supervisor.kill(name)
+            case Pause(paused):
+                (learning_requests.pause if paused else learning_requests.resume)(self._folder)
             case LookAt(name):
                 self._say(Looked(name, self._supervisor.works(name)))
             case AskLog(name):
@@ -130,6 +138,11 @@ class HostAgent:
             log = tuple(supervisor.log_tail(name, TAIL_LINES))
             supervisor.forget(name)
             self._say(RoleDied(name, child.incarnation, supervisor.crashed(name), log))
+
+    def _tell_learned(self) -> None:
+        checkpoint = self._learned.news()
+        if checkpoint is not None:
+            self._say(Learned(checkpoint))
 
     def _say(self, report: Report) -> None:
         data = memoryview(encode_line(report))

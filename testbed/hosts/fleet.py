@@ -5,6 +5,7 @@ is not there to start yet is started when it is.
 """
 
 import contextlib
+import logging
 import select
 import time
 from collections import defaultdict
@@ -15,24 +16,33 @@ import msgspec
 
 from testbed.hosts.channel import ChannelSource
 from testbed.hosts.host import HostLink
+from testbed.hosts.learned import PauseRequest
 from testbed.hosts.lines import (
     AskLog,
     HostRun,
     KillRole,
+    Learned,
     LogTail,
     LookAt,
     Looked,
+    Pause,
     Report,
     RoleDied,
     RoleStarted,
     StartRole,
 )
 from testbed.live.supervisor import Child, ClockReading
+from testbed.model.errors import StartError
+from testbed.model.learning import is_learner
 from testbed.node.credentials import KEY_FOLDER, PLACES
+from testbed.record.files import keep
+from testbed.record.learning_requests import LEARNED_FILE
 
 NS_PER_S = 1_000_000_000
 HUNG_NS, PROBE_EVERY_NS, ANSWER_NS = NS_PER_S, NS_PER_S, NS_PER_S // 2
+PAUSE_EVERY_NS = NS_PER_S // 10
 LOST = "its host agent is gone"
+LOG = logging.getLogger(__name__)
 
 
 class Look(msgspec.Struct):
@@ -61,6 +71,7 @@ class FleetSupervisor:
         self._logs: dict[str, tuple[str, ...]] = {}
         self._crashed: set[str] = set()
         self._clocks: dict[str, ClockReading] = {}
+        self._pause = PauseRequest(run_dir, PAUSE_EVERY_NS)
         self._had_any = False
         self._poll = select.poll()
         if source.fd >= 0:
@@ -173,7 +184,10 @@ class FleetSupervisor:
         for link in list(self._links.values()):
             reports = link.hear()
             for report in reports or ():
-                self._take(report)
+                if isinstance(report, Learned):
+                    self._keep(link, report)
+                else:
+                    self._take(report)
             if reports is None:
                 self._lose(link)
         for host, channel in self._source.new():
@@ -188,6 +202,8 @@ class FleetSupervisor:
             if link.serves:
                 for request in self._waiting.pop(host, ()):
                     link.say(request)
+                if self._learns(host) and (paused := self._pause.news(host, now)) is not None:
+                    link.say(Pause(paused))
             elif link.unfit:
                 for request in self._waiting.pop(host, ()):
                     self._end(request.name, (link.unfit,))
@@ -216,6 +232,19 @@ class FleetSupervisor:
             case LogTail(name, log):
                 self._logs[name] = log
 
+    def _learns(self, host: str) -> bool:
+        """Whether processes that learn live with ``host``."""
+        return any(is_learner(name) and self._host_of(name) == host for name in self._children)
+
+    def _keep(self, link: HostLink, learned: Learned) -> None:
+        """Bring what was learned to where it is read, as learners of this host would have."""
+        if not self._learns(link.host):
+            return
+        try:
+            keep(self._run_dir / LEARNED_FILE, learned.checkpoint)
+        except StartError as error:
+            LOG.warning("%s", error)
+
     def _end(self, name: str, log: tuple[str, ...]) -> None:
         self._ended.add(name)
         self._logs[name] = log
@@ -226,6 +255,7 @@ class FleetSupervisor:
         link.channel.close()
         del self._links[link.host]
         self._clocks[link.host] = link.clock()
+        self._pause.forget(link.host)
         for name in self._children:
             if self._host_of(name) == link.host and name not in self._ended:
                 self._end(name, (LOST,))

@@ -116,8 +116,3 @@ def test_without_an_engine_a_verb_says_so_and_starts_nothing(tmp_path, monkeypat
 def test_down_without_up_says_so(tmp_path):
     found = call("down", cwd=tmp_path, code=2)
     assert "nothing was brought up here" in found.stderr and "testbed up" in found.stderr
-
-
-def test_learning_is_refused_in_containers(tmp_path):
-    found = call("run", "smoke", "--backend", "compose", "--learn", cwd=tmp_path, code=2)
-    assert "--learn does not go with --backend compose" in found.stderr

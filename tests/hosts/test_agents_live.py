@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from testbed.analysis.grading import clock_doubt_ns
@@ -17,6 +18,7 @@ from testbed.hosts.fleet import FleetSupervisor
 from testbed.live.launch import launch
 from testbed.live.supervisor import Deployment
 from testbed.model.task import INTERRUPTED
+from testbed.policy.checkpoint import can_learn_online, read
 from testbed.protocol.rows import CLOCK, DIED, RESTARTED
 from testbed.record.reader import read_record
 from testbed.scenario.load import load_scenario
@@ -71,6 +73,22 @@ def test_hosts_whose_clocks_are_days_apart_play_together(tmp_path):
     assert len(record.tasks) == 13 and all(row.finished_ns >= 0 for row in record.tasks)
     [far] = [json.loads(event.detail) for event in record.events if event.kind == CLOCK and event.value > 0.0]
     assert abs(far["ahead_ns"] - 10**15) <= far["uncertainty_ns"] + 10**4 and clock_doubt_ns(record.events) > 0.0
+
+
+def test_what_is_learned_at_a_host_comes_to_the_run_while_it_goes_on(tmp_path):
+    pytest.importorskip("torch")
+    plan = msgspec.structs.replace(planned("slots=40000", "emulation.speed=10"), policy="a3c-do", learn=True)
+    learned = tmp_path / "learned.npz"
+
+    def watch(progress):
+        if learned.exists():
+            os.kill(os.getpid(), signal.SIGINT)
+
+    commands = {"servers": AGENT, "others": AGENT}
+    end = launch(plan, tmp_path, watch, deployment=by(lambda run_dir: AgentCommands(commands, run_dir / "logs")))
+    assert end.reason == INTERRUPTED
+    assert ended(tmp_path).updates[-1].updates == read(learned)[1]["learned"]["updates"] > 0
+    assert can_learn_online(learned).params.size
 
 
 def test_a_host_that_died_comes_back_and_serves_again(tmp_path):
