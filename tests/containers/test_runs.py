@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from testbed.policy import checkpoint, network
 from tests.chaos.support import events
 from tests.command import PATIENCE_S, call, document
 from tests.containers.engine import docker
@@ -67,8 +68,8 @@ def decided(run):
 def _up(images, tmp_path):
     """Starts runs into runs/r, and takes them down in the end."""
 
-    def up(*arguments):
-        call("up", "smoke", *LITTLE, "--out", "runs/r", *arguments, cwd=tmp_path)
+    def up(*arguments, little=LITTLE):
+        call("up", "smoke", *little, "--out", "runs/r", *arguments, cwd=tmp_path)
         return tmp_path / "runs" / "r"
 
     yield up
@@ -102,6 +103,42 @@ def test_a_run_in_containers_is_a_run_as_any(images, tmp_path):
     assert nothing_is_left()
     again = document("replay", "runs/r", "--on", "sim", "--as-recorded", cwd=tmp_path)
     assert again["tasks"]["generated"] == 13
+
+
+def test_a_policy_with_a_checkpoint_decides_as_it_does_here(images, tmp_path):
+    (tmp_path / "tuned").mkdir()
+    (tmp_path / "tuned" / "p.json").write_text('{"policy": "priced", "beta": 0.1, "beta0": 0.0}')
+    asked = ("run", "smoke", "--set", "emulation.burn=0.02", "--policy", "priced-do:tuned/p.json")
+    here = document(*asked, "--out", "here", cwd=tmp_path)
+    there = document(*asked, "--backend", "compose", "--out", "runs/r", cwd=tmp_path)
+    assert there["policy"] == here["policy"] == "priced-do:tuned/p.json" and there["tasks"]["failed"] == 0
+    kept = tmp_path / "runs" / "r" / "policy.json"
+    assert kept.read_bytes() == (tmp_path / "tuned" / "p.json").read_bytes()
+    assert document("replay", "runs/r", "--on", "sim", cwd=tmp_path)["policy"] == here["policy"]
+
+
+@pytest.mark.slow
+def test_a_run_learns_in_containers_and_what_it_learned_comes_out(up, learning_image, tmp_path):
+    checkpoint.save(
+        tmp_path / "a3c.npz",
+        {"parameters": network.initial(1)},
+        {"algorithm": "a3c", "head": "sequential", "second_offload": True},
+    )
+    asked = ("--policy", "a3c-do:a3c.npz", "--learn", "--slots", "40000")
+    run = up(*asked, little=("--set", "emulation.burn=0.02", "--speed", "5"))
+    wait_until(lambda: (run / "learned.npz").exists())
+    call("learn", "runs/r", "pause", cwd=tmp_path)
+    wait_until(lambda: events(run, "learning_paused"))
+    call("learn", "runs/r", "resume", cwd=tmp_path)
+    wait_until(lambda: events(run, "learning_resumed"))
+    docker("kill", "--signal", "INT", "recorder")
+    docker("wait", "recorder")
+    found = document("report", "runs/r", cwd=tmp_path)
+    assert found["learning"]["updates"] > 0 and found["tasks"]["unaccounted"] == 0
+    _, about = checkpoint.read(run / "learned.npz")
+    assert about["learned"]["updates"] >= found["learning"]["updates"]
+    again = ("run", "smoke", "--policy", "a3c-do:runs/r/learned.npz", "--backend", "sim")
+    assert document(*again, cwd=tmp_path)["tasks"]["unaccounted"] == 0
 
 
 @pytest.mark.slow

@@ -75,6 +75,14 @@ def test_hosts_whose_clocks_are_days_apart_play_together(tmp_path):
     assert abs(far["ahead_ns"] - 10**15) <= far["uncertainty_ns"] + 10**4 and clock_doubt_ns(record.events) > 0.0
 
 
+def test_a_checkpoint_travels_to_where_the_controller_is(tmp_path):
+    (tmp_path / "policy.json").write_text('{"policy": "priced", "beta": 0.1, "beta0": 0.0}')
+    plan = msgspec.structs.replace(planned(), policy="priced-do:policy.json")
+    commands = {"servers": AGENT, "others": AGENT}
+    end = launch(plan, tmp_path, deployment=by(lambda run_dir: AgentCommands(commands, run_dir / "logs")))
+    assert end.reason == "" and len(ended(tmp_path).tasks) == 13
+
+
 def test_what_is_learned_at_a_host_comes_to_the_run_while_it_goes_on(tmp_path):
     pytest.importorskip("torch")
     plan = msgspec.structs.replace(planned("slots=40000", "emulation.speed=10"), policy="a3c-do", learn=True)
