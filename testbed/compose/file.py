@@ -26,10 +26,10 @@ TOP_OF_FILE = """\
 # {about}
 # Made by `{command}`; change the scenario and make it again rather than changing this file.
 #
-#   docker compose -f {file} up --build       runs it; ends with the summary
-#   docker compose -f {file} down --volumes   removes what is left of it
-#   docker compose -f {file} run --rm watch   the screen, while it runs
-#   docker compose -f {file} --profile observe up   with Prometheus and Grafana beside it, http://localhost:3000
+#   docker compose -f {file} up --build --exit-code-from recorder   runs it; ends with the summary
+#   docker compose -f {file} down --volumes                         removes what is left of it
+#   docker compose -f {file} run --rm watch                         the screen, while it runs
+#   docker compose -f {file} --profile observe up                   with Prometheus and Grafana, http://localhost:3000
 #
 # `testbed up`, `testbed run --backend compose` and `testbed down` do the same. The record goes to {runs}.
 
@@ -43,7 +43,7 @@ x-container: &container
 x-agent: &agent
   <<: *container
   image: {agent_image}
-{agent_build}  command: [--join, {socket}, --folder, /tmp/run]
+{agent_build}  command: [--join, {socket}, --folder, /tmp/run, --outlast]
   volumes: ["control:{folder}:ro"]
   tmpfs: [/tmp]
   depends_on: {{{recorder}: {{condition: service_healthy}}}}

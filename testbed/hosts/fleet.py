@@ -164,7 +164,7 @@ class FleetSupervisor:
     def close(self) -> None:
         """See `Supervisor`: agents end with their channels, and take along what they started."""
         for link in self._links.values():
-            link.channel.close()
+            self._source.release(link.channel)
         self._links.clear()
         self._children.clear()
         self._source.close()

@@ -182,13 +182,19 @@ def build_base(folder):
     return BASE
 
 
-def fill_wheelhouse(root):
+def build(root, target, name, *more):
+    """The image of ``target``, built without a network."""
+    options = ("--quiet", "--network", "none", "--build-arg", f"BASE={BASE}", "--target", target, *more)
+    docker("build", *options, "--tag", name, "--file", str(root / "compose" / "Dockerfile"), str(root))
+
+
+def fill_wheelhouse(root, *, torch=False):
     """The packages that images are built from; raises `UnavailableError` where they cannot be had."""
     folder = root / "build" / "wheelhouse"
-    if any(folder.glob("pyzmq-*.whl")):
+    if any(folder.glob("torch-*.whl" if torch else "pyzmq-*.whl")):
         return
     done = subprocess.run(
-        ["make", "-o", "install", "wheelhouse", f"VENV={Path(sys.prefix)}"],
+        ["make", "-o", "install", "wheelhouse", f"VENV={Path(sys.prefix)}", f"TORCH={'1' if torch else ''}"],
         cwd=root,
         capture_output=True,
         text=True,

@@ -46,6 +46,9 @@ class FakeSource:
         found, self.coming = self.coming, []
         return found
 
+    def release(self, channel):
+        channel.close()
+
     def close(self):
         self.closed = True
 
