@@ -10,7 +10,7 @@ import msgspec
 
 from testbed.cli.commands import common, learning
 from testbed.compose.file import DATA, METRICS_PORT, SCENARIO, SOCKET, Shape, compose_file, image_kinds
-from testbed.experiments import runner
+from testbed.experiments.elsewhere import planned_elsewhere
 from testbed.experiments.runner import Order
 from testbed.hosts.containers import CONTROLLER, containers_of
 from testbed.model.errors import UsageError
@@ -63,7 +63,7 @@ def planned(args: argparse.Namespace) -> Containers:
     if args.learn:
         order = learning.learning(order, args)
         order = msgspec.structs.replace(order, workers=order.workers or len(resolved.system.edge_servers))
-    return Containers(processes_of(runner.planned_elsewhere(order)), resolved.scenario.emulation.limits)
+    return Containers(processes_of(planned_elsewhere(order)), resolved.scenario.emulation.limits)
 
 
 def written(args: argparse.Namespace, containers: Containers, file: Path, command: str) -> str:

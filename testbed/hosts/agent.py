@@ -18,7 +18,7 @@ from testbed.hosts.lines import (
     HostRun,
     HostServes,
     KillRole,
-    Learned,
+    LearnedSoFar,
     Lines,
     LogTail,
     LookAt,
@@ -40,6 +40,7 @@ from testbed.protocol.codec import PROTOCOL_VERSION
 from testbed.record import learning_requests
 
 TAIL_LINES, IDLE_MS, READ_BYTES = 20, 1000, 1 << 16
+STARTER_S = 200.0  # many begin at once on one machine; how long all may take is for the launcher to say
 
 
 def clock_identity() -> str:
@@ -119,7 +120,7 @@ class HostAgent:
         write_private(self._folder / PLACES, run.places)
         for name, key in run.keys.items():
             write_private(self._folder / KEY_FOLDER / name, key.encode())
-        self._supervisor = LocalSupervisor(self._folder, bytes.fromhex(run.token))
+        self._supervisor = LocalSupervisor(self._folder, bytes.fromhex(run.token), STARTER_S)
         self._say(HostServes())
 
     def _start(self, supervisor: LocalSupervisor, request: StartRole) -> None:
@@ -142,7 +143,7 @@ class HostAgent:
     def _tell_learned(self) -> None:
         checkpoint = self._learned.news()
         if checkpoint is not None:
-            self._say(Learned(checkpoint))
+            self._say(LearnedSoFar(checkpoint))
 
     def _say(self, report: Report) -> None:
         data = memoryview(encode_line(report))

@@ -21,7 +21,7 @@ from testbed.hosts.lines import (
     AskLog,
     HostRun,
     KillRole,
-    Learned,
+    LearnedSoFar,
     LogTail,
     LookAt,
     Looked,
@@ -184,7 +184,7 @@ class FleetSupervisor:
         for link in list(self._links.values()):
             reports = link.hear()
             for report in reports or ():
-                if isinstance(report, Learned):
+                if isinstance(report, LearnedSoFar):
                     self._keep(link, report)
                 else:
                     self._take(report)
@@ -236,7 +236,7 @@ class FleetSupervisor:
         """Whether processes that learn live with ``host``."""
         return any(is_learner(name) and self._host_of(name) == host for name in self._children)
 
-    def _keep(self, link: HostLink, learned: Learned) -> None:
+    def _keep(self, link: HostLink, learned: LearnedSoFar) -> None:
         """Bring what was learned to where it is read, as learners of this host would have."""
         if not self._learns(link.host):
             return

@@ -106,14 +106,14 @@ class Probed(msgspec.Struct, frozen=True, tag="probed"):
     monotonic_ns: int
 
 
-class Learned(msgspec.Struct, frozen=True, tag="learned"):
+class LearnedSoFar(msgspec.Struct, frozen=True, tag="learned"):
     """What those that learn there have learned so far: the bytes of their checkpoint."""
 
     checkpoint: bytes
 
 
 Request = HostRun | StartRole | KillRole | LookAt | AskLog | Probe | Pause
-Report = HostReady | HostServes | RoleStarted | RoleDied | Looked | LogTail | Probed | Learned
+Report = HostReady | HostServes | RoleStarted | RoleDied | Looked | LogTail | Probed | LearnedSoFar
 _ENCODER = msgspec.json.Encoder()
 _REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 _REPORTS: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)

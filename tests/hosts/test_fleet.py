@@ -16,7 +16,7 @@ from testbed.hosts.lines import (
     HostRun,
     HostServes,
     KillRole,
-    Learned,
+    LearnedSoFar,
     Lines,
     LookAt,
     Looked,
@@ -236,14 +236,14 @@ def test_what_a_host_learned_comes_into_the_run_but_from_no_host_that_does_not_l
         agent.serve(supervisor)
         supervisor.start("role", name)
     kept = tmp_path / "learned.npz"
-    other.say(Learned(b"forged"))
+    other.say(LearnedSoFar(b"forged"))
     supervisor.dead()
     assert not kept.exists()
     for checkpoint in (b"first", b"second"):
-        learning.say(Learned(checkpoint))
+        learning.say(LearnedSoFar(checkpoint))
         supervisor.dead()
         assert kept.read_bytes() == checkpoint
-    learning.say(Learned(b"its last"), RoleDied("learner", 0, crashed=False))
+    learning.say(LearnedSoFar(b"its last"), RoleDied("learner", 0, crashed=False))
     assert supervisor.dead() == ["learner"] and kept.read_bytes() == b"its last"
 
 
