@@ -18,6 +18,7 @@ from tests.containers import base_image
 PACKAGES = ("docker.io", "iptables", "docker-compose")
 FETCH_S, START_S, END_S = 120, 60, 30
 NAMESPACES = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+WITH_US = ("setpriv", "--pdeathsig", "KILL")  # whatever ends the tests ends their engine
 BASE = "testbed-test-base"
 FROM_DEBIAN = """#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")/../root
@@ -65,7 +66,7 @@ def _fetch(kept):
     """Debian's engine, unpacked; raises `UnavailableError`."""
     if (kept / "bin").is_dir():
         return
-    for program in ("apt-get", "dpkg-deb", "unshare", "ip"):
+    for program in ("apt-get", "dpkg-deb", "unshare", "setpriv", "ip"):
         if shutil.which(program) is None:
             raise UnavailableError(f"no container engine runs, and there is no {program} to bring one")
     debs = kept / "debs"
@@ -103,7 +104,7 @@ def _start(kept, folder):
     command = ["dockerd", *(str(word) for pair in options.items() for word in pair)]
     with open(folder / "log", "ab") as log:
         daemon = subprocess.Popen(
-            [*NAMESPACES, "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *command],
+            [*WITH_US, *NAMESPACES, "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *command],
             env=os.environ | {"LD_LIBRARY_PATH": str(libraries), "XTABLES_LIBDIR": str(libraries / "xtables")},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -174,11 +175,23 @@ def docker(*arguments, code=0):
 
 
 def build_base(folder):
-    """A base image without a registry of images; its name."""
+    """A base image without a registry of images; its name. `UnavailableError` if none of it can be run."""
     tar = folder / "base.tar"
-    base_image.write(tar)
+    try:
+        base_image.write(tar)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UnavailableError(f"no base image can be made of this host's packages: {error}") from None
     docker("import", str(tar), BASE)
     tar.unlink()
+    tried = subprocess.run(
+        ["docker", "run", "--rm", "--network", "none", BASE, "python3", "--version"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if tried.returncode != 0:
+        lines = tried.stderr.strip().splitlines() or ["it failed without a word"]
+        raise UnavailableError(f"an engine runs, but no container of this host's Python: {lines[-1]}")
     return BASE
 
 

@@ -10,6 +10,7 @@ from testbed.live import process_group
 from testbed.live.launch import launch
 from testbed.live.local_supervisor import LocalSupervisor
 from testbed.live.supervisor import Deployment
+from testbed.protocol.rows import DROPPED_FRAME
 from testbed.record.reader import read_record
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
@@ -53,7 +54,10 @@ def test_a_capture_finds_what_is_sent_in_plain():
     assert capture.found == {b"ue-1-1", FILLER, TOKEN} and capture.missed == 0
 
 
-def test_who_listens_to_a_run_reads_nothing_of_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("encryption", "readable"), [("curve", set()), ("none", {FILLER})])
+def test_who_listens_to_a_run_reads_nothing_but_payload_that_is_to_be_plain(
+    tmp_path, monkeypatch, encryption, readable
+):
     monkeypatch.setattr(process_group, "new_token", lambda: TOKEN)
     with listening(WORDS) as capture:
 
@@ -67,12 +71,13 @@ def test_who_listens_to_a_run_reads_nothing_of_it(tmp_path, monkeypatch):
                     found[name] = (f"tcp://{address}:{free.getsockname()[1]}",) * 2
             return found
 
-        resolved = inputs.resolve(load_scenario("smoke", CHANGES))
+        resolved = inputs.resolve(load_scenario("smoke", [*CHANGES, f"emulation.payload_encryption={encryption}"]))
         tasks = inputs.generate(resolved.scenario, resolved.system)
         plan = resolved.plan(tasks, "offload", second_offload=False, live=True)
         end = launch(plan, tmp_path, deployment=Deployment(LocalSupervisor, endpoints))
     record = read_record(tmp_path / "run.db")
+    assert [event for event in record.events if event.kind == DROPPED_FRAME] == []
     assert end.reason == "" and all(row.finished_ns >= 0 for row in record.tasks)
     sent = sum(row.input_bits for row in record.tasks if row.choice) // 8
-    assert capture.found == set() and capture.missed == 0
+    assert capture.found == readable and capture.missed == 0
     assert capture.bytes > sent > 500_000, "all that was sent has been seen"
