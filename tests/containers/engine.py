@@ -42,7 +42,7 @@ def own(kept, folder):
     """An engine below ``folder``, of programs that are kept in ``kept``: sets what the environment needs."""
     if os.getuid() != 0:
         raise UnavailableError("no container engine runs, and only root can start one")
-    _fetch(kept)
+    fetch(kept)
     before = {name: os.environ.get(name) for name in ("PATH", "DOCKER_HOST")}
     programs = f"{kept}/bin:{kept}/root/usr/sbin:{kept}/root/usr/bin"
     os.environ["PATH"] = f"{programs}:{before['PATH']}"
@@ -62,7 +62,7 @@ def own(kept, folder):
                 os.environ[name] = value
 
 
-def _fetch(kept):
+def fetch(kept: Path) -> None:
     """Debian's engine, unpacked; raises `UnavailableError`."""
     if (kept / "bin").is_dir():
         return
@@ -167,14 +167,14 @@ def _programs():
                 yield f"{process.name} {name}"
 
 
-def docker(*arguments, code=0):
+def docker(*arguments: str, code: int = 0) -> str:
     """What ``docker`` prints, which must end with ``code``."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 
 
-def build_base(folder):
+def build_base(folder: Path) -> str:
     """A base image without a registry of images; its name. `UnavailableError` if none of it can be run."""
     tar = folder / "base.tar"
     try:
@@ -195,13 +195,13 @@ def build_base(folder):
     return BASE
 
 
-def build(root, target, name, *more):
+def build(root: Path, target: str, name: str, *more: str) -> None:
     """The image of ``target``, built without a network."""
     options = ("--quiet", "--network", "none", "--build-arg", f"BASE={BASE}", "--target", target, *more)
     docker("build", *options, "--tag", name, "--file", str(root / "compose" / "Dockerfile"), str(root))
 
 
-def fill_wheelhouse(root, *, torch=False):
+def fill_wheelhouse(root: Path, *, torch: bool = False) -> None:
     """The packages that images are built from; raises `UnavailableError` where they cannot be had."""
     folder = root / "build" / "wheelhouse"
     if any(folder.glob("torch-*.whl" if torch else "pyzmq-*.whl")):

@@ -17,6 +17,19 @@ pytestmark = [pytest.mark.containers, pytest.mark.slow]
 FILE = "compose/compose.yaml"
 
 
+class Compose:
+    """Either Compose: its ``command``, and a folder ``clone``."""
+
+    def __init__(self, command, clone):
+        self.command, self.clone = command, clone
+
+    def __call__(self, *arguments, code=0):
+        command = [*self.command, "--file", FILE, *arguments]
+        done = subprocess.run(command, cwd=self.clone, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+
 @pytest.fixture(name="compose", params=["1.29", "v2"])
 def _compose(request, images, tmp_path, monkeypatch):
     """The command of either Compose, in a folder that looks like a clone of another user's; nothing is left."""
@@ -35,14 +48,9 @@ def _compose(request, images, tmp_path, monkeypatch):
                 pytest.skip(str(why))
         command = ["docker", "compose"]
 
-    def run(*arguments, code=0):
-        done = subprocess.run([*command, "--file", FILE, *arguments], cwd=clone, capture_output=True, text=True)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    run.command, run.clone = command, clone
-    yield run
-    run("down", "--volumes")
+    made = Compose(command, clone)
+    yield made
+    made("down", "--volumes")
     assert nothing_is_left()
 
 
@@ -69,9 +77,8 @@ def test_the_screen_of_a_run_is_shown_in_a_terminal(compose, tmp_path):
     compose("up", "--no-build", "--detach")
     wait_until(lambda: finished(compose.clone / "runs" / "r") >= 5)
     command = [*compose.command, "--file", FILE, "run", "--rm", "watch"]
-    given = {name: os.environ[name] for name in ("PATH", "DOCKER_CONFIG", "DOCKER_HOST") if name in os.environ}
-    images = {name: os.environ[name] for name in os.environ if name.startswith("TESTBED_")}
-    with Terminal(command, compose.clone, **given, **images) as terminal:
+    given = [f"{name}={told}" for name, told in os.environ.items() if name.startswith(("PATH", "DOCKER", "TESTBED"))]
+    with Terminal(["env", *given, *command], compose.clone) as terminal:
         terminal.wait_for("smoke", "ue-1-1", "completed", "es-1")
         terminal.press("q")
         assert terminal.ended() == 0

@@ -43,11 +43,10 @@ def test_an_agent_that_is_to_outlast_its_launcher_ends_after_it(tmp_path):
     try:
         for more in ((), ("--outlast",)):
             agents.append(subprocess.Popen([*join, *more], cwd=ROOT))
-            found = []
-            while not found:
-                found = door.new()
+            while not (found := door.new()):
+                pass
             [(_, channel)] = found
-            while b"here" not in channel.receive():
+            while b"here" not in (channel.receive() or b""):
                 pass
             kept = socket.socket(fileno=os.dup(channel.fd))  # as in `Channel.end_with_process`
             with kept:

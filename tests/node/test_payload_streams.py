@@ -14,6 +14,7 @@ from testbed.node import socket as node_socket
 from testbed.node.credentials import Credentials
 from testbed.node.payload_streams import GREETING, MOST_YOUNG, PayloadStreams, _address
 from testbed.node.socket import Mailbox, envelope
+from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Heartbeat
 from tests.command import PATIENCE_S
 from tests.mailboxes import TOKEN
@@ -117,7 +118,9 @@ def test_who_says_nothing_has_to_go_and_many_of_them_cost_little(places, streams
     reference = ue.owe(there["es-1"].payload_address, there["es-1"].public_key, SIZE)
     until(lambda: es.has_come(there["ue-1-1"].public_key, reference), es, ue)
     now = time.monotonic_ns()
-    monkeypatch.setattr(payload_streams.time, "monotonic_ns", lambda: now + 10 * payload_streams.GREETING_NS)
+    monkeypatch.setattr(
+        "testbed.node.payload_streams.time.monotonic_ns", lambda: now + 10 * payload_streams.GREETING_NS
+    )
     es.turn()
     assert es.refused == len(silent) and not es._young
     for end in silent:
@@ -138,7 +141,7 @@ def payload(number, size):
 
 
 def received(ue, es, count):
-    found = []
+    found: list[Envelope] = []
     limit = time.monotonic() + PATIENCE_S
     while len(found) < count:
         assert time.monotonic() < limit
