@@ -44,6 +44,11 @@ COMPLAINTS: tuple[tuple[str, str, str], ...] = (
         "an image is not there and cannot be pulled",
         "build it from a clone (`docker compose build`), or name a base image that is there: TESTBED_BASE=IMAGE",
     ),
+    (
+        r"failed to build|returned a non-zero code|failed to solve",
+        "an image could not be built",
+        "what went wrong stands above; without a package index run `make wheelhouse` first",
+    ),
 )
 
 

@@ -25,6 +25,14 @@ SAID = {
     'Conflict. The container name "/es-1" is already in use by container "abc".': ("another run", "testbed down"),
     "invalid pool request: Pool overlaps with other one on this address space": ("network", "TESTBED_NETWORK"),
     "pull access denied for testbed-agent, repository does not exist": ("cannot be pulled", "docker compose build"),
+    "ERROR: Service 'recorder' failed to build: The command '/bin/sh -c sh install.sh' returned a non-zero code: 1": (
+        "could not be built",
+        "make wheelhouse",
+    ),
+    'failed to solve: process "/bin/sh -c sh install.sh" did not complete successfully: exit code: 1': (
+        "could not be built",
+        "make wheelhouse",
+    ),
     'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host': (
         "cannot be pulled",
         "TESTBED_BASE",
