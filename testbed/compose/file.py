@@ -194,7 +194,7 @@ def _build(shape: Shape, target: str, indent: int) -> str:
     if not shape.context:
         return ""
     torch = ', TORCH: "1"' if target == "controller" and shape.learns else ""
-    arguments = f'{{BASE: "${{TESTBED_BASE:-{BASE}}}"{torch}}}'
+    arguments = f'{{BASE: "${{TESTBED_BASE:-{BASE}}}", PIP_INDEX_URL: "${{PIP_INDEX_URL:-}}"{torch}}}'
     built = (
         f"{{context: {_quoted(shape.context)}, dockerfile: compose/Dockerfile, target: {target}, args: {arguments}}}"
     )

@@ -172,3 +172,11 @@ def test_a_run_that_learns_has_images_with_torch_of_their_own(capsys):
 def test_what_cannot_learn_is_told_before_anything_starts(tmp_path, asked, why):
     found = call("up", "smoke", *asked, cwd=tmp_path, code=None)
     assert found.returncode == 2 and why in found.stderr and not (tmp_path / "runs").exists()
+
+
+def test_every_stage_that_fetches_packages_knows_the_mirror():
+    """An argument of a stage is not one of the stages that are made from it."""
+    stages = re.split(r"^FROM ", (ROOT / "compose" / "Dockerfile").read_text(), flags=re.MULTILINE)
+    fetching = [stage for stage in stages if "install.sh /" in stage]
+    assert len(fetching) == 3 and all("ARG PIP_INDEX_URL=" in stage for stage in fetching)
+    assert "PIP_INDEX_URL" in yaml.safe_load(SHIPPED.read_text())["services"]["controller"]["build"]["args"]
