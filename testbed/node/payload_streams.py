@@ -125,12 +125,16 @@ class PayloadStreams:
 
     def _accept(self) -> None:
         """Take new connections, a bounded number; the oldest of those that have not greeted makes room."""
-        with contextlib.suppress(OSError):
+        try:
             for _ in range(MOST_YOUNG):
                 end, _ = self._door.accept()
                 end.settimeout(0.0)
                 self._epoll.register(end, select.EPOLLIN | select.EPOLLET)  # half a greeting is no reason to wake
                 self._young.append((time.monotonic_ns() + GREETING_NS, end))
+        except BlockingIOError:
+            pass
+        except OSError:  # no descriptor is left: it will not be better at once
+            self._rests_until_ns = time.monotonic_ns() + DOOR_REST_NS
         while len(self._young) > MOST_YOUNG:
             self._refuse(self._young.popleft()[1])
 
