@@ -1,5 +1,6 @@
 """What passes a host's network interfaces, looked through for words: TCP over IPv4, each direction of a connection put
-together. As a program (``python -c SOURCE WORD…``, words in hex) until it is told to end; it needs CAP_NET_RAW."""
+together. As a program (``python -c SOURCE WORD…``, words in hex) until it is told to end; it needs CAP_NET_RAW, and
+CAP_NET_ADMIN for a buffer that is large enough."""
 
 import json
 import signal

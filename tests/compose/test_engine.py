@@ -24,6 +24,10 @@ SAID = {
     "already allocated": ("a port", "leave out the profile"),
     'Conflict. The container name "/es-1" is already in use by container "abc".': ("another run", "testbed down"),
     "invalid pool request: Pool overlaps with other one on this address space": ("network", "TESTBED_NETWORK"),
+    "cannot create network e7 (br-e7): conflicts with network 4b (br-4b): networks have overlapping IPv4": (
+        "network",
+        "TESTBED_NETWORK",
+    ),
     "pull access denied for testbed-agent, repository does not exist": ("cannot be pulled", "docker compose build"),
     "ERROR: Service 'recorder' failed to build: The command '/bin/sh -c sh install.sh' returned a non-zero code: 1": (
         "could not be built",
@@ -48,6 +52,8 @@ def test_what_an_engine_complains_of_has_a_remedy(said, told):
 
 def test_what_nobody_foresaw_is_its_last_line():
     assert explained("one\n  two  \n\n").message == "the container engine: two"
+    said = "ERROR: for es-1  No command specified\nEncountered errors while bringing up the project.\n"
+    assert explained(said).message.endswith("No command specified")
     assert explained("").message.endswith("without a word")
 
 

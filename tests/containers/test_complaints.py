@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import yaml
@@ -39,9 +40,12 @@ def test_a_user_without_rights(tmp_path):
     os.chmod(tmp_path, 0o777)
     for folder in tmp_path.parents[:3]:
         os.chmod(folder, 0o755)
-    if subprocess.run([sys.executable, "-c", "import msgspec"], user=OWNER, check=False).returncode != 0:
+    other: dict[str, Any] = {"user": OWNER, "group": OWNER, "extra_groups": []}
+    try:
+        subprocess.run([sys.executable, "-c", "import msgspec"], check=True, cwd=tmp_path, **other)
+    except (OSError, subprocess.CalledProcessError):
         pytest.skip("another user cannot run this checkout")
-    said = refused(tmp_path, user=OWNER, group=OWNER, extra_groups=[])
+    said = refused(tmp_path, **other)
     assert "may not use the container engine" in said and "usermod" in said
 
 
@@ -69,8 +73,9 @@ def test_a_port_that_is_in_use(tmp_path, monkeypatch):
     services = yaml.safe_load((tmp_path / "file.yaml").read_text())["services"]
     stood_in = [services[name]["image"] for name in ("prometheus", "grafana")]
     base = os.environ["TESTBED_BASE"]
+    (tmp_path / "Dockerfile").write_text(f'FROM {base}\nENTRYPOINT ["sleep", "600"]\n')
     for image in stood_in:
-        docker("tag", base, image)
+        docker("build", "--quiet", "--tag", image, str(tmp_path))
     docker("run", "--detach", "--name", "other", "--publish", "127.0.0.1:3000:3000", base, "sleep", "600")
     monkeypatch.setenv("COMPOSE_PROFILES", "observe")
     try:
@@ -78,7 +83,7 @@ def test_a_port_that_is_in_use(tmp_path, monkeypatch):
         assert "a port that the run publishes is in use" in said and "leave out the profile" in said
     finally:
         docker("rm", "--force", "other")
-        docker("image", "rm", *stood_in)
+        docker("image", "rm", "--force", *stood_in)
 
 
 def test_an_image_of_another_release(images, tmp_path, monkeypatch):

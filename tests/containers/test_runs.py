@@ -224,7 +224,18 @@ def test_who_listens_on_the_bridge_reads_nothing(up, images, tmp_path):
         b"Post",
     )
     source = Path(capture.__file__).read_text()
-    options = ("--network", "host", "--user", "0:0", "--cap-add", "NET_RAW", "--entrypoint", "python3")
+    options = (
+        "--network",
+        "host",
+        "--user",
+        "0:0",
+        "--cap-add",
+        "NET_RAW",
+        "--cap-add",
+        "NET_ADMIN",
+        "--entrypoint",
+        "python3",
+    )
     encoded = [word.hex() for word in words]
     docker("run", "--detach", "--name", "listener", *options, images["agent"], "-uc", source, *encoded)
     try:
