@@ -92,11 +92,12 @@ docs: install
 test-containers: compiled
 	@$(PYTEST) -m 'containers $(ONLY)' -rs || { code=$$?; test $$code -eq 5 && echo 'there is no test of containers'; }
 
-# What the images are built from, for builders that reach no package index.
+# What the images are built from, for builders that reach no package index; TORCH=1: that of a run that learns too.
 wheelhouse: install
 	@mkdir -p build/wheelhouse
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --python-version 3.11 --only-binary :all: \
-		--dest build/wheelhouse --constraint requirements.lock --requirement compose/controller.txt pip setuptools
+		--dest build/wheelhouse --constraint requirements.lock --requirement compose/controller.txt \
+		$(if $(TORCH),--requirement compose/learning.txt) pip setuptools
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

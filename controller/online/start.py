@@ -17,8 +17,9 @@ from testbed.policy.checkpoint import can_learn_online
 from testbed.policy.learned import Learned
 from testbed.policy.network import Array
 from testbed.policy.published_weights import Weights
+from testbed.record.learning_requests import LEARNED_FILE
 
-NODE, CHECKPOINT = Path("node"), Path("learned.npz")
+NODE, CHECKPOINT = Path("node"), Path(LEARNED_FILE)
 SHARED_FILE, SAVING = NODE / "shared", NODE / "saving"
 ALGORITHM, SQUARE, SEED = "a3c", 1e-4, 1
 

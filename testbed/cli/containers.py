@@ -8,8 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from testbed.cli.commands import common
-from testbed.compose.file import METRICS_PORT, SCENARIO, SOCKET, Shape, compose_file
+from testbed.cli.commands import common, learning
+from testbed.compose.file import DATA, METRICS_PORT, SCENARIO, SOCKET, Shape, compose_file, image_kinds
+from testbed.experiments.elsewhere import planned_elsewhere
+from testbed.experiments.runner import Order
 from testbed.hosts.containers import CONTROLLER, containers_of
 from testbed.model.errors import UsageError
 from testbed.policy import loading
@@ -18,7 +20,8 @@ from testbed.record.directory import RUNS
 from testbed.scenario.load import find_scenario, shipped
 from testbed.scenario.schema import LimitsSection
 
-PASSED = ("policy", "duration", "slots", "seed", "speed", "out")
+PASSED = ("policy", "duration", "slots", "seed", "speed", "out", "mode", "workers")
+SWITCHES = ("learn", "synchronous", "json", "stream", "strict")
 FLAG = {"duration": "for"}
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,19 +45,25 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--policy", default=common.DEFAULT_POLICY, metavar="P", help="policy (greedy-do)")
     common.add_scenario_options(parser)
     parser.add_argument("--speed", metavar="X", help="emulated seconds in a wall second, or auto")
+    learning.add(parser)
 
 
 def planned(args: argparse.Namespace) -> Containers:
     """The processes of the run that ``args`` describe; raises `TestbedError` for whatever is wrong with them."""
-    loading.check([args.policy], args.scenario)
-    if loading.parts(args.policy)[2]:
+    if loading.is_own(args.policy):
         raise UsageError(
-            f"--policy {args.policy}: images hold no checkpoints and no code of users",
-            "name a policy that needs neither, as greedy-do, or run without containers",
+            f"--policy {args.policy}: images hold no code of users",
+            "name a policy of the testbed's, with its checkpoint if it has one, or run without containers",
         )
+    if not args.learn:
+        learning.refuse_without_learning(args)
+        loading.check([args.policy], args.scenario)
     resolved, workload = common.load(args.scenario, args)
-    plan = resolved.plan(workload, args.policy, second_offload=False, live=True)
-    return Containers(processes_of(plan), resolved.scenario.emulation.limits)
+    order = Order(resolved=resolved, workload=workload, policy=args.policy, learn=args.learn)
+    if args.learn:
+        order = learning.learning(order, args)
+        order = msgspec.structs.replace(order, workers=order.workers or len(resolved.system.edge_servers))
+    return Containers(processes_of(planned_elsewhere(order)), resolved.scenario.emulation.limits)
 
 
 def written(args: argparse.Namespace, containers: Containers, file: Path, command: str) -> str:
@@ -64,6 +73,10 @@ def written(args: argparse.Namespace, containers: Containers, file: Path, comman
     own = path not in shipped().values()
     name = f"{SCENARIO}/{path.name}" if own else path.stem
     clone = (ROOT / "compose" / "Dockerfile").is_file()
+    checkpoint = loading.parts(args.policy)[2]
+    read_only = {SCENARIO: _from(folder, path.parent)} if own else {}
+    if checkpoint:
+        read_only[os.path.join(DATA, _inside(checkpoint))] = _from(folder, Path(checkpoint))
     shape = Shape(
         about=f"The scenario {path.stem} in containers: one each for the controller, every ES and every UE.",
         command=command,
@@ -72,7 +85,7 @@ def written(args: argparse.Namespace, containers: Containers, file: Path, comman
         arguments=[
             "run",
             name,
-            *_arguments(args),
+            *_arguments(args, checkpoint and _inside(checkpoint)),
             "--agents",
             SOCKET,
             "--metrics",
@@ -80,28 +93,39 @@ def written(args: argparse.Namespace, containers: Containers, file: Path, comman
         ],
         version=metadata.version("edge-testbed"),
         context=_from(folder, ROOT) if clone else "",
-        scenario=_from(folder, path.parent) if own else "",
+        read_only=read_only,
         observe=_from(folder, ROOT / "compose" / "observe"),
+        learns=args.learn,
     )
     return compose_file(containers.processes, containers.limits, shape)
 
 
-def images() -> list[str]:
+def images(*, learns: bool) -> list[str]:
     """The images that the file names, as the environment may choose others."""
     own = metadata.version("edge-testbed")
     return [
-        os.environ.get(f"TESTBED_{kind.upper()}_IMAGE", f"testbed-{kind}:{own}") for kind in ("agent", "controller")
+        os.environ.get(f"TESTBED_{kind.upper()}_IMAGE", f"testbed-{kind}:{own}") for kind in image_kinds(learns=learns)
     ]
 
 
-def _arguments(args: argparse.Namespace) -> list[str]:
-    """The options of the recorder's run, as they were given here."""
+def _inside(checkpoint: str) -> str:
+    """Where a container has the file ``checkpoint``: at the same path, so that the record names it as it is here.
+
+    What is given from a folder above is told by its whole path.
+    """
+    return os.path.abspath(checkpoint) if ".." in Path(checkpoint).parts else checkpoint
+
+
+def _arguments(args: argparse.Namespace, checkpoint: str = "") -> list[str]:
+    """The options of the recorder's run, as they were given here, but for where the ``checkpoint`` is."""
     found = [f"--set={change}" for change in args.set]
     for option in PASSED:
         value = getattr(args, option, None)
+        if option == "policy" and checkpoint:
+            value = f"{args.policy.partition(':')[0]}:{checkpoint}"
         if value is not None:
             found += [f"--{FLAG.get(option, option)}", str(value)]
-    return [*found, *(f"--{option}" for option in ("json", "stream", "strict") if getattr(args, option, False))]
+    return [*found, *(f"--{option}" for option in SWITCHES if getattr(args, option, False))]
 
 
 def _from(folder: Path, path: Path) -> str:

@@ -12,6 +12,7 @@ from testbed.model.errors import StartError
 PROJECT = "testbed"
 OLDEST_COMPOSE = (1, 29)
 INSTALL = "install a container engine with Compose, see docs/how-to/run-in-containers.md"
+SAYS_NOTHING = "Encountered errors while bringing up the project"
 COMPLAINTS: tuple[tuple[str, str, str], ...] = (
     (
         r"permission denied.*(?:docker|daemon)|Got permission denied",
@@ -30,7 +31,7 @@ COMPLAINTS: tuple[tuple[str, str, str], ...] = (
         "end what uses it, or leave out the profile that publishes it",
     ),
     (
-        r"Pool overlaps with other one|invalid pool request",
+        r"Pool overlaps with other one|invalid pool request|networks have overlapping",
         "the network of the run is one that is there already",
         "name another: TESTBED_NETWORK=10.213.8",
     ),
@@ -44,6 +45,11 @@ COMPLAINTS: tuple[tuple[str, str, str], ...] = (
         "an image is not there and cannot be pulled",
         "build it from a clone (`docker compose build`), or name a base image that is there: TESTBED_BASE=IMAGE",
     ),
+    (
+        r"failed to build|returned a non-zero code|failed to solve",
+        "an image could not be built",
+        "what went wrong stands above; without a package index run `make wheelhouse` first",
+    ),
 )
 
 
@@ -53,7 +59,7 @@ def explained(said: str) -> StartError:
         found = re.search(pattern, said, re.IGNORECASE | re.DOTALL)
         if found is not None:
             return StartError(message, remedy)
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in said.splitlines() if line.strip() and SAYS_NOTHING not in line]
     return StartError(f"the container engine: {lines[-1] if lines else 'it failed without a word'}")
 
 

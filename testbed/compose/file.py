@@ -13,7 +13,9 @@ from testbed.hosts.containers import CONTROLLER, RECORDER, UE_ROLE, containers_o
 from testbed.protocol.placement import Processes
 from testbed.scenario.schema import ContainerLimits, LimitsSection
 
-FOLDER, SOCKET, RUNS, SCENARIO = "/run/testbed", "/run/testbed/agents", "/data/runs", "/data/scenario"
+FOLDER, SOCKET = "/run/testbed", "/run/testbed/agents"
+DATA, RUNS, SCENARIO = "/data", "/data/runs", "/data/scenario"
+LEARNING_IMAGE = "learning"
 BASE, METRICS_PORT, PIDS = "python:3.11-slim-bookworm", 9464, 64
 LEAST_PERIOD_US, LEAST_QUOTA_US = 10_000, 1_000
 TASKS_BESIDE = 16
@@ -24,10 +26,10 @@ TOP_OF_FILE = """\
 # {about}
 # Made by `{command}`; change the scenario and make it again rather than changing this file.
 #
-#   docker compose -f {file} up --build       runs it; ends with the summary
-#   docker compose -f {file} down --volumes   removes what is left of it
-#   docker compose -f {file} run --rm watch   the screen, while it runs
-#   docker compose -f {file} --profile observe up   with Prometheus and Grafana beside it, http://localhost:3000
+#   docker compose -f {file} up --build --exit-code-from recorder   runs it; ends with the summary
+#   docker compose -f {file} down --volumes                         removes what is left of it
+#   docker compose -f {file} run --rm watch                         the screen, while it runs
+#   docker compose -f {file} --profile observe up                   with Prometheus and Grafana, http://localhost:3000
 #
 # `testbed up`, `testbed run --backend compose` and `testbed down` do the same. The record goes to {runs}.
 
@@ -41,7 +43,7 @@ x-container: &container
 x-agent: &agent
   <<: *container
   image: {agent_image}
-{agent_build}  command: [--join, {socket}, --folder, /tmp/run]
+{agent_build}  command: [--join, {socket}, --folder, /tmp/run, --outlast]
   volumes: ["control:{folder}:ro"]
   tmpfs: [/tmp]
   depends_on: {{{recorder}: {{condition: service_healthy}}}}
@@ -65,7 +67,7 @@ services:
       - "control:{folder}"
       - "{runs}:{runs_inside}"
       - ".:/data/owner:ro"
-{scenario_volume}    tmpfs: [/tmp]
+{read_only_mounts}    tmpfs: [/tmp]
     healthcheck: {{test: [CMD, test, -S, {socket}], interval: 2s, timeout: 5s, retries: 60}}
     stop_grace_period: 20s
 """
@@ -123,7 +125,8 @@ volumes:
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """What the file of a run says beside its containers: what stands on top, the ``command`` by which it was made, its
     own path and paths from its folder, the verb and arguments of the recorder; ``context`` is where images are built
-    from, "" if they are there already."""
+    from, "" if they are there already. The recorder can read what is at the paths of ``read_only``, each by where it
+    finds that. The image of a run that ``learns`` has torch."""
 
     about: str
     command: str
@@ -132,31 +135,31 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     arguments: Sequence[str]
     version: str
     context: str = ""
-    scenario: str = ""
+    read_only: Mapping[str, str] = {}
     observe: str = "./observe"
+    learns: bool = False
 
 
 def compose_file(processes: Processes, limits: LimitsSection, shape: Shape) -> str:
     """The whole file for a run of ``processes``."""
     containers = containers_of(processes)
     numbers = host_numbers_of(containers)
-    agent_image = f"${{TESTBED_AGENT_IMAGE:-testbed-agent:{shape.version}}}"
-    controller_image = f"${{TESTBED_CONTROLLER_IMAGE:-testbed-controller:{shape.version}}}"
+    agent_image, controller_image = (_image(kind, shape.version) for kind in image_kinds(learns=shape.learns))
     words = {
         **msgspec.structs.asdict(shape),
         "agent_image": agent_image,
         "controller_image": controller_image,
-        "agent_build": _build(shape.context, "agent", 2),
-        "controller_build": _build(shape.context, "controller", 4),
+        "agent_build": _build(shape, "agent", 2),
+        "controller_build": _build(shape, "controller", 4),
         "socket": SOCKET,
         "folder": FOLDER,
         "recorder": RECORDER,
         "recorder_address": f"{NETWORK_PREFIX}.{numbers[RECORDER]}",
         "network": NETWORK_PREFIX,
         "runs_inside": RUNS,
-        "scenario_volume": f'      - "{shape.scenario}:{SCENARIO}:ro"\n' if shape.scenario else "",
+        "read_only_mounts": "".join(f"      - {_mounted(*one)}\n" for one in shape.read_only.items()),
     }
-    recorder = RECORDER_SERVICE.format_map({**words, "command": json.dumps(list(shape.arguments))})
+    recorder = RECORDER_SERVICE.format_map({**words, "command": _quoted(list(shape.arguments))})
     users = users_of(containers)
     services = []
     for name, inside in containers.items():
@@ -167,13 +170,34 @@ def compose_file(processes: Processes, limits: LimitsSection, shape: Shape) -> s
     return "\n".join([TOP_OF_FILE.format_map(words) + recorder, "\n".join(services) + REST_OF_FILE.format_map(words)])
 
 
-def _build(context: str, target: str, indent: int) -> str:
+def image_kinds(*, learns: bool) -> tuple[str, str]:
+    """The kinds of image of a run: of its agents, and of its controller and recorder."""
+    return "agent", LEARNING_IMAGE if learns else "controller"
+
+
+def _image(kind: str, version: str) -> str:
+    return f"${{TESTBED_{kind.upper()}_IMAGE:-testbed-{kind}:{version}}}"
+
+
+def _quoted(value: object) -> str:
+    """``value`` as YAML in which Compose replaces nothing."""
+    return json.dumps(value).replace("$", "$$")
+
+
+def _mounted(target: str, source: str) -> str:
+    """A file or folder of the host, only to be read; of the form in which a path may have any character."""
+    return f"{{type: bind, source: {_quoted(source)}, target: {_quoted(target)}, read_only: true}}"
+
+
+def _build(shape: Shape, target: str, indent: int) -> str:
     """The line that says how an image is built."""
-    if not context:
+    if not shape.context:
         return ""
-    torch = ', TORCH: "${TESTBED_TORCH:-0}"' if target == "controller" else ""
-    arguments = f'{{BASE: "${{TESTBED_BASE:-{BASE}}}"{torch}}}'
-    built = f"{{context: {json.dumps(context)}, dockerfile: compose/Dockerfile, target: {target}, args: {arguments}}}"
+    torch = ', TORCH: "1"' if target == "controller" and shape.learns else ""
+    arguments = f'{{BASE: "${{TESTBED_BASE:-{BASE}}}", PIP_INDEX_URL: "${{PIP_INDEX_URL:-}}"{torch}}}'
+    built = (
+        f"{{context: {_quoted(shape.context)}, dockerfile: compose/Dockerfile, target: {target}, args: {arguments}}}"
+    )
     return f"{' ' * indent}build: {built}\n"
 
 

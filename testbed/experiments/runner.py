@@ -102,7 +102,7 @@ def perform(
     Returns that directory, from which the run can be read. A virtual clock has its rows at hand: it returns what would
     be read.
     """
-    policy, double = _policy(order)
+    policy, double = policy_of(order)
     if order.second_offload is not None:
         double = order.second_offload
     plan = planned(order, double=double)
@@ -135,7 +135,7 @@ def perform(
     return path
 
 
-def _policy(order: Order) -> tuple[Policy | None, bool]:
+def policy_of(order: Order) -> tuple[Policy | None, bool]:
     """The policy, None where the clock does not ask it here, and whether second offload is on."""
     if order.answers is not None or order.choices is not None:
         return None, False

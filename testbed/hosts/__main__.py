@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import logging
 import os
+import select
 import socket
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from pathlib import Path
 from testbed.hosts.agent import HostAgent
 from testbed.model.errors import StartError
 
-AGAIN_S, PATIENCE_S = 0.1, 120.0
+AGAIN_S, PATIENCE_S, LAST_S = 0.1, 120.0, 120.0
 
 
 def main(argv: list[str]) -> int:
@@ -21,6 +22,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="testbed.hosts", description="Starts a run's processes on this host.")
     parser.add_argument("--folder", type=Path, help="where they run, emptied by nobody (default: a temporary one)")
     parser.add_argument("--join", type=Path, metavar="SOCKET", help="report there instead of on standard streams")
+    parser.add_argument("--outlast", action="store_true", help="stay until the launcher's process has ended")
     arguments = parser.parse_args(argv)
     with contextlib.ExitStack() as stack:
         folder = arguments.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="testbed-")))
@@ -34,7 +36,19 @@ def main(argv: list[str]) -> int:
         except StartError as error:
             logging.error("%s", error)
             return 3
+        if arguments.outlast:
+            wait_for_end(reader)
     return 0
+
+
+def wait_for_end(reader: int) -> None:
+    """Until whoever is at the other end of the socket ``reader`` has closed it, with its process at the latest.
+
+    Compose ends a run with the first container that ends (``--exit-code-from``): that must not be before the summary.
+    """
+    gone = select.poll()
+    gone.register(reader, 0)
+    gone.poll(LAST_S * 1000)
 
 
 def joined(path: Path) -> socket.socket:

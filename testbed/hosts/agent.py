@@ -11,6 +11,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+from testbed.hosts.learned import LearnedFile
 from testbed.hosts.lines import (
     AskLog,
     FreezeRole,
@@ -18,10 +19,12 @@ from testbed.hosts.lines import (
     HostRun,
     HostServes,
     KillRole,
+    LearnedSoFar,
     Lines,
     LogTail,
     LookAt,
     Looked,
+    Pause,
     Probe,
     Probed,
     Report,
@@ -36,8 +39,10 @@ from testbed.live.local_supervisor import LocalSupervisor
 from testbed.model.errors import StartError
 from testbed.node.credentials import KEY_FOLDER, PLACES, write_private
 from testbed.protocol.codec import PROTOCOL_VERSION
+from testbed.record import learning_requests
 
 TAIL_LINES, IDLE_MS, READ_BYTES = 20, 1000, 1 << 16
+STARTER_S = 200.0  # many begin at once on one machine; how long all may take is for the launcher to say
 
 
 def clock_identity() -> str:
@@ -63,6 +68,7 @@ class HostAgent:
     def __init__(self, folder: Path, reader: int, writer: int) -> None:
         self._folder, self._reader, self._writer = folder, reader, writer
         self._supervisor: LocalSupervisor | None = None
+        self._learned = LearnedFile(folder)
         self._incoming = select.poll()
         self._incoming.register(reader, select.POLLIN)
 
@@ -84,6 +90,7 @@ class HostAgent:
         """What comes next; deaths are told meanwhile."""
         while self._supervisor is not None:
             self._supervisor.wait(self._reader, IDLE_MS)
+            self._tell_learned()  # first: a learner's last words are in its checkpoint
             self._tell_deaths(self._supervisor)
             if self._incoming.poll(0):
                 break
@@ -105,6 +112,8 @@ class HostAgent:
                 self._supervisor.freeze(name)
             case ThawRole(name):
                 self._supervisor.thaw(name)
+            case Pause(paused):
+                (learning_requests.pause if paused else learning_requests.resume)(self._folder)
             case LookAt(name):
                 self._say(Looked(name, self._supervisor.works(name)))
             case AskLog(name):
@@ -117,7 +126,7 @@ class HostAgent:
         write_private(self._folder / PLACES, run.places)
         for name, key in run.keys.items():
             write_private(self._folder / KEY_FOLDER / name, key.encode())
-        self._supervisor = LocalSupervisor(self._folder, bytes.fromhex(run.token))
+        self._supervisor = LocalSupervisor(self._folder, bytes.fromhex(run.token), STARTER_S)
         self._say(HostServes())
 
     def _start(self, supervisor: LocalSupervisor, request: StartRole) -> None:
@@ -136,6 +145,11 @@ class HostAgent:
             log = tuple(supervisor.log_tail(name, TAIL_LINES))
             supervisor.forget(name)
             self._say(RoleDied(name, child.incarnation, supervisor.crashed(name), log))
+
+    def _tell_learned(self) -> None:
+        checkpoint = self._learned.news()
+        if checkpoint is not None:
+            self._say(LearnedSoFar(checkpoint))
 
     def _say(self, report: Report) -> None:
         data = memoryview(encode_line(report))

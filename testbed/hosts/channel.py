@@ -47,6 +47,13 @@ class Channel:
         """Close it, which ends the agent and what it started."""
         self._end.close()
 
+    def end_with_process(self) -> None:
+        """Say that nothing more comes, which ends what the agent started; it can tell when this process has ended."""
+        with contextlib.suppress(OSError):
+            os.dup(self._end.fileno())  # the kernel closes it with this process, and nobody does before
+            self._end.shutdown(socket.SHUT_WR)
+        self._end.close()
+
 
 class ChannelSource(Protocol):
     """Where channels come from; ``fd`` is readable when there may be new ones, -1 if never."""
@@ -55,6 +62,9 @@ class ChannelSource(Protocol):
 
     def new(self) -> list[tuple[str, Channel]]:
         """Channels that opened since the last call, by host."""
+
+    def release(self, channel: Channel) -> None:
+        """End what the agent of ``channel`` has started."""
 
     def close(self) -> None:
         """Open no more, and let go of what carried those that have been closed."""
@@ -87,6 +97,10 @@ class AgentCommands:
         """See `ChannelSource`."""
         opened, self._opened = self._opened, []
         return opened
+
+    def release(self, channel: Channel) -> None:
+        """See `ChannelSource`; it ends itself too."""
+        channel.close()
 
     def close(self) -> None:
         """Wait for the commands to end, which they do when their channels are closed; end those that do not."""
@@ -137,6 +151,10 @@ class AgentSocket:
                     "%s: user %d is no member's, and was turned away (%d so far)", self._path, user, self.refused
                 )
                 end.close()
+
+    def release(self, channel: Channel) -> None:
+        """See `ChannelSource`; it may outlast this process, as containers do."""
+        channel.end_with_process()
 
     def close(self) -> None:
         """Let nobody report any more."""

@@ -5,6 +5,7 @@ is not there to start yet is started when it is.
 """
 
 import contextlib
+import logging
 import select
 import time
 from collections import defaultdict
@@ -15,14 +16,17 @@ import msgspec
 
 from testbed.hosts.channel import ChannelSource
 from testbed.hosts.host import HostLink
+from testbed.hosts.learned import PauseRequest
 from testbed.hosts.lines import (
     AskLog,
     FreezeRole,
     HostRun,
     KillRole,
+    LearnedSoFar,
     LogTail,
     LookAt,
     Looked,
+    Pause,
     Report,
     RoleDied,
     RoleStarted,
@@ -30,11 +34,17 @@ from testbed.hosts.lines import (
     ThawRole,
 )
 from testbed.live.supervisor import Child, ClockReading
+from testbed.model.errors import StartError
+from testbed.model.learning import is_learner
 from testbed.node.credentials import KEY_FOLDER, PLACES
+from testbed.record.files import keep
+from testbed.record.learning_requests import LEARNED_FILE
 
 NS_PER_S = 1_000_000_000
 HUNG_NS, PROBE_EVERY_NS, ANSWER_NS = NS_PER_S, NS_PER_S, NS_PER_S // 2
+PAUSE_EVERY_NS = NS_PER_S // 10
 LOST = "its host agent is gone"
+LOG = logging.getLogger(__name__)
 
 
 class Look(msgspec.Struct):
@@ -63,6 +73,7 @@ class FleetSupervisor:
         self._logs: dict[str, tuple[str, ...]] = {}
         self._crashed: set[str] = set()
         self._clocks: dict[str, ClockReading] = {}
+        self._pause = PauseRequest(run_dir, PAUSE_EVERY_NS)
         self._had_any = False
         self._poll = select.poll()
         if source.fd >= 0:
@@ -163,7 +174,7 @@ class FleetSupervisor:
     def close(self) -> None:
         """See `Supervisor`: agents end with their channels, and take along what they started."""
         for link in self._links.values():
-            link.channel.close()
+            self._source.release(link.channel)
         self._links.clear()
         self._children.clear()
         self._source.close()
@@ -183,7 +194,10 @@ class FleetSupervisor:
         for link in list(self._links.values()):
             reports = link.hear()
             for report in reports or ():
-                self._take(report)
+                if isinstance(report, LearnedSoFar):
+                    self._keep(link, report)
+                else:
+                    self._take(report)
             if reports is None:
                 self._lose(link)
         for host, channel in self._source.new():
@@ -198,6 +212,8 @@ class FleetSupervisor:
             if link.serves:
                 for request in self._waiting.pop(host, ()):
                     link.say(request)
+                if self._learns(host) and (paused := self._pause.news(host, now)) is not None:
+                    link.say(Pause(paused))
             elif link.unfit:
                 for request in self._waiting.pop(host, ()):
                     self._end(request.name, (link.unfit,))
@@ -226,6 +242,19 @@ class FleetSupervisor:
             case LogTail(name, log):
                 self._logs[name] = log
 
+    def _learns(self, host: str) -> bool:
+        """Whether processes that learn live with ``host``."""
+        return any(is_learner(name) and self._host_of(name) == host for name in self._children)
+
+    def _keep(self, link: HostLink, learned: LearnedSoFar) -> None:
+        """Bring what was learned to where it is read, as learners of this host would have."""
+        if not self._learns(link.host):
+            return
+        try:
+            keep(self._run_dir / LEARNED_FILE, learned.checkpoint)
+        except StartError as error:
+            LOG.warning("%s", error)
+
     def _end(self, name: str, log: tuple[str, ...]) -> None:
         self._ended.add(name)
         self._logs[name] = log
@@ -236,6 +265,7 @@ class FleetSupervisor:
         link.channel.close()
         del self._links[link.host]
         self._clocks[link.host] = link.clock()
+        self._pause.forget(link.host)
         for name in self._children:
             if self._host_of(name) == link.host and name not in self._ended:
                 self._end(name, (LOST,))

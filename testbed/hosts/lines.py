@@ -62,6 +62,12 @@ class Probe(msgspec.Struct, frozen=True, tag="probe"):
     number: int
 
 
+class Pause(msgspec.Struct, frozen=True, tag="pause"):
+    """Those that learn there are to pause, or to go on."""
+
+    paused: bool
+
+
 class HostReady(msgspec.Struct, frozen=True, tag="here"):
     """An agent speaks: its pid, its version, and which clock it has; equal clocks are one and the same."""
 
@@ -112,8 +118,14 @@ class Probed(msgspec.Struct, frozen=True, tag="probed"):
     monotonic_ns: int
 
 
-Request = HostRun | StartRole | KillRole | FreezeRole | ThawRole | LookAt | AskLog | Probe
-Report = HostReady | HostServes | RoleStarted | RoleDied | Looked | LogTail | Probed
+class LearnedSoFar(msgspec.Struct, frozen=True, tag="learned"):
+    """What those that learn there have learned so far: the bytes of their checkpoint."""
+
+    checkpoint: bytes
+
+
+Request = HostRun | StartRole | KillRole | FreezeRole | ThawRole | LookAt | AskLog | Probe | Pause
+Report = HostReady | HostServes | RoleStarted | RoleDied | Looked | LogTail | Probed | LearnedSoFar
 _ENCODER = msgspec.json.Encoder()
 _REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 _REPORTS: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)

@@ -22,6 +22,7 @@ ZYGOTE = """import json, sys
 sys.path.extend(path for path in json.loads(sys.argv.pop(1)) if path not in sys.path)
 from testbed.node.zygote import main
 sys.exit(main(sys.argv[1:]))"""
+PATIENCE_S = 30.0
 ROLES = ("ue_agent", "edge_server", "controller", "controller.online")
 
 
@@ -83,9 +84,10 @@ def last_lines(log: Path, lines: int) -> list[str]:
 
 
 class LocalSupervisor:
-    """Forks the processes of the run in ``run_dir``, see `Supervise`; raises `StartError` if it cannot."""
+    """Forks the processes of the run in ``run_dir``, see `Supervise`; raises `StartError` if it cannot, or what forks
+    them does not answer within ``patience_s``."""
 
-    def __init__(self, run_dir: Path, token: bytes) -> None:
+    def __init__(self, run_dir: Path, token: bytes, patience_s: float = PATIENCE_S) -> None:
         self._run_dir, self._token = run_dir, token.hex()
         self._children: dict[str, Child] = {}
         self._handles: dict[str, _Handle] = {}
@@ -106,7 +108,7 @@ class LocalSupervisor:
             self._log.close()
             raise StartError(f"cannot start processes: {error.strerror or error}") from None
         other.close()
-        mine.settimeout(30)
+        mine.settimeout(patience_s)
         self._channel = mine
         self._replies = mine.makefile("r")
         self._read()

@@ -17,7 +17,7 @@ from testbed.protocol.place import Place
 
 LOOPBACK_NETWORK = ipaddress.IPv4Network("127.0.0.0/8")
 PORTS = range(20_000, 32_000)  # below those that Linux hands out by itself
-TRIES = 20
+PAYLOAD_PORTS, TRIES = 500, 20
 
 
 def new_token() -> bytes:
@@ -29,18 +29,26 @@ class Places:
     """The places of the processes that ``names`` lists with the cores in each, the launcher's too.
 
     On TCP every process has a key, and the endpoints that ``endpoints`` finds for it, by default on an address of its
-    own on this host's loopback; otherwise a socket below the run's directory. Raises `StartError` where no addresses
-    can be had.
+    own on this host's loopback; otherwise a socket below the run's directory. ``plain_payload`` has endpoints beside
+    them, `PAYLOAD_PORTS` further on. Raises `StartError` where no addresses can be had.
     """
 
-    def __init__(self, names: Mapping[str, Sequence[str]], transport: str, endpoints: Endpoints | None = None) -> None:
+    def __init__(
+        self,
+        names: Mapping[str, Sequence[str]],
+        transport: str,
+        endpoints: Endpoints | None = None,
+        *,
+        plain_payload: bool = False,
+    ) -> None:
         self._names, self._tcp = names, transport == TCP
         self._secret: dict[str, str] = {}
         self._reached: dict[str, Place] = {}
         if self._tcp:
             for name, (bind, address) in (endpoints or _loopback)(names).items():
                 public, secret = (key.decode() for key in zmq.curve_keypair())
-                self._secret[name], self._reached[name] = secret, Place(bind, address, public)
+                beside = (_beside(bind), _beside(address)) if plain_payload else ("", "")
+                self._secret[name], self._reached[name] = secret, Place(bind, address, public, *beside)
 
     def key_of(self, process: str) -> str:
         """A process's secret key; "" where there are none."""
@@ -63,13 +71,19 @@ class Places:
                 write_private(run_dir / KEY_FOLDER / name, key.encode())
 
 
+def _beside(endpoint: str) -> str:
+    """Where the payload of the process at ``endpoint`` travels."""
+    host, _, port = endpoint.rpartition(":")
+    return f"{host}:{int(port) + PAYLOAD_PORTS}"
+
+
 def _loopback(names: Collection[str]) -> dict[str, tuple[str, str]]:
     """The endpoints of each name, on addresses of their own that nobody uses with that port."""
     for _ in range(TRIES):
         first = 2 + secrets.randbelow(LOOPBACK_NETWORK.num_addresses - len(names) - 3)
         port = secrets.choice(PORTS)
         addresses = [str(LOOPBACK_NETWORK[first + index]) for index in range(len(names))]
-        if all(_is_free(address, port) for address in addresses):
+        if all(_is_free(address, each) for address in addresses for each in (port, port + PAYLOAD_PORTS)):
             endpoints = (f"tcp://{address}:{port}" for address in addresses)
             return {name: (endpoint, endpoint) for name, endpoint in zip(names, endpoints, strict=True)}
     raise StartError("no free addresses on this host's loopback", "--set emulation.transport=ipc")

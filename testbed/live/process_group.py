@@ -86,12 +86,13 @@ class ProcessGroup:
         self.set_orders(warm_up)
         self._token = new_token()
         listed = {name: (name, *cores) for name, (_, cores) in processes.items()} | {LAUNCHER: (LAUNCHER, *mine)}
-        places = Places(listed, plan.emulation.transport, deployment.endpoints)
+        emulation = plan.emulation
+        places = Places(listed, emulation.transport, deployment.endpoints, plain_payload=emulation.plain_payload)
         places.write(run_dir)
         by_name = places.by_name(f"{here}/")
         try:
             self.mailbox = Mailbox(by_name[LAUNCHER], by_name, Credentials(self._token, places.key_of(LAUNCHER)))
-        except zmq.ZMQError as error:
+        except (zmq.ZMQError, OSError) as error:
             raise StartError(f"sockets cannot be opened in {run_dir}: {error.strerror or error}") from None
         self.clock = Clock(NEVER_NS, plan.emulation.speed)
         self.liveness = Liveness(self.mailbox, self.note, self.now_ns)

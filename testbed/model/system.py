@@ -12,6 +12,7 @@ from testbed.model.task import Task
 DEDICATED, SHARED = "dedicated", "shared"
 REAL = "real"
 IPC, TCP = "ipc", "tcp"
+CURVE, UNENCRYPTED = "curve", "none"
 EPOCH_SLOT, EPOCH_ARRIVAL = "slot", "arrival"
 CONTROLLER, LAUNCHER = "controller", "launcher"
 
@@ -118,7 +119,8 @@ class Fault(msgspec.Struct, frozen=True):
 
 class Emulation(msgspec.Struct, frozen=True, kw_only=True):
     """How a run is emulated: speed, payload (``real`` or ``declared``), burnt share of cycles (-1: auto), packing, and
-    over what messages travel (``ipc`` or ``tcp``).
+    over what messages travel (``ipc`` or ``tcp``), on tcp with or without the payload's encryption (``curve``,
+    ``none``).
 
     ``drain_limit_ns`` bounds draining in emulated ns after the last slot (-1: none). ``spin_ns`` is the wall time that
     a UE spins before a task's end is due, as far as it can spare it.
@@ -132,6 +134,12 @@ class Emulation(msgspec.Struct, frozen=True, kw_only=True):
     guard_ns: int = 2_000_000
     spin_ns: int = 200_000
     transport: str = IPC
+    payload_encryption: str = CURVE
+
+    @property
+    def plain_payload(self) -> bool:
+        """Whether real payload travels beside the encrypted messages, in plain."""
+        return (self.transport, self.payload, self.payload_encryption) == (TCP, REAL, UNENCRYPTED)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

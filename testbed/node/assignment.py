@@ -57,15 +57,19 @@ class Pieces:
 
 
 def with_policy(assignment: Assignment, name: str, folder: Path = PRIVATE) -> Assignment:
-    """``assignment`` with its policy's bytes in a file of process ``name`` in ``folder``, and the plan naming that."""
+    """``assignment`` with its policy's bytes in a file of process ``name`` in ``folder``, and its plans naming that."""
     plan = assignment.plan
     if not assignment.policy:
         return assignment
     strategy, _, checkpoint = plan.policy.partition(":")
     path = folder / f"policy-{name}{Path(checkpoint).suffix}"
     path.write_bytes(assignment.policy)
-    plan = msgspec.structs.replace(plan, policy=f"{strategy}:{path}")
-    return msgspec.structs.replace(assignment, plan=plan, policy=b"")
+    kept = f"{strategy}:{path}"
+    warm_up = assignment.warm_up
+    if warm_up is not None and warm_up.policy == plan.policy:
+        warm_up = msgspec.structs.replace(warm_up, policy=kept)
+    plan = msgspec.structs.replace(plan, policy=kept)
+    return msgspec.structs.replace(assignment, plan=plan, warm_up=warm_up, policy=b"")
 
 
 def policy_bytes(plan: Plan, folder: Path) -> bytes:

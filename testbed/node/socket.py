@@ -1,6 +1,7 @@
 """The only sockets: one PULL inbox per process, PUSH sockets to peers, opened when first needed."""
 
 import logging
+import select
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ import zmq
 
 from testbed.node.credentials import Credentials
 from testbed.node.doorkeeper import Doorkeeper
+from testbed.node.payload_streams import PATIENCE_NS, REFERENCE, PayloadStreams
 from testbed.protocol import codec
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope, FrameError
 from testbed.protocol.messages import Body
@@ -28,6 +30,15 @@ LOGGED, WIDEST = 20, 200
 LOG = logging.getLogger(__name__)
 _PAYLOAD = bytes(8 * 1024 * 1024)
 MOST_FRAMES = MESSAGES_A_BATCH * (2 + codec.MAX_PAYLOAD // len(_PAYLOAD))
+
+
+class HeldEnvelope(msgspec.Struct, frozen=True):
+    """An envelope that waits for what its sender sent before, and for its payload at ``reference``, b"" if it has none;
+    no longer than until a wall instant."""
+
+    envelope: Envelope
+    reference: bytes
+    until_ns: int
 
 
 class Mailbox:
@@ -57,9 +68,14 @@ class Mailbox:
         self._keys = {one.address: one.public_key for one in places.values()}
         self._public_key, self._secret_key = place.public_key, credentials.secret_key
         self._door = Doorkeeper(self._inbox, self._secret_key, self._keys.values()) if place.public_key else None
+        self._streams: PayloadStreams | None = None
         try:
             self._inbox.bind(place.bind)
-        except zmq.ZMQError:
+            if place.payload_bind:
+                self._streams = PayloadStreams(
+                    place.public_key, place.payload_bind, self._keys.values(), credentials.token
+                )
+        except (zmq.ZMQError, OSError):
             self._inbox.close(0)
             self._context.term()
             raise
@@ -68,7 +84,13 @@ class Mailbox:
         self._peers: dict[str, zmq.Socket[bytes]] = {}
         self._posted: dict[str, list[list[bytes | memoryview]]] = {}
         self._received: deque[Envelope] = deque()
+        self._held: dict[str, deque[HeldEnvelope]] = {}
         self.fd = int(self._inbox.getsockopt(zmq.FD))
+        if self._streams is not None:
+            self._both = select.epoll()
+            for fd in (self.fd, self._streams.fd):
+                self._both.register(fd, select.EPOLLIN)
+            self.fd = self._both.fileno()
         self.drained = True
         self.dropped = 0
         self.unsent = 0
@@ -97,6 +119,8 @@ class Mailbox:
         peer = self._peers.pop(address, None)
         if peer is not None:
             peer.close(0)
+        if self._streams is not None and name in self.places:
+            self._streams.disconnect(self.places[name].payload_address)
 
     def send(self, envelope: Envelope) -> None:
         """Send at once, with what was posted; a full queue drops the envelope and counts it."""
@@ -110,7 +134,7 @@ class Mailbox:
             self.unsent += 1
             return
         posted = self._posted.setdefault(place.address, [])
-        posted.append(self._frames(envelope))
+        posted.append(self._frames(envelope, place))
         if len(posted) >= MESSAGES_A_BATCH:
             self.flush()
 
@@ -130,12 +154,14 @@ class Mailbox:
             except zmq.Again:
                 self.unsent += len(envelopes)
 
-    def _frames(self, envelope: Envelope) -> list[bytes | memoryview]:
-        """Header and payload; large payloads are pieces of one shared buffer, not copied here."""
+    def _frames(self, envelope: Envelope, place: Place) -> list[bytes | memoryview]:
+        """Header and payload, or where the payload is found; large ones are pieces of a shared buffer, not copied."""
         if envelope.payload_bits > codec.MAX_PAYLOAD_BITS and not self.real_payload:
             envelope = msgspec.structs.replace(envelope, payload_bits=codec.MAX_PAYLOAD_BITS)
         frames: list[bytes | memoryview] = [codec.encode(envelope)]
         size = self._payload_bytes(envelope)
+        if size and self._streams is not None:
+            return [*frames, self._streams.owe(place.payload_address, place.public_key, size)]
         while size > 0:
             frames.append(memoryview(_PAYLOAD)[: min(size, len(_PAYLOAD))])
             size -= len(_PAYLOAD)
@@ -148,6 +174,9 @@ class Mailbox:
         """The envelopes that have come, for no longer than a turn; bad frames are counted and dropped."""
         self.drained = False
         until = time.monotonic_ns() + RECEIVE_TURN_NS
+        if self._streams is not None:
+            self._streams.turn()
+            self._release(self._streams)
         while True:
             if self._received:
                 found = self._received.popleft()
@@ -167,6 +196,9 @@ class Mailbox:
         for _ in range(self._door.count() - self._turned_away):
             self._turned_away += 1
             self.drop(f"Stranger: a connection was refused ({self._door.reason})")
+        while self._streams is not None and self._streams.refused:
+            self._streams.refused -= 1
+            self.drop("Stranger: a connection for payload was refused")
 
     def _fetch(self) -> bool:
         """Take the next message apart; False if there is none."""
@@ -194,8 +226,36 @@ class Mailbox:
                 return self.drop(f"{type(error).__name__.removesuffix('Error')}: {error}")
             if sender is not None and not self._speaks_for(sender, found.source):
                 return self.drop(f"Impostor: {type(found.body).__name__} of {found.source}, by the key of another")
-            self._received.append(found)
-            at += 1 + -(-self._payload_bytes(found) // len(_PAYLOAD))
+            size = self._payload_bytes(found)
+            if self._streams is None:
+                self._received.append(found)
+                at += 1 + -(-size // len(_PAYLOAD))
+            else:
+                reference = frames[at + 1].bytes if size and at + 1 < len(frames) else b""
+                if size and len(reference) != REFERENCE.size:
+                    return self.drop(f"Malformed: {type(found.body).__name__} of {found.source}, without its payload")
+                self._hold(self._streams, found, reference)
+                at += 1 + bool(size)
+
+    def _hold(self, streams: PayloadStreams, found: Envelope, reference: bytes) -> None:
+        """Receive an envelope once its payload has come, and after those that its sender has sent before."""
+        key = self.places[found.source].public_key
+        held = self._held.setdefault(key, deque())
+        held.append(HeldEnvelope(found, reference, time.monotonic_ns() + PATIENCE_NS))
+        self._release(streams)
+
+    def _release(self, streams: PayloadStreams) -> None:
+        """Receive what need not wait any longer; what has waited in vain is received too, and counted."""
+        now = time.monotonic_ns()
+        for key, held in self._held.items():
+            while held:
+                first = held[0]
+                if first.reference and not streams.has_come(key, first.reference):
+                    if now < first.until_ns:
+                        break
+                    kind = type(first.envelope.body).__name__
+                    self.drop(f"Late: the payload of a {kind} of {first.envelope.source} did not come")
+                self._received.append(held.popleft().envelope)
 
     def _speaks_for(self, key: object, name: str) -> bool:
         """Whether the process whose public key is ``key`` is, or hosts, ``name``."""
@@ -219,6 +279,9 @@ class Mailbox:
         for address, peer in self._peers.items():
             last = to in self.places and address == self.places[to].address
             peer.close(linger_ms if last else 0)
+        if self._streams is not None:
+            self._both.close()
+            self._streams.close()
         self._inbox.close(0)
         self._context.term()
 

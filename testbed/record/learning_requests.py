@@ -1,13 +1,14 @@
 """Learning that is paused and resumed while a run goes on: whoever may write in the run's folder may do so.
 
 A run's learners are paused as long as there is a file ``learning.paused`` beside its record, whoever dies meanwhile.
+What they have learned so far is beside it too.
 """
 
 from pathlib import Path
 
 from testbed.record.files import unwritable
 
-PAUSED_FILE = "learning.paused"
+PAUSED_FILE, LEARNED_FILE = "learning.paused", "learned.npz"
 
 
 def is_paused(run: Path) -> bool:

@@ -107,6 +107,7 @@ def _emulation(given: EmulationSection, run_ns: int) -> Emulation:
         guard_ns=given.guard_ns,
         spin_ns=given.spin_ns,
         transport=given.transport,
+        payload_encryption=given.payload_encryption,
     )
 
 

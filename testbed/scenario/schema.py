@@ -209,6 +209,7 @@ class EmulationSection(msgspec.Struct, frozen=True, kw_only=True):
     guard_ns: Annotated[int, TIME] = key("guard", 2_000_000)
     spin_ns: Annotated[int, TIME] = key("spin", 200_000)
     transport: Annotated[str, Choice(("ipc", "tcp"))] = "ipc"
+    payload_encryption: Annotated[str, Choice(("curve", "none"))] = "curve"
     limits: Annotated[LimitsSection, Section(LimitsSection)] = LimitsSection()
 
 

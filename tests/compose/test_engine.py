@@ -24,7 +24,19 @@ SAID = {
     "already allocated": ("a port", "leave out the profile"),
     'Conflict. The container name "/es-1" is already in use by container "abc".': ("another run", "testbed down"),
     "invalid pool request: Pool overlaps with other one on this address space": ("network", "TESTBED_NETWORK"),
+    "cannot create network e7 (br-e7): conflicts with network 4b (br-4b): networks have overlapping IPv4": (
+        "network",
+        "TESTBED_NETWORK",
+    ),
     "pull access denied for testbed-agent, repository does not exist": ("cannot be pulled", "docker compose build"),
+    "ERROR: Service 'recorder' failed to build: The command '/bin/sh -c sh install.sh' returned a non-zero code: 1": (
+        "could not be built",
+        "make wheelhouse",
+    ),
+    'failed to solve: process "/bin/sh -c sh install.sh" did not complete successfully: exit code: 1': (
+        "could not be built",
+        "make wheelhouse",
+    ),
     'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host': (
         "cannot be pulled",
         "TESTBED_BASE",
@@ -40,6 +52,8 @@ def test_what_an_engine_complains_of_has_a_remedy(said, told):
 
 def test_what_nobody_foresaw_is_its_last_line():
     assert explained("one\n  two  \n\n").message == "the container engine: two"
+    said = "ERROR: for es-1  No command specified\nEncountered errors while bringing up the project.\n"
+    assert explained(said).message.endswith("No command specified")
     assert explained("").message.endswith("without a word")
 
 
@@ -116,8 +130,3 @@ def test_without_an_engine_a_verb_says_so_and_starts_nothing(tmp_path, monkeypat
 def test_down_without_up_says_so(tmp_path):
     found = call("down", cwd=tmp_path, code=2)
     assert "nothing was brought up here" in found.stderr and "testbed up" in found.stderr
-
-
-def test_learning_is_refused_in_containers(tmp_path):
-    found = call("run", "smoke", "--backend", "compose", "--learn", cwd=tmp_path, code=2)
-    assert "--learn does not go with --backend compose" in found.stderr

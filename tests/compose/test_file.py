@@ -1,6 +1,7 @@
 """The file for Compose: the shipped one is what the command makes, nothing in it is a secret or a privilege."""
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -100,7 +101,7 @@ def test_a_scenario_of_ones_own_is_mounted_and_options_are_passed_on(capsys, mon
     (tmp_path / "mine" / "town.yaml").write_text("cells: [{ues: 2}]\n")
     text, found = made(capsys, "mine/town.yaml", "--policy", "lc", "--slots", "9", "--set", "density=0.5")
     recorder = found["services"][RECORDER]
-    assert "./mine:/data/scenario:ro" in recorder["volumes"]
+    assert {"type": "bind", "source": "./mine", "target": "/data/scenario", "read_only": True} in recorder["volumes"]
     assert recorder["command"][:2] == ["run", "/data/scenario/town.yaml"]
     for option in (["--policy", "lc"], ["--slots", "9"], ["--set=density=0.5"]):
         assert " ".join(option) in " ".join(recorder["command"])
@@ -112,8 +113,70 @@ def test_many_ues_share_containers(capsys):
     assert len(members(found["services"])) <= 101
 
 
-@pytest.mark.parametrize("policy", ["mine:P", "priced-do:tuned.json"])
-def test_a_policy_that_needs_a_file_of_its_own_is_refused_with_what_to_do(tmp_path, policy):
+def test_a_policy_of_ones_own_code_is_refused_with_what_to_do(tmp_path):
     (tmp_path / "mine.py").write_text("class P:\n    def decide(self, cell, rng):\n        return {}\n")
-    found = call("compose", "smoke", "--policy", policy, cwd=tmp_path, code=2)
-    assert "without containers" in found.stderr and "checkpoints" in found.stderr
+    found = call("compose", "smoke", "--policy", "mine:P", cwd=tmp_path, code=2)
+    assert "without containers" in found.stderr and "code of users" in found.stderr
+
+
+@pytest.mark.parametrize("name", ["tuned.json", "a/b$c: d/tuned.json"])
+def test_a_checkpoint_is_mounted_to_be_read_where_the_record_names_it(capsys, monkeypatch, tmp_path, name):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('{"policy": "priced", "beta": 0.1, "beta0": 0.0}')
+    for given, inside in ((name, f"/data/{name}"), (str(file), str(file)), (f"../{tmp_path.name}/{name}", str(file))):
+        _, found = made(capsys, "smoke", "--policy", f"priced-do:{given}")
+        [mount] = [one for one in found["services"][RECORDER]["volumes"] if isinstance(one, dict)]
+        assert mount["type"] == "bind" and mount["read_only"] is True
+        assert mount["target"] == inside.replace("$", "$$")
+        source = mount["source"].replace("$$", "$")
+        assert source.startswith(".") and (tmp_path / source).samefile(file)
+        command = found["services"][RECORDER]["command"]
+        named = command[command.index("--policy") + 1].replace("$$", "$").removeprefix("priced-do:")
+        assert str(Path("/data") / named) == inside
+
+
+@pytest.mark.parametrize("policy", ["priced-do:nowhere.json", "a3c:nowhere.npz", "lc:x", "priced"])
+def test_a_checkpoint_that_is_not_there_is_told_before_anything_starts(tmp_path, policy):
+    found = call("run", "smoke", "--backend", "compose", "--policy", policy, cwd=tmp_path, code=2)
+    assert policy.partition(":")[0] in found.stderr and not (tmp_path / "runs").exists()
+
+
+def test_a_run_that_learns_has_images_with_torch_of_their_own(capsys):
+    asked = ("--policy", "a3c-do", "--learn", "--workers", "2", "--mode", "a3c")
+    _, found = made(capsys, "region", *asked)
+    _, plain = made(capsys, "region")
+    services = found["services"]
+    command = " ".join(services[RECORDER]["command"])
+    assert "--learn" in command and "--workers 2" in command and "--mode a3c" in command
+    for name in (RECORDER, "controller", "watch"):
+        assert (
+            "testbed-learning:" in services[name]["image"] and "testbed-controller:" in plain["services"][name]["image"]
+        )
+    assert services["controller"]["build"]["args"]["TORCH"] == "1"
+    assert "TORCH" not in plain["services"]["controller"]["build"]["args"]
+    assert "testbed-agent:" in services["es-1"]["image"]
+    assert services["controller"]["pids_limit"] > plain["services"]["controller"]["pids_limit"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (("--learn",), "cannot learn in a run"),
+        (("--mode", "a3c"), "--learn"),
+        (("--policy", "a3c-do", "--learn", "--workers", "7"), "at most --workers 1"),
+        (("--policy", "a3c-do", "--learn", "--set", "agent.epoch=arrival"), "agent.epoch"),
+    ],
+)
+def test_what_cannot_learn_is_told_before_anything_starts(tmp_path, asked, why):
+    found = call("up", "smoke", *asked, cwd=tmp_path, code=None)
+    assert found.returncode == 2 and why in found.stderr and not (tmp_path / "runs").exists()
+
+
+def test_every_stage_that_fetches_packages_knows_the_mirror():
+    """An argument of a stage is not one of the stages that are made from it."""
+    stages = re.split(r"^FROM ", (ROOT / "compose" / "Dockerfile").read_text(), flags=re.MULTILINE)
+    fetching = [stage for stage in stages if "install.sh /" in stage]
+    assert len(fetching) == 3 and all("ARG PIP_INDEX_URL=" in stage for stage in fetching)
+    assert "PIP_INDEX_URL" in yaml.safe_load(SHIPPED.read_text())["services"]["controller"]["build"]["args"]

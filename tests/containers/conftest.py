@@ -41,8 +41,7 @@ def _built(folder):
     try:
         for target in ("agent", "controller"):
             name = f"testbed-{target}:test"
-            options = ("--quiet", "--network", "none", "--build-arg", f"BASE={engine.BASE}", "--target", target)
-            engine.docker("build", *options, "--tag", name, "--file", str(ROOT / "compose" / "Dockerfile"), str(ROOT))
+            engine.build(ROOT, target, name)
             os.environ[f"TESTBED_{target.upper()}_IMAGE"] = names[target] = name
         yield names
     finally:
@@ -50,3 +49,18 @@ def _built(folder):
             os.environ.pop(variable, None)
         engine.docker("image", "rm", "--force", *names.values(), engine.BASE)
         engine.docker("image", "prune", "--force")
+
+
+@pytest.fixture(scope="session", name="learning_image")
+def _learning_image(images):
+    """The image with torch, which takes minutes and two gigabytes."""
+    name = "testbed-learning:test"
+    try:
+        engine.fill_wheelhouse(ROOT, torch=True)
+    except engine.UnavailableError as why:
+        pytest.skip(str(why))
+    engine.build(ROOT, "controller", name, "--build-arg", "TORCH=1")
+    os.environ["TESTBED_LEARNING_IMAGE"] = name
+    yield name
+    os.environ.pop("TESTBED_LEARNING_IMAGE")
+    engine.docker("image", "rm", "--force", name)

@@ -18,6 +18,7 @@ from tests.containers import base_image
 PACKAGES = ("docker.io", "iptables", "docker-compose")
 FETCH_S, START_S, END_S = 120, 60, 30
 NAMESPACES = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+WITH_US = ("setpriv", "--pdeathsig", "KILL")  # whatever ends the tests ends their engine
 BASE = "testbed-test-base"
 FROM_DEBIAN = """#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")/../root
@@ -41,7 +42,7 @@ def own(kept, folder):
     """An engine below ``folder``, of programs that are kept in ``kept``: sets what the environment needs."""
     if os.getuid() != 0:
         raise UnavailableError("no container engine runs, and only root can start one")
-    _fetch(kept)
+    fetch(kept)
     before = {name: os.environ.get(name) for name in ("PATH", "DOCKER_HOST")}
     programs = f"{kept}/bin:{kept}/root/usr/sbin:{kept}/root/usr/bin"
     os.environ["PATH"] = f"{programs}:{before['PATH']}"
@@ -61,11 +62,11 @@ def own(kept, folder):
                 os.environ[name] = value
 
 
-def _fetch(kept):
+def fetch(kept: Path) -> None:
     """Debian's engine, unpacked; raises `UnavailableError`."""
     if (kept / "bin").is_dir():
         return
-    for program in ("apt-get", "dpkg-deb", "unshare", "ip"):
+    for program in ("apt-get", "dpkg-deb", "unshare", "setpriv", "ip"):
         if shutil.which(program) is None:
             raise UnavailableError(f"no container engine runs, and there is no {program} to bring one")
     debs = kept / "debs"
@@ -103,7 +104,7 @@ def _start(kept, folder):
     command = ["dockerd", *(str(word) for pair in options.items() for word in pair)]
     with open(folder / "log", "ab") as log:
         daemon = subprocess.Popen(
-            [*NAMESPACES, "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *command],
+            [*WITH_US, *NAMESPACES, "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *command],
             env=os.environ | {"LD_LIBRARY_PATH": str(libraries), "XTABLES_LIBDIR": str(libraries / "xtables")},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -166,29 +167,47 @@ def _programs():
                 yield f"{process.name} {name}"
 
 
-def docker(*arguments, code=0):
+def docker(*arguments: str, code: int = 0) -> str:
     """What ``docker`` prints, which must end with ``code``."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 
 
-def build_base(folder):
-    """A base image without a registry of images; its name."""
+def build_base(folder: Path) -> str:
+    """A base image without a registry of images; its name. `UnavailableError` if none of it can be run."""
     tar = folder / "base.tar"
-    base_image.write(tar)
+    try:
+        base_image.write(tar)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UnavailableError(f"no base image can be made of this host's packages: {error}") from None
     docker("import", str(tar), BASE)
     tar.unlink()
+    tried = subprocess.run(
+        ["docker", "run", "--rm", "--network", "none", BASE, "python3", "--version"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if tried.returncode != 0:
+        lines = tried.stderr.strip().splitlines() or ["it failed without a word"]
+        raise UnavailableError(f"an engine runs, but no container of this host's Python: {lines[-1]}")
     return BASE
 
 
-def fill_wheelhouse(root):
+def build(root: Path, target: str, name: str, *more: str) -> None:
+    """The image of ``target``, built without a network."""
+    options = ("--quiet", "--network", "none", "--build-arg", f"BASE={BASE}", "--target", target, *more)
+    docker("build", *options, "--tag", name, "--file", str(root / "compose" / "Dockerfile"), str(root))
+
+
+def fill_wheelhouse(root: Path, *, torch: bool = False) -> None:
     """The packages that images are built from; raises `UnavailableError` where they cannot be had."""
     folder = root / "build" / "wheelhouse"
-    if any(folder.glob("pyzmq-*.whl")):
+    if any(folder.glob("torch-*.whl" if torch else "pyzmq-*.whl")):
         return
     done = subprocess.run(
-        ["make", "-o", "install", "wheelhouse", f"VENV={Path(sys.prefix)}"],
+        ["make", "-o", "install", "wheelhouse", f"VENV={Path(sys.prefix)}", f"TORCH={'1' if torch else ''}"],
         cwd=root,
         capture_output=True,
         text=True,

@@ -5,9 +5,12 @@ import os
 import sqlite3
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from testbed.policy import checkpoint, network
+from tests import capture
 from tests.chaos.support import events
 from tests.command import PATIENCE_S, call, document
 from tests.containers.engine import docker
@@ -47,6 +50,12 @@ def nothing_is_left():
     return [docker(*kind, "--quiet").split() for kind in kinds] == [[], [], []]
 
 
+def sent_bytes(run):
+    """The input of all tasks that were offloaded."""
+    with closing(sqlite3.connect(run / "run.db")) as db:
+        return db.execute("SELECT sum(input_bits) / 8 FROM tasks WHERE choice = 1").fetchone()[0]
+
+
 def finished(run):
     """Tasks that a run has recorded so far."""
     if not (run / "run.db").exists():
@@ -67,8 +76,8 @@ def decided(run):
 def _up(images, tmp_path):
     """Starts runs into runs/r, and takes them down in the end."""
 
-    def up(*arguments):
-        call("up", "smoke", *LITTLE, "--out", "runs/r", *arguments, cwd=tmp_path)
+    def up(*arguments, little=LITTLE):
+        call("up", "smoke", *little, "--out", "runs/r", *arguments, cwd=tmp_path)
         return tmp_path / "runs" / "r"
 
     yield up
@@ -102,6 +111,42 @@ def test_a_run_in_containers_is_a_run_as_any(images, tmp_path):
     assert nothing_is_left()
     again = document("replay", "runs/r", "--on", "sim", "--as-recorded", cwd=tmp_path)
     assert again["tasks"]["generated"] == 13
+
+
+def test_a_policy_with_a_checkpoint_decides_as_it_does_here(images, tmp_path):
+    (tmp_path / "tuned").mkdir()
+    (tmp_path / "tuned" / "p.json").write_text('{"policy": "priced", "beta": 0.1, "beta0": 0.0}')
+    asked = ("run", "smoke", "--set", "emulation.burn=0.02", "--policy", "priced-do:tuned/p.json")
+    here = document(*asked, "--out", "here", cwd=tmp_path)
+    there = document(*asked, "--backend", "compose", "--out", "runs/r", cwd=tmp_path)
+    assert there["policy"] == here["policy"] == "priced-do:tuned/p.json" and there["tasks"]["failed"] == 0
+    kept = tmp_path / "runs" / "r" / "policy.json"
+    assert kept.read_bytes() == (tmp_path / "tuned" / "p.json").read_bytes()
+    assert document("replay", "runs/r", "--on", "sim", cwd=tmp_path)["policy"] == here["policy"]
+
+
+@pytest.mark.slow
+def test_a_run_learns_in_containers_and_what_it_learned_comes_out(up, learning_image, tmp_path):
+    checkpoint.save(
+        tmp_path / "a3c.npz",
+        {"parameters": network.initial(1)},
+        {"algorithm": "a3c", "head": "sequential", "second_offload": True},
+    )
+    asked = ("--policy", "a3c-do:a3c.npz", "--learn", "--slots", "40000")
+    run = up(*asked, little=("--set", "emulation.burn=0.02", "--speed", "5"))
+    wait_until(lambda: (run / "learned.npz").exists())
+    call("learn", "runs/r", "pause", cwd=tmp_path)
+    wait_until(lambda: events(run, "learning_paused"))
+    call("learn", "runs/r", "resume", cwd=tmp_path)
+    wait_until(lambda: events(run, "learning_resumed"))
+    docker("kill", "--signal", "INT", "recorder")
+    docker("wait", "recorder")
+    found = document("report", "runs/r", cwd=tmp_path)
+    assert found["learning"]["updates"] > 0 and found["tasks"]["unaccounted"] == 0
+    _, about = checkpoint.read(run / "learned.npz")
+    assert about["learned"]["updates"] >= found["learning"]["updates"]
+    again = ("run", "smoke", "--policy", "a3c-do:runs/r/learned.npz", "--backend", "sim")
+    assert document(*again, cwd=tmp_path)["tasks"]["unaccounted"] == 0
 
 
 @pytest.mark.slow
@@ -161,3 +206,48 @@ def test_a_stranger_in_the_network_is_refused_and_counted(up, images, tmp_path):
     told = {source: why for source, why, _ in events(run, "dropped_frame")}
     assert {"es-1", "controller", "ue-1-1", "launcher"} <= set(told)
     assert all("a connection was refused" in why for why in told.values())
+
+
+def test_who_listens_on_the_bridge_reads_nothing(up, images, tmp_path):
+    """All that containers send each other, real payload too; a stranger's plain words are found in it."""
+    plain, filler = b"GET / HTTP/1.0", bytes(256)
+    words = (
+        plain,
+        filler,
+        b"ue-1-1",
+        b"ue-1-2",
+        b"es-1",
+        b"controller",
+        b"launcher",
+        b"Heartbeat",
+        b"Decision",
+        b"Post",
+    )
+    source = Path(capture.__file__).read_text()
+    options = (
+        "--network",
+        "host",
+        "--user",
+        "0:0",
+        "--cap-add",
+        "NET_RAW",
+        "--cap-add",
+        "NET_ADMIN",
+        "--entrypoint",
+        "python3",
+    )
+    encoded = [word.hex() for word in words]
+    docker("run", "--detach", "--name", "listener", *options, images["agent"], "-uc", source, *encoded)
+    try:
+        wait_until(lambda: "listening" in docker("logs", "listener"))
+        run = up("--slots", "40", "--policy", "offload")
+        wait_until(lambda: finished(run) >= 3)
+        knocking = ("--rm", "--network", "testbed_run", "--entrypoint", "python3")
+        docker("run", *knocking, images["agent"], "-c", KNOCKS)
+        docker("wait", "recorder")
+        docker("stop", "--time", "60", "listener")
+        heard = json.loads(docker("logs", "listener").splitlines()[-1])
+    finally:
+        docker("rm", "--force", "listener")
+    assert [bytes.fromhex(word) for word in heard["found"]] == [plain] and heard["missed"] == 0
+    assert heard["bytes"] > sent_bytes(run) > 1_000_000, "all that was sent has been seen"

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from testbed.analysis.grading import clock_doubt_ns
@@ -17,6 +18,7 @@ from testbed.hosts.fleet import FleetSupervisor
 from testbed.live.launch import launch
 from testbed.live.supervisor import Deployment
 from testbed.model.task import INTERRUPTED
+from testbed.policy.checkpoint import can_learn_online, read
 from testbed.protocol.rows import CLOCK, DIED, RESTARTED
 from testbed.record.reader import read_record
 from testbed.scenario.load import load_scenario
@@ -73,6 +75,30 @@ def test_hosts_whose_clocks_are_days_apart_play_together(tmp_path):
     assert abs(far["ahead_ns"] - 10**15) <= far["uncertainty_ns"] + 10**4 and clock_doubt_ns(record.events) > 0.0
 
 
+def test_a_checkpoint_travels_to_where_the_controller_is(tmp_path):
+    (tmp_path / "policy.json").write_text('{"policy": "priced", "beta": 0.1, "beta0": 0.0}')
+    plan = msgspec.structs.replace(planned(), policy="priced-do:policy.json")
+    commands = {"servers": AGENT, "others": AGENT}
+    end = launch(plan, tmp_path, deployment=by(lambda run_dir: AgentCommands(commands, run_dir / "logs")))
+    assert end.reason == "" and len(ended(tmp_path).tasks) == 13
+
+
+def test_what_is_learned_at_a_host_comes_to_the_run_while_it_goes_on(tmp_path):
+    pytest.importorskip("torch")
+    plan = msgspec.structs.replace(planned("slots=40000", "emulation.speed=10"), policy="a3c-do", learn=True)
+    learned = tmp_path / "learned.npz"
+
+    def watch(progress):
+        if learned.exists():
+            os.kill(os.getpid(), signal.SIGINT)
+
+    commands = {"servers": AGENT, "others": AGENT}
+    end = launch(plan, tmp_path, watch, deployment=by(lambda run_dir: AgentCommands(commands, run_dir / "logs")))
+    assert end.reason == INTERRUPTED
+    assert ended(tmp_path).updates[-1].updates == read(learned)[1]["learned"]["updates"] > 0
+    assert can_learn_online(learned).params.size
+
+
 def test_a_host_that_died_comes_back_and_serves_again(tmp_path):
     """What `docker kill` and `docker start` do: the agent at a socket, with all that it started."""
     door = tmp_path / "door"
@@ -93,6 +119,9 @@ def test_a_host_that_died_comes_back_and_serves_again(tmp_path):
 
         def new(self):
             return [found for one in self._doors for found in one.new()]
+
+        def release(self, channel):
+            self._doors[0].release(channel)
 
         def close(self):
             for one in self._doors:

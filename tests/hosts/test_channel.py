@@ -1,13 +1,16 @@
 """Where agents come from: who may report, what never waits."""
 
 import os
+import select
 import socket
+import subprocess
 import sys
 
 import pytest
 
 from testbed.hosts.channel import AgentCommands, AgentSocket, Channel
 from testbed.model.errors import StartError
+from tests.command import ROOT
 
 
 def test_only_the_users_of_the_run_may_report(tmp_path):
@@ -29,6 +32,46 @@ def test_only_the_users_of_the_run_may_report(tmp_path):
         other.close()
         mine.close()
     assert not (tmp_path / "door").exists()
+
+
+@pytest.mark.live
+def test_an_agent_that_is_to_outlast_its_launcher_ends_after_it(tmp_path):
+    """Compose may end a run with the first container that ends, which must not be before the summary."""
+    door = AgentSocket(tmp_path / "door", {"a": os.getuid()})
+    join = (sys.executable, "-m", "testbed.hosts", "--join", str(tmp_path / "door"))
+    agents = []
+    try:
+        for more in ((), ("--outlast",)):
+            agents.append(subprocess.Popen([*join, *more], cwd=ROOT))
+            while not (found := door.new()):
+                pass
+            [(_, channel)] = found
+            while b"here" not in (channel.receive() or b""):
+                pass
+            kept = socket.socket(fileno=os.dup(channel.fd))  # as in `Channel.end_with_process`
+            with kept:
+                kept.shutdown(socket.SHUT_WR)
+                channel.close()
+                if more:
+                    with pytest.raises(subprocess.TimeoutExpired):
+                        agents[-1].wait(2)
+                else:
+                    assert agents[-1].wait(60) == 0
+        assert agents[-1].wait(60) == 0
+    finally:
+        door.close()
+        for agent in agents:
+            agent.kill()
+            agent.wait()
+
+
+def test_what_is_released_hears_the_end_at_once_and_is_closed_with_the_process():
+    mine, other = socket.socketpair()
+    Channel(mine).end_with_process()
+    gone = select.poll()
+    gone.register(other, 0)
+    with other:
+        assert other.recv(1) == b"" and gone.poll(0) == [], "not yet"
 
 
 def test_a_socket_that_cannot_be_opened_is_the_users_business(tmp_path):

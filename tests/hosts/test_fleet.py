@@ -17,9 +17,11 @@ from testbed.hosts.lines import (
     HostRun,
     HostServes,
     KillRole,
+    LearnedSoFar,
     Lines,
     LookAt,
     Looked,
+    Pause,
     Probe,
     Probed,
     RoleDied,
@@ -29,8 +31,9 @@ from testbed.hosts.lines import (
     encode_line,
 )
 from testbed.live.supervisor import Child
+from testbed.record import learning_requests
 
-HOSTS = {"es-1": "a", "ue-1-1": "b", "ue-1-2": "b", "launcher": "recorder"}
+HOSTS = {"es-1": "a", "ue-1-1": "b", "ue-1-2": "b", "learner": "c", "launcher": "recorder"}
 
 
 class FakeSource:
@@ -44,6 +47,9 @@ class FakeSource:
     def new(self):
         found, self.coming = self.coming, []
         return found
+
+    def release(self, channel):
+        channel.close()
 
     def close(self):
         self.closed = True
@@ -225,3 +231,47 @@ def test_a_host_that_has_not_reported_is_named(made):
     supervisor, _ = made
     supervisor.start("edge_server", "es-1")
     assert supervisor.log_tail("es-1") == ["no agent of a has reported"]
+
+
+def test_what_a_host_learned_comes_into_the_run_but_from_no_host_that_does_not_learn(made, tmp_path):
+    supervisor, source = made
+    learning, other = FakeAgent(source, "c"), FakeAgent(source, "a")
+    for agent, name in ((learning, "learner"), (other, "es-1")):
+        agent.serve(supervisor)
+        supervisor.start("role", name)
+    kept = tmp_path / "learned.npz"
+    other.say(LearnedSoFar(b"forged"))
+    supervisor.dead()
+    assert not kept.exists()
+    for checkpoint in (b"first", b"second"):
+        learning.say(LearnedSoFar(checkpoint))
+        supervisor.dead()
+        assert kept.read_bytes() == checkpoint
+    learning.say(LearnedSoFar(b"its last"), RoleDied("learner", 0, crashed=False))
+    assert supervisor.dead() == ["learner"] and kept.read_bytes() == b"its last"
+
+
+def test_learners_elsewhere_pause_when_the_run_is_asked_to(made, tmp_path, monkeypatch):
+    supervisor, source = made
+    now = [1_000_000_000]
+    monkeypatch.setattr("testbed.hosts.fleet.time.monotonic_ns", lambda: now[0])
+
+    def told(agent):
+        now[0] += fleet.PAUSE_EVERY_NS
+        supervisor.dead()
+        return [request for request in agent.asked() if isinstance(request, Pause)]
+
+    agent, other = FakeAgent(source, "c"), FakeAgent(source, "a")
+    agent.serve(supervisor)
+    other.serve(supervisor)
+    supervisor.start("controller.online", "learner")
+    assert told(agent) == []
+    learning_requests.pause(tmp_path)
+    assert told(agent) == [Pause(paused=True)] and told(agent) == []
+    agent.end.close()
+    supervisor.dead()
+    again = FakeAgent(source, "c")
+    assert again.serve(supervisor)
+    assert told(again) == [Pause(paused=True)], "who comes back does not know"
+    learning_requests.resume(tmp_path)
+    assert told(again) == [Pause(paused=False)] and told(other) == []

@@ -50,8 +50,11 @@ def test_a_piece_of_any_bytes_travels(data):
 def test_a_policy_travels_as_bytes_and_is_loaded_from_a_file_of_the_process(made, tmp_path):
     (tmp_path / "policy.json").write_bytes(b"values")
     tuned = msgspec.structs.replace(made.plan, policy="coin-do:policy.json")
-    orders = msgspec.structs.replace(made, plan=tuned, policy=policy_bytes(tuned, tmp_path))
+    other = msgspec.structs.replace(made.plan, policy="random-do")
+    orders = msgspec.structs.replace(made, plan=tuned, warm_up=tuned, policy=policy_bytes(tuned, tmp_path))
     found = with_policy(orders, "controller", tmp_path)
+    assert found.warm_up is not None and found.warm_up.policy == found.plan.policy
+    assert with_policy(msgspec.structs.replace(orders, warm_up=other), "controller", tmp_path).warm_up is other
     assert found.plan.policy == f"coin-do:{tmp_path / 'policy-controller.json'}" and found.policy == b""
     assert (tmp_path / "policy-controller.json").read_bytes() == b"values"
     assert with_policy(made, "controller", tmp_path) is made

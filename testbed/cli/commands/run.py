@@ -53,7 +53,7 @@ def main(args: argparse.Namespace) -> int:
 def _in_containers(args: argparse.Namespace) -> int:
     """Bring the run's containers up, show what its recorder prints, and take them down; returns the run's exit code."""
     why = "does not go with --backend compose"
-    common.refuse_options({"--learn": args.learn, "--metrics": args.metrics, "--agents": args.agents}, why)
+    common.refuse_options({"--metrics": args.metrics, "--agents": args.agents}, why)
     up.bring_up(args)
     try:
         return up.follow()

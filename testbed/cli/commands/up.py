@@ -43,7 +43,7 @@ def bring_up(args: argparse.Namespace) -> None:
     engine = Engine()
     engine.must_be_free()
     keep(COMPOSE_FILE, containers.written(args, planned, COMPOSE_FILE, containers.as_typed("up", args)).encode())
-    if getattr(args, "build", False) or not all(map(engine.has_image, containers.images())):
+    if getattr(args, "build", False) or not all(map(engine.has_image, containers.images(learns=args.learn))):
         warn("building images")
         engine.build(COMPOSE_FILE, planned.built)
     try:

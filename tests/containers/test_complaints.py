@@ -1,0 +1,105 @@
+"""What a real engine complains of is told in a line, with what to do; nothing is left of the attempt."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.command import call
+from tests.containers.engine import docker
+from tests.containers.test_runs import LITTLE, OWNER, nothing_is_left
+
+pytestmark = [pytest.mark.containers, pytest.mark.slow]
+ENGINE_FAILED = 3
+OLDER = """FROM {image}
+USER 0:0
+COPY age.py /tmp/age.py
+RUN ["python3", "/tmp/age.py"]
+"""
+AGE = """
+import glob, pathlib
+[file] = map(pathlib.Path, glob.glob('/opt/testbed/edge_testbed-*/METADATA'))
+file.write_text(file.read_text().replace('Version: 0', 'Version: 0.0.9-0'))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _clean(images):
+    yield
+    assert nothing_is_left()
+
+
+def refused(tmp_path, *arguments, code=ENGINE_FAILED, **options):
+    return call("run", "smoke", *LITTLE, "--backend", "compose", *arguments, cwd=tmp_path, code=code, **options).stderr
+
+
+def test_a_user_without_rights(tmp_path):
+    os.chmod(tmp_path, 0o777)
+    for folder in tmp_path.parents[:3]:
+        os.chmod(folder, 0o755)
+    other: dict[str, Any] = {"user": OWNER, "group": OWNER, "extra_groups": []}
+    try:
+        subprocess.run([sys.executable, "-c", "import msgspec"], check=True, cwd=tmp_path, **other)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("another user cannot run this checkout")
+    said = refused(tmp_path, **other)
+    assert "may not use the container engine" in said and "usermod" in said
+
+
+def test_a_network_that_is_taken_and_another_in_its_place(tmp_path, monkeypatch):
+    docker("network", "create", "--subnet", "10.213.7.0/24", "taken")
+    try:
+        assert "TESTBED_NETWORK=10.213.8" in refused(tmp_path)
+        monkeypatch.setenv("TESTBED_NETWORK", "10.213.8")
+        refused(tmp_path, "--slots", "5", code=0)
+    finally:
+        docker("network", "rm", "taken")
+
+
+def test_a_name_that_is_taken(tmp_path):
+    docker("run", "--detach", "--name", "es-1", os.environ["TESTBED_BASE"], "sleep", "600")
+    try:
+        said = refused(tmp_path)
+        assert "a container of that name is there already" in said and "testbed down" in said
+    finally:
+        docker("rm", "--force", "es-1")
+
+
+def test_a_port_that_is_in_use(tmp_path, monkeypatch):
+    call("compose", "smoke", "-o", "file.yaml", cwd=tmp_path)
+    services = yaml.safe_load((tmp_path / "file.yaml").read_text())["services"]
+    stood_in = [services[name]["image"] for name in ("prometheus", "grafana")]
+    base = os.environ["TESTBED_BASE"]
+    (tmp_path / "Dockerfile").write_text(f'FROM {base}\nENTRYPOINT ["sleep", "600"]\n')
+    for image in stood_in:
+        docker("build", "--quiet", "--tag", image, str(tmp_path))
+    docker("run", "--detach", "--name", "other", "--publish", "127.0.0.1:3000:3000", base, "sleep", "600")
+    monkeypatch.setenv("COMPOSE_PROFILES", "observe")
+    try:
+        said = refused(tmp_path)
+        assert "a port that the run publishes is in use" in said and "leave out the profile" in said
+    finally:
+        docker("rm", "--force", "other")
+        docker("image", "rm", "--force", *stood_in)
+
+
+def test_an_image_of_another_release(images, tmp_path, monkeypatch):
+    (tmp_path / "Dockerfile").write_text(OLDER.format(image=images["agent"]))
+    (tmp_path / "age.py").write_text(AGE)
+    docker("build", "--quiet", "--network", "none", "--tag", "testbed-agent:older", str(tmp_path))
+    monkeypatch.setenv("TESTBED_AGENT_IMAGE", "testbed-agent:older")
+    try:
+        done = call("run", "smoke", *LITTLE, "--backend", "compose", cwd=tmp_path, code=ENGINE_FAILED)
+        said = done.stdout + done.stderr
+        assert "has version 0.0.9-0" in said and "docker compose build" in said
+    finally:
+        docker("image", "rm", "--force", "testbed-agent:older")
+
+
+def test_an_image_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("TESTBED_BASE", "no/such/base:1")
+    monkeypatch.setenv("TESTBED_AGENT_IMAGE", "testbed-agent:none")
+    assert "TESTBED_BASE=IMAGE" in refused(tmp_path)
