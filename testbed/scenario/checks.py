@@ -10,9 +10,12 @@ from testbed.scenario import ranges
 from testbed.scenario.fields import Draw
 from testbed.scenario.schema import LinkTrace, Scenario, Workload
 
-CONTROLLER = "controller"
+CONTROLLER, TABLE = "controller", "table"
 TRACE_ONLY = {
+    "parts": "parts",
     "format": "format",
+    "columns": "columns",
+    "cpu": "cpu_hz",
     "bits_per_token": "bits_per_token",
     "cycles_per_token": "cycles_per_token",
     "start": "start_ns",
@@ -104,6 +107,7 @@ def _radio(scenario: Scenario) -> Iterator[Mistake]:
         yield Mistake(place, counts, "give one rate for each duration")
     elif trace.durations_ns:
         yield from _inline(trace, place)
+    yield from _columns(trace.format, trace.columns, place)
     for word, given in (("format", trace.format != "auto"), ("scale", trace.scale != 1.0)):
         if given and not trace.file:
             yield Mistake((*place, word), f'"{word}" is for the file of a rate trace', "leave it out")
@@ -116,6 +120,16 @@ def _inline(trace: LinkTrace, place: tuple[str | int, ...]) -> Iterator[Mistake]
         yield Mistake((*place, "durations"), "a rate trace that is longer than ten years", "give shorter durations")
     elif slow := ranges.slow_trace(trace):
         yield Mistake((*place, "rates"), slow, "give higher rates")
+
+
+def _columns(form: str, columns: tuple[str, ...], place: tuple[str | int, ...]) -> Iterator[Mistake]:
+    if columns and form != TABLE:
+        yield Mistake(
+            (*place, "columns"), f'"columns" are for format: {TABLE}', f"add format: {TABLE}, or leave them out"
+        )
+    elif form == TABLE and not columns:
+        remedy = 'add columns: ["time=COLUMN:ms", …]'
+        yield Mistake((*place, "format"), f"a {TABLE} is read by its columns, and none is named", remedy)
 
 
 def _backhaul(scenario: Scenario) -> Iterator[Mistake]:
@@ -143,6 +157,7 @@ def _workload(scenario: Scenario) -> Iterator[Mistake]:
         yield Mistake(("workload", "assignment"), "every density_factor is 0", "give one above 0")
     if workload.trace and workload.arrivals != "bernoulli":
         yield Mistake(("workload", "arrivals"), "a trace leaves no place for arrivals", "drop arrivals or trace")
+    yield from _columns(workload.format, workload.columns, ("workload",))
     for word, attribute in TRACE_ONLY.items():
         if not workload.trace and getattr(workload, attribute) != getattr(Workload(), attribute):
             yield Mistake(("workload", word), f'"{word}" means nothing without a trace', "add trace: FILE, or drop it")

@@ -47,7 +47,7 @@ def generate(scenario: Scenario, system: System) -> Sequence[Task]:
     """
     workload = scenario.workload
     if workload.trace:
-        if workload.format == "azure":
+        if workload.format not in ("auto", "csv"):
             raise ScenarioError(f"{workload.trace} is not a workload table", remedy="use testbed.trace.inputs.generate")
         read = read_csv(workload.trace, system)
         kept = shifted(read, begin_ns([task.generated_ns for task in read], workload))
@@ -69,7 +69,7 @@ def mixed(x: Hashes) -> Hashes:
     return cast(Hashes, random.mix(cast(int, x)))
 
 
-def _unit(h: Hashes) -> Reals:
+def unit(h: Hashes) -> Reals:
     """`random.unit` of each."""
     return cast(Reals, random.unit(cast(int, h)))
 
@@ -80,7 +80,7 @@ def _bernoulli(system: System, ue: int, rate: float) -> Ints:
     found = [np.zeros(0, np.int64)]
     for first in range(0, system.slots, SLOTS_AT_ONCE):
         slots = np.arange(first, min(first + SLOTS_AT_ONCE, system.slots), dtype=np.uint64)
-        present = _unit(mixed(mixed(subjects ^ slots) ^ np.uint64(FIELD_PRESENT))) < probability
+        present = unit(mixed(mixed(subjects ^ slots) ^ np.uint64(FIELD_PRESENT))) < probability
         found.append(slots[present].astype(np.int64))
     return np.concatenate(found) * system.slot_ns
 
@@ -102,21 +102,21 @@ def _poisson(system: System, ue: int, rate: float) -> Ints:
 def _drawn(section: TaskSection, subjects: Hashes, ue: int, at_ns: Ints) -> tuple[Ints, ...]:
     """The columns of the tasks of ``ue`` at these instants, their values drawn; ``subjects`` are the
     `random.subject_hash` of theirs."""
-    bits = _whole(section.input_bits, subjects, random.FIELD_BITS)
+    bits = drawn_whole(section.input_bits, subjects, random.FIELD_BITS)
     if section.cycles.kind == "per_bit":
         cycles = np.maximum(1, np.floor(section.cycles.values[0] * bits + 0.5).astype(np.int64))
     else:
-        cycles = _whole(section.cycles, subjects, random.FIELD_CYCLES)
-    deadlines = _whole(section.deadline_ns, subjects, random.FIELD_DEADLINE)
+        cycles = drawn_whole(section.cycles, subjects, random.FIELD_CYCLES)
+    deadlines = drawn_whole(section.deadline_ns, subjects, random.FIELD_DEADLINE)
     number = np.arange(len(at_ns))
     return np.full(len(at_ns), ue), number, at_ns, bits, cycles, deadlines
 
 
-def _whole(draw: Draw, subjects: Hashes, field: int) -> Ints:
+def drawn_whole(draw: Draw, subjects: Hashes, field: int) -> Ints:
     """`Draw.whole` of each subject's ``field``."""
     if draw.kind not in ("uniform", "choice"):
         return np.full(len(subjects), draw.whole(0.0))
-    u = _unit(mixed(subjects ^ np.uint64(field)))
+    u = unit(mixed(subjects ^ np.uint64(field)))
     if draw.kind == "choice":
         chosen = np.array([draw.whole(place / len(draw.values)) for place in range(len(draw.values))], np.int64)
         return chosen[(u * len(draw.values)).astype(np.int64)]
