@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from zstandard import ZstdDecompressionObj
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-READ_AT_ONCE = 1 << 20
+READ_AT_ONCE = 1 << 18
 
 
 def decompressed(file: BinaryIO) -> BinaryIO:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from testbed.scenario.requests import RequestColumns
+from testbed.scenario.workload import Ints, Reals
 from testbed.trace.job import LATEST_S, MOST_CYCLES, JobOptions, instant_ns, work
 from testbed.trace.lines import Line, blocks, text_of
 from testbed.trace.notes import NS_PER_S, Say, count
@@ -18,17 +19,14 @@ SUBMIT, RUN, CORES, ASKED = 1, 3, 4, 7
 COLUMNS_OF_A_JOB = 18
 NUMBERS = {SUBMIT: "submit time", RUN: "run time", CORES: "processors", ASKED: "requested processors"}
 _WORD = re.compile(r"\S+")
-_Job = tuple[float, float, float, float]
 
 
 def read(file: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
     """The jobs of ``file`` that ran, in its order, some at a time. Raises `ScenarioError` with line and column."""
     without = assumed = early = 0
     for first, block in blocks(file, options.share):
-        jobs = [(number, job) for number, raw in enumerate(block, first) if (job := _job(file, number, raw))]
-        if not jobs:
-            continue
-        at, run, cores, asked = np.array([job for _, job in jobs]).T
+        places, values = _jobs(file, first, block)
+        at, run, cores, asked = values
         unknown = (cores <= 0.0) & (asked > 0.0) & (run > 0.0)
         cores = np.where(cores > 0.0, cores, asked)
         known = (run > 0.0) & (cores > 0.0)
@@ -38,8 +36,7 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
         early += int((known & (at < 0.0)).sum())
         cycles = run * cores * options.hz
         for place in np.flatnonzero(wanted & ((cycles >= MOST_CYCLES) | (at >= LATEST_S)))[:1].tolist():
-            number = jobs[place][0]
-            line = _line(file, number, block[number - first])
+            line = _line(file, first + places[place], block[places[place]])
             work(line, RUN, float(run[place] * cores[place]), options)
             instant_ns(line, SUBMIT, float(at[place]))
         at_ns = np.rint(at[wanted] * NS_PER_S).astype(np.int64)
@@ -53,30 +50,44 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
             say(f"{count(number, 'job')} {what}")
 
 
-def _job(file: str, number: int, raw: bytes) -> _Job | None:
-    """Submit time, run time, processors, and those asked for; None for a comment or an empty line."""
-    words = raw.split()
-    if not words or words[0][:1] == b";":
-        return None
-    if len(words) == COLUMNS_OF_A_JOB:
+def _jobs(file: str, first: int, block: list[bytes]) -> tuple[list[int], Reals]:
+    """The places of the lines that are jobs, and a row for each of `NUMBERS`. Raises `ScenarioError`."""
+    places, jobs, joined = list(range(len(block))), block, b"\n".join(block)
+    if b";" in joined:
+        places = [place for place in places if not block[place].lstrip().startswith(b";")]
+        jobs = [block[place] for place in places]
+        joined = b"\n".join(jobs)
+    if (_words(joined) == COLUMNS_OF_A_JOB).all():
         try:
-            job = float(words[SUBMIT]), float(words[RUN]), float(words[CORES]), float(words[ASKED])
+            values = np.loadtxt(jobs, usecols=tuple(NUMBERS), ndmin=2, comments=None, unpack=True)
+            if np.isfinite(values).all():
+                return places, values
         except ValueError:
             pass
-        else:
-            if all(abs(value) < float("inf") for value in job):
-                return job
-    line = _line(file, number, raw)
-    if not line.text.strip() or line.text.lstrip().startswith(";"):
-        return None
+    lines = ((place, _line(file, first + place, block[place])) for place in range(len(block)))
+    known = [(place, line) for place, line in lines if line.text.strip() and not line.text.lstrip().startswith(";")]
+    rows: Reals = np.array([_numbers(line) for _, line in known], np.float64).reshape(-1, len(NUMBERS))
+    return [place for place, _ in known], rows.T
+
+
+def _words(joined: bytes) -> Ints:
+    """How many words each line has."""
+    letters = np.frombuffer(joined, np.uint8)
+    if not len(letters):
+        return np.zeros(0, np.int64)
+    is_word = letters > ord(" ")
+    begins = is_word.copy()
+    begins[1:] &= ~is_word[:-1]
+    firsts = np.concatenate([[0], np.flatnonzero(letters == ord("\n")) + 1])
+    words = np.flatnonzero(begins)
+    return np.diff(np.searchsorted(words, firsts), append=len(words))
+
+
+def _numbers(line: Line) -> list[float]:
+    """The `NUMBERS` of a line. Raises `ScenarioError` for the first that is none."""
     if len(line) != COLUMNS_OF_A_JOB:
         raise line.error(len(line), f"{len(line)} columns where a job has {COLUMNS_OF_A_JOB}", "write -1 for unknown")
-    return (
-        line.real(SUBMIT, NUMBERS[SUBMIT]),
-        line.real(RUN, NUMBERS[RUN]),
-        line.real(CORES, NUMBERS[CORES]),
-        line.real(ASKED, NUMBERS[ASKED]),
-    )
+    return [line.real(column, name) for column, name in NUMBERS.items()]
 
 
 def _line(file: str, number: int, raw: bytes) -> Line:
