@@ -85,8 +85,11 @@ EXAMPLES = {
         "testbed import mahimahi verizon.up -o uplink.csv": "rates",
         "testbed import azure AzureLLMInferenceTrace_conv.csv -o asks.csv": "tasks",
         "testbed import swf log.swf.gz -o jobs.csv": "jobs",
-        "testbed import table asks.jsonl -o asks.csv --map time=t:ms --map cycles=n:5M": "",
         "testbed import eua sites.csv users.csv -o city.yaml --cells 5": "cells",
+    },
+    "fit": {
+        "testbed fit log.swf.gz -o like-log.yaml": "a scenario",
+        "testbed fit runs/region-lc-001/workload.csv": "what drew these tasks?",
     },
     "list": {
         "testbed list": "everything",

@@ -8,7 +8,9 @@ from testbed.model.delay import LONGEST_NS
 from testbed.model.errors import ScenarioError, did_you_mean
 from testbed.scenario import ranges
 from testbed.scenario.fields import Draw
-from testbed.scenario.schema import LinkTrace, Scenario, Workload
+from testbed.scenario.profile import slots_of
+from testbed.scenario.ranges import MOST_SLOTS
+from testbed.scenario.schema import LinkTrace, Profile, Scenario, Workload
 
 CONTROLLER, TABLE = "controller", "table"
 TRACE_ONLY = {
@@ -157,10 +159,28 @@ def _workload(scenario: Scenario) -> Iterator[Mistake]:
         yield Mistake(("workload", "assignment"), "every density_factor is 0", "give one above 0")
     if workload.trace and workload.arrivals != "bernoulli":
         yield Mistake(("workload", "arrivals"), "a trace leaves no place for arrivals", "drop arrivals or trace")
+    if workload.profile is not None:
+        yield from _profile(scenario, workload.profile)
     yield from _columns(workload.format, workload.columns, ("workload",))
     for word, attribute in TRACE_ONLY.items():
         if not workload.trace and getattr(workload, attribute) != getattr(Workload(), attribute):
             yield Mistake(("workload", word), f'"{word}" means nothing without a trace', "add trace: FILE, or drop it")
+
+
+def _profile(scenario: Scenario, profile: Profile) -> Iterator[Mistake]:
+    place: tuple[str | int, ...] = ("workload", "profile")
+    if scenario.workload.trace:
+        yield Mistake(place, "a trace leaves no place for a profile", "drop profile or trace")
+    if bool(profile.file) == bool(profile.factors):
+        yield Mistake(place, "a profile is either a file or inline", "give file, or factors")
+    elif profile.factors and not any(profile.factors):
+        yield Mistake((*place, "factors"), "a profile that lets no task come", "give a factor above 0")
+    if profile.every_ns % scenario.slot_ns:
+        yield Mistake((*place, "every"), "a factor holds for no whole number of slots", "give a multiple of slot")
+    elif len(profile.factors) * slots_of(profile, scenario.slot_ns) > MOST_SLOTS:
+        yield Mistake(
+            (*place, "factors"), f"a profile of more than {MOST_SLOTS:,} slots", "take fewer or shorter steps"
+        )
 
 
 def _faults(scenario: Scenario) -> Iterator[Mistake]:

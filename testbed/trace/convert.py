@@ -20,7 +20,6 @@ import msgspec
 import numpy as np
 
 from testbed.model.errors import ScenarioError, UsageError, did_you_mean
-from testbed.model.task import TASK_COLUMNS
 from testbed.scenario import workload as tables
 from testbed.scenario.reading import read_text
 from testbed.scenario.schema import LinkTrace, Scenario
@@ -94,9 +93,7 @@ def _merged(names: list[str], options: ConversionOptions, say: Say) -> tuple[str
     """Workload tables as one."""
     given = options.scenario.workload
     system = inputs.resolve(options.scenario).system
-    read = [tables.columns_of(tables.read_csv(name, system)) for name in names]
-    merged = {name: np.concatenate([some[name] for some in read]) for name in TASK_COLUMNS}
-    tasks = tables.scaled(tables.numbered(merged), given.rate)
+    tasks = tables.scaled(tables.merged([tables.read_csv(name, system) for name in names]), given.rate)
     if not tasks:
         raise ScenarioError("there is no task in it", names[0], remedy="give a file with rows below its header")
     if given.duration_ns >= 0:

@@ -4,29 +4,32 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.system import System
-from testbed.model.task import TASK_COLUMNS, Task
+from testbed.model.task import Task
 from testbed.scenario import ranges, window
 from testbed.scenario import resolve as core
 from testbed.scenario import workload as tables
 from testbed.scenario.reading import is_stream, read_text
-from testbed.scenario.schema import DEMANDS, LinkTrace, RadioSection, Scenario
+from testbed.scenario.schema import DEMANDS, LinkTrace, Profile, RadioSection, Scenario
 from testbed.scenario.window import Played
 from testbed.trace import cellular, imported, mahimahi, mapped, rate_table, rate_text, rates, swf
 from testbed.trace.job import MappedColumn
-from testbed.trace.lines import lines
+from testbed.trace.lines import Line, lines
 from testbed.trace.notes import Say, quiet
 from testbed.trace.spool import spooling
 
 
 def resolve(scenario: Scenario, say: Say = quiet) -> core.Resolved:
-    """As `testbed.scenario.resolve.resolve`, after reading the rate trace named there.
+    """As `testbed.scenario.resolve.resolve`, after reading the rate trace and the profile named there.
 
     ``say`` hears what the reader skipped, capped or assumed. Raises `ScenarioError`.
     """
+    profile = scenario.workload.profile
+    if profile is not None and profile.file:
+        workload = msgspec.structs.replace(scenario.workload, profile=read_profile(profile))
+        scenario = msgspec.structs.replace(scenario, workload=workload)
     trace = scenario.radio.trace
     if trace is None or not trace.file:
         return core.resolve(scenario)
@@ -53,17 +56,31 @@ def played(scenario: Scenario, system: System, say: Say = quiet) -> Played:
         tasks = tables.generate(scenario, system)
         return Played(tasks, window.remarks(tasks, system))
     names = (given.trace, *given.parts)
-    name = _workload_format(given.trace) if given.format == "auto" else given.format
+    name = format_of(given.trace) if given.format == "auto" else given.format
     if name == "csv":
-        tables_read = [tables.columns_of(tables.read_csv(file, system)) for file in names]
-        merged = {key: np.concatenate([some[key] for some in tables_read]) for key in TASK_COLUMNS}
-        return window.played(tables.numbered(merged), given, system)
+        return window.played(tables.merged([tables.read_csv(file, system) for file in names]), given, system)
     options = imported.options_of(given, scenario.seed, columns_of(given.columns, mapped.mapped, "workload.columns"))
     with spooling() as spool:
         gathered = imported.gather(name, names, options, _named(given.trace, say) if len(names) == 1 else say, spool)
         tasks, before = imported.tasks_of(gathered, scenario, system, say)
     ranges.check_tasks(system, tasks)
     return window.cut(tasks, given, system, before)
+
+
+def read_profile(given: Profile) -> Profile:
+    """The profile whose factors are the numbers in its file, one a line. Raises `ScenarioError` with its place."""
+    factors = []
+    for line in lines(given.file):
+        if not line.text.strip():
+            continue
+        row = Line(given.file, line.number, line.text, [(1, line.text.strip())])
+        factor = row.real(0, "factor")
+        if factor < 0.0:
+            raise row.error(0, f'factor "{row[0]}" is out of range', "must be at least 0")
+        factors.append(factor)
+    if not any(factors):
+        raise ScenarioError("a profile that lets no task come", given.file, remedy="give a factor above 0")
+    return msgspec.structs.replace(given, file="", factors=tuple(factors))
 
 
 def columns_of(
@@ -95,7 +112,7 @@ def read_link(given: LinkTrace, radio: RadioSection, say: Say = quiet) -> LinkTr
     return rate_text.parse(text, file, given, say) if name == "text" else rates.parse(text, file)
 
 
-def _workload_format(file: str) -> str:
+def format_of(file: str) -> str:
     """The format of a file, by its first line that holds something; a stream is kept for whoever reads it next."""
     if is_stream(file):
         read_text(file)
