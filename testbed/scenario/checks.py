@@ -102,6 +102,8 @@ def _radio(scenario: Scenario) -> Iterator[Mistake]:
     if radio.access == "shared":
         remedy = "take access: dedicated, or drop the trace"
         yield Mistake(place, "a rate trace cannot be combined with shared access", remedy)
+    if radio.shadowing_db:
+        yield Mistake(("radio", "shadowing"), "a rate trace leaves no place for shadowing", "drop shadowing or trace")
     if bool(trace.file) == bool(trace.durations_ns):
         yield Mistake(place, "a rate trace is either a file or inline", "give file, or durations and rates")
     if len(trace.durations_ns) != len(trace.rates_bps):

@@ -84,6 +84,7 @@ class RadioSection(msgspec.Struct, frozen=True, kw_only=True):
     bandwidth_hz: Annotated[float, Quantity("frequency", POSITIVE)] = key("bandwidth", 2e6)
     noise_w: Annotated[float, Quantity("power", POSITIVE)] = key("noise", 1e-13)
     path_loss_exponent: Annotated[float, Number(Range(0, 10))] = 4.0
+    shadowing_db: Annotated[float, Quantity("level", Range(0, 30))] = key("shadowing", 0.0)
     max_spectral_efficiency: Annotated[float, Number(POSITIVE, words={"unlimited": math.inf})] = 7.4
     access: Annotated[str, Choice(("dedicated", "shared"))] = "dedicated"
     latency_ns: Annotated[int, TIME] = key("latency", 0)
