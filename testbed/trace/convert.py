@@ -129,6 +129,8 @@ def _topology(names: list[str], options: ConversionOptions, say: Say) -> tuple[s
     if not found[True] or not found[False]:
         missing = "sites (with SITE_ID)" if not found[True] else "users"
         raise UsageError(f"no file of {missing} was given", "give both: sites.csv users.csv")
+    if len({place.flat for places in found.values() for place in places}) > 1:
+        raise UsageError("some files are in degrees and some in metres (x, y)", "give sites and users in one of them")
     cells = eua.topology(found[True], found[False], options.cells, options.ues_per_cell, options.radius_m, say)
     if not cells:
         raise UsageError(

@@ -4,12 +4,13 @@ import math
 
 import pytest
 
-from testbed.model.errors import ScenarioError
+from testbed.model.errors import ScenarioError, UsageError
 from testbed.scenario.requests import Request
 from testbed.trace import cellular, eua, imported, mahimahi, rates
 from testbed.trace.job import JobOptions
 from testbed.trace.notes import quiet
 from testbed.trace.spool import spooling
+from tests.trace.converting import convert
 
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 PHONE = "Timestamp,Speed,SNR,CQI\n"
@@ -171,3 +172,29 @@ def test_eua_mistakes_name_their_place():
         assert (caught.value.line, caught.value.column) == (line, column)
     with pytest.raises(ScenarioError, match="no position"):
         eua.parse("Latitude,Longitude\n", "u.csv")
+
+
+@pytest.mark.parametrize(
+    ("sites", "users", "distances"),
+    [
+        (
+            "id,x,y\na,0,0\nb,1000,0\n",
+            "X, Y\n30,40\n1000,-0.5\n0,0\n700,0\n",
+            [("a", [1.0, 50.0]), ("b", [1.0, 300.0])],
+        ),
+        ("SITE_ID,LAT,LON\na,10,10\n", "lat,lng\n10,10.001\n0,0\n", [("a", [109.5])]),
+    ],
+)
+def test_places_may_be_in_metres_or_named_otherwise(sites, users, distances):
+    (_, there), (_, around) = eua.parse(sites, "sites"), eua.parse(users, "users")
+    found = eua.topology(there, around)
+    assert [(site.name, [round(one, 1) for one in each]) for site, each in found] == distances
+
+
+def test_degrees_and_metres_are_not_mixed(tmp_path):
+    (tmp_path / "sites.csv").write_text("SITE_ID,x,y\na,0,0\n")
+    (tmp_path / "users.csv").write_text("lat,lon\n1,1\n")
+    with pytest.raises(UsageError, match="degrees"):
+        convert("eua", [tmp_path / "sites.csv", tmp_path / "users.csv"], tmp_path / "o.yaml")
+    with pytest.raises(ScenarioError, match="out of range"):
+        eua.parse("x,y\n1e8,0\n", "f")
