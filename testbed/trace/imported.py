@@ -23,7 +23,7 @@ from testbed.scenario.schema import Scenario, Workload
 from testbed.trace import alibaba, azure, functions, functions_2019, google, mapped, swf
 from testbed.trace.job import JobOptions, MappedColumn
 from testbed.trace.notes import NS_PER_S, Say, count, seconds
-from testbed.trace.spool import Spool, no_room
+from testbed.trace.spool import Spool
 
 ReadFile = Callable[[str, JobOptions, Say], Iterator[RequestColumns]]
 ReadTogether = Callable[[Sequence[str], JobOptions, Say], Iterator[RequestColumns]]
@@ -85,10 +85,7 @@ def gather(kind: str, names: Sequence[str], options: JobOptions, say: Say, spool
         if len(some.at_ns):
             first = int(some.at_ns.min())
             firsts[name] = min(firsts.get(name, first), first)
-        try:
-            spool.add(some)
-        except OSError as error:
-            raise no_room(error) from None
+        spool.add(some)
     if not spool.count:
         raise ScenarioError(
             "there is no task in it", names[0], remedy="give a file with tasks that ran below its header"

@@ -16,9 +16,9 @@ RECORD = np.dtype([("at_ns", np.int64), ("input_bits", np.int64), ("cycles", np.
 
 
 class Spool:
-    """Requests in the order in which they are added, in ``file``, read back by instant.
+    """Requests in the order in which they are added, in the unbuffered ``file``, read back by instant.
 
-    In memory it holds 24 bytes a request at most, and next to nothing if they come in order. Raises `OSError` where
+    In memory it holds 16 bytes a request at most, and next to nothing if they come in order. Raises `StartError` where
     the file cannot be written.
     """
 
@@ -43,13 +43,17 @@ class Spool:
         in_order = int(at[0]) >= self._latest_ns and bool((at[1:] >= at[:-1]).all())
         self._is_sorted, self._latest_ns = self._is_sorted and in_order, int(at[-1])
         self.count += len(records)
-        self._file.write(records.tobytes())
+        try:
+            left = memoryview(records.tobytes())
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise no_room(error) from None
 
     def by_instant(self) -> Iterator[RequestColumns]:
         """All requests by instant, those of one instant in the order in which they were added, some at a time."""
         if not self.count:
             return
-        self._file.flush()
         records = np.memmap(self._file, RECORD, mode="r", shape=(self.count,))
         order = None if self._is_sorted else self._order(records["at_ns"])
         for begin in range(0, self.count, RECORDS_AT_ONCE):
@@ -69,7 +73,7 @@ def spooling() -> Iterator[Spool]:
     """A spool in a temporary file, which is gone in the end. Raises `StartError` where none can be made."""
     with ExitStack() as stack:
         try:
-            file = stack.enter_context(tempfile.TemporaryFile(prefix="testbed-"))  # the stack closes it
+            file = stack.enter_context(tempfile.TemporaryFile(prefix="testbed-", buffering=0))  # the stack closes it
         except OSError as error:
             raise no_room(error) from None
         yield Spool(file)

@@ -1,5 +1,6 @@
 """Recorded demands of every kind: alike by import and in a scenario, on one clock, packed, damaged, without room."""
 
+import contextlib
 import gzip
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 import zstandard
 from pyarrow import parquet
 
+from testbed.cli.commands import import_
 from testbed.model.errors import ScenarioError, StartError, UsageError
 from testbed.model.packages import MissingPackageError
 from testbed.scenario import workload as tables
@@ -166,10 +168,12 @@ def test_a_log_without_end_of_line_is_not_read_into_memory(tmp_path):
 
 
 def test_no_room_for_what_is_read_is_said(tmp_path, monkeypatch):
-    def refuse(self, requests):
-        raise OSError(28, "No space left on device")
+    @contextlib.contextmanager
+    def full():
+        with open("/dev/full", "wb", buffering=0) as file:
+            yield Spool(file)
 
-    monkeypatch.setattr(Spool, "add", refuse)
+    monkeypatch.setattr(import_, "spooling", full)
     with pytest.raises(StartError, match="No space left") as caught:
         written(tmp_path, "swf", SWF)
     assert "TMPDIR" in caught.value.remedy and not (tmp_path / "w.csv").exists()
