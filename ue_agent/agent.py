@@ -1,9 +1,10 @@
 """The user equipment's core (sans-IO): asks, decides, executes locally or posts, and recovers from deaths."""
 
 from functools import partial
+from itertools import pairwise
 
 from testbed.model import random, transmission
-from testbed.model.delay import after_ns, chain, duration_ns
+from testbed.model.delay import FOREVER_NS, after_ns, chain, duration_ns
 from testbed.model.learning import LEARNER
 from testbed.model.system import CONTROLLER, EPOCH_ARRIVAL, SHARED, System
 from testbed.model.task import LOCAL, OFFLOAD, Phase, Task
@@ -38,6 +39,10 @@ class Agent:
         self.incarnation, self._from_ns = incarnation, from_ns
         self._tasks = sorted((t for t in tasks if t.generated_ns >= from_ns), key=lambda t: t.number)
         self._by_number = {task.number: task for task in self._tasks}
+        self._think_ns: list[int] = []
+        if system.closed_loop:
+            self._think_ns = [after.generated_ns - before.generated_ns for before, after in pairwise(self._tasks)]
+            self._tasks[1:] = [task.at(FOREVER_NS) for task in self._tasks[1:]]
         self._outcomes = outcomes
         self._next = 0
         self._es = system.edge_servers[self.ue.cell].name
@@ -234,8 +239,16 @@ class Agent:
 
     def _end(self, number: int, finished_ns: int) -> list[Action]:
         flight = self._flights.pop(number)
+        self._go_on(finished_ns)
         tell = partial(self._outcome, flight.task) if self._outcomes else None
         return [Finish(at_ns=finished_ns, row=partial(report.ended, flight, self.ue, finished_ns), tell=tell)]
+
+    def _go_on(self, finished_ns: int) -> None:
+        """In a closed loop: the next task comes when its user has thought, if the run lasts so long."""
+        if self.system.closed_loop and self._next < len(self._tasks):
+            at = finished_ns + self._think_ns[self._next - 1]
+            if at < self.system.end_ns:
+                self._tasks[self._next] = self._tasks[self._next].at(at)
 
     def _outcome(self, task: Task, row: TaskRow) -> Send:
         told = report.outcome(row, task)

@@ -101,7 +101,7 @@ COMPLETERS = {
 }
 OF_VERB = {("tune", "P"): Completer(tuned), ("train", "H"): Completer(heads)}
 ALIKE = {"S": "SCENARIO", "scenario": "SCENARIO", "run": "RUN", "runs": "RUN"}
-NAMES_FILES = ("FILE", "FILES", "DIR", "OUT", "CHECKPOINT")
+NAMES_FILES = ("FILE", "FILES", "TRACE", "DIR", "OUT", "CHECKPOINT")
 
 
 def completer(verb: str, action: argparse.Action) -> Completer:

@@ -92,6 +92,10 @@ EXAMPLES = {
         "testbed import swf log.swf.gz -o jobs.csv": "jobs",
         "testbed import eua sites.csv users.csv -o city.yaml --cells 5": "cells",
     },
+    "fit": {
+        "testbed fit log.swf.gz -o like-log.yaml": "a scenario",
+        "testbed fit runs/region-lc-001/workload.csv": "what drew these tasks?",
+    },
     "list": {
         "testbed list": "everything",
         "testbed list runs": "the latest first, with grade and overhead",

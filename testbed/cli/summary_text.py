@@ -159,11 +159,12 @@ def _latest(fidelity: Fidelity) -> str:
 
 def _told(fidelity: Fidelity) -> str:
     """What processes told of themselves, those that did."""
-    late, cpu = fidelity.lateness_ms, fidelity.cpu
+    late, jitter, cpu = fidelity.lateness_ms, fidelity.arrival_jitter_ms, fidelity.cpu
     steal = "unknown" if fidelity.steal is None else percent(fidelity.steal)
     return (
         f"           timers late p50 {late.p50:.2f} ms, p99 {late.p99:.2f}, max {late.max:.1f}{_latest(fidelity)}; "
-        f"slipped {fidelity.slipped}; steal {steal}; burnt {cpu.achieved_s:.2f} of {cpu.asked_s:.2f} CPU s"
+        f"slipped {fidelity.slipped}; steal {steal}; burnt {cpu.achieved_s:.2f} of {cpu.asked_s:.2f} CPU s\n"
+        f"           tasks taken up late p50 {jitter.p50:.2f} ms, p99 {jitter.p99:.2f}, max {jitter.max:.1f}"
     )
 
 

@@ -23,6 +23,7 @@ VERBS = {
     "down": "end a run in containers, and remove them",
     "export": "write the tables of a run as CSV or Parquet",
     "import": "turn recorded traces into workloads, links or cells",
+    "fit": "find the generator of tasks that resembles a recording, as keys of a scenario",
     "list": "list shipped scenarios, policies and runs",
     "clean": "remove old runs, asking",
 }
@@ -111,6 +112,10 @@ def command(verb: str) -> ModuleType:
             from testbed.cli.commands import import_
 
             return import_
+        case "fit":
+            from testbed.cli.commands import fit
+
+            return fit
         case "list":
             from testbed.cli.commands import list
 

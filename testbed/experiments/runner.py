@@ -15,14 +15,14 @@ import msgspec
 from testbed.analysis import run_reward
 from testbed.analysis.grading import graded
 from testbed.analysis.summary import Summary, summarise
+from testbed.experiments.mode_checks import keep_came, refuse_closed_loop, refuse_to_learn
 from testbed.experiments.virtual import by_twin, refuse
 from testbed.live import calibration, host_costs, needs, payload, preflight
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.live.progress import Progress
-from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.learning import REPLAY, LearningPlan
 from testbed.model.printable import printable, readable
-from testbed.model.system import EPOCH_SLOT, TCP, Fault, Plan
+from testbed.model.system import TCP, Fault, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
 from testbed.policy import loading
 from testbed.policy.heuristics import Policy
@@ -62,6 +62,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ``answers`` repeats recorded decisions instead of asking the policy (``choices`` by (UE index, slot) on the twin),
     ``deaths`` recorded ones instead of the scenario's faults. With ``learn`` the policy goes on learning from what the
     run measures, in ``mode`` by ``workers`` processes: 0 for one for each cell, as far as this host has room for them.
+    In a ``closed_loop`` the workload says think times, and the tasks that came are the run's workload in the end.
     ``agents`` is the socket at which the agents of containers report, "" for processes on this host. ``say`` hears of
     what takes long before the run begins, ``heard`` of its rows: as they come, from the twin when it is over.
     """
@@ -78,6 +79,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     second_offload: bool | None = None
     auto_speed: bool = False
     learn: bool = False
+    closed_loop: bool = False
     mode: str = REPLAY
     workers: int = 0
     agents: str = ""
@@ -108,6 +110,8 @@ def perform(
     plan = planned(order, double=double)
     if order.backend == TWIN:
         refuse(plan)
+    if order.closed_loop:
+        refuse_closed_loop(plan, order.backend)
     if order.backend == TESTBED:
         needs.provide(plan, len(processes_of(plan)))
     base = order.base or f"{directory.slug(order.resolved.system.name)}-{directory.slug(order.policy)}"
@@ -122,13 +126,20 @@ def perform(
         if started is not None:
             started(path, plan)
         if order.backend == SIM:
-            return _kept(_simulate(plan, policy, order, progress), path, order)
+            made = _simulate(plan, policy, order, progress)
+            if order.closed_loop:
+                order = msgspec.structs.replace(
+                    order, workload=keep_came(path, order.workload, made.tasks, plan.system)
+                )
+            return _kept(made, path, order)
         if order.backend == TWIN:
             made = by_twin(plan, policy, order.choices)
             for rows in (made.tasks, made.slots, made.events):
                 order.heard(rows)
             return _kept(made, path, order)
         _launch(msgspec.structs.replace(plan, policy=loading.kept(order.policy, path)), path, progress, order)
+        if order.closed_loop:
+            keep_came(path, order.workload, reader.read_record(path / directory.RECORD).tasks, plan.system)
         _reward(path)
     except KeyboardInterrupt:
         _note(path, {"reason": INTERRUPTED, "end_ns": NEVER_BEGAN_NS}, order.backend)
@@ -140,29 +151,9 @@ def policy_of(order: Order) -> tuple[Policy | None, bool]:
     if order.answers is not None or order.choices is not None:
         return None, False
     if order.learn:
-        _refuse_to_learn(order)
+        refuse_to_learn(order.resolved, order.backend, order.workers)
         return None, loading.load_for_learning(order.policy)
     return loading.load(order.policy)
-
-
-def _refuse_to_learn(order: Order) -> None:
-    """Raise `UsageError` or `ScenarioError` for what cannot be learned from."""
-    if order.backend in VIRTUAL:
-        raise UsageError("--learn learns from what a testbed measured", "add --backend testbed")
-    if order.resolved.system.epoch != EPOCH_SLOT:
-        raise ScenarioError("agent.epoch: --learn needs decisions in every slot", remedy="add --set agent.epoch=slot")
-    if order.resolved.scenario.agent.reward != run_reward.HOLDING:
-        kind = order.resolved.scenario.agent.reward
-        raise ScenarioError(
-            f'agent.reward "{kind}": --learn earns "{run_reward.HOLDING}"',
-            remedy=f"add --set agent.reward={run_reward.HOLDING}",
-        )
-    cells = len(order.resolved.system.edge_servers)
-    if order.workers > cells:
-        raise UsageError(
-            f"--workers {order.workers}: each needs cells of its own, of which there are {cells}",
-            f"give at most --workers {cells}",
-        )
 
 
 def summary_of(run: RecordedRun) -> Summary:
@@ -179,7 +170,8 @@ def planned(order: Order, *, double: bool) -> Plan:
     live = order.backend not in VIRTUAL
     plan = order.resolved.plan(order.workload, order.policy, second_offload=double, live=live)
     faults = plan.faults if order.deaths is None else order.deaths
-    plan = msgspec.structs.replace(plan, learn=order.learn, faults=faults)
+    system = msgspec.structs.replace(plan.system, closed_loop=order.closed_loop)
+    plan = msgspec.structs.replace(plan, system=system, learn=order.learn, faults=faults)
     if not live:
         return plan
     payload.refuse(plan)

@@ -51,7 +51,10 @@ class TaskCounter:
             self._decided[key] = row
 
     def drained(self, absences: Mapping[str, list[Absence]]) -> bool:
-        """Whether every task has ended or went down with its UE."""
+        """Whether every task has ended or went down with its UE; of a closed loop, every one that is told of."""
+        if self._plan.system.closed_loop:
+            under_way = ((name, row.generated_ns) for (name, _), row in self._decided.items())
+            return all(any(died > at for died, _ in absences.get(name, ())) for name, at in under_way)
         if not self._open:
             return True
         for (name, _), task in self._open.items():
@@ -76,4 +79,8 @@ class TaskCounter:
 
     def failed_rows(self, absences: Mapping[str, list[Absence]], end_ns: int, reason: str) -> list[TaskRow]:
         """Rows of the tasks that were generated and did not finish."""
-        return close_rows(self._plan.system, self._open.values(), self._decided, absences, end_ns, reason)
+        unfinished = self._open
+        if self._plan.system.closed_loop:
+            came = {key: row.generated_ns for key, row in self._decided.items()}
+            unfinished = {key: task.at(came[key]) for key, task in self._open.items() if key in came}
+        return close_rows(self._plan.system, unfinished.values(), self._decided, absences, end_ns, reason)

@@ -53,6 +53,12 @@ def whole_ns(ns: float) -> int:
     return int(math.floor(min(ns, float(FOREVER_NS)) + 0.5))
 
 
+def channel_gain(distance_m: float, path_loss_exponent: float, shadow_db: float) -> float:
+    """What part of the power arrives: g = distance^(-α) · 10^(X/10), X being the shadow attenuation in dB."""
+    gain: float = distance_m**-path_loss_exponent
+    return gain * 10.0 ** (shadow_db / 10.0) if shadow_db != 0.0 else gain
+
+
 def uplink_rate(bandwidth_hz: float, power_w: float, gain: float, noise_w: float, cap: float) -> float:
     """Shannon's rate in bit/s, ``W·min(cap, log2(1 + p·g/σ²))``, spectral efficiency capped at ``cap`` bit/s/Hz."""
     return bandwidth_hz * min(cap, math.log2(1.0 + power_w * gain / noise_w))

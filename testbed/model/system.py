@@ -68,7 +68,11 @@ class Backhaul(msgspec.Struct, frozen=True):
 
 
 class System(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a clock needs to know besides the workload, the policy and the faults."""
+    """All that a clock needs to know besides the workload, the policy and the faults.
+
+    In a ``closed_loop`` a UE's next task waits for the end of its last one, and then for the time between the two in
+    the workload.
+    """
 
     name: str
     seed: int
@@ -85,6 +89,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     gather_timeout_ns: int = 20_000_000
     decision_timeout_ns: int = 200_000_000
     fallback: str = "lc"
+    closed_loop: bool = False
 
     @property
     def end_ns(self) -> int:

@@ -32,6 +32,10 @@ class Task(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     cycles: int
     deadline_ns: int
 
+    def at(self, generated_ns: int) -> "Task":
+        """The same task, generated at another instant."""
+        return msgspec.structs.replace(self, generated_ns=generated_ns)
+
 
 TASK_COLUMNS = Task.__struct_fields__
 MADE_AT_ONCE = 4096

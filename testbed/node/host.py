@@ -57,7 +57,8 @@ class Host:
         """Host ``core`` and let it begin."""
         self._cores[core.name] = core
         es = next((es.index for es in self.system.edge_servers if es.name == core.name), None)
-        self._events.know(core, None if es is None else Lookahead(self.plan, es))
+        is_planned = es is not None and not self.plan.system.closed_loop
+        self._events.know(core, Lookahead(self.plan, es) if is_planned and es is not None else None)
         self._incarnations[core.name] = incarnation
         self._act(core, core.begin())
         for down in downs:

@@ -66,8 +66,12 @@ class Bounds:
         return found
 
     def known(self, ue: Ue, task: Task) -> None:
-        """A task is what the workload says."""
-        if task != self.task(ue, task.number):
+        """A task is what the workload says; in a closed loop it comes no earlier than that says, but by now."""
+        planned = self.task(ue, task.number)
+        if self.system.closed_loop:
+            self.by_now(task.generated_ns)
+            planned = planned.at(max(planned.generated_ns, task.generated_ns))
+        if task != planned:
             raise RefusedError(f"task {task.number} of {ue.name} is another one")
 
     def local_work_ns(self, ue: Ue) -> int:

@@ -8,11 +8,16 @@ from testbed.model.delay import LONGEST_NS
 from testbed.model.errors import ScenarioError, did_you_mean
 from testbed.scenario import ranges
 from testbed.scenario.fields import Draw
-from testbed.scenario.schema import LinkTrace, Scenario, Workload
+from testbed.scenario.profile import slots_of
+from testbed.scenario.ranges import MOST_SLOTS
+from testbed.scenario.schema import LinkTrace, Profile, Scenario, Workload
 
-CONTROLLER = "controller"
+CONTROLLER, TABLE = "controller", "table"
 TRACE_ONLY = {
+    "parts": "parts",
     "format": "format",
+    "columns": "columns",
+    "cpu": "cpu_hz",
     "bits_per_token": "bits_per_token",
     "cycles_per_token": "cycles_per_token",
     "start": "start_ns",
@@ -97,6 +102,8 @@ def _radio(scenario: Scenario) -> Iterator[Mistake]:
     if radio.access == "shared":
         remedy = "take access: dedicated, or drop the trace"
         yield Mistake(place, "a rate trace cannot be combined with shared access", remedy)
+    if radio.shadowing_db:
+        yield Mistake(("radio", "shadowing"), "a rate trace leaves no place for shadowing", "drop shadowing or trace")
     if bool(trace.file) == bool(trace.durations_ns):
         yield Mistake(place, "a rate trace is either a file or inline", "give file, or durations and rates")
     if len(trace.durations_ns) != len(trace.rates_bps):
@@ -104,6 +111,7 @@ def _radio(scenario: Scenario) -> Iterator[Mistake]:
         yield Mistake(place, counts, "give one rate for each duration")
     elif trace.durations_ns:
         yield from _inline(trace, place)
+    yield from _columns(trace.format, trace.columns, place)
     for word, given in (("format", trace.format != "auto"), ("scale", trace.scale != 1.0)):
         if given and not trace.file:
             yield Mistake((*place, word), f'"{word}" is for the file of a rate trace', "leave it out")
@@ -116,6 +124,16 @@ def _inline(trace: LinkTrace, place: tuple[str | int, ...]) -> Iterator[Mistake]
         yield Mistake((*place, "durations"), "a rate trace that is longer than ten years", "give shorter durations")
     elif slow := ranges.slow_trace(trace):
         yield Mistake((*place, "rates"), slow, "give higher rates")
+
+
+def _columns(form: str, columns: tuple[str, ...], place: tuple[str | int, ...]) -> Iterator[Mistake]:
+    if columns and form != TABLE:
+        yield Mistake(
+            (*place, "columns"), f'"columns" are for format: {TABLE}', f"add format: {TABLE}, or leave them out"
+        )
+    elif form == TABLE and not columns:
+        remedy = 'add columns: ["time=COLUMN:ms", …]'
+        yield Mistake((*place, "format"), f"a {TABLE} is read by its columns, and none is named", remedy)
 
 
 def _backhaul(scenario: Scenario) -> Iterator[Mistake]:
@@ -143,9 +161,28 @@ def _workload(scenario: Scenario) -> Iterator[Mistake]:
         yield Mistake(("workload", "assignment"), "every density_factor is 0", "give one above 0")
     if workload.trace and workload.arrivals != "bernoulli":
         yield Mistake(("workload", "arrivals"), "a trace leaves no place for arrivals", "drop arrivals or trace")
+    if workload.profile is not None:
+        yield from _profile(scenario, workload.profile)
+    yield from _columns(workload.format, workload.columns, ("workload",))
     for word, attribute in TRACE_ONLY.items():
         if not workload.trace and getattr(workload, attribute) != getattr(Workload(), attribute):
             yield Mistake(("workload", word), f'"{word}" means nothing without a trace', "add trace: FILE, or drop it")
+
+
+def _profile(scenario: Scenario, profile: Profile) -> Iterator[Mistake]:
+    place: tuple[str | int, ...] = ("workload", "profile")
+    if scenario.workload.trace:
+        yield Mistake(place, "a trace leaves no place for a profile", "drop profile or trace")
+    if bool(profile.file) == bool(profile.factors):
+        yield Mistake(place, "a profile is either a file or inline", "give file, or factors")
+    elif profile.factors and not any(profile.factors):
+        yield Mistake((*place, "factors"), "a profile that lets no task come", "give a factor above 0")
+    if profile.every_ns % scenario.slot_ns:
+        yield Mistake((*place, "every"), "a factor holds for no whole number of slots", "give a multiple of slot")
+    elif len(profile.factors) * slots_of(profile, scenario.slot_ns) > MOST_SLOTS:
+        yield Mistake(
+            (*place, "factors"), f"a profile of more than {MOST_SLOTS:,} slots", "take fewer or shorter steps"
+        )
 
 
 def _faults(scenario: Scenario) -> Iterator[Mistake]:

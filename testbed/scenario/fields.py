@@ -154,9 +154,12 @@ class Name:
 
 
 class Draw(msgspec.Struct, frozen=True):
-    """A constant or a distribution: ``kind`` is constant, uniform, choice, each, per_bit, exponential, normal or none.
+    """A constant or a distribution.
 
-    ``values`` are in the unit of the field: one constant; low and high; the choices; one value for each UE; cycles a
+    ``kind`` is constant, uniform, choice, quantiles, each, per_bit, exponential, normal or none.
+
+    ``values`` are in the unit of the field: one constant; low and high; the choices;
+    values that are evenly likely to lie between, ascending; one value for each UE; cycles a
     bit; the mean; mean and standard deviation.
     """
 
@@ -170,6 +173,10 @@ class Draw(msgspec.Struct, frozen=True):
             return low + u * (high - low)
         if self.kind == "choice":
             return self.values[int(u * len(self.values))]
+        if self.kind == "quantiles":
+            place = u * (len(self.values) - 1)
+            below = int(place)
+            return self.values[below] + (place - below) * (self.values[below + 1] - self.values[below])
         return self.values[position] if self.kind == "each" else self.values[0]
 
     def whole(self, u: float, position: int = 0) -> int:
@@ -190,8 +197,8 @@ class Variant:
 
 
 def drawn(kind: Scalar, *, each: bool = False) -> Variant:
-    """The usual distributions over ``kind``: uniform, choice and, within a cell, each."""
-    options = {"uniform": (kind, 2), "choice": (kind, 0)}
+    """The usual distributions over ``kind``: uniform, choice, quantiles and, within a cell, each."""
+    options = {"uniform": (kind, 2), "choice": (kind, 0), "quantiles": (kind, 0)}
     return Variant(kind, options | {"each": (kind, 0)} if each else options)
 
 

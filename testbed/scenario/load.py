@@ -113,7 +113,12 @@ def _anchored(scenario: Scenario, builder: Builder, folder: Path) -> Scenario:
 
     workload, radio = scenario.workload, scenario.radio
     if workload.trace:
-        workload = msgspec.structs.replace(workload, trace=located(workload.trace, ("workload", "trace")))
+        parts = tuple(located(name, ("workload", "parts", n)) for n, name in enumerate(workload.parts))
+        trace_file = located(workload.trace, ("workload", "trace"))
+        workload = msgspec.structs.replace(workload, trace=trace_file, parts=parts)
+    if workload.profile is not None and workload.profile.file:
+        file = located(workload.profile.file, ("workload", "profile", "file"))
+        workload = msgspec.structs.replace(workload, profile=msgspec.structs.replace(workload.profile, file=file))
     if radio.trace is not None and radio.trace.file:
         trace = msgspec.structs.replace(radio.trace, file=located(radio.trace.file, ("radio", "trace", "file")))
         radio = msgspec.structs.replace(radio, trace=trace)

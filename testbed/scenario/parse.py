@@ -161,6 +161,10 @@ class Builder:
             wanted = "[a, b]" if count == 2 else "[a, b, c]" if count == 0 else "one value"
             raise self._sources.error(child, f'"{word}" in {_title(place)} has the wrong shape', f"write {wanted}")
         values = tuple(self.scalar(item_node, item, (*place, word, i)) for i, item_node in enumerate(nodes))
+        if word == "quantiles" and (len(values) < 2 or list(values) != sorted(values)):
+            raise self._sources.error(
+                child, f"the quantiles of {_title(place)} do not ascend", "write [lowest, …, highest]"
+            )
         if word == "uniform" and values[0] > values[1]:
             raise self._sources.error(child, f"the range of {_title(place)} ends before it begins", "write [low, high]")
         return Draw(word, values)

@@ -1,15 +1,17 @@
 """Recorded demands without a UE, and which UE of a system is given each."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import NamedTuple, cast
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from testbed.model import random
 from testbed.model.system import System
-from testbed.model.task import Task, TaskTable
-from testbed.scenario.schema import Scenario, TaskSection
-from testbed.scenario.workload import ordered
+from testbed.model.task import TaskTable
+from testbed.scenario.schema import Scenario
+from testbed.scenario.workload import Ints, drawn_whole, mixed, ordered, table_of, unit
 
 FIELD_ASSIGNMENT = 1
 
@@ -22,9 +24,22 @@ class Request(msgspec.Struct, frozen=True):
     cycles: int
 
 
-def deadline_ns(section: TaskSection, seed: int, ue: int, number: int) -> int:
-    """The tolerable delay of task ``number`` of ``ue``, in ns."""
-    return section.deadline_ns.whole(random.uniform(seed, random.VALUES, ue, number, random.FIELD_DEADLINE))
+class RequestColumns(NamedTuple):
+    """Many requests, a column for each field of `Request`."""
+
+    at_ns: Ints
+    input_bits: Ints
+    cycles: Ints
+
+    @classmethod
+    def of(cls, requests: Iterable[Request]) -> "RequestColumns":
+        """The columns of ``requests``."""
+        rows = [(one.at_ns, one.input_bits, one.cycles) for one in requests]
+        return cls(*np.array(rows, np.int64).reshape(-1, 3).T.copy())
+
+    def taken(self, which: Ints | NDArray[np.bool_]) -> "RequestColumns":
+        """Those at the places ``which``, or where that is true."""
+        return RequestColumns(self.at_ns[which], self.input_bits[which], self.cycles[which])
 
 
 class Assigner:
@@ -36,48 +51,54 @@ class Assigner:
     def __init__(self, scenario: Scenario, system: System) -> None:
         self._rule, self._task, self._seed = scenario.workload.assignment, scenario.task, scenario.seed
         density = self._rule == "density"
-        self._weights = [scenario.cells[ue.cell].density_factor if density else 1.0 for ue in system.ues]
-        self._total = math.fsum(self._weights)
-        self._counts = [0] * len(self._weights)
+        weights = [scenario.cells[ue.cell].density_factor if density else 1.0 for ue in system.ues]
+        self._shares = np.cumsum(weights)
+        self._subjects = np.array(
+            [random.subjects_hash(self._seed, random.VALUES, ue.index) for ue in system.ues], np.uint64
+        )
+        self._counts = np.zeros(len(weights), np.int64)
         self._row = 0
 
-    def task(self, request: Request) -> Task:
-        """The task of the next request."""
-        if self._rule == "round_robin":
-            ue = self._row % len(self._weights)
-        else:
-            u = random.uniform(self._seed, random.ARRIVALS, self._row, 0, FIELD_ASSIGNMENT)
-            ue = _weighted(u * self._total, self._weights)
-        number = self._counts[ue]
-        self._row += 1
-        self._counts[ue] += 1
-        return Task(
-            ue=ue,
-            number=number,
-            generated_ns=request.at_ns,
-            input_bits=request.input_bits or self._bits(ue, number),
-            cycles=request.cycles,
-            deadline_ns=deadline_ns(self._task, self._seed, ue, number),
-        )
+    def tasks(self, requests: RequestColumns) -> dict[str, Ints]:
+        """The columns of the next requests' tasks, in their order."""
+        rows = np.arange(self._row, self._row + len(requests.at_ns))
+        self._row += len(rows)
+        ue = self._ues(rows)
+        number = self._numbers(ue)
+        subjects = mixed(self._subjects[ue] ^ number.astype(np.uint64))
+        bits = requests.input_bits
+        if not bits.all():
+            bits = np.where(bits > 0, bits, drawn_whole(self._task.input_bits, subjects, random.FIELD_BITS))
+        return {
+            "ue": ue,
+            "number": number,
+            "generated_ns": requests.at_ns,
+            "input_bits": bits,
+            "cycles": requests.cycles,
+            "deadline_ns": drawn_whole(self._task.deadline_ns, subjects, random.FIELD_DEADLINE),
+        }
 
-    def _bits(self, ue: int, number: int) -> int:
-        u = random.uniform(self._seed, random.VALUES, ue, number, random.FIELD_BITS)
-        return self._task.input_bits.whole(u)
+    def _ues(self, rows: Ints) -> Ints:
+        if self._rule == "round_robin":
+            return rows % len(self._shares)
+        keys = np.uint64(random.mix(random.mix(self._seed) ^ random.ARRIVALS))
+        subjects = mixed(mixed(keys ^ rows.astype(np.uint64)))
+        marks = unit(mixed(subjects ^ np.uint64(FIELD_ASSIGNMENT))) * self._shares[-1]
+        last = int(np.flatnonzero(np.diff(self._shares, prepend=0.0) > 0.0)[-1])
+        return cast(Ints, np.minimum(np.searchsorted(self._shares, marks, side="right"), last))
+
+    def _numbers(self, ue: Ints) -> Ints:
+        """The number of each task among those of its UE, counted from all before on."""
+        by_ue = np.argsort(ue, kind="stable")
+        firsts = np.flatnonzero(np.diff(ue[by_ue], prepend=-1))
+        number = np.empty(len(ue), np.int64)
+        number[by_ue] = np.arange(len(ue)) - np.repeat(firsts, np.diff(firsts, append=len(ue)))
+        number += self._counts[ue]
+        self._counts += np.bincount(ue, minlength=len(self._counts))
+        return number
 
 
 def assign(requests: Iterable[Request], scenario: Scenario, system: System) -> TaskTable:
     """Give each request to a UE by the scenario's ``assignment`` and draw its deadline; sorted as in `generate`."""
-    assigner = Assigner(scenario, system)
-    return ordered([assigner.task(request) for request in sorted(requests, key=lambda request: request.at_ns)])
-
-
-def _weighted(mark: float, weights: Sequence[float]) -> int:
-    """Index of the weight within whose share of the cumulated sum ``mark`` lies."""
-    last = 0
-    for i, weight in enumerate(weights):
-        if weight > 0.0:
-            last = i
-            if mark < weight:
-                return i
-            mark -= weight
-    return last
+    in_order = RequestColumns.of(sorted(requests, key=lambda request: request.at_ns))
+    return ordered(table_of(Assigner(scenario, system).tasks(in_order)))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from testbed.model import link, queue, random
-from testbed.model.delay import uplink_rate
+from testbed.model.delay import channel_gain, uplink_rate
 from testbed.model.errors import ScenarioError
 from testbed.model.system import Backhaul, Emulation, Es, Fault, Plan, Radio, System, Ue
 from testbed.model.task import Task
@@ -14,7 +14,7 @@ from testbed.scenario.checks import cut_faults, es_name, refuse, ue_name
 from testbed.scenario.fields import Draw
 from testbed.scenario.schema import Cell, EmulationSection, FaultSection, LinkTrace, Scenario, UeSection
 
-FIELD_CPU, FIELD_DISTANCE, FIELD_POWER, FIELD_KAPPA, FIELD_WEIGHT = range(5)
+FIELD_CPU, FIELD_DISTANCE, FIELD_POWER, FIELD_KAPPA, FIELD_WEIGHT, FIELD_SHADOW, FIELD_SHADOW_2 = range(7)
 JITTERS = {
     "none": link.JITTER_NONE,
     "uniform": link.JITTER_UNIFORM,
@@ -182,7 +182,8 @@ def _ue(scenario: Scenario, hardware: UeSection, cell: int, number: int, index: 
 
     radio = scenario.radio
     distance, power = real(hardware.distance_m, FIELD_DISTANCE), real(hardware.tx_power_w, FIELD_POWER)
-    gain = distance**-radio.path_loss_exponent
+    shadow_db = radio.shadowing_db * random.normal(u(FIELD_SHADOW), u(FIELD_SHADOW_2)) if radio.shadowing_db else 0.0
+    gain = channel_gain(distance, radio.path_loss_exponent, shadow_db)
     cap = radio.max_spectral_efficiency
     rate = uplink_rate(radio.bandwidth_hz, power, gain, radio.noise_w, cap)
     name = ue_name(cell, number)

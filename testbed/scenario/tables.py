@@ -73,7 +73,7 @@ class Table:
                 remedy = hint if hint.startswith("did") else f"the header needs {','.join(required)}"
                 raise self.error(self.head, 1, f'there is no column "{name}"', remedy, len(head))
         self._width = len(names)
-        self._required = max(self.columns[name] for name in required) + 1
+        self._required = max((self.columns[name] for name in required), default=0) + 1
 
     def rows(self) -> Iterator[TableRow]:
         """Every line with content; a line too short or too long is an error."""

@@ -11,6 +11,7 @@
 | length | metres | m km |
 | cycles | integer cycles | cycles k M G T (with or without "cycles") |
 | energy | joules | J mJ kJ |
+| level | decibels | dB |
 
 Reading is decimal, so a written number keeps its value: ``parse(exact(x, d), d) == x``. Integers round half up.
 """
@@ -43,6 +44,7 @@ UNITS: dict[str, dict[str, Decimal]] = {
     "length": _scales("m=1 km=1e3"),
     "cycles": _scales("cycles=1 k=1e3 M=1e6 G=1e9 T=1e12 kcycles=1e3 Mcycles=1e6 Gcycles=1e9 Tcycles=1e12 cycle=1"),
     "energy": _scales("J=1 mJ=1e-3 kJ=1e3"),
+    "level": _scales("dB=1"),
 }
 WHOLE = frozenset({"time", "speed", "data", "cycles"})
 DECIBEL = {"dBm": -30.0, "dBW": 0.0}
@@ -56,6 +58,7 @@ _SHOWN = {
     "length": "m km",
     "cycles": "cycles k M G",
     "energy": "J mJ kJ",
+    "level": "dB",
 }
 _WRITTEN = {
     "time": "s ms us ns",
@@ -67,6 +70,7 @@ _WRITTEN = {
     "length": "m",
     "cycles": "G M k cycles",
     "energy": "J",
+    "level": "dB",
 }
 
 

@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbed.model import random
+from testbed.model.arrivals import stretched
 from testbed.model.delay import whole_ns
 from testbed.model.errors import ScenarioError, did_you_mean
 from testbed.model.system import System
 from testbed.model.task import TASK_COLUMNS, Task, TaskTable
 from testbed.scenario.fields import Draw
+from testbed.scenario.profile import slot_factors, totals
 from testbed.scenario.ranges import TaskLimits
 from testbed.scenario.reading import read_text
 from testbed.scenario.schema import Scenario, TaskSection, Workload
@@ -47,16 +49,17 @@ def generate(scenario: Scenario, system: System) -> Sequence[Task]:
     """
     workload = scenario.workload
     if workload.trace:
-        if workload.format == "azure":
+        if workload.format not in ("auto", "csv"):
             raise ScenarioError(f"{workload.trace} is not a workload table", remedy="use testbed.trace.inputs.generate")
         read = read_csv(workload.trace, system)
         kept = shifted(read, begin_ns([task.generated_ns for task in read], workload))
         return limited(scaled(kept, workload.rate), system, workload.duration_ns)
     instants = _poisson if workload.arrivals == "poisson" else _bernoulli
+    factors = slot_factors(scenario)
     parts = []
     for ue in system.ues:
         rate = scenario.density * scenario.cells[ue.cell].density_factor
-        at = instants(system, ue.index, rate)
+        at = instants(system, ue.index, rate, factors)
         subjects = np.uint64(random.subjects_hash(scenario.seed, random.VALUES, ue.index))
         parts.append(_drawn(scenario.task, mixed(subjects ^ np.arange(len(at), dtype=np.uint64)), ue.index, at))
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
@@ -69,30 +72,32 @@ def mixed(x: Hashes) -> Hashes:
     return cast(Hashes, random.mix(cast(int, x)))
 
 
-def _unit(h: Hashes) -> Reals:
+def unit(h: Hashes) -> Reals:
     """`random.unit` of each."""
     return cast(Reals, random.unit(cast(int, h)))
 
 
-def _bernoulli(system: System, ue: int, rate: float) -> Ints:
-    """Slot boundaries at which the UE generates a task: each with probability min(1, rate)."""
-    subjects, probability = np.uint64(random.subjects_hash(system.seed, random.ARRIVALS, ue)), min(1.0, rate)
+def _bernoulli(system: System, ue: int, rate: float, factors: tuple[float, ...]) -> Ints:
+    """Slot boundaries at which the UE generates a task: each with probability ``rate`` times its slot's factor."""
+    subjects, likely = np.uint64(random.subjects_hash(system.seed, random.ARRIVALS, ue)), rate * np.array(factors)
     found = [np.zeros(0, np.int64)]
     for first in range(0, system.slots, SLOTS_AT_ONCE):
         slots = np.arange(first, min(first + SLOTS_AT_ONCE, system.slots), dtype=np.uint64)
-        present = _unit(mixed(mixed(subjects ^ slots) ^ np.uint64(FIELD_PRESENT))) < probability
+        present = (
+            unit(mixed(mixed(subjects ^ slots) ^ np.uint64(FIELD_PRESENT))) < likely[slots % np.uint64(len(likely))]
+        )
         found.append(slots[present].astype(np.int64))
     return np.concatenate(found) * system.slot_ns
 
 
-def _poisson(system: System, ue: int, rate: float) -> Ints:
-    """Instants of a Poisson process of ``rate`` a slot until generation ends."""
+def _poisson(system: System, ue: int, rate: float, factors: tuple[float, ...]) -> Ints:
+    """Instants of a Poisson process of ``rate`` times the factor a slot until generation ends."""
     instants: list[int] = []
-    at = 0.0
+    at, cumulated = 0.0, totals(factors)
     while rate > 0.0:
         u = random.uniform(system.seed, random.ARRIVALS, ue, len(instants), FIELD_PRESENT)
         at += random.exponential(u) / rate
-        instant = whole_ns(at * system.slot_ns)
+        instant = whole_ns((at if len(factors) == 1 else stretched(at, cumulated)) * system.slot_ns)
         if instant >= system.end_ns:
             break
         instants.append(instant)
@@ -102,24 +107,29 @@ def _poisson(system: System, ue: int, rate: float) -> Ints:
 def _drawn(section: TaskSection, subjects: Hashes, ue: int, at_ns: Ints) -> tuple[Ints, ...]:
     """The columns of the tasks of ``ue`` at these instants, their values drawn; ``subjects`` are the
     `random.subject_hash` of theirs."""
-    bits = _whole(section.input_bits, subjects, random.FIELD_BITS)
+    bits = drawn_whole(section.input_bits, subjects, random.FIELD_BITS)
     if section.cycles.kind == "per_bit":
         cycles = np.maximum(1, np.floor(section.cycles.values[0] * bits + 0.5).astype(np.int64))
     else:
-        cycles = _whole(section.cycles, subjects, random.FIELD_CYCLES)
-    deadlines = _whole(section.deadline_ns, subjects, random.FIELD_DEADLINE)
+        cycles = drawn_whole(section.cycles, subjects, random.FIELD_CYCLES)
+    deadlines = drawn_whole(section.deadline_ns, subjects, random.FIELD_DEADLINE)
     number = np.arange(len(at_ns))
     return np.full(len(at_ns), ue), number, at_ns, bits, cycles, deadlines
 
 
-def _whole(draw: Draw, subjects: Hashes, field: int) -> Ints:
+def drawn_whole(draw: Draw, subjects: Hashes, field: int) -> Ints:
     """`Draw.whole` of each subject's ``field``."""
-    if draw.kind not in ("uniform", "choice"):
+    if draw.kind not in ("uniform", "choice", "quantiles"):
         return np.full(len(subjects), draw.whole(0.0))
-    u = _unit(mixed(subjects ^ np.uint64(field)))
+    u = unit(mixed(subjects ^ np.uint64(field)))
     if draw.kind == "choice":
         chosen = np.array([draw.whole(place / len(draw.values)) for place in range(len(draw.values))], np.int64)
         return chosen[(u * len(draw.values)).astype(np.int64)]
+    if draw.kind == "quantiles":
+        values = np.array(draw.values, np.float64)
+        place = u * (len(values) - 1)
+        below = place.astype(np.int64)
+        return np.floor(values[below] + (place - below) * (values[below + 1] - values[below]) + 0.5).astype(np.int64)
     low, high = draw.values
     return np.floor(low + u * (high - low) + 0.5).astype(np.int64)
 
@@ -149,6 +159,12 @@ def numbered(columns: Mapping[str, Ints]) -> TaskTable:
     number = np.empty(len(ue), np.int64)
     number[by_ue] = np.arange(len(ue)) - np.repeat(firsts, np.diff(firsts, append=len(ue)))
     return table_of({name: column[order] for name, column in columns.items()} | {"number": number})
+
+
+def merged(some: Sequence[Sequence[Task]]) -> TaskTable:
+    """The tasks of several tables as one."""
+    tables = [columns_of(tasks) for tasks in some]
+    return numbered({name: np.concatenate([table[name] for table in tables]) for name in TASK_COLUMNS})
 
 
 def begin_ns(instants: Sequence[int], given: Workload) -> int:

@@ -8,6 +8,7 @@ from testbed.model.ledger import Absence
 from testbed.model.system import Plan
 from testbed.protocol.endings import close_rows
 from testbed.protocol.rows import EventRow, LinkRow, Row, SlotRow, TaskRow, UeSlotRow
+from testbed.scenario.closed_loop import realised
 
 
 class Simulated(msgspec.Struct, kw_only=True):
@@ -57,9 +58,16 @@ class RunLog:
     def close(
         self, plan: Plan, absences: Mapping[str, Sequence[Absence]], end_ns: int, delivered: int, reason: str
     ) -> Simulated:
-        """The record of the run, every task of the workload in it; those that have not ended fail."""
+        """The record of the run, every task of the workload in it; those that have not ended fail.
+
+        Of a closed loop only those that came are in it.
+        """
+        workload = plan.workload
+        if plan.system.closed_loop:
+            came = [(row.ue, row.number, row.generated_ns) for row in self._tasks.values()]
+            workload = realised(workload, came, plan.system)
         return Simulated(
-            tasks=close_rows(plan.system, plan.workload, self._tasks, absences, end_ns, reason),
+            tasks=close_rows(plan.system, workload, self._tasks, absences, end_ns, reason),
             slots=self._slots,
             ue_slots=self._ue_slots,
             links=self._links,

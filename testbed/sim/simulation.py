@@ -90,7 +90,8 @@ class Simulation:
         self._ues = {ue.name: ue for ue in plan.system.ues}
         self._tasks = plan.tasks_by_ue()
         self._stopped = ""
-        self._sleep = Sleep(plan) if conditions is None and not looks_on(policy) else None
+        is_planned = not (looks_on(policy) or plan.system.closed_loop)
+        self._sleep = Sleep(plan) if conditions is None and is_planned else None
         self._observer: Observer | None = None
         self._observe_every = 0
 

@@ -20,7 +20,7 @@ TERMINATED = "Terminated"
 def read(file: str, options: JobOptions, say: Say) -> Iterator[Request]:
     """The tasks of ``file`` that ran to their end, in its order. Raises `ScenarioError` with line and column."""
     unfinished = instantaneous = unknown = 0
-    for line in lines(file):
+    for line in lines(file, options.share):
         if not line.text.strip():
             continue
         row = Line(file, line.number, line.text, cells(line.text))

@@ -5,87 +5,92 @@ tokens become cycles, by factors.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from itertools import pairwise
 
+from testbed.model.errors import ScenarioError
 from testbed.scenario.requests import Request
-from testbed.scenario.tables import Table, TableRow
-from testbed.trace.notes import NS_PER_S, Say, count, quiet, seconds
+from testbed.scenario.tables import cells
+from testbed.trace.job import JobOptions
+from testbed.trace.lines import Line, lines
+from testbed.trace.named_columns import places
+from testbed.trace.notes import NS_PER_S, Say, count
 
-PAUSE_NS = 3600 * NS_PER_S
 REQUEST_COLUMNS = ("timestamp", "contexttokens", "generatedtokens")
+WRITTEN = "write it like 2023-11-16 18:15:46.6805900"
+FIRST_YEAR, LAST_YEAR = 1700, 2200  # whose nanoseconds since 1970 are 64-bit numbers
 _INSTANT = re.compile(
     r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?\s*(?:(Z)|([+-])(\d\d):?(\d\d))?", re.ASCII
 )
 
 
-def parse(text: str, file: str, bits_per_token: int, cycles_per_token: int, say: Say = quiet) -> tuple[Request, ...]:
-    """Requests of ``text`` in order of time, the first at instant 0; a request has at least 1 bit and 1 cycle.
+def read(file: str, options: JobOptions, say: Say) -> Iterator[Request]:
+    """The requests of ``file`` in its order, at nanoseconds since 1970, of at least 1 bit and 1 cycle.
 
-    Raises `ScenarioError` with file, line and column.
+    Raises `ScenarioError` with line and column.
     """
-    return rebased(dated(text, file, bits_per_token, cycles_per_token, say), say)
-
-
-def dated(text: str, file: str, bits_per_token: int, cycles_per_token: int, say: Say = quiet) -> list[Request]:
-    """As `parse`, in the order of the file, at nanoseconds since 1970: files that share a clock can be put together."""
-    found: list[Request] = []
-    zoneless = empty = late = 0
-    for row in Table(file, text, REQUEST_COLUMNS, fold=True).rows():
-        bits = _product(row, "contexttokens", bits_per_token)
-        cycles = _product(row, "generatedtokens", cycles_per_token)
-        at, has_zone = _instant_ns(row)
+    columns: list[int] = []
+    zoneless = empty = late = rows = 0
+    latest = -(2**63)
+    for line in lines(file, options.share):
+        if not line.text.strip():
+            continue
+        row = Line(file, line.number, line.text, cells(line.text))
+        if not columns:
+            columns = places(row, REQUEST_COLUMNS, fold=True)
+            width = len(row)
+            continue
+        if not max(columns) < len(row) <= width:
+            raise row.error(
+                len(row), f"{len(row)} cells where the header has {width}", "write one cell for each column"
+            )
+        bits = _product(row, columns[1], REQUEST_COLUMNS[1], options.bits_per_token)
+        cycles = _product(row, columns[2], REQUEST_COLUMNS[2], options.cycles_per_token)
+        at, has_zone = _instant_ns(row, columns[0])
+        rows += 1
         zoneless += not has_zone
         empty += bits == 0 or cycles == 0
-        late += bool(found) and at < found[-1].at_ns
-        found.append(Request(at, max(1, bits), max(1, cycles)))
+        late += at < latest
+        latest = at
+        yield Request(at, max(1, bits), max(1, cycles))
+    if not columns:
+        raise ScenarioError("the file is empty", file, 1, 1, remedy=f"the header is {','.join(REQUEST_COLUMNS)}")
     if late:
         say(f"{count(late, 'row')} earlier than the row before: sorted by time, as if no hour came twice")
-    if 0 < zoneless < len(found):
+    if 0 < zoneless < rows:
         say(f"{count(zoneless, 'timestamp')} without a zone, among others with one: taken as UTC")
     if empty:
         say(f"{count(empty, 'request')} with 0 tokens: given 1 bit or 1 cycle")
-    return found
 
 
-def rebased(requests: Sequence[Request], say: Say = quiet) -> tuple[Request, ...]:
-    """``requests`` in order of time, the first at instant 0; a pause that is no lull between requests is told."""
-    ordered = sorted(requests, key=lambda request: request.at_ns)
-    if not ordered:
-        return ()
-    first = ordered[0].at_ns
-    pause, since = max(((b.at_ns - a.at_ns, a.at_ns) for a, b in pairwise(ordered)), default=(0, first))
-    if pause >= PAUSE_NS:
-        say(
-            f"the longest pause is {seconds(pause)}, {seconds(since - first)} after the first request: it is kept "
-            "(workload.duration ends the trace before it)"
-        )
-    return tuple(Request(each.at_ns - first, each.input_bits, each.cycles) for each in ordered)
-
-
-def _product(row: TableRow, name: str, factor: int) -> int:
-    product = row.whole(name) * factor
+def _product(row: Line, at: int, name: str, factor: int) -> int:
+    tokens = row.real(at, name)
+    if tokens < 0:
+        raise row.error(at, f'{name} "{row[at]}" is out of range', "must be at least 0")
+    if tokens != int(tokens):
+        raise row.error(at, f'{name} "{row[at]}" is not a whole number', "write a whole number below 2^53")
+    product = int(tokens) * factor
     if product >= 2**53:
-        raise row.error(name, f'"{row[name]}" tokens make too large a task', "lower bits_per_token or cycles_per_token")
+        raise row.error(at, f'"{row[at]}" tokens make too large a task', "lower bits_per_token or cycles_per_token")
     return product
 
 
-def _instant_ns(row: TableRow) -> tuple[int, bool]:
+def _instant_ns(row: Line, cell: int) -> tuple[int, bool]:
     """Nanoseconds since 1970 of the row's timestamp, and whether it has a zone; without one it is taken as UTC."""
-    found = _INSTANT.fullmatch(row["timestamp"].strip())
-    remedy = "write it like 2023-11-16 18:15:46.6805900"
+    found = _INSTANT.fullmatch(row[cell].strip())
     if found is None:
-        raise row.error("timestamp", f'"{row["timestamp"]}" is not a timestamp', remedy)
+        raise row.error(cell, f'"{row[cell]}" is not a timestamp', WRITTEN)
     try:
         at = datetime.strptime(f"{found[1]} {found[2]}", "%Y-%m-%d %H:%M:%S")
     except ValueError:
-        raise row.error("timestamp", f'"{row["timestamp"]}" is not a timestamp', remedy) from None
+        raise row.error(cell, f'"{row[cell]}" is not a timestamp', WRITTEN) from None
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise row.error(cell, f'"{row[cell]}" is out of range', f"give years from {FIRST_YEAR} to {LAST_YEAR}")
     zone: timezone = UTC
     if found[5]:
         offset = timedelta(hours=int(found[6]), minutes=int(found[7]))
         if offset >= timedelta(days=1):
-            raise row.error("timestamp", f'"{row["timestamp"]}" has no such time zone', remedy)
+            raise row.error(cell, f'"{row[cell]}" has no such time zone', WRITTEN)
         zone = timezone(offset if found[5] == "+" else -offset)
     whole = int(at.replace(tzinfo=zone).timestamp()) * NS_PER_S
     return whole + int((found[3] or "0").ljust(9, "0")), bool(found[4] or found[5])

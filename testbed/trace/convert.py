@@ -1,12 +1,14 @@
-"""``testbed import KIND FILES -o OUT``: recorded files into the testbed's own formats.
+"""``testbed import KIND FILES -o OUT``: recorded links, topologies and tables into the testbed's own formats.
+
+Demands (`testbed.trace.imported`) are read otherwise, for they may be larger than memory.
 
 | kind | files | becomes |
 |---|---|---|
-| azure | LLM inference trace | workload table, requests assigned to the UEs of a scenario |
 | csv | workload tables | one workload table, merged, sorted and checked |
 | mahimahi | link trace | ``duration_s,rate_bps`` |
 | 5g | cellular measurements | ``duration_s,rate_bps`` |
 | text | an instant and a rate a line | ``duration_s,rate_bps`` |
+| rate-table | CSV, JSON lines or Parquet whose columns are named | ``duration_s,rate_bps`` |
 | eua | a file of sites and one of users | a scenario's ``cells`` |
 """
 
@@ -18,30 +20,29 @@ import msgspec
 import numpy as np
 
 from testbed.model.errors import ScenarioError, UsageError, did_you_mean
-from testbed.model.task import TaskTable
 from testbed.scenario import workload as tables
 from testbed.scenario.reading import read_text
-from testbed.scenario.requests import Request, assign
 from testbed.scenario.schema import LinkTrace, Scenario
-from testbed.trace import azure, eua, inputs, rates
-from testbed.trace.job import JobOptions
-from testbed.trace.notes import Say, count, quiet, seconds
+from testbed.trace import eua, imported, inputs, rates
+from testbed.trace.job import MappedColumn
+from testbed.trace.notes import Say, count, quiet
 
-IMPORT_KINDS = ("azure", "mahimahi", "5g", "text", "eua", "csv")
+IMPORT_KINDS = ("mahimahi", "5g", "text", "rate-table", "eua", "csv")
+LINK_FORMATS = {"rate-table": "table"}  # of a link, by the kind of its file
 RADIUS_M = 2_000.0
 TWIN_PREFIX, TWIN_MAGIC = "._", b"\x00\x05\x16\x07"
 
 
 class ConversionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a conversion may be told: a scenario for UEs, radio and factors, how to read a ``link``, how much of a
-    topology to keep (0: all) and how far from every site its users may be, what recorded ``jobs`` are taken for."""
+    topology to keep (0: all) and how far from every site its users may be, what the ``columns`` of a table are."""
 
     scenario: Scenario = Scenario()
     link: LinkTrace = LinkTrace()
     cells: int = 0
     ues_per_cell: int = 0
     radius_m: float = RADIUS_M
-    jobs: JobOptions = JobOptions()
+    columns: tuple[tuple[str, MappedColumn], ...] = ()
 
 
 def convert(
@@ -53,17 +54,22 @@ def convert(
     for a wrong kind or number of files.
     """
     if kind not in IMPORT_KINDS:
-        raise UsageError(f'unknown kind "{kind}"', did_you_mean(kind, IMPORT_KINDS))
-    names = [str(file) for file in files]
-    names = [name for name in names if not _skipped(name, say)]
-    if not names:
-        raise UsageError("there is no file left to read", "give the files themselves")
+        raise UsageError(f'unknown kind "{kind}"', did_you_mean(kind, (*imported.DEMAND_KINDS, *IMPORT_KINDS)))
+    names = wanted(files, say)
     chosen = options or ConversionOptions()
-    if kind in ("azure", "csv"):
-        return _workload(kind, names, chosen, say)
+    if kind == "csv":
+        return _merged(names, chosen, say)
     if kind == "eua":
         return _topology(names, chosen, say)
     return _link(kind, names, chosen, say)
+
+
+def wanted(files: Sequence[str | Path], say: Say) -> list[str]:
+    """The names of ``files`` less what archives of a Mac keep beside them. Raises `UsageError` if none is left."""
+    names = [str(file) for file in files if not _skipped(str(file), say)]
+    if not names:
+        raise UsageError("there is no file left to read", "give the files themselves")
+    return names
 
 
 def _skipped(name: str, say: Say) -> bool:
@@ -83,22 +89,11 @@ def _of(name: str, names: list[str], say: Say) -> Say:
     return say if len(names) == 1 else lambda text: say(f"{Path(name).name}: {text}")
 
 
-def _workload(kind: str, names: list[str], options: ConversionOptions, say: Say) -> tuple[str, str]:
+def _merged(names: list[str], options: ConversionOptions, say: Say) -> tuple[str, str]:
+    """Workload tables as one."""
     given = options.scenario.workload
     system = inputs.resolve(options.scenario).system
-    tasks: TaskTable
-    if kind == "csv":
-        lines = [tables.format_csv(tables.read_csv(name, system), system).split("\n", 1)[1] for name in names]
-        merged = ",".join(tables.WORKLOAD_COLUMNS) + "\n" + "".join(lines)
-        tasks = tables.scaled(tables.parse_csv(merged, names[0], system), given.rate)
-    else:
-        dated = [
-            azure.dated(read_text(name), name, given.bits_per_token, given.cycles_per_token, _of(name, names, say))
-            for name in names
-        ]
-        _tell_starts(names, dated, say)
-        requests = azure.rebased([request for some in dated for request in some], say)
-        tasks = assign(inputs.compressed(requests, given.rate), options.scenario, system)
+    tasks = tables.scaled(tables.merged([tables.read_csv(name, system) for name in names]), given.rate)
     if not tasks:
         raise ScenarioError("there is no task in it", names[0], remedy="give a file with rows below its header")
     if given.duration_ns >= 0:
@@ -111,20 +106,11 @@ def _workload(kind: str, names: list[str], options: ConversionOptions, say: Say)
     return tables.format_csv(tasks, system), f"{len(tasks)} tasks in {span} slots for {len(system.ues)} UEs"
 
 
-def _tell_starts(names: list[str], dated: list[list[Request]], say: Say) -> None:
-    """Several files have one clock: say when each of them begins on it."""
-    firsts = {name: min(one.at_ns for one in some) for name, some in zip(names, dated, strict=True) if some}
-    begin = min(firsts.values(), default=0)
-    if len(firsts) > 1:
-        starts = ", ".join(f"{Path(name).name} at {seconds(first - begin)}" for name, first in firsts.items())
-        say(f"the files are on one clock: {starts}")
-
-
 def _link(kind: str, names: list[str], options: ConversionOptions, say: Say) -> tuple[str, str]:
     durations: list[int] = []
     speeds: list[float] = []
     for name in names:
-        given = msgspec.structs.replace(options.link, file=name, format=kind)
+        given = msgspec.structs.replace(options.link, file=name, format=LINK_FORMATS.get(kind, kind))
         link = inputs.read_link(given, options.scenario.radio, _of(name, names, say))
         durations.extend(link.durations_ns)
         speeds.extend(link.rates_bps)
@@ -143,6 +129,8 @@ def _topology(names: list[str], options: ConversionOptions, say: Say) -> tuple[s
     if not found[True] or not found[False]:
         missing = "sites (with SITE_ID)" if not found[True] else "users"
         raise UsageError(f"no file of {missing} was given", "give both: sites.csv users.csv")
+    if len({place.flat for places in found.values() for place in places}) > 1:
+        raise UsageError("some files are in degrees and some in metres (x, y)", "give sites and users in one of them")
     cells = eua.topology(found[True], found[False], options.cells, options.ues_per_cell, options.radius_m, say)
     if not cells:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""EUA topologies: base-station sites and user positions in degrees (Lai et al., ICSOC 2018) into cells and distances.
+"""Topologies: sites and users in degrees, as in EUA (Lai et al., ICSOC 2018), or in metres, into cells and distances.
 
 Every user joins its nearest site. A site without users makes no cell.
 """
@@ -13,34 +13,41 @@ from testbed.scenario.tables import Table, TableRow
 from testbed.trace.notes import Say, count, quiet
 
 POSITION_COLUMNS = ("latitude", "longitude")
+NAMED_ALIKE = (POSITION_COLUMNS, ("lat", "lon"), ("lat", "lng"), ("lat", "long"), ("latitude", "lon"))
+FLAT_COLUMNS = ("y", "x")
 EARTH_M = 6_371_008.8
 METRES_A_DEGREE = math.radians(EARTH_M) * (1 - 1e-9)
-NEAREST_M = 1.0
+NEAREST_M, FARTHEST_M = 1.0, 1e7
 ID_COLUMNS = ("site_id", "id")
 
 
 class Position(msgspec.Struct, frozen=True):
-    """A place in degrees; ``name`` is the site's id or ""."""
+    """A place in degrees, or, if it is ``flat``, in metres to the north and east; ``name`` is the site's id or ""."""
 
     latitude: float
     longitude: float
     name: str = ""
+    flat: bool = False
 
 
 def parse(text: str, file: str, say: Say = quiet) -> tuple[bool, tuple[Position, ...]]:
     """Whether ``text`` lists sites by SITE_ID (else users, or sites by ID), and their positions.
 
-    A position of 0, 0 is what a receiver without a fix writes: it is skipped. Raises `ScenarioError` with its place.
+    Columns are called latitude and longitude, lat and lon, or x and y for metres. A position of 0, 0 in degrees is what
+    a receiver without a fix writes: it is skipped. Raises `ScenarioError` with its place.
     """
-    table = Table(file, text, POSITION_COLUMNS, fold=True)
+    north, east = _columns(file, text)
+    flat = (north, east) == FLAT_COLUMNS
+    table = Table(file, text, (north, east), fold=True)
     name = next((column for column in ID_COLUMNS if column in table.columns), "")
     positions, nowhere = [], 0
     for row in table.rows():
-        latitude, longitude = _degrees(row, "latitude", 90.0), _degrees(row, "longitude", 180.0)
-        if latitude == longitude == 0.0:
+        most_north, most_east = (FARTHEST_M, FARTHEST_M) if flat else (90.0, 180.0)
+        latitude, longitude = _within(row, north, most_north), _within(row, east, most_east)
+        if latitude == longitude == 0.0 and not flat:
             nowhere += 1
         else:
-            positions.append(Position(latitude, longitude, row.get(name, "")))
+            positions.append(Position(latitude, longitude, row.get(name, ""), flat))
     if nowhere:
         say(f"{count(nowhere, 'position')} at 0, 0 skipped: that is a receiver without a fix")
     if not positions:
@@ -48,15 +55,26 @@ def parse(text: str, file: str, say: Say = quiet) -> tuple[bool, tuple[Position,
     return name == ID_COLUMNS[0], tuple(positions)
 
 
-def _degrees(row: TableRow, name: str, limit: float) -> float:
+def _columns(file: str, text: str) -> tuple[str, str]:
+    """The names of the columns to the north and to the east, those of EUA where it has none that are known."""
+    if not text.strip():
+        return POSITION_COLUMNS
+    found = Table(file, text, (), fold=True).columns
+    return next((pair for pair in (*NAMED_ALIKE, FLAT_COLUMNS) if found.keys() >= set(pair)), POSITION_COLUMNS)
+
+
+def _within(row: TableRow, name: str, limit: float) -> float:
     value = row.real(name, -limit)
     if value > limit:
-        raise row.error(name, f'{name} "{row[name]}" is out of range', f"must be at most {limit:g} degrees")
+        unit = "m" if limit == FARTHEST_M else "degrees"
+        raise row.error(name, f'{name} "{row[name]}" is out of range', f"must be at most {limit:g} {unit}")
     return value
 
 
 def distance_m(a: Position, b: Position) -> float:
-    """Great-circle distance in metres (haversine)."""
+    """Great-circle distance in metres (haversine); between flat places the straight line."""
+    if a.flat:
+        return math.hypot(b.latitude - a.latitude, b.longitude - a.longitude)
     north, east = math.radians(b.latitude - a.latitude), math.radians(b.longitude - a.longitude)
     across = math.cos(math.radians(a.latitude)) * math.cos(math.radians(b.latitude)) * math.sin(east / 2) ** 2
     return 2 * EARTH_M * math.asin(min(1.0, math.sqrt(math.sin(north / 2) ** 2 + across)))
@@ -115,10 +133,11 @@ class _Index:
         """Distance in metres and number of the nearest site, the first of equals; (``radius_m``, -1) if all are
         farther than that."""
         best = (radius_m, len(self._sites))
+        metres = 1.0 if user.flat else METRES_A_DEGREE
         middle = bisect_left(self._latitudes, user.latitude)
         for ranks in (range(middle, len(self._order)), range(middle - 1, -1, -1)):
             for rank in ranks:
-                if abs(self._latitudes[rank] - user.latitude) * METRES_A_DEGREE > best[0]:
+                if abs(self._latitudes[rank] - user.latitude) * metres > best[0]:
                     break
                 i = self._order[rank]
                 best = min(best, (distance_m(self._sites[i], user), i))

@@ -6,11 +6,12 @@ rows are in the order of no instant.
 
 from collections.abc import Iterator
 
-from testbed.model.errors import ScenarioError, did_you_mean
+from testbed.model.errors import ScenarioError
 from testbed.scenario.requests import Request
 from testbed.scenario.tables import cells
 from testbed.trace.job import JobOptions, instant_ns, work
 from testbed.trace.lines import Line, lines
+from testbed.trace.named_columns import places
 from testbed.trace.notes import Say, count
 
 INVOCATION_COLUMNS = ("app", "func", "end_timestamp", "duration")
@@ -18,38 +19,29 @@ INVOCATION_COLUMNS = ("app", "func", "end_timestamp", "duration")
 
 def read(file: str, options: JobOptions, say: Say) -> Iterator[Request]:
     """The invocations of ``file`` in its order. Raises `ScenarioError` with line and column."""
-    places: list[int] = []
+    columns: list[int] = []
     instantaneous = early = 0
-    for line in lines(file):
+    for line in lines(file, options.share):
         if not line.text.strip():
             continue
         row = Line(file, line.number, line.text, cells(line.text))
-        if not places:
-            places = _places(row)
+        if not columns:
+            columns = places(row, INVOCATION_COLUMNS[2:])
             continue
-        if len(row) <= max(places):
+        if len(row) <= max(columns):
             raise row.error(len(row), f"{len(row)} cells where the header has more", "write one cell for each column")
-        end, duration = (row.real(at, name) for at, name in zip(places, INVOCATION_COLUMNS[2:], strict=True))
+        end, duration = (row.real(at, name) for at, name in zip(columns, INVOCATION_COLUMNS[2:], strict=True))
         if duration <= 0.0:
             instantaneous += 1
             continue
-        at = instant_ns(row, places[0], end - duration)
+        at = instant_ns(row, columns[0], end - duration)
         if at < 0:
             early += 1
             continue
-        yield Request(at, 0, work(row, places[1], duration, options))
-    if not places:
+        yield Request(at, 0, work(row, columns[1], duration, options))
+    if not columns:
         raise ScenarioError("the file is empty", file, 1, 1, remedy=f"the header is {','.join(INVOCATION_COLUMNS)}")
     if instantaneous:
         say(f"{count(instantaneous, 'invocation')} of no duration left out")
     if early:
         say(f"{count(early, 'invocation')} that began before the trace left out")
-
-
-def _places(head: Line) -> list[int]:
-    """The places of end and duration."""
-    names = [text for _, text in head.cells]
-    for name in INVOCATION_COLUMNS[2:]:
-        if name not in names:
-            raise head.error(0, f'there is no column "{name}"', did_you_mean(name, names))
-    return [names.index(name) for name in INVOCATION_COLUMNS[2:]]

@@ -47,7 +47,7 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[Request]:
     """The tasks of ``file`` that finished, in that order. Raises `ScenarioError` with line and column."""
     under_way: dict[tuple[str, str], _Open] = {}
     given_up = unknown = 0
-    for event in _events(file):
+    for event in _events(file, options):
         if event.kind in GIVEN_UP:
             given_up += under_way.pop(event.task, None) is not None
         elif event.kind == FINISH:
@@ -75,8 +75,8 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[Request]:
             say(f"{count(number, 'task')} {what} left out")
 
 
-def _events(file: str) -> Iterator[_Event]:
-    for line in lines(file):
+def _events(file: str, options: JobOptions) -> Iterator[_Event]:
+    for line in lines(file, options.share):
         if line.text.lstrip().startswith("{"):
             yield _of_2019(line)
         elif line.text.strip():

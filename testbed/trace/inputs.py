@@ -1,30 +1,35 @@
 """A scenario's inputs with its trace files read: what a run starts from, whatever the formats."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from testbed.model.errors import ScenarioError
+from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.system import System
 from testbed.model.task import Task
 from testbed.scenario import ranges, window
 from testbed.scenario import resolve as core
 from testbed.scenario import workload as tables
-from testbed.scenario.reading import read_text
-from testbed.scenario.requests import Request, assign
-from testbed.scenario.schema import LinkTrace, RadioSection, Scenario
+from testbed.scenario.reading import is_stream, read_text
+from testbed.scenario.schema import DEMANDS, LinkTrace, Profile, RadioSection, Scenario
 from testbed.scenario.window import Played
-from testbed.trace import azure, cellular, mahimahi, rate_text, rates
+from testbed.trace import cellular, imported, mahimahi, mapped, rate_table, rate_text, rates, swf
+from testbed.trace.job import MappedColumn
+from testbed.trace.lines import Line, lines
 from testbed.trace.notes import Say, quiet
+from testbed.trace.spool import spooling
 
 
 def resolve(scenario: Scenario, say: Say = quiet) -> core.Resolved:
-    """As `testbed.scenario.resolve.resolve`, after reading the rate trace named there.
+    """As `testbed.scenario.resolve.resolve`, after reading the rate trace and the profile named there.
 
     ``say`` hears what the reader skipped, capped or assumed. Raises `ScenarioError`.
     """
+    profile = scenario.workload.profile
+    if profile is not None and profile.file:
+        workload = msgspec.structs.replace(scenario.workload, profile=read_profile(profile))
+        scenario = msgspec.structs.replace(scenario, workload=workload)
     trace = scenario.radio.trace
     if trace is None or not trace.file:
         return core.resolve(scenario)
@@ -50,16 +55,42 @@ def played(scenario: Scenario, system: System, say: Say = quiet) -> Played:
     if not given.trace:
         tasks = tables.generate(scenario, system)
         return Played(tasks, window.remarks(tasks, system))
-    text = read_text(given.trace)
-    name = workload_format(text, given.trace) if given.format == "auto" else given.format
+    names = (given.trace, *given.parts)
+    name = format_of(given.trace) if given.format == "auto" else given.format
     if name == "csv":
-        return window.played(tables.parse_csv(text, given.trace, system), given, system)
-    requests = azure.parse(text, given.trace, given.bits_per_token, given.cycles_per_token, _named(given.trace, say))
-    begin = tables.begin_ns([request.at_ns for request in requests], given)
-    kept = [msgspec.structs.replace(r, at_ns=r.at_ns - begin) for r in requests if r.at_ns >= begin]
-    tasks = assign(compressed(tuple(kept), given.rate), scenario, system)
+        return window.played(tables.merged([tables.read_csv(file, system) for file in names]), given, system)
+    options = imported.options_of(given, scenario.seed, columns_of(given.columns, mapped.mapped, "workload.columns"))
+    with spooling() as spool:
+        gathered = imported.gather(name, names, options, _named(given.trace, say) if len(names) == 1 else say, spool)
+        tasks, before = imported.tasks_of(gathered, scenario, system, say)
     ranges.check_tasks(system, tasks)
-    return window.cut(tasks, given, system, len(requests) - len(kept))
+    return window.cut(tasks, given, system, before)
+
+
+def read_profile(given: Profile) -> Profile:
+    """The profile whose factors are the numbers in its file, one a line. Raises `ScenarioError` with its place."""
+    factors = []
+    for line in lines(given.file):
+        if not line.text.strip():
+            continue
+        row = Line(given.file, line.number, line.text, [(1, line.text.strip())])
+        factor = row.real(0, "factor")
+        if factor < 0.0:
+            raise row.error(0, f'factor "{row[0]}" is out of range', "must be at least 0")
+        factors.append(factor)
+    if not any(factors):
+        raise ScenarioError("a profile that lets no task come", given.file, remedy="give a factor above 0")
+    return msgspec.structs.replace(given, file="", factors=tuple(factors))
+
+
+def columns_of(
+    given: Sequence[str], read: Callable[[Sequence[str]], dict[str, MappedColumn]], place: str
+) -> dict[str, MappedColumn]:
+    """The columns that a scenario names at ``place``. Raises `ScenarioError`."""
+    try:
+        return read(given) if given else {}
+    except UsageError as error:
+        raise ScenarioError(error.message.replace("--map", place), remedy=error.remedy) from None
 
 
 def _named(file: str, say: Say) -> Say:
@@ -67,14 +98,12 @@ def _named(file: str, say: Say) -> Say:
     return lambda text: say(f"{Path(file).name}: {text}")
 
 
-def compressed(requests: tuple[Request, ...], rate: float) -> tuple[Request, ...]:
-    """Requests that come ``rate`` times as fast."""
-    return tuple(msgspec.structs.replace(r, at_ns=int(math.floor(r.at_ns / rate + 0.5))) for r in requests)
-
-
 def read_link(given: LinkTrace, radio: RadioSection, say: Say = quiet) -> LinkTrace:
     """Read the link trace ``given.file`` as that says ("auto" looks at the file). Raises `ScenarioError`."""
-    text, file = read_text(given.file), given.file
+    file = given.file
+    if given.format == "table":
+        return rate_table.read(file, columns_of(given.columns, mapped.mapped_rates, "radio.trace.columns"), given, say)
+    text = read_text(file)
     name = link_format(text, file) if given.format == "auto" else given.format
     if name == "mahimahi":
         return mahimahi.parse(text, file, given.bin_ns, say)
@@ -83,14 +112,32 @@ def read_link(given: LinkTrace, radio: RadioSection, say: Say = quiet) -> LinkTr
     return rate_text.parse(text, file, given, say) if name == "text" else rates.parse(text, file)
 
 
+def format_of(file: str) -> str:
+    """The format of a file, by its first line that holds something; a stream is kept for whoever reads it next."""
+    if is_stream(file):
+        read_text(file)
+    for line in lines(file):
+        if line.text.strip():
+            return workload_format("\n" * (line.number - 1) + line.text, file)
+    return workload_format("", file)
+
+
 def workload_format(text: str, file: str) -> str:
-    """``csv`` or ``azure``, by the header."""
+    """The kind of a recording that can be told by its first line with content."""
     head = _head(text, file)
     if "contexttokens" in head.lower():
         return "azure"
     if "time_s" in head or "input_bits" in head:
         return "csv"
-    remedy = f"the header is {','.join(tables.WORKLOAD_COLUMNS)} or TIMESTAMP,ContextTokens,GeneratedTokens"
+    if head.startswith("HashOwner,"):
+        return "functions-2019"
+    if "end_timestamp" in head:
+        return "functions"
+    if head.lstrip().startswith(";") or len(head.split()) == swf.COLUMNS_OF_A_JOB:
+        return "swf"
+    remedy = (
+        f"say what it is: format: {', '.join(DEMANDS)}; a table of tasks begins {','.join(tables.WORKLOAD_COLUMNS)}"
+    )
     raise ScenarioError("this is no workload that the testbed knows", file, _line(text), 1, head, len(head), remedy)
 
 

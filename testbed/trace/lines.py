@@ -1,16 +1,21 @@
 """Lines of recorded files, one at a time, also of compressed ones: a file may be larger than memory."""
 
-import gzip
-import zlib
-from collections.abc import Iterator, Sequence
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from testbed.model.errors import ScenarioError
-from testbed.model.packages import naming_extras
+from testbed.scenario.compressed import READ_AT_ONCE, decompressed, naming_damage
+from testbed.scenario.reading import kept_text
 
-GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 LONGEST_LINE = 1 << 20
+Share = Callable[[float], None]
+
+
+def unwatched(share: float) -> None:
+    """Nobody looks how far a reader is."""
 
 
 class Line:
@@ -43,49 +48,60 @@ class Line:
         return value
 
 
-def lines(path: str | Path) -> Iterator[Line]:
+def lines(path: str | Path, share: Share = unwatched) -> Iterator[Line]:
     """The lines of a text file, plain or compressed by gzip or zstd, without their ends, empty ones too.
 
-    Raises `ScenarioError` for what cannot be read, is no text, or ends in the middle of what was compressed.
+    ``share`` hears which part of the file has been read. Raises `ScenarioError` for what cannot be read, is no text, or
+    ends in the middle of what was compressed.
     """
-    name, number = str(path), 0
+    name = str(path)
+    for first, block in blocks(path, share):
+        for number, raw in enumerate(block, start=first):
+            yield Line(name, number, text_of(raw, name, number))
+
+
+def text_of(raw: bytes, name: str, number: int) -> str:
+    """A line as text. Raises `ScenarioError`."""
     try:
-        with Path(path).open("rb") as file:
-            for number, raw in enumerate(_decompressed(file), start=1):
-                if len(raw) > LONGEST_LINE:
-                    raise ScenarioError("the line is too long to be one", name, number, 1, remedy="give a text file")
-                text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-                yield Line(name, number, text.rstrip("\r\n"))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        why = f"the compressed file ends early or is damaged ({error})"
-        raise ScenarioError(why, name, number + 1, 1, remedy="copy or download it again") from None
+        return raw.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError:
         raise ScenarioError("this is no text in UTF-8", name, number, 1, remedy="give a text file") from None
+
+
+def blocks(path: str | Path, share: Share = unwatched) -> Iterator[tuple[int, list[bytes]]]:
+    """As `lines`, many at once and undecoded, each time with the number of the first of them.
+
+    A line ends with a line feed, a carriage return or both, in one file even.
+    """
+    name, number, rest = str(path), 1, b""
+    try:
+        if (kept := kept_text(path)) is not None:
+            yield 1, kept.encode().splitlines()
+            return
+        with Path(path).open("rb") as packed, naming_damage(name, lambda: number):
+            size, file = _size(packed), decompressed(packed)
+            while chunk := file.read(READ_AT_ONCE):
+                data = rest + chunk
+                cut = max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
+                whole, rest = data[:cut].splitlines(), data[cut:]
+                if len(rest) > LONGEST_LINE:
+                    raise _endless(name, number + len(whole))
+                if whole:
+                    yield number, whole
+                number += len(whole)
+                if size:
+                    share(min(1.0, packed.tell() / size))
+            if rest:
+                yield number, rest.splitlines()
     except OSError as error:
         raise ScenarioError(f"cannot be read: {error.strerror or error}", name, remedy="give a readable file") from None
 
 
-def _decompressed(file: BinaryIO) -> Iterator[bytes]:
-    magic = file.read(4)
-    file.seek(0)
-    if magic[:2] == GZIP:
-        return iter(cast(BinaryIO, gzip.GzipFile(fileobj=file)))
-    return _zstd(file) if magic == ZSTD else iter(file)
+def _size(file: BinaryIO) -> int:
+    """The bytes of a regular file, 0 for what has no size, like a pipe."""
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
-def _zstd(file: BinaryIO) -> Iterator[bytes]:
-    with naming_extras("decompress the file first: zstd -d FILE"):
-        import zstandard
-    whole = zstandard.ZstdDecompressor().decompressobj()
-    rest = b""
-    while chunk := file.read(1 << 20):
-        try:
-            rest += whole.decompress(chunk)
-        except zstandard.ZstdError as error:
-            raise EOFError(str(error)) from None
-        *complete, rest = rest.splitlines(keepends=True) or [b""]
-        yield from complete
-    if not whole.eof:
-        raise EOFError("it is not whole")
-    if rest:
-        yield rest
+def _endless(name: str, number: int) -> ScenarioError:
+    return ScenarioError("the line is too long to be one", name, number, 1, remedy="give a text file")

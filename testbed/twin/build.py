@@ -12,21 +12,29 @@ from testbed.model.random import FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE
 from testbed.model.system import EPOCH_SLOT, SHARED, Plan, System
 from testbed.model.task import Task, TaskTable
 from testbed.scenario.fields import Draw
+from testbed.scenario.profile import slot_factors, totals
 from testbed.scenario.ranges import check_tasks
 from testbed.scenario.schema import Scenario
 from testbed.twin import state
 from testbed.twin.state import Fixed, Worlds
 
-DRAWS = {"constant": state.CONSTANT, "uniform": state.UNIFORM, "choice": state.CHOICE, "per_bit": state.PER_BIT}
+DRAWS = {
+    "constant": state.CONSTANT,
+    "uniform": state.UNIFORM,
+    "choice": state.CHOICE,
+    "per_bit": state.PER_BIT,
+    "quantiles": state.QUANTILES,
+}
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Where tasks come from: ``table``, rows by (UE, number) with the index of the UE of each, or ``draws`` with a rate
-    per UE and slot; ``slots`` -1: for ever."""
+    per UE and slot and, repeating, a factor of it for each slot; ``slots`` -1: for ever."""
 
     arrivals: int
     slots: int
     rates: tuple[float, ...] = ()
+    factors: tuple[float, ...] = (1.0,)
     draws: tuple[Draw, ...] = ()
     rows: Any = np.zeros(0, state.ROW)
     ue: Any = np.zeros(0, np.int64)
@@ -54,14 +62,14 @@ def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
         raise ScenarioError("workload.trace: a traced workload has one seed only", remedy="give its tasks as a table")
     poisson = scenario.workload.arrivals == "poisson"
     rates = [scenario.density * scenario.cells[ue.cell].density_factor for ue in system.ues]
-    if not poisson:
-        rates = [min(1.0, rate) for rate in rates]
     draws: list[Any] = [None, None, None]
     task = scenario.task
     draws[FIELD_BITS], draws[FIELD_CYCLES], draws[FIELD_DEADLINE] = task.input_bits, task.cycles, task.deadline_ns
     slots = -1 if endless else system.slots
     arrivals = state.POISSON if poisson else state.BERNOULLI
-    return Source(arrivals=arrivals, slots=slots, rates=tuple(rates), draws=tuple(draws))
+    return Source(
+        arrivals=arrivals, slots=slots, rates=tuple(rates), factors=slot_factors(scenario), draws=tuple(draws)
+    )
 
 
 def refuse(system: System) -> None:
@@ -122,6 +130,8 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
         draws=draws,
         values=drawn,
         rows=source.rows if len(source.rows) else np.zeros(1, state.ROW),
+        factors=np.array(source.factors, np.float64),
+        totals=np.array(totals(source.factors), np.float64),
     )
 
 

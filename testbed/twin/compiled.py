@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from testbed.model import delay, energy, link, mdp, queue, random
+from testbed.model import arrivals, delay, energy, link, mdp, queue, random
 from testbed.model.task import LOCAL, OFFLOAD
 from testbed.policy import expected_costs, features, heuristics
 
@@ -52,6 +52,7 @@ _delays = ("duration_ns", "transfer_ns", "whole_ns", "after_ns", "spread", "chai
 _names = {name: getattr(DELAY, name) for name in _delays}
 _names |= {"random": RANDOM, "overhead": ENERGY.overhead, "compute_energy_j": ENERGY.compute_energy_j}
 LINK = compile_functions(link, **_names)
+ARRIVAL_TIMES = compile_functions(arrivals)
 MDP = compile_functions(mdp, **_names)
 FEATURES = compile_functions(features, **_names)
 
@@ -78,6 +79,7 @@ uniform, exponential, hash_key = RANDOM.uniform, RANDOM.exponential, RANDOM.hash
 subject_hash, unit = RANDOM.subject_hash, RANDOM.unit
 transfer_ns, whole_ns, after_ns, chain = DELAY.transfer_ns, DELAY.whole_ns, DELAY.after_ns, DELAY.chain
 compute_energy_j, transmit_energy_j, overhead = ENERGY.compute_energy_j, ENERGY.transmit_energy_j, ENERGY.overhead
+stretched = ARRIVAL_TIMES.stretched
 attempts, jitter_ns = LINK.attempts, LINK.jitter_ns
 dedicated_end_ns, traced_end_ns = LINK.dedicated_end_ns, LINK.traced_end_ns
 sharing_advance, sharing_departure_ns = LINK.sharing_advance, LINK.sharing_departure_ns
@@ -104,6 +106,7 @@ def stamp(*namespaces: dict[str, Any]) -> int:
         vars(DELAY),
         vars(ENERGY),
         vars(LINK),
+        vars(ARRIVAL_TIMES),
         vars(QUEUE),
         vars(POLICY),
         vars(MDP),

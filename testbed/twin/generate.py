@@ -7,7 +7,7 @@ from numba import njit
 
 from testbed.model.random import ARRIVALS, FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE, VALUES
 from testbed.scenario.workload import FIELD_PRESENT
-from testbed.twin.compiled import INNER, exponential, mix, subject_hash, uniform, unit, whole_ns
+from testbed.twin.compiled import INNER, exponential, mix, stretched, subject_hash, uniform, unit, whole_ns
 from testbed.twin.lists import NUMBER_BITS, allocate, append, item, ue_list
 from testbed.twin.state import (
     BERNOULLI,
@@ -18,6 +18,7 @@ from testbed.twin.state import (
     NONE,
     PER_BIT,
     POISSON,
+    QUANTILES,
     TABLE,
     UNIFORM,
     Fixed,
@@ -60,6 +61,12 @@ def _draw_field(world: World, fixed: Fixed, field: int, lanes: int) -> None:
         for i in range(lanes):
             u = unit(mix(item(world.hashes, i) ^ key))
             out[np.uint64(i)] = _whole(item(values, int(u * count)))
+    elif kind == QUANTILES:
+        for i in range(lanes):
+            place = unit(mix(item(world.hashes, i) ^ key)) * (count - 1)
+            below = int(place)
+            value, above = item(values, below), item(values, below + 1)
+            out[np.uint64(i)] = _whole(value + (place - below) * (above - value))
     else:
         for i in range(lanes):
             out[np.uint64(i)] = _whole(low)
@@ -99,7 +106,8 @@ def schedule(world: World, fixed: Fixed, u: int) -> None:
             ue.next_ns = item(fixed.rows, row).generated_ns
     elif system.arrivals == POISSON and rate > 0.0:
         ue.arrival += exponential(uniform(world.status[0].seed, ARRIVALS, u, ue.number, FIELD_PRESENT)) / rate
-        at = whole_ns(ue.arrival * system.slot_ns)
+        slots = ue.arrival if fixed.factors.shape[0] == 1 else stretched(ue.arrival, fixed.totals)
+        at = whole_ns(slots * system.slot_ns)
         if system.slots < 0 or at < system.slots * system.slot_ns:
             ue.next_ns = at
 
@@ -112,8 +120,9 @@ def _toss(world: World, fixed: Fixed, now_ns: int) -> None:
         for u in range(fixed.ues.shape[0]):
             item(world.ues, u).next_ns = NEVER
         return
+    factor = item(fixed.factors, slot % fixed.factors.shape[0])
     for u in range(fixed.ues.shape[0]):
-        present = uniform(seed, ARRIVALS, u, slot, FIELD_PRESENT) < item(fixed.ues, u).rate
+        present = uniform(seed, ARRIVALS, u, slot, FIELD_PRESENT) < item(fixed.ues, u).rate * factor
         item(world.ues, u).next_ns = now_ns if present else NEVER
 
 

@@ -17,7 +17,7 @@ OWN, FORWARDED, ES_LISTS = 0, 1, 2
 RETURNING, REJECTED = -1, -2
 LC, OFFLOAD, COIN, PRICED, GIVEN = 0, 1, 2, 3, 4
 TABLE, BERNOULLI, POISSON = 0, 1, 2
-CONSTANT, UNIFORM, CHOICE, PER_BIT = 0, 1, 2, 3
+CONSTANT, UNIFORM, CHOICE, PER_BIT, QUANTILES = 0, 1, 2, 3, 4
 HOLDING, PAPER, PAPER_SIGN = 0, 1, 2
 FULL, PAPERS = 0, 1
 LANES, WORD = 16, 64  # tasks drawn at once, at the least; bits of a word of ``marks``
@@ -198,6 +198,8 @@ class Fixed(NamedTuple):
     draws: Any
     values: Any
     rows: Any
+    factors: Any
+    totals: Any
 
 
 class Worlds(NamedTuple):

@@ -113,6 +113,8 @@ def test_the_jitter_of_arrivals_is_that_of_user_equipments(live):
         run.record.events += [told(name, "Boundary", late_ms), told(name, "LocalEnd", 2 * late_ms)]
     found = graded(run)
     assert found.arrival_jitter_ms.max == 4.0 and found.lateness_ms.max == 160.0
+    shown = summary_text.text(runner.summary_of(run))
+    assert "tasks taken up late p50" in shown and "max 4.0" in shown.partition("tasks taken up late")[2]
 
 
 def test_a_process_whose_death_is_on_record_need_not_tell(live):

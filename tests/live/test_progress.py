@@ -73,3 +73,15 @@ def test_those_that_did_not_finish_fail_as_the_record_would_have_them(ended, rea
     assert failed == [row for row in whole if row.finished_ns < 0] and failed
     if reason:
         assert {row.state for row in failed} == {FAILED} and {row.reason for row in failed} <= {reason, UE_DIED}
+
+
+def test_of_a_closed_loop_only_what_is_told_of_is_waited_for(ended):
+    system = msgspec.structs.replace(PLAN.system, closed_loop=True)
+    counter = TaskCounter(msgspec.structs.replace(PLAN, system=system))
+    assert counter.drained({})
+    row = as_decided(ended[0])
+    late = row.generated_ns + 5
+    counter.take([msgspec.structs.replace(row, generated_ns=late)])
+    assert not counter.drained({}) and counter.drained({row.ue: [(late + 1, -1)]})
+    [failed] = counter.failed_rows({}, 10**12, DRAIN_LIMIT)
+    assert failed.generated_ns == late and failed.reason == DRAIN_LIMIT

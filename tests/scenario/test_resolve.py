@@ -133,3 +133,27 @@ def test_a_scenario_that_was_changed_since_it_was_read_is_checked_again():
     assert [fault.name for fault in resolve(msgspec.structs.replace(read, slots=5)).faults] == ["es-1"]
     with pytest.raises(ScenarioError, match='no process "es-2"'):
         resolve(msgspec.structs.replace(read, cells=read.cells[:1]))
+
+
+def test_shadowing_is_drawn_with_the_hardware_and_is_written_back_to_the_same():
+    plain, shaded = (
+        resolve(load_scenario("region", ["cells=[{ues: 2000}]", f"radio.shadowing={shadowing}", "density=0.1"]))
+        for shadowing in ("0 dB", "6 dB")
+    )
+    cap = load_scenario("region", ["radio.max_spectral_efficiency=unlimited", "cells=[{ues: 2000}]"])
+    bare = resolve(cap).system.ues
+    dim = resolve(msgspec.structs.replace(cap, radio=msgspec.structs.replace(cap.radio, shadowing_db=6.0))).system.ues
+
+    def gains(ues):
+        return [2.0 ** (ue.rate_bps / 2e6) - 1.0 for ue in ues]
+
+    levels = [10 * math.log10(there / here) for here, there in zip(gains(bare), gains(dim), strict=True)]
+    assert sum(levels) / 2000 == pytest.approx(0.0, abs=0.5)
+    assert math.sqrt(sum(level**2 for level in levels) / 2000) == pytest.approx(6.0, rel=0.05)
+    u, v = (random.uniform(1, random.HARDWARE, 7, 0, field) for field in (5, 6))
+    assert levels[7] == pytest.approx(6.0 * random.normal(u, v), rel=1e-6)
+    assert [ue.cpu_hz for ue in plain.system.ues] == [ue.cpu_hz for ue in shaded.system.ues]
+    assert [ue.distance_m for ue in plain.system.ues] == [ue.distance_m for ue in shaded.system.ues]
+    assert resolve(parse_scenario(dump_resolved(shaded))).system == shaded.system
+    with pytest.raises(ScenarioError, match="no place for shadowing"):
+        parse_scenario("radio: {shadowing: 3 dB, trace: {durations: [1 s], rates: [1 Mbit/s]}}")

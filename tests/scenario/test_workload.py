@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from testbed.model import random
 from testbed.model.errors import ScenarioError
 from testbed.scenario import workload
+from testbed.scenario.dump import dump_resolved
 from testbed.scenario.load import load_scenario, parse_scenario
+from testbed.scenario.profile import slot_factors
 from testbed.scenario.requests import Request, assign
 from testbed.scenario.resolve import resolve
 from testbed.scenario.workload import generate
+from testbed.trace import inputs
 
 REGION = load_scenario("region")
 SYSTEM = resolve(REGION).system
@@ -170,3 +173,71 @@ def test_what_is_wrong_in_a_table_has_its_place_still(line):
     with pytest.raises(ScenarioError) as caught:
         workload.parse_csv(text, "w.csv", made)
     assert caught.value.line == 3
+
+
+PROFILE = "{every: 2 s, factors: [0, 0.5, 1], shape: %s}"
+
+
+def with_profile(shape, *more):
+    changes = [f"workload.profile={PROFILE % shape}", "density=1", "slots=6000", "cells=[{ues: 1}]", *more]
+    scenario = load_scenario("region", changes)
+    return scenario, generate(scenario, resolve(scenario).system)
+
+
+@pytest.mark.parametrize("arrivals", ["bernoulli", "poisson"])
+@pytest.mark.parametrize(
+    ("shape", "factors"), [("steps", [0, 0, 0.5, 0.5, 1, 1]), ("curve", [0, 0.25, 0.5, 0.75, 1, 0.5])]
+)
+def test_tasks_come_as_their_density_changes_over_time(arrivals, shape, factors):
+    scenario, tasks = with_profile(shape, f"workload.arrivals={arrivals}")
+    assert list(slot_factors(scenario)) == factors
+    slots = [task.generated_ns // 10**9 % 6 for task in tasks]
+    for slot, factor in enumerate(factors):
+        assert slots.count(slot) == pytest.approx(
+            1000 * factor, abs=0 if factor in (0, 1) and arrivals == "bernoulli" else 120
+        )
+    assert [task.generated_ns for task in tasks] == sorted(task.generated_ns for task in tasks)
+
+
+def test_a_constant_profile_changes_nothing_but_rounding():
+    flat = load_scenario("region", ["workload.arrivals=poisson", "workload.profile={every: 1 s, factors: [1, 1]}"])
+    plain = load_scenario("region", ["workload.arrivals=poisson"])
+    pairs = zip(generate(flat, SYSTEM), generate(plain, SYSTEM), strict=True)
+    assert all(abs(a.generated_ns - b.generated_ns) <= 1 and a.cycles == b.cycles for a, b in pairs)
+
+
+def test_a_profile_may_be_a_file_and_is_written_back_as_numbers(tmp_path):
+    (tmp_path / "load.txt").write_text("0.5\n\n2\n")
+    (tmp_path / "s.yaml").write_text("workload: {profile: load.txt}\nslots: 240")
+    resolved = inputs.resolve(load_scenario(tmp_path / "s.yaml"))
+    profile = resolved.scenario.workload.profile
+    assert profile is not None and profile.factors == (0.5, 2.0)
+    again = parse_scenario(dump_resolved(resolved))
+    assert generate(again, resolved.system) == generate(resolved.scenario, resolved.system)
+    (tmp_path / "load.txt").write_text("0.5\n-1\n")
+    with pytest.raises(ScenarioError, match="out of range") as caught:
+        inputs.resolve(load_scenario(tmp_path / "s.yaml"))
+    assert (caught.value.line, caught.value.column) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{profile: {every: 1500 ms, factors: [1]}}", "whole number of slots"),
+        ("{profile: {every: 1 s, factors: [0, 0]}}", "no task"),
+        ("{profile: {every: 1 s}}", "either a file or inline"),
+        ("{profile: {every: 20000000 s, factors: [1]}}", "slots"),
+    ],
+)
+def test_profiles_that_mean_nothing_are_refused(text, words):
+    with pytest.raises(ScenarioError, match=words):
+        parse_scenario(f"workload: {text}")
+
+
+def test_values_between_quantiles_are_evenly_likely():
+    scenario = load_scenario("region", ["task.cycles={quantiles: [1 G, 2 G, 10 G]}"])
+    cycles = sorted(task.cycles for task in generate(scenario, SYSTEM))
+    assert sum(value < 2 * 10**9 for value in cycles) == pytest.approx(len(cycles) / 2, rel=0.1)
+    assert cycles[0] >= 10**9 and cycles[-1] <= 10**10 and cycles[-1] > 9 * 10**9
+    with pytest.raises(ScenarioError, match="do not ascend"):
+        parse_scenario("task: {cycles: {quantiles: [2 G, 1 G]}}")

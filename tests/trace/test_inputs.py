@@ -1,5 +1,9 @@
 """Scenarios that run on recorded workloads and links, and the import of recorded files."""
 
+import json
+from importlib.resources import files
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -10,6 +14,7 @@ from testbed.scenario.load import load_scenario, parse_scenario
 from testbed.scenario.schema import LinkTrace, RadioSection
 from testbed.trace import inputs
 from testbed.trace.convert import ConversionOptions
+from tests.command import call
 from tests.trace.converting import convert
 
 PHONE = "Timestamp,SNR\n2019.12.16_07.22.43,0\n2019.12.16_07.22.44,10\n2019.12.16_07.22.46,10\n"
@@ -139,3 +144,28 @@ def test_a_missing_column_is_not_mistaken_for_one_that_is_there(tmp_path):
     with pytest.raises(ScenarioError, match='no column "generatedtokens"') as caught:
         convert("azure", [tmp_path / "a.csv"], tmp_path / "out")
     assert "did you mean" not in caught.value.remedy and "generatedtokens" in caught.value.remedy
+
+
+def test_shipped_samples_are_what_their_scenarios_are_made_of(tmp_path):
+    folder = Path(str(files("testbed.scenarios")))
+    convert("eua", [folder / "melbourne-sites.csv", folder / "melbourne-users.csv"], tmp_path / "city.yaml")
+    made, shipped = load_scenario(tmp_path / "city.yaml"), load_scenario("melbourne")
+    assert [(cell.ues, cell.ue) for cell in made.cells] == [(cell.ues, cell.ue) for cell in shipped.cells]
+    drive = inputs.resolve(load_scenario("lte-drive")).system.radio
+    assert drive.trace_period_ns > 15 * 10**9 and 0.0 in drive.trace_bps
+    scenario = load_scenario("functions")
+    tasks = inputs.generate(scenario, inputs.resolve(scenario).system)
+    counts = [sum(task.generated_ns // 10**9 == slot for task in tasks) for slot in range(300)]
+    mean = sum(counts) / 300
+    assert sum((count - mean) ** 2 for count in counts) / 300 > 2 * mean > 1
+
+
+@pytest.mark.parametrize("name", ["melbourne", "lte-drive", "functions"])
+def test_scenarios_of_samples_run_alike_simulated_and_in_the_twin(tmp_path, name):
+    found = []
+    for backend in ("sim", "twin"):
+        args = ("run", name, "--policy", "greedy-do", "--backend", backend, "--slots", "60", "--json", "--out", backend)
+        document = json.loads(call(*args, cwd=tmp_path).stdout)
+        found.append((document["tasks"], document["delay_s"], document["overhead"], document["stable"]))
+    assert found[0] == found[1] and found[0][0]["failed"] == found[0][0]["unaccounted"] == 0
+    assert found[0][0]["generated"] > 50

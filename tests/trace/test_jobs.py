@@ -1,28 +1,19 @@
 """Recorded jobs of clusters and services: read line by line, compressed or not, nothing left out unsaid."""
 
 import gzip
-import io
 import json
 
 import pytest
 import zstandard
 
 from testbed.model.errors import ScenarioError, UsageError
-from testbed.scenario.load import load_scenario
 from testbed.scenario.requests import Request
-from testbed.trace import alibaba, functions, google, imported, mapped, swf
+from testbed.trace import alibaba, functions, google, mapped, swf
 from testbed.trace.job import JobOptions
 from testbed.trace.lines import lines
 from tests.command import call
+from tests.trace.converting import SWF, written
 
-SWF = """; Version: 2
-;
-1 5094 -1 1207 16 -1 -1 -1 -1 -1 1 -1 -1 -1 0 -1 -1 -1
-  2   5100  12   40   1 12.5 -1  4 3600 -1 1 5 2 -1 1 0 -1 -1
-3 5100 -1 -1 -1 -1 -1 8 7200 -1 5 6 2 -1 1 0 -1 -1
-4 9000 3 0 2 -1 -1 2 60 -1 0 6 2 -1 1 0 -1 -1
-5 9001 3 10 -1 -1 -1 2 60 -1 1 6 2 -1 1 0 -1 -1
-"""
 S = 10**9
 
 
@@ -33,21 +24,13 @@ def read(module, tmp_path, text, **options):
     return list(module.read(str(path), JobOptions(**options), said.append)), said
 
 
-def written(tmp_path, kind, *texts, **changes):
-    names: list[str] = []
-    said: list[str] = []
-    out = io.StringIO()
-    for n, text in enumerate(texts):
-        names.append(str(tmp_path / f"{n}.txt"))
-        (tmp_path / f"{n}.txt").write_text(text)
-    summary = imported.write(
-        kind, names, out, load_scenario("region"), JobOptions(**changes), said.append, lambda text: None
-    )
-    return [line.split(",") for line in out.getvalue().splitlines()[1:]], said, summary
+def read_swf(tmp_path, text):
+    parts, said = read(swf, tmp_path, text)
+    return [Request(*row) for some in parts for row in zip(*(column.tolist() for column in some), strict=True)], said
 
 
 def test_swf_jobs_run_on_the_processors_that_they_had_or_asked_for(tmp_path):
-    found, said = read(swf, tmp_path, SWF)
+    found, said = read_swf(tmp_path, SWF)
     assert found == [Request(5094 * S, 0, 19312 * S), Request(5100 * S, 0, 40 * S), Request(9001 * S, 0, 20 * S)]
     assert sum(request.cycles for request in found) == (1207 * 16 + 40 * 1 + 10 * 2) * S
     assert said == [
@@ -57,8 +40,8 @@ def test_swf_jobs_run_on_the_processors_that_they_had_or_asked_for(tmp_path):
 
 
 def test_jobs_become_tasks_of_ues_from_the_first_one_on_and_files_share_its_clock(tmp_path):
-    later = "6 9100 0 10 1 -1 -1 -1 -1 -1 1 -1 -1 -1 0 -1 -1 -1\n7 10 0 10 1 -1 -1 -1 -1 -1 1 -1 -1 -1 0 -1 -1 -1\n"
-    rows, said, summary = written(tmp_path, "swf", SWF, later, hz=2e9)
+    later = "6 9100 0 10 1 -1 -1 -1 -1 -1 1 -1 -1 -1 0 -1 -1 -1\n7 -1 0 10 1 -1 -1 -1 -1 -1 1 -1 -1 -1 0 -1 -1 -1\n"
+    rows, said, summary = written(tmp_path, "swf", later, SWF, cpu="2 GHz")
     assert [(row[0], row[3]) for row in rows] == [
         ("0.000000000", str(2 * 19312 * S)),
         ("6.000000000", str(80 * S)),
@@ -68,7 +51,8 @@ def test_jobs_become_tasks_of_ues_from_the_first_one_on_and_files_share_its_cloc
     assert len({row[1] for row in rows}) > 1 and all(row[1].startswith("ue-") for row in rows)
     assert all(300_000 * 8 <= int(row[2]) <= 500_000 * 8 for row in rows)
     assert "the first task comes at 5,094 s: that is instant 0 here" in said
-    assert "1 task from before the first one's instant left out" in said
+    assert "0.txt: 1 job without a submit time left out" in said
+    assert "the files are on one clock: 0.txt at 4,006 s, 1.txt at 0 s" in said
     assert summary == "4 tasks in 4007 slots for 15 UEs"
 
 
@@ -83,7 +67,7 @@ def test_jobs_become_tasks_of_ues_from_the_first_one_on_and_files_share_its_cloc
 )
 def test_mistakes_of_swf_name_their_place(tmp_path, text, line, column, message):
     with pytest.raises(ScenarioError, match=message) as caught:
-        read(swf, tmp_path, text)
+        read_swf(tmp_path, text)
     assert (caught.value.line, caught.value.column) == (line, column)
 
 
@@ -167,11 +151,12 @@ def test_any_table_is_read_by_its_columns_and_their_units(tmp_path, text):
     columns = tuple(mapped.mapped(["time=when:ms", "input=size:2.4 kbit", "cycles=work:M"]).items())
     rows, said, _ = written(tmp_path, "table", text, columns=columns)
     assert [(row[0], row[2], row[3]) for row in rows] == [
-        ("0.000000000", "4800", "3000000"),
-        ("3.000000000", "2400", "2500000"),
+        ("0.000000000", "2400", "1000000"),
+        ("0.500000000", "4800", "3000000"),
+        ("3.500000000", "2400", "2500000"),
     ]
     assert "1 row without input or work left out" in said
-    assert "1 task from before the first one's instant left out" in said
+    assert "the first task comes at 0.5 s: that is instant 0 here" in said
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from testbed.scenario.load import parse_scenario
 from testbed.scenario.schema import LinkTrace
 from testbed.trace import azure, cellular, eua, inputs, mahimahi, rate_text
 from testbed.trace.convert import ConversionOptions
+from testbed.trace.job import JobOptions
 from tests.command import call
 from tests.trace.converting import convert
 
@@ -267,7 +268,8 @@ def test_import_prints_its_notes_below_what_it_wrote(tmp_path):
     assert any("1 hole longer than 30 s" in line for line in found)
 
 
-def test_azure_mixes_of_zones_are_said():
+def test_azure_mixes_of_zones_are_said(tmp_path):
     said: list[str] = []
-    azure.parse(DAY + "18:00:00,1,1\n2023-11-16 18:00:01Z,1,1\n", "a", 1, 1, said.append)
+    (tmp_path / "a").write_text(DAY + "18:00:00,1,1\n2023-11-16 18:00:01Z,1,1\n")
+    assert len(list(azure.read(str(tmp_path / "a"), JobOptions(), said.append))) == 2
     assert said == ["1 timestamp without a zone, among others with one: taken as UTC"]

@@ -4,31 +4,47 @@ import math
 
 import pytest
 
-from testbed.model.errors import ScenarioError
+from testbed.model.errors import ScenarioError, UsageError
 from testbed.scenario.requests import Request
-from testbed.trace import azure, cellular, eua, mahimahi, rates
+from testbed.trace import cellular, eua, imported, mahimahi, rates
+from testbed.trace.job import JobOptions
+from testbed.trace.notes import quiet
+from testbed.trace.spool import spooling
+from tests.trace.converting import convert
 
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 PHONE = "Timestamp,Speed,SNR,CQI\n"
 
 
-def test_azure_requests_start_at_zero_and_keep_100_ns():
+def requests(tmp_path, text, **options):
+    (tmp_path / "a.csv").write_text(text)
+    with spooling() as spool:
+        found = imported.gather("azure", [str(tmp_path / "a.csv")], JobOptions(**options), quiet, spool)
+        return [
+            Request(at - found.begin_ns, bits, cycles)
+            for some in spool.by_instant()
+            for at, bits, cycles in zip(*(column.tolist() for column in some), strict=True)
+        ]
+
+
+def test_azure_requests_start_at_zero_and_keep_100_ns(tmp_path):
     day = "2023-11-16 18:"
     text = f"{AZURE}{day}15:46.6805900,374,44\n{day}15:46.6805901,1,0\n{day}14:46.6805900,10,3\n"
-    assert azure.parse(text, "a.csv", 100, 1000) == (
+    assert requests(tmp_path, text, bits_per_token=100, cycles_per_token=1000) == [
         Request(0, 1000, 3000),
         Request(60 * 10**9, 37_400, 44_000),
         Request(60 * 10**9 + 100, 100, 1),
-    )
+    ]
 
 
-def test_azure_timestamps_may_carry_a_zone_or_no_fraction():
+def test_azure_timestamps_may_carry_a_zone_or_no_fraction(tmp_path):
     text = AZURE + "2024-05-10 00:00:00.009930+00:00,5,5\n2024-05-10T02:00:01+02:00,5,5\n2024-05-10 00:00:02Z,5,5\n"
-    assert [r.at_ns for r in azure.parse(text, "a.csv", 1, 1)] == [0, 990_070_000, 1_990_070_000]
+    assert [r.at_ns for r in requests(tmp_path, text)] == [0, 990_070_000, 1_990_070_000]
 
 
-def test_azure_without_rows_has_no_requests():
-    assert azure.parse(AZURE, "a.csv", 1, 1) == ()
+def test_azure_without_rows_is_no_workload(tmp_path):
+    with pytest.raises(ScenarioError, match="no task in it"):
+        requests(tmp_path, AZURE)
 
 
 @pytest.mark.parametrize(
@@ -44,10 +60,11 @@ def test_azure_without_rows_has_no_requests():
         ("", 1, 1, "empty"),
     ],
 )
-def test_azure_mistakes_name_their_place(text, line, column, message):
+def test_azure_mistakes_name_their_place(tmp_path, text, line, column, message):
     with pytest.raises(ScenarioError, match=message) as caught:
-        azure.parse(text, "a.csv", 10**9, 1)
-    assert (caught.value.file, caught.value.line, caught.value.column) == ("a.csv", line, column)
+        requests(tmp_path, text, bits_per_token=10**9)
+    assert (caught.value.line, caught.value.column) == (line, column)
+    assert str(caught.value.file).endswith("a.csv")
 
 
 def moved(link):
@@ -155,3 +172,29 @@ def test_eua_mistakes_name_their_place():
         assert (caught.value.line, caught.value.column) == (line, column)
     with pytest.raises(ScenarioError, match="no position"):
         eua.parse("Latitude,Longitude\n", "u.csv")
+
+
+@pytest.mark.parametrize(
+    ("sites", "users", "distances"),
+    [
+        (
+            "id,x,y\na,0,0\nb,1000,0\n",
+            "X, Y\n30,40\n1000,-0.5\n0,0\n700,0\n",
+            [("a", [1.0, 50.0]), ("b", [1.0, 300.0])],
+        ),
+        ("SITE_ID,LAT,LON\na,10,10\n", "lat,lng\n10,10.001\n0,0\n", [("a", [109.5])]),
+    ],
+)
+def test_places_may_be_in_metres_or_named_otherwise(sites, users, distances):
+    (_, there), (_, around) = eua.parse(sites, "sites"), eua.parse(users, "users")
+    found = eua.topology(there, around)
+    assert [(site.name, [round(one, 1) for one in each]) for site, each in found] == distances
+
+
+def test_degrees_and_metres_are_not_mixed(tmp_path):
+    (tmp_path / "sites.csv").write_text("SITE_ID,x,y\na,0,0\n")
+    (tmp_path / "users.csv").write_text("lat,lon\n1,1\n")
+    with pytest.raises(UsageError, match="degrees"):
+        convert("eua", [tmp_path / "sites.csv", tmp_path / "users.csv"], tmp_path / "o.yaml")
+    with pytest.raises(ScenarioError, match="out of range"):
+        eua.parse("x,y\n1e8,0\n", "f")

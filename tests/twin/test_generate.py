@@ -40,3 +40,23 @@ def test_many_ues_are_simulated_alike():
     scenario = resolved(CROWD)
     workload = inputs.generate(scenario.scenario, scenario.system)
     compare(scenario.plan(workload, "greedy-do", second_offload=True, live=False), Priced())
+
+
+@pytest.mark.parametrize("arrivals", ["bernoulli", "poisson"])
+@pytest.mark.parametrize("shape", ["steps", "curve"])
+def test_a_load_that_changes_over_time_is_the_workloads(arrivals, shape):
+    scenario = resolved(
+        f"workload.arrivals={arrivals}",
+        f"workload.profile={{every: 3 s, factors: [0, 2, 0.5], shape: {shape}}}",
+        "task.input={quantiles: [100 kB, 120 kB, 900 kB]}",
+        "task.cycles={quantiles: [0.1 G, 0.5 G]}",
+    )
+    system, earned = scenario.system, []
+    tasks = inputs.generate(scenario.scenario, system)
+    for source in (build.generator(scenario.scenario, system, endless=False), build.table(system, tasks)):
+        twin = Twin(system, source, 2, double=True)
+        twin.use(Priced())
+        twin.reset(system.seed)
+        earned.append(twin.drain().copy())
+    assert earned[0]["finished"].sum() == 2 * len(tasks) > 100
+    assert np.array_equal(earned[0], earned[1])

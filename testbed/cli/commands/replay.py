@@ -17,7 +17,7 @@ from testbed.model.task import Task
 from testbed.policy import loading
 from testbed.record import directory, reader
 from testbed.record.backends import BACKENDS, SIM, TESTBED, TWIN
-from testbed.scenario import excerpt
+from testbed.scenario import closed_loop, excerpt
 from testbed.scenario import workload as tables
 from testbed.scenario.excerpt import Excerpt
 from testbed.scenario.fields import Scalar
@@ -39,6 +39,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--for", dest="length", metavar="TIME", help="play so much of it (to its end)")
     parser.add_argument("--rate", metavar="X", help="tasks come X times as fast (1)")
     parser.add_argument("--loop", metavar="N", help="play it N times, one after another (1)")
+    parser.add_argument(
+        "--closed-loop", action="store_true", help="a UE's next task waits for the end of its last (sim, testbed)"
+    )
     parser.add_argument("--no-faults", action="store_true", help="leave out its faults")
     parser.add_argument("--on", choices=BACKENDS, default=None, help="backend (testbed)")
     parser.add_argument("--scenario", metavar="S", help="for a table: its system (the scenario beside it, or region)")
@@ -54,6 +57,9 @@ def main(args: argparse.Namespace) -> int:
         loading.check([args.policy], args.scenario or args.what)
     if args.as_recorded:
         return common.carry_out(as_recorded(args), args)
+    if args.closed_loop:
+        parts = {"--from": args.begin, "--for": args.length, "--rate": args.rate, "--loop": args.loop}
+        common.refuse_options(parts, "means nothing with --closed-loop: its tasks come when the last ones end")
     path = Path(args.what)
     is_table = path.exists() and not path.is_dir() and path.name != directory.RECORD
     return common.carry_out(of_table(path, args) if is_table else of_run(args), args)
@@ -62,7 +68,8 @@ def main(args: argparse.Namespace) -> int:
 def as_recorded(args: argparse.Namespace) -> Order:
     """The run on the virtual clock, from its inputs and recorded decisions."""
     changes = {"--set": args.set, "--from": args.begin, "--for": args.length, "--rate": args.rate, "--loop": args.loop}
-    common.refuse_options(changes | {"--no-faults": args.no_faults}, "changes nothing in a run as it was recorded")
+    switches: dict[str, object] = {"--no-faults": args.no_faults, "--closed-loop": args.closed_loop}
+    common.refuse_options(switches | changes, "changes nothing in a run as it was recorded")
     _refuse_scenario(args)
     if args.on == TESTBED:
         raise UsageError("--as-recorded repeats decisions on virtual clocks only", "add --on sim")
@@ -90,8 +97,11 @@ def of_run(args: argparse.Namespace) -> Order:
     resolved = inputs.resolve(common.scenario_of(path / directory.SCENARIO, common.overrides(args)))
     workload = tables.read_csv(path / directory.WORKLOAD, resolved.system)
     policy = args.policy or _recorded_policy(path, meta)
-    notes = {"replay_of": path.resolve().name}
+    notes: dict[str, str | bool] = {"replay_of": path.resolve().name}
     resolved, tasks = _excerpt(resolved, _kept(workload, resolved.system), args)
+    if args.closed_loop:
+        notes["closed_loop"] = True
+        tasks = closed_loop.thinking(tasks, _finished(path, resolved.system))
     return Order(
         resolved=resolved,
         workload=tasks,
@@ -99,8 +109,16 @@ def of_run(args: argparse.Namespace) -> Order:
         backend=args.on or TESTBED,
         out=args.out,
         auto_speed=args.speed == "auto",
+        closed_loop=args.closed_loop,
         notes=notes,
     )
+
+
+def _finished(path: Path, system: System) -> dict[tuple[int, int], int]:
+    """When each task of a run ended, by (UE index, number)."""
+    index = {ue.name: ue.index for ue in system.ues}
+    rows = reader.read_record(path / directory.RECORD).tasks
+    return {(index[row.ue], row.number): row.finished_ns for row in rows if row.finished_ns >= 0 and row.ue in index}
 
 
 def _recorded_policy(path: Path, meta: dict[str, Any]) -> str:
@@ -131,6 +149,9 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
     common.say_cut(scenario, resolved)
     policy = args.policy or common.DEFAULT_POLICY
     resolved, tasks = _excerpt(resolved, _kept(workload, resolved.system), args)
+    if args.closed_loop:
+        warn("a table does not know when tasks ended: the whole time between two of a UE is kept as think time")
+        tasks = closed_loop.thinking(tasks, {})
     return Order(
         resolved=resolved,
         workload=tasks,
@@ -138,6 +159,7 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
         backend=args.on or TESTBED,
         out=args.out,
         auto_speed=args.speed == "auto",
+        closed_loop=args.closed_loop,
     )
 
 
