@@ -161,6 +161,8 @@ def _workload(scenario: Scenario) -> Iterator[Mistake]:
         yield Mistake(("workload", "assignment"), "every density_factor is 0", "give one above 0")
     if workload.trace and workload.arrivals != "bernoulli":
         yield Mistake(("workload", "arrivals"), "a trace leaves no place for arrivals", "drop arrivals or trace")
+    if workload.trace and scenario.task.classes:
+        yield Mistake(("task", "classes"), "a trace leaves no place for classes of tasks", "drop classes or trace")
     if workload.profile is not None:
         yield from _profile(scenario, workload.profile)
     yield from _columns(workload.format, workload.columns, ("workload",))

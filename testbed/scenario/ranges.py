@@ -15,6 +15,7 @@ from testbed.model.task import Task, TaskTable
 from testbed.scenario import units
 from testbed.scenario.fields import Draw
 from testbed.scenario.schema import LinkTrace, TaskSection
+from testbed.scenario.task_classes import classes_of
 
 LEAST_RATE_BPS = 100.0
 LONGEST_TASK_S, MOST_SLOTS = 86_400, 10**7
@@ -90,9 +91,11 @@ def check_system(system: System) -> None:
 
 def check_draws(system: System, section: TaskSection) -> None:
     """Raise `ScenarioError`, naming the UE, if a task that ``section`` may draw takes too long."""
-    limits, bits, cycles = TaskLimits(system), int(max(section.input_bits.values)), _most_cycles(section)
-    for ue in system.ues:
-        _refuse(limits, ue.index, bits, cycles, "task", "lower task.input or task.cycles, or raise rates and cpu")
+    limits = TaskLimits(system)
+    for one in classes_of(section):
+        bits, cycles = int(max(one.input_bits.values)), _most_cycles(one)
+        for ue in system.ues:
+            _refuse(limits, ue.index, bits, cycles, "task", "lower task.input or task.cycles, or raise rates and cpu")
 
 
 def check_tasks(system: System, tasks: Sequence[Task]) -> None:

@@ -26,6 +26,7 @@ from testbed.scenario.ranges import TaskLimits
 from testbed.scenario.reading import read_text
 from testbed.scenario.schema import Scenario, TaskSection, Workload
 from testbed.scenario.tables import Table, TableRow
+from testbed.scenario.task_classes import classes_of, shares_of
 
 WORKLOAD_COLUMNS = ("time_s", "ue", "input_bits", "cycles", "deadline_s")
 FIELD_PRESENT = 0
@@ -107,14 +108,26 @@ def _poisson(system: System, ue: int, rate: float, factors: tuple[float, ...]) -
 def _drawn(section: TaskSection, subjects: Hashes, ue: int, at_ns: Ints) -> tuple[Ints, ...]:
     """The columns of the tasks of ``ue`` at these instants, their values drawn; ``subjects`` are the
     `random.subject_hash` of theirs."""
+    number = np.arange(len(at_ns))
+    bits, cycles, deadlines = np.zeros((3, len(at_ns)), np.int64)
+    drawn_class = np.zeros(len(at_ns), np.int64)
+    if section.classes:
+        marks = unit(mixed(subjects ^ np.uint64(random.FIELD_CLASS)))
+        drawn_class = np.searchsorted(np.array(shares_of(section)), marks, side="right")
+    for place, one in enumerate(classes_of(section)):
+        mine = drawn_class == place
+        bits[mine], cycles[mine], deadlines[mine] = _values(one, subjects[mine])
+    return np.full(len(at_ns), ue), number, at_ns, bits, cycles, deadlines
+
+
+def _values(section: TaskSection, subjects: Hashes) -> tuple[Ints, Ints, Ints]:
+    """Input, work and deadline of each subject, of one class."""
     bits = drawn_whole(section.input_bits, subjects, random.FIELD_BITS)
     if section.cycles.kind == "per_bit":
         cycles = np.maximum(1, np.floor(section.cycles.values[0] * bits + 0.5).astype(np.int64))
     else:
         cycles = drawn_whole(section.cycles, subjects, random.FIELD_CYCLES)
-    deadlines = drawn_whole(section.deadline_ns, subjects, random.FIELD_DEADLINE)
-    number = np.arange(len(at_ns))
-    return np.full(len(at_ns), ue), number, at_ns, bits, cycles, deadlines
+    return bits, cycles, drawn_whole(section.deadline_ns, subjects, random.FIELD_DEADLINE)
 
 
 def drawn_whole(draw: Draw, subjects: Hashes, field: int) -> Ints:

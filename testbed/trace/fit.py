@@ -149,7 +149,7 @@ def _criterion(counts: Ints, widths: Ints) -> float:
 def _sizes(columns: dict[str, Ints], given: TaskSection, recorded: Sequence[str], notes: list[str]) -> TaskSection:
     """What tasks are like; what nobody recorded stays as it was."""
     bits, cycles = columns["input_bits"], columns["cycles"]
-    section = msgspec.structs.replace(given, cycles=_draw(cycles))
+    section = msgspec.structs.replace(given, cycles=_draw(cycles), classes=())
     if "input_bits" in recorded:
         section = msgspec.structs.replace(section, input_bits=_draw(bits))
         ratio = cycles / bits

@@ -15,6 +15,7 @@ from testbed.scenario.fields import Draw
 from testbed.scenario.profile import slot_factors, totals
 from testbed.scenario.ranges import check_tasks
 from testbed.scenario.schema import Scenario
+from testbed.scenario.task_classes import classes_of, shares_of
 from testbed.twin import state
 from testbed.twin.state import Fixed, Worlds
 
@@ -28,14 +29,18 @@ DRAWS = {
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """Where tasks come from: ``table``, rows by (UE, number) with the index of the UE of each, or ``draws`` with a rate
-    per UE and slot and, repeating, a factor of it for each slot; ``slots`` -1: for ever."""
+    """Where tasks come from: ``table``, rows by (UE, number) with the index of the UE of each, or ``draws``.
+
+    Those are of each class, up to whose ``shares`` tasks are of it; they have a rate per UE and slot and, repeating, a
+    factor of it for each slot. ``slots`` -1: for ever.
+    """
 
     arrivals: int
     slots: int
     rates: tuple[float, ...] = ()
     factors: tuple[float, ...] = (1.0,)
     draws: tuple[Draw, ...] = ()
+    shares: tuple[float, ...] = (1.0,)
     rows: Any = np.zeros(0, state.ROW)
     ue: Any = np.zeros(0, np.int64)
 
@@ -62,13 +67,19 @@ def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
         raise ScenarioError("workload.trace: a traced workload has one seed only", remedy="give its tasks as a table")
     poisson = scenario.workload.arrivals == "poisson"
     rates = [scenario.density * scenario.cells[ue.cell].density_factor for ue in system.ues]
-    draws: list[Any] = [None, None, None]
-    task = scenario.task
-    draws[FIELD_BITS], draws[FIELD_CYCLES], draws[FIELD_DEADLINE] = task.input_bits, task.cycles, task.deadline_ns
+    draws: list[Draw] = []
+    for task in classes_of(scenario.task):
+        by_field = {FIELD_BITS: task.input_bits, FIELD_CYCLES: task.cycles, FIELD_DEADLINE: task.deadline_ns}
+        draws.extend(by_field[field] for field in range(len(by_field)))
     slots = -1 if endless else system.slots
     arrivals = state.POISSON if poisson else state.BERNOULLI
     return Source(
-        arrivals=arrivals, slots=slots, rates=tuple(rates), factors=slot_factors(scenario), draws=tuple(draws)
+        arrivals=arrivals,
+        slots=slots,
+        rates=tuple(rates),
+        factors=slot_factors(scenario),
+        draws=tuple(draws),
+        shares=shares_of(scenario.task),
     )
 
 
@@ -132,6 +143,7 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
         rows=source.rows if len(source.rows) else np.zeros(1, state.ROW),
         factors=np.array(source.factors, np.float64),
         totals=np.array(totals(source.factors), np.float64),
+        shares=np.array(source.shares, np.float64),
     )
 
 
@@ -172,10 +184,11 @@ def _ess(system: System) -> Any:
 
 def _draws(source: Source) -> tuple[Any, Any]:
     longest = max((len(draw.values) for draw in source.draws), default=1)
-    draws, values = np.zeros(3, state.DRAW), np.zeros((3, longest))
-    for field, draw in enumerate(source.draws):
-        draws[field] = DRAWS[draw.kind], len(draw.values)
-        values[field, : len(draw.values)] = draw.values
+    count = max(3, len(source.draws))
+    draws, values = np.zeros(count, state.DRAW), np.zeros((count, longest))
+    for place, draw in enumerate(source.draws):
+        draws[place] = DRAWS[draw.kind], len(draw.values)
+        values[place, : len(draw.values)] = draw.values
     return draws, values
 
 

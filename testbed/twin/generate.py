@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from testbed.model.random import ARRIVALS, FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE, VALUES
+from testbed.model.random import ARRIVALS, FIELD_BITS, FIELD_CLASS, FIELD_CYCLES, FIELD_DEADLINE, VALUES
 from testbed.scenario.workload import FIELD_PRESENT
 from testbed.twin.compiled import INNER, exponential, mix, stretched, subject_hash, uniform, unit, whole_ns
 from testbed.twin.lists import NUMBER_BITS, allocate, append, item, ue_list
@@ -24,6 +24,8 @@ from testbed.twin.state import (
     Fixed,
     World,
 )
+
+FIELDS = 3  # of a task that are drawn
 
 
 @njit(**INNER)
@@ -73,6 +75,42 @@ def _draw_field(world: World, fixed: Fixed, field: int, lanes: int) -> None:
 
 
 @njit(**INNER)
+def _drawn_one(fixed: Fixed, row: int, field: int, subject: int) -> int:
+    """As `_draw_field`, the value of one subject, by one row of ``draws``."""
+    kind, count, values = item(fixed.draws, row).kind, item(fixed.draws, row).count, fixed.values[row]
+    u = unit(mix(subject ^ np.uint64(field)))
+    if kind == UNIFORM:
+        return _whole(values[0] + u * (values[1] - values[0]))
+    if kind == CHOICE:
+        return _whole(item(values, int(u * count)))
+    if kind == QUANTILES:
+        place = u * (count - 1)
+        below = int(place)
+        value = item(values, below)
+        return _whole(value + (place - below) * (item(values, below + 1) - value))
+    return _whole(values[0])
+
+
+@njit(**INNER)
+def _draw_classes(world: World, fixed: Fixed, due: int) -> None:
+    """Set ``drawn`` for tasks of several classes, one task after another."""
+    for i in range(due):
+        subject = item(world.hashes, i)
+        u, first = unit(mix(subject ^ np.uint64(FIELD_CLASS))), 0
+        while item(fixed.shares, first) <= u:
+            first += 1
+        first *= FIELDS
+        bits = _drawn_one(fixed, first + FIELD_BITS, FIELD_BITS, subject)
+        world.drawn[FIELD_BITS, i] = bits
+        world.drawn[FIELD_DEADLINE, i] = _drawn_one(fixed, first + FIELD_DEADLINE, FIELD_DEADLINE, subject)
+        if item(fixed.draws, first + FIELD_CYCLES).kind == PER_BIT:
+            ratio = fixed.values[first + FIELD_CYCLES, 0]
+            world.drawn[FIELD_CYCLES, i] = max(1, int(math.floor(ratio * bits + 0.5)))
+        else:
+            world.drawn[FIELD_CYCLES, i] = _drawn_one(fixed, first + FIELD_CYCLES, FIELD_CYCLES, subject)
+
+
+@njit(**INNER)
 def _draw(world: World, fixed: Fixed, due: int) -> None:
     """Set ``drawn`` to the values of the next tasks of the first ``due`` UEs in the list; see `workload._task`.
 
@@ -84,6 +122,9 @@ def _draw(world: World, fixed: Fixed, due: int) -> None:
         world.hashes[np.uint64(i)] = item(world.ues, item(world.due, i)).number
     for i in range(lanes):
         world.hashes[np.uint64(i)] = subject_hash(seed, VALUES, item(world.due, i), item(world.hashes, i))
+    if fixed.shares.shape[0] > 1:
+        _draw_classes(world, fixed, due)
+        return
     _draw_field(world, fixed, FIELD_BITS, lanes)
     _draw_field(world, fixed, FIELD_DEADLINE, lanes)
     if fixed.draws[FIELD_CYCLES].kind == PER_BIT:

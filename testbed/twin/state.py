@@ -200,6 +200,7 @@ class Fixed(NamedTuple):
     rows: Any
     factors: Any
     totals: Any
+    shares: Any
 
 
 class Worlds(NamedTuple):

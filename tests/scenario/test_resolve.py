@@ -56,7 +56,7 @@ def test_choices_are_equally_likely():
     assert 150 < speeds.count(1_000_000_000) < 250
 
 
-@pytest.mark.parametrize("name", sorted(set(shipped()) - {"recorded"}))
+@pytest.mark.parametrize("name", sorted(set(shipped()) - {"recorded", "functions", "lte-drive"}))  # which have files
 def test_a_resolved_scenario_loads_to_the_identical_system(name):
     resolved = resolve(load_scenario(name))
     text = dump_resolved(resolved, "versions: 1\nof: all")

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from testbed.model.errors import ScenarioError
 from testbed.policy.heuristics import Priced
-from testbed.scenario.load import load_scenario
+from testbed.scenario.dump import dump_resolved
+from testbed.scenario.load import load_scenario, parse_scenario
 from testbed.trace import inputs
 from testbed.twin import build
 from testbed.twin.twin import Twin
@@ -60,3 +62,29 @@ def test_a_load_that_changes_over_time_is_the_workloads(arrivals, shape):
         earned.append(twin.drain().copy())
     assert earned[0]["finished"].sum() == 2 * len(tasks) > 100
     assert np.array_equal(earned[0], earned[1])
+
+
+def test_tasks_of_classes_are_the_workloads_and_theirs_go_together():
+    scenario = resolved(
+        "task.classes=[{weight: 3, input: {uniform: [10 kB, 20 kB]}, cycles: 0.1 G, deadline: 0.5 s},"
+        " {cycles: {per_bit: 300}, input: {quantiles: [100 kB, 150 kB, 400 kB]}}]",
+        "density=0.9",
+        "slots=60",
+    )
+    system, earned = scenario.system, []
+    tasks = inputs.generate(scenario.scenario, system)
+    small = [task for task in tasks if task.input_bits <= 160_000]
+    assert len(small) / len(tasks) == pytest.approx(0.75, abs=0.05)
+    assert {(task.cycles, task.deadline_ns) for task in small} == {(10**8, 5 * 10**8)}
+    rest = [task for task in tasks if task.input_bits > 160_000]
+    assert rest and all(task.cycles == 300 * task.input_bits and task.deadline_ns >= 10**9 for task in rest)
+    for source in (build.generator(scenario.scenario, system, endless=False), build.table(system, tasks)):
+        twin = Twin(system, source, 2, double=True)
+        twin.use(Priced())
+        twin.reset(system.seed)
+        earned.append(twin.drain().copy())
+    assert earned[0]["finished"].sum() == 2 * len(tasks) > 100
+    assert np.array_equal(earned[0], earned[1])
+    assert inputs.generate(parse_scenario(dump_resolved(scenario)), system) == tasks
+    with pytest.raises(ScenarioError, match="no place for classes"):
+        load_scenario("recorded", ["task.classes=[{weight: 2}]"])
