@@ -18,11 +18,14 @@ import msgspec
 import numpy as np
 
 from testbed.model.errors import ScenarioError, UsageError, did_you_mean
+from testbed.model.system import System
 from testbed.model.task import TaskTable
 from testbed.scenario import workload as tables
+from testbed.scenario.ranges import check_tasks
 from testbed.scenario.reading import read_text
 from testbed.scenario.requests import Request, assign
 from testbed.scenario.schema import LinkTrace, Scenario
+from testbed.scenario.window import IDLE_SLOTS
 from testbed.trace import azure, eua, inputs, rates
 from testbed.trace.job import JobOptions
 from testbed.trace.notes import Say, count, quiet, seconds
@@ -99,6 +102,7 @@ def _workload(kind: str, names: list[str], options: ConversionOptions, say: Say)
         _tell_starts(names, dated, say)
         requests = azure.rebased([request for some in dated for request in some], say)
         tasks = assign(inputs.compressed(requests, given.rate), options.scenario, system)
+        check_tasks(system, tasks)
     if not tasks:
         raise ScenarioError("there is no task in it", names[0], remedy="give a file with rows below its header")
     if given.duration_ns >= 0:
@@ -107,8 +111,17 @@ def _workload(kind: str, names: list[str], options: ConversionOptions, say: Say)
         if len(kept) < len(tasks):
             say(f"{count(len(tasks) - len(kept), 'task')} later than workload.duration left out")
         tasks = kept
-    span = tables.slots_for(tasks, system.slot_ns)
-    return tables.format_csv(tasks, system), f"{len(tasks)} tasks in {span} slots for {len(system.ues)} UEs"
+    begin = min(task.generated_ns for task in tasks)
+    if begin >= IDLE_SLOTS * system.slot_ns:
+        say(f"the first task comes at {seconds(begin)}: play it with workload.start: first")
+    return tables.format_csv(tasks, system), told(len(tasks), tables.slots_for(tasks, system.slot_ns), system)
+
+
+def told(tasks: int, slots: int, system: System) -> str:
+    """What a workload holds, in a line."""
+    parts = ((tasks, "task"), (slots, "slot"), (len(system.ues), "UE"))
+    whole, length, ues = (f"{number} {one if number == 1 else one + 's'}" for number, one in parts)
+    return f"{whole} in {length} for {ues}"
 
 
 def _tell_starts(names: list[str], dated: list[list[Request]], say: Say) -> None:
@@ -131,7 +144,9 @@ def _link(kind: str, names: list[str], options: ConversionOptions, say: Say) -> 
     joined = LinkTrace(durations_ns=tuple(durations), rates_bps=tuple(speeds))
     period = sum(durations) * 1e-9
     mean = sum(ns * bps for ns, bps in zip(durations, speeds, strict=True)) * 1e-9 / period
-    return rates.format_csv(joined), f"{len(durations)} segments over {period:g} s, mean {mean / 1e6:.3g} Mbit/s"
+    return rates.format_csv(
+        joined
+    ), f"{count(len(durations), 'segment')} over {period:g} s, mean {mean / 1e6:.3g} Mbit/s"
 
 
 def _topology(names: list[str], options: ConversionOptions, say: Say) -> tuple[str, str]:
@@ -149,4 +164,4 @@ def _topology(names: list[str], options: ConversionOptions, say: Say) -> tuple[s
             f"no user is within {options.radius_m:g} m of a site", "give a larger --radius, or other sites"
         )
     text = eua.format_yaml(cells, f"from {' and '.join(Path(name).name for name in names)}")
-    return text, f"{len(cells)} cells, {sum(len(ues) for _, ues in cells)} UEs"
+    return text, f"{count(len(cells), 'cell')}, {count(sum(len(ues) for _, ues in cells), 'UE')}"

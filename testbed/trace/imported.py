@@ -10,6 +10,7 @@ from testbed.scenario.ranges import check_tasks
 from testbed.scenario.requests import Assigner, Request
 from testbed.scenario.schema import Scenario
 from testbed.trace import alibaba, functions, google, inputs, mapped, swf
+from testbed.trace.convert import told
 from testbed.trace.job import JobOptions
 from testbed.trace.notes import Say, count, seconds
 
@@ -51,7 +52,7 @@ def write(
         progress(f"{whole:,} tasks so far")
     if not whole:
         raise ScenarioError("there is no task in it", names[0], remedy="give a file with jobs that ran")
-    return f"{whole} tasks in {last_ns // system.slot_ns + 1} slots for {len(system.ues)} UEs"
+    return told(whole, last_ns // system.slot_ns + 1, system)
 
 
 def _all(kind: str, names: Sequence[str], options: JobOptions, say: Say) -> Iterator[Request]:

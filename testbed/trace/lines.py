@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from collections.abc import Iterator, Sequence
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -65,12 +66,11 @@ def lines(path: str | Path) -> Iterator[Line]:
         raise ScenarioError(f"cannot be read: {error.strerror or error}", name, remedy="give a readable file") from None
 
 
-def _decompressed(file: BinaryIO) -> Iterator[bytes]:
-    magic = file.read(4)
-    file.seek(0)
+def _decompressed(file: BufferedReader) -> Iterator[bytes]:
+    magic = file.peek(len(ZSTD))  # a pipe cannot be read from its beginning again
     if magic[:2] == GZIP:
         return iter(cast(BinaryIO, gzip.GzipFile(fileobj=file)))
-    return _zstd(file) if magic == ZSTD else iter(file)
+    return _zstd(file) if magic.startswith(ZSTD) else iter(file)
 
 
 def _zstd(file: BinaryIO) -> Iterator[bytes]:

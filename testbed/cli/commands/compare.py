@@ -80,6 +80,8 @@ def _runs(args: argparse.Namespace) -> int:
             runs.append(reader.read_run(given))
         display(f"comparing {len(runs)} runs")
         found = rounds.compared(runs)
+    for doubt in rounds.doubts(runs):
+        warn(doubt)
     _print(args, found)
     return EXIT_OK
 

@@ -86,7 +86,7 @@ def of_run(args: argparse.Namespace) -> Order:
     """The run's tasks, hardware, links and scheduled faults."""
     _refuse_scenario(args)
     path = reader.find(args.what)
-    meta = reader.read_record(path / directory.RECORD).meta
+    meta = reader.read_header(path / directory.RECORD)
     reasons = (idle.in_replay, *common.on(args.on or TESTBED))
     resolved = inputs.resolve(common.scenario_of(path / directory.SCENARIO, common.overrides(args), reasons))
     workload = tables.read_csv(path / directory.WORKLOAD, resolved.system)
