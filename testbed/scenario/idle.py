@@ -12,7 +12,7 @@ OF_FORMAT = {
     "text": ("time_unit", "rate_unit", "span"),
 }
 OF_UES = ("cpu", "distance", "tx_power", "kappa", "weight_delay")
-LIVE = ("speed", "payload", "burn", "ues_per_process", "guard", "spin", "transport", "limits")
+LIVE_KEYS = ("speed", "payload", "burn", "ues_per_process", "guard", "spin", "transport", "limits")
 
 Reasons = Iterator[tuple[str, str]]
 
@@ -43,7 +43,7 @@ def in_training(_: Scenario) -> Reasons:
 
 def on_virtual(_: Scenario) -> Reasons:
     """As `idle` on a virtual clock, which has nothing to emulate."""
-    for word in LIVE:
+    for word in LIVE_KEYS:
         yield f"emulation.{word}", "it is for live runs"
 
 
