@@ -14,7 +14,7 @@ from testbed.trace.notes import NS_PER_S, Say, count, quiet, seconds
 
 TIME_UNITS = {"s": NS_PER_S, "ms": NS_PER_S // 1000}
 RATE_UNITS = {"Mbit/s": 10**6, "kbit/s": 10**3, "bit/s": 1}
-LONGEST_S = 2**33
+LAST_INSTANT_S = 2**33
 BEFORE = "before"
 
 
@@ -65,6 +65,6 @@ def _row(text: str, file: str, number: int, line: str, how: LinkTrace) -> tuple[
         message, remedy = f'"{line.strip()}" is not an instant and a rate', "write two numbers, neither below 0"
         raise text_error(file, text, number, 1, message, remedy, len(line)) from None
     instant, bps = at * TIME_UNITS[how.time_unit], rate * RATE_UNITS[how.rate_unit]
-    if instant >= LONGEST_S * NS_PER_S or bps > rates.HIGHEST_BPS:
+    if instant >= LAST_INSTANT_S * NS_PER_S or bps > rates.HIGHEST_BPS:
         raise text_error(file, text, number, 1, f'"{line.strip()}" is out of range', "check the units", len(line))
     return int(instant.to_integral_value(ROUND_HALF_UP)), float(bps), number
