@@ -11,6 +11,13 @@ from testbed.model.system import System
 from testbed.model.task import COMPLETED, FAILED, LATE, LOCAL, OFFLOAD, Task, TaskTable
 from testbed.protocol.rows import TaskRow
 from testbed.protocol.table import ColumnTable
+from testbed.record.reader import RecordedRun
+
+
+def of_run(run: RecordedRun) -> Ledger:
+    """The ledger of a run that was read, with rows of tasks that its workload does not have."""
+    rows = [*run.tasks, *run.strays] if run.strays else run.tasks
+    return audited(rows, run.workload, run.resolved.system, run.absences, run.end_ns)
 
 
 def audited(

@@ -5,7 +5,7 @@ import math
 import msgspec
 
 from testbed.analysis import figures, incidents, per_server, run_reward, threshold_checks
-from testbed.analysis.audit import audited
+from testbed.analysis.audit import of_run
 from testbed.analysis.decision_latency import DecisionLatency, latency_of
 from testbed.analysis.figures import S_PER_NS
 from testbed.analysis.grading import Fidelity, detail
@@ -88,7 +88,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 def summarise(run: RecordedRun, fidelity: Fidelity) -> Summary:
     """The summary of a run, finished or not."""
     system, rows = run.resolved.system, ColumnTable.of(TaskRow, run.tasks)
-    audit = audited(run.tasks, run.workload, system, run.absences, run.end_ns)
+    audit = of_run(run)
     done = figures.finished(rows)
     values = measures(done, audit)
     return Summary(

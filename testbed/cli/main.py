@@ -20,6 +20,7 @@ HELP, COMPLETES = "help", "_ARGCOMPLETE"  # the latter is set by a shell that as
 MEANT = {"simulate": "run", "validate": "check", "summary": "report", "ls": "list", "rm": "clean"}
 _OPTION = re.compile(r"--[a-z][\w-]*")
 _NEGATIVE = re.compile(r"-\.?\d.*", re.DOTALL)
+NO_ROOM = ("failed to map segment", "cannot allocate memory", "Cannot allocate memory")
 EXHAUSTED = {
     errno.EMFILE: "too many open files\n  raise the limit: `ulimit -n`",
     errno.ENFILE: "this host has too many open files\n  raise its limit: sysctl fs.file-max",
@@ -39,6 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from testbed.cli import completion
 
         completion.complete()
+    if argv is None:
+        os.environ.setdefault(
+            "PYTHONSAFEPATH", "1"
+        )  # or Python's own helpers import what lies in the working directory
     given = list(sys.argv[1:] if argv is None else argv)
     _open_missing_streams()
     _guard_files()
@@ -190,7 +195,7 @@ def _report(error: Exception) -> int:
 
 def _exhausted(error: Exception) -> str | None:
     """What the host, or a limit of it, has no more of, and what to do; None if ``error`` is about something else."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _unloadable(error):
         return EXHAUSTED[errno.ENOMEM]
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
         return EXHAUSTED[errno.EAGAIN]
@@ -198,6 +203,17 @@ def _exhausted(error: Exception) -> str | None:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{EXHAUSTED[error.errno]}"
     return None
+
+
+def _unloadable(error: Exception) -> bool:
+    """Whether a library had no room in memory: loaders say so in words only, some of them only under a limit."""
+    if not isinstance(error, OSError | ImportError):
+        return False
+    import resource
+
+    limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+    words = (*NO_ROOM, "load shared object") if limited else NO_ROOM
+    return any(word in str(error) for word in words)
 
 
 def _logged(error: Exception) -> str:

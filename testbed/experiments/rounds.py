@@ -10,6 +10,7 @@ import msgspec
 
 from testbed.analysis import comparison
 from testbed.analysis.audit import audited
+from testbed.analysis.audit import of_run as audit_of
 from testbed.analysis.comparison import Sample
 from testbed.experiments import runner, workers
 from testbed.experiments.runner import Order
@@ -168,7 +169,7 @@ MEASURES: Mapping[str, Measure] = {SIM: _simulated, TWIN: _twin, TESTBED: _live}
 
 def sample_of(run: reader.RecordedRun) -> Sample:
     """The sample of a recorded run."""
-    audit = audited(run.tasks, run.workload, run.resolved.system, run.absences, run.end_ns)
+    audit = audit_of(run)
     return comparison.sample(run.tasks, audit, run.resolved.system, run.record.events)
 
 
@@ -188,6 +189,18 @@ def of_runs(runs: Sequence[reader.RecordedRun]) -> Samples:
         remedy = f"give equally long ones, or runs of the same tasks: {_replaying(runs[0])} makes one"
         raise UsageError(f"these runs are all of {next(iter(samples))}, on workloads of different lengths", remedy)
     return samples
+
+
+def doubts(runs: Sequence[reader.RecordedRun]) -> list[str]:
+    """What keeps a run from being compared as a whole one, a line each: its early end, tasks nobody accounts for."""
+    found = []
+    for run in runs:
+        audit = audit_of(run)
+        if run.reason:
+            found.append(f"{run.name} did not come to its end ({run.reason}): it is compared as far as it came")
+        if audit.unaccounted:
+            found.append(f"{run.name}: {audit.unaccounted} tasks are unaccounted for ({audit.problems[0]})")
+    return found
 
 
 def compared(runs: Sequence[reader.RecordedRun]) -> comparison.Comparison:

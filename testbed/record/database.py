@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import sqlite3
 import tempfile
@@ -15,12 +16,12 @@ import numpy as np
 
 from testbed.model.errors import UsageError
 from testbed.model.printable import printable
+from testbed.protocol.rows import UpdateRow
 from testbed.protocol.table import DTYPES, Column, ColumnTable, Labels, joined
 from testbed.record.writer import SCHEMA_VERSION, TABLES
 
 LOGS = ("-wal", "-journal")
 COPIES, MOST_TEXTS = 5, 10_000
-REPEAT = "read it with the version that made it, or repeat the run: testbed replay RUN"
 FETCHED_AT_ONCE = 8192
 TYPES_OF: dict[object, set[type]] = {str: {str}, float: {float, int}, int: {int}, bool: {int}}
 R = TypeVar("R", bound=msgspec.Struct)
@@ -128,11 +129,7 @@ def check(file: Path, version: object, tables: Tables) -> tuple[str, ...]:
     A table that came with a later schema is missing as a whole. A table without one of its columns is not read at all:
     numbers that nobody recorded are not made up.
     """
-    if isinstance(version, bool) or not isinstance(version, int):
-        raise UsageError(f"{file} is not the record of a run", "give the directory of a run")
-    if version > SCHEMA_VERSION:
-        remedy = f"this testbed reads up to version {SCHEMA_VERSION}: use a newer one"
-        raise UsageError(f"{file} has schema version {version}", remedy)
+    version = check_version(file, version)
     absent = tuple(name for name in TABLES.values() if name not in tables)
     if absent and version == SCHEMA_VERSION:
         raise UsageError(f"{file} has no table {', '.join(absent)}", "the file is damaged, or is no record of a run")
@@ -141,8 +138,26 @@ def check(file: Path, version: object, tables: Tables) -> tuple[str, ...]:
         lacking = [column for column in wanted if name in tables and column not in tables[name]]
         if lacking:
             columns = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
-            raise UsageError(f"{file} (schema version {version}): table {name} has no column {columns}", REPEAT)
+            raise UsageError(
+                f"{file} (schema version {version}): table {name} has no column {columns}",
+                f"read it with the version that made it, or repeat the run: {_repeating(file)}",
+            )
     return absent
+
+
+def _repeating(file: Path) -> str:
+    """The command that repeats the run of a record."""
+    return f"`testbed replay {shlex.quote(str(file.parent))} --on sim`"
+
+
+def check_version(file: Path, version: object) -> int:
+    """The version of a record's schema; `UsageError` for none at all, and for one that is too new."""
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise UsageError(f"{file} is not the record of a run", "give the directory of a run")
+    if version > SCHEMA_VERSION:
+        remedy = f"this testbed reads up to version {SCHEMA_VERSION}: use a newer one"
+        raise UsageError(f"{file} has schema version {version}", remedy)
+    return version
 
 
 class _Shown(dict[object, object]):
@@ -177,7 +192,10 @@ def _column(row: type[msgspec.Struct], name: str, kind: object, values: tuple[An
         return Labels.of([cast(str, shown[value]) for value in values])
     if kind is bool and not set(values) <= {0, 1}:
         raise ValueError(f"table {TABLES[row]}: {name} holds other numbers than 0 and 1")
-    return cast(Column, np.array(values, DTYPES[kind]))
+    column = np.array(values, DTYPES[kind])
+    if kind is float and row is not UpdateRow and not np.isfinite(column).all():
+        raise ValueError(f"table {TABLES[row]}: {name} holds no finite number")
+    return cast(Column, column)
 
 
 def numbered_rows(db: sqlite3.Connection, row: type[msgspec.Struct], where: str) -> list[tuple[int, Any]]:

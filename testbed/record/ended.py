@@ -30,6 +30,14 @@ def last_rows(
     return rows if np.array_equal(order, np.arange(len(rows))) else rows.take(order)
 
 
+def strays(system: System, workload: Sequence[Task], recorded: Sequence[TaskRow]) -> Sequence[TaskRow]:
+    """Recorded rows of tasks that ``workload`` does not have."""
+    if _places(system, workload, ColumnTable.of(TaskRow, recorded)) is not None:
+        return ()
+    known = {(system.ues[task.ue].name, task.number) for task in workload}
+    return [row for row in recorded if (row.ue, row.number) not in known]
+
+
 def _places(system: System, workload: Sequence[Task], rows: ColumnTable[TaskRow]) -> NDArray[np.int64] | None:
     """Where the row of each task is, if each has one, of a task that ended with a result; otherwise None."""
     if len(rows) != len(workload) or not (rows.ints("finished_ns") >= 0).all():

@@ -1,10 +1,11 @@
 """Reading a run's directory back: inputs and every recorded row, finished run or not, even after a kill −9."""
 
+import math
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -35,6 +36,7 @@ from testbed.trace import inputs
 
 RUNNING = "still running"
 QUIET_S = 15.0
+NUMBERS: dict[str, type | tuple[type, ...]] = {"end_ns": int, "speed": (int, float), "burn": (int, float)}
 FEW = ("updates", "events")  # of which a run has few, with texts of their own
 
 
@@ -58,7 +60,8 @@ class RecordedRows(msgspec.Struct, kw_only=True):
 class RecordedRun(msgspec.Struct, kw_only=True):
     """A run with its inputs. ``tasks`` are last rows (`close_rows`), one for each generated task.
 
-    ``reason`` is "" for a run that drained, ``end_ns`` the last instant of the record.
+    ``reason`` is "" for a run that drained, ``end_ns`` the last instant of the record. ``strays`` are rows of tasks
+    that the workload does not have: only the ledger counts them.
     """
 
     path: Path
@@ -70,6 +73,7 @@ class RecordedRun(msgspec.Struct, kw_only=True):
     absences: dict[str, list[Absence]]
     end_ns: int
     reason: str
+    strays: Sequence[TaskRow] = ()
 
     @property
     def name(self) -> str:
@@ -121,14 +125,23 @@ def read_record(file: Path) -> RecordedRows:
     try:
         with database.opened(file) as db:
             meta = database.meta(db)
+            _check_numbers(meta)
             missing = database.check(file, meta.get("schema_version"), database.tables_of(db))
             rows: dict[str, Sequence[Any]] = {
                 name: [] if name in missing else database.rows(db, row) for row, name in TABLES.items()
             }
     except (sqlite3.Error, ValueError, TypeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}", "the file is damaged, or is no record of a run") from None
+        raise _damaged(file, error) from None
     rows |= {name: list(rows[name]) for name in FEW}
     return RecordedRows(meta=meta, missing=missing, **rows)
+
+
+def _check_numbers(meta: dict[str, Any]) -> None:
+    """Raise `ValueError` for a value in ``meta`` that should be a number, and is none."""
+    for key, kinds in NUMBERS.items():
+        value = meta.get(key, 0)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(cast(float, value)):
+            raise ValueError(f"table meta: {key} is {value!r}")
 
 
 def read_meta(file: Path) -> dict[str, Any]:
@@ -138,6 +151,22 @@ def read_meta(file: Path) -> dict[str, Any]:
             return database.meta(db)
     except (sqlite3.Error, UsageError):
         return {}
+
+
+def read_header(file: Path) -> dict[str, Any]:
+    """The key/value pairs of a record that this version knows, whatever its tables hold: all that it takes to repeat
+    the run. Raises `UsageError` for what is no record."""
+    try:
+        with database.opened(file) as db:
+            meta = database.meta(db)
+    except sqlite3.Error as error:
+        raise _damaged(file, error) from None
+    database.check_version(file, meta.get("schema_version"))
+    return meta
+
+
+def _damaged(file: Path, error: Exception) -> UsageError:
+    return UsageError(f"{file} cannot be read: {error}", "the file is damaged, or is no record of a run")
 
 
 def is_here(meta: dict[str, Any]) -> bool:
@@ -162,6 +191,10 @@ def read_run(given: str | Path) -> RecordedRun:
     """A run given by path or name, with its inputs. Raises `UsageError` or `ScenarioError`."""
     path = find(given)
     record = read_record(path / directory.RECORD)
+    if not (path / directory.SCENARIO).is_file():
+        raise UsageError(
+            f"{path} has no {directory.SCENARIO}", "a run is read with all its files: copy its whole directory"
+        )
     resolved = inputs.resolve(load_scenario(path / directory.SCENARIO))
     workload = tables.read_csv(path / directory.WORKLOAD, resolved.system)
     return assemble(path, record, resolved, workload)
@@ -185,6 +218,7 @@ def assemble(path: Path, record: RecordedRows, resolved: Resolved, workload: Seq
         absences=absences,
         end_ns=end_ns,
         reason=reason,
+        strays=ended.strays(resolved.system, workload, record.tasks),
     )
 
 

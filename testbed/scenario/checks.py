@@ -75,6 +75,7 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     yield from _length(scenario)
     yield from _density(scenario)
     yield from _radio(scenario)
+    yield from _waits(scenario)
     yield from _backhaul(scenario)
     yield from _cells(scenario)
     yield from _workload(scenario)
@@ -117,6 +118,21 @@ def _radio(scenario: Scenario) -> Iterator[Mistake]:
             yield Mistake((*place, word), f'"{word}" is for the file of a rate trace', "leave it out")
 
 
+def _waits(scenario: Scenario) -> Iterator[Mistake]:
+    """What a task waits for whatever its size: a run is simulated slot by slot until the last wait has ended."""
+    radio = scenario.radio
+    jitter_ns = (sum if radio.jitter.kind == "normal" else max)((0, *radio.jitter.values))
+    for place, longest in (
+        (("radio", "latency"), radio.latency_ns),
+        (("radio", "return_latency"), radio.return_latency_ns or 0),
+        (("radio", "jitter"), jitter_ns),
+        (("backhaul", "latency"), scenario.backhaul.latency_ns),
+        (("emulation", "detection"), scenario.emulation.detection_ns),
+    ):
+        if longest > ranges.LONGEST_TASK_NS:
+            yield Mistake(place, f"{longest * 1e-9:,.6g} s to wait: {ranges.A_DAY}", "give a shorter time")
+
+
 def _inline(trace: LinkTrace, place: tuple[str | int, ...]) -> Iterator[Mistake]:
     if not any(trace.rates_bps):
         yield Mistake((*place, "rates"), "a rate trace that never moves a bit", "give a rate above 0")
@@ -124,6 +140,8 @@ def _inline(trace: LinkTrace, place: tuple[str | int, ...]) -> Iterator[Mistake]
         yield Mistake((*place, "durations"), "a rate trace that is longer than ten years", "give shorter durations")
     elif slow := ranges.slow_trace(trace):
         yield Mistake((*place, "rates"), slow, "give higher rates")
+    elif silent := ranges.silent_trace(trace):
+        yield Mistake((*place, "durations"), silent, "shorten the silence")
 
 
 def _columns(form: str, columns: tuple[str, ...], place: tuple[str | int, ...]) -> Iterator[Mistake]:

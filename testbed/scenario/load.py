@@ -41,10 +41,12 @@ def find_scenario(path_or_name: str | Path) -> Path:
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """A scenario, and what of its file is left out because an override cut the run short, a line each."""
+    """A scenario, what of its file is left out because an override cut the run short, a line each, and the keys that
+    overrides gave."""
 
     scenario: Scenario
     notes: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
 
 
 def load_scenario(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Scenario:
@@ -91,7 +93,8 @@ def parse(text: str, file: str, overrides: Sequence[str]) -> Loaded:
     if not any(known.value == "name" for known, _ in root.value):
         stem = "" if stream else re.sub(r"[^\w .-]", "-", Path(file).stem).lstrip(" .-")[:100]
         scenario = msgspec.structs.replace(scenario, name=stem or "scenario")
-    return Loaded(scenario, notes)
+    given = tuple(dict.fromkeys(argument.partition("=")[0].strip() for argument in overrides))
+    return Loaded(scenario, notes, given)
 
 
 def _anchored(scenario: Scenario, builder: Builder, folder: Path) -> Scenario:

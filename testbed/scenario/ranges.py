@@ -19,6 +19,7 @@ from testbed.scenario.task_classes import classes_of
 
 LEAST_RATE_BPS = 100.0
 LONGEST_TASK_S, MOST_SLOTS = 86_400, 10**7
+LONGEST_TASK_NS, A_DAY = LONGEST_TASK_S * 10**9, "a day is the most"
 MOST_BITS = 2**53
 NEARER = "bring it nearer to its ES, or raise tx_power or radio.bandwidth"
 
@@ -35,6 +36,18 @@ def slow_trace(trace: LinkTrace) -> str:
     if mean >= LEAST_RATE_BPS:
         return ""
     return f"the rate trace moves {mean:.3g} bit/s on average, and {LEAST_RATE_BPS:g} bit/s are the least"
+
+
+def silent_trace(trace: LinkTrace) -> str:
+    """What is wrong with a rate trace that moves next to nothing for longer than a day; "" if it never does.
+
+    The trace repeats: silence at its end goes on at its beginning.
+    """
+    longest = lasting = 0
+    for ns, bps in [*zip(trace.durations_ns, trace.rates_bps, strict=True)] * 2:
+        lasting = lasting + ns if bps < LEAST_RATE_BPS else 0
+        longest = max(longest, lasting)
+    return f"the rate trace is silent for {longest * 1e-9:,.6g} s: {A_DAY}" if longest > LONGEST_TASK_NS else ""
 
 
 def traced_bps(radio: Radio) -> float:

@@ -7,6 +7,8 @@ from testbed.model.errors import ScenarioError, did_you_mean, text_error
 
 _CELL = re.compile(r'\s*("(?:[^"]|"")*"|[^,]*)\s*(?:,|$)')
 
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
 
 class TableRow:
     """One line of a `Table`."""
@@ -69,9 +71,14 @@ class Table:
         self.columns = {name: i for i, name in enumerate(names)}
         for name in required:
             if name not in self.columns:
-                hint = did_you_mean(name, [other for other in names if other not in required])
-                remedy = hint if hint.startswith("did") else f"the header needs {','.join(required)}"
-                raise self.error(self.head, 1, f'there is no column "{name}"', remedy, len(head))
+                raise self.error(
+                    self.head, 1, f'there is no column "{name}"', _remedy(name, names, required), len(head)
+                )
+            if names.count(name) > 1:
+                where = cells(head)[self.columns[name]][0]
+                raise self.error(
+                    self.head, where, f'the column "{name}" is there twice', "leave one of them", len(name)
+                )
         self._width = len(names)
         self._required = max((self.columns[name] for name in required), default=0) + 1
 
@@ -89,6 +96,15 @@ class Table:
     def error(self, line: int, column: int, message: str, remedy: str = "", length: int = 1) -> ScenarioError:
         """An error at a place of this file."""
         return text_error(self.file, self.text, line, column, message, remedy, length)
+
+
+def _remedy(missing: str, names: Sequence[str], required: Sequence[str]) -> str:
+    """What to do about a header without a column: most often cells are apart by something else than commas."""
+    other = next((named for sign, named in OTHER_SEPARATORS.items() if len(names) == 1 and sign in names[0]), "")
+    if other:
+        return f"cells are apart by {other}: write commas instead"
+    hint = did_you_mean(missing, [name for name in names if name not in required])
+    return hint if hint.startswith("did") else f"the header needs {','.join(required)}"
 
 
 def cells(line: str) -> list[tuple[int, str]]:

@@ -23,9 +23,10 @@ from testbed.model.errors import ScenarioError, UsageError, did_you_mean
 from testbed.scenario import workload as tables
 from testbed.scenario.reading import read_text
 from testbed.scenario.schema import LinkTrace, Scenario
+from testbed.scenario.window import IDLE_SLOTS
 from testbed.trace import eua, imported, inputs, rates
 from testbed.trace.job import MappedColumn
-from testbed.trace.notes import Say, count, quiet
+from testbed.trace.notes import Say, count, quiet, seconds, workload_told
 
 IMPORT_KINDS = ("mahimahi", "5g", "text", "rate-table", "eua", "csv")
 LINK_FORMATS = {"rate-table": "table"}  # of a link, by the kind of its file
@@ -102,8 +103,11 @@ def _merged(names: list[str], options: ConversionOptions, say: Say) -> tuple[str
         if len(kept) < len(tasks):
             say(f"{count(len(tasks) - len(kept), 'task')} later than workload.duration left out")
         tasks = kept
+    begin = int(tables.columns_of(tasks)["generated_ns"].min())
+    if begin >= IDLE_SLOTS * system.slot_ns:
+        say(f"the first task comes at {seconds(begin)}: play it with workload.start: first")
     span = tables.slots_for(tasks, system.slot_ns)
-    return tables.format_csv(tasks, system), f"{len(tasks)} tasks in {span} slots for {len(system.ues)} UEs"
+    return tables.format_csv(tasks, system), workload_told(len(tasks), span, len(system.ues))
 
 
 def _link(kind: str, names: list[str], options: ConversionOptions, say: Say) -> tuple[str, str]:
@@ -117,7 +121,9 @@ def _link(kind: str, names: list[str], options: ConversionOptions, say: Say) -> 
     joined = LinkTrace(durations_ns=tuple(durations), rates_bps=tuple(speeds))
     period = sum(durations) * 1e-9
     mean = sum(ns * bps for ns, bps in zip(durations, speeds, strict=True)) * 1e-9 / period
-    return rates.format_csv(joined), f"{len(durations)} segments over {period:g} s, mean {mean / 1e6:.3g} Mbit/s"
+    return rates.format_csv(
+        joined
+    ), f"{count(len(durations), 'segment')} over {period:g} s, mean {mean / 1e6:.3g} Mbit/s"
 
 
 def _topology(names: list[str], options: ConversionOptions, say: Say) -> tuple[str, str]:
@@ -137,4 +143,4 @@ def _topology(names: list[str], options: ConversionOptions, say: Say) -> tuple[s
             f"no user is within {options.radius_m:g} m of a site", "give a larger --radius, or other sites"
         )
     text = eua.format_yaml(cells, f"from {' and '.join(Path(name).name for name in names)}")
-    return text, f"{len(cells)} cells, {sum(len(ues) for _, ues in cells)} UEs"
+    return text, f"{count(len(cells), 'cell')}, {count(sum(len(ues) for _, ues in cells), 'UE')}"

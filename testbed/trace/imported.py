@@ -22,7 +22,7 @@ from testbed.scenario.requests import Assigner, Request, RequestColumns
 from testbed.scenario.schema import Scenario, Workload
 from testbed.trace import alibaba, azure, functions, functions_2019, google, mapped, swf
 from testbed.trace.job import JobOptions, MappedColumn
-from testbed.trace.notes import NS_PER_S, Say, count, seconds
+from testbed.trace.notes import NS_PER_S, Say, count, seconds, workload_told
 from testbed.trace.spool import Spool
 
 ReadFile = Callable[[str, JobOptions, Say], Iterator[RequestColumns]]
@@ -129,7 +129,7 @@ def written(gathered: Gathered, out: TextIO, scenario: Scenario, system: System,
         progress(f"{whole:,} tasks written", done / gathered.spool.count)
     if late:
         say(f"{count(late, 'task')} later than workload.duration left out")
-    return f"{whole} tasks in {last_ns // system.slot_ns + 1} slots for {len(system.ues)} UEs"
+    return workload_told(whole, last_ns // system.slot_ns + 1, len(system.ues))
 
 
 def tasks_of(gathered: Gathered, scenario: Scenario, system: System, say: Say) -> tuple[TaskTable, int]:

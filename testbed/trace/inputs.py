@@ -37,6 +37,8 @@ def resolve(scenario: Scenario, say: Say = quiet) -> core.Resolved:
     link = msgspec.structs.replace(link, rates_bps=tuple(rate * trace.scale for rate in link.rates_bps))
     if slow := ranges.slow_trace(link):
         raise ScenarioError(slow, trace.file, remedy="rates are in bit/s; for a file in Mbit/s, add scale: 1e6")
+    if silent := ranges.silent_trace(link):
+        raise ScenarioError(silent, trace.file, remedy="leave the silence out of the file, or shorten it")
     radio = msgspec.structs.replace(scenario.radio, trace=link)
     return core.resolve(msgspec.structs.replace(scenario, radio=radio))
 

@@ -4,6 +4,8 @@ The trace repeats at its last instant. Opportunities are binned into segments of
 moves exactly the recorded bits.
 """
 
+from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 
 from testbed.model.errors import text_error
@@ -22,26 +24,32 @@ def parse(text: str, file: str, bin_ns: int = 100_000_000, say: Say = quiet) -> 
         remedy = "give one instant in ms a line, the last above 0"
         raise text_error(file, text, 1, 1, "the trace has no duration", remedy)
     period = instants[-1] * NS_PER_MS
-    bins = -(-period // bin_ns)
-    counts = [0] * bins
-    for ms in instants:
-        counts[min(ms * NS_PER_MS // bin_ns, bins - 1)] += 1
-    widths = [bin_ns] * (bins - 1) + [period - bin_ns * (bins - 1)]
-    _tell(instants, widths, say)
-    moved = (number * OPPORTUNITY_BITS * 1e9 / width for number, width in zip(counts, widths, strict=True))
-    return rates.trace(zip(widths, moved, strict=True), file)
+    last = -(-period // bin_ns) - 1
+    counts = Counter(min(ms * NS_PER_MS // bin_ns, last) for ms in instants)
+    last_ns = period - bin_ns * last
+    _tell(instants, bin_ns if last else last_ns, last_ns, say)
+    return rates.trace(_segments(counts, bin_ns, last, last_ns), file)
 
 
-def _tell(instants: list[int], widths: list[int], say: Say) -> None:
+def _segments(counts: dict[int, int], bin_ns: int, last: int, last_ns: int) -> Iterator[tuple[int, float]]:
+    """(ns, bit/s) of each bin with opportunities, and of each row of bins without."""
+    begun = 0
+    for place, number in sorted(counts.items()):
+        if place > begun:
+            yield (place - begun) * bin_ns, 0.0
+        width = last_ns if place == last else bin_ns
+        yield width, number * OPPORTUNITY_BITS * 1e9 / width
+        begun = place + 1
+
+
+def _tell(instants: list[int], bin_ns: int, last_ns: int, say: Say) -> None:
     """Say what was assumed, and what might surprise."""
     say(f"one line is {OPPORTUNITY_BITS:,} bit, and the trace repeats after its last instant, {instants[-1]:,} ms")
     longest, since = max((after - before, before) for before, after in pairwise([0, *instants]))
     if longest >= HOLE_MS:
         say(f"the longest hole, {longest:,} ms without a line, begins at {since:,} ms: it is kept, as silence")
-    if widths[-1] * 10 < widths[0]:
-        say(
-            f"the last bin lasts {widths[-1] / NS_PER_MS:g} ms only: a rate that stands out there is none of the link's"
-        )
+    if last_ns * 10 < bin_ns:
+        say(f"the last bin lasts {last_ns / NS_PER_MS:g} ms only: a rate that stands out there is none of the link's")
 
 
 def _instants(text: str, file: str) -> list[int]:

@@ -15,6 +15,11 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def workload_told(tasks: int, slots: int, ues: int) -> str:
+    """What a workload holds, in a line."""
+    return f"{count(tasks, 'task')} in {count(slots, 'slot')} for {count(ues, 'UE')}"
+
+
 def seconds(ns: int) -> str:
     """A duration as people read it."""
     return f"{ns / NS_PER_S:,.6g} s" if ns < 1_000_000 * NS_PER_S else f"{ns / NS_PER_S:,.0f} s"

@@ -13,7 +13,8 @@ from testbed.trace.lines import Line
 from testbed.trace.mapped import DURATION, RATE, TIME, exact_ns
 from testbed.trace.named_columns import rows
 from testbed.trace.notes import NS_PER_S, Say, count
-from testbed.trace.rate_text import HIGHEST_BPS, held
+from testbed.trace.rate_text import held
+from testbed.trace.rates import HIGHEST_BPS
 
 
 def read(file: str, columns: Mapping[str, MappedColumn], how: LinkTrace, say: Say) -> LinkTrace:

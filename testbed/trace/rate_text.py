@@ -12,10 +12,11 @@ from testbed.scenario.schema import LinkTrace
 from testbed.trace import rates
 from testbed.trace.lines import Line
 from testbed.trace.notes import NS_PER_S, Say, count, quiet, seconds
+from testbed.trace.rates import HIGHEST_BPS
 
 TIME_UNITS = {"s": NS_PER_S, "ms": NS_PER_S // 1000}
 RATE_UNITS = {"Mbit/s": 10**6, "kbit/s": 10**3, "bit/s": 1}
-LONGEST_S, HIGHEST_BPS = 2**33, 10**15
+LAST_INSTANT_S = 2**33
 BEFORE = "before"
 Held = tuple[int, float, Line]
 
@@ -72,6 +73,6 @@ def _row(line: Line, how: LinkTrace) -> Held:
         message, remedy = f'"{line.text.strip()}" is not an instant and a rate', "write two numbers, neither below 0"
         raise line.error(0, message, remedy) from None
     instant, bps = at * TIME_UNITS[how.time_unit], rate * RATE_UNITS[how.rate_unit]
-    if instant >= LONGEST_S * NS_PER_S or bps > HIGHEST_BPS:
+    if instant >= LAST_INSTANT_S * NS_PER_S or bps > HIGHEST_BPS:
         raise line.error(0, f'"{line.text.strip()}" is out of range', "check the units")
     return int(instant.to_integral_value(ROUND_HALF_UP)), float(bps), line

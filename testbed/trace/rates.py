@@ -9,6 +9,7 @@ from testbed.scenario.tables import Table
 
 RATE_COLUMNS = ("duration_s", "rate_bps")
 NS_PER_S = 1_000_000_000
+HIGHEST_BPS = 1e15
 
 
 def parse(text: str, file: str) -> LinkTrace:
@@ -25,7 +26,8 @@ def parse(text: str, file: str) -> LinkTrace:
 
 
 def trace(segments: Iterable[tuple[int, float]], file: str) -> LinkTrace:
-    """A trace of (ns, bit/s) segments, equal neighbours merged. Raises `ScenarioError` when it never moves a bit."""
+    """A trace of (ns, bit/s) segments, equal neighbours merged. Raises `ScenarioError` when it never moves a bit, and
+    for a rate that no link has."""
     durations: list[int] = []
     rates: list[float] = []
     for duration, rate in segments:
@@ -36,6 +38,9 @@ def trace(segments: Iterable[tuple[int, float]], file: str) -> LinkTrace:
             rates.append(rate)
     if not any(rates):
         raise ScenarioError("the trace never moves a bit", file, remedy="give a trace with a rate above 0")
+    if max(rates) > HIGHEST_BPS:
+        why = f"a rate of {max(rates):.3g} bit/s, and {HIGHEST_BPS:g} bit/s are the most"
+        raise ScenarioError(why, file, remedy="check the units")
     return LinkTrace(durations_ns=tuple(durations), rates_bps=tuple(rates))
 
 

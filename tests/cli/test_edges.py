@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from testbed.cli import main as command_line
 from tests.command import PATIENCE_S, ROOT, call, environment
 
 RUN = ("run", "smoke", "--backend", "sim", "--slots", "5")
@@ -97,3 +98,16 @@ def test_clean_asks_through_a_pipe(tmp_path):
 def test_an_endless_argument_is_not_echoed_whole(tmp_path, flag):
     said = call(*RUN[:4], flag.format("9" * 5000 + "x"), cwd=tmp_path, code=2).stderr
     assert "9" * 60 in said and len(said) < 800
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImportError("libx.so: failed to map segment from shared object"),
+        OSError("libx.so: cannot allocate memory in static TLS block"),
+        MemoryError(),
+    ],
+)
+def test_a_library_that_finds_no_memory_is_the_hosts_limit(error):
+    assert "memory is exhausted" in str(command_line._exhausted(error))
+    assert command_line._exhausted(OSError("Could not find/load shared object file 'l.so'")) is None

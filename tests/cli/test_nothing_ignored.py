@@ -177,3 +177,55 @@ def test_empty_workloads_are_left_out_of_a_comparison(said):
     )
     assert code == 0 and "density = 0 left out: no workload has tasks that all policies finished" in text
     assert "1 workload left out, in which no task finished" in text and text.count("lowest overhead") == 2
+
+
+IDLE = "--set {} changes nothing"
+
+
+@pytest.fixture
+def recorded(said):
+    """A run of a table and its calls: everything after has something to replay."""
+    written("w.csv", 0, 1, 2.5)
+    assert said("run", traced("w.csv", format="csv"), "--backend", "sim", "--policy", "lc", "--out", "r")[0] == 0
+    return said
+
+
+@pytest.mark.parametrize(
+    ("args", "key"),
+    [
+        (("run", "s.yaml", "--backend", "sim"), "density=3"),
+        (("run", "s.yaml", "--backend", "sim"), "task.cycles=1M"),
+        (("run", "s.yaml", "--backend", "sim"), "task.deadline=1s"),
+        (("run", "s.yaml", "--backend", "twin", "--policy", "lc"), "workload.assignment=density"),
+        (("run", "s.yaml", "--backend", "sim"), "radio.trace.hold=20s"),
+        (("run", "s.yaml", "--backend", "sim"), "emulation.speed=3"),
+        (("run", "s.yaml", "--backend", "sim"), "emulation.limits.es.cpu=1"),
+        (("check", "s.yaml"), "density=3"),
+        (("compare", "s.yaml", "--policies", "lc,offload", "--seeds", "1"), "emulation.payload=declared"),
+        (("bound", "s.yaml", "--policies", "lc", "--evaluations", "10"), "task.input=1MB"),
+        (("tune", "smoke", "--slots", "2", "--out", "c"), "seed=3"),
+        (("replay", "r", "--on", "sim"), "density=0.1"),
+        (("replay", "r", "--on", "sim"), "task.deadline=1s"),
+        (("replay", "r", "--on", "sim"), "ue.cpu=5GHz"),
+        (("replay", "r", "--on", "sim"), "cells.0.density_factor=2"),
+        (("replay", "r", "--on", "twin"), "emulation.burn=0.5"),
+        (("replay", "w.csv", "--on", "sim", "--scenario", "s.yaml"), "density=0.1"),
+    ],
+)
+def test_a_key_that_changes_nothing_there_is_said(recorded, args, key):
+    code, text = recorded(*args, "--set", key)
+    assert code == 0 and text.count(IDLE.format(key.partition("=")[0])) == 1
+
+
+def test_a_sweep_of_what_changes_nothing_is_said(recorded):
+    code, text = recorded("compare", "s.yaml", "--policies", "lc,offload", "--seeds", "1", "--sweep", "density=1..2:2")
+    assert code == 0 and text.count(IDLE.format("density")) == 1
+
+
+@pytest.mark.parametrize(
+    "key", ["ue.tx_power=0.1W", "radio.latency=3ms", "emulation.drain_limit=40s", "cells.0.ue.cpu=2GHz", "slots=9"]
+)
+def test_a_key_that_changes_something_is_not_said_to_do_nothing(recorded, key):
+    for args in (("run", "s.yaml", "--backend", "sim"), ("replay", "w.csv", "--on", "sim", "--scenario", "s.yaml")):
+        code, text = recorded(*args, "--set", key)
+        assert code == 0 and "changes nothing" not in text

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.experiments import runner
+from testbed.experiments import rounds, runner
 from testbed.model.errors import UsageError
 from testbed.protocol.rows import EventRow, Row, UpdateRow
 from testbed.record import database, reader
@@ -38,9 +38,11 @@ def test_a_record_without_a_column_is_refused_by_that_columns_name(tmp_path):
         "ALTER TABLE tasks DROP COLUMN overhead",
         "UPDATE meta SET value = '0' WHERE key = 'schema_version'",
     )
-    for verb in ("report", "export", "replay"):
+    for verb in ("report", "export"):
         found = call(verb, "r", cwd=tmp_path, code=2).stderr
-        assert "schema version 0" in found and "table tasks has no column overhead" in found and "replay" in found
+        assert "schema version 0" in found and "table tasks has no column overhead" in found
+    assert "testbed replay r --on sim" in found
+    assert "8 tasks in 5 slots" in call("replay", "r", "--on", "sim", cwd=tmp_path).stdout
 
 
 def test_many_columns_are_counted(tmp_path):
@@ -164,3 +166,38 @@ def test_escapes_in_a_record_are_shown_and_not_sent(tmp_path):
     assert read.policy == "lc\\x1b]0;x\\x07"
     assert {row.reason for row in read.record.tasks if row.number == 0} == {"a\\x1b[2Jb"}
     assert "\x1b" not in call("report", "r", cwd=tmp_path, code=None).stdout
+
+
+def test_a_recorded_task_that_the_workload_lacks_is_unaccounted_for(tmp_path):
+    other = make_run(tmp_path)
+    run = tmp_path / "short"
+    shutil.copytree(other, run)
+    lines = (run / "workload.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (run / "workload.csv").write_text("".join(lines[:-1]), encoding="utf-8")
+    read = reader.read_run(run)
+    summary = runner.summary_of(read)
+    assert summary.tasks["unaccounted"] == 1 and "never generated" in summary.problems[0]
+    assert "unaccounted" in rounds.doubts([read, reader.read_run(other)])[0]
+    assert not rounds.doubts([reader.read_run(other)])
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("UPDATE meta SET value = 'x' WHERE key = 'end_ns'", "end_ns"),
+        ("UPDATE meta SET value = 'NaN' WHERE key = 'speed'", "speed"),
+        ("UPDATE tasks SET energy_j = 9e999", "energy_j"),
+    ],
+)
+def test_what_is_no_number_is_damage(tmp_path, change, why):
+    run = make_run(tmp_path)
+    alter(run / "run.db", change)
+    with pytest.raises(UsageError, match=why):
+        reader.read_run(run)
+
+
+def test_a_run_without_its_scenario_is_refused_by_name(tmp_path):
+    run = make_run(tmp_path)
+    (run / "scenario.yaml").unlink()
+    with pytest.raises(UsageError, match="has no scenario"):
+        reader.read_run(run)

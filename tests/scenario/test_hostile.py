@@ -5,6 +5,7 @@ import pytest
 from testbed.model.errors import LONGEST, ScenarioError, UsageError
 from testbed.scenario.load import load_scenario, parse_scenario
 from testbed.scenario.reading import read_text
+from testbed.trace import inputs
 
 LAUGHS = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10)
@@ -79,3 +80,33 @@ def test_a_mistake_far_to_the_right_is_underlined_where_it_is():
 def test_a_quantity_out_of_all_bounds_has_a_remedy():
     assert "1e" in mistake("radio: {bandwidth: 1e400 GHz}").remedy
     assert mistake("slot: 1e30 s").remedy and mistake("density: 1e400").remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("radio: {latency: 25 h}", "latency"),
+        ("radio: {return_latency: 25 h}", "return_latency"),
+        ("radio: {jitter: {exponential: 1000 h}}", "jitter"),
+        ("radio: {jitter: {normal: [23 h, 2 h]}}", "jitter"),
+        ("radio: {jitter: {uniform: [0 s, 25 h]}}", "jitter"),
+        ("backhaul: {latency: 25 h}", "latency"),
+        ("emulation: {detection: 25 h}", "detection"),
+        ("radio: {trace: {durations: [25 h, 1 s], rates: [0 bit/s, 1 Gbit/s]}}", "silent"),
+        ("radio: {trace: {durations: [20 h, 1 s, 10 h], rates: [1 bit/s, 1 Gbit/s, 2 bit/s]}}", "silent"),
+    ],
+)
+def test_nothing_is_waited_for_longer_than_a_day(text, place):
+    with pytest.raises(ScenarioError, match="a day is the most") as found:
+        parse_scenario(text, "s.yaml")
+    assert found.value.line == 1 and place in str(found.value)
+    for long, short in (("25 h", "23 h"), ("1000 h", "1 h"), ("[23 h, 2 h]", "[3 h, 2 h]"), ("20 h", "2 h")):
+        text = text.replace(long, short)
+    parse_scenario(text, "s.yaml")
+
+
+def test_a_trace_file_that_is_silent_for_longer_than_a_day_is_refused(tmp_path):
+    (tmp_path / "r.csv").write_text("duration_s,rate_bps\n90000,0\n1,1e9\n", encoding="utf-8")
+    scenario = parse_scenario("radio: {trace: r.csv}", str(tmp_path / "s.yaml"))
+    with pytest.raises(ScenarioError, match="silent for 90,000 s"):
+        inputs.resolve(scenario)

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import threading
 
 import pytest
 import zstandard
@@ -212,3 +214,14 @@ def test_import_and_replay_of_a_log_on_the_command_line(tmp_path):
     log.write_bytes(log.read_bytes()[:-20])
     done = call("import", "swf", "log.swf.gz", "-o", "part.csv", cwd=tmp_path, code=2)
     assert "ends early" in done.stderr and not (tmp_path / "part.csv").exists()
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_jobs_may_come_through_a_pipe(compress, tmp_path):
+    (tmp_path / "log.swf").write_bytes(compress(b"; c\n1 0 -1 10 1 -1 -1 1 -1 -1 1 1 1 1 1 -1 -1 -1\n"))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes((tmp_path / "log.swf").read_bytes()))
+    writer.start()
+    assert [len(line) for line in lines(pipe)] == [0, 0]
+    writer.join()

@@ -6,6 +6,7 @@ import pytest
 
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.scenario.requests import Request
+from testbed.scenario.schema import LinkTrace
 from testbed.trace import cellular, eua, imported, mahimahi, rates
 from testbed.trace.job import JobOptions
 from testbed.trace.notes import quiet
@@ -198,3 +199,47 @@ def test_degrees_and_metres_are_not_mixed(tmp_path):
         convert("eua", [tmp_path / "sites.csv", tmp_path / "users.csv"], tmp_path / "o.yaml")
     with pytest.raises(ScenarioError, match="out of range"):
         eua.parse("x,y\n1e8,0\n", "f")
+
+
+def test_a_long_silence_of_mahimahi_takes_no_memory():
+    found = mahimahi.parse("1\n99999999999\n", "v.up", 1_000_000)
+    assert found.durations_ns == (1_000_000, 1_000_000, 99_999_999_996_000_000, 1_000_000)
+    assert [rate > 0 for rate in found.rates_bps] == [False, True, False, True]
+
+
+@pytest.mark.parametrize("text", ["duration_s,rate_bps\n1,1e300\n", "duration_s,rate_bps\n1,5\n2,1e16\n"])
+def test_a_rate_that_no_link_has_is_refused(text):
+    with pytest.raises(ScenarioError, match="are the most"):
+        rates.parse(text, "r.csv")
+    phone = "Timestamp,UL_bitrate\n2020.01.02_08.00.00,1e300\n"
+    with pytest.raises(ScenarioError, match="are the most"):
+        cellular.parse(phone, "p.csv", 1e6, LinkTrace(column="uplink"))
+
+
+@pytest.mark.parametrize(
+    ("head", "why", "remedy"),
+    [
+        ("duration_s;rate_bps", 'no column "duration_s"', "apart by semicolons"),
+        ("duration_s\trate_bps", 'no column "duration_s"', "apart by tabs"),
+        ("duration_s,rate_bps,rate_bps", '"rate_bps" is there twice', "leave one"),
+    ],
+)
+def test_a_header_that_cannot_be_meant_is_refused_with_what_is_wrong(head, why, remedy):
+    with pytest.raises(ScenarioError, match=why) as caught:
+        rates.parse(f"{head}\n1,2,3\n", "r.csv")
+    assert remedy in caught.value.remedy
+
+
+def test_an_import_says_that_a_table_begins_long_after_0(tmp_path):
+    (tmp_path / "w.csv").write_text(
+        "time_s,ue,input_bits,cycles,deadline_s\n1700000000,ue-1-1,10,10,1\n", encoding="utf-8"
+    )
+    said: list[str] = []
+    convert("csv", [tmp_path / "w.csv"], tmp_path / "o.csv", say=said.append)
+    assert any("1,700,000,000 s: play it with workload.start: first" in line for line in said)
+
+
+def test_an_import_refuses_a_request_that_no_scenario_takes(tmp_path):
+    (tmp_path / "a.csv").write_text(AZURE + "2023-11-16 18:15:46,99999999999,5\n", encoding="utf-8")
+    with pytest.raises(ScenarioError, match="take more than a day"):
+        convert("azure", [tmp_path / "a.csv"], tmp_path / "o.csv")

@@ -15,6 +15,7 @@ from testbed.cli.progress import ProgressDisplay
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, UsageError
 from testbed.record import reader
+from testbed.record.backends import TWIN
 from testbed.record.files import unwritable
 from testbed.scenario.resolve import Resolved
 from testbed.trace import inputs
@@ -70,7 +71,7 @@ def _of_scenario(args: argparse.Namespace) -> tuple[Resolved, Cases]:
     from testbed.hindsight import evaluator
 
     names = common.strategies(args.policies or POLICIES, args.what)
-    scenario = common.tell_of_traces(common.scenario_of(args.what, common.changes(args.what, args)))
+    scenario = common.tell_of_traces(common.scenario_of(args.what, common.changes(args.what, args), common.on(TWIN)))
     seeds = range(scenario.seed, scenario.seed + args.seeds)
     if scenario.workload.trace and args.seeds > 1:
         raise UsageError("--seeds: a traced workload has one seed only", "leave out --seeds")

@@ -1,6 +1,7 @@
 """What several verbs share: the options that change a scenario, and the end of a run."""
 
 import argparse
+import itertools
 import math
 import sys
 import tempfile
@@ -26,16 +27,18 @@ from testbed.model.errors import EXIT_INTERRUPTED, InvalidError, UsageError
 from testbed.model.task import Task
 from testbed.policy import loading
 from testbed.record import reader
-from testbed.record.backends import VIRTUAL
+from testbed.record.backends import TESTBED, VIRTUAL
 from testbed.record.files import must_be_writable, unwritable
 from testbed.record.reader import RecordedRun
-from testbed.scenario import units
+from testbed.scenario import idle, units
+from testbed.scenario.load import Loaded, load_scenario
 from testbed.scenario.load import load as read_scenario
-from testbed.scenario.load import load_scenario
 from testbed.scenario.parse import slots
 from testbed.scenario.resolve import Resolved
 from testbed.scenario.schema import EmulationSection, Scenario
 from testbed.trace import inputs
+
+Reasons = Callable[[Scenario], idle.Reasons]
 
 DEFAULT_SCENARIO, DEFAULT_POLICY = "region", "greedy-do"
 FLAGS: dict[str, tuple[type[msgspec.Struct], str]] = {
@@ -85,11 +88,11 @@ def _checked(flag: str, value: str, section: type[msgspec.Struct], field: str) -
     return value
 
 
-def load(given: str | Path, args: argparse.Namespace) -> tuple[Resolved, Sequence[Task]]:
-    """The resolved scenario and its workload, with every change that ``args`` asks for."""
+def load(given: str | Path, args: argparse.Namespace, backend: str = TESTBED) -> tuple[Resolved, Sequence[Task]]:
+    """The resolved scenario and its workload, with every change that ``args`` asks for, for a run on ``backend``."""
     with ProgressDisplay(sys.stderr, plain=getattr(args, "plain", False)) as display:
         display(f"drawing hardware and workload of {given}")
-        resolved = inputs.resolve(scenario_of(given, changes(given, args)), warn)
+        resolved = inputs.resolve(scenario_of(given, changes(given, args), on(backend)), warn)
         return resolved, workload_of(resolved)
 
 
@@ -101,12 +104,24 @@ def workload_of(resolved: Resolved) -> Sequence[Task]:
     return played.tasks
 
 
-def scenario_of(given: str | Path, asked: Sequence[str]) -> Scenario:
-    """The scenario with the changes ``asked`` for, after saying which of its faults a run cut short does not see."""
+def on(backend: str) -> tuple[Reasons, ...]:
+    """Who knows the keys that do nothing on ``backend``, for `scenario_of`."""
+    return (idle.on_virtual,) if backend in VIRTUAL else ()
+
+
+def scenario_of(given: str | Path, asked: Sequence[str], reasons: Sequence[Reasons] = ()) -> Scenario:
+    """The scenario with the changes ``asked`` for, after saying which of its faults a run cut short does not see, and
+    which changes do nothing, also by these ``reasons``."""
     loaded = read_scenario(given, asked)
-    for note in loaded.notes:
+    for note in notes_of(loaded, reasons):
         warn(note)
     return loaded.scenario
+
+
+def notes_of(loaded: Loaded, reasons: Sequence[Reasons]) -> tuple[str, ...]:
+    """What is to be said of a scenario that was read, also by these ``reasons``."""
+    found = itertools.chain.from_iterable(each(loaded.scenario) for each in (idle.idle, *reasons))
+    return (*loaded.notes, *idle.notes(found, loaded.given))
 
 
 def say_cut(scenario: Scenario, resolved: Resolved) -> None:

@@ -80,6 +80,8 @@ def _runs(args: argparse.Namespace) -> int:
             runs.append(reader.read_run(given))
         display(f"comparing {len(runs)} runs")
         found = rounds.compared(runs)
+    for doubt in rounds.doubts(runs):
+        warn(doubt)
     _print(args, found)
     return EXIT_OK
 
@@ -96,7 +98,7 @@ def _scenario(args: argparse.Namespace) -> int:
     chosen = sweep.parse(args.sweep) if args.sweep else None
     names = common.strategies(args.policies or POLICIES, args.what[0])
     loaded = _scenarios(args, chosen)
-    for note in dict.fromkeys(note for one in loaded for note in one.notes):
+    for note in dict.fromkeys(note for one in loaded for note in common.notes_of(one, common.on(backend))):
         warn(note)
     scenarios = [one.scenario for one in loaded]
     common.tell_of_traces(scenarios[0])

@@ -17,7 +17,7 @@ from testbed.model.task import Task
 from testbed.policy import loading
 from testbed.record import directory, reader
 from testbed.record.backends import BACKENDS, SIM, TESTBED, TWIN
-from testbed.scenario import closed_loop, excerpt
+from testbed.scenario import closed_loop, excerpt, idle
 from testbed.scenario import workload as tables
 from testbed.scenario.excerpt import Excerpt
 from testbed.scenario.fields import Scalar
@@ -93,8 +93,9 @@ def of_run(args: argparse.Namespace) -> Order:
     """The run's tasks, hardware, links and scheduled faults."""
     _refuse_scenario(args)
     path = reader.find(args.what)
-    meta = reader.read_record(path / directory.RECORD).meta
-    resolved = inputs.resolve(common.scenario_of(path / directory.SCENARIO, common.overrides(args)))
+    meta = reader.read_header(path / directory.RECORD)
+    reasons = (idle.in_replay, *common.on(args.on or TESTBED))
+    resolved = inputs.resolve(common.scenario_of(path / directory.SCENARIO, common.overrides(args), reasons))
     workload = tables.read_csv(path / directory.WORKLOAD, resolved.system)
     policy = args.policy or _recorded_policy(path, meta)
     notes: dict[str, str | bool] = {"replay_of": path.resolve().name}
@@ -141,7 +142,8 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
         common.refuse_options(
             {f"--set {name}": name.startswith("workload")}, "means nothing: the table is the workload"
         )
-    scenario = common.scenario_of(given, common.overrides(args))
+    reasons = (idle.in_replay, *common.on(args.on or TESTBED))
+    scenario = common.scenario_of(given, common.overrides(args), reasons)
     workload = _from_its_beginning(tables.read_csv(path, inputs.resolve(scenario).system), path, scenario.slot_ns)
     slots = scenario.slots if "slots" in changed else tables.slots_for(workload, scenario.slot_ns)
     traced = Workload(trace=str(path.resolve()), format="csv")

@@ -35,7 +35,7 @@ def main(args: argparse.Namespace) -> int:
     if not args.learn:
         learning.refuse_without_learning(args)
         loading.check([args.policy], args.scenario)
-    resolved, workload = common.load(args.scenario, args)
+    resolved, workload = common.load(args.scenario, args, args.backend)
     auto = args.speed == "auto"
     order = Order(
         resolved=resolved,

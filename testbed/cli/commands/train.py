@@ -73,7 +73,7 @@ def main(args: argparse.Namespace) -> int:
     if args.emulated is not None:
         slot_ns = load_scenario(args.scenario, common.overrides(args, ("speed",))).slot_ns
         args.slots = common.slots_of(args.emulated, slot_ns)
-    scenario = training.scenario_of(args, ("slots", "speed"))
+    scenario = training.scenario_of(args, ("slots", "speed"), args.on)
     if args.on == ON[0]:
         training.say_no_faults(scenario)
     folder = training.folder_of(args, scenario)

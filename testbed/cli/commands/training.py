@@ -10,6 +10,8 @@ from testbed.cli.console import warn
 from testbed.experiments.tune import MOST_SEED
 from testbed.model.errors import UsageError, did_you_mean
 from testbed.policy import loading
+from testbed.record.backends import TWIN
+from testbed.scenario import idle
 from testbed.scenario.schema import Scenario
 
 CHECKPOINTS = Path("checkpoints")
@@ -55,9 +57,10 @@ def must_be_a_training_seed(seed: int) -> None:
     must_be_within("seed", seed, 0, MOST_SEED)
 
 
-def scenario_of(args: argparse.Namespace, flags: Sequence[str]) -> Scenario:
-    """The scenario that ``args`` ask for, after saying what its recorded files leave out."""
-    return common.tell_of_traces(common.scenario_of(args.scenario, common.overrides(args, flags)))
+def scenario_of(args: argparse.Namespace, flags: Sequence[str], backend: str = TWIN) -> Scenario:
+    """The scenario that ``args`` ask for, to train on ``backend``, after saying what its recorded files leave out."""
+    reasons = (idle.in_training, *common.on(backend))
+    return common.tell_of_traces(common.scenario_of(args.scenario, common.overrides(args, flags), reasons))
 
 
 def say_no_faults(scenario: Scenario) -> None:
