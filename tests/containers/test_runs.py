@@ -208,6 +208,7 @@ def test_a_stranger_in_the_network_is_refused_and_counted(up, images, tmp_path):
     assert all("a connection was refused" in why for why in told.values())
 
 
+@pytest.mark.slow
 def test_who_listens_on_the_bridge_reads_nothing(up, images, tmp_path):
     """All that containers send each other, real payload too; a stranger's plain words are found in it."""
     plain, filler = b"GET / HTTP/1.0", bytes(256)
