@@ -1,4 +1,4 @@
-"""The file by itself: Compose, either of the two, brings a run up, ends with its summary, and shows the screen."""
+"""The file by itself: Compose, either of the two, brings a run up and ends with its summary and exit code."""
 
 import os
 import re
@@ -10,9 +10,8 @@ import pytest
 from testbed.model.errors import EXIT_THRESHOLD
 from tests.command import ROOT, call
 from tests.containers import compose_v2
-from tests.containers.engine import UnavailableError, docker
-from tests.containers.test_runs import LITTLE, OWNER, finished, nothing_is_left, wait_until
-from tests.watch.terminal import Terminal, needs_tmux
+from tests.containers.engine import UnavailableError
+from tests.containers.test_runs import LITTLE, OWNER, nothing_is_left
 
 pytestmark = [pytest.mark.containers, pytest.mark.slow]
 FILE = "compose/compose.yaml"
@@ -72,17 +71,3 @@ def test_up_ends_with_the_summary_and_the_exit_code_of_the_run(compose):
     written(compose.clone, "--slots", "20", "--set", "thresholds.delay_mean=< 1 ms")
     said = compose("up", "--no-build", "--exit-code-from", "recorder", code=EXIT_THRESHOLD)
     assert re.search(r"recorder .*33 generated: \d+ completed", said)
-
-
-@needs_tmux
-def test_the_screen_of_a_run_is_shown_in_a_terminal(compose, tmp_path):
-    written(compose.clone, "--slots", "4000")
-    compose("up", "--no-build", "--detach")
-    wait_until(lambda: any(finished(run) >= 5 for run in compose.clone.glob("runs/*")))
-    command = [*compose.command, "--file", FILE, "run", "--rm", "watch"]
-    given = [f"{name}={told}" for name, told in os.environ.items() if name.startswith(("PATH", "DOCKER", "TESTBED"))]
-    with Terminal(["env", *given, *command], compose.clone) as terminal:
-        terminal.wait_for("smoke", "ue-1-1", "completed", "es-1")
-        terminal.press("q")
-        assert terminal.ended() == 0
-    assert docker("ps", "--quiet", "--filter", "name=recorder").strip(), "the run goes on"
