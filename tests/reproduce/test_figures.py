@@ -61,6 +61,7 @@ def test_the_axis_holds_the_learners_and_an_unstable_backlog_leaves_it():
     found = results(overloaded, live=True)
     one = next(figure for figure in figures([3], found) if figure.stem == "3-delay-ours-region")
     assert [row[2] for row in one.rows if row[0] == "LC"] == ["500", "500"]  # it is in the data, and drawn cut off
+    assert one.y_range is not None
     low, high = one.y_range
     assert 0.9 < low < 1.0 and 2.0 < high < 2.2
     chart = drawing.chart(one)
