@@ -4,11 +4,14 @@
 """
 
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
 
 from harness import Entry, measure, middle, options, report, table
 
@@ -28,6 +31,7 @@ VERBS: Mapping[str, Sequence[str]] = {
         "{fresh}",
     ),
     "report, 10⁶ tasks": ("report", "{recorded}"),
+    "report with grade, 10⁵ tasks": ("report", "{graded}"),
     "replay, twin, 10⁶ tasks": ("replay", "{recorded}", "--on", "twin", "--out", "{fresh}"),
     "compare, twin, 4 policies × 10 seeds × 10⁵ tasks": COMPARE,
     "the same, one process": (*COMPARE, "--workers", "1"),
@@ -53,11 +57,29 @@ def timed(words: Sequence[str], checkout: str) -> Entry:
     return {"wall_s": wall, "cpu_s": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1024}
 
 
+def disguise(record: Path) -> None:
+    """Let the record of a virtual clock pass for the testbed's, whose delays are graded: its processes tell of CPUs."""
+    with closing(sqlite3.connect(record)) as db, db:
+        db.execute("UPDATE meta SET value = ? WHERE key = 'backend'", ('"testbed"',))
+        sources = [
+            "controller",
+            *(f"es-{n}" for n in (1, 2, 3)),
+            *(f"ue-{c}-{n}" for c in (1, 2, 3) for n in range(1, 6)),
+        ]
+        rows = [(0, source, "burn", "0.0", 0.0) for source in sources]
+        db.executemany("INSERT INTO events (at_ns, source, kind, detail, value) VALUES (?, ?, ?, ?, ?)", rows)
+    record.with_name("verdict.json").unlink()
+
+
 def run(row: Entry, against: str) -> Entry:
     """One measurement; a run to read is made first where the verb needs one."""
     verb, checkout = VERBS[row["what"]], against if row["before"] else ""
     with tempfile.TemporaryDirectory(prefix="columns-") as folder:
-        places = {"fresh": f"{folder}/fresh", "recorded": f"{folder}/recorded"}
+        places = {name: f"{folder}/{name}" for name in ("fresh", "recorded", "graded")}
+        if "{graded}" in verb:
+            few = ["run", "region", "--backend", "twin", "--slots", HUNDRED_THOUSAND, "--out", places["graded"]]
+            timed(few, checkout)
+            disguise(Path(places["graded"]) / "run.db")
         if "{recorded}" in verb:
             timed([word.format(fresh=places["recorded"]) for word in VERBS["run, twin, 10⁶ tasks"]], checkout)
         return timed([word.format(**places) for word in verb], checkout)

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.command import PATIENCE_S
 from tests.dependency_rules import DATA, HEAVY, ROLES, ROOT, layers, read_sources, violations_of
 
 
@@ -26,13 +27,13 @@ def test_the_picture_names_every_package_there_is():
 @pytest.mark.parametrize("role", ["ue_agent", "edge_server"])
 def test_a_role_starts_without_heavy_packages(role):
     code = f"import sys, {role}.__main__; print(sorted(set(sys.modules) & {HEAVY!r}))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
 def test_the_controller_decides_by_a_learned_network_without_torch():
     code = "import sys, testbed.policy.checkpoint, controller.online.start; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (done.stdout.strip(), done.stderr) == ("False", "")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from testbed.analysis import incidents, replay
+from testbed.analysis import incidents, reference
 from testbed.model import fidelity, histogram
 from testbed.node.lateness import HELD
 from testbed.protocol.placement import processes_of
@@ -62,10 +62,10 @@ def graded(run: RecordedRun) -> Fidelity:
     events = run.record.events
     asked = run.resolved.emulation
     host, speed = _host(events), float(run.meta.get("speed", asked.speed))
-    pairs, doubt_ns = replay.delay_pairs(run.tasks, replay.as_recorded(run).tasks), clock_doubt_ns(events) * speed
+    pairs, doubt_ns = reference.delay_pairs(run), clock_doubt_ns(events) * speed
     measured = fidelity.Measured(
         error=fidelity.delay_error(pairs, doubt_ns),
-        doubt=fidelity.delay_error([(reference, reference) for _, reference in pairs], doubt_ns),
+        doubt=fidelity.delay_error([(ideal, ideal) for _, ideal in pairs], doubt_ns),
         tasks=len(run.tasks),
         slipped=round(counted((event.source, event.value) for event in events if event.kind == "slipped")),
         cpu=burnt(events),
@@ -116,7 +116,8 @@ def _grade(run: RecordedRun, measured: fidelity.Measured) -> tuple[str | None, s
         why = f"{names} told nothing of timers and CPUs"
         return None, why, "processes do when they end: interrupt a run (Ctrl-C) instead of killing it"
     verdict = fidelity.grade(measured)
-    culprit = incidents.culprit(run.record.events) if verdict.worst else ""
+    busy = measured.host_cpu > fidelity.BUSY_LIMIT
+    culprit = incidents.culprit(run.record.events, host_busy=busy) if verdict.worst else ""
     if culprit and not fidelity.is_held_back(measured.throttled):
         return verdict.grade, f"{verdict.worst}, and {culprit}", "find out what held that process up; the host did not"
     return verdict.grade, verdict.worst, verdict.remedy

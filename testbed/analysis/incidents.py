@@ -1,6 +1,7 @@
 """What happened to a run that nobody planned, in sentences (pure): deaths, silence, lost frames, absent decisions."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -16,8 +17,10 @@ from testbed.protocol.rows import (
     GIVEN_UP,
     HEARD,
     KILL,
+    PAUSED,
     PLANNED,
     POLICY_ERROR,
+    RESUMED,
     SILENT,
     UNSENT,
     EventRow,
@@ -42,6 +45,7 @@ def told(run: RecordedRun) -> list[str]:
         *_deaths(run, system),
         *_learners(events),
         *_plans(events, LATE_WALL_S * speed),
+        *(f"{name} stood still on request{when}" for name, _, when in pauses(events)),
         *(f"{name} was silent for {seconds:.1f} s of wall time{until}" for name, seconds, until in silences(events)),
         *_counted(events, UNSENT, "could not send {n} message{s}"),
         *_counted(events, DROPPED_FRAME, "dropped {n} frame{s}"),
@@ -49,11 +53,32 @@ def told(run: RecordedRun) -> list[str]:
     ]
 
 
-def silences(events: Iterable[EventRow]) -> list[tuple[str, float, str]]:
-    """Every silence of a process: its name, how long it was in seconds of wall time, and how it ended."""
+def pauses(events: Iterable[EventRow]) -> list[tuple[str, float, str]]:
+    """Every pause that somebody asked for: whose, how long it was in emulated seconds (inf: to the end), and when."""
+    begun: dict[str, int] = {}
     found: list[tuple[str, float, str]] = []
     for event in sorted(events, key=lambda event: event.at_ns):
-        if event.kind == SILENT:
+        if event.kind == PAUSED:
+            begun[event.source] = event.at_ns
+        elif event.kind in (RESUMED, DIED) and event.source in begun:
+            begin, end = begun.pop(event.source) * S_PER_NS, event.at_ns * S_PER_NS
+            found.append((event.source, end - begin, f" from {begin:.1f} to {end:.1f} s"))
+    return found + [(name, math.inf, f" from {at_ns * S_PER_NS:.1f} s on") for name, at_ns in begun.items()]
+
+
+def silences(events: Iterable[EventRow]) -> list[tuple[str, float, str]]:
+    """Every silence of a process: its name, how long it was in seconds of wall time, and how it ended.
+
+    One that stands still because somebody asked for it is not silent.
+    """
+    found: list[tuple[str, float, str]] = []
+    still: set[str] = set()
+    for event in sorted(events, key=lambda event: event.at_ns):
+        if event.kind == PAUSED:
+            still.add(event.source)
+        elif event.kind in (RESUMED, DIED):
+            still.discard(event.source)
+        if event.kind == SILENT and event.source not in still:
             found.append((event.source, event.value, ", to the end of the run"))
         for n, (name, seconds, _) in enumerate(found):
             if name != event.source or event.kind not in (HEARD, DIED) or not found[n][2].startswith(", to"):
@@ -68,16 +93,21 @@ def silences(events: Iterable[EventRow]) -> list[tuple[str, float, str]]:
     return found
 
 
-def culprit(events: Sequence[EventRow]) -> str:
+def culprit(events: Sequence[EventRow], *, host_busy: bool = False) -> str:
     """The process that was silent, or stood still while the others went on, with what it did; "" if none did.
 
-    Delays that are wrong because of it say nothing of the host.
+    Delays that are wrong because of it say nothing of the host. One that was busy all along (``host_busy``) may itself
+    have let a process stand still.
     """
+    paused = pauses(events)
+    if paused:
+        name, _, when = max(paused, key=lambda one: one[1])
+        return f"{name} stood still on request{when}"
     silent = silences(events)
     if silent:
         name, seconds, _ = max(silent, key=lambda one: one[1])
         return f"{name} was silent for {seconds:.1f} s"
-    latest = _latest_ms(events)
+    latest = {} if host_busy else _latest_ms(events)
     if len(latest) < 2:
         return ""
     name = max(latest, key=lambda source: latest[source])

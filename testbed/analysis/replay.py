@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from testbed.model.errors import UsageError
-from testbed.model.system import Fault, System
+from testbed.model.system import Fault, Plan, System
 from testbed.protocol.actions import Answered
 from testbed.protocol.messages import Decision
 from testbed.protocol.rows import EventRow, TaskRow
@@ -17,10 +17,14 @@ from testbed.sim.simulation import simulate
 
 def as_recorded(run: RecordedRun) -> Simulated:
     """Simulate ``run`` from its inputs alone: workload, decisions, ask-to-answer times and instants of deaths."""
+    return simulate(plan_as_recorded(run), None, recorded_answers(run.tasks))
+
+
+def plan_as_recorded(run: RecordedRun) -> Plan:
+    """The plan of ``run``, with deaths at the instants at which they happened."""
     plan = run.resolved.plan(run.workload, run.policy, second_offload=second_offload(run), live=False)
     faults = recorded_faults(run.record.events)
-    plan = msgspec.structs.replace(plan, system=recorded_system(run), faults=faults)
-    return simulate(plan, None, recorded_answers(run.tasks))
+    return msgspec.structs.replace(plan, system=recorded_system(run), faults=faults)
 
 
 def recorded_system(run: RecordedRun) -> System:

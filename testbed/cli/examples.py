@@ -41,6 +41,11 @@ EXAMPLES = {
         "testbed learn runs/learning pause": "decide by what was learned so far",
         "testbed learn runs/learning resume": "go on learning",
     },
+    "fault": {
+        "testbed fault runs/outage kill es-1 --for 5s": "dead for five seconds",
+        "testbed fault runs/outage pause ue-1-3 --for 2s": "it stands still",
+        "testbed fault runs/outage restart es-1": "sooner",
+    },
     "verify": {
         "testbed verify --quick": "under a minute",
         "testbed verify campus.yaml --json": "",

@@ -12,6 +12,7 @@ VERBS = {
     "tune": "tune the parameters of a heuristic on training seeds",
     "train": "train a network on training seeds",
     "learn": "pause or resume the learning of a run that goes on",
+    "fault": "kill, restart, pause or resume a process of a run that goes on",
     "verify": "compare measured values with set ones: links, CPUs, queues, a whole scenario",
     "compare": "compare policies on the same workloads",
     "bound": "find the best decisions in hindsight, a lower bound, and each policy's distance from both",
@@ -62,6 +63,10 @@ def command(verb: str) -> ModuleType:
             from testbed.cli.commands import train
 
             return train
+        case "fault":
+            from testbed.cli.commands import fault
+
+            return fault
         case "learn":
             from testbed.cli.commands import learn
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from testbed.hosts.lines import (
     AskLog,
+    FreezeRole,
     HostReady,
     HostRun,
     HostServes,
@@ -28,6 +29,7 @@ from testbed.hosts.lines import (
     RoleDied,
     RoleStarted,
     StartRole,
+    ThawRole,
     encode_line,
 )
 from testbed.live.local_supervisor import LocalSupervisor
@@ -99,6 +101,10 @@ class HostAgent:
                 self._start(self._supervisor, request)
             case KillRole(name):
                 self._supervisor.kill(name)
+            case FreezeRole(name):
+                self._supervisor.freeze(name)
+            case ThawRole(name):
+                self._supervisor.thaw(name)
             case LookAt(name):
                 self._say(Looked(name, self._supervisor.works(name)))
             case AskLog(name):

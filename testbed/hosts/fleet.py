@@ -17,6 +17,7 @@ from testbed.hosts.channel import ChannelSource
 from testbed.hosts.host import HostLink
 from testbed.hosts.lines import (
     AskLog,
+    FreezeRole,
     HostRun,
     KillRole,
     LogTail,
@@ -26,6 +27,7 @@ from testbed.hosts.lines import (
     RoleDied,
     RoleStarted,
     StartRole,
+    ThawRole,
 )
 from testbed.live.supervisor import Child, ClockReading
 from testbed.node.credentials import KEY_FOLDER, PLACES
@@ -95,6 +97,14 @@ class FleetSupervisor:
         """See `Supervisor`."""
         self._ask(name, KillRole(name))
 
+    def freeze(self, name: str) -> None:
+        """See `Supervisor`."""
+        self._ask(name, FreezeRole(name))
+
+    def thaw(self, name: str) -> None:
+        """See `Supervisor`."""
+        self._ask(name, ThawRole(name))
+
     def works(self, name: str) -> bool:
         """See `Supervisor`. An agent that owes an answer for a second hangs itself, and with it all that it started."""
         now, look = time.monotonic_ns(), self._looks.get(name)
@@ -163,7 +173,7 @@ class FleetSupervisor:
     def _link_of(self, name: str) -> HostLink | None:
         return self._links.get(self._host_of(name))
 
-    def _ask(self, name: str, request: KillRole | LookAt | AskLog) -> None:
+    def _ask(self, name: str, request: KillRole | FreezeRole | ThawRole | LookAt | AskLog) -> None:
         link = self._link_of(name)
         if link is not None and link.serves:
             link.say(request)

@@ -32,6 +32,18 @@ class KillRole(msgspec.Struct, frozen=True, tag="kill"):
     name: str
 
 
+class FreezeRole(msgspec.Struct, frozen=True, tag="freeze"):
+    """Let the process ``name`` stand still where it is."""
+
+    name: str
+
+
+class ThawRole(msgspec.Struct, frozen=True, tag="thaw"):
+    """Let the process ``name`` go on."""
+
+    name: str
+
+
 class LookAt(msgspec.Struct, frozen=True, tag="look"):
     """Has the process ``name`` computed since the last look at it?"""
 
@@ -100,7 +112,7 @@ class Probed(msgspec.Struct, frozen=True, tag="probed"):
     monotonic_ns: int
 
 
-Request = HostRun | StartRole | KillRole | LookAt | AskLog | Probe
+Request = HostRun | StartRole | KillRole | FreezeRole | ThawRole | LookAt | AskLog | Probe
 Report = HostReady | HostServes | RoleStarted | RoleDied | Looked | LogTail | Probed
 _ENCODER = msgspec.json.Encoder()
 _REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)

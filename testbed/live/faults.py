@@ -9,7 +9,9 @@ import msgspec
 
 from testbed.live.backoff import Backoff
 from testbed.live.liveness import Liveness
+from testbed.live.pauses import NEVER_NS, Pauses
 from testbed.live.supervisor import Supervisor
+from testbed.model.delay import NS_PER_S
 from testbed.model.learning import is_learner
 from testbed.model.system import LAUNCHER, Fault, Plan
 from testbed.node.clock import Clock
@@ -75,10 +77,14 @@ class Launches(Protocol):
 
 
 class Killed(msgspec.Struct, frozen=True):
-    """A death that was carried out at ``at_ns``; ``fault`` is its plan, None where somebody asked for it meanwhile."""
+    """A death that was carried out at ``at_ns``; ``fault`` is its plan, None where somebody asked for it meanwhile.
+
+    It returns at ``restart_ns``, or not by itself (-1).
+    """
 
     fault: Fault | None
     at_ns: int
+    restart_ns: int = -1
 
 
 class Faults:
@@ -97,20 +103,23 @@ class Faults:
         self._incarnation: dict[str, int] = {}
         self._backoffs: defaultdict[str, Backoff] = defaultdict(Backoff)
         self._requests = FaultRequests(launcher.run_dir)
+        self._pauses = Pauses(supervisor, self._note_pause)
         self._born_ns: dict[str, int] = {}
         self.absences: dict[str, list[Absence]] = {}
 
     def milliseconds(self) -> int:
         """How long the launcher may sleep before a fault is due."""
-        if not self._planned:
+        due = min(self._planned[0].at_ns if self._planned else NEVER_NS, self._pauses.due_ns())
+        if due == NEVER_NS:
             return FAULT_IDLE_MS
-        left = self._planned[0].at_ns - self._launcher.clock.now_ns()
+        left = due - self._launcher.clock.now_ns()
         return max(0, min(FAULT_IDLE_MS, int(left / self._launcher.clock.speed / 1e6)))
 
     def act(self) -> None:
         """Do what is due."""
         while self._planned and self._planned[0].at_ns <= self._launcher.clock.now_ns():
             self._kill(self._planned.pop(0))
+        self._pauses.act(self._launcher.clock.now_ns())
         for request in self._requests.new():
             why = self._grant(request)
             if why:
@@ -132,7 +141,7 @@ class Faults:
         if process not in self.supervisor.table() or process in self._killed:
             return self._note(EventRow(fault.at_ns, fault.name, PLANNED, DEAD_ALREADY))
         self.supervisor.kill(process)
-        self._killed[process] = Killed(fault, self._launcher.clock.now_ns())
+        self._killed[process] = Killed(fault, self._launcher.clock.now_ns(), fault.restart_ns)
 
     def _grant(self, request: FaultRequest | str) -> str:
         """Do what is asked for now; returns why not, or ""."""
@@ -141,19 +150,39 @@ class Faults:
         if not any(request.name in cores for _, cores in self._launcher.processes.values()):
             return "nothing of that name runs here"
         process, now = self._process_of(request.name), self._launcher.clock.now_ns()
-        up = process in self.supervisor.table()
-        if request.do == fault_requests.KILL and up:
-            if process not in self._killed:
-                self.supervisor.kill(process)
-                self._killed[process] = Killed(None, now)
-            return ""
-        if request.do == fault_requests.RESTART and not up:
-            if not self._is_awaited(process):
-                self._await(process, self._incarnation.get(process, 0) + 1, now)
-            return ""
-        return {fault_requests.KILL: "it is down", fault_requests.RESTART: "it is up"}.get(
-            request.do, "what can be asked for is kill and restart"
-        )
+        until = now + round(request.for_s * NS_PER_S) if request.for_s else NEVER_NS
+        if request.do == fault_requests.RESTART:
+            return self._grant_return(process, now)
+        if request.do not in (fault_requests.KILL, fault_requests.PAUSE, fault_requests.RESUME):
+            return "what can be asked for is kill, restart, pause and resume"
+        if process not in self.supervisor.table() or process in self._killed:
+            return "it is down"
+        if request.do == fault_requests.KILL:
+            self.supervisor.kill(process)
+            self._killed[process] = Killed(None, now, until if request.for_s else -1)
+        elif request.do == fault_requests.PAUSE:
+            self._pauses.begin(process, until)
+        elif process in self._pauses:
+            self._pauses.end(process)
+        else:
+            return "it does not stand still"
+        return ""
+
+    def _grant_return(self, process: str, now_ns: int) -> str:
+        if process in self.supervisor.table():
+            return "it is up"
+        if not self._is_awaited(process):
+            self._await(process, self._incarnation.get(process, 0) + 1, now_ns)
+        return ""
+
+    def end_pauses(self) -> None:
+        """Let everything go on: the run ends."""
+        self._pauses.end_all()
+
+    def _note_pause(self, process: str, kind: str) -> None:
+        at = self._launcher.clock.now_ns()
+        for name in self._launcher.processes[process][1]:
+            self._note(EventRow(at, name, kind, "asked for"))
 
     def _is_awaited(self, process: str) -> bool:
         return any(comeback.name == process for comeback in self._returning)
@@ -169,6 +198,7 @@ class Faults:
         at = launcher.clock.now_ns() if killed is None else killed.at_ns
         incarnation = self._incarnation.get(process, 0)
         self.supervisor.forget(process)
+        self._pauses.forget(process)
         launcher.write_table()
         launcher.mailbox.disconnect(process)
         launcher.liveness.died(process, incarnation)
@@ -183,8 +213,8 @@ class Faults:
             self._note(EventRow(fault.at_ns, fault.name, PLANNED, KILL, (at - fault.at_ns) * S_PER_NS))
         if is_learner(process):
             self._try_again(process, incarnation + 1, at)
-        elif fault is not None and fault.restart_ns >= 0:
-            self._await(process, incarnation + 1, fault.restart_ns, planned=True)
+        elif killed is not None and killed.restart_ns >= 0:
+            self._await(process, incarnation + 1, killed.restart_ns, planned=fault is not None)
 
     def _try_again(self, process: str, incarnation: int, at_ns: int) -> None:
         """A learner is started again, unless it keeps dying."""

@@ -91,6 +91,7 @@ class Launcher(ProcessGroup):
             if self._start():
                 reason = self._work()
                 end_ns = self.now_ns()
+            self.faults.end_pauses()
             self._stop(reason)
         finally:
             self.shutdown()

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,20 +26,39 @@ ROLES = ("ue_agent", "edge_server", "controller", "controller.online")
 
 
 class _Handle(msgspec.Struct):
-    """How this host's kernel knows a child: the descriptor of its process, and CPU ticks when it was last looked at."""
+    """How this host's kernel knows a child: the descriptor of its process, and its `_activity_ns` at the last look."""
 
     pid: int
     pidfd: int
-    cpu: int = -1
+    activity_ns: int = -1
 
     def works(self) -> bool:
         """See `Supervisor.works`. At the first call there is nothing to compare with: it counts as working."""
-        try:
-            words = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            return False
-        before, self.cpu = self.cpu, int(words[11]) + int(words[12])
-        return words[0] in "RD" or self.cpu != before
+        before, self.activity_ns = self.activity_ns, _activity_ns(self.pid)
+        return self.activity_ns != before
+
+
+def _activity_ns(pid: int) -> int:
+    """How long the threads of a process have run, or waited for a core, so far; while one of them does, an instant."""
+    total = 0
+    try:
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            words = (thread / "stat").read_text().rpartition(")")[2].split()
+            if words[0] in "RD":
+                return time.monotonic_ns()
+            total += _scheduled_ns(thread, int(words[11]) + int(words[12]))
+    except OSError:  # it has ended, or one of its threads has
+        return -1
+    return total
+
+
+def _scheduled_ns(thread: Path, ticks: int) -> int:
+    """For how long a thread has run or waited; where the kernel does not tell that, its ``ticks`` of CPU time."""
+    try:
+        ran, waited, _ = (thread / "schedstat").read_text().split()
+    except OSError:
+        return ticks
+    return int(ran) + int(waited)
 
 
 def _interpreter() -> list[str]:
@@ -160,10 +180,21 @@ class LocalSupervisor:
 
     def kill(self, name: str) -> None:
         """See `Supervisor`."""
+        self._signal(name, signal.SIGKILL)
+
+    def freeze(self, name: str) -> None:
+        """See `Supervisor`."""
+        self._signal(name, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """See `Supervisor`."""
+        self._signal(name, signal.SIGCONT)
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
         handle = self._handles.get(name)
         if handle is not None:
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(handle.pidfd, signal.SIGKILL)
+                signal.pidfd_send_signal(handle.pidfd, number)
 
     def forget(self, name: str) -> None:
         """See `Supervisor`."""

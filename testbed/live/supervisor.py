@@ -54,6 +54,12 @@ class Supervisor(Protocol):
     def kill(self, name: str) -> None:
         """Kill −9 a process, if it is there."""
 
+    def freeze(self, name: str) -> None:
+        """Let a process stand still where it is, if it is there; only `thaw` or a kill ends that."""
+
+    def thaw(self, name: str) -> None:
+        """Let a process that stands still go on."""
+
     def works(self, name: str) -> bool:
         """Whether a process has computed since the last call, or would like to: busy, not hung."""
 

@@ -164,6 +164,7 @@ class EventRow(msgspec.Struct, frozen=True, array_like=True, tag="event"):
 POLICY_ERROR = "policy_error"
 DIED, RESTARTED, PLANNED, GIVEN_UP = "died", "restarted", "planned", "given_up"
 REQUEST_REFUSED = "refused"
+PAUSED, RESUMED = "paused", "resumed"
 LEARNING_PAUSED, LEARNING_RESUMED = "learning_paused", "learning_resumed"
 FELL_BACK = "fell_back"
 KILL, RESTART, DEAD_ALREADY = "kill", "restart", "kill: was dead already"

@@ -6,6 +6,7 @@ sees the file when it is whole. sqlite.org/fileformat2.html is the format.
 """
 
 import contextlib
+import itertools
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from testbed.record import cells, writer
 from testbed.record.files import replacing
 
 INTERIOR, INTERIOR_HEADER = 5, 12
+CHILD = 2 + 4 + 9  # bytes of an interior page, at most: pointer, number of the page, last row
 SIZE_AT, CHANGES_AT, COUNT_AT, VALID_AT = 16, 24, 28, 92
 LOCK_BYTE = 1 << 30
 LAID_AT_ONCE = 1 << 11
@@ -45,6 +47,8 @@ def write(
                     file.fill(roots[writer.TABLES[table.kind]], table)
             with _opened(beside) as db:
                 db.execute("REINDEX tasks")
+                for table in tables:
+                    _look_through(db, table)
                 writer.insert(db, EventRow, events)
     except sqlite3.Error as error:
         raise StartError(f"{path}: cannot write the record ({error})", writer.WRITE_REMEDY) from None
@@ -73,6 +77,14 @@ def _empty(path: Path, meta: Mapping[str, object]) -> dict[str, int]:
         writer.put_meta(db, meta)
     with _opened(path) as db:
         return dict(db.execute("SELECT name, rootpage FROM sqlite_master WHERE type = 'table'").fetchall())
+
+
+def _look_through(db: sqlite3.Connection, table: ColumnTable[Any]) -> None:
+    """Let SQLite visit every page of a table: what it cannot read is found while the columns are still there."""
+    name = writer.TABLES[table.kind]
+    (count,) = db.execute(f"SELECT count(*) FROM {name}").fetchone()
+    if count != len(table):
+        raise sqlite3.DatabaseError(f"{len(table)} rows of {name} were laid down, and {count} are found")
 
 
 class BulkFile:
@@ -124,10 +136,15 @@ class BulkFile:
         self._grow(root, children)
 
     def _grow(self, root: int, children: list[tuple[int, int]]) -> None:
-        """Put interior pages above ``children``, (page, its last row) in order, until one is left: the root."""
-        most = (self._size - INTERIOR_HEADER) // (2 + 4 + 9)
+        """Put interior pages above ``children``, (page, its last row) in order, until one is left: the root.
+
+        Children are shared out evenly: a page above a single one is none to SQLite.
+        """
+        most = (self._size - INTERIOR_HEADER) // CHILD
         while len(children) > most:
-            groups = [children[at : at + most] for at in range(0, len(children), most)]
+            count = -(-len(children) // most)
+            edges = [len(children) * n // count for n in range(count + 1)]
+            groups = [children[begin:end] for begin, end in itertools.pairwise(edges)]
             made = np.stack([_interior(group, self._size) for group in groups])
             children = list(zip(self._append(made), (group[-1][1] for group in groups), strict=True))
         self._write(root, _interior(children, self._size))

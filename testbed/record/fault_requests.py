@@ -5,20 +5,27 @@ stays as the list of what was asked for; the record has what came of it.
 """
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from testbed.record.files import unwritable
 
 FILE = "faults.jsonl"
-KILL, RESTART = "kill", "restart"
+MOST_SECONDS = 1e9
+KILL, RESTART, PAUSE, RESUME = "kill", "restart", "pause", "resume"
+UNDONE_BY = {KILL: RESTART, PAUSE: RESUME}
 
 
-class FaultRequest(msgspec.Struct, frozen=True):
-    """``do`` (kill or restart) to the UE, the ES or the controller called ``name``."""
+class FaultRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``do`` (`KILL`, `RESTART`, `PAUSE` or `RESUME`) to the UE, the ES or the controller called ``name``.
+
+    What kills or pauses is undone ``for_s`` seconds of emulated time later; 0: only if that is asked for.
+    """
 
     do: str
     name: str
+    for_s: Annotated[float, msgspec.Meta(ge=0.0, le=MOST_SECONDS)] = 0.0
 
 
 def ask(run: Path, request: FaultRequest) -> None:

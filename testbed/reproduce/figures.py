@@ -171,6 +171,7 @@ def _cost(results: Results) -> Iterator[StudyFigure]:
     kinds = {
         "cpu": ("cpu_s", 1.0, "CPU time of a training, s"),
         "memory": ("grown_bytes", 1.0 / MB, "memory grown while training, MB"),
+        "peak": ("peak_bytes", 1.0 / MB, "most memory of a training's process, MB"),
         "decision": ("decision_s", 1e3, "time of a cell's decisions, ms"),
     }
     for stem, (column, unit, title) in kinds.items():

@@ -53,7 +53,7 @@ def _clear(world: World, fixed: Fixed, seed: int) -> None:
         ue = item(world.ues, u)
         ue.local_free_ns, ue.radio_free_ns, ue.radio_waiting_ns, ue.sent_ns, ue.stay_ns = 0, 0, 0, 0, 0
         ue.finish, ue.spent_j, ue.arrival, ue.number, ue.present = 0.0, 0.0, 0.0, 0, 0
-        ue.choice, ue.last_choice = 0, NONE
+        ue.choice, ue.last_choice, ue.think_ns = 0, NONE, 0
     for es in range(fixed.edge_servers.shape[0]):
         server = item(world.edge_servers, es)
         server.clock_ns, server.own_cycles, server.forwarded_cycles, server.air_cycles = 0, 0, 0, 0
@@ -230,7 +230,21 @@ def _build(key: int) -> tuple[Any, ...]:
             noting.note(world, fixed, noted)
         return empty
 
-    return reset, step, look, turn, note, step_noting
+    @entry("the twin's repetitions", **OPTIONS)
+    def repeat(worlds: Worlds, fixed: Fixed, given: Any, think_ns: Any) -> int:
+        """Play world 0 to its end by decisions ``given`` (K, N), each of which took ``think_ns`` (K, N).
+
+        Their last rows serve from then on; returns 0 if the world is full, or NONE.
+        """
+        world, until = view(worlds, 0), fixed.system[0].slots
+        while not world.status[0].full and (world.status[0].slot <= until or world.status[0].inside > 0):
+            k = min(world.status[0].slot, think_ns.shape[0] - 1)
+            for u in range(think_ns.shape[1]):
+                item(world.ues, u).think_ns = think_ns[k, u]
+            play(world, fixed, given)
+        return 0 if world.status[0].full and key != -1 else NONE
+
+    return reset, step, look, turn, note, step_noting, repeat
 
 
-reset, step, look, turn, note, step_noting = _build(stamp(*(vars(module) for module in modules())))
+reset, step, look, turn, note, step_noting, repeat = _build(stamp(*(vars(module) for module in modules())))

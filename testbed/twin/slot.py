@@ -62,10 +62,11 @@ def _compare(world: World, fixed: Fixed, task: int, u: int, free_ns: int) -> int
 
 @njit(**INNER)
 def _act(world: World, fixed: Fixed, u: int) -> None:
-    """A UE follows its decision for every undecided task."""
+    """A UE follows its decision for every undecided task, once it has been thought of."""
     w, ue = world.status[0], item(world.ues, u)
     cell = world.cells[item(fixed.ues, u).cell]
-    free = chain(ue.local_free_ns, w.start_ns)
+    ready = w.start_ns + ue.think_ns
+    free = chain(ue.local_free_ns, ready)
     ue.last_choice = ue.choice
     while head(world, ue_list(u, FRESH)) != NONE:
         task = take(world, ue_list(u, FRESH))
@@ -73,15 +74,15 @@ def _act(world: World, fixed: Fixed, u: int) -> None:
         cell.offloaded += ue.choice
         if fixed.system[0].recording:
             outcome = world.outcomes[row_of(world, fixed, task)]
-            outcome.slot, outcome.choice, outcome.ready_ns = w.slot, ue.choice, w.start_ns
+            outcome.slot, outcome.choice, outcome.ready_ns = w.slot, ue.choice, ready
         if fixed.system[0].reward != HOLDING:
             world.local_cost[task] = -1.0
             if ue.choice:
                 free = _compare(world, fixed, task, u, free)
         if ue.choice:
-            post(world, fixed, task, w.start_ns)
+            post(world, fixed, task, ready)
         else:
-            _execute(world, fixed, task, u, w.start_ns)
+            _execute(world, fixed, task, u, ready)
 
 
 @njit(**INNER)

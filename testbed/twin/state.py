@@ -97,6 +97,7 @@ UE = np.dtype(
         ("sent_ns", i8),
         ("stay_ns", i8),
         ("next_ns", i8),
+        ("think_ns", i8),
         ("spent_j", f8),
         ("energy_j", f8),
         ("number", i4),

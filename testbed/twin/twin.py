@@ -117,6 +117,15 @@ class Twin:
         given = self._nothing if decisions is None else self._given(decisions, slots=True)
         return self._play(given, 0, self.system.slots)
 
+    def repeat(self, decisions: NDArray[np.int8], think_ns: NDArray[np.int64]) -> None:
+        """Play the only world to its end by ``decisions`` (K, N), by slot, that took ``think_ns`` (K, N) each.
+
+        A decision that took as long as a slot, or a server that may reject, is beyond it: what happens meanwhile would
+        come too late.
+        """
+        self._must_have_begun()
+        self._check(kernels.repeat(self.state, self.fixed, decisions, think_ns))
+
     def note(self, noted: Noted, world: int = 0) -> None:
         """Note the boundary that ``world`` is at."""
         kernels.note(self.state, self.fixed, world, noted)

@@ -32,7 +32,6 @@ RECORDED_KEYS = (("← →", "a slot back or on, ten with shift"), ("+ −", "fa
 NOT_YET = {
     "cut a link": "links cannot be cut yet",
     "slow a server": "speeds are fixed while a run goes on",
-    "pause a process": "not yet: it would be taken for one that hangs",
 }
 
 

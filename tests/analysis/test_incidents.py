@@ -191,6 +191,29 @@ def test_who_stood_still_while_others_did_not_is_to_blame(events, culprit):
     assert incidents.culprit(events) == culprit
 
 
+def test_a_process_that_stood_still_on_a_busy_host_is_not_to_blame_but_a_silent_one_is():
+    events = [late("es-1", 5), late("ue-1-1", 2), late("ue-1-2", 500)]
+    assert incidents.culprit(events, host_busy=True) == ""
+    events.append(EventRow(0, "ue-1-1", "silent", "", 2.5))
+    assert incidents.culprit(events, host_busy=True) == "ue-1-1 was silent for 2.5 s"
+
+
+def test_who_stands_still_on_request_is_not_silent():
+    run = ran()
+    run.record.events[:] = [
+        EventRow(3 * NS_PER_S, "ue-1-1", "paused", "asked for"),
+        EventRow(4 * NS_PER_S, "ue-1-1", "silent", "no sign of life", 2.5),
+        EventRow(5 * NS_PER_S, "ue-1-1", "resumed", "asked for"),
+        EventRow(6 * NS_PER_S, "es-1", "paused", "asked for"),
+    ]
+    said = [line for line in incidents.told(run) if "stood" in line or "silent" in line]
+    assert said == [
+        "ue-1-1 stood still on request from 3.0 to 5.0 s",
+        "es-1 stood still on request from 6.0 s on",
+    ]
+    assert incidents.culprit(run.record.events) == "es-1 stood still on request from 6.0 s on"
+
+
 def test_a_bad_grade_names_the_silent_process_and_not_the_host():
     run = ran()
     run.meta |= {"backend": "local", "payload": "declared", "burn": 0.0}

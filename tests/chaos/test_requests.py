@@ -2,9 +2,10 @@
 
 import pytest
 
+from testbed.record import reader
 from testbed.record.fault_requests import KILL, RESTART, FaultRequest, ask
 from tests.chaos.support import begin, end, events, left, stop
-from tests.command import document
+from tests.command import call, document
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 
@@ -37,9 +38,39 @@ def test_an_es_is_killed_and_brought_back_and_the_run_replays_as_recorded(tmp_pa
     assert [(source, why) for source, why, _ in events(run, "died")] == [("es-1", "fault")]
     refused = [detail for _, detail, _ in events(run, "refused")]
     assert len(refused) == 4 and "it is down" in refused[0] and "it is up" in refused[1]
-    assert "es-99" in refused[2] and "kill and restart" in refused[3]
+    assert "es-99" in refused[2] and "kill, restart, pause and resume" in refused[3]
     found = document("report", "r", cwd=tmp_path)
     assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == 0
     again = document("replay", "r", "--as-recorded", cwd=tmp_path)
     assert again["tasks"]["generated"] == found["tasks"]["generated"] and again["tasks"]["unaccounted"] == 0
     assert left(run) == []
+
+
+def test_the_verb_pauses_kills_and_says_what_came_of_it(tmp_path):
+    run = tmp_path / "r"
+    process = begin(tmp_path, "--slots", "150")
+    try:
+        assert "ue-1-2 stands still since" in call("fault", "r", "pause", "ue-1-2", "--for", "2s", cwd=tmp_path).stdout
+        told(run, "resumed")
+        refused = call("fault", "r", "resume", "ue-1-2", cwd=tmp_path, code=2).stderr
+        assert "resume ue-1-2: it does not stand still" in refused
+        said = call("fault", "r", "kill", "es-1", "--for", "3 s", cwd=tmp_path).stdout
+        assert "es-1 is dead since" in said and "restart after 3 s" in said
+        told(run, "restarted")
+        assert "nothing of that name" in call("fault", "r", "pause", "es-9", cwd=tmp_path, code=2).stderr
+        call("fault", "r", "pause", "controller", cwd=tmp_path)
+        end(process, 0)  # nobody has to be resumed for a run to end
+    finally:
+        stop(process)
+    ((died, back),) = [(died, back) for died, back in absences(run, "es-1")]
+    assert back - died >= 2_900_000_000
+    found = document("report", "r", cwd=tmp_path)
+    assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == 0
+    still = [line for line in found["warnings"] if "stood still on request" in line]
+    assert len(still) == 2 and not any("silent" in line for line in found["warnings"])
+    assert left(run) == []
+
+
+def absences(run, name):
+    """The deaths and returns of a core, as the record has them."""
+    return reader.read_run(run).absences[name]

@@ -235,9 +235,12 @@ def test_the_clock_ticks_by_itself_and_a_reader_that_went_away_ends_nothing_but_
         assert stream.written.wait(PATIENCE_S)
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("init", "clean", "compose", "demo", "learn")])
+QUICK = ("init", "clean", "compose", "demo", "fault", "learn")
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in QUICK])
 def test_every_verb_that_can_take_long_says_how_far_it_is_in_the_one_way(verb):
-    """`init`, `compose` and `learn` write a file, `clean` prints a line for each run that it removes, `demo` gives
-    other commands."""
+    """`init`, `compose`, `fault` and `learn` write a file, `clean` prints a line for each run that it removes, `demo`
+    gives other commands."""
     source = inspect.getsource(command(verb))
     assert re.search(r"\bProgressDisplay\(|\bcommon\.(carry_out|summarized)\(", source)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.command import environment
+from tests.command import PATIENCE_S, environment
 
 TRAIN = ("train", "smoke", "--updates", "3", "--slots", "10", "--option", "worlds=2")
 
@@ -14,7 +14,7 @@ def trained(folder, algorithm, fill):
     """The checkpoint of a training whose fresh memory is filled with byte ``fill``."""
     command = [sys.executable, "-m", "testbed", *TRAIN, "--algorithm", algorithm, "--out", str(folder), "--json"]
     filled = environment() | {"MALLOC_PERTURB_": str(fill), "PYTHONHASHSEED": str(fill)}
-    subprocess.run(command, cwd=folder.parent, env=filled, check=True, capture_output=True, timeout=110)
+    subprocess.run(command, cwd=folder.parent, env=filled, check=True, capture_output=True, timeout=PATIENCE_S)
     return (folder / f"{algorithm}.npz").read_bytes()
 
 

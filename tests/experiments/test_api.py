@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import testbed
-from tests.command import ROOT, document, environment
+from tests.command import PATIENCE_S, ROOT, document, environment
 
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -30,7 +30,7 @@ def test_what_the_page_shows_runs_as_it_stands(page, here):
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

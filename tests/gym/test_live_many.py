@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from testbed.model.errors import LostError
+from tests.command import PATIENCE_S
 from tests.gym.live import alive, made, step_for_ever
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
@@ -70,7 +71,7 @@ def test_an_interrupt_of_two_in_processes_of_their_own_leaves_no_folder(tmp_path
     assert len(list(scratch.glob("testbed-*"))) == 2
     mine = group(process.pid)
     os.killpg(process.pid, signal.SIGINT)
-    process.wait(timeout=60)
+    process.wait(timeout=PATIENCE_S)
     limit = time.monotonic() + 30
     while (list(scratch.glob("testbed-*")) or alive(mine)) and time.monotonic() < limit:
         time.sleep(0.05)

@@ -12,6 +12,7 @@ from testbed.hosts.channel import Channel
 from testbed.hosts.clock_offset import ENOUGH
 from testbed.hosts.fleet import LOST, FleetSupervisor
 from testbed.hosts.lines import (
+    FreezeRole,
     HostReady,
     HostRun,
     HostServes,
@@ -24,6 +25,7 @@ from testbed.hosts.lines import (
     RoleDied,
     RoleStarted,
     StartRole,
+    ThawRole,
     encode_line,
 )
 from testbed.live.supervisor import Child
@@ -98,8 +100,10 @@ def test_an_agent_is_told_its_own_keys_and_starts_what_waited_for_it(made):
     agent.say(RoleStarted("es-1", 0, 12))
     supervisor.wait(agent.end.fileno(), 0)
     assert supervisor.table() == {"es-1": Child(name="es-1", role="edge_server", pid=12)}
+    supervisor.freeze("es-1")
+    supervisor.thaw("es-1")
     supervisor.kill("es-1")
-    assert agent.asked() == [KillRole("es-1")]
+    assert agent.asked() == [FreezeRole("es-1"), ThawRole("es-1"), KillRole("es-1")]
     agent.say(RoleDied("es-1", 0, crashed=True, log=("one", "two")))
     assert supervisor.dead() == ["es-1"] and supervisor.crashed("es-1")
     assert supervisor.log_tail("es-1") == ["two"] and "es-1.log" in supervisor.log_place("es-1")

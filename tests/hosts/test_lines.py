@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from testbed.hosts.lines import (
     AskLog,
+    FreezeRole,
     HostReady,
     HostRun,
     HostServes,
@@ -24,6 +25,7 @@ from testbed.hosts.lines import (
     RoleDied,
     RoleStarted,
     StartRole,
+    ThawRole,
     encode_line,
 )
 
@@ -31,6 +33,8 @@ REQUESTS: list[Request] = [
     HostRun("00ff", b"\x00\xff", {"es-1": "k"}),
     StartRole("ue_agent", "ue-1-1", 2),
     KillRole("es-1"),
+    FreezeRole("es-1"),
+    ThawRole("es-1"),
     LookAt("es-1"),
     AskLog("es-1"),
     Probe(7),

@@ -15,6 +15,7 @@ class FakeSupervisor:
         self.children, self.started, self.ended, self.idle = {}, [], [], set()
         self.words, self.with_traceback, self.lost, self.closed = {}, set(), False, False
         self.back, self.ahead, self.readings = [], {}, ()
+        self.frozen = []
         self._player, self._players, self._stillborn = player, {}, stillborn
         for name in names:
             self.start("", name)
@@ -41,6 +42,12 @@ class FakeSupervisor:
         self.ended.append(name)
         if name in self._players:
             self._players.pop(name).close()
+
+    def freeze(self, name):
+        self.frozen.append(name)
+
+    def thaw(self, name):
+        self.frozen.remove(name)
 
     def works(self, name):
         return name not in self.idle

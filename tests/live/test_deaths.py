@@ -8,14 +8,25 @@ import pytest
 
 from testbed.live import faults as module
 from testbed.live.backoff import Backoff
-from testbed.live.faults import MARGIN_WALL_NS, Faults
+from testbed.live.faults import FAULT_IDLE_MS, MARGIN_WALL_NS, Faults
 from testbed.model import ledger
 from testbed.model.delay import NS_PER_S
 from testbed.model.learning import LEARNER, LearningPlan
 from testbed.model.system import Fault
 from testbed.protocol.messages import Down, Start, Up
 from testbed.protocol.placement import Processes
-from testbed.protocol.rows import DEAD_ALREADY, DIED, GIVEN_UP, PLANNED, RESTARTED, EventRow
+from testbed.protocol.rows import (
+    DEAD_ALREADY,
+    DIED,
+    GIVEN_UP,
+    PAUSED,
+    PLANNED,
+    REQUEST_REFUSED,
+    RESTARTED,
+    RESUMED,
+    EventRow,
+)
+from testbed.record.fault_requests import KILL, PAUSE, RESUME, FaultRequest, ask
 from testbed.record.reader import absences_of
 from tests.live.fake_supervisor import FakeSupervisor
 from tests.support import plan, system, task_of
@@ -24,8 +35,8 @@ from tests.support import plan, system, task_of
 class Launcher:
     """What `Faults` needs of a launcher; ``at`` sets the emulated instant, one second of wall time a second."""
 
-    def __init__(self, *faults, names=("controller", "es-1", "ue-1-1", "ue-1-2")):
-        self.plan, self.run_dir = plan(system(), (), faults=faults), Path("no such run")
+    def __init__(self, *faults, names=("controller", "es-1", "ue-1-1", "ue-1-2"), run_dir=Path("no such run")):
+        self.plan, self.run_dir = plan(system(), (), faults=faults), run_dir
         self.now_ns, self.rows = 0, list[EventRow]()
         self.clock: Any = SimpleNamespace(now_ns=lambda: self.now_ns, speed=1.0, epoch_ns=0)
         self.processes: Processes = {name: ("", (name,)) for name in names}
@@ -66,6 +77,49 @@ def test_a_planned_death_is_recorded_when_it_was_carried_out_with_the_plan_besid
     assert launcher.events(PLANNED) == [(6.0, "es-1", "kill", 2.0)]
     assert launcher.faults.absences == {"es-1": [(8 * NS_PER_S, -1)]} == absences_of(launcher.rows)
     assert {body for _, body in launcher.told} == {Down("es-1", 8 * NS_PER_S, 0)}
+
+
+def test_a_process_stands_still_for_as_long_as_was_asked_and_goes_on(tmp_path):
+    launcher = Launcher(run_dir=tmp_path)
+    ask(tmp_path, FaultRequest(PAUSE, "ue-1-1", 2.0))
+    ask(tmp_path, FaultRequest(PAUSE, "es-1"))
+    launcher.at(3)
+    assert launcher.supervisor.frozen == ["ue-1-1", "es-1"] and launcher.faults.milliseconds() <= FAULT_IDLE_MS
+    launcher.at(4.9)
+    assert launcher.supervisor.frozen == ["ue-1-1", "es-1"]
+    launcher.at(5.1)
+    assert launcher.supervisor.frozen == ["es-1"]
+    ask(tmp_path, FaultRequest(RESUME, "es-1"))
+    ask(tmp_path, FaultRequest(RESUME, "ue-1-1"))
+    launcher.at(6)
+    assert launcher.supervisor.frozen == []
+    assert [row[:2] for row in launcher.events(PAUSED)] == [(3.0, "ue-1-1"), (3.0, "es-1")]
+    assert [row[:2] for row in launcher.events(RESUMED)] == [(5.1, "ue-1-1"), (6.0, "es-1")]
+    assert [detail for _, _, detail, _ in launcher.events(REQUEST_REFUSED)] == [
+        "resume ue-1-1: it does not stand still"
+    ]
+
+
+def test_who_dies_standing_still_is_not_woken_and_whoever_stands_still_at_the_end_is(tmp_path):
+    launcher = Launcher(run_dir=tmp_path)
+    for name in ("es-1", "ue-1-1"):
+        ask(tmp_path, FaultRequest(PAUSE, name))
+    launcher.at(1)
+    ask(tmp_path, FaultRequest(KILL, "es-1"))
+    launcher.at(2)
+    launcher.faults.end_pauses()
+    assert launcher.supervisor.frozen == ["es-1"]  # dead, and nobody's any more
+    assert [row[:2] for row in launcher.events(RESUMED)] == [(2.0, "ue-1-1")]
+
+
+def test_who_is_killed_for_a_time_returns_after_it(tmp_path):
+    launcher = Launcher(run_dir=tmp_path)
+    ask(tmp_path, FaultRequest(KILL, "es-1", 3.0))
+    launcher.at(2)
+    launcher.at(2.5)
+    assert launcher.events(DIED) == [(2.0, "es-1", "fault", 0)] and launcher.events(PLANNED) == []
+    assert launcher.faults.absences == {"es-1": [(2 * NS_PER_S, 5 * NS_PER_S)]} == absences_of(launcher.rows)
+    assert launcher.events(RESTARTED) == [(5.0, "es-1", "fault", 1)]
 
 
 def test_tasks_of_a_ue_that_is_killed_late_were_generated():

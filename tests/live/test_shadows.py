@@ -10,7 +10,7 @@ import pytest
 
 from testbed.model.errors import UsageError
 from testbed.policy import loading, own
-from tests.command import ROOT, call, document
+from tests.command import PATIENCE_S, ROOT, call, document
 
 SHADOWS = (
     "argparse",
@@ -57,7 +57,7 @@ def module(folder, *args):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=PATIENCE_S,
     )
 
 
@@ -83,7 +83,7 @@ def test_python_m_does_not_search_the_working_directory_for_what_is_installed(tm
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from testbed.node import limits
-from tests.command import ROOT
+from tests.command import PATIENCE_S, ROOT
 
 V2 = "30 20 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
 V1 = """31 30 0:29 {inside} /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct
@@ -87,7 +87,7 @@ def test_no_quota_is_no_limit(host):
 def in_a_process(code, before):
     """What ``code`` prints in a process that did ``before`` first, so that this one keeps its limits."""
     text = f"import os, resource\n{before}\nfrom testbed.node import limits\n{code}"
-    done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

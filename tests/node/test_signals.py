@@ -51,6 +51,13 @@ def test_tests_do_not_depend_on_what_their_caller_ignores():
     test = f"{file}::test_a_hang_up_stops_what_is_going_on_unless_it_is_ignored_as_under_nohup"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]
     done = subprocess.run(
-        command, cwd=ROOT, env=os.environ, preexec_fn=inherit, capture_output=True, text=True, timeout=100, check=False
+        command,
+        cwd=ROOT,
+        env=os.environ,
+        preexec_fn=inherit,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

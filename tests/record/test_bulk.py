@@ -73,6 +73,17 @@ def test_a_table_of_any_size_is_sound_and_its_tasks_are_found_by_name(tmp_path, 
     assert record.meta["policy"] == "lc"
 
 
+def test_a_tree_that_has_just_grown_is_sound(tmp_path, monkeypatch):
+    """With room for three children a page, every shape of a tree occurs, those too in which one child would be left."""
+    monkeypatch.setattr(bulk, "CHILD", 4096 // 4)
+    for leaves in range(1, 30):
+        count = 20 * leaves
+        file = tmp_path / f"{leaves}.db"
+        bulk.write(file, META, [tasks(count)], [])
+        with sound(file) as db:
+            assert db.execute("SELECT count(*), max(rowid) FROM tasks").fetchone() == (count, count)
+
+
 def test_a_deep_tree_keeps_the_order_of_its_rows(tmp_path):
     count = 100_000
     ue = Labels(["ue-1-1"], np.broadcast_to(np.int32(0), count))

@@ -12,7 +12,7 @@ from testbed.cli.console import warn
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.printable import printable
 from testbed.record.files import replacing
-from tests.command import call, environment
+from tests.command import PATIENCE_S, call, environment
 
 RUN = ("run", "smoke", "--backend", "sim", "--slots", "5", "--out", "r")
 
@@ -120,5 +120,7 @@ def test_a_name_that_is_no_text_is_no_bug(tmp_path):
     name = os.fsdecode(b"s\xff")
     (tmp_path / f"{name}.yaml").write_text("slots: 3\n")
     command = [sys.executable, "-m", "testbed", *RUN[:1], f"{name}.yaml", *RUN[2:4], "--out", name]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, timeout=PATIENCE_S, check=False
+    )
     assert done.returncode == 0 and b"s\\xff: " in done.stdout, done.stderr

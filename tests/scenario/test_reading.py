@@ -11,7 +11,7 @@ import pytest
 from testbed.model.errors import ScenarioError
 from testbed.scenario.reading import is_stream, read_text
 from testbed.scenario.tables import Table
-from tests.command import environment
+from tests.command import PATIENCE_S, environment
 
 SCENARIO = "slots: 3\ncells: [{es: {cpu: 2 GHz}, ues: 1}]\n"
 TASKS = "time_s,ue,input_bits,cycles,deadline_s\n0,ue-1-1,8000,1000000,2\n1,ue-1-1,8000,1000000,2\n"
@@ -23,7 +23,13 @@ def shell(line, cwd, said=""):
     """``testbed LINE`` in bash, with process substitution; ``said`` is its standard input, a pipe."""
     command = f"exec {sys.executable} -m testbed {line}"
     done = subprocess.run(
-        ["bash", "-c", command], cwd=cwd, env=environment(), capture_output=True, text=True, timeout=90, input=said
+        ["bash", "-c", command],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        input=said,
     )
     assert "Traceback" not in done.stderr and done.returncode == 0, done.stderr
     return done.stdout

@@ -41,7 +41,7 @@ class Terminal:
 
     def _tmux(self, *args: str) -> str:
         return subprocess.run(
-            ["tmux", "-L", self._socket, *args], check=True, capture_output=True, text=True, timeout=60
+            ["tmux", "-L", self._socket, *args], check=True, capture_output=True, text=True, timeout=PATIENCE_S
         ).stdout
 
     @property

@@ -87,7 +87,7 @@ def test_a_browser_gets_the_screen_from_this_host_alone(tmp_path):
     finally:
         server.send_signal(signal.SIGINT)
         try:
-            server.communicate(timeout=60)
+            server.communicate(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
             server.kill()
             server.communicate()
@@ -101,10 +101,10 @@ async def looking_when(address, happens):
     """Open the screen as a browser does, and look at it when something ``happens``."""
     aiohttp = pytest.importorskip("aiohttp")
     async with aiohttp.ClientSession() as session, session.ws_connect(address) as connection:
-        while b"overhead" not in (await connection.receive(timeout=60)).data:
+        while b"overhead" not in (await connection.receive(timeout=PATIENCE_S)).data:
             pass
         happens()
-        while (await connection.receive(timeout=60)).type == aiohttp.WSMsgType.BINARY:
+        while (await connection.receive(timeout=PATIENCE_S)).type == aiohttp.WSMsgType.BINARY:
             pass
 
 

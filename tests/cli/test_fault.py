@@ -1,0 +1,35 @@
+"""What `testbed fault` refuses before it asks anybody; what it does to a run is in tests/chaos/test_requests.py."""
+
+import contextlib
+
+import pytest
+
+from testbed.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a run of a virtual clock."""
+    found = tmp_path_factory.mktemp("runs")
+    assert main(["run", "smoke", "--backend", "sim", "--slots", "4", "--out", str(found / "r")]) == 0
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("kill", "es-1"), "r has no processes: it was played by a virtual clock"),
+        (("restart", "es-1", "--for", "2s"), "--for is for kill and pause"),
+        (("pause", "es-1", "--for", "soon"), "--for soon"),
+        (("pause", "es-1", "--for", "0s"), "write a time, like --for 2s"),
+        (("pause", "es-1", "--for", "-2s"), "write a time, like --for 2s"),
+        (("pause", "es-1", "--for", "1e30s"), "--for 1e30s"),
+        (("tickle", "es-1"), "invalid choice"),
+    ],
+)
+def test_what_cannot_be_broken_is_refused(folder, words, said, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    with contextlib.suppress(SystemExit):  # the parser ends by itself what it does not understand
+        assert main(["fault", "r", *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not (folder / "r" / "faults.jsonl").exists()
