@@ -41,9 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         completion.complete()
     if argv is None:
-        os.environ.setdefault(
-            "PYTHONSAFEPATH", "1"
-        )  # or Python's own helpers import what lies in the working directory
+        # or Python's own helper processes import what lies in the working directory
+        os.environ.setdefault("PYTHONSAFEPATH", "1")
     given = list(sys.argv[1:] if argv is None else argv)
     _open_missing_streams()
     _guard_files()

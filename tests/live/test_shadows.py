@@ -132,3 +132,38 @@ def test_a_record_cannot_start_code(tmp_path):
     assert executed(tmp_path) == []
     call("replay", "r", "--policy", "near:decide", "--on", "sim", "--out", "c", cwd=tmp_path)
     assert executed(tmp_path) == ["executed-near"]
+
+
+SCRIPT = """
+import sys
+sys.path.append({root!r})
+from testbed.cli.main import main
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("compare", "smoke", "--policies", "lc,greedy", "--seeds", "2", "--workers", "2", "--json"),
+        ("train", "smoke", "--workers", "2", "--updates", "4", "--slots", "20", "--out", "c", "--json"),
+    ],
+    ids=["compare", "train"],
+)
+def test_helpers_of_the_installed_command_execute_nothing_of_the_working_directory(folder, tmp_path_factory, words):
+    """The command is a script that lies elsewhere, started without -P; Python puts the folder first for its helpers."""
+    script = tmp_path_factory.mktemp("bin") / "testbed"
+    script.write_text(SCRIPT.format(root=str(ROOT)))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(
+        [sys.executable, str(script), *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0 and json.loads(done.stdout), done.stderr
+    assert executed(folder) == []
