@@ -1,4 +1,4 @@
-"""What `.ci/run` makes of tests of containers: a failure fails, what could not run is said and does not."""
+"""What `.ci/run` makes of tests of containers: what failed or could not run is said, and does not fail the rest."""
 
 import os
 import shutil
@@ -18,18 +18,18 @@ SKIPPED = "SKIPPED [4] tests/containers/conftest.py:38: no container engine runs
 
 
 @pytest.mark.parametrize(
-    ("containers", "code", "said"),
+    ("containers", "said"),
     [
-        ("echo '=== 4 passed in 9.00s ==='", 0, "4 passed in 9.00s"),
-        (f"echo '{SKIPPED}'; echo '=== 4 skipped in 1.00s ==='", 0, "none can be fetched: no network"),
-        ("echo 'FAILED tests/x.py::test_y'; echo '=== 1 failed, 3 passed in 9.00s ==='; exit 2", 2, "1 failed"),
-        ("exit 2", 2, "no test ran"),
-        ("exec sleep 600", 0, "before they were through"),
-        ("echo 'FAILED tests/x.py::test_y'; exec sleep 600", 124, "before they were through"),
+        ("echo '=== 4 passed in 9.00s ==='", "4 passed in 9.00s"),
+        (f"echo '{SKIPPED}'; echo '=== 4 skipped in 1.00s ==='", "none can be fetched: no network"),
+        ("echo '=== 1 failed, 3 passed in 9.00s ==='; exit 2", "1 failed, 3 passed in 9.00s (FAILED, exit 2"),
+        ("exit 2", "no test ran (FAILED, exit 2"),
+        ("exec sleep 600", "before they were through"),
+        ("sleep 20 & exit 0", "no test ran"),
     ],
-    ids=["passed", "no engine", "failed", "broke", "took too long", "failed and took too long"],
+    ids=["passed", "no engine", "failed", "broke", "took too long", "left something running"],
 )
-def test_tests_of_containers_fail_a_submission_only_by_failing(tmp_path, containers, code, said):
+def test_what_came_of_the_tests_of_containers_is_in_the_last_lines(tmp_path, containers, said):
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
     (tmp_path / "bin").mkdir()
@@ -40,7 +40,7 @@ def test_tests_of_containers_fail_a_submission_only_by_failing(tmp_path, contain
     done = subprocess.run(
         ["bash", tmp_path / ".ci" / "run"], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
-    assert done.returncode == code, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     [line] = [line for line in done.stdout.splitlines() if line.startswith(".ci/run: make test-containers")]
     assert said in line
-    assert done.stdout.splitlines()[-1].startswith(f".ci/run: {'passed' if code == 0 else 'FAILED'}")
+    assert done.stdout.splitlines()[-1].startswith(".ci/run: passed")
