@@ -17,7 +17,9 @@ def count(number: int, one: str, many: str = "") -> str:
 
 def workload_told(tasks: int, slots: int, ues: int) -> str:
     """What a workload holds, in a line."""
-    return f"{count(tasks, 'task')} in {count(slots, 'slot')} for {count(ues, 'UE')}"
+    parts = ((tasks, "task"), (slots, "slot"), (ues, "UE"))
+    whole, length, users = (f"{number} {one if number == 1 else one + 's'}" for number, one in parts)
+    return f"{whole} in {length} for {users}"
 
 
 def seconds(ns: int) -> str:

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,16 +38,15 @@ def refused(tmp_path, *arguments, code=ENGINE_FAILED, **options):
     return call("run", "smoke", *LITTLE, "--backend", "compose", *arguments, cwd=tmp_path, code=code, **options).stderr
 
 
-def test_a_user_without_rights(tmp_path):
-    os.chmod(tmp_path, 0o777)
-    for folder in tmp_path.parents[:3]:
-        os.chmod(folder, 0o755)
+def test_a_user_without_rights():
     other: dict[str, Any] = {"user": OWNER, "group": OWNER, "extra_groups": []}
-    try:
-        subprocess.run([sys.executable, "-c", "import msgspec"], check=True, cwd=tmp_path, **other)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("another user cannot run this checkout")
-    said = refused(tmp_path, **other)
+    with tempfile.TemporaryDirectory(prefix="testbed-") as folder:
+        os.chmod(folder, 0o777)
+        try:
+            subprocess.run([sys.executable, "-c", "import msgspec"], check=True, cwd=folder, **other)
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("another user cannot run this checkout")
+        said = refused(Path(folder), **other)
     assert "may not use the container engine" in said and "usermod" in said
 
 

@@ -97,8 +97,10 @@ def unwritable_folder():
     """A folder whose files can be read by a user who may write nothing there, and that user's rights."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        yield folder
-        os.seteuid(0) if os.getuid() == 0 else folder.chmod(0o700)
+        try:
+            yield folder
+        finally:
+            os.seteuid(0) if os.getuid() == 0 else folder.chmod(0o700)
 
 
 def give_up_rights(folder):
