@@ -80,13 +80,6 @@ class EventQueue:
             self._due_wall_ns = self._found_due_wall_ns() if self._heap else NEVER
         return self._due_wall_ns
 
-    def wake_wall_ns(self, wall_ns: int) -> int:
-        """When to look at the next event again, seen from ``wall_ns``: what it waits for is asked at its instant."""
-        if not self._heap or self._heap[0][5].name not in self._lookahead:
-            return self.due_wall_ns()
-        ideal = self._clock.wall_ns(self._heap[0][0])
-        return ideal if ideal > wall_ns else self.due_wall_ns()
-
     def _found_due_wall_ns(self) -> int:
         """See `due_wall_ns`; never before the event's ideal instant."""
         at, _, _, _, _, core, event = self._heap[0]

@@ -42,7 +42,6 @@ class Host:
         self._cells = {ue.name: ue.cell for ue in system.ues}
         self._last_ask: dict[int, int] = {}
         self._asked_wall: dict[tuple[str, int], int] = {}
-        self._notices: list[Send] = []
         self._timer = Timer()
         self._spinner = Spinner(0 if role.ordered else emulation.spin_ns)
         self.work = Work(clock, emulation.burn if role.executes else 0.0, self._after)
@@ -185,9 +184,8 @@ class Host:
     def _act(self, core: Core, actions: list[Action], released: int = 0) -> None:
         """Carry out ``actions``; a task that they end has ended at wall instant ``released``, or now."""
         self._events.changed()
-        if self.role.notices is not None:
-            self._put_off(core, self.role.notices(actions))
-        for action in actions:
+        notices = self.role.notices(actions) if self.role.notices is not None else []
+        for action in (*actions, *notices):
             match action:
                 case Send():
                     self._send(core, action)
@@ -201,19 +199,6 @@ class Host:
                     self._execute(core, action)
                 case Alarm(after, event):
                     self._after(time.monotonic_ns() + after, partial(self._ring, core, event))
-
-    def _put_off(self, core: Core, notices: list[Send]) -> None:
-        """Send ``notices`` once all UEs had their turn in this slot: what wakes ESs before that delays UEs' answers."""
-        if not self._notices and notices:
-            ues = len(self.system.ues)
-            delay_ns = self.role.turn_ns(ues, ues, int(self.system.slot_ns / self.clock.speed))
-            self._after(time.monotonic_ns() + delay_ns, partial(self._notify, core))
-        self._notices += notices
-
-    def _notify(self, core: Core) -> None:
-        notices, self._notices = self._notices, []
-        for notice in notices:
-            self._send(core, notice)
 
     def _finish(self, core: Core, finish: Finish, wall_ns: int) -> None:
         """Record a task that was finished at wall instant ``wall_ns``, and tell of it."""
@@ -257,11 +242,10 @@ class Host:
         self.work.begin(execute, None if send is None else lambda: self._send(core, send))
 
     def _wait(self) -> None:
-        now, spin = time.monotonic_ns(), self._spinner.length_ns()
-        due = self._events.wake_wall_ns(now)
+        due, spin = self._events.due_wall_ns(), self._spinner.length_ns()
         if self._timers and self._timers[0][0] < due:
             due, spin = self._timers[0][0], 0
-        if due - spin > now:
+        if due - spin > time.monotonic_ns():
             self._timer.arm(due - spin)
             for fd, _ in self._epoll.poll(None if self.mailbox.drained else 0):
                 if fd == self._timer.fd:

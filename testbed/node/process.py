@@ -26,12 +26,11 @@ from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.actions import Core
 from testbed.protocol.messages import Heartbeat, Orders, Ready, Rows, Start, Stop
 from testbed.protocol.place import Place
-from testbed.protocol.rows import Row, UeSlotRow
+from testbed.protocol.rows import Row
 
 FLUSH_NS = 100_000_000
 FLUSH_TURNS = 25
 FLUSH_ROWS = 400
-PATIENT_TURNS = 5  # turns that the rows of a UE's queue may wait for others to go with: a message wakes the launcher
 
 
 class Making(msgspec.Struct, frozen=True):
@@ -66,7 +65,6 @@ class Process:
         self._pieces = Pieces()
         self._prepare: Prepare = lambda _: None
         self._rows: list[Row] = []
-        self._pressing, self._turns = False, 0
         self._lived = False
 
     def run(self, make: Make, role_of: RoleOf, prepare: Prepare | None = None) -> None:
@@ -167,24 +165,18 @@ class Process:
 
     def _emit(self, row: Row) -> None:
         self._rows.append(row)
-        self._pressing = self._pressing or not isinstance(row, UeSlotRow)
         if len(self._rows) >= FLUSH_ROWS:
             self._flush()
 
     def _report_of(self, host: Host) -> None:
-        slips = host.lateness.new_slips(self.name, host.clock.now_ns())
-        self._turns += bool(self._rows)
-        self._rows += slips
-        if self._pressing or slips or self._turns >= PATIENT_TURNS:
-            self._flush()
-        self._session.tick()
+        self._rows += host.lateness.new_slips(self.name, host.clock.now_ns())
+        self._report()
 
     def _report(self) -> None:
         self._flush()
         self._session.tick()
 
     def _flush(self) -> None:
-        self._pressing, self._turns = False, 0
         while self._rows:
             batch, self._rows = tuple(self._rows[:FLUSH_ROWS]), self._rows[FLUSH_ROWS:]
             self.mailbox.send(envelope(self.name, self._incarnation, LAUNCHER, Rows(batch)))

@@ -15,7 +15,7 @@ from testbed.node.host import Host
 from testbed.node.work import Work
 from testbed.policy.loading import load
 from testbed.protocol.actions import Alarm, Execute, Send
-from testbed.protocol.messages import Decision, Heartbeat, Kept, Stop
+from testbed.protocol.messages import Heartbeat, Stop
 from testbed.protocol.rows import EventRow, Row, TaskRow
 from testbed.sim.simulation import simulate
 from tests.node.fake_wall import Net, world
@@ -69,27 +69,6 @@ def test_a_run_on_a_wall_clock_is_the_simulated_one_to_the_nanosecond(world, pol
     for row in simulate(made, None, recorded_answers(last.values())).tasks:
         assert ideal(last[row.ue, row.number]) == ideal(row)
     assert all(host.lateness.slips.total() == 0 and host.mailbox.dropped == 0 for host in hosts)
-
-
-def test_what_wakes_an_es_leaves_the_controller_after_all_answers_of_its_slot(world):
-    system, tasks = region(slots=4)
-    made = msgspec.structs.replace(plan(system, tasks, "lc"), emulation=QUIET)
-    net, sent = Net(world.wall), list[tuple[int, object]]()
-    hosts, _, clock = fleet(world, made, net)
-    post = hosts[0].mailbox.post
-
-    def noted(envelope):
-        sent.append((world.wall.now_ns, envelope.body))
-        post(envelope)
-
-    hosts[0].mailbox.post = noted
-    world.play(hosts, clock.wall_ns(2 * system.end_ns))
-    told = {task.ue for task in tasks}
-    assert told and {ue for _, body in sent if isinstance(body, Kept) for ue in body.ues} == told
-    for at, body in sent:
-        if isinstance(body, Kept):
-            answers = [when for when, one in sent if isinstance(one, Decision) and one.asked_ns == body.at_ns]
-            assert answers and max(answers) < at
 
 
 class Executor:

@@ -11,11 +11,11 @@ from testbed.model.task import Phase
 from testbed.node import process
 from testbed.node.assignment import Assignment, pieces
 from testbed.node.credentials import PLACES
-from testbed.node.process import FLUSH_NS, PATIENT_TURNS, Process, enter
+from testbed.node.process import Process, enter
 from testbed.protocol.actions import Send
 from testbed.protocol.messages import Heartbeat, Hello, Ready, Rows, Start, Stop
 from testbed.protocol.place import Place
-from testbed.protocol.rows import EventRow, TaskRow, UeSlotRow
+from testbed.protocol.rows import EventRow, TaskRow
 from tests.node.fake_wall import Net, world
 from tests.protocol.honest import wrapped
 from tests.support import MS, plan, region
@@ -88,31 +88,6 @@ def test_a_process_reports_plays_from_its_epoch_and_leaves(world, net):
     assert all(row.finished_ns >= 0 and row.fallback for row in tasks.values())  # nobody answered: local, in the end
     assert {row.kind for row in rows if isinstance(row, EventRow)} >= {"slipped", "burn", "lateness"}
     assert world.wall.now_ns == epoch + 30 * NS_PER_S
-
-
-def test_rows_of_a_queue_wait_for_others_but_not_for_long(world, net):
-    begin = world.wall.now_ns
-    epoch = begin + 500 * MS
-    order(world, net, begin + 50 * MS)
-    told(world, net, begin + 100 * MS, Start(epoch_monotonic_ns=epoch, speed=40.0))
-    told(world, net, epoch + NS_PER_S, Stop(0, "the run is over"))
-    sent = list[tuple[int, Rows]]()
-    carry = net.carry
-
-    def noted(envelope):
-        if isinstance(envelope.body, Rows):
-            sent.append((world.wall.now_ns, envelope.body))
-        carry(envelope)
-
-    net.carry = noted
-    Process(NAME, "ue_agent", 0).run(make, role_of)
-    last = epoch
-    for at, body in sent:
-        if all(isinstance(row, UeSlotRow) for row in body.rows):
-            assert at - last > (PATIENT_TURNS - 1) * FLUSH_NS
-        last = at
-    queues = [row.slot for _, body in sent for row in body.rows if isinstance(row, UeSlotRow)]
-    assert queues and queues == sorted(queues)
 
 
 def test_a_process_that_plays_again_sends_the_stop_back_and_waits(world, net):
