@@ -8,17 +8,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.command import call  # noqa: E402
+from tests.command import call, document  # noqa: E402
 from tests.containers import engine  # noqa: E402
 
-SLOTS, SHOWN = "100", ("tasks", "delay", "fidelity")
+SLOTS, SHOWN, SPEEDS = "100", ("tasks", "delay", "fidelity"), ("1", "5")
 
 
 @contextmanager
@@ -60,6 +61,25 @@ def main(slots: str) -> None:
         for line in call("report", "runs/bench", cwd=folder).stdout.splitlines():
             if line.startswith(SHOWN):
                 print(line)
+        compare(folder, slots)
+
+
+def compare(folder: Path, slots: str) -> None:
+    """The mean delay of the same tasks in containers and on this host, at two speeds, beside the simulation's."""
+    ideal = delay(document("run", "region", "--slots", slots, "--backend", "sim", cwd=folder))[0]
+    for speed in SPEEDS:
+        for backend in ("compose", "testbed"):
+            words = ("run", "region", "--slots", slots, "--speed", speed, "--backend", backend)
+            mean, grade = delay(document(*words, cwd=folder))
+            print(
+                f"speed {speed}, {backend:8} mean delay {mean:.4f} s ({mean / ideal - 1.0:+.2%}), grade {grade}",
+                flush=True,
+            )
+
+
+def delay(found: Mapping[str, Any]) -> tuple[float, str]:
+    """Mean delay in s, and the grade."""
+    return float(found["delay_s"]["mean"]), str(found["fidelity"]["grade"])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Compile everything that is ever compiled, so that nobody waits for it later: ``python -m testbed.cli.compiling``."""
 
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 
@@ -8,10 +10,12 @@ from controller.learn.collect import Actor
 from controller.learn.evaluate import evaluate
 from testbed.hindsight import evaluator
 from testbed.hindsight.search import SEARCH_BATCH
+from testbed.policy import loading
 from testbed.policy.network import initial
+from testbed.record import bulk
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
-from testbed.twin import build
+from testbed.twin import build, run
 from testbed.twin.twin import Twin
 
 CHANGES = ("slots=3",)
@@ -28,8 +32,16 @@ def everything() -> None:
     twin.observe()
     twin.turn(np.zeros((1, len(system.ues)), np.int8))
     twin.advance(1)
+    workload = inputs.generate(resolved.scenario, system)
+    played = Twin(system, build.table(system, workload), recording=True)
+    played.reset(1)
+    shape = (system.slots + 1, len(system.ues))
+    played.repeat(np.zeros(shape, np.int8), np.zeros(shape, np.int64))
     evaluate(system, finite, double=True, params=initial(1), actor=Actor(), seeds=[1])
-    case = evaluator.of_scenario(resolved, inputs.generate(resolved.scenario, system), [COMPILED_POLICY])
+    plan = resolved.plan(workload, COMPILED_POLICY, second_offload=True, live=False)
+    with tempfile.TemporaryDirectory(prefix="testbed-") as folder:
+        bulk.write(Path(folder) / "run.db", {}, [run.run(plan, loading.load(COMPILED_POLICY)[0]).tasks], [])
+    case = evaluator.of_scenario(resolved, workload, [COMPILED_POLICY])
     evaluator.evaluate(case, SEARCH_BATCH, lambda share, text: False)
 
 

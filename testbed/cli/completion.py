@@ -63,6 +63,21 @@ def runs() -> list[str]:
     return sorted(path.parent.name for path in directory.RUNS.glob(f"*/{directory.RECORD}"))
 
 
+def processes() -> list[str]:
+    """The processes of the runs below ``runs/`` that go on, or those that every run has."""
+    import msgspec
+
+    from testbed.record import directory
+
+    found = {"controller", "es-1"}
+    for table in directory.RUNS.glob("*/processes.json"):
+        try:
+            found |= {str(row["name"]) for row in msgspec.json.decode(table.read_bytes(), type=list[dict[str, object]])}
+        except (OSError, KeyError, msgspec.DecodeError):
+            continue
+    return sorted(found)
+
+
 def keys() -> list[str]:
     """The keys of a scenario that hold a value, each with its sign of equality."""
     from testbed.scenario.parse import paths
@@ -99,7 +114,11 @@ COMPLETERS = {
     "KEY=VALUE": Completer(keys),
     "KEY=A..B:N": Completer(keys),
 }
-OF_VERB = {("tune", "P"): Completer(tuned), ("train", "H"): Completer(heads)}
+OF_VERB = {
+    ("tune", "P"): Completer(tuned),
+    ("train", "H"): Completer(heads),
+    ("fault", "NAME"): Completer(processes),
+}
 ALIKE = {"S": "SCENARIO", "scenario": "SCENARIO", "run": "RUN", "runs": "RUN"}
 NAMES_FILES = ("FILE", "FILES", "TRACE", "DIR", "OUT", "CHECKPOINT")
 

@@ -66,6 +66,8 @@ def _meant(word: str, known: Mapping[str, object]) -> str:
     near = get_close_matches(word, known, 1, LIKE)
     name = next(iter(get_close_matches(word, places, 1, LIKE)), "") if word not in places and not near else word
     found = places.get(name, [])
+    below = [path for path in found if path.split(".")[-2:-1] and path.split(".")[-2] in known]
+    found = below or found
     if not 0 < len(found) <= MOST_PLACES:
         return did_you_mean(word, known)
     quoted = '" or "'.join(found)

@@ -47,6 +47,8 @@ class Twin:
             raise UsageError(f"{worlds} worlds", "at least 1 is needed")
         if reward not in REWARDS:
             raise UsageError(f'unknown reward "{reward}"', f"known: {', '.join(REWARDS)}")
+        if recording and source.arrivals != state.TABLE:
+            raise UsageError("tasks that are drawn as they come have no rows to be recorded in", "give a table of them")
         self.system, self.worlds, self.double = system, worlds, double
         room = TASKS_PER_UE * len(system.ues) if capacity is None else capacity
         self.fixed = build.fixed(system, source, double=double, recording=recording, reward=REWARDS[reward])
