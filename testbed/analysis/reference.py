@@ -1,6 +1,6 @@
 """The delays that a run should have had: what the model makes of its inputs (pure).
 
-Of many tasks the compiled twin computes them, a hundred times faster than the simulation, where it can; see
+Of many tasks the compiled twin computes them where it can, in a fraction of the simulation's time; see
 `testbed.twin.repeat`. The two agree to the nanosecond.
 """
 

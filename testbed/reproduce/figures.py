@@ -60,6 +60,10 @@ def _densities(results: Results) -> Iterator[StudyFigure]:
             )
 
 
+def _is_framed(strategy: str, metric: str) -> bool:
+    return strategy != LC or metric not in UNFRAMED
+
+
 def _against_density(
     results: Results, study: Study, metric: str, strategies: Mapping[str, str]
 ) -> tuple[FigureLine, ...]:
@@ -68,8 +72,7 @@ def _against_density(
     for strategy, name in strategies.items():
         columns = [results.metric(study.name, strategy, density, metric) for density in densities]
         if all(columns):
-            framed = strategy != LC or metric not in UNFRAMED
-            found.append(over_seeds(name, densities, columns, framed=framed))
+            found.append(over_seeds(name, densities, columns, framed=_is_framed(strategy, metric)))
     return tuple(found)
 
 
@@ -221,8 +224,8 @@ def _on_processes(results: Results) -> Iterator[StudyFigure]:
                     for density in densities
                 ]
                 name = f"{NAMES[strategy]}, {backend}"
-                framed = strategy != LC or metric not in UNFRAMED
-                lines.append(over_seeds(name, densities, columns, framed=framed, dots=backend == "testbed"))
+                framed, dots = _is_framed(strategy, metric), backend == "testbed"
+                lines.append(over_seeds(name, densities, columns, framed=framed, dots=dots))
         if lines:
             yield StudyFigure(
                 claim=ON_PROCESSES,

@@ -35,7 +35,8 @@ def can_repeat(plan: Plan, decided: Decided) -> bool:
         return False
     if (system.slots + 1) * len(system.ues) > MOST_DECISIONS or len(decided.choice) != len(plan.workload):
         return False
-    return bool((decided.choice >= 0).all() and (decided.think_ns < system.slot_ns).all())
+    in_time = (decided.slot >= 0) & (decided.slot <= system.slots) & (decided.think_ns < system.slot_ns)
+    return bool(((decided.choice >= 0) & in_time).all())
 
 
 def ends_ns(plan: Plan, decided: Decided) -> NDArray[np.int64]:

@@ -70,8 +70,9 @@ def test_region(policy, double):
         lambda made, found: (made, msgspec.structs.replace(found, think_ns=found.think_ns + made.system.slot_ns)),
         lambda made, found: (made, msgspec.structs.replace(found, choice=found.choice - 1)),
         lambda made, found: (msgspec.structs.replace(made, workload=made.workload[1:]), found),
+        lambda made, found: (made, msgspec.structs.replace(found, slot=found.slot + 11)),
     ],
-    ids=["slow", "undecided", "unknown"],
+    ids=["slow", "undecided", "unknown", "too late"],
 )
 def test_what_the_twin_cannot_repeat_it_does_not(change):
     system, tasks = region(0.8, 3, 10)
