@@ -38,7 +38,7 @@ def _draw(axes: "Axes", figure: StudyFigure) -> None:
             markersize=3.0,
             label=line.name,
         )
-        if line.low:
+        if line.low and not line.dots:
             axes.fill_between(line.x, line.low, line.high, color=colour, alpha=FILLED, linewidth=0.0)
     if figure.y_range:
         axes.set_ylim(figure.y_range)
@@ -51,6 +51,10 @@ def chart(figure: StudyFigure) -> str:
     """A figure as a chart of a page: means as lines, the bounds of their intervals as thin ones."""
     found = [Series(line.name, line.x, line.y) for line in figure.lines]
     for n, line in enumerate(figure.lines):
-        found += [Series(f"{line.name}, 95 % interval", line.x, bound, n) for bound in (line.low, line.high) if bound]
+        found += [
+            Series(f"{line.name}, 95 % interval", line.x, bound, n)
+            for bound in (line.low, line.high)
+            if bound and not line.dots
+        ]
     scale = svg.Scale(figure.x_title, figure.y_title, *(figure.y_range or ()))
     return svg.lines(found, scale, groups=[line.name for line in figure.lines])

@@ -14,7 +14,7 @@ ON_PROCESSES = 0  # instead of a claim's number: the check on processes
 class FigureLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line: its points, and the bounds of their 95 % intervals, NaN where there are none.
 
-    The upright axis is made to hold it only if it is ``framed``; with ``dots`` its points are not joined.
+    The upright axis is made to hold it only if it is ``framed``; with ``dots`` its points stand alone.
     """
 
     name: str

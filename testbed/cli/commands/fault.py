@@ -51,6 +51,8 @@ def main(args: argparse.Namespace) -> int:
                 undone = f", {UNDONE_BY[args.do]} after {args.duration}" if request.for_s else ""
                 print(f"{args.run}: {args.name} {SAID[args.do]} since {event.at_ns * S_PER_NS:.3f} s{undone}")
                 return 0
+        if not reader.is_running(reader.read_meta(record), record):
+            raise UsageError(f"{args.run} has ended before it was done", "name a run that goes on")
         time.sleep(LOOK_S)
     warn(f"{args.run}: asked for, but not done within {PATIENCE_S:g} s")
     return 0
