@@ -7,12 +7,12 @@ VERBS = {
     "init": "copy a fully annotated scenario to start from",
     "check": "validate a scenario; does it fit this host?",
     "run": "run a scenario under a policy",
-    "watch": "look at a run that goes on, or play a recorded one",
+    "watch": "watch a run in progress, or play back a recorded one",
     "replay": "run the same tasks again",
     "tune": "tune the parameters of a heuristic on training seeds",
     "train": "train a network on training seeds",
-    "learn": "pause or resume the learning of a run that goes on",
-    "fault": "kill, restart, pause or resume a process of a run that goes on",
+    "learn": "pause or resume the learning of a run in progress",
+    "fault": "kill, restart, pause or resume a process of a run in progress",
     "verify": "compare measured values with set ones: links, CPUs, queues, a whole scenario",
     "compare": "compare policies on the same workloads",
     "bound": "find the best decisions in hindsight, a lower bound, and each policy's distance from both",
@@ -23,9 +23,9 @@ VERBS = {
     "down": "end a run in containers, and remove them",
     "export": "write the tables of a run as CSV or Parquet",
     "import": "turn recorded traces into workloads, links or cells",
-    "fit": "find the generator of tasks that resembles a recording, as keys of a scenario",
+    "fit": "fit a task generator to a recording, as keys of a scenario",
     "list": "list shipped scenarios, policies and runs",
-    "clean": "remove old runs, asking",
+    "clean": "remove old runs, after confirmation",
 }
 
 

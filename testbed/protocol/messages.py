@@ -150,7 +150,7 @@ class Up(Message, frozen=True):
 
 
 class Outcome(Message, frozen=True, kw_only=True):
-    """A finished task, told by its UE to every learner; delays in ns, energy in J, as measured.
+    """A finished task, sent by its UE to every learner; delays in ns, energy in J, as measured.
 
     ``forwarded``: another ES executed it; ``rejected``: the ES had no place for it; ``by_ue``: its UE executed it.
     ``think_ns`` is the time from ask to answer.

@@ -94,7 +94,7 @@ def story(name: str, args: argparse.Namespace) -> Iterator[StoryStep]:
         ],
     )
     for policy, given, who in (
-        (FROZEN, f"{LEARNED}:{folder / LEARNED}.npz", "the network as it was trained: who learns has to explore"),
+        (FROZEN, f"{LEARNED}:{folder / LEARNED}.npz", "the network as it was trained: a learning policy must explore"),
         *((policy, policy, policy) for policy in HEURISTICS),
         (TUNED, f"{TUNED}:{folder / TUNED}.json", TUNED),
     ):

@@ -36,7 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     decisions.add_argument("--policy", metavar="P", help="policy (that of the run; for a table greedy-do)")
     decisions.add_argument("--as-recorded", action="store_true", help="repeat decisions and their times (sim, twin)")
     parser.add_argument("--from", dest="begin", metavar="TIME", help="begin at this instant of the recording (0 s)")
-    parser.add_argument("--for", dest="length", metavar="TIME", help="play so much of it (to its end)")
+    parser.add_argument("--for", dest="length", metavar="TIME", help="how much of it to play (all)")
     parser.add_argument("--rate", metavar="X", help="tasks come X times as fast (1)")
     parser.add_argument("--loop", metavar="N", help="play it N times, one after another (1)")
     parser.add_argument(

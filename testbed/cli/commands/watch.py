@@ -1,4 +1,4 @@
-"""``testbed watch``: look at a run that goes on, or play a recorded one."""
+"""``testbed watch``: watch a run in progress, or play back a recorded one."""
 
 import argparse
 import re
@@ -31,7 +31,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=_rate, metavar="X", help="play a recorded run at X emulated seconds a second")
     parser.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
     parser.add_argument("--web", action="store_true", help="serve the screen to browsers on this host")
-    parser.add_argument("--port", type=int, metavar="N", help=f"of --web ({WEB_PORT})")
+    parser.add_argument("--port", type=int, metavar="N", help=f"port for --web ({WEB_PORT})")
 
 
 def _rate(text: str) -> float:
@@ -44,7 +44,7 @@ def _rate(text: str) -> float:
 def main(args: argparse.Namespace) -> int:
     """Show the run; returns the exit code."""
     if args.port is not None and not args.web:
-        raise UsageError("--port is of --web", "add --web, or leave --port out")
+        raise UsageError("--port needs --web", "add --web, or leave --port out")
     path = reader.find(args.run) if args.run is not None else directory.latest()
     if path is None:
         raise UsageError("there are no runs below runs/ yet", "`testbed run smoke` makes one")
