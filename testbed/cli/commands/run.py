@@ -19,7 +19,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=TESTBED,
         help="processes on this host, simulation, twin, or containers (testbed)",
     )
-    parser.add_argument("--metrics", metavar="[ADDRESS:]PORT", help="serve Prometheus metrics, on loopback unless an address is given")
+    parser.add_argument("--metrics", metavar="[ADDRESS:]PORT", help="serve Prometheus metrics (on loopback by default)")
     parser.add_argument(
         "--agents", metavar="FILE", help="socket at which agents of containers report, to run on them (see compose)"
     )

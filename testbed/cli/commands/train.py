@@ -56,7 +56,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="a hyper-parameter, stored in the checkpoint; repeatable. " + OPTIONS_HELP,
     )
-    parser.add_argument("--resume", action="store_true", help="resume from the checkpoint in --out, trained with the same options")
+    parser.add_argument("--resume", action="store_true", help="resume from the checkpoint in --out, with its options")
     begin = parser.add_argument_group("on the testbed (a3c)")
     learning.add_mode(begin)
     begin.add_argument("--start", metavar="CHECKPOINT", help="go on from this one, also of the twin (from nothing)")
