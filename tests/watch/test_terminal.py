@@ -81,10 +81,13 @@ def test_a_panel_that_crashes_takes_only_the_screen_with_it(tmp_path):
         "    panels.delays = lambda shown: 1 / 0\n"
     )
     path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}:{Path(__file__).parents[2]}"
-    with Terminal(command_line(*LIVE[:3], "100", *LIVE[4:]), tmp_path, PYTHONPATH=path) as terminal:
+    with Terminal(command_line(*LIVE), tmp_path, PYTHONPATH=path) as terminal:
         terminal.wait_for("ZeroDivisionError")
-        assert terminal.ended() == 0
-    assert document("report", "r", cwd=tmp_path)["ended"] == "drained"
+        terminal.wait_for("running:", "tasks ended")
+        terminal.press("C-c")
+        assert terminal.ended() == 130
+    assert document("report", "r", cwd=tmp_path)["ended"] == "interrupted"
+    assert left(tmp_path / "r") == []
 
 
 def test_a_process_is_killed_and_brought_back_from_the_menu(tmp_path):
