@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.learn import a3c, dqn
+from controller.learn import options
 from controller.learn.evaluate import evaluate
 from controller.learn.learner import TrainConfig
 from controller.learn.train import Budget, Evaluator, Report, Trainer
@@ -80,10 +80,13 @@ def config_of(job: Job) -> TrainConfig:
         seed=job.seed,
         updates=UPDATES[base],
     )
-    own = {name: value for name, value in job.options.items() if name in TrainConfig.__struct_fields__}
-    rest = {name: value for name, value in job.options.items() if name not in own and name not in BUDGET}
-    settings = {"actor_critic": a3c.A3cSettings(**rest)} if base == "a3c" else {"values": dqn.DqnSettings(**rest)}
-    return msgspec.structs.replace(config, **settings, **own)
+    fields, hyper_fields = options.fields_of(TrainConfig), options.fields_of(type(config.hyper))
+    own = {fields[name]: value for name, value in job.options.items() if name in fields}
+    rest = {
+        hyper_fields[name]: value for name, value in job.options.items() if name not in fields and name not in BUDGET
+    }
+    hyper = {options.FIELDS_OF[base]: msgspec.structs.replace(config.hyper, **rest)}
+    return msgspec.structs.replace(config, **hyper, **own)
 
 
 def train(job: Job, folder: Path) -> dict[str, Any]:

@@ -32,7 +32,9 @@ def evaluate(
     """
     count, slots = len(seeds), system.slots
     room = MOST_A_SLOT * len(system.ues) * slots
-    collector = Collector(system, source, Sampling(count, 1, episode=0, capacity=room), double=double, actor=actor)
+    collector = Collector(
+        system, source, Sampling(num_envs=count, rollout_length=1, episode=0, capacity=room), double=double, actor=actor
+    )
     twin = collector.twin
     twin.reset(np.array(seeds))
     sums, backlog = np.zeros((3, count)), np.zeros((slots, count), np.int64)

@@ -37,5 +37,5 @@ def beside(features: Tensor, shape: Layout, memory: Tensor, slot: Tensor, past: 
     """The inputs (D, …) of decisions with their cell's ``memory`` in its place, through which gradients flow."""
     count = past.memory.shape[1]
     mine = memory.flatten(0, 2)[slot * count + torch.from_numpy(past.cell)]
-    first = shape.inputs - shape.memory
+    first = shape.inputs - shape.gru_units
     return torch.cat([features[:, :first], mine, features[:, shape.inputs :]], dim=1)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from controller.learn import a3c
 from controller.learn.learner import A3cLearner, TrainConfig
+from controller.learn.optimiser import rmsprop
 from controller.learn.shared import SLOTS, UPDATES, Shared
 from controller.learn.signals import sheltered
 from controller.learn.worker_pool import Say, WorkerPool, bound_to, ignore_progress
@@ -67,14 +67,14 @@ class SynchronousPool(WorkerPool):
             return  # as above
         self._asked.remove(n)
         self._grads[n], self._shared.gauges[n] = answer[:-2], answer[-2:]
-        self._shared.counts[n, SLOTS] += self._config.worlds * self._config.slots
+        self._shared.counts[n, SLOTS] += self._config.num_envs * self._config.rollout_length
 
     def _step(self) -> None:
         """One step by the mean gradient, added up in the order of workers."""
         shared = self._shared
         grad: Array = np.array([self._grads[n] for n in sorted(self._grads)]).mean(axis=0)
         with np.errstate(all="ignore"):  # see `controller.learn.worker_pool.once`
-            a3c.rmsprop(shared.params, shared.square_avg, grad, self._config.rate_at(shared.updates))
+            rmsprop(shared.params, shared.square_avg, grad, self._config.learning_rate_at(shared.updates))
         shared.counts[0, UPDATES] += 1
 
     def stop(self) -> None:

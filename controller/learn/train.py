@@ -11,6 +11,7 @@ import torch
 
 from controller.learn.evaluate import evaluate
 from controller.learn.learner import Learner, TrainConfig, make
+from controller.learn.optimiser import INITIAL_SQUARE_AVG
 from controller.learn.resume import damaged, resumed
 from controller.learn.shared import LAG, SLOTS, UPDATES, Shared
 from controller.learn.synchronous import SynchronousPool
@@ -20,7 +21,7 @@ from testbed.policy import checkpoint
 from testbed.policy.network import Array
 from testbed.twin.build import Source
 
-PATIENCE, GAIN, SQUARE, LOOK_S = 10, 0.001, 1e-4, 0.1
+PATIENCE, GAIN, LOOK_S = 10, 0.001, 0.1
 TIME, INTERRUPTED, DIVERGED = "time", "interrupted", "diverged"
 
 
@@ -154,10 +155,10 @@ class Trainer:
 
     def _begin(self) -> None:
         shared, resumed = self.shared, self._resumed
-        make(self.config).step(self._start.copy(), np.full_like(self._start, SQUARE), 0)
+        make(self.config).step(self._start.copy(), np.full_like(self._start, INITIAL_SQUARE_AVG), 0)
         self.evaluator.compile(self._start)
         self._began = time.monotonic()
-        shared.params[:], shared.square_avg[:], shared.limit = self._start, SQUARE, self.budget.updates
+        shared.params[:], shared.square_avg[:], shared.limit = self._start, INITIAL_SQUARE_AVG, self.budget.updates
         if resumed:
             shared.params[:], shared.square_avg[:] = resumed["current"], resumed["square"]
             shared.counts[0, : LAG + 1] = resumed["progress"]

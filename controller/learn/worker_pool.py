@@ -30,7 +30,7 @@ def once(shared: Shared, learner: Learner, number: int) -> None:
     config, before = learner.config, shared.updates
     with np.errstate(all="ignore"):
         step = learner.step(shared.params, shared.square_avg, before)
-    shared.counts[number] += (1, config.worlds * config.slots, shared.updates - before)
+    shared.counts[number] += (1, config.num_envs * config.rollout_length, shared.updates - before)
     shared.gauges[number] = step.entropy, step.reward
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from controller.learn.optimiser import INITIAL_SQUARE_AVG
 from controller.online.behaviour_policy import BehaviourPolicy, Source
 from testbed.model.system import Plan
 from testbed.policy import checkpoint, loading, network
@@ -21,7 +22,7 @@ from testbed.record.learning_requests import LEARNED_FILE
 
 NODE, CHECKPOINT = Path("node"), Path(LEARNED_FILE)
 SHARED_FILE, SAVING = NODE / "shared", NODE / "saving"
-ALGORITHM, SQUARE, SEED = "a3c", 1e-4, 1
+ALGORITHM, SEED = "a3c", 1
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -46,7 +47,7 @@ def beginning(plan: Plan) -> Beginning:
 
 
 def _squares_avg(params: Array) -> Array:
-    return np.full(len(params), SQUARE, np.float32)
+    return np.full(len(params), INITIAL_SQUARE_AVG, np.float32)
 
 
 def weights_path(worker: str) -> Path:

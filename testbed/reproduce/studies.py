@@ -2,8 +2,8 @@
 
 import msgspec
 
-from controller.learn.a3c import A3cSettings
-from controller.learn.dqn import DqnSettings
+from controller.learn.a3c import A3cConfig
+from controller.learn.dqn import DqnConfig
 from controller.learn.episodes import EpisodePlan
 from controller.learn.learner import TrainConfig
 from testbed.reproduce.effort import Effort
@@ -18,7 +18,7 @@ LEARNERS = (A3C_DO, A3C, DQN_DO, DQN)
 EPISODE_SLOTS, T_MAX = 50, 20
 EPSILON = 0.1
 FAITHFUL_RATE, FAITHFUL_WORLDS = 5e-3, 4
-OUR_EPSILON_SLOTS = DqnSettings().epsilon_slots
+OUR_EPSILON_SLOTS = DqnConfig().epsilon_slots
 
 
 class Study(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +83,7 @@ def config_of(study: Study, strategy: str, density: float, seed: int, effort: Ef
     scenario = scenario_of(study, density)
     system = inputs.resolve(scenario).system
     base, double = strategy.removesuffix("-do"), strategy.endswith("-do")
-    coin = EPSILON if study.exploring else 0.0
+    epsilon = EPSILON if study.exploring else 0.0
     exploring_slots = episodes_of(study, effort) * EPISODE_SLOTS // 2
     config = TrainConfig(
         system=system,
@@ -93,8 +93,8 @@ def config_of(study: Study, strategy: str, density: float, seed: int, effort: Ef
         reward=reward_of(study),
         seed=seed,
         updates=1,
-        actor_critic=A3cSettings(coin=coin),
-        values=DqnSettings(epsilon_slots=min(OUR_EPSILON_SLOTS, exploring_slots)),
+        actor_critic=A3cConfig(epsilon=epsilon),
+        values=DqnConfig(epsilon_slots=min(OUR_EPSILON_SLOTS, exploring_slots)),
     )
     if study.setting == OURS:
         return config
@@ -102,10 +102,10 @@ def config_of(study: Study, strategy: str, density: float, seed: int, effort: Ef
         config,
         head="joint" if base == A3C and not study.exploring else "factored" if base == A3C else config.head,
         observation="paper",
-        worlds=FAITHFUL_WORLDS,
-        rate=FAITHFUL_RATE,
-        actor_critic=A3cSettings(gamma=0.99, gae=1.0, coin=coin),
-        values=DqnSettings(gamma=0.99, double=False, dueling=False, epsilon_slots=exploring_slots),
+        num_envs=FAITHFUL_WORLDS,
+        learning_rate=FAITHFUL_RATE,
+        actor_critic=A3cConfig(gamma=0.99, gae_lambda=1.0, epsilon=epsilon),
+        values=DqnConfig(gamma=0.99, double=False, dueling=False, epsilon_slots=exploring_slots),
     )
 
 

@@ -23,7 +23,7 @@ from tests.support import plan
 SCENARIO = load_scenario("region", ["density=0.3", "slots=40"])
 SYSTEM = inputs.resolve(SCENARIO).system
 ENDLESS = build.generator(SCENARIO, SYSTEM, endless=True)
-ACTOR = Actor(memory=7)
+ACTOR = Actor(gru_units=7)
 SHAPE = ACTOR.layout(SYSTEM)
 
 
@@ -32,7 +32,7 @@ def parameters(shape=SHAPE, noise=0.2):
     params = network.initial(4, shape)
     params += (np.random.default_rng(2).normal(size=params.shape) * noise).astype(np.float32)
     inputs_of = params[shape.actor[0].start : shape.actor[0].bias].reshape(shape.inputs, -1)
-    inputs_of[shape.inputs - shape.memory :] *= 5.0
+    inputs_of[shape.inputs - shape.gru_units :] *= 5.0
     return params
 
 
@@ -46,7 +46,14 @@ def undecided():
 
 
 def collector(actor=ACTOR, worlds=3, slots=6, episode=500, **options):
-    return Collector(SYSTEM, ENDLESS, Sampling(worlds, slots, 1, episode), double=True, actor=actor, **options)
+    return Collector(
+        SYSTEM,
+        ENDLESS,
+        Sampling(num_envs=worlds, rollout_length=slots, seed=1, episode=episode),
+        double=True,
+        actor=actor,
+        **options,
+    )
 
 
 def unrolled(params, rollout, shape=SHAPE):
@@ -55,7 +62,7 @@ def unrolled(params, rollout, shape=SHAPE):
 
 @pytest.mark.parametrize("team", [1.0, 0.5])
 @pytest.mark.parametrize(
-    "actor", [ACTOR, Actor(head="joint", memory=3), Actor(observation="paper", memory=32)], ids=str
+    "actor", [ACTOR, Actor(head="joint", gru_units=3), Actor(observation="paper", gru_units=32)], ids=str
 )
 def test_torch_runs_the_core_through_the_memories_that_compiled_code_acted_with(actor, team):
     shape = actor.layout(SYSTEM)
@@ -64,7 +71,7 @@ def test_torch_runs_the_core_through_the_memories_that_compiled_code_acted_with(
         rollout, ues = played.rollout(params)
         memory = unrolled(params, rollout, shape)
         features = torch.from_numpy(rollout.features.copy())
-        first = shape.inputs - shape.memory
+        first = shape.inputs - shape.gru_units
         features[:, first:] = np.nan
         slot = torch.from_numpy(rollout.slot)
         found = recurrent.beside(features, shape, memory, slot, rollout.remembered)
@@ -96,8 +103,8 @@ def test_numpy_and_torch_remember_alike():
 
 def test_the_cores_gradient_agrees_with_finite_differences():
     params, rollout = parameters(noise=0.05), collector(worlds=2, slots=4).rollout(parameters(noise=0.05))[0]
-    settings = a3c.A3cSettings(clip_norm=1e9, gae=1.0, entropy=0.02)
-    grad, _ = a3c.gradient(params, rollout, settings, SHAPE)
+    config = a3c.A3cConfig(clip_norm=1e9, gae_lambda=1.0, entropy=0.02)
+    grad, _ = a3c.gradient(params, rollout, config, SHAPE)
     slot, cells = torch.from_numpy(rollout.slot), torch.from_numpy(rollout.cells)
 
     def parts(vector):
@@ -108,7 +115,7 @@ def test_the_cores_gradient_agrees_with_finite_differences():
         return said, entropy, a3c.values(params, cells, SHAPE, memory=memory)
 
     value = parts(params)[2].numpy()
-    gained, target = a3c.advantages(rollout.rewards * np.float32(0.1), value, settings)
+    gained, target = a3c.advantages(rollout.rewards * np.float32(0.1), value, config)
     gain = torch.from_numpy(gained).reshape(-1)[slot]
 
     def loss(vector):
@@ -125,7 +132,7 @@ def test_the_cores_gradient_agrees_with_finite_differences():
 
 
 def policy_of(tmp_path, params):
-    about = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, memory=SHAPE.memory).about
+    about = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, gru_units=SHAPE.gru_units).about
     checkpoint.save(tmp_path / "core.npz", {"parameters": params}, about)
     return checkpoint.load_policy(tmp_path / "core.npz", "a3c")
 
@@ -191,9 +198,9 @@ def test_what_cannot_have_a_memory_is_refused(tmp_path):
     from testbed.policy.checkpoint import can_learn_online
 
     with pytest.raises(UsageError, match="for a3c"):
-        _ = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, algorithm="dqn", memory=4).start
+        _ = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, algorithm="dqn", gru_units=4).start
     with pytest.raises(UsageError, match="a memory of 33"):
-        network.layout(memory=33)
+        network.layout(gru_units=33)
     policy_of(tmp_path, parameters())
     with pytest.raises(UsageError, match="cannot learn in a run"):
         can_learn_online(tmp_path / "core.npz")

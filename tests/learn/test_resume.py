@@ -24,7 +24,14 @@ ENDLESS, FINITE = (build.generator(SCENARIO, SYSTEM, endless=endless) for endles
 
 def trainer(path, updates=2, algorithm="a3c", *, resume=False, **changes):
     config = TrainConfig(
-        system=SYSTEM, source=ENDLESS, double=True, algorithm=algorithm, worlds=2, slots=5, updates=40, **changes
+        system=SYSTEM,
+        source=ENDLESS,
+        double=True,
+        algorithm=algorithm,
+        num_envs=2,
+        rollout_length=5,
+        updates=40,
+        **changes,
     )
     budget = Budget(seconds=0, updates=updates, every_s=0, every_updates=1)
     return Trainer(config, budget, Evaluator(config, FINITE, [101]), path, {"algorithm": algorithm}, resume=resume)
@@ -89,7 +96,7 @@ def test_a_policy_whose_parameters_are_not_finite_is_refused_for_that(tmp_path):
 def test_a_training_that_diverges_ends_there_and_keeps_the_best_before(tmp_path, recwarn):
     path = tmp_path / "a.npz"
     reports: list[Report] = []
-    assert trainer(path, 50, rate=1e30).run(reports.append) == DIVERGED
+    assert trainer(path, 50, learning_rate=1e30).run(reports.append) == DIVERGED
     assert len(reports) < 5 and not [one for one in recwarn if issubclass(one.category, RuntimeWarning)]
     arrays, _ = checkpoint.read(path)
     assert all(np.isfinite(arrays[name]).all() for name in ("parameters", "current", "square"))
@@ -99,7 +106,7 @@ def test_a_training_that_diverges_at_once_writes_nothing(tmp_path):
     path = tmp_path / "a.npz"
     path.write_text("old")
     reports: list[Report] = []
-    wild = trainer(path, 50, algorithm="dqn", values=dqn.DqnSettings(rate=1e30))
+    wild = trainer(path, 50, algorithm="dqn", values=dqn.DqnConfig(learning_rate=1e30))
     assert wild.run(reports.append) == DIVERGED
     assert reports == [] and path.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
 

@@ -79,7 +79,11 @@ def assembled(heard, slots=LENGTH, **options):
 
 def twin_rollouts(count):
     collector = Collector(
-        SYSTEM, build.table(SYSTEM, TASKS), Sampling(1, LENGTH, episode=2**40), double=True, actor=Actor()
+        SYSTEM,
+        build.table(SYSTEM, TASKS),
+        Sampling(num_envs=1, rollout_length=LENGTH, episode=2**40),
+        double=True,
+        actor=Actor(),
     )
     collector.twin.reset(SYSTEM.seed)
     for _ in range(count):

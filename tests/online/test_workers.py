@@ -6,6 +6,7 @@ import pytest
 
 from controller.learn import a3c
 from controller.learn.collect import Actor, Collector, Sampling
+from controller.learn.optimiser import rmsprop
 from controller.online.on_policy import KEPT_COPIES, OnPolicyConfig, OnPolicyLearner
 from controller.online.online_learner import together
 from controller.online.trajectory import SEGMENT_SLOTS, Assembler
@@ -13,15 +14,15 @@ from testbed.model.learning import ON_POLICY, REPLAY, LearningPlan, is_learner
 from testbed.protocol.messages import Seen
 from testbed.twin import build
 from tests.online.test_online_learner import FLAT, LENGTH, SLOTS, SYSTEM, TASKS, assembled, listen
-from tests.online.workers import Taught, learning
+from tests.online.workers import LearningRun, learning
 from tests.support import plan
 
 CELLS = len(SYSTEM.edge_servers)
 
 
-def taught(**how):
+def learned_run(**how):
     """The workers of a run that has ended, and what it played."""
-    simulation = Taught(learning(plan(SYSTEM, TASKS), **how), FLAT)
+    simulation = LearningRun(learning(plan(SYSTEM, TASKS), **how), FLAT)
     made = simulation.run()
     return simulation.workers, made
 
@@ -62,7 +63,12 @@ def test_a_cells_own_reward_is_what_the_twin_gives_it(team):
     ear, _ = listen()
     mine = assembled(ear.heard, patience=SLOTS, team=team)
     twin = Collector(
-        SYSTEM, build.table(SYSTEM, TASKS), Sampling(1, LENGTH, episode=2**40), double=True, actor=Actor(), team=team
+        SYSTEM,
+        build.table(SYSTEM, TASKS),
+        Sampling(num_envs=1, rollout_length=LENGTH, episode=2**40),
+        double=True,
+        actor=Actor(),
+        team=team,
     )
     twin.twin.reset(SYSTEM.seed)
     assert len(mine) >= 4
@@ -92,7 +98,7 @@ def test_a_worker_that_is_paid_for_its_own_cells_has_a_world_for_each_of_them():
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_on_policy_each_segment_is_decided_by_one_copy_and_learned_from_once(workers):
-    found, made = taught(mode=ON_POLICY, workers=workers)
+    found, made = learned_run(mode=ON_POLICY, workers=workers)
     segments = SLOTS // SEGMENT_SLOTS
     assert all(1 <= len(worker.done) <= segments + 1 for worker in found.workers)
     assert found.shared.updates == sum(len(worker.done) for worker in found.workers)
@@ -111,7 +117,7 @@ def test_on_policy_each_segment_is_decided_by_one_copy_and_learned_from_once(wor
 
 def test_the_next_segment_does_not_wait_for_the_gradient_of_the_one_before():
     """Tasks of a segment's last slots end in the next one: by then its decisions are being made."""
-    found, _ = taught(mode=ON_POLICY, workers=1)
+    found, _ = learned_run(mode=ON_POLICY, workers=1)
     (worker,) = found.workers
     assert [version for version, _ in worker.copies[:3]] == [0, 0, 1]
     assert [one.lag for one in worker.done[:2]] == [0.0, 1.0]
@@ -146,8 +152,8 @@ def test_an_on_policy_gradient_is_that_of_the_copy_that_decided_applied_to_what_
     learner.take(None)
     params, square_avg = FLAT.copy() + np.float32(0.5), np.full(len(FLAT), 1e-4, np.float32)
     expected, squares = params.copy(), square_avg.copy()
-    grad, losses = a3c.gradient(decided, together([segment]), OnPolicyConfig().settings)
-    a3c.rmsprop(expected, squares, grad, OnPolicyConfig().rate)
+    grad, losses = a3c.gradient(decided, together([segment]), OnPolicyConfig().actor_critic)
+    rmsprop(expected, squares, grad, OnPolicyConfig().learning_rate)
     done = learner.update(params, square_avg, 9)
     assert np.array_equal(params, expected) and np.array_equal(square_avg, squares)
     assert (done.lag, done.entropy) == (6.0, losses.entropy) and not learner.busy
@@ -199,7 +205,7 @@ def test_copies_are_renewed_when_all_own_cells_have_been_seen_and_few_are_kept()
 
 
 def test_workers_that_replay_share_what_they_learn_and_repeat_themselves_on_this_clock():
-    (first, _), (second, _) = (taught(mode=REPLAY, workers=2) for _ in range(2))
+    (first, _), (second, _) = (learned_run(mode=REPLAY, workers=2) for _ in range(2))
     assert np.array_equal(first.shared.params, second.shared.params)
     assert all(worker.done for worker in first.workers)
     versions = [version for worker in first.workers for version, _ in worker.copies]
