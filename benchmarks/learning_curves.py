@@ -8,19 +8,19 @@ validation workloads, as lines. The suffix decides between PNG and SVG.
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
 
 from harness import kept
 from learning_jobs import VALIDATION, Job, follow, played, scenario_of
-from learning_tables import Line, interquartile_mean
+from learning_tables import Line
+from testbed.analysis.bootstrap import band
 from testbed.experiments import tune
 from testbed.policy import loading
 
 STRATEGIES = {"a3c-do": "A3C-DO", "dqn-do": "DQN-DO", "a3c": "A3C", "sb3-a2c": "SB3 A2C", "sb3-ppo": "SB3 PPO"}
-RESAMPLES, ROOM = 2000, 0.02
+ROOM = 0.02
 
 
 def of_strategy(lines: Sequence[Line], algorithm: str, density: str) -> list[Line]:
@@ -28,14 +28,6 @@ def of_strategy(lines: Sequence[Line], algorithm: str, density: str) -> list[Lin
     changes = [f"density={density}"]
     mine = {x["seed"]: x for x in lines if x["algorithm"] == algorithm and x["changes"] == changes and not x["options"]}
     return [line for line in mine.values() if len(line["curve"]) == len(next(iter(mine.values()))["curve"])]
-
-
-def band(curves: Any) -> tuple[Any, Any, Any]:
-    """The interquartile mean over the first axis, (seeds, evaluations), and its 95 % bootstrap interval."""
-    curves, rng = np.asarray(curves, float), np.random.default_rng(0)
-    drawn = [interquartile_mean(curves[rng.integers(0, len(curves), len(curves))]) for _ in range(RESAMPLES)]
-    low, high = np.percentile(drawn, (2.5, 97.5), axis=0)
-    return interquartile_mean(curves), low, high
 
 
 def heuristics(density: str) -> dict[str, float]:

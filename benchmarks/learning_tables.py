@@ -7,40 +7,19 @@ from typing import Any
 import numpy as np
 
 from harness import table
+from testbed.analysis.bootstrap import interquartile_mean, ratio_of_means
 
 Line = dict[str, Any]
-RESAMPLES, NEAR, UNSTABLE_SHARE = 4000, 1.02, 0.25
-
-
-def ratio(a: Any, b: Any) -> tuple[float, float, float]:
-    """mean(a)/mean(b) and its 95 % bootstrap interval, (seeds, workloads) each, paired by workload.
-
-    Seeds of each and workloads (the same for both) are resampled with replacement.
-    """
-    a, b = np.atleast_2d(a), np.atleast_2d(b)
-    rng = np.random.default_rng(0)
-    found = np.empty(RESAMPLES)
-    for n in range(RESAMPLES):
-        w = rng.integers(0, a.shape[1], a.shape[1])
-        rows = [x[rng.integers(0, len(x), len(x))][:, w].mean() for x in (a, b)]
-        found[n] = rows[0] / rows[1]
-    low, high = np.percentile(found, (2.5, 97.5))
-    return float(a.mean() / b.mean()), float(low), float(high)
+NEAR, UNSTABLE_SHARE = 1.02, 0.25
 
 
 def change(a: Any, b: Any) -> str:
     """``a`` against ``b`` in percent, with its interval."""
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return "unstable"
-    middle, low, high = (100.0 * (value - 1.0) for value in ratio(a, b))
+    ratio = ratio_of_means(a, b)
+    middle, low, high = (100.0 * (value - 1.0) for value in (ratio.value, ratio.low, ratio.high))
     return f"{middle:+.1f} % [{low:+.1f}, {high:+.1f}]"
-
-
-def interquartile_mean(values: Any) -> Any:
-    """The mean of the middle half over the first axis (Agarwal et al., NeurIPS 2021)."""
-    ranked = np.sort(np.asarray(values, float), axis=0)
-    cut = len(ranked) // 4
-    return ranked[cut : len(ranked) - cut].mean(axis=0)
 
 
 def near_final_s(curve: Sequence[Sequence[float]]) -> float:

@@ -30,31 +30,9 @@ def line(algorithm, overhead, seed=0, **more):
     }
 
 
-def test_intervals_are_paired_by_workload():
-    rng = np.random.default_rng(1)
-    hard = rng.normal(1.0, 0.3, 10)
-    a, b = hard * 0.97 + rng.normal(0, 0.002, (5, 10)), hard
-    middle, low, high = tables.ratio(a, b)
-    assert middle == pytest.approx(0.97, abs=0.01) and low > 0.95 and high < 0.99
-    assert tables.ratio(a, b) == (middle, low, high)
-
-
-def test_spread_over_training_seeds_widens_the_interval():
-    same, spread = np.full((4, 10), 0.9), np.array([[0.7], [0.9], [1.0], [1.0]]) * np.ones(10)
-    widths = [high - low for _, low, high in (tables.ratio(x, np.ones(10)) for x in (same, spread))]
-    assert widths[0] == pytest.approx(0.0, abs=1e-12) and widths[1] > 0.1
-
-
 def test_a_backlog_without_end_has_no_ratio():
     assert tables.change([1.0, np.inf], [1.0, 1.0]) == "unstable"
     assert tables.stable([True, True, True, False]) and not tables.stable([True, False])
-
-
-def test_interquartile_mean_leaves_out_the_outer_quarters():
-    assert tables.interquartile_mean([100.0, 1.0, 2.0, 3.0, -50.0, 2.0, 2.0, 1.5]) == pytest.approx(
-        (1.5 + 2 + 2 + 2) / 4
-    )
-    assert tables.interquartile_mean([[1.0, 2.0], [3.0, 4.0]]).tolist() == [2.0, 3.0]
 
 
 def test_time_to_near_final_is_that_of_the_first_evaluation_within_two_percent():
