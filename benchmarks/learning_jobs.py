@@ -81,11 +81,11 @@ def config_of(job: Job) -> TrainConfig:
         updates=UPDATES[base],
     )
     fields, hyper_fields = options.fields_of(TrainConfig), options.fields_of(type(config.hyper))
-    own = {fields[name]: value for name, value in job.options.items() if name in fields}
-    rest = {
-        hyper_fields[name]: value for name, value in job.options.items() if name not in fields and name not in BUDGET
+    chosen = {hyper_fields[name]: value for name, value in job.options.items() if name in hyper_fields}
+    own = {
+        fields[name]: value for name, value in job.options.items() if name not in hyper_fields and name not in BUDGET
     }
-    hyper = {options.FIELDS_OF[base]: msgspec.structs.replace(config.hyper, **rest)}
+    hyper = {options.FIELDS_OF[base]: msgspec.structs.replace(config.hyper, **chosen)}
     return msgspec.structs.replace(config, **hyper, **own)
 
 
@@ -116,15 +116,15 @@ def train(job: Job, folder: Path) -> dict[str, Any]:
         curve.append((round(clock() - cpu, 2), report.updates, report.overhead))
 
     Trainer(config, budget, evaluator, path, config.about).run(note)
-    found = {"cpu_s": clock() - cpu, "wall_s": time.monotonic() - began, "curve": curve}
+    measured = {"cpu_s": clock() - cpu, "wall_s": time.monotonic() - began, "curve": curve}
     last = reports[-1]
-    found |= {
+    measured |= {
         "updates_per_s": last.rate,
         "policy_lag": last.lag,
         "world_slots": last.slots,
         "validation": evaluator.best,
     }
-    return {**found, **evaluated(job, config, evaluator.best_params, scenario_of(job, EVALUATION_SLOTS))}
+    return {**measured, **evaluated(job, config, evaluator.best_params, scenario_of(job, EVALUATION_SLOTS))}
 
 
 def evaluated(job: Job, config: TrainConfig, params: Any, scenario: Scenario) -> dict[str, Any]:
@@ -181,10 +181,10 @@ def baselines(job: Job, folder: Path) -> dict[str, Any]:
     for name in ("coin", "coin-do", "priced", "priced-do"):
         tuned = tune.tune(scenario, name, 0, lambda text, share: None)
         chosen[name], tried[name] = tune.policy_of(tuned.policy, list(tuned.values.values())), tuned.tried
-    found = {
+    strategies = {
         name: played(longer, EVALUATION, follow(policy), double=name.endswith("-do")) for name, policy in chosen.items()
     }
-    return {"strategies": found, "tried": tried}
+    return {"strategies": strategies, "tried": tried}
 
 
 def trained(job: Job, folder: Path) -> Path:
@@ -215,8 +215,8 @@ def sb3(job: Job, folder: Path) -> dict[str, Any]:
     curve: list[tuple[float, int, float]] = []
 
     def judged(model: Any, cpu_s: float) -> None:
-        found = played(scenario, tune.training_seeds(0, VALIDATION), training.follow(model), double=True)
-        curve.append((round(cpu_s, 2), model.num_timesteps, float(np.mean(found["overhead"]))))
+        validation = played(scenario, tune.training_seeds(0, VALIDATION), training.follow(model), double=True)
+        curve.append((round(cpu_s, 2), model.num_timesteps, float(np.mean(validation["overhead"]))))
 
     model = training.train(job.algorithm, scenario, job.seed, SAMPLES, VERDICTS, judged)
     pace = {"cpu_s": curve[-1][0], "updates_per_s": model._n_updates / curve[-1][0], "world_slots": curve[-1][1]}
@@ -241,8 +241,8 @@ KINDS = {"baselines": baselines, "transfer": transfer, "bound": bound, "sb3-a2c"
 def carry_out(job: Job, folder: Path) -> dict[str, Any]:
     """Carry out a job; returns its line. ``all_cpu_s``: with evaluation, and with processes that it started."""
     before = _cpu_s()
-    found = KINDS.get(job.algorithm, train)(job, folder)
-    return {**msgspec.to_builtins(job), **found, "all_cpu_s": round(_cpu_s() - before, 1)}
+    results = KINDS.get(job.algorithm, train)(job, folder)
+    return {**msgspec.to_builtins(job), **results, "all_cpu_s": round(_cpu_s() - before, 1)}
 
 
 def _cpu_s() -> float:

@@ -56,12 +56,12 @@ def test_tables_show_what_was_learned_against_the_tuned_baseline():
 
 
 def test_the_bounds_table_shows_how_far_above_the_best_found_strategies_are():
-    def found(best, above):
+    def bound_of(best, above):
         policies = {"greedy-do": {"above_best": 0.2}, "a3c-do:x/y.npz": {"above_best": above}}
         return {"best_found": {"overhead": best}, "lower_bound": {"overhead": 0.4}, "policies": policies}
 
     lines = [
-        line("bound", [], seed, bound=found(best, above)) for seed, best, above in ((0, 0.5, 0.06), (1, 0.6, 0.08))
+        line("bound", [], seed, bound=bound_of(best, above)) for seed, best, above in ((0, 0.5, 0.06), (1, 0.6, 0.08))
     ]
     shown = tables.bound_table(lines)
     assert "| region | density=0.7 | 2 | 0.5500 | 0.4000 | greedy-do +20.0 %, a3c-do +7.0 % |" in shown
