@@ -78,19 +78,19 @@ class Evaluator:
     def _evaluate(self, params: Array) -> float:
         config = self._config
         with np.errstate(all="ignore"):  # see `controller.learn.worker_pool.once`
-            found = evaluate(
+            score = evaluate(
                 config.system, self._source, double=config.double, params=params, actor=config.actor, seeds=self._seeds
             )
-        known = found.overhead[~np.isnan(found.overhead)]
+        known = score.overhead[~np.isnan(score.overhead)]
         return float(known.mean()) if len(known) else np.inf
 
     def evaluate(self, params: Array) -> float:
         """Evaluate a copy of ``params`` and remember it if it is the best."""
-        mine = params.copy()
-        mean = self._evaluate(mine)
+        evaluated = params.copy()
+        mean = self._evaluate(evaluated)
         self._stale = 0 if mean < self.best * (1.0 - GAIN) else self._stale + 1
         if mean < self.best or not len(self.best_params):
-            self.best, self.best_params = mean, mine
+            self.best, self.best_params = mean, evaluated
         return mean
 
     @property

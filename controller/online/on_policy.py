@@ -86,5 +86,5 @@ class OnPolicyLearner:
     def _mostly(self, segment: TrajectorySegment) -> int:
         """The version of the copy that made most of its decisions; the present one's if that is not known here."""
         versions, counts = np.unique(segment.version, return_counts=True)
-        found = int(versions[counts.argmax()]) if len(versions) else self._version
-        return found if found in self._copies else self._version
+        version = int(versions[counts.argmax()]) if len(versions) else self._version
+        return version if version in self._copies else self._version

@@ -98,8 +98,8 @@ class Players(ProcessGroup):
         left = until_ns - time.monotonic_ns()
         if not self._heard and left > 0:
             self.look(min(-(-left // 1_000_000), EPISODE_LOOK_MS))
-        found, self._heard = self._heard, []
-        return found
+        messages, self._heard = self._heard, []
+        return messages
 
     def take(self, received: Envelope) -> None:
         """Keep what controller and learner are told in this episode; see `ProcessGroup.take`."""
@@ -121,8 +121,8 @@ class Players(ProcessGroup):
                 decision = Decision(ue=ue.name, slot=ask.slot, choice=int(choices[ue.index]), asked_ns=ask.at_ns)
                 answer = Send(to=ue.name, body=decision, at_ns=self.now_ns(), phase=Phase.DECIDE)
                 for send in (answer, *self._notices([answer])):
-                    said = envelope(CONTROLLER, self.episode, send.to, send.body, send.at_ns, send.phase)
-                    self.mailbox.send(said)
+                    enveloped = envelope(CONTROLLER, self.episode, send.to, send.body, send.at_ns, send.phase)
+                    self.mailbox.send(enveloped)
 
 
 def started(plan: Plan, stack: contextlib.ExitStack) -> Players:

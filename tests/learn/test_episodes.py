@@ -77,13 +77,13 @@ def test_local_computing_is_played_and_measured_alike():
     system = inputs.resolve(scenario).system
     source = build.generator(scenario, system, endless=False)
     player = by_heuristic(system, source, FixedChoice(0), 2, double=False, reward="holding")
-    found = measure(player, (1, 2))
-    assert found.offloaded == [0.0, 0.0] and all(energy > 0.0 for energy in found.energy_j)
+    measures = measure(player, (1, 2))
+    assert measures.offloaded == [0.0, 0.0] and all(energy > 0.0 for energy in measures.energy_j)
     # holding costs sum to overheads once all tasks have ended
     config = config_of(OUR_REGION, A3C_DO, 0.3, 1, TINY)
     there = msgspec.structs.replace(config, system=system)
     learned = measure(by_network(there, source, config.start, 2, sampling=False), (1, 2))
-    assert np.mean(learned.overhead) < np.mean(found.overhead)
+    assert np.mean(learned.overhead) < np.mean(measures.overhead)
     assert all(0.0 <= share <= 1.0 for servers in learned.utilisation for share in servers)
     log = episodes.play(
         system,

@@ -31,11 +31,11 @@ def test_torch_finds_the_log_probability_that_compiled_code_acted_with(actor):
     rollout, _ = Collector(
         SYSTEM, ENDLESS, Sampling(num_envs=3, rollout_length=6, seed=1), double=True, actor=actor
     ).rollout(params)
-    found, entropy = a3c.policy(
+    log_probability, entropy = a3c.policy(
         *(torch.from_numpy(params), shape), *map(torch.from_numpy, (rollout.features, rollout.actions))
     )
-    assert len(found) > 20 and len(set(rollout.actions.tolist())) > (actor.head != "continuous")
-    assert np.allclose(found.numpy(), rollout.log_probability, atol=2e-3)
+    assert len(log_probability) > 20 and len(set(rollout.actions.tolist())) > (actor.head != "continuous")
+    assert np.allclose(log_probability.numpy(), rollout.log_probability, atol=2e-3)
     assert (entropy.numpy() >= 0).all()
 
 
@@ -54,8 +54,8 @@ def test_the_policys_gradient_agrees_with_finite_differences(head):
 
     def loss(parameters):
         tensors = (torch.from_numpy(x) for x in (parameters, rollout.features, rollout.actions))
-        found, _ = a3c.policy(next(tensors).double(), shape, next(tensors).double(), next(tensors))
-        return -float((found * torch.from_numpy(gained)).sum()) / rollout.rewards.size
+        log_probability, _ = a3c.policy(next(tensors).double(), shape, next(tensors).double(), next(tensors))
+        return -float((log_probability * torch.from_numpy(gained)).sum()) / rollout.rewards.size
 
     for at in (network.GAIN_AT, shape.actor[-1].bias, int(np.abs(grad[1 : shape.actor[-1].start]).argmax()) + 1):
         moved = [params.copy(), params.copy()]
@@ -148,7 +148,7 @@ def test_every_option_learns_something_finite(options):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"head": "hydra"}, "unknown head"),
         ({"observation": "all"}, "unknown observation"),
@@ -156,8 +156,8 @@ def test_every_option_learns_something_finite(options):
         ({"head": "continuous", "actor_critic": a3c.A3cConfig(epsilon=0.1)}, "without coin"),
     ],
 )
-def test_what_cannot_be_combined_is_refused(options, said):
-    with pytest.raises(UsageError, match=said):
+def test_what_cannot_be_combined_is_refused(options, message):
+    with pytest.raises(UsageError, match=message):
         _ = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, **options).start
     with pytest.raises(UsageError, match="joint actions"):
         network.layout("joint", 13)

@@ -74,8 +74,8 @@ def test_torch_runs_the_core_through_the_memories_that_compiled_code_acted_with(
         first = shape.inputs - shape.gru_units
         features[:, first:] = np.nan
         slot = torch.from_numpy(rollout.slot)
-        found = recurrent.beside(features, shape, memory, slot, rollout.remembered)
-        assert len(ues) > 20 and np.allclose(found.numpy(), rollout.features, atol=1e-5)
+        inputs_of_actor = recurrent.beside(features, shape, memory, slot, rollout.remembered)
+        assert len(ues) > 20 and np.allclose(inputs_of_actor.numpy(), rollout.features, atol=1e-5)
         assert np.ptp(rollout.features[:, first:], axis=0).max() > 0.05
 
 
@@ -95,10 +95,10 @@ def test_a_world_that_is_renewed_has_forgotten():
 
 def test_numpy_and_torch_remember_alike():
     params, rollout = parameters(), collector(worlds=1).rollout(parameters())[0]
-    memory, found = rollout.remembered.memory[0, 2], unrolled(params, rollout)
+    memory, memories = rollout.remembered.memory[0, 2], unrolled(params, rollout)
     for slot, seen in enumerate(rollout.remembered.seen[:, 0, 2]):
         memory = network.remember(params, SHAPE, seen, memory)
-        assert np.allclose(memory, found[slot, 0, 2].numpy(), atol=1e-5)
+        assert np.allclose(memory, memories[slot, 0, 2].numpy(), atol=1e-5)
 
 
 def test_the_cores_gradient_agrees_with_finite_differences():
@@ -111,16 +111,16 @@ def test_the_cores_gradient_agrees_with_finite_differences():
         params = torch.from_numpy(vector)
         memory = recurrent.unroll(params, SHAPE, rollout.remembered)
         x = recurrent.beside(torch.from_numpy(rollout.features), SHAPE, memory, slot, rollout.remembered)
-        said, entropy = a3c.policy(params, SHAPE, x, torch.from_numpy(rollout.actions))
-        return said, entropy, a3c.values(params, cells, SHAPE, memory=memory)
+        log_probability, entropy = a3c.policy(params, SHAPE, x, torch.from_numpy(rollout.actions))
+        return log_probability, entropy, a3c.values(params, cells, SHAPE, memory=memory)
 
     value = parts(params)[2].numpy()
     gained, target = a3c.advantages(rollout.rewards * np.float32(0.1), value, config)
     gain = torch.from_numpy(gained).reshape(-1)[slot]
 
     def loss(vector):
-        said, entropy, value = parts(vector)
-        policy = -(said * gain).sum() / rollout.rewards.size - 0.02 * entropy.sum() / rollout.rewards.size
+        log_probability, entropy, value = parts(vector)
+        policy = -(log_probability * gain).sum() / rollout.rewards.size - 0.02 * entropy.sum() / rollout.rewards.size
         return float(policy.double() + 0.5 * (value[:-1] - torch.from_numpy(target)).pow(2).mean().double())
 
     for layer in SHAPE.core:
@@ -143,15 +143,15 @@ def test_simulation_twin_and_compiled_evaluation_decide_alike_through_empty_slot
     empty = {(cell, slot) for cell in range(3) for slot in range(40)}
     empty -= {(SYSTEM.ues[task.ue].cell, task.generated_ns // SYSTEM.slot_ns) for task in workload}
     assert len(empty) > 20
-    made = msgspec.structs.replace(plan(SYSTEM, workload), second_offload=True)
+    run_plan = msgspec.structs.replace(plan(SYSTEM, workload), second_offload=True)
     policy = policy_of(tmp_path, params)
-    simulated, again, on_twin = simulate(made, policy), simulate(made, policy), by_twin(made, policy)
+    simulated, again, on_twin = simulate(run_plan, policy), simulate(run_plan, policy), by_twin(run_plan, policy)
     decided = [{(row.ue, row.number): row.choice for row in ran.tasks} for ran in (simulated, again, on_twin)]
     assert decided[0] == decided[1] == decided[2] and 0 < sum(decided[0].values()) < len(workload)
-    found = evaluate(
+    score = evaluate(
         SYSTEM, build.table(SYSTEM, workload), double=True, params=params, actor=ACTOR, seeds=[SYSTEM.seed]
     )
-    assert found.overhead[0] == pytest.approx(np.mean([row.overhead for row in simulated.tasks]))
+    assert score.overhead[0] == pytest.approx(np.mean([row.overhead for row in simulated.tasks]))
 
 
 class Watcher:

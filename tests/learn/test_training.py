@@ -79,8 +79,8 @@ def test_the_twin_and_a_view_give_the_same_decisions(actor, tmp_path):
         for world, ue in zip(rollout.slot, ues, strict=True):
             cell = SYSTEM.ues[ue].cell
             chosen = policy.decide(views[world][cell], Random(0))
-            mine = [each for each in SYSTEM.cell_ues(cell) if each.name in chosen]
-            assert [chosen[each.name] for each in mine] == [taken[world, each.index] for each in mine]
+            deciding = [each for each in SYSTEM.cell_ues(cell) if each.name in chosen]
+            assert [chosen[each.name] for each in deciding] == [taken[world, each.index] for each in deciding]
             offloaded, tasks = offloaded + sum(chosen.values()), tasks + len(chosen)
     assert 50 < offloaded < tasks - 50
 
@@ -185,10 +185,10 @@ def test_evaluation_plays_every_workload_to_its_end_even_when_the_backlog_grows(
     params = np.zeros(network.SIZE, np.float32)
     params[network.ACTOR[-1].bias] = 1.0
     source = build.generator(load_scenario("region", ["density=1", "slots=200"]), crowded, endless=False)
-    found = evaluate(crowded, source, double=False, params=params, actor=Actor(), seeds=[1, 2])
+    score = evaluate(crowded, source, double=False, params=params, actor=Actor(), seeds=[1, 2])
     twin = Twin(crowded, source, 2, double=False, capacity=4000)
     twin.use(FixedChoice(1))
     twin.reset([1, 2])
     cells = twin.drain()
-    assert np.allclose(found.overhead, cells["overhead"].sum(axis=1) / cells["finished"].sum(axis=1))
-    assert not found.stable.any()
+    assert np.allclose(score.overhead, cells["overhead"].sum(axis=1) / cells["finished"].sum(axis=1))
+    assert not score.stable.any()

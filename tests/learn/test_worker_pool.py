@@ -83,8 +83,8 @@ def test_updates_slots_and_lag_are_counted_by_worker(shared):
 
 @pytest.mark.live
 def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
-    said: list[str] = []
-    pool = WorkerPool(CONFIG, shared, 2, said.append)
+    notes: list[str] = []
+    pool = WorkerPool(CONFIG, shared, 2, notes.append)
     try:
         before = children()
         os.kill(min(before), signal.SIGKILL)
@@ -95,7 +95,7 @@ def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
         assert (shared.counts[:, UPDATES] > 0).all() and (shared.counts[:, SLOTS] > 0).all()
         assert (shared.counts[:, LAG] >= 0).all() and np.isfinite(shared.params).all()
         assert children() - before
-        assert [re.sub("learner .", "learner N", text) for text in said] == [DIED]
+        assert [re.sub("learner .", "learner N", text) for text in notes] == [DIED]
     finally:
         pool.stop()
     assert not children()
