@@ -95,9 +95,11 @@ def jobs(table: str, seeds: Sequence[int]) -> Iterator[Job]:
     for seed in (one for one in seeds if one < FEW or table in ("main", "scenarios")):
         for scenario, changes, algorithm, options in settings(table):
             if algorithm != "baselines":
-                yield Job(table, scenario, changes, algorithm, seed, options)
+                yield Job(
+                    table=table, scenario=scenario, changes=changes, algorithm=algorithm, seed=seed, options=options
+                )
             elif seed == 0:
-                yield Job(table, scenario, changes, algorithm)
+                yield Job(table=table, scenario=scenario, changes=changes, algorithm=algorithm)
 
 
 def settings(table: str) -> Iterator[tuple[str, tuple[str, ...], str, dict[str, Any]]]:
@@ -143,7 +145,7 @@ TABLES = ("main", "scenarios", "threshold", *VARIANTS, "size", "transfer", "boun
 
 def key(line: Line) -> str:
     """The key of a line's job."""
-    return Job("", line["scenario"], tuple(line["changes"]), line["algorithm"], line["seed"], line["options"]).key
+    return msgspec.convert({**line, "table": ""}, Job).key
 
 
 def show(tables: list[str], lines: list[Line], *, as_json: bool) -> None:

@@ -34,7 +34,7 @@ def of_strategy(lines: Sequence[Line], algorithm: str, density: str) -> list[Lin
 
 def heuristics(density: str) -> dict[str, float]:
     """Mean overhead on the validation workloads; ``priced-do`` is tuned on them."""
-    scenario = scenario_of(Job("", "region", (f"density={density}",), "baselines"))
+    scenario = scenario_of(Job(table="", scenario="region", changes=(f"density={density}",), algorithm="baselines"))
     seeds = tune.training_seeds(0, VALIDATION)
     tuned = tune.tune(scenario, "priced-do", 0, lambda text, share: None)
     greedy = played(scenario, seeds, follow(loading.load("greedy-do")[0]), double=True)

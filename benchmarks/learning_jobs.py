@@ -30,7 +30,7 @@ from testbed.twin.twin import Twin
 
 EVALUATION, EVALUATION_SLOTS = range(1, 11), 1000
 UPDATES = {"a3c": 36_000, "dqn": 10_800}
-VERDICTS, VALIDATION = 48, 8
+CURVE_POINTS, VALIDATION = 48, 8
 SHORT = 12_000
 SAMPLES = SHORT * 8 * 20
 TRAINED_ON = ("region", ("density=0.9",))
@@ -39,7 +39,7 @@ BOUND_SLOTS, BOUND_WORKLOADS = 50, 5
 PLAIN = ("lc", "offload", "offload-do", "random", "random-do", "greedy", "greedy-do")
 
 
-class Job(msgspec.Struct, frozen=True):
+class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Train ``algorithm`` with ``options`` on ``scenario`` with ``changes``, and evaluate what it became.
 
     ``algorithm`` "baselines" tunes and evaluates the heuristics. ``table`` is where the result is shown.
@@ -96,7 +96,7 @@ def train(job: Job, folder: Path) -> dict[str, Any]:
     finite = build.generator(scenario, config.system, endless=False)
     evaluator = Evaluator(config, finite, list(tune.training_seeds(0, VALIDATION)))
     path, curve, workers = job.checkpoint(folder), [], job.options.get("workers", 1)
-    every = config.updates // VERDICTS
+    every = config.updates // CURVE_POINTS
     every_s, synchronous = 0.0 if workers == 1 else 2.0, job.options.get("synchronous", False)
     budget = Budget(
         seconds=0.0,
@@ -200,7 +200,8 @@ def transfer(job: Job, folder: Path) -> dict[str, Any]:
 
     It is trained first if it is not there.
     """
-    result = Job("", TRAINED_ON[0], TRAINED_ON[1], "a3c-do", job.seed, job.options)
+    scenario, changes = TRAINED_ON
+    result = Job(table="", scenario=scenario, changes=changes, algorithm="a3c-do", seed=job.seed, options=job.options)
     path = trained(result, folder)
     config = msgspec.structs.replace(config_of(result), system=inputs.resolve(scenario_of(job)).system)
     params = checkpoint.read(path)[0]["parameters"]
@@ -214,11 +215,11 @@ def sb3(job: Job, folder: Path) -> dict[str, Any]:
     scenario, longer = scenario_of(job), scenario_of(job, EVALUATION_SLOTS)
     curve: list[tuple[float, int, float]] = []
 
-    def judged(model: Any, cpu_s: float) -> None:
+    def note(model: Any, cpu_s: float) -> None:
         validation = played(scenario, tune.training_seeds(0, VALIDATION), training.follow(model), double=True)
         curve.append((round(cpu_s, 2), model.num_timesteps, float(np.mean(validation["overhead"]))))
 
-    model = training.train(job.algorithm, scenario, job.seed, SAMPLES, VERDICTS, judged)
+    model = training.train(job.algorithm, scenario, job.seed, SAMPLES, CURVE_POINTS, note)
     pace = {"cpu_s": curve[-1][0], "updates_per_s": model._n_updates / curve[-1][0], "world_slots": curve[-1][1]}
     return {"curve": curve, **pace, **played(longer, EVALUATION, training.follow(model), double=True)}
 

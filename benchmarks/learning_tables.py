@@ -1,4 +1,4 @@
-"""Tables of `learning.py` from its lines (pure): means, paired bootstrap intervals, interquartile means, verdicts."""
+"""Tables of `learning.py` from its lines (pure): means, paired bootstrap intervals, interquartile means, stability."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -28,9 +28,9 @@ def near_final_s(curve: Sequence[Sequence[float]]) -> float:
     return next((seconds for seconds, _, overhead in curve if overhead <= NEAR * final), math.nan)
 
 
-def stable(verdicts: Any) -> bool:
+def stable(flags: Any) -> bool:
     """Whether at most a quarter of all workloads saw a growing backlog."""
-    return bool(1.0 - np.mean(verdicts) <= UNSTABLE_SHARE)
+    return bool(1.0 - np.mean(flags) <= UNSTABLE_SHARE)
 
 
 def groups(lines: Iterable[Line]) -> dict[tuple[str, ...], list[Line]]:

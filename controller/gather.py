@@ -24,7 +24,7 @@ class Gathering:
         self._announced: dict[int, Announce] = {}
 
     def announce(self, announce: Announce) -> None:
-        """An ES speaks; what is older than what it said last is no news."""
+        """Take an ES's announcement, unless it is older than the latest."""
         es = self.es_index[announce.es]
         known = self._announced.get(es)
         if known is None or known.slot <= announce.slot:

@@ -54,7 +54,7 @@ class DecisionServer:
         self._last_slot = [-1] * len(system.edge_servers)
 
     def begin(self) -> list[Action]:
-        """The server only ever reacts."""
+        """No actions: the server only answers."""
         return []
 
     def handle(self, now_ns: int, event: object) -> list[Action]:

@@ -129,7 +129,10 @@ def advantages(rewards: Array, value: Array, config: A3cConfig, ratio: Array | N
 
 
 def gradient(params: Array, rollout: Rollout, config: A3cConfig, shape: Layout = PER_UE) -> tuple[Array, Losses]:
-    """The clipped gradient of the A3C loss at ``params``, from nothing but its arguments: no state survives a call."""
+    """The clipped gradient (P,) of the A3C loss at ``params`` (P,) and what the loss was made of.
+
+    It depends on nothing but the arguments: no state survives a call.
+    """
     parameters = torch.tensor(params, requires_grad=True)
     features, actions = torch.from_numpy(rollout.features), torch.from_numpy(rollout.actions)
     slot, weight = torch.from_numpy(rollout.slot), torch.from_numpy(rollout.weight)

@@ -1,6 +1,6 @@
 """Experience from the twin: rollouts for A3C, transitions for DQN, whole evaluations of a network."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 import numpy as np
@@ -27,7 +27,7 @@ HEAD_KINDS = {"a3c": heads.A3C, "dqn": heads.DQN}
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """What acts: algorithm ``a3c`` or ``dqn`` with its head, observation ``full`` or ``paper``, and options;
+    """How networks decide: algorithm ``a3c`` or ``dqn`` with its head, observation ``full`` or ``paper``, and options;
     ``gru_units`` are those of A3C's recurrent core, 0 for none."""
 
     algorithm: str = "a3c"
@@ -206,7 +206,7 @@ class Collector:
         discount = power[there - here].astype(f32)
         return Transitions(state[before], rollout.actions[before], reward.astype(f32), discount, state[after])
 
-    def state_arrays(self) -> dict[str, Any]:
+    def state_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Everything that decides the next rollout, as arrays."""
         arrays = {
             f"twin_{name}": array for name, array in zip(type(self.twin.state)._fields, self.twin.state, strict=True)
@@ -216,7 +216,7 @@ class Collector:
         memory = {"memory": self._recurrent.memory} if self._recurrent.memory.size else {}
         return {**arrays, **memory, "rng": np.array(words, np.uint64)}
 
-    def load_arrays(self, arrays: dict[str, Any]) -> None:
+    def load_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue from `state_arrays` of a collector made with the same arguments; `InvalidError` for any other."""
         for name, array in zip(type(self.twin.state)._fields, self.twin.state, strict=True):
             array[...] = fitting(arrays, f"twin_{name}", array)

@@ -59,7 +59,10 @@ def q_values(params: Tensor, state: Tensor, *, dueling: bool) -> Tensor:
 
 
 def gradient(params: Array, target: Array, batch: Transitions, config: DqnConfig) -> tuple[Array, float]:
-    """The clipped gradient of the Huber loss on one batch, and the loss."""
+    """The clipped gradient (P,) of the Huber loss on B transitions at ``params`` (P,), and the loss.
+
+    The ``target`` network (P,) gives the values that decisions lead to.
+    """
     parameters = torch.tensor(params, requires_grad=True)
     frozen = torch.from_numpy(target)
     following = torch.from_numpy(batch.following)
@@ -100,7 +103,7 @@ class Replay:
         self.size = min(capacity, self.size + count)
 
     def sample(self, count: int) -> Transitions:
-        """``count`` transitions with replacement."""
+        """``count`` transitions drawn with replacement: B = ``count``, whatever the ring holds."""
         where: NDArray[np.int64] = self._rng.integers(0, self.size, count)
         action, reward, discount = (np.ascontiguousarray(column) for column in self._scalars[where].T)
         return Transitions(self._state[where], action, reward, discount, self._following[where])

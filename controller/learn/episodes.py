@@ -59,7 +59,7 @@ class EpisodeLog(msgspec.Struct, kw_only=True):
 
 
 class _A3cUpdates:
-    """One gradient for each piece."""
+    """A3C: one gradient for each piece, from the rollout that it is."""
 
     def __init__(self, config: TrainConfig, plan: EpisodePlan, collector: Collector) -> None:
         self._config, self._plan, self._collector = config, plan, collector

@@ -16,7 +16,8 @@ DRAIN, MOST_A_SLOT = 4, 4
 
 
 class NetworkScore(msgspec.Struct, frozen=True):
-    """By workload, shape (S,): mean ``overhead`` of finished tasks, their ``hits`` share, and the backlog's verdict."""
+    """By workload, shape (S,): mean ``overhead`` of finished tasks, their ``hits`` share, and whether the backlog was
+    ``stable``."""
 
     overhead: NDArray[np.float64]
     hits: NDArray[np.float64]
@@ -26,7 +27,7 @@ class NetworkScore(msgspec.Struct, frozen=True):
 def evaluate(
     system: System, source: Source, *, double: bool, params: Array, actor: Actor, seeds: Sequence[int]
 ) -> NetworkScore:
-    """Let ``params`` decide, without exploring, the workloads of ``seeds`` to the end of their drain.
+    """Let ``params`` (P,) decide, without exploring, the workloads of ``seeds`` (S,) to the end of their drain.
 
     A workload that has not drained after `DRAIN` times its length has overhead infinity, one without tasks NaN.
     """

@@ -1,7 +1,5 @@
 """One learner: plays its own worlds with the shared parameters and applies its gradients to them, until stopped."""
 
-from typing import Any
-
 import msgspec
 import numpy as np
 
@@ -61,7 +59,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES
 
     @property
     def actor(self) -> Actor:
-        """What acts."""
+        """How its learners decide: algorithm, head, observation, exploration, recurrent core."""
         epsilon = self.actor_critic.epsilon if self.algorithm == "a3c" else 0.0
         return Actor(
             algorithm=self.algorithm,
@@ -87,7 +85,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES
 
     @property
     def start(self) -> Array:
-        """Fresh parameters."""
+        """Fresh parameters (`layout.size`,), or DQN's (`q_network.Q_SIZE`,), drawn with ``seed``."""
         shape = self.layout
         return network.initial(self.seed, shape) if self.algorithm == "a3c" else q_network.initial(self.seed)
 
@@ -105,7 +103,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES
         )
 
     @property
-    def about(self) -> dict[str, Any]:
+    def about(self) -> dict[str, object]:
         """What a checkpoint must tell for its network to be used, and what else it was trained by."""
         names = dict(zip(self.__struct_fields__, self.__struct_encode_fields__, strict=True))
         return {
@@ -136,7 +134,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES
         return base * (1.0 - 0.9 * min(1.0, update / self.updates))
 
     def epsilon_at(self, slots: int) -> float:
-        """DQN's exploration."""
+        """DQN's ε after that many world ``slots``."""
         share = min(1.0, slots / self.values.epsilon_slots)
         return self.values.epsilon_first + share * (self.values.epsilon_last - self.values.epsilon_first)
 
@@ -157,19 +155,19 @@ class A3cLearner:
         self.collector, self._layout = config.collector(config.rollout_length, number), config.layout
 
     def step(self, params: Array, square_avg: Array, update: int) -> Step:
-        """One update in place; ``params`` may be changed by others meanwhile."""
+        """One update of ``params`` and ``square_avg`` (P,) in place; others may change them meanwhile."""
         grad, step = self.grad(params.copy())
         rmsprop(params, square_avg, grad, self.config.learning_rate_at(update))
         return step
 
     def grad(self, params: Array) -> tuple[Array, Step]:
-        """The gradient at ``params`` by the next rollout under it."""
+        """The gradient (P,) at ``params`` (P,), by the next rollout under them."""
         rollout, _ = self.collector.rollout(params)
         grad, losses = a3c.gradient(params, rollout, self.config.actor_critic, self._layout)
         return grad, Step(losses.policy + losses.value, losses.entropy, float(rollout.rewards.mean()))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """State beyond the parameters."""
+        """What decides the next rollout beside the parameters: the worlds and the generator of their seeds."""
         return self.collector.state_arrays()
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
@@ -191,7 +189,7 @@ class DqnLearner:
         self._slots = 0
 
     def step(self, params: Array, square_avg: Array, update: int) -> Step:
-        """One rollout and its batches, in place."""
+        """One rollout and its batches: ``params`` and ``square_avg`` (P,) are updated in place."""
         values = self.config.values
         epsilon = self.config.epsilon_at(self._slots)
         rollout, ues = self.collector.rollout(params.copy(), max(epsilon, 1e-9))

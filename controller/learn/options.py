@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 import msgspec
 
@@ -49,7 +49,7 @@ def _own_fields(config: TrainConfig) -> dict[str, str]:
     return {name: field for name, field in fields_of(TrainConfig).items() if field in OWN[config.algorithm]}
 
 
-def _value(assignment: str, struct: type, field: str, name: str, text: str) -> Any:
+def _value(assignment: str, struct: type, field: str, name: str, text: str) -> object:
     kind = get_type_hints(struct, include_extras=True)[field]
     try:
         value = msgspec.convert(text.strip(), kind, strict=False)
@@ -60,7 +60,7 @@ def _value(assignment: str, struct: type, field: str, name: str, text: str) -> A
     return value
 
 
-def _allowed(name: str, kind: Any) -> str:
+def _allowed(name: str, kind: object) -> str:
     """What values an option of ``kind`` may have."""
     plain = getattr(kind, "__origin__", kind)
     if plain is bool:

@@ -6,7 +6,8 @@ import pickle
 import time
 from collections.abc import Iterable
 from multiprocessing import connection
-from typing import Any
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 
 import numpy as np
 import torch
@@ -24,12 +25,12 @@ class SynchronousPool(WorkerPool):
 
     def __init__(self, config: TrainConfig, shared: Shared, workers: int, say: Say = ignore_progress) -> None:
         self._config = config
-        self._pipes: dict[int, Any] = {}
+        self._pipes: dict[int, Connection] = {}
         self._asked: set[int] = set()
         self._grads: dict[int, Array] = {}
         super().__init__(config, shared, workers, say)
 
-    def _start(self, number: int) -> Any:
+    def _start(self, number: int) -> SpawnProcess:
         self._pipes[number], theirs = self._context.Pipe()
         process = self._context.Process(target=_work, args=(*self._arguments[number], theirs), daemon=True)
         with sheltered():
@@ -78,13 +79,13 @@ class SynchronousPool(WorkerPool):
         shared.counts[0, UPDATES] += 1
 
     def stop(self) -> None:
-        """End them all: a closed pipe says so."""
+        """Stop all workers: each ends when its pipe is closed."""
         for pipe in self._pipes.values():
             pipe.close()
         super().stop()
 
 
-def _work(order: bytes, name: str, size: int, workers: int, number: int, parent: int, pipe: Any) -> None:
+def _work(order: bytes, name: str, size: int, workers: int, number: int, parent: int, pipe: Connection) -> None:
     """A worker's process: a gradient whenever it is asked for one, until nobody can ask any more."""
     if not bound_to(parent):
         return

@@ -1,13 +1,13 @@
-"""Training on the twin: learners side by side on shared parameters, a evaluator beside them, checkpoints."""
+"""Training on the twin: learners side by side on shared parameters, an evaluator beside them, checkpoints."""
 
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from controller.learn.evaluate import evaluate
 from controller.learn.learner import Learner, TrainConfig, make
@@ -112,7 +112,7 @@ class Trainer:
         budget: Budget,
         evaluator: Evaluator,
         path: Path,
-        about: dict[str, Any],
+        about: dict[str, object],
         *,
         resume: bool = False,
     ) -> None:
@@ -162,7 +162,10 @@ class Trainer:
         if resumed:
             shared.params[:], shared.square_avg[:] = resumed["current"], resumed["square"]
             shared.counts[0, : LAG + 1] = resumed["progress"]
-            self.evaluator.best, self.evaluator.best_params = float(resumed["best"]), resumed["parameters"]
+            self.evaluator.best, self.evaluator.best_params = (
+                float(resumed["best"]),
+                np.asarray(resumed["parameters"], np.float32),
+            )
         self._before = shared.updates
 
     def _over(self) -> str:
@@ -179,15 +182,15 @@ class Trainer:
 
     def _alone(self) -> Iterator[Report]:
         learner, shared, budget = self._learner or make(self.config), self.shared, self.budget
-        last, judged = time.monotonic(), -1
+        last, evaluated_at = time.monotonic(), -1
         while not self._over():
             once(shared, learner, 0)
             by_count = budget.every_s == 0 and shared.updates % budget.every_updates == 0
             if by_count or (budget.every_s and time.monotonic() - last >= budget.every_s):
-                yield from self._judged(learner)
-                last, judged = time.monotonic(), shared.updates
-        if judged != shared.updates:
-            yield from self._judged(learner)
+                yield from self._evaluation(learner)
+                last, evaluated_at = time.monotonic(), shared.updates
+        if evaluated_at != shared.updates:
+            yield from self._evaluation(learner)
 
     def _together(self) -> Iterator[Report]:
         config, shared, budget = self.config, self.shared, self.budget
@@ -195,22 +198,22 @@ class Trainer:
         try:
             while not (self._stopped or shared.stopping or shared.counts[:, SLOTS].all()):
                 pool.watch(LOOK_S)
-            self._began, judged = time.monotonic(), -1
+            self._began, evaluated_at = time.monotonic(), -1
             while not self._over():
                 pool.watch(self._until_evaluation())
-                if judged != self.shared.updates:
-                    judged = self.shared.updates
-                    yield from self._judged(None)
+                if evaluated_at != self.shared.updates:
+                    evaluated_at = self.shared.updates
+                    yield from self._evaluation(None)
         finally:
             pool.stop()
-        yield from self._judged(None)
+        yield from self._evaluation(None)
 
     def _until_evaluation(self) -> float:
         budget, every_s = self.budget, self.budget.every_s or Budget().every_s
         left = self._began + budget.seconds - time.monotonic() if budget.seconds else every_s
         return max(0.0, min(every_s, left))
 
-    def _judged(self, learner: Learner | None) -> Iterator[Report]:
+    def _evaluation(self, learner: Learner | None) -> Iterator[Report]:
         """An evaluation on the present parameters, and the checkpoint; none before the first update, nor on what is no
         number.
         """
@@ -245,7 +248,7 @@ class Trainer:
             reward=float(reward),
         )
 
-    def _save(self, arrays: dict[str, Any]) -> None:
+    def _save(self, arrays: dict[str, NDArray[np.generic]]) -> None:
         if not self._kept and checkpoint.keep_old(self.path):
             self._say(f"{self.path} was there: kept as {checkpoint.old(self.path).name} (--resume would have gone on)")
         self._kept = True

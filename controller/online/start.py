@@ -5,7 +5,6 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -30,7 +29,7 @@ class Beginning(msgspec.Struct, frozen=True):
 
     params: Array
     square_avg: Array
-    about: dict[str, Any]
+    about: dict[str, object]
 
 
 def beginning(plan: Plan) -> Beginning:
@@ -55,7 +54,7 @@ def weights_path(worker: str) -> Path:
     return NODE / f"weights-{worker}"
 
 
-def save(params: Array, square_avg: Array, updates: int, about: dict[str, Any], run: str) -> None:
+def save(params: Array, square_avg: Array, updates: int, about: dict[str, object], run: str) -> None:
     """Write the run's checkpoint, which is also a policy to run elsewhere."""
     arrays = {"parameters": params, "square": square_avg, "progress": np.array([updates, updates], np.int64)}
     checkpoint.save(CHECKPOINT, arrays, {**about, "learned": {"run": run, "updates": updates, "version": updates}})

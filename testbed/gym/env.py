@@ -45,7 +45,7 @@ class EdgeOffload(PortableSpec, gymnasium.Env[NDArray[np.float32], NDArray[np.in
 
     @property
     def backend(self) -> Backend:
-        """What it plays on."""
+        """The twin or the testbed on which it plays."""
         return self._episode.backend
 
     def reset(

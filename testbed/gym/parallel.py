@@ -61,7 +61,7 @@ class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no t
 
     @property
     def backend(self) -> Backend:
-        """What it plays on."""
+        """The twin or the testbed on which it plays."""
         return self._episode.backend
 
     def observation_space(self, agent: str) -> Box:

@@ -40,7 +40,7 @@ class RunningMean:
         self._overhead, self._finished = np.zeros(shape), np.zeros(shape, np.int64)
 
     def begin(self, chosen: NDArray[np.bool_] | EllipsisType = ...) -> None:
-        """Forget (the ``chosen``)."""
+        """Begin the means of all worlds anew, or of the ``chosen``."""
         self._overhead[chosen], self._finished[chosen] = 0.0, 0
 
     def add(self, overhead: NDArray[np.float64], finished: NDArray[np.int64]) -> NDArray[np.float64]:

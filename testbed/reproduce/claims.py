@@ -31,9 +31,9 @@ FLAT, LEVEL, MORE_TIME = 0.05, 0.05, 1.1
 LEARNER_NAMES = {DQN: "DQN", A3C: "A3C", A3C_DO: "A3C-DO"}
 
 
-def judge(claims: Iterable[int], results: Results) -> list[JudgedClaim]:
-    """The verdicts on ``claims``, whose units all have results."""
-    return [JUDGES[number](results) for number in claims]
+def evaluate(claims: Iterable[int], results: Results) -> list[JudgedClaim]:
+    """The evaluations of ``claims``, whose units all have results."""
+    return [EVALUATORS[number](results) for number in claims]
 
 
 def _halves(curves: Sequence[Sequence[float]]) -> list[float]:
@@ -48,7 +48,7 @@ def _levels(curves: Sequence[Sequence[float]], level: Callable[[Sequence[float]]
 
 
 def learning_curves(results: Results) -> JudgedClaim:
-    """Claim 1."""
+    """Claim 1: local computing earns little and always the same, learners learn, A3C in fewer episodes than DQN."""
     density, cases = results.effort.curve_density, []
     for study in BASE:
         curves = {name: results.rewards(study.name, name, density) for name in (LC, *LEARNER_NAMES)}
@@ -86,7 +86,7 @@ def _converged(curves: Sequence[Sequence[float]]) -> list[float]:
 
 
 def several_densities(results: Results) -> JudgedClaim:
-    """Claim 2."""
+    """Claim 2: A3C-DO converges whatever the density."""
     cases, notes = [], ["A curve counts as converged by the rule of claim 1, also where learning raised it little."]
     for study in BASE:
         parts, raised = [], []
@@ -112,7 +112,7 @@ def several_densities(results: Results) -> JudgedClaim:
 
 
 def self_adjustment(results: Results) -> JudgedClaim:
-    """Claim 5."""
+    """Claim 5: the reward of an agent that explores dips and recovers as it offloads more or fewer tasks."""
     density, cases, notes = results.effort.curve_density, [], []
     for study in EXPLORING:
         for strategy in (A3C, A3C_DO):
@@ -167,7 +167,7 @@ def _said(coincidence: dips.Coincidence) -> str:
 
 
 def cost(results: Results) -> JudgedClaim:
-    """Claim 7."""
+    """Claim 7: A3C takes less time and memory than DQN, and decides as fast."""
     ours, theirs = results.costs(A3C_DO), results.costs(DQN_DO)
 
     def column(costs: Sequence[Mapping[str, float]], name: str) -> list[float]:
@@ -195,7 +195,7 @@ def cost(results: Results) -> JudgedClaim:
     return judged(7, CLAIMS[7], statement, [ClaimCase("ours, region", parts)], notes)
 
 
-JUDGES: dict[int, Callable[[Results], JudgedClaim]] = {
+EVALUATORS: dict[int, Callable[[Results], JudgedClaim]] = {
     1: learning_curves,
     2: several_densities,
     3: density_claims.delay_and_reward,

@@ -49,7 +49,7 @@ def crossings(results: Results, study: Study, name: str) -> list[float]:
 
 
 def delay_and_reward(results: Results) -> JudgedClaim:
-    """Claim 3."""
+    """Claim 3: A3C-DO loses a little delay and reward with few tasks, and wins with many."""
     cases, notes = [], []
     for study in (*BASE, *VARIANTS):
         low, high = results.densities(study)[0], results.densities(study)[-1]
@@ -148,7 +148,7 @@ def energy(results: Results) -> JudgedClaim:
 
 
 def idle_resources(results: Results) -> JudgedClaim:
-    """Claim 6."""
+    """Claim 6: second offload uses servers that would idle while others are overloaded."""
     density, cases = results.effort.densities[-1], []
     for study in BASE:
         idle = {

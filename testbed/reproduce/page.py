@@ -19,7 +19,7 @@ CELL, TEXT = "<td>", '<td class="text" style="white-space:normal;min-width:9rem;
 
 
 def page(reproduction: ReproductionDocument, figures: Sequence[StudyFigure]) -> str:
-    """The page of what was found."""
+    """The HTML page of a reproduction, with its ``figures``."""
     title = f"The paper's claims, judged: {reproduction.form}"
     links = '<a href="#verdicts">Verdicts</a>' + "".join(
         f'<a href="#claim-{claim.number}">{claim.number} {escape(claim.title)}</a>' for claim in reproduction.claims

@@ -28,7 +28,7 @@ Stopped = Callable[[], bool]
 def weight(unit: Unit, effort: Effort) -> float:
     """About how many seconds of a core a unit takes."""
     study, values = STUDIES[unit.study], unit.strategy.startswith(DQN)
-    episode_ms = EPISODE_MS[study.setting, values]
+    episode_ms = EPISODE_MS[study.config, values]
     if unit.kind == TRAIN:
         return (episodes_of(study, effort) * episode_ms + effort.evaluation_slots * EVALUATED_SLOT_MS) / 1e3
     if unit.kind == COST:

@@ -72,7 +72,10 @@ class Reproduction:
         return pool.carry_out(self.missing(), self._effort, self._folder, workers, telling, stopped)
 
     def write(self, observe: pool.Told) -> ReproductionDocument:
-        """Judge, draw and write all files. Raises `StartError`, `MissingPackageError` without matplotlib."""
+        """Evaluate claims, draw figures and write all files.
+
+        Raises `StartError`, and `MissingPackageError` without matplotlib.
+        """
         documents = {unit: store.read(self._folder, unit, self._effort) for unit in self.units}
         results = Results({unit: one for unit, one in documents.items() if one is not None}, self._effort)
         observe("judging claims", WORK_SHARE)
@@ -80,7 +83,7 @@ class Reproduction:
             form=self._effort.name,
             command=self._command,
             how=how(self._effort),
-            claims=claims.judge(self._chosen, results),
+            claims=claims.evaluate(self._chosen, results),
             live=live_points(results),
         )
         drawn = figures.figures(self._chosen, results)

@@ -1,4 +1,4 @@
-"""What units found, looked up by study, strategy and density (pure)."""
+"""Results of units, looked up by study, strategy and density (pure)."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -73,7 +73,7 @@ class Results:
         return cast(Mapping[str, list[float]], bounds[0]["overhead"]) if bounds else {}
 
     def live(self) -> list[tuple[Unit, Document]]:
-        """The runs on processes."""
+        """The runs on processes, by density, strategy and seed."""
         units = sorted(
             (unit for unit in self._documents if unit.kind == LIVE),
             key=lambda unit: (unit.density, unit.strategy, unit.seed),

@@ -1,4 +1,4 @@
-"""What is studied: settings of the learner, scenarios and their variants, and how a strategy is trained in each."""
+"""What is studied: configs of the learner, scenarios and their variants, and how a strategy is trained in each."""
 
 import msgspec
 
@@ -22,22 +22,22 @@ OUR_EPSILON_SLOTS = DqnConfig().epsilon_slots
 
 
 class Study(msgspec.Struct, frozen=True, kw_only=True):
-    """A ``setting`` of the learner on a ``scenario`` with ``changes``; with ``exploring`` a coin is mixed in.
+    """A ``config`` of the learner on a ``scenario`` with ``changes``; with ``exploring`` a coin is mixed in.
 
     ``varies`` says what is different from the study that it is a variant of, "" if it is none.
     """
 
     name: str
-    setting: str
+    config: str
     scenario: str
     changes: tuple[str, ...] = ()
     exploring: bool = False
     varies: str = ""
 
 
-PAPER_LIKE = Study(name="faithful, paper-like", setting=FAITHFUL, scenario="paper-like")
-FAITHFUL_REGION = Study(name="faithful, region", setting=FAITHFUL, scenario="region")
-OUR_REGION = Study(name="ours, region", setting=OURS, scenario="region")
+PAPER_LIKE = Study(name="faithful, paper-like", config=FAITHFUL, scenario="paper-like")
+FAITHFUL_REGION = Study(name="faithful, region", config=FAITHFUL, scenario="region")
+OUR_REGION = Study(name="ours, region", config=OURS, scenario="region")
 BASE = (PAPER_LIKE, FAITHFUL_REGION, OUR_REGION)
 EXPLORING = tuple(
     msgspec.structs.replace(one, name=f"{one.name}, exploring", exploring=True) for one in (FAITHFUL_REGION, OUR_REGION)
@@ -51,7 +51,7 @@ _VARIED: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 MATCHED = "servers matched to cells"
 VARIANTS = tuple(
-    Study(name=f"ours, {varies}", setting=OURS, scenario=scenario, changes=changes, varies=varies)
+    Study(name=f"ours, {varies}", config=OURS, scenario=scenario, changes=changes, varies=varies)
     for varies, (scenario, changes) in _VARIED.items()
 )
 STUDIES = {study.name: study for study in (*BASE, *EXPLORING, *VARIANTS)}
@@ -65,12 +65,12 @@ def scenario_of(study: Study, density: float, slots: int = 0) -> Scenario:
 
 def reward_of(study: Study) -> str:
     """The reward that agents are paid."""
-    return "paper" if study.setting == FAITHFUL else "holding"
+    return "paper" if study.config == FAITHFUL else "holding"
 
 
 def episodes_of(study: Study, effort: Effort) -> int:
     """How long each training of the study is."""
-    return effort.faithful_episodes if study.setting == FAITHFUL else effort.our_episodes
+    return effort.faithful_episodes if study.config == FAITHFUL else effort.our_episodes
 
 
 def config_of(study: Study, strategy: str, density: float, seed: int, effort: Effort) -> TrainConfig:
@@ -96,7 +96,7 @@ def config_of(study: Study, strategy: str, density: float, seed: int, effort: Ef
         actor_critic=A3cConfig(epsilon=epsilon),
         values=DqnConfig(epsilon_slots=min(OUR_EPSILON_SLOTS, exploring_slots)),
     )
-    if study.setting == OURS:
+    if study.config == OURS:
         return config
     return msgspec.structs.replace(
         config,
@@ -117,7 +117,7 @@ def plan_of(study: Study, strategy: str, effort: Effort) -> EpisodePlan:
     """
     values = strategy.startswith(DQN)
     episodes = episodes_of(study, effort)
-    if study.setting == OURS:
+    if study.config == OURS:
         pieces, batches = ((2 * T_MAX,), 8) if values else ((T_MAX,), 1)
         return EpisodePlan(episodes=episodes, slots=EPISODE_SLOTS, pieces=pieces, batches=batches)
     cut = (T_MAX, T_MAX, EPISODE_SLOTS - 2 * T_MAX)

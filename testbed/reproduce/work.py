@@ -59,7 +59,7 @@ def _train(unit: Unit, effort: Effort, folder: Path) -> Document:
     scenario, seeds = _evaluated(study, unit.density, effort)
     system = inputs.resolve(scenario).system
     there, values = msgspec.structs.replace(config, system=system), config.algorithm == DQN
-    source, sampling = build.generator(scenario, system, endless=False), study.setting == FAITHFUL and not values
+    source, sampling = build.generator(scenario, system, endless=False), study.config == FAITHFUL and not values
     player = by_network(there, source, params, len(seeds), sampling=sampling)
     return {"log": _rounded(log), "measured": _rounded(measure(player, seeds))}
 
@@ -98,7 +98,7 @@ def tuned_folder(folder: Path, unit: Unit) -> Path:
 
 def _evaluated(study: Study, density: float, effort: Effort) -> tuple[Scenario, range]:
     """What is evaluated on: episodes like those of training in the faithful setting, long runs in ours."""
-    slots = EPISODE_SLOTS if study.setting == FAITHFUL else min(EVALUATED_SLOTS, effort.evaluation_slots // 2)
+    slots = EPISODE_SLOTS if study.config == FAITHFUL else min(EVALUATED_SLOTS, effort.evaluation_slots // 2)
     count = max(2, effort.evaluation_slots // slots)
     scenario = studies.scenario_of(study, density, slots)
     return scenario, range(FIRST_EVALUATION_SEED, FIRST_EVALUATION_SEED + count)

@@ -55,7 +55,10 @@ def test_the_published_trainings_are_those_that_the_benchmark_asks_for(monkeypat
 def test_options_of_a_job_become_fields_of_the_learner():
     from learning_jobs import Job, config_of
 
-    config = config_of(Job("", "region", (), "a3c-do", 1, {"worlds": 3, "slots": 50, "coin": 0.1, "workers": 2}))
+    def job_of(algorithm, seed, options):
+        return Job(table="", scenario="region", changes=(), algorithm=algorithm, seed=seed, options=options)
+
+    config = config_of(job_of("a3c-do", 1, {"worlds": 3, "slots": 50, "coin": 0.1, "workers": 2}))
     assert (config.num_envs, config.rollout_length, config.actor_critic.epsilon, config.seed) == (3, 50, 0.1, 1)
-    config = config_of(Job("", "region", (), "dqn", 2, {"rate": 0.5}))
+    config = config_of(job_of("dqn", 2, {"rate": 0.5}))
     assert config.values.learning_rate == 0.5 and config.algorithm == "dqn" and not config.double

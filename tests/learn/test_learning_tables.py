@@ -75,7 +75,7 @@ def test_the_cost_of_what_is_left_is_that_of_its_like():
     assert "| main | 1 | unknown | 0 | unknown |" in tables.cost_table([{**line("dqn", []), "table": "main"}], lines)
 
 
-def test_seeds_are_the_first_so_many_or_a_stretch_of_them(learning):
+def test_seeds_are_the_first_so_many_or_a_range_of_them(learning):
     assert (list(learning.seeds_of("3")), list(learning.seeds_of("5-7"))) == ([0, 1, 2], [5, 6, 7])
     jobs = [job for part in ("5", "5-9") for job in learning.jobs("main", learning.seeds_of(part))]
     assert {job.key for job in jobs} == {job.key for job in learning.jobs("main", range(10))}
