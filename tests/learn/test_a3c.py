@@ -157,5 +157,5 @@ def test_torch_and_numpy_compute_the_same_network():
     params += np.random.default_rng(0).normal(size=params.shape).astype(np.float32) * 0.1
     logits = a3c.logits(torch.from_numpy(params), torch.from_numpy(data.features)).numpy()
     values = a3c.values(torch.from_numpy(params), torch.from_numpy(data.cells)).numpy()
-    assert np.allclose(logits, network.logit(params, data.features), atol=1e-4)
-    assert np.allclose(values, network.value(params, data.cells), atol=1e-4)
+    assert np.allclose(logits, network.logit(params, data.features), rtol=0, atol=4e-6)
+    assert np.allclose(values, network.value(params, data.cells), rtol=0, atol=1e-6)

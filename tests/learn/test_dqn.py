@@ -49,7 +49,9 @@ def test_numpy_advantage_is_the_difference_of_torch_q_values():
     params, data = q_network.initial(3), batch(3)
     for dueling in (True, False):
         q = dqn.q_values(torch.from_numpy(params), torch.from_numpy(data.state), dueling=dueling).numpy()
-        assert np.allclose(q[:, 1] - q[:, 0], q_network.advantage(params, data.state, dueling=dueling), atol=1e-5)
+        assert np.allclose(
+            q[:, 1] - q[:, 0], q_network.advantage(params, data.state, dueling=dueling), rtol=0, atol=1e-6
+        )
 
 
 def test_the_ring_overwrites_its_oldest_transitions():
