@@ -3,17 +3,13 @@
 ``python benchmarks/columns.py --against FOLDER`` measures another checkout too, turn by turn, where it knows the verb.
 """
 
-import os
 import sqlite3
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from harness import Entry, measure, middle, options, report, table
+from harness import Entry, measure, middle, options, report, spent, table
 
 MILLION, HUNDRED_THOUSAND = "95300", "9530"  # slots of `region`
 POLICIES = "lc,offload-do,greedy,greedy-do"
@@ -43,18 +39,8 @@ HEAD = ("what", "wall s", "CPU s", "peak MB", "before: wall s", "CPU s", "peak M
 def timed(words: Sequence[str], checkout: str) -> Entry:
     """Wall seconds of a verb, CPU seconds and memory (MB) of its process; those that a comparison spreads over are not
     in them."""
-    environment = {**os.environ, **({"PYTHONPATH": checkout} if checkout else {})}
-    with tempfile.TemporaryFile() as said:
-        begin = time.monotonic()
-        command = [sys.executable, "-m", "testbed", *words, "--json"]
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=said)
-        _, status, used = os.wait4(process.pid, 0)
-        wall = time.monotonic() - begin
-        process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        if process.returncode:
-            sys.exit(f"{' '.join(words)}: {said.read().decode()}")
-    return {"wall_s": wall, "cpu_s": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1024}
+    taken = spent(*words, "--json", pythonpath=checkout)
+    return {"wall_s": taken.wall_s, "cpu_s": taken.cpu_s, "peak_mb": taken.peak_bytes / 2**20}
 
 
 def disguise(record: Path) -> None:
@@ -91,12 +77,12 @@ def figures(entries: Sequence[Entry]) -> tuple[float, float, float]:
     return wall, cpu, peak
 
 
-def rows(found: Sequence[Entry]) -> list[tuple[str, ...]]:
+def rows(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
     """Medians, a row for each verb."""
     lines = []
-    for what in dict.fromkeys(entry["what"] for entry in found):
-        now = [entry for entry in found if entry["what"] == what and not entry["before"]]
-        then = [entry for entry in found if entry["what"] == what and entry["before"]]
+    for what in dict.fromkeys(entry["what"] for entry in entries):
+        now = [entry for entry in entries if entry["what"] == what and not entry["before"]]
+        then = [entry for entry in entries if entry["what"] == what and entry["before"]]
         wall, cpu, peak = figures(now)
         line = [what, f"{wall:.1f}", f"{cpu:.1f}", f"{peak:.0f}"]
         wall, cpu, peak = figures(then)
@@ -117,8 +103,8 @@ def main() -> None:
         if args.only in what
         for before in ((False, True) if args.against and what not in NEW else (False,))
     ]
-    found = measure(wanted, args.out, lambda row: run(row, args.against))
-    report(args, found, table(HEAD, rows(found)), "columns")
+    entries = measure(wanted, args.out, lambda row: run(row, args.against))
+    report(args, entries, table(HEAD, rows(entries)), "columns")
 
 
 if __name__ == "__main__":

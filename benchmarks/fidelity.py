@@ -86,15 +86,15 @@ def run(row: Entry) -> Entry:
         return shaped()
     if row["table"] == "verify":
         quick = ("--quick",) if row["quick"] else ()
-        found = testbed("verify", *quick, codes=(0, 5))
-        return {key: found[key] for key in ("ok", "steal", "cpu", "seconds", "checks")}
+        verification = testbed("verify", *quick, codes=(0, 5))
+        return {key: verification[key] for key in ("ok", "steal", "cpu", "seconds", "checks")}
     with tempfile.TemporaryDirectory(prefix="fidelity-") as folder:
         return run_live(row, Path(folder) / "run")
 
 
 def run_live(row: Entry, folder: Path) -> Entry:
     """One live run of `region`."""
-    made = testbed(
+    summary = testbed(
         "run",
         "region",
         "--policy",
@@ -114,16 +114,16 @@ def run_live(row: Entry, folder: Path) -> Entry:
         "--out",
         str(folder),
     )
-    fidelity = made["fidelity"]
+    fidelity = summary["fidelity"]
     release = lateness(read_record(folder / "run.db").events, RELEASES)
     return {
         "grade": fidelity["grade"] or "-",
         "error_median": fidelity["delay_error"]["median"],
         "error_p99": fidelity["delay_error"]["p99"],
         "release_ms": {"p50": release.p50, "p99": release.p99, "max": release.max},
-        "decision_ms": made["decision_ms"],
-        "tasks": made["tasks"]["generated"],
-        "unaccounted": made["tasks"]["unaccounted"],
+        "decision_ms": summary["decision_ms"],
+        "tasks": summary["tasks"]["generated"],
+        "unaccounted": summary["tasks"]["unaccounted"],
         "slipped": fidelity["slipped"],
         "burn": fidelity["burn"],
         "worst": fidelity["worst"],
@@ -143,46 +143,46 @@ def shaped() -> Entry:
         for n in range(EACH):
             at = 0 if ue < len(GOODPUT_MBIT) else n * gap_ns + (ue - 3) * gap_ns // 3
             tasks.append(bench.task(ue, n, at, bits))
-    made = bench.system(
+    system = bench.system(
         [rate * links.MBIT for rate in rates], GOODPUT_S, Radio(latency_ns=LATENCY_MS * bench.NS_PER_MS)
     )
     load = HostLoad()
     taken = links.by_ue(
-        bench.run(made, tasks, "offload", Emulation(burn=0.0, drain_limit_ns=60 * bench.NS_PER_S)).tasks
+        bench.run(system, tasks, "offload", Emulation(burn=0.0, drain_limit_ns=60 * bench.NS_PER_S)).tasks
     )
-    found: Entry = {"goodput": {}, "known": {}, "steal": load.steal(), "host_cpu": load.cpu()}
+    errors: Entry = {"goodput": {}, "known": {}, "steal": load.steal(), "host_cpu": load.cpu()}
     for ue, rate in enumerate(GOODPUT_MBIT):
         begin = min(row.ready_ns for row in taken[ue])
         end = max(row.ready_ns + bench.link_ns(row) for row in taken[ue])
         seconds = (end - begin) / bench.NS_PER_S - LATENCY_MS * 1e-3
-        found["goodput"][str(rate)] = EACH * sizes[ue] / seconds / links.MBIT / rate - 1.0
+        errors["goodput"][str(rate)] = EACH * sizes[ue] / seconds / links.MBIT / rate - 1.0
     for ue, (rate, size) in enumerate(KNOWN, start=len(GOODPUT_MBIT)):
         asked = size * links.KB / (rate * links.MBIT) + LATENCY_MS * 1e-3
-        found["known"][f"{size} kB at {rate} Mbit/s"] = statistics.median(links.seconds(taken[ue])) / asked - 1.0
-    return found
+        errors["known"][f"{size} kB at {rate} Mbit/s"] = statistics.median(links.seconds(taken[ue])) / asked - 1.0
+    return errors
 
 
-def tables(found: Sequence[Entry]) -> Iterator[Entry]:
+def tables(entries: Sequence[Entry]) -> Iterator[Entry]:
     """One row a setting: medians over its runs, which are listed with the steal each had."""
-    rows = [entry for entry in found if entry["table"] in ("speed 1", "speed 20", "highest speed")]
+    rows = [entry for entry in entries if entry["table"] in ("speed 1", "speed 20", "highest speed")]
     for setting in dict.fromkeys(tuple(row[key] for key in SETTING) for row in rows):
-        mine = [row for row in rows if tuple(row[key] for key in SETTING) == setting]
+        runs = [row for row in rows if tuple(row[key] for key in SETTING) == setting]
         yield {
             **dict(zip(SETTING, setting, strict=True)),
-            "error_median": middle(row["error_median"] for row in mine),
-            "error_p99": middle(row["error_p99"] for row in mine),
-            "release_p50_ms": middle(row["release_ms"]["p50"] for row in mine),
-            "release_p99_ms": middle(row["release_ms"]["p99"] for row in mine),
-            "answered_ms": spread(row["decision_ms"]["answered"] for row in mine),
-            "seen_ms": spread(row["decision_ms"]["seen"] for row in mine),
-            "grades": "".join(row["grade"] for row in mine),
-            "quiet": sum(row["steal"] < QUIET for row in mine),
+            "error_median": middle(row["error_median"] for row in runs),
+            "error_p99": middle(row["error_p99"] for row in runs),
+            "release_p50_ms": middle(row["release_ms"]["p50"] for row in runs),
+            "release_p99_ms": middle(row["release_ms"]["p99"] for row in runs),
+            "answered_ms": spread(row["decision_ms"]["answered"] for row in runs),
+            "seen_ms": spread(row["decision_ms"]["seen"] for row in runs),
+            "grades": "".join(row["grade"] for row in runs),
+            "quiet": sum(row["steal"] < QUIET for row in runs),
             "runs": [
                 {key: row[key] for key in ("seed", "grade", "error_median", "error_p99", "steal", "host_cpu")}
-                for row in mine
+                for row in runs
             ],
         }
-    shaped_runs = [entry for entry in found if entry["table"] == "links"]
+    shaped_runs = [entry for entry in entries if entry["table"] == "links"]
     for kind in ("goodput", "known"):
         for name in shaped_runs[0][kind] if shaped_runs else ():
             errors = [run[kind][name] for run in shaped_runs]
@@ -194,9 +194,9 @@ def tables(found: Sequence[Entry]) -> Iterator[Entry]:
             }
 
 
-def spread(found: Iterable[Entry]) -> list[float]:
+def spread(percentiles: Iterable[Entry]) -> list[float]:
     """Medians of p50 and p99."""
-    listed = list(found)
+    listed = list(percentiles)
     return [middle(one["p50"] for one in listed), middle(one["p99"] for one in listed)]
 
 
@@ -263,13 +263,13 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw asked against achieved (PNG or SVG)")
     args = parser.parse_args()
     if args.show:
-        found = recorded(args.out, "fidelity.jsonl")
+        entries = recorded(args.out, "fidelity.jsonl")
     else:
-        found = measure(list(wanted(args.runs, quick=args.quick)), args.out, run)
-    checks = [entry for entry in found if entry["table"] == "verify"]
+        entries = measure(list(wanted(args.runs, quick=args.quick)), args.out, run)
+    checks = [entry for entry in entries if entry["table"] == "verify"]
     if args.plot is not None and checks:
         draw(checks[-1]["checks"], args.plot)
-    rows = list(tables(found))
+    rows = list(tables(entries))
     report(args, rows, shown(rows), "fidelity")
 
 

@@ -20,10 +20,12 @@ def draw(checks: Sequence[Entry], path: Path) -> None:
     ends = [min(check["asked"] for check in timed) * 0.8, max(check["asked"] for check in timed) * 1.25]
     above.plot(ends, ends, color="0.7", linewidth=1, zorder=0, label="asked = achieved")
     for kind, marker in KINDS.items():
-        mine = [check for check in timed if check["kind"] == kind]
-        asked = [check["asked"] for check in mine]
-        above.plot(asked, [check["measured"] for check in mine], marker, markersize=5, fillstyle="none", label=kind)
-        below.plot(asked, [max(1e-3, 100 * check["error"]) for check in mine], marker, markersize=5, fillstyle="none")
+        of_kind = [check for check in timed if check["kind"] == kind]
+        asked = [check["asked"] for check in of_kind]
+        above.plot(asked, [check["measured"] for check in of_kind], marker, markersize=5, fillstyle="none", label=kind)
+        below.plot(
+            asked, [max(1e-3, 100 * check["error"]) for check in of_kind], marker, markersize=5, fillstyle="none"
+        )
     above.set(xscale="log", yscale="log", ylabel="achieved, s (median)", title="Asked against achieved")
     below.set(xscale="log", yscale="log", xlabel="asked, s", ylabel="error, %")
     above.legend(frameon=False)

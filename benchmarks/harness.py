@@ -1,26 +1,33 @@
-"""What benchmarks share: their options, a verb's JSON, a file of runs from which one goes on, tables."""
+"""What benchmarks share: their options, a verb's JSON, a file of measurements from which one goes on, tables."""
 
 import argparse
 import json
 import math
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 Entry = dict[str, Any]
 RESULTS = Path(__file__).parent / "results"
 
 
-def options(description: str, repeats: str = "--runs", quick: str = "", page: str = "") -> argparse.ArgumentParser:
-    """What benchmarks of many runs are asked: ``repeats`` of each (5), ``--out``, ``--json``, and if they have them a
-    form that is ``quick`` and a ``page`` of the documentation, which rests on published runs.
+def options(
+    description: str, repeats: str = "--runs", quick: str = "", page: str = "", *, default: int = 5
+) -> argparse.ArgumentParser:
+    """What benchmarks of many runs are asked: ``repeats`` of each (``default``), ``--out``, ``--json``, and if they
+    have them a form that is ``quick`` and a ``page`` of the documentation, which rests on published runs.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--out", type=Path, help="JSON lines to keep runs in, and to go on from")
-    parser.add_argument(repeats, type=int, default=5)
+    parser.add_argument(repeats, type=int, default=default, help=f"of each ({default})")
     if quick:
         parser.add_argument("--quick", action="store_true", help=quick)
     if page:
@@ -37,11 +44,38 @@ def testbed(*arguments: str, codes: Sequence[int] = (0,), python: str = sys.exec
     if done.returncode not in codes:
         sys.stderr.write(done.stderr)
         done.check_returncode()
-    found: Entry = json.loads(done.stdout)
-    return found
+    document: Entry = json.loads(done.stdout)
+    return document
 
 
-def kept(out: Path | None) -> list[Entry]:
+class Spent(msgspec.Struct, frozen=True):
+    """What a process took: seconds of wall time, seconds of CPU time, bytes of memory at the most."""
+
+    wall_s: float
+    cpu_s: float
+    peak_bytes: int
+
+
+def spent(*arguments: str, pythonpath: str = "") -> Spent:
+    """What ``testbed ...`` takes, in a process of its own that prints nothing; its children are not counted.
+
+    Ends the program with what the verb said if it fails. ``pythonpath`` is another checkout to be measured.
+    """
+    environment = {**os.environ, **({"PYTHONPATH": pythonpath} if pythonpath else {})}
+    with tempfile.TemporaryFile() as errors:
+        began = time.monotonic()
+        command = [sys.executable, "-m", "testbed", *arguments]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall_s = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        errors.seek(0)
+        if process.returncode:
+            sys.exit(f"{' '.join(arguments)}: {errors.read().decode()}")
+    return Spent(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+
+
+def read_entries(out: Path | None) -> list[Entry]:
     """The entries of a file of JSON lines; none if it does not exist."""
     return [json.loads(line) for line in out.read_text().splitlines()] if out is not None and out.exists() else []
 
@@ -59,22 +93,36 @@ def recorded(out: Path | None, published: str) -> list[Entry]:
     Ends the program if there is no such file, or nothing in it.
     """
     path = out or RESULTS / published
-    if not kept(path):
+    if not read_entries(path):
         sys.exit(f"{path}: nothing is recorded there; leave out --show to measure")
-    return kept(path)
+    return read_entries(path)
 
 
-def measure(rows: Sequence[Entry], out: Path | None, run: Callable[[Entry], Entry]) -> list[Entry]:
-    """``run`` what the file ``out`` does not have yet, adding it there; returns every wanted row, measured."""
-    known, found = kept(out), []
+def measure(
+    rows: Iterable[Entry],
+    out: Path | None,
+    run: Callable[[Entry], Entry],
+    *,
+    others: Sequence[Path] = (),
+    labels: Sequence[str] = (),
+) -> list[Entry]:
+    """``run`` what the file ``out`` does not have yet, adding it there; returns every wanted row, measured.
+
+    What is in the files ``others`` is not measured again either. ``labels`` are what a row is called, not what it is:
+    entries that differ by nothing else are the same.
+    """
+    known = [entry for path in (out, *others) for entry in read_entries(path)]
+    entries = []
     for row in rows:
-        entry = next((entry for entry in known if row.items() <= entry.items()), None)
+        identity = {name: value for name, value in row.items() if name not in labels}
+        entry = next((entry for entry in known if identity.items() <= entry.items()), None)
         if entry is None:
             entry = {**row, **run(row)}
             print(json.dumps(entry), file=sys.stderr, flush=True)
             append(out, entry)
-        found.append(entry)
-    return found
+            known.append(entry)
+        entries.append(entry)
+    return entries
 
 
 def middle(values: Iterable[float | None]) -> float:

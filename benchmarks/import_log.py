@@ -7,17 +7,15 @@ The log is generated: jobs in the Standard Workload Format, about 87 bytes each,
 
 import argparse
 import gzip
-import json
-import os
 import random
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import BinaryIO
 
+from harness import Entry, report, spent, table
+
 JOBS_AT_ONCE, MB = 1000, 1_000_000
+HEAD = ("log, MB", "jobs", "MB/s", "MB a CPU second", "peak MB")
 
 
 def write_log(file: BinaryIO, size: int) -> int:
@@ -38,19 +36,20 @@ def write_log(file: BinaryIO, size: int) -> int:
     return number
 
 
-def measured(log: Path, table: Path) -> dict[str, float]:
+def measured(log: Path, table: Path) -> Entry:
     """Seconds, CPU seconds and peak memory in MB of an import, of a process of its own."""
-    command = [sys.executable, "-m", "testbed", "import", "swf", str(log), "-o", str(table), "--cpu", "1 kHz"]
-    began = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"the import ended with status {status}")
-    wall = time.monotonic() - began
-    return {"seconds": wall, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_mb": usage.ru_maxrss * 1024 / MB}
+    taken = spent("import", "swf", str(log), "-o", str(table), "--cpu", "1 kHz")
+    return {"seconds": taken.wall_s, "cpu_seconds": taken.cpu_s, "peak_mb": taken.peak_bytes / MB}
 
 
-def main() -> int:
+def line(log_mb: float, entry: Entry) -> list[str]:
+    """The import as a row."""
+    speeds = [f"{entry[name]:.1f}" for name in ("mb_a_second", "mb_a_cpu_second")]
+    return [f"{log_mb:g}", f"{entry['jobs']:,}", *speeds, f"{entry['peak_mb']:.0f}"]
+
+
+def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description="how fast a large log is imported")
     parser.add_argument("--mb", type=float, default=100.0, help="size of the log before it is compressed (100)")
     parser.add_argument("--gzip", action="store_true", help="import it compressed")
@@ -60,19 +59,14 @@ def main() -> int:
         log = Path(folder) / "log.swf"
         with gzip.open(log, "wb", 1) if args.gzip else log.open("wb") as file:
             jobs = write_log(file, int(args.mb * MB))  # type: ignore[arg-type] # a compressed file is written alike
-        found = measured(log, Path(folder) / "table.csv")
-    found |= {
+        entry = measured(log, Path(folder) / "table.csv")
+    entry |= {
         "jobs": jobs,
-        "mb_a_second": args.mb / found["seconds"],
-        "mb_a_cpu_second": args.mb / found["cpu_seconds"],
+        "mb_a_second": args.mb / entry["seconds"],
+        "mb_a_cpu_second": args.mb / entry["cpu_seconds"],
     }
-    if args.json:
-        print(json.dumps(found))
-    else:
-        speed = f"{found['mb_a_second']:.1f} MB/s, {found['mb_a_cpu_second']:.1f} MB a CPU second"
-        print(f"{args.mb:g} MB, {jobs:,} jobs: {speed}, at most {found['peak_mb']:.0f} MB of memory")
-    return 0
+    report(args, entry, table(HEAD, [line(args.mb, entry)]))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

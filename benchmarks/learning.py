@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from harness import append, kept
+from harness import Entry, measure, read_entries
 from learning_jobs import SHORT, UPDATES, Job, carry_out
 from learning_tables import Line, baseline_table, bound_table, cost_table, learned_table, order_table, summaries
 
@@ -79,8 +79,8 @@ def shortened(text: str) -> str:
     sizes = dict.fromkeys(ues for each in SIZED.values() for ues in each)
     words = {region(ues, ues / 5): f"{ues} UEs a cell" for ues in sizes}
     words |= {region(*change): name for name, change in ELSEWHERE.items()}
-    for changes, said in words.items():
-        text = text.replace(", ".join(changes), said)
+    for changes, name in words.items():
+        text = text.replace(", ".join(changes), name)
     return text
 
 
@@ -95,9 +95,11 @@ def jobs(table: str, seeds: Sequence[int]) -> Iterator[Job]:
     for seed in (one for one in seeds if one < FEW or table in ("main", "scenarios")):
         for scenario, changes, algorithm, options in settings(table):
             if algorithm != "baselines":
-                yield Job(table, scenario, changes, algorithm, seed, options)
+                yield Job(
+                    table=table, scenario=scenario, changes=changes, algorithm=algorithm, seed=seed, options=options
+                )
             elif seed == 0:
-                yield Job(table, scenario, changes, algorithm)
+                yield Job(table=table, scenario=scenario, changes=changes, algorithm=algorithm)
 
 
 def settings(table: str) -> Iterator[tuple[str, tuple[str, ...], str, dict[str, Any]]]:
@@ -143,7 +145,7 @@ TABLES = ("main", "scenarios", "threshold", *VARIANTS, "size", "transfer", "boun
 
 def key(line: Line) -> str:
     """The key of a line's job."""
-    return Job("", line["scenario"], tuple(line["changes"]), line["algorithm"], line["seed"], line["options"]).key
+    return msgspec.convert({**line, "table": ""}, Job).key
 
 
 def show(tables: list[str], lines: list[Line], *, as_json: bool) -> None:
@@ -151,11 +153,16 @@ def show(tables: list[str], lines: list[Line], *, as_json: bool) -> None:
     by_key = {key(line): line for line in lines}
     for table in tables:
         seeds = range(1 + max((line["seed"] for line in lines), default=0))
-        mine = [by_key[key] for key in dict.fromkeys(job.key for job in jobs(table, seeds)) if key in by_key]
+        lines_of_table = [by_key[key] for key in dict.fromkeys(job.key for job in jobs(table, seeds)) if key in by_key]
         if as_json:
-            print(json.dumps({"table": table, "settings": summaries(mine)}))
-        elif mine:
-            parts = [baseline_table(mine), learned_table(mine), order_table(mine, PAIRS), bound_table(mine)]
+            print(json.dumps({"table": table, "settings": summaries(lines_of_table)}))
+        elif lines_of_table:
+            parts = [
+                baseline_table(lines_of_table),
+                learned_table(lines_of_table),
+                order_table(lines_of_table, PAIRS),
+                bound_table(lines_of_table),
+            ]
             print(
                 shortened("\n\n".join([f"## {table}", *(part for part in parts if part.count("\n") != 1)])), end="\n\n"
             )
@@ -165,6 +172,17 @@ def seeds_of(text: str) -> range:
     """``10``: the first ten; ``5-9``: these five."""
     first, _, last = text.partition("-")
     return range(int(first), int(last) + 1) if last else range(int(first))
+
+
+def row_of(job: Job) -> Entry:
+    """What a file has of a job."""
+    row: Entry = msgspec.json.decode(msgspec.json.encode(job))
+    return row
+
+
+def run(row: Entry, folder: Path) -> Entry:
+    """Carry out the job that a row asks for."""
+    return carry_out(msgspec.convert(row, Job), folder)
 
 
 def main() -> None:
@@ -185,10 +203,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     files = args.file or [Path("learning.jsonl")]
-    tables, lines = args.tables.split(","), [line for path in files for line in kept(path)]
+    tables, lines = args.tables.split(","), [line for path in files for line in read_entries(path)]
     if args.show and not lines:
         parser.error(f"--show: nothing is recorded in {', '.join(map(str, files))}")
-    done = {key(line) for line in lines}
     wanted: dict[str, Job] = {}
     for job in (job for table in tables for job in jobs(table, args.seeds)):
         if not args.only or job.algorithm in args.only.split(","):
@@ -196,12 +213,11 @@ def main() -> None:
     if args.cost:
         print(cost_table([msgspec.to_builtins(job) for job in wanted.values()], lines))
         return
-    for job in wanted.values() if not args.show else ():
-        if job.key not in done:
-            folder = files[0].with_suffix("")
-            folder.mkdir(parents=True, exist_ok=True)
-            lines.append(carry_out(job, folder))
-            append(files[0], lines[-1])
+    if not args.show:
+        folder = files[0].with_suffix("")
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = map(row_of, wanted.values())
+        lines += measure(rows, files[0], lambda row: run(row, folder), others=files[1:], labels=("table",))
     show(tables, lines, as_json=args.json)
 
 

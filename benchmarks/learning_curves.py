@@ -8,39 +8,33 @@ validation workloads, as lines. The suffix decides between PNG and SVG.
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
 
-from harness import kept
+from harness import read_entries
 from learning_jobs import VALIDATION, Job, follow, played, scenario_of
-from learning_tables import Line, interquartile_mean
+from learning_tables import Line
+from testbed.analysis.bootstrap import band
 from testbed.experiments import tune
 from testbed.policy import loading
 
 STRATEGIES = {"a3c-do": "A3C-DO", "dqn-do": "DQN-DO", "a3c": "A3C", "sb3-a2c": "SB3 A2C", "sb3-ppo": "SB3 PPO"}
-RESAMPLES, ROOM = 2000, 0.02
+ROOM = 0.02
 
 
 def of_strategy(lines: Sequence[Line], algorithm: str, density: str) -> list[Line]:
     """The lines of a strategy with no options, one a seed, whose curves have the same length."""
     changes = [f"density={density}"]
-    mine = {x["seed"]: x for x in lines if x["algorithm"] == algorithm and x["changes"] == changes and not x["options"]}
-    return [line for line in mine.values() if len(line["curve"]) == len(next(iter(mine.values()))["curve"])]
-
-
-def band(curves: Any) -> tuple[Any, Any, Any]:
-    """The interquartile mean over the first axis, (seeds, evaluations), and its 95 % bootstrap interval."""
-    curves, rng = np.asarray(curves, float), np.random.default_rng(0)
-    drawn = [interquartile_mean(curves[rng.integers(0, len(curves), len(curves))]) for _ in range(RESAMPLES)]
-    low, high = np.percentile(drawn, (2.5, 97.5), axis=0)
-    return interquartile_mean(curves), low, high
+    by_seed = {
+        x["seed"]: x for x in lines if x["algorithm"] == algorithm and x["changes"] == changes and not x["options"]
+    }
+    return [line for line in by_seed.values() if len(line["curve"]) == len(next(iter(by_seed.values()))["curve"])]
 
 
 def heuristics(density: str) -> dict[str, float]:
     """Mean overhead on the validation workloads; ``priced-do`` is tuned on them."""
-    scenario = scenario_of(Job("", "region", (f"density={density}",), "baselines"))
+    scenario = scenario_of(Job(table="", scenario="region", changes=(f"density={density}",), algorithm="baselines"))
     seeds = tune.training_seeds(0, VALIDATION)
     tuned = tune.tune(scenario, "priced-do", 0, lambda text, share: None)
     greedy = played(scenario, seeds, follow(loading.load("greedy-do")[0]), double=True)
@@ -55,15 +49,15 @@ def draw(lines: Sequence[Line], density: str, out: Path) -> None:
     figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
     lines_at = heuristics(density)
     for algorithm, name in STRATEGIES.items():
-        mine = of_strategy(lines, algorithm, density)
-        if not mine:
+        of_seeds = of_strategy(lines, algorithm, density)
+        if not of_seeds:
             continue
-        middle, low, high = band([[point[2] for point in line["curve"]] for line in mine])
-        cpu_s = np.median([[point[0] for point in line["curve"]] for line in mine], axis=0)
-        updates, last = np.array([point[1] for point in mine[0]["curve"]]), mine[0]["curve"][-1][1]
-        samples = updates * (mine[0]["world_slots"] / last) / 1e6
+        middle, low, high = band([[point[2] for point in line["curve"]] for line in of_seeds])
+        cpu_s = np.median([[point[0] for point in line["curve"]] for line in of_seeds], axis=0)
+        updates, last = np.array([point[1] for point in of_seeds[0]["curve"]]), of_seeds[0]["curve"][-1][1]
+        samples = updates * (of_seeds[0]["world_slots"] / last) / 1e6
         for axis, x in zip(axes, (cpu_s, samples), strict=True):
-            (line,) = axis.plot(x, middle, label=f"{name} ({len(mine)})")
+            (line,) = axis.plot(x, middle, label=f"{name} ({len(of_seeds)})")
             axis.fill_between(x, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
     for axis, x in zip(axes, ("CPU seconds", "million world slots"), strict=True):
         for style, (name, overhead) in zip((":", "--"), lines_at.items(), strict=True):
@@ -82,7 +76,7 @@ def main() -> None:
     parser.add_argument("--density", default="0.7")
     parser.add_argument("--out", type=Path, default=Path("learning-curves.png"))
     args = parser.parse_args()
-    lines = [line for path in args.file or [Path("learning.jsonl")] for line in kept(path)]
+    lines = [line for path in args.file or [Path("learning.jsonl")] for line in read_entries(path)]
     draw(lines, args.density, args.out)
     print(args.out)
 

@@ -18,8 +18,8 @@ import sys
 import time
 from pathlib import Path
 
-from harness import Entry, table, testbed
-from live_learning import LIVE, OTHER, POLICY, evaluated, trained
+from harness import Entry, measure, table, testbed
+from live_learning import ENTRIES, LIVE, OTHER, POLICY, evaluated, trained
 
 SPEED, RESTART_S = 20.0, 5
 MORTAL = ["controller", "es-1", "es-2", "es-3", "ue-1-1", "ue-1-5", "ue-2-1", "ue-2-5", "ue-3-1", "ue-3-5"]
@@ -55,46 +55,51 @@ def killed(process: "subprocess.Popen[str]", out: Path, sudden: list[tuple[int, 
     return count
 
 
-def run(out: Path, checkpoint: Path, seed: int, slots: int, *, hurt: bool) -> Entry:
+def run(out: Path, checkpoint: Path, row: Entry) -> Entry:
     """One run that learns; what `testbed report` says of it, with how it ended and how many workers were killed."""
-    path = out / f"{'hurt' if hurt else 'whole'}-{seed}"
-    kept = path.with_suffix(".json")
-    if kept.exists():
-        found: Entry = json.loads(kept.read_text())
-        return found
-    planned, sudden = deaths(seed, slots) if hurt else ([], [])
+    path, slots = out / name_of(row), row["slots"]
+    planned, sudden = deaths(row["seed"], slots) if row["hurt"] else ([], [])
     faults = ", ".join(f"{{at: {at} s, kill: {name}, restart_after: {RESTART_S} s}}" for at, name in planned)
     command = [sys.executable, "-m", "testbed", "run", "region", "--policy", f"{POLICY}:{checkpoint}", *LIVE, *LEARN]
-    command += ["--speed", f"{SPEED:g}", "--seed", str(seed), "--slots", str(slots), "--out", str(path), "--plain"]
-    command += ["--set", f"faults=[{faults}]"]
+    command += ["--speed", f"{SPEED:g}", "--seed", str(row["seed"]), "--slots", str(slots), "--out", str(path)]
+    command += ["--plain", "--set", f"faults=[{faults}]"]
     began = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         count = killed(process, path, sudden)
         code = process.wait(PATIENCE_S)
-    made = testbed("report", str(path))
-    made |= {key: (made["learning"] or {}).get(key, 0) for key in ("restarts", "updates")}
-    made |= {"code": code, "killed": count, "planned": len(planned), "wall_s": time.monotonic() - began}
-    kept.write_text(json.dumps(made) + "\n")
-    return made
+    summary = testbed("report", str(path))
+    return {
+        **{key: (summary["learning"] or {}).get(key, 0) for key in ("restarts", "updates")},
+        "unaccounted": summary["tasks"]["unaccounted"],
+        "code": code,
+        "killed": count,
+        "planned": len(planned),
+        "wall_s": time.monotonic() - began,
+    }
+
+
+def name_of(row: Entry) -> str:
+    """The folder of a run."""
+    return f"{'hurt' if row['hurt'] else 'whole'}-{row['seed']}"
 
 
 def learned(path: Path, start: Path) -> Path:
     """What the run in ``path`` has learned; one that died before its first update stays where it began."""
-    found = path / "learned.npz"
-    return found if found.exists() else start
+    checkpoint = path / "learned.npz"
+    return checkpoint if checkpoint.exists() else start
 
 
-def row(made: list[Entry], overheads: list[float]) -> list[str]:
+def line(runs: list[Entry], overheads: list[float]) -> list[str]:
     """What is said of a kind of runs."""
     middle, spread = statistics.mean(overheads), statistics.stdev(overheads) if len(overheads) > 1 else 0.0
     return [
-        str(len(made)),
-        str(sum(one["planned"] for one in made)),
-        str(sum(one["killed"] for one in made)),
-        str(sum(one["restarts"] for one in made)),
-        str(sum(one["tasks"]["unaccounted"] for one in made)),
-        str(sum(one["code"] != 0 for one in made)),
-        f"{statistics.median(one['updates'] for one in made):.0f}",
+        str(len(runs)),
+        str(sum(run["planned"] for run in runs)),
+        str(sum(run["killed"] for run in runs)),
+        str(sum(run["restarts"] for run in runs)),
+        str(sum(run["unaccounted"] for run in runs)),
+        str(sum(run["code"] != 0 for run in runs)),
+        f"{statistics.median(run['updates'] for run in runs):.0f}",
         f"{middle:.4f} ± {spread:.4f}",
     ]
 
@@ -106,19 +111,19 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=40, help="runs with deaths; a quarter as many without (40)")
     parser.add_argument("--slots", type=int, default=300, help="slots of learning (300)")
     parser.add_argument("--train", type=int, default=60, help="seconds of training in the twin (60)")
-    parser.add_argument("--judges", type=int, default=10, help="workloads to evaluate on (10)")
+    parser.add_argument("--workloads", type=int, default=10, help="workloads to evaluate on (10)")
     args = parser.parse_args()
     out: Path = args.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     start = trained(out, OTHER, args.train)
     rows = []
     for hurt, count in ((False, max(1, args.runs // 4)), (True, args.runs)):
-        made = [run(out, start, seed, args.slots, hurt=hurt) for seed in range(101, 101 + count)]
-        names = [f"{'hurt' if hurt else 'whole'}-{seed}" for seed in range(101, 101 + count)]
-        overheads = [evaluated(out, learned(out / name, start), args.judges) for name in names]
-        rows.append(["random deaths" if hurt else "none dies", *row(made, overheads)])
+        wanted = [{"hurt": hurt, "seed": seed, "slots": args.slots} for seed in range(101, 101 + count)]
+        runs = measure(wanted, out / ENTRIES, lambda row: run(out, start, row))
+        overheads = [evaluated(out, learned(out / name_of(row), start), args.workloads) for row in wanted]
+        rows.append(["random deaths" if hurt else "none dies", *line(runs, overheads)])
     head = ("runs", "number", "planned deaths", "workers killed", "workers back", "tasks unaccounted", "failed runs")
-    print(f"before learning {evaluated(out, start, args.judges):.4f}\n")
+    print(f"before learning {evaluated(out, start, args.workloads):.4f}\n")
     print(table((*head, "updates, median", "overhead after, mean ± SD"), rows))
 
 

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.learn import a3c, dqn
+from controller.learn import options
 from controller.learn.evaluate import evaluate
 from controller.learn.learner import TrainConfig
 from controller.learn.train import Budget, Evaluator, Report, Trainer
@@ -30,7 +30,7 @@ from testbed.twin.twin import Twin
 
 EVALUATION, EVALUATION_SLOTS = range(1, 11), 1000
 UPDATES = {"a3c": 36_000, "dqn": 10_800}
-VERDICTS, VALIDATION = 48, 8
+CURVE_POINTS, VALIDATION = 48, 8
 SHORT = 12_000
 SAMPLES = SHORT * 8 * 20
 TRAINED_ON = ("region", ("density=0.9",))
@@ -39,7 +39,7 @@ BOUND_SLOTS, BOUND_WORKLOADS = 50, 5
 PLAIN = ("lc", "offload", "offload-do", "random", "random-do", "greedy", "greedy-do")
 
 
-class Job(msgspec.Struct, frozen=True):
+class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Train ``algorithm`` with ``options`` on ``scenario`` with ``changes``, and evaluate what it became.
 
     ``algorithm`` "baselines" tunes and evaluates the heuristics. ``table`` is where the result is shown.
@@ -80,10 +80,13 @@ def config_of(job: Job) -> TrainConfig:
         seed=job.seed,
         updates=UPDATES[base],
     )
-    own = {name: value for name, value in job.options.items() if name in TrainConfig.__struct_fields__}
-    rest = {name: value for name, value in job.options.items() if name not in own and name not in BUDGET}
-    settings = {"actor_critic": a3c.A3cSettings(**rest)} if base == "a3c" else {"values": dqn.DqnSettings(**rest)}
-    return msgspec.structs.replace(config, **settings, **own)
+    fields, hyper_fields = options.fields_of(TrainConfig), options.fields_of(type(config.hyper))
+    chosen = {hyper_fields[name]: value for name, value in job.options.items() if name in hyper_fields}
+    own = {
+        fields[name]: value for name, value in job.options.items() if name not in hyper_fields and name not in BUDGET
+    }
+    hyper = {options.FIELDS_OF[base]: msgspec.structs.replace(config.hyper, **chosen)}
+    return msgspec.structs.replace(config, **hyper, **own)
 
 
 def train(job: Job, folder: Path) -> dict[str, Any]:
@@ -93,7 +96,7 @@ def train(job: Job, folder: Path) -> dict[str, Any]:
     finite = build.generator(scenario, config.system, endless=False)
     evaluator = Evaluator(config, finite, list(tune.training_seeds(0, VALIDATION)))
     path, curve, workers = job.checkpoint(folder), [], job.options.get("workers", 1)
-    every = config.updates // VERDICTS
+    every = config.updates // CURVE_POINTS
     every_s, synchronous = 0.0 if workers == 1 else 2.0, job.options.get("synchronous", False)
     budget = Budget(
         seconds=0.0,
@@ -113,15 +116,15 @@ def train(job: Job, folder: Path) -> dict[str, Any]:
         curve.append((round(clock() - cpu, 2), report.updates, report.overhead))
 
     Trainer(config, budget, evaluator, path, config.about).run(note)
-    found = {"cpu_s": clock() - cpu, "wall_s": time.monotonic() - began, "curve": curve}
+    measured = {"cpu_s": clock() - cpu, "wall_s": time.monotonic() - began, "curve": curve}
     last = reports[-1]
-    found |= {
+    measured |= {
         "updates_per_s": last.rate,
         "policy_lag": last.lag,
         "world_slots": last.slots,
         "validation": evaluator.best,
     }
-    return {**found, **evaluated(job, config, evaluator.best_params, scenario_of(job, EVALUATION_SLOTS))}
+    return {**measured, **evaluated(job, config, evaluator.best_params, scenario_of(job, EVALUATION_SLOTS))}
 
 
 def evaluated(job: Job, config: TrainConfig, params: Any, scenario: Scenario) -> dict[str, Any]:
@@ -178,10 +181,10 @@ def baselines(job: Job, folder: Path) -> dict[str, Any]:
     for name in ("coin", "coin-do", "priced", "priced-do"):
         tuned = tune.tune(scenario, name, 0, lambda text, share: None)
         chosen[name], tried[name] = tune.policy_of(tuned.policy, list(tuned.values.values())), tuned.tried
-    found = {
+    strategies = {
         name: played(longer, EVALUATION, follow(policy), double=name.endswith("-do")) for name, policy in chosen.items()
     }
-    return {"strategies": found, "tried": tried}
+    return {"strategies": strategies, "tried": tried}
 
 
 def trained(job: Job, folder: Path) -> Path:
@@ -197,7 +200,8 @@ def transfer(job: Job, folder: Path) -> dict[str, Any]:
 
     It is trained first if it is not there.
     """
-    result = Job("", TRAINED_ON[0], TRAINED_ON[1], "a3c-do", job.seed, job.options)
+    scenario, changes = TRAINED_ON
+    result = Job(table="", scenario=scenario, changes=changes, algorithm="a3c-do", seed=job.seed, options=job.options)
     path = trained(result, folder)
     config = msgspec.structs.replace(config_of(result), system=inputs.resolve(scenario_of(job)).system)
     params = checkpoint.read(path)[0]["parameters"]
@@ -211,11 +215,11 @@ def sb3(job: Job, folder: Path) -> dict[str, Any]:
     scenario, longer = scenario_of(job), scenario_of(job, EVALUATION_SLOTS)
     curve: list[tuple[float, int, float]] = []
 
-    def judged(model: Any, cpu_s: float) -> None:
-        found = played(scenario, tune.training_seeds(0, VALIDATION), training.follow(model), double=True)
-        curve.append((round(cpu_s, 2), model.num_timesteps, float(np.mean(found["overhead"]))))
+    def note(model: Any, cpu_s: float) -> None:
+        validation = played(scenario, tune.training_seeds(0, VALIDATION), training.follow(model), double=True)
+        curve.append((round(cpu_s, 2), model.num_timesteps, float(np.mean(validation["overhead"]))))
 
-    model = training.train(job.algorithm, scenario, job.seed, SAMPLES, VERDICTS, judged)
+    model = training.train(job.algorithm, scenario, job.seed, SAMPLES, CURVE_POINTS, note)
     pace = {"cpu_s": curve[-1][0], "updates_per_s": model._n_updates / curve[-1][0], "world_slots": curve[-1][1]}
     return {"curve": curve, **pace, **played(longer, EVALUATION, training.follow(model), double=True)}
 
@@ -238,8 +242,8 @@ KINDS = {"baselines": baselines, "transfer": transfer, "bound": bound, "sb3-a2c"
 def carry_out(job: Job, folder: Path) -> dict[str, Any]:
     """Carry out a job; returns its line. ``all_cpu_s``: with evaluation, and with processes that it started."""
     before = _cpu_s()
-    found = KINDS.get(job.algorithm, train)(job, folder)
-    return {**msgspec.to_builtins(job), **found, "all_cpu_s": round(_cpu_s() - before, 1)}
+    results = KINDS.get(job.algorithm, train)(job, folder)
+    return {**msgspec.to_builtins(job), **results, "all_cpu_s": round(_cpu_s() - before, 1)}
 
 
 def _cpu_s() -> float:

@@ -1,4 +1,4 @@
-"""Tables of `learning.py` from its lines (pure): means, paired bootstrap intervals, interquartile means, verdicts."""
+"""Tables of `learning.py` from its lines (pure): means, paired bootstrap intervals, interquartile means, stability."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -7,40 +7,19 @@ from typing import Any
 import numpy as np
 
 from harness import table
+from testbed.analysis.bootstrap import interquartile_mean, ratio_of_means
 
 Line = dict[str, Any]
-RESAMPLES, NEAR, UNSTABLE_SHARE = 4000, 1.02, 0.25
-
-
-def ratio(a: Any, b: Any) -> tuple[float, float, float]:
-    """mean(a)/mean(b) and its 95 % bootstrap interval, (seeds, workloads) each, paired by workload.
-
-    Seeds of each and workloads (the same for both) are resampled with replacement.
-    """
-    a, b = np.atleast_2d(a), np.atleast_2d(b)
-    rng = np.random.default_rng(0)
-    found = np.empty(RESAMPLES)
-    for n in range(RESAMPLES):
-        w = rng.integers(0, a.shape[1], a.shape[1])
-        rows = [x[rng.integers(0, len(x), len(x))][:, w].mean() for x in (a, b)]
-        found[n] = rows[0] / rows[1]
-    low, high = np.percentile(found, (2.5, 97.5))
-    return float(a.mean() / b.mean()), float(low), float(high)
+NEAR, UNSTABLE_SHARE = 1.02, 0.25
 
 
 def change(a: Any, b: Any) -> str:
     """``a`` against ``b`` in percent, with its interval."""
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return "unstable"
-    middle, low, high = (100.0 * (value - 1.0) for value in ratio(a, b))
+    ratio = ratio_of_means(a, b)
+    middle, low, high = (100.0 * (value - 1.0) for value in (ratio.value, ratio.low, ratio.high))
     return f"{middle:+.1f} % [{low:+.1f}, {high:+.1f}]"
-
-
-def interquartile_mean(values: Any) -> Any:
-    """The mean of the middle half over the first axis (Agarwal et al., NeurIPS 2021)."""
-    ranked = np.sort(np.asarray(values, float), axis=0)
-    cut = len(ranked) // 4
-    return ranked[cut : len(ranked) - cut].mean(axis=0)
 
 
 def near_final_s(curve: Sequence[Sequence[float]]) -> float:
@@ -49,50 +28,50 @@ def near_final_s(curve: Sequence[Sequence[float]]) -> float:
     return next((seconds for seconds, _, overhead in curve if overhead <= NEAR * final), math.nan)
 
 
-def stable(verdicts: Any) -> bool:
+def stable(flags: Any) -> bool:
     """Whether at most a quarter of all workloads saw a growing backlog."""
-    return bool(1.0 - np.mean(verdicts) <= UNSTABLE_SHARE)
+    return bool(1.0 - np.mean(flags) <= UNSTABLE_SHARE)
 
 
 def groups(lines: Iterable[Line]) -> dict[tuple[str, ...], list[Line]]:
     """Lines of the same setting by (scenario, changes, algorithm, options), in the order they came."""
-    found: dict[tuple[str, ...], list[Line]] = {}
+    by_setting: dict[tuple[str, ...], list[Line]] = {}
     for line in lines:
         options = ", ".join(f"{name} {value}" for name, value in line["options"].items())
         key = (line["scenario"], ", ".join(line["changes"]), line["algorithm"], options)
-        found.setdefault(key, []).append(line)
-    return found
+        by_setting.setdefault(key, []).append(line)
+    return by_setting
 
 
 def summaries(lines: Sequence[Line]) -> list[dict[str, Any]]:
     """One record a setting: mean overhead over seeds and workloads, against the best baselines of its scenario."""
     base = {(x["scenario"], ", ".join(x["changes"])): x["strategies"] for x in lines if x["algorithm"] == "baselines"}
-    found = []
-    for (scenario, changes, algorithm, options), mine in groups(lines).items():
+    records = []
+    for (scenario, changes, algorithm, options), of_setting in groups(lines).items():
         if algorithm in ("baselines", "bound"):
             continue
-        overhead = np.array([line["overhead"] for line in mine])
+        overhead = np.array([line["overhead"] for line in of_setting])
         record: dict[str, Any] = {
             "scenario": scenario,
             "changes": changes,
             "algorithm": algorithm,
             "options": options,
-            "seeds": len(mine),
+            "seeds": len(of_setting),
             "overhead": float(overhead.mean()),
-            "stable": stable([line["stable"] for line in mine]),
-            "near_final_cpu_s": float(np.median([near_final_s(line["curve"]) for line in mine])),
-            "cpu_s": float(np.median([line.get("cpu_s", math.nan) for line in mine])),
-            "updates_per_s": float(np.median([line.get("updates_per_s", math.nan) for line in mine])),
-            "curve": interquartile_mean([[point[2] for point in line["curve"]] for line in mine]).tolist()
-            if len({len(line["curve"]) for line in mine}) == 1
+            "stable": stable([line["stable"] for line in of_setting]),
+            "near_final_cpu_s": float(np.median([near_final_s(line["curve"]) for line in of_setting])),
+            "cpu_s": float(np.median([line.get("cpu_s", math.nan) for line in of_setting])),
+            "updates_per_s": float(np.median([line.get("updates_per_s", math.nan) for line in of_setting])),
+            "curve": interquartile_mean([[point[2] for point in line["curve"]] for line in of_setting]).tolist()
+            if len({len(line["curve"]) for line in of_setting}) == 1
             else [],
         }
         known = base.get((scenario, changes), {})
         for name in ("priced", "priced-do", "greedy-do", "random-do"):
             if name in known:
                 record[name] = change(overhead, known[name]["overhead"])
-        found.append(record)
-    return found
+        records.append(record)
+    return records
 
 
 def baseline_table(lines: Sequence[Line]) -> str:
@@ -151,29 +130,29 @@ def learned_table(lines: Sequence[Line]) -> str:
 
 def order_table(lines: Sequence[Line], pairs: Sequence[tuple[str, str]]) -> str:
     """Learned strategies against each other, on the same scenario and options."""
-    found = groups(lines)
+    by_setting = groups(lines)
     rows = []
-    for (scenario, changes, algorithm, options), mine in found.items():
+    for (scenario, changes, algorithm, options), of_setting in by_setting.items():
         for a, b in pairs:
-            other = found.get((scenario, changes, b, options))
+            other = by_setting.get((scenario, changes, b, options))
             if algorithm == a and other:
-                said = change([x["overhead"] for x in mine], [x["overhead"] for x in other])
-                rows.append([scenario, changes, f"{a} against {b}", said])
+                difference = change([x["overhead"] for x in of_setting], [x["overhead"] for x in other])
+                rows.append([scenario, changes, f"{a} against {b}", difference])
     return table(["scenario", "", "pair", "overhead"], rows)
 
 
 def bound_table(lines: Sequence[Line]) -> str:
     """The best found in hindsight, and how far above it strategies are, means over seeds and workloads."""
     rows = []
-    for (scenario, changes, algorithm, _), mine in groups(lines).items():
+    for (scenario, changes, algorithm, _), of_setting in groups(lines).items():
         if algorithm == "bound":
-            found = [line["bound"] for line in mine]
-            best, low = (np.mean([one[name]["overhead"] for one in found]) for name in ("best_found", "lower_bound"))
+            bounds = [line["bound"] for line in of_setting]
+            best, low = (np.mean([one[name]["overhead"] for one in bounds]) for name in ("best_found", "lower_bound"))
             above: dict[str, list[float]] = {}
-            for name, judged in (pair for one in found for pair in one["policies"].items()):
-                above.setdefault(name.partition(":")[0], []).append(judged["above_best"])
-            said = ", ".join(f"{name} {100.0 * np.mean(each):+.1f} %" for name, each in above.items())
-            rows.append([scenario, changes, str(len(mine)), f"{best:.4f}", f"{low:.4f}", said])
+            for name, result in (pair for one in bounds for pair in one["policies"].items()):
+                above.setdefault(name.partition(":")[0], []).append(result["above_best"])
+            distances = ", ".join(f"{name} {100.0 * np.mean(each):+.1f} %" for name, each in above.items())
+            rows.append([scenario, changes, str(len(of_setting)), f"{best:.4f}", f"{low:.4f}", distances])
     return table(["scenario", "", "seeds", "best found", "lower bound", "above the best found"], rows)
 
 

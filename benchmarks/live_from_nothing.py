@@ -20,8 +20,8 @@ import psutil
 from numpy.typing import NDArray
 
 import testbed
-from harness import Entry, table
-from live_learning import options_of
+from harness import Entry, measure, table
+from live_learning import ENTRIES, options_of
 from testbed.analysis import intervals
 
 POLICY, RIVAL = "a3c-do", "greedy-do"
@@ -36,14 +36,14 @@ def memory_of_workers(path: Path) -> dict[str, float]:
         processes = json.loads((path / "processes.json").read_text())
     except (OSError, ValueError):
         return {}
-    found = {}
+    megabytes = {}
     for one in processes:
         if one["name"].startswith("learner"):
             try:
-                found[one["name"]] = psutil.Process(one["pid"]).memory_full_info().uss / MB
+                megabytes[one["name"]] = psutil.Process(one["pid"]).memory_full_info().uss / MB
             except psutil.Error:
                 continue
-    return found
+    return megabytes
 
 
 def watched(command: list[str], path: Path) -> list[tuple[float, dict[str, float]]]:
@@ -70,50 +70,43 @@ def by_block(columns: Mapping[str, NDArray[np.generic]], slots: int, block: int,
     return [float(overhead[(slot >= first) & (slot < first + block)].mean()) for first in range(0, slots, block)]
 
 
-def learned(out: Path, way: str, seed: int, args: argparse.Namespace) -> Entry:
+def learned(out: Path, row: Entry) -> Entry:
     """A run that learns from nothing: its curve, its rival's, memory of workers, grade."""
-    path = out / f"{way}-{seed}"
-    kept = path.with_suffix(".json")
-    if kept.exists():
-        found: Entry = json.loads(kept.read_text())
-        return found
-    where = ["--speed", f"{args.speed:g}", "--seed", str(seed), "--slots", str(args.slots), "--out", str(path)]
+    mode, seed, slots, block = row["mode"], row["seed"], row["slots"], row["block"]
+    path = out / f"{mode}-{seed}"
+    where = ["--speed", f"{row['speed']:g}", "--seed", str(seed), "--slots", str(slots), "--out", str(path)]
     changes = [word for change in EMULATION for word in ("--set", change)]
     command = [sys.executable, "-m", "testbed", "run", "region", "--policy", POLICY, *where, *changes]
-    looks = watched([*command, *options_of(way), "--plain"], path)
+    looks = watched([*command, *options_of(mode), "--plain"], path)
     run = testbed.read_run(path)
     scenario = testbed.load_scenario(str(path))
-    rival = testbed.run_scenario(scenario, RIVAL, backend="twin", out=str(out / f"{RIVAL}-{way}-{seed}"))
-    made = {
-        "way": way,
-        "seed": seed,
-        "curve": by_block(run.columns("tasks"), args.slots, args.block, scenario.slot_ns),
-        "rival": by_block(rival.columns("tasks"), args.slots, args.block, scenario.slot_ns),
+    rival = testbed.run_scenario(scenario, RIVAL, backend="twin", out=str(out / f"{RIVAL}-{mode}-{seed}"))
+    return {
+        "curve": by_block(run.columns("tasks"), slots, block, scenario.slot_ns),
+        "rival": by_block(rival.columns("tasks"), slots, block, scenario.slot_ns),
         "memory": looks,
         "learning": run.summary["learning"],
         "decision_ms": run.summary["decision_ms"],
         "grade": run.summary["fidelity"]["grade"],
     }
-    kept.write_text(json.dumps(made) + "\n")
-    return made
 
 
-def show_curve(way: str, made: list[Entry], block: int) -> None:
-    """The learning curve of a way, with 95 % intervals over runs."""
+def show_curve(mode: str, runs: list[Entry], block: int) -> None:
+    """The learning curve of a mode, with 95 % intervals over runs."""
     rows = []
-    for n in range(len(made[0]["curve"])):
-        one = intervals.of_mean([run["curve"][n] for run in made])
-        rival = statistics.mean(run["rival"][n] for run in made)
+    for n in range(len(runs[0]["curve"])):
+        one = intervals.of_mean([run["curve"][n] for run in runs])
+        rival = statistics.mean(run["rival"][n] for run in runs)
         rows.append(
             (f"{n * block} to {(n + 1) * block}", f"{one.value:.4f} [{one.low:.4f}, {one.high:.4f}]", f"{rival:.4f}")
         )
-    print(table((f"slots, {way}", "overhead [95 % interval]", RIVAL), rows), end="\n\n")
+    print(table((f"slots, {mode}", "overhead [95 % interval]", RIVAL), rows), end="\n\n")
 
 
-def show_runs(made: list[Entry]) -> None:
+def show_runs(runs: list[Entry]) -> None:
     """What each run took and gave."""
     rows = []
-    for run in made:
+    for run in runs:
         grown = []
         for name in sorted({name for _, look in run["memory"] for name in look}):
             seen = [look[name] for _, look in run["memory"] if name in look]
@@ -123,7 +116,7 @@ def show_runs(made: list[Entry]) -> None:
         answered = run["decision_ms"]["answered"]
         rows.append(
             (
-                run["way"],
+                run["mode"],
                 str(run["seed"]),
                 str(run["learning"]["updates"]),
                 f"{run['learning']['policy_lag']:.0f}",
@@ -132,7 +125,7 @@ def show_runs(made: list[Entry]) -> None:
                 "; ".join(grown),
             )
         )
-    head = ("way", "seed", "updates", "lag", "answered p50, p99 ms", "grade")
+    head = ("mode, workers", "seed", "updates", "lag", "answered p50, p99 ms", "grade")
     print(table((*head, "MB of each worker, second quarter → last"), rows))
 
 
@@ -140,19 +133,23 @@ def main() -> None:
     """Do what is missing, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("live-from-nothing"), help="where everything is kept")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each way (3)")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each mode (3)")
     parser.add_argument("--slots", type=int, default=10_000, help="slots of learning (10000)")
     parser.add_argument("--block", type=int, default=1000, help="slots of a point of the curve (1000)")
     parser.add_argument("--speed", type=float, default=60.0)
-    parser.add_argument("--ways", default="replay-1", help="modes and numbers of workers (replay-1)")
+    parser.add_argument("--modes", default="replay-1", help="with numbers of workers (replay-1)")
     args = parser.parse_args()
     out: Path = args.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    seeds, ways = range(101, 101 + args.seeds), args.ways.split(",")
-    made = {way: [learned(out, way, seed, args) for seed in seeds] for way in ways}
-    for way, runs in made.items():
-        show_curve(way, runs, args.block)
-    show_runs([run for runs in made.values() for run in runs])
+    wanted = [
+        {"mode": mode, "seed": seed, "slots": args.slots, "speed": args.speed, "block": args.block}
+        for mode in args.modes.split(",")
+        for seed in range(101, 101 + args.seeds)
+    ]
+    entries = measure(wanted, out / ENTRIES, lambda row: learned(out, row))
+    for mode in args.modes.split(","):
+        show_curve(mode, [entry for entry in entries if entry["mode"] == mode], args.block)
+    show_runs(entries)
 
 
 if __name__ == "__main__":

@@ -2,17 +2,17 @@
 
 ``python benchmarks/live_learning.py --out DIR``: trains two policies in the twin, one for the scenario's speeds, one
 for edge servers of half their speed. Then, at speed 20: the first one runs frozen, against the twin on the same
-workload; the second one runs with ``--learn`` in each of ``--ways``, and what it has become is evaluated on workloads
-that nobody trained on. Everything is kept in DIR, and what is there is not done again.
+workload; the second one runs with ``--learn`` in each of ``--modes``, and what it has become is evaluated on workloads
+that nobody trained on. Everything is kept in DIR, measurements in its
+`ENTRIES`, and what is there is not done again.
 """
 
 import argparse
 import json
 import statistics
-from collections.abc import Callable
 from pathlib import Path
 
-from harness import Entry, table, testbed
+from harness import Entry, measure, table, testbed
 
 HALF = (
     "cells=[{es: {cpu: 2 GHz}, ues: 5, density_factor: 0.6}, {es: {cpu: 1.5 GHz}, ues: 5, density_factor: 1.0}, "
@@ -20,18 +20,11 @@ HALF = (
 )
 TRUE, OTHER = "true", "half"
 POLICY = "a3c-do"
+ENTRIES = "entries.jsonl"
 SYNCHRONOUS = "synchronous"
-WAYS = f"replay-1,a3c-1,a3c-2,a3c-3,{SYNCHRONOUS}"
+MODES = f"replay-1,a3c-1,a3c-2,a3c-3,{SYNCHRONOUS}"
 LATENCIES = {"answered p50, p99 ms": "answered", "seen p50, p99 ms": "seen"}
 LIVE = ("--set", "emulation.burn=0.02", "--set", "emulation.payload=declared")
-
-
-def once(path: Path, make: Callable[[], Entry]) -> Entry:
-    """What ``path`` holds, made and written if it is not there."""
-    if not path.exists():
-        path.write_text(json.dumps(make()) + "\n")
-    found: Entry = json.loads(path.read_text())
-    return found
 
 
 def trained(out: Path, name: str, seconds: int) -> Path:
@@ -43,32 +36,34 @@ def trained(out: Path, name: str, seconds: int) -> Path:
     return path
 
 
-def evaluated(out: Path, checkpoint: Path, seeds: int) -> float:
-    """Mean overhead of a frozen policy on ``seeds`` workloads of 1,000 slots, on the twin."""
+def evaluated(out: Path, checkpoint: Path, workloads: int) -> float:
+    """Mean overhead of a frozen policy on so many ``workloads`` of 1,000 slots, on the twin."""
 
-    def compare() -> Entry:
+    def compare(row: Entry) -> Entry:
         name = f"{POLICY}:{checkpoint}"
-        options = ("--policies", name, "--seeds", str(seeds), "--slots", "1000", "--on", "twin")
-        measured: Entry = testbed("compare", "region", *options)["policies"][name]
-        return measured
+        options = ("--policies", name, "--seeds", str(workloads), "--slots", "1000", "--on", "twin")
+        return {"result": testbed("compare", "region", *options)["policies"][name]}
 
-    found = once(out / f"judged-{checkpoint.parent.name}.json", compare)
-    return float(found["overhead"]["mean"]) if found["stable"] else float("inf")
+    row = {"network": checkpoint.parent.name, "workloads": workloads}
+    (entry,) = measure([row], out / ENTRIES, compare)
+    return float(entry["result"]["overhead"]["mean"]) if entry["result"]["stable"] else float("inf")
 
 
 def live(out: Path, name: str, checkpoint: Path, seed: int, slots: int, *options: str) -> Entry:
     """A run at speed 20; without ``options`` also the twin's mean overhead under the same policy on its workload."""
 
-    def run() -> Entry:
-        given, path = f"{POLICY}:{checkpoint}", out / name
+    def run(row: Entry) -> Entry:
+        policy, path = f"{POLICY}:{checkpoint}", out / name
         where = ("--speed", "20", "--seed", str(seed), "--slots", str(slots), "--out", str(path))
-        made = testbed("run", "region", "--policy", given, *where, *LIVE, *options)
+        summary = testbed("run", "region", "--policy", policy, *where, *LIVE, *options)
         if options:
-            return made
-        on_twin = testbed("replay", str(path), "--policy", given, "--on", "twin", "--out", str(out / f"{name}-twin"))
-        return {**made, "twin": on_twin["overhead"]["mean"]}
+            return {"summary": summary}
+        on_twin = testbed("replay", str(path), "--policy", policy, "--on", "twin", "--out", str(out / f"{name}-twin"))
+        return {"summary": {**summary, "twin": on_twin["overhead"]["mean"]}}
 
-    return once(out / f"{name}.json", run)
+    (entry,) = measure([{"live": name, "slots": slots}], out / ENTRIES, run)
+    summary: Entry = entry["summary"]
+    return summary
 
 
 def show_frozen(runs: list[Entry]) -> None:
@@ -89,21 +84,32 @@ def show_frozen(runs: list[Entry]) -> None:
     print(f"\nmean difference {statistics.mean(ratios):+.1%}\n")
 
 
-def options_of(way: str) -> tuple[str, ...]:
-    """The options of a way to learn, its mode and its number of workers: ``replay-1``, ``a3c-3``; or `SYNCHRONOUS`."""
-    if way == SYNCHRONOUS:
+def options_of(mode: str) -> tuple[str, ...]:
+    """The options of a mode with its number of workers, ``replay-1`` or ``a3c-3``, or of `SYNCHRONOUS`."""
+    if mode == SYNCHRONOUS:
         return "--learn", "--synchronous"
-    mode, _, workers = way.rpartition("-")
-    return "--learn", "--mode", mode, "--workers", workers
+    name, _, workers = mode.rpartition("-")
+    return "--learn", "--mode", name, "--workers", workers
 
 
 def show_learning(runs: list[tuple[str, Entry]], after: list[float], best: float, before: float) -> None:
-    """The table of learning runs, each with its way."""
+    """The table of learning runs, each with its mode."""
     print(f"trained for the true speeds {best:.4f}, for half of them {before:.4f}\n")
-    head = ("way", "seed", "after learning", "recovered", "updates", "a second", "lag", *LATENCIES, "grade", "host CPU")
+    head = (
+        "mode, workers",
+        "seed",
+        "after learning",
+        "recovered",
+        "updates",
+        "a second",
+        "lag",
+        *LATENCIES,
+        "grade",
+        "host CPU",
+    )
     rows = [
         (
-            way,
+            mode,
             str(run["seed"]),
             f"{overhead:.4f}",
             f"{(before - overhead) / (before - best):.0%}",
@@ -117,7 +123,7 @@ def show_learning(runs: list[tuple[str, Entry]], after: list[float], best: float
             str(run["fidelity"]["grade"]),
             f"{run['fidelity']['host_cpu']:.0%}",
         )
-        for (way, run), overhead in zip(runs, after, strict=True)
+        for (mode, run), overhead in zip(runs, after, strict=True)
     ]
     print(table(head, rows))
 
@@ -129,21 +135,21 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="runs of each kind (3)")
     parser.add_argument("--slots", type=int, default=3000, help="slots of learning (3000)")
     parser.add_argument("--train", type=int, default=60, help="seconds of training in the twin (60)")
-    parser.add_argument("--judges", type=int, default=10, help="workloads to evaluate on (10)")
-    parser.add_argument("--ways", default=WAYS, help=f"modes and numbers of workers ({WAYS})")
+    parser.add_argument("--workloads", type=int, default=10, help="workloads to evaluate on (10)")
+    parser.add_argument("--modes", default=MODES, help=f"with numbers of workers ({MODES})")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     out: Path = args.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     true, other = trained(out, TRUE, args.train), trained(out, OTHER, args.train)
-    best, before = evaluated(out, true, args.judges), evaluated(out, other, args.judges)
+    best, before = evaluated(out, true, args.workloads), evaluated(out, other, args.workloads)
     seeds = range(101, 101 + args.seeds)
     frozen = [live(out, f"frozen-{seed}", true, seed, 1000) for seed in seeds]
-    names = {(way, seed): f"learn-{way}-{seed}" for way in args.ways.split(",") for seed in seeds}
+    names = {(mode, seed): f"learn-{mode}-{seed}" for mode in args.modes.split(",") for seed in seeds}
     learning = [
-        (way, live(out, name, other, seed, args.slots, *options_of(way))) for (way, seed), name in names.items()
+        (mode, live(out, name, other, seed, args.slots, *options_of(mode))) for (mode, seed), name in names.items()
     ]
-    after = [evaluated(out, out / name / "learned.npz", args.judges) for name in names.values()]
+    after = [evaluated(out, out / name / "learned.npz", args.workloads) for name in names.values()]
     if args.json:
         print(json.dumps({"best": best, "before": before, "after": after, "frozen": frozen, "learning": learning}))
         return

@@ -34,7 +34,7 @@ def run(folder: Path, policy: str, speed: float, seed: int, slots: int, payload:
     """One live run and its free replay in the simulation, as an entry of the file."""
     live = folder / "live"
     density = ("--set", "density=0.5")
-    made = testbed(
+    summary = testbed(
         "run",
         "region",
         "--policy",
@@ -51,17 +51,17 @@ def run(folder: Path, policy: str, speed: float, seed: int, slots: int, payload:
         str(live),
     )
     free = testbed("replay", str(live), "--policy", policy, "--on", "sim", "--out", str(folder / "free"))
-    fidelity = made["fidelity"]
+    fidelity = summary["fidelity"]
     return {
-        "tasks": made["tasks"]["generated"],
-        "unaccounted": made["tasks"]["unaccounted"],
+        "tasks": summary["tasks"]["generated"],
+        "unaccounted": summary["tasks"]["unaccounted"],
         "delay_error": fidelity["delay_error"],
         "grade": fidelity["grade"] or "-",
         "slipped": fidelity["slipped"],
         "steal": fidelity["steal"],
         "host_cpu": fidelity["host_cpu"],
-        "delay_ratio": made["delay_s"]["mean"] / free["delay_s"]["mean"],
-        "overhead_ratio": made["overhead"]["mean"] / free["overhead"]["mean"],
+        "delay_ratio": summary["delay_s"]["mean"] / free["delay_s"]["mean"],
+        "overhead_ratio": summary["overhead"]["mean"] / free["overhead"]["mean"],
     }
 
 
@@ -88,11 +88,11 @@ def repeated(row: Entry) -> Entry:
         return run(Path(folder), row["policy"], row["speed"], row["seed"], row["slots"], payload)
 
 
-def tables(found: list[Entry]) -> list[Entry]:
+def tables(entries: list[Entry]) -> list[Entry]:
     """One row a speed and strategy: medians and ranges over seeds."""
     rows = []
-    for speed, policy in dict.fromkeys((entry["speed"], entry["policy"]) for entry in found):
-        these = [entry for entry in found if (entry["speed"], entry["policy"]) == (speed, policy)]
+    for speed, policy in dict.fromkeys((entry["speed"], entry["policy"]) for entry in entries):
+        these = [entry for entry in entries if (entry["speed"], entry["policy"]) == (speed, policy)]
         delays = [entry["delay_ratio"] - 1 for entry in these]
         overheads = [entry["overhead_ratio"] - 1 for entry in these]
         rows.append(

@@ -6,32 +6,34 @@
 an A.
 """
 
-import argparse
-import json
 import os
 import pty
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
+from harness import Entry, measure, middle, options, report, table, testbed
+
 PATIENCE_S = 600
 LOOK_S = 5.0  # seldom: who looks takes time from the run too
+HEAD = ("UEs", "screen", "grades", "p99 of the delay error", "share of a core, median (most)", "MB, first to last")
 
 
-def options(ues: int, slots: int, speed: float) -> list[str]:
-    found = ["region", "--policy", "greedy-do", "--slots", str(slots), "--speed", f"{speed:g}"]
-    found += ["--set", "emulation.payload=declared", "--set", f"density={0.5 if ues == 15 else 0.02}"]
+def scenario_of(ues: int, slots: int, speed: float) -> list[str]:
+    """The scenario and its changes."""
+    words = ["region", "--policy", "greedy-do", "--slots", str(slots), "--speed", f"{speed:g}"]
+    words += ["--set", "emulation.payload=declared", "--set", f"density={0.5 if ues == 15 else 0.02}"]
     if ues != 15:
-        found += ["--set", "emulation.ues_per_process=50", "--set", "emulation.burn=0.01"]
+        words += ["--set", "emulation.ues_per_process=50", "--set", "emulation.burn=0.01"]
         for cell in range(3):
-            found += ["--set", f"cells.{cell}.ues={ues // 3}"]
-    return found
+            words += ["--set", f"cells.{cell}.ues={ues // 3}"]
+    return words
 
 
 def screen_of(launcher: int) -> psutil.Process | None:
@@ -75,6 +77,7 @@ def measured(command: list[str], folder: Path) -> tuple[list[float], list[float]
 
 
 def drained(master: int) -> None:
+    """Read what the terminal shows, until it is closed."""
     try:
         while os.read(master, 65536):
             pass
@@ -82,45 +85,52 @@ def drained(master: int) -> None:
         pass
 
 
-def grade(folder: Path) -> tuple[str, float]:
-    found = subprocess.run(
-        [sys.executable, "-m", "testbed", "report", "r", "--json"], cwd=folder, capture_output=True, check=True
+def run(row: Entry) -> Entry:
+    """One run, with a screen or without: its grade, and what the screen took meanwhile."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["run", *scenario_of(row["ues"], row["slots"], row["speed"]), "--out", "r"]
+        command = [sys.executable, "-m", "testbed", *words, *([] if row["screen"] else ["--plain"])]
+        shares, megabytes = measured(command, Path(folder))
+        fidelity = testbed("report", f"{folder}/r")["fidelity"]
+    return {
+        "grade": fidelity["grade"] or "-",
+        "error_p99": fidelity["delay_error"]["p99"],
+        "shares": shares,
+        "megabytes": megabytes,
+    }
+
+
+def line(entries: Sequence[Entry]) -> Sequence[str]:
+    """The runs of as many UEs, all with a screen or all without."""
+    shares = [share for entry in entries for share in entry["shares"]]
+    sizes = [size for entry in entries for size in entry["megabytes"]]
+    return (
+        str(entries[0]["ues"]),
+        "yes" if entries[0]["screen"] else "no",
+        "".join(entry["grade"] for entry in entries),
+        f"{middle(entry['error_p99'] for entry in entries):.2%}",
+        f"{100 * middle(shares):.1f} % ({100 * max(shares):.1f} %)" if shares else "–",
+        f"{sizes[0]:.0f} to {sizes[-1]:.0f}" if sizes else "–",
     )
-    fidelity = json.loads(found.stdout)["fidelity"]
-    return fidelity["grade"], fidelity["delay_error"]["p99"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What the live screen costs.")
+    """Measure and print."""
+    parser = options("what the live screen costs")
     parser.add_argument("--ues", type=int, nargs="+", default=[15, 300])
-    parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--slots", type=int, default=300)
     parser.add_argument("--speed", type=float, default=20.0)
-    given = parser.parse_args()
-    print("| UEs | screen | grades | p99 of the delay error | share of a core, median (most) | MB, first to last |")
-    print("|---|---|---|---|---|---|")
-    for ues in given.ues:
-        found: dict[bool, tuple[list[str], list[float], list[float], list[float]]]
-        found = {True: ([], [], [], []), False: ([], [], [], [])}
-        for shown in (True, False) * given.runs:  # in turn, so that both see the same host
-            grades, errors, shares, sizes = found[shown]
-            with tempfile.TemporaryDirectory() as folder:
-                command = [sys.executable, "-m", "testbed", "run", *options(ues, given.slots, given.speed)]
-                command += ["--out", "r", *([] if shown else ["--plain"])]
-                share, megabytes = measured(command, Path(folder))
-                letter, error = grade(Path(folder))
-                grades.append(letter)
-                errors.append(error)
-                shares += share
-                sizes += megabytes
-        for shown, (grades, errors, shares, sizes) in found.items():
-            cpu = f"{100 * statistics.median(shares):.1f} % ({100 * max(shares):.1f} %)" if shares else "–"
-            memory = f"{sizes[0]:.0f} to {sizes[-1]:.0f}" if sizes else "–"
-            print(
-                f"| {ues} | {'yes' if shown else 'no'} | {''.join(grades)} | {100 * statistics.median(errors):.2f} % | "
-                f"{cpu} | {memory} |",
-                flush=True,
-            )
+    args = parser.parse_args()
+    wanted = [
+        {"ues": ues, "slots": args.slots, "speed": args.speed, "turn": turn, "screen": screen}
+        for ues in args.ues
+        for turn in range(args.runs)
+        for screen in (True, False)  # in turn, so that both see the same host
+    ]
+    entries = measure(wanted, args.out, run)
+    kinds = [(ues, screen) for ues in args.ues for screen in (True, False)]
+    rows = [line([entry for entry in entries if (entry["ues"], entry["screen"]) == kind]) for kind in kinds]
+    report(args, entries, table(HEAD, rows))
 
 
 if __name__ == "__main__":

@@ -49,19 +49,19 @@ HEAD = (
 
 def run(row: Entry, python: str) -> Entry:
     """One live run: errors, slips, grade, and how late offloaded tasks ended (wall ms)."""
-    name, policy, given = SETTINGS[row["setting"]]
+    name, policy, extra = SETTINGS[row["setting"]]
     with tempfile.TemporaryDirectory() as folder:
         scenario = name
         if name == "short":
             scenario = str(Path(folder) / "short.yaml")
             Path(scenario).write_text(SCENARIO)
         out = str(Path(folder) / "run")
-        asked = ("--policy", policy, "--seed", str(row["seed"]), *LIVE, *given, "--out", out)
-        found = testbed("run", scenario, *asked, python=python)
+        asked = ("--policy", policy, "--seed", str(row["seed"]), *LIVE, *extra, "--out", out)
+        summary = testbed("run", scenario, *asked, python=python)
         lags = lags_ms(Path(out) / "run.db")
-    fidelity = found["fidelity"]
+    fidelity = summary["fidelity"]
     return {
-        "lag_ms": middle(lags) / found["speed"] if lags else None,
+        "lag_ms": middle(lags) / summary["speed"] if lags else None,
         "slipped": fidelity["slipped"],
         "error_median": fidelity["delay_error"]["median"],
         "error_p99": fidelity["delay_error"]["p99"],
@@ -78,19 +78,19 @@ def lags_ms(path: Path) -> list[float]:
         return [lag / 1e6 for (lag,) in record.execute(code)]
 
 
-def tables(found: Sequence[Entry]) -> list[Entry]:
+def tables(entries: Sequence[Entry]) -> list[Entry]:
     """One row a setting: medians over its runs, and the runs."""
     rows = []
-    for number, (name, policy, given) in enumerate(SETTINGS):
-        mine = [row for row in found if row["setting"] == number]
+    for number, (name, policy, extra) in enumerate(SETTINGS):
+        runs = [row for row in entries if row["setting"] == number]
         rows.append(
             {
-                "scenario": f"{name}, speed {given[given.index('--speed') + 1] if '--speed' in given else '1'}",
+                "scenario": f"{name}, speed {extra[extra.index('--speed') + 1] if '--speed' in extra else '1'}",
                 "policy": policy,
-                "error_median": middle(row["error_median"] for row in mine),
-                "error_p99": middle(row["error_p99"] for row in mine),
-                "lag_ms": middle(row["lag_ms"] for row in mine),
-                "runs": mine,
+                "error_median": middle(row["error_median"] for row in runs),
+                "error_p99": middle(row["error_p99"] for row in runs),
+                "lag_ms": middle(row["lag_ms"] for row in runs),
+                "runs": runs,
             }
         )
     return rows

@@ -26,9 +26,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="startup-") as base:
-        found = [ready_s(args.scenario, Path(base) / str(number)) for number in range(args.runs)]
-    seconds = [one for one, _ in found]
-    result = {"processes": found[0][1], "median_s": statistics.median(seconds), "runs_s": seconds}
+        starts = [ready_s(args.scenario, Path(base) / str(number)) for number in range(args.runs)]
+    seconds = [one for one, _ in starts]
+    result = {"processes": starts[0][1], "median_s": statistics.median(seconds), "runs_s": seconds}
     runs = " ".join(f"{one:.2f}" for one in seconds)
     text = f"{result['processes']} processes ready after {result['median_s']:.2f} s (median; all runs: {runs})"
     report(args, result, text)

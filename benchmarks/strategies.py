@@ -20,13 +20,14 @@ def row(scenario: str, density: float, seeds: int) -> dict[str, Entry]:
     with tempfile.TemporaryDirectory() as folder:
         names = {name: name for name in PLAIN}
         for name in TUNED:
-            made = testbed("train", scenario, "--algorithm", name, "--out", folder, *asked)
-            names[f"{name}:{made['checkpoint']}"] = name
-        found = testbed(
+            tuned = testbed("train", scenario, "--algorithm", name, "--out", folder, *asked)
+            names[f"{name}:{tuned['checkpoint']}"] = name
+        comparison = testbed(
             "compare", scenario, *asked, "--seeds", str(seeds), "--on", "twin", "--policies", ",".join(names)
         )
     return {
-        names[given]: {**result["overhead"], "stable": result["stable"]} for given, result in found["policies"].items()
+        names[policy]: {**result["overhead"], "stable": result["stable"]}
+        for policy, result in comparison["policies"].items()
     }
 
 
@@ -39,8 +40,8 @@ def main() -> None:
     args = parser.parse_args()
     rows = {density: row(args.scenario, density, args.seeds) for density in DENSITIES}
     cells = [
-        [str(density), *(f"{one['mean']:.3f}" if one["stable"] else "unstable" for one in found.values())]
-        for density, found in rows.items()
+        [str(density), *(f"{one['mean']:.3f}" if one["stable"] else "unstable" for one in results.values())]
+        for density, results in rows.items()
     ]
     report(args, rows, table(("ρ", *PLAIN, *TUNED), cells))
 

@@ -42,37 +42,39 @@ def run(row: Entry) -> Entry:
     with tempfile.TemporaryDirectory(prefix="throughput-") as folder:
         scenario = Path(folder) / "many.yaml"
         scenario.write_text(text)
-        made = testbed(
+        summary = testbed(
             "run", str(scenario), "--policy", "greedy-do", "--seed", str(row["seed"]), "--out", f"{folder}/run"
         )
-    fidelity, tasks = made["fidelity"], made["tasks"]
+    fidelity, tasks = summary["fidelity"], summary["tasks"]
     return {
         "tasks": tasks["generated"],
         "tasks_per_s": tasks["generated"] / row["slots"],
-        "drained": made["ended"] == "drained" and made["end_s"] <= row["slots"] + DRAIN_S and not tasks["unaccounted"],
+        "drained": summary["ended"] == "drained"
+        and summary["end_s"] <= row["slots"] + DRAIN_S
+        and not tasks["unaccounted"],
         "fallback": tasks["fallback"],
         "grade": fidelity["grade"] or "-",
         "error_median": fidelity["delay_error"]["median"],
         "error_p99": fidelity["delay_error"]["p99"],
         "slipped": fidelity["slipped"],
-        "seen_ms": made["decision_ms"]["seen"],
+        "seen_ms": summary["decision_ms"]["seen"],
         "host_cpu": fidelity["host_cpu"],
         "steal": fidelity["steal"],
     }
 
 
-def tables(found: Sequence[Entry]) -> Iterator[Entry]:
+def tables(entries: Sequence[Entry]) -> Iterator[Entry]:
     """One row a rate: medians over its runs, and the runs."""
-    for rate in dict.fromkeys(entry["rate"] for entry in found):
-        mine = [entry for entry in found if entry["rate"] == rate]
+    for rate in dict.fromkeys(entry["rate"] for entry in entries):
+        runs = [entry for entry in entries if entry["rate"] == rate]
         yield {
             "rate": rate,
-            "tasks_per_s": middle(entry["tasks_per_s"] for entry in mine),
-            "error_median": middle(entry["error_median"] for entry in mine),
-            "error_p99": middle(entry["error_p99"] for entry in mine),
-            "grades": "".join(entry["grade"] if entry["drained"] else "-" for entry in mine),
-            "host_cpu": middle(entry["host_cpu"] for entry in mine),
-            "runs": mine,
+            "tasks_per_s": middle(entry["tasks_per_s"] for entry in runs),
+            "error_median": middle(entry["error_median"] for entry in runs),
+            "error_p99": middle(entry["error_p99"] for entry in runs),
+            "grades": "".join(entry["grade"] if entry["drained"] else "-" for entry in runs),
+            "host_cpu": middle(entry["host_cpu"] for entry in runs),
+            "runs": runs,
         }
 
 
@@ -99,10 +101,10 @@ def main() -> None:
         "tasks a second through the testbed", quick="short runs at the lowest rate", page="the table"
     ).parse_args()
     if args.show:
-        found = recorded(args.out, "throughput.jsonl")
+        entries = recorded(args.out, "throughput.jsonl")
     else:
-        found = measure(list(wanted(args.runs, quick=args.quick)), args.out, run)
-    rows = list(tables(found))
+        entries = measure(list(wanted(args.runs, quick=args.quick)), args.out, run)
+    rows = list(tables(entries))
     report(args, rows, shown(rows), "throughput")
 
 

@@ -51,13 +51,13 @@ def twin_of(resolved: Resolved, worlds: int) -> Twin:
 
 def rate(step: Callable[[], int], runs: int, least_s: float = 0.3) -> tuple[float, list[float]]:
     """Median and all of ``runs`` rates of ``step``, which returns how many tasks it played, per second of CPU time."""
-    found = []
+    rates = []
     for _ in range(runs):
         begun, tasks = time.process_time(), 0
         while (spent := time.process_time() - begun) < least_s:
             tasks += step()
-        found.append(tasks / spent)
-    return statistics.median(found), found
+        rates.append(tasks / spent)
+    return statistics.median(rates), rates
 
 
 def native(resolved: Resolved, worlds: int, runs: int) -> tuple[float, list[float]]:
@@ -93,9 +93,9 @@ def through_gym(worlds: int, runs: int) -> tuple[float, list[float], float]:
         env.step(actions)
         return round(per_step)
 
-    found = rate(step, runs)
+    rates = rate(step, runs)
     env.close()
-    return *found, found[0] / per_step * worlds
+    return *rates, rates[0] / per_step * worlds
 
 
 def native_rates(resolved: Resolved) -> list[float]:
@@ -144,7 +144,7 @@ def measure(runs: int, *, quick: bool) -> dict[str, Any]:
     other, all_other, wrong = simpy(runs)
     stepped, all_stepped, slots = through_gym(WORLDS, runs)
     first_step_s()
-    found: dict[str, Any] = {
+    speeds: dict[str, Any] = {
         "tasks_per_s": tasks,
         "tasks_per_s_runs": all_tasks,
         "simpy_tasks_per_s": other,
@@ -157,10 +157,10 @@ def measure(runs: int, *, quick: bool) -> dict[str, Any]:
         **memory(),
         "first_step_s": first_step_s(),
     }
-    return found if quick else {**found, "ns_per_task": scaling(max(1, runs // 2))}
+    return speeds if quick else {**speeds, "ns_per_task": scaling(max(1, runs // 2))}
 
 
-def shown(found: dict[str, Any]) -> str:
+def shown(speeds_found: dict[str, Any]) -> str:
     """The tables."""
 
     def spread(runs: list[float]) -> str:
@@ -169,18 +169,30 @@ def shown(found: dict[str, Any]) -> str:
     speeds = table(
         ("what", "median", "runs"),
         [
-            ("twin, tasks/s", f"{found['tasks_per_s']:,.0f}", spread(found["tasks_per_s_runs"])),
-            ("SimPy, tasks/s", f"{found['simpy_tasks_per_s']:,.0f}", spread(found["simpy_runs"])),
-            ("ratio", f"{found['ratio']:,.0f}", f"delays that differ: {found['simpy_delays_that_differ']}"),
-            ("through VectorEnv.step, tasks/s", f"{found['gym_tasks_per_s']:,.0f}", spread(found["gym_runs"])),
-            ("the same, world slots/s", f"{found['gym_world_slots_per_s']:,.0f}", ""),
-            ("bytes a UE and world; a task", f"{found['ue_world_bytes']:.0f}; {found['task_bytes']:.0f}", ""),
-            ("first step after import, cached, s", f"{found['first_step_s']:.2f}", ""),
+            ("twin, tasks/s", f"{speeds_found['tasks_per_s']:,.0f}", spread(speeds_found["tasks_per_s_runs"])),
+            ("SimPy, tasks/s", f"{speeds_found['simpy_tasks_per_s']:,.0f}", spread(speeds_found["simpy_runs"])),
+            (
+                "ratio",
+                f"{speeds_found['ratio']:,.0f}",
+                f"delays that differ: {speeds_found['simpy_delays_that_differ']}",
+            ),
+            (
+                "through VectorEnv.step, tasks/s",
+                f"{speeds_found['gym_tasks_per_s']:,.0f}",
+                spread(speeds_found["gym_runs"]),
+            ),
+            ("the same, world slots/s", f"{speeds_found['gym_world_slots_per_s']:,.0f}", ""),
+            (
+                "bytes a UE and world; a task",
+                f"{speeds_found['ue_world_bytes']:.0f}; {speeds_found['task_bytes']:.0f}",
+                "",
+            ),
+            ("first step after import, cached, s", f"{speeds_found['first_step_s']:.2f}", ""),
         ],
     )
     scaled = [
         table((name, *map(str, row)), [("ns a task", *(f"{value:.0f}" for value in row.values()))])
-        for name, row in found.get("ns_per_task", {}).items()
+        for name, row in speeds_found.get("ns_per_task", {}).items()
     ]
     return "\n\n".join([speeds, *scaled])
 
@@ -193,8 +205,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    found = measure(args.runs, quick=args.quick)
-    report(args, found, shown(found))
+    speeds = measure(args.runs, quick=args.quick)
+    report(args, speeds, shown(speeds))
 
 
 if __name__ == "__main__":

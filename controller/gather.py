@@ -24,7 +24,7 @@ class Gathering:
         self._announced: dict[int, Announce] = {}
 
     def announce(self, announce: Announce) -> None:
-        """An ES speaks; what is older than what it said last is no news."""
+        """Take an ES's announcement, unless it is older than the latest."""
         es = self.es_index[announce.es]
         known = self._announced.get(es)
         if known is None or known.slot <= announce.slot:
@@ -32,10 +32,10 @@ class Gathering:
 
     def by_cell(self, asks: Asks) -> list[dict[str, Ask]]:
         """The asks of every cell."""
-        found: list[dict[str, Ask]] = [{} for _ in self.system.edge_servers]
+        by_cell: list[dict[str, Ask]] = [{} for _ in self.system.edge_servers]
         for name, ask in asks.items():
-            found[self.cell_of[name]][name] = ask
-        return found
+            by_cell[self.cell_of[name]][name] = ask
+        return by_cell
 
     def is_complete(self, cell: int, slot: int, asks: Asks) -> bool:
         """Whether all live UEs of ``cell`` have asked and all live ESs have announced for ``slot``."""

@@ -16,16 +16,19 @@ def notices_of(system: System) -> Callable[[Sequence[Action]], list[Send]]:
     ues = {ue.name: ue for ue in system.ues}
 
     def notices(actions: Sequence[Action]) -> list[Send]:
-        kept: dict[tuple[int, int], list[int]] = {}
+        local_ues: dict[tuple[int, int], list[int]] = {}
         for action in actions:
             if isinstance(action, Send) and isinstance(action.body, Decision) and action.body.choice == LOCAL:
                 ue = ues[action.body.ue]
-                kept.setdefault((ue.cell, action.body.asked_ns), []).append(ue.index)
+                local_ues.setdefault((ue.cell, action.body.asked_ns), []).append(ue.index)
         return [
             Send(
-                to=system.edge_servers[cell].name, body=Kept(asked_ns, tuple(found)), at_ns=asked_ns, phase=Phase.DECIDE
+                to=system.edge_servers[cell].name,
+                body=Kept(asked_ns, tuple(ues_of_cell)),
+                at_ns=asked_ns,
+                phase=Phase.DECIDE,
             )
-            for (cell, asked_ns), found in kept.items()
+            for (cell, asked_ns), ues_of_cell in local_ues.items()
         ]
 
     return notices

@@ -54,7 +54,7 @@ class DecisionServer:
         self._last_slot = [-1] * len(system.edge_servers)
 
     def begin(self) -> list[Action]:
-        """The server only ever reacts."""
+        """No actions: the server only answers."""
         return []
 
     def handle(self, now_ns: int, event: object) -> list[Action]:
@@ -81,11 +81,13 @@ class DecisionServer:
 
     def _note(self, event: Down | Lost | Up) -> None:
         """Somebody died, this was detected, or it serves again."""
-        told, name = self._told, event.name
+        gathering, name = self._told, event.name
         self._lives.take(event)
-        (told.dead.add if self._lives.is_down(name) else told.dead.discard)(name)
-        if name in told.es_index:
-            (told.es_lost.add if self._lives.is_lost(name) else told.es_lost.discard)(told.es_index[name])
+        (gathering.dead.add if self._lives.is_down(name) else gathering.dead.discard)(name)
+        if name in gathering.es_index:
+            (gathering.es_lost.add if self._lives.is_lost(name) else gathering.es_lost.discard)(
+                gathering.es_index[name]
+            )
 
     def _asked(self, now_ns: int, ask: Ask) -> list[Action]:
         cell = self._told.cell_of[ask.ue]

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import log_softmax, logsigmoid
 
 from controller.learn import layers, recurrent
-from controller.learn.ranges import NotNegative, Positive, Share
+from controller.learn.hyperparameters import OPTION_NAMES, NotNegative, Positive, Share
 from controller.learn.recurrent import Remembered
 from testbed.policy.features import DECISION_FEATURES
 from testbed.policy.network import CONTINUOUS, GAIN_AT, JOINT, PER_UE, SPREAD, Array, Layout, vectors
@@ -20,20 +20,20 @@ from testbed.policy.network import CONTINUOUS, GAIN_AT, JOINT, PER_UE, SPREAD, A
 MOST_WEIGHT = 10.0
 
 
-class A3cSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Hyper-parameters. ``gae`` 1 gives plain t_max-step returns; ``vtrace`` caps importance ratios at 1 (Espeholt et
-    al., ICML 2018); ``terminal`` ends rollouts with R = 0 as the paper does instead of bootstrapping. With ``coin`` = ε
-    the behaviour is μ = (1−ε)π + ε·coin, and each decision's gradient is weighted by π/μ. ``central`` false keeps from
-    each cell's part of the critic what the other cells are like."""
+class A3cConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES):
+    """Hyper-parameters. ``gae_lambda`` 1 gives plain t_max-step returns; ``vtrace`` caps importance ratios at 1
+    (Espeholt et al., ICML 2018); ``terminal`` ends rollouts with R = 0 as the paper does instead of bootstrapping. With
+    ``epsilon`` = ε the behaviour is μ = (1−ε)π + ε/2, a fair coin mixed in, and each decision's gradient is weighted by
+    π/μ. ``central`` false keeps from each cell's part of the critic what the other cells are like."""
 
     gamma: Share = 0.9
-    gae: Share = 0.8
+    gae_lambda: Share = 0.8
     entropy: NotNegative = 0.01
     value_weight: NotNegative = 0.5
     clip_norm: Positive = 1.0
     vtrace: bool = False
     terminal: bool = False
-    coin: Share = 0.0
+    epsilon: Share = 0.0
     central: bool = True
     reward_scale: Positive = 0.1
 
@@ -104,7 +104,7 @@ def values(
     return layers.forward(params, shape.critic, both.reshape(-1, both.shape[3])).view(cells.shape[:3]).sum(dim=2)
 
 
-def advantages(rewards: Array, value: Array, settings: A3cSettings, ratio: Array | None = None) -> tuple[Array, Array]:
+def advantages(rewards: Array, value: Array, config: A3cConfig, ratio: Array | None = None) -> tuple[Array, Array]:
     """Advantages and value targets, both (T, W), from rewards (T, W) and values (T+1, W).
 
     Generalised advantage estimation (Schulman et al., ICLR 2016); with ``ratio`` (T, W) its V-trace form, where
@@ -112,24 +112,27 @@ def advantages(rewards: Array, value: Array, settings: A3cSettings, ratio: Array
     """
     slots = len(rewards)
     value = value.copy()
-    if settings.terminal:
+    if config.terminal:
         value[slots] = 0.0
     rho = np.ones_like(rewards) if ratio is None else np.minimum(1.0, ratio)
-    errors = rho * (rewards + settings.gamma * value[1:] - value[:-1])
+    errors = rho * (rewards + config.gamma * value[1:] - value[:-1])
     carried = np.zeros_like(rewards[0])
     corrections = np.zeros_like(rewards)
     for t in range(slots - 1, -1, -1):
-        carried = errors[t] + settings.gamma * settings.gae * rho[t] * carried
+        carried = errors[t] + config.gamma * config.gae_lambda * rho[t] * carried
         corrections[t] = carried
     targets = value[:-1] + corrections
     if ratio is None:
         return corrections, targets
     following = np.concatenate([targets[1:], value[slots:]])
-    return (rho * (rewards + settings.gamma * following - value[:-1])).astype(np.float32), targets
+    return (rho * (rewards + config.gamma * following - value[:-1])).astype(np.float32), targets
 
 
-def gradient(params: Array, rollout: Rollout, settings: A3cSettings, shape: Layout = PER_UE) -> tuple[Array, Losses]:
-    """The clipped gradient of the A3C loss at ``params``, from nothing but its arguments: no state survives a call."""
+def gradient(params: Array, rollout: Rollout, config: A3cConfig, shape: Layout = PER_UE) -> tuple[Array, Losses]:
+    """The clipped gradient (P,) of the A3C loss at ``params`` (P,) and what the loss was made of.
+
+    It depends on nothing but the arguments: no state survives a call.
+    """
     parameters = torch.tensor(params, requires_grad=True)
     features, actions = torch.from_numpy(rollout.features), torch.from_numpy(rollout.actions)
     slot, weight = torch.from_numpy(rollout.slot), torch.from_numpy(rollout.weight)
@@ -138,23 +141,23 @@ def gradient(params: Array, rollout: Rollout, settings: A3cSettings, shape: Layo
         memory = recurrent.unroll(parameters, shape, rollout.remembered)
         features = recurrent.beside(features, shape, memory, slot, rollout.remembered)
     log_probability, entropy = policy(parameters, shape, features, actions)
-    value = values(parameters, torch.from_numpy(rollout.cells), shape, central=settings.central, memory=memory)
+    value = values(parameters, torch.from_numpy(rollout.cells), shape, central=config.central, memory=memory)
     now, ratio = log_probability.detach(), None
-    if settings.vtrace:
+    if config.vtrace:
         ratio = _slot_ratio(now.numpy(), rollout)
-    scaled = rollout.rewards * np.float32(settings.reward_scale)
-    advantage, target = advantages(scaled, value.detach().numpy(), settings, ratio)
+    scaled = rollout.rewards * np.float32(config.reward_scale)
+    advantage, target = advantages(scaled, value.detach().numpy(), config, ratio)
     slots = rollout.rewards.size
     gained = torch.from_numpy(advantage).reshape(-1)[slot]
-    if settings.coin:
+    if config.epsilon:
         gained = gained * torch.exp(now - torch.from_numpy(rollout.log_probability)).clamp(max=MOST_WEIGHT)
     policy_loss = -(weight * log_probability * gained).sum() / slots
     value_loss = (value[:-1] - torch.from_numpy(target)).pow(2).mean()
-    loss = policy_loss + settings.value_weight * value_loss - settings.entropy * (weight * entropy).sum() / slots
+    loss = policy_loss + config.value_weight * value_loss - config.entropy * (weight * entropy).sum() / slots
     (grad,) = torch.autograd.grad(loss, parameters)
     norm = grad.norm().item()
-    if norm > settings.clip_norm:
-        grad = grad * (settings.clip_norm / norm)
+    if norm > config.clip_norm:
+        grad = grad * (config.clip_norm / norm)
     mean_entropy = entropy.mean().item() if len(entropy) else 0.0
     return grad.numpy(), Losses(policy_loss.item(), value_loss.item(), mean_entropy, norm)
 
@@ -164,12 +167,3 @@ def _slot_ratio(log_probability: Array, rollout: Rollout) -> Array:
     log_ratio = np.zeros(rollout.rewards.size, dtype=np.float32)
     np.add.at(log_ratio, rollout.slot, rollout.weight * (log_probability - rollout.log_probability))
     return np.exp(np.minimum(log_ratio, 0.0)).reshape(rollout.rewards.shape).astype(np.float32)
-
-
-def rmsprop(
-    params: Array, square_avg: Array, grad: Array, rate: float, decay: float = 0.99, epsilon: float = 1e-6
-) -> None:
-    """One step of RMSProp with statistics ``square_avg`` shared by all workers, both updated in place (Mnih et al.)."""
-    square_avg *= decay
-    square_avg += (1.0 - decay) * grad * grad
-    params -= rate * grad / np.sqrt(square_avg + epsilon)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from controller.learn import compiled_network, heads
 from controller.learn.compiled_network import remember
-from controller.learn.heads import CompiledNetwork, How, Trace, Turn, decide, see_cell
+from controller.learn.heads import CompiledNetwork, DecisionRule, Trace, Turn, decide, see_cell
 from testbed.twin import kernels
 from testbed.twin.compiled import OPTIONS, stamp
 from testbed.twin.entry import entry
@@ -36,7 +36,7 @@ def _build(key: int) -> Any:
     def act(
         worlds: Any,
         fixed: Any,
-        how: How,
+        rule: DecisionRule,
         net: CompiledNetwork,
         trace: Trace,
         recurrent: Recurrent,
@@ -63,9 +63,9 @@ def _build(key: int) -> Any:
                     turn = Turn(c, t * count + w, cells[t, w, c], recurrent.memory[w, c])
                     if recurrent.core.shape[0] > 0:
                         seen = recurrent.seen[t, w, c]
-                        see_cell(world, fixed, c, how.paper, turn.features, seen)
+                        see_cell(world, fixed, c, rule, turn.features, seen)
                         remember(net.params, recurrent.core, seen, turn.memory, net.scratch)
-                    d = decide(world, fixed, how, net, trace, turn, d)
+                    d = decide(world, fixed, rule, net, trace, turn, d)
                 advance(world, fixed)
                 for c in range(fixed.edge_servers.shape[0]):
                     cell = item(world.cells, c)
@@ -76,7 +76,7 @@ def _build(key: int) -> Any:
             for c in range(fixed.edge_servers.shape[0]):
                 observe_cell(world, fixed, c, cells[slots, w, c])
                 if recurrent.core.shape[0] > 0:
-                    see_cell(world, fixed, c, how.paper, cells[slots, w, c], recurrent.seen[slots, w, c])
+                    see_cell(world, fixed, c, rule, cells[slots, w, c], recurrent.seen[slots, w, c])
         return d
 
     return act

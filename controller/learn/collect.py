@@ -1,6 +1,6 @@
 """Experience from the twin: rollouts for A3C, transitions for DQN, whole evaluations of a network."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 import numpy as np
@@ -10,7 +10,7 @@ from controller.learn import acting, compiled_network, heads
 from controller.learn.a3c import Rollout
 from controller.learn.acting import Recurrent
 from controller.learn.dqn import Transitions
-from controller.learn.heads import CompiledNetwork, How, Trace
+from controller.learn.heads import CompiledNetwork, DecisionRule, Trace
 from controller.learn.recurrent import Remembered
 from testbed.model.errors import UsageError
 from testbed.model.system import System
@@ -27,37 +27,45 @@ HEAD_KINDS = {"a3c": heads.A3C, "dqn": heads.DQN}
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """What acts: algorithm ``a3c`` or ``dqn`` with its head, observation ``full`` or ``paper``, and options; ``memory``
-    counts the units of A3C's recurrent core."""
+    """How networks decide: algorithm ``a3c`` or ``dqn`` with its head, observation ``full`` or ``paper``, and options;
+    ``gru_units`` are those of A3C's recurrent core, 0 for none."""
 
     algorithm: str = "a3c"
     head: str = network.SEQUENTIAL
     observation: str = "full"
     dueling: bool = True
-    coin: float = 0.0
-    memory: int = 0
+    epsilon: float = 0.0
+    gru_units: int = 0
 
-    def how(self, explore: float) -> How:
+    def rule(self, explore: float) -> DecisionRule:
         """How it decides, in compiled code."""
         kind, head = HEAD_KINDS[self.algorithm], network.HEADS.index(self.head)
-        return How(kind, head, self.observation == "paper", self.dueling, explore, self.coin)
+        return DecisionRule(
+            kind=kind,
+            head=head,
+            paper=self.observation == "paper",
+            dueling=self.dueling,
+            explore=explore,
+            epsilon=self.epsilon,
+        )
 
     def layout(self, system: System) -> Layout:
         """Where its parameters are. Raises `UsageError` for cells that a head for all at once cannot serve."""
         sizes = {len(ues) for ues in system.ues_by_cell()}
         if self.head in (network.JOINT, network.CONTINUOUS) and len(sizes) > 1:
             raise UsageError(f"head {self.head}: cells have different numbers of UEs", "use the head sequential")
-        return network.layout(self.head, max(sizes), self.memory)
+        return network.layout(self.head, max(sizes), self.gru_units)
 
 
-class Sampling(msgspec.Struct, frozen=True):
-    """``worlds`` played ``slots`` at a time, renewed by ``seed`` every ``episode`` slots on average (0: never).
+class Sampling(msgspec.Struct, frozen=True, kw_only=True):
+    """``num_envs`` worlds played ``rollout_length`` slots at a time, renewed by ``seed`` every ``episode`` slots on
+    average (0: never).
 
     Without episodes a world's room is for ``capacity`` tasks.
     """
 
-    worlds: int
-    slots: int
+    num_envs: int
+    rollout_length: int
     seed: int = 0
     episode: int = 500
     capacity: int | None = None
@@ -84,7 +92,7 @@ class Collector:
         reward: str = "holding",
         team: float = 1.0,
     ) -> None:
-        worlds, slots = sampling.worlds, sampling.slots
+        worlds, slots = sampling.num_envs, sampling.rollout_length
         self.twin = Twin(system, source, worlds, double=double, capacity=sampling.capacity, reward=reward)
         self.twin.use(None)
         self._actor, self._slots, self._episode, self._team = actor, slots, sampling.episode, team
@@ -106,7 +114,7 @@ class Collector:
         self._recurrent = Recurrent(
             np.array(list(shape.core), np.int64).reshape(-1, 3),
             np.zeros((slots + 1, worlds, cells, CELL_FEATURES if shape.core else 0), f32),
-            np.zeros((worlds, cells, shape.memory), f32),
+            np.zeros((worlds, cells, shape.gru_units), f32),
         )
         self._renew(np.ones(worlds, np.bool_))
 
@@ -141,7 +149,7 @@ class Collector:
         count = acting.act(
             worlds=state,
             fixed=self.twin.fixed,
-            how=self._actor.how(explore),
+            rule=self._actor.rule(explore),
             net=CompiledNetwork(params, self._layers, self._scratch),
             trace=trace,
             recurrent=going,
@@ -175,11 +183,11 @@ class Collector:
 
     def _log_probability(self, count: int) -> Array:
         """Of what was done, under what was done by (the policy, mixed with a coin)."""
-        actions, logits, coin = self._trace.actions[:count], self._trace.logits[:count], self._actor.coin
+        actions, logits, epsilon = self._trace.actions[:count], self._trace.logits[:count], self._actor.epsilon
         if self._actor.head in (network.JOINT, network.CONTINUOUS):
             return np.array(logits, np.float32)
         own = -np.logaddexp(0.0, np.where(actions > 0, -logits, logits))
-        mixed = np.log((1.0 - coin) * np.exp(own) + 0.5 * coin) if coin else own
+        mixed = np.log((1.0 - epsilon) * np.exp(own) + 0.5 * epsilon) if epsilon else own
         return np.asarray(mixed, np.float32)
 
     def transitions(self, rollout: Rollout, ues: NDArray[np.int64], gamma: float) -> Transitions:
@@ -198,7 +206,7 @@ class Collector:
         discount = power[there - here].astype(f32)
         return Transitions(state[before], rollout.actions[before], reward.astype(f32), discount, state[after])
 
-    def state_arrays(self) -> dict[str, Any]:
+    def state_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Everything that decides the next rollout, as arrays."""
         arrays = {
             f"twin_{name}": array for name, array in zip(type(self.twin.state)._fields, self.twin.state, strict=True)
@@ -208,7 +216,7 @@ class Collector:
         memory = {"memory": self._recurrent.memory} if self._recurrent.memory.size else {}
         return {**arrays, **memory, "rng": np.array(words, np.uint64)}
 
-    def load_arrays(self, arrays: dict[str, Any]) -> None:
+    def load_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue from `state_arrays` of a collector made with the same arguments; `InvalidError` for any other."""
         for name, array in zip(type(self.twin.state)._fields, self.twin.state, strict=True):
             array[...] = fitting(arrays, f"twin_{name}", array)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from testbed.policy.network import HIDDEN, MOST_MEMORY
+from testbed.policy.network import HIDDEN, MOST_GRU_UNITS
 from testbed.twin.compiled import OPTIONS
 
 OUT = 2
@@ -14,7 +14,7 @@ OUT = 2
 
 def scratch(outputs: int) -> Any:
     """Room for hidden layers, a core's gates and the last layer's ``outputs``; `forward` itself allocates nothing."""
-    return np.zeros((OUT + 1, max(HIDDEN, 2 * MOST_MEMORY, outputs)), np.float32)
+    return np.zeros((OUT + 1, max(HIDDEN, 2 * MOST_GRU_UNITS, outputs)), np.float32)
 
 
 @njit(**OPTIONS)

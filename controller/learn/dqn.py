@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from controller.learn import layers
-from controller.learn.ranges import Count, Positive, Share
+from controller.learn.hyperparameters import OPTION_NAMES, Count, Positive, Share
 from testbed.model.errors import InvalidError
 from testbed.policy.arrays import fitting
 from testbed.policy.network import INPUTS, Array
@@ -21,14 +21,14 @@ from testbed.policy.q_network import GAIN_AT, NETWORK
 MASK_64 = 2**64 - 1
 
 
-class DqnSettings(msgspec.Struct, frozen=True, kw_only=True):
+class DqnConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES):
     """Hyper-parameters; ``epsilon`` falls linearly from ``epsilon_first`` over ``epsilon_slots`` world slots."""
 
     gamma: Share = 0.9
     batch: Count = 256
     capacity: Count = 200_000
     target_every: Count = 250
-    rate: Positive = 1e-3
+    learning_rate: Positive = 1e-3
     epsilon_first: Share = 0.5
     epsilon_last: Share = 0.02
     epsilon_slots: Count = 200_000
@@ -58,24 +58,27 @@ def q_values(params: Tensor, state: Tensor, *, dueling: bool) -> Tensor:
     return torch.stack([out[:, 0] - half, out[:, 1] + half], dim=1)
 
 
-def gradient(params: Array, target: Array, batch: Transitions, settings: DqnSettings) -> tuple[Array, float]:
-    """The clipped gradient of the Huber loss on one batch, and the loss."""
+def gradient(params: Array, target: Array, batch: Transitions, config: DqnConfig) -> tuple[Array, float]:
+    """The clipped gradient (P,) of the Huber loss on B transitions at ``params`` (P,), and the loss.
+
+    The ``target`` network (P,) gives the values that decisions lead to.
+    """
     parameters = torch.tensor(params, requires_grad=True)
     frozen = torch.from_numpy(target)
     following = torch.from_numpy(batch.following)
     with torch.no_grad():
-        values = q_values(frozen, following, dueling=settings.dueling)
-        chooser = q_values(parameters, following, dueling=settings.dueling) if settings.double else values
+        values = q_values(frozen, following, dueling=config.dueling)
+        chooser = q_values(parameters, following, dueling=config.dueling) if config.double else values
         best = values.gather(1, chooser.argmax(dim=1, keepdim=True))[:, 0]
-        reward = torch.from_numpy(batch.reward) * settings.reward_scale
+        reward = torch.from_numpy(batch.reward) * config.reward_scale
         goal = reward + torch.from_numpy(batch.discount) * best
-    taken = q_values(parameters, torch.from_numpy(batch.state), dueling=settings.dueling)
+    taken = q_values(parameters, torch.from_numpy(batch.state), dueling=config.dueling)
     chosen = taken.gather(1, torch.from_numpy(batch.action).long()[:, None])[:, 0]
     loss = torch.nn.functional.smooth_l1_loss(chosen, goal)
     (grad,) = torch.autograd.grad(loss, parameters)
     norm = grad.norm().item()
-    if norm > settings.clip_norm:
-        grad = grad * (settings.clip_norm / norm)
+    if norm > config.clip_norm:
+        grad = grad * (config.clip_norm / norm)
     return grad.numpy(), loss.item()
 
 
@@ -100,7 +103,7 @@ class Replay:
         self.size = min(capacity, self.size + count)
 
     def sample(self, count: int) -> Transitions:
-        """``count`` transitions with replacement."""
+        """``count`` transitions drawn with replacement: B = ``count``, whatever the ring holds."""
         where: NDArray[np.int64] = self._rng.integers(0, self.size, count)
         action, reward, discount = (np.ascontiguousarray(column) for column in self._scalars[where].T)
         return Transitions(self._state[where], action, reward, discount, self._following[where])

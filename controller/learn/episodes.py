@@ -14,20 +14,21 @@ from controller.learn import a3c, dqn
 from controller.learn.collect import BACKLOG_NS, FIRST_SEED, Collector, Sampling
 from controller.learn.dqn import Replay
 from controller.learn.learner import TrainConfig
+from controller.learn.optimiser import INITIAL_SQUARE_AVG, rmsprop
 from testbed.model.system import System
 from testbed.policy.heuristics import Policy
 from testbed.policy.network import GAIN_AT, Array
 from testbed.twin.build import Source
 from testbed.twin.twin import REWARDS, Twin
 
-SQUARE, RENEWED, EPISODES_OF_A_LIFE = 1e-4, 500, 10
+RENEWED, EPISODES_OF_A_LIFE = 500, 10
 Observer = Callable[[int], None]
 
 
 class EpisodePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """``episodes`` of ``slots`` slots in every world, played in ``pieces`` (slots each) with a lesson after each piece.
+    """``episodes`` of ``slots`` slots in every world, played in ``pieces`` (slots each), an update after each.
 
-    A lesson is one gradient of A3C, or ``batches`` of DQN. With ``restart`` every round of pieces is one episode: it
+    An update is one gradient of A3C, or ``batches`` of DQN. With ``restart`` every round of pieces is one episode: it
     begins with empty queues, on a workload of its own, and its end is the end of the process (R = 0 in A3C). Otherwise
     worlds run on, and every end bootstraps. ``plain`` networks do not begin as a soft greedy.
     """
@@ -57,45 +58,45 @@ class EpisodeLog(msgspec.Struct, kw_only=True):
             getattr(self, name).append(total / played)
 
 
-class _A3cLessons:
-    """One gradient for each piece."""
+class _A3cUpdates:
+    """A3C: one gradient for each piece, from the rollout that it is."""
 
     def __init__(self, config: TrainConfig, plan: EpisodePlan, collector: Collector) -> None:
         self._config, self._plan, self._collector = config, plan, collector
-        self._square = np.full_like(config.start, SQUARE)
+        self._square_avg = np.full_like(config.start, INITIAL_SQUARE_AVG)
         last = msgspec.structs.replace(config.actor_critic, terminal=plan.restart or config.actor_critic.terminal)
-        self._settings = (config.actor_critic, last)
+        self._configs = (config.actor_critic, last)
 
-    def learn(self, params: Array, slots: int, rate: float, *, last: bool) -> float:
+    def learn(self, params: Array, slots: int, decay: float, *, last: bool) -> float:
         """Play and learn a piece, in place; returns the summed reward."""
         rollout, _ = self._collector.rollout(params.copy(), slots=slots)
-        grad, _ = a3c.gradient(params, rollout, self._settings[last], self._config.layout)
-        a3c.rmsprop(params, self._square, grad, rate * self._config.rate)
+        grad, _ = a3c.gradient(params, rollout, self._configs[last], self._config.layout)
+        rmsprop(params, self._square_avg, grad, decay * self._config.learning_rate)
         return float(rollout.rewards.sum())
 
 
-class _DqnLessons:
+class _DqnUpdates:
     """Transitions of each piece into the ring, then batches of it."""
 
     def __init__(self, config: TrainConfig, plan: EpisodePlan, collector: Collector) -> None:
         self._config, self._plan, self._collector = config, plan, collector
-        self._square, self._target = np.full_like(config.start, SQUARE), config.start
+        self._square_avg, self._target = np.full_like(config.start, INITIAL_SQUARE_AVG), config.start
         self._replay = Replay(config.values.capacity, config.seed * 1000)
         self._age = self._slots = 0
 
-    def learn(self, params: Array, slots: int, rate: float, *, last: bool) -> float:
+    def learn(self, params: Array, slots: int, decay: float, *, last: bool) -> float:
         """Play and learn a piece, in place; returns the summed reward."""
-        settings = self._config.values
+        values = self._config.values
         epsilon = max(self._config.epsilon_at(self._slots), 1e-9)
         rollout, ues = self._collector.rollout(params.copy(), epsilon, slots)
         self._slots += rollout.rewards.size
-        self._replay.add(self._collector.transitions(rollout, ues, settings.gamma))
+        self._replay.add(self._collector.transitions(rollout, ues, values.gamma))
         for _ in range(self._plan.batches if self._replay.size else 0):
-            if self._age % settings.target_every == 0:
+            if self._age % values.target_every == 0:
                 self._target = params.copy()
             self._age += 1
-            grad, _ = dqn.gradient(params, self._target, self._replay.sample(settings.batch), settings)
-            a3c.rmsprop(params, self._square, grad, rate * settings.rate)
+            grad, _ = dqn.gradient(params, self._target, self._replay.sample(values.batch), values)
+            rmsprop(params, self._square_avg, grad, decay * values.learning_rate)
         return float(rollout.rewards.sum())
 
 
@@ -107,7 +108,12 @@ def train(
     The learning rate falls linearly to a tenth of the config's over all episodes.
     """
     torch.set_num_threads(1)
-    sampling = Sampling(config.worlds, max(plan.pieces), config.seed * 1000, episode=0 if plan.restart else RENEWED)
+    sampling = Sampling(
+        num_envs=config.num_envs,
+        rollout_length=max(plan.pieces),
+        seed=config.seed * 1000,
+        episode=0 if plan.restart else RENEWED,
+    )
     collector = Collector(
         config.system,
         config.source,
@@ -120,23 +126,23 @@ def train(
     params, log = config.start, EpisodeLog()
     if plan.plain:
         params[GAIN_AT] = 0.0
-    lessons = (_A3cLessons if config.algorithm == "a3c" else _DqnLessons)(config, plan, collector)
+    updates = (_A3cUpdates if config.algorithm == "a3c" else _DqnUpdates)(config, plan, collector)
     over = 0.0
     with np.errstate(all="ignore"):
         while over < plan.episodes:
-            rate = 1.0 - 0.9 * min(1.0, over / plan.episodes)
-            _round(lessons, collector, plan, params, rate, log)
+            decay = 1.0 - 0.9 * min(1.0, over / plan.episodes)
+            _round(updates, collector, plan, params, decay, log)
             over = log.episodes[-1]
             observe(int(over))
     return params, log
 
 
 def _round(
-    lessons: _A3cLessons | _DqnLessons,
+    updates: _A3cUpdates | _DqnUpdates,
     collector: Collector,
     plan: EpisodePlan,
     params: Array,
-    rate: float,
+    decay: float,
     log: EpisodeLog,
 ) -> None:
     """Play and learn all pieces once."""
@@ -144,7 +150,7 @@ def _round(
         collector.restart()
     reward, totals = 0.0, dict.fromkeys(("decided", "offloaded", "spent_j"), 0.0)
     for number, slots in enumerate(plan.pieces, 1):
-        reward += lessons.learn(params, slots, rate, last=number == len(plan.pieces))
+        reward += updates.learn(params, slots, decay, last=number == len(plan.pieces))
         for name in totals:
             totals[name] += float(collector.earned[name].sum())
     log.add(

@@ -16,7 +16,8 @@ DRAIN, MOST_A_SLOT = 4, 4
 
 
 class NetworkScore(msgspec.Struct, frozen=True):
-    """By workload, shape (S,): mean ``overhead`` of finished tasks, their ``hits`` share, and the backlog's verdict."""
+    """By workload, shape (S,): mean ``overhead`` of finished tasks, their ``hits`` share, and whether the backlog was
+    ``stable``."""
 
     overhead: NDArray[np.float64]
     hits: NDArray[np.float64]
@@ -26,13 +27,15 @@ class NetworkScore(msgspec.Struct, frozen=True):
 def evaluate(
     system: System, source: Source, *, double: bool, params: Array, actor: Actor, seeds: Sequence[int]
 ) -> NetworkScore:
-    """Let ``params`` decide, without exploring, the workloads of ``seeds`` to the end of their drain.
+    """Let ``params`` (P,) decide, without exploring, the workloads of ``seeds`` (S,) to the end of their drain.
 
     A workload that has not drained after `DRAIN` times its length has overhead infinity, one without tasks NaN.
     """
     count, slots = len(seeds), system.slots
     room = MOST_A_SLOT * len(system.ues) * slots
-    collector = Collector(system, source, Sampling(count, 1, episode=0, capacity=room), double=double, actor=actor)
+    collector = Collector(
+        system, source, Sampling(num_envs=count, rollout_length=1, episode=0, capacity=room), double=double, actor=actor
+    )
     twin = collector.twin
     twin.reset(np.array(seeds))
     sums, backlog = np.zeros((3, count)), np.zeros((slots, count), np.int64)

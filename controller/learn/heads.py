@@ -24,11 +24,11 @@ FIELD_NOISE = 8
 seconds, burden, normal = FEATURES.seconds, FEATURES.burden, RANDOM.normal
 
 
-class How(NamedTuple):
+class DecisionRule(NamedTuple):
     """How to decide: ``kind`` A3C or DQN, its ``head``; ``paper``: see only what the paper's agents see.
 
-    ``explore`` 0 takes the likelier action; else A3C samples and DQN is ε-greedy with ε = ``explore``. ``coin`` is the
-    probability that A3C tosses a fair coin instead. ``dueling`` is DQN's.
+    ``explore`` 0 takes the likelier action; else A3C samples and DQN is ε-greedy with ε = ``explore``. ``epsilon`` is
+    the probability that A3C tosses a fair coin instead. ``dueling`` is DQN's.
     """
 
     kind: int
@@ -36,7 +36,7 @@ class How(NamedTuple):
     paper: bool
     dueling: bool
     explore: float
-    coin: float
+    epsilon: float
 
 
 class Trace(NamedTuple):
@@ -66,11 +66,11 @@ class Turn(NamedTuple):
 
 
 @njit(**OPTIONS)
-def see_cell(world: Any, fixed: Any, c: int, paper: bool, features: Any, out: Any) -> None:
+def see_cell(world: Any, fixed: Any, c: int, rule: DecisionRule, features: Any, out: Any) -> None:
     """Fill ``out`` (8,) with the cell's ``features``; for ``paper`` its ES's backlog, burden signal, target one-hot."""
     for n in range(CELL_FEATURES):
-        out[n] = 0.0 if paper else features[n]
-    if not paper:
+        out[n] = 0.0 if rule.paper else features[n]
+    if not rule.paper:
         return
     es, announced = item(fixed.edge_servers, c), item(world.announced_ns, c)
     forwarded, speed = item(world.edge_servers, c).forwarded_cycles, es.cpu_hz * es.cores
@@ -82,73 +82,75 @@ def see_cell(world: Any, fixed: Any, c: int, paper: bool, features: Any, out: An
 
 
 @njit(**OPTIONS)
-def see_ue(world: Any, fixed: Any, u: int, paper: bool, sent: int, later: int, out: Any) -> None:
+def see_ue(world: Any, fixed: Any, u: int, rule: DecisionRule, sent: int, later: int, out: Any) -> None:
     """Fill ``out`` (22,) for a UE: its decision's features, 0 if there is none; for ``paper`` only its queue."""
     for n in range(DECISION_FEATURES):
         out[n] = 0.0
-    if paper:
+    if rule.paper:
         out[QUEUE] = seconds(max(0, item(world.ues, u).local_free_ns - world.status[0].start_ns))
     elif undecided_task(world, u) != NONE:
         observe_decision(world, fixed, u, sent, later, out)
 
 
 @njit(**OPTIONS)
-def _preference(how: How, out: Any) -> float:
+def _preference(rule: DecisionRule, out: Any) -> float:
     """What a network with last layer ``out`` prefers offloading by: A3C has one output, DQN (V, δ) or (Q0, Q1)."""
-    if how.kind == A3C:
+    if rule.kind == A3C:
         return out[0]
-    return out[1] if how.dueling else out[1] - out[0]
+    return out[1] if rule.dueling else out[1] - out[0]
 
 
 @njit(**OPTIONS)
-def _choose(world: Any, u: int, how: How, preferred: float) -> int:
+def _choose(world: Any, u: int, rule: DecisionRule, preferred: float) -> int:
     """The action of one UE from its logit (A3C) or Q(s, 1) − Q(s, 0) (DQN)."""
-    if how.explore <= 0.0:
+    if rule.explore <= 0.0:
         return 1 if preferred > 0.0 else 0
     seed, slot = world.status[0].seed, world.status[0].slot
-    epsilon = how.coin if how.kind == A3C else how.explore
+    epsilon = rule.epsilon if rule.kind == A3C else rule.explore
     if epsilon > 0.0 and uniform(seed, EXPLORATION, u, slot, FIELD_EPSILON) < epsilon:
         return 1 if uniform(seed, EXPLORATION, u, slot, FIELD_COIN) < 0.5 else 0
-    if how.kind == A3C:
+    if rule.kind == A3C:
         return 1 if uniform(seed, EXPLORATION, u, slot, FIELD_ACTION) < 1.0 / (1.0 + math.exp(-preferred)) else 0
     return 1 if preferred > 0.0 else 0
 
 
 @njit(**OPTIONS)
-def _see_context(world: Any, fixed: Any, how: How, turn: Turn, out: Any) -> None:
+def _see_context(world: Any, fixed: Any, rule: DecisionRule, turn: Turn, out: Any) -> None:
     """Fill ``out`` (at least 8 + H) with what all decisions of a cell see: the cell itself, and its memory."""
-    see_cell(world, fixed, turn.cell, how.paper, turn.features, out)
+    see_cell(world, fixed, turn.cell, rule, turn.features, out)
     for n in range(turn.memory.shape[0]):
         out[CELL_FEATURES + n] = turn.memory[n]
 
 
 @njit(**OPTIONS)
-def decide(world: Any, fixed: Any, how: How, net: CompiledNetwork, trace: Trace, turn: Turn, d: int) -> int:
+def decide(world: Any, fixed: Any, rule: DecisionRule, net: CompiledNetwork, trace: Trace, turn: Turn, d: int) -> int:
     """The UEs of a cell decide; rows of ``trace`` from ``d`` on are filled, the next one is returned."""
-    if how.head < JOINT:
-        return _decide_in_turn(world, fixed, how, net, trace, turn, d)
-    return _decide_at_once(world, fixed, how, net, trace, turn, d)
+    if rule.head < JOINT:
+        return _decide_in_turn(world, fixed, rule, net, trace, turn, d)
+    return _decide_at_once(world, fixed, rule, net, trace, turn, d)
 
 
 @njit(**OPTIONS)
-def _decide_in_turn(world: Any, fixed: Any, how: How, net: CompiledNetwork, trace: Trace, turn: Turn, d: int) -> int:
+def _decide_in_turn(
+    world: Any, fixed: Any, rule: DecisionRule, net: CompiledNetwork, trace: Trace, turn: Turn, d: int
+) -> int:
     """The UEs of a cell decide one after another, a row each."""
     es = item(fixed.edge_servers, turn.cell)
     sent, later = 0, 0
-    if how.head == SEQUENTIAL:
+    if rule.head == SEQUENTIAL:
         for u in range(es.first_ue, es.last_ue):
             later += undecided_cycles(world, u)
     for u in range(es.first_ue, es.last_ue):
         if undecided_task(world, u) == NONE:
             continue
-        cycles = undecided_cycles(world, u) if how.head == SEQUENTIAL else 0
+        cycles = undecided_cycles(world, u) if rule.head == SEQUENTIAL else 0
         later -= cycles
         x = trace.features[d]
-        see_ue(world, fixed, u, how.paper, sent, later, x[:DECISION_FEATURES])
-        _see_context(world, fixed, how, turn, x[DECISION_FEATURES:])
+        see_ue(world, fixed, u, rule, sent, later, x[:DECISION_FEATURES])
+        _see_context(world, fixed, rule, turn, x[DECISION_FEATURES:])
         forward(net.params, net.layers, x, net.scratch)
-        preferred = net.params[0] * x[0] + _preference(how, net.scratch[OUT])
-        choice = _choose(world, u, how, preferred)
+        preferred = net.params[0] * x[0] + _preference(rule, net.scratch[OUT])
+        choice = _choose(world, u, rule, preferred)
         item(world.ues, u).choice = choice
         if choice == 1:
             sent += cycles
@@ -158,29 +160,31 @@ def _decide_in_turn(world: Any, fixed: Any, how: How, net: CompiledNetwork, trac
 
 
 @njit(**OPTIONS)
-def _decide_at_once(world: Any, fixed: Any, how: How, net: CompiledNetwork, trace: Trace, turn: Turn, d: int) -> int:
+def _decide_at_once(
+    world: Any, fixed: Any, rule: DecisionRule, net: CompiledNetwork, trace: Trace, turn: Turn, d: int
+) -> int:
     """One action for all UEs of a cell, in one row."""
     es = item(fixed.edge_servers, turn.cell)
     first, last = es.first_ue, es.last_ue
     width, x = (last - first) * DECISION_FEATURES, trace.features[d]
     for u in range(first, last):
         begin = (u - first) * DECISION_FEATURES
-        see_ue(world, fixed, u, how.paper, 0, 0, x[begin : begin + DECISION_FEATURES])
-    _see_context(world, fixed, how, turn, x[width:])
+        see_ue(world, fixed, u, rule, 0, 0, x[begin : begin + DECISION_FEATURES])
+    _see_context(world, fixed, rule, turn, x[width:])
     forward(net.params, net.layers, x, net.scratch)
     trace.where[d, 0], trace.where[d, 1] = turn.at, first
-    if how.head == JOINT:
-        vector, trace.logits[d] = _draw(world, first, how, net.params, x, last - first, net.scratch[OUT])
+    if rule.head == JOINT:
+        vector, trace.logits[d] = _draw(world, first, rule, net.params, x, last - first, net.scratch[OUT])
         trace.actions[d] = vector
         for u in range(first, last):
             item(world.ues, u).choice = (vector >> (u - first)) & 1
     else:
-        trace.logits[d] = _nearest(world, first, last, how, net.params, x, net.scratch[OUT])
+        trace.logits[d] = _nearest(world, first, last, rule, net.params, x, net.scratch[OUT])
     return d + 1
 
 
 @njit(**OPTIONS)
-def _draw(world: Any, first: int, how: How, params: Any, x: Any, ues: int, out: Any) -> Any:
+def _draw(world: Any, first: int, rule: DecisionRule, params: Any, x: Any, ues: int, out: Any) -> Any:
     """A vector's number drawn from the softmax of its 2^N logits (or the likeliest), and its log-probability."""
     best = 0
     for vector in range(1 << ues):
@@ -193,7 +197,7 @@ def _draw(world: Any, first: int, how: How, params: Any, x: Any, ues: int, out: 
     for vector in range(1 << ues):
         total += math.exp(out[vector] - out[best])
     chosen = best
-    if how.explore > 0.0:
+    if rule.explore > 0.0:
         seed, slot = world.status[0].seed, world.status[0].slot
         left = uniform(seed, EXPLORATION, first, slot, FIELD_ACTION) * total
         for vector in range(1 << ues):
@@ -205,7 +209,7 @@ def _draw(world: Any, first: int, how: How, params: Any, x: Any, ues: int, out: 
 
 
 @njit(**OPTIONS)
-def _nearest(world: Any, first: int, last: int, how: How, params: Any, x: Any, out: Any) -> float:
+def _nearest(world: Any, first: int, last: int, rule: DecisionRule, params: Any, x: Any, out: Any) -> float:
     """Choices nearest to a proto-action around the network's, kept behind the inputs; its log-probability."""
     seed, slot = world.status[0].seed, world.status[0].slot
     behind, log_probability = x.shape[0] - (last - first), 0.0
@@ -215,7 +219,7 @@ def _nearest(world: Any, first: int, last: int, how: How, params: Any, x: Any, o
         if undecided_task(world, u) == NONE:
             x[behind + n] = math.nan
             continue
-        if how.explore > 0.0:
+        if rule.explore > 0.0:
             first_draw = uniform(seed, EXPLORATION, u, slot, FIELD_NOISE)
             noise = normal(first_draw, uniform(seed, EXPLORATION, u, slot, FIELD_NOISE + 1))
             proto += SPREAD * noise

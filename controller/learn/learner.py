@@ -1,14 +1,13 @@
 """One learner: plays its own worlds with the shared parameters and applies its gradients to them, until stopped."""
 
-from typing import Any
-
 import msgspec
 import numpy as np
 
 from controller.learn import a3c, dqn
 from controller.learn.collect import Actor, Collector, Sampling
 from controller.learn.dqn import Replay
-from controller.learn.ranges import Count, Positive
+from controller.learn.hyperparameters import OPTION_NAMES, Count, Positive
+from controller.learn.optimiser import rmsprop
 from testbed.model.errors import InvalidError, UsageError
 from testbed.model.system import System
 from testbed.policy import network, q_network
@@ -19,13 +18,26 @@ from testbed.twin.state import TASK
 from testbed.twin.twin import TASKS_PER_UE
 
 OBSERVATION_NAMES = ("full", "paper")
+RECORDED = (
+    "algorithm",
+    "head",
+    "observation",
+    "reward",
+    "team",
+    "gru_units",
+    "num_envs",
+    "rollout_length",
+    "learning_rate",
+    "seed",
+)
 
 
-class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
+class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES):
     """Everything that training depends on besides the parameters; ``updates`` scales the learning-rate's decay.
 
     ``reward``: see `testbed.model.mdp`; with ``team`` below 1 each cell values its own and that share of others'.
-    ``memory``: units of a recurrent core, 0 for none.
+    Every worker plays ``num_envs`` worlds, ``rollout_length`` slots at a time. ``gru_units`` are a recurrent core's, 0
+    for none.
     """
 
     system: System
@@ -36,26 +48,26 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     observation: str = "full"
     reward: str = "holding"
     team: float = 1.0
-    memory: int = 0
-    worlds: Count = 8
-    slots: Count = 20
-    rate: Positive = 2e-3
+    gru_units: int = 0
+    num_envs: Count = 8
+    rollout_length: Count = 20
+    learning_rate: Positive = 2e-3
     updates: int = 12_000
     seed: int = 1
-    actor_critic: a3c.A3cSettings = a3c.A3cSettings()
-    values: dqn.DqnSettings = dqn.DqnSettings()
+    actor_critic: a3c.A3cConfig = a3c.A3cConfig()
+    values: dqn.DqnConfig = dqn.DqnConfig()
 
     @property
     def actor(self) -> Actor:
-        """What acts."""
-        coin = self.actor_critic.coin if self.algorithm == "a3c" else 0.0
+        """How its learners decide: algorithm, head, observation, exploration, recurrent core."""
+        epsilon = self.actor_critic.epsilon if self.algorithm == "a3c" else 0.0
         return Actor(
             algorithm=self.algorithm,
             head=self.head,
             observation=self.observation,
             dueling=self.values.dueling,
-            coin=coin,
-            memory=self.memory,
+            epsilon=epsilon,
+            gru_units=self.gru_units,
         )
 
     @property
@@ -65,25 +77,25 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         if self.observation not in OBSERVATION_NAMES:
             raise UsageError(f'unknown observation "{self.observation}"', f"known: {', '.join(OBSERVATION_NAMES)}")
         at_once = self.head in (network.JOINT, network.CONTINUOUS)
-        if at_once and (self.algorithm == "dqn" or self.actor_critic.coin):
+        if at_once and (self.algorithm == "dqn" or self.actor_critic.epsilon):
             raise UsageError(f"head {self.head} is for a3c without coin", "use the head sequential or factored")
-        if self.memory and self.algorithm == "dqn":
-            raise UsageError(f"a memory of {self.memory} is for a3c", "leave it out")
+        if self.gru_units and self.algorithm == "dqn":
+            raise UsageError(f"a memory of {self.gru_units} is for a3c", "leave it out")
         return shape
 
     @property
     def start(self) -> Array:
-        """Fresh parameters."""
+        """Fresh parameters (`layout.size`,), or DQN's (`q_network.Q_SIZE`,), drawn with ``seed``."""
         shape = self.layout
         return network.initial(self.seed, shape) if self.algorithm == "a3c" else q_network.initial(self.seed)
 
-    def collector(self, slots: int, number: int) -> Collector:
+    def collector(self, rollout_length: int, number: int) -> Collector:
         """The worlds of learner ``number``."""
         seed = self.seed * 1000 + number
         return Collector(
             self.system,
             self.source,
-            Sampling(self.worlds, slots, seed),
+            Sampling(num_envs=self.num_envs, rollout_length=rollout_length, seed=seed),
             double=self.double,
             actor=self.actor,
             reward=self.reward,
@@ -91,11 +103,11 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
-    def about(self) -> dict[str, Any]:
+    def about(self) -> dict[str, object]:
         """What a checkpoint must tell for its network to be used, and what else it was trained by."""
-        names = ("algorithm", "head", "observation", "reward", "team", "memory", "worlds", "slots", "rate", "seed")
+        names = dict(zip(self.__struct_fields__, self.__struct_encode_fields__, strict=True))
         return {
-            **{name: getattr(self, name) for name in names},
+            **{names[field]: getattr(self, field) for field in RECORDED},
             "cell_ues": self.layout.ues,
             "second_offload": self.double,
             "dueling": self.values.dueling,
@@ -104,25 +116,25 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def hyper(self) -> msgspec.Struct:
-        """The algorithm's own settings."""
+        """The algorithm's own hyper-parameters."""
         return self.actor_critic if self.algorithm == "a3c" else self.values
 
     @property
     def nbytes(self) -> int:
         """What a learner's arrays take at the least: decisions of a rollout with their activations, worlds, replay."""
         shape, ues, plays_twice = self.layout, len(self.system.ues), 1 + (self.algorithm == "dqn")
-        decisions = plays_twice * self.worlds * self.slots * ues * 4 * (shape.inputs + 2 * network.HIDDEN)
-        worlds = self.worlds * ues * TASKS_PER_UE * TASK.itemsize
+        decisions = plays_twice * self.num_envs * self.rollout_length * ues * 4 * (shape.inputs + 2 * network.HIDDEN)
+        worlds = self.num_envs * ues * TASKS_PER_UE * TASK.itemsize
         replay = self.values.capacity * 8 * network.INPUTS if self.algorithm == "dqn" else 0
         return decisions + worlds + replay
 
-    def rate_at(self, update: int) -> float:
+    def learning_rate_at(self, update: int) -> float:
         """The learning rate falls linearly to a tenth."""
-        base = self.rate if self.algorithm == "a3c" else self.values.rate
+        base = self.learning_rate if self.algorithm == "a3c" else self.values.learning_rate
         return base * (1.0 - 0.9 * min(1.0, update / self.updates))
 
     def epsilon_at(self, slots: int) -> float:
-        """DQN's exploration."""
+        """DQN's ε after that many world ``slots``."""
         share = min(1.0, slots / self.values.epsilon_slots)
         return self.values.epsilon_first + share * (self.values.epsilon_last - self.values.epsilon_first)
 
@@ -140,22 +152,22 @@ class A3cLearner:
 
     def __init__(self, config: TrainConfig, number: int) -> None:
         self.config = config
-        self.collector, self._layout = config.collector(config.slots, number), config.layout
+        self.collector, self._layout = config.collector(config.rollout_length, number), config.layout
 
     def step(self, params: Array, square_avg: Array, update: int) -> Step:
-        """One update in place; ``params`` may be changed by others meanwhile."""
+        """One update of ``params`` and ``square_avg`` (P,) in place; others may change them meanwhile."""
         grad, step = self.grad(params.copy())
-        a3c.rmsprop(params, square_avg, grad, self.config.rate_at(update))
+        rmsprop(params, square_avg, grad, self.config.learning_rate_at(update))
         return step
 
     def grad(self, params: Array) -> tuple[Array, Step]:
-        """The gradient at ``params`` by the next rollout under it."""
+        """The gradient (P,) at ``params`` (P,), by the next rollout under them."""
         rollout, _ = self.collector.rollout(params)
         grad, losses = a3c.gradient(params, rollout, self.config.actor_critic, self._layout)
         return grad, Step(losses.policy + losses.value, losses.entropy, float(rollout.rewards.mean()))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """State beyond the parameters."""
+        """What decides the next rollout beside the parameters: the worlds and the generator of their seeds."""
         return self.collector.state_arrays()
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
@@ -170,26 +182,26 @@ class DqnLearner:
 
     def __init__(self, config: TrainConfig, number: int) -> None:
         self.config = config
-        self.collector = config.collector(2 * config.slots, number)
+        self.collector = config.collector(2 * config.rollout_length, number)
         self.replay = Replay(config.values.capacity, config.seed * 1000 + number)
         self._target: Array | None = None
         self._age = 0
         self._slots = 0
 
     def step(self, params: Array, square_avg: Array, update: int) -> Step:
-        """One rollout and its batches, in place."""
-        settings = self.config.values
+        """One rollout and its batches: ``params`` and ``square_avg`` (P,) are updated in place."""
+        values = self.config.values
         epsilon = self.config.epsilon_at(self._slots)
         rollout, ues = self.collector.rollout(params.copy(), max(epsilon, 1e-9))
         self._slots += rollout.rewards.size
-        self.replay.add(self.collector.transitions(rollout, ues, settings.gamma))
+        self.replay.add(self.collector.transitions(rollout, ues, values.gamma))
         loss = 0.0
         for _ in range(self.BATCHES):
-            if self._target is None or self._age % settings.target_every == 0:
+            if self._target is None or self._age % values.target_every == 0:
                 self._target = params.copy()
             self._age += 1
-            grad, loss = dqn.gradient(params, self._target, self.replay.sample(settings.batch), settings)
-            a3c.rmsprop(params, square_avg, grad, self.config.rate_at(update))
+            grad, loss = dqn.gradient(params, self._target, self.replay.sample(values.batch), values)
+            rmsprop(params, square_avg, grad, self.config.learning_rate_at(update))
         return Step(loss, 0.0, float(rollout.rewards.mean()))
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -2,52 +2,65 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 import msgspec
 
 from controller.learn.learner import TrainConfig
 from testbed.model.errors import UsageError, did_you_mean
 
-OWN = {"a3c": ("worlds", "slots", "rate", "memory"), "dqn": ("worlds", "slots")}
+OWN = {"a3c": ("num_envs", "rollout_length", "learning_rate", "gru_units"), "dqn": ("num_envs", "rollout_length")}
 FIELDS_OF = {"a3c": "actor_critic", "dqn": "values"}
 
 
-def optioned(config: TrainConfig, given: Sequence[str]) -> TrainConfig:
-    """``config`` with ``given`` options; `UsageError` for an unknown name or a value that is none."""
-    settings = config.hyper
-    for one in given:
-        name, equals, text = one.partition("=")
+def fields_of(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """The fields of a config by the names that users give them (`controller.learn.hyperparameters.OPTION_NAMES`)."""
+    return dict(zip(struct.__struct_encode_fields__, struct.__struct_fields__, strict=True))
+
+
+def optioned(config: TrainConfig, assignments: Sequence[str]) -> TrainConfig:
+    """``config`` with ``assignments`` like "gamma=0.95"; `UsageError` for an unknown name or a value that is none."""
+    hyper, own = config.hyper, _own_fields(config)
+    hyper_fields = fields_of(type(hyper))
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
         name = name.strip()
         if not equals:
-            raise UsageError(f"--option {one}: a name and a value are needed", "write --option gamma=0.95")
-        if name in OWN[config.algorithm]:
-            config = msgspec.structs.replace(config, **{name: _value(one, TrainConfig, name, text)})
-        elif name in settings.__struct_fields__:
-            settings = msgspec.structs.replace(settings, **{name: _value(one, type(settings), name, text)})
+            raise UsageError(f"--option {assignment}: a name and a value are needed", "write --option gamma=0.95")
+        if name in own:
+            value = _value(assignment, TrainConfig, own[name], name, text)
+            config = msgspec.structs.replace(config, **{own[name]: value})
+        elif name in hyper_fields:
+            value = _value(assignment, type(hyper), hyper_fields[name], name, text)
+            hyper = msgspec.structs.replace(hyper, **{hyper_fields[name]: value})
         else:
-            known = names_of(config)
-            raise UsageError(f'--option {one}: {config.algorithm} has no option "{name}"', did_you_mean(name, known))
-    return msgspec.structs.replace(config, **{FIELDS_OF[config.algorithm]: settings})
+            remedy = did_you_mean(name, names_of(config))
+            raise UsageError(f'--option {assignment}: {config.algorithm} has no option "{name}"', remedy)
+    return msgspec.structs.replace(config, **{FIELDS_OF[config.algorithm]: hyper})
 
 
 def names_of(config: TrainConfig) -> tuple[str, ...]:
-    """Every option that ``config`` has."""
-    return (*config.hyper.__struct_fields__, *OWN[config.algorithm])
+    """Every option that ``config`` has, as users name it."""
+    return (*fields_of(type(config.hyper)), *_own_fields(config))
 
 
-def _value(given: str, struct: type, name: str, text: str) -> Any:
-    kind = get_type_hints(struct, include_extras=True)[name]
+def _own_fields(config: TrainConfig) -> dict[str, str]:
+    """Those fields of ``config`` itself that a user may set, by the names that users give them."""
+    return {name: field for name, field in fields_of(TrainConfig).items() if field in OWN[config.algorithm]}
+
+
+def _value(assignment: str, struct: type, field: str, name: str, text: str) -> object:
+    kind = get_type_hints(struct, include_extras=True)[field]
     try:
         value = msgspec.convert(text.strip(), kind, strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(f"--option {given}: {error}".replace("`", ""), _allowed(name, kind)) from None
+        raise UsageError(f"--option {assignment}: {error}".replace("`", ""), _allowed(name, kind)) from None
     if isinstance(value, float) and not math.isfinite(value):
-        raise UsageError(f"--option {given}: a finite number is needed", _allowed(name, kind))
+        raise UsageError(f"--option {assignment}: a finite number is needed", _allowed(name, kind))
     return value
 
 
-def _allowed(name: str, kind: Any) -> str:
+def _allowed(name: str, kind: object) -> str:
     """What values an option of ``kind`` may have."""
     plain = getattr(kind, "__origin__", kind)
     if plain is bool:

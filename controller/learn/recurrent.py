@@ -24,18 +24,18 @@ def unroll(params: Tensor, shape: Layout, past: Remembered) -> Tensor:
     gates, candidate = shape.core
     seen = torch.from_numpy(past.seen).flatten(1, 2)
     memory = torch.from_numpy(past.memory).flatten(0, 1)
-    found = []
+    memories = []
     for now in seen:
         keep, use = torch.sigmoid(dense(params, gates, torch.cat([now, memory], dim=1))).chunk(2, dim=1)
         new = torch.tanh(dense(params, candidate, torch.cat([now, use * memory], dim=1)))
         memory = keep * memory + (1.0 - keep) * new
-        found.append(memory)
-    return torch.stack(found).view(*past.seen.shape[:3], -1)
+        memories.append(memory)
+    return torch.stack(memories).view(*past.seen.shape[:3], -1)
 
 
 def beside(features: Tensor, shape: Layout, memory: Tensor, slot: Tensor, past: Remembered) -> Tensor:
     """The inputs (D, …) of decisions with their cell's ``memory`` in its place, through which gradients flow."""
     count = past.memory.shape[1]
-    mine = memory.flatten(0, 2)[slot * count + torch.from_numpy(past.cell)]
-    first = shape.inputs - shape.memory
-    return torch.cat([features[:, :first], mine, features[:, shape.inputs :]], dim=1)
+    own_memory = memory.flatten(0, 2)[slot * count + torch.from_numpy(past.cell)]
+    first = shape.inputs - shape.gru_units
+    return torch.cat([features[:, :first], own_memory, features[:, shape.inputs :]], dim=1)

@@ -1,9 +1,9 @@
 """What a training goes on from: a checkpoint of the same training, its arrays checked before anything is done."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from controller.learn.shared import COUNTS
 from testbed.model.errors import InvalidError, UsageError
@@ -12,7 +12,9 @@ from testbed.policy.arrays import fitting
 from testbed.policy.network import Array
 
 
-def resumed(path: Path, about: dict[str, Any], start: Array) -> tuple[dict[str, Any], dict[str, Any]]:
+def resumed(
+    path: Path, about: dict[str, object], start: Array
+) -> tuple[dict[str, NDArray[np.generic]], dict[str, object]]:
     """The arrays and the header of the checkpoint at ``path``, made with ``about`` and parameters like ``start``.
 
     Raises `UsageError`.

@@ -72,7 +72,7 @@ class SharedArrays:
 
     @property
     def updates(self) -> int:
-        """Updates by all workers."""
+        """How many updates all workers have made together."""
         return int(self.counts[:, UPDATES].sum())
 
     def let_go(self) -> None:
@@ -99,7 +99,7 @@ class Shared(SharedArrays):
 
     @property
     def stopping(self) -> bool:
-        """Whether workers are to end."""
+        """Whether workers are to end: told to `stop`, or because ``limit`` is reached."""
         stopped, limit = self._orders.tolist()
         return bool(stopped) or 0 < limit <= self.updates
 

@@ -6,13 +6,14 @@ import pickle
 import time
 from collections.abc import Iterable
 from multiprocessing import connection
-from typing import Any
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 
 import numpy as np
 import torch
 
-from controller.learn import a3c
 from controller.learn.learner import A3cLearner, TrainConfig
+from controller.learn.optimiser import rmsprop
 from controller.learn.shared import SLOTS, UPDATES, Shared
 from controller.learn.signals import sheltered
 from controller.learn.worker_pool import Say, WorkerPool, bound_to, ignore_progress
@@ -24,12 +25,12 @@ class SynchronousPool(WorkerPool):
 
     def __init__(self, config: TrainConfig, shared: Shared, workers: int, say: Say = ignore_progress) -> None:
         self._config = config
-        self._pipes: dict[int, Any] = {}
+        self._pipes: dict[int, Connection] = {}
         self._asked: set[int] = set()
         self._grads: dict[int, Array] = {}
         super().__init__(config, shared, workers, say)
 
-    def _start(self, number: int) -> Any:
+    def _start(self, number: int) -> SpawnProcess:
         self._pipes[number], theirs = self._context.Pipe()
         process = self._context.Process(target=_work, args=(*self._arguments[number], theirs), daemon=True)
         with sheltered():
@@ -67,24 +68,24 @@ class SynchronousPool(WorkerPool):
             return  # as above
         self._asked.remove(n)
         self._grads[n], self._shared.gauges[n] = answer[:-2], answer[-2:]
-        self._shared.counts[n, SLOTS] += self._config.worlds * self._config.slots
+        self._shared.counts[n, SLOTS] += self._config.num_envs * self._config.rollout_length
 
     def _step(self) -> None:
         """One step by the mean gradient, added up in the order of workers."""
         shared = self._shared
         grad: Array = np.array([self._grads[n] for n in sorted(self._grads)]).mean(axis=0)
         with np.errstate(all="ignore"):  # see `controller.learn.worker_pool.once`
-            a3c.rmsprop(shared.params, shared.square_avg, grad, self._config.rate_at(shared.updates))
+            rmsprop(shared.params, shared.square_avg, grad, self._config.learning_rate_at(shared.updates))
         shared.counts[0, UPDATES] += 1
 
     def stop(self) -> None:
-        """End them all: a closed pipe says so."""
+        """Stop all workers: each ends when its pipe is closed."""
         for pipe in self._pipes.values():
             pipe.close()
         super().stop()
 
 
-def _work(order: bytes, name: str, size: int, workers: int, number: int, parent: int, pipe: Any) -> None:
+def _work(order: bytes, name: str, size: int, workers: int, number: int, parent: int, pipe: Connection) -> None:
     """A worker's process: a gradient whenever it is asked for one, until nobody can ask any more."""
     if not bound_to(parent):
         return

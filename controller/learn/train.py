@@ -1,16 +1,17 @@
-"""Training on the twin: learners side by side on shared parameters, a evaluator beside them, checkpoints."""
+"""Training on the twin: learners side by side on shared parameters, an evaluator beside them, checkpoints."""
 
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from controller.learn.evaluate import evaluate
 from controller.learn.learner import Learner, TrainConfig, make
+from controller.learn.optimiser import INITIAL_SQUARE_AVG
 from controller.learn.resume import damaged, resumed
 from controller.learn.shared import LAG, SLOTS, UPDATES, Shared
 from controller.learn.synchronous import SynchronousPool
@@ -20,7 +21,7 @@ from testbed.policy import checkpoint
 from testbed.policy.network import Array
 from testbed.twin.build import Source
 
-PATIENCE, GAIN, SQUARE, LOOK_S = 10, 0.001, 1e-4, 0.1
+PATIENCE, GAIN, LOOK_S = 10, 0.001, 0.1
 TIME, INTERRUPTED, DIVERGED = "time", "interrupted", "diverged"
 
 
@@ -77,19 +78,19 @@ class Evaluator:
     def _evaluate(self, params: Array) -> float:
         config = self._config
         with np.errstate(all="ignore"):  # see `controller.learn.worker_pool.once`
-            found = evaluate(
+            score = evaluate(
                 config.system, self._source, double=config.double, params=params, actor=config.actor, seeds=self._seeds
             )
-        known = found.overhead[~np.isnan(found.overhead)]
+        known = score.overhead[~np.isnan(score.overhead)]
         return float(known.mean()) if len(known) else np.inf
 
     def evaluate(self, params: Array) -> float:
         """Evaluate a copy of ``params`` and remember it if it is the best."""
-        mine = params.copy()
-        mean = self._evaluate(mine)
+        evaluated = params.copy()
+        mean = self._evaluate(evaluated)
         self._stale = 0 if mean < self.best * (1.0 - GAIN) else self._stale + 1
         if mean < self.best or not len(self.best_params):
-            self.best, self.best_params = mean, mine
+            self.best, self.best_params = mean, evaluated
         return mean
 
     @property
@@ -111,7 +112,7 @@ class Trainer:
         budget: Budget,
         evaluator: Evaluator,
         path: Path,
-        about: dict[str, Any],
+        about: dict[str, object],
         *,
         resume: bool = False,
     ) -> None:
@@ -154,14 +155,17 @@ class Trainer:
 
     def _begin(self) -> None:
         shared, resumed = self.shared, self._resumed
-        make(self.config).step(self._start.copy(), np.full_like(self._start, SQUARE), 0)
+        make(self.config).step(self._start.copy(), np.full_like(self._start, INITIAL_SQUARE_AVG), 0)
         self.evaluator.compile(self._start)
         self._began = time.monotonic()
-        shared.params[:], shared.square_avg[:], shared.limit = self._start, SQUARE, self.budget.updates
+        shared.params[:], shared.square_avg[:], shared.limit = self._start, INITIAL_SQUARE_AVG, self.budget.updates
         if resumed:
             shared.params[:], shared.square_avg[:] = resumed["current"], resumed["square"]
             shared.counts[0, : LAG + 1] = resumed["progress"]
-            self.evaluator.best, self.evaluator.best_params = float(resumed["best"]), resumed["parameters"]
+            self.evaluator.best, self.evaluator.best_params = (
+                float(resumed["best"]),
+                np.asarray(resumed["parameters"], np.float32),
+            )
         self._before = shared.updates
 
     def _over(self) -> str:
@@ -178,15 +182,15 @@ class Trainer:
 
     def _alone(self) -> Iterator[Report]:
         learner, shared, budget = self._learner or make(self.config), self.shared, self.budget
-        last, judged = time.monotonic(), -1
+        last, evaluated_at = time.monotonic(), -1
         while not self._over():
             once(shared, learner, 0)
             by_count = budget.every_s == 0 and shared.updates % budget.every_updates == 0
             if by_count or (budget.every_s and time.monotonic() - last >= budget.every_s):
-                yield from self._judged(learner)
-                last, judged = time.monotonic(), shared.updates
-        if judged != shared.updates:
-            yield from self._judged(learner)
+                yield from self._evaluation(learner)
+                last, evaluated_at = time.monotonic(), shared.updates
+        if evaluated_at != shared.updates:
+            yield from self._evaluation(learner)
 
     def _together(self) -> Iterator[Report]:
         config, shared, budget = self.config, self.shared, self.budget
@@ -194,22 +198,22 @@ class Trainer:
         try:
             while not (self._stopped or shared.stopping or shared.counts[:, SLOTS].all()):
                 pool.watch(LOOK_S)
-            self._began, judged = time.monotonic(), -1
+            self._began, evaluated_at = time.monotonic(), -1
             while not self._over():
                 pool.watch(self._until_evaluation())
-                if judged != self.shared.updates:
-                    judged = self.shared.updates
-                    yield from self._judged(None)
+                if evaluated_at != self.shared.updates:
+                    evaluated_at = self.shared.updates
+                    yield from self._evaluation(None)
         finally:
             pool.stop()
-        yield from self._judged(None)
+        yield from self._evaluation(None)
 
     def _until_evaluation(self) -> float:
         budget, every_s = self.budget, self.budget.every_s or Budget().every_s
         left = self._began + budget.seconds - time.monotonic() if budget.seconds else every_s
         return max(0.0, min(every_s, left))
 
-    def _judged(self, learner: Learner | None) -> Iterator[Report]:
+    def _evaluation(self, learner: Learner | None) -> Iterator[Report]:
         """An evaluation on the present parameters, and the checkpoint; none before the first update, nor on what is no
         number.
         """
@@ -244,7 +248,7 @@ class Trainer:
             reward=float(reward),
         )
 
-    def _save(self, arrays: dict[str, Any]) -> None:
+    def _save(self, arrays: dict[str, NDArray[np.generic]]) -> None:
         if not self._kept and checkpoint.keep_old(self.path):
             self._say(f"{self.path} was there: kept as {checkpoint.old(self.path).name} (--resume would have gone on)")
         self._kept = True

@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing import connection, get_context
-from typing import Any
+from multiprocessing.context import SpawnProcess
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ Say = Callable[[str], None]
 
 
 def ignore_progress(text: str) -> None:
-    """Nobody listens."""
+    """Drop ``text``: what a pool says where nobody follows the training."""
 
 
 def once(shared: Shared, learner: Learner, number: int) -> None:
@@ -30,7 +30,7 @@ def once(shared: Shared, learner: Learner, number: int) -> None:
     config, before = learner.config, shared.updates
     with np.errstate(all="ignore"):
         step = learner.step(shared.params, shared.square_avg, before)
-    shared.counts[number] += (1, config.worlds * config.slots, shared.updates - before)
+    shared.counts[number] += (1, config.num_envs * config.rollout_length, shared.updates - before)
     shared.gauges[number] = step.entropy, step.reward
 
 
@@ -44,7 +44,7 @@ class WorkerPool:
         self._arguments = [(order, shared.name, len(shared.params), workers, n, os.getpid()) for n in range(workers)]
         self._processes = [self._start(n) for n in range(workers)]
 
-    def _start(self, number: int) -> Any:
+    def _start(self, number: int) -> SpawnProcess:
         process = self._context.Process(target=_work, args=self._arguments[number], daemon=True)
         with sheltered():
             process.start()
@@ -71,7 +71,7 @@ class WorkerPool:
         return dead
 
     def stop(self) -> None:
-        """End them all."""
+        """Stop all workers: those that do not end within `JOIN_S` are killed."""
         self._shared.stop()
         for process in self._processes:
             process.join(JOIN_S)

@@ -101,7 +101,7 @@ class LearnerLoop:
         self._shared = SharedFile(SHARED_FILE, begun.params, begun.square_avg, workers)
         self._weights = Weights.create(weights_path(name), begun.params)
         self.done: Done | None = None
-        self._told, self._told_ns = self.updates, time.monotonic_ns()
+        self._reported, self._reported_ns = self.updates, time.monotonic_ns()
         self.paused = False
         self._safety = SafetyStop(plan.system) if self._number == 0 else None
         self.online_learner = learner_of(plan, self._number, seed=incarnation * workers + self._number + 1)
@@ -150,7 +150,7 @@ class LearnerLoop:
         if self.paused == before:
             return []
         if before:
-            self._told_ns = time.monotonic_ns()
+            self._reported_ns = time.monotonic_ns()
         return [EventRow(self._clock.now_ns(), self._name, LEARNING_PAUSED if self.paused else LEARNING_RESUMED)]
 
     def _copy_when_due(self) -> None:
@@ -165,12 +165,12 @@ class LearnerLoop:
 
     def rows(self, every_ns: int = 0) -> list[UpdateRow]:
         """A row on what was done since the last one, if that is ``every_ns`` ago."""
-        passed, made = time.monotonic_ns() - self._told_ns, self.updates - self._told
-        if self.done is None or made == 0 or passed < every_ns:
+        passed, updates = time.monotonic_ns() - self._reported_ns, self.updates - self._reported
+        if self.done is None or updates == 0 or passed < every_ns:
             return []
-        self._told_ns, self._told = self._told_ns + passed, self.updates
+        self._reported_ns, self._reported = self._reported_ns + passed, self.updates
         done, at = self.done, self._clock.now_ns()
-        rate = made / (passed * 1e-9)
+        rate = updates / (passed * 1e-9)
         return [
             UpdateRow(
                 at_ns=at,

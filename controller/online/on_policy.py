@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from controller.learn import a3c
+from controller.learn.optimiser import rmsprop
 from controller.online.online_learner import Done, together
 from controller.online.trajectory import Assembler, TrajectorySegment
 from testbed.policy.network import Array
@@ -20,10 +21,10 @@ KEPT_COPIES = 8
 
 
 class OnPolicyConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How to learn on-policy: one update at learning rate ``rate`` for each segment."""
+    """How to learn on-policy: one update at ``learning_rate`` for each segment."""
 
-    rate: float = 3e-3
-    settings: a3c.A3cSettings = a3c.A3cSettings()
+    learning_rate: float = 3e-3
+    actor_critic: a3c.A3cConfig = a3c.A3cConfig()
 
 
 class OnPolicyLearner:
@@ -77,13 +78,13 @@ class OnPolicyLearner:
         decided_by = self._mostly(segment)
         segment.weight = (segment.weight * (segment.version == decided_by)).astype(np.float32)
         rollout = together([segment])
-        grad, losses = a3c.gradient(self._copies[decided_by], rollout, self.config.settings)
-        a3c.rmsprop(params, square_avg, grad, self.config.rate)
+        grad, losses = a3c.gradient(self._copies[decided_by], rollout, self.config.actor_critic)
+        rmsprop(params, square_avg, grad, self.config.learning_rate)
         loss, reward = losses.policy + losses.value, float(rollout.rewards.mean())
         return Done(loss, losses.entropy, reward, float(version - decided_by))
 
     def _mostly(self, segment: TrajectorySegment) -> int:
         """The version of the copy that made most of its decisions; the present one's if that is not known here."""
         versions, counts = np.unique(segment.version, return_counts=True)
-        found = int(versions[counts.argmax()]) if len(versions) else self._version
-        return found if found in self._copies else self._version
+        version = int(versions[counts.argmax()]) if len(versions) else self._version
+        return version if version in self._copies else self._version

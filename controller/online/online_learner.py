@@ -11,19 +11,20 @@ import numpy as np
 
 from controller.learn import a3c
 from controller.learn.a3c import Rollout
+from controller.learn.optimiser import rmsprop
 from controller.online.trajectory import Assembler, TrajectorySegment
 from testbed.policy.network import Array
 
 
 class OnlineConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How to learn by replay: updates for each new segment, each of ``batch`` segments of the last ``keep``, at rate
-    ``rate``."""
+    """How to learn by replay: updates for each new segment, each of ``batch`` segments of the last ``buffer_size``, at
+    ``learning_rate``."""
 
     updates: int = 16
     batch: int = 8
-    keep: int = 40
-    rate: float = 1e-4
-    settings: a3c.A3cSettings = a3c.A3cSettings(vtrace=True)
+    buffer_size: int = 40
+    learning_rate: float = 1e-4
+    actor_critic: a3c.A3cConfig = a3c.A3cConfig(vtrace=True)
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -84,7 +85,7 @@ class ReplayLearner:
         """See `OnlineLearner`."""
         self._assembler.take(message)
         for segment in self._assembler.ready():
-            self._buffer = [*self._buffer, segment][-self.config.keep :]
+            self._buffer = [*self._buffer, segment][-self.config.buffer_size :]
             self._due = self.config.updates
 
     def decide_by(self, params: Array, version: int) -> None:
@@ -97,8 +98,8 @@ class ReplayLearner:
         drawn = self._rng.choice(older, min(len(older), self.config.batch - 1), replace=False)
         chosen = [self._buffer[-1], *(self._buffer[n] for n in drawn)]
         rollout = together(chosen)
-        grad, losses = a3c.gradient(params.copy(), rollout, self.config.settings)
-        a3c.rmsprop(params, square_avg, grad, self.config.rate)
+        grad, losses = a3c.gradient(params.copy(), rollout, self.config.actor_critic)
+        rmsprop(params, square_avg, grad, self.config.learning_rate)
         self._due -= 1
         self._renews = True
         versions = np.concatenate([segment.version for segment in chosen])

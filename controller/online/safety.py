@@ -86,9 +86,9 @@ class SafetyStop:
         assert self._window is not None
         first = self._window * BLOCKS
         self._window += 1
-        found = [mean(self._overheads[block]) for block in range(first, first + BLOCKS) if block in self._overheads]
+        means = [mean(self._overheads[block]) for block in range(first, first + BLOCKS) if block in self._overheads]
         self._overheads = {block: costs for block, costs in self._overheads.items() if block >= first + BLOCKS}
-        return found
+        return means
 
 
 def is_worse(before: Sequence[float], after: Sequence[float]) -> bool:

@@ -115,13 +115,13 @@ class SlotCosts:
 
     def _slots(self, start_ns: int, end_ns: int) -> list[tuple[int, int]]:
         """The slots that [start, end) touches, settled ones counted as the next one, and how long it is in each."""
-        slot_ns, found = self._system.slot_ns, []
+        slot_ns, stays = self._system.slot_ns, []
         while start_ns < end_ns:
             slot = max(start_ns // slot_ns, self.next - 1)
             until = min(end_ns, (slot + 1) * slot_ns)
-            found.append((max(slot, self.next), until - start_ns))
+            stays.append((max(slot, self.next), until - start_ns))
             start_ns = until
-        return found
+        return stays
 
 
 class RegionCosts:

@@ -5,11 +5,11 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 
+from controller.learn.optimiser import INITIAL_SQUARE_AVG
 from controller.online.behaviour_policy import BehaviourPolicy, Source
 from testbed.model.system import Plan
 from testbed.policy import checkpoint, loading, network
@@ -21,7 +21,7 @@ from testbed.record.learning_requests import LEARNED_FILE
 
 NODE, CHECKPOINT = Path("node"), Path(LEARNED_FILE)
 SHARED_FILE, SAVING = NODE / "shared", NODE / "saving"
-ALGORITHM, SQUARE, SEED = "a3c", 1e-4, 1
+ALGORITHM, SEED = "a3c", 1
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -29,7 +29,7 @@ class Beginning(msgspec.Struct, frozen=True):
 
     params: Array
     square_avg: Array
-    about: dict[str, Any]
+    about: dict[str, object]
 
 
 def beginning(plan: Plan) -> Beginning:
@@ -46,7 +46,7 @@ def beginning(plan: Plan) -> Beginning:
 
 
 def _squares_avg(params: Array) -> Array:
-    return np.full(len(params), SQUARE, np.float32)
+    return np.full(len(params), INITIAL_SQUARE_AVG, np.float32)
 
 
 def weights_path(worker: str) -> Path:
@@ -54,7 +54,7 @@ def weights_path(worker: str) -> Path:
     return NODE / f"weights-{worker}"
 
 
-def save(params: Array, square_avg: Array, updates: int, about: dict[str, Any], run: str) -> None:
+def save(params: Array, square_avg: Array, updates: int, about: dict[str, object], run: str) -> None:
     """Write the run's checkpoint, which is also a policy to run elsewhere."""
     arrays = {"parameters": params, "square": square_avg, "progress": np.array([updates, updates], np.int64)}
     checkpoint.save(CHECKPOINT, arrays, {**about, "learned": {"run": run, "updates": updates, "version": updates}})

@@ -89,8 +89,8 @@ class Assembler:
 
     def ready(self) -> list[TrajectorySegment]:
         """The segments completed since the last call."""
-        found, self._ready = self._ready, []
-        return found
+        segments, self._ready = self._ready, []
+        return segments
 
     def segment_start(self, slot: int) -> int:
         """The first slot of the segment that ``slot`` belongs to, as far as is known by now."""
@@ -153,18 +153,18 @@ class Assembler:
     def _segment(self, first: int) -> TrajectorySegment:
         """The settled slots as arrays; the cells seen next are what the last slot led to."""
         slots = [*self._settled, self._seen[first + self._length]]
-        made = [(at, *one) for at, slot in enumerate(self._settled) for one in sorted(slot.chose, key=_ue)]
-        inputs = np.array([chose.inputs for _, chose, _ in made], np.float32).reshape(len(made), INPUTS)
+        decisions = [(at, *one) for at, slot in enumerate(self._settled) for one in sorted(slot.chose, key=_ue)]
+        inputs = np.array([chose.inputs for _, chose, _ in decisions], np.float32).reshape(len(decisions), INPUTS)
         worlds = len(set(self._world.values()))
-        own = [(chose.ue, first + at) not in self._not_own for at, chose, _ in made]
+        own = [(chose.ue, first + at) not in self._not_own for at, chose, _ in decisions]
         self._not_own = {(ue, slot) for ue, slot in self._not_own if slot >= first + self._length}
         return TrajectorySegment(
             features=inputs,
-            actions=np.array([chose.choice for _, chose, _ in made], np.float32),
-            log_probability=np.array([chose.log_probability for _, chose, _ in made], np.float32),
-            slot=np.array([at * worlds + self._world_of(chose) for at, chose, _ in made], np.int64),
+            actions=np.array([chose.choice for _, chose, _ in decisions], np.float32),
+            log_probability=np.array([chose.log_probability for _, chose, _ in decisions], np.float32),
+            slot=np.array([at * worlds + self._world_of(chose) for at, chose, _ in decisions], np.int64),
             weight=np.array(own, np.float32),
-            version=np.array([version for _, _, version in made], np.int64),
+            version=np.array([version for _, _, version in decisions], np.int64),
             cells=self._cells_seen(slots),
             rewards=-self._costs_of(self._settled).astype(np.float32),
         )

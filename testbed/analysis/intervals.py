@@ -1,4 +1,7 @@
-"""Confidence intervals of 95 % and tests by Student's t (pure): of a mean, and of the ratio of two paired means."""
+"""Confidence intervals of 95 % and tests by Student's t (pure): of a mean, and of the ratio of two paired means.
+
+They are for observations that differ by workload alone; for trainings too, see `testbed.analysis.bootstrap`.
+"""
 
 import math
 from collections.abc import Sequence

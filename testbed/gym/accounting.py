@@ -125,9 +125,9 @@ class Accounting:
         for cell, costs in zip(self.cells, self._costs, strict=True):
             while costs.next < until:
                 cell["cost"] += costs.settle()
-        found = self.cells, self.fallback, self.lag_ns
+        settled = self.cells, self.fallback, self.lag_ns
         self._new(until)
-        return found
+        return settled
 
     def _enter(self, boundary_ns: int) -> None:
         slot_ns = self._system.slot_ns

@@ -129,7 +129,7 @@ class TwinBackend:
         return seen
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the twin holds no process, file or socket."""
 
 
 def undecided(twin: Twin) -> NDArray[np.bool_]:

@@ -93,14 +93,14 @@ def make(scenario: Source = "region", **choices: Unpack[Choices]) -> Environment
     mistakes and for what the twin cannot express.
     """
     check.refuse_unknown(choices, Choices.__annotations__, "an environment")
-    found = _loaded(scenario, choices.get("settings", ()))
-    resolved = inputs.resolve(found)
+    loaded = _loaded(scenario, choices.get("settings", ()))
+    resolved = inputs.resolve(loaded)
     build.refuse(resolved.system)
     if resolved.faults:
         raise ScenarioError(
             "faults: environments do not support faults", remedy="leave them out (settings=['faults=[]'])"
         )
-    agent, limit = found.agent, choices.get("episode_slots")
+    agent, limit = loaded.agent, choices.get("episode_slots")
     needed = "a number of slots is needed, or 0 for the whole workload"
     return EnvironmentConfig(
         resolved=resolved,

@@ -39,13 +39,13 @@ class EdgeOffload(PortableSpec, gymnasium.Env[NDArray[np.float32], NDArray[np.in
         self.action_space = spaces.action_space(self.config)
         self.observation_space = spaces.observation_space(self.config)
         self._episode = Episode(self.config, backend_of(backend, self.config, **others))
-        self._told = RegionInfo()
+        self._region_info = RegionInfo()
         self._paid, self._scale = payment(self.config)
         self._repeats = backend == "twin"
 
     @property
     def backend(self) -> Backend:
-        """What it plays on."""
+        """The twin or the testbed on which it plays."""
         return self._episode.backend
 
     def reset(
@@ -54,15 +54,15 @@ class EdgeOffload(PortableSpec, gymnasium.Env[NDArray[np.float32], NDArray[np.in
         """Begin the workload of ``seed``; without one, the next of its stream (`testbed.gym.seeds`)."""
         super().reset(seed=seed)
         seen, chosen = self._episode.reset(seed, options)
-        self._told.begin(chosen)
-        return seen, self._told.info(self._episode.backend)
+        self._region_info.begin(chosen)
+        return seen, self._region_info.info(self._episode.backend)
 
     def step(self, action: object) -> tuple[NDArray[np.float32], float, bool, bool, Info]:
         """Play one slot; raises `UsageError` for a wrong action or outside an episode."""
         episode = self._episode
         seen, terminated, truncated = episode.step(spaces.checked(action, self.config))
         reward = episode.backend.totals[self._paid] * self._scale
-        return seen, reward, terminated, truncated, self._told.info(episode.backend)
+        return seen, reward, terminated, truncated, self._region_info.info(episode.backend)
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which choices make a difference now, (2·N,): for each UE local, and offload if it has an undecided task."""

@@ -19,15 +19,15 @@ ENVIRONMENT_BACKENDS = ("twin", "testbed")
 def backend_of(name: str, config: EnvironmentConfig, **options: object) -> Backend:
     """The backend called ``name``; ``options`` are those of `TwinBackend` or of `testbed.gym.live.LiveBackend`."""
     check.one_of("backend", name, ENVIRONMENT_BACKENDS)
-    made: Callable[..., Backend] = TwinBackend
+    backend_type: Callable[..., Backend] = TwinBackend
     if name == "testbed":
         from testbed.gym.live import LiveBackend
 
-        made = LiveBackend
-    known = list(inspect.signature(made).parameters)[1:]
+        backend_type = LiveBackend
+    known = list(inspect.signature(backend_type).parameters)[1:]
     unknown = [option for option in options if option not in known]
     check.refuse_unknown(unknown, [*known, *Choices.__annotations__], f'backend "{name}"')
-    return made(config, **options)
+    return backend_type(config, **options)
 
 
 class Episode:

@@ -57,8 +57,8 @@ class Heuristic(_Model):
 
     def __call__(self, seen: ArrayLike) -> NDArray[np.int8]:
         """The action (N,) for an observation (L,), or (W, N) for (W, L)."""
-        given = np.asarray(seen, np.float64)
-        batch = np.atleast_2d(given if self._unit is None else given / self._unit)
+        observation = np.asarray(seen, np.float64)
+        batch = np.atleast_2d(observation if self._unit is None else observation / self._unit)
         at = len(self._cells) * CELL_FEATURES
         ues = batch[:, at:].reshape(len(batch), -1, DECISION_FEATURES)
         chosen = np.zeros(ues.shape[:2], np.int8)
@@ -68,7 +68,7 @@ class Heuristic(_Model):
                 gain = self._gain(ues[:, n], sent, n, cores)
                 chosen[:, n] = (ues[:, n, TASKS] > 0) & (gain > 0)
                 sent += chosen[:, n] * ues[:, n, EXECUTION]
-        return chosen if given.ndim == 2 else chosen[0]
+        return chosen if observation.ndim == 2 else chosen[0]
 
     def _gain(self, ue: NDArray[np.float64], sent: NDArray[np.float64], n: int, cores: int) -> NDArray[np.float64]:
         """By how much offloading is cheaper, when ``sent`` seconds of work are under way, (W,)."""
@@ -121,10 +121,10 @@ def _of(policy: Policy, name: str, env: object) -> Heuristic | Constant:
 
 def config_of(env: object) -> EnvironmentConfig:
     """The config of an environment (wrapped or not), a batch, or an `EnvironmentConfig` itself."""
-    found = env if isinstance(env, EnvironmentConfig) else None
+    config = env if isinstance(env, EnvironmentConfig) else None
     for name in ("unwrapped", "batch"):
-        if found is None:
-            found = getattr(getattr(env, name, env), "config", None)
-    if not isinstance(found, EnvironmentConfig):
+        if config is None:
+            config = getattr(getattr(env, name, env), "config", None)
+    if not isinstance(config, EnvironmentConfig):
         raise UsageError(f"{type(env).__name__} is no environment of this testbed", "give what testbed.gym made")
-    return found
+    return config

@@ -239,19 +239,19 @@ class LiveBackend:
                 self._gathering.announce(news)
         self._news = [news for news in self._news if news.slot > slot]
         asks = self._gathering.by_cell(self._asks.get(slot, {}))
-        return all(self._gathering.is_complete(cell, slot, mine) for cell, mine in enumerate(asks))
+        return all(self._gathering.is_complete(cell, slot, asks_of_cell) for cell, asks_of_cell in enumerate(asks))
 
     def _take(self, played: Players, until_ns: int) -> None:
-        for told in played.hear(until_ns):
-            if isinstance(told, Announce):
-                self._news.append(told)
-            elif isinstance(told, Ask):
-                self._asks.setdefault(told.slot, {})[told.ue] = told
-                self._accounting.asked(told)
-                if told.tasks and told.slot in self._choices:
-                    played.answer(told, self._choices[told.slot])
+        for outcome in played.hear(until_ns):
+            if isinstance(outcome, Announce):
+                self._news.append(outcome)
+            elif isinstance(outcome, Ask):
+                self._asks.setdefault(outcome.slot, {})[outcome.ue] = outcome
+                self._accounting.asked(outcome)
+                if outcome.tasks and outcome.slot in self._choices:
+                    played.answer(outcome, self._choices[outcome.slot])
             else:
-                self._accounting.ended(told)
+                self._accounting.ended(outcome)
 
     def _look(self, slot: int) -> list[CellView]:
         """The views of all cells, from the asks of ``slot``; in slot 0 nobody has to ask: nothing waits anywhere."""
@@ -260,7 +260,10 @@ class LiveBackend:
             if ue.name not in asks:
                 tasks = self._accounting.waiting(slot, ue.index) if slot == 0 else ()
                 asks[ue.name] = Ask(ue=ue.name, slot=slot, at_ns=slot * system.slot_ns, queue_ns=0, tasks=tasks)
-        return [self._gathering.view(cell, slot, mine) for cell, mine in enumerate(self._gathering.by_cell(asks))]
+        return [
+            self._gathering.view(cell, slot, asks_of_cell)
+            for cell, asks_of_cell in enumerate(self._gathering.by_cell(asks))
+        ]
 
     def _forget(self, slot: int) -> None:
         """Asks answered, and choices that nobody will ask for any more."""

@@ -15,16 +15,16 @@ NOTHING = (0.0,) * features.DECISION_FEATURES
 
 def observed(cells: Sequence[CellView], config: EnvironmentConfig) -> NDArray[np.float32]:
     """The observation of the region, (L,), from the views of all its cells in order."""
-    found: list[float] = []
+    numbers: list[float] = []
     for cell in cells:
-        found += cell_features(cell) if config.observation == "full" else _paper(cell, config)
+        numbers += cell_features(cell) if config.observation == "full" else _paper(cell, config)
     if config.observation == "full":
         double = config.second_offload and len(cells) > 1
         for cell in cells:
             for ue in cell.ues:
                 own = cell.edge_servers[cell.cell]
-                found += decision_features(cell, ue, own, 0, 0, double=double) if ue.tasks else NOTHING
-    return np.array(found, np.float32)
+                numbers += decision_features(cell, ue, own, 0, 0, double=double) if ue.tasks else NOTHING
+    return np.array(numbers, np.float32)
 
 
 def _paper(cell: CellView, config: EnvironmentConfig) -> list[float]:

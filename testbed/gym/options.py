@@ -15,10 +15,10 @@ class UnknownOptionError(UsageError, TypeError):
     """An argument that no environment of this kind takes; as a `TypeError`, for clients that try out arguments."""
 
 
-def refuse_unknown(given: Iterable[str], known: Iterable[str], who: str) -> None:
-    """Raise `UnknownOptionError` for the first of ``given`` that is not ``known`` to ``who``."""
+def refuse_unknown(arguments: Iterable[str], known: Iterable[str], who: str) -> None:
+    """Raise `UnknownOptionError` for the first of ``arguments`` that is not ``known`` to ``who``."""
     names = list(known)
-    for name in given:
+    for name in arguments:
         if name not in names:
             what = f"{who} has no option \"{name}\": unexpected keyword argument '{name}'"
             near = get_close_matches(name, names, 1, 0.7)
@@ -48,39 +48,39 @@ def plain(value: object) -> object:
 
 def flag(name: str, value: object) -> bool:
     """A truth value; raises `UsageError`."""
-    found = plain(value)
-    if not isinstance(found, bool):
+    truth = plain(value)
+    if not isinstance(truth, bool):
         raise UsageError(f"{name} is {value!r}", "True or False is needed")
-    return found
+    return truth
 
 
 def count(name: str, value: object, low: int, needed: str) -> int:
     """A whole number of at least ``low``; raises `UsageError` that says what is ``needed``."""
-    found = plain(value)
-    if isinstance(found, bool) or not isinstance(found, int) or found < low:
+    number = plain(value)
+    if isinstance(number, bool) or not isinstance(number, int) or number < low:
         raise UsageError(f"{name} is {value!r}", needed)
-    return found
+    return number
 
 
 def seconds(name: str, value: object) -> float:
     """Seconds of at least 0; raises `UsageError`."""
-    found = plain(value)
-    if isinstance(found, (int, float)) and not isinstance(found, bool) and 0.0 <= found < LARGEST:
-        return float(found)
+    number = plain(value)
+    if isinstance(number, (int, float)) and not isinstance(number, bool) and 0.0 <= number < LARGEST:
+        return float(number)
     raise UsageError(f"{name} is {value!r}", "seconds are needed, at least 0")
 
 
 def positive(name: str, value: object) -> float:
     """A number above 0; raises `UsageError`."""
-    found = plain(value)
-    if isinstance(found, (int, float)) and not isinstance(found, bool) and 0.0 < found < LARGEST:
-        return float(found)
+    number = plain(value)
+    if isinstance(number, (int, float)) and not isinstance(number, bool) and 0.0 < number < LARGEST:
+        return float(number)
     raise UsageError(f"{name} is {value!r}", "a number above 0 is needed")
 
 
-def one_of(what: str, given: object, known: Iterable[str]) -> str:
-    """``given`` if it is ``known``; raises `UsageError`."""
+def one_of(what: str, choice: object, known: Iterable[str]) -> str:
+    """``choice`` if it is ``known``; raises `UsageError`."""
     names = list(known)
-    if given not in names:
-        raise UsageError(f'unknown {what} "{given}"', f"known: {', '.join(names)}")
-    return str(given)
+    if choice not in names:
+        raise UsageError(f'unknown {what} "{choice}"', f"known: {', '.join(names)}")
+    return str(choice)

@@ -52,14 +52,16 @@ class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no t
         self.observation_spaces = {
             agent: Box(region.low[at], region.high[at], dtype=np.float32) for agent, at in self._places.items()
         }
-        self.action_spaces = {agent: spaces.action_space(self.config, len(mine)) for agent, mine in self._ues.items()}
+        self.action_spaces = {
+            agent: spaces.action_space(self.config, len(members)) for agent, members in self._ues.items()
+        }
         self._episode = Episode(self.config, backend_of(backend, self.config, **others), RESET_OPTIONS)
         self._region = np.zeros(region.shape, np.float32)
         self._seed, self._mean = 0, RunningMean((len(self._cells),))
 
     @property
     def backend(self) -> Backend:
-        """What it plays on."""
+        """The twin or the testbed on which it plays."""
         return self._episode.backend
 
     def observation_space(self, agent: str) -> Box:
@@ -108,10 +110,10 @@ class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no t
 
     def _masks(self, present: NDArray[np.bool_]) -> Info:
         """Under ``action_mask`` libraries of agents expect what ``sample`` of the space takes, and all the choices."""
-        found: Info = {"offload_mask": present.view(np.int8)}
+        masks: Info = {"offload_mask": present.view(np.int8)}
         if self.config.actions == "multidiscrete":
-            found["action_mask"] = tuple(spaces.told_mask(present))
-        return found
+            masks["action_mask"] = tuple(spaces.told_mask(present))
+        return masks
 
     def _choices(self, actions: Mapping[str, Any]) -> NDArray[np.int8]:
         unknown = [agent for agent in actions if agent not in self._cells]

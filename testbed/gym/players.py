@@ -55,18 +55,18 @@ class Players(ProcessGroup):
 
     def log_tail(self, name: str) -> str:
         """The last lines of a process's log, in full: its folder does not outlast the error that they go into."""
-        return self._last_words(self.supervisor.log_tail(name, LAST_LINES))
+        return self._shown(self.supervisor.log_tail(name, LAST_LINES))
 
     @staticmethod
-    def _last_words(lines: list[str]) -> str:
-        return "its last words: " + "\n  ".join(lines) if lines else "it left no word in its log"
+    def _shown(lines: list[str]) -> str:
+        return "the end of its log: " + "\n  ".join(lines) if lines else "its log is empty"
 
-    def what_was_said(self) -> str:
-        """The last words of whichever process has any."""
+    def log_tails(self) -> str:
+        """The end of the longest log of all processes."""
         logs = sorted((self.run_dir / "logs").glob("*.log"), key=lambda log: -log.stat().st_size)
         if not logs:
-            return "no process left a word"
-        return f"{logs[0].stem}: {self._last_words(last_lines(logs[0], LAST_LINES))}"
+            return "no process has a log"
+        return f"{logs[0].stem}: {self._shown(last_lines(logs[0], LAST_LINES))}"
 
     def enlist(self) -> None:
         """Start every process; raises `StartError`."""
@@ -98,8 +98,8 @@ class Players(ProcessGroup):
         left = until_ns - time.monotonic_ns()
         if not self._heard and left > 0:
             self.look(min(-(-left // 1_000_000), EPISODE_LOOK_MS))
-        found, self._heard = self._heard, []
-        return found
+        messages, self._heard = self._heard, []
+        return messages
 
     def take(self, received: Envelope) -> None:
         """Keep what controller and learner are told in this episode; see `ProcessGroup.take`."""
@@ -121,8 +121,8 @@ class Players(ProcessGroup):
                 decision = Decision(ue=ue.name, slot=ask.slot, choice=int(choices[ue.index]), asked_ns=ask.at_ns)
                 answer = Send(to=ue.name, body=decision, at_ns=self.now_ns(), phase=Phase.DECIDE)
                 for send in (answer, *self._notices([answer])):
-                    said = envelope(CONTROLLER, self.episode, send.to, send.body, send.at_ns, send.phase)
-                    self.mailbox.send(said)
+                    enveloped = envelope(CONTROLLER, self.episode, send.to, send.body, send.at_ns, send.phase)
+                    self.mailbox.send(enveloped)
 
 
 def started(plan: Plan, stack: contextlib.ExitStack) -> Players:
@@ -137,7 +137,7 @@ def started(plan: Plan, stack: contextlib.ExitStack) -> Players:
     try:
         players.enlist()
     except StartError as error:
-        raise StartError(error.message, players.what_was_said()) from None
+        raise StartError(error.message, players.log_tails()) from None
     return players
 
 

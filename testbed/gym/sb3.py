@@ -54,9 +54,9 @@ class Batch(VecEnv):
 
     def step_wait(self) -> VecEnvStepReturn:
         """Play a slot of every world: observations, rewards (float32), ends, infos."""
-        seen, rewards, terminated, truncated, told = self.batch.step(self._actions)
+        seen, rewards, terminated, truncated, info = self.batch.step(self._actions)
         ended = terminated | truncated
-        last = told.get("final_info", told)
+        last = info.get("final_info", info)
         self._earned += rewards
         for key, sums in self._sums.items():
             sums += last[key]
@@ -67,7 +67,7 @@ class Batch(VecEnv):
                 **{key: last[key][w].item() for key in LAST},
                 "episode": {"r": float(self._earned[w]), "l": int(last["slot"][w])},
                 "TimeLimit.truncated": bool(truncated[w]),
-                "terminal_observation": told["final_obs"][w],
+                "terminal_observation": info["final_obs"][w],
             }
         self._forget(ended)
         return seen, rewards.astype(np.float32), ended, infos
@@ -129,11 +129,11 @@ class OverheadCallback(BaseCallback):
     def _on_step(self) -> bool:
         if self.n_calls % self.every == 0:
             best = min((one.overhead for _, one in self.found), default=float("inf"))
-            found = evaluate(_Normalized(self.model), self.seeds, **self.options)
-            self.found.append((self.num_timesteps, found))
+            evaluation = evaluate(_Normalized(self.model), self.seeds, **self.options)
+            self.found.append((self.num_timesteps, evaluation))
             for name in ("overhead", "delay_s", "energy_j", "hit_rate", "reward"):
-                self.logger.record(f"eval/{name}", getattr(found, name))
-            if self.save_best is not None and found.overhead < best:
+                self.logger.record(f"eval/{name}", getattr(evaluation, name))
+            if self.save_best is not None and evaluation.overhead < best:
                 self.model.save(self.save_best)
         return True
 

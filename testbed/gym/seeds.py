@@ -16,11 +16,11 @@ TRAINING = 2**62
 EPISODE_BITS, STREAM_BITS = 24, 37
 
 
-def seed_of(given: object) -> int:
+def seed_of(value: object) -> int:
     """The seed of a workload; raises `UsageError` for what cannot be one."""
-    seed = plain(given)
+    seed = plain(value)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < SEED_LIMIT:
-        raise UsageError(f"seed {given!r}", f"a whole number from 0 to {SEED_LIMIT - 1} is needed")
+        raise UsageError(f"seed {value!r}", f"a whole number from 0 to {SEED_LIMIT - 1} is needed")
     return seed
 
 

@@ -58,7 +58,7 @@ class EdgeOffloadSequential(PortableSpec, gymnasium.Env[NDArray[np.float32], np.
         self.action_space = Discrete(2)
         self.observation_space = self._space()
         self._episode = Episode(self.config, backend_of(backend, self.config, **others))
-        self._told = RegionInfo()
+        self._region_info = RegionInfo()
         self._paid, self._scale = payment(self.config)
         self._repeats = backend == "twin"
         self._double = self.config.second_offload and len(self.config.system.edge_servers) > 1
@@ -82,8 +82,8 @@ class EdgeOffloadSequential(PortableSpec, gymnasium.Env[NDArray[np.float32], np.
     ) -> tuple[NDArray[np.float32], Info]:
         """Begin the workload of ``seed``; without one, the next of its stream (`testbed.gym.seeds`)."""
         super().reset(seed=seed)
-        self._told.begin(self._episode.reset(seed, options)[1])
-        self._info, self._ends = self._told.info(self._episode.backend), (False, False)
+        self._region_info.begin(self._episode.reset(seed, options)[1])
+        self._info, self._ends = self._region_info.info(self._episode.backend), (False, False)
         self._look()
         if not self._asking:
             self._play()
@@ -102,9 +102,9 @@ class EdgeOffloadSequential(PortableSpec, gymnasium.Env[NDArray[np.float32], np.
         reward = 0.0 if self._asking else self._play()
         if self._asking and self._asking[0][0].cell != view.cell:
             self._sent = 0
-        told = self._named(self._info)
+        info = self._named(self._info)
         self._info = {**self._info, **dict.fromkeys(COUNTED, 0), **dict.fromkeys(SUMMED, 0.0)}
-        return self._observe(), reward, *self._ends, told
+        return self._observe(), reward, *self._ends, info
 
     def _nobody_asks(self) -> tuple[NDArray[np.float32], float, bool, bool, Info]:
         """A workload without tasks ends with its first step; every other step is outside an episode."""
@@ -120,8 +120,8 @@ class EdgeOffloadSequential(PortableSpec, gymnasium.Env[NDArray[np.float32], np.
             self._ends = self._episode.step(self._choices)[1:]
             self._choices = np.zeros_like(self._choices)
             reward += self._episode.backend.totals[self._paid] * self._scale
-            found = self._told.info(self._episode.backend)
-            info = found | {key: info[key] + found[key] for key in (*COUNTED, *SUMMED)}
+            slot_info = self._region_info.info(self._episode.backend)
+            info = slot_info | {key: info[key] + slot_info[key] for key in (*COUNTED, *SUMMED)}
             if not any(self._ends):
                 self._look()
         self._info = info
@@ -143,9 +143,9 @@ class EdgeOffloadSequential(PortableSpec, gymnasium.Env[NDArray[np.float32], np.
             spaces.to_unit_size(seen, self._unit)
         return seen
 
-    def _named(self, told: Info) -> Info:
+    def _named(self, info: Info) -> Info:
         ue = self._asking[0][1].index if self._asking else -1
-        return {**told, "ue": ue, "action_mask": np.ones(2, np.int8)}
+        return {**info, "ue": ue, "action_mask": np.ones(2, np.int8)}
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Both actions, always: only UEs with something to decide are asked."""

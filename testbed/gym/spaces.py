@@ -68,13 +68,13 @@ def _paper(config: EnvironmentConfig) -> list[tuple[float, float]]:
 def places(config: EnvironmentConfig, cell: int) -> NDArray[np.intp]:
     """Where the observation of ``cell`` stands in the region's: its ES's numbers, then its UEs'."""
     system = config.system
-    mine, count = system.cell_ues(cell), len(system.edge_servers)
+    ues, count = system.cell_ues(cell), len(system.edge_servers)
     if config.observation == "paper":
         first = sum(len(system.cell_ues(c)) + 1 + 1 + count for c in range(cell))
-        return np.arange(first, first + len(mine) + 2 + count)
+        return np.arange(first, first + len(ues) + 2 + count)
     own = np.arange(cell * CELL_FEATURES, (cell + 1) * CELL_FEATURES)
     at = count * CELL_FEATURES
-    blocks = [np.arange(DECISION_FEATURES) + at + ue.index * DECISION_FEATURES for ue in mine]
+    blocks = [np.arange(DECISION_FEATURES) + at + ue.index * DECISION_FEATURES for ue in ues]
     return np.concatenate([own, *blocks])
 
 
@@ -83,15 +83,15 @@ def places(config: EnvironmentConfig, cell: int) -> NDArray[np.intp]:
 
 def checked(action: object, config: EnvironmentConfig) -> NDArray[np.int8]:
     """``action`` as choices (N,) of 0 and 1; `UsageError` says what is wrong with it, and at which UE."""
-    found = _bits(action, len(config.system.ues))
-    return _explained(action, [ue.name for ue in config.system.ues], "the action") if found is None else found
+    choices = _bits(action, len(config.system.ues))
+    return _explained(action, [ue.name for ue in config.system.ues], "the action") if choices is None else choices
 
 
 def checked_cell(action: object, config: EnvironmentConfig, cell: int, agent: str) -> NDArray[np.int8]:
     """As `checked`, for the UEs of one cell."""
     names = [ue.name for ue in config.system.cell_ues(cell)]
-    found = _bits(action, len(names))
-    return _explained(action, names, f"the action of {agent}") if found is None else found
+    choices = _bits(action, len(names))
+    return _explained(action, names, f"the action of {agent}") if choices is None else choices
 
 
 def _bits(action: object, count: int) -> NDArray[np.int8] | None:
@@ -106,17 +106,17 @@ def _bits(action: object, count: int) -> NDArray[np.int8] | None:
 
 def _explained(action: object, names: list[str], what: str) -> NDArray[np.int8]:
     try:
-        given = np.asarray(action, np.float64)
+        numbers = np.asarray(action, np.float64)
     except (TypeError, ValueError):
         raise UsageError(f"{what} is {action!r:.60}", f"{len(names)} numbers are needed, 0 or 1") from None
-    if given.shape != (len(names),):
+    if numbers.shape != (len(names),):
         remedy = f"({len(names)},) is needed: 0 (local) or 1 (offload) for {names[0]} to {names[-1]}"
-        raise UsageError(f"{what} has shape {given.shape}", remedy)
-    wrong = np.flatnonzero((given != 0) & (given != 1))
+        raise UsageError(f"{what} has shape {numbers.shape}", remedy)
+    wrong = np.flatnonzero((numbers != 0) & (numbers != 1))
     if len(wrong):
         at = int(wrong[0])
-        raise UsageError(f"{what} holds {given[at]:g} for {names[at]}", "0 (local) or 1 (offload) is needed")
-    return given.astype(np.int8)
+        raise UsageError(f"{what} holds {numbers[at]:g} for {names[at]}", "0 (local) or 1 (offload) is needed")
+    return numbers.astype(np.int8)
 
 
 def masks(present: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -30,11 +30,11 @@ def portable(spec: EnvSpec | None, *, repeats: bool) -> EnvSpec | None:
     """A copy of Gymnasium's ``spec`` with plain arguments; one that never ``repeats`` itself says so."""
     if spec is None:
         return None
-    found = copy.copy(spec)
-    found.kwargs = {name: _plain(value) for name, value in spec.kwargs.items()}
+    copied = copy.copy(spec)
+    copied.kwargs = {name: _plain(value) for name, value in spec.kwargs.items()}
     if not repeats:
-        found.nondeterministic = True
-    return found
+        copied.nondeterministic = True
+    return copied
 
 
 def _plain(value: object) -> object:

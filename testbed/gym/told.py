@@ -17,8 +17,8 @@ SUMS = (*CELL_COUNTS, "energy_j", "overhead", "delay_s")
 
 def paid(earned: NDArray[Any], config: EnvironmentConfig) -> NDArray[np.float64]:
     """What is paid for a slot, in the shape of ``earned``, records of `testbed.twin.state.CELL`."""
-    found: NDArray[np.float64] = earned["score"] if config.reward != "holding" else -earned["cost"]
-    return found * config.reward_scale
+    amount: NDArray[np.float64] = earned["score"] if config.reward != "holding" else -earned["cost"]
+    return amount * config.reward_scale
 
 
 def payment(config: EnvironmentConfig) -> tuple[int, float]:
@@ -28,9 +28,9 @@ def payment(config: EnvironmentConfig) -> tuple[int, float]:
 
 def summed(earned: NDArray[Any]) -> dict[str, Any]:
     """The numbers of `SUMS`: counts, and sums over the tasks finished in the slot; in the shape of ``earned``."""
-    found: dict[str, Any] = {name: earned[name].copy() for name in (*CELL_COUNTS, "energy_j", "overhead")}
-    found["delay_s"] = earned["delay_ns"] * 1e-9
-    return found
+    sums: dict[str, Any] = {name: earned[name].copy() for name in (*CELL_COUNTS, "energy_j", "overhead")}
+    sums["delay_s"] = earned["delay_ns"] * 1e-9
+    return sums
 
 
 class RunningMean:
@@ -40,7 +40,7 @@ class RunningMean:
         self._overhead, self._finished = np.zeros(shape), np.zeros(shape, np.int64)
 
     def begin(self, chosen: NDArray[np.bool_] | EllipsisType = ...) -> None:
-        """Forget (the ``chosen``)."""
+        """Begin the means of all worlds anew, or of the ``chosen``."""
         self._overhead[chosen], self._finished[chosen] = 0.0, 0
 
     def add(self, overhead: NDArray[np.float64], finished: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -87,10 +87,10 @@ class EdgeOffloadVector(PortableSpec, VectorEnv[NDArray[np.float32], NDArray[np.
             first = seed_of(seed)
             super().reset(seed=first)
             seed = [(first + w) % SEED_LIMIT for w in range(self.num_envs)]
-        given = [None] * self.num_envs if seed is None else [None if s is None else seed_of(s) for s in seed]
-        if len(given) != self.num_envs:
-            raise UsageError(f"{len(given)} seeds", f"{self.num_envs} are needed, one for each world")
-        self._begin(chosen, given)
+        workloads = [None] * self.num_envs if seed is None else [None if s is None else seed_of(s) for s in seed]
+        if len(workloads) != self.num_envs:
+            raise UsageError(f"{len(workloads)} seeds", f"{self.num_envs} are needed, one for each world")
+        self._begin(chosen, workloads)
         seen = self._room()
         self._observe(seen, np.ones(self.num_envs, np.bool_))
         return seen, self._masked(self._nothing(), chosen)
@@ -114,7 +114,7 @@ class EdgeOffloadVector(PortableSpec, VectorEnv[NDArray[np.float32], NDArray[np.
             earned[late] = 0
             self._observe(seen, late)
         rewards = paid(earned, config)
-        info = self._told(summed(earned))
+        info = self._info_of(summed(earned))
         terminated = (info["slot"] >= config.system.slots) & (info["inside"] == 0) & ~late
         truncated = ~terminated & (info["slot"] >= (self._limit or np.inf)) & ~late
         self._ended = terminated | truncated
@@ -144,8 +144,8 @@ class EdgeOffloadVector(PortableSpec, VectorEnv[NDArray[np.float32], NDArray[np.
 
     def call(self, name: str, *args: object, **kwargs: object) -> tuple[Any, ...]:
         """What the method or attribute ``name`` of every world returns; see `testbed.gym.world.SingleWorld`."""
-        found = [getattr(world, name) for world in self.worlds]
-        return tuple(one(*args, **kwargs) if callable(one) else one for one in found)
+        attributes = [getattr(world, name) for world in self.worlds]
+        return tuple(one(*args, **kwargs) if callable(one) else one for one in attributes)
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
         """As `call`, in the manner of Gymnasium's own vectors."""
@@ -169,20 +169,20 @@ class EdgeOffloadVector(PortableSpec, VectorEnv[NDArray[np.float32], NDArray[np.
 
     # Beginnings ------------------------------------------------------------------------------------------------------
 
-    def _mask(self, given: object) -> NDArray[np.bool_]:
-        if given is None:
+    def _mask(self, mask: object) -> NDArray[np.bool_]:
+        if mask is None:
             return np.ones(self.num_envs, np.bool_)
-        chosen = np.asarray(given)
+        chosen = np.asarray(mask)
         if chosen.shape != (self.num_envs,) or chosen.dtype != np.bool_ or not chosen.any():
             needed = f"an array of {self.num_envs} truth values is needed, at least one of them true"
-            raise UsageError(f"reset(): reset_mask is {given!r:.60}", needed)
+            raise UsageError(f"reset(): reset_mask is {mask!r:.60}", needed)
         return chosen
 
-    def _begin(self, chosen: NDArray[np.bool_], given: Sequence[int | None] | None = None) -> None:
-        """Begin the ``chosen`` worlds with the workloads ``given``, None being the next of a world's stream."""
+    def _begin(self, chosen: NDArray[np.bool_], workloads: Sequence[int | None] | None = None) -> None:
+        """Begin the ``chosen`` worlds with the workloads ``workloads``, None being the next of a world's stream."""
         seeds = self.seeds.copy()
         for w in np.flatnonzero(chosen).tolist():
-            seeds[w] = self._seeds.chosen(w, None if given is None else given[w])
+            seeds[w] = self._seeds.chosen(w, None if workloads is None else workloads[w])
         self._restart(chosen, seeds)
 
     def _restart(self, chosen: NDArray[np.bool_], seeds: NDArray[np.int64]) -> None:
@@ -201,7 +201,7 @@ class EdgeOffloadVector(PortableSpec, VectorEnv[NDArray[np.float32], NDArray[np.
             spaces.to_unit_size(part, self._unit)
             seen[chosen] = part
 
-    def _told(self, numbers: Info) -> Info:
+    def _info_of(self, numbers: Info) -> Info:
         zeros = np.zeros(self.num_envs, np.int64)
         return {
             "seed": self.seeds.copy(),
@@ -217,7 +217,7 @@ class EdgeOffloadVector(PortableSpec, VectorEnv[NDArray[np.float32], NDArray[np.
 
     def _nothing(self) -> Info:
         """``info`` where no slot has been played."""
-        return self._told(summed(np.zeros(self.num_envs, self.twin.cells.dtype)))
+        return self._info_of(summed(np.zeros(self.num_envs, self.twin.cells.dtype)))
 
     def _masked(self, info: Info, chosen: NDArray[np.bool_]) -> Info:
         return info | {f"_{key}": chosen.copy() for key in info}
@@ -231,11 +231,11 @@ class EdgeOffloadVector(PortableSpec, VectorEnv[NDArray[np.float32], NDArray[np.
             raise UsageError(f"{what}: the environment is closed", "make a new one")
 
 
-def _mode(given: AutoresetMode | str) -> AutoresetMode:
+def _mode(chosen: AutoresetMode | str) -> AutoresetMode:
     names = {mode.name.lower(): mode for mode in AutoresetMode}
-    if isinstance(given, AutoresetMode):
-        return given
-    return names[check.one_of("autoreset_mode", str(given).lower(), names)]
+    if isinstance(chosen, AutoresetMode):
+        return chosen
+    return names[check.one_of("autoreset_mode", str(chosen).lower(), names)]
 
 
 def _limit(episode_slots: int, max_episode_steps: object) -> int:

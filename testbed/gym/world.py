@@ -28,11 +28,11 @@ class WorldBatch(Protocol):
 
     @property
     def single_action_space(self) -> spaces.ActionSpace:
-        """What one world takes."""
+        """The action space of one world."""
 
     @property
     def single_observation_space(self) -> Box[np.float32]:
-        """What one world shows."""
+        """The observation space of one world."""
 
 
 class SingleWorld:

@@ -26,7 +26,7 @@ GAIN, GAIN_AT = 6.0, 0
 SPREAD = 1.0
 SEQUENTIAL, FACTORED, JOINT, CONTINUOUS = "sequential", "factored", "joint", "continuous"
 HEADS = (SEQUENTIAL, FACTORED, JOINT, CONTINUOUS)
-MOST_JOINT, MOST_MEMORY = 12, 32
+MOST_JOINT, MOST_GRU_UNITS = 12, 32
 Array = NDArray[np.float32]
 
 
@@ -75,7 +75,7 @@ class Layout(NamedTuple):
         return (self.core or self.critic)[-1].end
 
     @property
-    def memory(self) -> int:
+    def gru_units(self) -> int:
         """How many numbers a cell remembers."""
         return self.core[-1].outputs if self.core else 0
 
@@ -86,23 +86,23 @@ class Layout(NamedTuple):
 
 
 @cache
-def layout(head: str = SEQUENTIAL, ues: int = 1, memory: int = 0) -> Layout:
-    """The layout of a head; ``ues``, a cell's UEs, matters to ``joint`` and ``continuous``; ``memory``: units of the
-    recurrent core, 0 for none. Raises `UsageError`."""
+def layout(head: str = SEQUENTIAL, ues: int = 1, gru_units: int = 0) -> Layout:
+    """The layout of a head; ``ues``, a cell's UEs, matters to ``joint`` and ``continuous``; ``gru_units`` of
+    the recurrent core, 0 for none. Raises `UsageError`."""
     if head not in HEADS:
         raise UsageError(f'unknown head "{head}"', f"known: {', '.join(HEADS)}")
     if head == JOINT and ues > MOST_JOINT:
         raise UsageError(f"{ues} UEs in a cell are 2^{ues} joint actions", "use the head sequential")
-    if not 0 <= memory <= MOST_MEMORY:
-        raise UsageError(f"a memory of {memory}", f"0 (none) to {MOST_MEMORY} units are possible")
+    if not 0 <= gru_units <= MOST_GRU_UNITS:
+        raise UsageError(f"a memory of {gru_units}", f"0 (none) to {MOST_GRU_UNITS} units are possible")
     width = ues if head in (JOINT, CONTINUOUS) else 1
     outputs = 2**ues if head == JOINT else width
-    actor = stack(GAIN_AT + 1, width * DECISION_FEATURES + CELL_FEATURES + memory, HIDDEN, HIDDEN, outputs)
-    critic = stack(actor[-1].end, 2 * CELL_FEATURES + memory, HIDDEN, HIDDEN, 1)
-    if not memory:
+    actor = stack(GAIN_AT + 1, width * DECISION_FEATURES + CELL_FEATURES + gru_units, HIDDEN, HIDDEN, outputs)
+    critic = stack(actor[-1].end, 2 * CELL_FEATURES + gru_units, HIDDEN, HIDDEN, 1)
+    if not gru_units:
         return Layout(head, width, actor, critic)
-    (gates,) = stack(critic[-1].end, CELL_FEATURES + memory, 2 * memory)
-    return Layout(head, width, actor, critic, (gates, *stack(gates.end, CELL_FEATURES + memory, memory)))
+    (gates,) = stack(critic[-1].end, CELL_FEATURES + gru_units, 2 * gru_units)
+    return Layout(head, width, actor, critic, (gates, *stack(gates.end, CELL_FEATURES + gru_units, gru_units)))
 
 
 PER_UE = layout()

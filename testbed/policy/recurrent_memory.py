@@ -25,7 +25,7 @@ class Memory:
         if cell.slot == slot:
             return memory
         if slot < 0 or cell.slot < slot:
-            memory = np.zeros(self._shape.memory, np.float32)
+            memory = np.zeros(self._shape.gru_units, np.float32)
         if self._shape.core:
             memory = network.remember(params, self._shape, np.array(seen, np.float32), memory)
         self._kept[key] = cell.slot, memory

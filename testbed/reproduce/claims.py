@@ -31,9 +31,9 @@ FLAT, LEVEL, MORE_TIME = 0.05, 0.05, 1.1
 LEARNER_NAMES = {DQN: "DQN", A3C: "A3C", A3C_DO: "A3C-DO"}
 
 
-def judge(claims: Iterable[int], results: Results) -> list[JudgedClaim]:
-    """The verdicts on ``claims``, whose units all have results."""
-    return [JUDGES[number](results) for number in claims]
+def evaluate(claims: Iterable[int], results: Results) -> list[JudgedClaim]:
+    """The evaluations of ``claims``, whose units all have results."""
+    return [EVALUATORS[number](results) for number in claims]
 
 
 def _halves(curves: Sequence[Sequence[float]]) -> list[float]:
@@ -48,20 +48,20 @@ def _levels(curves: Sequence[Sequence[float]], level: Callable[[Sequence[float]]
 
 
 def learning_curves(results: Results) -> JudgedClaim:
-    """Claim 1."""
+    """Claim 1: local computing earns little and always the same, learners learn, A3C in fewer episodes than DQN."""
     density, cases = results.effort.curve_density, []
     for study in BASE:
         curves = {name: results.rewards(study.name, name, density) for name in (LC, *LEARNER_NAMES)}
-        final = {name: _levels(found, convergence.final_level) for name, found in curves.items()}
-        first = {name: _levels(found, convergence.first_level) for name, found in curves.items()}
+        final = {name: _levels(of_strategy, convergence.final_level) for name, of_strategy in curves.items()}
+        first = {name: _levels(of_strategy, convergence.first_level) for name, of_strategy in curves.items()}
         least = [min(values) for values in zip(*(final[name] for name in LEARNER_NAMES), strict=True)]
         parts = [
             within("LC's reward is flat", "change from first to last half", _halves(curves[LC]), FLAT),
             above("LC's reward is lowest", "least learner's final reward minus LC's", paired(least, final[LC])),
         ]
         parts += [
-            above(f"{said}'s reward rises", "last tenth minus first tenth", paired(final[name], first[name]))
-            for name, said in LEARNER_NAMES.items()
+            above(f"{statement}'s reward rises", "last tenth minus first tenth", paired(final[name], first[name]))
+            for name, statement in LEARNER_NAMES.items()
         ]
         ends = {name: _converged(curves[name]) for name in (A3C, DQN)}
         parts.append(
@@ -70,7 +70,7 @@ def learning_curves(results: Results) -> JudgedClaim:
             )
         )
         cases.append(ClaimCase(study.name, parts))
-    said = (
+    statement = (
         "Local computing earns little and always the same; DQN, A3C and A3C-DO learn, A3C in fewer episodes than DQN."
     )
     rule = (
@@ -78,7 +78,7 @@ def learning_curves(results: Results) -> JudgedClaim:
         " tenth) for 50 episodes; a curve that never is counts with all of its episodes. LC in the"
         " setting ours meets random initial backlogs, as learners do."
     )
-    return judged(1, CLAIMS[1], said, cases, [f"At density {density:g}. {rule}"])
+    return judged(1, CLAIMS[1], statement, cases, [f"At density {density:g}. {rule}"])
 
 
 def _converged(curves: Sequence[Sequence[float]]) -> list[float]:
@@ -86,7 +86,7 @@ def _converged(curves: Sequence[Sequence[float]]) -> list[float]:
 
 
 def several_densities(results: Results) -> JudgedClaim:
-    """Claim 2."""
+    """Claim 2: A3C-DO converges whatever the density."""
     cases, notes = [], ["A curve counts as converged by the rule of claim 1, also where learning raised it little."]
     for study in BASE:
         parts, raised = [], []
@@ -96,23 +96,23 @@ def several_densities(results: Results) -> JudgedClaim:
             first, final = _levels(curves, convergence.first_level), _levels(curves, convergence.final_level)
             raised.append(f"{mean(relative(final, first)):+.1%} at {density:g}".replace("%", " %"))
             missed = sum(end is None for end in ends)
-            found = above("", "", [float(end or episodes) for end in ends])
+            ending = above("", "", [float(end or episodes) for end in ends])
             parts.append(
                 part(
                     f"A3C-DO converges at density {density:g}",
                     f"episode of convergence ({len(ends) - missed} of {len(ends)} seeds converge)",
-                    Estimate(found.value, found.low, found.high),
+                    Estimate(ending.value, ending.low, ending.high),
                     REFUTED if missed == len(ends) else OPEN if missed else SHOWN,
                 )
             )
         cases.append(ClaimCase(study.name, parts))
         notes.append(f"{study.name}: A3C-DO's reward changes from the first tenth to the last by {', '.join(raised)}.")
-    said = "A3C-DO converges whatever the task density."
-    return judged(2, CLAIMS[2], said, cases, notes)
+    statement = "A3C-DO converges whatever the task density."
+    return judged(2, CLAIMS[2], statement, cases, notes)
 
 
 def self_adjustment(results: Results) -> JudgedClaim:
-    """Claim 5."""
+    """Claim 5: the reward of an agent that explores dips and recovers as it offloads more or fewer tasks."""
     density, cases, notes = results.effort.curve_density, [], []
     for study in EXPLORING:
         for strategy in (A3C, A3C_DO):
@@ -126,11 +126,11 @@ def self_adjustment(results: Results) -> JudgedClaim:
         f" median of the {dips.BEFORE} points before; recovered: that median is reached within {dips.BEFORE} points."
         " Test: all circular shifts of one series against the other; p over seeds by Fisher's method."
     )
-    said = (
+    statement = (
         "While an agent explores, its reward dips and recovers, and dips come with changes in the number of tasks that"
         " are offloaded: the agent adjusts itself."
     )
-    return judged(5, CLAIMS[5], said, cases, [rule, *notes])
+    return judged(5, CLAIMS[5], statement, cases, [rule, *notes])
 
 
 def _shares(log: Log) -> list[float]:
@@ -138,12 +138,12 @@ def _shares(log: Log) -> list[float]:
 
 
 def _adjusts(logs: Sequence[Log]) -> list[Part]:
-    found = [dips.dips(log["reward"]) for log in logs]
-    recovered = [mean([float(dip.recovered) for dip in mine]) for mine in found if mine]
+    dips_by_seed = [dips.dips(log["reward"]) for log in logs]
+    recovered = [mean([float(dip.recovered) for dip in of_seed]) for of_seed in dips_by_seed if of_seed]
     together = _coinciding([log["offloaded"] for log in logs], logs)
     ratio, p = together.ratio, together.p
     finding = SHOWN if p < LEVEL and ratio > 1.0 else REFUTED if p > 1.0 - LEVEL else OPEN
-    count = sum(map(len, found))
+    count = sum(map(len, dips_by_seed))
     return [
         above("reward dips and recovers", f"share of {count} dips that recovered", recovered, 0.5),
         part(
@@ -157,21 +157,21 @@ def _adjusts(logs: Sequence[Log]) -> list[Part]:
 
 def _coinciding(others: Sequence[Sequence[float]], logs: Sequence[Log]) -> dips.Coincidence:
     """The coincidence over all seeds: mean ratio, combined p-value."""
-    found = [dips.coincidence(dips.dips(log["reward"]), other) for other, log in zip(others, logs, strict=True)]
-    known = [one for one in found if one.p == one.p]
+    coincidences = [dips.coincidence(dips.dips(log["reward"]), other) for other, log in zip(others, logs, strict=True)]
+    known = [one for one in coincidences if one.p == one.p]
     return dips.Coincidence(mean([one.ratio for one in known]), dips.fisher([one.p for one in known]))
 
 
-def _said(found: dips.Coincidence) -> str:
-    return f"the change at dips is {found.ratio:.2f} times that elsewhere, p = {found.p:.2g}"
+def _said(coincidence: dips.Coincidence) -> str:
+    return f"the change at dips is {coincidence.ratio:.2f} times that elsewhere, p = {coincidence.p:.2g}"
 
 
 def cost(results: Results) -> JudgedClaim:
-    """Claim 7."""
+    """Claim 7: A3C takes less time and memory than DQN, and decides as fast."""
     ours, theirs = results.costs(A3C_DO), results.costs(DQN_DO)
 
-    def column(found: Sequence[Mapping[str, float]], name: str) -> list[float]:
-        return [float(one[name]) for one in found]
+    def column(costs: Sequence[Mapping[str, float]], name: str) -> list[float]:
+        return [float(one[name]) for one in costs]
 
     def less(what: str, measure: str, name: str, unit: float) -> Part:
         values = [value / unit for value in paired(column(theirs, name), column(ours, name))]
@@ -191,11 +191,11 @@ def cost(results: Results) -> JudgedClaim:
         f" a critic beside its actor, {sizes[0]} parameters against {sizes[1]}. DQN's memory is its replay ring.",
         "CPU time, memory and decision time are measured: unlike all other numbers they differ from run to run.",
     ]
-    said = "A3C needs neither a GPU nor a replay memory, so an edge server can afford it."
-    return judged(7, CLAIMS[7], said, [ClaimCase("ours, region", parts)], notes)
+    statement = "A3C needs neither a GPU nor a replay memory, so an edge server can afford it."
+    return judged(7, CLAIMS[7], statement, [ClaimCase("ours, region", parts)], notes)
 
 
-JUDGES: dict[int, Callable[[Results], JudgedClaim]] = {
+EVALUATORS: dict[int, Callable[[Results], JudgedClaim]] = {
     1: learning_curves,
     2: several_densities,
     3: density_claims.delay_and_reward,

@@ -36,9 +36,9 @@ def home_of(study: Study, strategy: str) -> str:
 
 def gains(results: Results, study: Study, name: str, density: float, other: str = A3C) -> list[float]:
     """By seed: how much better A3C-DO is than ``other``, less delay or more reward."""
-    mine = results.metric(study.name, A3C_DO, density, name)
+    ours = results.metric(study.name, A3C_DO, density, name)
     theirs = results.metric(home_of(study, other), other, density, name)
-    return paired(mine, theirs) if name == REWARD else paired(theirs, mine)
+    return paired(ours, theirs) if name == REWARD else paired(theirs, ours)
 
 
 def crossings(results: Results, study: Study, name: str) -> list[float]:
@@ -49,7 +49,7 @@ def crossings(results: Results, study: Study, name: str) -> list[float]:
 
 
 def delay_and_reward(results: Results) -> JudgedClaim:
-    """Claim 3."""
+    """Claim 3: A3C-DO loses a little delay and reward with few tasks, and wins with many."""
     cases, notes = [], []
     for study in (*BASE, *VARIANTS):
         low, high = results.densities(study)[0], results.densities(study)[-1]
@@ -64,37 +64,37 @@ def delay_and_reward(results: Results) -> JudgedClaim:
                 won = gains(results, study, name, high, DQN)
                 what = f"high density: A3C-DO's {of} is better than DQN's"
                 parts.append(above(what, f"{word}: gain at {high:g}", won))
-            found = crossings(results, study, name)
-            parts.append(_crossover(f"there is a crossover of {of}", found))
-            notes.append(f"{study.name}: A3C-DO's {of} against A3C's: {crossing_said(found)}.")
+            densities = crossings(results, study, name)
+            parts.append(_crossover(f"there is a crossover of {of}", densities))
+            notes.append(f"{study.name}: A3C-DO's {of} against A3C's: {crossing_said(densities)}.")
         cases.append(ClaimCase(study.name, parts))
-    said = (
+    statement = (
         "With few tasks the second layer costs A3C-DO a little delay and reward; with many it is better than A3C and"
         " DQN. Somewhere between their curves cross."
     )
-    return judged(3, CLAIMS[3], said, cases, [*notes, *unstable(results)])
+    return judged(3, CLAIMS[3], statement, cases, [*notes, *unstable(results)])
 
 
-def _crossover(what: str, found: Sequence[float]) -> Part:
+def _crossover(what: str, densities: Sequence[float]) -> Part:
     """Shown when every seed has a crossover within the range, refuted when none has."""
-    inside = [one for one in found if math.isfinite(one)]
+    inside = [one for one in densities if math.isfinite(one)]
     estimate = intervals.of_mean(inside) if inside else Estimate(math.nan, math.nan, math.nan)
-    finding = SHOWN if len(inside) == len(found) else OPEN if inside else REFUTED
-    known = part(what, f"density ({len(inside)} of {len(found)} seeds cross)", estimate, finding)
+    finding = SHOWN if len(inside) == len(densities) else OPEN if inside else REFUTED
+    known = part(what, f"density ({len(inside)} of {len(densities)} seeds cross)", estimate, finding)
     if inside:
         return known
     return Part(what=what, measure=known.measure, value=math.nan, low=math.nan, high=math.nan, finding=REFUTED)
 
 
-def crossing_said(found: Sequence[float]) -> str:
+def crossing_said(densities: Sequence[float]) -> str:
     """Where curves cross, in words."""
-    inside = [one for one in found if math.isfinite(one)]
-    better, worse = sum(one == -math.inf for one in found), sum(one == math.inf for one in found)
+    inside = [one for one in densities if math.isfinite(one)]
+    better, worse = sum(one == -math.inf for one in densities), sum(one == math.inf for one in densities)
     words = []
     if inside:
         estimate = intervals.of_mean(inside)
         spread = f" [{estimate.low:.3g}, {estimate.high:.3g}]" if len(inside) > 1 else ""
-        words.append(f"crosses at density {estimate.value:.3g}{spread} in {len(inside)} of {len(found)} seeds")
+        words.append(f"crosses at density {estimate.value:.3g}{spread} in {len(inside)} of {len(densities)} seeds")
     words += [f"better at all densities in {better}"] * (better > 0)
     words += [f"not better at the highest density in {worse}"] * (worse > 0)
     return ", ".join(words)
@@ -102,7 +102,7 @@ def crossing_said(found: Sequence[float]) -> str:
 
 def unstable(results: Results) -> list[str]:
     """Which strategies' backlogs grew with the run on more than a quarter of workloads, by study."""
-    found = []
+    sentences = []
     for study in BASE:
         bad = [
             f"{strategy} at {density:g}"
@@ -111,8 +111,8 @@ def unstable(results: Results) -> list[str]:
             if mean(results.metric(study.name, strategy, density, "stable")) < 0.75
         ]
         if bad:
-            found.append(f"{study.name}: unstable, so that means depend on the length of a run: {', '.join(bad)}.")
-    return found
+            sentences.append(f"{study.name}: unstable, so that means depend on the length of a run: {', '.join(bad)}.")
+    return sentences
 
 
 def energy(results: Results) -> JudgedClaim:
@@ -124,7 +124,7 @@ def energy(results: Results) -> JudgedClaim:
         def of(strategy: str, density: float, study: Study = study) -> list[float]:
             return results.metric(study.name, strategy, density, ENERGY)
 
-        for dqn, said in ((DQN, "DQN"), (DQN_DO, "DQN with second offload")):
+        for dqn, statement in ((DQN, "DQN"), (DQN_DO, "DQN with second offload")):
             more = [max(pair) for pair in zip(of(A3C, low), of(A3C_DO, low), strict=True)]
             gap_low, gap_high = (relative(of(dqn, density), of(A3C, density)) for density in (low, high))
             parts = [
@@ -139,16 +139,16 @@ def energy(results: Results) -> JudgedClaim:
                 above("A3C's energy comes nearer to DQN's", "relative gap, low − high", paired(gap_low, gap_high)),
                 above("high density: A3C-DO takes less than A3C", "J a task", paired(of(A3C, high), of(A3C_DO, high))),
             ]
-            cases.append(ClaimCase(f"{study.name}, against {said}", parts))
-    said = (
+            cases.append(ClaimCase(f"{study.name}, against {statement}", parts))
+    statement = (
         "With few tasks A3C and A3C-DO spend about the same energy, less than DQN. With many A3C's climbs towards"
         " DQN's, A3C-DO's does not."
     )
-    return judged(4, CLAIMS[4], said, cases, [f"Low density is {low:g}, high {high:g}; energy of UEs, a task."])
+    return judged(4, CLAIMS[4], statement, cases, [f"Low density is {low:g}, high {high:g}; energy of UEs, a task."])
 
 
 def idle_resources(results: Results) -> JudgedClaim:
-    """Claim 6."""
+    """Claim 6: second offload uses servers that would idle while others are overloaded."""
     density, cases = results.effort.densities[-1], []
     for study in BASE:
         idle = {
@@ -172,8 +172,8 @@ def idle_resources(results: Results) -> JudgedClaim:
             ),
         ]
         cases.append(ClaimCase(study.name, parts))
-    said = "Second offload puts to use servers that would idle while others are overloaded."
-    return judged(6, CLAIMS[6], said, cases, [f"At density {density:g}."])
+    statement = "Second offload puts to use servers that would idle while others are overloaded."
+    return judged(6, CLAIMS[6], statement, cases, [f"At density {density:g}."])
 
 
 def beyond(results: Results) -> JudgedClaim:
@@ -181,12 +181,12 @@ def beyond(results: Results) -> JudgedClaim:
     study, cases, notes = OUR_REGION, [], []
     for density in results.effort.densities:
         tuned = results.metric(study.name, PRICED_DO, density, "overhead")
-        mine = results.metric(study.name, A3C_DO, density, "overhead")
-        gain = above("A3C-DO's overhead is below priced-do's", "overhead, priced-do − A3C-DO", paired(tuned, mine))
+        ours = results.metric(study.name, A3C_DO, density, "overhead")
+        gain = above("A3C-DO's overhead is below priced-do's", "overhead, priced-do − A3C-DO", paired(tuned, ours))
         cases.append(ClaimCase(f"{study.name}, density {density:g}", [gain]))
-        found = {name: mean(values) for name, values in results.hindsight(density).items()}
-        best = found["best found"]
-        told = ", ".join(f"{name} {value:.4f} ({value / best - 1.0:+.1%})" for name, value in found.items())
-        notes.append(f"density {density:g}, short workloads in hindsight: {told}.".replace("%", " %"))
-    said = "Not a claim of the paper: is A3C-DO better than a heuristic whose two numbers were tuned?"
-    return judged(8, CLAIMS[8], said, cases, notes)
+        means = {name: mean(values) for name, values in results.hindsight(density).items()}
+        best = means["best found"]
+        listed = ", ".join(f"{name} {value:.4f} ({value / best - 1.0:+.1%})" for name, value in means.items())
+        notes.append(f"density {density:g}, short workloads in hindsight: {listed}.".replace("%", " %"))
+    statement = "Not a claim of the paper: is A3C-DO better than a heuristic whose two numbers were tuned?"
+    return judged(8, CLAIMS[8], statement, cases, notes)

@@ -57,14 +57,14 @@ def how(effort: Effort) -> list[str]:
 def live_points(results: Results) -> list[LivePoint]:
     """The runs on processes beside the twin's."""
     points = []
-    for unit, found in results.live():
-        there, twin = (cast(dict[str, float], found[name]) for name in ("testbed", "twin"))
+    for unit, run in results.live():
+        there, twin = (cast(dict[str, float], run[name]) for name in ("testbed", "twin"))
         points.append(
             LivePoint(
                 density=unit.density,
                 strategy=unit.strategy,
                 seed=unit.seed,
-                grade=str(found["grade"]),
+                grade=str(run["grade"]),
                 delay_s=(there["delay_s"], twin["delay_s"]),
                 energy_j=(there["energy_j"], twin["energy_j"]),
             )

@@ -49,12 +49,12 @@ def _draw(axes: "Axes", figure: StudyFigure) -> None:
 
 def chart(figure: StudyFigure) -> str:
     """A figure as a chart of a page: means as lines, the bounds of their intervals as thin ones."""
-    found = [Series(line.name, line.x, line.y) for line in figure.lines]
+    series = [Series(line.name, line.x, line.y) for line in figure.lines]
     for n, line in enumerate(figure.lines):
-        found += [
+        series += [
             Series(f"{line.name}, 95 % interval", line.x, bound, n)
             for bound in (line.low, line.high)
             if bound and not line.dots
         ]
     scale = svg.Scale(figure.x_title, figure.y_title, *(figure.y_range or ()))
-    return svg.lines(found, scale, groups=[line.name for line in figure.lines])
+    return svg.lines(series, scale, groups=[line.name for line in figure.lines])

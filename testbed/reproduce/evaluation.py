@@ -68,7 +68,7 @@ def by_network(config: TrainConfig, source: Source, params: Array, workloads: in
     collector = Collector(
         config.system,
         source,
-        Sampling(workloads, 1, episode=0, capacity=room),
+        Sampling(num_envs=workloads, rollout_length=1, episode=0, capacity=room),
         double=config.double,
         actor=config.actor,
         reward=config.reward,

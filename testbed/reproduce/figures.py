@@ -25,10 +25,10 @@ def figures(claims: Iterable[int], results: Results) -> list[StudyFigure]:
 
 def _curve(results: Results, study: Study, strategy: str, density: float, name: str) -> FigureLine:
     size = results.effort.block
-    found = [convergence.blocks(curve, size) for curve in results.rewards(study.name, strategy, density)]
-    count = min(map(len, found))
+    curves = [convergence.blocks(curve, size) for curve in results.rewards(study.name, strategy, density)]
+    count = min(map(len, curves))
     x = [size * (n + 1) for n in range(count)]
-    return over_seeds(name, x, [[curve[n] for curve in found] for n in range(count)])
+    return over_seeds(name, x, [[curve[n] for curve in curves] for n in range(count)])
 
 
 def _learning_curves(results: Results) -> Iterator[StudyFigure]:
@@ -68,12 +68,12 @@ def _against_density(
     results: Results, study: Study, metric: str, strategies: Mapping[str, str]
 ) -> tuple[FigureLine, ...]:
     densities = results.densities(study)
-    found = []
+    figures = []
     for strategy, name in strategies.items():
         columns = [results.metric(study.name, strategy, density, metric) for density in densities]
         if all(columns):
-            found.append(over_seeds(name, densities, columns, framed=_is_framed(strategy, metric)))
-    return tuple(found)
+            figures.append(over_seeds(name, densities, columns, framed=_is_framed(strategy, metric)))
+    return tuple(figures)
 
 
 def _of_metric(
@@ -124,11 +124,11 @@ def _self_adjustment(results: Results) -> Iterator[StudyFigure]:
         for strategy in (A3C, A3C_DO):
             log = results.logs(study.name, strategy, density)[0]
             begin = max(0, len(log["reward"]) - MOST_ROUNDS)
-            found = [dip for dip in dips.dips(log["reward"]) if dip.begin >= begin]
+            late_dips = [dip for dip in dips.dips(log["reward"]) if dip.begin >= begin]
             columns = {"reward": "reward", "tasks offloaded": "offloaded", "energy": "energy_j"}
             x = tuple(log["episodes"][begin:])
             lines = [FigureLine(name=name, x=x, y=_standard(log[column][begin:])) for name, column in columns.items()]
-            points = [n - begin for dip in found for n in range(dip.begin, dip.end)]
+            points = [n - begin for dip in late_dips for n in range(dip.begin, dip.end)]
             lines.append(
                 FigureLine(
                     name="dips", x=tuple(x[n] for n in points), y=tuple(lines[0].y[n] for n in points), dots=True
@@ -153,12 +153,12 @@ def _servers(results: Results, metric: str, y_title: str, strategies: Mapping[st
     for study in BASE:
         densities, lines = results.densities(study), []
         for strategy, name in strategies.items():
-            found = [results.by_server(study.name, strategy, density, metric) for density in densities]
+            by_density = [results.by_server(study.name, strategy, density, metric) for density in densities]
             if metric == "idle_share":
-                lines.append(over_seeds(name, densities, [[mean(one) for one in seeds] for seeds in found]))
+                lines.append(over_seeds(name, densities, [[mean(one) for one in seeds] for seeds in by_density]))
                 continue
-            for es in range(len(found[0][0])):
-                columns = [[one[es] for one in seeds] for seeds in found]
+            for es in range(len(by_density[0][0])):
+                columns = [[one[es] for one in seeds] for seeds in by_density]
                 lines.append(over_seeds(f"{name}, es-{es + 1}", densities, columns))
         yield StudyFigure(
             claim=6,
@@ -195,14 +195,14 @@ def _cost(results: Results) -> Iterator[StudyFigure]:
 
 def _beyond(results: Results) -> Iterator[StudyFigure]:
     densities = results.effort.densities
-    found = [results.hindsight(density) for density in densities]
+    overheads = [results.hindsight(density) for density in densities]
     yield StudyFigure(
         claim=8,
         stem="8-hindsight",
         title=f"Distance from the best found in hindsight: {OUR_REGION.name}",
         x_title=DENSITY,
         y_title="mean overhead",
-        lines=tuple(over_seeds(name, densities, [one[name] for one in found]) for name in found[0]),
+        lines=tuple(over_seeds(name, densities, [one[name] for one in overheads]) for name in overheads[0]),
     )
 
 
@@ -217,8 +217,8 @@ def _on_processes(results: Results) -> Iterator[StudyFigure]:
             for backend in ("twin", "testbed"):
                 columns = [
                     [
-                        float(cast(Mapping[str, float], found[backend])[metric])
-                        for unit, found in runs
+                        float(cast(Mapping[str, float], document[backend])[metric])
+                        for unit, document in runs
                         if (unit.strategy, unit.density) == (strategy, density)
                     ]
                     for density in densities

@@ -52,7 +52,9 @@ class JudgedClaim(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str] = []
 
 
-def judged(number: int, title: str, said: str, cases: Sequence[ClaimCase], notes: Sequence[str] = ()) -> JudgedClaim:
+def judged(
+    number: int, title: str, statement: str, cases: Sequence[ClaimCase], notes: Sequence[str] = ()
+) -> JudgedClaim:
     """The verdict on a claim. Raises `ValueError` without any case."""
     if not cases:
         raise ValueError(f"claim {number} has no case to judge")
@@ -61,7 +63,7 @@ def judged(number: int, title: str, said: str, cases: Sequence[ClaimCase], notes
     return JudgedClaim(
         number=number,
         title=title,
-        said=said,
+        said=statement,
         verdict=verdict,
         depends_on=differences(cases),
         cases=list(cases),
@@ -71,13 +73,13 @@ def judged(number: int, title: str, said: str, cases: Sequence[ClaimCase], notes
 
 def differences(cases: Sequence[ClaimCase]) -> list[str]:
     """A sentence for each part that is shown in some cases and not in others."""
-    found = []
+    sentences = []
     for what in dict.fromkeys(part.what for case in cases for part in case.parts):
         shown = [case.name for case in cases for part in case.parts if part.what == what and part.finding == SHOWN]
         others = [case.name for case in cases for part in case.parts if part.what == what and part.finding != SHOWN]
         if shown and others:
-            found.append(f"{what}: shown for {'; '.join(shown)}. Not for {'; '.join(others)}")
-    return found
+            sentences.append(f"{what}: shown for {'; '.join(shown)}. Not for {'; '.join(others)}")
+    return sentences
 
 
 def above(what: str, measure: str, values: Sequence[float], limit: float = 0.0) -> Part:

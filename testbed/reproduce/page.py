@@ -18,19 +18,26 @@ VERDICT_LEVELS = {HOLDS: "good", DEPENDS: "fair", FAILS: "bad"}
 CELL, TEXT = "<td>", '<td class="text" style="white-space:normal;min-width:9rem;vertical-align:top">'
 
 
-def page(found: ReproductionDocument, figures: Sequence[StudyFigure]) -> str:
-    """The page of what was found."""
-    title = f"The paper's claims, judged: {found.form}"
+def page(reproduction: ReproductionDocument, figures: Sequence[StudyFigure]) -> str:
+    """The HTML page of a reproduction, with its ``figures``."""
+    title = f"The paper's claims, judged: {reproduction.form}"
     links = '<a href="#verdicts">Verdicts</a>' + "".join(
-        f'<a href="#claim-{claim.number}">{claim.number} {escape(claim.title)}</a>' for claim in found.claims
+        f'<a href="#claim-{claim.number}">{claim.number} {escape(claim.title)}</a>' for claim in reproduction.claims
     )
     parts = [
         f"<h1>{escape(title)}</h1>",
-        *(f'<p class="dim">{escape(line)}</p>' for line in found.how),
+        *(f'<p class="dim">{escape(line)}</p>' for line in reproduction.how),
         f"<nav>{links}</nav>",
-        f'<section id="verdicts"><h2>Verdicts</h2>{_verdicts(found.claims)}</section>',
-        *(_section(claim, [figure for figure in figures if figure.claim == claim.number]) for claim in found.claims),
-        *([_live(found, [figure for figure in figures if figure.claim == ON_PROCESSES])] if found.live else []),
+        f'<section id="verdicts"><h2>Verdicts</h2>{_verdicts(reproduction.claims)}</section>',
+        *(
+            _section(claim, [figure for figure in figures if figure.claim == claim.number])
+            for claim in reproduction.claims
+        ),
+        *(
+            [_live(reproduction, [figure for figure in figures if figure.claim == ON_PROCESSES])]
+            if reproduction.live
+            else []
+        ),
     ]
     return document(title, "".join(parts))
 
@@ -48,9 +55,10 @@ def _verdicts(claims: Sequence[JudgedClaim]) -> str:
     head = ("claim", "what the paper says", "our measure", "verdict", "depends on")
     rows = []
     for claim in claims:
-        found = [part.finding for case in claim.cases for part in case.parts]
+        findings = [part.finding for case in claim.cases for part in case.parts]
         cases = f"{len(claim.cases)} cases" if len(claim.cases) > 1 else "one case"
-        measure = f"{found.count(SHOWN)} of {len(found)} statements shown, {found.count(REFUTED)} refuted, in {cases}"
+        shown, refuted = findings.count(SHOWN), findings.count(REFUTED)
+        measure = f"{shown} of {len(findings)} statements shown, {refuted} refuted, in {cases}"
         on = ". ".join(claim.depends_on) or "nothing that was varied"
         rows.append(_row((f"{claim.number} {claim.title}", claim.said, measure, claim.verdict, on)))
     return _table(head, rows)
@@ -83,7 +91,7 @@ def _cards(figures: Sequence[StudyFigure]) -> str:
     return f'<div class="charts">{cards}</div>'
 
 
-def _live(found: ReproductionDocument, figures: Sequence[StudyFigure]) -> str:
+def _live(reproduction: ReproductionDocument, figures: Sequence[StudyFigure]) -> str:
     head = ("density", "strategy", "seed", "grade", "delay, s: testbed", "twin", "energy, J: testbed", "twin")
     rows = [
         _row(
@@ -98,6 +106,6 @@ def _live(found: ReproductionDocument, figures: Sequence[StudyFigure]) -> str:
                 number(point.energy_j[1]),
             )
         )
-        for point in found.live
+        for point in reproduction.live
     ]
     return f'<section id="live"><h2>On processes</h2>{_cards(figures)}{_table(head, rows)}</section>'

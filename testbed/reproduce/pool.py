@@ -28,7 +28,7 @@ Stopped = Callable[[], bool]
 def weight(unit: Unit, effort: Effort) -> float:
     """About how many seconds of a core a unit takes."""
     study, values = STUDIES[unit.study], unit.strategy.startswith(DQN)
-    episode_ms = EPISODE_MS[study.setting, values]
+    episode_ms = EPISODE_MS[study.config, values]
     if unit.kind == TRAIN:
         return (episodes_of(study, effort) * episode_ms + effort.evaluation_slots * EVALUATED_SLOT_MS) / 1e3
     if unit.kind == COST:
@@ -45,20 +45,24 @@ def missing(units: Sequence[Unit], effort: Effort, folder: Path) -> list[Unit]:
     return [unit for unit in units if store.read(folder, unit, effort) is None]
 
 
-def carry_out(units: Sequence[Unit], effort: Effort, folder: Path, workers: int, told: Told, stopped: Stopped) -> bool:
+def carry_out(
+    units: Sequence[Unit], effort: Effort, folder: Path, workers: int, observe: Told, stopped: Stopped
+) -> bool:
     """Carry out ``units``, kind by kind in their order, in ``workers`` processes; returns whether all are done.
 
-    Measurements of cost and runs on processes have the host for themselves. ``told`` hears what is done and which
+    Measurements of cost and runs on processes have the host for themselves. ``observe`` hears what is done and which
     share of all work that is; when ``stopped`` says so, processes end and what they had begun is left out. Raises
     `TestbedError` of a unit, and `StartError` if a process dies.
     """
     whole = sum(weight(unit, effort) for unit in units)
     over = 0.0
     for kind, together in groupby(units, key=lambda unit: unit.kind):
-        mine = list(together)
-        for unit in _done(mine, effort, folder, 1 if kind in ALONE else workers, stopped):
+        of_kind = list(together)
+        for unit in _done(of_kind, effort, folder, 1 if kind in ALONE else workers, stopped):
             over += weight(unit, effort)
-            told(f"{unit.kind} {unit.strategy}, {unit.study}, density {unit.density:g}, seed {unit.seed}", over / whole)
+            observe(
+                f"{unit.kind} {unit.strategy}, {unit.study}, density {unit.density:g}, seed {unit.seed}", over / whole
+            )
         if stopped():
             return False
     return True
@@ -92,9 +96,9 @@ def _done(units: Sequence[Unit], effort: Effort, folder: Path, workers: int, sto
     except BrokenProcessPool:
         raise StartError("a process of the reproduction died", "is memory short? start it again: it goes on") from None
     finally:
-        mine = [process for process in multiprocessing.active_children() if process not in before]
+        started = [process for process in multiprocessing.active_children() if process not in before]
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in mine:
+        for process in started:
             process.terminate()
             process.join()
 

@@ -63,29 +63,32 @@ class Reproduction:
         """The units without result."""
         return pool.missing(self.units, self._effort, self._folder)
 
-    def carry_out(self, workers: int, told: pool.Told, stopped: pool.Stopped) -> bool:
+    def carry_out(self, workers: int, observe: pool.Told, stopped: pool.Stopped) -> bool:
         """Carry out what is missing; see `testbed.reproduce.pool.carry_out`."""
 
         def telling(text: str, share: float) -> None:
-            told(text, WORK_SHARE * share)
+            observe(text, WORK_SHARE * share)
 
         return pool.carry_out(self.missing(), self._effort, self._folder, workers, telling, stopped)
 
-    def write(self, told: pool.Told) -> ReproductionDocument:
-        """Judge, draw and write all files. Raises `StartError`, `MissingPackageError` without matplotlib."""
-        found = {unit: store.read(self._folder, unit, self._effort) for unit in self.units}
-        results = Results({unit: one for unit, one in found.items() if one is not None}, self._effort)
-        told("judging claims", WORK_SHARE)
+    def write(self, observe: pool.Told) -> ReproductionDocument:
+        """Evaluate claims, draw figures and write all files.
+
+        Raises `StartError`, and `MissingPackageError` without matplotlib.
+        """
+        documents = {unit: store.read(self._folder, unit, self._effort) for unit in self.units}
+        results = Results({unit: one for unit, one in documents.items() if one is not None}, self._effort)
+        observe("judging claims", WORK_SHARE)
         document = ReproductionDocument(
             form=self._effort.name,
             command=self._command,
             how=how(self._effort),
-            claims=claims.judge(self._chosen, results),
+            claims=claims.evaluate(self._chosen, results),
             live=live_points(results),
         )
         drawn = figures.figures(self._chosen, results)
         for n, figure in enumerate(drawn):
-            told(f"drawing {figure.stem}", WORK_SHARE + (1.0 - WORK_SHARE) * n / len(drawn))
+            observe(f"drawing {figure.stem}", WORK_SHARE + (1.0 - WORK_SHARE) * n / len(drawn))
             drawing.save(figure, self._folder)
         keep(self._folder / PAGE, page(document, drawn).encode())
         keep(self._folder / VERDICTS, f"{to_json(document)}\n".encode())

@@ -1,4 +1,4 @@
-"""What units found, looked up by study, strategy and density (pure)."""
+"""Results of units, looked up by study, strategy and density (pure)."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -49,15 +49,15 @@ class Results:
 
     def metric(self, study: str, strategy: str, density: float, name: str) -> list[float]:
         """The mean over evaluation workloads, by training seed."""
-        found = [cast(dict[str, list[float]], one["measured"]) for one in self._evaluated(study, strategy, density)]
-        return [mean([float(value) for value in one[name]]) for one in found]
+        measures = [cast(dict[str, list[float]], one["measured"]) for one in self._evaluated(study, strategy, density)]
+        return [mean([float(value) for value in one[name]]) for one in measures]
 
     def by_server(self, study: str, strategy: str, density: float, name: str) -> list[list[float]]:
         """Means over evaluation workloads for each ES, by training seed."""
-        found = [
+        measures = [
             cast(dict[str, list[list[float]]], one["measured"]) for one in self._evaluated(study, strategy, density)
         ]
-        return [[mean(list(column)) for column in zip(*one[name], strict=True)] for one in found]
+        return [[mean(list(column)) for column in zip(*one[name], strict=True)] for one in measures]
 
     def costs(self, strategy: str) -> list[Mapping[str, float]]:
         """CPU time, memory and decision time of a learner, by seed."""
@@ -69,11 +69,11 @@ class Results:
 
     def hindsight(self, density: float) -> Mapping[str, list[float]]:
         """Mean overheads by workload: best found, lower bound and strategies; empty if there was no search."""
-        found = [one for unit, one in self._documents.items() if unit.kind == BOUND and unit.density == density]
-        return cast(Mapping[str, list[float]], found[0]["overhead"]) if found else {}
+        bounds = [one for unit, one in self._documents.items() if unit.kind == BOUND and unit.density == density]
+        return cast(Mapping[str, list[float]], bounds[0]["overhead"]) if bounds else {}
 
     def live(self) -> list[tuple[Unit, Document]]:
-        """The runs on processes."""
+        """The runs on processes, by density, strategy and seed."""
         units = sorted(
             (unit for unit in self._documents if unit.kind == LIVE),
             key=lambda unit: (unit.density, unit.strategy, unit.seed),

@@ -1,9 +1,9 @@
-"""What is studied: settings of the learner, scenarios and their variants, and how a strategy is trained in each."""
+"""What is studied: configs of the learner, scenarios and their variants, and how a strategy is trained in each."""
 
 import msgspec
 
-from controller.learn.a3c import A3cSettings
-from controller.learn.dqn import DqnSettings
+from controller.learn.a3c import A3cConfig
+from controller.learn.dqn import DqnConfig
 from controller.learn.episodes import EpisodePlan
 from controller.learn.learner import TrainConfig
 from testbed.reproduce.effort import Effort
@@ -18,26 +18,26 @@ LEARNERS = (A3C_DO, A3C, DQN_DO, DQN)
 EPISODE_SLOTS, T_MAX = 50, 20
 EPSILON = 0.1
 FAITHFUL_RATE, FAITHFUL_WORLDS = 5e-3, 4
-OUR_EPSILON_SLOTS = DqnSettings().epsilon_slots
+OUR_EPSILON_SLOTS = DqnConfig().epsilon_slots
 
 
 class Study(msgspec.Struct, frozen=True, kw_only=True):
-    """A ``setting`` of the learner on a ``scenario`` with ``changes``; with ``exploring`` a coin is mixed in.
+    """A ``config`` of the learner on a ``scenario`` with ``changes``; with ``exploring`` a coin is mixed in.
 
     ``varies`` says what is different from the study that it is a variant of, "" if it is none.
     """
 
     name: str
-    setting: str
+    config: str
     scenario: str
     changes: tuple[str, ...] = ()
     exploring: bool = False
     varies: str = ""
 
 
-PAPER_LIKE = Study(name="faithful, paper-like", setting=FAITHFUL, scenario="paper-like")
-FAITHFUL_REGION = Study(name="faithful, region", setting=FAITHFUL, scenario="region")
-OUR_REGION = Study(name="ours, region", setting=OURS, scenario="region")
+PAPER_LIKE = Study(name="faithful, paper-like", config=FAITHFUL, scenario="paper-like")
+FAITHFUL_REGION = Study(name="faithful, region", config=FAITHFUL, scenario="region")
+OUR_REGION = Study(name="ours, region", config=OURS, scenario="region")
 BASE = (PAPER_LIKE, FAITHFUL_REGION, OUR_REGION)
 EXPLORING = tuple(
     msgspec.structs.replace(one, name=f"{one.name}, exploring", exploring=True) for one in (FAITHFUL_REGION, OUR_REGION)
@@ -51,7 +51,7 @@ _VARIED: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 MATCHED = "servers matched to cells"
 VARIANTS = tuple(
-    Study(name=f"ours, {varies}", setting=OURS, scenario=scenario, changes=changes, varies=varies)
+    Study(name=f"ours, {varies}", config=OURS, scenario=scenario, changes=changes, varies=varies)
     for varies, (scenario, changes) in _VARIED.items()
 )
 STUDIES = {study.name: study for study in (*BASE, *EXPLORING, *VARIANTS)}
@@ -65,12 +65,12 @@ def scenario_of(study: Study, density: float, slots: int = 0) -> Scenario:
 
 def reward_of(study: Study) -> str:
     """The reward that agents are paid."""
-    return "paper" if study.setting == FAITHFUL else "holding"
+    return "paper" if study.config == FAITHFUL else "holding"
 
 
 def episodes_of(study: Study, effort: Effort) -> int:
     """How long each training of the study is."""
-    return effort.faithful_episodes if study.setting == FAITHFUL else effort.our_episodes
+    return effort.faithful_episodes if study.config == FAITHFUL else effort.our_episodes
 
 
 def config_of(study: Study, strategy: str, density: float, seed: int, effort: Effort) -> TrainConfig:
@@ -83,7 +83,7 @@ def config_of(study: Study, strategy: str, density: float, seed: int, effort: Ef
     scenario = scenario_of(study, density)
     system = inputs.resolve(scenario).system
     base, double = strategy.removesuffix("-do"), strategy.endswith("-do")
-    coin = EPSILON if study.exploring else 0.0
+    epsilon = EPSILON if study.exploring else 0.0
     exploring_slots = episodes_of(study, effort) * EPISODE_SLOTS // 2
     config = TrainConfig(
         system=system,
@@ -93,19 +93,19 @@ def config_of(study: Study, strategy: str, density: float, seed: int, effort: Ef
         reward=reward_of(study),
         seed=seed,
         updates=1,
-        actor_critic=A3cSettings(coin=coin),
-        values=DqnSettings(epsilon_slots=min(OUR_EPSILON_SLOTS, exploring_slots)),
+        actor_critic=A3cConfig(epsilon=epsilon),
+        values=DqnConfig(epsilon_slots=min(OUR_EPSILON_SLOTS, exploring_slots)),
     )
-    if study.setting == OURS:
+    if study.config == OURS:
         return config
     return msgspec.structs.replace(
         config,
         head="joint" if base == A3C and not study.exploring else "factored" if base == A3C else config.head,
         observation="paper",
-        worlds=FAITHFUL_WORLDS,
-        rate=FAITHFUL_RATE,
-        actor_critic=A3cSettings(gamma=0.99, gae=1.0, coin=coin),
-        values=DqnSettings(gamma=0.99, double=False, dueling=False, epsilon_slots=exploring_slots),
+        num_envs=FAITHFUL_WORLDS,
+        learning_rate=FAITHFUL_RATE,
+        actor_critic=A3cConfig(gamma=0.99, gae_lambda=1.0, epsilon=epsilon),
+        values=DqnConfig(gamma=0.99, double=False, dueling=False, epsilon_slots=exploring_slots),
     )
 
 
@@ -117,7 +117,7 @@ def plan_of(study: Study, strategy: str, effort: Effort) -> EpisodePlan:
     """
     values = strategy.startswith(DQN)
     episodes = episodes_of(study, effort)
-    if study.setting == OURS:
+    if study.config == OURS:
         pieces, batches = ((2 * T_MAX,), 8) if values else ((T_MAX,), 1)
         return EpisodePlan(episodes=episodes, slots=EPISODE_SLOTS, pieces=pieces, batches=batches)
     cut = (T_MAX, T_MAX, EPISODE_SLOTS - 2 * T_MAX)

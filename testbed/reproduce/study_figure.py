@@ -74,13 +74,13 @@ def over_seeds(
     name: str, x: Sequence[float], columns: Sequence[Sequence[float]], *, framed: bool = True, dots: bool = False
 ) -> FigureLine:
     """A line of means with intervals; ``columns`` hold the values of all seeds for each ``x``."""
-    found = [intervals.of_mean(column) for column in columns]
+    estimates = [intervals.of_mean(column) for column in columns]
     return FigureLine(
         name=name,
         x=tuple(x),
-        y=tuple(one.value for one in found),
-        low=tuple(one.low for one in found),
-        high=tuple(one.high for one in found),
+        y=tuple(one.value for one in estimates),
+        low=tuple(one.low for one in estimates),
+        high=tuple(one.high for one in estimates),
         framed=framed,
         dots=dots,
     )

@@ -59,7 +59,7 @@ def _train(unit: Unit, effort: Effort, folder: Path) -> Document:
     scenario, seeds = _evaluated(study, unit.density, effort)
     system = inputs.resolve(scenario).system
     there, values = msgspec.structs.replace(config, system=system), config.algorithm == DQN
-    source, sampling = build.generator(scenario, system, endless=False), study.setting == FAITHFUL and not values
+    source, sampling = build.generator(scenario, system, endless=False), study.config == FAITHFUL and not values
     player = by_network(there, source, params, len(seeds), sampling=sampling)
     return {"log": _rounded(log), "measured": _rounded(measure(player, seeds))}
 
@@ -98,7 +98,7 @@ def tuned_folder(folder: Path, unit: Unit) -> Path:
 
 def _evaluated(study: Study, density: float, effort: Effort) -> tuple[Scenario, range]:
     """What is evaluated on: episodes like those of training in the faithful setting, long runs in ours."""
-    slots = EPISODE_SLOTS if study.setting == FAITHFUL else min(EVALUATED_SLOTS, effort.evaluation_slots // 2)
+    slots = EPISODE_SLOTS if study.config == FAITHFUL else min(EVALUATED_SLOTS, effort.evaluation_slots // 2)
     count = max(2, effort.evaluation_slots // slots)
     scenario = studies.scenario_of(study, density, slots)
     return scenario, range(FIRST_EVALUATION_SEED, FIRST_EVALUATION_SEED + count)
@@ -159,15 +159,15 @@ def _bound(unit: Unit, effort: Effort, folder: Path) -> Document:
         "greedy-do": "greedy-do",
     }
     scenario = studies.scenario_of(study, unit.density, effort.bound_slots)
-    found: list[dict[str, float]] = []
+    overheads: list[dict[str, float]] = []
     for seed in range(FIRST_EVALUATION_SEED, FIRST_EVALUATION_SEED + effort.bound_workloads):
         resolved = inputs.resolve(msgspec.structs.replace(scenario, seed=seed))
         workload = inputs.generate(resolved.scenario, resolved.system)
         case = evaluator.of_scenario(resolved, workload, list(names.values()))
         best = evaluator.evaluate(case, effort.bound_evaluations, lambda share, text: False)
-        played = {name: best.played[given].overhead for name, given in names.items()}
-        found.append({"best found": best.best, "lower bound": best.bound, **played})
-    return {"overhead": {name: [round(one[name], DIGITS) for one in found] for name in found[0]}}
+        played = {name: best.played[policy].overhead for name, policy in names.items()}
+        overheads.append({"best found": best.best, "lower bound": best.bound, **played})
+    return {"overhead": {name: [round(one[name], DIGITS) for one in overheads] for name in overheads[0]}}
 
 
 def _live(unit: Unit, effort: Effort, folder: Path) -> Document:
@@ -211,9 +211,9 @@ KINDS: dict[str, Callable[[Unit, Effort, Path], Document]] = {
 }
 
 
-def _rounded(found: EpisodeLog | StrategyMeasures) -> Document:
+def _rounded(measured: EpisodeLog | StrategyMeasures) -> Document:
     """The fields of a struct of lists, floats to nine digits, which no figure shows and every file need not hold."""
-    return {name: _digits(value) for name, value in msgspec.to_builtins(found).items()}
+    return {name: _digits(value) for name, value in msgspec.to_builtins(measured).items()}
 
 
 def _digits(value: object) -> object:

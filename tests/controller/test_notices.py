@@ -15,7 +15,7 @@ def decided(ue, choice, at=NS_PER_S):
 
 
 @pytest.mark.parametrize(
-    ("actions", "told"),
+    ("actions", "sent"),
     [
         ([], []),
         ([Alarm(1, None), decided("ue-1-1", OFFLOAD)], []),
@@ -30,6 +30,6 @@ def decided(ue, choice, at=NS_PER_S):
         ),
     ],
 )
-def test_an_es_is_told_which_ues_of_its_cell_keep_what_they_asked_about(actions, told):
+def test_an_es_is_told_which_ues_of_its_cell_keep_what_they_asked_about(actions, sent):
     notices = notices_of(system((2, 1), (NS_PER_S, NS_PER_S)))
-    assert [(send.to, send.body) for send in notices(actions)] == told
+    assert [(send.to, send.body) for send in notices(actions)] == sent

@@ -7,7 +7,8 @@ import signal
 import numpy as np
 import pytest
 
-from controller.learn import a3c, dqn, options
+from controller.learn import options
+from controller.learn.learner import TrainConfig
 from controller.learn.train import Budget, Report
 from testbed.cli import main, training_text
 from testbed.cli.commands import train as verb
@@ -16,6 +17,8 @@ from testbed.experiments import train
 from testbed.experiments.train import Baseline
 from testbed.policy import checkpoint
 from testbed.scenario.load import load_scenario
+from testbed.trace import inputs
+from testbed.twin import build
 from tests.command import PATIENCE_S, document, start
 
 SMALL = ("train", "smoke", "--set", "slots=20")
@@ -83,10 +86,13 @@ def test_options_are_kept_in_the_checkpoint_and_demanded_when_it_is_resumed(plac
 
 
 def test_the_help_names_every_option():
-    for algorithm, config in (("a3c", a3c.A3cSettings), ("dqn", dqn.DqnSettings)):
+    resolved = inputs.resolve(load_scenario("smoke"))
+    source = build.generator(load_scenario("smoke"), resolved.system, endless=True)
+    for algorithm in ("a3c", "dqn"):
+        config = TrainConfig(system=resolved.system, source=source, double=True, algorithm=algorithm)
         said = verb.OPTIONS_HELP.partition(f"{algorithm}: ")[2].partition(". dqn")[0]
         named = re.findall(r"([a-z_]+)(?:,| \(|$)", re.sub(r"\([^)]*\)", "()", said))
-        assert sorted(named) == sorted({*config.__struct_fields__, *options.OWN[algorithm]})
+        assert sorted(named) == sorted(options.names_of(config))
 
 
 def _interrupt(*shown, **how):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from controller.learn import dqn
-from controller.learn.dqn import DqnSettings, Replay, Transitions
+from controller.learn.dqn import DqnConfig, Replay, Transitions
 from testbed.policy import q_network
 from testbed.policy.network import INPUTS
 
@@ -20,11 +20,11 @@ def batch(seed, count=8, discount=0.0):
 
 @pytest.mark.parametrize("dueling", [True, False])
 def test_learning_a_bandit_reaches_its_rewards(dueling):
-    settings = DqnSettings(dueling=dueling, reward_scale=1.0, clip_norm=1e9)
+    config = DqnConfig(dueling=dueling, reward_scale=1.0, clip_norm=1e9)
     params, data = q_network.initial(0), batch(1)
     losses = []
     for _ in range(400):
-        grad, loss = dqn.gradient(params, params.copy(), data, settings)
+        grad, loss = dqn.gradient(params, params.copy(), data, config)
         params = params - 0.05 * grad
         losses.append(loss)
     assert losses[-1] < 0.1 * losses[0]
@@ -42,14 +42,16 @@ def test_double_dqn_lets_the_online_network_choose_and_the_target_value():
     for double, best in ((True, values[choice]), (False, values.max())):
         error = abs(float(taken - best))
         expected = 0.5 * error**2 if error < 1 else error - 0.5
-        assert dqn.gradient(online, target, data, DqnSettings(double=double))[1] == pytest.approx(expected, rel=1e-4)
+        assert dqn.gradient(online, target, data, DqnConfig(double=double))[1] == pytest.approx(expected, rel=1e-4)
 
 
 def test_numpy_advantage_is_the_difference_of_torch_q_values():
     params, data = q_network.initial(3), batch(3)
     for dueling in (True, False):
         q = dqn.q_values(torch.from_numpy(params), torch.from_numpy(data.state), dueling=dueling).numpy()
-        assert np.allclose(q[:, 1] - q[:, 0], q_network.advantage(params, data.state, dueling=dueling), atol=1e-5)
+        assert np.allclose(
+            q[:, 1] - q[:, 0], q_network.advantage(params, data.state, dueling=dueling), rtol=0, atol=1e-6
+        )
 
 
 def test_the_ring_overwrites_its_oldest_transitions():

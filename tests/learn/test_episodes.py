@@ -52,8 +52,8 @@ def test_the_settings_differ_as_they_are_told_to():
     assert (faithful.head, faithful.observation, faithful.reward) == ("joint", "paper", "paper")
     assert (ours.head, ours.observation, ours.reward) == ("sequential", "full", "holding")
     assert plan_of(FAITHFUL_REGION, A3C_DO, TINY).restart and not plan_of(OUR_REGION, A3C_DO, TINY).restart
-    coins = [config_of(study, A3C_DO, 0.6, 1, TINY).actor_critic.coin for study in (FAITHFUL_REGION, *EXPLORING)]
-    assert coins[0] == 0.0 < min(coins[1:])
+    epsilons = [config_of(study, A3C_DO, 0.6, 1, TINY).actor_critic.epsilon for study in (FAITHFUL_REGION, *EXPLORING)]
+    assert epsilons[0] == 0.0 < min(epsilons[1:])
 
 
 def test_a_plain_network_knows_nothing_at_first():
@@ -67,7 +67,7 @@ def test_what_cells_earned_in_a_rollout_is_what_was_paid():
     config = config_of(OUR_REGION, A3C_DO, 0.6, 1, TINY)
     collector = config.collector(20, 0)
     rollout, _ = collector.rollout(config.start, slots=7)
-    assert rollout.rewards.shape == (7, config.worlds) and rollout.cells.shape[0] == 8
+    assert rollout.rewards.shape == (7, config.num_envs) and rollout.cells.shape[0] == 8
     assert -collector.earned["cost"].sum() == pytest.approx(rollout.rewards.sum(), rel=1e-5)
     assert collector.earned["offloaded"].sum() == rollout.actions.sum()
 
@@ -77,13 +77,13 @@ def test_local_computing_is_played_and_measured_alike():
     system = inputs.resolve(scenario).system
     source = build.generator(scenario, system, endless=False)
     player = by_heuristic(system, source, FixedChoice(0), 2, double=False, reward="holding")
-    found = measure(player, (1, 2))
-    assert found.offloaded == [0.0, 0.0] and all(energy > 0.0 for energy in found.energy_j)
+    measures = measure(player, (1, 2))
+    assert measures.offloaded == [0.0, 0.0] and all(energy > 0.0 for energy in measures.energy_j)
     # holding costs sum to overheads once all tasks have ended
     config = config_of(OUR_REGION, A3C_DO, 0.3, 1, TINY)
     there = msgspec.structs.replace(config, system=system)
     learned = measure(by_network(there, source, config.start, 2, sampling=False), (1, 2))
-    assert np.mean(learned.overhead) < np.mean(found.overhead)
+    assert np.mean(learned.overhead) < np.mean(measures.overhead)
     assert all(0.0 <= share <= 1.0 for servers in learned.utilisation for share in servers)
     log = episodes.play(
         system,

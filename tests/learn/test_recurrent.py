@@ -23,7 +23,7 @@ from tests.support import plan
 SCENARIO = load_scenario("region", ["density=0.3", "slots=40"])
 SYSTEM = inputs.resolve(SCENARIO).system
 ENDLESS = build.generator(SCENARIO, SYSTEM, endless=True)
-ACTOR = Actor(memory=7)
+ACTOR = Actor(gru_units=7)
 SHAPE = ACTOR.layout(SYSTEM)
 
 
@@ -32,7 +32,7 @@ def parameters(shape=SHAPE, noise=0.2):
     params = network.initial(4, shape)
     params += (np.random.default_rng(2).normal(size=params.shape) * noise).astype(np.float32)
     inputs_of = params[shape.actor[0].start : shape.actor[0].bias].reshape(shape.inputs, -1)
-    inputs_of[shape.inputs - shape.memory :] *= 5.0
+    inputs_of[shape.inputs - shape.gru_units :] *= 5.0
     return params
 
 
@@ -46,7 +46,14 @@ def undecided():
 
 
 def collector(actor=ACTOR, worlds=3, slots=6, episode=500, **options):
-    return Collector(SYSTEM, ENDLESS, Sampling(worlds, slots, 1, episode), double=True, actor=actor, **options)
+    return Collector(
+        SYSTEM,
+        ENDLESS,
+        Sampling(num_envs=worlds, rollout_length=slots, seed=1, episode=episode),
+        double=True,
+        actor=actor,
+        **options,
+    )
 
 
 def unrolled(params, rollout, shape=SHAPE):
@@ -55,7 +62,7 @@ def unrolled(params, rollout, shape=SHAPE):
 
 @pytest.mark.parametrize("team", [1.0, 0.5])
 @pytest.mark.parametrize(
-    "actor", [ACTOR, Actor(head="joint", memory=3), Actor(observation="paper", memory=32)], ids=str
+    "actor", [ACTOR, Actor(head="joint", gru_units=3), Actor(observation="paper", gru_units=32)], ids=str
 )
 def test_torch_runs_the_core_through_the_memories_that_compiled_code_acted_with(actor, team):
     shape = actor.layout(SYSTEM)
@@ -64,11 +71,11 @@ def test_torch_runs_the_core_through_the_memories_that_compiled_code_acted_with(
         rollout, ues = played.rollout(params)
         memory = unrolled(params, rollout, shape)
         features = torch.from_numpy(rollout.features.copy())
-        first = shape.inputs - shape.memory
+        first = shape.inputs - shape.gru_units
         features[:, first:] = np.nan
         slot = torch.from_numpy(rollout.slot)
-        found = recurrent.beside(features, shape, memory, slot, rollout.remembered)
-        assert len(ues) > 20 and np.allclose(found.numpy(), rollout.features, atol=1e-5)
+        inputs_of_actor = recurrent.beside(features, shape, memory, slot, rollout.remembered)
+        assert len(ues) > 20 and np.allclose(inputs_of_actor.numpy(), rollout.features, atol=1e-5)
         assert np.ptp(rollout.features[:, first:], axis=0).max() > 0.05
 
 
@@ -88,32 +95,32 @@ def test_a_world_that_is_renewed_has_forgotten():
 
 def test_numpy_and_torch_remember_alike():
     params, rollout = parameters(), collector(worlds=1).rollout(parameters())[0]
-    memory, found = rollout.remembered.memory[0, 2], unrolled(params, rollout)
+    memory, memories = rollout.remembered.memory[0, 2], unrolled(params, rollout)
     for slot, seen in enumerate(rollout.remembered.seen[:, 0, 2]):
         memory = network.remember(params, SHAPE, seen, memory)
-        assert np.allclose(memory, found[slot, 0, 2].numpy(), atol=1e-5)
+        assert np.allclose(memory, memories[slot, 0, 2].numpy(), atol=1e-5)
 
 
 def test_the_cores_gradient_agrees_with_finite_differences():
     params, rollout = parameters(noise=0.05), collector(worlds=2, slots=4).rollout(parameters(noise=0.05))[0]
-    settings = a3c.A3cSettings(clip_norm=1e9, gae=1.0, entropy=0.02)
-    grad, _ = a3c.gradient(params, rollout, settings, SHAPE)
+    config = a3c.A3cConfig(clip_norm=1e9, gae_lambda=1.0, entropy=0.02)
+    grad, _ = a3c.gradient(params, rollout, config, SHAPE)
     slot, cells = torch.from_numpy(rollout.slot), torch.from_numpy(rollout.cells)
 
     def parts(vector):
         params = torch.from_numpy(vector)
         memory = recurrent.unroll(params, SHAPE, rollout.remembered)
         x = recurrent.beside(torch.from_numpy(rollout.features), SHAPE, memory, slot, rollout.remembered)
-        said, entropy = a3c.policy(params, SHAPE, x, torch.from_numpy(rollout.actions))
-        return said, entropy, a3c.values(params, cells, SHAPE, memory=memory)
+        log_probability, entropy = a3c.policy(params, SHAPE, x, torch.from_numpy(rollout.actions))
+        return log_probability, entropy, a3c.values(params, cells, SHAPE, memory=memory)
 
     value = parts(params)[2].numpy()
-    gained, target = a3c.advantages(rollout.rewards * np.float32(0.1), value, settings)
+    gained, target = a3c.advantages(rollout.rewards * np.float32(0.1), value, config)
     gain = torch.from_numpy(gained).reshape(-1)[slot]
 
     def loss(vector):
-        said, entropy, value = parts(vector)
-        policy = -(said * gain).sum() / rollout.rewards.size - 0.02 * entropy.sum() / rollout.rewards.size
+        log_probability, entropy, value = parts(vector)
+        policy = -(log_probability * gain).sum() / rollout.rewards.size - 0.02 * entropy.sum() / rollout.rewards.size
         return float(policy.double() + 0.5 * (value[:-1] - torch.from_numpy(target)).pow(2).mean().double())
 
     for layer in SHAPE.core:
@@ -125,7 +132,7 @@ def test_the_cores_gradient_agrees_with_finite_differences():
 
 
 def policy_of(tmp_path, params):
-    about = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, memory=SHAPE.memory).about
+    about = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, gru_units=SHAPE.gru_units).about
     checkpoint.save(tmp_path / "core.npz", {"parameters": params}, about)
     return checkpoint.load_policy(tmp_path / "core.npz", "a3c")
 
@@ -136,15 +143,15 @@ def test_simulation_twin_and_compiled_evaluation_decide_alike_through_empty_slot
     empty = {(cell, slot) for cell in range(3) for slot in range(40)}
     empty -= {(SYSTEM.ues[task.ue].cell, task.generated_ns // SYSTEM.slot_ns) for task in workload}
     assert len(empty) > 20
-    made = msgspec.structs.replace(plan(SYSTEM, workload), second_offload=True)
+    run_plan = msgspec.structs.replace(plan(SYSTEM, workload), second_offload=True)
     policy = policy_of(tmp_path, params)
-    simulated, again, on_twin = simulate(made, policy), simulate(made, policy), by_twin(made, policy)
+    simulated, again, on_twin = simulate(run_plan, policy), simulate(run_plan, policy), by_twin(run_plan, policy)
     decided = [{(row.ue, row.number): row.choice for row in ran.tasks} for ran in (simulated, again, on_twin)]
     assert decided[0] == decided[1] == decided[2] and 0 < sum(decided[0].values()) < len(workload)
-    found = evaluate(
+    score = evaluate(
         SYSTEM, build.table(SYSTEM, workload), double=True, params=params, actor=ACTOR, seeds=[SYSTEM.seed]
     )
-    assert found.overhead[0] == pytest.approx(np.mean([row.overhead for row in simulated.tasks]))
+    assert score.overhead[0] == pytest.approx(np.mean([row.overhead for row in simulated.tasks]))
 
 
 class Watcher:
@@ -191,9 +198,9 @@ def test_what_cannot_have_a_memory_is_refused(tmp_path):
     from testbed.policy.checkpoint import can_learn_online
 
     with pytest.raises(UsageError, match="for a3c"):
-        _ = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, algorithm="dqn", memory=4).start
+        _ = TrainConfig(system=SYSTEM, source=ENDLESS, double=True, algorithm="dqn", gru_units=4).start
     with pytest.raises(UsageError, match="a memory of 33"):
-        network.layout(memory=33)
+        network.layout(gru_units=33)
     policy_of(tmp_path, parameters())
     with pytest.raises(UsageError, match="cannot learn in a run"):
         can_learn_online(tmp_path / "core.npz")

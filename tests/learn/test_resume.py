@@ -24,7 +24,14 @@ ENDLESS, FINITE = (build.generator(SCENARIO, SYSTEM, endless=endless) for endles
 
 def trainer(path, updates=2, algorithm="a3c", *, resume=False, **changes):
     config = TrainConfig(
-        system=SYSTEM, source=ENDLESS, double=True, algorithm=algorithm, worlds=2, slots=5, updates=40, **changes
+        system=SYSTEM,
+        source=ENDLESS,
+        double=True,
+        algorithm=algorithm,
+        num_envs=2,
+        rollout_length=5,
+        updates=40,
+        **changes,
     )
     budget = Budget(seconds=0, updates=updates, every_s=0, every_updates=1)
     return Trainer(config, budget, Evaluator(config, FINITE, [101]), path, {"algorithm": algorithm}, resume=resume)
@@ -58,15 +65,15 @@ DAMAGES = [
 ]
 
 
-@pytest.mark.parametrize(("algorithm", "name", "damage", "said"), DAMAGES)
-def test_a_damaged_checkpoint_is_refused_before_anything_is_done_with_it(tmp_path, algorithm, name, damage, said):
+@pytest.mark.parametrize(("algorithm", "name", "damage", "message"), DAMAGES)
+def test_a_damaged_checkpoint_is_refused_before_anything_is_done_with_it(tmp_path, algorithm, name, damage, message):
     path = tmp_path / "a.npz"
     trainer(path, algorithm=algorithm).run(lambda report: None)
     trainer(path, resume=True, algorithm=algorithm)
     arrays, about = checkpoint.read(path)
     whole = arrays.pop(name)
     checkpoint.save(path, arrays | ({name: damage(whole)} if damage else {}), about)
-    with pytest.raises(UsageError, match=said) as error:
+    with pytest.raises(UsageError, match=message) as error:
         trainer(path, resume=True, algorithm=algorithm)
     assert str(path) in error.value.message and "--resume" in error.value.remedy
 
@@ -89,7 +96,7 @@ def test_a_policy_whose_parameters_are_not_finite_is_refused_for_that(tmp_path):
 def test_a_training_that_diverges_ends_there_and_keeps_the_best_before(tmp_path, recwarn):
     path = tmp_path / "a.npz"
     reports: list[Report] = []
-    assert trainer(path, 50, rate=1e30).run(reports.append) == DIVERGED
+    assert trainer(path, 50, learning_rate=1e30).run(reports.append) == DIVERGED
     assert len(reports) < 5 and not [one for one in recwarn if issubclass(one.category, RuntimeWarning)]
     arrays, _ = checkpoint.read(path)
     assert all(np.isfinite(arrays[name]).all() for name in ("parameters", "current", "square"))
@@ -99,22 +106,22 @@ def test_a_training_that_diverges_at_once_writes_nothing(tmp_path):
     path = tmp_path / "a.npz"
     path.write_text("old")
     reports: list[Report] = []
-    wild = trainer(path, 50, algorithm="dqn", values=dqn.DqnSettings(rate=1e30))
+    wild = trainer(path, 50, algorithm="dqn", values=dqn.DqnConfig(learning_rate=1e30))
     assert wild.run(reports.append) == DIVERGED
     assert reports == [] and path.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_new_training_keeps_the_checkpoint_before_it_and_a_resumed_one_goes_on_in_it(tmp_path):
     path = tmp_path / "a.npz"
-    said: list[str] = []
-    trainer(path, 2).run(lambda report: None, said.append)
+    notes: list[str] = []
+    trainer(path, 2).run(lambda report: None, notes.append)
     first = path.read_bytes()
-    trainer(path, 4, resume=True).run(lambda report: None, said.append)
-    assert said == [] and path.read_bytes() != first and list(tmp_path.iterdir()) == [path]
+    trainer(path, 4, resume=True).run(lambda report: None, notes.append)
+    assert notes == [] and path.read_bytes() != first and list(tmp_path.iterdir()) == [path]
     second = path.read_bytes()
-    trainer(path, 2).run(lambda report: None, said.append)
+    trainer(path, 2).run(lambda report: None, notes.append)
     assert (tmp_path / "a.old.npz").read_bytes() == second
-    assert said == [f"{path} was there: kept as a.old.npz (--resume would have gone on)"]
+    assert notes == [f"{path} was there: kept as a.old.npz (--resume would have gone on)"]
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before_and_nothing_else(tmp_path):

@@ -45,17 +45,17 @@ PLACEMENTS = [
     Actor(algorithm="dqn"),
     Actor(algorithm="dqn", dueling=False),
     Actor(algorithm="dqn", head="factored"),
-    Actor(memory=8),
-    Actor(head="continuous", observation="paper", memory=5),
+    Actor(gru_units=8),
+    Actor(head="continuous", observation="paper", gru_units=5),
 ]
 
 
 def written(tmp_path, actor, params):
     """A checkpoint of ``params``, read as a policy."""
-    options = {name: getattr(actor, name) for name in ("algorithm", "head", "observation", "memory")}
+    options = {name: getattr(actor, name) for name in ("algorithm", "head", "observation", "gru_units")}
     config_of = config(**options)
-    settings = msgspec.structs.replace(config_of.values, dueling=actor.dueling)
-    about = msgspec.structs.replace(config_of, values=settings).about
+    values = msgspec.structs.replace(config_of.values, dueling=actor.dueling)
+    about = msgspec.structs.replace(config_of, values=values).about
     checkpoint.save(tmp_path / "policy.npz", {"parameters": params}, about)
     return checkpoint.load_policy(tmp_path / "policy.npz", actor.algorithm)
 
@@ -64,7 +64,9 @@ def written(tmp_path, actor, params):
 def test_the_twin_and_a_view_give_the_same_decisions(actor, tmp_path):
     first = network.initial(1, actor.layout(SYSTEM)) if actor.algorithm == "a3c" else q_network.initial(1)
     params = noisy(first, actor)
-    collector = Collector(SYSTEM, ENDLESS, Sampling(2, 1, 5, episode=2**40), double=True, actor=actor)
+    collector = Collector(
+        SYSTEM, ENDLESS, Sampling(num_envs=2, rollout_length=1, seed=5, episode=2**40), double=True, actor=actor
+    )
     policy = written(tmp_path, actor, params)
     offloaded = tasks = 0
     for _ in range(25):
@@ -77,14 +79,14 @@ def test_the_twin_and_a_view_give_the_same_decisions(actor, tmp_path):
         for world, ue in zip(rollout.slot, ues, strict=True):
             cell = SYSTEM.ues[ue].cell
             chosen = policy.decide(views[world][cell], Random(0))
-            mine = [each for each in SYSTEM.cell_ues(cell) if each.name in chosen]
-            assert [chosen[each.name] for each in mine] == [taken[world, each.index] for each in mine]
+            deciding = [each for each in SYSTEM.cell_ues(cell) if each.name in chosen]
+            assert [chosen[each.name] for each in deciding] == [taken[world, each.index] for each in deciding]
             offloaded, tasks = offloaded + sum(chosen.values()), tasks + len(chosen)
     assert 50 < offloaded < tasks - 50
 
 
 def config(**changes):
-    return TrainConfig(system=SYSTEM, source=ENDLESS, double=True, worlds=4, slots=10, updates=40, **changes)
+    return TrainConfig(system=SYSTEM, source=ENDLESS, double=True, num_envs=4, rollout_length=10, updates=40, **changes)
 
 
 def trained(tmp_path, name, updates, algorithm="a3c", *, resume=False, workers=1, **changes):
@@ -96,11 +98,11 @@ def trained(tmp_path, name, updates, algorithm="a3c", *, resume=False, workers=1
     return checkpoint.read(tmp_path / name)[0]
 
 
-@pytest.mark.parametrize(("algorithm", "memory"), [("a3c", 0), ("dqn", 0), ("a3c", 6)])
-def test_training_resumes_bit_for_bit(tmp_path, algorithm, memory):
-    whole = trained(tmp_path, "whole.npz", 20, algorithm, memory=memory)
-    trained(tmp_path, "halves.npz", 10, algorithm, memory=memory)
-    halves = trained(tmp_path, "halves.npz", 20, algorithm, resume=True, memory=memory)
+@pytest.mark.parametrize(("algorithm", "gru_units"), [("a3c", 0), ("dqn", 0), ("a3c", 6)])
+def test_training_resumes_bit_for_bit(tmp_path, algorithm, gru_units):
+    whole = trained(tmp_path, "whole.npz", 20, algorithm, gru_units=gru_units)
+    trained(tmp_path, "halves.npz", 10, algorithm, gru_units=gru_units)
+    halves = trained(tmp_path, "halves.npz", 20, algorithm, resume=True, gru_units=gru_units)
     assert whole["progress"].tolist() == halves["progress"].tolist() == [20, 20 * 40, 0]
     assert all(np.array_equal(whole[key], halves[key]) for key in ("current", "square", "parameters", "best"))
 
@@ -183,10 +185,10 @@ def test_evaluation_plays_every_workload_to_its_end_even_when_the_backlog_grows(
     params = np.zeros(network.SIZE, np.float32)
     params[network.ACTOR[-1].bias] = 1.0
     source = build.generator(load_scenario("region", ["density=1", "slots=200"]), crowded, endless=False)
-    found = evaluate(crowded, source, double=False, params=params, actor=Actor(), seeds=[1, 2])
+    score = evaluate(crowded, source, double=False, params=params, actor=Actor(), seeds=[1, 2])
     twin = Twin(crowded, source, 2, double=False, capacity=4000)
     twin.use(FixedChoice(1))
     twin.reset([1, 2])
     cells = twin.drain()
-    assert np.allclose(found.overhead, cells["overhead"].sum(axis=1) / cells["finished"].sum(axis=1))
-    assert not found.stable.any()
+    assert np.allclose(score.overhead, cells["overhead"].sum(axis=1) / cells["finished"].sum(axis=1))
+    assert not score.stable.any()

@@ -12,8 +12,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from controller.learn import a3c, synchronous, worker_pool
+from controller.learn import synchronous, worker_pool
 from controller.learn.learner import A3cLearner, TrainConfig
+from controller.learn.optimiser import rmsprop
 from controller.learn.shared import LAG, SLOTS, UPDATES, Shared
 from controller.learn.synchronous import SynchronousPool
 from controller.learn.worker_pool import DEATHS, WorkerPool, once
@@ -29,7 +30,7 @@ SYSTEM = inputs.resolve(SCENARIO).system
 TENTHS = 10 * PATIENCE_S  # of a second: a learner first imports torch, however busy the host is
 DIED = "learner N died with -9: a new one takes its place"
 CONFIG = TrainConfig(
-    system=SYSTEM, source=build.generator(SCENARIO, SYSTEM, endless=True), double=True, worlds=2, slots=5
+    system=SYSTEM, source=build.generator(SCENARIO, SYSTEM, endless=True), double=True, num_envs=2, rollout_length=5
 )
 
 
@@ -82,8 +83,8 @@ def test_updates_slots_and_lag_are_counted_by_worker(shared):
 
 @pytest.mark.live
 def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
-    said: list[str] = []
-    pool = WorkerPool(CONFIG, shared, 2, said.append)
+    notes: list[str] = []
+    pool = WorkerPool(CONFIG, shared, 2, notes.append)
     try:
         before = children()
         os.kill(min(before), signal.SIGKILL)
@@ -94,7 +95,7 @@ def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
         assert (shared.counts[:, UPDATES] > 0).all() and (shared.counts[:, SLOTS] > 0).all()
         assert (shared.counts[:, LAG] >= 0).all() and np.isfinite(shared.params).all()
         assert children() - before
-        assert [re.sub("learner .", "learner N", text) for text in said] == [DIED]
+        assert [re.sub("learner .", "learner N", text) for text in notes] == [DIED]
     finally:
         pool.stop()
     assert not children()
@@ -102,7 +103,7 @@ def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
 
 @pytest.mark.live
 def test_learners_that_cannot_live_end_the_training(shared):
-    bad = msgspec.structs.replace(CONFIG, worlds=0)
+    bad = msgspec.structs.replace(CONFIG, num_envs=0)
     pool = WorkerPool(bad, shared, 1)
     try:
         with pytest.raises(StartError, match=f"learners died {DEATHS + 1} times"):
@@ -117,12 +118,12 @@ def by_hand(updates, workers):
     params, square_avg = network.initial(1), np.full(network.SIZE, 1e-4, np.float32)
     for update in range(updates):
         grads = [learner.grad(params.copy())[0] for learner in learners]
-        a3c.rmsprop(params, square_avg, np.mean(grads, axis=0), CONFIG.rate_at(update))
+        rmsprop(params, square_avg, np.mean(grads, axis=0), CONFIG.learning_rate_at(update))
     return params
 
 
 @pytest.mark.live
-def test_workers_in_step_make_one_step_by_the_mean_of_their_gradients(shared):
+def test_synchronous_workers_make_one_step_by_the_mean_of_their_gradients(shared):
     shared.limit = 3
     pool = SynchronousPool(CONFIG, shared, 2)
     try:
@@ -138,7 +139,7 @@ def test_workers_in_step_make_one_step_by_the_mean_of_their_gradients(shared):
 
 
 @pytest.mark.live
-def test_a_worker_in_step_that_is_killed_is_replaced_and_asked_again(shared):
+def test_a_synchronous_worker_that_is_killed_is_replaced_and_asked_again(shared):
     pool = SynchronousPool(CONFIG, shared, 2)
     try:
         os.kill(min(children()), signal.SIGKILL)

@@ -65,8 +65,8 @@ def behaviour(version=lambda: 0):
 
 def listen(faults=(), policy=None):
     """What the learner hears of a run in which the fixed network decides, exploring."""
-    made = msgspec.structs.replace(plan(SYSTEM, TASKS, faults=faults), learn=True)
-    simulation = Listening(made, policy or behaviour())
+    learning_plan = msgspec.structs.replace(plan(SYSTEM, TASKS, faults=faults), learn=True)
+    simulation = Listening(learning_plan, policy or behaviour())
     return simulation.ear, simulation.run()
 
 
@@ -79,7 +79,11 @@ def assembled(heard, slots=LENGTH, **options):
 
 def twin_rollouts(count):
     collector = Collector(
-        SYSTEM, build.table(SYSTEM, TASKS), Sampling(1, LENGTH, episode=2**40), double=True, actor=Actor()
+        SYSTEM,
+        build.table(SYSTEM, TASKS),
+        Sampling(num_envs=1, rollout_length=LENGTH, episode=2**40),
+        double=True,
+        actor=Actor(),
     )
     collector.twin.reset(SYSTEM.seed)
     for _ in range(count):
@@ -89,20 +93,20 @@ def twin_rollouts(count):
 
 def test_measured_outcomes_give_what_the_twin_gives():
     ear, _ = listen()
-    found = assembled(ear.heard, patience=SLOTS)
-    assert len(found) >= 4
-    for mine, (theirs, _) in zip(found, twin_rollouts(len(found)), strict=True):
+    segments = assembled(ear.heard, patience=SLOTS)
+    assert len(segments) >= 4
+    for segment, (theirs, _) in zip(segments, twin_rollouts(len(segments)), strict=True):
         for name in ("features", "actions", "slot", "weight", "cells"):
-            assert np.array_equal(getattr(mine, name), getattr(theirs, name)), name
-        assert np.allclose(mine.log_probability, theirs.log_probability, atol=1e-5)
-        assert np.allclose(mine.rewards, theirs.rewards, rtol=1e-5)
+            assert np.array_equal(getattr(segment, name), getattr(theirs, name)), name
+        assert np.allclose(segment.log_probability, theirs.log_probability, atol=1e-5)
+        assert np.allclose(segment.rewards, theirs.rewards, rtol=1e-5)
 
 
 def test_measured_outcomes_sum_to_the_overhead_however_early_slots_are_settled():
-    ear, made = listen()
+    ear, ran = listen()
     ended = {(message.task.ue, message.task.number) for message in ear.heard if isinstance(message, Outcome)}
     index = {ue.name: ue.index for ue in SYSTEM.ues}
-    total = sum(row.overhead for row in made.tasks if (index[row.ue], row.number) in ended)
+    total = sum(row.overhead for row in ran.tasks if (index[row.ue], row.number) in ended)
     for patience in (1, 4, SLOTS):
         costs = SlotCosts(SYSTEM, 0)
         settled = 0.0
@@ -127,11 +131,11 @@ def test_the_order_in_which_outcomes_come_does_not_matter():
     late = [message for message in shuffled if isinstance(message, Outcome)]
     random.Random(seed).shuffle(late)
     seen = [message for message in shuffled if isinstance(message, Seen)]
-    found = assembled([*seen, *late], patience=2 * SLOTS)
-    assert len(found) >= len(usual) > 0
-    for mine, theirs in zip(usual, found, strict=False):
-        assert np.allclose(mine.rewards, theirs.rewards, rtol=1e-5)
-        assert np.array_equal(mine.features, theirs.features) and np.array_equal(mine.weight, theirs.weight)
+    late_segments = assembled([*seen, *late], patience=2 * SLOTS)
+    assert len(late_segments) >= len(usual) > 0
+    for segment, theirs in zip(usual, late_segments, strict=False):
+        assert np.allclose(segment.rewards, theirs.rewards, rtol=1e-5)
+        assert np.array_equal(segment.features, theirs.features) and np.array_equal(segment.weight, theirs.weight)
 
 
 @pytest.mark.parametrize("ahead", [1, 3])
@@ -139,11 +143,11 @@ def test_an_outcome_may_be_read_before_the_observation_of_its_task(ahead):
     """They come from different processes, whose inboxes are read in turn."""
     ear, _ = listen()
     early = sorted(ear.heard, key=lambda message: (message.slot - ahead * isinstance(message, Outcome), message.slot))
-    usual, found = (assembled(heard, patience=2 * SLOTS) for heard in (ear.heard, early))
-    assert len(found) >= len(usual) > 0
-    for mine, theirs in zip(usual, found, strict=False):
-        assert np.allclose(mine.rewards, theirs.rewards, rtol=1e-5)
-        assert np.array_equal(mine.features, theirs.features) and np.array_equal(mine.weight, theirs.weight)
+    usual, early_segments = (assembled(heard, patience=2 * SLOTS) for heard in (ear.heard, early))
+    assert len(early_segments) >= len(usual) > 0
+    for segment, theirs in zip(usual, early_segments, strict=False):
+        assert np.allclose(segment.rewards, theirs.rewards, rtol=1e-5)
+        assert np.array_equal(segment.features, theirs.features) and np.array_equal(segment.weight, theirs.weight)
 
 
 def test_decisions_that_were_not_the_policys_own_get_no_weight():
@@ -152,35 +156,35 @@ def test_decisions_that_were_not_the_policys_own_get_no_weight():
     heard = [
         msgspec.structs.replace(message, fallback="timeout") if message is chosen else message for message in ear.heard
     ]
-    usual, found = assembled(ear.heard)[1], assembled(heard)[1]
+    usual, segment = assembled(ear.heard)[1], assembled(heard)[1]
     assert usual.weight.all()
-    (masked,) = np.flatnonzero(found.weight == 0)
+    (masked,) = np.flatnonzero(segment.weight == 0)
     decisions = [m for m in ear.heard if isinstance(m, Seen) and m.slot == 12]
     inputs = next(c.inputs for m in decisions for c in m.chose if c.ue == chosen.task.ue)
-    assert found.slot[masked] == 2 and np.array_equal(found.features[masked], np.array(inputs, np.float32))
+    assert segment.slot[masked] == 2 and np.array_equal(segment.features[masked], np.array(inputs, np.float32))
 
 
 def test_a_lost_ue_costs_nothing_more_and_its_last_decisions_get_no_weight():
     fault = Fault("ue-3-2", 15_300_000_000, 25_000_000_000)
-    ear, made = listen([fault])
-    lost = [row for row in made.tasks if row.reason == UE_DIED and row.asked_ns >= 0]
+    ear, ran = listen([fault])
+    lost = [row for row in ran.tasks if row.reason == UE_DIED and row.asked_ns >= 0]
     assert lost
-    found = assembled(ear.heard)
+    segments = assembled(ear.heard)
     masked = [
-        (first, segment.slot[n]) for first, segment in enumerate(found) for n in np.flatnonzero(segment.weight == 0)
+        (first, segment.slot[n]) for first, segment in enumerate(segments) for n in np.flatnonzero(segment.weight == 0)
     ]
     assert {LENGTH * first + at for first, at in masked} == {row.slot for row in lost}
-    assert len(found) >= 4 and all(np.isfinite(segment.rewards).all() for segment in found)
+    assert len(segments) >= 4 and all(np.isfinite(segment.rewards).all() for segment in segments)
 
 
 def test_a_gap_ends_a_segment_and_what_unknown_tasks_reach_into_is_left_out():
     ear, _ = listen()
     whole = assembled(ear.heard)
     gone = [m for m in ear.heard if not (isinstance(m, Seen | Outcome) and 22 <= getattr(m, "slot", 0) < 27)]
-    found = assembled(gone)
-    assert np.array_equal(found[1].cells, whole[1].cells)
+    segments = assembled(gone)
+    assert np.array_equal(segments[1].cells, whole[1].cells)
     first = 27 + 12
-    late = found[2]
+    late = segments[2]
     assert np.array_equal(late.cells[0], whole[first // LENGTH].cells[first % LENGTH])
     assert np.allclose(late.rewards[:1], whole[first // LENGTH].rewards[first % LENGTH], rtol=1e-5)
 
@@ -188,17 +192,17 @@ def test_a_gap_ends_a_segment_and_what_unknown_tasks_reach_into_is_left_out():
 def test_a_learner_that_starts_late_learns_from_what_it_knows():
     ear, _ = listen()
     late = [m for m in ear.heard if not (isinstance(m, Seen) and m.slot < 15)]
-    whole, found = assembled(ear.heard), assembled(late)
+    whole, segments = assembled(ear.heard), assembled(late)
     first = 15 + 12
-    assert np.array_equal(found[0].cells[0], whole[first // LENGTH].cells[first % LENGTH])
-    assert np.allclose(found[0].rewards[0], whole[first // LENGTH].rewards[first % LENGTH], rtol=1e-5)
+    assert np.array_equal(segments[0].cells[0], whole[first // LENGTH].cells[first % LENGTH])
+    assert np.allclose(segments[0].rewards[0], whole[first // LENGTH].rewards[first % LENGTH], rtol=1e-5)
 
 
 def test_a_cell_that_is_never_seen_does_not_stop_learning():
     ear, _ = listen()
-    found = assembled([m for m in ear.heard if not (isinstance(m, Seen) and m.cell == 1)])
-    assert len(found) >= 3
-    assert not found[0].cells[:, 0, 1].any() and found[0].cells[:, 0, 0].any()
+    segments = assembled([m for m in ear.heard if not (isinstance(m, Seen) and m.cell == 1)])
+    assert len(segments) >= 3
+    assert not segments[0].cells[:, 0, 1].any() and segments[0].cells[:, 0, 0].any()
 
 
 def test_the_least_slots_give_a_segment_even_if_no_task_ends():

@@ -46,16 +46,21 @@ def recorded(tmp_path, **meta):
 
 def test_the_verb_pauses_and_resumes_a_run_that_goes_on(tmp_path, capsys):
     run, recorder = recorded(tmp_path)
-    for do, said in (("pause", "is paused"), ("pause", "paused already"), ("resume", "goes on"), ("resume", "already")):
+    for do, answer in (
+        ("pause", "is paused"),
+        ("pause", "paused already"),
+        ("resume", "goes on"),
+        ("resume", "already"),
+    ):
         assert main(["learn", "r", do]) == 0
-        assert said in capsys.readouterr().out
+        assert answer in capsys.readouterr().out
         assert learning_requests.is_paused(run) == (do == "pause")
     recorder.close()
 
 
-@pytest.mark.parametrize(("meta", "said"), [({"learn": False}, "--learn"), ({"reason": ""}, "has ended")])
-def test_what_does_not_learn_cannot_pause(tmp_path, capsys, meta, said):
+@pytest.mark.parametrize(("meta", "message"), [({"learn": False}, "--learn"), ({"reason": ""}, "has ended")])
+def test_what_does_not_learn_cannot_pause(tmp_path, capsys, meta, message):
     run, recorder = recorded(tmp_path, **meta)
     assert main(["learn", "r", "pause"]) == 2
-    assert said in capsys.readouterr().err and not learning_requests.is_paused(run)
+    assert message in capsys.readouterr().err and not learning_requests.is_paused(run)
     recorder.close()

@@ -40,7 +40,7 @@ def slots(first, last, level, rng):
 
 def played(*levels, first=0, seed=1):
     """Windows of these mean overheads under parameters that count the slots: what was restored, at which slot."""
-    stop, rng, found = SafetyStop(SYSTEM), random.Random(seed), []
+    stop, rng, restored = SafetyStop(SYSTEM), random.Random(seed), []
     params, square_avg = np.zeros(3, np.float32), np.zeros(3, np.float32)
     ends = len(levels) * WINDOW_SLOTS
     for slot in range(first, ends + PATIENCE + 1):
@@ -51,8 +51,8 @@ def played(*levels, first=0, seed=1):
             stop.take(message)
             worse = stop.watch(params, square_avg)
             if worse:
-                found.append((slot, round(worse, 1), float(params[0]), float(square_avg[0])))
-    return found
+                restored.append((slot, round(worse, 1), float(params[0]), float(square_avg[0])))
+    return restored
 
 
 def test_the_parameters_from_the_end_of_the_last_good_window_come_back():

@@ -6,6 +6,7 @@ import pytest
 
 from controller.learn import a3c
 from controller.learn.collect import Actor, Collector, Sampling
+from controller.learn.optimiser import rmsprop
 from controller.online.on_policy import KEPT_COPIES, OnPolicyConfig, OnPolicyLearner
 from controller.online.online_learner import together
 from controller.online.trajectory import SEGMENT_SLOTS, Assembler
@@ -13,17 +14,17 @@ from testbed.model.learning import ON_POLICY, REPLAY, LearningPlan, is_learner
 from testbed.protocol.messages import Seen
 from testbed.twin import build
 from tests.online.test_online_learner import FLAT, LENGTH, SLOTS, SYSTEM, TASKS, assembled, listen
-from tests.online.workers import Taught, learning
+from tests.online.workers import LearningRun, learning
 from tests.support import plan
 
 CELLS = len(SYSTEM.edge_servers)
 
 
-def taught(**how):
+def learned_run(**how):
     """The workers of a run that has ended, and what it played."""
-    simulation = Taught(learning(plan(SYSTEM, TASKS), **how), FLAT)
-    made = simulation.run()
-    return simulation.workers, made
+    simulation = LearningRun(learning(plan(SYSTEM, TASKS), **how), FLAT)
+    ran = simulation.run()
+    return simulation.workers, ran
 
 
 def cell_of(heard):
@@ -47,26 +48,31 @@ def test_a_worker_takes_its_own_cells_decisions_and_sees_what_all_cells_were_lik
     cell = cell_of(ear.heard)
     for worker in range(2):
         own = LearningPlan(workers=2).cells_of(worker, CELLS)
-        mine = assembled(ear.heard, patience=SLOTS, cells=own)
-        assert len(mine) == len(whole) > 0
-        for one, every in zip(mine, whole, strict=True):
+        own_segments = assembled(ear.heard, patience=SLOTS, cells=own)
+        assert len(own_segments) == len(whole) > 0
+        for one, every in zip(own_segments, whole, strict=True):
             assert np.array_equal(one.cells, every.cells) and np.array_equal(one.rewards, every.rewards)
-            kept = [cell[tuple(inputs)] in own for inputs in every.features.astype(float).tolist()]
-            assert 0 < sum(kept) < len(kept)
-            assert np.array_equal(one.features, every.features[kept])
-            assert np.array_equal(one.slot, every.slot[kept])
+            is_own = [cell[tuple(inputs)] in own for inputs in every.features.astype(float).tolist()]
+            assert 0 < sum(is_own) < len(is_own)
+            assert np.array_equal(one.features, every.features[is_own])
+            assert np.array_equal(one.slot, every.slot[is_own])
 
 
 @pytest.mark.parametrize("team", [0.0, 0.3])
 def test_a_cells_own_reward_is_what_the_twin_gives_it(team):
     ear, _ = listen()
-    mine = assembled(ear.heard, patience=SLOTS, team=team)
+    segments = assembled(ear.heard, patience=SLOTS, team=team)
     twin = Collector(
-        SYSTEM, build.table(SYSTEM, TASKS), Sampling(1, LENGTH, episode=2**40), double=True, actor=Actor(), team=team
+        SYSTEM,
+        build.table(SYSTEM, TASKS),
+        Sampling(num_envs=1, rollout_length=LENGTH, episode=2**40),
+        double=True,
+        actor=Actor(),
+        team=team,
     )
     twin.twin.reset(SYSTEM.seed)
-    assert len(mine) >= 4
-    for segment in mine:
+    assert len(segments) >= 4
+    for segment in segments:
         rollout, _ = twin.rollout(FLAT)
         assert segment.rewards.shape == (LENGTH, CELLS) == rollout.rewards.shape
         assert np.allclose(segment.rewards, rollout.rewards, rtol=1e-5, atol=1e-6)
@@ -84,35 +90,35 @@ def test_a_worker_that_is_paid_for_its_own_cells_has_a_world_for_each_of_them():
     for n, (one, all_cells) in enumerate(zip(own[:2], every, strict=False)):
         assert np.array_equal(one.rewards, all_cells.rewards[:, [0, 2]])
         assert np.array_equal(both.rewards[:, 2 * n : 2 * n + 2], one.rewards)
-        mine = both.slot % 4 // 2 == n
-        assert np.array_equal(both.features[mine], one.features)
-        assert np.array_equal(both.slot[mine] // 4, one.slot // 2)
-        assert np.array_equal(both.slot[mine] % 2, one.slot % 2)
+        of_segment = both.slot % 4 // 2 == n
+        assert np.array_equal(both.features[of_segment], one.features)
+        assert np.array_equal(both.slot[of_segment] // 4, one.slot // 2)
+        assert np.array_equal(both.slot[of_segment] % 2, one.slot % 2)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_on_policy_each_segment_is_decided_by_one_copy_and_learned_from_once(workers):
-    found, made = taught(mode=ON_POLICY, workers=workers)
+    learners, ran = learned_run(mode=ON_POLICY, workers=workers)
     segments = SLOTS // SEGMENT_SLOTS
-    assert all(1 <= len(worker.done) <= segments + 1 for worker in found.workers)
-    assert found.shared.updates == sum(len(worker.done) for worker in found.workers)
-    for worker in found.workers:
+    assert all(1 <= len(worker.done) <= segments + 1 for worker in learners.workers)
+    assert learners.shared.updates == sum(len(worker.done) for worker in learners.workers)
+    for worker in learners.workers:
         own = LearningPlan(workers=workers).cells_of(worker.number, CELLS)
         published = {version for version, _ in worker.copies}
         for first in range(0, SLOTS, SEGMENT_SLOTS):
             versions = {
                 message.version
-                for message in found.heard
+                for message in learners.heard
                 if isinstance(message, Seen) and message.cell in own and first <= message.slot < first + SEGMENT_SLOTS
             }
             assert len(versions) == 1 and versions <= published
-    assert not np.array_equal(found.shared.params, FLAT) and made.reason == ""
+    assert not np.array_equal(learners.shared.params, FLAT) and ran.reason == ""
 
 
 def test_the_next_segment_does_not_wait_for_the_gradient_of_the_one_before():
     """Tasks of a segment's last slots end in the next one: by then its decisions are being made."""
-    found, _ = taught(mode=ON_POLICY, workers=1)
-    (worker,) = found.workers
+    learners, _ = learned_run(mode=ON_POLICY, workers=1)
+    (worker,) = learners.workers
     assert [version for version, _ in worker.copies[:3]] == [0, 0, 1]
     assert [one.lag for one in worker.done[:2]] == [0.0, 1.0]
 
@@ -128,8 +134,8 @@ class Recorder(Assembler):
         pass
 
     def ready(self):
-        found, self.segments = self.segments, []
-        return found
+        segments, self.segments = self.segments, []
+        return segments
 
     def segment_start(self, slot):
         return slot // LENGTH * LENGTH
@@ -146,8 +152,8 @@ def test_an_on_policy_gradient_is_that_of_the_copy_that_decided_applied_to_what_
     learner.take(None)
     params, square_avg = FLAT.copy() + np.float32(0.5), np.full(len(FLAT), 1e-4, np.float32)
     expected, squares = params.copy(), square_avg.copy()
-    grad, losses = a3c.gradient(decided, together([segment]), OnPolicyConfig().settings)
-    a3c.rmsprop(expected, squares, grad, OnPolicyConfig().rate)
+    grad, losses = a3c.gradient(decided, together([segment]), OnPolicyConfig().actor_critic)
+    rmsprop(expected, squares, grad, OnPolicyConfig().learning_rate)
     done = learner.update(params, square_avg, 9)
     assert np.array_equal(params, expected) and np.array_equal(square_avg, squares)
     assert (done.lag, done.entropy) == (6.0, losses.entropy) and not learner.busy
@@ -199,7 +205,7 @@ def test_copies_are_renewed_when_all_own_cells_have_been_seen_and_few_are_kept()
 
 
 def test_workers_that_replay_share_what_they_learn_and_repeat_themselves_on_this_clock():
-    (first, _), (second, _) = (taught(mode=REPLAY, workers=2) for _ in range(2))
+    (first, _), (second, _) = (learned_run(mode=REPLAY, workers=2) for _ in range(2))
     assert np.array_equal(first.shared.params, second.shared.params)
     assert all(worker.done for worker in first.workers)
     versions = [version for worker in first.workers for version, _ in worker.copies]

@@ -70,7 +70,7 @@ class Workers:
         return lambda: (self._of[cell].copy, self._of[cell].version)
 
 
-class Taught(Simulation):
+class LearningRun(Simulation):
     """A simulation in which workers learn while it goes on."""
 
     def __init__(self, plan: Plan, params, *, double: bool = True) -> None:

@@ -131,4 +131,4 @@ def test_segments_become_the_worlds_of_one_rollout():
 
 
 def test_live_learning_corrects_for_older_policies():
-    assert OnlineConfig().settings.vtrace
+    assert OnlineConfig().actor_critic.vtrace

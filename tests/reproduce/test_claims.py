@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from testbed.analysis.intervals import Estimate
-from testbed.reproduce.claims import judge
+from testbed.reproduce.claims import evaluate
 from testbed.reproduce.judgement import (
     DEPENDS,
     FAILS,
@@ -27,7 +27,9 @@ from tests.reproduce.made import results
 
 
 def test_what_the_paper_says_is_judged_to_hold():
-    assert {claim.number: claim.verdict for claim in judge(range(1, 8), results())} == dict.fromkeys(range(1, 8), HOLDS)
+    assert {claim.number: claim.verdict for claim in evaluate(range(1, 8), results())} == dict.fromkeys(
+        range(1, 8), HOLDS
+    )
 
 
 def measured(name, strategy, change):
@@ -76,7 +78,7 @@ FAILING = {
 
 @pytest.mark.parametrize("number", FAILING)
 def test_a_claim_that_results_speak_against_fails(number):
-    [claim] = judge([number], results(FAILING[number]))
+    [claim] = evaluate([number], results(FAILING[number]))
     assert claim.verdict == FAILS
 
 
@@ -87,14 +89,14 @@ def test_a_claim_that_one_study_speaks_against_depends_and_says_on_what():
     def changed(unit, found):
         return worse(unit, found) if unit.study == study.name else found
 
-    [claim] = judge([3], results(changed))
+    [claim] = evaluate([3], results(changed))
     assert claim.verdict == DEPENDS
     assert any(f"Not for {study.name}" in line for line in claim.depends_on)
     assert any("not better at the highest density in 2" in note for note in claim.notes)
 
 
 def test_the_crossover_is_told_with_its_interval():
-    [claim] = judge([3], results())
+    [claim] = evaluate([3], results())
     crossings = [part for case in claim.cases for part in case.parts if "crossover of delay" in part.what]
     assert len(crossings) == len(claim.cases)
     for one in crossings:
@@ -102,15 +104,15 @@ def test_the_crossover_is_told_with_its_interval():
 
 
 def test_unstable_strategies_are_named():
-    [claim] = judge([3], results(measured("stable", LC, lambda stable: False)))
+    [claim] = evaluate([3], results(measured("stable", LC, lambda stable: False)))
     assert any("unstable" in note and "lc at 0.9" in note for note in claim.notes)
 
 
 def test_claim_5_is_of_agents_that_explore():
-    [claim] = judge([5], results())
+    [claim] = evaluate([5], results())
     assert len(claim.cases) == 2 * len(EXPLORING)
     assert all(STUDIES[study.name].exploring for study in EXPLORING)
-    assert {study.setting for study in EXPLORING} > {FAITHFUL}
+    assert {study.config for study in EXPLORING} > {FAITHFUL}
 
 
 def test_a_part_is_shown_refuted_or_open_by_its_interval():

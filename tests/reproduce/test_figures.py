@@ -9,7 +9,7 @@ import pytest
 
 from controller.learn.learner import TrainConfig
 from testbed.reproduce import drawing
-from testbed.reproduce.claims import judge
+from testbed.reproduce.claims import evaluate
 from testbed.reproduce.document import USUAL_UPDATES, USUAL_WORLDS, ReproductionDocument, how, live_points
 from testbed.reproduce.figures import figures
 from testbed.reproduce.page import page
@@ -83,7 +83,7 @@ def test_the_page_says_each_verdict_and_escapes_what_it_shows():
         form="tiny <b>",
         command="testbed reproduce",
         how=how(MADE),
-        claims=judge(range(1, 9), found),
+        claims=evaluate(range(1, 9), found),
         live=live_points(found),
     )
     drawn = figures(range(1, 9), found)

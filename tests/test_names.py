@@ -1,0 +1,92 @@
+"""Names that say what they hold: nouns, and the field's own words, in the code of the learner and around it."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PRONOUNS = {"found", "made", "mine", "given", "told", "said", "kept"}
+NAMED = (
+    "controller",
+    "benchmarks",
+    "testbed/gym",
+    "testbed/reproduce",
+    "testbed/policy/network.py",
+    "testbed/policy/q_network.py",
+    "testbed/policy/recurrent_memory.py",
+    "tests/controller",
+    "tests/learn",
+    "tests/online",
+)
+COMPILED = ("acting.py", "compiled_network.py", "heads.py")
+FIELDS = 6
+
+
+def files(*names):
+    for name in names:
+        path = ROOT / name
+        yield from [path] if path.suffix else sorted(path.rglob("*.py"))
+
+
+def trees(*names):
+    for path in files(*names):
+        yield path.relative_to(ROOT), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def fields_of(tree):
+    """The fields of structs: their names are those of documents, which stay."""
+    classes = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    return {id(one.target) for node in classes for one in node.body if isinstance(one, ast.AnnAssign)}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_variables_and_parameters_are_nouns(name):
+    names = [
+        (str(path), node.lineno, node.id if isinstance(node, ast.Name) else node.arg)
+        for path, tree in trees(name)
+        for fields in (fields_of(tree),)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name | ast.arg) and id(node) not in fields
+    ]
+    assert names and [place for place in names if place[2] in PRONOUNS] == []
+
+
+def test_the_learners_types_are_named_outside_of_compiled_code():
+    counts = {
+        path.name: len(re.findall(r"(?:: |-> |, )Any\b", path.read_text(encoding="utf-8")))
+        for path in files("controller")
+        if path.name not in COMPILED
+    }
+    assert {name: count for name, count in counts.items() if count} == {}
+
+
+def test_what_benchmarks_keep_in_structs_of_six_fields_is_built_by_name():
+    positional = [
+        f"{path}:{node.lineno}"
+        for path, tree in trees("benchmarks")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and sum(isinstance(one, ast.AnnAssign) for one in node.body) >= FIELDS
+        and not any(word.arg == "kw_only" for word in node.keywords)
+    ]
+    assert positional == []
+
+
+def test_tuples_of_six_fields_are_built_by_name():
+    classes = {
+        node.name
+        for _, tree in trees("controller")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and any(ast.unparse(base) == "NamedTuple" for base in node.bases)
+        and sum(isinstance(one, ast.AnnAssign) for one in node.body) >= FIELDS
+    }
+    calls = [
+        (f"{path}:{node.lineno}", bool(node.args))
+        for path, tree in trees("controller")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in classes
+    ]
+    assert classes and calls and [place for place, positional in calls if positional] == []
