@@ -8,7 +8,6 @@ import msgspec
 from testbed.model.delay import FOREVER_NS
 from testbed.model.ledger import Absence
 from testbed.model.system import Plan
-from testbed.model.task import Task
 
 
 class Expected(msgspec.Struct):
@@ -24,8 +23,8 @@ class ClosedLoops:
 
     def __init__(self, plan: Plan) -> None:
         self._end_ns = plan.system.end_ns
-        self._tasks = {ue.name: tasks for ue, tasks in zip(plan.system.ues, plan.tasks_by_ue(), strict=True)}
-        self._tasks = {name: sorted(tasks, key=lambda task: task.number) for name, tasks in self._tasks.items()}
+        by_ue = zip(plan.system.ues, plan.tasks_by_ue(), strict=True)
+        self._tasks = {ue.name: sorted(tasks, key=lambda task: task.number) for ue, tasks in by_ue}
         self._expected = {name: Expected(0, tasks[0].generated_ns) for name, tasks in self._tasks.items() if tasks}
 
     def ended(self, ue: str, number: int, finished_ns: int) -> None:
@@ -52,7 +51,7 @@ class ClosedLoops:
             return expected.number if expected.due_ns < self._end_ns else -1
         if lost[-1] < 0:
             return -1
-        later: list[Task] = [task for task in self._tasks[ue] if task.generated_ns >= lost[-1]]
+        later = [task for task in self._tasks[ue] if task.generated_ns >= lost[-1]]
         return later[0].number if later and later[0].generated_ns < self._end_ns else -1
 
     def came(self, until_ns: int) -> dict[tuple[str, int], int]:
