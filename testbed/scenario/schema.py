@@ -157,7 +157,7 @@ class Topology(msgspec.Struct, frozen=True):
     ues_per_cell: Annotated[int, Number(Range(0, 1e6), whole=True, words={"all": 0})] = 0
 
 
-class Cell(msgspec.Struct, frozen=True):
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """One edge server with the UEs around it.
 
     ``task`` and ``trace`` are those of its UEs, ``ue_tasks`` and ``ue_traces`` those of each of them.

@@ -8,7 +8,11 @@ from testbed.scenario.schema import Cell, Scenario, Topology
 from testbed.trace import eua
 from testbed.trace.notes import Say, count
 
-KEYS = {"--radius": "topology.radius", "--cells": "topology.most_cells", "--ues-per-cell": "topology.ues_per_cell"}
+KEY_OF_OPTION = {
+    "--radius": "topology.radius",
+    "--cells": "topology.most_cells",
+    "--ues-per-cell": "topology.ues_per_cell",
+}
 
 
 def placed(scenario: Scenario, given: Topology, say: Say) -> Scenario:
@@ -18,7 +22,7 @@ def placed(scenario: Scenario, given: Topology, say: Say) -> Scenario:
     """
 
     def told(text: str) -> None:
-        for option, key in KEYS.items():
+        for option, key in KEY_OF_OPTION.items():
             text = text.replace(f"({option})", f"({key})")
         say(text)
 
