@@ -7,6 +7,8 @@ from edge_server.events import Arrived, Dispatch, Ended, LastBit
 from edge_server.peers import NEVER, Peers
 from edge_server.queue import Job, Queue, Running
 from edge_server.radio import DedicatedRadio, Sent, SharedRadio
+from edge_server.varying_radio import VaryingRadio
+from testbed.model import transmission
 from testbed.model.delay import transfer_ns
 from testbed.model.queue import FCFS, NO_LIMIT, second_offload
 from testbed.model.system import SHARED, System, Ue
@@ -30,7 +32,9 @@ class Server:
         self.incarnation, self._from_ns = incarnation, from_ns
         self._second_offload = second_offload
         self._shared = system.radio.access == SHARED
-        self._dedicated_radio, self._shared_radio = DedicatedRadio(system), SharedRadio(system)
+        self._dedicated_radio = DedicatedRadio(system)
+        varies = transmission.varies(system, index)
+        self._shared_radio = VaryingRadio(system) if varies else SharedRadio(system)
         self._radio_version = 0
         self._queue = Queue(self.es)
         self._air_cycles = 0

@@ -56,19 +56,31 @@ def jitter_ns(system: System, ue: int, number: int) -> int:
     return math.floor(drawn + 0.5)
 
 
-def last_bit_ns(system: System, start: int, bits: int, rate: float | None) -> int:
-    """End of a transmission begun at ``start``, at ``rate`` or along the rate trace."""
-    edges, rates, period = (system["radio"]["trace_" + key] for key in ("edges_ns", "bps", "period_ns"))
-    if not period:
-        return start + time_ns(bits, rate)
+def faded_bps(system: System, ue: System, block: int) -> float:
+    """Rate in a coherence block, whose power is exponential of unit mean."""
+    radio, cap = system["radio"], system["radio"]["max_spectral_efficiency"]
+    power = -math.log(1 - uniform(system["seed"], 4, ue["index"], block, 2))
+    efficiency = math.log2(1 + ue["snr"] * power)
+    return float(radio["bandwidth_hz"] * (efficiency if cap is None else min(cap, efficiency)))
+
+
+def last_bit_ns(system: System, start: int, bits: int, ue: System) -> int:
+    """End of a transmission begun at ``start``: along a rate trace, through block fading, or at the UE's rate."""
+    radio = system["radio"]
+    own = radio["traces"][ue["trace"]] if ue.get("trace", -1) >= 0 else {}
+    names = ("edges_ns", "bps", "period_ns")
+    edges, rates, period = (own[name] if own else radio["trace_" + name] for name in names)
+    if not period and not radio.get("coherence_ns"):
+        return start + time_ns(bits, ue["rate_bps"])
     left, at = bits * Fraction(10**9), start
     while True:
-        lap, offset = divmod(at, period)
-        i = max(i for i, edge in enumerate(edges) if edge <= offset)
-        stop = lap * period + (*edges, period)[i + 1]
-        moved = Fraction(rates[i]) * (stop - at)
+        lap, offset = divmod(at, period or radio["coherence_ns"])
+        i = max(i for i, edge in enumerate(edges or (0,)) if edge <= offset)
+        stop = lap * period + (*edges, period)[i + 1] if period else (lap + 1) * radio["coherence_ns"]
+        rate = Fraction(rates[i] if period else faded_bps(system, ue, lap))
+        moved = rate * (stop - at)
         if moved >= left > 0:
-            return at + half_up(left / Fraction(rates[i]))
+            return at + half_up(left / rate)
         left, at = left - moved, stop
 
 
@@ -141,7 +153,7 @@ class Region:
         start = max(task["ready"], self.radio_free[ue])
         lost = (uniform(self.system["seed"], 4, ue, number, 16 + n) < self.radio["loss"] for n in range(1, 1000))
         tries = 1 + sum(1 for _ in itertools.takewhile(bool, lost))
-        self.radio_free[ue] = last_bit_ns(self.system, start, task["bits"] * tries, self.ues[ue]["rate_bps"])
+        self.radio_free[ue] = last_bit_ns(self.system, start, task["bits"] * tries, self.ues[ue])
         arrival = self.radio_free[ue] + self.radio["latency_ns"] + jitter_ns(self.system, ue, number)
         self.at(arrival, ARRIVAL, ue, number, self.arrive, task)
 

@@ -58,7 +58,8 @@ def region(density=0.7, seed=7, slots=50, **radio) -> tuple[System, tuple[Task, 
         hz = int(0.8e9 + random.uniform(1, random.HARDWARE, ue.index, 0, 0) * 0.4e9 + 0.5)
         distance = 100 + random.uniform(1, random.HARDWARE, ue.index, 0, 1) * 400
         rate = uplink_rate(2e6, 0.2, distance**-4.0, 1e-13, 7.4)
-        users.append(msgspec.structs.replace(ue, cpu_hz=hz, rate_bps=rate, distance_m=distance))
+        snr = 0.2 * distance**-4.0 / 1e-13
+        users.append(msgspec.structs.replace(ue, cpu_hz=hz, rate_bps=rate, distance_m=distance, snr=snr))
     made = msgspec.structs.replace(made, ues=tuple(users))
     factors = (0.6, 1.0, 1.4)
     return made, workload(made, [density * factors[ue.cell] for ue in made.ues])

@@ -12,7 +12,7 @@ import pytest
 from examples import oracle
 from testbed.model.delay import NS_PER_S
 from testbed.model.queue import FCFS
-from testbed.model.system import Backhaul, Fault, Plan, Radio
+from testbed.model.system import Backhaul, Fault, Plan, Radio, RateTrace
 from testbed.policy import loading
 from testbed.record.writer import Recorder
 from testbed.scenario.load import load_scenario
@@ -52,6 +52,10 @@ def test_the_oracle_agrees_on_every_shipped_scenario_with_a_dedicated_radio(name
 
 
 TRACE = {"trace_edges_ns": (0, 700_000_000), "trace_bps": (3e6, 11e6), "trace_period_ns": 1_100_000_000}
+OWN = tuple(
+    RateTrace(edges_ns=(0, 400_000_000), bps=(2e6 + ue * 1e6, 9e6), period_ns=1_000_000_000 + ue * 100_000_000)
+    for ue in range(15)
+)
 NORMAL = {"jitter_kind": 3, "jitter_low_ns": 5_000_000, "jitter_high_ns": 9_000_000, "latency_ns": 4_000_000}
 CORNERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "normal jitter, loss and results": (
@@ -60,6 +64,9 @@ CORNERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "exponential jitter": ({"jitter_kind": 2, "jitter_high_ns": 30_000_000}, {}),
     "a rate trace": (TRACE, {}),
+    "a trace of each UE": ({"traces": OWN, "loss": 0.1}, {}),
+    "block fading": ({"coherence_ns": 40_000_000, "bandwidth_hz": 2e6, "max_spectral_efficiency": 7.4}, {}),
+    "fading without a cap": ({"coherence_ns": 3_000_000, "bandwidth_hz": 2e6, "loss": 0.1}, {}),
     "short queues": ({"return_latency_ns": 1_000_000}, {"queue_limit": 1}),
     "cores": ({}, {"cores": 3}),
     "first come first served": ({}, {"discipline": FCFS}),
@@ -71,6 +78,9 @@ CORNERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def test_the_oracle_agrees_in_the_corners(corner, strategy, tmp_path):
     radio, es = CORNERS[corner]
     system, workload = support.region(slots=60, **radio)
+    if radio.get("traces"):
+        ues = tuple(msgspec.structs.replace(ue, trace=ue.index) for ue in system.ues)
+        system = msgspec.structs.replace(system, ues=ues)
     edge_servers = tuple(msgspec.structs.replace(server, **es) for server in system.edge_servers)
     system = msgspec.structs.replace(system, edge_servers=edge_servers, backhaul=Backhaul(float("inf"), 1_000_000))
     plan = support.plan(system, workload, strategy, double=strategy.endswith("-do"))

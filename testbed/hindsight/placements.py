@@ -70,19 +70,19 @@ def _placements(system: System, task: Task, *, second_offload: bool, crowd: list
 def _sent(system: System, task: Task, decided_ns: int, crowd: int) -> tuple[int, int]:
     """When a task's last bit has left at the earliest, and its least airtime, ns.
 
-    On a shared band each of the ``crowd`` departures of the cell is rounded once, on a trace the end and the airtime.
+    On a shared band each of the ``crowd`` departures of the cell is rounded once, where rates change the end and the
+    airtime.
     """
     ue, radio = system.ues[task.ue], system.radio
     tries = transmission.attempts(system, task)
     bits = task.input_bits * tries
-    if radio.access == SHARED:
-        airtime = max(0, transfer_ns(bits, ue.rate_bps) - crowd * ROUNDING_NS)
-    elif radio.trace_period_ns > 0:
+    rounding = crowd * ROUNDING_NS if radio.access == SHARED else 0
+    if radio.coherence_ns > 0 or transmission.trace_of(radio, ue) is not None:
+        rounding += ROUNDING_NS
         end = transmission.end_ns(system, task, decided_ns, tries)
-        airtime = max(0, transfer_ns(bits, max(radio.trace_bps)) - ROUNDING_NS)
-        return max(decided_ns + airtime, end - ROUNDING_NS), airtime
-    else:
-        airtime = transfer_ns(bits, ue.rate_bps)
+        airtime = max(0, transfer_ns(bits, transmission.peak_bps(system, ue)) - rounding)
+        return max(decided_ns + airtime, end - rounding), airtime
+    airtime = max(0, transfer_ns(bits, ue.rate_bps) - rounding)
     return decided_ns + airtime, airtime
 
 

@@ -26,7 +26,6 @@ from testbed.record.writer import Hearer, Recorder
 
 STOP_TIMEOUT_NS = 5_000_000_000
 REST_NS = 1_000_000_000
-PATIENCE, LATEST_TOLD_NS = 2, 500_000_000  # of a closed loop: so many decision timeouts, and for the news to come
 
 
 class RunEnd(msgspec.Struct, frozen=True):
@@ -145,12 +144,11 @@ class Launcher(ProcessGroup):
         limit = self.plan.emulation.drain_limit_ns
         limit = limit if limit >= 0 else 2 * end_ns
         supervisor = self.faults.supervisor
-        told_ns = end_ns if not self.plan.system.closed_loop else end_ns + self._undecided_ns()
         while True:
             if self.interrupted:
                 return INTERRUPTED
             now = self.clock.now_ns()
-            if now >= told_ns and self.ledger.drained(self.faults.absences):
+            if now >= end_ns and self.ledger.drained(self.faults.absences):
                 return ""
             if now > end_ns + limit:
                 return DRAIN_LIMIT
@@ -162,11 +160,6 @@ class Launcher(ProcessGroup):
             self.recorder.commit_when_due()
             alive, silent = len(supervisor.table()), tuple(self.liveness.silent)
             self._show(self.ledger.progress(now, alive, len(self.processes), silent))
-
-    def _undecided_ns(self) -> int:
-        """How long after the last slot a task of a closed loop may be undecided, of which nobody has told then."""
-        wall_ns = PATIENCE * self.plan.system.decision_timeout_ns + LATEST_TOLD_NS
-        return self.plan.system.slot_ns + int(wall_ns * self.plan.emulation.speed)
 
     def take(self, received: Envelope) -> None:
         """Rows are kept; see `ProcessGroup.take`."""

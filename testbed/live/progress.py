@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from testbed.live.closed_loops import ClosedLoops
 from testbed.model.ledger import Absence, absent
 from testbed.model.system import Plan
 from testbed.model.task import NEVER_BEGAN_NS
@@ -33,6 +34,7 @@ class TaskCounter:
         self._plan = plan
         self._decided: dict[tuple[str, int], TaskRow] = {}
         self._open = {(plan.system.ues[task.ue].name, task.number): task for task in plan.workload}
+        self._loops = ClosedLoops(plan) if plan.system.closed_loop else None
         self.latest_ns = NEVER_BEGAN_NS
 
     def take(self, rows: Iterable[Row]) -> None:
@@ -47,14 +49,15 @@ class TaskCounter:
         if row.finished_ns >= 0:
             self._open.pop(key, None)
             self._decided.pop(key, None)
+            if self._loops is not None:
+                self._loops.ended(row.ue, row.number, row.finished_ns)
         elif key in self._open:
             self._decided[key] = row
 
     def drained(self, absences: Mapping[str, list[Absence]]) -> bool:
-        """Whether every task has ended or went down with its UE; of a closed loop, every one that is told of."""
-        if self._plan.system.closed_loop:
-            under_way = ((name, row.generated_ns) for (name, _), row in self._decided.items())
-            return all(any(died > at for died, _ in absences.get(name, ())) for name, at in under_way)
+        """Whether every task has ended or went down with its UE; of a closed loop, every one that comes by its end."""
+        if self._loops is not None:
+            return not self._loops.awaited(absences)
         if not self._open:
             return True
         for (name, _), task in self._open.items():
@@ -80,7 +83,7 @@ class TaskCounter:
     def failed_rows(self, absences: Mapping[str, list[Absence]], end_ns: int, reason: str) -> list[TaskRow]:
         """Rows of the tasks that were generated and did not finish."""
         unfinished = self._open
-        if self._plan.system.closed_loop:
-            came = {key: row.generated_ns for key, row in self._decided.items()}
+        if self._loops is not None:
+            came = self._loops.came(end_ns) | {key: row.generated_ns for key, row in self._decided.items()}
             unfinished = {key: task.at(came[key]) for key, task in self._open.items() if key in came}
         return close_rows(self._plan.system, unfinished.values(), self._decided, absences, end_ns, reason)

@@ -40,7 +40,7 @@ def spread(work_ns: int, cores: int) -> int:
     return work_ns // cores if cores > 1 else work_ns
 
 
-def transfer_ns(bits: int, bps: float) -> int:
+def transfer_ns(bits: float, bps: float) -> int:
     """Nanoseconds that ``bits`` take at ``bps`` bit/s, rounded half up; 0 when ``bps`` is infinite.
 
     At most `FOREVER_NS`.

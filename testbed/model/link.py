@@ -37,7 +37,7 @@ def jitter_ns(seed: int, ue: int, number: int, kind: int, low_ns: int, high_ns: 
     return whole_ns(max(0.0, low_ns + random.normal(u, v) * high_ns))
 
 
-def traced_end_ns(start_ns: int, bits: int, edges_ns: Sequence[int], bps: Sequence[float], period_ns: int) -> int:
+def traced_end_ns(start_ns: int, bits: float, edges_ns: Sequence[int], bps: Sequence[float], period_ns: int) -> int:
     """Instant at which a link of piecewise-constant rate has moved ``bits`` since ``start_ns``; at most `FOREVER_NS`.
 
     Segment ``i`` runs at ``bps[i]`` from ``edges_ns[i]`` (``edges_ns[0]`` is 0) to the next edge; the trace repeats
@@ -100,6 +100,87 @@ def bits_from(offset_ns: int, edges_ns: Sequence[int], bps: Sequence[float], per
     return total + lost
 
 
+def traced_bits(start_ns: int, end_ns: int, edges_ns: Sequence[int], bps: Sequence[float], period_ns: int) -> float:
+    """Bits that a link as in `traced_end_ns` moves from ``start_ns`` to ``end_ns``."""
+    n = len(edges_ns)
+    base = start_ns - start_ns % period_ns
+    i = segment(start_ns - base, edges_ns)
+    at = start_ns
+    total = 0.0
+    while at < end_ns:
+        stop = min(end_ns, base + (edges_ns[i + 1] if i + 1 < n else period_ns))
+        total += bps[i] * (stop - at) * 1e-9
+        at = stop
+        i += 1
+        if i == n:
+            i = 0
+            base += period_ns
+    return total
+
+
+def faded_bps(ue_hash: int, block: int, snr: float, bandwidth_hz: float, cap: float) -> float:
+    """Rate of a UE in a coherence block: Shannon's, its power times a draw of unit mean (Rayleigh block fading).
+
+    ``ue_hash`` is the `random.subjects_hash` of the UE in the link's stream, ``snr`` is p·g/σ² without fading, ``cap``
+    the most bit/s/Hz.
+    """
+    u = random.unit(random.mix(random.mix(ue_hash ^ block) ^ random.FIELD_FADING))
+    power = random.exponential(u)
+    return bandwidth_hz * min(cap, math.log2(1.0 + snr * power))
+
+
+def faded_end_ns(
+    start_ns: int, bits: float, ue_hash: int, snr: float, bandwidth_hz: float, cap: float, coherence_ns: int
+) -> int:
+    """Instant at which a fading link has moved ``bits`` since ``start_ns``; at most `FOREVER_NS`.
+
+    Block b lasts from b·``coherence_ns`` on; the rest is as in `faded_bps`.
+    """
+    at = start_ns
+    left = float(bits)
+    block = start_ns // coherence_ns
+    while at < FOREVER_NS:
+        stop = (block + 1) * coherence_ns
+        bps = faded_bps(ue_hash, block, snr, bandwidth_hz, cap)
+        moved = bps * (stop - at) * 1e-9
+        if bps > 0.0 and moved >= left:
+            return after_ns(at, whole_ns(left * 1e9 / bps))
+        left -= moved
+        at = stop
+        block += 1
+    return FOREVER_NS
+
+
+def faded_bits(
+    start_ns: int, end_ns: int, ue_hash: int, snr: float, bandwidth_hz: float, cap: float, coherence_ns: int
+) -> float:
+    """Bits that a link as in `faded_end_ns` moves from ``start_ns`` to ``end_ns``."""
+    at = start_ns
+    total = 0.0
+    block = start_ns // coherence_ns
+    while at < end_ns:
+        stop = min(end_ns, (block + 1) * coherence_ns)
+        total += faded_bps(ue_hash, block, snr, bandwidth_hz, cap) * (stop - at) * 1e-9
+        at = stop
+        block += 1
+    return total
+
+
+def steady_bits(start_ns: int, end_ns: int, bps: float) -> float:
+    """Bits that a link of one rate moves from ``start_ns`` to ``end_ns``."""
+    return bps * (end_ns - start_ns) * 1e-9
+
+
+def left_bits(left: float, moved: float, senders: int) -> float:
+    """What a UE has left of ``left`` bits after a time in which it would have ``moved`` so many alone."""
+    return max(0.0, left - moved / senders)
+
+
+def left_ns(bits: float, bps: float, senders: int) -> int:
+    """How long ``bits`` take on a band that is shared, as far as its present ``senders`` and a mean rate tell."""
+    return whole_ns(bits * 1e9 / bps * senders)
+
+
 def segment(offset_ns: int, edges_ns: Sequence[int]) -> int:
     """Index of the trace segment that holds ``offset_ns`` (0 <= offset < period): a binary search."""
     low, high = 0, len(edges_ns) - 1
@@ -112,9 +193,9 @@ def segment(offset_ns: int, edges_ns: Sequence[int]) -> int:
     return low
 
 
-def dedicated_end_ns(start_ns: int, bits: int, tries: int, bps: float) -> int:
-    """Last bit's instant on a dedicated link: ``tries`` transmissions of ``bits`` from ``start_ns``, rounded once."""
-    return after_ns(start_ns, transfer_ns(bits * tries, bps))
+def steady_end_ns(start_ns: int, bits: float, bps: float) -> int:
+    """Instant at which a link of one rate has moved ``bits`` since ``start_ns``, rounded once."""
+    return after_ns(start_ns, transfer_ns(bits, bps))
 
 
 def sharing_advance(virtual_ns: float, elapsed_ns: int, active: int) -> float:

@@ -1,5 +1,6 @@
 """The resolved system: a scenario with its hardware drawn, as plain numbers in SI units and nanoseconds."""
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -15,10 +16,23 @@ IPC, TCP = "ipc", "tcp"
 CURVE, UNENCRYPTED = "curve", "none"
 EPOCH_SLOT, EPOCH_ARRIVAL = "slot", "arrival"
 CONTROLLER, LAUNCHER = "controller", "launcher"
+NO_TRACE = -1
+
+
+class RateTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """Rates over time, which repeat every ``period_ns``: segment i has ``bps[i]`` from ``edges_ns[i]`` on."""
+
+    edges_ns: tuple[int, ...]
+    bps: tuple[float, ...]
+    period_ns: int
 
 
 class Ue(msgspec.Struct, frozen=True, kw_only=True):
-    """A user equipment: ``index`` is global, ``cell`` 0-based, ``rate_bps`` its solo uplink rate in bit/s."""
+    """A user equipment: ``index`` is global, ``cell`` 0-based, ``rate_bps`` its solo uplink rate in bit/s.
+
+    That is its rate without fading, whose ``snr`` is p·g/σ². ``trace`` is the place of its own rate trace among those
+    of the radio (-1: it has none).
+    """
 
     name: str
     index: int
@@ -29,6 +43,8 @@ class Ue(msgspec.Struct, frozen=True, kw_only=True):
     kappa: float
     weight_delay: float
     distance_m: float
+    snr: float = 0.0
+    trace: int = NO_TRACE
 
 
 class Es(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +61,11 @@ class Es(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Radio(msgspec.Struct, frozen=True, kw_only=True):
-    """The radio of every cell: access, latencies in ns, jitter as (kind, low, high) of `model.link`, loss, trace."""
+    """The radio of every cell: access, latencies in ns, jitter as (kind, low, high) of `model.link`, loss, trace.
+
+    ``traces`` are those of single UEs. With block fading ``coherence_ns`` is above 0, and the rate follows from the
+    bandwidth in Hz and the most bit/s/Hz.
+    """
 
     access: str = DEDICATED
     latency_ns: int = 0
@@ -58,6 +78,10 @@ class Radio(msgspec.Struct, frozen=True, kw_only=True):
     trace_edges_ns: tuple[int, ...] = ()
     trace_bps: tuple[float, ...] = ()
     trace_period_ns: int = 0
+    traces: tuple[RateTrace, ...] = ()
+    coherence_ns: int = 0
+    bandwidth_hz: float = 0.0
+    max_spectral_efficiency: float = math.inf
 
 
 class Backhaul(msgspec.Struct, frozen=True):

@@ -1,7 +1,9 @@
 """A task's way over the radio: how often it is sent, when its last bit leaves, and how late that arrives."""
 
-from testbed.model import link
-from testbed.model.system import System
+import math
+
+from testbed.model import link, random
+from testbed.model.system import NO_TRACE, Radio, RateTrace, System, Ue
 from testbed.model.task import Task
 
 
@@ -11,15 +13,63 @@ def attempts(system: System, task: Task) -> int:
 
 
 def end_ns(system: System, task: Task, start_ns: int, tries: int) -> int:
-    """Instant of the last bit on a dedicated link that is the task's alone from ``start_ns`` on, ``tries`` times over.
+    """Instant of the last bit on a link that is the task's alone from ``start_ns`` on, ``tries`` times over."""
+    return last_bit_ns(system, system.ues[task.ue], start_ns, task.input_bits * tries)
 
-    The link has the UE's own rate, or follows the rate trace.
-    """
+
+def last_bit_ns(system: System, ue: Ue, start_ns: int, bits: float) -> int:
+    """Instant at which ``ue`` has sent ``bits`` alone since ``start_ns``: along its rate trace, through fading, or at
+    its own rate."""
     radio = system.radio
+    if trace := trace_of(radio, ue):
+        return link.traced_end_ns(start_ns, bits, trace.edges_ns, trace.bps, trace.period_ns)
+    if radio.coherence_ns > 0:
+        return link.faded_end_ns(start_ns, bits, _ue_hash(system.seed, ue), ue.snr, *_fading(radio))
+    return link.steady_end_ns(start_ns, bits, ue.rate_bps)
+
+
+def moved_bits(system: System, ue: Ue, start_ns: int, end_ns: int, seed: int) -> float:
+    """Bits that ``ue`` sends alone from ``start_ns`` to ``end_ns``; ``seed`` is that of the link's draws."""
+    radio = system.radio
+    if trace := trace_of(radio, ue):
+        return link.traced_bits(start_ns, end_ns, trace.edges_ns, trace.bps, trace.period_ns)
+    if radio.coherence_ns > 0:
+        return link.faded_bits(start_ns, end_ns, _ue_hash(seed, ue), ue.snr, *_fading(radio))
+    return link.steady_bits(start_ns, end_ns, ue.rate_bps)
+
+
+def trace_of(radio: Radio, ue: Ue) -> RateTrace | None:
+    """The rate trace that ``ue`` follows: its own, or that of all."""
+    if ue.trace != NO_TRACE:
+        return radio.traces[ue.trace]
     if radio.trace_period_ns > 0:
-        bits = task.input_bits * tries
-        return link.traced_end_ns(start_ns, bits, radio.trace_edges_ns, radio.trace_bps, radio.trace_period_ns)
-    return link.dedicated_end_ns(start_ns, task.input_bits, tries, system.ues[task.ue].rate_bps)
+        return RateTrace(edges_ns=radio.trace_edges_ns, bps=radio.trace_bps, period_ns=radio.trace_period_ns)
+    return None
+
+
+def varies(system: System, cell: int) -> bool:
+    """Whether the rate of any UE of ``cell`` changes over time."""
+    radio = system.radio
+    return radio.coherence_ns > 0 or any(trace_of(radio, ue) is not None for ue in system.cell_ues(cell))
+
+
+def peak_bps(system: System, ue: Ue) -> float:
+    """A rate that ``ue`` never exceeds, bit/s."""
+    radio = system.radio
+    if trace := trace_of(radio, ue):
+        return max(trace.bps)
+    if radio.coherence_ns > 0:
+        strongest = 1.0 + ue.snr * random.exponential(1.0 - random.UNIT)
+        return radio.bandwidth_hz * min(radio.max_spectral_efficiency, math.log2(strongest))
+    return ue.rate_bps
+
+
+def _ue_hash(seed: int, ue: Ue) -> int:
+    return random.subjects_hash(seed, random.LINK, ue.index)
+
+
+def _fading(radio: Radio) -> tuple[float, float, int]:
+    return radio.bandwidth_hz, radio.max_spectral_efficiency, radio.coherence_ns
 
 
 def jitter_ns(system: System, task: Task) -> int:

@@ -10,9 +10,10 @@ from testbed.scenario import ranges
 from testbed.scenario.fields import Draw
 from testbed.scenario.profile import slots_of
 from testbed.scenario.ranges import MOST_SLOTS
-from testbed.scenario.schema import LinkTrace, Profile, Scenario, Workload
+from testbed.scenario.schema import Cell, LinkTrace, Profile, Scenario, Workload
 
 CONTROLLER, TABLE = "controller", "table"
+OF_UES = ("cpu", "distance", "tx_power", "kappa", "weight_delay")
 TRACE_ONLY = {
     "parts": "parts",
     "format": "format",
@@ -77,6 +78,7 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     yield from _radio(scenario)
     yield from _waits(scenario)
     yield from _backhaul(scenario)
+    yield from _topology(scenario)
     yield from _cells(scenario)
     yield from _workload(scenario)
     yield from _faults(scenario)
@@ -96,15 +98,42 @@ def _density(scenario: Scenario) -> Iterator[Mistake]:
 
 
 def _radio(scenario: Scenario) -> Iterator[Mistake]:
-    radio, trace = scenario.radio, scenario.radio.trace
-    if trace is None:
-        return
-    place: tuple[str | int, ...] = ("radio", "trace")
-    if radio.access == "shared":
-        remedy = "take access: dedicated, or drop the trace"
-        yield Mistake(place, "a rate trace cannot be combined with shared access", remedy)
-    if radio.shadowing_db:
-        yield Mistake(("radio", "shadowing"), "a rate trace leaves no place for shadowing", "drop shadowing or trace")
+    radio = scenario.radio
+    traced = radio.trace is not None or all(cell.ue_traces or cell.trace for cell in scenario.cells)
+    for word, given in (("shadowing", bool(radio.shadowing_db)), ("fading", radio.fading is not None)):
+        if traced and given:
+            yield Mistake(("radio", word), f"a rate trace leaves no place for {word}", f"drop {word} or trace")
+    for place, trace in link_traces(scenario):
+        yield from _trace(trace, place)
+
+
+def link_traces(scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], LinkTrace]]:
+    """Every rate trace of a scenario, that of all UEs, of cells and of single UEs, and where it stands."""
+    if scenario.radio.trace is not None:
+        yield ("radio", "trace"), scenario.radio.trace
+    for i, cell in enumerate(scenario.cells):
+        if cell.trace is not None:
+            yield ("cells", i, "trace"), cell.trace
+        for n, trace in enumerate(cell.ue_traces):
+            yield ("cells", i, "ue_traces", n), trace
+
+
+def with_link_traces(scenario: Scenario, change: Callable[[LinkTrace, tuple[str | int, ...]], LinkTrace]) -> Scenario:
+    """The scenario with each of `link_traces` as ``change`` makes it of trace and place."""
+    made = {place: change(trace, place) for place, trace in link_traces(scenario)}
+    radio = msgspec.structs.replace(scenario.radio, trace=made.get(("radio", "trace")))
+    cells = tuple(
+        msgspec.structs.replace(
+            cell,
+            trace=made.get(("cells", i, "trace")),
+            ue_traces=tuple(made["cells", i, "ue_traces", n] for n in range(len(cell.ue_traces))),
+        )
+        for i, cell in enumerate(scenario.cells)
+    )
+    return msgspec.structs.replace(scenario, radio=radio, cells=cells)
+
+
+def _trace(trace: LinkTrace, place: tuple[str | int, ...]) -> Iterator[Mistake]:
     if bool(trace.file) == bool(trace.durations_ns):
         yield Mistake(place, "a rate trace is either a file or inline", "give file, or durations and rates")
     if len(trace.durations_ns) != len(trace.rates_bps):
@@ -164,11 +193,16 @@ def _cells(scenario: Scenario) -> Iterator[Mistake]:
     if not scenario.cells:
         yield Mistake(("cells",), "there is no cell", "write cells: [{es: {cpu: 3 GHz}, ues: 5}]")
     for i, cell in enumerate(scenario.cells):
-        for name in ("cpu", "distance", "tx_power", "kappa", "weight_delay"):
-            draw = next(getattr(cell.ue, a) for a in cell.ue.__struct_fields__ if a.startswith(name))
-            if isinstance(draw, Draw) and draw.kind == "each" and len(draw.values) != cell.ues:
+        for name in OF_UES:
+            draw = _own_draw(cell, name)
+            if draw is not None and draw.kind == "each" and len(draw.values) != cell.ues:
                 message = f'"each" has {len(draw.values)} values for {cell.ues} UEs in "{name}"'
                 yield Mistake(("cells", i, "ue", name, "each", 0), message, "give one value for each UE")
+        for word in ("ue_tasks", "ue_traces"):
+            given = getattr(cell, word)
+            if given and len(given) != cell.ues:
+                message = f'"{word}" has {len(given)} sections for {cell.ues} UEs'
+                yield Mistake(("cells", i, word), message, "give one section for each UE")
     if sum(cell.ues for cell in scenario.cells) > 1_000_000:
         yield Mistake(("cells",), "more than a million UEs", "take fewer")
 
@@ -181,6 +215,11 @@ def _workload(scenario: Scenario) -> Iterator[Mistake]:
         yield Mistake(("workload", "arrivals"), "a trace leaves no place for arrivals", "drop arrivals or trace")
     if workload.trace and scenario.task.classes:
         yield Mistake(("task", "classes"), "a trace leaves no place for classes of tasks", "drop classes or trace")
+    for i, cell in enumerate(scenario.cells):
+        for word in ("task", "ue_tasks"):
+            if workload.trace and getattr(cell, word):
+                message = f"a trace leaves no place for {word} of a cell"
+                yield Mistake(("cells", i, word), message, f"drop {word} or workload.trace")
     if workload.profile is not None:
         yield from _profile(scenario, workload.profile)
     yield from _columns(workload.format, workload.columns, ("workload",))
@@ -205,7 +244,24 @@ def _profile(scenario: Scenario, profile: Profile) -> Iterator[Mistake]:
         )
 
 
+def _topology(scenario: Scenario) -> Iterator[Mistake]:
+    """Cells are only models of those to come: which UEs there will be is not known yet."""
+    for i, cell in enumerate(scenario.cells if scenario.topology is not None else ()):
+        lists = [word for word in ("ue_tasks", "ue_traces") if getattr(cell, word)]
+        each = [word for word in OF_UES if (draw := _own_draw(cell, word)) is not None and draw.kind == "each"]
+        for place in (*((word,) for word in lists), *(("ue", word) for word in each)):
+            message = f'"{place[-1]}" is of single UEs, and the topology says which there are'
+            yield Mistake(("cells", i, *place), message, "give what all UEs of a cell have, or drop topology")
+
+
+def _own_draw(cell: Cell, word: str) -> Draw | None:
+    draw: Draw | None = next(getattr(cell.ue, a) for a in cell.ue.__struct_fields__ if a.startswith(word))
+    return draw
+
+
 def _faults(scenario: Scenario) -> Iterator[Mistake]:
+    if scenario.topology is not None:
+        return
     names = process_names(scenario)
     down: dict[str, list[tuple[int, int]]] = {}
     for i, fault in enumerate(scenario.faults):

@@ -211,9 +211,10 @@ class Items:
 
 @dataclass(frozen=True)
 class Sections:
-    """A list of sections of struct ``of``."""
+    """A list of sections of struct ``of``; ``shorthand`` as in `Section`."""
 
     of: type[msgspec.Struct]
+    shorthand: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from testbed.scenario.checks import OF_UES
 from testbed.scenario.schema import Scenario
 
 DRAWN = ("density", "task.input", "task.cycles")  # of tasks, where no trace says them
@@ -11,7 +12,6 @@ OF_FORMAT = {
     "5g": ("column", "hold", "holes"),
     "text": ("time_unit", "rate_unit", "span"),
 }
-OF_UES = ("cpu", "distance", "tx_power", "kappa", "weight_delay")
 LIVE_KEYS = ("speed", "payload", "burn", "ues_per_process", "guard", "spin", "transport", "limits")
 
 Reasons = Iterator[tuple[str, str]]
@@ -21,6 +21,9 @@ def idle(scenario: Scenario) -> Reasons:
     """Dotted keys without any effect in ``scenario``, and what decides instead."""
     yield from _workload(scenario)
     yield from _link(scenario)
+    for i in range(len(scenario.cells) if scenario.topology is not None else 0):
+        yield f"cells.{i}.ues", "the topology says which UEs there are"
+        yield f"cells.{i}.ue.distance", "the topology says where UEs are"
     for word in OF_UES:
         name = next(a for a in scenario.ue.__struct_fields__ if a.startswith(word))
         if all(getattr(cell.ue, name) is not None for cell in scenario.cells):
@@ -33,7 +36,8 @@ def in_replay(scenario: Scenario) -> Reasons:
     for key in (*DRAWN, "task.deadline", "workload"):
         yield key, why
     for i in range(len(scenario.cells)):
-        yield f"cells.{i}.density_factor", why
+        for word in ("density_factor", "task", "ue_tasks"):
+            yield f"cells.{i}.{word}", why
 
 
 def in_training(_: Scenario) -> Reasons:

@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 
 from testbed.model.errors import ScenarioError
-from testbed.scenario.checks import cut_faults, late_faults, refuse
+from testbed.scenario.checks import cut_faults, late_faults, refuse, with_link_traces
 from testbed.scenario.parse import Builder
 from testbed.scenario.reading import is_stream, read_text
-from testbed.scenario.schema import Scenario
+from testbed.scenario.schema import LinkTrace, Scenario
 from testbed.scenario.source import ARGUMENT, Sources, Unsharing
 
 SUFFIXES = (".yaml", ".yml")
@@ -114,7 +114,7 @@ def _anchored(scenario: Scenario, builder: Builder, folder: Path) -> Scenario:
             raise builder.at(place, f'"{name}" cannot be the name of a file', "give the file of a trace") from None
         raise builder.at(place, f'there is no file "{name}"', f"looked for {path}")
 
-    workload, radio = scenario.workload, scenario.radio
+    workload = scenario.workload
     if workload.trace:
         parts = tuple(located(name, ("workload", "parts", n)) for n, name in enumerate(workload.parts))
         trace_file = located(workload.trace, ("workload", "trace"))
@@ -122,7 +122,13 @@ def _anchored(scenario: Scenario, builder: Builder, folder: Path) -> Scenario:
     if workload.profile is not None and workload.profile.file:
         file = located(workload.profile.file, ("workload", "profile", "file"))
         workload = msgspec.structs.replace(workload, profile=msgspec.structs.replace(workload.profile, file=file))
-    if radio.trace is not None and radio.trace.file:
-        trace = msgspec.structs.replace(radio.trace, file=located(radio.trace.file, ("radio", "trace", "file")))
-        radio = msgspec.structs.replace(radio, trace=trace)
-    return msgspec.structs.replace(scenario, workload=workload, radio=radio)
+    topology = scenario.topology
+    if topology is not None:
+        places = tuple(located(name, ("topology", "files", n)) for n, name in enumerate(topology.files))
+        topology = msgspec.structs.replace(topology, files=places)
+    scenario = msgspec.structs.replace(scenario, workload=workload, topology=topology)
+
+    def anchored(trace: LinkTrace, place: tuple[str | int, ...]) -> LinkTrace:
+        return msgspec.structs.replace(trace, file=located(trace.file, (*place, "file"))) if trace.file else trace
+
+    return with_link_traces(scenario, anchored)

@@ -15,6 +15,7 @@ from testbed.scenario.source import Sources
 
 LIKE, MOST_PLACES = 0.8, 3
 CONTAINER_LIMITS = "emulation.limits."  # of containers: who writes "cpu" means a processor of the model
+AS_ELSEWHERE = tuple(f"cells.0.{word}." for word in ("trace", "ue_traces", "task", "ue_tasks"))
 S = TypeVar("S", bound=msgspec.Struct)
 Place = tuple[str | int, ...]
 
@@ -61,7 +62,7 @@ def _meant(word: str, known: Mapping[str, object]) -> str:
     """What an unknown field was meant to be: one of the ``known`` of its section, or of that name in another one."""
     places: dict[str, list[str]] = {}
     for path in paths(Scenario) if all(isinstance(slot, Slot) for slot in known.values()) else ():
-        if not path.startswith(CONTAINER_LIMITS):
+        if not path.startswith((CONTAINER_LIMITS, *AS_ELSEWHERE)):
             places.setdefault(path.rpartition(".")[2], []).append(path)
     near = get_close_matches(word, known, 1, LIKE)
     name = next(iter(get_close_matches(word, places, 1, LIKE)), "") if word not in places and not near else word
@@ -114,19 +115,24 @@ class Builder:
         """The value of a field of ``kind``."""
         self._places[place] = node
         if isinstance(kind, Section):
-            if kind.shorthand and isinstance(node, ScalarNode):
-                slot = slots(kind.of)[kind.shorthand]
-                return kind.of(**{slot.attribute: self.scalar(node, slot.scalar, place)})
-            return self.section(node, kind.of, place)
+            return self._section(node, kind, place)
         if isinstance(kind, Sections):
             items = self._list(node, place, "sections")
-            return tuple(self.section(item, kind.of, (*place, i)) for i, item in enumerate(items))
+            return tuple(self._section(item, kind, (*place, i)) for i, item in enumerate(items))
         if isinstance(kind, Items):
             items = self._list(node, place, "values")
             return tuple(self.scalar(item, kind.item, (*place, i)) for i, item in enumerate(items))
         if isinstance(kind, Variant):
             return self._draw(node, kind, place)
         return self.scalar(node, kind, place)
+
+    def _section(self, node: Node, kind: Section | Sections, place: Place) -> msgspec.Struct:
+        """A section, or the scalar that stands for it."""
+        self._places[place] = node
+        if kind.shorthand and isinstance(node, ScalarNode):
+            slot = slots(kind.of)[kind.shorthand]
+            return kind.of(**{slot.attribute: self.scalar(node, slot.scalar, place)})
+        return self.section(node, kind.of, place)
 
     def _list(self, node: Node, place: Place, what: str) -> list[Node]:
         if not isinstance(node, SequenceNode):

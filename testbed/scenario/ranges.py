@@ -10,12 +10,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from testbed.model.errors import ScenarioError
-from testbed.model.system import Radio, System
+from testbed.model.system import RateTrace, System
 from testbed.model.task import Task, TaskTable
+from testbed.model.transmission import trace_of
 from testbed.scenario import units
 from testbed.scenario.fields import Draw
-from testbed.scenario.schema import LinkTrace, TaskSection
+from testbed.scenario.schema import LinkTrace
 from testbed.scenario.task_classes import classes_of
+from testbed.scenario.task_schema import TaskSection
 
 LEAST_RATE_BPS = 100.0
 LONGEST_TASK_S, MOST_SLOTS = 86_400, 10**7
@@ -50,12 +52,18 @@ def silent_trace(trace: LinkTrace) -> str:
     return f"the rate trace is silent for {longest * 1e-9:,.6g} s: {A_DAY}" if longest > LONGEST_TASK_NS else ""
 
 
-def traced_bps(radio: Radio) -> float:
-    """The mean rate of the trace that every uplink follows; infinite if there is none."""
-    if not radio.trace_period_ns:
-        return math.inf
-    edges = (*radio.trace_edges_ns, radio.trace_period_ns)
-    return mean_bps((after - before for before, after in itertools.pairwise(edges)), radio.trace_bps)
+def traced_bps(trace: RateTrace) -> float:
+    """The mean rate of a trace in bit/s."""
+    edges = (*trace.edges_ns, trace.period_ns)
+    return mean_bps((after - before for before, after in itertools.pairwise(edges)), trace.bps)
+
+
+def uplinks_bps(system: System) -> list[float]:
+    """The mean rate of each UE's uplink, by its trace if it follows one, in bit/s; of one that fades, that without."""
+    own = [traced_bps(trace) for trace in system.radio.traces]
+    others = next((trace for ue in system.ues if ue.trace < 0 and (trace := trace_of(system.radio, ue))), None)
+    common = math.nan if others is None else traced_bps(others)
+    return [own[ue.trace] if ue.trace >= 0 else ue.rate_bps if math.isnan(common) else common for ue in system.ues]
 
 
 class TaskLimits:
@@ -66,9 +74,8 @@ class TaskLimits:
         slots_s = MOST_SLOTS * system.slot_ns * 1e-9
         self._longest_s, self._named = min((float(LONGEST_TASK_S), "a day"), (slots_s, f"{MOST_SLOTS:,} slots"))
         self._slowest = min((es.cpu_hz for es in system.edge_servers), default=MOST_BITS)
-        traced, backhaul = traced_bps(system.radio), system.backhaul.rate_bps
-        uplinks = [ue.rate_bps if math.isinf(traced) else traced for ue in system.ues]
-        self._bits = [min(float(MOST_BITS), min(bps, backhaul) * self._longest_s) for bps in uplinks]
+        backhaul = system.backhaul.rate_bps
+        self._bits = [min(float(MOST_BITS), min(bps, backhaul) * self._longest_s) for bps in uplinks_bps(system)]
         self._cycles = [min(MOST_BITS, min(ue.cpu_hz, self._slowest) * self._longest_s) for ue in system.ues]
 
     def most(self, ue: int) -> tuple[float, float]:
@@ -90,24 +97,26 @@ class TaskLimits:
 
 def check_system(system: System) -> None:
     """Raise `ScenarioError`, naming the UE, for links that are too slow to be any."""
-    if not system.radio.trace_period_ns:
-        for ue in system.ues:
-            if ue.rate_bps < LEAST_RATE_BPS:
-                rate, away = f"{ue.rate_bps:.3g} bit/s", units.human(ue.distance_m, "length", 7)
-                message = f"{ue.name} sends {rate} over {away}, and {LEAST_RATE_BPS:g} bit/s are the least"
-                raise ScenarioError(message, remedy=NEARER)
+    for ue in system.ues:
+        if ue.rate_bps < LEAST_RATE_BPS and trace_of(system.radio, ue) is None:
+            rate, away = f"{ue.rate_bps:.3g} bit/s", units.human(ue.distance_m, "length", 7)
+            message = f"{ue.name} sends {rate} over {away}, and {LEAST_RATE_BPS:g} bit/s are the least"
+            raise ScenarioError(message, remedy=NEARER)
     limits = TaskLimits(system)
     for ue in system.ues:
         if system.radio.result_bits:
             _refuse(limits, ue.index, system.radio.result_bits, 0, "radio.result_bits", "lower radio.result_bits")
 
 
-def check_draws(system: System, section: TaskSection) -> None:
-    """Raise `ScenarioError`, naming the UE, if a task that ``section`` may draw takes too long."""
+def check_draws(system: System, sections: Sequence[TaskSection]) -> None:
+    """Raise `ScenarioError`, naming the UE, if a task that its one of ``sections`` may draw takes too long."""
     limits = TaskLimits(system)
-    for one in classes_of(section):
-        bits, cycles = int(max(one.input_bits.values)), _most_cycles(one)
-        for ue in system.ues:
+    most = {
+        section: [(int(max(one.input_bits.values)), _most_cycles(one)) for one in classes_of(section)]
+        for section in dict.fromkeys(sections)
+    }
+    for ue, section in zip(system.ues, sections, strict=True):
+        for bits, cycles in most[section]:
             _refuse(limits, ue.index, bits, cycles, "task", "lower task.input or task.cycles, or raise rates and cpu")
 
 

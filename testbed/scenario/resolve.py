@@ -1,20 +1,31 @@
 """From a scenario to the system it describes: hardware drawn, link rates computed, all in plain numbers."""
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import msgspec
 
 from testbed.model import link, queue, random
 from testbed.model.delay import channel_gain, uplink_rate
 from testbed.model.errors import ScenarioError
-from testbed.model.system import Backhaul, Emulation, Es, Fault, Plan, Radio, System, Ue
+from testbed.model.system import NO_TRACE, Backhaul, Emulation, Es, Fault, Plan, Radio, RateTrace, System, Ue
 from testbed.model.task import Task
 from testbed.scenario import ranges
 from testbed.scenario.checks import cut_faults, es_name, refuse, ue_name
 from testbed.scenario.fields import Draw
-from testbed.scenario.schema import Cell, EmulationSection, FaultSection, LinkTrace, Scenario, UeSection
+from testbed.scenario.schema import (
+    Cell,
+    EmulationSection,
+    Fading,
+    FaultSection,
+    LinkTrace,
+    RadioSection,
+    Scenario,
+    UeSection,
+)
+from testbed.scenario.task_classes import sections_of
 
-FIELD_CPU, FIELD_DISTANCE, FIELD_POWER, FIELD_KAPPA, FIELD_WEIGHT, FIELD_SHADOW, FIELD_SHADOW_2 = range(7)
+FIELD_CPU, FIELD_DISTANCE, FIELD_POWER, FIELD_KAPPA, FIELD_WEIGHT, FIELD_SHADOW = range(6)
 JITTERS = {
     "none": link.JITTER_NONE,
     "uniform": link.JITTER_UNIFORM,
@@ -68,6 +79,8 @@ def resolve(scenario: Scenario) -> Resolved:
     tasks beyond `testbed.scenario.ranges`.
     """
     scenario = cut_faults(scenario)
+    if scenario.topology is not None:
+        raise ScenarioError("the topology has not been read", remedy="use testbed.trace.inputs.resolve")
     refuse(scenario)
     agent = scenario.agent
     system = System(
@@ -89,7 +102,7 @@ def resolve(scenario: Scenario) -> Resolved:
     )
     ranges.check_system(system)
     if not scenario.workload.trace:
-        ranges.check_draws(system, scenario.task)
+        ranges.check_draws(system, sections_of(scenario))
     return Resolved(scenario=scenario, system=system)
 
 
@@ -114,7 +127,8 @@ def _emulation(given: EmulationSection, run_ns: int) -> Emulation:
 def _radio(scenario: Scenario) -> Radio:
     given = scenario.radio
     jitter = given.jitter.values
-    edges, rates, period = _trace(given.trace)
+    common = None if given.trace is None else rate_trace(given.trace)
+    faded = Radio() if given.fading is None else _faded(given.fading, given)
     return Radio(
         access=given.access,
         latency_ns=given.latency_ns,
@@ -124,23 +138,40 @@ def _radio(scenario: Scenario) -> Radio:
         jitter_high_ns=int(jitter[-1]) if jitter else 0,
         loss=given.loss,
         result_bits=given.result_bits,
-        trace_edges_ns=edges,
-        trace_bps=rates,
-        trace_period_ns=period,
+        trace_edges_ns=() if common is None else common.edges_ns,
+        trace_bps=() if common is None else common.bps,
+        trace_period_ns=0 if common is None else common.period_ns,
+        traces=tuple(map(rate_trace, _own_traces(scenario))),
+        coherence_ns=faded.coherence_ns,
+        bandwidth_hz=faded.bandwidth_hz,
+        max_spectral_efficiency=faded.max_spectral_efficiency,
     )
 
 
-def _trace(trace: LinkTrace | None) -> tuple[tuple[int, ...], tuple[float, ...], int]:
-    """Edges in ns, rates in bit/s and the period in ns of an inline trace; a zero period stands for none."""
-    if trace is None:
-        return (), (), 0
+def _faded(fading: Fading, radio: RadioSection) -> Radio:
+    """A radio with nothing but block fading."""
+    return Radio(
+        coherence_ns=fading.coherence_ns,
+        bandwidth_hz=radio.bandwidth_hz,
+        max_spectral_efficiency=radio.max_spectral_efficiency,
+    )
+
+
+def _own_traces(scenario: Scenario) -> tuple[LinkTrace, ...]:
+    """The rate traces of single cells and UEs, each once."""
+    given = (trace for cell in scenario.cells for trace in cell.ue_traces or (cell.trace,))
+    return tuple(dict.fromkeys(trace for trace in given if trace is not None))
+
+
+def rate_trace(trace: LinkTrace) -> RateTrace:
+    """An inline trace as the model has it. Raises `ScenarioError` if it has not been read from its file."""
     if trace.file:
         raise ScenarioError(f"the rate trace {trace.file} has not been read", remedy="use testbed.trace.inputs.resolve")
     edges, at = [], 0
     for duration in trace.durations_ns:
         edges.append(at)
         at += duration
-    return tuple(edges), trace.rates_bps, at
+    return RateTrace(edges_ns=tuple(edges), bps=trace.rates_bps, period_ns=at)
 
 
 def _es(index: int, cell: Cell) -> Es:
@@ -166,14 +197,17 @@ def cell_hardware(scenario: Scenario, cell: Cell) -> UeSection:
 
 def _ues(scenario: Scenario) -> tuple[Ue, ...]:
     ues: list[Ue] = []
+    place = {trace: at for at, trace in enumerate(_own_traces(scenario))}
     for i, cell in enumerate(scenario.cells):
         hardware = cell_hardware(scenario, cell)
         for n in range(cell.ues):
-            ues.append(_ue(scenario, hardware, i, n, len(ues)))
+            own = cell.ue_traces[n] if cell.ue_traces else cell.trace
+            trace = NO_TRACE if own is None else place[own]
+            ues.append(_ue(scenario, hardware, i, n, len(ues), trace))
     return tuple(ues)
 
 
-def _ue(scenario: Scenario, hardware: UeSection, cell: int, number: int, index: int) -> Ue:
+def _ue(scenario: Scenario, hardware: UeSection, cell: int, number: int, index: int, trace: int) -> Ue:
     def u(field: int) -> float:
         return random.uniform(scenario.hardware_seed, random.HARDWARE, index, 0, field)
 
@@ -182,13 +216,14 @@ def _ue(scenario: Scenario, hardware: UeSection, cell: int, number: int, index: 
 
     radio = scenario.radio
     distance, power = real(hardware.distance_m, FIELD_DISTANCE), real(hardware.tx_power_w, FIELD_POWER)
-    shadow_db = radio.shadowing_db * random.normal(u(FIELD_SHADOW), u(FIELD_SHADOW_2)) if radio.shadowing_db else 0.0
+    shadow_db = radio.shadowing_db * normal_quantile(u(FIELD_SHADOW)) if radio.shadowing_db else 0.0
     gain = channel_gain(distance, radio.path_loss_exponent, shadow_db)
     cap = radio.max_spectral_efficiency
     rate = uplink_rate(radio.bandwidth_hz, power, gain, radio.noise_w, cap)
     name = ue_name(cell, number)
     if not rate > 0.0:
         raise ScenarioError(f"{name} has no uplink rate", remedy="raise tx_power, or lower distance or noise")
+    snr = power * gain / radio.noise_w if radio.fading is not None else 0.0
     return Ue(
         name=name,
         index=index,
@@ -199,7 +234,14 @@ def _ue(scenario: Scenario, hardware: UeSection, cell: int, number: int, index: 
         kappa=real(hardware.kappa, FIELD_KAPPA),
         weight_delay=real(hardware.weight_delay, FIELD_WEIGHT),
         distance_m=distance,
+        snr=snr,
+        trace=trace,
     )
+
+
+def normal_quantile(u: float) -> float:
+    """The standard normal quantile of a draw ``u`` in [0, 1), one of 0 being taken for the least above."""
+    return NormalDist().inv_cdf(u or random.UNIT)
 
 
 __all__ = ["Resolved", "Scenario", "cell_hardware", "resolve"]

@@ -5,7 +5,7 @@ are in SI units, times in ns, data in bits; -1 stands for unlimited or automatic
 """
 
 import math
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 
@@ -24,29 +24,29 @@ from testbed.scenario.fields import (
     Variant,
     drawn,
 )
+from testbed.scenario.kinds import (
+    COUNT,
+    CYCLES,
+    DATA,
+    DEMANDS,
+    EPOCH,
+    FACTOR,
+    KAPPA,
+    LENGTH,
+    POSITIVE,
+    POWER,
+    RATE,
+    SEED,
+    SHARE,
+    SOME_TIME,
+    SOME_TIMES,
+    SPEED,
+    TIME,
+    TIMES,
+    key,
+)
+from testbed.scenario.task_schema import OwnTasks, TaskSection
 from testbed.scenario.threshold import Bound, Limit
-
-Default = TypeVar("Default")
-POSITIVE = Range(low=0, above=True)
-SHARE = Range(0, 1)
-TIMES, SOME_TIMES = Range(0, LONGEST_NS), Range(0, LONGEST_NS, above=True)
-EPOCH = Range(0, 2**33 * 10**9)  # of what a trace may count from: 272 years, Unix time too
-TIME, SOME_TIME = Quantity("time", TIMES), Quantity("time", SOME_TIMES)
-SPEED = Quantity("speed", Range(1, 1e15))
-RATE = Quantity("rate", POSITIVE, {"unlimited": math.inf})
-KAPPA = Number(Range(0, 1))
-POWER, LENGTH = Quantity("power", Range(0, 1e9)), Quantity("length", Range(1e-3, 1e9))
-DATA, CYCLES = Quantity("data", Range(1, 2**53)), Quantity("cycles", Range(1, 2**53))
-PER_BIT, FACTOR = Number(Range(0, 1e9, above=True)), Number(Range(1e-9, 1e9))
-SEED = Number(Range(0, 2**63 - 1), whole=True)
-DEMANDS = ("azure", "swf", "functions", "functions-2019", "alibaba", "google", "table")
-COUNT = Number(Range(1, 1e9), whole=True)
-
-
-def key(name: str, default: Default) -> Default:
-    """A field written as ``name`` in the file."""
-    found: Default = msgspec.field(name=name, default=default)
-    return found
 
 
 class SecondOffload(msgspec.Struct, frozen=True):
@@ -78,6 +78,12 @@ class LinkTrace(msgspec.Struct, frozen=True, kw_only=True):
     rates_bps: Annotated[tuple[float, ...], Items(Quantity("rate"))] = key("rates", ())
 
 
+class Fading(msgspec.Struct, frozen=True):
+    """Rayleigh block fading: the power that arrives is drawn anew, with unit mean, every ``coherence_ns``."""
+
+    coherence_ns: Annotated[int, Quantity("time", Range(1_000_000, LONGEST_NS))] = key("coherence", 100_000_000)
+
+
 class RadioSection(msgspec.Struct, frozen=True, kw_only=True):
     """The radio of every cell."""
 
@@ -95,6 +101,7 @@ class RadioSection(msgspec.Struct, frozen=True, kw_only=True):
     loss: Annotated[float, Number(Range(0, 0.99))] = 0.0
     result_bits: Annotated[int, Quantity("data", Range(0, 2**53))] = 0
     trace: Annotated[LinkTrace | None, Section(LinkTrace, "file")] = None
+    fading: Annotated[Fading | None, Section(Fading, "coherence")] = None
 
 
 class BackhaulSection(msgspec.Struct, frozen=True):
@@ -124,29 +131,6 @@ class CellUe(msgspec.Struct, frozen=True):
     weight_delay: Annotated[Draw | None, drawn(Number(SHARE), each=True)] = None
 
 
-DRAWN_CYCLES = Variant(
-    CYCLES, {"uniform": (CYCLES, 2), "choice": (CYCLES, 0), "quantiles": (CYCLES, 0), "per_bit": (PER_BIT, 1)}
-)
-
-
-class TaskClass(msgspec.Struct, frozen=True):
-    """A class of tasks, ``weight`` times as frequent as one of weight 1; what it leaves out is as its section says."""
-
-    weight: Annotated[float, Number(Range(0, 1e9, above=True))] = 1.0
-    input_bits: Annotated[Draw | None, drawn(DATA)] = key("input", None)
-    cycles: Annotated[Draw | None, DRAWN_CYCLES] = None
-    deadline_ns: Annotated[Draw | None, drawn(SOME_TIME)] = key("deadline", None)
-
-
-class TaskSection(msgspec.Struct, frozen=True):
-    """What a generated task is like; cycles may be ``per_bit`` of its input. With ``classes`` it is of one of them."""
-
-    input_bits: Annotated[Draw, drawn(DATA)] = key("input", Draw("uniform", (2_400_000, 4_000_000)))
-    cycles: Annotated[Draw, DRAWN_CYCLES] = Draw("uniform", (500_000_000, 1_500_000_000))
-    deadline_ns: Annotated[Draw, drawn(SOME_TIME)] = key("deadline", Draw("uniform", (1_000_000_000, 3_000_000_000)))
-    classes: Annotated[tuple[TaskClass, ...], Sections(TaskClass)] = ()
-
-
 class EsSection(msgspec.Struct, frozen=True, kw_only=True):
     """An edge server; ``queue_limit`` counts waiting tasks (-1: unlimited)."""
 
@@ -158,13 +142,35 @@ class EsSection(msgspec.Struct, frozen=True, kw_only=True):
     idle_power_w: Annotated[float, POWER] = key("idle_power", 0.0)
 
 
-class Cell(msgspec.Struct, frozen=True):
-    """One edge server with the UEs around it."""
+class Topology(msgspec.Struct, frozen=True):
+    """Sites and users at places: every user within ``radius_m`` of a site joins the nearest, which becomes a cell.
+
+    ``files`` are of sites and of users. ``most_cells`` keeps the sites with the most users, ``ues_per_cell`` the
+    nearest users of each (0: all).
+    """
+
+    files: Annotated[tuple[str, ...], Items(Text("file name"))]
+    radius_m: Annotated[float, Quantity("length", Range(low=0, above=True), {"unlimited": math.inf})] = key(
+        "radius", 2_000.0
+    )
+    most_cells: Annotated[int, Number(Range(0, 1e6), whole=True, words={"all": 0})] = 0
+    ues_per_cell: Annotated[int, Number(Range(0, 1e6), whole=True, words={"all": 0})] = 0
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """One edge server with the UEs around it.
+
+    ``task`` and ``trace`` are those of its UEs, ``ue_tasks`` and ``ue_traces`` those of each of them.
+    """
 
     es: Annotated[EsSection, Section(EsSection)] = EsSection()
     ues: Annotated[int, Number(Range(1, 100_000), whole=True)] = 5
     density_factor: Annotated[float, Number(Range(low=0, high=1e6))] = 1.0
     ue: Annotated[CellUe, Section(CellUe)] = CellUe()
+    task: Annotated[OwnTasks | None, Section(OwnTasks)] = None
+    ue_tasks: Annotated[tuple[OwnTasks, ...], Sections(OwnTasks)] = ()
+    trace: Annotated[LinkTrace | None, Section(LinkTrace, "file")] = None
+    ue_traces: Annotated[tuple[LinkTrace, ...], Sections(LinkTrace, "file")] = ()
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -290,6 +296,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     ue: Annotated[UeSection, Section(UeSection)] = UeSection()
     task: Annotated[TaskSection, Section(TaskSection)] = TaskSection()
     cells: Annotated[tuple[Cell, ...], Sections(Cell)] = REGION_CELLS
+    topology: Annotated[Topology | None, Section(Topology)] = None
     workload: Annotated[Workload, Section(Workload)] = Workload()
     agent: Annotated[AgentSection, Section(AgentSection)] = AgentSection()
     emulation: Annotated[EmulationSection, Section(EmulationSection)] = EmulationSection()

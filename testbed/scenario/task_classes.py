@@ -2,7 +2,10 @@
 
 from itertools import accumulate
 
-from testbed.scenario.schema import TaskSection
+import msgspec
+
+from testbed.scenario.schema import Scenario
+from testbed.scenario.task_schema import OwnTasks, TaskSection
 
 
 def classes_of(section: TaskSection) -> tuple[TaskSection, ...]:
@@ -25,3 +28,19 @@ def shares_of(section: TaskSection) -> tuple[float, ...]:
     weights = [one.weight for one in section.classes] or [1.0]
     total = sum(weights)
     return (*(part / total for part in accumulate(weights[:-1])), 1.0)
+
+
+def sections_of(scenario: Scenario) -> tuple[TaskSection, ...]:
+    """What the tasks of each UE are like, by its index: as its own section says, else its cell's, else that of all."""
+    found: list[TaskSection] = []
+    for cell in scenario.cells:
+        common = _narrowed(scenario.task, cell.task)
+        found.extend(_narrowed(common, own) for own in cell.ue_tasks or (None,) * cell.ues)
+    return tuple(found)
+
+
+def _narrowed(section: TaskSection, own: OwnTasks | None) -> TaskSection:
+    if own is None:
+        return section
+    given = {name: getattr(own, name) for name in OwnTasks.__struct_fields__}
+    return msgspec.structs.replace(section, **{name: value for name, value in given.items() if value is not None})

@@ -24,9 +24,10 @@ from testbed.scenario.fields import Draw
 from testbed.scenario.profile import slot_factors, totals
 from testbed.scenario.ranges import TaskLimits
 from testbed.scenario.reading import read_text
-from testbed.scenario.schema import Scenario, TaskSection, Workload
+from testbed.scenario.schema import Scenario, Workload
 from testbed.scenario.tables import Table, TableRow
-from testbed.scenario.task_classes import classes_of, shares_of
+from testbed.scenario.task_classes import classes_of, sections_of, shares_of
+from testbed.scenario.task_schema import TaskSection
 
 WORKLOAD_COLUMNS = ("time_s", "ue", "input_bits", "cycles", "deadline_s")
 FIELD_PRESENT = 0
@@ -58,11 +59,11 @@ def generate(scenario: Scenario, system: System) -> Sequence[Task]:
     instants = _poisson if workload.arrivals == "poisson" else _bernoulli
     factors = slot_factors(scenario)
     parts = []
-    for ue in system.ues:
+    for ue, section in zip(system.ues, sections_of(scenario), strict=True):
         rate = scenario.density * scenario.cells[ue.cell].density_factor
         at = instants(system, ue.index, rate, factors)
         subjects = np.uint64(random.subjects_hash(scenario.seed, random.VALUES, ue.index))
-        parts.append(_drawn(scenario.task, mixed(subjects ^ np.arange(len(at), dtype=np.uint64)), ue.index, at))
+        parts.append(_drawn(section, mixed(subjects ^ np.arange(len(at), dtype=np.uint64)), ue.index, at))
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     named = dict(zip(TASK_COLUMNS, columns, strict=True))
     return table_of(named, np.argsort(named["generated_ns"], kind="stable"))

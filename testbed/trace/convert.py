@@ -21,7 +21,6 @@ import numpy as np
 
 from testbed.model.errors import ScenarioError, UsageError, did_you_mean
 from testbed.scenario import workload as tables
-from testbed.scenario.reading import read_text
 from testbed.scenario.schema import LinkTrace, Scenario
 from testbed.scenario.window import IDLE_SLOTS
 from testbed.trace import eua, imported, inputs, rates
@@ -127,20 +126,7 @@ def _link(kind: str, names: list[str], options: ConversionOptions, say: Say) -> 
 
 
 def _topology(names: list[str], options: ConversionOptions, say: Say) -> tuple[str, str]:
-    found: dict[bool, tuple[eua.Position, ...]] = {True: (), False: ()}
-    parsed = [eua.parse(read_text(name), name, _of(name, names, say)) for name in names]
-    by_site_id = any(sites for sites, _ in parsed)
-    for sites, positions in parsed:
-        found[sites or (not by_site_id and bool(positions[0].name))] += positions
-    if not found[True] or not found[False]:
-        missing = "sites (with SITE_ID)" if not found[True] else "users"
-        raise UsageError(f"no file of {missing} was given", "give both: sites.csv users.csv")
-    if len({place.flat for places in found.values() for place in places}) > 1:
-        raise UsageError("some files are in degrees and some in metres (x, y)", "give sites and users in one of them")
-    cells = eua.topology(found[True], found[False], options.cells, options.ues_per_cell, options.radius_m, say)
-    if not cells:
-        raise UsageError(
-            f"no user is within {options.radius_m:g} m of a site", "give a larger --radius, or other sites"
-        )
+    sites, users = eua.read(names, say)
+    cells = eua.topology(sites, users, options.cells, options.ues_per_cell, options.radius_m, say)
     text = eua.format_yaml(cells, f"from {' and '.join(Path(name).name for name in names)}")
     return text, f"{count(len(cells), 'cell')}, {count(sum(len(ues) for _, ues in cells), 'UE')}"

@@ -5,10 +5,13 @@ Every user joins its nearest site. A site without users makes no cell.
 
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
-from testbed.model.errors import ScenarioError
+from testbed.model.errors import ScenarioError, UsageError
+from testbed.scenario.reading import read_text
 from testbed.scenario.tables import Table, TableRow
 from testbed.trace.notes import Say, count, quiet
 
@@ -55,6 +58,26 @@ def parse(text: str, file: str, say: Say = quiet) -> tuple[bool, tuple[Position,
     return name == ID_COLUMNS[0], tuple(positions)
 
 
+def read(names: Sequence[str], say: Say = quiet) -> tuple[tuple[Position, ...], tuple[Position, ...]]:
+    """Sites and users of these files, in any order. Raises `ScenarioError`, and `UsageError` if one kind is missing."""
+    found: dict[bool, tuple[Position, ...]] = {True: (), False: ()}
+    parsed = [parse(read_text(name), name, _of(name, names, say)) for name in names]
+    by_site_id = any(sites for sites, _ in parsed)
+    for sites, positions in parsed:
+        found[sites or (not by_site_id and bool(positions[0].name))] += positions
+    if not found[True] or not found[False]:
+        missing = "sites (with SITE_ID)" if not found[True] else "users"
+        raise UsageError(f"no file of {missing} was given", "give both: sites.csv users.csv")
+    if len({place.flat for places in found.values() for place in places}) > 1:
+        raise UsageError("some files are in degrees and some in metres (x, y)", "give sites and users in one of them")
+    return found[True], found[False]
+
+
+def _of(name: str, names: Sequence[str], say: Say) -> Say:
+    """As ``say``, naming the file where there are several."""
+    return say if len(names) == 1 else lambda text: say(f"{Path(name).name}: {text}")
+
+
 def _columns(file: str, text: str) -> tuple[str, str]:
     """The names of the columns to the north and to the east, those of EUA where it has none that are known."""
     if not text.strip():
@@ -91,7 +114,7 @@ def topology(
     """Sites with the distances in metres of the users nearest to them, at least 1 m each, nearest first.
 
     ``cells`` keeps the sites with the most users, ``ues_per_cell`` the nearest users of each (0: all). Users farther
-    than ``radius_m`` from every site are left out.
+    than ``radius_m`` from every site are left out. Raises `UsageError` if all are.
     """
     index = _Index(sites)
     around: list[list[float]] = [[] for _ in sites]
@@ -108,6 +131,8 @@ def topology(
     if near:
         say(f"{count(near, 'user')} nearer than {NEAREST_M:g} m to a site put at {NEAREST_M:g} m")
     used = [i for i, distances in enumerate(around) if distances]
+    if not used:
+        raise UsageError(f"no user is within {radius_m:g} m of a site", "give a larger radius, or other sites")
     if len(used) < len(sites):
         say(f"{count(len(sites) - len(used), 'site')} without users left out")
     if cells and cells < len(used):

@@ -16,7 +16,8 @@ from testbed.model.system import System
 from testbed.model.task import TaskTable
 from testbed.scenario.fields import Draw
 from testbed.scenario.ranges import MOST_SLOTS
-from testbed.scenario.schema import Cell, Profile, Scenario, TaskSection, Workload
+from testbed.scenario.schema import Cell, Profile, Scenario, Workload
+from testbed.scenario.task_schema import TaskSection
 from testbed.scenario.workload import Ints, columns_of, generate
 from testbed.trace.notes import count
 

@@ -11,10 +11,12 @@ from testbed.model.task import Task
 from testbed.scenario import ranges, window
 from testbed.scenario import resolve as core
 from testbed.scenario import workload as tables
+from testbed.scenario.checks import with_link_traces
+from testbed.scenario.kinds import DEMANDS
 from testbed.scenario.reading import is_stream, read_text
-from testbed.scenario.schema import DEMANDS, LinkTrace, Profile, RadioSection, Scenario
+from testbed.scenario.schema import LinkTrace, Profile, RadioSection, Scenario
 from testbed.scenario.window import Played
-from testbed.trace import cellular, imported, mahimahi, mapped, rate_table, rate_text, rates, swf
+from testbed.trace import cellular, imported, mahimahi, mapped, placed, rate_table, rate_text, rates, swf
 from testbed.trace.job import MappedColumn
 from testbed.trace.lines import Line, lines
 from testbed.trace.notes import Say, quiet
@@ -22,25 +24,35 @@ from testbed.trace.spool import spooling
 
 
 def resolve(scenario: Scenario, say: Say = quiet) -> core.Resolved:
-    """As `testbed.scenario.resolve.resolve`, after reading the rate trace and the profile named there.
+    """As `testbed.scenario.resolve.resolve`, after reading the topology, rate traces and profile named there.
 
     ``say`` hears what the reader skipped, capped or assumed. Raises `ScenarioError`.
     """
+    if scenario.topology is not None:
+        scenario = placed.placed(scenario, scenario.topology, say)
     profile = scenario.workload.profile
     if profile is not None and profile.file:
         workload = msgspec.structs.replace(scenario.workload, profile=read_profile(profile))
         scenario = msgspec.structs.replace(scenario, workload=workload)
-    trace = scenario.radio.trace
-    if trace is None or not trace.file:
-        return core.resolve(scenario)
-    link = read_link(trace, scenario.radio, _named(trace.file, say))
+    known: dict[LinkTrace, LinkTrace] = {}
+
+    def read(trace: LinkTrace, _: object) -> LinkTrace:
+        if trace.file and trace not in known:
+            known[trace] = _scaled_link(trace, scenario.radio, say)
+        return known.get(trace, trace)
+
+    return core.resolve(with_link_traces(scenario, read))
+
+
+def _scaled_link(trace: LinkTrace, radio: RadioSection, say: Say) -> LinkTrace:
+    """The trace of a file, its rates times its factor. Raises `ScenarioError`."""
+    link = read_link(trace, radio, _named(trace.file, say))
     link = msgspec.structs.replace(link, rates_bps=tuple(rate * trace.scale for rate in link.rates_bps))
     if slow := ranges.slow_trace(link):
         raise ScenarioError(slow, trace.file, remedy="rates are in bit/s; for a file in Mbit/s, add scale: 1e6")
     if silent := ranges.silent_trace(link):
         raise ScenarioError(silent, trace.file, remedy="leave the silence out of the file, or shorten it")
-    radio = msgspec.structs.replace(scenario.radio, trace=link)
-    return core.resolve(msgspec.structs.replace(scenario, radio=radio))
+    return link
 
 
 def generate(scenario: Scenario, system: System, say: Say = quiet) -> Sequence[Task]:

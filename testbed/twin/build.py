@@ -9,13 +9,14 @@ import numpy as np
 from testbed.model.delay import transfer_ns
 from testbed.model.errors import ScenarioError
 from testbed.model.random import FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE
-from testbed.model.system import EPOCH_SLOT, SHARED, Plan, System
+from testbed.model.system import EPOCH_SLOT, NO_TRACE, SHARED, Plan, RateTrace, System
 from testbed.model.task import Task, TaskTable
+from testbed.model.transmission import trace_of, varies
 from testbed.scenario.fields import Draw
 from testbed.scenario.profile import slot_factors, totals
 from testbed.scenario.ranges import check_tasks
 from testbed.scenario.schema import Scenario
-from testbed.scenario.task_classes import classes_of, shares_of
+from testbed.scenario.task_classes import classes_of, sections_of, shares_of
 from testbed.twin import state
 from testbed.twin.state import Fixed, Worlds
 
@@ -31,8 +32,8 @@ DRAWS = {
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Where tasks come from: ``table``, rows by (UE, number) with the index of the UE of each, or ``draws``.
 
-    Those are of each class, up to whose ``shares`` tasks are of it; they have a rate per UE and slot and, repeating, a
-    factor of it for each slot. ``slots`` -1: for ever.
+    Those are of each class, up to whose ``shares`` tasks are of it, a UE's from its place in ``first_classes`` on; they
+    have a rate per UE and slot and, repeating, a factor of it for each slot. ``slots`` -1: for ever.
     """
 
     arrivals: int
@@ -41,6 +42,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     factors: tuple[float, ...] = (1.0,)
     draws: tuple[Draw, ...] = ()
     shares: tuple[float, ...] = (1.0,)
+    first_classes: tuple[int, ...] = ()
     rows: Any = np.zeros(0, state.ROW)
     ue: Any = np.zeros(0, np.int64)
 
@@ -68,9 +70,15 @@ def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
     poisson = scenario.workload.arrivals == "poisson"
     rates = [scenario.density * scenario.cells[ue.cell].density_factor for ue in system.ues]
     draws: list[Draw] = []
-    for task in classes_of(scenario.task):
-        by_field = {FIELD_BITS: task.input_bits, FIELD_CYCLES: task.cycles, FIELD_DEADLINE: task.deadline_ns}
-        draws.extend(by_field[field] for field in range(len(by_field)))
+    shares: list[float] = []
+    sections = sections_of(scenario)
+    first = dict.fromkeys(sections, 0)
+    for section in first:
+        first[section] = len(shares)
+        shares.extend(shares_of(section))
+        for task in classes_of(section):
+            by_field = {FIELD_BITS: task.input_bits, FIELD_CYCLES: task.cycles, FIELD_DEADLINE: task.deadline_ns}
+            draws.extend(by_field[field] for field in range(len(by_field)))
     slots = -1 if endless else system.slots
     arrivals = state.POISSON if poisson else state.BERNOULLI
     return Source(
@@ -79,7 +87,8 @@ def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
         rates=tuple(rates),
         factors=slot_factors(scenario),
         draws=tuple(draws),
-        shares=shares_of(scenario.task),
+        shares=tuple(shares),
+        first_classes=tuple(first[section] for section in sections),
     )
 
 
@@ -117,7 +126,9 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
         "jitter_low_ns": radio.jitter_low_ns,
         "jitter_high_ns": radio.jitter_high_ns,
         "loss": radio.loss,
-        "trace_period_ns": radio.trace_period_ns,
+        "coherence_ns": radio.coherence_ns,
+        "bandwidth_hz": radio.bandwidth_hz,
+        "cap": radio.max_spectral_efficiency,
         "backhaul_bps": system.backhaul.rate_bps,
         "backhaul_latency_ns": system.backhaul.latency_ns,
         "buckets_per_ns": _buckets(len(system.ues)) / system.slot_ns,
@@ -131,12 +142,13 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
     for name, value in values.items():
         record[name] = value
     draws, drawn = _draws(source)
+    traces = _traces(system)
     return Fixed(
         system=record,
         ues=_ues(system, source),
         edge_servers=_ess(system),
-        edges_ns=np.array(radio.trace_edges_ns or (0,), np.int64),
-        rates_bps=np.array(radio.trace_bps or (1.0,), np.float64),
+        edges_ns=np.array([at for trace in traces for at in trace.edges_ns] or (0,), np.int64),
+        rates_bps=np.array([bps for trace in traces for bps in trace.bps] or (1.0,), np.float64),
         alive=np.ones(len(system.edge_servers), np.bool_),
         draws=draws,
         values=drawn,
@@ -159,15 +171,27 @@ def _ues(system: System, source: Source) -> Any:
     ues = np.zeros(len(system.ues), state.UE_FIXED)
     counts = np.bincount(source.ue, minlength=len(ues))
     ends = np.cumsum(counts)
+    edges = np.cumsum([0, *(len(trace.edges_ns) for trace in _traces(system))])
     for ue in system.ues:
         record = ues[ue.index]
-        for name in ("cpu_hz", "rate_bps", "tx_power_w", "kappa", "weight_delay", "cell"):
+        for name in ("cpu_hz", "rate_bps", "tx_power_w", "kappa", "weight_delay", "cell", "snr"):
             record[name] = getattr(ue, name)
         record["ns_per_cycle"] = 1e9 / ue.cpu_hz
         record["return_ns"] = system.radio.return_latency_ns + transfer_ns(system.radio.result_bits, ue.rate_bps)
         record["rate"] = source.rates[ue.index] if source.rates else 0.0
+        record["first_class"] = source.first_classes[ue.index] if source.first_classes else 0
+        if trace := trace_of(system.radio, ue):
+            first = ue.trace if ue.trace != NO_TRACE else len(system.radio.traces)
+            record["first_edge"], record["last_edge"] = edges[first], edges[first + 1]
+            record["period_ns"] = trace.period_ns
         record["first_row"], record["last_row"] = ends[ue.index] - counts[ue.index], ends[ue.index]
     return ues
+
+
+def _traces(system: System) -> tuple[RateTrace, ...]:
+    """The rate traces of single UEs, then that of all others."""
+    others = trace_of(system.radio, msgspec.structs.replace(system.ues[0], trace=NO_TRACE)) if system.ues else None
+    return system.radio.traces if others is None else (*system.radio.traces, others)
 
 
 def _ess(system: System) -> Any:
@@ -178,6 +202,7 @@ def _ess(system: System) -> Any:
             record[name] = getattr(es, name)
         record["ns_per_cycle"] = 1e9 / es.cpu_hz
         mine = [ue.index for ue in system.ues if ue.cell == es.index]
+        record["varying"] = varies(system, es.index)
         record["first_ue"], record["last_ue"] = (mine[0], mine[-1] + 1) if mine else (0, 0)
     return edge_servers
 

@@ -76,12 +76,15 @@ POLICY = compile_functions(expected_costs, **_names)
 flip = njit(**OPTIONS)(clone(heuristics, {"random": RANDOM, "OFFLOAD": OFFLOAD, "LOCAL": LOCAL}, "flip"))
 
 uniform, exponential, hash_key = RANDOM.uniform, RANDOM.exponential, RANDOM.hash_key
-subject_hash, unit = RANDOM.subject_hash, RANDOM.unit
+subject_hash, subjects_hash, unit = RANDOM.subject_hash, RANDOM.subjects_hash, RANDOM.unit
 transfer_ns, whole_ns, after_ns, chain = DELAY.transfer_ns, DELAY.whole_ns, DELAY.after_ns, DELAY.chain
 compute_energy_j, transmit_energy_j, overhead = ENERGY.compute_energy_j, ENERGY.transmit_energy_j, ENERGY.overhead
 stretched = ARRIVAL_TIMES.stretched
 attempts, jitter_ns = LINK.attempts, LINK.jitter_ns
-dedicated_end_ns, traced_end_ns = LINK.dedicated_end_ns, LINK.traced_end_ns
+traced_end_ns, faded_end_ns = LINK.traced_end_ns, LINK.faded_end_ns
+traced_bits, faded_bits = LINK.traced_bits, LINK.faded_bits
+steady_bits, steady_end_ns = LINK.steady_bits, LINK.steady_end_ns
+left_bits, left_ns = LINK.left_bits, LINK.left_ns
 sharing_advance, sharing_departure_ns = LINK.sharing_advance, LINK.sharing_departure_ns
 expected_wait_ns, backlog_ns, admits = QUEUE.expected_wait_ns, QUEUE.backlog_ns, QUEUE.admits
 least_loaded, takes_over = QUEUE.least_loaded, QUEUE.takes_over

@@ -93,10 +93,10 @@ def _drawn_one(fixed: Fixed, row: int, field: int, subject: int) -> int:
 
 @njit(**INNER)
 def _draw_classes(world: World, fixed: Fixed, due: int) -> None:
-    """Set ``drawn`` for tasks of several classes, one task after another."""
+    """Set ``drawn`` for tasks of several classes, one task after another; a UE's begin at its ``first_class``."""
     for i in range(due):
         subject = item(world.hashes, i)
-        u, first = unit(mix(subject ^ np.uint64(FIELD_CLASS))), 0
+        u, first = unit(mix(subject ^ np.uint64(FIELD_CLASS))), item(fixed.ues, item(world.due, i)).first_class
         while item(fixed.shares, first) <= u:
             first += 1
         first *= FIELDS

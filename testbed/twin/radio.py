@@ -6,16 +6,15 @@ from testbed.twin.compiled import (
     INNER,
     attempts,
     chain,
-    dedicated_end_ns,
     jitter_ns,
     sharing_advance,
     sharing_departure_ns,
-    traced_end_ns,
     transfer_ns,
     whole_ns,
 )
 from testbed.twin.lists import NUMBER_MASK, append, head, item, launch, row_of, take, ue_list, ue_of
 from testbed.twin.state import NONE, RADIO, Fixed, World
+from testbed.twin.varying_radio import advance, first_to_leave, last_bit_ns, varying_wait_ns
 
 
 @njit(**INNER)
@@ -44,28 +43,34 @@ def post(world: World, fixed: Fixed, task: int, now_ns: int) -> None:
     if system.recording:
         world.outcomes[row_of(world, fixed, task)].attempts = tries
     if system.shared:
-        t.airtime_ns = transfer_ns(t.input_bits * tries, constants.rate_bps)
+        t.airtime_ns = t.input_bits * tries
+        if not item(fixed.edge_servers, constants.cell).varying:
+            t.airtime_ns = transfer_ns(t.input_bits * tries, constants.rate_bps)
         _share(world, fixed, task, u, constants.cell, now_ns)
         return
     start = chain(ue.radio_free_ns, now_ns)
-    if system.trace_period_ns > 0:
-        bits = t.input_bits * tries
-        end = traced_end_ns(start, bits, fixed.edges_ns, fixed.rates_bps, system.trace_period_ns)
-    else:
-        end = dedicated_end_ns(start, t.input_bits, tries, constants.rate_bps)
+    end = last_bit_ns(world, fixed, u, start, t.input_bits * tries)
     ue.radio_free_ns = end
     _leave(world, fixed, task, start, end)
 
 
 @njit(**INNER)
 def _share(world: World, fixed: Fixed, task: int, u: int, es: int, now_ns: int) -> None:
-    """A task joins its UE's FIFO on the shared band; ``airtime_ns`` is what it would take alone."""
+    """A task joins its UE's FIFO on the shared band; ``airtime_ns`` is what it would take alone.
+
+    Where rates change that is unknown: ``airtime_ns`` and ``radio_waiting_ns`` are bits then, and so is ``finish``, of
+    what is left.
+    """
     depart(world, fixed, es, now_ns)
     server, ue, t = item(world.edge_servers, es), item(world.ues, u), item(world.tasks, task)
-    server.virtual = sharing_advance(server.virtual, now_ns - server.radio_ns, server.senders)
+    varying = item(fixed.edge_servers, es).varying
+    if varying:
+        advance(world, fixed, es, now_ns)
+    else:
+        server.virtual = sharing_advance(server.virtual, now_ns - server.radio_ns, server.senders)
     server.radio_ns = now_ns
     if head(world, ue_list(u, RADIO)) == NONE:
-        ue.finish = server.virtual + t.airtime_ns
+        ue.finish = t.airtime_ns if varying else server.virtual + t.airtime_ns
         t.at_ns = now_ns
         server.senders += 1
     else:
@@ -77,6 +82,13 @@ def _share(world: World, fixed: Fixed, task: int, u: int, es: int, now_ns: int) 
 def depart(world: World, fixed: Fixed, es: int, until_ns: int) -> None:
     """Let last bits leave on the shared band of a cell up to ``until_ns``, ties going to the lower UE index."""
     server = item(world.edge_servers, es)
+    while item(fixed.edge_servers, es).varying and server.senders > 0:
+        at, leaving = first_to_leave(world, fixed, es)
+        if at > until_ns:
+            return
+        advance(world, fixed, es, at)
+        server.radio_ns = at
+        _last_bit(world, fixed, es, leaving, at)
     while server.senders > 0:
         first = NONE
         for u in range(item(fixed.edge_servers, es).first_ue, item(fixed.edge_servers, es).last_ue):
@@ -105,7 +117,7 @@ def _last_bit(world: World, fixed: Fixed, es: int, u: int, now_ns: int) -> None:
         solo = item(world.tasks, following).airtime_ns
         item(world.tasks, following).at_ns = now_ns
         ue.radio_waiting_ns -= solo
-        ue.finish = server.virtual + solo
+        ue.finish = solo if item(fixed.edge_servers, es).varying else server.virtual + solo
     _leave(world, fixed, task, item(world.tasks, task).at_ns, now_ns)
 
 
@@ -118,6 +130,8 @@ def radio_wait_ns(world: World, fixed: Fixed, u: int, now_ns: int) -> int:
     if head(world, ue_list(u, RADIO)) == NONE:
         return 0
     server = world.edge_servers[item(fixed.ues, u).cell]
+    if item(fixed.edge_servers, item(fixed.ues, u).cell).varying:
+        return varying_wait_ns(world, fixed, u, now_ns)
     virtual = sharing_advance(server.virtual, now_ns - server.radio_ns, server.senders)
     left = ue.finish - virtual + ue.radio_waiting_ns
     return whole_ns(max(0.0, left * server.senders))

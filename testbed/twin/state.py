@@ -32,7 +32,9 @@ SYSTEM = np.dtype(
         ("jitter_low_ns", i8),
         ("jitter_high_ns", i8),
         ("loss", f8),
-        ("trace_period_ns", i8),
+        ("coherence_ns", i8),
+        ("bandwidth_hz", f8),
+        ("cap", f8),
         ("backhaul_bps", f8),
         ("backhaul_latency_ns", i8),
         ("buckets_per_ns", f8),
@@ -57,6 +59,11 @@ UE_FIXED = np.dtype(
         ("rate", f8),
         ("first_row", i8),
         ("last_row", i8),
+        ("first_class", i8),
+        ("first_edge", i8),
+        ("last_edge", i8),
+        ("period_ns", i8),
+        ("snr", f8),
         ("cell", i8),
     ],
     align=True,
@@ -70,6 +77,7 @@ ES_FIXED = np.dtype(
         ("discipline", i8),
         ("first_ue", i8),
         ("last_ue", i8),
+        ("varying", i8),
     ]
 )
 DRAW = np.dtype([("kind", i8), ("count", i8)])

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from testbed.model.link import sharing_advance
+from testbed.model import transmission
+from testbed.model.link import left_bits, left_ns, sharing_advance
 from testbed.model.mdp import CellView, EsView, UeView
 from testbed.model.system import SHARED, Ue
 from testbed.model.task import Task
@@ -71,6 +72,11 @@ def _radio_wait_ns(twin: Twin, world: int, ue: Ue, now_ns: int) -> int:
         return 0
     server = twin.state.edge_servers[world, ue.cell]
     senders = int(server["senders"])
+    if transmission.varies(twin.system, ue.cell):
+        seed = int(twin.state.status["seed"][world])
+        moved = transmission.moved_bits(twin.system, ue, int(server["radio_ns"]), now_ns, seed)
+        left = left_bits(float(record["finish"]), moved, senders)
+        return left_ns(left + int(record["radio_waiting_ns"]), ue.rate_bps, senders)
     virtual = sharing_advance(float(server["virtual"]), now_ns - int(server["radio_ns"]), senders)
     left = float(record["finish"]) - virtual + int(record["radio_waiting_ns"])
     return max(0, int(left * senders + 0.5))

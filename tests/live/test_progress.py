@@ -75,13 +75,52 @@ def test_those_that_did_not_finish_fail_as_the_record_would_have_them(ended, rea
         assert {row.state for row in failed} == {FAILED} and {row.reason for row in failed} <= {reason, UE_DIED}
 
 
-def test_of_a_closed_loop_only_what_is_told_of_is_waited_for(ended):
+def looped():
+    """A counter of a closed loop with one UE that has tasks; that UE's name, and the first two of its tasks."""
     system = msgspec.structs.replace(PLAN.system, closed_loop=True)
-    counter = TaskCounter(msgspec.structs.replace(PLAN, system=system))
-    assert counter.drained({})
-    row = as_decided(ended[0])
-    late = row.generated_ns + 5
-    counter.take([msgspec.structs.replace(row, generated_ns=late)])
-    assert not counter.drained({}) and counter.drained({row.ue: [(late + 1, -1)]})
+    ue = TASKS[0].ue
+    mine = sorted((task for task in TASKS if task.ue == ue), key=lambda task: task.number)[:2]
+    return TaskCounter(msgspec.structs.replace(PLAN, system=system, workload=mine)), SYSTEM.ues[ue].name, mine
+
+
+def end_of(ended, name, task, finished_ns):
+    row = next(row for row in ended if row.ue == name and row.number == task.number)
+    return msgspec.structs.replace(row, finished_ns=finished_ns)
+
+
+def test_of_a_closed_loop_a_task_is_waited_for_though_nobody_has_told_of_it(ended):
+    """It came a moment before the end, and its UE has had no time to say so: that it came follows from its last end."""
+    counter, name, (first, second) = looped()
+    assert not counter.drained({})
+    think = second.generated_ns - first.generated_ns
+    counter.take([end_of(ended, name, first, SYSTEM.end_ns - think - 1)])
+    assert not counter.drained({})
+    [failed] = counter.failed_rows({}, SYSTEM.end_ns, DRAIN_LIMIT)
+    assert (failed.number, failed.generated_ns) == (second.number, SYSTEM.end_ns - 1)
+    assert failed.reason == DRAIN_LIMIT and failed.choice == -1
+    counter.take([end_of(ended, name, second, SYSTEM.end_ns + 5)])
+    assert counter.drained({}) and counter.failed_rows({}, 10**12, DRAIN_LIMIT) == []
+
+
+def test_of_a_closed_loop_a_task_that_would_come_after_the_end_is_not_waited_for(ended):
+    counter, name, (first, second) = looped()
+    counter.take([end_of(ended, name, first, SYSTEM.end_ns - (second.generated_ns - first.generated_ns))])
+    assert counter.drained({}) and counter.failed_rows({}, 10**12, DRAIN_LIMIT) == []
+
+
+def test_of_a_closed_loop_nothing_is_waited_for_from_a_ue_that_died_until_it_is_back(ended):
+    counter, name, (first, second) = looped()
+    died = first.generated_ns + 1
+    assert counter.drained({name: [(died, -1)]})
+    assert not counter.drained({name: [(died, second.generated_ns)]})
+    assert counter.drained({name: [(died, second.generated_ns + 1)]})
+    counter.take([end_of(ended, name, second, second.generated_ns + 5)])
+    assert counter.drained({name: [(died, second.generated_ns)]})
+
+
+def test_of_a_closed_loop_what_is_told_of_and_has_no_end_fails_as_of_when_it_came(ended):
+    counter, _, (first, _) = looped()
+    row = as_decided(next(row for row in ended if row.number == first.number and row.ue == SYSTEM.ues[first.ue].name))
+    counter.take([row])
     [failed] = counter.failed_rows({}, 10**12, DRAIN_LIMIT)
-    assert failed.generated_ns == late and failed.reason == DRAIN_LIMIT
+    assert failed.generated_ns == row.generated_ns and failed.reason == DRAIN_LIMIT

@@ -30,7 +30,7 @@ def test_an_unlimited_link_takes_no_time():
 
 def test_what_would_last_too_long_lasts_for_ever():
     assert duration_ns(2**53, 1) == transfer_ns(2**53, 1e-300) == FOREVER_NS
-    assert link.dedicated_end_ns(FOREVER_NS - 1, 10**9, 1000, 1e-3) == FOREVER_NS
+    assert link.steady_end_ns(FOREVER_NS - 1, 10**12, 1e-3) == FOREVER_NS
     assert link.jitter_ns(3, 1, 0, link.JITTER_EXPONENTIAL, 0, 2**62) <= FOREVER_NS
     assert link.sharing_departure_ns(5, 0.0, 1e300, 7) == FOREVER_NS
     assert after_ns(FOREVER_NS + 3, 2) == FOREVER_NS + 3 and after_ns(3, 4) == 7

@@ -43,7 +43,6 @@ MISTAKES = [
     ("agent: {reward: holdng}", 1, 17, '"holdng" is not one of', 'did you mean "holding"?'),
     ("thresholds: {delay_p95: 3 s}", 1, 25, "is not a threshold", 'like "< 3 s"'),
     ('thresholds: {fidelity: ">= D"}', 1, 24, '"D" is not a grade', "A, B, C, F"),
-    ("radio: {access: shared, trace: x.up}", 1, 32, "cannot be combined with shared access", "dedicated"),
     ("radio: {trace: x.up}", 1, 16, 'there is no file "x.up"', "looked for"),
     ("radio: {trace: .}", 1, 16, '"." is a directory', "the file of a trace"),
     ("workload: {trace: '" + "x" * 300 + "'}", 1, 19, "cannot be the name of a file", "the file of a trace"),

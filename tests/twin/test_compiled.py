@@ -52,7 +52,7 @@ def test_transfers(bits, bps, start, tries):
     assert compiled.transfer_ns(bits, bps) == delay.transfer_ns(bits, bps) <= delay.FOREVER_NS
     assert compiled.transfer_ns(bits, math.inf) == 0
     if bits * tries < 2**63:
-        assert compiled.dedicated_end_ns(start, bits, tries, bps) == link.dedicated_end_ns(start, bits, tries, bps)
+        assert compiled.steady_end_ns(start, bits * tries, bps) == link.steady_end_ns(start, bits * tries, bps)
 
 
 @given(

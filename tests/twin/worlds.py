@@ -3,11 +3,12 @@
 from hypothesis import strategies as st
 
 from testbed.model import random
-from testbed.model.system import Backhaul, Es, Plan, Radio, System, Ue
+from testbed.model.system import Backhaul, Es, Plan, Radio, RateTrace, System, Ue
 from testbed.model.task import Task
 from testbed.policy.heuristics import Coin, FixedChoice, Priced
 
 HZ = (1_000_000_000, 500_000_000, 2_000_000_000, 3_000_000_000, 12_000_000_000)
+CAPS = st.sampled_from((1.5, float("inf")))
 BPS = (1e9, 5e8, 1.5e9, 1e12)
 
 
@@ -45,8 +46,21 @@ def traces(draw):
 
 
 @st.composite
+def varying(draw):
+    """What changes a radio's rates over time: traces of single UEs, fading, both or neither."""
+    own = [draw(traces()) for _ in range(draw(st.sampled_from((0, 0, 1, 3))))]
+    found = [
+        RateTrace(edges_ns=one["trace_edges_ns"], bps=one["trace_bps"], period_ns=one["trace_period_ns"])
+        for one in own
+        if one
+    ]
+    fades = {"bandwidth_hz": 5e8, "coherence_ns": draw(number(1, 20)), "max_spectral_efficiency": draw(CAPS)}
+    return {"traces": tuple(found), **(fades if draw(st.sampled_from((False, False, True))) else {})}
+
+
+@st.composite
 def radios(draw):
-    """Any radio: access, latencies, jitter, loss, trace, results with a size."""
+    """Any radio: access, latencies, jitter, loss, traces, fading, results with a size."""
     return Radio(
         access=draw(st.sampled_from(("dedicated", "shared"))),
         latency_ns=draw(number(0, 4)),
@@ -57,12 +71,14 @@ def radios(draw):
         loss=draw(st.sampled_from((0.0, 0.3))),
         result_bits=draw(st.sampled_from((0, 0, 3))),
         **draw(traces()),
+        **draw(varying()),
     )
 
 
 @st.composite
 def systems(draw):
     """One to four cells with none to three UEs each."""
+    radio = draw(radios())
     counts = draw(st.lists(number(0, 3), min_size=1, max_size=4).filter(any))
     ues: list[Ue] = []
     edge_servers = []
@@ -91,6 +107,8 @@ def systems(draw):
                     kappa=1e-27,
                     weight_delay=weight,
                     distance_m=100.0,
+                    snr=draw(st.sampled_from((0.5, 3.0, 40.0))),
+                    trace=draw(number(-1, len(radio.traces) - 1)),
                 )
             )
     backhaul = Backhaul(draw(st.sampled_from((1e9, float("inf")))), draw(st.sampled_from((0, 0, 2))))
@@ -103,7 +121,7 @@ def systems(draw):
         threshold_ns=draw(st.sampled_from((0, 3, 12))),
         detection_ns=1,
         epoch="slot",
-        radio=draw(radios()),
+        radio=radio,
         backhaul=backhaul,
         ues=tuple(ues),
         edge_servers=tuple(edge_servers),

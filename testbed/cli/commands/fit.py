@@ -19,7 +19,8 @@ from testbed.record import directory
 from testbed.record.files import keep
 from testbed.scenario import workload as tables
 from testbed.scenario.dump import dump, tree
-from testbed.scenario.schema import DEMANDS, Scenario, Workload
+from testbed.scenario.kinds import DEMANDS
+from testbed.scenario.schema import Scenario, Workload
 from testbed.trace import fit, imported, inputs, mapped
 from testbed.trace.notes import Say
 from testbed.trace.spool import spooling

@@ -15,9 +15,10 @@ from testbed.model.errors import InvalidError, StartError, UsageError
 from testbed.model.printable import printable
 from testbed.record.files import replacing
 from testbed.scenario.fields import Quantity, Range, Scalar
+from testbed.scenario.kinds import SPEED
 from testbed.scenario.load import load_scenario
 from testbed.scenario.parse import slots
-from testbed.scenario.schema import SPEED, LinkTrace, Scenario, Workload
+from testbed.scenario.schema import LinkTrace, Scenario, Workload
 from testbed.trace import imported, inputs, mapped
 from testbed.trace.convert import IMPORT_KINDS, RADIUS_M, ConversionOptions, convert, wanted
 from testbed.trace.notes import Say

@@ -21,8 +21,9 @@ from testbed.scenario import closed_loop, excerpt, idle
 from testbed.scenario import workload as tables
 from testbed.scenario.excerpt import Excerpt
 from testbed.scenario.fields import Scalar
+from testbed.scenario.kinds import COUNT, FACTOR, SOME_TIME, TIME
 from testbed.scenario.resolve import Resolved
-from testbed.scenario.schema import COUNT, FACTOR, SOME_TIME, TIME, Workload
+from testbed.scenario.schema import Workload
 from testbed.scenario.window import IDLE_SLOTS, remarks
 from testbed.trace import inputs
 
