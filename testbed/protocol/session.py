@@ -5,8 +5,10 @@ nanoseconds of any one clock that does not go back. Messages of a pair of incarn
 direction. A newer incarnation of the peer starts afresh; what was sent to the earlier one and not acknowledged is
 counted as abandoned, since nobody can know whether it was acted on.
 
-Today only `testbed.sim.network_conditions` uses it: simulated processes talk through sessions over a network that
-loses, repeats, delays and reorders frames. The processes of a live run share a host, and its sockets lose nothing.
+Two use it. The launcher has a session with every process of a live run, to learn of those that are silent or gone
+(`testbed.live.liveness`, `testbed.node.launcher_session`); what the roles say to each other goes over sockets that lose
+nothing, and needs none. Under `testbed.sim.network_conditions` simulated roles talk through sessions over a network
+that loses, repeats, delays and reorders frames.
 """
 
 from collections.abc import Iterable

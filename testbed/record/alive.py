@@ -9,7 +9,10 @@ ENDED = "ZX"
 
 
 def birth(pid: int) -> int | None:
-    """When process ``pid`` was started, in clock ticks since the host's; None if it does not live (any more)."""
+    """When process ``pid`` was started, in clock ticks since the host's; None if it does not live (any more).
+
+    Ticks, as the kernel counts them: psutil's instants move with the wall clock, and would make a run end that goes on.
+    """
     try:
         words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (OSError, ValueError):

@@ -70,7 +70,10 @@ def lindley_s(arrivals_s: Sequence[float], services_s: Sequence[float]) -> list[
 
 
 def ks_distance(samples: Sequence[float], distribution: Callable[[float], float]) -> float:
-    """Kolmogorov and Smirnov's distance between samples and a distribution function."""
+    """Kolmogorov and Smirnov's distance between samples and a distribution function.
+
+    As scipy computes it, which an installation that only verifies does not have.
+    """
     ordered, n = sorted(samples), len(samples)
     gaps = ((distribution(x) - i / n, (i + 1) / n - distribution(x)) for i, x in enumerate(ordered))
     return max(max(pair) for pair in gaps)

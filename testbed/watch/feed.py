@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-import psutil
 from msgspec.structs import replace
 
+from testbed.live.host_meter import CpuMeter
 from testbed.model.task import DECIDED, UNDECIDED
 from testbed.protocol.rows import Row, TaskRow
 from testbed.record import directory, reader, verdict
@@ -45,7 +45,7 @@ class LiveFeed:
         self.telemetry = Telemetry(resolved.system, self._tail.news().meta, [task.generated_ns for task in tasks])
         self._tail = Tail(path)
         self._seen_ns, self._seen_at = 0, time.monotonic_ns()
-        self._cpu = psutil.cpu_times()
+        self._cpu = CpuMeter()
 
     def frame(self) -> Snapshot:
         """Everything recorded so far, as of now."""
@@ -57,7 +57,8 @@ class LiveFeed:
             telemetry.advance(self._now_ns())
         else:
             telemetry.advance(max(int(telemetry.meta.get("end_ns", 0)), telemetry.last_ns))
-        telemetry.steal = self._steal()
+        shares = self._cpu.shares()
+        telemetry.steal = None if shares is None else shares.steal
         return telemetry.snapshot(None if self.live else kept_grade(self.path))
 
     def _now_ns(self) -> int:
@@ -69,12 +70,6 @@ class LiveFeed:
         if self.telemetry.last_ns > self._seen_ns:
             self._seen_ns, self._seen_at = self.telemetry.last_ns, now
         return self._seen_ns + round(min(now - self._seen_at, AHEAD_WALL_NS) * speed)
-
-    def _steal(self) -> float | None:
-        """The share of CPU time that the hypervisor took since the screen was opened."""
-        now = psutil.cpu_times()
-        total = sum(now) - sum(self._cpu)
-        return (now.steal - self._cpu.steal) / total if total > 0 else None
 
 
 class RecordedFeed:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import kstest, kstwobign
 
 from testbed.model import link, random
 from testbed.model.system import SHARED, Plan, Radio
@@ -56,6 +57,8 @@ def test_distances_of_distributions():
     assert theory.ks_distance([x / 2 for x in even], lambda x: x) == pytest.approx(0.5, abs=0.01)
     drawn = [random.uniform(3, 1, 0, n, 0) for n in range(1000)]
     assert theory.ks_distance(drawn, lambda x: x) < theory.ks_limit(1000) < 0.07
+    assert theory.ks_distance(drawn, lambda x: x) == pytest.approx(kstest(drawn, "uniform").statistic)
+    assert kstwobign.sf(theory.ks_limit(1000) * 1000**0.5) == pytest.approx(0.001, rel=1e-6)
 
 
 def test_waits_of_queues():
