@@ -10,7 +10,7 @@ from testbed.model.statistics import percentile
 from testbed.model.system import EPOCH_ARRIVAL, Backhaul, Emulation, Es, Plan, Radio, System, Ue
 from testbed.model.task import INTERRUPTED, Task
 from testbed.protocol.endings import close_rows
-from testbed.protocol.rows import EventRow, TaskRow
+from testbed.protocol.rows import EventRow, TaskRow, rows_by_task
 from testbed.record import directory, reader
 from testbed.record.files import scratch
 
@@ -133,9 +133,9 @@ def run(made: System, tasks: Sequence[Task], policy: str = "offload", emulation:
     with scratch() as folder:
         if launch(plan, folder).reason == INTERRUPTED:
             raise InterruptedRunError("verification was interrupted")
-        found = reader.read_record(folder / directory.RECORD)
-    rows = close_rows(made, workload, {(row.ue, row.number): row for row in found.tasks}, {}, 2**62, "")
-    return BenchRun([row for row in rows if row.finished_ns >= 0], found.events)
+        record = reader.read_record(folder / directory.RECORD)
+    rows = close_rows(made, workload, rows_by_task(record.tasks), {}, 2**62, "")
+    return BenchRun([row for row in rows if row.finished_ns >= 0], record.events)
 
 
 def link_ns(row: TaskRow) -> int:

@@ -13,7 +13,7 @@ from testbed.model import fidelity
 from testbed.model.errors import InterruptedRunError, ScenarioError
 from testbed.model.task import INTERRUPTED, Task
 from testbed.policy import loading
-from testbed.protocol.rows import Row, TaskRow
+from testbed.protocol.rows import Row, TaskRow, rows_by_task
 from testbed.scenario.resolve import Resolved
 from testbed.sim.simulation import simulate
 from testbed.verify.bench import Check
@@ -96,7 +96,7 @@ def unlike(expected: Iterable[Row], found: Iterable[Row]) -> int:
 
 def differing(expected: Sequence[TaskRow], found: Sequence[TaskRow]) -> int:
     """How many tasks have different rows, or a row on one side only; floats may differ by rounding."""
-    one, other = ({(row.ue, row.number): row for row in rows} for rows in (expected, found))
+    one, other = rows_by_task(expected), rows_by_task(found)
     return sum(key not in one or key not in other or not _same(one[key], other[key]) for key in one | other)
 
 
