@@ -176,7 +176,7 @@ def burnt(events: Sequence[EventRow]) -> fidelity.Cpu:
     """CPU seconds that all processes were asked to burn, and did."""
     burns = [event for event in events if event.kind == BURN]
     asked = counted((event.source, event.value) for event in burns)
-    achieved = counted((event.source, _number(event.detail)) for event in burns)
+    achieved = counted((event.source, _float_or_zero(event.detail)) for event in burns)
     return fidelity.Cpu(asked, achieved)
 
 
@@ -203,7 +203,7 @@ def clock_doubt_ns(events: Iterable[EventRow]) -> float:
     return sum(sorted(worst.values())[-2:])
 
 
-def _number(text: str) -> float:
+def _float_or_zero(text: str) -> float:
     try:
         return float(text)
     except ValueError:

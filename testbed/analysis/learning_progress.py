@@ -46,7 +46,7 @@ def learning(run: RecordedRun) -> Learning | None:
     for row in run.record.updates:
         rows[row.learner].append(row)
     restarted = [event.source for event in run.record.events if event.kind == RESTARTED and is_learner(event.source)]
-    workers = {name: _progress(rows[name], restarted.count(name)) for name in sorted(rows, key=_number)}
+    workers = {name: _progress(rows[name], restarted.count(name)) for name in sorted(rows, key=_worker_order)}
     lags = [row.lag for row in run.record.updates]
     return Learning(
         mode=str(run.meta.get("learn_mode", REPLAY)),
@@ -70,7 +70,7 @@ def _progress(rows: Sequence[UpdateRow], restarts: int) -> WorkerProgress:
     )
 
 
-def _number(worker: str) -> tuple[int, str]:
+def _worker_order(worker: str) -> tuple[int, str]:
     """Sorts workers by number rather than by letter."""
     return len(worker), worker
 

@@ -1,7 +1,6 @@
 """``testbed``: argv to verbs, errors to exit codes. Verbs are imported when they are used."""
 
 import argparse
-import contextlib
 import errno
 import os
 import re
@@ -11,10 +10,10 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 
+from testbed.cli.console import warn
 from testbed.cli.encoding import tolerate
 from testbed.cli.parser import EXIT_USAGE, parser_for
 from testbed.cli.verbs import VERBS
-from testbed.model.printable import printable
 
 HELP, COMPLETES = "help", "_ARGCOMPLETE"  # the latter is set by a shell that asks how a line may go on
 MEANT = {"simulate": "run", "validate": "check", "summary": "report", "ls": "list", "rm": "clean"}
@@ -55,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _abandon_output()
         code = EXIT_OK
     except KeyboardInterrupt:
-        _say("interrupted")
+        warn("interrupted")
         code = EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last resort: whatever happens, no traceback on the screen
         code = _report(error)
@@ -78,12 +77,6 @@ def _guard_files() -> None:
     """Let nobody else write what is made here; a mask that lets a group write was meant, one that lets all was not."""
     mask = os.umask(_OTHERS_WRITE)
     os.umask(mask if mask & stat.S_IWOTH else mask | _OTHERS_WRITE)
-
-
-def _say(text: str) -> None:
-    """One message on standard error, if that can be written."""
-    with contextlib.suppress(OSError):
-        print(printable(text), file=sys.stderr, flush=True)
 
 
 def _abandon_output() -> None:
@@ -175,20 +168,20 @@ def _report(error: Exception) -> int:
 
     error = packages.with_extra(error)
     if isinstance(error, errors.TestbedError):
-        _say(str(error))
+        warn(str(error))
         return int(error.exit_code)
     if isinstance(error, OSError) and _output_fails():
         _abandon_output()
-        _say(f"standard output cannot be written: {error.strerror or error}")
+        warn(f"standard output cannot be written: {error.strerror or error}")
         return int(errors.EXIT_START)
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-        _say(f"{str(error.filename)[:80]}…: {error.strerror}\n  give a shorter name")
+        warn(f"{str(error.filename)[:80]}…: {error.strerror}\n  give a shorter name")
         return EXIT_USAGE
     if (why := _exhausted(error)) is not None:
-        _say(why)
+        warn(why)
         return int(errors.EXIT_START)
-    _say(f"internal error: {type(error).__name__}: {error}")
-    _say(f"  this is our bug, not yours; please report it with {_logged(error)}")
+    warn(f"internal error: {type(error).__name__}: {error}")
+    warn(f"  this is our bug, not yours; please report it with {_logged(error)}")
     return EXIT_BUG
 
 

@@ -12,7 +12,6 @@ import msgspec
 from testbed.experiments.virtual import fresh_twin
 from testbed.model.errors import ScenarioError
 from testbed.model.statistics import mean
-from testbed.model.system import Plan
 from testbed.policy.heuristics import Coin, Policy, Priced
 from testbed.record.files import keep
 from testbed.scenario.schema import Scenario
@@ -152,7 +151,7 @@ def _measure(scenario: Scenario, algorithm: str, *, double: bool) -> Callable[[P
     try:
         twin = fresh_twin(plan)
     except ScenarioError:
-        return lambda policy: _simulated(plan, policy)
+        return lambda policy: simulate(plan, policy).mean_overhead
 
     def measure(policy: Policy) -> float:
         twin.use(policy)
@@ -162,10 +161,6 @@ def _measure(scenario: Scenario, algorithm: str, *, double: bool) -> Callable[[P
         return float(cells["overhead"].sum() / finished) if finished else math.nan
 
     return measure
-
-
-def _simulated(plan: Plan, policy: Policy) -> float:
-    return mean([row.overhead for row in simulate(plan, policy).tasks if row.finished_ns >= 0])
 
 
 def _mean_known(overheads: Sequence[float]) -> float:

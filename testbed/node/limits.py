@@ -28,7 +28,7 @@ def cores(root: Path = _ROOT) -> float:
 
 def total_memory(root: Path = _ROOT) -> float:
     """Bytes of memory, no more than the control group may have."""
-    limits = [_number(folder, "memory.max", "memory.limit_in_bytes") for folder in _groups("memory", root)]
+    limits = [_first_number(folder, "memory.max", "memory.limit_in_bytes") for folder in _groups("memory", root)]
     return min([float(psutil.virtual_memory().total), *limits])
 
 
@@ -36,8 +36,8 @@ def free_memory(root: Path = _ROOT) -> float:
     """Bytes of memory that can still be had; what a group's file cache holds could be had too."""
     free = [float(psutil.virtual_memory().available)]
     for folder in _groups("memory", root):
-        limit = _number(folder, "memory.max", "memory.limit_in_bytes")
-        used = _number(folder, "memory.current", "memory.usage_in_bytes", unknown=0.0) - _cache(folder)
+        limit = _first_number(folder, "memory.max", "memory.limit_in_bytes")
+        used = _first_number(folder, "memory.current", "memory.usage_in_bytes", unknown=0.0) - _cache(folder)
         free.append(max(0.0, limit - used))
     return min(free)
 
@@ -46,7 +46,7 @@ def free_tasks(root: Path = _ROOT) -> float:
     """Processes and threads that can still be started; infinite where nothing limits them."""
     found = [UNLIMITED]
     for folder in _groups("pids", root):
-        found.append(_number(folder, "pids.max") - _number(folder, "pids.current", unknown=0.0))
+        found.append(_first_number(folder, "pids.max") - _first_number(folder, "pids.current", unknown=0.0))
     soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
     if soft != resource.RLIM_INFINITY and os.getuid() != 0:
         found.append(float(soft - _own_tasks()))
@@ -116,7 +116,7 @@ def memory_limit(root: Path = _ROOT) -> float:
 def peak_memory(root: Path = _ROOT) -> float:
     """The most bytes that this process's control group has had; 0 where nobody says."""
     names = ("memory.peak", "memory.max_usage_in_bytes")
-    return next((_number(folder, *names, unknown=0.0) for folder in _groups("memory", root)), 0.0)
+    return next((_first_number(folder, *names, unknown=0.0) for folder in _groups("memory", root)), 0.0)
 
 
 def _own_tasks() -> int:
@@ -173,7 +173,7 @@ def _quota(folder: Path) -> float:
     return quota / period if quota > 0.0 and period > 0.0 else UNLIMITED
 
 
-def _number(folder: Path, *names: str, unknown: float = UNLIMITED) -> float:
+def _first_number(folder: Path, *names: str, unknown: float = UNLIMITED) -> float:
     """The number in the first of the files called ``names`` that has one."""
     for name in names:
         with contextlib.suppress(IndexError, ValueError):

@@ -133,7 +133,7 @@ class Session:
         if now_ns >= self._next_beat_ns():
             frames += self._enter(now_ns, Input.BEAT)
         if self.state in (State.OPEN, State.SUSPECT):
-            frames += self._number(self._outbox.repeat(now_ns), again=True)
+            frames += self._numbered(self._outbox.repeat(now_ns), again=True)
             if now_ns >= self._ack_ns:
                 frames += self._beat(now_ns)
         return frames
@@ -187,7 +187,7 @@ class Session:
             case Output.BYE:
                 return [self._frame(Bye(self.reason))]
             case Output.FLUSH:
-                return self._number(self._outbox.repeat_all(now_ns), again=True) + self._release(now_ns)
+                return self._numbered(self._outbox.repeat_all(now_ns), again=True) + self._release(now_ns)
             case Output.ABANDON:
                 self.counts.abandoned += self._outbox.abandon()
             case Output.RESET:
@@ -209,9 +209,9 @@ class Session:
         return [self._frame(Heartbeat(self._seen.upto))]
 
     def _release(self, now_ns: int) -> Frames:
-        return self._number(self._outbox.release(now_ns), again=False)
+        return self._numbered(self._outbox.release(now_ns), again=False)
 
-    def _number(self, messages: Iterable[tuple[int, Send]], *, again: bool) -> Frames:
+    def _numbered(self, messages: Iterable[tuple[int, Send]], *, again: bool) -> Frames:
         frames = [
             self._frame(send.body, sequence, send.at_ns, send.phase, send.ue, send.number, send.payload_bits)
             for sequence, send in messages

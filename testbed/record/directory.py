@@ -56,7 +56,7 @@ def _given(path: Path) -> Path:
 def _numbered(base: str) -> Path:
     try:
         RUNS.mkdir(parents=True, exist_ok=True)
-        taken = [_number(path.name, base) for path in RUNS.iterdir()]
+        taken = [_suffix(path.name, base) for path in RUNS.iterdir()]
         number = max(taken, default=0) + 1
         while True:
             path = RUNS / f"{base}-{number:03d}"
@@ -70,7 +70,7 @@ def _numbered(base: str) -> Path:
         raise unwritable(RUNS, error) from None
 
 
-def _number(name: str, base: str) -> int:
+def _suffix(name: str, base: str) -> int:
     rest = name.removeprefix(f"{base}-")
     return int(rest) if rest != name and rest.isascii() and rest.isdigit() else 0
 

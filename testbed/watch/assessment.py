@@ -18,7 +18,7 @@ from testbed.model.errors import TestbedError
 from testbed.policy import loading
 from testbed.record import directory, reader, verdict
 from testbed.record.reader import RecordedRun
-from testbed.sim.simulation import Simulation
+from testbed.sim.simulation import simulate
 from testbed.watch.snapshot import BestBaseline
 
 BASELINES = ("lc", "greedy-do")
@@ -80,10 +80,9 @@ def _simulated(run: RecordedRun) -> Iterator[BestBaseline]:
         with contextlib.suppress(TestbedError):
             policy, double = loading.load(name)
             plan = run.resolved.plan(run.workload, name, second_offload=double, live=False)
-            rows = Simulation(msgspec.structs.replace(plan, faults=()), policy).run().tasks
-            overheads = [row.overhead for row in rows if row.finished_ns >= 0]
-            if overheads:
-                yield BestBaseline(name, math.fsum(overheads) / len(overheads))
+            overhead = simulate(msgspec.structs.replace(plan, faults=()), policy).mean_overhead
+            if not math.isnan(overhead):
+                yield BestBaseline(name, overhead)
 
 
 def _recorded(run: RecordedRun) -> Iterator[BestBaseline]:
