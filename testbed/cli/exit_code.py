@@ -11,7 +11,7 @@ from testbed.model.task import INTERRUPTED, STARTER_DIED, UE_DIED
 STRICT_GRADE = "B"
 
 
-def verdict(summary: Summary, *, strict: bool = False) -> tuple[int, str]:
+def exit_code_of(summary: Summary, *, strict: bool = False) -> tuple[int, str]:
     """(exit code, why); (0, "") when all is well. An early end comes first, then ledger, thresholds, fidelity."""
     if summary.ended == INTERRUPTED:
         return errors.EXIT_INTERRUPTED, "interrupted; the summary is of what was recorded"

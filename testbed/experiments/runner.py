@@ -29,7 +29,7 @@ from testbed.policy.heuristics import Policy
 from testbed.protocol.placement import processes_of
 from testbed.protocol.rows import LinkRow, RewardRow, Row, SlotRow, TaskRow, UeSlotRow
 from testbed.protocol.table import ColumnTable
-from testbed.record import directory, reader, verdict
+from testbed.record import directory, kept_grade, reader
 from testbed.record.alive import birth, home
 from testbed.record.backends import SIM, TESTBED, TWIN, VIRTUAL
 from testbed.record.reader import RecordedRows, RecordedRun
@@ -157,11 +157,11 @@ def policy_of(order: Order) -> tuple[Policy | None, bool]:
 
 
 def summary_of(run: RecordedRun) -> Summary:
-    """The summary of a run, with its fidelity; of one that ended, its verdict is kept beside the record."""
+    """The summary of a run, with its fidelity; of one that ended, its grade is kept beside the record."""
     summary = summarise(run, graded(run))
     if run.reason != reader.RUNNING:
         overhead = summary.overhead.mean if math.isfinite(summary.overhead.mean) else None
-        verdict.keep(run.path, verdict.RunVerdict(summary.fidelity.grade, overhead))
+        kept_grade.keep(run.path, kept_grade.KeptGrade(summary.fidelity.grade, overhead))
     return summary
 
 

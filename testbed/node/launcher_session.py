@@ -8,7 +8,7 @@ from testbed.node.socket import Mailbox
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Bye, Heartbeat, Hello, Welcome
 from testbed.protocol.session import Session
-from testbed.protocol.settings import SessionTiming
+from testbed.protocol.session_types import SessionTiming
 
 WORDS = (Hello, Welcome, Heartbeat, Bye)
 NS_PER_MS = 1_000_000

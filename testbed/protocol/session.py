@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import PROTOCOL_VERSION, UNKNOWN, Envelope
 from testbed.protocol.messages import Body, Bye, Heartbeat, Hello, Welcome
-from testbed.protocol.settings import Counts, SessionEndedError, SessionTiming, WindowFullError
+from testbed.protocol.session_types import Counts, SessionEndedError, SessionTiming, WindowFullError
 from testbed.protocol.transitions import TABLE, Input, Output, State
 from testbed.protocol.window import NEVER, Outbox, ReceivedNumbers
 

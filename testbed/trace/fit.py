@@ -36,7 +36,7 @@ class Match(msgspec.Struct, frozen=True):
     p_value: float
 
     @property
-    def verdict(self) -> str:
+    def quality(self) -> str:
         """In a word."""
         return "good" if self.distance <= WELL else "fair" if self.distance <= FAIRLY else "poor"
 
@@ -78,7 +78,7 @@ def fit(tasks: TaskTable, scenario: Scenario, system: System, recorded: Sequence
     played = columns_of(generate(scenario, system_of(scenario, system)))
     matches = _matches(columns, played, scenario.slot_ns, recorded)
     correlations = _autocorrelation(at, played["generated_ns"], scenario.slot_ns, slots)
-    poor = [match.what for match in matches if match.verdict == "poor"]
+    poor = [match.what for match in matches if match.quality == "poor"]
     if poor:
         notes.append(f"nothing fits well: {', '.join(poor)}")
     far = [str(one.lag) for one in correlations if abs(one.recorded - one.generated) > FAIRLY]

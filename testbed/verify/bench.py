@@ -1,4 +1,4 @@
-"""The bench of all checks: small systems that are put on real processes, and how a check is judged."""
+"""The bench of all checks: small systems that are put on real processes, and how a check is evaluated."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
 
 
-def judged(kind: str, what: str, asked: float, measured: Sequence[float], unit: str, limit: float) -> Check:
+def evaluated(kind: str, what: str, asked: float, measured: Sequence[float], unit: str, limit: float) -> Check:
     """The check of the median of ``measured`` against ``asked``."""
     middle = percentile(list(measured), 50) if measured else float("nan")
     error = abs(middle - asked) / asked if asked else abs(middle)
@@ -53,7 +53,7 @@ def judged(kind: str, what: str, asked: float, measured: Sequence[float], unit: 
 
 
 def compared(kind: str, what: str, pairs: Sequence[tuple[float, float]], unit: str, limit: float) -> Check:
-    """As `judged`, for (asked, measured) pairs that differ: the median error, at the pairs' medians."""
+    """As `evaluated`, for (asked, measured) pairs that differ: the median error, at the pairs' medians."""
     error = percentile([abs(got - asked) / asked for asked, got in pairs], 50) if pairs else float("nan")
     asked, got = (percentile([pair[i] for pair in pairs], 50) if pairs else float("nan") for i in (0, 1))
     return Check(

@@ -7,7 +7,7 @@ from testbed.model import link
 from testbed.model.system import SHARED, Radio
 from testbed.protocol.rows import TaskRow
 from testbed.verify import theory
-from testbed.verify.bench import NS_PER_MS, NS_PER_S, Check, compared, judged, link_ns, room, run, system, task
+from testbed.verify.bench import NS_PER_MS, NS_PER_S, Check, compared, evaluated, link_ns, room, run, system, task
 
 MBIT, KB = 1e6, 8_000
 RATES = (1, 5, 20, 100, 1000)
@@ -37,7 +37,7 @@ def transfers(repeats: int) -> Iterator[Check]:
     for ue, (rate, size) in enumerate(pairs):
         asked = theory.transfer_s(size * KB, rate * MBIT, LATENCY_NS / NS_PER_S)
         limit = KNOWN_LIMIT if (rate, size) in WELL_KNOWN else room(RATE_LIMIT, asked * NS_PER_S)
-        yield judged("transfer", f"{size} kB at {rate} Mbit/s, 10 ms", asked, seconds(taken[ue]), "s", limit)
+        yield evaluated("transfer", f"{size} kB at {rate} Mbit/s, 10 ms", asked, seconds(taken[ue]), "s", limit)
 
 
 def latencies(repeats: int, asked_ms: tuple[int, ...]) -> Iterator[Check]:
@@ -49,7 +49,7 @@ def latencies(repeats: int, asked_ms: tuple[int, ...]) -> Iterator[Check]:
         ]
         asked = theory.transfer_s(50 * KB, 100 * MBIT, latency * 1e-3)
         measured = [link_ns(row) / NS_PER_S for row in run(made, tasks).tasks]
-        yield judged("latency", f"{latency} ms", asked, measured, "s", room(DELAY_LIMIT, asked * NS_PER_S))
+        yield evaluated("latency", f"{latency} ms", asked, measured, "s", room(DELAY_LIMIT, asked * NS_PER_S))
 
 
 def jitter() -> Iterator[Check]:

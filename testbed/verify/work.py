@@ -13,7 +13,7 @@ from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.rows import TaskRow
 from testbed.sim.simulation import simulate
 from testbed.verify import theory
-from testbed.verify.bench import NS_PER_MS, NS_PER_S, Check, compared, judged, room, run, system, task
+from testbed.verify.bench import NS_PER_MS, NS_PER_S, Check, compared, evaluated, room, run, system, task
 
 EXECUTIONS_MS = (10, 100, 500)
 CYCLES_LIMIT, BURNT_LIMIT, BURN_LIMIT, SAMPLE_LIMIT = 0.005, 0.01, 0.05, 0.02
@@ -33,7 +33,7 @@ def cycles(repeats: int) -> Iterator[Check]:
     for ue, length in enumerate(EXECUTIONS_MS):
         rows = [row for row in taken.tasks if row.ue == f"ue-1-{ue + 1}"]
         asked = length * 1e-3
-        yield judged(
+        yield evaluated(
             "cycles",
             f"{length} Mcycles at 1 GHz",
             asked,
@@ -42,7 +42,7 @@ def cycles(repeats: int) -> Iterator[Check]:
             room(CYCLES_LIMIT, length * NS_PER_MS),
         )
     cpu = burnt(taken.events)
-    yield judged("burn", "a tenth of three UEs' time", cpu.asked_s, [cpu.achieved_s], "CPU s", BURN_LIMIT)
+    yield evaluated("burn", "a tenth of three UEs' time", cpu.asked_s, [cpu.achieved_s], "CPU s", BURN_LIMIT)
 
 
 def burning() -> Iterator[Check]:
@@ -51,8 +51,8 @@ def burning() -> Iterator[Check]:
     tasks = [task(0, n, n * 250 * NS_PER_MS, 8_000, 200 * NS_PER_MS) for n in range(4)]
     taken = run(made, tasks, "lc", Emulation(burn=1.0, drain_limit_ns=60 * NS_PER_S))
     cpu = burnt(taken.events)
-    yield judged("burn", "all of one UE's time", cpu.asked_s, [cpu.achieved_s], "CPU s", BURN_LIMIT)
-    yield judged("cycles", "200 Mcycles, all burnt", 0.2, [_local_s(row) for row in taken.tasks], "s", BURNT_LIMIT)
+    yield evaluated("burn", "all of one UE's time", cpu.asked_s, [cpu.achieved_s], "CPU s", BURN_LIMIT)
+    yield evaluated("cycles", "200 Mcycles, all burnt", 0.2, [_local_s(row) for row in taken.tasks], "s", BURNT_LIMIT)
 
 
 def _local_s(row: TaskRow) -> float:

@@ -16,7 +16,7 @@ import msgspec
 from testbed.analysis.grading import graded
 from testbed.model.errors import TestbedError
 from testbed.policy import loading
-from testbed.record import directory, reader, verdict
+from testbed.record import directory, kept_grade, reader
 from testbed.record.reader import RecordedRun
 from testbed.sim.simulation import simulate
 from testbed.watch.snapshot import BestBaseline
@@ -61,8 +61,8 @@ class Assessor:
 def assess(path: Path) -> Assessment:
     """Assess the run in ``path``. Raises `TestbedError` for what is no run."""
     run = reader.read_run(path)
-    said = verdict.kept(path)
-    grade = said.grade if said is not None else graded(run).grade if "reason" in run.meta else None
+    kept = kept_grade.kept(path)
+    grade = kept.grade if kept is not None else graded(run).grade if "reason" in run.meta else None
     return Assessment(baseline=best_baseline(run), grade=grade)
 
 
@@ -91,7 +91,7 @@ def _recorded(run: RecordedRun) -> Iterator[BestBaseline]:
         meta = reader.read_meta(file)
         same = meta.get("system") == run.meta.get("system") and meta.get("policy") != run.policy
         overhead = (
-            verdict.overhead_so_far(file) if same and meta.get("reason") == "" and not meta.get("learn") else None
+            kept_grade.overhead_so_far(file) if same and meta.get("reason") == "" and not meta.get("learn") else None
         )
         if overhead is not None:
             yield BestBaseline(str(meta.get("policy")), overhead)

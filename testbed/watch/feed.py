@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from testbed.live.host_meter import CpuMeter
 from testbed.model.task import DECIDED, UNDECIDED
 from testbed.protocol.rows import Row, TaskRow
-from testbed.record import directory, reader, verdict
+from testbed.record import directory, kept_grade, reader
 from testbed.record.reader import RecordedRun
 from testbed.record.tail import Tail
 from testbed.scenario import workload
@@ -59,7 +59,7 @@ class LiveFeed:
             telemetry.advance(max(int(telemetry.meta.get("end_ns", 0)), telemetry.last_ns))
         shares = self._cpu.shares()
         telemetry.steal = None if shares is None else shares.steal
-        return telemetry.snapshot(None if self.live else kept_grade(self.path))
+        return telemetry.snapshot(None if self.live else grade_of(self.path))
 
     def _now_ns(self) -> int:
         """Emulated time by the run's own epoch; for one on another host, by the newest row and the time since it."""
@@ -78,7 +78,7 @@ class RecordedFeed:
     def __init__(self, run: RecordedRun, rate: float = 1.0) -> None:
         self.path, self.live = run.path, False
         self.rate, self.paused = rate, False
-        self._run, self._grade = run, kept_grade(run.path)
+        self._run, self._grade = run, grade_of(run.path)
         self._position_ns, self._last = 0.0, time.monotonic_ns()
         self.telemetry = self._from_the_start()
 
@@ -119,10 +119,10 @@ class RecordedFeed:
         self.rate = min(FASTEST, max(SLOWEST, self.rate * factor))
 
 
-def kept_grade(path: Path) -> str | None:
+def grade_of(path: Path) -> str | None:
     """The grade that the run's last summary had, if one is kept."""
-    found = verdict.kept(path)
-    return found.grade if found is not None else None
+    kept = kept_grade.kept(path)
+    return kept.grade if kept is not None else None
 
 
 def _decided(rows: Sequence[TaskRow]) -> list[Row]:

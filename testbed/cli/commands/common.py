@@ -14,7 +14,7 @@ from testbed.analysis.summary import Summary
 from testbed.cli import summary_text
 from testbed.cli.colour import coloured
 from testbed.cli.console import print_json, warn
-from testbed.cli.exit_code import verdict
+from testbed.cli.exit_code import exit_code_of
 from testbed.cli.layout import width
 from testbed.cli.progress import ProgressDisplay
 from testbed.cli.showing import Showing
@@ -226,7 +226,7 @@ def _carried_out(order: Order, args: argparse.Namespace, lines: RunLines | None)
     run, interrupts = played(order, args, lines=lines), []
     with stop_on_interrupt(lambda: interrupts.append(1)):
         _, summary = summarized(run, plain=args.plain or args.json)
-        code, why = verdict(summary, strict=args.strict)
+        code, why = exit_code_of(summary, strict=args.strict)
         if lines is not None:
             lines.ended(summary, code)
         elif args.json:

@@ -108,7 +108,7 @@ def _text(found: fit.GeneratorFit) -> str:
     keys = yaml.safe_dump(
         _shortened(_keys(found.scenario)), sort_keys=False, default_flow_style=None, allow_unicode=True, width=100
     )
-    rows = [(one.what, f"{one.distance:.3f}", f"{one.p_value:.2g}", one.verdict) for one in found.matches]
+    rows = [(one.what, f"{one.distance:.3f}", f"{one.p_value:.2g}", one.quality) for one in found.matches]
     matches = table(("recorded against generated", "KS distance", "p", "fit"), rows)
     lags = [(str(one.lag), f"{one.recorded:.2f}", f"{one.generated:.2f}") for one in found.autocorrelation]
     correlation = table(("autocorrelation at lag", "recorded", "generated"), lags) if lags else ""
@@ -137,7 +137,7 @@ def _document(found: fit.GeneratorFit, notes: list[str], out: str | None) -> dic
         "tasks": found.tasks,
         "keys": _keys(found.scenario),
         "fit": {
-            one.what: {"ks": one.distance, "p_value": one.p_value, "verdict": one.verdict} for one in found.matches
+            one.what: {"ks": one.distance, "p_value": one.p_value, "verdict": one.quality} for one in found.matches
         },
         "autocorrelation": [msgspec.structs.asdict(one) for one in found.autocorrelation],
         "notes": notes,

@@ -18,7 +18,7 @@ from testbed.cli.text_table import table
 from testbed.model.fidelity import EXACT
 from testbed.model.printable import printable, readable
 from testbed.policy import loading
-from testbed.record import directory, reader, verdict
+from testbed.record import directory, kept_grade, reader
 from testbed.record.backends import VIRTUAL
 from testbed.scenario.load import load_scenario, shipped
 
@@ -100,18 +100,18 @@ def runs() -> Rows:
 
 def _run(file: Path) -> dict[str, Any]:
     meta = reader.read_meta(file)
-    said = None if reader.is_running(meta, file) else verdict.kept(file.parent)
-    if said is None:
+    kept = None if reader.is_running(meta, file) else kept_grade.kept(file.parent)
+    if kept is None:
         exact = EXACT if meta and reader.backend_of(meta) in VIRTUAL and "reason" in meta else None
-        said = verdict.RunVerdict(exact, verdict.overhead_so_far(file))
-    told = {name: meta.get(name) for name in ("scenario", "policy", "slots", "seed", "started")}
+        kept = kept_grade.KeptGrade(exact, kept_grade.overhead_so_far(file))
+    fields = {name: meta.get(name) for name in ("scenario", "policy", "slots", "seed", "started")}
     return {
         "run": printable(readable(file.parent.name)),
         "state": _state(file.parent, meta),
-        **{name: value if isinstance(value, str | int) else None for name, value in told.items()},
+        **{name: value if isinstance(value, str | int) else None for name, value in fields.items()},
         "backend": reader.backend_of(meta) if meta else None,
-        "grade": said.grade,
-        "overhead": said.overhead,
+        "grade": kept.grade,
+        "overhead": kept.overhead,
     }
 
 

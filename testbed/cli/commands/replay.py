@@ -102,7 +102,7 @@ def of_run(args: argparse.Namespace) -> Order:
     resolved, tasks = _excerpt(resolved, _kept(workload, resolved.system), args)
     if args.closed_loop:
         notes["closed_loop"] = True
-        tasks = closed_loop.thinking(tasks, _finished(path, resolved.system))
+        tasks = closed_loop.with_think_times(tasks, _finished(path, resolved.system))
     return Order(
         resolved=resolved,
         workload=tasks,
@@ -153,7 +153,7 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
     resolved, tasks = _excerpt(resolved, _kept(workload, resolved.system), args)
     if args.closed_loop:
         warn("a table does not know when tasks ended: the whole time between two of a UE is kept as think time")
-        tasks = closed_loop.thinking(tasks, {})
+        tasks = closed_loop.with_think_times(tasks, {})
     return Order(
         resolved=resolved,
         workload=tasks,

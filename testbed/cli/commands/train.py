@@ -7,7 +7,7 @@ from pathlib import Path
 
 from testbed.cli.commands import common, learning, training
 from testbed.cli.console import print_json, warn
-from testbed.cli.exit_code import verdict
+from testbed.cli.exit_code import exit_code_of
 from testbed.cli.progress import ProgressDisplay
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD, InvalidError, UsageError
 from testbed.node import limits
@@ -225,7 +225,7 @@ def _train_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
             f"the run is {result.run}"
         )
         print(f"  use it as {training.policy_option(args.algorithm, result.checkpoint)}")
-    code, why = verdict(summary)
+    code, why = exit_code_of(summary)
     if why:
         warn(why)
     return code

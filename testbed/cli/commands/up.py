@@ -13,7 +13,7 @@ from testbed.record.directory import RUNS
 from testbed.record.files import keep
 
 COMPOSE_FILE = RUNS / "compose.yaml"
-LAST_WORDS_S = 10.0
+LOG_END_S = 10.0
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +61,7 @@ def follow() -> int:
         shown = engine.follow()
         try:
             code = engine.exit_code()
-            shown.wait(LAST_WORDS_S)
+            shown.wait(LOG_END_S)
         finally:
             shown.kill()
             shown.wait()
