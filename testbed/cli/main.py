@@ -10,7 +10,7 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 
-from testbed.cli.console import warn
+from testbed.cli.console import print_text, warn
 from testbed.cli.encoding import tolerate
 from testbed.cli.parser import EXIT_USAGE, parser_for
 from testbed.cli.verbs import VERBS
@@ -87,7 +87,7 @@ def _abandon_output() -> None:
 def _output_fails() -> bool:
     """Whether standard output takes no more: Python forgets what it could not print, so only one more line can tell."""
     try:
-        print(flush=True)
+        print_text(flush=True)
     except OSError:
         return True
     return False
@@ -105,7 +105,7 @@ def _dispatch(given: list[str]) -> int:
     if unknown:
         chosen.error(_unknown_arguments(unknown, chosen))
     if args.version:
-        print(_version())
+        print_text(_version())
         return EXIT_OK
     if module is None:
         parser.print_help()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from testbed.cli.commands import common
-from testbed.cli.console import print_json, warn
+from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.progress import ProgressDisplay
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, UsageError
@@ -56,7 +56,7 @@ def main(args: argparse.Namespace) -> int:
     resolved, cases = _of_run(args) if common.is_run(args.what) else _of_scenario(args)
     found, stopped = _searched(cases, args)
     told = bound_report(resolved.system.name, resolved.system.slots, found)
-    print_json(told) if args.json else print(text(told), end="", flush=True)
+    print_json(told) if args.json else print_text(text(told), end="", flush=True)
     if args.out:
         _write(Path(args.out), resolved, found)
     if stopped:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from testbed.cli.commands import common
-from testbed.cli.console import print_json, warn
+from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.layout import width
 from testbed.cli.progress import ProgressDisplay
 from testbed.cli.summary_text import percent
@@ -49,15 +49,15 @@ def main(args: argparse.Namespace) -> int:
         head = {"scenario": system.name, "slots": system.slots, "tasks": len(workload), "ues": len(system.ues)}
         print_json({**head, "cells": cells, "fit": msgspec.to_builtins(fit)})
         return code
-    print(f"{printable(args.scenario)} is valid: {len(workload)} tasks in {plan.system.slots} slots\n")
-    print(
+    print_text(f"{printable(args.scenario)} is valid: {len(workload)} tasks in {plan.system.slots} slots\n")
+    print_text(
         table(
             ("cell", "UEs", "ES GHz", "UE GHz", "uplink Mbit/s", "tasks", "ES load", "UE load"),
             _rows(cells),
             width(sys.stdout),
         )
     )
-    print(f"\n{fit_text(fit)}")
+    print_text(f"\n{fit_text(fit)}")
     return code
 
 

@@ -4,6 +4,7 @@ import argparse
 import shutil
 from pathlib import Path
 
+from testbed.cli.console import print_text
 from testbed.model.errors import UsageError
 from testbed.model.human import size
 from testbed.model.printable import printable
@@ -26,21 +27,21 @@ def main(args: argparse.Namespace) -> int:
     doomed = sorted(found, key=_recorded_at, reverse=True)[args.keep :]
     running = [path for path in doomed if _is_running(path / directory.RECORD)]
     for path in running:
-        print(f"{_shown(path)} is still running: kept")
+        print_text(f"{_shown(path)} is still running: kept")
     doomed = [path for path in doomed if path not in running]
     if not doomed:
-        print("nothing to remove")
+        print_text("nothing to remove")
         return 0
     if not args.yes and not _agreed(doomed):
-        print("nothing removed")
+        print_text("nothing removed")
         return 0
     for path in doomed:
         try:
             shutil.rmtree(path)
         except OSError as error:
             raise unwritable(path, error) from None
-        print(f"  {_shown(path)}: removed")
-    print(f"removed {_runs(doomed)}")
+        print_text(f"  {_shown(path)}: removed")
+    print_text(f"removed {_runs(doomed)}")
     return 0
 
 
@@ -78,11 +79,11 @@ def _recorded_at(path: Path) -> int:
 
 def _agreed(doomed: list[Path]) -> bool:
     for path in doomed:
-        print(f"  {_shown(path)}: {_contents(path)}")
+        print_text(f"  {_shown(path)}: {_contents(path)}")
     try:
         answer = input(f"remove {_runs(doomed)}? [y/N] ")
     except EOFError:
-        print()
+        print_text()
         raise UsageError(f"nothing removed: nobody said whether to remove {_runs(doomed)}", "add --yes") from None
     return answer.strip().lower() in ("y", "yes")
 

@@ -13,7 +13,7 @@ import msgspec
 from testbed.analysis.summary import Summary
 from testbed.cli import summary_text
 from testbed.cli.colour import coloured
-from testbed.cli.console import print_json, warn
+from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.exit_code import exit_code_of
 from testbed.cli.layout import width
 from testbed.cli.progress import ProgressDisplay
@@ -232,7 +232,7 @@ def _carried_out(order: Order, args: argparse.Namespace, lines: RunLines | None)
         elif args.json:
             print_json(summary)
         else:
-            print(coloured(summary_text.text(summary, width(sys.stdout)), sys.stdout), end="", flush=True)
+            print_text(coloured(summary_text.text(summary, width(sys.stdout)), sys.stdout), end="", flush=True)
     if why:
         warn(why)
     return EXIT_INTERRUPTED if interrupts else code

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from testbed.cli.commands import common, training
+from testbed.cli.console import print_text
 from testbed.cli.layout import width, wrapped
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import EXIT_OK
@@ -124,4 +125,4 @@ Three things to type next: see that run again, death and all; make a page of it;
 
 
 def _say(text: str) -> None:
-    print(wrapped(text, width(sys.stdout)), flush=True)
+    print_text(wrapped(text, width(sys.stdout)), flush=True)

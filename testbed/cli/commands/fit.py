@@ -8,7 +8,7 @@ import msgspec
 import yaml
 
 from testbed.cli.commands import common
-from testbed.cli.console import print_json
+from testbed.cli.console import print_json, print_text
 from testbed.cli.progress import ProgressDisplay
 from testbed.cli.text_table import table
 from testbed.model import packages
@@ -61,11 +61,11 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print_json(_document(found, [*notes, *found.notes], args.out))
         return 0
-    print(printable(_text(found)))
+    print_text(printable(_text(found)))
     for note in (*notes, *found.notes):
-        print(printable(f"  {note}"))
+        print_text(printable(f"  {note}"))
     if out is not None:
-        print(printable(f"{out}: try testbed run {out} --backend sim"))
+        print_text(printable(f"{out}: try testbed run {out} --backend sim"))
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import msgspec
 
 from testbed.cli.commands import common
+from testbed.cli.console import print_text
 from testbed.cli.progress import ProgressDisplay
 from testbed.model.errors import InvalidError, StartError, UsageError
 from testbed.model.printable import printable
@@ -96,9 +97,9 @@ def main(args: argparse.Namespace) -> int:
     with ProgressDisplay(sys.stderr, plain=False) as display:
         display(f"reading {', '.join(args.files[:3])}{' …' if len(args.files) > 3 else ''}")
         said = converted(args.kind, args.files, Path(args.out), options, notes.append, display)
-    print(printable(said))
+    print_text(printable(said))
     for note in notes:
-        print(printable(f"  {note}"))
+        print_text(printable(f"  {note}"))
     return 0
 
 

@@ -4,6 +4,7 @@ import argparse
 import shlex
 from pathlib import Path
 
+from testbed.cli.console import print_text
 from testbed.model.errors import InvalidError, StartError, UsageError
 from testbed.record.files import replacing
 from testbed.scenario.fields import Name
@@ -51,5 +52,5 @@ def main(args: argparse.Namespace) -> int:
     except OSError as error:
         raise StartError(f"{path} cannot be written: {error.strerror}", "choose another place") from None
     named = shlex.quote(str(path))
-    print(f"{path}: change it, then `testbed check {named}` and `testbed run {named}`")
+    print_text(f"{path}: change it, then `testbed check {named}` and `testbed run {named}`")
     return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.cli.commands.training import CHECKPOINTS
-from testbed.cli.console import print_json
+from testbed.cli.console import print_json, print_text
 from testbed.cli.labels import labels
 from testbed.cli.layout import width, wrapped
 from testbed.cli.progress import ProgressDisplay
@@ -39,7 +39,7 @@ def main(args: argparse.Namespace) -> int:
         print_json(found)
         return 0
     blocks = [SHOWN[kind](rows, width(sys.stdout)) for kind, rows in found.items()]
-    print(wrapped("\n\n".join(blocks), width(sys.stdout)))
+    print_text(wrapped("\n\n".join(blocks), width(sys.stdout)))
     return 0
 
 

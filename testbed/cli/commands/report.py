@@ -8,7 +8,7 @@ from pathlib import Path
 from testbed.cli import report_text, summary_text
 from testbed.cli.colour import coloured
 from testbed.cli.commands import common
-from testbed.cli.console import print_json, warn
+from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.layout import width
 from testbed.model import packages
 from testbed.model.errors import EXIT_OK, UsageError
@@ -98,7 +98,7 @@ def _show(listed: Sequence[Reported], baseline: Reported, *, as_json: bool) -> N
         return
     blocks = [summary_text.text(one.summary, width(sys.stdout)) for one in listed]
     blocks += [report_text.text(found, width(sys.stdout))] if found else []
-    print(coloured("\n".join(blocks), sys.stdout), end="")
+    print_text(coloured("\n".join(blocks), sys.stdout), end="")
 
 
 def _page(listed: Sequence[Reported], baseline: Reported, path: Path) -> str:
@@ -123,7 +123,7 @@ def _plots(listed: Sequence[Reported], folder: Path) -> str:
 
 
 def _said(text: str) -> None:
-    print(f"\n{printable(text)}")
+    print_text(f"\n{printable(text)}")
 
 
 def _size(count: int) -> str:

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from testbed.cli import containers
-from testbed.cli.console import warn
+from testbed.cli.console import print_text, warn
 from testbed.cli.progress import ProgressDisplay
 from testbed.compose.engine import Engine
 from testbed.live.interrupts import stop_on_interrupt
@@ -29,7 +29,7 @@ def main(args: argparse.Namespace) -> int:
     """Start the run; returns the exit code, with ``--follow`` that of the run."""
     bring_up(args)
     if not args.follow:
-        print("the run goes on: `testbed watch` looks at it, `testbed down` ends it; its record comes below runs/")
+        print_text("the run goes on: `testbed watch` looks at it, `testbed down` ends it; its record comes below runs/")
         return EXIT_OK
     try:
         return follow()

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from testbed.cli.commands import common
-from testbed.cli.console import print_json, warn
+from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.layout import width
 from testbed.cli.progress import ProgressDisplay
 from testbed.cli.summary_text import percent
@@ -92,12 +92,12 @@ def report(found: list[Check], *, ok: bool, host: dict[str, float], as_json: boo
         )
         for check in found
     ]
-    print(table(("check", "", "asked", "measured", "", "error", "limit", "n", ""), rows, width(sys.stdout)))
+    print_text(table(("check", "", "asked", "measured", "", "error", "limit", "n", ""), rows, width(sys.stdout)))
     failed = sum(not check.ok for check in found)
     used = f"host CPU {percent(host['cpu'], 0)}, steal {percent(host['steal'], 2)}"
-    print(f"\n{len(found)} checks, {failed} outside their limits; {duration(host['seconds'])}, {used}")
+    print_text(f"\n{len(found)} checks, {failed} outside their limits; {duration(host['seconds'])}, {used}")
     if failed and host["cpu"] > 0.8:
-        print("  the host was busy with other things: stop them, and verify again")
+        print_text("  the host was busy with other things: stop them, and verify again")
 
 
 def _known(text: str) -> str:
