@@ -17,8 +17,8 @@ from controller.learn.learner import TrainConfig
 from controller.learn.options import optioned
 from controller.learn.train import INTERRUPTED, TIME, Budget, Evaluator, Report, Trainer
 from testbed.experiments import tune
+from testbed.experiments.recording import versions
 from testbed.experiments.rounds import Rounds
-from testbed.experiments.runner import versions
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import StartError, UsageError
 from testbed.model.human import size
