@@ -32,7 +32,7 @@ class HeldEnvelopes:
     def released(self, now_ns: int, has_come: Callable[[str, bytes], bool]) -> Iterator[tuple[Envelope, bool]]:
         """What need not wait any longer, and whether it has waited for its payload in vain.
 
-        ``has_come`` tells whether the payload that the process with a key owes at a reference is there, or never will be.
+        ``has_come`` tells whether the payload that the process with a key owes at a reference is there, or never will.
         """
         for key, held in self._by_key.items():
             while held:

@@ -53,7 +53,6 @@ def task_life(row: TaskRow) -> TaskLife:
     return TaskLife(
         ue=row.ue,
         number=row.number,
-        ended_s=ended_ns(row) * S_PER_NS,
         state=row.state,
         where=row.es if row.choice == OFFLOAD and row.es else row.ue,
         delay_s=max(0, row.measured_ns) * S_PER_NS,

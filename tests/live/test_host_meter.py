@@ -1,11 +1,12 @@
 """Shares of CPU time, from what the kernel counts for each CPU."""
 
 import json
+import os
 from collections import namedtuple
 
+import psutil
 import pytest
 
-from testbed.live import host_meter
 from testbed.live.host_meter import CpuMeter, HostLoad
 
 Times = namedtuple("Times", "user nice system idle iowait irq softirq steal guest guest_nice")
@@ -16,8 +17,8 @@ BEFORE = Times(10, 0, 5, 100, 1, 0, 0, 2, 4, 0)
 def host(monkeypatch):
     """Two CPUs to count for, of which this process may use what the list ``allowed`` says."""
     counted, allowed = [BEFORE, BEFORE], [0, 1]
-    monkeypatch.setattr(host_meter.psutil, "cpu_times", lambda percpu: list(counted))
-    monkeypatch.setattr(host_meter.os, "sched_getaffinity", lambda pid: set(allowed))
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: list(counted))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(allowed))
     return counted, allowed
 
 
@@ -54,7 +55,7 @@ def test_a_host_that_counts_nothing_has_no_load(monkeypatch):
     def refuse(percpu):
         raise FileNotFoundError("/proc/stat")
 
-    monkeypatch.setattr(host_meter.psutil, "cpu_times", refuse)
+    monkeypatch.setattr(psutil, "cpu_times", refuse)
     load = HostLoad()
     assert (load.cpu(), load.steal()) == (0.0, 0.0)
     assert json.loads(load.to_json())["steal"] == 0.0
