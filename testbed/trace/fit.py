@@ -37,7 +37,7 @@ class Match(msgspec.Struct, frozen=True):
 
     @property
     def quality(self) -> str:
-        """In a word."""
+        """How alike they are in a word: good, fair or poor."""
         return "good" if self.distance <= WELL else "fair" if self.distance <= FAIRLY else "poor"
 
 

@@ -267,7 +267,7 @@ class WatchApp(App[None]):
         self.query_one(UeTable).focus()
 
     def action_theme(self) -> None:
-        """Light or dark."""
+        """Switch between light and dark colours."""
         self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
 
     def action_help(self) -> None:

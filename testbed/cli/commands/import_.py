@@ -104,7 +104,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _unseen(text: str, share: float | None) -> None:
-    """Nobody looks how far it is."""
+    """Take how far an import is, of which nothing is shown."""
 
 
 def converted(
