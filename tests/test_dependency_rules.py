@@ -88,6 +88,6 @@ def test_lawful_imports_are_left_alone():
         "testbed.node.n": "import socket",
         "testbed.sim.s": "from ue_agent.agent import Agent",
         "testbed.live.r": "from testbed.node import n",
-        "testbed.cli.main": "def f():\n    from testbed.live import r\n    print(r)",
+        "testbed.cli.console": "def f():\n    from testbed.live import r\n    print(r)",
     }
     assert violations_of(sources) == []

@@ -5,10 +5,10 @@ import numpy as np
 from testbed.model.mdp import CellView
 from testbed.model.task import LOCAL, OFFLOAD
 from testbed.policy import network
-from testbed.policy.learned import Recurrent, see_cell, see_ue
+from testbed.policy.learned import RecurrentPolicy, see_cell, see_ue
 
 
-class AtOnce(Recurrent):
+class AtOnce(RecurrentPolicy):
     """Decides from flat parameters of ``shape``; ``double`` and ``paper`` as in `testbed.policy.learned.Learned`."""
 
     def __init__(self, params: network.Array, shape: network.Layout, *, double: bool, paper: bool = False) -> None:

@@ -25,7 +25,7 @@ class Chosen(msgspec.Struct, frozen=True):
     free: bool
 
 
-class Recurrent:
+class RecurrentPolicy:
     """What a trained network remembers of its cells; it ``remembers`` if its ``shape`` has a recurrent core."""
 
     def __init__(self, params: network.Array, shape: network.Layout, *, paper: bool) -> None:
@@ -37,7 +37,7 @@ class Recurrent:
         self._memory.look(self.params, cell, see_cell(cell, paper=self.paper))
 
 
-class Learned(Recurrent):
+class Learned(RecurrentPolicy):
     """Decides from flat parameters; ``explore`` samples from the policy instead of taking its likelier action.
 
     ``shape`` tells the head (``factored`` hides from each UE what the others do) and whether there is a recurrent core;
