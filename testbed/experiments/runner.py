@@ -89,8 +89,8 @@ def execute(
     order: Order, progress: Observer = silent, started: Callable[[Path, Plan], None] | None = None
 ) -> RecordedRun:
     """Run it and read it back; see `perform`."""
-    found = perform(order, progress, started)
-    return found if isinstance(found, RecordedRun) else reader.read_run(found)
+    performed = perform(order, progress, started)
+    return performed if isinstance(performed, RecordedRun) else reader.read_run(performed)
 
 
 def perform(
@@ -123,17 +123,15 @@ def perform(
         if started is not None:
             started(path, plan)
         if order.backend == SIM:
-            made = _simulate(plan, policy, order, progress)
+            log = _simulate(plan, policy, order, progress)
             if order.closed_loop:
-                order = msgspec.structs.replace(
-                    order, workload=keep_came(path, order.workload, made.tasks, plan.system)
-                )
-            return recording.simulated(made, path, order.resolved, order.workload, columns=order.backend == TWIN)
+                order = msgspec.structs.replace(order, workload=keep_came(path, order.workload, log.tasks, plan.system))
+            return recording.simulated(log, path, order.resolved, order.workload, columns=order.backend == TWIN)
         if order.backend == TWIN:
-            made = by_twin(plan, policy, order.choices)
-            for rows in (made.tasks, made.slots, made.events):
+            log = by_twin(plan, policy, order.choices)
+            for rows in (log.tasks, log.slots, log.events):
                 order.heard(rows)
-            return recording.simulated(made, path, order.resolved, order.workload, columns=order.backend == TWIN)
+            return recording.simulated(log, path, order.resolved, order.workload, columns=order.backend == TWIN)
         _launch(msgspec.structs.replace(plan, policy=loading.kept(order.policy, path)), path, progress, order)
         if order.closed_loop:
             keep_came(path, order.workload, reader.read_record(path / directory.RECORD).tasks, plan.system)
@@ -188,7 +186,7 @@ def _learning(order: Order, plan: Plan, costs: host_costs.HostCosts) -> Learning
 def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
     """What the record's ``meta`` says of a run."""
     simulated = order.backend in VIRTUAL
-    found = {
+    meta = {
         "run": printable(readable(path.resolve().name)),
         "scenario": plan.system.name,
         "policy": order.policy,
@@ -215,7 +213,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "host": f"{platform.platform()}, {len(os.sched_getaffinity(0))} cores",
         **order.notes,
     }
-    return {key: readable(value) if isinstance(value, str) else value for key, value in found.items()}
+    return {key: readable(value) if isinstance(value, str) else value for key, value in meta.items()}
 
 
 def _simulate(plan: Plan, policy: Policy | None, order: Order, progress: Observer) -> Simulated:
@@ -229,9 +227,9 @@ def _simulate(plan: Plan, policy: Policy | None, order: Order, progress: Observe
 
     simulation.observe(observe, PROGRESS_EVENTS)
     with stop_on_interrupt(lambda: simulation.stop(INTERRUPTED)):
-        made = simulation.run()
-    order.heard([row for row in made.tasks if row.finished_ns < 0])
-    return made
+        log = simulation.run()
+    order.heard([row for row in log.tasks if row.finished_ns < 0])
+    return log
 
 
 def _launch(plan: Plan, path: Path, progress: Observer, order: Order) -> None:

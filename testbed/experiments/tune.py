@@ -129,12 +129,12 @@ def _descend(space: Space, cost: Cost, best: tuple[float, ...]) -> tuple[float, 
 
 
 def _neighbours(space: Space, at: tuple[float, ...], step: Sequence[float]) -> list[tuple[float, ...]]:
-    found = []
+    neighbours = []
     for i, width in enumerate(step):
         for signed in (-width, width):
             moved = min(space.high[i], max(space.low[i], at[i] + signed))
-            found.append((*at[:i], round(moved, 9), *at[i + 1 :]))
-    return found
+            neighbours.append((*at[:i], round(moved, 9), *at[i + 1 :]))
+    return neighbours
 
 
 def policy_of(base: str, values: Sequence[float]) -> Policy:

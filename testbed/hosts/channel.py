@@ -90,15 +90,15 @@ class AgentSocket:
 
     def new(self) -> list[tuple[str, Channel]]:
         """See `ChannelSource`."""
-        found: list[tuple[str, Channel]] = []
+        channels: list[tuple[str, Channel]] = []
         while True:
             try:
                 end, _ = self._socket.accept()
             except BlockingIOError:
-                return found
+                return channels
             _, user, _ = _PEER.unpack(end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
             if user in self._hosts:
-                found.append((self._hosts[user], Channel(end)))
+                channels.append((self._hosts[user], Channel(end)))
             else:
                 self.refused += 1
                 LOG.warning(

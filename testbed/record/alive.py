@@ -22,8 +22,8 @@ def birth(pid: int) -> int | None:
 
 def is_alive(pid: object, born: object) -> bool:
     """Whether the process lives that had ``pid`` and was started at ``born``; where that was not noted, any of them."""
-    found = birth(pid) if isinstance(pid, int) and pid > 0 else None
-    return found is not None and (not isinstance(born, int) or found == born)
+    started = birth(pid) if isinstance(pid, int) and pid > 0 else None
+    return started is not None and (not isinstance(born, int) or started == born)
 
 
 def home() -> str:

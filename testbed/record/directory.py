@@ -88,5 +88,5 @@ def latest() -> Path | None:
     """The most recent run below ``runs``, if there is one."""
     if not RUNS.is_dir():
         return None
-    found = [path for path in RUNS.iterdir() if (path / RECORD).is_file()]
-    return max(found, key=lambda path: (path / RECORD).stat().st_mtime, default=None)
+    recorded = [path for path in RUNS.iterdir() if (path / RECORD).is_file()]
+    return max(recorded, key=lambda path: (path / RECORD).stat().st_mtime, default=None)

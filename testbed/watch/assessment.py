@@ -71,8 +71,8 @@ def best_baseline(run: RecordedRun) -> BestBaseline | None:
 
     Heuristics are simulated where that takes seconds, without the run's deaths.
     """
-    found = [*_recorded(run), *(_simulated(run) if len(run.workload) <= MOST_TASKS else ())]
-    return min(found, key=lambda one: one.overhead, default=None)
+    baselines = [*_recorded(run), *(_simulated(run) if len(run.workload) <= MOST_TASKS else ())]
+    return min(baselines, key=lambda one: one.overhead, default=None)
 
 
 def _simulated(run: RecordedRun) -> Iterator[BestBaseline]:

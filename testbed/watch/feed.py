@@ -130,9 +130,9 @@ def _decided(rows: Sequence[TaskRow]) -> list[Row]:
     return [replace(row, state=DECIDED) for row in rows if row.choice != UNDECIDED and row.ready_ns >= 0]
 
 
-def feed_of(given: str | Path, rate: float | None = None) -> Feed:
+def feed_of(name: str | Path, rate: float | None = None) -> Feed:
     """The feed of a run by path or name. Raises `UsageError` for what is no run."""
-    path = reader.find(given)
+    path = reader.find(name)
     record = path / directory.RECORD
     if reader.is_running(reader.read_meta(record), record):
         return LiveFeed(path)

@@ -224,14 +224,14 @@ class Telemetry:
 
     def _overheads(self, slot: int) -> tuple[float, ...]:
         """Mean overhead of the tasks that ended in each of the last slots; one without any repeats the last."""
-        found: list[float] = []
+        overheads: list[float] = []
         for at in range(max(0, slot - SERIES), slot):
             mean = self.tasks.overhead_by_slot.get(at)
             if mean is not None and mean.value is not None:
-                found.append(mean.value)
-            elif found:
-                found.append(found[-1])
-        return tuple(found)
+                overheads.append(mean.value)
+            elif overheads:
+                overheads.append(overheads[-1])
+        return tuple(overheads)
 
     def _rewards(self, slot: int) -> tuple[float, ...]:
         """Minus the overhead of the tasks that ended in each of the last slots, summed over the region."""
