@@ -77,8 +77,8 @@ def _worker_order(worker: str) -> tuple[int, str]:
 
 def unlearned(run: RecordedRun) -> list[str]:
     """What to know of a run that was to learn and did not, a line each."""
-    found = learning(run)
-    if found is None or found.updates:
+    progress = learning(run)
+    if progress is None or progress.updates:
         return []
     slots = min(run.resolved.system.slots, max(0, run.end_ns) // run.resolved.system.slot_ns)
     return [

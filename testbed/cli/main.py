@@ -42,13 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         # or Python's own helper processes import what lies in the working directory
         os.environ.setdefault("PYTHONSAFEPATH", "1")
-    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
     _open_missing_streams()
     _guard_files()
     for stream in (sys.stdout, sys.stderr):
         tolerate(stream)
     try:
-        code = _dispatch(given)
+        code = _dispatch(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         _abandon_output()
@@ -93,8 +93,8 @@ def _output_fails() -> bool:
     return False
 
 
-def _dispatch(given: list[str]) -> int:
-    words = _with_negative_values(given)
+def _dispatch(arguments: list[str]) -> int:
+    words = _with_negative_values(arguments)
     if words[:1] == [HELP]:
         words = [*words[1:2], "--help"]
     verb = next((word for word in words if not word.startswith("-")), "")
@@ -130,8 +130,8 @@ def _unknown_verb(verb: str) -> Exception:
 
     verbs = (*VERBS, HELP)
     near = f'did you mean "{MEANT[verb]}"?' if verb in MEANT else errors.did_you_mean(verb, verbs)
-    found: Exception = errors.UsageError(f'unknown verb "{verb}"', f"{near}\n  see `testbed help`")
-    return found
+    error: Exception = errors.UsageError(f'unknown verb "{verb}"', f"{near}\n  see `testbed help`")
+    return error
 
 
 def _unknown_arguments(unknown: Sequence[str], parser: argparse.ArgumentParser) -> str:

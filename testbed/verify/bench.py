@@ -125,16 +125,16 @@ def task(ue: int, number: int, at_ns: int, input_bits: int, execution_ns: int = 
     )
 
 
-def run(made: System, tasks: Sequence[Task], policy: str = "offload", emulation: Emulation | None = None) -> BenchRun:
+def run(bench: System, tasks: Sequence[Task], policy: str = "offload", emulation: Emulation | None = None) -> BenchRun:
     """Put it on real processes; raises `StartError`, and `InterruptedRunError` after Ctrl-C."""
     workload = tuple(sorted(tasks, key=lambda one: (one.generated_ns, one.ue, one.number)))
     emulation = emulation or Emulation(speed=1.0, burn=0.0, drain_limit_ns=60 * NS_PER_S)
-    plan = Plan(system=made, workload=workload, policy=policy, second_offload=False, emulation=emulation)
+    plan = Plan(system=bench, workload=workload, policy=policy, second_offload=False, emulation=emulation)
     with scratch() as folder:
         if launch(plan, folder).reason == INTERRUPTED:
             raise InterruptedRunError("verification was interrupted")
         record = reader.read_record(folder / directory.RECORD)
-    rows = close_rows(made, workload, rows_by_task(record.tasks), {}, 2**62, "")
+    rows = close_rows(bench, workload, rows_by_task(record.tasks), {}, 2**62, "")
     return BenchRun([row for row in rows if row.finished_ns >= 0], record.events)
 
 

@@ -180,14 +180,14 @@ def _points(chosen: sweep.Sweep, complete: Sequence[rounds.Samples]) -> Iterator
             warn(f"{chosen.key} = {value} left out: {error.message}")
 
 
-def _shown(found: Comparison) -> str:
-    return coloured(text(found, width(sys.stdout)), sys.stdout)
+def _shown(comparison: Comparison) -> str:
+    return coloured(text(comparison, width(sys.stdout)), sys.stdout)
 
 
-def _print(args: argparse.Namespace, found: Comparison) -> None:
+def _print(args: argparse.Namespace, comparison: Comparison) -> None:
     if args.csv:
-        _write(Path(args.csv), CSV_HEAD, csv_rows(found))
-    print_json(found) if args.json else print_text(_shown(found), end="")
+        _write(Path(args.csv), CSV_HEAD, csv_rows(comparison))
+    print_json(comparison) if args.json else print_text(_shown(comparison), end="")
 
 
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

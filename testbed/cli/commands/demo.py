@@ -94,14 +94,14 @@ def story(name: str, args: argparse.Namespace) -> Iterator[StoryStep]:
             *("--speed", str(SPEED), *LIGHT, "--set", death, "--out", str(live), *plain),
         ],
     )
-    for policy, given, who in (
+    for policy, decided_by, who in (
         (FROZEN, f"{LEARNED}:{folder / LEARNED}.npz", "the network as it was trained: who learns has to explore"),
         *((policy, policy, policy) for policy in HEURISTICS),
         (TUNED, f"{TUNED}:{folder / TUNED}.json", TUNED),
     ):
         yield StoryStep(
             f"The very same tasks, links and death in the simulation, decided by {who}.",
-            ["replay", str(live), "--policy", given, "--on", "sim", "--out", str(run_of(name, policy)), *plain],
+            ["replay", str(live), "--policy", decided_by, "--on", "sim", "--out", str(run_of(name, policy)), *plain],
         )
     yield StoryStep("Who did best?", ["compare", *(str(run_of(name, policy)) for policy in EVERYBODY), *plain])
 

@@ -18,9 +18,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", default="scenario", help="name of the scenario (scenario)")
 
 
-def _path(given: str) -> Path:
+def _path(name: str) -> Path:
     """The file to write, with a suffix."""
-    path = Path(given)
+    path = Path(name)
     if path.suffix in SUFFIXES or path.name in ("", ".."):
         return path
     return path.with_name(path.name + ".yaml")

@@ -34,21 +34,21 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Print what is asked for; returns the exit code."""
-    found = {kind: KINDS[kind]() for kind in ([args.what] if args.what else KINDS)}
+    listed = {kind: KINDS[kind]() for kind in ([args.what] if args.what else KINDS)}
     if args.json:
-        print_json(found)
+        print_json(listed)
         return 0
-    blocks = [SHOWN[kind](rows, width(sys.stdout)) for kind, rows in found.items()]
+    blocks = [SHOWN[kind](rows, width(sys.stdout)) for kind, rows in listed.items()]
     print_text(wrapped("\n\n".join(blocks), width(sys.stdout)))
     return 0
 
 
 def scenarios() -> Rows:
     """Every shipped scenario: its name, cells, UEs, slots, and what its file says of it."""
-    found = []
+    rows = []
     for name, path in shipped().items():
         scenario = load_scenario(path)
-        found.append(
+        rows.append(
             {
                 "scenario": name,
                 "cells": len(scenario.cells),
@@ -57,7 +57,7 @@ def scenarios() -> Rows:
                 "about": _comment(path),
             }
         )
-    return found
+    return rows
 
 
 def _comment(path: Path) -> str:
@@ -73,14 +73,14 @@ def checkpoints() -> list[Path]:
 
 def policies_known() -> Rows:
     """Every policy: its name, what it does, and what to write after ``--policy`` (once for each checkpoint)."""
-    found, kept = [], checkpoints()
+    rows, kept = [], checkpoints()
     for name in loading.names():
         base, double, _ = loading.parts(name)
         needs = base in (*loading.TUNED, *loading.LEARNED)
         written = [f"{name}:{path}" for path in kept if path.stem == name] if needs else [name]
         about = loading.ABOUT[base] + ("; with second offload" if double else "")
-        found.append({"policy": name, "about": about, "needs_checkpoint": needs, "usable": written})
-    return found
+        rows.append({"policy": name, "about": about, "needs_checkpoint": needs, "usable": written})
+    return rows
 
 
 def runs() -> Rows:
@@ -90,12 +90,12 @@ def runs() -> Rows:
     tasks so far, and only what was simulated has a grade. What cannot be read is None.
     """
     files = [path for path in directory.RUNS.glob(f"*/{directory.RECORD}") if path.is_file()]
-    found = []
+    rows = []
     with ProgressDisplay(sys.stderr, plain=False) as display:
         for i, file in enumerate(sorted(files, key=lambda file: file.stat().st_mtime, reverse=True)):
             display(f"reading run {i + 1} of {len(files)}", i / len(files))
-            found.append(_run(file))
-    return found
+            rows.append(_run(file))
+    return rows
 
 
 def _run(file: Path) -> dict[str, Any]:

@@ -111,8 +111,8 @@ def _check_live(args: argparse.Namespace) -> None:
         "--terminal": args.terminal,
         "--option": args.option,
     }
-    for name, given in asked.items():
-        if given:
+    for name, value in asked.items():
+        if value:
             raise UsageError(f"{name} is for --on twin", "train there first, then --on testbed --start CHECKPOINT")
     if args.start is not None and args.resume:
         raise UsageError("--start and --resume both say what to go on from", "leave out one")
