@@ -8,7 +8,7 @@ import sys
 
 
 def main(argv: list[str]) -> None:
-    """Never returns."""
+    """Become the owner and replace this process by the command; raises `OSError` where that is not possible."""
     folder, runs, *command = argv
     owner = os.stat(folder)
     if os.getuid() == 0:

@@ -7,11 +7,12 @@ import msgspec
 
 from controller.gather import Gathering
 from testbed.model import random
+from testbed.model.fallback import fallback_choices
 from testbed.model.learning import LEARNER
 from testbed.model.mdp import CellView
 from testbed.model.system import EPOCH_ARRIVAL, System
 from testbed.model.task import Phase
-from testbed.policy.heuristics import FALLBACKS, Policy, checked, watching
+from testbed.policy.heuristics import Policy, checked, watching
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
 from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Seen, Up
@@ -152,7 +153,7 @@ class DecisionServer:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a user's policy may raise anything; the run goes on
-            choices = checked(FALLBACKS[self.system.fallback].decide(view, rng), view)
+            choices = fallback_choices(self.system, view)
             return [self._failed(now_ns, view, error)], choices, "policy error"
 
     def _show(self, now_ns: int, view: CellView) -> list[Action]:

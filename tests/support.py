@@ -6,7 +6,7 @@ from testbed.model import random
 from testbed.model.delay import NS_PER_S, uplink_rate
 from testbed.model.system import Backhaul, Es, Fault, Plan, Radio, System, Ue
 from testbed.model.task import Task
-from testbed.protocol.settings import SessionTiming
+from testbed.protocol.session_types import SessionTiming
 from testbed.sim.network_conditions import Cut, NetworkConditions
 
 MS = 1_000_000

@@ -15,7 +15,7 @@ from testbed.analysis import replay
 from testbed.experiments import runner
 from testbed.model.delay import duration_ns
 from testbed.model.task import COMPLETED, FAILED, LATE, UE_DIED
-from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow
+from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, rows_by_task
 from testbed.record import reader
 from testbed.record.backends import SIM
 from testbed.scenario.load import load_scenario
@@ -224,7 +224,7 @@ def wrong_replay(plan, made):
     run = run_of(plan, made)
     answers = replay.recorded_answers(run.tasks)
     again = msgspec.structs.replace(plan, faults=replay.recorded_faults(run.record.events))
-    replayed = {(row.ue, row.number): row for row in simulate(again, None, answers).tasks}
+    replayed = rows_by_task(simulate(again, None, answers).tasks)
     for row in made.tasks:
         other = replayed.get((row.ue, row.number))
         if row.choice >= 0 and (other is None or (other.finished_ns, other.state) != (row.finished_ns, row.state)):

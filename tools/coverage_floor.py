@@ -34,7 +34,7 @@ def read(report: Path) -> dict[str, tuple[int, int]]:
     """(covered, all) statements of each file of a JSON report."""
     files = json.loads(report.read_text(encoding="utf-8"))["files"]
     return {
-        name: (found["summary"]["covered_lines"], found["summary"]["num_statements"]) for name, found in files.items()
+        name: (entry["summary"]["covered_lines"], entry["summary"]["num_statements"]) for name, entry in files.items()
     }
 
 
@@ -43,17 +43,17 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Coverage by package, none of which may be under the floor.")
     parser.add_argument("report", nargs="?", type=Path, default=REPORT, help=f"default {REPORT}")
     parser.add_argument("--floor", type=float, default=FLOOR, help=f"in per cent, default {FLOOR:g}")
-    given = parser.parse_args(argv)
+    args = parser.parse_args(argv)
     low = []
     print("coverage by package: lines run by the tests and by every process that they start")
-    for name, (hit, count) in by_package(read(given.report)).items():
+    for name, (hit, count) in by_package(read(args.report)).items():
         share = 100 * hit / count
-        below = share < given.floor
+        below = share < args.floor
         print(f"  {name:<22}{share:6.1f} %  {hit} of {count}{'  under the floor' if below else ''}")
         if below:
             low.append(name)
     if low:
-        print(f"under {given.floor:g} %: {', '.join(low)}", file=sys.stderr)
+        print(f"under {args.floor:g} %: {', '.join(low)}", file=sys.stderr)
     return 1 if low else 0
 
 

@@ -18,9 +18,16 @@ def _found() -> Any:
 
 def form() -> str:
     """Which form it is, how to make it, and how it was made."""
-    found = _found()
-    lines = [f"This page is of the form **{found['form']}**, made by", "", "```sh", found["command"], "```", ""]
-    return "\n".join([*lines, *(f"- {line}" for line in found["how"])])
+    reproduction = _found()
+    lines = [
+        f"This page is of the form **{reproduction['form']}**, made by",
+        "",
+        "```sh",
+        reproduction["command"],
+        "```",
+        "",
+    ]
+    return "\n".join([*lines, *(f"- {line}" for line in reproduction["how"])])
 
 
 def verdicts() -> str:

@@ -32,17 +32,17 @@ def _section(comment: list[str], lines: list[str]) -> str:
 def sections() -> list[tuple[list[str], list[str]]]:
     """(comment, lines) of every paragraph of the file that has keys; the file's own introduction has none."""
     paragraphs = [block.splitlines() for block in ANNOTATED.read_text(encoding="utf-8").strip().split("\n\n")]
-    found = []
+    blocks = []
     for lines in paragraphs:
         start = next((n for n, line in enumerate(lines) if not line.startswith("# ")), len(lines))
         if lines[start:]:
-            found.append(([line[2:] for line in lines[:start]], lines[start:]))
-    return found
+            blocks.append(([line[2:] for line in lines[:start]], lines[start:]))
+    return blocks
 
 
 def named(lines: list[str]) -> list[Key]:
     """The keys of one section, with dots for what encloses them; keys shown in comments count."""
-    found: list[Key] = []
+    keys: list[Key] = []
     stack: list[tuple[int, str]] = []
     for line in lines:
         bare, note = _split(line)
@@ -55,8 +55,8 @@ def named(lines: list[str]) -> list[Key]:
         name = ".".join([*(key for _, key in stack), match[1]])
         stack.append((depth, match[1]))
         if match[2] or note:
-            found.append(Key(name, match[2], note))
-    return found
+            keys.append(Key(name, match[2], note))
+    return keys
 
 
 def _split(line: str) -> tuple[str, str]:

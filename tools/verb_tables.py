@@ -22,9 +22,9 @@ def _verb(name: str, summary: str) -> str:
 
 def _examples(name: str) -> list[str]:
     """The examples of a verb, a line each, with what they do as a comment."""
-    found = examples.EXAMPLES[name]
-    widest = max(len(command) for command, about in found.items() if about)
-    return [f"{command.ljust(widest)}  # {about}" if about else command for command, about in found.items()]
+    abouts = examples.EXAMPLES[name]
+    widest = max(len(command) for command, about in abouts.items() if about)
+    return [f"{command.ljust(widest)}  # {about}" if about else command for command, about in abouts.items()]
 
 
 def _group(parser: argparse.ArgumentParser, group: argparse._ArgumentGroup) -> list[str]:

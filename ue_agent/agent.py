@@ -3,11 +3,12 @@
 from functools import partial
 from itertools import pairwise
 
-from testbed.model import random, transmission
+from testbed.model import transmission
 from testbed.model.delay import FOREVER_NS, after_ns, chain, duration_ns
+from testbed.model.fallback import fallback_choice
 from testbed.model.learning import LEARNER
 from testbed.model.system import CONTROLLER, EPOCH_ARRIVAL, SHARED, System
-from testbed.model.task import LOCAL, OFFLOAD, Phase, Task
+from testbed.model.task import LOCAL, Phase, Task
 from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Execute, Finish, Lost, Record, Send, Wake
 from testbed.protocol.idle import Boundaries
 from testbed.protocol.lives import Lives
@@ -149,10 +150,7 @@ class Agent:
         pending = self._pending.get(slot)
         if pending is None:
             return []
-        choice = LOCAL if self.system.fallback == "lc" else OFFLOAD
-        if self.system.fallback == "random":
-            flipped = random.uniform(self.system.seed, random.POLICY, self.ue.index, slot, 0)
-            choice = OFFLOAD if flipped < 0.5 else LOCAL
+        choice = fallback_choice(self.system, self.ue.index, slot)
         decision = Decision(ue=self.name, slot=slot, choice=choice, fallback=why, asked_ns=pending.asked_ns)
         return self._answered(decision, think_ns)
 

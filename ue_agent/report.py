@@ -1,5 +1,7 @@
 """The record of one task, from what its UE knows at its end: breakdown, energy, overhead (pure)."""
 
+from typing import Any
+
 import msgspec
 
 from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
@@ -81,31 +83,30 @@ class Flight(msgspec.Struct, kw_only=True):
         return self.tx_end_ns - self.tx_start_ns if self.lost_ns >= 0 and self.tx_start_ns >= 0 else 0
 
 
+def _so_far(flight: Flight, ue: Ue) -> dict[str, Any]:
+    """The fields of a `TaskRow` that are known of a decided task, on its way or at its end."""
+    return identity(ue, flight.task) | {
+        "slot": flight.slot,
+        "asked_ns": flight.asked_ns,
+        "think_ns": flight.think_ns,
+        "choice": flight.choice,
+        "version": flight.version,
+        "recovered": flight.recovered,
+        "log_probability": flight.log_probability,
+        "fallback": flight.fallback,
+        "ready_ns": flight.ready_ns,
+        "slot_wait_ns": flight.asked_ns - flight.task.generated_ns,
+        "decision_ns": flight.ready_ns - flight.asked_ns,
+        "tx_start_ns": flight.tx_start_ns,
+        "tx_end_ns": flight.tx_end_ns,
+        "reentry_ns": flight.reentry_ns,
+        "rejected": flight.result is not None and flight.result.rejected,
+    }
+
+
 def decided(flight: Flight, ue: Ue) -> TaskRow:
     """The row of a task that is decided and on its way; what is planned of it by now lies in the future."""
-    task = flight.task
-    return TaskRow(
-        **identity(ue, task),
-        state=DECIDED,
-        slot=flight.slot,
-        asked_ns=flight.asked_ns,
-        think_ns=flight.think_ns,
-        choice=flight.choice,
-        version=flight.version,
-        recovered=flight.recovered,
-        log_probability=flight.log_probability,
-        fallback=flight.fallback,
-        es=flight.es,
-        ready_ns=flight.ready_ns,
-        slot_wait_ns=flight.asked_ns - task.generated_ns,
-        decision_ns=flight.ready_ns - flight.asked_ns,
-        tx_start_ns=flight.tx_start_ns,
-        tx_end_ns=flight.tx_end_ns,
-        reentry_ns=flight.reentry_ns,
-        start_ns=flight.start_ns,
-        end_ns=flight.end_ns,
-        rejected=flight.result is not None and flight.result.rejected,
-    )
+    return TaskRow(**_so_far(flight, ue), state=DECIDED, es=flight.es, start_ns=flight.start_ns, end_ns=flight.end_ns)
 
 
 def ended(flight: Flight, ue: Ue, finished_ns: int, actual_ns: int) -> TaskRow:
@@ -119,8 +120,8 @@ def ended(flight: Flight, ue: Ue, finished_ns: int, actual_ns: int) -> TaskRow:
         local_wait, executed = start - (flight.reentry_ns if flight.reentry_ns >= 0 else ready), end - start
     delay, lag = actual_ns - task.generated_ns, actual_ns - finished_ns
     energy, measured_energy = _energy_j(flight, ue, lag)
-    return msgspec.structs.replace(
-        decided(flight, ue),
+    return TaskRow(
+        **_so_far(flight, ue),
         state=COMPLETED if delay <= task.deadline_ns else LATE,
         es=result.es or flight.es,
         forwarded=flight.forwarded,

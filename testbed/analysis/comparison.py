@@ -133,11 +133,11 @@ def compare(samples: Mapping[str, Mapping[Hashable, Sample]]) -> Comparison:
     Raises `UsageError` if there is none.
     """
     shared = _shared(samples)
-    used = [key for key in shared if not any(math.isnan(mine[key].overhead) for mine in samples.values())]
+    used = [key for key in shared if not any(math.isnan(own[key].overhead) for own in samples.values())]
     if not used:
         raise UsageError("no workload has tasks that all policies finished", "give more slots, or a higher density")
-    listed = {name: [mine[key] for key in used] for name, mine in samples.items()}
-    policies = {name: _strategy(mine) for name, mine in listed.items()}
+    listed = {name: [own[key] for key in used] for name, own in samples.items()}
+    policies = {name: _strategy(own) for name, own in listed.items()}
     stable = {name: one.stable for name, one in policies.items()}
     pairs = [pair for metric in METRICS for pair in _pairs(listed, metric, stable)]
     return Comparison(len(used), policies, pairs, len(shared) - len(used))
@@ -146,9 +146,9 @@ def compare(samples: Mapping[str, Mapping[Hashable, Sample]]) -> Comparison:
 def pooled(samples: Iterable[Mapping[str, Mapping[Hashable, Sample]]]) -> dict[str, dict[Hashable, Sample]]:
     """Samples of several points of a sweep as one, workloads told apart by their point."""
     together: dict[str, dict[Hashable, Sample]] = {}
-    for point, found in enumerate(samples):
-        for name, mine in found.items():
-            together.setdefault(name, {}).update({(point, key): one for key, one in mine.items()})
+    for point, by_policy in enumerate(samples):
+        for name, by_workload in by_policy.items():
+            together.setdefault(name, {}).update({(point, key): one for key, one in by_workload.items()})
     return together
 
 
@@ -161,19 +161,19 @@ def _shared(samples: Mapping[str, Mapping[Hashable, Sample]]) -> list[Hashable]:
     return shared
 
 
-def _strategy(mine: Sequence[Sample]) -> Strategy:
-    unstable = sum(not one.stable for one in mine)
+def _strategy(samples: Sequence[Sample]) -> Strategy:
+    unstable = sum(not one.stable for one in samples)
     return Strategy(
-        **{metric: _interval(intervals.of_mean(_column(mine, metric))) for metric in METRICS},
-        stable=unstable <= UNSTABLE_SHARE * len(mine),
+        **{metric: _interval(intervals.of_mean(_column(samples, metric))) for metric in METRICS},
+        stable=unstable <= UNSTABLE_SHARE * len(samples),
         unstable_workloads=unstable,
-        policy_errors=sum(one.policy_errors for one in mine),
+        policy_errors=sum(one.policy_errors for one in samples),
     )
 
 
 def _pairs(listed: Mapping[str, Sequence[Sample]], metric: str, stable: Mapping[str, bool]) -> list[Pair]:
     """Every pair of strategies by one metric, tested together."""
-    columns = {name: _column(mine, metric) for name, mine in listed.items()}
+    columns = {name: _column(samples, metric) for name, samples in listed.items()}
     pairs = list(combinations(listed, 2))
     ratios = [intervals.of_ratio(columns[a], columns[b]) for a, b in pairs]
     tested = [stable[a] and stable[b] for a, b in pairs]
@@ -196,9 +196,9 @@ def _pairs(listed: Mapping[str, Sequence[Sample]], metric: str, stable: Mapping[
     ]
 
 
-def _column(mine: Sequence[Sample], metric: str) -> list[float]:
+def _column(samples: Sequence[Sample], metric: str) -> list[float]:
     """The metric over workloads."""
-    return [float(getattr(one, metric)) for one in mine]
+    return [float(getattr(one, metric)) for one in samples]
 
 
 def _interval(estimate: Estimate) -> Interval:

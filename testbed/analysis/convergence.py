@@ -55,9 +55,9 @@ def per_episode(ends: Sequence[float], values: Sequence[float], episodes: int) -
 
     ``ends`` tell how many episodes were over after each round, in order.
     """
-    found, at = [], 0
+    by_episode, at = [], 0
     for episode in range(1, episodes + 1):
         while at < len(ends) - 1 and ends[at] < episode:
             at += 1
-        found.append(values[at])
-    return found
+        by_episode.append(values[at])
+    return by_episode

@@ -32,7 +32,7 @@ class Coincidence(msgspec.Struct, frozen=True):
 def dips(values: Sequence[float]) -> list[Dip]:
     """The dips of a curve, in order."""
     low = [_is_low(values, n) for n in range(len(values))]
-    found, begin = [], 0
+    spans, begin = [], 0
     while begin < len(values):
         if not low[begin]:
             begin += 1
@@ -41,9 +41,9 @@ def dips(values: Sequence[float]) -> list[Dip]:
         while end < len(values) and low[end]:
             end += 1
         level = median(values[begin - BEFORE : begin])
-        found.append(Dip(begin, end, any(value >= level for value in values[end : end + BEFORE])))
+        spans.append(Dip(begin, end, any(value >= level for value in values[end : end + BEFORE])))
         begin = end
-    return found
+    return spans
 
 
 def _is_low(values: Sequence[float], n: int) -> bool:
@@ -55,7 +55,7 @@ def _is_low(values: Sequence[float], n: int) -> bool:
     return values[n] < level - DEPTH * spread and spread > 0.0
 
 
-def coincidence(found: Sequence[Dip], other: Sequence[float]) -> Coincidence:
+def coincidence(spans: Sequence[Dip], other: Sequence[float]) -> Coincidence:
     """Whether ``other`` changes more at the dips than elsewhere.
 
     A change is the distance of a point from the median of the `BEFORE` points before it. The test permutes by shifting
@@ -63,7 +63,7 @@ def coincidence(found: Sequence[Dip], other: Sequence[float]) -> Coincidence:
     ``p`` is the share of shifts, no shift among them, under which changes at dips are at least as large.
     """
     change = [abs(other[n] - median(other[n - BEFORE : n])) for n in range(BEFORE, len(other))]
-    points = [n - BEFORE for dip in found for n in range(dip.begin, dip.end) if n >= BEFORE]
+    points = [n - BEFORE for dip in spans for n in range(dip.begin, dip.end) if n >= BEFORE]
     total = sum(change)
     if not points or len(points) == len(change) or total == 0.0:
         return Coincidence(float("nan"), float("nan"))

@@ -16,13 +16,13 @@ def to_json(document: object) -> str:
     Control characters are escaped, those too that JSON lets stand.
     """
     text = msgspec.json.format(msgspec.json.encode(_plain(msgspec.to_builtins(document))), indent=2).decode()
-    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def to_json_line(document: object) -> str:
     """As `to_json`, in one line."""
     text = msgspec.json.encode(_plain(msgspec.to_builtins(document))).decode()
-    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _plain(value: object) -> object:

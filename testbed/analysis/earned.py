@@ -170,8 +170,8 @@ def touched(start_ns: Ints, end_ns: Ints, slot_ns: int) -> tuple[Ints, Ints]:
 
 def shared_ns(slot: Ints, start_ns: Ints, end_ns: Ints, slot_ns: int) -> Ints:
     """How much of [start, end) lies in ``slot``."""
-    found: Ints = np.minimum(end_ns, (slot + 1) * slot_ns) - np.maximum(start_ns, slot * slot_ns)
-    return np.maximum(0, found)
+    overlap: Ints = np.minimum(end_ns, (slot + 1) * slot_ns) - np.maximum(start_ns, slot * slot_ns)
+    return np.maximum(0, overlap)
 
 
 def _cut(task: Ints, start: Ints, end: Ints, joule: Reals, slot_ns: int) -> Iterator[tuple[Ints, Ints, Reals]]:

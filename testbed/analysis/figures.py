@@ -63,7 +63,7 @@ def by_ue(rows: ColumnTable[TaskRow], name: str) -> Iterator[NDArray[np.int64]]:
 
 def fairness(done: ColumnTable[TaskRow]) -> float:
     """Jain's index over UEs' mean delays."""
-    return statistics.jain([mean(seconds(mine)) for mine in by_ue(done, "measured_ns")])
+    return statistics.jain([mean(seconds(delays)) for delays in by_ue(done, "measured_ns")])
 
 
 def where_time_went(done: ColumnTable[TaskRow]) -> dict[str, float]:

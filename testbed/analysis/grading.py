@@ -85,22 +85,22 @@ def graded(run: RecordedRun) -> Fidelity:
         throttled=throttled(events),
     )
     grade, worst, remedy = _grade(run, measured)
-    told = any(event.kind == BURN for event in events)
-    late, cpu = (measured.lateness, measured.cpu) if told else NOBODY_TOLD
+    reported = any(event.kind == BURN for event in events)
+    late, cpu = (measured.lateness, measured.cpu) if reported else NOBODY_TOLD
     return Fidelity(
         grade=grade,
         burn=measured.burn,
         payload=measured.payload,
         lateness_ms=late,
         delay_error=measured.error,
-        slipped=measured.slipped if told else None,
+        slipped=measured.slipped if reported else None,
         steal=host.get("steal"),
         cpu=cpu,
         host_cpu=host.get("cpu"),
         worst=worst,
         remedy=remedy,
-        arrival_jitter_ms=arrival_jitter(run) if told else NOBODY_TOLD[0],
-        lateness_by_kind_ms={kind: _lateness(mine) for kind, mine in sorted(histograms(events).items())},
+        arrival_jitter_ms=arrival_jitter(run) if reported else NOBODY_TOLD[0],
+        lateness_by_kind_ms={kind: _lateness(bins) for kind, bins in sorted(histograms(events).items())},
         throttled=measured.throttled,
         clock_uncertainty_ms=clock_doubt_ns(events) * MS_PER_NS,
     )
@@ -126,10 +126,10 @@ def _grade(run: RecordedRun, measured: fidelity.Measured) -> tuple[str | None, s
 def untold(run: RecordedRun) -> list[str]:
     """The processes that told nothing of their timers and CPUs although no death of theirs is on record."""
     plan = run.resolved.plan(run.workload, run.policy, second_offload=False, live=True)
-    told = {event.source for event in run.record.events if event.kind == BURN}
+    reporting = {event.source for event in run.record.events if event.kind == BURN}
     dead = {name for name, absences in run.absences.items() if any(back < 0 for _, back in absences)}
     processes = processes_of(plan)
-    return [name for name, (_, cores) in processes.items() if name not in told and not dead.issuperset(cores)]
+    return [name for name, (_, cores) in processes.items() if name not in reporting and not dead.issuperset(cores)]
 
 
 def detail(event: EventRow) -> dict[str, Any]:
@@ -151,17 +151,17 @@ def arrival_jitter(run: RecordedRun) -> fidelity.Lateness:
 
 def lateness(events: Iterable[EventRow], kinds: Container[str] | None = None) -> fidelity.Lateness:
     """How late the timers of all processes fired: of the given ``kinds`` of events, or of all."""
-    found = histograms(events)
-    return _lateness([one for kind, mine in found.items() if kinds is None or kind in kinds for one in mine])
+    by_kind = histograms(events)
+    return _lateness([one for kind, bins in by_kind.items() if kinds is None or kind in kinds for one in bins])
 
 
 def histograms(events: Iterable[EventRow]) -> dict[str, list[dict[str, Any]]]:
     """By kind of event: the last histogram of lateness that each process told."""
     last: dict[str, dict[str, dict[str, Any]]] = {}
     for event in events:
-        found = detail(event) if event.kind == "lateness" else {}
-        if isinstance(found.get("bins"), dict):
-            last.setdefault(str(found.get("kind")), {})[event.source] = found
+        histogram = detail(event) if event.kind == "lateness" else {}
+        if isinstance(histogram.get("bins"), dict):
+            last.setdefault(str(histogram.get("kind")), {})[event.source] = histogram
     return {kind: list(by_source.values()) for kind, by_source in last.items()}
 
 
@@ -176,7 +176,7 @@ def burnt(events: Sequence[EventRow]) -> fidelity.Cpu:
     """CPU seconds that all processes were asked to burn, and did."""
     burns = [event for event in events if event.kind == BURN]
     asked = counted((event.source, event.value) for event in burns)
-    achieved = counted((event.source, _number(event.detail)) for event in burns)
+    achieved = counted((event.source, _float_or_zero(event.detail)) for event in burns)
     return fidelity.Cpu(asked, achieved)
 
 
@@ -203,7 +203,7 @@ def clock_doubt_ns(events: Iterable[EventRow]) -> float:
     return sum(sorted(worst.values())[-2:])
 
 
-def _number(text: str) -> float:
+def _float_or_zero(text: str) -> float:
     try:
         return float(text)
     except ValueError:
@@ -213,9 +213,9 @@ def _number(text: str) -> float:
 def _host(events: Iterable[EventRow]) -> dict[str, float]:
     """Steal and load of the host over the run, as fractions: the mean of its samples."""
     samples = [detail(event) for event in events if event.kind == "host"]
-    found = {}
+    shares = {}
     for key in ("steal", "cpu"):
         values = [float(sample[key]) for sample in samples if isinstance(sample.get(key), (int, float))]
         if values:
-            found[key] = sum(values) / len(values)
-    return found
+            shares[key] = sum(values) / len(values)
+    return shares

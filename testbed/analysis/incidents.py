@@ -56,14 +56,14 @@ def told(run: RecordedRun) -> list[str]:
 def pauses(events: Iterable[EventRow]) -> list[tuple[str, float, str]]:
     """Every pause that somebody asked for: whose, how long it was in emulated seconds (inf: to the end), and when."""
     begun: dict[str, int] = {}
-    found: list[tuple[str, float, str]] = []
+    intervals: list[tuple[str, float, str]] = []
     for event in sorted(events, key=lambda event: event.at_ns):
         if event.kind == PAUSED:
             begun[event.source] = event.at_ns
         elif event.kind in (RESUMED, DIED) and event.source in begun:
             begin, end = begun.pop(event.source) * S_PER_NS, event.at_ns * S_PER_NS
-            found.append((event.source, end - begin, f" from {begin:.1f} to {end:.1f} s"))
-    return found + [(name, math.inf, f" from {at_ns * S_PER_NS:.1f} s on") for name, at_ns in begun.items()]
+            intervals.append((event.source, end - begin, f" from {begin:.1f} to {end:.1f} s"))
+    return intervals + [(name, math.inf, f" from {at_ns * S_PER_NS:.1f} s on") for name, at_ns in begun.items()]
 
 
 def silences(events: Iterable[EventRow]) -> list[tuple[str, float, str]]:
@@ -71,7 +71,7 @@ def silences(events: Iterable[EventRow]) -> list[tuple[str, float, str]]:
 
     One that stands still because somebody asked for it is not silent.
     """
-    found: list[tuple[str, float, str]] = []
+    intervals: list[tuple[str, float, str]] = []
     still: set[str] = set()
     for event in sorted(events, key=lambda event: event.at_ns):
         if event.kind == PAUSED:
@@ -79,9 +79,9 @@ def silences(events: Iterable[EventRow]) -> list[tuple[str, float, str]]:
         elif event.kind in (RESUMED, DIED):
             still.discard(event.source)
         if event.kind == SILENT and event.source not in still:
-            found.append((event.source, event.value, ", to the end of the run"))
-        for n, (name, seconds, _) in enumerate(found):
-            if name != event.source or event.kind not in (HEARD, DIED) or not found[n][2].startswith(", to"):
+            intervals.append((event.source, event.value, ", to the end of the run"))
+        for n, (name, seconds, _) in enumerate(intervals):
+            if name != event.source or event.kind not in (HEARD, DIED) or not intervals[n][2].startswith(", to"):
                 continue
             heard = event.kind == HEARD
             until = (
@@ -89,8 +89,8 @@ def silences(events: Iterable[EventRow]) -> list[tuple[str, float, str]]:
                 if heard
                 else f", until its death at {event.at_ns * S_PER_NS:.1f} s"
             )
-            found[n] = name, event.value if heard else seconds, until
-    return found
+            intervals[n] = name, event.value if heard else seconds, until
+    return intervals
 
 
 def culprit(events: Sequence[EventRow], *, host_busy: bool = False) -> str:
@@ -123,8 +123,8 @@ def _latest_ms(events: Iterable[EventRow]) -> dict[str, float]:
     for event in events:
         if event.kind == "lateness":
             try:
-                told = json.loads(event.detail)
-                kind, most = told["kind"], float(told["max"]) * 1e-6
+                report = json.loads(event.detail)
+                kind, most = report["kind"], float(report["max"]) * 1e-6
             except (ValueError, KeyError, TypeError):
                 continue
             if kind == "Boundary":

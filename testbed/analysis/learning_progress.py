@@ -46,7 +46,7 @@ def learning(run: RecordedRun) -> Learning | None:
     for row in run.record.updates:
         rows[row.learner].append(row)
     restarted = [event.source for event in run.record.events if event.kind == RESTARTED and is_learner(event.source)]
-    workers = {name: _progress(rows[name], restarted.count(name)) for name in sorted(rows, key=_number)}
+    workers = {name: _progress(rows[name], restarted.count(name)) for name in sorted(rows, key=_worker_order)}
     lags = [row.lag for row in run.record.updates]
     return Learning(
         mode=str(run.meta.get("learn_mode", REPLAY)),
@@ -70,15 +70,15 @@ def _progress(rows: Sequence[UpdateRow], restarts: int) -> WorkerProgress:
     )
 
 
-def _number(worker: str) -> tuple[int, str]:
+def _worker_order(worker: str) -> tuple[int, str]:
     """Sorts workers by number rather than by letter."""
     return len(worker), worker
 
 
 def unlearned(run: RecordedRun) -> list[str]:
     """What to know of a run that was to learn and did not, a line each."""
-    found = learning(run)
-    if found is None or found.updates:
+    progress = learning(run)
+    if progress is None or progress.updates:
         return []
     slots = min(run.resolved.system.slots, max(0, run.end_ns) // run.resolved.system.slot_ns)
     return [

@@ -43,10 +43,10 @@ def summarise(run: RecordedRun) -> dict[str, EsSummary]:
 def _one(run: RecordedRun, es: Es, slots: ColumnTable[SlotRow], tasks: ColumnTable[TaskRow]) -> EsSummary:
     system, gaps = run.resolved.system, run.absences.get(es.name, ())
     span_ns = min(system.end_ns, run.end_ns)
-    mine, in_time = slots.labels("es").are(es.name), slots.ints("at_ns") <= system.end_ns
-    recorded = slots.take(mine)
-    counted = slots.take(mine & in_time)
-    over = np.unique(slots.ints("slot")[slots.flags("over_threshold") & in_time & ~mine])
+    of_this_es, in_time = slots.labels("es").are(es.name), slots.ints("at_ns") <= system.end_ns
+    recorded = slots.take(of_this_es)
+    counted = slots.take(of_this_es & in_time)
+    over = np.unique(slots.ints("slot")[slots.flags("over_threshold") & in_time & ~of_this_es])
     idle = np.setdiff1d(over, counted.ints("slot")[counted.ints("backlog_ns") != 0]).tolist()
     seen = boundaries_seen(gaps, span_ns, system.slot_ns)
     there = tasks.labels("es").are(es.name)

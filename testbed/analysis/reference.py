@@ -17,9 +17,9 @@ TWIN_FROM = 20_000  # tasks; fewer are simulated before the twin has been loaded
 def delay_pairs(run: RecordedRun) -> list[tuple[int, int]]:
     """(measured, reference) delays in ns of the tasks that finished in both."""
     if len(run.tasks) >= TWIN_FROM:
-        found = by_twin(run)
-        if found is not None:
-            return found
+        pairs = by_twin(run)
+        if pairs is not None:
+            return pairs
     return replay.delay_pairs(run.tasks, replay.as_recorded(run).tasks)
 
 

@@ -8,7 +8,7 @@ from testbed.model.errors import UsageError
 from testbed.model.system import Fault, Plan, System
 from testbed.protocol.actions import Answered
 from testbed.protocol.messages import Decision
-from testbed.protocol.rows import EventRow, TaskRow
+from testbed.protocol.rows import EventRow, TaskRow, rows_by_task
 from testbed.protocol.table import ColumnTable
 from testbed.record.reader import RecordedRun, absences_of
 from testbed.sim.run_log import Simulated
@@ -90,7 +90,7 @@ def recorded_faults(events: Iterable[EventRow]) -> tuple[Fault, ...]:
 
 def delay_pairs(measured: Iterable[TaskRow], reference: Iterable[TaskRow]) -> list[tuple[int, int]]:
     """(measured, reference) delays in ns of tasks that finished in both."""
-    known = {(row.ue, row.number): row for row in reference if row.finished_ns >= 0}
+    known = rows_by_task(row for row in reference if row.finished_ns >= 0)
     pairs = []
     for row in measured:
         other = known.get((row.ue, row.number))

@@ -35,13 +35,13 @@ def by_slot(rows: Sequence[TaskRow], system: System, kind: str) -> ColumnTable[R
     ended.
     """
     table = ColumnTable.of(TaskRow, rows)
-    found = Earned(system, holding=kind == HOLDING)
-    found.decide(table)
-    found.spend(finished(table))
+    earned = Earned(system, holding=kind == HOLDING)
+    earned.decide(table)
+    earned.spend(finished(table))
     if kind != HOLDING:
         for row, score in _scores(rows, system, kind):
-            found.score(row.slot, row.cell, score)
-    return found.rows()
+            earned.score(row.slot, row.cell, score)
+    return earned.rows()
 
 
 def _scores(rows: Sequence[TaskRow], system: System, kind: str) -> list[tuple[TaskRow, float]]:
@@ -60,22 +60,22 @@ def local_overheads(rows: Sequence[TaskRow], ues: dict[str, Ue]) -> dict[tuple[s
 
     The UE's own queue at the decision is what had entered it before and would end after.
     """
-    found: dict[tuple[str, int], float] = {}
+    overheads: dict[tuple[str, int], float] = {}
     for name, ue in ues.items():
-        mine = sorted((row for row in rows if row.ue == name and row.asked_ns >= 0), key=lambda row: row.number)
-        local = [(entry, row.end_ns) for row in mine if (entry := _entered_ns(row)) >= 0]
+        own_rows = sorted((row for row in rows if row.ue == name and row.asked_ns >= 0), key=lambda row: row.number)
+        local = [(entry, row.end_ns) for row in own_rows if (entry := _entered_ns(row)) >= 0]
         asked, earlier = -1, 0
-        for row in mine:
+        for row in own_rows:
             earlier = earlier if row.asked_ns == asked else 0
             asked = row.asked_ns
             free = max((end for entered, end in local if entered < asked), default=0)
             execution = duration_ns(row.cycles, ue.cpu_hz)
             since = max(free, row.ready_ns) - row.generated_ns + earlier
-            found[name, row.number] = mdp.local_overhead(
+            overheads[name, row.number] = mdp.local_overhead(
                 ue.weight_delay, ue.kappa, ue.cpu_hz, row.cycles, since, execution
             )
             earlier += execution
-    return found
+    return overheads
 
 
 def _entered_ns(row: TaskRow) -> int:

@@ -154,8 +154,8 @@ def measures(done: ColumnTable[TaskRow], audit: Ledger) -> dict[str, float]:
 def _metered(run: RecordedRun) -> Metered:
     if not run.live:
         return Metered()
-    found = [detail(event) for event in run.record.events if event.kind == "host"]
-    if not found:
+    readings = [detail(event) for event in run.record.events if event.kind == "host"]
+    if not readings:
         return Metered(unmetered="the run was broken off")
-    joules = found[-1].get("package_j")
-    return Metered(float(joules), "") if joules is not None else Metered(None, str(found[-1].get("unmetered", "")))
+    joules = readings[-1].get("package_j")
+    return Metered(float(joules), "") if joules is not None else Metered(None, str(readings[-1].get("unmetered", "")))

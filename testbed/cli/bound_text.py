@@ -9,11 +9,11 @@ from testbed.hindsight.bound_report import BoundReport, above
 from testbed.model.human import duration
 
 
-def text(found: BoundReport) -> str:
+def text(report: BoundReport) -> str:
     """The report for people."""
-    labelled = labels(found.policies)
+    labelled = labels(report.policies)
     listed = checkpoints(labelled)
-    best, bound = found.best_found, found.lower_bound.overhead
+    best, bound = report.best_found, report.lower_bound.overhead
     rows = [
         (
             labelled[name],
@@ -22,13 +22,13 @@ def text(found: BoundReport) -> str:
             _more(one.above_bound),
             "stable" if one.stable else "UNSTABLE",
         )
-        for name, one in found.policies.items()
+        for name, one in report.policies.items()
     ]
     rows.append(("best found", f"{best.overhead:.4f}", "", _more(above(best.overhead, bound)), ""))
     rows.append(("lower bound", f"{bound:.4f}", "", "", ""))
-    many = f"{found.workloads} workloads from seed {found.seed} on" if found.workloads > 1 else f"seed {found.seed}"
-    offload = "second offload allowed" if found.second_offload else "without second offload"
-    said = f"{found.scenario}, {many}, {found.slots} slots, {found.tasks} tasks, {offload}"
+    many = f"{report.workloads} workloads from seed {report.seed} on" if report.workloads > 1 else f"seed {report.seed}"
+    offload = "second offload allowed" if report.second_offload else "without second offload"
+    said = f"{report.scenario}, {many}, {report.slots} slots, {report.tasks} tasks, {offload}"
     head = ("mean overhead", "", "above best found", "above lower bound", "backlog")
     pace = f"{best.evaluations:,} evaluations in {duration(best.seconds)}, begun from {best.start}"
     known = f"the optimum is between {bound:.4f} and {best.overhead:.4f}"

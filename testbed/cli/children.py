@@ -31,15 +31,15 @@ class Beside:
     """A process that looks at a run: ``python -m module ARGUMENTS``; use it as a context, in which it is ready."""
 
     def __init__(self, module: str, arguments: Sequence[str]) -> None:
-        ready, told = os.pipe()
+        ready, write_end = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, *arguments, *owned(), "--ready", str(told)],
-                pass_fds=[told],
+                [sys.executable, "-P", "-m", module, *arguments, *owned(), "--ready", str(write_end)],
+                pass_fds=[write_end],
                 env=_environment(),
             )
         finally:
-            os.close(told)
+            os.close(write_end)
         select.select([ready], [], [], READY_S)
         os.close(ready)
 

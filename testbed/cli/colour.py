@@ -30,5 +30,5 @@ def coloured(text: str, stream: TextIO) -> str:
     if not wanted(stream):
         return text
     for mark, colour in MARKS:
-        text = mark.sub(lambda found, colour=colour: f"{colour}{found[0]}{OFF}", text)  # type: ignore[misc]
+        text = mark.sub(lambda match, colour=colour: f"{colour}{match[0]}{OFF}", text)  # type: ignore[misc]
     return text

@@ -22,55 +22,55 @@ CSV_HEAD = (
 )
 
 
-def text(found: Comparison, columns: int = 0) -> str:
+def text(comparison: Comparison, columns: int = 0) -> str:
     """Means with their intervals, and each pair's ratio of overheads, for a terminal of ``columns`` (0: any).
 
     Policies have short names; checkpoints are listed once below.
     """
-    labelled = labels(found.policies)
-    found = _relabelled(found, labelled)
+    labelled = labels(comparison.policies)
+    comparison = _relabelled(comparison, labelled)
     rows = [
         (
             name,
             *(_shown(getattr(one, metric)) for metric in METRICS),
-            "stable" if one.stable else f"UNSTABLE ({one.unstable_workloads} of {found.workloads})",
+            "stable" if one.stable else f"UNSTABLE ({one.unstable_workloads} of {comparison.workloads})",
         )
-        for name, one in found.policies.items()
+        for name, one in comparison.policies.items()
     ]
-    pairs = [pair for pair in found.pairs if pair.metric == METRICS[0]]
-    winner = best(found)
+    pairs = [pair for pair in comparison.pairs if pair.metric == METRICS[0]]
+    winner = best(comparison)
     blocks = [
-        _workloads(found),
+        _workloads(comparison),
         table(HEAD, rows, columns),
-        "\n".join(_failed(name, one.policy_errors) for name, one in found.policies.items() if one.policy_errors),
-        "\n".join([*map(_pair, pairs), *_test(pairs, found.workloads)]),
+        "\n".join(_failed(name, one.policy_errors) for name, one in comparison.policies.items() if one.policy_errors),
+        "\n".join([*map(_pair, pairs), *_test(pairs, comparison.workloads)]),
         f"lowest overhead: {winner}" if winner and pairs else "",
         checkpoints(labelled),
     ]
     return wrapped("\n\n".join(block for block in blocks if block) + "\n", columns)
 
 
-def _relabelled(found: Comparison, labelled: Mapping[str, str]) -> Comparison:
-    named = {labelled[name]: one for name, one in found.policies.items()}
-    pairs = [msgspec.structs.replace(pair, a=labelled[pair.a], b=labelled[pair.b]) for pair in found.pairs]
-    return msgspec.structs.replace(found, policies=named, pairs=pairs)
+def _relabelled(comparison: Comparison, labelled: Mapping[str, str]) -> Comparison:
+    named = {labelled[name]: one for name, one in comparison.policies.items()}
+    pairs = [msgspec.structs.replace(pair, a=labelled[pair.a], b=labelled[pair.b]) for pair in comparison.pairs]
+    return msgspec.structs.replace(comparison, policies=named, pairs=pairs)
 
 
-def csv_rows(found: Comparison) -> Iterable[tuple[object, ...]]:
+def csv_rows(comparison: Comparison) -> Iterable[tuple[object, ...]]:
     """One row a strategy, under `CSV_HEAD`: each metric's mean and the bounds of its 95 % interval (empty: unknown)."""
-    for name, one in found.policies.items():
+    for name, one in comparison.policies.items():
         intervals = (getattr(one, metric) for metric in METRICS)
         values = [value for interval in intervals for value in (interval.mean, *interval.ci95)]
         known = ("" if math.isnan(value) else repr(value) for value in values)
-        yield name, found.workloads, *known, str(one.stable).lower(), one.unstable_workloads, one.policy_errors
+        yield name, comparison.workloads, *known, str(one.stable).lower(), one.unstable_workloads, one.policy_errors
 
 
-def _workloads(found: Comparison) -> str:
-    said = count(found.workloads, "workload")
-    said += ", mean ± 95 % CI half-width" if found.workloads > 1 else ", no confidence interval: only one workload"
-    if found.empty_workloads:
-        said += f"\nWARNING: {count(found.empty_workloads, 'workload')} left out, in which no task finished"
-    return said
+def _workloads(comparison: Comparison) -> str:
+    line = count(comparison.workloads, "workload")
+    line += ", mean ± 95 % CI half-width" if comparison.workloads > 1 else ", no confidence interval: only one workload"
+    if comparison.empty_workloads:
+        line += f"\nWARNING: {count(comparison.empty_workloads, 'workload')} left out, in which no task finished"
+    return line
 
 
 def _test(pairs: list[Pair], workloads: int) -> list[str]:

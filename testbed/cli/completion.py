@@ -69,13 +69,13 @@ def processes() -> list[str]:
 
     from testbed.record import directory
 
-    found = {"controller", "es-1"}
+    names = {"controller", "es-1"}
     for table in directory.RUNS.glob("*/processes.json"):
         try:
-            found |= {str(row["name"]) for row in msgspec.json.decode(table.read_bytes(), type=list[dict[str, object]])}
+            names |= {str(row["name"]) for row in msgspec.json.decode(table.read_bytes(), type=list[dict[str, object]])}
         except (OSError, KeyError, msgspec.DecodeError):
             continue
-    return sorted(found)
+    return sorted(names)
 
 
 def keys() -> list[str]:
@@ -97,8 +97,8 @@ class Completer:
         """Every completion of ``prefix``."""
         before, comma, _ = prefix.rpartition(",") if self._listed else ("", "", "")
         taken = set(before.split(","))
-        found = [f"{before}{comma}{value}" for values in self._values for value in values() if value not in taken]
-        return found + (list(FilesCompleter()(prefix)) if self._files else [])
+        completions = [f"{before}{comma}{value}" for values in self._values for value in values() if value not in taken]
+        return completions + (list(FilesCompleter()(prefix)) if self._files else [])
 
 
 FILES, NOTHING = Completer(files=True), Completer()

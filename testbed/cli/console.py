@@ -1,7 +1,8 @@
-"""What verbs print: JSON documents and messages; a reader that went away is no error."""
+"""The one place that prints for the verbs: text, JSON documents and messages; a reader that went away is no error."""
 
 import contextlib
 import sys
+from typing import TextIO
 
 from testbed.analysis.document import to_json
 from testbed.cli.encoding import ascii_json
@@ -11,6 +12,11 @@ from testbed.model.printable import printable
 def print_json(document: object) -> None:
     """Print one JSON document to standard output."""
     print(ascii_json(to_json(document), sys.stdout), flush=True)
+
+
+def print_text(text: str = "", *, end: str = "\n", stream: TextIO | None = None, flush: bool = False) -> None:
+    """Print ``text`` to standard output, or to ``stream``."""
+    print(text, end=end, file=stream, flush=flush)
 
 
 def warn(text: str) -> None:

@@ -118,26 +118,26 @@ def _inside(checkpoint: str) -> str:
 
 def _arguments(args: argparse.Namespace, checkpoint: str = "") -> list[str]:
     """The options of the recorder's run, as they were given here, but for where the ``checkpoint`` is."""
-    found = [f"--set={change}" for change in args.set]
+    arguments = [f"--set={change}" for change in args.set]
     for option in PASSED:
         value = getattr(args, option, None)
         if option == "policy" and checkpoint:
             value = f"{args.policy.partition(':')[0]}:{checkpoint}"
         if value is not None:
-            found += [f"--{FLAG.get(option, option)}", str(value)]
-    return [*found, *(f"--{option}" for option in SWITCHES if getattr(args, option, False))]
+            arguments += [f"--{FLAG.get(option, option)}", str(value)]
+    return [*arguments, *(f"--{option}" for option in SWITCHES if getattr(args, option, False))]
 
 
 def _from(folder: Path, path: Path) -> str:
     """``path`` as seen from ``folder``, as Compose tells a path from the name of a volume."""
-    found = os.path.relpath(path, folder)
-    return found if found.startswith("..") else f"./{found}"
+    relative = os.path.relpath(path, folder)
+    return relative if relative.startswith("..") else f"./{relative}"
 
 
 def as_typed(verb: str, args: argparse.Namespace) -> str:
     """The command line that makes the file again."""
-    given = [args.scenario, *_arguments(args)]
+    arguments = [args.scenario, *_arguments(args)]
     if args.policy == common.DEFAULT_POLICY:
-        at = given.index("--policy")
-        del given[at : at + 2]
-    return shlex.join(["testbed", verb, *given])
+        at = arguments.index("--policy")
+        del arguments[at : at + 2]
+    return shlex.join(["testbed", verb, *arguments])

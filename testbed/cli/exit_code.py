@@ -11,7 +11,7 @@ from testbed.model.task import INTERRUPTED, STARTER_DIED, UE_DIED
 STRICT_GRADE = "B"
 
 
-def verdict(summary: Summary, *, strict: bool = False) -> tuple[int, str]:
+def exit_code_of(summary: Summary, *, strict: bool = False) -> tuple[int, str]:
     """(exit code, why); (0, "") when all is well. An early end comes first, then ledger, thresholds, fidelity."""
     if summary.ended == INTERRUPTED:
         return errors.EXIT_INTERRUPTED, "interrupted; the summary is of what was recorded"
@@ -22,16 +22,16 @@ def verdict(summary: Summary, *, strict: bool = False) -> tuple[int, str]:
         return errors.EXIT_LEDGER, f"{summary.tasks['unaccounted']} tasks are unaccounted for: {first}"
     broken = [outcome for outcome in summary.thresholds if not outcome.holds]
     if broken:
-        said = "; ".join(f"{outcome.name} {outcome.bound}: {shown(outcome)}" for outcome in broken)
-        return errors.EXIT_THRESHOLD, f"threshold failed: {said}"
+        reasons = "; ".join(f"{outcome.name} {outcome.bound}: {shown(outcome)}" for outcome in broken)
+        return errors.EXIT_THRESHOLD, f"threshold failed: {reasons}"
     failed = {why: count for why, count in summary.failures.items() if why != UE_DIED}
     if failed:
-        said = ", ".join(f"{count} ({why})" for why, count in failed.items())
-        return errors.EXIT_THRESHOLD, f"tasks failed without a UE fault: {said}"
+        reasons = ", ".join(f"{count} ({why})" for why, count in failed.items())
+        return errors.EXIT_THRESHOLD, f"tasks failed without a UE fault: {reasons}"
     fidelity = summary.fidelity
     if strict and (fidelity.grade is None or not no_worse(fidelity.grade, STRICT_GRADE)):
-        said = fidelity.grade or NOT_GRADED
-        return errors.EXIT_FIDELITY, f"fidelity {said}: {fidelity.worst}; {fidelity.remedy}"
+        reasons = fidelity.grade or NOT_GRADED
+        return errors.EXIT_FIDELITY, f"fidelity {reasons}: {fidelity.worst}; {fidelity.remedy}"
     return errors.EXIT_OK, ""
 
 

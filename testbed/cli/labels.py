@@ -10,12 +10,12 @@ def labels(names: Iterable[str]) -> dict[str, str]:
     """A short label for each name; names that differ only in their checkpoints are numbered."""
     listed = list(names)
     total, seen = Counter(map(loading.without_checkpoint, listed)), Counter[str]()
-    found = {}
+    by_name = {}
     for name in listed:
         short = loading.without_checkpoint(name)
         seen[short] += 1
-        found[name] = f"{short} ({seen[short]})" if total[short] > 1 else short
-    return found
+        by_name[name] = f"{short} ({seen[short]})" if total[short] > 1 else short
+    return by_name
 
 
 def checkpoints(labelled: Mapping[str, str]) -> str:

@@ -1,7 +1,6 @@
 """``testbed``: argv to verbs, errors to exit codes. Verbs are imported when they are used."""
 
 import argparse
-import contextlib
 import errno
 import os
 import re
@@ -11,10 +10,10 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 
+from testbed.cli.console import print_text, warn
 from testbed.cli.encoding import tolerate
 from testbed.cli.parser import EXIT_USAGE, parser_for
 from testbed.cli.verbs import VERBS
-from testbed.model.printable import printable
 
 HELP, COMPLETES = "help", "_ARGCOMPLETE"  # the latter is set by a shell that asks how a line may go on
 MEANT = {"simulate": "run", "validate": "check", "summary": "report", "ls": "list", "rm": "clean"}
@@ -43,19 +42,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         # or Python's own helper processes import what lies in the working directory
         os.environ.setdefault("PYTHONSAFEPATH", "1")
-    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
     _open_missing_streams()
     _guard_files()
     for stream in (sys.stdout, sys.stderr):
         tolerate(stream)
     try:
-        code = _dispatch(given)
+        code = _dispatch(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         _abandon_output()
         code = EXIT_OK
     except KeyboardInterrupt:
-        _say("interrupted")
+        warn("interrupted")
         code = EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last resort: whatever happens, no traceback on the screen
         code = _report(error)
@@ -80,12 +79,6 @@ def _guard_files() -> None:
     os.umask(mask if mask & stat.S_IWOTH else mask | _OTHERS_WRITE)
 
 
-def _say(text: str) -> None:
-    """One message on standard error, if that can be written."""
-    with contextlib.suppress(OSError):
-        print(printable(text), file=sys.stderr, flush=True)
-
-
 def _abandon_output() -> None:
     """What is still to be printed goes nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -94,14 +87,14 @@ def _abandon_output() -> None:
 def _output_fails() -> bool:
     """Whether standard output takes no more: Python forgets what it could not print, so only one more line can tell."""
     try:
-        print(flush=True)
+        print_text(flush=True)
     except OSError:
         return True
     return False
 
 
-def _dispatch(given: list[str]) -> int:
-    words = _with_negative_values(given)
+def _dispatch(arguments: list[str]) -> int:
+    words = _with_negative_values(arguments)
     if words[:1] == [HELP]:
         words = [*words[1:2], "--help"]
     verb = next((word for word in words if not word.startswith("-")), "")
@@ -112,7 +105,7 @@ def _dispatch(given: list[str]) -> int:
     if unknown:
         chosen.error(_unknown_arguments(unknown, chosen))
     if args.version:
-        print(_version())
+        print_text(_version())
         return EXIT_OK
     if module is None:
         parser.print_help()
@@ -137,8 +130,8 @@ def _unknown_verb(verb: str) -> Exception:
 
     verbs = (*VERBS, HELP)
     near = f'did you mean "{MEANT[verb]}"?' if verb in MEANT else errors.did_you_mean(verb, verbs)
-    found: Exception = errors.UsageError(f'unknown verb "{verb}"', f"{near}\n  see `testbed help`")
-    return found
+    error: Exception = errors.UsageError(f'unknown verb "{verb}"', f"{near}\n  see `testbed help`")
+    return error
 
 
 def _unknown_arguments(unknown: Sequence[str], parser: argparse.ArgumentParser) -> str:
@@ -175,20 +168,20 @@ def _report(error: Exception) -> int:
 
     error = packages.with_extra(error)
     if isinstance(error, errors.TestbedError):
-        _say(str(error))
+        warn(str(error))
         return int(error.exit_code)
     if isinstance(error, OSError) and _output_fails():
         _abandon_output()
-        _say(f"standard output cannot be written: {error.strerror or error}")
+        warn(f"standard output cannot be written: {error.strerror or error}")
         return int(errors.EXIT_START)
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-        _say(f"{str(error.filename)[:80]}…: {error.strerror}\n  give a shorter name")
+        warn(f"{str(error.filename)[:80]}…: {error.strerror}\n  give a shorter name")
         return EXIT_USAGE
     if (why := _exhausted(error)) is not None:
-        _say(why)
+        warn(why)
         return int(errors.EXIT_START)
-    _say(f"internal error: {type(error).__name__}: {error}")
-    _say(f"  this is our bug, not yours; please report it with {_logged(error)}")
+    warn(f"internal error: {type(error).__name__}: {error}")
+    warn(f"  this is our bug, not yours; please report it with {_logged(error)}")
     return EXIT_BUG
 
 

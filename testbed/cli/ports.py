@@ -8,11 +8,11 @@ LOOPBACK = "127.0.0.1"
 HIGHEST = 65535
 
 
-def parse(given: str, option: str) -> tuple[str, int]:
+def parse(text: str, option: str) -> tuple[str, int]:
     """``PORT`` or ``ADDRESS:PORT`` as an address, loopback unless it is given, and a port. Raises `UsageError`."""
-    address, _, port = given.rpartition(":")
+    address, _, port = text.rpartition(":")
     if not port.isascii() or not port.isdigit() or not 0 < int(port) <= HIGHEST:
-        raise UsageError(f"{option} {given}", f"give a port from 1 to {HIGHEST}, or ADDRESS:PORT")
+        raise UsageError(f"{option} {text}", f"give a port from 1 to {HIGHEST}, or ADDRESS:PORT")
     return address.strip("[]") or LOOPBACK, int(port)
 
 

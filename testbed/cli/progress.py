@@ -67,14 +67,14 @@ class ProgressDisplay:
         seconds are left, None where that is to be estimated from shares.
         """
         with self._lock:
-            told = Told(text=text, at_s=self._clock(), share=share, left_s=left_s, brief=brief)
-            if told.text != self._told.text:
+            message = Told(text=text, at_s=self._clock(), share=share, left_s=left_s, brief=brief)
+            if message.text != self._told.text:
                 self._silence_s = LINE_EVERY_S
-            self._told = told
+            self._told = message
             if share is not None and self._first is None:
-                self._first = told
-            if told.at_s >= self._next_s:
-                self._show(told.at_s)
+                self._first = message
+            if message.at_s >= self._next_s:
+                self._show(message.at_s)
 
     def tick(self) -> None:
         """Show the last text, if it is time to and it has not been yet, or again after a while of silence."""
@@ -96,23 +96,23 @@ class ProgressDisplay:
 
     def _show(self, now_s: float) -> None:
         self._next_s, self._shown_s = now_s + self._every_s, now_s
-        self._shown = told = self._told
-        since_s = now_s - told.at_s
+        self._shown = message = self._told
+        since_s = now_s - message.at_s
         lasting = f", {duration(round(since_s))} so far" if since_s >= LINE_EVERY_S else ""
-        left_s = self._left_s(told) if told.left_s is None else told.left_s
+        left_s = self._left_s(message) if message.left_s is None else message.left_s
         left_s = None if left_s is None or left_s < since_s else left_s - since_s  # what took longer was no estimate
         if self._bar is None:
-            self._stream.write(f"{printable(told.text)}{lasting}{', ' if left(left_s) else ''}{left(left_s)}\n")
+            self._stream.write(f"{printable(message.text)}{lasting}{', ' if left(left_s) else ''}{left(left_s)}\n")
             self._stream.flush()
         else:
-            self._rewrite(self._bar, printable(told.brief or told.text) + lasting, told.share, left_s)
+            self._rewrite(self._bar, printable(message.brief or message.text) + lasting, message.share, left_s)
 
-    def _left_s(self, told: "Told") -> float | None:
+    def _left_s(self, message: "Told") -> float | None:
         """The seconds that are left if work goes on as fast as since the first share was told; None if unknown."""
-        if self._first is None or told.share is None or told.share <= (self._first.share or 0.0):
+        if self._first is None or message.share is None or message.share <= (self._first.share or 0.0):
             return None
-        pace = (told.share - (self._first.share or 0.0)) / max(1e-9, told.at_s - self._first.at_s)
-        return (1.0 - told.share) / pace
+        pace = (message.share - (self._first.share or 0.0)) / max(1e-9, message.at_s - self._first.at_s)
+        return (1.0 - message.share) / pace
 
     def _rewrite(self, bar: "Progress", text: str, share: float | None, left_s: float | None) -> None:
         [task] = bar.tasks

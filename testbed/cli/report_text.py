@@ -19,7 +19,7 @@ STANDINGS_HEAD = (
 )
 
 
-def text(found: Sequence[Standing], columns: int = 0) -> str:
+def text(standings: Sequence[Standing], columns: int = 0) -> str:
     """The comparison for people, in plain lines, for a terminal of ``columns`` (0: any)."""
     rows = [
         (
@@ -31,9 +31,9 @@ def text(found: Sequence[Standing], columns: int = 0) -> str:
             around(one.overhead),
             _against(one),
         )
-        for one in found
+        for one in standings
     ]
-    note = "" if all(one.same_tasks for one in found) else "Runs of other tasks than the baseline's are marked *.\n"
+    note = "" if all(one.same_tasks for one in standings) else "Runs of other tasks than the baseline's are marked *.\n"
     return wrapped(f"{table(STANDINGS_HEAD, rows, columns)}\n{note}", columns)
 
 

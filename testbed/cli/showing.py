@@ -8,7 +8,7 @@ from typing import Self
 
 from testbed.cli import ports, run_text
 from testbed.cli.children import METRICS, Beside, Screen, screen_possible
-from testbed.cli.console import warn
+from testbed.cli.console import print_text, warn
 from testbed.cli.progress import ProgressDisplay
 from testbed.cli.streaming import RunLines
 from testbed.experiments.runner import Order
@@ -66,7 +66,7 @@ class Showing:
         if self._lines is not None:
             self._lines.started(path, plan)
         elif not self._aside:
-            print(f"{printable(str(path))}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
+            print_text(f"{printable(str(path))}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
         if self._live:
             for warning in preflight.fit(plan, host_costs.kept() or host_costs.HostCosts()).warnings:
                 self.warn(f"this host has too little {warning}")

@@ -51,9 +51,9 @@ def _head(summary: Summary) -> str:
 def _tasks(summary: Summary) -> str:
     counts = summary.tasks
     words = ("completed", "late", "failed", "local", "offloaded", "forwarded", "rejected", "recovered", "fallback")
-    said = ", ".join(f"{counts[word]} {word}" for word in words if counts[word] or word in words[:5])
+    fates = ", ".join(f"{counts[word]} {word}" for word in words if counts[word] or word in words[:5])
     reasons = ", ".join(f"{count} because: {why}" for why, count in summary.failures.items())
-    lines = [f"tasks      {counts['generated']} generated: {said}"]
+    lines = [f"tasks      {counts['generated']} generated: {fates}"]
     if reasons:
         lines.append(f"failed     {reasons}")
     lines += [f"WARNING    {warning}" for warning in summary.warnings]
@@ -170,13 +170,13 @@ def _told(fidelity: Fidelity) -> str:
 
 def _elsewhere(fidelity: Fidelity) -> list[str]:
     """What limits and clocks of containers and other hosts did, where they did anything."""
-    said = []
+    parts = []
     held = fidelity.throttled
     if held is not None:
-        said.append(f"{held.process} held back by its limit of {held.cores:g} CPU in {percent(held.share)} of periods")
+        parts.append(f"{held.process} held back by its limit of {held.cores:g} CPU in {percent(held.share)} of periods")
     if fidelity.clock_uncertainty_ms > 0.0:
-        said.append(f"clocks of hosts known to {1e3 * fidelity.clock_uncertainty_ms:.0f} µs")
-    return [f"           {'; '.join(said)}"] if said else []
+        parts.append(f"clocks of hosts known to {1e3 * fidelity.clock_uncertainty_ms:.0f} µs")
+    return [f"           {'; '.join(parts)}"] if parts else []
 
 
 def _fidelity(summary: Summary) -> str:

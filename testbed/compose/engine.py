@@ -53,20 +53,20 @@ COMPLAINTS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def explained(said: str) -> StartError:
-    """The error for what an engine ``said`` on standard error: its last line, if it is nothing known."""
+def explained(output: str) -> StartError:
+    """The error for what an engine ``output`` on standard error: its last line, if it is nothing known."""
     for pattern, message, remedy in COMPLAINTS:
-        found = re.search(pattern, said, re.IGNORECASE | re.DOTALL)
-        if found is not None:
+        match = re.search(pattern, output, re.IGNORECASE | re.DOTALL)
+        if match is not None:
             return StartError(message, remedy)
-    lines = [line.strip() for line in said.splitlines() if line.strip() and SAYS_NOTHING not in line]
+    lines = [line.strip() for line in output.splitlines() if line.strip() and SAYS_NOTHING not in line]
     return StartError(f"the container engine: {lines[-1] if lines else 'it failed without a word'}")
 
 
-def version_of(said: str) -> tuple[int, ...]:
+def version_of(output: str) -> tuple[int, ...]:
     """The version in what a command says of itself; (0,) if there is none."""
-    found = re.search(r"v?(\d+)\.(\d+)", said)
-    return (int(found[1]), int(found[2])) if found is not None else (0,)
+    match = re.search(r"v?(\d+)\.(\d+)", output)
+    return (int(match[1]), int(match[2])) if match is not None else (0,)
 
 
 class Engine:

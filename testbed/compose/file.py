@@ -213,11 +213,11 @@ def limited(limit: ContainerLimits, processes: int) -> Mapping[str, int]:
 
     A quota stops message loops too: of a short period it stops them for a shorter time.
     """
-    found = {"pids_limit": PIDS + TASKS_BESIDE * processes}
+    limits = {"pids_limit": PIDS + TASKS_BESIDE * processes}
     if limit.cpu > 0.0:
         cores = limit.cpu * processes
         period = max(LEAST_PERIOD_US, round(LEAST_QUOTA_US / cores))
-        found |= {"cpu_period": period, "cpu_quota": max(LEAST_QUOTA_US, round(period * cores))}
+        limits |= {"cpu_period": period, "cpu_quota": max(LEAST_QUOTA_US, round(period * cores))}
     if limit.memory_bits > 0:
-        found["mem_limit"] = limit.memory_bits // 8 * processes
-    return found
+        limits["mem_limit"] = limit.memory_bits // 8 * processes
+    return limits

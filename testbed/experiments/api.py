@@ -74,8 +74,8 @@ class Run:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """What ``testbed report --json`` prints; None where nothing was measured. Units: docs/reference/record.md."""
-        found: dict[str, Any] = json.loads(to_json(runner.summary_of(self._recorded)))
-        return found
+        document: dict[str, Any] = json.loads(to_json(runner.summary_of(self._recorded)))
+        return document
 
     def columns(self, table: str = "tasks") -> "dict[str, NDArray[Any]]":
         """A table of the record: an array of shape (rows,) for each column, by name.
@@ -93,12 +93,12 @@ class Run:
         rows = ColumnTable.of(
             ROWS[table], self._recorded.tasks if table == "tasks" else getattr(self._recorded.record, table)
         )
-        found: dict[str, NDArray[Any]] = {}
+        arrays: dict[str, NDArray[Any]] = {}
         for field in msgspec.structs.fields(ROWS[table]):
             column = rows.column(field.name)
             listed = column.tolist() if isinstance(column, Labels) else column
-            found[field.name] = np.array(listed, DTYPES[field.type])
-        return found
+            arrays[field.name] = np.array(listed, DTYPES[field.type])
+        return arrays
 
 
 def load_scenario(source: str | Path, changes: Mapping[str, object] | None = None) -> Scenario:
@@ -127,8 +127,8 @@ def run_scenario(
     Raises `TestbedError`.
     """
     _known(backend)
-    given = _changed(_loaded(scenario), seed, slots, speed)
-    resolved = inputs.resolve(given)
+    changed = _changed(_loaded(scenario), seed, slots, speed)
+    resolved = inputs.resolve(changed)
     workload = inputs.generate(resolved.scenario, resolved.system)
     return Run(
         runner.execute(
@@ -172,7 +172,7 @@ def compare(
     if seeds < 1:
         raise UsageError(f"seeds={seeds}", "compare on at least 1 workload; 2 and more give intervals")
     scenario = _loaded(what)
-    played = Rounds(policies, backend, progress or (lambda said: None))
+    played = Rounds(policies, backend, progress or (lambda text: None))
     played.play(scenario, range(scenario.seed, scenario.seed + seeds))
     return compare_samples(played.samples)
 

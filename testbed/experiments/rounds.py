@@ -116,21 +116,21 @@ def play_round(
 ) -> Round:
     """Let every strategy meet the workload of ``seed``, unless it was ``seen``; ``progress`` hears of each before."""
     resolved = inputs.resolve(msgspec.structs.replace(scenario, seed=seed))
-    found = inputs.played(resolved.scenario, resolved.system)
+    inputs_played = inputs.played(resolved.scenario, resolved.system)
     digest = hashlib.sha256()
-    for column in TaskTable.of(found.tasks).columns.values():
+    for column in TaskTable.of(inputs_played.tasks).columns.values():
         digest.update(column)
-    notes = found.notes if scenario.workload.trace else ()
+    notes = inputs_played.notes if scenario.workload.trace else ()
     samples: dict[str, Sample] = {}
     for strategy, measure in measures.items() if digest.hexdigest() not in seen else ():
         progress(strategy)
-        samples[strategy] = measure(resolved, found.tasks, strategy)
+        samples[strategy] = measure(resolved, inputs_played.tasks, strategy)
     return Round(digest.hexdigest(), samples, notes)
 
 
 def play_named_round(scenario: Scenario, seed: int, strategies: Sequence[str], on: str) -> Round:
     """As `play_round`, of strategies by name, for a process that is told nothing else."""
-    return play_round(scenario, seed, dict.fromkeys(strategies, MEASURES[on]), lambda said: None)
+    return play_round(scenario, seed, dict.fromkeys(strategies, MEASURES[on]), lambda text: None)
 
 
 def _simulated(resolved: Resolved, workload: Sequence[Task], strategy: str) -> Sample:
@@ -150,11 +150,11 @@ def _played(
     resolved: Resolved, workload: Sequence[Task], strategy: str, policy: Policy, *, double: bool, clock: Clock
 ) -> Sample:
     plan = resolved.plan(workload, strategy, second_offload=double, live=False)
-    if clock is by_twin and (found := sample_by_twin(plan, policy)) is not None:
-        return found
-    made = clock(plan, policy)
-    audit = audited(made.tasks, workload, resolved.system, reader.absences_of(made.events), made.end_ns)
-    return comparison.sample(made.tasks, audit, resolved.system, made.events)
+    if clock is by_twin and (sample := sample_by_twin(plan, policy)) is not None:
+        return sample
+    log = clock(plan, policy)
+    audit = audited(log.tasks, workload, resolved.system, reader.absences_of(log.events), log.end_ns)
+    return comparison.sample(log.tasks, audit, resolved.system, log.events)
 
 
 def _live(resolved: Resolved, workload: Sequence[Task], strategy: str) -> Sample:
@@ -193,20 +193,20 @@ def of_runs(runs: Sequence[reader.RecordedRun]) -> Samples:
 
 def doubts(runs: Sequence[reader.RecordedRun]) -> list[str]:
     """What keeps a run from being compared as a whole one, a line each: its early end, tasks nobody accounts for."""
-    found = []
+    lines = []
     for run in runs:
         audit = audit_of(run)
         if run.reason:
-            found.append(f"{run.name} did not come to its end ({run.reason}): it is compared as far as it came")
+            lines.append(f"{run.name} did not come to its end ({run.reason}): it is compared as far as it came")
         if audit.unaccounted:
-            found.append(f"{run.name}: {audit.unaccounted} tasks are unaccounted for ({audit.problems[0]})")
-    return found
+            lines.append(f"{run.name}: {audit.unaccounted} tasks are unaccounted for ({audit.problems[0]})")
+    return lines
 
 
 def compared(runs: Sequence[reader.RecordedRun]) -> comparison.Comparison:
     """Recorded runs compared with each other; raises `UsageError` for runs without a common workload."""
     samples = of_runs(runs)
-    if not set.intersection(*(set(mine) for mine in samples.values())):
+    if not set.intersection(*(set(workloads) for workloads in samples.values())):
         raise UsageError(
             "these runs have no workload in common", f"{_replaying(runs[0])} makes a run of the same tasks"
         )

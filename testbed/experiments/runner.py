@@ -1,8 +1,6 @@
 """One run from its scenario to its summary, on whatever clock."""
 
-import contextlib
 import datetime
-import importlib.metadata
 import math
 import os
 import platform
@@ -12,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from testbed.analysis import run_reward
 from testbed.analysis.grading import graded
 from testbed.analysis.summary import Summary, summarise
+from testbed.experiments import recording
 from testbed.experiments.mode_checks import keep_came, refuse_closed_loop, refuse_to_learn
 from testbed.experiments.virtual import by_twin, refuse
 from testbed.live import calibration, host_costs, needs, payload, preflight
@@ -27,13 +25,12 @@ from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
 from testbed.policy import loading
 from testbed.policy.heuristics import Policy
 from testbed.protocol.placement import processes_of
-from testbed.protocol.rows import LinkRow, RewardRow, Row, SlotRow, TaskRow, UeSlotRow
-from testbed.protocol.table import ColumnTable
-from testbed.record import directory, reader, verdict
+from testbed.protocol.rows import Row
+from testbed.record import directory, kept_grade, reader
 from testbed.record.alive import birth, home
 from testbed.record.backends import SIM, TESTBED, TWIN, VIRTUAL
-from testbed.record.reader import RecordedRows, RecordedRun
-from testbed.record.writer import Hearer, Recorder
+from testbed.record.reader import RecordedRun
+from testbed.record.writer import Hearer
 from testbed.scenario.resolve import Resolved
 from testbed.sim.run_log import Simulated
 from testbed.sim.simulation import Recorded, Simulation
@@ -45,15 +42,15 @@ Observer = Callable[[Progress], None]
 
 
 def silent(progress: Progress) -> None:
-    """Nobody watches."""
+    """Take progress of which nothing is shown."""
 
 
 def unheard(text: str) -> None:
-    """Nobody listens."""
+    """Take a message that is shown to nobody."""
 
 
 def unseen(rows: Sequence[Row]) -> None:
-    """Nobody looks at them."""
+    """Take rows that nothing is done with."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,8 +89,8 @@ def execute(
     order: Order, progress: Observer = silent, started: Callable[[Path, Plan], None] | None = None
 ) -> RecordedRun:
     """Run it and read it back; see `perform`."""
-    found = perform(order, progress, started)
-    return found if isinstance(found, RecordedRun) else reader.read_run(found)
+    performed = perform(order, progress, started)
+    return performed if isinstance(performed, RecordedRun) else reader.read_run(performed)
 
 
 def perform(
@@ -121,28 +118,26 @@ def perform(
     directory.write_inputs(
         path, order.resolved.at_speed(plan.emulation.speed), order.workload, f"resolved from one run\n{header}"
     )
-    _note(path, meta, order.backend)
+    recording.note(path, meta, order.backend)
     try:
         if started is not None:
             started(path, plan)
         if order.backend == SIM:
-            made = _simulate(plan, policy, order, progress)
+            log = _simulate(plan, policy, order, progress)
             if order.closed_loop:
-                order = msgspec.structs.replace(
-                    order, workload=keep_came(path, order.workload, made.tasks, plan.system)
-                )
-            return _kept(made, path, order)
+                order = msgspec.structs.replace(order, workload=keep_came(path, order.workload, log.tasks, plan.system))
+            return recording.simulated(log, path, order.resolved, order.workload, columns=order.backend == TWIN)
         if order.backend == TWIN:
-            made = by_twin(plan, policy, order.choices)
-            for rows in (made.tasks, made.slots, made.events):
+            log = by_twin(plan, policy, order.choices)
+            for rows in (log.tasks, log.slots, log.events):
                 order.heard(rows)
-            return _kept(made, path, order)
+            return recording.simulated(log, path, order.resolved, order.workload, columns=order.backend == TWIN)
         _launch(msgspec.structs.replace(plan, policy=loading.kept(order.policy, path)), path, progress, order)
         if order.closed_loop:
             keep_came(path, order.workload, reader.read_record(path / directory.RECORD).tasks, plan.system)
-        _reward(path)
+        recording.add_rewards(path)
     except KeyboardInterrupt:
-        _note(path, {"reason": INTERRUPTED, "end_ns": NEVER_BEGAN_NS}, order.backend)
+        recording.note(path, {"reason": INTERRUPTED, "end_ns": NEVER_BEGAN_NS}, order.backend)
     return path
 
 
@@ -157,11 +152,11 @@ def policy_of(order: Order) -> tuple[Policy | None, bool]:
 
 
 def summary_of(run: RecordedRun) -> Summary:
-    """The summary of a run, with its fidelity; of one that ended, its verdict is kept beside the record."""
+    """The summary of a run, with its fidelity; of one that ended, its grade is kept beside the record."""
     summary = summarise(run, graded(run))
     if run.reason != reader.RUNNING:
         overhead = summary.overhead.mean if math.isfinite(summary.overhead.mean) else None
-        verdict.keep(run.path, verdict.RunVerdict(summary.fidelity.grade, overhead))
+        kept_grade.keep(run.path, kept_grade.KeptGrade(summary.fidelity.grade, overhead))
     return summary
 
 
@@ -191,7 +186,7 @@ def _learning(order: Order, plan: Plan, costs: host_costs.HostCosts) -> Learning
 def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
     """What the record's ``meta`` says of a run."""
     simulated = order.backend in VIRTUAL
-    found = {
+    meta = {
         "run": printable(readable(path.resolve().name)),
         "scenario": plan.system.name,
         "policy": order.policy,
@@ -214,28 +209,11 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "launcher_pid": os.getpid(),
         "launcher_started": birth(os.getpid()),
         "launcher_home": home(),
-        "versions": versions(),
+        "versions": recording.versions(),
         "host": f"{platform.platform()}, {len(os.sched_getaffinity(0))} cores",
         **order.notes,
     }
-    return {key: readable(value) if isinstance(value, str) else value for key, value in found.items()}
-
-
-def versions() -> dict[str, str]:
-    """Versions of what a run's numbers depend on."""
-    found = {"python": platform.python_version()}
-    for name in ("edge-testbed", "msgspec", "numpy", "pyzmq", "numba", "torch"):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
-
-
-def _note(path: Path, meta: dict[str, Any], backend: str) -> None:
-    """Write only ``meta`` of the record of a run on ``backend``.
-
-    That of a virtual clock has no log: its file is replaced when the run is over, and a log would then be another's.
-    """
-    Recorder(path / directory.RECORD, meta, logged=backend not in VIRTUAL).close(ended=False)
+    return {key: readable(value) if isinstance(value, str) else value for key, value in meta.items()}
 
 
 def _simulate(plan: Plan, policy: Policy | None, order: Order, progress: Observer) -> Simulated:
@@ -249,57 +227,9 @@ def _simulate(plan: Plan, policy: Policy | None, order: Order, progress: Observe
 
     simulation.observe(observe, PROGRESS_EVENTS)
     with stop_on_interrupt(lambda: simulation.stop(INTERRUPTED)):
-        made = simulation.run()
-    order.heard([row for row in made.tasks if row.finished_ns < 0])
-    return made
-
-
-def _kept(made: Simulated, path: Path, order: Order) -> RecordedRun:
-    """Record what a virtual clock made; returns what `reader.read_run` would read."""
-    resolved, file = order.resolved, path / directory.RECORD
-    tasks = ColumnTable.of(TaskRow, made.tasks)
-    rewards = run_reward.by_slot(tasks, resolved.system, resolved.scenario.agent.reward)
-    ended = {"reason": made.reason, "end_ns": made.end_ns}
-    if order.backend == TWIN:
-        _lay_down(file, made, rewards, ended)
-    else:
-        with Recorder.whole(file) as recorder:
-            for rows in (made.tasks, made.slots, made.ue_slots, made.links, made.events, rewards):
-                recorder.add(rows)
-            recorder.put(ended)
-    record = RecordedRows(
-        meta=reader.read_meta(file),
-        tasks=tasks,
-        slots=made.slots,
-        ue_slots=made.ue_slots,
-        rewards=rewards,
-        links=made.links,
-        updates=[],
-        events=[msgspec.structs.replace(row, detail=printable(row.detail)) for row in made.events],
-    )
-    return reader.assemble(path, record, resolved, order.workload)
-
-
-def _lay_down(file: Path, made: Simulated, rewards: ColumnTable[RewardRow], ended: dict[str, Any]) -> None:
-    """Write what the twin made, which is there as columns."""
-    from testbed.record import bulk
-
-    tables: list[ColumnTable[Any]] = [
-        ColumnTable.of(TaskRow, made.tasks),
-        ColumnTable.of(SlotRow, made.slots),
-        ColumnTable.of(UeSlotRow, made.ue_slots),
-        ColumnTable.of(LinkRow, made.links),
-        rewards,
-    ]
-    bulk.write(file, reader.read_meta(file) | ended, tables, made.events)
-
-
-def _reward(path: Path) -> None:
-    """Write the rewards of a live run, which are known when its last task has ended."""
-    run = reader.read_run(path)
-    recorder = Recorder(path / directory.RECORD)
-    recorder.add(run_reward.by_slot(run.tasks, run.resolved.system, run.resolved.scenario.agent.reward))
-    recorder.close()
+        log = simulation.run()
+    order.heard([row for row in log.tasks if row.finished_ns < 0])
+    return log
 
 
 def _launch(plan: Plan, path: Path, progress: Observer, order: Order) -> None:

@@ -45,13 +45,13 @@ def scenario_at(sweep: Sweep, value: str, load: Callable[[str], Loaded]) -> Load
 
 def parse(text: str) -> Sweep:
     """Read a sweep; both ends have the same unit, or the first one none. Raises `UsageError`."""
-    found = _FORM.fullmatch(text)
-    low, high = (_QUANTITY.fullmatch(found[i]) if found else None for i in (2, 3))
-    if found is None or low is None or high is None or low[2] not in ("", high[2]):
+    form = _FORM.fullmatch(text)
+    low, high = (_QUANTITY.fullmatch(form[i]) if form else None for i in (2, 3))
+    if form is None or low is None or high is None or low[2] not in ("", high[2]):
         raise UsageError(f'--sweep "{text}" is no sweep', _REMEDY)
-    count = int(found[4])
+    count = int(form[4])
     if not 2 <= count <= MOST_VALUES:
         raise UsageError(f'--sweep "{text}" has {count} values', f"take 2 to {MOST_VALUES}")
     first, last = float(low[1]), float(high[1])
     steps = [first + (last - first) * i / (count - 1) for i in range(count)]
-    return Sweep(found[1].strip(), tuple(f"{value:.10g} {high[2]}".strip() for value in steps))
+    return Sweep(form[1].strip(), tuple(f"{value:.10g} {high[2]}".strip() for value in steps))

@@ -17,8 +17,8 @@ from controller.learn.learner import TrainConfig
 from controller.learn.options import optioned
 from controller.learn.train import INTERRUPTED, TIME, Budget, Evaluator, Report, Trainer
 from testbed.experiments import tune
+from testbed.experiments.recording import versions
 from testbed.experiments.rounds import Rounds
-from testbed.experiments.runner import versions
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import StartError, UsageError
 from testbed.model.human import size
@@ -142,9 +142,9 @@ class Training:
         rounds.add(f"priced{suffix}", tune.policy_of(tuned.policy, tuple(tuned.values.values())), double=job.double)
         rounds.play(msgspec.structs.replace(job.scenario, faults=()), self.seeds)
         means = {
-            name: mean([one.overhead for one in found.values() if math.isfinite(one.overhead)])
-            for name, found in rounds.samples.items()
-            if all(one.stable for one in found.values())
+            name: mean([one.overhead for one in by_seed.values() if math.isfinite(one.overhead)])
+            for name, by_seed in rounds.samples.items()
+            if all(one.stable for one in by_seed.values())
         }
         return min(
             (Baseline(name, value) for name, value in means.items()), key=lambda one: one.overhead, default=Baseline()

@@ -78,8 +78,8 @@ def order(
         raise UsageError(f"{algorithm} is not trained on the testbed", "a3c and a3c-do are; leave out --on testbed")
     require("torch")  # by a process of the run, where its absence would be found late
     policy = f"{algorithm}:{start}" if start else algorithm
-    made = _ordered(scenario, policy, seed, auto_speed=auto_speed)
-    speed = runner.planned(made, double=False).emulation.speed
+    ordered = _ordered(scenario, policy, seed, auto_speed=auto_speed)
+    speed = runner.planned(ordered, double=False).emulation.speed
     slots = math.ceil(round(seconds * speed * 1e9 / scenario.slot_ns, 6)) if seconds else scenario.slots
     if slots < LEAST_SLOTS:
         least = math.ceil(LEAST_SLOTS * scenario.slot_ns * 1e-9 / speed)
@@ -91,7 +91,7 @@ def order(
     return (
         _ordered(msgspec.structs.replace(scenario, slots=slots), policy, seed, auto_speed=auto_speed)
         if seconds
-        else made
+        else ordered
     )
 
 
@@ -125,8 +125,8 @@ def kept(
         late = "the learner was not at work before the run was over"
         raise StartError(f"{nothing}: {late}; {left}", f"train for longer, like {longer}")
     keeper.bring(learned)
-    found = summary.learning
-    updates, pace, lag = (found.updates, found.updates_per_s, found.policy_lag) if found else (0, 0.0, 0.0)
+    learning = summary.learning
+    updates, pace, lag = (learning.updates, learning.updates_per_s, learning.policy_lag) if learning else (0, 0.0, 0.0)
     return LiveTrainingResult(
         checkpoint=str(keeper.path),
         algorithm=algorithm,

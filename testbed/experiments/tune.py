@@ -12,7 +12,6 @@ import msgspec
 from testbed.experiments.virtual import fresh_twin
 from testbed.model.errors import ScenarioError
 from testbed.model.statistics import mean
-from testbed.model.system import Plan
 from testbed.policy.heuristics import Coin, Policy, Priced
 from testbed.record.files import keep
 from testbed.scenario.schema import Scenario
@@ -130,12 +129,12 @@ def _descend(space: Space, cost: Cost, best: tuple[float, ...]) -> tuple[float, 
 
 
 def _neighbours(space: Space, at: tuple[float, ...], step: Sequence[float]) -> list[tuple[float, ...]]:
-    found = []
+    neighbours = []
     for i, width in enumerate(step):
         for signed in (-width, width):
             moved = min(space.high[i], max(space.low[i], at[i] + signed))
-            found.append((*at[:i], round(moved, 9), *at[i + 1 :]))
-    return found
+            neighbours.append((*at[:i], round(moved, 9), *at[i + 1 :]))
+    return neighbours
 
 
 def policy_of(base: str, values: Sequence[float]) -> Policy:
@@ -152,7 +151,7 @@ def _measure(scenario: Scenario, algorithm: str, *, double: bool) -> Callable[[P
     try:
         twin = fresh_twin(plan)
     except ScenarioError:
-        return lambda policy: _simulated(plan, policy)
+        return lambda policy: simulate(plan, policy).mean_overhead
 
     def measure(policy: Policy) -> float:
         twin.use(policy)
@@ -162,10 +161,6 @@ def _measure(scenario: Scenario, algorithm: str, *, double: bool) -> Callable[[P
         return float(cells["overhead"].sum() / finished) if finished else math.nan
 
     return measure
-
-
-def _simulated(plan: Plan, policy: Policy) -> float:
-    return mean([row.overhead for row in simulate(plan, policy).tasks if row.finished_ns >= 0])
 
 
 def _mean_known(overheads: Sequence[float]) -> float:

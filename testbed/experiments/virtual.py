@@ -44,14 +44,14 @@ def sample_by_twin(plan: Plan, policy: Policy) -> Sample | None:
     if not run.is_compiled(policy):
         return None
     system = plan.system
-    found = run.outcomes(plan, policy, _table(system, plan.workload))
-    delay_ns, count = found.finished_ns - found.generated_ns, len(plan.workload)
+    outcomes = run.outcomes(plan, policy, _table(system, plan.workload))
+    delay_ns, count = outcomes.finished_ns - outcomes.generated_ns, len(plan.workload)
     return comparison.sample_of(
         figures.seconds(delay_ns),
-        found.overhead,
-        found.energy_j,
-        deadline_hit_rate=int((delay_ns <= found.deadline_ns).sum()) / count if count else math.nan,
-        stable=figures.stable_spans(found.generated_ns, found.finished_ns, system, count),
+        outcomes.overhead,
+        outcomes.energy_j,
+        deadline_hit_rate=int((delay_ns <= outcomes.deadline_ns).sum()) / count if count else math.nan,
+        stable=figures.stable_spans(outcomes.generated_ns, outcomes.finished_ns, system, count),
     )
 
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from controller.online.slot_costs import Key, SlotCosts
 from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
+from testbed.model.fallback import fallback_choice
 from testbed.model.mdp import CellView, local_overhead, score
 from testbed.model.system import System, Ue
-from testbed.model.task import COMPLETED, LATE, LOCAL, OFFLOAD, Task
-from testbed.policy.heuristics import flip
+from testbed.model.task import COMPLETED, LATE, OFFLOAD, Task
 from testbed.protocol.messages import Ask, Outcome
 from testbed.twin.state import CELL
 
@@ -79,20 +79,13 @@ class Accounting:
         for task in self._asked.pop(slot, ()):
             self._missed.add((task.ue, task.number))
             self.fallback[self._system.ues[task.ue].cell] += 1
-            self._decide(task, self._fallback(task.ue, slot))
+            self._decide(task, fallback_choice(self._system, task.ue, slot))
 
     def _decide(self, task: Task, choice: int) -> None:
         self._choices[task.ue, task.number] = choice
         cell = self.cells[self._system.ues[task.ue].cell]
         cell["decided"] += 1
         cell["offloaded"] += choice
-
-    def _fallback(self, ue: int, slot: int) -> int:
-        """What `ue_agent` chooses when it gets no answer."""
-        kind = self._system.fallback
-        if kind == "random":
-            return flip(self._system.seed, ue, slot, 0.5)
-        return LOCAL if kind == "lc" else OFFLOAD
 
     # What is expected ------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from testbed.gym import spaces
 from testbed.gym.backend import Backend
 from testbed.gym.config import Options, Source
 from testbed.gym.episode import Episode, backend_of
-from testbed.gym.render import RENDER_MODES, drawn, render_mode_of
+from testbed.gym.render import RENDER_MODES, render_mode_of, rendered
 from testbed.gym.spec import PortableSpec
 from testbed.gym.told import Info, RegionInfo, payment
 
@@ -70,7 +70,7 @@ class EdgeOffload(PortableSpec, gymnasium.Env[NDArray[np.float32], NDArray[np.in
 
     def render(self) -> str | None:
         """The region as text, in the render mode ``ansi``; None without one."""
-        return None if self.render_mode is None else drawn(self._episode.backend.views())
+        return rendered(self.render_mode, self._episode.backend.views)
 
     def close(self) -> None:
         """End what the backend started; may be called again."""

@@ -12,7 +12,7 @@ from testbed.gym import spaces
 from testbed.gym.backend import Backend
 from testbed.gym.config import Options, Source
 from testbed.gym.episode import Episode, backend_of
-from testbed.gym.render import RENDER_MODES, drawn, render_mode_of
+from testbed.gym.render import RENDER_MODES, render_mode_of, rendered
 from testbed.gym.told import Info, RunningMean, paid, summed
 from testbed.model.errors import UsageError
 from testbed.model.packages import naming_extras
@@ -101,7 +101,7 @@ class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no t
 
     def render(self) -> str | None:
         """The region as text, in the render mode ``ansi``; None without one."""
-        return None if self.render_mode is None else drawn(self._episode.backend.views())
+        return rendered(self.render_mode, self._episode.backend.views)
 
     def close(self) -> None:
         """End what the backend started; may be called again."""

@@ -1,6 +1,6 @@
 """A region as text: what ``render()`` returns in the mode ``ansi``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from testbed.gym.options import UnknownOptionError
 from testbed.model.delay import duration_ns
@@ -17,6 +17,11 @@ def render_mode_of(mode: str | None) -> str | None:
     if mode is not None and mode not in RENDER_MODES:
         raise UnknownOptionError(f'unknown render_mode "{mode}"', f"known: {', '.join(RENDER_MODES)}")
     return mode
+
+
+def rendered(mode: str | None, views: Callable[[], Sequence[CellView]]) -> str | None:
+    """What an environment's ``render`` returns: its ``views`` as text in the mode ``ansi``, None without one."""
+    return None if mode is None else drawn(views())
 
 
 def drawn(views: Sequence[CellView]) -> str:

@@ -14,7 +14,7 @@ from testbed.gym import config as environment_config
 from testbed.gym import spaces
 from testbed.gym.config import Options, Source
 from testbed.gym.episode import Episode, backend_of
-from testbed.gym.render import RENDER_MODES, drawn, render_mode_of
+from testbed.gym.render import RENDER_MODES, render_mode_of, rendered
 from testbed.gym.spec import PortableSpec
 from testbed.gym.told import Info, RegionInfo, payment
 from testbed.model.errors import UsageError
@@ -153,7 +153,7 @@ class EdgeOffloadSequential(PortableSpec, gymnasium.Env[NDArray[np.float32], np.
 
     def render(self) -> str | None:
         """The region as text, in the render mode ``ansi``; None without one."""
-        return None if self.render_mode is None else drawn(self._episode.backend.views())
+        return rendered(self.render_mode, self._episode.backend.views)
 
     def close(self) -> None:
         """End what the backend started; may be called again."""

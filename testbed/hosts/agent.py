@@ -90,7 +90,7 @@ class HostAgent:
         """What comes next; deaths are told meanwhile."""
         while self._supervisor is not None:
             self._supervisor.wait(self._reader, IDLE_MS)
-            self._tell_learned()  # first: a learner's last words are in its checkpoint
+            self._tell_learned()  # first: its checkpoint holds what a learner said last
             self._tell_deaths(self._supervisor)
             if self._incoming.poll(0):
                 break

@@ -1,19 +1,17 @@
-"""Connections between a launcher and host agents, and where they come from: commands that it runs, or a socket where
-agents report."""
+"""Connections between a launcher and host agents, and where they come from: a socket where agents report."""
 
 import contextlib
 import logging
 import os
 import socket
 import struct
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from testbed.model.errors import StartError
 
-READ_BYTES, END_S, BACKLOG = 1 << 16, 5, 128
+READ_BYTES, BACKLOG = 1 << 16, 128
 LOG = logging.getLogger(__name__)
 _PEER = struct.Struct("=3i")
 
@@ -70,50 +68,6 @@ class ChannelSource(Protocol):
         """Open no more, and let go of what carried those that have been closed."""
 
 
-class AgentCommands:
-    """Agents that this process starts, each by a command that carries its standard input and output: ``commands`` by
-    host. What they say on standard error goes to ``logs``."""
-
-    def __init__(self, commands: Mapping[str, Sequence[str]], logs: Path) -> None:
-        self.fd = -1
-        self._opened: list[tuple[str, Channel]] = []
-        self._running: list[subprocess.Popen[bytes]] = []
-        for host, command in commands.items():
-            mine, other = socket.socketpair()
-            with other, open(logs / f"agent-{host}.log", "ab") as log:
-                try:
-                    running = subprocess.Popen(
-                        command, stdin=other.fileno(), stdout=other.fileno(), stderr=log, start_new_session=True
-                    )
-                except OSError as error:
-                    mine.close()
-                    self.close()
-                    why = f"{command[0]}: {error.strerror or error}"
-                    raise StartError(f"the agent of {host} cannot be started: {why}") from None
-            self._running.append(running)
-            self._opened.append((host, Channel(mine)))
-
-    def new(self) -> list[tuple[str, Channel]]:
-        """See `ChannelSource`."""
-        opened, self._opened = self._opened, []
-        return opened
-
-    def release(self, channel: Channel) -> None:
-        """See `ChannelSource`; it ends itself too."""
-        channel.close()
-
-    def close(self) -> None:
-        """Wait for the commands to end, which they do when their channels are closed; end those that do not."""
-        for _, channel in self.new():
-            channel.close()
-        for running in self._running:
-            try:
-                running.wait(END_S)
-            except subprocess.TimeoutExpired:
-                running.kill()
-                running.wait()
-
-
 class AgentSocket:
     """Agents that report at the Unix socket ``path``. Who is who the kernel tells: ``users`` are the user ids of the
     agents, by host. Whoever else comes is turned away and counted."""
@@ -136,15 +90,15 @@ class AgentSocket:
 
     def new(self) -> list[tuple[str, Channel]]:
         """See `ChannelSource`."""
-        found: list[tuple[str, Channel]] = []
+        channels: list[tuple[str, Channel]] = []
         while True:
             try:
                 end, _ = self._socket.accept()
             except BlockingIOError:
-                return found
+                return channels
             _, user, _ = _PEER.unpack(end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
             if user in self._hosts:
-                found.append((self._hosts[user], Channel(end)))
+                channels.append((self._hosts[user], Channel(end)))
             else:
                 self.refused += 1
                 LOG.warning(

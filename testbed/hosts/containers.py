@@ -21,10 +21,10 @@ def containers_of(processes: Processes, most: int = MOST_CONTAINERS) -> dict[str
     ues = [name for name, (role, _) in processes.items() if role == UE_ROLE]
     others = [name for name in processes if name not in ues and not is_learner(name)]
     each = -(-len(ues) // max(1, most - len(others)))
-    found: dict[str, tuple[str, ...]] = {name: (name,) for name in others}
-    found |= {ues[first]: tuple(ues[first : first + each]) for first in range(0, len(ues), each)}
-    found[CONTROLLER] = (CONTROLLER, *(name for name in processes if is_learner(name)))
-    return found
+    cores_of: dict[str, tuple[str, ...]] = {name: (name,) for name in others}
+    cores_of |= {ues[first]: tuple(ues[first : first + each]) for first in range(0, len(ues), each)}
+    cores_of[CONTROLLER] = (CONTROLLER, *(name for name in processes if is_learner(name)))
+    return cores_of
 
 
 def home_of(containers: Mapping[str, Collection[str]]) -> Callable[[str], str]:
@@ -56,11 +56,11 @@ def endpoints_in(
 
     def find(names: Collection[str]) -> dict[str, tuple[str, str]]:
         prefix, taken = network(), Counter[str]()
-        found = {}
+        endpoints = {}
         for name in names:
             port = FIRST_PORT + taken[home(name)]
             taken[home(name)] += 1
-            found[name] = (f"tcp://*:{port}", f"tcp://{prefix}.{numbers[home(name)]}:{port}")
-        return found
+            endpoints[name] = (f"tcp://*:{port}", f"tcp://{prefix}.{numbers[home(name)]}:{port}")
+        return endpoints
 
     return find

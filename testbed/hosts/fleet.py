@@ -222,8 +222,8 @@ class FleetSupervisor:
     def _run_of(self, host: str) -> HostRun:
         """What an agent is told of the run."""
         keys = (self._run_dir / KEY_FOLDER).glob("*")
-        mine = {path.name: path.read_text(encoding="ascii") for path in keys if self._host_of(path.name) == host}
-        return HostRun(self._token, self._places, mine)
+        own_keys = {path.name: path.read_text(encoding="ascii") for path in keys if self._host_of(path.name) == host}
+        return HostRun(self._token, self._places, own_keys)
 
     def _take(self, report: Report) -> None:
         child = self._children.get(getattr(report, "name", ""))

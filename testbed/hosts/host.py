@@ -44,14 +44,14 @@ class HostLink:
 
     def hear(self) -> list[Report] | None:
         """What the agent reports, but for what is between the two; None once it is gone, or makes no sense."""
-        found: list[Report] = []
+        reports: list[Report] = []
         while piece := self.channel.receive():
             heard_ns = time.monotonic_ns()
             try:
-                found += [report for report in self._lines.reports(piece) if not self._own(report, heard_ns)]
+                reports += [report for report in self._lines.reports(piece) if not self._own(report, heard_ns)]
             except (ValueError, msgspec.DecodeError):
                 return None
-        return None if piece is None else found
+        return None if piece is None else reports
 
     def _own(self, report: Report, heard_ns: int) -> bool:
         """Act on what is about the host itself."""

@@ -17,11 +17,11 @@ class LearnedFile:
             written_ns = self._path.stat().st_mtime_ns
             if written_ns == self._seen_ns:
                 return None
-            found = self._path.read_bytes()
+            content = self._path.read_bytes()
         except OSError:
             return None
         self._seen_ns = written_ns
-        return found
+        return content
 
 
 class PauseRequest:

@@ -131,9 +131,9 @@ _REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 _REPORTS: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
 
 
-def encode_line(said: Request | Report) -> bytes:
-    """``said`` as a line."""
-    return _ENCODER.encode(said) + b"\n"
+def encode_line(message: Request | Report) -> bytes:
+    """``message`` as a line."""
+    return _ENCODER.encode(message) + b"\n"
 
 
 class Lines:

@@ -42,15 +42,15 @@ def measured(say: Callable[[str], None]) -> HostCosts:
     """Measure now, telling ``say``, and keep it where possible; another host's costs if it cannot be measured."""
     say("measuring what messages cost on this host, once (about 4 s)")
     try:
-        found = measure()
+        costs = measure()
     except TestbedError as error:
         say(f"could not be measured, using those of another host: {error}")
         return HostCosts()
-    keep(found)
-    if found.others > BUSY:
-        busy = f"other programs used {found.others:.1f} cores meanwhile"
+    keep(costs)
+    if costs.others > BUSY:
+        busy = f"other programs used {costs.others:.1f} cores meanwhile"
         say(f"{busy}: timers are taken for those of a quiet host; measured again in {KEPT_BUSY_S / 60:.0f} minutes")
-    return found
+    return costs
 
 
 def measure() -> HostCosts:

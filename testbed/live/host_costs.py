@@ -11,7 +11,9 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from testbed.model.errors import StartError
 from testbed.model.system import Plan
+from testbed.record import files
 
 MESSAGES_A_TASK = 5
 KEPT_S = 30 * 86400.0
@@ -47,10 +49,10 @@ def kept() -> HostCosts | None:
     """The costs measured here before, for this host as it is now; None if there are none."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         entry = json.loads(cache_path().read_text(encoding="utf-8"))
-        found = msgspec.convert(entry["costs"], HostCosts)
-        lasts_s = KEPT_BUSY_S if found.others > BUSY else KEPT_S
+        costs = msgspec.convert(entry["costs"], HostCosts)
+        lasts_s = KEPT_BUSY_S if costs.others > BUSY else KEPT_S
         if entry["host"] == host_key() and 0 <= time.time() - entry["at"] < lasts_s:
-            return found
+            return costs
     return None
 
 
@@ -66,12 +68,8 @@ def host_key() -> str:
     return " ".join((*parts, metadata.version("edge-testbed")))
 
 
-def keep(found: HostCosts) -> None:
-    """Write ``found`` where `kept` finds it, if that can be written."""
-    path = cache_path()
-    entry = {"host": host_key(), "at": time.time(), "costs": msgspec.to_builtins(found)}
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(entry, indent=1) + "\n", encoding="utf-8")
-        os.replace(part, path)
+def keep(costs: HostCosts) -> None:
+    """Write ``costs`` where `kept` finds them, if that can be written."""
+    entry = {"host": host_key(), "at": time.time(), "costs": msgspec.to_builtins(costs)}
+    with contextlib.suppress(StartError):
+        files.keep(cache_path(), json.dumps(entry, indent=1).encode() + b"\n")

@@ -1,53 +1,72 @@
-"""How loaded the CPUs were during a run, from /proc/stat, and what energy the packages used, where they say it."""
+"""How loaded the CPUs were during a run, and what energy the packages used, where they say it."""
 
 import json
 import os
-from pathlib import Path
+from typing import NamedTuple
+
+import psutil
 
 from testbed.live.rapl import Rapl
 
-_STAT = Path("/proc/stat")
+SPENT_ON = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+TICK_S = 0.01
 
 
-def read_ticks() -> list[int]:
-    """Ticks of the CPUs that this process may use: user, nice, system, idle, iowait, irq, softirq, steal, …
+class CpuShares(NamedTuple):
+    """Shares of the time of the CPUs that this process may use: used, and taken away by the hypervisor."""
 
-    Empty where there are none.
-    """
+    used: float
+    steal: float
+
+
+class CpuMeter:
+    """Shares of CPU time since it was made."""
+
+    def __init__(self) -> None:
+        self._begin = _cpu_seconds()
+
+    def shares(self) -> CpuShares | None:
+        """The shares so far; None where no time has passed yet, or the host does not count it."""
+        spent = {name: seconds - self._begin.get(name, 0.0) for name, seconds in _cpu_seconds().items()}
+        total = sum(spent.values())
+        if total < TICK_S or "steal" not in spent:
+            return None
+        taken, idle = spent["steal"], spent["idle"] + spent["iowait"]
+        return CpuShares(used=1.0 - idle / total, steal=taken / total)
+
+
+def _cpu_seconds() -> dict[str, float]:
+    """Seconds of the CPUs that this process may use, by what they were spent on; guests' are in ``user`` already."""
     try:
-        lines = [line.split() for line in _STAT.read_text(encoding="ascii").splitlines()]
+        every = psutil.cpu_times(percpu=True)
     except OSError:
-        return []
-    mine = {f"cpu{number}" for number in os.sched_getaffinity(0)}
-    rows = [[int(word) for word in words[1:]] for words in lines if words and words[0] in mine]
-    return [sum(column) for column in zip(*rows, strict=False)]
+        return {}
+    allowed = os.sched_getaffinity(0)
+    ours = every if len(every) == len(allowed) else [times for number, times in enumerate(every) if number in allowed]
+    return {name: sum(getattr(times, name, 0.0) for times in ours) for name in SPENT_ON}
 
 
 class HostLoad:
     """Shares of CPU time since it was made, and energy."""
 
     def __init__(self) -> None:
-        self._begin = read_ticks()
+        self._cpu = CpuMeter()
         self._rapl = Rapl()
 
-    def _shares(self) -> tuple[float, float]:
-        end = read_ticks()
-        if len(self._begin) < 8 or len(end) < 8:
-            return 0.0, 0.0
-        spent = [b - a for a, b in zip(self._begin[:8], end[:8], strict=True)]
-        total = max(1, sum(spent))
-        return spent[7] / total, 1.0 - (spent[3] + spent[4]) / total
+    def _shares(self) -> CpuShares:
+        return self._cpu.shares() or CpuShares(used=0.0, steal=0.0)
 
     def steal(self) -> float:
         """The share that the hypervisor took away."""
-        return self._shares()[0]
+        return self._shares().steal
 
     def cpu(self) -> float:
-        """The share that was used."""
-        return self._shares()[1]
+        """The share that was not idle."""
+        return self._shares().used
 
     def to_json(self) -> str:
         """``{"steal": …, "cpu": …, "package_j": …, "unmetered": …}``: shares, joules, or why there are none."""
-        steal, cpu = self._shares()
-        joules = self._rapl.joules()
-        return json.dumps({"steal": steal, "cpu": cpu, "package_j": joules, "unmetered": self._rapl.problem})
+        shares, joules = self._shares(), self._rapl.joules()
+        return json.dumps(
+            {"steal": shares.steal, "cpu": shares.used, "package_j": joules, "unmetered": self._rapl.problem}
+        )

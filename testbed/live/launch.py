@@ -25,7 +25,7 @@ from testbed.protocol.rows import CLOCK, DROPPED_FRAME, UNSENT, EventRow
 from testbed.record.writer import Hearer, Recorder
 
 STOP_TIMEOUT_NS = 5_000_000_000
-REST_NS = 1_000_000_000
+FINAL_READ_NS = 1_000_000_000
 
 
 class RunEnd(msgspec.Struct, frozen=True):
@@ -117,7 +117,7 @@ class Launcher(ProcessGroup):
         if not self.start_all(names, lambda: self.interrupted, self._show):
             return False
         self._ready_s = (time.monotonic_ns() - self._began_ns) * 1e-9
-        if not self._rehearse(names):
+        if not self._play_warm_up(names):
             return False
         self.begin(names)
         self.recorder.put({"ready_s": self._ready_s, "epoch_monotonic_ns": self.clock.epoch_ns})
@@ -125,7 +125,7 @@ class Launcher(ProcessGroup):
             self.faults.join(name)
         return True
 
-    def _rehearse(self, names: Sequence[str]) -> bool:
+    def _play_warm_up(self, names: Sequence[str]) -> bool:
         """Let the processes play a short episode of which nothing is kept; False if interrupted meanwhile."""
         slot_ns, wall_ns = self.plan.system.slot_ns, warm_up.slot_wall_ns(len(names))
         self.set_clock(names, wall_ns, slot_ns / wall_ns, warm_up=True)
@@ -198,7 +198,7 @@ class Launcher(ProcessGroup):
 
     def _read_the_rest(self) -> None:
         """What the processes said before they ended; should somebody else go on talking, it has an end."""
-        limit = time.monotonic_ns() + REST_NS
+        limit = time.monotonic_ns() + FINAL_READ_NS
         self.receive()
         while not self.mailbox.drained and time.monotonic_ns() < limit:
             self.receive()

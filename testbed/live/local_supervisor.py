@@ -92,7 +92,7 @@ class LocalSupervisor:
         self._children: dict[str, Child] = {}
         self._handles: dict[str, _Handle] = {}
         self._deaths = select.poll()
-        mine, other = socket.socketpair()
+        own_end, other = socket.socketpair()
         command = [*_interpreter(), str(other.fileno()), *ROLES]
         self._log = open(self._log_of("zygote"), "ab")  # noqa: SIM115 - lives as long as the zygote
         try:
@@ -108,9 +108,9 @@ class LocalSupervisor:
             self._log.close()
             raise StartError(f"cannot start processes: {error.strerror or error}") from None
         other.close()
-        mine.settimeout(patience_s)
-        self._channel = mine
-        self._replies = mine.makefile("r")
+        own_end.settimeout(patience_s)
+        self._channel = own_end
+        self._replies = own_end.makefile("r")
         self._read()
 
     def _read(self) -> str:

@@ -71,7 +71,7 @@ def shortages(plan: Plan, there: Needs) -> list[str]:
     if not short:
         return []
     packing = _packing(plan, there)
-    return [f"{said}: {' or '.join(part for part in (packing, own) if part)}" for said, own in short]
+    return [f"{shortage}: {' or '.join(part for part in (packing, own) if part)}" for shortage, own in short]
 
 
 def _shortages(needed: Needs, there: Needs) -> Iterator[tuple[str, str]]:

@@ -56,11 +56,11 @@ class Places:
 
     def by_name(self, prefix: str = "") -> dict[str, Place]:
         """The place of whoever has a name, for a process to which the run's directory is ``prefix``."""
-        found: dict[str, Place] = {}
+        places: dict[str, Place] = {}
         for process, cores in self._names.items():
             local = f"ipc://{prefix}sock/{process}"
-            found |= dict.fromkeys((process, *cores), self._reached.get(process, Place(local, local)))
-        return found
+            places |= dict.fromkeys((process, *cores), self._reached.get(process, Place(local, local)))
+        return places
 
     def write(self, run_dir: Path) -> None:
         """Leave in the run's private folder what each process reads: the places, and its key; for this user only."""

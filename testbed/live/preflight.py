@@ -71,7 +71,7 @@ def fit(plan: Plan, costs: HostCosts, *, burn_auto: bool = False) -> Fit:
     """How ``plan`` (automatic values chosen) fits this host."""
     emulation = plan.emulation
     needed, there = needs_of(plan, emulation.ues_per_process), host()
-    found = Fit(
+    fitness = Fit(
         processes=needed.processes + 1,
         cores=limits.cores(),
         message_cores=message_load(plan, costs) * emulation.speed,
@@ -90,9 +90,9 @@ def fit(plan: Plan, costs: HostCosts, *, burn_auto: bool = False) -> Fit:
         measured=costs.measured,
     )
     too_large = payload.oversized(plan)
-    said = [f"{too_large}: {payload.DECLARE}"] if too_large else []
-    said += [*_too_much_cpu(plan, costs, found), *_too_little_time(plan, costs, found), *shortages(plan, there)]
-    return msgspec.structs.replace(found, warnings=tuple(said))
+    warnings = [f"{too_large}: {payload.DECLARE}"] if too_large else []
+    warnings += [*_too_much_cpu(plan, costs, fitness), *_too_little_time(plan, costs, fitness), *shortages(plan, there)]
+    return msgspec.structs.replace(fitness, warnings=tuple(warnings))
 
 
 def message_load(plan: Plan, costs: HostCosts) -> float:
@@ -170,34 +170,33 @@ def _hiding_speeds(plan: Plan, costs: HostCosts) -> list[float]:
     return sorted(ns * 1e-9 / (lag_s + byte_s * bits / 8.0) for bits, ns in airtimes)
 
 
-def _too_much_cpu(plan: Plan, costs: HostCosts, found: Fit) -> Iterator[str]:
+def _too_much_cpu(plan: Plan, costs: HostCosts, fitness: Fit) -> Iterator[str]:
     """What to do where messages, payload and burning need more CPU than timers can spare."""
     limit = cpu_limit()
-    if found.cpu_cores <= limit:
+    if fitness.cpu_cores <= limit:
         return
-    parts = f"messages {cores(found.message_cores)}, payload {cores(found.payload_cores)}"
-    parts = f"{parts}, burning up to {cores(found.burn_cores)}"
-    said = f"CPU: {cores(found.cpu_cores)} cores at speed {found.speed:g} ({parts}), and {cores(limit)} of "
-    said = f"{said}{found.cores:g} can be used without late timers"
+    parts = f"messages {cores(fitness.message_cores)}, payload {cores(fitness.payload_cores)}"
+    parts = f"{parts}, burning up to {cores(fitness.burn_cores)}"
+    warning = f"CPU: {cores(fitness.cpu_cores)} cores at speed {fitness.speed:g} ({parts}), and {cores(limit)} of "
+    warning = f"{warning}{fitness.cores:g} can be used without late timers"
     remedies = []
-    if (less := advised_burn(plan, costs)) < found.burn:
+    if (less := advised_burn(plan, costs)) < fitness.burn:
         remedies.append(f"--set emulation.burn={less:g}")
-    if found.message_cores + found.payload_cores > limit and found.advised_speed < found.speed:
-        remedies.append(f"--speed {found.advised_speed:g}")
-    yield f"{said}: {' '.join(remedies) or 'take fewer UEs'}"
+    if fitness.message_cores + fitness.payload_cores > limit and fitness.advised_speed < fitness.speed:
+        remedies.append(f"--speed {fitness.advised_speed:g}")
+    yield f"{warning}: {' '.join(remedies) or 'take fewer UEs'}"
 
 
-def _too_little_time(plan: Plan, costs: HostCosts, found: Fit) -> Iterator[str]:
+def _too_little_time(plan: Plan, costs: HostCosts, fitness: Fit) -> Iterator[str]:
     """What to do where transmissions are over before late timers and messages can be made up for."""
     hiding = _hiding_speeds(plan, costs)
-    short = bisect.bisect_left(hiding, found.speed)
+    short = bisect.bisect_left(hiding, fitness.speed)
     if short <= _may_be_short() * len(hiding):
         return
-    said = (
-        f"time: at speed {found.speed:g}, {short} of {len(hiding)} uploads are shorter than answers and timers may be "
-    )
-    said = f"{said}late ({1e3 * _lag_s(plan, costs):.1f} ms)"
-    yield f"{said}: {f'--speed {found.advised_speed:g}' if found.advised_speed < found.speed else 'take a faster host'}"
+    lag_ms = 1e3 * _lag_s(plan, costs)
+    warning = f"time: at speed {fitness.speed:g}, {short} of {len(hiding)} uploads are shorter than answers and timers "
+    remedy = f"--speed {fitness.advised_speed:g}" if fitness.advised_speed < fitness.speed else "take a faster host"
+    yield f"{warning}may be late ({lag_ms:.1f} ms): {remedy}"
 
 
 def cores(number: float) -> str:

@@ -28,6 +28,7 @@ from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Body, Hello, Ready, Start, Stop
 from testbed.protocol.placement import Processes
 from testbed.protocol.rows import EventRow
+from testbed.record.files import replacing
 
 HEAD_START_NS = 150_000_000
 AGAIN_NS = 10_000_000_000
@@ -165,9 +166,8 @@ class ProcessGroup:
         children = [child for child in self.supervisor.table().values() if self.is_ready(child.name)]
         rows = [{"name": child.name, "role": child.role, "pid": child.pid} for child in children]
         path = self.run_dir / "processes.json"
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(rows, indent=1) + "\n")
-        os.replace(part, path)
+        with replacing(path, through_links=False, durable=False) as beside:
+            beside.write_text(json.dumps(rows, indent=1) + "\n")
 
     def begin(self, names: Sequence[str]) -> None:
         """Give the processes called ``names`` an epoch, shortly ahead."""

@@ -16,7 +16,7 @@ class Rapl:
         try:
             for package in sorted(root.glob("intel-rapl:[0-9]*")):
                 if package.name.count(":") == 1:
-                    self._packages[package] = _number(package / "energy_uj")
+                    self._packages[package] = _counter(package / "energy_uj")
         except (OSError, ValueError) as error:
             self._packages, self.problem = {}, f"the counters cannot be read ({_why(error)})"
         if not self._packages and not self.problem:
@@ -26,17 +26,17 @@ class Rapl:
         """Energy so far; None without counters. To be read more often than they wrap around (about a minute)."""
         try:
             for package, before in self._packages.items():
-                now = _number(package / "energy_uj")
+                now = _counter(package / "energy_uj")
                 self._used_uj += now - before
                 if now < before:
-                    self._used_uj += _number(package / "max_energy_range_uj")
+                    self._used_uj += _counter(package / "max_energy_range_uj")
                 self._packages[package] = now
         except (OSError, ValueError) as error:
             self._packages, self.problem = {}, f"the counters cannot be read any more ({_why(error)})"
         return self._used_uj * MICRO if self._packages else None
 
 
-def _number(file: Path) -> int:
+def _counter(file: Path) -> int:
     return int(file.read_text())
 
 

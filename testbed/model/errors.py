@@ -56,24 +56,6 @@ class LostError(TestbedError):
     exit_code = EXIT_START
 
 
-class ThresholdError(TestbedError):
-    """A threshold of the scenario failed, or tasks failed without a UE fault."""
-
-    exit_code = EXIT_THRESHOLD
-
-
-class FidelityError(TestbedError):
-    """The run's fidelity is too low under ``--strict``."""
-
-    exit_code = EXIT_FIDELITY
-
-
-class LedgerError(TestbedError):
-    """Some generated task did not end exactly once."""
-
-    exit_code = EXIT_LEDGER
-
-
 class InterruptedRunError(TestbedError):
     """The run was interrupted; what it recorded is kept."""
 

@@ -76,20 +76,6 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     reasons: dict[str, int] = {}
     problems: tuple[str, ...] = ()
 
-    @property
-    def balanced(self) -> bool:
-        """Whether every generated task ended exactly once and nothing else did."""
-        return (
-            self.unaccounted == 0
-            and self.generated == self.completed + self.late + self.failed
-            and self.generated == self.local + self.offloaded + self.undecided
-        )
-
-    @property
-    def failed_otherwise(self) -> int:
-        """Failures that are not the fault of a UE's death."""
-        return self.failed - self.reasons.get(UE_DIED, 0)
-
     def counts(self) -> dict[str, int]:
         """The counts of a summary, by name, in its order."""
         return {name: getattr(self, name) for name in COUNTS}

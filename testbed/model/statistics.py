@@ -1,4 +1,7 @@
-"""Statistics of a run, on plain sequences: percentiles, fairness, the backlog-slope test of stability."""
+"""Statistics of a run, on plain sequences: percentiles, fairness, the backlog-slope test of stability.
+
+Written out, since every run is judged by them, and a base installation has no scipy; tests hold them to scipy's values.
+"""
 
 import itertools
 import math

@@ -74,16 +74,16 @@ class Burner:
 
     def take_done(self) -> list[tuple[int, int]]:
         """(number, CPU time spent) of the executions whose share has been burnt since the last call."""
-        found: list[tuple[int, int]] = []
+        done: list[tuple[int, int]] = []
         while True:
             try:
                 report = self._channel.recv(_REPORT.size)
             except (BlockingIOError, ConnectionResetError):
-                return found
+                return done
             if not report:
-                return found
+                return done
             number, achieved_ns = _REPORT.unpack(report)
-            found.append((number, achieved_ns))
+            done.append((number, achieved_ns))
 
     def close(self) -> None:
         """End the process."""

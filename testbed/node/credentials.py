@@ -27,12 +27,12 @@ class Credentials(msgspec.Struct, frozen=True):
 
 def read_token(descriptor: int = 0) -> bytes:
     """The token on standard input; raises `StartError` if there is none."""
-    found = b""
-    while piece := os.read(descriptor, TOKEN_BYTES + 1 - len(found)):
-        found += piece
-    if len(found) != TOKEN_BYTES:
+    token = b""
+    while piece := os.read(descriptor, TOKEN_BYTES + 1 - len(token)):
+        token += piece
+    if len(token) != TOKEN_BYTES:
         raise StartError("no token on standard input", "runs are started by `testbed run`")
-    return found
+    return token
 
 
 def read_key(name: str, keys: Path = KEY_FOLDER) -> str:

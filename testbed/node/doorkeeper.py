@@ -81,14 +81,14 @@ class Doorkeeper:
 
     def _hear(self) -> None:
         """Note what became of a connection."""
-        told = parse_monitor_message(self._news.recv_multipart())
-        event = told["event"]
+        message = parse_monitor_message(self._news.recv_multipart())
+        event = message["event"]
         if event == zmq.EVENT_ACCEPTED:
-            self._young[told["value"]] = time.monotonic_ns()  # before it counts: `count` may be called in between
+            self._young[message["value"]] = time.monotonic_ns()  # before it counts: `count` may be called in between
             self._accepted += 1
         elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self._admitted += 1
         elif event == zmq.EVENT_DISCONNECTED:
-            self._young.pop(told["value"], None)
+            self._young.pop(message["value"], None)
         else:
             self.reason = REASONS[event]

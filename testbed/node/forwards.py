@@ -55,7 +55,7 @@ class Forwards:
 
     def _look_back(self) -> None:
         """Only work that has appeared since the oldest announcement is in none of them."""
-        living = [told for es, told in enumerate(self._told_ns) if es not in self._dead]
+        living = [told_ns for es, told_ns in enumerate(self._told_ns) if es not in self._dead]
         since = min(living, default=0)
         while self._recent and self._recent[0][0] < since:
             self._recent_cycles -= self._recent.popleft()[1]

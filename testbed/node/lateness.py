@@ -76,7 +76,7 @@ def limits_of(name: str, now_ns: int, cpu: CpuPeriods) -> list[Row]:
     memory = limits.memory_limit()
     if math.isinf(cpu.cores) and math.isinf(memory):
         return []
-    told = {
+    allowed = {
         "cores": None if math.isinf(cpu.cores) else cpu.cores,
         "periods": cpu.periods,
         "throttled": cpu.throttled,
@@ -84,4 +84,4 @@ def limits_of(name: str, now_ns: int, cpu: CpuPeriods) -> list[Row]:
         "memory_peak_bytes": limits.peak_memory(),
     }
     share = cpu.throttled / cpu.periods if cpu.periods > 0 else 0.0
-    return [EventRow(now_ns, name, LIMITS, msgspec.json.encode(told).decode(), share)]
+    return [EventRow(now_ns, name, LIMITS, msgspec.json.encode(allowed).decode(), share)]

@@ -8,7 +8,7 @@ from testbed.node.socket import Mailbox
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Bye, Heartbeat, Hello, Welcome
 from testbed.protocol.session import Session
-from testbed.protocol.settings import SessionTiming
+from testbed.protocol.session_types import SessionTiming
 
 WORDS = (Hello, Welcome, Heartbeat, Bye)
 NS_PER_MS = 1_000_000
@@ -36,10 +36,10 @@ class LauncherSession:
         self._send(self._session.close(time.monotonic_ns(), reason))
 
     def _take(self, envelope: Envelope) -> bool:
-        mine = envelope.source == LAUNCHER and isinstance(envelope.body, WORDS)
-        if mine:
+        is_ours = envelope.source == LAUNCHER and isinstance(envelope.body, WORDS)
+        if is_ours:
             self._send(self._session.receive(time.monotonic_ns(), envelope)[1])
-        return mine
+        return is_ours
 
     def _send(self, frames: Iterable[Envelope]) -> None:
         for frame in frames:

@@ -22,13 +22,13 @@ _ROOT = Path("/")
 def cores(root: Path = _ROOT) -> float:
     """CPUs that this process may use: those of its affinity, no more than its control group's quota; int if whole."""
     quotas = [_quota(folder) for folder in _groups("cpu", root)]
-    found = min([float(len(os.sched_getaffinity(0))), *quotas])
-    return int(found) if found == int(found) else found
+    fewest = min([float(len(os.sched_getaffinity(0))), *quotas])
+    return int(fewest) if fewest == int(fewest) else fewest
 
 
 def total_memory(root: Path = _ROOT) -> float:
     """Bytes of memory, no more than the control group may have."""
-    limits = [_number(folder, "memory.max", "memory.limit_in_bytes") for folder in _groups("memory", root)]
+    limits = [_first_number(folder, "memory.max", "memory.limit_in_bytes") for folder in _groups("memory", root)]
     return min([float(psutil.virtual_memory().total), *limits])
 
 
@@ -36,21 +36,21 @@ def free_memory(root: Path = _ROOT) -> float:
     """Bytes of memory that can still be had; what a group's file cache holds could be had too."""
     free = [float(psutil.virtual_memory().available)]
     for folder in _groups("memory", root):
-        limit = _number(folder, "memory.max", "memory.limit_in_bytes")
-        used = _number(folder, "memory.current", "memory.usage_in_bytes", unknown=0.0) - _cache(folder)
+        limit = _first_number(folder, "memory.max", "memory.limit_in_bytes")
+        used = _first_number(folder, "memory.current", "memory.usage_in_bytes", unknown=0.0) - _cache(folder)
         free.append(max(0.0, limit - used))
     return min(free)
 
 
 def free_tasks(root: Path = _ROOT) -> float:
     """Processes and threads that can still be started; infinite where nothing limits them."""
-    found = [UNLIMITED]
+    rooms = [UNLIMITED]
     for folder in _groups("pids", root):
-        found.append(_number(folder, "pids.max") - _number(folder, "pids.current", unknown=0.0))
+        rooms.append(_first_number(folder, "pids.max") - _first_number(folder, "pids.current", unknown=0.0))
     soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
     if soft != resource.RLIM_INFINITY and os.getuid() != 0:
-        found.append(float(soft - _own_tasks()))
-    return max(0.0, min(found))
+        rooms.append(float(soft - _own_tasks()))
+    return max(0.0, min(rooms))
 
 
 def most_descriptors() -> float:
@@ -98,13 +98,13 @@ class CpuPeriods(msgspec.Struct, frozen=True):
 
 def cpu_periods(root: Path = _ROOT) -> CpuPeriods:
     """How often the quota that binds this process most has held it back so far."""
-    found = CpuPeriods()
+    tightest = CpuPeriods()
     for folder in _groups("cpu", root):
         quota = _quota(folder)
-        if quota < found.cores:
-            told = _table(folder / "cpu.stat")
-            found = CpuPeriods(quota, int(told.get("nr_periods", 0)), int(told.get("nr_throttled", 0)))
-    return found
+        if quota < tightest.cores:
+            stat = _table(folder / "cpu.stat")
+            tightest = CpuPeriods(quota, int(stat.get("nr_periods", 0)), int(stat.get("nr_throttled", 0)))
+    return tightest
 
 
 def memory_limit(root: Path = _ROOT) -> float:
@@ -116,7 +116,7 @@ def memory_limit(root: Path = _ROOT) -> float:
 def peak_memory(root: Path = _ROOT) -> float:
     """The most bytes that this process's control group has had; 0 where nobody says."""
     names = ("memory.peak", "memory.max_usage_in_bytes")
-    return next((_number(folder, *names, unknown=0.0) for folder in _groups("memory", root)), 0.0)
+    return next((_first_number(folder, *names, unknown=0.0) for folder in _groups("memory", root)), 0.0)
 
 
 def _own_tasks() -> int:
@@ -173,7 +173,7 @@ def _quota(folder: Path) -> float:
     return quota / period if quota > 0.0 and period > 0.0 else UNLIMITED
 
 
-def _number(folder: Path, *names: str, unknown: float = UNLIMITED) -> float:
+def _first_number(folder: Path, *names: str, unknown: float = UNLIMITED) -> float:
     """The number in the first of the files called ``names`` that has one."""
     for name in names:
         with contextlib.suppress(IndexError, ValueError):
@@ -183,8 +183,8 @@ def _number(folder: Path, *names: str, unknown: float = UNLIMITED) -> float:
 
 def _cache(folder: Path) -> float:
     """Bytes of files that the group would give up for memory."""
-    found = _table(folder / "memory.stat")
-    return found.get("total_inactive_file", found.get("inactive_file", 0.0))
+    stat = _table(folder / "memory.stat")
+    return stat.get("total_inactive_file", stat.get("inactive_file", 0.0))
 
 
 def _table(path: Path) -> dict[str, float]:

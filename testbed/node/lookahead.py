@@ -94,9 +94,9 @@ class Deaths:
     def hear(self, notice: Down | Up) -> None:
         """The notice of a death, planned or not, or of a return."""
         if isinstance(notice, Down):
-            mine = next((one for one in self._expected if one[1] == notice.name), None)
-            if mine is not None:
-                self._expected.remove(mine)
+            expected = next((one for one in self._expected if one[1] == notice.name), None)
+            if expected is not None:
+                self._expected.remove(expected)
 
     def outstanding(self, at_ns: int) -> bool:
         """Whether a death that takes effect by ``at_ns`` may not have been told yet."""

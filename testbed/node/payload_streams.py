@@ -144,14 +144,14 @@ class PayloadStreams:
         for _ in range(len(self._young)):
             limit, end = self._young.popleft()
             try:
-                said = end.recv(GREETING.size, socket.MSG_PEEK)
+                greeting = end.recv(GREETING.size, socket.MSG_PEEK)
             except BlockingIOError:
-                said = None
+                greeting = None
             except OSError:
-                said = b""
-            if said is not None and len(said) == GREETING.size:
+                greeting = b""
+            if greeting is not None and len(greeting) == GREETING.size:
                 self._admit(end, end.recv(GREETING.size))
-            elif now < limit and (said is None or said):
+            elif now < limit and (greeting is None or greeting):
                 self._young.append((limit, end))
             else:
                 self._refuse(end)

@@ -143,10 +143,10 @@ class Process:
             self._session.tick()
             poll.poll(100 if self.mailbox.drained else 0)
 
-    def _take_orders(self, told: Orders) -> None:
+    def _take_orders(self, piece: Orders) -> None:
         """Take a piece of orders; once they are whole, prepare what a first slot needs, and say so."""
         try:
-            orders = self._pieces.take(told)
+            orders = self._pieces.take(piece)
         except msgspec.DecodeError as error:
             return self.mailbox.drop(f"Orders of {LAUNCHER}: {error}")
         if orders is None:

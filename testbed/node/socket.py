@@ -13,7 +13,8 @@ import zmq
 
 from testbed.node.credentials import Credentials
 from testbed.node.doorkeeper import Doorkeeper
-from testbed.node.payload_streams import PATIENCE_NS, REFERENCE, PayloadStreams
+from testbed.node.held_envelopes import HeldEnvelopes
+from testbed.node.payload_streams import REFERENCE, PayloadStreams
 from testbed.protocol import codec
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope, FrameError
 from testbed.protocol.messages import Body
@@ -30,15 +31,6 @@ LOGGED, WIDEST = 20, 200
 LOG = logging.getLogger(__name__)
 _PAYLOAD = bytes(8 * 1024 * 1024)
 MOST_FRAMES = MESSAGES_A_BATCH * (2 + codec.MAX_PAYLOAD // len(_PAYLOAD))
-
-
-class HeldEnvelope(msgspec.Struct, frozen=True):
-    """An envelope that waits for what its sender sent before, and for its payload at ``reference``, b"" if it has none;
-    no longer than until a wall instant."""
-
-    envelope: Envelope
-    reference: bytes
-    until_ns: int
 
 
 class Mailbox:
@@ -84,7 +76,7 @@ class Mailbox:
         self._peers: dict[str, zmq.Socket[bytes]] = {}
         self._posted: dict[str, list[list[bytes | memoryview]]] = {}
         self._received: deque[Envelope] = deque()
-        self._held: dict[str, deque[HeldEnvelope]] = {}
+        self._held = HeldEnvelopes()
         self.fd = int(self._inbox.getsockopt(zmq.FD))
         if self._streams is not None:
             self._both = select.epoll()
@@ -179,9 +171,9 @@ class Mailbox:
             self._release(self._streams)
         while True:
             if self._received:
-                found = self._received.popleft()
-                if not self.aside(found):
-                    yield found
+                received = self._received.popleft()
+                if not self.aside(received):
+                    yield received
             elif not self._fetch():
                 self.drained = True
                 self._count_refused()
@@ -221,41 +213,32 @@ class Mailbox:
         at = 0
         while at < len(frames):
             try:
-                found = codec.decode(frames[at].buffer if at else first[length:])
+                decoded = codec.decode(frames[at].buffer if at else first[length:])
             except FrameError as error:
                 return self.drop(f"{type(error).__name__.removesuffix('Error')}: {error}")
-            if sender is not None and not self._speaks_for(sender, found.source):
-                return self.drop(f"Impostor: {type(found.body).__name__} of {found.source}, by the key of another")
-            size = self._payload_bytes(found)
+            if sender is not None and not self._speaks_for(sender, decoded.source):
+                return self.drop(f"Impostor: {type(decoded.body).__name__} of {decoded.source}, by the key of another")
+            size = self._payload_bytes(decoded)
             if self._streams is None:
-                self._received.append(found)
+                self._received.append(decoded)
                 at += 1 + -(-size // len(_PAYLOAD))
             else:
                 reference = frames[at + 1].bytes if size and at + 1 < len(frames) else b""
                 if size and len(reference) != REFERENCE.size:
-                    return self.drop(f"Malformed: {type(found.body).__name__} of {found.source}, without its payload")
-                self._hold(self._streams, found, reference)
+                    return self.drop(
+                        f"Malformed: {type(decoded.body).__name__} of {decoded.source}, without its payload"
+                    )
+                self._held.hold(self.places[decoded.source].public_key, decoded, reference, time.monotonic_ns())
+                self._release(self._streams)
                 at += 1 + bool(size)
-
-    def _hold(self, streams: PayloadStreams, found: Envelope, reference: bytes) -> None:
-        """Receive an envelope once its payload has come, and after those that its sender has sent before."""
-        key = self.places[found.source].public_key
-        held = self._held.setdefault(key, deque())
-        held.append(HeldEnvelope(found, reference, time.monotonic_ns() + PATIENCE_NS))
-        self._release(streams)
 
     def _release(self, streams: PayloadStreams) -> None:
         """Receive what need not wait any longer; what has waited in vain is received too, and counted."""
-        now = time.monotonic_ns()
-        for key, held in self._held.items():
-            while held:
-                first = held[0]
-                if first.reference and not streams.has_come(key, first.reference):
-                    if now < first.until_ns:
-                        break
-                    kind = type(first.envelope.body).__name__
-                    self.drop(f"Late: the payload of a {kind} of {first.envelope.source} did not come")
-                self._received.append(held.popleft().envelope)
+        for received, in_vain in self._held.released(time.monotonic_ns(), streams.has_come):
+            if in_vain:
+                kind = type(received.body).__name__
+                self.drop(f"Late: the payload of a {kind} of {received.source} did not come")
+            self._received.append(received)
 
     def _speaks_for(self, key: object, name: str) -> bool:
         """Whether the process whose public key is ``key`` is, or hosts, ``name``."""

@@ -84,7 +84,7 @@ def _other(path: Path, key: str, was: object, wanted: object) -> UsageError:
     name = ".".join(names[1:] or names)
     remedy = f"go on with the same, or train anew without --resume: this one is then kept as {old(path).name}"
     if key == "updates":
-        remedy = f"the learning rate falls over the course that was planned: {remedy}"
+        remedy = f"the learning rate falls over the updates that were planned: {remedy}"
     return UsageError(f'{path}: made with {name} "{was}", this training has "{wanted}"', remedy)
 
 

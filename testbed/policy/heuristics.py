@@ -4,9 +4,9 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from testbed.model import random
 from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
+from testbed.model.fallback import EVEN, flip
 from testbed.model.mdp import CellView, EsView, UeView
 from testbed.model.task import LOCAL, OFFLOAD
 from testbed.policy import expected_costs
@@ -47,19 +47,11 @@ class FixedChoice(msgspec.Struct, frozen=True):
 class Coin(msgspec.Struct, frozen=True):
     """``random`` (probability 1/2) and ``coin`` (tuned): offload with a keyed draw per UE and slot."""
 
-    probability: float = 0.5
+    probability: float = EVEN
 
     def decide(self, cell: CellView, rng: object) -> dict[str, int]:
         """One draw per UE."""
         return {ue.name: flip(cell.seed, ue.index, cell.slot, self.probability) for ue in cell.ues}
-
-
-FALLBACKS: dict[str, Policy] = {"lc": FixedChoice(LOCAL), "offload": FixedChoice(OFFLOAD), "random": Coin(0.5)}
-
-
-def flip(seed: int, ue: int, slot: int, probability: float) -> int:
-    """The coin of one UE and slot."""
-    return OFFLOAD if random.uniform(seed, random.POLICY, ue, slot, 0) < probability else LOCAL
 
 
 class Priced(msgspec.Struct, frozen=True):

@@ -5,20 +5,15 @@ import numpy as np
 from testbed.model.mdp import CellView
 from testbed.model.task import LOCAL, OFFLOAD
 from testbed.policy import network
-from testbed.policy.learned import see_cell, see_ue
-from testbed.policy.recurrent_memory import Memory
+from testbed.policy.learned import RecurrentPolicy, see_cell, see_ue
 
 
-class AtOnce:
+class AtOnce(RecurrentPolicy):
     """Decides from flat parameters of ``shape``; ``double`` and ``paper`` as in `testbed.policy.learned.Learned`."""
 
     def __init__(self, params: network.Array, shape: network.Layout, *, double: bool, paper: bool = False) -> None:
-        self.params, self.shape, self.double, self.paper = params, shape, double, paper
-        self.remembers, self._memory = bool(shape.core), Memory(shape)
-
-    def see(self, cell: CellView) -> None:
-        """See `testbed.policy.heuristics.Remembering`."""
-        self._memory.look(self.params, cell, see_cell(cell, paper=self.paper))
+        super().__init__(params, shape, paper=paper)
+        self.double = double
 
     def decide(self, cell: CellView, rng: object) -> dict[str, int]:
         """See `testbed.policy.heuristics.Policy`; a cell of another size than it was trained on is a `ValueError`."""

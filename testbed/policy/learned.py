@@ -25,7 +25,19 @@ class Chosen(msgspec.Struct, frozen=True):
     free: bool
 
 
-class Learned:
+class RecurrentPolicy:
+    """What a trained network remembers of its cells; it ``remembers`` if its ``shape`` has a recurrent core."""
+
+    def __init__(self, params: network.Array, shape: network.Layout, *, paper: bool) -> None:
+        self.params, self.shape, self.paper = params, shape, paper
+        self.remembers, self._memory = bool(shape.core), Memory(shape)
+
+    def see(self, cell: CellView) -> None:
+        """See `testbed.policy.heuristics.Remembering`."""
+        self._memory.look(self.params, cell, see_cell(cell, paper=self.paper))
+
+
+class Learned(RecurrentPolicy):
     """Decides from flat parameters; ``explore`` samples from the policy instead of taking its likelier action.
 
     ``shape`` tells the head (``factored`` hides from each UE what the others do) and whether there is a recurrent core;
@@ -44,18 +56,14 @@ class Learned:
         paper: bool = False,
         shape: network.Layout = network.PER_UE,
     ) -> None:
-        self.params, self.double = params, double
+        super().__init__(params, shape, paper=paper)
+        self.double = double
         self.sequential, self.explore = shape.head == network.SEQUENTIAL, explore
-        self.values, self.dueling, self.paper = values, dueling, paper
-        self.remembers, self._shape, self._memory = bool(shape.core), shape, Memory(shape)
+        self.values, self.dueling = values, dueling
 
     def decide(self, cell: CellView, rng: object) -> dict[str, int]:
         """See `testbed.policy.heuristics.Policy`."""
         return {name: chosen.choice for name, chosen in self.choose(cell).items()}
-
-    def see(self, cell: CellView) -> None:
-        """See `testbed.policy.heuristics.Remembering`."""
-        self._memory.look(self.params, cell, see_cell(cell, paper=self.paper))
 
     def choose(self, cell: CellView) -> dict[str, Chosen]:
         """The decisions of a cell by UE, with what they were made from; draws are keyed as on the twin."""
@@ -84,7 +92,7 @@ class Learned:
     def _preference(self, x: network.Array) -> float:
         if self.values:
             return float(q_network.advantage(self.params, x, dueling=self.dueling))
-        return float(network.actor(self.params, self._shape, x)[0])
+        return float(network.actor(self.params, self.shape, x)[0])
 
     def _choice(self, cell: CellView, ue: UeView, preference: float) -> int:
         if not self.explore:

@@ -1,5 +1,6 @@
 """Telemetry rows: what the recorder stores. Instants are emulated nanoseconds, -1 where one never came."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -71,6 +72,11 @@ def identity(ue: Ue, task: Task) -> dict[str, Any]:
         "cycles": task.cycles,
         "deadline_ns": task.deadline_ns,
     }
+
+
+def rows_by_task(rows: Iterable[TaskRow]) -> dict[tuple[str, int], TaskRow]:
+    """The rows by UE and number, which is what tells tasks apart; of several rows of a task the last one counts."""
+    return {(row.ue, row.number): row for row in rows}
 
 
 def ended_ns(row: TaskRow) -> int:

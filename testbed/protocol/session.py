@@ -5,8 +5,10 @@ nanoseconds of any one clock that does not go back. Messages of a pair of incarn
 direction. A newer incarnation of the peer starts afresh; what was sent to the earlier one and not acknowledged is
 counted as abandoned, since nobody can know whether it was acted on.
 
-Today only `testbed.sim.network_conditions` uses it: simulated processes talk through sessions over a network that
-loses, repeats, delays and reorders frames. The processes of a live run share a host, and its sockets lose nothing.
+Two use it. The launcher has a session with every process of a live run, to learn of those that are silent or gone
+(`testbed.live.liveness`, `testbed.node.launcher_session`); what the roles say to each other goes over sockets that lose
+nothing, and needs none. Under `testbed.sim.network_conditions` simulated roles talk through sessions over a network
+that loses, repeats, delays and reorders frames.
 """
 
 from collections.abc import Iterable
@@ -14,7 +16,7 @@ from collections.abc import Iterable
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import PROTOCOL_VERSION, UNKNOWN, Envelope
 from testbed.protocol.messages import Body, Bye, Heartbeat, Hello, Welcome
-from testbed.protocol.settings import Counts, SessionEndedError, SessionTiming, WindowFullError
+from testbed.protocol.session_types import Counts, SessionEndedError, SessionTiming, WindowFullError
 from testbed.protocol.transitions import TABLE, Input, Output, State
 from testbed.protocol.window import NEVER, Outbox, ReceivedNumbers
 
@@ -131,7 +133,7 @@ class Session:
         if now_ns >= self._next_beat_ns():
             frames += self._enter(now_ns, Input.BEAT)
         if self.state in (State.OPEN, State.SUSPECT):
-            frames += self._number(self._outbox.repeat(now_ns), again=True)
+            frames += self._numbered(self._outbox.repeat(now_ns), again=True)
             if now_ns >= self._ack_ns:
                 frames += self._beat(now_ns)
         return frames
@@ -185,7 +187,7 @@ class Session:
             case Output.BYE:
                 return [self._frame(Bye(self.reason))]
             case Output.FLUSH:
-                return self._number(self._outbox.repeat_all(now_ns), again=True) + self._release(now_ns)
+                return self._numbered(self._outbox.repeat_all(now_ns), again=True) + self._release(now_ns)
             case Output.ABANDON:
                 self.counts.abandoned += self._outbox.abandon()
             case Output.RESET:
@@ -207,9 +209,9 @@ class Session:
         return [self._frame(Heartbeat(self._seen.upto))]
 
     def _release(self, now_ns: int) -> Frames:
-        return self._number(self._outbox.release(now_ns), again=False)
+        return self._numbered(self._outbox.release(now_ns), again=False)
 
-    def _number(self, messages: Iterable[tuple[int, Send]], *, again: bool) -> Frames:
+    def _numbered(self, messages: Iterable[tuple[int, Send]], *, again: bool) -> Frames:
         frames = [
             self._frame(send.body, sequence, send.at_ns, send.phase, send.ue, send.number, send.payload_bits)
             for sequence, send in messages

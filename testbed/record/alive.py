@@ -9,7 +9,10 @@ ENDED = "ZX"
 
 
 def birth(pid: int) -> int | None:
-    """When process ``pid`` was started, in clock ticks since the host's; None if it does not live (any more)."""
+    """When process ``pid`` was started, in clock ticks since the host's; None if it does not live (any more).
+
+    Ticks, as the kernel counts them: psutil's instants move with the wall clock, and would make a run end that goes on.
+    """
     try:
         words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (OSError, ValueError):
@@ -19,8 +22,8 @@ def birth(pid: int) -> int | None:
 
 def is_alive(pid: object, born: object) -> bool:
     """Whether the process lives that had ``pid`` and was started at ``born``; where that was not noted, any of them."""
-    found = birth(pid) if isinstance(pid, int) and pid > 0 else None
-    return found is not None and (not isinstance(born, int) or found == born)
+    started = birth(pid) if isinstance(pid, int) and pid > 0 else None
+    return started is not None and (not isinstance(born, int) or started == born)
 
 
 def home() -> str:

@@ -145,8 +145,8 @@ class BulkFile:
             count = -(-len(children) // most)
             edges = [len(children) * n // count for n in range(count + 1)]
             groups = [children[begin:end] for begin, end in itertools.pairwise(edges)]
-            made = np.stack([_interior(group, self._size) for group in groups])
-            children = list(zip(self._append(made), (group[-1][1] for group in groups), strict=True))
+            pages = np.stack([_interior(group, self._size) for group in groups])
+            children = list(zip(self._append(pages), (group[-1][1] for group in groups), strict=True))
         self._write(root, _interior(children, self._size))
 
     def _append(self, pages: NDArray[np.uint8]) -> list[int]:

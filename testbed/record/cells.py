@@ -147,8 +147,8 @@ def fill(rows: Any, types: Any, texts: Texts, first: int, page: Page, full: Any,
     kinds = np.zeros(rows.shape[1], np.int64)
     for i in range(rows.shape[0]):
         row, number = rows[i], first + i
-        found = _kinds(row, types, texts, kinds)
-        header, length = found >> 32, found & 0xFFFFFFFF
+        lengths = _kinds(row, types, texts, kinds)
+        header, length = lengths >> 32, lengths & 0xFFFFFFFF
         cell = _varint_length(length) + _varint_length(number) + length
         if LEAF_HEADER + POINTER * (page.state[0] + 1) + cell > page.state[1]:
             close_page(page)

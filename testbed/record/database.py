@@ -83,12 +83,12 @@ def _copied(file: Path, folder: Path) -> Path:
 
 def _stamps(file: Path) -> dict[Path, tuple[int, int]]:
     """Size and time of change of ``file`` and of each of its logs that is there."""
-    found = {}
+    stamps = {}
     for name in (file, *(file.with_name(file.name + log) for log in LOGS)):
         with contextlib.suppress(FileNotFoundError):
             status = os.stat(name)
-            found[name] = status.st_size, status.st_mtime_ns
-    return found
+            stamps[name] = status.st_size, status.st_mtime_ns
+    return stamps
 
 
 def meta(db: sqlite3.Connection) -> dict[str, Any]:
@@ -164,19 +164,19 @@ class _Shown(dict[object, object]):
     """Texts of a record made printable; most rows hold the same few."""
 
     def __missing__(self, text: object) -> object:
-        found = printable(text) if isinstance(text, str) else text
+        readable_text = printable(text) if isinstance(text, str) else text
         if len(self) < MOST_TEXTS:
-            self[text] = found
-        return found
+            self[text] = readable_text
+        return readable_text
 
 
 def rows(db: sqlite3.Connection, row: type[R]) -> ColumnTable[R]:
     """The rows of a table in the order in which they were written. Raises `ValueError` for values of other types."""
     fields = msgspec.structs.fields(row)
     columns = ", ".join(f'{TABLES[row]}."{field.name}"' for field in fields)
-    found, shown = db.execute(f"SELECT {columns} FROM {TABLES[row]} ORDER BY rowid"), _Shown()
+    cursor, shown = db.execute(f"SELECT {columns} FROM {TABLES[row]} ORDER BY rowid"), _Shown()
     parts: list[dict[str, Column]] = []
-    while chunk := found.fetchmany(FETCHED_AT_ONCE):
+    while chunk := cursor.fetchmany(FETCHED_AT_ONCE):
         values = zip(*chunk, strict=True)
         parts.append({f.name: _column(row, f.name, f.type, next(values), shown) for f in fields})
     return joined(row, parts)
@@ -205,14 +205,14 @@ def numbered_rows(db: sqlite3.Connection, row: type[msgspec.Struct], where: str)
     texts = [i for i, field in enumerate(fields) if field.type is str]
     tag = row.__struct_config__.tag
     shown = _Shown()
-    numbers, found = [], []
+    numbers, tagged = [], []
     for number, *values in db.execute(f"SELECT rowid, {columns} FROM {TABLES[row]} {where} ORDER BY rowid"):
         for i in texts:
             values[i] = shown[values[i]]
         numbers.append(number)
-        found.append((tag, *values))
+        tagged.append((tag, *values))
     try:
-        decoded = msgspec.convert(found, list[row], strict=False)  # type: ignore[valid-type]
+        decoded = msgspec.convert(tagged, list[row], strict=False)  # type: ignore[valid-type]
     except msgspec.ValidationError as error:
         raise ValueError(f"table {TABLES[row]}: {error}") from None
     return list(zip(numbers, decoded, strict=True))

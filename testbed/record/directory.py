@@ -56,7 +56,7 @@ def _given(path: Path) -> Path:
 def _numbered(base: str) -> Path:
     try:
         RUNS.mkdir(parents=True, exist_ok=True)
-        taken = [_number(path.name, base) for path in RUNS.iterdir()]
+        taken = [_suffix(path.name, base) for path in RUNS.iterdir()]
         number = max(taken, default=0) + 1
         while True:
             path = RUNS / f"{base}-{number:03d}"
@@ -70,7 +70,7 @@ def _numbered(base: str) -> Path:
         raise unwritable(RUNS, error) from None
 
 
-def _number(name: str, base: str) -> int:
+def _suffix(name: str, base: str) -> int:
     rest = name.removeprefix(f"{base}-")
     return int(rest) if rest != name and rest.isascii() and rest.isdigit() else 0
 
@@ -88,5 +88,5 @@ def latest() -> Path | None:
     """The most recent run below ``runs``, if there is one."""
     if not RUNS.is_dir():
         return None
-    found = [path for path in RUNS.iterdir() if (path / RECORD).is_file()]
-    return max(found, key=lambda path: (path / RECORD).stat().st_mtime, default=None)
+    recorded = [path for path in RUNS.iterdir() if (path / RECORD).is_file()]
+    return max(recorded, key=lambda path: (path / RECORD).stat().st_mtime, default=None)

@@ -9,7 +9,7 @@ from testbed.model.ledger import Absence
 from testbed.model.system import System
 from testbed.model.task import Task, TaskTable
 from testbed.protocol.endings import close_rows
-from testbed.protocol.rows import TaskRow
+from testbed.protocol.rows import TaskRow, rows_by_task
 from testbed.protocol.table import ColumnTable
 
 
@@ -25,8 +25,7 @@ def last_rows(
     rows = ColumnTable.of(TaskRow, recorded)
     order = _places(system, workload, rows)
     if order is None:
-        found = {(row.ue, row.number): row for row in recorded}
-        return close_rows(system, workload, found, absences, end_ns, reason)
+        return close_rows(system, workload, rows_by_task(recorded), absences, end_ns, reason)
     return rows if np.array_equal(order, np.arange(len(rows))) else rows.take(order)
 
 
@@ -53,6 +52,6 @@ def _places(system: System, workload: Sequence[Task], rows: ColumnTable[TaskRow]
     same = np.array_equal(ue[here], tasks["ue"][there]) and np.array_equal(number[here], tasks["number"][there])
     if not same:
         return None
-    found = np.empty(len(rows), np.int64)
-    found[there] = here
-    return found
+    row_places = np.empty(len(rows), np.int64)
+    row_places[there] = here
+    return row_places

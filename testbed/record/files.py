@@ -15,13 +15,14 @@ _REMEDY = "check its rights and the free space, or choose another place"
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, through_links: bool = True) -> Iterator[Path]:
+def replacing(path: Path, *, through_links: bool = True, durable: bool = True) -> Iterator[Path]:
     """A name beside ``path`` to write to; it becomes ``path``, on disk, when the block ends well, and is removed
     otherwise.
 
     A link that the user names stays one, and what it leads to is replaced; what is no regular file, like a pipe or a
     terminal, is written to as it stands. Without ``through_links`` whatever is at ``path`` is itself replaced: that is
-    for places that somebody else may have prepared. Raises `OSError`.
+    for places that somebody else may have prepared. What means nothing once the host was switched off need not be
+    ``durable``: it is whole as well, but nobody waits for the disk. Raises `OSError`.
     """
     if through_links and path.exists() and not path.is_file():
         yield path
@@ -30,7 +31,8 @@ def replacing(path: Path, *, through_links: bool = True) -> Iterator[Path]:
     beside = _fresh(target)
     try:
         yield beside
-        _sync(beside)
+        if durable:
+            _sync(beside)
         os.replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
@@ -112,6 +114,7 @@ def make_once(path: Path, data: Callable[[], bytes]) -> None:
     beside = _fresh(path)
     try:
         beside.write_bytes(data())
+        _sync(beside)
         with contextlib.suppress(FileExistsError):
             os.link(beside, path)
     finally:

@@ -102,22 +102,22 @@ def backend_of(meta: dict[str, Any]) -> str:
     return TESTBED if named == "local" else named
 
 
-def find(given: str | Path) -> Path:
+def find(name: str | Path) -> Path:
     """The directory of a run given by path or by name below ``runs``; `UsageError` if there is none."""
-    for path in (Path(given), directory.RUNS / given):
+    for path in (Path(name), directory.RUNS / name):
         if path.name == directory.RECORD and path.is_file():
             return path.parent
         if (path / directory.RECORD).is_file():
             return path
-    if Path(given).exists():
-        raise UsageError(f"{given} is not a run: it has no {directory.RECORD}", "give the directory of a run")
+    if Path(name).exists():
+        raise UsageError(f"{name} is not a run: it has no {directory.RECORD}", "give the directory of a run")
     known = sorted(path.parent.name for path in directory.RUNS.glob(f"*/{directory.RECORD}"))
     hint = (
         f"runs here: {', '.join(known[-8:])}"
         if known
         else "there are no runs below runs/ yet; `testbed run smoke` makes one"
     )
-    raise UsageError(f'there is no run "{given}"', hint)
+    raise UsageError(f'there is no run "{name}"', hint)
 
 
 def read_record(file: Path) -> RecordedRows:
@@ -187,9 +187,9 @@ def is_running(meta: dict[str, Any], file: Path) -> bool:
     return time.time() - max(written, default=0.0) < QUIET_S
 
 
-def read_run(given: str | Path) -> RecordedRun:
+def read_run(name: str | Path) -> RecordedRun:
     """A run given by path or name, with its inputs. Raises `UsageError` or `ScenarioError`."""
-    path = find(given)
+    path = find(name)
     record = read_record(path / directory.RECORD)
     if not (path / directory.SCENARIO).is_file():
         raise UsageError(
@@ -233,9 +233,9 @@ def absences_of(events: Iterable[EventRow]) -> dict[str, list[Absence]]:
     """Each process' intervals [death, restart) in ns, restart -1 if it never came back."""
     absences: dict[str, list[Absence]] = {}
     for event in sorted(events, key=lambda event: event.at_ns):
-        mine = absences.setdefault(event.source, []) if event.kind in (DIED, RESTARTED) else []
+        intervals = absences.setdefault(event.source, []) if event.kind in (DIED, RESTARTED) else []
         if event.kind == DIED:
-            mine.append((event.at_ns, -1))
-        elif event.kind == RESTARTED and mine:
-            mine[-1] = (mine[-1][0], event.at_ns)
+            intervals.append((event.at_ns, -1))
+        elif event.kind == RESTARTED and intervals:
+            intervals[-1] = (intervals[-1][0], event.at_ns)
     return absences

@@ -53,23 +53,23 @@ class Tail:
         self._last = {kind: 0 for kind, name in TABLES.items() if name not in missing}
 
     def _new_rows(self, db: sqlite3.Connection) -> list[Row]:
-        found: list[Row] = []
+        rows: list[Row] = []
         for kind, last in self._last.items():
             for number, row in database.numbered_rows(db, kind, f"WHERE rowid > {last}"):
                 self._last[kind] = number
-                found.append(row)
+                rows.append(row)
                 if isinstance(row, TaskRow) and row.state == DECIDED:
                     self._open.add(number)
-        return found + self._ended(db)
+        return rows + self._ended(db)
 
     def _ended(self, db: sqlite3.Connection) -> list[Row]:
         """The tasks that were under way and have ended."""
-        found: list[Row] = []
+        ended: list[Row] = []
         waiting = sorted(self._open)
         for first in range(0, len(waiting), CHUNK):
             numbers = ",".join(map(str, waiting[first : first + CHUNK]))
             where = f"WHERE rowid IN ({numbers}) AND state <> '{DECIDED}'"
             for number, row in database.numbered_rows(db, TaskRow, where):
                 self._open.discard(number)
-                found.append(row)
-        return found
+                ended.append(row)
+        return ended

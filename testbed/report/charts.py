@@ -73,16 +73,16 @@ def parts(listed: Sequence[Reported]) -> Charts:
     return charts
 
 
-def events(one: Reported, found: Sequence[Marker]) -> str:
+def events(one: Reported, markers: Sequence[Marker]) -> str:
     """The events of a run's processes on the time axis, with the spans in which they were dead."""
-    end_s = max(one.run.end_ns * S_PER_NS, found[-1].at_s)
+    end_s = max(one.run.end_ns * S_PER_NS, markers[-1].at_s)
     dead = {
         source: [
             (died * S_PER_NS, end_s if back < 0 else back * S_PER_NS) for died, back in one.run.absences.get(source, ())
         ]
-        for source in dict.fromkeys(marker.source for marker in found)
+        for source in dict.fromkeys(marker.source for marker in markers)
     }
-    return svg.lives(dead, found, end_s)
+    return svg.lives(dead, markers, end_s)
 
 
 def titled(title: str, one: Reported, listed: Sequence[Reported]) -> str:

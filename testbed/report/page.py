@@ -42,8 +42,8 @@ def page(listed: Sequence[Reported], baseline: Reported | None = None) -> str:
     title = f"{_scenarios(listed)}: {', '.join(one.label for one in listed)}"
     sections = [("what", "What was run", _what(listed))]
     if len(listed) > 1:
-        found = side_by_side.standings(listed, baseline or listed[0])
-        sections.append(("comparison", "Comparison", tables.standings(found) + _note(PAIRED)))
+        standings = side_by_side.standings(listed, baseline or listed[0])
+        sections.append(("comparison", "Comparison", tables.standings(standings) + _note(PAIRED)))
     sections.append(("figures", "Figures", _each(listed, _figures) + _note(INTERVALS)))
     sections.append(("delay", "Delay", _charts(charts.delays(listed))))
     sections.append(("time", "Over time", _charts(charts.over_time(listed)) + _note(POINTS)))
@@ -91,8 +91,8 @@ def _each(listed: Sequence[Reported], part: Part) -> str:
     return "".join(f"<h3>{escape(one.label)}</h3>{part(one)}" for one in listed)
 
 
-def _charts(found: Charts) -> str:
-    cards = "".join(f'<figure class="card"><h3>{escape(title)}</h3>{chart}</figure>' for title, chart in found)
+def _charts(titled: Charts) -> str:
+    cards = "".join(f'<figure class="card"><h3>{escape(title)}</h3>{chart}</figure>' for title, chart in titled)
     return f'<div class="charts">{cards}</div>'
 
 
@@ -115,25 +115,25 @@ def _verdict(one: Reported, *, alone: bool) -> str:
 
 def _trust(summary: Summary) -> str:
     """The verdict on fidelity in words."""
-    found = summary.fidelity
-    if found.grade == fidelity.EXACT:
+    trust = summary.fidelity
+    if trust.grade == fidelity.EXACT:
         return (
             f"Fidelity: exact. {summary.backend} computes what the model says; there is no clock or host to be wrong."
         )
-    why = f" {found.worst}: {found.remedy}." if found.worst else ""
-    if found.grade is None:
+    why = f" {trust.worst}: {trust.remedy}." if trust.worst else ""
+    if trust.grade is None:
         return f"Fidelity: not graded.{why}"
-    error, late, cpu = found.delay_error, found.lateness_ms, found.cpu
+    error, late, cpu = trust.delay_error, trust.lateness_ms, trust.cpu
     known = error.median is not None and error.p99 is not None
     off = (
         f"delay error median {error.median:.3%}, p99 {error.p99:.2%}".replace("%", " %")
         if known
         else "delay error unknown"
     )
-    slipped = "unknown" if found.slipped is None else str(found.slipped)
-    steal = "unknown" if found.steal is None else number(found.steal, ".1%")
+    slipped = "unknown" if trust.slipped is None else str(trust.slipped)
+    steal = "unknown" if trust.steal is None else number(trust.steal, ".1%")
     return (
-        f"Fidelity: {found.grade}.{why} Speed {summary.speed:g}, burn {found.burn:g}, {found.payload} payload; {off}; "
+        f"Fidelity: {trust.grade}.{why} Speed {summary.speed:g}, burn {trust.burn:g}, {trust.payload} payload; {off}; "
         f"timers late p50 {number(late.p50, '.2f')} ms, p99 {number(late.p99, '.2f')} ms; {slipped} slipped; "
         f"steal {steal}; burnt {number(cpu.achieved_s, '.2f')} of {number(cpu.asked_s, '.2f')} CPU s."
     )
@@ -187,18 +187,18 @@ def _facts(one: Reported) -> dict[str, str]:
 
 
 def _figures(one: Reported) -> str:
-    summary, found = one.summary, side_by_side.figures(one)
+    summary, figures = one.summary, side_by_side.figures(one)
     delay, tasks = summary.delay_s, summary.tasks
     cards = [
         (
             "mean delay",
-            f"{around(found.delay_s)} s",
+            f"{around(figures.delay_s)} s",
             f"p50 {number(delay.p50)}, p95 {number(delay.p95)}, p99 {number(delay.p99)} s",
         ),
-        ("mean overhead", around(found.overhead), f"reward {number(summary.reward_per_slot)} a slot"),
+        ("mean overhead", around(figures.overhead), f"reward {number(summary.reward_per_slot)} a slot"),
         (
             "mean energy of a task",
-            f"{around(found.energy_j)} J",
+            f"{around(figures.energy_j)} J",
             f"{number(summary.energy_j.total)} J in all; {_metered(summary.energy_metered)}",
         ),
         ("deadlines kept", number(summary.deadline_hit_rate, ".1%"), f"fairness {number(summary.fairness, '.3f')}"),
@@ -227,7 +227,7 @@ def _metered(metered: Metered) -> str:
 
 
 def _events(one: Reported) -> str:
-    found = series.markers(one.run)
-    if not found:
+    markers = series.markers(one.run)
+    if not markers:
         return _note("Nothing died, fell silent or failed to decide.")
-    return f'<figure class="card wide">{charts.events(one, found)}</figure>{tables.events(found)}'
+    return f'<figure class="card wide">{charts.events(one, markers)}</figure>{tables.events(markers)}'

@@ -34,14 +34,14 @@ def reported(runs: Sequence[tuple[RecordedRun, Summary]]) -> list[Reported]:
 
 def labels(runs: Sequence[RecordedRun]) -> list[str]:
     """A short label for each of ``runs``, no two alike unless two runs are."""
-    found = [strategy(run) for run in runs]
+    names = [strategy(run) for run in runs]
     for longer in (lambda run: run.name, lambda run: readable(str(run.path))):
-        count = Counter(found)
-        found = [
+        count = Counter(names)
+        names = [
             label if count[label] == 1 else f"{strategy(run)} ({longer(run)})"
-            for label, run in zip(found, runs, strict=True)
+            for label, run in zip(names, runs, strict=True)
         ]
-    return found
+    return names
 
 
 def strategy(run: RecordedRun) -> str:

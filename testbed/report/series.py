@@ -182,7 +182,7 @@ def learning_series(one: Reported, what: str) -> list[Series]:
         if math.isfinite(value):
             own.append((row.at_ns * S_PER_NS, value))
     named = {name: f"{one.label} {name}" if len(points) > 1 else one.label for name in points}
-    return [thinned(named[name], found) for name, found in sorted(points.items())]
+    return [thinned(named[name], points_of_one) for name, points_of_one in sorted(points.items())]
 
 
 def thinned(name: str, points: Sequence[tuple[float, float]]) -> Series:
@@ -203,21 +203,21 @@ def ue_energy(run: RecordedRun) -> dict[str, float]:
 
 def es_energy(one: Reported) -> dict[str, dict[str, float]]:
     """Each ES's energy, modelled, by what it was spent on, J."""
-    found = {}
+    joules = {}
     for es in one.run.resolved.system.edge_servers:
         idle = es.idle_power_w * per_server.lived_ns(one.run, es) * S_PER_NS
-        found[es.name] = {"computing": max(0.0, one.summary.es[es.name].energy_j - idle), "idle": idle}
-    return found
+        joules[es.name] = {"computing": max(0.0, one.summary.es[es.name].energy_j - idle), "idle": idle}
+    return joules
 
 
 def markers(run: RecordedRun) -> list[Marker]:
     """Deaths, returns, silences and failures to decide, by time."""
-    found = [
+    events = [
         Marker(event.at_ns * S_PER_NS, event.source, event.kind, event.detail)
         for event in run.record.events
         if event.kind in TOLD_EVENTS
     ]
-    return sorted(found, key=lambda marker: marker.at_s)
+    return sorted(events, key=lambda marker: marker.at_s)
 
 
 def slowest(one: Reported) -> list[TaskRow]:
@@ -233,15 +233,15 @@ def ue_figures(run: RecordedRun) -> list[UeFigures]:
     return [_ue_figures(ue.name, ue.cell + 1, rows[ue.name]) for ue in run.resolved.system.ues]
 
 
-def _ue_figures(name: str, cell: int, mine: Sequence[TaskRow]) -> UeFigures:
-    done = [row for row in mine if row.finished_ns >= 0]
+def _ue_figures(name: str, cell: int, rows: Sequence[TaskRow]) -> UeFigures:
+    done = [row for row in rows if row.finished_ns >= 0]
     return UeFigures(
         ue=name,
         cell=cell,
-        tasks=len(mine),
-        offloaded=_share(sum(row.choice == 1 for row in mine), len(mine)),
+        tasks=len(rows),
+        offloaded=_share(sum(row.choice == 1 for row in rows), len(rows)),
         delay_s=_share(sum(row.measured_ns for row in done) * S_PER_NS, len(done)),
-        kept=_share(sum(row.state == "completed" for row in mine), len(mine)),
+        kept=_share(sum(row.state == "completed" for row in rows), len(rows)),
         energy_j=_share(math.fsum(row.energy_j for row in done), len(done)),
         overhead=_share(math.fsum(row.overhead for row in done), len(done)),
     )

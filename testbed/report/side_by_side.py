@@ -85,15 +85,15 @@ def batched(one: Reported) -> Batches:
 
 
 def _standing(one: Reported, baseline: Reported) -> Standing:
-    found = figures(one)
+    own = figures(one)
     same = one.run.workload == baseline.run.workload
     return Standing(
         label=one.label,
         run=one.run.name,
-        delay_s=found.delay_s,
+        delay_s=own.delay_s,
         delay_p95_s=one.summary.delay_s.p95,
-        energy_j=found.energy_j,
-        overhead=found.overhead,
+        energy_j=own.energy_j,
+        overhead=own.overhead,
         deadline_hit_rate=one.summary.deadline_hit_rate,
         stable=one.summary.stable,
         baseline=baseline.label,
@@ -104,11 +104,11 @@ def _standing(one: Reported, baseline: Reported) -> Standing:
 
 def _change(one: Reported, baseline: Reported, *, same_tasks: bool) -> Change:
     """How much more overhead ``one`` has, with an interval if it can be paired with ``baseline`` batch by batch."""
-    mine, theirs = batched(one), batched(baseline)
+    ours, theirs = batched(one), batched(baseline)
     if one is baseline or not one.done or not baseline.done:
         return Change(math.nan, math.nan, math.nan)
-    if same_tasks and mine and theirs and _is_steady(one) and _is_steady(baseline):
-        ratio = intervals.of_ratio(_shares(mine, len(one.done)), _shares(theirs, len(baseline.done)))
+    if same_tasks and ours and theirs and _is_steady(one) and _is_steady(baseline):
+        ratio = intervals.of_ratio(_shares(ours, len(one.done)), _shares(theirs, len(baseline.done)))
         return Change(ratio.value - 1.0, ratio.low - 1.0, ratio.high - 1.0)
     below = mean([row.overhead for row in baseline.done])
     value = mean([row.overhead for row in one.done]) / below - 1.0 if below else math.nan
@@ -129,8 +129,8 @@ def _figure(done: Sequence[TaskRow], batches: Batches, value: Callable[[TaskRow]
     middle = mean([value(row) for row in done])
     if not batches:
         return Figure(middle, math.nan)
-    found = intervals.of_mean([mean([value(row) for row in batch]) for batch in batches])
-    return Figure(middle, (found.high - found.low) / 2.0)
+    interval = intervals.of_mean([mean([value(row) for row in batch]) for batch in batches])
+    return Figure(middle, (interval.high - interval.low) / 2.0)
 
 
 def _delay_s(row: TaskRow) -> float:

@@ -113,11 +113,11 @@ def lives(sources: Mapping[str, Sequence[tuple[float, float]]], marked: Sequence
         drawn.append(f'<line class="alive" x1="{left:.1f}" x2="{right:.1f}" y1="{y}" y2="{y}"/>')
         for begin, end in sources[name]:
             drawn.append(f'<line class="dead" x1="{frame.x(begin):.1f}" x2="{frame.x(end):.1f}" y1="{y}" y2="{y}"/>')
-        mine = [marker for marker in marked if marker.source == name]
+        own_markers = [marker for marker in marked if marker.source == name]
         drawn += [
             f'<circle class="{escape(marker.kind)}" cx="{frame.x(marker.at_s):.1f}" cy="{y}" r="5">'
             f"{_title(marker)}</circle>"
-            for marker in _apart(frame, mine)
+            for marker in _apart(frame, own_markers)
         ]
     for value in ticks(frame.x_low, frame.x_high, 6):
         drawn.append(f'<text x="{frame.x(value):.1f}" y="{bottom + 14}" text-anchor="middle">{value:g}</text>')
@@ -182,8 +182,8 @@ def _named(name: str) -> str:
 
 def _apart(frame: _Frame, marked: Sequence[Marker]) -> list[Marker]:
     """``marked`` without those of a kind and a source that would be drawn where another is."""
-    found = {(round(frame.x(marker.at_s) / 2.0), marker.kind, marker.source): marker for marker in reversed(marked)}
-    return list(found.values())[::-1]
+    by_place = {(round(frame.x(marker.at_s) / 2.0), marker.kind, marker.source): marker for marker in reversed(marked)}
+    return list(by_place.values())[::-1]
 
 
 def _mark(frame: _Frame, marker: Marker) -> str:

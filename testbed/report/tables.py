@@ -30,13 +30,13 @@ def number(value: float, how: str = ".4g") -> str:
     return format(value, how).replace("%", " %") if math.isfinite(value) else NO_NUMBER
 
 
-def around(found: Figure) -> str:
+def around(figure: Figure) -> str:
     """A mean with the half-width of its interval, both to the latter's second digit; alone where it has none."""
-    if not math.isfinite(found.half_width):
-        return number(found.mean)
-    digits = 1 - math.floor(math.log10(found.half_width)) if found.half_width > 0.0 else MOST_DIGITS
+    if not math.isfinite(figure.half_width):
+        return number(figure.mean)
+    digits = 1 - math.floor(math.log10(figure.half_width)) if figure.half_width > 0.0 else MOST_DIGITS
     digits = min(max(0, digits), MOST_DIGITS)
-    return f"{found.mean:.{digits}f} ± {found.half_width:.{digits}f}"
+    return f"{figure.mean:.{digits}f} ± {figure.half_width:.{digits}f}"
 
 
 def servers(one: Reported) -> str:
@@ -116,14 +116,14 @@ def _life(row: TaskRow, longest_ns: int) -> str:
     return "".join(spans)
 
 
-def events(found: Sequence[series.Marker]) -> str:
+def events(markers: Sequence[series.Marker]) -> str:
     """What happened to processes, the first of it where it is too much."""
-    rows = [(marker.at_s, marker.source, words(marker.kind), marker.detail) for marker in found[:MOST_EVENTS]]
-    more = f'<p class="dim">and {len(found) - MOST_EVENTS} more</p>' if len(found) > MOST_EVENTS else ""
+    rows = [(marker.at_s, marker.source, words(marker.kind), marker.detail) for marker in markers[:MOST_EVENTS]]
+    more = f'<p class="dim">and {len(markers) - MOST_EVENTS} more</p>' if len(markers) > MOST_EVENTS else ""
     return table(("at, s", "process", "event", "detail"), rows, (".2f", "", "", "")) + more
 
 
-def standings(found: Sequence[Standing]) -> str:
+def standings(ranked: Sequence[Standing]) -> str:
     """Runs beside their baseline."""
     head = (
         "run",
@@ -135,7 +135,7 @@ def standings(found: Sequence[Standing]) -> str:
         "overhead against the baseline",
     )
     body = []
-    for one in found:
+    for one in ranked:
         unstable = "" if one.stable else " (UNSTABLE)"
         cells = (
             _sorted(one.delay_s.mean, around(one.delay_s)),

@@ -13,7 +13,7 @@ from testbed.model.task import Task, TaskTable
 from testbed.scenario.workload import columns_of, ordered, table_of
 
 
-def thinking(tasks: Sequence[Task], finished_ns: Mapping[tuple[int, int], int]) -> TaskTable:
+def with_think_times(tasks: Sequence[Task], finished_ns: Mapping[tuple[int, int], int]) -> TaskTable:
     """The workload of a closed loop: think times from the recorded end of the task before to a task's generation.
 
     ``finished_ns`` has the recorded ends by (UE index, number). Where one is unknown, the think time is the whole time

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from testbed.model import random
 from testbed.model.system import System
-from testbed.model.task import TaskTable
 from testbed.scenario.schema import Scenario
-from testbed.scenario.workload import Ints, drawn_whole, mixed, ordered, table_of, unit
+from testbed.scenario.workload import Ints, drawn_whole, mixed, unit
 
 FIELD_ASSIGNMENT = 1
 
@@ -96,9 +95,3 @@ class Assigner:
         number += self._counts[ue]
         self._counts += np.bincount(ue, minlength=len(self._counts))
         return number
-
-
-def assign(requests: Iterable[Request], scenario: Scenario, system: System) -> TaskTable:
-    """Give each request to a UE by the scenario's ``assignment`` and draw its deadline; sorted as in `generate`."""
-    in_order = RequestColumns.of(sorted(requests, key=lambda request: request.at_ns))
-    return ordered(table_of(Assigner(scenario, system).tasks(in_order)))

@@ -15,7 +15,7 @@ from testbed.model import random
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import Envelope
 from testbed.protocol.session import Session
-from testbed.protocol.settings import SessionEndedError, SessionTiming, WindowFullError
+from testbed.protocol.session_types import SessionEndedError, SessionTiming, WindowFullError
 from testbed.protocol.transitions import State
 from testbed.protocol.window import NEVER
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from testbed.model.ledger import Absence
+from testbed.model.statistics import mean
 from testbed.model.system import Plan
 from testbed.protocol.endings import close_rows
 from testbed.protocol.rows import EventRow, LinkRow, Row, SlotRow, TaskRow, UeSlotRow
@@ -22,6 +23,11 @@ class Simulated(msgspec.Struct, kw_only=True):
     end_ns: int
     delivered: int
     reason: str = ""
+
+    @property
+    def mean_overhead(self) -> float:
+        """The mean overhead of the tasks that finished; NaN if none did."""
+        return mean([row.overhead for row in self.tasks if row.finished_ns >= 0])
 
 
 class RunLog:

@@ -37,8 +37,8 @@ class Match(msgspec.Struct, frozen=True):
     p_value: float
 
     @property
-    def verdict(self) -> str:
-        """In a word."""
+    def quality(self) -> str:
+        """How alike they are in a word: good, fair or poor."""
         return "good" if self.distance <= WELL else "fair" if self.distance <= FAIRLY else "poor"
 
 
@@ -79,7 +79,7 @@ def fit(tasks: TaskTable, scenario: Scenario, system: System, recorded: Sequence
     played = columns_of(generate(scenario, system_of(scenario, system)))
     matches = _matches(columns, played, scenario.slot_ns, recorded)
     correlations = _autocorrelation(at, played["generated_ns"], scenario.slot_ns, slots)
-    poor = [match.what for match in matches if match.verdict == "poor"]
+    poor = [match.what for match in matches if match.quality == "poor"]
     if poor:
         notes.append(f"nothing fits well: {', '.join(poor)}")
     far = [str(one.lag) for one in correlations if abs(one.recorded - one.generated) > FAIRLY]

@@ -15,7 +15,7 @@ Share = Callable[[float], None]
 
 
 def unwatched(share: float) -> None:
-    """Nobody looks how far a reader is."""
+    """Take how far a reader is, of which nothing is shown."""
 
 
 class Line:

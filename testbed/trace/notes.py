@@ -7,7 +7,7 @@ NS_PER_S = 1_000_000_000
 
 
 def quiet(text: str) -> None:
-    """Nobody is told."""
+    """Take a note that is shown to nobody."""
 
 
 def count(number: int, one: str, many: str = "") -> str:

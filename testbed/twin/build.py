@@ -48,7 +48,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def table(system: System, tasks: Sequence[Task]) -> Source:
-    """Tasks of a workload table, in every world."""
+    """Tasks of a workload table, in every world. Raises `ScenarioError` for one that comes after the last slot."""
     found = {name: np.frombuffer(column, np.int64) for name, column in TaskTable.of(tasks).columns.items()}
     late = np.flatnonzero(found["generated_ns"] > system.end_ns)
     if len(late):
@@ -64,7 +64,7 @@ def table(system: System, tasks: Sequence[Task]) -> Source:
 
 
 def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
-    """The keyed draws of ``scenario``, until its last slot or for ever."""
+    """The keyed draws of ``scenario``, until its last slot or for ever. Raises `ScenarioError` for a trace."""
     if scenario.workload.trace:
         raise ScenarioError("workload.trace: a traced workload has one seed only", remedy="give its tasks as a table")
     poisson = scenario.workload.arrivals == "poisson"

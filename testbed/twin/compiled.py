@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from testbed.model import arrivals, delay, energy, link, mdp, queue, random
+from testbed.model import arrivals, delay, energy, fallback, link, mdp, queue, random
 from testbed.model.task import LOCAL, OFFLOAD
-from testbed.policy import expected_costs, features, heuristics
+from testbed.policy import expected_costs, features
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False, "forceinline": True}
 INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -73,7 +73,7 @@ def duration_ns(cycles: int, speed: Speed) -> Any:
 _names["duration_ns"] = duration_ns
 QUEUE = compile_functions(queue, **_names)
 POLICY = compile_functions(expected_costs, **_names)
-flip = njit(**OPTIONS)(clone(heuristics, {"random": RANDOM, "OFFLOAD": OFFLOAD, "LOCAL": LOCAL}, "flip"))
+flip = njit(**OPTIONS)(clone(fallback, {"random": RANDOM, "OFFLOAD": OFFLOAD, "LOCAL": LOCAL}, "flip"))
 
 uniform, exponential, hash_key = RANDOM.uniform, RANDOM.exponential, RANDOM.hash_key
 subject_hash, subjects_hash, unit = RANDOM.subject_hash, RANDOM.subjects_hash, RANDOM.unit

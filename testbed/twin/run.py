@@ -8,8 +8,9 @@ import msgspec
 import numpy as np
 
 from testbed.model import random
+from testbed.model.fallback import fallback_choices
 from testbed.model.system import Plan
-from testbed.policy.heuristics import FALLBACKS, Coin, Policy, Priced, checked, watching
+from testbed.policy.heuristics import Coin, Policy, Priced, checked, watching
 from testbed.policy.heuristics import FixedChoice as Constant
 from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, UeSlotRow, policy_error
 from testbed.protocol.table import ColumnTable
@@ -150,4 +151,4 @@ class _Player:
         except BaseException as error:  # noqa: BLE001 - a user's policy may raise anything; the run goes on
             self.events.append(policy_error(view.now_ns, CONTROLLER, view.cell, slot, error))
         self.failed |= {(ue.index, slot) for ue in waiting}
-        return FALLBACKS[system.fallback].decide(view, None)
+        return fallback_choices(system, view)

@@ -76,7 +76,10 @@ class Twin:
         return self.state.status["slot"]
 
     def use(self, policy: Policy | None, chosen: Any = slice(None)) -> None:
-        """Let the ``chosen`` worlds decide by one of `testbed.policy.heuristics` or, for None, as they are told."""
+        """Let the ``chosen`` worlds, an index or bool (W,), decide by one of `testbed.policy.heuristics`.
+
+        For None they decide as they are told. Raises `UsageError` for a policy that cannot be compiled.
+        """
         status = self.state.status
         if policy is None:
             status["policy"][chosen] = state.GIVEN
@@ -108,7 +111,7 @@ class Twin:
         return self._play(self._given(actions)[:, None, :], 1)
 
     def advance(self, slots: int) -> NDArray[Any]:
-        """Play ``slots`` slots, every world by its own policy; returns ``cells``, summed over them."""
+        """Play ``slots`` slots, every world by its own policy; returns ``cells`` (W, M), summed over them."""
         return self._play(self._nothing, slots)
 
     def drain(self, decisions: ArrayLike | None = None) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""The bench of all checks: small systems that are put on real processes, and how a check is judged."""
+"""The bench of all checks: small systems that are put on real processes, and how a check is evaluated."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from testbed.model.statistics import percentile
 from testbed.model.system import EPOCH_ARRIVAL, Backhaul, Emulation, Es, Plan, Radio, System, Ue
 from testbed.model.task import INTERRUPTED, Task
 from testbed.protocol.endings import close_rows
-from testbed.protocol.rows import EventRow, TaskRow
+from testbed.protocol.rows import EventRow, TaskRow, rows_by_task
 from testbed.record import directory, reader
 from testbed.record.files import scratch
 
@@ -35,7 +35,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
 
 
-def judged(kind: str, what: str, asked: float, measured: Sequence[float], unit: str, limit: float) -> Check:
+def evaluated(kind: str, what: str, asked: float, measured: Sequence[float], unit: str, limit: float) -> Check:
     """The check of the median of ``measured`` against ``asked``."""
     middle = percentile(list(measured), 50) if measured else float("nan")
     error = abs(middle - asked) / asked if asked else abs(middle)
@@ -53,7 +53,7 @@ def judged(kind: str, what: str, asked: float, measured: Sequence[float], unit: 
 
 
 def compared(kind: str, what: str, pairs: Sequence[tuple[float, float]], unit: str, limit: float) -> Check:
-    """As `judged`, for (asked, measured) pairs that differ: the median error, at the pairs' medians."""
+    """As `evaluated`, for (asked, measured) pairs that differ: the median error, at the pairs' medians."""
     error = percentile([abs(got - asked) / asked for asked, got in pairs], 50) if pairs else float("nan")
     asked, got = (percentile([pair[i] for pair in pairs], 50) if pairs else float("nan") for i in (0, 1))
     return Check(
@@ -125,17 +125,17 @@ def task(ue: int, number: int, at_ns: int, input_bits: int, execution_ns: int = 
     )
 
 
-def run(made: System, tasks: Sequence[Task], policy: str = "offload", emulation: Emulation | None = None) -> BenchRun:
+def run(bench: System, tasks: Sequence[Task], policy: str = "offload", emulation: Emulation | None = None) -> BenchRun:
     """Put it on real processes; raises `StartError`, and `InterruptedRunError` after Ctrl-C."""
     workload = tuple(sorted(tasks, key=lambda one: (one.generated_ns, one.ue, one.number)))
     emulation = emulation or Emulation(speed=1.0, burn=0.0, drain_limit_ns=60 * NS_PER_S)
-    plan = Plan(system=made, workload=workload, policy=policy, second_offload=False, emulation=emulation)
+    plan = Plan(system=bench, workload=workload, policy=policy, second_offload=False, emulation=emulation)
     with scratch() as folder:
         if launch(plan, folder).reason == INTERRUPTED:
             raise InterruptedRunError("verification was interrupted")
-        found = reader.read_record(folder / directory.RECORD)
-    rows = close_rows(made, workload, {(row.ue, row.number): row for row in found.tasks}, {}, 2**62, "")
-    return BenchRun([row for row in rows if row.finished_ns >= 0], found.events)
+        record = reader.read_record(folder / directory.RECORD)
+    rows = close_rows(bench, workload, rows_by_task(record.tasks), {}, 2**62, "")
+    return BenchRun([row for row in rows if row.finished_ns >= 0], record.events)
 
 
 def link_ns(row: TaskRow) -> int:

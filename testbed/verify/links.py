@@ -7,7 +7,7 @@ from testbed.model import link
 from testbed.model.system import SHARED, Radio
 from testbed.protocol.rows import TaskRow
 from testbed.verify import theory
-from testbed.verify.bench import NS_PER_MS, NS_PER_S, Check, compared, judged, link_ns, room, run, system, task
+from testbed.verify.bench import NS_PER_MS, NS_PER_S, Check, compared, evaluated, link_ns, room, run, system, task
 
 MBIT, KB = 1e6, 8_000
 RATES = (1, 5, 20, 100, 1000)
@@ -32,33 +32,33 @@ def transfers(repeats: int) -> Iterator[Check]:
         for ue, (_, size) in enumerate(pairs)
         for n in range(repeats)
     ]
-    made = system([rate * MBIT for rate, _ in pairs], repeats * 1.2, Radio(latency_ns=LATENCY_NS))
-    taken = by_ue(run(made, tasks).tasks)
+    bench = system([rate * MBIT for rate, _ in pairs], repeats * 1.2, Radio(latency_ns=LATENCY_NS))
+    taken = by_ue(run(bench, tasks).tasks)
     for ue, (rate, size) in enumerate(pairs):
         asked = theory.transfer_s(size * KB, rate * MBIT, LATENCY_NS / NS_PER_S)
         limit = KNOWN_LIMIT if (rate, size) in WELL_KNOWN else room(RATE_LIMIT, asked * NS_PER_S)
-        yield judged("transfer", f"{size} kB at {rate} Mbit/s, 10 ms", asked, seconds(taken[ue]), "s", limit)
+        yield evaluated("transfer", f"{size} kB at {rate} Mbit/s, 10 ms", asked, seconds(taken[ue]), "s", limit)
 
 
 def latencies(repeats: int, asked_ms: tuple[int, ...]) -> Iterator[Check]:
     """One-way latencies, with a transmission of 4 ms before them."""
     for latency in asked_ms:
-        made = system([100 * MBIT] * 4, 1.0, Radio(latency_ns=latency * NS_PER_MS))
+        bench = system([100 * MBIT] * 4, 1.0, Radio(latency_ns=latency * NS_PER_MS))
         tasks = [
             task(ue, n, n * 200 * NS_PER_MS + ue * 40 * NS_PER_MS, 50 * KB) for ue in range(4) for n in range(repeats)
         ]
         asked = theory.transfer_s(50 * KB, 100 * MBIT, latency * 1e-3)
-        measured = [link_ns(row) / NS_PER_S for row in run(made, tasks).tasks]
-        yield judged("latency", f"{latency} ms", asked, measured, "s", room(DELAY_LIMIT, asked * NS_PER_S))
+        measured = [link_ns(row) / NS_PER_S for row in run(bench, tasks).tasks]
+        yield evaluated("latency", f"{latency} ms", asked, measured, "s", room(DELAY_LIMIT, asked * NS_PER_S))
 
 
 def jitter() -> Iterator[Check]:
     """The shape of jitter, by Kolmogorov and Smirnov's distance; lateness may add a hundredth of the jitter's width."""
     low, width, airtime = 5 * NS_PER_MS, 20 * NS_PER_MS, SAMPLED_BITS / (100 * MBIT)
     radio = Radio(jitter_kind=link.JITTER_UNIFORM, jitter_low_ns=low, jitter_high_ns=low + width)
-    found = [seconds_of(row) - airtime for row in sampled(radio)]
-    distance = theory.ks_distance(found, lambda x: min(1.0, max(0.0, (x - low / NS_PER_S) / (width / NS_PER_S))))
-    limit = theory.ks_limit(len(found)) + 0.3 * NS_PER_MS / width
+    latencies_s = [seconds_of(row) - airtime for row in sampled(radio)]
+    distance = theory.ks_distance(latencies_s, lambda x: min(1.0, max(0.0, (x - low / NS_PER_S) / (width / NS_PER_S))))
+    limit = theory.ks_limit(len(latencies_s)) + 0.3 * NS_PER_MS / width
     yield Check(
         kind="jitter",
         what="uniform, 5 to 25 ms",
@@ -67,7 +67,7 @@ def jitter() -> Iterator[Check]:
         unit="KS distance",
         error=distance,
         limit=limit,
-        samples=len(found),
+        samples=len(latencies_s),
         ok=distance <= limit,
     )
 
@@ -101,16 +101,16 @@ def shared(repeats: int, most: int = 10) -> Iterator[Check]:
         for ue in range(count):
             tasks.append(task(ue, numbers[ue], pulse * 300 * NS_PER_MS, PULSE_BITS))
             numbers[ue] += 1
-    made = system([PULSE_BPS] * most, len(pulses) * 0.3, Radio(access=SHARED))
+    bench = system([PULSE_BPS] * most, len(pulses) * 0.3, Radio(access=SHARED))
     groups: dict[int, list[TaskRow]] = defaultdict(list)
-    for row in run(made, tasks).tasks:
+    for row in run(bench, tasks).tasks:
         groups[row.generated_ns].append(row)
-    found: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    by_count: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for rows in groups.values():
         ready = [row.ready_ns / NS_PER_S for row in rows]
         ends = theory.processor_sharing(ready, [PULSE_BITS / PULSE_BPS] * len(rows))
-        found[len(rows)] += [(end - at, seconds_of(row)) for end, at, row in zip(ends, ready, rows, strict=True)]
-    for count, pairs in sorted(found.items()):
+        by_count[len(rows)] += [(end - at, seconds_of(row)) for end, at, row in zip(ends, ready, rows, strict=True)]
+    for count, pairs in sorted(by_count.items()):
         limit = room(PULSE_LIMIT, count * PULSE_BITS / PULSE_BPS * NS_PER_S)
         yield compared("shared radio", f"{count} senders", pairs, "s", limit)
 
@@ -118,14 +118,14 @@ def shared(repeats: int, most: int = 10) -> Iterator[Check]:
 def traced(repeats: int) -> Iterator[Check]:
     """A periodic rate trace, with silence in it, against the integral of the rate."""
     radio = Radio(trace_edges_ns=EDGES_NS, trace_bps=TRACE_BPS, trace_period_ns=PERIOD_NS)
-    made = system([20 * MBIT] * len(TRACED_SIZES), repeats * 0.7, radio)
+    bench = system([20 * MBIT] * len(TRACED_SIZES), repeats * 0.7, radio)
     tasks = [
         task(ue, n, n * 677 * NS_PER_MS + ue * 70 * NS_PER_MS, size * KB)
         for ue, size in enumerate(TRACED_SIZES)
         for n in range(repeats)
     ]
     edges = [edge / NS_PER_S for edge in EDGES_NS]
-    for ue, rows in by_ue(run(made, tasks).tasks).items():
+    for ue, rows in by_ue(run(bench, tasks).tasks).items():
         pairs = []
         for row in rows:
             begin = row.ready_ns / NS_PER_S
@@ -145,10 +145,10 @@ def sampled(radio: Radio, rate: float = 100 * MBIT, bits: int = SAMPLED_BITS) ->
 
 def by_ue(rows: list[TaskRow]) -> dict[int, list[TaskRow]]:
     """Rows by the UE's index (the bench has one cell)."""
-    found: dict[int, list[TaskRow]] = defaultdict(list)
+    rows_of_ue: dict[int, list[TaskRow]] = defaultdict(list)
     for row in rows:
-        found[int(row.ue.rsplit("-", 1)[1]) - 1].append(row)
-    return dict(sorted(found.items()))
+        rows_of_ue[int(row.ue.rsplit("-", 1)[1]) - 1].append(row)
+    return dict(sorted(rows_of_ue.items()))
 
 
 def seconds(rows: list[TaskRow]) -> list[float]:

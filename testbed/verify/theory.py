@@ -13,7 +13,7 @@ def processor_sharing(ready_s: Sequence[float], work_s: Sequence[float]) -> list
     """Departures of jobs that share one server equally; ``work_s`` is what each needs alone."""
     left = dict(enumerate(work_s))
     order = sorted(left, key=lambda job: ready_s[job])
-    found, now, active, coming = [0.0] * len(left), 0.0, set[int](), 0
+    departures, now, active, coming = [0.0] * len(left), 0.0, set[int](), 0
     while coming < len(order) or active:
         arrival = ready_s[order[coming]] if coming < len(order) else math.inf
         shortest = min((left[job] for job in active), default=math.inf)
@@ -28,8 +28,8 @@ def processor_sharing(ready_s: Sequence[float], work_s: Sequence[float]) -> list
         else:
             gone = min(active, key=lambda job: left[job])
             active.remove(gone)
-            found[gone] = now
-    return found
+            departures[gone] = now
+    return departures
 
 
 def traced_s(
@@ -62,15 +62,18 @@ def wait_mm1_s(utilisation: float, service_s: float) -> float:
 
 def lindley_s(arrivals_s: Sequence[float], services_s: Sequence[float]) -> list[float]:
     """Waits of a single server, first come first served, by Lindley's recursion (1952)."""
-    free, found = 0.0, []
+    free, waits = 0.0, []
     for arrival, service in zip(arrivals_s, services_s, strict=True):
-        found.append(max(0.0, free - arrival))
+        waits.append(max(0.0, free - arrival))
         free = max(free, arrival) + service
-    return found
+    return waits
 
 
 def ks_distance(samples: Sequence[float], distribution: Callable[[float], float]) -> float:
-    """Kolmogorov and Smirnov's distance between samples and a distribution function."""
+    """Kolmogorov and Smirnov's distance between samples and a distribution function.
+
+    As scipy computes it, which an installation that only verifies does not have.
+    """
     ordered, n = sorted(samples), len(samples)
     gaps = ((distribution(x) - i / n, (i + 1) / n - distribution(x)) for i, x in enumerate(ordered))
     return max(max(pair) for pair in gaps)

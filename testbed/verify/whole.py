@@ -13,7 +13,7 @@ from testbed.model import fidelity
 from testbed.model.errors import InterruptedRunError, ScenarioError
 from testbed.model.task import INTERRUPTED, Task
 from testbed.policy import loading
-from testbed.protocol.rows import Row, TaskRow
+from testbed.protocol.rows import Row, TaskRow, rows_by_task
 from testbed.scenario.resolve import Resolved
 from testbed.sim.simulation import simulate
 from testbed.verify.bench import Check
@@ -28,11 +28,11 @@ def scenario(resolved: Resolved, workload: Sequence[Task], out: str) -> Iterator
     run = runner.execute(Order(resolved=resolved, workload=workload, policy=VERIFIED_POLICY, out=out))
     if run.reason == INTERRUPTED:
         raise InterruptedRunError("verification was interrupted")
-    found, limits = runner.summary_of(run).fidelity, fidelity.LIMITS["A"]
+    measured, limits = runner.summary_of(run).fidelity, fidelity.LIMITS["A"]
     what, count = f"{resolved.system.name}, {VERIFIED_POLICY}, speed {resolved.emulation.speed:g}", len(run.tasks)
     for name, value, limit in (
-        ("median", found.delay_error.median, limits.median),
-        ("p99", found.delay_error.p99, limits.p99),
+        ("median", measured.delay_error.median, limits.median),
+        ("p99", measured.delay_error.p99, limits.p99),
     ):
         error = float("nan") if value is None else value
         yield Check(
@@ -46,12 +46,12 @@ def scenario(resolved: Resolved, workload: Sequence[Task], out: str) -> Iterator
             samples=count,
             ok=error <= limit,
         )
-    missing = 1.0 - found.cpu.achieved_s / found.cpu.asked_s if found.cpu.asked_s else 0.0
+    missing = 1.0 - measured.cpu.achieved_s / measured.cpu.asked_s if measured.cpu.asked_s else 0.0
     yield Check(
         kind="scenario",
         what=f"{what}: CPU",
-        asked=found.cpu.asked_s,
-        measured=found.cpu.achieved_s,
+        asked=measured.cpu.asked_s,
+        measured=measured.cpu.achieved_s,
         unit="CPU s",
         error=max(0.0, missing),
         limit=1.0 - limits.cpu,
@@ -70,10 +70,14 @@ def twin(resolved: Resolved, workload: Sequence[Task], say: Callable[[str], None
     except ScenarioError as error:
         say(f"the twin is left out: {error}")
         return
-    made = simulate(plan, policy)
-    differ = differing(made.tasks, ran.tasks)
-    for expected, found in ((made.slots, ran.slots), (made.links, ran.links), (made.events, ran.events)):
-        differ += unlike(expected, found)
+    simulated = simulate(plan, policy)
+    differ = differing(simulated.tasks, ran.tasks)
+    for expected, repeated in (
+        (simulated.slots, ran.slots),
+        (simulated.links, ran.links),
+        (simulated.events, ran.events),
+    ):
+        differ += unlike(expected, repeated)
     what = f"{resolved.system.name}, {VERIFIED_POLICY}: rows unlike the simulation's"
     yield Check(
         kind="twin",
@@ -88,15 +92,15 @@ def twin(resolved: Resolved, workload: Sequence[Task], say: Callable[[str], None
     )
 
 
-def unlike(expected: Iterable[Row], found: Iterable[Row]) -> int:
+def unlike(expected: Iterable[Row], actual: Iterable[Row]) -> int:
     """How many rows stand on one side only, whatever their order."""
-    one, other = Counter(expected), Counter(found)
+    one, other = Counter(expected), Counter(actual)
     return (one - other).total() + (other - one).total()
 
 
-def differing(expected: Sequence[TaskRow], found: Sequence[TaskRow]) -> int:
+def differing(expected: Sequence[TaskRow], actual: Sequence[TaskRow]) -> int:
     """How many tasks have different rows, or a row on one side only; floats may differ by rounding."""
-    one, other = ({(row.ue, row.number): row for row in rows} for rows in (expected, found))
+    one, other = rows_by_task(expected), rows_by_task(actual)
     return sum(key not in one or key not in other or not _same(one[key], other[key]) for key in one | other)
 
 

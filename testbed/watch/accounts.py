@@ -47,7 +47,7 @@ class UeAccount:
         self.delay, self.energy, self.overhead = Mean(), Mean(), Mean()
 
     def died(self) -> None:
-        """Its tasks went with it."""
+        """The UE died, and its open tasks with it."""
         self.alive = False
         self.open.clear()
         self.sent_ns.clear()

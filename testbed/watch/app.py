@@ -164,12 +164,12 @@ class WatchApp(App[None]):
             self._assessor = Assessor(self._feed.path)
 
     def _assess(self) -> None:
-        found = self._assessor.result() if self._assessor is not None else None
-        if isinstance(found, Assessment):
+        assessment = self._assessor.result() if self._assessor is not None else None
+        if isinstance(assessment, Assessment):
             self._assessor = None
-            self._grade = found.grade
-            if found.baseline is not None:
-                self._feed.telemetry.baseline = found.baseline
+            self._grade = assessment.grade
+            if assessment.baseline is not None:
+                self._feed.telemetry.baseline = assessment.baseline
 
     def on_unmount(self) -> None:
         """Leave no child behind."""
@@ -267,7 +267,7 @@ class WatchApp(App[None]):
         self.query_one(UeTable).focus()
 
     def action_theme(self) -> None:
-        """Light or dark."""
+        """Switch between light and dark colours."""
         self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
 
     def action_help(self) -> None:

@@ -16,9 +16,9 @@ import msgspec
 from testbed.analysis.grading import graded
 from testbed.model.errors import TestbedError
 from testbed.policy import loading
-from testbed.record import directory, reader, verdict
+from testbed.record import directory, kept_grade, reader
 from testbed.record.reader import RecordedRun
-from testbed.sim.simulation import Simulation
+from testbed.sim.simulation import simulate
 from testbed.watch.snapshot import BestBaseline
 
 BASELINES = ("lc", "greedy-do")
@@ -61,8 +61,8 @@ class Assessor:
 def assess(path: Path) -> Assessment:
     """Assess the run in ``path``. Raises `TestbedError` for what is no run."""
     run = reader.read_run(path)
-    said = verdict.kept(path)
-    grade = said.grade if said is not None else graded(run).grade if "reason" in run.meta else None
+    kept = kept_grade.kept(path)
+    grade = kept.grade if kept is not None else graded(run).grade if "reason" in run.meta else None
     return Assessment(baseline=best_baseline(run), grade=grade)
 
 
@@ -71,8 +71,8 @@ def best_baseline(run: RecordedRun) -> BestBaseline | None:
 
     Heuristics are simulated where that takes seconds, without the run's deaths.
     """
-    found = [*_recorded(run), *(_simulated(run) if len(run.workload) <= MOST_TASKS else ())]
-    return min(found, key=lambda one: one.overhead, default=None)
+    baselines = [*_recorded(run), *(_simulated(run) if len(run.workload) <= MOST_TASKS else ())]
+    return min(baselines, key=lambda one: one.overhead, default=None)
 
 
 def _simulated(run: RecordedRun) -> Iterator[BestBaseline]:
@@ -80,10 +80,9 @@ def _simulated(run: RecordedRun) -> Iterator[BestBaseline]:
         with contextlib.suppress(TestbedError):
             policy, double = loading.load(name)
             plan = run.resolved.plan(run.workload, name, second_offload=double, live=False)
-            rows = Simulation(msgspec.structs.replace(plan, faults=()), policy).run().tasks
-            overheads = [row.overhead for row in rows if row.finished_ns >= 0]
-            if overheads:
-                yield BestBaseline(name, math.fsum(overheads) / len(overheads))
+            overhead = simulate(msgspec.structs.replace(plan, faults=()), policy).mean_overhead
+            if not math.isnan(overhead):
+                yield BestBaseline(name, overhead)
 
 
 def _recorded(run: RecordedRun) -> Iterator[BestBaseline]:
@@ -92,7 +91,7 @@ def _recorded(run: RecordedRun) -> Iterator[BestBaseline]:
         meta = reader.read_meta(file)
         same = meta.get("system") == run.meta.get("system") and meta.get("policy") != run.policy
         overhead = (
-            verdict.overhead_so_far(file) if same and meta.get("reason") == "" and not meta.get("learn") else None
+            kept_grade.overhead_so_far(file) if same and meta.get("reason") == "" and not meta.get("learn") else None
         )
         if overhead is not None:
             yield BestBaseline(str(meta.get("policy")), overhead)

@@ -57,7 +57,7 @@ class QuitScreen(ModalScreen[str]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", f"dismiss('{STAY}')", "stay")]
 
     def compose(self) -> ComposeResult:
-        """Three answers."""
+        """Lay out the question and its three answers."""
         with Vertical(classes="dialog"):
             yield Static("The run goes on. Close only this view, or end the run?\n")
             yield OptionList(
@@ -67,7 +67,7 @@ class QuitScreen(ModalScreen[str]):
             )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Answer."""
+        """Close the dialog with the chosen answer."""
         self.dismiss(event.option.id or STAY)
 
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-import psutil
 from msgspec.structs import replace
 
+from testbed.live.host_meter import CpuMeter
 from testbed.model.task import DECIDED, UNDECIDED
 from testbed.protocol.rows import Row, TaskRow
-from testbed.record import directory, reader, verdict
+from testbed.record import directory, kept_grade, reader
 from testbed.record.reader import RecordedRun
 from testbed.record.tail import Tail
 from testbed.scenario import workload
@@ -45,7 +45,7 @@ class LiveFeed:
         self.telemetry = Telemetry(resolved.system, self._tail.news().meta, [task.generated_ns for task in tasks])
         self._tail = Tail(path)
         self._seen_ns, self._seen_at = 0, time.monotonic_ns()
-        self._cpu = psutil.cpu_times()
+        self._cpu = CpuMeter()
 
     def frame(self) -> Snapshot:
         """Everything recorded so far, as of now."""
@@ -57,8 +57,9 @@ class LiveFeed:
             telemetry.advance(self._now_ns())
         else:
             telemetry.advance(max(int(telemetry.meta.get("end_ns", 0)), telemetry.last_ns))
-        telemetry.steal = self._steal()
-        return telemetry.snapshot(None if self.live else kept_grade(self.path))
+        shares = self._cpu.shares()
+        telemetry.steal = None if shares is None else shares.steal
+        return telemetry.snapshot(None if self.live else grade_of(self.path))
 
     def _now_ns(self) -> int:
         """Emulated time by the run's own epoch; for one on another host, by the newest row and the time since it."""
@@ -70,12 +71,6 @@ class LiveFeed:
             self._seen_ns, self._seen_at = self.telemetry.last_ns, now
         return self._seen_ns + round(min(now - self._seen_at, AHEAD_WALL_NS) * speed)
 
-    def _steal(self) -> float | None:
-        """The share of CPU time that the hypervisor took since the screen was opened."""
-        now = psutil.cpu_times()
-        total = sum(now) - sum(self._cpu)
-        return (now.steal - self._cpu.steal) / total if total > 0 else None
-
 
 class RecordedFeed:
     """A recorded run, played from its beginning at ``rate`` emulated seconds a wall second."""
@@ -83,7 +78,7 @@ class RecordedFeed:
     def __init__(self, run: RecordedRun, rate: float = 1.0) -> None:
         self.path, self.live = run.path, False
         self.rate, self.paused = rate, False
-        self._run, self._grade = run, kept_grade(run.path)
+        self._run, self._grade = run, grade_of(run.path)
         self._position_ns, self._last = 0.0, time.monotonic_ns()
         self.telemetry = self._from_the_start()
 
@@ -124,10 +119,10 @@ class RecordedFeed:
         self.rate = min(FASTEST, max(SLOWEST, self.rate * factor))
 
 
-def kept_grade(path: Path) -> str | None:
+def grade_of(path: Path) -> str | None:
     """The grade that the run's last summary had, if one is kept."""
-    found = verdict.kept(path)
-    return found.grade if found is not None else None
+    kept = kept_grade.kept(path)
+    return kept.grade if kept is not None else None
 
 
 def _decided(rows: Sequence[TaskRow]) -> list[Row]:
@@ -135,9 +130,9 @@ def _decided(rows: Sequence[TaskRow]) -> list[Row]:
     return [replace(row, state=DECIDED) for row in rows if row.choice != UNDECIDED and row.ready_ns >= 0]
 
 
-def feed_of(given: str | Path, rate: float | None = None) -> Feed:
+def feed_of(name: str | Path, rate: float | None = None) -> Feed:
     """The feed of a run by path or name. Raises `UsageError` for what is no run."""
-    path = reader.find(given)
+    path = reader.find(name)
     record = path / directory.RECORD
     if reader.is_running(reader.read_meta(record), record):
         return LiveFeed(path)

@@ -87,7 +87,6 @@ class TaskLife(msgspec.Struct, frozen=True, kw_only=True):
 
     ue: str
     number: int
-    ended_s: float
     state: str
     where: str
     delay_s: float

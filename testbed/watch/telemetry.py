@@ -8,7 +8,7 @@ import bisect
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from testbed.analysis.parts import PARTS
@@ -32,12 +32,12 @@ from testbed.protocol.rows import (
     SlotRow,
     TaskRow,
     UpdateRow,
-    ended_ns,
 )
 from testbed.record.backends import TESTBED, VIRTUAL
 from testbed.watch import snapshot
 from testbed.watch.accounts import S_PER_NS, SERIES, EsAccount, TaskAccount, UeAccount
-from testbed.watch.snapshot import BestBaseline, DelaySpread, Event, Fates, Honesty, LearnerState, Snapshot, TaskLife
+from testbed.watch.shown_rows import QUANTILES, known_ns, learner_state, spread_of, task_life
+from testbed.watch.snapshot import BestBaseline, DelaySpread, Event, Fates, Honesty, Snapshot, TaskLife
 
 MS_PER_NS = 1e-6
 RECENT, LAST_TASKS, LAST_EVENTS = 500, 200, 200
@@ -55,7 +55,6 @@ SHOWN_EVENTS = (
     FELL_BACK,
 )
 SLIPPED = "slipped"
-QUANTILES = (0.5, 0.95, 0.99)
 
 
 class Telemetry:
@@ -127,7 +126,7 @@ class Telemetry:
             self._own_es[row.ue].forwarded_out += 1
         if row.finished_ns >= 0:
             self._recent.append(row.measured_ns)
-        self._lives.append(_life(row))
+        self._lives.append(task_life(row))
 
     def _happened(self, row: EventRow) -> None:
         if row.kind in (DIED, RESTARTED):
@@ -186,7 +185,7 @@ class Telemetry:
             ),
             tasks=tuple(reversed(self._lives)),
             events=tuple(reversed(self._events)),
-            learners=tuple(_learner(name, rows) for name, rows in sorted(self._updates.items())),
+            learners=tuple(learner_state(name, rows) for name, rows in sorted(self._updates.items())),
             honesty=self._honesty(grade),
         )
 
@@ -225,14 +224,14 @@ class Telemetry:
 
     def _overheads(self, slot: int) -> tuple[float, ...]:
         """Mean overhead of the tasks that ended in each of the last slots; one without any repeats the last."""
-        found: list[float] = []
+        overheads: list[float] = []
         for at in range(max(0, slot - SERIES), slot):
             mean = self.tasks.overhead_by_slot.get(at)
             if mean is not None and mean.value is not None:
-                found.append(mean.value)
-            elif found:
-                found.append(found[-1])
-        return tuple(found)
+                overheads.append(mean.value)
+            elif overheads:
+                overheads.append(overheads[-1])
+        return tuple(overheads)
 
     def _rewards(self, slot: int) -> tuple[float, ...]:
         """Minus the overhead of the tasks that ended in each of the last slots, summed over the region."""
@@ -258,53 +257,3 @@ class Telemetry:
             dropped=self.tasks.counts[DROPPED_FRAME],
             steal=self.steal,
         )
-
-
-def known_ns(row: Row) -> int:
-    """When a row was known to whoever measured it."""
-    match row:
-        case TaskRow() if row.state == DECIDED:
-            return row.ready_ns if row.ready_ns >= 0 else row.generated_ns
-        case TaskRow():
-            return ended_ns(row)
-        case LinkRow():
-            return row.start_ns
-        case _:
-            return row.at_ns
-
-
-def spread_of(delays_ns: Iterable[int]) -> DelaySpread | None:
-    """The distribution of a few delays, seconds; None of none."""
-    ranked = sorted(delays_ns)
-    if not ranked:
-        return None
-    at = (ranked[min(len(ranked) - 1, int(q * len(ranked)))] * S_PER_NS for q in QUANTILES)
-    return DelaySpread(sum(ranked) * S_PER_NS / len(ranked), *at)
-
-
-def _learner(name: str, rows: Sequence[UpdateRow]) -> LearnerState:
-    last = rows[-1]
-    return LearnerState(
-        name=name,
-        updates=last.updates,
-        version=last.version,
-        updates_per_s=last.rate,
-        lag=last.lag,
-        loss=tuple(row.loss for row in rows),
-        entropy=tuple(row.entropy for row in rows),
-        reward=tuple(row.reward for row in rows),
-    )
-
-
-def _life(row: TaskRow) -> TaskLife:
-    return TaskLife(
-        ue=row.ue,
-        number=row.number,
-        ended_s=ended_ns(row) * S_PER_NS,
-        state=row.state,
-        where=row.es if row.choice == OFFLOAD and row.es else row.ue,
-        delay_s=max(0, row.measured_ns) * S_PER_NS,
-        deadline_s=row.deadline_ns * S_PER_NS,
-        overhead=row.overhead,
-        parts=tuple((part, ns * S_PER_NS) for part in PARTS if (ns := getattr(row, f"{part}_ns")) > 0),
-    )

@@ -45,21 +45,21 @@ def learning(shown: Snapshot, width: int) -> RenderableType:
     blocks: list[RenderableType] = [panels.overhead(shown, width, 10), Text("")]
     if not shown.learners:
         return Group(*blocks, Text("this run does not learn: start one with --learn", style="dim"))
-    for found in shown.learners:
-        named = f"{found.name}: " if len(shown.learners) > 1 else ""
-        blocks += _learner(found, named, max(10, width - 30))
+    for learner in shown.learners:
+        named = f"{learner.name}: " if len(shown.learners) > 1 else ""
+        blocks += _learner(learner, named, max(10, width - 30))
     return Group(*blocks)
 
 
-def _learner(found: LearnerState, named: str, room: int) -> list[RenderableType]:
+def _learner(learner: LearnerState, named: str, room: int) -> list[RenderableType]:
     """One learner's numbers: a line that begins with ``named``, and its series."""
     lines: list[RenderableType] = [
         Text(
-            f"{named}{found.updates} updates, {found.updates_per_s:.1f} a second; version {found.version}; "
-            f"decided by a policy {found.lag:.1f} versions old"
+            f"{named}{learner.updates} updates, {learner.updates_per_s:.1f} a second; version {learner.version}; "
+            f"decided by a policy {learner.lag:.1f} versions old"
         )
     ]
-    for name, series in (("loss", found.loss), ("entropy", found.entropy), ("reward", found.reward)):
+    for name, series in (("loss", learner.loss), ("entropy", learner.entropy), ("reward", learner.reward)):
         lines.append(
             Text.assemble(
                 (f"{name:8}", "dim"), (sparkline(series, room), "cyan"), f" {number(series[-1] if series else None, 4)}"

@@ -6,7 +6,7 @@ import pytest
 
 from testbed.analysis.grading import clock_doubt_ns, graded, histograms, lateness, throttled
 from testbed.cli import summary_text
-from testbed.cli.exit_code import verdict
+from testbed.cli.exit_code import exit_code_of
 from testbed.experiments import runner
 from testbed.model.fidelity import Throttled
 from testbed.model.histogram import Histogram
@@ -98,7 +98,7 @@ def test_a_run_whose_processes_told_nothing_is_not_graded(live):
     assert "fidelity   not graded" in shown and "CPU s" not in shown
     assert [(one.measured, one.holds) for one in summary.thresholds] == [("not graded", False)]
     summary.thresholds.clear()
-    assert verdict(summary, strict=True)[0] == 5
+    assert exit_code_of(summary, strict=True)[0] == 5
 
 
 def test_one_process_that_told_nothing_keeps_a_run_from_being_graded(live):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from testbed.cli.commands import list as listing
-from testbed.record import directory, reader, verdict
-from testbed.record.verdict import VERDICT, RunVerdict
+from testbed.record import directory, kept_grade, reader
+from testbed.record.kept_grade import GRADE_FILE, KeptGrade
 from testbed.sim.simulation import Simulation
 from tests.command import call, document
 
@@ -52,7 +52,7 @@ def test_runs_are_listed_with_what_came_of_them_the_latest_first(here):
 
 def test_a_list_simulates_nothing(here, monkeypatch):
     monkeypatch.setattr(Simulation, "run", lambda self: pytest.fail("a list has no time for that"))
-    (here / "runs" / "one" / VERDICT).unlink()
+    (here / "runs" / "one" / GRADE_FILE).unlink()
     assert listed()["one"]["grade"] == "exact" and listed()["one"]["overhead"] > 0.0
 
 
@@ -64,7 +64,7 @@ def test_a_live_run_has_the_grade_of_its_last_summary_or_none_yet(here):
     row = listed()["one"]
     assert (row["grade"], row["state"]) == (None, "drained") and row["overhead"] > 0.0
     assert "`testbed report one` grades a run" in call("list", "runs", cwd=here).stdout
-    verdict.keep(run, RunVerdict("B", 0.75))
+    kept_grade.keep(run, KeptGrade("B", 0.75))
     assert (listed()["one"]["grade"], listed()["one"]["overhead"]) == ("B", 0.75)
     assert "grades a run" not in call("list", "runs", cwd=here).stdout
 
@@ -113,6 +113,6 @@ def test_hundreds_of_runs_are_read_once_each(here, monkeypatch):
         return real(file)
 
     monkeypatch.setattr(reader, "read_meta", read_meta)
-    monkeypatch.setattr(verdict, "overhead_so_far", lambda file: pytest.fail("its verdict is known"))
+    monkeypatch.setattr(kept_grade, "overhead_so_far", lambda file: pytest.fail("its grade is known"))
     rows = listing.runs()
     assert len(rows) == len(opened) == 102 and {row["grade"] for row in rows} == {"exact"}

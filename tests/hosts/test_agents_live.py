@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from testbed.analysis.grading import clock_doubt_ns
-from testbed.hosts.channel import AgentCommands, AgentSocket
+from testbed.hosts.channel import AgentSocket
 from testbed.hosts.fleet import FleetSupervisor
 from testbed.live.launch import launch
 from testbed.live.supervisor import Deployment
@@ -23,6 +23,7 @@ from testbed.protocol.rows import CLOCK, DIED, RESTARTED
 from testbed.record.reader import read_record
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
+from tests.hosts.agent_commands import AgentCommands
 
 pytestmark = pytest.mark.live
 AGENT = (sys.executable, "-m", "testbed.hosts")
@@ -167,7 +168,7 @@ def test_agents_end_with_their_launcher_and_leave_nothing(tmp_path):
 import sys, time
 sys.path.insert(0, {os.getcwd()!r})
 from pathlib import Path
-from testbed.hosts.channel import AgentCommands
+from tests.hosts.agent_commands import AgentCommands
 source = AgentCommands({{"a": {list(AGENT)!r}}}, Path({str(tmp_path)!r}))
 print(source._running[0].pid, flush=True)
 time.sleep(600)

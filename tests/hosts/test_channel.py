@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
-from testbed.hosts.channel import AgentCommands, AgentSocket, Channel
+from testbed.hosts.channel import AgentSocket, Channel
 from testbed.model.errors import StartError
 from tests.command import ROOT
+from tests.hosts.agent_commands import AgentCommands
 
 
 def test_only_the_users_of_the_run_may_report(tmp_path):

@@ -112,7 +112,7 @@ def test_a_process_that_cannot_be_started_ends_the_others(made, tmp_path):
         started(made, tmp_path, stillborn=("ue-1-2",))
 
 
-def test_a_process_that_dies_at_its_start_is_named_with_its_last_words(made, tmp_path, monkeypatch):
+def test_a_process_that_dies_at_its_start_is_named_with_the_end_of_its_log(made, tmp_path, monkeypatch):
     monkeypatch.setattr(Player, "turn", lambda self: self._name == "es-1")
     monkeypatch.setattr(FakeSupervisor, "log_tail", lambda self, name, lines=1: [f"{name}: no memory"][-lines:])
     with pytest.raises(StartError, match="es-1 died while starting") as caught:

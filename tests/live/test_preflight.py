@@ -135,7 +135,9 @@ def test_costs_are_kept_for_this_host_only(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert host_costs.kept() is None
     host_costs.keep(CHEAP)
-    assert host_costs.kept() == CHEAP
+    assert host_costs.kept() == CHEAP and [path.name for path in host_costs.cache_path().parent.iterdir()] == [
+        "host.json"
+    ]
     monkeypatch.setattr(host_costs, "host_key", lambda: "another host")
     assert host_costs.kept() is None
 

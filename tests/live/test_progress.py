@@ -9,6 +9,7 @@ from testbed.live.progress import TaskCounter
 from testbed.model.task import DECIDED, DRAIN_LIMIT, FAILED, NEVER_BEGAN_NS, UE_DIED
 from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.endings import close_rows
+from testbed.protocol.rows import rows_by_task
 from testbed.sim.simulation import simulate
 from tests.support import plan, region
 
@@ -68,7 +69,7 @@ def test_those_that_did_not_finish_fail_as_the_record_would_have_them(ended, rea
     counter.take(told)
     absences = {SYSTEM.ues[0].name: [(5 * SYSTEM.slot_ns, -1)]}
     failed = counter.failed_rows(absences, SYSTEM.end_ns, reason)
-    rows = {(row.ue, row.number): row for row in told}
+    rows = rows_by_task(told)
     whole = close_rows(SYSTEM, TASKS, rows, absences, SYSTEM.end_ns, reason)
     assert failed == [row for row in whole if row.finished_ns < 0] and failed
     if reason:

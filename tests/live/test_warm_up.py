@@ -28,7 +28,7 @@ def test_it_knows_no_faults_and_asks_the_strategy_of_the_run():
     assert piece.faults == () and piece.policy == "a3c-do:policy.npz"
 
 
-def test_nobody_is_taught_by_it():
+def test_nobody_learns_from_it():
     piece = warm_up.plan(msgspec.structs.replace(whole("a3c-do"), learn=True))
     assert not piece.learn and piece.policy == warm_up.STAND_IN
 

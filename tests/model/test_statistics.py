@@ -7,10 +7,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import linregress
+from scipy.stats import t as student_t
 
 from testbed.analysis.figures import changes_in_system
 from testbed.model.random import uniform
-from testbed.model.statistics import jain, mean, percentile, slope, stable, stable_changes
+from testbed.model.statistics import (
+    STABILITY_BATCHES,
+    T_QUANTILE,
+    jain,
+    mean,
+    percentile,
+    slope,
+    stable,
+    stable_changes,
+)
 
 
 def test_percentiles_interpolate():
@@ -78,6 +89,13 @@ def test_a_line_has_its_slope_and_no_error():
     rise, error = slope([1.0, 3.0, 5.0, 7.0])
     assert rise == pytest.approx(2.0)
     assert error == pytest.approx(0.0, abs=1e-12)
+
+
+def test_line_and_quantile_are_scipys():
+    values = [uniform(5, 2, 0, n, 0) for n in range(STABILITY_BATCHES)]
+    line = linregress(range(len(values)), values)
+    assert slope(values) == pytest.approx((line.slope, line.stderr))
+    assert pytest.approx(student_t.ppf(0.99, STABILITY_BATCHES - 2), abs=5e-4) == T_QUANTILE
 
 
 def walk(load, slots, seed=1):

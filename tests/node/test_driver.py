@@ -16,7 +16,7 @@ from testbed.node.work import Work
 from testbed.policy.loading import load
 from testbed.protocol.actions import Alarm, Execute, Send
 from testbed.protocol.messages import Heartbeat, Stop
-from testbed.protocol.rows import EventRow, Row, TaskRow
+from testbed.protocol.rows import EventRow, Row, TaskRow, rows_by_task
 from testbed.sim.simulation import simulate
 from tests.node.fake_wall import Net, world
 from tests.protocol.honest import wrapped
@@ -64,7 +64,7 @@ def test_a_run_on_a_wall_clock_is_the_simulated_one_to_the_nanosecond(world, pol
     made = msgspec.structs.replace(plan(system, tasks, policy), emulation=msgspec.structs.replace(QUIET, speed=speed))
     hosts, rows, clock = fleet(world, made, Net(world.wall))
     world.play(hosts, clock.wall_ns(2 * system.end_ns))
-    last = {(row.ue, row.number): row for row in rows if isinstance(row, TaskRow)}
+    last = rows_by_task(row for row in rows if isinstance(row, TaskRow))
     assert len(last) == len(tasks) and all(row.finished_ns >= 0 for row in last.values())
     for row in simulate(made, None, recorded_answers(last.values())).tasks:
         assert ideal(last[row.ue, row.number]) == ideal(row)

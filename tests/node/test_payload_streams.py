@@ -9,8 +9,7 @@ import pytest
 
 from testbed.live.places import Places
 from testbed.model.system import TCP
-from testbed.node import payload_streams
-from testbed.node import socket as node_socket
+from testbed.node import held_envelopes, payload_streams
 from testbed.node.credentials import Credentials
 from testbed.node.payload_streams import GREETING, MOST_YOUNG, PayloadStreams, _address
 from testbed.node.socket import Mailbox, envelope
@@ -161,7 +160,7 @@ def test_messages_are_received_in_the_order_in_which_they_were_sent(mailboxes):
 
 def test_a_message_whose_payload_does_not_come_is_received_late_and_counted(mailboxes, monkeypatch):
     ue, es = mailboxes
-    monkeypatch.setattr(node_socket, "PATIENCE_NS", 50_000_000)
+    monkeypatch.setattr(held_envelopes, "PATIENCE_NS", 50_000_000)
     monkeypatch.setattr(ue._streams, "owe", lambda *_: payload_streams.REFERENCE.pack(2**60, 1))
     ue.send(payload(1, 10))
     ue.send(payload(2, 0))

@@ -4,7 +4,7 @@ from testbed.model.task import Phase
 from testbed.protocol.actions import Send
 from testbed.protocol.messages import Announce
 from testbed.protocol.session import Session
-from testbed.protocol.settings import SessionTiming
+from testbed.protocol.session_types import SessionTiming
 
 MS = 1_000_000
 CALM = SessionTiming(heartbeat_ns=100 * MS, suspect_ns=300 * MS, timeout_ns=950 * MS, asks=2, retry_ns=10 * MS)

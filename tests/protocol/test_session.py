@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Bye, Heartbeat, Hello, Welcome
 from testbed.protocol.session import Session
-from testbed.protocol.settings import SessionEndedError, SessionTiming, WindowFullError
+from testbed.protocol.session_types import SessionEndedError, SessionTiming, WindowFullError
 from testbed.protocol.transitions import State
 from testbed.protocol.window import NEVER
 from tests.properties import examples

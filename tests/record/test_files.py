@@ -1,6 +1,7 @@
 """Files and directories that verbs write: whole or not at all, and nobody else's."""
 
 import contextlib
+import os
 import resource
 import signal
 
@@ -9,7 +10,7 @@ import pytest
 from testbed.experiments import tune
 from testbed.model.errors import StartError, UsageError
 from testbed.record import directory, export, reader
-from testbed.record.files import replacing
+from testbed.record.files import make_once, replacing
 from tests.command import call
 from tests.trace.converting import convert
 
@@ -47,6 +48,18 @@ def test_a_file_is_replaced_only_when_its_successor_is_whole(tmp_path):
     with replacing(path) as file:
         file.write_text("new")
     assert path.read_text() == "new" and names(tmp_path) == ["a"]
+
+
+def test_a_durable_file_is_on_disk_before_it_is_seen(tmp_path, monkeypatch):
+    synced = list[bytes]()
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.pread(descriptor, 9, 0)))
+    with replacing(tmp_path / "a") as file:
+        file.write_text("replaced")
+    make_once(tmp_path / "b", lambda: b"made")
+    assert synced == [b"replaced", b"made"]
+    with replacing(tmp_path / "a", durable=False) as file:
+        file.write_text("of a process")
+    assert len(synced) == 2 and (tmp_path / "a").read_text() == "of a process" and names(tmp_path) == ["a", "b"]
 
 
 def test_an_import_that_finds_no_space_leaves_nothing(tmp_path):

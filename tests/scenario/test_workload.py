@@ -13,9 +13,9 @@ from testbed.scenario import workload
 from testbed.scenario.dump import dump_resolved
 from testbed.scenario.load import load_scenario, parse_scenario
 from testbed.scenario.profile import slot_factors
-from testbed.scenario.requests import Request, assign
+from testbed.scenario.requests import Assigner, Request, RequestColumns
 from testbed.scenario.resolve import resolve
-from testbed.scenario.workload import generate
+from testbed.scenario.workload import generate, table_of
 from testbed.trace import inputs
 
 REGION = load_scenario("region")
@@ -114,15 +114,19 @@ def test_a_mistake_in_a_table_names_its_place(text, line, column, message, remed
     assert remedy in error.remedy
 
 
+def assigned(requests, scenario):
+    return table_of(Assigner(scenario, SYSTEM).tasks(RequestColumns.of(requests)))
+
+
 def test_requests_are_shared_out_by_the_rule():
     requests = [Request(at_ns=i, input_bits=1, cycles=1) for i in range(1500)]
     counts = {}
     for rule in ("uniform", "density", "round_robin"):
         given = msgspec.structs.replace(REGION, workload=msgspec.structs.replace(REGION.workload, assignment=rule))
-        tasks = assign(requests, given, SYSTEM)
+        tasks = assigned(requests, given)
         assert len(tasks) == 1500
         counts[rule] = [sum(task.ue // 5 == cell for task in tasks) for cell in range(3)]
-        assert tasks == assign(requests, given, SYSTEM)
+        assert tasks == assigned(requests, given)
     assert counts["round_robin"] == [500, 500, 500]
     assert counts["uniform"] == pytest.approx([500] * 3, rel=0.15)
     assert counts["density"] == pytest.approx([300, 500, 700], rel=0.15)

@@ -19,7 +19,7 @@ S = 10**9
 
 def played(policy, *changes, workload=None):
     resolved = resolve(load_scenario("region", ["slots=60", *changes]))
-    tasks = workload or closed_loop.thinking(tables.generate(resolved.scenario, resolved.system), {})
+    tasks = workload or closed_loop.with_think_times(tables.generate(resolved.scenario, resolved.system), {})
     decides, double = loading.load(policy)
     plan = resolved.plan(tasks, policy, second_offload=double, live=False)
     plan = msgspec.structs.replace(plan, system=msgspec.structs.replace(plan.system, closed_loop=True))
@@ -66,7 +66,7 @@ def test_think_times_count_from_recorded_ends_and_are_never_below_zero():
         "w",
         resolve(load_scenario("region")).system,
     )
-    found = closed_loop.thinking(tasks, {(0, 0): 3 * S, (0, 1): 9 * S})
+    found = closed_loop.with_think_times(tasks, {(0, 0): 3 * S, (0, 1): 9 * S})
     assert [(task.ue, task.number, task.generated_ns // S) for task in found] == [
         (0, 0, 1),
         (0, 1, 2),

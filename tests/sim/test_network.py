@@ -6,7 +6,7 @@ import pytest
 from testbed.model.delay import NS_PER_S
 from testbed.model.system import Fault
 from testbed.policy.heuristics import FixedChoice, Priced
-from testbed.protocol.settings import SessionTiming
+from testbed.protocol.session_types import SessionTiming
 from testbed.sim.network_conditions import Cut, NetworkConditions
 from testbed.sim.simulation import Simulation, simulate
 from tests.support import MS, ordered, plan, region, system, task_of

@@ -33,7 +33,7 @@ def test_a_drawn_workload_is_recovered():
     assert scenario.task.cycles == Draw("per_bit", (250.0,)) and scenario.task.input_bits.kind == "uniform"
     shares = scenario.task.deadline_ns.values
     assert shares.count(10**9) / len(shares) == pytest.approx(2 / 3, abs=0.03)
-    assert [match.verdict for match in found.matches] == ["good"] * 5 and found.notes == ()
+    assert [match.quality for match in found.matches] == ["good"] * 5 and found.notes == ()
 
 
 def test_a_load_that_changes_is_met_in_steps_and_so_is_its_autocorrelation():
@@ -46,7 +46,7 @@ def test_a_load_that_changes_is_met_in_steps_and_so_is_its_autocorrelation():
     )
     assert found.autocorrelation[0].recorded > 0.3
     assert all(abs(one.recorded - one.generated) < 0.1 for one in found.autocorrelation)
-    assert {match.what: match.verdict for match in found.matches}["waiting times"] == "good"
+    assert {match.what: match.quality for match in found.matches}["waiting times"] == "good"
     assert any("deadlines: they stay" in note for note in found.notes)
 
 
@@ -56,7 +56,7 @@ def test_any_distribution_of_sizes_is_met_with_its_mean():
     whole = fitted("density=0.5", "seed=3")
     cycles = cycles[: whole.tasks]
     found = fitted("density=0.5", "seed=3", cycles=cycles)
-    assert {match.what: match.verdict for match in found.matches}["cycles"] == "good"
+    assert {match.what: match.quality for match in found.matches}["cycles"] == "good"
     values = np.array(found.scenario.task.cycles.values)
     assert (values[1:] + values[:-1]).mean() / 2 == pytest.approx(cycles.mean(), rel=1e-6)
 
@@ -70,7 +70,7 @@ def test_what_no_generator_meets_is_said():
         generated_ns=batches,
         cycles=np.sort(columns["input_bits"])[np.argsort(np.argsort(columns["input_bits"]))] ** 2,
     )
-    verdicts = {match.what: match.verdict for match in found.matches}
+    verdicts = {match.what: match.quality for match in found.matches}
     assert verdicts["waiting times"] == "poor"
     assert any("at the instant of another" in note for note in found.notes)
     assert any(note.startswith("nothing fits well: ") and "waiting times" in note for note in found.notes)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from testbed.model import delay, energy, link, queue, random
-from testbed.policy import expected_costs, heuristics
+from testbed.model import delay, energy, fallback, link, queue, random
+from testbed.policy import expected_costs
 from testbed.twin import compiled, kernels
 from tests.properties import examples
 
@@ -84,7 +84,7 @@ def test_loss_jitter_and_coins(seed, ue, number, kind, spread):
     assert compiled.attempts(seed, ue, number, 0.4) == link.attempts(seed, ue, number, 0.4)
     key = (seed, ue, number, kind, spread, 2 * spread)
     assert compiled.jitter_ns(*key) == link.jitter_ns(*key)
-    assert compiled.flip(seed, ue, number, 0.3) == heuristics.flip(seed, ue, number, 0.3)
+    assert compiled.flip(seed, ue, number, 0.3) == fallback.flip(seed, ue, number, 0.3)
 
 
 @given(st.integers(0, 10**12), st.integers(0, 4), st.integers(0, 4), st.integers(0, 10**12), st.integers(1, 4))

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import kstest, kstwobign
 
 from testbed.model import link, random
 from testbed.model.system import SHARED, Plan, Radio
@@ -16,7 +17,7 @@ from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
 from testbed.verify import links, theory, whole, work
-from testbed.verify.bench import NS_PER_MS, NS_PER_S, compared, judged, link_ns, room, system, task
+from testbed.verify.bench import NS_PER_MS, NS_PER_S, compared, evaluated, link_ns, room, system, task
 from tests.command import call
 
 WORKS = st.lists(st.tuples(st.integers(0, 50), st.integers(1, 40)), min_size=1, max_size=8)
@@ -56,6 +57,8 @@ def test_distances_of_distributions():
     assert theory.ks_distance([x / 2 for x in even], lambda x: x) == pytest.approx(0.5, abs=0.01)
     drawn = [random.uniform(3, 1, 0, n, 0) for n in range(1000)]
     assert theory.ks_distance(drawn, lambda x: x) < theory.ks_limit(1000) < 0.07
+    assert theory.ks_distance(drawn, lambda x: x) == pytest.approx(kstest(drawn, "uniform").statistic)
+    assert kstwobign.sf(theory.ks_limit(1000) * 1000**0.5) == pytest.approx(0.001, rel=1e-6)
 
 
 def test_waits_of_queues():
@@ -69,10 +72,10 @@ def test_waits_of_queues():
 
 
 def test_a_check_judges_the_median_and_says_what_lies_outside():
-    assert judged("x", "y", 2.0, [1.0, 2.01, 9.0], "s", 0.01).ok
-    bad = judged("x", "y", 2.0, [2.2, 2.2], "s", 0.01)
+    assert evaluated("x", "y", 2.0, [1.0, 2.01, 9.0], "s", 0.01).ok
+    bad = evaluated("x", "y", 2.0, [2.2, 2.2], "s", 0.01)
     assert not bad.ok and bad.error == pytest.approx(0.1) and bad.samples == 2
-    assert not judged("x", "y", 2.0, [], "s", 0.01).ok
+    assert not evaluated("x", "y", 2.0, [], "s", 0.01).ok
     assert compared("x", "y", [(1.0, 1.1), (2.0, 2.0), (4.0, 4.2)], "s", 0.06).error == pytest.approx(0.05)
     assert room(0.01, 1e6) == pytest.approx(0.3) and room(0.01, 1e12) == 0.01
 

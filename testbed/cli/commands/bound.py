@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from testbed.cli.commands import common
-from testbed.cli.console import print_json, warn
+from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.progress import ProgressDisplay
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, UsageError
@@ -54,11 +54,11 @@ def main(args: argparse.Namespace) -> int:
     if args.out is not None:
         common.output_file("out", args.out)
     resolved, cases = _of_run(args) if common.is_run(args.what) else _of_scenario(args)
-    found, stopped = _searched(cases, args)
-    told = bound_report(resolved.system.name, resolved.system.slots, found)
-    print_json(told) if args.json else print(text(told), end="", flush=True)
+    evaluations, stopped = _searched(cases, args)
+    report = bound_report(resolved.system.name, resolved.system.slots, evaluations)
+    print_json(report) if args.json else print_text(text(report), end="", flush=True)
     if args.out:
-        _write(Path(args.out), resolved, found)
+        _write(Path(args.out), resolved, evaluations)
     if stopped:
         warn("interrupted; this is the best so far")
     return EXIT_INTERRUPTED if stopped else EXIT_OK
@@ -101,7 +101,7 @@ def _searched(cases: Cases, args: argparse.Namespace) -> tuple[list["Found"], bo
     """What was found about the workloads, and whether an interrupt ended it: the last one may then be unfinished."""
     from testbed.hindsight import evaluator
 
-    found: list[Found] = []
+    evaluations: list[Found] = []
     stop: list[bool] = []
     stream = sys.stderr if args.json else sys.stdout
     plain = args.plain or args.json
@@ -118,25 +118,25 @@ def _searched(cases: Cases, args: argparse.Namespace) -> tuple[list["Found"], bo
                 return bool(stop)
 
             played = case()
-            if stop and found:
+            if stop and evaluations:
                 break
-            found.append(evaluator.evaluate(played, args.evaluations, watch))
+            evaluations.append(evaluator.evaluate(played, args.evaluations, watch))
             if stop:
                 break
-    return found, bool(stop)
+    return evaluations, bool(stop)
 
 
-def _write(path: Path, resolved: Resolved, found: Sequence["Found"]) -> None:
+def _write(path: Path, resolved: Resolved, evaluations: Sequence["Found"]) -> None:
     """Write the best decisions: one row for each slot and UE that has a task to decide."""
     try:
         with open(path, "w", encoding="utf-8", newline="") as file:
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow(DECISION_COLUMNS)
-            rows.writerows(row for one in found for row in _rows(resolved, one))
+            rows.writerows(row for one in evaluations for row in _rows(resolved, one))
     except OSError as error:
         raise unwritable(path, error, "--out FILE") from None
 
 
-def _rows(resolved: Resolved, found: "Found") -> Iterator[tuple[int, int, str, int]]:
-    for slot, ue in found.decision_points:
-        yield found.seed, slot, resolved.system.ues[ue].name, int(found.decisions[slot, ue])
+def _rows(resolved: Resolved, evaluation: "Found") -> Iterator[tuple[int, int, str, int]]:
+    for slot, ue in evaluation.decision_points:
+        yield evaluation.seed, slot, resolved.system.ues[ue].name, int(evaluation.decisions[slot, ue])

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from testbed.cli.commands import common
-from testbed.cli.console import print_json, warn
+from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.layout import width
 from testbed.cli.progress import ProgressDisplay
 from testbed.cli.summary_text import percent
@@ -49,15 +49,15 @@ def main(args: argparse.Namespace) -> int:
         head = {"scenario": system.name, "slots": system.slots, "tasks": len(workload), "ues": len(system.ues)}
         print_json({**head, "cells": cells, "fit": msgspec.to_builtins(fit)})
         return code
-    print(f"{printable(args.scenario)} is valid: {len(workload)} tasks in {plan.system.slots} slots\n")
-    print(
+    print_text(f"{printable(args.scenario)} is valid: {len(workload)} tasks in {plan.system.slots} slots\n")
+    print_text(
         table(
             ("cell", "UEs", "ES GHz", "UE GHz", "uplink Mbit/s", "tasks", "ES load", "UE load"),
             _rows(cells),
             width(sys.stdout),
         )
     )
-    print(f"\n{fit_text(fit)}")
+    print_text(f"\n{fit_text(fit)}")
     return code
 
 
@@ -92,24 +92,24 @@ def _limit(number: float) -> str:
 
 def describe(plan: Plan) -> dict[str, dict[str, Any]]:
     """Each cell's hardware (means) and offered load: of its ES if all offload, of its UEs if none does."""
-    system, found = plan.system, {}
+    system, cells = plan.system, {}
     ues_of, tasks_of = system.ues_by_cell(), [list[Task]() for _ in system.edge_servers]
     for task in plan.workload:
         tasks_of[system.ues[task.ue].cell].append(task)
     for es in system.edge_servers:
-        ues, mine = ues_of[es.index], tasks_of[es.index]
-        at_es = sum(duration_ns(task.cycles, es.cpu_hz) for task in mine) / es.cores
-        at_ues = sum(duration_ns(task.cycles, system.ues[task.ue].cpu_hz) for task in mine) / len(ues)
-        found[es.name] = {
+        ues, tasks = ues_of[es.index], tasks_of[es.index]
+        at_es = sum(duration_ns(task.cycles, es.cpu_hz) for task in tasks) / es.cores
+        at_ues = sum(duration_ns(task.cycles, system.ues[task.ue].cpu_hz) for task in tasks) / len(ues)
+        cells[es.name] = {
             "ues": len(ues),
             "es_hz": es.cpu_hz * es.cores,
             "ue_hz": mean([float(ue.cpu_hz) for ue in ues]),
             "uplink_bps": mean([ue.rate_bps for ue in ues]),
-            "tasks": len(mine),
+            "tasks": len(tasks),
             "es_load": at_es / system.end_ns,
             "ue_load": at_ues / system.end_ns,
         }
-    return found
+    return cells
 
 
 def _rows(cells: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:

@@ -4,6 +4,7 @@ import argparse
 import shutil
 from pathlib import Path
 
+from testbed.cli.console import print_text
 from testbed.model.errors import UsageError
 from testbed.model.human import size
 from testbed.model.printable import printable
@@ -22,25 +23,25 @@ def main(args: argparse.Namespace) -> int:
     """Remove runs; returns the exit code."""
     if args.keep < 0:
         raise UsageError(f"--keep {args.keep}", "give the number of runs to keep, 0 or more")
-    found = {_removable(given) for given in args.runs} if args.runs else set(all_runs())
-    doomed = sorted(found, key=_recorded_at, reverse=True)[args.keep :]
+    candidates = {_removable(name) for name in args.runs} if args.runs else set(all_runs())
+    doomed = sorted(candidates, key=_recorded_at, reverse=True)[args.keep :]
     running = [path for path in doomed if _is_running(path / directory.RECORD)]
     for path in running:
-        print(f"{_shown(path)} is still running: kept")
+        print_text(f"{_shown(path)} is still running: kept")
     doomed = [path for path in doomed if path not in running]
     if not doomed:
-        print("nothing to remove")
+        print_text("nothing to remove")
         return 0
     if not args.yes and not _agreed(doomed):
-        print("nothing removed")
+        print_text("nothing removed")
         return 0
     for path in doomed:
         try:
             shutil.rmtree(path)
         except OSError as error:
             raise unwritable(path, error) from None
-        print(f"  {_shown(path)}: removed")
-    print(f"removed {_runs(doomed)}")
+        print_text(f"  {_shown(path)}: removed")
+    print_text(f"removed {_runs(doomed)}")
     return 0
 
 
@@ -55,17 +56,17 @@ def _is_running(record: Path) -> bool:
     return reader.is_running(reader.read_meta(record), record)
 
 
-def _removable(given: str) -> Path:
+def _removable(name: str) -> Path:
     """The resolved directory of a run that may be removed; `UsageError` for a file, and for all outside ``runs``."""
-    for path in (Path(given), directory.RUNS / given):
+    for path in (Path(name), directory.RUNS / name):
         if path.exists() and not path.is_dir():
             raise UsageError(
-                f'"{given}" is a file, not the directory of a run', "give the name of a run, like region-lc-001"
+                f'"{name}" is a file, not the directory of a run', "give the name of a run, like region-lc-001"
             )
-    path, root = reader.find(given).resolve(), directory.RUNS.resolve()
+    path, root = reader.find(name).resolve(), directory.RUNS.resolve()
     if path == root or not path.is_relative_to(root):
         raise UsageError(
-            f'"{given}" is {path}, which is not below {root}',
+            f'"{name}" is {path}, which is not below {root}',
             "only runs below runs/ are removed; remove a run that was given a place with --out by hand",
         )
     return path
@@ -78,11 +79,11 @@ def _recorded_at(path: Path) -> int:
 
 def _agreed(doomed: list[Path]) -> bool:
     for path in doomed:
-        print(f"  {_shown(path)}: {_contents(path)}")
+        print_text(f"  {_shown(path)}: {_contents(path)}")
     try:
         answer = input(f"remove {_runs(doomed)}? [y/N] ")
     except EOFError:
-        print()
+        print_text()
         raise UsageError(f"nothing removed: nobody said whether to remove {_runs(doomed)}", "add --yes") from None
     return answer.strip().lower() in ("y", "yes")
 

@@ -13,8 +13,8 @@ import msgspec
 from testbed.analysis.summary import Summary
 from testbed.cli import summary_text
 from testbed.cli.colour import coloured
-from testbed.cli.console import print_json, warn
-from testbed.cli.exit_code import verdict
+from testbed.cli.console import print_json, print_text, warn
+from testbed.cli.exit_code import exit_code_of
 from testbed.cli.layout import width
 from testbed.cli.progress import ProgressDisplay
 from testbed.cli.showing import Showing
@@ -88,11 +88,11 @@ def _checked(flag: str, value: str, section: type[msgspec.Struct], field: str) -
     return value
 
 
-def load(given: str | Path, args: argparse.Namespace, backend: str = TESTBED) -> tuple[Resolved, Sequence[Task]]:
+def load(source: str | Path, args: argparse.Namespace, backend: str = TESTBED) -> tuple[Resolved, Sequence[Task]]:
     """The resolved scenario and its workload, with every change that ``args`` asks for, for a run on ``backend``."""
     with ProgressDisplay(sys.stderr, plain=getattr(args, "plain", False)) as display:
-        display(f"drawing hardware and workload of {given}")
-        resolved = inputs.resolve(scenario_of(given, changes(given, args), on(backend)), warn)
+        display(f"drawing hardware and workload of {source}")
+        resolved = inputs.resolve(scenario_of(source, changes(source, args), on(backend)), warn)
         return resolved, workload_of(resolved)
 
 
@@ -109,10 +109,10 @@ def on(backend: str) -> tuple[Reasons, ...]:
     return (idle.on_virtual,) if backend in VIRTUAL else ()
 
 
-def scenario_of(given: str | Path, asked: Sequence[str], reasons: Sequence[Reasons] = ()) -> Scenario:
+def scenario_of(source: str | Path, asked: Sequence[str], reasons: Sequence[Reasons] = ()) -> Scenario:
     """The scenario with the changes ``asked`` for, after saying which of its faults a run cut short does not see, and
     which changes do nothing, also by these ``reasons``."""
-    loaded = read_scenario(given, asked)
+    loaded = read_scenario(source, asked)
     for note in notes_of(loaded, reasons):
         warn(note)
     return loaded.scenario
@@ -120,8 +120,8 @@ def scenario_of(given: str | Path, asked: Sequence[str], reasons: Sequence[Reaso
 
 def notes_of(loaded: Loaded, reasons: Sequence[Reasons]) -> tuple[str, ...]:
     """What is to be said of a scenario that was read, also by these ``reasons``."""
-    found = itertools.chain.from_iterable(each(loaded.scenario) for each in (idle.idle, *reasons))
-    return (*loaded.notes, *idle.notes(found, loaded.given))
+    ignored = itertools.chain.from_iterable(each(loaded.scenario) for each in (idle.idle, *reasons))
+    return (*loaded.notes, *idle.notes(ignored, loaded.given))
 
 
 def say_cut(scenario: Scenario, resolved: Resolved) -> None:
@@ -139,11 +139,11 @@ def tell_of_traces(scenario: Scenario) -> Scenario:
     return scenario
 
 
-def changes(given: str | Path, args: argparse.Namespace) -> list[str]:
+def changes(source: str | Path, args: argparse.Namespace) -> list[str]:
     """As `overrides`, with ``--for`` turned into slots of the scenario's length."""
     asked = overrides(args)
     if args.duration is not None:
-        count = slots_of(args.duration, load_scenario(given, asked).slot_ns)
+        count = slots_of(args.duration, load_scenario(source, asked).slot_ns)
         asked.append(f"slots={_checked('for', str(count), Scenario, 'slots')}")
     return asked
 
@@ -159,9 +159,9 @@ def slots_of(duration: str, slot_ns: int) -> int:
     return max(1, math.ceil(ns / slot_ns))
 
 
-def refuse_options(given: Mapping[str, object], why: str, remedy: str = "leave it out") -> None:
-    """Raise `UsageError` for the first option of ``given``, by name, that has a value: here it would do nothing."""
-    for name, value in given.items():
+def refuse_options(options: Mapping[str, object], why: str, remedy: str = "leave it out") -> None:
+    """Raise `UsageError` for the first option of ``options``, by name, that has a value: here it would do nothing."""
+    for name, value in options.items():
         if value is not None and value is not False and value != []:
             raise UsageError(f"{name} {why}", remedy)
 
@@ -173,21 +173,21 @@ def refuse_live_options(args: argparse.Namespace, backend: str, others: Mapping[
         refuse_options({"--speed": args.speed, "--strict": args.strict, **(others or {})}, why)
 
 
-def is_run(given: str) -> bool:
-    """Whether ``given`` names a run rather than a scenario."""
+def is_run(name: str) -> bool:
+    """Whether ``name`` names a run rather than a scenario."""
     try:
-        reader.find(given)
+        reader.find(name)
     except UsageError:
         return False
     return True
 
 
-def strategies(given: str, scenario: str) -> list[str]:
+def strategies(listed: str, scenario: str) -> list[str]:
     """The names in a comma-separated list. Raises `UsageError` for an empty or repeated one, or one that first has to
     be trained on ``scenario``."""
-    names = [name.strip() for name in given.split(",") if name.strip()]
+    names = [name.strip() for name in listed.split(",") if name.strip()]
     if not names or len(set(names)) < len(names):
-        raise UsageError(f'--policies "{given}"', "give different policies, like --policies lc,greedy-do")
+        raise UsageError(f'--policies "{listed}"', "give different policies, like --policies lc,greedy-do")
     loading.check(names, scenario)
     return names
 
@@ -202,11 +202,11 @@ def writable(folder: Path, option: str = "--out DIR") -> None:
         raise unwritable(folder, error, option) from None
 
 
-def output_file(flag: str, given: str) -> Path:
+def output_file(flag: str, name: str) -> Path:
     """The file that ``--flag`` names; `UsageError` or `StartError` before any work if it could not be written."""
-    if not given.strip():
-        raise UsageError(f'--{flag} "{given}"', f"give the name of a file, or leave --{flag} out")
-    path = Path(given)
+    if not name.strip():
+        raise UsageError(f'--{flag} "{name}"', f"give the name of a file, or leave --{flag} out")
+    path = Path(name)
     must_be_writable(path, f"--{flag} FILE")
     return path
 
@@ -226,26 +226,26 @@ def _carried_out(order: Order, args: argparse.Namespace, lines: RunLines | None)
     run, interrupts = played(order, args, lines=lines), []
     with stop_on_interrupt(lambda: interrupts.append(1)):
         _, summary = summarized(run, plain=args.plain or args.json)
-        code, why = verdict(summary, strict=args.strict)
+        code, why = exit_code_of(summary, strict=args.strict)
         if lines is not None:
             lines.ended(summary, code)
         elif args.json:
             print_json(summary)
         else:
-            print(coloured(summary_text.text(summary, width(sys.stdout)), sys.stdout), end="", flush=True)
+            print_text(coloured(summary_text.text(summary, width(sys.stdout)), sys.stdout), end="", flush=True)
     if why:
         warn(why)
     return EXIT_INTERRUPTED if interrupts else code
 
 
-def summarized(given: RecordedRun | Path, *, plain: bool) -> tuple[RecordedRun, Summary]:
+def summarized(source: RecordedRun | Path, *, plain: bool) -> tuple[RecordedRun, Summary]:
     """A run, or that of a directory, and its summary; reading and grading a long one takes a while, which standard
     error is told.
     """
     with ProgressDisplay(sys.stderr, plain=plain) as display:
-        if isinstance(given, Path):
-            display(f"reading {given}")
-        run = reader.read_run(given) if isinstance(given, Path) else given
+        if isinstance(source, Path):
+            display(f"reading {source}")
+        run = reader.read_run(source) if isinstance(source, Path) else source
         display(f"summarizing {len(run.tasks)} tasks")
         return run, runner.summary_of(run)
 

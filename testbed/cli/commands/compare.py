@@ -15,7 +15,7 @@ from testbed.analysis.comparison import Comparison
 from testbed.cli.colour import coloured
 from testbed.cli.commands import common
 from testbed.cli.comparison_text import CSV_HEAD, csv_rows, text
-from testbed.cli.console import print_json, warn
+from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.layout import width
 from testbed.cli.progress import ProgressDisplay
 from testbed.experiments import rounds, sweep, workers
@@ -168,7 +168,7 @@ def _show(args: argparse.Namespace, chosen: sweep.Sweep | None, samples: Sequenc
         print_json({**document, "sweep": {"key": chosen.key, "points": listed}})
         return
     for value, part in points:
-        print(f"{chosen.key} = {value}\n{_shown(part)}")
+        print_text(f"{chosen.key} = {value}\n{_shown(part)}")
 
 
 def _points(chosen: sweep.Sweep, complete: Sequence[rounds.Samples]) -> Iterator[tuple[str, Comparison]]:
@@ -180,14 +180,14 @@ def _points(chosen: sweep.Sweep, complete: Sequence[rounds.Samples]) -> Iterator
             warn(f"{chosen.key} = {value} left out: {error.message}")
 
 
-def _shown(found: Comparison) -> str:
-    return coloured(text(found, width(sys.stdout)), sys.stdout)
+def _shown(comparison: Comparison) -> str:
+    return coloured(text(comparison, width(sys.stdout)), sys.stdout)
 
 
-def _print(args: argparse.Namespace, found: Comparison) -> None:
+def _print(args: argparse.Namespace, comparison: Comparison) -> None:
     if args.csv:
-        _write(Path(args.csv), CSV_HEAD, csv_rows(found))
-    print_json(found) if args.json else print(_shown(found), end="")
+        _write(Path(args.csv), CSV_HEAD, csv_rows(comparison))
+    print_json(comparison) if args.json else print_text(_shown(comparison), end="")
 
 
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from testbed.cli import containers
 from testbed.cli.commands import common
+from testbed.cli.console import print_text
 from testbed.model.errors import EXIT_OK
 from testbed.record.files import keep
 
@@ -25,5 +26,5 @@ def main(args: argparse.Namespace) -> int:
         sys.stdout.write(text)
     else:
         keep(file, text.encode())
-        print(f"{file}: docker compose -f {file} up --build")
+        print_text(f"{file}: docker compose -f {file} up --build")
     return EXIT_OK

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from testbed.cli.commands import common, training
+from testbed.cli.console import print_text
 from testbed.cli.layout import width, wrapped
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import EXIT_OK
@@ -93,14 +94,14 @@ def story(name: str, args: argparse.Namespace) -> Iterator[StoryStep]:
             *("--speed", str(SPEED), *LIGHT, "--set", death, "--out", str(live), *plain),
         ],
     )
-    for policy, given, who in (
+    for policy, decided_by, who in (
         (FROZEN, f"{LEARNED}:{folder / LEARNED}.npz", "the network as it was trained: a learning policy must explore"),
         *((policy, policy, policy) for policy in HEURISTICS),
         (TUNED, f"{TUNED}:{folder / TUNED}.json", TUNED),
     ):
         yield StoryStep(
             f"The very same tasks, links and death in the simulation, decided by {who}.",
-            ["replay", str(live), "--policy", given, "--on", "sim", "--out", str(run_of(name, policy)), *plain],
+            ["replay", str(live), "--policy", decided_by, "--on", "sim", "--out", str(run_of(name, policy)), *plain],
         )
     yield StoryStep("Who did best?", ["compare", *(str(run_of(name, policy)) for policy in EVERYBODY), *plain])
 
@@ -124,4 +125,4 @@ Three things to type next: see that run again, death and all; make a page of it;
 
 
 def _say(text: str) -> None:
-    print(wrapped(text, width(sys.stdout)), flush=True)
+    print_text(wrapped(text, width(sys.stdout)), flush=True)

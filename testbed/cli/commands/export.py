@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from testbed.cli.console import print_text
 from testbed.cli.progress import ProgressDisplay
 from testbed.model.printable import printable
 from testbed.record import export, reader
@@ -24,5 +25,5 @@ def main(args: argparse.Namespace) -> int:
         folder = Path(args.out) if args.out else run.path / "export"
         written = export.export(run, args.format, folder, lambda table: display(f"writing {table}"))
     for file, rows in written.items():
-        print(f"{printable(str(file))}: {rows} rows")
+        print_text(f"{printable(str(file))}: {rows} rows")
     return 0

@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from testbed.cli.console import warn
+from testbed.cli.console import print_text, warn
 from testbed.model.errors import InvalidError, UsageError
 from testbed.protocol.rows import DIED, PAUSED, REQUEST_REFUSED, RESTARTED, RESUMED, EventRow
 from testbed.record import database, directory, fault_requests, reader
@@ -49,7 +49,7 @@ def main(args: argparse.Namespace) -> int:
                 raise UsageError(f"{args.do} {args.name}: {event.detail.partition(': ')[2]}")
             if event.source == args.name and event.kind == DONE_BY[args.do]:
                 undone = f", {UNDONE_BY[args.do]} after {args.duration}" if request.for_s else ""
-                print(f"{args.run}: {args.name} {SAID[args.do]} since {event.at_ns * S_PER_NS:.3f} s{undone}")
+                print_text(f"{args.run}: {args.name} {SAID[args.do]} since {event.at_ns * S_PER_NS:.3f} s{undone}")
                 return 0
         if not reader.is_running(reader.read_meta(record), record):
             raise UsageError(f"{args.run} has ended before it was done", "name a run that goes on")

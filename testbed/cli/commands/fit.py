@@ -8,7 +8,7 @@ import msgspec
 import yaml
 
 from testbed.cli.commands import common
-from testbed.cli.console import print_json
+from testbed.cli.console import print_json, print_text
 from testbed.cli.progress import ProgressDisplay
 from testbed.cli.text_table import table
 from testbed.model import packages
@@ -55,18 +55,18 @@ def main(args: argparse.Namespace) -> int:
         scenario, tasks, recorded = _recording(args, notes.append)
         display(f"fitting {len(tasks):,} tasks")
         generated = msgspec.structs.replace(scenario, workload=Workload())
-        found = fit.fit(tasks, generated, inputs.resolve(generated).system, recorded)
-    text = dump(found.scenario, f"fitted to {', '.join(Path(name).name for name in args.files)} by testbed fit")
+        fitted = fit.fit(tasks, generated, inputs.resolve(generated).system, recorded)
+    text = dump(fitted.scenario, f"fitted to {', '.join(Path(name).name for name in args.files)} by testbed fit")
     if out is not None:
         keep(out, text.encode())
     if args.json:
-        print_json(_document(found, [*notes, *found.notes], args.out))
+        print_json(_document(fitted, [*notes, *fitted.notes], args.out))
         return 0
-    print(printable(_text(found)))
-    for note in (*notes, *found.notes):
-        print(printable(f"  {note}"))
+    print_text(printable(_text(fitted)))
+    for note in (*notes, *fitted.notes):
+        print_text(printable(f"  {note}"))
     if out is not None:
-        print(printable(f"{out}: try testbed run {out} --backend sim"))
+        print_text(printable(f"{out}: try testbed run {out} --backend sim"))
     return 0
 
 
@@ -75,12 +75,12 @@ def _recording(args: argparse.Namespace, say: Say) -> tuple[Scenario, TaskTable,
     first = Path(args.files[0])
     kind = args.kind or inputs.format_of(str(first))
     beside = first.with_name(directory.SCENARIO)
-    given = args.scenario or (beside if kind == CSV and beside.is_file() else common.DEFAULT_SCENARIO)
+    source = args.scenario or (beside if kind == CSV and beside.is_file() else common.DEFAULT_SCENARIO)
     if kind != "table":
         common.refuse_options({"--map": args.map}, f"is for kind table, not for {kind}")
     parts = list(args.files[1:])
     changes = [f"workload={{trace: '{first}', format: {kind}, parts: {parts}, columns: {args.map}}}", *args.set]
-    scenario = common.scenario_of(given, changes)
+    scenario = common.scenario_of(source, changes)
     system = inputs.resolve(scenario).system
     workload = scenario.workload
     if kind == CSV:
@@ -103,15 +103,15 @@ def _recording(args: argparse.Namespace, say: Say) -> tuple[Scenario, TaskTable,
     return scenario, tasks, ("input_bits", "cycles") if has_input else ("cycles",)
 
 
-def _text(found: fit.GeneratorFit) -> str:
+def _text(fitted: fit.GeneratorFit) -> str:
     """The keys, long lists cut, and how well they fit."""
-    head = f"{found.tasks:,} tasks in {found.scenario.slots:,} slots, like these keys:\n"
+    head = f"{fitted.tasks:,} tasks in {fitted.scenario.slots:,} slots, like these keys:\n"
     keys = yaml.safe_dump(
-        _shortened(_keys(found.scenario)), sort_keys=False, default_flow_style=None, allow_unicode=True, width=100
+        _shortened(_keys(fitted.scenario)), sort_keys=False, default_flow_style=None, allow_unicode=True, width=100
     )
-    rows = [(one.what, f"{one.distance:.3f}", f"{one.p_value:.2g}", one.verdict) for one in found.matches]
+    rows = [(one.what, f"{one.distance:.3f}", f"{one.p_value:.2g}", one.quality) for one in fitted.matches]
     matches = table(("recorded against generated", "KS distance", "p", "fit"), rows)
-    lags = [(str(one.lag), f"{one.recorded:.2f}", f"{one.generated:.2f}") for one in found.autocorrelation]
+    lags = [(str(one.lag), f"{one.recorded:.2f}", f"{one.generated:.2f}") for one in fitted.autocorrelation]
     correlation = table(("autocorrelation at lag", "recorded", "generated"), lags) if lags else ""
     return "\n".join(part.rstrip("\n") for part in (head, keys, "", matches, "", correlation))
 
@@ -133,14 +133,14 @@ def _shortened(value: object) -> object:
     return value
 
 
-def _document(found: fit.GeneratorFit, notes: list[str], out: str | None) -> dict[str, object]:
+def _document(fitted: fit.GeneratorFit, notes: list[str], out: str | None) -> dict[str, object]:
     return {
-        "tasks": found.tasks,
-        "keys": _keys(found.scenario),
+        "tasks": fitted.tasks,
+        "keys": _keys(fitted.scenario),
         "fit": {
-            one.what: {"ks": one.distance, "p_value": one.p_value, "verdict": one.verdict} for one in found.matches
+            one.what: {"ks": one.distance, "p_value": one.p_value, "verdict": one.quality} for one in fitted.matches
         },
-        "autocorrelation": [msgspec.structs.asdict(one) for one in found.autocorrelation],
+        "autocorrelation": [msgspec.structs.asdict(one) for one in fitted.autocorrelation],
         "notes": notes,
         "out": out,
     }

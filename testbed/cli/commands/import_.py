@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import msgspec
 
 from testbed.cli.commands import common
+from testbed.cli.console import print_text
 from testbed.cli.progress import ProgressDisplay
 from testbed.model.errors import InvalidError, StartError, UsageError
 from testbed.model.printable import printable
@@ -96,15 +97,15 @@ def main(args: argparse.Namespace) -> int:
     notes: list[str] = []
     with ProgressDisplay(sys.stderr, plain=False) as display:
         display(f"reading {', '.join(args.files[:3])}{' …' if len(args.files) > 3 else ''}")
-        said = converted(args.kind, args.files, Path(args.out), options, notes.append, display)
-    print(printable(said))
+        outcome = converted(args.kind, args.files, Path(args.out), options, notes.append, display)
+    print_text(printable(outcome))
     for note in notes:
-        print(printable(f"  {note}"))
+        print_text(printable(f"  {note}"))
     return 0
 
 
 def _unseen(text: str, share: float | None) -> None:
-    """Nobody looks how far it is."""
+    """Take how far an import is, of which nothing is shown."""
 
 
 def converted(
@@ -124,15 +125,15 @@ def converted(
         raise UsageError(f"{out} is one of the files to read", "give another file after -o")
     text = ""
     if kind not in JOBS:
-        text, said = convert(kind, files, options, say)
+        text, outcome = convert(kind, files, options, say)
     try:
         with replacing(out) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
             if kind in JOBS:
-                said = _demands(kind, wanted(files, say), file, options, say, progress)
+                outcome = _demands(kind, wanted(files, say), file, options, say, progress)
             file.write(text)
     except OSError as error:
         raise StartError(f"{out} cannot be written: {error.strerror}", "give another file after -o") from None
-    return f"{out}: {said}"
+    return f"{out}: {outcome}"
 
 
 def _demands(

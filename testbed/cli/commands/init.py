@@ -4,6 +4,7 @@ import argparse
 import shlex
 from pathlib import Path
 
+from testbed.cli.console import print_text
 from testbed.model.errors import InvalidError, StartError, UsageError
 from testbed.record.files import replacing
 from testbed.scenario.fields import Name
@@ -17,9 +18,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", default="scenario", help="name of the scenario (scenario)")
 
 
-def _path(given: str) -> Path:
+def _path(name: str) -> Path:
     """The file to write, with a suffix."""
-    path = Path(given)
+    path = Path(name)
     if path.suffix in SUFFIXES or path.name in ("", ".."):
         return path
     return path.with_name(path.name + ".yaml")
@@ -51,5 +52,5 @@ def main(args: argparse.Namespace) -> int:
     except OSError as error:
         raise StartError(f"{path} cannot be written: {error.strerror}", "choose another place") from None
     named = shlex.quote(str(path))
-    print(f"{path}: change it, then `testbed check {named}` and `testbed run {named}`")
+    print_text(f"{path}: change it, then `testbed check {named}` and `testbed run {named}`")
     return 0

@@ -2,6 +2,7 @@
 
 import argparse
 
+from testbed.cli.console import print_text
 from testbed.model.errors import UsageError
 from testbed.record import directory, learning_requests, reader
 
@@ -27,5 +28,5 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.run} has ended: nothing learns from it any more", "name a run that goes on")
     changed = learning_requests.pause(path) if args.do == PAUSE else learning_requests.resume(path)
     done = {PAUSE: "learning is paused", RESUME: "learning goes on"}[args.do]
-    print(f"{args.run}: {done}" if changed else f"{args.run}: {done} already")
+    print_text(f"{args.run}: {done}" if changed else f"{args.run}: {done} already")
     return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.cli.commands.training import CHECKPOINTS
-from testbed.cli.console import print_json
+from testbed.cli.console import print_json, print_text
 from testbed.cli.labels import labels
 from testbed.cli.layout import width, wrapped
 from testbed.cli.progress import ProgressDisplay
@@ -18,7 +18,7 @@ from testbed.cli.text_table import table
 from testbed.model.fidelity import EXACT
 from testbed.model.printable import printable, readable
 from testbed.policy import loading
-from testbed.record import directory, reader, verdict
+from testbed.record import directory, kept_grade, reader
 from testbed.record.backends import VIRTUAL
 from testbed.scenario.load import load_scenario, shipped
 
@@ -34,21 +34,21 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Print what is asked for; returns the exit code."""
-    found = {kind: KINDS[kind]() for kind in ([args.what] if args.what else KINDS)}
+    listed = {kind: KINDS[kind]() for kind in ([args.what] if args.what else KINDS)}
     if args.json:
-        print_json(found)
+        print_json(listed)
         return 0
-    blocks = [SHOWN[kind](rows, width(sys.stdout)) for kind, rows in found.items()]
-    print(wrapped("\n\n".join(blocks), width(sys.stdout)))
+    blocks = [SHOWN[kind](rows, width(sys.stdout)) for kind, rows in listed.items()]
+    print_text(wrapped("\n\n".join(blocks), width(sys.stdout)))
     return 0
 
 
 def scenarios() -> Rows:
     """Every shipped scenario: its name, cells, UEs, slots, and what its file says of it."""
-    found = []
+    rows = []
     for name, path in shipped().items():
         scenario = load_scenario(path)
-        found.append(
+        rows.append(
             {
                 "scenario": name,
                 "cells": len(scenario.cells),
@@ -57,7 +57,7 @@ def scenarios() -> Rows:
                 "about": _comment(path),
             }
         )
-    return found
+    return rows
 
 
 def _comment(path: Path) -> str:
@@ -73,14 +73,14 @@ def checkpoints() -> list[Path]:
 
 def policies_known() -> Rows:
     """Every policy: its name, what it does, and what to write after ``--policy`` (once for each checkpoint)."""
-    found, kept = [], checkpoints()
+    rows, kept = [], checkpoints()
     for name in loading.names():
         base, double, _ = loading.parts(name)
         needs = base in (*loading.TUNED, *loading.LEARNED)
         written = [f"{name}:{path}" for path in kept if path.stem == name] if needs else [name]
         about = loading.ABOUT[base] + ("; with second offload" if double else "")
-        found.append({"policy": name, "about": about, "needs_checkpoint": needs, "usable": written})
-    return found
+        rows.append({"policy": name, "about": about, "needs_checkpoint": needs, "usable": written})
+    return rows
 
 
 def runs() -> Rows:
@@ -90,28 +90,28 @@ def runs() -> Rows:
     tasks so far, and only what was simulated has a grade. What cannot be read is None.
     """
     files = [path for path in directory.RUNS.glob(f"*/{directory.RECORD}") if path.is_file()]
-    found = []
+    rows = []
     with ProgressDisplay(sys.stderr, plain=False) as display:
         for i, file in enumerate(sorted(files, key=lambda file: file.stat().st_mtime, reverse=True)):
             display(f"reading run {i + 1} of {len(files)}", i / len(files))
-            found.append(_run(file))
-    return found
+            rows.append(_run(file))
+    return rows
 
 
 def _run(file: Path) -> dict[str, Any]:
     meta = reader.read_meta(file)
-    said = None if reader.is_running(meta, file) else verdict.kept(file.parent)
-    if said is None:
+    kept = None if reader.is_running(meta, file) else kept_grade.kept(file.parent)
+    if kept is None:
         exact = EXACT if meta and reader.backend_of(meta) in VIRTUAL and "reason" in meta else None
-        said = verdict.RunVerdict(exact, verdict.overhead_so_far(file))
-    told = {name: meta.get(name) for name in ("scenario", "policy", "slots", "seed", "started")}
+        kept = kept_grade.KeptGrade(exact, kept_grade.overhead_so_far(file))
+    fields = {name: meta.get(name) for name in ("scenario", "policy", "slots", "seed", "started")}
     return {
         "run": printable(readable(file.parent.name)),
         "state": _state(file.parent, meta),
-        **{name: value if isinstance(value, str | int) else None for name, value in told.items()},
+        **{name: value if isinstance(value, str | int) else None for name, value in fields.items()},
         "backend": reader.backend_of(meta) if meta else None,
-        "grade": said.grade,
-        "overhead": said.overhead,
+        "grade": kept.grade,
+        "overhead": kept.overhead,
     }
 
 

@@ -103,7 +103,7 @@ def of_run(args: argparse.Namespace) -> Order:
     resolved, tasks = _excerpt(resolved, _kept(workload, resolved.system), args)
     if args.closed_loop:
         notes["closed_loop"] = True
-        tasks = closed_loop.thinking(tasks, _finished(path, resolved.system))
+        tasks = closed_loop.with_think_times(tasks, _finished(path, resolved.system))
     return Order(
         resolved=resolved,
         workload=tasks,
@@ -137,14 +137,14 @@ def _recorded_policy(path: Path, meta: dict[str, Any]) -> str:
 def of_table(path: Path, args: argparse.Namespace) -> Order:
     """A workload table on the system of a scenario, for as many slots as it needs."""
     beside = path.with_name(directory.SCENARIO)
-    given = args.scenario or (beside if beside.is_file() else common.DEFAULT_SCENARIO)
+    source = args.scenario or (beside if beside.is_file() else common.DEFAULT_SCENARIO)
     changed = {change.partition("=")[0].strip() for change in args.set}
     for name in sorted(changed):
         common.refuse_options(
             {f"--set {name}": name.startswith("workload")}, "means nothing: the table is the workload"
         )
     reasons = (idle.in_replay, *common.on(args.on or TESTBED))
-    scenario = common.scenario_of(given, common.overrides(args), reasons)
+    scenario = common.scenario_of(source, common.overrides(args), reasons)
     workload = _from_its_beginning(tables.read_csv(path, inputs.resolve(scenario).system), path, scenario.slot_ns)
     slots = scenario.slots if "slots" in changed else tables.slots_for(workload, scenario.slot_ns)
     traced = Workload(trace=str(path.resolve()), format="csv")
@@ -154,7 +154,7 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
     resolved, tasks = _excerpt(resolved, _kept(workload, resolved.system), args)
     if args.closed_loop:
         warn("a table does not know when tasks ended: the whole time between two of a UE is kept as think time")
-        tasks = closed_loop.thinking(tasks, {})
+        tasks = closed_loop.with_think_times(tasks, {})
     return Order(
         resolved=resolved,
         workload=tasks,
@@ -171,15 +171,15 @@ def _excerpt(resolved: Resolved, tasks: Sequence[Task], args: argparse.Namespace
     scenario = resolved.scenario
     if args.no_faults:
         scenario = msgspec.structs.replace(scenario, faults=())
-    given = Excerpt(
+    part = Excerpt(
         from_ns=_option("from", args.begin, TIME, 0),
         length_ns=_option("for", args.length, SOME_TIME, -1),
         rate=_option("rate", args.rate, FACTOR, 1.0),
         loops=_option("loop", args.loop, COUNT, 1),
     )
-    if given != Excerpt():
+    if part != Excerpt():
         end_ns = resolved.system.end_ns
-        taken = excerpt.take(given, tasks, scenario.faults, end_ns, scenario.slot_ns)
+        taken = excerpt.take(part, tasks, scenario.faults, end_ns, scenario.slot_ns)
         scenario = msgspec.structs.replace(scenario, slots=taken.slots, faults=taken.faults)
         tasks = taken.tasks
         for note in (*taken.notes, *remarks(tasks, resolved.system)):
@@ -187,10 +187,10 @@ def _excerpt(resolved: Resolved, tasks: Sequence[Task], args: argparse.Namespace
     return resolved if scenario is resolved.scenario else inputs.resolve(scenario), tasks
 
 
-def _option(flag: str, given: str | None, kind: Scalar, default: V) -> V:
+def _option(flag: str, text: str | None, kind: Scalar, default: V) -> V:
     """The value of ``--flag``; `UsageError` in its name."""
     try:
-        return default if given is None else cast(V, kind.parse(given))
+        return default if text is None else cast(V, kind.parse(text))
     except InvalidError as error:
         raise UsageError(f"--{flag}: {error.message}", error.remedy) from None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from testbed.cli import report_text, summary_text
 from testbed.cli.colour import coloured
 from testbed.cli.commands import common
-from testbed.cli.console import print_json, warn
+from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.layout import width
 from testbed.model import packages
 from testbed.model.errors import EXIT_OK, UsageError
@@ -49,17 +49,17 @@ def main(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _found(given: Sequence[str]) -> list[Path]:
+def _found(names: Sequence[str]) -> list[Path]:
     """The directories of the runs, each given once."""
-    if not given:
+    if not names:
         latest = directory.latest()
         if latest is None:
             raise UsageError("there are no runs below runs/ yet", "`testbed run smoke` makes one")
         return [latest]
-    if "" in given:
+    if "" in names:
         raise UsageError('run "": nothing is given', "give a value, or leave it out")
     paths: dict[Path, Path] = {}
-    for one in given:
+    for one in names:
         path = reader.find(one)
         if path.resolve() in paths:
             raise UsageError(f"{one} is given twice", "give each run once")
@@ -67,38 +67,38 @@ def _found(given: Sequence[str]) -> list[Path]:
     return list(paths.values())
 
 
-def _baseline(given: str | None, paths: Sequence[Path]) -> int:
+def _baseline(name: str | None, paths: Sequence[Path]) -> int:
     """Which of ``paths`` is the baseline."""
-    if given is None:
+    if name is None:
         return 0
     if len(paths) < 2:
         raise UsageError("--baseline: one run has nothing to be compared with", "give two runs or more")
-    path = reader.find(given).resolve()
+    path = reader.find(name).resolve()
     known = [one.resolve() for one in paths]
     if path not in known:
         names = ", ".join(str(one) for one in paths)
-        raise UsageError(f"--baseline {given} is none of the runs of this report", f"name one of them: {names}")
+        raise UsageError(f"--baseline {name} is none of the runs of this report", f"name one of them: {names}")
     return known.index(path)
 
 
-def _page_file(given: str, paths: Sequence[Path]) -> Path:
+def _page_file(file: str, paths: Sequence[Path]) -> Path:
     """The file of ``--html``, which is none that a run is made of."""
     names = (directory.RECORD, directory.SCENARIO, directory.WORKLOAD)
-    if Path(given).resolve() in [(path / name).resolve() for path in paths for name in names]:
-        raise UsageError(f"--html {given} is a file of the run itself", "name another one")
-    return common.output_file("html", given)
+    if Path(file).resolve() in [(path / name).resolve() for path in paths for name in names]:
+        raise UsageError(f"--html {file} is a file of the run itself", "name another one")
+    return common.output_file("html", file)
 
 
 def _show(listed: Sequence[Reported], baseline: Reported, *, as_json: bool) -> None:
     """Print the summary of each run, and what they are beside each other if there are several."""
-    found = side_by_side.standings(listed, baseline) if len(listed) > 1 else []
+    standings = side_by_side.standings(listed, baseline) if len(listed) > 1 else []
     if as_json:
         summaries = [one.summary for one in listed]
-        print_json({"runs": summaries, "comparison": found} if found else summaries[0])
+        print_json({"runs": summaries, "comparison": standings} if standings else summaries[0])
         return
     blocks = [summary_text.text(one.summary, width(sys.stdout)) for one in listed]
-    blocks += [report_text.text(found, width(sys.stdout))] if found else []
-    print(coloured("\n".join(blocks), sys.stdout), end="")
+    blocks += [report_text.text(standings, width(sys.stdout))] if standings else []
+    print_text(coloured("\n".join(blocks), sys.stdout), end="")
 
 
 def _page(listed: Sequence[Reported], baseline: Reported, path: Path) -> str:
@@ -123,7 +123,7 @@ def _plots(listed: Sequence[Reported], folder: Path) -> str:
 
 
 def _said(text: str) -> None:
-    print(f"\n{printable(text)}")
+    print_text(f"\n{printable(text)}")
 
 
 def _size(count: int) -> str:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from testbed.cli.commands import common
-from testbed.cli.console import print_json, warn
+from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.layout import width, wrapped
 from testbed.cli.progress import ProgressDisplay
 from testbed.live.interrupts import stop_on_interrupt
@@ -60,7 +60,7 @@ def _list(chosen: tuple[int, ...], *, as_json: bool) -> int:
     if as_json:
         print_json({"claims": listed})
     else:
-        print("\n".join(f"{one['claim']}  {one['title']}" for one in listed))
+        print_text("\n".join(f"{one['claim']}  {one['title']}" for one in listed))
     return EXIT_OK
 
 
@@ -100,8 +100,8 @@ def _reproduce(args: argparse.Namespace, chosen: tuple[int, ...]) -> int:
         print_json(document)
     else:
         for claim in document.claims:
-            print(wrapped(f"{claim.verdict.ljust(8)} {claim.number} {claim.title}", width(sys.stdout)))
-        print(f"{folder / PAGE}, after {duration(round(time.monotonic() - begun))}")
+            print_text(wrapped(f"{claim.verdict.ljust(8)} {claim.number} {claim.title}", width(sys.stdout)))
+        print_text(f"{folder / PAGE}, after {duration(round(time.monotonic() - begun))}")
     return EXIT_INTERRUPTED if stops else EXIT_OK
 
 

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from testbed.cli.commands import common, learning, training
-from testbed.cli.console import print_json, warn
-from testbed.cli.exit_code import verdict
+from testbed.cli.console import print_json, print_text, warn
+from testbed.cli.exit_code import exit_code_of
 from testbed.cli.progress import ProgressDisplay
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD, InvalidError, UsageError
 from testbed.node import limits
@@ -111,8 +111,8 @@ def _check_live(args: argparse.Namespace) -> None:
         "--terminal": args.terminal,
         "--option": args.option,
     }
-    for name, given in asked.items():
-        if given:
+    for name, value in asked.items():
+        if value:
             raise UsageError(f"{name} is for --on twin", "train there first, then --on testbed --start CHECKPOINT")
     if args.start is not None and args.resume:
         raise UsageError("--start and --resume both say what to go on from", "leave out one")
@@ -164,7 +164,7 @@ def _train_on_twin(args: argparse.Namespace, scenario: Scenario, folder: Path) -
     )
     ready = Training(job)
     stream = sys.stderr if args.json else sys.stdout
-    print(f"first the heuristics, tuned and played on {len(ready.seeds)} workloads", file=stream, flush=True)
+    print_text(f"first the heuristics, tuned and played on {len(ready.seeds)} workloads", stream=stream, flush=True)
     with ProgressDisplay(stream, plain=args.plain or args.json, title="the heuristics") as display:
         baseline = ready.baseline(display)
     with ProgressDisplay(stream, plain=args.plain or args.json, title="starting") as display:
@@ -182,11 +182,11 @@ def _train_on_twin(args: argparse.Namespace, scenario: Scenario, folder: Path) -
         print_json(result)
     elif result.checkpoint:
         against = training_text.against(result.overhead, baseline)
-        print(
+        print_text(
             f"{result.checkpoint}: mean overhead {result.overhead:.4f}{against} on "
             f"{len(result.validation_seeds)} validation workloads, after {result.updates} updates ({result.ended})"
         )
-        print(f"  use it as {training.policy_option(args.algorithm, result.checkpoint)}")
+        print_text(f"  use it as {training.policy_option(args.algorithm, result.checkpoint)}")
     return _ending(result.ended, result.checkpoint)
 
 
@@ -219,13 +219,13 @@ def _train_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
     if args.json:
         print_json(result)
     else:
-        print(
+        print_text(
             f"{result.checkpoint}: {result.updates} updates in {result.slots} slots, mean overhead meanwhile "
             f"{'unknown' if math.isnan(result.overhead) else f'{result.overhead:.4f}'} ({result.ended}); "
             f"the run is {result.run}"
         )
-        print(f"  use it as {training.policy_option(args.algorithm, result.checkpoint)}")
-    code, why = verdict(summary)
+        print_text(f"  use it as {training.policy_option(args.algorithm, result.checkpoint)}")
+    code, why = exit_code_of(summary)
     if why:
         warn(why)
     return code

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from testbed.cli.commands import training
-from testbed.cli.console import print_json
+from testbed.cli.console import print_json, print_text
 from testbed.cli.progress import ProgressDisplay
 from testbed.experiments import tune
 from testbed.model.errors import EXIT_OK
@@ -35,6 +35,8 @@ def main(args: argparse.Namespace) -> int:
         print_json({"checkpoint": str(path), **tune.checkpoint(tuned)})
     else:
         values = ", ".join(f"{name} {value:g}" for name, value in tuned.values.items())
-        print(f"{path}: {values}; mean overhead {tuned.overhead:.4f} on {len(tuned.training_seeds)} training workloads")
-        print(f"  use it as {training.policy_option(args.policy, path)}")
+        print_text(
+            f"{path}: {values}; mean overhead {tuned.overhead:.4f} on {len(tuned.training_seeds)} training workloads"
+        )
+        print_text(f"  use it as {training.policy_option(args.policy, path)}")
     return EXIT_OK

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from testbed.cli import containers
-from testbed.cli.console import warn
+from testbed.cli.console import print_text, warn
 from testbed.cli.progress import ProgressDisplay
 from testbed.compose.engine import Engine
 from testbed.live.interrupts import stop_on_interrupt
@@ -13,7 +13,7 @@ from testbed.record.directory import RUNS
 from testbed.record.files import keep
 
 COMPOSE_FILE = RUNS / "compose.yaml"
-LAST_WORDS_S = 10.0
+LOG_END_S = 10.0
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def main(args: argparse.Namespace) -> int:
     """Start the run; returns the exit code, with ``--follow`` that of the run."""
     bring_up(args)
     if not args.follow:
-        print("the run goes on: `testbed watch` looks at it, `testbed down` ends it; its record comes below runs/")
+        print_text("the run goes on: `testbed watch` looks at it, `testbed down` ends it; its record comes below runs/")
         return EXIT_OK
     try:
         return follow()
@@ -61,7 +61,7 @@ def follow() -> int:
         shown = engine.follow()
         try:
             code = engine.exit_code()
-            shown.wait(LAST_WORDS_S)
+            shown.wait(LOG_END_S)
         finally:
             shown.kill()
             shown.wait()

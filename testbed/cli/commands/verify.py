@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from testbed.cli.commands import common
-from testbed.cli.console import print_json, warn
+from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.layout import width
 from testbed.cli.progress import ProgressDisplay
 from testbed.cli.summary_text import percent
@@ -40,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
         args.slots = SLOTS[args.quick]
     args.speed = args.speed or SPEED
     resolved, workload = common.load(args.scenario, args)
-    load, begun, found = HostLoad(), time.monotonic(), list[Check]()
+    load, begun, checks = HostLoad(), time.monotonic(), list[Check]()
     with scratch() as folder, ProgressDisplay(sys.stderr, plain=args.json) as display:
         parts = suite(quick=args.quick)
         parts["twin"] = lambda: whole.twin(resolved, workload, warn)
@@ -48,11 +48,11 @@ def main(args: argparse.Namespace) -> int:
         for i, (name, part) in enumerate(parts.items()):
             display(f"verifying: {name}", i / len(parts))
             for check in part():
-                found.append(check)
+                checks.append(check)
                 display(f"verifying: {name}, {check.what}", i / len(parts))
-    ok = all(check.ok for check in found)
+    ok = all(check.ok for check in checks)
     host = {"steal": load.steal(), "cpu": load.cpu(), "seconds": time.monotonic() - begun}
-    report(found, ok=ok, host=host, as_json=args.json)
+    report(checks, ok=ok, host=host, as_json=args.json)
     return EXIT_OK if ok else EXIT_FIDELITY
 
 
@@ -72,10 +72,10 @@ def suite(*, quick: bool) -> dict[str, Checks]:
     }
 
 
-def report(found: list[Check], *, ok: bool, host: dict[str, float], as_json: bool) -> None:
+def report(checks: list[Check], *, ok: bool, host: dict[str, float], as_json: bool) -> None:
     """Print the table, or the document."""
     if as_json:
-        document: dict[str, Any] = {"ok": ok, **host, "checks": [msgspec.to_builtins(check) for check in found]}
+        document: dict[str, Any] = {"ok": ok, **host, "checks": [msgspec.to_builtins(check) for check in checks]}
         print_json(document)
         return
     rows = [
@@ -90,14 +90,14 @@ def report(found: list[Check], *, ok: bool, host: dict[str, float], as_json: boo
             str(check.samples),
             "ok" if check.ok else "FAILS",
         )
-        for check in found
+        for check in checks
     ]
-    print(table(("check", "", "asked", "measured", "", "error", "limit", "n", ""), rows, width(sys.stdout)))
-    failed = sum(not check.ok for check in found)
+    print_text(table(("check", "", "asked", "measured", "", "error", "limit", "n", ""), rows, width(sys.stdout)))
+    failed = sum(not check.ok for check in checks)
     used = f"host CPU {percent(host['cpu'], 0)}, steal {percent(host['steal'], 2)}"
-    print(f"\n{len(found)} checks, {failed} outside their limits; {duration(host['seconds'])}, {used}")
+    print_text(f"\n{len(checks)} checks, {failed} outside their limits; {duration(host['seconds'])}, {used}")
     if failed and host["cpu"] > 0.8:
-        print("  the host was busy with other things: stop them, and verify again")
+        print_text("  the host was busy with other things: stop them, and verify again")
 
 
 def _known(text: str) -> str:

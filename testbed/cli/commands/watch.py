@@ -10,7 +10,7 @@ from pathlib import Path
 
 from testbed.cli import ports, summary_text
 from testbed.cli.children import SCREEN, Screen, owned, screen_possible
-from testbed.cli.console import warn
+from testbed.cli.console import print_text, warn
 from testbed.cli.layout import width
 from testbed.cli.progress import ProgressDisplay
 from testbed.cli.run_text import snapshot_share, snapshot_text
@@ -67,7 +67,7 @@ def _follow(path: Path) -> int:
                 shown = feed.frame()
                 display(snapshot_text(shown), snapshot_share(shown))
                 time.sleep(LOOK_S)
-    print(summary_text.text(runner.summary_of(reader.read_run(path)), width(sys.stdout)), end="", flush=True)
+    print_text(summary_text.text(runner.summary_of(reader.read_run(path)), width(sys.stdout)), end="", flush=True)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A run's verdict is kept beside its record, holds for that record alone, and hurts nobody where it cannot be kept."""
+"""A run's grade is kept beside its record, holds for that record alone, and hurts nobody where it cannot be kept."""
 
 import contextlib
 import os
@@ -10,8 +10,8 @@ import pytest
 
 from testbed.experiments import runner
 from testbed.model.task import INTERRUPTED
-from testbed.record import directory, reader, verdict
-from testbed.record.verdict import VERDICT, RunVerdict
+from testbed.record import directory, kept_grade, reader
+from testbed.record.kept_grade import GRADE_FILE, KeptGrade
 from testbed.record.writer import Recorder
 from tests.command import call
 
@@ -32,51 +32,51 @@ def run(made, tmp_path):
     return Path(shutil.copytree(made, tmp_path / "r"))
 
 
-def test_a_summary_leaves_its_verdict_which_a_copy_keeps(run):
+def test_a_summary_leaves_its_grade_which_a_copy_keeps(run):
     summary = runner.summary_of(reader.read_run(run))
-    assert verdict.kept(run) == RunVerdict("exact", summary.overhead.mean)
-    assert verdict.overhead_so_far(run / directory.RECORD) == summary.overhead.mean
+    assert kept_grade.kept(run) == KeptGrade("exact", summary.overhead.mean)
+    assert kept_grade.overhead_so_far(run / directory.RECORD) == summary.overhead.mean
 
 
-def test_a_verdict_is_not_that_of_a_record_that_changed(run):
+def test_a_grade_is_not_that_of_a_record_that_changed(run):
     recorder = Recorder(run / directory.RECORD)
     recorder.put({"reason": INTERRUPTED})
     recorder.close()
-    assert verdict.kept(run) is None
+    assert kept_grade.kept(run) is None
     runner.summary_of(reader.read_run(run))
-    assert verdict.kept(run) is not None
+    assert kept_grade.kept(run) is not None
 
 
-def test_a_run_that_goes_on_has_no_verdict(run, monkeypatch):
-    (run / VERDICT).unlink()
+def test_a_run_that_goes_on_has_no_grade(run, monkeypatch):
+    (run / GRADE_FILE).unlink()
     monkeypatch.setattr(reader, "is_running", lambda meta, file: True)
     record = reader.read_record(run / directory.RECORD)
     del record.meta["reason"]
     going = reader.read_run(run)
     runner.summary_of(reader.assemble(run, record, going.resolved, going.workload))
-    assert verdict.kept(run) is None
+    assert kept_grade.kept(run) is None
 
 
 @pytest.mark.parametrize(
     "text", ["", "[]", '{"record": "", "verdict": {"grade": "A", "overhead": 1}}', '{"record": 1}', "x" * 2000, "\0"]
 )
-def test_what_is_no_verdict_of_this_run_is_none(run, text):
-    (run / VERDICT).write_text(text)
-    assert verdict.kept(run) is None
+def test_what_is_no_grade_of_this_run_is_none(run, text):
+    (run / GRADE_FILE).write_text(text)
+    assert kept_grade.kept(run) is None
 
 
-def test_a_grade_that_there_is_not_is_no_verdict(run):
-    verdict.keep(run, RunVerdict("Z\x1b[2J", 0.5))
-    assert verdict.kept(run) is None
+def test_a_grade_that_there_is_not_is_none(run):
+    kept_grade.keep(run, KeptGrade("Z\x1b[2J", 0.5))
+    assert kept_grade.kept(run) is None
 
 
 def test_a_link_that_came_with_a_run_is_neither_read_nor_followed(run, tmp_path):
-    (run / VERDICT).rename(tmp_path / "elsewhere")
-    (run / VERDICT).symlink_to(tmp_path / "elsewhere")
+    (run / GRADE_FILE).rename(tmp_path / "elsewhere")
+    (run / GRADE_FILE).symlink_to(tmp_path / "elsewhere")
     before = (tmp_path / "elsewhere").read_text()
-    assert verdict.kept(run) is None
-    verdict.keep(run, RunVerdict("A", 0.25))
-    assert verdict.kept(run) == RunVerdict("A", 0.25) and (tmp_path / "elsewhere").read_text() == before
+    assert kept_grade.kept(run) is None
+    kept_grade.keep(run, KeptGrade("A", 0.25))
+    assert kept_grade.kept(run) == KeptGrade("A", 0.25) and (tmp_path / "elsewhere").read_text() == before
 
 
 @contextlib.contextmanager
@@ -97,15 +97,15 @@ def test_a_summary_of_a_run_in_a_folder_that_cannot_be_written_is_no_error(made)
     with tempfile.TemporaryDirectory() as name:
         os.chmod(name, 0o755)
         run = Path(shutil.copytree(made, Path(name) / "r"))
-        (run / VERDICT).unlink()
+        (run / GRADE_FILE).unlink()
         with stranger(run):
             assert runner.summary_of(reader.read_run(run)).fidelity.grade == "exact"
-        assert not (run / VERDICT).exists()
+        assert not (run / GRADE_FILE).exists()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only the superuser can make a folder somebody else's")
 def test_nothing_is_left_in_a_folder_of_somebody_elses_that_could_be_written(run):
-    (run / VERDICT).unlink()
+    (run / GRADE_FILE).unlink()
     os.chown(run, NOBODY, NOBODY)
     runner.summary_of(reader.read_run(run))
-    assert not (run / VERDICT).exists()
+    assert not (run / GRADE_FILE).exists()

@@ -14,57 +14,57 @@ from testbed.model.statistics import mean
 from testbed.record import database, directory
 from testbed.record.files import replacing
 
-VERDICT, LONGEST_VERDICT = "verdict.json", 1000
+GRADE_FILE, LONGEST_GRADE_FILE = "verdict.json", 1000
 HEADER_BYTES = 100
 
 
-class RunVerdict(msgspec.Struct, frozen=True):
+class KeptGrade(msgspec.Struct, frozen=True):
     """The grade of a run, None where it has none, and its tasks' mean overhead, None where none finished."""
 
     grade: str | None
     overhead: float | None
 
 
-class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A verdict, and what tells the record that it is about from any other."""
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A grade, and what tells the record that it is of from any other."""
 
     record: str
-    verdict: RunVerdict
+    grade: KeptGrade = msgspec.field(name="verdict")
 
 
-def keep(run: Path, verdict: RunVerdict) -> None:
-    """Keep the verdict of a run that ended, for `kept`; where that cannot be done, or the run is somebody else's, not.
+def keep(run: Path, grade: KeptGrade) -> None:
+    """Keep the grade of a run that ended, for `kept`; where that cannot be done, or the run is somebody else's, not.
 
     Nothing is written where the same is kept already.
     """
     with contextlib.suppress(OSError):
-        if run.stat().st_uid != os.geteuid() or kept(run) == verdict:
+        if run.stat().st_uid != os.geteuid() or kept(run) == grade:
             return
-        text = msgspec.json.format(msgspec.json.encode(_Kept(_record_of(run), verdict)), indent=2)
-        with replacing(run / VERDICT, through_links=False) as beside:
+        text = msgspec.json.format(msgspec.json.encode(_Entry(_record_of(run), grade)), indent=2)
+        with replacing(run / GRADE_FILE, through_links=False) as beside:
             beside.write_bytes(text + b"\n")
 
 
-def kept(run: Path) -> RunVerdict | None:
-    """The verdict that was kept of this very record; None if there is none, or what is there is none."""
-    file = run / VERDICT
+def kept(run: Path) -> KeptGrade | None:
+    """The grade that was kept of this very record; None if there is none, or what is there is none."""
+    file = run / GRADE_FILE
     try:
-        if file.is_symlink() or not file.is_file() or file.stat().st_size > LONGEST_VERDICT:
+        if file.is_symlink() or not file.is_file() or file.stat().st_size > LONGEST_GRADE_FILE:
             return None
-        found = msgspec.json.decode(file.read_bytes(), type=_Kept)
-        same = found.record == _record_of(run)
+        entry = msgspec.json.decode(file.read_bytes(), type=_Entry)
+        same = entry.record == _record_of(run)
     except (OSError, msgspec.MsgspecError):
         return None
-    known = found.verdict.grade is None or found.verdict.grade in (*GRADES, EXACT)
-    return found.verdict if same and known else None
+    known = entry.grade.grade is None or entry.grade.grade in (*GRADES, EXACT)
+    return entry.grade if same and known else None
 
 
 def overhead_so_far(file: Path) -> float | None:
     """The mean overhead of the finished tasks of a record; None where none finished, or they cannot be read."""
     try:
         with database.opened(file) as db:
-            found = [value for (value,) in db.execute("SELECT overhead FROM tasks WHERE finished_ns >= 0")]
-        overhead = mean([float(value) for value in found])
+            values = [value for (value,) in db.execute("SELECT overhead FROM tasks WHERE finished_ns >= 0")]
+        overhead = mean([float(value) for value in values])
     except (sqlite3.Error, UsageError, TypeError, ValueError):
         return None
     return overhead if math.isfinite(overhead) else None
