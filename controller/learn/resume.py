@@ -11,13 +11,18 @@ from testbed.policy import checkpoint
 from testbed.policy.arrays import fitting
 from testbed.policy.network import Array
 
+ANEW = "leave out --resume to train anew"
+
 
 def resumed(path: Path, about: dict[str, Any], start: Array) -> tuple[dict[str, Any], dict[str, Any]]:
     """The arrays and the header of the checkpoint at ``path``, made with ``about`` and parameters like ``start``.
 
     Raises `UsageError`.
     """
-    arrays, header = checkpoint.check(path, about)
+    try:
+        arrays, header = checkpoint.check(path, about)
+    except UsageError as error:
+        raise UsageError(error.message, ANEW if error.remedy == checkpoint.MADE_BY else error.remedy) from None
     try:
         for name in ("parameters", "current", "square"):
             fitting(arrays, name, start)
@@ -35,4 +40,4 @@ def resumed(path: Path, about: dict[str, Any], start: Array) -> tuple[dict[str, 
 
 def damaged(path: Path, error: InvalidError) -> UsageError:
     """The error of a checkpoint that training cannot go on from."""
-    return UsageError(f"{path}: {error.message}", "leave out --resume to train anew")
+    return UsageError(f"{path}: {error.message}", ANEW)
