@@ -91,6 +91,7 @@ def fit(plan: Plan, costs: HostCosts, *, burn_auto: bool = False) -> Fit:
     )
     too_large = payload.oversized(plan)
     said = [f"{too_large}: {payload.DECLARE}"] if too_large else []
+    said += [f"{crowded}: {payload.FEWER}"] if (crowded := payload.crowded(plan)) else []
     said += [*_too_much_cpu(plan, costs, found), *_too_little_time(plan, costs, found), *shortages(plan, there)]
     return msgspec.structs.replace(found, warnings=tuple(said))
 
