@@ -170,7 +170,8 @@ def test_numpys_whole_numbers_are_seeds_and_what_is_none_is_refused_in_our_words
     for seed in (np.int64(3), np.uint32(3), np.array(3)):
         told = env.reset(seed=seed)[1]
         assert told.get("cell-1", told)["seed"] == 3
-    for seed in (-1, 2**63, 1.5, np.float64(2.0), True, "3"):
+    wrong: tuple[Any, ...] = (-1, 2**63, 1.5, np.float64(2.0), True, "3")
+    for seed in wrong:
         with pytest.raises(UsageError, match="a whole number from 0 to"):
             env.reset(seed=seed)
 
@@ -183,6 +184,14 @@ def test_a_closed_environment_plays_no_further_step(kind):
     action = {"cell-1": [0, 0]} if kind is EdgeOffloadCells else 0 if kind is EdgeOffloadSequential else [0, 0]
     with pytest.raises(UsageError, match="closed"):
         env.step(action)
+
+
+def test_actions_of_cells_are_a_mapping():
+    env: Any = EdgeOffloadCells("smoke")
+    env.reset(seed=3)
+    for actions in (None, [[0, 0]], np.zeros(2)):
+        with pytest.raises(UsageError, match="a mapping from cell-1 is needed"):
+            env.step(actions)
 
 
 def test_a_tensor_that_becomes_no_array_is_a_wrong_action():
