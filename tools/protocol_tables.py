@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import get_args
 
-from testbed.protocol.codec import MAX_HEADER, MAX_PAYLOAD, MAX_TELEMETRY, PROTOCOL_VERSION
+from testbed.protocol.codec import MAX_HEADER, MAX_LONG_HEADER, MAX_PAYLOAD, PROTOCOL_VERSION
 from testbed.protocol.messages import Body
 from testbed.protocol.transitions import TABLE, Input, Output, State
 
@@ -22,10 +22,10 @@ def messages() -> str:
 def limits() -> str:
     """The version and the sizes that the codec allows."""
     return (
-        f"Protocol version {PROTOCOL_VERSION}. A frame may have {MAX_HEADER // KIB} KiB, one with telemetry or orders "
-        f"{MAX_TELEMETRY // KIB**2} MiB; payload travels in frames of its own, {MAX_PAYLOAD // KIB**2} MiB at most. "
-        "A message begins with the token of the run and has one or more header frames, each followed by its payload: "
-        "what a process has for another at one moment travels together."
+        f"Protocol version {PROTOCOL_VERSION}. A frame may have {MAX_HEADER // KIB} KiB, one with telemetry or orders, "
+        f"or about a whole slot or cell, {MAX_LONG_HEADER // KIB**2} MiB; payload travels in frames of its own, "
+        f"{MAX_PAYLOAD // KIB**2} MiB at most. A message begins with the token of the run and has one or more header "
+        "frames, each followed by its payload: what a process has for another at one moment travels together."
     )
 
 

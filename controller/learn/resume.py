@@ -11,6 +11,8 @@ from testbed.policy import checkpoint
 from testbed.policy.arrays import fitting
 from testbed.policy.network import Array
 
+ANEW = "leave out --resume to train anew"
+
 
 def resumed(
     path: Path, about: dict[str, object], start: Array
@@ -19,7 +21,10 @@ def resumed(
 
     Raises `UsageError`.
     """
-    arrays, header = checkpoint.check(path, about)
+    try:
+        arrays, header = checkpoint.check(path, about)
+    except UsageError as error:
+        raise UsageError(error.message, ANEW if error.remedy == checkpoint.MADE_BY else error.remedy) from None
     try:
         for name in ("parameters", "current", "square"):
             fitting(arrays, name, start)
@@ -37,4 +42,4 @@ def resumed(
 
 def damaged(path: Path, error: InvalidError) -> UsageError:
     """The error of a checkpoint that training cannot go on from."""
-    return UsageError(f"{path}: {error.message}", "leave out --resume to train anew")
+    return UsageError(f"{path}: {error.message}", ANEW)

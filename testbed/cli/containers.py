@@ -18,6 +18,7 @@ from testbed.policy import loading
 from testbed.protocol.placement import Processes, processes_of
 from testbed.record.directory import RUNS
 from testbed.scenario.load import find_scenario, shipped
+from testbed.scenario.reading import is_stream
 from testbed.scenario.schema import LimitsSection
 
 PASSED = ("policy", "duration", "slots", "seed", "speed", "out", "mode", "workers")
@@ -55,9 +56,12 @@ def planned(args: argparse.Namespace) -> Containers:
             f"--policy {args.policy}: images hold no code of users",
             "name a policy of the testbed's, with its checkpoint if it has one, or run without containers",
         )
-    if not args.learn:
-        learning.refuse_without_learning(args)
-        loading.check([args.policy], args.scenario)
+    if is_stream(args.scenario):
+        raise UsageError(
+            f"{args.scenario} can be read only once, and containers read the scenario again",
+            "save it in a file, and name that",
+        )
+    learning.check_policy(args)
     resolved, workload = common.load(args.scenario, args)
     order = Order(resolved=resolved, workload=workload, policy=args.policy, learn=args.learn)
     if args.learn:

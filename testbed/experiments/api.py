@@ -11,7 +11,7 @@ import msgspec
 from testbed.analysis.comparison import Comparison
 from testbed.analysis.comparison import compare as compare_samples
 from testbed.analysis.document import to_json
-from testbed.experiments import rounds, runner
+from testbed.experiments import arguments, rounds, runner
 from testbed.experiments.rounds import Rounds
 from testbed.experiments.runner import Order
 from testbed.model.errors import InvalidError, TestbedError, UsageError, did_you_mean
@@ -88,7 +88,7 @@ class Run:
 
         from testbed.protocol.table import ColumnTable, Labels
 
-        if table not in ROWS:
+        if arguments.text("table", table, "the name of a table") not in ROWS:
             raise UsageError(f'a record has no table "{table}"', did_you_mean(table, ROWS))
         rows = ColumnTable.of(
             ROWS[table], self._recorded.tasks if table == "tasks" else getattr(self._recorded.record, table)
@@ -107,7 +107,7 @@ def load_scenario(source: str | Path, changes: Mapping[str, object] | None = Non
     ``changes`` are what ``--set`` takes, like ``{"density": 0.9, "radio.bandwidth": "3 MHz"}``: quantities need units.
     Raises `TestbedError` with place and remedy for any mistake.
     """
-    return load(source, [f"{key}={_written(value)}" for key, value in (changes or {}).items()])
+    return load(arguments.place("source", source), arguments.changes({} if changes is None else changes))
 
 
 def run_scenario(
@@ -127,6 +127,7 @@ def run_scenario(
     Raises `TestbedError`.
     """
     _known(backend)
+    policy = arguments.policy(policy)
     changed = _changed(_loaded(scenario), seed, slots, speed)
     resolved = inputs.resolve(changed)
     workload = inputs.generate(resolved.scenario, resolved.system)
@@ -137,7 +138,7 @@ def run_scenario(
                 workload=workload,
                 policy=policy,
                 backend=backend,
-                out=str(out) if out is not None else None,
+                out=None if out is None else str(arguments.place("out", out)),
             )
         )
     )
@@ -145,7 +146,7 @@ def run_scenario(
 
 def read_run(run: str | Path) -> Run:
     """A run given by its directory or by its name below ``runs``; raises `TestbedError` if there is none."""
-    return Run(reader.read_run(run))
+    return Run(reader.read_run(arguments.place("run", run)))
 
 
 def compare(
@@ -164,31 +165,24 @@ def compare(
     if isinstance(what, Sequence) and not isinstance(what, str):
         if policies is not None:
             raise UsageError("runs have the policies that they were run under", "leave out policies")
-        runs = [one._recorded if isinstance(one, Run) else reader.read_run(one) for one in what]
-        return rounds.compared(runs)
+        if not what:
+            raise UsageError("no runs to compare", "give two or more")
+        return rounds.compared([(one if isinstance(one, Run) else read_run(one))._recorded for one in what])
     _known(backend)
-    if not policies:
-        raise UsageError("no policies to compare", 'give some, like policies=["lc", "greedy-do"]')
-    if seeds < 1:
-        raise UsageError(f"seeds={seeds}", "compare on at least 1 workload; 2 and more give intervals")
+    names, seeds = arguments.policies(policies), arguments.workloads(seeds)
     scenario = _loaded(what)
-    played = Rounds(policies, backend, progress or (lambda text: None))
+    played = Rounds(names, backend, progress or (lambda text: None))
     played.play(scenario, range(scenario.seed, scenario.seed + seeds))
     return compare_samples(played.samples)
 
 
-def _written(value: object) -> str:
-    """A change's value as a scenario file would hold it."""
-    return json.dumps(value) if isinstance(value, bool | list | tuple | dict) else str(value)
-
-
 def _known(backend: str) -> None:
-    if backend not in BACKENDS:
+    if arguments.text("backend", backend, "a name") not in BACKENDS:
         raise UsageError(f'unknown backend "{backend}"', did_you_mean(backend, BACKENDS))
 
 
 def _loaded(scenario: Source) -> Scenario:
-    return scenario if isinstance(scenario, Scenario) else load(scenario)
+    return scenario if isinstance(scenario, Scenario) else load(arguments.place("scenario", scenario))
 
 
 def _changed(scenario: Scenario, seed: int | None, slots: int | None, speed: float | None) -> Scenario:

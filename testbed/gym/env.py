@@ -12,6 +12,7 @@ from testbed.gym.backend import Backend
 from testbed.gym.config import Options, Source
 from testbed.gym.episode import Episode, backend_of
 from testbed.gym.render import RENDER_MODES, render_mode_of, rendered
+from testbed.gym.seeds import seed_of
 from testbed.gym.spec import PortableSpec
 from testbed.gym.told import Info, RegionInfo, payment
 
@@ -52,7 +53,7 @@ class EdgeOffload(PortableSpec, gymnasium.Env[NDArray[np.float32], NDArray[np.in
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], Info]:
         """Begin the workload of ``seed``; without one, the next of its stream (`testbed.gym.seeds`)."""
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else seed_of(seed))
         seen, chosen = self._episode.reset(seed, options)
         self._region_info.begin(chosen)
         return seen, self._region_info.info(self._episode.backend)

@@ -58,8 +58,9 @@ class Episode:
 
     def step(self, choices: NDArray[np.int8]) -> tuple[NDArray[np.float32], bool, bool]:
         """Play a slot; returns the observation, and whether the episode is terminated or truncated by it."""
+        self.must_be_open()
         if self._ended:
-            raise UsageError(f"step(): {self._ended}", "make a new one" if self._closed else "call reset() first")
+            raise UsageError(f"step(): {self._ended}", "call reset() first")
         self._ended = "the last step failed"
         self.backend.step(choices)
         slot = self.backend.slot
@@ -67,6 +68,11 @@ class Episode:
         truncated = not terminated and 0 < self._limit <= slot
         self._ended = f"the episode ended in slot {slot}" if terminated or truncated else ""
         return self._observe(), terminated, truncated
+
+    def must_be_open(self) -> None:
+        """Raise `UsageError` for a step of a closed environment."""
+        if self._closed:
+            raise UsageError(f"step(): {self._ended}", "make a new one")
 
     def _observe(self) -> NDArray[np.float32]:
         seen = self.backend.observe()

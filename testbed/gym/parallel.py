@@ -116,6 +116,8 @@ class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no t
         return masks
 
     def _choices(self, actions: Mapping[str, Any]) -> NDArray[np.int8]:
+        if not isinstance(actions, Mapping):
+            raise UsageError(f"the actions are {actions!r:.60}", f"a mapping from {', '.join(self._cells)} is needed")
         unknown = [agent for agent in actions if agent not in self._cells]
         missing = [agent for agent in self.agents if agent not in actions]
         if unknown or missing:

@@ -15,6 +15,7 @@ from testbed.gym import spaces
 from testbed.gym.config import Options, Source
 from testbed.gym.episode import Episode, backend_of
 from testbed.gym.render import RENDER_MODES, render_mode_of, rendered
+from testbed.gym.seeds import seed_of
 from testbed.gym.spec import PortableSpec
 from testbed.gym.told import Info, RegionInfo, payment
 from testbed.model.errors import UsageError
@@ -81,7 +82,7 @@ class EdgeOffloadSequential(PortableSpec, gymnasium.Env[NDArray[np.float32], np.
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], Info]:
         """Begin the workload of ``seed``; without one, the next of its stream (`testbed.gym.seeds`)."""
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else seed_of(seed))
         self._region_info.begin(self._episode.reset(seed, options)[1])
         self._info, self._ends = self._region_info.info(self._episode.backend), (False, False)
         self._look()
@@ -92,6 +93,7 @@ class EdgeOffloadSequential(PortableSpec, gymnasium.Env[NDArray[np.float32], np.
 
     def step(self, action: np.int64 | int) -> tuple[NDArray[np.float32], float, bool, bool, Info]:
         """Decide for one UE; raises `UsageError` for a wrong action or outside an episode."""
+        self._episode.must_be_open()
         if not self._asking:
             return self._nobody_asks()
         if np.ndim(action) or action not in (0, 1):

@@ -107,7 +107,7 @@ def _bits(action: object, count: int) -> NDArray[np.int8] | None:
 def _explained(action: object, names: list[str], what: str) -> NDArray[np.int8]:
     try:
         numbers = np.asarray(action, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):  # the last: a tensor that does not become an array
         raise UsageError(f"{what} is {action!r:.60}", f"{len(names)} numbers are needed, 0 or 1") from None
     if numbers.shape != (len(names),):
         remedy = f"({len(names)},) is needed: 0 (local) or 1 (offload) for {names[0]} to {names[-1]}"

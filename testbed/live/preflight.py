@@ -91,6 +91,7 @@ def fit(plan: Plan, costs: HostCosts, *, burn_auto: bool = False) -> Fit:
     )
     too_large = payload.oversized(plan)
     warnings = [f"{too_large}: {payload.DECLARE}"] if too_large else []
+    warnings += [f"{crowded}: {payload.FEWER}"] if (crowded := payload.crowded(plan)) else []
     warnings += [*_too_much_cpu(plan, costs, fitness), *_too_little_time(plan, costs, fitness), *shortages(plan, there)]
     return msgspec.structs.replace(fitness, warnings=tuple(warnings))
 

@@ -125,8 +125,9 @@ class Mailbox:
         if place is None:
             self.unsent += 1
             return
+        frames = self._frames(envelope, place)
         posted = self._posted.setdefault(place.address, [])
-        posted.append(self._frames(envelope, place))
+        posted.append(frames)
         if len(posted) >= MESSAGES_A_BATCH:
             self.flush()
 

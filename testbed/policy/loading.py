@@ -1,11 +1,12 @@
 """From a strategy's name to a policy: heuristics, tuned checkpoints and a user's own ``module:attribute``."""
 
+import contextlib
 import difflib
 import json
 import math
 import shlex
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,10 @@ def names() -> tuple[str, ...]:
     return tuple(name + suffix for name in (*PLAIN, *TUNED, *LEARNED) for suffix in ("", DOUBLE))
 
 
-def load(name: str) -> tuple[Policy, bool]:
+def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
     """The policy that ``name`` means and whether second offload is on; `UsageError` if it means none.
+
+    What is missing could be made on ``scenario``, says the error.
 
     ``POLICY`` or ``POLICY-do``, with ``:CHECKPOINT`` where it was tuned or trained, or ``module:attribute`` (second
     offload is then on for an attribute whose name ends in ``_do``; see `testbed.policy.own.load`).
@@ -49,19 +52,20 @@ def load(name: str) -> tuple[Policy, bool]:
         return PLAIN[base], double
     if base in TUNED or base in LEARNED:
         if not rest:
-            raise untrained(strategy)
-        return _tuned(base, rest, strategy) if base in TUNED else _learned(base, rest, strategy), double
+            raise untrained(strategy, scenario)
+        made = _tuned if base in TUNED else _learned
+        return made(base, rest, strategy, scenario), double
     if is_own(name):
         return own.load(name), name.endswith("_do")
     raise UsageError(f'unknown policy "{name}"{_hint(name)}; known: {", ".join(names())}, or module:attribute')
 
 
 def check(names: Iterable[str], scenario: str) -> None:
-    """Raise `UsageError` for the first of ``names`` that lacks a checkpoint; ``scenario`` is what it could train on."""
+    """Raise `UsageError` for the first of ``names`` that lacks a checkpoint, or has one that cannot be read; another
+    could be made on ``scenario``."""
     for name in names:
-        base, _, path = parts(name)
-        if base in (*TUNED, *LEARNED) and not path:
-            raise untrained(name.partition(":")[0], scenario)
+        if parts(name)[0] in (*TUNED, *LEARNED):
+            load(name, scenario)
 
 
 def untrained(strategy: str, scenario: str = "region") -> UsageError:
@@ -96,8 +100,11 @@ def is_own(name: str) -> bool:
     return bool(rest) and base not in (*PLAIN, *TUNED, *LEARNED)
 
 
-def load_for_learning(name: str) -> bool:
-    """Whether second offload is on for the strategy ``name``; `UsageError` if it cannot go on learning in a run."""
+def load_for_learning(name: str, scenario: str = "region") -> bool:
+    """Whether second offload is on for the strategy ``name``; `UsageError` if it cannot go on learning in a run.
+
+    A checkpoint that is missing could be made on ``scenario``.
+    """
     base, double, path = parts(name)
     if base != LEARNS_ONLINE:
         remedy = f"{LEARNS_ONLINE} and {LEARNS_ONLINE}{DOUBLE} can, with :CHECKPOINT or without"
@@ -105,7 +112,8 @@ def load_for_learning(name: str) -> bool:
     if path:
         from testbed.policy.checkpoint import can_learn_online
 
-        can_learn_online(Path(path))
+        with _naming(name.partition(":")[0], scenario):
+            can_learn_online(Path(path))
     return double
 
 
@@ -129,8 +137,8 @@ def _hint(name: str) -> str:
     return f', did you mean "{close[0]}"?' if close else ""
 
 
-def _tuned(base: str, path: str, strategy: str) -> Policy:
-    values = read_checkpoint(Path(path), base, strategy)
+def _tuned(base: str, path: str, strategy: str, scenario: str) -> Policy:
+    values = read_checkpoint(Path(path), base, strategy, scenario)
     keys = ("q",) if base == "coin" else ("beta", "beta0")
     numbers = []
     for key in keys:
@@ -143,12 +151,12 @@ def _tuned(base: str, path: str, strategy: str) -> Policy:
     return Coin(numbers[0]) if base == "coin" else Priced(*numbers)
 
 
-def read_checkpoint(path: Path, policy: str, strategy: str = "") -> dict[str, Any]:
+def read_checkpoint(path: Path, policy: str, strategy: str = "", scenario: str = "region") -> dict[str, Any]:
     """The JSON checkpoint of a tuned policy; `UsageError` if it cannot be read or is another policy's.
 
-    ``strategy`` is the policy as it was named, second offload included.
+    ``strategy`` is the policy as it was named, second offload included; ``scenario`` is what it could be tuned on.
     """
-    made_by = f"`{checkpoint_command(strategy or policy)}` makes one"
+    made_by = f"`{checkpoint_command(strategy or policy, scenario)}` makes one"
     try:
         values = json.loads(path.read_text(encoding="utf-8"), parse_int=float)
     except OSError as error:
@@ -162,12 +170,21 @@ def read_checkpoint(path: Path, policy: str, strategy: str = "") -> dict[str, An
     return dict(values)
 
 
-def _learned(base: str, path: str, strategy: str) -> Policy:
+def _learned(base: str, path: str, strategy: str, scenario: str) -> Policy:
+    from testbed.policy import checkpoint
+
+    with _naming(strategy, scenario):
+        return checkpoint.load_policy(Path(path), base)
+
+
+@contextlib.contextmanager
+def _naming(strategy: str, scenario: str) -> Iterator[None]:
+    """Errors of checkpoints that know no better remedy name the command that makes one for ``strategy``."""
     from testbed.policy import checkpoint
 
     try:
-        return checkpoint.load_policy(Path(path), base)
+        yield
     except UsageError as error:
         unknown = error.remedy in ("", checkpoint.MADE_BY)
-        remedy = f"`{checkpoint_command(strategy)}` makes one" if unknown else error.remedy
+        remedy = f"`{checkpoint_command(strategy, scenario)}` makes one" if unknown else error.remedy
         raise UsageError(error.message, remedy) from None

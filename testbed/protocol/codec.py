@@ -9,11 +9,12 @@ from typing import Annotated
 import msgspec
 
 from testbed.model.task import Phase
-from testbed.protocol.messages import Body, Orders, Rows
+from testbed.protocol.messages import Announce, Ask, Body, Kept, Orders, Rows, Seen
 
 PROTOCOL_VERSION = 2
 MAX_HEADER = 64 * 1024
-MAX_TELEMETRY = 4 * 1024 * 1024
+MAX_LONG_HEADER = 4 * 1024 * 1024
+LONG = (Rows, Orders, Ask, Announce, Kept, Seen)  # they grow with the tasks of a slot or the UEs of a cell
 MAX_PAYLOAD = 64 * 1024 * 1024
 MAX_PAYLOAD_BITS = 8 * MAX_PAYLOAD
 UNKNOWN = -1
@@ -94,8 +95,8 @@ def encode(envelope: Envelope) -> bytes:
 def decode(frame: bytes | memoryview) -> Envelope:
     """The envelope of a header frame; raises `OversizedError`, `WrongVersionError` or `MalformedError` only."""
     size = len(frame)
-    if size > MAX_TELEMETRY:
-        raise OversizedError(f"{size} bytes; no frame may exceed {MAX_TELEMETRY}")
+    if size > MAX_LONG_HEADER:
+        raise OversizedError(f"{size} bytes; no frame may exceed {MAX_LONG_HEADER}")
     if size < 2 or frame[0] != _HEAD:
         raise MalformedError("not an envelope")
     if frame[1] != PROTOCOL_VERSION:
@@ -112,7 +113,7 @@ def decode(frame: bytes | memoryview) -> Envelope:
 
 
 def _check_size(size: int, body: Body) -> None:
-    limit = MAX_TELEMETRY if isinstance(body, (Rows, Orders)) else MAX_HEADER
+    limit = MAX_LONG_HEADER if isinstance(body, LONG) else MAX_HEADER
     if size > limit:
         raise OversizedError(f"{size} bytes; a {type(body).__name__} may have {limit}")
 

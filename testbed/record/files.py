@@ -27,7 +27,7 @@ def replacing(path: Path, *, through_links: bool = True, durable: bool = True) -
     if through_links and path.exists() and not path.is_file():
         yield path
         return
-    target = path.resolve() if through_links else path
+    target = _led_to(path) if through_links else path
     beside = _fresh(target)
     try:
         yield beside
@@ -36,6 +36,14 @@ def replacing(path: Path, *, through_links: bool = True, durable: bool = True) -
         os.replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _led_to(path: Path) -> Path:
+    """What a link leads to, which need not be there; another path stays what it is. Raises `OSError` for a circle."""
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return target
 
 
 def _fresh(target: Path) -> Path:
@@ -94,8 +102,9 @@ def must_be_writable(path: Path, option: str) -> None:
         if path.is_file():
             os.close(os.open(path, os.O_WRONLY))
         elif not path.exists():
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            path.unlink()
+            target = _led_to(path)
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            target.unlink()
     except OSError as error:
         raise unwritable(path, error, option) from None
 

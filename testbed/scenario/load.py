@@ -1,5 +1,6 @@
 """Scenario files: read, checked, overridden. Every mistake is a `ScenarioError` that says where and what to do."""
 
+import os
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -27,10 +28,11 @@ def shipped() -> dict[str, Path]:
 def find_scenario(path_or_name: str | Path) -> Path:
     """The file of a scenario given by path, by run directory, or by the name of a shipped one."""
     path = Path(path_or_name)
+    name, known = str(path_or_name), shipped()
     if path.is_dir() and (path / "scenario.yaml").is_file():
         return path / "scenario.yaml"
-    name = str(path_or_name)
-    known = shipped()
+    if path.is_dir() and name not in known:
+        raise ScenarioError(f"{name} is a directory without a scenario.yaml", remedy="give a scenario's file")
     if path.is_file() or path.suffix in SUFFIXES or path.parent != Path() or name not in known:
         if path.exists():
             return path
@@ -103,7 +105,7 @@ def _anchored(scenario: Scenario, builder: Builder, folder: Path) -> Scenario:
     def located(name: str, place: tuple[str | int, ...]) -> str:
         base = Path() if builder.origin(place).startswith(ARGUMENT) else folder
         try:
-            path = (base / name).resolve()
+            path = Path(os.path.realpath(base / name))
             if path.is_dir():
                 raise builder.at(place, f'"{name}" is a directory', "give the file of a trace")
             if path.is_file():

@@ -40,7 +40,7 @@ def frames(name):
         "empty": b"",
         "cut": whole[:-3],
         "version": whole[:1] + bytes([PROTOCOL_VERSION + 1]) + whole[2:],
-        "oversized": bytes(codec.MAX_TELEMETRY + 1),
+        "oversized": bytes(codec.MAX_LONG_HEADER + 1),
         "stranger": codec.encode(msgspec.structs.replace(good, to="nobody")),
         "about a stranger": codec.encode(about),
     }

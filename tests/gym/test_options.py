@@ -6,6 +6,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from gymnasium.envs.registration import EnvSpec
 
 import testbed.gym
@@ -13,6 +14,7 @@ from testbed.gym import seeds, spaces
 from testbed.gym.env import EdgeOffload
 from testbed.gym.options import UnknownOptionError
 from testbed.gym.parallel import EdgeOffloadCells
+from testbed.gym.sequential import EdgeOffloadSequential
 from testbed.gym.vector import EdgeOffloadVector
 from testbed.model.errors import UsageError
 from testbed.scenario.load import load_scenario
@@ -157,6 +159,46 @@ def test_what_a_world_played_can_be_played_again():
     env.reset()
     seen, told = env.reset()
     assert (made().reset(seed=told["seed"])[0] == seen).all()
+
+
+SINGLE = pytest.mark.parametrize("kind", [EdgeOffload, EdgeOffloadSequential, EdgeOffloadCells])
+
+
+@SINGLE
+def test_numpys_whole_numbers_are_seeds_and_what_is_none_is_refused_in_our_words(kind):
+    env = kind("smoke")
+    for seed in (np.int64(3), np.uint32(3), np.array(3)):
+        told = env.reset(seed=seed)[1]
+        assert told.get("cell-1", told)["seed"] == 3
+    wrong: tuple[Any, ...] = (-1, 2**63, 1.5, np.float64(2.0), True, "3")
+    for seed in wrong:
+        with pytest.raises(UsageError, match="a whole number from 0 to"):
+            env.reset(seed=seed)
+
+
+@SINGLE
+def test_a_closed_environment_plays_no_further_step(kind):
+    env = kind("smoke")
+    env.reset(seed=3)
+    env.close()
+    action = {"cell-1": [0, 0]} if kind is EdgeOffloadCells else 0 if kind is EdgeOffloadSequential else [0, 0]
+    with pytest.raises(UsageError, match="closed"):
+        env.step(action)
+
+
+def test_actions_of_cells_are_a_mapping():
+    env: Any = EdgeOffloadCells("smoke")
+    env.reset(seed=3)
+    for actions in (None, [[0, 0]], np.zeros(2)):
+        with pytest.raises(UsageError, match="a mapping from cell-1 is needed"):
+            env.step(actions)
+
+
+def test_a_tensor_that_becomes_no_array_is_a_wrong_action():
+    env = EdgeOffload("smoke")
+    env.reset(seed=3)
+    with pytest.raises(UsageError, match="2 numbers are needed, 0 or 1"):
+        env.step(torch.ones(2, requires_grad=True))
 
 
 # Unit size -----------------------------------------------------------------------------------------------------------

@@ -159,7 +159,7 @@ def test_sizes_are_limited_on_both_sides():
     with pytest.raises(OversizedError, match="a Bye may have"):
         codec.decode(msgspec.msgpack.encode(envelope(Bye("x" * 70_000))))
     with pytest.raises(OversizedError, match="no frame"):
-        codec.decode(b"\x9d" + b"\x01" * (codec.MAX_TELEMETRY + 1))
+        codec.decode(b"\x9d" + b"\x01" * (codec.MAX_LONG_HEADER + 1))
     telemetry = envelope(Rows((EventRow(1, "es-1", "note", "x" * 70_000),)))
     assert codec.decode(codec.encode(telemetry)) == telemetry
 

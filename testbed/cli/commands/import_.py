@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -121,7 +122,7 @@ def converted(
     Raises `ScenarioError` for a mistake in a file, `UsageError` for a wrong kind or number of files, and `StartError`
     when ``out`` cannot be written; what was there before is then left as it was.
     """
-    if out.resolve() in {Path(name).resolve() for name in files}:
+    if os.path.realpath(out) in {os.path.realpath(name) for name in files}:
         raise UsageError(f"{out} is one of the files to read", "give another file after -o")
     text = ""
     if kind not in JOBS:

@@ -9,6 +9,7 @@ from testbed.cli.commands import common, training
 from testbed.experiments.runner import Order
 from testbed.model.errors import UsageError
 from testbed.model.learning import MODES, ON_POLICY, REPLAY
+from testbed.policy import loading
 
 MODE_HELP = (
     f"{REPLAY}: again and again from the latest segments; {ON_POLICY}: once from each, on-policy, as in the paper "
@@ -32,7 +33,17 @@ def add_mode(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--mode", choices=MODES, help=MODE_HELP)
 
 
-def refuse_without_learning(args: argparse.Namespace) -> None:
+def check_policy(args: argparse.Namespace) -> None:
+    """Raise `UsageError` for a policy that cannot be loaded, or cannot learn in a run that learns, and for options that
+    mean nothing without ``--learn``."""
+    if args.learn:
+        loading.load_for_learning(args.policy, args.scenario)
+    else:
+        _refuse_without_learning(args)
+        loading.check([args.policy], args.scenario)
+
+
+def _refuse_without_learning(args: argparse.Namespace) -> None:
     """Raise `UsageError` for an option that means nothing without ``--learn``."""
     asked = {"--mode": args.mode, "--workers": args.workers, "--synchronous": args.synchronous}
     common.refuse_options(asked, "is for a run that learns", "add --learn, or leave it out")

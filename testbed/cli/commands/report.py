@@ -1,6 +1,7 @@
 """``testbed report``: the summary of a run that ended, or goes on; pages and plots of one run or several."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,7 +85,7 @@ def _baseline(name: str | None, paths: Sequence[Path]) -> int:
 def _page_file(file: str, paths: Sequence[Path]) -> Path:
     """The file of ``--html``, which is none that a run is made of."""
     names = (directory.RECORD, directory.SCENARIO, directory.WORKLOAD)
-    if Path(file).resolve() in [(path / name).resolve() for path in paths for name in names]:
+    if os.path.realpath(file) in [os.path.realpath(path / name) for path in paths for name in names]:
         raise UsageError(f"--html {file} is a file of the run itself", "name another one")
     return common.output_file("html", file)
 

@@ -4,7 +4,6 @@ import argparse
 
 from testbed.cli.commands import common, down, learning, up
 from testbed.experiments.runner import Order
-from testbed.policy import loading
 from testbed.record.backends import BACKENDS, COMPOSE, TESTBED
 
 
@@ -32,9 +31,7 @@ def main(args: argparse.Namespace) -> int:
     if args.backend == COMPOSE:
         return _in_containers(args)
     common.refuse_live_options(args, args.backend, {"--metrics": args.metrics, "--agents": args.agents})
-    if not args.learn:
-        learning.refuse_without_learning(args)
-        loading.check([args.policy], args.scenario)
+    learning.check_policy(args)
     resolved, workload = common.load(args.scenario, args, args.backend)
     auto = args.speed == "auto"
     order = Order(

@@ -11,6 +11,7 @@ from testbed.cli.exit_code import exit_code_of
 from testbed.cli.progress import ProgressDisplay
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD, InvalidError, UsageError
 from testbed.node import limits
+from testbed.policy import loading
 from testbed.scenario import units
 from testbed.scenario.load import load_scenario
 from testbed.scenario.schema import Scenario
@@ -209,6 +210,8 @@ def _train_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
     if args.resume and not path.exists():
         raise UsageError(f"--resume: there is no {path}", "leave it out to begin anew, or give --start CHECKPOINT")
     start, seconds = str(path) if args.resume else args.start or "", 0.0 if args.slots else _seconds(args)
+    if start:
+        loading.load_for_learning(f"{args.algorithm}:{start}", args.scenario)
     order = live.order(scenario, args.algorithm, args.seed, seconds, start, auto_speed=args.speed == "auto")
     order = learning.learning(order, args)
     common.say_cut(scenario, order.resolved)
