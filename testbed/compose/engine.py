@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from testbed.hosts.containers import RECORDER
-from testbed.model.errors import StartError
+from testbed.model.errors import StartError, TestbedError
 
 PROJECT = "testbed"
 OLDEST_COMPOSE = (1, 29)
 INSTALL = "install a container engine with Compose, see docs/how-to/run-in-containers.md"
+WAITED_IN_VAIN = r"dependency failed to start|exited|unhealthy"
 SAYS_NOTHING = "Encountered errors while bringing up the project"
 COMPLAINTS: tuple[tuple[str, str, str], ...] = (
     (
@@ -69,6 +70,13 @@ def version_of(said: str) -> tuple[int, ...]:
     return (int(found[1]), int(found[2])) if found is not None else (0,)
 
 
+def last_message(said: str) -> str:
+    """The last message, with its remedy, in what a command ``said`` on standard error; "" if it said nothing."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    begin = max((number for number, line in enumerate(lines) if not line[0].isspace()), default=0)
+    return "\n".join(lines[begin:])
+
+
 class Engine:
     """Compose, by the plugin of Docker or by its older program; raises `StartError` where there is neither."""
 
@@ -112,8 +120,13 @@ class Engine:
         return bool(_run(["docker", "images", "--quiet", name]).strip())
 
     def up(self, file: Path) -> None:
-        """Create and start the containers."""
-        self.compose(file, "up", "--detach", "--no-build")
+        """Create and start the containers; raises the recorder's own error if it has ended before the others began."""
+        try:
+            self.compose(file, "up", "--detach", "--no-build")
+        except StartError as error:
+            if re.search(WAITED_IN_VAIN, error.message, re.IGNORECASE) is None:
+                raise
+            raise _last_error() or error from None
 
     def down(self, file: Path) -> None:
         """Stop and remove what belongs to the run: containers, networks, volumes."""
@@ -130,6 +143,19 @@ class Engine:
     def exit_code(self) -> int:
         """The recorder's exit code, once it has ended."""
         return int(_run(["docker", "wait", RECORDER]))
+
+
+def _last_error() -> TestbedError | None:
+    """The error with which the run's recorder has ended; None if it goes on, or said nothing."""
+    own = ["--filter", f"label=com.docker.compose.project={PROJECT}", "--filter", f"name=^/?{RECORDER}$"]
+    ended = re.match(r"Exited \((\d+)\)", _run(["docker", "ps", "--all", *own, "--format", "{{.Status}}"]))
+    said = subprocess.run(["docker", "logs", RECORDER], capture_output=True, text=True, check=False).stderr
+    message, _, remedy = last_message(said).partition("\n")
+    if ended is None or not message:
+        return None
+    error = TestbedError(message, remedy.strip())
+    error.exit_code = int(ended[1])
+    return error
 
 
 def _run(command: Sequence[str], *, shown: bool = False) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from testbed.compose.engine import Engine, explained, version_of
+from testbed.model import errors
 from testbed.model.errors import StartError
 from tests.command import call
 
@@ -130,3 +131,26 @@ def test_without_an_engine_a_verb_says_so_and_starts_nothing(tmp_path, monkeypat
 def test_down_without_up_says_so(tmp_path):
     found = call("down", cwd=tmp_path, code=2)
     assert "nothing was brought up here" in found.stderr and "testbed up" in found.stderr
+
+
+COMPOSE = """case "$1" in
+compose) case "$*" in
+    *version*) echo 2.26.1;;
+    *up*) echo "dependency failed to start: container recorder exited (3)" >&2; exit 1;;
+    esac;;
+version) echo 28;;
+"""
+
+
+def test_a_recorder_that_ends_before_all_others_speaks_for_itself(programs, tmp_path):
+    logs = 'echo "before" >&2; echo "runs/r cannot be written" >&2; echo "  free some space" >&2'
+    programs("docker", f'{COMPOSE}ps) echo "Exited (5) 2 seconds ago";; logs) {logs};; esac')
+    with pytest.raises(errors.TestbedError) as caught:
+        Engine().up(tmp_path / "f.yaml")
+    assert str(caught.value) == "runs/r cannot be written\n  free some space" and caught.value.exit_code == 5
+
+
+def test_a_recorder_that_says_nothing_leaves_it_to_compose(programs, tmp_path):
+    programs("docker", f'{COMPOSE}ps) echo "Exited (137) 2 seconds ago";; esac')
+    with pytest.raises(StartError, match="container recorder exited"):
+        Engine().up(tmp_path / "f.yaml")
