@@ -16,7 +16,7 @@ WAITED_IN_VAIN = r"dependency failed to start|exited|unhealthy"
 SAYS_NOTHING = "Encountered errors while bringing up the project"
 COMPLAINTS: tuple[tuple[str, str, str], ...] = (
     (
-        r"permission denied.*(?:docker|daemon)|Got permission denied",
+        r"permission denied while trying to connect|Got permission denied|connect: permission denied",
         "this user may not use the container engine",
         "join its group (`sudo usermod -aG docker $USER`, then log in again), or use a rootless engine",
     ),
@@ -25,11 +25,20 @@ COMPLAINTS: tuple[tuple[str, str, str], ...] = (
         "the container engine does not run",
         "start it (`sudo systemctl start docker`), or let DOCKER_HOST say where it is",
     ),
-    (r"no space left on device", "no space is left for images or containers", "free some: `docker system prune`"),
+    (
+        r"no space left on device|disk quota exceeded",
+        "no space is left for images or containers",
+        "free some: `docker system prune`",
+    ),
     (
         r"(?:Bind for )?(\S*:\d+)? ?(?:failed: )?port is already allocated|address already in use",
         "a port that the run publishes is in use",
         "end what uses it, or leave out the profile that publishes it",
+    ),
+    (
+        r"invalid (?:CIDR|IPv4|IP|subnet|address)",
+        "TESTBED_NETWORK is not the beginning of a network's address",
+        "give its first three numbers: TESTBED_NETWORK=10.213.8",
     ),
     (
         r"Pool overlaps with other one|invalid pool request|networks have overlapping",
@@ -37,12 +46,18 @@ COMPLAINTS: tuple[tuple[str, str, str], ...] = (
         "name another: TESTBED_NETWORK=10.213.8",
     ),
     (
+        r"(?:creating|bind) (?:mount )?source path|mounts denied",
+        "the engine cannot see a folder of the run",
+        "work in a folder that it shares, such as one below your home",
+    ),
+    (
         r'container name "/?([\w.-]+)" is already in use',
         "a container of that name is there already: another run goes on, or was not removed",
         "`testbed down` removes it",
     ),
     (
-        r"pull access denied|manifest (?:for \S+ )?(?:not found|unknown)|failed to resolve|dial tcp|TLS handshake",
+        r"pull access denied|No such image|manifest (?:for \S+ )?(?:not found|unknown)|failed to resolve|dial tcp"
+        r"|TLS handshake",
         "an image is not there and cannot be pulled",
         "build it from a clone (`docker compose build`), or name a base image that is there: TESTBED_BASE=IMAGE",
     ),

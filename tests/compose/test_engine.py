@@ -20,6 +20,24 @@ SAID = {
         "does not run",
         "start it",
     ),
+    "permission denied while trying to connect to the docker API at unix:///var/run/docker.sock": (
+        "may not use",
+        "usermod",
+    ),
+    "error while creating mount source path '/x/runs': mkdir /x: permission denied\nsee the docker daemon's log": (
+        "cannot see a folder",
+        "below your home",
+    ),
+    "error while creating mount source path '/x/runs': mkdir /x: read-only file system": (
+        "cannot see a folder",
+        "home",
+    ),
+    'invalid mount config for type "bind": bind source path does not exist: /x': ("cannot see a folder", "home"),
+    "Error response from daemon: invalid subnet: invalid CIDR address: 10.213.0/24": (
+        "TESTBED_NETWORK is not",
+        "TESTBED_NETWORK=10.213.8",
+    ),
+    "write /var/lib/docker/tmp/y: disk quota exceeded": ("no space", "docker system prune"),
     "write /var/lib/docker/tmp/x: no space left on device": ("no space", "docker system prune"),
     "driver failed programming external connectivity on endpoint grafana: Bind for 127.0.0.1:3000 failed: port is "
     "already allocated": ("a port", "leave out the profile"),
@@ -30,6 +48,7 @@ SAID = {
         "TESTBED_NETWORK",
     ),
     "pull access denied for testbed-agent, repository does not exist": ("cannot be pulled", "docker compose build"),
+    "Error response from daemon: No such image: testbed-agent:0.1.0": ("cannot be pulled", "docker compose build"),
     "ERROR: Service 'recorder' failed to build: The command '/bin/sh -c sh install.sh' returned a non-zero code: 1": (
         "could not be built",
         "make wheelhouse",
