@@ -18,7 +18,7 @@ from testbed.record.fault_requests import KILL, RESTART, FaultRequest, ask
 from testbed.watch.snapshot import LOST, Snapshot
 
 LEAVE, END, STAY = "leave", "end", "stay"
-END_HERE, END_ELSEWHERE = "end the run", "end the run: where it goes on, by ctrl+c or `testbed down`"
+END_HERE, END_ELSEWHERE = "end the run", "end the run: not from here, see `testbed down`"
 KEYS = (
     ("1 … 6", "overview, servers, UEs, learning, tasks, events"),
     ("space", "hold the view; the run goes on"),

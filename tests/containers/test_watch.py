@@ -17,7 +17,7 @@ def test_the_screen_in_a_container_shows_the_run_and_is_left_by_a_key(compose):
         first = terminal.wait_for("smoke", "random-do", "running", "es-1", "ue-1-1", "fidelity so far")
         wait_until(lambda: terminal.text != first)
         terminal.press("q")
-        terminal.wait_for("close the view, let the run go on", "by ctrl+c or `testbed down`")
+        terminal.wait_for("close the view, let the run go on", "end the run: ")
         terminal.press("Enter")
         assert terminal.ended() == 0
     assert running() == members == {"recorder", "controller", "es-1", "ue-1-1", "ue-1-2"}, "the run goes on"
