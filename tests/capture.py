@@ -9,9 +9,9 @@ import struct
 import sys
 import threading
 
-IPV4, TCP, OUTGOING = 0x0800, 6, 4
+IPV4, TCP, EVERYTHING = 0x0800, 6, 3  # a bridge takes its ports' packets before sockets of a single protocol see them
 LONGEST, BUFFER, PERIOD_S = 1 << 18, 1 << 26, 0.1
-SOL_PACKET, STATISTICS, RCVBUFFORCE = 263, 6, 33
+SOL_PACKET, STATISTICS, IGNORE_OUTGOING, RCVBUFFORCE = 263, 6, 23, 33
 
 
 class Capture:
@@ -24,7 +24,9 @@ class Capture:
         self._ends = {}
         self._keep = max(map(len, self.words)) - 1
         self._stopped = threading.Event()
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(IPV4))
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(EVERYTHING))
+        # what comes in somewhere has gone out elsewhere on this host
+        self._socket.setsockopt(SOL_PACKET, IGNORE_OUTGOING, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, RCVBUFFORCE, BUFFER)
         self._socket.settimeout(PERIOD_S)
 
@@ -41,7 +43,7 @@ class Capture:
                 if self._stopped.is_set():
                     break
                 continue
-            if about[2] != OUTGOING:  # what comes in somewhere has gone out elsewhere on this host
+            if about[1] == IPV4:
                 self.take(packet)
         _, self.missed = struct.unpack("=2I", self._socket.getsockopt(SOL_PACKET, STATISTICS, 8))
         self._socket.close()

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from testbed.hosts.containers import RECORDER
-from testbed.model.errors import StartError
+from testbed.model.errors import StartError, TestbedError
 
 PROJECT = "testbed"
 OLDEST_COMPOSE = (1, 29)
 INSTALL = "install a container engine with Compose, see docs/how-to/run-in-containers.md"
+WAITED_IN_VAIN = r"dependency failed to start|exited|unhealthy"
 SAYS_NOTHING = "Encountered errors while bringing up the project"
 COMPLAINTS: tuple[tuple[str, str, str], ...] = (
     (
-        r"permission denied.*(?:docker|daemon)|Got permission denied",
+        r"permission denied while trying to connect|Got permission denied|connect: permission denied",
         "this user may not use the container engine",
         "join its group (`sudo usermod -aG docker $USER`, then log in again), or use a rootless engine",
     ),
@@ -24,11 +25,20 @@ COMPLAINTS: tuple[tuple[str, str, str], ...] = (
         "the container engine does not run",
         "start it (`sudo systemctl start docker`), or let DOCKER_HOST say where it is",
     ),
-    (r"no space left on device", "no space is left for images or containers", "free some: `docker system prune`"),
+    (
+        r"no space left on device|disk quota exceeded",
+        "no space is left for images or containers",
+        "free some: `docker system prune`",
+    ),
     (
         r"(?:Bind for )?(\S*:\d+)? ?(?:failed: )?port is already allocated|address already in use",
         "a port that the run publishes is in use",
         "end what uses it, or leave out the profile that publishes it",
+    ),
+    (
+        r"invalid (?:CIDR|IPv4|IP|subnet|address)",
+        "TESTBED_NETWORK is not the beginning of a network's address",
+        "give its first three numbers: TESTBED_NETWORK=10.213.8",
     ),
     (
         r"Pool overlaps with other one|invalid pool request|networks have overlapping",
@@ -36,12 +46,18 @@ COMPLAINTS: tuple[tuple[str, str, str], ...] = (
         "name another: TESTBED_NETWORK=10.213.8",
     ),
     (
+        r"(?:creating|bind) (?:mount )?source path|mounts denied",
+        "the engine cannot see a folder of the run",
+        "work in a folder that it shares, such as one below your home",
+    ),
+    (
         r'container name "/?([\w.-]+)" is already in use',
         "a container of that name is there already: another run goes on, or was not removed",
         "`testbed down` removes it",
     ),
     (
-        r"pull access denied|manifest (?:for \S+ )?(?:not found|unknown)|failed to resolve|dial tcp|TLS handshake",
+        r"pull access denied|No such image|manifest (?:for \S+ )?(?:not found|unknown)|failed to resolve|dial tcp"
+        r"|TLS handshake",
         "an image is not there and cannot be pulled",
         "build it from a clone (`docker compose build`), or name a base image that is there: TESTBED_BASE=IMAGE",
     ),
@@ -67,6 +83,13 @@ def version_of(output: str) -> tuple[int, ...]:
     """The version in what a command says of itself; (0,) if there is none."""
     match = re.search(r"v?(\d+)\.(\d+)", output)
     return (int(match[1]), int(match[2])) if match is not None else (0,)
+
+
+def last_message(said: str) -> str:
+    """The last message, with its remedy, in what a command ``said`` on standard error; "" if it said nothing."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    begin = max((number for number, line in enumerate(lines) if not line[0].isspace()), default=0)
+    return "\n".join(lines[begin:])
 
 
 class Engine:
@@ -112,8 +135,13 @@ class Engine:
         return bool(_run(["docker", "images", "--quiet", name]).strip())
 
     def up(self, file: Path) -> None:
-        """Create and start the containers."""
-        self.compose(file, "up", "--detach", "--no-build")
+        """Create and start the containers; raises the recorder's own error if it has ended before the others began."""
+        try:
+            self.compose(file, "up", "--detach", "--no-build")
+        except StartError as error:
+            if re.search(WAITED_IN_VAIN, error.message, re.IGNORECASE) is None:
+                raise
+            raise _last_error() or error from None
 
     def down(self, file: Path) -> None:
         """Stop and remove what belongs to the run: containers, networks, volumes."""
@@ -130,6 +158,19 @@ class Engine:
     def exit_code(self) -> int:
         """The recorder's exit code, once it has ended."""
         return int(_run(["docker", "wait", RECORDER]))
+
+
+def _last_error() -> TestbedError | None:
+    """The error with which the run's recorder has ended; None if it goes on, or said nothing."""
+    own = ["--filter", f"label=com.docker.compose.project={PROJECT}", "--filter", f"name=^/?{RECORDER}$"]
+    ended = re.match(r"Exited \((\d+)\)", _run(["docker", "ps", "--all", *own, "--format", "{{.Status}}"]))
+    said = subprocess.run(["docker", "logs", RECORDER], capture_output=True, text=True, check=False).stderr
+    message, _, remedy = last_message(said).partition("\n")
+    if ended is None or not message:
+        return None
+    error = TestbedError(message, remedy.strip())
+    error.exit_code = int(ended[1])
+    return error
 
 
 def _run(command: Sequence[str], *, shown: bool = False) -> str:

@@ -21,6 +21,9 @@ LEAST_PERIOD_US, LEAST_QUOTA_US = 10_000, 1_000
 TASKS_BESIDE = 16
 NETWORK_PREFIX = "${TESTBED_NETWORK:-10.213.7}"
 AGENT_ENTRY = "    entrypoint: [python3, -m, testbed.hosts]\n"
+NEVER_PULLED = (
+    "  pull_policy: never # but built by the first that has it: Compose v2 builds once for each that says how\n"
+)
 
 TOP_OF_FILE = """\
 # {about}
@@ -43,7 +46,7 @@ x-container: &container
 x-agent: &agent
   <<: *container
   image: {agent_image}
-{agent_build}  command: [--join, {socket}, --folder, /tmp/run, --outlast]
+{never_pulled}  command: [--join, {socket}, --folder, /tmp/run, --outlast]
   volumes: ["control:{folder}:ro"]
   tmpfs: [/tmp]
   depends_on: {{{recorder}: {{condition: service_healthy}}}}
@@ -149,7 +152,7 @@ def compose_file(processes: Processes, limits: LimitsSection, shape: Shape) -> s
         **msgspec.structs.asdict(shape),
         "agent_image": agent_image,
         "controller_image": controller_image,
-        "agent_build": _build(shape, "agent", 2),
+        "never_pulled": NEVER_PULLED if shape.context else "",
         "controller_build": _build(shape, "controller", 4),
         "socket": SOCKET,
         "folder": FOLDER,
@@ -162,10 +165,13 @@ def compose_file(processes: Processes, limits: LimitsSection, shape: Shape) -> s
     recorder = RECORDER_SERVICE.format_map({**words, "command": _quoted(list(shape.arguments))})
     users = users_of(containers)
     services = []
+    first = next(name for name in containers if name != CONTROLLER)
     for name, inside in containers.items():
         role, _ = processes[inside[0]]
         limit = limits.controller if name == CONTROLLER else limits.ue if role == UE_ROLE else limits.es
-        own = f"    image: {controller_image}\n{words['controller_build']}{AGENT_ENTRY}" if name == CONTROLLER else ""
+        own = _build(shape, "agent", 4) if name == first else ""
+        if name == CONTROLLER:
+            own = f"    image: {controller_image}\n{words['controller_build']}{AGENT_ENTRY}"
         services.append(_service(name, numbers[name], users[name], own, limited(limit, len(inside))))
     return "\n".join([TOP_OF_FILE.format_map(words) + recorder, "\n".join(services) + REST_OF_FILE.format_map(words)])
 

@@ -115,10 +115,11 @@ def perform(
     path = directory.create(base, order.out)
     meta = describe(order, plan, path)
     header = "\n".join(f"{key}: {meta[key]}" for key in ("run", "policy", "backend", "speed", "burn", "versions"))
-    directory.write_inputs(
-        path, order.resolved.at_speed(plan.emulation.speed), order.workload, f"resolved from one run\n{header}"
-    )
-    recording.note(path, meta, order.backend)
+    with directory.whole_or_gone(path):
+        directory.write_inputs(
+            path, order.resolved.at_speed(plan.emulation.speed), order.workload, f"resolved from one run\n{header}"
+        )
+        recording.note(path, meta, order.backend)
     try:
         if started is not None:
             started(path, plan)

@@ -1,8 +1,9 @@
 """Directories of runs: ``runs/<name>/`` with the resolved scenario, the workload and, as the run goes, its record."""
 
+import contextlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from testbed.model.errors import StartError, UsageError
@@ -14,6 +15,7 @@ from testbed.scenario.resolve import Resolved
 
 RUNS = Path("runs")
 SCENARIO, WORKLOAD, RECORD, LOGS = "scenario.yaml", "workload.csv", "run.db", "logs"
+BESIDE_RECORD = ("", "-wal", "-shm", "-journal")
 LONGEST_PATH = 500  # SQLite's limit is 512, its journal's suffix included
 
 
@@ -82,6 +84,21 @@ def write_inputs(path: Path, resolved: Resolved, workload: Sequence[Task], heade
         tables.write_csv(path / WORKLOAD, workload, resolved.system)
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+@contextlib.contextmanager
+def whole_or_gone(path: Path) -> Iterator[None]:
+    """Removes the inputs and the record in ``path`` again if not all of them can be written, and then the directory: it
+    would be no run, and its name would be taken.
+    """
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for name in (SCENARIO, WORKLOAD, *(f"{RECORD}{suffix}" for suffix in BESIDE_RECORD)):
+                (path / name).unlink(missing_ok=True)
+            path.rmdir()
+        raise
 
 
 def latest() -> Path | None:

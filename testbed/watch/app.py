@@ -18,6 +18,7 @@ from textual.widgets import ContentSwitcher, Footer, Input, Static
 
 from testbed.model.errors import TestbedError
 from testbed.record.alive import birth
+from testbed.record.reader import is_here
 from testbed.watch import panels, views
 from testbed.watch.assessment import Assessment, Assessor
 from testbed.watch.dialogs import END, LEAVE, FaultMenu, HelpScreen, QuitScreen
@@ -281,7 +282,7 @@ class WatchApp(App[None]):
     def action_leave(self) -> None:
         """Close the view; of a run that goes on, ask whether it shall end."""
         if self._feed.live:
-            self.push_screen(QuitScreen(), self._answered)
+            self.push_screen(QuitScreen(here=is_here(self._feed.telemetry.meta)), self._answered)
         else:
             self.exit()
 
@@ -291,8 +292,9 @@ class WatchApp(App[None]):
 
     def _answered(self, answer: str | None) -> None:
         if answer == END:
-            pid = self._feed.telemetry.meta.get("launcher_pid")
-            if isinstance(pid, int) and self._feed.live:
+            meta = self._feed.telemetry.meta
+            pid = meta.get("launcher_pid")
+            if isinstance(pid, int) and self._feed.live and is_here(meta):  # elsewhere it is another process's number
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGINT)
         if answer in (END, LEAVE):

@@ -18,6 +18,7 @@ from testbed.record.fault_requests import KILL, RESTART, FaultRequest, ask
 from testbed.watch.snapshot import LOST, Snapshot
 
 LEAVE, END, STAY = "leave", "end", "stay"
+END_HERE, END_ELSEWHERE = "end the run", "end the run: not from here, see `testbed down`"
 KEYS = (
     ("1 … 6", "overview, servers, UEs, learning, tasks, events"),
     ("space", "hold the view; the run goes on"),
@@ -56,13 +57,17 @@ class QuitScreen(ModalScreen[str]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", f"dismiss('{STAY}')", "stay")]
 
+    def __init__(self, *, here: bool) -> None:
+        super().__init__()
+        self._here = here
+
     def compose(self) -> ComposeResult:
-        """Lay out the question and its three answers."""
+        """Three answers; a run elsewhere, in containers or on another host, cannot be ended from here."""
         with Vertical(classes="dialog"):
             yield Static("The run goes on. Close only this view, or end the run?\n")
             yield OptionList(
                 Option("close the view, let the run go on", id=LEAVE),
-                Option("end the run", id=END),
+                Option(END_HERE if self._here else END_ELSEWHERE, id=END, disabled=not self._here),
                 Option("stay", id=STAY),
             )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from testbed.compose.engine import Engine, explained, version_of
+from testbed.model import errors
 from testbed.model.errors import StartError
 from tests.command import call
 
@@ -19,6 +20,24 @@ SAID = {
         "does not run",
         "start it",
     ),
+    "permission denied while trying to connect to the docker API at unix:///var/run/docker.sock": (
+        "may not use",
+        "usermod",
+    ),
+    "error while creating mount source path '/x/runs': mkdir /x: permission denied\nsee the docker daemon's log": (
+        "cannot see a folder",
+        "below your home",
+    ),
+    "error while creating mount source path '/x/runs': mkdir /x: read-only file system": (
+        "cannot see a folder",
+        "home",
+    ),
+    'invalid mount config for type "bind": bind source path does not exist: /x': ("cannot see a folder", "home"),
+    "Error response from daemon: invalid subnet: invalid CIDR address: 10.213.0/24": (
+        "TESTBED_NETWORK is not",
+        "TESTBED_NETWORK=10.213.8",
+    ),
+    "write /var/lib/docker/tmp/y: disk quota exceeded": ("no space", "docker system prune"),
     "write /var/lib/docker/tmp/x: no space left on device": ("no space", "docker system prune"),
     "driver failed programming external connectivity on endpoint grafana: Bind for 127.0.0.1:3000 failed: port is "
     "already allocated": ("a port", "leave out the profile"),
@@ -29,6 +48,7 @@ SAID = {
         "TESTBED_NETWORK",
     ),
     "pull access denied for testbed-agent, repository does not exist": ("cannot be pulled", "docker compose build"),
+    "Error response from daemon: No such image: testbed-agent:0.1.0": ("cannot be pulled", "docker compose build"),
     "ERROR: Service 'recorder' failed to build: The command '/bin/sh -c sh install.sh' returned a non-zero code: 1": (
         "could not be built",
         "make wheelhouse",
@@ -130,3 +150,26 @@ def test_without_an_engine_a_verb_says_so_and_starts_nothing(tmp_path, monkeypat
 def test_down_without_up_says_so(tmp_path):
     found = call("down", cwd=tmp_path, code=2)
     assert "nothing was brought up here" in found.stderr and "testbed up" in found.stderr
+
+
+COMPOSE = """case "$1" in
+compose) case "$*" in
+    *version*) echo 2.26.1;;
+    *up*) echo "dependency failed to start: container recorder exited (3)" >&2; exit 1;;
+    esac;;
+version) echo 28;;
+"""
+
+
+def test_a_recorder_that_ends_before_all_others_speaks_for_itself(programs, tmp_path):
+    logs = 'echo "before" >&2; echo "runs/r cannot be written" >&2; echo "  free some space" >&2'
+    programs("docker", f'{COMPOSE}ps) echo "Exited (5) 2 seconds ago";; logs) {logs};; esac')
+    with pytest.raises(errors.TestbedError) as caught:
+        Engine().up(tmp_path / "f.yaml")
+    assert str(caught.value) == "runs/r cannot be written\n  free some space" and caught.value.exit_code == 5
+
+
+def test_a_recorder_that_says_nothing_leaves_it_to_compose(programs, tmp_path):
+    programs("docker", f'{COMPOSE}ps) echo "Exited (137) 2 seconds ago";; esac')
+    with pytest.raises(StartError, match="container recorder exited"):
+        Engine().up(tmp_path / "f.yaml")

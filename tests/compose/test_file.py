@@ -180,3 +180,12 @@ def test_every_stage_that_fetches_packages_knows_the_mirror():
     fetching = [stage for stage in stages if "install.sh /" in stage]
     assert len(fetching) == 3 and all("ARG PIP_INDEX_URL=" in stage for stage in fetching)
     assert "PIP_INDEX_URL" in yaml.safe_load(SHIPPED.read_text())["services"]["controller"]["build"]["args"]
+
+
+def test_each_image_is_built_by_one_agent_or_by_what_runs_the_controllers(capsys):
+    """Compose v2 sends the context once for each service that says how to build; the others pull nothing meanwhile."""
+    services = made(capsys, "region")[1]["services"]
+    building = {name for name, one in services.items() if "build" in one}
+    assert building == {RECORDER, "controller", "es-1"}
+    assert services["es-1"]["build"]["target"] == "agent" and services["es-1"]["image"] == services["ue-3-5"]["image"]
+    assert all(one["pull_policy"] == "never" for name, one in members(services).items() if name not in building)

@@ -2,11 +2,15 @@
 
 import os
 import platform
+import shutil
 
 import pytest
 
-from tests.command import ROOT
-from tests.containers import engine
+from tests.command import ROOT, call
+from tests.containers import compose_v2, engine
+from tests.containers.support import FILE, LITTLE, Compose, nothing_is_left
+
+LEARNING_GB = 4
 
 
 def pytest_collection_modifyitems(config, items):
@@ -52,9 +56,12 @@ def _built(folder):
 
 
 @pytest.fixture(scope="session", name="learning_image")
-def _learning_image(images):
-    """The image with torch, which takes minutes and two gigabytes."""
+def _learning_image(images, tmp_path_factory):
+    """The image with torch, which takes minutes and, while it is built, gigabytes."""
     name = "testbed-learning:test"
+    free_gb = shutil.disk_usage(tmp_path_factory.getbasetemp()).free / 1e9
+    if free_gb < LEARNING_GB:
+        pytest.skip(f"an image with torch takes {LEARNING_GB} GB while it is built; free are {free_gb:.1f}")
     try:
         engine.fill_wheelhouse(ROOT, torch=True)
     except engine.UnavailableError as why:
@@ -64,3 +71,41 @@ def _learning_image(images):
     yield name
     os.environ.pop("TESTBED_LEARNING_IMAGE")
     engine.docker("image", "rm", "--force", name)
+
+
+@pytest.fixture(name="up")
+def _up(images, tmp_path):
+    """Starts runs into runs/r, and takes them down in the end."""
+
+    def up(*arguments, little=LITTLE):
+        call("up", "smoke", *little, "--out", "runs/r", *arguments, cwd=tmp_path)
+        return tmp_path / "runs" / "r"
+
+    yield up
+    call("down", cwd=tmp_path)
+    assert nothing_is_left()
+
+
+@pytest.fixture(name="compose", params=["1.29", "v2"])
+def _compose(request, images, tmp_path, monkeypatch):
+    """The command of either Compose, in a folder that looks like a clone of another user's; nothing is left."""
+    clone = tmp_path / "clone"
+    (clone / "compose").mkdir(parents=True)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
+    if request.param == "1.29":
+        if shutil.which("docker-compose") is None:
+            pytest.skip("there is no docker-compose")
+        command = ["docker-compose"]
+    else:
+        if not compose_v2.is_there():
+            try:
+                compose_v2.provide(ROOT / "build" / "engine", tmp_path / "config")
+            except engine.UnavailableError as why:
+                pytest.skip(str(why))
+        command = ["docker", "compose"]
+
+    made = Compose(command, clone)
+    yield made
+    if (clone / FILE).exists():
+        made("down", "--volumes")
+    assert nothing_is_left()

@@ -8,6 +8,8 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ FETCH_S, START_S, END_S = 120, 60, 30
 NAMESPACES = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 WITH_US = ("setpriv", "--pdeathsig", "KILL")  # whatever ends the tests ends their engine
 BASE = "testbed-test-base"
+DEFAULT = "unix:///var/run/docker.sock"
 FROM_DEBIAN = """#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")/../root
 PYTHONPATH=$here/usr/lib/python3/dist-packages exec /usr/bin/python3 "$here/usr/bin/docker-compose" "$@"
@@ -60,6 +63,14 @@ def own(kept, folder):
             os.environ.pop(name)
             if value is not None:
                 os.environ[name] = value
+
+
+def within(*namespaces: str) -> list[str]:
+    """The words before a command that shall run in these ``namespaces`` (``net``, ``mount``) of the engine."""
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.connect(os.environ.get("DOCKER_HOST", DEFAULT).removeprefix("unix://"))
+        process, *_ = struct.unpack("3i", asked.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return ["nsenter", f"--target={process}", *(f"--{name}" for name in namespaces)]
 
 
 def fetch(kept: Path) -> None:
@@ -196,8 +207,8 @@ def build_base(folder: Path) -> str:
 
 
 def build(root: Path, target: str, name: str, *more: str) -> None:
-    """The image of ``target``, built without a network."""
-    options = ("--quiet", "--network", "none", "--build-arg", f"BASE={BASE}", "--target", target, *more)
+    """The image of ``target``, built without a network; of a build that fails no container stays."""
+    options = ("--quiet", "--force-rm", "--network", "none", "--build-arg", f"BASE={BASE}", "--target", target, *more)
     docker("build", *options, "--tag", name, "--file", str(root / "compose" / "Dockerfile"), str(root))
 
 

@@ -1,21 +1,22 @@
 """What a real engine complains of is told in a line, with what to do; nothing is left of the attempt."""
 
+import contextlib
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.command import call
+from testbed.model.errors import EXIT_START
+from tests.command import ROOT, call
 from tests.containers.engine import docker
-from tests.containers.test_runs import LITTLE, OWNER, nothing_is_left
+from tests.containers.support import LITTLE, OWNER, nothing_is_left
 
 pytestmark = [pytest.mark.containers, pytest.mark.slow]
-ENGINE_FAILED = 3
 OLDER = """FROM {image}
 USER 0:0
 COPY age.py /tmp/age.py
@@ -34,20 +35,33 @@ def _clean(images):
     assert nothing_is_left()
 
 
-def refused(tmp_path, *arguments, code=ENGINE_FAILED, **options):
-    return call("run", "smoke", *LITTLE, "--backend", "compose", *arguments, cwd=tmp_path, code=code, **options).stderr
+def refused(tmp_path, *arguments, code=EXIT_START):
+    return call("run", "smoke", *LITTLE, "--backend", "compose", *arguments, cwd=tmp_path, code=code).stderr
+
+
+def python_of(other, folder):
+    """A Python with which another user can run this checkout, and its environment; None if there is none."""
+    packages = sysconfig.get_path("purelib")
+    for python in (sys.executable, "/usr/local/bin/python3.11", "/usr/bin/python3.11"):
+        env = os.environ | {"PYTHONPATH": f"{ROOT}:{packages}", "PYTHONDONTWRITEBYTECODE": "1"}
+        tried = [python, "-c", "import testbed, msgspec, yaml"]
+        with contextlib.suppress(OSError):
+            if subprocess.run(tried, cwd=folder, env=env, capture_output=True, **other).returncode == 0:
+                return python, env
+    return None
 
 
 def test_a_user_without_rights():
     other: dict[str, Any] = {"user": OWNER, "group": OWNER, "extra_groups": []}
     with tempfile.TemporaryDirectory(prefix="testbed-") as folder:
         os.chmod(folder, 0o777)
-        try:
-            subprocess.run([sys.executable, "-c", "import msgspec"], check=True, cwd=folder, **other)
-        except (OSError, subprocess.CalledProcessError):
+        found = python_of(other, folder)
+        if found is None:
             pytest.skip("another user cannot run this checkout")
-        said = refused(Path(folder), **other)
-    assert "may not use the container engine" in said and "usermod" in said
+        command = [found[0], "-m", "testbed", "run", "smoke", *LITTLE, "--backend", "compose"]
+        done = subprocess.run(command, cwd=folder, env=found[1], capture_output=True, text=True, check=False, **other)
+    assert done.returncode == EXIT_START and "Traceback" not in done.stderr, done.stderr
+    assert "may not use the container engine" in done.stderr and "usermod" in done.stderr
 
 
 def test_a_network_that_is_taken_and_another_in_its_place(tmp_path, monkeypatch):
@@ -93,7 +107,7 @@ def test_an_image_of_another_release(images, tmp_path, monkeypatch):
     docker("build", "--quiet", "--network", "none", "--tag", "testbed-agent:older", str(tmp_path))
     monkeypatch.setenv("TESTBED_AGENT_IMAGE", "testbed-agent:older")
     try:
-        done = call("run", "smoke", *LITTLE, "--backend", "compose", cwd=tmp_path, code=ENGINE_FAILED)
+        done = call("run", "smoke", *LITTLE, "--backend", "compose", cwd=tmp_path, code=EXIT_START)
         said = done.stdout + done.stderr
         assert "has version 0.0.9-0" in said and "docker compose build" in said
     finally:

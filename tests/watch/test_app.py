@@ -1,12 +1,15 @@
 """The application on a terminal that only the test sees: every view, keys, sizes."""
 
 import asyncio
+import os
+import signal
 
 import pytest
-from textual.widgets import ContentSwitcher
+from textual.widgets import ContentSwitcher, OptionList
 
+from testbed.record import alive
 from testbed.watch.app import VIEWS, WatchApp
-from testbed.watch.dialogs import FaultMenu, HelpScreen
+from testbed.watch.dialogs import END, FaultMenu, HelpScreen, QuitScreen
 from testbed.watch.feed import RecordedFeed
 from tests.watch.runs import recorded
 
@@ -110,3 +113,29 @@ def test_hundreds_of_ues_are_counted_by_cell():
     lines, _ = screen_of((120, 40), run=run, until=2, shows=words("es-1"))
     row = next(line for line in lines if "es-1" in line)
     assert "●" in row and row.count("●") == 1
+
+
+@pytest.mark.parametrize(
+    ("home", "ended"), [(alive.home(), [(4_000_000, signal.SIGINT)]), ("another host's 4026531836", [])]
+)
+def test_only_a_run_on_this_host_can_be_ended_from_the_screen(monkeypatch, home, ended):
+    """Elsewhere the launcher's number is that of any other process here."""
+    killed: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda *given: killed.append(given))
+    feed = RecordedFeed(recorded())
+    feed.live = True
+    feed.telemetry.meta |= {"launcher_pid": 4_000_000, "launcher_home": home}
+    app = WatchApp(feed)
+
+    async def drive():
+        async with app.run_test(size=(100, 30)) as pilot:
+            await pilot.press("q")
+            await pilot.pause()
+            assert isinstance(app.screen, QuitScreen)
+            option = app.screen.query_one(OptionList).get_option(END)
+            assert option.disabled == (not ended) and ("testbed down" in str(option.prompt)) == (not ended)
+            app.screen.dismiss(END)
+            await pilot.pause()
+
+    asyncio.run(drive())
+    assert killed == ended
