@@ -8,12 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from testbed.live.activity import Activity
 from testbed.live.supervisor import Child, ClockReading, Deployment
 from testbed.model.errors import StartError
 from testbed.node.zygote import REFUSED
@@ -27,39 +27,11 @@ ROLES = ("ue_agent", "edge_server", "controller", "controller.online")
 
 
 class _Handle(msgspec.Struct):
-    """How this host's kernel knows a child: the descriptor of its process, and its `_activity_ns` at the last look."""
+    """How this host's kernel knows a child: by its number, by the descriptor of its process, and by what it does."""
 
     pid: int
     pidfd: int
-    activity_ns: int = -1
-
-    def works(self) -> bool:
-        """See `Supervisor.works`. At the first call there is nothing to compare with: it counts as working."""
-        before, self.activity_ns = self.activity_ns, _activity_ns(self.pid)
-        return self.activity_ns != before
-
-
-def _activity_ns(pid: int) -> int:
-    """How long the threads of a process have run, or waited for a core, so far; while one of them does, an instant."""
-    total = 0
-    try:
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            words = (thread / "stat").read_text().rpartition(")")[2].split()
-            if words[0] in "RD":
-                return time.monotonic_ns()
-            total += _scheduled_ns(thread, int(words[11]) + int(words[12]))
-    except OSError:  # it has ended, or one of its threads has
-        return -1
-    return total
-
-
-def _scheduled_ns(thread: Path, ticks: int) -> int:
-    """For how long a thread has run or waited; where the kernel does not tell that, its ``ticks`` of CPU time."""
-    try:
-        ran, waited, _ = (thread / "schedstat").read_text().split()
-    except OSError:
-        return ticks
-    return int(ran) + int(waited)
+    activity: Activity
 
 
 def _interpreter() -> list[str]:
@@ -141,7 +113,7 @@ class LocalSupervisor:
         except ProcessLookupError:
             raise StartError(f"{name} died at once", f"see {log}") from None
         self._children[name] = Child(name=name, role=role, pid=pid, incarnation=incarnation)
-        self._handles[name] = _Handle(pid, pidfd)
+        self._handles[name] = _Handle(pid, pidfd, Activity(pid))
         self._deaths.register(pidfd, select.POLLIN)
 
     def table(self) -> Mapping[str, Child]:
@@ -166,7 +138,7 @@ class LocalSupervisor:
 
     def works(self, name: str) -> bool:
         """See `Supervisor`; read from /proc."""
-        return name in self._handles and self._handles[name].works()
+        return name in self._handles and self._handles[name].activity.works()
 
     def wait(self, fd: int, milliseconds: int) -> None:
         """See `Supervisor`."""

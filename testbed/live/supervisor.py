@@ -61,7 +61,7 @@ class Supervisor(Protocol):
         """Let a process that stands still go on."""
 
     def works(self, name: str) -> bool:
-        """Whether a process has computed since the last call, or would like to: busy, not hung."""
+        """Whether a process has computed since the last call, or would like to: busy, not hung or cut off."""
 
     def wait(self, fd: int, milliseconds: int) -> None:
         """Sleep until ``fd`` is readable, or a death, a signal or the timeout."""
