@@ -1,7 +1,8 @@
 """The launcher's sessions with its processes: who is up, who has gone silent, who is heard again.
 
 Only a process that neither speaks nor works is silent: one that hangs, was stopped, or is cut off from the network. A
-busy one is not, however long it takes; nor is one that the host does not let run. Deaths are another matter, see `testbed.live.faults`.
+busy one is not, however long it takes; nor is one that the host does not let run. Deaths are another matter, see
+`testbed.live.faults`.
 """
 
 import time
