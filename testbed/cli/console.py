@@ -4,13 +4,14 @@ import contextlib
 import sys
 from typing import TextIO
 
-from testbed.analysis.document import to_json
 from testbed.cli.encoding import ascii_json
 from testbed.model.printable import printable
 
 
 def print_json(document: object) -> None:
     """Print one JSON document to standard output."""
+    from testbed.analysis.document import to_json  # what prints no JSON needs no msgspec
+
     print(ascii_json(to_json(document), sys.stdout), flush=True)
 
 

@@ -99,4 +99,4 @@ def test_the_page_says_each_verdict_and_escapes_what_it_shows():
 
 def test_how_short_trainings_are_is_told_by_the_defaults():
     defaults = {field.name: field.default for field in msgspec.structs.fields(TrainConfig)}
-    assert (defaults["updates"], defaults["worlds"]) == (USUAL_UPDATES, USUAL_WORLDS)
+    assert (defaults["updates"], defaults["num_envs"]) == (USUAL_UPDATES, USUAL_WORLDS)

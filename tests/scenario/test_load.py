@@ -147,7 +147,7 @@ def test_shipped_scenarios_are_found_by_name_and_near_names_are_suggested(tmp_pa
     assert caught.value.remedy == 'did you mean "region"?'
     with pytest.raises(ScenarioError, match="no scenario file"):
         load_scenario(tmp_path / "gone.yaml")
-    with pytest.raises(ScenarioError, match="cannot be read"):
+    with pytest.raises(ScenarioError, match=r"is a directory without a scenario\.yaml"):
         load_scenario(tmp_path)
     (tmp_path / "raw.yaml").write_bytes(b"name: \xff\xfe")
     with pytest.raises(ScenarioError, match="not UTF-8"):
