@@ -71,7 +71,8 @@ def insert(db: sqlite3.Connection, kind: type[msgspec.Struct], rows: Iterable[ms
 
 
 class Recorder:
-    """The only writer of one ``run.db``; raises `StartError` when the file cannot be written.
+    """The only writer of one ``run.db``; raises `StartError` when the file cannot be written, ever after for the first
+    reason: SQLite may have given up the transaction, and would only report that there is none.
 
     With ``logged`` it keeps a write-ahead log, as a run needs whose rows come one by one.
     """
@@ -80,6 +81,7 @@ class Recorder:
         self.path = path
         self.heard: Hearer | None = None
         self._whole = False
+        self._reason = ""
         self._inserts = {row: _insert_statement(row) for row in TABLES}
         self._committed_ns = time.monotonic_ns()
         with self._writing():
@@ -111,7 +113,8 @@ class Recorder:
         try:
             yield
         except sqlite3.Error as error:
-            raise StartError(f"{self.path}: cannot write the record ({error})", WRITE_REMEDY) from None
+            self._reason = self._reason or str(error)
+            raise StartError(f"{self.path}: cannot write the record ({self._reason})", WRITE_REMEDY) from None
 
     def put(self, meta: Mapping[str, object]) -> None:
         """Set key/value pairs of ``meta``; what is not text is stored as JSON."""
