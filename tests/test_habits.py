@@ -65,13 +65,26 @@ def test_a_class_name_means_one_thing():
     assert {name: places for name, places in homes.items() if len(places) > 1} == {}
 
 
+def assignments(node):
+    """The (target, value) pairs of a statement of a module, tuples taken apart; of ``range(...)`` by position."""
+    if isinstance(node, ast.AnnAssign) and node.value is not None:
+        yield node.target, node.value
+    for target in node.targets if isinstance(node, ast.Assign) else ():
+        values = getattr(node.value, "elts", None)
+        if not isinstance(target, ast.Tuple):
+            yield target, node.value
+        elif values is not None:
+            yield from zip(target.elts, values, strict=True)
+        else:
+            yield from ((part, ast.Constant(place)) for place, part in enumerate(target.elts))
+
+
 def test_a_public_constant_has_one_value():
     values = defaultdict(set)
     for text in sources().values():
-        for node in ast.parse(text).body:
-            name = node.targets[0].id if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) else "_"
-            if name.isupper() and not name.startswith("_"):
-                values[name].add(ast.unparse(node.value))
+        for target, value in (pair for node in ast.parse(text).body for pair in assignments(node)):
+            if isinstance(target, ast.Name) and target.id.isupper() and not target.id.startswith("_"):
+                values[target.id].add(ast.unparse(value))
     assert {name: found for name, found in values.items() if len(found) > 1} == {}
 
 

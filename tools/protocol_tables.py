@@ -5,7 +5,7 @@ from typing import get_args
 
 from testbed.protocol.codec import MAX_HEADER, MAX_LONG_HEADER, MAX_PAYLOAD, PROTOCOL_VERSION
 from testbed.protocol.messages import Body
-from testbed.protocol.transitions import TABLE, Input, Output, State
+from testbed.protocol.transitions import TRANSITIONS, Input, Output, State
 
 KIB = 1024
 
@@ -38,7 +38,7 @@ def table() -> str:
     """States, inputs, outputs, and what follows what."""
     rows = [
         f"| {state.label} | {happened.label} | {then.state.label} | {', '.join(o.label for o in then.outputs) or '–'} |"
-        for (state, happened), then in TABLE.items()
+        for (state, happened), then in TRANSITIONS.items()
     ]
     return (
         f"| state | meaning |\n|---|---|\n{words(State)}\n\n| input | meaning |\n|---|---|\n{words(Input)}\n\n"
@@ -50,7 +50,7 @@ def table() -> str:
 def diagram() -> str:
     """The state diagram: one arrow from a state to another, with everything that leads there."""
     arrows: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for (state, happened), then in TABLE.items():
+    for (state, happened), then in TRANSITIONS.items():
         if then.state is not state:
             arrows[state.label, then.state.label].append(happened.label)
     lines = [f"    {a} --> {b}: {', '.join(labels)}" for (a, b), labels in arrows.items()]

@@ -15,7 +15,7 @@ from testbed.twin.kernels import add_cell, clear_cells, view
 from testbed.twin.lists import item
 from testbed.twin.observe import observe_cell
 from testbed.twin.slot import advance
-from testbed.twin.state import HOLDING
+from testbed.twin.state import HOLDING_REWARD
 
 
 class Recurrent(NamedTuple):
@@ -69,7 +69,7 @@ def _build(key: int) -> Any:
                 advance(world, fixed)
                 for c in range(fixed.edge_servers.shape[0]):
                     cell = item(world.cells, c)
-                    rewards[t, w, c] = -cell.cost if fixed.system[0].reward == HOLDING else cell.score
+                    rewards[t, w, c] = -cell.cost if fixed.system[0].reward == HOLDING_REWARD else cell.score
                     add_cell(earned[w, c], cell, t)
         for w in range(count):
             world = view(worlds, w)

@@ -22,8 +22,8 @@ from testbed.twin.build import Source
 from testbed.twin.state import CELL
 from testbed.twin.twin import Twin
 
-BACKLOG_NS, FIRST_SEED = 2_000_000_000, 2**32
-HEAD_KINDS = {"a3c": heads.A3C, "dqn": heads.DQN}
+BACKLOG_NS, FIRST_TRAINING_SEED = 2_000_000_000, 2**32
+HEAD_KINDS = {"a3c": heads.A3C_CODE, "dqn": heads.DQN_CODE}
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,9 +74,9 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
 class Collector:
     """W worlds of one system, played T slots at a time; worlds begin with random backlogs and are renewed now and then.
 
-    Their seeds lie from `FIRST_SEED` on, where nobody evaluates. ``episode`` is the mean number of slots between
-    renewals, 0 for none ever; else a world that fills up (of ``capacity`` tasks) is renewed at once. Everything that
-    the next rollout depends on is in `state_arrays`, so that a run can be continued exactly. With ``team`` below
+    Their seeds lie from `FIRST_TRAINING_SEED` on, where no evaluation draws. ``episode`` is the mean number of slots
+    between renewals, 0 for none ever; else a world that fills up (of ``capacity`` tasks) is renewed at once. Everything
+    that the next rollout depends on is in `state_arrays`, so that a run can be continued exactly. With ``team`` below
     1 each cell is a world of its own to the learner, its reward its own and ``team`` times the others'. ``earned``
     (W, C), records of `testbed.twin.state.CELL`, is what each cell earned in the last rollout.
     """
@@ -99,7 +99,7 @@ class Collector:
         self._rng = np.random.default_rng(sampling.seed)
         self._room = self.twin.state.tasks.shape[1]
         shape, f32 = actor.layout(system), np.float32
-        layers = shape.actor if actor.algorithm == "a3c" else q_network.NETWORK
+        layers = shape.actor if actor.algorithm == "a3c" else q_network.DENSE
         self._layers = np.array(list(layers), np.int64)
         width = shape.inputs + (shape.ues if actor.head == network.CONTINUOUS else 0)
         rows, cells = worlds * slots * len(system.ues), len(system.edge_servers)
@@ -123,7 +123,7 @@ class Collector:
         self._renew(np.ones(self.twin.worlds, np.bool_), backlog_ns=0)
 
     def _renew(self, chosen: NDArray[np.bool_], backlog_ns: int = BACKLOG_NS) -> None:
-        seeds = self._rng.integers(FIRST_SEED, 2 * FIRST_SEED, len(chosen))
+        seeds = self._rng.integers(FIRST_TRAINING_SEED, 2 * FIRST_TRAINING_SEED, len(chosen))
         self.twin.reset(seeds, chosen, backlog_ns)
         self._recurrent.memory[chosen] = 0.0
 

@@ -16,7 +16,7 @@ from controller.learn.hyperparameters import OPTION_NAMES, Count, Positive, Shar
 from testbed.model.errors import InvalidError
 from testbed.policy.arrays import fitting
 from testbed.policy.network import INPUTS, Array
-from testbed.policy.q_network import GAIN_AT, NETWORK
+from testbed.policy.q_network import DENSE, GAIN_AT
 
 MASK_64 = 2**64 - 1
 
@@ -50,7 +50,7 @@ class Transitions(msgspec.Struct):
 
 def q_values(params: Tensor, state: Tensor, *, dueling: bool) -> Tensor:
     """Action values (B, 2) of local and offload from states (B, 30)."""
-    out = layers.forward(params, NETWORK, state)
+    out = layers.forward(params, DENSE, state)
     half = 0.5 * params[GAIN_AT] * state[:, 0]
     if dueling:
         half = half + 0.5 * out[:, 1]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from controller.learn import a3c, dqn
-from controller.learn.collect import BACKLOG_NS, FIRST_SEED, Collector, Sampling
+from controller.learn.collect import BACKLOG_NS, FIRST_TRAINING_SEED, Collector, Sampling
 from controller.learn.dqn import Replay
 from controller.learn.learner import TrainConfig
 from controller.learn.optimiser import INITIAL_SQUARE_AVG, rmsprop
@@ -175,7 +175,10 @@ def play(
     earned = "score" if REWARDS[reward] else "cost"
     for episode in range(plan.episodes):
         if plan.restart or episode % EPISODES_OF_A_LIFE == 0:
-            twin.reset(rng.integers(FIRST_SEED, 2 * FIRST_SEED, 1), backlog_ns=0 if plan.restart else BACKLOG_NS)
+            twin.reset(
+                rng.integers(FIRST_TRAINING_SEED, 2 * FIRST_TRAINING_SEED, 1),
+                backlog_ns=0 if plan.restart else BACKLOG_NS,
+            )
         cells = twin.advance(plan.slots)[0]
         total = float(cells[earned].sum())
         log.add(

@@ -12,7 +12,7 @@ from testbed.model.system import System
 from testbed.policy.network import Array
 from testbed.twin.build import Source
 
-DRAIN, MOST_A_SLOT = 4, 4
+_DRAIN, MOST_A_SLOT = 4, 4
 
 
 class NetworkScore(msgspec.Struct, frozen=True):
@@ -29,7 +29,7 @@ def evaluate(
 ) -> NetworkScore:
     """Let ``params`` (P,) decide, without exploring, the workloads of ``seeds`` (S,) to the end of their drain.
 
-    A workload that has not drained after `DRAIN` times its length has overhead infinity, one without tasks NaN.
+    A workload that has not drained after `_DRAIN` times its length has overhead infinity, one without tasks NaN.
     """
     count, slots = len(seeds), system.slots
     room = MOST_A_SLOT * len(system.ues) * slots
@@ -39,7 +39,7 @@ def evaluate(
     twin = collector.twin
     twin.reset(np.array(seeds))
     sums, backlog = np.zeros((3, count)), np.zeros((slots, count), np.int64)
-    for slot in range(slots * (1 + DRAIN)):
+    for slot in range(slots * (1 + _DRAIN)):
         collector.rollout(params, explore=0.0)
         sums += [twin.cells[name].sum(axis=1) for name in ("overhead", "hits", "finished")]
         if slot < slots:

@@ -17,9 +17,9 @@ from testbed.twin.lists import item
 from testbed.twin.observe import observe_decision
 from testbed.twin.state import NONE
 
-A3C, DQN = 0, 1
-SEQUENTIAL, FACTORED, JOINT, CONTINUOUS = range(len(network.HEADS))
-QUEUE, TARGETS = 2, CELL_FEATURES - 2
+A3C_CODE, DQN_CODE = 0, 1
+_SEQUENTIAL, _FACTORED, _JOINT, _CONTINUOUS = range(len(network.HEADS))
+_QUEUE, TARGETS = 2, CELL_FEATURES - 2
 FIELD_NOISE = 8
 seconds, burden, normal = FEATURES.seconds, FEATURES.burden, RANDOM.normal
 
@@ -87,7 +87,7 @@ def see_ue(world: Any, fixed: Any, u: int, rule: DecisionRule, sent: int, later:
     for n in range(DECISION_FEATURES):
         out[n] = 0.0
     if rule.paper:
-        out[QUEUE] = seconds(max(0, item(world.ues, u).local_free_ns - world.status[0].start_ns))
+        out[_QUEUE] = seconds(max(0, item(world.ues, u).local_free_ns - world.status[0].start_ns))
     elif undecided_task(world, u) != NONE:
         observe_decision(world, fixed, u, sent, later, out)
 
@@ -95,7 +95,7 @@ def see_ue(world: Any, fixed: Any, u: int, rule: DecisionRule, sent: int, later:
 @njit(**OPTIONS)
 def _preference(rule: DecisionRule, out: Any) -> float:
     """What a network with last layer ``out`` prefers offloading by: A3C has one output, DQN (V, δ) or (Q0, Q1)."""
-    if rule.kind == A3C:
+    if rule.kind == A3C_CODE:
         return out[0]
     return out[1] if rule.dueling else out[1] - out[0]
 
@@ -106,10 +106,10 @@ def _choose(world: Any, u: int, rule: DecisionRule, preferred: float) -> int:
     if rule.explore <= 0.0:
         return 1 if preferred > 0.0 else 0
     seed, slot = world.status[0].seed, world.status[0].slot
-    epsilon = rule.epsilon if rule.kind == A3C else rule.explore
+    epsilon = rule.epsilon if rule.kind == A3C_CODE else rule.explore
     if epsilon > 0.0 and uniform(seed, EXPLORATION, u, slot, FIELD_EPSILON) < epsilon:
         return 1 if uniform(seed, EXPLORATION, u, slot, FIELD_COIN) < 0.5 else 0
-    if rule.kind == A3C:
+    if rule.kind == A3C_CODE:
         return 1 if uniform(seed, EXPLORATION, u, slot, FIELD_ACTION) < 1.0 / (1.0 + math.exp(-preferred)) else 0
     return 1 if preferred > 0.0 else 0
 
@@ -125,7 +125,7 @@ def _see_context(world: Any, fixed: Any, rule: DecisionRule, turn: Turn, out: An
 @njit(**OPTIONS)
 def decide(world: Any, fixed: Any, rule: DecisionRule, net: CompiledNetwork, trace: Trace, turn: Turn, d: int) -> int:
     """The UEs of a cell decide; rows of ``trace`` from ``d`` on are filled, the next one is returned."""
-    if rule.head < JOINT:
+    if rule.head < _JOINT:
         return _decide_in_turn(world, fixed, rule, net, trace, turn, d)
     return _decide_at_once(world, fixed, rule, net, trace, turn, d)
 
@@ -137,13 +137,13 @@ def _decide_in_turn(
     """The UEs of a cell decide one after another, a row each."""
     es = item(fixed.edge_servers, turn.cell)
     sent, later = 0, 0
-    if rule.head == SEQUENTIAL:
+    if rule.head == _SEQUENTIAL:
         for u in range(es.first_ue, es.last_ue):
             later += undecided_cycles(world, u)
     for u in range(es.first_ue, es.last_ue):
         if undecided_task(world, u) == NONE:
             continue
-        cycles = undecided_cycles(world, u) if rule.head == SEQUENTIAL else 0
+        cycles = undecided_cycles(world, u) if rule.head == _SEQUENTIAL else 0
         later -= cycles
         x = trace.features[d]
         see_ue(world, fixed, u, rule, sent, later, x[:DECISION_FEATURES])
@@ -173,7 +173,7 @@ def _decide_at_once(
     _see_context(world, fixed, rule, turn, x[width:])
     forward(net.params, net.layers, x, net.scratch)
     trace.where[d, 0], trace.where[d, 1] = turn.at, first
-    if rule.head == JOINT:
+    if rule.head == _JOINT:
         vector, trace.logits[d] = _draw(world, first, rule, net.params, x, last - first, net.scratch[OUT])
         trace.actions[d] = vector
         for u in range(first, last):

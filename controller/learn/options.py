@@ -9,7 +9,10 @@ import msgspec
 from controller.learn.learner import TrainConfig
 from testbed.model.errors import UsageError, did_you_mean
 
-OWN = {"a3c": ("num_envs", "rollout_length", "learning_rate", "gru_units"), "dqn": ("num_envs", "rollout_length")}
+OWN_OPTIONS = {
+    "a3c": ("num_envs", "rollout_length", "learning_rate", "gru_units"),
+    "dqn": ("num_envs", "rollout_length"),
+}
 FIELDS_OF = {"a3c": "actor_critic", "dqn": "values"}
 
 
@@ -46,7 +49,7 @@ def names_of(config: TrainConfig) -> tuple[str, ...]:
 
 def _own_fields(config: TrainConfig) -> dict[str, str]:
     """Those fields of ``config`` itself that a user may set, by the names that users give them."""
-    return {name: field for name, field in fields_of(TrainConfig).items() if field in OWN[config.algorithm]}
+    return {name: field for name, field in fields_of(TrainConfig).items() if field in OWN_OPTIONS[config.algorithm]}
 
 
 def _value(assignment: str, struct: type, field: str, name: str, text: str) -> object:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.learn.shared import COUNTS
+from controller.learn.shared import COUNTERS
 from testbed.model.errors import InvalidError, UsageError
 from testbed.policy import checkpoint
 from testbed.policy.arrays import fitting
@@ -28,7 +28,7 @@ def resumed(
     try:
         for name in ("parameters", "current", "square"):
             fitting(arrays, name, start)
-        fitting(arrays, "progress", np.zeros(COUNTS, np.int64))
+        fitting(arrays, "progress", np.zeros(COUNTERS, np.int64))
         for name in ("square", "progress"):
             if (arrays[name] < 0).any():
                 raise InvalidError(f"{name} is negative")

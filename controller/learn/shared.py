@@ -12,11 +12,11 @@ from testbed.model.errors import StartError
 from testbed.model.human import size
 from testbed.policy.network import Array
 
-UPDATES, SLOTS, LAG, COUNTS = 0, 1, 2, 3
-ENTROPY, REWARD, GAUGES = 0, 1, 2
+UPDATES, SLOT_COUNT, LAG, COUNTERS = 0, 1, 2, 3
+ENTROPY, _REWARD, GAUGES = 0, 1, 2
 
 
-SHARED = "/dev/shm"
+SHARED_MEMORY = "/dev/shm"
 
 
 def _opened(name: str | None, length: int) -> shared_memory.SharedMemory:
@@ -31,14 +31,14 @@ def _opened(name: str | None, length: int) -> shared_memory.SharedMemory:
             _fill(block, length)
     except OSError as error:
         why = f"no shared memory for learners: {error.strerror or error}: {size(length)} are needed"
-        raise StartError(why, f"free {SHARED}, or give it more space (docker run --shm-size)") from None
+        raise StartError(why, f"free {SHARED_MEMORY}, or give it more space (docker run --shm-size)") from None
     return block
 
 
 def _fill(block: shared_memory.SharedMemory, length: int) -> None:
     """Let the system find every page of a new ``block``; it is gone if that fails."""
     try:
-        descriptor = os.open(f"{SHARED}/{block.name}", os.O_RDWR)
+        descriptor = os.open(f"{SHARED_MEMORY}/{block.name}", os.O_RDWR)
         try:
             os.posix_fallocate(descriptor, 0, length)
         finally:
@@ -51,7 +51,7 @@ def _fill(block: shared_memory.SharedMemory, length: int) -> None:
 
 def block_bytes(size: int, workers: int) -> int:
     """How long the memory of `SharedArrays` is."""
-    return 8 * (2 + workers * (COUNTS + GAUGES) + size)
+    return 8 * (2 + workers * (COUNTERS + GAUGES) + size)
 
 
 class SharedArrays:
@@ -62,10 +62,10 @@ class SharedArrays:
     """
 
     def __init__(self, memory: mmap.mmap | memoryview, size: int, workers: int) -> None:
-        counters = np.frombuffer(memory, np.int64, 2 + workers * COUNTS)
+        counters = np.frombuffer(memory, np.int64, 2 + workers * COUNTERS)
         gauges = np.frombuffer(memory, np.float64, workers * GAUGES, 8 * len(counters))
         floats = np.frombuffer(memory, np.float32, 2 * size, block_bytes(size, workers) - 8 * size)
-        self._orders, self.counts = counters[:2], counters[2:].reshape(workers, COUNTS)
+        self._orders, self.counts = counters[:2], counters[2:].reshape(workers, COUNTERS)
         self.gauges = gauges.reshape(workers, GAUGES)
         self.params: Array = floats[:size]
         self.square_avg: Array = floats[size:]

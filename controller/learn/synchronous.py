@@ -14,7 +14,7 @@ import torch
 
 from controller.learn.learner import A3cLearner, TrainConfig
 from controller.learn.optimiser import rmsprop
-from controller.learn.shared import SLOTS, UPDATES, Shared
+from controller.learn.shared import SLOT_COUNT, UPDATES, Shared
 from controller.learn.signals import sheltered
 from controller.learn.worker_pool import Say, WorkerPool, bound_to, ignore_progress
 from testbed.policy.network import Array
@@ -68,7 +68,7 @@ class SynchronousPool(WorkerPool):
             return  # as above
         self._asked.remove(n)
         self._grads[n], self._shared.gauges[n] = answer[:-2], answer[-2:]
-        self._shared.counts[n, SLOTS] += self._config.num_envs * self._config.rollout_length
+        self._shared.counts[n, SLOT_COUNT] += self._config.num_envs * self._config.rollout_length
 
     def _step(self) -> None:
         """One step by the mean gradient, added up in the order of workers."""

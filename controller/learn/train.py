@@ -13,7 +13,7 @@ from controller.learn.evaluate import evaluate
 from controller.learn.learner import Learner, TrainConfig, make
 from controller.learn.optimiser import INITIAL_SQUARE_AVG
 from controller.learn.resume import damaged, resumed
-from controller.learn.shared import LAG, SLOTS, UPDATES, Shared
+from controller.learn.shared import LAG, SLOT_COUNT, UPDATES, Shared
 from controller.learn.synchronous import SynchronousPool
 from controller.learn.worker_pool import Say, WorkerPool, ignore_progress, once
 from testbed.model.errors import InvalidError, UsageError
@@ -21,15 +21,15 @@ from testbed.policy import checkpoint
 from testbed.policy.network import Array
 from testbed.twin.build import Source
 
-PATIENCE, GAIN, LOOK_S = 10, 0.001, 0.1
-TIME, INTERRUPTED, DIVERGED = "time", "interrupted", "diverged"
+_PATIENCE, _GAIN, _LOOK_S = 10, 0.001, 0.1
+OUT_OF_TIME, INTERRUPTED, DIVERGED = "time", "interrupted", "diverged"
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """When training ends: after ``seconds`` of wall time, at ``updates`` (0: no such limit), or on a plateau.
 
     ``workers`` 1 learns in this process and is repeatable; it is evaluated every ``every_s`` or, if that is 0, every
-    ``every_updates``. ``early_stop``: end when `PATIENCE` evaluations brought less than `GAIN` of improvement.
+    ``every_updates``. ``early_stop``: end when `_PATIENCE` evaluations brought less than `_GAIN` of improvement.
     ``synchronous``: see `controller.learn.synchronous`. Asynchronous workers may each make one more than ``updates``.
     """
 
@@ -88,7 +88,7 @@ class Evaluator:
         """Evaluate a copy of ``params`` and remember it if it is the best."""
         evaluated = params.copy()
         mean = self._evaluate(evaluated)
-        self._stale = 0 if mean < self.best * (1.0 - GAIN) else self._stale + 1
+        self._stale = 0 if mean < self.best * (1.0 - _GAIN) else self._stale + 1
         if mean < self.best or not len(self.best_params):
             self.best, self.best_params = mean, evaluated
         return mean
@@ -96,7 +96,7 @@ class Evaluator:
     @property
     def plateau(self) -> bool:
         """Whether the last evaluations brought nothing."""
-        return self._stale >= PATIENCE
+        return self._stale >= _PATIENCE
 
 
 class Trainer:
@@ -177,7 +177,7 @@ class Trainer:
         if budget.updates and self.shared.updates >= budget.updates:
             return "updates"
         if budget.seconds and time.monotonic() - self._began >= budget.seconds:
-            return TIME
+            return OUT_OF_TIME
         return "plateau" if budget.early_stop and self.evaluator.plateau else ""
 
     def _alone(self) -> Iterator[Report]:
@@ -196,8 +196,8 @@ class Trainer:
         config, shared, budget = self.config, self.shared, self.budget
         pool = (SynchronousPool if budget.synchronous else WorkerPool)(config, shared, budget.workers, self._say)
         try:
-            while not (self._stopped or shared.stopping or shared.counts[:, SLOTS].all()):
-                pool.watch(LOOK_S)
+            while not (self._stopped or shared.stopping or shared.counts[:, SLOT_COUNT].all()):
+                pool.watch(_LOOK_S)
             self._began, evaluated_at = time.monotonic(), -1
             while not self._over():
                 pool.watch(self._until_evaluation())
@@ -241,7 +241,7 @@ class Trainer:
             updates=updates,
             rate=(updates - self._before) / max(seconds, 1e-9),
             lag=float(progress[LAG] / max(1, updates)),
-            slots=int(progress[SLOTS]),
+            slots=int(progress[SLOT_COUNT]),
             overhead=overhead,
             best=self.evaluator.best,
             entropy=float(entropy),

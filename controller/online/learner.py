@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from controller.learn.shared import LAG, SLOTS, UPDATES
+from controller.learn.shared import LAG, SLOT_COUNT, UPDATES
 from controller.online.on_policy import OnPolicyLearner
 from controller.online.online_learner import Done, OnlineLearner, ReplayLearner
 from controller.online.safety import SafetyStop
@@ -129,7 +129,7 @@ class LearnerLoop:
         shared, before = self._shared, self._shared.updates
         self.done = self.online_learner.update(shared.params, shared.square_avg, before)
         shared.counts[self._number, LAG] += shared.updates - before
-        shared.counts[self._number, SLOTS] += SEGMENT_SLOTS
+        shared.counts[self._number, SLOT_COUNT] += SEGMENT_SLOTS
         shared.counts[self._number, UPDATES] += 1
         self._copy_when_due()
 

@@ -1,9 +1,9 @@
 """When learning makes things worse, the last good parameters come back (pure).
 
-The overhead of tasks is averaged over blocks of slots, and `BLOCKS` blocks are a window of 200 slots. A window is worse
-than the last good one if its mean is higher by `MARGIN` and by `ERRORS` standard errors of the difference. Then the
-parameters that stood at the end of the good one are restored. As the load may have changed, what they achieve from then
-on is what later windows are compared with.
+The overhead of tasks is averaged over blocks of slots, and `_BLOCKS` blocks are a window of 200 slots. A window is
+worse than the last good one if its mean is higher by `_MARGIN` and by `ERRORS` standard errors of the difference.
+Then the parameters that stood at the end of the good one are restored. As the load may have changed, what they
+achieve from then on is what later windows are compared with.
 """
 
 import math
@@ -12,16 +12,16 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from controller.online.trajectory import PATIENCE
+from controller.online.trajectory import SETTLING_SLOTS
 from testbed.model.energy import overhead
 from testbed.model.statistics import mean
 from testbed.model.system import System
 from testbed.policy.network import Array
 from testbed.protocol.messages import Outcome, Seen
 
-BLOCK_SLOTS, BLOCKS = 20, 10
-WINDOW_SLOTS = BLOCK_SLOTS * BLOCKS
-MARGIN, ERRORS, LEAST_BLOCKS = 0.05, 4.0, 5
+BLOCK_SLOTS, _BLOCKS = 20, 10
+WINDOW_SLOTS = BLOCK_SLOTS * _BLOCKS
+_MARGIN, ERRORS, LEAST_BLOCKS = 0.05, 4.0, 5
 
 
 class _Good(msgspec.Struct, frozen=True):
@@ -64,7 +64,7 @@ class SafetyStop:
             return 0.0
         if self._standing is None:
             self._standing = params.copy(), square_avg.copy()
-        if self._newest < (self._window + 1) * WINDOW_SLOTS + PATIENCE:
+        if self._newest < (self._window + 1) * WINDOW_SLOTS + SETTLING_SLOTS:
             return 0.0
         blocks, standing = self._settle(), self._standing
         self._standing = None
@@ -84,15 +84,15 @@ class SafetyStop:
     def _settle(self) -> list[float]:
         """The mean overheads of the window's blocks; the next window begins."""
         assert self._window is not None
-        first = self._window * BLOCKS
+        first = self._window * _BLOCKS
         self._window += 1
-        means = [mean(self._overheads[block]) for block in range(first, first + BLOCKS) if block in self._overheads]
-        self._overheads = {block: costs for block, costs in self._overheads.items() if block >= first + BLOCKS}
+        means = [mean(self._overheads[block]) for block in range(first, first + _BLOCKS) if block in self._overheads]
+        self._overheads = {block: costs for block, costs in self._overheads.items() if block >= first + _BLOCKS}
         return means
 
 
 def is_worse(before: Sequence[float], after: Sequence[float]) -> bool:
-    """Whether the mean of ``after`` is higher than that of ``before`` by more than chance and `MARGIN`."""
+    """Whether the mean of ``after`` is higher than that of ``before`` by more than chance and `_MARGIN`."""
     error = math.sqrt(sum(float(np.var(values, ddof=1)) / len(values) for values in (before, after)))
     rise = mean(after) - mean(before)
-    return rise > MARGIN * mean(before) and rise > ERRORS * error
+    return rise > _MARGIN * mean(before) and rise > ERRORS * error

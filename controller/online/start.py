@@ -21,7 +21,7 @@ from testbed.record.learning_requests import LEARNED_FILE
 
 NODE, CHECKPOINT = Path("node"), Path(LEARNED_FILE)
 SHARED_FILE, SAVING = NODE / "shared", NODE / "saving"
-ALGORITHM, SEED = "a3c", 1
+ALGORITHM, _SEED = "a3c", 1
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ def beginning(plan: Plan) -> Beginning:
         params = arrays["parameters"].astype(np.float32)
         about = {**about, "second_offload": plan.second_offload}
         return Beginning(params, arrays.get("square", _squares_avg(params)), about)
-    params = network.initial(SEED)
+    params = network.initial(_SEED)
     about = {"algorithm": ALGORITHM, "head": "sequential", "second_offload": plan.second_offload}
     return Beginning(params, _squares_avg(params), about)
 
@@ -76,7 +76,7 @@ def sole_saver(*, wait: bool) -> Iterator[bool]:
 def behaviour(plan: Plan) -> BehaviourPolicy:
     """The policy that answers in a run that learns; each cell follows what its worker publishes."""
     path = Path(loading.parts(plan.policy)[2])
-    learned = can_learn_online(path) if path.name else Learned(network.initial(SEED), double=plan.second_offload)
+    learned = can_learn_online(path) if path.name else Learned(network.initial(_SEED), double=plan.second_offload)
     learned.double, learned.explore = plan.second_offload, True
     sources = [_source(Weights.create(weights_path(name), learned.params)) for name in plan.learning.names]
     cells = range(len(plan.system.edge_servers))

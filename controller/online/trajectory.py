@@ -1,8 +1,8 @@
 """From what a running testbed tells to segments of experience, on no clock but the slots in the messages.
 
 Observations come slot by slot and cell by cell, outcomes mostly many slots later and in any order; as they come from
-others, one may also be read before the observation of its task. A slot is settled when all
-that was in the system during it has ended, or `PATIENCE` slots have passed; T settled slots in a row make a segment.
+others, one may also be read before the observation of its task. A slot is settled when all that was in the system
+during it has ended, or `SETTLING_SLOTS` slots have passed; T settled slots in a row make a segment.
 Decisions that were not the policy's own in the end, or whose UE died, get weight 0. A gap in what was seen, as a death
 of the controller leaves it, ends a segment.
 
@@ -22,8 +22,8 @@ from testbed.policy.features import CELL_FEATURES
 from testbed.policy.network import INPUTS, Array
 from testbed.protocol.messages import Chose, Down, Outcome, Seen
 
-SEGMENT_SLOTS, PATIENCE = 20, 12
-LEAST_SLOTS = SEGMENT_SLOTS + PATIENCE + 1
+SEGMENT_SLOTS, SETTLING_SLOTS = 20, 12
+LEAST_SLOTS = SEGMENT_SLOTS + SETTLING_SLOTS + 1
 
 
 class TrajectorySegment(msgspec.Struct, kw_only=True):
@@ -62,7 +62,7 @@ class Assembler:
         self,
         system: System,
         slots: int,
-        patience: int = PATIENCE,
+        patience: int = SETTLING_SLOTS,
         *,
         cells: Sequence[int] | None = None,
         team: float = 1.0,

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from testbed.analysis.intervals import Estimate
 
-RESAMPLES, BAND_RESAMPLES, SEED = 4000, 2000, 0
+RESAMPLES, BAND_RESAMPLES, _SEED = 4000, 2000, 0
 BOUNDS = (2.5, 97.5)
 Floats = NDArray[np.float64]
 
@@ -20,7 +20,7 @@ def ratio_of_means(a: ArrayLike, b: ArrayLike) -> Estimate:
     Seeds of each and workloads (the same for both) are resampled with replacement.
     """
     above, below = (np.atleast_2d(np.asarray(values, float)) for values in (a, b))
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(_SEED)
     ratios = np.empty(RESAMPLES)
     for n in range(RESAMPLES):
         workloads = rng.integers(0, above.shape[1], above.shape[1])
@@ -39,7 +39,7 @@ def interquartile_mean(values: ArrayLike) -> Floats:
 
 def band(curves: ArrayLike) -> tuple[Floats, Floats, Floats]:
     """The interquartile mean of ``curves``, (seeds, points), and the bounds of its interval, (points,) each."""
-    every, rng = np.asarray(curves, float), np.random.default_rng(SEED)
+    every, rng = np.asarray(curves, float), np.random.default_rng(_SEED)
     drawn = [interquartile_mean(every[rng.integers(0, len(every), len(every))]) for _ in range(BAND_RESAMPLES)]
     low, high = np.percentile(drawn, BOUNDS, axis=0)
     return interquartile_mean(every), low, high

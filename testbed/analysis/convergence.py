@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from testbed.model.statistics import mean
 
-WINDOW, FINAL_SHARE, NEAR, HELD = 50, 0.1, 0.05, 50
+WINDOW, FINAL_SHARE, _NEAR, _HELD = 50, 0.1, 0.05, 50
 
 
 def smoothed(rewards: Sequence[float], window: int = WINDOW) -> list[float]:
@@ -31,14 +31,14 @@ def _tenth(rewards: Sequence[float]) -> int:
     return max(1, round(FINAL_SHARE * len(rewards)))
 
 
-def converged_at(rewards: Sequence[float], window: int = WINDOW, held: int = HELD) -> int | None:
+def converged_at(rewards: Sequence[float], window: int = WINDOW, held: int = _HELD) -> int | None:
     """The first episode, counted from 1, whose smoothed reward is within 5 % of the final level and stays so for
     ``held`` episodes, itself among them; None if there is none before the last tenth, whose mean that level is.
     """
     final, last = final_level(rewards), len(rewards) - _tenth(rewards)
     since = 0
     for n, level in enumerate(smoothed(rewards, window), 1):
-        since = since + 1 if abs(level - final) <= NEAR * abs(final) else 0
+        since = since + 1 if abs(level - final) <= _NEAR * abs(final) else 0
         if since == held:
             begun = n - held + 1
             return begun if begun <= last else None

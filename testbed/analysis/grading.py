@@ -11,13 +11,13 @@ from testbed.analysis import incidents, reference
 from testbed.model import fidelity, histogram
 from testbed.node.lateness import HELD
 from testbed.protocol.placement import processes_of
-from testbed.protocol.rows import CLOCK, LIMITS, EventRow
-from testbed.record.reader import RUNNING, RecordedRun
+from testbed.protocol.rows import CLOCK, CPU_LIMITS, EventRow
+from testbed.record.reader import STILL_RUNNING, RecordedRun
 
 MS_PER_NS, NS = 1e-6, 1e-9
 BURN, NAMED = "burn", 3
 NOBODY_TOLD = fidelity.Lateness(math.nan, math.nan, math.nan), fidelity.Cpu(math.nan, math.nan)
-ARRIVALS = ("Boundary", "Arises")  # at which a UE takes up what was generated
+_ARRIVALS = ("Boundary", "Arises")  # at which a UE takes up what was generated
 RELEASES = ("Result", "LocalEnd", "Arrived", "Ended", "Forward")
 
 
@@ -109,7 +109,7 @@ def graded(run: RecordedRun) -> Fidelity:
 def _grade(run: RecordedRun, measured: fidelity.Measured) -> tuple[str | None, str, str]:
     """The grade, what kept it from a better one, and a remedy; no grade where processes did not tell of themselves."""
     missing = untold(run)
-    if run.reason == RUNNING and missing:
+    if run.reason == STILL_RUNNING and missing:
         return None, "the run goes on", "its processes tell of their timers and CPUs when they end"
     if missing:
         names = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
@@ -146,7 +146,7 @@ def arrival_jitter(run: RecordedRun) -> fidelity.Lateness:
     plan = run.resolved.plan(run.workload, run.policy, second_offload=False, live=True)
     ues = {ue.name for ue in plan.system.ues}
     theirs = {name for name, (_, cores) in processes_of(plan).items() if not ues.isdisjoint(cores)}
-    return lateness([event for event in run.record.events if event.source in theirs], ARRIVALS)
+    return lateness([event for event in run.record.events if event.source in theirs], _ARRIVALS)
 
 
 def lateness(events: Iterable[EventRow], kinds: Container[str] | None = None) -> fidelity.Lateness:
@@ -192,7 +192,7 @@ def counted(readings: Iterable[tuple[str, float]]) -> float:
 
 def throttled(events: Iterable[EventRow]) -> fidelity.Throttled | None:
     """The process that its CPU quota held back most; None if none was held back."""
-    held = [event for event in events if event.kind == LIMITS and event.value > 0.0]
+    held = [event for event in events if event.kind == CPU_LIMITS and event.value > 0.0]
     worst = max(held, key=lambda event: event.value, default=None)
     return None if worst is None else fidelity.Throttled(worst.source, float(detail(worst)["cores"]), worst.value)
 

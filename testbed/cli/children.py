@@ -16,7 +16,7 @@ from typing import Self
 
 from testbed.cli.colour import is_screen
 
-SCREEN, METRICS = "testbed.watch", "testbed.watch.metrics"
+SCREEN, METRICS_MODULE = "testbed.watch", "testbed.watch.metrics"
 # Leave the alternate screen, show the cursor, stop reports of mouse, focus and pasting, and the keyboard protocol.
 RESTORE = "\x1b[?1049l\x1b[?25h\x1b[?1000;1002;1003;1004;1006;1015;2004l\x1b[<u\x1b[0m"
 READY_S, CLOSE_S = 10.0, 3.0

@@ -101,7 +101,7 @@ class Completer:
         return completions + (list(FilesCompleter()(prefix)) if self._files else [])
 
 
-FILES, NOTHING = Completer(files=True), Completer()
+FILES, _NOTHING = Completer(files=True), Completer()
 COMPLETERS = {
     "SCENARIO": Completer(scenarios, files=True),
     "SCENARIO|RUN": Completer(scenarios, runs, files=True),
@@ -129,8 +129,8 @@ def completer(verb: str, action: argparse.Action) -> Completer:
     if (verb, word) in OF_VERB:
         return OF_VERB[verb, word]
     if action.dest == "option":
-        return NOTHING
-    return COMPLETERS.get(ALIKE.get(word, word), FILES if word in NAMES_FILES else NOTHING)
+        return _NOTHING
+    return COMPLETERS.get(ALIKE.get(word, word), FILES if word in NAMES_FILES else _NOTHING)
 
 
 def parser_of(line: str) -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from testbed.cli.commands import common, learning
-from testbed.compose.file import DATA, METRICS_PORT, SCENARIO, SOCKET, Shape, compose_file, image_kinds
+from testbed.compose.file import DATA_PATH, METRICS_PORT, SCENARIO_PATH, SOCKET, Shape, compose_file, image_kinds
 from testbed.experiments.elsewhere import planned_elsewhere
 from testbed.experiments.runner import Order
 from testbed.hosts.containers import CONTROLLER, containers_of
@@ -75,12 +75,12 @@ def written(args: argparse.Namespace, containers: Containers, file: Path, comman
     folder = file.parent
     path = find_scenario(args.scenario)
     own = path not in shipped().values()
-    name = f"{SCENARIO}/{path.name}" if own else path.stem
+    name = f"{SCENARIO_PATH}/{path.name}" if own else path.stem
     clone = (ROOT / "compose" / "Dockerfile").is_file()
     checkpoint = loading.parts(args.policy)[2]
-    read_only = {SCENARIO: _from(folder, path.parent)} if own else {}
+    read_only = {SCENARIO_PATH: _from(folder, path.parent)} if own else {}
     if checkpoint:
-        read_only[os.path.join(DATA, _inside(checkpoint))] = _from(folder, Path(checkpoint))
+        read_only[os.path.join(DATA_PATH, _inside(checkpoint))] = _from(folder, Path(checkpoint))
     shape = Shape(
         about=f"The scenario {path.stem} in containers: one each for the controller, every ES and every UE.",
         command=command,

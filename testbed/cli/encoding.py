@@ -3,7 +3,7 @@
 import codecs
 from typing import TextIO
 
-PLAIN = {
+_PLAIN = {
     "…": "...",
     "·": "*",
     "±": "+-",
@@ -61,7 +61,7 @@ def _replaced(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(
-        PLAIN.get(letter) or _backslashed(letter) for letter in error.object[error.start : error.end]
+        _PLAIN.get(letter) or _backslashed(letter) for letter in error.object[error.start : error.end]
     ), error.end
 
 

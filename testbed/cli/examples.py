@@ -106,12 +106,12 @@ EXAMPLES = {
         "testbed clean region-lc-001 --yes": "this one, unasked",
     },
 }
-MARGIN, GAP = "  ", "  "
+_MARGIN, _GAP = "  ", "  "
 
 
 def shown(verb: str) -> str:
     """The examples of ``verb`` as the end of a help text."""
     examples = EXAMPLES[verb]
     widest = max((len(command) for command, about in examples.items() if about), default=0)
-    lines = [f"{MARGIN}{command.ljust(widest)}{GAP}{about}".rstrip() for command, about in examples.items()]
+    lines = [f"{_MARGIN}{command.ljust(widest)}{_GAP}{about}".rstrip() for command, about in examples.items()]
     return "\n".join(["examples:", *lines])

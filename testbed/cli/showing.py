@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from testbed.cli import ports, run_text
-from testbed.cli.children import METRICS, Beside, Screen, screen_possible
+from testbed.cli.children import METRICS_MODULE, Beside, Screen, screen_possible
 from testbed.cli.console import print_text, warn
 from testbed.cli.progress import ProgressDisplay
 from testbed.cli.streaming import RunLines
@@ -72,7 +72,7 @@ class Showing:
                 self.warn(f"this host has too little {warning}")
         if self._metrics is not None:
             address, port = self._metrics
-            self._beside.enter_context(Beside(METRICS, [str(path), address, str(port)]))
+            self._beside.enter_context(Beside(METRICS_MODULE, [str(path), address, str(port)]))
             warn(f"metrics: http://{address}:{port}/metrics")
         if self._wanted:
             self._screen = self._beside.enter_context(Screen(path, ["--own"]))

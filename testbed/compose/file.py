@@ -13,10 +13,10 @@ from testbed.hosts.containers import CONTROLLER, RECORDER, UE_ROLE, containers_o
 from testbed.protocol.placement import Processes
 from testbed.scenario.schema import ContainerLimits, LimitsSection
 
-FOLDER, SOCKET = "/run/testbed", "/run/testbed/agents"
-DATA, RUNS, SCENARIO = "/data", "/data/runs", "/data/scenario"
+_FOLDER, SOCKET = "/run/testbed", "/run/testbed/agents"
+DATA_PATH, _RUNS, SCENARIO_PATH = "/data", "/data/runs", "/data/scenario"
 LEARNING_IMAGE = "learning"
-BASE, METRICS_PORT, PIDS = "python:3.11-slim-bookworm", 9464, 64
+_BASE, METRICS_PORT, PIDS = "python:3.11-slim-bookworm", 9464, 64
 LEAST_PERIOD_US, LEAST_QUOTA_US = 10_000, 1_000
 TASKS_BESIDE = 16
 NETWORK_PREFIX = "${TESTBED_NETWORK:-10.213.7}"
@@ -155,11 +155,11 @@ def compose_file(processes: Processes, limits: LimitsSection, shape: Shape) -> s
         "never_pulled": NEVER_PULLED if shape.context else "",
         "controller_build": _build(shape, "controller", 4),
         "socket": SOCKET,
-        "folder": FOLDER,
+        "folder": _FOLDER,
         "recorder": RECORDER,
         "recorder_address": f"{NETWORK_PREFIX}.{numbers[RECORDER]}",
         "network": NETWORK_PREFIX,
-        "runs_inside": RUNS,
+        "runs_inside": _RUNS,
         "read_only_mounts": "".join(f"      - {_mounted(*one)}\n" for one in shape.read_only.items()),
     }
     recorder = RECORDER_SERVICE.format_map({**words, "command": _quoted(list(shape.arguments))})
@@ -200,7 +200,7 @@ def _build(shape: Shape, target: str, indent: int) -> str:
     if not shape.context:
         return ""
     torch = ', TORCH: "1"' if target == "controller" and shape.learns else ""
-    arguments = f'{{BASE: "${{TESTBED_BASE:-{BASE}}}", PIP_INDEX_URL: "${{PIP_INDEX_URL:-}}"{torch}}}'
+    arguments = f'{{BASE: "${{TESTBED_BASE:-{_BASE}}}", PIP_INDEX_URL: "${{PIP_INDEX_URL:-}}"{torch}}}'
     built = (
         f"{{context: {_quoted(shape.context)}, dockerfile: compose/Dockerfile, target: {target}, args: {arguments}}}"
     )

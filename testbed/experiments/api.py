@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ("Comparison", "Run", "Scenario", "TestbedError", "compare", "load_scenario", "read_run", "run_scenario")
-DTYPES: dict[Any, str] = {int: "int64", float: "float64", bool: "bool", str: "object"}
+_DTYPES: dict[Any, str] = {int: "int64", float: "float64", bool: "bool", str: "object"}
 ROWS = {name: row for row, name in TABLES.items()}
 Source = Scenario | str | Path
 
@@ -97,7 +97,7 @@ class Run:
         for field in msgspec.structs.fields(ROWS[table]):
             column = rows.column(field.name)
             listed = column.tolist() if isinstance(column, Labels) else column
-            arrays[field.name] = np.array(listed, DTYPES[field.type])
+            arrays[field.name] = np.array(listed, _DTYPES[field.type])
         return arrays
 
 

@@ -155,7 +155,7 @@ def policy_of(order: Order) -> tuple[Policy | None, bool]:
 def summary_of(run: RecordedRun) -> Summary:
     """The summary of a run, with its fidelity; of one that ended, its grade is kept beside the record."""
     summary = summarise(run, graded(run))
-    if run.reason != reader.RUNNING:
+    if run.reason != reader.STILL_RUNNING:
         overhead = summary.overhead.mean if math.isfinite(summary.overhead.mean) else None
         kept_grade.keep(run.path, kept_grade.KeptGrade(summary.fidelity.grade, overhead))
     return summary
@@ -236,7 +236,7 @@ def _simulate(plan: Plan, policy: Policy | None, order: Order, progress: Observe
 def _launch(plan: Plan, path: Path, progress: Observer, order: Order) -> None:
     from testbed.hosts.deployment import in_containers
     from testbed.live.launch import launch
-    from testbed.live.local_supervisor import LOCAL
+    from testbed.live.local_supervisor import LOCAL_DEPLOYMENT
 
-    deployment = in_containers(processes_of(plan), Path(order.agents)) if order.agents else LOCAL
+    deployment = in_containers(processes_of(plan), Path(order.agents)) if order.agents else LOCAL_DEPLOYMENT
     launch(plan, path, progress, heard=order.heard, deployment=deployment)

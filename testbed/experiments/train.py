@@ -15,7 +15,7 @@ from controller.learn import curves
 from controller.learn.evaluate import MOST_A_SLOT
 from controller.learn.learner import TrainConfig
 from controller.learn.options import optioned
-from controller.learn.train import INTERRUPTED, TIME, Budget, Evaluator, Report, Trainer
+from controller.learn.train import INTERRUPTED, OUT_OF_TIME, Budget, Evaluator, Report, Trainer
 from testbed.experiments import tune
 from testbed.experiments.recording import versions
 from testbed.experiments.rounds import Rounds
@@ -32,8 +32,8 @@ from testbed.twin import build
 from testbed.twin.state import TASK
 
 ALGORITHMS = ("a3c", "dqn")
-SEEDS, USUAL_RATE = tune.SEEDS, {"a3c": 200, "dqn": 50}
-HEURISTICS = ("lc", "offload", "random", "greedy")
+_SEEDS, USUAL_RATE = tune.SEEDS, {"a3c": 200, "dqn": 50}
+_HEURISTICS = ("lc", "offload", "random", "greedy")
 TUNING = 0.5  # about the share of the time for baselines that goes into tuning one
 Say = Callable[[str], None]
 Observer = Callable[[Report], None]
@@ -115,7 +115,7 @@ class Training:
         )
         config = optioned(config, job.options)
         _must_fit(config, job.budget.workers)
-        self.seeds = tune.training_seeds(job.seed, SEEDS)
+        self.seeds = tune.training_seeds(job.seed, _SEEDS)
         self._evaluator = Evaluator(config, finite, list(self.seeds))
         self._trainer = Trainer(config, job.budget, self._evaluator, job.path, _about(job, config), resume=job.resume)
         known = str(self._trainer.header.get("curve", ""))
@@ -129,7 +129,7 @@ class Training:
         """
         job, suffix = self.job, tune.DOUBLE if self.job.double else ""
 
-        begun, whole = itertools.count(), len(self.seeds) * (len(HEURISTICS) + 1)
+        begun, whole = itertools.count(), len(self.seeds) * (len(_HEURISTICS) + 1)
 
         def tuning(text: str, share: float) -> None:
             progress(text, TUNING * share)
@@ -137,8 +137,8 @@ class Training:
         def playing(text: str) -> None:
             progress(text, TUNING + (1.0 - TUNING) * next(begun) / whole)
 
-        tuned = tune.tune(job.scenario, f"priced{suffix}", job.seed, tuning, SEEDS)
-        rounds = Rounds([name + suffix for name in HEURISTICS], TWIN, playing)
+        tuned = tune.tune(job.scenario, f"priced{suffix}", job.seed, tuning, _SEEDS)
+        rounds = Rounds([name + suffix for name in _HEURISTICS], TWIN, playing)
         rounds.add(f"priced{suffix}", tune.policy_of(tuned.policy, tuple(tuned.values.values())), double=job.double)
         rounds.play(msgspec.structs.replace(job.scenario, faults=()), self.seeds)
         means = {
@@ -170,7 +170,7 @@ class Training:
                 ended = self._trainer.run(note, say)
         except KeyboardInterrupt:
             ended = INTERRUPTED
-        if not reports and ended == TIME:
+        if not reports and ended == OUT_OF_TIME:
             raise StartError(f"nothing was learned in {job.budget.seconds:g} s", "train for longer, like --wall 60s")
         last = (
             reports[-1]
@@ -218,7 +218,7 @@ def _about(job: TrainingJob, config: TrainConfig) -> dict[str, Any]:
 
 def _must_fit(config: TrainConfig, workers: int) -> None:
     """Raise `UsageError` for a training that takes more memory than this host has, even by the least estimate."""
-    judged = SEEDS * MOST_A_SLOT * len(config.system.ues) * config.system.slots * TASK.itemsize
+    judged = _SEEDS * MOST_A_SLOT * len(config.system.ues) * config.system.slots * TASK.itemsize
     needed, there = workers * config.nbytes + judged, limits.total_memory()
     if needed > there:
         why = f"this training needs at least {size(needed)} of memory, and this host has {size(there)}"

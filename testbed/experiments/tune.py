@@ -18,8 +18,8 @@ from testbed.scenario.schema import Scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
 
-FIRST_SEED, SEEDS, DESCENTS = 1_000_000, 8, 3
-MOST_SEED = (2**32 - FIRST_SEED) // SEEDS - 1  # from 2**32 on are the worlds that networks learn in
+FIRST_TUNING_SEED, SEEDS, DESCENTS = 1_000_000, 8, 3
+MOST_SEED = (2**32 - FIRST_TUNING_SEED) // SEEDS - 1  # from 2**32 on are the worlds that networks learn in
 DOUBLE, ALMOST = "-do", 0.99
 TuneProgress = Callable[[str, float], None]
 Cost = Callable[[tuple[float, ...]], float]
@@ -106,7 +106,7 @@ def tune(scenario: Scenario, algorithm: str, seed: int, progress: TuneProgress, 
 
 def training_seeds(seed: int, count: int) -> tuple[int, ...]:
     """Seeds from 1,000,000 on; different ``seed``, up to `MOST_SEED`, give disjoint ones."""
-    return tuple(FIRST_SEED + seed * count + i for i in range(count))
+    return tuple(FIRST_TUNING_SEED + seed * count + i for i in range(count))
 
 
 def search(space: Space, cost: Cost) -> tuple[float, ...]:

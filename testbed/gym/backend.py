@@ -18,7 +18,7 @@ from testbed.twin.views import cell_view
 CELL_COUNTS = ("decided", "offloaded", "forwarded", "rejected", "finished", "hits")
 SLOT, INSIDE = (WORLD.names.index(name) for name in ("slot", "inside"))  # type: ignore[union-attr]
 Totals = tuple[int, int, int, int, int, int, int, float, float, float, float, float]
-NOTHING: Totals = (0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0)
+_NOTHING: Totals = (0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class Backend(Protocol):
@@ -85,7 +85,7 @@ class TwinBackend:
         self._ues = len(config.system.ues)
         self._backlog_ns = backlog_ns(backlog_s)
         self._seen = np.zeros((1, 0), np.float32)
-        self.totals = NOTHING
+        self.totals = _NOTHING
         self.slot = self.inside = 0
         self.fallback, self.lag_ns = np.zeros((2, len(config.system.edge_servers)), np.int64)
 
@@ -113,7 +113,7 @@ class TwinBackend:
         """See `Backend`."""
         self._twin.reset(seed, backlog_ns=self._backlog_ns)
         self._seen = self._twin.observe(self._kind).copy()
-        self.totals = NOTHING
+        self.totals = _NOTHING
         self._count()
 
     def step(self, choices: NDArray[np.int8]) -> None:

@@ -16,8 +16,8 @@ from testbed.policy import loading
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
 from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
 
-MARGIN, RADIO_WAIT, AIRTIME, EXECUTION = 0, 3, 4, 6
-BACKLOG, FORWARDED, AIR, TASKS = 7, 9, 10, 21
+_MARGIN, RADIO_WAIT, AIRTIME, EXECUTION = 0, 3, 4, 6
+_BACKLOG, _FORWARDED, AIR, TASKS = 7, 9, 10, 21
 ModelState = tuple[NDArray[Any], ...] | None  # what a model with a memory would keep from slot to slot
 
 
@@ -73,11 +73,11 @@ class Heuristic(_Model):
     def _gain(self, ue: NDArray[np.float64], sent: NDArray[np.float64], n: int, cores: int) -> NDArray[np.float64]:
         """By how much offloading is cheaper, when ``sent`` seconds of work are under way, (W,)."""
         travel = ue[:, RADIO_WAIT] + ue[:, AIRTIME] + self._latency_s
-        wait = np.maximum(0.0, ue[:, BACKLOG] + sent - travel) - np.maximum(0.0, ue[:, BACKLOG] - travel)
-        gain: NDArray[np.float64] = ue[:, MARGIN] - self._weight[n] * np.maximum(1.0, ue[:, TASKS]) * wait
+        wait = np.maximum(0.0, ue[:, _BACKLOG] + sent - travel) - np.maximum(0.0, ue[:, _BACKLOG] - travel)
+        gain: NDArray[np.float64] = ue[:, _MARGIN] - self._weight[n] * np.maximum(1.0, ue[:, TASKS]) * wait
         if self._beta == 0.0 and self._beta0 == 0.0:
             return gain
-        occupied = ue[:, BACKLOG] - ue[:, FORWARDED] + ue[:, AIR] + sent
+        occupied = ue[:, _BACKLOG] - ue[:, _FORWARDED] + ue[:, AIR] + sent
         return gain - self._beta * np.maximum(0.0, occupied) * ue[:, EXECUTION] * cores - self._beta0
 
 

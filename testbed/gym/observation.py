@@ -10,7 +10,7 @@ from testbed.model.mdp import CellView
 from testbed.policy import features
 from testbed.policy.learned import cell_features, decision_features
 
-NOTHING = (0.0,) * features.DECISION_FEATURES
+_NOTHING = (0.0,) * features.DECISION_FEATURES
 
 
 def observed(cells: Sequence[CellView], config: EnvironmentConfig) -> NDArray[np.float32]:
@@ -23,7 +23,7 @@ def observed(cells: Sequence[CellView], config: EnvironmentConfig) -> NDArray[np
         for cell in cells:
             for ue in cell.ues:
                 own = cell.edge_servers[cell.cell]
-                numbers += decision_features(cell, ue, own, 0, 0, double=double) if ue.tasks else NOTHING
+                numbers += decision_features(cell, ue, own, 0, 0, double=double) if ue.tasks else _NOTHING
     return np.array(numbers, np.float32)
 
 

@@ -20,7 +20,7 @@ with naming_extras():
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
 
-LAST = ("seed", "slot", "mean_overhead", "inside", "fallback", "lag_s", "missed")
+_LAST = ("seed", "slot", "mean_overhead", "inside", "fallback", "lag_s", "missed")
 Predict = Callable[..., object]
 
 
@@ -64,7 +64,7 @@ class Batch(VecEnv):
         for w in np.flatnonzero(ended):
             infos[w] = {
                 **{key: sums[w].item() for key, sums in self._sums.items()},
-                **{key: last[key][w].item() for key in LAST},
+                **{key: last[key][w].item() for key in _LAST},
                 "episode": {"r": float(self._earned[w]), "l": int(last["slot"][w])},
                 "TimeLimit.truncated": bool(truncated[w]),
                 "terminal_observation": info["final_obs"][w],

@@ -11,7 +11,7 @@ from testbed.gym.config import EnvironmentConfig
 from testbed.gym.spaces import told_mask
 
 Info = dict[str, Any]
-COST, SCORE = 9, 11  # of `testbed.gym.backend.Totals`
+_COST, SCORE = 9, 11  # of `testbed.gym.backend.Totals`
 SUMS = (*CELL_COUNTS, "energy_j", "overhead", "delay_s")
 
 
@@ -23,7 +23,7 @@ def paid(earned: NDArray[Any], config: EnvironmentConfig) -> NDArray[np.float64]
 
 def payment(config: EnvironmentConfig) -> tuple[int, float]:
     """Which of a region's `testbed.gym.backend.Totals` is paid for a slot, and its factor; as `paid`."""
-    return (COST, -config.reward_scale) if config.reward == "holding" else (SCORE, config.reward_scale)
+    return (_COST, -config.reward_scale) if config.reward == "holding" else (SCORE, config.reward_scale)
 
 
 def summed(earned: NDArray[Any]) -> dict[str, Any]:

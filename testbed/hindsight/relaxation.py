@@ -20,16 +20,16 @@ from testbed.model.task import Task
 from testbed.twin.entry import entry
 
 SPANS_PER_SLOT = (4, 16, 64)
-STEPS, LEAST_STEPS, MOST_TASKS = 1500, 100, 1_500_000
-PATIENCE, LEAST_SCALE = 100, 1e-3
-DRAIN = 0.25
+_STEPS, LEAST_STEPS, _MOST_TASKS = 1500, 100, 1_500_000
+_PATIENCE, LEAST_SCALE = 100, 1e-3
+_DRAIN = 0.25
 CELLS = 4_000_000
 FLOAT_ERROR = 1e-9
 Watch = Callable[[float, float], bool]
 
 
 def lower_bound(
-    system: System, tasks: Sequence[Task], *, second_offload: bool, target: float, watch: Watch, steps: int = STEPS
+    system: System, tasks: Sequence[Task], *, second_offload: bool, target: float, watch: Watch, steps: int = _STEPS
 ) -> float:
     """The best lower bound of the mean overhead found in ``steps`` (fewer for very many tasks) for each length of span.
 
@@ -38,8 +38,8 @@ def lower_bound(
     share of the steps done, and may end the climb by returning True. Raises `ScenarioError` for what has no bound.
     """
     data = placements(system, tasks, second_offload=second_offload)
-    steps = min(steps, max(LEAST_STEPS, MOST_TASKS // len(tasks)))
-    slots = system.slots + max(8, int(DRAIN * system.slots))
+    steps = min(steps, max(LEAST_STEPS, _MOST_TASKS // len(tasks)))
+    slots = system.slots + max(8, int(_DRAIN * system.slots))
     best, prices = -np.inf, np.zeros((len(data.cores), 1))
     for level, per_slot in enumerate(SPANS_PER_SLOT):
         span = max(1, system.slot_ns // per_slot)
@@ -88,7 +88,7 @@ class Climb:
             if value > self.best:
                 self.best, stale = value, 0
                 self.prices[:] = prices
-            elif stale >= PATIENCE:
+            elif stale >= _PATIENCE:
                 scale, stale = scale / 2.0, 0
                 prices[:] = self.prices
                 value = dual(*self._data, self._span, self._capacity, prices, sums, used)

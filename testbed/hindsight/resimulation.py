@@ -18,11 +18,11 @@ from testbed.twin.entry import entry
 from testbed.twin.kernels import clear_cells, play, view
 from testbed.twin.lists import es_list, head, item, ue_list
 from testbed.twin.server import core_of
-from testbed.twin.state import FLIGHT, FORWARDED, LOCAL, NONE, OWN, Fixed, World, Worlds
+from testbed.twin.state import FLIGHT, FORWARDED, LOCAL_LIST, NONE, OWN_LIST, Fixed, World, Worlds
 
 KEPT = ("status", "tasks", "lists", "ues", "edge_servers", "cores", "asking", "announced_ns", "cells")
-MOST_FLIPS, NEAR = 3, 24
-COST, LEAST, ACCEPTED = 0, 1, 2
+MOST_FLIPS, _NEAR = 3, 24
+COST_SUM, LEAST, ACCEPTED = 0, 1, 2
 ROUNDING = 1e-12
 APART: dict[str, Any] = {**INNER, "forceinline": False}
 
@@ -65,7 +65,7 @@ def same(a: World, b: World, fixed: Fixed) -> bool:
         if item(a.announced_ns, es) != item(b.announced_ns, es) or not _same_server(a, b, fixed, es):
             return False
     for u in range(fixed.ues.shape[0]):
-        if not (_same_list(a, b, ue_list(u, LOCAL)) and _same_list(a, b, ue_list(u, FLIGHT))):
+        if not (_same_list(a, b, ue_list(u, LOCAL_LIST)) and _same_list(a, b, ue_list(u, FLIGHT))):
             return False
     return True
 
@@ -81,7 +81,7 @@ def _same_server(a: World, b: World, fixed: Fixed, es: int) -> bool:
                 return False
             if item(a.tasks, s.task).airtime_ns != item(b.tasks, t.task).airtime_ns:
                 return False
-    return _same_list(a, b, es_list(fixed, es, OWN)) and _same_list(a, b, es_list(fixed, es, FORWARDED))
+    return _same_list(a, b, es_list(fixed, es, OWN_LIST)) and _same_list(a, b, es_list(fixed, es, FORWARDED))
 
 
 @njit(**INNER)
@@ -149,7 +149,7 @@ def _flip(given: Any, decision_points: Any, seed: int, n: int, chosen: Any) -> i
     made = 0
     for k in range(min(flips, count)):
         if k > 0:
-            at += int((uniform(seed, LEARNING, n, k, 0) * 2.0 - 1.0) * NEAR)
+            at += int((uniform(seed, LEARNING, n, k, 0) * 2.0 - 1.0) * _NEAR)
             at = min(count - 1, max(0, at))
         known = False
         for i in range(made):
@@ -222,10 +222,10 @@ def _build(key: int) -> tuple[Any, Any]:
                 _invert(given, decision_points, chosen, made)
                 continue
             keep(worlds, blocks, tasks, fixed, given=given, earned=earned, tried=tried, first=first, until=until)
-            sums[COST] += change
+            sums[COST_SUM] += change
             sums[ACCEPTED] += 1
-            if sums[COST] < sums[LEAST] * (1.0 - ROUNDING):
-                sums[LEAST] = sums[COST]
+            if sums[COST_SUM] < sums[LEAST] * (1.0 - ROUNDING):
+                sums[LEAST] = sums[COST_SUM]
                 for slot in range(given.shape[0]):
                     for ue in range(given.shape[1]):
                         best[slot, ue] = given[slot, ue]

@@ -93,7 +93,7 @@ class Chain:
     @property
     def present(self) -> float:
         """Mean overhead of the present decisions, but for rounding."""
-        return float(self._sums[resimulation.COST]) / self._tasks
+        return float(self._sums[resimulation.COST_SUM]) / self._tasks
 
     @property
     def decisions(self) -> Decisions:

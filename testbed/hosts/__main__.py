@@ -14,7 +14,7 @@ from pathlib import Path
 from testbed.hosts.agent import HostAgent
 from testbed.model.errors import StartError
 
-AGAIN_S, PATIENCE_S, LAST_S = 0.1, 120.0, 120.0
+AGAIN_S, _PATIENCE_S, _LAST_S = 0.1, 120.0, 120.0
 
 
 def main(argv: list[str]) -> int:
@@ -48,12 +48,12 @@ def wait_for_end(reader: int) -> None:
     """
     gone = select.poll()
     gone.register(reader, 0)
-    gone.poll(LAST_S * 1000)
+    gone.poll(_LAST_S * 1000)
 
 
 def joined(path: Path) -> socket.socket:
     """A connection to the launcher that waits at ``path``, or will soon; raises `StartError`."""
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + _PATIENCE_S
     while True:
         end = socket.socket(socket.AF_UNIX)
         try:

@@ -7,14 +7,14 @@ error whatever the queues on the way did to the others.
 
 from collections import deque
 
-ENOUGH, KEPT = 16, 64
+ENOUGH, _KEPT = 16, 64
 
 
 class ClockOffset:
     """The offset of one clock; what is `used` is fixed once, and later probes say how far off it is by now."""
 
     def __init__(self) -> None:
-        self._samples: deque[tuple[int, int]] = deque(maxlen=KEPT)
+        self._samples: deque[tuple[int, int]] = deque(maxlen=_KEPT)
         self.used_ns: int | None = None
         self._worst_ns = 0
         self.probes = 0

@@ -43,7 +43,7 @@ from testbed.record.learning_requests import LEARNED_FILE
 NS_PER_S = 1_000_000_000
 HUNG_NS, PROBE_EVERY_NS, ANSWER_NS = NS_PER_S, NS_PER_S, NS_PER_S // 2
 PAUSE_EVERY_NS = NS_PER_S // 10
-LOST = "its host agent is gone"
+AGENT_GONE = "its host agent is gone"
 LOG = logging.getLogger(__name__)
 
 
@@ -268,5 +268,5 @@ class FleetSupervisor:
         self._pause.forget(link.host)
         for name in self._children:
             if self._host_of(name) == link.host and name not in self._ended:
-                self._end(name, (LOST,))
+                self._end(name, (AGENT_GONE,))
                 self._orphans.add(name)

@@ -15,7 +15,7 @@ import msgspec
 import psutil
 
 from testbed.analysis.grading import RELEASES, lateness
-from testbed.live.host_costs import BUSY, KEPT_BUSY_S, HostCosts, byte_rate, keep, message_rate
+from testbed.live.host_costs import BUSY_SHARE, KEPT_BUSY_S, HostCosts, byte_rate, keep, message_rate
 from testbed.live.host_meter import HostLoad
 from testbed.live.launch import launch
 from testbed.live.progress import Progress
@@ -27,7 +27,7 @@ from testbed.record.files import scratch
 from testbed.scenario.load import parse_scenario
 from testbed.trace import inputs
 
-SCENARIO = """
+_SCENARIO = """
 name: calibration
 slots: 24
 density: 0.9
@@ -47,7 +47,7 @@ def measured(say: Callable[[str], None]) -> HostCosts:
         say(f"could not be measured, using those of another host: {error}")
         return HostCosts()
     keep(costs)
-    if costs.others > BUSY:
+    if costs.others > BUSY_SHARE:
         busy = f"other programs used {costs.others:.1f} cores meanwhile"
         say(f"{busy}: timers are taken for those of a quiet host; measured again in {KEPT_BUSY_S / 60:.0f} minutes")
     return costs
@@ -66,7 +66,7 @@ def measure() -> HostCosts:
     return HostCosts(
         message_s=max(1e-6, declared.cpu_s / (message_rate(declared.plan) * seconds)),
         byte_s=payload_s / (byte_rate(real.plan) * seconds) if payload_s > 0.0 else usual.byte_s,
-        late_s=usual.late_s if others > BUSY else declared.late_s,
+        late_s=usual.late_s if others > BUSY_SHARE else declared.late_s,
         measured=True,
         others=others,
     )
@@ -83,7 +83,7 @@ class CalibrationRun(msgspec.Struct, frozen=True):
 
 def run(payload: str) -> CalibrationRun:
     """Run with ``payload``, "declared" or "real"."""
-    resolved = inputs.resolve(parse_scenario(SCENARIO.format(payload=payload), "calibration"))
+    resolved = inputs.resolve(parse_scenario(_SCENARIO.format(payload=payload), "calibration"))
     plan = resolved.plan(
         inputs.generate(resolved.scenario, resolved.system), CALIBRATED_POLICY, second_offload=False, live=True
     )

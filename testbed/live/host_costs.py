@@ -17,7 +17,7 @@ from testbed.record import files
 
 MESSAGES_A_TASK = 5
 KEPT_S = 30 * 86400.0
-BUSY, KEPT_BUSY_S = 0.3, 600.0
+BUSY_SHARE, KEPT_BUSY_S = 0.3, 600.0
 
 
 class HostCosts(msgspec.Struct, frozen=True):
@@ -50,7 +50,7 @@ def kept() -> HostCosts | None:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         entry = json.loads(cache_path().read_text(encoding="utf-8"))
         costs = msgspec.convert(entry["costs"], HostCosts)
-        lasts_s = KEPT_BUSY_S if costs.others > BUSY else KEPT_S
+        lasts_s = KEPT_BUSY_S if costs.others > BUSY_SHARE else KEPT_S
         if entry["host"] == host_key() and 0 <= time.time() - entry["at"] < lasts_s:
             return costs
     return None

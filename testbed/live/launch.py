@@ -10,7 +10,7 @@ from testbed.live import warm_up
 from testbed.live.faults import Faults
 from testbed.live.host_meter import HostLoad
 from testbed.live.interrupts import collected_signals
-from testbed.live.local_supervisor import LOCAL
+from testbed.live.local_supervisor import LOCAL_DEPLOYMENT
 from testbed.live.process_group import ProcessGroup, prepared
 from testbed.live.progress import Progress, TaskCounter
 from testbed.live.supervisor import ClockReading, Deployment
@@ -42,7 +42,7 @@ def launch(
     progress: Callable[[Progress], None] | None = None,
     meta: Mapping[str, object] | None = None,
     heard: Hearer | None = None,
-    deployment: Deployment = LOCAL,
+    deployment: Deployment = LOCAL_DEPLOYMENT,
 ) -> RunEnd:
     """Run ``plan`` on processes, recording into ``run_dir``; raises `StartError` when they cannot be started.
 

@@ -22,7 +22,7 @@ ZYGOTE = """import json, sys
 sys.path.extend(path for path in json.loads(sys.argv.pop(1)) if path not in sys.path)
 from testbed.node.zygote import main
 sys.exit(main(sys.argv[1:]))"""
-PATIENCE_S = 30.0
+_PATIENCE_S = 30.0
 ROLES = ("ue_agent", "edge_server", "controller", "controller.online")
 
 
@@ -59,7 +59,7 @@ class LocalSupervisor:
     """Forks the processes of the run in ``run_dir``, see `Supervise`; raises `StartError` if it cannot, or what forks
     them does not answer within ``patience_s``."""
 
-    def __init__(self, run_dir: Path, token: bytes, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, run_dir: Path, token: bytes, patience_s: float = _PATIENCE_S) -> None:
         self._run_dir, self._token = run_dir, token.hex()
         self._children: dict[str, Child] = {}
         self._handles: dict[str, _Handle] = {}
@@ -209,4 +209,4 @@ class LocalSupervisor:
         self._log.close()
 
 
-LOCAL = Deployment(LocalSupervisor)
+LOCAL_DEPLOYMENT = Deployment(LocalSupervisor)

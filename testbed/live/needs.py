@@ -11,7 +11,7 @@ from testbed.model.system import TCP, Plan
 from testbed.node import limits
 
 PACKS = (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
-PROCESS_BYTES, TASK_BYTES = 5e6, 200.0
+PROCESS_BYTES, _TASK_BYTES = 5e6, 200.0
 LAUNCHER_BYTES, LEARNER_BYTES = 60e6, 400e6
 
 
@@ -34,7 +34,7 @@ def needs_of(plan: Plan, pack: int) -> Needs:
     ues = math.ceil(len(plan.system.ues) / pack)
     processes = ues + len(plan.system.edge_servers) + 1 + len(plan.learners)
     burners = ues + len(plan.system.edge_servers) if plan.emulation.burn > 0.0 else 0
-    each = PROCESS_BYTES + TASK_BYTES * len(plan.workload)
+    each = PROCESS_BYTES + _TASK_BYTES * len(plan.workload)
     memory = (processes + burners) * each + LAUNCHER_BYTES + len(plan.learners) * LEARNER_BYTES
     threads = limits.TASKS_A_PROCESS + (plan.emulation.transport == TCP)
     tasks = threads * (processes + 1) + burners + 1

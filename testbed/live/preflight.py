@@ -21,7 +21,7 @@ from testbed.node import limits
 SHARE_FOR_BURNING, MOST_BURN = 0.25, 0.2
 LATENESSES = 2.0
 LATE_CHANCE = 0.01  # `HostCosts.late_s` is a 99th percentile
-FASTEST, SLOWEST = 1000.0, 0.01
+_FASTEST, _SLOWEST = 1000.0, 0.01
 
 
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,11 +147,11 @@ def advised_speed(plan: Plan, costs: HostCosts) -> float:
     burning = max(0.0, plan.emulation.burn) * busy_executors(plan)
     if burning < room:
         room -= burning
-    by_cpu = room / load if load > 0.0 else FASTEST
+    by_cpu = room / load if load > 0.0 else _FASTEST
     hiding = _hiding_speeds(plan, costs)
-    by_link = hiding[int(_may_be_short() * len(hiding))] if hiding else FASTEST
-    speed = min(by_cpu, by_link, FASTEST)
-    return float(math.floor(speed)) if speed >= 1.0 else max(SLOWEST, math.floor(speed * 100) / 100)
+    by_link = hiding[int(_may_be_short() * len(hiding))] if hiding else _FASTEST
+    speed = min(by_cpu, by_link, _FASTEST)
+    return float(math.floor(speed)) if speed >= 1.0 else max(_SLOWEST, math.floor(speed * 100) / 100)
 
 
 def _may_be_short() -> float:

@@ -13,7 +13,7 @@ import zmq
 
 from testbed.live import needs
 from testbed.live.liveness import Liveness
-from testbed.live.local_supervisor import LOCAL
+from testbed.live.local_supervisor import LOCAL_DEPLOYMENT
 from testbed.live.places import Places, new_token
 from testbed.live.progress import Progress
 from testbed.live.supervisor import Deployment, Supervisor
@@ -76,7 +76,7 @@ class ProcessGroup:
         processes: Processes,
         mine: Sequence[str] = (),
         warm_up: Plan | None = None,
-        deployment: Deployment = LOCAL,
+        deployment: Deployment = LOCAL_DEPLOYMENT,
     ) -> None:
         self.plan, self.run_dir, self.processes, self._mine = plan, run_dir, processes, mine
         self.episode = 0

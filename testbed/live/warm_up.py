@@ -11,21 +11,21 @@ from testbed.model.task import Task
 from testbed.policy import loading
 
 REASON = "the warm-up is over"
-SLOTS, REST_SLOTS = 2, 1
+WARM_UP_SLOTS, REST_SLOTS = 2, 1
 SLOT_NS, SLOT_NS_EACH = 20_000_000, 3_000_000
 WARM_UP_LOOK_MS = 5
 STAND_IN = "random-do"
 
 
 def plan(whole: Plan) -> Plan:
-    """`SLOTS` slots of ``whole``: every UE that has tasks gets one a slot, of the size of its first one.
+    """`WARM_UP_SLOTS` slots of ``whole``: every UE that has tasks gets one a slot, of the size of its first one.
 
     A strategy of the user's own is not asked, nor one that learns: what they keep in mind should be of the run alone.
     """
-    system = msgspec.structs.replace(whole.system, slots=SLOTS)
+    system = msgspec.structs.replace(whole.system, slots=WARM_UP_SLOTS)
     tasks = []
     for own in whole.tasks_by_ue():
-        for slot in range(SLOTS if own else 0):
+        for slot in range(WARM_UP_SLOTS if own else 0):
             task = Task(
                 ue=own[0].ue,
                 number=slot,
@@ -47,4 +47,4 @@ def slot_wall_ns(processes: int) -> int:
 
 def end_ns(slot_ns: int) -> int:
     """When it is called off, in emulated time."""
-    return (SLOTS + REST_SLOTS) * slot_ns
+    return (WARM_UP_SLOTS + REST_SLOTS) * slot_ns

@@ -15,13 +15,13 @@ from zmq.utils.monitor import parse_monitor_message
 DOMAIN = b"testbed"
 QUESTIONS, NEWS = "inproc://zeromq.zap.01", "inproc://door"
 HANDSHAKE_MS, SETTLED_NS = 2_000, 2_500_000_000
-UNKNOWN_KEY, SILENT, UNSOUND = "unknown key", "closed or silent before it was known", "no sound handshake"
+UNKNOWN_KEY, _SILENT, UNSOUND = "unknown key", "closed or silent before it was known", "no sound handshake"
 REASONS: dict[int, str] = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: UNKNOWN_KEY,
-    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: SILENT,
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: _SILENT,
     zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: UNSOUND,
 }
-HEARD = zmq.EVENT_ACCEPTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | sum(REASONS)
+_HEARD = zmq.EVENT_ACCEPTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | sum(REASONS)
 
 
 class Doorkeeper:
@@ -43,7 +43,7 @@ class Doorkeeper:
         inbox.setsockopt(zmq.CURVE_SERVER, 1)
         inbox.setsockopt(zmq.CURVE_SECRETKEY, secret_key.encode())
         inbox.setsockopt(zmq.ZAP_DOMAIN, DOMAIN)
-        inbox.monitor(NEWS, HEARD)
+        inbox.monitor(NEWS, _HEARD)
         self._news.connect(NEWS)
         threading.Thread(target=self._serve, name="doorkeeper", daemon=True).start()
 

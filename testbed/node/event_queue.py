@@ -3,7 +3,7 @@
 An event is acted on at its ideal instant, in ideal order, unless something that comes before it may still be told: then
 it waits for that, but no longer than a guard of wall time (`testbed.node.lookahead`). One that is older than the last
 one acted on is clamped to that instant and counted as slipped. An event that will be judged by messages which have not
-come waits for them, but no longer than `PATIENCE` guards more.
+come waits for them, but no longer than `GUARDS_OF_PATIENCE` guards more.
 """
 
 import heapq
@@ -17,7 +17,7 @@ from testbed.node.lookahead import Lookahead
 from testbed.node.role import Role
 from testbed.protocol.actions import Boundary, Core, Forgiving
 
-PATIENCE = 2
+GUARDS_OF_PATIENCE = 2
 NEVER = 2**62
 Entry = tuple[int, int, int, int, int, Core, object]
 
@@ -91,7 +91,7 @@ class EventQueue:
         due = ideal + (guard if awaits or lookahead is None else lookahead.wait_ns(at))
         if at <= self._boundary_ns < NEVER:
             due = min(due, self._clock.wall_ns(self._boundary_ns) + self._role.boundary_guard_ns)
-        return due + PATIENCE * guard if awaits else due
+        return due + GUARDS_OF_PATIENCE * guard if awaits else due
 
     def pop(self, wall_ns: int) -> Due | None:
         """Take the next event if it is due at ``wall_ns``."""

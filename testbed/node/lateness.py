@@ -10,7 +10,7 @@ from testbed.node import limits
 from testbed.node.limits import CpuPeriods
 from testbed.node.socket import Mailbox
 from testbed.node.work import Work
-from testbed.protocol.rows import DROPPED_FRAME, LIMITS, UNSENT, EventRow, Row
+from testbed.protocol.rows import CPU_LIMITS, DROPPED_FRAME, UNSENT, EventRow, Row
 
 HELD = "held"
 
@@ -84,4 +84,4 @@ def limits_of(name: str, now_ns: int, cpu: CpuPeriods) -> list[Row]:
         "memory_peak_bytes": limits.peak_memory(),
     }
     share = cpu.throttled / cpu.periods if cpu.periods > 0 else 0.0
-    return [EventRow(now_ns, name, LIMITS, msgspec.json.encode(allowed).decode(), share)]
+    return [EventRow(now_ns, name, CPU_LIMITS, msgspec.json.encode(allowed).decode(), share)]

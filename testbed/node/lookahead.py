@@ -22,7 +22,7 @@ from testbed.node.forwards import Forwards
 from testbed.node.posts import Posts
 from testbed.protocol.messages import Announce, Down, Kept, Post, Up
 
-PATIENCE = 2
+_PATIENCE = 2
 
 
 class Lookahead:
@@ -31,7 +31,7 @@ class Lookahead:
     def __init__(self, plan: Plan, es: int) -> None:
         emulation, system = plan.emulation, plan.system
         self._guard_ns = emulation.guard_ns
-        patience_ns = int(PATIENCE * system.decision_timeout_ns * emulation.speed)
+        patience_ns = int(_PATIENCE * system.decision_timeout_ns * emulation.speed)
         self._posts = Posts(system, es, patience_ns)
         self._deaths = Deaths(system, es, plan.faults, patience_ns)
         self._forwards = Forwards(system, es) if plan.second_offload and len(system.edge_servers) > 1 else None

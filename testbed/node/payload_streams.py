@@ -24,9 +24,9 @@ PATIENCE_NS, GREETING_NS, TURN_NS = 2_000_000_000, 2_000_000_000, 2_000_000
 DOOR_REST_NS = (
     10_000_000  # after strangers nobody is let in for so long: they cost a process a tenth of its time at most
 )
-MOST_YOUNG, READ_BYTES, BACKLOG = 32, 1 << 20, 128
+MOST_YOUNG, _READ_BYTES, _BACKLOG = 32, 1 << 20, 128
 BROKEN = select.EPOLLHUP | select.EPOLLERR
-_FILLER, _SCRATCH = memoryview(bytes(READ_BYTES)), bytearray(READ_BYTES)
+_FILLER, _SCRATCH = memoryview(bytes(_READ_BYTES)), bytearray(_READ_BYTES)
 
 
 class IncomingStream(msgspec.Struct):
@@ -56,7 +56,7 @@ class PayloadStreams:
     def __init__(self, key: str, bind: str, members: Collection[str], token: bytes) -> None:
         self._key, self._token = key.encode(), token
         self._members = {member.encode() for member in members}
-        self._door = socket.create_server(_address(bind), backlog=BACKLOG)
+        self._door = socket.create_server(_address(bind), backlog=_BACKLOG)
         self._door.settimeout(0.0)
         self._epoll = select.epoll()
         self._epoll.register(self._door, select.EPOLLIN)
@@ -172,7 +172,7 @@ class PayloadStreams:
     def _read(self, fd: int, stream: IncomingStream, until_ns: int) -> None:
         """Count what has come; the kernel does not even copy it."""
         try:
-            while count := stream.end.recv_into(_SCRATCH, READ_BYTES, socket.MSG_TRUNC):
+            while count := stream.end.recv_into(_SCRATCH, _READ_BYTES, socket.MSG_TRUNC):
                 stream.bytes += count
                 if time.monotonic_ns() >= until_ns:
                     return
@@ -215,7 +215,7 @@ class PayloadStreams:
             while stream.greeting:
                 stream.greeting = stream.greeting[stream.end.send(stream.greeting) :]
             while stream.owed:
-                stream.owed -= stream.end.send(_FILLER[: min(stream.owed, READ_BYTES)])
+                stream.owed -= stream.end.send(_FILLER[: min(stream.owed, _READ_BYTES)])
         except BlockingIOError:
             self._epoll.modify(stream.end, select.EPOLLOUT)
         except OSError:

@@ -26,7 +26,7 @@ ZERO_COPY_FROM = 16_384
 SEALED_BYTES = 256  # more than encryption adds to a frame
 SOCKETS_BESIDE = 1000  # closed ones count until the context has reaped them
 MESSAGES_A_BATCH = 64
-MORE, LAST, READABLE = int(zmq.SNDMORE | zmq.DONTWAIT), int(zmq.DONTWAIT), int(zmq.POLLIN)
+MORE, _LAST, READABLE = int(zmq.SNDMORE | zmq.DONTWAIT), int(zmq.DONTWAIT), int(zmq.POLLIN)
 LOGGED, WIDEST = 20, 200
 LOG = logging.getLogger(__name__)
 _PAYLOAD = bytes(8 * 1024 * 1024)
@@ -143,7 +143,7 @@ class Mailbox:
             try:
                 for frame in frames[:-1]:
                     peer.send(frame, MORE, copy=len(frame) < ZERO_COPY_FROM)
-                peer.send(frames[-1], LAST, copy=len(frames[-1]) < ZERO_COPY_FROM)
+                peer.send(frames[-1], _LAST, copy=len(frames[-1]) < ZERO_COPY_FROM)
             except zmq.Again:
                 self.unsent += len(envelopes)
 
@@ -198,7 +198,7 @@ class Mailbox:
         if not int(self._inbox.getsockopt(zmq.EVENTS)) & READABLE:
             return False
         try:
-            self._unpack(self._inbox.recv_multipart(LAST, copy=False))
+            self._unpack(self._inbox.recv_multipart(_LAST, copy=False))
         except zmq.Again:
             return False
         return True

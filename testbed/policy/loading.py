@@ -15,7 +15,7 @@ from testbed.policy import own
 from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
 
 DOUBLE = "-do"
-PLAIN: dict[str, Policy] = {"lc": FixedChoice(0), "offload": FixedChoice(1), "random": Coin(0.5), "greedy": Priced()}
+_PLAIN: dict[str, Policy] = {"lc": FixedChoice(0), "offload": FixedChoice(1), "random": Coin(0.5), "greedy": Priced()}
 TUNED = ("coin", "priced")
 LEARNED = ("a3c", "dqn")
 LEARNS_ONLINE = "a3c"
@@ -33,7 +33,7 @@ ABOUT = {
 
 def names() -> tuple[str, ...]:
     """Every strategy's name."""
-    return tuple(name + suffix for name in (*PLAIN, *TUNED, *LEARNED) for suffix in ("", DOUBLE))
+    return tuple(name + suffix for name in (*_PLAIN, *TUNED, *LEARNED) for suffix in ("", DOUBLE))
 
 
 def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
@@ -46,10 +46,10 @@ def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
     """
     base, double, rest = parts(name)
     strategy = name.partition(":")[0]
-    if base in PLAIN:
+    if base in _PLAIN:
         if rest:
             raise UsageError(f'policy "{strategy}" takes no checkpoint; leave out ":{rest}"')
-        return PLAIN[base], double
+        return _PLAIN[base], double
     if base in TUNED or base in LEARNED:
         if not rest:
             raise untrained(strategy, scenario)
@@ -97,7 +97,7 @@ def without_checkpoint(name: str) -> str:
 def is_own(name: str) -> bool:
     """Whether ``name`` is a user's own code, ``module:attribute``."""
     base, _, rest = parts(name)
-    return bool(rest) and base not in (*PLAIN, *TUNED, *LEARNED)
+    return bool(rest) and base not in (*_PLAIN, *TUNED, *LEARNED)
 
 
 def load_for_learning(name: str, scenario: str = "region") -> bool:

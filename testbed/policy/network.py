@@ -24,8 +24,8 @@ from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
 HIDDEN = 64
 GAIN, GAIN_AT = 6.0, 0
 SPREAD = 1.0
-SEQUENTIAL, FACTORED, JOINT, CONTINUOUS = "sequential", "factored", "joint", "continuous"
-HEADS = (SEQUENTIAL, FACTORED, JOINT, CONTINUOUS)
+SEQUENTIAL, _FACTORED, JOINT, CONTINUOUS = "sequential", "factored", "joint", "continuous"
+HEADS = (SEQUENTIAL, _FACTORED, JOINT, CONTINUOUS)
 MOST_JOINT, MOST_GRU_UNITS = 12, 32
 Array = NDArray[np.float32]
 

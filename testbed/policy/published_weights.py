@@ -14,7 +14,7 @@ import numpy as np
 from testbed.policy.network import Array
 from testbed.record.files import make_once
 
-SEQUENCE, VERSION, CHECKSUM, NUMBERS = 0, 1, 2, 3
+SEQUENCE, VERSION, CHECKSUM, _NUMBERS = 0, 1, 2, 3
 ATTEMPTS = 3
 
 
@@ -23,9 +23,9 @@ class Weights:
 
     def __init__(self, path: Path, size: int) -> None:
         with open(path, "r+b") as file:
-            self._map = mmap.mmap(file.fileno(), 8 * NUMBERS + 4 * size)
-        self._numbers = np.frombuffer(self._map, np.int64, NUMBERS)
-        self._params: Array = np.frombuffer(self._map, np.float32, size, 8 * NUMBERS)
+            self._map = mmap.mmap(file.fileno(), 8 * _NUMBERS + 4 * size)
+        self._numbers = np.frombuffer(self._map, np.int64, _NUMBERS)
+        self._params: Array = np.frombuffer(self._map, np.float32, size, 8 * _NUMBERS)
         self._read_at = -1
         self.version = 0
         self.params: Array = np.zeros(0, np.float32)

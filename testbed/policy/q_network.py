@@ -8,8 +8,8 @@ import numpy as np
 from testbed.policy.network import GAIN, HIDDEN, INPUTS, Array, draw, forward, stack
 
 GAIN_AT = 0
-NETWORK = stack(1, INPUTS, HIDDEN, HIDDEN, 2)
-Q_SIZE = NETWORK[-1].end
+DENSE = stack(1, INPUTS, HIDDEN, HIDDEN, 2)
+Q_SIZE = DENSE[-1].end
 
 
 def initial(seed: int) -> Array:
@@ -17,12 +17,12 @@ def initial(seed: int) -> Array:
     rng = np.random.default_rng(seed)
     params = np.zeros(Q_SIZE, dtype=np.float32)
     params[GAIN_AT] = GAIN * 0.1
-    draw(rng, params, NETWORK, 0.01)
+    draw(rng, params, DENSE, 0.01)
     return params
 
 
 def advantage(params: Array, state: Array, *, dueling: bool) -> Array:
     """Q(s, 1) − Q(s, 0) in numpy, shape (...,), from states (..., 30): positive means offload."""
-    out = forward(params, NETWORK, state)
+    out = forward(params, DENSE, state)
     margin: Array = params[GAIN_AT] * state[..., 0] + (out[..., 1] if dueling else out[..., 1] - out[..., 0])
     return margin

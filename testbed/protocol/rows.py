@@ -174,7 +174,7 @@ PAUSED, RESUMED = "paused", "resumed"
 LEARNING_PAUSED, LEARNING_RESUMED = "learning_paused", "learning_resumed"
 FELL_BACK = "fell_back"
 KILL, RESTART, DEAD_ALREADY = "kill", "restart", "kill: was dead already"
-CLOCK, LIMITS = "clock", "limits"
+CLOCK, CPU_LIMITS = "clock", "limits"
 SILENT, HEARD, UNSENT, DROPPED_FRAME = "silent", "heard", "unsent", "dropped_frame"
 
 

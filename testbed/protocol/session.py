@@ -17,7 +17,7 @@ from testbed.protocol.actions import Send
 from testbed.protocol.codec import PROTOCOL_VERSION, UNKNOWN, Envelope
 from testbed.protocol.messages import Body, Bye, Heartbeat, Hello, Welcome
 from testbed.protocol.session_types import Counts, SessionEndedError, SessionTiming, WindowFullError
-from testbed.protocol.transitions import TABLE, Input, Output, State
+from testbed.protocol.transitions import TRANSITIONS, Input, Output, State
 from testbed.protocol.window import NEVER, Outbox, ReceivedNumbers
 
 Frames = list[Envelope]
@@ -165,7 +165,7 @@ class Session:
     # Transitions and their outputs -----------------------------------------------------------------------------------
 
     def _enter(self, now_ns: int, happened: Input) -> Frames:
-        transition = TABLE.get((self.state, happened))
+        transition = TRANSITIONS.get((self.state, happened))
         if transition is None:
             return []
         if transition.state is State.GREETING and happened is not Input.BEAT:

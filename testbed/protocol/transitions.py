@@ -62,7 +62,7 @@ class Transition(NamedTuple):
     outputs: tuple[Output, ...] = ()
 
 
-TABLE: dict[tuple[State, Input], Transition] = {
+TRANSITIONS: dict[tuple[State, Input], Transition] = {
     (State.CLOSED, Input.OPEN): Transition(State.GREETING, (Output.HELLO,)),
     (State.CLOSED, Input.HELLO): Transition(State.GREETING, (Output.WELCOME, Output.HELLO)),
     (State.CLOSED, Input.CLOSE): Transition(State.ENDED, (Output.ABANDON,)),

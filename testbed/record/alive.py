@@ -5,7 +5,7 @@ import platform
 from pathlib import Path
 
 STATE, START_TIME = 0, 19
-ENDED = "ZX"
+_ENDED = "ZX"
 
 
 def birth(pid: int) -> int | None:
@@ -17,7 +17,7 @@ def birth(pid: int) -> int | None:
         words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (OSError, ValueError):
         return None
-    return None if words[STATE] in ENDED else int(words[START_TIME])
+    return None if words[STATE] in _ENDED else int(words[START_TIME])
 
 
 def is_alive(pid: object, born: object) -> bool:

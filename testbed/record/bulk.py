@@ -29,7 +29,7 @@ SIZE_AT, CHANGES_AT, COUNT_AT, VALID_AT = 16, 24, 28, 92
 LOCK_BYTE = 1 << 30
 LAID_AT_ONCE = 1 << 11
 LONGEST_VALUE, LONGEST_KIND, LONGEST_HEAD = 8, 2, 20
-TYPES = {int: cells.INTEGER, bool: cells.INTEGER, float: cells.REAL, str: cells.TEXT}
+TYPES = {int: cells.INTEGER, bool: cells.INTEGER, float: cells.REAL_CELL, str: cells.TEXT}
 
 
 def write(

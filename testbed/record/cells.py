@@ -12,8 +12,8 @@ from numba import njit
 
 from testbed.twin.entry import entry
 
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-INTEGER, REAL, TEXT = 0, 1, 2
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+INTEGER, REAL_CELL, TEXT = 0, 1, 2
 LEAF, LEAF_HEADER, POINTER = 13, 8, 2
 ZERO, ONE, FLOAT, FIRST_TEXT = 8, 9, 7, 13
 
@@ -33,7 +33,7 @@ class Page(NamedTuple):
     state: Any
 
 
-@njit(**OPTIONS)
+@njit(**_OPTIONS)
 def _varint_length(value: int) -> int:
     length = 1
     while value >= 128:
@@ -42,7 +42,7 @@ def _varint_length(value: int) -> int:
     return length
 
 
-@njit(**OPTIONS)
+@njit(**_OPTIONS)
 def _put_varint(data: Any, at: int, value: int) -> int:
     """Write ``value``, seven bits a byte, the highest first; returns the place after it."""
     length = _varint_length(value)
@@ -52,7 +52,7 @@ def _put_varint(data: Any, at: int, value: int) -> int:
     return at + length
 
 
-@njit(**OPTIONS)
+@njit(**_OPTIONS)
 def _put(data: Any, at: int, value: int, length: int) -> int:
     """Write the lowest bytes of ``value``, the highest of them first; returns the place after them."""
     for i in range(length):
@@ -60,7 +60,7 @@ def _put(data: Any, at: int, value: int, length: int) -> int:
     return at + length
 
 
-@njit(**OPTIONS)
+@njit(**_OPTIONS)
 def _integer(value: int) -> int:
     """The kind of a whole number's value: as few bytes as hold it, none for 0 and 1."""
     if value == 0:
@@ -79,7 +79,7 @@ def _integer(value: int) -> int:
     return 5 if size < 1 << 47 else 6
 
 
-@njit(**OPTIONS)
+@njit(**_OPTIONS)
 def _length(kind: int) -> int:
     """The bytes of a value of ``kind``."""
     if kind >= FIRST_TEXT:
@@ -91,7 +91,7 @@ def _length(kind: int) -> int:
     return 6 if kind == 5 else 8
 
 
-@njit(**OPTIONS)
+@njit(**_OPTIONS)
 def _kinds(row: Any, types: Any, texts: Texts, kinds: Any) -> int:
     """Set ``kinds`` to those of the row's values; returns the length of its record."""
     header, body = 0, 0
@@ -99,7 +99,7 @@ def _kinds(row: Any, types: Any, texts: Texts, kinds: Any) -> int:
         value = row[c]
         if types[c] == TEXT:
             kind = FIRST_TEXT + 2 * texts.length[value]
-        elif types[c] == REAL:
+        elif types[c] == REAL_CELL:
             kind = ZERO if value == 0 else FLOAT
         else:
             kind = _integer(value)
@@ -110,7 +110,7 @@ def _kinds(row: Any, types: Any, texts: Texts, kinds: Any) -> int:
     return (header << 32) | (header + body)
 
 
-@njit(**OPTIONS)
+@njit(**_OPTIONS)
 def _put_record(data: Any, at: int, row: Any, types: Any, texts: Texts, kinds: Any, header: int) -> None:
     at = _put_varint(data, at, header)
     for c in range(len(row)):
@@ -126,7 +126,7 @@ def _put_record(data: Any, at: int, row: Any, types: Any, texts: Texts, kinds: A
             at = _put(data, at, row[c], length)
 
 
-@njit(**OPTIONS)
+@njit(**_OPTIONS)
 def close_page(page: Page) -> None:
     """Write the header of a page that is full."""
     page.data[0] = LEAF
@@ -136,7 +136,7 @@ def close_page(page: Page) -> None:
     page.data[7] = 0
 
 
-@entry("the record's pages", **OPTIONS)
+@entry("the record's pages", **_OPTIONS)
 def fill(rows: Any, types: Any, texts: Texts, first: int, page: Page, full: Any, last: Any) -> int:
     """Put ``rows`` (n, C), numbered from ``first`` on, onto ``page`` and, when it is full, further ones.
 
@@ -167,7 +167,7 @@ def fill(rows: Any, types: Any, texts: Texts, first: int, page: Page, full: Any,
     return done
 
 
-@entry("the record's last pages", **OPTIONS)
+@entry("the record's last pages", **_OPTIONS)
 def finish(page: Page) -> int:
     """Write the header of a page that gets no more rows."""
     close_page(page)

@@ -34,9 +34,9 @@ from testbed.scenario.load import load_scenario
 from testbed.scenario.resolve import Resolved
 from testbed.trace import inputs
 
-RUNNING = "still running"
+STILL_RUNNING = "still running"
 QUIET_S = 15.0
-NUMBERS: dict[str, type | tuple[type, ...]] = {"end_ns": int, "speed": (int, float), "burn": (int, float)}
+_NUMBERS: dict[str, type | tuple[type, ...]] = {"end_ns": int, "speed": (int, float), "burn": (int, float)}
 FEW = ("updates", "events")  # of which a run has few, with texts of their own
 
 
@@ -138,7 +138,7 @@ def read_record(file: Path) -> RecordedRows:
 
 def _check_numbers(meta: dict[str, Any]) -> None:
     """Raise `ValueError` for a value in ``meta`` that should be a number, and is none."""
-    for key, kinds in NUMBERS.items():
+    for key, kinds in _NUMBERS.items():
         value = meta.get(key, 0)
         if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(cast(float, value)):
             raise ValueError(f"table meta: {key} is {value!r}")
@@ -203,7 +203,7 @@ def read_run(name: str | Path) -> RecordedRun:
 def assemble(path: Path, record: RecordedRows, resolved: Resolved, workload: Sequence[Task]) -> RecordedRun:
     """A run from its parts. One that goes on, or whose launcher died, ends at its last recorded instant for now."""
     reason = str(
-        record.meta.get("reason", RUNNING if is_running(record.meta, path / directory.RECORD) else INTERRUPTED)
+        record.meta.get("reason", STILL_RUNNING if is_running(record.meta, path / directory.RECORD) else INTERRUPTED)
     )
     end_ns = int(record.meta.get("end_ns", last_instant_ns(record)))
     absences = absences_of(record.events)

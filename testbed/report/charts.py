@@ -9,9 +9,9 @@ from testbed.report.series import BUSY, LEARNT, WAITING, Marker
 from testbed.report.svg import Scale
 
 S_PER_NS = 1e-9
-TIME = "emulated time, s"
-SENDING, COMPUTING, IDLE = "#e69f00", "#009e73", "#999999"
-ENERGY_COLOURS = {"sending": SENDING, "computing": COMPUTING, "idle": IDLE}
+_TIME = "emulated time, s"
+_SENDING, COMPUTING, _IDLE = "#e69f00", "#009e73", "#999999"
+ENERGY_COLOURS = {"sending": _SENDING, "computing": COMPUTING, "idle": _IDLE}
 Charts = list[tuple[str, str]]
 Part = Callable[[Reported], str]
 
@@ -30,13 +30,13 @@ def delays(listed: Sequence[Reported]) -> Charts:
 def over_time(listed: Sequence[Reported]) -> Charts:
     """Overhead and reward of all runs, then queues and utilisation of each."""
     marked = [marker for one in listed for marker in series.markers(one.run)]
-    overheads = svg.lines([series.overhead_series(one) for one in listed], Scale(TIME, "overhead", 0.0), marked)
-    rewards = svg.lines([series.reward_series(one) for one in listed], Scale(TIME, "reward"), marked)
+    overheads = svg.lines([series.overhead_series(one) for one in listed], Scale(_TIME, "overhead", 0.0), marked)
+    rewards = svg.lines([series.reward_series(one) for one in listed], Scale(_TIME, "reward"), marked)
     charts = [("Mean overhead of the tasks that ended", overheads), ("Reward of a slot", rewards)]
     for one in listed:
         own = series.markers(one.run)
-        queues = svg.lines(series.server_series(one.run, WAITING), Scale(TIME, "tasks", 0.0), own)
-        busy = svg.lines(series.server_series(one.run, BUSY), Scale(TIME, "share of core time", 0.0, 1.0), own)
+        queues = svg.lines(series.server_series(one.run, WAITING), Scale(_TIME, "tasks", 0.0), own)
+        busy = svg.lines(series.server_series(one.run, BUSY), Scale(_TIME, "share of core time", 0.0, 1.0), own)
         charts.append((titled("Tasks waiting at edge servers", one, listed), queues))
         charts.append((titled("Utilisation of edge servers", one, listed), busy))
     return charts
@@ -52,7 +52,7 @@ def learning(listed: Sequence[Reported]) -> Charts:
         (
             f"Learning: {title}",
             svg.lines(
-                [line for one in learners for line in series.learning_series(one, what)], Scale(TIME, title), marked
+                [line for one in learners for line in series.learning_series(one, what)], Scale(_TIME, title), marked
             ),
         )
         for what, title in LEARNT.items()

@@ -14,7 +14,7 @@ from importlib import resources
 from testbed.analysis.summary import Metered, Summary
 from testbed.model import fidelity
 from testbed.model.printable import readable
-from testbed.record.reader import RUNNING
+from testbed.record.reader import STILL_RUNNING
 from testbed.report import charts, series, side_by_side, tables
 from testbed.report.charts import Charts, Part
 from testbed.report.reported import Reported
@@ -142,7 +142,7 @@ def _trust(summary: Summary) -> str:
 def _notes(summary: Summary) -> list[str]:
     """What else a reader must know before believing a number."""
     notes = []
-    if summary.ended == RUNNING:
+    if summary.ended == STILL_RUNNING:
         notes.append(f"Still running: this is what it recorded in {summary.end_s:.1f} s of emulated time.")
     elif summary.ended != DRAINED:
         notes.append(f"Ended: {summary.ended}, after {summary.end_s:.1f} s of emulated time.")

@@ -42,7 +42,7 @@ STYLE: "dict[RcKeyType, object]" = {
     "svg.hashsalt": "testbed",
     "text.parse_math": False,  # a name with a dollar is a name
 }
-TIME, SHARE = "emulated time (s)", "share of tasks"
+_TIME, _SHARE = "emulated time (s)", "share of tasks"
 Rows = list[tuple[str | float, ...]]
 
 
@@ -72,21 +72,21 @@ def write(listed: Sequence[Reported], folder: Path) -> list[Path]:
 def plots(listed: Sequence[Reported]) -> Iterator[Plot]:
     """The plots of the runs: those without any data are left out."""
     drawn = [
-        _lines("delay_cdf", "delay (s)", SHARE, [series.delay_cdf(one) for one in listed]),
-        _lines("overhead", TIME, "mean overhead", [series.overhead_series(one) for one in listed]),
-        _lines("reward", TIME, "reward of a slot", [series.reward_series(one) for one in listed]),
+        _lines("delay_cdf", "delay (s)", _SHARE, [series.delay_cdf(one) for one in listed]),
+        _lines("overhead", _TIME, "mean overhead", [series.overhead_series(one) for one in listed]),
+        _lines("reward", _TIME, "reward of a slot", [series.reward_series(one) for one in listed]),
         _bars("delay_parts", "mean delay of a task (s)", [(one.label, one.summary.where_time_went) for one in listed]),
         _bars("ue_energy", "energy of UEs (J)", [(one.label, series.ue_energy(one.run)) for one in listed]),
     ]
     drawn += [
-        _lines(f"learning_{what}", TIME, title, [line for one in listed for line in series.learning_series(one, what)])
+        _lines(f"learning_{what}", _TIME, title, [line for one in listed for line in series.learning_series(one, what)])
         for what, title in LEARNT.items()
     ]
     for one, name in zip(listed, _stems(listed), strict=True):
         drawn += [
-            _lines(f"delay_cdf_by_ue{name}", "delay (s)", SHARE, series.delay_cdfs_by_ue(one)),
-            _lines(f"queues{name}", TIME, "tasks waiting", series.server_series(one.run, WAITING)),
-            _lines(f"utilisation{name}", TIME, "utilisation", series.server_series(one.run, BUSY)),
+            _lines(f"delay_cdf_by_ue{name}", "delay (s)", _SHARE, series.delay_cdfs_by_ue(one)),
+            _lines(f"queues{name}", _TIME, "tasks waiting", series.server_series(one.run, WAITING)),
+            _lines(f"utilisation{name}", _TIME, "utilisation", series.server_series(one.run, BUSY)),
             _bars(f"es_energy{name}", "energy of ESs (J)", list(series.es_energy(one).items())),
         ]
     return (plot for plot in drawn if plot is not None)

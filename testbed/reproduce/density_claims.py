@@ -26,7 +26,7 @@ from testbed.reproduce.studies import A3C, A3C_DO, BASE, DQN, DQN_DO, LC, MATCHE
 from testbed.reproduce.units import PRICED_DO
 
 NEARLY_EQUAL = 0.05
-DELAY, REWARD, ENERGY = "delay_s", "reward", "energy_j"
+_DELAY, _REWARD, _ENERGY = "delay_s", "reward", "energy_j"
 
 
 def home_of(study: Study, strategy: str) -> str:
@@ -38,7 +38,7 @@ def gains(results: Results, study: Study, name: str, density: float, other: str 
     """By seed: how much better A3C-DO is than ``other``, less delay or more reward."""
     ours = results.metric(study.name, A3C_DO, density, name)
     theirs = results.metric(home_of(study, other), other, density, name)
-    return paired(ours, theirs) if name == REWARD else paired(theirs, ours)
+    return paired(ours, theirs) if name == _REWARD else paired(theirs, ours)
 
 
 def crossings(results: Results, study: Study, name: str) -> list[float]:
@@ -54,7 +54,7 @@ def delay_and_reward(results: Results) -> JudgedClaim:
     for study in (*BASE, *VARIANTS):
         low, high = results.densities(study)[0], results.densities(study)[-1]
         parts = []
-        for name, word in ((DELAY, "delay, s"), (REWARD, "reward a slot")):
+        for name, word in ((_DELAY, "delay, s"), (_REWARD, "reward a slot")):
             of = word.partition(",")[0].partition(" ")[0]
             lost = [-gain for gain in gains(results, study, name, low)]
             parts.append(above(f"low density: A3C-DO's {of} is worse than A3C's", f"{word}: loss at {low:g}", lost))
@@ -122,7 +122,7 @@ def energy(results: Results) -> JudgedClaim:
     for study in BASE:
 
         def of(strategy: str, density: float, study: Study = study) -> list[float]:
-            return results.metric(study.name, strategy, density, ENERGY)
+            return results.metric(study.name, strategy, density, _ENERGY)
 
         for dqn, statement in ((DQN, "DQN"), (DQN_DO, "DQN with second offload")):
             more = [max(pair) for pair in zip(of(A3C, low), of(A3C_DO, low), strict=True)]

@@ -11,7 +11,7 @@ from testbed.reproduce.study_figure import StudyFigure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FORMATS, FIGURES_FOLDER = ("svg", "pdf"), "figures"
+_FORMATS, FIGURES_FOLDER = ("svg", "pdf"), "figures"
 FILLED = 0.18
 
 
@@ -20,7 +20,7 @@ def save(figure: StudyFigure, folder: Path) -> list[Path]:
     place = folder / FIGURES_FOLDER
     try:
         place.mkdir(parents=True, exist_ok=True)
-        return plots.save(plots.Plot(figure.stem, list(figure.rows), lambda axes: _draw(axes, figure)), place, FORMATS)
+        return plots.save(plots.Plot(figure.stem, list(figure.rows), lambda axes: _draw(axes, figure)), place, _FORMATS)
     except OSError as error:
         raise unwritable(place, error) from None
 

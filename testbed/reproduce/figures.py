@@ -11,7 +11,7 @@ from testbed.reproduce.studies import A3C, A3C_DO, BASE, DQN, DQN_DO, EXPLORING,
 from testbed.reproduce.study_figure import ON_PROCESSES, FigureLine, StudyFigure, over_seeds, slug
 from testbed.reproduce.units import COST_LEARNERS
 
-NAMES = {LC: "LC", DQN: "DQN", DQN_DO: "DQN-DO", A3C: "A3C", A3C_DO: "A3C-DO"}
+_NAMES = {LC: "LC", DQN: "DQN", DQN_DO: "DQN-DO", A3C: "A3C", A3C_DO: "A3C-DO"}
 UNFRAMED = ("delay_s", "reward")  # of LC, whose unstable backlogs would flatten all others
 MOST_ROUNDS = 600
 EPISODES, DENSITY = "episode", "task density"
@@ -40,7 +40,7 @@ def _learning_curves(results: Results) -> Iterator[StudyFigure]:
             title=f"Reward per episode: {study.name}, density {density:g}",
             x_title=EPISODES,
             y_title="reward of an episode",
-            lines=tuple(_curve(results, study, strategy, density, name) for strategy, name in NAMES.items()),
+            lines=tuple(_curve(results, study, strategy, density, name) for strategy, name in _NAMES.items()),
         )
 
 
@@ -50,7 +50,7 @@ def _densities(results: Results) -> Iterator[StudyFigure]:
             yield StudyFigure(
                 claim=2,
                 stem=f"2-convergence-{slug(study.name)}-{strategy}",
-                title=f"Convergence of {NAMES[strategy]}: {study.name}",
+                title=f"Convergence of {_NAMES[strategy]}: {study.name}",
                 x_title=EPISODES,
                 y_title="reward of an episode",
                 lines=tuple(
@@ -86,7 +86,7 @@ def _of_metric(
             title=f"{y_title[0].upper()}{y_title[1:]} against density: {study.name}",
             x_title=DENSITY,
             y_title=y_title,
-            lines=_against_density(results, study, metric, NAMES),
+            lines=_against_density(results, study, metric, _NAMES),
         )
 
 
@@ -137,7 +137,7 @@ def _self_adjustment(results: Results) -> Iterator[StudyFigure]:
             yield StudyFigure(
                 claim=5,
                 stem=f"5-adjustment-{slug(study.name)}-{strategy}",
-                title=f"Self-adjustment of {NAMES[strategy]}: {study.name}, density {density:g}, first seed",
+                title=f"Self-adjustment of {_NAMES[strategy]}: {study.name}, density {density:g}, first seed",
                 x_title=EPISODES,
                 y_title="standard deviations from the mean",
                 lines=tuple(lines),
@@ -146,7 +146,7 @@ def _self_adjustment(results: Results) -> Iterator[StudyFigure]:
 
 def _idle(results: Results) -> Iterator[StudyFigure]:
     yield from _servers(results, "utilisation", "utilisation of a server", {A3C: "A3C", A3C_DO: "A3C-DO"})
-    yield from _servers(results, "idle_share", "share of slots idle while another is over", NAMES)
+    yield from _servers(results, "idle_share", "share of slots idle while another is over", _NAMES)
 
 
 def _servers(results: Results, metric: str, y_title: str, strategies: Mapping[str, str]) -> Iterator[StudyFigure]:
@@ -181,7 +181,7 @@ def _cost(results: Results) -> Iterator[StudyFigure]:
         lines = []
         for strategy in COST_LEARNERS:
             values = tuple(unit * one[column] for one in results.costs(strategy))
-            lines.append(FigureLine(name=NAMES[strategy], x=tuple(float(n + 1) for n in range(len(values))), y=values))
+            lines.append(FigureLine(name=_NAMES[strategy], x=tuple(float(n + 1) for n in range(len(values))), y=values))
         yield StudyFigure(
             claim=7,
             stem=f"7-{stem}-measured",
@@ -210,7 +210,7 @@ def _on_processes(results: Results) -> Iterator[StudyFigure]:
     """The twin's delays and energies, and as dots those of the same workloads on processes."""
     runs = results.live()
     densities = sorted({unit.density for unit, _ in runs})
-    strategies = [name for name in NAMES if any(unit.strategy == name for unit, _ in runs)]
+    strategies = [name for name in _NAMES if any(unit.strategy == name for unit, _ in runs)]
     for metric, title in (("delay_s", "mean delay of a task, s"), ("energy_j", "mean energy of a task, J")):
         lines = []
         for strategy in strategies:
@@ -223,7 +223,7 @@ def _on_processes(results: Results) -> Iterator[StudyFigure]:
                     ]
                     for density in densities
                 ]
-                name = f"{NAMES[strategy]}, {backend}"
+                name = f"{_NAMES[strategy]}, {backend}"
                 framed, dots = _is_framed(strategy, metric), backend == "testbed"
                 lines.append(over_seeds(name, densities, columns, framed=framed, dots=dots))
         if lines:

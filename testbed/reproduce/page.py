@@ -15,7 +15,7 @@ from testbed.reproduce.judgement import DEPENDS, FAILS, HOLDS, REFUTED, SHOWN, J
 from testbed.reproduce.study_figure import ON_PROCESSES, StudyFigure
 
 VERDICT_LEVELS = {HOLDS: "good", DEPENDS: "fair", FAILS: "bad"}
-CELL, TEXT = "<td>", '<td class="text" style="white-space:normal;min-width:9rem;vertical-align:top">'
+_CELL, _TEXT = "<td>", '<td class="text" style="white-space:normal;min-width:9rem;vertical-align:top">'
 
 
 def page(reproduction: ReproductionDocument, figures: Sequence[StudyFigure]) -> str:
@@ -48,7 +48,7 @@ def _table(head: Sequence[str], rows: Sequence[str]) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "<tr>" + "".join(f"{TEXT}{escape(cell)}</td>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"{_TEXT}{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
 def _verdicts(claims: Sequence[JudgedClaim]) -> str:

@@ -15,7 +15,7 @@ from testbed.reproduce.results import Results
 from testbed.reproduce.units import Unit, needed
 
 WORK_SHARE = 0.95  # of the time that a whole reproduction takes, about: the rest is drawing
-PAGE, VERDICTS = "reproduce.html", "verdicts.json"
+PAGE, _VERDICTS = "reproduce.html", "verdicts.json"
 QUICK = Effort(
     name="quick",
     faithful_episodes=800,
@@ -91,7 +91,7 @@ class Reproduction:
             observe(f"drawing {figure.stem}", WORK_SHARE + (1.0 - WORK_SHARE) * n / len(drawn))
             drawing.save(figure, self._folder)
         keep(self._folder / PAGE, page(document, drawn).encode())
-        keep(self._folder / VERDICTS, f"{to_json(document)}\n".encode())
+        keep(self._folder / _VERDICTS, f"{to_json(document)}\n".encode())
         return document
 
 

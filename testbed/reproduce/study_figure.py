@@ -7,7 +7,7 @@ import msgspec
 
 from testbed.analysis import intervals
 
-DIGITS, MARGIN = 6, 0.05
+_DIGITS, _MARGIN = 6, 0.05
 ON_PROCESSES = 0  # instead of a claim's number: the check on processes
 
 
@@ -55,14 +55,14 @@ class StudyFigure(msgspec.Struct, frozen=True, kw_only=True):
         values = [y for line in framed for y in (*line.y, *line.low, *line.high) if math.isfinite(y)]
         if not values:
             return None
-        margin = MARGIN * (max(values) - min(values))
+        margin = _MARGIN * (max(values) - min(values))
         return min(values) - margin, max(values) + margin
 
 
 def _rows(line: FigureLine) -> Iterator[tuple[str, ...]]:
     nothing = (math.nan,) * len(line.x)
     for point in zip(line.x, line.y, line.low or nothing, line.high or nothing, strict=True):
-        yield (line.name, *(f"{value:.{DIGITS}g}" if math.isfinite(value) else "" for value in point))
+        yield (line.name, *(f"{value:.{_DIGITS}g}" if math.isfinite(value) else "" for value in point))
 
 
 def slug(text: str) -> str:

@@ -36,7 +36,7 @@ from testbed.twin.twin import Twin
 from testbed.twin.views import cell_view
 
 Document = dict[str, object]
-EVALUATED_SLOTS, DIGITS = 1000, 9
+EVALUATED_SLOTS, _DIGITS = 1000, 9
 WARM_UP_EPISODES, TIMED_SLOTS = 8, 100
 S_PER_NS, KIB = 1e-9, 1024
 
@@ -48,7 +48,7 @@ def network_path(folder: Path, unit: Unit) -> Path:
 
 def carry_out(unit: Unit, effort: Effort, folder: Path) -> Document:
     """Carry out ``unit``; networks and runs go below ``folder``. Raises `TestbedError` as trainings and runs do."""
-    return KINDS[unit.kind](unit, effort, folder)
+    return _KINDS[unit.kind](unit, effort, folder)
 
 
 def _train(unit: Unit, effort: Effort, folder: Path) -> Document:
@@ -167,7 +167,7 @@ def _bound(unit: Unit, effort: Effort, folder: Path) -> Document:
         best = evaluator.evaluate(case, effort.bound_evaluations, lambda share, text: False)
         played = {name: best.played[policy].overhead for name, policy in names.items()}
         overheads.append({"best found": best.best, "lower bound": best.bound, **played})
-    return {"overhead": {name: [round(one[name], DIGITS) for one in overheads] for name in overheads[0]}}
+    return {"overhead": {name: [round(one[name], _DIGITS) for one in overheads] for name in overheads[0]}}
 
 
 def _live(unit: Unit, effort: Effort, folder: Path) -> Document:
@@ -202,7 +202,7 @@ def _live(unit: Unit, effort: Effort, folder: Path) -> Document:
     }
 
 
-KINDS: dict[str, Callable[[Unit, Effort, Path], Document]] = {
+_KINDS: dict[str, Callable[[Unit, Effort, Path], Document]] = {
     TRAIN: _train,
     PLAY: _play,
     COST: _cost,
@@ -219,4 +219,4 @@ def _rounded(measured: EpisodeLog | StrategyMeasures) -> Document:
 def _digits(value: object) -> object:
     if isinstance(value, list):
         return [_digits(item) for item in value]
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value

@@ -14,7 +14,7 @@ from testbed.scenario.parse import slots
 from testbed.scenario.resolve import Resolved
 from testbed.scenario.schema import CellUe, LinkTrace, Scenario, Workload
 
-HARDWARE = ("cpu_hz", "distance_m", "tx_power_w", "kappa", "weight_delay")
+_HARDWARE = ("cpu_hz", "distance_m", "tx_power_w", "kappa", "weight_delay")
 
 
 class _Plain(yaml.SafeDumper):
@@ -58,7 +58,7 @@ def inline(radio: Radio) -> LinkTrace | None:
 
 
 def _drawn(ues: tuple[Ue, ...]) -> CellUe:
-    return CellUe(**{name: Draw("each", tuple(getattr(ue, name) for ue in ues)) for name in HARDWARE})
+    return CellUe(**{name: Draw("each", tuple(getattr(ue, name) for ue in ues)) for name in _HARDWARE})
 
 
 def tree(section: msgspec.Struct) -> dict[str, Any]:

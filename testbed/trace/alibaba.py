@@ -12,7 +12,7 @@ from testbed.trace.job import JobOptions, instant_ns, work
 from testbed.trace.lines import Line, lines
 from testbed.trace.notes import Say, count
 
-INSTANCES, STATUS, START, END, CPU = 1, 4, 5, 6, 7
+INSTANCES, STATUS, START, _END, CPU = 1, 4, 5, 6, 7
 COLUMNS_OF_A_TASK, A_CORE = 9, 100.0
 TERMINATED = "Terminated"
 
@@ -29,15 +29,15 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[Request]:
         if row[STATUS] != TERMINATED:
             unfinished += 1
             continue
-        if not (row[START] and row[END] and row[CPU] and row[INSTANCES]):
+        if not (row[START] and row[_END] and row[CPU] and row[INSTANCES]):
             unknown += 1
             continue
-        start, end = row.real(START, "start"), row.real(END, "end")
+        start, end = row.real(START, "start"), row.real(_END, "end")
         cores = row.real(CPU, "CPU") / A_CORE * row.real(INSTANCES, "instances")
         if end <= start or cores <= 0.0 or start < 0.0:
             instantaneous += 1
             continue
-        yield Request(instant_ns(row, START, start), 0, work(row, END, (end - start) * cores, options))
+        yield Request(instant_ns(row, START, start), 0, work(row, _END, (end - start) * cores, options))
     for number, what in (
         (unfinished, "that did not run to their end"),
         (unknown, "without an instant, a CPU or instances"),

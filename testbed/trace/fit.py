@@ -22,11 +22,11 @@ from testbed.scenario.workload import Ints, columns_of, generate
 from testbed.trace.notes import count
 
 Reals = NDArray[np.float64]
-QUANTILES, MOST_CHOICES, CHOICES_WRITTEN = 101, 8, 20
+_QUANTILES, MOST_CHOICES, CHOICES_WRITTEN = 101, 8, 20
 MOST_STEPS, LAGS = 5000, (1, 10, 100)
-STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400)
+_STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400)
 WELL, FAIRLY = 0.05, 0.1
-TOGETHER, EVEN, SAME_RATIO = 0.3, 0.02, 0.01
+_TOGETHER, _EVEN, SAME_RATIO = 0.3, 0.02, 0.01
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -124,7 +124,7 @@ def _arrivals(columns: dict[str, Ints], scenario: Scenario, system: System, note
 def _profile(slot: Ints, slots: int, slot_ns: int) -> Profile | None:
     """The steps of the density that say most for what they cost (Schwarz's criterion); None if one density does."""
     least, best = _criterion(np.array([len(slot)]), np.array([slots])), 0
-    for width in STEPS:
+    for width in _STEPS:
         steps = -(-slots // width)
         if 2 <= steps <= MOST_STEPS:
             criterion = _criterion(np.bincount(slot // width, minlength=steps), _widths(slots, width))
@@ -158,7 +158,7 @@ def _sizes(columns: dict[str, Ints], given: TaskSection, recorded: Sequence[str]
             section = msgspec.structs.replace(section, cycles=Draw("per_bit", (float(f"{ratio.mean():.6g}"),)))
         elif len(np.unique(bits)) > 1 < len(np.unique(cycles)):
             together = _rank_correlation(bits, cycles)
-            if abs(together) > TOGETHER:
+            if abs(together) > _TOGETHER:
                 notes.append(f"input and cycles go together (rank correlation {together:.2f}), but are drawn apart")
     else:
         notes.append("nobody recorded inputs: they stay as the scenario draws them")
@@ -179,11 +179,11 @@ def _draw(values: Ints) -> Draw:
         return Draw("choice", tuple(np.repeat(distinct, times).tolist()))
     low, high = int(distinct[0]), int(distinct[-1])
     place = (np.sort(values) - low) / (high - low)
-    if np.abs(place - (np.arange(len(place)) + 0.5) / len(place)).max() < EVEN:
+    if np.abs(place - (np.arange(len(place)) + 0.5) / len(place)).max() < _EVEN:
         return Draw("uniform", (low, high))
-    found = np.quantile(values, np.linspace(0.0, 1.0, QUANTILES))
+    found = np.quantile(values, np.linspace(0.0, 1.0, _QUANTILES))
     surplus = (found[1:] + found[:-1]).mean() / 2 - values.mean()
-    found[-1] = max(found[-2], found[-1] - 2 * (QUANTILES - 1) * surplus)
+    found[-1] = max(found[-2], found[-1] - 2 * (_QUANTILES - 1) * surplus)
     return Draw("quantiles", tuple(np.rint(found).astype(np.int64).tolist()))
 
 

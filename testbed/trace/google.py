@@ -17,10 +17,10 @@ from testbed.trace.lines import Line, lines
 from testbed.trace.notes import Say, count
 
 TIME_AT, JOB_AT, INDEX_AT, EVENT_AT, CPU_AT, COLUMNS_OF_AN_EVENT = 0, 2, 3, 5, 9, 13
-SUBMIT, SCHEDULE, FINISH = "SUBMIT", "SCHEDULE", "FINISH"
-EVENTS_2011 = {"0": SUBMIT, "1": SCHEDULE, "2": "EVICT", "3": "FAIL", "4": FINISH, "5": "KILL", "6": "LOST"}
-EVENTS_2019 = {"0": SUBMIT, "3": SCHEDULE, "4": "EVICT", "5": "FAIL", "6": FINISH, "7": "KILL", "8": "LOST"}
-GIVEN_UP = frozenset({"FAIL", "KILL", "LOST"})
+_SUBMIT, SCHEDULE, FINISH = "SUBMIT", "SCHEDULE", "FINISH"
+EVENTS_2011 = {"0": _SUBMIT, "1": SCHEDULE, "2": "EVICT", "3": "FAIL", "4": FINISH, "5": "KILL", "6": "LOST"}
+EVENTS_2019 = {"0": _SUBMIT, "3": SCHEDULE, "4": "EVICT", "5": "FAIL", "6": FINISH, "7": "KILL", "8": "LOST"}
+_GIVEN_UP = frozenset({"FAIL", "KILL", "LOST"})
 US_PER_S, AFTER = 1e6, 2.0**62
 
 
@@ -48,7 +48,7 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[Request]:
     under_way: dict[tuple[str, str], _Open] = {}
     given_up = unknown = 0
     for event in _events(file, options):
-        if event.kind in GIVEN_UP:
+        if event.kind in _GIVEN_UP:
             given_up += under_way.pop(event.task, None) is not None
         elif event.kind == FINISH:
             task = under_way.pop(event.task, _Open())
@@ -61,7 +61,7 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[Request]:
         else:
             task = under_way.setdefault(event.task, _Open())
             known = 0.0 < event.at_s < AFTER
-            if event.kind == SUBMIT and task.submitted < 0.0 and known:
+            if event.kind == _SUBMIT and task.submitted < 0.0 and known:
                 task.submitted = event.at_s
             elif event.kind == SCHEDULE and known:
                 task.started = event.at_s

@@ -28,7 +28,7 @@ from testbed.trace.spool import Spool
 ReadFile = Callable[[str, JobOptions, Say], Iterator[RequestColumns]]
 ReadTogether = Callable[[Sequence[str], JobOptions, Say], Iterator[RequestColumns]]
 Progress = Callable[[str, float | None], None]
-READ_AT_ONCE, PAUSE_NS = 4096, 3600 * NS_PER_S
+_READ_AT_ONCE, PAUSE_NS = 4096, 3600 * NS_PER_S
 
 
 def _by_rows(read: Callable[[str, JobOptions, Say], Iterator[Request]]) -> ReadFile:
@@ -36,7 +36,7 @@ def _by_rows(read: Callable[[str, JobOptions, Say], Iterator[Request]]) -> ReadF
 
     def many(name: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
         requests = read(name, options, say)
-        while chunk := list(islice(requests, READ_AT_ONCE)):
+        while chunk := list(islice(requests, _READ_AT_ONCE)):
             yield RequestColumns.of(chunk)
 
     return many
@@ -50,8 +50,8 @@ READERS: dict[str, ReadFile] = {
     "google": _by_rows(google.read),
     "table": _by_rows(mapped.read),
 }
-TOGETHER: dict[str, ReadTogether] = {"functions-2019": functions_2019.read}
-DEMAND_KINDS = (*READERS, *TOGETHER)
+_TOGETHER: dict[str, ReadTogether] = {"functions-2019": functions_2019.read}
+DEMAND_KINDS = (*READERS, *_TOGETHER)
 FROM_THE_FIRST = ("azure", "swf", "table")  # of which instants are counted from anything
 DATED = "azure"  # whose instants are dates
 
@@ -101,8 +101,8 @@ def gather(kind: str, names: Sequence[str], options: JobOptions, say: Say, spool
 
 def _parts(kind: str, names: Sequence[str], options: JobOptions, say: Say) -> Iterator[tuple[str, RequestColumns]]:
     """What each file holds, some at a time; of files that need each other, all under the name of the first."""
-    if kind in TOGETHER:
-        yield from ((names[0], some) for some in TOGETHER[kind](names, options, say))
+    if kind in _TOGETHER:
+        yield from ((names[0], some) for some in _TOGETHER[kind](names, options, say))
         return
     for name in names:
         told = say if len(names) == 1 else _named(name, say)

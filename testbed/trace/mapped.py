@@ -12,16 +12,16 @@ from testbed.trace.lines import Line
 from testbed.trace.named_columns import rows
 from testbed.trace.notes import Say, count
 
-TIME, INPUT, CYCLES, DURATION, RATE = "time", "input", "cycles", "duration", "rate"
+TIME_KEY, INPUT, _CYCLES, DURATION, RATE_KEY = "time", "input", "cycles", "duration", "rate"
 DATE = "date"  # instead of a unit: instants are dates, of which a size of 0 stands
-OF_TASKS = {TIME: "time", INPUT: "data", CYCLES: "cycles", DURATION: "time"}
-OF_RATES = {TIME: "time", DURATION: "time", RATE: "rate"}
+OF_TASKS = {TIME_KEY: "time", INPUT: "data", _CYCLES: "cycles", DURATION: "time"}
+OF_RATES = {TIME_KEY: "time", DURATION: "time", RATE_KEY: "rate"}
 
 
 def mapped(given: Sequence[str]) -> dict[str, MappedColumn]:
     """The columns of tasks that ``KEY=COLUMN:UNIT`` name. Raises `UsageError`."""
     found = parsed(given, OF_TASKS)
-    if TIME not in found or (CYCLES in found) == (DURATION in found):
+    if TIME_KEY not in found or (_CYCLES in found) == (DURATION in found):
         raise UsageError("a table needs --map of time, and of either cycles or duration", 'like "time=COLUMN:ms"')
     return found
 
@@ -29,7 +29,7 @@ def mapped(given: Sequence[str]) -> dict[str, MappedColumn]:
 def mapped_rates(given: Sequence[str]) -> dict[str, MappedColumn]:
     """The columns of rates that ``KEY=COLUMN:UNIT`` name. Raises `UsageError`."""
     found = parsed(given, OF_RATES)
-    if RATE not in found or (TIME in found) == (DURATION in found):
+    if RATE_KEY not in found or (TIME_KEY in found) == (DURATION in found):
         raise UsageError(
             "a table of rates needs --map of rate, and of either time or duration", 'like "rate=COLUMN:kbit/s"'
         )
@@ -45,7 +45,7 @@ def parsed(given: Sequence[str], dimension_of: Mapping[str, str]) -> dict[str, M
         if key not in dimension_of or not name:
             hint = did_you_mean(key, dimension_of)
             raise UsageError(f'--map "{text}"', hint if hint.startswith("did") else 'write it like "time=COLUMN:ms"')
-        if key == TIME and unit == DATE:
+        if key == TIME_KEY and unit == DATE:
             found[key] = MappedColumn(name, 0.0)
             continue
         try:
@@ -61,11 +61,13 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[Request]:
     columns, idle, early = dict(options.columns), 0, 0
     place = {key: at for at, key in enumerate(columns)}
     names = [column.name for column in columns.values()]
-    work_at = place[CYCLES if CYCLES in place else DURATION]
+    work_at = place[_CYCLES if _CYCLES in place else DURATION]
     for row in rows(file, names, options.share):
-        value = {key: row.real(place[key], column.name) * column.size for key, column in columns.items() if key != TIME}
-        core_s = value[CYCLES] / options.hz if CYCLES in value else value[DURATION] / NS_PER_S
-        at = exact_ns(row, place[TIME], columns[TIME])
+        value = {
+            key: row.real(place[key], column.name) * column.size for key, column in columns.items() if key != TIME_KEY
+        }
+        core_s = value[_CYCLES] / options.hz if _CYCLES in value else value[DURATION] / NS_PER_S
+        at = exact_ns(row, place[TIME_KEY], columns[TIME_KEY])
         if core_s <= 0.0 or value.get(INPUT, 1.0) <= 0.0:
             idle += 1
         elif at < 0:

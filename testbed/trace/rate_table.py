@@ -10,7 +10,7 @@ from testbed.scenario.schema import LinkTrace
 from testbed.trace import rates
 from testbed.trace.job import MappedColumn, instant_ns
 from testbed.trace.lines import Line
-from testbed.trace.mapped import DURATION, RATE, TIME, exact_ns
+from testbed.trace.mapped import DURATION, RATE_KEY, TIME_KEY, exact_ns
 from testbed.trace.named_columns import rows
 from testbed.trace.notes import NS_PER_S, Say, count
 from testbed.trace.rate_text import held
@@ -19,12 +19,12 @@ from testbed.trace.rates import HIGHEST_BPS
 
 def read(file: str, columns: Mapping[str, MappedColumn], how: LinkTrace, say: Say) -> LinkTrace:
     """The trace of ``file``, from its columns of rates and of times or durations. Raises `ScenarioError`."""
-    when = TIME if TIME in columns else DURATION
+    when = TIME_KEY if TIME_KEY in columns else DURATION
     found = [
-        (_when_ns(row, columns[when], when), _bps(row, columns[RATE]), row)
-        for row in rows(file, [columns[when].name, columns[RATE].name])
+        (_when_ns(row, columns[when], when), _bps(row, columns[RATE_KEY]), row)
+        for row in rows(file, [columns[when].name, columns[RATE_KEY].name])
     ]
-    if when == TIME:
+    if when == TIME_KEY:
         return held(found, file, how, say)
     if empty := sum(duration == 0 for duration, _, _ in found):
         say(f"{count(empty, 'interval')} of no length skipped")
@@ -35,7 +35,7 @@ def read(file: str, columns: Mapping[str, MappedColumn], how: LinkTrace, say: Sa
 
 
 def _when_ns(row: Line, column: MappedColumn, key: str) -> int:
-    if key == TIME:
+    if key == TIME_KEY:
         return exact_ns(row, 0, column)
     duration = row.real(0, column.name) * column.size
     if duration < 0.0:

@@ -17,7 +17,7 @@ from testbed.trace.rates import HIGHEST_BPS
 TIME_UNITS = {"s": NS_PER_S, "ms": NS_PER_S // 1000}
 RATE_UNITS = {"Mbit/s": 10**6, "kbit/s": 10**3, "bit/s": 1}
 LAST_INSTANT_S = 2**33
-BEFORE = "before"
+_BEFORE = "before"
 Held = tuple[int, float, Line]
 
 
@@ -39,7 +39,7 @@ def held(rows: list[Held], file: str, how: LinkTrace, say: Say) -> LinkTrace:
         if end < start:
             raise line.error(len(line), f"{seconds(end)} comes after {seconds(start)}", "write instants in order")
         if end > start:
-            segments.append((end - start, there if how.span == BEFORE else here))
+            segments.append((end - start, there if how.span == _BEFORE else here))
     if not segments:
         raise rows[-1][2].error(len(rows[-1][2]), "the trace has no duration", "its instants must differ")
     _tell(rows, how, len(rows) - 1 - len(segments), say)
@@ -48,7 +48,7 @@ def held(rows: list[Held], file: str, how: LinkTrace, say: Say) -> LinkTrace:
 
 def _tell(rows: list[Held], how: LinkTrace, empty: int, say: Say) -> None:
     """Say what was assumed and what was skipped."""
-    edge = "first row only begins" if how.span == BEFORE else "last row only ends"
+    edge = "first row only begins" if how.span == _BEFORE else "last row only ends"
     say(f"each rate holds {how.span} its instant: the {edge} the trace")
     if rows[0][0]:
         say(f"the trace begins at {seconds(rows[0][0])}: that is instant 0 here")

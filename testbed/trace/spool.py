@@ -12,7 +12,7 @@ from testbed.scenario.requests import RequestColumns
 from testbed.scenario.workload import Ints
 
 RECORDS_AT_ONCE = 1 << 14
-RECORD = np.dtype([("at_ns", np.int64), ("input_bits", np.int64), ("cycles", np.int64)])
+_RECORD = np.dtype([("at_ns", np.int64), ("input_bits", np.int64), ("cycles", np.int64)])
 
 
 class Spool:
@@ -32,7 +32,7 @@ class Spool:
         """Keep ``requests``, after those before."""
         if not len(requests.at_ns):
             return
-        records = np.empty(len(requests.at_ns), RECORD)
+        records = np.empty(len(requests.at_ns), _RECORD)
         for name, column in zip(RequestColumns._fields, requests, strict=True):
             records[name] = column
         first, last = int(records["at_ns"].min()), int(records["at_ns"].max())
@@ -54,7 +54,7 @@ class Spool:
         """All requests by instant, those of one instant in the order in which they were added, some at a time."""
         if not self.count:
             return
-        records = np.memmap(self._file, RECORD, mode="r", shape=(self.count,))
+        records = np.memmap(self._file, _RECORD, mode="r", shape=(self.count,))
         order = None if self._is_sorted else self._order(records["at_ns"])
         for begin in range(0, self.count, RECORDS_AT_ONCE):
             part = (

@@ -15,9 +15,9 @@ from testbed.trace.job import LATEST_S, MOST_CYCLES, JobOptions, instant_ns, wor
 from testbed.trace.lines import Line, blocks, text_of
 from testbed.trace.notes import NS_PER_S, Say, count
 
-SUBMIT, RUN, CORES, ASKED = 1, 3, 4, 7
+_SUBMIT, RUN, CORES, ASKED = 1, 3, 4, 7
 COLUMNS_OF_A_JOB = 18
-NUMBERS = {SUBMIT: "submit time", RUN: "run time", CORES: "processors", ASKED: "requested processors"}
+_NUMBERS = {_SUBMIT: "submit time", RUN: "run time", CORES: "processors", ASKED: "requested processors"}
 _WORD = re.compile(r"\S+")
 
 
@@ -38,7 +38,7 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
         for place in np.flatnonzero(wanted & ((cycles >= MOST_CYCLES) | (at >= LATEST_S)))[:1].tolist():
             line = _line(file, first + places[place], block[places[place]])
             work(line, RUN, float(run[place] * cores[place]), options)
-            instant_ns(line, SUBMIT, float(at[place]))
+            instant_ns(line, _SUBMIT, float(at[place]))
         at_ns = np.rint(at[wanted] * NS_PER_S).astype(np.int64)
         yield RequestColumns(at_ns, np.zeros_like(at_ns), np.maximum(1, np.rint(cycles[wanted])).astype(np.int64))
     for number, what in (
@@ -51,7 +51,7 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
 
 
 def _jobs(file: str, first: int, block: list[bytes]) -> tuple[list[int], Reals]:
-    """The places of the lines that are jobs, and a row for each of `NUMBERS`. Raises `ScenarioError`."""
+    """The places of the lines that are jobs, and a row for each of `_NUMBERS`. Raises `ScenarioError`."""
     places, jobs, joined = list(range(len(block))), block, b"\n".join(block)
     if b";" in joined:
         places = [place for place in places if not block[place].lstrip().startswith(b";")]
@@ -59,14 +59,14 @@ def _jobs(file: str, first: int, block: list[bytes]) -> tuple[list[int], Reals]:
         joined = b"\n".join(jobs)
     if (_words(joined) == COLUMNS_OF_A_JOB).all():
         try:
-            values = np.loadtxt(jobs, usecols=tuple(NUMBERS), ndmin=2, comments=None, unpack=True)
+            values = np.loadtxt(jobs, usecols=tuple(_NUMBERS), ndmin=2, comments=None, unpack=True)
             if np.isfinite(values).all():
                 return places, values
         except ValueError:
             pass
     lines = ((place, _line(file, first + place, block[place])) for place in range(len(block)))
     known = [(place, line) for place, line in lines if line.text.strip() and not line.text.lstrip().startswith(";")]
-    rows: Reals = np.array([_numbers(line) for _, line in known], np.float64).reshape(-1, len(NUMBERS))
+    rows: Reals = np.array([_numbers(line) for _, line in known], np.float64).reshape(-1, len(_NUMBERS))
     return [place for place, _ in known], rows.T
 
 
@@ -84,10 +84,10 @@ def _words(joined: bytes) -> Ints:
 
 
 def _numbers(line: Line) -> list[float]:
-    """The `NUMBERS` of a line. Raises `ScenarioError` for the first that is none."""
+    """The `_NUMBERS` of a line. Raises `ScenarioError` for the first that is none."""
     if len(line) != COLUMNS_OF_A_JOB:
         raise line.error(len(line), f"{len(line)} columns where a job has {COLUMNS_OF_A_JOB}", "write -1 for unknown")
-    return [line.real(column, name) for column, name in NUMBERS.items()]
+    return [line.real(column, name) for column, name in _NUMBERS.items()]
 
 
 def _line(file: str, number: int, raw: bytes) -> Line:

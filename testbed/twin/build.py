@@ -24,7 +24,7 @@ DRAWS = {
     "constant": state.CONSTANT,
     "uniform": state.UNIFORM,
     "choice": state.CHOICE,
-    "per_bit": state.PER_BIT,
+    "per_bit": state.PER_BIT_LAW,
     "quantiles": state.QUANTILES,
 }
 
@@ -60,7 +60,7 @@ def table(system: System, tasks: Sequence[Task]) -> Source:
     rows = np.zeros(len(order), state.ROW)
     for name in state.ROW.names or ():
         rows[name] = found[name][order]
-    return Source(arrivals=state.TABLE, slots=system.slots, rows=rows, ue=found["ue"][order])
+    return Source(arrivals=state.TABLE_SOURCE, slots=system.slots, rows=rows, ue=found["ue"][order])
 
 
 def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
@@ -242,7 +242,7 @@ def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
         asking=np.zeros((count, ues + 1), np.int32),
         announced_ns=np.zeros((count, edge_servers), np.int64),
         cells=np.zeros((count, edge_servers), state.CELL),
-        local_cost=np.zeros((count, capacity if system["reward"] != state.HOLDING else 1)),
+        local_cost=np.zeros((count, capacity if system["reward"] != state.HOLDING_REWARD else 1)),
         outcomes=outcomes,
         due=np.zeros(room, np.int32),
         hashes=np.zeros(room, np.uint64),

@@ -47,11 +47,11 @@ def mix(x: int) -> Any:
 
 RANDOM = compile_functions(random, mix=mix)
 DELAY = compile_functions(delay)
-ENERGY = compile_functions(energy)
+_ENERGY = compile_functions(energy)
 _delays = ("duration_ns", "transfer_ns", "whole_ns", "after_ns", "spread", "chain")
 _names = {name: getattr(DELAY, name) for name in _delays}
-_names |= {"random": RANDOM, "overhead": ENERGY.overhead, "compute_energy_j": ENERGY.compute_energy_j}
-LINK = compile_functions(link, **_names)
+_names |= {"random": RANDOM, "overhead": _ENERGY.overhead, "compute_energy_j": _ENERGY.compute_energy_j}
+_LINK = compile_functions(link, **_names)
 ARRIVAL_TIMES = compile_functions(arrivals)
 MDP = compile_functions(mdp, **_names)
 FEATURES = compile_functions(features, **_names)
@@ -71,24 +71,24 @@ def duration_ns(cycles: int, speed: Speed) -> Any:
 
 
 _names["duration_ns"] = duration_ns
-QUEUE = compile_functions(queue, **_names)
-POLICY = compile_functions(expected_costs, **_names)
+_QUEUE = compile_functions(queue, **_names)
+_POLICY = compile_functions(expected_costs, **_names)
 flip = njit(**OPTIONS)(clone(fallback, {"random": RANDOM, "OFFLOAD": OFFLOAD, "LOCAL": LOCAL}, "flip"))
 
 uniform, exponential, hash_key = RANDOM.uniform, RANDOM.exponential, RANDOM.hash_key
 subject_hash, subjects_hash, unit = RANDOM.subject_hash, RANDOM.subjects_hash, RANDOM.unit
 transfer_ns, whole_ns, after_ns, chain = DELAY.transfer_ns, DELAY.whole_ns, DELAY.after_ns, DELAY.chain
-compute_energy_j, transmit_energy_j, overhead = ENERGY.compute_energy_j, ENERGY.transmit_energy_j, ENERGY.overhead
+compute_energy_j, transmit_energy_j, overhead = _ENERGY.compute_energy_j, _ENERGY.transmit_energy_j, _ENERGY.overhead
 stretched = ARRIVAL_TIMES.stretched
-attempts, jitter_ns = LINK.attempts, LINK.jitter_ns
-traced_end_ns, faded_end_ns = LINK.traced_end_ns, LINK.faded_end_ns
-traced_bits, faded_bits = LINK.traced_bits, LINK.faded_bits
-steady_bits, steady_end_ns = LINK.steady_bits, LINK.steady_end_ns
-left_bits, left_ns = LINK.left_bits, LINK.left_ns
-sharing_advance, sharing_departure_ns = LINK.sharing_advance, LINK.sharing_departure_ns
-expected_wait_ns, backlog_ns, admits = QUEUE.expected_wait_ns, QUEUE.backlog_ns, QUEUE.admits
-least_loaded, takes_over = QUEUE.least_loaded, QUEUE.takes_over
-es_wait_ns, occupied_ns, price = POLICY.es_wait_ns, POLICY.occupied_ns, POLICY.price
+attempts, jitter_ns = _LINK.attempts, _LINK.jitter_ns
+traced_end_ns, faded_end_ns = _LINK.traced_end_ns, _LINK.faded_end_ns
+traced_bits, faded_bits = _LINK.traced_bits, _LINK.faded_bits
+steady_bits, steady_end_ns = _LINK.steady_bits, _LINK.steady_end_ns
+left_bits, left_ns = _LINK.left_bits, _LINK.left_ns
+sharing_advance, sharing_departure_ns = _LINK.sharing_advance, _LINK.sharing_departure_ns
+expected_wait_ns, backlog_ns, admits = _QUEUE.expected_wait_ns, _QUEUE.backlog_ns, _QUEUE.admits
+least_loaded, takes_over = _QUEUE.least_loaded, _QUEUE.takes_over
+es_wait_ns, occupied_ns, price = _POLICY.es_wait_ns, _POLICY.occupied_ns, _POLICY.price
 holding_cost, time_score, cost_score, sign_scores, local_overhead = (
     MDP.holding_cost,
     MDP.time_score,
@@ -107,11 +107,11 @@ def stamp(*namespaces: dict[str, Any]) -> int:
     for namespace in (
         vars(RANDOM),
         vars(DELAY),
-        vars(ENERGY),
-        vars(LINK),
+        vars(_ENERGY),
+        vars(_LINK),
         vars(ARRIVAL_TIMES),
-        vars(QUEUE),
-        vars(POLICY),
+        vars(_QUEUE),
+        vars(_POLICY),
         vars(MDP),
         vars(FEATURES),
         *namespaces,

@@ -16,10 +16,10 @@ from testbed.twin.state import (
     LANES,
     NEVER,
     NONE,
-    PER_BIT,
+    PER_BIT_LAW,
     POISSON,
     QUANTILES,
-    TABLE,
+    TABLE_SOURCE,
     UNIFORM,
     Fixed,
     World,
@@ -103,7 +103,7 @@ def _draw_classes(world: World, fixed: Fixed, due: int) -> None:
         bits = _drawn_one(fixed, first + FIELD_BITS, FIELD_BITS, subject)
         world.drawn[FIELD_BITS, i] = bits
         world.drawn[FIELD_DEADLINE, i] = _drawn_one(fixed, first + FIELD_DEADLINE, FIELD_DEADLINE, subject)
-        if item(fixed.draws, first + FIELD_CYCLES).kind == PER_BIT:
+        if item(fixed.draws, first + FIELD_CYCLES).kind == PER_BIT_LAW:
             ratio = fixed.values[first + FIELD_CYCLES, 0]
             world.drawn[FIELD_CYCLES, i] = max(1, int(math.floor(ratio * bits + 0.5)))
         else:
@@ -127,7 +127,7 @@ def _draw(world: World, fixed: Fixed, due: int) -> None:
         return
     _draw_field(world, fixed, FIELD_BITS, lanes)
     _draw_field(world, fixed, FIELD_DEADLINE, lanes)
-    if fixed.draws[FIELD_CYCLES].kind == PER_BIT:
+    if fixed.draws[FIELD_CYCLES].kind == PER_BIT_LAW:
         ratio = fixed.values[FIELD_CYCLES, 0]
         for i in range(lanes):
             cycles = int(math.floor(ratio * world.drawn[FIELD_BITS, i] + 0.5))
@@ -141,7 +141,7 @@ def schedule(world: World, fixed: Fixed, u: int) -> None:
     """Set the instant of a UE's next task: the table's next row, the next Poisson arrival, or none for now."""
     ue, system, rate = item(world.ues, u), fixed.system[0], item(fixed.ues, u).rate
     ue.next_ns = NEVER
-    if system.arrivals == TABLE:
+    if system.arrivals == TABLE_SOURCE:
         row = item(fixed.ues, u).first_row + ue.number
         if row < item(fixed.ues, u).last_row:
             ue.next_ns = item(fixed.rows, row).generated_ns
@@ -175,7 +175,7 @@ def _add_due(world: World, fixed: Fixed, due: int, now_ns: int) -> int:
         u = item(world.due, i)
         ue = item(world.ues, u)
         ue.stay_ns += now_ns - ue.next_ns
-        if fixed.system[0].arrivals == TABLE:
+        if fixed.system[0].arrivals == TABLE_SOURCE:
             row = item(fixed.rows, item(fixed.ues, u).first_row + ue.number)
             _add(world, u, row.generated_ns, row.input_bits, row.cycles, row.deadline_ns)
         else:
@@ -205,6 +205,6 @@ def generate(world: World, fixed: Fixed, now_ns: int) -> None:
     w.asking = asking
     due = asking
     while due > 0 and not w.full:
-        if fixed.system[0].arrivals != TABLE:
+        if fixed.system[0].arrivals != TABLE_SOURCE:
             _draw(world, fixed, due)
         due = _add_due(world, fixed, due, now_ns)

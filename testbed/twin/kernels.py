@@ -12,9 +12,9 @@ from testbed.twin.entry import entry
 from testbed.twin.lists import item
 from testbed.twin.noting import Noted
 from testbed.twin.server import core_of, occupy
-from testbed.twin.state import FULL, NEVER, NONE, Fixed, World, Worlds
+from testbed.twin.state import FULL_VIEW, NEVER, NONE, Fixed, World, Worlds
 
-BUSY = -2
+_BUSY = -2
 EMPTY = 3  # boundaries in a row at which no task was there: the last one and the one before were idle
 
 
@@ -72,7 +72,7 @@ def _burden(world: World, fixed: Fixed, backlog_ns: int) -> None:
         item(world.ues, u).local_free_ns = int(uniform(seed, EXPLORATION, u, 0, 0) * backlog_ns)
     for es in range(fixed.edge_servers.shape[0]):
         for c in range(item(fixed.edge_servers, es).cores):
-            occupy(world, es, c, BUSY, 0, int(uniform(seed, EXPLORATION, es, c, 1) * backlog_ns))
+            occupy(world, es, c, _BUSY, 0, int(uniform(seed, EXPLORATION, es, c, 1) * backlog_ns))
 
 
 @njit(**INNER)
@@ -108,7 +108,7 @@ def play(world: World, fixed: Fixed, given: Any) -> None:
 @njit(**INNER)
 def see(world: World, fixed: Fixed, kind: int, out: Any) -> None:
     """Fill ``out`` (L,) with the observation of ``kind`` `state.FULL` or `state.PAPERS`."""
-    if kind == FULL:
+    if kind == FULL_VIEW:
         observe.observe_full(world, fixed, out)
     else:
         observe.observe_paper(world, fixed, out)

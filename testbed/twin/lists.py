@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from testbed.twin.compiled import INNER, Speed, cost_score, overhead, sign_scores, time_score, transmit_energy_j
-from testbed.twin.state import ES_LISTS, FLIGHT, HOLDING, NONE, PAPER, UE_LISTS, WORD, Fixed, World
+from testbed.twin.state import ES_LISTS, FLIGHT, HOLDING_REWARD, NONE, PAPER, UE_LISTS, WORD, Fixed, World
 
 NUMBER_BITS = 32
 NUMBER_MASK = (1 << NUMBER_BITS) - 1
@@ -187,7 +187,7 @@ def finish(world: World, fixed: Fixed, task: int, at_ns: int, executed_j: float)
     cell.delay_ns += delay
     cell.energy_j += energy
     cell.overhead += cost
-    if fixed.system[0].reward != HOLDING:
+    if fixed.system[0].reward != HOLDING_REWARD:
         cell.score += _score(world, fixed, task, delay, cost)
     ue.present -= 1
     ue.stay_ns += at_ns - w.start_ns

@@ -22,7 +22,7 @@ from testbed.twin.compiled import (
     transfer_ns,
 )
 from testbed.twin.lists import append, es_list, finish, head, item, launch, row_of, speed_of, take, ue_of
-from testbed.twin.state import FORWARDED, NEVER, NONE, OWN, REJECTED, RETURNING, Fixed, World
+from testbed.twin.state import FORWARDED, NEVER, NONE, OWN_LIST, REJECTED, RETURNING, Fixed, World
 
 
 @njit(**INNER)
@@ -35,7 +35,7 @@ def core_of(world: World, es: int, c: int) -> Any:
 def _next(world: World, fixed: Fixed, es: int) -> int:
     """Take the waiting task that the discipline serves next."""
     server = item(world.edge_servers, es)
-    own, forwarded = es_list(fixed, es, OWN), es_list(fixed, es, FORWARDED)
+    own, forwarded = es_list(fixed, es, OWN_LIST), es_list(fixed, es, FORWARDED)
     is_own = server.own > 0
     if item(fixed.edge_servers, es).discipline == FCFS and server.own > 0 and server.forwarded > 0:
         a, b = item(world.tasks, head(world, own)), item(world.tasks, head(world, forwarded))
@@ -200,7 +200,7 @@ def arrive(world: World, fixed: Fixed, task: int) -> None:
     elif own:
         server.own += 1
         server.own_cycles += t.cycles
-        append(world, es_list(fixed, es, OWN), task)
+        append(world, es_list(fixed, es, OWN_LIST), task)
     else:
         server.forwarded += 1
         server.forwarded_cycles += t.cycles

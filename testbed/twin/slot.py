@@ -33,7 +33,7 @@ from testbed.twin.lists import (
 )
 from testbed.twin.radio import depart, post, sending_ns
 from testbed.twin.server import announce, arrive
-from testbed.twin.state import FRESH, HOLDING, LOCAL, NONE, REJECTED, RETURNING, Fixed, World
+from testbed.twin.state import FRESH, HOLDING_REWARD, LOCAL_LIST, NONE, REJECTED, RETURNING, Fixed, World
 
 
 @njit(**INNER)
@@ -43,7 +43,7 @@ def _execute(world: World, fixed: Fixed, task: int, u: int, entered_ns: int) -> 
     start = chain(ue.local_free_ns, entered_ns)
     t.at_ns = after_ns(start, duration_ns(t.cycles, speed_of(item(fixed.ues, u))))
     ue.local_free_ns = t.at_ns
-    append(world, ue_list(u, LOCAL), task)
+    append(world, ue_list(u, LOCAL_LIST), task)
     if fixed.system[0].recording:
         outcome = world.outcomes[row_of(world, fixed, task)]
         outcome.start_ns, outcome.end_ns = start, t.at_ns
@@ -75,7 +75,7 @@ def _act(world: World, fixed: Fixed, u: int) -> None:
         if fixed.system[0].recording:
             outcome = world.outcomes[row_of(world, fixed, task)]
             outcome.slot, outcome.choice, outcome.ready_ns = w.slot, ue.choice, ready
-        if fixed.system[0].reward != HOLDING:
+        if fixed.system[0].reward != HOLDING_REWARD:
             world.local_cost[task] = -1.0
             if ue.choice:
                 free = _compare(world, fixed, task, u, free)
@@ -108,7 +108,7 @@ def _finish_local(world: World, fixed: Fixed, u: int) -> float:
     w, ue, constants = world.status[0], item(world.ues, u), item(fixed.ues, u)
     spent = 0.0
     while True:
-        task = head(world, ue_list(u, LOCAL))
+        task = head(world, ue_list(u, LOCAL_LIST))
         if task == NONE:
             return spent
         t = item(world.tasks, task)
@@ -117,7 +117,7 @@ def _finish_local(world: World, fixed: Fixed, u: int) -> float:
             break
         spent += energy - ue.spent_j
         ue.spent_j = 0.0
-        take(world, ue_list(u, LOCAL))
+        take(world, ue_list(u, LOCAL_LIST))
         finish(world, fixed, task, t.at_ns, energy)
     length = duration_ns(t.cycles, speed_of(constants))
     worked = w.end_ns - (t.at_ns - length)

@@ -13,8 +13,8 @@ from testbed.twin import build, kernels, state
 from testbed.twin.noting import Noted
 from testbed.twin.observe import sizes
 
-REWARDS = {"holding": state.HOLDING, "paper": state.PAPER, "paper-sign": state.PAPER_SIGN}
-OBSERVATIONS = {"full": state.FULL, "paper": state.PAPERS}
+REWARDS = {"holding": state.HOLDING_REWARD, "paper": state.PAPER, "paper-sign": state.PAPER_SIGN}
+OBSERVATIONS = {"full": state.FULL_VIEW, "paper": state.PAPERS}
 TASKS_PER_UE = 64
 
 
@@ -47,7 +47,7 @@ class Twin:
             raise UsageError(f"{worlds} worlds", "at least 1 is needed")
         if reward not in REWARDS:
             raise UsageError(f'unknown reward "{reward}"', f"known: {', '.join(REWARDS)}")
-        if recording and source.arrivals != state.TABLE:
+        if recording and source.arrivals != state.TABLE_SOURCE:
             raise UsageError("tasks that are drawn as they come have no rows to be recorded in", "give a table of them")
         self.system, self.worlds, self.double = system, worlds, double
         room = TASKS_PER_UE * len(system.ues) if capacity is None else capacity
@@ -84,7 +84,7 @@ class Twin:
         if policy is None:
             status["policy"][chosen] = state.GIVEN
         elif isinstance(policy, Constant):
-            status["policy"][chosen] = state.OFFLOAD if policy.choice else state.LC
+            status["policy"][chosen] = state.OFFLOAD if policy.choice else state.LC_CODE
         elif isinstance(policy, Coin):
             status["policy"][chosen], status["probability"][chosen] = state.COIN, policy.probability
         elif isinstance(policy, Priced):

@@ -15,7 +15,7 @@ from testbed.watch.snapshot import EsState, UeState
 S_PER_NS, GHZ_PER_HZ = 1e-9, 1e-9
 DELAY_BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0)
 SERIES = 240
-FLAGS = ("forwarded", "rejected", "recovered")
+_FLAGS = ("forwarded", "rejected", "recovered")
 
 
 class Mean:
@@ -70,7 +70,7 @@ class UeAccount:
     def state(self, now_ns: int, *, unreachable: bool) -> str:
         """What the UE does at ``now_ns``; ``unreachable``: its own ES is down."""
         if not self.alive:
-            return snapshot.LOST
+            return snapshot.STATE_LOST
         offloaded = [row.number for row in self.open.values() if row.choice == OFFLOAD]
         if unreachable and offloaded:
             return snapshot.CUT
@@ -78,7 +78,7 @@ class UeAccount:
             return snapshot.SENDING
         if offloaded:
             return snapshot.WAITING
-        return snapshot.LOCAL if self.open else snapshot.IDLE
+        return snapshot.STATE_LOCAL if self.open else snapshot.IDLE
 
     def shown(self, now_ns: int, *, unreachable: bool) -> UeState:
         """The UE as a screen shows it."""
@@ -191,7 +191,7 @@ class TaskAccount:
 
 def words_of(row: TaskRow) -> list[str]:
     """What an ended task counts as."""
-    words = [row.state, *(flag for flag in FLAGS if getattr(row, flag))]
+    words = [row.state, *(flag for flag in _FLAGS if getattr(row, flag))]
     if row.choice >= 0:
         words.append("offloaded" if row.choice == OFFLOAD else "local")
     return [*words, "fallback"] if row.fallback else words

@@ -27,7 +27,7 @@ from testbed.watch.snapshot import ENDED, Snapshot
 from testbed.watch.ue_table import UeTable
 
 FRAMES_A_SECOND = 4
-LINGER_S, LAST_S = 1.5, 3.0
+LINGER_S, _LAST_S = 1.5, 3.0
 NARROW, TINY, TALL = 100, 12, 30
 VIEWS = ("overview", "servers", "ues", "learning", "tasks", "events")
 Panel = Callable[[Snapshot, int, int], RenderableType]
@@ -43,7 +43,7 @@ BOXES: dict[str, tuple[str, Panel]] = {
     "events_box": ("events", lambda shown, width, height: panels.events(shown, height)),
 }
 OFTEN, SELDOM, SETTLING = 2, 4, 3
-COLUMNS = {
+_COLUMNS = {
     "left": ("region_box", "overhead_box", "time_box", "lives_box"),
     "right": ("tasks_box", "delay_box", "fidelity_box", "energy_box", "events_box"),
 }
@@ -105,7 +105,7 @@ class WatchApp(App[None]):
         with ContentSwitcher(initial="overview"):
             with Container(id="overview"):
                 yield Static(id="brief")
-                for column, names in COLUMNS.items():
+                for column, names in _COLUMNS.items():
                     with Vertical(id=column):
                         for name in names:
                             box = Static(id=name, classes="box")
@@ -152,7 +152,7 @@ class WatchApp(App[None]):
         """Exit, also where what fed the keyboard has left a thread behind that waits for more."""
         self._owner = None
         self.exit()
-        last = threading.Timer(LAST_S, os._exit, (0,))
+        last = threading.Timer(_LAST_S, os._exit, (0,))
         last.daemon = True
         last.start()
 

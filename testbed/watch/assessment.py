@@ -22,7 +22,7 @@ from testbed.sim.simulation import simulate
 from testbed.watch.snapshot import BestBaseline
 
 BASELINES = ("lc", "greedy-do")
-MOST_TASKS = 20_000
+_MOST_TASKS = 20_000
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ def best_baseline(run: RecordedRun) -> BestBaseline | None:
 
     Heuristics are simulated where that takes seconds, without the run's deaths.
     """
-    baselines = [*_recorded(run), *(_simulated(run) if len(run.workload) <= MOST_TASKS else ())]
+    baselines = [*_recorded(run), *(_simulated(run) if len(run.workload) <= _MOST_TASKS else ())]
     return min(baselines, key=lambda one: one.overhead, default=None)
 
 

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 from testbed.model.errors import StartError
 from testbed.model.system import CONTROLLER
 from testbed.record.fault_requests import KILL, RESTART, FaultRequest, ask
-from testbed.watch.snapshot import LOST, Snapshot
+from testbed.watch.snapshot import STATE_LOST, Snapshot
 
 LEAVE, END, STAY = "leave", "end", "stay"
 END_HERE, END_ELSEWHERE = "end the run", "end the run: not from here, see `testbed down`"
@@ -110,4 +110,4 @@ class FaultMenu(ModalScreen[None]):
 def _lost(shown: Snapshot) -> dict[str, bool]:
     """Whether each ES, the controller, then each UE is lost."""
     servers = {es.name: not es.alive for es in shown.servers}
-    return servers | {CONTROLLER: not shown.controller_alive} | {ue.name: ue.state == LOST for ue in shown.ues}
+    return servers | {CONTROLLER: not shown.controller_alive} | {ue.name: ue.state == STATE_LOST for ue in shown.ues}

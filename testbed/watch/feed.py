@@ -19,7 +19,7 @@ from testbed.trace import inputs
 from testbed.watch.snapshot import Snapshot
 from testbed.watch.telemetry import Telemetry
 
-FASTEST, SLOWEST = 1024.0, 1 / 16
+_FASTEST, _SLOWEST = 1024.0, 1 / 16
 AHEAD_WALL_NS = 1_000_000_000
 
 
@@ -116,7 +116,7 @@ class RecordedFeed:
 
     def faster(self, factor: float) -> None:
         """Multiply the rate, within limits."""
-        self.rate = min(FASTEST, max(SLOWEST, self.rate * factor))
+        self.rate = min(_FASTEST, max(_SLOWEST, self.rate * factor))
 
 
 def grade_of(path: Path) -> str | None:

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from rich.text import Text
 
-BLOCKS = "▁▂▃▄▅▆▇█"
-FULL, EMPTY, LINE = "█", "░", "╌"
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_FULL, _EMPTY, LINE = "█", "░", "╌"
 
 
 def sparkline(values: Sequence[float], width: int, low: float | None = None, high: float | None = None) -> str:
@@ -16,9 +16,9 @@ def sparkline(values: Sequence[float], width: int, low: float | None = None, hig
         return ""
     floor = min(shown) if low is None else low
     span = (max(shown) if high is None else high) - floor
-    top = len(BLOCKS) - 1
+    top = len(_BLOCKS) - 1
     return "".join(
-        BLOCKS[min(top, max(0, round((value - floor) / span * top)))] if span > 0 else BLOCKS[0] for value in shown
+        _BLOCKS[min(top, max(0, round((value - floor) / span * top)))] if span > 0 else _BLOCKS[0] for value in shown
     )
 
 
@@ -35,7 +35,7 @@ def _chart_row(values: Sequence[float], width: int, row: int, scale: float, cros
     blocks = []
     for value in values:
         eighths = round(value * scale * 8) - 8 * (row - 1)
-        blocks.append(BLOCKS[min(7, eighths - 1)] if eighths > 0 else " ")
+        blocks.append(_BLOCKS[min(7, eighths - 1)] if eighths > 0 else " ")
     plain = "".join(blocks).ljust(width)
     if row != crossed:
         return Text(plain.rstrip(), style="cyan")
@@ -45,19 +45,19 @@ def _chart_row(values: Sequence[float], width: int, row: int, scale: float, cros
 def bar(share: float, width: int, style: str = "green") -> Text:
     """A bar of ``width`` characters of which ``share`` is filled."""
     filled = min(width, max(0, round(share * width)))
-    return Text.assemble((FULL * filled, style), (EMPTY * (width - filled), "dim"))
+    return Text.assemble((_FULL * filled, style), (_EMPTY * (width - filled), "dim"))
 
 
 def stacked(parts: Sequence[tuple[str, float]], width: int, colours: Mapping[str, str]) -> Text:
     """One bar of ``width`` characters, a colour for each part; the smallest parts may get no character."""
     total = sum(value for _, value in parts)
     if total <= 0 or width <= 0:
-        return Text(EMPTY * max(0, width), style="dim")
+        return Text(_EMPTY * max(0, width), style="dim")
     text, reached, drawn = Text(), 0.0, 0
     for name, value in parts:
         reached += value
         upto = round(reached / total * width)
-        text.append(FULL * (upto - drawn), style=colours.get(name, "white"))
+        text.append(_FULL * (upto - drawn), style=colours.get(name, "white"))
         drawn = upto
     return text
 

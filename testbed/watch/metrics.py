@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 GRADE_VALUES = {"A": 4.0, "B": 3.0, "C": 2.0, "F": 1.0}
 LABELS = ("scenario", "policy")
-S_PER_MS, LOOK_S = 1e-3, 1.0
+S_PER_MS, _LOOK_S = 1e-3, 1.0
 
 
 class RunCollector:
@@ -155,7 +155,7 @@ def main(argv: list[str]) -> int:
         return StartError.exit_code
     if arguments.ready is not None:
         os.close(arguments.ready)
-    while not ended.wait(LOOK_S) and (arguments.owner is None or birth(arguments.owner) is not None):
+    while not ended.wait(_LOOK_S) and (arguments.owner is None or birth(arguments.owner) is not None):
         pass
     server.shutdown()
     thread.join()

@@ -12,11 +12,11 @@ from testbed.watch.snapshot import (
     DRAINING,
     ENDED,
     IDLE,
-    LOCAL,
-    LOST,
     RUNNING,
     SENDING,
     STARTING,
+    STATE_LOCAL,
+    STATE_LOST,
     WAITING,
     DelaySpread,
     EsState,
@@ -26,11 +26,11 @@ from testbed.watch.snapshot import (
 )
 
 UE_MARKS = {
-    LOCAL: ("●", "green"),
+    STATE_LOCAL: ("●", "green"),
     SENDING: ("▲", "yellow"),
     WAITING: ("◆", "magenta"),
     CUT: ("≠", "bold red"),
-    LOST: ("✗", "bold red"),
+    STATE_LOST: ("✗", "bold red"),
     IDLE: ("·", "dim"),
 }
 MANY_UES = 24
@@ -38,7 +38,7 @@ ROOMY = 70
 LATE_MS = 5.0
 GRADE_STYLES = {"A": "bold green", "B": "green", "C": "yellow", "F": "bold red", "exact": "bold green"}
 PHASES = {RUNNING: "bold green", DRAINING: "yellow", ENDED: "bold", STARTING: "dim"}
-KINDS = {
+_KINDS = {
     "died": "bold red",
     "given_up": "bold red",
     "policy_error": "red",
@@ -260,7 +260,7 @@ def event_line(event: Event) -> Text:
     return Text.assemble(
         (f"{event.at_s:8.2f} s ", "dim"),
         (f"{event.source} ", "bold"),
-        (event.kind.replace("_", " "), KINDS.get(event.kind, "")),
+        (event.kind.replace("_", " "), _KINDS.get(event.kind, "")),
         f" ({event.detail})" if event.detail else "",
         no_wrap=True,
         overflow="ellipsis",

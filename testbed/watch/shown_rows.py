@@ -8,7 +8,7 @@ from testbed.protocol.rows import LinkRow, Row, TaskRow, UpdateRow, ended_ns
 from testbed.watch.accounts import S_PER_NS
 from testbed.watch.snapshot import DelaySpread, LearnerState, TaskLife
 
-QUANTILES = (0.5, 0.95, 0.99)
+SHOWN_QUANTILES = (0.5, 0.95, 0.99)
 
 
 def known_ns(row: Row) -> int:
@@ -29,7 +29,7 @@ def spread_of(delays_ns: Iterable[int]) -> DelaySpread | None:
     ranked = sorted(delays_ns)
     if not ranked:
         return None
-    at = (ranked[min(len(ranked) - 1, int(q * len(ranked)))] * S_PER_NS for q in QUANTILES)
+    at = (ranked[min(len(ranked) - 1, int(q * len(ranked)))] * S_PER_NS for q in SHOWN_QUANTILES)
     return DelaySpread(sum(ranked) * S_PER_NS / len(ranked), *at)
 
 

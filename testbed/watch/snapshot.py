@@ -6,7 +6,7 @@ not known yet is None.
 
 import msgspec
 
-LOCAL, SENDING, WAITING, CUT, LOST, IDLE = "local", "sending", "waiting", "cut", "lost", "idle"
+STATE_LOCAL, SENDING, WAITING, CUT, STATE_LOST, IDLE = "local", "sending", "waiting", "cut", "lost", "idle"
 STARTING, RUNNING, DRAINING, ENDED = "starting", "running", "draining", "ended"
 
 

@@ -36,7 +36,7 @@ from testbed.protocol.rows import (
 from testbed.record.backends import TESTBED, VIRTUAL
 from testbed.watch import snapshot
 from testbed.watch.accounts import S_PER_NS, SERIES, EsAccount, TaskAccount, UeAccount
-from testbed.watch.shown_rows import QUANTILES, known_ns, learner_state, spread_of, task_life
+from testbed.watch.shown_rows import SHOWN_QUANTILES, known_ns, learner_state, spread_of, task_life
 from testbed.watch.snapshot import BestBaseline, DelaySpread, Event, Fates, Honesty, Snapshot, TaskLife
 
 MS_PER_NS = 1e-6
@@ -219,7 +219,7 @@ class Telemetry:
         return (
             None
             if mean is None
-            else DelaySpread(mean, *(self.tasks.delays.quantile_ns(q) * S_PER_NS for q in QUANTILES))
+            else DelaySpread(mean, *(self.tasks.delays.quantile_ns(q) * S_PER_NS for q in SHOWN_QUANTILES))
         )
 
     def _overheads(self, slot: int) -> tuple[float, ...]:

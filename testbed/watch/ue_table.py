@@ -10,7 +10,7 @@ from testbed.watch.panels import UE_MARKS
 from testbed.watch.snapshot import Snapshot, UeState
 
 Key = Callable[[UeState], float | str]
-COLUMNS: dict[str, Key] = {
+_COLUMNS: dict[str, Key] = {
     "UE": lambda ue: ue.name,
     "cell": lambda ue: ue.cell,
     "state": lambda ue: ue.state,
@@ -32,7 +32,7 @@ class UeTable(DataTable[Text | str]):
         """Declare the columns."""
         self.cursor_type, self.zebra_stripes = "row", True
         self.sorted_by, self.backwards = "UE", False
-        for title in COLUMNS:
+        for title in _COLUMNS:
             self.add_column(title, key=title)
 
     def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
@@ -44,14 +44,14 @@ class UeTable(DataTable[Text | str]):
     def show(self, shown: Snapshot, wanted: str) -> None:
         """Show the UEs whose name or state has ``wanted`` in it."""
         rows = [ue for ue in shown.ues if wanted.lower() in f"{ue.name} {ue.state}".lower()]
-        rows.sort(key=COLUMNS[self.sorted_by], reverse=self.backwards)
+        rows.sort(key=_COLUMNS[self.sorted_by], reverse=self.backwards)
         if len(rows) != self.row_count:
             self.clear()
             for n, ue in enumerate(rows):
                 self.add_row(*cells(ue), key=str(n))
             return
         for n, ue in enumerate(rows):
-            for title, value in zip(COLUMNS, cells(ue), strict=True):
+            for title, value in zip(_COLUMNS, cells(ue), strict=True):
                 if str(self.get_cell(str(n), title)) != str(value):
                     self.update_cell(str(n), title, value)
 

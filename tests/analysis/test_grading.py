@@ -12,7 +12,7 @@ from testbed.model.fidelity import Throttled
 from testbed.model.histogram import Histogram
 from testbed.protocol.rows import EventRow
 from testbed.record.backends import SIM
-from testbed.record.reader import RUNNING
+from testbed.record.reader import STILL_RUNNING
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
 from tests.command import call, document
@@ -127,7 +127,7 @@ def test_a_process_whose_death_is_on_record_need_not_tell(live):
 
 def test_a_run_that_goes_on_is_not_graded_yet(live):
     run = live()
-    run.reason = RUNNING
+    run.reason = STILL_RUNNING
     assert graded(run).worst == "the run goes on"
 
 

@@ -34,7 +34,7 @@ def test_the_search_moves_in_two_dimensions_and_stays_in_bounds():
 def test_training_seeds_are_disjoint_and_far_from_those_of_evaluation():
     first, second = tune.training_seeds(0, 4), tune.training_seeds(1, 4)
     assert not set(first) & set(second)
-    assert min(first) >= tune.FIRST_SEED
+    assert min(first) >= tune.FIRST_TUNING_SEED
 
 
 def test_a_tuned_coin_beats_a_fair_one_and_loads_again(tmp_path):

@@ -10,7 +10,7 @@ from testbed.hosts import fleet
 from testbed.hosts.agent import clock_identity, version
 from testbed.hosts.channel import Channel
 from testbed.hosts.clock_offset import ENOUGH
-from testbed.hosts.fleet import LOST, FleetSupervisor
+from testbed.hosts.fleet import AGENT_GONE, FleetSupervisor
 from testbed.hosts.lines import (
     FreezeRole,
     HostReady,
@@ -134,7 +134,7 @@ def test_with_its_host_a_process_dies_and_can_be_started_again_when_that_is_back
     for name in ("es-1", "ue-1-1", "ue-1-2"):
         supervisor.start("role", name)
     agents[1].end.close()
-    assert supervisor.dead() == ["ue-1-1", "ue-1-2"] and supervisor.log_tail("ue-1-1") == [LOST]
+    assert supervisor.dead() == ["ue-1-1", "ue-1-2"] and supervisor.log_tail("ue-1-1") == [AGENT_GONE]
     assert not supervisor.failed() and supervisor.returned() == []
     for name in ("ue-1-1", "ue-1-2"):
         supervisor.forget(name)

@@ -15,7 +15,7 @@ import pytest
 from controller.learn import synchronous, worker_pool
 from controller.learn.learner import A3cLearner, TrainConfig
 from controller.learn.optimiser import rmsprop
-from controller.learn.shared import LAG, SLOTS, UPDATES, Shared
+from controller.learn.shared import LAG, SLOT_COUNT, UPDATES, Shared
 from controller.learn.synchronous import SynchronousPool
 from controller.learn.worker_pool import DEATHS, WorkerPool, once
 from testbed.model.errors import StartError
@@ -92,7 +92,7 @@ def test_a_learner_that_is_killed_is_replaced_and_the_others_go_on(shared):
             pool.watch(0.1)
             if (shared.counts[:, UPDATES] > 0).all():
                 break
-        assert (shared.counts[:, UPDATES] > 0).all() and (shared.counts[:, SLOTS] > 0).all()
+        assert (shared.counts[:, UPDATES] > 0).all() and (shared.counts[:, SLOT_COUNT] > 0).all()
         assert (shared.counts[:, LAG] >= 0).all() and np.isfinite(shared.params).all()
         assert children() - before
         assert [re.sub("learner .", "learner N", text) for text in notes] == [DIED]

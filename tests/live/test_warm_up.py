@@ -17,10 +17,10 @@ def whole(policy: str) -> Plan:
 def test_every_ue_plays_a_task_a_slot_of_the_size_of_its_own():
     plan = whole("greedy-do")
     piece = warm_up.plan(plan)
-    assert [len(own) for own in piece.tasks_by_ue()] == [warm_up.SLOTS] * len(plan.system.ues)
+    assert [len(own) for own in piece.tasks_by_ue()] == [warm_up.WARM_UP_SLOTS] * len(plan.system.ues)
     for own, played in zip(plan.tasks_by_ue(), piece.tasks_by_ue(), strict=True):
         assert {(task.input_bits, task.cycles) for task in played} == {(own[0].input_bits, own[0].cycles)}
-    assert piece.system == msgspec.structs.replace(plan.system, slots=warm_up.SLOTS)
+    assert piece.system == msgspec.structs.replace(plan.system, slots=warm_up.WARM_UP_SLOTS)
 
 
 def test_it_knows_no_faults_and_asks_the_strategy_of_the_run():

@@ -7,7 +7,7 @@ from testbed.model.delay import NS_PER_S
 from testbed.model.system import Emulation, Plan
 from testbed.model.task import Phase
 from testbed.node.clock import Clock
-from testbed.node.event_queue import NEVER, PATIENCE, EventQueue
+from testbed.node.event_queue import GUARDS_OF_PATIENCE, NEVER, EventQueue
 from testbed.node.lateness import LatenessMeter
 from testbed.node.lookahead import Lookahead
 from testbed.node.role import Role
@@ -139,9 +139,9 @@ def test_a_slot_boundary_waits_for_little_and_takes_along_what_comes_before_it()
 def test_what_must_be_judged_by_others_waits_longer():
     bench = Bench()
     bench.push(AIRTIME, Event(awaits=True))
-    assert bench.events.due_wall_ns() == AIRTIME + (1 + PATIENCE) * GUARD
+    assert bench.events.due_wall_ns() == AIRTIME + (1 + GUARDS_OF_PATIENCE) * GUARD
     bench.push(AIRTIME + MS, Boundary(1), Phase.ANNOUNCE)
-    assert bench.events.due_wall_ns() == AIRTIME + MS + BOUNDARY_GUARD + PATIENCE * GUARD
+    assert bench.events.due_wall_ns() == AIRTIME + MS + BOUNDARY_GUARD + GUARDS_OF_PATIENCE * GUARD
 
 
 @pytest.mark.parametrize(("settled", "slips"), [(NEVER, 1), (MS, 0)])

@@ -6,7 +6,7 @@ import numpy as np
 
 from controller.online.safety import BLOCK_SLOTS, WINDOW_SLOTS, SafetyStop, is_worse
 from controller.online.start import weights_path
-from controller.online.trajectory import PATIENCE
+from controller.online.trajectory import SETTLING_SLOTS
 from testbed.model.delay import NS_PER_S
 from testbed.model.task import COMPLETED
 from testbed.policy.published_weights import Weights
@@ -43,7 +43,7 @@ def played(*levels, first=0, seed=1):
     stop, rng, restored = SafetyStop(SYSTEM), random.Random(seed), []
     params, square_avg = np.zeros(3, np.float32), np.zeros(3, np.float32)
     ends = len(levels) * WINDOW_SLOTS
-    for slot in range(first, ends + PATIENCE + 1):
+    for slot in range(first, ends + SETTLING_SLOTS + 1):
         level = levels[min(slot // WINDOW_SLOTS, len(levels) - 1)]
         for message in slots(slot, slot + 1, level, rng):
             params[:] = slot
@@ -59,7 +59,7 @@ def test_the_parameters_from_the_end_of_the_last_good_window_come_back():
     end = 3 * WINDOW_SLOTS
     last = end - WINDOW_SLOTS - 1.0
     ((slot, rise, params, square_avg),) = played(1.0, 0.9, 1.4)
-    assert slot == end + PATIENCE and 1.4 < rise < 1.7
+    assert slot == end + SETTLING_SLOTS and 1.4 < rise < 1.7
     assert (params, square_avg) == (last, -last)
 
 
@@ -70,7 +70,7 @@ def test_chance_and_small_rises_restore_nothing():
 
 
 def test_a_load_that_stays_higher_is_answered_once():
-    assert [slot for slot, *_ in played(1.0, 1.5, 1.5, 1.5, 1.5, 1.5)] == [2 * WINDOW_SLOTS + PATIENCE]
+    assert [slot for slot, *_ in played(1.0, 1.5, 1.5, 1.5, 1.5, 1.5)] == [2 * WINDOW_SLOTS + SETTLING_SLOTS]
 
 
 def test_a_worker_that_begins_within_a_window_leaves_it_out():

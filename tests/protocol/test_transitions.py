@@ -4,7 +4,7 @@ import pytest
 
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
 from testbed.protocol.messages import Bye, Heartbeat, Hello, Welcome
-from testbed.protocol.transitions import TABLE, Input, Output, State
+from testbed.protocol.transitions import TRANSITIONS, Input, Output, State
 from testbed.protocol.window import NEVER
 from tests.protocol.sessions import exchange, pair
 
@@ -14,10 +14,10 @@ def test_every_state_answers_every_word_of_a_peer_without_getting_stuck():
     while reachable:
         state = reachable.pop()
         seen.add(state)
-        reachable += [then.state for (at, _), then in TABLE.items() if at is state and then.state not in seen]
+        reachable += [then.state for (at, _), then in TRANSITIONS.items() if at is state and then.state not in seen]
     assert seen == set(State)
     for state in set(State) - {State.CLOSED}:
-        assert (state, Input.HELLO) in TABLE and (state, Input.REBIRTH) in TABLE
+        assert (state, Input.HELLO) in TRANSITIONS and (state, Input.REBIRTH) in TRANSITIONS
 
 
 def peer_says(body):
@@ -76,12 +76,12 @@ HAPPEN = {
 SAID = {Output.HELLO: Hello, Output.WELCOME: Welcome, Output.BEAT: Heartbeat, Output.BYE: Bye}
 
 
-@pytest.mark.parametrize(("state", "happened"), TABLE, ids=lambda one: one.label)
+@pytest.mark.parametrize(("state", "happened"), TRANSITIONS, ids=lambda one: one.label)
 def test_every_transition_happens_as_the_table_says(state, happened):
     a, now = in_state(state)
     assert a.state is state
     frames = HAPPEN[happened](a, now)
-    then = TABLE[state, happened]
+    then = TRANSITIONS[state, happened]
     assert a.state is then.state
     assert [type(frame.body) for frame in frames] == [SAID[output] for output in then.outputs if output in SAID]
 
@@ -92,6 +92,6 @@ TIMED = (Input.BEAT, Input.SILENCE, Input.TIMEOUT)
 @pytest.mark.parametrize("state", State, ids=lambda one: one.label)
 @pytest.mark.parametrize("happened", [one for one in Input if one not in TIMED], ids=lambda one: one.label)
 def test_what_the_table_does_not_list_changes_nothing(state, happened):
-    if (state, happened) not in TABLE and (state, happened) != (State.CLOSED, Input.REBIRTH):
+    if (state, happened) not in TRANSITIONS and (state, happened) != (State.CLOSED, Input.REBIRTH):
         a, now = in_state(state)
         assert HAPPEN[happened](a, now) == [] and a.state is state

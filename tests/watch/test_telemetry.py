@@ -59,7 +59,7 @@ def test_energy_of_tasks_that_died_with_their_ue_counts_too():
     shown = played(run, run.end_ns)
     assert shown.fates.failed > 0
     assert sum(joules for _, joules in shown.energy) == pytest.approx(summary_of(run).energy_j.total)
-    assert next(ue for ue in shown.ues if ue.name == "ue-3-3").state == snapshot.LOST
+    assert next(ue for ue in shown.ues if ue.name == "ue-3-3").state == snapshot.STATE_LOST
 
 
 def test_a_ue_whose_es_is_down_is_cut_off_from_what_it_offloaded():

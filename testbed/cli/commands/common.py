@@ -41,7 +41,7 @@ from testbed.trace import inputs
 Reasons = Callable[[Scenario], idle.Reasons]
 
 DEFAULT_SCENARIO, DEFAULT_POLICY = "region", "greedy-do"
-FLAGS: dict[str, tuple[type[msgspec.Struct], str]] = {
+_FLAGS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "slots": (Scenario, "slots"),
     "seed": (Scenario, "seed"),
     "speed": (EmulationSection, "emulation.speed"),
@@ -68,11 +68,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="exit 5 if fidelity is below B")
 
 
-def overrides(args: argparse.Namespace, flags: Iterable[str] = FLAGS) -> list[str]:
+def overrides(args: argparse.Namespace, flags: Iterable[str] = _FLAGS) -> list[str]:
     """The arguments as ``key=value`` changes of the scenario: ``--set`` first, then those of ``flags``."""
     changes = list(args.set)
     for flag in flags:
-        section, place = FLAGS[flag]
+        section, place = _FLAGS[flag]
         value = getattr(args, flag, None)
         if value is not None and value != "auto":
             changes.append(f"{place}={_checked(flag, str(value), section, flag)}")

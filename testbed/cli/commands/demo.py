@@ -16,10 +16,10 @@ from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import EXIT_OK
 from testbed.record import directory
 
-SCENARIO, LEARNED, TUNED = "region", "a3c-do", "priced-do"
-FROZEN, HEURISTICS = f"{LEARNED}-frozen", ("lc", "greedy-do")
-EVERYBODY = (LEARNED, FROZEN, *HEURISTICS, TUNED)
-TRAINING, SLOTS, SPEED = "30s", 600, 20
+_SCENARIO, _LEARNED, _TUNED = "region", "a3c-do", "priced-do"
+FROZEN, _HEURISTICS = f"{_LEARNED}-frozen", ("lc", "greedy-do")
+EVERYBODY = (_LEARNED, FROZEN, *_HEURISTICS, _TUNED)
+_TRAINING, _SLOTS, _SPEED = "30s", 600, 20
 LIGHT = ("--set", "emulation.payload=declared", "--set", "emulation.ues_per_process=5")  # for two cores at that speed
 LEAST_LENGTH = 30
 
@@ -33,8 +33,8 @@ class StoryStep(msgspec.Struct, frozen=True):
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--wall", default=TRAINING, metavar="TIME", help=f"how long to train ({TRAINING})")
-    parser.add_argument("--slots", type=int, default=SLOTS, metavar="N", help=f"length of the live run ({SLOTS})")
+    parser.add_argument("--wall", default=_TRAINING, metavar="TIME", help=f"how long to train ({_TRAINING})")
+    parser.add_argument("--slots", type=int, default=_SLOTS, metavar="N", help=f"length of the live run ({_SLOTS})")
     parser.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
 
 
@@ -78,26 +78,38 @@ def story(name: str, args: argparse.Namespace) -> Iterator[StoryStep]:
     folder = training.CHECKPOINTS / name
     yield StoryStep(
         "Train a network on the twin, the compiled model, which plays millions of tasks a second.",
-        ["train", SCENARIO, "--algorithm", LEARNED, "--wall", args.wall, "--out", str(folder), *plain],
+        ["train", _SCENARIO, "--algorithm", _LEARNED, "--wall", args.wall, "--out", str(folder), *plain],
     )
     yield StoryStep(
         "Tune the best heuristic too, so that the comparison is fair.",
-        ["tune", SCENARIO, "--policy", TUNED, "--out", str(folder), *plain],
+        ["tune", _SCENARIO, "--policy", _TUNED, "--out", str(folder), *plain],
     )
-    live = run_of(name, LEARNED)
+    live = run_of(name, _LEARNED)
     death = f"faults=[{{at: {args.slots // 3} s, kill: es-2, restart_after: {args.slots // 10} s}}]"
     yield StoryStep(
-        f"Let it decide for real processes, {SPEED} emulated seconds in each second, while it goes on learning from "
+        f"Let it decide for real processes, {_SPEED} emulated seconds in each second, while it goes on learning from "
         "what is measured. A third of the way edge server es-2 is killed; it comes back.",
         [
-            *("run", SCENARIO, "--policy", f"{LEARNED}:{folder / LEARNED}.npz", "--learn", "--slots", str(args.slots)),
-            *("--speed", str(SPEED), *LIGHT, "--set", death, "--out", str(live), *plain),
+            *(
+                "run",
+                _SCENARIO,
+                "--policy",
+                f"{_LEARNED}:{folder / _LEARNED}.npz",
+                "--learn",
+                "--slots",
+                str(args.slots),
+            ),
+            *("--speed", str(_SPEED), *LIGHT, "--set", death, "--out", str(live), *plain),
         ],
     )
     for policy, decided_by, who in (
-        (FROZEN, f"{LEARNED}:{folder / LEARNED}.npz", "the network as it was trained: a learning policy must explore"),
-        *((policy, policy, policy) for policy in HEURISTICS),
-        (TUNED, f"{TUNED}:{folder / TUNED}.json", TUNED),
+        (
+            FROZEN,
+            f"{_LEARNED}:{folder / _LEARNED}.npz",
+            "the network as it was trained: a learning policy must explore",
+        ),
+        *((policy, policy, policy) for policy in _HEURISTICS),
+        (_TUNED, f"{_TUNED}:{folder / _TUNED}.json", _TUNED),
     ):
         yield StoryStep(
             f"The very same tasks, links and death in the simulation, decided by {who}.",
@@ -113,7 +125,7 @@ def run_of(name: str, policy: str) -> Path:
 
 def ending(name: str) -> str:
     """Where everything is, and what to type next."""
-    live = run_of(name, LEARNED)
+    live = run_of(name, _LEARNED)
     return f"""
 Everything is kept: the runs in {directory.RUNS}/{name}-*, each with its scenario, its tasks and a record (run.db) that
 any SQLite tool reads, and the network in {training.CHECKPOINTS / name}.

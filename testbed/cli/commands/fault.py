@@ -13,7 +13,7 @@ from testbed.scenario import units
 
 DONE_BY = {KILL: DIED, RESTART: RESTARTED, PAUSE: PAUSED, RESUME: RESUMED}
 SAID = {KILL: "is dead", RESTART: "is back", PAUSE: "stands still", RESUME: "goes on"}
-PATIENCE_S, LOOK_S = 15.0, 0.05
+_PATIENCE_S, _LOOK_S = 15.0, 0.05
 S_PER_NS = 1e-9
 
 
@@ -40,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
     with database.opened(record) as db:
         (last,) = db.execute("SELECT coalesce(max(rowid), 0) FROM events").fetchone()
     fault_requests.ask(path, request)
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + _PATIENCE_S
     while time.monotonic() < until:
         with database.opened(record) as db:
             events: list[EventRow] = [row for _, row in database.numbered_rows(db, EventRow, f"WHERE rowid > {last}")]
@@ -53,8 +53,8 @@ def main(args: argparse.Namespace) -> int:
                 return 0
         if not reader.is_running(reader.read_meta(record), record):
             raise UsageError(f"{args.run} has ended before it was done", "name a run that goes on")
-        time.sleep(LOOK_S)
-    warn(f"{args.run}: asked for, but not done within {PATIENCE_S:g} s")
+        time.sleep(_LOOK_S)
+    warn(f"{args.run}: asked for, but not done within {_PATIENCE_S:g} s")
     return 0
 
 

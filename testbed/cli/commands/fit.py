@@ -25,7 +25,7 @@ from testbed.trace import fit, imported, inputs, mapped
 from testbed.trace.notes import Say
 from testbed.trace.spool import spooling
 
-SHOWN = 4
+_SHOWN = 4
 CSV = "csv"
 
 
@@ -128,8 +128,8 @@ def _shortened(value: object) -> object:
     """``value`` with long lists cut."""
     if isinstance(value, dict):
         return {word: _shortened(one) for word, one in value.items()}
-    if isinstance(value, list) and len(value) > 2 * SHOWN:
-        return [*value[:SHOWN], f"… {len(value) - 2 * SHOWN} more …", *value[-SHOWN:]]
+    if isinstance(value, list) and len(value) > 2 * _SHOWN:
+        return [*value[:_SHOWN], f"… {len(value) - 2 * _SHOWN} more …", *value[-_SHOWN:]]
     return value
 
 

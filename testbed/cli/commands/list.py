@@ -28,17 +28,17 @@ OPEN_STATES = ("broken", "running")
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("what", nargs="?", choices=tuple(KINDS), metavar="scenarios|policies|runs", help="which (all)")
+    parser.add_argument("what", nargs="?", choices=tuple(_KINDS), metavar="scenarios|policies|runs", help="which (all)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def main(args: argparse.Namespace) -> int:
     """Print what is asked for; returns the exit code."""
-    listed = {kind: KINDS[kind]() for kind in ([args.what] if args.what else KINDS)}
+    listed = {kind: _KINDS[kind]() for kind in ([args.what] if args.what else _KINDS)}
     if args.json:
         print_json(listed)
         return 0
-    blocks = [SHOWN[kind](rows, width(sys.stdout)) for kind, rows in listed.items()]
+    blocks = [_SHOWN[kind](rows, width(sys.stdout)) for kind, rows in listed.items()]
     print_text(wrapped("\n\n".join(blocks), width(sys.stdout)))
     return 0
 
@@ -162,8 +162,8 @@ def _word(value: object) -> str:
     return "?" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-KINDS: dict[str, Callable[[], Rows]] = {"scenarios": scenarios, "policies": policies_known, "runs": runs}
-SHOWN: dict[str, Callable[[Rows, int], str]] = {
+_KINDS: dict[str, Callable[[], Rows]] = {"scenarios": scenarios, "policies": policies_known, "runs": runs}
+_SHOWN: dict[str, Callable[[Rows, int], str]] = {
     "scenarios": _scenarios_text,
     "policies": _policies_text,
     "runs": _runs_text,

@@ -10,12 +10,12 @@ from testbed.experiments import tune
 from testbed.model.errors import EXIT_OK
 
 TUNED_POLICIES = tuple(name + suffix for name in tune.SPACES for suffix in ("", tune.DOUBLE))
-NAMES, DEFAULT_TUNED = ", ".join(TUNED_POLICIES), "priced-do"
+_NAMES, DEFAULT_TUNED = ", ".join(TUNED_POLICIES), "priced-do"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--policy", default=DEFAULT_TUNED, metavar="P", help=f"{NAMES} ({DEFAULT_TUNED})")
+    parser.add_argument("--policy", default=DEFAULT_TUNED, metavar="P", help=f"{_NAMES} ({DEFAULT_TUNED})")
     training.add_workload_options(parser)
     training.add_output_options(parser)
 

@@ -22,14 +22,14 @@ from testbed.verify import links, whole, work
 from testbed.verify.bench import Check
 
 Checks = Callable[[], Iterator[Check]]
-SLOTS, SPEED = {True: 20, False: 60}, "5"
+_SLOTS, _SPEED = {True: 20, False: 60}, "5"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("scenario", nargs="?", default=common.DEFAULT_SCENARIO, help="path or shipped name (region)")
     common.add_scenario_options(parser)
-    parser.add_argument("--speed", metavar="X", help=f"speed of the scenario's run ({SPEED})")
+    parser.add_argument("--speed", metavar="X", help=f"speed of the scenario's run ({_SPEED})")
     parser.add_argument("--quick", action="store_true", help="fewer samples; under a minute")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
@@ -37,8 +37,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Check real processes against what was asked of them; returns the exit code."""
     if args.slots is None and args.duration is None:
-        args.slots = SLOTS[args.quick]
-    args.speed = args.speed or SPEED
+        args.slots = _SLOTS[args.quick]
+    args.speed = args.speed or _SPEED
     resolved, workload = common.load(args.scenario, args)
     load, begun, checks = HostLoad(), time.monotonic(), list[Check]()
     with scratch() as folder, ProgressDisplay(sys.stderr, plain=args.json) as display:

@@ -21,8 +21,8 @@ from testbed.record import directory, reader
 from testbed.watch.feed import LiveFeed, feed_of
 
 WEB_PORT = 8000
-PAGE, FROM_ELSEWHERE = "app_index.html", re.compile(r'<link[^>]*href="https?://[^>]*>')  # a font: the page asks nobody
-LOOK_S = 0.25
+_PAGE, FROM_ELSEWHERE = "app_index.html", re.compile(r'<link[^>]*href="https?://[^>]*>')  # a font: the page asks nobody
+_LOOK_S = 0.25
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +66,7 @@ def _follow(path: Path) -> int:
             while feed.live:
                 shown = feed.frame()
                 display(snapshot_text(shown), snapshot_share(shown))
-                time.sleep(LOOK_S)
+                time.sleep(_LOOK_S)
     print_text(summary_text.text(runner.summary_of(reader.read_run(path)), width(sys.stdout)), end="", flush=True)
     return 0
 
@@ -80,8 +80,8 @@ def _serve(path: Path, options: list[str], port: int) -> int:
     command = shlex.join([sys.executable, "-P", "-m", SCREEN, str(path.resolve()), *options, *owned()])
     warn(f"http://{ports.LOOPBACK}:{port} shows {path} to browsers on this host; Ctrl-C ends it")
     with tempfile.TemporaryDirectory(prefix="testbed-") as folder:
-        page = Path(server.__file__).with_name("templates") / PAGE
-        (Path(folder) / PAGE).write_text(FROM_ELSEWHERE.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
+        page = Path(server.__file__).with_name("templates") / _PAGE
+        (Path(folder) / _PAGE).write_text(FROM_ELSEWHERE.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
         title = f"testbed watch {path.name}"
         server.Server(command, ports.LOOPBACK, port, title=title, templates_path=folder).serve()
     return 0
