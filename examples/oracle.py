@@ -24,7 +24,7 @@ Task = dict[str, int]
 Key = tuple[int, int]  # of a task: its UE's index and its number
 Waiting = tuple[bool, int, int, int, Task]
 
-TOLERANCE_NS = 20
+TOLERANCE_NS, FOREVER = 20, 2**62
 EXEC_END, ARRIVAL, ANNOUNCE, DECIDE, START = 1, 2, 3, 5, 6  # order of events at one instant
 
 
@@ -56,19 +56,22 @@ def jitter_ns(system: System, ue: int, number: int) -> int:
     return math.floor(drawn + 0.5)
 
 
-def last_bit_ns(system: System, start: int, bits: int, rate: float | None) -> int:
-    """End of a transmission begun at ``start``, at ``rate`` or along the rate trace."""
+def last_bit_ns(system: System, start: int, bits: int, ue: dict[str, Any]) -> int:
+    """End of a transmission begun at ``start``, at the rate of the UE or the trace, unless it is capped."""
     edges, rates, period = (system["radio"]["trace_" + key] for key in ("edges_ns", "bps", "period_ns"))
     if not period:
-        return start + time_ns(bits, rate)
+        edges, rates, period = [0], [ue["rate_bps"]], FOREVER
+    caps = list(zip(ue.get("cap_edges_ns") or [0], ue.get("caps_bps") or [None], strict=True))
     left, at = bits * Fraction(10**9), start
     while True:
         lap, offset = divmod(at, period)
         i = max(i for i, edge in enumerate(edges) if edge <= offset)
-        stop = lap * period + (*edges, period)[i + 1]
-        moved = Fraction(rates[i]) * (stop - at)
+        cap = next(most for edge, most in reversed(caps) if edge <= at)
+        rate = Fraction(rates[i] if cap is None else min(cap, rates[i]))
+        stop = min([lap * period + (*edges, period)[i + 1], *(edge for edge, _ in caps if edge > at)])
+        moved = rate * (stop - at)
         if moved >= left > 0:
-            return at + half_up(left / Fraction(rates[i]))
+            return at + half_up(left / rate)
         left, at = left - moved, stop
 
 
@@ -76,7 +79,8 @@ class Server:
     """One edge server: who waits, when its running tasks end, and the backlog that it announced last."""
 
     def __init__(self, es: dict[str, Any]) -> None:
-        self.hz, self.cores, self.limit, self.fcfs = es["cpu_hz"], es["cores"], es["queue_limit"], es["discipline"] == 1
+        self.cores, self.limit, self.fcfs = es["cores"], es["queue_limit"], es["discipline"] == 1
+        self.speeds = list(zip(es.get("speed_edges_ns") or [0], es.get("speeds_hz") or [es["cpu_hz"]], strict=True))
         self.waiting: list[Waiting] = []
         self.ends: list[int] = []
         self.announced: Fraction | int = 0
@@ -86,7 +90,27 @@ class Server:
         ahead = [task["cycles"] for forwarded, *_, task in self.waiting if everyone or self.fcfs or not forwarded]
         if not everyone and len(self.ends) + len(ahead) < self.cores:
             return 0
-        return Fraction(sum(end - now for end in self.ends) + time_ns(sum(ahead), self.hz), self.cores)
+        rest = sum(half_up(self.work(now, end) / self.hz(now)) for end in self.ends)
+        return Fraction(rest + time_ns(sum(ahead), self.hz(now)), self.cores)
+
+    def hz(self, now: int) -> int:
+        """The speed at an instant, in cycles/s."""
+        speed: int = next(hz for edge, hz in reversed(self.speeds) if edge <= now)
+        return speed
+
+    def work(self, begin: int, end: int) -> Fraction:
+        """What a core does between two instants, in cycles times 10^9."""
+        until = [edge for edge, _ in self.speeds[1:]] + [end]
+        spans = zip(self.speeds, until, strict=True)
+        return Fraction(sum(hz * max(0, min(end, stop) - max(begin, edge)) for (edge, hz), stop in spans))
+
+    def end(self, start: int, cycles: int) -> int:
+        """When work that begins at ``start`` is done."""
+        left, at = Fraction(cycles * 10**9), start
+        for edge, _ in self.speeds:
+            if edge > at and self.work(at, edge) < left:
+                left, at = left - self.work(at, edge), edge
+        return at + half_up(left / self.hz(at))
 
     def take(self) -> Task:
         """Remove and return the task that the discipline serves next."""
@@ -141,8 +165,10 @@ class Region:
         start = max(task["ready"], self.radio_free[ue])
         lost = (uniform(self.system["seed"], 4, ue, number, 16 + n) < self.radio["loss"] for n in range(1, 1000))
         tries = 1 + sum(1 for _ in itertools.takewhile(bool, lost))
-        self.radio_free[ue] = last_bit_ns(self.system, start, task["bits"] * tries, self.ues[ue]["rate_bps"])
-        arrival = self.radio_free[ue] + self.radio["latency_ns"] + jitter_ns(self.system, ue, number)
+        self.radio_free[ue] = last_bit_ns(self.system, start, task["bits"] * tries, self.ues[ue])
+        added = zip(self.ues[ue].get("added_edges_ns") or [], self.ues[ue].get("added_ns") or [], strict=True)
+        later = max(((edge, ns) for edge, ns in added if edge <= self.radio_free[ue]), default=(0, 0))[1]
+        arrival = self.radio_free[ue] + self.radio["latency_ns"] + jitter_ns(self.system, ue, number) + later
         self.at(arrival, ARRIVAL, ue, number, self.arrive, task)
 
     def arrive(self, now: int, task: Task) -> None:
@@ -169,7 +195,7 @@ class Region:
         server = self.servers[j]
         while server.waiting and len(server.ends) < server.cores:
             task = server.take()
-            end = now + time_ns(task["cycles"], server.hz)
+            end = server.end(now, task["cycles"])
             server.ends.append(end)
             self.at(end, EXEC_END, task["ue"], task["number"], self.release, j)
             self.finished[task["ue"], task["number"]] = end + self.return_ns(task)

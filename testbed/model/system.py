@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from testbed.model.delay import FOREVER_NS, after_ns, duration_ns
 from testbed.model.learning import LearningPlan
 from testbed.model.link import JITTER_NONE
 from testbed.model.queue import LOCAL_FIRST, NO_LIMIT
+from testbed.model.speed import execution_end_ns, speed_hz
 from testbed.model.task import Task
 
 DEDICATED, SHARED = "dedicated", "shared"
@@ -18,7 +20,11 @@ CONTROLLER, LAUNCHER = "controller", "launcher"
 
 
 class Ue(msgspec.Struct, frozen=True, kw_only=True):
-    """A user equipment: ``index`` is global, ``cell`` 0-based, ``rate_bps`` its solo uplink rate in bit/s."""
+    """A user equipment: ``index`` is global, ``cell`` 0-based, ``rate_bps`` its solo uplink rate in bit/s.
+
+    Where its uplink changes, the rate is at most ``caps_bps[i]`` from ``cap_edges_ns[i]`` on, and bits that leave from
+    ``added_edges_ns[i]`` on arrive ``added_ns[i]`` later than usual; first edges are 0.
+    """
 
     name: str
     index: int
@@ -29,10 +35,22 @@ class Ue(msgspec.Struct, frozen=True, kw_only=True):
     kappa: float
     weight_delay: float
     distance_m: float
+    cap_edges_ns: tuple[int, ...] = ()
+    caps_bps: tuple[float, ...] = ()
+    added_edges_ns: tuple[int, ...] = ()
+    added_ns: tuple[int, ...] = ()
+
+    @property
+    def least_bps(self) -> float:
+        """Its least rate while it moves anything, if it follows no rate trace."""
+        return min([self.rate_bps, *(cap for cap in self.caps_bps if cap > 0.0)])
 
 
 class Es(msgspec.Struct, frozen=True, kw_only=True):
-    """An edge server: speed per core in cycles/s, queue discipline, limit of waiting tasks, energy constants."""
+    """An edge server: speed per core in cycles/s, queue discipline, limit of waiting tasks, energy constants.
+
+    Where it changes, the speed is ``speeds_hz[i]`` from ``speed_edges_ns[i]`` on, the first edge being 0.
+    """
 
     name: str
     index: int
@@ -42,6 +60,23 @@ class Es(msgspec.Struct, frozen=True, kw_only=True):
     discipline: int = LOCAL_FIRST
     kappa: float = 1e-27
     idle_power_w: float = 0.0
+    speed_edges_ns: tuple[int, ...] = ()
+    speeds_hz: tuple[int, ...] = ()
+
+    @property
+    def slowest_hz(self) -> int:
+        """Its least speed during the run."""
+        return min(self.speeds_hz, default=self.cpu_hz)
+
+    def hz(self, at_ns: int) -> int:
+        """Its speed at an instant."""
+        return speed_hz(at_ns, self.speed_edges_ns, self.speeds_hz) if self.speeds_hz else self.cpu_hz
+
+    def end_ns(self, start_ns: int, cycles: int, until_ns: int = FOREVER_NS) -> int:
+        """When an execution begun at ``start_ns`` ends; as is known at ``until_ns``, before later changes of speed."""
+        if not self.speeds_hz:
+            return after_ns(start_ns, duration_ns(cycles, self.cpu_hz))
+        return execution_end_ns(start_ns, cycles, self.speed_edges_ns, self.speeds_hz, until_ns)
 
 
 class Radio(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +157,18 @@ class Fault(msgspec.Struct, frozen=True):
     restart_ns: int = -1
 
 
+class Disturbance(msgspec.Struct, frozen=True):
+    """Something planned that goes wrong without a death: ``what`` happens to ``target`` from ``at_ns`` to ``until_ns``.
+
+    -1: to the end of the run. What it changes is in the workload and in the system; this is what a record tells of it.
+    """
+
+    target: str
+    what: str
+    at_ns: int
+    until_ns: int = -1
+
+
 class Emulation(msgspec.Struct, frozen=True, kw_only=True):
     """How a run is emulated: speed, payload (``real`` or ``declared``), burnt share of cycles (-1: auto), packing, and
     over what messages travel (``ipc`` or ``tcp``), on tcp with or without the payload's encryption (``curve``,
@@ -159,6 +206,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     second_offload: bool
     emulation: Emulation = Emulation()
     faults: tuple[Fault, ...] = ()
+    disturbances: tuple[Disturbance, ...] = ()
     learn: bool = False
     learning: LearningPlan = LearningPlan()
 

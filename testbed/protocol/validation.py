@@ -218,7 +218,7 @@ class Validator:
         cycles = (news.own_cycles, news.forwarded_cycles, news.air_cycles)
         need(holds=min(cycles) >= 0 and max(cycles) <= self._bounds.cycles, why="there is not so much work")
         need(
-            holds=0 <= news.backlog_ns <= duration_ns(self._bounds.cycles, es.cpu_hz) + len(self._plan.workload),
+            holds=0 <= news.backlog_ns <= duration_ns(self._bounds.cycles, es.slowest_hz) + len(self._plan.workload),
             why="there is not so much work",
         )
         cell = self._bounds.cells[es.index]

@@ -12,7 +12,7 @@ from testbed.scenario.checks import TRACE_ONLY
 from testbed.scenario.fields import Draw, Items, Kind, Number, Scalar, Section, Sections, Variant
 from testbed.scenario.parse import slots
 from testbed.scenario.resolve import Resolved
-from testbed.scenario.schema import CellUe, LinkTrace, Scenario, Workload
+from testbed.scenario.schema import CellUe, FaultSection, LinkTrace, Scenario, Workload
 
 HARDWARE = ("cpu_hz", "distance_m", "tx_power_w", "kappa", "weight_delay")
 
@@ -69,6 +69,8 @@ def tree(section: msgspec.Struct) -> dict[str, Any]:
         if word in unused:
             continue
         value = getattr(section, slot.attribute)
+        if isinstance(section, FaultSection) and value == -1:
+            continue
         if value is None or value == "" or (value == () and isinstance(slot.kind, Items)):
             continue
         text = _value(value, slot.kind)

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from testbed.model.errors import ScenarioError
-from testbed.scenario.checks import cut_faults, late_faults, refuse
+from testbed.scenario.checks import refuse
+from testbed.scenario.fault_checks import cut_faults, late_faults
 from testbed.scenario.parse import Builder
 from testbed.scenario.reading import is_stream, read_text
 from testbed.scenario.schema import Scenario

@@ -65,9 +65,9 @@ class TaskLimits:
         self._system = system
         slots_s = MOST_SLOTS * system.slot_ns * 1e-9
         self._longest_s, self._named = min((float(LONGEST_TASK_S), "a day"), (slots_s, f"{MOST_SLOTS:,} slots"))
-        self._slowest = min((es.cpu_hz for es in system.edge_servers), default=MOST_BITS)
+        self._slowest = min((es.slowest_hz for es in system.edge_servers), default=MOST_BITS)
         traced, backhaul = traced_bps(system.radio), system.backhaul.rate_bps
-        uplinks = [ue.rate_bps if math.isinf(traced) else traced for ue in system.ues]
+        uplinks = [ue.least_bps if math.isinf(traced) else min(traced, ue.least_bps) for ue in system.ues]
         self._bits = [min(float(MOST_BITS), min(bps, backhaul) * self._longest_s) for bps in uplinks]
         self._cycles = [min(MOST_BITS, min(ue.cpu_hz, self._slowest) * self._longest_s) for ue in system.ues]
 

@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from testbed.model.delay import LONGEST_NS
+from testbed.scenario.fault_kinds import Degrade, DegradePhrase, Overload, OverloadPhrase, Slow, SlowPhrase
 from testbed.scenario.fields import (
     Choice,
     Draw,
@@ -245,12 +246,21 @@ class EmulationSection(msgspec.Struct, frozen=True, kw_only=True):
     limits: Annotated[LimitsSection, Section(LimitsSection)] = LimitsSection()
 
 
-class FaultSection(msgspec.Struct, frozen=True):
-    """Kill process ``kill`` (a UE, an ES or ``controller``) at ``at_ns``; -1: it is not restarted."""
+class FaultSection(msgspec.Struct, frozen=True, kw_only=True):
+    """One fault at ``at_ns``, and again ``every_ns`` (-1: never again).
 
-    kill: Annotated[str, Text("process name")]
+    It kills process ``kill`` (a UE, an ES or ``controller``), back after ``restart_after_ns`` (-1: it is not), or is of
+    one of `testbed.scenario.fault_kinds` and lasts ``for_ns`` (-1: to the end of the run).
+    """
+
     at_ns: Annotated[int, TIME] = msgspec.field(name="at")
+    kill: Annotated[str, Text("process name")] = ""
     restart_after_ns: Annotated[int, Quantity("time", SOME_TIMES, {"never": -1})] = key("restart_after", -1)
+    for_ns: Annotated[int, Quantity("time", SOME_TIMES, {"unlimited": -1})] = key("for", -1)
+    every_ns: Annotated[int, Quantity("time", SOME_TIMES, {"never": -1})] = key("every", -1)
+    overload: Annotated[Overload | None, OverloadPhrase()] = None
+    slow: Annotated[Slow | None, SlowPhrase()] = None
+    degrade: Annotated[Degrade | None, DegradePhrase()] = None
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):

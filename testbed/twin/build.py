@@ -1,5 +1,6 @@
 """From the model's structs to the twin's arrays, refusing what the twin cannot express."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from testbed.model.random import FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE
 from testbed.model.system import EPOCH_SLOT, SHARED, Plan, System
 from testbed.model.task import Task, TaskTable
 from testbed.scenario.fields import Draw
+from testbed.scenario.overload import is_overload
 from testbed.scenario.profile import slot_factors, totals
 from testbed.scenario.ranges import check_tasks
 from testbed.scenario.schema import Scenario
@@ -65,6 +67,8 @@ def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
     """The keyed draws of ``scenario``, until its last slot or for ever."""
     if scenario.workload.trace:
         raise ScenarioError("workload.trace: a traced workload has one seed only", remedy="give its tasks as a table")
+    if any(is_overload(fault) for fault in scenario.faults):
+        raise ScenarioError("faults: the twin draws no overload", remedy="give its tasks as a table")
     poisson = scenario.workload.arrivals == "poisson"
     rates = [scenario.density * scenario.cells[ue.cell].density_factor for ue in system.ues]
     draws: list[Draw] = []
@@ -124,6 +128,8 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
         "slots": source.slots,
         "shared": radio.access == SHARED,
         "double": double and len(system.edge_servers) > 1,
+        "slowed": any(es.speeds_hz for es in system.edge_servers),
+        "degraded": any(ue.caps_bps or ue.added_ns for ue in system.ues),
         "recording": recording,
         "reward": reward,
         "arrivals": source.arrivals,
@@ -131,6 +137,10 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
     for name, value in values.items():
         record[name] = value
     draws, drawn = _draws(source)
+    edge_servers, ues = system.edge_servers, system.ues
+    speed_edges_ns, speeds_hz = _steps([(es.cpu_hz, es.speed_edges_ns, es.speeds_hz) for es in edge_servers], np.int64)
+    cap_edges_ns, caps_bps = _steps([(math.inf, ue.cap_edges_ns, ue.caps_bps) for ue in ues], np.float64)
+    added_edges_ns, added_ns = _steps([(0, ue.added_edges_ns, ue.added_ns) for ue in ues], np.int64)
     return Fixed(
         system=record,
         ues=_ues(system, source),
@@ -138,6 +148,13 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
         edges_ns=np.array(radio.trace_edges_ns or (0,), np.int64),
         rates_bps=np.array(radio.trace_bps or (1.0,), np.float64),
         alive=np.ones(len(system.edge_servers), np.bool_),
+        speed_edges_ns=speed_edges_ns,
+        speeds_hz=speeds_hz,
+        cap_edges_ns=cap_edges_ns,
+        caps_bps=caps_bps,
+        added_edges_ns=added_edges_ns,
+        added_ns=added_ns,
+        own_bps=np.array([[ue.rate_bps] for ue in ues], np.float64),
         draws=draws,
         values=drawn,
         rows=source.rows if len(source.rows) else np.zeros(1, state.ROW),
@@ -180,6 +197,20 @@ def _ess(system: System) -> Any:
         mine = [ue.index for ue in system.ues if ue.cell == es.index]
         record["first_ue"], record["last_ue"] = (mine[0], mine[-1] + 1) if mine else (0, 0)
     return edge_servers
+
+
+def _steps(given: Sequence[tuple[float, Sequence[int], Sequence[float]]], kind: type) -> tuple[Any, Any]:
+    """When something changes that each has, and to what: arrays (N, K), the rest of a row being for ever the last.
+
+    ``given`` are what it is of each that has no changes, edges and values.
+    """
+    shape = len(given), max(1, *(len(values) for _, _, values in given))
+    edges_ns: Any = np.full(shape, state.NEVER, np.int64)
+    steps: Any = np.zeros(shape, kind)
+    for row, (usual, edges, values) in enumerate(given):
+        edges_ns[row, 0], steps[row] = 0, values[-1] if values else usual
+        edges_ns[row, : len(edges)], steps[row, : len(values)] = edges, values
+    return edges_ns, steps
 
 
 def _draws(source: Source) -> tuple[Any, Any]:

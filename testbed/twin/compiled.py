@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from testbed.model import arrivals, delay, energy, link, mdp, queue, random
+from testbed.model import arrivals, delay, energy, link, mdp, queue, random, speed
 from testbed.model.task import LOCAL, OFFLOAD
 from testbed.policy import expected_costs, features, heuristics
 
@@ -52,6 +52,7 @@ _delays = ("duration_ns", "transfer_ns", "whole_ns", "after_ns", "spread", "chai
 _names = {name: getattr(DELAY, name) for name in _delays}
 _names |= {"random": RANDOM, "overhead": ENERGY.overhead, "compute_energy_j": ENERGY.compute_energy_j}
 LINK = compile_functions(link, **_names)
+SPEEDS = compile_functions(speed, **_names, segment=LINK.segment)
 ARRIVAL_TIMES = compile_functions(arrivals)
 MDP = compile_functions(mdp, **_names)
 FEATURES = compile_functions(features, **_names)
@@ -82,6 +83,8 @@ compute_energy_j, transmit_energy_j, overhead = ENERGY.compute_energy_j, ENERGY.
 stretched = ARRIVAL_TIMES.stretched
 attempts, jitter_ns = LINK.attempts, LINK.jitter_ns
 dedicated_end_ns, traced_end_ns = LINK.dedicated_end_ns, LINK.traced_end_ns
+capped_end_ns, segment = LINK.capped_end_ns, LINK.segment
+speed_hz, execution_end_ns = SPEEDS.speed_hz, SPEEDS.execution_end_ns
 sharing_advance, sharing_departure_ns = LINK.sharing_advance, LINK.sharing_departure_ns
 expected_wait_ns, backlog_ns, admits = QUEUE.expected_wait_ns, QUEUE.backlog_ns, QUEUE.admits
 least_loaded, takes_over = QUEUE.least_loaded, QUEUE.takes_over
@@ -106,6 +109,7 @@ def stamp(*namespaces: dict[str, Any]) -> int:
         vars(DELAY),
         vars(ENERGY),
         vars(LINK),
+        vars(SPEEDS),
         vars(ARRIVAL_TIMES),
         vars(QUEUE),
         vars(POLICY),

@@ -2,12 +2,15 @@
 
 from numba import njit
 
+from testbed.model.delay import FOREVER_NS
 from testbed.twin.compiled import (
     INNER,
     attempts,
+    capped_end_ns,
     chain,
     dedicated_end_ns,
     jitter_ns,
+    segment,
     sharing_advance,
     sharing_departure_ns,
     traced_end_ns,
@@ -21,17 +24,19 @@ from testbed.twin.state import NONE, RADIO, Fixed, World
 @njit(**INNER)
 def _leave(world: World, fixed: Fixed, task: int, start_ns: int, end_ns: int) -> None:
     """The task's first and last bit have known instants: it will arrive after latency and jitter."""
-    t, system, ue = item(world.tasks, task), fixed.system[0], ue_of(world, task)
+    t, system, u = item(world.tasks, task), fixed.system[0], ue_of(world, task)
     jitter = jitter_ns(
-        world.status[0].seed, ue, t.key & NUMBER_MASK, system.jitter_kind, system.jitter_low_ns, system.jitter_high_ns
+        world.status[0].seed, u, t.key & NUMBER_MASK, system.jitter_kind, system.jitter_low_ns, system.jitter_high_ns
     )
     t.airtime_ns = end_ns - start_ns
     t.at_ns = end_ns + system.latency_ns + jitter
-    t.to = item(fixed.ues, ue).cell
+    if system.degraded:
+        t.at_ns += fixed.added_ns[u, segment(end_ns, fixed.added_edges_ns[u])]
+    t.to = item(fixed.ues, u).cell
     if system.recording:
         outcome = world.outcomes[row_of(world, fixed, task)]
         outcome.tx_start_ns, outcome.tx_end_ns = start_ns, end_ns
-    launch(world, fixed, task, ue)
+    launch(world, fixed, task, u)
 
 
 @njit(**INNER)
@@ -48,13 +53,24 @@ def post(world: World, fixed: Fixed, task: int, now_ns: int) -> None:
         _share(world, fixed, task, u, constants.cell, now_ns)
         return
     start = chain(ue.radio_free_ns, now_ns)
-    if system.trace_period_ns > 0:
+    if system.degraded:
+        end = _capped_end_ns(fixed, u, start, t.input_bits * tries)
+    elif system.trace_period_ns > 0:
         bits = t.input_bits * tries
         end = traced_end_ns(start, bits, fixed.edges_ns, fixed.rates_bps, system.trace_period_ns)
     else:
         end = dedicated_end_ns(start, t.input_bits, tries, constants.rate_bps)
     ue.radio_free_ns = end
     _leave(world, fixed, task, start, end)
+
+
+@njit(**INNER)
+def _capped_end_ns(fixed: Fixed, u: int, start_ns: int, bits: int) -> int:
+    """The last bit's instant on an uplink whose rate may be capped for a time."""
+    period, caps = fixed.system[0].trace_period_ns, (fixed.cap_edges_ns[u], fixed.caps_bps[u])
+    if period > 0:
+        return capped_end_ns(start_ns, bits, caps, fixed.edges_ns, fixed.rates_bps, period)
+    return capped_end_ns(start_ns, bits, caps, fixed.edges_ns, fixed.own_bps[u], FOREVER_NS)
 
 
 @njit(**INNER)

@@ -12,7 +12,10 @@ TASKS = [
     Task(ue=ue, number=number, generated_ns=at * S, input_bits=8 + at, cycles=9, deadline_ns=S)
     for ue, number, at in ((0, 0, 0), (1, 0, 0), (0, 1, 3), (0, 2, 3), (1, 1, 7), (0, 3, 9))
 ]
-FAULTS = (FaultSection("es-1", 3 * S, 2 * S), FaultSection("es-1", 8 * S, -1))
+FAULTS = (
+    FaultSection(kill="es-1", at_ns=3 * S, restart_after_ns=2 * S),
+    FaultSection(kill="es-1", at_ns=8 * S),
+)
 
 
 def taken(**given):
