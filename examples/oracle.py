@@ -132,7 +132,7 @@ class Region:
         self.radio_free, self.local_free = [0] * len(self.ues), [0] * len(self.ues)
         self.at(0, ANNOUNCE, 0, 0, self.announce)
         for task in sorted(tasks, key=lambda task: (task["ready"], task["number"])):
-            if task["choice"] == 0:
+            if task["choice"] == 0 or self.is_known(self.ues[task["ue"]].get("cuts_ns", []), task["ready"]):
                 self.at(task["ready"], DECIDE, task["ue"], task["number"], self.run_locally, task)
             else:
                 self.transmit(task)
@@ -173,11 +173,13 @@ class Region:
 
     def arrive(self, now: int, task: Task) -> None:
         home = self.ues[task["ue"]]["cell"]
-        others = [(server.announced, j) for j, server in enumerate(self.servers) if j != home]
+        away = [j for j in range(len(self.servers)) if j != home and not self.is_known(self.cuts(home, j), now)]
+        others = [(self.servers[j].announced, j) for j in away]
         wait = self.servers[home].wait(now, everyone=False)
         if self.second_offload and others and wait > self.system["threshold_ns"] and min(others)[0] < wait:
             backhaul = self.system["backhaul"]
-            there = now + time_ns(task["bits"], backhaul["rate_bps"]) + backhaul["latency_ns"]
+            sent = time_ns(task["bits"], backhaul["rate_bps"])
+            there = self.over(now, sent, self.cuts(home, min(others)[1])) + backhaul["latency_ns"]
             self.at(there, ARRIVAL, task["ue"], task["number"], self.enter, task, min(others)[1])
         else:
             self.enter(now, task, home)
@@ -186,7 +188,7 @@ class Region:
         server, ue, number = self.servers[j], task["ue"], task["number"]
         forwarded = j != self.ues[ue]["cell"]
         if 0 <= server.limit <= len(server.waiting) + len(server.ends) - server.cores:
-            self.at(now + self.return_ns(task), ARRIVAL, ue, number, self.run_locally, task)
+            self.at(self.returned(now, task, j), ARRIVAL, ue, number, self.run_locally, task)
         else:
             server.waiting.append((forwarded, now, ue, number, task))
             self.at(now, START, j, 0, self.start, j)
@@ -198,11 +200,37 @@ class Region:
             end = server.end(now, task["cycles"])
             server.ends.append(end)
             self.at(end, EXEC_END, task["ue"], task["number"], self.release, j)
-            self.finished[task["ue"], task["number"]] = end + self.return_ns(task)
+            self.finished[task["ue"], task["number"]] = self.returned(end, task, j)
 
     def release(self, now: int, j: int) -> None:
         self.servers[j].ends.remove(now)
         self.at(now, START, j, 0, self.start, j)
+
+    def cuts(self, one: int, other: int) -> list[list[int]]:
+        """The spans in which no bit moves between two ESs."""
+        ends = {one, other}
+        return next(
+            (cut["cuts_ns"] for cut in self.system.get("backhaul_cuts", []) if ends == {cut["one"], cut["other"]}), []
+        )
+
+    def is_known(self, cuts: list[list[int]], now: int) -> bool:
+        """Whether a cut has lasted for long enough to be known."""
+        return any(begin + self.system["detection_ns"] <= now < end for begin, end in cuts)
+
+    def over(self, now: int, needed: int, cuts: list[list[int]]) -> int:
+        """When what needs so many ns of an open link has passed it."""
+        for begin, end in cuts:
+            if end > now and not (begin > now + needed or (begin == now + needed and needed)):
+                needed, now = needed - max(0, begin - now), end
+        return now + needed
+
+    def returned(self, end: int, task: Task, j: int) -> int:
+        """When the result of what ended at server ``j`` is at its UE: it waits until its whole way is open."""
+        ue = self.ues[task["ue"]]
+        spans = [*self.cuts(j, ue["cell"]), *ue.get("cuts_ns", [])]
+        while closed := [until for begin, until in spans if begin <= end < until]:
+            end = max(closed)
+        return end + self.return_ns(task)
 
     def return_ns(self, task: Task) -> int:
         latency: int = self.radio["return_latency_ns"]

@@ -82,7 +82,11 @@ DEGRADED = (
     "{at: 3.3 s, for: 9.1 s, every: 20 s, degrade: ue-2-1 to 1 Mbit/s +70 ms}, {at: 10 s, degrade: ue-1-2 to +2 s},"
     "{at: 5 s, for: 8 s, degrade: ue-3-3 to 3 Mbit/s}"
 )
-CHANGES = {"slow servers": SLOWED, "degraded links": DEGRADED}
+CUT = (
+    "{at: 3.3 s, for: 4 s, every: 20 s, cut: ue-2-1:es-2}, {at: 10 s, for: 20 s, degrade: ue-2-1 to 2 Mbit/s},"
+    "{at: 5 s, for: 8 s, cut: es-1:es-3}, {at: 20 s, for: 7 s, partition: cell 3}, {at: 24 s, for: 9 s, cut: es-3:es-1}"
+)
+CHANGES = {"slow servers": SLOWED, "degraded links": DEGRADED, "cut links": CUT}
 
 
 @pytest.mark.parametrize("strategy", ["offload-do", "greedy"])

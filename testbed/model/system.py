@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from testbed.model.cuts import Span, open_ns
 from testbed.model.delay import FOREVER_NS, after_ns, duration_ns
 from testbed.model.learning import LearningPlan
 from testbed.model.link import JITTER_NONE
@@ -23,7 +24,8 @@ class Ue(msgspec.Struct, frozen=True, kw_only=True):
     """A user equipment: ``index`` is global, ``cell`` 0-based, ``rate_bps`` its solo uplink rate in bit/s.
 
     Where its uplink changes, the rate is at most ``caps_bps[i]`` from ``cap_edges_ns[i]`` on, and bits that leave from
-    ``added_edges_ns[i]`` on arrive ``added_ns[i]`` later than usual; first edges are 0.
+    ``added_edges_ns[i]`` on arrive ``added_ns[i]`` later than usual; first edges are 0. ``cuts_ns`` are the
+    spans in which its link is cut, in which the cap is 0 too.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Ue(msgspec.Struct, frozen=True, kw_only=True):
     caps_bps: tuple[float, ...] = ()
     added_edges_ns: tuple[int, ...] = ()
     added_ns: tuple[int, ...] = ()
+    cuts_ns: tuple[Span, ...] = ()
 
     @property
     def least_bps(self) -> float:
@@ -102,6 +105,14 @@ class Backhaul(msgspec.Struct, frozen=True):
     latency_ns: int = 0
 
 
+class BackhaulCut(msgspec.Struct, frozen=True):
+    """The spans in which no bit moves between the ESs of these indices, ``one`` below ``other``."""
+
+    one: int
+    other: int
+    cuts_ns: tuple[Span, ...]
+
+
 class System(msgspec.Struct, frozen=True, kw_only=True):
     """All that a clock needs to know besides the workload, the policy and the faults.
 
@@ -125,6 +136,26 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     decision_timeout_ns: int = 200_000_000
     fallback: str = "lc"
     closed_loop: bool = False
+    backhaul_cuts: tuple[BackhaulCut, ...] = ()
+
+    def cuts_between(self, es: int, other: int) -> tuple[Span, ...]:
+        """The spans in which the backhaul between two ESs is cut, by their indices."""
+        pair = min(es, other), max(es, other)
+        return next((cut.cuts_ns for cut in self.backhaul_cuts if (cut.one, cut.other) == pair), ())
+
+    def result_leaves_ns(self, end_ns: int, ue: Ue, es: int) -> int:
+        """When the result of an execution that ended at ``end_ns`` at ES ``es`` finds its way back to ``ue`` open."""
+        while True:
+            at = open_ns(open_ns(end_ns, self.cuts_between(es, ue.cell)), ue.cuts_ns)
+            if at == end_ns:
+                return at
+            end_ns = at
+
+    @property
+    def longest_cut_ns(self) -> int:
+        """The most that cuts can hold anything up: all of them together."""
+        found = [ue.cuts_ns for ue in self.ues] + [cut.cuts_ns for cut in self.backhaul_cuts]
+        return sum(end - begin for cuts in found for begin, end in cuts)
 
     @property
     def end_ns(self) -> int:

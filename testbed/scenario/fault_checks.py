@@ -8,10 +8,11 @@ import msgspec
 
 from testbed.model.errors import did_you_mean
 from testbed.model.system import SHARED
-from testbed.scenario.fault_kinds import FAULT_KINDS, Degrade, Overload, Phrase, Slow
+from testbed.scenario.fault_kinds import FAULT_KINDS, Degrade, LinkCut, Overload, Partition, Phrase, Slow
 from testbed.scenario.mistake import Mistake
 from testbed.scenario.names import es_names, process_names, ue_names
 from testbed.scenario.occurrences import lasting_ns, phrase_of, times_of
+from testbed.scenario.ranges import LONGEST_TASK_NS
 from testbed.scenario.schema import FaultSection, Scenario
 
 MOST_TIMES_AGAIN = 10_000
@@ -84,6 +85,12 @@ def _disturbance(scenario: Scenario, fault: FaultSection, place: Place) -> Itera
     kind, phrase = phrase_of(fault) or ("", None)
     if fault.restart_after_ns >= 0:
         yield Mistake((*place, "restart_after"), f'"restart_after" means nothing for "{kind}"', 'write "for"')
+    if isinstance(phrase, LinkCut):
+        yield from _cut(scenario, phrase, (*place, kind))
+    if isinstance(phrase, Partition):
+        yield from _cell(scenario, phrase.cell, phrase, (*place, kind))
+    if isinstance(phrase, LinkCut | Partition) and not 0 <= fault.for_ns <= LONGEST_TASK_NS:
+        yield Mistake(place, f'a "{kind}" that does not end within a day', 'give "for", so that what waits goes on')
     if isinstance(phrase, Degrade):
         yield from _named_one(phrase.target, ue_names(scenario), "user equipment", (*place, kind))
         if scenario.radio.access == SHARED and not math.isinf(phrase.rate_bps):
@@ -94,6 +101,19 @@ def _disturbance(scenario: Scenario, fault: FaultSection, place: Place) -> Itera
         yield from _overload(scenario, phrase, (*place, kind))
         if fault.for_ns >= 0 and -fault.at_ns % scenario.slot_ns >= fault.for_ns:
             yield Mistake((*place, "for"), "no slot begins while it lasts", "give at least a slot")
+
+
+def _cut(scenario: Scenario, phrase: LinkCut, place: Place) -> Iterator[Mistake]:
+    servers, ues = es_names(scenario), ue_names(scenario)
+    if phrase.one in servers:
+        yield from _named_one(phrase.other, [es for es in servers if es != phrase.one], "other edge server", place)
+        return
+    yield from _named_one(phrase.one, ues, "user equipment", place)
+    home = f"es-{phrase.one.split('-')[1]}" if phrase.one in ues else phrase.other
+    if phrase.other != home:
+        yield Mistake(place, f"{phrase.one} has no link to {phrase.other}", f"write {phrase.one}:{home}")
+    if scenario.radio.access == SHARED:
+        yield Mistake(place, "one UE's link cannot be cut on a shared radio", "take access: dedicated")
 
 
 def _overload(scenario: Scenario, phrase: Overload, place: Place) -> Iterator[Mistake]:

@@ -11,6 +11,7 @@ from testbed.model.errors import InvalidError
 from testbed.scenario import units
 
 _OVERLOAD = re.compile(r"cell\s+(\d{1,9})\s*[x×]\s*(\S+)")
+_CELL = re.compile(r"cell\s+(\d{1,9})")
 _TO = re.compile(r"(\S+)\s+to\s+(.+)")
 MOST_TIMES, LEAST_SHARE, LEAST_RATE_BPS = 1e6, 1e-3, 100.0
 LONGEST_ADDED_NS = 86_400 * NS_PER_S
@@ -60,8 +61,41 @@ class Degrade(msgspec.Struct, frozen=True):
         return f"{self.target} to {' '.join(rate + added)}"
 
 
-Phrase = Overload | Slow | Degrade
-FAULT_KINDS = ("overload", "slow", "degrade")
+class LinkCut(msgspec.Struct, frozen=True):
+    """No bit moves between ``one`` and ``other``: a UE and its ES, or two ESs."""
+
+    one: str
+    other: str
+
+    @property
+    def target(self) -> str:
+        """What it happens to."""
+        return f"{self.one}:{self.other}"
+
+    @property
+    def text(self) -> str:
+        """The phrase."""
+        return self.target
+
+
+class Partition(msgspec.Struct, frozen=True):
+    """No bit moves between the ES of ``cell`` (0-based) and the others."""
+
+    cell: int
+
+    @property
+    def target(self) -> str:
+        """What it happens to."""
+        return f"cell {self.cell + 1}"
+
+    @property
+    def text(self) -> str:
+        """The phrase."""
+        return self.target
+
+
+Phrase = Overload | Slow | Degrade | LinkCut | Partition
+FAULT_KINDS = ("overload", "slow", "degrade", "cut", "partition")
 
 
 @dataclass(frozen=True)
@@ -126,6 +160,38 @@ class DegradePhrase:
         return made
 
     def write(self, value: Degrade) -> str:
+        """See `testbed.scenario.fields.Scalar`."""
+        return value.text
+
+
+@dataclass(frozen=True)
+class CutPhrase:
+    """``ue-1-3:es-1``, or ``es-1:es-2``."""
+
+    def parse(self, text: str) -> LinkCut:
+        """See `testbed.scenario.fields.Scalar`."""
+        one, colon, other = (part.strip() for part in text.partition(":"))
+        if not (one and colon and other):
+            raise InvalidError(f'"{text}" is no link', "write both of its ends, as in: ue-1-3:es-1, or es-1:es-2")
+        return LinkCut(one, other)
+
+    def write(self, value: LinkCut) -> str:
+        """See `testbed.scenario.fields.Scalar`."""
+        return value.text
+
+
+@dataclass(frozen=True)
+class PartitionPhrase:
+    """``cell 2``."""
+
+    def parse(self, text: str) -> Partition:
+        """See `testbed.scenario.fields.Scalar`."""
+        found = _CELL.fullmatch(text.strip())
+        if found is None:
+            raise InvalidError(f'"{text}" is no cell', "write a cell, as in: cell 2")
+        return Partition(_cell(found[1]))
+
+    def write(self, value: Partition) -> str:
         """See `testbed.scenario.fields.Scalar`."""
         return value.text
 

@@ -10,11 +10,11 @@ from testbed.model.errors import ScenarioError
 from testbed.model.system import Backhaul, Disturbance, Emulation, Es, Fault, Plan, Radio, System, Ue
 from testbed.model.task import Task
 from testbed.scenario import ranges
-from testbed.scenario.changes import Uplink, speeds, uplinks
+from testbed.scenario.changes import Uplink, backhaul_cuts, speeds, uplinks
 from testbed.scenario.checks import refuse
 from testbed.scenario.fault_checks import cut_faults
 from testbed.scenario.fields import Draw
-from testbed.scenario.names import es_name, ue_name
+from testbed.scenario.names import es_name, es_names, ue_name
 from testbed.scenario.occurrences import disturbances, occurrences
 from testbed.scenario.schema import Cell, EmulationSection, FaultSection, LinkTrace, Scenario, UeSection
 
@@ -100,6 +100,7 @@ def resolve(scenario: Scenario) -> Resolved:
         gather_timeout_ns=agent.gather_timeout_ns,
         decision_timeout_ns=agent.decision_timeout_ns,
         fallback=agent.fallback,
+        backhaul_cuts=backhaul_cuts(happening, es_names(scenario)),
     )
     ranges.check_system(system)
     if not scenario.workload.trace:

@@ -10,7 +10,18 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from testbed.model.delay import LONGEST_NS
-from testbed.scenario.fault_kinds import Degrade, DegradePhrase, Overload, OverloadPhrase, Slow, SlowPhrase
+from testbed.scenario.fault_kinds import (
+    CutPhrase,
+    Degrade,
+    DegradePhrase,
+    LinkCut,
+    Overload,
+    OverloadPhrase,
+    Partition,
+    PartitionPhrase,
+    Slow,
+    SlowPhrase,
+)
 from testbed.scenario.fields import (
     Choice,
     Draw,
@@ -261,6 +272,8 @@ class FaultSection(msgspec.Struct, frozen=True, kw_only=True):
     overload: Annotated[Overload | None, OverloadPhrase()] = None
     slow: Annotated[Slow | None, SlowPhrase()] = None
     degrade: Annotated[Degrade | None, DegradePhrase()] = None
+    cut: Annotated[LinkCut | None, CutPhrase()] = None
+    partition: Annotated[Partition | None, PartitionPhrase()] = None
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):

@@ -94,6 +94,11 @@ def refuse(system: System) -> None:
             f'agent.epoch "{system.epoch}": the twin does not support it',
             remedy="add --set agent.epoch=slot; sim and testbed support it",
         )
+    if system.backhaul_cuts or any(ue.cuts_ns for ue in system.ues):
+        raise ScenarioError(
+            "faults: the twin does not support cut and partition",
+            remedy="add --set 'faults=[]' to leave them out; sim and testbed support them",
+        )
     for before, ue in zip(system.ues, system.ues[1:], strict=False):
         if ue.cell < before.cell:
             raise ScenarioError(f"{ue.name} stands before a UE of an earlier cell", remedy="number UEs cell by cell")

@@ -20,6 +20,9 @@ KINDS = [
     "at: 3 s, for: 2 s, degrade: ue-1-3 to 1.5 Mbit/s +20 ms",
     "at: 3 s, for: 2 s, degrade: ue-1-3 to 1.5 Mbit/s",
     "at: 3 s, for: 2 s, degrade: ue-1-3 to +20 ms",
+    "at: 3 s, for: 2 s, cut: ue-1-3:es-1",
+    "at: 3 s, for: 2 s, cut: es-1:es-3",
+    "at: 3 s, for: 2 s, partition: cell 3",
 ]
 
 
@@ -63,6 +66,13 @@ def test_what_comes_again_is_several():
         (["at: 1 s, degrade: ue-1-1 to 3"], '"3" needs a unit'),
         (["at: 1 s, degrade: ue-1-1 to 0 bit/s"], '"0 bit/s" is out of range'),
         (["at: 1 s, degrade: ue-1-1 to +900 h"], '"900 h" is out of range'),
+        (["at: 1 s, for: 1 s, cut: ue-1-1"], '"ue-1-1" is no link'),
+        (["at: 1 s, for: 1 s, cut: ue-1-1:es-2"], "ue-1-1 has no link to es-2"),
+        (["at: 1 s, for: 1 s, cut: ue-1-9:es-1"], 'there is no user equipment "ue-1-9"'),
+        (["at: 1 s, for: 1 s, cut: es-1:es-1"], 'there is no other edge server "es-1"'),
+        (["at: 1 s, for: 1 s, partition: es-1"], '"es-1" is no cell'),
+        (["at: 1 s, for: 1 s, partition: cell 4"], 'there is no "cell 4"'),
+        (["at: 1 s, cut: es-1:es-2"], 'a "cut" that does not end'),
         (["at: 1.1 s, for: 0.9 s, overload: cell 1 x 3"], "no slot begins while it lasts"),
         (["at: 1 s, every: 2 s, overload: cell 1 x 3"], "it comes again every 2 s, before it is over"),
         (["at: 1 s, every: 2 s, kill: es-1"], "it comes again every 2 s, before it is over"),
@@ -148,3 +158,22 @@ def test_a_degraded_uplink_changes_at_the_faults_instants():
 def test_the_rate_of_a_shared_radio_cannot_be_degraded():
     with pytest.raises(ScenarioError, match="not one UE's own"):
         resolved("at: 1 s, degrade: ue-1-1 to 1 Mbit/s", rest="slots: 20\nradio: {access: shared}")
+
+
+def test_cuts_and_partitions_of_one_link_are_one():
+    cuts = (
+        "at: 1 s, for: 2 s, cut: es-2:es-1",
+        "at: 2 s, for: 3 s, partition: cell 1",
+        "at: 9 s, for: 1 s, cut: es-1:es-2",
+    )
+    made = resolved(*cuts).system
+    assert made.cuts_between(0, 1) == made.cuts_between(1, 0) == ((S, 5 * S), (9 * S, 10 * S))
+    assert (made.cuts_between(0, 2), made.cuts_between(1, 2)) == (((2 * S, 5 * S),), ())
+
+
+def test_a_link_that_is_cut_and_degraded_moves_nothing_while_it_is_cut():
+    made = resolved("at: 2 s, for: 4 s, degrade: ue-1-1 to 1 Mbit/s", "at: 3 s, for: 1 s, cut: ue-1-1:es-1").system.ues[
+        0
+    ]
+    assert made.cap_edges_ns == (0, 2 * S, 3 * S, 4 * S, 6 * S) and made.cuts_ns == ((3 * S, 4 * S),)
+    assert made.caps_bps == (math.inf, 1e6, 0.0, 1e6, math.inf)

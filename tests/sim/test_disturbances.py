@@ -18,7 +18,9 @@ OVERLOAD = "{at: 5 s, for: 4 s, overload: cell 1 x 3}"
 SLOW = "{at: 5 s, for: 4 s, slow: es-2 to 37%}"
 DEGRADE = "{at: 5 s, for: 4 s, degrade: ue-3-2 to 1.5 Mbit/s +20 ms}"
 ON_THE_TWIN = {"overload": OVERLOAD, "slow": SLOW, "degrade": DEGRADE}
-ALL = {**ON_THE_TWIN}
+CUT = "{at: 5 s, for: 4 s, cut: ue-3-2:es-3}"
+PARTITION = "{at: 5 s, for: 4 s, partition: cell 3}"
+ALL = {**ON_THE_TWIN, "cut": CUT, "partition": PARTITION}
 
 
 def played(faults, rest="slots: 20"):
@@ -73,7 +75,7 @@ def test_a_shared_band_knows_added_latency_alone():
 @pytest.mark.parametrize("kind", ALL)
 def test_a_replay_repeats_every_task_and_the_record_tells_of_the_fault(kind, tmp_path):
     resolved, tasks = played(ALL[kind])
-    order = Order(resolved=resolved, workload=tasks, policy="greedy-do", backend=SIM, out=str(tmp_path / "run"))
+    order = Order(resolved=resolved, workload=tasks, policy="offload-do", backend=SIM, out=str(tmp_path / "run"))
     run = execute(order)
     assert replay.as_recorded(run).tasks == run.tasks
     kinds = [(event.at_ns, event.kind) for event in run.record.events if event.kind in (FAULT_BEGAN, FAULT_OVER)]
