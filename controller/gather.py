@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from operator import itemgetter
 
+from testbed.model.cuts import is_known_cut
 from testbed.model.mdp import CellView, EsView, UeView
 from testbed.model.system import SHARED, System
 from testbed.protocol.messages import Announce, Ask
@@ -63,10 +64,11 @@ class Gathering:
                     radio_wait_ns=wait,
                     tasks=ask.tasks,
                     last_choice=ask.last_choice,
+                    reachable=not is_known_cut(ask.at_ns, ue.cuts_ns, system.detection_ns),
                 )
             )
         now = next(iter(asks.values())).at_ns
-        edge_servers = tuple(self._es_view(index, now // system.slot_ns) for index in range(len(system.edge_servers)))
+        edge_servers = tuple(self._es_view(cell, index, now) for index in range(len(system.edge_servers)))
         radio = system.radio
         return CellView(
             slot=slot,
@@ -81,8 +83,9 @@ class Gathering:
             threshold_ns=system.threshold_ns,
         )
 
-    def _es_view(self, index: int, slot: int) -> EsView:
-        es = self.system.edge_servers[index]
+    def _es_view(self, cell: int, index: int, now_ns: int) -> EsView:
+        es, slot = self.system.edge_servers[index], now_ns // self.system.slot_ns
+        is_cut = is_known_cut(now_ns, self.system.cuts_between(cell, index), self.system.detection_ns)
         news = self._announced.get(index, Announce(es=es.name, slot=slot, at_ns=0))
         return EsView(
             name=es.name,
@@ -95,5 +98,5 @@ class Gathering:
             air_cycles=news.air_cycles,
             senders=news.senders,
             age_slots=slot - news.slot,
-            alive=index not in self.es_lost,
+            alive=index not in self.es_lost and not is_cut,
         )

@@ -1,5 +1,6 @@
 """What one ES knows of all ESs (sans-IO): who lives, and the backlog that each announced last."""
 
+from testbed.model.cuts import is_known_cut
 from testbed.model.system import System
 from testbed.protocol.actions import Lost
 from testbed.protocol.lives import Lives
@@ -12,7 +13,7 @@ class Peers:
     """``announced`` and ``alive`` by the ES's index."""
 
     def __init__(self, system: System) -> None:
-        self._slot_ns = system.slot_ns
+        self._system, self._slot_ns = system, system.slot_ns
         self._index = {es.name: es.index for es in system.edge_servers}
         self.announced = [0] * len(system.edge_servers)
         self.alive = [True] * len(system.edge_servers)
@@ -36,6 +37,16 @@ class Peers:
         """Whether every ES from which an announcement may come has announced ``slot``; in slot 0 nobody has to."""
         known = zip(self._told_slot, self._expected, strict=True)
         return slot <= 0 or all(told >= slot or not expected for told, expected in known)
+
+    def within_reach(self, own: int, now_ns: int) -> list[bool]:
+        """Which ESs live, and can be reached from ES ``own`` as far as is known."""
+        system = self._system
+        if not system.backhaul_cuts:
+            return self.alive
+        return [
+            alive and not is_known_cut(now_ns, system.cuts_between(own, es), system.detection_ns)
+            for es, alive in enumerate(self.alive)
+        ]
 
     def take(self, event: Down | Lost | Up) -> None:
         """An ES died, this was detected, or it serves again and will announce at the next boundary."""

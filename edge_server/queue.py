@@ -6,7 +6,6 @@ from collections import deque
 import msgspec
 
 from testbed.model import queue as rules
-from testbed.model.delay import after_ns, duration_ns
 from testbed.model.system import Es, Ue
 from testbed.model.task import Task
 from testbed.protocol.messages import Trip
@@ -55,8 +54,11 @@ class Queue:
         return len(self._own) + len(self._forwarded)
 
     def remaining_ns(self, now_ns: int) -> int:
-        """Summed rest of the running tasks."""
-        return sum(max(0, run.end_ns - now_ns) for run in self._running.values())
+        """Summed rest of the running tasks, at the speed of this instant."""
+        if not self._es.speeds_hz:
+            return sum(max(0, run.end_ns - now_ns) for run in self._running.values())
+        ends = (self._es.end_ns(run.start_ns, run.job.task.cycles, now_ns) for run in self._running.values())
+        return sum(max(0, end - now_ns) for end in ends)
 
     @property
     def is_running(self) -> bool:
@@ -70,7 +72,7 @@ class Queue:
     def backlog_ns(self, now_ns: int) -> int:
         """The total backlog that is announced."""
         cycles = self.own_cycles + self.forwarded_cycles
-        return rules.backlog_ns(self.remaining_ns(now_ns), cycles, self._es.cpu_hz, self._es.cores)
+        return rules.backlog_ns(self.remaining_ns(now_ns), cycles, self._es.hz(now_ns), self._es.cores)
 
     def expected_wait_ns(self, now_ns: int) -> int:
         """Expected wait of an own-cell task arriving now."""
@@ -78,7 +80,8 @@ class Queue:
         ahead, cycles = len(self._own), self.own_cycles
         if es.discipline == rules.FCFS:
             ahead, cycles = self.waiting, self.own_cycles + self.forwarded_cycles
-        return rules.expected_wait_ns(self.remaining_ns(now_ns), len(self._running), ahead, cycles, es.cpu_hz, es.cores)
+        rest, hz = self.remaining_ns(now_ns), es.hz(now_ns)
+        return rules.expected_wait_ns(rest, len(self._running), ahead, cycles, hz, es.cores)
 
     def admits(self) -> bool:
         """Whether one more task finds a place."""
@@ -116,7 +119,7 @@ class Queue:
             core = min(free, key=lambda core: max(job.arrival_ns, self._free_since_ns[core]))
             start = max(job.arrival_ns, self._free_since_ns[core])
             self._settle(job, start, idle=start > self._free_since_ns[core])
-            run = Running(job, start, after_ns(start, duration_ns(job.task.cycles, self._es.cpu_hz)))
+            run = Running(job, start, self._es.end_ns(start, job.task.cycles))
             self._running[core] = run
             started.append((core, run))
         return started

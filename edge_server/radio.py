@@ -25,7 +25,7 @@ def trip_of(system: System, ue: Ue, task: Task, ready_ns: int, start_ns: int, en
         ready_ns=ready_ns,
         tx_start_ns=start_ns,
         tx_end_ns=end_ns,
-        arrival_ns=end_ns + system.radio.latency_ns + transmission.jitter_ns(system, task),
+        arrival_ns=end_ns + transmission.latency_ns(system, task, end_ns),
         attempts=tries,
     )
 

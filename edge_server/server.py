@@ -152,7 +152,8 @@ class Server:
         wait = self._queue.expected_wait_ns(now_ns)
         if wait > self.system.threshold_ns:
             self._consulted_ns = now_ns
-        return second_offload(self.es.index, wait, self.system.threshold_ns, self._peers.announced, self._peers.alive)
+        within_reach = self._peers.within_reach(self.es.index, now_ns)
+        return second_offload(self.es.index, wait, self.system.threshold_ns, self._peers.announced, within_reach)
 
     def _take_over(self, now_ns: int, forward: Forward) -> list[Action]:
         ue, task = self._ues[forward.ue], forward.task
@@ -165,12 +166,14 @@ class Server:
         if self._queue.admits():
             self._queue.put(job)
             return self._dispatch_soon(now_ns)
-        at = now_ns + self._return_ns(job.ue)
+        at = self._returned_ns(now_ns, job.ue)
         return [self._send(self._result(job, now_ns, now_ns, at, rejected=True), job)]
 
-    def _return_ns(self, ue: Ue) -> int:
+    def _returned_ns(self, end_ns: int, ue: Ue) -> int:
+        """When the result of what ended at ``end_ns`` is at its UE."""
         radio = self.system.radio
-        return radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
+        way = radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
+        return self.system.result_leaves_ns(end_ns, ue, self.es.index) + way
 
     def _result(self, job: Job, start: int, end: int, at: int, *, rejected: bool = False) -> Result:
         return Result(
@@ -211,7 +214,7 @@ class Server:
 
     def _execution(self, core: int, run: Running) -> list[Action]:
         ue, task = run.job.ue, run.job.task
-        result = self._result(run.job, run.start_ns, run.end_ns, run.end_ns + self._return_ns(ue))
+        result = self._result(run.job, run.start_ns, run.end_ns, self._returned_ns(run.end_ns, ue))
         then = self._send(result, run.job)
         return [
             Execute(

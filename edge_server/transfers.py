@@ -1,7 +1,11 @@
 """How tasks travel to an ES and on to another: their link rows, and the messages of a second offload (sans-IO)."""
 
+from collections.abc import Sequence
+
 from edge_server.radio import Sent
-from testbed.model.delay import after_ns, transfer_ns
+from testbed.model import link
+from testbed.model.cuts import Span, standing_still
+from testbed.model.delay import FOREVER_NS, after_ns, transfer_ns
 from testbed.model.system import Es, System
 from testbed.model.task import Phase
 from testbed.protocol.actions import Action, Record, Send
@@ -30,7 +34,7 @@ def uplink(sent: Sent, es: Es) -> Record:
 def forward(system: System, sent: Sent, es: Es, target: Es, now_ns: int) -> list[Action]:
     """``es`` hands what was ``sent`` on to ``target`` over the backhaul at ``now_ns``, and tells the UE."""
     ue, task = sent.ue, sent.task
-    end = after_ns(now_ns, transfer_ns(task.input_bits, system.backhaul.rate_bps))
+    end = _last_bit_ns(system, now_ns, task.input_bits, system.cuts_between(es.index, target.index))
     arrival = end + system.backhaul.latency_ns
     row = LinkRow(
         link=es.name,
@@ -57,6 +61,14 @@ def forward(system: System, sent: Sent, es: Es, target: Es, now_ns: int) -> list
         moved(sent, target, now_ns),
         Record(row),
     ]
+
+
+def _last_bit_ns(system: System, now_ns: int, bits: int, cuts: Sequence[Span]) -> int:
+    """When a backhaul has moved ``bits``; while it is cut they stand still."""
+    rate = system.backhaul.rate_bps
+    if not cuts:
+        return after_ns(now_ns, transfer_ns(bits, rate))
+    return link.capped_end_ns(now_ns, bits, standing_still(cuts, rate), (0,), (rate,), FOREVER_NS)
 
 
 def moved(sent: Sent, target: Es, now_ns: int, *, arrived: bool = False) -> Send:

@@ -24,7 +24,7 @@ Task = dict[str, int]
 Key = tuple[int, int]  # of a task: its UE's index and its number
 Waiting = tuple[bool, int, int, int, Task]
 
-TOLERANCE_NS = 20
+TOLERANCE_NS, FOREVER = 20, 2**62
 EXEC_END, ARRIVAL, ANNOUNCE, DECIDE, START = 1, 2, 3, 5, 6  # order of events at one instant
 
 
@@ -70,14 +70,19 @@ def last_bit_ns(system: System, start: int, bits: int, ue: System) -> int:
     own = radio["traces"][ue["trace"]] if ue.get("trace", -1) >= 0 else {}
     names = ("edges_ns", "bps", "period_ns")
     edges, rates, period = (own[name] if own else radio["trace_" + name] for name in names)
-    if not period and not radio.get("coherence_ns"):
-        return start + time_ns(bits, ue["rate_bps"])
+    caps = list(zip(ue.get("cap_edges_ns") or [0], ue.get("caps_bps") or [None], strict=True))
+    coherence = 0 if period else radio.get("coherence_ns", 0)
+    if not period and not coherence:
+        edges, rates, period = [0], [ue["rate_bps"]], FOREVER
     left, at = bits * Fraction(10**9), start
     while True:
-        lap, offset = divmod(at, period or radio["coherence_ns"])
+        lap, offset = divmod(at, coherence or period)
         i = max(i for i, edge in enumerate(edges or (0,)) if edge <= offset)
-        stop = lap * period + (*edges, period)[i + 1] if period else (lap + 1) * radio["coherence_ns"]
-        rate = Fraction(rates[i] if period else faded_bps(system, ue, lap))
+        stop = (lap + 1) * coherence if coherence else lap * period + (*edges, period)[i + 1]
+        stop = min([stop, *(edge for edge, _ in caps if edge > at)])
+        cap = next(most for edge, most in reversed(caps) if edge <= at)
+        full = faded_bps(system, ue, lap) if coherence else rates[i]
+        rate = Fraction(full if cap is None else min(cap, full))
         moved = rate * (stop - at)
         if moved >= left > 0:
             return at + half_up(left / rate)
@@ -88,7 +93,8 @@ class Server:
     """One edge server: who waits, when its running tasks end, and the backlog that it announced last."""
 
     def __init__(self, es: dict[str, Any]) -> None:
-        self.hz, self.cores, self.limit, self.fcfs = es["cpu_hz"], es["cores"], es["queue_limit"], es["discipline"] == 1
+        self.cores, self.limit, self.fcfs = es["cores"], es["queue_limit"], es["discipline"] == 1
+        self.speeds = list(zip(es.get("speed_edges_ns") or [0], es.get("speeds_hz") or [es["cpu_hz"]], strict=True))
         self.waiting: list[Waiting] = []
         self.ends: list[int] = []
         self.announced: Fraction | int = 0
@@ -98,7 +104,27 @@ class Server:
         ahead = [task["cycles"] for forwarded, *_, task in self.waiting if everyone or self.fcfs or not forwarded]
         if not everyone and len(self.ends) + len(ahead) < self.cores:
             return 0
-        return Fraction(sum(end - now for end in self.ends) + time_ns(sum(ahead), self.hz), self.cores)
+        rest = sum(half_up(self.work(now, end) / self.hz(now)) for end in self.ends)
+        return Fraction(rest + time_ns(sum(ahead), self.hz(now)), self.cores)
+
+    def hz(self, now: int) -> int:
+        """The speed at an instant, in cycles/s."""
+        speed: int = next(hz for edge, hz in reversed(self.speeds) if edge <= now)
+        return speed
+
+    def work(self, begin: int, end: int) -> Fraction:
+        """What a core does between two instants, in cycles times 10^9."""
+        until = [edge for edge, _ in self.speeds[1:]] + [end]
+        spans = zip(self.speeds, until, strict=True)
+        return Fraction(sum(hz * max(0, min(end, stop) - max(begin, edge)) for (edge, hz), stop in spans))
+
+    def end(self, start: int, cycles: int) -> int:
+        """When work that begins at ``start`` is done."""
+        left, at = Fraction(cycles * 10**9), start
+        for edge, _ in self.speeds:
+            if edge > at and self.work(at, edge) < left:
+                left, at = left - self.work(at, edge), edge
+        return at + half_up(left / self.hz(at))
 
     def take(self) -> Task:
         """Remove and return the task that the discipline serves next."""
@@ -120,7 +146,7 @@ class Region:
         self.radio_free, self.local_free = [0] * len(self.ues), [0] * len(self.ues)
         self.at(0, ANNOUNCE, 0, 0, self.announce)
         for task in sorted(tasks, key=lambda task: (task["ready"], task["number"])):
-            if task["choice"] == 0:
+            if task["choice"] == 0 or self.is_known(self.ues[task["ue"]].get("cuts_ns", []), task["ready"]):
                 self.at(task["ready"], DECIDE, task["ue"], task["number"], self.run_locally, task)
             else:
                 self.transmit(task)
@@ -154,16 +180,20 @@ class Region:
         lost = (uniform(self.system["seed"], 4, ue, number, 16 + n) < self.radio["loss"] for n in range(1, 1000))
         tries = 1 + sum(1 for _ in itertools.takewhile(bool, lost))
         self.radio_free[ue] = last_bit_ns(self.system, start, task["bits"] * tries, self.ues[ue])
-        arrival = self.radio_free[ue] + self.radio["latency_ns"] + jitter_ns(self.system, ue, number)
+        added = zip(self.ues[ue].get("added_edges_ns") or [], self.ues[ue].get("added_ns") or [], strict=True)
+        later = max(((edge, ns) for edge, ns in added if edge <= self.radio_free[ue]), default=(0, 0))[1]
+        arrival = self.radio_free[ue] + self.radio["latency_ns"] + jitter_ns(self.system, ue, number) + later
         self.at(arrival, ARRIVAL, ue, number, self.arrive, task)
 
     def arrive(self, now: int, task: Task) -> None:
         home = self.ues[task["ue"]]["cell"]
-        others = [(server.announced, j) for j, server in enumerate(self.servers) if j != home]
+        away = [j for j in range(len(self.servers)) if j != home and not self.is_known(self.cuts(home, j), now)]
+        others = [(self.servers[j].announced, j) for j in away]
         wait = self.servers[home].wait(now, everyone=False)
         if self.second_offload and others and wait > self.system["threshold_ns"] and min(others)[0] < wait:
             backhaul = self.system["backhaul"]
-            there = now + time_ns(task["bits"], backhaul["rate_bps"]) + backhaul["latency_ns"]
+            sent = time_ns(task["bits"], backhaul["rate_bps"])
+            there = self.over(now, sent, self.cuts(home, min(others)[1])) + backhaul["latency_ns"]
             self.at(there, ARRIVAL, task["ue"], task["number"], self.enter, task, min(others)[1])
         else:
             self.enter(now, task, home)
@@ -172,7 +202,7 @@ class Region:
         server, ue, number = self.servers[j], task["ue"], task["number"]
         forwarded = j != self.ues[ue]["cell"]
         if 0 <= server.limit <= len(server.waiting) + len(server.ends) - server.cores:
-            self.at(now + self.return_ns(task), ARRIVAL, ue, number, self.run_locally, task)
+            self.at(self.returned(now, task, j), ARRIVAL, ue, number, self.run_locally, task)
         else:
             server.waiting.append((forwarded, now, ue, number, task))
             self.at(now, START, j, 0, self.start, j)
@@ -181,14 +211,40 @@ class Region:
         server = self.servers[j]
         while server.waiting and len(server.ends) < server.cores:
             task = server.take()
-            end = now + time_ns(task["cycles"], server.hz)
+            end = server.end(now, task["cycles"])
             server.ends.append(end)
             self.at(end, EXEC_END, task["ue"], task["number"], self.release, j)
-            self.finished[task["ue"], task["number"]] = end + self.return_ns(task)
+            self.finished[task["ue"], task["number"]] = self.returned(end, task, j)
 
     def release(self, now: int, j: int) -> None:
         self.servers[j].ends.remove(now)
         self.at(now, START, j, 0, self.start, j)
+
+    def cuts(self, one: int, other: int) -> list[list[int]]:
+        """The spans in which no bit moves between two ESs."""
+        ends = {one, other}
+        return next(
+            (cut["cuts_ns"] for cut in self.system.get("backhaul_cuts", []) if ends == {cut["one"], cut["other"]}), []
+        )
+
+    def is_known(self, cuts: list[list[int]], now: int) -> bool:
+        """Whether a cut has lasted for long enough to be known."""
+        return any(begin + self.system["detection_ns"] <= now < end for begin, end in cuts)
+
+    def over(self, now: int, needed: int, cuts: list[list[int]]) -> int:
+        """When what needs so many ns of an open link has passed it."""
+        for begin, end in cuts:
+            if end > now and not (begin > now + needed or (begin == now + needed and needed)):
+                needed, now = needed - max(0, begin - now), end
+        return now + needed
+
+    def returned(self, end: int, task: Task, j: int) -> int:
+        """When the result of what ended at server ``j`` is at its UE: it waits until its whole way is open."""
+        ue = self.ues[task["ue"]]
+        spans = [*self.cuts(j, ue["cell"]), *ue.get("cuts_ns", [])]
+        while closed := [until for begin, until in spans if begin <= end < until]:
+            end = max(closed)
+        return end + self.return_ns(task)
 
     def return_ns(self, task: Task) -> int:
         latency: int = self.radio["return_latency_ns"]

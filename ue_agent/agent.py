@@ -4,6 +4,7 @@ from functools import partial
 from itertools import pairwise
 
 from testbed.model import transmission
+from testbed.model.cuts import is_known_cut
 from testbed.model.delay import FOREVER_NS, after_ns, chain, duration_ns
 from testbed.model.fallback import fallback_choice
 from testbed.model.learning import LEARNER
@@ -176,13 +177,16 @@ class Agent:
             self._flights[task.number] = flight
             if decision.choice == LOCAL:
                 actions += self._execute(flight, ready)
-            elif self._lives.is_lost(self._es):
+            elif self._lives.is_lost(self._es) or self._is_cut_off(ready):
                 flight.recovered, flight.reentry_ns = True, ready
                 actions += self._execute(flight, ready)
             else:
                 actions += self._post(flight)
             actions.append(self._told(flight))
         return actions
+
+    def _is_cut_off(self, at_ns: int) -> bool:
+        return is_known_cut(at_ns, self.ue.cuts_ns, self.system.detection_ns)
 
     def _post(self, flight: Flight) -> list[Action]:
         ue, task = self.ue, flight.task

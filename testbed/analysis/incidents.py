@@ -13,6 +13,8 @@ from testbed.protocol.rows import (
     DEAD_ALREADY,
     DIED,
     DROPPED_FRAME,
+    FAULT_BEGAN,
+    FAULT_OVER,
     FELL_BACK,
     GIVEN_UP,
     HEARD,
@@ -64,6 +66,23 @@ def pauses(events: Iterable[EventRow]) -> list[tuple[str, float, str]]:
             begin, end = begun.pop(event.source) * S_PER_NS, event.at_ns * S_PER_NS
             intervals.append((event.source, end - begin, f" from {begin:.1f} to {end:.1f} s"))
     return intervals + [(name, math.inf, f" from {at_ns * S_PER_NS:.1f} s on") for name, at_ns in begun.items()]
+
+
+def disturbances(events: Iterable[EventRow]) -> list[str]:
+    """Every planned fault that killed nobody and has begun: what it was, and when."""
+    rows = sorted(events, key=lambda event: event.at_ns)
+    found = []
+    for n, event in enumerate(rows):
+        if event.kind == FAULT_BEGAN:
+            ends = (
+                row.at_ns
+                for row in rows[n + 1 :]
+                if row.kind == FAULT_OVER and (row.source, row.detail) == (event.source, event.detail)
+            )
+            over_ns, begin = next(ends, None), event.at_ns * S_PER_NS
+            when = f"from {begin:.1f} s on" if over_ns is None else f"from {begin:.1f} to {over_ns * S_PER_NS:.1f} s"
+            found.append(f"{event.detail} {when}")
+    return found
 
 
 def silences(events: Iterable[EventRow]) -> list[tuple[str, float, str]]:

@@ -81,6 +81,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     decision_ms: DecisionLatency
     learning: Learning | None
     fidelity: Fidelity
+    faults: list[str]
     problems: list[str]
     warnings: list[str]
 
@@ -121,6 +122,7 @@ def summarise(run: RecordedRun, fidelity: Fidelity) -> Summary:
         decision_ms=latency_of(run),
         learning=learning(run),
         fidelity=fidelity,
+        faults=incidents.disturbances(run.record.events),
         problems=list(audit.problems[:20]),
         warnings=[*unknown_tables(run), *unlearned(run), *incidents.told(run)],
     )

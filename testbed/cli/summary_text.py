@@ -13,6 +13,8 @@ from testbed.cli.layout import wrapped
 from testbed.cli.text_table import table
 from testbed.record.backends import VIRTUAL
 
+MOST_FAULTS = 6
+
 
 def text(summary: Summary, columns: int = 0) -> str:
     """The summary for people, in plain lines, for a terminal of ``columns`` (0: any)."""
@@ -56,6 +58,9 @@ def _tasks(summary: Summary) -> str:
     lines = [f"tasks      {counts['generated']} generated: {fates}"]
     if reasons:
         lines.append(f"failed     {reasons}")
+    lines += [f"fault      {fault}" for fault in summary.faults[:MOST_FAULTS]]
+    if len(summary.faults) > MOST_FAULTS:
+        lines.append(f"           and {len(summary.faults) - MOST_FAULTS} more, see the events")
     lines += [f"WARNING    {warning}" for warning in summary.warnings]
     if counts["unaccounted"]:
         lines.append(f"LEDGER     {counts['unaccounted']} unaccounted: {'; '.join(summary.problems[:3])}")

@@ -96,7 +96,7 @@ def make(scenario: Source = "region", **choices: Unpack[Choices]) -> Environment
     loaded = _loaded(scenario, choices.get("settings", ()))
     resolved = inputs.resolve(loaded)
     build.refuse(resolved.system)
-    if resolved.faults:
+    if resolved.scenario.faults:
         raise ScenarioError(
             "faults: environments do not support faults", remedy="leave them out (settings=['faults=[]'])"
         )

@@ -16,6 +16,7 @@ from testbed.model.learning import is_learner
 from testbed.model.system import LAUNCHER, Fault, Plan
 from testbed.node.clock import Clock
 from testbed.node.socket import Mailbox
+from testbed.protocol.disturbances import disturbance_events
 from testbed.protocol.endings import Absence
 from testbed.protocol.messages import Body, Down, Start, Up
 from testbed.protocol.placement import Processes
@@ -97,6 +98,7 @@ class Faults:
     def __init__(self, launcher: Launches, supervisor: Supervisor) -> None:
         self._launcher, self.supervisor = launcher, supervisor
         self._planned = sorted(launcher.plan.faults, key=lambda fault: fault.at_ns)
+        self._disturbances = disturbance_events(launcher.plan)
         self._killed: dict[str, Killed] = {}
         self._returning: list[Return] = []
         self._downs: dict[str, Down] = {}
@@ -119,6 +121,8 @@ class Faults:
         """Do what is due."""
         while self._planned and self._planned[0].at_ns <= self._launcher.clock.now_ns():
             self._kill(self._planned.pop(0))
+        while self._disturbances and self._disturbances[0].at_ns <= self._launcher.clock.now_ns():
+            self._note(self._disturbances.pop(0))
         self._pauses.act(self._launcher.clock.now_ns())
         for request in self._requests.new():
             why = self._grant(request)

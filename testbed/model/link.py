@@ -181,6 +181,42 @@ def left_ns(bits: float, bps: float, senders: int) -> int:
     return whole_ns(bits * 1e9 / bps * senders)
 
 
+def capped_end_ns(
+    start_ns: int,
+    bits: float,
+    caps: tuple[Sequence[int], Sequence[float]],
+    edges_ns: Sequence[int],
+    bps: Sequence[float],
+    period_ns: int,
+) -> int:
+    """As `traced_end_ns`, of a link whose rate is capped over time; at most `FOREVER_NS`.
+
+    ``caps`` are instants (the first is 0) and what the rate is at most from each on, 0 for a link that stands still.
+    """
+    cap_edges_ns, most_bps = caps
+    k = segment(start_ns, cap_edges_ns)
+    base = start_ns - start_ns % period_ns
+    i = segment(start_ns - base, edges_ns)
+    at, left = start_ns, float(bits)
+    while at < FOREVER_NS:
+        change = cap_edges_ns[k + 1] if k + 1 < len(cap_edges_ns) else FOREVER_NS
+        edge = base + (edges_ns[i + 1] if i + 1 < len(edges_ns) else period_ns)
+        stop, rate = min(change, edge), min(bps[i], most_bps[k])
+        moved = rate * (stop - at) * 1e-9
+        if rate > 0.0 and moved >= left:
+            return after_ns(at, whole_ns(left * 1e9 / rate))
+        left -= moved
+        at = stop
+        if stop == edge:
+            i += 1
+            if i == len(edges_ns):
+                i = 0
+                base += period_ns
+        if stop == change:
+            k += 1
+    return FOREVER_NS
+
+
 def segment(offset_ns: int, edges_ns: Sequence[int]) -> int:
     """Index of the trace segment that holds ``offset_ns`` (0 <= offset < period): a binary search."""
     low, high = 0, len(edges_ns) - 1

@@ -8,7 +8,10 @@ from testbed.model.task import Task
 
 
 class UeView(msgspec.Struct, frozen=True, kw_only=True):
-    """A UE as its agent sees it at kΔ: constants, local queue in ns, announced radio wait in ns, undecided tasks."""
+    """A UE as its agent sees it at kΔ: constants, local queue in ns, announced radio wait in ns, undecided tasks.
+
+    One that is not ``reachable`` is known to be cut off from its ES, and executes what it should offload.
+    """
 
     name: str
     index: int
@@ -21,9 +24,19 @@ class UeView(msgspec.Struct, frozen=True, kw_only=True):
     radio_wait_ns: int
     tasks: tuple[Task, ...]
     last_choice: int
+    reachable: bool = True
 
     @classmethod
-    def of(cls, ue: Ue, *, queue_ns: int, radio_wait_ns: int, tasks: tuple[Task, ...], last_choice: int) -> "UeView":
+    def of(
+        cls,
+        ue: Ue,
+        *,
+        queue_ns: int,
+        radio_wait_ns: int,
+        tasks: tuple[Task, ...],
+        last_choice: int,
+        reachable: bool = True,
+    ) -> "UeView":
         """``ue`` with what is known of it now."""
         return cls(
             name=ue.name,
@@ -37,11 +50,15 @@ class UeView(msgspec.Struct, frozen=True, kw_only=True):
             radio_wait_ns=radio_wait_ns,
             tasks=tasks,
             last_choice=last_choice,
+            reachable=reachable,
         )
 
 
 class EsView(msgspec.Struct, frozen=True, kw_only=True):
-    """An ES as announced: backlog in ns; waiting own, forwarded and in-the-air cycles; ``age_slots`` of the news."""
+    """An ES as announced: backlog in ns; waiting own, forwarded and in-the-air cycles; ``age_slots`` of the news.
+
+    It is ``alive``, and within reach of the cell's own ES, as far as is known.
+    """
 
     name: str
     index: int

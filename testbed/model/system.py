@@ -5,9 +5,12 @@ from collections.abc import Sequence
 
 import msgspec
 
+from testbed.model.cuts import Span, open_ns
+from testbed.model.delay import FOREVER_NS, after_ns, duration_ns
 from testbed.model.learning import LearningPlan
 from testbed.model.link import JITTER_NONE
 from testbed.model.queue import LOCAL_FIRST, NO_LIMIT
+from testbed.model.speed import execution_end_ns, speed_hz
 from testbed.model.task import Task
 
 DEDICATED, SHARED = "dedicated", "shared"
@@ -32,6 +35,10 @@ class Ue(msgspec.Struct, frozen=True, kw_only=True):
 
     That is its rate without fading, whose ``snr`` is p·g/σ². ``trace`` is the place of its own rate trace among those
     of the radio (-1: it has none).
+
+    Where its uplink changes, the rate is at most ``caps_bps[i]`` from ``cap_edges_ns[i]`` on, and bits that leave from
+    ``added_edges_ns[i]`` on arrive ``added_ns[i]`` later than usual; first edges are 0. ``cuts_ns`` are the
+    spans in which its link is cut, in which the cap is 0 too.
     """
 
     name: str
@@ -45,10 +52,23 @@ class Ue(msgspec.Struct, frozen=True, kw_only=True):
     distance_m: float
     snr: float = 0.0
     trace: int = NO_TRACE
+    cap_edges_ns: tuple[int, ...] = ()
+    caps_bps: tuple[float, ...] = ()
+    added_edges_ns: tuple[int, ...] = ()
+    added_ns: tuple[int, ...] = ()
+    cuts_ns: tuple[Span, ...] = ()
+
+    @property
+    def least_cap_bps(self) -> float:
+        """The least cap under which its uplink still moves bits, in bit/s; infinite if it has none."""
+        return min((cap for cap in self.caps_bps if cap > 0.0), default=math.inf)
 
 
 class Es(msgspec.Struct, frozen=True, kw_only=True):
-    """An edge server: speed per core in cycles/s, queue discipline, limit of waiting tasks, energy constants."""
+    """An edge server: speed per core in cycles/s, queue discipline, limit of waiting tasks, energy constants.
+
+    Where it changes, the speed is ``speeds_hz[i]`` from ``speed_edges_ns[i]`` on, the first edge being 0.
+    """
 
     name: str
     index: int
@@ -58,6 +78,23 @@ class Es(msgspec.Struct, frozen=True, kw_only=True):
     discipline: int = LOCAL_FIRST
     kappa: float = 1e-27
     idle_power_w: float = 0.0
+    speed_edges_ns: tuple[int, ...] = ()
+    speeds_hz: tuple[int, ...] = ()
+
+    @property
+    def slowest_hz(self) -> int:
+        """Its least speed during the run."""
+        return min(self.speeds_hz, default=self.cpu_hz)
+
+    def hz(self, at_ns: int) -> int:
+        """Its speed at an instant."""
+        return speed_hz(at_ns, self.speed_edges_ns, self.speeds_hz) if self.speeds_hz else self.cpu_hz
+
+    def end_ns(self, start_ns: int, cycles: int, until_ns: int = FOREVER_NS) -> int:
+        """When an execution begun at ``start_ns`` ends; as is known at ``until_ns``, before later changes of speed."""
+        if not self.speeds_hz:
+            return after_ns(start_ns, duration_ns(cycles, self.cpu_hz))
+        return execution_end_ns(start_ns, cycles, self.speed_edges_ns, self.speeds_hz, until_ns)
 
 
 class Radio(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +128,14 @@ class Backhaul(msgspec.Struct, frozen=True):
     latency_ns: int = 0
 
 
+class BackhaulCut(msgspec.Struct, frozen=True):
+    """The spans in which no bit moves between the ESs of these indices, ``one`` below ``other``."""
+
+    one: int
+    other: int
+    cuts_ns: tuple[Span, ...]
+
+
 class System(msgspec.Struct, frozen=True, kw_only=True):
     """All that a clock needs to know besides the workload, the policy and the faults.
 
@@ -114,6 +159,26 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     decision_timeout_ns: int = 200_000_000
     fallback: str = "lc"
     closed_loop: bool = False
+    backhaul_cuts: tuple[BackhaulCut, ...] = ()
+
+    def cuts_between(self, es: int, other: int) -> tuple[Span, ...]:
+        """The spans in which the backhaul between two ESs is cut, by their indices."""
+        pair = min(es, other), max(es, other)
+        return next((cut.cuts_ns for cut in self.backhaul_cuts if (cut.one, cut.other) == pair), ())
+
+    def result_leaves_ns(self, end_ns: int, ue: Ue, es: int) -> int:
+        """When the result of an execution that ended at ``end_ns`` at ES ``es`` finds its way back to ``ue`` open."""
+        while True:
+            at = open_ns(open_ns(end_ns, self.cuts_between(es, ue.cell)), ue.cuts_ns)
+            if at == end_ns:
+                return at
+            end_ns = at
+
+    @property
+    def longest_cut_ns(self) -> int:
+        """The most that cuts can hold anything up: all of them together."""
+        found = [ue.cuts_ns for ue in self.ues] + [cut.cuts_ns for cut in self.backhaul_cuts]
+        return sum(end - begin for cuts in found for begin, end in cuts)
 
     @property
     def end_ns(self) -> int:
@@ -144,6 +209,18 @@ class Fault(msgspec.Struct, frozen=True):
     name: str
     at_ns: int
     restart_ns: int = -1
+
+
+class Disturbance(msgspec.Struct, frozen=True):
+    """Something planned that goes wrong without a death: ``what`` happens to ``target`` from ``at_ns`` to ``until_ns``.
+
+    -1: to the end of the run. What it changes is in the workload and in the system; this is what a record tells of it.
+    """
+
+    target: str
+    what: str
+    at_ns: int
+    until_ns: int = -1
 
 
 class Emulation(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,6 +260,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     second_offload: bool
     emulation: Emulation = Emulation()
     faults: tuple[Fault, ...] = ()
+    disturbances: tuple[Disturbance, ...] = ()
     learn: bool = False
     learning: LearningPlan = LearningPlan()
 

@@ -3,6 +3,7 @@
 import math
 
 from testbed.model import link, random
+from testbed.model.delay import FOREVER_NS
 from testbed.model.system import NO_TRACE, Radio, RateTrace, System, Ue
 from testbed.model.task import Task
 
@@ -19,9 +20,14 @@ def end_ns(system: System, task: Task, start_ns: int, tries: int) -> int:
 
 def last_bit_ns(system: System, ue: Ue, start_ns: int, bits: float) -> int:
     """Instant at which ``ue`` has sent ``bits`` alone since ``start_ns``: along its rate trace, through fading, or at
-    its own rate."""
-    radio = system.radio
-    if trace := trace_of(radio, ue):
+    its own rate. A trace and an own rate may be capped for a time.
+    """
+    radio, trace = system.radio, trace_of(system.radio, ue)
+    if ue.caps_bps:
+        full = trace or RateTrace(edges_ns=(0,), bps=(ue.rate_bps,), period_ns=FOREVER_NS)
+        caps = ue.cap_edges_ns, ue.caps_bps
+        return link.capped_end_ns(start_ns, bits, caps, full.edges_ns, full.bps, full.period_ns)
+    if trace is not None:
         return link.traced_end_ns(start_ns, bits, trace.edges_ns, trace.bps, trace.period_ns)
     if radio.coherence_ns > 0:
         return link.faded_end_ns(start_ns, bits, _ue_hash(system.seed, ue), ue.snr, *_fading(radio))
@@ -70,6 +76,12 @@ def _ue_hash(seed: int, ue: Ue) -> int:
 
 def _fading(radio: Radio) -> tuple[float, float, int]:
     return radio.bandwidth_hz, radio.max_spectral_efficiency, radio.coherence_ns
+
+
+def latency_ns(system: System, task: Task, last_bit_ns: int) -> int:
+    """How long after its last bit has left, at ``last_bit_ns``, ``task`` arrives: latency and jitter."""
+    ue, latency = system.ues[task.ue], system.radio.latency_ns + jitter_ns(system, task)
+    return latency + (ue.added_ns[link.segment(last_bit_ns, ue.added_edges_ns)] if ue.added_ns else 0)
 
 
 def jitter_ns(system: System, task: Task) -> int:

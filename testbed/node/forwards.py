@@ -68,4 +68,6 @@ class Forwards:
         return min(rooms, default=float("inf")) - in_air
 
     def _room_of(self, es: int) -> float:
-        return (self._system.threshold_ns - self._backlog_ns[es]) * self._system.edge_servers[es].cpu_hz / NS_PER_S
+        """What was announced while it was as fast as it ever is may be judged while it is as slow as it ever is."""
+        one = self._system.edge_servers[es]
+        return (self._system.threshold_ns * one.slowest_hz - self._backlog_ns[es] * one.cpu_hz) / NS_PER_S

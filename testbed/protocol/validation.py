@@ -52,6 +52,7 @@ class Validator:
     def __init__(self, plan: Plan) -> None:
         self._plan, self._system = plan, plan.system
         self._bounds = Bounds(plan)
+        self._held_up_ns = plan.system.longest_cut_ns
         self._back_ns = max((fault.restart_ns for fault in plan.faults), default=0)
         self._announced: dict[str, int] = {}
         self._had: set[tuple[type, int, int]] = set()
@@ -162,7 +163,7 @@ class Validator:
         self._trip(ue, forward.task.number, forward.trip)
         way = transfer_ns(forward.task.input_bits, backhaul.rate_bps) + backhaul.latency_ns
         need(holds=forward.arrival_ns >= forward.trip.arrival_ns + way, why="it cannot arrive so early")
-        self._bounds.by_now(forward.arrival_ns, way)
+        self._bounds.by_now(forward.arrival_ns, way + self._held_up_ns)
         placed(envelope, forward.arrival_ns, Phase.ARRIVAL, ue.index, forward.task.number)
         self._once(Forward, ue, forward.task.number)
 
@@ -192,7 +193,7 @@ class Validator:
         ordered(result.trip.arrival_ns, result.es_arrival_ns, result.start_ns, result.end_ns, result.at_ns)
         radio = self._system.radio
         way = radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
-        self._bounds.by_now(result.at_ns, way)
+        self._bounds.by_now(result.at_ns, way + self._held_up_ns)
         placed(envelope, result.at_ns, Phase.ARRIVAL, ue.index, result.number)
         self._once(Result, ue, result.number)
 
@@ -218,7 +219,7 @@ class Validator:
         cycles = (news.own_cycles, news.forwarded_cycles, news.air_cycles)
         need(holds=min(cycles) >= 0 and max(cycles) <= self._bounds.cycles, why="there is not so much work")
         need(
-            holds=0 <= news.backlog_ns <= duration_ns(self._bounds.cycles, es.cpu_hz) + len(self._plan.workload),
+            holds=0 <= news.backlog_ns <= duration_ns(self._bounds.cycles, es.slowest_hz) + len(self._plan.workload),
             why="there is not so much work",
         )
         cell = self._bounds.cells[es.index]

@@ -14,6 +14,8 @@ from testbed.analysis import per_server, run_reward
 from testbed.model.energy import transmit_energy_j
 from testbed.protocol.rows import (
     DIED,
+    FAULT_BEGAN,
+    FAULT_OVER,
     GIVEN_UP,
     HEARD,
     PAUSED,
@@ -31,7 +33,7 @@ from testbed.report.reported import Reported
 S_PER_NS = 1e-9
 MOST_POINTS, ALL_POINTS, LEAST_POINTS = 240, 6000, 16
 SLOWEST_TASKS = 12
-TOLD_EVENTS = (DIED, RESTARTED, PAUSED, RESUMED, SILENT, HEARD, GIVEN_UP, POLICY_ERROR)
+TOLD_EVENTS = (DIED, RESTARTED, FAULT_BEGAN, FAULT_OVER, PAUSED, RESUMED, SILENT, HEARD, GIVEN_UP, POLICY_ERROR)
 WAITING, BUSY = "waiting", "busy"
 LEARNT = {"loss": "loss", "entropy": "entropy, nats", "rate": "updates a second", "lag": "policy lag, versions"}
 

@@ -5,14 +5,16 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from testbed.model.delay import LONGEST_NS
-from testbed.model.errors import ScenarioError, did_you_mean
+from testbed.model.errors import ScenarioError
 from testbed.scenario import ranges
+from testbed.scenario.fault_checks import fault_mistakes, late_faults
 from testbed.scenario.fields import Draw
+from testbed.scenario.mistake import Mistake
 from testbed.scenario.profile import slots_of
 from testbed.scenario.ranges import MOST_SLOTS
 from testbed.scenario.schema import Cell, LinkTrace, Profile, Scenario, Workload
 
-CONTROLLER, TABLE = "controller", "table"
+TABLE = "table"
 OF_UES = ("cpu", "distance", "tx_power", "kappa", "weight_delay")
 TRACE_ONLY = {
     "parts": "parts",
@@ -26,30 +28,6 @@ TRACE_ONLY = {
     "assignment": "assignment",
     "duration": "duration_ns",
 }
-
-
-class Mistake(msgspec.Struct, frozen=True):
-    """What is wrong, where (path of keys and indices), and how to mend it."""
-
-    place: tuple[str | int, ...]
-    message: str
-    remedy: str
-
-
-def ue_name(cell: int, number: int) -> str:
-    """Name of UE ``number`` (0-based) of ``cell`` (0-based)."""
-    return f"ue-{cell + 1}-{number + 1}"
-
-
-def es_name(cell: int) -> str:
-    """Name of the ES of ``cell`` (0-based)."""
-    return f"es-{cell + 1}"
-
-
-def process_names(scenario: Scenario) -> list[str]:
-    """Every process that a fault may kill."""
-    ues = [ue_name(i, n) for i, cell in enumerate(scenario.cells) for n in range(cell.ues)]
-    return [CONTROLLER, *(es_name(i) for i in range(len(scenario.cells))), *ues]
 
 
 At = Callable[[tuple[str | int, ...], str, str], ScenarioError]
@@ -81,7 +59,7 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     yield from _topology(scenario)
     yield from _cells(scenario)
     yield from _workload(scenario)
-    yield from _faults(scenario)
+    yield from fault_mistakes(scenario)
     yield from late_faults(scenario)
 
 
@@ -257,37 +235,3 @@ def _topology(scenario: Scenario) -> Iterator[Mistake]:
 def _own_draw(cell: Cell, word: str) -> Draw | None:
     draw: Draw | None = next(getattr(cell.ue, a) for a in cell.ue.__struct_fields__ if a.startswith(word))
     return draw
-
-
-def _faults(scenario: Scenario) -> Iterator[Mistake]:
-    if scenario.topology is not None:
-        return
-    names = process_names(scenario)
-    down: dict[str, list[tuple[int, int]]] = {}
-    for i, fault in enumerate(scenario.faults):
-        place = ("faults", i)
-        if fault.kill not in names:
-            message = f'there is no process "{fault.kill}" to kill'
-            yield Mistake((*place, "kill"), message, did_you_mean(fault.kill, names))
-            continue
-        back = fault.at_ns + fault.restart_after_ns if fault.restart_after_ns >= 0 else 2**63
-        for start, stop in down.get(fault.kill, []):
-            if fault.at_ns <= stop and start <= back:
-                message = f"{fault.kill} is already dead at that instant"
-                yield Mistake((*place, "at"), message, "kill it after its restart")
-        down.setdefault(fault.kill, []).append((fault.at_ns, back))
-
-
-def late_faults(scenario: Scenario) -> Iterator[Mistake]:
-    """Faults that the run never sees, because generation ends before."""
-    end_ns = scenario.slots * scenario.slot_ns
-    for i, fault in enumerate(scenario.faults):
-        if fault.at_ns >= end_ns:
-            message = f"the run ends at {end_ns * 1e-9:g} s, before {fault.kill} is killed at {fault.at_ns * 1e-9:g} s"
-            yield Mistake(("faults", i, "at"), message, "let it happen earlier, or give more slots")
-
-
-def cut_faults(scenario: Scenario) -> Scenario:
-    """The scenario with only the faults that its run sees: what is left when a caller cuts a run short."""
-    end_ns = scenario.slots * scenario.slot_ns
-    return msgspec.structs.replace(scenario, faults=tuple(f for f in scenario.faults if f.at_ns < end_ns))

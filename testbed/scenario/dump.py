@@ -9,6 +9,7 @@ import yaml
 
 from testbed.model.system import Radio, Ue
 from testbed.scenario.checks import TRACE_ONLY
+from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.fields import Draw, Items, Kind, Number, Scalar, Section, Sections, Variant
 from testbed.scenario.parse import slots
 from testbed.scenario.resolve import Resolved
@@ -69,6 +70,8 @@ def tree(section: msgspec.Struct) -> dict[str, Any]:
         if word in unused:
             continue
         value = getattr(section, slot.attribute)
+        if isinstance(section, FaultSection) and value == -1:
+            continue
         if value is None or value == "" or (value == () and isinstance(slot.kind, Items)):
             continue
         text = _value(value, slot.kind)

@@ -8,7 +8,9 @@ import numpy as np
 
 from testbed.model.errors import UsageError
 from testbed.model.task import Task, TaskTable
-from testbed.scenario.schema import FaultSection
+from testbed.scenario.fault_schema import FaultSection
+from testbed.scenario.occurrences import occurrences
+from testbed.scenario.overload import is_overload
 from testbed.scenario.workload import columns_of, numbered
 
 NS_PER_S = 1_000_000_000
@@ -49,17 +51,20 @@ def take(given: Excerpt, tasks: Sequence[Task], faults: Sequence[FaultSection], 
     at = np.floor((part["generated_ns"] - given.from_ns) / given.rate + 0.5).astype(np.int64)
     whole = {name: np.tile(column, given.loops) for name, column in part.items()}
     whole["generated_ns"] = np.concatenate([at + begin for begin in rounds])
-    came = [fault for fault in faults if given.from_ns <= fault.at_ns < until]
+    each = occurrences(tuple(faults), end_ns)
+    came = [fault for fault in each if given.from_ns <= fault.at_ns < until]
     return Taken(
         tasks=numbered(whole),
         faults=tuple(_moved(fault, given, begin) for begin in rounds for fault in came),
         slots=slots * given.loops,
-        notes=_notes(len(kept) - len(at), len(kept), len(faults) - len(came), len(faults)),
+        notes=_notes(len(kept) - len(at), len(kept), len(each) - len(came), len(each)),
     )
 
 
 def _moved(fault: FaultSection, given: Excerpt, begin_ns: int) -> FaultSection:
     at_ns = int(math.floor((fault.at_ns - given.from_ns) / given.rate + 0.5)) + begin_ns
+    if is_overload(fault) and fault.for_ns > 0:  # it lies in the tasks, which come faster
+        return msgspec.structs.replace(fault, at_ns=at_ns, for_ns=max(1, round(fault.for_ns / given.rate)))
     return msgspec.structs.replace(fault, at_ns=at_ns)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from testbed.model.errors import ScenarioError
-from testbed.scenario.checks import cut_faults, late_faults, refuse, with_link_traces
+from testbed.scenario.checks import refuse, with_link_traces
+from testbed.scenario.fault_checks import cut_faults, late_faults
 from testbed.scenario.parse import Builder
 from testbed.scenario.reading import is_stream, read_text
 from testbed.scenario.schema import LinkTrace, Scenario

@@ -73,9 +73,10 @@ class TaskLimits:
         self._system = system
         slots_s = MOST_SLOTS * system.slot_ns * 1e-9
         self._longest_s, self._named = min((float(LONGEST_TASK_S), "a day"), (slots_s, f"{MOST_SLOTS:,} slots"))
-        self._slowest = min((es.cpu_hz for es in system.edge_servers), default=MOST_BITS)
+        self._slowest = min((es.slowest_hz for es in system.edge_servers), default=MOST_BITS)
         backhaul = system.backhaul.rate_bps
-        self._bits = [min(float(MOST_BITS), min(bps, backhaul) * self._longest_s) for bps in uplinks_bps(system)]
+        uplinks = [min(bps, ue.least_cap_bps) for bps, ue in zip(uplinks_bps(system), system.ues, strict=True)]
+        self._bits = [min(float(MOST_BITS), min(bps, backhaul) * self._longest_s) for bps in uplinks]
         self._cycles = [min(MOST_BITS, min(ue.cpu_hz, self._slowest) * self._longest_s) for ue in system.ues]
 
     def most(self, ue: int) -> tuple[float, float]:

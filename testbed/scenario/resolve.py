@@ -1,6 +1,6 @@
 """From a scenario to the system it describes: hardware drawn, link rates computed, all in plain numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 
 import msgspec
@@ -8,21 +8,29 @@ import msgspec
 from testbed.model import link, queue, random
 from testbed.model.delay import channel_gain, uplink_rate
 from testbed.model.errors import ScenarioError
-from testbed.model.system import NO_TRACE, Backhaul, Emulation, Es, Fault, Plan, Radio, RateTrace, System, Ue
+from testbed.model.system import (
+    NO_TRACE,
+    Backhaul,
+    Disturbance,
+    Emulation,
+    Es,
+    Fault,
+    Plan,
+    Radio,
+    RateTrace,
+    System,
+    Ue,
+)
 from testbed.model.task import Task
 from testbed.scenario import ranges
-from testbed.scenario.checks import cut_faults, es_name, refuse, ue_name
+from testbed.scenario.changes import Uplink, backhaul_cuts, speeds, uplinks
+from testbed.scenario.checks import refuse
+from testbed.scenario.fault_checks import cut_faults
+from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.fields import Draw
-from testbed.scenario.schema import (
-    Cell,
-    EmulationSection,
-    Fading,
-    FaultSection,
-    LinkTrace,
-    RadioSection,
-    Scenario,
-    UeSection,
-)
+from testbed.scenario.names import es_name, es_names, ue_name
+from testbed.scenario.occurrences import disturbances, occurrences
+from testbed.scenario.schema import Cell, EmulationSection, Fading, LinkTrace, RadioSection, Scenario, UeSection
 from testbed.scenario.task_classes import sections_of
 
 FIELD_CPU, FIELD_DISTANCE, FIELD_POWER, FIELD_KAPPA, FIELD_WEIGHT, FIELD_SHADOW = range(6)
@@ -48,8 +56,16 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def faults(self) -> tuple[Fault, ...]:
         """The planned deaths and restarts, by instant."""
-        faults = sorted(self.scenario.faults, key=lambda fault: fault.at_ns)
-        return tuple(Fault(f.kill, f.at_ns, _restart_ns(f)) for f in faults)
+        return tuple(Fault(f.kill, f.at_ns, _restart_ns(f)) for f in self._occurrences if f.kill)
+
+    @property
+    def disturbances(self) -> tuple[Disturbance, ...]:
+        """What else is planned to go wrong, by instant."""
+        return disturbances(self._occurrences)
+
+    @property
+    def _occurrences(self) -> tuple[FaultSection, ...]:
+        return occurrences(self.scenario.faults, self.system.end_ns)
 
     def at_speed(self, speed: float) -> "Resolved":
         """The same at another speed."""
@@ -68,6 +84,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
             second_offload=second_offload,
             emulation=emulation,
             faults=self.faults,
+            disturbances=self.disturbances,
         )
 
 
@@ -82,7 +99,8 @@ def resolve(scenario: Scenario) -> Resolved:
     if scenario.topology is not None:
         raise ScenarioError("the topology has not been read", remedy="use testbed.trace.inputs.resolve")
     refuse(scenario)
-    agent = scenario.agent
+    agent, happening = scenario.agent, occurrences(scenario.faults, scenario.slots * scenario.slot_ns)
+    changed = uplinks(happening)
     system = System(
         name=scenario.name,
         seed=scenario.seed,
@@ -94,11 +112,12 @@ def resolve(scenario: Scenario) -> Resolved:
         epoch=agent.epoch,
         radio=_radio(scenario),
         backhaul=Backhaul(scenario.backhaul.rate_bps, scenario.backhaul.latency_ns),
-        ues=_ues(scenario),
-        edge_servers=tuple(_es(i, cell) for i, cell in enumerate(scenario.cells)),
+        ues=tuple(_changed(ue, changed) for ue in _ues(scenario)),
+        edge_servers=tuple(_es(i, cell, happening) for i, cell in enumerate(scenario.cells)),
         gather_timeout_ns=agent.gather_timeout_ns,
         decision_timeout_ns=agent.decision_timeout_ns,
         fallback=agent.fallback,
+        backhaul_cuts=backhaul_cuts(happening, es_names(scenario)),
     )
     ranges.check_system(system)
     if not scenario.workload.trace:
@@ -174,8 +193,9 @@ def rate_trace(trace: LinkTrace) -> RateTrace:
     return RateTrace(edges_ns=tuple(edges), bps=trace.rates_bps, period_ns=at)
 
 
-def _es(index: int, cell: Cell) -> Es:
+def _es(index: int, cell: Cell, faults: Sequence[FaultSection]) -> Es:
     es = cell.es
+    speed_edges_ns, speeds_hz = speeds(es_name(index), es.cpu_hz, faults)
     discipline = queue.LOCAL_FIRST if es.discipline == "local_first" else queue.FCFS
     return Es(
         name=es_name(index),
@@ -186,6 +206,8 @@ def _es(index: int, cell: Cell) -> Es:
         discipline=discipline,
         kappa=es.kappa,
         idle_power_w=es.idle_power_w,
+        speed_edges_ns=speed_edges_ns,
+        speeds_hz=speeds_hz,
     )
 
 
@@ -205,6 +227,11 @@ def _ues(scenario: Scenario) -> tuple[Ue, ...]:
             trace = NO_TRACE if own is None else place[own]
             ues.append(_ue(scenario, hardware, i, n, len(ues), trace))
     return tuple(ues)
+
+
+def _changed(ue: Ue, changed: Mapping[str, Uplink]) -> Ue:
+    found = changed.get(ue.name)
+    return ue if found is None else msgspec.structs.replace(ue, **msgspec.structs.asdict(found))
 
 
 def _ue(scenario: Scenario, hardware: UeSection, cell: int, number: int, index: int, trace: int) -> Ue:

@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 
 from testbed.model.delay import LONGEST_NS
+from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.fields import (
     Choice,
     Draw,
@@ -249,14 +250,6 @@ class EmulationSection(msgspec.Struct, frozen=True, kw_only=True):
     transport: Annotated[str, Choice(("ipc", "tcp"))] = "ipc"
     payload_encryption: Annotated[str, Choice(("curve", "none"))] = "curve"
     limits: Annotated[LimitsSection, Section(LimitsSection)] = LimitsSection()
-
-
-class FaultSection(msgspec.Struct, frozen=True):
-    """Kill process ``kill`` (a UE, an ES or ``controller``) at ``at_ns``; -1: it is not restarted."""
-
-    kill: Annotated[str, Text("process name")]
-    at_ns: Annotated[int, TIME] = msgspec.field(name="at")
-    restart_after_ns: Annotated[int, Quantity("time", SOME_TIMES, {"never": -1})] = key("restart_after", -1)
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):

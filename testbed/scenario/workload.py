@@ -21,7 +21,8 @@ from testbed.model.errors import ScenarioError, did_you_mean
 from testbed.model.system import System
 from testbed.model.task import TASK_COLUMNS, Task, TaskTable
 from testbed.scenario.fields import Draw
-from testbed.scenario.profile import slot_factors, totals
+from testbed.scenario.overload import factors_by_cell
+from testbed.scenario.profile import totals
 from testbed.scenario.ranges import TaskLimits
 from testbed.scenario.reading import read_text
 from testbed.scenario.schema import Scenario, Workload
@@ -57,11 +58,11 @@ def generate(scenario: Scenario, system: System) -> Sequence[Task]:
         kept = shifted(read, begin_ns([task.generated_ns for task in read], workload))
         return limited(scaled(kept, workload.rate), system, workload.duration_ns)
     instants = _poisson if workload.arrivals == "poisson" else _bernoulli
-    factors = slot_factors(scenario)
+    factors = factors_by_cell(scenario)
     parts = []
     for ue, section in zip(system.ues, sections_of(scenario), strict=True):
         rate = scenario.density * scenario.cells[ue.cell].density_factor
-        at = instants(system, ue.index, rate, factors)
+        at = instants(system, ue.index, rate, factors[ue.cell])
         subjects = np.uint64(random.subjects_hash(scenario.seed, random.VALUES, ue.index))
         parts.append(_drawn(section, mixed(subjects ^ np.arange(len(at), dtype=np.uint64)), ue.index, at))
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
@@ -96,7 +97,7 @@ def _poisson(system: System, ue: int, rate: float, factors: tuple[float, ...]) -
     """Instants of a Poisson process of ``rate`` times the factor a slot until generation ends."""
     instants: list[int] = []
     at, cumulated = 0.0, totals(factors)
-    while rate > 0.0:
+    while rate > 0.0 and cumulated[-1] > 0.0:
         u = random.uniform(system.seed, random.ARRIVALS, ue, len(instants), FIELD_PRESENT)
         at += random.exponential(u) / rate
         instant = whole_ns((at if len(factors) == 1 else stretched(at, cumulated)) * system.slot_ns)

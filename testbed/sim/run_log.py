@@ -7,6 +7,7 @@ import msgspec
 from testbed.model.ledger import Absence
 from testbed.model.statistics import mean
 from testbed.model.system import Plan
+from testbed.protocol.disturbances import disturbance_events
 from testbed.protocol.endings import close_rows
 from testbed.protocol.rows import EventRow, LinkRow, Row, SlotRow, TaskRow, UeSlotRow
 from testbed.scenario.closed_loop import realised
@@ -68,6 +69,9 @@ class RunLog:
 
         Of a closed loop only those that came are in it.
         """
+        for event in disturbance_events(plan):
+            if event.at_ns <= end_ns:
+                self.keep(event)
         workload = plan.workload
         if plan.system.closed_loop:
             came = [(row.ue, row.number, row.generated_ns) for row in self._tasks.values()]

@@ -1,5 +1,6 @@
 """From the model's structs to the twin's arrays, refusing what the twin cannot express."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from testbed.model.system import EPOCH_SLOT, NO_TRACE, SHARED, Plan, RateTrace, 
 from testbed.model.task import Task, TaskTable
 from testbed.model.transmission import trace_of, varies
 from testbed.scenario.fields import Draw
+from testbed.scenario.overload import is_overload
 from testbed.scenario.profile import slot_factors, totals
 from testbed.scenario.ranges import check_tasks
 from testbed.scenario.schema import Scenario
@@ -67,6 +69,8 @@ def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
     """The keyed draws of ``scenario``, until its last slot or for ever. Raises `ScenarioError` for a trace."""
     if scenario.workload.trace:
         raise ScenarioError("workload.trace: a traced workload has one seed only", remedy="give its tasks as a table")
+    if any(is_overload(fault) for fault in scenario.faults):
+        raise ScenarioError("faults: the twin draws no overload", remedy="give its tasks as a table")
     poisson = scenario.workload.arrivals == "poisson"
     rates = [scenario.density * scenario.cells[ue.cell].density_factor for ue in system.ues]
     draws: list[Draw] = []
@@ -98,6 +102,11 @@ def refuse(system: System) -> None:
         raise ScenarioError(
             f'agent.epoch "{system.epoch}": the twin does not support it',
             remedy="add --set agent.epoch=slot; sim and testbed support it",
+        )
+    if system.backhaul_cuts or any(ue.cuts_ns for ue in system.ues):
+        raise ScenarioError(
+            "faults: the twin does not support cut and partition",
+            remedy="add --set 'faults=[]' to leave them out; sim and testbed support them",
         )
     for before, ue in zip(system.ues, system.ues[1:], strict=False):
         if ue.cell < before.cell:
@@ -135,6 +144,8 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
         "slots": source.slots,
         "shared": radio.access == SHARED,
         "double": double and len(system.edge_servers) > 1,
+        "slowed": any(es.speeds_hz for es in system.edge_servers),
+        "degraded": any(ue.caps_bps or ue.added_ns for ue in system.ues),
         "recording": recording,
         "reward": reward,
         "arrivals": source.arrivals,
@@ -143,6 +154,10 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
         record[name] = value
     draws, drawn = _draws(source)
     traces = _traces(system)
+    edge_servers, ues = system.edge_servers, system.ues
+    speed_edges_ns, speeds_hz = _steps([(es.cpu_hz, es.speed_edges_ns, es.speeds_hz) for es in edge_servers], np.int64)
+    cap_edges_ns, caps_bps = _steps([(math.inf, ue.cap_edges_ns, ue.caps_bps) for ue in ues], np.float64)
+    added_edges_ns, added_ns = _steps([(0, ue.added_edges_ns, ue.added_ns) for ue in ues], np.int64)
     return Fixed(
         system=record,
         ues=_ues(system, source),
@@ -150,6 +165,13 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
         edges_ns=np.array([at for trace in traces for at in trace.edges_ns] or (0,), np.int64),
         rates_bps=np.array([bps for trace in traces for bps in trace.bps] or (1.0,), np.float64),
         alive=np.ones(len(system.edge_servers), np.bool_),
+        speed_edges_ns=speed_edges_ns,
+        speeds_hz=speeds_hz,
+        cap_edges_ns=cap_edges_ns,
+        caps_bps=caps_bps,
+        added_edges_ns=added_edges_ns,
+        added_ns=added_ns,
+        own_bps=np.array([[ue.rate_bps] for ue in ues], np.float64),
         draws=draws,
         values=drawn,
         rows=source.rows if len(source.rows) else np.zeros(1, state.ROW),
@@ -177,6 +199,7 @@ def _ues(system: System, source: Source) -> Any:
         for name in ("cpu_hz", "rate_bps", "tx_power_w", "kappa", "weight_delay", "cell", "snr"):
             record[name] = getattr(ue, name)
         record["ns_per_cycle"] = 1e9 / ue.cpu_hz
+        record["capped"] = bool(ue.caps_bps)
         record["return_ns"] = system.radio.return_latency_ns + transfer_ns(system.radio.result_bits, ue.rate_bps)
         record["rate"] = source.rates[ue.index] if source.rates else 0.0
         record["first_class"] = source.first_classes[ue.index] if source.first_classes else 0
@@ -205,6 +228,20 @@ def _ess(system: System) -> Any:
         record["varying"] = varies(system, es.index)
         record["first_ue"], record["last_ue"] = (mine[0], mine[-1] + 1) if mine else (0, 0)
     return edge_servers
+
+
+def _steps(given: Sequence[tuple[float, Sequence[int], Sequence[float]]], kind: type) -> tuple[Any, Any]:
+    """When something changes that each has, and to what: arrays (N, K), the rest of a row being for ever the last.
+
+    ``given`` are what it is of each that has no changes, edges and values.
+    """
+    shape = len(given), max(1, *(len(values) for _, _, values in given))
+    edges_ns: Any = np.full(shape, state.NEVER, np.int64)
+    steps: Any = np.zeros(shape, kind)
+    for row, (usual, edges, values) in enumerate(given):
+        edges_ns[row, 0], steps[row] = 0, values[-1] if values else usual
+        edges_ns[row, : len(edges)], steps[row, : len(values)] = edges, values
+    return edges_ns, steps
 
 
 def _draws(source: Source) -> tuple[Any, Any]:

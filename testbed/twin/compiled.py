@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from testbed.model import arrivals, delay, energy, fallback, link, mdp, queue, random
+from testbed.model import arrivals, delay, energy, fallback, link, mdp, queue, random, speed
 from testbed.model.task import LOCAL, OFFLOAD
 from testbed.policy import expected_costs, features
 
@@ -52,6 +52,7 @@ _delays = ("duration_ns", "transfer_ns", "whole_ns", "after_ns", "spread", "chai
 _names = {name: getattr(DELAY, name) for name in _delays}
 _names |= {"random": RANDOM, "overhead": _ENERGY.overhead, "compute_energy_j": _ENERGY.compute_energy_j}
 _LINK = compile_functions(link, **_names)
+_SPEEDS = compile_functions(speed, **_names, segment=_LINK.segment)
 ARRIVAL_TIMES = compile_functions(arrivals)
 MDP = compile_functions(mdp, **_names)
 FEATURES = compile_functions(features, **_names)
@@ -85,6 +86,8 @@ traced_end_ns, faded_end_ns = _LINK.traced_end_ns, _LINK.faded_end_ns
 traced_bits, faded_bits = _LINK.traced_bits, _LINK.faded_bits
 steady_bits, steady_end_ns = _LINK.steady_bits, _LINK.steady_end_ns
 left_bits, left_ns = _LINK.left_bits, _LINK.left_ns
+capped_end_ns, segment = _LINK.capped_end_ns, _LINK.segment
+speed_hz, execution_end_ns = _SPEEDS.speed_hz, _SPEEDS.execution_end_ns
 sharing_advance, sharing_departure_ns = _LINK.sharing_advance, _LINK.sharing_departure_ns
 expected_wait_ns, backlog_ns, admits = _QUEUE.expected_wait_ns, _QUEUE.backlog_ns, _QUEUE.admits
 least_loaded, takes_over = _QUEUE.least_loaded, _QUEUE.takes_over
@@ -109,6 +112,7 @@ def stamp(*namespaces: dict[str, Any]) -> int:
         vars(DELAY),
         vars(_ENERGY),
         vars(_LINK),
+        vars(_SPEEDS),
         vars(ARRIVAL_TIMES),
         vars(_QUEUE),
         vars(_POLICY),

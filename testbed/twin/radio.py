@@ -7,6 +7,7 @@ from testbed.twin.compiled import (
     attempts,
     chain,
     jitter_ns,
+    segment,
     sharing_advance,
     sharing_departure_ns,
     transfer_ns,
@@ -20,17 +21,19 @@ from testbed.twin.varying_radio import advance, first_to_leave, last_bit_ns, var
 @njit(**INNER)
 def _leave(world: World, fixed: Fixed, task: int, start_ns: int, end_ns: int) -> None:
     """The task's first and last bit have known instants: it will arrive after latency and jitter."""
-    t, system, ue = item(world.tasks, task), fixed.system[0], ue_of(world, task)
+    t, system, u = item(world.tasks, task), fixed.system[0], ue_of(world, task)
     jitter = jitter_ns(
-        world.status[0].seed, ue, t.key & NUMBER_MASK, system.jitter_kind, system.jitter_low_ns, system.jitter_high_ns
+        world.status[0].seed, u, t.key & NUMBER_MASK, system.jitter_kind, system.jitter_low_ns, system.jitter_high_ns
     )
     t.airtime_ns = end_ns - start_ns
     t.at_ns = end_ns + system.latency_ns + jitter
-    t.to = item(fixed.ues, ue).cell
+    if system.degraded:
+        t.at_ns += fixed.added_ns[u, segment(end_ns, fixed.added_edges_ns[u])]
+    t.to = item(fixed.ues, u).cell
     if system.recording:
         outcome = world.outcomes[row_of(world, fixed, task)]
         outcome.tx_start_ns, outcome.tx_end_ns = start_ns, end_ns
-    launch(world, fixed, task, ue)
+    launch(world, fixed, task, u)
 
 
 @njit(**INNER)

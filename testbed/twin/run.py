@@ -12,6 +12,7 @@ from testbed.model.fallback import fallback_choices
 from testbed.model.system import Plan
 from testbed.policy.heuristics import Coin, Policy, Priced, checked, watching
 from testbed.policy.heuristics import FixedChoice as Constant
+from testbed.protocol.disturbances import disturbance_events
 from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, UeSlotRow, policy_error
 from testbed.protocol.table import ColumnTable
 from testbed.twin import build, rows
@@ -114,7 +115,7 @@ class _Player:
             ue_slots=ue_slots,
             links=rows.link_rows(tasks, system),
             end_ns=end,
-            events=self.events,
+            events=[*self.events, *(event for event in disturbance_events(self.plan) if event.at_ns <= end)],
         )
 
     def _pass_over_idle_slots(self) -> None:

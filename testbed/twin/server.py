@@ -12,12 +12,15 @@ from numba import njit
 from testbed.model.queue import FCFS
 from testbed.twin.compiled import (
     INNER,
+    Speed,
     admits,
     after_ns,
     backlog_ns,
     duration_ns,
+    execution_end_ns,
     expected_wait_ns,
     least_loaded,
+    speed_hz,
     takes_over,
     transfer_ns,
 )
@@ -83,7 +86,11 @@ def _dispatch(world: World, fixed: Fixed, es: int, now_ns: int) -> None:
     for c in range(constants.cores):
         if core_of(world, es, c).task == NONE and server.own + server.forwarded > 0:
             task = _next(world, fixed, es)
-            end = after_ns(now_ns, duration_ns(item(world.tasks, task).cycles, speed_of(constants)))
+            cycles = item(world.tasks, task).cycles
+            if fixed.system[0].slowed:
+                end = execution_end_ns(now_ns, cycles, fixed.speed_edges_ns[es], fixed.speeds_hz[es], NEVER)
+            else:
+                end = after_ns(now_ns, duration_ns(cycles, speed_of(constants)))
             occupy(world, es, c, task, now_ns, end)
 
 
@@ -126,10 +133,28 @@ def catch_up(world: World, fixed: Fixed, es: int, now_ns: int) -> None:
 
 
 @njit(**INNER)
-def remaining_ns(world: World, es: int, now_ns: int) -> int:
-    """Summed rest of the running tasks."""
+def speed_now(fixed: Fixed, es: int, now_ns: int) -> Speed:
+    """The speed of an ES at an instant."""
+    if not fixed.system[0].slowed:
+        return speed_of(item(fixed.edge_servers, es))
+    hz = speed_hz(now_ns, fixed.speed_edges_ns[es], fixed.speeds_hz[es])
+    return Speed(hz, 1e9 / hz)
+
+
+@njit(**INNER)
+def remaining_ns(world: World, fixed: Fixed, es: int, now_ns: int) -> int:
+    """Summed rest of the running tasks, at the speed of this instant."""
     server = item(world.edge_servers, es)
-    return server.ends_ns - server.running * now_ns
+    if not fixed.system[0].slowed:
+        return server.ends_ns - server.running * now_ns
+    rest = 0
+    for c in range(item(fixed.edge_servers, es).cores):
+        core = core_of(world, es, c)
+        if core.task >= 0:
+            cycles = item(world.tasks, core.task).cycles
+            end = execution_end_ns(core.start_ns, cycles, fixed.speed_edges_ns[es], fixed.speeds_hz[es], now_ns)
+            rest += max(0, end - now_ns)
+    return rest
 
 
 @njit(**INNER)
@@ -140,8 +165,8 @@ def wait_ns(world: World, fixed: Fixed, es: int, now_ns: int) -> int:
     if constants.discipline == FCFS:
         ahead += server.forwarded
         cycles += server.forwarded_cycles
-    rest = remaining_ns(world, es, now_ns)
-    return expected_wait_ns(rest, server.running, ahead, cycles, speed_of(constants), constants.cores)
+    rest = remaining_ns(world, fixed, es, now_ns)
+    return expected_wait_ns(rest, server.running, ahead, cycles, speed_now(fixed, es, now_ns), constants.cores)
 
 
 @njit(**INNER)
@@ -151,8 +176,8 @@ def announce(world: World, fixed: Fixed, now_ns: int) -> None:
         catch_up(world, fixed, es, now_ns)
         server, constants = item(world.edge_servers, es), item(fixed.edge_servers, es)
         cycles = server.own_cycles + server.forwarded_cycles
-        rest = remaining_ns(world, es, now_ns)
-        world.announced_ns[es] = backlog_ns(rest, cycles, speed_of(constants), constants.cores)
+        rest = remaining_ns(world, fixed, es, now_ns)
+        world.announced_ns[es] = backlog_ns(rest, cycles, speed_now(fixed, es, now_ns), constants.cores)
     if fixed.system[0].double:
         world.status[0].least = least_loaded(world.announced_ns, fixed.alive, NONE)
         world.status[0].second = least_loaded(world.announced_ns, fixed.alive, world.status[0].least)

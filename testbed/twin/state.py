@@ -41,6 +41,8 @@ SYSTEM = np.dtype(
         ("slots", i8),
         ("shared", i1),
         ("double", i1),
+        ("slowed", i1),
+        ("degraded", i1),
         ("recording", i1),
         ("reward", i1),
         ("arrivals", i1),
@@ -65,6 +67,7 @@ UE_FIXED = np.dtype(
         ("period_ns", i8),
         ("snr", f8),
         ("cell", i8),
+        ("capped", i1),
     ],
     align=True,
 )
@@ -203,6 +206,13 @@ class Fixed(NamedTuple):
     edges_ns: Any
     rates_bps: Any
     alive: Any
+    speed_edges_ns: Any
+    speeds_hz: Any
+    cap_edges_ns: Any
+    caps_bps: Any
+    added_edges_ns: Any
+    added_ns: Any
+    own_bps: Any
     draws: Any
     values: Any
     rows: Any

@@ -4,11 +4,14 @@ On a shared band the ``finish`` of a UE that sends is what its first task has le
 its ES; ``radio_waiting_ns`` are the bits of the tasks behind that.
 """
 
+import numpy as np
 from numba import njit
 
+from testbed.model.delay import FOREVER_NS
 from testbed.model.random import LINK as LINK_STREAM
 from testbed.twin.compiled import (
     INNER,
+    capped_end_ns,
     faded_bits,
     faded_end_ns,
     left_bits,
@@ -22,11 +25,25 @@ from testbed.twin.compiled import (
 from testbed.twin.lists import head, item, ue_list
 from testbed.twin.state import NEVER, NONE, RADIO, Fixed, World
 
+ALWAYS = np.zeros(1, np.int64)
+
+
+@njit(**INNER)
+def _capped_end_ns(fixed: Fixed, u: int, start_ns: int, bits: float) -> int:
+    """The last bit's instant on an uplink whose rate, its own or along a trace, is capped for a time."""
+    ue, caps = item(fixed.ues, u), (fixed.cap_edges_ns[u], fixed.caps_bps[u])
+    if ue.period_ns > 0:
+        edges, rates = fixed.edges_ns[ue.first_edge : ue.last_edge], fixed.rates_bps[ue.first_edge : ue.last_edge]
+        return capped_end_ns(start_ns, bits, caps, edges, rates, ue.period_ns)
+    return capped_end_ns(start_ns, bits, caps, ALWAYS, fixed.own_bps[u], FOREVER_NS)
+
 
 @njit(**INNER)
 def last_bit_ns(world: World, fixed: Fixed, u: int, start_ns: int, bits: float) -> int:
     """As `testbed.model.transmission.last_bit_ns`."""
     ue, system = item(fixed.ues, u), fixed.system[0]
+    if ue.capped:
+        return _capped_end_ns(fixed, u, start_ns, bits)
     if ue.period_ns > 0:
         edges, rates = fixed.edges_ns[ue.first_edge : ue.last_edge], fixed.rates_bps[ue.first_edge : ue.last_edge]
         return traced_end_ns(start_ns, bits, edges, rates, ue.period_ns)

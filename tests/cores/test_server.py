@@ -1,5 +1,9 @@
 """The ES core against instants computed by hand."""
 
+import math
+
+import msgspec
+
 from edge_server.server import Server
 from testbed.model.delay import NS_PER_S
 from testbed.model.queue import FCFS
@@ -158,3 +162,57 @@ def test_the_announcement_counts_rest_waiting_air_and_radio_wait():
     assert at_1.backlog_ns == NS_PER_S + 1500 * MS + 500 * MS
     assert (at_1.own_cycles, at_1.forwarded_cycles, at_1.air_cycles) == (NS_PER_S, 3 * NS_PER_S, NS_PER_S)
     assert (at_1.radio_wait_ns, at_1.senders) == ((NS_PER_S,), 1)
+
+
+def slow_server(*changes, cores=1):
+    """An ES of 2 GHz whose speed is changed at instants: (s, Hz)."""
+    edges_ns = (0, *(int(at * NS_PER_S) for at, _ in changes))
+    speeds_hz = (2 * NS_PER_S, *(hz for _, hz in changes))
+    es = {"cores": cores, "speed_edges_ns": edges_ns, "speeds_hz": speeds_hz}
+    return Server(system((2,), (2 * NS_PER_S,), **es), 0, second_offload=False)
+
+
+def forward(number, at_ns, cycles=2 * NS_PER_S):
+    trip = Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=0, arrival_ns=0)
+    return at_ns, 2, Forward("ue-1-1", task(0, number, cycles), trip, at_ns)
+
+
+def test_the_end_of_a_running_task_is_computed_anew_when_the_speed_changes():
+    server = slow_server((0.5, NS_PER_S), (1, 2 * NS_PER_S))
+    (only,) = results(drive(server, [forward(0, 0)], until=2 * NS_PER_S))
+    assert (only.start_ns, only.end_ns) == (0, 1250 * MS)
+    server = slow_server((0.5, 3), (0.5 + 1e-8, 2 * NS_PER_S))
+    (only,) = results(drive(server, [forward(0, 0)], until=2 * NS_PER_S))
+    assert only.end_ns == NS_PER_S + 10
+
+
+def test_a_change_at_the_end_of_a_task_comes_too_late_and_one_at_its_start_in_time():
+    server = slow_server((1, NS_PER_S))
+    first, second = results(drive(server, [forward(0, 0), forward(1, 0)], until=5 * NS_PER_S))
+    assert (first.end_ns, second.start_ns, second.end_ns) == (NS_PER_S, NS_PER_S, 3 * NS_PER_S)
+
+
+def announced(actions):
+    return {a.body.slot: a.body.backlog_ns for a in actions if isinstance(a, Send) and isinstance(a.body, Announce)}
+
+
+def test_backlogs_are_announced_at_the_speed_of_their_instant_and_foresee_no_change():
+    server = slow_server((1, NS_PER_S), (3, 2 * NS_PER_S))
+    told = announced(drive(server, [forward(0, 0, 3 * NS_PER_S), forward(1, 0)], until=4 * NS_PER_S))
+    assert [told[slot] / NS_PER_S for slot in range(4)] == [2.5, 3, 2, 0.5]
+
+
+def test_a_transmission_goes_on_at_the_rate_of_the_instant_and_its_last_bit_takes_the_latency_of_its_own():
+    made = system((1,), (2 * NS_PER_S,), radio=Radio(latency_ns=10 * MS))
+    ue = made.ues[0]
+    changed = {"cap_edges_ns": (0, 500 * MS, 1500 * MS), "caps_bps": (math.inf, 2e6, math.inf)}
+    changed |= {"added_edges_ns": (0, 500 * MS, 1750 * MS), "added_ns": (0, 70 * MS, 0)}
+    made = msgspec.structs.replace(made, ues=(msgspec.structs.replace(ue, **changed),))
+    server = Server(made, 0, second_offload=False)
+    events = [post("ue-1-1", task(0, 0)), post("ue-1-1", task(0, 1, bits=80))]
+    first, second = (one.trip for one in results(drive(server, events, until=4 * NS_PER_S)))
+    assert (first.tx_end_ns, first.arrival_ns) == (1750 * MS, 1760 * MS)
+    assert (second.tx_start_ns, second.tx_end_ns - second.tx_start_ns) == (1750 * MS, 10_000)
+    late = msgspec.structs.replace(made.ues[0], added_edges_ns=(0, 500 * MS), added_ns=(0, 70 * MS))
+    server = Server(msgspec.structs.replace(made, ues=(late,)), 0, second_offload=False)
+    assert results(drive(server, events, until=4 * NS_PER_S))[0].trip.arrival_ns == 1830 * MS

@@ -5,14 +5,17 @@ import pytest
 from testbed.model.errors import UsageError
 from testbed.model.task import Task
 from testbed.scenario.excerpt import Excerpt, take
-from testbed.scenario.schema import FaultSection
+from testbed.scenario.fault_schema import FaultSection
 
 S = 10**9
 TASKS = [
     Task(ue=ue, number=number, generated_ns=at * S, input_bits=8 + at, cycles=9, deadline_ns=S)
     for ue, number, at in ((0, 0, 0), (1, 0, 0), (0, 1, 3), (0, 2, 3), (1, 1, 7), (0, 3, 9))
 ]
-FAULTS = (FaultSection("es-1", 3 * S, 2 * S), FaultSection("es-1", 8 * S, -1))
+FAULTS = (
+    FaultSection(kill="es-1", at_ns=3 * S, restart_after_ns=2 * S),
+    FaultSection(kill="es-1", at_ns=8 * S),
+)
 
 
 def taken(**given):

@@ -8,9 +8,9 @@ import pytest
 from testbed.model import random
 from testbed.model.errors import ScenarioError
 from testbed.model.system import Fault
-from testbed.scenario.checks import process_names
 from testbed.scenario.dump import dump, dump_resolved
 from testbed.scenario.load import load_scenario, parse_scenario, shipped
+from testbed.scenario.names import process_names
 from testbed.scenario.resolve import resolve
 from testbed.scenario.schema import Scenario
 

@@ -24,6 +24,8 @@ from testbed.model.statistics import mean
 from testbed.model.system import Plan
 from testbed.model.task import Task
 
+MOST_SHOWN = 20
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -47,7 +49,8 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         system = plan.system
         head = {"scenario": system.name, "slots": system.slots, "tasks": len(workload), "ues": len(system.ues)}
-        print_json({**head, "cells": cells, "fit": msgspec.to_builtins(fit)})
+        planned = [msgspec.to_builtins(each) for each in (*plan.faults, *plan.disturbances)]
+        print_json({**head, "cells": cells, "faults": planned, "fit": msgspec.to_builtins(fit)})
         return code
     print_text(f"{printable(args.scenario)} is valid: {len(workload)} tasks in {plan.system.slots} slots\n")
     print_text(
@@ -57,8 +60,22 @@ def main(args: argparse.Namespace) -> int:
             width(sys.stdout),
         )
     )
+    if plan.disturbances or plan.faults:
+        print_text(f"\n{faults_text(plan)}")
     print_text(f"\n{fit_text(fit)}")
     return code
+
+
+def faults_text(plan: Plan) -> str:
+    """The planned faults by instant, a line each."""
+    found = [(fault.at_ns, f"kill {fault.name}", fault.restart_ns) for fault in plan.faults]
+    found += [(one.at_ns, one.what, one.until_ns) for one in plan.disturbances]
+    rows = [
+        (what, f"{at * 1e-9:.1f}", f"{until * 1e-9:.1f}" if until >= 0 else "to the end")
+        for at, what, until in sorted(found)[:MOST_SHOWN]
+    ]
+    more = f"\nand {len(found) - MOST_SHOWN} more" if len(found) > MOST_SHOWN else ""
+    return table(("fault", "from s", "until s"), rows, width(sys.stdout)) + more
 
 
 def _calibrated() -> HostCosts:

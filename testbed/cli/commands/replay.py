@@ -22,8 +22,9 @@ from testbed.scenario import workload as tables
 from testbed.scenario.excerpt import Excerpt
 from testbed.scenario.fields import Scalar
 from testbed.scenario.kinds import COUNT, FACTOR, SOME_TIME, TIME
+from testbed.scenario.overload import is_overload
 from testbed.scenario.resolve import Resolved
-from testbed.scenario.schema import Workload
+from testbed.scenario.schema import Scenario, Workload
 from testbed.scenario.window import IDLE_SLOTS, remarks
 from testbed.trace import inputs
 
@@ -144,7 +145,7 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
             {f"--set {name}": name.startswith("workload")}, "means nothing: the table is the workload"
         )
     reasons = (idle.in_replay, *common.on(args.on or TESTBED))
-    scenario = common.scenario_of(source, common.overrides(args), reasons)
+    scenario = _without_overloads(common.scenario_of(source, common.overrides(args), reasons))
     workload = _from_its_beginning(tables.read_csv(path, inputs.resolve(scenario).system), path, scenario.slot_ns)
     slots = scenario.slots if "slots" in changed else tables.slots_for(workload, scenario.slot_ns)
     traced = Workload(trace=str(path.resolve()), format="csv")
@@ -164,6 +165,14 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
         auto_speed=args.speed == "auto",
         closed_loop=args.closed_loop,
     )
+
+
+def _without_overloads(scenario: Scenario) -> Scenario:
+    """``scenario`` for a table of tasks, after saying what of its faults that leaves out."""
+    kept = tuple(fault for fault in scenario.faults if not is_overload(fault))
+    if len(kept) < len(scenario.faults):
+        warn(f"overloads of the scenario ({len(scenario.faults) - len(kept)}) add nothing: the table is the workload")
+    return msgspec.structs.replace(scenario, faults=kept)
 
 
 def _excerpt(resolved: Resolved, tasks: Sequence[Task], args: argparse.Namespace) -> tuple[Resolved, Sequence[Task]]:

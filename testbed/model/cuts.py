@@ -1,0 +1,27 @@
+"""Links that are cut for a time: when what waits goes on, and who knows of it."""
+
+from collections.abc import Sequence
+
+Span = tuple[int, int]
+
+
+def open_ns(at_ns: int, cuts: Sequence[Span]) -> int:
+    """When a link that is cut in the spans [begin, end) of ``cuts``, which are disjoint, is open: now, or at an end."""
+    for begin, end in cuts:
+        if begin <= at_ns < end:
+            return end
+    return at_ns
+
+
+def is_known_cut(at_ns: int, cuts: Sequence[Span], detection_ns: int) -> bool:
+    """Whether a cut that lasts at ``at_ns`` has been noticed; that it is over is noticed at once."""
+    return any(begin + detection_ns <= at_ns < end for begin, end in cuts)
+
+
+def standing_still(cuts: Sequence[Span], usual: float) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """The caps of a link, as `testbed.model.link.capped_end_ns` takes them: 0 while it is cut, else the ``usual``."""
+    edges, caps = [0], [usual]
+    for begin, end in cuts:
+        edges += [begin, end]
+        caps += [0.0, usual]
+    return tuple(edges), tuple(caps)

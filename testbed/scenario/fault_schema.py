@@ -1,0 +1,39 @@
+"""The keys of a scenario file that say what goes wrong when; see `testbed.scenario.schema`."""
+
+from typing import Annotated
+
+import msgspec
+
+from testbed.scenario.fault_kinds import (
+    CutPhrase,
+    Degrade,
+    DegradePhrase,
+    LinkCut,
+    Overload,
+    OverloadPhrase,
+    Partition,
+    PartitionPhrase,
+    Slow,
+    SlowPhrase,
+)
+from testbed.scenario.fields import Quantity, Text
+from testbed.scenario.kinds import SOME_TIMES, TIME, key
+
+
+class FaultSection(msgspec.Struct, frozen=True, kw_only=True):
+    """One fault at ``at_ns``, and again ``every_ns`` (-1: never again).
+
+    It kills process ``kill`` (a UE, an ES or ``controller``), back after ``restart_after_ns`` (-1: it is not), or is of
+    one of `testbed.scenario.fault_kinds` and lasts ``for_ns`` (-1: to the end of the run).
+    """
+
+    at_ns: Annotated[int, TIME] = msgspec.field(name="at")
+    kill: Annotated[str, Text("process name")] = ""
+    restart_after_ns: Annotated[int, Quantity("time", SOME_TIMES, {"never": -1})] = key("restart_after", -1)
+    for_ns: Annotated[int, Quantity("time", SOME_TIMES, {"unlimited": -1})] = key("for", -1)
+    every_ns: Annotated[int, Quantity("time", SOME_TIMES, {"never": -1})] = key("every", -1)
+    overload: Annotated[Overload | None, OverloadPhrase()] = None
+    slow: Annotated[Slow | None, SlowPhrase()] = None
+    degrade: Annotated[Degrade | None, DegradePhrase()] = None
+    cut: Annotated[LinkCut | None, CutPhrase()] = None
+    partition: Annotated[Partition | None, PartitionPhrase()] = None
