@@ -177,3 +177,10 @@ def test_a_link_that_is_cut_and_degraded_moves_nothing_while_it_is_cut():
     ]
     assert made.cap_edges_ns == (0, 2 * S, 3 * S, 4 * S, 6 * S) and made.cuts_ns == ((3 * S, 4 * S),)
     assert made.caps_bps == (math.inf, 1e6, 0.0, 1e6, math.inf)
+
+
+@pytest.mark.parametrize("fault", ["for: 1 s, cut: ue-1-1:es-1", "degrade: ue-1-1 to 1 Mbit/s +2 ms"])
+def test_a_link_that_fades_is_neither_capped_nor_cut(fault):
+    with pytest.raises(ScenarioError, match="a link that fades is not capped or cut"):
+        resolved(f"at: 1 s, {fault}", rest="radio: {fading: 100 ms}")
+    assert resolved("at: 1 s, degrade: ue-1-1 to +2 ms", rest="radio: {fading: 100 ms}").disturbances != ()

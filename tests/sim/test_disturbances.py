@@ -62,7 +62,12 @@ def test_the_twin_computes_slow_servers_of_every_kind_as_the_simulation_does(res
 TRACED = "radio: {trace: {durations: [0.7 s, 0.4 s], rates: [9 Mbit/s, 2 Mbit/s]}, latency: 3 ms}"
 
 
-@pytest.mark.parametrize("rest", ["", TRACED, "radio: {loss: 0.2, jitter: {exponential: 4 ms}}"])
+OWN_TRACE = (
+    "cells: [{trace: {durations: [0.7 s, 0.4 s], rates: [9 Mbit/s, 2 Mbit/s]}}, {es: {cpu: 3 GHz}}, {es: {cpu: 2 GHz}}]"
+)
+
+
+@pytest.mark.parametrize("rest", ["", TRACED, OWN_TRACE, "radio: {loss: 0.2, jitter: {exponential: 4 ms}}"])
 def test_the_twin_computes_degraded_links_of_every_kind_as_the_simulation_does(rest):
     faults = DEGRADE + ", {at: 2.2 s, for: 2 s, every: 3.1 s, degrade: ue-1-1 to 700 kbit/s}, " + SLOW
     compare(*planned(faults + ", {at: 3 s, degrade: ue-2-2 to +1 s}", "offload-do", f"slots: 30\n{rest}"))
@@ -70,6 +75,10 @@ def test_the_twin_computes_degraded_links_of_every_kind_as_the_simulation_does(r
 
 def test_a_shared_band_knows_added_latency_alone():
     compare(*planned("{at: 5 s, for: 4 s, degrade: ue-3-2 to +90 ms}", "offload", "slots: 20\nradio: {access: shared}"))
+
+
+def test_a_link_that_fades_knows_added_latency_alone():
+    compare(*planned("{at: 5 s, for: 4 s, degrade: ue-3-2 to +90 ms}", "offload", "slots: 20\nradio: {fading: 50 ms}"))
 
 
 @pytest.mark.parametrize("kind", ALL)
