@@ -178,7 +178,7 @@ def test_what_a_user_has_tuned_is_left_alone_when_a_network_is_trained(place, ca
 
 
 def test_training_ends_on_a_plateau(place, capsys, monkeypatch):
-    monkeypatch.setattr("controller.learn.train.PATIENCE", 3)
+    monkeypatch.setattr("controller.learn.train._PATIENCE", 3)
     monkeypatch.setattr("controller.learn.train.Evaluator.evaluate", _no_gain)
     job = train.TrainingJob(
         scenario=load_scenario("smoke"),
