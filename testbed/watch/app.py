@@ -129,6 +129,8 @@ class WatchApp(App[None]):
 
     def show_frame(self) -> None:
         """Draw the present moment, on the view that is open only."""
+        if not self.screen_stack:  # while the application closes, its screens go before its timers
+            return
         if self._owner is not None and birth(self._owner) is None:
             self._end_surely()
             return
@@ -139,7 +141,7 @@ class WatchApp(App[None]):
                 self.exit(message=str(error), return_code=error.exit_code)
                 return
         self._assess()
-        with contextlib.suppress(NoMatches):  # while the application closes, its widgets go before its timer
+        with contextlib.suppress(NoMatches):  # while the application closes, its widgets go before its screens
             self._draw(self.shown)
         if self._ready_fd is not None:
             os.close(self._ready_fd)

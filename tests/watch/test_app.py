@@ -98,6 +98,17 @@ def test_a_recorded_run_is_scrubbed_by_arrows():
     assert "slot 7/20" in lines[0]
 
 
+def test_a_frame_that_comes_due_after_the_screens_have_gone_is_not_drawn():
+    async def drive():
+        app = WatchApp(RecordedFeed(recorded()))
+        async with app.run_test(size=(80, 24)):
+            pass
+        app.show_frame()
+        return app.screen_stack
+
+    assert asyncio.run(drive()) == []
+
+
 def test_leaving_a_recorded_run_asks_nothing():
     async def drive():
         app = WatchApp(RecordedFeed(recorded()))
