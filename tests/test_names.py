@@ -72,21 +72,3 @@ def test_what_benchmarks_keep_in_structs_of_six_fields_is_built_by_name():
         and not any(word.arg == "kw_only" for word in node.keywords)
     ]
     assert positional == []
-
-
-def test_tuples_of_six_fields_are_built_by_name():
-    classes = {
-        node.name
-        for _, tree in trees("controller")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef)
-        and any(ast.unparse(base) == "NamedTuple" for base in node.bases)
-        and sum(isinstance(one, ast.AnnAssign) for one in node.body) >= FIELDS
-    }
-    calls = [
-        (f"{path}:{node.lineno}", bool(node.args))
-        for path, tree in trees("controller")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in classes
-    ]
-    assert classes and calls and [place for place, positional in calls if positional] == []
