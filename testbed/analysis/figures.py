@@ -102,5 +102,5 @@ def changes_in_system(
     else:
         places, at = np.unique(np.concatenate([came, left]), return_inverse=True)
         change = np.bincount(at, np.repeat([1, -1], len(came)), len(places)).astype(np.int64)
-    kept = (change != 0) & (places <= slots)
-    return dict(zip(places[kept].tolist(), change[kept].tolist(), strict=True))
+    inside = (change != 0) & (places <= slots)
+    return dict(zip(places[inside].tolist(), change[inside].tolist(), strict=True))
