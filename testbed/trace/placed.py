@@ -21,14 +21,16 @@ def placed(scenario: Scenario, topology: Topology, say: Say) -> Scenario:
     ``say`` hears how many there are, and who was left out. Raises `ScenarioError`.
     """
 
-    def told(text: str) -> None:
+    def say_with_keys(text: str) -> None:
         for option, key in KEY_OF_OPTION.items():
             text = text.replace(f"({option})", f"({key})")
         say(text)
 
     try:
-        sites, users = eua.read(topology.files, told)
-        regions = eua.topology(sites, users, topology.most_cells, topology.ues_per_cell, topology.radius_m, told)
+        sites, users = eua.read(topology.files, say_with_keys)
+        regions = eua.topology(
+            sites, users, topology.most_cells, topology.ues_per_cell, topology.radius_m, say_with_keys
+        )
     except UsageError as error:
         raise ScenarioError(f"topology: {error.message}", remedy=error.remedy) from None
     there = sum(len(distances) for _, distances in regions)

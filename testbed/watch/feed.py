@@ -121,7 +121,7 @@ class RecordedFeed:
 
 def grade_of(path: Path) -> str | None:
     """The grade that the run's last summary had, if one is kept."""
-    grade = kept_grade.kept(path)
+    grade = kept_grade.read_grade(path)
     return grade.grade if grade is not None else None
 
 

@@ -39,7 +39,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Describe a scenario and what it needs of this host; returns the exit code, 4 if it does not fit."""
     resolved, workload = common.load(args.scenario, args)
-    known = None if args.calibrate else host_costs.kept()
+    known = None if args.calibrate else host_costs.known_costs()
     known = known or _calibrated()
     plan = resolved.plan(workload, common.DEFAULT_POLICY, second_offload=True, live=True)
     burn_auto = plan.emulation.burn < 0.0

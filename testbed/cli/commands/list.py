@@ -100,7 +100,7 @@ def runs() -> Rows:
 
 def _run(file: Path) -> dict[str, Any]:
     meta = reader.read_meta(file)
-    grade = None if reader.is_running(meta, file) else kept_grade.kept(file.parent)
+    grade = None if reader.is_running(meta, file) else kept_grade.read_grade(file.parent)
     if grade is None:
         exact = EXACT if meta and reader.backend_of(meta) in VIRTUAL and "reason" in meta else None
         grade = kept_grade.KeptGrade(exact, kept_grade.overhead_so_far(file))

@@ -219,7 +219,7 @@ def _train_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
     keeper = live.Keeper(path, goes_on=args.resume, say=warn)
     run, summary = common.summarized(common.played(order, args, keeper), plain=args.plain or args.json)
     longer = f"--slots {10 * args.slots}" if args.slots else "--wall 300s"
-    result = live.kept(run, summary, keeper, args.algorithm, args.seed, start, longer)
+    result = live.collect(run, summary, keeper, args.algorithm, args.seed, start, longer)
     if args.json:
         print_json(result)
     else:
