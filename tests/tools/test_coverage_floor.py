@@ -35,10 +35,10 @@ def test_a_package_under_the_floor_is_named(tmp_path, capsys, floor, code, low):
     report = tmp_path / "report.json"
     report.write_text(json.dumps({"files": summaries}))
     assert coverage_floor.main([str(report), "--floor", floor]) == code
-    said = capsys.readouterr()
-    assert said.err == low
-    assert "testbed.node            81.8 %  90 of 110" in said.out
-    assert said.out.count("under the floor") == len(low.split(",")) * (code == 1)
+    captured = capsys.readouterr()
+    assert captured.err == low
+    assert "testbed.node            81.8 %  90 of 110" in captured.out
+    assert captured.out.count("under the floor") == len(low.split(",")) * (code == 1)
 
 
 @pytest.mark.parametrize(
