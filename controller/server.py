@@ -74,6 +74,10 @@ class DecisionServer:
                 self._note(event)
         return []
 
+    def waits_for(self, alarm: object) -> bool:
+        """Whether it still waits for what ``alarm`` would end."""
+        return isinstance(alarm, GatherExpired) and (alarm.cell, alarm.slot) in self._gathering
+
     def _down(self, now_ns: int, down: Down) -> list[Action]:
         self._note(down)
         lost = Lost(down.name, down.at_ns, down.incarnation)

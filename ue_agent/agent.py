@@ -93,6 +93,10 @@ class Agent:
                 return self._lost(now_ns, event)
         return []
 
+    def waits_for(self, alarm: object) -> bool:
+        """Whether it still waits for what ``alarm`` would end."""
+        return isinstance(alarm, AskExpired) and alarm.slot in self._pending
+
     def _boundary(self, slot: int) -> Wake:
         return Wake(slot * self.system.slot_ns, Phase.DECIDE, Boundary(slot), self.ue.index)
 

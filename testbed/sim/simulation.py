@@ -1,7 +1,6 @@
 """The roles' cores on a virtual clock and network in one process: deterministic, with faults."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import cast
 
 import msgspec
 
@@ -25,7 +24,7 @@ from testbed.protocol.actions import (
 )
 from testbed.protocol.messages import Ask, Decision, Down, Up
 from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row
-from testbed.sim.events import Heap, PendingEvent
+from testbed.sim.events import Entry, Heap
 from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditions, Tick
 from testbed.sim.run_log import RunLog, Simulated
 from testbed.sim.sleep import Sleep
@@ -45,13 +44,13 @@ class _Restart(msgspec.Struct, frozen=True):
     fault: Fault
 
 
-class _Emit(msgspec.Struct, frozen=True):
+class Emit(msgspec.Struct, frozen=True, gc=False):
     """An execution ended: what it produced is sent."""
 
     send: Send
 
 
-OUTSIDE_CORES = frozenset({_Begin, _Restart, Tick, Frame})  # most events are for a core, and kinds of its own
+NOBODY, ANY = "", -1  # the target of events that are for no core, the incarnation that messages are for
 
 
 def simulate(
@@ -92,6 +91,9 @@ class Simulation:
         self._stopped = ""
         is_planned = not (looks_on(policy) or plan.system.closed_loop)
         self._sleep = Sleep(plan) if conditions is None and is_planned else None
+        self._is_direct = recorded is None and conditions is None
+        self._mortal = {fault.name for fault in plan.faults}
+        self._alarms: list[tuple[Agent | Controller, Entry]] = []
         self._observer: Observer | None = None
         self._observe_every = 0
 
@@ -111,7 +113,7 @@ class Simulation:
         """Deliver events in order until every task has ended and no slot is left."""
         names = [es.name for es in self.plan.system.edge_servers] + [ue.name for ue in self.plan.system.ues]
         for fault in self.plan.faults:
-            self._heap.push(fault.at_ns, Phase.FAULT, -1, 0, PendingEvent("", -1, _Begin(fault)))
+            self._heap.push(fault.at_ns, Phase.FAULT, (-1, 0), NOBODY, ANY, _Begin(fault))
         for name in [*names, "controller"]:
             self._incarnation[name] = 0
             if self.network is not None:
@@ -121,18 +123,26 @@ class Simulation:
         limit = self.plan.emulation.drain_limit_ns
         end = self.plan.system.end_ns
         reason = ""
-        while len(self._heap):
+        heap = self._heap
+        while heap or self._alarms:
+            if self._alarms and not (heap and heap.next_ns() == self._now):
+                self._set_alarms()
+                continue
             if self._now >= end and self._over():
                 break
-            at, self._phase, entry = self._heap.pop()
+            entry = heap.pop()
+            at = entry[0]
             if limit >= 0 and at > end + limit:
                 reason = DRAIN_LIMIT
                 break
             if self._stopped:
                 reason = self._stopped
                 break
-            self._now = at
-            self._deliver(entry)
+            self._now, self._phase = at, entry[1]
+            if entry[5] == NOBODY:
+                self._happen(entry[7])
+            else:
+                self._handle(entry[5], entry[6], entry[7])
         return self._log.close(self.plan, self._absences, self._now, self._delivered, reason)
 
     def _over(self) -> bool:
@@ -141,7 +151,7 @@ class Simulation:
         if self._heap.next_ns() == self._now:
             return False
         after = self._now > self.plan.system.end_ns
-        return self._drained() or (after and self._heap.busy == 0 and self.network is None)
+        return self._drained() or (after and self.network is None and not self._heap.is_busy())
 
     def _drained(self) -> bool:
         left = len(self.plan.workload) - len(self._log.finished) - sum(self._gone.values())
@@ -164,81 +174,91 @@ class Simulation:
         index = self._ues[name].index
         return Agent(system, index, self._tasks[index], incarnation, from_ns, outcomes=self.plan.learn)
 
-    def _deliver(self, entry: PendingEvent) -> None:
-        if type(entry.event) not in OUTSIDE_CORES:
-            return self._handle(entry)
-        match entry.event:
+    def _happen(self, event: object) -> None:
+        """An event that is for no core: a fault, or something in the network."""
+        match event:
             case _Begin(fault):
                 self._crash(fault)
             case _Restart(fault):
                 self._restart(fault)
             case Tick() | Frame():
-                self._network_acts(entry.event)
+                self._network_acts(event)
 
     def _network_acts(self, event: Tick | Frame) -> None:
         assert self.network is not None
         delivered, later = self.network.handle(self._now, event)
         self._await(later)
         if delivered is not None:
-            entry = PendingEvent(delivered.to, -1, delivered.body)
-            at = max(delivered.at_ns, self._now)
-            self._heap.push(at, delivered.phase, delivered.ue, delivered.number, entry)
+            at, order = max(delivered.at_ns, self._now), (delivered.ue, delivered.number)
+            self._heap.push(at, delivered.phase, order, delivered.to, ANY, delivered.body)
 
     def _await(self, later: Iterable[Later]) -> None:
         for at, event in later:
-            self._heap.push(at, FIRST, -1, 0, PendingEvent("", -1, event))
+            self._heap.push(at, FIRST, (-1, 0), NOBODY, ANY, event)
 
-    def _handle(self, entry: PendingEvent) -> None:
-        core = self._cores.get(entry.target)
-        if core is None or (entry.incarnation >= 0 and entry.incarnation != self._incarnation[entry.target]):
+    def _handle(self, target: str, incarnation: int, event: object) -> None:
+        core = self._cores.get(target)
+        if core is None or (incarnation >= 0 and incarnation != self._incarnation[target]):
             return
-        event, sleep = entry.event, self._sleep
-        if isinstance(event, _Emit):
-            return self._send(entry.target, event.send)
+        kind, sleep = type(event), self._sleep
+        if isinstance(event, Emit):
+            return self._send(target, event.send)
         if isinstance(event, Decision):
             event = Answered(event, self._now - event.asked_ns)
-        elif sleep is not None and isinstance(event, Boundary) and not sleep.is_awaited(entry.target, event):
+        elif kind is Boundary and sleep is not None and not sleep.is_awaited(target, event):
             return None
         self._delivered += 1
         if self._observer is not None and self._delivered % self._observe_every == 0:
             self._observer(self._now, len(self._log.finished))
-        self._act(entry.target, core.handle(self._now, event))
-        if sleep is not None and entry.target in sleep.sleeping:
+        self._act(target, core.handle(self._now, event))
+        if sleep is not None and target in sleep.sleeping:
             assert not isinstance(core, Controller)
-            wake = sleep.roused(entry.target, core, self._now, self._phase)
+            wake = sleep.roused(target, core, self._now, self._phase)
             if wake is not None:
-                self._push_wake(entry.target, wake)
+                self._push_wake(target, wake)
         return None
 
     def _act(self, source: str, actions: list[Action]) -> None:
         for action in actions:
-            kind = type(action)
-            if kind is Send:
-                self._send(source, cast(Send, action))
-            elif kind is Wake:
-                self._wake(source, cast(Wake, action))
-            elif kind is Record:
-                self._log.keep(cast(Record, action).row)
-            elif kind is Execute:
-                self._emit_at_end(source, cast(Execute, action))
-            elif kind is Finish:
-                self._finish(source, cast(Finish, action))
+            if isinstance(action, Send):
+                self._send(source, action)
+            elif isinstance(action, Wake):
+                if self._sleep is not None and isinstance(action.event, Boundary):
+                    action = self._next_boundary(self._sleep, source, action)
+                self._push_wake(source, action)
+            elif isinstance(action, Record):
+                self._log.keep(action.row)
+            elif isinstance(action, Execute):
+                self._emit_at_end(source, action)
+            elif isinstance(action, Finish):
+                self._finish(source, action)
             else:
-                alarm = cast(Alarm, action)
-                entry = PendingEvent(source, self._incarnation[source], alarm.event)
-                self._heap.push(self._now + alarm.after_ns, Phase.DECIDE, 0, 0, entry)
+                self._alarm(source, action)
 
-    def _wake(self, source: str, wake: Wake) -> None:
-        if self._sleep is not None and isinstance(wake.event, Boundary):
-            core = self._cores[source]
-            assert not isinstance(core, Controller)
-            wake = self._sleep.awaited(source, core, wake, self._now)
-        self._push_wake(source, wake)
+    def _next_boundary(self, sleep: Sleep, source: str, wake: Wake) -> Wake:
+        core = self._cores[source]
+        assert not isinstance(core, Controller)
+        return sleep.awaited(source, core, wake, self._now)
 
     def _push_wake(self, source: str, wake: Wake) -> None:
-        entry = PendingEvent(source, self._incarnation[source], wake.event)
         at = wake.at_ns if wake.at_ns > self._now else self._now
-        self._heap.push(at, wake.phase, wake.ue, wake.number, entry)
+        self._heap.push(at, wake.phase, (wake.ue, wake.number), source, self._incarnation[source], wake.event)
+
+    def _alarm(self, source: str, alarm: Alarm) -> None:
+        """Set an alarm; for the end of this instant, if what it waits for may have come by then, and nobody dies."""
+        at, core = self._now + alarm.after_ns, self._cores[source]
+        entry = self._heap.entry(at, Phase.DECIDE, source, self._incarnation[source], alarm.event)
+        if self._mortal or not self._now < at <= self.plan.system.end_ns or not isinstance(core, (Agent, Controller)):
+            self._heap.push_entry(entry)
+        else:
+            self._alarms.append((core, entry))
+
+    def _set_alarms(self) -> None:
+        """Set the alarms of the instant that is over, but those that nobody would hear of."""
+        for core, entry in self._alarms:
+            if core.waits_for(entry[7]):
+                self._heap.push_entry(entry)
+        self._alarms.clear()
 
     def _finish(self, source: str, finish: Finish) -> None:
         """A task is finished: at its ideal instant, but that over a network a result may have come later."""
@@ -249,18 +269,23 @@ class Simulation:
 
     def _emit_at_end(self, source: str, execute: Execute) -> None:
         send = execute.then
-        if send is not None:
-            entry = PendingEvent(source, self._incarnation[source], _Emit(send))
-            self._heap.push(execute.end_ns, Phase.EXEC_END, send.ue, send.number, entry)
+        if send is None:
+            return
+        if self.network is None and source not in self._mortal:  # so nothing can keep it from being sent
+            self._heap.push_message(send.at_ns, send)
+        else:
+            order, incarnation = (send.ue, send.number), self._incarnation[source]
+            self._heap.push(execute.end_ns, Phase.EXEC_END, order, source, incarnation, Emit(send))
 
     def _send(self, source: str, send: Send) -> None:
-        if self.recorded is not None and isinstance(send.body, Ask):
+        if self._is_direct:
+            self._heap.push_message(send.at_ns if send.at_ns > self._now else self._now, send)
+        elif self.recorded is not None and isinstance(send.body, Ask):
             self._repeat(send.body)
         elif self.network is not None:
             self._await(self.network.send(self._now, source, send))
         else:
-            at = send.at_ns if send.at_ns > self._now else self._now
-            self._heap.push(at, send.phase, send.ue, send.number, PendingEvent(send.to, -1, send.body))
+            self._heap.push_message(send.at_ns if send.at_ns > self._now else self._now, send)
 
     def _repeat(self, ask: Ask) -> None:
         if not ask.tasks or self.recorded is None:
@@ -269,9 +294,7 @@ class Simulation:
         if answer is not None:
             at = ask.at_ns + answer.think_ns
             event = Answered(msgspec.structs.replace(answer.decision, slot=ask.slot), answer.think_ns)
-            self._heap.push(
-                at, Phase.DECIDE, ask.tasks[0].ue, 0, PendingEvent(ask.ue, self._incarnation[ask.ue], event)
-            )
+            self._heap.push(at, Phase.DECIDE, (ask.tasks[0].ue, 0), ask.ue, self._incarnation[ask.ue], event)
 
     def _crash(self, fault: Fault) -> None:
         name = fault.name
@@ -288,7 +311,7 @@ class Simulation:
         for other in list(self._cores):
             self._act(other, self._cores[other].handle(self._now, down))
         if fault.restart_ns >= 0:
-            self._heap.push(fault.restart_ns, Phase.FAULT, -1, 1, PendingEvent("", -1, _Restart(fault)))
+            self._heap.push(fault.restart_ns, Phase.FAULT, (-1, 1), NOBODY, ANY, _Restart(fault))
 
     def _count_gone(self, name: str) -> None:
         index = next((ue.index for ue in self.plan.system.ues if ue.name == name), None)
