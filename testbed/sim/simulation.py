@@ -200,12 +200,12 @@ class Simulation:
         core = self._cores.get(target)
         if core is None or (incarnation >= 0 and incarnation != self._incarnation[target]):
             return
-        kind, sleep = type(event), self._sleep
+        sleep = self._sleep
         if isinstance(event, Emit):
             return self._send(target, event.send)
         if isinstance(event, Decision):
             event = Answered(event, self._now - event.asked_ns)
-        elif kind is Boundary and sleep is not None and not sleep.is_awaited(target, event):
+        elif isinstance(event, Boundary) and sleep is not None and not sleep.is_awaited(target, event):
             return None
         self._delivered += 1
         if self._observer is not None and self._delivered % self._observe_every == 0:

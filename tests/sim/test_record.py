@@ -1,6 +1,7 @@
 """What a simulated run records, to the byte: whatever makes the simulation faster must leave this as it is."""
 
 import hashlib
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,7 +16,7 @@ from tests.support import MS, plan, random_conditions, system, workload
 S = 10**9
 CELLS, SPEEDS = (4, 3, 5), (4 * S, 3 * S, 2 * S)
 FAULTS = (Fault("es-3", 4 * S, 9 * S), Fault("ue-1-2", 7 * S), Fault("controller", 11 * S, 13 * S + 1))
-CASES = {
+CASES: dict[str, tuple[dict[str, Any], Any, tuple[Fault, ...], bool]] = {
     "greedy": ({}, Priced(), (), False),
     "local": ({}, FixedChoice(0), (), False),
     "priced": ({"slots": 60}, Priced(0.6, 0.01), (), False),
