@@ -1,6 +1,6 @@
 """The roles' cores on a virtual clock and network in one process: deterministic, with faults."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
@@ -24,7 +24,7 @@ from testbed.protocol.actions import (
 )
 from testbed.protocol.messages import Ask, Decision, Down, Up
 from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row
-from testbed.sim.events import Entry, Heap
+from testbed.sim.events import ANY, NOBODY, Entry, Heap
 from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditions, Tick
 from testbed.sim.run_log import RunLog, Simulated
 from testbed.sim.sleep import Sleep
@@ -48,9 +48,6 @@ class Emit(msgspec.Struct, frozen=True, gc=False):
     """An execution ended: what it produced is sent."""
 
     send: Send
-
-
-NOBODY, ANY = "", -1  # the target of events that are for no core, the incarnation that messages are for
 
 
 def simulate(
@@ -93,7 +90,17 @@ class Simulation:
         self._sleep = Sleep(plan) if conditions is None and is_planned else None
         self._is_direct = recorded is None and conditions is None
         self._mortal = {fault.name for fault in plan.faults}
+        self._sleeping: Collection[str] = () if self._sleep is None else self._sleep.sleeping
+        self._special = {Decision, Emit, *(() if self._sleep is None else (Boundary,))}
         self._alarms: list[tuple[Agent | Controller, Entry]] = []
+        self._carry_out: Mapping[type, Callable[..., None]] = {
+            Send: self._send,
+            Wake: self._wake,
+            Record: self._record,
+            Execute: self._emit_at_end,
+            Finish: self._finish,
+            Alarm: self._alarm,
+        }
         self._observer: Observer | None = None
         self._observe_every = 0
 
@@ -113,7 +120,7 @@ class Simulation:
         """Deliver events in order until every task has ended and no slot is left."""
         names = [es.name for es in self.plan.system.edge_servers] + [ue.name for ue in self.plan.system.ues]
         for fault in self.plan.faults:
-            self._heap.push(fault.at_ns, Phase.FAULT, (-1, 0), NOBODY, ANY, _Begin(fault))
+            self._heap.push_outside(fault.at_ns, Phase.FAULT, 0, _Begin(fault))
         for name in [*names, "controller"]:
             self._incarnation[name] = 0
             if self.network is not None:
@@ -123,32 +130,31 @@ class Simulation:
         limit = self.plan.emulation.drain_limit_ns
         end = self.plan.system.end_ns
         reason = ""
-        heap = self._heap
-        while heap or self._alarms:
-            if self._alarms and not (heap and heap.next_ns() == self._now):
+        entries, alarms = self._heap.entries, self._alarms
+        while entries or alarms:
+            if alarms and not (entries and entries[0][0] == self._now):
                 self._set_alarms()
                 continue
             if self._now >= end and self._over():
                 break
-            entry = heap.pop()
-            at = entry[0]
+            at, phase, _, _, _, target, incarnation, event = self._heap.pop()
             if limit >= 0 and at > end + limit:
                 reason = DRAIN_LIMIT
                 break
             if self._stopped:
                 reason = self._stopped
                 break
-            self._now, self._phase = at, entry[1]
-            if entry[5] == NOBODY:
-                self._happen(entry[7])
+            self._now, self._phase = at, phase
+            if target is NOBODY:
+                self._happen(event)
             else:
-                self._handle(entry[5], entry[6], entry[7])
+                self._handle(target, incarnation, event)
         return self._log.close(self.plan, self._absences, self._now, self._delivered, reason)
 
     def _over(self) -> bool:
         """Whether nothing is left to wait for after the last slot; never within an instant, so that all of the last one
         is recorded."""
-        if self._heap.next_ns() == self._now:
+        if self._heap.entries[0][0] == self._now:
             return False
         after = self._now > self.plan.system.end_ns
         return self._drained() or (after and self.network is None and not self._heap.is_busy())
@@ -189,65 +195,63 @@ class Simulation:
         delivered, later = self.network.handle(self._now, event)
         self._await(later)
         if delivered is not None:
-            at, order = max(delivered.at_ns, self._now), (delivered.ue, delivered.number)
-            self._heap.push(at, delivered.phase, order, delivered.to, ANY, delivered.body)
+            at = max(delivered.at_ns, self._now)
+            key = at, delivered.phase, delivered.ue, delivered.number
+            self._heap.push_entry(self._heap.entry(key, delivered.to, ANY, delivered.body))
 
     def _await(self, later: Iterable[Later]) -> None:
         for at, event in later:
-            self._heap.push(at, FIRST, (-1, 0), NOBODY, ANY, event)
+            self._heap.push_outside(at, FIRST, 0, event)
 
     def _handle(self, target: str, incarnation: int, event: object) -> None:
         core = self._cores.get(target)
         if core is None or (incarnation >= 0 and incarnation != self._incarnation[target]):
             return
-        sleep = self._sleep
-        if isinstance(event, Emit):
-            return self._send(target, event.send)
-        if isinstance(event, Decision):
-            event = Answered(event, self._now - event.asked_ns)
-        elif isinstance(event, Boundary) and sleep is not None and not sleep.is_awaited(target, event):
-            return None
+        if type(event) in self._special:
+            event = self._made_ready(target, event)
+            if event is None:
+                return
         self._delivered += 1
         if self._observer is not None and self._delivered % self._observe_every == 0:
             self._observer(self._now, len(self._log.finished))
         self._act(target, core.handle(self._now, event))
-        if sleep is not None and target in sleep.sleeping:
+        if target in self._sleeping and self._sleep is not None:
             assert not isinstance(core, Controller)
-            wake = sleep.roused(target, core, self._now, self._phase)
+            wake = self._sleep.roused(target, core, self._now, self._phase)
             if wake is not None:
                 self._push_wake(target, wake)
+
+    def _made_ready(self, target: str, event: object) -> object:
+        """What its core handles of an event, or None: there are cores that sleep, and messages that only leave now."""
+        if isinstance(event, Boundary):
+            return event if self._sleep is None or self._sleep.is_awaited(target, event) else None
+        if isinstance(event, Decision):
+            return Answered(event, self._now - event.asked_ns)
+        assert isinstance(event, Emit)
+        self._send(target, event.send)
         return None
 
     def _act(self, source: str, actions: list[Action]) -> None:
+        carry_out = self._carry_out
         for action in actions:
-            if isinstance(action, Send):
-                self._send(source, action)
-            elif isinstance(action, Wake):
-                if self._sleep is not None and isinstance(action.event, Boundary):
-                    action = self._next_boundary(self._sleep, source, action)
-                self._push_wake(source, action)
-            elif isinstance(action, Record):
-                self._log.keep(action.row)
-            elif isinstance(action, Execute):
-                self._emit_at_end(source, action)
-            elif isinstance(action, Finish):
-                self._finish(source, action)
-            else:
-                self._alarm(source, action)
+            carry_out[type(action)](source, action)
 
-    def _next_boundary(self, sleep: Sleep, source: str, wake: Wake) -> Wake:
-        core = self._cores[source]
-        assert not isinstance(core, Controller)
-        return sleep.awaited(source, core, wake, self._now)
+    def _record(self, source: str, record: Record) -> None:
+        self._log.keep(record.row)
+
+    def _wake(self, source: str, wake: Wake) -> None:
+        if type(wake.event) is Boundary and self._sleep is not None:
+            wake = self._sleep.awaited(source, self._cores[source], wake, self._now)
+        self._push_wake(source, wake)
 
     def _push_wake(self, source: str, wake: Wake) -> None:
         at = wake.at_ns if wake.at_ns > self._now else self._now
-        self._heap.push(at, wake.phase, (wake.ue, wake.number), source, self._incarnation[source], wake.event)
+        self._heap.push_wake(at, wake, source, self._incarnation[source])
 
     def _alarm(self, source: str, alarm: Alarm) -> None:
         """Set an alarm; for the end of this instant, if what it waits for may have come by then, and nobody dies."""
         at, core = self._now + alarm.after_ns, self._cores[source]
-        entry = self._heap.entry(at, Phase.DECIDE, source, self._incarnation[source], alarm.event)
+        entry = self._heap.entry((at, Phase.DECIDE, 0, 0), source, self._incarnation[source], alarm.event)
         if self._mortal or not self._now < at <= self.plan.system.end_ns or not isinstance(core, (Agent, Controller)):
             self._heap.push_entry(entry)
         else:
@@ -274,8 +278,8 @@ class Simulation:
         if self.network is None and source not in self._mortal:  # so nothing can keep it from being sent
             self._heap.push_message(send.at_ns, send)
         else:
-            order, incarnation = (send.ue, send.number), self._incarnation[source]
-            self._heap.push(execute.end_ns, Phase.EXEC_END, order, source, incarnation, Emit(send))
+            key = execute.end_ns, Phase.EXEC_END, send.ue, send.number
+            self._heap.push_entry(self._heap.entry(key, source, self._incarnation[source], Emit(send)))
 
     def _send(self, source: str, send: Send) -> None:
         if self._is_direct:
@@ -294,7 +298,8 @@ class Simulation:
         if answer is not None:
             at = ask.at_ns + answer.think_ns
             event = Answered(msgspec.structs.replace(answer.decision, slot=ask.slot), answer.think_ns)
-            self._heap.push(at, Phase.DECIDE, (ask.tasks[0].ue, 0), ask.ue, self._incarnation[ask.ue], event)
+            key = at, Phase.DECIDE, ask.tasks[0].ue, 0
+            self._heap.push_entry(self._heap.entry(key, ask.ue, self._incarnation[ask.ue], event))
 
     def _crash(self, fault: Fault) -> None:
         name = fault.name
@@ -311,7 +316,7 @@ class Simulation:
         for other in list(self._cores):
             self._act(other, self._cores[other].handle(self._now, down))
         if fault.restart_ns >= 0:
-            self._heap.push(fault.restart_ns, Phase.FAULT, (-1, 1), NOBODY, ANY, _Restart(fault))
+            self._heap.push_outside(fault.restart_ns, Phase.FAULT, 1, _Restart(fault))
 
     def _count_gone(self, name: str) -> None:
         index = next((ue.index for ue in self.plan.system.ues if ue.name == name), None)
