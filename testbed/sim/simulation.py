@@ -14,7 +14,6 @@ from testbed.policy.heuristics import Policy
 from testbed.protocol.actions import (
     Action,
     Alarm,
-    Answered,
     Boundary,
     Execute,
     Finish,
@@ -31,7 +30,7 @@ from testbed.sim.sleep import Sleep
 from ue_agent.agent import Agent
 
 FIRST = -1
-Recorded = Mapping[tuple[str, int], Answered]
+Recorded = Mapping[tuple[str, int], tuple[Decision, int]]
 Observer = Callable[[int, int], None]
 _Core = Controller | EdgeServer | Agent
 
@@ -56,7 +55,7 @@ def simulate(
     """Run ``plan`` to the end of its drain (no limit unless the plan sets one).
 
     ``recorded`` gives the answers of an earlier run by (UE, first task's number): those are repeated, with their
-    ask-to-answer times, instead of asking ``policy``. Under ``conditions`` messages pass through sessions over a
+    ask-to-answer times in ns, instead of asking ``policy``. Under ``conditions`` messages pass through sessions over a
     network that loses, repeats, delays and reorders frames; without them they arrive at once.
     """
     return Simulation(plan, policy, recorded, conditions).run()
@@ -91,7 +90,6 @@ class Simulation:
         self._is_direct = recorded is None and conditions is None
         self._mortal = {fault.name for fault in plan.faults}
         self._sleeping: Collection[str] = () if self._sleep is None else self._sleep.sleeping
-        self._special = {Decision, Emit, *(() if self._sleep is None else (Boundary,))}
         self._alarms: list[tuple[Agent | Controller, Entry]] = []
         self._carry_out: Mapping[type, Callable[..., None]] = {
             Send: self._send,
@@ -207,10 +205,10 @@ class Simulation:
         core = self._cores.get(target)
         if core is None or (incarnation >= 0 and incarnation != self._incarnation[target]):
             return
-        if type(event) in self._special:
-            event = self._made_ready(target, event)
-            if event is None:
-                return
+        if type(event) is Emit:
+            return self._send(target, event.send)
+        if type(event) is Boundary and self._sleep is not None and not self._sleep.is_awaited(target, event):
+            return None
         self._delivered += 1
         if self._observer is not None and self._delivered % self._observe_every == 0:
             self._observer(self._now, len(self._log.finished))
@@ -220,15 +218,6 @@ class Simulation:
             wake = self._sleep.roused(target, core, self._now, self._phase)
             if wake is not None:
                 self._push_wake(target, wake)
-
-    def _made_ready(self, target: str, event: object) -> object:
-        """What its core handles of an event, or None: there are cores that sleep, and messages that only leave now."""
-        if isinstance(event, Boundary):
-            return event if self._sleep is None or self._sleep.is_awaited(target, event) else None
-        if isinstance(event, Decision):
-            return Answered(event, self._now - event.asked_ns)
-        assert isinstance(event, Emit)
-        self._send(target, event.send)
         return None
 
     def _act(self, source: str, actions: list[Action]) -> None:
@@ -276,7 +265,7 @@ class Simulation:
         if send is None:
             return
         if self.network is None and source not in self._mortal:  # so nothing can keep it from being sent
-            self._heap.push_message(send.at_ns, send)
+            self._send(source, send)
         else:
             key = execute.end_ns, Phase.EXEC_END, send.ue, send.number
             self._heap.push_entry(self._heap.entry(key, source, self._incarnation[source], Emit(send)))
@@ -296,9 +285,9 @@ class Simulation:
             return
         answer = self.recorded.get((ask.ue, ask.tasks[0].number))
         if answer is not None:
-            at = ask.at_ns + answer.think_ns
-            event = Answered(msgspec.structs.replace(answer.decision, slot=ask.slot), answer.think_ns)
-            key = at, Phase.DECIDE, ask.tasks[0].ue, 0
+            decision, think_ns = answer
+            event = msgspec.structs.replace(decision, slot=ask.slot, asked_ns=ask.at_ns)
+            key = ask.at_ns + think_ns, Phase.DECIDE, ask.tasks[0].ue, 0
             self._heap.push_entry(self._heap.entry(key, ask.ue, self._incarnation[ask.ue], event))
 
     def _crash(self, fault: Fault) -> None:
