@@ -11,7 +11,7 @@ from testbed.model.fallback import fallback_choices
 from testbed.model.learning import LEARNER
 from testbed.model.mdp import CellView
 from testbed.model.system import EPOCH_ARRIVAL, System
-from testbed.model.task import Phase
+from testbed.model.task import DECIDE, FAULT
 from testbed.policy.heuristics import Policy, checked, watching
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
 from testbed.protocol.lives import Lives
@@ -82,7 +82,7 @@ class DecisionServer:
         self._note(down)
         lost = Lost(down.name, down.at_ns, down.incarnation)
         at = down.at_ns + self.system.detection_ns
-        return [Wake(at, Phase.FAULT, lost), *self._decide_complete(now_ns)]
+        return [Wake(at, FAULT, lost), *self._decide_complete(now_ns)]
 
     def _note(self, event: Down | Lost | Up) -> None:
         """Somebody died, this was detected, or it serves again."""
@@ -146,8 +146,8 @@ class DecisionServer:
                     fallback=fallback,
                     asked_ns=asks[ue.name].at_ns,
                 )
-                actions.append(Send(to=ue.name, body=decision, at_ns=now_ns, phase=Phase.DECIDE, ue=ue.index))
-        return actions if seen is None else [*actions, Send(to=LEARNER, body=seen, at_ns=now_ns, phase=Phase.DECIDE)]
+                actions.append(Send(to=ue.name, body=decision, at_ns=now_ns, phase=DECIDE, ue=ue.index))
+        return actions if seen is None else [*actions, Send(to=LEARNER, body=seen, at_ns=now_ns, phase=DECIDE)]
 
     def _choose(self, now_ns: int, view: CellView) -> tuple[list[Action], dict[str, int], str]:
         """The policy's choices, or the fallback's with an event for the record and why."""

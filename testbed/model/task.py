@@ -22,6 +22,9 @@ class Phase(IntEnum):
     START = 6
 
 
+FAULT, EXEC_END, ARRIVAL, ANNOUNCE, GENERATE, DECIDE, START = Phase  # read without a call, unlike those of the class
+
+
 class Task(msgspec.Struct, frozen=True, gc=False, array_like=True, kw_only=True):
     """One row of a workload: ``ue`` is the global UE index, ``number`` counts that UE's tasks from 0."""
 

@@ -9,7 +9,7 @@ from controller.server import looks_on
 from edge_server.server import Server as EdgeServer
 from testbed.model.ledger import Absence
 from testbed.model.system import Fault, Plan
-from testbed.model.task import DRAIN_LIMIT, Phase
+from testbed.model.task import DECIDE, DRAIN_LIMIT, EXEC_END, FAULT
 from testbed.policy.heuristics import Policy
 from testbed.protocol.actions import (
     Action,
@@ -118,7 +118,7 @@ class Simulation:
         """Deliver events in order until every task has ended and no slot is left."""
         names = [es.name for es in self.plan.system.edge_servers] + [ue.name for ue in self.plan.system.ues]
         for fault in self.plan.faults:
-            self._heap.push_outside(fault.at_ns, Phase.FAULT, 0, _Begin(fault))
+            self._heap.push_outside(fault.at_ns, FAULT, 0, _Begin(fault))
         for name in [*names, "controller"]:
             self._incarnation[name] = 0
             if self.network is not None:
@@ -240,7 +240,7 @@ class Simulation:
     def _alarm(self, source: str, alarm: Alarm) -> None:
         """Set an alarm; for the end of this instant, if what it waits for may have come by then, and nobody dies."""
         at, core = self._now + alarm.after_ns, self._cores[source]
-        entry = self._heap.entry((at, Phase.DECIDE, 0, 0), source, self._incarnation[source], alarm.event)
+        entry = self._heap.entry((at, DECIDE, 0, 0), source, self._incarnation[source], alarm.event)
         if self._mortal or not self._now < at <= self.plan.system.end_ns or not isinstance(core, (Agent, Controller)):
             self._heap.push_entry(entry)
         else:
@@ -267,7 +267,7 @@ class Simulation:
         if self.network is None and source not in self._mortal:  # so nothing can keep it from being sent
             self._send(source, send)
         else:
-            key = execute.end_ns, Phase.EXEC_END, send.ue, send.number
+            key = execute.end_ns, EXEC_END, send.ue, send.number
             self._heap.push_entry(self._heap.entry(key, source, self._incarnation[source], Emit(send)))
 
     def _send(self, source: str, send: Send) -> None:
@@ -287,7 +287,7 @@ class Simulation:
         if answer is not None:
             decision, think_ns = answer
             event = msgspec.structs.replace(decision, slot=ask.slot, asked_ns=ask.at_ns)
-            key = ask.at_ns + think_ns, Phase.DECIDE, ask.tasks[0].ue, 0
+            key = ask.at_ns + think_ns, DECIDE, ask.tasks[0].ue, 0
             self._heap.push_entry(self._heap.entry(key, ask.ue, self._incarnation[ask.ue], event))
 
     def _crash(self, fault: Fault) -> None:
@@ -305,7 +305,7 @@ class Simulation:
         for other in list(self._cores):
             self._act(other, self._cores[other].handle(self._now, down))
         if fault.restart_ns >= 0:
-            self._heap.push_outside(fault.restart_ns, Phase.FAULT, 1, _Restart(fault))
+            self._heap.push_outside(fault.restart_ns, FAULT, 1, _Restart(fault))
 
     def _count_gone(self, name: str) -> None:
         index = next((ue.index for ue in self.plan.system.ues if ue.name == name), None)
