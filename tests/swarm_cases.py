@@ -49,7 +49,7 @@ class Haunted(Simulation):
 
     def _handle(self, target, incarnation, event):
         if self._ghosts and isinstance(event, Emit) and incarnation != self._living(target):
-            return self._heap.push_message(max(event.send.at_ns, self._now), event.send)
+            return self._heap.push_message(self._now, event.send)
         return super()._handle(target, incarnation, event)
 
     def _emit_at_end(self, source, execute):

@@ -1,6 +1,6 @@
 """The simulation's heap: pending events in the model's order (instant, phase, UE index, task number, age)."""
 
-from heapq import heappop, heappush
+from heapq import heappush
 from itertools import count
 
 from testbed.protocol.actions import Boundary, Send, Wake
@@ -11,7 +11,7 @@ NOBODY, ANY = "", -1  # the target of events that are for no core, the incarnati
 
 class Heap:
     """A priority queue of events, each for the core ``target``; a wake-up is only for the ``incarnation`` that asked
-    for it. Its first entry is ``entries[0]``."""
+    for it. ``entries`` are a heap of `heapq`."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
@@ -25,23 +25,21 @@ class Heap:
         """Add an entry."""
         heappush(self.entries, entry)
 
-    def push_message(self, at_ns: int, send: Send) -> None:
-        """Add the body of a message, to reach its addressee at ``at_ns``."""
+    def push_message(self, now_ns: int, send: Send) -> None:
+        """Add the body of a message, to reach its addressee at its instant, if that has not passed."""
+        at_ns = send.at_ns if send.at_ns > now_ns else now_ns
         entry = (at_ns, send.phase, send.ue, send.number, next(self._ages), send.to, ANY, send.body)
         heappush(self.entries, entry)
 
-    def push_wake(self, at_ns: int, wake: Wake, target: str, incarnation: int) -> None:
-        """Add a wake-up at ``at_ns``."""
+    def push_wake(self, now_ns: int, wake: Wake, target: str, incarnation: int) -> None:
+        """Add a wake-up at its instant, if that has not passed."""
+        at_ns = wake.at_ns if wake.at_ns > now_ns else now_ns
         entry = (at_ns, wake.phase, wake.ue, wake.number, next(self._ages), target, incarnation, wake.event)
         heappush(self.entries, entry)
 
     def push_outside(self, at_ns: int, phase: int, number: int, event: object) -> None:
         """Add an event for nobody, which comes before those of UEs."""
         heappush(self.entries, (at_ns, phase, -1, number, next(self._ages), NOBODY, ANY, event))
-
-    def pop(self) -> Entry:
-        """Remove and return the first entry."""
-        return heappop(self.entries)
 
     def is_busy(self) -> bool:
         """Whether any entry is more than an eternal slot boundary."""

@@ -1,6 +1,7 @@
 """The roles' cores on a virtual clock and network in one process: deterministic, with faults."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from heapq import heappop
 
 import msgspec
 
@@ -100,11 +101,11 @@ class Simulation:
             Alarm: self._alarm,
         }
         self._observer: Observer | None = None
-        self._observe_every = 0
+        self._observe_every, self._observe_at = 0, -1
 
     def observe(self, observer: Observer, every: int) -> None:
         """Tell ``observer`` the virtual instant and the number of finished tasks at every ``every``-th event."""
-        self._observer, self._observe_every = observer, every
+        self._observer, self._observe_every, self._observe_at = observer, every, self._delivered + every
 
     def hear(self, hearer: Callable[[Row], None]) -> None:
         """Tell ``hearer`` every row as it is made; those of tasks that never finish are made at the end, for `run`."""
@@ -130,19 +131,19 @@ class Simulation:
         reason = ""
         entries, alarms = self._heap.entries, self._alarms
         while entries or alarms:
-            if alarms and not (entries and entries[0][0] == self._now):
-                self._set_alarms()
-                continue
-            if self._now >= end and self._over():
-                break
-            at, phase, _, _, _, target, incarnation, event = self._heap.pop()
-            if limit >= 0 and at > end + limit:
-                reason = DRAIN_LIMIT
-                break
+            if not entries or entries[0][0] != self._now:
+                if alarms:
+                    self._set_alarms()
+                    continue
+                if self._now >= end and self._over():
+                    break
+                if limit >= 0 and entries[0][0] > end + limit:
+                    reason = DRAIN_LIMIT
+                    break
             if self._stopped:
                 reason = self._stopped
                 break
-            self._now, self._phase = at, phase
+            self._now, self._phase, _, _, _, target, incarnation, event = heappop(entries)
             if target is NOBODY:
                 self._happen(event)
             else:
@@ -150,10 +151,8 @@ class Simulation:
         return self._log.close(self.plan, self._absences, self._now, self._delivered, reason)
 
     def _over(self) -> bool:
-        """Whether nothing is left to wait for after the last slot; never within an instant, so that all of the last one
-        is recorded."""
-        if self._heap.entries[0][0] == self._now:
-            return False
+        """Whether nothing is left to wait for after the last slot; asked at the end of an instant, all of which is
+        recorded."""
         after = self._now > self.plan.system.end_ns
         return self._drained() or (after and self.network is None and not self._heap.is_busy())
 
@@ -210,15 +209,20 @@ class Simulation:
         if type(event) is Boundary and self._sleep is not None and not self._sleep.is_awaited(target, event):
             return None
         self._delivered += 1
-        if self._observer is not None and self._delivered % self._observe_every == 0:
-            self._observer(self._now, len(self._log.finished))
+        if self._delivered == self._observe_at:
+            self._observe()
         self._act(target, core.handle(self._now, event))
         if target in self._sleeping and self._sleep is not None:
             assert not isinstance(core, Controller)
             wake = self._sleep.roused(target, core, self._now, self._phase)
             if wake is not None:
-                self._push_wake(target, wake)
+                self._heap.push_wake(self._now, wake, target, self._incarnation[target])
         return None
+
+    def _observe(self) -> None:
+        assert self._observer is not None
+        self._observe_at += self._observe_every
+        self._observer(self._now, len(self._log.finished))
 
     def _act(self, source: str, actions: list[Action]) -> None:
         carry_out = self._carry_out
@@ -231,11 +235,7 @@ class Simulation:
     def _wake(self, source: str, wake: Wake) -> None:
         if type(wake.event) is Boundary and self._sleep is not None:
             wake = self._sleep.awaited(source, self._cores[source], wake, self._now)
-        self._push_wake(source, wake)
-
-    def _push_wake(self, source: str, wake: Wake) -> None:
-        at = wake.at_ns if wake.at_ns > self._now else self._now
-        self._heap.push_wake(at, wake, source, self._incarnation[source])
+        self._heap.push_wake(self._now, wake, source, self._incarnation[source])
 
     def _alarm(self, source: str, alarm: Alarm) -> None:
         """Set an alarm; for the end of this instant, if what it waits for may have come by then, and nobody dies."""
@@ -272,13 +272,13 @@ class Simulation:
 
     def _send(self, source: str, send: Send) -> None:
         if self._is_direct:
-            self._heap.push_message(send.at_ns if send.at_ns > self._now else self._now, send)
+            self._heap.push_message(self._now, send)
         elif self.recorded is not None and isinstance(send.body, Ask):
             self._repeat(send.body)
         elif self.network is not None:
             self._await(self.network.send(self._now, source, send))
         else:
-            self._heap.push_message(send.at_ns if send.at_ns > self._now else self._now, send)
+            self._heap.push_message(self._now, send)
 
     def _repeat(self, ask: Ask) -> None:
         if not ask.tasks or self.recorded is None:
