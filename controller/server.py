@@ -100,13 +100,13 @@ class DecisionServer:
             return self._answer(now_ns, cell, ask.slot, {ask.ue: ask})
         if ask.slot <= self._last_slot[cell]:
             return self._answer(now_ns, cell, ask.slot, {ask.ue: ask}) if ask.tasks else []
-        key = (cell, ask.slot)
+        asks = self._gathering.get((cell, ask.slot))
         actions: list[Action] = []
-        if key not in self._gathering:
-            self._gathering[key] = {}
+        if asks is None:
+            asks = self._gathering[cell, ask.slot] = {}
             actions.append(Alarm(self.system.gather_timeout_ns, GatherExpired(cell, ask.slot)))
-        self._gathering[key][ask.ue] = ask
-        if self._told.is_complete(cell, ask.slot, self._gathering[cell, ask.slot]):
+        asks[ask.ue] = ask
+        if self._told.is_complete(cell, ask.slot, asks):
             actions += self._decide(now_ns, cell, ask.slot)
         return actions
 

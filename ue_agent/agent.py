@@ -106,7 +106,10 @@ class Agent:
         if self._asks_at_once:
             return [*self._seen(slot, now_ns, ()), self._boundary(slot + 1)]
         tasks = self._arisen(now_ns)
-        return [*self._seen(slot, now_ns, tasks), *self._ask(slot, now_ns, tasks), self._boundary(slot + 1)]
+        actions = self._seen(slot, now_ns, tasks)
+        actions += self._ask(slot, now_ns, tasks)
+        actions.append(self._boundary(slot + 1))
+        return actions
 
     def _arisen(self, now_ns: int) -> tuple[Task, ...]:
         """The tasks that have been generated since the last boundary."""

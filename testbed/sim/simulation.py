@@ -22,7 +22,7 @@ from testbed.protocol.actions import (
     Send,
     Wake,
 )
-from testbed.protocol.messages import Ask, Decision, Down, Up
+from testbed.protocol.messages import Announce, Ask, Decision, Down, Up
 from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row
 from testbed.sim.events import ANY, NOBODY, Entry, Heap
 from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditions, Tick
@@ -34,6 +34,8 @@ FIRST = -1
 Recorded = Mapping[tuple[str, int], tuple[Decision, int]]
 Observer = Callable[[int, int], None]
 _Core = Controller | EdgeServer | Agent
+ALARMED = frozenset({Agent, Controller})
+AT_ONCE = frozenset({Ask, Announce})
 
 
 class _Begin(msgspec.Struct, frozen=True):
@@ -91,7 +93,8 @@ class Simulation:
         self._is_direct = recorded is None and conditions is None
         self._mortal = {fault.name for fault in plan.faults}
         self._sleeping: Collection[str] = () if self._sleep is None else self._sleep.sleeping
-        self._alarms: list[tuple[Agent | Controller, Entry]] = []
+        self._alarms: list[tuple[_Core, Entry]] = []
+        self._end_ns = plan.system.end_ns
         self._carry_out: Mapping[type, Callable[..., None]] = {
             Send: self._send,
             Wake: self._wake,
@@ -241,15 +244,15 @@ class Simulation:
         """Set an alarm; for the end of this instant, if what it waits for may have come by then, and nobody dies."""
         at, core = self._now + alarm.after_ns, self._cores[source]
         entry = self._heap.entry((at, DECIDE, 0, 0), source, self._incarnation[source], alarm.event)
-        if self._mortal or not self._now < at <= self.plan.system.end_ns or not isinstance(core, (Agent, Controller)):
-            self._heap.push_entry(entry)
-        else:
+        if type(core) in ALARMED and self._now < at <= self._end_ns and not self._mortal:
             self._alarms.append((core, entry))
+        else:
+            self._heap.push_entry(entry)
 
     def _set_alarms(self) -> None:
         """Set the alarms of the instant that is over, but those that nobody would hear of."""
         for core, entry in self._alarms:
-            if core.waits_for(entry[7]):
+            if not isinstance(core, EdgeServer) and core.waits_for(entry[7]):
                 self._heap.push_entry(entry)
         self._alarms.clear()
 
@@ -272,13 +275,21 @@ class Simulation:
 
     def _send(self, source: str, send: Send) -> None:
         if self._is_direct:
-            self._heap.push_message(self._now, send)
+            if type(send.body) in AT_ONCE and send.at_ns == self._now and self._comes_next(send):
+                self._handle(send.to, ANY, send.body)
+            else:
+                self._heap.push_message(self._now, send)
         elif self.recorded is not None and isinstance(send.body, Ask):
             self._repeat(send.body)
         elif self.network is not None:
             self._await(self.network.send(self._now, source, send))
         else:
             self._heap.push_message(self._now, send)
+
+    def _comes_next(self, send: Send) -> bool:
+        """Whether nothing comes before ``send``, if nothing more of its instant is sent with it."""
+        entries = self._heap.entries
+        return not entries or entries[0][:4] > (send.at_ns, send.phase, send.ue, send.number)
 
     def _repeat(self, ask: Ask) -> None:
         if not ask.tasks or self.recorded is None:
