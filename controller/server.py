@@ -12,7 +12,7 @@ from testbed.model.learning import LEARNER
 from testbed.model.mdp import CellView
 from testbed.model.system import EPOCH_ARRIVAL, System
 from testbed.model.task import DECIDE, FAULT
-from testbed.policy.heuristics import Policy, checked, watching
+from testbed.policy.heuristics import DRAWS_NOTHING, Policy, checked, watching
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
 from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Seen, Up
@@ -151,7 +151,9 @@ class DecisionServer:
 
     def _choose(self, now_ns: int, view: CellView) -> tuple[list[Action], dict[str, int], str]:
         """The policy's choices, or the fallback's with an event for the record and why."""
-        rng = Random(random.hash_key(self.system.seed, random.POLICY, view.cell, view.slot, 1))
+        rng = None
+        if not isinstance(self.policy, DRAWS_NOTHING):
+            rng = Random(random.hash_key(self.system.seed, random.POLICY, view.cell, view.slot, 1))
         try:
             return [], checked(self.policy.decide(view, rng), view), ""
         except KeyboardInterrupt:
