@@ -200,6 +200,7 @@ def _ues(system: System, source: Source) -> Any:
             record[name] = getattr(ue, name)
         record["ns_per_cycle"] = 1e9 / ue.cpu_hz
         record["capped"] = bool(ue.caps_bps)
+        record["steady"] = not (ue.caps_bps or trace_of(system.radio, ue) or system.radio.coherence_ns)
         record["return_ns"] = system.radio.return_latency_ns + transfer_ns(system.radio.result_bits, ue.rate_bps)
         record["rate"] = source.rates[ue.index] if source.rates else 0.0
         record["first_class"] = source.first_classes[ue.index] if source.first_classes else 0

@@ -7,8 +7,19 @@ from numba import njit
 
 from testbed.model.random import ARRIVALS, FIELD_BITS, FIELD_CLASS, FIELD_CYCLES, FIELD_DEADLINE, VALUES
 from testbed.scenario.workload import FIELD_PRESENT
-from testbed.twin.compiled import INNER, exponential, mix, stretched, subject_hash, uniform, unit, whole_ns
-from testbed.twin.lists import NUMBER_BITS, allocate, append, item, ue_list
+from testbed.twin.compiled import (
+    INNER,
+    duration_ns,
+    exponential,
+    mix,
+    stretched,
+    subject_hash,
+    transfer_ns,
+    uniform,
+    unit,
+    whole_ns,
+)
+from testbed.twin.lists import NUMBER_BITS, allocate, append, item, speed_of, ue_list
 from testbed.twin.state import (
     BERNOULLI,
     CHOICE,
@@ -29,14 +40,18 @@ FIELDS = 3  # of a task that are drawn
 
 
 @njit(**INNER)
-def _add(world: World, u: int, generated_ns: int, input_bits: int, cycles: int, deadline_ns: int) -> None:
+def _add(world: World, fixed: Fixed, u: int, generated_ns: int, input_bits: int, cycles: int, deadline_ns: int) -> None:
     """A task enters the system, undecided."""
     ue, task = item(world.ues, u), allocate(world)
     if task == NONE:
         return
     t = item(world.tasks, task)
     t.generated_ns, t.input_bits, t.cycles, t.deadline_ns = generated_ns, input_bits, cycles, deadline_ns
-    t.key, t.airtime_ns = (u << NUMBER_BITS) | ue.number, 0
+    t.key = (u << NUMBER_BITS) | ue.number
+    constants = item(fixed.ues, u)
+    t.local_ns = duration_ns(cycles, speed_of(constants))
+    t.airtime_ns = transfer_ns(input_bits, constants.rate_bps)
+    t.at_ns = duration_ns(cycles, speed_of(item(fixed.edge_servers, constants.cell)))
     append(world, ue_list(u, FRESH), task)
     ue.number += 1
     ue.present += 1
@@ -177,10 +192,10 @@ def _add_due(world: World, fixed: Fixed, due: int, now_ns: int) -> int:
         ue.stay_ns += now_ns - ue.next_ns
         if fixed.system[0].arrivals == TABLE_SOURCE:
             row = item(fixed.rows, item(fixed.ues, u).first_row + ue.number)
-            _add(world, u, row.generated_ns, row.input_bits, row.cycles, row.deadline_ns)
+            _add(world, fixed, u, row.generated_ns, row.input_bits, row.cycles, row.deadline_ns)
         else:
             bits, cycles = world.drawn[FIELD_BITS, i], world.drawn[FIELD_CYCLES, i]
-            _add(world, u, ue.next_ns, bits, cycles, world.drawn[FIELD_DEADLINE, i])
+            _add(world, fixed, u, ue.next_ns, bits, cycles, world.drawn[FIELD_DEADLINE, i])
         if fixed.system[0].arrivals != BERNOULLI:
             schedule(world, fixed, u)
             world.due[np.uint64(more)] = u
