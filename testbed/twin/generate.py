@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from testbed.model.random import ARRIVALS, FIELD_BITS, FIELD_CLASS, FIELD_CYCLES, FIELD_DEADLINE, VALUES
+from testbed.model.random import ARRIVALS, FIELD_BITS, FIELD_CLASS, FIELD_CYCLES, FIELD_DEADLINE
 from testbed.scenario.workload import FIELD_PRESENT
 from testbed.twin.compiled import (
     INNER,
@@ -13,7 +13,6 @@ from testbed.twin.compiled import (
     exponential,
     mix,
     stretched,
-    subject_hash,
     transfer_ns,
     uniform,
     unit,
@@ -132,11 +131,12 @@ def _draw(world: World, fixed: Fixed, due: int) -> None:
     All at once, in loops without branches that fill vector registers. Their lengths are multiples of ``LANES``, which
     leaves no remainder to single steps; what is drawn beyond ``due`` is not used.
     """
-    seed, lanes = world.status[0].seed, (due + LANES - 1) // LANES * LANES
+    lanes = (due + LANES - 1) // LANES * LANES
     for i in range(lanes):
-        world.hashes[np.uint64(i)] = item(world.ues, item(world.due, i)).number
+        ue = item(world.ues, item(world.due, i))
+        world.hashes[np.uint64(i)] = ue.values_hash ^ np.uint64(ue.number)
     for i in range(lanes):
-        world.hashes[np.uint64(i)] = subject_hash(seed, VALUES, item(world.due, i), item(world.hashes, i))
+        world.hashes[np.uint64(i)] = mix(item(world.hashes, i))
     if fixed.shares.shape[0] > 1:
         _draw_classes(world, fixed, due)
         return
@@ -171,14 +171,15 @@ def schedule(world: World, fixed: Fixed, u: int) -> None:
 @njit(**INNER)
 def _toss(world: World, fixed: Fixed, now_ns: int) -> None:
     """Bernoulli arrivals: which UEs generate a task at the slot boundary ``now_ns`` (without branches, for speed)."""
-    slot, slots, seed = world.status[0].slot, fixed.system[0].slots, world.status[0].seed
+    slot, slots = world.status[0].slot, fixed.system[0].slots
     if slots >= 0 and slot >= slots:
         for u in range(fixed.ues.shape[0]):
             item(world.ues, u).next_ns = NEVER
         return
     factor = item(fixed.factors, slot % fixed.factors.shape[0])
     for u in range(fixed.ues.shape[0]):
-        present = uniform(seed, ARRIVALS, u, slot, FIELD_PRESENT) < item(fixed.ues, u).rate * factor
+        subject = mix(item(world.ues, u).arrivals_hash ^ np.uint64(slot))
+        present = unit(mix(subject ^ np.uint64(FIELD_PRESENT))) < item(fixed.ues, u).rate * factor
         item(world.ues, u).next_ns = now_ns if present else NEVER
 
 

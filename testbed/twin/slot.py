@@ -157,13 +157,16 @@ def _close(world: World, fixed: Fixed) -> None:
         ue.stay_ns += ue.present * length
     w.slot += 1
     generate(world, fixed, w.end_ns)
-    for u in range(fixed.ues.shape[0]):
-        ue, constants = item(world.ues, u), item(fixed.ues, u)
-        spent = ue.energy_j + transmit_energy_j(constants.tx_power_w, sending_ns(world, fixed, u))
-        cell = item(world.cells, constants.cell)
-        cell.cost += holding_cost(constants.weight_delay, ue.stay_ns, spent)
-        cell.spent_j += spent
-        ue.stay_ns = 0
+    for es in range(fixed.edge_servers.shape[0]):
+        cell = item(world.cells, es)
+        cost, spent_j = cell.cost, cell.spent_j
+        for u in range(item(fixed.edge_servers, es).first_ue, item(fixed.edge_servers, es).last_ue):
+            ue, constants = item(world.ues, u), item(fixed.ues, u)
+            spent = ue.energy_j + transmit_energy_j(constants.tx_power_w, sending_ns(world, fixed, u))
+            cost += holding_cost(constants.weight_delay, ue.stay_ns, spent)
+            spent_j += spent
+            ue.stay_ns = 0
+        cell.cost, cell.spent_j = cost, spent_j
     w.start_ns = w.end_ns
     w.end_ns += length
 

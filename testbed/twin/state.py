@@ -107,6 +107,8 @@ TASK = np.dtype(
 )
 UE = np.dtype(
     [
+        ("arrivals_hash", u8),
+        ("values_hash", u8),
         ("local_free_ns", i8),
         ("radio_free_ns", i8),
         ("finish", f8),
