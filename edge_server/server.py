@@ -13,7 +13,7 @@ from testbed.model import transmission
 from testbed.model.delay import NEVER, transfer_ns
 from testbed.model.queue import FCFS, NO_LIMIT, second_offload
 from testbed.model.system import CONTROLLER, SHARED, System, Ue
-from testbed.model.task import ANNOUNCE, ARRIVAL, EXEC_END, FAULT, START, Task
+from testbed.model.task import ANNOUNCE, ARRIVAL, EXEC_END, EXEC_START, FAULT, Task
 from testbed.protocol.actions import Action, Boundary, Execute, Lost, Record, Send, Wake
 from testbed.protocol.idle import Boundaries
 from testbed.protocol.messages import Aired, Announce, Down, Forward, Post, Result, Up
@@ -206,7 +206,7 @@ class Server:
         if self._dispatching or not self._queue.may_start():
             return []
         self._dispatching = True
-        return [Wake(now_ns, START, Dispatch(), self.es.index)]
+        return [Wake(now_ns, EXEC_START, Dispatch(), self.es.index)]
 
     def _dispatch(self) -> list[Action]:
         self._dispatching = False

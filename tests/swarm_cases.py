@@ -7,9 +7,10 @@ import msgspec
 from testbed.model.delay import NS_PER_S
 from testbed.model.system import Plan
 from testbed.policy.heuristics import Coin, FixedChoice, Priced
+from testbed.sim.events import Emit
 from testbed.sim.network_conditions import NetworkConditions
 from testbed.sim.run_log import RunLog
-from testbed.sim.simulation import Emit, Simulation
+from testbed.sim.simulation import Simulation
 from tests.support import MS, plan, random_conditions, random_faults, region
 
 DRAIN_NS = 1000 * NS_PER_S

@@ -106,10 +106,7 @@ class Agent:
         if self._asks_at_once:
             return [*self._seen(slot, now_ns, ()), self._boundary(slot + 1)]
         tasks = self._arisen(now_ns)
-        actions = self._seen(slot, now_ns, tasks)
-        actions += self._ask(slot, now_ns, tasks)
-        actions.append(self._boundary(slot + 1))
-        return actions
+        return [*self._seen(slot, now_ns, tasks), *self._ask(slot, now_ns, tasks), self._boundary(slot + 1)]
 
     def _arisen(self, now_ns: int) -> tuple[Task, ...]:
         """The tasks that have been generated since the last boundary."""
@@ -203,23 +200,14 @@ class Agent:
         return is_known_cut(at_ns, self.ue.cuts_ns, self.system.detection_ns)
 
     def _post(self, flight: Flight) -> list[Action]:
-        ue, task = self.ue, flight.task
+        ue, task, ready = self.ue, flight.task, flight.ready_ns
         flight.es, flight.incarnation = self._es, self._lives.incarnation(self._es)
         if not self._shared:
             flight.tx_start_ns = chain(self._radio_free_ns, flight.ready_ns)
             flight.tx_end_ns = self._radio_free_ns = self._last_bit_ns(flight)
-        post = Post(ue.name, task, flight.ready_ns)
-        bits = task.input_bits
+        post, bits = Post(ue.name, task, ready), task.input_bits
         return [
-            Send(
-                to=self._es,
-                body=post,
-                at_ns=flight.ready_ns,
-                phase=DECIDE,
-                ue=ue.index,
-                number=task.number,
-                payload_bits=bits,
-            )
+            Send(to=self._es, body=post, at_ns=ready, phase=DECIDE, ue=ue.index, number=task.number, payload_bits=bits)
         ]
 
     def _last_bit_ns(self, flight: Flight) -> int:

@@ -22,7 +22,7 @@ class Phase(IntEnum):
     START = 6
 
 
-FAULT, EXEC_END, ARRIVAL, ANNOUNCE, GENERATE, DECIDE, START = Phase  # read without a call, unlike those of the class
+FAULT, EXEC_END, ARRIVAL, ANNOUNCE, GENERATE, DECIDE, EXEC_START = Phase  # read without a call, unlike the members
 
 
 class Task(msgspec.Struct, frozen=True, gc=False, array_like=True, kw_only=True):

@@ -3,7 +3,29 @@
 from heapq import heappush
 from itertools import count
 
+import msgspec
+
+from testbed.model.system import Fault
 from testbed.protocol.actions import Boundary, Send, Wake
+
+
+class Begin(msgspec.Struct, frozen=True):
+    """Event: a fault begins."""
+
+    fault: Fault
+
+
+class Restart(msgspec.Struct, frozen=True):
+    """Event: what a fault has killed serves again."""
+
+    fault: Fault
+
+
+class Emit(msgspec.Struct, frozen=True, gc=False):
+    """Event: an execution ended; what it produced is sent."""
+
+    send: Send
+
 
 Entry = tuple[int, int, int, int, int, str, int, object]
 NOBODY, ANY = "", -1  # the target of events that are for no core, the incarnation of events that are for any
@@ -30,6 +52,11 @@ class Heap:
         at_ns = send.at_ns if send.at_ns > now_ns else now_ns
         entry = (at_ns, send.phase, send.ue, send.number, next(self._ages), send.to, ANY, send.body)
         heappush(self.entries, entry)
+
+    def comes_next(self, send: Send) -> bool:
+        """Whether nothing comes before ``send``, if nothing more of its instant is sent with it."""
+        entries = self.entries
+        return not entries or entries[0][:4] > (send.at_ns, send.phase, send.ue, send.number)
 
     def push_wake(self, now_ns: int, wake: Wake, target: str, incarnation: int) -> None:
         """Add a wake-up at its instant, if that has not passed."""

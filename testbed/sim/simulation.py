@@ -24,7 +24,8 @@ from testbed.protocol.actions import (
 )
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Up
 from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row
-from testbed.sim.events import ANY, NOBODY, Entry, Heap
+from testbed.sim.alarms import Alarms
+from testbed.sim.events import ANY, NOBODY, Begin, Emit, Heap, Restart
 from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditions, Tick
 from testbed.sim.run_log import RunLog, Simulated
 from testbed.sim.sleep import Sleep
@@ -34,22 +35,7 @@ FIRST = -1
 Recorded = Mapping[tuple[str, int], tuple[Decision, int]]
 Observer = Callable[[int, int], None]
 _Core = Controller | EdgeServer | Agent
-ALARMED = frozenset({Agent, Controller})
-AT_ONCE = frozenset({Ask, Announce})
-
-
-class _Begin(msgspec.Struct, frozen=True):
-    fault: Fault
-
-
-class _Restart(msgspec.Struct, frozen=True):
-    fault: Fault
-
-
-class Emit(msgspec.Struct, frozen=True, gc=False):
-    """An execution ended: what it produced is sent."""
-
-    send: Send
+WITHOUT_DELAY = frozenset({Ask, Announce})
 
 
 def simulate(
@@ -90,10 +76,9 @@ class Simulation:
         self._stopped = ""
         is_planned = not (looks_on(policy) or plan.system.closed_loop)
         self._sleep = Sleep(plan) if conditions is None and is_planned else None
-        self._is_direct = recorded is None and conditions is None
         self._mortal = {fault.name for fault in plan.faults}
         self._sleeping: Collection[str] = () if self._sleep is None else self._sleep.sleeping
-        self._alarms: list[tuple[_Core, Entry]] = []
+        self._alarms = Alarms(self._heap)
         self._end_ns = plan.system.end_ns
         self._carry_out: Mapping[type, Callable[..., None]] = {
             Send: self._send,
@@ -122,7 +107,7 @@ class Simulation:
         """Deliver events in order until every task has ended and no slot is left."""
         names = [es.name for es in self.plan.system.edge_servers] + [ue.name for ue in self.plan.system.ues]
         for fault in self.plan.faults:
-            self._heap.push_outside(fault.at_ns, FAULT, 0, _Begin(fault))
+            self._heap.push_outside(fault.at_ns, FAULT, 0, Begin(fault))
         for name in [*names, "controller"]:
             self._incarnation[name] = 0
             if self.network is not None:
@@ -132,11 +117,11 @@ class Simulation:
         limit = self.plan.emulation.drain_limit_ns
         end = self.plan.system.end_ns
         reason = ""
-        entries, alarms = self._heap.entries, self._alarms
+        entries, alarms = self._heap.entries, self._alarms.new
         while entries or alarms:
             if not entries or entries[0][0] != self._now:
                 if alarms:
-                    self._set_alarms()
+                    self._alarms.settle()
                     continue
                 if self._now >= end and self._over():
                     break
@@ -183,9 +168,9 @@ class Simulation:
     def _happen(self, event: object) -> None:
         """An event that is for no core: a fault, or something in the network."""
         match event:
-            case _Begin(fault):
+            case Begin(fault):
                 self._crash(fault)
-            case _Restart(fault):
+            case Restart(fault):
                 self._restart(fault)
             case Tick() | Frame():
                 self._network_acts(event)
@@ -241,20 +226,13 @@ class Simulation:
         self._heap.push_wake(self._now, wake, source, self._incarnation[source])
 
     def _alarm(self, source: str, alarm: Alarm) -> None:
-        """Set an alarm; for the end of this instant, if what it waits for may have come by then, and nobody dies."""
+        """Set an alarm, or note it where nobody dies: what it is to wait for may come in this instant."""
         at, core = self._now + alarm.after_ns, self._cores[source]
         entry = self._heap.entry((at, DECIDE, 0, 0), source, self._incarnation[source], alarm.event)
-        if type(core) in ALARMED and self._now < at <= self._end_ns and not self._mortal:
-            self._alarms.append((core, entry))
+        if isinstance(core, (Agent, Controller)) and self._now < at <= self._end_ns and not self._mortal:
+            self._alarms.note(core, entry)
         else:
             self._heap.push_entry(entry)
-
-    def _set_alarms(self) -> None:
-        """Set the alarms of the instant that is over, but those that nobody would hear of."""
-        for core, entry in self._alarms:
-            if not isinstance(core, EdgeServer) and core.waits_for(entry[7]):
-                self._heap.push_entry(entry)
-        self._alarms.clear()
 
     def _finish(self, source: str, finish: Finish) -> None:
         """A task is finished: at its ideal instant, but that over a network a result may have come later."""
@@ -270,26 +248,18 @@ class Simulation:
         if self.network is None and source not in self._mortal:  # so nothing can keep it from being sent
             self._send(source, send)
         else:
-            key = execute.end_ns, EXEC_END, send.ue, send.number
-            self._heap.push_entry(self._heap.entry(key, source, self._incarnation[source], Emit(send)))
+            emit = Wake(execute.end_ns, EXEC_END, Emit(send), send.ue, send.number)
+            self._heap.push_wake(self._now, emit, source, self._incarnation[source])
 
     def _send(self, source: str, send: Send) -> None:
-        if self._is_direct:
-            if type(send.body) in AT_ONCE and send.at_ns == self._now and self._comes_next(send):
-                self._handle(send.to, ANY, send.body)
-            else:
-                self._heap.push_message(self._now, send)
-        elif self.recorded is not None and isinstance(send.body, Ask):
+        if self.recorded is not None and isinstance(send.body, Ask):
             self._repeat(send.body)
         elif self.network is not None:
             self._await(self.network.send(self._now, source, send))
+        elif type(send.body) in WITHOUT_DELAY and send.at_ns == self._now and self._heap.comes_next(send):
+            self._handle(send.to, ANY, send.body)
         else:
             self._heap.push_message(self._now, send)
-
-    def _comes_next(self, send: Send) -> bool:
-        """Whether nothing comes before ``send``, if nothing more of its instant is sent with it."""
-        entries = self._heap.entries
-        return not entries or entries[0][:4] > (send.at_ns, send.phase, send.ue, send.number)
 
     def _repeat(self, ask: Ask) -> None:
         if not ask.tasks or self.recorded is None:
@@ -316,7 +286,7 @@ class Simulation:
         for other in list(self._cores):
             self._act(other, self._cores[other].handle(self._now, down))
         if fault.restart_ns >= 0:
-            self._heap.push_outside(fault.restart_ns, FAULT, 1, _Restart(fault))
+            self._heap.push_outside(fault.restart_ns, FAULT, 1, Restart(fault))
 
     def _count_gone(self, name: str) -> None:
         index = next((ue.index for ue in self.plan.system.ues if ue.name == name), None)
