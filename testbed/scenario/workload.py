@@ -18,7 +18,7 @@ from testbed.model.arrivals import stretched
 from testbed.model.delay import NS_PER_S, whole_ns
 from testbed.model.errors import ScenarioError, did_you_mean
 from testbed.model.system import System
-from testbed.model.task import TASK_COLUMNS, Task, TaskTable
+from testbed.model.task import TASK_COLUMNS, PartedTasks, Task, TaskTable, parts_of
 from testbed.scenario import table_text
 from testbed.scenario.decimals import Ints, Reals
 from testbed.scenario.fields import Draw
@@ -180,10 +180,10 @@ def begin_ns(instants: Sequence[int], given: Workload) -> int:
     return min(instants, default=0) if given.start_ns < 0 else given.start_ns
 
 
-def shifted(tasks: Sequence[Task], start_ns: int) -> TaskTable:
+def shifted(tasks: Sequence[Task], start_ns: int) -> Sequence[Task]:
     """Tasks counted from ``start_ns`` on; those before it are left out, and each UE's numbers begin at 0 again."""
     if start_ns == 0:
-        return TaskTable.of(tasks)
+        return tasks
     columns = columns_of(tasks)
     columns = {name: column[columns["generated_ns"] >= start_ns] for name, column in columns.items()}
     first = np.full(int(columns["ue"].max(initial=0)) + 1, np.iinfo(np.int64).max)
@@ -201,9 +201,11 @@ def scaled(tasks: Sequence[Task], rate: float) -> TaskTable:
     return table_of(columns | {"generated_ns": np.floor(columns["generated_ns"] / rate + 0.5).astype(np.int64)})
 
 
-def limited(tasks: Sequence[Task], system: System, duration_ns: int = -1) -> TaskTable:
+def limited(tasks: Sequence[Task], system: System, duration_ns: int = -1) -> Sequence[Task]:
     """The tasks generated before the last slot ends and, when it is not negative, before ``duration_ns``."""
     end_ns = system.end_ns if duration_ns < 0 else min(system.end_ns, duration_ns)
+    if isinstance(tasks, PartedTasks) and tasks.last_ns < end_ns:
+        return tasks
     columns = columns_of(tasks)
     kept = columns["generated_ns"] < end_ns
     return ordered(tasks if kept.all() else table_of(columns, np.flatnonzero(kept)))
@@ -211,6 +213,8 @@ def limited(tasks: Sequence[Task], system: System, duration_ns: int = -1) -> Tas
 
 def slots_for(tasks: Sequence[Task], slot_ns: int) -> int:
     """The number of slots that holds every task, at least 1."""
+    if isinstance(tasks, PartedTasks):
+        return tasks.last_ns // slot_ns + 1
     return int((columns_of(tasks)["generated_ns"] // slot_ns + 1).max(initial=1))
 
 
@@ -228,9 +232,9 @@ def format_csv(tasks: Sequence[Task], system: System) -> str:
 def _lines(tasks: Sequence[Task], system: System) -> Iterator[bytes]:
     """A workload table as pieces of text."""
     yield table_text.HEADER_LINE
-    names, table = table_text.Names([ue.name for ue in system.ues]), columns_of(tasks)
-    for first in range(0, len(tasks), WRITTEN_AT_ONCE):
-        yield table_text.lines({name: column[first : first + WRITTEN_AT_ONCE] for name, column in table.items()}, names)
+    names = table_text.Names([ue.name for ue in system.ues])
+    for part in parts_of(tasks, WRITTEN_AT_ONCE):
+        yield table_text.lines(columns_of(part), names)
 
 
 def read_csv(path: str | Path, system: System) -> Sequence[Task]:
@@ -243,11 +247,17 @@ def parse_csv(text: str, file: str, system: System) -> Sequence[Task]:
     limits, encoded = TaskLimits(system), text.encode()
     columns = table_text.PlainReader(system, limits).columns(encoded)
     if columns is None:
-        index = {ue.name: ue.index for ue in system.ues}
-        rows = _table_rows(Table(file, text, table_text.WORKLOAD_COLUMNS), index, limits)
-        at, ue, bits, cycles, deadline = np.array(rows, np.int64).reshape(-1, 5).T
-        columns = {"ue": ue, "generated_ns": at, "input_bits": bits, "cycles": cycles, "deadline_ns": deadline}
+        columns = columns_by_cell(text, file, system, limits)
     return numbered(columns)
+
+
+def columns_by_cell(text: str, file: str, system: System, limits: TaskLimits) -> dict[str, Ints]:
+    """The columns, but ``number``, of a table written in any way. Raises `ScenarioError` with the place of what is
+    wrong."""
+    index = {ue.name: ue.index for ue in system.ues}
+    rows = _table_rows(Table(file, text, table_text.WORKLOAD_COLUMNS), index, limits)
+    at, ue, bits, cycles, deadline = np.array(rows, np.int64).reshape(-1, 5).T
+    return {"ue": ue, "generated_ns": at, "input_bits": bits, "cycles": cycles, "deadline_ns": deadline}
 
 
 def _table_rows(table: Table, index: Mapping[str, int], limits: TaskLimits) -> list[_Row]:

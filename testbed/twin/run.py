@@ -20,6 +20,7 @@ from testbed.twin import build, rows
 from testbed.twin.boundaries import BOUNDARIES_AT_ONCE, Notes
 from testbed.twin.kernels import EMPTY
 from testbed.twin.link_rows import Transmissions
+from testbed.twin.state import NEVER
 from testbed.twin.twin import Twin
 from testbed.twin.views import cell_view
 from testbed.twin.window import Window
@@ -32,7 +33,8 @@ class Ran(msgspec.Struct, kw_only=True):
     """The record of a run, or of a stretch of it; ``tasks`` in the workload's order; ``events`` tell where the policy
     failed to decide.
 
-    ``end_ns`` of a stretch that others follow is the slot boundary up to which everything has happened.
+    ``end_ns`` of a stretch that others follow is the slot boundary up to which everything has happened, ``open_ns`` the
+    instant before which no task that is still to end was generated.
     """
 
     tasks: ColumnTable[TaskRow]
@@ -40,6 +42,7 @@ class Ran(msgspec.Struct, kw_only=True):
     ue_slots: ColumnTable[UeSlotRow]
     links: ColumnTable[LinkRow]
     end_ns: int
+    open_ns: int
     events: list[EventRow]
 
 
@@ -50,10 +53,10 @@ def run(plan: Plan, policy: Policy | None, recorded: Decisions | None = None) ->
     Raises `ScenarioError` for what the twin cannot express.
     """
     made = list(stretches(plan, policy, [TaskTable.of(plan.workload)], recorded))
-    return made[0] if len(made) == 1 else _joined(made)
+    return made[0] if len(made) == 1 else joined(made)
 
 
-def _joined(made: Sequence[Ran]) -> Ran:
+def joined(made: Sequence[Ran]) -> Ran:
     """Stretches of a run as one."""
     return Ran(
         tasks=ColumnTable.joined([one.tasks for one in made]),
@@ -61,6 +64,7 @@ def _joined(made: Sequence[Ran]) -> Ran:
         ue_slots=ColumnTable.joined([one.ue_slots for one in made]),
         links=ColumnTable.joined([one.links for one in made]),
         end_ns=made[-1].end_ns,
+        open_ns=made[-1].open_ns,
         events=[event for one in made for event in one.events],
     )
 
@@ -199,6 +203,7 @@ class _Player:
             ue_slots=ue_slots,
             links=self.transmissions.take(self.window.open_ns),
             end_ns=int(self.twin.state.status["start_ns"][0]),
+            open_ns=self.window.open_ns,
             events=events,
         )
 
@@ -220,6 +225,7 @@ class _Player:
             ue_slots=ue_slots,
             links=self.transmissions.take(),
             end_ns=end,
+            open_ns=NEVER,
             events=[*self.events, *(event for event in disturbance_events(self.plan) if event.at_ns <= end)],
         )
 
