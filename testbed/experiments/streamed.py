@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from testbed.record.bulk import BulkRecord
     from testbed.twin.run import Ran
 
-TASKS_AT_ONCE = 1 << 16
+TASKS_AT_ONCE = 1 << 15
 Choices = Mapping[tuple[int, int], int]
 Told = Callable[["Ran", ColumnTable[RewardRow]], None]
 

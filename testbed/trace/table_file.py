@@ -15,7 +15,7 @@ from testbed.scenario.ranges import TaskLimits
 from testbed.scenario.reading import is_stream
 from testbed.trace.lines import blocks, text_of
 
-STREAMED_BYTES, TASKS_AT_ONCE = 1 << 26, 1 << 16
+STREAMED_BYTES, TASKS_AT_ONCE = 1 << 24, 1 << 15
 Columns = dict[str, Ints]
 
 

@@ -26,7 +26,7 @@ from testbed.twin.views import cell_view
 from testbed.twin.window import Window
 
 Decisions = Mapping[tuple[int, int], int]
-CONTROLLER, ROWS_AT_ONCE = "controller", 1 << 17
+CONTROLLER, ROWS_AT_ONCE = "controller", 1 << 16
 
 
 class Ran(msgspec.Struct, kw_only=True):
