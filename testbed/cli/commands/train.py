@@ -221,7 +221,7 @@ def _train_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
     played = runner.path_of(common.played(order, args, keeper))
     run, summary = common.summarized(played, plain=args.plain or args.json)
     longer = f"--slots {10 * args.slots}" if args.slots else "--wall 300s"
-    result = live.kept(run, summary, keeper, args.algorithm, args.seed, start, longer)
+    result = live.collect(run, summary, keeper, args.algorithm, args.seed, start, longer)
     if args.json:
         print_json(result)
     else:
