@@ -15,9 +15,10 @@ import numpy as np
 from testbed.model import random
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.human import DAY_S, MINUTE_S
+from testbed.scenario.decimals import Ints
 from testbed.scenario.requests import RequestColumns
 from testbed.scenario.tables import cells
-from testbed.scenario.workload import Ints, mixed, unit
+from testbed.scenario.workload import mixed, unit
 from testbed.trace.job import MOST_CYCLES, JobOptions
 from testbed.trace.lines import Line, lines
 from testbed.trace.named_columns import places

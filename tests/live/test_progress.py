@@ -1,17 +1,22 @@
 """The launcher's count of tasks: right to the last, and of no more memory than the tasks that have not ended."""
 
 import sys
+import tracemalloc
+from array import array
+from collections import deque
 
 import msgspec
 import pytest
 
+from testbed.analysis.stream import Document, RunStream
 from testbed.live.progress import TaskCounter
-from testbed.model.task import DECIDED, DRAIN_LIMIT, FAILED, NEVER_BEGAN_NS, UE_DIED
+from testbed.model.task import COMPLETED, DECIDED, DRAIN_LIMIT, FAILED, NEVER_BEGAN_NS, UE_DIED, TaskTable
 from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.endings import close_rows
-from testbed.protocol.rows import rows_by_task
+from testbed.protocol.rows import EventRow, LinkRow, TaskRow, rows_by_task
+from testbed.record.writer import Recorder
 from testbed.sim.simulation import simulate
-from tests.support import plan, region
+from tests.support import plan, region, system
 
 SYSTEM, TASKS = region(slots=10)
 PLAN = plan(SYSTEM, TASKS)
@@ -125,3 +130,45 @@ def test_of_a_closed_loop_what_is_told_of_and_has_no_end_fails_as_of_when_it_cam
     counter.take([row])
     [failed] = counter.failed_rows({}, 10**12, DRAIN_LIMIT)
     assert failed.generated_ns == row.generated_ns and failed.reason == DRAIN_LIMIT
+
+
+def as_told(count):
+    """Rows as processes tell of ``count`` tasks, one after another: decided, ended, their slots and transmissions."""
+    row = TaskRow(
+        ue="", number=0, cell=1, generated_ns=0, input_bits=1, cycles=1, deadline_ns=1, state=DECIDED, choice=1
+    )
+    link = {"bits": 1, "attempts": 1, "ready_ns": 0, "start_ns": 0, "end_ns": 1, "arrival_ns": 1}
+    for n in range(count):
+        ue, number = f"ue-1-{n % 2 + 1}", n // 2
+        decided = msgspec.structs.replace(row, ue=ue, number=number, generated_ns=n)
+        yield [
+            decided,
+            msgspec.structs.replace(decided, state=COMPLETED, finished_ns=n + 1, measured_ns=1),
+            LinkRow(link=ue, to="es-1", ue=ue, number=number, **link),
+            EventRow(n, "es-1", "slipped", "", 1.0),
+        ]
+
+
+def test_a_launcher_that_hears_of_tens_of_thousands_of_tasks_keeps_nothing_of_each(tmp_path):
+    """Record, count and stream of documents, fed as a live run feeds them; what is open is all that is kept."""
+    count, begin = 40_000, 10_000
+    columns = [[n % 2 for n in range(count)], [n // 2 for n in range(count)], range(count), *[[1] * count] * 3]
+    workload = TaskTable([array("q", column) for column in columns])
+    given = plan(system((2,)), workload)
+    counter, stream, recorder = TaskCounter(given), RunStream(given), Recorder(tmp_path / "run.db")
+    documents: deque[Document] = deque(maxlen=1)
+    recorder.heard = lambda rows: documents.extend(stream.take(rows))
+    tracemalloc.start()
+    try:
+        for n, rows in enumerate(as_told(count)):
+            if n == begin:
+                known = tracemalloc.get_traced_memory()[0]
+            counter.take(rows)
+            recorder.add(rows)
+        grown = tracemalloc.get_traced_memory()[0] - known
+    finally:
+        tracemalloc.stop()
+    recorder.close()
+    assert counter.drained({}) and counter.progress(0, 1, 1, ()).finished == count
+    assert stream.progress(0, "running")["tasks"][COMPLETED] == count
+    assert grown < 4 * count, "more than a byte for each in both"

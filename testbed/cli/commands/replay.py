@@ -27,7 +27,7 @@ from testbed.scenario.overload import is_overload
 from testbed.scenario.resolve import Resolved
 from testbed.scenario.schema import Scenario, Workload
 from testbed.scenario.window import IDLE_SLOTS, remarks
-from testbed.trace import inputs
+from testbed.trace import inputs, table_file
 
 V = TypeVar("V", int, float)
 
@@ -99,7 +99,7 @@ def of_run(args: argparse.Namespace) -> Order:
     meta = reader.read_header(path / directory.RECORD)
     reasons = (idle.in_replay, *common.on(args.on or TESTBED))
     resolved = inputs.resolve(common.scenario_of(path / directory.SCENARIO, common.overrides(args), reasons))
-    workload = tables.read_csv(path / directory.WORKLOAD, resolved.system)
+    workload = _table(path / directory.WORKLOAD, resolved.system, args)
     policy = args.policy or _recorded_policy(path, meta)
     notes: dict[str, str | bool] = {"replay_of": path.resolve().name}
     resolved, tasks = _excerpt(resolved, _kept(workload, resolved.system), args)
@@ -147,7 +147,7 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
         )
     reasons = (idle.in_replay, *common.on(args.on or TESTBED))
     scenario = _without_overloads(common.scenario_of(source, common.overrides(args), reasons))
-    workload = _from_its_beginning(tables.read_csv(path, inputs.resolve(scenario).system), path, scenario.slot_ns)
+    workload = _from_its_beginning(_table(path, inputs.resolve(scenario).system, args), path, scenario.slot_ns)
     slots = scenario.slots if "slots" in changed else tables.slots_for(workload, scenario.slot_ns)
     traced = Workload(trace=str(path.resolve()), format="csv")
     resolved = inputs.resolve(msgspec.structs.replace(scenario, slots=slots, workload=traced))
@@ -166,6 +166,11 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
         auto_speed=args.speed == "auto",
         closed_loop=args.closed_loop,
     )
+
+
+def _table(path: Path, system: System, args: argparse.Namespace) -> Sequence[Task]:
+    """The tasks of a workload table; the twin plays those of a large one from the file."""
+    return table_file.read(path, system) if args.on == TWIN else tables.read_csv(path, system)
 
 
 def _without_overloads(scenario: Scenario) -> Scenario:
