@@ -26,7 +26,7 @@ from testbed.twin.views import cell_view
 from testbed.twin.window import Window
 
 Decisions = Mapping[tuple[int, int], int]
-ROWS_AT_ONCE = 1 << 16
+STRETCH_ROWS = 1 << 16
 
 
 class Ran(msgspec.Struct, kw_only=True):
@@ -181,7 +181,7 @@ class _Player:
             else:
                 twin.step(self._decide(int(twin.slot[0])))
                 self.notes.note()
-            if len(self.notes) > ROWS_AT_ONCE:
+            if len(self.notes) > STRETCH_ROWS:
                 yield self._so_far()
         if until is not None:
             yield self._so_far()

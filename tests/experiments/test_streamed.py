@@ -39,7 +39,7 @@ def played(folder, at_once, monkeypatch, *changes):
     path = folder / "run"
     path.mkdir(parents=True)
     recording.note(path, {"run": "run", "backend": TWIN, "policy": "greedy-do"}, TWIN)
-    one = streamed.Played(path=path, plan=plan, resolved=resolved, policy=policy, choices=None)
+    one = streamed.PlayedPlan(path=path, plan=plan, resolved=resolved, policy=policy, choices=None)
     summed = streamed.record(one, lambda result, rewards: None)
     return (path / directory.RECORD).read_bytes(), msgspec.to_builtins(summed.summary)
 
