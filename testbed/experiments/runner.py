@@ -157,22 +157,22 @@ def perform(
 def _by_twin(plan: Plan, policy: Policy | None, order: Order, path: Path, progress: Observer) -> RecordedRun | Summed:
     """Play ``plan`` on the twin; who hears of its rows hears of them when it is over, tasks first."""
     hears = order.heard is not unseen
-    kept, finished = streamed.Kept(), 0
+    stretches, finished = streamed.Kept(), 0
 
-    def told(made: "Ran", rewards: ColumnTable[RewardRow]) -> None:
+    def take(stretch: "Ran", rewards: ColumnTable[RewardRow]) -> None:
         nonlocal finished
-        finished += len(made.tasks)
+        finished += len(stretch.tasks)
         if order.keep or hears:
-            kept(made, rewards)
+            stretches(stretch, rewards)
         total = len(plan.workload)
-        progress(Progress(phase="playing", now_ns=made.end_ns, finished=finished, total=total, alive=0, processes=0))
+        progress(Progress(phase="playing", now_ns=stretch.end_ns, finished=finished, total=total, alive=0, processes=0))
 
     played = streamed.Played(path=path, plan=plan, resolved=order.resolved, policy=policy, choices=order.choices)
-    summed = streamed.record(played, told)
+    summed = streamed.record(played, take)
     keep_grade(path, summed.summary)
     if not order.keep and not hears:
         return summed
-    run = kept.run(played)
+    run = stretches.run(played)
     for rows in (run.record.tasks, run.record.slots, run.record.events) if hears else ():
         order.heard(rows)
     return run if order.keep else summed

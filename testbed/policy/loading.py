@@ -53,8 +53,8 @@ def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
     if base in TUNED or base in LEARNED:
         if not rest:
             raise untrained(strategy, scenario)
-        made = _tuned if base in TUNED else _learned
-        return made(base, rest, strategy, scenario), double
+        loader = _tuned if base in TUNED else _learned
+        return loader(base, rest, strategy, scenario), double
     if is_own(name):
         return own.load(name), name.endswith("_do")
     raise UsageError(f'unknown policy "{name}"{_hint(name)}; known: {", ".join(names())}, or module:attribute')

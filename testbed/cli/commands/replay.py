@@ -223,10 +223,10 @@ def _from_its_beginning(tasks: Sequence[Task], path: Path, slot_ns: int) -> Sequ
 
 def _kept(tasks: Sequence[Task], system: System) -> Sequence[Task]:
     """The tasks that a run of fewer slots plays, after saying how many it does not."""
-    kept = tables.limited(tasks, system)
-    if len(kept) < len(tasks):
-        warn(f"{len(tasks) - len(kept)} of {len(tasks)} tasks are generated after the last slot and left out")
-    return kept
+    inside = tables.limited(tasks, system)
+    if len(inside) < len(tasks):
+        warn(f"{len(tasks) - len(inside)} of {len(tasks)} tasks are generated after the last slot and left out")
+    return inside
 
 
 def _refuse_scenario(args: argparse.Namespace) -> None:
