@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from testbed.analysis.figures import S_PER_NS
 from testbed.analysis.server_tally import ServerTally
+from testbed.model.delay import S_PER_NS
 from testbed.model.energy import compute_energy_j
 from testbed.model.ledger import Absence
 from testbed.model.system import Es

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from testbed.analysis import figures
 from testbed.analysis.exact_sum import ExactSums
-from testbed.analysis.figures import S_PER_NS
 from testbed.analysis.parts import PARTS
 from testbed.analysis.run_reward import HOLDING, Scores
 from testbed.analysis.server_tally import ServerTally
 from testbed.model import statistics
+from testbed.model.delay import S_PER_NS
 from testbed.model.ledger import Absence
 from testbed.model.system import System
 from testbed.model.task import INTERRUPTED

@@ -212,7 +212,9 @@ def planned(order: Order, *, double: bool) -> Plan:
     if not live:
         return plan
     payload.refuse(plan)
-    known = host_costs.kept() or (calibration.measured(order.say) if order.auto_speed else host_costs.HostCosts())
+    known = host_costs.known_costs() or (
+        calibration.measured(order.say) if order.auto_speed else host_costs.HostCosts()
+    )
     plan = preflight.fitted(plan, known, auto_speed=order.auto_speed)
     if order.agents:
         plan = msgspec.structs.replace(plan, emulation=msgspec.structs.replace(plan.emulation, transport=TCP))
@@ -243,7 +245,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "speed": plan.emulation.speed,
         "advised_speed": 0.0
         if simulated
-        else preflight.advised_speed(plan, host_costs.kept() or host_costs.HostCosts()),
+        else preflight.advised_speed(plan, host_costs.known_costs() or host_costs.HostCosts()),
         "burn": 0.0 if simulated else plan.emulation.burn,
         "payload": "declared" if simulated else plan.emulation.payload,
         "transport": "" if simulated else plan.emulation.transport,

@@ -8,8 +8,9 @@ import msgspec
 import numpy as np
 
 from testbed.model import random
+from testbed.model.delay import NEVER
 from testbed.model.fallback import fallback_choices
-from testbed.model.system import Plan
+from testbed.model.system import CONTROLLER, Plan
 from testbed.model.task import TaskTable
 from testbed.policy.heuristics import Coin, Policy, Priced, checked, watching
 from testbed.policy.heuristics import FixedChoice as Constant
@@ -20,13 +21,12 @@ from testbed.twin import build, rows
 from testbed.twin.boundaries import BOUNDARIES_AT_ONCE, Notes
 from testbed.twin.kernels import EMPTY
 from testbed.twin.link_rows import Transmissions
-from testbed.twin.state import NEVER
 from testbed.twin.twin import Twin
 from testbed.twin.views import cell_view
 from testbed.twin.window import Window
 
 Decisions = Mapping[tuple[int, int], int]
-CONTROLLER, ROWS_AT_ONCE = "controller", 1 << 16
+ROWS_AT_ONCE = 1 << 16
 
 
 class Ran(msgspec.Struct, kw_only=True):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from testbed.model.delay import NEVER
 from testbed.model.errors import TestbedError, UsageError
 from testbed.model.system import System
 from testbed.policy.heuristics import Coin, Policy, Priced
@@ -84,7 +85,7 @@ class Twin:
         if policy is None:
             status["policy"][chosen] = state.GIVEN
         elif isinstance(policy, Constant):
-            status["policy"][chosen] = state.OFFLOAD if policy.choice else state.LC_CODE
+            status["policy"][chosen] = state.OFFLOAD_CODE if policy.choice else state.LC_CODE
         elif isinstance(policy, Coin):
             status["policy"][chosen], status["probability"][chosen] = state.COIN, policy.probability
         elif isinstance(policy, Priced):
@@ -166,7 +167,7 @@ class Twin:
         self.fixed = self.fixed._replace(rows=rows if len(rows) else np.zeros(1, state.ROW))
         at = constants["first_row"] + ues["number"]
         to_come = at < constants["last_row"]
-        ues["next_ns"] = np.where(to_come, self.fixed.rows["generated_ns"][np.where(to_come, at, 0)], state.NEVER)
+        ues["next_ns"] = np.where(to_come, self.fixed.rows["generated_ns"][np.where(to_come, at, 0)], NEVER)
         needed = inside + int((constants["last_row"] - at)[to_come].sum())
         tasks = self.state.tasks
         if needed > tasks.shape[1]:

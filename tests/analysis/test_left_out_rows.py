@@ -51,7 +51,7 @@ def test_a_summary_says_the_same(runs):
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("what", [series.WAITING, series.BUSY])
+@pytest.mark.parametrize("what", [series.TASKS_WAITING, series.BUSY])
 def test_lines_over_time_are_the_same(runs, what):
     few, many = (series.server_series(run, what) for run in runs)
     assert repr(few) == repr(many)

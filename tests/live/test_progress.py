@@ -34,8 +34,8 @@ def as_decided(row):
 
 
 def moment(counter):
-    found = counter.progress(0, 1, 1, ())
-    return found.finished, found.total
+    result = counter.progress(0, 1, 1, ())
+    return result.finished, result.total
 
 
 def test_a_moment_before_the_epoch_is_the_beginning():
@@ -70,11 +70,11 @@ def test_no_row_is_kept_of_a_task_that_has_ended(ended):
 @pytest.mark.parametrize("reason", ["", DRAIN_LIMIT])
 def test_those_that_did_not_finish_fail_as_the_record_would_have_them(ended, reason):
     counter, half = TaskCounter(PLAN), len(ended) // 2
-    told = [*ended[:half], *map(as_decided, ended[half : half + 5])]
-    counter.take(told)
+    messages = [*ended[:half], *map(as_decided, ended[half : half + 5])]
+    counter.take(messages)
     absences = {SYSTEM.ues[0].name: [(5 * SYSTEM.slot_ns, -1)]}
     failed = counter.failed_rows(absences, SYSTEM.end_ns, reason)
-    rows = rows_by_task(told)
+    rows = rows_by_task(messages)
     whole = close_rows(SYSTEM, TASKS, rows, absences, SYSTEM.end_ns, reason)
     assert failed == [row for row in whole if row.finished_ns < 0] and failed
     if reason:
@@ -85,8 +85,8 @@ def looped():
     """A counter of a closed loop with one UE that has tasks; that UE's name, and the first two of its tasks."""
     system = msgspec.structs.replace(PLAN.system, closed_loop=True)
     ue = TASKS[0].ue
-    mine = sorted((task for task in TASKS if task.ue == ue), key=lambda task: task.number)[:2]
-    return TaskCounter(msgspec.structs.replace(PLAN, system=system, workload=mine)), SYSTEM.ues[ue].name, mine
+    own = sorted((task for task in TASKS if task.ue == ue), key=lambda task: task.number)[:2]
+    return TaskCounter(msgspec.structs.replace(PLAN, system=system, workload=own)), SYSTEM.ues[ue].name, own
 
 
 def end_of(ended, name, task, finished_ns):

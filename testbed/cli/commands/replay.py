@@ -175,10 +175,10 @@ def _table(path: Path, system: System, args: argparse.Namespace) -> Sequence[Tas
 
 def _without_overloads(scenario: Scenario) -> Scenario:
     """``scenario`` for a table of tasks, after saying what of its faults that leaves out."""
-    kept = tuple(fault for fault in scenario.faults if not is_overload(fault))
-    if len(kept) < len(scenario.faults):
-        warn(f"overloads of the scenario ({len(scenario.faults) - len(kept)}) add nothing: the table is the workload")
-    return msgspec.structs.replace(scenario, faults=kept)
+    faults = tuple(fault for fault in scenario.faults if not is_overload(fault))
+    if len(faults) < len(scenario.faults):
+        warn(f"overloads of the scenario ({len(scenario.faults) - len(faults)}) add nothing: the table is the workload")
+    return msgspec.structs.replace(scenario, faults=faults)
 
 
 def _excerpt(resolved: Resolved, tasks: Sequence[Task], args: argparse.Namespace) -> tuple[Resolved, Sequence[Task]]:

@@ -10,7 +10,8 @@ from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.exit_code import exit_code_of
 from testbed.cli.progress import ProgressDisplay
 from testbed.experiments import runner
-from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD, InvalidError, UsageError
+from testbed.model.errors import InvalidError, UsageError
+from testbed.model.exit_codes import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD
 from testbed.node import limits
 from testbed.policy import loading
 from testbed.scenario import units
@@ -220,7 +221,7 @@ def _train_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
     played = runner.path_of(common.played(order, args, keeper))
     run, summary = common.summarized(played, plain=args.plain or args.json)
     longer = f"--slots {10 * args.slots}" if args.slots else "--wall 300s"
-    result = live.kept(run, summary, keeper, args.algorithm, args.seed, start, longer)
+    result = live.collect(run, summary, keeper, args.algorithm, args.seed, start, longer)
     if args.json:
         print_json(result)
     else:
