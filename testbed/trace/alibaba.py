@@ -9,13 +9,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from testbed.model.delay import NS_PER_S
 from testbed.scenario import decimals
 from testbed.scenario.requests import Request, RequestColumns
 from testbed.scenario.tables import cells
 from testbed.trace.cells import are, separated
 from testbed.trace.job import LATEST_S, MOST_CYCLES, JobOptions, instant_ns, work
 from testbed.trace.lines import Line, block_lines, blocks
-from testbed.trace.notes import NS_PER_S, Say, count
+from testbed.trace.notes import Say, count
 
 INSTANCES, STATUS, START, _END, CPU = 1, 4, 5, 6, 7
 COLUMNS_OF_A_TASK, A_CORE = 9, 100.0

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import ScenarioError
 from testbed.scenario import decimals
 from testbed.scenario.requests import Request, RequestColumns
@@ -17,7 +18,7 @@ from testbed.trace.cells import separated
 from testbed.trace.job import LATEST_S, MOST_CYCLES, JobOptions, instant_ns, work
 from testbed.trace.lines import Line, block_lines, blocks
 from testbed.trace.named_columns import places
-from testbed.trace.notes import NS_PER_S, Say, count
+from testbed.trace.notes import Say, count
 
 INVOCATION_COLUMNS = ("app", "func", "end_timestamp", "duration")
 INSTANT_ONES, EARLY = "of no duration", "that began before the trace"
