@@ -47,8 +47,8 @@ def _by_rows(read: Callable[[str, JobOptions, Say], Iterator[Request]]) -> ReadF
 READERS: dict[str, ReadFile] = {
     "azure": _by_rows(azure.read),
     "swf": swf.read,
-    "functions": _by_rows(functions.read),
-    "alibaba": _by_rows(alibaba.read),
+    "functions": functions.read,
+    "alibaba": alibaba.read,
     "google": _by_rows(google.read),
     "table": _by_rows(mapped.read),
 }
