@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("testbed", "ue_agent", "edge_server", "controller")
 LONGEST_FILE, LARGEST_SHARE, MOST_ANY, MOST_POSITIONAL, FIELDS = 320, 0.12, 10, 7, 6
-COMPILED = ("testbed/twin/", "controller/learn/", "testbed/hindsight/", "testbed/record/cells.py")
+COMPILED = ("testbed/twin/", "testbed/planning/", "controller/learn/", "testbed/hindsight/", "testbed/record/cells.py")
 
 
 def sources():
