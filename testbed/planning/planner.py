@@ -39,7 +39,12 @@ class Planner:
         self._base = _record_of(policy.base)
         self._chosen = offloading(plan.system, {})
         if clock is not None:
-            self._planned(0, self._chosen.copy(), (), clock())
+            self._rehearse(clock())
+
+    def _rehearse(self, now_ns: int) -> None:
+        """Have compiled code ready before time matters; it changes nothing."""
+        self._belief.hear(())
+        self._planned(0, self._chosen.copy(), (), now_ns)
 
     def decide(self, cell: CellView, rng: object) -> dict[str, int]:
         """What a cell does that comes too late to be planned with the others: as the base policy says."""

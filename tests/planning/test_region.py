@@ -2,11 +2,16 @@
 
 import pytest
 
+from controller.__main__ import acting_in
 from controller.server import DecisionServer, GatherExpired
 from testbed.model.task import LOCAL, OFFLOAD
+from testbed.planning.planner import Planner
+from testbed.policy.planned import Regional
 from testbed.protocol.actions import Alarm, Record, Send
 from testbed.protocol.messages import Announce, Ask, Decision, Down
 from testbed.protocol.rows import EventRow
+from testbed.scenario.load import load_scenario
+from testbed.trace import inputs
 from tests.support import system, task_of
 
 SYSTEM = system((2, 1), (2_000_000_000, 2_000_000_000))
@@ -102,3 +107,12 @@ def test_a_planner_that_fails_is_replaced_in_every_cell_and_named(fallback):
     rows = [action.row for action in actions if isinstance(action, Record)]
     said = [row.detail for row in rows if isinstance(row, EventRow)]
     assert said == [f"cell {cell}, slot 0: ZeroDivisionError: planning" for cell in (1, 2)]
+
+
+def test_the_controllers_planner_has_looked_at_its_clock_before_the_run():
+    resolved = inputs.resolve(load_scenario("smoke", ["slots=3"]))
+    made = resolved.plan((), "plan-do@1ms", second_offload=True, live=True)
+    policy = acting_in(made)
+    assert isinstance(policy, Planner)
+    assert DecisionServer(made.system, policy).policy is policy
+    assert not isinstance(acting_in(resolved.plan((), "lc", second_offload=False, live=True)), Regional)
