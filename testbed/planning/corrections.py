@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from testbed.model.delay import NEVER
 from testbed.twin.compiled import INNER, duration_ns, least_loaded
 from testbed.twin.generate import add
 from testbed.twin.lists import append, es_list, item, speed_of, take, ue_list, ue_of
 from testbed.twin.server import core_of, occupy
-from testbed.twin.state import FORWARDED, FRESH, NEVER, NONE, OWN_LIST, Fixed, World
+from testbed.twin.state import FORWARDED, FRESH, NONE, OWN_LIST, Fixed, World
 
 NEAR_NS = 200_000_000  # a difference in what is left of an execution, not in which tasks wait
 UNKNOWN_TASK = -2
@@ -70,7 +71,7 @@ def take_in(world: World, fixed: Fixed, told: Heard) -> None:
     w.asking = 0
     for i in range(told.tasks.shape[0]):
         t = told.tasks[i]
-        add(world, t.ue, t.generated_ns, t.input_bits, t.cycles, t.deadline_ns)
+        add(world, fixed, t.ue, t.generated_ns, t.input_bits, t.cycles, t.deadline_ns)
         if w.full:
             return
         if w.asking == 0 or world.asking[w.asking - 1] != t.ue:
@@ -154,7 +155,7 @@ def _queue(world: World, fixed: Fixed, es: int, kind: int, cycles: int, usual: i
     count = max(1, (cycles + usual // 2) // usual)
     for n in range(count):
         size = cycles // count + (cycles % count if n == 0 else 0)
-        add(world, u, w.start_ns, 0, size, 1)
+        add(world, fixed, u, w.start_ns, 0, size, 1)
         if w.full:
             return
         fresh = item(world.lists, ue_list(u, FRESH))

@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from testbed.model.random import ARRIVALS, VALUES
 from testbed.planning import corrections
 from testbed.planning.corrections import Heard
 from testbed.twin import kernels
-from testbed.twin.compiled import INNER, OPTIONS, stamp
+from testbed.twin.compiled import INNER, OPTIONS, stamp, subjects_hash
 from testbed.twin.entry import entry
 from testbed.twin.generate import schedule
 from testbed.twin.kernels import clear_cells, play, view
@@ -56,6 +57,9 @@ def _copy(source: World, target: World) -> None:
 def _expect(world: World, fixed: Fixed, seed: Any, load: float) -> None:
     """From now on tasks are those of the future ``seed``; ``load`` is what the density has brought so far."""
     world.status[0].seed = seed
+    for u in range(fixed.ues.shape[0]):
+        ue = item(world.ues, u)
+        ue.arrivals_hash, ue.values_hash = subjects_hash(seed, ARRIVALS, u), subjects_hash(seed, VALUES, u)
     if fixed.system[0].arrivals == POISSON:
         for u in range(fixed.ues.shape[0]):
             item(world.ues, u).arrival = load

@@ -119,7 +119,7 @@ def _record_of(base: Policy) -> NDArray[np.void]:
     if not isinstance(base, (FixedChoice, Coin, Priced)):
         base = USUAL_BASE
     if isinstance(base, FixedChoice):
-        record["policy"] = state.OFFLOAD if base.choice else state.LC_CODE
+        record["policy"] = state.OFFLOAD_CODE if base.choice else state.LC_CODE
     elif isinstance(base, Coin):
         record["policy"], record["probability"] = state.COIN, base.probability
     else:

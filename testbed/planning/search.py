@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-NOBODY = -1
+NO_UE = -1
 PAIRS_AT_ONCE = 8
 Moves = NDArray[np.int64]
 Attempt = Callable[[Moves], NDArray[np.float64]]
@@ -18,11 +18,11 @@ def improve(free: Sequence[int], attempt: Attempt, may_try: Callable[[], bool]) 
     ``attempt`` makes those of some moves (K, 2) that pay, and tells by how much each would have changed the costs.
     """
     loss = dict.fromkeys(free, 0.0)
-    attempt(np.full((1, 2), NOBODY, np.int64))
+    attempt(np.full((1, 2), NO_UE, np.int64))
     improved = bool(free)
     while improved and may_try():
         while improved and may_try():
-            singles = np.array([(ue, NOBODY) for ue in free], np.int64)
+            singles = np.array([(ue, NO_UE) for ue in free], np.int64)
             changes = attempt(singles)
             improved = bool((changes < 0.0).any())
             loss = {ue: abs(float(change)) for ue, change in zip(free, changes, strict=True)}

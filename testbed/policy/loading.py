@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.model.errors import InvalidError, UsageError
+from testbed.model.learning import LEARNS_ONLINE
 from testbed.policy import own
 from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
 from testbed.policy.planned import THINK_NS, Planned
@@ -21,7 +22,6 @@ _PLAIN: dict[str, Policy] = {"lc": FixedChoice(0), "offload": FixedChoice(1), "r
 TUNED = ("coin", "priced")
 LEARNED = ("a3c", "dqn")
 PLANNER, THINK = "plan", "@"
-LEARNS_ONLINE = "a3c"
 ABOUT = {
     "lc": "every task is executed locally",
     "offload": "every task is offloaded",

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from testbed.planning.search import NOBODY, improve
+from testbed.planning.search import NO_UE, improve
 
 
 class Judge:
@@ -19,7 +19,7 @@ class Judge:
             self.tried += 1
             after = self.given.copy()
             for ue in move:
-                if ue != NOBODY:
+                if ue != NO_UE:
                     after[ue] ^= 1
             changes.append(self.cost(tuple(after)) - self.cost(tuple(self.given)))
             if changes[-1] < 0.0:
