@@ -78,7 +78,7 @@ class Agent:
             case AskExpired():
                 return self._fall_back(event.slot, self.system.decision_timeout_ns, "timeout")
             case LocalEnd():
-                return self._end(event.number, now_ns)
+                return self._end(event.number, self._flights[event.number].end_ns)
             case Result():
                 return self._result(now_ns, event)
             case Moved():
