@@ -1,9 +1,9 @@
 """Mutation testing of the cores and the codec: ``python -m tools.mutation`` changes one place at a time, and tests.
 
 Each mutant lives in a process forked from one that has imported everything. It must be noticed by the swarm, by the
-fuzzer, or by the fast tests of its module. Who survives has to be explained in `EXPLAINED`, by its key, or a test has to
-be written. Results are kept in ``build/mutation.jsonl``: the command goes on where it was ended. Exit code 1: somebody
-survived who is not explained.
+fuzzer, or by the fast tests of its module. Who survives has to be explained in `EXPLAINED`, by its key, or a test has
+to be written. Results are kept in ``build/mutation.jsonl``: the command goes on where it was ended. Exit code 1: some
+survivor is not explained.
 """
 
 import argparse
