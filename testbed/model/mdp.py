@@ -7,7 +7,7 @@ from testbed.model.system import Ue
 from testbed.model.task import Task
 
 
-class UeView(msgspec.Struct, frozen=True, kw_only=True):
+class UeView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A UE as its agent sees it at kΔ: constants, local queue in ns, announced radio wait in ns, undecided tasks.
 
     One that is not ``reachable`` is known to be cut off from its ES, and executes what it should offload.
@@ -54,7 +54,7 @@ class UeView(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class EsView(msgspec.Struct, frozen=True, kw_only=True):
+class EsView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An ES as announced: backlog in ns; waiting own, forwarded and in-the-air cycles; ``age_slots`` of the news.
 
     It is ``alive``, and within reach of the cell's own ES, as far as is known.
@@ -73,7 +73,7 @@ class EsView(msgspec.Struct, frozen=True, kw_only=True):
     alive: bool
 
 
-class CellView(msgspec.Struct, frozen=True, kw_only=True):
+class CellView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The observation of ``cell`` (0-based) at ``slot``, instant ``now_ns``; ``edge_servers[cell]`` is its own ES.
 
     ``shared`` tells the access; ``latency_ns`` and ``return_latency_ns`` are the radio's, ``threshold_ns`` is W_max.

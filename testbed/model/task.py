@@ -22,7 +22,10 @@ class Phase(IntEnum):
     START = 6
 
 
-class Task(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+FAULT, EXEC_END, ARRIVAL, ANNOUNCE, GENERATE, DECIDE, EXEC_START = Phase  # read without a call, unlike the members
+
+
+class Task(msgspec.Struct, frozen=True, gc=False, array_like=True, kw_only=True):
     """One row of a workload: ``ue`` is the global UE index, ``number`` counts that UE's tasks from 0."""
 
     ue: int

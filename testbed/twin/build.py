@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from testbed.model.delay import transfer_ns
+from testbed.model.delay import NEVER, transfer_ns
 from testbed.model.errors import ScenarioError
 from testbed.model.random import FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE
 from testbed.model.system import EPOCH_SLOT, NO_TRACE, SHARED, Plan, RateTrace, System
@@ -200,6 +200,7 @@ def _ues(system: System, source: Source) -> Any:
             record[name] = getattr(ue, name)
         record["ns_per_cycle"] = 1e9 / ue.cpu_hz
         record["capped"] = bool(ue.caps_bps)
+        record["steady"] = not (ue.caps_bps or trace_of(system.radio, ue) or system.radio.coherence_ns)
         record["return_ns"] = system.radio.return_latency_ns + transfer_ns(system.radio.result_bits, ue.rate_bps)
         record["rate"] = source.rates[ue.index] if source.rates else 0.0
         record["first_class"] = source.first_classes[ue.index] if source.first_classes else 0
@@ -236,7 +237,7 @@ def _steps(given: Sequence[tuple[float, Sequence[int], Sequence[float]]], kind: 
     ``given`` are what it is of each that has no changes, edges and values.
     """
     shape = len(given), max(1, *(len(values) for _, _, values in given))
-    edges_ns: Any = np.full(shape, state.NEVER, np.int64)
+    edges_ns: Any = np.full(shape, NEVER, np.int64)
     steps: Any = np.zeros(shape, kind)
     for row, (usual, edges, values) in enumerate(given):
         edges_ns[row, 0], steps[row] = 0, values[-1] if values else usual

@@ -25,8 +25,9 @@ import psutil
 
 from testbed.analysis import replay
 from testbed.experiments.runner import summary_of
+from testbed.protocol.rows import KILL, PAUSE, RESTART, RESUME
 from testbed.record import reader
-from testbed.record.fault_requests import KILL, PAUSE, RESTART, RESUME, FaultRequest, ask
+from testbed.record.fault_requests import FaultRequest, ask
 from tests.chaos.support import left, pids
 from tests.command import PATIENCE_S, start
 

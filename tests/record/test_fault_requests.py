@@ -2,8 +2,9 @@
 
 import pytest
 
+from testbed.protocol.rows import KILL, RESTART
 from testbed.record import fault_requests
-from testbed.record.fault_requests import KILL, RESTART, FaultRequest, FaultRequests
+from testbed.record.fault_requests import FaultRequest, FaultRequests
 
 
 def test_each_request_is_read_once_and_half_a_line_later(tmp_path):

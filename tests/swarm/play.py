@@ -6,9 +6,9 @@ import msgspec
 
 from testbed.protocol.actions import Action
 from testbed.protocol.rows import Row
-from testbed.sim.events import PendingEvent
+from testbed.sim.events import ANY, Emit
 from testbed.sim.run_log import RunLog, Simulated
-from testbed.sim.simulation import Simulation, _Emit
+from testbed.sim.simulation import Simulation
 from tests.swarm.cases import Case, Made, made
 from tests.swarm.watch import Watch
 
@@ -34,20 +34,18 @@ class Watched(Simulation):
         self.notes = self._log = Notes()
         self.watch = Watch(given.plan, exact=given.conditions is None and not case.ghosts)
 
-    def _handle(self, entry: PendingEvent) -> None:
-        event, name = entry.event, entry.target
+    def _handle(self, target: str, incarnation: int, event: object) -> None:
         self.watch.at(self._now)
-        if self._ghosts and isinstance(event, _Emit) and entry.incarnation != self._living(name):
-            send = event.send
-            at = max(send.at_ns, self._now)
-            self._heap.push(at, send.phase, send.ue, send.number, PendingEvent(send.to, -1, send.body))
+        if self._ghosts and isinstance(event, Emit) and incarnation != self._living(target):
+            self._heap.push_message(self._now, event.send)
             return
-        alive = self._cores.get(name)
-        if alive is not None and entry.incarnation in (-1, self._incarnation[name]):
-            self.watch.before(name, event)
-        super()._handle(entry)
-        if alive is not None:
-            self.watch.after(name, alive)
+        core = self._cores.get(target)
+        hears = core is not None and incarnation in (ANY, self._incarnation[target])
+        if hears:
+            self.watch.before(target, event)
+        super()._handle(target, incarnation, event)
+        if hears:
+            self.watch.after(target, core)
 
     def _act(self, source: str, actions: list[Action]) -> None:
         for action in actions:
@@ -65,7 +63,7 @@ class Watched(Simulation):
             self.watch.died(fault.name)
         super()._crash(fault)
         for name, core in self._cores.items() if was_alive else ():
-            self.watch.after(name, core)
+            self.watch.look(name, core)
 
     def _living(self, name: str) -> int | None:
         return self._incarnation[name] if name in self._cores else None

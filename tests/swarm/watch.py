@@ -32,6 +32,13 @@ class Waiting(msgspec.Struct, frozen=True):
     own: bool
 
 
+class Heard(msgspec.Struct):
+    """An event that a core is hearing, and the task that it hands to an ES, until that is somewhere."""
+
+    event: object
+    handed: tuple[Key, Waiting] | None = None
+
+
 class Books:
     """The watcher's books of one life of an ES: by task, what is on its air, waits and runs (with its end)."""
 
@@ -70,8 +77,7 @@ class Watch:
         self._ues = {ue.name: ue for ue in plan.system.ues}
         self._servers = {es.name: es for es in plan.system.edge_servers}
         self._books: dict[str, Books] = {}
-        self._handed: tuple[Key, Waiting] | None = None
-        self._event: object = None
+        self._events: list[Heard] = [Heard(None)]
         self._dead: dict[str, int] = {}
         self._local_free: dict[str, int] = {}
         self._finished: Counter[str] = Counter()
@@ -119,7 +125,7 @@ class Watch:
 
     def before(self, name: str, event: object) -> None:
         """A living process is about to hear ``event``."""
-        self._event, self._handed = event, None
+        self._events.append(Heard(event))
         self._asked[name] += isinstance(event, Arises)
         books = self._books.get(name)
         if books is None:
@@ -130,16 +136,16 @@ class Watch:
                 if not books.knows_dead(event.ue, event.ready_ns, self._now):
                     books.air[key] = event.task.cycles
             case Arrived():
-                key = event.sent.ue.name, event.sent.task.number
+                key = event.job.ue.name, event.job.task.number
                 if books.air.pop(key, None) is None:
                     self.complain(f"{key} arrived at {name} and was not on its air")
-                if not books.knows_dead(key[0], event.sent.trip.ready_ns, event.sent.trip.tx_end_ns):
-                    order = self._now, event.sent.ue.index, event.sent.task.number
-                    self._handed = key, Waiting(order, event.sent.task.cycles, own=True)
+                if not books.knows_dead(key[0], event.job.trip.ready_ns, event.job.trip.tx_end_ns):
+                    order = self._now, event.job.ue.index, event.job.task.number
+                    self._events[-1].handed = key, Waiting(order, event.job.task.cycles, own=True)
             case Forward():
                 key = event.ue, event.task.number
                 order = self._now, self._ues[event.ue].index, event.task.number
-                self._handed = key, Waiting(order, event.task.cycles, own=False)
+                self._events[-1].handed = key, Waiting(order, event.task.cycles, own=False)
             case Ended():
                 done = [key for key, end in books.running.items() if end == self._now]
                 if not done:
@@ -148,15 +154,20 @@ class Watch:
                     del books.running[key]
 
     def after(self, name: str, core: Any) -> None:
-        """A process has heard its event and acted: are its books and ours the same?"""
-        if self._handed is not None and name in self._books:
-            self._enter(name, *self._handed)
-        self._handed = None
+        """A process has heard its event and acted, and those with it whom it told something at once."""
+        self.look(name, core)
+        self._events.pop()
+
+    def look(self, name: str, core: Any) -> None:
+        """Are the books of a process and ours the same?"""
+        heard = self._events[-1]
+        if heard.handed is not None and name in self._books:
+            self._enter(name, *heard.handed)
+        heard.handed = None
         if isinstance(core, Server) and name in self._books:
             self._compare(name, core, self._books[name])
         elif isinstance(core, Agent):
             self._count(name, core)
-        self._event = None
 
     def _enter(self, name: str, key: Key, waiting: Waiting) -> None:
         for other, books in self._books.items():
@@ -174,7 +185,7 @@ class Watch:
             self.complain(f"{name} has {core._air_cycles} cycles on its air, and should have {sum(books.air.values())}")
         if len(books.running) > books.es.cores:
             self.complain(f"{name} executes {len(books.running)} tasks on {books.es.cores} cores")
-        if isinstance(self._event, Dispatch) and waiting and len(books.running) < books.es.cores:
+        if isinstance(self._events[-1].event, Dispatch) and waiting and len(books.running) < books.es.cores:
             self.complain(f"{name} is idle while tasks wait")
         limit = books.es.queue_limit
         if limit >= 0 and len(waiting) > limit + books.es.cores - len(books.running):
@@ -182,7 +193,7 @@ class Watch:
 
     def _count(self, name: str, core: Agent) -> None:
         """Each task of a UE is ahead, asked about, on its way or finished, and in one of these only."""
-        pending = [task.number for one in core._pending.values() for task in one.tasks]
+        pending = [task.number for ask, _ in core._pending.values() for task in ask.tasks]
         ahead = len(core._tasks) - (self._asked[name] if core._asks_at_once else core._next)
         if ahead + len(pending) + len(core._flights) + self._finished[name] != len(core._tasks):
             self.complain(
@@ -210,13 +221,14 @@ class Watch:
                 self._record(source, action.row)
 
     def _send(self, source: str, send: Send) -> None:
-        body, handed = send.body, self._handed
+        body, heard = send.body, self._events[-1]
+        handed = heard.handed
         if handed is not None and (
             isinstance(body, Forward) or (isinstance(body, Result) and body.rejected and source in self._books)
         ):
             if isinstance(body, Forward) and not handed[1].own:
                 self.complain(f"{source} sends {handed[0]} on for the second time")
-            self._handed = None
+            heard.handed = None
 
     def _execute(self, source: str, execute: Execute) -> None:
         key = execute.ue, execute.number
