@@ -22,13 +22,13 @@ import pytest
 
 from tests.protocol import fuzz
 from tests.swarm.campaign import failure
-from tests.swarm.cases import Case, drawn, read
+from tests.swarm.cases import Case, drawn, made, read
 from tools.mutants import Mutant, mutants, put_in
 
 ROOT = Path(__file__).parents[1]
 EXPLAINED = ROOT / "tools" / "mutants-explained.toml"
 RESULTS = Path("build/mutation.jsonl")
-SEEDS, FRAMES, PATIENCE_S = 250, 4000, 240
+SEEDS, FRAMES, PATIENCE_S = 120, 4000, 600
 CORES = ("tests/cores", "tests/sim/test_faults.py", "tests/sim/test_cuts.py", "tests/sim/test_network.py")
 CODEC = ("tests/protocol/test_codec.py", "tests/node/test_socket.py")
 TARGETS: dict[str, Sequence[str]] = {
@@ -62,6 +62,8 @@ def main(argv: list[str]) -> int:
     kept = {one.key: one for one in results(given.out)}
     cases = [*(read(path.read_text()) for path in sorted((ROOT / "tests/swarm/kept").glob("*.yaml")))]
     cases += [drawn(seed) for seed in range(SEEDS)]
+    for case in cases:
+        made(case)  # read once, for every mutant
     with given.out.open("a", encoding="utf-8") as out:
         for file in given.files:
             module = importlib.import_module(file.removesuffix(".py").replace("/", "."))

@@ -88,7 +88,7 @@ def made(case: Case) -> Made:
     return _made(case.text)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=512)
 def _made(text: str) -> Made:
     case = Case(scenario={}, **_marked(text))
     resolved = inputs.resolve(parse_scenario(text))
