@@ -44,7 +44,7 @@ class Pieces:
     def take(self, orders: Orders) -> Assignment | None:
         """The assignment that this piece completes; None if others are missing.
 
-        Raises `msgspec.DecodeError` if what came together is none.
+        Raises one of `testbed.protocol.codec.UNDECODABLE` if what came together is none.
         """
         if orders.piece != len(self._had):
             self._had.clear()
