@@ -4,6 +4,7 @@ import datetime
 import math
 import os
 import platform
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from testbed.model.learning import REPLAY, LearningPlan
 from testbed.model.printable import printable, readable
 from testbed.model.system import TCP, Fault, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
+from testbed.planning.acting import acting
 from testbed.policy import loading
 from testbed.policy.heuristics import Policy
 from testbed.protocol.placement import processes_of
@@ -126,6 +128,7 @@ def perform(
         refuse_closed_loop(plan, order.backend)
     if order.backend == TESTBED:
         needs.provide(plan, len(processes_of(plan)))
+        acting(plan, policy, time.monotonic_ns)  # compiles what the controller would have no time for
     base = order.base or f"{directory.slug(order.resolved.system.name)}-{directory.slug(order.policy)}"
     path = directory.create(base, order.out)
     meta = describe(order, plan, path)
