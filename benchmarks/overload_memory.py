@@ -56,17 +56,17 @@ def play(folder: Path, limit: str, speed: float) -> tuple[list[dict[str, float]]
             minutes.append(sample(pids | {"launcher": process.pid}))
         time.sleep(0.05)
     run = reader.read_run(folder / "r")
-    told = [f"{event.source}: {event.kind} {event.detail} ({event.value:g})" for event in run.record.events]
-    return minutes, [line for line in told if "unsent" in line or "dropped" in line]
+    messages = [f"{event.source}: {event.kind} {event.detail} ({event.value:g})" for event in run.record.events]
+    return minutes, [line for line in messages if "unsent" in line or "dropped" in line]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="memory under ten times the load")
     parser.add_argument("--limit", default="unlimited", help="queue_limit of the edge servers; default: unlimited")
     parser.add_argument("--speed", type=float, default=SPEED, help=f"default: {SPEED:g}")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        minutes, shed = play(Path(folder), given.limit, given.speed)
+        minutes, shed = play(Path(folder), arguments.limit, arguments.speed)
     roles = sorted({role for minute in minutes for role in minute})
     print("| minute | " + " | ".join(roles) + " |\n|---|" + "---|" * len(roles))
     for number, minute in enumerate(minutes, 1):

@@ -28,7 +28,7 @@ from testbed.trace import inputs
 from testbed.twin import run as twin
 
 DENSITIES, FIRST_SEED = (0.7, 0.9), 500_000
-SLOTS, BOUND_SLOTS, EVALUATIONS = 300, 50, 1_000_000
+SLOTS, PLANNED_SLOTS, EVALUATIONS = 300, 50, 1_000_000
 THINK = "20ms"
 PUBLISHED, MARK = "planning.jsonl", "planning"
 BASE, PLANS, USUAL = "priced-do", "plan-do:priced-do", "plan-do"
@@ -70,7 +70,7 @@ def rows(seeds: int, workloads: int) -> Iterator[Entry]:
 
 def run(row: Entry) -> Entry:
     """Measure a row."""
-    slots = SLOTS if row["what"] == "overhead" else BOUND_SLOTS
+    slots = SLOTS if row["what"] == "overhead" else PLANNED_SLOTS
     changes = [f"density={row['density']}", f"seed={row['seed']}", f"slots={slots}"]
     resolved = inputs.resolve(load_scenario("region", changes))
     workload = inputs.generate(resolved.scenario, resolved.system)
@@ -80,39 +80,39 @@ def run(row: Entry) -> Entry:
 
 
 def _overheads(resolved: Resolved, workload: Sequence[Task], names: dict[str, str]) -> Entry:
-    found: Entry = {}
+    figures: Entry = {}
     for label, name in names.items():
         policy, double = loading.load(name)
         plan = resolved.plan(workload, name, second_offload=double, live=False)
         if not isinstance(policy, Planned):
-            found[label] = by_twin(plan, policy).mean_overhead
+            figures[label] = by_twin(plan, policy).mean_overhead
             continue
         planner = Timed(plan, policy)
-        found[label] = mean([row.overhead for row in twin.run(plan, planner).tasks])
-        found[f"{label} ms"] = [round(float(np.quantile(planner.took_ms[1:], q)), 3) for q in (0.5, 0.99)]
-    return found
+        figures[label] = mean([row.overhead for row in twin.run(plan, planner).tasks])
+        figures[f"{label} ms"] = [round(float(np.quantile(planner.took_ms[1:], q)), 3) for q in (0.5, 0.99)]
+    return figures
 
 
 def _bound(resolved: Resolved, workload: Sequence[Task], names: dict[str, str]) -> Entry:
     case = evaluator.of_scenario(resolved, workload, list(names.values()))
-    found = evaluator.evaluate(case, EVALUATIONS, lambda share, text: False)
-    played = {label: found.played[name].overhead for label, name in names.items()}
-    return {"best found": found.best, "lower bound": found.bound, **played}
+    result = evaluator.evaluate(case, EVALUATIONS, lambda share, text: False)
+    played = {label: result.played[name].overhead for label, name in names.items()}
+    return {"best found": result.best, "lower bound": result.bound, **played}
 
 
 def overheads(entries: Sequence[Entry]) -> str:
     """The table of mean overheads; changes are of the means of paired workloads, with their 95 % interval."""
     lines = []
     for density in DENSITIES:
-        mine = [entry for entry in entries if entry["what"] == "overhead" and entry["density"] == density]
-        if not mine:
+        own = [entry for entry in entries if entry["what"] == "overhead" and entry["density"] == density]
+        if not own:
             continue
-        line = [str(density), str(len(mine)), f"{mean([entry[BASE] for entry in mine]):.4f}"]
+        line = [str(density), str(len(own)), f"{mean([entry[BASE] for entry in own]):.4f}"]
         for label in (PLANS, USUAL):
-            ratio = intervals.of_ratio([entry[label] for entry in mine], [entry[BASE] for entry in mine])
-            line.append(f"{mean([entry[label] for entry in mine]):.4f}")
+            ratio = intervals.of_ratio([entry[label] for entry in own], [entry[BASE] for entry in own])
+            line.append(f"{mean([entry[label] for entry in own]):.4f}")
             line.append(f"{_percent(ratio.value)} [{_percent(ratio.low)}, {_percent(ratio.high)}]")
-        took = [mean([entry[f"{PLANS} ms"][n] for entry in mine]) for n in (0, 1)]
+        took = [mean([entry[f"{PLANS} ms"][n] for entry in own]) for n in (0, 1)]
         lines.append([*line, f"{took[0]:.1f}, {took[1]:.1f} ms"])
     head = ("ρ", "workloads", BASE, PLANS, "change", USUAL, "change", "CPU a slot, p50, p99")
     return table(head, lines)
@@ -122,11 +122,11 @@ def hindsight(entries: Sequence[Entry]) -> str:
     """The table of distances from the best found."""
     lines = []
     for density in DENSITIES:
-        mine = [entry for entry in entries if entry["what"] == "hindsight" and entry["density"] == density]
-        if mine:
-            best = mean([entry["best found"] for entry in mine])
-            above = [_percent(mean([entry[label] for entry in mine]) / best) for label in (BASE, PLANS, USUAL)]
-            lines.append([str(density), str(len(mine)), f"{best:.4f}", *above])
+        own = [entry for entry in entries if entry["what"] == "hindsight" and entry["density"] == density]
+        if own:
+            best = mean([entry["best found"] for entry in own])
+            above = [_percent(mean([entry[label] for entry in own]) / best) for label in (BASE, PLANS, USUAL)]
+            lines.append([str(density), str(len(own)), f"{best:.4f}", *above])
     return table(("ρ", "workloads", "best found", *(f"{label} above it" for label in (BASE, PLANS, USUAL))), lines)
 
 
@@ -137,7 +137,7 @@ def _percent(ratio: float) -> str:
 def main() -> None:
     """Measure what is missing, and print."""
     parser = options("what looking ahead is worth", "--seeds", page="the tables", default=10)
-    parser.add_argument("--workloads", type=int, default=5, help=f"of {BOUND_SLOTS} slots, judged in hindsight (5)")
+    parser.add_argument("--workloads", type=int, default=5, help=f"of {PLANNED_SLOTS} slots, judged in hindsight (5)")
     args = parser.parse_args()
     wanted = list(rows(args.seeds, args.workloads))
     entries = recorded(args.out, PUBLISHED) if args.show else measure(wanted, args.out, run)

@@ -28,7 +28,7 @@ from tools.mutants import Mutant, mutants, put_in
 ROOT = Path(__file__).parents[1]
 EXPLAINED = ROOT / "tools" / "mutants-explained.toml"
 RESULTS = Path("build/mutation.jsonl")
-SEEDS, FRAMES, PATIENCE_S = 120, 4000, 600
+SEEDS, FRAMES, CAMPAIGN_S = 120, 4000, 600
 CORES = ("tests/cores", "tests/sim/test_faults.py", "tests/sim/test_cuts.py", "tests/sim/test_network.py")
 CODEC = ("tests/protocol/test_codec.py", "tests/node/test_socket.py")
 TARGETS: dict[str, Sequence[str]] = {
@@ -98,7 +98,7 @@ def fate(module: object, mutant: Mutant, cases: list[Case]) -> str:
     child = os.fork()
     if child == 0:
         os.close(reader)
-        signal.alarm(PATIENCE_S)
+        signal.alarm(CAMPAIGN_S)
         with contextlib.suppress(BaseException):
             os.write(writer, noticed_by(module, mutant, cases).encode() or b"-")
         os._exit(0)

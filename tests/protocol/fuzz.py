@@ -72,17 +72,17 @@ class Sums(msgspec.Struct, kw_only=True):
 
 def a_plan() -> Plan:
     """A small run in which everything happens: second offload, deaths, restarts."""
-    made, tasks = region(0.9, 3, 8, access="shared")
+    hardware, tasks = region(0.9, 3, 8, access="shared")
     faults = (Fault("es-3", 2_500 * MS, 4_000 * MS), Fault("ue-1-2", 3_000 * MS, 5_000 * MS))
-    return plan(made, tasks, "offload", faults=faults)
+    return plan(hardware, tasks, "offload", faults=faults)
 
 
 class Fuzzer:
     """Honest frames of one run, and what takes them in."""
 
-    def __init__(self, given: Plan) -> None:
-        self.plan = given
-        self.envelopes = [said for _, said in overheard(given)]
+    def __init__(self, arguments: Plan) -> None:
+        self.plan = arguments
+        self.envelopes = [output for _, output in overheard(arguments)]
         starts = [envelope("launcher", 0, "es-1", body) for body in (Start(0, 1.0, 0), Stop(5, "done"), Heartbeat(1))]
         tells = [envelope("es-1", 0, "launcher", body) for body in (Hello("es-1", 7, "edge_server"), Ready(), Bye("x"))]
         rows = envelope("es-1", 0, "launcher", Rows((EventRow(1, "es-1", "died", "x", 0.5),)))
@@ -102,7 +102,7 @@ class Fuzzer:
             msgspec.json.encode(FaultRequest("kill", "es-1", 5.0)),
             msgspec.json.encode(FaultRequest("pause", "x")),
         ]
-        small = msgspec.structs.replace(given, workload=given.workload[:3])
+        small = msgspec.structs.replace(arguments, workload=arguments.workload[:3])
         self.orders = msgspec.msgpack.encode(Assignment(plan=small, processes={"es-1": ("es-1",)}))
 
     def block(self, first: int) -> Sums:
@@ -131,26 +131,26 @@ class Fuzzer:
 class Takers:
     """The decoders, and living cores behind them."""
 
-    def __init__(self, given: Plan) -> None:
-        system = given.system
-        agents = {ue.name: Agent(system, ue.index, given.tasks_by_ue()[ue.index]) for ue in system.ues}
+    def __init__(self, arguments: Plan) -> None:
+        system = arguments.system
+        agents = {ue.name: Agent(system, ue.index, arguments.tasks_by_ue()[ue.index]) for ue in system.ues}
         servers = {es.name: Server(system, es.index, second_offload=True) for es in system.edge_servers}
         self._cores: dict[str, Agent | Server | DecisionServer] = {
             **agents,
             **servers,
             "controller": DecisionServer(system, Priced()),
         }
-        self._validators = {name: Validator(given) for name in self._cores}
+        self._validators = {name: Validator(arguments) for name in self._cores}
         self._end_ns = system.end_ns
 
     def take(self, name: str, data: bytes, rng: Random) -> str:
         """Take ``data`` in; what became of it."""
         if name == "host agent's line":
             try:
-                found = [*Lines().requests(data + b"\n")] if rng.random() < 0.5 else [*Lines().reports(data + b"\n")]
+                result = [*Lines().requests(data + b"\n")] if rng.random() < 0.5 else [*Lines().reports(data + b"\n")]
             except codec.UNDECODABLE:
                 return "refused"
-            return "taken" if found else "nothing"
+            return "taken" if result else "nothing"
         if name == "request":
             return "refused" if isinstance(_parsed(data), str) else "taken"
         if name == "orders":
@@ -215,26 +215,26 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.protocol.fuzz", description="fuzz the decoders of sockets")
     parser.add_argument("frames", type=int, nargs="?", default=10_000_000, help="in all; default: 10,000,000")
     parser.add_argument("--out", type=Path, default=Path("build/fuzz.jsonl"), help="results; default: build/fuzz.jsonl")
-    given = parser.parse_args(argv)
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    kept = (
-        [msgspec.json.decode(line, type=Sums) for line in given.out.read_text().splitlines()]
-        if given.out.exists()
+    arguments = parser.parse_args(argv)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    remaining = (
+        [msgspec.json.decode(line, type=Sums) for line in arguments.out.read_text().splitlines()]
+        if arguments.out.exists()
         else []
     )
-    done, fuzzer = {sums.first for sums in kept}, Fuzzer(a_plan())
-    with given.out.open("a", encoding="utf-8") as file:
-        for first in range(0, given.frames, BLOCK):
+    done, fuzzer = {sums.first for sums in remaining}, Fuzzer(a_plan())
+    with arguments.out.open("a", encoding="utf-8") as file:
+        for first in range(0, arguments.frames, BLOCK):
             if first not in done:
-                kept.append(fuzzer.block(first))
-                print(msgspec.json.encode(kept[-1]).decode(), file=file, flush=True)
-    outcomes = sum((Counter(sums.outcomes) for sums in kept), Counter[str]())
+                remaining.append(fuzzer.block(first))
+                print(msgspec.json.encode(remaining[-1]).decode(), file=file, flush=True)
+    outcomes = sum((Counter(sums.outcomes) for sums in remaining), Counter[str]())
     for outcome, count in sorted(outcomes.items()):
         print(f"{outcome:45} {count:>12,}")
-    failures = [failure for sums in kept for failure in sums.failures]
+    failures = [failure for sums in remaining for failure in sums.failures]
     print(
-        f"{sum(sums.frames for sums in kept):,} frames, {len(failures)} failures, "
-        f"{sum(sums.cpu_s for sums in kept):.0f} s of CPU",
+        f"{sum(sums.frames for sums in remaining):,} frames, {len(failures)} failures, "
+        f"{sum(sums.cpu_s for sums in remaining):.0f} s of CPU",
         *failures[:10],
         sep="\n",
     )
