@@ -34,6 +34,7 @@ from testbed.record.writer import Hearer
 from testbed.scenario.resolve import Resolved
 from testbed.sim.run_log import Simulated
 from testbed.sim.simulation import Recorded, Simulation
+from testbed.workers.build import versions
 
 PROGRESS_EVENTS = 2000
 
@@ -210,7 +211,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "launcher_pid": os.getpid(),
         "launcher_started": birth(os.getpid()),
         "launcher_home": home(),
-        "versions": recording.versions(),
+        "versions": versions(),
         "host": f"{platform.platform()}, {len(os.sched_getaffinity(0))} cores",
         **order.notes,
     }

@@ -1,13 +1,12 @@
 """``testbed reproduce``: the paper's evaluation done again, each of its claims judged."""
 
 import argparse
-import math
 import shlex
 import sys
 import time
 from pathlib import Path
 
-from testbed.cli.commands import common
+from testbed.cli.commands import common, spread
 from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.layout import width, wrapped
 from testbed.cli.progress import ProgressDisplay
@@ -15,9 +14,9 @@ from testbed.live.interrupts import stop_on_interrupt
 from testbed.model import packages
 from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedRunError, UsageError, did_you_mean
 from testbed.model.human import duration
-from testbed.node import limits
 from testbed.record.backends import TESTBED, TWIN
 from testbed.reproduce.catalogue import CLAIMS
+from testbed.workers import local
 
 CLOCKS = (TWIN, TESTBED)
 USUAL_FOLDER = "reproduction"
@@ -35,6 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", type=int, metavar="N", help="training seeds, 2 and more give intervals (5, quick: 3)"
     )
+    spread.add_option(parser)
     parser.add_argument("--list", action="store_true", help="list the claims, train nothing")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
@@ -45,9 +45,10 @@ def main(args: argparse.Namespace) -> int:
     """Reproduce and judge claims; returns the exit code. A claim that fails is a result, no error."""
     chosen = _chosen(args.claim)
     if args.list:
-        given = {"--quick": args.quick, "--out": args.out, "--seeds": args.seeds}
+        given = {"--quick": args.quick, "--out": args.out, "--seeds": args.seeds, "--cluster": args.cluster}
         common.refuse_options(given, "is for a reproduction, and --list does none")
         return _list(chosen, as_json=args.json)
+    spread.check(args)
     for package in ("torch", "scipy", "matplotlib"):
         packages.require(package)
     if args.seeds is not None and not 2 <= args.seeds <= MOST_SEEDS:
@@ -93,7 +94,7 @@ def _reproduce(args: argparse.Namespace, chosen: tuple[int, ...]) -> int:
         stop_on_interrupt(lambda: stops.append(True)),
     ):
         display(f"{left} units to do", 0.0)
-        if not reproduction.carry_out(max(1, math.ceil(limits.cores())), display, lambda: bool(stops)):
+        if not reproduction.carry_out(local.cores(), display, lambda: bool(stops), args.cluster):
             raise InterruptedRunError(f"interrupted; {folder} keeps what is done, and the same command goes on")
         document = reproduction.write(display)
     if args.json:
