@@ -2,26 +2,26 @@
 
 import msgspec
 
-from edge_server.radio import Sent
+from edge_server.job import Job
 
 
-class LastBit(msgspec.Struct, frozen=True):
+class LastBit(msgspec.Struct, frozen=True, gc=False):
     """Event, shared radio: a last bit is due, unless ``version`` of the radio's state has passed."""
 
     version: int
 
 
-class Arrived(msgspec.Struct, frozen=True):
+class Arrived(msgspec.Struct, frozen=True, gc=False):
     """Event: a task arrives from the radio."""
 
-    sent: Sent
+    job: Job
 
 
-class Ended(msgspec.Struct, frozen=True):
+class Ended(msgspec.Struct, frozen=True, gc=False):
     """Event: the execution on ``core`` ends."""
 
     core: int
 
 
-class Dispatch(msgspec.Struct, frozen=True):
+class Dispatch(msgspec.Struct, frozen=True, gc=False):
     """Event: free cores take waiting tasks."""

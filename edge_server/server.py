@@ -4,21 +4,20 @@ import msgspec
 
 from edge_server import transfers
 from edge_server.events import Arrived, Dispatch, Ended, LastBit
-from edge_server.peers import NEVER, Peers
-from edge_server.queue import Job, Queue, Running
-from edge_server.radio import DedicatedRadio, Sent, SharedRadio
+from edge_server.job import Job
+from edge_server.peers import Peers
+from edge_server.queue import Queue
+from edge_server.radio import DedicatedRadio, SharedRadio
 from edge_server.varying_radio import VaryingRadio
 from testbed.model import transmission
-from testbed.model.delay import transfer_ns
+from testbed.model.delay import NEVER, transfer_ns
 from testbed.model.queue import FCFS, NO_LIMIT, second_offload
-from testbed.model.system import SHARED, System, Ue
-from testbed.model.task import Phase, Task
+from testbed.model.system import CONTROLLER, SHARED, System, Ue
+from testbed.model.task import ANNOUNCE, ARRIVAL, EXEC_END, EXEC_START, FAULT, Task
 from testbed.protocol.actions import Action, Boundary, Execute, Lost, Record, Send, Wake
 from testbed.protocol.idle import Boundaries
 from testbed.protocol.messages import Aired, Announce, Down, Forward, Post, Result, Up
 from testbed.protocol.rows import EventRow, SlotRow
-
-CONTROLLER = "controller"
 
 
 class Server:
@@ -58,7 +57,7 @@ class Server:
             case Post():
                 return self._post(now_ns, event)
             case Arrived():
-                return self._arrived(now_ns, event.sent)
+                return self._arrived(now_ns, event.job)
             case Ended():
                 self._queue.finish(event.core)
                 return self._dispatch_soon(now_ns)
@@ -78,11 +77,11 @@ class Server:
         return []
 
     def _boundary(self, slot: int) -> Wake:
-        return Wake(slot * self.system.slot_ns, Phase.ANNOUNCE, Boundary(slot), self.es.index)
+        return Wake(slot * self.system.slot_ns, ANNOUNCE, Boundary(slot), self.es.index)
 
     def _post(self, now_ns: int, post: Post) -> list[Action]:
         ue, task = self._ues[post.ue], post.task
-        if any(post.ready_ns <= died for died in self._deaths_ns.get(ue.name, ())):
+        if self._deaths_ns and any(post.ready_ns <= died for died in self._deaths_ns.get(ue.name, ())):
             return []
         self._air_cycles += task.cycles
         if not self._shared:
@@ -94,7 +93,7 @@ class Server:
 
     def _aired(self, now_ns: int, ue: Ue, task: Task, *, first: bool) -> Send:
         notice = Aired(ue.name, task.number, first, now_ns)
-        return Send(to=ue.name, body=notice, at_ns=now_ns, phase=Phase.ARRIVAL, ue=ue.index, number=task.number)
+        return Send(to=ue.name, body=notice, at_ns=now_ns, phase=ARRIVAL, ue=ue.index, number=task.number)
 
     def _next_last_bit(self) -> list[Action]:
         self._radio_version += 1
@@ -102,35 +101,38 @@ class Server:
         if departure is None:
             return []
         at, ue, task = departure
-        return [Wake(at, Phase.ARRIVAL, LastBit(self._radio_version), ue.index, task.number)]
+        return [Wake(at, ARRIVAL, LastBit(self._radio_version), ue.index, task.number)]
 
     def _last_bit(self, now_ns: int) -> list[Action]:
         departure = self._shared_radio.next_departure()
         if departure is None:
             return []
         ue = departure[1]
-        sent, following = self._shared_radio.depart(now_ns, ue)
-        actions: list[Action] = [self._aired(now_ns, ue, sent.task, first=False)]
+        job, following = self._shared_radio.depart(now_ns, ue)
+        actions: list[Action] = [self._aired(now_ns, ue, job.task, first=False)]
         if following is not None:
             actions.append(self._aired(now_ns, ue, following, first=True))
-        return actions + self._under_way(sent) + self._next_last_bit()
+        return actions + self._under_way(job) + self._next_last_bit()
 
-    def _under_way(self, sent: Sent) -> list[Action]:
-        wake = Wake(sent.trip.arrival_ns, Phase.ARRIVAL, Arrived(sent), sent.ue.index, sent.task.number)
-        return [transfers.uplink(sent, self.es), wake]
+    def _under_way(self, job: Job) -> list[Action]:
+        wake = Wake(job.trip.arrival_ns, ARRIVAL, Arrived(job), job.ue.index, job.task.number)
+        return [transfers.uplink(job, self.es), wake]
 
-    def _arrived(self, now_ns: int, sent: Sent) -> list[Action]:
-        ue, task, trip = sent.ue, sent.task, sent.trip
-        self._air_cycles -= task.cycles
-        if any(trip.ready_ns <= died <= trip.tx_end_ns for died in self._deaths_ns.get(ue.name, ())):
+    def _arrived(self, now_ns: int, job: Job) -> list[Action]:
+        trip = job.trip
+        self._air_cycles -= job.task.cycles
+        if self._deaths_ns and self._died_sending(job):
             return []
         if now_ns > trip.arrival_ns:
-            trip = msgspec.structs.replace(trip, arrival_ns=now_ns, late_ns=now_ns - trip.arrival_ns)
+            job.trip = msgspec.structs.replace(trip, arrival_ns=now_ns, late_ns=now_ns - trip.arrival_ns)
         target = self._target(now_ns)
         if target != self.es.index:
-            sent = Sent(ue, task, trip)
-            return transfers.forward(self.system, sent, self.es, self.system.edge_servers[target], now_ns)
-        return self._enter(now_ns, Job(ue, task, trip, now_ns, own=True))
+            return transfers.forward(self.system, job, self.es, self.system.edge_servers[target], now_ns)
+        return self._enter(now_ns, job)
+
+    def _died_sending(self, job: Job) -> bool:
+        trip = job.trip
+        return any(trip.ready_ns <= died <= trip.tx_end_ns for died in self._deaths_ns.get(job.ue.name, ()))
 
     def settled_ns(self, event: object) -> int:
         """See `testbed.protocol.actions.Forgiving`."""
@@ -150,24 +152,26 @@ class Server:
         if not self._second_offload:
             return self.es.index
         wait = self._queue.expected_wait_ns(now_ns)
-        if wait > self.system.threshold_ns:
-            self._consulted_ns = now_ns
+        if wait <= self.system.threshold_ns:
+            return self.es.index
+        self._consulted_ns = now_ns
         within_reach = self._peers.within_reach(self.es.index, now_ns)
         return second_offload(self.es.index, wait, self.system.threshold_ns, self._peers.announced, within_reach)
 
     def _take_over(self, now_ns: int, forward: Forward) -> list[Action]:
-        ue, task = self._ues[forward.ue], forward.task
-        told = transfers.moved(Sent(ue, task, forward.trip), self.es, now_ns, arrived=True)
-        return [told, *self._enter(now_ns, Job(ue, task, forward.trip, now_ns, own=False))]
+        job = Job(ue=self._ues[forward.ue], task=forward.task, trip=forward.trip, own=False)
+        return [transfers.moved(job, self.es, now_ns, arrived=True), *self._enter(now_ns, job)]
 
     def _enter(self, now_ns: int, job: Job) -> list[Action]:
+        job.arrival_ns = now_ns
         if self.es.queue_limit != NO_LIMIT or (job.own and self.es.discipline == FCFS):
             self._queue.settle(now_ns)
         if self._queue.admits():
             self._queue.put(job)
             return self._dispatch_soon(now_ns)
         at = self._returned_ns(now_ns, job.ue)
-        return [self._send(self._result(job, now_ns, now_ns, at, rejected=True), job)]
+        job.start_ns = job.end_ns = now_ns
+        return [self._result(job, at, rejected=True)]
 
     def _returned_ns(self, end_ns: int, ue: Ue) -> int:
         """When the result of what ended at ``end_ns`` is at its UE."""
@@ -175,52 +179,50 @@ class Server:
         way = radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
         return self.system.result_leaves_ns(end_ns, ue, self.es.index) + way
 
-    def _result(self, job: Job, start: int, end: int, at: int, *, rejected: bool = False) -> Result:
-        return Result(
+    def _result(self, job: Job, at_ns: int, *, rejected: bool = False) -> Send:
+        """What the UE hears of ``job`` at ``at_ns``."""
+        result = Result(
             ue=job.ue.name,
             number=job.task.number,
             es=self.name,
             incarnation=self.incarnation,
             trip=job.trip,
             es_arrival_ns=job.arrival_ns,
-            start_ns=start,
-            end_ns=end,
-            at_ns=at,
+            start_ns=job.start_ns,
+            end_ns=job.end_ns,
+            at_ns=at_ns,
             rejected=rejected,
         )
-
-    def _send(self, result: Result, job: Job) -> Send:
         return Send(
             to=job.ue.name,
             body=result,
-            at_ns=result.at_ns,
-            phase=Phase.ARRIVAL,
+            at_ns=at_ns,
+            phase=ARRIVAL,
             ue=job.ue.index,
             number=job.task.number,
         )
 
     def _dispatch_soon(self, now_ns: int) -> list[Action]:
-        if self._dispatching:
+        if self._dispatching or not self._queue.may_start():
             return []
         self._dispatching = True
-        return [Wake(now_ns, Phase.START, Dispatch(), self.es.index)]
+        return [Wake(now_ns, EXEC_START, Dispatch(), self.es.index)]
 
     def _dispatch(self) -> list[Action]:
         self._dispatching = False
         actions: list[Action] = []
-        for core, run in self._queue.start():
-            actions += self._execution(core, run)
+        for core, job in self._queue.start():
+            actions += self._execution(core, job)
         return actions
 
-    def _execution(self, core: int, run: Running) -> list[Action]:
-        ue, task = run.job.ue, run.job.task
-        result = self._result(run.job, run.start_ns, run.end_ns, self._returned_ns(run.end_ns, ue))
-        then = self._send(result, run.job)
+    def _execution(self, core: int, job: Job) -> list[Action]:
+        ue, task = job.ue, job.task
+        then = self._result(job, self._returned_ns(job.end_ns, ue))
         return [
             Execute(
-                start_ns=run.start_ns, end_ns=run.end_ns, cycles=task.cycles, ue=ue.name, number=task.number, then=then
+                start_ns=job.start_ns, end_ns=job.end_ns, cycles=task.cycles, ue=ue.name, number=task.number, then=then
             ),
-            Wake(run.end_ns, Phase.EXEC_END, Ended(core), ue.index, task.number),
+            Wake(job.end_ns, EXEC_END, Ended(core), ue.index, task.number),
         ]
 
     def _announce(self, now_ns: int, slot: int) -> list[Action]:
@@ -260,7 +262,7 @@ class Server:
         self._last_slot = slot
         told = [CONTROLLER] + [es.name for es in self.system.edge_servers if es.name != self.name]
         sends: list[Action] = [
-            Send(to=peer, body=notice, at_ns=now_ns, phase=Phase.ANNOUNCE, ue=self.es.index) for peer in told
+            Send(to=peer, body=notice, at_ns=now_ns, phase=ANNOUNCE, ue=self.es.index) for peer in told
         ]
         recorded = [Record(row)] if self._boundaries.records(row) else []
         return [*sends, *recorded, self._boundary(slot + 1)]
@@ -276,7 +278,7 @@ class Server:
             self._peers.take(event)
             if isinstance(event, Down):
                 lost = Lost(event.name, event.at_ns, event.incarnation)
-                return [Wake(event.at_ns + self.system.detection_ns, Phase.FAULT, lost)]
+                return [Wake(event.at_ns + self.system.detection_ns, FAULT, lost)]
             return []
         if isinstance(event, Down) and event.name in self._ues:
             return self._silence(now_ns, self._ues[event.name], event.at_ns)

@@ -5,9 +5,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from testbed.model.delay import NEVER, S_PER_NS
 from testbed.model.learning import LEARNER, is_learner
 from testbed.model.statistics import percentile
-from testbed.model.system import System
+from testbed.model.system import CONTROLLER, System
 from testbed.model.task import FAILED, UE_DIED
 from testbed.protocol.rows import (
     DEAD_ALREADY,
@@ -26,20 +27,20 @@ from testbed.protocol.rows import (
     SILENT,
     UNSENT,
     EventRow,
-    TaskRow,
 )
-from testbed.protocol.table import ColumnTable
 from testbed.record.reader import RecordedRun
 
-S_PER_NS = 1e-9
-CONTROLLER, NAMED = "controller", 3
+NAMED = 3
 LATE_WALL_S = 0.05
 STALL_MS, STALL_TIMES = 200.0, 5.0
 WHY = {"killed": "was killed", "crashed": "crashed"}
 
 
-def told(run: RecordedRun) -> list[str]:
-    """A sentence for everything that a user should know of a run that ended well all the same."""
+def told(run: RecordedRun, decided: int, fallbacks: Counter[str]) -> list[str]:
+    """A sentence for everything that a user should know of a run that ended well all the same.
+
+    ``decided`` is how many tasks were; ``fallbacks`` counts those that the fallback policy decided, by its reason.
+    """
     events, system = run.record.events, run.resolved.system
     speed = float(run.meta.get("speed", run.resolved.emulation.speed))
     return [
@@ -51,7 +52,7 @@ def told(run: RecordedRun) -> list[str]:
         *(f"{name} was silent for {seconds:.1f} s of wall time{until}" for name, seconds, until in silences(events)),
         *_counted(events, UNSENT, "could not send {n} message{s}"),
         *_counted(events, DROPPED_FRAME, "dropped {n} frame{s}"),
-        *_fallbacks(run.tasks, system.fallback),
+        *_fallbacks(decided, fallbacks, system.fallback),
     ]
 
 
@@ -176,7 +177,7 @@ def _deaths(run: RecordedRun, system: System) -> Iterator[str]:
 def _consequence(run: RecordedRun, names: Sequence[str], at_ns: int) -> str:
     """What became of tasks by the death of ``names``: UEs, or one other."""
     name = names[0]
-    back = min((back for died, back in run.absences.get(name, ()) if died == at_ns and back >= 0), default=2**62)
+    back = min((back for died, back in run.absences.get(name, ()) if died == at_ns and back >= 0), default=NEVER)
     if name == CONTROLLER:
         rows = [row for row in run.tasks if row.fallback == "controller lost" and row.ready_ns >= at_ns]
         return f"{_tasks(sum(row.asked_ns < back for row in rows))} decided by the fallback"
@@ -184,7 +185,7 @@ def _consequence(run: RecordedRun, names: Sequence[str], at_ns: int) -> str:
         rows = [row for row in run.tasks if row.ue in names and row.state == FAILED and row.reason == UE_DIED]
         return f"{_tasks(len(rows))} failed"
     cell = next(es.index for es in run.resolved.system.edge_servers if es.name == name) + 1
-    later = min((died for died, _ in run.absences.get(name, ()) if died > at_ns), default=2**62)
+    later = min((died for died, _ in run.absences.get(name, ()) if died > at_ns), default=NEVER)
     rows = [row for row in run.tasks if row.recovered and at_ns <= row.reentry_ns < later]
     return f"{_tasks(sum(row.es == name or (not row.es and row.cell == cell) for row in rows))} recovered"
 
@@ -232,12 +233,8 @@ def _counted(events: Iterable[EventRow], kind: str, what: str) -> Iterator[str]:
         yield f"{source} {what.format(n=n, s='s' if n > 1 else '')}: {event.detail}"
 
 
-def _fallbacks(rows: Sequence[TaskRow], fallback: str) -> Iterator[str]:
+def _fallbacks(count: int, reasons: Counter[str], fallback: str) -> Iterator[str]:
     """Decisions that came too late, and runs that the policy had no part in."""
-    table = ColumnTable.of(TaskRow, rows)
-    decided, why_not = table.values("choice") >= 0, table.labels("fallback")
-    count = int(decided.sum())
-    reasons = Counter(why_not[decided & ~why_not.are("")].tolist())
     every = reasons.total() == count
     if reasons and (every or reasons["timeout"]):
         shown = dict(reasons.most_common()) if every else {"timeout": reasons["timeout"]}

@@ -70,8 +70,8 @@ class Rounds:
     def items(self, scenario: Scenario, seeds: Sequence[int]) -> list[Item["Round"]]:
         """The work of `play` in pieces, a seed each, for processes that are told nothing else."""
         names = tuple(self._measures)
-        found = tuple(map(portable, names))
-        return [Item(partial(play_named_round, seed, names, self._on), scenario, found) for seed in seeds]
+        strategies = tuple(map(portable, names))
+        return [Item(partial(play_named_round, seed, names, self._on), scenario, strategies) for seed in seeds]
 
     def take(self, rounds: Iterator["Round"], seeds: Sequence[int], title: str = "") -> None:
         """As `play`, by what the `items` of ``seeds`` came to, in their order; as many as there are."""
@@ -95,10 +95,10 @@ class Rounds:
         seen: set[str] = set()
         for i, seed in enumerate(seeds):
 
-            def told(strategy: str, number: int = i) -> None:
+            def say_strategy(strategy: str, number: int = i) -> None:
                 self._progress(f"{title}workload {number + 1} of {len(seeds)}: {strategy}")
 
-            played = play_round(scenario, seed, self._measures, told, seen)
+            played = play_round(scenario, seed, self._measures, say_strategy, seen)
             seen.add(played.workload)
             yield played
 
@@ -162,10 +162,10 @@ def play_round(
 
 def play_named_round(seed: int, names: Sequence[str], on: str, scenario: Scenario, strategies: Sequence[str]) -> Round:
     """As `play_round`, of strategies as they are ``strategies`` here and shall be called ``names``."""
-    found = dict(zip(names, strategies, strict=True))
+    loadable = dict(zip(names, strategies, strict=True))
 
     def measure(resolved: Resolved, workload: Sequence[Task], name: str) -> Sample:
-        return MEASURES[on](resolved, workload, found[name])
+        return MEASURES[on](resolved, workload, loadable[name])
 
     return play_round(scenario, seed, dict.fromkeys(names, measure), lambda text: None)
 

@@ -13,6 +13,7 @@ from testbed.analysis.summary import Summary
 from testbed.experiments import runner, tune
 from testbed.experiments.runner import Order
 from testbed.model.errors import InterruptedRunError, ScenarioError, StartError, UsageError
+from testbed.model.learning import LEARNS_ONLINE
 from testbed.model.packages import require
 from testbed.model.task import INTERRUPTED
 from testbed.policy import checkpoint, loading
@@ -43,8 +44,8 @@ class LiveTrainingResult(msgspec.Struct, frozen=True, kw_only=True):
 class Keeper:
     """Brings what a run has learned to ``path`` while it goes on, so that it is there whatever ends the run.
 
-    Called with the run's directory again and again; what cannot be written now is said at the end (`kept`). Unless it
-    goes on from what is at ``path``, that is kept beside it first (`checkpoint.keep_old`), which ``say`` is told.
+    Called with the run's directory again and again; what cannot be written now is said at the end (`collect`). Unless
+    it goes on from what is at ``path``, that is kept beside it first (`checkpoint.keep_old`), which ``say`` is told.
     """
 
     def __init__(self, path: Path, *, goes_on: bool, say: Callable[[str], None]) -> None:
@@ -74,7 +75,7 @@ def order(
     from nothing (""). Its workload is a training workload of ``seed``. Raises `UsageError` for what cannot learn there.
     """
     base = loading.parts(algorithm)[0]
-    if base != loading.LEARNS_ONLINE:
+    if base != LEARNS_ONLINE:
         raise UsageError(f"{algorithm} is not trained on the testbed", "a3c and a3c-do are; leave out --on testbed")
     require("torch")  # by a process of the run, where its absence would be found late
     policy = f"{algorithm}:{start}" if start else algorithm
@@ -103,7 +104,7 @@ def _ordered(scenario: Scenario, policy: str, seed: int, *, auto_speed: bool) ->
     return Order(resolved=resolved, workload=workload, policy=policy, auto_speed=auto_speed, learn=True, base="train")
 
 
-def kept(
+def collect(
     run: RecordedRun,
     summary: Summary,
     keeper: Keeper,

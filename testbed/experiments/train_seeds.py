@@ -24,7 +24,7 @@ class SeedTraining(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     result: TrainingResult
     files: dict[str, bytes]
-    said: tuple[str, ...]
+    messages: tuple[str, ...]
 
 
 def jobs_of(job: TrainingJob, seeds: Sequence[int]) -> list[TrainingJob]:
@@ -47,34 +47,34 @@ def train_all(executor: Executor, jobs: Sequence[TrainingJob], stopped: Stopped)
 
 def kept(job: TrainingJob, training: SeedTraining) -> tuple[TrainingResult, tuple[str, ...]]:
     """The result, its files being where ``job`` wants them, and lines to be said. Raises `StartError`."""
-    said = training.said
+    messages = training.messages
     if not job.resume and training.result.checkpoint and checkpoint.keep_old(job.path):
-        said = (*said, f"{job.path} was there: kept as {checkpoint.old(job.path).name}")
+        messages = (*messages, f"{job.path} was there: kept as {checkpoint.old(job.path).name}")
     for name, content in training.files.items():
         keep(job.folder / name, content)
     path = str(job.path) if training.result.checkpoint else ""
-    return msgspec.structs.replace(training.result, checkpoint=path), said
+    return msgspec.structs.replace(training.result, checkpoint=path), messages
 
 
 def _there(job: TrainingJob) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """What a training has to find in its folder: the checkpoint that it goes on from, and names of curves taken."""
-    given = {job.path.name: job.path.read_bytes()} if job.resume else {}
+    files = {job.path.name: job.path.read_bytes()} if job.resume else {}
     taken = sorted(path.name for path in (job.folder / curves.FOLDER).glob("*"))
-    return given, tuple(f"{curves.FOLDER}/{name}" for name in taken)
+    return files, tuple(f"{curves.FOLDER}/{name}" for name in taken)
 
 
 def _train(
     job: TrainingJob,
-    given: dict[str, bytes],
+    files: dict[str, bytes],
     taken: tuple[str, ...],
     scenario: Scenario,
     strategies: Sequence[str],
 ) -> SeedTraining:
-    said: list[str] = []
+    messages: list[str] = []
 
     def train(folder: Path) -> TrainingResult:
         ready = Training(msgspec.structs.replace(job, scenario=scenario, folder=folder))
-        return ready.run(ready.baseline(), lambda report: None, said.append)
+        return ready.run(ready.baseline(), lambda report: None, messages.append)
 
-    result, files = in_scratch(train, given, str(job.folder), taken)
-    return SeedTraining(seed=job.seed, result=result, files=files, said=tuple(said))
+    result, written = in_scratch(train, files, str(job.folder), taken)
+    return SeedTraining(seed=job.seed, result=result, files=written, messages=tuple(messages))

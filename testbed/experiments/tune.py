@@ -15,6 +15,7 @@ from testbed.experiments.virtual import fresh_twin
 from testbed.model.errors import ScenarioError
 from testbed.model.statistics import mean
 from testbed.policy.heuristics import Coin, Policy, Priced
+from testbed.policy.loading import DOUBLE
 from testbed.record.files import keep
 from testbed.scenario.schema import Scenario
 from testbed.sim.simulation import simulate
@@ -24,7 +25,7 @@ from testbed.workers.seam import in_order
 
 FIRST_TUNING_SEED, SEEDS, DESCENTS = 1_000_000, 8, 3
 MOST_SEED = (2**32 - FIRST_TUNING_SEED) // SEEDS - 1  # from 2**32 on are the worlds that networks learn in
-DOUBLE, ALMOST = "-do", 0.99
+ALMOST = 0.99
 TuneProgress = Callable[[str, float], None]
 Values = tuple[float, ...]
 Cost = Callable[[Values], float]
@@ -101,8 +102,8 @@ def tune(
 
     def prepare(candidates: Iterable[Values]) -> None:
         unknown = [values for values in dict.fromkeys(candidates) if values not in known]
-        for values, found in zip(unknown, overheads(unknown), strict=True):
-            known[values] = _mean_known(found)
+        for values, each in zip(unknown, overheads(unknown), strict=True):
+            known[values] = _mean_known(each)
             text = f"{_written(space, values)}: mean overhead {known[values]:.4f}"
             progress(text, min(ALMOST, len(known) / space.usual_tries))
 
@@ -135,8 +136,8 @@ def search(space: Space, cost: Cost, prepare: Prepare = unprepared) -> Values:
     """
     prepare(itertools.product(*space.starts))
     starts = sorted(itertools.product(*space.starts), key=lambda values: (cost(values), values))
-    found = [_descend(space, cost, prepare, start) for start in starts[:DESCENTS]]
-    return min(found, key=lambda values: (cost(values), values))
+    ends = [_descend(space, cost, prepare, start) for start in starts[:DESCENTS]]
+    return min(ends, key=lambda values: (cost(values), values))
 
 
 def _descend(space: Space, cost: Cost, prepare: Prepare, best: Values) -> Values:

@@ -37,8 +37,8 @@ def search_all(
     Raises as `evaluator.of_scenario`.
     """
     names = tuple(strategies)
-    found = tuple(map(portable, names))
-    todo = [Item(partial(search_one, seed, names, evaluations), scenario, found) for seed in seeds]
+    portables = tuple(map(portable, names))
+    todo = [Item(partial(search_one, seed, names, evaluations), scenario, portables) for seed in seeds]
     return in_order(executor, todo, stopped)
 
 
@@ -50,8 +50,8 @@ def search_one(
     played = inputs.played(resolved.scenario, resolved.system)
     case = evaluator.of_scenario(resolved, played.tasks, strategies)
     called = {name: case.played[strategy] for name, strategy in zip(names, strategies, strict=True)}
-    found = evaluator.evaluate(Case(resolved, played.tasks, called), evaluations, lambda share, text: False)
-    return Searched(found, played.notes)
+    search = evaluator.evaluate(Case(resolved, played.tasks, called), evaluations, lambda share, text: False)
+    return Searched(search, played.notes)
 
 
 def expected_s(evaluations: int, workloads: int) -> float:

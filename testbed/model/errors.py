@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Self
 
+from testbed.model.exit_codes import (
+    EXIT_BUG,
+    EXIT_INTERRUPTED,
+    EXIT_START,
+    EXIT_USAGE,
+)
 from testbed.model.printable import printable
-
-EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_START, EXIT_THRESHOLD, EXIT_FIDELITY, EXIT_LEDGER = 0, 1, 2, 3, 4, 5, 6
-EXIT_INTERRUPTED = 130
-
 
 LONGEST = 80
 _QUOTED = re.compile(r'"([^"\n]*)"')
@@ -22,7 +24,7 @@ def brief(text: str) -> str:
 
 def _readable(text: str) -> str:
     """``text`` with what it quotes cut, and nothing in it that a terminal would obey."""
-    return printable(_QUOTED.sub(lambda found: f'"{brief(found[1])}"', text))
+    return printable(_QUOTED.sub(lambda match: f'"{brief(match[1])}"', text))
 
 
 class TestbedError(Exception):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.model.errors import UsageError
+from testbed.model.learning import LEARNS_ONLINE
 from testbed.policy import own
 from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
 
@@ -18,7 +19,6 @@ DOUBLE = "-do"
 _PLAIN: dict[str, Policy] = {"lc": FixedChoice(0), "offload": FixedChoice(1), "random": Coin(0.5), "greedy": Priced()}
 TUNED = ("coin", "priced")
 LEARNED = ("a3c", "dqn")
-LEARNS_ONLINE = "a3c"
 ABOUT = {
     "lc": "every task is executed locally",
     "offload": "every task is offloaded",
@@ -163,10 +163,10 @@ def read_checkpoint(path: Path, policy: str, strategy: str = "", scenario: str =
         raise UsageError(f"{path}: {error.strerror or error}", made_by) from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not a JSON checkpoint ({error})", made_by) from None
-    found = values.get("policy") if isinstance(values, dict) else None
-    if found != policy:
-        remedy = f"use it as {shlex.quote(f'{found}:{path}')}" if found in TUNED else made_by
-        raise UsageError(f'{path}: a checkpoint of "{found}", not of "{policy}"', remedy)
+    tuned_policy = values.get("policy") if isinstance(values, dict) else None
+    if tuned_policy != policy:
+        remedy = f"use it as {shlex.quote(f'{tuned_policy}:{path}')}" if tuned_policy in TUNED else made_by
+        raise UsageError(f'{path}: a checkpoint of "{tuned_policy}", not of "{policy}"', remedy)
     return dict(values)
 
 

@@ -11,11 +11,11 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from testbed.model.task import Phase
-from testbed.protocol.messages import Body, Decision
+from testbed.protocol.messages import Body
 from testbed.protocol.rows import Row, TaskRow
 
 
-class Send(msgspec.Struct, frozen=True, kw_only=True):
+class Send(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Send ``body`` to process ``to``; it is handled there at emulated instant ``at_ns`` in ``phase``.
 
     ``ue``/``number`` order it among others of that instant. ``payload_bits`` of data travel with it.
@@ -30,7 +30,7 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     payload_bits: int = 0
 
 
-class Wake(msgspec.Struct, frozen=True):
+class Wake(msgspec.Struct, frozen=True, gc=False):
     """Deliver ``event`` back to this core at emulated instant ``at_ns`` in ``phase``."""
 
     at_ns: int
@@ -40,14 +40,14 @@ class Wake(msgspec.Struct, frozen=True):
     number: int = 0
 
 
-class Alarm(msgspec.Struct, frozen=True):
+class Alarm(msgspec.Struct, frozen=True, gc=False):
     """Deliver ``event`` back to this core after ``after_ns`` of wall time."""
 
     after_ns: int
     event: object
 
 
-class Execute(msgspec.Struct, frozen=True, kw_only=True):
+class Execute(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Execute ``cycles`` from ``start_ns`` to ``end_ns``, and then send ``then`` (its own ``at_ns`` is the release)."""
 
     start_ns: int
@@ -58,13 +58,13 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True):
     then: Send | None = None
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """Hand ``row`` to the recorder."""
 
     row: Row
 
 
-class Finish(msgspec.Struct, frozen=True, kw_only=True):
+class Finish(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A task is finished, ideally at ``at_ns``: record its last row, and then send what is to be told of it.
 
     The driver knows at which emulated instant it really was, and makes the row with that: ``row(actual_ns)``.
@@ -75,20 +75,13 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
     tell: Callable[[TaskRow], Send] | None = None
 
 
-class Boundary(msgspec.Struct, frozen=True):
+class Boundary(msgspec.Struct, frozen=True, gc=False):
     """Event: slot ``slot`` begins; every core keeps one pending for as long as it lives."""
 
     slot: int
 
 
-class Answered(msgspec.Struct, frozen=True):
-    """Event: the answer to the ask of ``decision.slot`` came ``think_ns`` after it was asked."""
-
-    decision: Decision
-    think_ns: int
-
-
-class Lost(msgspec.Struct, frozen=True):
+class Lost(msgspec.Struct, frozen=True, gc=False):
     """Event: the detection of a death, ``detection`` after it."""
 
     name: str
@@ -108,7 +101,10 @@ class Core(Protocol):
         """Actions before instant 0 (or before the instant of a restart)."""
 
     def handle(self, now_ns: int, event: object) -> list[Action]:
-        """Act on ``event`` (a message body, `Answered`, `Lost`, or what a `Wake` or `Alarm` carried) at ``now_ns``."""
+        """Act on ``event`` (a message body, `Lost`, or what a `Wake` or `Alarm` carried) at ``now_ns``.
+
+        A `Decision` is handled when it comes: the time since its ask is charged to its tasks.
+        """
 
 
 class Idling(Core, Protocol):

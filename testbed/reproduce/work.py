@@ -18,7 +18,9 @@ from testbed.experiments import runner, tune
 from testbed.experiments.rounds import sample_of
 from testbed.experiments.virtual import by_twin
 from testbed.hindsight import evaluator
+from testbed.model.delay import S_PER_NS
 from testbed.model.errors import InterruptedRunError
+from testbed.model.human import KIB
 from testbed.model.task import INTERRUPTED
 from testbed.policy import checkpoint, loading
 from testbed.policy.heuristics import Policy
@@ -39,7 +41,6 @@ from testbed.workers.apart import in_scratch
 Document = dict[str, object]
 EVALUATED_SLOTS, _DIGITS = 1000, 9
 WARM_UP_EPISODES, TIMED_SLOTS = 8, 100
-S_PER_NS, KIB = 1e-9, 1024
 
 
 def network_path(folder: Path, unit: Unit) -> Path:
@@ -52,9 +53,9 @@ def carry_out(unit: Unit, effort: Effort, folder: Path) -> Document:
     return _KINDS[unit.kind](unit, effort, folder)
 
 
-def carry_out_apart(unit: Unit, effort: Effort, given: Mapping[str, bytes]) -> tuple[Document, dict[str, bytes]]:
-    """As `carry_out` in a folder of its own that holds the files ``given``; returns the files that it makes, too."""
-    return in_scratch(lambda folder: carry_out(unit, effort, folder), given, "the reproduction")
+def carry_out_apart(unit: Unit, effort: Effort, files: Mapping[str, bytes]) -> tuple[Document, dict[str, bytes]]:
+    """As `carry_out` in a folder of its own that holds ``files``; returns the files that it makes, too."""
+    return in_scratch(lambda folder: carry_out(unit, effort, folder), files, "the reproduction")
 
 
 def needed_by(unit: Unit, folder: Path) -> dict[str, bytes]:

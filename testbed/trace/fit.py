@@ -14,11 +14,12 @@ from testbed.model.errors import ScenarioError
 from testbed.model.packages import naming_extras
 from testbed.model.system import System
 from testbed.model.task import TaskTable
+from testbed.scenario.decimals import Ints
 from testbed.scenario.fields import Draw
 from testbed.scenario.ranges import MOST_SLOTS
 from testbed.scenario.schema import Cell, Profile, Scenario, Workload
 from testbed.scenario.task_schema import TaskSection
-from testbed.scenario.workload import Ints, columns_of, generate
+from testbed.scenario.workload import columns_of, generate
 from testbed.trace.notes import count
 
 Reals = NDArray[np.float64]

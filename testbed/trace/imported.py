@@ -13,16 +13,18 @@ from typing import TextIO
 import msgspec
 import numpy as np
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import ScenarioError
 from testbed.model.system import System
 from testbed.model.task import TASK_COLUMNS, TaskTable
+from testbed.scenario import table_text
 from testbed.scenario import workload as tables
 from testbed.scenario.ranges import check_tasks
 from testbed.scenario.requests import Assigner, Request, RequestColumns
 from testbed.scenario.schema import Scenario, Workload
 from testbed.trace import alibaba, azure, functions, functions_2019, google, mapped, swf
 from testbed.trace.job import JobOptions, MappedColumn
-from testbed.trace.notes import NS_PER_S, Say, count, seconds, workload_told
+from testbed.trace.notes import Say, count, seconds, workload_told
 from testbed.trace.spool import Spool
 
 ReadFile = Callable[[str, JobOptions, Say], Iterator[RequestColumns]]
@@ -116,7 +118,7 @@ def _named(name: str, say: Say) -> Say:
 def written(gathered: Gathered, out: TextIO, scenario: Scenario, system: System, say: Say, progress: Progress) -> str:
     """Write the tasks of ``gathered`` as a workload table by instant; returns what they are. Raises `ScenarioError`."""
     assigner, workload = Assigner(scenario, system), scenario.workload
-    out.write(",".join(tables.WORKLOAD_COLUMNS) + "\n")
+    out.write(",".join(table_text.WORKLOAD_COLUMNS) + "\n")
     whole = late = last_ns = done = 0
     for some in _timed(gathered, workload, say):
         done += len(some.at_ns)

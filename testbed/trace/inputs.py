@@ -8,7 +8,7 @@ import msgspec
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.system import System
 from testbed.model.task import Task
-from testbed.scenario import ranges, window
+from testbed.scenario import ranges, table_text, window
 from testbed.scenario import resolve as core
 from testbed.scenario import workload as tables
 from testbed.scenario.checks import with_link_traces
@@ -150,7 +150,7 @@ def workload_format(text: str, file: str) -> str:
     if head.lstrip().startswith(";") or len(head.split()) == swf.COLUMNS_OF_A_JOB:
         return "swf"
     remedy = (
-        f"say what it is: format: {', '.join(DEMANDS)}; a table of tasks begins {','.join(tables.WORKLOAD_COLUMNS)}"
+        f"say what it is: format: {', '.join(DEMANDS)}; a table of tasks begins {','.join(table_text.WORKLOAD_COLUMNS)}"
     )
     raise ScenarioError("this is no workload that the testbed knows", file, _line(text), 1, head, len(head), remedy)
 

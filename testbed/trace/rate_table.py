@@ -5,6 +5,7 @@ Either a row has an instant, before or after which its rate holds, or it has a d
 
 from collections.abc import Mapping
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import ScenarioError
 from testbed.scenario.schema import LinkTrace
 from testbed.trace import rates
@@ -12,7 +13,7 @@ from testbed.trace.job import MappedColumn, instant_ns
 from testbed.trace.lines import Line
 from testbed.trace.mapped import DURATION, RATE_KEY, TIME_KEY, exact_ns
 from testbed.trace.named_columns import rows
-from testbed.trace.notes import NS_PER_S, Say, count
+from testbed.trace.notes import Say, count
 from testbed.trace.rate_text import held
 from testbed.trace.rates import HIGHEST_BPS
 
@@ -20,15 +21,15 @@ from testbed.trace.rates import HIGHEST_BPS
 def read(file: str, columns: Mapping[str, MappedColumn], how: LinkTrace, say: Say) -> LinkTrace:
     """The trace of ``file``, from its columns of rates and of times or durations. Raises `ScenarioError`."""
     when = TIME_KEY if TIME_KEY in columns else DURATION
-    found = [
+    samples = [
         (_when_ns(row, columns[when], when), _bps(row, columns[RATE_KEY]), row)
         for row in rows(file, [columns[when].name, columns[RATE_KEY].name])
     ]
     if when == TIME_KEY:
-        return held(found, file, how, say)
-    if empty := sum(duration == 0 for duration, _, _ in found):
+        return held(samples, file, how, say)
+    if empty := sum(duration == 0 for duration, _, _ in samples):
         say(f"{count(empty, 'interval')} of no length skipped")
-    segments = [(duration, bps) for duration, bps, _ in found if duration]
+    segments = [(duration, bps) for duration, bps, _ in samples if duration]
     if not segments:
         raise ScenarioError("the trace has no duration", file, 1, 1, remedy="give a row below the header")
     return rates.trace(segments, file)

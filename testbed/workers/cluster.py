@@ -8,23 +8,23 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
 from functools import partial
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from testbed.model import packages
 from testbed.model.errors import LostError, StartError, TestbedError, UsageError
 from testbed.workers import remote
 from testbed.workers.build import INSTALLED, PACKAGES, build, source_digest
 from testbed.workers.materials import Materials
+from testbed.workers.seam import P
 
 if TYPE_CHECKING:
     from distributed import Client
     from distributed.client import VersionsDict
 
 T = TypeVar("T")
-P = ParamSpec("P")
 PACKAGE = "distributed"
 _ADDRESS = re.compile(r"(tcp|tls)://[^/\s]+:\d+")
-CONNECT_S, _CLOSE_S, _LOOK_S, PATIENCE_S = 10.0, 2.0, 1.0, 60.0
+CONNECT_S, _CLOSE_S, _HEALTH_CHECK_S, WORKERLESS_S = 10.0, 2.0, 1.0, 60.0
 WORKER_COMMAND = "dask worker {} --nworkers auto --nthreads 1"
 
 
@@ -104,7 +104,7 @@ class ClusterExecutor(Executor):
     """Work handed to a Dask cluster, whose scheduler gives it to another worker when one dies.
 
     A future ends with `LostError` when too many workers died at its work, when the scheduler is gone, or when there has
-    been no worker for `PATIENCE_S`.
+    been no worker for `WORKERLESS_S`.
     """
 
     def __init__(self, client: "Client", address: str, materials: Materials) -> None:
@@ -151,14 +151,14 @@ class ClusterExecutor(Executor):
     def _watched(self) -> None:
         """End what is open when nobody is there any more who could do it."""
         last_s = time.monotonic()
-        while not self._over.wait(_LOOK_S):
+        while not self._over.wait(_HEALTH_CHECK_S):
             there = False
             with contextlib.suppress(OSError, ValueError, CancelledError, TimeoutError):
                 there = self._client.status == "running" and bool(self._client.nthreads())
             if there:
                 last_s = time.monotonic()
-            elif time.monotonic() - last_s > PATIENCE_S:
-                why = f"no worker has been at {self._address} for {PATIENCE_S:g} s"
+            elif time.monotonic() - last_s > WORKERLESS_S:
+                why = f"no worker has been at {self._address} for {WORKERLESS_S:g} s"
                 self._fail(LostError(why, _more(self._address)))
 
     def _fail(self, error: TestbedError) -> None:

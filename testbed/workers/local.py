@@ -16,14 +16,14 @@ from functools import partial
 from multiprocessing import connection
 from pathlib import Path
 from queue import SimpleQueue
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 from testbed.model.errors import LostError
 from testbed.node import limits
 from testbed.record.files import scratch
+from testbed.workers.seam import P
 
 T = TypeVar("T")
-P = ParamSpec("P")
 BESIDE, OF_A_PROCESS = 16, 12  # descriptors
 RETRIES = 3  # of a piece of work whose process died: what kills every process that it meets is not tried for ever
 _REMEDY = "is memory short? let fewer processes work at a time"

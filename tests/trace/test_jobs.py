@@ -225,3 +225,25 @@ def test_jobs_may_come_through_a_pipe(compress, tmp_path):
     writer.start()
     assert [len(line) for line in lines(pipe)] == [0, 0]
     writer.join()
+
+
+def test_swf_is_read_the_same_plainly_and_word_by_word(tmp_path, monkeypatch):
+    """Blanks before and behind, points, unknown numbers; a block with a comment is read word by word."""
+    lines = [f" {n}  {n * 3.5} 0\t{n % 7 - 1} {n % 5 - 1} -1 -1 {n % 3 - 1} " + "1 " * 10 for n in range(1, 400)]
+    plain = read_swf(tmp_path, "\n".join(lines))
+    assert len(plain[0]) > 100 and len(plain[1]) == 2
+    assert read_swf(tmp_path, "\r\n".join([*lines, "; a comment"])) == plain
+    assert read_swf(tmp_path, "\r".join(lines)) == plain
+    monkeypatch.setattr(swf, "words", lambda block, columns: None)
+    assert read_swf(tmp_path, "\n".join(lines)) == plain
+
+
+def test_a_mistake_far_down_a_large_log_has_its_line(tmp_path):
+    line = "1 10 0 10 1 -1 -1 -1 -1 -1 1 -1 -1 -1 0 -1 -1 -1\n"
+    text = line * 20_000
+    with pytest.raises(ScenarioError) as caught:
+        read_swf(tmp_path, text + line.replace(" 10 1 ", " ten 1 ") + line)
+    assert (caught.value.line, caught.value.column) == (20_001, 8)
+    with pytest.raises(ScenarioError, match="17 columns") as caught:
+        read_swf(tmp_path, text + line.replace("-1\n", "\n"))
+    assert caught.value.line == 20_001

@@ -180,7 +180,7 @@ def test_a_scheduler_that_ends_is_no_traceback_and_nobody_waits_for_it(tmp_path)
 
 
 def test_work_without_workers_is_given_up_after_a_while(tmp_path, monkeypatch):
-    monkeypatch.setattr(dask, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(dask, "WORKERLESS_S", 0.0)
     with cluster_of(tmp_path / "c", "a") as cluster, connected(cluster.address, NOTHING) as executor:
         cluster.kill("a")
         with pytest.raises(LostError, match="no worker has been at"):

@@ -14,13 +14,15 @@ from testbed.analysis import comparison
 from testbed.analysis.comparison import Comparison
 from testbed.cli.colour import coloured
 from testbed.cli.commands import common, spread
+from testbed.cli.commands.common import POLICIES
 from testbed.cli.comparison_text import CSV_HEAD, csv_rows, text
 from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.layout import width
 from testbed.cli.progress import ProgressDisplay
 from testbed.experiments import rounds, sweep
 from testbed.experiments.rounds import Rounds
-from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedRunError, UsageError
+from testbed.model.errors import InterruptedRunError, UsageError
+from testbed.model.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from testbed.record import reader
 from testbed.record.backends import BACKENDS, SIM, TESTBED, TWIN
 from testbed.record.files import replacing, unwritable
@@ -28,7 +30,6 @@ from testbed.scenario.load import Loaded, load
 from testbed.scenario.schema import Scenario
 from testbed.workers import local
 
-POLICIES = "lc,offload-do,random-do,greedy,greedy-do"
 SEEDS_BY_BACKEND = {SIM: 10, TWIN: 10, TESTBED: 3}
 SECONDS_A_TASK = {SIM: 2e-4, TWIN: 2e-6, TESTBED: 0.0}
 
@@ -62,7 +63,7 @@ def main(args: argparse.Namespace) -> int:
 def _runs(args: argparse.Namespace) -> int:
     if len(args.what) < 2:
         raise UsageError("one run has nothing to be compared with", "give two runs or more, or a scenario")
-    given = {
+    options = {
         "--policies": args.policies,
         "--seeds": args.seeds,
         "--on": args.on,
@@ -75,17 +76,17 @@ def _runs(args: argparse.Namespace) -> int:
         "--workers": args.workers,
         "--cluster": args.cluster,
     }
-    common.refuse_options(given, "is for a scenario: runs are compared as they were")
+    common.refuse_options(options, "is for a scenario: runs are compared as they were")
     with ProgressDisplay(sys.stderr, plain=args.plain or args.json) as display:
         runs = []
-        for i, given in enumerate(args.what):
-            display(f"reading {given}, {i + 1} of {len(args.what)}", i / len(args.what))
-            runs.append(reader.read_run(given))
+        for i, name in enumerate(args.what):
+            display(f"reading {name}, {i + 1} of {len(args.what)}", i / len(args.what))
+            runs.append(reader.read_run(name))
         display(f"comparing {len(runs)} runs")
-        found = rounds.compared(runs)
+        comparison = rounds.compared(runs)
     for doubt in rounds.doubts(runs):
         warn(doubt)
-    _print(args, found)
+    _print(args, comparison)
     return EXIT_OK
 
 

@@ -9,7 +9,9 @@ from testbed.cli.commands import common, learning, train_seeds, training
 from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.exit_code import exit_code_of
 from testbed.cli.progress import ProgressDisplay
-from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD, InvalidError, UsageError
+from testbed.experiments import runner
+from testbed.model.errors import InvalidError, UsageError
+from testbed.model.exit_codes import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD
 from testbed.node import limits
 from testbed.policy import loading
 from testbed.scenario import units
@@ -220,9 +222,10 @@ def _train_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
     order = learning.learning(order, args)
     common.say_cut(scenario, order.resolved)
     keeper = live.Keeper(path, goes_on=args.resume, say=warn)
-    run, summary = common.summarized(common.played(order, args, keeper), plain=args.plain or args.json)
+    played = runner.path_of(common.played(order, args, keeper))
+    run, summary = common.summarized(played, plain=args.plain or args.json)
     longer = f"--slots {10 * args.slots}" if args.slots else "--wall 300s"
-    result = live.kept(run, summary, keeper, args.algorithm, args.seed, start, longer)
+    result = live.collect(run, summary, keeper, args.algorithm, args.seed, start, longer)
     if args.json:
         print_json(result)
     else:

@@ -13,7 +13,8 @@ from testbed.cli.commands import common, spread, training
 from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.progress import ProgressDisplay
 from testbed.live.interrupts import stop_on_interrupt
-from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD, InterruptedRunError, UsageError
+from testbed.model.errors import InterruptedRunError, UsageError
+from testbed.model.exit_codes import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD
 from testbed.workers import local
 from testbed.workers.local import processes
 
