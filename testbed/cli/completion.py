@@ -79,6 +79,11 @@ def processes() -> list[str]:
     return sorted(names)
 
 
+def addresses() -> list[str]:
+    """The scheduler that Dask itself would ask, or the usual place of one."""
+    return [os.environ.get("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:8786")]
+
+
 def keys() -> list[str]:
     """The keys of a scenario that hold a value, each with its sign of equality."""
     from testbed.scenario.parse import paths
@@ -114,6 +119,7 @@ COMPLETERS = {
     "CLAIM": Completer(claims),
     "KEY=VALUE": Completer(keys),
     "KEY=A..B:N": Completer(keys),
+    "ADDRESS": Completer(addresses),
 }
 OF_VERB = {
     ("tune", "P"): Completer(tuned),

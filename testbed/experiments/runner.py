@@ -38,6 +38,7 @@ from testbed.record.writer import Hearer
 from testbed.scenario.resolve import Resolved
 from testbed.sim.run_log import Simulated
 from testbed.sim.simulation import Recorded, Simulation
+from testbed.workers.build import versions
 
 if TYPE_CHECKING:
     from testbed.twin.run import Ran
@@ -256,7 +257,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "launcher_pid": os.getpid(),
         "launcher_started": birth(os.getpid()),
         "launcher_home": home(),
-        "versions": recording.versions(),
+        "versions": versions(),
         "host": f"{platform.platform()}, {len(os.sched_getaffinity(0))} cores",
         **order.notes,
     }
