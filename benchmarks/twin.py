@@ -161,7 +161,8 @@ def first_step_s() -> float:
 
 
 def measure(runs: int, cores: list[int], *, quick: bool) -> dict[str, Any]:
-    """Everything, on the last of ``cores`` but where threads share the worlds."""
+    """Tasks a second of the twin (on the last of ``cores``, and on all), of SimPy and through Gymnasium, and the twin's
+    memory, and ns a task."""
     tasks, all_tasks = native(region(), WORLDS, runs)
     other, all_other, wrong = simpy(runs)
     stepped, all_stepped, slots = through_gym(WORLDS, runs)
