@@ -4,13 +4,14 @@ import math
 
 import msgspec
 
-from testbed.analysis import figures, incidents, per_server, run_reward, threshold_checks
+from testbed.analysis import figures, incidents, per_server, recovery, run_reward, threshold_checks
 from testbed.analysis.audit import of_run
 from testbed.analysis.decision_latency import DecisionLatency, latency_of
 from testbed.analysis.figures import S_PER_NS
 from testbed.analysis.grading import Fidelity, detail
 from testbed.analysis.learning_progress import Learning, learning, unlearned
 from testbed.analysis.per_server import EsSummary
+from testbed.analysis.recovery import Recovery
 from testbed.analysis.threshold_checks import ThresholdCheck
 from testbed.model.ledger import Ledger
 from testbed.protocol.rows import TaskRow
@@ -82,6 +83,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     learning: Learning | None
     fidelity: Fidelity
     faults: list[str]
+    recovery: list[Recovery]
+    mttr_s: float
     problems: list[str]
     warnings: list[str]
 
@@ -91,7 +94,8 @@ def summarise(run: RecordedRun, fidelity: Fidelity) -> Summary:
     system, rows = run.resolved.system, ColumnTable.of(TaskRow, run.tasks)
     audit = of_run(run)
     done = figures.finished(rows)
-    values = measures(done, audit)
+    recovered = recovery.recoveries(run)
+    values = measures(done, audit) | recovery.worst(recovered)
     return Summary(
         run=run.name,
         scenario=system.name,
@@ -123,6 +127,8 @@ def summarise(run: RecordedRun, fidelity: Fidelity) -> Summary:
         learning=learning(run),
         fidelity=fidelity,
         faults=incidents.disturbances(run.record.events),
+        recovery=recovered,
+        mttr_s=values["mttr"],
         problems=list(audit.problems[:20]),
         warnings=[*unknown_tables(run), *unlearned(run), *incidents.told(run)],
     )
@@ -137,7 +143,7 @@ def unknown_tables(run: RecordedRun) -> list[str]:
 
 
 def measures(done: ColumnTable[TaskRow], audit: Ledger) -> dict[str, float]:
-    """What thresholds may ask for, by their names, in SI units."""
+    """What thresholds may ask for besides recovery, by their names, in SI units."""
     delays = figures.seconds(done.ints("measured_ns"))
     p50, p95, p99 = figures.percentiles(delays, 50, 95, 99)
     return {

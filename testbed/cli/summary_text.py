@@ -24,6 +24,7 @@ def text(summary: Summary, columns: int = 0) -> str:
         _means(summary),
         _parts(summary, columns),
         _servers(summary, columns),
+        _recovery(summary, columns),
         _thresholds(summary, columns),
         _fidelity(summary),
     ]
@@ -116,6 +117,30 @@ def _servers(summary: Summary, columns: int) -> str:
         for name, es in summary.es.items()
     ]
     return table(head, rows, columns)
+
+
+def _recovery(summary: Summary, columns: int) -> str:
+    """What each fault did to the service, the first of them where there are many."""
+    if not summary.recovery:
+        return ""
+    head = ("fault", "from s", "to s", "goodput dip", "recovered after", "steady after", "tasks back")
+    rows = [
+        (
+            one.fault,
+            f"{one.began_s:.1f}",
+            "–" if one.over_s is None else f"{one.over_s:.1f}",
+            *one.words(),
+            str(one.tasks_recovered),
+        )
+        for one in summary.recovery[:MOST_FAULTS]
+    ]
+    more = len(summary.recovery) - MOST_FAULTS
+    notes = [f"and {count(more, 'more fault')}"] if more > 0 else []
+    if not math.isnan(summary.mttr_s):
+        notes.append(f"mean time to recovery {summary.mttr_s:.1f} s")
+    why = dict.fromkeys(one.unknown for one in summary.recovery if one.unknown)
+    notes += [f"unknown (–): {'; '.join(why)}"] if why else []
+    return "\n".join([table(head, rows, columns), *notes])
 
 
 def _thresholds(summary: Summary, columns: int) -> str:

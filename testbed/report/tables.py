@@ -116,6 +116,31 @@ def _life(row: TaskRow, longest_ns: int) -> str:
     return "".join(spans)
 
 
+def recovery(one: Reported) -> str:
+    """What each fault of a run did to the service, and when that was over; at least one is there."""
+    head = ("fault", "from, s", "to, s", "goodput dip", "recovered after, s", "steady after, s", "tasks back", "lost")
+    rows = [
+        (
+            fault.fault,
+            fault.began_s,
+            _number(fault.over_s),
+            _number(fault.goodput_dip),
+            _number(fault.recovered_after_s),
+            _number(fault.steady_after_s),
+            fault.tasks_recovered,
+            fault.tasks_lost,
+        )
+        for fault in one.summary.recovery[:MOST_EVENTS]
+    ]
+    more = len(one.summary.recovery) - MOST_EVENTS
+    rest = f'<p class="dim">and {more} more</p>' if more > 0 else ""
+    return table(head, rows, ("", ".1f", ".1f", ".0%", ".1f", ".1f", "d", "d")) + rest
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
 def events(markers: Sequence[series.Marker]) -> str:
     """What happened to processes, the first of it where it is too much."""
     rows = [(marker.at_s, marker.source, words(marker.kind), marker.detail) for marker in markers[:MOST_EVENTS]]

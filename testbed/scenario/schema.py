@@ -47,7 +47,7 @@ from testbed.scenario.kinds import (
     key,
 )
 from testbed.scenario.task_schema import OwnTasks, TaskSection
-from testbed.scenario.threshold import Bound, Limit
+from testbed.scenario.threshold_schema import Thresholds
 
 
 class SecondOffload(msgspec.Struct, frozen=True):
@@ -250,21 +250,6 @@ class EmulationSection(msgspec.Struct, frozen=True, kw_only=True):
     transport: Annotated[str, Choice(("ipc", "tcp"))] = "ipc"
     payload_encryption: Annotated[str, Choice(("curve", "none"))] = "curve"
     limits: Annotated[LimitsSection, Section(LimitsSection)] = LimitsSection()
-
-
-class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run must keep, or it ends with exit code 4; None where nothing is asked."""
-
-    delay_mean: Annotated[Bound | None, Limit("time")] = None
-    delay_p50: Annotated[Bound | None, Limit("time")] = None
-    delay_p95: Annotated[Bound | None, Limit("time")] = None
-    delay_p99: Annotated[Bound | None, Limit("time")] = None
-    energy_mean: Annotated[Bound | None, Limit("energy")] = None
-    overhead_mean: Annotated[Bound | None, Limit()] = None
-    deadline_hit_rate: Annotated[Bound | None, Limit()] = None
-    fairness: Annotated[Bound | None, Limit()] = None
-    failed: Annotated[Bound | None, Limit()] = None
-    fidelity: Annotated[Bound | None, Limit("grade")] = None
 
 
 REGION_CELLS = (
