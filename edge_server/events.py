@@ -2,7 +2,7 @@
 
 import msgspec
 
-from edge_server.radio import Sent
+from edge_server.job import Job
 
 
 class LastBit(msgspec.Struct, frozen=True):
@@ -14,7 +14,7 @@ class LastBit(msgspec.Struct, frozen=True):
 class Arrived(msgspec.Struct, frozen=True):
     """Event: a task arrives from the radio."""
 
-    sent: Sent
+    job: Job
 
 
 class Ended(msgspec.Struct, frozen=True):

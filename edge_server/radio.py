@@ -4,6 +4,7 @@ from collections import deque
 
 import msgspec
 
+from edge_server.job import Job
 from testbed.model import link, transmission
 from testbed.model.delay import chain, transfer_ns, whole_ns
 from testbed.model.system import System, Ue
@@ -11,15 +12,25 @@ from testbed.model.task import Task
 from testbed.protocol.messages import Trip
 
 
-class Sent(msgspec.Struct, frozen=True):
-    """A task whose last bit has a known instant."""
+def posted(system: System, ue: Ue, task: Task, ready_ns: int) -> Job:
+    """The job of a task of which nothing was sent; how often it will have to be is known."""
+    tries = transmission.attempts(system, task)
+    trip = Trip(ready_ns=ready_ns, tx_start_ns=-1, tx_end_ns=-1, arrival_ns=-1, attempts=tries)
+    return Job(ue=ue, task=task, trip=trip)
 
-    ue: Ue
-    task: Task
-    trip: Trip
+
+def begin(job: Job, now_ns: int) -> None:
+    """Its first bit is sent at ``now_ns``."""
+    job.trip = msgspec.structs.replace(job.trip, tx_start_ns=now_ns)
 
 
-def trip_of(system: System, ue: Ue, task: Task, ready_ns: int, start_ns: int, end_ns: int, tries: int) -> Trip:
+def end(system: System, job: Job, now_ns: int) -> None:
+    """Its last bit is sent at ``now_ns``."""
+    trip = job.trip
+    job.trip = trip_of(system, job.task, trip.ready_ns, trip.tx_start_ns, now_ns, trip.attempts)
+
+
+def trip_of(system: System, task: Task, ready_ns: int, start_ns: int, end_ns: int, tries: int) -> Trip:
     """The trip of a transmission from ``start_ns`` to ``end_ns``: adds latency and the task's jitter."""
     return Trip(
         ready_ns=ready_ns,
@@ -37,13 +48,13 @@ class DedicatedRadio:
         self._system = system
         self._free_ns: dict[int, int] = {}
 
-    def post(self, ue: Ue, task: Task, ready_ns: int) -> Sent:
+    def post(self, ue: Ue, task: Task, ready_ns: int) -> Job:
         """Append a task to the UE's FIFO; its whole trip is known at once."""
         system = self._system
         start = chain(self._free_ns.get(ue.index, 0), ready_ns)
         tries = transmission.attempts(system, task)
         end = self._free_ns[ue.index] = transmission.end_ns(system, task, start, tries)
-        return Sent(ue, task, trip_of(system, ue, task, ready_ns, start, end, tries))
+        return Job(ue=ue, task=task, trip=trip_of(system, task, ready_ns, start, end, tries))
 
     def wait_ns(self, ue: Ue, now_ns: int) -> int:
         """How long a task posted now would wait for its first bit."""
@@ -58,22 +69,13 @@ class DedicatedRadio:
         self._free_ns.pop(ue.index, None)
 
 
-class _Job(msgspec.Struct, kw_only=True):
-    ue: Ue
-    task: Task
-    ready_ns: int
-    tries: int
-    airtime_ns: int
-    start_ns: int = -1
-    finish: float = 0.0
-
-
 class SharedRadio:
     """The cell's band shared by processor sharing: k sending UEs get a share 1/k of their solo rate each."""
 
     def __init__(self, system: System) -> None:
         self._system = system
-        self._queues: dict[int, deque[_Job]] = {}
+        self._queues: dict[int, deque[Job]] = {}
+        self._finish: dict[int, float] = {}
         self._last_ns = 0
         self._virtual = 0.0
 
@@ -81,50 +83,42 @@ class SharedRadio:
         self._virtual = link.sharing_advance(self._virtual, now_ns - self._last_ns, len(self._queues))
         self._last_ns = now_ns
 
-    def _begin(self, job: _Job, now_ns: int) -> None:
-        job.start_ns = now_ns
-        job.finish = self._virtual + job.airtime_ns
+    def _begin(self, job: Job, now_ns: int) -> None:
+        begin(job, now_ns)
+        self._finish[job.ue.index] = self._virtual + job.left
 
     def post(self, now_ns: int, ue: Ue, task: Task, ready_ns: int) -> bool:
         """Append a task to its UE's FIFO at ``now_ns``; whether its first bit leaves at once."""
         self._advance(now_ns)
-        tries = transmission.attempts(self._system, task)
-        job = _Job(
-            ue=ue,
-            task=task,
-            ready_ns=ready_ns,
-            tries=tries,
-            airtime_ns=transfer_ns(task.input_bits * tries, ue.rate_bps),
-        )
-        first = ue.index not in self._queues
-        if first:
-            self._begin(job, now_ns)
-            self._queues[ue.index] = deque([job])
-        else:
+        job = posted(self._system, ue, task, ready_ns)
+        job.left = transfer_ns(task.input_bits * job.trip.attempts, ue.rate_bps)
+        if ue.index in self._queues:
             self._queues[ue.index].append(job)
-        return first
+            return False
+        self._begin(job, now_ns)
+        self._queues[ue.index] = deque([job])
+        return True
 
     def next_departure(self) -> tuple[int, Ue, Task] | None:
         """Instant, UE and task of the next last bit, ties going to the lower UE index; None when silent."""
         if not self._queues:
             return None
-        job = min((queue[0] for queue in self._queues.values()), key=lambda j: (j.finish, j.ue.index))
-        at = link.sharing_departure_ns(self._last_ns, self._virtual, job.finish, len(self._queues))
+        finish, index = min((finish, index) for index, finish in self._finish.items())
+        at = link.sharing_departure_ns(self._last_ns, self._virtual, finish, len(self._queues))
+        job = self._queues[index][0]
         return max(at, self._last_ns), job.ue, job.task
 
-    def depart(self, now_ns: int, ue: Ue) -> tuple[Sent, Task | None]:
+    def depart(self, now_ns: int, ue: Ue) -> tuple[Job, Task | None]:
         """The head of the UE's FIFO sends its last bit at ``now_ns``; the task whose first bit follows, if any."""
         queue = self._queues[ue.index]
         job = queue.popleft()
-        self._virtual, self._last_ns = job.finish, now_ns
-        sent = Sent(
-            job.ue, job.task, trip_of(self._system, ue, job.task, job.ready_ns, job.start_ns, now_ns, job.tries)
-        )
+        self._virtual, self._last_ns = self._finish.pop(ue.index), now_ns
+        end(self._system, job, now_ns)
         if not queue:
             del self._queues[ue.index]
-            return sent, None
+            return job, None
         self._begin(queue[0], now_ns)
-        return sent, queue[0].task
+        return job, queue[0].task
 
     def wait_ns(self, ue: Ue, now_ns: int) -> int:
         """Estimate of a new task's radio wait: what the UE still has to send, at the present share."""
@@ -132,14 +126,15 @@ class SharedRadio:
         if queue is None:
             return 0
         virtual = link.sharing_advance(self._virtual, now_ns - self._last_ns, len(self._queues))
-        left = queue[0].finish - virtual + sum(job.airtime_ns for job in list(queue)[1:])
+        left = self._finish[ue.index] - virtual + sum(job.left for job in list(queue)[1:])
         return whole_ns(max(0.0, left * len(self._queues)))
 
     def senders(self, now_ns: int) -> int:
         """UEs with bits in flight."""
         return len(self._queues)
 
-    def drop(self, ue: Ue, now_ns: int) -> list[_Job]:
+    def drop(self, ue: Ue, now_ns: int) -> list[Job]:
         """The UE died: what it had not sent is gone; returns the dropped jobs."""
         self._advance(now_ns)
+        self._finish.pop(ue.index, None)
         return list(self._queues.pop(ue.index, ()))

@@ -4,21 +4,20 @@ import msgspec
 
 from edge_server import transfers
 from edge_server.events import Arrived, Dispatch, Ended, LastBit
+from edge_server.job import Job
 from edge_server.peers import NEVER, Peers
-from edge_server.queue import Job, Queue, Running
-from edge_server.radio import DedicatedRadio, Sent, SharedRadio
+from edge_server.queue import Queue
+from edge_server.radio import DedicatedRadio, SharedRadio
 from edge_server.varying_radio import VaryingRadio
 from testbed.model import transmission
 from testbed.model.delay import transfer_ns
 from testbed.model.queue import FCFS, NO_LIMIT, second_offload
-from testbed.model.system import SHARED, System, Ue
+from testbed.model.system import CONTROLLER, SHARED, System, Ue
 from testbed.model.task import Phase, Task
 from testbed.protocol.actions import Action, Boundary, Execute, Lost, Record, Send, Wake
 from testbed.protocol.idle import Boundaries
 from testbed.protocol.messages import Aired, Announce, Down, Forward, Post, Result, Up
 from testbed.protocol.rows import EventRow, SlotRow
-
-CONTROLLER = "controller"
 
 
 class Server:
@@ -58,7 +57,7 @@ class Server:
             case Post():
                 return self._post(now_ns, event)
             case Arrived():
-                return self._arrived(now_ns, event.sent)
+                return self._arrived(now_ns, event.job)
             case Ended():
                 self._queue.finish(event.core)
                 return self._dispatch_soon(now_ns)
@@ -109,28 +108,27 @@ class Server:
         if departure is None:
             return []
         ue = departure[1]
-        sent, following = self._shared_radio.depart(now_ns, ue)
-        actions: list[Action] = [self._aired(now_ns, ue, sent.task, first=False)]
+        job, following = self._shared_radio.depart(now_ns, ue)
+        actions: list[Action] = [self._aired(now_ns, ue, job.task, first=False)]
         if following is not None:
             actions.append(self._aired(now_ns, ue, following, first=True))
-        return actions + self._under_way(sent) + self._next_last_bit()
+        return actions + self._under_way(job) + self._next_last_bit()
 
-    def _under_way(self, sent: Sent) -> list[Action]:
-        wake = Wake(sent.trip.arrival_ns, Phase.ARRIVAL, Arrived(sent), sent.ue.index, sent.task.number)
-        return [transfers.uplink(sent, self.es), wake]
+    def _under_way(self, job: Job) -> list[Action]:
+        wake = Wake(job.trip.arrival_ns, Phase.ARRIVAL, Arrived(job), job.ue.index, job.task.number)
+        return [transfers.uplink(job, self.es), wake]
 
-    def _arrived(self, now_ns: int, sent: Sent) -> list[Action]:
-        ue, task, trip = sent.ue, sent.task, sent.trip
-        self._air_cycles -= task.cycles
-        if any(trip.ready_ns <= died <= trip.tx_end_ns for died in self._deaths_ns.get(ue.name, ())):
+    def _arrived(self, now_ns: int, job: Job) -> list[Action]:
+        trip = job.trip
+        self._air_cycles -= job.task.cycles
+        if any(trip.ready_ns <= died <= trip.tx_end_ns for died in self._deaths_ns.get(job.ue.name, ())):
             return []
         if now_ns > trip.arrival_ns:
-            trip = msgspec.structs.replace(trip, arrival_ns=now_ns, late_ns=now_ns - trip.arrival_ns)
+            job.trip = msgspec.structs.replace(trip, arrival_ns=now_ns, late_ns=now_ns - trip.arrival_ns)
         target = self._target(now_ns)
         if target != self.es.index:
-            sent = Sent(ue, task, trip)
-            return transfers.forward(self.system, sent, self.es, self.system.edge_servers[target], now_ns)
-        return self._enter(now_ns, Job(ue, task, trip, now_ns, own=True))
+            return transfers.forward(self.system, job, self.es, self.system.edge_servers[target], now_ns)
+        return self._enter(now_ns, job)
 
     def settled_ns(self, event: object) -> int:
         """See `testbed.protocol.actions.Forgiving`."""
@@ -156,18 +154,19 @@ class Server:
         return second_offload(self.es.index, wait, self.system.threshold_ns, self._peers.announced, within_reach)
 
     def _take_over(self, now_ns: int, forward: Forward) -> list[Action]:
-        ue, task = self._ues[forward.ue], forward.task
-        told = transfers.moved(Sent(ue, task, forward.trip), self.es, now_ns, arrived=True)
-        return [told, *self._enter(now_ns, Job(ue, task, forward.trip, now_ns, own=False))]
+        job = Job(ue=self._ues[forward.ue], task=forward.task, trip=forward.trip, own=False)
+        return [transfers.moved(job, self.es, now_ns, arrived=True), *self._enter(now_ns, job)]
 
     def _enter(self, now_ns: int, job: Job) -> list[Action]:
+        job.arrival_ns = now_ns
         if self.es.queue_limit != NO_LIMIT or (job.own and self.es.discipline == FCFS):
             self._queue.settle(now_ns)
         if self._queue.admits():
             self._queue.put(job)
             return self._dispatch_soon(now_ns)
         at = self._returned_ns(now_ns, job.ue)
-        return [self._send(self._result(job, now_ns, now_ns, at, rejected=True), job)]
+        job.start_ns = job.end_ns = now_ns
+        return [self._result(job, at, rejected=True)]
 
     def _returned_ns(self, end_ns: int, ue: Ue) -> int:
         """When the result of what ended at ``end_ns`` is at its UE."""
@@ -175,25 +174,24 @@ class Server:
         way = radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
         return self.system.result_leaves_ns(end_ns, ue, self.es.index) + way
 
-    def _result(self, job: Job, start: int, end: int, at: int, *, rejected: bool = False) -> Result:
-        return Result(
+    def _result(self, job: Job, at_ns: int, *, rejected: bool = False) -> Send:
+        """What the UE hears of ``job`` at ``at_ns``."""
+        result = Result(
             ue=job.ue.name,
             number=job.task.number,
             es=self.name,
             incarnation=self.incarnation,
             trip=job.trip,
             es_arrival_ns=job.arrival_ns,
-            start_ns=start,
-            end_ns=end,
-            at_ns=at,
+            start_ns=job.start_ns,
+            end_ns=job.end_ns,
+            at_ns=at_ns,
             rejected=rejected,
         )
-
-    def _send(self, result: Result, job: Job) -> Send:
         return Send(
             to=job.ue.name,
             body=result,
-            at_ns=result.at_ns,
+            at_ns=at_ns,
             phase=Phase.ARRIVAL,
             ue=job.ue.index,
             number=job.task.number,
@@ -208,19 +206,18 @@ class Server:
     def _dispatch(self) -> list[Action]:
         self._dispatching = False
         actions: list[Action] = []
-        for core, run in self._queue.start():
-            actions += self._execution(core, run)
+        for core, job in self._queue.start():
+            actions += self._execution(core, job)
         return actions
 
-    def _execution(self, core: int, run: Running) -> list[Action]:
-        ue, task = run.job.ue, run.job.task
-        result = self._result(run.job, run.start_ns, run.end_ns, self._returned_ns(run.end_ns, ue))
-        then = self._send(result, run.job)
+    def _execution(self, core: int, job: Job) -> list[Action]:
+        ue, task = job.ue, job.task
+        then = self._result(job, self._returned_ns(job.end_ns, ue))
         return [
             Execute(
-                start_ns=run.start_ns, end_ns=run.end_ns, cycles=task.cycles, ue=ue.name, number=task.number, then=then
+                start_ns=job.start_ns, end_ns=job.end_ns, cycles=task.cycles, ue=ue.name, number=task.number, then=then
             ),
-            Wake(run.end_ns, Phase.EXEC_END, Ended(core), ue.index, task.number),
+            Wake(job.end_ns, Phase.EXEC_END, Ended(core), ue.index, task.number),
         ]
 
     def _announce(self, now_ns: int, slot: int) -> list[Action]:

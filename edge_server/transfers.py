@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from edge_server.radio import Sent
+from edge_server.job import Job
 from testbed.model import link
 from testbed.model.cuts import Span, standing_still
 from testbed.model.delay import FOREVER_NS, after_ns, transfer_ns
@@ -13,15 +13,15 @@ from testbed.protocol.messages import Forward, Moved
 from testbed.protocol.rows import LinkRow
 
 
-def uplink(sent: Sent, es: Es) -> Record:
-    """The row of the uplink by which ``sent`` reaches ``es``."""
-    ue, trip = sent.ue, sent.trip
+def uplink(job: Job, es: Es) -> Record:
+    """The row of the uplink by which ``job`` reaches ``es``."""
+    ue, trip = job.ue, job.trip
     row = LinkRow(
         link=ue.name,
         to=es.name,
         ue=ue.name,
-        number=sent.task.number,
-        bits=sent.task.input_bits,
+        number=job.task.number,
+        bits=job.task.input_bits,
         attempts=trip.attempts,
         ready_ns=trip.ready_ns,
         start_ns=trip.tx_start_ns,
@@ -31,9 +31,9 @@ def uplink(sent: Sent, es: Es) -> Record:
     return Record(row)
 
 
-def forward(system: System, sent: Sent, es: Es, target: Es, now_ns: int) -> list[Action]:
-    """``es`` hands what was ``sent`` on to ``target`` over the backhaul at ``now_ns``, and tells the UE."""
-    ue, task = sent.ue, sent.task
+def forward(system: System, job: Job, es: Es, target: Es, now_ns: int) -> list[Action]:
+    """``es`` hands ``job`` on to ``target`` over the backhaul at ``now_ns``, and tells the UE."""
+    ue, task = job.ue, job.task
     end = _last_bit_ns(system, now_ns, task.input_bits, system.cuts_between(es.index, target.index))
     arrival = end + system.backhaul.latency_ns
     row = LinkRow(
@@ -51,14 +51,14 @@ def forward(system: System, sent: Sent, es: Es, target: Es, now_ns: int) -> list
     return [
         Send(
             to=target.name,
-            body=Forward(ue.name, task, sent.trip, arrival),
+            body=Forward(ue.name, task, job.trip, arrival),
             at_ns=arrival,
             phase=Phase.ARRIVAL,
             ue=ue.index,
             number=task.number,
             payload_bits=task.input_bits,
         ),
-        moved(sent, target, now_ns),
+        moved(job, target, now_ns),
         Record(row),
     ]
 
@@ -71,14 +71,14 @@ def _last_bit_ns(system: System, now_ns: int, bits: int, cuts: Sequence[Span]) -
     return link.capped_end_ns(now_ns, bits, standing_still(cuts, rate), (0,), (rate,), FOREVER_NS)
 
 
-def moved(sent: Sent, target: Es, now_ns: int, *, arrived: bool = False) -> Send:
+def moved(job: Job, target: Es, now_ns: int, *, arrived: bool = False) -> Send:
     """The notice to the UE that its task is on its way to ``target``, or has ``arrived`` there."""
-    notice = Moved(sent.ue.name, sent.task.number, target.name, now_ns, arrived)
+    notice = Moved(job.ue.name, job.task.number, target.name, now_ns, arrived)
     return Send(
-        to=sent.ue.name,
+        to=job.ue.name,
         body=notice,
         at_ns=now_ns,
         phase=Phase.ARRIVAL,
-        ue=sent.ue.index,
-        number=sent.task.number,
+        ue=job.ue.index,
+        number=job.task.number,
     )

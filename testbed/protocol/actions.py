@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from testbed.model.task import Phase
-from testbed.protocol.messages import Body, Decision
+from testbed.protocol.messages import Body
 from testbed.protocol.rows import Row, TaskRow
 
 
@@ -81,13 +81,6 @@ class Boundary(msgspec.Struct, frozen=True):
     slot: int
 
 
-class Answered(msgspec.Struct, frozen=True):
-    """Event: the answer to the ask of ``decision.slot`` came ``think_ns`` after it was asked."""
-
-    decision: Decision
-    think_ns: int
-
-
 class Lost(msgspec.Struct, frozen=True):
     """Event: the detection of a death, ``detection`` after it."""
 
@@ -108,7 +101,10 @@ class Core(Protocol):
         """Actions before instant 0 (or before the instant of a restart)."""
 
     def handle(self, now_ns: int, event: object) -> list[Action]:
-        """Act on ``event`` (a message body, `Answered`, `Lost`, or what a `Wake` or `Alarm` carried) at ``now_ns``."""
+        """Act on ``event`` (a message body, `Lost`, or what a `Wake` or `Alarm` carried) at ``now_ns``.
+
+        A `Decision` is handled when it comes: the time since its ask is charged to its tasks.
+        """
 
 
 class Idling(Core, Protocol):
