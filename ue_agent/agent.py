@@ -177,13 +177,21 @@ class Agent:
             self._flights[task.number] = flight
             if decision.choice == LOCAL:
                 actions += self._execute(flight, ready)
-            elif self._lives.is_lost(self._es) or self._is_cut_off(ready):
-                flight.recovered, flight.reentry_ns = True, ready
-                actions += self._execute(flight, ready)
             else:
-                actions += self._post(flight)
+                actions += self._offload(flight, ready)
             actions.append(self._told(flight))
         return actions
+
+    def _offload(self, flight: Flight, at_ns: int) -> list[Action]:
+        """It is to be offloaded at ``at_ns``, if its ES is within reach then as far as is known."""
+        if self._lives.is_lost(self._es) or self._is_cut_off(at_ns):
+            return self._keep(flight, at_ns)
+        return self._post(flight)
+
+    def _keep(self, flight: Flight, at_ns: int) -> list[Action]:
+        """It should be offloaded, and its UE executes it all the same."""
+        flight.recovered, flight.reentry_ns = True, at_ns
+        return self._execute(flight, at_ns)
 
     def _is_cut_off(self, at_ns: int) -> bool:
         return is_known_cut(at_ns, self.ue.cuts_ns, self.system.detection_ns)
@@ -231,8 +239,12 @@ class Agent:
             return []
         flight.answer(result, self._es)
         if result.rejected:
-            return [*self._execute(flight, result.at_ns), self._told(flight)]
+            return [*self._rejected(flight, result), self._told(flight)]
         return self._end(result.number, result.at_ns)
+
+    def _rejected(self, flight: Flight, result: Result) -> list[Action]:
+        """An ES had no place for it."""
+        return self._execute(flight, result.at_ns)
 
     def _is_posthumous(self, result: Result) -> bool:
         """Whether it ends no earlier than the life of the ES that should have sent it."""

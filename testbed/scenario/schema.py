@@ -46,6 +46,7 @@ from testbed.scenario.kinds import (
     TIMES,
     key,
 )
+from testbed.scenario.resilience_schema import ResilienceKeys
 from testbed.scenario.task_schema import OwnTasks, TaskSection
 from testbed.scenario.threshold_schema import Thresholds
 
@@ -112,8 +113,8 @@ class BackhaulSection(msgspec.Struct, frozen=True):
     latency_ns: Annotated[int, TIME] = key("latency", 1_000_000)
 
 
-class UeSection(msgspec.Struct, frozen=True):
-    """The hardware of every UE."""
+class UeSection(ResilienceKeys, frozen=True, kw_only=True):
+    """Every UE: its hardware, and what it does when offloading fails."""
 
     cpu_hz: Annotated[Draw, drawn(SPEED)] = key("cpu", Draw("uniform", (800_000_000, 1_200_000_000)))
     distance_m: Annotated[Draw, drawn(LENGTH)] = key("distance", Draw("uniform", (100.0, 500.0)))

@@ -99,6 +99,16 @@ def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
 def refuse(system: System) -> None:
     """Raise `ScenarioError` for what the twin cannot express."""
     refuse_layout(system)
+    options = {
+        "on_reject": system.resilience.on_reject is not None,
+        "hedge": system.resilience.hedge_after_ns >= 0,
+        "breaker": system.resilience.breaker is not None,
+    }
+    for option, is_used in options.items():
+        if is_used:
+            raise ScenarioError(
+                f"ue.{option}: the twin does not support it", remedy=f"drop ue.{option}; sim and testbed support it"
+            )
     if system.backhaul_cuts or any(ue.cuts_ns for ue in system.ues):
         raise ScenarioError(
             "faults: the twin does not support cut and partition",
