@@ -5,12 +5,12 @@ import msgspec
 from edge_server import transfers
 from edge_server.events import Arrived, Dispatch, Ended, LastBit
 from edge_server.job import Job
-from edge_server.peers import NEVER, Peers
+from edge_server.peers import Peers
 from edge_server.queue import Queue
 from edge_server.radio import DedicatedRadio, SharedRadio
 from edge_server.varying_radio import VaryingRadio
 from testbed.model import transmission
-from testbed.model.delay import transfer_ns
+from testbed.model.delay import NEVER, transfer_ns
 from testbed.model.queue import FCFS, NO_LIMIT, second_offload
 from testbed.model.system import CONTROLLER, SHARED, System, Ue
 from testbed.model.task import Phase, Task

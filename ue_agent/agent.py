@@ -111,17 +111,12 @@ class Agent:
         """The record of this UE at a boundary, in the slots of generation."""
         if slot >= self.system.slots:
             return []
-        earlier = len(self._flights) + sum(len(ask.tasks) for ask, _ in self._pending.values())
+        new = len(tasks)
+        present = len(self._flights) + sum(len(ask.tasks) for ask, _ in self._pending.values()) + new
         wait = -1 if self._shared else max(0, self._radio_free_ns - now_ns)
         queue = max(0, self._local_free_ns - now_ns)
         row = UeSlotRow(
-            ue=self.name,
-            slot=slot,
-            at_ns=now_ns,
-            queue_ns=queue,
-            radio_wait_ns=wait,
-            present=earlier + len(tasks),
-            undecided=len(tasks),
+            ue=self.name, slot=slot, at_ns=now_ns, queue_ns=queue, radio_wait_ns=wait, present=present, undecided=new
         )
         return [Record(row)] if self._boundaries.records(row) else []
 

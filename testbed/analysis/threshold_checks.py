@@ -6,9 +6,9 @@ from typing import cast
 
 import msgspec
 
-from testbed.model.fidelity import EXACT
+from testbed.model.fidelity import EXACT, GRADE_VALUES
 from testbed.scenario.parse import slots
-from testbed.scenario.threshold import EXACT_VALUE, GRADE_VALUES, Bound, Limit
+from testbed.scenario.threshold import EXACT_VALUE, Bound, Limit
 from testbed.scenario.threshold_schema import Thresholds
 
 NOT_GRADED, NO_TASK, NOT_MEASURED = "not graded", "no task finished", "not measured"

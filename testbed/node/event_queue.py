@@ -10,6 +10,7 @@ import heapq
 
 import msgspec
 
+from testbed.model.delay import NEVER
 from testbed.model.task import Phase
 from testbed.node.clock import Clock
 from testbed.node.lateness import LatenessMeter
@@ -18,7 +19,6 @@ from testbed.node.role import Role
 from testbed.protocol.actions import Boundary, Core, Forgiving
 
 GUARDS_OF_PATIENCE = 2
-NEVER = 2**62
 Entry = tuple[int, int, int, int, int, Core, object]
 
 

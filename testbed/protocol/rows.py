@@ -176,7 +176,7 @@ RETRIED, HEDGED, IN_VAIN = "retried", "hedged", "in_vain"
 BREAKER_OPENED, BREAKER_CLOSED = "breaker_opened", "breaker_closed"
 LEARNING_PAUSED, LEARNING_RESUMED = "learning_paused", "learning_resumed"
 FELL_BACK = "fell_back"
-KILL, RESTART, DEAD_ALREADY = "kill", "restart", "kill: was dead already"
+KILL, RESTART, PAUSE, RESUME, DEAD_ALREADY = "kill", "restart", "pause", "resume", "kill: was dead already"
 CLOCK, CPU_LIMITS = "clock", "limits"
 SILENT, HEARD, UNSENT, DROPPED_FRAME = "silent", "heard", "unsent", "dropped_frame"
 

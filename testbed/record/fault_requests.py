@@ -9,11 +9,11 @@ from typing import Annotated
 
 import msgspec
 
+from testbed.protocol.rows import KILL, PAUSE, RESTART, RESUME
 from testbed.record.files import unwritable
 
 FILE = "faults.jsonl"
 MOST_SECONDS = 1e9
-KILL, RESTART, PAUSE, RESUME = "kill", "restart", "pause", "resume"
 UNDONE_BY = {KILL: RESTART, PAUSE: RESUME}
 
 

@@ -8,13 +8,13 @@ from testbed.model.resilience import Breaker, Resilience, Retry
 from testbed.scenario.fields import Choice, Number, Range, Section
 from testbed.scenario.kinds import SOME_TIME, key
 
-TRIES = Number(Range(1, 100), whole=True)
+SOME_TRIES = Number(Range(1, 100), whole=True)
 
 
 class RetrySection(msgspec.Struct, frozen=True):
     """Try again ``times``, after ``backoff_ns`` and each time after ``factor`` times as long."""
 
-    times: Annotated[int, TRIES] = 3
+    times: Annotated[int, SOME_TRIES] = 3
     backoff_ns: Annotated[int, SOME_TIME] = key("backoff", 50_000_000)
     factor: Annotated[float, Number(Range(1, 100))] = 2.0
 
@@ -42,7 +42,7 @@ class HedgeSection(msgspec.Struct, frozen=True):
 class BreakerSection(msgspec.Struct, frozen=True):
     """After ``failures`` in a row nothing is offloaded for ``open_ns``."""
 
-    failures: Annotated[int, TRIES] = 3
+    failures: Annotated[int, SOME_TRIES] = 3
     open_ns: Annotated[int, SOME_TIME] = key("open", 5_000_000_000)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from testbed.analysis import recovery
 from testbed.analysis.parts import PARTS
 from testbed.analysis.recovery import Recovery
+from testbed.model.delay import MS_PER_NS, S_PER_NS
 from testbed.model.system import CONTROLLER, System
 from testbed.model.task import COMPLETED, DECIDED, FAILED, LATE, OFFLOAD
 from testbed.protocol.rows import (
@@ -42,11 +43,10 @@ from testbed.protocol.rows import (
 from testbed.protocol.table import ColumnTable
 from testbed.record.backends import TESTBED, VIRTUAL
 from testbed.watch import snapshot
-from testbed.watch.accounts import S_PER_NS, SERIES, EsAccount, TaskAccount, UeAccount
+from testbed.watch.accounts import SERIES, EsAccount, TaskAccount, UeAccount
 from testbed.watch.shown_rows import SHOWN_QUANTILES, known_ns, learner_state, spread_of, task_life
 from testbed.watch.snapshot import BestBaseline, DelaySpread, Event, Fates, Honesty, Snapshot, TaskLife
 
-MS_PER_NS = 1e-6
 RECENT, LAST_TASKS, LAST_EVENTS, LAST_FAULT_EVENTS, TASKS_WEIGHED = 500, 200, 200, 400, 5000
 SHOWN_EVENTS = (
     DIED,

@@ -9,6 +9,7 @@ from testbed.model.resilience import Breaker, Resilience, Retry
 from testbed.model.system import Fault, Radio
 from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.rows import LinkRow
+from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.twin.run import run
 from tests import swarm
@@ -121,9 +122,8 @@ def test_a_copy_that_ends_first_ends_the_task_and_both_are_paid():
 
 def test_a_result_that_comes_first_ends_the_task_and_the_copy_keeps_the_cpu():
     made = made_with(system((1,), (S,)), hedge_after_ns=500 * MS)
-    policy = FixedChoice(1)
     tasks = [task_of(0, 0, bits=80), task_of(0, 1, S, bits=80)]
-    found = simulate(plan(made, tasks, double=False), policy)
+    found = simulate(plan(made, tasks, double=False), OFFLOAD)
     first, second = found.tasks
     assert (first.finished_ns, first.execution_ns, first.local_execution_ns) == (S + TEN_US, S, 0)
     assert first.energy_j == pytest.approx(RADIO_J + LOCAL_J, rel=1e-12)
@@ -147,8 +147,6 @@ def test_a_copy_outlives_the_server_that_had_the_task():
 
 
 def test_a_hedge_on_a_shared_radio_is_refused_and_the_twin_has_no_options():
-    from testbed.scenario.load import load_scenario
-
     with pytest.raises(ScenarioError, match="shared radio"):
         load_scenario("region", ["ue.hedge=1 s", "radio.access=shared"])
     for name, option in (
@@ -251,7 +249,7 @@ def test_a_task_costs_what_was_sent_and_executed_of_it(seed):
     simulation = Haunted(case)
     found = simulation.run()
     ues = {ue.name: ue for ue in made.ues}
-    sent = {}
+    sent: dict[tuple[str, int], int] = {}
     for link in simulation.notes.rows:
         if isinstance(link, LinkRow) and link.link == link.ue:
             sent[link.ue, link.number] = sent.get((link.ue, link.number), 0) + link.end_ns - link.start_ns

@@ -4,17 +4,28 @@ import argparse
 import time
 
 from testbed.cli.console import print_text, warn
+from testbed.model.delay import S_PER_NS
 from testbed.model.errors import InvalidError, UsageError
-from testbed.protocol.rows import DIED, PAUSED, REQUEST_REFUSED, RESTARTED, RESUMED, EventRow
+from testbed.protocol.rows import (
+    DIED,
+    KILL,
+    PAUSE,
+    PAUSED,
+    REQUEST_REFUSED,
+    RESTART,
+    RESTARTED,
+    RESUME,
+    RESUMED,
+    EventRow,
+)
 from testbed.record import database, directory, fault_requests, reader
 from testbed.record.backends import TESTBED
-from testbed.record.fault_requests import KILL, MOST_SECONDS, PAUSE, RESTART, RESUME, UNDONE_BY, FaultRequest
+from testbed.record.fault_requests import MOST_SECONDS, UNDONE_BY, FaultRequest
 from testbed.scenario import units
 
 DONE_BY = {KILL: DIED, RESTART: RESTARTED, PAUSE: PAUSED, RESUME: RESUMED}
 SAID = {KILL: "is dead", RESTART: "is back", PAUSE: "stands still", RESUME: "goes on"}
 _PATIENCE_S, _LOOK_S = 15.0, 0.05
-S_PER_NS = 1e-9
 
 
 def add(parser: argparse.ArgumentParser) -> None:
