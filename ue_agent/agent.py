@@ -158,17 +158,7 @@ class Agent:
         ready = ask.at_ns + think_ns
         actions: list[Action] = []
         for task in ask.tasks:
-            flight = Flight(
-                task=task,
-                slot=ask.at_ns // self.system.slot_ns,
-                asked_ns=ask.at_ns,
-                think_ns=think_ns,
-                choice=decision.choice,
-                version=decision.version,
-                log_probability=decision.log_probability,
-                fallback=decision.fallback,
-                ready_ns=ready,
-            )
+            flight = Flight.of(task, ask.at_ns // self.system.slot_ns, ask, decision, think_ns)
             self._flights[task.number] = flight
             if decision.choice == LOCAL:
                 actions += self._execute(flight, ready)

@@ -7,7 +7,7 @@ import msgspec
 from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
 from testbed.model.system import Ue
 from testbed.model.task import COMPLETED, DECIDED, LATE, Task
-from testbed.protocol.messages import Outcome, Result, Trip
+from testbed.protocol.messages import Ask, Decision, Outcome, Result, Trip
 from testbed.protocol.rows import TaskRow, identity
 
 NO_TRIP = Trip(ready_ns=-1, tx_start_ns=-1, tx_end_ns=-1, arrival_ns=-1, attempts=0)
@@ -48,6 +48,21 @@ class Flight(msgspec.Struct, kw_only=True):
     reentry_ns: int = -1
     start_ns: int = -1
     end_ns: int = -1
+
+    @classmethod
+    def of(cls, task: Task, slot: int, ask: Ask, decision: Decision, think_ns: int) -> "Flight":
+        """A task of ``ask``, whose ``decision`` its UE learns ``think_ns`` after it has asked."""
+        return cls(
+            task=task,
+            slot=slot,
+            asked_ns=ask.at_ns,
+            think_ns=think_ns,
+            choice=decision.choice,
+            version=decision.version,
+            log_probability=decision.log_probability,
+            fallback=decision.fallback,
+            ready_ns=ask.at_ns + think_ns,
+        )
 
     def is_with(self, es: str, incarnation: int, own_es: str) -> bool:
         """Whether the death of this incarnation of ``es`` takes the task with it.
