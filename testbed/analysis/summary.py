@@ -5,6 +5,7 @@ import math
 import msgspec
 
 from testbed.analysis import figures, incidents, per_server, recovery, run_reward, threshold_checks
+from testbed.analysis.attempts import Attempts, attempts
 from testbed.analysis.audit import of_run
 from testbed.analysis.decision_latency import DecisionLatency, latency_of
 from testbed.analysis.grading import Fidelity, detail
@@ -85,6 +86,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     faults: list[str]
     recovery: list[Recovery]
     mttr_s: float
+    attempts: Attempts | None
     problems: list[str]
     warnings: list[str]
 
@@ -129,6 +131,7 @@ def summarise(run: RecordedRun, fidelity: Fidelity) -> Summary:
         faults=incidents.disturbances(run.record.events),
         recovery=recovered,
         mttr_s=values["mttr"],
+        attempts=attempts(run),
         problems=list(audit.problems[:20]),
         warnings=[*unknown_tables(run), *unlearned(run), *incidents.told(run)],
     )

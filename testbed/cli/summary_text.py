@@ -2,6 +2,7 @@
 
 import math
 
+from testbed.analysis.attempts import Attempts
 from testbed.analysis.decision_latency import Spread
 from testbed.analysis.grading import Fidelity
 from testbed.analysis.learning_progress import Learning, WorkerProgress
@@ -59,6 +60,7 @@ def _tasks(summary: Summary) -> str:
     lines = [f"tasks      {counts['generated']} generated: {fates}"]
     if reasons:
         lines.append(f"failed     {reasons}")
+    lines += [_attempts(summary.attempts)] if summary.attempts is not None else []
     lines += [f"fault      {fault}" for fault in summary.faults[:MOST_FAULTS]]
     if len(summary.faults) > MOST_FAULTS:
         lines.append(f"           and {len(summary.faults) - MOST_FAULTS} more, see the events")
@@ -66,6 +68,14 @@ def _tasks(summary: Summary) -> str:
     if counts["unaccounted"]:
         lines.append(f"LEDGER     {counts['unaccounted']} unaccounted: {'; '.join(summary.problems[:3])}")
     return "\n".join(lines)
+
+
+def _attempts(made: Attempts) -> str:
+    """What the options for failures did."""
+    return (
+        f"attempts   retried {made.retries}, copied {made.copies}, breaker opened {made.breaker_opened}; "
+        f"in vain {made.energy_in_vain_j:.1f} J, and {made.cycles_in_vain * 1e-9:.1f} G cycles of copies"
+    )
 
 
 def _means(summary: Summary) -> str:

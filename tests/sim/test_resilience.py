@@ -1,14 +1,20 @@
 """Retries, hedges and breakers: instants computed by hand, and what must hold of random runs with all of them."""
 
+import subprocess
+import sys
+
 import msgspec
 import pytest
 
+import testbed
+from testbed.analysis.attempts import attempts
 from testbed.model import random
 from testbed.model.errors import ScenarioError
 from testbed.model.resilience import Breaker, Resilience, Retry
 from testbed.model.system import Fault, Radio
 from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.rows import LinkRow
+from testbed.record import reader
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.twin.run import run
@@ -268,3 +274,39 @@ def test_options_cost_nothing_where_nothing_fails():
     shared = msgspec.structs.replace(careful, radio=Radio(access="shared"))
     expected = simulate(plan(msgspec.structs.replace(made, radio=Radio(access="shared")), tasks), OFFLOAD)
     assert simulate(plan(shared, tasks), OFFLOAD).tasks == expected.tasks
+
+
+def test_options_are_read_from_a_scenario_and_told_in_its_summary(tmp_path):
+    options = {
+        "ue.on_reject": "{retry: {times: 2, backoff: 100 ms, factor: 3}}",
+        "ue.on_cut": "wait",
+        "ue.hedge": "{after: 2 s}",
+        "ue.breaker": "{failures: 4, open: 9 s}",
+        **{f"cells.{n}.es.queue_limit": 0 for n in range(3)},
+    }
+    made = testbed.run_scenario(testbed.load_scenario("region", options), "offload-do", slots=30, out=tmp_path / "run")
+    expected = Resilience(
+        on_reject=Retry(2, 100 * MS, 3.0), waits_out_cuts=True, hedge_after_ns=2 * S, breaker=Breaker(4, 9 * S)
+    )
+    recorded = reader.read_run(made.path)
+    assert recorded.resolved.system.resilience == expected
+    told = made.summary["attempts"]
+    kinds_of = [event.kind for event in recorded.record.events]
+    assert told["retries"] == kinds_of.count("retried") > 10 and told["breaker_opened"] > 0
+    assert told["energy_in_vain_j"] > 0.0
+    plain = testbed.run_scenario("region", "offload-do", slots=5, out=tmp_path / "plain")
+    assert plain.summary["attempts"] is None
+    command = [sys.executable, "examples/oracle.py", str(made.path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "options for failures" in done.stderr
+
+
+def test_energy_in_vain_is_what_the_way_of_the_result_did_not_take():
+    made = made_with(system((1, 2), (S // 10, S), queue_limit=0), hedge_after_ns=500 * MS, on_reject=Retry(1, 300 * MS))
+    tasks = [task_of(0, 0, bits=80), task_of(1, 0, bits=80), task_of(2, 0, bits=80)]
+    planned = plan(made, tasks, double=False)
+    told = attempts(swarm.run_of(planned, simulate(planned, OFFLOAD)))
+    # the first is executed here, its post and its copy at es-1 are in vain; of the second the copy, as a result comes
+    # first; the third is rejected twice and executed here
+    assert (told.retries, told.copies, told.cycles_in_vain) == (1, 2, 2 * S)
+    assert told.energy_in_vain_j == pytest.approx(RADIO_J + LOCAL_J + 2 * RADIO_J, rel=1e-9)
