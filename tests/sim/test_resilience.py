@@ -306,6 +306,7 @@ def test_energy_in_vain_is_what_the_way_of_the_result_did_not_take():
     tasks = [task_of(0, 0, bits=80), task_of(1, 0, bits=80), task_of(2, 0, bits=80)]
     planned = plan(made, tasks, double=False)
     told = attempts(swarm.run_of(planned, simulate(planned, OFFLOAD)))
+    assert told is not None
     # the first is executed here, its post and its copy at es-1 are in vain; of the second the copy, as a result comes
     # first; the third is rejected twice and executed here
     assert (told.retries, told.copies, told.cycles_in_vain) == (1, 2, 2 * S)
