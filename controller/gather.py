@@ -23,6 +23,8 @@ class Gathering:
         self.dead: set[str] = set()
         self.es_lost: set[int] = set()
         self._announced: dict[int, Announce] = {}
+        self._news = 0
+        self._seen: tuple[tuple[int, int, int], tuple[EsView, ...]] | None = None
 
     def announce(self, announce: Announce) -> None:
         """Take an ES's announcement, unless it is older than the latest."""
@@ -30,6 +32,7 @@ class Gathering:
         known = self._announced.get(es)
         if known is None or known.slot <= announce.slot:
             self._announced[es] = announce
+            self._news += 1
 
     def by_cell(self, asks: Asks) -> list[dict[str, Ask]]:
         """The asks of every cell."""
@@ -68,7 +71,7 @@ class Gathering:
                 )
             )
         now = next(iter(asks.values())).at_ns
-        edge_servers = tuple(self._es_view(cell, index, now) for index in range(len(system.edge_servers)))
+        edge_servers = self._es_views(cell, now)
         radio = system.radio
         return CellView(
             slot=slot,
@@ -82,6 +85,14 @@ class Gathering:
             return_latency_ns=radio.return_latency_ns,
             threshold_ns=system.threshold_ns,
         )
+
+    def _es_views(self, cell: int, now_ns: int) -> tuple[EsView, ...]:
+        """What is known of all ESs; every cell sees the same where nothing can be cut off from its own."""
+        key = now_ns, len(self.es_lost), self._news
+        if self.system.backhaul_cuts or self._seen is None or self._seen[0] != key:
+            servers = range(len(self.system.edge_servers))
+            self._seen = key, tuple(self._es_view(cell, index, now_ns) for index in servers)
+        return self._seen[1]
 
     def _es_view(self, cell: int, index: int, now_ns: int) -> EsView:
         es, slot = self.system.edge_servers[index], now_ns // self.system.slot_ns

@@ -11,8 +11,8 @@ from testbed.model.fallback import fallback_choices
 from testbed.model.learning import LEARNER
 from testbed.model.mdp import CellView
 from testbed.model.system import EPOCH_ARRIVAL, System
-from testbed.model.task import Phase
-from testbed.policy.heuristics import Policy, checked, watching
+from testbed.model.task import DECIDE, FAULT
+from testbed.policy.heuristics import DRAWS_NOTHING, Policy, checked, watching
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
 from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Seen, Up
@@ -74,11 +74,15 @@ class DecisionServer:
                 self._note(event)
         return []
 
+    def waits_for(self, alarm: object) -> bool:
+        """Whether it still waits for what ``alarm`` would end."""
+        return isinstance(alarm, GatherExpired) and (alarm.cell, alarm.slot) in self._gathering
+
     def _down(self, now_ns: int, down: Down) -> list[Action]:
         self._note(down)
         lost = Lost(down.name, down.at_ns, down.incarnation)
         at = down.at_ns + self.system.detection_ns
-        return [Wake(at, Phase.FAULT, lost), *self._decide_complete(now_ns)]
+        return [Wake(at, FAULT, lost), *self._decide_complete(now_ns)]
 
     def _note(self, event: Down | Lost | Up) -> None:
         """Somebody died, this was detected, or it serves again."""
@@ -96,13 +100,13 @@ class DecisionServer:
             return self._answer(now_ns, cell, ask.slot, {ask.ue: ask})
         if ask.slot <= self._last_slot[cell]:
             return self._answer(now_ns, cell, ask.slot, {ask.ue: ask}) if ask.tasks else []
-        key = (cell, ask.slot)
+        asks = self._gathering.get((cell, ask.slot))
         actions: list[Action] = []
-        if key not in self._gathering:
-            self._gathering[key] = {}
+        if asks is None:
+            asks = self._gathering[cell, ask.slot] = {}
             actions.append(Alarm(self.system.gather_timeout_ns, GatherExpired(cell, ask.slot)))
-        self._gathering[key][ask.ue] = ask
-        if self._told.is_complete(cell, ask.slot, self._gathering[cell, ask.slot]):
+        asks[ask.ue] = ask
+        if self._told.is_complete(cell, ask.slot, asks):
             actions += self._decide(now_ns, cell, ask.slot)
         return actions
 
@@ -142,12 +146,14 @@ class DecisionServer:
                     fallback=fallback,
                     asked_ns=asks[ue.name].at_ns,
                 )
-                actions.append(Send(to=ue.name, body=decision, at_ns=now_ns, phase=Phase.DECIDE, ue=ue.index))
-        return actions if seen is None else [*actions, Send(to=LEARNER, body=seen, at_ns=now_ns, phase=Phase.DECIDE)]
+                actions.append(Send(to=ue.name, body=decision, at_ns=now_ns, phase=DECIDE, ue=ue.index))
+        return actions if seen is None else [*actions, Send(to=LEARNER, body=seen, at_ns=now_ns, phase=DECIDE)]
 
     def _choose(self, now_ns: int, view: CellView) -> tuple[list[Action], dict[str, int], str]:
         """The policy's choices, or the fallback's with an event for the record and why."""
-        rng = Random(random.hash_key(self.system.seed, random.POLICY, view.cell, view.slot, 1))
+        rng = None
+        if not isinstance(self.policy, DRAWS_NOTHING):
+            rng = Random(random.hash_key(self.system.seed, random.POLICY, view.cell, view.slot, 1))
         try:
             return [], checked(self.policy.decide(view, rng), view), ""
         except KeyboardInterrupt:

@@ -13,7 +13,7 @@ from testbed.model import transmission
 from testbed.model.delay import NEVER, transfer_ns
 from testbed.model.queue import FCFS, NO_LIMIT, second_offload
 from testbed.model.system import CONTROLLER, SHARED, System, Ue
-from testbed.model.task import Phase, Task
+from testbed.model.task import ANNOUNCE, ARRIVAL, EXEC_END, EXEC_START, FAULT, Task
 from testbed.protocol.actions import Action, Boundary, Execute, Lost, Record, Send, Wake
 from testbed.protocol.idle import Boundaries
 from testbed.protocol.messages import Aired, Announce, Down, Forward, Post, Result, Up
@@ -77,11 +77,11 @@ class Server:
         return []
 
     def _boundary(self, slot: int) -> Wake:
-        return Wake(slot * self.system.slot_ns, Phase.ANNOUNCE, Boundary(slot), self.es.index)
+        return Wake(slot * self.system.slot_ns, ANNOUNCE, Boundary(slot), self.es.index)
 
     def _post(self, now_ns: int, post: Post) -> list[Action]:
         ue, task = self._ues[post.ue], post.task
-        if any(post.ready_ns <= died for died in self._deaths_ns.get(ue.name, ())):
+        if self._deaths_ns and any(post.ready_ns <= died for died in self._deaths_ns.get(ue.name, ())):
             return []
         self._air_cycles += task.cycles
         if not self._shared:
@@ -93,7 +93,7 @@ class Server:
 
     def _aired(self, now_ns: int, ue: Ue, task: Task, *, first: bool) -> Send:
         notice = Aired(ue.name, task.number, first, now_ns)
-        return Send(to=ue.name, body=notice, at_ns=now_ns, phase=Phase.ARRIVAL, ue=ue.index, number=task.number)
+        return Send(to=ue.name, body=notice, at_ns=now_ns, phase=ARRIVAL, ue=ue.index, number=task.number)
 
     def _next_last_bit(self) -> list[Action]:
         self._radio_version += 1
@@ -101,7 +101,7 @@ class Server:
         if departure is None:
             return []
         at, ue, task = departure
-        return [Wake(at, Phase.ARRIVAL, LastBit(self._radio_version), ue.index, task.number)]
+        return [Wake(at, ARRIVAL, LastBit(self._radio_version), ue.index, task.number)]
 
     def _last_bit(self, now_ns: int) -> list[Action]:
         departure = self._shared_radio.next_departure()
@@ -115,13 +115,13 @@ class Server:
         return actions + self._under_way(job) + self._next_last_bit()
 
     def _under_way(self, job: Job) -> list[Action]:
-        wake = Wake(job.trip.arrival_ns, Phase.ARRIVAL, Arrived(job), job.ue.index, job.task.number)
+        wake = Wake(job.trip.arrival_ns, ARRIVAL, Arrived(job), job.ue.index, job.task.number)
         return [transfers.uplink(job, self.es), wake]
 
     def _arrived(self, now_ns: int, job: Job) -> list[Action]:
         trip = job.trip
         self._air_cycles -= job.task.cycles
-        if any(trip.ready_ns <= died <= trip.tx_end_ns for died in self._deaths_ns.get(job.ue.name, ())):
+        if self._deaths_ns and self._died_sending(job):
             return []
         if now_ns > trip.arrival_ns:
             job.trip = msgspec.structs.replace(trip, arrival_ns=now_ns, late_ns=now_ns - trip.arrival_ns)
@@ -129,6 +129,10 @@ class Server:
         if target != self.es.index:
             return transfers.forward(self.system, job, self.es, self.system.edge_servers[target], now_ns)
         return self._enter(now_ns, job)
+
+    def _died_sending(self, job: Job) -> bool:
+        trip = job.trip
+        return any(trip.ready_ns <= died <= trip.tx_end_ns for died in self._deaths_ns.get(job.ue.name, ()))
 
     def settled_ns(self, event: object) -> int:
         """See `testbed.protocol.actions.Forgiving`."""
@@ -148,8 +152,9 @@ class Server:
         if not self._second_offload:
             return self.es.index
         wait = self._queue.expected_wait_ns(now_ns)
-        if wait > self.system.threshold_ns:
-            self._consulted_ns = now_ns
+        if wait <= self.system.threshold_ns:
+            return self.es.index
+        self._consulted_ns = now_ns
         within_reach = self._peers.within_reach(self.es.index, now_ns)
         return second_offload(self.es.index, wait, self.system.threshold_ns, self._peers.announced, within_reach)
 
@@ -192,16 +197,16 @@ class Server:
             to=job.ue.name,
             body=result,
             at_ns=at_ns,
-            phase=Phase.ARRIVAL,
+            phase=ARRIVAL,
             ue=job.ue.index,
             number=job.task.number,
         )
 
     def _dispatch_soon(self, now_ns: int) -> list[Action]:
-        if self._dispatching:
+        if self._dispatching or not self._queue.may_start():
             return []
         self._dispatching = True
-        return [Wake(now_ns, Phase.START, Dispatch(), self.es.index)]
+        return [Wake(now_ns, EXEC_START, Dispatch(), self.es.index)]
 
     def _dispatch(self) -> list[Action]:
         self._dispatching = False
@@ -217,7 +222,7 @@ class Server:
             Execute(
                 start_ns=job.start_ns, end_ns=job.end_ns, cycles=task.cycles, ue=ue.name, number=task.number, then=then
             ),
-            Wake(job.end_ns, Phase.EXEC_END, Ended(core), ue.index, task.number),
+            Wake(job.end_ns, EXEC_END, Ended(core), ue.index, task.number),
         ]
 
     def _announce(self, now_ns: int, slot: int) -> list[Action]:
@@ -257,7 +262,7 @@ class Server:
         self._last_slot = slot
         told = [CONTROLLER] + [es.name for es in self.system.edge_servers if es.name != self.name]
         sends: list[Action] = [
-            Send(to=peer, body=notice, at_ns=now_ns, phase=Phase.ANNOUNCE, ue=self.es.index) for peer in told
+            Send(to=peer, body=notice, at_ns=now_ns, phase=ANNOUNCE, ue=self.es.index) for peer in told
         ]
         recorded = [Record(row)] if self._boundaries.records(row) else []
         return [*sends, *recorded, self._boundary(slot + 1)]
@@ -273,7 +278,7 @@ class Server:
             self._peers.take(event)
             if isinstance(event, Down):
                 lost = Lost(event.name, event.at_ns, event.incarnation)
-                return [Wake(event.at_ns + self.system.detection_ns, Phase.FAULT, lost)]
+                return [Wake(event.at_ns + self.system.detection_ns, FAULT, lost)]
             return []
         if isinstance(event, Down) and event.name in self._ues:
             return self._silence(now_ns, self._ues[event.name], event.at_ns)

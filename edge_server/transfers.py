@@ -7,7 +7,7 @@ from testbed.model import link
 from testbed.model.cuts import Span, standing_still
 from testbed.model.delay import FOREVER_NS, after_ns, transfer_ns
 from testbed.model.system import Es, System
-from testbed.model.task import Phase
+from testbed.model.task import ARRIVAL
 from testbed.protocol.actions import Action, Record, Send
 from testbed.protocol.messages import Forward, Moved
 from testbed.protocol.rows import LinkRow
@@ -53,7 +53,7 @@ def forward(system: System, job: Job, es: Es, target: Es, now_ns: int) -> list[A
             to=target.name,
             body=Forward(ue.name, task, job.trip, arrival),
             at_ns=arrival,
-            phase=Phase.ARRIVAL,
+            phase=ARRIVAL,
             ue=ue.index,
             number=task.number,
             payload_bits=task.input_bits,
@@ -78,7 +78,7 @@ def moved(job: Job, target: Es, now_ns: int, *, arrived: bool = False) -> Send:
         to=job.ue.name,
         body=notice,
         at_ns=now_ns,
-        phase=Phase.ARRIVAL,
+        phase=ARRIVAL,
         ue=job.ue.index,
         number=job.task.number,
     )

@@ -44,17 +44,17 @@ def problems(seed):
     """What is wrong with the run of ``seed``, in words; empty if nothing is."""
     case = case_of(seed)
     simulation = Haunted(case)
-    made = simulation.run()
-    rows = made.tasks
+    result = simulation.run()
+    rows = result.tasks
     return [
         *wrong_ends(case.plan, rows, simulation.notes.rows),
         *(problem for row in rows for problem in wrong_row(case.plan, row)),
         *overlaps(case.plan, rows),
         *repeated(simulation.notes.rows),
-        *needless(case.plan, simulation.executed, made.links),
-        *signs_of_the_dead(case.plan, made),
-        *wrong_summary(case.plan, made),
-        *(wrong_replay(case.plan, made) if case.conditions is None and not case.ghosts else ()),
+        *needless(case.plan, simulation.executed, result.links),
+        *signs_of_the_dead(case.plan, result),
+        *wrong_summary(case.plan, result),
+        *(wrong_replay(case.plan, result) if case.conditions is None and not case.ghosts else ()),
     ]
 
 
@@ -135,8 +135,8 @@ def repeated(recorded):
     """What is recorded is recorded once: transmissions, slots, deaths."""
     kinds = {LinkRow: ("link", "to", "ue", "number"), SlotRow: ("es", "slot"), EventRow: ("at_ns", "source", "kind")}
     for kind, fields in kinds.items():
-        found = [row for row in recorded if type(row) is kind]
-        counts = Counter(tuple(getattr(row, field) for field in fields) for row in found)
+        result = [row for row in recorded if type(row) is kind]
+        counts = Counter(tuple(getattr(row, field) for field in fields) for row in result)
         yield from (f"{kind.__name__} {key} recorded {count} times" for key, count in counts.items() if count > 1)
 
 
@@ -156,18 +156,22 @@ def needless(plan, executed, links):
     )
 
 
-def signs_of_the_dead(plan, made):
+def signs_of_the_dead(plan, result):
     """No ES announces and no UE asks while it is dead; deaths and restarts are recorded as they were asked for."""
-    for row in made.slots:
+    for row in result.slots:
         if any(died <= row.at_ns < back for died, back in gaps_of(plan, row.es)):
             yield f"{row.es} announced slot {row.slot} while dead"
-    for row in made.tasks:
+    for row in result.tasks:
         if any(died <= row.asked_ns < back for died, back in gaps_of(plan, row.ue)):
             yield f"{row.ue} asked for {row.number} while dead"
-    happened = reader.absences_of(made.events)
+    happened = reader.absences_of(result.events)
     for fault in plan.faults:
-        came = (fault.at_ns, fault.restart_ns if 0 <= fault.restart_ns <= made.end_ns else -1)
-        if fault.at_ns <= made.end_ns and fault.restart_ns != made.end_ns and came not in happened.get(fault.name, ()):
+        came = (fault.at_ns, fault.restart_ns if 0 <= fault.restart_ns <= result.end_ns else -1)
+        if (
+            fault.at_ns <= result.end_ns
+            and fault.restart_ns != result.end_ns
+            and came not in happened.get(fault.name, ())
+        ):
             yield f"{fault} is not in the record"
 
 
@@ -176,30 +180,30 @@ def resolved():
     return inputs.resolve(load_scenario("region"))
 
 
-def run_of(plan, made):
+def run_of(plan, result):
     """The run as it is read from its record."""
-    kept = reader.RecordedRows(
+    remaining = reader.RecordedRows(
         meta={
             "backend": SIM,
             "policy": plan.policy,
             "second_offload": plan.second_offload,
-            "reason": made.reason,
-            "end_ns": made.end_ns,
+            "reason": result.reason,
+            "end_ns": result.end_ns,
         },
-        tasks=made.tasks,
-        slots=made.slots,
-        ue_slots=made.ue_slots,
+        tasks=result.tasks,
+        slots=result.slots,
+        ue_slots=result.ue_slots,
         rewards=[],
-        links=made.links,
+        links=result.links,
         updates=[],
-        events=made.events,
+        events=result.events,
     )
-    return reader.assemble(Path("r"), kept, msgspec.structs.replace(resolved(), system=plan.system), plan.workload)
+    return reader.assemble(Path("r"), remaining, msgspec.structs.replace(resolved(), system=plan.system), plan.workload)
 
 
-def wrong_summary(plan, made):
+def wrong_summary(plan, result):
     """The audit of the record finds what is counted here."""
-    summary, rows = runner.summary_of(run_of(plan, made)), made.tasks
+    summary, rows = runner.summary_of(run_of(plan, result)), result.tasks
     tasks, counts = expected(plan), summary.tasks
     own = {
         "generated": len(tasks),
@@ -219,13 +223,13 @@ def wrong_summary(plan, made):
         yield f"{summary.energy_j.total} J in the summary"
 
 
-def wrong_replay(plan, made):
+def wrong_replay(plan, result):
     """From its record, the run is computed again to the last nanosecond."""
-    run = run_of(plan, made)
+    run = run_of(plan, result)
     answers = replay.recorded_answers(run.tasks)
     again = msgspec.structs.replace(plan, faults=replay.recorded_faults(run.record.events))
     replayed = rows_by_task(simulate(again, None, answers).tasks)
-    for row in made.tasks:
+    for row in result.tasks:
         other = replayed.get((row.ue, row.number))
         if row.choice >= 0 and (other is None or (other.finished_ns, other.state) != (row.finished_ns, row.state)):
             yield f"{(row.ue, row.number)} ended at {row.finished_ns}, replayed at {other and other.finished_ns}"

@@ -9,7 +9,7 @@ from testbed.model.delay import FOREVER_NS, after_ns, chain, duration_ns
 from testbed.model.fallback import fallback_choice
 from testbed.model.learning import LEARNER
 from testbed.model.system import CONTROLLER, EPOCH_ARRIVAL, SHARED, System
-from testbed.model.task import LOCAL, Phase, Task
+from testbed.model.task import DECIDE, EXEC_END, FAULT, LOCAL, Task
 from testbed.protocol.actions import Action, Alarm, Boundary, Execute, Finish, Lost, Record, Send, Wake
 from testbed.protocol.idle import Boundaries
 from testbed.protocol.lives import Lives
@@ -63,7 +63,7 @@ class Agent:
         index = self.ue.index
         first: list[Action] = [self._boundary(-(-self._from_ns // self.system.slot_ns))]
         if self._asks_at_once:
-            first += [Wake(t.generated_ns, Phase.DECIDE, Arises(t.number), index, t.number) for t in self._tasks]
+            first += [Wake(t.generated_ns, DECIDE, Arises(t.number), index, t.number) for t in self._tasks]
         return first
 
     def handle(self, now_ns: int, event: object) -> list[Action]:
@@ -71,18 +71,18 @@ class Agent:
         match event:
             case Boundary():
                 return self._at_boundary(now_ns, event.slot)
-            case Arises():
-                return self._ask(event.number, now_ns, (self._by_number[event.number],))
             case Decision():
                 return self._decided(event, now_ns - event.asked_ns)
-            case AskExpired():
-                return self._fall_back(event.slot, self.system.decision_timeout_ns, "timeout")
-            case LocalEnd():
-                return self._end(event.number, now_ns)
             case Result():
                 return self._result(now_ns, event)
+            case LocalEnd():
+                return self._end(event.number, now_ns)
             case Moved():
                 return self._moved(now_ns, event)
+            case Arises():
+                return self._ask(event.number, now_ns, (self._by_number[event.number],))
+            case AskExpired():
+                return self._fall_back(event.slot, self.system.decision_timeout_ns, "timeout")
             case Aired():
                 return self._aired(event)
             case Down():
@@ -93,26 +93,36 @@ class Agent:
                 return self._lost(now_ns, event)
         return []
 
+    def waits_for(self, alarm: object) -> bool:
+        """Whether it still waits for what ``alarm`` would end."""
+        return isinstance(alarm, AskExpired) and alarm.slot in self._pending
+
     def _boundary(self, slot: int) -> Wake:
-        return Wake(slot * self.system.slot_ns, Phase.DECIDE, Boundary(slot), self.ue.index)
+        return Wake(slot * self.system.slot_ns, DECIDE, Boundary(slot), self.ue.index)
 
     def _at_boundary(self, now_ns: int, slot: int) -> list[Action]:
         if slot > self.system.slots and not self._outcomes:
             return []
         if self._asks_at_once:
             return [*self._seen(slot, now_ns, ()), self._boundary(slot + 1)]
-        first = self._next
-        while self._next < len(self._tasks) and self._tasks[self._next].generated_ns <= now_ns:
-            self._next += 1
-        tasks = tuple(self._tasks[first : self._next])
+        tasks = self._arisen(now_ns)
         return [*self._seen(slot, now_ns, tasks), *self._ask(slot, now_ns, tasks), self._boundary(slot + 1)]
+
+    def _arisen(self, now_ns: int) -> tuple[Task, ...]:
+        """The tasks that have been generated since the last boundary."""
+        tasks, first, following = self._tasks, self._next, self._next
+        while following < len(tasks) and tasks[following].generated_ns <= now_ns:
+            following += 1
+        self._next = following
+        return tuple(tasks[first:following])
 
     def _seen(self, slot: int, now_ns: int, tasks: tuple[Task, ...]) -> list[Action]:
         """The record of this UE at a boundary, in the slots of generation."""
         if slot >= self.system.slots:
             return []
-        new = len(tasks)
-        present = len(self._flights) + sum(len(ask.tasks) for ask, _ in self._pending.values()) + new
+        new, present = len(tasks), len(self._flights) + len(tasks)
+        if self._pending:
+            present += sum(len(ask.tasks) for ask, _ in self._pending.values())
         wait = -1 if self._shared else max(0, self._radio_free_ns - now_ns)
         queue = max(0, self._local_free_ns - now_ns)
         row = UeSlotRow(
@@ -137,7 +147,7 @@ class Agent:
             self._pending[slot] = ask, self._lives.incarnation(CONTROLLER)
         if self._lives.is_lost(CONTROLLER):
             return self._fall_back(slot, 0, "controller lost")
-        actions: list[Action] = [Send(to=CONTROLLER, body=ask, at_ns=now_ns, phase=Phase.DECIDE, ue=self.ue.index)]
+        actions: list[Action] = [Send(to=CONTROLLER, body=ask, at_ns=now_ns, phase=DECIDE, ue=self.ue.index)]
         if tasks:
             actions.append(Alarm(self.system.decision_timeout_ns, AskExpired(slot)))
         return actions
@@ -182,23 +192,14 @@ class Agent:
         return is_known_cut(at_ns, self.ue.cuts_ns, self.system.detection_ns)
 
     def _post(self, flight: Flight) -> list[Action]:
-        ue, task = self.ue, flight.task
+        ue, task, ready = self.ue, flight.task, flight.ready_ns
         flight.es, flight.incarnation = self._es, self._lives.incarnation(self._es)
         if not self._shared:
             flight.tx_start_ns = chain(self._radio_free_ns, flight.ready_ns)
             flight.tx_end_ns = self._radio_free_ns = self._last_bit_ns(flight)
-        post = Post(ue.name, task, flight.ready_ns)
-        bits = task.input_bits
+        post, bits = Post(ue.name, task, ready), task.input_bits
         return [
-            Send(
-                to=self._es,
-                body=post,
-                at_ns=flight.ready_ns,
-                phase=Phase.DECIDE,
-                ue=ue.index,
-                number=task.number,
-                payload_bits=bits,
-            )
+            Send(to=self._es, body=post, at_ns=ready, phase=DECIDE, ue=ue.index, number=task.number, payload_bits=bits)
         ]
 
     def _last_bit_ns(self, flight: Flight) -> int:
@@ -211,7 +212,7 @@ class Agent:
         flight.end_ns = self._local_free_ns = after_ns(flight.start_ns, duration_ns(task.cycles, ue.cpu_hz))
         return [
             Execute(start_ns=flight.start_ns, end_ns=flight.end_ns, cycles=task.cycles, ue=ue.name, number=task.number),
-            Wake(flight.end_ns, Phase.EXEC_END, LocalEnd(task.number), ue.index, task.number),
+            Wake(flight.end_ns, EXEC_END, LocalEnd(task.number), ue.index, task.number),
         ]
 
     def _told(self, flight: Flight) -> Record:
@@ -251,7 +252,7 @@ class Agent:
 
     def _outcome(self, task: Task, row: TaskRow) -> Send:
         told = report.outcome(row, task)
-        return Send(to=LEARNER, body=told, at_ns=row.finished_ns, phase=Phase.DECIDE, ue=self.ue.index)
+        return Send(to=LEARNER, body=told, at_ns=row.finished_ns, phase=DECIDE, ue=self.ue.index)
 
     def _moved(self, now_ns: int, moved: Moved) -> list[Action]:
         """The task went on to another ES, or came there; that one may have died before this was heard.
@@ -278,7 +279,7 @@ class Agent:
     def _down(self, down: Down) -> list[Action]:
         self._lives.take(down)
         lost = Lost(down.name, down.at_ns, down.incarnation)
-        return [Wake(down.at_ns + self.system.detection_ns, Phase.FAULT, lost, self.ue.index)]
+        return [Wake(down.at_ns + self.system.detection_ns, FAULT, lost, self.ue.index)]
 
     def _up(self, up: Up) -> list[Action]:
         self._lives.take(up)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from testbed.model.energy import compute_energy_j, transmit_energy_j
 from testbed.model.resilience import Retry
 from testbed.model.system import System
-from testbed.model.task import Phase, Task
+from testbed.model.task import GENERATE, Task
 from testbed.protocol.actions import Action, Record, Wake
 from testbed.protocol.messages import Aired, Moved, Result
 from testbed.protocol.rows import BREAKER_CLOSED, BREAKER_OPENED, HEDGED, IN_VAIN, RETRIED, EventRow
@@ -73,7 +73,7 @@ class ResilientAgent(Agent):
         if self._options.hedge_after_ns >= 0:
             due = HedgeDue(flight.task.number, flight.ready_ns)
             at = flight.ready_ns + self._options.hedge_after_ns
-            actions.append(Wake(at, Phase.GENERATE, due, self.ue.index, flight.task.number))
+            actions.append(Wake(at, GENERATE, due, self.ue.index, flight.task.number))
         return actions
 
     def _out_of_reach(self, flight: Flight, at_ns: int) -> list[Action]:
@@ -102,7 +102,7 @@ class ResilientAgent(Agent):
         tried = self._tried[number] = self._tried.get(number, 0) + 1
         row = EventRow(at_ns, self.name, RETRIED, f"task {number}: {why}", float(tried))
         at = at_ns + retry.wait_ns(tried)
-        return [Record(row), Wake(at, Phase.GENERATE, PostAgain(number), self.ue.index, number)]
+        return [Record(row), Wake(at, GENERATE, PostAgain(number), self.ue.index, number)]
 
     def _again(self, now_ns: int, number: int) -> list[Action]:
         flight = self._flights[number]

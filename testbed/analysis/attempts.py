@@ -1,11 +1,11 @@
 """What a run's options for failures did (pure): attempts, copies, circuits that were broken, and what that cost."""
 
+import math
 from collections import Counter
 
 import msgspec
 import numpy as np
 
-from testbed.analysis import figures
 from testbed.model.delay import S_PER_NS
 from testbed.model.energy import compute_energy_j
 from testbed.protocol.rows import BREAKER_OPENED, HEDGED, IN_VAIN, RETRIED, TaskRow
@@ -50,4 +50,4 @@ def _in_vain_j(run: RecordedRun) -> float:
     executed = a_cycle[labels.codes] * rows.ints("cycles")
     useful = np.where(rows.ints("local_execution_ns") > 0, executed, sent)
     useful[rows.ints("finished_ns") < 0] = 0.0
-    return figures.total(np.maximum(0.0, rows.reals("energy_j") - useful))
+    return math.fsum(np.maximum(0.0, rows.reals("energy_j") - useful).tolist())

@@ -24,6 +24,7 @@ NO_NUMBER = "–"
 TOO_EARLY = "less than 5 slots without a fault before it"
 NOTHING_BEFORE = "no task was finished in time before it"
 TOO_LATE = "less than 5 slots until the next fault or the end"
+NOT_AT_HAND = "its tasks were recorded in stretches: testbed report reads them all"
 NOT_BACK = "not back before the next fault or the end"
 Ints = NDArray[np.int64]
 
@@ -60,6 +61,11 @@ def _seconds(time: float | None) -> str:
 def recoveries(run: RecordedRun) -> list[Recovery]:
     """Every fault of a run, by instant."""
     return of_rows(run.resolved.system, ColumnTable.of(TaskRow, run.tasks), run.record.events, run.end_ns)
+
+
+def unmeasured(run: RecordedRun) -> list[Recovery]:
+    """Every fault of a run whose tasks are not at hand."""
+    return [_named(fault, unknown=NOT_AT_HAND) for fault in fault_spans(run.record.events)]
 
 
 def of_rows(system: System, rows: ColumnTable[TaskRow], events: Iterable[EventRow], now_ns: int) -> list[Recovery]:
@@ -126,14 +132,13 @@ def _one(
     fault = faults[n]
     later = [other.began_ns for other in faults if other.began_ns > fault.began_ns]
     recovered, lost = _tasks(system, rows, faults, n)
-    found = Recovery(
-        fault=fault.what,
-        began_s=fault.began_ns / NS_PER_S,
-        over_s=fault.over_ns / NS_PER_S if fault.is_over else None,
-        tasks_recovered=recovered,
-        tasks_lost=lost,
-    )
+    found = msgspec.structs.replace(_named(fault), tasks_recovered=recovered, tasks_lost=lost)
     return _measured(found, service, fault, _quiet_since_ns(service, faults, n), min([end_ns, *later]))
+
+
+def _named(fault: FaultSpan, unknown: str = "") -> Recovery:
+    over_s = fault.over_ns / NS_PER_S if fault.is_over else None
+    return Recovery(fault=fault.what, began_s=fault.began_ns / NS_PER_S, over_s=over_s, unknown=unknown)
 
 
 def _quiet_since_ns(service: Service, faults: Sequence[FaultSpan], n: int) -> int:

@@ -4,7 +4,7 @@ import math
 
 import msgspec
 
-from testbed.analysis import figures, incidents, per_server, recovery, run_reward, threshold_checks
+from testbed.analysis import incidents, per_server, recovery, threshold_checks
 from testbed.analysis.attempts import Attempts, attempts
 from testbed.analysis.audit import of_run
 from testbed.analysis.decision_latency import DecisionLatency, latency_of
@@ -12,10 +12,11 @@ from testbed.analysis.grading import Fidelity, detail
 from testbed.analysis.learning_progress import Learning, learning, unlearned
 from testbed.analysis.per_server import EsSummary
 from testbed.analysis.recovery import Recovery
+from testbed.analysis.tally import Tally
 from testbed.analysis.threshold_checks import ThresholdCheck
 from testbed.model.delay import S_PER_NS
 from testbed.model.ledger import Ledger
-from testbed.protocol.rows import TaskRow
+from testbed.protocol.rows import SlotRow, TaskRow
 from testbed.protocol.table import ColumnTable
 from testbed.record.reader import RecordedRun
 
@@ -91,13 +92,25 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str]
 
 
+def tally_of(run: RecordedRun) -> Tally:
+    """What the summary of a run is made of, from its rows."""
+    tally = Tally(run.resolved.system, run.resolved.scenario.agent.reward, run.absences)
+    tally.add_slots(ColumnTable.of(SlotRow, run.record.slots))
+    tally.add_tasks(ColumnTable.of(TaskRow, run.tasks))
+    return tally
+
+
 def summarise(run: RecordedRun, fidelity: Fidelity) -> Summary:
     """The summary of a run, finished or not."""
-    system, rows = run.resolved.system, ColumnTable.of(TaskRow, run.tasks)
-    audit = of_run(run)
-    done = figures.finished(rows)
-    recovered = recovery.recoveries(run)
-    values = measures(done, audit) | recovery.worst(recovered)
+    return summed_up(run, fidelity, tally_of(run), of_run(run))
+
+
+def summed_up(run: RecordedRun, fidelity: Fidelity, tally: Tally, audit: Ledger) -> Summary:
+    """As `summarise`, of a run whose rows of tasks and slots are in ``tally`` and ``audit``, wherever they are."""
+    system = run.resolved.system
+    is_whole = len(run.tasks) == tally.rows
+    recovered = recovery.recoveries(run) if is_whole else recovery.unmeasured(run)
+    values = measures(tally, audit) | recovery.worst(recovered)
     return Summary(
         run=run.name,
         scenario=system.name,
@@ -112,18 +125,16 @@ def summarise(run: RecordedRun, fidelity: Fidelity) -> Summary:
         tasks=audit.counts(),
         failures=audit.reasons,
         delay_s=Delay(*(values[f"delay_{name}"] for name in ("mean", "p50", "p95", "p99"))),
-        energy_j=Amount(values["energy_mean"], figures.total(rows.reals("energy_j"))),
-        energy_measured_j=Amount(
-            figures.mean(done.reals("energy_measured_j")), figures.total(rows.reals("energy_measured_j"))
-        ),
+        energy_j=Amount(values["energy_mean"], tally.energy.total()),
+        energy_measured_j=Amount(tally.done_measured.mean(), tally.measured.total()),
         energy_metered=_metered(run),
         overhead=MeanOnly(values["overhead_mean"]),
-        reward_per_slot=run_reward.per_slot(rows, system, run.resolved.scenario.agent.reward),
+        reward_per_slot=tally.reward_per_slot(),
         deadline_hit_rate=values["deadline_hit_rate"],
-        stable=figures.is_stable(rows, system),
+        stable=tally.is_stable(),
         fairness=values["fairness"],
-        es=per_server.summarise(run),
-        where_time_went=figures.where_time_went(done),
+        es=per_server.summarise(run, tally.servers),
+        where_time_went=tally.where_time_went(),
         thresholds=threshold_checks.checked(run.resolved.scenario.thresholds, values, fidelity.grade),
         decision_ms=latency_of(run),
         learning=learning(run),
@@ -133,7 +144,7 @@ def summarise(run: RecordedRun, fidelity: Fidelity) -> Summary:
         mttr_s=values["mttr"],
         attempts=attempts(run),
         problems=list(audit.problems[:20]),
-        warnings=[*unknown_tables(run), *unlearned(run), *incidents.told(run)],
+        warnings=[*unknown_tables(run), *unlearned(run), *incidents.told(run, tally.decided, tally.fallbacks)],
     )
 
 
@@ -145,19 +156,18 @@ def unknown_tables(run: RecordedRun) -> list[str]:
     )
 
 
-def measures(done: ColumnTable[TaskRow], audit: Ledger) -> dict[str, float]:
+def measures(tally: Tally, audit: Ledger) -> dict[str, float]:
     """What thresholds may ask for besides recovery, by their names, in SI units."""
-    delays = figures.seconds(done.ints("measured_ns"))
-    p50, p95, p99 = figures.percentiles(delays, 50, 95, 99)
+    p50, p95, p99 = tally.delay_percentiles(50, 95, 99)
     return {
-        "delay_mean": figures.mean(delays),
+        "delay_mean": tally.delay_mean(),
         "delay_p50": p50,
         "delay_p95": p95,
         "delay_p99": p99,
-        "energy_mean": figures.mean(done.reals("energy_j")),
-        "overhead_mean": figures.mean(done.reals("overhead")),
+        "energy_mean": tally.done_energy.mean(),
+        "overhead_mean": tally.overhead_mean(),
         "deadline_hit_rate": audit.completed / audit.generated if audit.generated else math.nan,
-        "fairness": figures.fairness(done),
+        "fairness": tally.fairness(),
         "failed": float(audit.failed),
     }
 

@@ -165,16 +165,19 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
 
     def cuts_between(self, es: int, other: int) -> tuple[Span, ...]:
         """The spans in which the backhaul between two ESs is cut, by their indices."""
+        if not self.backhaul_cuts:
+            return ()
         pair = min(es, other), max(es, other)
         return next((cut.cuts_ns for cut in self.backhaul_cuts if (cut.one, cut.other) == pair), ())
 
     def result_leaves_ns(self, end_ns: int, ue: Ue, es: int) -> int:
         """When the result of an execution that ended at ``end_ns`` at ES ``es`` finds its way back to ``ue`` open."""
-        while True:
+        while self.backhaul_cuts or ue.cuts_ns:
             at = open_ns(open_ns(end_ns, self.cuts_between(es, ue.cell)), ue.cuts_ns)
             if at == end_ns:
-                return at
+                break
             end_ns = at
+        return end_ns
 
     @property
     def longest_cut_ns(self) -> int:

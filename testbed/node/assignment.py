@@ -64,11 +64,11 @@ def with_policy(assignment: Assignment, name: str, folder: Path = PRIVATE) -> As
     strategy, _, checkpoint = plan.policy.partition(":")
     path = folder / f"policy-{name}{Path(checkpoint).suffix}"
     path.write_bytes(assignment.policy)
-    kept = f"{strategy}:{path}"
+    policy = f"{strategy}:{path}"
     warm_up = assignment.warm_up
     if warm_up is not None and warm_up.policy == plan.policy:
-        warm_up = msgspec.structs.replace(warm_up, policy=kept)
-    plan = msgspec.structs.replace(plan, policy=kept)
+        warm_up = msgspec.structs.replace(warm_up, policy=policy)
+    plan = msgspec.structs.replace(plan, policy=policy)
     return msgspec.structs.replace(assignment, plan=plan, warm_up=warm_up, policy=b"")
 
 

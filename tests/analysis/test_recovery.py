@@ -7,10 +7,13 @@ import pytest
 from testbed.analysis import recovery
 from testbed.analysis.fault_spans import fault_spans
 from testbed.model.task import COMPLETED, FAILED, LATE, UE_DIED
+from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.rows import DIED, FAULT_BEGAN, FAULT_OVER, PAUSED, RESTARTED, RESUMED, EventRow, TaskRow
 from testbed.protocol.table import ColumnTable
+from testbed.sim.simulation import simulate
+from tests import swarm
 from tests.command import document
-from tests.support import system
+from tests.support import plan, system
 
 S = 10**9
 SLOW = "slow es-1 to 0.5"
@@ -93,6 +96,13 @@ def test_what_cannot_be_measured_is_unknown_with_the_reason(begin, rows, why):
     assert (one.goodput_dip, one.recovered_after_s, one.steady_after_s, one.unknown) == (None, None, None, why)
     assert one.words() == ("–", "–", "–")
     assert all(math.isnan(value) for value in recovery.worst([one]).values())
+
+
+def test_faults_of_a_run_whose_tasks_are_elsewhere_are_told_without_figures():
+    run = swarm.run_of(plan(system(), ()), simulate(plan(system(), ()), FixedChoice(0)))
+    run.record.events = slow(3, 4)
+    (one,) = recovery.unmeasured(run)
+    assert (one.fault, one.over_s, one.goodput_dip, one.unknown) == (SLOW, 4.0, None, recovery.NOT_AT_HAND)
 
 
 def test_the_next_fault_ends_what_is_said_of_one_and_its_end_what_is_compared_with():

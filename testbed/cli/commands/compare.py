@@ -61,7 +61,7 @@ def main(args: argparse.Namespace) -> int:
 def _runs(args: argparse.Namespace) -> int:
     if len(args.what) < 2:
         raise UsageError("one run has nothing to be compared with", "give two runs or more, or a scenario")
-    given = {
+    options = {
         "--policies": args.policies,
         "--seeds": args.seeds,
         "--on": args.on,
@@ -73,17 +73,17 @@ def _runs(args: argparse.Namespace) -> int:
         "--speed": args.speed,
         "--workers": args.workers,
     }
-    common.refuse_options(given, "is for a scenario: runs are compared as they were")
+    common.refuse_options(options, "is for a scenario: runs are compared as they were")
     with ProgressDisplay(sys.stderr, plain=args.plain or args.json) as display:
         runs = []
-        for i, given in enumerate(args.what):
-            display(f"reading {given}, {i + 1} of {len(args.what)}", i / len(args.what))
-            runs.append(reader.read_run(given))
+        for i, name in enumerate(args.what):
+            display(f"reading {name}, {i + 1} of {len(args.what)}", i / len(args.what))
+            runs.append(reader.read_run(name))
         display(f"comparing {len(runs)} runs")
-        found = rounds.compared(runs)
+        comparison = rounds.compared(runs)
     for doubt in rounds.doubts(runs):
         warn(doubt)
-    _print(args, found)
+    _print(args, comparison)
     return EXIT_OK
 
 
