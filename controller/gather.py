@@ -71,7 +71,7 @@ class Gathering:
                     radio_wait_ns=wait,
                     tasks=ask.tasks,
                     last_choice=ask.last_choice,
-                    reachable=not is_known_cut(ask.at_ns, ue.cuts_ns, system.detection_ns),
+                    reachable=cell not in self.es_lost and not is_known_cut(ask.at_ns, ue.cuts_ns, system.detection_ns),
                 )
             )
         now = next(iter(asks.values())).at_ns
@@ -113,5 +113,6 @@ class Gathering:
             air_cycles=news.air_cycles,
             senders=news.senders,
             age_slots=slot - news.slot,
-            alive=index not in self.es_lost and not is_cut,
+            alive=index not in self.es_lost,
+            reachable=index not in self.es_lost and not is_cut,
         )

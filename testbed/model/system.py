@@ -10,6 +10,7 @@ from testbed.model.delay import FOREVER_NS, after_ns, duration_ns
 from testbed.model.learning import LearningPlan
 from testbed.model.link import JITTER_NONE
 from testbed.model.queue import LOCAL_FIRST, NO_LIMIT
+from testbed.model.resilience import UNUSED, Resilience
 from testbed.model.speed import execution_end_ns, speed_hz
 from testbed.model.task import Task
 from testbed.model.task_model import TaskModel
@@ -161,6 +162,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     fallback: str = "lc"
     closed_loop: bool = False
     backhaul_cuts: tuple[BackhaulCut, ...] = ()
+    resilience: Resilience = UNUSED
 
     def cuts_between(self, es: int, other: int) -> tuple[Span, ...]:
         """The spans in which the backhaul between two ESs is cut, by their indices."""

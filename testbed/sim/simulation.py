@@ -23,6 +23,7 @@ from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditi
 from testbed.sim.run_log import RunLog, Simulated
 from testbed.sim.sleep import Sleep
 from ue_agent.agent import Agent
+from ue_agent.resilient import agent_of
 
 FIRST = -1
 Recorded = Mapping[tuple[str, int], tuple[Decision, int]]
@@ -158,7 +159,7 @@ class Simulation:
                     system, es.index, second_offload=self.plan.second_offload, incarnation=incarnation, from_ns=from_ns
                 )
         index = self._ues[name].index
-        return Agent(system, index, self._tasks[index], incarnation, from_ns, outcomes=self.plan.learn)
+        return agent_of(system, index, self._tasks[index], incarnation, from_ns, outcomes=self.plan.learn)
 
     def _happen(self, event: object) -> None:
         """An event that is for no core: a fault, or something in the network."""

@@ -96,15 +96,30 @@ def drawn(model: TaskModel, slots: int) -> Source:
 
 def refuse(system: System) -> None:
     """Raise `ScenarioError` for what the twin cannot express."""
-    if system.epoch != EPOCH_SLOT:
-        raise ScenarioError(
-            f'agent.epoch "{system.epoch}": the twin does not support it',
-            remedy="add --set agent.epoch=slot; sim and testbed support it",
-        )
+    refuse_layout(system)
+    options = {
+        "on_reject": system.resilience.on_reject is not None,
+        "hedge": system.resilience.hedge_after_ns >= 0,
+        "breaker": system.resilience.breaker is not None,
+    }
+    for option, is_used in options.items():
+        if is_used:
+            raise ScenarioError(
+                f"ue.{option}: the twin does not support it", remedy=f"drop ue.{option}; sim and testbed support it"
+            )
     if system.backhaul_cuts or any(ue.cuts_ns for ue in system.ues):
         raise ScenarioError(
             "faults: the twin does not support cut and partition",
             remedy="add --set 'faults=[]' to leave them out; sim and testbed support them",
+        )
+
+
+def refuse_layout(system: System) -> None:
+    """Raise `ScenarioError` for a system that an array for each of its UEs, decided slot by slot, cannot express."""
+    if system.epoch != EPOCH_SLOT:
+        raise ScenarioError(
+            f'agent.epoch "{system.epoch}": the twin does not support it',
+            remedy="add --set agent.epoch=slot; sim and testbed support it",
         )
     for before, ue in zip(system.ues, system.ues[1:], strict=False):
         if ue.cell < before.cell:
