@@ -28,7 +28,7 @@ from testbed.trace import inputs
 from testbed.twin import run as twin
 
 DENSITIES, FIRST_SEED = (0.7, 0.9), 500_000
-SLOTS, BOUND_SLOTS, EVALUATIONS = 300, 50, 1_000_000
+SLOTS, JUDGED_SLOTS, EVALUATIONS = 300, 50, 1_000_000
 THINK = "20ms"
 PUBLISHED, MARK = "planning.jsonl", "planning"
 BASE, PLANS, USUAL = "priced-do", "plan-do:priced-do", "plan-do"
@@ -70,7 +70,7 @@ def rows(seeds: int, workloads: int) -> Iterator[Entry]:
 
 def run(row: Entry) -> Entry:
     """Measure a row."""
-    slots = SLOTS if row["what"] == "overhead" else BOUND_SLOTS
+    slots = SLOTS if row["what"] == "overhead" else JUDGED_SLOTS
     changes = [f"density={row['density']}", f"seed={row['seed']}", f"slots={slots}"]
     resolved = inputs.resolve(load_scenario("region", changes))
     workload = inputs.generate(resolved.scenario, resolved.system)
@@ -137,7 +137,7 @@ def _percent(ratio: float) -> str:
 def main() -> None:
     """Measure what is missing, and print."""
     parser = options("what looking ahead is worth", "--seeds", page="the tables", default=10)
-    parser.add_argument("--workloads", type=int, default=5, help=f"of {BOUND_SLOTS} slots, judged in hindsight (5)")
+    parser.add_argument("--workloads", type=int, default=5, help=f"of {JUDGED_SLOTS} slots, judged in hindsight (5)")
     args = parser.parse_args()
     wanted = list(rows(args.seeds, args.workloads))
     entries = recorded(args.out, PUBLISHED) if args.show else measure(wanted, args.out, run)
