@@ -44,7 +44,7 @@ class Pieces:
     def take(self, orders: Orders) -> Assignment | None:
         """The assignment that this piece completes; None if others are missing.
 
-        Raises `msgspec.DecodeError` if what came together is none.
+        Raises one of `testbed.protocol.codec.UNDECODABLE` if what came together is none.
         """
         if orders.piece != len(self._had):
             self._had.clear()
@@ -63,11 +63,11 @@ def with_policy(assignment: Assignment, name: str, folder: Path = PRIVATE) -> As
         return assignment
     path = folder / f"policy-{name}{Path(loading.checkpoint_of(plan.policy)).suffix}"
     path.write_bytes(assignment.policy)
-    kept = loading.with_checkpoint(plan.policy, str(path))
+    policy = loading.with_checkpoint(plan.policy, str(path))
     warm_up = assignment.warm_up
     if warm_up is not None and warm_up.policy == plan.policy:
-        warm_up = msgspec.structs.replace(warm_up, policy=kept)
-    plan = msgspec.structs.replace(plan, policy=kept)
+        warm_up = msgspec.structs.replace(warm_up, policy=policy)
+    plan = msgspec.structs.replace(plan, policy=policy)
     return msgspec.structs.replace(assignment, plan=plan, warm_up=warm_up, policy=b"")
 
 

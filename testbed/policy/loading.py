@@ -60,8 +60,8 @@ def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
     if base in TUNED or base in LEARNED:
         if not rest:
             raise untrained(strategy, scenario)
-        made = _tuned if base in TUNED else _learned
-        return made(base, rest, strategy, scenario), double
+        loader = _tuned if base in TUNED else _learned
+        return loader(base, rest, strategy, scenario), double
     if is_own(name):
         return own.load(name), name.endswith("_do")
     raise UsageError(f'unknown policy "{name}"{_hint(name)}; known: {", ".join(names())}, or module:attribute')
@@ -217,10 +217,10 @@ def read_checkpoint(path: Path, policy: str, strategy: str = "", scenario: str =
         raise UsageError(f"{path}: {error.strerror or error}", made_by) from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not a JSON checkpoint ({error})", made_by) from None
-    found = values.get("policy") if isinstance(values, dict) else None
-    if found != policy:
-        remedy = f"use it as {shlex.quote(f'{found}:{path}')}" if found in TUNED else made_by
-        raise UsageError(f'{path}: a checkpoint of "{found}", not of "{policy}"', remedy)
+    tuned_policy = values.get("policy") if isinstance(values, dict) else None
+    if tuned_policy != policy:
+        remedy = f"use it as {shlex.quote(f'{tuned_policy}:{path}')}" if tuned_policy in TUNED else made_by
+        raise UsageError(f'{path}: a checkpoint of "{tuned_policy}", not of "{policy}"', remedy)
     return dict(values)
 
 

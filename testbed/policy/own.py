@@ -46,8 +46,20 @@ def load(name: str) -> OwnPolicy:
 
 def placed(name: str) -> str:
     """``name`` with the folder of its module in it, for a process that works elsewhere; as it is if installed."""
-    folder, module, attribute = _parts(name)
-    return f"{folder.resolve()}/{module}:{attribute}" if _lies_in(folder, module) else name
+    folder = folder_of(name)
+    return name if folder is None else moved(name, folder)
+
+
+def folder_of(name: str) -> Path | None:
+    """The folder that the module of ``name`` lies in, whole; None for one that is installed."""
+    folder, module, _ = _parts(name)
+    return folder.resolve() if _lies_in(folder, module) else None
+
+
+def moved(name: str, folder: Path) -> str:
+    """``name`` as it is written where its module lies in ``folder``."""
+    _, module, attribute = _parts(name)
+    return f"{folder}/{module}:{attribute}"
 
 
 def _parts(name: str) -> tuple[Path, str, str]:
@@ -72,20 +84,20 @@ def _decider(name: str) -> Decide:
     if "/" in name.rpartition(":")[0] and not _lies_in(folder, module):
         raise UsageError(f'policy "{name}": there is no "{module}" in {folder}', "write FOLDER/module:attribute")
     try:
-        found: object = _imported(folder, module)
+        target: object = _imported(folder, module)
     except ImportError as error:
         raise UsageError(f'policy "{name}": cannot import "{module}" ({error})') from None
     except (Exception, SystemExit) as error:
         raise UsageError(f'policy "{name}": {type(error).__name__}: {error}') from error
     for part in attribute.split("."):
-        if not hasattr(found, part):
+        if not hasattr(target, part):
             raise UsageError(f'policy "{name}": "{module}" has no "{part}"')
-        found = getattr(found, part)
+        target = getattr(target, part)
     try:
-        made = found() if isinstance(found, type) else found
+        instance = target() if isinstance(target, type) else target
     except (Exception, SystemExit) as error:
         raise UsageError(f'policy "{name}": {type(error).__name__}: {error}') from error
-    decide = getattr(made, "decide", made)
+    decide = getattr(instance, "decide", instance)
     if callable(decide):
         return cast(Decide, decide)
     raise UsageError(f'policy "{name}" is neither a function nor has a method decide(cell, rng)')
@@ -102,12 +114,12 @@ def _imported(folder: Path, module: str) -> ModuleType:
     top, dot, rest = module.partition(".")
     known = sys.modules.get(top)
     spec = known.__spec__ if known is not None else PathFinder.find_spec(top, sys.path)
-    if top not in sys.builtin_module_names and _comes_from(spec, place):
+    if top not in sys.builtin_module_names and comes_from(spec, place):
         return importlib.import_module(module)
     return _aliased(place, top, rest, dot)
 
 
-def _comes_from(spec: ModuleSpec | None, place: str) -> bool:
+def comes_from(spec: ModuleSpec | None, place: str) -> bool:
     """Whether a module of that spec lies directly in ``place``."""
     if spec is None:
         return False
@@ -128,10 +140,10 @@ def _aliased(place: str, top: str, rest: str, dot: str) -> ModuleType:
         renamed = importlib.util.spec_from_file_location(alias, spec.origin, submodule_search_locations=locations)
         assert renamed is not None
         assert renamed.loader is not None
-        made = importlib.util.module_from_spec(renamed)
-        sys.modules[alias] = made
+        loaded = importlib.util.module_from_spec(renamed)
+        sys.modules[alias] = loaded
         try:
-            renamed.loader.exec_module(made)
+            renamed.loader.exec_module(loaded)
         except BaseException:
             del sys.modules[alias]
             raise

@@ -49,19 +49,25 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def table(system: System, tasks: Sequence[Task]) -> Source:
-    """Tasks of a workload table, in every world. Raises `ScenarioError` for one that comes after the last slot."""
-    found = {name: np.frombuffer(column, np.int64) for name, column in TaskTable.of(tasks).columns.items()}
-    late = np.flatnonzero(found["generated_ns"] > system.end_ns)
-    if len(late):
-        task = tasks[int(late[0])]
-        name = system.ues[task.ue].name
-        raise ScenarioError(f"task {task.number} of {name} is generated after the last slot", remedy="raise slots")
-    check_tasks(system, tasks)
+    """Tasks of a workload table, in every world. Raises `ScenarioError` as `check_table`."""
+    tasks = TaskTable.of(tasks)
+    check_table(system, tasks)
+    found = {name: np.frombuffer(column, np.int64) for name, column in tasks.columns.items()}
     order = np.lexsort((found["number"], found["ue"]))
     rows = np.zeros(len(order), state.ROW)
     for name in state.ROW.names or ():
         rows[name] = found[name][order]
     return Source(arrivals=state.TABLE_SOURCE, slots=system.slots, rows=rows, ue=found["ue"][order])
+
+
+def check_table(system: System, tasks: TaskTable) -> None:
+    """Raise `ScenarioError` for a task that comes after the last slot, or takes too long."""
+    late = np.flatnonzero(np.frombuffer(tasks.columns["generated_ns"], np.int64) > system.end_ns)
+    if len(late):
+        task = tasks[int(late[0])]
+        name = system.ues[task.ue].name
+        raise ScenarioError(f"task {task.number} of {name} is generated after the last slot", remedy="raise slots")
+    check_tasks(system, tasks)
 
 
 def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
@@ -247,6 +253,15 @@ def _draws(source: Source) -> tuple[Any, Any]:
     return draws, values
 
 
+def outcomes(worlds: int, count: int) -> Any:
+    """Room for what becomes of ``count`` tasks, nothing yet."""
+    made = np.zeros((worlds, count), state.OUTCOME)
+    for name in state.OUTCOME.names or ():
+        if name.endswith("_ns") or name in ("slot", "choice", "es"):
+            made[name] = -1
+    return made
+
+
 def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
     """The state of ``count`` worlds, ``capacity`` tasks each; every field is set by a reset before it is read.
 
@@ -258,10 +273,6 @@ def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
     lists = ues * state.UE_LISTS + edge_servers * state.ES_LISTS
     buckets = np.zeros(_buckets(ues), state.LIST)
     buckets["head"] = state.NONE
-    outcomes = np.zeros((count, len(shared.rows) if system["recording"] else 1), state.OUTCOME)
-    for name in state.OUTCOME.names or ():
-        if name.endswith("_ns") or name in ("slot", "choice", "es"):
-            outcomes[name] = -1
     return Worlds(
         status=np.zeros(count, state.WORLD),
         tasks=np.zeros((count, capacity), state.TASK),
@@ -273,7 +284,7 @@ def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
         announced_ns=np.zeros((count, edge_servers), np.int64),
         cells=np.zeros((count, edge_servers), state.CELL),
         local_cost=np.zeros((count, capacity if system["reward"] != state.HOLDING_REWARD else 1)),
-        outcomes=outcomes,
+        outcomes=outcomes(count, len(shared.rows) if system["recording"] else 1),
         due=np.zeros(room, np.int32),
         hashes=np.zeros(room, np.uint64),
         drawn=np.zeros((3, room), np.int64),

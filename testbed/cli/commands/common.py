@@ -21,6 +21,7 @@ from testbed.cli.showing import Showing
 from testbed.cli.streaming import RunLines
 from testbed.experiments import runner
 from testbed.experiments.runner import Order
+from testbed.experiments.streamed import Summed
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.live.progress import Progress
 from testbed.model.errors import InvalidError, UsageError
@@ -240,9 +241,10 @@ def carry_out(order: Order, args: argparse.Namespace) -> int:
 
 
 def _carried_out(order: Order, args: argparse.Namespace, lines: RunLines | None) -> int:
-    run, interrupts = played(order, args, lines=lines), []
+    outcome, interrupts = played(order, args, lines=lines), []
     with stop_on_interrupt(lambda: interrupts.append(1)):
-        _, summary = summarized(run, plain=args.plain or args.json)
+        plain = args.plain or args.json
+        summary = outcome.summary if isinstance(outcome, Summed) else summarized(outcome, plain=plain)[1]
         code, why = exit_code_of(summary, strict=args.strict)
         if lines is not None:
             lines.ended(summary, code)
@@ -272,8 +274,8 @@ def played(
     args: argparse.Namespace,
     meanwhile: Callable[[Path], None] = lambda path: None,
     lines: RunLines | None = None,
-) -> RecordedRun | Path:
-    """Run ``order`` and return it, or its directory; what is shown meanwhile is up to ``args``, see `Showing`.
+) -> RecordedRun | Path | Summed:
+    """Run ``order`` and return it, its directory, or what it came to; what is shown is up to ``args``, see `Showing`.
 
     ``meanwhile`` is called with that directory again and again; ``lines`` hear of all that happens.
     """

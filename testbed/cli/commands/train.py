@@ -5,10 +5,11 @@ import math
 import sys
 from pathlib import Path
 
-from testbed.cli.commands import common, learning, training
+from testbed.cli.commands import common, learning, train_seeds, training
 from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.exit_code import exit_code_of
 from testbed.cli.progress import ProgressDisplay
+from testbed.experiments import runner
 from testbed.model.errors import InvalidError, UsageError
 from testbed.model.exit_codes import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD
 from testbed.node import limits
@@ -27,7 +28,8 @@ OPTIONS_HELP = (
 ON = ("twin", "testbed")
 SECONDS, _VERDICTS = 60.0, 20
 WORKERS_HELP = (
-    "processes that learn (twin: 1, which is repeatable; testbed: one for each cell that the host has a core for)"
+    "processes that learn "
+    "(twin: 1, which is repeatable; testbed with a3c: one for each cell that the host has a core for)"
 )
 SYNCHRONOUS_HELP = "all step together, by the mean of their gradients (testbed: all cells, by one process)"
 WORKERS_A_CORE, MOST_UPDATES = 4, 10**12
@@ -46,6 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, metavar="N", help=WORKERS_HELP)
     parser.add_argument("--synchronous", action="store_true", help=SYNCHRONOUS_HELP)
     twin = parser.add_argument_group("on the twin")
+    train_seeds.add_options(twin)
     twin.add_argument(
         "--updates", type=int, metavar="N", help="how many updates instead, all of them (asynchronous: a few more)"
     )
@@ -72,6 +75,7 @@ def main(args: argparse.Namespace) -> int:
     training.must_be_one_of("algorithm", args.algorithm, NETWORK_POLICIES, args.scenario)
     _check(args)
     _check_live(args)
+    train_seeds.check(args)
     if args.emulated is not None:
         slot_ns = load_scenario(args.scenario, common.overrides(args, ("speed",))).slot_ns
         args.slots = common.slots_of(args.emulated, slot_ns)
@@ -164,6 +168,8 @@ def _train_on_twin(args: argparse.Namespace, scenario: Scenario, folder: Path) -
         resume=args.resume,
         options=options,
     )
+    if args.seeds is not None:
+        return train_seeds.train_seeds(args, job)
     ready = Training(job)
     stream = sys.stderr if args.json else sys.stdout
     print_text(f"first the heuristics, tuned and played on {len(ready.seeds)} workloads", stream=stream, flush=True)
@@ -217,9 +223,10 @@ def _train_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
     order = learning.learning(order, args)
     common.say_cut(scenario, order.resolved)
     keeper = live.Keeper(path, goes_on=args.resume, say=warn)
-    run, summary = common.summarized(common.played(order, args, keeper), plain=args.plain or args.json)
+    played = runner.path_of(common.played(order, args, keeper))
+    run, summary = common.summarized(played, plain=args.plain or args.json)
     longer = f"--slots {10 * args.slots}" if args.slots else "--wall 300s"
-    result = live.kept(run, summary, keeper, args.algorithm, args.seed, start, longer)
+    result = live.collect(run, summary, keeper, args.algorithm, args.seed, start, longer)
     if args.json:
         print_json(result)
     else:
