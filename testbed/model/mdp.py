@@ -127,7 +127,7 @@ def sign_scores(
     deadline_ns: int, delay_ns: int, local_overhead: float, achieved_overhead: float, offloaded: bool
 ) -> float:
     """``paper-sign``: ±1 for the deadline plus the relative saving against local, clipped to [−1, 1]."""
-    kept = 1.0 if delay_ns <= deadline_ns else -1.0
+    sign = 1.0 if delay_ns <= deadline_ns else -1.0
     if not offloaded or local_overhead <= 0.0:
-        return kept
-    return kept + min(1.0, max(-1.0, (local_overhead - achieved_overhead) / local_overhead))
+        return sign
+    return sign + min(1.0, max(-1.0, (local_overhead - achieved_overhead) / local_overhead))

@@ -89,6 +89,19 @@ class ColumnTable(Sequence[R], Generic[R]):
         made._rows = rows
         return made
 
+    @classmethod
+    def joined(cls, parts: Sequence["ColumnTable[R]"]) -> "ColumnTable[R]":
+        """The rows of ``parts``, of which there is at least one, one after another."""
+        filled = [part for part in parts if len(part)]
+        if not filled:
+            return parts[0]
+        same = {name for name in filled[0].names if all(part.is_constant(name) for part in filled)}
+        kept = {name for name in same if len({_first(part.column(name)) for part in filled}) == 1}
+        changing = [name for name in filled[0].names if name not in kept]
+        made = joined(filled[0].kind, [{name: part.column(name) for name in changing} for part in filled])
+        made._columns |= {name: constant(_first(filled[0].column(name)), len(made)) for name in kept}
+        return made
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the columns, in the order of the record."""
@@ -186,6 +199,11 @@ class ColumnTable(Sequence[R], Generic[R]):
         return len(self) == len(other) and all(mine == row for mine, row in zip(self, other, strict=True))
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _first(column: Column) -> object:
+    """The value of a column's first row."""
+    return column.names[int(column.codes[0])] if isinstance(column, Labels) else column[0].item()
 
 
 def constant(value: object, count: int) -> Column:

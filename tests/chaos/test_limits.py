@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from testbed.model.errors import EXIT_START
+from testbed.model.exit_codes import EXIT_START
 from tests.chaos.support import LITTLE, begin, end, left, stop
 from tests.command import document, start
 
