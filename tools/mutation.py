@@ -30,6 +30,7 @@ EXPLAINED = ROOT / "tools" / "mutants-explained.toml"
 RESULTS = Path("build/mutation.jsonl")
 SEEDS, FRAMES, PATIENCE_S = 120, 4000, 600
 CORES = (
+    "tests/cores/test_boundaries.py",
     "tests/cores/test_outcome.py",
     "tests/cores/test_server.py",
     "tests/cores/test_orders.py",
