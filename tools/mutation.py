@@ -28,14 +28,22 @@ from tools.mutants import Mutant, mutants, put_in
 ROOT = Path(__file__).parents[1]
 EXPLAINED = ROOT / "tools" / "mutants-explained.toml"
 RESULTS = Path("build/mutation.jsonl")
-SEEDS, FRAMES, CAMPAIGN_S = 120, 4000, 600
-CORES = ("tests/cores", "tests/sim/test_faults.py", "tests/sim/test_cuts.py", "tests/sim/test_network.py")
+SEEDS, FRAMES, PATIENCE_S = 120, 4000, 600
+CORES = (
+    "tests/cores/test_boundaries.py",
+    "tests/cores/test_outcome.py",
+    "tests/cores/test_server.py",
+    "tests/cores/test_orders.py",
+    "tests/sim/test_faults.py",
+    "tests/sim/test_cuts.py",
+    "tests/sim/test_closed_loop.py",
+)
 CODEC = ("tests/protocol/test_codec.py", "tests/node/test_socket.py")
 TARGETS: dict[str, Sequence[str]] = {
     "ue_agent/agent.py": CORES,
     "ue_agent/report.py": CORES,
-    "edge_server/server.py": CORES,
-    "edge_server/queue.py": CORES,
+    "edge_server/server.py": (*CORES, "tests/cores/test_late.py"),
+    "edge_server/queue.py": (*CORES, "tests/cores/test_late.py"),
     "edge_server/peers.py": CORES,
     "controller/server.py": CORES,
     "controller/gather.py": CORES,
@@ -98,7 +106,7 @@ def fate(module: object, mutant: Mutant, cases: list[Case]) -> str:
     child = os.fork()
     if child == 0:
         os.close(reader)
-        signal.alarm(CAMPAIGN_S)
+        signal.alarm(PATIENCE_S)
         with contextlib.suppress(BaseException):
             os.write(writer, noticed_by(module, mutant, cases).encode() or b"-")
         os._exit(0)

@@ -100,6 +100,9 @@ def wrong_ends(plan, rows, recorded):
 def wrong_row(plan, row):
     """Parts sum to the delay, work is executed where it says, energy is that of what was done."""
     key, ue = (row.ue, row.number), next(ue for ue in plan.system.ues if ue.name == row.ue)
+    task = next(task for task in plan.workload if (task.ue, task.number) == (ue.index, row.number))
+    if row.asked_ns not in (-1, plan.system.asked_ns(task)):
+        yield f"{key} was asked about at {row.asked_ns}"
     whole = duration_ns(row.cycles, ue.cpu_hz)
     executed = ue.kappa * ue.cpu_hz**3 * row.local_execution_ns * 1e-9
     energy = ue.tx_power_w * row.airtime_ns * 1e-9 + executed
