@@ -157,7 +157,7 @@ def perform(
 def _by_twin(plan: Plan, policy: Policy | None, order: Order, path: Path, progress: Observer) -> RecordedRun | Summed:
     """Play ``plan`` on the twin; who hears of its rows hears of them when it is over, tasks first."""
     hears = order.heard is not unseen
-    kept, finished = streamed.Kept(), 0
+    kept, finished = streamed.KeptRows(), 0
 
     def told(made: "Ran", rewards: ColumnTable[RewardRow]) -> None:
         nonlocal finished
@@ -167,7 +167,7 @@ def _by_twin(plan: Plan, policy: Policy | None, order: Order, path: Path, progre
         total = len(plan.workload)
         progress(Progress(phase="playing", now_ns=made.end_ns, finished=finished, total=total, alive=0, processes=0))
 
-    played = streamed.Played(path=path, plan=plan, resolved=order.resolved, policy=policy, choices=order.choices)
+    played = streamed.TwinRun(path=path, plan=plan, resolved=order.resolved, policy=policy, choices=order.choices)
     summed = streamed.record(played, told)
     keep_grade(path, summed.summary)
     if not order.keep and not hears:

@@ -14,7 +14,7 @@ from testbed.analysis.tally import Tally
 from testbed.model.ledger import COUNTS, Ledger
 from testbed.model.printable import printable
 from testbed.model.system import Plan
-from testbed.model.task import parts_of
+from testbed.model.task import TASKS_IN_A_PART, parts_of
 from testbed.policy.heuristics import Policy
 from testbed.protocol.rows import EventRow, RewardRow, TaskRow
 from testbed.protocol.table import ColumnTable
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from testbed.record.bulk import BulkRecord
     from testbed.twin.run import Ran
 
-TASKS_AT_ONCE = 1 << 15
 Choices = Mapping[tuple[int, int], int]
 Told = Callable[["Ran", ColumnTable[RewardRow]], None]
 
@@ -39,7 +38,7 @@ class Summed(msgspec.Struct, frozen=True):
     summary: Summary
 
 
-class Played(msgspec.Struct, frozen=True, kw_only=True):
+class TwinRun(msgspec.Struct, frozen=True, kw_only=True):
     """What the twin plays, and where it is recorded; decisions may be ``choices`` instead of the policy's."""
 
     path: Path
@@ -49,7 +48,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     choices: Choices | None
 
 
-def record(played: Played, told: Told) -> Summed:
+def record(played: TwinRun, told: Told) -> Summed:
     """Play the plan's workload, part by part if it is not in memory, record it and sum it up.
 
     ``told`` hears each stretch, with the rewards that have become known. The record is there when all is over.
@@ -87,12 +86,12 @@ def record(played: Played, told: Told) -> Summed:
         return Summed(played.path, summed_up(run, graded(run), tally, audit))
 
 
-def _stretches(played: Played, kind: str) -> Iterator[tuple["Ran", ColumnTable[RewardRow]]]:
+def _stretches(played: TwinRun, kind: str) -> Iterator[tuple["Ran", ColumnTable[RewardRow]]]:
     """What has become known, stretch by stretch, with the rewards of slots in which nothing more will be earned."""
     from testbed.twin import run
 
     plan, rewards = played.plan, Rewards(played.plan.system, kind)
-    parts = parts_of(plan.workload, TASKS_AT_ONCE)
+    parts = parts_of(plan.workload, TASKS_IN_A_PART)
     for made in run.stretches(plan, played.policy, parts, played.choices):
         rewards.add(made.tasks)
         yield made, rewards.rows(made.open_ns // plan.system.slot_ns)
@@ -117,7 +116,7 @@ def _few(meta: dict[str, object], events: list[EventRow]) -> RecordedRows:
     return RecordedRows(meta=meta, tasks=(), slots=(), ue_slots=(), rewards=(), links=(), updates=[], events=shown)
 
 
-class Kept:
+class KeptRows:
     """Keeps all rows of a run, for who wants to look at them."""
 
     def __init__(self) -> None:
@@ -129,7 +128,7 @@ class Kept:
         self._made.append(made)
         self._rewards.append(rewards)
 
-    def run(self, played: Played) -> RecordedRun:
+    def run(self, played: TwinRun) -> RecordedRun:
         """What `reader.read_run` would read."""
         from testbed.twin.run import joined
 

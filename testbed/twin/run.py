@@ -26,7 +26,7 @@ from testbed.twin.views import cell_view
 from testbed.twin.window import Window
 
 Decisions = Mapping[tuple[int, int], int]
-ROWS_AT_ONCE = 1 << 16
+MANY_ROWS = 1 << 16
 
 
 class Ran(msgspec.Struct, kw_only=True):
@@ -174,7 +174,7 @@ class _Player:
                 self.notes.settle_when_full()
             else:
                 self._step(until)
-            if len(self.notes) > ROWS_AT_ONCE:
+            if len(self.notes) > MANY_ROWS:
                 yield self._so_far()
         if until is not None:
             yield self._so_far()
