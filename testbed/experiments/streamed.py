@@ -48,10 +48,10 @@ class TwinRun(msgspec.Struct, frozen=True, kw_only=True):
     choices: Choices | None
 
 
-def record(played: TwinRun, told: Told) -> Summed:
+def record(played: TwinRun, take: Told) -> Summed:
     """Play the plan's workload, part by part if it is not in memory, record it and sum it up.
 
-    ``told`` hears each stretch, with the rewards that have become known. The record is there when all is over.
+    ``take`` hears each stretch, with the rewards that have become known. The record is there when all is over.
     """
     from testbed.record import bulk
 
@@ -61,14 +61,14 @@ def record(played: TwinRun, told: Told) -> Summed:
     with Ranked() as delays:
         tally = Tally(system, kind, delays=delays)
         with bulk.writing(file, reader.read_meta(file)) as written:
-            for made, rewards in _stretches(played, kind):
-                _write(written, made, rewards)
-                tally.add_slots(made.slots)
-                tally.add_tasks(made.tasks)
-                audit = _added(audit, made.tasks)
-                events += made.events
-                told(made, rewards)
-                end_ns = made.end_ns
+            for stretch, rewards in _stretches(played, kind):
+                _write(written, stretch, rewards)
+                tally.add_slots(stretch.slots)
+                tally.add_tasks(stretch.tasks)
+                audit = _added(audit, stretch.tasks)
+                events += stretch.events
+                take(stretch, rewards)
+                end_ns = stretch.end_ns
             written.events += events
             written.meta |= {"reason": "", "end_ns": end_ns}
         run = RecordedRun(
@@ -92,13 +92,13 @@ def _stretches(played: TwinRun, kind: str) -> Iterator[tuple["Ran", ColumnTable[
 
     plan, rewards = played.plan, Rewards(played.plan.system, kind)
     parts = parts_of(plan.workload, TASKS_IN_A_PART)
-    for made in run.stretches(plan, played.policy, parts, played.choices):
-        rewards.add(made.tasks)
-        yield made, rewards.rows(made.open_ns // plan.system.slot_ns)
+    for stretch in run.stretches(plan, played.policy, parts, played.choices):
+        rewards.add(stretch.tasks)
+        yield stretch, rewards.rows(stretch.open_ns // plan.system.slot_ns)
 
 
-def _write(written: "BulkRecord", made: "Ran", rewards: ColumnTable[RewardRow]) -> None:
-    for table in (made.tasks, made.slots, made.ue_slots, made.links, rewards):
+def _write(written: "BulkRecord", stretch: "Ran", rewards: ColumnTable[RewardRow]) -> None:
+    for table in (stretch.tasks, stretch.slots, stretch.ue_slots, stretch.links, rewards):
         written.add(table)
 
 
@@ -123,9 +123,9 @@ class KeptRows:
         self._made: list[Ran] = []
         self._rewards: list[ColumnTable[RewardRow]] = []
 
-    def __call__(self, made: "Ran", rewards: ColumnTable[RewardRow]) -> None:
+    def __call__(self, stretch: "Ran", rewards: ColumnTable[RewardRow]) -> None:
         """Another stretch."""
-        self._made.append(made)
+        self._made.append(stretch)
         self._rewards.append(rewards)
 
     def run(self, played: TwinRun) -> RecordedRun:

@@ -11,6 +11,7 @@ from edge_server.server import Server as EdgeServer
 from testbed.model.ledger import Absence
 from testbed.model.system import Fault, Plan
 from testbed.model.task import DECIDE, DRAIN_LIMIT, EXEC_END, FAULT
+from testbed.planning.acting import acting
 from testbed.policy.heuristics import Policy
 from testbed.protocol.actions import (
     Action,
@@ -156,7 +157,7 @@ class Simulation:
     def _make(self, name: str, incarnation: int, from_ns: int) -> _Core:
         system = self.plan.system
         if name == "controller":
-            return Controller(system, self.policy, incarnation, from_ns)  # type: ignore[arg-type]
+            return Controller(system, acting(self.plan, self.policy), incarnation, from_ns)  # type: ignore[arg-type]
         for es in system.edge_servers:
             if es.name == name:
                 return EdgeServer(
