@@ -14,7 +14,7 @@ from testbed.analysis.tally import Tally
 from testbed.model.ledger import COUNTS, Ledger
 from testbed.model.printable import printable
 from testbed.model.system import Plan
-from testbed.model.task import parts_of
+from testbed.model.task import TASKS_IN_A_PART, parts_of
 from testbed.policy.heuristics import Policy
 from testbed.protocol.rows import EventRow, RewardRow, TaskRow
 from testbed.protocol.table import ColumnTable
@@ -22,7 +22,6 @@ from testbed.record import directory, reader
 from testbed.record.ranked import Ranked
 from testbed.record.reader import RecordedRows, RecordedRun
 from testbed.scenario.resolve import Resolved
-from testbed.trace.table_file import TASKS_AT_ONCE
 
 if TYPE_CHECKING:
     from testbed.record.bulk import BulkRecord
@@ -92,7 +91,7 @@ def _stretches(played: PlayedPlan, kind: str) -> Iterator[tuple["Ran", ColumnTab
     from testbed.twin import run
 
     plan, rewards = played.plan, Rewards(played.plan.system, kind)
-    parts = parts_of(plan.workload, TASKS_AT_ONCE)
+    parts = parts_of(plan.workload, TASKS_IN_A_PART)
     for stretch in run.stretches(plan, played.policy, parts, played.choices):
         rewards.add(stretch.tasks)
         yield stretch, rewards.rows(stretch.open_ns // plan.system.slot_ns)

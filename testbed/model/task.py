@@ -43,6 +43,7 @@ class Task(msgspec.Struct, frozen=True, gc=False, array_like=True, kw_only=True)
 
 TASK_COLUMNS = Task.__struct_fields__
 MADE_AT_ONCE = 4096
+TASKS_IN_A_PART = 1 << 15  # of a workload that is not in memory as a whole
 
 
 class PartedTasks(Sequence[Task]):

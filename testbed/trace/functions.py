@@ -21,7 +21,7 @@ from testbed.trace.named_columns import places
 from testbed.trace.notes import Say, count
 
 INVOCATION_COLUMNS = ("app", "func", "end_timestamp", "duration")
-INSTANT_ONES, EARLY = "of no duration", "that began before the trace"
+_INSTANT_ONES, _EARLY = "of no duration", "that began before the trace"
 
 
 def read(file: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
@@ -42,7 +42,7 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
         yield found if found is not None else _by_row(file, first, block, columns, options, left_out)
     if head is None:
         raise ScenarioError("the file is empty", file, 1, 1, remedy=f"the header is {','.join(INVOCATION_COLUMNS)}")
-    for what in (INSTANT_ONES, EARLY):
+    for what in (_INSTANT_ONES, _EARLY):
         if left_out[what]:
             say(f"{count(left_out[what], 'invocation')} {what} left out")
 
@@ -65,7 +65,7 @@ def _plain(
         return None
     at_ns = np.rint(at * NS_PER_S).astype(np.int64)
     kept = lasting & (at_ns >= 0)
-    left_out.update({INSTANT_ONES: int((~lasting).sum()), EARLY: int((lasting & ~kept).sum())})
+    left_out.update({_INSTANT_ONES: int((~lasting).sum()), _EARLY: int((lasting & ~kept).sum())})
     whole = np.maximum(1, np.rint(cycles[kept])).astype(np.int64)
     return RequestColumns(at_ns[kept], np.zeros_like(whole), whole)
 
@@ -83,11 +83,11 @@ def _by_row(
             raise row.error(len(row), f"{len(row)} cells where the header has more", "write one cell for each column")
         end, duration = (row.real(at, name) for at, name in zip(columns, INVOCATION_COLUMNS[2:], strict=True))
         if duration <= 0.0:
-            left_out[INSTANT_ONES] += 1
+            left_out[_INSTANT_ONES] += 1
             continue
         at = instant_ns(row, columns[0], end - duration)
         if at < 0:
-            left_out[EARLY] += 1
+            left_out[_EARLY] += 1
             continue
         found.append(Request(at, 0, work(row, columns[1], duration, options)))
     return RequestColumns.of(found)

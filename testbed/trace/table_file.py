@@ -7,7 +7,7 @@ import numpy as np
 
 from testbed.model.errors import ScenarioError
 from testbed.model.system import System
-from testbed.model.task import PartedTasks, Task, TaskTable
+from testbed.model.task import TASKS_IN_A_PART, PartedTasks, Task, TaskTable
 from testbed.scenario import table_text
 from testbed.scenario import workload as tables
 from testbed.scenario.decimals import Ints
@@ -15,7 +15,7 @@ from testbed.scenario.ranges import TaskLimits
 from testbed.scenario.reading import is_stream
 from testbed.trace.lines import blocks, text_of
 
-STREAMED_BYTES, TASKS_AT_ONCE = 1 << 24, 1 << 15
+STREAMED_BYTES = 1 << 24
 Columns = dict[str, Ints]
 
 
@@ -62,7 +62,7 @@ class TableFile(PartedTasks):
         for part in self._blocks():
             waiting.append(part)
             count += len(part["ue"])
-            if count >= TASKS_AT_ONCE:
+            if count >= TASKS_IN_A_PART:
                 rows = _joined(waiting)
                 known = rows["generated_ns"] < rows["generated_ns"][-1]  # of the last instant there may be more
                 yield _numbered({name: column[known] for name, column in rows.items()}, counts)

@@ -108,6 +108,24 @@ def play(world: World, fixed: Fixed, given: Any) -> None:
 
 
 @njit(**INNER)
+def pass_over(world: World, fixed: Fixed) -> None:
+    """Let the slots pass in which an empty world has nothing to do, up to the one at whose end the next task comes.
+
+    Servers must have announced that they are idle. It is meant for a table of tasks, and earns nothing.
+    """
+    w, length = world.status[0], fixed.system[0].slot_ns
+    for es in range(fixed.edge_servers.shape[0]):
+        if item(world.announced_ns, es) != 0:
+            return
+    at = fixed.system[0].slots * length
+    for u in range(fixed.ues.shape[0]):
+        at = min(at, item(world.ues, u).next_ns)
+    w.slot = max(w.slot, -(-at // length) - 1)
+    w.start_ns = w.slot * length
+    w.end_ns = w.start_ns + length
+
+
+@njit(**INNER)
 def see(world: World, fixed: Fixed, kind: int, out: Any) -> None:
     """Fill ``out`` (L,) with the observation of ``kind`` `state.FULL` or `state.PAPERS`."""
     if kind == FULL_VIEW:
@@ -214,20 +232,22 @@ def _build(key: int) -> tuple[Any, ...]:
         return key
 
     @entry("the twin's recorded steps", **OPTIONS)
-    def step_noting(worlds: Worlds, fixed: Fixed, given: Any, noted: Noted, empty: int) -> int:
-        """Play and note world 0 slot by slot until there is room for no more, or all is over, or it is idle again.
+    def step_noting(worlds: Worlds, fixed: Fixed, given: Any, noted: Noted, empty: int, until: int) -> int:
+        """Play and note world 0 slot by slot until there is room for no more, slot ``until`` is there, or all is over.
 
         ``empty`` boundaries in a row were without a task so far; returns how many are now, or -1 if the world is full.
-        If the world was idle already, the first slot is played all the same.
+        Slots in which nothing would be recorded are passed over.
         """
-        world, until, first = view(worlds, 0), fixed.system[0].slots, key != -1
-        while noted.count[0] < noted.slot.shape[0] and (world.status[0].slot <= until or world.status[0].inside > 0):
-            now = empty + 1 if world.status[0].inside == 0 else 0
-            if now >= EMPTY and not first:
-                return now
-            empty, first = now, False
+        world, last, w = view(worlds, 0), fixed.system[0].slots if key != -1 else 0, worlds.status[0]
+        while noted.count[0] < noted.slot.shape[0] and w.slot < until and (w.slot <= last or w.inside > 0):
+            now = empty + 1 if w.inside == 0 else 0
+            if now >= EMPTY:
+                pass_over(world, fixed)
+                if w.slot >= until:
+                    break
+            empty = now
             play(world, fixed, given[0])
-            if world.status[0].full:
+            if w.full:
                 return -1
             noting.note(world, fixed, noted)
         return empty

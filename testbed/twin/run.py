@@ -20,7 +20,7 @@ from testbed.protocol.disturbances import disturbance_events
 from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, UeSlotRow, policy_error
 from testbed.protocol.table import ColumnTable
 from testbed.twin import build, rows
-from testbed.twin.boundaries import BOUNDARIES_AT_ONCE, Notes
+from testbed.twin.boundaries import Notes
 from testbed.twin.kernels import EMPTY
 from testbed.twin.link_rows import Transmissions
 from testbed.twin.twin import Twin
@@ -169,24 +169,25 @@ class _Player:
     def _play(self, until: int | None) -> Iterator[Ran]:
         """Play up to slot ``until``, or to the end of the drain; gives what has become known on the way, if it is
         much."""
-        twin = self.twin
         while not self._is_there(until):
-            if not self.own:
-                self.empty = self.empty + 1 if twin.inside[0] == 0 else 0
-            self._pass_over_idle_slots()
-            if until is not None and self._is_there(until):
-                break
             if self.own:
-                left = BOUNDARIES_AT_ONCE if until is None else until - int(twin.slot[0])
-                self.empty = twin.advance_noting(self.notes.room_for(left), self.empty)
+                limit = NEVER if until is None else until
+                self.empty = self.twin.advance_noting(self.notes.noted, self.empty, limit)
                 self.notes.settle_when_full()
             else:
-                twin.step(self._decide(int(twin.slot[0])))
-                self.notes.note()
+                self._step(until)
             if len(self.notes) > STRETCH_ROWS:
                 yield self._so_far()
         if until is not None:
             yield self._so_far()
+
+    def _step(self, until: int | None) -> None:
+        """Play a slot, unless ``until`` comes first, by decisions that are asked for."""
+        self.empty = self.empty + 1 if self.twin.inside[0] == 0 else 0
+        self._pass_over_idle_slots()
+        if until is None or not self._is_there(until):
+            self.twin.step(self._decide(int(self.twin.slot[0])))
+            self.notes.note()
 
     def _is_there(self, until: int | None) -> bool:
         """Whether slot ``until`` has been reached or, for None, all is over."""

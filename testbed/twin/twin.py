@@ -136,14 +136,15 @@ class Twin:
         """Note the boundary that ``world`` is at."""
         kernels.note(self.state, self.fixed, world, noted)
 
-    def advance_noting(self, noted: Noted, empty: int) -> int:
-        """Play the only world by its own policy and note its boundaries, until there is no room for more, all is over,
-        or no task was there at `kernels.EMPTY` boundaries in a row; a world of which that is true already plays a slot.
+    def advance_noting(self, noted: Noted, empty: int, until: int = NEVER) -> int:
+        """Play the only world by its own policy and note its boundaries, until there is no room for more, slot
+        ``until`` is there, or all is over; slots that come after `kernels.EMPTY` boundaries in a row without a task are
+        passed over, up to the next one.
 
         ``empty`` boundaries were without a task so far; returns how many are now.
         """
         self._must_have_begun()
-        found = kernels.step_noting(self.state, self.fixed, self._nothing, noted, empty)
+        found = kernels.step_noting(self.state, self.fixed, self._nothing, noted, empty, until)
         self._check(0 if found < 0 else state.NONE)
         return int(found)
 

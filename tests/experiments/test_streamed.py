@@ -56,7 +56,7 @@ def test_record_and_summary_are_the_same_however_the_workload_is_cut(tmp_path, m
 
 
 def test_the_summary_is_that_of_the_record_read_back_and_rows_are_kept_for_who_wants_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(streamed, "TASKS_AT_ONCE", 100)
+    monkeypatch.setattr(streamed, "TASKS_IN_A_PART", 100)
     resolved = resolved_of("slots=60")
     workload = inputs.generate(resolved.scenario, resolved.system)
     order = Order(resolved=resolved, workload=workload, policy="greedy-do", backend=TWIN, out=str(tmp_path / "a"))
@@ -88,7 +88,7 @@ def test_a_large_table_stays_in_its_file_and_is_replayed_the_same(tmp_path, monk
     written(tmp_path / "w.csv", "slots=200")
     call("replay", "w.csv", "--on", "twin", "--out", "whole", "--plain", cwd=tmp_path)
     monkeypatch.setattr(table_file, "STREAMED_BYTES", 0)
-    monkeypatch.setattr(table_file, "TASKS_AT_ONCE", 50)
+    monkeypatch.setattr(table_file, "TASKS_IN_A_PART", 50)
     monkeypatch.setattr(lines, "READ_AT_ONCE", 999)
     monkeypatch.chdir(tmp_path)
     order_of(tmp_path / "w.csv", tmp_path / "parts")
@@ -108,7 +108,7 @@ def order_of(table, out):
 
 def test_tables_in_order_are_read_part_by_part_and_others_as_a_whole(tmp_path, monkeypatch):
     system = written(tmp_path / "w.csv", "slots=100")
-    monkeypatch.setattr(table_file, "TASKS_AT_ONCE", 20)
+    monkeypatch.setattr(table_file, "TASKS_IN_A_PART", 20)
     monkeypatch.setattr(lines, "READ_AT_ONCE", 999)
     whole = TaskTable.of(tables.read_csv(tmp_path / "w.csv", system))
     tasks = TableFile(tmp_path / "w.csv", system)
@@ -149,7 +149,7 @@ def peak(table, out, monkeypatch):
 
 
 def test_memory_does_not_grow_with_the_workload(tmp_path, monkeypatch):
-    monkeypatch.setattr(table_file, "TASKS_AT_ONCE", 500)
+    monkeypatch.setattr(table_file, "TASKS_IN_A_PART", 500)
     monkeypatch.setattr(lines, "READ_AT_ONCE", 1 << 14)
     written(tmp_path / "long.csv", "slots=8000", "density=0.2")
     rows = (tmp_path / "long.csv").read_text().splitlines(keepends=True)
