@@ -69,12 +69,12 @@ def main() -> None:
         with gzip.open(log, "wb", 1) if args.gzip else log.open("wb") as file:
             jobs = write_log(file, int(args.mb * MB))  # type: ignore[arg-type] # a compressed file is written alike
         imported = str(Path(folder) / "table.csv")
-        found = {"import": measured(args.mb, "import", "swf", str(log), "-o", imported, "--cpu", "1 kHz")}
+        verbs = {"import": measured(args.mb, "import", "swf", str(log), "-o", imported, "--cpu", "1 kHz")}
         if args.replay:
             out = str(Path(folder) / "run")
-            found["replay on the twin"] = measured(args.mb, "replay", imported, "--on", "twin", "--plain", "--out", out)
-    rows = [line(what, args.mb, jobs, entry) for what, entry in found.items()]
-    report(args, {"mb": args.mb, "jobs": jobs, "verbs": found}, table(HEAD, rows))
+            verbs["replay on the twin"] = measured(args.mb, "replay", imported, "--on", "twin", "--plain", "--out", out)
+    rows = [line(what, args.mb, jobs, entry) for what, entry in verbs.items()]
+    report(args, {"mb": args.mb, "jobs": jobs, "verbs": verbs}, table(HEAD, rows))
 
 
 if __name__ == "__main__":

@@ -91,9 +91,15 @@ def test_every_block_says_what_it_is():
 def test_every_command_is_one_of_those_that_are_checked():
     programs = {words[0] for _, words in shell()}
     assert (
-        programs <= {"testbed", "python", "make", "pip", "sqlite3", "docker", ".", "eval", "autoload", "echo"}
+        programs <= {"testbed", "python", "make", "pip", "sqlite3", "docker", "dask", ".", "eval", "autoload", "echo"}
         and len(shell()) > 25
     )
+
+
+@pytest.mark.parametrize("words", of("dask", shell()))
+def test_dask_is_called_as_it_can_be(words):
+    module = importlib.import_module(f"distributed.cli.dask_{words[1]}")
+    assert module.main.make_context(words[1], words[2:]).params  # an option that is not there raises
 
 
 @pytest.mark.live
@@ -127,7 +133,7 @@ def shortened(words):
     words = [word for word in words if word != "--learn"]
     if "compose" in words[1:]:
         words[words.index("compose", 1)] = "sim"
-    for live_or_long in ("--speed", "--for", "--metrics"):
+    for live_or_long in ("--speed", "--for", "--metrics", "--cluster"):
         while live_or_long in words:
             del words[words.index(live_or_long) : words.index(live_or_long) + 2]
     clock = {"run": "--backend", "replay": "--on"}.get(words[0])

@@ -76,7 +76,7 @@ class Agent:
             case Result():
                 return self._result(now_ns, event)
             case LocalEnd():
-                return self._end(event.number, now_ns)
+                return self._end(event.number, self._flights[event.number].end_ns)
             case Moved():
                 return self._moved(now_ns, event)
             case Arises():

@@ -67,15 +67,21 @@ def processes() -> list[str]:
     """The processes of the runs below ``runs/`` that go on, or those that every run has."""
     import msgspec
 
+    from testbed.protocol.codec import UNDECODABLE
     from testbed.record import directory
 
     names = {"controller", "es-1"}
     for table in directory.RUNS.glob("*/processes.json"):
         try:
             names |= {str(row["name"]) for row in msgspec.json.decode(table.read_bytes(), type=list[dict[str, object]])}
-        except (OSError, KeyError, msgspec.DecodeError):
+        except (OSError, KeyError, *UNDECODABLE):
             continue
     return sorted(names)
+
+
+def addresses() -> list[str]:
+    """The scheduler that Dask itself would ask, or the usual place of one."""
+    return [os.environ.get("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:8786")]
 
 
 def keys() -> list[str]:
@@ -113,6 +119,7 @@ COMPLETERS = {
     "CLAIM": Completer(claims),
     "KEY=VALUE": Completer(keys),
     "KEY=A..B:N": Completer(keys),
+    "ADDRESS": Completer(addresses),
 }
 OF_VERB = {
     ("tune", "P"): Completer(tuned),

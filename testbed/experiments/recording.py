@@ -1,8 +1,5 @@
-"""What is written of a run: what it depends on, the rows of a virtual clock, the rewards of a live run."""
+"""What is written of a run: the rows of a virtual clock, the rewards of a live run."""
 
-import contextlib
-import importlib.metadata
-import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,15 +17,6 @@ from testbed.record.reader import RecordedRows, RecordedRun
 from testbed.record.writer import Recorder
 from testbed.scenario.resolve import Resolved
 from testbed.sim.run_log import Simulated
-
-
-def versions() -> dict[str, str]:
-    """Versions of what a run's numbers depend on."""
-    numbers = {"python": platform.python_version()}
-    for name in ("edge-testbed", "msgspec", "numpy", "pyzmq", "numba", "torch"):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            numbers[name] = importlib.metadata.version(name)
-    return numbers
 
 
 def note(path: Path, meta: dict[str, Any], backend: str) -> None:

@@ -1,8 +1,11 @@
 """Strategies over many workloads: on the simulation, the twin or the testbed, or as earlier runs recorded them."""
 
+import contextlib
 import hashlib
+import itertools
 import shlex
 from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from testbed.analysis import comparison
 from testbed.analysis.audit import audited
 from testbed.analysis.audit import of_run as audit_of
 from testbed.analysis.comparison import Sample
-from testbed.experiments import runner, workers
+from testbed.experiments import runner
 from testbed.experiments.runner import Order
 from testbed.experiments.virtual import by_twin, sample_by_twin
 from testbed.model.errors import InterruptedRunError, UsageError
@@ -27,6 +30,9 @@ from testbed.scenario.schema import Scenario
 from testbed.sim.run_log import Simulated
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
+from testbed.workers.item import Item
+from testbed.workers.materials import portable
+from testbed.workers.seam import in_order
 
 Samples = dict[str, dict[Hashable, Sample]]
 Clock = Callable[[Plan, Policy], Simulated]
@@ -36,24 +42,20 @@ Measure = Callable[[Resolved, Sequence[Task], str], Sample]
 class Rounds:
     """Samples of ``strategies`` on clock ``on``, one workload after another; ``samples`` are of complete workloads.
 
-    On a virtual clock ``workers`` processes may play, each workload in one of them; that changes nothing but the time
-    it takes. ``notes`` tell, a line each, what of the inputs was left out.
+    ``notes`` tell, a line each, what of the inputs was left out.
     """
 
-    def __init__(
-        self, strategies: Sequence[str], on: str, progress: Callable[[str], None], *, workers: int = 1
-    ) -> None:
+    def __init__(self, strategies: Sequence[str], on: str, progress: Callable[[str], None]) -> None:
         for strategy in strategies:
             loading.load(strategy)
         self.samples: Samples = {strategy: {} for strategy in strategies}
         self.notes: dict[str, None] = {}
         self._measures = dict.fromkeys(strategies, MEASURES[on])
-        self._on, self._workers, self._progress = on, workers if on != TESTBED else 1, progress
+        self._on, self._progress = on, progress
 
     def add(self, strategy: str, policy: Policy, *, double: bool) -> None:
         """One more, at hand already, with second offload or without; it plays on the twin, in this process."""
         self.samples[strategy] = {}
-        self._workers = 1
         self._measures[strategy] = lambda resolved, workload, name: _played(
             resolved, workload, name, policy, double=double, clock=by_twin
         )
@@ -63,9 +65,22 @@ class Rounds:
 
         Raises `TestbedError` as runs do.
         """
+        self._keep(self._played_here(scenario, seeds, title), seeds, title)
+
+    def items(self, scenario: Scenario, seeds: Sequence[int]) -> list[Item["Round"]]:
+        """The work of `play` in pieces, a seed each, for processes that are told nothing else."""
+        names = tuple(self._measures)
+        strategies = tuple(map(portable, names))
+        return [Item(partial(play_named_round, seed, names, self._on), scenario, strategies) for seed in seeds]
+
+    def take(self, rounds: Iterator["Round"], seeds: Sequence[int], title: str = "") -> None:
+        """As `play`, by what the `items` of ``seeds`` came to, in their order; as many as there are."""
+        self._keep(self._told(rounds, seeds, title), seeds, title)
+
+    def _keep(self, rounds: Iterator["Round"], seeds: Sequence[int], title: str) -> None:
         seen: set[str] = set()
         again = 0
-        for seed, played in zip(seeds, self._rounds(scenario, seeds, title), strict=False):
+        for seed, played in zip(seeds, rounds, strict=False):
             self.notes.update(dict.fromkeys(played.notes))
             if played.workload in seen:
                 again += 1
@@ -76,10 +91,7 @@ class Rounds:
         if again:
             self.notes[f"{title}{again} of {len(seeds)} seeds have the workload of an earlier one: left out"] = None
 
-    def _rounds(self, scenario: Scenario, seeds: Sequence[int], title: str) -> Iterator["Round"]:
-        if self._workers > 1 and len(seeds) > 1:
-            yield from self._spread(scenario, seeds, title)
-            return
+    def _played_here(self, scenario: Scenario, seeds: Sequence[int], title: str) -> Iterator["Round"]:
         seen: set[str] = set()
         for i, seed in enumerate(seeds):
 
@@ -90,13 +102,33 @@ class Rounds:
             seen.add(played.workload)
             yield played
 
-    def _spread(self, scenario: Scenario, seeds: Sequence[int], title: str) -> Iterator["Round"]:
-        """Rounds played by several processes, in the order of their seeds."""
-        todo = [partial(play_named_round, scenario, seed, tuple(self._measures), self._on) for seed in seeds]
-        for i, played in enumerate(workers.results(todo, self._workers)):
+    def _told(self, rounds: Iterator["Round"], seeds: Sequence[int], title: str) -> Iterator["Round"]:
+        for i, played in enumerate(rounds):
             for strategy in self._measures:
                 self._progress(f"{title}workload {i + 1} of {len(seeds)}: {strategy}")
             yield played
+
+
+def play_all(
+    played: Sequence[Rounds],
+    scenarios: Sequence[Scenario],
+    seeds: Sequence[Sequence[int]],
+    titles: Sequence[str],
+    executor: Executor | None,
+) -> None:
+    """Play each of ``scenarios``, with its own seeds and title, for its own of ``played``; by an executor all together.
+
+    That changes nothing but the time that it takes. Raises `TestbedError` as runs do.
+    """
+    each = list(zip(played, scenarios, seeds, titles, strict=True))
+    if executor is None:
+        for rounds, scenario, its_seeds, title in each:
+            rounds.play(scenario, its_seeds, title)
+        return
+    todo = [item for rounds, scenario, its_seeds, _ in each for item in rounds.items(scenario, its_seeds)]
+    with contextlib.closing(in_order(executor, todo)) as done:
+        for rounds, _, its_seeds, title in each:
+            rounds.take(itertools.islice(done, len(its_seeds)), its_seeds, title)
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -128,9 +160,14 @@ def play_round(
     return Round(digest.hexdigest(), samples, notes)
 
 
-def play_named_round(scenario: Scenario, seed: int, strategies: Sequence[str], on: str) -> Round:
-    """As `play_round`, of strategies by name, for a process that is told nothing else."""
-    return play_round(scenario, seed, dict.fromkeys(strategies, MEASURES[on]), lambda text: None)
+def play_named_round(seed: int, names: Sequence[str], on: str, scenario: Scenario, strategies: Sequence[str]) -> Round:
+    """As `play_round`, of strategies as they are ``strategies`` here and shall be called ``names``."""
+    loadable = dict(zip(names, strategies, strict=True))
+
+    def measure(resolved: Resolved, workload: Sequence[Task], name: str) -> Sample:
+        return MEASURES[on](resolved, workload, loadable[name])
+
+    return play_round(scenario, seed, dict.fromkeys(names, measure), lambda text: None)
 
 
 def _simulated(resolved: Resolved, workload: Sequence[Task], strategy: str) -> Sample:

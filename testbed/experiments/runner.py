@@ -4,6 +4,7 @@ import datetime
 import math
 import os
 import platform
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from testbed.model.learning import REPLAY, LearningPlan
 from testbed.model.printable import printable, readable
 from testbed.model.system import TCP, Fault, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
+from testbed.planning.acting import acting
 from testbed.policy import loading
 from testbed.policy.heuristics import Policy
 from testbed.protocol.placement import processes_of
@@ -36,6 +38,7 @@ from testbed.record.writer import Hearer
 from testbed.scenario.resolve import Resolved
 from testbed.sim.run_log import Simulated
 from testbed.sim.simulation import Recorded, Simulation
+from testbed.workers.build import versions
 
 if TYPE_CHECKING:
     from testbed.twin.run import Ran
@@ -126,6 +129,7 @@ def perform(
         refuse_closed_loop(plan, order.backend)
     if order.backend == TESTBED:
         needs.provide(plan, len(processes_of(plan)))
+        acting(plan, policy, time.monotonic_ns)  # compiles what the controller would have no time for
     base = order.base or f"{directory.slug(order.resolved.system.name)}-{directory.slug(order.policy)}"
     path = directory.create(base, order.out)
     meta = describe(order, plan, path)
@@ -157,7 +161,7 @@ def perform(
 def _by_twin(plan: Plan, policy: Policy | None, order: Order, path: Path, progress: Observer) -> RecordedRun | Summed:
     """Play ``plan`` on the twin; who hears of its rows hears of them when it is over, tasks first."""
     hears = order.heard is not unseen
-    stretches, finished = streamed.Kept(), 0
+    stretches, finished = streamed.KeptStretches(), 0
 
     def take(stretch: "Ran", rewards: ColumnTable[RewardRow]) -> None:
         nonlocal finished
@@ -167,7 +171,7 @@ def _by_twin(plan: Plan, policy: Policy | None, order: Order, path: Path, progre
         total = len(plan.workload)
         progress(Progress(phase="playing", now_ns=stretch.end_ns, finished=finished, total=total, alive=0, processes=0))
 
-    played = streamed.Played(path=path, plan=plan, resolved=order.resolved, policy=policy, choices=order.choices)
+    played = streamed.PlayedPlan(path=path, plan=plan, resolved=order.resolved, policy=policy, choices=order.choices)
     summed = streamed.record(played, take)
     keep_grade(path, summed.summary)
     if not order.keep and not hears:
@@ -253,7 +257,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "launcher_pid": os.getpid(),
         "launcher_started": birth(os.getpid()),
         "launcher_home": home(),
-        "versions": recording.versions(),
+        "versions": versions(),
         "host": f"{platform.platform()}, {len(os.sched_getaffinity(0))} cores",
         **order.notes,
     }

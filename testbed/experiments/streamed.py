@@ -22,12 +22,12 @@ from testbed.record import directory, reader
 from testbed.record.ranked import Ranked
 from testbed.record.reader import RecordedRows, RecordedRun
 from testbed.scenario.resolve import Resolved
+from testbed.trace.table_file import TASKS_AT_ONCE
 
 if TYPE_CHECKING:
     from testbed.record.bulk import BulkRecord
     from testbed.twin.run import Ran
 
-TASKS_AT_ONCE = 1 << 15
 Choices = Mapping[tuple[int, int], int]
 Told = Callable[["Ran", ColumnTable[RewardRow]], None]
 
@@ -39,7 +39,7 @@ class Summed(msgspec.Struct, frozen=True):
     summary: Summary
 
 
-class Played(msgspec.Struct, frozen=True, kw_only=True):
+class PlayedPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What the twin plays, and where it is recorded; decisions may be ``choices`` instead of the policy's."""
 
     path: Path
@@ -49,7 +49,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     choices: Choices | None
 
 
-def record(played: Played, take: Told) -> Summed:
+def record(played: PlayedPlan, take: Told) -> Summed:
     """Play the plan's workload, part by part if it is not in memory, record it and sum it up.
 
     ``take`` hears each stretch, with the rewards that have become known. The record is there when all is over.
@@ -87,7 +87,7 @@ def record(played: Played, take: Told) -> Summed:
         return Summed(played.path, summed_up(run, graded(run), tally, audit))
 
 
-def _stretches(played: Played, kind: str) -> Iterator[tuple["Ran", ColumnTable[RewardRow]]]:
+def _stretches(played: PlayedPlan, kind: str) -> Iterator[tuple["Ran", ColumnTable[RewardRow]]]:
     """What has become known, stretch by stretch, with the rewards of slots in which nothing more will be earned."""
     from testbed.twin import run
 
@@ -117,7 +117,7 @@ def _few(meta: dict[str, object], events: list[EventRow]) -> RecordedRows:
     return RecordedRows(meta=meta, tasks=(), slots=(), ue_slots=(), rewards=(), links=(), updates=[], events=shown)
 
 
-class Kept:
+class KeptStretches:
     """Keeps all rows of a run, for who wants to look at them."""
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ class Kept:
         self._made.append(stretch)
         self._rewards.append(rewards)
 
-    def run(self, played: Played) -> RecordedRun:
+    def run(self, played: PlayedPlan) -> RecordedRun:
         """What `reader.read_run` would read."""
         from testbed.twin.run import joined
 

@@ -17,7 +17,6 @@ from controller.learn.learner import TrainConfig
 from controller.learn.options import optioned
 from controller.learn.train import OUT_OF_TIME, Budget, Evaluator, Report, Trainer
 from testbed.experiments import tune
-from testbed.experiments.recording import versions
 from testbed.experiments.rounds import Rounds
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import StartError, UsageError
@@ -32,6 +31,7 @@ from testbed.scenario.schema import Scenario
 from testbed.trace import inputs
 from testbed.twin import build
 from testbed.twin.state import TASK
+from testbed.workers.build import versions
 
 ALGORITHMS = ("a3c", "dqn")
 _SEEDS, USUAL_RATE = tune.SEEDS, {"a3c": 200, "dqn": 50}

@@ -3,7 +3,9 @@
 import itertools
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,18 @@ from testbed.record.files import keep
 from testbed.scenario.schema import Scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
+from testbed.workers.item import Item
+from testbed.workers.seam import in_order
 
 FIRST_TUNING_SEED, SEEDS, DESCENTS = 1_000_000, 8, 3
 MOST_SEED = (2**32 - FIRST_TUNING_SEED) // SEEDS - 1  # from 2**32 on are the worlds that networks learn in
 ALMOST = 0.99
 TuneProgress = Callable[[str, float], None]
-Cost = Callable[[tuple[float, ...]], float]
+Values = tuple[float, ...]
+Cost = Callable[[Values], float]
+Prepare = Callable[[Iterable[Values]], None]
+Overheads = Callable[[Sequence[Values]], Iterable[Sequence[float]]]
+TWIN_TASK_S = 2e-7  # of a core, to play a task
 
 
 class Tuned(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,30 +77,37 @@ SPACES = {
 }
 
 
-def tune(scenario: Scenario, algorithm: str, seed: int, progress: TuneProgress, seeds: int = SEEDS) -> Tuned:
+def tune(
+    scenario: Scenario,
+    algorithm: str,
+    seed: int,
+    progress: TuneProgress,
+    seeds: int = SEEDS,
+    executor: Executor | None = None,
+) -> Tuned:
     """Search the values of ``algorithm`` (``coin`` or ``priced``, or either with ``-do``) for least mean overhead.
 
     ``progress`` hears of each candidate, and about which share (0 to 1) of all have been tried. ``seed`` selects the
     training workloads, of which empty ones are left out. A scenario with a workload trace has only that one to train
-    on. Raises `ScenarioError` if there is no task to learn from.
+    on. With an ``executor`` each workload is a piece of work of its own, which changes nothing but the time that it
+    takes. Raises `ScenarioError` if there is no task to learn from.
     """
     base = algorithm.removesuffix(DOUBLE)
     double = algorithm.endswith(DOUBLE)
     space = SPACES[base]
     chosen = training_seeds(seed, seeds) if not scenario.workload.trace else (scenario.seed,)
-    measures = [
-        _measure(msgspec.structs.replace(scenario, seed=one, faults=()), algorithm, double=double) for one in chosen
-    ]
-    known: dict[tuple[float, ...], float] = {}
+    workloads = [msgspec.structs.replace(scenario, seed=one, faults=()) for one in chosen]
+    overheads = _here(workloads, algorithm) if executor is None else _elsewhere(executor, workloads, algorithm)
+    known: dict[Values, float] = {}
 
-    def cost(values: tuple[float, ...]) -> float:
-        if values not in known:
-            known[values] = _mean_known([measure(policy_of(base, values)) for measure in measures])
+    def prepare(candidates: Iterable[Values]) -> None:
+        unknown = [values for values in dict.fromkeys(candidates) if values not in known]
+        for values, each in zip(unknown, overheads(unknown), strict=True):
+            known[values] = _mean_known(each)
             text = f"{_written(space, values)}: mean overhead {known[values]:.4f}"
             progress(text, min(ALMOST, len(known) / space.usual_tries))
-        return known[values]
 
-    values = search(space, cost)
+    values = search(space, known.__getitem__, prepare)
     return Tuned(
         policy=base,
         second_offload=double,
@@ -110,17 +125,28 @@ def training_seeds(seed: int, count: int) -> tuple[int, ...]:
     return tuple(FIRST_TUNING_SEED + seed * count + i for i in range(count))
 
 
-def search(space: Space, cost: Cost) -> tuple[float, ...]:
-    """The best that compass searches from the `DESCENTS` best of all starts find."""
+def unprepared(candidates: Iterable[Values]) -> None:
+    """Take the candidates that are judged next; nothing need be done for that."""
+
+
+def search(space: Space, cost: Cost, prepare: Prepare = unprepared) -> Values:
+    """The best that compass searches from the `DESCENTS` best of all starts find.
+
+    ``prepare`` hears which candidates are judged next, all together.
+    """
+    prepare(itertools.product(*space.starts))
     starts = sorted(itertools.product(*space.starts), key=lambda values: (cost(values), values))
-    return min((_descend(space, cost, start) for start in starts[:DESCENTS]), key=lambda values: (cost(values), values))
+    ends = [_descend(space, cost, prepare, start) for start in starts[:DESCENTS]]
+    return min(ends, key=lambda values: (cost(values), values))
 
 
-def _descend(space: Space, cost: Cost, best: tuple[float, ...]) -> tuple[float, ...]:
+def _descend(space: Space, cost: Cost, prepare: Prepare, best: Values) -> Values:
     """Compass search: the best neighbour at a step's distance, or, when none is better, half the step."""
     step = space.step
     while True:
-        near = min(_neighbours(space, best, step), key=lambda values: (cost(values), values))
+        neighbours = _neighbours(space, best, step)
+        prepare(neighbours)
+        near = min(neighbours, key=lambda values: (cost(values), values))
         if cost(near) < cost(best):
             best = near
         elif all(width <= finest for width, finest in zip(step, space.finest, strict=True)):
@@ -143,6 +169,31 @@ def policy_of(base: str, values: Sequence[float]) -> Policy:
     return Coin(*values) if base == "coin" else Priced(*values)
 
 
+def _here(workloads: Sequence[Scenario], algorithm: str) -> Overheads:
+    """What tells candidates' mean overheads on each workload, one candidate after another, in this process."""
+    measures = [_measure(one, algorithm, double=algorithm.endswith(DOUBLE)) for one in workloads]
+    base = algorithm.removesuffix(DOUBLE)
+    return lambda candidates: ([measure(policy_of(base, values)) for measure in measures] for values in candidates)
+
+
+def _elsewhere(executor: Executor, workloads: Sequence[Scenario], algorithm: str) -> Overheads:
+    """As `_here`, all candidates on a workload in one piece of work."""
+
+    def overheads(candidates: Sequence[Values]) -> Iterable[Sequence[float]]:
+        todo = [Item(partial(overheads_of, algorithm, tuple(candidates)), one) for one in workloads]
+        return zip(*in_order(executor, todo if candidates else ()), strict=True)
+
+    return overheads
+
+
+def overheads_of(
+    algorithm: str, candidates: Sequence[Values], scenario: Scenario, strategies: Sequence[str] = ()
+) -> list[float]:
+    """The mean overhead of each candidate on the workload of ``scenario``, which is kept at hand for the next ones."""
+    measure = _measure_at_hand(scenario, algorithm, double=algorithm.endswith(DOUBLE))
+    return [measure(policy_of(algorithm.removesuffix(DOUBLE), values)) for values in candidates]
+
+
 def _measure(scenario: Scenario, algorithm: str, *, double: bool) -> Callable[[Policy], float]:
     """What tells a policy's mean overhead on the workload of ``scenario``; NaN if that is empty."""
     resolved = inputs.resolve(scenario)
@@ -162,6 +213,16 @@ def _measure(scenario: Scenario, algorithm: str, *, double: bool) -> Callable[[P
         return float(cells["overhead"].sum() / finished) if finished else math.nan
 
     return measure
+
+
+_measure_at_hand = lru_cache(SEEDS)(_measure)
+
+
+def expected_s(scenario: Scenario, algorithm: str) -> float:
+    """About how many seconds of a core a search takes on the twin, once that is compiled."""
+    tries = SPACES[algorithm.removesuffix(DOUBLE)].usual_tries
+    rate = sum(scenario.density * cell.density_factor * cell.ues for cell in scenario.cells)
+    return rate * scenario.slots * SEEDS * tries * TWIN_TASK_S
 
 
 def _mean_known(overheads: Sequence[float]) -> float:

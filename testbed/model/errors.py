@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Self
 
 from testbed.model.exit_codes import (
     EXIT_BUG,
@@ -36,8 +37,29 @@ class TestbedError(Exception):
         self.message = _readable(message)
         self.remedy = _readable(remedy)
 
+    def renamed(self, what: str, called: str) -> Self:
+        """This error with ``what`` it names, a file that lies elsewhere for its reader, as it is ``called`` there."""
+        for attribute, value in vars(self).items():
+            if isinstance(value, str):
+                setattr(self, attribute, value.replace(what, called))
+        self.args = (self.message,)
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """It comes back from another process whole, whatever its constructor takes."""
+        reduced = super().__reduce__()
+        assert isinstance(reduced, tuple)
+        return _revived, (type(self), reduced[1]), *reduced[2:]
+
     def __str__(self) -> str:
         return f"{self.message}\n  {self.remedy}" if self.remedy else self.message
+
+
+def _revived(kind: type[TestbedError], args: tuple[object, ...]) -> TestbedError:
+    """An error of ``kind``, past its constructor; its attributes come as its state."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    return error
 
 
 class UsageError(TestbedError):

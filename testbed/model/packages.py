@@ -19,6 +19,7 @@ EXTRA_OF = {
     "matplotlib": "plots",
     "textual_serve": "web",
     "prometheus_client": "metrics",
+    "distributed": "cluster",
 }
 
 

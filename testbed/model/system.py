@@ -13,6 +13,7 @@ from testbed.model.queue import LOCAL_FIRST, NO_LIMIT
 from testbed.model.resilience import UNUSED, Resilience
 from testbed.model.speed import execution_end_ns, speed_hz
 from testbed.model.task import Task
+from testbed.model.task_model import TaskModel
 
 DEDICATED, SHARED = "dedicated", "shared"
 REAL = "real"
@@ -256,7 +257,8 @@ class Emulation(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one run needs, whatever the clock: system, workload, strategy, emulation and faults.
 
-    With ``learn`` the strategy goes on learning from what the run measures, as ``learning`` says.
+    With ``learn`` the strategy goes on learning from what the run measures, as ``learning`` says. ``task_model`` is
+    what the workload was drawn from, None where it was recorded.
     """
 
     system: System
@@ -268,6 +270,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     disturbances: tuple[Disturbance, ...] = ()
     learn: bool = False
     learning: LearningPlan = LearningPlan()
+    task_model: TaskModel | None = None
 
     @property
     def learners(self) -> tuple[str, ...]:

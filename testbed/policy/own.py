@@ -46,8 +46,20 @@ def load(name: str) -> OwnPolicy:
 
 def placed(name: str) -> str:
     """``name`` with the folder of its module in it, for a process that works elsewhere; as it is if installed."""
-    folder, module, attribute = _parts(name)
-    return f"{folder.resolve()}/{module}:{attribute}" if _lies_in(folder, module) else name
+    folder = folder_of(name)
+    return name if folder is None else moved(name, folder)
+
+
+def folder_of(name: str) -> Path | None:
+    """The folder that the module of ``name`` lies in, whole; None for one that is installed."""
+    folder, module, _ = _parts(name)
+    return folder.resolve() if _lies_in(folder, module) else None
+
+
+def moved(name: str, folder: Path) -> str:
+    """``name`` as it is written where its module lies in ``folder``."""
+    _, module, attribute = _parts(name)
+    return f"{folder}/{module}:{attribute}"
 
 
 def _parts(name: str) -> tuple[Path, str, str]:
@@ -102,12 +114,12 @@ def _imported(folder: Path, module: str) -> ModuleType:
     top, dot, rest = module.partition(".")
     known = sys.modules.get(top)
     spec = known.__spec__ if known is not None else PathFinder.find_spec(top, sys.path)
-    if top not in sys.builtin_module_names and _comes_from(spec, place):
+    if top not in sys.builtin_module_names and comes_from(spec, place):
         return importlib.import_module(module)
     return _aliased(place, top, rest, dot)
 
 
-def _comes_from(spec: ModuleSpec | None, place: str) -> bool:
+def comes_from(spec: ModuleSpec | None, place: str) -> bool:
     """Whether a module of that spec lies directly in ``place``."""
     if spec is None:
         return False

@@ -1,28 +1,25 @@
-"""The units of a reproduction, carried out on all cores; results are kept as they come."""
+"""The units of a reproduction, carried out on all cores or at a cluster; results are kept as they come."""
 
-import multiprocessing
-import os
-import signal
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Executor
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from testbed.model.errors import StartError
-from testbed.node.clock import die_with_parent
+from testbed.record.files import keep
 from testbed.reproduce import store, work
 from testbed.reproduce.effort import Effort
 from testbed.reproduce.studies import DQN, FAITHFUL, STUDIES, episodes_of
 from testbed.reproduce.units import BOUND, COST, LIVE, TRAIN, Unit
+from testbed.workers import local
+from testbed.workers.opened import opened
+from testbed.workers.seam import Stopped, as_done
 
-WAIT_S = 0.2
-ALONE = (COST, LIVE)
 # milliseconds of one core, measured on a 2-core virtual machine: they weigh units for the time that is left
 EPISODE_MS = {(FAITHFUL, False): 2.3, (FAITHFUL, True): 1.8, ("ours", False): 1.9, ("ours", True): 3.2}
 EVALUATED_SLOT_MS, PLAYED_EPISODE_MS, EVALUATION_MS, TUNING_MS = 0.1, 0.2, 0.02, 300.0
 Told = Callable[[str, float], None]
-Stopped = Callable[[], bool]
 
 
 def weight(unit: Unit, effort: Effort) -> float:
@@ -46,66 +43,67 @@ def missing(units: Sequence[Unit], effort: Effort, folder: Path) -> list[Unit]:
 
 
 def carry_out(
-    units: Sequence[Unit], effort: Effort, folder: Path, workers: int, observe: Told, stopped: Stopped
+    units: Sequence[Unit],
+    effort: Effort,
+    folder: Path,
+    workers: int,
+    observe: Told,
+    stopped: Stopped,
+    cluster: str | None = None,
 ) -> bool:
-    """Carry out ``units``, kind by kind in their order, in ``workers`` processes; returns whether all are done.
+    """Carry out ``units``, kind by kind in their order, by ``workers`` processes or at a cluster; whether all are done.
 
-    Measurements of cost and runs on processes have the host for themselves. ``observe`` hears what is done and which
+    Measurements of cost and runs on processes have this host for themselves. ``observe`` hears what is done and which
     share of all work that is; when ``stopped`` says so, processes end and what they had begun is left out. Raises
-    `TestbedError` of a unit, and `StartError` if a process dies.
+    `TestbedError` of a unit, and `LostError` if processes die of it again and again.
     """
     whole = sum(weight(unit, effort) for unit in units)
     over = 0.0
     for kind, together in groupby(units, key=lambda unit: unit.kind):
         of_kind = list(together)
-        for unit in _done(of_kind, effort, folder, 1 if kind in ALONE else workers, stopped):
-            over += weight(unit, effort)
-            observe(
-                f"{unit.kind} {unit.strategy}, {unit.study}, density {unit.density:g}, seed {unit.seed}", over / whole
-            )
+        with _executor(kind, workers, cluster) as executor:
+            for unit in _done(of_kind, effort, folder, executor, stopped):
+                over += weight(unit, effort)
+                observe(
+                    f"{unit.kind} {unit.strategy}, {unit.study}, density {unit.density:g}, seed {unit.seed}",
+                    over / whole,
+                )
         if stopped():
             return False
     return True
 
 
-def _done(units: Sequence[Unit], effort: Effort, folder: Path, workers: int, stopped: Stopped) -> Iterator[Unit]:
+@contextlib.contextmanager
+def _executor(kind: str, workers: int, cluster: str | None) -> Iterator[Executor | None]:
+    """Who carries out units of ``kind``; None for this process."""
+    if kind == LIVE:
+        yield None
+    elif kind == COST:
+        with local.processes(1, fresh=True) as alone:
+            yield alone
+    elif cluster is None:
+        with local.processes(workers) as here:
+            yield here
+    else:
+        with opened(workers, cluster) as there:
+            yield there
+
+
+def _done(
+    units: Sequence[Unit], effort: Effort, folder: Path, executor: Executor | None, stopped: Stopped
+) -> Iterator[Unit]:
     """Each unit when its result is kept; of each seed, the longest begin first."""
-    kind = units[0].kind
-    if kind == LIVE:  # a run starts processes of its own, and hears interrupts itself
+    if executor is None:  # a run starts processes of its own, and hears interrupts itself
         for unit in units:
             if stopped():
                 return
             store.write(folder, unit, effort, work.carry_out(unit, effort, folder))
             yield unit
         return
-    context, before = multiprocessing.get_context("spawn"), multiprocessing.active_children()
-    pool = ProcessPoolExecutor(
-        workers, context, _begin, (os.getpid(),), max_tasks_per_child=1 if kind == COST else None
-    )
     order = sorted(units, key=lambda unit: (unit.seed, -weight(unit, effort)))
-    futures: dict[Future[work.Document], Unit] = {}
-    try:
-        for unit in order:
-            futures[pool.submit(work.carry_out, unit, effort, folder)] = unit
-        waiting = set(futures)
-        while waiting and not stopped():
-            ended, waiting = wait(waiting, WAIT_S, FIRST_COMPLETED)
-            for future in ended:
-                store.write(folder, futures[future], effort, future.result())
-                yield futures[future]
-    except BrokenProcessPool:
-        raise StartError("a process of the reproduction died", "is memory short? start it again: it goes on") from None
-    finally:
-        started = [process for process in multiprocessing.active_children() if process not in before]
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in started:
-            process.terminate()
-            process.join()
-
-
-def _begin(parent: int) -> None:
-    """A worker: it ends with its parent, which alone hears interrupts from the keyboard."""
-    die_with_parent(signal.SIGKILL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if os.getppid() != parent:
-        os._exit(1)
+    todo = [partial(work.carry_out_apart, unit, effort, work.needed_by(unit, folder)) for unit in order]
+    for number, (document, files) in as_done(executor, todo, stopped):
+        for name, content in files.items():
+            keep(folder / name, content)
+        store.write(folder, order[number], effort, document)
+        yield order[number]

@@ -13,6 +13,7 @@ from testbed.reproduce.effort import Effort
 from testbed.reproduce.page import page
 from testbed.reproduce.results import Results
 from testbed.reproduce.units import Unit, needed
+from testbed.workers.seam import Stopped
 
 WORK_SHARE = 0.95  # of the time that a whole reproduction takes, about: the rest is drawing
 PAGE, _VERDICTS = "reproduce.html", "verdicts.json"
@@ -63,13 +64,13 @@ class Reproduction:
         """The units without result."""
         return pool.missing(self.units, self._effort, self._folder)
 
-    def carry_out(self, workers: int, observe: pool.Told, stopped: pool.Stopped) -> bool:
+    def carry_out(self, workers: int, observe: pool.Told, stopped: Stopped, cluster: str | None = None) -> bool:
         """Carry out what is missing; see `testbed.reproduce.pool.carry_out`."""
 
         def telling(text: str, share: float) -> None:
             observe(text, WORK_SHARE * share)
 
-        return pool.carry_out(self.missing(), self._effort, self._folder, workers, telling, stopped)
+        return pool.carry_out(self.missing(), self._effort, self._folder, workers, telling, stopped, cluster)
 
     def write(self, observe: pool.Told) -> ReproductionDocument:
         """Evaluate claims, draw figures and write all files.

@@ -5,7 +5,7 @@ import resource
 import shutil
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 
@@ -36,6 +36,7 @@ from testbed.trace import inputs
 from testbed.twin import build
 from testbed.twin.twin import Twin
 from testbed.twin.views import cell_view
+from testbed.workers.apart import in_scratch
 
 Document = dict[str, object]
 EVALUATED_SLOTS, _DIGITS = 1000, 9
@@ -50,6 +51,24 @@ def network_path(folder: Path, unit: Unit) -> Path:
 def carry_out(unit: Unit, effort: Effort, folder: Path) -> Document:
     """Carry out ``unit``; networks and runs go below ``folder``. Raises `TestbedError` as trainings and runs do."""
     return _KINDS[unit.kind](unit, effort, folder)
+
+
+def carry_out_apart(unit: Unit, effort: Effort, files: Mapping[str, bytes]) -> tuple[Document, dict[str, bytes]]:
+    """As `carry_out` in a folder of its own that holds ``files``; returns the files that it makes, too."""
+    return in_scratch(lambda folder: carry_out(unit, effort, folder), files, "the reproduction")
+
+
+def needed_by(unit: Unit, folder: Path) -> dict[str, bytes]:
+    """The files below ``folder`` that a unit reads, which others have made, by name."""
+    files = _judged_in_hindsight(unit, folder).values() if unit.kind == BOUND else ()
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def _judged_in_hindsight(unit: Unit, folder: Path) -> dict[str, Path]:
+    """The checkpoints by which strategies are judged, by strategy."""
+    tuned = tuned_folder(folder, Unit(kind=PLAY, study=unit.study, strategy=PRICED_DO, density=unit.density))
+    network = network_path(folder, Unit(kind=TRAIN, study=unit.study, strategy=unit.strategy, density=unit.density))
+    return {PRICED_DO: tuned / f"{PRICED_DO}.json", A3C_DO: network}
 
 
 def _train(unit: Unit, effort: Effort, folder: Path) -> Document:
@@ -152,13 +171,8 @@ def _decision_s(config: TrainConfig, policy: Policy) -> float:
 def _bound(unit: Unit, effort: Effort, folder: Path) -> Document:
     """The best found in hindsight and its bound, beside `priced-do` and the network of the first seed."""
     study = STUDIES[unit.study]
-    tuned = tuned_folder(folder, Unit(kind=PLAY, study=unit.study, strategy=PRICED_DO, density=unit.density))
-    network = network_path(folder, Unit(kind=TRAIN, study=unit.study, strategy=unit.strategy, density=unit.density))
-    names = {
-        PRICED_DO: f"{PRICED_DO}:{tuned / PRICED_DO}.json",
-        A3C_DO: f"{A3C_DO}:{network}",
-        "greedy-do": "greedy-do",
-    }
+    names = {name: f"{name}:{path}" for name, path in _judged_in_hindsight(unit, folder).items()}
+    names["greedy-do"] = "greedy-do"
     scenario = studies.scenario_of(study, unit.density, effort.bound_slots)
     overheads: list[dict[str, float]] = []
     for seed in range(FIRST_EVALUATION_SEED, FIRST_EVALUATION_SEED + effort.bound_workloads):

@@ -32,6 +32,7 @@ from testbed.scenario.names import es_name, es_names, ue_name
 from testbed.scenario.occurrences import disturbances, occurrences
 from testbed.scenario.schema import Cell, CellUe, EmulationSection, Fading, LinkTrace, RadioSection, Scenario, UeSection
 from testbed.scenario.task_classes import sections_of
+from testbed.scenario.task_model import task_model
 
 FIELD_CPU, FIELD_DISTANCE, FIELD_POWER, FIELD_KAPPA, FIELD_WEIGHT, FIELD_SHADOW = range(6)
 JITTERS = {
@@ -85,6 +86,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
             emulation=emulation,
             faults=self.faults,
             disturbances=self.disturbances,
+            task_model=task_model(self.scenario),
         )
 
 

@@ -21,8 +21,8 @@ from testbed.trace.notes import Say, count
 INSTANCES, STATUS, START, _END, CPU = 1, 4, 5, 6, 7
 COLUMNS_OF_A_TASK, A_CORE = 9, 100.0
 TERMINATED = "Terminated"
-UNFINISHED = "that did not run to their end"
-UNKNOWN = "without an instant, a CPU or instances"
+NOT_TO_THE_END = "that did not run to their end"
+INCOMPLETE = "without an instant, a CPU or instances"
 INSTANTANEOUS = "of no work, or from before the trace"
 
 
@@ -35,7 +35,7 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
     for first, block in blocks(file, options.share):
         found = _plain(block, options, left_out)
         yield found if found is not None else _by_row(file, first, block, options, left_out)
-    for what in (UNFINISHED, UNKNOWN, INSTANTANEOUS):
+    for what in (NOT_TO_THE_END, INCOMPLETE, INSTANTANEOUS):
         if left_out[what]:
             say(f"{count(left_out[what], 'task')} {what} left out")
 
@@ -58,7 +58,7 @@ def _plain(block: bytes, options: JobOptions, left_out: Counter[str]) -> Request
     cycles = (finish - start) * cores * options.hz
     if (busy & ((cycles >= MOST_CYCLES) | (start >= LATEST_S))).any():
         return None
-    left_out.update({UNFINISHED: int((~ran).sum()), UNKNOWN: int((ran & ~told).sum())})
+    left_out.update({NOT_TO_THE_END: int((~ran).sum()), INCOMPLETE: int((ran & ~told).sum())})
     left_out[INSTANTANEOUS] += int((~busy).sum())
     at_ns = np.rint(start[busy] * NS_PER_S).astype(np.int64)
     return RequestColumns(at_ns, np.zeros_like(at_ns), np.maximum(1, np.rint(cycles[busy])).astype(np.int64))
@@ -74,10 +74,10 @@ def _by_row(file: str, first: int, block: bytes, options: JobOptions, left_out: 
         if len(row) != COLUMNS_OF_A_TASK:
             raise row.error(len(row), f"{len(row)} columns where a task has {COLUMNS_OF_A_TASK}", "give batch_task.csv")
         if row[STATUS] != TERMINATED:
-            left_out[UNFINISHED] += 1
+            left_out[NOT_TO_THE_END] += 1
             continue
         if not (row[START] and row[_END] and row[CPU] and row[INSTANCES]):
-            left_out[UNKNOWN] += 1
+            left_out[INCOMPLETE] += 1
             continue
         start, end = row.real(START, "start"), row.real(_END, "end")
         cores = row.real(CPU, "CPU") / A_CORE * row.real(INSTANCES, "instances")

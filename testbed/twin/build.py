@@ -9,16 +9,15 @@ import numpy as np
 
 from testbed.model.delay import NEVER, transfer_ns
 from testbed.model.errors import ScenarioError
-from testbed.model.random import FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE
 from testbed.model.system import EPOCH_SLOT, NO_TRACE, SHARED, Plan, RateTrace, System
 from testbed.model.task import Task, TaskTable
+from testbed.model.task_model import POISSON_ARRIVALS, Law, TaskModel
 from testbed.model.transmission import trace_of, varies
-from testbed.scenario.fields import Draw
 from testbed.scenario.overload import is_overload
-from testbed.scenario.profile import slot_factors, totals
+from testbed.scenario.profile import totals
 from testbed.scenario.ranges import check_tasks
 from testbed.scenario.schema import Scenario
-from testbed.scenario.task_classes import classes_of, sections_of, shares_of
+from testbed.scenario.task_model import task_model
 from testbed.twin import state
 from testbed.twin.state import Fixed, Worlds
 
@@ -42,7 +41,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     slots: int
     rates: tuple[float, ...] = ()
     factors: tuple[float, ...] = (1.0,)
-    draws: tuple[Draw, ...] = ()
+    draws: tuple[Law, ...] = ()
     shares: tuple[float, ...] = (1.0,)
     first_classes: tuple[int, ...] = ()
     rows: Any = np.zeros(0, state.ROW)
@@ -77,28 +76,21 @@ def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
         raise ScenarioError("workload.trace: a traced workload has one seed only", remedy="give its tasks as a table")
     if any(is_overload(fault) for fault in scenario.faults):
         raise ScenarioError("faults: the twin draws no overload", remedy="give its tasks as a table")
-    poisson = scenario.workload.arrivals == "poisson"
-    rates = [scenario.density * scenario.cells[ue.cell].density_factor for ue in system.ues]
-    draws: list[Draw] = []
-    shares: list[float] = []
-    sections = sections_of(scenario)
-    first = dict.fromkeys(sections, 0)
-    for section in first:
-        first[section] = len(shares)
-        shares.extend(shares_of(section))
-        for task in classes_of(section):
-            by_field = {FIELD_BITS: task.input_bits, FIELD_CYCLES: task.cycles, FIELD_DEADLINE: task.deadline_ns}
-            draws.extend(by_field[field] for field in range(len(by_field)))
-    slots = -1 if endless else system.slots
-    arrivals = state.POISSON if poisson else state.BERNOULLI
+    model = task_model(scenario)
+    assert model is not None, "a trace was refused above"
+    return drawn(model, -1 if endless else system.slots)
+
+
+def drawn(model: TaskModel, slots: int) -> Source:
+    """Tasks drawn from ``model`` until slot ``slots``; -1: for ever."""
     return Source(
-        arrivals=arrivals,
+        arrivals=state.POISSON if model.arrivals == POISSON_ARRIVALS else state.BERNOULLI,
         slots=slots,
-        rates=tuple(rates),
-        factors=slot_factors(scenario),
-        draws=tuple(draws),
-        shares=tuple(shares),
-        first_classes=tuple(first[section] for section in sections),
+        rates=model.rates,
+        factors=model.factors,
+        draws=model.laws,
+        shares=model.shares,
+        first_classes=model.first_classes,
     )
 
 

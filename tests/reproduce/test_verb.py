@@ -17,7 +17,7 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.setattr(reproduction, "QUICK", TINY)
     monkeypatch.chdir(tmp_path)
 
-    def here(units, effort, folder, workers, stopped):
+    def here(units, effort, folder, executor, stopped):
         for unit in units:
             if stopped():
                 return

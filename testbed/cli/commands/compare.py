@@ -13,13 +13,13 @@ import msgspec
 from testbed.analysis import comparison
 from testbed.analysis.comparison import Comparison
 from testbed.cli.colour import coloured
-from testbed.cli.commands import common
+from testbed.cli.commands import common, spread
 from testbed.cli.commands.common import POLICIES
 from testbed.cli.comparison_text import CSV_HEAD, csv_rows, text
 from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.layout import width
 from testbed.cli.progress import ProgressDisplay
-from testbed.experiments import rounds, sweep, workers
+from testbed.experiments import rounds, sweep
 from testbed.experiments.rounds import Rounds
 from testbed.model.errors import InterruptedRunError, UsageError
 from testbed.model.exit_codes import EXIT_INTERRUPTED, EXIT_OK
@@ -28,6 +28,7 @@ from testbed.record.backends import BACKENDS, SIM, TESTBED, TWIN
 from testbed.record.files import replacing, unwritable
 from testbed.scenario.load import Loaded, load
 from testbed.scenario.schema import Scenario
+from testbed.workers import local
 
 SEEDS_BY_BACKEND = {SIM: 10, TWIN: 10, TESTBED: 3}
 SECONDS_A_TASK = {SIM: 2e-4, TWIN: 2e-6, TESTBED: 0.0}
@@ -37,12 +38,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("what", nargs="+", metavar="SCENARIO|RUN", help="one scenario, or two and more runs")
     parser.add_argument("--policies", metavar="A,B,…", help=f"policies ({POLICIES})")
+    common.add_think_option(parser)
     parser.add_argument("--seeds", type=int, metavar="N", help="how many workloads, from the scenario's seed on (10)")
     parser.add_argument("--on", choices=BACKENDS, help="backend (sim)")
     parser.add_argument("--sweep", metavar="KEY=A..B:N", help="repeat for N values of a key, like density=0.3..0.9:4")
     common.add_scenario_options(parser)
     parser.add_argument("--speed", metavar="X", help="testbed: emulated seconds in a wall second")
     parser.add_argument("--workers", type=int, metavar="N", help="sim, twin: processes that play (all cores)")
+    spread.add_option(parser)
     parser.add_argument("--csv", metavar="FILE", help="write the table as CSV, a row for each policy (and value)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
@@ -63,6 +66,7 @@ def _runs(args: argparse.Namespace) -> int:
         raise UsageError("one run has nothing to be compared with", "give two runs or more, or a scenario")
     options = {
         "--policies": args.policies,
+        "--think": args.think,
         "--seeds": args.seeds,
         "--on": args.on,
         "--sweep": args.sweep,
@@ -72,6 +76,7 @@ def _runs(args: argparse.Namespace) -> int:
         "--seed": args.seed,
         "--speed": args.speed,
         "--workers": args.workers,
+        "--cluster": args.cluster,
     }
     common.refuse_options(options, "is for a scenario: runs are compared as they were")
     with ProgressDisplay(sys.stderr, plain=args.plain or args.json) as display:
@@ -92,12 +97,13 @@ def _scenario(args: argparse.Namespace) -> int:
     if backend != TESTBED:
         common.refuse_options({"--speed": args.speed}, f"is for --on testbed: {backend} is as fast as it can be")
     else:
-        common.refuse_options({"--workers": args.workers}, "is for sim and twin: one testbed has all cores")
+        given = {"--workers": args.workers, "--cluster": args.cluster}
+        common.refuse_options(given, "is for sim and twin: one testbed has all cores of this host")
     count = SEEDS_BY_BACKEND[backend] if args.seeds is None else args.seeds
     if count < 1:
         raise UsageError(f"--seeds {count}", "compare on at least 1 workload; 2 and more give intervals")
     chosen = sweep.parse(args.sweep) if args.sweep else None
-    names = common.strategies(args.policies or POLICIES, args.what[0])
+    names = common.strategies(args.policies or POLICIES, args.what[0], args.think)
     loaded = _scenarios(args, chosen)
     for note in dict.fromkeys(note for one in loaded for note in common.notes_of(one, common.on(backend))):
         warn(note)
@@ -105,18 +111,18 @@ def _scenario(args: argparse.Namespace) -> int:
     common.tell_of_traces(scenarios[0])
     display = ProgressDisplay(sys.stderr if args.json else sys.stdout, plain=args.plain)
     begun, whole = itertools.count(), len(scenarios) * count * len(names)
-    processes = _processes(args, scenarios[0], count, backend)
+    processes = _processes(args, scenarios[0], count * len(scenarios), backend)
 
     def told(text: str) -> None:
         display(text, next(begun) / whole)
 
-    played = [Rounds(names, backend, told, workers=processes) for _ in scenarios]
+    played = [Rounds(names, backend, told) for _ in scenarios]
+    seeds = [range(scenario.seed, scenario.seed + count) for scenario in scenarios]
+    titles = [f"{chosen.key}={value}: " for value in chosen.values] if chosen else [""]
     code = EXIT_OK
     try:
-        with display:
-            for i, scenario in enumerate(scenarios):
-                title = f"{chosen.key}={chosen.values[i]}: " if chosen else ""
-                played[i].play(scenario, range(scenario.seed, scenario.seed + count), title)
+        with display, spread.over(args, scenarios, names, processes) as executor:
+            rounds.play_all(played, scenarios, seeds, titles, executor)
     except (KeyboardInterrupt, InterruptedRunError):
         code = EXIT_INTERRUPTED
     for note in dict.fromkeys(note for one in played for note in one.notes):
@@ -135,7 +141,7 @@ def _processes(args: argparse.Namespace, scenario: Scenario, count: int, backend
         return int(args.workers)
     rate = sum(scenario.density * cell.density_factor * cell.ues for cell in scenario.cells)
     tasks = rate * scenario.slots * count * len((args.policies or POLICIES).split(","))
-    return workers.worthwhile(tasks * SECONDS_A_TASK[backend], count)
+    return local.worthwhile(tasks * SECONDS_A_TASK[backend], count)
 
 
 def _scenarios(args: argparse.Namespace, chosen: sweep.Sweep | None) -> list[Loaded]:

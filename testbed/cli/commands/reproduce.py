@@ -1,13 +1,12 @@
 """``testbed reproduce``: the paper's evaluation done again, each of its claims judged."""
 
 import argparse
-import math
 import shlex
 import sys
 import time
 from pathlib import Path
 
-from testbed.cli.commands import common
+from testbed.cli.commands import common, spread
 from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.layout import width, wrapped
 from testbed.cli.progress import ProgressDisplay
@@ -16,9 +15,9 @@ from testbed.model import packages
 from testbed.model.errors import InterruptedRunError, UsageError, did_you_mean
 from testbed.model.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from testbed.model.human import duration
-from testbed.node import limits
 from testbed.record.backends import TESTBED, TWIN
 from testbed.reproduce.catalogue import CLAIMS
+from testbed.workers import local
 
 CLOCKS = (TWIN, TESTBED)
 USUAL_FOLDER = "reproduction"
@@ -36,6 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", type=int, metavar="N", help="training seeds, 2 and more give intervals (5, quick: 3)"
     )
+    spread.add_option(parser)
     parser.add_argument("--list", action="store_true", help="list the claims, train nothing")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
@@ -46,9 +46,10 @@ def main(args: argparse.Namespace) -> int:
     """Reproduce and judge claims; returns the exit code. A claim that fails is a result, no error."""
     chosen = _chosen(args.claim)
     if args.list:
-        options = {"--quick": args.quick, "--out": args.out, "--seeds": args.seeds}
+        options = {"--quick": args.quick, "--out": args.out, "--seeds": args.seeds, "--cluster": args.cluster}
         common.refuse_options(options, "is for a reproduction, and --list does none")
         return _list(chosen, as_json=args.json)
+    spread.check(args)
     for package in ("torch", "scipy", "matplotlib"):
         packages.require(package)
     if args.seeds is not None and not 2 <= args.seeds <= MOST_SEEDS:
@@ -94,7 +95,7 @@ def _reproduce(args: argparse.Namespace, chosen: tuple[int, ...]) -> int:
         stop_on_interrupt(lambda: stops.append(True)),
     ):
         display(f"{left} units to do", 0.0)
-        if not reproduction.carry_out(max(1, math.ceil(limits.cores())), display, lambda: bool(stops)):
+        if not reproduction.carry_out(local.cores(), display, lambda: bool(stops), args.cluster):
             raise InterruptedRunError(f"interrupted; {folder} keeps what is done, and the same command goes on")
         document = reproduction.write(display)
     if args.json:

@@ -5,7 +5,7 @@ import math
 import sys
 from pathlib import Path
 
-from testbed.cli.commands import common, learning, training
+from testbed.cli.commands import common, learning, train_seeds, training
 from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.exit_code import exit_code_of
 from testbed.cli.progress import ProgressDisplay
@@ -48,6 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, metavar="N", help=WORKERS_HELP)
     parser.add_argument("--synchronous", action="store_true", help=SYNCHRONOUS_HELP)
     twin = parser.add_argument_group("on the twin")
+    train_seeds.add_options(twin)
     twin.add_argument(
         "--updates", type=int, metavar="N", help="how many updates instead, all of them (asynchronous: a few more)"
     )
@@ -74,6 +75,7 @@ def main(args: argparse.Namespace) -> int:
     training.must_be_one_of("algorithm", args.algorithm, NETWORK_POLICIES, args.scenario)
     _check(args)
     _check_live(args)
+    train_seeds.check(args)
     if args.emulated is not None:
         slot_ns = load_scenario(args.scenario, common.overrides(args, ("speed",))).slot_ns
         args.slots = common.slots_of(args.emulated, slot_ns)
@@ -166,6 +168,8 @@ def _train_on_twin(args: argparse.Namespace, scenario: Scenario, folder: Path) -
         resume=args.resume,
         options=options,
     )
+    if args.seeds is not None:
+        return train_seeds.train_seeds(args, job)
     ready = Training(job)
     stream = sys.stderr if args.json else sys.stdout
     print_text(f"first the heuristics, tuned and played on {len(ready.seeds)} workloads", stream=stream, flush=True)

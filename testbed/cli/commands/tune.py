@@ -3,12 +3,13 @@
 import argparse
 import sys
 
-from testbed.cli.commands import training
+from testbed.cli.commands import spread, training
 from testbed.cli.console import print_json, print_text
 from testbed.cli.progress import ProgressDisplay
 from testbed.experiments import tune
 from testbed.model.exit_codes import EXIT_OK
 from testbed.policy.loading import DOUBLE
+from testbed.workers import local
 
 TUNED_POLICIES = tuple(name + suffix for name in tune.SPACES for suffix in ("", DOUBLE))
 _NAMES, DEFAULT_TUNED = ", ".join(TUNED_POLICIES), "priced-do"
@@ -18,6 +19,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--policy", default=DEFAULT_TUNED, metavar="P", help=f"{_NAMES} ({DEFAULT_TUNED})")
     training.add_workload_options(parser)
+    spread.add_option(parser)
     training.add_output_options(parser)
 
 
@@ -29,8 +31,12 @@ def main(args: argparse.Namespace) -> int:
     training.say_no_faults(scenario)
     folder = training.folder_of(args, scenario)
     stream = sys.stderr if args.json else sys.stdout
-    with ProgressDisplay(stream, plain=args.plain or args.json) as display:
-        tuned = tune.tune(scenario, args.policy, args.seed, display)
+    processes = local.worthwhile(tune.expected_s(scenario, args.policy), tune.SEEDS)
+    with (
+        ProgressDisplay(stream, plain=args.plain or args.json) as display,
+        spread.over(args, [scenario], (), processes) as executor,
+    ):
+        tuned = tune.tune(scenario, args.policy, args.seed, display, executor=executor)
     path = tune.write(tuned, folder)
     if args.json:
         print_json({"checkpoint": str(path), **tune.checkpoint(tuned)})
