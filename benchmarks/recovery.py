@@ -1,7 +1,8 @@
 """What each kind of fault does to `region`, and what the UEs' options are worth when servers are full, slow and dead.
 
-``python benchmarks/recovery.py --out recovery.jsonl`` keeps every run in a file and goes on from there; ``--write
-docs/results/recovery.md`` puts the tables into that page. All runs are of the simulation, and deterministic.
+``python benchmarks/recovery.py --out recovery.jsonl`` keeps every run in a file and goes on from there, ``--show``
+prints the published runs, and ``--write docs/results/recovery.md`` puts the tables into that page. All runs are of the
+simulation, and deterministic.
 
 Kinds: one fault from 100 to 110 s of 200, its figures as ``testbed report --json`` has them under ``recovery``.
 Options: the same run of troubles for each, and what became of its tasks.
@@ -13,9 +14,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import testbed
-from harness import Entry, measure, options, report, table
+from harness import Entry, measure, options, recorded, report, table
 
-DENSITY, SLOTS = 0.5, 200
+DENSITY, LENGTH_SLOTS = 0.5, 200
 KINDS = {
     "nothing (a control)": "for: 10 s, degrade: ue-2-1 to 1 Gbit/s",
     "death of an edge server": "kill: es-2, restart_after: 10 s",
@@ -27,6 +28,9 @@ KINDS = {
     "cut, backhaul": "for: 10 s, cut: es-1:es-3",
     "partition": "for: 10 s, partition: cell 1",
     "overload": "for: 10 s, overload: cell 3 x 3",
+    "pause of an edge server": "for: 10 s, pause: es-2",
+    "pause of a user equipment": "for: 10 s, pause: ue-2-1",
+    "loss": "for: 10 s, degrade: ue-2-1 to loss 50%",
 }
 TROUBLES = (
     "[{at: 40 s, kill: es-2, restart_after: 15 s}, {at: 80 s, for: 15 s, slow: es-3 to 20%}, "
@@ -68,7 +72,9 @@ def played(entry: Entry) -> Entry:
         changes |= {"faults": TROUBLES, **FULL, **OPTIONS[entry["name"]]}
     with tempfile.TemporaryDirectory() as folder:
         scenario = testbed.load_scenario("region", changes)
-        run = testbed.run_scenario(scenario, entry["policy"], slots=SLOTS, seed=entry["seed"], out=Path(folder) / "run")
+        run = testbed.run_scenario(
+            scenario, entry["policy"], slots=LENGTH_SLOTS, seed=entry["seed"], out=Path(folder) / "run"
+        )
         return {name: run.summary[name] for name in KEPT[entry["table"]]}
 
 
@@ -153,7 +159,10 @@ def main() -> None:
     parser = options("recovery from faults, on the simulation", "--seeds", page="the tables", default=10)
     parser.add_argument("--policies", nargs="+", default=["greedy-do", "offload-do"])
     args = parser.parse_args()
-    rows = measure(wanted(args.seeds, args.policies), args.out, played)
+    if args.show:
+        rows = recorded(args.out, "recovery.jsonl")
+    else:
+        rows = measure(wanted(args.seeds, args.policies), args.out, played)
     report(args, rows, shown(rows, args.policies), "recovery")
 
 

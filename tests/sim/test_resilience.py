@@ -18,10 +18,10 @@ from testbed.record import reader
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.twin.run import run
-from tests import swarm
+from tests.sim import random_runs
+from tests.sim.random_cases import Haunted, case_of
 from tests.sim.test_cuts import cut_ue
 from tests.support import MS, plan, region, system, task_of
-from tests.swarm_cases import Haunted, case_of
 from ue_agent.agent import Agent
 from ue_agent.breaker import CircuitBreaker
 from ue_agent.resilient import ResilientAgent, agent_of
@@ -39,7 +39,7 @@ def made_with(made, **options):
 def played(made, tasks, faults=()):
     found = simulate(plan(made, tasks, double=False, faults=faults), OFFLOAD)
     for row in found.tasks:
-        assert row.finished_ns < 0 or sum(getattr(row, part) for part in swarm.PARTS) == row.measured_ns
+        assert row.finished_ns < 0 or sum(getattr(row, part) for part in random_runs.PARTS) == row.measured_ns
     return found
 
 
@@ -232,18 +232,18 @@ def test_whatever_is_tried_every_task_ends_once_and_is_paid_for(seed):
     case = msgspec.structs.replace(case, plan=msgspec.structs.replace(case.plan, system=made))
     simulation = Haunted(case)
     found = simulation.run()
-    assert list(swarm.wrong_ends(case.plan, found.tasks, simulation.notes.rows)) == []
-    assert list(swarm.overlaps(case.plan, found.tasks)) == []
-    assert list(swarm.needless(case.plan, simulation.executed, found.links)) == []
-    assert list(swarm.signs_of_the_dead(case.plan, found)) == []
+    assert list(random_runs.wrong_ends(case.plan, found.tasks, simulation.notes.rows)) == []
+    assert list(random_runs.overlaps(case.plan, found.tasks)) == []
+    assert list(random_runs.needless(case.plan, simulation.executed, found.links)) == []
+    assert list(random_runs.signs_of_the_dead(case.plan, found)) == []
     for row in found.tasks:
         if row.finished_ns >= 0:
-            parts = [getattr(row, part) for part in swarm.PARTS]
+            parts = [getattr(row, part) for part in random_runs.PARTS]
             assert sum(parts) == row.measured_ns and min(parts) >= 0
             assert bool(row.local_execution_ns) != bool(row.execution_ns)
     if case.conditions is None and not case.ghosts:
-        assert list(swarm.wrong_summary(case.plan, found)) == []
-        assert list(swarm.wrong_replay(case.plan, found)) == []
+        assert list(random_runs.wrong_summary(case.plan, found)) == []
+        assert list(random_runs.wrong_replay(case.plan, found)) == []
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -305,7 +305,7 @@ def test_energy_in_vain_is_what_the_way_of_the_result_did_not_take():
     made = made_with(system((1, 2), (S // 10, S), queue_limit=0), hedge_after_ns=500 * MS, on_reject=Retry(1, 300 * MS))
     tasks = [task_of(0, 0, bits=80), task_of(1, 0, bits=80), task_of(2, 0, bits=80)]
     planned = plan(made, tasks, double=False)
-    told = attempts(swarm.run_of(planned, simulate(planned, OFFLOAD)))
+    told = attempts(random_runs.run_of(planned, simulate(planned, OFFLOAD)))
     assert told is not None
     # the first is executed here, its post and its copy at es-1 are in vain; of the second the copy, as a result comes
     # first; the third is rejected twice and executed here
