@@ -41,7 +41,7 @@ class DedicatedRadio:
         """Append a task to the UE's FIFO; its whole trip is known at once."""
         system = self._system
         start = chain(self._free_ns.get(ue.index, 0), ready_ns)
-        tries = transmission.attempts(system, task)
+        tries = transmission.attempts(system, task, start)
         end = self._free_ns[ue.index] = transmission.end_ns(system, task, start, tries)
         return Sent(ue, task, trip_of(system, ue, task, ready_ns, start, end, tries))
 
@@ -88,7 +88,7 @@ class SharedRadio:
     def post(self, now_ns: int, ue: Ue, task: Task, ready_ns: int) -> bool:
         """Append a task to its UE's FIFO at ``now_ns``; whether its first bit leaves at once."""
         self._advance(now_ns)
-        tries = transmission.attempts(self._system, task)
+        tries = transmission.attempts(self._system, task, now_ns)
         job = _Job(
             ue=ue,
             task=task,

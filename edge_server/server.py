@@ -9,7 +9,6 @@ from edge_server.queue import Job, Queue, Running
 from edge_server.radio import DedicatedRadio, Sent, SharedRadio
 from edge_server.varying_radio import VaryingRadio
 from testbed.model import transmission
-from testbed.model.delay import transfer_ns
 from testbed.model.queue import FCFS, NO_LIMIT, second_offload
 from testbed.model.system import SHARED, System, Ue
 from testbed.model.task import Phase, Task
@@ -166,14 +165,12 @@ class Server:
         if self._queue.admits():
             self._queue.put(job)
             return self._dispatch_soon(now_ns)
-        at = self._returned_ns(now_ns, job.ue)
+        at = self._returned_ns(now_ns, job)
         return [self._send(self._result(job, now_ns, now_ns, at, rejected=True), job)]
 
-    def _returned_ns(self, end_ns: int, ue: Ue) -> int:
-        """When the result of what ended at ``end_ns`` is at its UE."""
-        radio = self.system.radio
-        way = radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
-        return self.system.result_leaves_ns(end_ns, ue, self.es.index) + way
+    def _returned_ns(self, end_ns: int, job: Job) -> int:
+        """When the result of a job that ended at ``end_ns`` is at its UE."""
+        return transmission.returned_ns(self.system, self._ues[job.ue.name], job.task.number, end_ns, self.es.index)
 
     def _result(self, job: Job, start: int, end: int, at: int, *, rejected: bool = False) -> Result:
         return Result(
@@ -214,7 +211,7 @@ class Server:
 
     def _execution(self, core: int, run: Running) -> list[Action]:
         ue, task = run.job.ue, run.job.task
-        result = self._result(run.job, run.start_ns, run.end_ns, self._returned_ns(run.end_ns, ue))
+        result = self._result(run.job, run.start_ns, run.end_ns, self._returned_ns(run.end_ns, run.job))
         then = self._send(result, run.job)
         return [
             Execute(

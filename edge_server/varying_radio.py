@@ -43,7 +43,7 @@ class VaryingRadio:
     def post(self, now_ns: int, ue: Ue, task: Task, ready_ns: int) -> bool:
         """Append a task to its UE's FIFO at ``now_ns``; whether its first bit leaves at once."""
         self._advance(now_ns)
-        tries = transmission.attempts(self._system, task)
+        tries = transmission.attempts(self._system, task, now_ns)
         left = float(task.input_bits * tries)
         job = Sending(ue=ue, task=task, ready_ns=ready_ns, tries=tries, left_bits=left)
         if ue.index in self._queues:

@@ -64,6 +64,18 @@ def faded_bps(system: System, ue: System, block: int) -> float:
     return float(radio["bandwidth_hz"] * (efficiency if cap is None else min(cap, efficiency)))
 
 
+def in_force(changes: System, edges: str, values: str, at: int, usual: Any) -> Any:
+    """The value of what changes over time at an instant."""
+    known = zip(changes.get(edges) or [], changes.get(values) or [], strict=True)
+    return max(((edge, value) for edge, value in known if edge <= at), key=lambda one: one[0], default=(0, usual))[1]
+
+
+def steady_end_ns(start: int, bits: int, rate: float, caps: System) -> int:
+    """As `last_bit_ns`, at one rate that is capped for a time."""
+    ue = {"rate_bps": rate, "cap_edges_ns": caps["cap_edges_ns"], "caps_bps": caps["caps_bps"]}
+    return last_bit_ns({"radio": {"trace_period_ns": 0, "trace_edges_ns": [], "trace_bps": []}}, start, bits, ue)
+
+
 def last_bit_ns(system: System, start: int, bits: int, ue: System) -> int:
     """End of a transmission begun at ``start``: along a rate trace, through block fading, or at the UE's rate."""
     radio = system["radio"]
@@ -84,7 +96,7 @@ def last_bit_ns(system: System, start: int, bits: int, ue: System) -> int:
         full = faded_bps(system, ue, lap) if coherence else rates[i]
         rate = Fraction(full if cap is None else min(cap, full))
         moved = rate * (stop - at)
-        if moved >= left > 0:
+        if rate and moved >= left:
             return at + half_up(left / rate)
         left, at = left - moved, stop
 
@@ -177,13 +189,17 @@ class Region:
     def transmit(self, task: Task) -> None:
         ue, number = task["ue"], task["number"]
         start = max(task["ready"], self.radio_free[ue])
-        lost = (uniform(self.system["seed"], 4, ue, number, 16 + n) < self.radio["loss"] for n in range(1, 1000))
-        tries = 1 + sum(1 for _ in itertools.takewhile(bool, lost))
+        tries = self.tries(task, in_force(self.ues[ue], "loss_edges_ns", "losses", start, self.radio["loss"]), 16)
         self.radio_free[ue] = last_bit_ns(self.system, start, task["bits"] * tries, self.ues[ue])
-        added = zip(self.ues[ue].get("added_edges_ns") or [], self.ues[ue].get("added_ns") or [], strict=True)
-        later = max(((edge, ns) for edge, ns in added if edge <= self.radio_free[ue]), default=(0, 0))[1]
+        later = in_force(self.ues[ue], "added_edges_ns", "added_ns", self.radio_free[ue], 0)
         arrival = self.radio_free[ue] + self.radio["latency_ns"] + jitter_ns(self.system, ue, number) + later
         self.at(arrival, ARRIVAL, ue, number, self.arrive, task)
+
+    def tries(self, task: Task, loss: float, field: int) -> int:
+        """How often it is sent until nothing of it is lost."""
+        seed, ue, number = self.system["seed"], task["ue"], task["number"]
+        lost = (uniform(seed, 4, ue, number, field + n) < loss for n in range(1, 1000))
+        return 1 + sum(1 for _ in itertools.takewhile(bool, lost))
 
     def arrive(self, now: int, task: Task) -> None:
         home = self.ues[task["ue"]]["cell"]
@@ -244,11 +260,13 @@ class Region:
         spans = [*self.cuts(j, ue["cell"]), *ue.get("cuts_ns", [])]
         while closed := [until for begin, until in spans if begin <= end < until]:
             end = max(closed)
-        return end + self.return_ns(task)
-
-    def return_ns(self, task: Task) -> int:
         latency: int = self.radio["return_latency_ns"]
-        return latency + time_ns(self.radio["result_bits"], self.ues[task["ue"]]["rate_bps"])
+        back = ue.get("back") or {}
+        if not back:
+            return end + latency + time_ns(self.radio["result_bits"], ue["rate_bps"])
+        bits = self.radio["result_bits"] * self.tries(task, in_force(back, "loss_edges_ns", "losses", end, 0), 2048)
+        last = steady_end_ns(end, bits, ue["rate_bps"], back)
+        return last + latency + int(in_force(back, "added_edges_ns", "added_ns", last, 0))
 
 
 def read(path: Path) -> tuple[System, bool, list[Task], dict[Key, tuple[int, int]]]:

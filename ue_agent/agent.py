@@ -209,7 +209,7 @@ class Agent:
         ]
 
     def _last_bit_ns(self, flight: Flight) -> int:
-        tries = transmission.attempts(self.system, flight.task)
+        tries = transmission.attempts(self.system, flight.task, flight.tx_start_ns)
         return transmission.end_ns(self.system, flight.task, flight.tx_start_ns, tries)
 
     def _execute(self, flight: Flight, entered_ns: int) -> list[Action]:

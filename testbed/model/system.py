@@ -30,15 +30,27 @@ class RateTrace(msgspec.Struct, frozen=True, kw_only=True):
     period_ns: int
 
 
+class WayBack(msgspec.Struct, frozen=True, kw_only=True):
+    """How the way of results to a UE changes; fields as those of its uplink, see `Ue`."""
+
+    cap_edges_ns: tuple[int, ...] = ()
+    caps_bps: tuple[float, ...] = ()
+    added_edges_ns: tuple[int, ...] = ()
+    added_ns: tuple[int, ...] = ()
+    loss_edges_ns: tuple[int, ...] = ()
+    losses: tuple[float, ...] = ()
+
+
 class Ue(msgspec.Struct, frozen=True, kw_only=True):
     """A user equipment: ``index`` is global, ``cell`` 0-based, ``rate_bps`` its solo uplink rate in bit/s.
 
     That is its rate without fading, whose ``snr`` is p·g/σ². ``trace`` is the place of its own rate trace among those
     of the radio (-1: it has none).
 
-    Where its uplink changes, the rate is at most ``caps_bps[i]`` from ``cap_edges_ns[i]`` on, and bits that leave from
-    ``added_edges_ns[i]`` on arrive ``added_ns[i]`` later than usual; first edges are 0. ``cuts_ns`` are the
-    spans in which its link is cut, in which the cap is 0 too.
+    Where its uplink changes, the rate is at most ``caps_bps[i]`` from ``cap_edges_ns[i]`` on, bits that leave from
+    ``added_edges_ns[i]`` on arrive ``added_ns[i]`` later than usual, and of transmissions that begin from
+    ``loss_edges_ns[i]`` on a part ``losses[i]`` is lost; first edges are 0. ``cuts_ns`` are the spans in which its link
+    is cut, in which the cap is 0 too. ``back`` is how results come, where that changes.
     """
 
     name: str
@@ -56,7 +68,10 @@ class Ue(msgspec.Struct, frozen=True, kw_only=True):
     caps_bps: tuple[float, ...] = ()
     added_edges_ns: tuple[int, ...] = ()
     added_ns: tuple[int, ...] = ()
+    loss_edges_ns: tuple[int, ...] = ()
+    losses: tuple[float, ...] = ()
     cuts_ns: tuple[Span, ...] = ()
+    back: WayBack | None = None
 
     @property
     def least_cap_bps(self) -> float:

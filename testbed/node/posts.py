@@ -87,5 +87,5 @@ def earliest_effect_ns(system: System, task: Task, asked_ns: int) -> int:
     """
     if system.radio.access == SHARED:
         return asked_ns
-    sent = transmission.end_ns(system, task, asked_ns, transmission.attempts(system, task))
+    sent = transmission.end_ns(system, task, asked_ns, transmission.least_attempts(system, task))
     return sent + system.radio.latency_ns

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 
-from testbed.model import link
+from testbed.model import link, transmission
 from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.system import CONTROLLER, LAUNCHER, SHARED, Es, Plan, Ue
 from testbed.model.task import COMPLETED, FAILED, LATE, LOCAL, OFFLOAD, Phase
@@ -191,8 +191,7 @@ class Validator:
         need(holds=0 <= result.incarnation < INCARNATIONS, why="there is no such incarnation")
         self._trip(ue, result.number, result.trip)
         ordered(result.trip.arrival_ns, result.es_arrival_ns, result.start_ns, result.end_ns, result.at_ns)
-        radio = self._system.radio
-        way = radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
+        way = transmission.longest_return_ns(self._system, ue, result.number)
         self._bounds.by_now(result.at_ns, way + self._held_up_ns)
         placed(envelope, result.at_ns, Phase.ARRIVAL, ue.index, result.number)
         self._once(Result, ue, result.number)

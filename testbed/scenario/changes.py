@@ -9,12 +9,13 @@ import msgspec
 
 from testbed.model.cuts import Span, open_ns
 from testbed.model.link import segment
-from testbed.model.system import BackhaulCut
+from testbed.model.system import BackhaulCut, WayBack
 from testbed.scenario.fault_kinds import Degrade
 from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.occurrences import lasting_ns
 
 Value = TypeVar("Value")
+Degraded = tuple[int, int, Degrade]
 
 
 def steps(usual: Value, spans: Iterable[tuple[int, int, Value]]) -> tuple[tuple[int, ...], tuple[Value, ...]]:
@@ -48,27 +49,45 @@ class Uplink(msgspec.Struct, frozen=True, kw_only=True):
     caps_bps: tuple[float, ...]
     added_edges_ns: tuple[int, ...]
     added_ns: tuple[int, ...]
+    loss_edges_ns: tuple[int, ...]
+    losses: tuple[float, ...]
     cuts_ns: tuple[Span, ...]
+    back: WayBack | None
 
 
-def uplinks(faults: Sequence[FaultSection]) -> dict[str, Uplink]:
-    """The changed uplinks by UE."""
-    degraded: defaultdict[str, list[tuple[int, int, Degrade]]] = defaultdict(list)
+def uplinks(faults: Sequence[FaultSection], loss: float) -> dict[str, Uplink]:
+    """The changed uplinks by UE, on a radio of the usual ``loss``."""
+    degraded: defaultdict[str, list[Degraded]] = defaultdict(list)
     cuts: defaultdict[str, list[Span]] = defaultdict(list)
     for fault in faults:
         if fault.degrade is not None:
             degraded[fault.degrade.target].append((fault.at_ns, lasting_ns(fault), fault.degrade))
         if fault.cut is not None:
             cuts[fault.cut.one].append((fault.at_ns, lasting_ns(fault)))
-    return {ue: _uplink(degraded[ue], united(cuts[ue])) for ue in {*degraded, *cuts}}
+    return {ue: _uplink(degraded[ue], united(cuts[ue]), loss) for ue in {*degraded, *cuts}}
 
 
-def _uplink(spans: Sequence[tuple[int, int, Degrade]], cuts: tuple[Span, ...]) -> Uplink:
+def _uplink(spans: Sequence[Degraded], cuts: tuple[Span, ...], loss: float) -> Uplink:
+    there, both = way(spans, loss), [span for span in spans if span[2].both_ways]
+    if cuts:
+        caps = _cut_too(there.cap_edges_ns, there.caps_bps, cuts)
+        there = msgspec.structs.replace(there, cap_edges_ns=caps[0], caps_bps=caps[1])
+    return Uplink(**msgspec.structs.asdict(there), cuts_ns=cuts, back=way(both, 0.0) if both else None)
+
+
+def way(spans: Sequence[Degraded], loss: float) -> WayBack:
+    """How one way of a link changes that usually loses the part ``loss``."""
     caps = steps(math.inf, [(begin, end, one.rate_bps) for begin, end, one in spans if not math.isinf(one.rate_bps)])
     added = steps(0, [(begin, end, one.added_ns) for begin, end, one in spans if one.added_ns])
-    if cuts:
-        caps = _cut_too(*caps, cuts)
-    return Uplink(cap_edges_ns=caps[0], caps_bps=caps[1], added_edges_ns=added[0], added_ns=added[1], cuts_ns=cuts)
+    losses = steps(loss, [(begin, end, one.loss) for begin, end, one in spans if one.loss >= 0.0])
+    return WayBack(
+        cap_edges_ns=caps[0],
+        caps_bps=caps[1],
+        added_edges_ns=added[0],
+        added_ns=added[1],
+        loss_edges_ns=losses[0],
+        losses=losses[1],
+    )
 
 
 def _cut_too(

@@ -98,8 +98,11 @@ def _disturbance(scenario: Scenario, fault: FaultSection, place: Place) -> Itera
         yield from _named_one(phrase.target, ue_names(scenario), "user equipment", (*place, kind))
         if not math.isinf(phrase.rate_bps):
             yield from _fading(scenario, (*place, kind))
-        if scenario.radio.access == SHARED and not math.isinf(phrase.rate_bps):
-            yield Mistake((*place, kind), "a rate on a shared radio is not one UE's own", "degrade its latency alone")
+        if scenario.radio.access == SHARED and not (math.isinf(phrase.rate_bps) and phrase.loss < 0.0):
+            what = "loss" if math.isinf(phrase.rate_bps) else "rate"
+            yield Mistake(
+                (*place, kind), f"a {what} on a shared radio is not one UE's own", "degrade its latency alone"
+            )
     if isinstance(phrase, Slow):
         yield from _named_one(phrase.target, es_names(scenario), "edge server", (*place, kind))
     if isinstance(phrase, Overload):

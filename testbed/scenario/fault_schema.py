@@ -4,18 +4,8 @@ from typing import Annotated
 
 import msgspec
 
-from testbed.scenario.fault_kinds import (
-    CutPhrase,
-    Degrade,
-    DegradePhrase,
-    LinkCut,
-    Overload,
-    OverloadPhrase,
-    Partition,
-    PartitionPhrase,
-    Slow,
-    SlowPhrase,
-)
+from testbed.scenario.fault_grammar import FaultPhrase
+from testbed.scenario.fault_kinds import Degrade, LinkCut, Overload, Partition, Slow
 from testbed.scenario.fields import Quantity, Text
 from testbed.scenario.kinds import SOME_TIMES, TIME, key
 
@@ -32,8 +22,8 @@ class FaultSection(msgspec.Struct, frozen=True, kw_only=True):
     restart_after_ns: Annotated[int, Quantity("time", SOME_TIMES, {"never": -1})] = key("restart_after", -1)
     for_ns: Annotated[int, Quantity("time", SOME_TIMES, {"unlimited": -1})] = key("for", -1)
     every_ns: Annotated[int, Quantity("time", SOME_TIMES, {"never": -1})] = key("every", -1)
-    overload: Annotated[Overload | None, OverloadPhrase()] = None
-    slow: Annotated[Slow | None, SlowPhrase()] = None
-    degrade: Annotated[Degrade | None, DegradePhrase()] = None
-    cut: Annotated[LinkCut | None, CutPhrase()] = None
-    partition: Annotated[Partition | None, PartitionPhrase()] = None
+    overload: Annotated[Overload | None, FaultPhrase("overload")] = None
+    slow: Annotated[Slow | None, FaultPhrase("slow")] = None
+    degrade: Annotated[Degrade | None, FaultPhrase("degrade")] = None
+    cut: Annotated[LinkCut | None, FaultPhrase("cut")] = None
+    partition: Annotated[Partition | None, FaultPhrase("partition")] = None

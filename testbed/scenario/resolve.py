@@ -100,7 +100,7 @@ def resolve(scenario: Scenario) -> Resolved:
         raise ScenarioError("the topology has not been read", remedy="use testbed.trace.inputs.resolve")
     refuse(scenario)
     agent, happening = scenario.agent, occurrences(scenario.faults, scenario.slots * scenario.slot_ns)
-    changed = uplinks(happening)
+    changed = uplinks(happening, scenario.radio.loss)
     system = System(
         name=scenario.name,
         seed=scenario.seed,
