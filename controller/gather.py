@@ -15,14 +15,18 @@ class Gathering:
     """The latest announcement of every ES, and which processes are ``dead`` (``es_lost``: known to the agents too)."""
 
     def __init__(self, system: System) -> None:
-        self.system = system
         self.cell_of = {ue.name: ue.cell for ue in system.ues}
-        self._cells = system.ues_by_cell()
-        self._places = {ue.name: (place, ue) for ues in self._cells for place, ue in enumerate(ues)}
+        self.revise(system)
         self.es_index = {es.name: es.index for es in system.edge_servers}
         self.dead: set[str] = set()
         self.es_lost: set[int] = set()
         self._announced: dict[int, Announce] = {}
+
+    def revise(self, system: System) -> None:
+        """Links and speeds change from some instant to come on."""
+        self.system = system
+        self._cells = system.ues_by_cell()
+        self._places = {ue.name: (place, ue) for ues in self._cells for place, ue in enumerate(ues)}
 
     def announce(self, announce: Announce) -> None:
         """Take an ES's announcement, unless it is older than the latest."""

@@ -1,5 +1,6 @@
 """The controller's core (sans-IO): gathers a cell's asks and the announcements of a slot, and answers with a policy."""
 
+from collections.abc import Sequence
 from random import Random
 from typing import Protocol, runtime_checkable
 
@@ -11,7 +12,7 @@ from testbed.model.fallback import fallback_choices
 from testbed.model.learning import LEARNER
 from testbed.model.mdp import CellView
 from testbed.model.system import EPOCH_ARRIVAL, System
-from testbed.model.task import Phase
+from testbed.model.task import Phase, Task
 from testbed.policy.heuristics import Policy, checked, watching
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
 from testbed.protocol.lives import Lives
@@ -56,6 +57,12 @@ class DecisionServer:
 
     def begin(self) -> list[Action]:
         """No actions: the server only answers."""
+        return []
+
+    def revise(self, now_ns: int, system: System, tasks: Sequence[Task]) -> list[Action]:
+        """See `testbed.protocol.actions.Core`."""
+        self.system = system
+        self._told.revise(system)
         return []
 
     def handle(self, now_ns: int, event: object) -> list[Action]:

@@ -12,15 +12,17 @@ class LastBit(msgspec.Struct, frozen=True):
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """Event: a task arrives from the radio."""
+    """Event: a task arrives from the radio, unless a later ``version`` of its trip arrives at another instant."""
 
     sent: Sent
+    version: int = 0
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """Event: the execution on ``core`` ends."""
+    """Event: the execution on ``core`` ends, unless its end is not ``end_ns`` any more."""
 
     core: int
+    end_ns: int
 
 
 class Dispatch(msgspec.Struct, frozen=True):

@@ -21,6 +21,10 @@ class Peers:
         self._expected = [True] * len(system.edge_servers)
         self._lives = Lives()
 
+    def revise(self, system: System) -> None:
+        """Cuts change from some instant to come on."""
+        self._system = system
+
     def __contains__(self, name: str) -> bool:
         return name in self._index
 

@@ -135,6 +135,18 @@ class Queue:
         """Something was decided, or told to others, from what the queue holds now."""
         self.settled_ns = max(self.settled_ns, now_ns)
 
+    def revise(self, es: Es) -> list[tuple[int, Running]]:
+        """The speed changes from some instant to come on; returns what runs, with its end as it is now."""
+        self._es = es
+        for core, run in self._running.items():
+            end_ns = es.end_ns(run.start_ns, run.job.task.cycles)
+            self._running[core] = Running(run.job, run.start_ns, end_ns)
+        return list(self._running.items())
+
+    def ends_at(self, core: int) -> int:
+        """When the task on ``core`` ends; -1 if there is none."""
+        return self._running[core].end_ns if core in self._running else -1
+
     def finish(self, core: int) -> Running:
         """The task on ``core`` ended."""
         run = self._running.pop(core)

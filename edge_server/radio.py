@@ -36,14 +36,43 @@ class DedicatedRadio:
     def __init__(self, system: System) -> None:
         self._system = system
         self._free_ns: dict[int, int] = {}
+        self._under_way: dict[int, dict[int, Sent]] = {}
+        self._arrived: set[tuple[int, int]] = set()
 
     def post(self, ue: Ue, task: Task, ready_ns: int) -> Sent:
         """Append a task to the UE's FIFO; its whole trip is known at once."""
+        sent = self._trip(ue, task, ready_ns, chain(self._free_ns.get(ue.index, 0), ready_ns))
+        self._under_way.setdefault(ue.index, {})[task.number] = sent
+        return sent
+
+    def _trip(self, ue: Ue, task: Task, ready_ns: int, start_ns: int) -> Sent:
         system = self._system
-        start = chain(self._free_ns.get(ue.index, 0), ready_ns)
-        tries = transmission.attempts(system, task, start)
-        end = self._free_ns[ue.index] = transmission.end_ns(system, task, start, tries)
-        return Sent(ue, task, trip_of(system, ue, task, ready_ns, start, end, tries))
+        tries = transmission.attempts(system, task, start_ns)
+        end = self._free_ns[ue.index] = transmission.end_ns(system, task, start_ns, tries)
+        return Sent(ue, task, trip_of(system, ue, task, ready_ns, start_ns, end, tries))
+
+    def revise(self, system: System) -> list[Sent]:
+        """Links change from some instant to come on; returns what arrives at another instant than was known before."""
+        self._system = system
+        changed: list[Sent] = []
+        for queue in self._under_way.values():
+            start = None
+            for number, sent in queue.items():
+                ready, first = sent.trip.ready_ns, sent.trip.tx_start_ns
+                start = first if start is None else chain(self._free_ns[sent.ue.index], ready)
+                queue[number] = self._trip(system.ues[sent.ue.index], sent.task, ready, start)
+                if queue[number].trip != sent.trip:
+                    changed.append(queue[number])
+        return changed
+
+    def arrived(self, sent: Sent) -> None:
+        """It is at the ES. What was sent after it is known to have followed it, until that is there too."""
+        queue = self._under_way.get(sent.ue.index, {})
+        if sent.task.number in queue:
+            self._arrived.add((sent.ue.index, sent.task.number))
+        while queue and (first := (sent.ue.index, next(iter(queue)))) in self._arrived:
+            self._arrived.discard(first)
+            del queue[first[1]]
 
     def wait_ns(self, ue: Ue, now_ns: int) -> int:
         """How long a task posted now would wait for its first bit."""
@@ -54,8 +83,10 @@ class DedicatedRadio:
         return sum(1 for free in self._free_ns.values() if free > now_ns)
 
     def drop(self, ue: Ue, now_ns: int) -> None:
-        """The UE died: its radio falls silent."""
+        """The UE died at or before ``now_ns``: its radio falls silent, and only what had left arrives."""
         self._free_ns.pop(ue.index, None)
+        queue = self._under_way.get(ue.index, {})
+        self._under_way[ue.index] = {n: sent for n, sent in queue.items() if sent.trip.tx_end_ns < now_ns}
 
 
 class _Job(msgspec.Struct, kw_only=True):
@@ -76,6 +107,10 @@ class SharedRadio:
         self._queues: dict[int, deque[_Job]] = {}
         self._last_ns = 0
         self._virtual = 0.0
+
+    def revise(self, system: System) -> None:
+        """Latencies change from some instant to come on."""
+        self._system = system
 
     def _advance(self, now_ns: int) -> None:
         self._virtual = link.sharing_advance(self._virtual, now_ns - self._last_ns, len(self._queues))

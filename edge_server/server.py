@@ -1,20 +1,23 @@
 """The edge server's core (sans-IO): radio of its cell, queue, second offload, announcements."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from edge_server import transfers
+from edge_server.cell_radio import CellRadio
 from edge_server.events import Arrived, Dispatch, Ended, LastBit
 from edge_server.peers import NEVER, Peers
 from edge_server.queue import Job, Queue, Running
-from edge_server.radio import DedicatedRadio, Sent, SharedRadio
-from edge_server.varying_radio import VaryingRadio
+from edge_server.radio import Sent
+from edge_server.under_way import UnderWay
 from testbed.model import transmission
 from testbed.model.queue import FCFS, NO_LIMIT, second_offload
-from testbed.model.system import SHARED, System, Ue
+from testbed.model.system import System, Ue
 from testbed.model.task import Phase, Task
 from testbed.protocol.actions import Action, Boundary, Execute, Lost, Record, Send, Wake
 from testbed.protocol.idle import Boundaries
-from testbed.protocol.messages import Aired, Announce, Down, Forward, Post, Result, Up
+from testbed.protocol.messages import Announce, Down, Forward, Post, Result, Up
 from testbed.protocol.rows import EventRow, SlotRow
 
 CONTROLLER = "controller"
@@ -30,11 +33,7 @@ class Server:
         self.name = self.es.name
         self.incarnation, self._from_ns = incarnation, from_ns
         self._second_offload = second_offload
-        self._shared = system.radio.access == SHARED
-        self._dedicated_radio = DedicatedRadio(system)
-        varies = transmission.varies(system, index)
-        self._shared_radio = VaryingRadio(system) if varies else SharedRadio(system)
-        self._radio_version = 0
+        self._radio = CellRadio(system, index)
         self._queue = Queue(self.es)
         self._air_cycles = 0
         self._consulted_ns = 0
@@ -44,6 +43,8 @@ class Server:
         self._busy_before_ns = 0
         self._boundaries = Boundaries()
         self._last_slot = 0
+        self._moving = UnderWay()
+        self._executing: dict[int, Result] = {}
         self._ues = {ue.name: ue for ue in system.ues}
         self._own_ues = system.cell_ues(index)
 
@@ -57,16 +58,15 @@ class Server:
             case Post():
                 return self._post(now_ns, event)
             case Arrived():
-                return self._arrived(now_ns, event.sent)
+                return self._arrived(now_ns, event)
             case Ended():
-                self._queue.finish(event.core)
-                return self._dispatch_soon(now_ns)
+                return self._ended(now_ns, event)
             case Dispatch():
                 return self._dispatch()
             case Forward():
                 return self._take_over(now_ns, event)
             case LastBit():
-                return self._last_bit(now_ns) if event.version == self._radio_version else []
+                return self._radio.last_bit(now_ns, event)
             case Announce():
                 self._peers.announce(event.es, event.slot, event.backlog_ns)
                 return []
@@ -76,6 +76,26 @@ class Server:
                 return self._fault(now_ns, event)
         return []
 
+    def revise(self, now_ns: int, system: System, tasks: Sequence[Task]) -> list[Action]:
+        """See `testbed.protocol.actions.Core`."""
+        self.system, self.es = system, system.edge_servers[self.es.index]
+        self._ues = {ue.name: ue for ue in system.ues}
+        self._own_ues = system.cell_ues(self.es.index)
+        self._peers.revise(system)
+        self._moving.begin()
+        actions = self._radio.revise(system)
+        for core, run in self._queue.revise(self.es):
+            actions += self._execution(core, run)
+        for onward in self._moving.moved_on(system, self.es.index, now_ns):
+            actions += transfers.forward(system, onward, self.es, again=True)
+        for result, job in self._moving.held_results(now_ns):
+            at = self._returned_ns(result.end_ns, job)
+            if at != result.at_ns:
+                result = msgspec.structs.replace(result, at_ns=at)
+                actions.append(self._send(result, job))
+            self._moving.answered(result, job)
+        return actions
+
     def _boundary(self, slot: int) -> Wake:
         return Wake(slot * self.system.slot_ns, Phase.ANNOUNCE, Boundary(slot), self.es.index)
 
@@ -84,52 +104,25 @@ class Server:
         if any(post.ready_ns <= died for died in self._deaths_ns.get(ue.name, ())):
             return []
         self._air_cycles += task.cycles
-        if not self._shared:
-            return self._under_way(self._dedicated_radio.post(ue, task, post.ready_ns))
-        actions: list[Action] = []
-        if self._shared_radio.post(now_ns, ue, task, post.ready_ns):
-            actions.append(self._aired(now_ns, ue, task, first=True))
-        return actions + self._next_last_bit()
+        return self._radio.post(now_ns, ue, task, post.ready_ns)
 
-    def _aired(self, now_ns: int, ue: Ue, task: Task, *, first: bool) -> Send:
-        notice = Aired(ue.name, task.number, first, now_ns)
-        return Send(to=ue.name, body=notice, at_ns=now_ns, phase=Phase.ARRIVAL, ue=ue.index, number=task.number)
-
-    def _next_last_bit(self) -> list[Action]:
-        self._radio_version += 1
-        departure = self._shared_radio.next_departure()
-        if departure is None:
+    def _arrived(self, now_ns: int, event: Arrived) -> list[Action]:
+        sent = event.sent
+        if not self._radio.takes_in(event):
             return []
-        at, ue, task = departure
-        return [Wake(at, Phase.ARRIVAL, LastBit(self._radio_version), ue.index, task.number)]
-
-    def _last_bit(self, now_ns: int) -> list[Action]:
-        departure = self._shared_radio.next_departure()
-        if departure is None:
-            return []
-        ue = departure[1]
-        sent, following = self._shared_radio.depart(now_ns, ue)
-        actions: list[Action] = [self._aired(now_ns, ue, sent.task, first=False)]
-        if following is not None:
-            actions.append(self._aired(now_ns, ue, following, first=True))
-        return actions + self._under_way(sent) + self._next_last_bit()
-
-    def _under_way(self, sent: Sent) -> list[Action]:
-        wake = Wake(sent.trip.arrival_ns, Phase.ARRIVAL, Arrived(sent), sent.ue.index, sent.task.number)
-        return [transfers.uplink(sent, self.es), wake]
-
-    def _arrived(self, now_ns: int, sent: Sent) -> list[Action]:
         ue, task, trip = sent.ue, sent.task, sent.trip
         self._air_cycles -= task.cycles
         if any(trip.ready_ns <= died <= trip.tx_end_ns for died in self._deaths_ns.get(ue.name, ())):
             return []
+        arrived = transfers.uplink(sent, self.es)
         if now_ns > trip.arrival_ns:
             trip = msgspec.structs.replace(trip, arrival_ns=now_ns, late_ns=now_ns - trip.arrival_ns)
         target = self._target(now_ns)
         if target != self.es.index:
-            sent = Sent(ue, task, trip)
-            return transfers.forward(self.system, sent, self.es, self.system.edge_servers[target], now_ns)
-        return self._enter(now_ns, Job(ue, task, trip, now_ns, own=True))
+            onward = transfers.Onward(Sent(ue, task, trip), target, now_ns)
+            self._moving.sent_on(onward, transfers.arrival_ns(self.system, onward, self.es.index))
+            return [arrived, *transfers.forward(self.system, onward, self.es)]
+        return [arrived, *self._enter(now_ns, Job(ue, task, trip, now_ns, own=True))]
 
     def settled_ns(self, event: object) -> int:
         """See `testbed.protocol.actions.Forgiving`."""
@@ -156,8 +149,14 @@ class Server:
 
     def _take_over(self, now_ns: int, forward: Forward) -> list[Action]:
         ue, task = self._ues[forward.ue], forward.task
+        if not self._moving.is_due(self.system, ue, forward, self.es.index):
+            return []
         told = transfers.moved(Sent(ue, task, forward.trip), self.es, now_ns, arrived=True)
-        return [told, *self._enter(now_ns, Job(ue, task, forward.trip, now_ns, own=False))]
+        return [
+            transfers.backhaul(self.system, ue, forward, self.es),
+            told,
+            *self._enter(now_ns, Job(ue, task, forward.trip, now_ns, own=False)),
+        ]
 
     def _enter(self, now_ns: int, job: Job) -> list[Action]:
         if self.es.queue_limit != NO_LIMIT or (job.own and self.es.discipline == FCFS):
@@ -166,7 +165,9 @@ class Server:
             self._queue.put(job)
             return self._dispatch_soon(now_ns)
         at = self._returned_ns(now_ns, job)
-        return [self._send(self._result(job, now_ns, now_ns, at, rejected=True), job)]
+        result = self._result(job, now_ns, now_ns, at, rejected=True)
+        self._moving.answered(result, job)
+        return [self._send(result, job)]
 
     def _returned_ns(self, end_ns: int, job: Job) -> int:
         """When the result of a job that ended at ``end_ns`` is at its UE."""
@@ -202,6 +203,13 @@ class Server:
         self._dispatching = True
         return [Wake(now_ns, Phase.START, Dispatch(), self.es.index)]
 
+    def _ended(self, now_ns: int, event: Ended) -> list[Action]:
+        if self._queue.ends_at(event.core) != event.end_ns:
+            return []
+        run = self._queue.finish(event.core)
+        self._moving.answered(self._executing.pop(event.core), run.job)
+        return self._dispatch_soon(now_ns)
+
     def _dispatch(self) -> list[Action]:
         self._dispatching = False
         actions: list[Action] = []
@@ -212,20 +220,19 @@ class Server:
     def _execution(self, core: int, run: Running) -> list[Action]:
         ue, task = run.job.ue, run.job.task
         result = self._result(run.job, run.start_ns, run.end_ns, self._returned_ns(run.end_ns, run.job))
+        self._executing[core] = result
         then = self._send(result, run.job)
         return [
             Execute(
                 start_ns=run.start_ns, end_ns=run.end_ns, cycles=task.cycles, ue=ue.name, number=task.number, then=then
             ),
-            Wake(run.end_ns, Phase.EXEC_END, Ended(core), ue.index, task.number),
+            Wake(run.end_ns, Phase.EXEC_END, Ended(core, run.end_ns), ue.index, task.number),
         ]
 
     def _announce(self, now_ns: int, slot: int) -> list[Action]:
-        radio = self._shared_radio if self._shared else self._dedicated_radio
-        queue = self._queue
+        radio, queue = self._radio, self._queue
         queue.settle(now_ns)
         backlog = queue.backlog_ns(now_ns)
-        waits = tuple(radio.wait_ns(ue, now_ns) for ue in self._own_ues)
         own, forwarded, air = queue.own_cycles, queue.forwarded_cycles, self._air_cycles
         notice = Announce(
             es=self.name,
@@ -236,7 +243,7 @@ class Server:
             forwarded_cycles=forwarded,
             air_cycles=air,
             senders=radio.senders(now_ns),
-            radio_wait_ns=waits,
+            radio_wait_ns=radio.waits_ns(self._own_ues, now_ns),
         )
         busy = queue.busy_ns(now_ns)
         over = queue.expected_wait_ns(now_ns) > self.system.threshold_ns
@@ -253,6 +260,7 @@ class Server:
             over_threshold=over,
         )
         self._busy_before_ns = busy
+        self._moving.prune(now_ns)
         self._peers.announce(self.name, slot, backlog)
         self._last_slot = slot
         told = [CONTROLLER] + [es.name for es in self.system.edge_servers if es.name != self.name]
@@ -281,10 +289,7 @@ class Server:
 
     def _silence(self, now_ns: int, ue: Ue, died_ns: int) -> list[Action]:
         self._deaths_ns.setdefault(ue.name, []).append(died_ns)
-        if not self._shared:
-            self._dedicated_radio.drop(ue, now_ns)
-            return []
-        dropped = self._shared_radio.drop(ue, now_ns)
-        self._air_cycles -= sum(job.task.cycles for job in dropped)
+        dropped, actions = self._radio.drop(ue, now_ns)
+        self._air_cycles -= sum(task.cycles for task in dropped)
         row = EventRow(now_ns, self.name, "radio_dropped", ue.name, len(dropped))
-        return [Record(row), *self._next_last_bit()] if dropped else []
+        return [Record(row), *actions] if dropped else []

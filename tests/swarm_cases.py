@@ -7,10 +7,10 @@ import msgspec
 from testbed.model.delay import NS_PER_S
 from testbed.model.system import Plan
 from testbed.policy.heuristics import Coin, FixedChoice, Priced
-from testbed.sim.events import PendingEvent
+from testbed.sim.events import Emits, PendingEvent
 from testbed.sim.network_conditions import NetworkConditions
 from testbed.sim.run_log import RunLog
-from testbed.sim.simulation import Simulation, _Emit
+from testbed.sim.simulation import Simulation
 from tests.support import MS, plan, random_conditions, random_faults, region
 
 DRAIN_NS = 1000 * NS_PER_S
@@ -50,7 +50,7 @@ class Haunted(Simulation):
 
     def _handle(self, entry):
         event = entry.event
-        if self._ghosts and isinstance(event, _Emit) and entry.incarnation != self._living(entry.target):
+        if self._ghosts and isinstance(event, Emits) and entry.incarnation != self._living(entry.target):
             send = event.send
             at = max(send.at_ns, self._now)
             return self._heap.push(at, send.phase, send.ue, send.number, PendingEvent(send.to, -1, send.body))

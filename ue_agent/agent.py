@@ -1,9 +1,9 @@
 """The user equipment's core (sans-IO): asks, decides, executes locally or posts, and recovers from deaths."""
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 
-from testbed.model import transmission
 from testbed.model.cuts import is_known_cut
 from testbed.model.delay import FOREVER_NS, after_ns, chain, duration_ns
 from testbed.model.fallback import fallback_choice
@@ -14,10 +14,11 @@ from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Execute,
 from testbed.protocol.idle import Boundaries
 from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Aired, Ask, Decision, Down, Moved, Post, Result, Up
-from testbed.protocol.rows import TaskRow, UeSlotRow
+from testbed.protocol.rows import TaskRow
 from ue_agent import report
 from ue_agent.events import Arises, AskExpired, LocalEnd, Pending
 from ue_agent.report import Flight
+from ue_agent.transmissions import Transmissions, comes_then
 
 
 class Agent:
@@ -53,7 +54,8 @@ class Agent:
         self._pending: dict[int, Pending] = {}
         self._flights: dict[int, Flight] = {}
         self._local_free_ns = 0
-        self._radio_free_ns = 0
+        self._uplink = Transmissions(system)
+        self._revised = False
         self._last_choice = -1
         self._boundaries = Boundaries()
         self._lives = Lives()
@@ -78,7 +80,9 @@ class Agent:
             case AskExpired():
                 return self._fall_back(event.slot, self.system.decision_timeout_ns, "timeout")
             case LocalEnd():
-                return self._end(event.number, now_ns)
+                flight = self._flights.get(event.number)
+                is_its_end = flight is not None and flight.end_ns == event.end_ns
+                return self._end(event.number, now_ns) if is_its_end else []
             case Result():
                 return self._result(now_ns, event)
             case Moved():
@@ -112,18 +116,12 @@ class Agent:
         if slot >= self.system.slots:
             return []
         earlier = len(self._flights) + sum(len(pending.tasks) for pending in self._pending.values())
-        wait = -1 if self._shared else max(0, self._radio_free_ns - now_ns)
-        queue = max(0, self._local_free_ns - now_ns)
-        row = UeSlotRow(
-            ue=self.name,
-            slot=slot,
-            at_ns=now_ns,
-            queue_ns=queue,
-            radio_wait_ns=wait,
-            present=earlier + len(tasks),
-            undecided=len(tasks),
-        )
+        wait = -1 if self._shared else max(0, self._uplink.free_ns - now_ns)
+        row = report.seen(self.name, slot, now_ns, self._queue_ns(now_ns), wait, earlier, len(tasks))
         return [Record(row)] if self._boundaries.records(row) else []
+
+    def _queue_ns(self, now_ns: int) -> int:
+        return max(0, self._local_free_ns - now_ns)
 
     def is_idle(self, now_ns: int) -> bool:
         """See `testbed.protocol.actions.Idling`; who tells a learner is never idle, for the learner looks on."""
@@ -138,7 +136,7 @@ class Agent:
             ue=self.name,
             slot=slot,
             at_ns=now_ns,
-            queue_ns=max(0, self._local_free_ns - now_ns),
+            queue_ns=self._queue_ns(now_ns),
             tasks=tasks,
             last_choice=self._last_choice,
         )
@@ -192,8 +190,7 @@ class Agent:
         ue, task = self.ue, flight.task
         flight.es, flight.incarnation = self._es, self._lives.incarnation(self._es)
         if not self._shared:
-            flight.tx_start_ns = chain(self._radio_free_ns, flight.ready_ns)
-            flight.tx_end_ns = self._radio_free_ns = self._last_bit_ns(flight)
+            self._uplink.send(flight)
         post = Post(ue.name, task, flight.ready_ns)
         bits = task.input_bits
         return [
@@ -208,17 +205,13 @@ class Agent:
             )
         ]
 
-    def _last_bit_ns(self, flight: Flight) -> int:
-        tries = transmission.attempts(self.system, flight.task, flight.tx_start_ns)
-        return transmission.end_ns(self.system, flight.task, flight.tx_start_ns, tries)
-
     def _execute(self, flight: Flight, entered_ns: int) -> list[Action]:
         task, ue = flight.task, self.ue
         flight.start_ns = chain(self._local_free_ns, entered_ns)
         flight.end_ns = self._local_free_ns = after_ns(flight.start_ns, duration_ns(task.cycles, ue.cpu_hz))
         return [
             Execute(start_ns=flight.start_ns, end_ns=flight.end_ns, cycles=task.cycles, ue=ue.name, number=task.number),
-            Wake(flight.end_ns, Phase.EXEC_END, LocalEnd(task.number), ue.index, task.number),
+            Wake(flight.end_ns, Phase.EXEC_END, LocalEnd(task.number, flight.end_ns), ue.index, task.number),
         ]
 
     def _told(self, flight: Flight) -> Record:
@@ -229,10 +222,21 @@ class Agent:
         flight = self._flights.get(result.number)
         if flight is None or flight.start_ns >= 0 or self._is_posthumous(result):
             return []
+        if self._revised and not comes_then(self.system, self.ue, result):
+            return []
         flight.answer(result, self._es)
         if result.rejected:
             return [*self._execute(flight, result.at_ns), self._told(flight)]
         return self._end(result.number, result.at_ns)
+
+    def revise(self, now_ns: int, system: System, tasks: Sequence[Task]) -> list[Action]:
+        """See `testbed.protocol.actions.Core`."""
+        self.system, self.ue, self._revised = system, system.ues[self.ue.index], True
+        if not (system.closed_loop or self._asks_at_once):
+            others = (task for task in tasks if task.generated_ns >= self._from_ns)
+            self._tasks = sorted(others, key=lambda task: task.number)
+            self._by_number = {task.number: task for task in self._tasks}
+        return [self._told(flight) for flight in self._uplink.revise(now_ns, system)]
 
     def _is_posthumous(self, result: Result) -> bool:
         """Whether it ends no earlier than the life of the ES that should have sent it."""
@@ -286,7 +290,7 @@ class Agent:
     def _up(self, up: Up) -> list[Action]:
         self._lives.take(up)
         if up.name == self._es:
-            self._radio_free_ns = 0
+            self._uplink.reset()
         return []
 
     def _lost(self, now_ns: int, lost: Lost) -> list[Action]:

@@ -10,9 +10,12 @@ import msgspec
 from testbed.live.backoff import Backoff
 from testbed.live.liveness import Liveness
 from testbed.live.pauses import NEVER_NS, Pauses
+from testbed.live.plan_changes import PlanChanges
 from testbed.live.supervisor import Supervisor
 from testbed.model.delay import NS_PER_S
+from testbed.model.errors import InvalidError
 from testbed.model.learning import is_learner
+from testbed.model.revision import Revision
 from testbed.model.system import LAUNCHER, Fault, Plan
 from testbed.node.clock import Clock
 from testbed.node.socket import Mailbox
@@ -23,6 +26,7 @@ from testbed.protocol.placement import Processes
 from testbed.protocol.rows import (
     DEAD_ALREADY,
     DIED,
+    FAULT_ASKED,
     GIVEN_UP,
     KILL,
     PLANNED,
@@ -32,8 +36,9 @@ from testbed.protocol.rows import (
     EventRow,
 )
 from testbed.record import fault_requests
-from testbed.record.fault_requests import FaultRequest, FaultRequests
+from testbed.record.fault_requests import LIFT, FaultRequest, FaultRequests
 from testbed.record.writer import Recorder
+from testbed.scenario.fault_kinds import FAULT_KINDS
 
 MARGIN_WALL_NS = 5_000_000
 FAULT_IDLE_MS = 100
@@ -76,6 +81,9 @@ class Launches(Protocol):
     def write_table(self) -> None:
         """Keep ``processes.json`` true."""
 
+    def follow(self, plan: Plan, revision: Revision) -> None:
+        """Tell every process that ``plan`` is played from now on, by what of it changes."""
+
 
 class Killed(msgspec.Struct, frozen=True):
     """A death that was carried out at ``at_ns``; ``fault`` is its plan, None where somebody asked for it meanwhile.
@@ -105,6 +113,7 @@ class Faults:
         self._incarnation: dict[str, int] = {}
         self._backoffs: defaultdict[str, Backoff] = defaultdict(Backoff)
         self._requests = FaultRequests(launcher.run_dir)
+        self._changes = PlanChanges(launcher.run_dir, lambda: launcher.clock)
         self._pauses = Pauses(supervisor, self._note_pause)
         self._born_ns: dict[str, int] = {}
         self.absences: dict[str, list[Absence]] = {}
@@ -151,6 +160,8 @@ class Faults:
         """Do what is asked for now; returns why not, or ""."""
         if isinstance(request, str):
             return 'a request is like {"do": "kill", "name": "es-1"}'
+        if request.do in (LIFT, *FAULT_KINDS):
+            return self._change(request)
         if not any(request.name in cores for _, cores in self._launcher.processes.values()):
             return "nothing of that name runs here"
         process, now = self._process_of(request.name), self._launcher.clock.now_ns()
@@ -158,7 +169,7 @@ class Faults:
         if request.do == fault_requests.RESTART:
             return self._grant_return(process, now)
         if request.do not in (fault_requests.KILL, fault_requests.PAUSE, fault_requests.RESUME):
-            return "what can be asked for is kill, restart, pause and resume"
+            return f"what can be asked for is kill, restart, pause and resume, {', '.join(FAULT_KINDS)} and lift"
         if process not in self.supervisor.table() or process in self._killed:
             return "it is down"
         if request.do == fault_requests.KILL:
@@ -170,6 +181,21 @@ class Faults:
             self._pauses.end(process)
         else:
             return "it does not stand still"
+        return ""
+
+    def _change(self, request: FaultRequest) -> str:
+        """A fault of the model, which everybody is told before it begins; returns why not, or ""."""
+        for_ns = round(request.for_s * NS_PER_S) if request.for_s else -1
+        now = self._launcher.clock.now_ns()
+        try:
+            changed = self._changes.asked(self._launcher.plan, request.do, request.name, for_ns)
+        except InvalidError as error:
+            return f"{error.message}: {error.remedy}" if error.remedy else error.message
+        self._launcher.follow(changed.plan, changed.revision)
+        self._changes.keep(changed)
+        self._note(EventRow(now, LAUNCHER, FAULT_ASKED, f"{request.do} {request.name}"))
+        now = self._launcher.clock.now_ns()
+        self._disturbances = [row for row in disturbance_events(changed.plan) if row.at_ns > now]
         return ""
 
     def _grant_return(self, process: str, now_ns: int) -> str:

@@ -37,6 +37,13 @@ class TaskCounter:
         self._loops = ClosedLoops(plan) if plan.system.closed_loop else None
         self.latest_ns = NEVER_BEGAN_NS
 
+    def follow(self, plan: Plan) -> None:
+        """The workload is another one from some instant to come on."""
+        ended = {(plan.system.ues[task.ue].name, task.number) for task in self._plan.workload} - self._open.keys()
+        self._plan = plan
+        named = {(plan.system.ues[task.ue].name, task.number): task for task in plan.workload}
+        self._open = {key: task for key, task in named.items() if key not in ended}
+
     def take(self, rows: Iterable[Row]) -> None:
         """Note the tasks among ``rows``."""
         for row in rows:

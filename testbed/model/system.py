@@ -101,6 +101,13 @@ class Es(msgspec.Struct, frozen=True, kw_only=True):
         """Its least speed during the run."""
         return min(self.speeds_hz, default=self.cpu_hz)
 
+    def slowest_between_hz(self, begin_ns: int, end_ns: int) -> int:
+        """Its least speed at which it executes anything in a span."""
+        until_ns = (*self.speed_edges_ns[1:], end_ns + 1)
+        spans = zip(self.speed_edges_ns, until_ns, self.speeds_hz, strict=True) if self.speeds_hz else ()
+        found = (hz for edge, until, hz in spans if edge <= end_ns and until > begin_ns and hz > 0)
+        return min(found, default=self.cpu_hz)
+
     def hz(self, at_ns: int) -> int:
         """Its speed at an instant."""
         return speed_hz(at_ns, self.speed_edges_ns, self.speeds_hz) if self.speeds_hz else self.cpu_hz

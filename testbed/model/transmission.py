@@ -25,7 +25,7 @@ def longest_return_ns(system: System, ue: Ue, number: int) -> int:
     """The most that the result of the UE's task ``number`` takes once its way is open, ns."""
     radio, back = system.radio, ue.back or WayBack()
     tries = link.attempts(system.seed, ue.index, number, max(back.losses, default=0.0), random.FIELD_LOSS_BACK)
-    least_bps = min(ue.rate_bps, *back.caps_bps)
+    least_bps = min((ue.rate_bps, *back.caps_bps))
     return radio.return_latency_ns + transfer_ns(radio.result_bits * tries, least_bps) + max(back.added_ns, default=0)
 
 

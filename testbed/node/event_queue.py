@@ -10,6 +10,7 @@ import heapq
 
 import msgspec
 
+from testbed.model.system import Plan
 from testbed.model.task import Phase
 from testbed.node.clock import Clock
 from testbed.node.lateness import LatenessMeter
@@ -54,6 +55,12 @@ class EventQueue:
             self._forgiving[core.name] = core
         if lookahead is not None:
             self._lookahead[core.name] = lookahead
+
+    def follow(self, plan: Plan) -> None:
+        """What might still come is what ``plan`` says from now on."""
+        for lookahead in self._lookahead.values():
+            lookahead.follow(plan)
+        self.changed()
 
     def hear(self, core: Core, body: object) -> None:
         """``core`` was told ``body``, or tells it: what might still come before its events changes with that."""

@@ -170,7 +170,7 @@ class EventRow(msgspec.Struct, frozen=True, array_like=True, tag="event"):
 POLICY_ERROR = "policy_error"
 DIED, RESTARTED, PLANNED, GIVEN_UP = "died", "restarted", "planned", "given_up"
 REQUEST_REFUSED = "refused"
-FAULT_BEGAN, FAULT_OVER = "fault_began", "fault_over"
+FAULT_BEGAN, FAULT_OVER, FAULT_ASKED = "fault_began", "fault_over", "fault_asked"
 PAUSED, RESUMED = "paused", "resumed"
 LEARNING_PAUSED, LEARNING_RESUMED = "learning_paused", "learning_resumed"
 FELL_BACK = "fell_back"

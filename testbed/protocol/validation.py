@@ -50,12 +50,11 @@ class Validator:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self._plan, self._system = plan, plan.system
-        self._bounds = Bounds(plan)
-        self._held_up_ns = plan.system.longest_cut_ns
+        self._revisions = -1
+        self.follow(plan)
         self._back_ns = max((fault.restart_ns for fault in plan.faults), default=0)
         self._announced: dict[str, int] = {}
-        self._had: set[tuple[type, int, int]] = set()
+        self._had: set[tuple[type, int, int, int]] = set()
         self._checks: dict[type, Callable[[Envelope], None]] = {
             Ask: self._ask,
             Decision: self._decision,
@@ -71,6 +70,13 @@ class Validator:
             Outcome: self._outcome,
             Seen: self._seen,
         }
+
+    def follow(self, plan: Plan) -> None:
+        """The plan is another one from some instant to come on."""
+        self._plan, self._system = plan, plan.system
+        self._bounds = Bounds(plan)
+        self._held_up_ns = plan.system.longest_cut_ns
+        self._revisions += 1
 
     def refusal(self, envelope: Envelope, now_ns: int) -> str:
         """Why the core ``envelope.to`` must not be told this at ``now_ns`` of emulated time; "" if it may."""
@@ -92,10 +98,12 @@ class Validator:
             return TO_ES
         return TO_CONTROLLER if to == CONTROLLER else TO_LEARNER
 
-    def _once(self, kind: type, ue: Ue, number: int) -> None:
-        if (kind, ue.index, number) in self._had:
+    def _once(self, kind: type, ue: Ue, number: int, at_ns: int = 0) -> None:
+        """It comes once; where the plan has changed, once with each instant ``at_ns`` at which it was to arrive."""
+        at_ns = at_ns if self._revisions else 0
+        if (kind, ue.index, number, at_ns) in self._had:
             raise RefusedError(f"that of task {number} of {ue.name} came before")
-        self._had.add((kind, ue.index, number))
+        self._had.add((kind, ue.index, number, at_ns))
 
     def _trip(self, ue: Ue, number: int, trip: Trip) -> None:
         asked = self._system.asked_ns(self._bounds.task(ue, number))
@@ -165,7 +173,7 @@ class Validator:
         need(holds=forward.arrival_ns >= forward.trip.arrival_ns + way, why="it cannot arrive so early")
         self._bounds.by_now(forward.arrival_ns, way + self._held_up_ns)
         placed(envelope, forward.arrival_ns, Phase.ARRIVAL, ue.index, forward.task.number)
-        self._once(Forward, ue, forward.task.number)
+        self._once(Forward, ue, forward.task.number, forward.arrival_ns)
 
     def _moved(self, envelope: Envelope) -> None:
         moved: Moved = envelope.body  # type: ignore[assignment]
@@ -194,7 +202,7 @@ class Validator:
         way = transmission.longest_return_ns(self._system, ue, result.number)
         self._bounds.by_now(result.at_ns, way + self._held_up_ns)
         placed(envelope, result.at_ns, Phase.ARRIVAL, ue.index, result.number)
-        self._once(Result, ue, result.number)
+        self._once(Result, ue, result.number, result.at_ns)
 
     def _to_its_ue(self, envelope: Envelope, name: str, number: int) -> Ue:
         ue = self._bounds.ue(name)

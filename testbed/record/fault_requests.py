@@ -13,14 +13,16 @@ from testbed.record.files import unwritable
 
 FILE = "faults.jsonl"
 MOST_SECONDS = 1e9
-KILL, RESTART, PAUSE, RESUME = "kill", "restart", "pause", "resume"
+KILL, RESTART, PAUSE, RESUME, LIFT = "kill", "restart", "pause", "resume", "lift"
 UNDONE_BY = {KILL: RESTART, PAUSE: RESUME}
 
 
 class FaultRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """``do`` (`KILL`, `RESTART`, `PAUSE` or `RESUME`) to the UE, the ES or the controller called ``name``.
 
-    What kills or pauses is undone ``for_s`` seconds of emulated time later; 0: only if that is asked for.
+    Or ``do`` is one of `testbed.scenario.fault_kinds.FAULT_KINDS`, and ``name`` its phrase; or `LIFT`, and ``name`` is
+    what is to be over, a target with or without the kind before it. What is done is undone ``for_s`` seconds of
+    emulated time later; 0: only if that is asked for.
     """
 
     do: str

@@ -79,7 +79,7 @@ def _both(text: str) -> bool:
     return bool(text)
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class PhraseKind(msgspec.Struct, frozen=True, kw_only=True):
     """One kind: the ``shape`` of its phrase, whose groups ``read`` turns into the fields of what is ``made``.
 
     What has another shape ``is_none`` of it, and is told to write like the ``example``.
@@ -93,22 +93,22 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _CELL = r"cell(?:\s+(?P<cell>\d{1,9}))?"
-ROWS: Mapping[str, Row] = {
-    "overload": Row(
+PHRASES: Mapping[str, PhraseKind] = {
+    "overload": PhraseKind(
         made=Overload,
         shape=re.compile(_CELL + r"\s*[x×]\s*(?P<factor>\S+)"),
         read={"cell": _cell, "factor": _factor},
         is_none="is no overload",
         example="a cell and a factor, as in: cell 1 x 3",
     ),
-    "slow": Row(
+    "slow": PhraseKind(
         made=Slow,
         shape=re.compile(r"(?P<target>\S+)\s+to\s+(?P<share>.+)"),
         read={"target": _name, "share": _share},
         is_none="slows nothing",
         example="an ES and a share, as in: es-2 to 50%",
     ),
-    "degrade": Row(
+    "degrade": PhraseKind(
         made=Degrade,
         shape=re.compile(
             r"(?P<target>\S+)\s+to(?=\s+\S)(?:\s+(?P<rate_bps>(?!loss|latency|both)[^\s+][^+]*?))?"
@@ -119,14 +119,14 @@ ROWS: Mapping[str, Row] = {
         is_none="degrades nothing",
         example="a UE with a rate, a loss or a latency, in this order: ue-1-3 to 1 Mbit/s loss 10% +20 ms",
     ),
-    "cut": Row(
+    "cut": PhraseKind(
         made=LinkCut,
         shape=re.compile(r"(?P<one>[^:\s]+)\s*:\s*(?P<other>[^:\s]+)"),
         read={"one": _name, "other": _name},
         is_none="is no link",
         example="both of its ends, as in: ue-1-3:es-1, or es-1:es-2",
     ),
-    "partition": Row(
+    "partition": PhraseKind(
         made=Partition,
         shape=re.compile(_CELL),
         read={"cell": _cell},
@@ -144,7 +144,7 @@ class FaultPhrase:
 
     def parse(self, text: str) -> Phrase:
         """See `testbed.scenario.fields.Scalar`."""
-        row = ROWS[self.kind]
+        row = PHRASES[self.kind]
         found = row.shape.fullmatch(text.strip())
         if found is None or not self._says_something(found):
             raise InvalidError(f'"{text}" {row.is_none}', f"write {row.example}")

@@ -4,7 +4,8 @@ import heapq
 
 import msgspec
 
-from testbed.protocol.actions import Boundary
+from testbed.model.system import Fault, Plan
+from testbed.protocol.actions import Boundary, Send
 
 
 class PendingEvent(msgspec.Struct, frozen=True):
@@ -13,6 +14,30 @@ class PendingEvent(msgspec.Struct, frozen=True):
     target: str
     incarnation: int
     event: object
+
+
+class Dies(msgspec.Struct, frozen=True):
+    """A process dies."""
+
+    fault: Fault
+
+
+class Returns(msgspec.Struct, frozen=True):
+    """A process that died serves again."""
+
+    fault: Fault
+
+
+class Emits(msgspec.Struct, frozen=True):
+    """An execution ended: what it produced is sent, unless that is something else by now."""
+
+    send: Send
+
+
+class Revises(msgspec.Struct, frozen=True):
+    """Everybody is told that the plan is another one from some instant to come on."""
+
+    plan: Plan
 
 
 class Heap:

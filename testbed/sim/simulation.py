@@ -7,7 +7,6 @@ import msgspec
 
 from controller.server import DecisionServer as Controller
 from controller.server import looks_on
-from edge_server.server import Server as EdgeServer
 from testbed.model.ledger import Absence
 from testbed.model.system import Fault, Plan
 from testbed.model.task import DRAIN_LIMIT, Phase
@@ -25,33 +24,16 @@ from testbed.protocol.actions import (
 )
 from testbed.protocol.messages import Ask, Decision, Down, Up
 from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row
-from testbed.sim.events import Heap, PendingEvent
+from testbed.sim.cores import AnyCore, core_of
+from testbed.sim.events import Dies, Emits, Heap, PendingEvent, Returns, Revises
 from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditions, Tick
 from testbed.sim.run_log import RunLog, Simulated
 from testbed.sim.sleep import Sleep
-from ue_agent.agent import Agent
 
 FIRST = -1
 Recorded = Mapping[tuple[str, int], Answered]
 Observer = Callable[[int, int], None]
-_Core = Controller | EdgeServer | Agent
-
-
-class _Begin(msgspec.Struct, frozen=True):
-    fault: Fault
-
-
-class _Restart(msgspec.Struct, frozen=True):
-    fault: Fault
-
-
-class _Emit(msgspec.Struct, frozen=True):
-    """An execution ended: what it produced is sent."""
-
-    send: Send
-
-
-OUTSIDE_CORES = frozenset({_Begin, _Restart, Tick, Frame})  # most events are for a core, and kinds of its own
+OUTSIDE_CORES = frozenset({Dies, Returns, Revises, Tick, Frame})  # most events are for a core, and kinds of its own
 
 
 def simulate(
@@ -79,13 +61,14 @@ class Simulation:
         self.plan, self.policy, self.recorded = plan, policy, recorded
         self.network = Network(conditions) if conditions is not None else None
         self._heap = Heap()
-        self._cores: dict[str, _Core] = {}
+        self._cores: dict[str, AnyCore] = {}
         self._incarnation: dict[str, int] = {}
         self._absences: dict[str, list[Absence]] = {}
         self._downs: dict[str, Down] = {}
         self._now, self._phase = 0, 0
         self._delivered = 0
         self._gone: dict[str, int] = {}
+        self._executing: dict[tuple[str, int, int], Send] = {}
         self._log = RunLog()
         self._ues = {ue.name: ue for ue in plan.system.ues}
         self._tasks = plan.tasks_by_ue()
@@ -107,11 +90,15 @@ class Simulation:
         """End the run before the next event; unfinished tasks fail for ``reason``. A signal handler may call it."""
         self._stopped = reason
 
+    def revise_at(self, at_ns: int, plan: Plan) -> None:
+        """Tell everybody at ``at_ns`` that what comes after it is what ``plan`` says; for `run`."""
+        self._heap.push(at_ns, FIRST, -1, 0, PendingEvent("", -1, Revises(plan)))
+
     def run(self) -> Simulated:
         """Deliver events in order until every task has ended and no slot is left."""
         names = [es.name for es in self.plan.system.edge_servers] + [ue.name for ue in self.plan.system.ues]
         for fault in self.plan.faults:
-            self._heap.push(fault.at_ns, Phase.FAULT, -1, 0, PendingEvent("", -1, _Begin(fault)))
+            self._heap.push(fault.at_ns, Phase.FAULT, -1, 0, PendingEvent("", -1, Dies(fault)))
         for name in [*names, "controller"]:
             self._incarnation[name] = 0
             if self.network is not None:
@@ -152,28 +139,33 @@ class Simulation:
         self._cores[name] = core
         self._act(name, core.begin())
 
-    def _make(self, name: str, incarnation: int, from_ns: int) -> _Core:
-        system = self.plan.system
-        if name == "controller":
-            return Controller(system, self.policy, incarnation, from_ns)  # type: ignore[arg-type]
-        for es in system.edge_servers:
-            if es.name == name:
-                return EdgeServer(
-                    system, es.index, second_offload=self.plan.second_offload, incarnation=incarnation, from_ns=from_ns
-                )
-        index = self._ues[name].index
-        return Agent(system, index, self._tasks[index], incarnation, from_ns, outcomes=self.plan.learn)
+    def _make(self, name: str, incarnation: int, from_ns: int) -> AnyCore:
+        tasks = self._tasks[self._ues[name].index] if name in self._ues else ()
+        return core_of(self.plan, self.policy, name, tasks, incarnation=incarnation, from_ns=from_ns)
 
     def _deliver(self, entry: PendingEvent) -> None:
         if type(entry.event) not in OUTSIDE_CORES:
             return self._handle(entry)
         match entry.event:
-            case _Begin(fault):
+            case Dies(fault):
                 self._crash(fault)
-            case _Restart(fault):
+            case Returns(fault):
                 self._restart(fault)
+            case Revises(plan):
+                self._revise(plan)
             case Tick() | Frame():
                 self._network_acts(entry.event)
+
+    def _revise(self, plan: Plan) -> None:
+        self.plan = plan
+        self._tasks = plan.tasks_by_ue()
+        self._ues = {ue.name: ue for ue in plan.system.ues}
+        if self._sleep is not None:
+            for name, wake in self._sleep.follow(plan, self._now):
+                self._push_wake(name, wake)
+        for name, core in list(self._cores.items()):
+            tasks = self._tasks[self._ues[name].index] if name in self._ues else ()
+            self._act(name, core.revise(self._now, plan.system, tasks))
 
     def _network_acts(self, event: Tick | Frame) -> None:
         assert self.network is not None
@@ -193,8 +185,8 @@ class Simulation:
         if core is None or (entry.incarnation >= 0 and entry.incarnation != self._incarnation[entry.target]):
             return
         event, sleep = entry.event, self._sleep
-        if isinstance(event, _Emit):
-            return self._send(entry.target, event.send)
+        if isinstance(event, Emits):
+            return self._send(entry.target, event.send) if self._is_what_comes_of_it(entry.target, event) else None
         if isinstance(event, Decision):
             event = Answered(event, self._now - event.asked_ns)
         elif sleep is not None and isinstance(event, Boundary) and not sleep.is_awaited(entry.target, event):
@@ -250,8 +242,16 @@ class Simulation:
     def _emit_at_end(self, source: str, execute: Execute) -> None:
         send = execute.then
         if send is not None:
-            entry = PendingEvent(source, self._incarnation[source], _Emit(send))
+            entry = PendingEvent(source, self._incarnation[source], Emits(send))
+            self._executing[source, send.ue, send.number] = send
             self._heap.push(execute.end_ns, Phase.EXEC_END, send.ue, send.number, entry)
+
+    def _is_what_comes_of_it(self, source: str, emit: Emits) -> bool:
+        key = source, emit.send.ue, emit.send.number
+        if self._executing.get(key) is not emit.send:
+            return False
+        del self._executing[key]
+        return True
 
     def _send(self, source: str, send: Send) -> None:
         if self.recorded is not None and isinstance(send.body, Ask):
@@ -288,7 +288,7 @@ class Simulation:
         for other in list(self._cores):
             self._act(other, self._cores[other].handle(self._now, down))
         if fault.restart_ns >= 0:
-            self._heap.push(fault.restart_ns, Phase.FAULT, -1, 1, PendingEvent("", -1, _Restart(fault)))
+            self._heap.push(fault.restart_ns, Phase.FAULT, -1, 1, PendingEvent("", -1, Returns(fault)))
 
     def _count_gone(self, name: str) -> None:
         index = next((ue.index for ue in self.plan.system.ues if ue.name == name), None)
