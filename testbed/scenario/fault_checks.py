@@ -8,11 +8,12 @@ import msgspec
 
 from testbed.model.errors import did_you_mean
 from testbed.model.system import SHARED
-from testbed.scenario.fault_kinds import FAULT_KINDS, Degrade, LinkCut, Overload, Partition, Phrase, Slow
+from testbed.scenario.fault_kinds import ANY_CELL, FAULT_KINDS, Degrade, LinkCut, Overload, Partition, Phrase, Slow
 from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.mistake import Mistake
 from testbed.scenario.names import es_names, process_names, ue_names
 from testbed.scenario.occurrences import lasting_ns, phrase_of, times_of
+from testbed.scenario.random_faults import example, may_be_most
 from testbed.scenario.ranges import LONGEST_TASK_NS
 from testbed.scenario.schema import Scenario
 
@@ -29,9 +30,10 @@ def fault_mistakes(scenario: Scenario) -> Iterator[Mistake]:
     busy: dict[tuple[str, str], list[Span]] = {}
     for i, fault in enumerate(scenario.faults):
         place = ("faults", i)
-        wrong = next(_alone(scenario, fault, place), None)
+        wrong = next(_random(scenario, fault, place) if fault.is_random else _alone(scenario, fault, place), None)
         if wrong is not None:
             yield wrong
+        if wrong is not None or fault.is_random:
             continue
         for one in times_of(fault, scenario.slots * scenario.slot_ns):
             named = ("kill", one.kill) if one.kill else _named(one)
@@ -66,6 +68,10 @@ def _named(fault: FaultSection) -> tuple[str, str]:
 
 def _alone(scenario: Scenario, fault: FaultSection, place: Place) -> Iterator[Mistake]:
     """What is wrong with one fault whatever the others are."""
+    if fault.at_ns < 0:
+        yield Mistake(place, 'a fault lacks "at"', 'add "at", or "mean_interval"')
+    if fault.key >= 0:
+        yield Mistake((*place, "key"), '"key" means nothing for what comes as planned', 'it is for "mean_interval"')
     kinds = [kind for kind in ("kill", *FAULT_KINDS) if getattr(fault, kind)]
     if len(kinds) != 1:
         what = f'both "{kinds[0]}" and "{kinds[1]}"' if kinds else "nothing"
@@ -73,6 +79,22 @@ def _alone(scenario: Scenario, fault: FaultSection, place: Place) -> Iterator[Mi
         return
     yield from _kill(scenario, fault, place) if fault.kill else _disturbance(scenario, fault, place)
     yield from _again(scenario, fault, place)
+
+
+def _random(scenario: Scenario, fault: FaultSection, place: Place) -> Iterator[Mistake]:
+    """What is wrong with a fault that comes at random."""
+    if fault.every_ns >= 0:
+        yield Mistake(
+            (*place, "every"), '"every" means nothing for what comes at random', 'drop it, or "mean_interval"'
+        )
+    elif fault.kill or phrase_of(fault) is not None:
+        if may_be_most(scenario, fault) > MOST_TIMES_AGAIN / 2:
+            often = f"it comes more than {MOST_TIMES_AGAIN // 2:,} times"
+            yield Mistake((*place, "mean_interval"), often, "let it come less often")
+        else:
+            yield from _alone(scenario, example(scenario, fault), place)
+    else:
+        yield from _alone(scenario, msgspec.structs.replace(fault, at_ns=0, key=-1), place)
 
 
 def _kill(scenario: Scenario, fault: FaultSection, place: Place) -> Iterator[Mistake]:
@@ -142,6 +164,8 @@ def _named_one(name: str, known: Sequence[str], what: str, place: Place) -> Iter
 
 
 def _cell(scenario: Scenario, cell: int, phrase: Phrase, place: Place) -> Iterator[Mistake]:
+    if cell == ANY_CELL:
+        yield Mistake(place, "a planned fault of any cell", 'write which, as in: cell 2; "cell" is for "mean_interval"')
     if cell >= len(scenario.cells):
         count = len(scenario.cells)
         yield Mistake(place, f'there is no "{phrase.target}"', f"there {'is' if count == 1 else 'are'} {count}")

@@ -30,6 +30,7 @@ from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.fields import Draw
 from testbed.scenario.names import es_name, es_names, ue_name
 from testbed.scenario.occurrences import disturbances, occurrences
+from testbed.scenario.random_faults import Drawn, drawn
 from testbed.scenario.schema import Cell, EmulationSection, Fading, LinkTrace, RadioSection, Scenario, UeSection
 from testbed.scenario.task_classes import sections_of
 
@@ -43,10 +44,13 @@ JITTERS = {
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
-    """A scenario made concrete. ``scenario`` is what it came from, with its rate trace read in, less unseen faults."""
+    """A scenario made concrete. ``scenario`` is what it came from, with its rate trace read in, less unseen faults,
+    and with those drawn that come at random: ``drawn`` says how often each does.
+    """
 
     scenario: Scenario
     system: System
+    drawn: tuple[Drawn, ...] = ()
 
     @property
     def emulation(self) -> Emulation:
@@ -99,6 +103,7 @@ def resolve(scenario: Scenario) -> Resolved:
     if scenario.topology is not None:
         raise ScenarioError("the topology has not been read", remedy="use testbed.trace.inputs.resolve")
     refuse(scenario)
+    scenario, counts = drawn(scenario)
     agent, happening = scenario.agent, occurrences(scenario.faults, scenario.slots * scenario.slot_ns)
     changed = uplinks(happening, scenario.radio.loss)
     system = System(
@@ -122,7 +127,7 @@ def resolve(scenario: Scenario) -> Resolved:
     ranges.check_system(system)
     if not scenario.workload.trace:
         ranges.check_draws(system, sections_of(scenario))
-    return Resolved(scenario=scenario, system=system)
+    return Resolved(scenario=scenario, system=system, drawn=counts)
 
 
 def _restart_ns(fault: FaultSection) -> int:
