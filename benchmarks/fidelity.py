@@ -12,14 +12,14 @@ from itertools import takewhile
 from pathlib import Path
 
 from fidelity_plot import draw
-from harness import Entry, measure, middle, options, recorded, report, table, testbed
+from harness import POLICIES, Entry, measure, middle, options, recorded, report, table, testbed
 from testbed.analysis.grading import RELEASES, lateness
 from testbed.live.host_meter import HostLoad
+from testbed.model.delay import NS_PER_MS, NS_PER_S
 from testbed.model.system import Emulation, Radio
 from testbed.record.reader import read_record
 from testbed.verify import bench, links
 
-POLICIES = ("lc", "random-do", "greedy-do")
 LADDERS = {
     ("declared", 1): (20.0, 30.0, 40.0, 60.0),
     ("declared", 5): (40.0, 60.0, 80.0),
@@ -137,24 +137,20 @@ def shaped() -> Entry:
     rates = (*GOODPUT_MBIT, *(rate for rate, _ in KNOWN))
     sizes = [round(GOODPUT_S * rate * links.MBIT / EACH) for rate in GOODPUT_MBIT]
     sizes += [size * links.KB for _, size in KNOWN]
-    gap_ns = round(GOODPUT_S * bench.NS_PER_S / EACH)
+    gap_ns = round(GOODPUT_S * NS_PER_S / EACH)
     tasks = []
     for ue, bits in enumerate(sizes):
         for n in range(EACH):
             at = 0 if ue < len(GOODPUT_MBIT) else n * gap_ns + (ue - 3) * gap_ns // 3
             tasks.append(bench.task(ue, n, at, bits))
-    system = bench.system(
-        [rate * links.MBIT for rate in rates], GOODPUT_S, Radio(latency_ns=LATENCY_MS * bench.NS_PER_MS)
-    )
+    system = bench.system([rate * links.MBIT for rate in rates], GOODPUT_S, Radio(latency_ns=LATENCY_MS * NS_PER_MS))
     load = HostLoad()
-    taken = links.by_ue(
-        bench.run(system, tasks, "offload", Emulation(burn=0.0, drain_limit_ns=60 * bench.NS_PER_S)).tasks
-    )
+    taken = links.by_ue(bench.run(system, tasks, "offload", Emulation(burn=0.0, drain_limit_ns=60 * NS_PER_S)).tasks)
     errors: Entry = {"goodput": {}, "known": {}, "steal": load.steal(), "host_cpu": load.cpu()}
     for ue, rate in enumerate(GOODPUT_MBIT):
         begin = min(row.ready_ns for row in taken[ue])
         end = max(row.ready_ns + bench.link_ns(row) for row in taken[ue])
-        seconds = (end - begin) / bench.NS_PER_S - LATENCY_MS * 1e-3
+        seconds = (end - begin) / NS_PER_S - LATENCY_MS * 1e-3
         errors["goodput"][str(rate)] = EACH * sizes[ue] / seconds / links.MBIT / rate - 1.0
     for ue, (rate, size) in enumerate(KNOWN, start=len(GOODPUT_MBIT)):
         asked = size * links.KB / (rate * links.MBIT) + LATENCY_MS * 1e-3

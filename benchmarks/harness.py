@@ -17,6 +17,8 @@ import msgspec
 
 Entry = dict[str, Any]
 RESULTS = Path(__file__).parent / "results"
+PLAIN = ("lc", "offload", "offload-do", "random", "random-do", "greedy", "greedy-do")  # untrained
+POLICIES = ("lc", "random-do", "greedy-do")  # played live
 
 
 def options(

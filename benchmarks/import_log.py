@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from harness import Entry, report, spent, table
+from testbed.model.human import MB
 
-JOBS_AT_ONCE, MB = 1000, 1_000_000
+JOBS_AT_ONCE = 1000
 HEAD = ("log, MB", "jobs", "MB/s", "MB a CPU second", "peak MB")
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from harness import Entry, measure, table, testbed
 from live_learning import ENTRIES, LIVE, OTHER, POLICY, evaluated, trained
 
-SPEED, RESTART_S = 20.0, 5
+LIVE_SPEED, RESTART_S = 20.0, 5
 MORTAL = ["controller", "es-1", "es-2", "es-3", "ue-1-1", "ue-1-5", "ue-2-1", "ue-2-5", "ue-3-1", "ue-3-5"]
 LEARNERS = ["learner-1", "learner-2", "learner-3"]
 LEARN = ("--learn", "--mode", "a3c", "--workers", str(len(LEARNERS)))
@@ -61,7 +61,7 @@ def run(out: Path, checkpoint: Path, row: Entry) -> Entry:
     planned, sudden = deaths(row["seed"], slots) if row["hurt"] else ([], [])
     faults = ", ".join(f"{{at: {at} s, kill: {name}, restart_after: {RESTART_S} s}}" for at, name in planned)
     command = [sys.executable, "-m", "testbed", "run", "region", "--policy", f"{POLICY}:{checkpoint}", *LIVE, *LEARN]
-    command += ["--speed", f"{SPEED:g}", "--seed", str(row["seed"]), "--slots", str(slots), "--out", str(path)]
+    command += ["--speed", f"{LIVE_SPEED:g}", "--seed", str(row["seed"]), "--slots", str(slots), "--out", str(path)]
     command += ["--plain", "--set", f"faults=[{faults}]"]
     began = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:

@@ -18,6 +18,7 @@ from controller.learn import options
 from controller.learn.evaluate import evaluate
 from controller.learn.learner import TrainConfig
 from controller.learn.train import Budget, Evaluator, Report, Trainer
+from harness import PLAIN
 from testbed.experiments import tune
 from testbed.model import statistics
 from testbed.policy import checkpoint, loading
@@ -36,7 +37,6 @@ SAMPLES = SHORT * 8 * 20
 TRAINED_ON = ("region", ("density=0.9",))
 BUDGET = ("workers", "synchronous")
 BOUND_SLOTS, BOUND_WORKLOADS = 50, 5
-PLAIN = ("lc", "offload", "offload-do", "random", "random-do", "greedy", "greedy-do")
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from testbed.gym.sb3 import Batch
 from testbed.scenario.schema import Scenario
 from testbed.twin.twin import Twin
 
-EPISODE_SLOTS, BACKLOG_S, GAMMA, LAMBDA = 50, 2.0, 0.9, 0.8
+SB3_EPISODE_SLOTS, BACKLOG_S, GAMMA, LAMBDA = 50, 2.0, 0.9, 0.8
 NETWORKS = {"sb3-a2c": [64, 64], "sb3-ppo": [128, 128]}
 WORLDS = {"sb3-a2c": 16, "sb3-ppo": 64}
 MODELS = {
@@ -45,7 +45,7 @@ def train(
         scenario=scenario,
         observation="full",
         reward="holding",
-        episode_slots=EPISODE_SLOTS,
+        episode_slots=SB3_EPISODE_SLOTS,
         backlog_s=BACKLOG_S,
     )
     batch.seed(2**32 + 10**6 * seed)

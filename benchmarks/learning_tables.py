@@ -8,9 +8,10 @@ import numpy as np
 
 from harness import table
 from testbed.analysis.bootstrap import interquartile_mean, ratio_of_means
+from testbed.analysis.comparison import UNSTABLE_SHARE
 
 Line = dict[str, Any]
-NEAR, UNSTABLE_SHARE = 1.02, 0.25
+NEAR = 1.02
 
 
 def change(a: Any, b: Any) -> str:

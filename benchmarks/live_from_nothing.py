@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 import testbed
 from harness import Entry, measure, table
-from live_learning import ENTRIES, options_of
+from live_learning import ENTRIES, POLICY, options_of
 from testbed.analysis import intervals
+from testbed.model.human import MB
 
-POLICY, RIVAL = "a3c-do", "greedy-do"
+RIVAL = "greedy-do"
 EMULATION = ("emulation.burn=0.02", "emulation.payload=declared", "emulation.ues_per_process=5")
 LOOK_S, PATIENCE_S = 2.0, 900
-MB = 1e6
 
 
 def memory_of_workers(path: Path) -> dict[str, float]:

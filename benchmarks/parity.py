@@ -11,12 +11,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import Entry, measure, options, report, table, testbed
+from harness import POLICIES, Entry, measure, options, report, table, testbed
 
 DECLARED = ("--set", "emulation.payload=declared")
 REAL = ("--set", "emulation.payload=real")
 AS_RECORDED = ((1.0, REAL), (5.0, REAL), (20.0, DECLARED))
-POLICIES = ("lc", "random-do", "greedy-do")
 HEAD = (
     "speed",
     "policy",

@@ -7,10 +7,9 @@ row uses. "unstable": the backlog of most workloads grew with the run's length, 
 import argparse
 import tempfile
 
-from harness import Entry, report, table, testbed
+from harness import PLAIN, Entry, report, table, testbed
 
 DENSITIES = (0.3, 0.5, 0.7, 0.9)
-PLAIN = ("lc", "offload", "offload-do", "random", "random-do", "greedy", "greedy-do")
 TUNED = ("priced", "priced-do")
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from edge_server.events import Arrived, LastBit
-from edge_server.radio import DedicatedRadio, Sent, SharedRadio
+from edge_server.job import HERE, Job
+from edge_server.radio import DedicatedRadio, SharedRadio
 from edge_server.varying_radio import VaryingRadio
 from testbed.model import transmission
 from testbed.model.system import SHARED, System, Ue
@@ -11,24 +12,20 @@ from testbed.model.task import Phase, Task
 from testbed.protocol.actions import Action, Send, Wake
 from testbed.protocol.messages import Aired
 
-GONE = -1
-
 
 class CellRadio:
-    """Tasks of a cell on their way to its ES; the trip of each has a version, since its plan may change meanwhile."""
+    """Tasks of a cell on their way to its ES, whose trips may change meanwhile with the plan."""
 
     def __init__(self, system: System, es: int) -> None:
         self._is_shared = system.radio.access == SHARED
         self._dedicated = DedicatedRadio(system)
         self._shared = VaryingRadio(system) if transmission.varies(system, es) else SharedRadio(system)
         self._version = 0
-        self._is_revised = False
-        self._trips: dict[tuple[int, int], int] = {}
 
     def post(self, now_ns: int, ue: Ue, task: Task, ready_ns: int) -> list[Action]:
         """A UE hands over a task."""
         if not self._is_shared:
-            return [self._under_way(self._dedicated.post(ue, task, ready_ns))]
+            return [_under_way(self._dedicated.post(ue, task, ready_ns))]
         actions: list[Action] = []
         if self._shared.post(now_ns, ue, task, ready_ns):
             actions.append(_aired(now_ns, ue, task, first=True))
@@ -48,35 +45,25 @@ class CellRadio:
         if event.version != self._version or departure is None:
             return []
         ue = departure[1]
-        sent, following = self._shared.depart(now_ns, ue)
-        actions: list[Action] = [_aired(now_ns, ue, sent.task, first=False)]
+        job, following = self._shared.depart(now_ns, ue)
+        actions: list[Action] = [_aired(now_ns, ue, job.task, first=False)]
         if following is not None:
             actions.append(_aired(now_ns, ue, following, first=True))
-        return [*actions, self._under_way(sent), *self._next_last_bit()]
-
-    def _under_way(self, sent: Sent) -> Wake:
-        version = self._trips.get(_key(sent), 0)
-        return Wake(sent.trip.arrival_ns, Phase.ARRIVAL, Arrived(sent, version), sent.ue.index, sent.task.number)
+        return [*actions, _under_way(job), *self._next_last_bit()]
 
     def takes_in(self, event: Arrived) -> bool:
         """Whether a task arrives now; its trip may have changed since this was said."""
-        key = _key(event.sent)
-        if event.version != self._trips.get(key, 0):
+        if event.changes != event.job.changes:
             return False
+        event.job.changes = HERE
         if not self._is_shared:
-            self._dedicated.arrived(event.sent)
-        if self._is_revised:
-            self._trips[key] = GONE
+            self._dedicated.arrived(event.job)
         return True
 
     def revise(self, system: System) -> list[Action]:
         """Links change from some instant to come on."""
         self._shared.revise(system)
-        self._is_revised = True
-        changed = self._dedicated.revise(system)
-        for sent in changed:
-            self._trips[_key(sent)] = self._trips.get(_key(sent), 0) + 1
-        return [self._under_way(sent) for sent in changed]
+        return [_under_way(job) for job in self._dedicated.revise(system)]
 
     def drop(self, ue: Ue, now_ns: int) -> tuple[list[Task], list[Action]]:
         """A UE died; returns what it had not sent on a shared radio, and what there is to do there."""
@@ -101,5 +88,5 @@ def _aired(now_ns: int, ue: Ue, task: Task, *, first: bool) -> Send:
     return Send(to=ue.name, body=notice, at_ns=now_ns, phase=Phase.ARRIVAL, ue=ue.index, number=task.number)
 
 
-def _key(sent: Sent) -> tuple[int, int]:
-    return sent.ue.index, sent.task.number
+def _under_way(job: Job) -> Wake:
+    return Wake(job.trip.arrival_ns, Phase.ARRIVAL, Arrived(job, job.changes), job.ue.index, job.task.number)

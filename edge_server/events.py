@@ -2,7 +2,7 @@
 
 import msgspec
 
-from edge_server.radio import Sent
+from edge_server.job import Job
 
 
 class LastBit(msgspec.Struct, frozen=True):
@@ -12,10 +12,10 @@ class LastBit(msgspec.Struct, frozen=True):
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """Event: a task arrives from the radio, unless a later ``version`` of its trip arrives at another instant."""
+    """Event: a task arrives from the radio, unless its trip has had other ``changes`` by now."""
 
-    sent: Sent
-    version: int = 0
+    job: Job
+    changes: int
 
 
 class Ended(msgspec.Struct, frozen=True):

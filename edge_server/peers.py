@@ -6,8 +6,6 @@ from testbed.protocol.actions import Lost
 from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Down, Up
 
-NEVER = 2**62
-
 
 class Peers:
     """``announced`` and ``alive`` by the ES's index."""

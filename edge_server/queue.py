@@ -3,30 +3,9 @@
 from bisect import insort
 from collections import deque
 
-import msgspec
-
+from edge_server.job import Job
 from testbed.model import queue as rules
-from testbed.model.system import Es, Ue
-from testbed.model.task import Task
-from testbed.protocol.messages import Trip
-
-
-class Job(msgspec.Struct, frozen=True):
-    """A task at an ES: ``own`` tells whether it came over this ES's radio or from another ES."""
-
-    ue: Ue
-    task: Task
-    trip: Trip
-    arrival_ns: int
-    own: bool
-
-
-class Running(msgspec.Struct, frozen=True):
-    """A job in execution on one core."""
-
-    job: Job
-    start_ns: int
-    end_ns: int
+from testbed.model.system import Es
 
 
 class Queue:
@@ -41,7 +20,7 @@ class Queue:
         self._es = es
         self._own: deque[Job] = deque()
         self._forwarded: deque[Job] = deque()
-        self._running: dict[int, Running] = {}
+        self._running: dict[int, Job] = {}
         self.own_cycles = 0
         self.forwarded_cycles = 0
         self._busy_done_ns = 0
@@ -56,8 +35,8 @@ class Queue:
     def remaining_ns(self, now_ns: int) -> int:
         """Summed rest of the running tasks, at the speed of this instant."""
         if not self._es.speeds_hz:
-            return sum(max(0, run.end_ns - now_ns) for run in self._running.values())
-        ends = (self._es.end_ns(run.start_ns, run.job.task.cycles, now_ns) for run in self._running.values())
+            return sum(max(0, job.end_ns - now_ns) for job in self._running.values())
+        ends = (self._es.end_ns(job.start_ns, job.task.cycles, now_ns) for job in self._running.values())
         return sum(max(0, end - now_ns) for end in ends)
 
     @property
@@ -67,7 +46,7 @@ class Queue:
 
     def busy_ns(self, now_ns: int) -> int:
         """Core-nanoseconds worked so far."""
-        return self._busy_done_ns + sum(max(0, now_ns - run.start_ns) for run in self._running.values())
+        return self._busy_done_ns + sum(max(0, now_ns - job.start_ns) for job in self._running.values())
 
     def backlog_ns(self, now_ns: int) -> int:
         """The total backlog that is announced."""
@@ -110,24 +89,24 @@ class Queue:
             self.forwarded_cycles -= job.task.cycles
         return job
 
-    def start(self) -> list[tuple[int, Running]]:
-        """Start waiting tasks on free cores, where they start earliest, lowest core first; returns (core, running)."""
+    def start(self) -> list[tuple[int, Job]]:
+        """Start waiting tasks on free cores, where they start earliest, lowest core first; returns (core, job)."""
         started = []
         while self.waiting and len(self._running) < self._es.cores:
             job = self._take()
             free = [core for core in range(self._es.cores) if core not in self._running]
             core = min(free, key=lambda core: max(job.arrival_ns, self._free_since_ns[core]))
-            start = max(job.arrival_ns, self._free_since_ns[core])
-            self._settle(job, start, idle=start > self._free_since_ns[core])
-            run = Running(job, start, self._es.end_ns(start, job.task.cycles))
-            self._running[core] = run
-            started.append((core, run))
+            job.start_ns = max(job.arrival_ns, self._free_since_ns[core])
+            job.end_ns = self._es.end_ns(job.start_ns, job.task.cycles)
+            self._settle(job, idle=job.start_ns > self._free_since_ns[core])
+            self._running[core] = job
+            started.append((core, job))
         return started
 
-    def _settle(self, job: Job, start_ns: int, *, idle: bool) -> None:
+    def _settle(self, job: Job, *, idle: bool) -> None:
         """A start settles what came before it: an earlier forwarded task would have had an idle core, or its turn."""
         if idle:
-            self.settle(start_ns)
+            self.settle(job.start_ns)
         elif not job.own or self._es.discipline == rules.FCFS:
             self.settle(job.arrival_ns)
 
@@ -135,24 +114,23 @@ class Queue:
         """Something was decided, or told to others, from what the queue holds now."""
         self.settled_ns = max(self.settled_ns, now_ns)
 
-    def revise(self, es: Es) -> list[tuple[int, Running]]:
+    def revise(self, es: Es) -> list[tuple[int, Job]]:
         """The speed changes from some instant to come on; returns what runs, with its end as it is now."""
         self._es = es
-        for core, run in self._running.items():
-            end_ns = es.end_ns(run.start_ns, run.job.task.cycles)
-            self._running[core] = Running(run.job, run.start_ns, end_ns)
+        for job in self._running.values():
+            job.end_ns = es.end_ns(job.start_ns, job.task.cycles)
         return list(self._running.items())
 
-    def ends_at(self, core: int) -> int:
-        """When the task on ``core`` ends; -1 if there is none."""
-        return self._running[core].end_ns if core in self._running else -1
+    def ending(self, core: int, end_ns: int) -> Job | None:
+        """What ends on ``core`` at ``end_ns``, if anything does."""
+        job = self._running.get(core)
+        return job if job is not None and job.end_ns == end_ns else None
 
-    def finish(self, core: int) -> Running:
+    def finish(self, core: int) -> None:
         """The task on ``core`` ended."""
-        run = self._running.pop(core)
-        self._free_since_ns[core] = run.end_ns
-        self._busy_done_ns += run.end_ns - run.start_ns
-        return run
+        job = self._running.pop(core)
+        self._free_since_ns[core] = job.end_ns
+        self._busy_done_ns += job.end_ns - job.start_ns
 
 
 def _order(job: Job) -> tuple[int, int, int]:

@@ -7,20 +7,19 @@ import msgspec
 from edge_server import transfers
 from edge_server.cell_radio import CellRadio
 from edge_server.events import Arrived, Dispatch, Ended, LastBit
-from edge_server.peers import NEVER, Peers
-from edge_server.queue import Job, Queue, Running
-from edge_server.radio import Sent
-from edge_server.under_way import UnderWay
+from edge_server.job import Job
+from edge_server.peers import Peers
+from edge_server.queue import Queue
+from edge_server.under_way import Answer, UnderWay
 from testbed.model import transmission
+from testbed.model.delay import NEVER
 from testbed.model.queue import FCFS, NO_LIMIT, second_offload
-from testbed.model.system import System, Ue
+from testbed.model.system import CONTROLLER, System, Ue
 from testbed.model.task import Phase, Task
 from testbed.protocol.actions import Action, Boundary, Execute, Lost, Record, Send, Wake
 from testbed.protocol.idle import Boundaries
 from testbed.protocol.messages import Announce, Down, Forward, Post, Result, Up
 from testbed.protocol.rows import EventRow, SlotRow
-
-CONTROLLER = "controller"
 
 
 class Server:
@@ -44,7 +43,7 @@ class Server:
         self._boundaries = Boundaries()
         self._last_slot = 0
         self._moving = UnderWay()
-        self._executing: dict[int, Result] = {}
+        self._returns_ns: dict[int, int] = {}
         self._ues = {ue.name: ue for ue in system.ues}
         self._own_ues = system.cell_ues(index)
 
@@ -84,16 +83,13 @@ class Server:
         self._peers.revise(system)
         self._moving.begin()
         actions = self._radio.revise(system)
-        for core, run in self._queue.revise(self.es):
-            actions += self._execution(core, run)
-        for onward in self._moving.moved_on(system, self.es.index, now_ns):
-            actions += transfers.forward(system, onward, self.es, again=True)
-        for result, job in self._moving.held_results(now_ns):
-            at = self._returned_ns(result.end_ns, job)
-            if at != result.at_ns:
-                result = msgspec.structs.replace(result, at_ns=at)
-                actions.append(self._send(result, job))
-            self._moving.answered(result, job)
+        for core, job in self._queue.revise(self.es):
+            actions += self._execution(core, job)
+        for onward in self._moving.moved_on(system, now_ns):
+            actions += transfers.forward(system, onward, again=True)
+        for answer in self._moving.held_answers(now_ns):
+            send = self._answer(answer.job, rejected=answer.rejected)
+            actions += [send] if send.at_ns != answer.at_ns else []
         return actions
 
     def _boundary(self, slot: int) -> Wake:
@@ -107,22 +103,21 @@ class Server:
         return self._radio.post(now_ns, ue, task, post.ready_ns)
 
     def _arrived(self, now_ns: int, event: Arrived) -> list[Action]:
-        sent = event.sent
+        job, trip = event.job, event.job.trip
         if not self._radio.takes_in(event):
             return []
-        ue, task, trip = sent.ue, sent.task, sent.trip
-        self._air_cycles -= task.cycles
-        if any(trip.ready_ns <= died <= trip.tx_end_ns for died in self._deaths_ns.get(ue.name, ())):
+        self._air_cycles -= job.task.cycles
+        if any(trip.ready_ns <= died <= trip.tx_end_ns for died in self._deaths_ns.get(job.ue.name, ())):
             return []
-        arrived = transfers.uplink(sent, self.es)
+        arrived = transfers.uplink(job, self.es)
         if now_ns > trip.arrival_ns:
-            trip = msgspec.structs.replace(trip, arrival_ns=now_ns, late_ns=now_ns - trip.arrival_ns)
+            job.trip = msgspec.structs.replace(trip, arrival_ns=now_ns, late_ns=now_ns - trip.arrival_ns)
         target = self._target(now_ns)
         if target != self.es.index:
-            onward = transfers.Onward(Sent(ue, task, trip), target, now_ns)
-            self._moving.sent_on(onward, transfers.arrival_ns(self.system, onward, self.es.index))
-            return [arrived, *transfers.forward(self.system, onward, self.es)]
-        return [arrived, *self._enter(now_ns, Job(ue, task, trip, now_ns, own=True))]
+            onward = transfers.Onward(job, target, now_ns)
+            self._moving.sent_on(onward, onward.arrival_ns(self.system))
+            return [arrived, *transfers.forward(self.system, onward)]
+        return [arrived, *self._enter(now_ns, job)]
 
     def settled_ns(self, event: object) -> int:
         """See `testbed.protocol.actions.Forgiving`."""
@@ -148,50 +143,51 @@ class Server:
         return second_offload(self.es.index, wait, self.system.threshold_ns, self._peers.announced, within_reach)
 
     def _take_over(self, now_ns: int, forward: Forward) -> list[Action]:
-        ue, task = self._ues[forward.ue], forward.task
-        if not self._moving.is_due(self.system, ue, forward, self.es.index):
+        job = Job(ue=self._ues[forward.ue], task=forward.task, trip=forward.trip, own=False)
+        if not self._moving.is_due(self.system, job, forward, self.es.index):
             return []
-        told = transfers.moved(Sent(ue, task, forward.trip), self.es, now_ns, arrived=True)
-        return [
-            transfers.backhaul(self.system, ue, forward, self.es),
-            told,
-            *self._enter(now_ns, Job(ue, task, forward.trip, now_ns, own=False)),
-        ]
+        told = transfers.moved(job, self.es, now_ns, arrived=True)
+        arrived = transfers.backhaul(self.system, job, forward.arrival_ns, self.es)
+        return [arrived, told, *self._enter(now_ns, job)]
 
     def _enter(self, now_ns: int, job: Job) -> list[Action]:
+        job.arrival_ns = now_ns
         if self.es.queue_limit != NO_LIMIT or (job.own and self.es.discipline == FCFS):
             self._queue.settle(now_ns)
         if self._queue.admits():
             self._queue.put(job)
             return self._dispatch_soon(now_ns)
-        at = self._returned_ns(now_ns, job)
-        result = self._result(job, now_ns, now_ns, at, rejected=True)
-        self._moving.answered(result, job)
-        return [self._send(result, job)]
+        job.start_ns = job.end_ns = now_ns
+        return [self._answer(job, rejected=True)]
 
-    def _returned_ns(self, end_ns: int, job: Job) -> int:
-        """When the result of a job that ended at ``end_ns`` is at its UE."""
-        return transmission.returned_ns(self.system, self._ues[job.ue.name], job.task.number, end_ns, self.es.index)
+    def _returned_ns(self, job: Job) -> int:
+        """When the result of a job is at its UE."""
+        return transmission.returned_ns(self.system, self._ues[job.ue.name], job.task.number, job.end_ns, self.es.index)
 
-    def _result(self, job: Job, start: int, end: int, at: int, *, rejected: bool = False) -> Result:
-        return Result(
+    def _answer(self, job: Job, *, rejected: bool) -> Send:
+        """The result of a job that has ended; it is kept in mind until it has come."""
+        at = self._returned_ns(job)
+        self._moving.answered(Answer(job, at, rejected))
+        return self._result(job, at, rejected=rejected)
+
+    def _result(self, job: Job, at_ns: int, *, rejected: bool = False) -> Send:
+        """What the UE hears of ``job`` at ``at_ns``."""
+        result = Result(
             ue=job.ue.name,
             number=job.task.number,
             es=self.name,
             incarnation=self.incarnation,
             trip=job.trip,
             es_arrival_ns=job.arrival_ns,
-            start_ns=start,
-            end_ns=end,
-            at_ns=at,
+            start_ns=job.start_ns,
+            end_ns=job.end_ns,
+            at_ns=at_ns,
             rejected=rejected,
         )
-
-    def _send(self, result: Result, job: Job) -> Send:
         return Send(
             to=job.ue.name,
             body=result,
-            at_ns=result.at_ns,
+            at_ns=at_ns,
             phase=Phase.ARRIVAL,
             ue=job.ue.index,
             number=job.task.number,
@@ -204,29 +200,29 @@ class Server:
         return [Wake(now_ns, Phase.START, Dispatch(), self.es.index)]
 
     def _ended(self, now_ns: int, event: Ended) -> list[Action]:
-        if self._queue.ends_at(event.core) != event.end_ns:
+        job = self._queue.ending(event.core, event.end_ns)
+        if job is None:
             return []
-        run = self._queue.finish(event.core)
-        self._moving.answered(self._executing.pop(event.core), run.job)
+        self._queue.finish(event.core)
+        self._moving.answered(Answer(job, self._returns_ns.pop(event.core), rejected=False))
         return self._dispatch_soon(now_ns)
 
     def _dispatch(self) -> list[Action]:
         self._dispatching = False
         actions: list[Action] = []
-        for core, run in self._queue.start():
-            actions += self._execution(core, run)
+        for core, job in self._queue.start():
+            actions += self._execution(core, job)
         return actions
 
-    def _execution(self, core: int, run: Running) -> list[Action]:
-        ue, task = run.job.ue, run.job.task
-        result = self._result(run.job, run.start_ns, run.end_ns, self._returned_ns(run.end_ns, run.job))
-        self._executing[core] = result
-        then = self._send(result, run.job)
+    def _execution(self, core: int, job: Job) -> list[Action]:
+        ue, task = job.ue, job.task
+        self._returns_ns[core] = self._returned_ns(job)
+        then = self._result(job, self._returns_ns[core])
         return [
             Execute(
-                start_ns=run.start_ns, end_ns=run.end_ns, cycles=task.cycles, ue=ue.name, number=task.number, then=then
+                start_ns=job.start_ns, end_ns=job.end_ns, cycles=task.cycles, ue=ue.name, number=task.number, then=then
             ),
-            Wake(run.end_ns, Phase.EXEC_END, Ended(core, run.end_ns), ue.index, task.number),
+            Wake(job.end_ns, Phase.EXEC_END, Ended(core, job.end_ns), ue.index, task.number),
         ]
 
     def _announce(self, now_ns: int, slot: int) -> list[Action]:

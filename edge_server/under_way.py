@@ -2,34 +2,28 @@
 
 import msgspec
 
-from edge_server import transfers
-from edge_server.queue import Job
-from edge_server.radio import Sent
+from edge_server.job import Job
 from edge_server.transfers import Onward
-from testbed.model.system import System, Ue
-from testbed.protocol.messages import Forward, Result
-
-Key = tuple[int, int]
+from testbed.model.system import System
+from testbed.protocol.messages import Forward
 
 
-class _OnBackhaul(msgspec.Struct, frozen=True):
-    """A task sent on, and when it was said to arrive."""
+class Answer(msgspec.Struct, frozen=True):
+    """The result of a job is at its UE at ``at_ns``; ``rejected`` where there was no place for it."""
 
-    onward: Onward
-    arrival_ns: int
+    job: Job
+    at_ns: int
+    rejected: bool
 
 
 class UnderWay:
-    """Tasks on the backhaul, and results on their way back.
-
-    Where the plan never changes it is a list that is emptied at every slot boundary.
-    """
+    """Tasks on the backhaul, and results on their way back, emptied at every slot boundary of what has come."""
 
     def __init__(self) -> None:
         self._changes = False
-        self._on_backhaul: list[_OnBackhaul] = []
-        self._results: list[tuple[Result, Job]] = []
-        self._taken_over: set[Key] = set()
+        self._on_backhaul: list[tuple[Onward, int]] = []
+        self._answers: list[Answer] = []
+        self._taken_over: set[tuple[int, int]] = set()
 
     def begin(self) -> None:
         """The plan changes, now for the first time or again."""
@@ -37,39 +31,37 @@ class UnderWay:
 
     def sent_on(self, onward: Onward, arrival_ns: int) -> None:
         """A task goes to another ES."""
-        self._on_backhaul.append(_OnBackhaul(onward, arrival_ns))
+        self._on_backhaul.append((onward, arrival_ns))
 
-    def moved_on(self, system: System, es: int, now_ns: int) -> list[Onward]:
-        """The tasks on the backhaul that come from ES ``es`` at other instants than was said."""
+    def moved_on(self, system: System, now_ns: int) -> list[Onward]:
+        """The tasks on the backhaul that arrive at other instants than was said."""
         self.prune(now_ns)
-        again = [_OnBackhaul(one.onward, transfers.arrival_ns(system, one.onward, es)) for one in self._on_backhaul]
-        moved = [new.onward for old, new in zip(self._on_backhaul, again, strict=True) if old != new]
-        self._on_backhaul = again
-        return moved
+        before = self._on_backhaul
+        self._on_backhaul = [(onward, onward.arrival_ns(system)) for onward, _ in before]
+        return [new[0] for old, new in zip(before, self._on_backhaul, strict=True) if old != new]
 
-    def answered(self, result: Result, job: Job) -> None:
+    def answered(self, answer: Answer) -> None:
         """A result goes back to its UE."""
-        self._results.append((result, job))
+        self._answers.append(answer)
 
-    def held_results(self, now_ns: int) -> list[tuple[Result, Job]]:
+    def held_answers(self, now_ns: int) -> list[Answer]:
         """The results that are not at their UEs at ``now_ns``; they are to be `answered` anew."""
         self.prune(now_ns)
-        held, self._results = self._results, []
+        held, self._answers = self._answers, []
         return held
 
     def prune(self, now_ns: int) -> None:
         """Forget what has come where it was to go."""
-        self._on_backhaul = [one for one in self._on_backhaul if one.arrival_ns > now_ns]
-        self._results = [(result, job) for result, job in self._results if result.at_ns > now_ns]
+        self._on_backhaul = [one for one in self._on_backhaul if one[1] > now_ns]
+        self._answers = [answer for answer in self._answers if answer.at_ns > now_ns]
 
-    def is_due(self, system: System, ue: Ue, forward: Forward, es: int) -> bool:
+    def is_due(self, system: System, job: Job, forward: Forward, es: int) -> bool:
         """Whether a task that another ES sent on to ES ``es`` is there: it comes once, and at the instant that follows
         from the plan as it is now, whatever was said before."""
         if not self._changes:
             return True
-        key = ue.index, forward.task.number
-        onward = Onward(Sent(ue, forward.task, forward.trip), es, forward.trip.arrival_ns)
-        if key in self._taken_over or transfers.arrival_ns(system, onward, ue.cell) != forward.arrival_ns:
+        key = job.ue.index, job.task.number
+        if key in self._taken_over or Onward(job, es, job.trip.arrival_ns).arrival_ns(system) != forward.arrival_ns:
             return False
         self._taken_over.add(key)
         return True

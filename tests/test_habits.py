@@ -88,6 +88,37 @@ def test_a_public_constant_has_one_value():
     assert {name: found for name, found in values.items() if len(found) > 1} == {}
 
 
+SCRIPTS = ("tools", "benchmarks")
+OF_ITS_MODULE = ("__name__", "__file__", "TypeVar(")
+
+
+def value_of(node):
+    """What an expression of literals comes to, and the text of any other; numbers alike are alike (1e6, 10**6)."""
+    text = ast.unparse(node)
+    try:
+        value = eval(text, {"__builtins__": {}})
+    except (NameError, TypeError):
+        return text
+    return value if isinstance(value, int | float | str | bytes) else text
+
+
+def constants(folders):
+    """(name without the underscore of what is private, value, file) of every constant of a module."""
+    for path in (path for name in folders for path in sorted((ROOT / name).rglob("*.py"))):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            for target, value in assignments(node):
+                if isinstance(target, ast.Name) and target.id.isupper():
+                    yield target.id.lstrip("_"), value_of(value), str(path.relative_to(ROOT))
+
+
+def test_a_constant_is_defined_once_and_imported_by_all_others():
+    homes = defaultdict(list)
+    for name, value, path in constants((*PACKAGES, *SCRIPTS)):
+        if not (isinstance(value, str) and any(word in value for word in OF_ITS_MODULE)):
+            homes[name, value].append(path)
+    assert {name: paths for (name, _), paths in homes.items() if len(set(paths)) > 1} == {}
+
+
 def test_types_are_named_outside_compiled_code():
     pattern = re.compile(r"(?:: |-> )Any\b")
     counts = {

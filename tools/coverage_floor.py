@@ -12,12 +12,12 @@ from pathlib import Path, PurePosixPath
 
 REPORT = Path("build/coverage/report.json")
 FLOOR = 85.0
-DEPTH = 2
+PACKAGE_DEPTH = 2
 
 
 def package_of(file: str) -> str:
     """``testbed.node`` for ``testbed/node/host.py``, and ``testbed`` for a module of its own."""
-    return ".".join(PurePosixPath(file).parent.parts[:DEPTH])
+    return ".".join(PurePosixPath(file).parent.parts[:PACKAGE_DEPTH])
 
 
 def by_package(files: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:

@@ -3,11 +3,10 @@
 from collections import defaultdict
 from typing import get_args
 
+from testbed.model.human import KIB
 from testbed.protocol.codec import MAX_HEADER, MAX_LONG_HEADER, MAX_PAYLOAD, PROTOCOL_VERSION
 from testbed.protocol.messages import Body
 from testbed.protocol.transitions import TRANSITIONS, Input, Output, State
-
-KIB = 1024
 
 
 def messages() -> str:

@@ -6,9 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from testbed.reproduce.judgement import REFUTED, SHOWN
+
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reproduction"
 VERDICTS = FOLDER / "verdicts.json"
-SHOWN, REFUTED = "shown", "refuted"
 
 
 @cache

@@ -10,13 +10,13 @@ from testbed.model.fallback import fallback_choice
 from testbed.model.learning import LEARNER
 from testbed.model.system import CONTROLLER, EPOCH_ARRIVAL, SHARED, System
 from testbed.model.task import LOCAL, Phase, Task
-from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Execute, Finish, Lost, Record, Send, Wake
+from testbed.protocol.actions import Action, Alarm, Boundary, Execute, Finish, Lost, Record, Send, Wake
 from testbed.protocol.idle import Boundaries
 from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Aired, Ask, Decision, Down, Moved, Post, Result, Up
 from testbed.protocol.rows import TaskRow
 from ue_agent import report
-from ue_agent.events import Arises, AskExpired, LocalEnd, Pending
+from ue_agent.events import Arises, AskExpired, LocalEnd
 from ue_agent.report import Flight
 from ue_agent.transmissions import Transmissions, comes_then
 
@@ -51,7 +51,7 @@ class Agent:
         self._es = system.edge_servers[self.ue.cell].name
         self._asks_at_once = system.epoch == EPOCH_ARRIVAL
         self._shared = system.radio.access == SHARED
-        self._pending: dict[int, Pending] = {}
+        self._pending: dict[int, tuple[Ask, int]] = {}
         self._flights: dict[int, Flight] = {}
         self._local_free_ns = 0
         self._uplink = Transmissions(system)
@@ -75,8 +75,8 @@ class Agent:
                 return self._at_boundary(now_ns, event.slot)
             case Arises():
                 return self._ask(event.number, now_ns, (self._by_number[event.number],))
-            case Answered():
-                return self._answered(event.decision, event.think_ns)
+            case Decision():
+                return self._decided(event, now_ns - event.asked_ns)
             case AskExpired():
                 return self._fall_back(event.slot, self.system.decision_timeout_ns, "timeout")
             case LocalEnd():
@@ -115,7 +115,7 @@ class Agent:
         """The record of this UE at a boundary, in the slots of generation."""
         if slot >= self.system.slots:
             return []
-        earlier = len(self._flights) + sum(len(pending.tasks) for pending in self._pending.values())
+        earlier = len(self._flights) + sum(len(ask.tasks) for ask, _ in self._pending.values())
         wait = -1 if self._shared else max(0, self._uplink.free_ns - now_ns)
         row = report.seen(self.name, slot, now_ns, self._queue_ns(now_ns), wait, earlier, len(tasks))
         return [Record(row)] if self._boundaries.records(row) else []
@@ -128,10 +128,6 @@ class Agent:
         return self._boundaries.idle and not (self._outcomes or self._flights or self._pending)
 
     def _ask(self, slot: int, now_ns: int, tasks: tuple[Task, ...]) -> list[Action]:
-        if tasks:
-            self._pending[slot] = Pending(now_ns, tasks, self._lives.incarnation(CONTROLLER))
-        if self._lives.is_lost(CONTROLLER):
-            return self._fall_back(slot, 0, "controller lost")
         ask = Ask(
             ue=self.name,
             slot=slot,
@@ -140,31 +136,35 @@ class Agent:
             tasks=tasks,
             last_choice=self._last_choice,
         )
+        if tasks:
+            self._pending[slot] = ask, self._lives.incarnation(CONTROLLER)
+        if self._lives.is_lost(CONTROLLER):
+            return self._fall_back(slot, 0, "controller lost")
         actions: list[Action] = [Send(to=CONTROLLER, body=ask, at_ns=now_ns, phase=Phase.DECIDE, ue=self.ue.index)]
         if tasks:
             actions.append(Alarm(self.system.decision_timeout_ns, AskExpired(slot)))
         return actions
 
     def _fall_back(self, slot: int, think_ns: int, why: str) -> list[Action]:
-        pending = self._pending.get(slot)
-        if pending is None:
+        if slot not in self._pending:
             return []
+        ask, _ = self._pending[slot]
         choice = fallback_choice(self.system, self.ue.index, slot)
-        decision = Decision(ue=self.name, slot=slot, choice=choice, fallback=why, asked_ns=pending.asked_ns)
-        return self._answered(decision, think_ns)
+        decision = Decision(ue=self.name, slot=slot, choice=choice, fallback=why, asked_ns=ask.at_ns)
+        return self._decided(decision, think_ns)
 
-    def _answered(self, decision: Decision, think_ns: int) -> list[Action]:
-        pending = self._pending.pop(decision.slot, None)
-        if pending is None:
+    def _decided(self, decision: Decision, think_ns: int) -> list[Action]:
+        if decision.slot not in self._pending:
             return []
+        ask, _ = self._pending.pop(decision.slot)
         self._last_choice = decision.choice
-        ready = pending.asked_ns + think_ns
+        ready = ask.at_ns + think_ns
         actions: list[Action] = []
-        for task in pending.tasks:
+        for task in ask.tasks:
             flight = Flight(
                 task=task,
-                slot=pending.asked_ns // self.system.slot_ns,
-                asked_ns=pending.asked_ns,
+                slot=ask.at_ns // self.system.slot_ns,
+                asked_ns=ask.at_ns,
                 think_ns=think_ns,
                 choice=decision.choice,
                 version=decision.version,
@@ -306,9 +306,9 @@ class Agent:
     def _without_controller(self, now_ns: int, incarnation: int) -> list[Action]:
         """Nobody will answer what was asked of that incarnation of the controller."""
         actions: list[Action] = []
-        for slot, pending in list(self._pending.items()):
-            if pending.incarnation <= incarnation:
-                actions += self._fall_back(slot, max(0, now_ns - pending.asked_ns), "controller lost")
+        for slot, (ask, asked) in list(self._pending.items()):
+            if asked <= incarnation:
+                actions += self._fall_back(slot, max(0, now_ns - ask.at_ns), "controller lost")
         return actions
 
     def _recover(self, flight: Flight, now_ns: int, died_ns: int) -> list[Action]:

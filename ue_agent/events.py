@@ -1,8 +1,6 @@
-"""Events a UE core wakes itself with, and what it waits for (sans-IO)."""
+"""Events a UE core wakes itself with (sans-IO)."""
 
 import msgspec
-
-from testbed.model.task import Task
 
 
 class Arises(msgspec.Struct, frozen=True):
@@ -22,11 +20,3 @@ class AskExpired(msgspec.Struct, frozen=True):
     """Event: no answer to ask ``slot`` within the decision timeout."""
 
     slot: int
-
-
-class Pending(msgspec.Struct, frozen=True):
-    """An ask without answer, sent to ``incarnation`` of the controller."""
-
-    asked_ns: int
-    tasks: tuple[Task, ...]
-    incarnation: int = 0

@@ -15,8 +15,8 @@ from controller.learn import layers
 from controller.learn.hyperparameters import OPTION_NAMES, Count, Positive, Share
 from testbed.model.errors import InvalidError
 from testbed.policy.arrays import fitting
-from testbed.policy.network import INPUTS, Array
-from testbed.policy.q_network import DENSE, GAIN_AT
+from testbed.policy.network import GAIN_AT, INPUTS, Array
+from testbed.policy.q_network import DENSE
 
 MASK_64 = 2**64 - 1
 

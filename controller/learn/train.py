@@ -17,12 +17,13 @@ from controller.learn.shared import LAG, SLOT_COUNT, UPDATES, Shared
 from controller.learn.synchronous import SynchronousPool
 from controller.learn.worker_pool import Say, WorkerPool, ignore_progress, once
 from testbed.model.errors import InvalidError, UsageError
+from testbed.model.task import INTERRUPTED
 from testbed.policy import checkpoint
 from testbed.policy.network import Array
 from testbed.twin.build import Source
 
 _PATIENCE, _GAIN, _LOOK_S = 10, 0.001, 0.1
-OUT_OF_TIME, INTERRUPTED, DIVERGED = "time", "interrupted", "diverged"
+OUT_OF_TIME, DIVERGED = "time", "diverged"
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,12 +5,11 @@ import numpy as np
 
 from testbed.analysis.grading import detail
 from testbed.model import histogram
+from testbed.model.delay import MS_PER_NS
 from testbed.model.statistics import percentile
 from testbed.protocol.rows import TaskRow
 from testbed.protocol.table import ColumnTable
 from testbed.record.reader import RecordedRun
-
-MS_PER_NS = 1e-6
 
 
 class Spread(msgspec.Struct, frozen=True):

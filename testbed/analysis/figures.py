@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from testbed.analysis.parts import PARTS
 from testbed.model import statistics
+from testbed.model.delay import S_PER_NS
 from testbed.model.system import System
 from testbed.model.task import INTERRUPTED
 from testbed.protocol.rows import TaskRow
 from testbed.protocol.table import ColumnTable
-
-S_PER_NS = 1e-9
 
 
 def finished(rows: ColumnTable[TaskRow]) -> ColumnTable[TaskRow]:

@@ -8,14 +8,15 @@ from typing import Any
 import msgspec
 
 from testbed.analysis import incidents, reference
+from testbed.analysis.incidents import NAMED
 from testbed.model import fidelity, histogram
+from testbed.model.delay import MS_PER_NS, S_PER_NS
 from testbed.node.lateness import HELD
 from testbed.protocol.placement import processes_of
 from testbed.protocol.rows import CLOCK, CPU_LIMITS, EventRow
 from testbed.record.reader import STILL_RUNNING, RecordedRun
 
-MS_PER_NS, NS = 1e-6, 1e-9
-BURN, NAMED = "burn", 3
+BURN = "burn"
 NOBODY_TOLD = fidelity.Lateness(math.nan, math.nan, math.nan), fidelity.Cpu(math.nan, math.nan)
 _ARRIVALS = ("Boundary", "Arises")  # at which a UE takes up what was generated
 RELEASES = ("Result", "LocalEnd", "Arrived", "Ended", "Forward")
@@ -199,7 +200,7 @@ def throttled(events: Iterable[EventRow]) -> fidelity.Throttled | None:
 
 def clock_doubt_ns(events: Iterable[EventRow]) -> float:
     """By how much the clocks of two hosts may disagree, the least certain two, in wall ns."""
-    worst = {event.source: event.value / NS for event in events if event.kind == CLOCK}
+    worst = {event.source: event.value / S_PER_NS for event in events if event.kind == CLOCK}
     return sum(sorted(worst.values())[-2:])
 
 

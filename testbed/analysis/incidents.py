@@ -5,9 +5,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from testbed.model.delay import NEVER, S_PER_NS
 from testbed.model.learning import LEARNER, is_learner
 from testbed.model.statistics import percentile
-from testbed.model.system import System
+from testbed.model.system import CONTROLLER, System
 from testbed.model.task import FAILED, UE_DIED
 from testbed.protocol.rows import (
     DEAD_ALREADY,
@@ -31,8 +32,7 @@ from testbed.protocol.rows import (
 from testbed.protocol.table import ColumnTable
 from testbed.record.reader import RecordedRun
 
-S_PER_NS = 1e-9
-CONTROLLER, NAMED = "controller", 3
+NAMED = 3
 LATE_WALL_S = 0.05
 STALL_MS, STALL_TIMES = 200.0, 5.0
 WHY = {"killed": "was killed", "crashed": "crashed"}
@@ -176,7 +176,7 @@ def _deaths(run: RecordedRun, system: System) -> Iterator[str]:
 def _consequence(run: RecordedRun, names: Sequence[str], at_ns: int) -> str:
     """What became of tasks by the death of ``names``: UEs, or one other."""
     name = names[0]
-    back = min((back for died, back in run.absences.get(name, ()) if died == at_ns and back >= 0), default=2**62)
+    back = min((back for died, back in run.absences.get(name, ()) if died == at_ns and back >= 0), default=NEVER)
     if name == CONTROLLER:
         rows = [row for row in run.tasks if row.fallback == "controller lost" and row.ready_ns >= at_ns]
         return f"{_tasks(sum(row.asked_ns < back for row in rows))} decided by the fallback"
@@ -184,7 +184,7 @@ def _consequence(run: RecordedRun, names: Sequence[str], at_ns: int) -> str:
         rows = [row for row in run.tasks if row.ue in names and row.state == FAILED and row.reason == UE_DIED]
         return f"{_tasks(len(rows))} failed"
     cell = next(es.index for es in run.resolved.system.edge_servers if es.name == name) + 1
-    later = min((died for died, _ in run.absences.get(name, ()) if died > at_ns), default=2**62)
+    later = min((died for died, _ in run.absences.get(name, ()) if died > at_ns), default=NEVER)
     rows = [row for row in run.tasks if row.recovered and at_ns <= row.reentry_ns < later]
     return f"{_tasks(sum(row.es == name or (not row.es and row.cell == cell) for row in rows))} recovered"
 

@@ -8,9 +8,8 @@ import msgspec
 from testbed.model.learning import REPLAY, is_learner
 from testbed.model.statistics import mean
 from testbed.protocol.rows import RESTARTED, UpdateRow
+from testbed.record.learning_requests import LEARNED_FILE
 from testbed.record.reader import RecordedRun
-
-LEARNED_FILE = "learned.npz"
 
 
 class WorkerProgress(msgspec.Struct, frozen=True, kw_only=True):

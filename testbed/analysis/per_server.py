@@ -6,7 +6,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.analysis.figures import S_PER_NS, mean_of_seconds
+from testbed.analysis.figures import mean_of_seconds
+from testbed.model.delay import S_PER_NS
 from testbed.model.energy import compute_energy_j
 from testbed.model.ledger import Absence, absent
 from testbed.model.system import Es

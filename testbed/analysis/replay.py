@@ -6,7 +6,6 @@ import msgspec
 
 from testbed.model.errors import UsageError
 from testbed.model.system import Fault, Plan, System
-from testbed.protocol.actions import Answered
 from testbed.protocol.messages import Decision
 from testbed.protocol.rows import EventRow, TaskRow, rows_by_task
 from testbed.protocol.table import ColumnTable
@@ -39,9 +38,9 @@ def second_offload(run: RecordedRun) -> bool:
     return bool(run.meta.get("second_offload", False))
 
 
-def recorded_answers(rows: Iterable[TaskRow]) -> dict[tuple[str, int], Answered]:
-    """Every answer by (UE, first task's number of its ask)."""
-    answers: dict[tuple[str, int], Answered] = {}
+def recorded_answers(rows: Iterable[TaskRow]) -> dict[tuple[str, int], tuple[Decision, int]]:
+    """Every answer, and how many ns after its ask it came, by (UE, first task's number of its ask)."""
+    answers: dict[tuple[str, int], tuple[Decision, int]] = {}
     seen: set[tuple[str, int]] = set()
     for row in sorted((row for row in rows if row.choice >= 0), key=lambda row: row.number):
         if (row.ue, row.asked_ns) in seen:
@@ -56,7 +55,7 @@ def recorded_answers(rows: Iterable[TaskRow]) -> dict[tuple[str, int], Answered]
             fallback=row.fallback,
             asked_ns=row.asked_ns,
         )
-        answers[row.ue, row.number] = Answered(decision, row.think_ns)
+        answers[row.ue, row.number] = decision, row.think_ns
     return answers
 
 

@@ -7,11 +7,11 @@ import msgspec
 from testbed.analysis import figures, incidents, per_server, run_reward, threshold_checks
 from testbed.analysis.audit import of_run
 from testbed.analysis.decision_latency import DecisionLatency, latency_of
-from testbed.analysis.figures import S_PER_NS
 from testbed.analysis.grading import Fidelity, detail
 from testbed.analysis.learning_progress import Learning, learning, unlearned
 from testbed.analysis.per_server import EsSummary
 from testbed.analysis.threshold_checks import ThresholdCheck
+from testbed.model.delay import S_PER_NS
 from testbed.model.ledger import Ledger
 from testbed.protocol.rows import TaskRow
 from testbed.protocol.table import ColumnTable

@@ -6,10 +6,10 @@ from typing import cast
 
 import msgspec
 
-from testbed.model.fidelity import EXACT
+from testbed.model.fidelity import EXACT, GRADE_VALUES
 from testbed.scenario.parse import slots
 from testbed.scenario.schema import Thresholds
-from testbed.scenario.threshold import EXACT_VALUE, GRADE_VALUES, Bound, Limit
+from testbed.scenario.threshold import EXACT_VALUE, Bound, Limit
 
 NOT_GRADED = "not graded"
 ACHIEVED = {**GRADE_VALUES, EXACT: EXACT_VALUE}

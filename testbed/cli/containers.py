@@ -12,8 +12,9 @@ from testbed.cli.commands import common, learning
 from testbed.compose.file import DATA_PATH, METRICS_PORT, SCENARIO_PATH, SOCKET, Shape, compose_file, image_kinds
 from testbed.experiments.elsewhere import planned_elsewhere
 from testbed.experiments.runner import Order
-from testbed.hosts.containers import CONTROLLER, containers_of
+from testbed.hosts.containers import containers_of
 from testbed.model.errors import UsageError
+from testbed.model.system import CONTROLLER
 from testbed.policy import loading
 from testbed.protocol.placement import Processes, processes_of
 from testbed.record.directory import RUNS

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 from testbed.cli.console import print_text, warn
 from testbed.cli.encoding import tolerate
-from testbed.cli.parser import EXIT_USAGE, parser_for
+from testbed.cli.parser import parser_for
 from testbed.cli.verbs import VERBS
+from testbed.model.exit_codes import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_START, EXIT_USAGE
 
 HELP, COMPLETES = "help", "_ARGCOMPLETE"  # the latter is set by a shell that asks how a line may go on
 MEANT = {"simulate": "run", "validate": "check", "summary": "report", "ls": "list", "rm": "clean"}
@@ -30,7 +31,6 @@ EXHAUSTED = {
     errno.EROFS: "the file system is read-only\n  choose another place",
 }
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
-EXIT_OK, EXIT_BUG, EXIT_INTERRUPTED = 0, 1, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -173,13 +173,13 @@ def _report(error: Exception) -> int:
     if isinstance(error, OSError) and _output_fails():
         _abandon_output()
         warn(f"standard output cannot be written: {error.strerror or error}")
-        return int(errors.EXIT_START)
+        return EXIT_START
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         warn(f"{str(error.filename)[:80]}…: {error.strerror}\n  give a shorter name")
         return EXIT_USAGE
     if (why := _exhausted(error)) is not None:
         warn(why)
-        return int(errors.EXIT_START)
+        return EXIT_START
     warn(f"internal error: {type(error).__name__}: {error}")
     warn(f"  this is our bug, not yours; please report it with {_logged(error)}")
     return EXIT_BUG

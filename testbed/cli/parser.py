@@ -8,9 +8,9 @@ from typing import NoReturn
 
 from testbed.cli import examples
 from testbed.cli.verbs import VERBS, command
+from testbed.model.exit_codes import EXIT_USAGE
 from testbed.model.printable import printable
 
-EXIT_USAGE = 2
 FIRST_STEPS = """first steps:
   testbed list                      what there is to run
   testbed run smoke                 two seconds: does everything work here?

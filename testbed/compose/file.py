@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from testbed.hosts.containers import CONTROLLER, RECORDER, UE_ROLE, containers_of, host_numbers_of, users_of
+from testbed.hosts.containers import RECORDER, UE_ROLE, containers_of, host_numbers_of, users_of
+from testbed.model.system import CONTROLLER
 from testbed.protocol.placement import Processes
 from testbed.scenario.schema import ContainerLimits, LimitsSection
 

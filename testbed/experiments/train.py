@@ -15,7 +15,7 @@ from controller.learn import curves
 from controller.learn.evaluate import MOST_A_SLOT
 from controller.learn.learner import TrainConfig
 from controller.learn.options import optioned
-from controller.learn.train import INTERRUPTED, OUT_OF_TIME, Budget, Evaluator, Report, Trainer
+from controller.learn.train import OUT_OF_TIME, Budget, Evaluator, Report, Trainer
 from testbed.experiments import tune
 from testbed.experiments.recording import versions
 from testbed.experiments.rounds import Rounds
@@ -23,7 +23,9 @@ from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import StartError, UsageError
 from testbed.model.human import size
 from testbed.model.statistics import mean
+from testbed.model.task import INTERRUPTED
 from testbed.node import limits
+from testbed.policy.loading import DOUBLE
 from testbed.record.backends import TWIN
 from testbed.scenario.dump import dump
 from testbed.scenario.schema import Scenario
@@ -57,7 +59,7 @@ class TrainingJob(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def double(self) -> bool:
         """Whether second offload is on."""
-        return self.algorithm.endswith(tune.DOUBLE)
+        return self.algorithm.endswith(DOUBLE)
 
     @property
     def path(self) -> Path:
@@ -99,7 +101,7 @@ class Training:
         system = inputs.resolve(scenario).system
         endless, finite = (build.generator(scenario, system, endless=endless) for endless in (True, False))
         build.refuse(system)
-        base = job.algorithm.removesuffix(tune.DOUBLE)
+        base = job.algorithm.removesuffix(DOUBLE)
         updates = job.budget.updates or max(1, round(USUAL_RATE[base] * job.budget.seconds))
         config = TrainConfig(
             system=system,
@@ -127,7 +129,7 @@ class Training:
 
         ``progress`` hears what is done, and the share of it that is over.
         """
-        job, suffix = self.job, tune.DOUBLE if self.job.double else ""
+        job, suffix = self.job, DOUBLE if self.job.double else ""
 
         begun, whole = itertools.count(), len(self.seeds) * (len(_HEURISTICS) + 1)
 

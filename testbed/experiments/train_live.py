@@ -13,6 +13,7 @@ from testbed.analysis.summary import Summary
 from testbed.experiments import runner, tune
 from testbed.experiments.runner import Order
 from testbed.model.errors import InterruptedRunError, ScenarioError, StartError, UsageError
+from testbed.model.learning import LEARNS_ONLINE
 from testbed.model.packages import require
 from testbed.model.task import INTERRUPTED
 from testbed.policy import checkpoint, loading
@@ -74,7 +75,7 @@ def order(
     from nothing (""). Its workload is a training workload of ``seed``. Raises `UsageError` for what cannot learn there.
     """
     base = loading.parts(algorithm)[0]
-    if base != loading.LEARNS_ONLINE:
+    if base != LEARNS_ONLINE:
         raise UsageError(f"{algorithm} is not trained on the testbed", "a3c and a3c-do are; leave out --on testbed")
     require("torch")  # by a process of the run, where its absence would be found late
     policy = f"{algorithm}:{start}" if start else algorithm

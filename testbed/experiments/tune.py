@@ -13,6 +13,7 @@ from testbed.experiments.virtual import fresh_twin
 from testbed.model.errors import ScenarioError
 from testbed.model.statistics import mean
 from testbed.policy.heuristics import Coin, Policy, Priced
+from testbed.policy.loading import DOUBLE
 from testbed.record.files import keep
 from testbed.scenario.schema import Scenario
 from testbed.sim.simulation import simulate
@@ -20,7 +21,7 @@ from testbed.trace import inputs
 
 FIRST_TUNING_SEED, SEEDS, DESCENTS = 1_000_000, 8, 3
 MOST_SEED = (2**32 - FIRST_TUNING_SEED) // SEEDS - 1  # from 2**32 on are the worlds that networks learn in
-DOUBLE, ALMOST = "-do", 0.99
+ALMOST = 0.99
 TuneProgress = Callable[[str, float], None]
 Cost = Callable[[tuple[float, ...]], float]
 

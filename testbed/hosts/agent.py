@@ -11,6 +11,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+from testbed.hosts.channel import READ_BYTES
 from testbed.hosts.learned import LearnedFile
 from testbed.hosts.lines import (
     AskLog,
@@ -41,7 +42,7 @@ from testbed.node.credentials import KEY_FOLDER, PLACES, write_private
 from testbed.protocol.codec import PROTOCOL_VERSION
 from testbed.record import learning_requests
 
-TAIL_LINES, IDLE_MS, _READ_BYTES = 20, 1000, 1 << 16
+TAIL_LINES, IDLE_MS = 20, 1000
 STARTER_S = 200.0  # many begin at once on one machine; how long all may take is for the launcher to say
 
 
@@ -94,7 +95,7 @@ class HostAgent:
             self._tell_deaths(self._supervisor)
             if self._incoming.poll(0):
                 break
-        return os.read(self._reader, _READ_BYTES)
+        return os.read(self._reader, READ_BYTES)
 
     def _act(self, request: Request) -> None:
         if isinstance(request, Probe):

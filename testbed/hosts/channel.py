@@ -11,7 +11,7 @@ from typing import Protocol
 
 from testbed.model.errors import StartError
 
-_READ_BYTES, _BACKLOG = 1 << 16, 128
+READ_BYTES = 1 << 16
 LOG = logging.getLogger(__name__)
 _PEER = struct.Struct("=3i")
 
@@ -35,7 +35,7 @@ class Channel:
         if self._unsent:
             self.send(b"")
         try:
-            return self._end.recv(_READ_BYTES) or None
+            return self._end.recv(READ_BYTES) or None
         except BlockingIOError:
             return b""
         except ConnectionResetError:
@@ -85,7 +85,7 @@ class AgentSocket:
         except OSError as error:
             self._socket.close()
             raise StartError(f"{path}: {error.strerror or error}") from None
-        self._socket.listen(_BACKLOG)
+        self._socket.listen()
         self.fd = self._socket.fileno()
 
     def new(self) -> list[tuple[str, Channel]]:

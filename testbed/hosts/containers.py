@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 
 from testbed.model.learning import is_learner
-from testbed.model.system import LAUNCHER
+from testbed.model.system import CONTROLLER, LAUNCHER
 from testbed.protocol.placement import Processes
 
 MOST_CONTAINERS = 100
-CONTROLLER, RECORDER, UE_ROLE = "controller", "recorder", "ue_agent"
+RECORDER, UE_ROLE = "recorder", "ue_agent"
 FIRST_PORT, FIRST_USER, RECORDER_HOST, FIRST_HOST = 5555, 50_001, 2, 3
 
 

@@ -34,13 +34,13 @@ from testbed.hosts.lines import (
     ThawRole,
 )
 from testbed.live.supervisor import Child, ClockReading
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import StartError
 from testbed.model.learning import is_learner
 from testbed.node.credentials import KEY_FOLDER, PLACES
 from testbed.record.files import keep
 from testbed.record.learning_requests import LEARNED_FILE
 
-NS_PER_S = 1_000_000_000
 HUNG_NS, PROBE_EVERY_NS, ANSWER_NS = NS_PER_S, NS_PER_S, NS_PER_S // 2
 PAUSE_EVERY_NS = NS_PER_S // 10
 AGENT_GONE = "its host agent is gone"

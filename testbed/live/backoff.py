@@ -1,6 +1,7 @@
 """When to start again what keeps dying (pure)."""
 
-NS_PER_S = 1_000_000_000
+from testbed.model.delay import NS_PER_S
+
 FIRST_NS, DOUBLINGS = NS_PER_S // 2, 5
 LONG_LIFE_NS = 60 * NS_PER_S
 

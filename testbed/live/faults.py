@@ -9,10 +9,10 @@ import msgspec
 
 from testbed.live.backoff import Backoff
 from testbed.live.liveness import Liveness
-from testbed.live.pauses import NEVER_NS, Pauses
+from testbed.live.pauses import Pauses
 from testbed.live.plan_changes import PlanChanges
 from testbed.live.supervisor import Supervisor
-from testbed.model.delay import NS_PER_S
+from testbed.model.delay import NEVER, NS_PER_S, S_PER_NS
 from testbed.model.errors import InvalidError
 from testbed.model.learning import is_learner
 from testbed.model.revision import Revision
@@ -29,20 +29,20 @@ from testbed.protocol.rows import (
     FAULT_ASKED,
     GIVEN_UP,
     KILL,
+    PAUSE,
     PLANNED,
     REQUEST_REFUSED,
     RESTART,
     RESTARTED,
+    RESUME,
     EventRow,
 )
-from testbed.record import fault_requests
 from testbed.record.fault_requests import LIFT, FaultRequest, FaultRequests
 from testbed.record.writer import Recorder
 from testbed.scenario.fault_kinds import FAULT_KINDS
 
 MARGIN_WALL_NS = 5_000_000
 FAULT_IDLE_MS = 100
-S_PER_NS = 1e-9
 
 
 class Return(msgspec.Struct, kw_only=True):
@@ -120,8 +120,8 @@ class Faults:
 
     def milliseconds(self) -> int:
         """How long the launcher may sleep before a fault is due."""
-        due = min(self._planned[0].at_ns if self._planned else NEVER_NS, self._pauses.due_ns())
-        if due == NEVER_NS:
+        due = min(self._planned[0].at_ns if self._planned else NEVER, self._pauses.due_ns())
+        if due == NEVER:
             return FAULT_IDLE_MS
         left = due - self._launcher.clock.now_ns()
         return max(0, min(FAULT_IDLE_MS, int(left / self._launcher.clock.speed / 1e6)))
@@ -165,17 +165,17 @@ class Faults:
         if not any(request.name in cores for _, cores in self._launcher.processes.values()):
             return "nothing of that name runs here"
         process, now = self._process_of(request.name), self._launcher.clock.now_ns()
-        until = now + round(request.for_s * NS_PER_S) if request.for_s else NEVER_NS
-        if request.do == fault_requests.RESTART:
+        until = now + round(request.for_s * NS_PER_S) if request.for_s else NEVER
+        if request.do == RESTART:
             return self._grant_return(process, now)
-        if request.do not in (fault_requests.KILL, fault_requests.PAUSE, fault_requests.RESUME):
+        if request.do not in (KILL, PAUSE, RESUME):
             return f"what can be asked for is kill, restart, pause and resume, {', '.join(FAULT_KINDS)} and lift"
         if process not in self.supervisor.table() or process in self._killed:
             return "it is down"
-        if request.do == fault_requests.KILL:
+        if request.do == KILL:
             self.supervisor.kill(process)
             self._killed[process] = Killed(None, now, until if request.for_s else -1)
-        elif request.do == fault_requests.PAUSE:
+        elif request.do == PAUSE:
             self._pauses.begin(process, until)
         elif process in self._pauses:
             self._pauses.end(process)

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 
 from testbed.live.supervisor import Supervisor
+from testbed.model.delay import NEVER
 from testbed.protocol.rows import PAUSED, RESUMED
-
-NEVER_NS = 2**62
 
 
 class Pauses:
@@ -18,7 +17,7 @@ class Pauses:
     def __contains__(self, process: str) -> bool:
         return process in self._until_ns
 
-    def begin(self, process: str, until_ns: int = NEVER_NS) -> None:
+    def begin(self, process: str, until_ns: int = NEVER) -> None:
         """Let ``process`` stand still up to an instant of emulated time; it may do so already."""
         if process not in self:
             self._supervisor.freeze(process)
@@ -37,7 +36,7 @@ class Pauses:
 
     def due_ns(self) -> int:
         """When the next process goes on."""
-        return min(self._until_ns.values(), default=NEVER_NS)
+        return min(self._until_ns.values(), default=NEVER)
 
     def act(self, now_ns: int) -> None:
         """Let go on what is due at ``now_ns``."""

@@ -17,11 +17,12 @@ from testbed.live.local_supervisor import LOCAL_DEPLOYMENT
 from testbed.live.places import Places, new_token
 from testbed.live.progress import Progress
 from testbed.live.supervisor import Deployment, Supervisor
+from testbed.model.delay import NEVER, NS_PER_S
 from testbed.model.errors import LostError, StartError
 from testbed.model.revision import Revision
 from testbed.model.system import Plan
 from testbed.node.assignment import Assignment, pieces, policy_bytes
-from testbed.node.clock import NS_PER_S, Clock
+from testbed.node.clock import Clock
 from testbed.node.credentials import Credentials
 from testbed.node.launcher_session import LAUNCHER, WORDS
 from testbed.node.socket import Mailbox, envelope
@@ -36,7 +37,6 @@ AGAIN_NS = 10_000_000_000
 EPISODE_LOOK_MS = 100
 SOCKET_LIMIT = 107  # bytes of the path of a Unix socket, see unix(7)
 LONGEST_NAME = len("/sock/ues-1000000")
-NEVER_NS = 2**62
 DECIDING = ("controller", "controller.online")
 
 
@@ -96,7 +96,7 @@ class ProcessGroup:
             self.mailbox = Mailbox(by_name[LAUNCHER], by_name, Credentials(self._token, places.key_of(LAUNCHER)))
         except (zmq.ZMQError, OSError) as error:
             raise StartError(f"sockets cannot be opened in {run_dir}: {error.strerror or error}") from None
-        self.clock = Clock(NEVER_NS, plan.emulation.speed)
+        self.clock = Clock(NEVER, plan.emulation.speed)
         self.liveness = Liveness(self.mailbox, self.note, self.now_ns)
         self._ready: dict[str, int] = {}
         self._supervise, self._patience_s = deployment.supervise, deployment.ready_s
@@ -262,7 +262,7 @@ class ProcessGroup:
 
     def now_ns(self) -> int:
         """Emulated time, 0 before the epoch."""
-        return max(0, self.clock.now_ns()) if self.clock.epoch_ns < NEVER_NS else 0
+        return max(0, self.clock.now_ns()) if self.clock.epoch_ns < NEVER else 0
 
     def tell(self, name: str, body: Body, at_ns: int = 0) -> None:
         """Send a notice to the process (or to the process of the core) ``name``."""

@@ -2,7 +2,9 @@
 
 import math
 
-NS_PER_S = 1_000_000_000
+NS_PER_S, NS_PER_MS = 1_000_000_000, 1_000_000
+S_PER_NS, MS_PER_NS = 1e-9, 1e-6
+NEVER = 2**62  # an instant that does not come
 FOREVER_NS = 2**60  # 36 years, which neither a duration nor an instant exceeds: sums of a few stay below 2^63
 LONGEST_NS = 10 * 366 * 86_400 * NS_PER_S  # of what a scenario may ask for: ten years
 

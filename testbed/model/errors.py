@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from testbed.model.exit_codes import (
+    EXIT_BUG,
+    EXIT_INTERRUPTED,
+    EXIT_START,
+    EXIT_USAGE,
+)
 from testbed.model.printable import printable
-
-EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_START, EXIT_THRESHOLD, EXIT_FIDELITY, EXIT_LEDGER = 0, 1, 2, 3, 4, 5, 6
-EXIT_INTERRUPTED = 130
-
 
 LONGEST = 80
 _QUOTED = re.compile(r'"([^"\n]*)"')

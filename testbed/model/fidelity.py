@@ -22,6 +22,7 @@ import msgspec
 from testbed.model.statistics import percentile
 
 GRADES = "ABCF"
+GRADE_VALUES = {"A": 4.0, "B": 3.0, "C": 2.0, "F": 1.0}  # where a grade is to be a number
 EXACT = "exact"
 
 

@@ -4,6 +4,7 @@ import math
 
 SIZE_UNITS = ("B", "kB", "MB", "GB", "TB")
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
+KIB, MB = 1024, 1_000_000
 
 
 def size(bytes_: float) -> str:

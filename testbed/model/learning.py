@@ -5,6 +5,7 @@ import msgspec
 LEARNER = "learner"
 REPLAY, ON_POLICY = "replay", "a3c"
 MODES = (REPLAY, ON_POLICY)
+LEARNS_ONLINE = "a3c"  # the algorithm whose policies go on learning in a run
 
 
 class LearningPlan(msgspec.Struct, frozen=True, kw_only=True):

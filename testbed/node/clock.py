@@ -7,6 +7,8 @@ import platform
 import struct
 import time
 
+from testbed.model.delay import NS_PER_S
+
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _CLOCK_MONOTONIC = 1
 _TFD_TIMER_ABSTIME = 1
@@ -14,7 +16,6 @@ _TFD_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
 _PR_SET_PDEATHSIG, _PR_SET_TIMERSLACK = 1, 29
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 _SCHED_ATTR = struct.Struct("=IIQiIQQQII")
-NS_PER_S = 1_000_000_000
 SCHEDULER_TURN_NS = 100_000
 SPARE = 100
 

@@ -10,6 +10,7 @@ import heapq
 
 import msgspec
 
+from testbed.model.delay import NEVER
 from testbed.model.system import Plan
 from testbed.model.task import Phase
 from testbed.node.clock import Clock
@@ -19,7 +20,6 @@ from testbed.node.role import Role
 from testbed.protocol.actions import Boundary, Core, Forgiving
 
 GUARDS_OF_PATIENCE = 2
-NEVER = 2**62
 Entry = tuple[int, int, int, int, int, Core, object]
 
 

@@ -2,11 +2,10 @@
 
 from collections import deque
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.system import System
 from testbed.model.task import Task
 from testbed.protocol.messages import Announce, Down, Up
-
-NS_PER_S = 1_000_000_000
 
 
 class Forwards:

@@ -17,7 +17,7 @@ from testbed.node.lookahead import Lookahead
 from testbed.node.role import AT_ONCE, TIMED, Role
 from testbed.node.socket import RECEIVE_TURN_NS, Mailbox
 from testbed.node.work import Work
-from testbed.protocol.actions import Action, Alarm, Answered, Boundary, Core, Execute, Finish, Record, Send, Wake
+from testbed.protocol.actions import Action, Alarm, Boundary, Core, Execute, Finish, Record, Send, Wake
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Post, Revise, Stop
 from testbed.protocol.rows import Row
@@ -160,7 +160,7 @@ class Host:
         asked = self._asked_wall.pop((core.name, decision.slot), None)
         if asked is not None:
             think = time.monotonic_ns() - asked
-            self._act(core, core.handle(decision.asked_ns + think, Answered(decision, think)))
+            self._act(core, core.handle(decision.asked_ns + think, decision))
 
     # Acting ----------------------------------------------------------------------------------------------------------
 

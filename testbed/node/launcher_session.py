@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 
+from testbed.model.delay import NS_PER_MS
 from testbed.model.system import LAUNCHER as LAUNCHER
 from testbed.node.socket import Mailbox
 from testbed.protocol.codec import Envelope
@@ -11,7 +12,6 @@ from testbed.protocol.session import Session
 from testbed.protocol.session_types import SessionTiming
 
 WORDS = (Hello, Welcome, Heartbeat, Bye)
-NS_PER_MS = 1_000_000
 TIMING = SessionTiming(heartbeat_ns=1000 * NS_PER_MS, suspect_ns=1500 * NS_PER_MS, timeout_ns=2400 * NS_PER_MS, asks=2)
 
 

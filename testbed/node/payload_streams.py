@@ -24,7 +24,7 @@ PATIENCE_NS, GREETING_NS, TURN_NS = 2_000_000_000, 2_000_000_000, 2_000_000
 DOOR_REST_NS = (
     10_000_000  # after strangers nobody is let in for so long: they cost a process a tenth of its time at most
 )
-MOST_YOUNG, _READ_BYTES, _BACKLOG = 32, 1 << 20, 128
+MOST_YOUNG, _READ_BYTES = 32, 1 << 20
 BROKEN = select.EPOLLHUP | select.EPOLLERR
 _FILLER, _SCRATCH = memoryview(bytes(_READ_BYTES)), bytearray(_READ_BYTES)
 
@@ -56,7 +56,7 @@ class PayloadStreams:
     def __init__(self, key: str, bind: str, members: Collection[str], token: bytes) -> None:
         self._key, self._token = key.encode(), token
         self._members = {member.encode() for member in members}
-        self._door = socket.create_server(_address(bind), backlog=_BACKLOG)
+        self._door = socket.create_server(_address(bind))
         self._door.settimeout(0.0)
         self._epoll = select.epoll()
         self._epoll.register(self._door, select.EPOLLIN)

@@ -5,11 +5,10 @@ import heapq
 import msgspec
 
 from testbed.model import transmission
+from testbed.model.delay import NEVER
 from testbed.model.system import SHARED, System
 from testbed.model.task import Task
 from testbed.protocol.messages import Down, Kept, Up
-
-NEVER = 2**62
 
 
 class _Asked(msgspec.Struct, frozen=True, order=True):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from testbed.model.errors import UsageError
+from testbed.model.learning import LEARNS_ONLINE
 from testbed.policy import network, q_network
 from testbed.policy.heuristics import Policy
 from testbed.policy.joint import AtOnce
@@ -19,7 +20,6 @@ from testbed.record.files import keep, unwritable
 
 FORMAT = 3
 FREE = ("versions", "curve")
-LEARNS_ONLINE = "a3c"
 MADE_BY = "`testbed train region --algorithm a3c-do` makes one"
 
 

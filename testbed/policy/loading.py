@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.model.errors import UsageError
+from testbed.model.learning import LEARNS_ONLINE
 from testbed.policy import own
 from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
 
@@ -18,7 +19,6 @@ DOUBLE = "-do"
 _PLAIN: dict[str, Policy] = {"lc": FixedChoice(0), "offload": FixedChoice(1), "random": Coin(0.5), "greedy": Priced()}
 TUNED = ("coin", "priced")
 LEARNED = ("a3c", "dqn")
-LEARNS_ONLINE = "a3c"
 ABOUT = {
     "lc": "every task is executed locally",
     "offload": "every task is offloaded",

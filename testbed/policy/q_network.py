@@ -5,9 +5,8 @@
 
 import numpy as np
 
-from testbed.policy.network import GAIN, HIDDEN, INPUTS, Array, draw, forward, stack
+from testbed.policy.network import GAIN, GAIN_AT, HIDDEN, INPUTS, Array, draw, forward, stack
 
-GAIN_AT = 0
 DENSE = stack(1, INPUTS, HIDDEN, HIDDEN, 2)
 Q_SIZE = DENSE[-1].end
 

@@ -12,7 +12,7 @@ import msgspec
 
 from testbed.model.system import System
 from testbed.model.task import Phase, Task
-from testbed.protocol.messages import Body, Decision
+from testbed.protocol.messages import Body
 from testbed.protocol.rows import Row, TaskRow
 
 
@@ -85,13 +85,6 @@ class Boundary(msgspec.Struct, frozen=True):
     slot: int
 
 
-class Answered(msgspec.Struct, frozen=True):
-    """Event: the answer to the ask of ``decision.slot`` came ``think_ns`` after it was asked."""
-
-    decision: Decision
-    think_ns: int
-
-
 class Lost(msgspec.Struct, frozen=True):
     """Event: the detection of a death, ``detection`` after it."""
 
@@ -112,7 +105,10 @@ class Core(Protocol):
         """Actions before instant 0 (or before the instant of a restart)."""
 
     def handle(self, now_ns: int, event: object) -> list[Action]:
-        """Act on ``event`` (a message body, `Answered`, `Lost`, or what a `Wake` or `Alarm` carried) at ``now_ns``."""
+        """Act on ``event`` (a message body, `Lost`, or what a `Wake` or `Alarm` carried) at ``now_ns``.
+
+        A `Decision` is handled when it comes: the time since its ask is charged to its tasks.
+        """
 
     def revise(self, now_ns: int, system: System, tasks: Sequence[Task]) -> list[Action]:
         """Go on in ``system``, where nothing up to ``now_ns`` has changed; a UE has ``tasks``, as far as they come."""

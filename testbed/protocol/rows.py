@@ -174,7 +174,7 @@ FAULT_BEGAN, FAULT_OVER, FAULT_ASKED = "fault_began", "fault_over", "fault_asked
 PAUSED, RESUMED = "paused", "resumed"
 LEARNING_PAUSED, LEARNING_RESUMED = "learning_paused", "learning_resumed"
 FELL_BACK = "fell_back"
-KILL, RESTART, DEAD_ALREADY = "kill", "restart", "kill: was dead already"
+KILL, RESTART, PAUSE, RESUME, DEAD_ALREADY = "kill", "restart", "pause", "resume", "kill: was dead already"
 CLOCK, CPU_LIMITS = "clock", "limits"
 SILENT, HEARD, UNSENT, DROPPED_FRAME = "silent", "heard", "unsent", "dropped_frame"
 

@@ -13,12 +13,13 @@ that loses, repeats, delays and reorders frames.
 
 from collections.abc import Iterable
 
+from testbed.model.delay import NEVER
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import PROTOCOL_VERSION, UNKNOWN, Envelope
 from testbed.protocol.messages import Body, Bye, Heartbeat, Hello, Welcome
 from testbed.protocol.session_types import Counts, SessionEndedError, SessionTiming, WindowFullError
 from testbed.protocol.transitions import TRANSITIONS, Input, Output, State
-from testbed.protocol.window import NEVER, Outbox, ReceivedNumbers
+from testbed.protocol.window import Outbox, ReceivedNumbers
 
 Frames = list[Envelope]
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-NS_PER_MS = 1_000_000
+from testbed.model.delay import NS_PER_MS
 
 
 class SessionError(Exception):

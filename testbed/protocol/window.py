@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from testbed.model.delay import NEVER
 from testbed.protocol.actions import Send
 
-NEVER = 2**62
 Numbered = tuple[int, Send]
 
 

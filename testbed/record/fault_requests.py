@@ -9,11 +9,12 @@ from typing import Annotated
 
 import msgspec
 
+from testbed.protocol.rows import KILL, PAUSE, RESTART, RESUME
 from testbed.record.files import unwritable
 
 FILE = "faults.jsonl"
 MOST_SECONDS = 1e9
-KILL, RESTART, PAUSE, RESUME, LIFT = "kill", "restart", "pause", "resume", "lift"
+LIFT = "lift"
 UNDONE_BY = {KILL: RESTART, PAUSE: RESUME}
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 
 from testbed.analysis.parts import PART_COLOURS
+from testbed.model.delay import S_PER_NS
 from testbed.report import series, svg
 from testbed.report.reported import Reported
-from testbed.report.series import BUSY, LEARNT, WAITING, Marker
+from testbed.report.series import BUSY, LEARNT, TASKS_WAITING, Marker
 from testbed.report.svg import Scale
 
-S_PER_NS = 1e-9
 _TIME = "emulated time, s"
 _SENDING, COMPUTING, _IDLE = "#e69f00", "#009e73", "#999999"
 ENERGY_COLOURS = {"sending": _SENDING, "computing": COMPUTING, "idle": _IDLE}
@@ -35,7 +35,7 @@ def over_time(listed: Sequence[Reported]) -> Charts:
     charts = [("Mean overhead of the tasks that ended", overheads), ("Reward of a slot", rewards)]
     for one in listed:
         own = series.markers(one.run)
-        queues = svg.lines(series.server_series(one.run, WAITING), Scale(_TIME, "tasks", 0.0), own)
+        queues = svg.lines(series.server_series(one.run, TASKS_WAITING), Scale(_TIME, "tasks", 0.0), own)
         busy = svg.lines(series.server_series(one.run, BUSY), Scale(_TIME, "share of core time", 0.0, 1.0), own)
         charts.append((titled("Tasks waiting at edge servers", one, listed), queues))
         charts.append((titled("Utilisation of edge servers", one, listed), busy))

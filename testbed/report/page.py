@@ -13,6 +13,7 @@ from importlib import resources
 
 from testbed.analysis.summary import Metered, Summary
 from testbed.model import fidelity
+from testbed.model.delay import S_PER_NS
 from testbed.model.printable import readable
 from testbed.record.reader import STILL_RUNNING
 from testbed.report import charts, series, side_by_side, tables
@@ -20,7 +21,6 @@ from testbed.report.charts import Charts, Part
 from testbed.report.reported import Reported
 from testbed.report.tables import around, number
 
-S_PER_NS = 1e-9
 GOOD, FAIR, BAD = "good", "fair", "bad"
 DRAINED = "drained"
 LEVELS = {fidelity.EXACT: GOOD, "A": GOOD, "B": GOOD, "C": FAIR, "F": BAD}

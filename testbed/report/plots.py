@@ -16,7 +16,7 @@ from testbed.record import directory
 from testbed.record.files import replacing, unwritable
 from testbed.report import charts, series
 from testbed.report.reported import Reported
-from testbed.report.series import BUSY, LEARNT, WAITING, Series
+from testbed.report.series import BUSY, LEARNT, TASKS_WAITING, Series
 from testbed.report.svg import words
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def plots(listed: Sequence[Reported]) -> Iterator[Plot]:
     for one, name in zip(listed, _stems(listed), strict=True):
         drawn += [
             _lines(f"delay_cdf_by_ue{name}", "delay (s)", _SHARE, series.delay_cdfs_by_ue(one)),
-            _lines(f"queues{name}", _TIME, "tasks waiting", series.server_series(one.run, WAITING)),
+            _lines(f"queues{name}", _TIME, "tasks waiting", series.server_series(one.run, TASKS_WAITING)),
             _lines(f"utilisation{name}", _TIME, "utilisation", series.server_series(one.run, BUSY)),
             _bars(f"es_energy{name}", "energy of ESs (J)", list(series.es_energy(one).items())),
         ]

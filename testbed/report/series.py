@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from testbed.analysis import per_server, run_reward
+from testbed.model.delay import S_PER_NS
 from testbed.model.energy import transmit_energy_j
 from testbed.protocol.rows import (
     DIED,
@@ -30,11 +31,10 @@ from testbed.protocol.rows import (
 from testbed.record.reader import RecordedRun
 from testbed.report.reported import Reported
 
-S_PER_NS = 1e-9
 MOST_POINTS, ALL_POINTS, LEAST_POINTS = 240, 6000, 16
 SLOWEST_TASKS = 12
 TOLD_EVENTS = (DIED, RESTARTED, FAULT_BEGAN, FAULT_OVER, PAUSED, RESUMED, SILENT, HEARD, GIVEN_UP, POLICY_ERROR)
-WAITING, BUSY = "waiting", "busy"
+TASKS_WAITING, BUSY = "waiting", "busy"
 LEARNT = {"loss": "loss", "entropy": "entropy, nats", "rate": "updates a second", "lag": "policy lag, versions"}
 
 
@@ -99,7 +99,7 @@ def delay_cdfs_by_ue(one: Reported) -> list[Series]:
 
 
 def server_series(run: RecordedRun, what: str) -> list[Series]:
-    """Of each ES over time: the tasks `WAITING`, or the share of its core time `BUSY` since the boundary before.
+    """Of each ES over time: the tasks `TASKS_WAITING`, or the share of its core time `BUSY` since the boundary before.
 
     The line is broken where the ES was dead at a boundary. A boundary at which it lived has no row if it was idle.
     """

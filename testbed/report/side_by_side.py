@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from testbed.analysis import intervals
+from testbed.model.delay import S_PER_NS
 from testbed.model.statistics import mean
 from testbed.protocol.rows import TaskRow
 from testbed.report.reported import Reported
 
-S_PER_NS = 1e-9
 BATCHES, LEAST_IN_A_BATCH = 10, 3
 Batches = list[list[TaskRow]]
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from html import escape
 
 from testbed.analysis.parts import PART_COLOURS, PARTS
+from testbed.model.delay import S_PER_NS
 from testbed.protocol.rows import TaskRow
 from testbed.report import series
 from testbed.report.reported import Reported
 from testbed.report.side_by_side import Change, Figure, Standing
 from testbed.report.svg import words
 
-S_PER_NS = 1e-9
 NO_NUMBER = "–"
 MOST_EVENTS, MOST_DIGITS = 200, 6
 TASK_FORMATS = ("", "", ".3f", ".2f", "", "", ".1f")

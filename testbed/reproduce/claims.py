@@ -6,6 +6,7 @@ Those about density are in `testbed.reproduce.density_claims`. What the paper sa
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from testbed.analysis import convergence, dips
+from testbed.analysis.comparison import LEVEL
 from testbed.analysis.intervals import Estimate
 from testbed.model.statistics import mean
 from testbed.reproduce import density_claims
@@ -27,7 +28,7 @@ from testbed.reproduce.judgement import (
 from testbed.reproduce.results import Log, Results
 from testbed.reproduce.studies import A3C, A3C_DO, BASE, DQN, DQN_DO, EXPLORING, LC, episodes_of
 
-FLAT, LEVEL, MORE_TIME = 0.05, 0.05, 1.1
+FLAT, MORE_TIME = 0.05, 1.1
 LEARNER_NAMES = {DQN: "DQN", A3C: "A3C", A3C_DO: "A3C-DO"}
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from controller.learn.collect import Collector, Sampling
 from controller.learn.learner import TrainConfig
 from testbed.model import statistics
+from testbed.model.delay import S_PER_NS
 from testbed.model.system import System
 from testbed.policy.heuristics import Policy
 from testbed.policy.network import Array
@@ -29,7 +30,6 @@ EARNED_COLUMNS = (
     "cost",
     "score",
 )
-S_PER_NS = 1e-9
 
 
 class StrategyMeasures(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 from testbed.analysis import convergence, dips
+from testbed.model.human import MB
 from testbed.model.statistics import mean
 from testbed.reproduce.results import Results
 from testbed.reproduce.studies import A3C, A3C_DO, BASE, DQN, DQN_DO, EXPLORING, LC, OUR_REGION, VARIANTS, Study
@@ -15,7 +16,6 @@ _NAMES = {LC: "LC", DQN: "DQN", DQN_DO: "DQN-DO", A3C: "A3C", A3C_DO: "A3C-DO"}
 UNFRAMED = ("delay_s", "reward")  # of LC, whose unstable backlogs would flatten all others
 MOST_ROUNDS = 600
 EPISODES, DENSITY = "episode", "task density"
-MB = 1e6
 
 
 def figures(claims: Iterable[int], results: Results) -> list[StudyFigure]:

@@ -7,7 +7,7 @@ import msgspec
 
 from testbed.analysis import intervals
 
-_DIGITS, _MARGIN = 6, 0.05
+_DIGITS, _AXIS_MARGIN = 6, 0.05
 ON_PROCESSES = 0  # instead of a claim's number: the check on processes
 
 
@@ -55,7 +55,7 @@ class StudyFigure(msgspec.Struct, frozen=True, kw_only=True):
         values = [y for line in framed for y in (*line.y, *line.low, *line.high) if math.isfinite(y)]
         if not values:
             return None
-        margin = _MARGIN * (max(values) - min(values))
+        margin = _AXIS_MARGIN * (max(values) - min(values))
         return min(values) - margin, max(values) + margin
 
 

@@ -18,7 +18,9 @@ from testbed.experiments import runner, tune
 from testbed.experiments.rounds import sample_of
 from testbed.experiments.virtual import by_twin
 from testbed.hindsight import evaluator
+from testbed.model.delay import S_PER_NS
 from testbed.model.errors import InterruptedRunError
+from testbed.model.human import KIB
 from testbed.model.task import INTERRUPTED
 from testbed.policy import checkpoint, loading
 from testbed.policy.heuristics import Policy
@@ -38,7 +40,6 @@ from testbed.twin.views import cell_view
 Document = dict[str, object]
 EVALUATED_SLOTS, _DIGITS = 1000, 9
 WARM_UP_EPISODES, TIMED_SLOTS = 8, 100
-S_PER_NS, KIB = 1e-9, 1024
 
 
 def network_path(folder: Path, unit: Unit) -> Path:

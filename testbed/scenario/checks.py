@@ -8,6 +8,7 @@ from testbed.model.delay import LONGEST_NS
 from testbed.model.errors import ScenarioError
 from testbed.scenario import ranges
 from testbed.scenario.fault_checks import fault_mistakes, late_faults
+from testbed.scenario.fault_kinds import LEAST_RATE_BPS
 from testbed.scenario.fields import Draw
 from testbed.scenario.mistake import Mistake
 from testbed.scenario.profile import slots_of
@@ -162,8 +163,8 @@ def _columns(form: str, columns: tuple[str, ...], place: tuple[str | int, ...]) 
 
 
 def _backhaul(scenario: Scenario) -> Iterator[Mistake]:
-    if scenario.backhaul.rate_bps < ranges.LEAST_RATE_BPS:
-        message = f"{scenario.backhaul.rate_bps:.3g} bit/s between ESs, and {ranges.LEAST_RATE_BPS:g} are the least"
+    if scenario.backhaul.rate_bps < LEAST_RATE_BPS:
+        message = f"{scenario.backhaul.rate_bps:.3g} bit/s between ESs, and {LEAST_RATE_BPS:g} are the least"
         yield Mistake(("backhaul", "rate"), message, "give a higher rate, or unlimited")
 
 

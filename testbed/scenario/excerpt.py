@@ -6,14 +6,13 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import UsageError
 from testbed.model.task import Task, TaskTable
 from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.occurrences import occurrences
 from testbed.scenario.overload import is_overload
 from testbed.scenario.workload import columns_of, numbered
-
-NS_PER_S = 1_000_000_000
 
 
 class Excerpt(msgspec.Struct, frozen=True, kw_only=True):

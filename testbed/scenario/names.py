@@ -1,8 +1,7 @@
 """What the processes of a scenario are called."""
 
+from testbed.model.system import CONTROLLER
 from testbed.scenario.schema import Scenario
-
-CONTROLLER = "controller"
 
 
 def ue_name(cell: int, number: int) -> str:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from testbed.scenario.schema import Profile, Scenario
 
-CURVE = "curve"
+CURVED = "curve"
 
 
 def slot_factors(scenario: Scenario) -> tuple[float, ...]:
@@ -19,7 +19,7 @@ def slot_factors(scenario: Scenario) -> tuple[float, ...]:
     slots = slots_of(given, scenario.slot_ns)
     found: list[float] = []
     for here, there in pairwise((*given.factors, given.factors[0])):
-        found.extend(here + (there - here) * (n / slots if given.shape == CURVE else 0.0) for n in range(slots))
+        found.extend(here + (there - here) * (n / slots if given.shape == CURVED else 0.0) for n in range(slots))
     return tuple(found)
 
 

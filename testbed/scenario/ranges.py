@@ -14,12 +14,12 @@ from testbed.model.system import RateTrace, System
 from testbed.model.task import Task, TaskTable
 from testbed.model.transmission import trace_of
 from testbed.scenario import units
+from testbed.scenario.fault_kinds import LEAST_RATE_BPS
 from testbed.scenario.fields import Draw
 from testbed.scenario.schema import LinkTrace
 from testbed.scenario.task_classes import classes_of
 from testbed.scenario.task_schema import TaskSection
 
-LEAST_RATE_BPS = 100.0
 LONGEST_TASK_S, MOST_SLOTS = 86_400, 10**7
 LONGEST_TASK_NS, A_DAY = LONGEST_TASK_S * 10**9, "a day is the most"
 MOST_BITS = 2**53

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from testbed.model.errors import InvalidError
+from testbed.model.fidelity import GRADE_VALUES
 from testbed.scenario import units
 
 
@@ -27,7 +28,6 @@ class Bound(msgspec.Struct, frozen=True):
         return measured > self.value if self.operator == ">" else measured >= self.value
 
 
-GRADE_VALUES = {"A": 4.0, "B": 3.0, "C": 2.0, "F": 1.0}
 EXACT_VALUE = 5.0
 
 

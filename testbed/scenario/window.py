@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import ScenarioError
 from testbed.model.system import System
 from testbed.model.task import Task
 from testbed.scenario.schema import Workload
 from testbed.scenario.workload import begin_ns, columns_of, limited, scaled, shifted
 
-NS_PER_S = 1_000_000_000
 IDLE_SLOTS = 1000
 
 

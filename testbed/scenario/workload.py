@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from testbed.model import random
 from testbed.model.arrivals import stretched
-from testbed.model.delay import whole_ns
+from testbed.model.delay import NS_PER_S, whole_ns
 from testbed.model.errors import ScenarioError, did_you_mean
 from testbed.model.system import System
 from testbed.model.task import TASK_COLUMNS, Task, TaskTable
@@ -32,7 +32,6 @@ from testbed.scenario.task_schema import TaskSection
 
 WORKLOAD_COLUMNS = ("time_s", "ue", "input_bits", "cycles", "deadline_s")
 FIELD_PRESENT = 0
-NS_PER_S = 1_000_000_000
 SLOTS_AT_ONCE, WRITTEN_AT_ONCE = 1 << 20, 1 << 14
 Hashes = NDArray[np.uint64]
 Ints = NDArray[np.int64]

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 import msgspec
 
 from testbed.model import random
+from testbed.model.delay import NEVER
 from testbed.protocol.actions import Send
 from testbed.protocol.codec import Envelope
 from testbed.protocol.session import Session
 from testbed.protocol.session_types import SessionEndedError, SessionTiming, WindowFullError
 from testbed.protocol.transitions import State
-from testbed.protocol.window import NEVER
 
 _DROP, _REPEAT, _DELAY, _DELAY_AGAIN = 0, 1, 2, 3
 Pair = tuple[str, str]

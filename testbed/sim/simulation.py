@@ -14,7 +14,6 @@ from testbed.policy.heuristics import Policy
 from testbed.protocol.actions import (
     Action,
     Alarm,
-    Answered,
     Boundary,
     Execute,
     Finish,
@@ -31,7 +30,7 @@ from testbed.sim.run_log import RunLog, Simulated
 from testbed.sim.sleep import Sleep
 
 FIRST = -1
-Recorded = Mapping[tuple[str, int], Answered]
+Recorded = Mapping[tuple[str, int], tuple[Decision, int]]
 Observer = Callable[[int, int], None]
 OUTSIDE_CORES = frozenset({Dies, Returns, Revises, Tick, Frame})  # most events are for a core, and kinds of its own
 
@@ -42,7 +41,7 @@ def simulate(
     """Run ``plan`` to the end of its drain (no limit unless the plan sets one).
 
     ``recorded`` gives the answers of an earlier run by (UE, first task's number): those are repeated, with their
-    ask-to-answer times, instead of asking ``policy``. Under ``conditions`` messages pass through sessions over a
+    ask-to-answer times in ns, instead of asking ``policy``. Under ``conditions`` messages pass through sessions over a
     network that loses, repeats, delays and reorders frames; without them they arrive at once.
     """
     return Simulation(plan, policy, recorded, conditions).run()
@@ -187,9 +186,7 @@ class Simulation:
         event, sleep = entry.event, self._sleep
         if isinstance(event, Emits):
             return self._send(entry.target, event.send) if self._is_what_comes_of_it(entry.target, event) else None
-        if isinstance(event, Decision):
-            event = Answered(event, self._now - event.asked_ns)
-        elif sleep is not None and isinstance(event, Boundary) and not sleep.is_awaited(entry.target, event):
+        if sleep is not None and isinstance(event, Boundary) and not sleep.is_awaited(entry.target, event):
             return None
         self._delivered += 1
         if self._observer is not None and self._delivered % self._observe_every == 0:
@@ -267,11 +264,10 @@ class Simulation:
             return
         answer = self.recorded.get((ask.ue, ask.tasks[0].number))
         if answer is not None:
-            at = ask.at_ns + answer.think_ns
-            event = Answered(msgspec.structs.replace(answer.decision, slot=ask.slot), answer.think_ns)
-            self._heap.push(
-                at, Phase.DECIDE, ask.tasks[0].ue, 0, PendingEvent(ask.ue, self._incarnation[ask.ue], event)
-            )
+            decision, think_ns = answer
+            event = msgspec.structs.replace(decision, slot=ask.slot, asked_ns=ask.at_ns)
+            entry = PendingEvent(ask.ue, self._incarnation[ask.ue], event)
+            self._heap.push(ask.at_ns + think_ns, Phase.DECIDE, ask.tasks[0].ue, 0, entry)
 
     def _crash(self, fault: Fault) -> None:
         name = fault.name

@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import ScenarioError
 from testbed.scenario.requests import Request
 from testbed.scenario.tables import cells
 from testbed.trace.job import JobOptions
 from testbed.trace.lines import Line, lines
 from testbed.trace.named_columns import places
-from testbed.trace.notes import NS_PER_S, Say, count
+from testbed.trace.notes import Say, count
 
 REQUEST_COLUMNS = ("timestamp", "contexttokens", "generatedtokens")
 WRITTEN = "write it like 2023-11-16 18:15:46.6805900"

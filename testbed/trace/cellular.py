@@ -14,11 +14,12 @@ from itertools import groupby, pairwise
 
 import msgspec
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import ScenarioError
 from testbed.scenario.schema import LinkTrace
 from testbed.scenario.tables import Table, TableRow
 from testbed.trace import rates
-from testbed.trace.notes import NS_PER_S, Say, count, quiet, seconds
+from testbed.trace.notes import Say, count, quiet, seconds
 
 TIMESTAMP = "Timestamp"
 MEASURED_COLUMNS = {"snr": "SNR", "uplink": "UL_bitrate", "downlink": "DL_bitrate"}

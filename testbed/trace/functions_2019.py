@@ -14,6 +14,7 @@ import numpy as np
 
 from testbed.model import random
 from testbed.model.errors import ScenarioError, UsageError
+from testbed.model.human import DAY_S, MINUTE_S
 from testbed.scenario.requests import RequestColumns
 from testbed.scenario.tables import cells
 from testbed.scenario.workload import Ints, mixed, unit
@@ -25,7 +26,7 @@ from testbed.trace.notes import Say, count
 HASHES = ("HashOwner", "HashApp", "HashFunction")
 SHARES = (0.0, 0.01, 0.25, 0.5, 0.75, 0.99, 1.0)
 PERCENTILES = tuple(f"percentile_Average_{share * 100:g}" for share in SHARES)
-MINUTES, MINUTE_S, DAY_S, MS_PER_S = 1440, 60, 86_400, 1000.0
+MINUTES, MS_PER_S = 1440, 1000.0
 DRAWN_AT_ONCE = 1 << 16
 FIELD_INSTANT, FIELD_DURATION = 0, 1
 NS_PER_MINUTE = MINUTE_S * 10**9

@@ -13,6 +13,7 @@ from typing import TextIO
 import msgspec
 import numpy as np
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import ScenarioError
 from testbed.model.system import System
 from testbed.model.task import TASK_COLUMNS, TaskTable
@@ -22,7 +23,7 @@ from testbed.scenario.requests import Assigner, Request, RequestColumns
 from testbed.scenario.schema import Scenario, Workload
 from testbed.trace import alibaba, azure, functions, functions_2019, google, mapped, swf
 from testbed.trace.job import JobOptions, MappedColumn
-from testbed.trace.notes import NS_PER_S, Say, count, seconds, workload_told
+from testbed.trace.notes import Say, count, seconds, workload_told
 from testbed.trace.spool import Spool
 
 ReadFile = Callable[[str, JobOptions, Say], Iterator[RequestColumns]]

@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
+from testbed.model.delay import NS_PER_MS
 from testbed.model.errors import text_error
 from testbed.scenario.schema import LinkTrace
 from testbed.trace import rates
 from testbed.trace.notes import Say, quiet
 
 OPPORTUNITY_BITS = 12_000
-NS_PER_MS, HOLE_MS = 1_000_000, 1_000
+HOLE_MS = 1_000
 
 
 def parse(text: str, file: str, bin_ns: int = 100_000_000, say: Say = quiet) -> LinkTrace:

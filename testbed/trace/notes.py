@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+from testbed.model.delay import NS_PER_S
+
 Say = Callable[[str], None]
-NS_PER_S = 1_000_000_000
 
 
 def quiet(text: str) -> None:

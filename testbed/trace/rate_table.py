@@ -5,6 +5,7 @@ Either a row has an instant, before or after which its rate holds, or it has a d
 
 from collections.abc import Mapping
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import ScenarioError
 from testbed.scenario.schema import LinkTrace
 from testbed.trace import rates
@@ -12,7 +13,7 @@ from testbed.trace.job import MappedColumn, instant_ns
 from testbed.trace.lines import Line
 from testbed.trace.mapped import DURATION, RATE_KEY, TIME_KEY, exact_ns
 from testbed.trace.named_columns import rows
-from testbed.trace.notes import NS_PER_S, Say, count
+from testbed.trace.notes import Say, count
 from testbed.trace.rate_text import held
 from testbed.trace.rates import HIGHEST_BPS
 

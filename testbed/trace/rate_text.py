@@ -7,11 +7,12 @@ Units cannot be told from the numbers, nor whether a rate holds before its insta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from itertools import pairwise
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import ScenarioError
 from testbed.scenario.schema import LinkTrace
 from testbed.trace import rates
 from testbed.trace.lines import Line
-from testbed.trace.notes import NS_PER_S, Say, count, quiet, seconds
+from testbed.trace.notes import Say, count, quiet, seconds
 from testbed.trace.rates import HIGHEST_BPS
 
 TIME_UNITS = {"s": NS_PER_S, "ms": NS_PER_S // 1000}

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import ScenarioError
 from testbed.scenario.schema import LinkTrace
 from testbed.scenario.tables import Table
 
 RATE_COLUMNS = ("duration_s", "rate_bps")
-NS_PER_S = 1_000_000_000
 HIGHEST_BPS = 1e15
 
 

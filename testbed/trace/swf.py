@@ -9,11 +9,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from testbed.model.delay import NS_PER_S
 from testbed.scenario.requests import RequestColumns
 from testbed.scenario.workload import Ints, Reals
 from testbed.trace.job import LATEST_S, MOST_CYCLES, JobOptions, instant_ns, work
 from testbed.trace.lines import Line, blocks, text_of
-from testbed.trace.notes import NS_PER_S, Say, count
+from testbed.trace.notes import Say, count
 
 _SUBMIT, RUN, CORES, ASKED = 1, 3, 4, 7
 COLUMNS_OF_A_JOB = 18

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from testbed.model.delay import transfer_ns
+from testbed.model.delay import NEVER, transfer_ns
 from testbed.model.errors import ScenarioError
 from testbed.model.random import FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE
 from testbed.model.system import EPOCH_SLOT, NO_TRACE, SHARED, Plan, RateTrace, System
@@ -244,7 +244,7 @@ def _steps(given: Sequence[tuple[float, Sequence[int], Sequence[float]]], kind: 
     ``given`` are what it is of each that has no changes, edges and values.
     """
     shape = len(given), max(1, *(len(values) for _, _, values in given))
-    edges_ns: Any = np.full(shape, state.NEVER, np.int64)
+    edges_ns: Any = np.full(shape, NEVER, np.int64)
     steps: Any = np.zeros(shape, kind)
     for row, (usual, edges, values) in enumerate(given):
         edges_ns[row, 0], steps[row] = 0, values[-1] if values else usual

@@ -18,7 +18,7 @@ from testbed.twin.compiled import (
 )
 from testbed.twin.lists import head, item, speed_of, ue_list
 from testbed.twin.radio import radio_wait_ns, senders
-from testbed.twin.state import COIN, FRESH, GIVEN, NONE, OFFLOAD, PRICED, Fixed, World
+from testbed.twin.state import COIN, FRESH, GIVEN, NONE, OFFLOAD_CODE, PRICED, Fixed, World
 
 
 @njit(**INNER)
@@ -110,6 +110,6 @@ def decide(world: World, fixed: Fixed, given: Any) -> None:
             choice = given[u]
         elif w.policy == COIN:
             choice = flip(w.seed, u, w.slot, w.probability)
-        elif w.policy == OFFLOAD:
+        elif w.policy == OFFLOAD_CODE:
             choice = 1
         item(world.ues, u).choice = choice

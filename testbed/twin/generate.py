@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
+from testbed.model.delay import NEVER
 from testbed.model.random import ARRIVALS, FIELD_BITS, FIELD_CLASS, FIELD_CYCLES, FIELD_DEADLINE, VALUES
 from testbed.scenario.workload import FIELD_PRESENT
 from testbed.twin.compiled import INNER, exponential, mix, stretched, subject_hash, uniform, unit, whole_ns
@@ -14,7 +15,6 @@ from testbed.twin.state import (
     CHOICE,
     FRESH,
     LANES,
-    NEVER,
     NONE,
     PER_BIT_LAW,
     POISSON,

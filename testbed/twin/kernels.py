@@ -5,6 +5,7 @@ from typing import Any
 
 from numba import njit
 
+from testbed.model.delay import NEVER
 from testbed.model.random import EXPLORATION
 from testbed.twin import compiled, decide, generate, lists, noting, observe, radio, server, slot, state
 from testbed.twin.compiled import INNER, OPTIONS, stamp, uniform
@@ -12,7 +13,7 @@ from testbed.twin.entry import entry
 from testbed.twin.lists import item
 from testbed.twin.noting import Noted
 from testbed.twin.server import core_of, occupy
-from testbed.twin.state import FULL_VIEW, NEVER, NONE, Fixed, World, Worlds
+from testbed.twin.state import FULL_VIEW, NONE, Fixed, World, Worlds
 
 _BUSY = -2
 EMPTY = 3  # boundaries in a row at which no task was there: the last one and the one before were idle

@@ -9,7 +9,7 @@ import numpy as np
 
 from testbed.model import random
 from testbed.model.fallback import fallback_choices
-from testbed.model.system import Plan
+from testbed.model.system import CONTROLLER, Plan
 from testbed.policy.heuristics import Coin, Policy, Priced, checked, watching
 from testbed.policy.heuristics import FixedChoice as Constant
 from testbed.protocol.disturbances import disturbance_events
@@ -22,7 +22,6 @@ from testbed.twin.twin import Twin
 from testbed.twin.views import cell_view
 
 Decisions = Mapping[tuple[int, int], int]
-CONTROLLER = "controller"
 
 
 class Ran(msgspec.Struct, kw_only=True):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from testbed.model.delay import NEVER
 from testbed.model.queue import FCFS
 from testbed.twin.compiled import (
     INNER,
@@ -25,7 +26,7 @@ from testbed.twin.compiled import (
     transfer_ns,
 )
 from testbed.twin.lists import append, es_list, finish, head, item, launch, row_of, speed_of, take, ue_of
-from testbed.twin.state import FORWARDED, NEVER, NONE, OWN_LIST, REJECTED, RETURNING, Fixed, World
+from testbed.twin.state import FORWARDED, NONE, OWN_LIST, REJECTED, RETURNING, Fixed, World
 
 
 @njit(**INNER)

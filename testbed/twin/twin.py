@@ -84,7 +84,7 @@ class Twin:
         if policy is None:
             status["policy"][chosen] = state.GIVEN
         elif isinstance(policy, Constant):
-            status["policy"][chosen] = state.OFFLOAD if policy.choice else state.LC_CODE
+            status["policy"][chosen] = state.OFFLOAD_CODE if policy.choice else state.LC_CODE
         elif isinstance(policy, Coin):
             status["policy"][chosen], status["probability"][chosen] = state.COIN, policy.probability
         elif isinstance(policy, Priced):

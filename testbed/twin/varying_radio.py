@@ -7,7 +7,7 @@ its ES; ``radio_waiting_ns`` are the bits of the tasks behind that.
 import numpy as np
 from numba import njit
 
-from testbed.model.delay import FOREVER_NS
+from testbed.model.delay import FOREVER_NS, NEVER
 from testbed.model.random import LINK as LINK_STREAM
 from testbed.twin.compiled import (
     INNER,
@@ -23,7 +23,7 @@ from testbed.twin.compiled import (
     traced_end_ns,
 )
 from testbed.twin.lists import head, item, ue_list
-from testbed.twin.state import NEVER, NONE, RADIO, Fixed, World
+from testbed.twin.state import NONE, RADIO, Fixed, World
 
 ALWAYS = np.zeros(1, np.int64)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from testbed.live.launch import launch
+from testbed.model.delay import NEVER, NS_PER_MS, NS_PER_S
 from testbed.model.errors import InterruptedRunError
 from testbed.model.statistics import percentile
 from testbed.model.system import EPOCH_ARRIVAL, Backhaul, Emulation, Es, Plan, Radio, System, Ue
@@ -14,8 +15,6 @@ from testbed.protocol.rows import EventRow, TaskRow, rows_by_task
 from testbed.record import directory, reader
 from testbed.record.files import scratch
 
-NS_PER_S = 1_000_000_000
-NS_PER_MS = 1_000_000
 ES_HZ = NS_PER_S
 EXECUTION_NS = 20 * NS_PER_MS
 TOLERANCE_NS = 300_000
@@ -134,7 +133,7 @@ def run(bench: System, tasks: Sequence[Task], policy: str = "offload", emulation
         if launch(plan, folder).reason == INTERRUPTED:
             raise InterruptedRunError("verification was interrupted")
         record = reader.read_record(folder / directory.RECORD)
-    rows = close_rows(bench, workload, rows_by_task(record.tasks), {}, 2**62, "")
+    rows = close_rows(bench, workload, rows_by_task(record.tasks), {}, NEVER, "")
     return BenchRun([row for row in rows if row.finished_ns >= 0], record.events)
 
 

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from testbed.model import link
+from testbed.model.delay import NS_PER_MS, NS_PER_S
 from testbed.model.system import SHARED, Radio
 from testbed.protocol.rows import TaskRow
 from testbed.verify import theory
-from testbed.verify.bench import NS_PER_MS, NS_PER_S, Check, compared, evaluated, link_ns, room, run, system, task
+from testbed.verify.bench import Check, compared, evaluated, link_ns, room, run, system, task
 
 MBIT, KB = 1e6, 8_000
 RATES = (1, 5, 20, 100, 1000)

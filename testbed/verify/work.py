@@ -6,6 +6,7 @@ import msgspec
 
 from testbed.analysis.grading import burnt
 from testbed.model import random
+from testbed.model.delay import NS_PER_MS, NS_PER_S
 from testbed.model.statistics import mean
 from testbed.model.system import Emulation, Es, Plan, Radio, System
 from testbed.model.task import Task
@@ -13,7 +14,7 @@ from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.rows import TaskRow
 from testbed.sim.simulation import simulate
 from testbed.verify import theory
-from testbed.verify.bench import NS_PER_MS, NS_PER_S, Check, compared, evaluated, room, run, system, task
+from testbed.verify.bench import Check, compared, evaluated, room, run, system, task
 
 EXECUTIONS_MS = (10, 100, 500)
 CYCLES_LIMIT, BURNT_LIMIT, BURN_LIMIT, SAMPLE_LIMIT = 0.005, 0.01, 0.05, 0.02

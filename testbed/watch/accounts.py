@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict, deque
 
 from testbed.analysis.parts import PARTS
+from testbed.model.delay import S_PER_NS
 from testbed.model.energy import transmit_energy_j
 from testbed.model.histogram import Histogram
 from testbed.model.system import Es, Ue
@@ -12,7 +13,7 @@ from testbed.protocol.rows import LinkRow, SlotRow, TaskRow, ended_ns
 from testbed.watch import snapshot
 from testbed.watch.snapshot import EsState, UeState
 
-S_PER_NS, GHZ_PER_HZ = 1e-9, 1e-9
+GHZ_PER_HZ = 1e-9
 DELAY_BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0)
 SERIES = 240
 _FLAGS = ("forwarded", "rejected", "recovered")

@@ -14,7 +14,8 @@ from textual.widgets.option_list import Option
 
 from testbed.model.errors import StartError
 from testbed.model.system import CONTROLLER
-from testbed.record.fault_requests import KILL, RESTART, FaultRequest, ask
+from testbed.protocol.rows import KILL, RESTART
+from testbed.record.fault_requests import FaultRequest, ask
 from testbed.watch.snapshot import STATE_LOST, Snapshot
 
 LEAVE, END, STAY = "leave", "end", "stay"

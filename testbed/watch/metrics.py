@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from testbed.analysis.stream import FATES
 from testbed.model.errors import StartError, TestbedError
+from testbed.model.fidelity import GRADE_VALUES
 from testbed.model.packages import naming_extras
 from testbed.record.alive import birth
 from testbed.watch.accounts import TaskAccount
@@ -26,7 +27,6 @@ from testbed.watch.snapshot import EsState, LearnerState, Snapshot
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-GRADE_VALUES = {"A": 4.0, "B": 3.0, "C": 2.0, "F": 1.0}
 LABELS = ("scenario", "policy")
 S_PER_MS, _LOOK_S = 1e-3, 1.0
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from testbed.analysis.parts import PARTS
+from testbed.model.delay import S_PER_NS
 from testbed.model.task import DECIDED, OFFLOAD
 from testbed.protocol.rows import LinkRow, Row, TaskRow, UpdateRow, ended_ns
-from testbed.watch.accounts import S_PER_NS
 from testbed.watch.snapshot import DelaySpread, LearnerState, TaskLife
 
 SHOWN_QUANTILES = (0.5, 0.95, 0.99)

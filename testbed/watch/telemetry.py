@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from testbed.analysis.parts import PARTS
+from testbed.model.delay import MS_PER_NS, S_PER_NS
 from testbed.model.system import CONTROLLER, System
 from testbed.model.task import COMPLETED, DECIDED, FAILED, LATE, OFFLOAD
 from testbed.protocol.rows import (
@@ -35,11 +36,10 @@ from testbed.protocol.rows import (
 )
 from testbed.record.backends import TESTBED, VIRTUAL
 from testbed.watch import snapshot
-from testbed.watch.accounts import S_PER_NS, SERIES, EsAccount, TaskAccount, UeAccount
+from testbed.watch.accounts import SERIES, EsAccount, TaskAccount, UeAccount
 from testbed.watch.shown_rows import SHOWN_QUANTILES, known_ns, learner_state, spread_of, task_life
 from testbed.watch.snapshot import BestBaseline, DelaySpread, Event, Fates, Honesty, Snapshot, TaskLife
 
-MS_PER_NS = 1e-6
 RECENT, LAST_TASKS, LAST_EVENTS = 500, 200, 200
 SHOWN_EVENTS = (
     DIED,

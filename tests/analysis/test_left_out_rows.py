@@ -49,7 +49,7 @@ def test_a_summary_says_the_same(runs):
     assert per_server.summarise(few) == per_server.summarise(many)
 
 
-@pytest.mark.parametrize("what", [series.WAITING, series.BUSY])
+@pytest.mark.parametrize("what", [series.TASKS_WAITING, series.BUSY])
 def test_lines_over_time_are_the_same(runs, what):
     few, many = (series.server_series(run, what) for run in runs)
     assert repr(few) == repr(many)

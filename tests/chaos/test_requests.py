@@ -2,8 +2,9 @@
 
 import pytest
 
+from testbed.protocol.rows import KILL, RESTART
 from testbed.record import reader
-from testbed.record.fault_requests import KILL, RESTART, FaultRequest, ask
+from testbed.record.fault_requests import FaultRequest, ask
 from tests.chaos.support import begin, end, events, left, stop
 from tests.command import call, document
 

@@ -19,12 +19,20 @@ def folder(tmp_path_factory):
     ("words", "said"),
     [
         (("kill", "es-1"), "r has no processes: it was played by a virtual clock"),
-        (("restart", "es-1", "--for", "2s"), "--for is for kill and pause"),
+        (("restart", "es-1", "--for", "2s"), "--for is for what can be undone"),
         (("pause", "es-1", "--for", "soon"), "--for soon"),
         (("pause", "es-1", "--for", "0s"), "write a time, like --for 2s"),
         (("pause", "es-1", "--for", "-2s"), "write a time, like --for 2s"),
         (("pause", "es-1", "--for", "1e30s"), "--for 1e30s"),
         (("tickle", "es-1"), "invalid choice"),
+        (("kill", "es-1", "es-2"), "one process at a time"),
+        (("slow", "es-1"), "slow: \"es-1\" slows nothing"),
+        (("slow", "es-1", "to", "200%"), "is out of range"),
+        (("degrade", "ue-1-1", "to", "loss", "200%"), "is out of range"),
+        (("cut", "ue-1-1:es-1", "for", "soon"), "--for soon"),
+        (("cut", "ue-1-1:es-1", "for", "2", "s", "--for", "3s"), "two times"),
+        (("lift", "es-1", "--for", "3s"), "--for is for what can be undone"),
+        (("overload", "cell", "1", "x", "3", "for", "2", "s"), "r has no processes"),
     ],
 )
 def test_what_cannot_be_broken_is_refused(folder, words, said, monkeypatch, capsys):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from testbed.model.errors import EXIT_START
+from testbed.model.exit_codes import EXIT_START
 from tests.command import ROOT, call
 from tests.containers.engine import docker
 from tests.containers.support import LITTLE, OWNER, nothing_is_left

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from testbed.model.errors import EXIT_THRESHOLD
+from testbed.model.exit_codes import EXIT_THRESHOLD
 from tests.containers.support import OWNER, written
 
 pytestmark = [pytest.mark.containers, pytest.mark.slow]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from testbed.model.errors import EXIT_START
+from testbed.model.exit_codes import EXIT_START
 from tests.command import PATIENCE_S, environment
 from tests.containers import engine
 from tests.containers.support import LITTLE, nothing_is_left

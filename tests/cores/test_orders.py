@@ -15,7 +15,7 @@ from testbed.model.delay import NS_PER_S
 from testbed.model.system import Radio
 from testbed.model.task import COMPLETED, LATE, OFFLOAD
 from testbed.policy.heuristics import FixedChoice
-from testbed.protocol.actions import Answered, Boundary, Finish, Lost, Record, Wake
+from testbed.protocol.actions import Boundary, Finish, Lost, Record, Wake
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Moved, Post, Result, Trip, Up
 from testbed.protocol.rows import TaskRow
 from tests.support import MS, system, task_of
@@ -90,7 +90,7 @@ HISTORIES = {
 
 def answered():
     """The decision that sends the task off, at 0."""
-    return 0, Answered(Decision(ue=UE, slot=0, choice=OFFLOAD, asked_ns=0), 0)
+    return 0, Decision(ue=UE, slot=0, choice=OFFLOAD, asked_ns=0)
 
 
 def orders(history):
@@ -119,6 +119,7 @@ def play(order, ideal):
     """Tell a UE of one task in this order; returns the rows of the task.
 
     Instants are those of the events (``ideal``: the testbed), or never before what was heard before (the simulation).
+    The task is sent off at 0, whatever was heard by then.
     """
     made = system((1, 1), (NS_PER_S, NS_PER_S))
     agent = Agent(made, 0, (task_of(0, 0, cycles=NS_PER_S // 10, bits=800_000),))
@@ -133,7 +134,7 @@ def play(order, ideal):
     act(agent.handle(0, Boundary(0)))
     for at, event in order:
         now = max(0, at) if ideal else max(now, at)
-        act(agent.handle(now * MS, event))
+        act(agent.handle(0 if isinstance(event, Decision) else now * MS, event))
     if serving := served_late(order, rows):
         act(agent.handle(serving.at_ns, serving))
     for wake in sorted(wakes, key=lambda wake: wake.at_ns):
@@ -147,7 +148,7 @@ def served_late(order, rows):
     if any(row.finished_ns >= 0 or row.recovered for row in rows):
         return None
     events = [event for _, event in order]
-    posted = next(n for n, event in enumerate(events) if isinstance(event, Answered))
+    posted = next(n for n, event in enumerate(events) if isinstance(event, Decision))
     lives = [event.incarnation for event in events[:posted] if isinstance(event, Up) and event.name == OWN]
     ended = [event.incarnation for event in events if isinstance(event, Down) and event.name == OWN]
     alive = lives and max(lives) > max(ended, default=-1)
@@ -211,7 +212,7 @@ LIFE = {
 def test_every_ask_gets_one_decision_in_whatever_order_the_controllers_lives_are_heard_of(life, expires):
     """Whoever is known to serve is asked, an answer counts once, and no decision takes less than no time."""
     made = system()
-    answer = (200, AskExpired(0)) if expires else (30, Answered(Decision(ue=UE, slot=0, choice=0, asked_ns=0), 30 * MS))
+    answer = (200, AskExpired(0)) if expires else (30, Decision(ue=UE, slot=0, choice=0, asked_ns=0))
     ask = (0, Boundary(0))
     losses = [(at + 100, Lost(event.name, event.at_ns, event.incarnation)) for at, event in LIFE[life][::2]]
     told = [ask, answer, *LIFE[life], *losses]

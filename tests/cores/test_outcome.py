@@ -5,7 +5,7 @@ import pytest
 
 from testbed.model.learning import LEARNER
 from testbed.model.task import COMPLETED, LATE, LOCAL, OFFLOAD, Task
-from testbed.protocol.actions import Answered, Boundary, Finish, Send
+from testbed.protocol.actions import Boundary, Finish, Send
 from testbed.protocol.messages import Ask, Decision, Result, Trip
 from tests.support import MS, system
 from tests.swarm import PARTS
@@ -19,7 +19,7 @@ def finish_of(choice):
     """What a UE of one task that is decided so does when the task ends at 500 ms."""
     agent = Agent(system(), 0, (TASK,), outcomes=True)
     agent.handle(0, Boundary(0))
-    agent.handle(0, Answered(Decision(ue=agent.name, slot=0, choice=choice, asked_ns=0), 0))
+    agent.handle(0, Decision(ue=agent.name, slot=0, choice=choice, asked_ns=0))
     if choice == LOCAL:
         return agent.handle(500 * MS, LocalEnd(0, 500 * MS))
     trip = Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=50 * MS, arrival_ns=60 * MS, late_ns=5 * MS)
@@ -68,7 +68,7 @@ def test_its_parts_sum_to_its_delay_and_its_energy_is_what_was_spent(choice):
 def test_without_a_learner_nobody_is_told():
     agent = Agent(system(), 0, (TASK,))
     agent.handle(0, Boundary(0))
-    agent.handle(0, Answered(Decision(ue=agent.name, slot=0, choice=LOCAL, asked_ns=0), 0))
+    agent.handle(0, Decision(ue=agent.name, slot=0, choice=LOCAL, asked_ns=0))
     (finish,) = agent.handle(500 * MS, LocalEnd(0, 500 * MS))
     assert isinstance(finish, Finish) and finish.tell is None and finish.row(500 * MS).state == COMPLETED
 

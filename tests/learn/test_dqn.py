@@ -7,7 +7,7 @@ import torch
 from controller.learn import dqn
 from controller.learn.dqn import DqnConfig, Replay, Transitions
 from testbed.policy import q_network
-from testbed.policy.network import INPUTS
+from testbed.policy.network import GAIN_AT, INPUTS
 
 
 def batch(seed, count=8, discount=0.0):
@@ -34,7 +34,7 @@ def test_double_dqn_lets_the_online_network_choose_and_the_target_value():
     data = batch(2, count=1, discount=1.0)
     data.reward[:] = 0
     online, target = q_network.initial(0), q_network.initial(5)
-    online[q_network.GAIN_AT], target[q_network.GAIN_AT] = 5.0, -5.0
+    online[GAIN_AT], target[GAIN_AT] = 5.0, -5.0
     state, following = torch.from_numpy(data.state), torch.from_numpy(data.following)
     values = dqn.q_values(torch.from_numpy(target), following, dueling=True)[0]
     choice = int(dqn.q_values(torch.from_numpy(online), following, dueling=True).argmax())

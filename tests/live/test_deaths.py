@@ -19,14 +19,17 @@ from testbed.protocol.rows import (
     DEAD_ALREADY,
     DIED,
     GIVEN_UP,
+    KILL,
+    PAUSE,
     PAUSED,
     PLANNED,
     REQUEST_REFUSED,
     RESTARTED,
+    RESUME,
     RESUMED,
     EventRow,
 )
-from testbed.record.fault_requests import KILL, PAUSE, RESUME, FaultRequest, ask
+from testbed.record.fault_requests import FaultRequest, ask
 from testbed.record.reader import absences_of
 from tests.live.fake_supervisor import FakeSupervisor
 from tests.support import plan, system, task_of

@@ -6,8 +6,8 @@ from collections import defaultdict
 
 import pytest
 
+from testbed.model.delay import NEVER
 from testbed.node import clock, host, launcher_session, process, work
-from testbed.node.event_queue import NEVER
 
 TIMED_MODULES = (clock, host, launcher_session, work)
 _fds = itertools.count(1_000_000)

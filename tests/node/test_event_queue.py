@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
-from testbed.model.delay import NS_PER_S
+from testbed.model.delay import NEVER, NS_PER_S
 from testbed.model.system import Emulation, Plan
 from testbed.model.task import Phase
 from testbed.node.clock import Clock
-from testbed.node.event_queue import GUARDS_OF_PATIENCE, NEVER, EventQueue
+from testbed.node.event_queue import GUARDS_OF_PATIENCE, EventQueue
 from testbed.node.lateness import LatenessMeter
 from testbed.node.lookahead import Lookahead
 from testbed.node.role import Role

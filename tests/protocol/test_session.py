@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from testbed.model.delay import NEVER
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Bye, Heartbeat, Hello, Welcome
 from testbed.protocol.session import Session
 from testbed.protocol.session_types import SessionEndedError, SessionTiming, WindowFullError
 from testbed.protocol.transitions import State
-from testbed.protocol.window import NEVER
 from tests.properties import examples
 from tests.protocol.sessions import CALM, MS, exchange, message, pair
 

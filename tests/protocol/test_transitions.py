@@ -2,10 +2,10 @@
 
 import pytest
 
+from testbed.model.delay import NEVER
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
 from testbed.protocol.messages import Bye, Heartbeat, Hello, Welcome
 from testbed.protocol.transitions import TRANSITIONS, Input, Output, State
-from testbed.protocol.window import NEVER
 from tests.protocol.sessions import exchange, pair
 
 

@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from testbed.model.errors import EXIT_START
+from testbed.model.exit_codes import EXIT_START
 from tests.command import call
 
 

@@ -1,7 +1,8 @@
 """Faults asked for by a line in a file: whole lines only, each once, nonsense told apart."""
 
+from testbed.protocol.rows import KILL, RESTART
 from testbed.record import fault_requests
-from testbed.record.fault_requests import KILL, RESTART, FaultRequest, FaultRequests
+from testbed.record.fault_requests import FaultRequest, FaultRequests
 
 
 def test_each_request_is_read_once_and_half_a_line_later(tmp_path):

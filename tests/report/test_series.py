@@ -73,7 +73,7 @@ def test_every_ue_is_in_the_table_with_its_own_tasks():
 
 def test_a_line_of_a_dead_server_is_broken():
     (one,) = listed(recorded(faults="[{at: 20 s, kill: es-1, restart_after: 8 s}]"))
-    for what in (series.WAITING, series.BUSY):
+    for what in (series.TASKS_WAITING, series.BUSY):
         lines = {line.name: line for line in series.server_series(one.run, what)}
         gaps = [x for x, y in zip(lines["es-1"].x, lines["es-1"].y, strict=True) if math.isnan(y)]
         assert gaps == [20.0, 21.0, 22.0, 23.0, 24.0, 25.0, 26.0, 27.0]

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from scipy.stats import kstest, kstwobign
 
 from testbed.model import link, random
+from testbed.model.delay import NS_PER_MS, NS_PER_S
 from testbed.model.system import SHARED, Plan, Radio
 from testbed.policy.heuristics import FixedChoice
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
 from testbed.verify import links, theory, whole, work
-from testbed.verify.bench import NS_PER_MS, NS_PER_S, compared, evaluated, link_ns, room, system, task
+from testbed.verify.bench import compared, evaluated, link_ns, room, system, task
 from tests.command import call
 
 WORKS = st.lists(st.tuples(st.integers(0, 50), st.integers(1, 40)), min_size=1, max_size=8)

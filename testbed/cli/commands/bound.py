@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from testbed.cli.commands import common
+from testbed.cli.commands.common import POLICIES
 from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.progress import ProgressDisplay
 from testbed.live.interrupts import stop_on_interrupt
-from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, UsageError
+from testbed.model.errors import UsageError
+from testbed.model.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from testbed.record import reader
 from testbed.record.backends import TWIN
 from testbed.record.files import unwritable
@@ -23,7 +25,6 @@ from testbed.trace import inputs
 if TYPE_CHECKING:
     from testbed.hindsight.evaluator import Case, Found
 
-POLICIES = "lc,offload-do,random-do,greedy,greedy-do"
 EVALUATIONS = 500_000
 DECISION_COLUMNS = ("seed", "slot", "ue", "choice")
 

@@ -17,7 +17,7 @@ from testbed.live import calibration, host_costs, preflight
 from testbed.live.host_costs import HostCosts
 from testbed.live.preflight import Fit, cores
 from testbed.model.delay import duration_ns
-from testbed.model.errors import EXIT_OK, EXIT_THRESHOLD
+from testbed.model.exit_codes import EXIT_OK, EXIT_THRESHOLD
 from testbed.model.human import size
 from testbed.model.printable import printable
 from testbed.model.statistics import mean

@@ -23,7 +23,8 @@ from testbed.experiments import runner
 from testbed.experiments.runner import Order
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.live.progress import Progress
-from testbed.model.errors import EXIT_INTERRUPTED, InvalidError, UsageError
+from testbed.model.errors import InvalidError, UsageError
+from testbed.model.exit_codes import EXIT_INTERRUPTED
 from testbed.model.task import Task
 from testbed.policy import loading
 from testbed.record import reader
@@ -41,6 +42,7 @@ from testbed.trace import inputs
 Reasons = Callable[[Scenario], idle.Reasons]
 
 DEFAULT_SCENARIO, DEFAULT_POLICY = "region", "greedy-do"
+POLICIES = "lc,offload-do,random-do,greedy,greedy-do"  # compared where none is named
 _FLAGS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "slots": (Scenario, "slots"),
     "seed": (Scenario, "seed"),

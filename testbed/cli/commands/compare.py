@@ -14,20 +14,21 @@ from testbed.analysis import comparison
 from testbed.analysis.comparison import Comparison
 from testbed.cli.colour import coloured
 from testbed.cli.commands import common
+from testbed.cli.commands.common import POLICIES
 from testbed.cli.comparison_text import CSV_HEAD, csv_rows, text
 from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.layout import width
 from testbed.cli.progress import ProgressDisplay
 from testbed.experiments import rounds, sweep, workers
 from testbed.experiments.rounds import Rounds
-from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedRunError, UsageError
+from testbed.model.errors import InterruptedRunError, UsageError
+from testbed.model.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from testbed.record import reader
 from testbed.record.backends import BACKENDS, SIM, TESTBED, TWIN
 from testbed.record.files import replacing, unwritable
 from testbed.scenario.load import Loaded, load
 from testbed.scenario.schema import Scenario
 
-POLICIES = "lc,offload-do,random-do,greedy,greedy-do"
 SEEDS_BY_BACKEND = {SIM: 10, TWIN: 10, TESTBED: 3}
 SECONDS_A_TASK = {SIM: 2e-4, TWIN: 2e-6, TESTBED: 0.0}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from testbed.cli import containers
 from testbed.cli.commands import common
 from testbed.cli.console import print_text
-from testbed.model.errors import EXIT_OK
+from testbed.model.exit_codes import EXIT_OK
 from testbed.record.files import keep
 
 

@@ -13,7 +13,7 @@ from testbed.cli.commands import common, training
 from testbed.cli.console import print_text
 from testbed.cli.layout import width, wrapped
 from testbed.live.interrupts import stop_on_interrupt
-from testbed.model.errors import EXIT_OK
+from testbed.model.exit_codes import EXIT_OK
 from testbed.record import directory
 
 _SCENARIO, _LEARNED, _TUNED = "region", "a3c-do", "priced-do"

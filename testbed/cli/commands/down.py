@@ -7,7 +7,8 @@ from pathlib import Path
 from testbed.cli.commands.up import COMPOSE_FILE
 from testbed.cli.progress import ProgressDisplay
 from testbed.compose.engine import Engine
-from testbed.model.errors import EXIT_OK, UsageError
+from testbed.model.errors import UsageError
+from testbed.model.exit_codes import EXIT_OK
 
 
 def add(parser: argparse.ArgumentParser) -> None:

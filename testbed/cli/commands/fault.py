@@ -6,20 +6,25 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from testbed.cli.console import print_text
+from testbed.model.delay import S_PER_NS
 from testbed.model.errors import InvalidError, StartError, UsageError
 from testbed.protocol.rows import (
     DIED,
     FAULT_BEGAN,
     FAULT_OVER,
+    KILL,
+    PAUSE,
     PAUSED,
     REQUEST_REFUSED,
+    RESTART,
     RESTARTED,
+    RESUME,
     RESUMED,
     EventRow,
 )
 from testbed.record import database, directory, fault_requests, reader
 from testbed.record.backends import TESTBED
-from testbed.record.fault_requests import KILL, LIFT, MOST_SECONDS, PAUSE, RESTART, RESUME, UNDONE_BY, FaultRequest
+from testbed.record.fault_requests import LIFT, MOST_SECONDS, UNDONE_BY, FaultRequest
 from testbed.scenario import units
 from testbed.scenario.fault_grammar import FaultPhrase
 from testbed.scenario.fault_kinds import FAULT_KINDS
@@ -28,7 +33,6 @@ DONE_BY = {KILL: DIED, RESTART: RESTARTED, PAUSE: PAUSED, RESUME: RESUMED}
 SAID = {KILL: "is dead", RESTART: "is back", PAUSE: "stands still", RESUME: "goes on"}
 ALSO_LIFT, FOR = "restore", "for"
 _PATIENCE_S, _LOOK_S = 15.0, 0.05
-S_PER_NS = 1e-9
 Found = Callable[[EventRow], bool]
 
 

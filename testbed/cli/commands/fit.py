@@ -12,6 +12,7 @@ from testbed.cli.console import print_json, print_text
 from testbed.cli.progress import ProgressDisplay
 from testbed.cli.text_table import table
 from testbed.model import packages
+from testbed.model.delay import NEVER
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.printable import printable
 from testbed.model.task import TaskTable
@@ -86,7 +87,7 @@ def _recording(args: argparse.Namespace, say: Say) -> tuple[Scenario, TaskTable,
     if kind == CSV:
         tasks = tables.merged([tables.read_csv(name, system) for name in (workload.trace, *workload.parts)])
         begin = (
-            int(tables.columns_of(tasks)["generated_ns"].min(initial=2**62))
+            int(tables.columns_of(tasks)["generated_ns"].min(initial=NEVER))
             if workload.start_ns < 0
             else workload.start_ns
         )

@@ -16,6 +16,7 @@ from testbed.cli.progress import ProgressDisplay
 from testbed.model.errors import InvalidError, StartError, UsageError
 from testbed.model.printable import printable
 from testbed.record.files import replacing
+from testbed.scenario.checks import TABLE
 from testbed.scenario.fields import Quantity, Range, Scalar
 from testbed.scenario.kinds import SPEED
 from testbed.scenario.load import load_scenario
@@ -37,7 +38,7 @@ LINK_OPTIONS = {
     "span": "text, rate-table",
 }
 JOBS, AZURE = imported.DEMAND_KINDS, "azure"
-TABLE, RATE_TABLE = "table", "rate-table"
+RATE_TABLE = "rate-table"
 MAP_HELP = "tables: what a column is (time, input, cycles, duration, rate), and its unit or date; repeatable"
 TOPOLOGY = {"radius": "eua", "cells": "eua", "ues_per_cell": "eua"}
 WORKLOADS = ("csv", "5g", *JOBS)

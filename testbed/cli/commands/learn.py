@@ -4,9 +4,8 @@ import argparse
 
 from testbed.cli.console import print_text
 from testbed.model.errors import UsageError
+from testbed.protocol.rows import PAUSE, RESUME
 from testbed.record import directory, learning_requests, reader
-
-PAUSE, RESUME = "pause", "resume"
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from testbed.analysis import replay
 from testbed.cli.commands import common
 from testbed.cli.console import warn
 from testbed.experiments.runner import Order
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import InvalidError, ScenarioError, UsageError
 from testbed.model.system import System
 from testbed.model.task import Task
@@ -211,7 +212,7 @@ def _from_its_beginning(tasks: Sequence[Task], path: Path, slot_ns: int) -> Sequ
     first = tasks[0].generated_ns // slot_ns
     if first < IDLE_SLOTS:
         return tasks
-    warn(f"{path} begins {first * slot_ns / tables.NS_PER_S:.10g} s after 0: it is played from there on")
+    warn(f"{path} begins {first * slot_ns / NS_PER_S:.10g} s after 0: it is played from there on")
     return tables.shifted(tasks, first * slot_ns)
 
 

@@ -12,7 +12,8 @@ from testbed.cli.commands import common
 from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.layout import width
 from testbed.model import packages
-from testbed.model.errors import EXIT_OK, UsageError
+from testbed.model.errors import UsageError
+from testbed.model.exit_codes import EXIT_OK
 from testbed.model.printable import printable
 from testbed.record import directory, reader
 from testbed.record.files import replacing, unwritable

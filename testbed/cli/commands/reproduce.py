@@ -13,7 +13,8 @@ from testbed.cli.layout import width, wrapped
 from testbed.cli.progress import ProgressDisplay
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model import packages
-from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedRunError, UsageError, did_you_mean
+from testbed.model.errors import InterruptedRunError, UsageError, did_you_mean
+from testbed.model.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from testbed.model.human import duration
 from testbed.node import limits
 from testbed.record.backends import TESTBED, TWIN

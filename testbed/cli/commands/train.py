@@ -9,7 +9,8 @@ from testbed.cli.commands import common, learning, training
 from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.exit_code import exit_code_of
 from testbed.cli.progress import ProgressDisplay
-from testbed.model.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD, InvalidError, UsageError
+from testbed.model.errors import InvalidError, UsageError
+from testbed.model.exit_codes import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD
 from testbed.node import limits
 from testbed.policy import loading
 from testbed.scenario import units

@@ -7,9 +7,10 @@ from testbed.cli.commands import training
 from testbed.cli.console import print_json, print_text
 from testbed.cli.progress import ProgressDisplay
 from testbed.experiments import tune
-from testbed.model.errors import EXIT_OK
+from testbed.model.exit_codes import EXIT_OK
+from testbed.policy.loading import DOUBLE
 
-TUNED_POLICIES = tuple(name + suffix for name in tune.SPACES for suffix in ("", tune.DOUBLE))
+TUNED_POLICIES = tuple(name + suffix for name in tune.SPACES for suffix in ("", DOUBLE))
 _NAMES, DEFAULT_TUNED = ", ".join(TUNED_POLICIES), "priced-do"
 
 

@@ -8,7 +8,7 @@ from testbed.cli.console import print_text, warn
 from testbed.cli.progress import ProgressDisplay
 from testbed.compose.engine import Engine
 from testbed.live.interrupts import stop_on_interrupt
-from testbed.model.errors import EXIT_OK
+from testbed.model.exit_codes import EXIT_OK
 from testbed.record.directory import RUNS
 from testbed.record.files import keep
 

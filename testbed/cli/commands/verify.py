@@ -15,7 +15,7 @@ from testbed.cli.progress import ProgressDisplay
 from testbed.cli.summary_text import percent
 from testbed.cli.text_table import table
 from testbed.live.host_meter import HostLoad
-from testbed.model.errors import EXIT_FIDELITY, EXIT_OK
+from testbed.model.exit_codes import EXIT_FIDELITY, EXIT_OK
 from testbed.model.human import duration
 from testbed.record.files import scratch
 from testbed.verify import links, whole, work

@@ -1,0 +1,4 @@
+"""The exit codes of the command line."""
+
+EXIT_OK, EXIT_BUG, EXIT_USAGE, EXIT_START, EXIT_THRESHOLD, EXIT_FIDELITY, EXIT_LEDGER = 0, 1, 2, 3, 4, 5, 6
+EXIT_INTERRUPTED = 130
