@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
         (("pause", "es-1", "--for", "1e30s"), "--for 1e30s"),
         (("tickle", "es-1"), "invalid choice"),
         (("kill", "es-1", "es-2"), "one process at a time"),
-        (("slow", "es-1"), "slow: \"es-1\" slows nothing"),
+        (("slow", "es-1"), 'slow: "es-1" slows nothing'),
         (("slow", "es-1", "to", "200%"), "is out of range"),
         (("degrade", "ue-1-1", "to", "loss", "200%"), "is out of range"),
         (("cut", "ue-1-1:es-1", "for", "soon"), "--for soon"),
