@@ -36,7 +36,7 @@ def trip_of(system: System, task: Task, ready_ns: int, start_ns: int, end_ns: in
         ready_ns=ready_ns,
         tx_start_ns=start_ns,
         tx_end_ns=end_ns,
-        arrival_ns=end_ns + transmission.latency_ns(system, task, end_ns),
+        arrival_ns=transmission.arrival_ns(system, task, end_ns),
         attempts=tries,
     )
 

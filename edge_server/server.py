@@ -12,6 +12,7 @@ from edge_server.peers import Peers
 from edge_server.queue import Queue
 from edge_server.under_way import Answer, UnderWay
 from testbed.model import transmission
+from testbed.model.cuts import open_ns
 from testbed.model.delay import NEVER
 from testbed.model.queue import FCFS, NO_LIMIT, second_offload
 from testbed.model.system import CONTROLLER, System, Ue
@@ -226,6 +227,8 @@ class Server:
         ]
 
     def _announce(self, now_ns: int, slot: int) -> list[Action]:
+        if open_ns(now_ns, self.es.pauses_ns) != now_ns:
+            return [self._boundary(slot + 1)]
         radio, queue = self._radio, self._queue
         queue.settle(now_ns)
         backlog = queue.backlog_ns(now_ns)

@@ -4,7 +4,7 @@ import msgspec
 
 from edge_server.job import Job
 from testbed.model import link
-from testbed.model.cuts import standing_still
+from testbed.model.cuts import open_ns, standing_still
 from testbed.model.delay import FOREVER_NS, after_ns, transfer_ns
 from testbed.model.system import Es, System
 from testbed.model.task import Phase
@@ -41,11 +41,11 @@ class Onward(msgspec.Struct, frozen=True):
     def arrival_ns(self, system: System) -> int:
         """When it is there; while the backhaul is cut it stands still."""
         rate, bits = system.backhaul.rate_bps, self.job.task.input_bits
-        cuts = system.cuts_between(self.job.ue.cell, self.target)
+        cuts = system.standing_between(self.job.ue.cell, self.target)
         last_bit_ns = after_ns(self.at_ns, transfer_ns(bits, rate))
         if cuts:
             last_bit_ns = link.capped_end_ns(self.at_ns, bits, standing_still(cuts, rate), (0,), (rate,), FOREVER_NS)
-        return last_bit_ns + system.backhaul.latency_ns
+        return open_ns(last_bit_ns + system.backhaul.latency_ns, system.edge_servers[self.target].pauses_ns)
 
 
 def forward(system: System, onward: Onward, *, again: bool = False) -> list[Action]:

@@ -64,6 +64,13 @@ def faded_bps(system: System, ue: System, block: int) -> float:
     return float(radio["bandwidth_hz"] * (efficiency if cap is None else min(cap, efficiency)))
 
 
+def when_open(at: int, spans: list[list[int]]) -> int:
+    """The first instant from ``at`` on that is in none of the spans."""
+    while closed := [until for begin, until in spans if begin <= at < until]:
+        at = max(closed)
+    return at
+
+
 def in_force(changes: System, edges: str, values: str, at: int, usual: Any) -> Any:
     """The value of what changes over time at an instant."""
     known = zip(changes.get(edges) or [], changes.get(values) or [], strict=True)
@@ -107,6 +114,7 @@ class Server:
     def __init__(self, es: dict[str, Any]) -> None:
         self.cores, self.limit, self.fcfs = es["cores"], es["queue_limit"], es["discipline"] == 1
         self.speeds = list(zip(es.get("speed_edges_ns") or [0], es.get("speeds_hz") or [es["cpu_hz"]], strict=True))
+        self.pauses = es.get("pauses_ns", [])
         self.waiting: list[Waiting] = []
         self.ends: list[int] = []
         self.announced: Fraction | int = 0
@@ -136,7 +144,7 @@ class Server:
         for edge, _ in self.speeds:
             if edge > at and self.work(at, edge) < left:
                 left, at = left - self.work(at, edge), edge
-        return at + half_up(left / self.hz(at))
+        return at + half_up(left / self.hz(at))  # where the speed is 0 something is left until that is over
 
     def take(self) -> Task:
         """Remove and return the task that the discipline serves next."""
@@ -152,6 +160,7 @@ class Region:
         self.system, self.second_offload = system, second_offload
         self.ues, self.radio = system["ues"], system["radio"]
         self.servers = [Server(es) for es in system["ess"]]
+        self.local = [Server({"cores": 1, "queue_limit": -1, "discipline": 1, **ue}) for ue in self.ues]
         self.heap: list[tuple[int, int, int, int, int, Callable[..., None], tuple[Any, ...]]] = []
         self.finished: dict[Key, int] = {}
         self.age, self.tasks = 0, len(tasks)
@@ -178,12 +187,13 @@ class Region:
 
     def announce(self, now: int) -> None:
         for server in self.servers:
-            server.announced = server.wait(now, everyone=True)
+            if when_open(now, server.pauses) == now:
+                server.announced = server.wait(now, everyone=True)
         self.at(now + self.system["slot_ns"], ANNOUNCE, 0, 0, self.announce)
 
     def run_locally(self, now: int, task: Task) -> None:
         start = max(now, self.local_free[task["ue"]])
-        self.local_free[task["ue"]] = start + time_ns(task["cycles"], self.ues[task["ue"]]["cpu_hz"])
+        self.local_free[task["ue"]] = self.local[task["ue"]].end(start, task["cycles"])
         self.finished[task["ue"], task["number"]] = self.local_free[task["ue"]]
 
     def transmit(self, task: Task) -> None:
@@ -193,7 +203,8 @@ class Region:
         self.radio_free[ue] = last_bit_ns(self.system, start, task["bits"] * tries, self.ues[ue])
         later = in_force(self.ues[ue], "added_edges_ns", "added_ns", self.radio_free[ue], 0)
         arrival = self.radio_free[ue] + self.radio["latency_ns"] + jitter_ns(self.system, ue, number) + later
-        self.at(arrival, ARRIVAL, ue, number, self.arrive, task)
+        there = when_open(arrival, self.servers[self.ues[ue]["cell"]].pauses)
+        self.at(there, ARRIVAL, ue, number, self.arrive, task)
 
     def tries(self, task: Task, loss: float, field: int) -> int:
         """How often it is sent until nothing of it is lost."""
@@ -209,8 +220,17 @@ class Region:
         if self.second_offload and others and wait > self.system["threshold_ns"] and min(others)[0] < wait:
             backhaul = self.system["backhaul"]
             sent = time_ns(task["bits"], backhaul["rate_bps"])
-            there = self.over(now, sent, self.cuts(home, min(others)[1])) + backhaul["latency_ns"]
-            self.at(there, ARRIVAL, task["ue"], task["number"], self.enter, task, min(others)[1])
+            target = min(others)[1]
+            there = self.over(now, sent, self.standing(home, target)) + backhaul["latency_ns"]
+            self.at(
+                when_open(there, self.servers[target].pauses),
+                ARRIVAL,
+                task["ue"],
+                task["number"],
+                self.enter,
+                task,
+                target,
+            )
         else:
             self.enter(now, task, home)
 
@@ -243,6 +263,17 @@ class Region:
             (cut["cuts_ns"] for cut in self.system.get("backhaul_cuts", []) if ends == {cut["one"], cut["other"]}), []
         )
 
+    def standing(self, one: int, other: int) -> list[list[int]]:
+        """The spans in which nothing moves between two ESs, in order: it is cut, or one of them stands still."""
+        spans = sorted([*self.cuts(one, other), *self.servers[one].pauses, *self.servers[other].pauses])
+        found: list[list[int]] = []
+        for begin, end in spans:
+            if found and begin <= found[-1][1]:
+                found[-1][1] = max(end, found[-1][1])
+            else:
+                found.append([begin, end])
+        return found
+
     def is_known(self, cuts: list[list[int]], now: int) -> bool:
         """Whether a cut has lasted for long enough to be known."""
         return any(begin + self.system["detection_ns"] <= now < end for begin, end in cuts)
@@ -257,16 +288,15 @@ class Region:
     def returned(self, end: int, task: Task, j: int) -> int:
         """When the result of what ended at server ``j`` is at its UE: it waits until its whole way is open."""
         ue = self.ues[task["ue"]]
-        spans = [*self.cuts(j, ue["cell"]), *ue.get("cuts_ns", [])]
-        while closed := [until for begin, until in spans if begin <= end < until]:
-            end = max(closed)
+        end = when_open(end, [*self.standing(j, ue["cell"]), *ue.get("cuts_ns", [])])
         latency: int = self.radio["return_latency_ns"]
         back = ue.get("back") or {}
-        if not back:
-            return end + latency + time_ns(self.radio["result_bits"], ue["rate_bps"])
-        bits = self.radio["result_bits"] * self.tries(task, in_force(back, "loss_edges_ns", "losses", end, 0), 2048)
-        last = steady_end_ns(end, bits, ue["rate_bps"], back)
-        return last + latency + int(in_force(back, "added_edges_ns", "added_ns", last, 0))
+        at = end + latency + time_ns(self.radio["result_bits"], ue["rate_bps"])
+        if back:
+            bits = self.radio["result_bits"] * self.tries(task, in_force(back, "loss_edges_ns", "losses", end, 0), 2048)
+            last = steady_end_ns(end, bits, ue["rate_bps"], back)
+            at = last + latency + int(in_force(back, "added_edges_ns", "added_ns", last, 0))
+        return when_open(at, ue.get("pauses_ns", []))
 
 
 def read(path: Path) -> tuple[System, bool, list[Task], dict[Key, tuple[int, int]]]:

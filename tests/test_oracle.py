@@ -100,7 +100,11 @@ LOSSY = (
     "{at: 3.3 s, for: 9.1 s, every: 20 s, degrade: ue-2-1 to 3 Mbit/s loss 30% +7 ms both ways},"
     "{at: 10 s, degrade: ue-1-2 to loss 60% both ways}, {at: 20 s, for: 9 s, degrade: ue-3-1 to loss 0}"
 )
-CHANGES = {"lossy links": LOSSY, "slow servers": SLOWED, "degraded links": DEGRADED, "cut links": CUT}
+PAUSED = (
+    "{at: 3.3 s, for: 4 s, every: 20 s, pause: es-2}, {at: 6 s, for: 5.5 s, pause: ue-1-2},"
+    "{at: 5 s, for: 8 s, slow: es-2 to 40%}, {at: 10 s, for: 3 s, pause: es-1}, {at: 58 s, for: 7 s, pause: ue-3-1}"
+)
+CHANGES = {"paused": PAUSED, "lossy links": LOSSY, "slow servers": SLOWED, "degraded links": DEGRADED, "cut links": CUT}
 
 
 @pytest.mark.parametrize("strategy", ["offload-do", "greedy"])

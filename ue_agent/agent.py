@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 
-from testbed.model.cuts import is_known_cut
-from testbed.model.delay import FOREVER_NS, after_ns, chain, duration_ns
+from testbed.model.cuts import is_known_cut, open_ns
+from testbed.model.delay import FOREVER_NS
 from testbed.model.fallback import fallback_choice
 from testbed.model.learning import LEARNER
 from testbed.model.system import CONTROLLER, EPOCH_ARRIVAL, SHARED, System
@@ -17,6 +17,7 @@ from testbed.protocol.messages import Aired, Ask, Decision, Down, Moved, Post, R
 from testbed.protocol.rows import TaskRow
 from ue_agent import report
 from ue_agent.events import Arises, AskExpired, LocalEnd
+from ue_agent.local_cpu import LocalCpu
 from ue_agent.report import Flight
 from ue_agent.transmissions import Transmissions, comes_then
 
@@ -53,7 +54,7 @@ class Agent:
         self._shared = system.radio.access == SHARED
         self._pending: dict[int, tuple[Ask, int]] = {}
         self._flights: dict[int, Flight] = {}
-        self._local_free_ns = 0
+        self._cpu = LocalCpu(self.ue)
         self._uplink = Transmissions(system)
         self._revised = False
         self._last_choice = -1
@@ -101,7 +102,9 @@ class Agent:
         return Wake(slot * self.system.slot_ns, Phase.DECIDE, Boundary(slot), self.ue.index)
 
     def _at_boundary(self, now_ns: int, slot: int) -> list[Action]:
-        if slot > self.system.slots and not self._outcomes:
+        if open_ns(now_ns, self.ue.pauses_ns) != now_ns:
+            return [self._boundary(slot + 1)]
+        if now_ns > self.system.boundary_ns(self.ue, self.system.end_ns) and not self._outcomes:
             return []
         if self._asks_at_once:
             return [*self._seen(slot, now_ns, ()), self._boundary(slot + 1)]
@@ -117,11 +120,8 @@ class Agent:
             return []
         earlier = len(self._flights) + sum(len(ask.tasks) for ask, _ in self._pending.values())
         wait = -1 if self._shared else max(0, self._uplink.free_ns - now_ns)
-        row = report.seen(self.name, slot, now_ns, self._queue_ns(now_ns), wait, earlier, len(tasks))
+        row = report.seen(self.name, slot, now_ns, max(0, self._cpu.free_ns - now_ns), wait, earlier, len(tasks))
         return [Record(row)] if self._boundaries.records(row) else []
-
-    def _queue_ns(self, now_ns: int) -> int:
-        return max(0, self._local_free_ns - now_ns)
 
     def is_idle(self, now_ns: int) -> bool:
         """See `testbed.protocol.actions.Idling`; who tells a learner is never idle, for the learner looks on."""
@@ -132,7 +132,7 @@ class Agent:
             ue=self.name,
             slot=slot,
             at_ns=now_ns,
-            queue_ns=self._queue_ns(now_ns),
+            queue_ns=max(0, self._cpu.free_ns - now_ns),
             tasks=tasks,
             last_choice=self._last_choice,
         )
@@ -174,10 +174,10 @@ class Agent:
             )
             self._flights[task.number] = flight
             if decision.choice == LOCAL:
-                actions += self._execute(flight, ready)
+                actions += self._execute(flight)
             elif self._lives.is_lost(self._es) or self._is_cut_off(ready):
                 flight.recovered, flight.reentry_ns = True, ready
-                actions += self._execute(flight, ready)
+                actions += self._execute(flight)
             else:
                 actions += self._post(flight)
             actions.append(self._told(flight))
@@ -205,14 +205,17 @@ class Agent:
             )
         ]
 
-    def _execute(self, flight: Flight, entered_ns: int) -> list[Action]:
+    def _execute(self, flight: Flight) -> list[Action]:
         task, ue = flight.task, self.ue
-        flight.start_ns = chain(self._local_free_ns, entered_ns)
-        flight.end_ns = self._local_free_ns = after_ns(flight.start_ns, duration_ns(task.cycles, ue.cpu_hz))
+        self._cpu.execute(flight)
         return [
             Execute(start_ns=flight.start_ns, end_ns=flight.end_ns, cycles=task.cycles, ue=ue.name, number=task.number),
-            Wake(flight.end_ns, Phase.EXEC_END, LocalEnd(task.number, flight.end_ns), ue.index, task.number),
+            self._end_of(flight),
         ]
+
+    def _end_of(self, flight: Flight) -> Wake:
+        number = flight.task.number
+        return Wake(flight.end_ns, Phase.EXEC_END, LocalEnd(number, flight.end_ns), self.ue.index, number)
 
     def _told(self, flight: Flight) -> Record:
         """What is known of an unfinished task by now, for the record to have should this UE die."""
@@ -226,7 +229,7 @@ class Agent:
             return []
         flight.answer(result, self._es)
         if result.rejected:
-            return [*self._execute(flight, result.at_ns), self._told(flight)]
+            return [*self._execute(flight), self._told(flight)]
         return self._end(result.number, result.at_ns)
 
     def revise(self, now_ns: int, system: System, tasks: Sequence[Task]) -> list[Action]:
@@ -236,7 +239,9 @@ class Agent:
             others = (task for task in tasks if task.generated_ns >= self._from_ns)
             self._tasks = sorted(others, key=lambda task: task.number)
             self._by_number = {task.number: task for task in self._tasks}
-        return [self._told(flight) for flight in self._uplink.revise(now_ns, system)]
+        executed = self._cpu.revise(now_ns, self.ue)
+        told = [self._told(flight) for flight in (*self._uplink.revise(now_ns, system), *executed)]
+        return [*told, *map(self._end_of, executed)]
 
     def _is_posthumous(self, result: Result) -> bool:
         """Whether it ends no earlier than the life of the ES that should have sent it."""
@@ -316,4 +321,4 @@ class Agent:
         detection at the earliest."""
         flight.lose(died_ns)
         flight.reentry_ns = max(now_ns, died_ns + self.system.detection_ns, flight.ready_ns)
-        return [*self._execute(flight, flight.reentry_ns), self._told(flight)]
+        return [*self._execute(flight), self._told(flight)]

@@ -1,6 +1,6 @@
 """Links that are cut for a time: when what waits goes on, and who knows of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 Span = tuple[int, int]
 
@@ -25,3 +25,14 @@ def standing_still(cuts: Sequence[Span], usual: float) -> tuple[tuple[int, ...],
         edges += [begin, end]
         caps += [0.0, usual]
     return tuple(edges), tuple(caps)
+
+
+def united(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Spans that cover the same instants, disjoint and in order."""
+    found: list[Span] = []
+    for begin, end in sorted(spans):
+        if found and begin <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((begin, end))
+    return tuple(found)

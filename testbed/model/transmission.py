@@ -3,6 +3,7 @@
 import math
 
 from testbed.model import link, random
+from testbed.model.cuts import open_ns
 from testbed.model.delay import FOREVER_NS, transfer_ns
 from testbed.model.system import NO_TRACE, Radio, RateTrace, System, Ue, WayBack
 from testbed.model.task import Task
@@ -34,7 +35,7 @@ def returned_ns(system: System, ue: Ue, number: int, end_ns: int, es: int) -> in
     radio, back = system.radio, ue.back
     leaves = system.result_leaves_ns(end_ns, ue, es)
     if back is None:
-        return leaves + radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
+        return open_ns(leaves + radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps), ue.pauses_ns)
     tries = 1
     if back.losses:
         loss = back.losses[link.segment(leaves, back.loss_edges_ns)]
@@ -42,7 +43,7 @@ def returned_ns(system: System, ue: Ue, number: int, end_ns: int, es: int) -> in
     bits, caps = float(radio.result_bits * tries), (back.cap_edges_ns or (0,), back.caps_bps or (math.inf,))
     last = link.capped_end_ns(leaves, bits, caps, (0,), (ue.rate_bps,), FOREVER_NS)
     added = back.added_ns[link.segment(last, back.added_edges_ns)] if back.added_ns else 0
-    return last + radio.return_latency_ns + added
+    return open_ns(last + radio.return_latency_ns + added, ue.pauses_ns)
 
 
 def end_ns(system: System, task: Task, start_ns: int, tries: int) -> int:
@@ -108,6 +109,12 @@ def _ue_hash(seed: int, ue: Ue) -> int:
 
 def _fading(radio: Radio) -> tuple[float, float, int]:
     return radio.bandwidth_hz, radio.max_spectral_efficiency, radio.coherence_ns
+
+
+def arrival_ns(system: System, task: Task, last_bit_ns: int) -> int:
+    """When ``task``, whose last bit has left at ``last_bit_ns``, is at its ES, which may have to go on first."""
+    es = system.edge_servers[system.ues[task.ue].cell]
+    return open_ns(last_bit_ns + latency_ns(system, task, last_bit_ns), es.pauses_ns)
 
 
 def latency_ns(system: System, task: Task, last_bit_ns: int) -> int:

@@ -78,7 +78,7 @@ class Bounds:
         """How long the UE would take for all its tasks."""
         if ue.index not in self._local_work_ns:
             work = sum(duration_ns(task.cycles, ue.cpu_hz) for task in self._tasks[ue.index])
-            self._local_work_ns[ue.index] = work
+            self._local_work_ns[ue.index] = work + sum(until - since for since, until in ue.pauses_ns)
         return self._local_work_ns[ue.index]
 
     def by_now(self, at_ns: int, beyond_ns: int = 0) -> None:

@@ -7,8 +7,18 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from testbed.model.errors import did_you_mean
-from testbed.model.system import SHARED
-from testbed.scenario.fault_kinds import ANY_CELL, FAULT_KINDS, Degrade, LinkCut, Overload, Partition, Phrase, Slow
+from testbed.model.system import EPOCH_ARRIVAL, SHARED
+from testbed.scenario.fault_kinds import (
+    ANY_CELL,
+    FAULT_KINDS,
+    Degrade,
+    LinkCut,
+    Overload,
+    Partition,
+    Pause,
+    Phrase,
+    Slow,
+)
 from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.mistake import Mistake
 from testbed.scenario.names import es_names, process_names, ue_names
@@ -114,7 +124,7 @@ def _disturbance(scenario: Scenario, fault: FaultSection, place: Place) -> Itera
         yield from _cut(scenario, phrase, (*place, kind))
     if isinstance(phrase, Partition):
         yield from _cell(scenario, phrase.cell, phrase, (*place, kind))
-    if isinstance(phrase, LinkCut | Partition) and not 0 <= fault.for_ns <= LONGEST_TASK_NS:
+    if isinstance(phrase, LinkCut | Partition | Pause) and not 0 <= fault.for_ns <= LONGEST_TASK_NS:
         yield Mistake(place, f'a "{kind}" that does not end within a day', 'give "for", so that what waits goes on')
     if isinstance(phrase, Degrade):
         yield from _named_one(phrase.target, ue_names(scenario), "user equipment", (*place, kind))
@@ -127,6 +137,8 @@ def _disturbance(scenario: Scenario, fault: FaultSection, place: Place) -> Itera
             )
     if isinstance(phrase, Slow):
         yield from _named_one(phrase.target, es_names(scenario), "edge server", (*place, kind))
+    if isinstance(phrase, Pause):
+        yield from _pause(scenario, phrase, (*place, kind))
     if isinstance(phrase, Overload):
         yield from _overload(scenario, phrase, (*place, kind))
         if fault.for_ns >= 0 and -fault.at_ns % scenario.slot_ns >= fault.for_ns:
@@ -145,6 +157,16 @@ def _cut(scenario: Scenario, phrase: LinkCut, place: Place) -> Iterator[Mistake]
     yield from _fading(scenario, place)
     if scenario.radio.access == SHARED:
         yield Mistake(place, "one UE's link cannot be cut on a shared radio", "take access: dedicated")
+
+
+def _pause(scenario: Scenario, phrase: Pause, place: Place) -> Iterator[Mistake]:
+    names = [*es_names(scenario), *ue_names(scenario)]
+    yield from _named_one(phrase.target, names, "user equipment or edge server", place)
+    yield from _fading(scenario, place)
+    if scenario.radio.access == SHARED:
+        yield Mistake(place, "one sender of a shared radio cannot stand still", "take access: dedicated")
+    if scenario.agent.epoch == EPOCH_ARRIVAL:
+        yield Mistake(place, 'nobody stands still with epoch "arrival"', "take agent.epoch: slot")
 
 
 def _fading(scenario: Scenario, place: Place) -> Iterator[Mistake]:

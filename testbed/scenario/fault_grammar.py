@@ -7,6 +7,7 @@
 | degrade | ``ue-1-3 to 1 Mbit/s loss 10% +20 ms both ways``, each part but the UE optional |
 | cut | ``ue-1-3:es-1`` or ``es-1:es-2`` |
 | partition | ``cell 2`` |
+| pause | ``es-2`` or ``ue-1-3`` |
 """
 
 import math
@@ -30,6 +31,7 @@ from testbed.scenario.fault_kinds import (
     LinkCut,
     Overload,
     Partition,
+    Pause,
     Phrase,
     Slow,
 )
@@ -125,6 +127,13 @@ PHRASES: Mapping[str, PhraseKind] = {
         read={"one": _name, "other": _name},
         is_none="is no link",
         example="both of its ends, as in: ue-1-3:es-1, or es-1:es-2",
+    ),
+    "pause": PhraseKind(
+        made=Pause,
+        shape=re.compile(r"(?P<target>\S+)"),
+        read={"target": _name},
+        is_none="stands for nobody",
+        example="a UE or an ES, as in: es-2",
     ),
     "partition": PhraseKind(
         made=Partition,

@@ -97,8 +97,19 @@ class Partition(msgspec.Struct, frozen=True):
         return self.target
 
 
-Phrase = Overload | Slow | Degrade | LinkCut | Partition
-FAULT_KINDS = ("overload", "slow", "degrade", "cut", "partition")
+class Pause(msgspec.Struct, frozen=True):
+    """The UE or ES ``target`` stands still, and its radio with it."""
+
+    target: str
+
+    @property
+    def text(self) -> str:
+        """The phrase."""
+        return self.target
+
+
+Phrase = Overload | Slow | Degrade | LinkCut | Partition | Pause
+FAULT_KINDS = ("overload", "slow", "degrade", "cut", "partition", "pause")
 
 
 def cell_text(cell: int) -> str:

@@ -1,6 +1,6 @@
 """From a scenario to the system it describes: hardware drawn, link rates computed, all in plain numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import msgspec
@@ -23,7 +23,7 @@ from testbed.model.system import (
 )
 from testbed.model.task import Task
 from testbed.scenario import ranges
-from testbed.scenario.changes import Uplink, backhaul_cuts, speeds, uplinks
+from testbed.scenario.changes import backhaul_cuts, pauses, speeds, uplinks
 from testbed.scenario.checks import refuse
 from testbed.scenario.fault_checks import cut_faults
 from testbed.scenario.fault_schema import FaultSection
@@ -105,7 +105,9 @@ def resolve(scenario: Scenario) -> Resolved:
     refuse(scenario)
     scenario, counts = drawn(scenario)
     agent, happening = scenario.agent, occurrences(scenario.faults, scenario.slots * scenario.slot_ns)
-    changed = uplinks(happening, scenario.radio.loss)
+    ues = _ues(scenario)
+    homes = {ue.name: (es_name(ue.cell), ue.cpu_hz) for ue in ues}
+    changed = uplinks(happening, homes, scenario.radio.loss)
     system = System(
         name=scenario.name,
         seed=scenario.seed,
@@ -117,7 +119,7 @@ def resolve(scenario: Scenario) -> Resolved:
         epoch=agent.epoch,
         radio=_radio(scenario),
         backhaul=Backhaul(scenario.backhaul.rate_bps, scenario.backhaul.latency_ns),
-        ues=tuple(_changed(ue, changed) for ue in _ues(scenario)),
+        ues=tuple(msgspec.structs.replace(ue, **changed.get(ue.name, {})) for ue in ues),
         edge_servers=tuple(_es(i, cell, happening) for i, cell in enumerate(scenario.cells)),
         gather_timeout_ns=agent.gather_timeout_ns,
         decision_timeout_ns=agent.decision_timeout_ns,
@@ -213,6 +215,7 @@ def _es(index: int, cell: Cell, faults: Sequence[FaultSection]) -> Es:
         idle_power_w=es.idle_power_w,
         speed_edges_ns=speed_edges_ns,
         speeds_hz=speeds_hz,
+        pauses_ns=pauses(es_name(index), faults),
     )
 
 
@@ -232,11 +235,6 @@ def _ues(scenario: Scenario) -> tuple[Ue, ...]:
             trace = NO_TRACE if own is None else place[own]
             ues.append(_ue(scenario, hardware, i, n, len(ues), trace))
     return tuple(ues)
-
-
-def _changed(ue: Ue, changed: Mapping[str, Uplink]) -> Ue:
-    found = changed.get(ue.name)
-    return ue if found is None else msgspec.structs.replace(ue, **msgspec.structs.asdict(found))
 
 
 def _ue(scenario: Scenario, hardware: UeSection, cell: int, number: int, index: int, trace: int) -> Ue:

@@ -126,7 +126,7 @@ class Simulation:
         is recorded."""
         if self._heap.next_ns() == self._now:
             return False
-        after = self._now > self.plan.system.end_ns
+        after = self._now > self.plan.system.last_asked_ns
         return self._drained() or (after and self._heap.busy == 0 and self.network is None)
 
     def _drained(self) -> bool:

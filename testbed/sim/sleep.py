@@ -10,7 +10,7 @@ import bisect
 
 import msgspec
 
-from testbed.model.system import EPOCH_ARRIVAL, Plan
+from testbed.model.system import Plan
 from testbed.protocol.actions import Boundary, Idling, Wake
 
 
@@ -74,10 +74,9 @@ class Sleep:
 def _asked(plan: Plan) -> dict[str, list[int]]:
     """The slots at whose beginning each process has to be awake."""
     system = plan.system
-    early = 0 if system.epoch == EPOCH_ARRIVAL else system.slot_ns - 1
     asked: list[set[int]] = [set() for _ in system.edge_servers]
     for task in plan.workload:
-        asked[system.ues[task.ue].cell].add((task.generated_ns + early) // system.slot_ns)
+        asked[system.ues[task.ue].cell].add(system.asked_ns(task) // system.slot_ns)
     by_cell, region = [sorted(slots) for slots in asked], sorted(set[int]().union(*asked))
     found = {es.name: region for es in system.edge_servers}
     return found | {ue.name: by_cell[ue.cell] for ue in system.ues}

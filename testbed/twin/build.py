@@ -108,6 +108,11 @@ def refuse(system: System) -> None:
             "faults: the twin does not support cut and partition",
             remedy="add --set 'faults=[]' to leave them out; sim and testbed support them",
         )
+    if system.pausing:
+        raise ScenarioError(
+            "faults: the twin does not support pause",
+            remedy="add --set 'faults=[]' to leave them out; sim and testbed support it",
+        )
     if any(ue.back is not None for ue in system.ues):
         raise ScenarioError(
             "faults: the twin degrades no link both ways",

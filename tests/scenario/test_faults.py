@@ -25,6 +25,8 @@ KINDS = [
     "at: 3 s, for: 2 s, cut: ue-1-3:es-1",
     "at: 3 s, for: 2 s, cut: es-1:es-3",
     "at: 3 s, for: 2 s, partition: cell 3",
+    "at: 3 s, for: 2 s, pause: es-3",
+    "at: 3 s, for: 2 s, pause: ue-1-2",
 ]
 
 

@@ -19,6 +19,8 @@ KINDS = {
     "backhaul": "cut: es-3:es-1",
     "partition": "partition: cell 3",
     "overload": "overload: cell 1 x 3",
+    "pause es": "pause: es-2",
+    "pause ue": "pause: ue-3-2",
 }
 RADIO = "radio: {latency: 7 ms, return_latency: 30 ms, result_bits: 60 kB}"
 
@@ -68,7 +70,10 @@ def test_a_fault_that_is_lifted_is_one_that_was_shorter(kind):
 
 
 def test_several_faults_come_and_go_at_once():
-    kinds = [KINDS[kind] for kind in ("slow", "both ways", "cut", "backhaul", "partition", "overload")]
+    kinds = [
+        KINDS[kind]
+        for kind in ("slow", "both ways", "cut", "backhaul", "partition", "overload", "pause es", "pause ue")
+    ]
     faults = [f"{{at: {4 + n / 2} s, for: {5 + n / 4} s, {kind}}}" for n, kind in enumerate(kinds)]
     plans = [planned(", ".join(faults[:n]), "offload-do", f"slots: 40\n{RADIO}") for n in range(len(faults) + 1)]
     at_ns = [0, *(4 * S + n * S // 2 for n in range(len(faults)))]

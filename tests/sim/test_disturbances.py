@@ -22,7 +22,8 @@ ON_THE_TWIN = {"overload": OVERLOAD, "slow": SLOW, "degrade": DEGRADE, "loss": L
 CUT = "{at: 5 s, for: 4 s, cut: ue-3-2:es-3}"
 PARTITION = "{at: 5 s, for: 4 s, partition: cell 3}"
 BOTH = "{at: 5 s, for: 4 s, degrade: ue-3-2 to 1.5 Mbit/s loss 40% +20 ms both ways}"
-ALL = {**ON_THE_TWIN, "both ways": BOTH, "cut": CUT, "partition": PARTITION}
+PAUSES = {f"pause {who}": f"{{at: 5 s, for: 4 s, pause: {who}}}" for who in ("es-2", "ue-3-2")}
+ALL = {**ON_THE_TWIN, **PAUSES, "both ways": BOTH, "cut": CUT, "partition": PARTITION}
 
 
 def played(faults, rest="slots: 20"):
