@@ -42,11 +42,19 @@ class Lookahead:
 
     def follow(self, plan: Plan) -> None:
         """The plan changes from some instant to come on."""
-        self._posts.follow(plan.system)
+        self._posts.follow(plan.system, {(task.ue, task.number): task for task in plan.workload})
         if self._forwards is not None:
             self._forwards.follow(plan.system)
-        self._asked = _asked(plan)
+        seen, self._asked = set(self._asked[: self._next]), _asked(plan)
         self._next = bisect_right(self._asked, self._seen_ns, key=itemgetter(0))
+        for asked, task in self._asked[: self._next]:
+            if (asked, task) not in seen:
+                self._heed(asked, task)
+
+    def _heed(self, asked_ns: int, task: Task) -> None:
+        self._posts.asked(task, asked_ns)
+        if self._forwards is not None:
+            self._forwards.asked(task, asked_ns)
 
     def hear(self, body: object) -> None:
         """A message came to hand, or the ES itself announces."""
@@ -84,9 +92,7 @@ class Lookahead:
             if asked > at_ns:
                 return
             self._next += 1
-            self._posts.asked(task, asked)
-            if self._forwards is not None:
-                self._forwards.asked(task, asked)
+            self._heed(asked, task)
 
 
 def _asked(plan: Plan) -> list[tuple[int, Task]]:

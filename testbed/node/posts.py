@@ -1,6 +1,7 @@
 """The tasks of a cell that may still come over its radio (pure)."""
 
 import heapq
+from collections.abc import Mapping
 
 import msgspec
 
@@ -29,7 +30,6 @@ class Posts:
     def __init__(self, system: System, es: int, patience_ns: int) -> None:
         self._system, self._es, self._patience_ns = system, es, patience_ns
         self._waiting: list[_Asked] = []
-        self._tasks: dict[tuple[int, int], Task] = {}
         self._posted: set[tuple[int, int]] = set()
         self._kept: dict[int, set[int]] = {}
         self._index = {ue.name: ue.index for ue in system.cell_ues(es)}
@@ -38,18 +38,19 @@ class Posts:
     def asked(self, task: Task, asked_ns: int) -> None:
         """A task has appeared, here or in another cell."""
         if self._system.ues[task.ue].cell == self._es:
-            self._tasks[task.ue, task.number] = task
             earliest = earliest_effect_ns(self._system, task, asked_ns)
             heapq.heappush(self._waiting, _Asked(earliest, task.ue, task.number, asked_ns))
 
-    def follow(self, system: System) -> None:
-        """Links change from some instant to come on, and with them how early a task can come."""
+    def follow(self, system: System, tasks: Mapping[tuple[int, int], Task]) -> None:
+        """Links change from some instant to come on, and with them how early one of the ``tasks`` can come."""
         self._system = system
-        again = [(one, self._tasks[one.ue, one.number]) for one in self._waiting]
-        self._waiting = [
-            msgspec.structs.replace(one, earliest_ns=earliest_effect_ns(system, task, one.asked_ns))
-            for one, task in again
-        ]
+        found = []
+        for one in self._waiting:
+            task = tasks.get((one.ue, one.number))
+            if task is not None and system.asked_ns(task) == one.asked_ns:
+                earliest = earliest_effect_ns(system, task, one.asked_ns)
+                found.append(msgspec.structs.replace(one, earliest_ns=earliest))
+        self._waiting = found
         heapq.heapify(self._waiting)
 
     def posted(self, task: Task) -> None:
@@ -73,7 +74,6 @@ class Posts:
                 return True
             gone = heapq.heappop(self._waiting)
             self._posted.discard((gone.ue, gone.number))
-            self._tasks.pop((gone.ue, gone.number), None)
             self._forget(gone.asked_ns)
         return False
 

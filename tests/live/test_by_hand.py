@@ -5,9 +5,10 @@ import pytest
 from testbed.experiments import recording
 from testbed.experiments.runner import Order, describe, planned
 from testbed.live import plan_changes
+from testbed.live.model_faults import AWAKE_WALL_NS
 from testbed.model.delay import NS_PER_S
 from testbed.model.revision import revised
-from testbed.protocol.rows import FAULT_ASKED, FAULT_BEGAN, FAULT_OVER, REQUEST_REFUSED
+from testbed.protocol.rows import FAULT_ASKED, FAULT_BEGAN, FAULT_OVER, PAUSE, REQUEST_REFUSED, RESUME
 from testbed.record import directory, reader
 from testbed.record.fault_requests import LIFT, FaultRequest, ask
 from testbed.scenario.load import parse_scenario
@@ -85,6 +86,40 @@ def test_what_has_no_end_lasts_until_it_is_lifted(kind, phrase, by_kind, launche
     (made,) = [one for one in launcher.plan.disturbances if not one.what.startswith("slow es-1")]
     assert (made.at_ns, made.until_ns) == (int((3 + AHEAD_S) * NS_PER_S), int((8 + AHEAD_S) * NS_PER_S))
     assert kept(launcher).disturbances == launcher.plan.disturbances
+
+
+def test_who_is_to_stand_still_by_the_model_is_really_stopped(launcher):
+    asked(launcher, 3, PAUSE, "es-1", 4.0)
+    assert launcher.supervisor.frozen == []
+    launcher.at(3 + AHEAD_S)
+    assert launcher.supervisor.frozen == ["es-1"] and launcher.supervisor.thawed == []
+    launcher.at(7 + AHEAD_S - AWAKE_WALL_NS / NS_PER_S)  # a little before it acts again
+    launcher.at(9)
+    assert launcher.supervisor.thawed == ["es-1"] and launcher.supervisor.frozen == []
+    (made,) = [one for one in kept(launcher).disturbances if one.what == "pause es-1"]
+    assert (made.at_ns, made.until_ns) == (int((3 + AHEAD_S) * NS_PER_S), int((7 + AHEAD_S) * NS_PER_S))
+
+
+def test_a_pause_without_an_end_lasts_until_somebody_resumes(launcher):
+    asked(launcher, 3, PAUSE, "ue-1-2")
+    launcher.at(4)
+    asked(launcher, 12, RESUME, "ue-1-2")
+    launcher.at(12.1)
+    assert launcher.supervisor.frozen == ["ue-1-2"] and launcher.supervisor.thawed == []
+    launcher.at(12 + AHEAD_S)
+    assert launcher.supervisor.thawed == ["ue-1-2"]
+    asked(launcher, 13, RESUME, "ue-1-2")
+    assert "does not stand still" in launcher.events(REQUEST_REFUSED)[0][2]
+    assert kept(launcher).disturbances == launcher.plan.disturbances
+    assert [ue.pauses_ns for ue in launcher.plan.system.ues if ue.pauses_ns] == [
+        ((int((3 + AHEAD_S) * NS_PER_S), int((12 + AHEAD_S) * NS_PER_S)),)
+    ]
+
+
+def test_a_controller_stands_still_outside_of_the_model(launcher):
+    before = launcher.plan
+    asked(launcher, 3, PAUSE, "controller", 1.0)
+    assert launcher.supervisor.frozen == ["controller"] and launcher.plan is before
 
 
 def test_a_later_fault_takes_the_place_of_an_earlier_one_and_ends_where_a_planned_one_begins(launcher):

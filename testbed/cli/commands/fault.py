@@ -41,7 +41,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="directory or name of a run that goes on")
     parser.add_argument(
         "do",
-        choices=(*DONE_BY, *FAULT_KINDS, LIFT, ALSO_LIFT),
+        choices=tuple(dict.fromkeys((*DONE_BY, *FAULT_KINDS, LIFT, ALSO_LIFT))),
         help="kill, restart, pause or resume a process; overload a cell; slow a server; degrade or cut a link; "
         "partition a cell; lift (or restore) what lasts",
     )
@@ -98,9 +98,9 @@ def _done_by(request: FaultRequest) -> Found:
     """Which event tells that it is done."""
     if request.do == LIFT:
         return lambda event: event.kind == FAULT_OVER and f"{event.detail} ".startswith(_lifted(event, request))
-    if request.do in FAULT_KINDS:
-        return lambda event: event.kind == FAULT_BEGAN and event.detail == f"{request.do} {request.name}"
-    return lambda event: (event.source, event.kind) == (request.name, DONE_BY[request.do])
+    if request.do in DONE_BY:
+        return lambda event: (event.source, event.kind) == (request.name, DONE_BY[request.do])
+    return lambda event: event.kind == FAULT_BEGAN and event.detail == f"{request.do} {request.name}"
 
 
 def _lifted(event: EventRow, request: FaultRequest) -> str:
@@ -115,9 +115,9 @@ def _said(request: FaultRequest, done: Iterable[EventRow]) -> str:
     at = f"{first.at_ns * S_PER_NS:.3f} s"
     if request.do == LIFT:
         return f"{', '.join(event.detail for event in done)} is over at {at}"
-    if request.do in FAULT_KINDS:
-        return f"{first.detail} since {at}"
-    return f"{request.name} {SAID[request.do]} since {at}"
+    if request.do in DONE_BY:
+        return f"{request.name} {SAID[request.do]} since {at}"
+    return f"{first.detail} since {at}"
 
 
 def _undone(request: FaultRequest) -> str:
@@ -139,7 +139,7 @@ def _request(args: argparse.Namespace) -> FaultRequest:
     do = LIFT if args.do == ALSO_LIFT else args.do
     seconds = _seconds(do, duration)
     text = " ".join(words)
-    if do in FAULT_KINDS:
+    if do in FAULT_KINDS and do not in DONE_BY:
         try:
             text = FaultPhrase(do).parse(text).text
         except InvalidError as error:
