@@ -24,14 +24,12 @@ from testbed.protocol.rows import (
 )
 from testbed.record import database, directory, fault_requests, reader
 from testbed.record.backends import TESTBED
-from testbed.record.fault_requests import LIFT, MOST_SECONDS, UNDONE_BY, FaultRequest
+from testbed.record.fault_requests import ASKED, LIFT, UNDONE_BY, FaultRequest
 from testbed.scenario import units
-from testbed.scenario.fault_grammar import FaultPhrase
 from testbed.scenario.fault_kinds import FAULT_KINDS
 
 DONE_BY = {KILL: DIED, RESTART: RESTARTED, PAUSE: PAUSED, RESUME: RESUMED}
 SAID = {KILL: "is dead", RESTART: "is back", PAUSE: "stands still", RESUME: "goes on"}
-ALSO_LIFT, FOR = "restore", "for"
 _PATIENCE_S, _LOOK_S = 15.0, 0.05
 Found = Callable[[EventRow], bool]
 
@@ -41,7 +39,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="directory or name of a run that goes on")
     parser.add_argument(
         "do",
-        choices=tuple(dict.fromkeys((*DONE_BY, *FAULT_KINDS, LIFT, ALSO_LIFT))),
+        choices=ASKED,
         help="kill, restart, pause or resume a process; overload a cell; slow a server; degrade or cut a link; "
         "partition a cell; lift (or restore) what lasts",
     )
@@ -129,36 +127,8 @@ def _lasting(request: FaultRequest) -> str:
 
 
 def _request(args: argparse.Namespace) -> FaultRequest:
-    """What is asked for: the words of a phrase, and how long it lasts."""
-    words, duration = list(args.what), args.duration
-    if FOR in words[1:]:
-        at = words.index(FOR, 1)
-        if duration is not None:
-            raise UsageError(f"for {' '.join(words[at + 1 :])} --for {duration}: two times", "give one of them")
-        words, duration = words[:at], " ".join(words[at + 1 :])
-    do = LIFT if args.do == ALSO_LIFT else args.do
-    seconds = _seconds(do, duration)
-    text = " ".join(words)
-    if do in FAULT_KINDS and do not in DONE_BY:
-        try:
-            text = FaultPhrase(do).parse(text).text
-        except InvalidError as error:
-            raise UsageError(f"{do}: {error.message}", error.remedy) from None
-    elif do in DONE_BY and len(words) > 1:
-        raise UsageError(f"{do} {text}: one process at a time", f"write {do} {words[0]}")
-    return FaultRequest(do, text, seconds)
-
-
-def _seconds(do: str, duration: str | None) -> float:
-    """How long it lasts, in seconds of emulated time; 0 if nothing was said of that."""
-    if duration is None:
-        return 0.0
-    if do not in (*UNDONE_BY, *FAULT_KINDS):
-        raise UsageError(f"--for {duration}: {do} lasts", "--for is for what can be undone")
+    """What is asked for. Raises `UsageError`."""
     try:
-        seconds = units.parse(duration, "time") * S_PER_NS
+        return fault_requests.read(" ".join((args.do, *args.what)), args.duration or "")
     except InvalidError as error:
-        raise UsageError(f"--for {duration}: {error.message}", error.remedy) from None
-    if not 0.0 < seconds <= MOST_SECONDS:
-        raise UsageError(f"--for {duration} is no time that something can last", "write a time, like --for 2s")
-    return seconds
+        raise UsageError(error.message, error.remedy) from None
