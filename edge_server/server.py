@@ -12,7 +12,7 @@ from edge_server.peers import Peers
 from edge_server.queue import Queue
 from edge_server.under_way import Answer, UnderWay
 from testbed.model import transmission
-from testbed.model.cuts import open_ns
+from testbed.model.cuts import closed_ns, open_ns
 from testbed.model.delay import NEVER
 from testbed.model.queue import FCFS, NO_LIMIT, second_offload
 from testbed.model.system import CONTROLLER, System, Ue
@@ -221,7 +221,13 @@ class Server:
         then = self._result(job, self._returns_ns[core])
         return [
             Execute(
-                start_ns=job.start_ns, end_ns=job.end_ns, cycles=task.cycles, ue=ue.name, number=task.number, then=then
+                start_ns=job.start_ns,
+                end_ns=job.end_ns,
+                cycles=task.cycles,
+                ue=ue.name,
+                number=task.number,
+                then=then,
+                still_ns=closed_ns(job.start_ns, job.end_ns, self.es.pauses_ns),
             ),
             Wake(job.end_ns, Phase.EXEC_END, Ended(core, job.end_ns), ue.index, task.number),
         ]

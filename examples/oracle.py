@@ -25,6 +25,7 @@ Key = tuple[int, int]  # of a task: its UE's index and its number
 Waiting = tuple[bool, int, int, int, Task]
 
 TOLERANCE_NS, FOREVER = 20, 2**62
+STEADY = {"trace_period_ns": 0, "trace_edges_ns": [], "trace_bps": []}
 EXEC_END, ARRIVAL, ANNOUNCE, DECIDE, START = 1, 2, 3, 5, 6  # order of events at one instant
 
 
@@ -75,12 +76,6 @@ def in_force(changes: System, edges: str, values: str, at: int, usual: Any) -> A
     """The value of what changes over time at an instant."""
     known = zip(changes.get(edges) or [], changes.get(values) or [], strict=True)
     return max(((edge, value) for edge, value in known if edge <= at), key=lambda one: one[0], default=(0, usual))[1]
-
-
-def steady_end_ns(start: int, bits: int, rate: float, caps: System) -> int:
-    """As `last_bit_ns`, at one rate that is capped for a time."""
-    ue = {"rate_bps": rate, "cap_edges_ns": caps["cap_edges_ns"], "caps_bps": caps["caps_bps"]}
-    return last_bit_ns({"radio": {"trace_period_ns": 0, "trace_edges_ns": [], "trace_bps": []}}, start, bits, ue)
 
 
 def last_bit_ns(system: System, start: int, bits: int, ue: System) -> int:
@@ -264,26 +259,21 @@ class Region:
         )
 
     def standing(self, one: int, other: int) -> list[list[int]]:
-        """The spans in which nothing moves between two ESs, in order: it is cut, or one of them stands still."""
-        spans = sorted([*self.cuts(one, other), *self.servers[one].pauses, *self.servers[other].pauses])
-        found: list[list[int]] = []
-        for begin, end in spans:
-            if found and begin <= found[-1][1]:
-                found[-1][1] = max(end, found[-1][1])
-            else:
-                found.append([begin, end])
-        return found
+        """The spans in which nothing moves between two ESs: it is cut, or one of them stands still."""
+        return [*self.cuts(one, other), *self.servers[one].pauses, *self.servers[other].pauses]
 
     def is_known(self, cuts: list[list[int]], now: int) -> bool:
         """Whether a cut has lasted for long enough to be known."""
         return any(begin + self.system["detection_ns"] <= now < end for begin, end in cuts)
 
-    def over(self, now: int, needed: int, cuts: list[list[int]]) -> int:
+    def over(self, now: int, needed: int, closed: list[list[int]]) -> int:
         """When what needs so many ns of an open link has passed it."""
-        for begin, end in cuts:
-            if end > now and not (begin > now + needed or (begin == now + needed and needed)):
-                needed, now = needed - max(0, begin - now), end
-        return now + needed
+        while True:
+            now = when_open(now, closed)
+            stop = min((begin for begin, _ in closed if begin > now), default=FOREVER)
+            if now + needed <= stop:
+                return now + needed
+            needed, now = needed - (stop - now), stop
 
     def returned(self, end: int, task: Task, j: int) -> int:
         """When the result of what ended at server ``j`` is at its UE: it waits until its whole way is open."""
@@ -294,7 +284,8 @@ class Region:
         at = end + latency + time_ns(self.radio["result_bits"], ue["rate_bps"])
         if back:
             bits = self.radio["result_bits"] * self.tries(task, in_force(back, "loss_edges_ns", "losses", end, 0), 2048)
-            last = steady_end_ns(end, bits, ue["rate_bps"], back)
+            caps = {"rate_bps": ue["rate_bps"], "cap_edges_ns": back["cap_edges_ns"], "caps_bps": back["caps_bps"]}
+            last = last_bit_ns({"radio": STEADY}, end, bits, caps)
             at = last + latency + int(in_force(back, "added_edges_ns", "added_ns", last, 0))
         return when_open(at, ue.get("pauses_ns", []))
 

@@ -10,7 +10,7 @@ from testbed.model.fallback import fallback_choice
 from testbed.model.learning import LEARNER
 from testbed.model.system import CONTROLLER, EPOCH_ARRIVAL, SHARED, System
 from testbed.model.task import LOCAL, Phase, Task
-from testbed.protocol.actions import Action, Alarm, Boundary, Execute, Finish, Lost, Record, Send, Wake
+from testbed.protocol.actions import Action, Alarm, Boundary, Finish, Lost, Record, Send, Wake
 from testbed.protocol.idle import Boundaries
 from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Aired, Ask, Decision, Down, Moved, Post, Result, Up
@@ -206,12 +206,7 @@ class Agent:
         ]
 
     def _execute(self, flight: Flight) -> list[Action]:
-        task, ue = flight.task, self.ue
-        self._cpu.execute(flight)
-        return [
-            Execute(start_ns=flight.start_ns, end_ns=flight.end_ns, cycles=task.cycles, ue=ue.name, number=task.number),
-            self._end_of(flight),
-        ]
+        return [self._cpu.execute(flight), self._end_of(flight)]
 
     def _end_of(self, flight: Flight) -> Wake:
         number = flight.task.number

@@ -1,7 +1,9 @@
 """A UE's own CPU: what it executes, one task after another (sans-IO)."""
 
+from testbed.model.cuts import closed_ns
 from testbed.model.delay import chain
 from testbed.model.system import Ue
+from testbed.protocol.actions import Execute
 from ue_agent.report import Flight
 
 
@@ -13,10 +15,18 @@ class LocalCpu:
         self._flights: list[Flight] = []
         self.free_ns = 0
 
-    def execute(self, flight: Flight) -> None:
+    def execute(self, flight: Flight) -> Execute:
         """A task joins the queue, when it is ready, or when it comes back to its UE."""
         self._flights = [*self._undone_at(flight.asked_ns), flight]
         self._plan(flight, chain(self.free_ns, _entered_ns(flight)))
+        return Execute(
+            start_ns=flight.start_ns,
+            end_ns=flight.end_ns,
+            cycles=flight.task.cycles,
+            ue=self._ue.name,
+            number=flight.task.number,
+            still_ns=closed_ns(flight.start_ns, flight.end_ns, self._ue.pauses_ns),
+        )
 
     def _plan(self, flight: Flight, start_ns: int) -> None:
         flight.start_ns = start_ns

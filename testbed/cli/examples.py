@@ -43,8 +43,9 @@ EXAMPLES = {
     },
     "fault": {
         "testbed fault runs/outage kill es-1 --for 5s": "dead for five seconds",
-        "testbed fault runs/outage pause ue-1-3 --for 2s": "it stands still",
-        "testbed fault runs/outage restart es-1": "sooner",
+        "testbed fault runs/outage slow es-2 to 50% for 10 s": "an edge server at half its speed",
+        "testbed fault runs/outage degrade ue-1-3 to loss 10%": "until it is lifted",
+        "testbed fault runs/outage lift ue-1-3": "as here",
     },
     "verify": {
         "testbed verify --quick": "under a minute",

@@ -18,6 +18,11 @@ def is_known_cut(at_ns: int, cuts: Sequence[Span], detection_ns: int) -> bool:
     return any(begin + detection_ns <= at_ns < end for begin, end in cuts)
 
 
+def closed_ns(begin_ns: int, end_ns: int, spans: Sequence[Span]) -> int:
+    """How much of the time from ``begin_ns`` to ``end_ns`` lies in ``spans``, which are disjoint."""
+    return sum(max(0, min(end, end_ns) - max(begin, begin_ns)) for begin, end in spans)
+
+
 def standing_still(cuts: Sequence[Span], usual: float) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """The caps of a link, as `testbed.model.link.capped_end_ns` takes them: 0 while it is cut, else the ``usual``."""
     edges, caps = [0], [usual]

@@ -11,6 +11,14 @@ def speed_hz(at_ns: int, edges_ns: Sequence[int], speeds_hz: Sequence[int]) -> i
     return speeds_hz[segment(at_ns, edges_ns)]
 
 
+def slowest_hz(begin_ns: int, end_ns: int, edges_ns: Sequence[int], speeds_hz: Sequence[int]) -> int:
+    """The least speed above 0 from ``begin_ns`` to ``end_ns``, or the first of all if there is none."""
+    until_ns = (*edges_ns[1:], end_ns + 1)
+    spans = zip(edges_ns, until_ns, speeds_hz, strict=True)
+    found = (hz for edge, until, hz in spans if edge <= end_ns and until > begin_ns and hz > 0)
+    return min(found, default=speeds_hz[0])
+
+
 def execution_end_ns(
     start_ns: int, cycles: int, edges_ns: Sequence[int], speeds_hz: Sequence[int], until_ns: int
 ) -> int:

@@ -10,7 +10,7 @@ from testbed.model.delay import FOREVER_NS, after_ns, duration_ns
 from testbed.model.learning import LearningPlan
 from testbed.model.link import JITTER_NONE
 from testbed.model.queue import LOCAL_FIRST, NO_LIMIT
-from testbed.model.speed import execution_end_ns, speed_hz
+from testbed.model.speed import execution_end_ns, slowest_hz, speed_hz
 from testbed.model.task import Task
 
 DEDICATED, SHARED = "dedicated", "shared"
@@ -115,10 +115,7 @@ class Es(msgspec.Struct, frozen=True, kw_only=True):
 
     def slowest_between_hz(self, begin_ns: int, end_ns: int) -> int:
         """Its least speed at which it executes anything in a span."""
-        until_ns = (*self.speed_edges_ns[1:], end_ns + 1)
-        spans = zip(self.speed_edges_ns, until_ns, self.speeds_hz, strict=True) if self.speeds_hz else ()
-        found = (hz for edge, until, hz in spans if edge <= end_ns and until > begin_ns and hz > 0)
-        return min(found, default=self.cpu_hz)
+        return slowest_hz(begin_ns, end_ns, self.speed_edges_ns, self.speeds_hz) if self.speeds_hz else self.cpu_hz
 
     def hz(self, at_ns: int) -> int:
         """Its speed at an instant."""
@@ -222,13 +219,6 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
                 return boundary
 
     @property
-    def longest_cut_ns(self) -> int:
-        """The most that cuts can hold anything up: all of them together."""
-        found = [ue.cuts_ns for ue in self.ues] + [cut.cuts_ns for cut in self.backhaul_cuts]
-        found += [one.pauses_ns for one in self.pausing]
-        return sum(end - begin for cuts in found for begin, end in cuts)
-
-    @property
     def pausing(self) -> tuple[Ue | Es, ...]:
         """Who stands still at any time."""
         return tuple(ue for ue in self.ues if ue.pauses_ns) + tuple(es for es in self.edge_servers if es.pauses_ns)
@@ -237,12 +227,6 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     def end_ns(self) -> int:
         """The instant at which generation ends."""
         return self.slots * self.slot_ns
-
-    @property
-    def last_asked_ns(self) -> int:
-        """The last instant at which a UE asks about anything."""
-        pausing = (self.boundary_ns(ue, self.end_ns) for ue in self.ues if ue.pauses_ns)
-        return max((self.end_ns, *pausing))
 
     def asked_ns(self, task: Task) -> int:
         """When its UE asks about a task: when it is generated, or at the slot boundary that is not before that."""

@@ -54,6 +54,7 @@ class Host:
                 self._epoll.register(fd, select.EPOLLIN)
         self.lateness = LatenessMeter()
         self._events = EventQueue(clock, role, self.lateness)
+        self._events.follow(plan)
         self.stopped: Stop | None = None
 
     def add(self, core: Core, incarnation: int, downs: tuple[Down, ...] = ()) -> None:
@@ -178,7 +179,7 @@ class Host:
 
     def _tick(self, core: Core, at_ns: int, ue: int, event: object) -> None:
         """A slot boundary of an unordered core."""
-        self.lateness.add("Boundary", time.monotonic_ns() - self.clock.wall_ns(at_ns) - self._turn_ns(ue))
+        self.lateness.add("Boundary", time.monotonic_ns() - self._events.awake_wall_ns(core, at_ns) - self._turn_ns(ue))
         self._act(core, core.handle(at_ns, event))
 
     def _after(self, wall_ns: int, call: Callable[[], None]) -> None:

@@ -54,12 +54,14 @@ class Work:
             self._releases[key] = release
             release = partial(self._release_if_current, key, release)
         start, end = self._clock.wall_ns(execute.start_ns), self._clock.wall_ns(execute.end_ns)
-        lead = lead_ns(end - start, self._share)
+        lead, busy = lead_ns(end - start, self._share), end - start
+        if execute.still_ns:
+            busy -= int(execute.still_ns / self._clock.speed)
         if self._burner is not None and not is_under_way:
             self._begun += 1
-            cpu = int((end - start) * self._share)
+            cpu = int(busy * self._share)
             self.asked_ns += cpu
-            done = max(start, end - lead, time.monotonic_ns())
+            done = max(start, min(end, start + busy) - lead, time.monotonic_ns())
             if self._burner.add(Burn(self._begun, start, done, cpu)) and release is not None:
                 number = self._begun
                 self._waiting[number] = release

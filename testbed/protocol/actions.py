@@ -51,6 +51,7 @@ class Alarm(msgspec.Struct, frozen=True):
 class Execute(msgspec.Struct, frozen=True, kw_only=True):
     """Execute ``cycles`` from ``start_ns`` to ``end_ns``, and then send ``then`` (its own ``at_ns`` is the release).
 
+    ``still_ns`` of that time it stands still.
     What is executed already has another end, or sends something else, from now on.
     """
 
@@ -60,6 +61,7 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True):
     ue: str
     number: int
     then: Send | None = None
+    still_ns: int = 0
 
 
 class Record(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from testbed.model.delay import duration_ns
-from testbed.model.system import EPOCH_ARRIVAL, Es, Plan, Ue
+from testbed.model.system import EPOCH_ARRIVAL, Es, Plan, System, Ue
 from testbed.model.task import Phase, Task
 from testbed.protocol.codec import Envelope
 
@@ -95,6 +95,13 @@ class Bounds:
         if self.system.epoch != EPOCH_ARRIVAL:
             need(holds=at_ns == slot * self.system.slot_ns, why="its instant is not its slot's")
         self.by_now(at_ns)
+
+
+def longest_standstill_ns(system: System) -> int:
+    """The most that cuts and pauses can hold anything up: all of them together."""
+    found = [ue.cuts_ns for ue in system.ues] + [cut.cuts_ns for cut in system.backhaul_cuts]
+    found += [one.pauses_ns for one in system.pausing]
+    return sum(end - begin for spans in found for begin, end in spans)
 
 
 def ordered(*instants_ns: int) -> None:

@@ -13,7 +13,7 @@ from testbed.model import link, transmission
 from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.system import CONTROLLER, LAUNCHER, SHARED, Es, Plan, Ue
 from testbed.model.task import COMPLETED, FAILED, LATE, LOCAL, OFFLOAD, Phase
-from testbed.protocol.bounds import Bounds, RefusedError, need, ordered, placed, sent_by
+from testbed.protocol.bounds import Bounds, RefusedError, longest_standstill_ns, need, ordered, placed, sent_by
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import (
     Aired,
@@ -75,7 +75,7 @@ class Validator:
         """The plan is another one from some instant to come on."""
         self._plan, self._system = plan, plan.system
         self._bounds = Bounds(plan)
-        self._held_up_ns = plan.system.longest_cut_ns
+        self._held_up_ns = longest_standstill_ns(plan.system)
         self._revisions += 1
 
     def refusal(self, envelope: Envelope, now_ns: int) -> str:

@@ -21,7 +21,7 @@ MOST_SECONDS = 1e9
 LIFT, ALSO_LIFT, FOR = "lift", "restore", "for"
 UNDONE_BY = {KILL: RESTART, PAUSE: RESUME}
 DONE_TO_PROCESSES = (KILL, RESTART, PAUSE, RESUME)
-ASKED = tuple(dict.fromkeys((*DONE_TO_PROCESSES, *PHRASES, LIFT, ALSO_LIFT)))
+CAN_BE_ASKED = tuple(dict.fromkeys((*DONE_TO_PROCESSES, *PHRASES, LIFT, ALSO_LIFT)))
 
 
 class FaultRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,8 +59,8 @@ def read(text: str, duration: str = "") -> FaultRequest:
         words, duration = words[:at], " ".join(words[at + 1 :])
     do = LIFT if words[:1] == [ALSO_LIFT] else "".join(words[:1])
     what = " ".join(words[1:])
-    if do not in ASKED:
-        raise InvalidError(f'"{do}" is nothing that can be done to a run', did_you_mean(do, ASKED))
+    if do not in CAN_BE_ASKED:
+        raise InvalidError(f'"{do}" is nothing that can be done to a run', did_you_mean(do, CAN_BE_ASKED))
     if not what:
         raise InvalidError(f"{do} what?", "name it, like es-1")
     if do in PHRASES and do not in DONE_TO_PROCESSES:

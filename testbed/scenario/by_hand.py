@@ -7,13 +7,13 @@ import msgspec
 
 from testbed.model.errors import InvalidError
 from testbed.scenario.fault_grammar import FaultPhrase
-from testbed.scenario.fault_kinds import FAULT_KINDS, LinkCut, Partition, Pause
+from testbed.scenario.fault_kinds import FAULT_KINDS, LinkCut, Partition, Standstill
 from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.occurrences import lasting_ns, occurrences, phrase_of
 from testbed.scenario.ranges import LONGEST_TASK_NS
 from testbed.scenario.schema import Scenario
 
-UNTIL_LIFTED = (LinkCut, Partition, Pause)
+UNTIL_LIFTED = (LinkCut, Partition, Standstill)
 
 
 def asked_for(scenario: Scenario, kind: str, text: str, at_ns: int, for_ns: int) -> Scenario:

@@ -15,9 +15,9 @@ from testbed.scenario.fault_kinds import (
     LinkCut,
     Overload,
     Partition,
-    Pause,
     Phrase,
     Slow,
+    Standstill,
 )
 from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.mistake import Mistake
@@ -124,7 +124,7 @@ def _disturbance(scenario: Scenario, fault: FaultSection, place: Place) -> Itera
         yield from _cut(scenario, phrase, (*place, kind))
     if isinstance(phrase, Partition):
         yield from _cell(scenario, phrase.cell, phrase, (*place, kind))
-    if isinstance(phrase, LinkCut | Partition | Pause) and not 0 <= fault.for_ns <= LONGEST_TASK_NS:
+    if isinstance(phrase, LinkCut | Partition | Standstill) and not 0 <= fault.for_ns <= LONGEST_TASK_NS:
         yield Mistake(place, f'a "{kind}" that does not end within a day', 'give "for", so that what waits goes on')
     if isinstance(phrase, Degrade):
         yield from _named_one(phrase.target, ue_names(scenario), "user equipment", (*place, kind))
@@ -137,7 +137,7 @@ def _disturbance(scenario: Scenario, fault: FaultSection, place: Place) -> Itera
             )
     if isinstance(phrase, Slow):
         yield from _named_one(phrase.target, es_names(scenario), "edge server", (*place, kind))
-    if isinstance(phrase, Pause):
+    if isinstance(phrase, Standstill):
         yield from _pause(scenario, phrase, (*place, kind))
     if isinstance(phrase, Overload):
         yield from _overload(scenario, phrase, (*place, kind))
@@ -159,7 +159,7 @@ def _cut(scenario: Scenario, phrase: LinkCut, place: Place) -> Iterator[Mistake]
         yield Mistake(place, "one UE's link cannot be cut on a shared radio", "take access: dedicated")
 
 
-def _pause(scenario: Scenario, phrase: Pause, place: Place) -> Iterator[Mistake]:
+def _pause(scenario: Scenario, phrase: Standstill, place: Place) -> Iterator[Mistake]:
     names = [*es_names(scenario), *ue_names(scenario)]
     yield from _named_one(phrase.target, names, "user equipment or edge server", place)
     yield from _fading(scenario, place)

@@ -31,9 +31,9 @@ from testbed.scenario.fault_kinds import (
     LinkCut,
     Overload,
     Partition,
-    Pause,
     Phrase,
     Slow,
+    Standstill,
 )
 
 
@@ -129,7 +129,7 @@ PHRASES: Mapping[str, PhraseKind] = {
         example="both of its ends, as in: ue-1-3:es-1, or es-1:es-2",
     ),
     "pause": PhraseKind(
-        made=Pause,
+        made=Standstill,
         shape=re.compile(r"(?P<target>\S+)"),
         read={"target": _name},
         is_none="stands for nobody",

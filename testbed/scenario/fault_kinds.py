@@ -97,7 +97,7 @@ class Partition(msgspec.Struct, frozen=True):
         return self.target
 
 
-class Pause(msgspec.Struct, frozen=True):
+class Standstill(msgspec.Struct, frozen=True):
     """The UE or ES ``target`` stands still, and its radio with it."""
 
     target: str
@@ -108,7 +108,7 @@ class Pause(msgspec.Struct, frozen=True):
         return self.target
 
 
-Phrase = Overload | Slow | Degrade | LinkCut | Partition | Pause
+Phrase = Overload | Slow | Degrade | LinkCut | Partition | Standstill
 FAULT_KINDS = ("overload", "slow", "degrade", "cut", "partition", "pause")
 
 

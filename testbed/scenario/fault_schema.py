@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 from testbed.scenario.fault_grammar import FaultPhrase
-from testbed.scenario.fault_kinds import Degrade, LinkCut, Overload, Partition, Pause, Slow
+from testbed.scenario.fault_kinds import Degrade, LinkCut, Overload, Partition, Slow, Standstill
 from testbed.scenario.fields import Quantity, Text
 from testbed.scenario.kinds import SEED, SOME_TIMES, TIME, key
 
@@ -32,7 +32,7 @@ class FaultSection(msgspec.Struct, frozen=True, kw_only=True):
     degrade: Annotated[Degrade | None, FaultPhrase("degrade")] = None
     cut: Annotated[LinkCut | None, FaultPhrase("cut")] = None
     partition: Annotated[Partition | None, FaultPhrase("partition")] = None
-    pause: Annotated[Pause | None, FaultPhrase("pause")] = None
+    pause: Annotated[Standstill | None, FaultPhrase("pause")] = None
 
     @property
     def is_random(self) -> bool:

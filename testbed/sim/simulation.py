@@ -27,7 +27,7 @@ from testbed.sim.cores import AnyCore, core_of
 from testbed.sim.events import Dies, Emits, Heap, PendingEvent, Returns, Revises
 from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditions, Tick
 from testbed.sim.run_log import RunLog, Simulated
-from testbed.sim.sleep import Sleep
+from testbed.sim.sleep import Sleep, last_asked_ns
 
 FIRST = -1
 Recorded = Mapping[tuple[str, int], tuple[Decision, int]]
@@ -126,7 +126,7 @@ class Simulation:
         is recorded."""
         if self._heap.next_ns() == self._now:
             return False
-        after = self._now > self.plan.system.last_asked_ns
+        after = self._now > last_asked_ns(self.plan.system)
         return self._drained() or (after and self._heap.busy == 0 and self.network is None)
 
     def _drained(self) -> bool:

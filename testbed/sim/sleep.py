@@ -10,7 +10,7 @@ import bisect
 
 import msgspec
 
-from testbed.model.system import Plan
+from testbed.model.system import Plan, System
 from testbed.protocol.actions import Boundary, Idling, Wake
 
 
@@ -80,3 +80,9 @@ def _asked(plan: Plan) -> dict[str, list[int]]:
     by_cell, region = [sorted(slots) for slots in asked], sorted(set[int]().union(*asked))
     found = {es.name: region for es in system.edge_servers}
     return found | {ue.name: by_cell[ue.cell] for ue in system.ues}
+
+
+def last_asked_ns(system: System) -> int:
+    """The last instant at which a UE asks about anything."""
+    pausing = (system.boundary_ns(ue, system.end_ns) for ue in system.ues if ue.pauses_ns)
+    return max((system.end_ns, *pausing))

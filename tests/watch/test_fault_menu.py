@@ -13,7 +13,7 @@ def typed(run, text):
     """Type ``text`` and Enter into the menu of the run in ``run``; whether it is still open then."""
 
     async def drive():
-        app = App()
+        app: App[None] = App()
         async with app.run_test() as pilot:
             app.push_screen(FaultMenu(run, None, live=True))
             await pilot.pause()

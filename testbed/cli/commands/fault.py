@@ -24,7 +24,7 @@ from testbed.protocol.rows import (
 )
 from testbed.record import database, directory, fault_requests, reader
 from testbed.record.backends import TESTBED
-from testbed.record.fault_requests import ASKED, LIFT, UNDONE_BY, FaultRequest
+from testbed.record.fault_requests import CAN_BE_ASKED, LIFT, UNDONE_BY, FaultRequest
 from testbed.scenario import units
 from testbed.scenario.fault_kinds import FAULT_KINDS
 
@@ -39,7 +39,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="directory or name of a run that goes on")
     parser.add_argument(
         "do",
-        choices=ASKED,
+        choices=CAN_BE_ASKED,
         help="kill, restart, pause or resume a process; overload a cell; slow a server; degrade or cut a link; "
         "partition a cell; lift (or restore) what lasts",
     )
