@@ -213,19 +213,10 @@ class Region:
         others = [(self.servers[j].announced, j) for j in away]
         wait = self.servers[home].wait(now, everyone=False)
         if self.second_offload and others and wait > self.system["threshold_ns"] and min(others)[0] < wait:
-            backhaul = self.system["backhaul"]
-            sent = time_ns(task["bits"], backhaul["rate_bps"])
-            target = min(others)[1]
-            there = self.over(now, sent, self.standing(home, target)) + backhaul["latency_ns"]
-            self.at(
-                when_open(there, self.servers[target].pauses),
-                ARRIVAL,
-                task["ue"],
-                task["number"],
-                self.enter,
-                task,
-                target,
-            )
+            backhaul, target = self.system["backhaul"], min(others)[1]
+            sent = self.over(now, time_ns(task["bits"], backhaul["rate_bps"]), self.standing(home, target))
+            there = when_open(sent + backhaul["latency_ns"], self.servers[target].pauses)
+            self.at(there, ARRIVAL, task["ue"], task["number"], self.enter, task, target)
         else:
             self.enter(now, task, home)
 
@@ -253,10 +244,8 @@ class Region:
 
     def cuts(self, one: int, other: int) -> list[list[int]]:
         """The spans in which no bit moves between two ESs."""
-        ends = {one, other}
-        return next(
-            (cut["cuts_ns"] for cut in self.system.get("backhaul_cuts", []) if ends == {cut["one"], cut["other"]}), []
-        )
+        known = self.system.get("backhaul_cuts", [])
+        return next((cut["cuts_ns"] for cut in known if {one, other} == {cut["one"], cut["other"]}), [])
 
     def standing(self, one: int, other: int) -> list[list[int]]:
         """The spans in which nothing moves between two ESs: it is cut, or one of them stands still."""
@@ -279,14 +268,10 @@ class Region:
         """When the result of what ended at server ``j`` is at its UE: it waits until its whole way is open."""
         ue = self.ues[task["ue"]]
         end = when_open(end, [*self.standing(j, ue["cell"]), *ue.get("cuts_ns", [])])
-        latency: int = self.radio["return_latency_ns"]
-        back = ue.get("back") or {}
-        at = end + latency + time_ns(self.radio["result_bits"], ue["rate_bps"])
-        if back:
-            bits = self.radio["result_bits"] * self.tries(task, in_force(back, "loss_edges_ns", "losses", end, 0), 2048)
-            caps = {"rate_bps": ue["rate_bps"], "cap_edges_ns": back["cap_edges_ns"], "caps_bps": back["caps_bps"]}
-            last = last_bit_ns({"radio": STEADY}, end, bits, caps)
-            at = last + latency + int(in_force(back, "added_edges_ns", "added_ns", last, 0))
+        back = {"rate_bps": ue["rate_bps"], **(ue.get("back") or {})}
+        bits = self.radio["result_bits"] * self.tries(task, in_force(back, "loss_edges_ns", "losses", end, 0), 2048)
+        last = last_bit_ns({"radio": STEADY}, end, bits, back)
+        at = last + self.radio["return_latency_ns"] + in_force(back, "added_edges_ns", "added_ns", last, 0)
         return when_open(at, ue.get("pauses_ns", []))
 
 
