@@ -229,7 +229,7 @@ def live_line(row: Entry) -> Sequence[str]:
 
 
 def link_line(row: Entry) -> Sequence[str]:
-    """One link."""
+    """A line of the table of links: what was sent, its error, and each run's error beside the steal."""
     name = f"goodput at {row['what']} Mbit/s" if row["table"] == "goodput" else f"{row['what']}, 10 ms"
     each = ", ".join(f"{run['error']:+.3%} ({run['steal']:.2%})" for run in row["runs"])
     return name, f"{row['error']:+.3%}", each

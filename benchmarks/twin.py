@@ -139,7 +139,7 @@ def first_step_s() -> float:
 
 
 def measure(runs: int, *, quick: bool) -> dict[str, Any]:
-    """Everything."""
+    """Tasks a second of the twin, of SimPy and through Gymnasium, and the twin's memory, and ns a task."""
     tasks, all_tasks = native(region(), WORLDS, runs)
     other, all_other, wrong = simpy(runs)
     stepped, all_stepped, slots = through_gym(WORLDS, runs)

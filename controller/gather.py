@@ -12,15 +12,21 @@ Asks = Mapping[str, Ask]
 
 
 class Gathering:
-    """The latest announcement of every ES, and which processes are ``dead`` (``es_lost``: known to the agents too)."""
+    """The latest announcement of every ES, and which processes are ``dead`` (``es_lost``: known to the agents too).
+
+    ``cells`` are those with UEs.
+    """
 
     def __init__(self, system: System) -> None:
         self.cell_of = {ue.name: ue.cell for ue in system.ues}
         self.revise(system)
+        self.cells = [cell for cell, ues in enumerate(self._cells) if ues]
         self.es_index = {es.name: es.index for es in system.edge_servers}
         self.dead: set[str] = set()
         self.es_lost: set[int] = set()
         self._announced: dict[int, Announce] = {}
+        self._news = 0
+        self._seen: tuple[tuple[int, int, int], tuple[EsView, ...]] | None = None
 
     def revise(self, system: System) -> None:
         """Links and speeds change from some instant to come on."""
@@ -35,6 +41,7 @@ class Gathering:
         known = self._announced.get(es)
         if known is None or known.slot <= announce.slot:
             self._announced[es] = announce
+            self._news += 1
 
     def by_cell(self, asks: Asks) -> list[dict[str, Ask]]:
         """The asks of every cell."""
@@ -77,7 +84,7 @@ class Gathering:
                 )
             )
         now = next(iter(asks.values())).at_ns
-        edge_servers = tuple(self._es_view(cell, index, now) for index in range(len(system.edge_servers)))
+        edge_servers = self._es_views(cell, now)
         radio = system.radio
         return CellView(
             slot=slot,
@@ -91,6 +98,14 @@ class Gathering:
             return_latency_ns=radio.return_latency_ns,
             threshold_ns=system.threshold_ns,
         )
+
+    def _es_views(self, cell: int, now_ns: int) -> tuple[EsView, ...]:
+        """What is known of all ESs; every cell sees the same where nothing can be cut off from its own."""
+        key = now_ns, len(self.es_lost), self._news
+        if self.system.backhaul_cuts or self._seen is None or self._seen[0] != key:
+            servers = range(len(self.system.edge_servers))
+            self._seen = key, tuple(self._es_view(cell, index, now_ns) for index in servers)
+        return self._seen[1]
 
     def _es_view(self, cell: int, index: int, now_ns: int) -> EsView:
         es, slot = self.system.edge_servers[index], now_ns // self.system.slot_ns

@@ -8,7 +8,7 @@ from edge_server.radio import DedicatedRadio, SharedRadio
 from edge_server.varying_radio import VaryingRadio
 from testbed.model import transmission
 from testbed.model.system import SHARED, System, Ue
-from testbed.model.task import Phase, Task
+from testbed.model.task import ARRIVAL, Task
 from testbed.protocol.actions import Action, Send, Wake
 from testbed.protocol.messages import Aired
 
@@ -37,7 +37,7 @@ class CellRadio:
         if departure is None:
             return []
         at, ue, task = departure
-        return [Wake(at, Phase.ARRIVAL, LastBit(self._version), ue.index, task.number)]
+        return [Wake(at, ARRIVAL, LastBit(self._version), ue.index, task.number)]
 
     def last_bit(self, now_ns: int, event: LastBit) -> list[Action]:
         """A last bit is due, unless others have begun or ended meanwhile."""
@@ -85,8 +85,8 @@ class CellRadio:
 
 def _aired(now_ns: int, ue: Ue, task: Task, *, first: bool) -> Send:
     notice = Aired(ue.name, task.number, first, now_ns)
-    return Send(to=ue.name, body=notice, at_ns=now_ns, phase=Phase.ARRIVAL, ue=ue.index, number=task.number)
+    return Send(to=ue.name, body=notice, at_ns=now_ns, phase=ARRIVAL, ue=ue.index, number=task.number)
 
 
 def _under_way(job: Job) -> Wake:
-    return Wake(job.trip.arrival_ns, Phase.ARRIVAL, Arrived(job, job.changes), job.ue.index, job.task.number)
+    return Wake(job.trip.arrival_ns, ARRIVAL, Arrived(job, job.changes), job.ue.index, job.task.number)

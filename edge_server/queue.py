@@ -35,7 +35,10 @@ class Queue:
     def remaining_ns(self, now_ns: int) -> int:
         """Summed rest of the running tasks, at the speed of this instant."""
         if not self._es.speeds_hz:
-            return sum(max(0, job.end_ns - now_ns) for job in self._running.values())
+            rest = 0
+            for job in self._running.values():
+                rest += max(0, job.end_ns - now_ns)
+            return rest
         ends = (self._es.end_ns(job.start_ns, job.task.cycles, now_ns) for job in self._running.values())
         return sum(max(0, end - now_ns) for end in ends)
 
@@ -92,16 +95,24 @@ class Queue:
     def start(self) -> list[tuple[int, Job]]:
         """Start waiting tasks on free cores, where they start earliest, lowest core first; returns (core, job)."""
         started = []
-        while self.waiting and len(self._running) < self._es.cores:
+        while self.may_start():
             job = self._take()
-            free = [core for core in range(self._es.cores) if core not in self._running]
-            core = min(free, key=lambda core: max(job.arrival_ns, self._free_since_ns[core]))
+            core = self._first_free(job) if self._es.cores > 1 else 0
             job.start_ns = max(job.arrival_ns, self._free_since_ns[core])
             job.end_ns = self._es.end_ns(job.start_ns, job.task.cycles)
             self._settle(job, idle=job.start_ns > self._free_since_ns[core])
             self._running[core] = job
             started.append((core, job))
         return started
+
+    def may_start(self) -> bool:
+        """Whether a task waits and a core is free."""
+        return len(self._running) < self._es.cores and bool(self._own or self._forwarded)
+
+    def _first_free(self, job: Job) -> int:
+        """The free core on which ``job`` starts earliest, the lowest of equals."""
+        free = [core for core in range(self._es.cores) if core not in self._running]
+        return min(free, key=lambda core: max(job.arrival_ns, self._free_since_ns[core]))
 
     def _settle(self, job: Job, *, idle: bool) -> None:
         """A start settles what came before it: an earlier forwarded task would have had an idle core, or its turn."""

@@ -16,7 +16,7 @@ from testbed.model.cuts import closed_ns, open_ns
 from testbed.model.delay import NEVER
 from testbed.model.queue import FCFS, NO_LIMIT, second_offload
 from testbed.model.system import CONTROLLER, System, Ue
-from testbed.model.task import Phase, Task
+from testbed.model.task import ANNOUNCE, ARRIVAL, EXEC_END, EXEC_START, FAULT, Task
 from testbed.protocol.actions import Action, Boundary, Execute, Lost, Record, Send, Wake
 from testbed.protocol.idle import Boundaries
 from testbed.protocol.messages import Announce, Down, Forward, Post, Result, Up
@@ -94,11 +94,11 @@ class Server:
         return actions
 
     def _boundary(self, slot: int) -> Wake:
-        return Wake(slot * self.system.slot_ns, Phase.ANNOUNCE, Boundary(slot), self.es.index)
+        return Wake(slot * self.system.slot_ns, ANNOUNCE, Boundary(slot), self.es.index)
 
     def _post(self, now_ns: int, post: Post) -> list[Action]:
         ue, task = self._ues[post.ue], post.task
-        if any(post.ready_ns <= died for died in self._deaths_ns.get(ue.name, ())):
+        if self._deaths_ns and any(post.ready_ns <= died for died in self._deaths_ns.get(ue.name, ())):
             return []
         self._air_cycles += task.cycles
         return self._radio.post(now_ns, ue, task, post.ready_ns)
@@ -108,7 +108,7 @@ class Server:
         if not self._radio.takes_in(event):
             return []
         self._air_cycles -= job.task.cycles
-        if any(trip.ready_ns <= died <= trip.tx_end_ns for died in self._deaths_ns.get(job.ue.name, ())):
+        if self._deaths_ns and self._died_sending(job):
             return []
         arrived = transfers.uplink(job, self.es)
         if now_ns > trip.arrival_ns:
@@ -119,6 +119,10 @@ class Server:
             self._moving.sent_on(onward, onward.arrival_ns(self.system))
             return [arrived, *transfers.forward(self.system, onward)]
         return [arrived, *self._enter(now_ns, job)]
+
+    def _died_sending(self, job: Job) -> bool:
+        trip = job.trip
+        return any(trip.ready_ns <= died <= trip.tx_end_ns for died in self._deaths_ns.get(job.ue.name, ()))
 
     def settled_ns(self, event: object) -> int:
         """See `testbed.protocol.actions.Forgiving`."""
@@ -138,8 +142,9 @@ class Server:
         if not self._second_offload:
             return self.es.index
         wait = self._queue.expected_wait_ns(now_ns)
-        if wait > self.system.threshold_ns:
-            self._consulted_ns = now_ns
+        if wait <= self.system.threshold_ns:
+            return self.es.index
+        self._consulted_ns = now_ns
         within_reach = self._peers.within_reach(self.es.index, now_ns)
         return second_offload(self.es.index, wait, self.system.threshold_ns, self._peers.announced, within_reach)
 
@@ -189,16 +194,16 @@ class Server:
             to=job.ue.name,
             body=result,
             at_ns=at_ns,
-            phase=Phase.ARRIVAL,
+            phase=ARRIVAL,
             ue=job.ue.index,
             number=job.task.number,
         )
 
     def _dispatch_soon(self, now_ns: int) -> list[Action]:
-        if self._dispatching:
+        if self._dispatching or not self._queue.may_start():
             return []
         self._dispatching = True
-        return [Wake(now_ns, Phase.START, Dispatch(), self.es.index)]
+        return [Wake(now_ns, EXEC_START, Dispatch(), self.es.index)]
 
     def _ended(self, now_ns: int, event: Ended) -> list[Action]:
         job = self._queue.ending(event.core, event.end_ns)
@@ -229,7 +234,7 @@ class Server:
                 then=then,
                 still_ns=closed_ns(job.start_ns, job.end_ns, self.es.pauses_ns),
             ),
-            Wake(job.end_ns, Phase.EXEC_END, Ended(core, job.end_ns), ue.index, task.number),
+            Wake(job.end_ns, EXEC_END, Ended(core, job.end_ns), ue.index, task.number),
         ]
 
     def _announce(self, now_ns: int, slot: int) -> list[Action]:
@@ -270,7 +275,7 @@ class Server:
         self._last_slot = slot
         told = [CONTROLLER] + [es.name for es in self.system.edge_servers if es.name != self.name]
         sends: list[Action] = [
-            Send(to=peer, body=notice, at_ns=now_ns, phase=Phase.ANNOUNCE, ue=self.es.index) for peer in told
+            Send(to=peer, body=notice, at_ns=now_ns, phase=ANNOUNCE, ue=self.es.index) for peer in told
         ]
         recorded = [Record(row)] if self._boundaries.records(row) else []
         return [*sends, *recorded, self._boundary(slot + 1)]
@@ -286,7 +291,7 @@ class Server:
             self._peers.take(event)
             if isinstance(event, Down):
                 lost = Lost(event.name, event.at_ns, event.incarnation)
-                return [Wake(event.at_ns + self.system.detection_ns, Phase.FAULT, lost)]
+                return [Wake(event.at_ns + self.system.detection_ns, FAULT, lost)]
             return []
         if isinstance(event, Down) and event.name in self._ues:
             return self._silence(now_ns, self._ues[event.name], event.at_ns)

@@ -7,7 +7,7 @@ from testbed.model import link
 from testbed.model.cuts import open_ns, standing_still
 from testbed.model.delay import FOREVER_NS, after_ns, transfer_ns
 from testbed.model.system import Es, System
-from testbed.model.task import Phase
+from testbed.model.task import ARRIVAL
 from testbed.protocol.actions import Action, Record, Send
 from testbed.protocol.messages import Forward, Moved
 from testbed.protocol.rows import LinkRow
@@ -56,7 +56,7 @@ def forward(system: System, onward: Onward, *, again: bool = False) -> list[Acti
         to=target.name,
         body=Forward(job.ue.name, job.task, job.trip, arrival),
         at_ns=arrival,
-        phase=Phase.ARRIVAL,
+        phase=ARRIVAL,
         ue=job.ue.index,
         number=job.task.number,
         payload_bits=0 if again else job.task.input_bits,
@@ -89,7 +89,7 @@ def moved(job: Job, target: Es, now_ns: int, *, arrived: bool = False) -> Send:
         to=job.ue.name,
         body=notice,
         at_ns=now_ns,
-        phase=Phase.ARRIVAL,
+        phase=ARRIVAL,
         ue=job.ue.index,
         number=job.task.number,
     )

@@ -39,5 +39,5 @@ def call(*args: str, cwd: Path, code: int | None = 0, **options) -> subprocess.C
 
 def document(*args: str, cwd: Path, code: int = 0) -> dict[str, Any]:
     """The JSON document that ``testbed ARGS --json`` prints, alone."""
-    found: dict[str, Any] = json.loads(call(*args, "--json", cwd=cwd, code=code).stdout)
-    return found
+    data: dict[str, Any] = json.loads(call(*args, "--json", cwd=cwd, code=code).stdout)
+    return data

@@ -68,14 +68,14 @@ def layers() -> dict[str, float]:
     """The picture in ARCHITECTURE.md: package → layer; the roles stand between two layers."""
     picture = re.search(r"```(?:text)?\n(layer .*?)```", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"), re.S)
     assert picture is not None, "ARCHITECTURE.md has no picture of the layers"
-    found: dict[str, float] = {}
+    items: dict[str, float] = {}
     for line in picture[1].splitlines():
         head = re.match(r"(layer (\d+)|roles) +(\S.*?)(?:   |$)", line)
         if head is not None:
             level = float(head[2]) if head[2] else ROLE_LAYER
             for name in head[3].split(" · "):
-                found[name if name in ROLES else f"testbed.{name}"] = level
-    return found
+                items[name if name in ROLES else f"testbed.{name}"] = level
+    return items
 
 
 ROLE_LAYER = 3.5
@@ -132,12 +132,12 @@ def targets(
     sources: Mapping[str, str], module: str, read: Callable[[str], Iterator[tuple[str, str]]] = imports
 ) -> set[str]:
     """The modules of this project that ``module`` imports."""
-    found = set()
+    names = set()
     for target, attribute in read(sources[module]):
         whole = f"{target}.{attribute}"
         if whole in sources or target in sources:
-            found.add(whole if whole in sources else target)
-    return found - {module}
+            names.add(whole if whole in sources else target)
+    return names - {module}
 
 
 def closure(sources: Mapping[str, str], start: str) -> set[str]:
@@ -157,21 +157,21 @@ def closure(sources: Mapping[str, str], start: str) -> set[str]:
 
 def violations_of(sources: Mapping[str, str]) -> list[str]:
     """One sentence for every violation in ``sources``, which maps dotted module names to source text."""
-    found = []
+    items = []
     for module in sources:
-        found += [
+        items += [
             f"{module}: {why}" for why in [*_layer_violations(sources, module), *_purity_violations(sources, module)]
         ]
     for role in ("ue_agent", "edge_server"):
         for module in sorted(closure(sources, f"{role}.__main__")):
             heavy = HEAVY & {name.partition(".")[0] for name, _ in eager(sources[module])}
-            found += [f"{module}: {role} must start without {name}" for name in sorted(heavy)]
-    return found + _mutual_packages(sources) + _circles(sources)
+            items += [f"{module}: {role} must start without {name}" for name in sorted(heavy)]
+    return items + _mutual_packages(sources) + _circles(sources)
 
 
 def _layer_violations(sources: Mapping[str, str], module: str) -> Iterator[str]:
-    mine = layer(module)
-    if mine is None:
+    own = layer(module)
+    if own is None:
         if module not in DATA and module != "testbed.__main__":
             yield "stands in no layer"
         return
@@ -183,13 +183,13 @@ def _layer_violations(sources: Mapping[str, str], module: str) -> Iterator[str]:
             yield f"imports {target}: roles are started by module name"
         if level is None or home(target) == home(module):
             continue
-        if level > mine:
+        if level > own:
             yield f"imports {target}, which is above it"
-        if mine == ROLE_LAYER and level == ROLE_LAYER:
+        if own == ROLE_LAYER and level == ROLE_LAYER:
             yield f"imports {target}: roles meet on the wire only"
-        if is_in(target, "testbed.twin") and mine == ROLE_LAYER and not is_in(module, "controller"):
+        if is_in(target, "testbed.twin") and own == ROLE_LAYER and not is_in(module, "controller"):
             yield f"imports {target}: only the controller sees the twin"
-        if mine > 4 and home(target) in ("ue_agent", "edge_server"):
+        if own > 4 and home(target) in ("ue_agent", "edge_server"):
             yield f"imports {target}: roles are started by module name"
 
 
@@ -225,10 +225,10 @@ def _circles(sources: Mapping[str, str]) -> list[str]:
         if module not in reach:
             reach[module], todo = set(), list(graph[module])
             while todo:
-                found = todo.pop()
-                if found not in reach[module]:
-                    reach[module].add(found)
-                    todo += graph[found]
+                result = todo.pop()
+                if result not in reach[module]:
+                    reach[module].add(result)
+                    todo += graph[result]
         return reach[module]
 
     return [f"{module}: imports itself in a circle" for module in sorted(sources) if module in reached(module)]

@@ -16,10 +16,10 @@ def places(folder, *names):
 
 def places_on_tcp(*names):
     """An address on this host's loopback and a key for each of ``names``: their places, and their secret keys."""
-    made = Places({name: (name,) for name in names}, TCP)
-    return made.by_name(), {name: made.key_of(name) for name in names}
+    result = Places({name: (name,) for name in names}, TCP)
+    return result.by_name(), {name: result.key_of(name) for name in names}
 
 
-def mailbox(found, name, *, real_payload=False, token=TOKEN, key=""):
-    """The mailbox of ``name`` among the places ``found``."""
-    return Mailbox(found[name], found, Credentials(token, key), real_payload=real_payload)
+def mailbox(result, name, *, real_payload=False, token=TOKEN, key=""):
+    """The mailbox of ``name`` among the places ``result``."""
+    return Mailbox(result[name], result, Credentials(token, key), real_payload=real_payload)

@@ -31,12 +31,12 @@ class Block(msgspec.Struct, frozen=True):
 
 def blocks(*languages: str) -> list[Block]:
     """Every block of all pages, or those in ``languages``."""
-    found = [
+    result = [
         Block(str(page.relative_to(ROOT)), number, *block)
         for page in PAGES
         for number, block in enumerate(BLOCK.findall(page.read_text()))
     ]
-    return [block for block in found if not languages or block.language in languages]
+    return [block for block in result if not languages or block.language in languages]
 
 
 def shell() -> list[tuple[str, list[str]]]:
@@ -48,12 +48,12 @@ def shell() -> list[tuple[str, list[str]]]:
 def inline() -> list[tuple[str, list[str]]]:
     """(page, words) of every command in running text or a table, each once a page; history may name what is no more."""
     pages = [page for page in PAGES if page.name != "CHANGELOG.md"]
-    found = (
+    result = (
         (str(page.relative_to(ROOT)), line)
         for page in pages
         for line in INLINE.findall(BLOCK.sub("", page.read_text()))
     )
-    return _unique((page, _words(re.sub(r"[][…]", "", line))) for page, line in found)
+    return _unique((page, _words(re.sub(r"[][…]", "", line))) for page, line in result)
 
 
 def _words(line: str) -> list[str]:
@@ -63,15 +63,15 @@ def _words(line: str) -> list[str]:
     return words
 
 
-def _unique(found: Iterable[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
+def _unique(result: Iterable[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
     return [
-        (page, list(words)) for page, words in dict.fromkeys((page, tuple(words)) for page, words in found if words)
+        (page, list(words)) for page, words in dict.fromkeys((page, tuple(words)) for page, words in result if words)
     ]
 
 
 def statements(text: str) -> list[str]:
     """The command lines in ``text``; one whose quotes go on goes on in the next line."""
-    found: list[str] = []
+    items: list[str] = []
     open_line = ""
     for line in text.splitlines():
         open_line = f"{open_line}\n{line}" if open_line else line
@@ -79,6 +79,6 @@ def statements(text: str) -> list[str]:
             shlex.split(open_line, comments=True)
         except ValueError:
             continue
-        found.append(open_line)
+        items.append(open_line)
         open_line = ""
-    return [*found, open_line] if open_line else found
+    return [*items, open_line] if open_line else items

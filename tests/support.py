@@ -33,7 +33,7 @@ def system(ues=(2,), speeds=(2_000_000_000,), slots=20, seed=7, **fields) -> Sys
                     distance_m=100.0,
                 )
             )
-    made = System(
+    result = System(
         name="test",
         seed=seed,
         hardware_seed=1,
@@ -47,39 +47,39 @@ def system(ues=(2,), speeds=(2_000_000_000,), slots=20, seed=7, **fields) -> Sys
         ues=tuple(users),
         edge_servers=tuple(Es(name=f"es-{i + 1}", index=i, cpu_hz=hz, **es) for i, hz in enumerate(speeds)),
     )
-    return msgspec.structs.replace(made, **whole)
+    return msgspec.structs.replace(result, **whole)
 
 
 def region(density=0.7, seed=7, slots=50, **radio) -> tuple[System, tuple[Task, ...]]:
     """The hardware and a workload of the scenario `region` (3 cells × 5 UEs; the busiest has the weakest ES)."""
-    made = system((5, 5, 5), (4 * NS_PER_S, 3 * NS_PER_S, 2 * NS_PER_S), slots, seed, radio=Radio(**radio))
+    hardware = system((5, 5, 5), (4 * NS_PER_S, 3 * NS_PER_S, 2 * NS_PER_S), slots, seed, radio=Radio(**radio))
     users = []
-    for ue in made.ues:
+    for ue in hardware.ues:
         hz = int(0.8e9 + random.uniform(1, random.HARDWARE, ue.index, 0, 0) * 0.4e9 + 0.5)
         distance = 100 + random.uniform(1, random.HARDWARE, ue.index, 0, 1) * 400
         rate = uplink_rate(2e6, 0.2, distance**-4.0, 1e-13, 7.4)
         snr = 0.2 * distance**-4.0 / 1e-13
         users.append(msgspec.structs.replace(ue, cpu_hz=hz, rate_bps=rate, distance_m=distance, snr=snr))
-    made = msgspec.structs.replace(made, ues=tuple(users))
+    hardware = msgspec.structs.replace(hardware, ues=tuple(users))
     factors = (0.6, 1.0, 1.4)
-    return made, workload(made, [density * factors[ue.cell] for ue in made.ues])
+    return hardware, workload(hardware, [density * factors[ue.cell] for ue in hardware.ues])
 
 
-def workload(made: System, probability: list[float]) -> tuple[Task, ...]:
+def workload(result: System, probability: list[float]) -> tuple[Task, ...]:
     """Bernoulli tasks with `region`'s values, one probability per UE."""
     tasks = []
-    for ue in made.ues:
+    for ue in result.ues:
         number = 0
-        for slot in range(made.slots):
-            if random.uniform(made.seed, random.ARRIVALS, ue.index, slot, 0) >= probability[ue.index]:
+        for slot in range(result.slots):
+            if random.uniform(result.seed, random.ARRIVALS, ue.index, slot, 0) >= probability[ue.index]:
                 continue
-            u = [random.uniform(made.seed, random.VALUES, ue.index, number, field) for field in range(3)]
+            u = [random.uniform(result.seed, random.VALUES, ue.index, number, field) for field in range(3)]
             bits, cycles = int(2.4e6 + u[0] * 1.6e6 + 0.5), int(0.5e9 + u[1] * 1e9 + 0.5)
             tasks.append(
                 Task(
                     ue=ue.index,
                     number=number,
-                    generated_ns=slot * made.slot_ns,
+                    generated_ns=slot * result.slot_ns,
                     input_bits=bits,
                     cycles=cycles,
                     deadline_ns=int(1e9 + u[2] * 2e9 + 0.5),
@@ -94,9 +94,9 @@ def ordered(tasks) -> tuple[Task, ...]:
     return tuple(sorted(tasks, key=lambda t: (t.generated_ns, t.ue, t.number)))
 
 
-def random_faults(made: System, seed: int, *, ues: bool) -> tuple[Fault, ...]:
+def random_faults(result: System, seed: int, *, ues: bool) -> tuple[Fault, ...]:
     """Up to four deaths of random roles at random instants, some with a restart; one at a time per process."""
-    names = [es.name for es in made.edge_servers] + ["controller"] + ([ue.name for ue in made.ues] if ues else [])
+    names = [es.name for es in result.edge_servers] + ["controller"] + ([ue.name for ue in result.ues] if ues else [])
 
     def u(n: int, field: int) -> float:
         return random.uniform(seed, random.FAULTS, n, 0, field)
@@ -104,28 +104,28 @@ def random_faults(made: System, seed: int, *, ues: bool) -> tuple[Fault, ...]:
     faults: dict[str, Fault] = {}
     for n in range(int(u(0, 0) * 4) + 1):
         name = names[int(u(n, 1) * len(names))]
-        at = int(u(n, 2) * made.end_ns)
+        at = int(u(n, 2) * result.end_ns)
         if u(n, 3) < 0.3:
-            at -= at % made.slot_ns
+            at -= at % result.slot_ns
         back = at + int(u(n, 4) ** 2 * 5 * NS_PER_S) if u(n, 5) < 0.6 else -1
         faults.setdefault(name, Fault(name, at, back))
     return tuple(faults.values())
 
 
-def random_conditions(made: System, seed: int) -> NetworkConditions:
+def random_conditions(result: System, seed: int) -> NetworkConditions:
     """A network that loses up to 30 % of frames, repeats some, delays them up to 0.4 s, and is cut here and there."""
 
     def u(n: int, field: int) -> float:
         return random.uniform(seed, random.NETWORK, n, 1, field)
 
-    names = [ue.name for ue in made.ues] + [es.name for es in made.edge_servers]
+    names = [ue.name for ue in result.ues] + [es.name for es in result.edge_servers]
     cuts = []
     for n in range(1, int(u(0, 0) * 4) + 1):
         a, b = (
             names[int(u(n, 1) * len(names))],
-            ("controller", *(es.name for es in made.edge_servers))[int(u(n, 2) * 4)],
+            ("controller", *(es.name for es in result.edge_servers))[int(u(n, 2) * 4)],
         )
-        start = int(u(n, 3) * made.end_ns)
+        start = int(u(n, 3) * result.end_ns)
         cuts.append(Cut(a, b, start, start + int(u(n, 4) * 8 * NS_PER_S)))
     session = SessionTiming(
         heartbeat_ns=NS_PER_S,
@@ -144,9 +144,9 @@ def random_conditions(made: System, seed: int) -> NetworkConditions:
     )
 
 
-def plan(made: System, tasks, policy="greedy", *, double=True, faults=()) -> Plan:
+def plan(result: System, tasks, policy="greedy", *, double=True, faults=()) -> Plan:
     """A plan on default emulation."""
-    return Plan(system=made, workload=tuple(tasks), policy=policy, second_offload=double, faults=tuple(faults))
+    return Plan(system=result, workload=tuple(tasks), policy=policy, second_offload=double, faults=tuple(faults))
 
 
 def task_of(ue, number, at=0, cycles=NS_PER_S, bits=8_000_000, deadline=NS_PER_S) -> Task:

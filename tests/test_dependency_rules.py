@@ -15,8 +15,8 @@ from tests.dependency_rules import DATA, HEAVY, ROLES, ROOT, layers, read_source
 def test_the_project_keeps_its_dependency_rules():
     sources = read_sources()
     assert len(sources) > 100
-    found = violations_of(sources)
-    assert found == [], "\n".join(found)
+    violations = violations_of(sources)
+    assert violations == [], "\n".join(violations)
 
 
 def test_the_picture_names_every_package_there_is():
@@ -72,8 +72,8 @@ EXAMPLES = {
 def test_a_violation_is_charged_to_its_author(name):
     why = EXAMPLES[name][1]
     author = "testbed.record" if why == "import each other" else name
-    found = violations_of({example: source for example, (source, _) in EXAMPLES.items()})
-    assert any(line.startswith(f"{author}: ") and why in line for line in found)
+    violations = violations_of({example: source for example, (source, _) in EXAMPLES.items()})
+    assert any(line.startswith(f"{author}: ") and why in line for line in violations)
 
 
 def test_lawful_imports_are_left_alone():

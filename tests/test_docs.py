@@ -63,7 +63,7 @@ def test_every_column_has_a_meaning_and_no_meaning_lacks_its_column():
 def test_every_fenced_block_names_its_language():
     """The opening and the closing fence take turns."""
     fences = {page: FENCE.findall(page.read_text()) for page in PAGES}
-    assert [page.name for page, found in fences.items() if not all(found[::2]) or any(found[1::2])] == []
+    assert [page.name for page, result in fences.items() if not all(result[::2]) or any(result[1::2])] == []
 
 
 def test_a_broken_link_is_found(tmp_path):
@@ -135,8 +135,8 @@ def test_the_tutorial_shows_what_the_comparison_prints(tmp_path):
     path = tmp_path / "campus.yaml"
     path.write_text(YAML.findall(text)[0])
     shown = dict(re.findall(r"^(\S+) +(\d\.\d{4}) ± ", text, re.MULTILINE))
-    found = testbed.compare(str(path), list(shown), seeds=10, backend="twin")
-    assert len(shown) == 3 and {name: f"{one.overhead.mean:.4f}" for name, one in found.policies.items()} == shown
+    comparison = testbed.compare(str(path), list(shown), seeds=10, backend="twin")
+    assert len(shown) == 3 and {name: f"{one.overhead.mean:.4f}" for name, one in comparison.policies.items()} == shown
 
 
 def test_the_mistake_shown_in_the_readme_looks_like_that(tmp_path):
@@ -160,8 +160,8 @@ def test_every_kind_of_event_is_documented():
         for folder in ("testbed", "controller", "ue_agent", "edge_server")
         for path in (ROOT / folder).rglob("*.py")
     ]
-    made = re.compile(r'EventRow\([^"=]*"(\w+)"')
-    kinds = {kind for text in sources for kind in made.findall(text)} | {POLICY_ERROR}
+    result = re.compile(r'EventRow\([^"=]*"(\w+)"')
+    kinds = {kind for text in sources for kind in result.findall(text)} | {POLICY_ERROR}
     assert len(kinds) > 8
     page = (ROOT / "docs" / "reference" / "record.md").read_text().partition("### Kinds of events")[2]
     assert [kind for kind in sorted(kinds) if f"| `{kind}` |" not in page] == []

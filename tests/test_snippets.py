@@ -52,11 +52,11 @@ def place(tmp_path_factory):
     for name in ("RUN", "runs/demo-greedy-do"):
         record(place / name)
     (place / "AzureLLMInferenceTrace_conv.csv").write_text(TRACE)
-    kept = place / "checkpoints" / "region"
-    kept.mkdir(parents=True)
-    (kept / "priced-do.json").write_text(json.dumps({"policy": "priced", "beta": 0.3, "beta0": 0.1}))
+    remaining = place / "checkpoints" / "region"
+    remaining.mkdir(parents=True)
+    (remaining / "priced-do.json").write_text(json.dumps({"policy": "priced", "beta": 0.3, "beta0": 0.1}))
     about = {"algorithm": "a3c", "head": "sequential", "second_offload": True}
-    checkpoint.save(kept / "a3c-do.npz", {"parameters": network.initial(1)}, about)
+    checkpoint.save(remaining / "a3c-do.npz", {"parameters": network.initial(1)}, about)
     return place
 
 
@@ -79,9 +79,9 @@ def verb_parser(verb):
     return parser_for(verb)[1]
 
 
-def of(program, found):
+def of(program, result):
     """The commands of ``program`` as test parameters."""
-    return [pytest.param(words, id=f"{page}: {' '.join(words)[:80]}") for page, words in found if words[0] == program]
+    return [pytest.param(words, id=f"{page}: {' '.join(words)[:80]}") for page, words in result if words[0] == program]
 
 
 def test_every_block_says_what_it_is():
@@ -163,8 +163,8 @@ def test_programs_understand_their_arguments(words, monkeypatch):
     assert script.is_file()
     real = argparse.ArgumentParser.parse_args
 
-    def parse(self, *given):
-        raise ParsedError(real(self, *given))
+    def parse(self, *arguments):
+        raise ParsedError(real(self, *arguments))
 
     if "parse_args" not in script.read_text():
         return

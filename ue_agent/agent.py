@@ -9,7 +9,7 @@ from testbed.model.delay import FOREVER_NS
 from testbed.model.fallback import fallback_choice
 from testbed.model.learning import LEARNER
 from testbed.model.system import CONTROLLER, EPOCH_ARRIVAL, SHARED, System
-from testbed.model.task import LOCAL, Phase, Task
+from testbed.model.task import DECIDE, EXEC_END, FAULT, LOCAL, Task
 from testbed.protocol.actions import Action, Alarm, Boundary, Finish, Lost, Record, Send, Wake
 from testbed.protocol.idle import Boundaries
 from testbed.protocol.lives import Lives
@@ -19,7 +19,7 @@ from ue_agent import report
 from ue_agent.events import Arises, AskExpired, LocalEnd
 from ue_agent.local_cpu import LocalCpu
 from ue_agent.report import Flight
-from ue_agent.transmissions import Transmissions, comes_then
+from ue_agent.uplink_queue import UplinkQueue, comes_then
 
 
 class Agent:
@@ -55,7 +55,7 @@ class Agent:
         self._pending: dict[int, tuple[Ask, int]] = {}
         self._flights: dict[int, Flight] = {}
         self._cpu = LocalCpu(self.ue)
-        self._uplink = Transmissions(system)
+        self._uplink = UplinkQueue(system)
         self._revised = False
         self._last_choice = -1
         self._boundaries = Boundaries()
@@ -66,7 +66,7 @@ class Agent:
         index = self.ue.index
         first: list[Action] = [self._boundary(-(-self._from_ns // self.system.slot_ns))]
         if self._asks_at_once:
-            first += [Wake(t.generated_ns, Phase.DECIDE, Arises(t.number), index, t.number) for t in self._tasks]
+            first += [Wake(t.generated_ns, DECIDE, Arises(t.number), index, t.number) for t in self._tasks]
         return first
 
     def handle(self, now_ns: int, event: object) -> list[Action]:
@@ -74,20 +74,20 @@ class Agent:
         match event:
             case Boundary():
                 return self._at_boundary(now_ns, event.slot)
-            case Arises():
-                return self._ask(event.number, now_ns, (self._by_number[event.number],))
             case Decision():
                 return self._decided(event, now_ns - event.asked_ns)
-            case AskExpired():
-                return self._fall_back(event.slot, self.system.decision_timeout_ns, "timeout")
+            case Result():
+                return self._result(now_ns, event)
             case LocalEnd():
                 flight = self._flights.get(event.number)
                 is_its_end = flight is not None and flight.end_ns == event.end_ns
-                return self._end(event.number, now_ns) if is_its_end else []
-            case Result():
-                return self._result(now_ns, event)
+                return self._end(event.number, event.end_ns) if is_its_end else []
             case Moved():
                 return self._moved(now_ns, event)
+            case Arises():
+                return self._ask(event.number, now_ns, (self._by_number[event.number],))
+            case AskExpired():
+                return self._fall_back(event.slot, self.system.decision_timeout_ns, "timeout")
             case Aired():
                 return self._aired(event)
             case Down():
@@ -98,8 +98,12 @@ class Agent:
                 return self._lost(now_ns, event)
         return []
 
+    def waits_for(self, alarm: object) -> bool:
+        """Whether it still waits for what ``alarm`` would end."""
+        return isinstance(alarm, AskExpired) and alarm.slot in self._pending
+
     def _boundary(self, slot: int) -> Wake:
-        return Wake(slot * self.system.slot_ns, Phase.DECIDE, Boundary(slot), self.ue.index)
+        return Wake(slot * self.system.slot_ns, DECIDE, Boundary(slot), self.ue.index)
 
     def _at_boundary(self, now_ns: int, slot: int) -> list[Action]:
         if open_ns(now_ns, self.ue.pauses_ns) != now_ns:
@@ -108,11 +112,16 @@ class Agent:
             return []
         if self._asks_at_once:
             return [*self._seen(slot, now_ns, ()), self._boundary(slot + 1)]
-        first = self._next
-        while self._next < len(self._tasks) and self._tasks[self._next].generated_ns <= now_ns:
-            self._next += 1
-        tasks = tuple(self._tasks[first : self._next])
+        tasks = self._arisen(now_ns)
         return [*self._seen(slot, now_ns, tasks), *self._ask(slot, now_ns, tasks), self._boundary(slot + 1)]
+
+    def _arisen(self, now_ns: int) -> tuple[Task, ...]:
+        """The tasks that have been generated since the last boundary."""
+        tasks, first, following = self._tasks, self._next, self._next
+        while following < len(tasks) and tasks[following].generated_ns <= now_ns:
+            following += 1
+        self._next = following
+        return tuple(tasks[first:following])
 
     def _seen(self, slot: int, now_ns: int, tasks: tuple[Task, ...]) -> list[Action]:
         """The record of this UE at a boundary, in the slots of generation."""
@@ -140,7 +149,7 @@ class Agent:
             self._pending[slot] = ask, self._lives.incarnation(CONTROLLER)
         if self._lives.is_lost(CONTROLLER):
             return self._fall_back(slot, 0, "controller lost")
-        actions: list[Action] = [Send(to=CONTROLLER, body=ask, at_ns=now_ns, phase=Phase.DECIDE, ue=self.ue.index)]
+        actions: list[Action] = [Send(to=CONTROLLER, body=ask, at_ns=now_ns, phase=DECIDE, ue=self.ue.index)]
         if tasks:
             actions.append(Alarm(self.system.decision_timeout_ns, AskExpired(slot)))
         return actions
@@ -187,22 +196,13 @@ class Agent:
         return is_known_cut(at_ns, self.ue.cuts_ns, self.system.detection_ns)
 
     def _post(self, flight: Flight) -> list[Action]:
-        ue, task = self.ue, flight.task
+        ue, task, ready = self.ue, flight.task, flight.ready_ns
         flight.es, flight.incarnation = self._es, self._lives.incarnation(self._es)
         if not self._shared:
             self._uplink.send(flight)
-        post = Post(ue.name, task, flight.ready_ns)
-        bits = task.input_bits
+        post, bits = Post(ue.name, task, ready), task.input_bits
         return [
-            Send(
-                to=self._es,
-                body=post,
-                at_ns=flight.ready_ns,
-                phase=Phase.DECIDE,
-                ue=ue.index,
-                number=task.number,
-                payload_bits=bits,
-            )
+            Send(to=self._es, body=post, at_ns=ready, phase=DECIDE, ue=ue.index, number=task.number, payload_bits=bits)
         ]
 
     def _execute(self, flight: Flight) -> list[Action]:
@@ -210,7 +210,7 @@ class Agent:
 
     def _end_of(self, flight: Flight) -> Wake:
         number = flight.task.number
-        return Wake(flight.end_ns, Phase.EXEC_END, LocalEnd(number, flight.end_ns), self.ue.index, number)
+        return Wake(flight.end_ns, EXEC_END, LocalEnd(number, flight.end_ns), self.ue.index, number)
 
     def _told(self, flight: Flight) -> Record:
         """What is known of an unfinished task by now, for the record to have should this UE die."""
@@ -258,7 +258,7 @@ class Agent:
 
     def _outcome(self, task: Task, row: TaskRow) -> Send:
         told = report.outcome(row, task)
-        return Send(to=LEARNER, body=told, at_ns=row.finished_ns, phase=Phase.DECIDE, ue=self.ue.index)
+        return Send(to=LEARNER, body=told, at_ns=row.finished_ns, phase=DECIDE, ue=self.ue.index)
 
     def _moved(self, now_ns: int, moved: Moved) -> list[Action]:
         """The task went on to another ES, or came there; that one may have died before this was heard.
@@ -285,7 +285,7 @@ class Agent:
     def _down(self, down: Down) -> list[Action]:
         self._lives.take(down)
         lost = Lost(down.name, down.at_ns, down.incarnation)
-        return [Wake(down.at_ns + self.system.detection_ns, Phase.FAULT, lost, self.ue.index)]
+        return [Wake(down.at_ns + self.system.detection_ns, FAULT, lost, self.ue.index)]
 
     def _up(self, up: Up) -> list[Action]:
         self._lives.take(up)

@@ -3,20 +3,20 @@
 import msgspec
 
 
-class Arises(msgspec.Struct, frozen=True):
+class Arises(msgspec.Struct, frozen=True, gc=False):
     """Event, ``epoch: arrival``: task ``number`` is generated and asked for."""
 
     number: int
 
 
-class LocalEnd(msgspec.Struct, frozen=True):
+class LocalEnd(msgspec.Struct, frozen=True, gc=False):
     """Event: the local execution of task ``number`` ends, unless its end is not ``end_ns`` any more."""
 
     number: int
     end_ns: int
 
 
-class AskExpired(msgspec.Struct, frozen=True):
+class AskExpired(msgspec.Struct, frozen=True, gc=False):
     """Event: no answer to ask ``slot`` within the decision timeout."""
 
     slot: int

@@ -1,14 +1,12 @@
 """The record of one task, from what its UE knows at its end: breakdown, energy, overhead (pure)."""
 
-from typing import Any
-
 import msgspec
 
 from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
 from testbed.model.system import Ue
 from testbed.model.task import COMPLETED, DECIDED, LATE, Task
 from testbed.protocol.messages import Outcome, Result, Trip
-from testbed.protocol.rows import TaskRow, UeSlotRow, identity
+from testbed.protocol.rows import TaskRow, UeSlotRow
 
 NO_TRIP = Trip(ready_ns=-1, tx_start_ns=-1, tx_end_ns=-1, arrival_ns=-1, attempts=0)
 NO_RESULT = Result(
@@ -17,7 +15,7 @@ NO_RESULT = Result(
 
 
 class Flight(msgspec.Struct, kw_only=True):
-    """A decided task on its way: where it is, and what is known of it so far."""
+    """A decided task on its way: where it is, what is known of it so far, and what the record was ``told`` last."""
 
     task: Task
     slot: int
@@ -41,6 +39,12 @@ class Flight(msgspec.Struct, kw_only=True):
     reentry_ns: int = -1
     start_ns: int = -1
     end_ns: int = -1
+    told: TaskRow | None = None
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether an ES had no place for it."""
+        return self.result is not None and self.result.rejected
 
     def is_with(self, es: str, incarnation: int, own_es: str) -> bool:
         """Whether the death of this incarnation of ``es`` takes the task with it.
@@ -96,30 +100,38 @@ def seen(ue: str, slot: int, at_ns: int, queue_ns: int, radio_wait_ns: int, earl
     )
 
 
-def _so_far(flight: Flight, ue: Ue) -> dict[str, Any]:
-    """The fields of a `TaskRow` that are known of a decided task, on its way or at its end."""
-    return identity(ue, flight.task) | {
-        "slot": flight.slot,
-        "asked_ns": flight.asked_ns,
-        "think_ns": flight.think_ns,
-        "choice": flight.choice,
-        "version": flight.version,
-        "recovered": flight.recovered,
-        "log_probability": flight.log_probability,
-        "fallback": flight.fallback,
-        "ready_ns": flight.ready_ns,
-        "slot_wait_ns": flight.asked_ns - flight.task.generated_ns,
-        "decision_ns": flight.ready_ns - flight.asked_ns,
-        "tx_start_ns": flight.tx_start_ns,
-        "tx_end_ns": flight.tx_end_ns,
-        "reentry_ns": flight.reentry_ns,
-        "rejected": flight.result is not None and flight.result.rejected,
-    }
-
-
 def decided(flight: Flight, ue: Ue) -> TaskRow:
     """The row of a task that is decided and on its way; what is planned of it by now lies in the future."""
-    return TaskRow(**_so_far(flight, ue), state=DECIDED, es=flight.es, start_ns=flight.start_ns, end_ns=flight.end_ns)
+    task = flight.task
+    flight.told = TaskRow(
+        ue=ue.name,
+        number=task.number,
+        cell=ue.cell + 1,
+        generated_ns=task.generated_ns,
+        input_bits=task.input_bits,
+        cycles=task.cycles,
+        deadline_ns=task.deadline_ns,
+        state=DECIDED,
+        slot=flight.slot,
+        asked_ns=flight.asked_ns,
+        think_ns=flight.think_ns,
+        choice=flight.choice,
+        version=flight.version,
+        log_probability=flight.log_probability,
+        fallback=flight.fallback,
+        es=flight.es,
+        rejected=flight.is_rejected,
+        recovered=flight.recovered,
+        ready_ns=flight.ready_ns,
+        tx_start_ns=flight.tx_start_ns,
+        tx_end_ns=flight.tx_end_ns,
+        reentry_ns=flight.reentry_ns,
+        start_ns=flight.start_ns,
+        end_ns=flight.end_ns,
+        slot_wait_ns=flight.asked_ns - task.generated_ns,
+        decision_ns=flight.ready_ns - flight.asked_ns,
+    )
+    return flight.told
 
 
 def ended(flight: Flight, ue: Ue, finished_ns: int, actual_ns: int) -> TaskRow:
@@ -133,11 +145,16 @@ def ended(flight: Flight, ue: Ue, finished_ns: int, actual_ns: int) -> TaskRow:
         local_wait, executed = start - (flight.reentry_ns if flight.reentry_ns >= 0 else ready), end - start
     delay, lag = actual_ns - task.generated_ns, actual_ns - finished_ns
     energy, measured_energy = _energy_j(flight, ue, lag)
-    return TaskRow(
-        **_so_far(flight, ue),
+    return msgspec.structs.replace(
+        flight.told or decided(flight, ue),
         state=COMPLETED if delay <= task.deadline_ns else LATE,
         es=result.es or flight.es,
         forwarded=flight.forwarded,
+        rejected=flight.is_rejected,
+        recovered=flight.recovered,
+        tx_start_ns=flight.tx_start_ns,
+        tx_end_ns=flight.tx_end_ns,
+        reentry_ns=flight.reentry_ns,
         attempts=trip.attempts,
         arrival_ns=trip.arrival_ns,
         es_arrival_ns=result.es_arrival_ns,

@@ -32,6 +32,11 @@ def audited(
     rows = ColumnTable.of(TaskRow, tasks)
     if any(name in absences for name in names) or not _are_the_workload(rows, workload, names, end_ns):
         return ledger.reconcile(tasks, workload, names, absences, end_ns)
+    return counted(rows)
+
+
+def counted(rows: ColumnTable[TaskRow]) -> Ledger:
+    """The ledger of last rows that are a task's each, and have its end."""
     state, choice = rows.labels("state"), rows.values("choice")
     failed = state.are(FAILED)
     marks = {name: _count(rows, name) for name in MARKS_OF_A_TASK}

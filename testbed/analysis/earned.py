@@ -1,8 +1,8 @@
 """What the cells of a region earn slot by slot, from columns (pure): times and energies of tasks cut at slot ends."""
 
 import math
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,26 @@ Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
 
+class Paid(NamedTuple):
+    """What was paid at each ``place``, the number of a slot and a cell: arrays (n,)."""
+
+    place: Ints
+    reward: Reals
+    energy_j: Reals
+    stay_ns: Ints
+
+    @classmethod
+    def joined(cls, parts: Sequence["Paid"]) -> "Paid":
+        """All of ``parts``."""
+        nothing = cls(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0, np.int64))
+        return cls._make(np.concatenate(column) for column in zip(nothing, *parts, strict=True))
+
+    def before(self, end: int) -> "tuple[Paid, Paid]":
+        """What was paid at places before ``end``, and the rest."""
+        early = self.place < end
+        return Paid._make(column[early] for column in self), Paid._make(column[~early] for column in self)
+
+
 class Earned:
     """Sums up by slot and cell. With ``holding`` the time and energy that tasks spend are paid."""
 
@@ -27,20 +47,18 @@ class Earned:
         self._cells = len(system.edge_servers) + 1
         self._weights, self._weight = np.unique(np.array([ue.weight_delay for ue in system.ues]), return_inverse=True)
         self._powers = np.array([ue.tx_power_w for ue in system.ues])
-        self._places: list[Ints] = [np.zeros(0, np.int64)]
-        self._rewards: list[Reals] = [np.zeros(0)]
-        self._energies: list[Reals] = [np.zeros(0)]
-        self._stays: list[Ints] = [np.zeros(0, np.int64)]
+        self._paid: list[Paid] = []
         self._changes: list[tuple[Ints, Ints, Ints]] = []
-        self._decided: Ints = np.zeros(0, np.int64)
-        self._offloaded: Ints = np.zeros(0, np.int64)
+        self._decided: list[Ints] = [np.zeros(0, np.int64)]
+        self._offloaded: list[Ints] = [np.zeros(0, np.int64)]
         self._scores: list[tuple[int, float]] = []
 
     def decide(self, rows: ColumnTable[TaskRow]) -> None:
         """Count decisions in the slots in which they were made."""
         choice = rows.values("choice")
         place = self._place(rows.ints("slot"), rows.ints("cell"))
-        self._decided, self._offloaded = place[choice >= 0], place[choice == OFFLOAD]
+        self._decided.append(place[choice >= 0])
+        self._offloaded.append(place[choice == OFFLOAD])
 
     def score(self, slot: int, cell: int, score: float) -> None:
         """A task that was decided in ``slot`` earns ``score``."""
@@ -106,20 +124,33 @@ class Earned:
         return slot * self._cells + cell
 
     def _pay(self, slot: Ints, cell: Ints, weight: Reals, stay: Ints, energy: Reals) -> None:
-        self._places.append(self._place(slot, cell))
-        self._stays.append(stay)
-        self._energies.append(energy)
-        self._rewards.append(-_cost(weight, stay, energy))
+        place = self._place(slot, cell)
+        self._paid.append(Paid(place=place, reward=-_cost(weight, stay, energy), energy_j=energy, stay_ns=stay))
 
     def _change(self, group: Ints, slot: Ints, by: int) -> None:
         self._changes.append((group, slot, np.full(len(slot), by)))
 
-    def _pay_whole_slots(self) -> None:
-        """What tasks cost in slots that they were in from beginning to end and did nothing but wait."""
+    def _pay_whole_slots(self, until: int | None) -> None:
+        """What tasks cost in slots before ``until`` (None: in all) that they were in from beginning to end and did
+        nothing but wait."""
         if not self._changes:
             return
         group, slot, by = (np.concatenate(column) for column in zip(*self._changes, strict=True))
         self._changes = []
+        if until is not None:
+            later = slot >= until
+            self._changes.append((group[later], slot[later], by[later]))
+            group, slot, by = group[~later], slot[~later], by[~later]
+            there = np.bincount(group, by).astype(np.int64)
+            groups = np.flatnonzero(there)
+            self._changes.append((groups, np.full(len(groups), until), there[groups]))
+            group, slot = np.append(group, groups), np.append(slot, np.full(len(groups), until))
+            by = np.append(by, -there[groups])
+        if len(group):
+            self._pay_waiting(group, slot, by)
+
+    def _pay_waiting(self, group: Ints, slot: Ints, by: Ints) -> None:
+        """As `_pay_whole_slots`, of tasks of a ``group`` that come or go at a ``slot``, as many as ``by`` tells."""
         width, slot_ns = int(slot.max(initial=0)) + 1, self._system.slot_ns
         keys, at = np.unique(group * width + slot, return_inverse=True)
         waiting = np.cumsum(np.bincount(at, by, len(keys)).astype(np.int64))
@@ -128,32 +159,39 @@ class Earned:
         during = keys[of] + np.arange(len(of)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         tasks, kind = waiting[of], during // width
         cell, weight = kind // len(self._weights), self._weights[kind % len(self._weights)]
-        self._places.append(self._place(during % width, cell))
-        self._stays.append(tasks * slot_ns)
-        self._energies.append(np.zeros(len(of)))
-        self._rewards.append(-tasks * _cost(weight, np.int64(slot_ns), np.float64(0.0)))
+        cost = _cost(weight, np.int64(slot_ns), np.float64(0.0))
+        place = self._place(during % width, cell)
+        self._paid.append(Paid(place=place, reward=-tasks * cost, energy_j=np.zeros(len(of)), stay_ns=tasks * slot_ns))
 
-    def rows(self) -> ColumnTable[RewardRow]:
-        """A row for each slot and cell that has anything, by slot and cell; sums are rounded exactly."""
-        self._pay_whole_slots()
-        spent = np.concatenate(self._places)
-        scored = np.array([place for place, _ in self._scores], np.int64)
-        places = np.unique(np.concatenate([spent, self._decided, scored]))
+    def rows(self, until: int | None = None) -> ColumnTable[RewardRow]:
+        """A row for each slot before ``until`` (None: for each) and cell that has anything, by slot and cell; sums are
+        rounded exactly. What is given is forgotten: nothing that is added later may concern these slots.
+        """
+        self._pay_whole_slots(until)
+        end = np.iinfo(np.int64).max if until is None else until * self._cells
+        paid, unpaid = Paid.joined(self._paid).before(end)
+        self._paid = [unpaid]
+        decided, self._decided = _before(self._decided, end)
+        offloaded, self._offloaded = _before(self._offloaded, end)
+        scores = [one for one in self._scores if one[0] < end]
+        self._scores = [one for one in self._scores if one[0] >= end] if until is not None else []
+        scored = np.array([place for place, _ in scores], np.int64)
+        places = np.unique(np.concatenate([paid.place, decided, scored]))
         slot = places // self._cells
-        paid = np.concatenate(self._rewards) if self._holding else np.array([score for _, score in self._scores])
+        earned = paid.reward if self._holding else np.array([score for _, score in scores])
         stays = np.zeros(len(places), np.int64)
-        np.add.at(stays, np.searchsorted(places, spent), np.concatenate(self._stays))
+        np.add.at(stays, np.searchsorted(places, paid.place), paid.stay_ns)
         return ColumnTable(
             RewardRow,
             {
                 "cell": places % self._cells,
                 "slot": slot,
                 "at_ns": slot * self._system.slot_ns,
-                "reward": _sums(places, spent if self._holding else scored, paid),
+                "reward": _sums(places, paid.place if self._holding else scored, earned),
                 "stay_ns": stays,
-                "energy_j": _sums(places, spent, np.concatenate(self._energies)),
-                "decided": _counts(places, self._decided),
-                "offloaded": _counts(places, self._offloaded),
+                "energy_j": _sums(places, paid.place, paid.energy_j),
+                "decided": _counts(places, decided),
+                "offloaded": _counts(places, offloaded),
             },
         )
 
@@ -195,6 +233,12 @@ def _sums(places: Ints, at: Ints, values: Reals) -> Reals:
         sums.append(listed[begin] if end == begin + 1 else math.fsum(listed[begin:end]))
         begin = end
     return np.array(sums, np.float64)
+
+
+def _before(parts: Sequence[Ints], end: int) -> tuple[Ints, list[Ints]]:
+    """The places before ``end``, and the others."""
+    places = np.concatenate(parts)
+    return places[places < end], [places[places >= end]]
 
 
 def _counts(places: Ints, at: Ints) -> Ints:

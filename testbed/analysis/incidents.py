@@ -27,9 +27,7 @@ from testbed.protocol.rows import (
     SILENT,
     UNSENT,
     EventRow,
-    TaskRow,
 )
-from testbed.protocol.table import ColumnTable
 from testbed.record.reader import RecordedRun
 
 NAMED = 3
@@ -38,8 +36,11 @@ STALL_MS, STALL_TIMES = 200.0, 5.0
 WHY = {"killed": "was killed", "crashed": "crashed"}
 
 
-def told(run: RecordedRun) -> list[str]:
-    """A sentence for everything that a user should know of a run that ended well all the same."""
+def told(run: RecordedRun, decided: int, fallbacks: Counter[str]) -> list[str]:
+    """A sentence for everything that a user should know of a run that ended well all the same.
+
+    ``decided`` is how many tasks were; ``fallbacks`` counts those that the fallback policy decided, by its reason.
+    """
     events, system = run.record.events, run.resolved.system
     speed = float(run.meta.get("speed", run.resolved.emulation.speed))
     return [
@@ -51,7 +52,7 @@ def told(run: RecordedRun) -> list[str]:
         *(f"{name} was silent for {seconds:.1f} s of wall time{until}" for name, seconds, until in silences(events)),
         *_counted(events, UNSENT, "could not send {n} message{s}"),
         *_counted(events, DROPPED_FRAME, "dropped {n} frame{s}"),
-        *_fallbacks(run.tasks, system.fallback),
+        *_fallbacks(decided, fallbacks, system.fallback),
     ]
 
 
@@ -235,12 +236,8 @@ def _counted(events: Iterable[EventRow], kind: str, what: str) -> Iterator[str]:
         yield f"{source} {what.format(n=n, s='s' if n > 1 else '')}: {event.detail}"
 
 
-def _fallbacks(rows: Sequence[TaskRow], fallback: str) -> Iterator[str]:
+def _fallbacks(count: int, reasons: Counter[str], fallback: str) -> Iterator[str]:
     """Decisions that came too late, and runs that the policy had no part in."""
-    table = ColumnTable.of(TaskRow, rows)
-    decided, why_not = table.values("choice") >= 0, table.labels("fallback")
-    count = int(decided.sum())
-    reasons = Counter(why_not[decided & ~why_not.are("")].tolist())
     every = reasons.total() == count
     if reasons and (every or reasons["timeout"]):
         shown = dict(reasons.most_common()) if every else {"timeout": reasons["timeout"]}

@@ -1,6 +1,7 @@
 """What a run earned by its scenario's reward (MODEL: decisions and the Markov decision process), from its last rows."""
 
-from collections.abc import Sequence
+import heapq
+from collections.abc import Iterator, Sequence
 
 from testbed.analysis.earned import Earned
 from testbed.analysis.figures import finished
@@ -14,68 +15,83 @@ from testbed.protocol.table import ColumnTable
 HOLDING = "holding"
 
 
-def per_slot(rows: Sequence[TaskRow], system: System, kind: str) -> float:
-    """Reward summed over cells and tasks, per slot of generation.
-
-    ``holding`` sums to −ΣC over finished tasks; ``paper`` and ``paper-sign`` score every finished task.
-    """
-    if kind == HOLDING:
-        total: float = -sum(finished(ColumnTable.of(TaskRow, rows)).reals("overhead").tolist())
-    else:
-        total = sum(score for _, score in _scores(rows, system, kind))
-    return total / system.slots
-
-
 def by_slot(rows: Sequence[TaskRow], system: System, kind: str) -> ColumnTable[RewardRow]:
     """The reward of every cell in every slot in which its tasks were there, spent energy, or were decided.
 
-    Slots without a row earn nothing. The rows sum to `per_slot` times the number of slots. ``holding`` is paid in the
+    Slots without a row earn nothing. Rewards are what finished tasks earn: ``holding`` sums to −ΣC and is paid in the
     slots in which a task spends time and energy, ``paper`` and ``paper-sign`` in the slot that decided it. Energy
     that was not sent or executed at a known instant is charged to the local execution, or to the slot in which the task
     ended.
     """
-    table = ColumnTable.of(TaskRow, rows)
-    earned = Earned(system, holding=kind == HOLDING)
-    earned.decide(table)
-    earned.spend(finished(table))
-    if kind != HOLDING:
-        for row, score in _scores(rows, system, kind):
-            earned.score(row.slot, row.cell, score)
-    return earned.rows()
+    rewards = Rewards(system, kind)
+    rewards.add(ColumnTable.of(TaskRow, rows))
+    return rewards.rows()
 
 
-def _scores(rows: Sequence[TaskRow], system: System, kind: str) -> list[tuple[TaskRow, float]]:
-    """What every finished task scores by the reward ``paper`` or ``paper-sign``."""
-    listed, ues = list(rows), {ue.name: ue for ue in system.ues}
-    local = local_overheads(listed, ues)
-    return [(row, _score(row, local[row.ue, row.number], kind)) for row in listed if row.finished_ns >= 0]
+class Rewards:
+    """As `by_slot`, of tasks that come in parts, those of a UE in their order."""
+
+    def __init__(self, system: System, kind: str) -> None:
+        self._earned = Earned(system, holding=kind == HOLDING)
+        self._scores = None if kind == HOLDING else Scores(system, kind)
+
+    def add(self, tasks: ColumnTable[TaskRow]) -> None:
+        """The last rows of further tasks."""
+        if not len(tasks):
+            return
+        self._earned.decide(tasks)
+        self._earned.spend(finished(tasks))
+        for slot, cell, score in self._scores.of(tasks) if self._scores is not None else ():
+            self._earned.score(slot, cell, score)
+
+    def rows(self, until: int | None = None) -> ColumnTable[RewardRow]:
+        """The rows of slots before ``until`` (None: all the rest), once nothing can change them any more."""
+        return self._earned.rows(until)
 
 
-def _score(row: TaskRow, local: float, kind: str) -> float:
-    return mdp.score(kind, row.deadline_ns, row.measured_ns, local, row.overhead, row.choice == OFFLOAD)
+class Scores:
+    """What finished tasks score by the reward ``paper`` or ``paper-sign``; tasks of a UE come in their order."""
+
+    def __init__(self, system: System, kind: str) -> None:
+        self._ues = {ue.name: ue for ue in system.ues}
+        self._kind = kind
+        self._queues: dict[str, OwnQueue] = {name: OwnQueue() for name in self._ues}
+
+    def of(self, tasks: ColumnTable[TaskRow]) -> Iterator[tuple[int, int, float]]:
+        """Slot, cell and score of each task that finished."""
+        for row in sorted(tasks, key=lambda row: row.number):
+            if row.asked_ns < 0:
+                continue
+            local = self._queues[row.ue].local_overhead(row, self._ues[row.ue])
+            if row.finished_ns >= 0:
+                offloaded = row.choice == OFFLOAD
+                score = mdp.score(self._kind, row.deadline_ns, row.measured_ns, local, row.overhead, offloaded)
+                yield row.slot, row.cell, score
 
 
-def local_overheads(rows: Sequence[TaskRow], ues: dict[str, Ue]) -> dict[tuple[str, int], float]:
-    """``C_local`` of every decided task by (UE, number): its overhead had it been executed locally.
+class OwnQueue:
+    """The local queue of one UE as its decided tasks find it, one after another.
 
-    The UE's own queue at the decision is what had entered it before and would end after.
+    It holds what had entered it before a decision and would end after.
     """
-    overheads: dict[tuple[str, int], float] = {}
-    for name, ue in ues.items():
-        own_rows = sorted((row for row in rows if row.ue == name and row.asked_ns >= 0), key=lambda row: row.number)
-        local = [(entry, row.end_ns) for row in own_rows if (entry := _entered_ns(row)) >= 0]
-        asked, earlier = -1, 0
-        for row in own_rows:
-            earlier = earlier if row.asked_ns == asked else 0
-            asked = row.asked_ns
-            free = max((end for entered, end in local if entered < asked), default=0)
-            execution = duration_ns(row.cycles, ue.cpu_hz)
-            since = max(free, row.ready_ns) - row.generated_ns + earlier
-            overheads[name, row.number] = mdp.local_overhead(
-                ue.weight_delay, ue.kappa, ue.cpu_hz, row.cycles, since, execution
-            )
-            earlier += execution
-    return overheads
+
+    def __init__(self) -> None:
+        self._entering: list[tuple[int, int]] = []
+        self._free_ns, self._asked_ns, self._earlier_ns = 0, -1, 0
+
+    def local_overhead(self, row: TaskRow, ue: Ue) -> float:
+        """``C_local`` of the next decided task: its overhead had it been executed locally."""
+        if row.asked_ns != self._asked_ns:
+            self._asked_ns, self._earlier_ns = row.asked_ns, 0
+        while self._entering and self._entering[0][0] < row.asked_ns:
+            self._free_ns = max(self._free_ns, heapq.heappop(self._entering)[1])
+        execution = duration_ns(row.cycles, ue.cpu_hz)
+        since = max(self._free_ns, row.ready_ns) - row.generated_ns + self._earlier_ns
+        self._earlier_ns += execution
+        entry = _entered_ns(row)
+        if entry >= 0:
+            heapq.heappush(self._entering, (entry, row.end_ns))
+        return mdp.local_overhead(ue.weight_delay, ue.kappa, ue.cpu_hz, row.cycles, since, execution)
 
 
 def _entered_ns(row: TaskRow) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 from testbed.analysis.parts import PARTS
 from testbed.model.delay import NS_PER_S
+from testbed.model.ended_tasks import EndedTasks
 from testbed.model.ledger import FINAL
 from testbed.model.system import Plan
 from testbed.model.task import COMPLETED, FAILED, LATE, LOCAL, OFFLOAD
@@ -31,7 +32,7 @@ class RunStream:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._ended: set[tuple[str, int]] = set()
+        self._ended = EndedTasks()
         self._fates: Counter[str] = Counter()
         self._servers: dict[str, Document] = {es.name: _server(None, 1, 1) for es in plan.system.edge_servers}
         self._cores = {es.name: es.cores for es in plan.system.edge_servers}
@@ -60,7 +61,7 @@ class RunStream:
         """Note ``rows``; a document for each task that ended, each event, and each reading of a learner."""
         for row in rows:
             match row:
-                case TaskRow() if row.state in FINAL and (row.ue, row.number) not in self._ended:
+                case TaskRow() if row.state in FINAL and self._ended.add(row.ue, row.number):
                     yield self._task(row)
                 case EventRow() if row.kind not in READINGS:
                     yield self._event(row)
@@ -78,14 +79,13 @@ class RunStream:
             "at_s": now_ns / NS_PER_S,
             "slot": max(0, now_ns) // system.slot_ns,
             "share": min(1.0, max(0, now_ns) / system.end_ns),
-            "ended": len(self._ended),
+            "ended": self._ended.count,
             "tasks": {fate: self._fates[fate] for fate in FATES},
             "es": dict(self._servers),
             "silent": list(silent),
         }
 
     def _task(self, row: TaskRow) -> Document:
-        self._ended.add((row.ue, row.number))
         choice = _CHOICES.get(row.choice)
         self._fates.update([row.state, *([choice] if choice else []), *(tag for tag in _TAGS if getattr(row, tag))])
         finished = row.finished_ns >= 0

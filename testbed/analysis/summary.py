@@ -4,16 +4,17 @@ import math
 
 import msgspec
 
-from testbed.analysis import figures, incidents, per_server, run_reward, threshold_checks
+from testbed.analysis import incidents, per_server, threshold_checks
 from testbed.analysis.audit import of_run
 from testbed.analysis.decision_latency import DecisionLatency, latency_of
 from testbed.analysis.grading import Fidelity, detail
 from testbed.analysis.learning_progress import Learning, learning, unlearned
 from testbed.analysis.per_server import EsSummary
+from testbed.analysis.tally import Tally
 from testbed.analysis.threshold_checks import ThresholdCheck
 from testbed.model.delay import S_PER_NS
 from testbed.model.ledger import Ledger
-from testbed.protocol.rows import TaskRow
+from testbed.protocol.rows import SlotRow, TaskRow
 from testbed.protocol.table import ColumnTable
 from testbed.record.reader import RecordedRun
 
@@ -86,12 +87,23 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str]
 
 
+def tally_of(run: RecordedRun) -> Tally:
+    """What the summary of a run is made of, from its rows."""
+    tally = Tally(run.resolved.system, run.resolved.scenario.agent.reward, run.absences)
+    tally.add_slots(ColumnTable.of(SlotRow, run.record.slots))
+    tally.add_tasks(ColumnTable.of(TaskRow, run.tasks))
+    return tally
+
+
 def summarise(run: RecordedRun, fidelity: Fidelity) -> Summary:
     """The summary of a run, finished or not."""
-    system, rows = run.resolved.system, ColumnTable.of(TaskRow, run.tasks)
-    audit = of_run(run)
-    done = figures.finished(rows)
-    values = measures(done, audit)
+    return summed_up(run, fidelity, tally_of(run), of_run(run))
+
+
+def summed_up(run: RecordedRun, fidelity: Fidelity, tally: Tally, audit: Ledger) -> Summary:
+    """As `summarise`, of a run whose rows of tasks and slots are in ``tally`` and ``audit``, wherever they are."""
+    system = run.resolved.system
+    values = measures(tally, audit)
     return Summary(
         run=run.name,
         scenario=system.name,
@@ -106,25 +118,23 @@ def summarise(run: RecordedRun, fidelity: Fidelity) -> Summary:
         tasks=audit.counts(),
         failures=audit.reasons,
         delay_s=Delay(*(values[f"delay_{name}"] for name in ("mean", "p50", "p95", "p99"))),
-        energy_j=Amount(values["energy_mean"], figures.total(rows.reals("energy_j"))),
-        energy_measured_j=Amount(
-            figures.mean(done.reals("energy_measured_j")), figures.total(rows.reals("energy_measured_j"))
-        ),
+        energy_j=Amount(values["energy_mean"], tally.energy.total()),
+        energy_measured_j=Amount(tally.done_measured.mean(), tally.measured.total()),
         energy_metered=_metered(run),
         overhead=MeanOnly(values["overhead_mean"]),
-        reward_per_slot=run_reward.per_slot(rows, system, run.resolved.scenario.agent.reward),
+        reward_per_slot=tally.reward_per_slot(),
         deadline_hit_rate=values["deadline_hit_rate"],
-        stable=figures.is_stable(rows, system),
+        stable=tally.is_stable(),
         fairness=values["fairness"],
-        es=per_server.summarise(run),
-        where_time_went=figures.where_time_went(done),
+        es=per_server.summarise(run, tally.servers),
+        where_time_went=tally.where_time_went(),
         thresholds=threshold_checks.checked(run.resolved.scenario.thresholds, values, fidelity.grade),
         decision_ms=latency_of(run),
         learning=learning(run),
         fidelity=fidelity,
         faults=incidents.disturbances(run.record.events),
         problems=list(audit.problems[:20]),
-        warnings=[*unknown_tables(run), *unlearned(run), *incidents.told(run)],
+        warnings=[*unknown_tables(run), *unlearned(run), *incidents.told(run, tally.decided, tally.fallbacks)],
     )
 
 
@@ -136,19 +146,18 @@ def unknown_tables(run: RecordedRun) -> list[str]:
     )
 
 
-def measures(done: ColumnTable[TaskRow], audit: Ledger) -> dict[str, float]:
+def measures(tally: Tally, audit: Ledger) -> dict[str, float]:
     """What thresholds may ask for, by their names, in SI units."""
-    delays = figures.seconds(done.ints("measured_ns"))
-    p50, p95, p99 = figures.percentiles(delays, 50, 95, 99)
+    p50, p95, p99 = tally.delay_percentiles(50, 95, 99)
     return {
-        "delay_mean": figures.mean(delays),
+        "delay_mean": tally.delay_mean(),
         "delay_p50": p50,
         "delay_p95": p95,
         "delay_p99": p99,
-        "energy_mean": figures.mean(done.reals("energy_j")),
-        "overhead_mean": figures.mean(done.reals("overhead")),
+        "energy_mean": tally.done_energy.mean(),
+        "overhead_mean": tally.overhead_mean(),
         "deadline_hit_rate": audit.completed / audit.generated if audit.generated else math.nan,
-        "fairness": figures.fairness(done),
+        "fairness": tally.fairness(),
         "failed": float(audit.failed),
     }
 

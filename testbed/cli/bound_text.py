@@ -28,13 +28,13 @@ def text(report: BoundReport) -> str:
     rows.append(("lower bound", f"{bound:.4f}", "", "", ""))
     many = f"{report.workloads} workloads from seed {report.seed} on" if report.workloads > 1 else f"seed {report.seed}"
     offload = "second offload allowed" if report.second_offload else "without second offload"
-    said = f"{report.scenario}, {many}, {report.slots} slots, {report.tasks} tasks, {offload}"
+    title = f"{report.scenario}, {many}, {report.slots} slots, {report.tasks} tasks, {offload}"
     head = ("mean overhead", "", "above best found", "above lower bound", "backlog")
     pace = f"{best.evaluations:,} evaluations in {duration(best.seconds)}, begun from {best.start}"
     known = f"the optimum is between {bound:.4f} and {best.overhead:.4f}"
     if bound > 0.0:
         known += f": the best found is at most {percent(above(best.overhead, bound))} above it"
-    return f"{said}\n\n{table(head, rows)}\n\n{pace}\n{known}\n" + (f"\n{listed}\n" if listed else "")
+    return f"{title}\n\n{table(head, rows)}\n\n{pace}\n{known}\n" + (f"\n{listed}\n" if listed else "")
 
 
 def _more(share: float) -> str:

@@ -68,7 +68,7 @@ class Showing:
         elif not self._aside:
             print_text(f"{printable(str(path))}: {len(plan.workload)} tasks in {plan.system.slots} slots", flush=True)
         if self._live:
-            for warning in preflight.fit(plan, host_costs.kept() or host_costs.HostCosts()).warnings:
+            for warning in preflight.fit(plan, host_costs.known_costs() or host_costs.HostCosts()).warnings:
                 self.warn(f"this host has too little {warning}")
         if self._metrics is not None:
             address, port = self._metrics

@@ -85,9 +85,9 @@ def version_of(output: str) -> tuple[int, ...]:
     return (int(match[1]), int(match[2])) if match is not None else (0,)
 
 
-def last_message(said: str) -> str:
-    """The last message, with its remedy, in what a command ``said`` on standard error; "" if it said nothing."""
-    lines = [line for line in said.splitlines() if line.strip()]
+def last_message(output: str) -> str:
+    """The last message, with its remedy, in the ``output`` of a command on standard error; "" if it is empty."""
+    lines = [line for line in output.splitlines() if line.strip()]
     begin = max((number for number, line in enumerate(lines) if not line[0].isspace()), default=0)
     return "\n".join(lines[begin:])
 
@@ -164,8 +164,8 @@ def _last_error() -> TestbedError | None:
     """The error with which the run's recorder has ended; None if it goes on, or said nothing."""
     own = ["--filter", f"label=com.docker.compose.project={PROJECT}", "--filter", f"name=^/?{RECORDER}$"]
     ended = re.match(r"Exited \((\d+)\)", _run(["docker", "ps", "--all", *own, "--format", "{{.Status}}"]))
-    said = subprocess.run(["docker", "logs", RECORDER], capture_output=True, text=True, check=False).stderr
-    message, _, remedy = last_message(said).partition("\n")
+    output = subprocess.run(["docker", "logs", RECORDER], capture_output=True, text=True, check=False).stderr
+    message, _, remedy = last_message(output).partition("\n")
     if ended is None or not message:
         return None
     error = TestbedError(message, remedy.strip())

@@ -10,30 +10,30 @@ from testbed.model.errors import UsageError
 POLICIES_REMEDY = 'give some, like policies=["lc", "greedy-do"]'
 
 
-def place(name: str, given: object) -> str | Path:
+def place(name: str, value: object) -> str | Path:
     """A name or a path; `UsageError` for anything else, and for an empty one."""
-    if not isinstance(given, str | os.PathLike) or not str(given):
-        raise UsageError(f"{name} is {given!r:.60}", "a name or a path is needed")
-    return given if isinstance(given, str) else Path(given)
+    if not isinstance(value, str | os.PathLike) or not str(value):
+        raise UsageError(f"{name} is {value!r:.60}", "a name or a path is needed")
+    return value if isinstance(value, str) else Path(value)
 
 
-def text(name: str, given: object, needed: str) -> str:
+def text(name: str, value: object, needed: str) -> str:
     """A text; `UsageError` that says what is ``needed`` for anything else."""
-    if not isinstance(given, str):
-        raise UsageError(f"{name} is {given!r:.60}", f"{needed} is needed")
-    return given
+    if not isinstance(value, str):
+        raise UsageError(f"{name} is {value!r:.60}", f"{needed} is needed")
+    return value
 
 
-def policy(given: object) -> str:
+def policy(value: object) -> str:
     """A policy's name. Raises `UsageError`, for a function too."""
-    return text("policy", given, 'a name, like "greedy-do", or "module:attribute" of your own')
+    return text("policy", value, 'a name, like "greedy-do", or "module:attribute" of your own')
 
 
-def policies(given: object) -> list[str]:
+def policies(value: object) -> list[str]:
     """Names of policies. Raises `UsageError` for none, for a repeated one and for what is no list of names."""
-    if isinstance(given, str) or not isinstance(given, Sequence | type(None)):
-        raise UsageError(f"policies is {given!r:.60}", 'a list of names is needed, like ["lc", "greedy-do"]')
-    names = [policy(one) for one in given or ()]
+    if isinstance(value, str) or not isinstance(value, Sequence | type(None)):
+        raise UsageError(f"policies is {value!r:.60}", 'a list of names is needed, like ["lc", "greedy-do"]')
+    names = [policy(one) for one in value or ()]
     if not names:
         raise UsageError("no policies to compare", POLICIES_REMEDY)
     if len(set(names)) < len(names):
@@ -41,19 +41,19 @@ def policies(given: object) -> list[str]:
     return names
 
 
-def workloads(given: object) -> int:
+def workloads(value: object) -> int:
     """How many workloads to compare on. Raises `UsageError`."""
-    number = _plain(given)
+    number = _plain(value)
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise UsageError(f"seeds={given!r:.60}", "compare on at least 1 workload; 2 and more give intervals")
+        raise UsageError(f"seeds={value!r:.60}", "compare on at least 1 workload; 2 and more give intervals")
     return number
 
 
-def changes(given: object) -> list[str]:
+def changes(values: object) -> list[str]:
     """The changes of a scenario, by key, as ``--set`` takes them. Raises `UsageError`."""
-    if not isinstance(given, Mapping):
-        raise UsageError(f"changes is {given!r:.60}", 'a mapping is needed, like {"density": 0.9}')
-    return [f"{key}={_written(str(key), value)}" for key, value in given.items()]
+    if not isinstance(values, Mapping):
+        raise UsageError(f"changes is {values!r:.60}", 'a mapping is needed, like {"density": 0.9}')
+    return [f"{key}={_written(str(key), value)}" for key, value in values.items()]
 
 
 def _written(key: str, value: object) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from testbed.analysis import run_reward
 from testbed.model.printable import printable
 from testbed.model.task import Task
-from testbed.protocol.rows import LinkRow, RewardRow, SlotRow, TaskRow, UeSlotRow
+from testbed.protocol.rows import TaskRow
 from testbed.protocol.table import ColumnTable
 from testbed.record import directory, reader
 from testbed.record.backends import VIRTUAL
@@ -39,24 +39,15 @@ def note(path: Path, meta: dict[str, Any], backend: str) -> None:
     Recorder(path / directory.RECORD, meta, logged=backend not in VIRTUAL).close(ended=False)
 
 
-def simulated(
-    run_log: Simulated, path: Path, resolved: Resolved, workload: Sequence[Task], *, columns: bool
-) -> RecordedRun:
-    """Record what a virtual clock made, which may be there as ``columns``.
-
-    Returns what `reader.read_run` would read.
-    """
+def simulated(run_log: Simulated, path: Path, resolved: Resolved, workload: Sequence[Task]) -> RecordedRun:
+    """Record what the simulation made. Returns what `reader.read_run` would read."""
     file = path / directory.RECORD
     tasks = ColumnTable.of(TaskRow, run_log.tasks)
     rewards = run_reward.by_slot(tasks, resolved.system, resolved.scenario.agent.reward)
-    ended = {"reason": run_log.reason, "end_ns": run_log.end_ns}
-    if columns:
-        _lay_down(file, run_log, rewards, ended)
-    else:
-        with Recorder.whole(file) as recorder:
-            for rows in (run_log.tasks, run_log.slots, run_log.ue_slots, run_log.links, run_log.events, rewards):
-                recorder.add(rows)
-            recorder.put(ended)
+    with Recorder.whole(file) as recorder:
+        for rows in (run_log.tasks, run_log.slots, run_log.ue_slots, run_log.links, run_log.events, rewards):
+            recorder.add(rows)
+        recorder.put({"reason": run_log.reason, "end_ns": run_log.end_ns})
     record = RecordedRows(
         meta=reader.read_meta(file),
         tasks=tasks,
@@ -68,20 +59,6 @@ def simulated(
         events=[msgspec.structs.replace(row, detail=printable(row.detail)) for row in run_log.events],
     )
     return reader.assemble(path, record, resolved, workload)
-
-
-def _lay_down(file: Path, run_log: Simulated, rewards: ColumnTable[RewardRow], ended: dict[str, Any]) -> None:
-    """Write what the twin made, which is there as columns."""
-    from testbed.record import bulk
-
-    tables: list[ColumnTable[Any]] = [
-        ColumnTable.of(TaskRow, run_log.tasks),
-        ColumnTable.of(SlotRow, run_log.slots),
-        ColumnTable.of(UeSlotRow, run_log.ue_slots),
-        ColumnTable.of(LinkRow, run_log.links),
-        rewards,
-    ]
-    bulk.write(file, reader.read_meta(file) | ended, tables, run_log.events)
 
 
 def add_rewards(path: Path) -> None:

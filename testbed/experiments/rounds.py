@@ -83,10 +83,10 @@ class Rounds:
         seen: set[str] = set()
         for i, seed in enumerate(seeds):
 
-            def told(strategy: str, number: int = i) -> None:
+            def say_strategy(strategy: str, number: int = i) -> None:
                 self._progress(f"{title}workload {number + 1} of {len(seeds)}: {strategy}")
 
-            played = play_round(scenario, seed, self._measures, told, seen)
+            played = play_round(scenario, seed, self._measures, say_strategy, seen)
             seen.add(played.workload)
             yield played
 

@@ -4,17 +4,19 @@ import datetime
 import math
 import os
 import platform
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from testbed.analysis.grading import graded
 from testbed.analysis.summary import Summary, summarise
-from testbed.experiments import recording
+from testbed.experiments import recording, streamed
 from testbed.experiments.mode_checks import keep_came, refuse_closed_loop, refuse_to_learn
-from testbed.experiments.virtual import by_twin, refuse
+from testbed.experiments.streamed import Summed
+from testbed.experiments.virtual import refuse
 from testbed.live import calibration, host_costs, needs, payload, preflight
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.live.progress import Progress
@@ -22,10 +24,12 @@ from testbed.model.learning import REPLAY, LearningPlan
 from testbed.model.printable import printable, readable
 from testbed.model.system import TCP, Fault, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
+from testbed.planning.acting import acting
 from testbed.policy import loading
 from testbed.policy.heuristics import Policy
 from testbed.protocol.placement import processes_of
-from testbed.protocol.rows import Row
+from testbed.protocol.rows import RewardRow, Row
+from testbed.protocol.table import ColumnTable
 from testbed.record import directory, kept_grade, reader
 from testbed.record.alive import birth, home
 from testbed.record.backends import SIM, TESTBED, TWIN, VIRTUAL
@@ -34,6 +38,9 @@ from testbed.record.writer import Hearer
 from testbed.scenario.resolve import Resolved
 from testbed.sim.run_log import Simulated
 from testbed.sim.simulation import Recorded, Simulation
+
+if TYPE_CHECKING:
+    from testbed.twin.run import Ran
 
 PROGRESS_EVENTS = 2000
 
@@ -58,10 +65,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     ``answers`` repeats recorded decisions instead of asking the policy (``choices`` by (UE index, slot) on the twin),
     ``deaths`` recorded ones instead of the scenario's faults. With ``learn`` the policy goes on learning from what the
-    run measures, in ``mode`` by ``workers`` processes: 0 for one for each cell, as far as this host has room for them.
+    run measures, in ``mode`` by ``workers`` processes, 0 for as many as are advised on this host.
     In a ``closed_loop`` the workload says think times, and the tasks that came are the run's workload in the end.
     ``agents`` is the socket at which the agents of containers report, "" for processes on this host. ``say`` hears of
     what takes long before the run begins, ``heard`` of its rows: as they come, from the twin when it is over.
+    ``keep`` wants all rows of a run on the twin in memory, not only its summary.
     """
 
     resolved: Resolved
@@ -83,23 +91,32 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     notes: dict[str, Any] = {}
     say: Callable[[str], None] = unheard
     heard: Hearer = unseen
+    keep: bool = False
 
 
 def execute(
     order: Order, progress: Observer = silent, started: Callable[[Path, Plan], None] | None = None
 ) -> RecordedRun:
     """Run it and read it back; see `perform`."""
+    if order.backend == TWIN:
+        order = msgspec.structs.replace(order, keep=True)
     performed = perform(order, progress, started)
-    return performed if isinstance(performed, RecordedRun) else reader.read_run(performed)
+    return performed if isinstance(performed, RecordedRun) else reader.read_run(path_of(performed))
+
+
+def path_of(performed: RecordedRun | Path | Summed) -> Path:
+    """The directory of what `perform` returns."""
+    return performed if isinstance(performed, Path) else performed.path
 
 
 def perform(
     order: Order, progress: Observer = silent, started: Callable[[Path, Plan], None] | None = None
-) -> RecordedRun | Path:
+) -> RecordedRun | Path | Summed:
     """Run it; ``started`` hears its directory before, with the plan. Raises `TestbedError`.
 
-    Returns that directory, from which the run can be read. A virtual clock has its rows at hand: it returns what would
-    be read.
+    Returns that directory, from which the run can be read. The simulation has its rows at hand: it returns what would
+    be read. The twin, whose rows may be more than there is memory for, has the summary at hand, and rows only if the
+    order says to keep them.
     """
     policy, double = policy_of(order)
     if order.second_offload is not None:
@@ -111,6 +128,7 @@ def perform(
         refuse_closed_loop(plan, order.backend)
     if order.backend == TESTBED:
         needs.provide(plan, len(processes_of(plan)))
+        acting(plan, policy, time.monotonic_ns)  # compiles what the controller would have no time for
     base = order.base or f"{directory.slug(order.resolved.system.name)}-{directory.slug(order.policy)}"
     path = directory.create(base, order.out)
     meta = describe(order, plan, path)
@@ -127,12 +145,9 @@ def perform(
             log = _simulate(plan, policy, order, progress)
             if order.closed_loop:
                 order = msgspec.structs.replace(order, workload=keep_came(path, order.workload, log.tasks, plan.system))
-            return recording.simulated(log, path, order.resolved, order.workload, columns=order.backend == TWIN)
+            return recording.simulated(log, path, order.resolved, order.workload)
         if order.backend == TWIN:
-            log = by_twin(plan, policy, order.choices)
-            for rows in (log.tasks, log.slots, log.events):
-                order.heard(rows)
-            return recording.simulated(log, path, order.resolved, order.workload, columns=order.backend == TWIN)
+            return _by_twin(plan, policy, order, path, progress)
         _launch(msgspec.structs.replace(plan, policy=loading.kept(order.policy, path)), path, progress, order)
         if order.closed_loop:
             keep_came(path, order.workload, reader.read_record(path / directory.RECORD).tasks, plan.system)
@@ -140,6 +155,30 @@ def perform(
     except KeyboardInterrupt:
         recording.note(path, {"reason": INTERRUPTED, "end_ns": NEVER_BEGAN_NS}, order.backend)
     return path
+
+
+def _by_twin(plan: Plan, policy: Policy | None, order: Order, path: Path, progress: Observer) -> RecordedRun | Summed:
+    """Play ``plan`` on the twin; who hears of its rows hears of them when it is over, tasks first."""
+    hears = order.heard is not unseen
+    stretches, finished = streamed.Kept(), 0
+
+    def take(stretch: "Ran", rewards: ColumnTable[RewardRow]) -> None:
+        nonlocal finished
+        finished += len(stretch.tasks)
+        if order.keep or hears:
+            stretches(stretch, rewards)
+        total = len(plan.workload)
+        progress(Progress(phase="playing", now_ns=stretch.end_ns, finished=finished, total=total, alive=0, processes=0))
+
+    played = streamed.Played(path=path, plan=plan, resolved=order.resolved, policy=policy, choices=order.choices)
+    summed = streamed.record(played, take)
+    keep_grade(path, summed.summary)
+    if not order.keep and not hears:
+        return summed
+    run = stretches.run(played)
+    for rows in (run.record.tasks, run.record.slots, run.record.events) if hears else ():
+        order.heard(rows)
+    return run if order.keep else summed
 
 
 def policy_of(order: Order) -> tuple[Policy | None, bool]:
@@ -156,9 +195,14 @@ def summary_of(run: RecordedRun) -> Summary:
     """The summary of a run, with its fidelity; of one that ended, its grade is kept beside the record."""
     summary = summarise(run, graded(run))
     if run.reason != reader.STILL_RUNNING:
-        overhead = summary.overhead.mean if math.isfinite(summary.overhead.mean) else None
-        kept_grade.keep(run.path, kept_grade.KeptGrade(summary.fidelity.grade, overhead))
+        keep_grade(run.path, summary)
     return summary
+
+
+def keep_grade(path: Path, summary: Summary) -> None:
+    """Keep the grade of a run that ended beside its record."""
+    overhead = summary.overhead.mean if math.isfinite(summary.overhead.mean) else None
+    kept_grade.keep(path, kept_grade.KeptGrade(summary.fidelity.grade, overhead))
 
 
 def planned(order: Order, *, double: bool) -> Plan:
@@ -171,7 +215,9 @@ def planned(order: Order, *, double: bool) -> Plan:
     if not live:
         return plan
     payload.refuse(plan)
-    known = host_costs.kept() or (calibration.measured(order.say) if order.auto_speed else host_costs.HostCosts())
+    known = host_costs.known_costs() or (
+        calibration.measured(order.say) if order.auto_speed else host_costs.HostCosts()
+    )
     plan = preflight.fitted(plan, known, auto_speed=order.auto_speed)
     if order.agents:
         plan = msgspec.structs.replace(plan, emulation=msgspec.structs.replace(plan.emulation, transport=TCP))
@@ -180,7 +226,7 @@ def planned(order: Order, *, double: bool) -> Plan:
 
 def _learning(order: Order, plan: Plan, costs: host_costs.HostCosts) -> LearningPlan:
     """How the run of ``plan`` learns."""
-    workers = order.workers or preflight.advised_workers(plan, costs)
+    workers = order.workers or preflight.advised_workers(plan, costs, order.mode)
     return LearningPlan(mode=order.mode, workers=workers, team=order.resolved.scenario.agent.team)
 
 
@@ -202,7 +248,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "speed": plan.emulation.speed,
         "advised_speed": 0.0
         if simulated
-        else preflight.advised_speed(plan, host_costs.kept() or host_costs.HostCosts()),
+        else preflight.advised_speed(plan, host_costs.known_costs() or host_costs.HostCosts()),
         "burn": 0.0 if simulated else plan.emulation.burn,
         "payload": "declared" if simulated else plan.emulation.payload,
         "transport": "" if simulated else plan.emulation.transport,

@@ -44,8 +44,8 @@ class LiveTrainingResult(msgspec.Struct, frozen=True, kw_only=True):
 class Keeper:
     """Brings what a run has learned to ``path`` while it goes on, so that it is there whatever ends the run.
 
-    Called with the run's directory again and again; what cannot be written now is said at the end (`kept`). Unless it
-    goes on from what is at ``path``, that is kept beside it first (`checkpoint.keep_old`), which ``say`` is told.
+    Called with the run's directory again and again; what cannot be written now is said at the end (`collect`). Unless
+    it goes on from what is at ``path``, that is kept beside it first (`checkpoint.keep_old`), which ``say`` is told.
     """
 
     def __init__(self, path: Path, *, goes_on: bool, say: Callable[[str], None]) -> None:
@@ -104,7 +104,7 @@ def _ordered(scenario: Scenario, policy: str, seed: int, *, auto_speed: bool) ->
     return Order(resolved=resolved, workload=workload, policy=policy, auto_speed=auto_speed, learn=True, base="train")
 
 
-def kept(
+def collect(
     run: RecordedRun,
     summary: Summary,
     keeper: Keeper,

@@ -89,7 +89,7 @@ class LiveBackend:
             learn=True,
         )
         payload.refuse(plan)
-        return preflight.fitted(plan, host_costs.kept() or host_costs.HostCosts())
+        return preflight.fitted(plan, host_costs.known_costs() or host_costs.HostCosts())
 
     @property
     def totals(self) -> Totals:

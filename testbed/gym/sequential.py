@@ -24,7 +24,6 @@ from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
 from testbed.policy.learned import cell_features, decision_features
 
 OBSERVED = DECISION_FEATURES + CELL_FEATURES
-NO_FEATURES = (0.0,) * DECISION_FEATURES
 COUNTED = ("decided", "offloaded", "forwarded", "rejected", "finished", "hits", "fallback", "missed")
 SUMMED = ("energy_j", "overhead", "delay_s", "lag_s")
 

@@ -49,28 +49,28 @@ class BoundReport(msgspec.Struct, frozen=True, kw_only=True):
     each: list[dict[str, Any]]
 
 
-def bound_report(scenario: str, slots: int, found: Sequence[Found]) -> BoundReport:
+def bound_report(scenario: str, slots: int, results: Sequence[Found]) -> BoundReport:
     """Of at least one workload, each of them judging the same strategies."""
-    best, bound = mean([one.best for one in found]), mean([one.bound for one in found])
+    best, bound = mean([one.best for one in results]), mean([one.bound for one in results])
     judged = {}
-    for name in found[0].played:
-        played = [one.played[name] for one in found]
+    for name in results[0].played:
+        played = [one.played[name] for one in results]
         overhead, unstable = mean([one.overhead for one in played]), sum(not one.stable for one in played)
-        stable = unstable <= UNSTABLE_SHARE * len(found)
+        stable = unstable <= UNSTABLE_SHARE * len(results)
         judged[name] = Judged(overhead, above(overhead, best), above(overhead, bound), stable)
-    starts = ", ".join(dict.fromkeys(one.start for one in found))
-    evaluations, seconds = sum(one.evaluations for one in found), sum(one.seconds for one in found)
+    starts = ", ".join(dict.fromkeys(one.start for one in results))
+    evaluations, seconds = sum(one.evaluations for one in results), sum(one.seconds for one in results)
     return BoundReport(
         scenario=scenario,
-        seed=found[0].seed,
+        seed=results[0].seed,
         slots=slots,
-        workloads=len(found),
-        tasks=sum(one.tasks for one in found),
-        second_offload=found[0].second_offload,
+        workloads=len(results),
+        tasks=sum(one.tasks for one in results),
+        second_offload=results[0].second_offload,
         best_found=Best(best, starts, evaluations, seconds),
         lower_bound=LowerBound(bound),
         policies=judged,
-        each=[_each(one) for one in found],
+        each=[_each(one) for one in results],
     )
 
 

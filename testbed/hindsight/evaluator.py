@@ -174,9 +174,9 @@ def _begin(case: Case, *, double: bool) -> Search:
         starts = {name: one.decisions for name, one in case.played.items() if mode == double or not one.second_offload}
         if mode == double:
             for name, policy in STARTS.items():
-                made = _play(case.resolved, case.workload, policy, double=mode)
+                start = _play(case.resolved, case.workload, policy, double=mode)
                 base, _, values = name.partition(" ")
-                starts.setdefault(f"{base}{loading.DOUBLE if mode else ''} {values}".strip(), made.decisions)
+                starts.setdefault(f"{base}{loading.DOUBLE if mode else ''} {values}".strip(), start.decisions)
         if starts:
             searches.append(Search(case.exact(second_offload=mode), starts))
     return min(searches, key=lambda search: search.overhead)

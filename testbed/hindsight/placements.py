@@ -52,7 +52,7 @@ def _placements(system: System, task: Task, *, second_offload: bool, crowd: list
     busy = duration_ns(task.cycles, ue.cpu_hz)
     energy = compute_energy_j(ue.kappa, ue.cpu_hz, task.cycles)
     local = overhead(weight, decided + busy - task.generated_ns, energy)
-    found: list[tuple[float, ...]] = [(ue.index, decided, busy, local, slope)]
+    placements: list[tuple[float, ...]] = [(ue.index, decided, busy, local, slope)]
     end, airtime = _sent(system, task, decided, crowd[ue.cell])
     radio, backhaul = system.radio, system.backhaul
     arrival = end + radio.latency_ns + transmission.jitter_ns(system, task)
@@ -63,8 +63,8 @@ def _placements(system: System, task: Task, *, second_offload: bool, crowd: list
         busy = duration_ns(task.cycles, es.cpu_hz)
         delay = ready + busy + back - task.generated_ns
         cost = overhead(weight, delay, transmit_energy_j(ue.tx_power_w, airtime))
-        found.append((len(system.ues) + es.index, ready, busy, cost, slope))
-    return found
+        placements.append((len(system.ues) + es.index, ready, busy, cost, slope))
+    return placements
 
 
 def _sent(system: System, task: Task, decided_ns: int, crowd: int) -> tuple[int, int]:

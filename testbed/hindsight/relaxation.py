@@ -58,8 +58,8 @@ def lower_bound(
 def _told(watch: Watch, best: float, level: int, tasks: int) -> Watch:
     """``watch``, hearing means of the best of all levels."""
 
-    def tell(found: float, share: float) -> bool:
-        return watch(max(best, found) / tasks, (level + share) / len(SPANS_PER_SLOT))
+    def tell(bound: float, share: float) -> bool:
+        return watch(max(best, bound) / tasks, (level + share) / len(SPANS_PER_SLOT))
 
     return tell
 
@@ -182,7 +182,7 @@ def dual(
         for way in range(server.shape[1]):
             if cost[task, way] >= best:
                 continue
-            found, start = cheapest(
+            total, start = cheapest(
                 sums,
                 prices,
                 s=server[task, way],
@@ -193,8 +193,8 @@ def dual(
                 slope=slope[task, way],
                 limit=best,
             )
-            if found < best:
-                best, where, when = found, way, start
+            if total < best:
+                best, where, when = total, way, start
         value += best
         occupy(used, server[task, where], span_ns, when, busy_ns[task, where])
     return value

@@ -85,10 +85,10 @@ def _same_server(a: World, b: World, fixed: Fixed, es: int) -> bool:
 
 
 @njit(**INNER)
-def _slot(world: World, fixed: Fixed, given: Any) -> float:
+def _slot(world: World, fixed: Fixed, choices: Any) -> float:
     """Play a slot; returns the overhead of the tasks that end in it."""
     clear_cells(world)
-    play(world, fixed, given)
+    play(world, fixed, choices)
     earned = 0.0
     for cell in range(world.cells.shape[0]):
         earned += item(world.cells, cell).overhead
@@ -97,13 +97,13 @@ def _slot(world: World, fixed: Fixed, given: Any) -> float:
 
 @njit(**APART)
 def attempt(
-    worlds: Worlds, blocks: Any, tasks: Any, fixed: Fixed, given: Any, earned: Any, tried: Any, first: int, last: int
+    worlds: Worlds, blocks: Any, tasks: Any, fixed: Fixed, choices: Any, earned: Any, tried: Any, first: int, last: int
 ) -> Any:
-    """(change of the summed overhead, slot from which all is as before) when ``given`` differs in slots first..last.
+    """(change of the summed overhead, slot from which all is as before) when ``choices`` differs in slots first..last.
 
     ``tried`` (K,) is set to what the slots in between earn. The change is infinite if the world has no room.
     """
-    spare, slots = worlds.status.shape[0] - 1, given.shape[0] - 1
+    spare, slots = worlds.status.shape[0] - 1, choices.shape[0] - 1
     copy(worlds, blocks, tasks, first, spare)
     world = view(worlds, spare)
     change, slot = -earned[slots], first
@@ -113,7 +113,7 @@ def attempt(
             return change + earned[slots], slot
         if slot >= slots and world.status[0].inside == 0:
             return change, slots + 1
-        got = _slot(world, fixed, given)
+        got = _slot(world, fixed, choices)
         if slot < slots:
             tried[slot] = got
             change += got - earned[slot]
@@ -126,46 +126,46 @@ def attempt(
 
 @njit(**APART)
 def keep(
-    worlds: Worlds, blocks: Any, tasks: Any, fixed: Fixed, given: Any, earned: Any, tried: Any, first: int, until: int
+    worlds: Worlds, blocks: Any, tasks: Any, fixed: Fixed, choices: Any, earned: Any, tried: Any, first: int, until: int
 ) -> None:
-    """Make ``given`` the present decisions: keep the states of the slots after ``first`` and before ``until``."""
-    spare, slots = worlds.status.shape[0] - 1, given.shape[0] - 1
+    """Make ``choices`` the present decisions: keep the states of the slots after ``first`` and before ``until``."""
+    spare, slots = worlds.status.shape[0] - 1, choices.shape[0] - 1
     copy(worlds, blocks, tasks, first, spare)
     world = view(worlds, spare)
     for slot in range(first, min(until, slots + 1)):
         earned[slot] = tried[slot]
         if slot + 1 < until and slot < slots:
-            _slot(world, fixed, given)
+            _slot(world, fixed, choices)
             copy(worlds, blocks, tasks, spare, slot + 1)
 
 
 @njit(**INNER)
-def _flip(given: Any, decision_points: Any, seed: int, n: int, chosen: Any) -> int:
+def _flip(choices: Any, decision_points: Any, seed: int, n: int, chosen: Any) -> int:
     """Flip one decision or some near each other, ``chosen`` (MOST_FLIPS,) of ``decision_points``; returns how many."""
     count = decision_points.shape[0]
     at = int(uniform(seed, LEARNING, n, 0, 0) * count)
     many = uniform(seed, LEARNING, n, 0, 1)
     flips = 1 if many < 0.5 else (2 if many < 0.85 else MOST_FLIPS)
-    made = 0
+    changed = 0
     for k in range(min(flips, count)):
         if k > 0:
             at += int((uniform(seed, LEARNING, n, k, 0) * 2.0 - 1.0) * _NEAR)
             at = min(count - 1, max(0, at))
         known = False
-        for i in range(made):
+        for i in range(changed):
             known |= chosen[i] == at
         if not known:
-            chosen[made] = at
-            made += 1
-    _invert(given, decision_points, chosen, made)
-    return made
+            chosen[changed] = at
+            changed += 1
+    _invert(choices, decision_points, chosen, changed)
+    return changed
 
 
 @njit(**INNER)
-def _invert(given: Any, decision_points: Any, chosen: Any, made: int) -> None:
-    for i in range(made):
+def _invert(choices: Any, decision_points: Any, chosen: Any, count: int) -> None:
+    for i in range(count):
         slot, ue = decision_points[chosen[i], 0], decision_points[chosen[i], 1]
-        given[slot, ue] = 1 - given[slot, ue]
+        choices[slot, ue] = 1 - choices[slot, ue]
 
 
 def _build(key: int) -> tuple[Any, Any]:
@@ -173,15 +173,15 @@ def _build(key: int) -> tuple[Any, Any]:
 
     @entry("the search's steps", **OPTIONS)
     def settle(
-        worlds: Worlds, blocks: Any, tasks: Any, fixed: Fixed, given: Any, earned: Any, tried: Any, first: int
+        worlds: Worlds, blocks: Any, tasks: Any, fixed: Fixed, choices: Any, earned: Any, tried: Any, first: int
     ) -> float:
-        """Make ``given`` (K, N) the present decisions from slot ``first`` on; the change of the summed overhead."""
-        last = given.shape[0] - 1 if key else 0
+        """Make ``choices`` (K, N) the present decisions from slot ``first`` on; the change of the summed overhead."""
+        last = choices.shape[0] - 1 if key else 0
         change, until = attempt(
-            worlds, blocks, tasks, fixed, given=given, earned=earned, tried=tried, first=first, last=last
+            worlds, blocks, tasks, fixed, choices=choices, earned=earned, tried=tried, first=first, last=last
         )
         if change < np.inf:
-            keep(worlds, blocks, tasks, fixed, given=given, earned=earned, tried=tried, first=first, until=until)
+            keep(worlds, blocks, tasks, fixed, choices=choices, earned=earned, tried=tried, first=first, until=until)
         return change
 
     @entry("the search", **OPTIONS)
@@ -190,7 +190,7 @@ def _build(key: int) -> tuple[Any, Any]:
         blocks: Any,
         tasks: Any,
         fixed: Fixed,
-        given: Any,
+        choices: Any,
         earned: Any,
         tried: Any,
         decision_points: Any,
@@ -205,30 +205,30 @@ def _build(key: int) -> tuple[Any, Any]:
     ) -> int:
         """Try changes number ``begin`` to ``end``, the n-th at temperature ``hot``·exp(−``cooling``·n).
 
-        ``given`` are the present decisions, ``best`` those of the least sum so far, ``sums`` (3,) as the constants say;
-        ``chosen`` (MOST_FLIPS,) is room to work in. Returns how many were tried.
+        ``choices`` are the present decisions, ``best`` those of the least sum so far, ``sums`` (3,) as the constants
+        say; ``chosen`` (MOST_FLIPS,) is room to work in. Returns how many were tried.
         """
         for n in range(begin, end if key else begin):
-            made = _flip(given, decision_points, seed, n, chosen)
-            first, last = given.shape[0], 0
-            for i in range(made):
+            count = _flip(choices, decision_points, seed, n, chosen)
+            first, last = choices.shape[0], 0
+            for i in range(count):
                 slot = decision_points[chosen[i], 0]
                 first, last = min(first, slot), max(last, slot)
             room = -hot * math.exp(-cooling * n) * math.log(1.0 - uniform(seed, LEARNING, n, 0, 2))
             change, until = attempt(
-                worlds, blocks, tasks, fixed, given=given, earned=earned, tried=tried, first=first, last=last
+                worlds, blocks, tasks, fixed, choices=choices, earned=earned, tried=tried, first=first, last=last
             )
             if change > room:
-                _invert(given, decision_points, chosen, made)
+                _invert(choices, decision_points, chosen, count)
                 continue
-            keep(worlds, blocks, tasks, fixed, given=given, earned=earned, tried=tried, first=first, until=until)
+            keep(worlds, blocks, tasks, fixed, choices=choices, earned=earned, tried=tried, first=first, until=until)
             sums[COST_SUM] += change
             sums[ACCEPTED] += 1
             if sums[COST_SUM] < sums[LEAST] * (1.0 - ROUNDING):
                 sums[LEAST] = sums[COST_SUM]
-                for slot in range(given.shape[0]):
-                    for ue in range(given.shape[1]):
-                        best[slot, ue] = given[slot, ue]
+                for slot in range(choices.shape[0]):
+                    for ue in range(choices.shape[1]):
+                        best[slot, ue] = choices[slot, ue]
         return end - begin
 
     return settle, anneal

@@ -65,12 +65,12 @@ class Chain:
         twin = Twin(system, build.table(system, plan.workload), slots + 2, double=plan.second_offload, capacity=room)
         twin.use(None)
         twin.reset(system.seed)
-        kept = twin.state
-        views = {name: getattr(kept, name).view(np.int32).reshape(slots + 2, -1) for name in resimulation.KEPT}
+        worlds = twin.state
+        views = {name: getattr(worlds, name).view(np.int32).reshape(slots + 2, -1) for name in resimulation.KEPT}
         tasks_of = views.pop("tasks")
         self._given, self.best = start.copy(), start.copy()
         self._world: tuple[Any, ...] = (
-            kept,
+            worlds,
             tuple(views.values()),
             tasks_of,
             twin.fixed,
@@ -155,6 +155,6 @@ class Search:
     def _take(self, chain: Chain) -> None:
         """Its best is ours when the twin confirms it."""
         if chain.overhead < self.overhead:
-            found = self.exact.overhead(chain.best)
-            if found < self.overhead:
-                self.best, self.overhead = chain.best.copy(), found
+            overhead = self.exact.overhead(chain.best)
+            if overhead < self.overhead:
+                self.best, self.overhead = chain.best.copy(), overhead

@@ -40,8 +40,8 @@ class ClosedLoops:
 
     def awaited(self, absences: Mapping[str, Sequence[Absence]]) -> list[tuple[str, int]]:
         """UE and number of the tasks that came, or will come, and have not ended; ``absences`` are those of the UEs."""
-        found = ((name, self._awaited(name, absences.get(name, ()))) for name in self._expected)
-        return [(name, number) for name, number in found if number >= 0]
+        workloads = ((name, self._awaited(name, absences.get(name, ()))) for name in self._expected)
+        return [(name, number) for name, number in workloads if number >= 0]
 
     def _awaited(self, ue: str, gaps: Sequence[Absence]) -> int:
         """The number of the task of ``ue`` that is awaited, or -1; a UE that came back begins anew with its plan."""

@@ -45,7 +45,7 @@ def byte_rate(plan: Plan) -> float:
     return sum(task.input_bits for task in plan.workload) / 8.0 / (plan.system.end_ns * 1e-9)
 
 
-def kept() -> HostCosts | None:
+def known_costs() -> HostCosts | None:
     """The costs measured here before, for this host as it is now; None if there are none."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         entry = json.loads(cache_path().read_text(encoding="utf-8"))
@@ -69,7 +69,7 @@ def host_key() -> str:
 
 
 def keep(costs: HostCosts) -> None:
-    """Write ``costs`` where `kept` finds them, if that can be written."""
+    """Write ``costs`` where `known_costs` finds them, if that can be written."""
     entry = {"host": host_key(), "at": time.time(), "costs": msgspec.to_builtins(costs)}
     with contextlib.suppress(StartError):
         files.keep(cache_path(), json.dumps(entry, indent=1).encode() + b"\n")

@@ -15,7 +15,7 @@ def open_ns(at_ns: int, cuts: Sequence[Span]) -> int:
 
 def is_known_cut(at_ns: int, cuts: Sequence[Span], detection_ns: int) -> bool:
     """Whether a cut that lasts at ``at_ns`` has been noticed; that it is over is noticed at once."""
-    return any(begin + detection_ns <= at_ns < end for begin, end in cuts)
+    return bool(cuts) and any(begin + detection_ns <= at_ns < end for begin, end in cuts)
 
 
 def closed_ns(begin_ns: int, end_ns: int, spans: Sequence[Span]) -> int:

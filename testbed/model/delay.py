@@ -34,7 +34,10 @@ def nearest_ns(cycles: int, hz: int, ns_per_cycle: float) -> int:
 
 def after_ns(at_ns: int, length_ns: int) -> int:
     """The instant ``length_ns`` after ``at_ns``; no later than `FOREVER_NS`, nor earlier than ``at_ns``."""
-    return max(at_ns, min(at_ns + length_ns, FOREVER_NS))
+    end = at_ns + length_ns
+    if end > FOREVER_NS:
+        end = FOREVER_NS
+    return end if end > at_ns else at_ns
 
 
 def spread(work_ns: int, cores: int) -> int:

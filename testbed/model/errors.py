@@ -23,7 +23,7 @@ def brief(text: str) -> str:
 
 def _readable(text: str) -> str:
     """``text`` with what it quotes cut, and nothing in it that a terminal would obey."""
-    return printable(_QUOTED.sub(lambda found: f'"{brief(found[1])}"', text))
+    return printable(_QUOTED.sub(lambda match: f'"{brief(match[1])}"', text))
 
 
 class TestbedError(Exception):

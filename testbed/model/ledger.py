@@ -146,15 +146,15 @@ def reconcile(
     reasons: Counter[str] = Counter()
     tags: Counter[tuple[int, bool, bool, bool, bool]] = Counter()
     for key, task in expected.items():
-        found, deaths = last.get(key), gone.get(key[0])
+        last_row, deaths = last.get(key), gone.get(key[0])
         died = bool(deaths) and any(death > task.generated_ns for death, _ in deaths or ())
-        state, reason = _ending(found, died=died)
+        state, reason = _ending(last_row, died=died)
         states[state or "unaccounted"] += 1
         if state == FAILED:
             reasons[reason] += 1
         if not state:
-            problems.append(f"{key[0]} task {key[1]}: {found.state if found else 'no record'}, without an end")
-        tags[_tags(found)] += 1
+            problems.append(f"{key[0]} task {key[1]}: {last_row.state if last_row else 'no record'}, without an end")
+        tags[_tags(last_row)] += 1
     for (choice, *flags), count in tags.items():
         states[{LOCAL: "local", OFFLOAD: "offloaded"}.get(choice, "undecided")] += count
         for name, flag in zip(MARKS_OF_A_TASK, flags, strict=True):

@@ -7,7 +7,7 @@ from testbed.model.system import Ue
 from testbed.model.task import Task
 
 
-class UeView(msgspec.Struct, frozen=True, kw_only=True):
+class UeView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A UE as its agent sees it at kΔ: constants, local queue in ns, announced radio wait in ns, undecided tasks.
 
     One that is not ``reachable`` is known to be cut off from its ES, and executes what it should offload.
@@ -54,7 +54,7 @@ class UeView(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class EsView(msgspec.Struct, frozen=True, kw_only=True):
+class EsView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An ES as announced: backlog in ns; waiting own, forwarded and in-the-air cycles; ``age_slots`` of the news.
 
     It is ``alive``, and within reach of the cell's own ES, as far as is known.
@@ -73,7 +73,7 @@ class EsView(msgspec.Struct, frozen=True, kw_only=True):
     alive: bool
 
 
-class CellView(msgspec.Struct, frozen=True, kw_only=True):
+class CellView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The observation of ``cell`` (0-based) at ``slot``, instant ``now_ns``; ``edge_servers[cell]`` is its own ES.
 
     ``shared`` tells the access; ``latency_ns`` and ``return_latency_ns`` are the radio's, ``threshold_ns`` is W_max.
@@ -127,7 +127,7 @@ def sign_scores(
     deadline_ns: int, delay_ns: int, local_overhead: float, achieved_overhead: float, offloaded: bool
 ) -> float:
     """``paper-sign``: ±1 for the deadline plus the relative saving against local, clipped to [−1, 1]."""
-    kept = 1.0 if delay_ns <= deadline_ns else -1.0
+    sign = 1.0 if delay_ns <= deadline_ns else -1.0
     if not offloaded or local_overhead <= 0.0:
-        return kept
-    return kept + min(1.0, max(-1.0, (local_overhead - achieved_overhead) / local_overhead))
+        return sign
+    return sign + min(1.0, max(-1.0, (local_overhead - achieved_overhead) / local_overhead))

@@ -5,7 +5,7 @@ Written out, since every run is judged by them, and a base installation has no s
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 WARM_UP = 0.2
 STABILITY_BATCHES = 8
@@ -28,10 +28,15 @@ def percentile(values: Sequence[float], percent: float) -> float:
     if not values:
         return math.nan
     ranked = sorted(values)
-    place = (len(ranked) - 1) * percent / 100.0
+    low, high, share = between_ranks(len(ranked), percent)
+    return ranked[low] + (ranked[high] - ranked[low]) * share
+
+
+def between_ranks(count: int, percent: float) -> tuple[int, int, float]:
+    """The two ranks, from 0, between which the percentile of ``count`` values is, and how far it is from the first."""
+    place = (count - 1) * percent / 100.0
     low = math.floor(place)
-    high = min(low + 1, len(ranked) - 1)
-    return ranked[low] + (ranked[high] - ranked[low]) * (place - low)
+    return low, min(low + 1, count - 1), place - low
 
 
 def jain(values: Sequence[float]) -> float:
@@ -42,7 +47,7 @@ def jain(values: Sequence[float]) -> float:
     return math.fsum(values) ** 2 / (len(values) * squares)
 
 
-def _batches(slots: int) -> list[tuple[int, int]]:
+def batches(slots: int) -> list[tuple[int, int]]:
     """The first boundary of each of 8 batches, counted from 0, and the first one after it."""
     first = int(slots * WARM_UP)
     edges = [first + (slots - first) * i // STABILITY_BATCHES for i in range(STABILITY_BATCHES + 1)]
@@ -68,21 +73,15 @@ def stable(backlog: Sequence[int], tasks_per_slot: float) -> bool:
     and more than the tasks of 3 slots. A run of fewer than 40 slots is too short to condemn: it counts as stable.
     """
     slots = len(backlog)
-    return slots < SHORTEST or _level([mean(backlog[a:b]) for a, b in _batches(slots)], slots, tasks_per_slot)
+    return slots < SHORTEST or _level([mean(backlog[a:b]) for a, b in batches(slots)], slots, tasks_per_slot)
 
 
-def stable_changes(changes: Mapping[int, int], slots: int, tasks_per_slot: float) -> bool:
-    """`stable`, of a backlog by its changes: by how much it differs at each boundary from the one before.
-
-    It takes as long as there are tasks, however long the run.
-    """
+def stable_areas(areas: Sequence[int], slots: int, tasks_per_slot: float) -> bool:
+    """`stable`, of a backlog by its sum over the boundaries of each of the `batches`."""
     if slots < SHORTEST:
         return True
-    levels = []
-    for first, end in _batches(slots):
-        total = sum(change * (end - max(first, k - 1)) for k, change in changes.items() if k <= end)
-        levels.append(total / (end - first))
-    return _level(levels, slots, tasks_per_slot)
+    spans = zip(areas, batches(slots), strict=True)
+    return _level([area / (end - first) for area, (first, end) in spans], slots, tasks_per_slot)
 
 
 def _level(levels: Sequence[float], slots: int, tasks_per_slot: float) -> bool:

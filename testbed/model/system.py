@@ -10,8 +10,9 @@ from testbed.model.delay import FOREVER_NS, after_ns, duration_ns
 from testbed.model.learning import LearningPlan
 from testbed.model.link import JITTER_NONE
 from testbed.model.queue import LOCAL_FIRST, NO_LIMIT
-from testbed.model.speed import execution_end_ns, slowest_hz, speed_hz
+from testbed.model.speed import execution_end_ns, speed_hz
 from testbed.model.task import Task
+from testbed.model.task_model import TaskModel
 
 DEDICATED, SHARED = "dedicated", "shared"
 REAL = "real"
@@ -113,10 +114,6 @@ class Es(msgspec.Struct, frozen=True, kw_only=True):
         """Its least speed during the run, but for pauses."""
         return min((hz for hz in self.speeds_hz if hz > 0), default=self.cpu_hz)
 
-    def slowest_between_hz(self, begin_ns: int, end_ns: int) -> int:
-        """Its least speed at which it executes anything in a span."""
-        return slowest_hz(begin_ns, end_ns, self.speed_edges_ns, self.speeds_hz) if self.speeds_hz else self.cpu_hz
-
     def hz(self, at_ns: int) -> int:
         """Its speed at an instant."""
         return speed_hz(at_ns, self.speed_edges_ns, self.speeds_hz) if self.speeds_hz else self.cpu_hz
@@ -194,16 +191,17 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
 
     def cuts_between(self, es: int, other: int) -> tuple[Span, ...]:
         """The spans in which the backhaul between two ESs is cut, by their indices."""
+        if not self.backhaul_cuts:
+            return ()
         pair = min(es, other), max(es, other)
         return next((cut.cuts_ns for cut in self.backhaul_cuts if (cut.one, cut.other) == pair), ())
 
     def result_leaves_ns(self, end_ns: int, ue: Ue, es: int) -> int:
         """When the result of an execution that ended at ``end_ns`` at ES ``es`` finds its way back to ``ue`` open."""
-        while True:
-            at = open_ns(open_ns(end_ns, self.standing_between(es, ue.cell)), ue.cuts_ns)
-            if at == end_ns:
-                return at
+        spans = *self.standing_between(es, ue.cell), *ue.cuts_ns
+        while spans and (at := open_ns(end_ns, spans)) != end_ns:
             end_ns = at
+        return end_ns
 
     def standing_between(self, es: int, other: int) -> tuple[Span, ...]:
         """The spans in which nothing moves from one ES to another, or within one: it is cut, or one of them paused."""
@@ -294,7 +292,8 @@ class Emulation(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one run needs, whatever the clock: system, workload, strategy, emulation and faults.
 
-    With ``learn`` the strategy goes on learning from what the run measures, as ``learning`` says.
+    With ``learn`` the strategy goes on learning from what the run measures, as ``learning`` says. ``task_model`` is
+    what the workload was drawn from, None where it was recorded.
     """
 
     system: System
@@ -306,6 +305,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     disturbances: tuple[Disturbance, ...] = ()
     learn: bool = False
     learning: LearningPlan = LearningPlan()
+    task_model: TaskModel | None = None
 
     @property
     def learners(self) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
 """A task, the ways it can end, and the order of events at one instant."""
 
+from abc import abstractmethod
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
-from itertools import chain
+from itertools import chain, islice
 from operator import attrgetter
 from typing import Self, overload
 
@@ -22,7 +23,10 @@ class Phase(IntEnum):
     START = 6
 
 
-class Task(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+FAULT, EXEC_END, ARRIVAL, ANNOUNCE, GENERATE, DECIDE, EXEC_START = Phase  # read without a call, unlike the members
+
+
+class Task(msgspec.Struct, frozen=True, gc=False, array_like=True, kw_only=True):
     """One row of a workload: ``ue`` is the global UE index, ``number`` counts that UE's tasks from 0."""
 
     ue: int
@@ -41,6 +45,35 @@ TASK_COLUMNS = Task.__struct_fields__
 MADE_AT_ONCE = 4096
 
 
+class PartedTasks(Sequence[Task]):
+    """Tasks by (instant, UE, number) that are not in memory as a whole, and come part by part."""
+
+    @property
+    @abstractmethod
+    def last_ns(self) -> int:
+        """When the last one is generated."""
+
+    @abstractmethod
+    def parts(self) -> Iterator["TaskTable"]:
+        """All of them, some at a time."""
+
+    def __iter__(self) -> Iterator[Task]:
+        return chain.from_iterable(self.parts())
+
+    @overload
+    def __getitem__(self, at: int) -> Task: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> "TaskTable": ...
+
+    def __getitem__(self, at: int | slice) -> "Task | TaskTable":
+        if isinstance(at, int) and at >= 0:
+            for task in islice(self, at, at + 1):
+                return task
+            raise IndexError(at)
+        return TaskTable.of(self)[at]
+
+
 class TaskTable(Sequence[Task]):
     """Tasks as columns of 64-bit integers, by the names of `TASK_COLUMNS`: a sequence of `Task`, each made when it is
     asked for. A million tasks take 48 MB.
@@ -56,7 +89,18 @@ class TaskTable(Sequence[Task]):
         """The table of ``tasks``, which may be one already."""
         if isinstance(tasks, TaskTable):
             return tasks
+        if isinstance(tasks, PartedTasks):
+            return cls.joined(tasks.parts())
         return cls([array("q", map(attrgetter(name), tasks)) for name in TASK_COLUMNS])
+
+    @classmethod
+    def joined(cls, parts: "Iterable[TaskTable]") -> "TaskTable":
+        """The tasks of ``parts``, one after another."""
+        columns = [array("q") for _ in TASK_COLUMNS]
+        for part in parts:
+            for column, more in zip(columns, part.columns.values(), strict=True):
+                column.extend(more)
+        return cls(columns)
 
     def __len__(self) -> int:
         return len(self.columns["ue"])
@@ -88,6 +132,16 @@ class TaskTable(Sequence[Task]):
 
     def __hash__(self) -> int:
         return hash(tuple(column.tobytes() for column in self.columns.values()))
+
+
+def parts_of(tasks: Sequence[Task], at_once: int) -> Iterator[TaskTable]:
+    """``tasks``, some at a time: as they come, or ``at_once`` of those that are in memory."""
+    if isinstance(tasks, PartedTasks):
+        yield from tasks.parts()
+        return
+    table = TaskTable.of(tasks)
+    for first in range(0, len(table), at_once):
+        yield table[first : first + at_once]
 
 
 LOCAL, OFFLOAD, UNDECIDED = 0, 1, -1

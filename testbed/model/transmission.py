@@ -55,7 +55,10 @@ def last_bit_ns(system: System, ue: Ue, start_ns: int, bits: float) -> int:
     """Instant at which ``ue`` has sent ``bits`` alone since ``start_ns``: along its rate trace, through fading, or at
     its own rate. A trace and an own rate may be capped for a time.
     """
-    radio, trace = system.radio, trace_of(system.radio, ue)
+    radio = system.radio
+    if not (ue.caps_bps or radio.traces or radio.trace_period_ns or radio.coherence_ns):
+        return link.steady_end_ns(start_ns, bits, ue.rate_bps)
+    trace = trace_of(radio, ue)
     if ue.caps_bps:
         full = trace or RateTrace(edges_ns=(0,), bps=(ue.rate_bps,), period_ns=FOREVER_NS)
         caps = ue.cap_edges_ns, ue.caps_bps

@@ -3,6 +3,7 @@
 from collections import deque
 
 from testbed.model.delay import NS_PER_S
+from testbed.model.speed import slowest_hz
 from testbed.model.system import System
 from testbed.model.task import Task
 from testbed.protocol.messages import Announce, Down, Up
@@ -78,5 +79,7 @@ class Forwards:
     def _room_of(self, es: int) -> float:
         """What was announced at one speed may be judged at the slowest there is before the room is counted anew."""
         one, told_ns = self._system.edge_servers[es], self._told_ns[es]
-        slowest_hz = one.slowest_between_hz(told_ns, self._until_ns)
-        return (self._system.threshold_ns * slowest_hz - self._backlog_ns[es] * one.hz(told_ns)) / NS_PER_S
+        slowest = (
+            slowest_hz(told_ns, self._until_ns, one.speed_edges_ns, one.speeds_hz) if one.speeds_hz else one.cpu_hz
+        )
+        return (self._system.threshold_ns * slowest - self._backlog_ns[es] * one.hz(told_ns)) / NS_PER_S

@@ -14,14 +14,14 @@ def fitting(arrays: Mapping[str, Any], name: str, like: NDArray[Any], *, rows: b
 
     Raises `InvalidError` if there is no such array, or if it holds a number that is none.
     """
-    found = arrays.get(name)
-    if found is None:
+    array = arrays.get(name)
+    if array is None:
         raise InvalidError(f"holds no {name}")
-    same = found.shape[1:] == like.shape[1:] and len(found) <= len(like) if rows else found.shape == like.shape
-    if not same or found.dtype != like.dtype:
+    same = array.shape[1:] == like.shape[1:] and len(array) <= len(like) if rows else array.shape == like.shape
+    if not same or array.dtype != like.dtype:
         raise InvalidError(
-            f"{name} of shape {found.shape} and type {found.dtype}; {like.shape}, {like.dtype} is needed"
+            f"{name} of shape {array.shape} and type {array.dtype}; {like.shape}, {like.dtype} is needed"
         )
-    if found.dtype.kind == "f" and not np.isfinite(found).all():
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InvalidError(f"{name} is not finite")
-    return np.asarray(found)
+    return np.asarray(array)

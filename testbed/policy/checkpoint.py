@@ -45,8 +45,8 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     except (ValueError, KeyError, EOFError, RuntimeError, MemoryError, zlib.error, zipfile.BadZipFile):
         raise UsageError(f"{path}: not a checkpoint of a network, or truncated", MADE_BY) from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
-        found = about.get("format") if isinstance(about, dict) else None
-        raise UsageError(f"{path}: checkpoint format {found}, this version reads {FORMAT}", MADE_BY)
+        version = about.get("format") if isinstance(about, dict) else None
+        raise UsageError(f"{path}: checkpoint format {version}, this version reads {FORMAT}", MADE_BY)
     return arrays, about
 
 
@@ -68,11 +68,11 @@ def keep_old(path: Path) -> bool:
 
 def check(path: Path, about: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """As `read`; `UsageError` naming the first of ``about`` that the checkpoint was made with differently."""
-    arrays, found = read(path)
+    arrays, header = read(path)
     for key, wanted in about.items():
-        if key not in FREE and found.get(key) != wanted:
-            raise _other(path, key, found.get(key), wanted)
-    return arrays, found
+        if key not in FREE and header.get(key) != wanted:
+            raise _other(path, key, header.get(key), wanted)
+    return arrays, header
 
 
 def _other(path: Path, key: str, was: object, wanted: object) -> UsageError:
@@ -99,9 +99,9 @@ def load_policy(path: Path, algorithm: str, *, explore: bool = False) -> Policy:
     """The trained policy of a checkpoint, checked against ``algorithm`` (``a3c`` or ``dqn``) and its network's size."""
     arrays, about = read(path)
     if about.get("algorithm") != algorithm:
-        made = about.get("algorithm")
-        named = shlex.quote(f"{made}{'-do' if about.get('second_offload') else ''}:{path}")
-        raise UsageError(f'{path}: trained by "{made}", not by "{algorithm}"', f"use it as {named}")
+        trained = about.get("algorithm")
+        named = shlex.quote(f"{trained}{'-do' if about.get('second_offload') else ''}:{path}")
+        raise UsageError(f'{path}: trained by "{trained}", not by "{algorithm}"', f"use it as {named}")
     try:
         head, memory = str(about.get("head", network.SEQUENTIAL)), int(about.get("memory", 0))
         shape = network.layout(head, int(about.get("cell_ues", 1)), memory)
@@ -109,8 +109,8 @@ def load_policy(path: Path, algorithm: str, *, explore: bool = False) -> Policy:
         raise UsageError(f"{path}: {error}") from None
     params, size = arrays.get("parameters"), q_network.Q_SIZE if algorithm == "dqn" else shape.size
     if params is None or params.shape != (size,) or params.dtype.kind != "f":
-        found = None if params is None else params.shape
-        raise UsageError(f"{path}: parameters of shape {found}; numbers of shape ({size},) are needed", MADE_BY)
+        dimensions = None if params is None else params.shape
+        raise UsageError(f"{path}: parameters of shape {dimensions}; numbers of shape ({size},) are needed", MADE_BY)
     if not np.isfinite(params).all():
         raise UsageError(f"{path}: its parameters are not finite, so nothing can be decided by them", MADE_BY)
     double, paper = bool(about.get("second_offload")), about.get("observation") == "paper"

@@ -88,6 +88,9 @@ class Priced(msgspec.Struct, frozen=True):
         return cost + expected_costs.price(self.beta, self.beta0, occupied, execution)
 
 
+DRAWS_NOTHING = (FixedChoice, Coin, Priced)  # from the ``rng`` it is given, which takes long to make
+
+
 def local_cost(cell: CellView, ue: UeView) -> float:
     """Summed overhead of a UE's undecided tasks when all run locally, from kΔ on."""
     free = cell.now_ns + ue.queue_ns
@@ -124,8 +127,10 @@ def checked(choices: object, view: CellView) -> dict[str, int]:
     if not isinstance(choices, dict):
         raise TypeError(f"decide() returned {type(choices).__name__}, not a dict of UE names")
     for ue in view.ues:
-        if ue.tasks and ue.name not in choices:
+        if not ue.tasks:
+            continue
+        if ue.name not in choices:
             raise ValueError(f"decide() gave no decision for {ue.name}")
-        if ue.tasks and choices[ue.name] not in (0, 1):
+        if choices[ue.name] not in (0, 1):
             raise ValueError(f"decide() gave {choices[ue.name]!r} for {ue.name}; 0 (local) or 1 (offload) expected")
     return {name: int(choice) for name, choice in choices.items() if choice in (0, 1)}

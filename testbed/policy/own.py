@@ -72,20 +72,20 @@ def _decider(name: str) -> Decide:
     if "/" in name.rpartition(":")[0] and not _lies_in(folder, module):
         raise UsageError(f'policy "{name}": there is no "{module}" in {folder}', "write FOLDER/module:attribute")
     try:
-        found: object = _imported(folder, module)
+        target: object = _imported(folder, module)
     except ImportError as error:
         raise UsageError(f'policy "{name}": cannot import "{module}" ({error})') from None
     except (Exception, SystemExit) as error:
         raise UsageError(f'policy "{name}": {type(error).__name__}: {error}') from error
     for part in attribute.split("."):
-        if not hasattr(found, part):
+        if not hasattr(target, part):
             raise UsageError(f'policy "{name}": "{module}" has no "{part}"')
-        found = getattr(found, part)
+        target = getattr(target, part)
     try:
-        made = found() if isinstance(found, type) else found
+        instance = target() if isinstance(target, type) else target
     except (Exception, SystemExit) as error:
         raise UsageError(f'policy "{name}": {type(error).__name__}: {error}') from error
-    decide = getattr(made, "decide", made)
+    decide = getattr(instance, "decide", instance)
     if callable(decide):
         return cast(Decide, decide)
     raise UsageError(f'policy "{name}" is neither a function nor has a method decide(cell, rng)')
@@ -128,10 +128,10 @@ def _aliased(place: str, top: str, rest: str, dot: str) -> ModuleType:
         renamed = importlib.util.spec_from_file_location(alias, spec.origin, submodule_search_locations=locations)
         assert renamed is not None
         assert renamed.loader is not None
-        made = importlib.util.module_from_spec(renamed)
-        sys.modules[alias] = made
+        loaded = importlib.util.module_from_spec(renamed)
+        sys.modules[alias] = loaded
         try:
-            renamed.loader.exec_module(made)
+            renamed.loader.exec_module(loaded)
         except BaseException:
             del sys.modules[alias]
             raise

@@ -16,7 +16,7 @@ from testbed.protocol.messages import Body
 from testbed.protocol.rows import Row, TaskRow
 
 
-class Send(msgspec.Struct, frozen=True, kw_only=True):
+class Send(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Send ``body`` to process ``to``; it is handled there at emulated instant ``at_ns`` in ``phase``.
 
     ``ue``/``number`` order it among others of that instant. ``payload_bits`` of data travel with it.
@@ -31,7 +31,7 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     payload_bits: int = 0
 
 
-class Wake(msgspec.Struct, frozen=True):
+class Wake(msgspec.Struct, frozen=True, gc=False):
     """Deliver ``event`` back to this core at emulated instant ``at_ns`` in ``phase``."""
 
     at_ns: int
@@ -41,14 +41,14 @@ class Wake(msgspec.Struct, frozen=True):
     number: int = 0
 
 
-class Alarm(msgspec.Struct, frozen=True):
+class Alarm(msgspec.Struct, frozen=True, gc=False):
     """Deliver ``event`` back to this core after ``after_ns`` of wall time."""
 
     after_ns: int
     event: object
 
 
-class Execute(msgspec.Struct, frozen=True, kw_only=True):
+class Execute(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Execute ``cycles`` from ``start_ns`` to ``end_ns``, and then send ``then`` (its own ``at_ns`` is the release).
 
     ``still_ns`` of that time it stands still.
@@ -64,13 +64,13 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True):
     still_ns: int = 0
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """Hand ``row`` to the recorder."""
 
     row: Row
 
 
-class Finish(msgspec.Struct, frozen=True, kw_only=True):
+class Finish(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A task is finished, ideally at ``at_ns``: record its last row, and then send what is to be told of it.
 
     The driver knows at which emulated instant it really was, and makes the row with that: ``row(actual_ns)``.
@@ -81,13 +81,13 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
     tell: Callable[[TaskRow], Send] | None = None
 
 
-class Boundary(msgspec.Struct, frozen=True):
+class Boundary(msgspec.Struct, frozen=True, gc=False):
     """Event: slot ``slot`` begins; every core keeps one pending for as long as it lives."""
 
     slot: int
 
 
-class Lost(msgspec.Struct, frozen=True):
+class Lost(msgspec.Struct, frozen=True, gc=False):
     """Event: the detection of a death, ``detection`` after it."""
 
     name: str

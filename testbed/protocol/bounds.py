@@ -60,10 +60,10 @@ class Bounds:
         tasks = self._tasks[ue.index]
         if 0 <= number < len(tasks) and tasks[number].number == number:
             return tasks[number]
-        found = next((task for task in tasks if task.number == number), None)
-        if found is None:
+        match = next((task for task in tasks if task.number == number), None)
+        if match is None:
             raise RefusedError(f"{ue.name} has no task {number}")
-        return found
+        return match
 
     def known(self, ue: Ue, task: Task) -> None:
         """A task is what the workload says; in a closed loop it comes no earlier than that says, but by now."""

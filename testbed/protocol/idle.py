@@ -5,10 +5,13 @@ is as short as that time is dull, and a reader knows what is not there: a proces
 was as idle as its last row says.
 """
 
+from operator import attrgetter
+
 from testbed.protocol.rows import SlotRow, UeSlotRow
 
 AT_UE = ("queue_ns", "present", "undecided")
 AT_ES = ("backlog_ns", "waiting", "own_cycles", "forwarded_cycles", "air_cycles", "busy_ns", "over_threshold")
+_of_ue, _of_es = attrgetter(*AT_UE), attrgetter(*AT_ES)
 
 
 def is_idle(row: SlotRow | UeSlotRow) -> bool:
@@ -16,8 +19,8 @@ def is_idle(row: SlotRow | UeSlotRow) -> bool:
     or all of `AT_UE`, and the UE's radio has nothing to send.
     """
     if isinstance(row, SlotRow):
-        return not any(getattr(row, name) for name in AT_ES)
-    return row.radio_wait_ns <= 0 and not any(getattr(row, name) for name in AT_UE)
+        return not any(_of_es(row))
+    return row.radio_wait_ns <= 0 and not any(_of_ue(row))
 
 
 class Boundaries:

@@ -29,9 +29,9 @@ class Lives:
 
     def incarnation(self, name: str) -> int:
         """The latest incarnation of ``name`` that was heard of."""
-        heard = (self._births, self._deaths, self._detected)
-        if not any(heard):  # as nearly always
+        if not (self._births or self._deaths or self._detected):  # as nearly always
             return 0
+        heard = (self._births, self._deaths, self._detected)
         return max((incarnation for known in heard for incarnation in known.get(name, ())), default=0)
 
     def serving(self, name: str, at_ns: int) -> int:
@@ -45,7 +45,7 @@ class Lives:
 
     def is_lost(self, name: str) -> bool:
         """Whether the death of the latest incarnation of ``name`` has been detected."""
-        return _last(self._detected, name) >= self.incarnation(name)
+        return bool(self._detected) and _last(self._detected, name) >= self.incarnation(name)
 
     def died_ns(self, name: str, incarnation: int) -> int | None:
         """When this incarnation of ``name`` died; None if nothing was heard of that."""

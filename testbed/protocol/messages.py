@@ -9,11 +9,11 @@ from testbed.model.task import Task
 from testbed.protocol.rows import Row
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Message(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):
     """Base of everything that travels between roles."""
 
 
-class Ask(Message, frozen=True, kw_only=True):
+class Ask(Message, frozen=True, gc=False, kw_only=True):
     """A UE's request at slot boundary ``at_ns``: its local queue in ns and its undecided tasks (perhaps none)."""
 
     ue: str
@@ -24,7 +24,7 @@ class Ask(Message, frozen=True, kw_only=True):
     last_choice: int = -1
 
 
-class Decision(Message, frozen=True, kw_only=True):
+class Decision(Message, frozen=True, gc=False, kw_only=True):
     """The agent's answer to one Ask: 0 local, 1 offload; ``version`` of the policy, log-probability of the action.
 
     ``fallback`` names why the fallback policy decided ("" when it did not).
@@ -39,7 +39,7 @@ class Decision(Message, frozen=True, kw_only=True):
     asked_ns: int = 0
 
 
-class Post(Message, frozen=True):
+class Post(Message, frozen=True, gc=False):
     """A UE hands a task to its ES's radio: ready to be sent at ``ready_ns``."""
 
     ue: str
@@ -47,7 +47,7 @@ class Post(Message, frozen=True):
     ready_ns: int
 
 
-class Kept(Message, frozen=True):
+class Kept(Message, frozen=True, gc=False):
     """The controller tells a cell's ES which UEs (by index) keep the tasks that they asked about at ``at_ns``, so that
     it need not wait for them."""
 
@@ -55,7 +55,7 @@ class Kept(Message, frozen=True):
     ues: tuple[int, ...]
 
 
-class Forward(Message, frozen=True):
+class Forward(Message, frozen=True, gc=False):
     """Second offload: the task arrives at the other ES at ``arrival_ns`` over the backhaul."""
 
     ue: str
@@ -64,7 +64,7 @@ class Forward(Message, frozen=True):
     arrival_ns: int
 
 
-class Trip(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class Trip(msgspec.Struct, frozen=True, gc=False, array_like=True, kw_only=True):
     """What the radio did with a task: ready, first bit, last bit, arrival at the own ES; transmissions needed.
 
     ``late_ns`` is how much later than the ideal arrival the ES acted on it (0 but for slips).
@@ -78,7 +78,7 @@ class Trip(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     late_ns: int = 0
 
 
-class Moved(Message, frozen=True):
+class Moved(Message, frozen=True, gc=False):
     """The own ES tells the UE that its task goes on to ES ``es`` at ``at_ns``; ``es`` tells it when it ``arrived``.
 
     Until then the task is with both: if one of them dies, the UE takes it back.
@@ -91,7 +91,7 @@ class Moved(Message, frozen=True):
     arrived: bool = False
 
 
-class Aired(Message, frozen=True):
+class Aired(Message, frozen=True, gc=False):
     """Shared radio only: the first (``first`` true) or last bit of the task was sent at ``at_ns``."""
 
     ue: str
@@ -100,7 +100,7 @@ class Aired(Message, frozen=True):
     at_ns: int
 
 
-class Result(Message, frozen=True, kw_only=True):
+class Result(Message, frozen=True, gc=False, kw_only=True):
     """A task's end at an ES, reaching the UE at ``at_ns``; ``rejected`` when ES ``es`` had no place for it.
 
     ``incarnation`` is the serving ES's; ``es_arrival_ns`` its arrival there (after the backhaul, if forwarded).
@@ -118,7 +118,7 @@ class Result(Message, frozen=True, kw_only=True):
     rejected: bool = False
 
 
-class Announce(Message, frozen=True, kw_only=True):
+class Announce(Message, frozen=True, gc=False, kw_only=True):
     """An ES's state at slot boundary ``at_ns``: total backlog in ns, waiting own and forwarded cycles, cycles in the
     air, the number of UEs sending, and the radio wait in ns of each of its UEs (in index order)."""
 
@@ -133,7 +133,7 @@ class Announce(Message, frozen=True, kw_only=True):
     radio_wait_ns: tuple[int, ...] = ()
 
 
-class Down(Message, frozen=True):
+class Down(Message, frozen=True, gc=False):
     """The launcher's notice that a process died at ``at_ns`` (its ``incarnation`` ended)."""
 
     name: str
@@ -141,7 +141,7 @@ class Down(Message, frozen=True):
     incarnation: int
 
 
-class Up(Message, frozen=True):
+class Up(Message, frozen=True, gc=False):
     """The launcher's notice that a process serves again from ``at_ns`` on, as ``incarnation``."""
 
     name: str
@@ -149,7 +149,7 @@ class Up(Message, frozen=True):
     incarnation: int
 
 
-class Outcome(Message, frozen=True, kw_only=True):
+class Outcome(Message, frozen=True, gc=False, kw_only=True):
     """A finished task, sent by its UE to every learner; delays in ns, energy in J, as measured.
 
     ``forwarded``: another ES executed it; ``rejected``: the ES had no place for it; ``by_ue``: its UE executed it.
@@ -173,7 +173,7 @@ class Outcome(Message, frozen=True, kw_only=True):
     think_ns: int = 0
 
 
-class Chose(msgspec.Struct, frozen=True, array_like=True):
+class Chose(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One decision as its policy made it: UE index, action, its log-probability, the network's inputs."""
 
     ue: int
@@ -182,7 +182,7 @@ class Chose(msgspec.Struct, frozen=True, array_like=True):
     inputs: tuple[float, ...]
 
 
-class Seen(Message, frozen=True, kw_only=True):
+class Seen(Message, frozen=True, gc=False, kw_only=True):
     """The controller tells every learner what it saw of cell ``cell`` (0-based) in a slot: the cell's features and
     undecided tasks, and the decisions it made there by version ``version`` of the policy (perhaps none)."""
 
@@ -194,7 +194,7 @@ class Seen(Message, frozen=True, kw_only=True):
     chose: tuple[Chose, ...] = ()
 
 
-class Hello(Message, frozen=True):
+class Hello(Message, frozen=True, gc=False):
     """Opens a session: who speaks, in which incarnation, as which role."""
 
     name: str
@@ -202,26 +202,26 @@ class Hello(Message, frozen=True):
     role: str
 
 
-class Welcome(Message, frozen=True):
+class Welcome(Message, frozen=True, gc=False):
     """Accepts a session, naming the incarnation of the one who answers."""
 
     name: str
     incarnation: int
 
 
-class Heartbeat(Message, frozen=True):
+class Heartbeat(Message, frozen=True, gc=False):
     """Sign of life; ``received`` acknowledges every message up to that sequence number."""
 
     received: int
 
 
-class Bye(Message, frozen=True):
+class Bye(Message, frozen=True, gc=False):
     """Closes a session in order."""
 
     reason: str = ""
 
 
-class Orders(Message, frozen=True):
+class Orders(Message, frozen=True, gc=False):
     """The launcher tells a process what to play, before each epoch: number ``piece`` of ``pieces`` of an assignment."""
 
     piece: int
@@ -229,7 +229,7 @@ class Orders(Message, frozen=True):
     data: bytes
 
 
-class Revise(Message, frozen=True):
+class Revise(Message, frozen=True, gc=False):
     """The launcher tells a process that its plan changes shortly: number ``piece`` of ``pieces`` of a revision."""
 
     piece: int
@@ -237,11 +237,11 @@ class Revise(Message, frozen=True):
     data: bytes
 
 
-class Ready(Message, frozen=True):
+class Ready(Message, frozen=True, gc=False):
     """A process has its orders, and can begin."""
 
 
-class Start(Message, frozen=True):
+class Start(Message, frozen=True, gc=False):
     """The common epoch: CLOCK_MONOTONIC nanoseconds at which emulated time is 0, and the speed.
 
     A restarted process serves from ``from_ns`` on, and learns which others are down. Before the run there may be a
@@ -255,7 +255,7 @@ class Start(Message, frozen=True):
     warm_up: bool = False
 
 
-class Stop(Message, frozen=True):
+class Stop(Message, frozen=True, gc=False):
     """Ends a run: flush telemetry and leave; ``at_ns`` of emulated time, ``reason`` recorded.
 
     With ``again`` the process stays: it flushes, sends this back, and awaits another Start, with new orders by then.
@@ -266,7 +266,7 @@ class Stop(Message, frozen=True):
     again: bool = False
 
 
-class Rows(Message, frozen=True):
+class Rows(Message, frozen=True, gc=False):
     """A batch of telemetry for the recorder."""
 
     rows: tuple[Row, ...]

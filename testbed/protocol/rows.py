@@ -9,7 +9,7 @@ from testbed.model.system import Ue
 from testbed.model.task import Task
 
 
-class TaskRow(msgspec.Struct, frozen=True, array_like=True, tag="task", kw_only=True):
+class TaskRow(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="task", kw_only=True):
     """One task of the record; -1 where an instant never came. Parts of the breakdown sum to the measured delay."""
 
     ue: str
@@ -84,7 +84,7 @@ def ended_ns(row: TaskRow) -> int:
     return row.generated_ns + row.measured_ns if row.measured_ns >= 0 else max(row.generated_ns, row.ready_ns)
 
 
-class SlotRow(msgspec.Struct, frozen=True, array_like=True, tag="slot", kw_only=True):
+class SlotRow(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="slot", kw_only=True):
     """One ES at one slot boundary: the announcement, waiting tasks, and busy core-ns since the boundary before."""
 
     es: str
@@ -99,7 +99,7 @@ class SlotRow(msgspec.Struct, frozen=True, array_like=True, tag="slot", kw_only=
     over_threshold: bool
 
 
-class UeSlotRow(msgspec.Struct, frozen=True, array_like=True, tag="ue_slot", kw_only=True):
+class UeSlotRow(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="ue_slot", kw_only=True):
     """One UE at one slot boundary, before it asks: its local queue, its radio, its tasks. None while it is dead."""
 
     ue: str
@@ -111,7 +111,7 @@ class UeSlotRow(msgspec.Struct, frozen=True, array_like=True, tag="ue_slot", kw_
     undecided: int
 
 
-class RewardRow(msgspec.Struct, frozen=True, array_like=True, tag="reward", kw_only=True):
+class RewardRow(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="reward", kw_only=True):
     """What one cell earned in one slot that saw any task, by the scenario's reward; written at the end.
 
     Only tasks that finished count, but for ``decided`` and ``offloaded``.
@@ -127,7 +127,7 @@ class RewardRow(msgspec.Struct, frozen=True, array_like=True, tag="reward", kw_o
     offloaded: int
 
 
-class LinkRow(msgspec.Struct, frozen=True, array_like=True, tag="link", kw_only=True):
+class LinkRow(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="link", kw_only=True):
     """One transmission: over the uplink (``link`` = the UE) or the backhaul (``link`` = the sending ES)."""
 
     link: str
@@ -142,7 +142,7 @@ class LinkRow(msgspec.Struct, frozen=True, array_like=True, tag="link", kw_only=
     arrival_ns: int
 
 
-class UpdateRow(msgspec.Struct, frozen=True, array_like=True, tag="update", kw_only=True):
+class UpdateRow(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="update", kw_only=True):
     """How far a learner is, about once a second, a row for each that a run has: its last update, its ``updates`` so far
     and a second, and by how many versions the policy that made its decisions was behind."""
 
@@ -157,7 +157,7 @@ class UpdateRow(msgspec.Struct, frozen=True, array_like=True, tag="update", kw_o
     rate: float
 
 
-class EventRow(msgspec.Struct, frozen=True, array_like=True, tag="event"):
+class EventRow(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="event"):
     """Something that happened to a process: ready, died, restarted, dropped_frame, slipped, burn, lateness, …"""
 
     at_ns: int

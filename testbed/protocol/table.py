@@ -4,6 +4,7 @@ So what handles a run of millions of tasks never holds a row of each, and what l
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import chain
 from typing import Generic, TypeVar, cast, overload
 
@@ -62,6 +63,12 @@ class Labels:
 Column = Values | Labels
 
 
+@cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    """The fields of a kind of row, by name."""
+    return {field.name: field for field in msgspec.structs.fields(kind)}
+
+
 class ColumnTable(Sequence[R], Generic[R]):
     """Rows of one ``kind``, by column. What a column is missing for has the default of its field in every row."""
 
@@ -80,6 +87,19 @@ class ColumnTable(Sequence[R], Generic[R]):
             return rows
         made = cls(kind, {}, len(rows))
         made._rows = rows
+        return made
+
+    @classmethod
+    def joined(cls, parts: Sequence["ColumnTable[R]"]) -> "ColumnTable[R]":
+        """The rows of ``parts``, of which there is at least one, one after another."""
+        filled = [part for part in parts if len(part)]
+        if not filled:
+            return parts[0]
+        same = {name for name in filled[0].names if all(part.is_constant(name) for part in filled)}
+        kept = {name for name in same if len({_first(part.column(name)) for part in filled}) == 1}
+        changing = [name for name in filled[0].names if name not in kept]
+        made = joined(filled[0].kind, [{name: part.column(name) for name in changing} for part in filled])
+        made._columns |= {name: constant(_first(filled[0].column(name)), len(made)) for name in kept}
         return made
 
     @property
@@ -115,7 +135,7 @@ class ColumnTable(Sequence[R], Generic[R]):
         return cast(Labels, self.column(name))
 
     def _made(self, name: str) -> Column:
-        field = next(one for one in msgspec.structs.fields(self.kind) if one.name == name)
+        field = _fields(self.kind)[name]
         if self._count and not self._rows:
             return constant(field.default, self._count)
         values = [getattr(row, name) for row in self._rows]
@@ -179,6 +199,11 @@ class ColumnTable(Sequence[R], Generic[R]):
         return len(self) == len(other) and all(mine == row for mine, row in zip(self, other, strict=True))
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _first(column: Column) -> object:
+    """The value of a column's first row."""
+    return column.names[int(column.codes[0])] if isinstance(column, Labels) else column[0].item()
 
 
 def constant(value: object, count: int) -> Column:

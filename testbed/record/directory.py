@@ -14,7 +14,7 @@ from testbed.scenario.dump import dump_resolved
 from testbed.scenario.resolve import Resolved
 
 RUNS = Path("runs")
-SCENARIO, WORKLOAD, RECORD, _LOGS = "scenario.yaml", "workload.csv", "run.db", "logs"
+SCENARIO, WORKLOAD, RECORD = "scenario.yaml", "workload.csv", "run.db"
 BESIDE_RECORD = ("", "-wal", "-shm", "-journal")
 LONGEST_PATH = 500  # SQLite's limit is 512, its journal's suffix included
 

@@ -11,6 +11,7 @@ import msgspec
 
 from testbed.model.delay import S_PER_NS
 from testbed.model.errors import InvalidError, did_you_mean
+from testbed.protocol.codec import UNDECODABLE
 from testbed.protocol.rows import KILL, PAUSE, RESTART, RESUME
 from testbed.record.files import unwritable
 from testbed.scenario import units
@@ -110,5 +111,5 @@ class FaultRequests:
 def _parsed(line: bytes) -> FaultRequest | str:
     try:
         return msgspec.json.decode(line, type=FaultRequest)
-    except msgspec.DecodeError:
+    except UNDECODABLE:
         return line.decode(errors="replace")[:200]

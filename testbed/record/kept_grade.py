@@ -33,19 +33,19 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def keep(run: Path, grade: KeptGrade) -> None:
-    """Keep the grade of a run that ended, for `kept`; where that cannot be done, or the run is somebody else's, not.
+    """Keep the grade of a run that ended, for `read_grade`; not of somebody else's, nor where that cannot be done.
 
     Nothing is written where the same is kept already.
     """
     with contextlib.suppress(OSError):
-        if run.stat().st_uid != os.geteuid() or kept(run) == grade:
+        if run.stat().st_uid != os.geteuid() or read_grade(run) == grade:
             return
         text = msgspec.json.format(msgspec.json.encode(_Entry(_record_of(run), grade)), indent=2)
         with replacing(run / GRADE_FILE, through_links=False) as beside:
             beside.write_bytes(text + b"\n")
 
 
-def kept(run: Path) -> KeptGrade | None:
+def read_grade(run: Path) -> KeptGrade | None:
     """The grade that was kept of this very record; None if there is none, or what is there is none."""
     file = run / GRADE_FILE
     try:

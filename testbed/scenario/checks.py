@@ -79,8 +79,8 @@ def _density(scenario: Scenario) -> Iterator[Mistake]:
 def _radio(scenario: Scenario) -> Iterator[Mistake]:
     radio = scenario.radio
     traced = radio.trace is not None or all(cell.ue_traces or cell.trace for cell in scenario.cells)
-    for word, given in (("shadowing", bool(radio.shadowing_db)), ("fading", radio.fading is not None)):
-        if traced and given:
+    for word, is_set in (("shadowing", bool(radio.shadowing_db)), ("fading", radio.fading is not None)):
+        if traced and is_set:
             yield Mistake(("radio", word), f"a rate trace leaves no place for {word}", f"drop {word} or trace")
     for place, trace in link_traces(scenario):
         yield from _trace(trace, place)
@@ -99,13 +99,13 @@ def link_traces(scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], Lin
 
 def with_link_traces(scenario: Scenario, change: Callable[[LinkTrace, tuple[str | int, ...]], LinkTrace]) -> Scenario:
     """The scenario with each of `link_traces` as ``change`` makes it of trace and place."""
-    made = {place: change(trace, place) for place, trace in link_traces(scenario)}
-    radio = msgspec.structs.replace(scenario.radio, trace=made.get(("radio", "trace")))
+    changed = {place: change(trace, place) for place, trace in link_traces(scenario)}
+    radio = msgspec.structs.replace(scenario.radio, trace=changed.get(("radio", "trace")))
     cells = tuple(
         msgspec.structs.replace(
             cell,
-            trace=made.get(("cells", i, "trace")),
-            ue_traces=tuple(made["cells", i, "ue_traces", n] for n in range(len(cell.ue_traces))),
+            trace=changed.get(("cells", i, "trace")),
+            ue_traces=tuple(changed["cells", i, "ue_traces", n] for n in range(len(cell.ue_traces))),
         )
         for i, cell in enumerate(scenario.cells)
     )
@@ -121,8 +121,8 @@ def _trace(trace: LinkTrace, place: tuple[str | int, ...]) -> Iterator[Mistake]:
     elif trace.durations_ns:
         yield from _inline(trace, place)
     yield from _columns(trace.format, trace.columns, place)
-    for word, given in (("format", trace.format != "auto"), ("scale", trace.scale != 1.0)):
-        if given and not trace.file:
+    for word, is_set in (("format", trace.format != "auto"), ("scale", trace.scale != 1.0)):
+        if is_set and not trace.file:
             yield Mistake((*place, word), f'"{word}" is for the file of a rate trace', "leave it out")
 
 
@@ -178,9 +178,9 @@ def _cells(scenario: Scenario) -> Iterator[Mistake]:
                 message = f'"each" has {len(draw.values)} values for {cell.ues} UEs in "{name}"'
                 yield Mistake(("cells", i, "ue", name, "each", 0), message, "give one value for each UE")
         for word in ("ue_tasks", "ue_traces"):
-            given = getattr(cell, word)
-            if given and len(given) != cell.ues:
-                message = f'"{word}" has {len(given)} sections for {cell.ues} UEs'
+            sections = getattr(cell, word)
+            if sections and len(sections) != cell.ues:
+                message = f'"{word}" has {len(sections)} sections for {cell.ues} UEs'
                 yield Mistake(("cells", i, word), message, "give one section for each UE")
     if sum(cell.ues for cell in scenario.cells) > 1_000_000:
         yield Mistake(("cells",), "more than a million UEs", "take fewer")

@@ -33,45 +33,45 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-def take(given: Excerpt, tasks: Sequence[Task], faults: Sequence[FaultSection], end_ns: int, slot_ns: int) -> Taken:
+def take(excerpt: Excerpt, tasks: Sequence[Task], faults: Sequence[FaultSection], end_ns: int, slot_ns: int) -> Taken:
     """The excerpt of what was recorded up to ``end_ns``; each round begins at a slot boundary.
 
     A fault stays where it was among the tasks, and lasts as long. Raises `UsageError` for an excerpt of nothing.
     """
-    until = end_ns if given.length_ns < 0 else min(end_ns, given.from_ns + given.length_ns)
-    if until <= given.from_ns:
-        why = f"--from {given.from_ns / NS_PER_S:g} s: the recording ends at {end_ns / NS_PER_S:g} s"
+    until = end_ns if excerpt.length_ns < 0 else min(end_ns, excerpt.from_ns + excerpt.length_ns)
+    if until <= excerpt.from_ns:
+        why = f"--from {excerpt.from_ns / NS_PER_S:g} s: the recording ends at {end_ns / NS_PER_S:g} s"
         raise UsageError(why, "begin earlier")
-    slots = max(1, math.ceil((until - given.from_ns) / given.rate / slot_ns))
-    rounds = range(0, given.loops * slots * slot_ns, slots * slot_ns)
+    slots = max(1, math.ceil((until - excerpt.from_ns) / excerpt.rate / slot_ns))
+    rounds = range(0, excerpt.loops * slots * slot_ns, slots * slot_ns)
     columns = columns_of(tasks)
-    kept = (columns["generated_ns"] >= given.from_ns) & (columns["generated_ns"] < until)
-    part = {name: column[kept] for name, column in columns.items()}
-    at = np.floor((part["generated_ns"] - given.from_ns) / given.rate + 0.5).astype(np.int64)
-    whole = {name: np.tile(column, given.loops) for name, column in part.items()}
+    inside = (columns["generated_ns"] >= excerpt.from_ns) & (columns["generated_ns"] < until)
+    part = {name: column[inside] for name, column in columns.items()}
+    at = np.floor((part["generated_ns"] - excerpt.from_ns) / excerpt.rate + 0.5).astype(np.int64)
+    whole = {name: np.tile(column, excerpt.loops) for name, column in part.items()}
     whole["generated_ns"] = np.concatenate([at + begin for begin in rounds])
     each = occurrences(tuple(faults), end_ns)
-    came = [fault for fault in each if given.from_ns <= fault.at_ns < until]
+    came = [fault for fault in each if excerpt.from_ns <= fault.at_ns < until]
     return Taken(
         tasks=numbered(whole),
-        faults=tuple(_moved(fault, given, begin) for begin in rounds for fault in came),
-        slots=slots * given.loops,
-        notes=_notes(len(kept) - len(at), len(kept), len(each) - len(came), len(each)),
+        faults=tuple(_moved(fault, excerpt, begin) for begin in rounds for fault in came),
+        slots=slots * excerpt.loops,
+        notes=_notes(len(inside) - len(at), len(inside), len(each) - len(came), len(each)),
     )
 
 
-def _moved(fault: FaultSection, given: Excerpt, begin_ns: int) -> FaultSection:
-    at_ns = int(math.floor((fault.at_ns - given.from_ns) / given.rate + 0.5)) + begin_ns
+def _moved(fault: FaultSection, excerpt: Excerpt, begin_ns: int) -> FaultSection:
+    at_ns = int(math.floor((fault.at_ns - excerpt.from_ns) / excerpt.rate + 0.5)) + begin_ns
     if is_overload(fault) and fault.for_ns > 0:  # it lies in the tasks, which come faster
-        return msgspec.structs.replace(fault, at_ns=at_ns, for_ns=max(1, round(fault.for_ns / given.rate)))
+        return msgspec.structs.replace(fault, at_ns=at_ns, for_ns=max(1, round(fault.for_ns / excerpt.rate)))
     return msgspec.structs.replace(fault, at_ns=at_ns)
 
 
 def _notes(tasks: int, of_tasks: int, faults: int, of_faults: int) -> tuple[str, ...]:
     """What is left out, a line each."""
-    found = []
+    notes = []
     if tasks:
-        found.append(f"{tasks} of {of_tasks} tasks are outside of the part that is played")
+        notes.append(f"{tasks} of {of_tasks} tasks are outside of the part that is played")
     if faults:
-        found.append(f"{faults} of {of_faults} faults are outside of the part that is played")
-    return tuple(found)
+        notes.append(f"{faults} of {of_faults} faults are outside of the part that is played")
+    return tuple(notes)

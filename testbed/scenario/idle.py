@@ -51,27 +51,27 @@ def on_virtual(_: Scenario) -> Reasons:
         yield f"emulation.{word}", "it is for live runs"
 
 
-def notes(reasons: Reasons, given: Iterable[str]) -> tuple[str, ...]:
-    """A line for each key that is ``given`` and does nothing, or stands in a section that does nothing."""
+def notes(reasons: Reasons, keys: Iterable[str]) -> tuple[str, ...]:
+    """A line for each of the ``keys`` that does nothing, or stands in a section that does nothing."""
     why = dict(reasons)
-    found = []
-    for key in given:
+    lines = []
+    for key in keys:
         parts = key.split(".")
         above = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
         reason = next((why[name] for name in above if name in why), "")
         if reason:
-            found.append(f"--set {key} changes nothing: {reason}")
-    return tuple(found)
+            lines.append(f"--set {key} changes nothing: {reason}")
+    return tuple(lines)
 
 
 def _workload(scenario: Scenario) -> Reasons:
-    given = scenario.workload
-    if not given.trace:
+    workload = scenario.workload
+    if not workload.trace:
         return
     why = "the trace says which tasks there are"
     for key in DRAWN:
         yield key, why
-    if given.format == "csv":
+    if workload.format == "csv":
         yield "task.deadline", why
         for word in AZURE_ONLY:
             yield f"workload.{word}", "it is for azure traces"

@@ -27,5 +27,5 @@ COUNT = Number(Range(1, 1e9), whole=True)
 
 def key(name: str, default: Default) -> Default:
     """A field written as ``name`` in the file."""
-    found: Default = msgspec.field(name=name, default=default)
-    return found
+    field: Default = msgspec.field(name=name, default=default)
+    return field

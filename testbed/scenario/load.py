@@ -96,8 +96,8 @@ def parse(text: str, file: str, overrides: Sequence[str]) -> Loaded:
     if not any(known.value == "name" for known, _ in root.value):
         stem = "" if stream else re.sub(r"[^\w .-]", "-", Path(file).stem).lstrip(" .-")[:100]
         scenario = msgspec.structs.replace(scenario, name=stem or "scenario")
-    given = tuple(dict.fromkeys(argument.partition("=")[0].strip() for argument in overrides))
-    return Loaded(scenario, notes, given)
+    keys = tuple(dict.fromkeys(argument.partition("=")[0].strip() for argument in overrides))
+    return Loaded(scenario, notes, keys)
 
 
 def _anchored(scenario: Scenario, builder: Builder, folder: Path) -> Scenario:

@@ -9,8 +9,8 @@ from testbed.scenario.fault_schema import FaultSection
 
 def occurrences(faults: tuple[FaultSection, ...], end_ns: int) -> tuple[FaultSection, ...]:
     """Every occurrence of ``faults`` before ``end_ns``, by instant; none of them comes again."""
-    found = [one for fault in faults for one in times_of(fault, end_ns)]
-    return tuple(sorted(found, key=lambda fault: fault.at_ns))
+    occasions = [one for fault in faults for one in times_of(fault, end_ns)]
+    return tuple(sorted(occasions, key=lambda fault: fault.at_ns))
 
 
 def times_of(fault: FaultSection, end_ns: int) -> list[FaultSection]:
@@ -23,7 +23,7 @@ def times_of(fault: FaultSection, end_ns: int) -> list[FaultSection]:
 
 def phrase_of(fault: FaultSection) -> tuple[str, Phrase] | None:
     """The kind of a fault that kills nothing, and what it does; None if there is none."""
-    return next(((kind, found) for kind in FAULT_KINDS if (found := getattr(fault, kind)) is not None), None)
+    return next(((kind, phrase) for kind in FAULT_KINDS if (phrase := getattr(fault, kind)) is not None), None)
 
 
 def lasting_ns(fault: FaultSection) -> int:
@@ -34,9 +34,9 @@ def lasting_ns(fault: FaultSection) -> int:
 
 def disturbances(faults: tuple[FaultSection, ...]) -> tuple[Disturbance, ...]:
     """What of ``faults``, none of which comes again, kills nothing."""
-    found = [(fault, phrase_of(fault)) for fault in faults]
+    phrases = [(fault, phrase_of(fault)) for fault in faults]
     return tuple(
-        Disturbance(given[1].target, f"{given[0]} {given[1].text}", fault.at_ns, lasting_ns(fault))
-        for fault, given in found
-        if given is not None
+        Disturbance(phrase[1].target, f"{phrase[0]} {phrase[1].text}", fault.at_ns, lasting_ns(fault))
+        for fault, phrase in phrases
+        if phrase is not None
     )

@@ -20,7 +20,7 @@ def factors_by_cell(scenario: Scenario) -> tuple[tuple[float, ...], ...]:
     A slot belongs to the overload in which its first instant lies.
     """
     profile, end_ns = slot_factors(scenario), scenario.slots * scenario.slot_ns
-    found = [profile for _ in scenario.cells]
+    by_cell = [profile for _ in scenario.cells]
     changed: dict[int, NDArray[np.float64]] = {}
     for fault in occurrences(scenario.faults, end_ns):
         if fault.overload is None:
@@ -30,5 +30,5 @@ def factors_by_cell(scenario: Scenario) -> tuple[tuple[float, ...], ...]:
         last = scenario.slots if fault.for_ns < 0 else -(-(fault.at_ns + fault.for_ns) // scenario.slot_ns)
         factors[first:last] *= fault.overload.factor
     for cell, factors in changed.items():
-        found[cell] = tuple(factors.tolist())
-    return tuple(found)
+        by_cell[cell] = tuple(factors.tolist())
+    return tuple(by_cell)

@@ -37,25 +37,25 @@ class Slot(msgspec.Struct, frozen=True):
 def slots(struct: type[msgspec.Struct]) -> dict[str, Slot]:
     """The fields of a section struct by the name they have in the file."""
     hints = get_type_hints(struct, include_extras=True)
-    found: dict[str, Slot] = {}
+    by_word: dict[str, Slot] = {}
     for field in msgspec.structs.fields(struct):
         annotation = hints[field.name]
         assert get_origin(annotation) is Annotated, field.name
         kind = get_args(annotation)[1]
-        found[field.encode_name] = Slot(field.name, kind, field.required)
-    return found
+        by_word[field.encode_name] = Slot(field.name, kind, field.required)
+    return by_word
 
 
 @cache
 def paths(struct: type[msgspec.Struct], before: str = "") -> tuple[str, ...]:
     """Every field below a section by its path, as ``--set`` takes it; of a list of sections, the first one's."""
-    found: list[str] = []
+    names: list[str] = []
     for word, slot in slots(struct).items():
-        found.append(f"{before}{word}")
+        names.append(f"{before}{word}")
         if isinstance(slot.kind, Section | Sections):
             inner = ".0." if isinstance(slot.kind, Sections) else "."
-            found += paths(slot.kind.of, f"{before}{word}{inner}")
-    return tuple(found)
+            names += paths(slot.kind.of, f"{before}{word}{inner}")
+    return tuple(names)
 
 
 def _meant(word: str, known: Mapping[str, object]) -> str:
@@ -66,12 +66,12 @@ def _meant(word: str, known: Mapping[str, object]) -> str:
             places.setdefault(path.rpartition(".")[2], []).append(path)
     near = get_close_matches(word, known, 1, LIKE)
     name = next(iter(get_close_matches(word, places, 1, LIKE)), "") if word not in places and not near else word
-    found = places.get(name, [])
-    below = [path for path in found if path.split(".")[-2:-1] and path.split(".")[-2] in known]
-    found = below or found
-    if not 0 < len(found) <= MOST_PLACES:
+    candidates = places.get(name, [])
+    below = [path for path in candidates if path.split(".")[-2:-1] and path.split(".")[-2] in known]
+    candidates = below or candidates
+    if not 0 < len(candidates) <= MOST_PLACES:
         return did_you_mean(word, known)
-    quoted = '" or "'.join(found)
+    quoted = '" or "'.join(candidates)
     return f'did you mean "{quoted}"?'
 
 

@@ -13,14 +13,14 @@ def slot_factors(scenario: Scenario) -> tuple[float, ...]:
     Steps hold until the next one; a curve goes straight from one factor to the next, at the beginnings of slots, and
     from the last one to the first. The profile must have been read from its file.
     """
-    given = scenario.workload.profile
-    if given is None:
+    profile = scenario.workload.profile
+    if profile is None:
         return (1.0,)
-    slots = slots_of(given, scenario.slot_ns)
-    found: list[float] = []
-    for here, there in pairwise((*given.factors, given.factors[0])):
-        found.extend(here + (there - here) * (n / slots if given.shape == CURVED else 0.0) for n in range(slots))
-    return tuple(found)
+    slots = slots_of(profile, scenario.slot_ns)
+    factors: list[float] = []
+    for here, there in pairwise((*profile.factors, profile.factors[0])):
+        factors.extend(here + (there - here) * (n / slots if profile.shape == CURVED else 0.0) for n in range(slots))
+    return tuple(factors)
 
 
 def slots_of(profile: Profile, slot_ns: int) -> int:
@@ -30,7 +30,7 @@ def slots_of(profile: Profile, slot_ns: int) -> int:
 
 def totals(factors: tuple[float, ...]) -> tuple[float, ...]:
     """What the first k slots bring, for `testbed.model.arrivals.stretched`."""
-    found = [0.0]
+    sums = [0.0]
     for factor in factors:
-        found.append(found[-1] + factor)
-    return tuple(found)
+        sums.append(sums[-1] + factor)
+    return tuple(sums)

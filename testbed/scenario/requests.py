@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from testbed.model import random
 from testbed.model.system import System
+from testbed.scenario.decimals import Ints
 from testbed.scenario.schema import Scenario
-from testbed.scenario.workload import Ints, drawn_whole, mixed, unit
+from testbed.scenario.workload import drawn_whole, mixed, unit
 
 FIELD_ASSIGNMENT = 1
 

@@ -33,6 +33,7 @@ from testbed.scenario.occurrences import disturbances, occurrences
 from testbed.scenario.random_faults import Drawn, drawn
 from testbed.scenario.schema import Cell, EmulationSection, Fading, LinkTrace, RadioSection, Scenario, UeSection
 from testbed.scenario.task_classes import sections_of
+from testbed.scenario.task_model import task_model
 
 FIELD_CPU, FIELD_DISTANCE, FIELD_POWER, FIELD_KAPPA, FIELD_WEIGHT, FIELD_SHADOW = range(6)
 JITTERS = {
@@ -89,6 +90,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
             emulation=emulation,
             faults=self.faults,
             disturbances=self.disturbances,
+            task_model=task_model(self.scenario),
         )
 
 
@@ -136,34 +138,34 @@ def _restart_ns(fault: FaultSection) -> int:
     return fault.at_ns + fault.restart_after_ns if fault.restart_after_ns >= 0 else -1
 
 
-def _emulation(given: EmulationSection, run_ns: int) -> Emulation:
+def _emulation(section: EmulationSection, run_ns: int) -> Emulation:
     return Emulation(
-        speed=given.speed,
-        payload=given.payload,
-        burn=given.burn,
-        ues_per_process=given.ues_per_process,
-        drain_limit_ns=given.drain_limit_ns if given.drain_limit_ns >= 0 else 2 * run_ns,
-        guard_ns=given.guard_ns,
-        spin_ns=given.spin_ns,
-        transport=given.transport,
-        payload_encryption=given.payload_encryption,
+        speed=section.speed,
+        payload=section.payload,
+        burn=section.burn,
+        ues_per_process=section.ues_per_process,
+        drain_limit_ns=section.drain_limit_ns if section.drain_limit_ns >= 0 else 2 * run_ns,
+        guard_ns=section.guard_ns,
+        spin_ns=section.spin_ns,
+        transport=section.transport,
+        payload_encryption=section.payload_encryption,
     )
 
 
 def _radio(scenario: Scenario) -> Radio:
-    given = scenario.radio
-    jitter = given.jitter.values
-    common = None if given.trace is None else rate_trace(given.trace)
-    faded = Radio() if given.fading is None else _faded(given.fading, given)
+    section = scenario.radio
+    jitter = section.jitter.values
+    common = None if section.trace is None else rate_trace(section.trace)
+    faded = Radio() if section.fading is None else _faded(section.fading, section)
     return Radio(
-        access=given.access,
-        latency_ns=given.latency_ns,
-        return_latency_ns=given.latency_ns if given.return_latency_ns is None else given.return_latency_ns,
-        jitter_kind=JITTERS[given.jitter.kind],
+        access=section.access,
+        latency_ns=section.latency_ns,
+        return_latency_ns=section.latency_ns if section.return_latency_ns is None else section.return_latency_ns,
+        jitter_kind=JITTERS[section.jitter.kind],
         jitter_low_ns=int(jitter[0]) if len(jitter) == 2 else 0,
         jitter_high_ns=int(jitter[-1]) if jitter else 0,
-        loss=given.loss,
-        result_bits=given.result_bits,
+        loss=section.loss,
+        result_bits=section.result_bits,
         trace_edges_ns=() if common is None else common.edges_ns,
         trace_bps=() if common is None else common.bps,
         trace_period_ns=0 if common is None else common.period_ns,
@@ -185,8 +187,8 @@ def _faded(fading: Fading, radio: RadioSection) -> Radio:
 
 def _own_traces(scenario: Scenario) -> tuple[LinkTrace, ...]:
     """The rate traces of single cells and UEs, each once."""
-    given = (trace for cell in scenario.cells for trace in cell.ue_traces or (cell.trace,))
-    return tuple(dict.fromkeys(trace for trace in given if trace is not None))
+    traces = (trace for cell in scenario.cells for trace in cell.ue_traces or (cell.trace,))
+    return tuple(dict.fromkeys(trace for trace in traces if trace is not None))
 
 
 def rate_trace(trace: LinkTrace) -> RateTrace:
@@ -221,8 +223,8 @@ def _es(index: int, cell: Cell, faults: Sequence[FaultSection]) -> Es:
 
 def cell_hardware(scenario: Scenario, cell: Cell) -> UeSection:
     """The distributions of a cell's UEs: its own where it has them, else those of section ``ue``."""
-    given = {name: getattr(cell.ue, name) for name in UeSection.__struct_fields__}
-    return msgspec.structs.replace(scenario.ue, **{name: draw for name, draw in given.items() if draw is not None})
+    own = {name: getattr(cell.ue, name) for name in UeSection.__struct_fields__}
+    return msgspec.structs.replace(scenario.ue, **{name: draw for name, draw in own.items() if draw is not None})
 
 
 def _ues(scenario: Scenario) -> tuple[Ue, ...]:

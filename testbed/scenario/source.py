@@ -132,8 +132,8 @@ class Sources:
 
     def _replace(self, node: Node, word: ScalarNode, leaf: Node) -> None:
         if isinstance(node, MappingNode):
-            kept = [(known, child) for known, child in node.value if known.value != word.value]
-            node.value[:] = [*kept, (word, leaf)]
+            others = [(known, child) for known, child in node.value if known.value != word.value]
+            node.value[:] = [*others, (word, leaf)]
         elif isinstance(node, SequenceNode):
             node.value[self._index(node, word)] = leaf
         else:

@@ -87,11 +87,11 @@ class Table:
         for line, text in enumerate(self._lines[self.head :], start=self.head + 1):
             if not text.strip():
                 continue
-            found = cells(text)
-            if not self._required <= len(found) <= self._width:
-                message = f"{len(found)} cells where the header has {self._width}"
+            row = cells(text)
+            if not self._required <= len(row) <= self._width:
+                message = f"{len(row)} cells where the header has {self._width}"
                 raise self.error(line, 1, message, "write one cell for each column", len(text))
-            yield TableRow(self, line, found)
+            yield TableRow(self, line, row)
 
     def error(self, line: int, column: int, message: str, remedy: str = "", length: int = 1) -> ScenarioError:
         """An error at a place of this file."""
@@ -109,15 +109,15 @@ def _remedy(missing: str, names: Sequence[str], required: Sequence[str]) -> str:
 
 def cells(line: str) -> list[tuple[int, str]]:
     """Column (from 1) and text of every cell of ``line``; quotes are removed."""
-    found: list[tuple[int, str]] = []
+    columns: list[tuple[int, str]] = []
     at = 0
     while True:
         match = _CELL.match(line, at)
         if match is None:
-            return [*found, (at + 1, line[at:])]
+            return [*columns, (at + 1, line[at:])]
         text = match[1].rstrip()
         quoted = len(text) > 1 and text[0] == text[-1] == '"'
-        found.append((match.start(1) + 1, text[1:-1].replace('""', '"') if quoted else text))
+        columns.append((match.start(1) + 1, text[1:-1].replace('""', '"') if quoted else text))
         at = match.end()
         if not match[0].endswith(","):
-            return found
+            return columns

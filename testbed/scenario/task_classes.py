@@ -32,15 +32,15 @@ def shares_of(section: TaskSection) -> tuple[float, ...]:
 
 def sections_of(scenario: Scenario) -> tuple[TaskSection, ...]:
     """What the tasks of each UE are like, by its index: as its own section says, else its cell's, else that of all."""
-    found: list[TaskSection] = []
+    sections: list[TaskSection] = []
     for cell in scenario.cells:
         common = _narrowed(scenario.task, cell.task)
-        found.extend(_narrowed(common, own) for own in cell.ue_tasks or (None,) * cell.ues)
-    return tuple(found)
+        sections.extend(_narrowed(common, own) for own in cell.ue_tasks or (None,) * cell.ues)
+    return tuple(sections)
 
 
 def _narrowed(section: TaskSection, own: OwnTasks | None) -> TaskSection:
     if own is None:
         return section
-    given = {name: getattr(own, name) for name in OwnTasks.__struct_fields__}
-    return msgspec.structs.replace(section, **{name: value for name, value in given.items() if value is not None})
+    values = {name: getattr(own, name) for name in OwnTasks.__struct_fields__}
+    return msgspec.structs.replace(section, **{name: value for name, value in values.items() if value is not None})

@@ -84,10 +84,10 @@ def number(text: str) -> float:
     """A plain number or a percentage ("50%" is 0.5). Raises `InvalidError`."""
     body = text.strip()
     percent = body.endswith("%")
-    found = _QUANTITY.fullmatch(body[:-1].strip() if percent else body)
-    if found is None or found[2]:
+    match = _QUANTITY.fullmatch(body[:-1].strip() if percent else body)
+    if match is None or match[2]:
         raise InvalidError(f'"{text}" is not a number', 'write a number like 0.5 or "50%"')
-    value = _decimal(found[1])
+    value = _decimal(match[1])
     return _finite(float(value / 100 if percent else value), text)
 
 
@@ -96,10 +96,10 @@ def parse(text: str, dimension: str) -> float:
 
     Raises `InvalidError` naming the accepted units when the unit is missing, unknown, or the text is no quantity.
     """
-    found = _QUANTITY.fullmatch(text.strip())
-    if found is None:
+    match = _QUANTITY.fullmatch(text.strip())
+    if match is None:
         raise InvalidError(f'"{text}" is not a quantity', f"write a number and one of {accepted(dimension)}")
-    value, unit = _decimal(found[1]), found[2].strip()
+    value, unit = _decimal(match[1]), match[2].strip()
     if not unit:
         raise InvalidError(f'"{text}" needs a unit', f"write {accepted(dimension)}")
     name = _unit(unit, dimension)

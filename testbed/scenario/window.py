@@ -21,35 +21,35 @@ class Played(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def played(tasks: Sequence[Task], given: Workload, system: System) -> Played:
-    """What a run plays of the ``tasks`` of the trace that ``given`` names: shifted, compressed, cut at its end.
+def played(tasks: Sequence[Task], workload: Workload, system: System) -> Played:
+    """What a run plays of the ``tasks`` of the trace that ``workload`` names: shifted, compressed, cut at its end.
 
     Raises `ScenarioError` if that is none of them.
     """
-    kept = shifted(tasks, begin_ns(columns_of(tasks)["generated_ns"].tolist(), given))
-    return cut(scaled(kept, given.rate), given, system, len(tasks) - len(kept))
+    later = shifted(tasks, begin_ns(columns_of(tasks)["generated_ns"].tolist(), workload))
+    return cut(scaled(later, workload.rate), workload, system, len(tasks) - len(later))
 
 
-def cut(tasks: Sequence[Task], given: Workload, system: System, before: int) -> Played:
-    """The tasks before the last slot's end and, if there is one, ``given``'s duration; ``before`` are gone already.
+def cut(tasks: Sequence[Task], workload: Workload, system: System, before: int) -> Played:
+    """The tasks before the last slot's end and, if there is one, ``workload``'s duration; ``before`` are gone already.
 
     Raises `ScenarioError` if none is left.
     """
-    played = limited(tasks, system, given.duration_ns)
+    played = limited(tasks, system, workload.duration_ns)
     at = columns_of(tasks)["generated_ns"]
-    asked = at if given.duration_ns < 0 else at[at < given.duration_ns]
+    asked = at if workload.duration_ns < 0 else at[at < workload.duration_ns]
     late, end = asked[asked >= system.end_ns], f"{system.end_ns / NS_PER_S:g} s"
     if not played and (len(late) or before):
         first = f", the first {int(late.min()) / NS_PER_S:.10g} s from the start" if len(late) else ""
         where = f"after the last slot ({end}){first}" if len(late) else "before workload.start"
         remedy = "begin with the first one: --set workload.start=first"
-        raise ScenarioError(f"all {len(late) or before} tasks are generated {where}", given.trace, remedy=remedy)
+        raise ScenarioError(f"all {len(late) or before} tasks are generated {where}", workload.trace, remedy=remedy)
     notes = []
     if before:
-        notes.append(f"{before} tasks of {given.trace} are generated before workload.start and left out")
+        notes.append(f"{before} tasks of {workload.trace} are generated before workload.start and left out")
     if len(late):
         whole = f"--slots {int(late.max()) // system.slot_ns + 1} would hold all"
-        of = f"{len(late)} of {len(late) + len(played)} tasks of {given.trace}"
+        of = f"{len(late)} of {len(late) + len(played)} tasks of {workload.trace}"
         notes.append(f"{of} are generated after the last slot ({end}) and left out: {whole}")
     return Played(played, (*notes, *remarks(played, system)))
 

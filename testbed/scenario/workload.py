@@ -4,7 +4,6 @@ The table is ``workload.csv``, header ``time_s,ue,input_bits,cycles,deadline_s``
 emulated seconds with nine decimals, the UE by name. It is what a replay needs and the format to bring your own.
 """
 
-import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
@@ -19,7 +18,9 @@ from testbed.model.arrivals import stretched
 from testbed.model.delay import NS_PER_S, whole_ns
 from testbed.model.errors import ScenarioError, did_you_mean
 from testbed.model.system import System
-from testbed.model.task import TASK_COLUMNS, Task, TaskTable
+from testbed.model.task import TASK_COLUMNS, PartedTasks, Task, TaskTable, parts_of
+from testbed.scenario import table_text
+from testbed.scenario.decimals import Ints, Reals
 from testbed.scenario.fields import Draw
 from testbed.scenario.overload import factors_by_cell
 from testbed.scenario.profile import totals
@@ -30,17 +31,10 @@ from testbed.scenario.tables import Table, TableRow
 from testbed.scenario.task_classes import classes_of, sections_of, shares_of
 from testbed.scenario.task_schema import TaskSection
 
-WORKLOAD_COLUMNS = ("time_s", "ue", "input_bits", "cycles", "deadline_s")
 FIELD_PRESENT = 0
 SLOTS_AT_ONCE, WRITTEN_AT_ONCE = 1 << 20, 1 << 14
 Hashes = NDArray[np.uint64]
-Ints = NDArray[np.int64]
-Reals = NDArray[np.float64]
 _Row = tuple[int, int, int, int, int]
-# What `format_csv` writes: whole seconds that fit, nine decimals, a name without quotes, numbers of at most 15 digits.
-_PLAIN = re.compile(
-    r"^(\d{1,9})\.(\d{9}),([^,\"\s]+),(\d{1,15}),(\d{1,15}),(\d{1,9})\.(\d{9})$", re.MULTILINE | re.ASCII
-)
 
 
 def generate(scenario: Scenario, system: System) -> Sequence[Task]:
@@ -54,8 +48,8 @@ def generate(scenario: Scenario, system: System) -> Sequence[Task]:
         if workload.format not in ("auto", "csv"):
             raise ScenarioError(f"{workload.trace} is not a workload table", remedy="use testbed.trace.inputs.generate")
         read = read_csv(workload.trace, system)
-        kept = shifted(read, begin_ns([task.generated_ns for task in read], workload))
-        return limited(scaled(kept, workload.rate), system, workload.duration_ns)
+        later = shifted(read, begin_ns([task.generated_ns for task in read], workload))
+        return limited(scaled(later, workload.rate), system, workload.duration_ns)
     instants = _poisson if workload.arrivals == "poisson" else _bernoulli
     factors = factors_by_cell(scenario)
     parts = []
@@ -82,14 +76,14 @@ def unit(h: Hashes) -> Reals:
 def _bernoulli(system: System, ue: int, rate: float, factors: tuple[float, ...]) -> Ints:
     """Slot boundaries at which the UE generates a task: each with probability ``rate`` times its slot's factor."""
     subjects, likely = np.uint64(random.subjects_hash(system.seed, random.ARRIVALS, ue)), rate * np.array(factors)
-    found = [np.zeros(0, np.int64)]
+    parts = [np.zeros(0, np.int64)]
     for first in range(0, system.slots, SLOTS_AT_ONCE):
         slots = np.arange(first, min(first + SLOTS_AT_ONCE, system.slots), dtype=np.uint64)
         present = (
             unit(mixed(mixed(subjects ^ slots) ^ np.uint64(FIELD_PRESENT))) < likely[slots % np.uint64(len(likely))]
         )
-        found.append(slots[present].astype(np.int64))
-    return np.concatenate(found) * system.slot_ns
+        parts.append(slots[present].astype(np.int64))
+    return np.concatenate(parts) * system.slot_ns
 
 
 def _poisson(system: System, ue: int, rate: float, factors: tuple[float, ...]) -> Ints:
@@ -116,8 +110,8 @@ def _drawn(section: TaskSection, subjects: Hashes, ue: int, at_ns: Ints) -> tupl
         marks = unit(mixed(subjects ^ np.uint64(random.FIELD_CLASS)))
         drawn_class = np.searchsorted(np.array(shares_of(section)), marks, side="right")
     for place, one in enumerate(classes_of(section)):
-        mine = drawn_class == place
-        bits[mine], cycles[mine], deadlines[mine] = _values(one, subjects[mine])
+        of_class = drawn_class == place
+        bits[of_class], cycles[of_class], deadlines[of_class] = _values(one, subjects[of_class])
     return np.full(len(at_ns), ue), number, at_ns, bits, cycles, deadlines
 
 
@@ -181,15 +175,15 @@ def merged(some: Sequence[Sequence[Task]]) -> TaskTable:
     return numbered({name: np.concatenate([table[name] for table in tables]) for name in TASK_COLUMNS})
 
 
-def begin_ns(instants: Sequence[int], given: Workload) -> int:
+def begin_ns(instants: Sequence[int], workload: Workload) -> int:
     """The instant of a trace that becomes 0."""
-    return min(instants, default=0) if given.start_ns < 0 else given.start_ns
+    return min(instants, default=0) if workload.start_ns < 0 else workload.start_ns
 
 
-def shifted(tasks: Sequence[Task], start_ns: int) -> TaskTable:
+def shifted(tasks: Sequence[Task], start_ns: int) -> Sequence[Task]:
     """Tasks counted from ``start_ns`` on; those before it are left out, and each UE's numbers begin at 0 again."""
     if start_ns == 0:
-        return TaskTable.of(tasks)
+        return tasks
     columns = columns_of(tasks)
     columns = {name: column[columns["generated_ns"] >= start_ns] for name, column in columns.items()}
     first = np.full(int(columns["ue"].max(initial=0)) + 1, np.iinfo(np.int64).max)
@@ -207,45 +201,40 @@ def scaled(tasks: Sequence[Task], rate: float) -> TaskTable:
     return table_of(columns | {"generated_ns": np.floor(columns["generated_ns"] / rate + 0.5).astype(np.int64)})
 
 
-def limited(tasks: Sequence[Task], system: System, duration_ns: int = -1) -> TaskTable:
+def limited(tasks: Sequence[Task], system: System, duration_ns: int = -1) -> Sequence[Task]:
     """The tasks generated before the last slot ends and, when it is not negative, before ``duration_ns``."""
     end_ns = system.end_ns if duration_ns < 0 else min(system.end_ns, duration_ns)
+    if isinstance(tasks, PartedTasks) and tasks.last_ns < end_ns:
+        return tasks
     columns = columns_of(tasks)
-    kept = columns["generated_ns"] < end_ns
-    return ordered(tasks if kept.all() else table_of(columns, np.flatnonzero(kept)))
+    inside = columns["generated_ns"] < end_ns
+    return ordered(tasks if inside.all() else table_of(columns, np.flatnonzero(inside)))
 
 
 def slots_for(tasks: Sequence[Task], slot_ns: int) -> int:
     """The number of slots that holds every task, at least 1."""
+    if isinstance(tasks, PartedTasks):
+        return tasks.last_ns // slot_ns + 1
     return int((columns_of(tasks)["generated_ns"] // slot_ns + 1).max(initial=1))
 
 
 def write_csv(path: str | Path, tasks: Sequence[Task], system: System) -> None:
     """Write a workload table."""
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
+    with open(path, "wb") as file:
         file.writelines(_lines(tasks, system))
 
 
 def format_csv(tasks: Sequence[Task], system: System) -> str:
     """The text of a workload table."""
-    return "".join(_lines(tasks, system))
+    return b"".join(_lines(tasks, system)).decode()
 
 
-def _lines(tasks: Sequence[Task], system: System) -> Iterator[str]:
+def _lines(tasks: Sequence[Task], system: System) -> Iterator[bytes]:
     """A workload table as pieces of text."""
-    yield ",".join(WORKLOAD_COLUMNS) + "\n"
-    names, line = [ue.name for ue in system.ues], "%d.%09d,%s,%d,%d,%d.%09d\n".__mod__
-    table = columns_of(tasks)
-    for first in range(0, len(tasks), WRITTEN_AT_ONCE):
-        part = {name: column[first : first + WRITTEN_AT_ONCE] for name, column in table.items()}
-        columns = (
-            *_seconds(part["generated_ns"]),
-            [names[ue] for ue in part["ue"].tolist()],
-            part["input_bits"].tolist(),
-            part["cycles"].tolist(),
-            *_seconds(part["deadline_ns"]),
-        )
-        yield "".join(map(line, zip(*columns, strict=True)))
+    yield table_text.HEADER_LINE
+    names = table_text.Names([ue.name for ue in system.ues])
+    for part in parts_of(tasks, WRITTEN_AT_ONCE):
+        yield table_text.lines(columns_of(part), names)
 
 
 def read_csv(path: str | Path, system: System) -> Sequence[Task]:
@@ -255,31 +244,20 @@ def read_csv(path: str | Path, system: System) -> Sequence[Task]:
 
 def parse_csv(text: str, file: str, system: System) -> Sequence[Task]:
     """As `read_csv`, from text."""
-    index, limits = {ue.name: ue.index for ue in system.ues}, TaskLimits(system)
-    rows = _plain_rows(text, index, limits)
-    if rows is None:
-        rows = _table_rows(Table(file, text, WORKLOAD_COLUMNS), index, limits)
-    at, ue, bits, cycles, deadline = np.array(rows, np.int64).reshape(-1, 5).T
-    columns = {"ue": ue, "generated_ns": at, "input_bits": bits, "cycles": cycles, "deadline_ns": deadline}
+    limits, encoded = TaskLimits(system), text.encode()
+    columns = table_text.PlainReader(system, limits).columns(encoded)
+    if columns is None:
+        columns = columns_by_cell(text, file, system, limits)
     return numbered(columns)
 
 
-def _plain_rows(text: str, index: Mapping[str, int], limits: TaskLimits) -> list[_Row] | None:
-    """The rows of a table as `format_csv` writes it, quickly; None if it is written otherwise or wrong anywhere."""
-    head, _, body = text.partition("\n")
-    if head != ",".join(WORKLOAD_COLUMNS) or not body.endswith("\n"):
-        return None
-    rows, known = [], {name: (ue, *limits.most(ue)) for name, ue in index.items()}
-    for match in _PLAIN.finditer(body):
-        s, ns, name, bits, cycles, deadline_s, deadline_ns = match.groups()
-        if name not in known:
-            return None
-        ue, most_bits, most_cycles = known[name]
-        row = int(s + ns), ue, int(bits), int(cycles), int(deadline_s + deadline_ns)
-        if not (1 <= row[2] <= most_bits and 1 <= row[3] <= most_cycles and row[4]):
-            return None
-        rows.append(row)
-    return rows if len(rows) == body.count("\n") else None
+def columns_by_cell(text: str, file: str, system: System, limits: TaskLimits) -> dict[str, Ints]:
+    """The columns, but ``number``, of a table written in any way. Raises `ScenarioError` with the place of what is
+    wrong."""
+    index = {ue.name: ue.index for ue in system.ues}
+    rows = _table_rows(Table(file, text, table_text.WORKLOAD_COLUMNS), index, limits)
+    at, ue, bits, cycles, deadline = np.array(rows, np.int64).reshape(-1, 5).T
+    return {"ue": ue, "generated_ns": at, "input_bits": bits, "cycles": cycles, "deadline_ns": deadline}
 
 
 def _table_rows(table: Table, index: Mapping[str, int], limits: TaskLimits) -> list[_Row]:
@@ -305,8 +283,3 @@ def _ns(row: TableRow, name: str) -> int:
     if row.real(name, 0.0) >= 2**33:
         raise row.error(name, f'{name} "{row[name]}" is too large', "write seconds")
     return int((Decimal(row[name].strip()) * NS_PER_S).to_integral_value(ROUND_HALF_UP))
-
-
-def _seconds(ns: Ints) -> tuple[list[int], list[int]]:
-    """Whole seconds, and the nanoseconds that are left."""
-    return (ns // NS_PER_S).tolist(), (ns % NS_PER_S).tolist()

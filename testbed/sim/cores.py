@@ -6,6 +6,7 @@ from controller.server import DecisionServer as Controller
 from edge_server.server import Server as EdgeServer
 from testbed.model.system import CONTROLLER, Plan
 from testbed.model.task import Task
+from testbed.planning.acting import acting
 from testbed.policy.heuristics import Policy
 from ue_agent.agent import Agent
 
@@ -18,7 +19,7 @@ def core_of(
     """The core of the process ``name``, which as a UE has ``tasks``, in a life of its own from ``from_ns`` on."""
     system = plan.system
     if name == CONTROLLER:
-        return Controller(system, policy, incarnation, from_ns)  # type: ignore[arg-type]
+        return Controller(system, acting(plan, policy), incarnation, from_ns)  # type: ignore[arg-type]
     for es in system.edge_servers:
         if es.name == name:
             double = plan.second_offload

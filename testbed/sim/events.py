@@ -1,68 +1,98 @@
 """The simulation's heap: pending events in the model's order (instant, phase, UE index, task number, age)."""
 
-import heapq
+from heapq import heappush
+from itertools import count
 
 import msgspec
 
 from testbed.model.system import Fault, Plan
-from testbed.protocol.actions import Boundary, Send
+from testbed.protocol.actions import Boundary, Send, Wake
 
 
-class PendingEvent(msgspec.Struct, frozen=True):
-    """An event for core ``target``; a wake-up counts only for the ``incarnation`` that asked for it (-1: any)."""
-
-    target: str
-    incarnation: int
-    event: object
-
-
-class Dies(msgspec.Struct, frozen=True):
-    """A process dies."""
+class Begin(msgspec.Struct, frozen=True):
+    """Event: a fault begins."""
 
     fault: Fault
 
 
-class Returns(msgspec.Struct, frozen=True):
-    """A process that died serves again."""
+class Restart(msgspec.Struct, frozen=True):
+    """Event: what a fault has killed serves again."""
 
     fault: Fault
 
 
-class Emits(msgspec.Struct, frozen=True):
-    """An execution ended: what it produced is sent, unless that is something else by now."""
+class Emit(msgspec.Struct, frozen=True, gc=False):
+    """Event: an execution ended; what it produced is sent."""
 
     send: Send
 
 
 class Revises(msgspec.Struct, frozen=True):
-    """Everybody is told that the plan is another one from some instant to come on."""
+    """Event: everybody is told that the plan is another one from some instant to come on."""
 
     plan: Plan
 
 
-class Heap:
-    """A priority queue with a count of entries that are more than the eternal slot boundaries."""
+class Executing:
+    """What executions under way will produce; that may be something else before they end."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, int, int, int, int, PendingEvent]] = []
-        self._age = 0
-        self.busy = 0
+        self._sends: dict[tuple[str, int, int], Send] = {}
 
-    def push(self, at_ns: int, phase: int, ue: int, number: int, entry: PendingEvent) -> None:
-        """Add an event."""
-        self._age += 1
-        self.busy += type(entry.event) is not Boundary
-        heapq.heappush(self._heap, (at_ns, phase, ue, number, self._age, entry))
+    def note(self, source: str, send: Send) -> None:
+        """The execution at ``source`` of the task that ``send`` is about will produce that."""
+        self._sends[source, send.ue, send.number] = send
 
-    def pop(self) -> tuple[int, int, PendingEvent]:
-        """Remove and return the first event as (instant, phase, entry)."""
-        at, phase, _, _, _, entry = heapq.heappop(self._heap)
-        self.busy -= type(entry.event) is not Boundary
-        return at, phase, entry
+    def comes_of_it(self, source: str, emit: Emit) -> bool:
+        """Whether what an execution that ends was to produce is that still."""
+        key = source, emit.send.ue, emit.send.number
+        if self._sends.get(key) is not emit.send:
+            return False
+        del self._sends[key]
+        return True
 
-    def next_ns(self) -> int:
-        """The instant of the first event, of which there is one."""
-        return self._heap[0][0]
 
-    def __len__(self) -> int:
-        return len(self._heap)
+Entry = tuple[int, int, int, int, int, str, int, object]
+NOBODY, ANY = "", -1  # the target of events that are for no core, the incarnation of events that are for any
+
+
+class Heap:
+    """A priority queue of events, each for the core ``target``; a wake-up is only for the ``incarnation`` that asked
+    for it. ``entries`` are a heap of `heapq`."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self._ages = count()
+
+    def entry(self, key: tuple[int, int, int, int], target: str, incarnation: int, event: object) -> Entry:
+        """An entry for `push_entry`, perhaps later: its age is of now. ``key`` is all that comes before the age."""
+        return (*key, next(self._ages), target, incarnation, event)
+
+    def push_entry(self, entry: Entry) -> None:
+        """Add an entry."""
+        heappush(self.entries, entry)
+
+    def push_message(self, now_ns: int, send: Send) -> None:
+        """Add the body of a message, to reach its addressee at its instant, if that has not passed."""
+        at_ns = send.at_ns if send.at_ns > now_ns else now_ns
+        entry = (at_ns, send.phase, send.ue, send.number, next(self._ages), send.to, ANY, send.body)
+        heappush(self.entries, entry)
+
+    def comes_next(self, send: Send) -> bool:
+        """Whether nothing comes before ``send``, if nothing more of its instant is sent with it."""
+        entries = self.entries
+        return not entries or entries[0][:4] > (send.at_ns, send.phase, send.ue, send.number)
+
+    def push_wake(self, now_ns: int, wake: Wake, target: str, incarnation: int) -> None:
+        """Add a wake-up at its instant, if that has not passed."""
+        at_ns = wake.at_ns if wake.at_ns > now_ns else now_ns
+        entry = (at_ns, wake.phase, wake.ue, wake.number, next(self._ages), target, incarnation, wake.event)
+        heappush(self.entries, entry)
+
+    def push_outside(self, at_ns: int, phase: int, number: int, event: object) -> None:
+        """Add an event for nobody, which comes before those of UEs."""
+        heappush(self.entries, (at_ns, phase, -1, number, next(self._ages), NOBODY, ANY, event))
+
+    def is_busy(self) -> bool:
+        """Whether any entry is more than an eternal slot boundary."""
+        return any(type(entry[-1]) is not Boundary for entry in self.entries)

@@ -1,6 +1,7 @@
 """What a simulated run leaves: its rows, in the order in which they were made."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -42,25 +43,24 @@ class RunLog:
         self._ue_slots: list[UeSlotRow] = []
         self._links: list[LinkRow] = []
         self._events: list[EventRow] = []
+        self._others: Mapping[type, list[Any]] = {
+            SlotRow: self._slots,
+            UeSlotRow: self._ue_slots,
+            LinkRow: self._links,
+            EventRow: self._events,
+        }
 
     def keep(self, row: Row) -> None:
         """Take a row; a task's later one replaces its earlier. ``hear``, if it is set, hears of each."""
         if self.hear is not None:
             self.hear(row)
-        match row:
-            case TaskRow():
-                key = (row.ue, row.number)
-                self._tasks[key] = row
-                if row.finished_ns >= 0:
-                    self.finished.add(key)
-            case SlotRow():
-                self._slots.append(row)
-            case UeSlotRow():
-                self._ue_slots.append(row)
-            case LinkRow():
-                self._links.append(row)
-            case EventRow():
-                self._events.append(row)
+        if isinstance(row, TaskRow):
+            key = (row.ue, row.number)
+            self._tasks[key] = row
+            if row.finished_ns >= 0:
+                self.finished.add(key)
+        else:
+            self._others[type(row)].append(row)
 
     def close(
         self, plan: Plan, absences: Mapping[str, Sequence[Absence]], end_ns: int, delivered: int, reason: str

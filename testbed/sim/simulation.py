@@ -1,7 +1,7 @@
 """The roles' cores on a virtual clock and network in one process: deterministic, with faults."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import cast
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from heapq import heappop
 
 import msgspec
 
@@ -9,7 +9,7 @@ from controller.server import DecisionServer as Controller
 from controller.server import looks_on
 from testbed.model.ledger import Absence
 from testbed.model.system import Fault, Plan
-from testbed.model.task import DRAIN_LIMIT, Phase
+from testbed.model.task import DECIDE, DRAIN_LIMIT, EXEC_END, FAULT, Task
 from testbed.policy.heuristics import Policy
 from testbed.protocol.actions import (
     Action,
@@ -21,18 +21,20 @@ from testbed.protocol.actions import (
     Send,
     Wake,
 )
-from testbed.protocol.messages import Ask, Decision, Down, Up
+from testbed.protocol.messages import Announce, Ask, Decision, Down, Up
 from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row
+from testbed.sim.alarms import Alarms
 from testbed.sim.cores import AnyCore, core_of
-from testbed.sim.events import Dies, Emits, Heap, PendingEvent, Returns, Revises
+from testbed.sim.events import ANY, NOBODY, Begin, Emit, Executing, Heap, Restart, Revises
 from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditions, Tick
 from testbed.sim.run_log import RunLog, Simulated
 from testbed.sim.sleep import Sleep, last_asked_ns
+from ue_agent.agent import Agent
 
 FIRST = -1
 Recorded = Mapping[tuple[str, int], tuple[Decision, int]]
 Observer = Callable[[int, int], None]
-OUTSIDE_CORES = frozenset({Dies, Returns, Revises, Tick, Frame})  # most events are for a core, and kinds of its own
+WITHOUT_DELAY = frozenset({Ask, Announce})
 
 
 def simulate(
@@ -67,19 +69,31 @@ class Simulation:
         self._now, self._phase = 0, 0
         self._delivered = 0
         self._gone: dict[str, int] = {}
-        self._executing: dict[tuple[str, int, int], Send] = {}
+        self._executing = Executing()
         self._log = RunLog()
         self._ues = {ue.name: ue for ue in plan.system.ues}
         self._tasks = plan.tasks_by_ue()
         self._stopped = ""
         is_planned = not (looks_on(policy) or plan.system.closed_loop)
         self._sleep = Sleep(plan) if conditions is None and is_planned else None
+        self._mortal = {fault.name for fault in plan.faults}
+        self._sleeping: Collection[str] = () if self._sleep is None else self._sleep.sleeping
+        self._alarms = Alarms(self._heap)
+        self._end_ns = plan.system.end_ns
+        self._carry_out: Mapping[type, Callable[..., None]] = {
+            Send: self._send,
+            Wake: self._wake,
+            Record: self._record,
+            Execute: self._emit_at_end,
+            Finish: self._finish,
+            Alarm: self._alarm,
+        }
         self._observer: Observer | None = None
-        self._observe_every = 0
+        self._observe_every, self._observe_at = 0, -1
 
     def observe(self, observer: Observer, every: int) -> None:
         """Tell ``observer`` the virtual instant and the number of finished tasks at every ``every``-th event."""
-        self._observer, self._observe_every = observer, every
+        self._observer, self._observe_every, self._observe_at = observer, every, self._delivered + every
 
     def hear(self, hearer: Callable[[Row], None]) -> None:
         """Tell ``hearer`` every row as it is made; those of tasks that never finish are made at the end, for `run`."""
@@ -91,13 +105,14 @@ class Simulation:
 
     def revise_at(self, at_ns: int, plan: Plan) -> None:
         """Tell everybody at ``at_ns`` that what comes after it is what ``plan`` says; for `run`."""
-        self._heap.push(at_ns, FIRST, -1, 0, PendingEvent("", -1, Revises(plan)))
+        self._mortal |= {es.name for es in plan.system.edge_servers}  # what they execute may come to something else
+        self._heap.push_outside(at_ns, FIRST, 0, Revises(plan))
 
     def run(self) -> Simulated:
         """Deliver events in order until every task has ended and no slot is left."""
         names = [es.name for es in self.plan.system.edge_servers] + [ue.name for ue in self.plan.system.ues]
         for fault in self.plan.faults:
-            self._heap.push(fault.at_ns, Phase.FAULT, -1, 0, PendingEvent("", -1, Dies(fault)))
+            self._heap.push_outside(fault.at_ns, FAULT, 0, Begin(fault))
         for name in [*names, "controller"]:
             self._incarnation[name] = 0
             if self.network is not None:
@@ -107,27 +122,32 @@ class Simulation:
         limit = self.plan.emulation.drain_limit_ns
         end = self.plan.system.end_ns
         reason = ""
-        while len(self._heap):
-            if self._now >= end and self._over():
-                break
-            at, self._phase, entry = self._heap.pop()
-            if limit >= 0 and at > end + limit:
-                reason = DRAIN_LIMIT
-                break
+        entries, alarms = self._heap.entries, self._alarms.new
+        while entries or alarms:
+            if not entries or entries[0][0] != self._now:
+                if alarms:
+                    self._alarms.settle()
+                    continue
+                if self._now >= end and self._over():
+                    break
+                if limit >= 0 and entries[0][0] > end + limit:
+                    reason = DRAIN_LIMIT
+                    break
             if self._stopped:
                 reason = self._stopped
                 break
-            self._now = at
-            self._deliver(entry)
+            self._now, self._phase, _, _, _, target, incarnation, event = heappop(entries)
+            if target is NOBODY:
+                self._happen(event)
+            else:
+                self._handle(target, incarnation, event)
         return self._log.close(self.plan, self._absences, self._now, self._delivered, reason)
 
     def _over(self) -> bool:
-        """Whether nothing is left to wait for after the last slot; never within an instant, so that all of the last one
-        is recorded."""
-        if self._heap.next_ns() == self._now:
-            return False
+        """Whether nothing is left to wait for after the last slot; asked at the end of an instant, all of which is
+        recorded."""
         after = self._now > last_asked_ns(self.plan.system)
-        return self._drained() or (after and self._heap.busy == 0 and self.network is None)
+        return self._drained() or (after and self.network is None and not self._heap.is_busy())
 
     def _drained(self) -> bool:
         left = len(self.plan.workload) - len(self._log.finished) - sum(self._gone.values())
@@ -139,95 +159,89 @@ class Simulation:
         self._act(name, core.begin())
 
     def _make(self, name: str, incarnation: int, from_ns: int) -> AnyCore:
-        tasks = self._tasks[self._ues[name].index] if name in self._ues else ()
-        return core_of(self.plan, self.policy, name, tasks, incarnation=incarnation, from_ns=from_ns)
+        return core_of(self.plan, self.policy, name, self._tasks_of(name), incarnation=incarnation, from_ns=from_ns)
 
-    def _deliver(self, entry: PendingEvent) -> None:
-        if type(entry.event) not in OUTSIDE_CORES:
-            return self._handle(entry)
-        match entry.event:
-            case Dies(fault):
+    def _tasks_of(self, name: str) -> Sequence[Task]:
+        return self._tasks[self._ues[name].index] if name in self._ues else ()
+
+    def _happen(self, event: object) -> None:
+        """An event that is for no core: a fault, or something in the network."""
+        match event:
+            case Begin(fault):
                 self._crash(fault)
-            case Returns(fault):
+            case Restart(fault):
                 self._restart(fault)
             case Revises(plan):
                 self._revise(plan)
             case Tick() | Frame():
-                self._network_acts(entry.event)
+                self._network_acts(event)
 
     def _revise(self, plan: Plan) -> None:
-        self.plan = plan
-        self._tasks = plan.tasks_by_ue()
-        self._ues = {ue.name: ue for ue in plan.system.ues}
+        self.plan, self._tasks = plan, plan.tasks_by_ue()
         if self._sleep is not None:
             for name, wake in self._sleep.follow(plan, self._now):
-                self._push_wake(name, wake)
+                self._heap.push_wake(self._now, wake, name, self._incarnation[name])
         for name, core in list(self._cores.items()):
-            tasks = self._tasks[self._ues[name].index] if name in self._ues else ()
-            self._act(name, core.revise(self._now, plan.system, tasks))
+            self._act(name, core.revise(self._now, plan.system, self._tasks_of(name)))
 
     def _network_acts(self, event: Tick | Frame) -> None:
         assert self.network is not None
         delivered, later = self.network.handle(self._now, event)
         self._await(later)
         if delivered is not None:
-            entry = PendingEvent(delivered.to, -1, delivered.body)
             at = max(delivered.at_ns, self._now)
-            self._heap.push(at, delivered.phase, delivered.ue, delivered.number, entry)
+            key = at, delivered.phase, delivered.ue, delivered.number
+            self._heap.push_entry(self._heap.entry(key, delivered.to, ANY, delivered.body))
 
     def _await(self, later: Iterable[Later]) -> None:
         for at, event in later:
-            self._heap.push(at, FIRST, -1, 0, PendingEvent("", -1, event))
+            self._heap.push_outside(at, FIRST, 0, event)
 
-    def _handle(self, entry: PendingEvent) -> None:
-        core = self._cores.get(entry.target)
-        if core is None or (entry.incarnation >= 0 and entry.incarnation != self._incarnation[entry.target]):
+    def _handle(self, target: str, incarnation: int, event: object) -> None:
+        core = self._cores.get(target)
+        if core is None or (incarnation >= 0 and incarnation != self._incarnation[target]):
             return
-        event, sleep = entry.event, self._sleep
-        if isinstance(event, Emits):
-            return self._send(entry.target, event.send) if self._is_what_comes_of_it(entry.target, event) else None
-        if sleep is not None and isinstance(event, Boundary) and not sleep.is_awaited(entry.target, event):
+        if type(event) is Emit:
+            return self._send(target, event.send) if self._executing.comes_of_it(target, event) else None
+        if type(event) is Boundary and self._sleep is not None and not self._sleep.is_awaited(target, event):
             return None
         self._delivered += 1
-        if self._observer is not None and self._delivered % self._observe_every == 0:
-            self._observer(self._now, len(self._log.finished))
-        self._act(entry.target, core.handle(self._now, event))
-        if sleep is not None and entry.target in sleep.sleeping:
+        if self._delivered == self._observe_at:
+            self._observe()
+        self._act(target, core.handle(self._now, event))
+        if target in self._sleeping and self._sleep is not None:
             assert not isinstance(core, Controller)
-            wake = sleep.roused(entry.target, core, self._now, self._phase)
+            wake = self._sleep.roused(target, core, self._now, self._phase)
             if wake is not None:
-                self._push_wake(entry.target, wake)
+                self._heap.push_wake(self._now, wake, target, self._incarnation[target])
         return None
 
+    def _observe(self) -> None:
+        assert self._observer is not None
+        self._observe_at += self._observe_every
+        self._observer(self._now, len(self._log.finished))
+
     def _act(self, source: str, actions: list[Action]) -> None:
+        carry_out = self._carry_out
         for action in actions:
-            kind = type(action)
-            if kind is Send:
-                self._send(source, cast(Send, action))
-            elif kind is Wake:
-                self._wake(source, cast(Wake, action))
-            elif kind is Record:
-                self._log.keep(cast(Record, action).row)
-            elif kind is Execute:
-                self._emit_at_end(source, cast(Execute, action))
-            elif kind is Finish:
-                self._finish(source, cast(Finish, action))
-            else:
-                alarm = cast(Alarm, action)
-                entry = PendingEvent(source, self._incarnation[source], alarm.event)
-                self._heap.push(self._now + alarm.after_ns, Phase.DECIDE, 0, 0, entry)
+            carry_out[type(action)](source, action)
+
+    def _record(self, source: str, record: Record) -> None:
+        self._log.keep(record.row)
 
     def _wake(self, source: str, wake: Wake) -> None:
-        if self._sleep is not None and isinstance(wake.event, Boundary):
-            core = self._cores[source]
-            assert not isinstance(core, Controller)
-            wake = self._sleep.awaited(source, core, wake, self._now)
-        self._push_wake(source, wake)
+        if type(wake.event) is Boundary and self._sleep is not None:
+            wake = self._sleep.awaited(source, self._cores[source], wake, self._now)
+        self._heap.push_wake(self._now, wake, source, self._incarnation[source])
 
-    def _push_wake(self, source: str, wake: Wake) -> None:
-        entry = PendingEvent(source, self._incarnation[source], wake.event)
-        at = wake.at_ns if wake.at_ns > self._now else self._now
-        self._heap.push(at, wake.phase, wake.ue, wake.number, entry)
+    def _alarm(self, source: str, alarm: Alarm) -> None:
+        """Set an alarm, or note it where nobody dies: what it is to wait for may come in this instant."""
+        at, core = self._now + alarm.after_ns, self._cores[source]
+        entry = self._heap.entry((at, DECIDE, 0, 0), source, self._incarnation[source], alarm.event)
+        if isinstance(core, (Agent, Controller)) and self._now < at <= self._end_ns and not self._mortal:
+            self._alarms.note(core, entry)
+        else:
+            self._heap.push_entry(entry)
 
     def _finish(self, source: str, finish: Finish) -> None:
         """A task is finished: at its ideal instant, but that over a network a result may have come later."""
@@ -238,26 +252,24 @@ class Simulation:
 
     def _emit_at_end(self, source: str, execute: Execute) -> None:
         send = execute.then
-        if send is not None:
-            entry = PendingEvent(source, self._incarnation[source], Emits(send))
-            self._executing[source, send.ue, send.number] = send
-            self._heap.push(execute.end_ns, Phase.EXEC_END, send.ue, send.number, entry)
-
-    def _is_what_comes_of_it(self, source: str, emit: Emits) -> bool:
-        key = source, emit.send.ue, emit.send.number
-        if self._executing.get(key) is not emit.send:
-            return False
-        del self._executing[key]
-        return True
+        if send is None:
+            return
+        if self.network is None and source not in self._mortal:  # so nothing can keep it from being sent
+            self._send(source, send)
+        else:
+            self._executing.note(source, send)
+            emit = Wake(execute.end_ns, EXEC_END, Emit(send), send.ue, send.number)
+            self._heap.push_wake(self._now, emit, source, self._incarnation[source])
 
     def _send(self, source: str, send: Send) -> None:
         if self.recorded is not None and isinstance(send.body, Ask):
             self._repeat(send.body)
         elif self.network is not None:
             self._await(self.network.send(self._now, source, send))
+        elif type(send.body) in WITHOUT_DELAY and send.at_ns == self._now and self._heap.comes_next(send):
+            self._handle(send.to, ANY, send.body)
         else:
-            at = send.at_ns if send.at_ns > self._now else self._now
-            self._heap.push(at, send.phase, send.ue, send.number, PendingEvent(send.to, -1, send.body))
+            self._heap.push_message(self._now, send)
 
     def _repeat(self, ask: Ask) -> None:
         if not ask.tasks or self.recorded is None:
@@ -266,8 +278,8 @@ class Simulation:
         if answer is not None:
             decision, think_ns = answer
             event = msgspec.structs.replace(decision, slot=ask.slot, asked_ns=ask.at_ns)
-            entry = PendingEvent(ask.ue, self._incarnation[ask.ue], event)
-            self._heap.push(ask.at_ns + think_ns, Phase.DECIDE, ask.tasks[0].ue, 0, entry)
+            key = ask.at_ns + think_ns, DECIDE, ask.tasks[0].ue, 0
+            self._heap.push_entry(self._heap.entry(key, ask.ue, self._incarnation[ask.ue], event))
 
     def _crash(self, fault: Fault) -> None:
         name = fault.name
@@ -284,20 +296,13 @@ class Simulation:
         for other in list(self._cores):
             self._act(other, self._cores[other].handle(self._now, down))
         if fault.restart_ns >= 0:
-            self._heap.push(fault.restart_ns, Phase.FAULT, -1, 1, PendingEvent("", -1, Returns(fault)))
+            self._heap.push_outside(fault.restart_ns, FAULT, 1, Restart(fault))
 
     def _count_gone(self, name: str) -> None:
-        index = next((ue.index for ue in self.plan.system.ues if ue.name == name), None)
-        if index is None:
-            return
-        absences = self._absences[name]
-        back = absences[-1][1]
+        back = self._absences[name][-1][1]
         self._gone[name] = sum(
-            1
-            for task in self.plan.workload
-            if task.ue == index
-            and (back < 0 or task.generated_ns < back)
-            and (name, task.number) not in self._log.finished
+            (back < 0 or task.generated_ns < back) and (name, task.number) not in self._log.finished
+            for task in self._tasks_of(name)
         )
 
     def _restart(self, fault: Fault) -> None:

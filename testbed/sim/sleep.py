@@ -7,11 +7,12 @@ them something to do.
 """
 
 import bisect
+from typing import cast
 
 import msgspec
 
 from testbed.model.system import Plan, System
-from testbed.protocol.actions import Boundary, Idling, Wake
+from testbed.protocol.actions import Boundary, Core, Idling, Wake
 
 
 class Sleep:
@@ -35,24 +36,32 @@ class Sleep:
                 woken.append((name, sooner))
         return woken
 
-    def awaited(self, name: str, core: Idling, wake: Wake, now_ns: int) -> Wake:
-        """``wake``, of the next boundary, or that of a later one if ``core`` sleeps until then."""
-        assert isinstance(wake.event, Boundary)
-        self.sleeping.discard(name)
-        slot = wake.event.slot
-        if slot < self._slots and core.is_idle(now_ns):
-            asked = self._asked[name]
-            place = bisect.bisect_left(asked, slot)
-            later = min(asked[place], self._slots) if place < len(asked) else self._slots
-            if later > slot:
-                wake = self._moved(wake, later)
-                self.sleeping.add(name)
+    def awaited(self, name: str, core: Core, wake: Wake, now_ns: int) -> Wake:
+        """``wake``, of the next boundary, or that of a later one if ``core``, which may idle, sleeps until then."""
+        idling = cast(Idling, core)
+        if name in self.sleeping:
+            self.sleeping.remove(name)
+        if idling.is_idle(now_ns):
+            wake = self._later(name, wake)
         self._awaited[name] = wake
         return wake
 
+    def _later(self, name: str, wake: Wake) -> Wake:
+        """What an idle process waits for, instead of ``wake``, of the next boundary."""
+        slot = cast(Boundary, wake.event).slot
+        if slot >= self._slots:
+            return wake
+        asked = self._asked[name]
+        place = bisect.bisect_left(asked, slot)
+        later = min(asked[place], self._slots) if place < len(asked) else self._slots
+        if later <= slot:
+            return wake
+        self.sleeping.add(name)
+        return self._moved(wake, later)
+
     def is_awaited(self, name: str, boundary: Boundary) -> bool:
         """Whether the process still waits for ``boundary``: it may have been woken for an earlier one."""
-        return self._awaited[name].event == boundary
+        return self._awaited[name].event is boundary
 
     def roused(self, name: str, core: Idling, now_ns: int, phase: int) -> Wake | None:
         """The boundary that comes next, if what just happened in ``phase`` has given ``core``, which sleeps, work."""
@@ -78,8 +87,8 @@ def _asked(plan: Plan) -> dict[str, list[int]]:
     for task in plan.workload:
         asked[system.ues[task.ue].cell].add(system.asked_ns(task) // system.slot_ns)
     by_cell, region = [sorted(slots) for slots in asked], sorted(set[int]().union(*asked))
-    found = {es.name: region for es in system.edge_servers}
-    return found | {ue.name: by_cell[ue.cell] for ue in system.ues}
+    awake = {es.name: region for es in system.edge_servers}
+    return awake | {ue.name: by_cell[ue.cell] for ue in system.ues}
 
 
 def last_asked_ns(system: System) -> int:

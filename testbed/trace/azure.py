@@ -78,20 +78,20 @@ def _product(row: Line, at: int, name: str, factor: int) -> int:
 
 def _instant_ns(row: Line, cell: int) -> tuple[int, bool]:
     """Nanoseconds since 1970 of the row's timestamp, and whether it has a zone; without one it is taken as UTC."""
-    found = _INSTANT.fullmatch(row[cell].strip())
-    if found is None:
+    match = _INSTANT.fullmatch(row[cell].strip())
+    if match is None:
         raise row.error(cell, f'"{row[cell]}" is not a timestamp', WRITTEN)
     try:
-        at = datetime.strptime(f"{found[1]} {found[2]}", "%Y-%m-%d %H:%M:%S")
+        at = datetime.strptime(f"{match[1]} {match[2]}", "%Y-%m-%d %H:%M:%S")
     except ValueError:
         raise row.error(cell, f'"{row[cell]}" is not a timestamp', WRITTEN) from None
     if not FIRST_YEAR <= at.year <= LAST_YEAR:
         raise row.error(cell, f'"{row[cell]}" is out of range', f"give years from {FIRST_YEAR} to {LAST_YEAR}")
     zone: timezone = UTC
-    if found[5]:
-        offset = timedelta(hours=int(found[6]), minutes=int(found[7]))
+    if match[5]:
+        offset = timedelta(hours=int(match[6]), minutes=int(match[7]))
         if offset >= timedelta(days=1):
             raise row.error(cell, f'"{row[cell]}" has no such time zone', WRITTEN)
-        zone = timezone(offset if found[5] == "+" else -offset)
+        zone = timezone(offset if match[5] == "+" else -offset)
     whole = int(at.replace(tzinfo=zone).timestamp()) * NS_PER_S
-    return whole + int((found[3] or "0").ljust(9, "0")), bool(found[4] or found[5])
+    return whole + int((match[3] or "0").ljust(9, "0")), bool(match[4] or match[5])

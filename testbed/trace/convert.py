@@ -91,17 +91,17 @@ def _of(name: str, names: list[str], say: Say) -> Say:
 
 def _merged(names: list[str], options: ConversionOptions, say: Say) -> tuple[str, str]:
     """Workload tables as one."""
-    given = options.scenario.workload
+    workload = options.scenario.workload
     system = inputs.resolve(options.scenario).system
-    tasks = tables.scaled(tables.merged([tables.read_csv(name, system) for name in names]), given.rate)
+    tasks = tables.scaled(tables.merged([tables.read_csv(name, system) for name in names]), workload.rate)
     if not tasks:
         raise ScenarioError("there is no task in it", names[0], remedy="give a file with rows below its header")
-    if given.duration_ns >= 0:
+    if workload.duration_ns >= 0:
         at = tables.columns_of(tasks)["generated_ns"]
-        kept = tables.table_of(tables.columns_of(tasks), np.flatnonzero(at < given.duration_ns))
-        if len(kept) < len(tasks):
-            say(f"{count(len(tasks) - len(kept), 'task')} later than workload.duration left out")
-        tasks = kept
+        inside = tables.table_of(tables.columns_of(tasks), np.flatnonzero(at < workload.duration_ns))
+        if len(inside) < len(tasks):
+            say(f"{count(len(tasks) - len(inside), 'task')} later than workload.duration left out")
+        tasks = inside
     begin = int(tables.columns_of(tasks)["generated_ns"].min())
     if begin >= IDLE_SLOTS * system.slot_ns:
         say(f"the first task comes at {seconds(begin)}: play it with workload.start: first")
@@ -113,8 +113,8 @@ def _link(kind: str, names: list[str], options: ConversionOptions, say: Say) -> 
     durations: list[int] = []
     speeds: list[float] = []
     for name in names:
-        given = msgspec.structs.replace(options.link, file=name, format=LINK_FORMATS.get(kind, kind))
-        link = inputs.read_link(given, options.scenario.radio, _of(name, names, say))
+        recorded = msgspec.structs.replace(options.link, file=name, format=LINK_FORMATS.get(kind, kind))
+        link = inputs.read_link(recorded, options.scenario.radio, _of(name, names, say))
         durations.extend(link.durations_ns)
         speeds.extend(link.rates_bps)
     joined = LinkTrace(durations_ns=tuple(durations), rates_bps=tuple(speeds))

@@ -60,17 +60,17 @@ def parse(text: str, file: str, say: Say = quiet) -> tuple[bool, tuple[Position,
 
 def read(names: Sequence[str], say: Say = quiet) -> tuple[tuple[Position, ...], tuple[Position, ...]]:
     """Sites and users of these files, in any order. Raises `ScenarioError`, and `UsageError` if one kind is missing."""
-    found: dict[bool, tuple[Position, ...]] = {True: (), False: ()}
+    by_kind: dict[bool, tuple[Position, ...]] = {True: (), False: ()}
     parsed = [parse(read_text(name), name, _of(name, names, say)) for name in names]
     by_site_id = any(sites for sites, _ in parsed)
     for sites, positions in parsed:
-        found[sites or (not by_site_id and bool(positions[0].name))] += positions
-    if not found[True] or not found[False]:
-        missing = "sites (with SITE_ID)" if not found[True] else "users"
+        by_kind[sites or (not by_site_id and bool(positions[0].name))] += positions
+    if not by_kind[True] or not by_kind[False]:
+        missing = "sites (with SITE_ID)" if not by_kind[True] else "users"
         raise UsageError(f"no file of {missing} was given", "give both: sites.csv users.csv")
-    if len({place.flat for places in found.values() for place in places}) > 1:
+    if len({place.flat for places in by_kind.values() for place in places}) > 1:
         raise UsageError("some files are in degrees and some in metres (x, y)", "give sites and users in one of them")
-    return found[True], found[False]
+    return by_kind[True], by_kind[False]
 
 
 def _of(name: str, names: Sequence[str], say: Say) -> Say:
@@ -82,8 +82,8 @@ def _columns(file: str, text: str) -> tuple[str, str]:
     """The names of the columns to the north and to the east, those of EUA where it has none that are known."""
     if not text.strip():
         return POSITION_COLUMNS
-    found = Table(file, text, (), fold=True).columns
-    return next((pair for pair in (*NAMED_ALIKE, FLAT_COLUMNS) if found.keys() >= set(pair)), POSITION_COLUMNS)
+    columns = Table(file, text, (), fold=True).columns
+    return next((pair for pair in (*NAMED_ALIKE, FLAT_COLUMNS) if columns.keys() >= set(pair)), POSITION_COLUMNS)
 
 
 def _within(row: TableRow, name: str, limit: float) -> float:
@@ -136,10 +136,10 @@ def topology(
     if len(used) < len(sites):
         say(f"{count(len(sites) - len(used), 'site')} without users left out")
     if cells and cells < len(used):
-        kept = sorted(sorted(used, key=lambda i: (-len(around[i]), i))[:cells])
-        gone = sum(len(around[i]) for i in used) - sum(len(around[i]) for i in kept)
-        say(f"{count(len(used) - len(kept), 'cell')} with {count(gone, 'user')} left out (--cells)")
-        used = kept
+        most_used = sorted(sorted(used, key=lambda i: (-len(around[i]), i))[:cells])
+        gone = sum(len(around[i]) for i in used) - sum(len(around[i]) for i in most_used)
+        say(f"{count(len(used) - len(most_used), 'cell')} with {count(gone, 'user')} left out (--cells)")
+        used = most_used
     cut = sum(max(0, len(around[i]) - ues_per_cell) for i in used) if ues_per_cell else 0
     if cut:
         say(f"{count(cut, 'user')} left out, others of their cell being nearer (--ues-per-cell)")

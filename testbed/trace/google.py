@@ -110,18 +110,18 @@ class _Instance(msgspec.Struct, frozen=True, kw_only=True):
 
 def _of_2019(line: Line) -> _Event:
     try:
-        found = msgspec.json.decode(line.text, type=_Instance, strict=False)
+        instance = msgspec.json.decode(line.text, type=_Instance, strict=False)
     except msgspec.MsgspecError as error:
         raise ScenarioError(
             f"this is no event of an instance: {error}", line.file, line.number, 1, line.text, remedy="one a line"
         ) from None
-    asked = found.resource_request.cpus if found.resource_request is not None else None
-    kind = str(found.type)
+    asked = instance.resource_request.cpus if instance.resource_request is not None else None
+    kind = str(instance.type)
     return _Event(
-        line=Line(line.file, line.number, line.text, [(1, str(found.time))]),
-        task=(str(found.collection_id), str(found.instance_index)),
+        line=Line(line.file, line.number, line.text, [(1, str(instance.time))]),
+        task=(str(instance.collection_id), str(instance.instance_index)),
         kind=EVENTS_2019.get(kind, kind),
-        at_s=found.time / US_PER_S,
+        at_s=instance.time / US_PER_S,
         share=-1.0 if asked is None else asked,
         work_at=0,
     )

@@ -56,8 +56,18 @@ def lines(path: str | Path, share: Share = unwatched) -> Iterator[Line]:
     """
     name = str(path)
     for first, block in blocks(path, share):
-        for number, raw in enumerate(block, start=first):
-            yield Line(name, number, text_of(raw, name, number))
+        yield from block_lines(name, first, block)
+
+
+def block_lines(name: str, first: int, block: bytes) -> Iterator[Line]:
+    """The lines of a block of `blocks` of the file ``name``, numbered from ``first`` on."""
+    for number, raw in enumerate(split(block), start=first) if block else ():
+        yield Line(name, number, text_of(raw, name, number))
+
+
+def split(block: bytes) -> list[bytes]:
+    """The lines of a block of `blocks`, without their ends."""
+    return block.removesuffix(b"\n").split(b"\n")
 
 
 def text_of(raw: bytes, name: str, number: int) -> str:
@@ -68,33 +78,41 @@ def text_of(raw: bytes, name: str, number: int) -> str:
         raise ScenarioError("this is no text in UTF-8", name, number, 1, remedy="give a text file") from None
 
 
-def blocks(path: str | Path, share: Share = unwatched) -> Iterator[tuple[int, list[bytes]]]:
+def blocks(path: str | Path, share: Share = unwatched) -> Iterator[tuple[int, bytes]]:
     """As `lines`, many at once and undecoded, each time with the number of the first of them.
 
-    A line ends with a line feed, a carriage return or both, in one file even.
+    A line ends with a line feed, a carriage return or both, in one file even; here each has its line feed, but the last
+    one of the file, which may have none.
     """
     name, number, rest = str(path), 1, b""
     try:
         if (kept := kept_text(path)) is not None:
-            yield 1, kept.encode().splitlines()
+            if kept:
+                yield 1, _with_line_feeds(kept.encode())
             return
         with Path(path).open("rb") as packed, naming_damage(name, lambda: number):
             size, file = _size(packed), decompressed(packed)
             while chunk := file.read(READ_AT_ONCE):
                 data = rest + chunk
                 cut = max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
-                whole, rest = data[:cut].splitlines(), data[cut:]
+                whole, rest = _with_line_feeds(data[:cut]), data[cut:]
+                found = whole.count(b"\n")
                 if len(rest) > LONGEST_LINE:
-                    raise _endless(name, number + len(whole))
+                    raise _endless(name, number + found)
                 if whole:
                     yield number, whole
-                number += len(whole)
+                number += found
                 if size:
                     share(min(1.0, packed.tell() / size))
             if rest:
-                yield number, rest.splitlines()
+                yield number, _with_line_feeds(rest)
     except OSError as error:
         raise ScenarioError(f"cannot be read: {error.strerror or error}", name, remedy="give a readable file") from None
+
+
+def _with_line_feeds(data: bytes) -> bytes:
+    """``data`` with each end of a line as a line feed."""
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
 
 
 def _size(file: BinaryIO) -> int:

@@ -18,42 +18,42 @@ OF_TASKS = {TIME_KEY: "time", INPUT: "data", _CYCLES: "cycles", DURATION: "time"
 OF_RATES = {TIME_KEY: "time", DURATION: "time", RATE_KEY: "rate"}
 
 
-def mapped(given: Sequence[str]) -> dict[str, MappedColumn]:
+def mapped(arguments: Sequence[str]) -> dict[str, MappedColumn]:
     """The columns of tasks that ``KEY=COLUMN:UNIT`` name. Raises `UsageError`."""
-    found = parsed(given, OF_TASKS)
-    if TIME_KEY not in found or (_CYCLES in found) == (DURATION in found):
+    columns = parsed(arguments, OF_TASKS)
+    if TIME_KEY not in columns or (_CYCLES in columns) == (DURATION in columns):
         raise UsageError("a table needs --map of time, and of either cycles or duration", 'like "time=COLUMN:ms"')
-    return found
+    return columns
 
 
-def mapped_rates(given: Sequence[str]) -> dict[str, MappedColumn]:
+def mapped_rates(arguments: Sequence[str]) -> dict[str, MappedColumn]:
     """The columns of rates that ``KEY=COLUMN:UNIT`` name. Raises `UsageError`."""
-    found = parsed(given, OF_RATES)
-    if RATE_KEY not in found or (TIME_KEY in found) == (DURATION in found):
+    columns = parsed(arguments, OF_RATES)
+    if RATE_KEY not in columns or (TIME_KEY in columns) == (DURATION in columns):
         raise UsageError(
             "a table of rates needs --map of rate, and of either time or duration", 'like "rate=COLUMN:kbit/s"'
         )
-    return found
+    return columns
 
 
-def parsed(given: Sequence[str], dimension_of: Mapping[str, str]) -> dict[str, MappedColumn]:
+def parsed(arguments: Sequence[str], dimension_of: Mapping[str, str]) -> dict[str, MappedColumn]:
     """What ``KEY=COLUMN:UNIT`` say, for the keys of ``dimension_of``. Raises `UsageError`."""
-    found = {}
-    for text in given:
+    columns = {}
+    for text in arguments:
         key, _, rest = text.partition("=")
         name, _, unit = rest.rpartition(":")
         if key not in dimension_of or not name:
             hint = did_you_mean(key, dimension_of)
             raise UsageError(f'--map "{text}"', hint if hint.startswith("did") else 'write it like "time=COLUMN:ms"')
         if key == TIME_KEY and unit == DATE:
-            found[key] = MappedColumn(name, 0.0)
+            columns[key] = MappedColumn(name, 0.0)
             continue
         try:
             size = units.parse(unit if unit[:1].isdigit() else f"1 {unit}", dimension_of[key])
         except InvalidError as error:
             raise UsageError(f'--map "{text}": {error.message}', error.remedy) from None
-        found[key] = MappedColumn(name, size)
-    return found
+        columns[key] = MappedColumn(name, size)
+    return columns
 
 
 def read(file: str, options: JobOptions, say: Say) -> Iterator[Request]:

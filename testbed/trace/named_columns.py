@@ -40,22 +40,22 @@ def places(head: Line, names: Sequence[str], *, fold: bool = False) -> list[int]
 
     Raises `ScenarioError` for one that is missing.
     """
-    found = [text.strip().lower() if fold else text.strip() for _, text in head.cells]
+    heads = [text.strip().lower() if fold else text.strip() for _, text in head.cells]
     for name in names:
-        if name not in found:
-            hint = did_you_mean(name, [other for other in found if other not in names])
+        if name not in heads:
+            hint = did_you_mean(name, [other for other in heads if other not in names])
             remedy = hint if hint.startswith("did") else f"the header needs {','.join(names)}"
             raise head.error(len(head), f'there is no column "{name}"', remedy)
-    return [found.index(name) for name in names]
+    return [heads.index(name) for name in names]
 
 
-def only(file: str, found: Iterator[Line], names: Sequence[str]) -> Iterator[Line]:
-    """``found``, which must be one row at least."""
-    first = next(found, None)
+def only(file: str, lines: Iterator[Line], names: Sequence[str]) -> Iterator[Line]:
+    """``lines``, which must be one row at least."""
+    first = next(lines, None)
     if first is None:
         raise ScenarioError("there is no row in it", file, remedy=f"{Path(file).name} should hold {', '.join(names)}")
     yield first
-    yield from found
+    yield from lines
 
 
 def _of_json(line: Line, names: Sequence[str]) -> Line:
@@ -69,5 +69,5 @@ def _of_json(line: Line, names: Sequence[str]) -> Line:
     missing = [name for name in names if name not in value]
     if missing:
         raise line.error(0, f'there is no "{missing[0]}"', did_you_mean(missing[0], list(value)))
-    found = [(line.text.find(f'"{name}"') + 1, str(value[name])) for name in names]
-    return Line(line.file, line.number, line.text, found)
+    cells = [(line.text.find(f'"{name}"') + 1, str(value[name])) for name in names]
+    return Line(line.file, line.number, line.text, cells)

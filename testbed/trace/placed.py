@@ -15,25 +15,27 @@ KEY_OF_OPTION = {
 }
 
 
-def placed(scenario: Scenario, given: Topology, say: Say) -> Scenario:
+def placed(scenario: Scenario, topology: Topology, say: Say) -> Scenario:
     """``scenario`` with a cell for each site that has users, as its ``cells`` say in turn; see `eua.topology`.
 
     ``say`` hears how many there are, and who was left out. Raises `ScenarioError`.
     """
 
-    def told(text: str) -> None:
+    def say_with_keys(text: str) -> None:
         for option, key in KEY_OF_OPTION.items():
             text = text.replace(f"({option})", f"({key})")
         say(text)
 
     try:
-        sites, users = eua.read(given.files, told)
-        found = eua.topology(sites, users, given.most_cells, given.ues_per_cell, given.radius_m, told)
+        sites, users = eua.read(topology.files, say_with_keys)
+        regions = eua.topology(
+            sites, users, topology.most_cells, topology.ues_per_cell, topology.radius_m, say_with_keys
+        )
     except UsageError as error:
         raise ScenarioError(f"topology: {error.message}", remedy=error.remedy) from None
-    there = sum(len(distances) for _, distances in found)
-    say(f"{count(len(found), 'cell')} at {len(sites):,} sites, with {there:,} of {len(users):,} users")
-    cells = tuple(_cell(scenario.cells[n % len(scenario.cells)], distances) for n, (_, distances) in enumerate(found))
+    there = sum(len(distances) for _, distances in regions)
+    say(f"{count(len(regions), 'cell')} at {len(sites):,} sites, with {there:,} of {len(users):,} users")
+    cells = tuple(_cell(scenario.cells[n % len(scenario.cells)], distances) for n, (_, distances) in enumerate(regions))
     return msgspec.structs.replace(scenario, topology=None, cells=cells)
 
 

@@ -21,15 +21,15 @@ from testbed.trace.rates import HIGHEST_BPS
 def read(file: str, columns: Mapping[str, MappedColumn], how: LinkTrace, say: Say) -> LinkTrace:
     """The trace of ``file``, from its columns of rates and of times or durations. Raises `ScenarioError`."""
     when = TIME_KEY if TIME_KEY in columns else DURATION
-    found = [
+    samples = [
         (_when_ns(row, columns[when], when), _bps(row, columns[RATE_KEY]), row)
         for row in rows(file, [columns[when].name, columns[RATE_KEY].name])
     ]
     if when == TIME_KEY:
-        return held(found, file, how, say)
-    if empty := sum(duration == 0 for duration, _, _ in found):
+        return held(samples, file, how, say)
+    if empty := sum(duration == 0 for duration, _, _ in samples):
         say(f"{count(empty, 'interval')} of no length skipped")
-    segments = [(duration, bps) for duration, bps, _ in found if duration]
+    segments = [(duration, bps) for duration, bps, _ in samples if duration]
     if not segments:
         raise ScenarioError("the trace has no duration", file, 1, 1, remedy="give a row below the header")
     return rates.trace(segments, file)

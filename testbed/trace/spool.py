@@ -8,8 +8,8 @@ from typing import IO
 import numpy as np
 
 from testbed.model.errors import StartError
+from testbed.scenario.decimals import Ints
 from testbed.scenario.requests import RequestColumns
-from testbed.scenario.workload import Ints
 
 RECORDS_AT_ONCE = 1 << 14
 _RECORD = np.dtype([("at_ns", np.int64), ("input_bits", np.int64), ("cycles", np.int64)])

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from testbed.model.delay import NS_PER_S
+from testbed.scenario import decimals
+from testbed.scenario.decimals import Reals
 from testbed.scenario.requests import RequestColumns
-from testbed.scenario.workload import Ints, Reals
+from testbed.trace.cells import words
 from testbed.trace.job import LATEST_S, MOST_CYCLES, JobOptions, instant_ns, work
-from testbed.trace.lines import Line, blocks, text_of
+from testbed.trace.lines import Line, blocks, split, text_of
 from testbed.trace.notes import Say, count
 
 _SUBMIT, RUN, CORES, ASKED = 1, 3, 4, 7
@@ -26,8 +28,7 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
     """The jobs of ``file`` that ran, in its order, some at a time. Raises `ScenarioError` with line and column."""
     without = assumed = early = 0
     for first, block in blocks(file, options.share):
-        places, values = _jobs(file, first, block)
-        at, run, cores, asked = values
+        at, run, cores, asked = _jobs(file, first, block)
         unknown = (cores <= 0.0) & (asked > 0.0) & (run > 0.0)
         cores = np.where(cores > 0.0, cores, asked)
         known = (run > 0.0) & (cores > 0.0)
@@ -37,7 +38,7 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
         early += int((known & (at < 0.0)).sum())
         cycles = run * cores * options.hz
         for place in np.flatnonzero(wanted & ((cycles >= MOST_CYCLES) | (at >= LATEST_S)))[:1].tolist():
-            line = _line(file, first + places[place], block[places[place]])
+            line = _job_lines(file, first, block)[place]
             work(line, RUN, float(run[place] * cores[place]), options)
             instant_ns(line, _SUBMIT, float(at[place]))
         at_ns = np.rint(at[wanted] * NS_PER_S).astype(np.int64)
@@ -51,37 +52,24 @@ def read(file: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
             say(f"{count(number, 'job')} {what}")
 
 
-def _jobs(file: str, first: int, block: list[bytes]) -> tuple[list[int], Reals]:
-    """The places of the lines that are jobs, and a row for each of `_NUMBERS`. Raises `ScenarioError`."""
-    places, jobs, joined = list(range(len(block))), block, b"\n".join(block)
-    if b";" in joined:
-        places = [place for place in places if not block[place].lstrip().startswith(b";")]
-        jobs = [block[place] for place in places]
-        joined = b"\n".join(jobs)
-    if (_words(joined) == COLUMNS_OF_A_JOB).all():
-        try:
-            values = np.loadtxt(jobs, usecols=tuple(_NUMBERS), ndmin=2, comments=None, unpack=True)
-            if np.isfinite(values).all():
-                return places, values
-        except ValueError:
-            pass
-    lines = ((place, _line(file, first + place, block[place])) for place in range(len(block)))
-    known = [(place, line) for place, line in lines if line.text.strip() and not line.text.lstrip().startswith(";")]
-    rows: Reals = np.array([_numbers(line) for _, line in known], np.float64).reshape(-1, len(_NUMBERS))
-    return [place for place, _ in known], rows.T
+def _jobs(file: str, first: int, block: bytes) -> Reals:
+    """The `_NUMBERS` (4, n) of the lines of a block that are jobs. Raises `ScenarioError`."""
+    cells = words(block, COLUMNS_OF_A_JOB)
+    if cells is not None:
+        letters, begin, end = cells
+        columns = [decimals.parsed(letters, begin[at], end[at]) for at in _NUMBERS]
+        found = [column.reals() for column in columns if column is not None]
+        if len(found) == len(_NUMBERS):
+            return np.array(found)
+    rows = [_numbers(line) for line in _job_lines(file, first, block)]
+    numbers: Reals = np.array(rows, np.float64).reshape(-1, len(_NUMBERS))
+    return numbers.T
 
 
-def _words(joined: bytes) -> Ints:
-    """How many words each line has."""
-    letters = np.frombuffer(joined, np.uint8)
-    if not len(letters):
-        return np.zeros(0, np.int64)
-    is_word = letters > ord(" ")
-    begins = is_word.copy()
-    begins[1:] &= ~is_word[:-1]
-    firsts = np.concatenate([[0], np.flatnonzero(letters == ord("\n")) + 1])
-    words = np.flatnonzero(begins)
-    return np.diff(np.searchsorted(words, firsts), append=len(words))
+def _job_lines(file: str, first: int, block: bytes) -> list[Line]:
+    """The lines of a block that are jobs: not empty, and no comments."""
+    found = (_line(file, number, raw) for number, raw in enumerate(split(block), start=first))
+    return [line for line in found if line.text.strip() and not line.text.lstrip().startswith(";")]
 
 
 def _numbers(line: Line) -> list[float]:

@@ -38,10 +38,21 @@ class Notes:
         if self.noted.count[0] == BOUNDARIES_AT_ONCE:
             self._settle()
 
-    def rows(self) -> tuple[ColumnTable[SlotRow], ColumnTable[UeSlotRow]]:
-        """The rows of servers and of UEs, boundary by boundary."""
+    def room_for(self, boundaries: int) -> Noted:
+        """As ``noted``, with room for so many more at most."""
+        end = min(int(self.noted.count[0]) + boundaries, BOUNDARIES_AT_ONCE)
+        return Noted(self.noted.count, *(part[:end] for part in self.noted[1:]))
+
+    def take(self) -> tuple[ColumnTable[SlotRow], ColumnTable[UeSlotRow]]:
+        """The rows of servers and of UEs since the last call, boundary by boundary."""
         self._settle()
-        return joined(SlotRow, self._slots), joined(UeSlotRow, self._ue_slots)
+        slots, self._slots = self._slots, []
+        ue_slots, self._ue_slots = self._ue_slots, []
+        return joined(SlotRow, slots), joined(UeSlotRow, ue_slots)
+
+    def __len__(self) -> int:
+        """How many rows of UEs and servers there are since the last call of `take`."""
+        return sum(len(part["slot"]) for part in (*self._slots, *self._ue_slots))
 
     def _settle(self) -> None:
         """Make columns of what has been noted."""

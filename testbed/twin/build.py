@@ -9,16 +9,15 @@ import numpy as np
 
 from testbed.model.delay import NEVER, transfer_ns
 from testbed.model.errors import ScenarioError
-from testbed.model.random import FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE
 from testbed.model.system import EPOCH_SLOT, NO_TRACE, SHARED, Plan, RateTrace, System
 from testbed.model.task import Task, TaskTable
+from testbed.model.task_model import POISSON_ARRIVALS, Law, TaskModel
 from testbed.model.transmission import trace_of, varies
-from testbed.scenario.fields import Draw
 from testbed.scenario.overload import is_overload
-from testbed.scenario.profile import slot_factors, totals
+from testbed.scenario.profile import totals
 from testbed.scenario.ranges import check_tasks
 from testbed.scenario.schema import Scenario
-from testbed.scenario.task_classes import classes_of, sections_of, shares_of
+from testbed.scenario.task_model import task_model
 from testbed.twin import state
 from testbed.twin.state import Fixed, Worlds
 
@@ -42,7 +41,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     slots: int
     rates: tuple[float, ...] = ()
     factors: tuple[float, ...] = (1.0,)
-    draws: tuple[Draw, ...] = ()
+    draws: tuple[Law, ...] = ()
     shares: tuple[float, ...] = (1.0,)
     first_classes: tuple[int, ...] = ()
     rows: Any = np.zeros(0, state.ROW)
@@ -50,19 +49,25 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def table(system: System, tasks: Sequence[Task]) -> Source:
-    """Tasks of a workload table, in every world. Raises `ScenarioError` for one that comes after the last slot."""
-    found = {name: np.frombuffer(column, np.int64) for name, column in TaskTable.of(tasks).columns.items()}
-    late = np.flatnonzero(found["generated_ns"] > system.end_ns)
-    if len(late):
-        task = tasks[int(late[0])]
-        name = system.ues[task.ue].name
-        raise ScenarioError(f"task {task.number} of {name} is generated after the last slot", remedy="raise slots")
-    check_tasks(system, tasks)
+    """Tasks of a workload table, in every world. Raises `ScenarioError` as `check_table`."""
+    tasks = TaskTable.of(tasks)
+    check_table(system, tasks)
+    found = {name: np.frombuffer(column, np.int64) for name, column in tasks.columns.items()}
     order = np.lexsort((found["number"], found["ue"]))
     rows = np.zeros(len(order), state.ROW)
     for name in state.ROW.names or ():
         rows[name] = found[name][order]
     return Source(arrivals=state.TABLE_SOURCE, slots=system.slots, rows=rows, ue=found["ue"][order])
+
+
+def check_table(system: System, tasks: TaskTable) -> None:
+    """Raise `ScenarioError` for a task that comes after the last slot, or takes too long."""
+    late = np.flatnonzero(np.frombuffer(tasks.columns["generated_ns"], np.int64) > system.end_ns)
+    if len(late):
+        task = tasks[int(late[0])]
+        name = system.ues[task.ue].name
+        raise ScenarioError(f"task {task.number} of {name} is generated after the last slot", remedy="raise slots")
+    check_tasks(system, tasks)
 
 
 def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
@@ -71,28 +76,21 @@ def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
         raise ScenarioError("workload.trace: a traced workload has one seed only", remedy="give its tasks as a table")
     if any(is_overload(fault) for fault in scenario.faults):
         raise ScenarioError("faults: the twin draws no overload", remedy="give its tasks as a table")
-    poisson = scenario.workload.arrivals == "poisson"
-    rates = [scenario.density * scenario.cells[ue.cell].density_factor for ue in system.ues]
-    draws: list[Draw] = []
-    shares: list[float] = []
-    sections = sections_of(scenario)
-    first = dict.fromkeys(sections, 0)
-    for section in first:
-        first[section] = len(shares)
-        shares.extend(shares_of(section))
-        for task in classes_of(section):
-            by_field = {FIELD_BITS: task.input_bits, FIELD_CYCLES: task.cycles, FIELD_DEADLINE: task.deadline_ns}
-            draws.extend(by_field[field] for field in range(len(by_field)))
-    slots = -1 if endless else system.slots
-    arrivals = state.POISSON if poisson else state.BERNOULLI
+    model = task_model(scenario)
+    assert model is not None, "a trace was refused above"
+    return drawn(model, -1 if endless else system.slots)
+
+
+def drawn(model: TaskModel, slots: int) -> Source:
+    """Tasks drawn from ``model`` until slot ``slots``; -1: for ever."""
     return Source(
-        arrivals=arrivals,
+        arrivals=state.POISSON if model.arrivals == POISSON_ARRIVALS else state.BERNOULLI,
         slots=slots,
-        rates=tuple(rates),
-        factors=slot_factors(scenario),
-        draws=tuple(draws),
-        shares=tuple(shares),
-        first_classes=tuple(first[section] for section in sections),
+        rates=model.rates,
+        factors=model.factors,
+        draws=model.laws,
+        shares=model.shares,
+        first_classes=model.first_classes,
     )
 
 
@@ -213,6 +211,7 @@ def _ues(system: System, source: Source) -> Any:
             record[name] = getattr(ue, name)
         record["ns_per_cycle"] = 1e9 / ue.cpu_hz
         record["capped"] = bool(ue.caps_bps)
+        record["steady"] = not (ue.caps_bps or trace_of(system.radio, ue) or system.radio.coherence_ns)
         record["return_ns"] = system.radio.return_latency_ns + transfer_ns(system.radio.result_bits, ue.rate_bps)
         record["rate"] = source.rates[ue.index] if source.rates else 0.0
         record["first_class"] = source.first_classes[ue.index] if source.first_classes else 0
@@ -267,6 +266,15 @@ def _draws(source: Source) -> tuple[Any, Any]:
     return draws, values
 
 
+def outcomes(worlds: int, count: int) -> Any:
+    """Room for what becomes of ``count`` tasks, nothing yet."""
+    made = np.zeros((worlds, count), state.OUTCOME)
+    for name in state.OUTCOME.names or ():
+        if name.endswith("_ns") or name in ("slot", "choice", "es"):
+            made[name] = -1
+    return made
+
+
 def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
     """The state of ``count`` worlds, ``capacity`` tasks each; every field is set by a reset before it is read.
 
@@ -278,10 +286,6 @@ def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
     lists = ues * state.UE_LISTS + edge_servers * state.ES_LISTS
     buckets = np.zeros(_buckets(ues), state.LIST)
     buckets["head"] = state.NONE
-    outcomes = np.zeros((count, len(shared.rows) if system["recording"] else 1), state.OUTCOME)
-    for name in state.OUTCOME.names or ():
-        if name.endswith("_ns") or name in ("slot", "choice", "es"):
-            outcomes[name] = -1
     return Worlds(
         status=np.zeros(count, state.WORLD),
         tasks=np.zeros((count, capacity), state.TASK),
@@ -293,7 +297,7 @@ def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
         announced_ns=np.zeros((count, edge_servers), np.int64),
         cells=np.zeros((count, edge_servers), state.CELL),
         local_cost=np.zeros((count, capacity if system["reward"] != state.HOLDING_REWARD else 1)),
-        outcomes=outcomes,
+        outcomes=outcomes(count, len(shared.rows) if system["recording"] else 1),
         due=np.zeros(room, np.int32),
         hashes=np.zeros(room, np.uint64),
         drawn=np.zeros((3, room), np.int64),

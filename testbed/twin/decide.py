@@ -13,7 +13,6 @@ from testbed.twin.compiled import (
     occupied_ns,
     overhead,
     price,
-    transfer_ns,
     transmit_energy_j,
 )
 from testbed.twin.lists import head, item, speed_of, ue_list
@@ -45,7 +44,7 @@ def local_cost(world: World, fixed: Fixed, u: int, now_ns: int) -> float:
     task, cost = undecided_task(world, u), 0.0
     while task != NONE:
         t = item(world.tasks, task)
-        free += duration_ns(t.cycles, speed_of(constants))
+        free += t.local_ns
         energy = compute_energy_j(constants.kappa, constants.cpu_hz, t.cycles)
         cost += overhead(constants.weight_delay, free - t.generated_ns, energy)
         task = t.next
@@ -62,13 +61,13 @@ def offload_cost(world: World, fixed: Fixed, u: int, sent_cycles: int, sending: 
     task, cost, sent = undecided_task(world, u), 0.0, sent_cycles
     while task != NONE:
         t = item(world.tasks, task)
-        airtime = transfer_ns(t.input_bits, constants.rate_bps)
+        airtime = t.airtime_ns
         if system.shared and sending > 1:
             airtime *= sending
         free += airtime
         arrival = free + system.latency_ns
         wait = es_wait_ns(backlog, sent, speed_of(es), es.cores, arrival - now_ns)
-        finished = arrival + wait + duration_ns(t.cycles, speed_of(es)) + system.return_latency_ns
+        finished = arrival + wait + t.at_ns + system.return_latency_ns
         energy = transmit_energy_j(constants.tx_power_w, airtime)
         cost += overhead(constants.weight_delay, finished - t.generated_ns, energy)
         sent += t.cycles
@@ -103,9 +102,8 @@ def decide(world: World, fixed: Fixed, given: Any) -> None:
         choice = 0
         if w.policy == PRICED:
             cost = offload_cost(world, fixed, u, sent, sending, w.start_ns) + _charge(world, fixed, u, sent)
-            if cost < local_cost(world, fixed, u, w.start_ns):
-                choice = 1
-                sent += undecided_cycles(world, u)
+            choice = int(cost < local_cost(world, fixed, u, w.start_ns))
+            sent += choice * undecided_cycles(world, u)  # no branch where it would be guessed wrong often
         elif w.policy == GIVEN:
             choice = given[u]
         elif w.policy == COIN:

@@ -6,10 +6,20 @@ import numpy as np
 from numba import njit
 
 from testbed.model.delay import NEVER
-from testbed.model.random import ARRIVALS, FIELD_BITS, FIELD_CLASS, FIELD_CYCLES, FIELD_DEADLINE, VALUES
+from testbed.model.random import ARRIVALS, FIELD_BITS, FIELD_CLASS, FIELD_CYCLES, FIELD_DEADLINE
 from testbed.scenario.workload import FIELD_PRESENT
-from testbed.twin.compiled import INNER, exponential, mix, stretched, subject_hash, uniform, unit, whole_ns
-from testbed.twin.lists import NUMBER_BITS, allocate, append, item, ue_list
+from testbed.twin.compiled import (
+    INNER,
+    duration_ns,
+    exponential,
+    mix,
+    stretched,
+    transfer_ns,
+    uniform,
+    unit,
+    whole_ns,
+)
+from testbed.twin.lists import NUMBER_BITS, allocate, append, item, speed_of, ue_list
 from testbed.twin.state import (
     BERNOULLI,
     CHOICE,
@@ -29,14 +39,18 @@ FIELDS = 3  # of a task that are drawn
 
 
 @njit(**INNER)
-def _add(world: World, u: int, generated_ns: int, input_bits: int, cycles: int, deadline_ns: int) -> None:
+def add(world: World, fixed: Fixed, u: int, generated_ns: int, input_bits: int, cycles: int, deadline_ns: int) -> None:
     """A task enters the system, undecided."""
     ue, task = item(world.ues, u), allocate(world)
     if task == NONE:
         return
     t = item(world.tasks, task)
     t.generated_ns, t.input_bits, t.cycles, t.deadline_ns = generated_ns, input_bits, cycles, deadline_ns
-    t.key, t.airtime_ns = (u << NUMBER_BITS) | ue.number, 0
+    t.key = (u << NUMBER_BITS) | ue.number
+    constants = item(fixed.ues, u)
+    t.local_ns = duration_ns(cycles, speed_of(constants))
+    t.airtime_ns = transfer_ns(input_bits, constants.rate_bps)
+    t.at_ns = duration_ns(cycles, speed_of(item(fixed.edge_servers, constants.cell)))
     append(world, ue_list(u, FRESH), task)
     ue.number += 1
     ue.present += 1
@@ -117,11 +131,12 @@ def _draw(world: World, fixed: Fixed, due: int) -> None:
     All at once, in loops without branches that fill vector registers. Their lengths are multiples of ``LANES``, which
     leaves no remainder to single steps; what is drawn beyond ``due`` is not used.
     """
-    seed, lanes = world.status[0].seed, (due + LANES - 1) // LANES * LANES
+    lanes = (due + LANES - 1) // LANES * LANES
     for i in range(lanes):
-        world.hashes[np.uint64(i)] = item(world.ues, item(world.due, i)).number
+        ue = item(world.ues, item(world.due, i))
+        world.hashes[np.uint64(i)] = ue.values_hash ^ np.uint64(ue.number)
     for i in range(lanes):
-        world.hashes[np.uint64(i)] = subject_hash(seed, VALUES, item(world.due, i), item(world.hashes, i))
+        world.hashes[np.uint64(i)] = mix(item(world.hashes, i))
     if fixed.shares.shape[0] > 1:
         _draw_classes(world, fixed, due)
         return
@@ -156,14 +171,15 @@ def schedule(world: World, fixed: Fixed, u: int) -> None:
 @njit(**INNER)
 def _toss(world: World, fixed: Fixed, now_ns: int) -> None:
     """Bernoulli arrivals: which UEs generate a task at the slot boundary ``now_ns`` (without branches, for speed)."""
-    slot, slots, seed = world.status[0].slot, fixed.system[0].slots, world.status[0].seed
+    slot, slots = world.status[0].slot, fixed.system[0].slots
     if slots >= 0 and slot >= slots:
         for u in range(fixed.ues.shape[0]):
             item(world.ues, u).next_ns = NEVER
         return
     factor = item(fixed.factors, slot % fixed.factors.shape[0])
     for u in range(fixed.ues.shape[0]):
-        present = uniform(seed, ARRIVALS, u, slot, FIELD_PRESENT) < item(fixed.ues, u).rate * factor
+        subject = mix(item(world.ues, u).arrivals_hash ^ np.uint64(slot))
+        present = unit(mix(subject ^ np.uint64(FIELD_PRESENT))) < item(fixed.ues, u).rate * factor
         item(world.ues, u).next_ns = now_ns if present else NEVER
 
 
@@ -177,10 +193,10 @@ def _add_due(world: World, fixed: Fixed, due: int, now_ns: int) -> int:
         ue.stay_ns += now_ns - ue.next_ns
         if fixed.system[0].arrivals == TABLE_SOURCE:
             row = item(fixed.rows, item(fixed.ues, u).first_row + ue.number)
-            _add(world, u, row.generated_ns, row.input_bits, row.cycles, row.deadline_ns)
+            add(world, fixed, u, row.generated_ns, row.input_bits, row.cycles, row.deadline_ns)
         else:
             bits, cycles = world.drawn[FIELD_BITS, i], world.drawn[FIELD_CYCLES, i]
-            _add(world, u, ue.next_ns, bits, cycles, world.drawn[FIELD_DEADLINE, i])
+            add(world, fixed, u, ue.next_ns, bits, cycles, world.drawn[FIELD_DEADLINE, i])
         if fixed.system[0].arrivals != BERNOULLI:
             schedule(world, fixed, u)
             world.due[np.uint64(more)] = u

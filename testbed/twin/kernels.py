@@ -6,9 +6,9 @@ from typing import Any
 from numba import njit
 
 from testbed.model.delay import NEVER
-from testbed.model.random import EXPLORATION
+from testbed.model.random import ARRIVALS, EXPLORATION, VALUES
 from testbed.twin import compiled, decide, generate, lists, noting, observe, radio, server, slot, state
-from testbed.twin.compiled import INNER, OPTIONS, stamp, uniform
+from testbed.twin.compiled import INNER, OPTIONS, stamp, subjects_hash, uniform
 from testbed.twin.entry import entry
 from testbed.twin.lists import item
 from testbed.twin.noting import Noted
@@ -55,6 +55,7 @@ def _clear(world: World, fixed: Fixed, seed: int) -> None:
         ue.local_free_ns, ue.radio_free_ns, ue.radio_waiting_ns, ue.sent_ns, ue.stay_ns = 0, 0, 0, 0, 0
         ue.finish, ue.spent_j, ue.arrival, ue.number, ue.present = 0.0, 0.0, 0.0, 0, 0
         ue.choice, ue.last_choice, ue.think_ns = 0, NONE, 0
+        ue.arrivals_hash, ue.values_hash = subjects_hash(seed, ARRIVALS, u), subjects_hash(seed, VALUES, u)
     for es in range(fixed.edge_servers.shape[0]):
         server = item(world.edge_servers, es)
         server.clock_ns, server.own_cycles, server.forwarded_cycles, server.air_cycles = 0, 0, 0, 0

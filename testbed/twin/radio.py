@@ -4,6 +4,7 @@ from numba import njit
 
 from testbed.twin.compiled import (
     INNER,
+    after_ns,
     attempts,
     chain,
     jitter_ns,
@@ -55,7 +56,10 @@ def post(world: World, fixed: Fixed, task: int, now_ns: int) -> None:
             t.airtime_ns = transfer_ns(t.input_bits * tries, constants.rate_bps)
         _share(world, fixed, task, u, constants.cell, now_ns)
         return
-    end = last_bit_ns(world, fixed, u, start, t.input_bits * tries)
+    if constants.steady and tries == 1:
+        end = after_ns(start, t.airtime_ns)
+    else:
+        end = last_bit_ns(world, fixed, u, start, t.input_bits * tries)
     ue.radio_free_ns = end
     _leave(world, fixed, task, start, end)
 

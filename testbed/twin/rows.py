@@ -6,42 +6,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from testbed.model.delay import after_ns, transfer_ns
-from testbed.model.system import Plan, System
-from testbed.model.task import COMPLETED, LATE, OFFLOAD, TaskTable
-from testbed.protocol.rows import LinkRow, TaskRow
+from testbed.model.system import System
+from testbed.model.task import COMPLETED, LATE, OFFLOAD
+from testbed.protocol.rows import TaskRow
 from testbed.protocol.table import ColumnTable, Labels
-from testbed.twin.lists import NUMBER_BITS
-from testbed.twin.twin import Twin
 
 Columns = dict[str, Any]
 COPIED_AT_ONCE = 1 << 14
 
 
-def _identities(twin: Twin, plan: Plan) -> tuple[Columns, NDArray[Any], NDArray[Any]]:
-    """Which tasks there are, in the workload's order, the UE's index of each, and its place among the outcomes."""
-    tasks = TaskTable.of(plan.workload)
-    found: Columns = {name: np.frombuffer(column, np.int64) for name, column in tasks.columns.items()}
-    ue = found["ue"]
-    found["ue"] = Labels([ue.name for ue in twin.system.ues], ue.astype(np.int32))
-    found["cell"] = twin.fixed.ues["cell"][ue] + 1
-    return found, ue, twin.fixed.ues["first_row"][ue] + found["number"]
+def task_rows(
+    system: System, tasks: Columns, outcomes: Any, failed: Collection[tuple[int, int]] = ()
+) -> ColumnTable[TaskRow]:
+    """The complete rows of ``tasks``, columns in the workload's order, each with its outcome.
 
-
-def task_rows(twin: Twin, plan: Plan, failed: Collection[tuple[int, int]] = (), world: int = 0) -> ColumnTable[TaskRow]:
-    """The complete rows in the workload's order; ``failed`` holds the (UE, slot) that the fallback policy decided."""
-    if not len(plan.workload):
+    ``failed`` holds the (UE, slot) that the fallback policy decided.
+    """
+    ue = tasks["ue"]
+    if not len(ue):
         return ColumnTable(TaskRow, {}, 0)
-    found, ue, place = _identities(twin, plan)
-    outcomes, made = twin.state.outcomes[world], Columns()
+    cells = np.array([one.cell for one in system.ues], np.int64)
+    found = tasks | {"ue": Labels([one.name for one in system.ues], ue.astype(np.int32)), "cell": cells[ue] + 1}
+    made = Columns()
     for first in range(0, len(ue), COPIED_AT_ONCE):
         part = slice(first, first + COPIED_AT_ONCE)
         given = {name: found[name][part] for name in ("generated_ns", "deadline_ns")}
-        for name, column in _ended(plan.system, ue[part], outcomes[place[part]], given, failed).items():
+        for name, column in _ended(system, ue[part], outcomes[part], given, failed).items():
             if name not in made:
                 made[name] = np.empty(len(ue), column.dtype)
             made[name][part] = column
-    for name, names in _names(plan.system).items():
+    for name, names in _names(system).items():
         made[name] = Labels(names, made[name])
     made |= {"ready_ns": made["asked_ns"], "energy_measured_j": made["energy_j"]}
     return ColumnTable(TaskRow, found | made)
@@ -97,33 +91,3 @@ def _travelled(system: System, ue: NDArray[Any], o: Any, offloaded: NDArray[Any]
     for name in ("tx_start_ns", "tx_end_ns", "arrival_ns", "es_arrival_ns"):
         found[name] = np.where(offloaded, o[name], -1)
     return found
-
-
-def link_rows(tasks: ColumnTable[TaskRow], system: System) -> ColumnTable[LinkRow]:
-    """Every transmission over uplinks and backhaul of the ``tasks`` of a run, in the order of first bits."""
-    sent = np.flatnonzero(tasks.values("choice") == OFFLOAD)
-    if not len(sent):
-        return ColumnTable(LinkRow, {}, 0)
-    over = sent[tasks.flags("forwarded")[sent]]
-    both, count = np.concatenate([sent, over]), len(sent)
-    ue, number = tasks.labels("ue").codes[both], tasks.ints("number")[both]
-    start = np.concatenate([tasks.ints("tx_start_ns")[sent], tasks.ints("arrival_ns")[over]])
-    names = [one.name for one in system.ues]
-    rank = np.argsort(np.argsort(np.array(names)))
-    across = np.arange(len(both)) >= count
-    order = np.lexsort(((rank[ue] << NUMBER_BITS | number) * 2 + across, start))
-    both, across = both[order], across[order]
-    found: Columns = {"start_ns": start[order], "ue": Labels(names, ue[order]), "number": number[order]}
-    found["bits"] = tasks.ints("input_bits")[both]
-    found["attempts"] = np.where(across, 1, tasks.ints("attempts")[both])
-    found["ready_ns"] = np.where(across, found["start_ns"], tasks.ints("ready_ns")[both])
-    found["arrival_ns"] = np.where(across, tasks.ints("es_arrival_ns")[both], tasks.ints("arrival_ns")[both])
-    found["end_ns"] = tasks.ints("tx_end_ns")[both]
-    found["end_ns"][across] = [
-        after_ns(at, transfer_ns(bits, system.backhaul.rate_bps))
-        for at, bits in zip(found["start_ns"][across].tolist(), found["bits"][across].tolist(), strict=True)
-    ]
-    servers, home = [es.name for es in system.edge_servers], tasks.values("cell")[both].astype(np.int32) - 1
-    found["link"] = Labels([*names, *servers], np.where(across, len(names) + home, ue[order]))
-    found["to"] = Labels(servers, np.where(across, tasks.labels("es").codes[both] - 1, home))
-    return ColumnTable(LinkRow, found)

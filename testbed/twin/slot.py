@@ -4,14 +4,16 @@ The order is the model's: decisions start, arrivals and executions happen up to 
 announce, tasks are generated. What the next decisions may see is then complete.
 """
 
+import numpy as np
 from numba import njit
 
+from testbed.model.task import LOCAL as LOCAL_CHOICE
+from testbed.model.task import OFFLOAD as OFFLOAD_CHOICE
 from testbed.twin.compiled import (
     INNER,
     after_ns,
     chain,
     compute_energy_j,
-    duration_ns,
     holding_cost,
     local_overhead,
     transmit_energy_j,
@@ -24,7 +26,6 @@ from testbed.twin.lists import (
     item,
     release,
     row_of,
-    speed_of,
     take,
     take_from,
     ue_list,
@@ -41,7 +42,7 @@ def _execute(world: World, fixed: Fixed, task: int, u: int, entered_ns: int) -> 
     """A task enters its UE's local queue."""
     ue, t = item(world.ues, u), item(world.tasks, task)
     start = chain(ue.local_free_ns, entered_ns)
-    t.at_ns = after_ns(start, duration_ns(t.cycles, speed_of(item(fixed.ues, u))))
+    t.at_ns = after_ns(start, t.local_ns)
     ue.local_free_ns = t.at_ns
     append(world, ue_list(u, LOCAL_LIST), task)
     if fixed.system[0].recording:
@@ -53,36 +54,54 @@ def _execute(world: World, fixed: Fixed, task: int, u: int, entered_ns: int) -> 
 def _compare(world: World, fixed: Fixed, task: int, u: int, free_ns: int) -> int:
     """Remember what running an offloaded task locally would have cost; returns when that would have ended."""
     constants, t = item(fixed.ues, u), item(world.tasks, task)
-    execution = duration_ns(t.cycles, speed_of(constants))
     world.local_cost[task] = local_overhead(
-        constants.weight_delay, constants.kappa, constants.cpu_hz, t.cycles, free_ns - t.generated_ns, execution
+        constants.weight_delay, constants.kappa, constants.cpu_hz, t.cycles, free_ns - t.generated_ns, t.local_ns
     )
-    return free_ns + execution
+    return free_ns + t.local_ns
 
 
 @njit(**INNER)
-def _act(world: World, fixed: Fixed, u: int) -> None:
-    """A UE follows its decision for every undecided task, once it has been thought of."""
+def _act(world: World, fixed: Fixed, u: int, choice: int) -> None:
+    """A UE follows its decision ``choice`` for every undecided task, once it has been thought of."""
     w, ue = world.status[0], item(world.ues, u)
     cell = world.cells[item(fixed.ues, u).cell]
     ready = w.start_ns + ue.think_ns
     free = chain(ue.local_free_ns, ready)
-    ue.last_choice = ue.choice
+    ue.last_choice = choice
     while head(world, ue_list(u, FRESH)) != NONE:
         task = take(world, ue_list(u, FRESH))
         cell.decided += 1
-        cell.offloaded += ue.choice
+        cell.offloaded += choice
         if fixed.system[0].recording:
             outcome = world.outcomes[row_of(world, fixed, task)]
-            outcome.slot, outcome.choice, outcome.ready_ns = w.slot, ue.choice, ready
+            outcome.slot, outcome.choice, outcome.ready_ns = w.slot, choice, ready
         if fixed.system[0].reward != HOLDING_REWARD:
             world.local_cost[task] = -1.0
-            if ue.choice:
+            if choice:
                 free = _compare(world, fixed, task, u, free)
-        if ue.choice:
+        if choice:
             post(world, fixed, task, ready)
         else:
+            item(world.tasks, task).airtime_ns = 0
             _execute(world, fixed, task, u, ready)
+
+
+@njit(**INNER)
+def _act_all(world: World, fixed: Fixed) -> None:
+    """All UEs follow their decisions, those that offload first: sorted without branches that would be guessed wrong."""
+    w, last = world.status[0], world.due.shape[0] - 1
+    offload, local = 0, 0
+    for i in range(w.asking):
+        u = item(world.asking, i)
+        choice = item(world.ues, u).choice
+        world.due[np.uint64(offload)] = u
+        world.due[np.uint64(last - local)] = u
+        offload += choice
+        local += 1 - choice
+    for i in range(offload):
+        _act(world, fixed, item(world.due, i), OFFLOAD_CHOICE)
+    for i in range(local):
+        _act(world, fixed, item(world.due, last - i), LOCAL_CHOICE)
 
 
 @njit(**INNER)
@@ -119,7 +138,7 @@ def _finish_local(world: World, fixed: Fixed, u: int) -> float:
         ue.spent_j = 0.0
         take(world, ue_list(u, LOCAL_LIST))
         finish(world, fixed, task, t.at_ns, energy)
-    length = duration_ns(t.cycles, speed_of(constants))
+    length = t.local_ns
     worked = w.end_ns - (t.at_ns - length)
     if worked > 0:
         so_far = energy * worked / length
@@ -138,13 +157,16 @@ def _close(world: World, fixed: Fixed) -> None:
         ue.stay_ns += ue.present * length
     w.slot += 1
     generate(world, fixed, w.end_ns)
-    for u in range(fixed.ues.shape[0]):
-        ue, constants = item(world.ues, u), item(fixed.ues, u)
-        spent = ue.energy_j + transmit_energy_j(constants.tx_power_w, sending_ns(world, fixed, u))
-        cell = item(world.cells, constants.cell)
-        cell.cost += holding_cost(constants.weight_delay, ue.stay_ns, spent)
-        cell.spent_j += spent
-        ue.stay_ns = 0
+    for es in range(fixed.edge_servers.shape[0]):
+        cell = item(world.cells, es)
+        cost, spent_j = cell.cost, cell.spent_j
+        for u in range(item(fixed.edge_servers, es).first_ue, item(fixed.edge_servers, es).last_ue):
+            ue, constants = item(world.ues, u), item(fixed.ues, u)
+            spent = ue.energy_j + transmit_energy_j(constants.tx_power_w, sending_ns(world, fixed, u))
+            cost += holding_cost(constants.weight_delay, ue.stay_ns, spent)
+            spent_j += spent
+            ue.stay_ns = 0
+        cell.cost, cell.spent_j = cost, spent_j
     w.start_ns = w.end_ns
     w.end_ns += length
 
@@ -154,8 +176,7 @@ def advance(world: World, fixed: Fixed) -> None:
     """Carry out the choices of the UEs with undecided tasks, and everything until the next decisions are due."""
     w = world.status[0]
     release(world, fixed)
-    for i in range(w.asking):
-        _act(world, fixed, item(world.asking, i))
+    _act_all(world, fixed)
     if fixed.system[0].shared:
         for es in range(fixed.edge_servers.shape[0]):
             depart(world, fixed, es, w.end_ns)

@@ -1,7 +1,11 @@
 """What the twin knows, as arrays: what all worlds share, and the state of each world.
 
-Memory: a task in the system is one record of 64 bytes; a UE costs about 200 bytes and a world, servers included.
+Memory: a task in the system is one record of 72 bytes; a UE costs about 200 bytes and a world, servers included.
 Instants are integer nanoseconds, work cycles, data bits. Tasks stand in singly linked lists through ``next``.
+
+What a task would take is computed when it is generated: ``local_ns`` on its UE and, until it is decided, ``airtime_ns``
+sent once and undisturbed, and ``at_ns`` on a core of its own ES. Afterwards these are what the radio took (0: nothing
+was sent), and the instant of its next event.
 """
 
 from typing import Any, NamedTuple
@@ -67,6 +71,7 @@ UE_FIXED = np.dtype(
         ("snr", f8),
         ("cell", i8),
         ("capped", i1),
+        ("steady", i1),
     ],
     align=True,
 )
@@ -91,6 +96,7 @@ TASK = np.dtype(
         ("deadline_ns", i8),
         ("cycles", i8),
         ("input_bits", i8),
+        ("local_ns", i8),
         ("airtime_ns", i8),
         ("at_ns", i8),
         ("key", i8),
@@ -100,6 +106,8 @@ TASK = np.dtype(
 )
 UE = np.dtype(
     [
+        ("arrivals_hash", u8),
+        ("values_hash", u8),
         ("local_free_ns", i8),
         ("radio_free_ns", i8),
         ("finish", f8),

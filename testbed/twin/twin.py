@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from testbed.model.delay import NEVER
 from testbed.model.errors import TestbedError, UsageError
 from testbed.model.system import System
 from testbed.policy.heuristics import Coin, Policy, Priced
@@ -157,6 +158,23 @@ class Twin:
         next_ns = self.state.ues["next_ns"].min(axis=1)
         slot = np.maximum(status["slot"], -(-np.minimum(next_ns, self.system.end_ns) // slot_ns) - 1)
         status["slot"], status["start_ns"], status["end_ns"] = slot, slot * slot_ns, (slot + 1) * slot_ns
+
+    def hold(self, rows: NDArray[Any], outcomes: NDArray[Any]) -> None:
+        """Have these tasks from now on: ``rows`` of a table of which each UE knows its part, and room for ``outcomes``
+        (1, R), where what is known of those that were there is kept. There is a single world.
+        """
+        ues, constants, inside = self.state.ues[0], self.fixed.ues, int(self.inside[0])
+        self.fixed = self.fixed._replace(rows=rows if len(rows) else np.zeros(1, state.ROW))
+        at = constants["first_row"] + ues["number"]
+        to_come = at < constants["last_row"]
+        ues["next_ns"] = np.where(to_come, self.fixed.rows["generated_ns"][np.where(to_come, at, 0)], NEVER)
+        needed = inside + int((constants["last_row"] - at)[to_come].sum())
+        tasks = self.state.tasks
+        if needed > tasks.shape[1]:
+            larger = np.zeros((1, needed + needed // 2), state.TASK)
+            larger[:, : tasks.shape[1]] = tasks
+            tasks = larger
+        self.state = self.state._replace(tasks=tasks, outcomes=outcomes)
 
     def turn(self, actions: ArrayLike, kind: str = "full", out: NDArray[np.float32] | None = None) -> NDArray[Any]:
         """As `step` and then `observe` into ``out``, in one go, which is faster.

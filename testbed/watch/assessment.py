@@ -61,8 +61,8 @@ class Assessor:
 def assess(path: Path) -> Assessment:
     """Assess the run in ``path``. Raises `TestbedError` for what is no run."""
     run = reader.read_run(path)
-    kept = kept_grade.kept(path)
-    grade = kept.grade if kept is not None else graded(run).grade if "reason" in run.meta else None
+    earlier = kept_grade.read_grade(path)
+    grade = earlier.grade if earlier is not None else graded(run).grade if "reason" in run.meta else None
     return Assessment(baseline=best_baseline(run), grade=grade)
 
 

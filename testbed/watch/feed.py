@@ -121,8 +121,8 @@ class RecordedFeed:
 
 def grade_of(path: Path) -> str | None:
     """The grade that the run's last summary had, if one is kept."""
-    kept = kept_grade.kept(path)
-    return kept.grade if kept is not None else None
+    grade = kept_grade.read_grade(path)
+    return grade.grade if grade is not None else None
 
 
 def _decided(rows: Sequence[TaskRow]) -> list[Row]:

@@ -21,44 +21,44 @@ def empty():
     return Sample(overhead=math.nan, delay_s=math.nan, energy_j=math.nan, deadline_hit_rate=math.nan, stable=True)
 
 
-def pair(found, a, b, metric="overhead"):
-    return next(one for one in found.pairs if (one.a, one.b, one.metric) == (a, b, metric))
+def pair(result, a, b, metric="overhead"):
+    return next(one for one in result.pairs if (one.a, one.b, one.metric) == (a, b, metric))
 
 
 def test_every_pair_and_metric_is_compared_once():
-    found = compare({name: samples([1.0, 1.1]) for name in "abc"})
-    assert len(found.pairs) == 3 * len(METRICS)
-    assert found.workloads == 2
+    comparison = compare({name: samples([1.0, 1.1]) for name in "abc"})
+    assert len(comparison.pairs) == 3 * len(METRICS)
+    assert comparison.workloads == 2
 
 
 def test_a_clear_difference_is_significant_and_equality_is_not():
-    found = compare({"a": samples([0.5, 0.52, 0.49]), "b": samples([1.0, 1.03, 0.97])})
-    better = pair(found, "a", "b")
+    comparison = compare({"a": samples([0.5, 0.52, 0.49]), "b": samples([1.0, 1.03, 0.97])})
+    better = pair(comparison, "a", "b")
     assert better.ratio == pytest.approx(1.51 / 3.0)
     assert better.significant and better.ci95[1] < 1.0
-    assert not pair(found, "a", "b", "energy_j").significant
-    assert best(found) == "a"
+    assert not pair(comparison, "a", "b", "energy_j").significant
+    assert best(comparison) == "a"
 
 
 def test_nothing_is_significant_against_an_unstable_strategy():
-    found = compare({"a": samples([0.5, 0.52]), "b": samples([5.0, 5.1], stable=False)})
-    assert not found.policies["b"].stable
-    assert found.policies["b"].unstable_workloads == 2
-    assert not pair(found, "a", "b").significant
-    assert best(found) == "a"
+    comparison = compare({"a": samples([0.5, 0.52]), "b": samples([5.0, 5.1], stable=False)})
+    assert not comparison.policies["b"].stable
+    assert comparison.policies["b"].unstable_workloads == 2
+    assert not pair(comparison, "a", "b").significant
+    assert best(comparison) == "a"
 
 
 def test_a_single_bad_workload_of_many_does_not_condemn():
-    mine = samples([1.0] * 8)
-    mine[3] = Sample(overhead=1.0, delay_s=2.0, energy_j=0.1, deadline_hit_rate=0.9, stable=False)
-    assert compare({"a": mine}).policies["a"].stable
-    assert not compare({"a": {0: mine[0], 3: mine[3]}}).policies["a"].stable
+    own = samples([1.0] * 8)
+    own[3] = Sample(overhead=1.0, delay_s=2.0, energy_j=0.1, deadline_hit_rate=0.9, stable=False)
+    assert compare({"a": own}).policies["a"].stable
+    assert not compare({"a": {0: own[0], 3: own[3]}}).policies["a"].stable
 
 
 def test_only_common_workloads_count():
-    found = compare({"a": samples([1.0, 2.0, 3.0]), "b": samples([1.0, 2.0])})
-    assert found.workloads == 2
-    assert found.policies["a"].overhead.mean == 1.5
+    comparison = compare({"a": samples([1.0, 2.0, 3.0]), "b": samples([1.0, 2.0])})
+    assert comparison.workloads == 2
+    assert comparison.policies["a"].overhead.mean == 1.5
 
 
 def test_no_common_workload_is_an_error_with_a_remedy():
@@ -73,10 +73,10 @@ def test_no_common_workload_is_an_error_with_a_remedy():
 
 
 def test_one_workload_has_means_but_no_intervals():
-    found = compare({"a": samples([1.0]), "b": samples([2.0])})
-    assert math.isnan(found.policies["a"].overhead.ci95[0])
-    assert pair(found, "a", "b").ratio == 0.5
-    assert not pair(found, "a", "b").significant
+    comparison = compare({"a": samples([1.0]), "b": samples([2.0])})
+    assert math.isnan(comparison.policies["a"].overhead.ci95[0])
+    assert pair(comparison, "a", "b").ratio == 0.5
+    assert not pair(comparison, "a", "b").significant
 
 
 def test_points_of_a_sweep_are_workloads_of_their_own():
@@ -96,33 +96,33 @@ def test_holm_keeps_the_level_for_all_pairs_of_a_metric():
 
 def test_pairs_of_unstable_strategies_are_not_tested():
     bad = samples([5.0, 5.1, 5.3], stable=False)
-    found = compare({"a": samples([0.5, 0.52, 0.51]), "b": samples([1.0, 1.1, 1.05]), "c": bad})
-    assert math.isnan(pair(found, "a", "c").p_holm) and math.isnan(pair(found, "b", "c").p)
-    assert pair(found, "a", "b").p == pair(found, "a", "b").p_holm
-    assert "two-sided t test of the ratio, paired by workload (3), level 5 %\n" in text(found)
-    assert "a's overhead is 0.099 × c's: meaningless, because one of them is unstable" in text(found)
+    comparison = compare({"a": samples([0.5, 0.52, 0.51]), "b": samples([1.0, 1.1, 1.05]), "c": bad})
+    assert math.isnan(pair(comparison, "a", "c").p_holm) and math.isnan(pair(comparison, "b", "c").p)
+    assert pair(comparison, "a", "b").p == pair(comparison, "a", "b").p_holm
+    assert "two-sided t test of the ratio, paired by workload (3), level 5 %\n" in text(comparison)
+    assert "a's overhead is 0.099 × c's: meaningless, because one of them is unstable" in text(comparison)
 
 
 def test_a_workload_without_finished_tasks_is_left_out_and_told():
-    found = compare({"a": samples([1.0, 1.1, 1.2]) | {3: empty()}, "b": samples([2.0, 2.1, 2.3, 2.2])})
-    assert (found.workloads, found.empty_workloads) == (3, 1)
-    said = text(found)
-    assert "WARNING: 1 workload left out, in which no task finished" in said and "nan" not in said
+    comparison = compare({"a": samples([1.0, 1.1, 1.2]) | {3: empty()}, "b": samples([2.0, 2.1, 2.3, 2.2])})
+    assert (comparison.workloads, comparison.empty_workloads) == (3, 1)
+    shown = text(comparison)
+    assert "WARNING: 1 workload left out, in which no task finished" in shown and "nan" not in shown
     with pytest.raises(UsageError, match="no workload has tasks"):
         compare({"a": {0: empty()}, "b": {0: empty()}})
 
 
 def test_the_text_says_how_it_was_tested():
-    said = text(compare({name: samples([x, 1.1 * x, 1.3 * x]) for name, x in (("a", 1.0), ("b", 2.0), ("c", 2.1))}))
-    assert "3 workloads, mean ± 95 % CI half-width" in said
-    assert "a's overhead is 0.500 × b's (95 % CI 0.500 to 0.500, p < 0.001): significant" in said
-    assert "two-sided t test of the ratio, paired by workload (3), level 5 %, p corrected for 3 pairs (Holm)" in said
+    shown = text(compare({name: samples([x, 1.1 * x, 1.3 * x]) for name, x in (("a", 1.0), ("b", 2.0), ("c", 2.1))}))
+    assert "3 workloads, mean ± 95 % CI half-width" in shown
+    assert "a's overhead is 0.500 × b's (95 % CI 0.500 to 0.500, p < 0.001): significant" in shown
+    assert "two-sided t test of the ratio, paired by workload (3), level 5 %, p corrected for 3 pairs (Holm)" in shown
     alone = text(compare({"a": samples([1.0]), "b": samples([2.0])}))
     assert "no confidence interval: only one workload" in alone and "t test" not in alone and "nan" not in alone
 
 
 def test_percentiles_of_delay_are_compared_too():
-    mine: dict[Hashable, Sample] = {
+    own: dict[Hashable, Sample] = {
         seed: Sample(
             overhead=1.0,
             delay_s=1.0,
@@ -135,5 +135,5 @@ def test_percentiles_of_delay_are_compared_too():
         )
         for seed in (0, 1)
     }
-    found = compare({"a": mine})
-    assert (found.policies["a"].delay_p95_s.mean, found.policies["a"].delay_p99_s.mean) == (2.5, 4.5)
+    comparison = compare({"a": own})
+    assert (comparison.policies["a"].delay_p95_s.mean, comparison.policies["a"].delay_p99_s.mean) == (2.5, 4.5)

@@ -33,6 +33,6 @@ def test_the_last_count_of_the_controller_and_every_task_that_it_decided(run):
     rows = [msgspec.structs.replace(row, think_ns=(n + 1) * MS) for n, row in enumerate(run.tasks)]
     late = [msgspec.structs.replace(rows[0], think_ns=999 * MS, fallback="timeout")]
     run.tasks = rows + late
-    found = latency_of(run)
-    assert found.answered.p50 == pytest.approx(50, rel=0.05) and found.answered.p99 == pytest.approx(99, rel=0.05)
-    assert found.seen.p50 == (len(rows) + 1) / 2 and found.seen.p99 is not None and found.seen.p99 <= len(rows)
+    result = latency_of(run)
+    assert result.answered.p50 == pytest.approx(50, rel=0.05) and result.answered.p99 == pytest.approx(99, rel=0.05)
+    assert result.seen.p50 == (len(rows) + 1) / 2 and result.seen.p99 is not None and result.seen.p99 <= len(rows)

@@ -18,7 +18,7 @@ from testbed.trace import inputs
 from tests.command import call, document
 
 
-def told(source, kind, *late_ms):
+def event_of(source, kind, *late_ms):
     histogram = Histogram()
     for ms in late_ms:
         histogram.add(int(ms * 1e6))
@@ -26,17 +26,17 @@ def told(source, kind, *late_ms):
 
 
 EVENTS = [
-    told("ue-1-1", "Result", 1.0),
-    told("ue-1-1", "Result", 1.0, 2.0, 3.0),
-    told("ue-1-2", "Result", 2.0, 2.0),
-    told("es-1", "Announce", 50.0),
+    event_of("ue-1-1", "Result", 1.0),
+    event_of("ue-1-1", "Result", 1.0, 2.0, 3.0),
+    event_of("ue-1-2", "Result", 2.0, 2.0),
+    event_of("es-1", "Announce", 50.0),
     EventRow(0, "es-1", "lateness", "not JSON"),
     EventRow(0, "es-1", "slipped", "", 3),
 ]
 
 
 def test_lateness_is_told_by_kind_of_event():
-    assert {kind: len(found) for kind, found in histograms(EVENTS).items()} == {"Result": 2, "Announce": 1}
+    assert {kind: len(result) for kind, result in histograms(EVENTS).items()} == {"Result": 2, "Announce": 1}
     assert lateness(EVENTS, ("Result",)).p50 == pytest.approx(2.0, rel=0.03)
     assert lateness(EVENTS, ("Result",)).max == 3.0
     assert lateness(EVENTS).max == 50.0
@@ -58,9 +58,9 @@ def test_a_clock_that_is_not_known_well_costs_the_grade(live):
     run = live(*PROCESSES)
     assert graded(run).grade == "A" and graded(run).clock_uncertainty_ms == 0.0
     run.record.events.append(EventRow(0, "far", "clock", "{}", 0.05))
-    found = graded(run)
-    assert found.grade in ("C", "F") and found.clock_uncertainty_ms == pytest.approx(50.0)
-    assert "clocks" in found.remedy
+    grade = graded(run)
+    assert grade.grade in ("C", "F") and grade.clock_uncertainty_ms == pytest.approx(50.0)
+    assert "clocks" in grade.remedy
 
 
 def test_kinds_that_never_fired_were_never_late():
@@ -91,9 +91,9 @@ def _live(tmp_path):
 
 def test_a_run_whose_processes_told_nothing_is_not_graded(live):
     summary = runner.summary_of(live())
-    found = summary.fidelity
-    assert (found.grade, found.slipped, found.steal) == (None, None, None)
-    assert found.worst == "controller, es-1, ue-1-1 and 1 more told nothing of timers and CPUs"
+    result = summary.fidelity
+    assert (result.grade, result.slipped, result.steal) == (None, None, None)
+    assert result.worst == "controller, es-1, ue-1-1 and 1 more told nothing of timers and CPUs"
     shown = summary_text.text(summary)
     assert "fidelity   not graded" in shown and "CPU s" not in shown
     assert [(one.measured, one.holds) for one in summary.thresholds] == [("not graded", False)]
@@ -103,16 +103,16 @@ def test_a_run_whose_processes_told_nothing_is_not_graded(live):
 
 def test_one_process_that_told_nothing_keeps_a_run_from_being_graded(live):
     assert graded(live(*PROCESSES)).grade == "A"
-    found = graded(live(*(name for name in PROCESSES if name != "es-1")))
-    assert found.grade is None and found.worst == "es-1 told nothing of timers and CPUs" and "Ctrl-C" in found.remedy
+    grade = graded(live(*(name for name in PROCESSES if name != "es-1")))
+    assert grade.grade is None and grade.worst == "es-1 told nothing of timers and CPUs" and "Ctrl-C" in grade.remedy
 
 
 def test_the_jitter_of_arrivals_is_that_of_user_equipments(live):
     run = live(*PROCESSES)
     for name, late_ms in (("es-1", 80), ("ue-1-1", 2), ("ue-1-2", 4)):
-        run.record.events += [told(name, "Boundary", late_ms), told(name, "LocalEnd", 2 * late_ms)]
-    found = graded(run)
-    assert found.arrival_jitter_ms.max == 4.0 and found.lateness_ms.max == 160.0
+        run.record.events += [event_of(name, "Boundary", late_ms), event_of(name, "LocalEnd", 2 * late_ms)]
+    grade = graded(run)
+    assert grade.arrival_jitter_ms.max == 4.0 and grade.lateness_ms.max == 160.0
     shown = summary_text.text(runner.summary_of(run))
     assert "tasks taken up late p50" in shown and "max 4.0" in shown.partition("tasks taken up late")[2]
 
@@ -133,7 +133,7 @@ def test_a_run_that_goes_on_is_not_graded_yet(live):
 
 def test_a_simulation_is_exact_and_keeps_every_threshold(tmp_path):
     words = ("run", "smoke", "--backend", "sim", "--set", "thresholds.fidelity=>= A")
-    found = document(*words, cwd=tmp_path)
-    assert found["fidelity"]["grade"] == "exact"
-    assert [(one["measured"], one["holds"]) for one in found["thresholds"]] == [("exact", True)]
+    content = document(*words, cwd=tmp_path)
+    assert content["fidelity"]["grade"] == "exact"
+    assert [(one["measured"], one["holds"]) for one in content["thresholds"]] == [("exact", True)]
     assert "fidelity   exact" in call(*words, cwd=tmp_path).stdout

@@ -8,6 +8,7 @@ import pytest
 
 from testbed.analysis import incidents
 from testbed.analysis.grading import graded
+from testbed.analysis.summary import tally_of
 from testbed.cli import summary_text
 from testbed.experiments import runner
 from testbed.model.delay import NS_PER_S
@@ -47,6 +48,11 @@ def ran(*faults, tasks=None, ues=(2,), speeds=(2 * NS_PER_S,), **kwargs):
     return assemble(Path("r"), record, resolved, planned.workload)
 
 
+def told(run):
+    tally = tally_of(run)
+    return incidents.told(run, tally.decided, tally.fallbacks)
+
+
 def unplanned(run, why="killed"):
     events = run.record.events
     events[:] = [msgspec.structs.replace(row, detail=why) if row.kind == "died" else row for row in events]
@@ -56,11 +62,11 @@ def unplanned(run, why="killed"):
 def warned(*events, **about):
     run = ran()
     run.record.events[:] = events
-    return incidents.told(run)
+    return told(run)
 
 
 def test_what_was_planned_and_done_is_not_worth_a_word():
-    assert incidents.told(ran(Fault("es-1", 2 * NS_PER_S, 3 * NS_PER_S), Fault("ue-1-1", 2 * NS_PER_S))) == []
+    assert told(ran(Fault("es-1", 2 * NS_PER_S, 3 * NS_PER_S), Fault("ue-1-1", 2 * NS_PER_S))) == []
     assert warned(EventRow(2 * NS_PER_S, "es-1", "planned", "kill", 0.09)) == []
 
 
@@ -68,15 +74,15 @@ def test_an_es_that_was_killed_is_told_with_the_tasks_that_it_gave_back():
     run = unplanned(ran(Fault("es-1", 3200_000_000, 4 * NS_PER_S)))
     recovered = sum(row.recovered for row in run.tasks)
     assert recovered == 2
-    assert incidents.told(run) == ["es-1 was killed at 3.2 s, not planned: 2 tasks recovered"]
+    assert told(run) == ["es-1 was killed at 3.2 s, not planned: 2 tasks recovered"]
     summary = runner.summary_of(run)
-    assert summary.warnings == incidents.told(run)
+    assert summary.warnings == told(run)
     assert "WARNING    es-1 was killed at 3.2 s" in summary_text.text(summary)
 
 
 def test_ues_that_die_together_are_told_together_with_the_tasks_that_failed():
     run = unplanned(ran(Fault("ue-1-1", 3 * NS_PER_S + 1), Fault("ue-1-2", 3 * NS_PER_S + 1)), "crashed")
-    (line,) = incidents.told(run)
+    (line,) = told(run)
     assert line == "ue-1-1, ue-1-2 crashed at 3.0 s, not planned: 2 tasks failed (see logs/ue-1-1.log)"
 
 
@@ -84,18 +90,18 @@ def test_a_controller_that_was_killed_is_told_with_the_decisions_it_did_not_make
     run = unplanned(ran(Fault("controller", 2500_000_000, 4500_000_000)))
     lost = sum(row.fallback == "controller lost" for row in run.tasks)
     assert lost == 4
-    assert incidents.told(run) == ["controller was killed at 2.5 s, not planned: 4 tasks decided by the fallback"]
+    assert told(run) == ["controller was killed at 2.5 s, not planned: 4 tasks decided by the fallback"]
 
 
 def test_a_run_without_any_decision_of_its_policy_says_so():
     run = ran(Fault("controller", 1))
     run.record.events.clear()
-    assert incidents.told(run) == []  # what it decided at 0 counts
+    assert told(run) == []  # what it decided at 0 counts
     rows = [msgspec.structs.replace(row, fallback="timeout") for row in run.tasks]
     run.tasks = rows
-    assert incidents.told(run) == [f'"lc", not the policy, decided all {len(rows)} tasks: timeout {len(rows)}']
+    assert told(run) == [f'"lc", not the policy, decided all {len(rows)} tasks: timeout {len(rows)}']
     run.tasks = [rows[0], *(msgspec.structs.replace(row, fallback="") for row in rows[1:])]
-    assert incidents.told(run) == [f'"lc", not the policy, decided 1 of {len(rows)} tasks: timeout 1']
+    assert told(run) == [f'"lc", not the policy, decided 1 of {len(rows)} tasks: timeout 1']
 
 
 def test_plans_that_were_carried_out_late_or_not_at_all_are_told():
@@ -206,7 +212,7 @@ def test_who_stands_still_on_request_is_not_silent():
         EventRow(5 * NS_PER_S, "ue-1-1", "resumed", "asked for"),
         EventRow(6 * NS_PER_S, "es-1", "paused", "asked for"),
     ]
-    said = [line for line in incidents.told(run) if "stood" in line or "silent" in line]
+    said = [line for line in told(run) if "stood" in line or "silent" in line]
     assert said == [
         "ue-1-1 stood still on request from 3.0 to 5.0 s",
         "es-1 stood still on request from 6.0 s on",

@@ -16,30 +16,30 @@ def test_quantiles_are_those_of_printed_tables(freedom, quantile):
 
 
 def test_the_interval_of_a_mean_by_hand():
-    found = of_mean([1.0, 2.0, 3.0])
-    assert found.value == 2.0
-    assert found.high - 2.0 == pytest.approx(4.302653 / math.sqrt(3))
-    assert found.low == pytest.approx(4.0 - found.high)
+    estimate = of_mean([1.0, 2.0, 3.0])
+    assert estimate.value == 2.0
+    assert estimate.high - 2.0 == pytest.approx(4.302653 / math.sqrt(3))
+    assert estimate.low == pytest.approx(4.0 - estimate.high)
 
 
 def test_one_observation_has_no_interval():
-    found = of_mean([5.0])
-    assert found.value == 5.0
-    assert math.isnan(found.low) and math.isnan(found.high)
+    estimate = of_mean([5.0])
+    assert estimate.value == 5.0
+    assert math.isnan(estimate.low) and math.isnan(estimate.high)
 
 
 def test_pairing_removes_what_both_share():
     b = [1.0, 4.0, 9.0, 2.0]
-    found = of_ratio([0.9 * x for x in b], b)
-    assert found.value == pytest.approx(0.9)
-    assert found.high - found.low == pytest.approx(0.0, abs=1e-12)
+    estimate = of_ratio([0.9 * x for x in b], b)
+    assert estimate.value == pytest.approx(0.9)
+    assert estimate.high - estimate.low == pytest.approx(0.0, abs=1e-12)
 
 
 def test_the_ratio_is_that_of_the_means_and_its_interval_covers_it():
     a, b = [1.0, 2.0, 3.0], [2.0, 2.0, 2.5]
-    found = of_ratio(a, b)
-    assert found.value == pytest.approx(sum(a) / sum(b))
-    assert found.low < found.value < found.high
+    estimate = of_ratio(a, b)
+    assert estimate.value == pytest.approx(sum(a) / sum(b))
+    assert estimate.low < estimate.value < estimate.high
 
 
 def test_nothing_to_divide_by_is_no_ratio():
@@ -51,11 +51,11 @@ def test_nothing_to_divide_by_is_no_ratio():
 
 def test_the_p_value_belongs_to_the_interval():
     a, b = [1.0, 2.0, 3.0, 2.2], [1.6, 2.4, 3.9, 2.1]
-    found = of_ratio(a, b)
-    half = (found.high - found.low) / 2
-    bound = (1 - found.value) / half * t_quantile(3)
-    assert found.p == pytest.approx(2 * stats.t.sf(bound, 3))
-    assert (found.p < 0.05) == (found.high < 1)
+    estimate = of_ratio(a, b)
+    half = (estimate.high - estimate.low) / 2
+    bound = (1 - estimate.value) / half * t_quantile(3)
+    assert estimate.p == pytest.approx(2 * stats.t.sf(bound, 3))
+    assert (estimate.p < 0.05) == (estimate.high < 1)
     assert of_ratio(a, a).p == 1.0 and of_ratio([2.0, 4.0], [1.0, 2.0]).p == 0.0
     assert math.isnan(of_ratio([1.0], [2.0]).p)
 

@@ -20,26 +20,26 @@ def run(*rows, restarted=(), learn=True):
     return SimpleNamespace(meta={"learn": learn}, record=SimpleNamespace(updates=list(rows), events=events))
 
 
-def lines_of(found):
-    return summary_text._learning(found).splitlines()
+def lines_of(result):
+    return summary_text._learning(result).splitlines()
 
 
 def test_updates_add_up_over_workers_and_each_is_told():
-    made = run(
+    summary = run(
         row("learner-10", 1, 3, rate=1.0, lag=4.0),
         row("learner-2", 2, 5, loss=math.nan),
         row("learner-10", 3, 7, rate=3.0, lag=2.0, loss=0.25),
         restarted=("learner-2", "es-1"),
     )
-    found = learning_progress.learning(made)
-    assert found is not None
-    assert (found.updates, found.version, found.updates_per_s, found.restarts) == (12, 30, 4.0, 1)
-    assert found.policy_lag == pytest.approx(7 / 3)
-    assert found.mode == "replay" and lines_of(found)[0].startswith("learning   replay: 12 updates, version 30;")
-    assert list(found.workers) == ["learner-2", "learner-10"]
-    last = found.workers["learner-10"]
+    result = learning_progress.learning(summary)
+    assert result is not None
+    assert (result.updates, result.version, result.updates_per_s, result.restarts) == (12, 30, 4.0, 1)
+    assert result.policy_lag == pytest.approx(7 / 3)
+    assert result.mode == "replay" and lines_of(result)[0].startswith("learning   replay: 12 updates, version 30;")
+    assert list(result.workers) == ["learner-2", "learner-10"]
+    last = result.workers["learner-10"]
     assert (last.updates, last.updates_per_s, last.policy_lag, last.loss) == (7, 2.0, 3.0, 0.25)
-    lines = lines_of(found)
+    lines = lines_of(result)
     assert lines[1] == (
         "           learner-2: 5 updates, 2.0 a second, lag 1.0, loss unknown, entropy 0.200, restarted 1 times"
     )
@@ -47,8 +47,8 @@ def test_updates_add_up_over_workers_and_each_is_told():
 
 
 def test_a_run_that_learned_nothing_has_no_workers_and_one_that_does_not_learn_nothing_at_all():
-    found = learning_progress.learning(run())
-    assert found is not None
-    assert (found.updates, found.version, found.policy_lag, found.workers) == (0, 0, 0.0, {})
+    result = learning_progress.learning(run())
+    assert result is not None
+    assert (result.updates, result.version, result.policy_lag, result.workers) == (0, 0, 0.0, {})
     assert len(lines_of(learning_progress.learning(run(row("learner", 1, 3))))) == 1
     assert learning_progress.learning(run(learn=False)) is None

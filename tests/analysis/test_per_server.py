@@ -3,6 +3,7 @@
 import pytest
 
 from testbed.analysis.per_server import summarise
+from testbed.analysis.summary import tally_of
 from testbed.model.delay import NS_PER_S
 from testbed.model.system import Fault
 from tests.analysis.test_incidents import ran
@@ -13,7 +14,8 @@ ONE = [task_of(0, 0, cycles=6 * NS_PER_S, bits=8_000_000)]
 
 def energy(*faults, **es):
     """Of an ES of 2 GHz (8 W while it computes) that would execute one task from 1 s to 4 s."""
-    return summarise(ran(*faults, tasks=ONE, **es))["es-1"].energy_j
+    run = ran(*faults, tasks=ONE, **es)
+    return summarise(run, tally_of(run).servers)["es-1"].energy_j
 
 
 def test_what_is_executed_for_a_dead_ue_is_spent_all_the_same():

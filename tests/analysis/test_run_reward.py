@@ -12,7 +12,7 @@ from testbed.experiments import runner
 from testbed.experiments.runner import Order
 from testbed.model.delay import NS_PER_S
 from testbed.policy.heuristics import FixedChoice
-from testbed.protocol.rows import TaskRow, identity
+from testbed.protocol.rows import RewardRow, TaskRow, identity
 from testbed.protocol.table import ColumnTable
 from testbed.record import reader
 from testbed.scenario.load import load_scenario
@@ -149,8 +149,23 @@ def test_a_task_that_stays_for_thousands_of_slots_is_not_counted_slot_by_slot():
     )
     spent = Earned(made, holding=True)
     spent.spend(ColumnTable.of(TaskRow, [row]))
-    assert sum(map(len, spent._places)) == 2
+    assert sum(len(part.place) for part in spent._paid) == 2
     found = run_reward.by_slot([row], made, run_reward.HOLDING)
     assert [(reward.slot, reward.stay_ns) for reward in found] == [(k, slot_ns) for k in range(4_001)]
     assert [reward.energy_j for reward in found] == [0.0] * 4_000 + [2.0]
     assert sum(reward.reward for reward in found) == pytest.approx(-row.overhead)
+
+
+@pytest.mark.parametrize("kind", ["holding", "paper", "paper-sign"])
+@pytest.mark.parametrize("density", [0.3, 0.95])
+def test_rewards_of_tasks_that_come_in_parts_are_the_same_to_the_bit(kind, density):
+    made, tasks = region(density, slots=60)
+    done = ColumnTable.of(TaskRow, simulate(plan(made, tasks), FixedChoice(1)).tasks)
+    rewards = run_reward.Rewards(made, kind)
+    found: list[RewardRow] = []
+    for first in range(0, len(done), 9):
+        begin = int(done[first].generated_ns) // made.slot_ns
+        found += rewards.rows(begin)
+        rewards.add(done.take(slice(first, first + 9)))
+    found += rewards.rows()
+    assert found == list(run_reward.by_slot(done, made, kind)) and len(found) > 100

@@ -27,17 +27,17 @@ def played(tmp_path, backend, *changes, policy="greedy-do"):
     resolved = inputs.resolve(load_scenario("region", ["slots=8", *changes]))
     workload = inputs.generate(resolved.scenario, resolved.system)
     begun: list[InOrder] = []
-    told: list[dict[str, Any]] = []
+    messages: list[dict[str, Any]] = []
     order = runner.Order(
         resolved=resolved,
         workload=workload,
         policy=policy,
         backend=backend,
         out=str(tmp_path / backend),
-        heard=lambda rows: told.extend(begun[0].take(rows)),
+        heard=lambda rows: messages.extend(begun[0].take(rows)),
     )
     run = runner.execute(order, started=lambda path, plan: begun.append(InOrder(RunStream(plan))))
-    return [*told, *begun[0].rest()], runner.summary_of(run)
+    return [*messages, *begun[0].rest()], runner.summary_of(run)
 
 
 def of(kind, documents):
@@ -142,7 +142,7 @@ def test_meters_are_no_events_and_a_learner_tells_how_far_it_is():
 
 
 def test_the_page_has_every_field_and_no_other():
-    stream, found = RunStream(plan()), documented()
+    stream, result = RunStream(plan()), documented()
     slot = SlotRow(
         es="es-1",
         slot=0,
@@ -156,9 +156,9 @@ def test_the_page_has_every_field_and_no_other():
         over_threshold=False,
     )
     update = UpdateRow(at_ns=0, learner="", version=0, loss=0, entropy=0, reward=0, updates=0, lag=0, rate=0)
-    made = [stream.started("r", "p", "sim"), *stream.take([slot, task(0), update, EventRow(0, "x", "y")])]
+    items = [stream.started("r", "p", "sim"), *stream.take([slot, task(0), update, EventRow(0, "x", "y")])]
     progress = stream.progress(0, "running")
-    for one in [*made, progress]:
-        assert set(one) - {"kind"} == found[one["kind"]], one["kind"]
+    for one in [*items, progress]:
+        assert set(one) - {"kind"} == result[one["kind"]], one["kind"]
     assert {*progress["tasks"], *progress["es"]["es-1"]} <= documented(2)["progress"]
-    assert set(found) == {"started", "progress", "task", "event", "update", "ended"}
+    assert set(result) == {"started", "progress", "task", "event", "update", "ended"}

@@ -51,9 +51,9 @@ def wait_for(stream: IO[str] | None, word: str) -> str:
 
 def wait_until(process, ready):
     """Follow the run's progress until ``ready()``; returns what that was."""
-    while not (found := ready()):
+    while not (result := ready()):
         wait_for(process.stdout, "running")
-    return found
+    return result
 
 
 def end(process, code: int) -> tuple[str, str]:
@@ -71,7 +71,7 @@ def pids(run: Path) -> dict[str, int]:
 
 def left(run: Path) -> list[int]:
     """Processes that work in the directory of ``run``: its roles, and what burns for them."""
-    found = []
+    items = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             here = os.readlink(process / "cwd") == str(run.resolve())
@@ -79,8 +79,8 @@ def left(run: Path) -> list[int]:
         except OSError:
             continue
         if here and not dead:
-            found.append(int(process.name))
-    return found
+            items.append(int(process.name))
+    return items
 
 
 def events(run: Path, kind: str) -> list[tuple[str, str, float]]:

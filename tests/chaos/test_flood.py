@@ -84,8 +84,8 @@ def test_under_a_flood_time_goes_on_and_an_interrupt_is_acted_on_within_two_seco
         assert time.monotonic() - begun < WITHIN_S * crowd, "processes still run two seconds after the interrupt"
         time.sleep(0.01)
     end(process, 130)
-    found = document("report", "r", cwd=folder)
-    assert found["tasks"]["unaccounted"] == 0 and found["ended"] == "interrupted"
+    content = document("report", "r", cwd=folder)
+    assert content["tasks"]["unaccounted"] == 0 and content["ended"] == "interrupted"
     dropped = {source for source, _, _ in events(run, "dropped_frame")}
     assert "launcher" in dropped and len(dropped & names) >= len(names) // 2
     assert left(run) == []

@@ -61,8 +61,8 @@ def test_bad_frames_to_every_socket_are_counted_and_the_run_goes_on(tmp_path):
     finally:
         stop(process)
         context.term()
-    found = document("report", "r", cwd=tmp_path)
-    assert found["tasks"]["unaccounted"] == 0 and found["ended"] == "drained" and found["tasks"]["failed"] == 0
+    content = document("report", "r", cwd=tmp_path)
+    assert content["tasks"]["unaccounted"] == 0 and content["ended"] == "drained" and content["tasks"]["failed"] == 0
     counted = {source: value for source, _, value in events(tmp_path / "r", "dropped_frame")}
     assert counted == dict.fromkeys([*names, "launcher"], len(frames("")))
     for name in names:
@@ -92,8 +92,8 @@ def test_who_has_not_the_token_neither_stops_a_run_nor_buries_a_process_nor_take
     finally:
         stop(process)
         context.term()
-    found = document("report", "r", cwd=tmp_path)
-    assert found["tasks"]["unaccounted"] == found["tasks"]["failed"] == 0 and found["ended"] == "drained"
+    content = document("report", "r", cwd=tmp_path)
+    assert content["tasks"]["unaccounted"] == content["tasks"]["failed"] == 0 and content["ended"] == "drained"
     assert {state for *_, state in events(tmp_path / "r", "died")} == set()
     counted = {source: value for source, _, value in events(tmp_path / "r", "dropped_frame")}
     assert counted == {name: 2 for name, _ in forged}

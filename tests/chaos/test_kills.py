@@ -24,14 +24,14 @@ def test_the_run_goes_on_without_whoever_is_killed(tmp_path, victim):
         end(process, 0)
     finally:
         stop(process)
-    found = document("report", "r", cwd=tmp_path)
-    assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == 0
-    assert found["failures"].keys() <= ({"ue died"} if victim == "ue-1-2" else set())
+    content = document("report", "r", cwd=tmp_path)
+    assert content["ended"] == "drained" and content["tasks"]["unaccounted"] == 0
+    assert content["failures"].keys() <= ({"ue died"} if victim == "ue-1-2" else set())
     assert [source for source, _, _ in events(tmp_path / "r", "died")] == [victim]
     assert left(tmp_path / "r") == []
     assert not (tmp_path / "r" / "sock").exists()
     again = document("replay", "r", "--as-recorded", cwd=tmp_path)
-    assert again["tasks"]["generated"] == found["tasks"]["generated"]
+    assert again["tasks"]["generated"] == content["tasks"]["generated"]
     assert again["tasks"]["unaccounted"] == 0
 
 
@@ -43,8 +43,8 @@ def test_a_planned_death_with_restart_is_a_real_one(tmp_path, victim):
         end(process, 0)
     finally:
         stop(process)
-    found = document("report", "r", cwd=tmp_path)
-    assert found["tasks"]["unaccounted"] == 0
+    content = document("report", "r", cwd=tmp_path)
+    assert content["tasks"]["unaccounted"] == 0
     first, second = (pid for source, _, pid in events(tmp_path / "r", "ready") if source == victim)
     assert first != second
     assert [source for source, _, _ in events(tmp_path / "r", "restarted")] == [victim]
@@ -60,8 +60,8 @@ def test_the_record_survives_the_launcher_and_nobody_outlives_it(tmp_path):
     assert len(running) >= len(pids(tmp_path / "r"))
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=PATIENCE_S)
-    found = document("report", "r", cwd=tmp_path)
-    assert found["ended"] == "interrupted" and found["tasks"]["unaccounted"] == 0
+    content = document("report", "r", cwd=tmp_path)
+    assert content["ended"] == "interrupted" and content["tasks"]["unaccounted"] == 0
     with sqlite3.connect(tmp_path / "r" / "run.db") as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     for pid in running:
@@ -99,10 +99,10 @@ def test_an_interrupt_ends_any_phase_with_a_summary(tmp_path, phase):
     finally:
         stop(process)
     assert "fidelity" in out and "interrupted" in out
-    found = document("report", "r", cwd=tmp_path)
-    assert found["tasks"]["unaccounted"] == 0 and found["failures"].keys() <= {"interrupted"}
+    content = document("report", "r", cwd=tmp_path)
+    assert content["tasks"]["unaccounted"] == 0 and content["failures"].keys() <= {"interrupted"}
     leaving = [at for at, kind in instants(tmp_path / "r") if kind == "lateness"]
-    assert found["end_s"] <= min(leaving, default=0) * 1e-9, (
+    assert content["end_s"] <= min(leaving, default=0) * 1e-9, (
         "the run ends when it is interrupted, not when all have left"
     )
     assert not (tmp_path / "r" / "sock").exists()
@@ -131,8 +131,8 @@ def test_a_run_whose_process_starter_is_killed_says_so(tmp_path):
     finally:
         stop(process)
     assert "the process starter died" in err
-    found = document("report", "r", cwd=tmp_path)
-    assert found["tasks"]["unaccounted"] == 0 and found["failures"].keys() <= {"the process starter died"}
+    content = document("report", "r", cwd=tmp_path)
+    assert content["tasks"]["unaccounted"] == 0 and content["failures"].keys() <= {"the process starter died"}
     assert left(tmp_path / "r") == []
 
 

@@ -32,14 +32,14 @@ def test_a_planned_death_that_comes_late_is_recorded_when_it_came(tmp_path, vict
         end(process, 0)
     finally:
         stop(process)
-    found = document("report", "r", cwd=tmp_path)
-    assert found["tasks"]["unaccounted"] == 0 and found["ended"] == "drained"
+    content = document("report", "r", cwd=tmp_path)
+    assert content["tasks"]["unaccounted"] == 0 and content["ended"] == "drained"
     ((name, detail, late_s),) = events(tmp_path / "r", "planned")
     assert (name, detail) == (victim, "kill") and late_s > 0.2
-    assert any(line.startswith(f"{victim} was killed at") and "as planned" in line for line in found["warnings"])
+    assert any(line.startswith(f"{victim} was killed at") and "as planned" in line for line in content["warnings"])
     again = document("replay", "r", "--as-recorded", cwd=tmp_path)
     assert again["tasks"]["unaccounted"] == 0
-    assert again["tasks"]["generated"] == found["tasks"]["generated"]
+    assert again["tasks"]["generated"] == content["tasks"]["generated"]
 
 
 def test_an_es_that_stands_still_while_its_target_dies_loses_no_task(tmp_path):
@@ -61,6 +61,6 @@ def test_an_es_that_stands_still_while_its_target_dies_loses_no_task(tmp_path):
         end(process, 0)
     finally:
         stop(process)
-    found = document("report", "r", cwd=tmp_path)
-    assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == found["tasks"]["failed"] == 0
-    assert any("es-2 was killed at" in line and "not planned" in line for line in found["warnings"])
+    content = document("report", "r", cwd=tmp_path)
+    assert content["ended"] == "drained" and content["tasks"]["unaccounted"] == content["tasks"]["failed"] == 0
+    assert any("es-2 was killed at" in line and "not planned" in line for line in content["warnings"])

@@ -34,12 +34,12 @@ def until_it_learns_again(process, run, killed):
 
     Returns its processes, and how many updates there were when the learner had come back.
     """
-    found = wait_until(process, lambda: returned(run, killed))
+    result = wait_until(process, lambda: returned(run, killed))
     before = len(updates(run))
     wait_until(process, lambda: len(updates(run)) > before + 1)
     process.send_signal(signal.SIGINT)
     end(process, 130)
-    return found, before
+    return result, before
 
 
 def test_a_learner_that_is_killed_returns_and_goes_on_from_its_checkpoint(tmp_path):
@@ -52,9 +52,9 @@ def test_a_learner_that_is_killed_returns_and_goes_on_from_its_checkpoint(tmp_pa
         second, _ = until_it_learns_again(process, run, first["learner"])
     finally:
         stop(process)
-    found = document("report", "r", cwd=tmp_path)
-    assert found["ended"] == "interrupted" and found["tasks"]["unaccounted"] == 0
-    assert found["failures"].keys() <= {"interrupted"}
+    content = document("report", "r", cwd=tmp_path)
+    assert content["ended"] == "interrupted" and content["tasks"]["unaccounted"] == 0
+    assert content["failures"].keys() <= {"interrupted"}
     assert [source for source, _, _ in events(run, "died")] == ["learner"]
     assert [source for source, _, _ in events(run, "restarted")] == ["learner"]
     assert second["learner"] != first["learner"]
@@ -63,7 +63,7 @@ def test_a_learner_that_is_killed_returns_and_goes_on_from_its_checkpoint(tmp_pa
     }
     rows = updates(run)
     assert [version for _, version in rows] == sorted({version for _, version in rows})
-    assert found["learning"]["updates"] == rows[-1][0] and found["learning"]["restarts"] == 1
+    assert content["learning"]["updates"] == rows[-1][0] and content["learning"]["restarts"] == 1
     arrays, about = checkpoint.read(run / "learned.npz")
     assert about["learned"]["updates"] == int(arrays["progress"][0]) == rows[-1][0]
     assert not left(run) and not (run / "node").exists()
@@ -79,8 +79,8 @@ def test_controller_and_learner_die_together_and_both_return(tmp_path):
         _, before = until_it_learns_again(process, run, first)
     finally:
         stop(process)
-    found = document("report", "r", cwd=tmp_path)
-    assert found["tasks"]["unaccounted"] == 0 and found["failures"].keys() <= {"interrupted"}
+    content = document("report", "r", cwd=tmp_path)
+    assert content["tasks"]["unaccounted"] == 0 and content["failures"].keys() <= {"interrupted"}
     assert sorted(source for source, _, _ in events(run, "restarted")) == ["controller", "learner"]
     with closing(connect(run / "run.db")) as db:
         (latest,) = db.execute("SELECT version FROM tasks ORDER BY slot DESC LIMIT 1").fetchone()
@@ -105,7 +105,7 @@ def test_an_interrupt_ends_learning_with_a_checkpoint(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "output"),
     [
         (("--policy", "greedy-do"), "cannot learn in a run"),
         (("--policy", "a3c-do", "--workers", "5"), "cells of its own"),
@@ -115,9 +115,9 @@ def test_an_interrupt_ends_learning_with_a_checkpoint(tmp_path):
         (("--policy", "a3c-do:nowhere.npz"), "nowhere.npz"),
     ],
 )
-def test_what_cannot_learn_says_so_before_anything_starts(tmp_path, change, said):
+def test_what_cannot_learn_says_so_before_anything_starts(tmp_path, change, output):
     done = call("run", "smoke", "--learn", *change, cwd=tmp_path, code=2)
-    assert said in done.stderr and not (tmp_path / "runs").exists()
+    assert output in done.stderr and not (tmp_path / "runs").exists()
 
 
 def test_a_head_that_decides_at_once_cannot_learn_in_a_run(tmp_path):

@@ -13,9 +13,9 @@ pytestmark = [pytest.mark.live, pytest.mark.chaos]
 
 def until_event(process, run, kind):
     """Follow the run's progress until its record has an event of ``kind``; returns its source."""
-    while not (found := events(run, kind)):
+    while not (result := events(run, kind)):
         wait_for(process.stdout, "running")
-    return found[0][0]
+    return result[0][0]
 
 
 @pytest.mark.parametrize("victim", ["ue-1-2", "controller"])
@@ -33,8 +33,8 @@ def test_a_stopped_process_is_silent_until_it_goes_on(tmp_path, victim):
         end(process, 130)
     finally:
         stop(process)
-    found = document("report", "r", cwd=tmp_path)
-    assert found["tasks"]["unaccounted"] == 0 and found["failures"].keys() <= {"interrupted"}
+    content = document("report", "r", cwd=tmp_path)
+    assert content["tasks"]["unaccounted"] == 0 and content["failures"].keys() <= {"interrupted"}
     ((silent, _, before),) = events(tmp_path / "r", "silent")
     ((heard, _, after),) = events(tmp_path / "r", "heard")
     assert silent == heard == victim and 2 < before < after

@@ -27,11 +27,11 @@ DEATHS = ", ".join(f"{{at: {at} s, kill: {name}, restart_after: 4 s}}" for name,
 
 def by_worker(run: Path) -> dict[str, list[int]]:
     """The updates that each worker told of, row by row."""
-    found: dict[str, list[int]] = {}
+    items: dict[str, list[int]] = {}
     with closing(connect(run / "run.db", timeout=10)) as db:
         for name, count in db.execute("SELECT learner, updates FROM updates ORDER BY rowid"):
-            found.setdefault(name, []).append(count)
-    return found
+            items.setdefault(name, []).append(count)
+    return items
 
 
 @pytest.mark.parametrize("dying", [("learner-1",), ("learner-1", "learner-2")])
@@ -52,19 +52,19 @@ def test_workers_that_are_killed_come_back_to_what_all_have_learned(tmp_path, dy
         out, _ = end(process, 130)
     finally:
         stop(process)
-    found = document("report", "r", cwd=tmp_path)
-    assert found["tasks"]["unaccounted"] == 0 and found["failures"].keys() <= {"interrupted"}
+    content = document("report", "r", cwd=tmp_path)
+    assert content["tasks"]["unaccounted"] == 0 and content["failures"].keys() <= {"interrupted"}
     assert sorted(source for source, _, _ in events(run, "restarted")) == list(dying)
     assert {name: pid for name, pid in second.items() if name not in dying} == {
         name: pid for name, pid in first.items() if name not in dying
     }
     rows = by_worker(run)
-    assert set(rows) == set(NAMES) == set(found["learning"]["workers"])
+    assert set(rows) == set(NAMES) == set(content["learning"]["workers"])
     assert all(counts == sorted(set(counts)) for counts in rows.values())
     _, about = checkpoint.read(run / "learned.npz")
-    assert found["learning"]["updates"] == sum(counts[-1] for counts in rows.values())
-    assert about["learned"]["updates"] == found["learning"]["updates"]
-    assert found["learning"]["restarts"] == len(dying) and all(f"{name}: " in out for name in NAMES)
+    assert content["learning"]["updates"] == sum(counts[-1] for counts in rows.values())
+    assert about["learned"]["updates"] == content["learning"]["updates"]
+    assert content["learning"]["restarts"] == len(dying) and all(f"{name}: " in out for name in NAMES)
     assert not left(run) and not (run / "node").exists()
 
 
@@ -78,10 +78,10 @@ def interrupted(process, tmp_path):
     """Interrupt the run; returns what was recorded of it, in which every task has one end."""
     process.send_signal(signal.SIGINT)
     end(process, 130)
-    found = document("report", "r", cwd=tmp_path)
-    assert found["ended"] == "interrupted" and found["tasks"]["unaccounted"] == 0
+    content = document("report", "r", cwd=tmp_path)
+    assert content["ended"] == "interrupted" and content["tasks"]["unaccounted"] == 0
     assert not left(tmp_path / "r")
-    return found
+    return content
 
 
 def test_workers_learn_on_while_servers_a_ue_the_controller_and_one_of_them_die(tmp_path):
@@ -93,11 +93,11 @@ def test_workers_learn_on_while_servers_a_ue_the_controller_and_one_of_them_die(
         dead = sorted([*DYING, "learner-1"])
         wait_until(process, lambda: sorted(source for source, *_ in events(run, "restarted")) == dead)
         until_all_learn(process, run)
-        found = interrupted(process, tmp_path)
+        result = interrupted(process, tmp_path)
     finally:
         stop(process)
-    assert set(by_worker(run)) == set(NAMES) == set(found["learning"]["workers"])
-    assert found["failures"].keys() <= {"interrupted", UE_DIED}
+    assert set(by_worker(run)) == set(NAMES) == set(result["learning"]["workers"])
+    assert result["failures"].keys() <= {"interrupted", UE_DIED}
 
 
 def test_workers_pause_in_a_run_and_go_on(tmp_path):

@@ -16,24 +16,24 @@ def make_run(folder):
 
 def test_a_negative_number_of_runs_to_keep_is_refused(tmp_path):
     run = make_run(tmp_path / "runs" / "a")
-    found = call("clean", "--keep", "-1", "--yes", cwd=tmp_path, code=2)
-    assert "--keep -1" in found.stderr and run.is_dir()
+    result = call("clean", "--keep", "-1", "--yes", cwd=tmp_path, code=2)
+    assert "--keep -1" in result.stderr and run.is_dir()
 
 
-@pytest.mark.parametrize("given", ["run.db", "./run.db", "."])
-def test_a_record_or_the_working_directory_is_not_taken_for_a_run_to_remove(tmp_path, given):
+@pytest.mark.parametrize("arguments", ["run.db", "./run.db", "."])
+def test_a_record_or_the_working_directory_is_not_taken_for_a_run_to_remove(tmp_path, arguments):
     run = make_run(tmp_path / "runs" / "a")
-    call("clean", given, "--yes", cwd=run, code=2)
+    call("clean", arguments, "--yes", cwd=run, code=2)
     assert (run / "notes.txt").read_text() == "mine" and (run / directory.RECORD).is_file()
 
 
-@pytest.mark.parametrize("given", ["../other", "runs/../../other", "runs", "runs/link", "link", "runs/a/run.db"])
-def test_only_what_lies_below_runs_is_removed(tmp_path, given):
+@pytest.mark.parametrize("arguments", ["../other", "runs/../../other", "runs", "runs/link", "link", "runs/a/run.db"])
+def test_only_what_lies_below_runs_is_removed(tmp_path, arguments):
     here, other = tmp_path / "here", make_run(tmp_path / "other")
     make_run(here / "runs" / "a")
     (here / "runs" / directory.RECORD).touch()
     (here / "runs" / "link").symlink_to(other)
-    call("clean", given, "--yes", cwd=here, code=2)
+    call("clean", arguments, "--yes", cwd=here, code=2)
     assert (other / "notes.txt").is_file() and (here / "runs" / "a" / "notes.txt").is_file()
 
 
@@ -63,5 +63,5 @@ def test_what_goes_is_named_before_and_after(tmp_path):
         make_run(tmp_path / "runs" / name)
     asked = call("clean", cwd=tmp_path, code=2).stdout
     assert "runs/a: 2 files, 4 B" in asked and "runs/b\\x1b[2J" in asked and "\x1b" not in asked
-    said = call("clean", "--yes", cwd=tmp_path).stdout
-    assert "runs/a: removed" in said and "runs/b\\x1b[2J: removed" in said
+    output = call("clean", "--yes", cwd=tmp_path).stdout
+    assert "runs/a: removed" in output and "runs/b\\x1b[2J: removed" in output

@@ -16,12 +16,12 @@ def rows(path):
 
 
 def test_the_csv_file_holds_the_table(tmp_path):
-    found = document("compare", *SMALL, "--csv", "out.csv", cwd=tmp_path)
+    content = document("compare", *SMALL, "--csv", "out.csv", cwd=tmp_path)
     listed = rows(tmp_path / "out.csv")
     assert [row["policy"] for row in listed] == ["lc", "greedy"]
     for row in listed:
         for metric in METRICS:
-            one = found["policies"][row["policy"]][metric]
+            one = content["policies"][row["policy"]][metric]
             assert [float(row[metric + part]) for part in ("", "_low", "_high")] == [one["mean"], *one["ci95"]]
         assert (row["workloads"], row["stable"]) == ("3", "true")
 
@@ -34,16 +34,16 @@ def test_the_csv_file_of_a_sweep_has_its_key(tmp_path):
 
 
 def test_a_value_of_a_sweep_without_tasks_is_left_out_and_no_nan_is_printed(tmp_path):
-    found = call("compare", *SMALL, "--sweep", "density=0..0.5:2", cwd=tmp_path)
-    assert "density = 0 left out: no workload has tasks" in found.stderr
-    assert "density = 0.5" in found.stdout and "nan" not in found.stdout
+    result = call("compare", *SMALL, "--sweep", "density=0..0.5:2", cwd=tmp_path)
+    assert "density = 0 left out: no workload has tasks" in result.stderr
+    assert "density = 0.5" in result.stdout and "nan" not in result.stdout
     assert "no workload has tasks" in call("compare", *SMALL, "--set", "density=0", cwd=tmp_path, code=2).stderr
 
 
-@pytest.mark.parametrize(("given", "code"), [("", 2), (".", 3), ("no/folder.csv", 3)])
-def test_a_csv_file_that_cannot_be_written_is_refused_before_the_work(tmp_path, given, code):
-    found = call("compare", "region", "--seeds", "500", "--csv", given, cwd=tmp_path, code=code)
-    assert "--csv" in found.stderr and found.stdout == ""
+@pytest.mark.parametrize(("arguments", "code"), [("", 2), (".", 3), ("no/folder.csv", 3)])
+def test_a_csv_file_that_cannot_be_written_is_refused_before_the_work(tmp_path, arguments, code):
+    result = call("compare", "region", "--seeds", "500", "--csv", arguments, cwd=tmp_path, code=code)
+    assert "--csv" in result.stderr and result.stdout == ""
 
 
 def test_one_workload_has_no_empty_numbers_in_its_file(tmp_path):

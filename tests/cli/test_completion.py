@@ -57,7 +57,7 @@ def here(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("line", "found"),
+    ("line", "result"),
     [
         ("testbed re", {"replay", "report", "reproduce"}),
         ("testbed help ex", {"export"}),
@@ -78,8 +78,8 @@ def here(tmp_path_factory):
         ("testbed import csv camp", {"campus.yaml"}),
     ],
 )
-def test_a_line_is_completed(here, line, found):
-    assert set(completions(line, here)) == found
+def test_a_line_is_completed(here, line, result):
+    assert set(completions(line, here)) == result
 
 
 def test_a_checkpoint_is_completed_after_the_colon_where_bash_begins_a_new_word(here):
@@ -89,13 +89,14 @@ def test_a_checkpoint_is_completed_after_the_colon_where_bash_begins_a_new_word(
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
 @pytest.mark.skipif(not (SCRIPTS / "testbed").exists(), reason="the command testbed is not installed here")
 @pytest.mark.parametrize(
-    ("line", "found"), [("testbed ru", ["run"]), ("testbed run --set radio.ac", ["radio.access="]), ("testbed x", [""])]
+    ("line", "result"),
+    [("testbed ru", ["run"]), ("testbed run --set radio.ac", ["radio.access="]), ("testbed x", [""])],
 )
-def test_bash_itself_completes(here, line, found):
+def test_bash_itself_completes(here, line, result):
     paths = {"PATH": f"{SCRIPTS}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     command = ["bash", "--norc", "-c", ACTIVATION + BASH, "bash", line]
     done = subprocess.run(command, cwd=here, env=os.environ | paths, capture_output=True, text=True)
-    assert [word.strip() for word in done.stdout.split("\n")[:-1]] == found, done.stderr
+    assert [word.strip() for word in done.stdout.split("\n")[:-1]] == result, done.stderr
 
 
 def test_completing_imports_nothing_heavy(here):

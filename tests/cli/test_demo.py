@@ -24,8 +24,8 @@ def test_every_step_is_a_command_that_its_verb_takes():
 
 @pytest.mark.live
 def test_the_demo_trains_runs_recovers_replays_and_compares(tmp_path):
-    found = call("demo", "--wall", "2s", "--slots", "60", cwd=tmp_path).stdout
-    assert [int(n) for n in re.findall(r"^(\d)\. ", found, re.MULTILINE)] == list(range(1, 9))
+    result = call("demo", "--wall", "2s", "--slots", "60", cwd=tmp_path).stdout
+    assert [int(n) for n in re.findall(r"^(\d)\. ", result, re.MULTILINE)] == list(range(1, 9))
     runs = tmp_path / "runs"
     assert [source for source, _, _ in events(runs / "demo-a3c-do", "died") if source == "es-2"] == ["es-2"]
     assert [source for source, _, _ in events(runs / "demo-a3c-do", "restarted") if source == "es-2"] == ["es-2"]
@@ -35,7 +35,7 @@ def test_the_demo_trains_runs_recovers_replays_and_compares(tmp_path):
         for policy in demo.EVERYBODY
     }
     assert len(generated) == 1
-    after = found.partition("Three things to type next:")[2].strip().splitlines()[-3:]
+    after = result.partition("Three things to type next:")[2].strip().splitlines()[-3:]
     for line in after:
         assert shlex.split(line)[1] in ("watch", "report", "init")
 

@@ -15,8 +15,8 @@ FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system h
 LONG = "x" * 300
 
 
-def shell(line: str, cwd, said: str = "") -> subprocess.CompletedProcess[str]:
-    """``testbed LINE`` through a shell, which can close streams; ``said`` is its standard input."""
+def shell(line: str, cwd, output: str = "") -> subprocess.CompletedProcess[str]:
+    """``testbed LINE`` through a shell, which can close streams; ``output`` is its standard input."""
     command = f"{sys.executable} -m testbed {line}"
     done = subprocess.run(
         ["sh", "-c", command],
@@ -26,7 +26,7 @@ def shell(line: str, cwd, said: str = "") -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=PATIENCE_S,
         check=False,
-        input=said,
+        input=output,
     )
     assert "Traceback" not in done.stderr and "internal error" not in done.stderr
     return done
@@ -60,8 +60,8 @@ def test_closed_streams_are_no_error(tmp_path, closed):
     ],
 )
 def test_a_name_too_long_is_said_to_be_so(tmp_path, args, code):
-    found = call(*args, cwd=tmp_path, code=code)
-    assert "File name too long" in found.stderr and "internal error" not in found.stderr
+    result = call(*args, cwd=tmp_path, code=code)
+    assert "File name too long" in result.stderr and "internal error" not in result.stderr
 
 
 @pytest.mark.parametrize("module", ["argparse", "testbed/cli"])
@@ -96,8 +96,8 @@ def test_clean_asks_through_a_pipe(tmp_path):
     "flag", ["--set={}=1", "--set=seed={}", "--seed={}", "--policy={}", "--for={}", "--backend={}"]
 )
 def test_an_endless_argument_is_not_echoed_whole(tmp_path, flag):
-    said = call(*RUN[:4], flag.format("9" * 5000 + "x"), cwd=tmp_path, code=2).stderr
-    assert "9" * 60 in said and len(said) < 800
+    output = call(*RUN[:4], flag.format("9" * 5000 + "x"), cwd=tmp_path, code=2).stderr
+    assert "9" * 60 in output and len(output) < 800
 
 
 @pytest.mark.parametrize(

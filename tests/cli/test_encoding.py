@@ -71,21 +71,21 @@ def test_names_of_other_alphabets_are_kept_in_a_poor_locale(tmp_path, monkeypatc
         for name, value in POOR.items():
             poor.setenv(name, value)
         call("run", "naïve.yaml", "--backend", "sim", "--out", "rün", cwd=tmp_path)
-        found = json.loads(call("report", "rün", "--json", cwd=tmp_path).stdout)
-    assert (found["run"], found["scenario"]) == ("rün", "Café 実験")
-    assert json.loads(call("report", "rün", "--json", cwd=tmp_path).stdout) == found
+        data = json.loads(call("report", "rün", "--json", cwd=tmp_path).stdout)
+    assert (data["run"], data["scenario"]) == ("rün", "Café 実験")
+    assert json.loads(call("report", "rün", "--json", cwd=tmp_path).stdout) == data
 
 
 def test_a_run_may_have_a_name_that_is_no_text(tmp_path):
-    given = os.fsdecode(b"s\xff.yaml"), os.fsdecode(b"r\xff"), os.fsdecode(b"again\xff")
-    shutil.copy(ROOT / "testbed" / "scenarios" / "smoke.yaml", tmp_path / given[0])
-    call("run", given[0], "--backend", "sim", "--out", given[1], cwd=tmp_path)
-    call("replay", given[1], "--on", "sim", "--out", given[2], cwd=tmp_path)
-    assert json.loads(call("report", given[1], "--json", cwd=tmp_path).stdout)["run"] == "r\ufffd"
+    arguments = os.fsdecode(b"s\xff.yaml"), os.fsdecode(b"r\xff"), os.fsdecode(b"again\xff")
+    shutil.copy(ROOT / "testbed" / "scenarios" / "smoke.yaml", tmp_path / arguments[0])
+    call("run", arguments[0], "--backend", "sim", "--out", arguments[1], cwd=tmp_path)
+    call("replay", arguments[1], "--on", "sim", "--out", arguments[2], cwd=tmp_path)
+    assert json.loads(call("report", arguments[1], "--json", cwd=tmp_path).stdout)["run"] == "r\ufffd"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="long paths as Linux has them")
 def test_a_path_too_long_for_a_record_is_refused_before_the_run(tmp_path):
     deep = "/".join(["a" * 200] * 3)
-    said = call("run", "smoke", "--backend", "sim", "--out", deep, cwd=tmp_path, code=3).stderr
-    assert "500" in said and "shorter" in said and not (tmp_path / ("a" * 200)).exists()
+    output = call("run", "smoke", "--backend", "sim", "--out", deep, cwd=tmp_path, code=3).stderr
+    assert "500" in output and "shorter" in output and not (tmp_path / ("a" * 200)).exists()

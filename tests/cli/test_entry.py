@@ -25,12 +25,12 @@ def test_an_interrupt_before_all_else_is_told_in_a_word(monkeypatch, capsys):
     assert capsys.readouterr().err == "interrupted\n"
 
 
-@pytest.mark.parametrize(("first", "kept"), [("elsewhere", False), (str(ROOT), True)])
-def test_the_working_directory_leaves_the_path_unless_the_testbed_lies_there(monkeypatch, tmp_path, first, kept):
+@pytest.mark.parametrize(("first", "remaining"), [("elsewhere", False), (str(ROOT), True)])
+def test_the_working_directory_leaves_the_path_unless_the_testbed_lies_there(monkeypatch, tmp_path, first, remaining):
     place = first if os.path.isabs(first) else str(tmp_path)
     monkeypatch.setattr(sys, "path", [place, "rest"])
     entry._leave_working_directory()
-    assert sys.path == ([place, "rest"] if kept else ["rest"])
+    assert sys.path == ([place, "rest"] if remaining else ["rest"])
 
 
 def test_the_package_offers_its_interface_and_nothing_else():

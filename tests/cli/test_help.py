@@ -23,8 +23,8 @@ def test_help_explains_a_verb(tmp_path):
 
 
 def test_list_without_runs_says_how_to_begin(tmp_path):
-    said = call("list", cwd=tmp_path).stdout
-    assert "there are none below runs/ yet" in said and "greedy" in said and "weakest edge server" in said
+    output = call("list", cwd=tmp_path).stdout
+    assert "there are none below runs/ yet" in output and "greedy" in output and "weakest edge server" in output
     assert document("list", "runs", cwd=tmp_path) == {"runs": []}
 
 
@@ -33,13 +33,13 @@ def test_list_names_scenarios_policies_and_runs(tmp_path):
     folder = tmp_path / "checkpoints" / "my town"
     folder.mkdir(parents=True)
     (folder / "priced-do.json").write_text('{"policy": "priced", "beta": 0.1, "beta0": 0}')
-    found = document("list", cwd=tmp_path)
-    assert {"region", "smoke", "paper-like"} <= {row["scenario"] for row in found["scenarios"]}
-    assert next(row for row in found["scenarios"] if row["scenario"] == "smoke")["ues"] == 2
-    usable = {row["policy"]: row["usable"] for row in found["policies"]}
+    content = document("list", cwd=tmp_path)
+    assert {"region", "smoke", "paper-like"} <= {row["scenario"] for row in content["scenarios"]}
+    assert next(row for row in content["scenarios"] if row["scenario"] == "smoke")["ues"] == 2
+    usable = {row["policy"]: row["usable"] for row in content["policies"]}
     assert usable["greedy-do"] == ["greedy-do"] and usable["priced"] == []
     assert usable["priced-do"] == ["priced-do:checkpoints/my town/priced-do.json"]
-    [listed] = found["runs"]
+    [listed] = content["runs"]
     assert (listed["run"], listed["scenario"], listed["policy"], listed["slots"], listed["state"]) == (
         run["run"],
         "smoke",
@@ -54,15 +54,15 @@ def test_list_names_scenarios_policies_and_runs(tmp_path):
 
 @pytest.mark.parametrize("out", [".", "no/folder/here.csv", "x" * 300])
 def test_bound_refuses_a_file_that_cannot_be_written_before_it_searches(tmp_path, out):
-    found = call("bound", "region", "--evaluations", "100000000", "--out", out, cwd=tmp_path, code=3)
-    assert "cannot be written" in found.stderr and "--out FILE" in found.stderr and found.stdout == ""
+    result = call("bound", "region", "--evaluations", "100000000", "--out", out, cwd=tmp_path, code=3)
+    assert "cannot be written" in result.stderr and "--out FILE" in result.stderr and result.stdout == ""
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_can_be_written_is_not_touched_before(tmp_path):
     (tmp_path / "old.csv").write_text("precious")
-    found = call("bound", "regoin", "--out", "old.csv", cwd=tmp_path, code=2)
-    assert "regoin" in found.stderr and (tmp_path / "old.csv").read_text() == "precious"
+    result = call("bound", "regoin", "--out", "old.csv", cwd=tmp_path, code=2)
+    assert "regoin" in result.stderr and (tmp_path / "old.csv").read_text() == "precious"
 
 
 def test_json_of_list_is_one_document(tmp_path):
@@ -70,7 +70,7 @@ def test_json_of_list_is_one_document(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "output"),
     [
         (["run", "--for", "-.5 s"], "--for"),
         (["rnu"], 'did you mean "run"?'),
@@ -88,9 +88,9 @@ def test_json_of_list_is_one_document(tmp_path):
         (["bound", "smoke", "--out", ""], '--out ""'),
     ],
 )
-def test_a_mistake_is_told_in_the_name_of_what_was_written(tmp_path, args, said):
-    found = call(*args, cwd=tmp_path, code=2)
-    assert said in found.stderr and found.stdout == ""
+def test_a_mistake_is_told_in_the_name_of_what_was_written(tmp_path, args, output):
+    result = call(*args, cwd=tmp_path, code=2)
+    assert output in result.stderr and result.stdout == ""
 
 
 @pytest.mark.parametrize("verb", VERBS)

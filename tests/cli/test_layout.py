@@ -49,10 +49,10 @@ def test_no_terminal_gets_whole_lines():
 
 @pytest.mark.parametrize("columns", [60, 80, 100])
 def test_a_summary_keeps_to_the_width_and_loses_no_word(tmp_path, columns):
-    made = summary(tmp_path, "thresholds.delay_p95=< 3 s")
-    text = summary_text.text(made, columns)
+    result = summary(tmp_path, "thresholds.delay_p95=< 3 s")
+    text = summary_text.text(result, columns)
     assert max(map(len, text.split("\n"))) <= columns
-    assert set(text.split()) == set(summary_text.text(made).split())
+    assert set(text.split()) == set(summary_text.text(result).split())
 
 
 def test_a_run_without_a_task_says_so(tmp_path):

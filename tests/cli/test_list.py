@@ -18,7 +18,7 @@ CHECKPOINT = '{"policy": "priced", "beta": 0.1, "beta0": 0}'
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def folder_of_runs(tmp_path_factory):
     """A folder with two runs, the second the latest."""
     place = tmp_path_factory.mktemp("listed")
     (place / "priced.json").write_text(CHECKPOINT)
@@ -29,10 +29,10 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture
-def here(made, tmp_path, monkeypatch):
+def here(folder_of_runs, tmp_path, monkeypatch):
     """A copy of it, the working directory."""
     monkeypatch.chdir(tmp_path)
-    return Path(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
+    return Path(shutil.copytree(folder_of_runs, tmp_path, dirs_exist_ok=True))
 
 
 def listed():

@@ -64,22 +64,24 @@ FIDELITY = {
 
 
 def test_summary_has_every_field(tmp_path):
-    found = document("run", "region", *SHORT, "--policy", "greedy-do", "--seed", "3", cwd=tmp_path)
-    assert set(found) >= KEYS
-    assert set(found["tasks"]) >= TASKS
-    assert set(found["delay_s"]) == {"mean", "p50", "p95", "p99"}
-    assert set(found["energy_j"]) == set(found["energy_measured_j"]) == {"mean", "total"}
-    assert set(found["overhead"]) == {"mean"}
-    assert set(found["fidelity"]) >= FIDELITY
-    assert set(found["fidelity"]["lateness_ms"]) == {"p50", "p99", "max"}
-    assert set(found["fidelity"]["cpu"]) == {"asked_s", "achieved_s"}
-    assert found["fidelity"]["grade"] == "exact" and found["fidelity"]["delay_error"] == {"median": 0.0, "p99": 0.0}
-    assert list(found["es"]) == ["es-1", "es-2", "es-3"]
-    assert {"utilisation", "idle_while_other_over_threshold", "energy_j"} <= set(found["es"]["es-1"])
-    assert (found["scenario"], found["policy"], found["seed"], found["slots"]) == ("region", "greedy-do", 3, 10)
-    assert found["tasks"]["unaccounted"] == 0
-    assert sum(found["where_time_went"].values()) == pytest.approx(found["delay_s"]["mean"])
-    assert found["reward_per_slot"] == pytest.approx(-found["overhead"]["mean"] * found["tasks"]["generated"] / 10)
+    content = document("run", "region", *SHORT, "--policy", "greedy-do", "--seed", "3", cwd=tmp_path)
+    assert set(content) >= KEYS
+    assert set(content["tasks"]) >= TASKS
+    assert set(content["delay_s"]) == {"mean", "p50", "p95", "p99"}
+    assert set(content["energy_j"]) == set(content["energy_measured_j"]) == {"mean", "total"}
+    assert set(content["overhead"]) == {"mean"}
+    assert set(content["fidelity"]) >= FIDELITY
+    assert set(content["fidelity"]["lateness_ms"]) == {"p50", "p99", "max"}
+    assert set(content["fidelity"]["cpu"]) == {"asked_s", "achieved_s"}
+    assert content["fidelity"]["grade"] == "exact" and content["fidelity"]["delay_error"] == {"median": 0.0, "p99": 0.0}
+    assert list(content["es"]) == ["es-1", "es-2", "es-3"]
+    assert {"utilisation", "idle_while_other_over_threshold", "energy_j"} <= set(content["es"]["es-1"])
+    assert (content["scenario"], content["policy"], content["seed"], content["slots"]) == ("region", "greedy-do", 3, 10)
+    assert content["tasks"]["unaccounted"] == 0
+    assert sum(content["where_time_went"].values()) == pytest.approx(content["delay_s"]["mean"])
+    assert content["reward_per_slot"] == pytest.approx(
+        -content["overhead"]["mean"] * content["tasks"]["generated"] / 10
+    )
 
 
 def test_run_directory(tmp_path):
@@ -99,23 +101,23 @@ def test_same_run_twice_records_the_same(tmp_path):
 
 
 def test_replay_of_a_run_as_recorded_and_with_another_policy(tmp_path):
-    made = document("run", "region", *SHORT, "--out", "first", cwd=tmp_path)
+    content = document("run", "region", *SHORT, "--out", "first", cwd=tmp_path)
     again = document("replay", "first", "--as-recorded", cwd=tmp_path)
-    assert again["delay_s"] == made["delay_s"] and again["tasks"] == made["tasks"]
+    assert again["delay_s"] == content["delay_s"] and again["tasks"] == content["tasks"]
     other = document("replay", "first", "--policy", "lc", "--on", "sim", cwd=tmp_path)
-    assert other["tasks"]["generated"] == other["tasks"]["local"] == made["tasks"]["generated"]
+    assert other["tasks"]["generated"] == other["tasks"]["local"] == content["tasks"]["generated"]
     twin = document("replay", "first", "--on", "twin", cwd=tmp_path)
-    assert twin["delay_s"] == made["delay_s"] and twin["backend"] == "twin"
+    assert twin["delay_s"] == content["delay_s"] and twin["backend"] == "twin"
 
 
 def test_replay_of_a_table(tmp_path):
     (tmp_path / "mine.csv").write_text(
         "time_s,ue,input_bits,cycles,deadline_s\n0.5,ue-1-2,1000000,500000000,1\n3,ue-3-1,1000000,500000000,1\n"
     )
-    found = document("replay", "mine.csv", "--policy", "offload", "--on", "sim", cwd=tmp_path)
-    assert (found["tasks"]["generated"], found["slots"]) == (2, 4)
-    replayed = document("replay", f"runs/{found['run']}", "--on", "sim", cwd=tmp_path)
-    assert replayed["delay_s"] == found["delay_s"]
+    content = document("replay", "mine.csv", "--policy", "offload", "--on", "sim", cwd=tmp_path)
+    assert (content["tasks"]["generated"], content["slots"]) == (2, 4)
+    replayed = document("replay", f"runs/{content['run']}", "--on", "sim", cwd=tmp_path)
+    assert replayed["delay_s"] == content["delay_s"]
 
 
 MISTAKES = [
@@ -138,13 +140,13 @@ MISTAKES = [
 @pytest.mark.parametrize(("text", "place", "hint"), MISTAKES)
 def test_scenario_mistakes(tmp_path, text, place, hint, verb):
     (tmp_path / "bad.yaml").write_text(text)
-    found = call(verb[0], "bad.yaml", *verb[1:], cwd=tmp_path, code=2)
-    assert f"bad.yaml:{place}" in found.stderr and hint in found.stderr
-    assert found.stdout == "" and not (tmp_path / "runs").exists()
+    result = call(verb[0], "bad.yaml", *verb[1:], cwd=tmp_path, code=2)
+    assert f"bad.yaml:{place}" in result.stderr and hint in result.stderr
+    assert result.stdout == "" and not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "output"),
     [
         (["run", "regoin"], "region"),
         (["run", "--policy", "gredy"], "greedy"),
@@ -169,42 +171,42 @@ def test_scenario_mistakes(tmp_path, text, place, hint, verb):
         (["fly"], "fly"),
     ],
 )
-def test_usage_mistakes(tmp_path, args, said):
-    found = call(*args, cwd=tmp_path, code=2)
-    assert said in found.stderr and found.stdout == ""
+def test_usage_mistakes(tmp_path, args, output):
+    result = call(*args, cwd=tmp_path, code=2)
+    assert output in result.stderr and result.stdout == ""
 
 
 def test_out_must_be_new(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("precious")
-    found = call("run", "region", *SHORT, "--out", "full", cwd=tmp_path, code=2)
-    assert "not empty" in found.stderr and [path.name for path in (tmp_path / "full").iterdir()] == ["thesis.txt"]
+    result = call("run", "region", *SHORT, "--out", "full", cwd=tmp_path, code=2)
+    assert "not empty" in result.stderr and [path.name for path in (tmp_path / "full").iterdir()] == ["thesis.txt"]
 
 
 def test_out_that_cannot_be_written(tmp_path):
-    found = call("run", "region", *SHORT, "--out", "/proc/here", cwd=tmp_path, code=3)
-    assert "/proc/here" in found.stderr and "--out" in found.stderr
+    result = call("run", "region", *SHORT, "--out", "/proc/here", cwd=tmp_path, code=3)
+    assert "/proc/here" in result.stderr and "--out" in result.stderr
 
 
 def test_threshold_fails(tmp_path):
     change = ("--set", "thresholds.delay_p95=< 1 ms")
-    found = document("run", "region", *SHORT, *change, cwd=tmp_path, code=4)
-    assert [(one["holds"], one["unit"]) for one in found["thresholds"]] == [(False, "s")]
+    content = document("run", "region", *SHORT, *change, cwd=tmp_path, code=4)
+    assert [(one["holds"], one["unit"]) for one in content["thresholds"]] == [(False, "s")]
     assert re.search(
         r"delay_p95 < 1 ms: [0-9.]+ s$", call("run", "region", *SHORT, *change, cwd=tmp_path, code=4).stderr
     )
-    kept = document("run", "region", *SHORT, "--set", "thresholds.fidelity=>= B", cwd=tmp_path)
-    assert [one["holds"] for one in kept["thresholds"]] == [True]
+    remaining = document("run", "region", *SHORT, "--set", "thresholds.fidelity=>= B", cwd=tmp_path)
+    assert [one["holds"] for one in remaining["thresholds"]] == [True]
 
 
 def test_deaths(tmp_path):
     (tmp_path / "deaths.yaml").write_text(
         "slots: 20\nfaults:\n  - {at: 3 s, kill: es-3, restart_after: 5 s}\n  - {at: 4 s, kill: ue-1-1}\n"
     )
-    found = document("run", "deaths.yaml", "--backend", "sim", "--policy", "offload-do", "--out", "d", cwd=tmp_path)
-    assert found["tasks"]["recovered"] > 0 and found["tasks"]["unaccounted"] == 0
+    content = document("run", "deaths.yaml", "--backend", "sim", "--policy", "offload-do", "--out", "d", cwd=tmp_path)
+    assert content["tasks"]["recovered"] > 0 and content["tasks"]["unaccounted"] == 0
     again = document("replay", "d", "--as-recorded", cwd=tmp_path)
-    assert again["tasks"] == found["tasks"] and again["delay_s"] == found["delay_s"]
+    assert again["tasks"] == content["tasks"] and again["delay_s"] == content["delay_s"]
 
 
 def test_policy_of_the_user(tmp_path):
@@ -212,8 +214,8 @@ def test_policy_of_the_user(tmp_path):
         "def all_out(cell, rng):\n    return {ue.name: 1 for ue in cell.ues}\n"
         "def broken(cell, rng):\n    raise RuntimeError('oops')\n"
     )
-    found = document("run", "region", *SHORT, "--policy", "mine:all_out", cwd=tmp_path)
-    assert found["tasks"]["local"] == 0
+    content = document("run", "region", *SHORT, "--policy", "mine:all_out", cwd=tmp_path)
+    assert content["tasks"]["local"] == 0
     broken = document("run", "region", *SHORT, "--policy", "mine:broken", cwd=tmp_path)
     assert broken["tasks"]["fallback"] == broken["tasks"]["generated"]
     failed, fell_back = broken["warnings"]
@@ -222,11 +224,11 @@ def test_policy_of_the_user(tmp_path):
 
 
 def test_plain_output_and_report(tmp_path):
-    made = call("run", "region", *SHORT, cwd=tmp_path).stdout
+    result = call("run", "region", *SHORT, cwd=tmp_path).stdout
     for word in ("generated", "overhead", "where time went", "es-3", "fidelity"):
-        assert word in made
+        assert word in result
     report = call("report", cwd=tmp_path).stdout
-    assert report.splitlines() == made.splitlines()[1:]
+    assert report.splitlines() == result.splitlines()[1:]
 
 
 def test_record_that_is_none(tmp_path):
@@ -245,9 +247,9 @@ def test_init_and_check(tmp_path):
     call("init", "campus", cwd=tmp_path)
     assert "exists" in call("init", "campus", cwd=tmp_path, code=2).stderr
     assert "campus.yaml is valid: " in call("check", "campus.yaml", cwd=tmp_path).stdout
-    found = document("check", "region", "--slots", "10", cwd=tmp_path)
-    assert found["cells"]["es-1"]["es_hz"] == 4_000_000_000 and found["fit"]["processes"] == 20
-    assert 0.02 <= found["fit"]["burn"] <= 1.0
+    content = document("check", "region", "--slots", "10", cwd=tmp_path)
+    assert content["cells"]["es-1"]["es_hz"] == 4_000_000_000 and content["fit"]["processes"] == 20
+    assert 0.02 <= content["fit"]["burn"] <= 1.0
 
 
 def test_interrupted_simulation_keeps_its_record(tmp_path):
@@ -256,9 +258,9 @@ def test_interrupted_simulation_keeps_its_record(tmp_path):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130 and "interrupted" in err
-    found = json.loads(out)
-    assert found["ended"] == "interrupted" and found["tasks"]["completed"] > 0 and found["tasks"]["unaccounted"] == 0
-    assert document("report", "r", cwd=tmp_path)["tasks"] == found["tasks"]
+    data = json.loads(out)
+    assert data["ended"] == "interrupted" and data["tasks"]["completed"] > 0 and data["tasks"]["unaccounted"] == 0
+    assert document("report", "r", cwd=tmp_path)["tasks"] == data["tasks"]
 
 
 def test_reader_that_goes_away(tmp_path):

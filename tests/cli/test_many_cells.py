@@ -23,10 +23,10 @@ def lines_run(cells):
 
     sys.settrace(trace)
     try:
-        found = describe(plan)
+        result = describe(plan)
     finally:
         sys.settrace(None)
-    assert len(found) == cells
+    assert len(result) == cells
     return count
 
 

@@ -14,7 +14,7 @@ cells: [{es: {cpu: 2 GHz}, ues: 1}]
 
 
 @pytest.fixture
-def said(tmp_path, monkeypatch, capsys):
+def outcome_of(tmp_path, monkeypatch, capsys):
     """Calls the command line in a folder of its own: (exit code, what it printed, without NaN)."""
     monkeypatch.chdir(tmp_path)
 
@@ -54,6 +54,10 @@ TABLE = ("replay", "w.csv", "--on", "sim")
         ((*TABLE, "--set", "workload.arrivals=poisson"), "--set workload.arrivals"),
         (("compare", "smoke", "--speed", "2"), "--speed"),
         (("compare", "smoke", "--on", "twin", "--speed", "2"), "--speed"),
+        ((*RUN, "twin", "--think", "5ms"), "--think"),
+        ((*TABLE, "--think", "5ms"), "--think"),
+        (("compare", "smoke", "--think", "5ms"), "--think"),
+        (("bound", "smoke", "--think", "5ms"), "--think"),
         ((*RUN, "testbed", "--workers", "2"), "--workers"),
         ((*RUN, "testbed", "--mode", "a3c"), "--mode"),
         ((*RUN, "testbed", "--synchronous"), "--synchronous"),
@@ -64,9 +68,9 @@ TABLE = ("replay", "w.csv", "--on", "sim")
         (("import", "azure", "w.csv", "-o", "o.csv", "--ues-per-cell", "3"), "--ues-per-cell"),
     ],
 )
-def test_an_option_without_effect_is_refused(said, args, option):
+def test_an_option_without_effect_is_refused(outcome_of, args, option):
     written("w.csv", 0)
-    code, text = said(*args)
+    code, text = outcome_of(*args)
     assert code == 2 and option in text
 
 
@@ -81,19 +85,19 @@ def test_an_option_without_effect_is_refused(said, args, option):
         ("import", "mahimahi", "w.csv", "-o", "o", "--bin", ""),
     ],
 )
-def test_an_empty_value_is_refused(said, args):
-    code, text = said(*args)
+def test_an_empty_value_is_refused(outcome_of, args):
+    code, text = outcome_of(*args)
     assert code == 2 and f'{args[-2]} "": nothing is given' in text
 
 
-def test_options_that_change_nothing_in_recorded_runs_are_refused(said):
-    assert said(*RUN, "sim", "--out", "a")[0] == said(*RUN, "sim", "--policy", "lc", "--out", "b")[0] == 0
+def test_options_that_change_nothing_in_recorded_runs_are_refused(outcome_of):
+    assert outcome_of(*RUN, "sim", "--out", "a")[0] == outcome_of(*RUN, "sim", "--policy", "lc", "--out", "b")[0] == 0
     for args in (
         ("--as-recorded", "--set", "density=1"),
         ("--as-recorded", "--scenario", "region"),
         ("--scenario", "x"),
     ):
-        code, text = said("replay", "a", "--on", "sim", *args)
+        code, text = outcome_of("replay", "a", "--on", "sim", *args)
         assert code == 2 and args[-2] in text
     for args in (
         ("--policies", "lc"),
@@ -102,12 +106,12 @@ def test_options_that_change_nothing_in_recorded_runs_are_refused(said):
         ("--sweep", "density=0..1:2"),
         ("--seed", "3"),
     ):
-        code, text = said("compare", "a", "b", *args)
+        code, text = outcome_of("compare", "a", "b", *args)
         assert code == 2 and args[0] in text
-    assert said("compare", "a", "b")[0] == 0
+    assert outcome_of("compare", "a", "b")[0] == 0
 
 
-def test_tasks_outside_of_the_run_are_told(said):
+def test_tasks_outside_of_the_run_are_told(outcome_of):
     written("half.csv", 0, 2, 4, 20, 22, 24)
     scenario = traced("half.csv")
     for args in (
@@ -115,64 +119,66 @@ def test_tasks_outside_of_the_run_are_told(said):
         ("check", scenario),
         ("compare", scenario, "--policies", "lc,greedy"),
     ):
-        code, text = said(*args)
+        code, text = outcome_of(*args)
         assert code == 0 and "3 of 6 tasks of" in text and "--slots 25 would hold all" in text
-    assert "left out" not in said("run", scenario, "--backend", "sim", "--slots", "25")[1]
+    assert "left out" not in outcome_of("run", scenario, "--backend", "sim", "--slots", "25")[1]
 
 
-def test_a_trace_in_unix_time_is_refused_until_it_is_told_where_to_begin(said):
+def test_a_trace_in_unix_time_is_refused_until_it_is_told_where_to_begin(outcome_of):
     written("epoch.csv", 1715299200, 1715299201, 1715299202)
-    code, text = said("run", traced("epoch.csv"), "--backend", "sim")
+    code, text = outcome_of("run", traced("epoch.csv"), "--backend", "sim")
     assert code == 2 and "all 3 tasks" in text and "--set workload.start=first" in text
-    assert "3 generated" in said("run", "s.yaml", "--backend", "sim", "--set", "workload.start=first")[1]
-    code, text = said("run", traced("epoch.csv", start="1715299201 s"), "--backend", "twin")
+    assert "3 generated" in outcome_of("run", "s.yaml", "--backend", "sim", "--set", "workload.start=first")[1]
+    code, text = outcome_of("run", traced("epoch.csv", start="1715299201 s"), "--backend", "twin")
     assert code == 0 and "2 generated" in text and "1 tasks of" in text
-    code, text = said("replay", "epoch.csv", "--scenario", "s.yaml", "--on", "sim", "--set", "workload.start=first")
+    code, text = outcome_of(
+        "replay", "epoch.csv", "--scenario", "s.yaml", "--on", "sim", "--set", "workload.start=first"
+    )
     assert code == 2
     traced("epoch.csv", start="first")
-    code, text = said("replay", "epoch.csv", "--scenario", "s.yaml", "--on", "sim")
+    code, text = outcome_of("replay", "epoch.csv", "--scenario", "s.yaml", "--on", "sim")
     assert code == 0 and "3 generated" in text and "begins 1715299200 s after 0" in text
 
 
-def test_a_table_without_tasks_is_refused_or_told(said):
+def test_a_table_without_tasks_is_refused_or_told(outcome_of):
     written("none.csv")
-    code, text = said("run", traced("none.csv"), "--backend", "sim")
+    code, text = outcome_of("run", traced("none.csv"), "--backend", "sim")
     assert code == 0 and "no task is generated" in text
     for args in (("replay", "none.csv", "--on", "sim"), ("import", "csv", "none.csv", "-o", "o.csv")):
-        code, text = said(*args)
+        code, text = outcome_of(*args)
         assert code == 2 and "there is no task" in text
-    code, text = said("compare", "s.yaml", "--policies", "lc,greedy")
+    code, text = outcome_of("compare", "s.yaml", "--policies", "lc,greedy")
     assert code == 2 and "no workload has tasks" in text
 
 
-def test_faults_that_a_run_does_not_see_are_told(said):
+def test_faults_that_a_run_does_not_see_are_told(outcome_of):
     with open("f.yaml", "w", encoding="utf-8") as file:
         file.write("slots: 20\nfaults: [{at: 1 s, kill: es-1, restart_after: 1 s}, {at: 15 s, kill: es-2}]\n")
-    code, text = said("run", "f.yaml", "--slots", "5", "--backend", "sim")
+    code, text = outcome_of("run", "f.yaml", "--slots", "5", "--backend", "sim")
     assert code == 0 and "es-2 is killed at 15 s" in text and "es-1 is killed" not in text
-    assert "es-2" in said("compare", "f.yaml", "--slots", "5", "--policies", "lc", "--seeds", "1")[1]
-    code, text = said("tune", "f.yaml", "--policy", "coin", "--slots", "20", "--out", "c")
+    assert "es-2" in outcome_of("compare", "f.yaml", "--slots", "5", "--policies", "lc", "--seeds", "1")[1]
+    code, text = outcome_of("tune", "f.yaml", "--policy", "coin", "--slots", "20", "--out", "c")
     assert code == 0 and "training plays no faults" in text
 
 
-def test_nothing_is_compared_ranked_or_learned_where_there_is_no_task(said, tmp_path):
+def test_nothing_is_compared_ranked_or_learned_where_there_is_no_task(outcome_of, tmp_path):
     empty = ("smoke", "--slots", "5", "--set", "density=0")
     for args in (("compare", *empty), ("compare", *empty, "--on", "twin", "--json"), ("bound", *empty)):
-        code, text = said(*args)
+        code, text = outcome_of(*args)
         assert code == 2 and "lowest overhead" not in text
     for more in (("tune", *empty, "--policy", "priced"), ("train", *empty, "--updates", "2")):
-        code, text = said(*more, "--out", "c")
+        code, text = outcome_of(*more, "--out", "c")
         assert code == 2 and "nothing to learn from" in text
     assert not [path for path in (tmp_path / "c").rglob("*") if path.is_file()]
-    said("run", *empty, "--backend", "sim", "--out", "a")
-    said("run", *empty, "--backend", "twin", "--policy", "lc", "--out", "b")
-    assert said("compare", "a", "b")[0] == 2
+    outcome_of("run", *empty, "--backend", "sim", "--out", "a")
+    outcome_of("run", *empty, "--backend", "twin", "--policy", "lc", "--out", "b")
+    assert outcome_of("compare", "a", "b")[0] == 2
     for name in ("a", "b"):
-        assert "no task finished" in said("report", name)[1] and said("report", name, "--json")[0] == 0
+        assert "no task finished" in outcome_of("report", name)[1] and outcome_of("report", name, "--json")[0] == 0
 
 
-def test_empty_workloads_are_left_out_of_a_comparison(said):
-    code, text = said(
+def test_empty_workloads_are_left_out_of_a_comparison(outcome_of):
+    code, text = outcome_of(
         "compare", "smoke", "--slots", "5", "--policies", "lc,offload", "--seeds", "3", "--sweep", "density=0..0.3:3"
     )
     assert code == 0 and "density = 0 left out: no workload has tasks that all policies finished" in text
@@ -183,11 +189,11 @@ IDLE = "--set {} changes nothing"
 
 
 @pytest.fixture
-def recorded(said):
+def recorded(outcome_of):
     """A run of a table and its calls: everything after has something to replay."""
     written("w.csv", 0, 1, 2.5)
-    assert said("run", traced("w.csv", format="csv"), "--backend", "sim", "--policy", "lc", "--out", "r")[0] == 0
-    return said
+    assert outcome_of("run", traced("w.csv", format="csv"), "--backend", "sim", "--policy", "lc", "--out", "r")[0] == 0
+    return outcome_of
 
 
 @pytest.mark.parametrize(

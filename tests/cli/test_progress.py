@@ -159,8 +159,8 @@ def test_a_run_says_how_far_it_is():
     assert run_text.text(moment("starting"), end_ns) == "starting: 3 of 8 processes are ready"
     assert run_text.share(moment("starting"), end_ns) is None
     running = moment("running", 10**11, ("ue-1-1", "ue-1-2", "ue-1-3", "ue-1-4"))
-    said = "running: 100.0 of 200 s, 5 of 20 tasks ended, no sign of life from ue-1-1, ue-1-2, ue-1-3"
-    assert (run_text.text(running, end_ns), run_text.share(running, end_ns)) == (said, 0.5)
+    output = "running: 100.0 of 200 s, 5 of 20 tasks ended, no sign of life from ue-1-1, ue-1-2, ue-1-3"
+    assert (run_text.text(running, end_ns), run_text.share(running, end_ns)) == (output, 0.5)
     assert run_text.share(moment("draining", 3 * 10**11), end_ns) is None
 
 

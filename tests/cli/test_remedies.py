@@ -33,7 +33,7 @@ def commands(text):
 
 def options(text):
     """The options with their values, each as words."""
-    return [shlex.split(found.replace("=", "=", 1)) for found in OPTION.findall(text)]
+    return [shlex.split(result.replace("=", "=", 1)) for result in OPTION.findall(text)]
 
 
 def run(tmp_path, words, code=0):
@@ -98,8 +98,8 @@ def test_a_policy_that_has_to_be_trained(town, verb, policy):
     [training] = commands(run(town, (*asked, policy), 2).stderr)
     named = options(run(town, training).stdout)[-1]
     assert named[0] == "--policy" and named[1].startswith(f"{policy}:")
-    found = run(town, (*asked, named[1]))
-    assert policy in found.stdout
+    summary = run(town, (*asked, named[1]))
+    assert policy in summary.stdout
 
 
 def test_a_network_that_has_to_be_trained_keeps_its_second_offload(town):
@@ -112,8 +112,8 @@ def test_a_network_that_has_to_be_trained_keeps_its_second_offload(town):
 
 def test_a_checkpoint_of_another_policy(town):
     (town / "a b.json").write_text('{"policy": "coin", "q": 0.5}')
-    said = run(town, ("run", "smoke", *SHORT, "--policy", "priced:a b.json"), 2).stderr
-    named = shlex.split(said.splitlines()[-1])[-1]
+    output = run(town, ("run", "smoke", *SHORT, "--policy", "priced:a b.json"), 2).stderr
+    named = shlex.split(output.splitlines()[-1])[-1]
     run(town, ("run", "smoke", *SHORT, "--policy", named))
 
 
@@ -130,8 +130,8 @@ def test_runs_without_a_common_workload(tmp_path):
             ("run", "smoke", *SHORT, "--seed", seed, "--policy", "lc" if seed == "1" else "greedy", "--out", name),
         )
     [replay] = commands(run(tmp_path, ("compare", "a b", "c"), 2).stderr)
-    made = document(*replay, cwd=tmp_path)["run"]
-    assert "lowest overhead" in run(tmp_path, ("compare", "a b", made)).stdout
+    result = document(*replay, cwd=tmp_path)["run"]
+    assert "lowest overhead" in run(tmp_path, ("compare", "a b", result)).stdout
 
 
 @pytest.mark.parametrize("words", [("report",), ("report", "nothing"), ("list", "runs")])
@@ -163,9 +163,9 @@ def test_what_cannot_be_learned_from(tmp_path, change):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     words = ("run", "smoke", "--policy", "a3c", "--learn", "--out", "full", *change)
-    said = run(tmp_path, words, 2).stderr
-    assert "not empty" not in said
-    assert "not empty" in run(tmp_path, (*words, *options(said)[-1]), 2).stderr
+    output = run(tmp_path, words, 2).stderr
+    assert "not empty" not in output
+    assert "not empty" in run(tmp_path, (*words, *options(output)[-1]), 2).stderr
 
 
 def test_recorded_decisions_are_repeated_in_the_simulation(tmp_path):
@@ -177,19 +177,19 @@ def test_recorded_decisions_are_repeated_in_the_simulation(tmp_path):
     run(tmp_path, ("clean", "r", "--yes"))
 
 
-@pytest.mark.parametrize(("given", "slots"), [(("--slots", "1"), "--slots"), (("--wall", "0.1s"), "--wall")])
-def test_training_on_the_testbed_that_is_too_short(tmp_path, given, slots):
-    words = ("train", "smoke", "--on", "testbed", *given)
-    said = run(tmp_path, words, 2).stderr
-    [longer] = options(said.splitlines()[-1])
+@pytest.mark.parametrize(("arguments", "slots"), [(("--slots", "1"), "--slots"), (("--wall", "0.1s"), "--wall")])
+def test_training_on_the_testbed_that_is_too_short(tmp_path, arguments, slots):
+    words = ("train", "smoke", "--on", "testbed", *arguments)
+    output = run(tmp_path, words, 2).stderr
+    [longer] = options(output.splitlines()[-1])
     assert longer[0] == slots
     parser_of("train").parse_args([*words[1:], *longer])
 
 
 def test_a_key_of_another_section(tmp_path):
     for wrong in ("emulation.decision_timeout=1 s", "threshold=1 s", "speed=2", "cells.0.cpu=2 GHz"):
-        said = run(tmp_path, ("check", "smoke", "--set", wrong), 2).stderr
-        meant = re.findall(r'"([\w.]+)"', said.partition("did you mean")[2])
+        output = run(tmp_path, ("check", "smoke", "--set", wrong), 2).stderr
+        meant = re.findall(r'"([\w.]+)"', output.partition("did you mean")[2])
         assert meant
         for key in meant:
             run(tmp_path, ("check", "smoke", "--set", f"{key}={wrong.partition('=')[2]}"))
@@ -197,9 +197,9 @@ def test_a_key_of_another_section(tmp_path):
 
 
 def test_examples_in_messages_are_right():
-    found = options(sweep._REMEDY)
-    assert len(found) == 2
-    for _, text in found:
+    result = options(sweep._REMEDY)
+    assert len(result) == 2
+    for _, text in result:
         sweep.parse(text)
     with pytest.raises(argparse.ArgumentError):
         parser_of("compare").parse_args(["region", "--sweep"])
@@ -229,10 +229,10 @@ def grades():
 
 @pytest.mark.parametrize("verdict", list(grades()), ids=lambda verdict: verdict.remedy)
 def test_remedies_of_a_grade(verdict):
-    found = options(verdict.remedy)
-    assert found
-    changes = [words[1] for words in found if words[0] == "--set"]
-    changes += [f"emulation.speed={words[1]}" for words in found if words[0] == "--speed"]
+    result = options(verdict.remedy)
+    assert result
+    changes = [words[1] for words in result if words[0] == "--set"]
+    changes += [f"emulation.speed={words[1]}" for words in result if words[0] == "--speed"]
     load_scenario("region", changes)
 
 

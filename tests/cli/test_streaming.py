@@ -54,8 +54,8 @@ def test_a_live_run_tells_its_deaths_and_goes_on_when_its_reader_has_gone(tmp_pa
     )
     done = call("run", "s.yaml", "--stream", cwd=tmp_path)
     first, *between, last = lines(done.stdout)
-    told = [(one["source"], one["event"]) for one in between if one["kind"] == "event"]
-    assert first["kind"] == "started" and ("es-1", "died") in told and ("es-1", "restarted") in told
+    messages = [(one["source"], one["event"]) for one in between if one["kind"] == "event"]
+    assert first["kind"] == "started" and ("es-1", "died") in messages and ("es-1", "restarted") in messages
     assert len([one for one in between if one["kind"] == "task"]) == last["summary"]["tasks"]["generated"]
     phases = [one["phase"] for one in between if one["kind"] == "progress"]
     assert phases[0] == "starting" and "running" in phases
@@ -78,8 +78,8 @@ def test_a_live_run_tells_its_deaths_and_goes_on_when_its_reader_has_gone(tmp_pa
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
 def test_a_full_disk_is_told_once_the_run_is_recorded(tmp_path):
     with open("/dev/full", "w") as full:
-        _, said = start(*RUN, cwd=tmp_path, stdout=full).communicate(timeout=PATIENCE_S)
-    assert said.endswith("standard output cannot be written: No space left on device\n")
+        _, output = start(*RUN, cwd=tmp_path, stdout=full).communicate(timeout=PATIENCE_S)
+    assert output.endswith("standard output cannot be written: No space left on device\n")
     assert document("report", cwd=tmp_path)["ended"] == "drained"
 
 

@@ -64,25 +64,25 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize(("said", "told"), SAID.items())
-def test_what_an_engine_complains_of_has_a_remedy(said, told):
-    error = explained(f"a first line\n{said}\n")
-    assert told[0] in error.message and told[1] in error.remedy
+@pytest.mark.parametrize(("output", "messages"), SAID.items())
+def test_what_an_engine_complains_of_has_a_remedy(output, messages):
+    error = explained(f"a first line\n{output}\n")
+    assert messages[0] in error.message and messages[1] in error.remedy
 
 
 def test_what_nobody_foresaw_is_its_last_line():
     assert explained("one\n  two  \n\n").message == "the container engine: two"
-    said = "ERROR: for es-1  No command specified\nEncountered errors while bringing up the project.\n"
-    assert explained(said).message.endswith("No command specified")
+    output = "ERROR: for es-1  No command specified\nEncountered errors while bringing up the project.\n"
+    assert explained(output).message.endswith("No command specified")
     assert explained("").message.endswith("without a word")
 
 
 @pytest.mark.parametrize(
-    ("said", "version"),
+    ("output", "version"),
     [("2.26.1\n", (2, 26)), ("v2.5.0", (2, 5)), ("1.29.2", (1, 29)), ("Compose 1.25.0", (1, 25)), ("?", (0,))],
 )
-def test_versions_are_read_however_they_are_written(said, version):
-    assert version_of(said) == version
+def test_versions_are_read_however_they_are_written(output, version):
+    assert version_of(output) == version
 
 
 @pytest.fixture
@@ -143,13 +143,13 @@ def test_a_run_that_goes_on_is_not_replaced_by_another(programs, tmp_path):
 @pytest.mark.parametrize("verb", [("run", "smoke", "--backend", "compose"), ("up", "smoke")])
 def test_without_an_engine_a_verb_says_so_and_starts_nothing(tmp_path, monkeypatch, verb):
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = call(*verb, cwd=tmp_path, code=3)
-    assert "no container engine" in found.stderr and "run-in-containers" in found.stderr
+    result = call(*verb, cwd=tmp_path, code=3)
+    assert "no container engine" in result.stderr and "run-in-containers" in result.stderr
 
 
 def test_down_without_up_says_so(tmp_path):
-    found = call("down", cwd=tmp_path, code=2)
-    assert "nothing was brought up here" in found.stderr and "testbed up" in found.stderr
+    result = call("down", cwd=tmp_path, code=2)
+    assert "nothing was brought up here" in result.stderr and "testbed up" in result.stderr
 
 
 COMPOSE = """case "$1" in

@@ -19,7 +19,7 @@ BOARD = json.loads((OBSERVE / "grafana" / "dashboards" / "run.json").read_text()
 ONLY_WHEN_LEARNING = re.compile(r"testbed_learning_\w+")
 
 
-def told():
+def complaint():
     feed = LiveFeed(recorded("region", "slots=20").path)
     shown = feed.frame()
     samples = [one for metric in metrics_of(shown, feed.telemetry.tasks) for one in metric.samples]
@@ -27,7 +27,7 @@ def told():
 
 
 def test_every_panel_asks_for_a_metric_there_is_by_labels_that_it_has():
-    known = told()
+    known = complaint()
     names = {name for name, _ in known} | {"testbed_lateness_p99_seconds"}  # the latter only of live runs
     documented = (ROOT / "docs" / "how-to" / "watch-a-run.md").read_text()
     asked = [target["expr"] for panel in BOARD["panels"] for target in panel["targets"]]

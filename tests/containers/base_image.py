@@ -35,20 +35,20 @@ OPTIONS = ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhance
 def closure():
     """`PACKAGES` and what they depend on, as far as it is installed."""
     command = ["apt-cache", "depends", "--recurse", "--installed", *(f"--no-{option}" for option in OPTIONS), *PACKAGES]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return sorted({line for line in told.splitlines() if line[:1].isalnum()} | set(PACKAGES))
+    messages = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return sorted({line for line in messages.splitlines() if line[:1].isalnum()} | set(PACKAGES))
 
 
 def files():
     """The files of these packages, by where they really lie."""
-    told = subprocess.run(["dpkg", "-L", *closure()], capture_output=True, text=True, check=False).stdout
-    found = set()
-    for line in told.splitlines():
+    messages = subprocess.run(["dpkg", "-L", *closure()], capture_output=True, text=True, check=False).stdout
+    names = set()
+    for line in messages.splitlines():
         if line.startswith("/") and not line.startswith(LEFT_OUT):
             path = Path(os.path.realpath(os.path.dirname(line))) / os.path.basename(line)
             if str(path).strip("/") not in MADE and (path.is_symlink() or path.is_file()):
-                found.add(path)
-    return sorted(found)
+                names.add(path)
+    return sorted(names)
 
 
 def write(target):

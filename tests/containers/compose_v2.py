@@ -12,21 +12,21 @@ SOURCE = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://
 
 def is_there():
     """Whether `docker compose` works."""
-    told = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
-    return told.returncode == 0
+    process = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
+    return process.returncode == 0
 
 
-def provide(kept, folder):
-    """Plugins for ``docker`` from what is kept in ``kept``, in the configuration ``folder``; `UnavailableError`."""
-    found = kept / "plugins"
-    if not found.is_dir():
-        _fetch(kept / "v2", found)
-    shutil.copytree(found, folder / "cli-plugins")
+def provide(cache, folder):
+    """Plugins for ``docker`` from what is kept in ``cache``, in the configuration ``folder``; `UnavailableError`."""
+    plugins = cache / "plugins"
+    if not plugins.is_dir():
+        _fetch(cache / "v2", plugins)
+    shutil.copytree(plugins, folder / "cli-plugins")
     os.environ["DOCKER_CONFIG"] = str(folder)
 
 
-def _fetch(folder, found):
-    """Unpack the packages below ``folder``, and leave the plugins in ``found``."""
+def _fetch(folder, plugins):
+    """Unpack the packages below ``folder``, and leave those in ``plugins``."""
     for name in ("lists/partial", "archives/partial"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "sources.list").write_text(SOURCE)
@@ -47,9 +47,9 @@ def _fetch(folder, found):
             raise UnavailableError(f"Compose v2 cannot be fetched: {done.stderr.strip().splitlines()[-1]}")
     for deb in folder.glob("*.deb"):
         subprocess.run(["dpkg-deb", "-x", deb, folder / "root"], check=True)
-    part = found.with_suffix(".part")
+    part = plugins.with_suffix(".part")
     part.mkdir(exist_ok=True)
     for name in PLUGINS:
         shutil.copy(folder / "root/usr/libexec/docker/cli-plugins" / name, part)
-    part.rename(found)
+    part.rename(plugins)
     shutil.rmtree(folder)

@@ -104,8 +104,8 @@ def _compose(request, images, tmp_path, monkeypatch):
                 pytest.skip(str(why))
         command = ["docker", "compose"]
 
-    made = Compose(command, clone)
-    yield made
+    result = Compose(command, clone)
+    yield result
     if (clone / FILE).exists():
-        made("down", "--volumes")
+        result("down", "--volumes")
     assert nothing_is_left()

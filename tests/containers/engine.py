@@ -41,17 +41,17 @@ def runs():
 
 
 @contextlib.contextmanager
-def own(kept, folder):
-    """An engine below ``folder``, of programs that are kept in ``kept``: sets what the environment needs."""
+def own(remaining, folder):
+    """An engine below ``folder``, of programs that are kept in ``remaining``: sets what the environment needs."""
     if os.getuid() != 0:
         raise UnavailableError("no container engine runs, and only root can start one")
-    fetch(kept)
+    fetch(remaining)
     before = {name: os.environ.get(name) for name in ("PATH", "DOCKER_HOST")}
-    programs = f"{kept}/bin:{kept}/root/usr/sbin:{kept}/root/usr/bin"
+    programs = f"{remaining}/bin:{remaining}/root/usr/sbin:{remaining}/root/usr/bin"
     os.environ["PATH"] = f"{programs}:{before['PATH']}"
     os.environ["DOCKER_HOST"] = f"unix://{folder}/engine.sock"
     groups = _groups()
-    daemon = _start(kept, folder)
+    daemon = _start(remaining, folder)
     try:
         yield
     finally:
@@ -73,14 +73,14 @@ def within(*namespaces: str) -> list[str]:
     return ["nsenter", f"--target={process}", *(f"--{name}" for name in namespaces)]
 
 
-def fetch(kept: Path) -> None:
+def fetch(remaining: Path) -> None:
     """Debian's engine, unpacked; raises `UnavailableError`."""
-    if (kept / "bin").is_dir():
+    if (remaining / "bin").is_dir():
         return
     for program in ("apt-get", "dpkg-deb", "unshare", "setpriv", "ip"):
         if shutil.which(program) is None:
             raise UnavailableError(f"no container engine runs, and there is no {program} to bring one")
-    debs = kept / "debs"
+    debs = remaining / "debs"
     (debs / "partial").mkdir(parents=True, exist_ok=True)
     command = ["apt-get", "install", "--download-only", "--yes", "--no-install-recommends"]
     try:
@@ -89,23 +89,23 @@ def fetch(kept: Path) -> None:
         )
     except subprocess.TimeoutExpired:
         raise UnavailableError(f"no container engine runs, and none could be fetched in {FETCH_S} s") from None
-    found = sorted(debs.glob("*.deb"))
-    if done.returncode != 0 or not found:
+    result = sorted(debs.glob("*.deb"))
+    if done.returncode != 0 or not result:
         lines = done.stderr.strip().splitlines() or ["apt-get fetched nothing"]
         raise UnavailableError(f"no container engine runs, and none can be fetched: {lines[-1]}")
-    for deb in found:
-        subprocess.run(["dpkg-deb", "-x", deb, kept / "root"], check=True)
-    programs = kept / "bin.part"
+    for deb in result:
+        subprocess.run(["dpkg-deb", "-x", deb, remaining / "root"], check=True)
+    programs = remaining / "bin.part"
     programs.mkdir(exist_ok=True)
     for name in ("iptables", "ip6tables"):
         (programs / name).symlink_to("../root/usr/sbin/xtables-nft-multi")
     (programs / "docker-compose").write_text(FROM_DEBIAN)
     (programs / "docker-compose").chmod(0o755)
-    programs.rename(kept / "bin")
+    programs.rename(remaining / "bin")
 
 
-def _start(kept, folder):
-    libraries = kept / "root" / "usr" / "lib" / "x86_64-linux-gnu"
+def _start(remaining, folder):
+    libraries = remaining / "root" / "usr" / "lib" / "x86_64-linux-gnu"
     options = {
         "--data-root": folder / "data",
         "--exec-root": folder / "exec",
@@ -151,7 +151,7 @@ def _groups():
 
 def machine():
     """What an engine could leave behind on this machine."""
-    told = {
+    messages = {
         "links": _interfaces(),
         "mounts": sorted(line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()),
         "forwarding": _lines("/proc/sys/net/ipv4/ip_forward"),
@@ -159,7 +159,7 @@ def machine():
         "filters": _lines("/proc/net/ip_tables_names"),
         "processes": sorted(_programs()),
     }
-    return told
+    return messages
 
 
 def _interfaces():

@@ -33,8 +33,8 @@ COPIED = 'FROM {base}\nCOPY prometheus /usr/bin/prometheus\nENTRYPOINT ["/usr/bi
 @pytest.fixture(scope="module", name="programs")
 def _programs(tmp_path_factory):
     """Debian's Prometheus and its promtool, unpacked."""
-    kept = ROOT / "build" / "engine" / "prometheus"
-    if not kept.is_dir():
+    remaining = ROOT / "build" / "engine" / "prometheus"
+    if not remaining.is_dir():
         folder = tmp_path_factory.mktemp("prometheus")
         try:
             done = subprocess.run(
@@ -46,9 +46,9 @@ def _programs(tmp_path_factory):
             pytest.skip(f"Prometheus cannot be fetched: {done.stderr.strip().splitlines()[-1]}")
         [deb] = folder.glob("*.deb")
         subprocess.run(["dpkg-deb", "-x", deb, folder / "root"], check=True)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        (folder / "root" / "usr" / "bin").rename(kept)
-    return kept
+        remaining.parent.mkdir(parents=True, exist_ok=True)
+        (folder / "root" / "usr" / "bin").rename(remaining)
+    return remaining
 
 
 def test_promtool_finds_nothing_wrong(programs):

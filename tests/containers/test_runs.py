@@ -27,10 +27,13 @@ def test_an_agent_is_a_few_megabytes_on_its_base_and_runs_as_nobody(images):
     base = int(docker("image", "inspect", "--format", "{{.Size}}", os.environ["TESTBED_BASE"]))
     assert sizes[images["agent"]] - base <= AGENT_MB * 1e6
     for name in images.values():
-        told = json.loads(docker("image", "inspect", name))[0]["Config"]
-        assert told["User"] == "50000:50000" and told["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
+        messages = json.loads(docker("image", "inspect", name))[0]["Config"]
+        assert (
+            messages["User"] == "50000:50000"
+            and messages["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
+        )
         history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", name)
-        assert not any(word in (history + json.dumps(told)).lower() for word in ("token", "secret", "curve"))
+        assert not any(word in (history + json.dumps(messages)).lower() for word in ("token", "secret", "curve"))
 
 
 def test_a_run_in_containers_is_a_run_as_any(images, tmp_path):
@@ -57,8 +60,8 @@ def test_a_policy_with_a_checkpoint_decides_as_it_does_here(images, tmp_path):
     here = document(*asked, "--out", "here", cwd=tmp_path)
     there = document(*asked, "--backend", "compose", "--out", "runs/r", cwd=tmp_path)
     assert there["policy"] == here["policy"] == "priced-do:tuned/p.json" and there["tasks"]["failed"] == 0
-    kept = tmp_path / "runs" / "r" / "policy.json"
-    assert kept.read_bytes() == (tmp_path / "tuned" / "p.json").read_bytes()
+    remaining = tmp_path / "runs" / "r" / "policy.json"
+    assert remaining.read_bytes() == (tmp_path / "tuned" / "p.json").read_bytes()
     assert document("replay", "runs/r", "--on", "sim", cwd=tmp_path)["policy"] == here["policy"]
 
 
@@ -78,10 +81,10 @@ def test_a_run_learns_in_containers_and_what_it_learned_comes_out(up, learning_i
     wait_until(lambda: events(run, "learning_resumed"))
     docker("kill", "--signal", "INT", "recorder")
     docker("wait", "recorder")
-    found = document("report", "runs/r", cwd=tmp_path)
-    assert found["learning"]["updates"] > 0 and found["tasks"]["unaccounted"] == 0
+    content = document("report", "runs/r", cwd=tmp_path)
+    assert content["learning"]["updates"] > 0 and content["tasks"]["unaccounted"] == 0
     _, about = checkpoint.read(run / "learned.npz")
-    assert about["learned"]["updates"] >= found["learning"]["updates"]
+    assert about["learned"]["updates"] >= content["learning"]["updates"]
     again = ("run", "smoke", "--policy", "a3c-do:runs/r/learned.npz", "--backend", "sim")
     assert document(*again, cwd=tmp_path)["tasks"]["unaccounted"] == 0
 
@@ -105,8 +108,8 @@ def test_containers_that_are_killed_paused_and_cut_off_lose_no_task(up, tmp_path
     wait_until(lambda: any(source == "ue-1-2" for source, *_ in events(run, "heard")))
     docker("kill", "--signal", "INT", "recorder")
     assert docker("wait", "recorder").strip() == "130"
-    found = document("report", "runs/r", cwd=tmp_path)
-    assert found["ended"] == "interrupted" and found["tasks"]["unaccounted"] == 0
+    content = document("report", "runs/r", cwd=tmp_path)
+    assert content["ended"] == "interrupted" and content["tasks"]["unaccounted"] == 0
     assert [source for source, *_ in events(run, "died")] == ["es-1"]
     assert {source for source, *_ in events(run, "silent")} == {"ue-1-1", "ue-1-2"}, "a death silences nobody else"
 
@@ -124,10 +127,10 @@ def test_nothing_of_a_run_goes_on_without_its_recorder(up, signal):
 def test_a_limit_that_binds_is_named_by_the_remedy(images, tmp_path):
     limits = "emulation.limits={es: {cpu: 0.1, memory: 64 MB}}"
     more = ("--set", limits, "--set", "emulation.burn=1", "--slots", "40", "--backend", "compose", "--out", "runs/r")
-    found = document("run", "smoke", "--policy", "offload", *more, cwd=tmp_path)
-    held = found["fidelity"]["throttled"]
+    content = document("run", "smoke", "--policy", "offload", *more, cwd=tmp_path)
+    held = content["fidelity"]["throttled"]
     assert held["process"] == "es-1" and held["cores"] == pytest.approx(0.1) and held["share"] > 0.3
-    assert found["fidelity"]["grade"] in ("C", "F") and "emulation.limits" in found["fidelity"]["remedy"]
+    assert content["fidelity"]["grade"] in ("C", "F") and "emulation.limits" in content["fidelity"]["remedy"]
     [(_, detail, _)] = [one for one in events(tmp_path / "runs" / "r", "limits") if one[0] == "es-1"]
     assert 1e6 < json.loads(detail)["memory_peak_bytes"] <= json.loads(detail)["memory_bytes"] == 64e6
 
@@ -141,6 +144,6 @@ def test_a_stranger_in_the_network_is_refused_and_counted(up, images, tmp_path):
     assert docker("run", *options, images["agent"], "-c", code).strip() == "knocked"
     docker("wait", "recorder")
     assert document("report", "runs/r", cwd=tmp_path)["tasks"]["unaccounted"] == 0
-    told = {source: why for source, why, _ in events(run, "dropped_frame")}
-    assert {"es-1", "controller", "ue-1-1", "launcher"} <= set(told)
-    assert all("a connection was refused" in why for why in told.values())
+    messages = {source: why for source, why, _ in events(run, "dropped_frame")}
+    assert {"es-1", "controller", "ue-1-1", "launcher"} <= set(messages)
+    assert all("a connection was refused" in why for why in messages.values())

@@ -43,13 +43,13 @@ def task(ue, number, cycles=1_000_000_000, bits=8_000_000, at=0):
     return Task(ue=ue, number=number, generated_ns=at, input_bits=bits, cycles=cycles, deadline_ns=NS_PER_S)
 
 
-def post(name, made, ready=0):
-    return ready, 5, Post(name, made, ready)
+def post(name, result, ready=0):
+    return ready, 5, Post(name, result, ready)
 
 
 def test_dedicated_radio_is_a_chain_and_the_queue_serves_in_arrival_order():
-    made = system((2,), (2 * NS_PER_S,), radio=Radio(latency_ns=10 * MS, return_latency_ns=5 * MS))
-    server = Server(made, 0, second_offload=False)
+    hardware = system((2,), (2 * NS_PER_S,), radio=Radio(latency_ns=10 * MS, return_latency_ns=5 * MS))
+    server = Server(hardware, 0, second_offload=False)
     events = [post("ue-1-1", task(0, 0)), post("ue-1-1", task(0, 1)), post("ue-1-2", task(1, 0, bits=4_000_000))]
     first, second, third = results(drive(server, events, until=4 * NS_PER_S))
     assert (first.ue, first.start_ns, first.end_ns, first.at_ns) == ("ue-1-2", 510 * MS, 1010 * MS, 1015 * MS)
@@ -80,8 +80,8 @@ def test_an_own_task_that_arrives_as_the_server_frees_goes_first():
 
 
 def test_a_full_queue_rejects_a_return_latency_later_and_does_not_count_the_running_task():
-    made = system((1,), (NS_PER_S,), queue_limit=1, radio=Radio(return_latency_ns=3 * MS))
-    server = Server(made, 0, second_offload=False)
+    hardware = system((1,), (NS_PER_S,), queue_limit=1, radio=Radio(return_latency_ns=3 * MS))
+    server = Server(hardware, 0, second_offload=False)
     events = [
         (n * MS, 2, Forward("ue-1-1", task(0, n), Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=0, arrival_ns=0), 0))
         for n in range(3)
@@ -93,8 +93,8 @@ def test_a_full_queue_rejects_a_return_latency_later_and_does_not_count_the_runn
 
 
 def test_second_offload_goes_to_the_least_announced_backlog_above_the_threshold():
-    made = system((1, 1, 1), (NS_PER_S, NS_PER_S, NS_PER_S))
-    server = Server(made, 0, second_offload=True)
+    hardware = system((1, 1, 1), (NS_PER_S, NS_PER_S, NS_PER_S))
+    server = Server(hardware, 0, second_offload=True)
     busy = Forward(
         "ue-1-1", task(0, 0, cycles=5 * NS_PER_S), Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=0, arrival_ns=0), 0
     )
@@ -198,21 +198,21 @@ def announced(actions):
 
 def test_backlogs_are_announced_at_the_speed_of_their_instant_and_foresee_no_change():
     server = slow_server((1, NS_PER_S), (3, 2 * NS_PER_S))
-    told = announced(drive(server, [forward(0, 0, 3 * NS_PER_S), forward(1, 0)], until=4 * NS_PER_S))
-    assert [told[slot] / NS_PER_S for slot in range(4)] == [2.5, 3, 2, 0.5]
+    messages = announced(drive(server, [forward(0, 0, 3 * NS_PER_S), forward(1, 0)], until=4 * NS_PER_S))
+    assert [messages[slot] / NS_PER_S for slot in range(4)] == [2.5, 3, 2, 0.5]
 
 
 def test_a_transmission_goes_on_at_the_rate_of_the_instant_and_its_last_bit_takes_the_latency_of_its_own():
-    made = system((1,), (2 * NS_PER_S,), radio=Radio(latency_ns=10 * MS))
-    ue = made.ues[0]
+    hardware = system((1,), (2 * NS_PER_S,), radio=Radio(latency_ns=10 * MS))
+    ue = hardware.ues[0]
     changed = {"cap_edges_ns": (0, 500 * MS, 1500 * MS), "caps_bps": (math.inf, 2e6, math.inf)}
     changed |= {"added_edges_ns": (0, 500 * MS, 1750 * MS), "added_ns": (0, 70 * MS, 0)}
-    made = msgspec.structs.replace(made, ues=(msgspec.structs.replace(ue, **changed),))
-    server = Server(made, 0, second_offload=False)
+    hardware = msgspec.structs.replace(hardware, ues=(msgspec.structs.replace(ue, **changed),))
+    server = Server(hardware, 0, second_offload=False)
     events = [post("ue-1-1", task(0, 0)), post("ue-1-1", task(0, 1, bits=80))]
     first, second = (one.trip for one in results(drive(server, events, until=4 * NS_PER_S)))
     assert (first.tx_end_ns, first.arrival_ns) == (1750 * MS, 1760 * MS)
     assert (second.tx_start_ns, second.tx_end_ns - second.tx_start_ns) == (1750 * MS, 10_000)
-    late = msgspec.structs.replace(made.ues[0], added_edges_ns=(0, 500 * MS), added_ns=(0, 70 * MS))
-    server = Server(msgspec.structs.replace(made, ues=(late,)), 0, second_offload=False)
+    late = msgspec.structs.replace(hardware.ues[0], added_edges_ns=(0, 500 * MS), added_ns=(0, 70 * MS))
+    server = Server(msgspec.structs.replace(hardware, ues=(late,)), 0, second_offload=False)
     assert results(drive(server, events, until=4 * NS_PER_S))[0].trip.arrival_ns == 1830 * MS

@@ -15,6 +15,7 @@ from testbed.policy.heuristics import FixedChoice
 from testbed.protocol import messages
 from testbed.sim.simulation import Simulation
 from tests.support import system, task_of
+from tools.code_counts import ways
 
 ROOT = Path(__file__).resolve().parents[2]
 CORES = ("ue_agent", "edge_server", "controller", "testbed/protocol")
@@ -23,14 +24,6 @@ MESSAGES = {message.__name__ for message in get_args(messages.Body)}
 # An event that carries a job, what would have to be said anew of one if the plan changed, and what a learner is told.
 BESIDE_THE_WAY = {"Arrived", "Answer", "Onward", "Seen", "Outcome"}
 NOTICES = {"Moved", "Announce"}
-
-
-def ways():
-    """The ways of ARCHITECTURE.md: kind → the count it gives, and the shapes in order."""
-    lines = re.findall(
-        r"^(local|offloaded|forwarded) +(\d+)  (Task .*)$", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"), re.M
-    )
-    return {kind: (int(count), re.split(r" [─▶] ", way)) for kind, count, way in lines}
 
 
 def structs():

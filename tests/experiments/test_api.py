@@ -39,7 +39,7 @@ def test_what_the_page_shows_runs_as_it_stands(page, here):
 
 def test_a_run_agrees_with_the_command_line(here):
     run = testbed.run_scenario("region", "random-do", seed=3, slots=12, out=here / "a")
-    told = document(
+    content = document(
         "run",
         "region",
         "--policy",
@@ -54,7 +54,7 @@ def test_a_run_agrees_with_the_command_line(here):
         "b",
         cwd=here,
     )
-    assert run.summary == {**told, "run": "a"}
+    assert run.summary == {**content, "run": "a"}
     assert (run.name, run.policy, run.backend, run.path) == ("a", "random-do", "sim", here / "a")
     assert run.scenario.slots == 12
     again = testbed.read_run("a")
@@ -87,11 +87,11 @@ def test_changes_are_those_of_set():
 
 def test_comparisons_agree_with_the_command_line(here):
     heard: list[object] = []
-    found = testbed.compare("smoke", ["lc", "greedy"], seeds=3, backend="twin", progress=heard.append)
-    told = document("compare", "smoke", "--policies", "lc,greedy", "--seeds", "3", cwd=here)
-    assert found.policies["lc"].overhead.mean == told["policies"]["lc"]["overhead"]["mean"]
-    assert [pair.p_holm for pair in found.pairs if pair.metric == "overhead"] == [
-        one["p_holm"] for one in told["pairs"] if one["metric"] == "overhead"
+    comparison = testbed.compare("smoke", ["lc", "greedy"], seeds=3, backend="twin", progress=heard.append)
+    content = document("compare", "smoke", "--policies", "lc,greedy", "--seeds", "3", cwd=here)
+    assert comparison.policies["lc"].overhead.mean == content["policies"]["lc"]["overhead"]["mean"]
+    assert [pair.p_holm for pair in comparison.pairs if pair.metric == "overhead"] == [
+        one["p_holm"] for one in content["pairs"] if one["metric"] == "overhead"
     ]
     assert len(heard) == 6
 
@@ -99,12 +99,12 @@ def test_comparisons_agree_with_the_command_line(here):
 def test_runs_are_compared_too(here):
     scenario = testbed.load_scenario("smoke")
     runs = [testbed.run_scenario(scenario, policy, out=here / policy) for policy in ("lc", "greedy")]
-    found = testbed.compare([runs[0], "greedy"])
-    assert found.policies["greedy"].overhead.mean == runs[1].summary["overhead"]["mean"]
+    comparison = testbed.compare([runs[0], "greedy"])
+    assert comparison.policies["greedy"].overhead.mean == runs[1].summary["overhead"]["mean"]
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "output"),
     [
         (lambda: testbed.load_scenario("regoin"), 'did you mean "region"'),
         (lambda: testbed.load_scenario("region", {"densty": 1}), "densty"),
@@ -120,10 +120,10 @@ def test_runs_are_compared_too(here):
         (lambda: testbed.compare(["a"], ["lc"]), "leave out policies"),
     ],
 )
-def test_mistakes_are_told_with_a_remedy(call, said):
+def test_mistakes_are_told_with_a_remedy(call, output):
     with pytest.raises(testbed.TestbedError) as raised:
         call()
-    assert said in str(raised.value)
+    assert output in str(raised.value)
 
 
 @pytest.mark.live

@@ -28,8 +28,8 @@ WRONG = {
     "no policy": (lambda: untyped.run_scenario("s.yaml", None), "policy is None"),
     "no backend": (lambda: untyped.run_scenario("s.yaml", "lc", backend=None), "backend is None"),
     "an empty place": (lambda: untyped.run_scenario("s.yaml", "lc", out=""), "out is ''"),
-    "a run to run": (lambda: untyped.run_scenario(made(), "lc"), "scenario is Run("),
-    "no table": (lambda: made().columns(None), "the name of a table is needed"),
+    "a run to run": (lambda: untyped.run_scenario(case(), "lc"), "scenario is Run("),
+    "no table": (lambda: case().columns(None), "the name of a table is needed"),
     "one policy as a text": (lambda: untyped.compare("s.yaml", "lc"), "a list of names is needed"),
     "a policy twice": (lambda: untyped.compare("s.yaml", ["lc", "lc"]), "give different ones"),
     "a number as a policy": (lambda: untyped.compare("s.yaml", ["lc", 3]), "policy is 3"),
@@ -41,23 +41,23 @@ WRONG = {
 }
 
 
-def made():
+def case():
     """A run of the simulation."""
     return testbed.run_scenario("s.yaml", "lc")
 
 
-@pytest.mark.parametrize(("call", "said"), WRONG.values(), ids=WRONG)
-def test_a_wrong_kind_of_value_is_named_with_what_is_needed(call, said):
+@pytest.mark.parametrize(("call", "output"), WRONG.values(), ids=WRONG)
+def test_a_wrong_kind_of_value_is_named_with_what_is_needed(call, output):
     with pytest.raises(testbed.TestbedError) as raised:
         call()
-    assert said in str(raised.value)
+    assert output in str(raised.value)
 
 
 def test_numpys_numbers_arrays_and_paths_are_changes():
-    found = arguments.changes(
+    result = arguments.changes(
         {"slots": np.int64(3), "task.input": {"choice": np.array(["1 kB", "2 kB"])}, "cells": [{"ues": np.int32(2)}]}
     )
-    assert found == ["slots=3", 'task.input={"choice": ["1 kB", "2 kB"]}', 'cells=[{"ues": 2}]']
+    assert result == ["slots=3", 'task.input={"choice": ["1 kB", "2 kB"]}', 'cells=[{"ues": 2}]']
     assert arguments.changes({"radio.trace": {"file": Path("up.csv")}}) == ['radio.trace={"file": "up.csv"}']
     scenario = testbed.load_scenario("s.yaml", {"slots": np.int64(3), "cells": [{"ues": np.int32(2)}]})
     assert scenario.slots == 3 and scenario.cells[0].ues == 2

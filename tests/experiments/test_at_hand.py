@@ -27,7 +27,7 @@ CHANGES = [
 ]
 
 
-def made(tmp_path, backend, name, changes, policy):
+def played(tmp_path, backend, name, changes, policy):
     """The run as it was made, and as it is read."""
     resolved = inputs.resolve(load_scenario(name, ["slots=20", *changes]))
     workload = inputs.generate(resolved.scenario, resolved.system)
@@ -41,21 +41,21 @@ def same(one, other):
     for name in ("path", "workload", "record", "tasks", "absences", "end_ns", "reason"):
         assert getattr(one, name) == getattr(other, name), name
     assert one.resolved.system == other.resolved.system and one.resolved.emulation == other.resolved.emulation
-    mine, its = (msgspec.to_builtins(runner.summary_of(run)) for run in (one, other))
-    assert repr(mine) == repr(its)
+    own, its = (msgspec.to_builtins(runner.summary_of(run)) for run in (one, other))
+    assert repr(own) == repr(its)
 
 
 @pytest.mark.parametrize(("name", "changes"), CHANGES)
 @pytest.mark.parametrize("backend", [SIM, TWIN])
 def test_nothing_is_lost_or_changed_by_writing_and_reading(tmp_path, backend, name, changes):
-    run, read = made(tmp_path, backend, name, changes, "greedy-do")
+    run, read = played(tmp_path, backend, name, changes, "greedy-do")
     same(run, read)
     assert run.record.meta["backend"] == backend and bool(run.tasks) == (name != "smoke")
 
 
 def test_deaths_are_read_back_too(tmp_path):
     faults = "faults=[{at: 5 s, kill: es-1, restart_after: 4 s}, {at: 7 s, kill: ue-1-2}]"
-    run, read = made(tmp_path, SIM, "region", (faults,), "offload")
+    run, read = played(tmp_path, SIM, "region", (faults,), "offload")
     same(run, read)
     assert run.absences["es-1"] == [(5_000_000_000, 9_000_000_000)]
 
@@ -63,6 +63,6 @@ def test_deaths_are_read_back_too(tmp_path):
 @pytest.mark.parametrize("backend", [SIM, TWIN])
 def test_what_a_policy_says_is_fit_for_a_terminal(tmp_path, backend):
     (tmp_path / "own.py").write_text(FAILS)
-    run, read = made(tmp_path, backend, "smoke", (), f"{tmp_path / 'own.py'}:POLICY")
+    run, read = played(tmp_path, backend, "smoke", (), f"{tmp_path / 'own.py'}:POLICY")
     same(run, read)
     assert "\x1b" not in run.record.events[0].detail and "red" in run.record.events[0].detail

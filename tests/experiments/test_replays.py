@@ -37,8 +37,8 @@ def test_a_part_is_played_over_and_over_and_the_rest_is_told(tmp_path):
         (count,) = db.execute(
             "SELECT count(*) FROM tasks WHERE generated_ns >= 10e9 AND generated_ns < 15e9"
         ).fetchone()
-    found = document("report", "part", cwd=tmp_path)
-    assert found["tasks"]["generated"] == 3 * count < whole["tasks"]["generated"] and found["slots"] == 9
+    content = document("report", "part", cwd=tmp_path)
+    assert content["tasks"]["generated"] == 3 * count < whole["tasks"]["generated"] and content["slots"] == 9
 
 
 def test_faults_are_replayed_unless_they_are_left_out(tmp_path):
@@ -51,7 +51,7 @@ def test_faults_are_replayed_unless_they_are_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "output"),
     [
         (("--as-recorded", "--rate", "2"), "--rate"),
         (("--on", "sim", "--from", "90s"), "the recording ends at 8 s"),
@@ -60,7 +60,7 @@ def test_faults_are_replayed_unless_they_are_left_out(tmp_path):
         (("--as-recorded", "--on", "testbed"), "virtual clocks only"),
     ],
 )
-def test_what_cannot_be_replayed_is_said(tmp_path, words, said):
+def test_what_cannot_be_replayed_is_said(tmp_path, words, output):
     call("run", "region", "--slots", "8", "--backend", "sim", "--out", "one", cwd=tmp_path)
     done = call("replay", "one", *words, cwd=tmp_path, code=2)
-    assert said in done.stderr
+    assert output in done.stderr

@@ -14,14 +14,14 @@ from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
 
 
-def quiet(said):
-    assert said
+def quiet(output):
+    assert output
 
 
 def played(on, names=("greedy-do", "random"), seeds=(1, 2), scenario="region", changes=("slots=30",)):
-    made = Rounds(names, on, quiet)
-    made.play(load_scenario(scenario, list(changes)), seeds)
-    return made.samples
+    result = Rounds(names, on, quiet)
+    result.play(load_scenario(scenario, list(changes)), seeds)
+    return result.samples
 
 
 def test_simulation_and_twin_measure_the_same():
@@ -45,13 +45,13 @@ def test_a_sample_of_outcomes_is_that_of_rows(monkeypatch, scenario, changes):
     at_once = played(TWIN, HEURISTICS, (1,), scenario, changes)
     monkeypatch.setattr(rounds, "sample_by_twin", lambda plan, policy: None)
     assert repr(at_once) == repr(played(TWIN, HEURISTICS, (1,), scenario, changes))
-    stable = {one.stable for mine in at_once.values() for one in mine.values()}
+    stable = {one.stable for own in at_once.values() for one in own.values()}
     assert stable == {True, False} or "density=0.95" not in changes
 
 
 def test_every_strategy_meets_every_workload():
     samples = played(SIM)
-    assert {name: list(mine) for name, mine in samples.items()} == {"greedy-do": [1, 2], "random": [1, 2]}
+    assert {name: list(own) for name, own in samples.items()} == {"greedy-do": [1, 2], "random": [1, 2]}
     assert samples["greedy-do"][1] != samples["greedy-do"][2]
 
 
@@ -76,11 +76,11 @@ def test_recorded_runs_are_paired_by_their_workload(tmp_path):
                 resolved=resolved, workload=workload, policy=policy, backend=SIM, out=str(tmp_path / f"{policy}-{seed}")
             )
             runs.append(runner.execute(order))
-    found = comparison.compare(rounds.of_runs([reader.read_run(run.path) for run in runs]))
-    assert (found.workloads, set(found.policies)) == (2, {"lc", "greedy"})
+    result = comparison.compare(rounds.of_runs([reader.read_run(run.path) for run in runs]))
+    assert (result.workloads, set(result.policies)) == (2, {"lc", "greedy"})
     twice = rounds.of_runs([runs[0], runs[0]])
     assert list(twice) == ["lc", "lc (lc-1)"]
-    assert {name: len(mine) for name, mine in rounds.of_runs([runs[0], runs[2]]).items()} == {"lc": 2}
+    assert {name: len(own) for name, own in rounds.of_runs([runs[0], runs[2]]).items()} == {"lc": 2}
     runs[0].meta["learn"] = True
     assert list(rounds.of_runs([runs[0], runs[0], runs[2]])) == ["lc, learning", "lc, learning (lc-1)", "lc"]
 
@@ -107,8 +107,8 @@ def test_a_strategy_that_fails_is_warned_of(tmp_path, monkeypatch):
     (tmp_path / f"{name}.py").write_text("def fails(cell, rng):\n    raise ValueError\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     for on in (SIM, TWIN):
-        found = comparison.compare(played(on, (f"{name}:fails", "lc"), (1,), "smoke", ("slots=4",)))
-        failures = found.policies[f"{name}:fails"].policy_errors
-        assert failures > 0 and found.policies["lc"].policy_errors == 0
-        assert text(found).count("WARNING") == 1
-        assert f"WARNING: {name}:fails failed {failures} times" in text(found)
+        result = comparison.compare(played(on, (f"{name}:fails", "lc"), (1,), "smoke", ("slots=4",)))
+        failures = result.policies[f"{name}:fails"].policy_errors
+        assert failures > 0 and result.policies["lc"].policy_errors == 0
+        assert text(result).count("WARNING") == 1
+        assert f"WARNING: {name}:fails failed {failures} times" in text(result)

@@ -26,10 +26,10 @@ SMALL = ("train", "smoke", "--set", "slots=20")
 
 def trained_by(capsys, *args, code=0):
     """``testbed train`` in this process: the JSON document, or what it said on standard error."""
-    found = main.main([*SMALL, "--out", "ck", "--json", *args])
-    said = capsys.readouterr()
-    assert found == code, said.err
-    return json.loads(said.out) if code == 0 else said.err
+    result = main.main([*SMALL, "--out", "ck", "--json", *args])
+    captured = capsys.readouterr()
+    assert result == code, captured.err
+    return json.loads(captured.out) if code == 0 else captured.err
 
 
 def arrays(path):
@@ -45,10 +45,10 @@ def place(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("algorithm", ["a3c-do", "dqn"])
 def test_a_trained_checkpoint_is_a_policy_everywhere(place, capsys, algorithm):
-    found = trained_by(capsys, "--algorithm", algorithm, "--updates", "3")
-    assert (found["algorithm"], found["updates"], found["ended"]) == (algorithm, 3, "updates")
-    assert found["overhead"] > 0 and min(found["validation_seeds"]) >= 1_000_000
-    policy = f"{algorithm}:{found['checkpoint']}"
+    result = trained_by(capsys, "--algorithm", algorithm, "--updates", "3")
+    assert (result["algorithm"], result["updates"], result["ended"]) == (algorithm, 3, "updates")
+    assert result["overhead"] > 0 and min(result["validation_seeds"]) >= 1_000_000
+    policy = f"{algorithm}:{result['checkpoint']}"
     assert main.main(["run", "smoke", "--slots", "10", "--backend", "sim", "--policy", policy, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["policy"] == policy
     for clock in ("sim", "twin"):
@@ -90,8 +90,8 @@ def test_the_help_names_every_option():
     source = build.generator(load_scenario("smoke"), resolved.system, endless=True)
     for algorithm in ("a3c", "dqn"):
         config = TrainConfig(system=resolved.system, source=source, double=True, algorithm=algorithm)
-        said = verb.OPTIONS_HELP.partition(f"{algorithm}: ")[2].partition(". dqn")[0]
-        named = re.findall(r"([a-z_]+)(?:,| \(|$)", re.sub(r"\([^)]*\)", "()", said))
+        output = verb.OPTIONS_HELP.partition(f"{algorithm}: ")[2].partition(". dqn")[0]
+        named = re.findall(r"([a-z_]+)(?:,| \(|$)", re.sub(r"\([^)]*\)", "()", output))
         assert sorted(named) == sorted(options.names_of(config))
 
 
@@ -104,8 +104,8 @@ def _interrupt(*shown, **how):
 def test_a_checkpoint_of_another_training_is_refused_with_what_differs(place, capsys):
     assert "No such file" in trained_by(capsys, "--resume", "--updates", "2", code=2)
     trained_by(capsys, "--updates", "2")
-    said = trained_by(capsys, "--resume", "--updates", "3", code=2)
-    assert 'updates "2", this training has "3"\n  the learning rate falls over the ' in said
+    message = trained_by(capsys, "--resume", "--updates", "3", code=2)
+    assert 'updates "2", this training has "3"\n  the learning rate falls over the ' in message
     other = ("--resume", "--updates", "2", "--set", "density=0.1")
     assert 'made with density "0.8", this training has "0.1"' in trained_by(capsys, *other, code=2)
     assert 'seed "0", this training has "4"' in trained_by(capsys, "--resume", "--updates", "2", "--seed", "4", code=2)
@@ -117,7 +117,7 @@ def test_a_checkpoint_of_another_training_is_refused_with_what_differs(place, ca
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "output"),
     [
         (("--workers", "0"), "--workers 0"),
         (("--workers", "100000"), "each is a process"),
@@ -158,16 +158,16 @@ def test_a_checkpoint_of_another_training_is_refused_with_what_differs(place, ca
         (("--set", "agent.epoch=arrival"), "epoch"),
     ],
 )
-def test_mistakes_have_a_remedy(place, capsys, args, said):
-    assert said in trained_by(capsys, *args, code=2)
+def test_mistakes_have_a_remedy(place, capsys, args, output):
+    assert output in trained_by(capsys, *args, code=2)
 
 
 def test_the_best_baseline_is_the_best_stable_heuristic(place):
     scenario = load_scenario("smoke", ["slots=30"])
     job = train.TrainingJob(scenario=scenario, algorithm="a3c", seed=0, budget=Budget(updates=1), folder=place)
-    found = train.Training(job).baseline()
-    assert found.policy in ("lc", "offload", "random", "greedy", "priced")
-    assert 0 < found.overhead < 10
+    result = train.Training(job).baseline()
+    assert result.policy in ("lc", "offload", "random", "greedy", "priced")
+    assert 0 < result.overhead < 10
 
 
 def test_what_a_user_has_tuned_is_left_alone_when_a_network_is_trained(place, capsys):
@@ -203,9 +203,9 @@ REPORT = Report(
 
 
 def test_progress_tells_overhead_against_the_baseline_pace_and_time_left():
-    said = training_text.text(REPORT, Baseline("priced-do", 0.70))
-    assert said == "overhead 0.6600, best 0.6300 (-10.0 % against priced-do's 0.7000), 50 updates/s, lag 0.5"
-    assert training_text.line(REPORT, Baseline("priced-do", 0.70)) == f"10 s: {said}"
+    output = training_text.text(REPORT, Baseline("priced-do", 0.70))
+    assert output == "overhead 0.6600, best 0.6300 (-10.0 % against priced-do's 0.7000), 50 updates/s, lag 0.5"
+    assert training_text.line(REPORT, Baseline("priced-do", 0.70)) == f"10 s: {output}"
     assert (
         training_text.brief(REPORT, Baseline("priced-do", 0.70)) == "best 0.6300 (-10.0 % to priced-do), 50/s, lag 0.5"
     )
@@ -235,5 +235,5 @@ def test_an_interrupted_training_ends_with_an_evaluation_and_a_checkpoint(tmp_pa
 
 
 def test_asynchronous_workers_stop_at_the_updates_asked_for(tmp_path):
-    found = document("train", "smoke", "--updates", "40", "--workers", "2", "--out", "c", cwd=tmp_path)
-    assert found["ended"] == "updates" and 40 <= found["updates"] <= 41
+    content = document("train", "smoke", "--updates", "40", "--workers", "2", "--out", "c", cwd=tmp_path)
+    assert content["ended"] == "updates" and 40 <= content["updates"] <= 41

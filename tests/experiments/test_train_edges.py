@@ -14,7 +14,7 @@ __all__ = ["place"]
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "output"),
     [
         (("--seed", "99999999999999999999999"), "at most 536745911"),
         (("--updates", "99999999999999999999", "--wall", "2s"), "at most 1000000000000"),
@@ -28,9 +28,9 @@ __all__ = ["place"]
         (("--out", ""), "give a directory"),
     ],
 )
-def test_what_is_too_much_is_refused_before_anything_is_tuned(place, capsys, args, said):
-    found = trained_by(capsys, *args, code=2)
-    assert said in found and "heuristics" not in found
+def test_what_is_too_much_is_refused_before_anything_is_tuned(place, capsys, args, output):
+    result = trained_by(capsys, *args, code=2)
+    assert output in result and "heuristics" not in result
 
 
 def test_a_network_is_not_written_where_a_directory_stands(place, capsys):
@@ -42,18 +42,18 @@ def test_training_goes_on_when_no_event_file_can_be_written(place, capsys):
     (place / "ck").mkdir()
     (place / "ck" / curves.FOLDER).write_text("")
     assert main(["train", "smoke", "--set", "slots=20", "--out", "ck", "--json", "--updates", "2"]) == 0
-    said = capsys.readouterr()
-    assert said.err.count("no TensorBoard files from here on") == 1 and json.loads(said.out)["updates"] == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("no TensorBoard files from here on") == 1 and json.loads(captured.out)["updates"] == 2
 
 
 def test_an_event_file_that_finds_no_space_is_told_of_once(tmp_path):
-    said: list[str] = []
-    curve = Curve(tmp_path, "a3c-001", said.append)
+    messages: list[str] = []
+    curve = Curve(tmp_path, "a3c-001", messages.append)
     with full_disk():
         for _ in range(3):
             curve(REPORT)
     curve(REPORT)
-    assert said == ["no TensorBoard files from here on: File too large"]
+    assert messages == ["no TensorBoard files from here on: File too large"]
 
 
 def test_every_training_has_a_curve_of_its_own_which_a_resumed_one_goes_on_in(place, capsys):
@@ -62,20 +62,20 @@ def test_every_training_has_a_curve_of_its_own_which_a_resumed_one_goes_on_in(pl
     trained_by(capsys, "--updates", "3")
     trained_by(capsys, "--updates", "3", "--resume")
     assert sorted(path.name for path in (place / "ck" / curves.FOLDER).iterdir()) == ["a3c-do-001", "a3c-do-002"]
-    found = accumulator.EventAccumulator(str(place / "ck" / curves.FOLDER / "a3c-do-002"))
-    found.Reload()
-    assert [event.step for event in found.Scalars("overhead")] == [1, 2, 3, 3]
+    result = accumulator.EventAccumulator(str(place / "ck" / curves.FOLDER / "a3c-do-002"))
+    result.Reload()
+    assert [event.step for event in result.Scalars("overhead")] == [1, 2, 3, 3]
 
 
 def test_a_training_that_diverges_fails_and_says_what_may_help(place, capsys):
-    said = trained_by(capsys, "--updates", "20", "--option", "rate=1e30", code=4)
-    assert "diverged" in said and "ck/a3c-do.npz holds the best before" in said and "--option rate" in said
+    message = trained_by(capsys, "--updates", "20", "--option", "rate=1e30", code=4)
+    assert "diverged" in message and "ck/a3c-do.npz holds the best before" in message and "--option rate" in message
 
 
 def test_a_synchronous_training_is_not_resumed_otherwise(place, capsys):
     trained_by(capsys, "--updates", "2", "--synchronous")
-    said = trained_by(capsys, "--updates", "2", "--resume", code=2)
-    assert 'made with synchronous "True", this training has "False"' in said and "without --resume" in said
+    message = trained_by(capsys, "--updates", "2", "--resume", code=2)
+    assert 'made with synchronous "True", this training has "False"' in message and "without --resume" in message
 
 
 def test_a_training_too_short_for_an_update_says_so(place, capsys):

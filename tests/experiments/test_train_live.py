@@ -68,17 +68,17 @@ def keeper(place, *, goes_on=False, say=lambda text: None):
 def test_what_was_learned_is_said_to_come_from_the_slots_that_were_played(interrupted, tmp_path):
     run, summary = interrupted
     (run.path / CHECKPOINT).write_bytes(b"learned")
-    result = train_live.kept(run, summary, keeper(tmp_path), "a3c", 0, "")
+    result = train_live.collect(run, summary, keeper(tmp_path), "a3c", 0, "")
     assert (result.slots, result.ended, (tmp_path / "a3c.npz").read_bytes()) == (7, INTERRUPTED, b"learned")
 
 
 def test_nothing_learned_is_an_interrupt_only_if_there_was_one(interrupted, tmp_path):
     run, summary = interrupted
     with pytest.raises(InterruptedRunError, match="nothing was learned in 7 slots: interrupted"):
-        train_live.kept(run, summary, keeper(tmp_path), "a3c", 0, "")
+        train_live.collect(run, summary, keeper(tmp_path), "a3c", 0, "")
     for before in ("was not written", "is as it was"):
         with pytest.raises(StartError, match=f"the learner was not at work .*the run is .*/r, .*a3c.npz {before}"):
-            train_live.kept(run, msgspec.structs.replace(summary, ended="drained"), keeper(tmp_path), "a3c", 0, "")
+            train_live.collect(run, msgspec.structs.replace(summary, ended="drained"), keeper(tmp_path), "a3c", 0, "")
         (tmp_path / "a3c.npz").touch()
 
 
@@ -86,8 +86,8 @@ def test_a_run_that_was_to_learn_and_did_not_says_so_and_what_it_leaves(interrup
     run, summary = interrupted
     assert not any("learned" in warning for warning in summary.warnings)
     run.meta["learn"] = True
-    found = runner.summary_of(run).warnings
-    assert any("nothing was learned in 7 slots" in warning and "no learned.npz" in warning for warning in found)
+    result = runner.summary_of(run).warnings
+    assert any("nothing was learned in 7 slots" in warning and "no learned.npz" in warning for warning in result)
     run.record.updates.append(
         UpdateRow(
             at_ns=1, learner="learner", version=2, loss=0.1, entropy=0.1, reward=-1.0, updates=1, lag=0.0, rate=1.0
@@ -97,29 +97,29 @@ def test_a_run_that_was_to_learn_and_did_not_says_so_and_what_it_leaves(interrup
 
 
 def test_what_a_run_has_learned_is_kept_while_it_goes_on(tmp_path):
-    keep, kept = keeper(tmp_path), tmp_path / "a3c.npz"
+    keep, remaining = keeper(tmp_path), tmp_path / "a3c.npz"
     keep(tmp_path)
-    assert not kept.exists()
+    assert not remaining.exists()
     for second, text in enumerate((b"learned", b"learned more")):
         (tmp_path / CHECKPOINT).write_bytes(text)
         os.utime(tmp_path / CHECKPOINT, (second, second))
         keep(tmp_path)
-        assert kept.read_bytes() == text
-    kept.unlink()
+        assert remaining.read_bytes() == text
+    remaining.unlink()
     keep(tmp_path)
-    assert not kept.exists()
+    assert not remaining.exists()
 
 
 @pytest.mark.parametrize("goes_on", [False, True])
 def test_the_checkpoint_before_is_kept_beside_unless_learning_goes_on_from_it(tmp_path, goes_on):
     (tmp_path / "a3c.npz").write_bytes(b"before")
-    said: list[str] = []
-    keep = keeper(tmp_path, goes_on=goes_on, say=said.append)
+    messages: list[str] = []
+    keep = keeper(tmp_path, goes_on=goes_on, say=messages.append)
     for second, text in enumerate((b"learned", b"learned more")):
         (tmp_path / CHECKPOINT).write_bytes(text)
         os.utime(tmp_path / CHECKPOINT, (second, second))
         keep(tmp_path)
-    assert (tmp_path / "a3c.npz").read_bytes() == b"learned more" and len(said) == (not goes_on)
+    assert (tmp_path / "a3c.npz").read_bytes() == b"learned more" and len(messages) == (not goes_on)
     assert goes_on or (tmp_path / "a3c.old.npz").read_bytes() == b"before"
 
 
@@ -134,16 +134,16 @@ def test_training_on_the_testbed_goes_on_where_it_is_told_to_and_leaves_a_policy
     apart = np.abs(arrays["parameters"] - begun["parameters"]).max()
     assert 0.0 < apart < 0.2 * np.abs(begun["parameters"]).max()
     policy = f"a3c-do:{second['checkpoint']}"
-    found = document("run", "smoke", "--backend", "sim", "--slots", "20", "--policy", policy, cwd=tmp_path)
-    assert found["tasks"]["unaccounted"] == 0
+    content = document("run", "smoke", "--backend", "sim", "--slots", "20", "--policy", policy, cwd=tmp_path)
+    assert content["tasks"]["unaccounted"] == 0
 
 
 @live
 def test_several_workers_train_on_policy_and_leave_a_policy(tmp_path):
-    found = train(tmp_path, "train-001", "--algorithm", "a3c", "--workers", "2", "--mode", "a3c", "--set", CELLS)
-    assert found["updates"] > 0
+    result = train(tmp_path, "train-001", "--algorithm", "a3c", "--workers", "2", "--mode", "a3c", "--set", CELLS)
+    assert result["updates"] > 0
     summary = document("report", "runs/train-001", cwd=tmp_path)
-    assert summary["learning"]["updates"] == found["updates"] and summary["tasks"]["unaccounted"] == 0
+    assert summary["learning"]["updates"] == result["updates"] and summary["tasks"]["unaccounted"] == 0
 
 
 @live
@@ -157,5 +157,5 @@ def test_training_whose_launcher_was_killed_goes_on_from_what_it_learned(tmp_pat
 
 def test_a_duration_is_as_many_slots_as_its_speed_makes_of_it():
     scenario = load_scenario("region", ["emulation.speed=24"])
-    made = train_live.order(scenario, "a3c", 0, 30_000_000_000 * 1e-9, "")
-    assert made.resolved.system.slots == 720
+    result = train_live.order(scenario, "a3c", 0, 30_000_000_000 * 1e-9, "")
+    assert result.resolved.system.slots == 720

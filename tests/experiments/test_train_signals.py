@@ -53,14 +53,14 @@ def test_a_hang_up_ends_training_with_its_checkpoint_and_leaves_no_shared_memory
         for line in process.stdout:
             if "updates/s" in line:
                 break
-        mine = set(re.findall(r"/dev/shm/psm_\w+", mapped(process)))
+        own = set(re.findall(r"/dev/shm/psm_\w+", mapped(process)))
         os.killpg(process.pid, signal.SIGHUP)
         out, err = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
         process.communicate()
     assert process.returncode == 130 and (tmp_path / "c" / "a3c-do.npz").is_file() and "Traceback" not in out + err
-    assert len(mine) == 1 and not any(Path(block).exists() for block in mine)
+    assert len(own) == 1 and not any(Path(block).exists() for block in own)
 
 
 def test_a_hang_up_stops_what_is_going_on_unless_it_is_ignored_as_under_nohup():

@@ -39,11 +39,16 @@ def test_training_seeds_are_disjoint_and_far_from_those_of_evaluation():
 
 def test_a_tuned_coin_beats_a_fair_one_and_loads_again(tmp_path):
     scenario = load_scenario("region", ["slots=40", "density=0.3"])
-    said = []
-    tuned = tune.tune(scenario, "coin-do", 0, lambda text, share: said.append(share), seeds=2)
-    assert tuned.tried == len(said) and said == sorted(said) and 0.0 < said[0] < 0.1 and 0.3 < said[-1] < 1.0
-    given = [msgspec.structs.replace(scenario, seed=seed) for seed in tuned.training_seeds]
-    fair = sum(tune._measure(one, "coin-do", double=True)(Coin(0.5)) for one in given) / len(given)
+    messages = []
+    tuned = tune.tune(scenario, "coin-do", 0, lambda text, share: messages.append(share), seeds=2)
+    assert (
+        tuned.tried == len(messages)
+        and messages == sorted(messages)
+        and 0.0 < messages[0] < 0.1
+        and 0.3 < messages[-1] < 1.0
+    )
+    arguments = [msgspec.structs.replace(scenario, seed=seed) for seed in tuned.training_seeds]
+    fair = sum(tune._measure(one, "coin-do", double=True)(Coin(0.5)) for one in arguments) / len(arguments)
     assert tuned.overhead <= fair
     path = tune.write(tuned, tmp_path / "checkpoints")
     assert path.name == "coin-do.json"

@@ -14,11 +14,11 @@ STRATEGIES = ("lc", "greedy-do", "random-do")
 
 
 def sampled(on, count):
-    said: list[str] = []
-    rounds = Rounds(STRATEGIES, on, said.append, workers=count)
+    messages: list[str] = []
+    rounds = Rounds(STRATEGIES, on, messages.append, workers=count)
     scenario = load_scenario("region", ["slots=30"])
     rounds.play(scenario, range(7, 11), "a: ")
-    return rounds.samples, rounds.notes, said
+    return rounds.samples, rounds.notes, messages
 
 
 @pytest.mark.parametrize("on", ["sim", "twin"])
@@ -34,7 +34,7 @@ def test_seeds_with_the_same_workload_are_told_by_both(tmp_path):
     scenario = load_scenario("region", ["slots=5", f"workload.trace={table}"])
     notes = []
     for count in (1, 2):
-        rounds = Rounds(STRATEGIES, "sim", lambda said: None, workers=count)
+        rounds = Rounds(STRATEGIES, "sim", lambda output: None, workers=count)
         rounds.play(scenario, range(3))
         notes.append(rounds.notes)
         assert list(rounds.samples["lc"]) == [0]

@@ -14,7 +14,7 @@ SETTINGS = [CELLS, "slots=6", "density=0.8", "emulation.burn=0.02"]
 OPTIONS: dict[str, Any] = {"backend": "testbed", "speed": 10, "payload": "declared"}
 
 
-def made(*settings, **options):
+def environment(*settings, **options):
     """The environment itself, without wrappers: two cells, three UEs, six slots of 100 ms."""
     return gymnasium.make(testbed.gym.ID, settings=[*SETTINGS, *settings], **{**OPTIONS, **options}).unwrapped
 
@@ -32,11 +32,11 @@ def step_for_ever(env):
 
 def alive(pids):
     """Those of ``pids`` that exist and are no zombies."""
-    found = []
+    items = []
     for pid in pids:
         try:
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
-                found.append(pid)
+                items.append(pid)
         except OSError:
             continue
-    return found
+    return items

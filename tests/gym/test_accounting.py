@@ -50,7 +50,7 @@ class Desk:
         if self.slot > 0:
             self.earned.append(self.accounting.settle(self.slot)[0])
         choices = self.choices[self.slot]
-        views = [self.gathering.view(cell, self.slot, mine) for cell, mine in enumerate(self.gathering.by_cell(asks))]
+        views = [self.gathering.view(cell, self.slot, own) for cell, own in enumerate(self.gathering.by_cell(asks))]
         self.seen.append(observed(views, self.config))
         self.inside.append(self.accounting.inside)
         self.accounting.decided(self.slot, choices)
@@ -113,23 +113,23 @@ def test_every_slot_is_seen_and_paid_as_on_the_twin(reward, observation):
     assert len(desk.earned) > SLOTS + 1
     assert (np.array(desk.seen) == np.array(seen)).all()
     assert desk.inside == inside
-    for mine, theirs in zip(desk.earned, cells, strict=True):
+    for own, theirs in zip(desk.earned, cells, strict=True):
         for name in ("decided", "offloaded", "finished", "hits", "delay_ns"):
-            assert (mine[name] == theirs[name]).all(), name
+            assert (own[name] == theirs[name]).all(), name
         for name in ("energy_j", "overhead", "score", "cost"):
-            assert mine[name] == pytest.approx(theirs[name], abs=1e-9), name
+            assert own[name] == pytest.approx(theirs[name], abs=1e-9), name
     for name in ("forwarded", "rejected"):
-        assert sum(mine[name].sum() for mine in desk.earned) == sum(one[name].sum() for one in cells)
+        assert sum(own[name].sum() for own in desk.earned) == sum(one[name].sum() for one in cells)
 
 
 def test_what_cannot_be_foreseen_is_put_right_when_tasks_end():
     """Loss, sharing and full queues spend energy that nobody expected: slots differ a little, sums do not."""
     options = {"scenario": "shared-radio", "settings": [f"slots={SLOTS}", "density=0.4"]}
     desk, _, cells, _ = both(**options)
-    mine, theirs = (np.array([one["cost"].sum() for one in found]) for found in (desk.earned, cells))
-    assert mine.sum() == pytest.approx(theirs.sum())
-    assert mine.sum() == pytest.approx(sum(one["overhead"].sum() for one in desk.earned))
-    assert 0.0 < abs(mine - theirs).max() < 0.2 * theirs.max()
+    own, theirs = (np.array([one["cost"].sum() for one in result]) for result in (desk.earned, cells))
+    assert own.sum() == pytest.approx(theirs.sum())
+    assert own.sum() == pytest.approx(sum(one["overhead"].sum() for one in desk.earned))
+    assert 0.0 < abs(own - theirs).max() < 0.2 * theirs.max()
 
 
 def fallen_back(system, task, slot):

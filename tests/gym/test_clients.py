@@ -22,7 +22,7 @@ def client(name):
     return pytest.importorskip(name, reason=f"{name} {MISSING}")
 
 
-def made(kind=testbed.gym.ID, **options):
+def environment_of(kind=testbed.gym.ID, **options):
     return gymnasium.make(kind, **{**SHORT, **options})
 
 
@@ -31,7 +31,7 @@ def made(kind=testbed.gym.ID, **options):
 
 def test_sb3_dqn_asks_one_ue_at_a_time():
     sb3 = client("stable_baselines3")
-    env = made(testbed.gym.SEQUENTIAL_ID, normalize=True)
+    env = environment_of(testbed.gym.SEQUENTIAL_ID, normalize=True)
     model = sb3.DQN("MlpPolicy", env, learning_starts=20, buffer_size=200, seed=1).learn(80)
     assert model.predict(env.reset(seed=1)[0])[0] in (0, 1)
 
@@ -44,17 +44,17 @@ def test_sb3_contrib_masks_actions_of_batches_and_single_environments(actions):
     from testbed.gym.evaluation import evaluate
     from testbed.gym.sb3 import Batch
 
-    for env in (Batch(4, actions=actions, **SHORT), made(actions=actions)):
+    for env in (Batch(4, actions=actions, **SHORT), environment_of(actions=actions)):
         model = MaskablePPO("MlpPolicy", env, n_steps=12, batch_size=12, n_epochs=1, seed=1).learn(24)
-        found = evaluate(model, [1], settings=["slots=10"], actions=actions)
-        assert found.overhead > 0
+        score = evaluate(model, [1], settings=["slots=10"], actions=actions)
+        assert score.overhead > 0
 
 
 def test_sb3_contrib_remembers_with_multidiscrete_actions():
     client("sb3_contrib")
     from sb3_contrib import RecurrentPPO
 
-    env = made(actions="multidiscrete")
+    env = environment_of(actions="multidiscrete")
     model = RecurrentPPO("MlpLstmPolicy", env, n_steps=12, batch_size=12, n_epochs=1, seed=1).learn(24)
     assert model.predict(env.reset(seed=1)[0])[0].shape == (15,)
 
@@ -94,9 +94,9 @@ def test_torchrl_makes_and_collects(options):
         return GymEnv(testbed.gym.ID, frame_skip=1, **SHORT, **options)
 
     collector = Collector(env, None, frames_per_batch=20, total_frames=40)
-    found = [batch["next", "reward"].shape for batch in collector]
+    result = [batch["next", "reward"].shape for batch in collector]
     collector.shutdown()
-    assert found == [(20, 1), (20, 1)]
+    assert result == [(20, 1), (20, 1)]
 
 
 def test_torchrl_skips_frames_by_itself():
@@ -113,12 +113,12 @@ def test_torchrl_collects_cells_of_pettingzoo_with_their_infos(actions):
     from torchrl.envs import PettingZooWrapper
 
     env = PettingZooWrapper(EdgeOffloadCells(actions=actions, **SHORT))
-    found = env.rollout(14, break_when_any_done=False)
+    result = env.rollout(14, break_when_any_done=False)
     group = next(iter(env.group_map))
-    assert found["next", group, "info", "overhead"].sum() > 0
-    assert found["next", group, "info", "offload_mask"].shape[-1] == 5
+    assert result["next", group, "info", "overhead"].sum() > 0
+    assert result["next", group, "info", "offload_mask"].shape[-1] == 5
     if actions == "multidiscrete":
-        assert found[group, "action_mask"].shape[-2:] == (5, 2)
+        assert result[group, "action_mask"].shape[-2:] == (5, 2)
 
 
 # Tianshou, skrl, a loop as CleanRL's ---------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def test_tianshou_fills_its_buffer_from_its_own_vectors():
     from tianshou.data import Batch, VectorReplayBuffer
     from tianshou.env import DummyVectorEnv
 
-    envs = DummyVectorEnv([lambda: made(testbed.gym.SEQUENTIAL_ID) for _ in range(2)])
+    envs = DummyVectorEnv([lambda: environment_of(testbed.gym.SEQUENTIAL_ID) for _ in range(2)])
     envs.seed(1)
     seen, buffer, rng = envs.reset()[0], VectorReplayBuffer(100, 2), np.random.default_rng(1)
     for _ in range(30):
@@ -153,7 +153,7 @@ def test_skrl_wraps_and_steps(kind):
 
     single = kind == "single"
     raw = (
-        made(actions="multidiscrete")
+        environment_of(actions="multidiscrete")
         if single
         else gymnasium.make_vec(
             testbed.gym.ID, num_envs=3, actions="multidiscrete", autoreset_mode="next_step", **SHORT
@@ -202,14 +202,14 @@ def test_rllib_trains_on_multidiscrete_actions():
     from ray.rllib.algorithms.ppo import PPOConfig
     from ray.tune.registry import register_env
 
-    register_env("edge", lambda config: made(actions="multidiscrete", **config))
+    register_env("edge", lambda config: environment_of(actions="multidiscrete", **config))
     ray.init(num_cpus=1, include_dashboard=False, ignore_reinit_error=True, log_to_driver=False)
     try:
         config = PPOConfig().environment("edge", env_config={"normalize": True})
         config = config.env_runners(num_env_runners=0).training(train_batch_size=60, minibatch_size=30, num_epochs=1)
-        found = config.build_algo().train()
-        assert found["env_runners"]["num_env_steps_sampled"] >= 60
-        assert found["env_runners"]["episode_return_mean"] < 0
+        result = config.build_algo().train()
+        assert result["env_runners"]["num_env_steps_sampled"] >= 60
+        assert result["env_runners"]["episode_return_mean"] < 0
     finally:
         ray.shutdown()
 

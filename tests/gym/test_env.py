@@ -9,7 +9,7 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_for_sb3
 
 import testbed.gym
-from testbed.analysis.run_reward import per_slot
+from testbed.analysis.run_reward import by_slot
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.policy.heuristics import FixedChoice
 from testbed.scenario.load import load_scenario
@@ -53,7 +53,7 @@ def test_a_drained_episode_earns_and_tells_what_the_simulation_records(choice, r
     rows = simulate(plan, FixedChoice(choice)).tasks
     rewards, infos, terminated, truncated = play(made(scenario=scenario, episode_slots=0), choice, scenario.seed)
     assert (terminated, truncated) == (True, False)
-    assert sum(rewards) == pytest.approx(per_slot(rows, resolved.system, reward) * 40, rel=1e-9)
+    assert sum(rewards) == pytest.approx(sum(row.reward for row in by_slot(rows, resolved.system, reward)), rel=1e-9)
     total = {key: sum(info[key] for info in infos) for key in infos[0]}
     assert total["finished"] == total["decided"] == len(rows)
     assert total["offloaded"] == choice * len(rows)

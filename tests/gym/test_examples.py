@@ -17,7 +17,7 @@ def test_an_own_policy_runs_by_its_name_and_is_better_than_local():
     name = "examples.own_policy:decide_do"
     rounds = Rounds(["lc", name], "twin", lambda _: None)
     rounds.play(load_scenario("region", ["slots=60", "density=0.4"]), [1, 2])
-    overhead = {strategy: sum(one.overhead for one in found.values()) for strategy, found in rounds.samples.items()}
+    overhead = {strategy: sum(one.overhead for one in result.values()) for strategy, result in rounds.samples.items()}
     assert overhead[name] < 0.7 * overhead["lc"]
     assert load(name)[1]
     assert not load("examples.own_policy:decide")[1]

@@ -22,7 +22,7 @@ SEEDS = [7, 8, 9]
 TWO_CORES = ("cells.1.es.cores=2", "cells.1.es.cpu=1 GHz", "cells.2.es.cores=2", "cells.2.es.cpu=0.8 GHz")
 
 
-def made(**options):
+def environment(**options):
     return gymnasium.make(testbed.gym.ID, **options)
 
 
@@ -35,9 +35,9 @@ def compared(name, *settings):
 
 @pytest.mark.parametrize("options", [{}, {"normalize": True}])
 def test_greedy_do_is_exactly_greedy_do(options):
-    found = evaluate(Heuristic(made(**options)), SEEDS, **options)
-    assert list(found.each.values()) == pytest.approx(compared("greedy-do"), rel=1e-12)
-    assert list(found.each) == SEEDS
+    score = evaluate(Heuristic(environment(**options)), SEEDS, **options)
+    assert list(score.each.values()) == pytest.approx(compared("greedy-do"), rel=1e-12)
+    assert list(score.each) == SEEDS
 
 
 def test_the_margin_alone_is_worse_than_a_coin():
@@ -46,17 +46,17 @@ def test_the_margin_alone_is_worse_than_a_coin():
     def by_margin(seen):
         return (seen[:, 24::22] > 0).astype(np.int8)
 
-    found = evaluate(by_margin).overhead
-    assert found == pytest.approx(0.8025, abs=5e-5)
-    assert evaluate(Heuristic(made())).overhead == pytest.approx(0.6701, abs=5e-5)
-    assert found > evaluate(heuristic("random-do", made())).overhead
+    result = evaluate(by_margin).overhead
+    assert result == pytest.approx(0.8025, abs=5e-5)
+    assert evaluate(Heuristic(environment())).overhead == pytest.approx(0.6701, abs=5e-5)
+    assert result > evaluate(heuristic("random-do", environment())).overhead
 
 
 @pytest.mark.parametrize("settings", [(), TWO_CORES, ("radio.latency=30 ms",)])
 @pytest.mark.parametrize(("beta", "beta0"), [(0.0, 0.0), (0.8, 0.02), (0.0, 0.1)])
 def test_on_every_observation_it_decides_what_the_model_decides(settings, beta, beta0):
-    env = made(settings=list(settings), episode_slots=40).unwrapped
-    mine, model = Heuristic(env, beta, beta0), Priced(beta, beta0)
+    env = environment(settings=list(settings), episode_slots=40).unwrapped
+    own, model = Heuristic(env, beta, beta0), Priced(beta, beta0)
     seen, over = env.reset(seed=2)[0], False
     while not over:
         wanted = np.zeros(15, np.int8)
@@ -64,7 +64,7 @@ def test_on_every_observation_it_decides_what_the_model_decides(settings, beta, 
             chosen = model.decide(view, None)
             wanted[[ue.index for ue in view.ues]] = [chosen.get(ue.name, 0) for ue in view.ues]
         if seen.max() < 8.0:
-            assert (mine(seen) == wanted).all()
+            assert (own(seen) == wanted).all()
         seen, _, ends, cut, _ = env.step(wanted)
         over = ends or cut
 
@@ -73,21 +73,21 @@ def test_names_are_those_of_the_strategies(tmp_path):
     priced = tmp_path / "priced.json"
     priced.write_text(json.dumps({"policy": "priced", "beta": 0.7, "beta0": 0.01}))
     name = f"priced-do:{priced}"
-    assert list(evaluate(heuristic(name, made()), SEEDS).each.values()) == pytest.approx(compared(name))
-    single = made(second_offload=False)
+    assert list(evaluate(heuristic(name, environment()), SEEDS).each.values()) == pytest.approx(compared(name))
+    single = environment(second_offload=False)
     assert list(evaluate(heuristic("lc", single), SEEDS, second_offload=False).each.values()) == pytest.approx(
         compared("lc"), rel=1e-9
     )
     with pytest.raises(UsageError, match="second_offload=False"):
-        heuristic("greedy", made())
+        heuristic("greedy", environment())
     with pytest.raises(UsageError, match="no environment"):
         Heuristic(gymnasium.make("CartPole-v1"))
     with pytest.raises(UsageError, match='observation="full"'):
-        Heuristic(made(observation="paper"))
+        Heuristic(environment(observation="paper"))
 
 
 def test_it_plays_wherever_a_model_plays():
-    env = made(episode_slots=10)
+    env = environment(episode_slots=10)
     for owner in (env, Batch(2), EdgeOffloadVector(2), env.unwrapped.config):
         greedy = heuristic("greedy-do", owner)
         assert greedy(np.zeros(354)).shape == (15,)

@@ -11,7 +11,7 @@ from gymnasium.utils.env_checker import check_env
 import testbed.gym
 from testbed.gym.parallel import EdgeOffloadCells
 from testbed.model.errors import LostError, UsageError
-from tests.gym.live import OPTIONS, SETTINGS, made
+from tests.gym.live import OPTIONS, SETTINGS, environment
 
 pytestmark = pytest.mark.live
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.live
 @pytest.fixture
 def env():
     """One environment, its episodes as long as their tasks."""
-    one = made(episode_slots=0)
+    one = environment(episode_slots=0)
     yield one
     one.close()
 
@@ -27,10 +27,10 @@ def env():
 def outcomes_of(env):
     """A list that all outcomes told to ``env`` in its present episode will be in."""
     accounting, heard = env.backend._accounting, []
-    told = accounting.ended
+    messages = accounting.ended
 
     def ended(outcome):
-        told(outcome)
+        messages(outcome)
         heard.append(accounting._ended[-1])
 
     accounting.ended = ended
@@ -56,7 +56,7 @@ def play(env, actions):
 
 
 def test_the_checker_of_gymnasium_agrees():
-    env = made()
+    env = environment()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(env)
@@ -65,7 +65,7 @@ def test_the_checker_of_gymnasium_agrees():
 
 @pytest.mark.parametrize("options", [{}, {"observation": "paper", "second_offload": False}])
 def test_it_looks_like_the_twin_and_begins_with_what_the_twin_sees(options):
-    live, twin = made(**options), gymnasium.make(testbed.gym.ID, settings=SETTINGS, **options)
+    live, twin = environment(**options), gymnasium.make(testbed.gym.ID, settings=SETTINGS, **options)
     assert (live.action_space, live.observation_space) == (twin.action_space, twin.observation_space)
     assert live.backend.pids == {}
     for seed in (5, 9):
@@ -74,20 +74,20 @@ def test_it_looks_like_the_twin_and_begins_with_what_the_twin_sees(options):
         assert (seen == wanted).all()
         assert (info.pop("action_mask") == like.pop("action_mask")).all()
         assert info == like
-    told = live.step(np.ones(3))
-    assert list(told[4]) == list(twin.step(np.ones(3))[4]) == [*info, "action_mask"]
-    assert told[0] in live.observation_space
+    messages = live.step(np.ones(3))
+    assert list(messages[4]) == list(twin.step(np.ones(3))[4]) == [*info, "action_mask"]
+    assert messages[0] in live.observation_space
     live.close()
 
 
 def test_decisions_are_executed_as_given_and_paid_by_what_was_measured(env):
     env.reset(seed=2)
     heard = outcomes_of(env)
-    given = {slot: np.random.default_rng(slot).integers(0, 2, 3) for slot in range(100)}
-    rewards, infos, terminated = play(env, given.get)
+    arguments = {slot: np.random.default_rng(slot).integers(0, 2, 3) for slot in range(100)}
+    rewards, infos, terminated = play(env, arguments.get)
     total = {key: sum(info[key] for info in infos) for key in infos[0]}
     own = [outcome for outcome in heard if not outcome.fallback]
-    assert all(outcome.choice == given[outcome.slot][outcome.task.ue] for outcome in own)
+    assert all(outcome.choice == arguments[outcome.slot][outcome.task.ue] for outcome in own)
     assert terminated and infos[-1]["inside"] == 0
     assert total["finished"] == total["decided"] == len(heard) > 8
     assert total["fallback"] == len(heard) - len(own)
@@ -102,7 +102,7 @@ def test_decisions_are_executed_as_given_and_paid_by_what_was_measured(env):
 
 def test_an_episode_is_like_the_twins_and_never_better():
     """What a busy host adds has no limit, so the other side alone can be asserted."""
-    env = made(episode_slots=0, decision_timeout_s=60.0)
+    env = environment(episode_slots=0, decision_timeout_s=60.0)
     twin = gymnasium.make(testbed.gym.ID, settings=SETTINGS, episode_slots=0).unwrapped
     for one in (env, twin):
         one.reset(seed=3)
@@ -130,7 +130,7 @@ def test_reset_keeps_the_processes_and_nothing_of_the_old_episode(env):
 
 
 def test_who_comes_too_late_finds_slots_decided_by_the_fallback():
-    env = made(episode_slots=0, speed=2, decision_timeout_s=1.0)
+    env = environment(episode_slots=0, speed=2, decision_timeout_s=1.0)
     env.reset(seed=4)
     heard = outcomes_of(env)
     env.step(np.ones(3))
@@ -147,7 +147,7 @@ def test_who_comes_too_late_finds_slots_decided_by_the_fallback():
 
 
 def test_a_patient_timeout_lets_a_slow_caller_decide_every_slot():
-    env = made(episode_slots=4, decision_timeout_s=5.0)
+    env = environment(episode_slots=4, decision_timeout_s=5.0)
     env.reset(seed=4)
     begun = time.monotonic()
     for slot in range(1, 5):
@@ -175,7 +175,7 @@ def test_what_is_wrong_is_refused(env):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "output"),
     [
         ({"speed": 0}, "speed is 0"),
         ({"payload": "none"}, "known: real, declared"),
@@ -186,9 +186,9 @@ def test_what_is_wrong_is_refused(env):
         ),
     ],
 )
-def test_options_that_cannot_be_are_refused_when_it_is_made(options, said):
-    with pytest.raises(UsageError, match=said):
-        made(**options)
+def test_options_that_cannot_be_are_refused_when_it_is_made(options, output):
+    with pytest.raises(UsageError, match=output):
+        environment(**options)
 
 
 def test_a_caller_who_was_away_for_too_long_is_told_so_and_begins_anew(env, monkeypatch):

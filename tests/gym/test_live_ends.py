@@ -12,7 +12,7 @@ import pytest
 
 from testbed.model.errors import LostError
 from tests.command import PATIENCE_S
-from tests.gym.live import alive, folders, made, step_for_ever
+from tests.gym.live import alive, environment, folders, step_for_ever
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,7 +86,7 @@ def test_a_program_may_end_in_any_way(end):
 
 
 def test_what_the_collector_takes_is_ended():
-    env = made()
+    env = environment()
     env.reset()
     pids = [*env.backend.pids.values()]
     here, zygote = folders(pids), zygote_of(pids[0])
@@ -97,7 +97,7 @@ def test_what_the_collector_takes_is_ended():
 
 @pytest.mark.parametrize("name", ["ue-1-2", "es-2"])
 def test_a_death_ends_the_others_and_the_next_reset_begins_anew(name):
-    env = made()
+    env = environment()
     env.reset(seed=1)
     env.step(np.ones(3))
     pids = dict(env.backend.pids)
@@ -114,7 +114,7 @@ def test_a_death_ends_the_others_and_the_next_reset_begins_anew(name):
 
 
 def test_a_death_between_episodes_is_mended_by_reset():
-    env = made()
+    env = environment()
     env.reset(seed=1)
     env.step(np.ones(3))
     os.kill(env.backend.pids["es-1"], signal.SIGKILL)
@@ -124,10 +124,10 @@ def test_a_death_between_episodes_is_mended_by_reset():
 
 
 def test_closing_twice_or_before_anything_began_is_nothing():
-    env = made()
+    env = environment()
     env.close()
     env.close()
-    env = made()
+    env = environment()
     env.reset()
     pids = [*env.backend.pids.values()]
     env.close()
@@ -136,7 +136,7 @@ def test_closing_twice_or_before_anything_began_is_nothing():
 
 
 def test_a_fork_of_the_program_has_no_part_in_it():
-    env = made()
+    env = environment()
     env.reset()
     pids = [*env.backend.pids.values()]
     child = os.fork()

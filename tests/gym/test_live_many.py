@@ -12,7 +12,8 @@ import pytest
 
 from testbed.model.errors import LostError
 from tests.command import PATIENCE_S
-from tests.gym.live import alive, made, step_for_ever
+from tests.gym.live import alive, step_for_ever
+from tests.gym.live import environment as new_environment
 
 pytestmark = [pytest.mark.live, pytest.mark.chaos]
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,14 +41,14 @@ if __name__ == "__main__":
 
 def group(pid):
     """The processes of a group."""
-    found = []
+    items = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
             if os.getpgid(int(path.name)) == pid:
-                found.append(int(path.name))
+                items.append(int(path.name))
         except ProcessLookupError:
             continue
-    return found
+    return items
 
 
 @pytest.mark.parametrize("end", ["in good order", "at once"])
@@ -69,14 +70,14 @@ def test_an_interrupt_of_two_in_processes_of_their_own_leaves_no_folder(tmp_path
     )
     assert process.stdout is not None and process.stdout.readline() == "playing\n"
     assert len(list(scratch.glob("testbed-*"))) == 2
-    mine = group(process.pid)
+    own = group(process.pid)
     os.killpg(process.pid, signal.SIGINT)
     process.wait(timeout=PATIENCE_S)
     limit = time.monotonic() + 30
-    while (list(scratch.glob("testbed-*")) or alive(mine)) and time.monotonic() < limit:
+    while (list(scratch.glob("testbed-*")) or alive(own)) and time.monotonic() < limit:
         time.sleep(0.05)
     assert list(scratch.glob("testbed-*")) == []
-    assert alive(mine) == []
+    assert alive(own) == []
 
 
 def step_until_missed(one, other):
@@ -86,7 +87,7 @@ def step_until_missed(one, other):
 
 
 def test_slots_lost_because_another_is_stepped_meanwhile_are_told():
-    one, other = made(decision_timeout_s=0.05), made(episode_slots=0)
+    one, other = new_environment(decision_timeout_s=0.05), new_environment(episode_slots=0)
     for env in (one, other):
         env.reset(seed=1)
     one.step(np.ones(3))
@@ -97,7 +98,7 @@ def test_slots_lost_because_another_is_stepped_meanwhile_are_told():
 
 
 def test_an_error_says_in_full_what_the_dead_said_and_names_no_file_that_is_gone():
-    env = made()
+    env = new_environment()
     env.reset(seed=1)
     env.step(np.ones(3))
     log = Path(os.readlink(f"/proc/{env.backend.pids['es-1']}/cwd")) / "logs" / "es-1.log"

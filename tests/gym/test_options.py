@@ -20,11 +20,11 @@ from testbed.model.errors import UsageError
 from testbed.scenario.load import load_scenario
 
 
-def made(**options):
+def environment(**options):
     return gymnasium.make(testbed.gym.ID, **options).unwrapped
 
 
-@pytest.mark.parametrize("kind", [EdgeOffloadCells, EdgeOffloadVector, made])
+@pytest.mark.parametrize("kind", [EdgeOffloadCells, EdgeOffloadVector, environment])
 def test_an_unknown_argument_is_a_type_error_that_names_it(kind):
     with pytest.raises(TypeError, match="unexpected keyword argument 'frameskip'"):
         kind(frameskip=4)
@@ -34,8 +34,8 @@ def test_an_unknown_argument_is_a_type_error_that_names_it(kind):
 
 def test_numpys_numbers_are_numbers():
     options: dict[str, Any] = {"episode_slots": np.int64(4), "backlog_s": np.float32(1.5), "capacity": np.int32(500)}
-    numpy = made(**options, second_offload=np.True_, normalize=np.False_)
-    plain = made(episode_slots=4, backlog_s=1.5, capacity=500)
+    numpy = environment(**options, second_offload=np.True_, normalize=np.False_)
+    plain = environment(episode_slots=4, backlog_s=1.5, capacity=500)
     assert (numpy.reset(seed=3)[0] == plain.reset(seed=3)[0]).all()
     assert numpy.config == plain.config
     assert EdgeOffloadVector(**options | {"num_envs": np.int64(2)}).num_envs == 2
@@ -60,10 +60,10 @@ def test_numpys_numbers_are_numbers():
 )
 def test_what_is_no_such_value_is_refused_by_its_name(options):
     with pytest.raises(UsageError, match=next(iter(options))):
-        made(**options)
+        environment(**options)
 
 
-@pytest.mark.parametrize("kind", [EdgeOffloadCells, EdgeOffloadVector, made])
+@pytest.mark.parametrize("kind", [EdgeOffloadCells, EdgeOffloadVector, environment])
 def test_options_of_a_reset_are_refused(kind):
     env = kind()
     with pytest.raises(UsageError, match='no option "nonsense"'):
@@ -83,7 +83,7 @@ def test_a_render_mode_that_is_none_is_a_type_error_for_those_who_try():
 
 def test_a_specification_with_a_scenario_goes_through_json():
     scenario = load_scenario("region", ["density=0.9", "seed=99", "cells.1.ues=2"])
-    env = made(scenario=scenario, episode_slots=np.int64(5))
+    env = environment(scenario=scenario, episode_slots=np.int64(5))
     again = gymnasium.make(EnvSpec.from_json(env.spec.to_json())).unwrapped
     assert isinstance(again, EdgeOffload) and again.config == env.config
     assert (again.reset(seed=2)[0] == env.reset(seed=2)[0]).all()
@@ -125,20 +125,20 @@ def played(env, resets):
 
 
 def test_without_a_seed_no_two_environments_play_the_same():
-    found = [seed for _ in range(8) for seed in played(made(), 3)]
-    found += [int(seed) for _ in range(2) for seed in EdgeOffloadVector(4).reset()[1]["seed"]]
-    found += [told["seed"] for told in [EdgeOffloadCells().reset()[1]["cell-1"]]]
-    assert len(set(found)) == len(found) == 33
-    assert all(seeds.TRAINING <= seed < seeds.SEED_LIMIT for seed in found)
+    result = [seed for _ in range(8) for seed in played(environment(), 3)]
+    result += [int(seed) for _ in range(2) for seed in EdgeOffloadVector(4).reset()[1]["seed"]]
+    result += [messages["seed"] for messages in [EdgeOffloadCells().reset()[1]["cell-1"]]]
+    assert len(set(result)) == len(result) == 33
+    assert all(seeds.TRAINING <= seed < seeds.SEED_LIMIT for seed in result)
 
 
 def test_seeded_copies_play_streams_that_do_not_overlap_and_repeat():
     streams = []
     for seed in (*range(40), 2**37 - 1, 2**37, 2**63 - 1):
-        env = made()
+        env = environment()
         assert env.reset(seed=seed)[1]["seed"] == seed
         streams.append([seed, *played(env, 12)])
-        again = made()
+        again = environment()
         again.reset(seed=seed)
         assert played(again, 12) == streams[-1][1:]
     every = [seed for stream in streams for seed in stream]
@@ -155,10 +155,10 @@ def test_blocks_of_streams_neither_touch_nor_leave_the_range():
 
 
 def test_what_a_world_played_can_be_played_again():
-    env = made()
+    env = environment()
     env.reset()
-    seen, told = env.reset()
-    assert (made().reset(seed=told["seed"])[0] == seen).all()
+    seen, messages = env.reset()
+    assert (environment().reset(seed=messages["seed"])[0] == seen).all()
 
 
 SINGLE = pytest.mark.parametrize("kind", [EdgeOffload, EdgeOffloadSequential, EdgeOffloadCells])
@@ -168,8 +168,8 @@ SINGLE = pytest.mark.parametrize("kind", [EdgeOffload, EdgeOffloadSequential, Ed
 def test_numpys_whole_numbers_are_seeds_and_what_is_none_is_refused_in_our_words(kind):
     env = kind("smoke")
     for seed in (np.int64(3), np.uint32(3), np.array(3)):
-        told = env.reset(seed=seed)[1]
-        assert told.get("cell-1", told)["seed"] == 3
+        messages = env.reset(seed=seed)[1]
+        assert messages.get("cell-1", messages)["seed"] == 3
     wrong: tuple[Any, ...] = (-1, 2**63, 1.5, np.float64(2.0), True, "3")
     for seed in wrong:
         with pytest.raises(UsageError, match="a whole number from 0 to"):
@@ -206,7 +206,7 @@ def test_a_tensor_that_becomes_no_array_is_a_wrong_action():
 
 @pytest.mark.parametrize("options", [{}, {"observation": "paper"}, {"settings": ["workload.arrivals=poisson"]}])
 def test_unit_size_is_the_same_game_in_other_units(options):
-    unit, plain = made(normalize=True, **options), made(**options)
+    unit, plain = environment(normalize=True, **options), environment(**options)
     factor = spaces.scale(plain.config)
     a, b = unit.reset(seed=4)[0], plain.reset(seed=4)[0]
     for slot in range(30):

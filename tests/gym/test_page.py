@@ -18,16 +18,16 @@ def snippet(page):
 
 @pytest.mark.live
 def test_the_first_snippet_plays_on_both_backends():
-    found: dict[str, Any] = {}
-    exec(snippet("reference/environments.md"), found)
-    assert found["seen"].shape == (354,)
-    assert found["info"]["slot"] == 1
+    items: dict[str, Any] = {}
+    exec(snippet("reference/environments.md"), items)
+    assert items["seen"].shape == (354,)
+    assert items["info"]["slot"] == 1
 
 
 def test_the_snippet_on_heuristics_prints_what_it_says(capsys):
-    found: dict[str, Any] = {}
+    items: dict[str, Any] = {}
     code = snippet("how-to/train-with-other-libraries.md")
-    exec(code, found)
-    assert found["action"].shape == (15,)
-    said = re.search(r"# (\d\.\d+): the mean", code)
-    assert said is not None and float(capsys.readouterr().out) == pytest.approx(float(said[1]), abs=5e-5)
+    exec(code, items)
+    assert items["action"].shape == (15,)
+    match = re.search(r"# (\d\.\d+): the mean", code)
+    assert match is not None and float(capsys.readouterr().out) == pytest.approx(float(match[1]), abs=5e-5)

@@ -46,7 +46,7 @@ def test_cells_see_and_earn_their_parts_of_the_region(observation, team):
         if team == 1.0:
             assert list(rewards.values()) == pytest.approx([reward] * 3)
         assert sum(rewards.values()) == pytest.approx((1 + 2 * team) * reward)
-        assert sum(told["finished"] for told in infos.values()) == info["finished"]
+        assert sum(messages["finished"] for messages in infos.values()) == info["finished"]
         alone += abs(rewards["cell-1"] - rewards["cell-3"])
     assert (alone > 0) == (team < 1)
     if observation == "paper":
@@ -63,13 +63,13 @@ def test_what_is_wrong_is_refused():
     with pytest.raises(UsageError, match="no episode has begun"):
         cells.step(right)
     cells.reset()
-    for actions, said in (
+    for actions, output in (
         ({"cell-1": np.zeros(5)}, "no action for cell-2"),
         ({**right, "cell-4": np.zeros(5)}, '"cell-4" is no agent'),
         ({**right, "cell-2": np.zeros(4)}, r"the action of cell-2 has shape \(4,\)\n.*ue-2-1 to ue-2-5"),
         ({**right, "cell-3": [0, 0, 0, np.nan, 0]}, "nan for ue-3-4"),
     ):
-        with pytest.raises(UsageError, match=said):
+        with pytest.raises(UsageError, match=output):
             cells.step(actions)
     cells.step(right)
     assert cells.agents == []
@@ -87,8 +87,8 @@ def test_infos_of_cells_have_the_same_keys_always_and_their_own_masks(actions):
     kinds = {key: type(value) for key, value in infos["cell-1"].items()}
     while cells.agents:
         masks = np.concatenate([cells.action_masks(agent) for agent in cells.agents])
-        told = np.concatenate([infos[agent]["offload_mask"] for agent in cells.agents])
-        assert (told == masks[1::2]).all()
+        messages = np.concatenate([infos[agent]["offload_mask"] for agent in cells.agents])
+        assert (messages == masks[1::2]).all()
         if actions == "multidiscrete":
             assert (np.concatenate([infos[agent]["action_mask"] for agent in cells.agents]).reshape(-1) == masks).all()
         infos = cells.step({agent: cells.action_space(agent).sample() for agent in cells.agents})[4]

@@ -20,7 +20,7 @@ def test_the_batch_speaks_of_ends_as_sb3_expects():
     paid, totals = np.zeros(2), {key: np.zeros(2) for key in SUMS}
     for slot in range(1, 6):
         seen, rewards, ended, infos = batch.step(np.ones((2, 15)))
-        wanted, paying, _, cut, told = native.step(np.ones((2, 15)))
+        wanted, paying, _, cut, messages = native.step(np.ones((2, 15)))
         assert isinstance(seen, np.ndarray) and (seen == wanted).all()
         assert rewards == pytest.approx(paying.astype(np.float32))
         assert (ended == (slot == 3)).all()
@@ -28,11 +28,11 @@ def test_the_batch_speaks_of_ends_as_sb3_expects():
         for w in range(2):
             assert (infos[w] == {}) == (not cut[w])
             for key in totals:
-                totals[key][w] += told.get("final_info", told)[key][w]
+                totals[key][w] += messages.get("final_info", messages)[key][w]
             if cut[w]:
                 assert infos[w]["episode"] == {"r": pytest.approx(paid[w]), "l": 3}
                 assert infos[w]["TimeLimit.truncated"] is True
-                assert (infos[w]["terminal_observation"] == told["final_obs"][w]).all()
+                assert (infos[w]["terminal_observation"] == messages["final_obs"][w]).all()
                 assert {key: infos[w][key] for key in totals} == pytest.approx({k: v[w] for k, v in totals.items()})
                 mean = totals["overhead"][w] / totals["finished"][w]
                 assert infos[w]["mean_overhead"] == pytest.approx(mean)
@@ -79,9 +79,9 @@ def test_a_callback_evaluates_on_fixed_workloads_and_keeps_the_best(tmp_path, no
     model = PPO("MlpPolicy", batch, n_steps=20, batch_size=40, n_epochs=1, seed=1)
     model.learn(160, callback=callback)
     assert [steps for steps, _ in callback.found] == [80, 160]
-    assert all(list(found.each) == [1, 2] for _, found in callback.found)
+    assert all(list(result.each) == [1, 2] for _, result in callback.found)
     assert (tmp_path / "best.zip").exists()
     if not normal:
-        best = min((found for _, found in callback.found), key=lambda found: found.overhead)
+        best = min((result for _, result in callback.found), key=lambda result: result.overhead)
         again = evaluate(PPO.load(tmp_path / "best"), [1, 2], settings=["slots=30"])
         assert again == best

@@ -12,7 +12,7 @@ import testbed.gym
 from testbed.model.errors import UsageError
 
 
-def made(kind=testbed.gym.SEQUENTIAL_ID, **options):
+def environment(kind=testbed.gym.SEQUENTIAL_ID, **options):
     return gymnasium.make(kind, **options).unwrapped
 
 
@@ -21,18 +21,18 @@ def test_the_checkers_of_gymnasium_and_stable_baselines_agree(options):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", message=".*maximum value is infinity.*")
-        check_env(made(**options))
-        check_for_sb3(made(**options))
+        check_env(environment(**options))
+        check_for_sb3(environment(**options))
 
 
 @pytest.mark.parametrize("reward", ["holding", "paper"])
 def test_its_decisions_are_those_of_the_region_and_so_are_its_rewards(reward):
     options = {"episode_slots": 12, "reward": reward, "settings": ["density=0.4"]}
-    one_by_one, region = made(**options), made(testbed.gym.ID, **options)
+    one_by_one, region = environment(**options), environment(testbed.gym.ID, **options)
     rng = np.random.default_rng(5)
     info, seen = one_by_one.reset(seed=3)[1], region.reset(seed=3)[0]
     paid = earned = 0.0
-    told, wanted = [], []
+    messages, wanted = [], []
     over = False
     while not over:
         present = seen[24:].reshape(15, 22)[:, 21] > 0
@@ -40,7 +40,7 @@ def test_its_decisions_are_those_of_the_region_and_so_are_its_rewards(reward):
         for ue in np.flatnonzero(present):
             assert info["ue"] == ue
             _, reward_now, ends, cut, info = one_by_one.step(action[ue])
-            told.append(info)
+            messages.append(info)
             paid += reward_now
         seen, reward_now, terminated, truncated, other = region.step(action)
         wanted.append(other)
@@ -49,13 +49,13 @@ def test_its_decisions_are_those_of_the_region_and_so_are_its_rewards(reward):
     assert (ends, cut) == (terminated, truncated)
     assert paid == pytest.approx(earned)
     for key in ("decided", "offloaded", "finished", "overhead", "delay_s"):
-        assert sum(one[key] for one in told) == pytest.approx(sum(one[key] for one in wanted))
-    assert told[-1]["mean_overhead"] == pytest.approx(wanted[-1]["mean_overhead"])
+        assert sum(one[key] for one in messages) == pytest.approx(sum(one[key] for one in wanted))
+    assert messages[-1]["mean_overhead"] == pytest.approx(wanted[-1]["mean_overhead"])
     assert info["ue"] == -1
 
 
 def test_greedy_is_the_sign_of_the_first_number():
-    one_by_one, region = made(episode_slots=30), made(testbed.gym.ID, episode_slots=30)
+    one_by_one, region = environment(episode_slots=30), environment(testbed.gym.ID, episode_slots=30)
     seen, _ = one_by_one.reset(seed=9)
     over, total = False, 0.0
     while not over:
@@ -75,19 +75,19 @@ def test_greedy_is_the_sign_of_the_first_number():
 
 
 def test_what_was_sent_and_what_is_still_to_come_are_seen():
-    env = made(settings=["density=1", "cells.0.density_factor=1"])
+    env = environment(settings=["density=1", "cells.0.density_factor=1"])
     first, info = env.reset(seed=1)
     assert first[11] == 0 and first[12] > 0 and info["ue"] == 0
-    kept = env.step(0)[0]
-    assert kept[11] == 0
+    remaining = env.step(0)[0]
+    assert remaining[11] == 0
     env.reset(seed=1)
     sent = env.step(1)[0]
     assert sent[11] == pytest.approx(first[6])
-    assert sent[0] < kept[0]
+    assert sent[0] < remaining[0]
 
 
 def test_a_workload_without_tasks_ends_with_the_first_step():
-    env = made(settings=["density=0", "slots=4"], episode_slots=0)
+    env = environment(settings=["density=0", "slots=4"], episode_slots=0)
     seen, info = env.reset(seed=1)
     assert (seen == 0).all() and info["ue"] == -1
     assert env.step(0)[1:4] == (0.0, True, False)
@@ -98,7 +98,7 @@ def test_a_workload_without_tasks_ends_with_the_first_step():
 
 @pytest.mark.parametrize("action", [2, -1, None, [0, 1], np.nan])
 def test_wrong_actions_are_refused(action):
-    env = made()
+    env = environment()
     with pytest.raises(UsageError, match="no episode has begun"):
         env.step(0)
     env.reset(seed=1)
@@ -109,4 +109,4 @@ def test_wrong_actions_are_refused(action):
 @pytest.mark.parametrize("options", [{"actions": "multidiscrete"}, {"observation": "paper"}])
 def test_what_it_has_only_one_of_cannot_be_chosen(options):
     with pytest.raises(UsageError, match="leave it out"):
-        made(**options)
+        environment(**options)

@@ -37,7 +37,9 @@ def test_a_batch_is_so_many_single_environments(options):
             obs, reward, ends, cut, tells = single.step(actions[w])
             assert reward == pytest.approx(rewards[w], rel=1e-12) and (ends, cut) == (terminated[w], truncated[w])
             last = info["final_info"] if ends or cut else info
-            assert {key for key in last if "final" not in key} == {key for told in tells for key in (told, f"_{told}")}
+            assert {key for key in last if "final" not in key} == {
+                key for messages in tells for key in (messages, f"_{messages}")
+            }
             assert all(last[f"_{key}"][w] and (last[key][w] == pytest.approx(tells[key])) for key in tells)
             if ends or cut:
                 assert info["_final_obs"][w]
@@ -74,9 +76,9 @@ def test_observations_are_the_callers_unless_told_otherwise():
     for copy in (True, False):
         envs = batch(2, copy=copy)
         first = envs.reset()[0]
-        kept = first.copy()
+        remaining = first.copy()
         envs.step(np.ones((2, 15)))
-        assert (first == kept).all() == copy
+        assert (first == remaining).all() == copy
 
 
 def test_gymnasiums_statistics_add_up_what_was_paid():
@@ -96,12 +98,12 @@ def test_what_is_wrong_is_refused():
     with pytest.raises(UsageError, match="before its first reset"):
         envs.step(np.zeros((3, 15)))
     envs.reset()
-    for actions, said in (
+    for actions, output in (
         (np.zeros((3, 14)), r"shape \(3, 14\)\n  \(3, 15\) is needed"),
         (np.full((3, 15), np.nan), r"action nan at \(0, 0\)"),
         (np.eye(3, 15) * 2, r"action 2.0 at \(0, 0\)"),
     ):
-        with pytest.raises(UsageError, match=said):
+        with pytest.raises(UsageError, match=output):
             envs.step(actions)
     envs.close()
     with pytest.raises(UsageError, match="closed"):

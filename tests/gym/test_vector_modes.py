@@ -14,25 +14,25 @@ from testbed.model.errors import UsageError
 OPTIONS = {"episode_slots": 0, "settings": ["slots=6", "density=0.3"]}
 
 
-def same(mine, theirs):
+def same(own, theirs):
     """Whether two infos tell the same; the native one has an array of each number's own type."""
-    assert {key for key in mine if key != "final_info"} == {key for key in theirs if key != "final_info"}
+    assert {key for key in own if key != "final_info"} == {key for key in theirs if key != "final_info"}
     for key, value in theirs.items():
         if key == "final_info":
-            same_where(mine[key], value)
+            same_where(own[key], value)
         elif key != "final_obs":
-            assert mine[key] == pytest.approx(value), key
+            assert own[key] == pytest.approx(value), key
         else:
-            for one, other in zip(mine[key], value, strict=True):
+            for one, other in zip(own[key], value, strict=True):
                 assert (one is None and other is None) or (one == other).all()
 
 
-def same_where(mine, theirs):
-    assert mine.keys() == theirs.keys()
+def same_where(own, theirs):
+    assert own.keys() == theirs.keys()
     for key in [key for key in theirs if not key.startswith("_")]:
         where = theirs[f"_{key}"]
-        assert (mine[f"_{key}"] == where).all()
-        assert mine[key][where] == pytest.approx(theirs[key][where])
+        assert (own[f"_{key}"] == where).all()
+        assert own[key][where] == pytest.approx(theirs[key][where])
 
 
 @pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
@@ -43,17 +43,17 @@ def test_a_batch_begins_anew_as_gymnasiums_own_vector(mode, actions):
     sync = SyncVectorEnv([lambda: gymnasium.make(testbed.gym.ID, **options)] * 3, autoreset_mode=mode)
     assert native.metadata["autoreset_mode"] is mode
     seen, info = native.reset(seed=4)
-    wanted, told = sync.reset(seed=4)
+    wanted, messages = sync.reset(seed=4)
     assert (seen == wanted).all()
-    same(info, told)
+    same(info, messages)
     ended, rng = 0, np.random.default_rng(1)
     for _ in range(40):
         action = rng.integers(0, 2, (3, 15), np.int8)
-        mine, theirs = native.step(action), sync.step(action)
-        for one, other in zip(mine[:4], theirs[:4], strict=True):
+        own, theirs = native.step(action), sync.step(action)
+        for one, other in zip(own[:4], theirs[:4], strict=True):
             assert one == pytest.approx(other, rel=1e-12)
-        same(mine[4], theirs[4])
-        ended += (mine[2] | mine[3]).sum()
+        same(own[4], theirs[4])
+        ended += (own[2] | own[3]).sum()
     assert ended > 5
 
 

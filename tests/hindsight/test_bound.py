@@ -21,50 +21,50 @@ def place(tmp_path, monkeypatch):
 
 def bound(capsys, *args, code=0):
     """``testbed bound`` in this process: the JSON document, or what it said on standard error."""
-    found = main.main(["bound", *args, "--json"])
-    said = capsys.readouterr()
-    assert found == code, said.err
-    return json.loads(said.out) if code == 0 else said.err
+    result = main.main(["bound", *args, "--json"])
+    captured = capsys.readouterr()
+    assert result == code, captured.err
+    return json.loads(captured.out) if code == 0 else captured.err
 
 
-def in_order(found):
+def in_order(result):
     """Bound, best found and every strategy, from small to large."""
-    for name, one in found["policies"].items():
-        assert found["lower_bound"]["overhead"] <= found["best_found"]["overhead"] <= one["overhead"], name
-        assert one["above_best"] == pytest.approx(one["overhead"] / found["best_found"]["overhead"] - 1)
-        assert one["above_bound"] == pytest.approx(one["overhead"] / found["lower_bound"]["overhead"] - 1)
+    for name, one in result["policies"].items():
+        assert result["lower_bound"]["overhead"] <= result["best_found"]["overhead"] <= one["overhead"], name
+        assert one["above_best"] == pytest.approx(one["overhead"] / result["best_found"]["overhead"] - 1)
+        assert one["above_bound"] == pytest.approx(one["overhead"] / result["lower_bound"]["overhead"] - 1)
 
 
 def test_the_document_has_best_found_bound_and_the_distance_of_each_strategy(place, capsys):
-    found = bound(capsys, *SMALL, "--policies", "lc,greedy-do")
-    in_order(found)
-    assert (found["scenario"], found["seed"], found["slots"], found["workloads"]) == ("region", 7, 10, 1)
-    assert list(found["policies"]) == ["lc", "greedy-do"] and found["second_offload"]
-    assert found["best_found"]["evaluations"] == 3000 and found["best_found"]["from"]
-    assert bound(capsys, *SMALL, "--policies", "lc,greedy-do")["policies"] == found["policies"]
+    report = bound(capsys, *SMALL, "--policies", "lc,greedy-do")
+    in_order(report)
+    assert (report["scenario"], report["seed"], report["slots"], report["workloads"]) == ("region", 7, 10, 1)
+    assert list(report["policies"]) == ["lc", "greedy-do"] and report["second_offload"]
+    assert report["best_found"]["evaluations"] == 3000 and report["best_found"]["from"]
+    assert bound(capsys, *SMALL, "--policies", "lc,greedy-do")["policies"] == report["policies"]
 
 
 def test_several_workloads_give_means_and_the_numbers_of_each(place, capsys):
-    found = bound(capsys, *SMALL, "--policies", "greedy", "--seeds", "2", "--seed", "3")
-    in_order(found)
-    each = found["each"]
-    assert [one["seed"] for one in each] == [3, 4] and not found["second_offload"]
-    assert found["best_found"]["overhead"] == pytest.approx((each[0]["best_found"] + each[1]["best_found"]) / 2)
-    assert found["tasks"] == each[0]["tasks"] + each[1]["tasks"]
+    report = bound(capsys, *SMALL, "--policies", "greedy", "--seeds", "2", "--seed", "3")
+    in_order(report)
+    each = report["each"]
+    assert [one["seed"] for one in each] == [3, 4] and not report["second_offload"]
+    assert report["best_found"]["overhead"] == pytest.approx((each[0]["best_found"] + each[1]["best_found"]) / 2)
+    assert report["tasks"] == each[0]["tasks"] + each[1]["tasks"]
 
 
 def test_a_run_is_judged_by_its_own_tasks_and_decisions(place, capsys):
     asked = ("run", "region", "--slots", "10", "--backend", "sim", "--policy", "random-do", "--seed", "5", "--json")
     assert main.main([*asked]) == 0
-    made = json.loads(capsys.readouterr().out)
-    found = bound(capsys, f"runs/{made['run']}", *QUICK)
-    in_order(found)
-    assert list(found["policies"]) == ["random-do"] and found["tasks"] == made["tasks"]["generated"]
-    assert found["policies"]["random-do"]["overhead"] == pytest.approx(made["overhead"]["mean"], rel=1e-12)
-    both = bound(capsys, made["run"], *QUICK, "--policies", "random-do,lc")
+    result = json.loads(capsys.readouterr().out)
+    report = bound(capsys, f"runs/{result['run']}", *QUICK)
+    in_order(report)
+    assert list(report["policies"]) == ["random-do"] and report["tasks"] == result["tasks"]["generated"]
+    assert report["policies"]["random-do"]["overhead"] == pytest.approx(result["overhead"]["mean"], rel=1e-12)
+    both = bound(capsys, result["run"], *QUICK, "--policies", "random-do,lc")
     assert list(both["policies"]) == ["random-do (recorded)", "random-do", "lc"]
     assert both["policies"]["random-do (recorded)"] == both["policies"]["random-do"]
-    assert "what they were" in bound(capsys, made["run"], "--slots", "5", code=2)
+    assert "what they were" in bound(capsys, result["run"], "--slots", "5", code=2)
 
 
 def test_a_run_with_a_death_is_refused(place, capsys):
@@ -75,21 +75,21 @@ def test_a_run_with_a_death_is_refused(place, capsys):
 
 
 def test_the_best_decisions_can_be_written_and_are_those_that_were_judged(place, capsys):
-    found = bound(capsys, *SMALL, "--policies", "greedy-do", "--out", "best.csv")
+    report = bound(capsys, *SMALL, "--policies", "greedy-do", "--out", "best.csv")
     rows = list(csv.DictReader((place / "best.csv").open()))
-    assert 0 < len(rows) <= found["tasks"] and {row["choice"] for row in rows} == {"0", "1"}
+    assert 0 < len(rows) <= report["tasks"] and {row["choice"] for row in rows} == {"0", "1"}
     chosen = ", ".join(f"({row['ue']!r}, {row['slot']}): {row['choice']}" for row in rows)
     (place / "mine.py").write_text(
         f"BEST = {{{chosen}}}\n\n\ndef best_do(cell, rng):\n"
         "    return {ue.name: BEST[ue.name, cell.slot] for ue in cell.ues if ue.tasks}\n"
     )
     again = document("run", "region", "--slots", "10", "--backend", "sim", "--policy", "mine:best_do", cwd=place)
-    assert again["overhead"]["mean"] == pytest.approx(found["best_found"]["overhead"], rel=1e-12)
+    assert again["overhead"]["mean"] == pytest.approx(report["best_found"]["overhead"], rel=1e-12)
     assert "cannot be written" in bound(capsys, *SMALL, "--policies", "lc", "--out", "no/such/file", code=3)
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "output"),
     [
         (("--evaluations", "0"), "--evaluations 0"),
         (("--seeds", "0"), "--seeds 0"),
@@ -100,8 +100,8 @@ def test_the_best_decisions_can_be_written_and_are_those_that_were_judged(place,
         (("--set", "density=0"), "no tasks"),
     ],
 )
-def test_mistakes_have_a_remedy(place, capsys, args, said):
-    assert said in bound(capsys, *SMALL, *args, code=2)
+def test_mistakes_have_a_remedy(place, capsys, args, output):
+    assert output in bound(capsys, *SMALL, *args, code=2)
 
 
 def test_an_interrupt_prints_the_best_so_far(tmp_path):

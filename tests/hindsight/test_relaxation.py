@@ -26,21 +26,21 @@ ROOM = 1.0 + 1e-9
 QUIET = list(HealthCheck)
 
 
-def bound_of(made, target, steps=60):
+def bound_of(result, target, steps=60):
     return relaxation.lower_bound(
-        made.system,
-        made.workload,
-        second_offload=made.second_offload,
+        result.system,
+        result.workload,
+        second_offload=result.second_offload,
         target=target,
         watch=lambda *_: False,
         steps=steps,
     )
 
 
-def decisions_of(made, policy):
-    index = {ue.name: ue.index for ue in made.system.ues}
-    decisions = np.zeros((made.system.slots + 1, len(index)), np.int8)
-    rows = simulate(made, policy).tasks
+def decisions_of(result, policy):
+    index = {ue.name: ue.index for ue in result.system.ues}
+    decisions = np.zeros((result.system.slots + 1, len(index)), np.int8)
+    rows = simulate(result, policy).tasks
     for row in rows:
         decisions[row.slot, index[row.ue]] = row.choice
     return decisions, sum(row.overhead for row in rows) / len(rows)
@@ -48,9 +48,9 @@ def decisions_of(made, policy):
 
 def everything(exact):
     """The least mean overhead of all decisions."""
-    made = exact.plan
-    at = placements.decision_points(made.system.slot_ns, made.workload)
-    least, decisions = math.inf, np.zeros((made.system.slots + 1, len(made.system.ues)), np.int8)
+    result = exact.plan
+    at = placements.decision_points(result.system.slot_ns, result.workload)
+    least, decisions = math.inf, np.zeros((result.system.slots + 1, len(result.system.ues)), np.int8)
     for choices in itertools.product((0, 1), repeat=len(at)):
         for (slot, ue), choice in zip(at, choices, strict=True):
             decisions[slot, ue] = choice
@@ -61,59 +61,59 @@ def everything(exact):
 @settings(deadline=None, max_examples=examples(150), suppress_health_check=QUIET)
 @given(plans())
 def test_bound_best_found_and_strategies_stand_in_order_on_random_systems(drawn):
-    made, _ = drawn
-    assume(made.workload)
+    hardware, _ = drawn
+    assume(hardware.workload)
     policies = [FixedChoice(0), FixedChoice(1), Coin(0.5), Priced()]
-    played = {str(n): decisions_of(made, policy) for n, policy in enumerate(policies)}
-    found = Search(Exact(made), {name: decisions for name, (decisions, _) in played.items()})
+    played = {str(n): decisions_of(hardware, policy) for n, policy in enumerate(policies)}
+    result = Search(Exact(hardware), {name: decisions for name, (decisions, _) in played.items()})
     least = min(overhead for _, overhead in played.values())
-    assert found.overhead == pytest.approx(least, rel=1e-9, abs=1e-300)
-    found.run(300, lambda now: False)
-    assert found.overhead <= least * ROOM
-    assert bound_of(made, found.overhead) <= found.overhead
+    assert result.overhead == pytest.approx(least, rel=1e-9, abs=1e-300)
+    result.run(300, lambda now: False)
+    assert result.overhead <= least * ROOM
+    assert bound_of(hardware, result.overhead) <= result.overhead
 
 
 @st.composite
 def small(draw):
     """A plan with at most 8 decisions."""
-    made = draw(systems())
-    tasks = draw(workloads(made))
-    kept = [task for task in tasks if task.number < 3][:8]
-    assume(kept and len(placements.decision_points(made.slot_ns, tuple(kept))) <= 8)
-    return Plan(system=made, workload=tuple(kept), policy="small", second_offload=draw(st.booleans()))
+    result = draw(systems())
+    tasks = draw(workloads(result))
+    remaining = [task for task in tasks if task.number < 3][:8]
+    assume(remaining and len(placements.decision_points(result.slot_ns, tuple(remaining))) <= 8)
+    return Plan(system=result, workload=tuple(remaining), policy="small", second_offload=draw(st.booleans()))
 
 
 @settings(deadline=None, max_examples=examples(100), suppress_health_check=QUIET)
 @given(small())
-def test_against_all_decisions_the_bound_is_below_the_optimum_and_the_search_finds_it(made):
-    exact = Exact(made)
+def test_against_all_decisions_the_bound_is_below_the_optimum_and_the_search_finds_it(built):
+    exact = Exact(built)
     optimum = everything(exact)
-    found = Search(exact, {"lc": np.zeros((made.system.slots + 1, len(made.system.ues)), np.int8)})
-    found.run(4000, lambda now: False)
-    assert optimum == pytest.approx(found.overhead, rel=1e-9, abs=1e-300)
-    assert bound_of(made, found.overhead, 200) <= optimum
+    result = Search(exact, {"lc": np.zeros((built.system.slots + 1, len(built.system.ues)), np.int8)})
+    result.run(4000, lambda now: False)
+    assert optimum == pytest.approx(result.overhead, rel=1e-9, abs=1e-300)
+    assert bound_of(built, result.overhead, 200) <= optimum
 
 
 @pytest.mark.parametrize("double", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_on_realistic_tasks_the_search_finds_what_trying_everything_finds(seed, double):
-    made, tasks = region(0.9, seed, 2)
+    hardware, tasks = region(0.9, seed, 2)
     tasks = tuple(task for task in tasks if task.ue >= 8)[:12]
-    exact = Exact(plan(made, tasks, double=double))
+    exact = Exact(plan(hardware, tasks, double=double))
     optimum = everything(exact)
-    found = Search(exact, {"offload": np.ones((3, 15), np.int8)})
-    found.run(10_000, lambda now: False)
-    assert found.overhead == pytest.approx(optimum, rel=1e-12)
+    result = Search(exact, {"offload": np.ones((3, 15), np.int8)})
+    result.run(10_000, lambda now: False)
+    assert result.overhead == pytest.approx(optimum, rel=1e-12)
     assert 0.5 * optimum < bound_of(exact.plan, optimum, 500) <= optimum
 
 
 @settings(deadline=None, max_examples=examples(60), suppress_health_check=QUIET)
 @given(plans(), st.integers(0, 10**6))
 def test_a_chain_s_sums_are_what_the_twin_says_of_its_decisions(drawn, seed):
-    made, policy = drawn
-    assume(made.workload)
-    exact = Exact(made)
-    start = decisions_of(made, policy)[0]
+    hardware, policy = drawn
+    assume(hardware.workload)
+    exact = Exact(hardware)
+    start = decisions_of(hardware, policy)[0]
     chain = Chain(exact, start, seed, 200)
     largest = max(exact.overhead(np.full_like(start, choice)) for choice in (0, 1))
     for _ in range(4):
@@ -123,8 +123,8 @@ def test_a_chain_s_sums_are_what_the_twin_says_of_its_decisions(drawn, seed):
 
 
 def test_a_chain_on_a_region_drifts_by_rounding_only():
-    made, tasks = region(0.8, 3, 40, jitter_kind=1, jitter_high_ns=50 * MS, loss=0.1)
-    exact = Exact(plan(made, tasks))
+    hardware, tasks = region(0.8, 3, 40, jitter_kind=1, jitter_high_ns=50 * MS, loss=0.1)
+    exact = Exact(plan(hardware, tasks))
     chain = Chain(exact, np.zeros((41, 15), np.int8), 5, 20_000)
     chain.go(20_000)
     assert chain.present == pytest.approx(exact.overhead(chain.decisions), rel=1e-10)
@@ -132,9 +132,9 @@ def test_a_chain_on_a_region_drifts_by_rounding_only():
 
 
 def test_the_same_seed_finds_the_same_and_more_evaluations_find_better():
-    made, tasks = region(0.7, 7, 20)
+    hardware, tasks = region(0.7, 7, 20)
     start = {"lc": np.zeros((21, 15), np.int8)}
-    once, again, longer = (Search(Exact(plan(made, tasks)), start) for _ in range(3))
+    once, again, longer = (Search(Exact(plan(hardware, tasks)), start) for _ in range(3))
     once.run(5000, lambda now: False)
     again.run(5000, lambda now: False)
     longer.run(40_000, lambda now: False)
@@ -143,43 +143,44 @@ def test_the_same_seed_finds_the_same_and_more_evaluations_find_better():
 
 
 def test_a_search_that_is_stopped_has_its_best_so_far():
-    made, tasks = region(0.7, 7, 20)
-    found = Search(Exact(plan(made, tasks)), {"lc": np.zeros((21, 15), np.int8)})
-    first = found.overhead
-    found.run(10**9, lambda now: True)
-    assert found.evaluations == search.SEARCH_BATCH + 1 and found.overhead < first
+    hardware, tasks = region(0.7, 7, 20)
+    result = Search(Exact(plan(hardware, tasks)), {"lc": np.zeros((21, 15), np.int8)})
+    first = result.overhead
+    result.run(10**9, lambda now: True)
+    assert result.evaluations == search.SEARCH_BATCH + 1 and result.overhead < first
 
 
 def test_a_world_without_waits_has_a_bound_that_is_the_optimum():
-    made = system(ues=(1,), speeds=(2_000_000_000,), slots=3)
+    hardware = system(ues=(1,), speeds=(2_000_000_000,), slots=3)
     tasks = tuple(
         Task(ue=0, number=n, generated_ns=n * 10**9, input_bits=800_000, cycles=200_000_000, deadline_ns=10**9)
         for n in range(3)
     )
-    alone = Plan(system=made, workload=tasks, policy="x", second_offload=False)
+    alone = Plan(system=hardware, workload=tasks, policy="x", second_offload=False)
     assert bound_of(alone, everything(Exact(alone))) == pytest.approx(everything(Exact(alone)), rel=1e-8)
 
 
 def test_the_bound_sees_a_server_that_cannot_do_everything_at_once():
-    made = system(ues=(4,), speeds=(10_000_000_000,), slots=1, radio=Radio())
-    slow = msgspec.structs.replace(made, edge_servers=(Es(name="es-1", index=0, cpu_hz=1_000_000_000),))
+    hardware = system(ues=(4,), speeds=(10_000_000_000,), slots=1, radio=Radio())
+    slow = msgspec.structs.replace(hardware, edge_servers=(Es(name="es-1", index=0, cpu_hz=1_000_000_000),))
     tasks = tuple(
         Task(ue=ue, number=0, generated_ns=0, input_bits=8_000, cycles=10**9, deadline_ns=10**9) for ue in range(4)
     )
     fast, queued = (
-        everything(Exact(Plan(system=one, workload=tasks, policy="x", second_offload=False))) for one in (made, slow)
+        everything(Exact(Plan(system=one, workload=tasks, policy="x", second_offload=False)))
+        for one in (hardware, slow)
     )
     bounds = [
         bound_of(Plan(system=one, workload=tasks, policy="x", second_offload=False), best, 2000)
-        for one, best in ((made, fast), (slow, queued))
+        for one, best in ((hardware, fast), (slow, queued))
     ]
     assert bounds[1] > 2 * bounds[0]
     assert 0.8 * fast < bounds[0] <= fast and 0.8 * queued < bounds[1] <= queued
 
 
 def test_second_offload_lowers_the_bound_only_where_it_is_allowed():
-    made, tasks = region(0.9, 1, 20)
-    alone, double = (bound_of(plan(made, tasks, double=mode), 0.7, 300) for mode in (False, True))
+    hardware, tasks = region(0.9, 1, 20)
+    alone, double = (bound_of(plan(hardware, tasks, double=mode), 0.7, 300) for mode in (False, True))
     assert double < alone
 
 
@@ -193,25 +194,25 @@ def test_strategies_without_second_offload_are_judged_against_hindsight_without_
     both = evaluator.evaluate(case("lc", "greedy", "greedy-do"), 4000, lambda *_: False)
     assert not alone.second_offload and both.second_offload
     assert both.bound < alone.bound
-    for found in (alone, both):
-        assert found.bound <= found.best <= min(one.overhead for one in found.played.values())
+    for result in (alone, both):
+        assert result.bound <= result.best <= min(one.overhead for one in result.played.values())
 
 
 def test_best_found_is_no_worse_than_a_plain_strategy_where_second_offload_hurts():
     slow = ("backhaul.rate=1 kbit/s", "second_offload.threshold=0 s")
-    found = evaluator.evaluate(case("greedy", "offload-do", changes=slow), 500, lambda *_: False)
-    assert found.best <= found.played["greedy"].overhead < found.played["offload-do"].overhead
+    result = evaluator.evaluate(case("greedy", "offload-do", changes=slow), 500, lambda *_: False)
+    assert result.best <= result.played["greedy"].overhead < result.played["offload-do"].overhead
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "output"),
     [
         ("agent.epoch=arrival", "the twin does not support it"),
         ("faults=[{at: 2 s, kill: es-1}]", "does not support faults"),
     ],
 )
-def test_what_hindsight_cannot_express_is_refused(change, said):
-    with pytest.raises(ScenarioError, match=said):
+def test_what_hindsight_cannot_express_is_refused(change, output):
+    with pytest.raises(ScenarioError, match=output):
         case("lc", changes=[change])
 
 

@@ -20,19 +20,19 @@ class AgentCommands:
         self._opened: list[tuple[str, Channel]] = []
         self._running: list[subprocess.Popen[bytes]] = []
         for host, command in commands.items():
-            mine, other = socket.socketpair()
+            near_end, other = socket.socketpair()
             with other, open(logs / f"agent-{host}.log", "ab") as log:
                 try:
                     running = subprocess.Popen(
                         command, stdin=other.fileno(), stdout=other.fileno(), stderr=log, start_new_session=True
                     )
                 except OSError as error:
-                    mine.close()
+                    near_end.close()
                     self.close()
                     why = f"{command[0]}: {error.strerror or error}"
                     raise StartError(f"the agent of {host} cannot be started: {why}") from None
             self._running.append(running)
-            self._opened.append((host, Channel(mine)))
+            self._opened.append((host, Channel(near_end)))
 
     def new(self) -> list[tuple[str, Channel]]:
         """See `ChannelSource`."""

@@ -104,7 +104,7 @@ def test_a_host_that_died_comes_back_and_serves_again(tmp_path):
     """What `docker kill` and `docker start` do: the agent at a socket, with all that it started."""
     door = tmp_path / "door"
     agents = {}
-    told: list[Any] = []
+    messages: list[Any] = []
 
     def report(host):
         agents[host] = subprocess.Popen([*AGENT, "--join", str(tmp_path / f"{door.name}-{host}")])
@@ -119,7 +119,7 @@ def test_a_host_that_died_comes_back_and_serves_again(tmp_path):
             ]
 
         def new(self):
-            return [found for one in self._doors for found in one.new()]
+            return [result for one in self._doors for result in one.new()]
 
         def release(self, channel):
             self._doors[0].release(channel)
@@ -130,17 +130,17 @@ def test_a_host_that_died_comes_back_and_serves_again(tmp_path):
 
     def watch(progress):
         """Kill it, bring it back, and once it has been back for a while end the run."""
-        if not told and progress.phase == "running" and progress.finished >= 2:
-            told.append("killed")
+        if not messages and progress.phase == "running" and progress.finished >= 2:
+            messages.append("killed")
             agents["servers"].send_signal(signal.SIGKILL)
             agents["servers"].wait()
             report("servers")
-        elif told == ["killed"] and progress.alive < progress.processes:
-            told.append("missed")
-        elif told[1:] == ["missed"] and progress.alive == progress.processes:
-            told.append(progress.finished)
-        elif len(told) == 3 and progress.finished >= told[2] + 40:
-            told.append("enough")
+        elif messages == ["killed"] and progress.alive < progress.processes:
+            messages.append("missed")
+        elif messages[1:] == ["missed"] and progress.alive == progress.processes:
+            messages.append(progress.finished)
+        elif len(messages) == 3 and progress.finished >= messages[2] + 40:
+            messages.append("enough")
             os.kill(os.getpid(), signal.SIGINT)
 
     for host in ("servers", "others"):
@@ -156,7 +156,7 @@ def test_a_host_that_died_comes_back_and_serves_again(tmp_path):
             agent.kill()
             agent.wait()
     record = ended(run)
-    assert end.reason == INTERRUPTED and told[3:] == ["enough"]
+    assert end.reason == INTERRUPTED and messages[3:] == ["enough"]
     [died] = [event for event in record.events if event.kind == DIED]
     [back] = [event for event in record.events if event.kind == RESTARTED]
     assert died.source == back.source == "es-1" and died.at_ns < back.at_ns

@@ -16,14 +16,14 @@ from tests.hosts.agent_commands import AgentCommands
 
 def test_only_the_users_of_the_run_may_report(tmp_path):
     other = AgentSocket(tmp_path / "door", {"es-1": os.getuid() + 1})
-    mine = AgentSocket(tmp_path / "own", {"es-2": os.getuid()})
+    own = AgentSocket(tmp_path / "own", {"es-2": os.getuid()})
     try:
         with socket.socket(socket.AF_UNIX) as refused, socket.socket(socket.AF_UNIX) as welcome:
             refused.connect(str(tmp_path / "door"))
             welcome.connect(str(tmp_path / "own"))
             assert other.new() == [] and other.refused == 1
             assert refused.recv(1) == b""
-            [(host, channel)] = mine.new()
+            [(host, channel)] = own.new()
             channel.send(b"hello")
             assert host == "es-2" and welcome.recv(5) == b"hello"
             welcome.close()
@@ -31,7 +31,7 @@ def test_only_the_users_of_the_run_may_report(tmp_path):
             channel.close()
     finally:
         other.close()
-        mine.close()
+        own.close()
     assert not (tmp_path / "door").exists()
 
 
@@ -44,14 +44,14 @@ def test_an_agent_that_is_to_outlast_its_launcher_ends_after_it(tmp_path):
     try:
         for more in ((), ("--outlast",)):
             agents.append(subprocess.Popen([*join, *more], cwd=ROOT))
-            while not (found := door.new()):
+            while not (result := door.new()):
                 pass
-            [(_, channel)] = found
+            [(_, channel)] = result
             while b"here" not in (channel.receive() or b""):
                 pass
-            kept = socket.socket(fileno=os.dup(channel.fd))  # as in `Channel.end_with_process`
-            with kept:
-                kept.shutdown(socket.SHUT_WR)
+            remaining = socket.socket(fileno=os.dup(channel.fd))  # as in `Channel.end_with_process`
+            with remaining:
+                remaining.shutdown(socket.SHUT_WR)
                 channel.close()
                 if more:
                     with pytest.raises(subprocess.TimeoutExpired):
@@ -67,8 +67,8 @@ def test_an_agent_that_is_to_outlast_its_launcher_ends_after_it(tmp_path):
 
 
 def test_what_is_released_hears_the_end_at_once_and_is_closed_with_the_process():
-    mine, other = socket.socketpair()
-    Channel(mine).end_with_process()
+    near_end, other = socket.socketpair()
+    Channel(near_end).end_with_process()
     gone = select.poll()
     gone.register(other, 0)
     with other:
@@ -81,8 +81,8 @@ def test_a_socket_that_cannot_be_opened_is_the_users_business(tmp_path):
 
 
 def test_an_agent_that_reads_nothing_holds_nobody_up():
-    mine, other = socket.socketpair()
-    channel = Channel(mine)
+    near_end, other = socket.socketpair()
+    channel = Channel(near_end)
     big = bytes(8 * 1024 * 1024)
     channel.send(big)
     assert channel.receive() == b""
@@ -100,12 +100,12 @@ def test_a_command_carries_an_agent_by_its_standard_streams(tmp_path):
     source = AgentCommands({"a": echo}, tmp_path)
     [(host, channel)] = source.new()
     channel.send(b"abc\n")
-    said = b""
-    while not said.endswith(b"\n"):
-        said += channel.receive() or b""
+    output = b""
+    while not output.endswith(b"\n"):
+        output += channel.receive() or b""
     channel.close()
     source.close()
-    assert (host, said) == ("a", b"cba\n") and source.new() == []
+    assert (host, output) == ("a", b"cba\n") and source.new() == []
 
 
 def test_a_command_that_is_not_there_is_told(tmp_path):

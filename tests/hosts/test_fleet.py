@@ -45,8 +45,8 @@ class FakeSource:
         self.coming, self.closed = [], False
 
     def new(self):
-        found, self.coming = self.coming, []
-        return found
+        result, self.coming = self.coming, []
+        return result
 
     def release(self, channel):
         channel.close()
@@ -59,10 +59,10 @@ class FakeAgent:
     """The other end of a channel."""
 
     def __init__(self, source, host, clock=None, its=None):
-        mine, self.end = socket.socketpair()
+        near_end, self.end = socket.socketpair()
         self.end.settimeout(0.0)
         self._lines = Lines()
-        source.coming.append((host, Channel(mine)))
+        source.coming.append((host, Channel(near_end)))
         self.say(HostReady(7, clock or clock_identity(), its or version()))
 
     def say(self, *reports):
@@ -78,14 +78,14 @@ class FakeAgent:
         """Be told of the run, and serve."""
         supervisor.dead()  # welcomes it
         supervisor.dead()
-        found = self.asked()
+        result = self.asked()
         self.say(HostServes())
         supervisor.dead()
-        return found
+        return result
 
 
 @pytest.fixture
-def made(tmp_path):
+def fleet_and_source(tmp_path):
     (tmp_path / "node" / "keys").mkdir(parents=True)
     (tmp_path / "node" / "places.msgpack").write_bytes(b"places")
     for name in ("es-1", "ue-1-1"):
@@ -97,8 +97,8 @@ def made(tmp_path):
     assert source.closed
 
 
-def test_an_agent_is_told_its_own_keys_and_starts_what_waited_for_it(made):
-    supervisor, source = made
+def test_an_agent_is_told_its_own_keys_and_starts_what_waited_for_it(fleet_and_source):
+    supervisor, source = fleet_and_source
     supervisor.start("edge_server", "es-1")
     agent = FakeAgent(source, "a")
     assert agent.serve(supervisor) == [HostRun("0102", b"places", {"es-1": "key of es-1"})]
@@ -117,8 +117,8 @@ def test_an_agent_is_told_its_own_keys_and_starts_what_waited_for_it(made):
     assert supervisor.table() == {} and supervisor.dead() == [] and supervisor.returned() == []
 
 
-def test_the_death_of_an_earlier_life_is_not_that_of_the_present_one(made):
-    supervisor, source = made
+def test_the_death_of_an_earlier_life_is_not_that_of_the_present_one(fleet_and_source):
+    supervisor, source = fleet_and_source
     agent = FakeAgent(source, "a")
     agent.serve(supervisor)
     supervisor.start("edge_server", "es-1", 1)
@@ -126,8 +126,8 @@ def test_the_death_of_an_earlier_life_is_not_that_of_the_present_one(made):
     assert supervisor.dead() == []
 
 
-def test_with_its_host_a_process_dies_and_can_be_started_again_when_that_is_back(made):
-    supervisor, source = made
+def test_with_its_host_a_process_dies_and_can_be_started_again_when_that_is_back(fleet_and_source):
+    supervisor, source = fleet_and_source
     agents = [FakeAgent(source, "a"), FakeAgent(source, "b")]
     for agent in agents:
         agent.serve(supervisor)
@@ -149,8 +149,8 @@ def test_with_its_host_a_process_dies_and_can_be_started_again_when_that_is_back
     assert supervisor.failed()
 
 
-def test_who_comes_twice_is_sent_away_as_long_as_the_first_one_lives(made):
-    supervisor, source = made
+def test_who_comes_twice_is_sent_away_as_long_as_the_first_one_lives(fleet_and_source):
+    supervisor, source = fleet_and_source
     first = FakeAgent(source, "a")
     first.serve(supervisor)
     second = FakeAgent(source, "a")
@@ -160,8 +160,8 @@ def test_who_comes_twice_is_sent_away_as_long_as_the_first_one_lives(made):
     assert first.asked() == []
 
 
-def test_an_agent_of_another_version_starts_nothing_and_says_why(made):
-    supervisor, source = made
+def test_an_agent_of_another_version_starts_nothing_and_says_why(fleet_and_source):
+    supervisor, source = fleet_and_source
     supervisor.start("edge_server", "es-1")
     agent = FakeAgent(source, "a", its="0.0.1, protocol 1")
     supervisor.dead()
@@ -171,8 +171,8 @@ def test_an_agent_of_another_version_starts_nothing_and_says_why(made):
     assert agent.asked() == []
 
 
-def test_an_agent_that_talks_nonsense_is_gone(made):
-    supervisor, source = made
+def test_an_agent_that_talks_nonsense_is_gone(fleet_and_source):
+    supervisor, source = fleet_and_source
     agent = FakeAgent(source, "a")
     agent.serve(supervisor)
     supervisor.start("edge_server", "es-1")
@@ -180,8 +180,8 @@ def test_an_agent_that_talks_nonsense_is_gone(made):
     assert supervisor.dead() == ["es-1"]
 
 
-def test_busy_is_what_the_agent_says_and_who_does_not_answer_hangs(made, monkeypatch):
-    supervisor, source = made
+def test_busy_is_what_the_agent_says_and_who_does_not_answer_hangs(fleet_and_source, monkeypatch):
+    supervisor, source = fleet_and_source
     agent = FakeAgent(source, "a")
     agent.serve(supervisor)
     supervisor.start("edge_server", "es-1")
@@ -198,8 +198,8 @@ def test_busy_is_what_the_agent_says_and_who_does_not_answer_hangs(made, monkeyp
     assert not supervisor.works("es-1")
 
 
-def test_a_foreign_clock_is_measured_before_anything_starts(made):
-    supervisor, source = made
+def test_a_foreign_clock_is_measured_before_anything_starts(fleet_and_source):
+    supervisor, source = fleet_and_source
     agent = FakeAgent(source, "b", clock="another")
     supervisor.start("ue_agent", "ue-1-1")
     supervisor.dead()
@@ -218,8 +218,8 @@ def test_a_foreign_clock_is_measured_before_anything_starts(made):
     assert msgspec.json.decode(msgspec.json.encode(reading))["host"] == "b"
 
 
-def test_a_clock_of_ones_own_needs_no_probe(made):
-    supervisor, source = made
+def test_a_clock_of_ones_own_needs_no_probe(fleet_and_source):
+    supervisor, source = fleet_and_source
     agent = FakeAgent(source, "a")
     agent.serve(supervisor)
     [reading] = supervisor.clocks()
@@ -227,36 +227,36 @@ def test_a_clock_of_ones_own_needs_no_probe(made):
     assert agent.asked() == []
 
 
-def test_a_host_that_has_not_reported_is_named(made):
-    supervisor, _ = made
+def test_a_host_that_has_not_reported_is_named(fleet_and_source):
+    supervisor, _ = fleet_and_source
     supervisor.start("edge_server", "es-1")
     assert supervisor.log_tail("es-1") == ["no agent of a has reported"]
 
 
-def test_what_a_host_learned_comes_into_the_run_but_from_no_host_that_does_not_learn(made, tmp_path):
-    supervisor, source = made
+def test_what_a_host_learned_comes_into_the_run_but_from_no_host_that_does_not_learn(fleet_and_source, tmp_path):
+    supervisor, source = fleet_and_source
     learning, other = FakeAgent(source, "c"), FakeAgent(source, "a")
     for agent, name in ((learning, "learner"), (other, "es-1")):
         agent.serve(supervisor)
         supervisor.start("role", name)
-    kept = tmp_path / "learned.npz"
+    remaining = tmp_path / "learned.npz"
     other.say(LearnedSoFar(b"forged"))
     supervisor.dead()
-    assert not kept.exists()
+    assert not remaining.exists()
     for checkpoint in (b"first", b"second"):
         learning.say(LearnedSoFar(checkpoint))
         supervisor.dead()
-        assert kept.read_bytes() == checkpoint
+        assert remaining.read_bytes() == checkpoint
     learning.say(LearnedSoFar(b"its last"), RoleDied("learner", 0, crashed=False))
-    assert supervisor.dead() == ["learner"] and kept.read_bytes() == b"its last"
+    assert supervisor.dead() == ["learner"] and remaining.read_bytes() == b"its last"
 
 
-def test_learners_elsewhere_pause_when_the_run_is_asked_to(made, tmp_path, monkeypatch):
-    supervisor, source = made
+def test_learners_elsewhere_pause_when_the_run_is_asked_to(fleet_and_source, tmp_path, monkeypatch):
+    supervisor, source = fleet_and_source
     now = [1_000_000_000]
     monkeypatch.setattr("testbed.hosts.fleet.time.monotonic_ns", lambda: now[0])
 
-    def told(agent):
+    def orders_of(agent):
         now[0] += fleet.PAUSE_EVERY_NS
         supervisor.dead()
         return [request for request in agent.asked() if isinstance(request, Pause)]
@@ -265,13 +265,13 @@ def test_learners_elsewhere_pause_when_the_run_is_asked_to(made, tmp_path, monke
     agent.serve(supervisor)
     other.serve(supervisor)
     supervisor.start("controller.online", "learner")
-    assert told(agent) == []
+    assert orders_of(agent) == []
     learning_requests.pause(tmp_path)
-    assert told(agent) == [Pause(paused=True)] and told(agent) == []
+    assert orders_of(agent) == [Pause(paused=True)] and orders_of(agent) == []
     agent.end.close()
     supervisor.dead()
     again = FakeAgent(source, "c")
     assert again.serve(supervisor)
-    assert told(again) == [Pause(paused=True)], "who comes back does not know"
+    assert orders_of(again) == [Pause(paused=True)], "who comes back does not know"
     learning_requests.resume(tmp_path)
-    assert told(again) == [Pause(paused=False)] and told(other) == []
+    assert orders_of(again) == [Pause(paused=False)] and orders_of(other) == []

@@ -68,8 +68,8 @@ class FakeSupervisor:
         return name in self.with_traceback
 
     def returned(self):
-        found, self.back = self.back, []
-        return found
+        result, self.back = self.back, []
+        return result
 
     def ahead_ns(self, name):
         return self.ahead.get(name, 0)

@@ -67,13 +67,13 @@ def awake():
 
 def look_at(process, every_ns, count):
     """Whether a process works, at looks that are said to be ``every_ns`` apart; it goes round twice before each."""
-    activity, found = Activity(process.pid), []
+    activity, result = Activity(process.pid), []
     for look in range(count):
         rounds = process.num_ctx_switches().voluntary
         while process.num_ctx_switches().voluntary < rounds + 2:
             pass
-        found.append(activity.works(look * every_ns))
-    return found
+        result.append(activity.works(look * every_ns))
+    return result
 
 
 def test_a_process_that_is_not_heard_although_its_loop_goes_round_is_cut_off(awake):

@@ -63,13 +63,13 @@ def test_who_listens_to_a_run_reads_nothing_but_payload_that_is_to_be_plain(
 
         def endpoints(names):
             """Free ports on addresses that no other test has."""
-            found = {}
+            items = {}
             for number, name in enumerate(names):
                 address = f"127.211.6.{number + 1}"
                 capture.among.add(address)
                 with socket.create_server((address, 0)) as free:
-                    found[name] = (f"tcp://{address}:{free.getsockname()[1]}",) * 2
-            return found
+                    items[name] = (f"tcp://{address}:{free.getsockname()[1]}",) * 2
+            return items
 
         resolved = inputs.resolve(load_scenario("smoke", [*CHANGES, f"emulation.payload_encryption={encryption}"]))
         tasks = inputs.generate(resolved.scenario, resolved.system)

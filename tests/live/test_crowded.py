@@ -27,8 +27,8 @@ task: {input: 1 kbit, cycles: 1 M, deadline: 100 s}, emulation: {payload: declar
 
 def crowd(count):
     """So many tasks of one UE in one slot."""
-    made = system(slots=2)
-    return plan(made, [task_of(0, n) for n in range(count)])
+    hardware = system(slots=2)
+    return plan(hardware, [task_of(0, n) for n in range(count)])
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_more_tasks_in_a_slot_than_a_frame_can_ask_about_are_refused_before_a_li
 
 
 def test_a_cell_with_too_many_tasks_to_learn_from_is_refused_only_where_something_learns():
-    made = system(slots=2)
-    full = plan(made, [task_of(ue, n) for n in range(40_000) for ue in range(2)])
+    hardware = system(slots=2)
+    full = plan(hardware, [task_of(ue, n) for n in range(40_000) for ue in range(2)])
     assert payload.crowded(full) == ""
     assert "too many to learn from" in payload.crowded(msgspec.structs.replace(full, learn=True))
 

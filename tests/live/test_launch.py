@@ -36,19 +36,19 @@ def children(run: Path) -> list[int]:
 
 
 def test_live_run_agrees_with_its_simulation(tmp_path):
-    found = document("run", "smoke", *LITTLE, "--policy", "greedy-do", "--out", "r", cwd=tmp_path)
-    assert found["backend"] == "testbed" and found["tasks"]["unaccounted"] == 0
-    assert found["tasks"]["generated"] == found["tasks"]["completed"] + found["tasks"]["late"] == 13
-    exact = found["fidelity"]["grade"] in "AB"
-    assert found["fidelity"]["delay_error"]["median"] < 0.5 or not exact, (
+    content = document("run", "smoke", *LITTLE, "--policy", "greedy-do", "--out", "r", cwd=tmp_path)
+    assert content["backend"] == "testbed" and content["tasks"]["unaccounted"] == 0
+    assert content["tasks"]["generated"] == content["tasks"]["completed"] + content["tasks"]["late"] == 13
+    exact = content["fidelity"]["grade"] in "AB"
+    assert content["fidelity"]["delay_error"]["median"] < 0.5 or not exact, (
         "a run that is far off does not get a good grade"
     )
-    assert found["fidelity"]["cpu"]["asked_s"] > 0
-    assert (found["fidelity"]["burn"], found["fidelity"]["payload"]) == (0.02, "real")
+    assert content["fidelity"]["cpu"]["asked_s"] > 0
+    assert (content["fidelity"]["burn"], content["fidelity"]["payload"]) == (0.02, "real")
     assert {path.name for path in (tmp_path / "r").iterdir()} >= {"processes.json", "run.db", "scenario.yaml"}
     again = document("replay", "r", "--as-recorded", cwd=tmp_path)
-    assert again["tasks"] == found["tasks"]
-    assert again["delay_s"]["p50"] == pytest.approx(found["delay_s"]["p50"], rel=0.5) or not exact
+    assert again["tasks"] == content["tasks"]
+    assert again["delay_s"]["p50"] == pytest.approx(content["delay_s"]["p50"], rel=0.5) or not exact
     assert not [pid for pid in children(tmp_path / "r") if alive(pid)]
 
 
@@ -59,9 +59,9 @@ def test_interrupt_prints_the_summary(tmp_path, number):
     process.send_signal(number)
     out, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130 and '"ended": "interrupted"' in out
-    found = document("report", "r", cwd=tmp_path)
-    assert found["tasks"]["completed"] > 0 and found["tasks"]["unaccounted"] == 0
-    assert found["failures"].keys() <= {"interrupted"}
+    content = document("report", "r", cwd=tmp_path)
+    assert content["tasks"]["completed"] > 0 and content["tasks"]["unaccounted"] == 0
+    assert content["failures"].keys() <= {"interrupted"}
     assert not [pid for pid in children(tmp_path / "r") if alive(pid)]
 
 
@@ -72,12 +72,12 @@ def test_record_survives_the_launcher(tmp_path):
     assert going["ended"] == "still running" and going["tasks"]["generated"] > 0
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=PATIENCE_S)
-    found = document("report", "r", cwd=tmp_path)
-    assert found["ended"] == "interrupted" and found["tasks"]["unaccounted"] == 0
-    assert going["fidelity"]["grade"] is found["fidelity"]["grade"] is found["fidelity"]["slipped"] is None
-    assert found["fidelity"]["cpu"] == {"asked_s": None, "achieved_s": None}
+    content = document("report", "r", cwd=tmp_path)
+    assert content["ended"] == "interrupted" and content["tasks"]["unaccounted"] == 0
+    assert going["fidelity"]["grade"] is content["fidelity"]["grade"] is content["fidelity"]["slipped"] is None
+    assert content["fidelity"]["cpu"] == {"asked_s": None, "achieved_s": None}
     assert "fidelity   not graded" in call("report", "r", cwd=tmp_path).stdout
-    assert found["tasks"]["completed"] >= going["tasks"]["completed"] > 0
+    assert content["tasks"]["completed"] >= going["tasks"]["completed"] > 0
     with sqlite3.connect(tmp_path / "r" / "run.db") as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
@@ -89,18 +89,18 @@ def test_a_killed_ue_costs_only_its_own_tasks(tmp_path):
     os.kill(table["ue-1-2"], signal.SIGKILL)
     out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
-    found = json.loads(out)
-    assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == 0
-    assert found["failures"].keys() <= {"ue died"}
+    data = json.loads(out)
+    assert data["ended"] == "drained" and data["tasks"]["unaccounted"] == 0
+    assert data["failures"].keys() <= {"ue died"}
 
 
 def test_what_the_host_cannot_hold_is_graded_so(tmp_path):
     fast = ("--speed", "1000", "--set", "emulation.burn=1", "--set", "emulation.drain_limit=50000 s")
-    found = document("run", "smoke", *fast, "--strict", "--out", "r", cwd=tmp_path, code=5)
-    assert found["fidelity"]["grade"] in "CF" and found["fidelity"]["worst"]
+    content = document("run", "smoke", *fast, "--strict", "--out", "r", cwd=tmp_path, code=5)
+    assert content["fidelity"]["grade"] in "CF" and content["fidelity"]["worst"]
     with sqlite3.connect(tmp_path / "r" / "run.db") as db:
         ((advised,),) = db.execute("SELECT value FROM meta WHERE key = 'advised_speed'").fetchall()
-    assert f"--speed {float(advised):g}" in found["fidelity"]["remedy"] and found["tasks"]["unaccounted"] == 0
+    assert f"--speed {float(advised):g}" in content["fidelity"]["remedy"] and content["tasks"]["unaccounted"] == 0
 
 
 OWN = """
@@ -113,8 +113,8 @@ def note_do(cell, rng):
 
 def test_the_warm_up_leaves_nothing_behind(tmp_path):
     (tmp_path / "mine.py").write_text(OWN)
-    found = document("run", "smoke", *LITTLE, "--policy", "mine:note_do", "--out", "r", cwd=tmp_path)
-    assert found["tasks"]["generated"] == 13 and found["tasks"]["unaccounted"] == 0
+    content = document("run", "smoke", *LITTLE, "--policy", "mine:note_do", "--out", "r", cwd=tmp_path)
+    assert content["tasks"]["generated"] == 13 and content["tasks"]["unaccounted"] == 0
     asked = (tmp_path / "r" / "asked.txt").read_text().splitlines()
     assert len(asked) == len(set(asked)) > 0
     with sqlite3.connect(tmp_path / "r" / "run.db") as db:

@@ -38,9 +38,9 @@ class World:
         for frame in frames:
             self.liveness.take(frame)
         while self.said:
-            said = self.said.pop(0)
-            if said.to in self.awake:
-                self.hear(self.processes[said.to].receive(self.now_ns, said)[1])
+            output = self.said.pop(0)
+            if output.to in self.awake:
+                self.hear(self.processes[output.to].receive(self.now_ns, output)[1])
 
     def until(self, instant_ms):
         while self.now_ns < instant_ms * MS:

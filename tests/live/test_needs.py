@@ -31,18 +31,18 @@ emulation: {burn: 0.1}
 
 @pytest.mark.parametrize("field", ["memory_bytes", "descriptors", "tasks"])
 def test_what_is_short_is_named_with_a_packing_that_fits(field):
-    made = plan(ues=100)
-    there = msgspec.structs.replace(PLENTY, **{field: getattr(needs_of(made, 5), field)})
-    (said,) = shortages(made, there)
-    assert said.endswith("emulation.ues_per_process=5" + said.partition("ues_per_process=5")[2])
-    emulation = msgspec.structs.replace(made.emulation, ues_per_process=5)
-    assert shortages(msgspec.structs.replace(made, emulation=emulation), there) == []
-    assert shortages(made, PLENTY) == []
+    case = plan(ues=100)
+    there = msgspec.structs.replace(PLENTY, **{field: getattr(needs_of(case, 5), field)})
+    (output,) = shortages(case, there)
+    assert output.endswith("emulation.ues_per_process=5" + output.partition("ues_per_process=5")[2])
+    emulation = msgspec.structs.replace(case.emulation, ues_per_process=5)
+    assert shortages(msgspec.structs.replace(case, emulation=emulation), there) == []
+    assert shortages(case, PLENTY) == []
 
 
 def test_no_packing_is_said_where_none_helps():
-    (said,) = shortages(plan(), msgspec.structs.replace(PLENTY, descriptors=3))
-    assert "ues_per_process" not in said and "ulimit -Hn" in said
+    (output,) = shortages(plan(), msgspec.structs.replace(PLENTY, descriptors=3))
+    assert "ues_per_process" not in output and "ulimit -Hn" in output
 
 
 def test_a_run_that_cannot_be_started_is_refused(monkeypatch):
@@ -54,10 +54,10 @@ def test_a_run_that_cannot_be_started_is_refused(monkeypatch):
 
 def test_check_says_what_does_not_fit_and_exits_with_4(tmp_path):
     (tmp_path / "many.yaml").write_text(MANY)
-    found = document("check", "many.yaml", cwd=tmp_path, code=4)["fit"]
-    assert found["memory_bytes"] > 150e9 and any(one.startswith("memory: ") for one in found["warnings"])
-    said = call("check", "many.yaml", cwd=tmp_path, code=4).stdout
-    assert "it does not fit this host" in said and "e+" not in said
+    result = document("check", "many.yaml", cwd=tmp_path, code=4)["fit"]
+    assert result["memory_bytes"] > 150e9 and any(one.startswith("memory: ") for one in result["warnings"])
+    output = call("check", "many.yaml", cwd=tmp_path, code=4).stdout
+    assert "it does not fit this host" in output and "e+" not in output
 
 
 def few_descriptors():
@@ -101,9 +101,9 @@ def test_a_fork_that_is_refused_is_an_error_of_the_start(tmp_path, monkeypatch):
 def test_a_mailbox_has_sockets_for_more_than_a_thousand_processes(tmp_path):
     if not limits.may_open(5000):
         pytest.skip("too few descriptors")
-    found = places(tmp_path, "own", *(f"ue-{i}" for i in range(1100)))
-    own = mailbox(found, "own")
-    for name in found:
+    addresses = places(tmp_path, "own", *(f"ue-{i}" for i in range(1100)))
+    own = mailbox(addresses, "own")
+    for name in addresses:
         own.send(envelope("own", 0, name, Heartbeat(1)))
     assert own.unsent == 0
     own.close()

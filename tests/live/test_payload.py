@@ -53,15 +53,15 @@ def test_a_declared_size_and_a_clock_without_frames_have_no_limit():
 
 def test_check_says_so_and_an_environment_refuses(tmp_path):
     (tmp_path / "big.yaml").write_text(TEXT.format(bits=8 * 10**8, payload="real"), encoding="utf-8")
-    said = call("check", "big.yaml", cwd=tmp_path, code=None).stdout
-    assert "64 MiB" in said and "it fits" not in said
+    output = call("check", "big.yaml", cwd=tmp_path, code=None).stdout
+    assert "64 MiB" in output and "it fits" not in output
     with pytest.raises(ScenarioError, match="64 MiB"):
         LiveBackend(make(tmp_path / "big.yaml"))
 
 
 def test_a_declared_size_of_any_length_arrives(tmp_path):
-    found = places(tmp_path, *"ab")
-    a, b = mailbox(found, "a"), mailbox(found, "b")
+    addresses = places(tmp_path, *"ab")
+    a, b = mailbox(addresses, "a"), mailbox(addresses, "b")
     a.send(
         Envelope(
             version=PROTOCOL_VERSION,
@@ -79,8 +79,8 @@ def test_a_declared_size_of_any_length_arrives(tmp_path):
     )
     poll = select.poll()
     poll.register(b.fd, select.POLLIN)
-    while (found := next(b.take(), None)) is None:
+    while (addresses := next(b.take(), None)) is None:
         assert poll.poll(5000), "nothing came"
     a.close()
     b.close()
-    assert found.payload_bits == MAX_PAYLOAD_BITS and b.dropped == 0
+    assert addresses.payload_bits == MAX_PAYLOAD_BITS and b.dropped == 0

@@ -18,8 +18,10 @@ CELLS = "cells=[{es: {cpu: 4 GHz}, ues: 2}, {es: {cpu: 2 GHz}, ues: 2}]"
 
 def test_ideal_instants_follow_from_the_inputs_through_planned_faults(tmp_path):
     changes = ("--set", FAULTS, "--set", CELLS, "--set", "slots=12", "--set", "emulation.burn=0.02")
-    found = document("run", "region", *changes, "--policy", "offload-do", "--out", "r", cwd=tmp_path)
-    assert len(found["faults"]) == 7 and found["tasks"]["unaccounted"] == found["tasks"]["failed"] == 0
-    assert oracle.main(tmp_path / "r") == 0 or found["fidelity"]["slipped"] or found["fidelity"]["grade"] not in "AB"
+    content = document("run", "region", *changes, "--policy", "offload-do", "--out", "r", cwd=tmp_path)
+    assert len(content["faults"]) == 7 and content["tasks"]["unaccounted"] == content["tasks"]["failed"] == 0
+    assert (
+        oracle.main(tmp_path / "r") == 0 or content["fidelity"]["slipped"] or content["fidelity"]["grade"] not in "AB"
+    )
     again = document("replay", "r", "--as-recorded", cwd=tmp_path)
-    assert again["faults"] == found["faults"] and again["tasks"]["generated"] == found["tasks"]["generated"]
+    assert again["faults"] == content["faults"] and again["tasks"]["generated"] == content["tasks"]["generated"]

@@ -12,6 +12,7 @@ from testbed.live import calibration, host_costs, preflight
 from testbed.live.host_costs import HostCosts
 from testbed.live.needs import LEARNER_BYTES, needs_of
 from testbed.model.fidelity import BUSY_LIMIT
+from testbed.model.learning import ON_POLICY, REPLAY
 from testbed.node import limits
 from testbed.scenario.load import load_scenario, parse_scenario
 from testbed.trace import inputs
@@ -37,12 +38,12 @@ def plan(ues=2, speed=10, payload="declared"):
 
 
 def test_speed_is_bounded_by_short_transmissions():
-    made = plan()
-    shortest = min(task.input_bits / made.system.ues[task.ue].rate_bps for task in made.workload)
-    assert len(made.workload) >= 10
-    airtimes = sorted(task.input_bits / made.system.ues[task.ue].rate_bps for task in made.workload)
+    case = plan()
+    shortest = min(task.input_bits / case.system.ues[task.ue].rate_bps for task in case.workload)
+    assert len(case.workload) >= 10
+    airtimes = sorted(task.input_bits / case.system.ues[task.ue].rate_bps for task in case.workload)
     a_tenth_may_be_short = airtimes[len(airtimes) // 10]
-    assert preflight.advised_speed(made, CHEAP) == a_tenth_may_be_short // (2e-3 + 2 * CHEAP.late_s)
+    assert preflight.advised_speed(case, CHEAP) == a_tenth_may_be_short // (2e-3 + 2 * CHEAP.late_s)
     assert shortest <= a_tenth_may_be_short
 
 
@@ -53,10 +54,10 @@ def test_really_sent_bytes_lower_the_speed():
 
 def test_messages_bound_the_speed_of_many_ues(monkeypatch):
     monkeypatch.setattr(limits, "cores", lambda: 2)
-    made = plan(ues=100)
+    case = plan(ues=100)
     dear = msgspec.structs.replace(CHEAP, message_s=1e-3)
-    expected = BUSY_LIMIT * 2 / (1e-3 * host_costs.message_rate(made))
-    assert preflight.advised_speed(made, dear) == math.floor(expected)
+    expected = BUSY_LIMIT * 2 / (1e-3 * host_costs.message_rate(case))
+    assert preflight.advised_speed(case, dear) == math.floor(expected)
 
 
 @pytest.fixture(name="two_cores")
@@ -83,29 +84,29 @@ def applied(plan, warning):
 @pytest.mark.parametrize(("ues", "message_s"), [(2, 1e-5), (40, 1e-3), (200, 4e-4)])
 def test_a_run_fits_once_the_remedies_of_its_warnings_are_applied(two_cores, speed, burn, ues, message_s):
     known = msgspec.structs.replace(CHEAP, message_s=message_s)
-    made = plan(ues, speed)
-    made = msgspec.structs.replace(made, emulation=msgspec.structs.replace(made.emulation, burn=burn))
-    made = preflight.fitted(made, known)
+    case = plan(ues, speed)
+    case = msgspec.structs.replace(case, emulation=msgspec.structs.replace(case.emulation, burn=burn))
+    case = preflight.fitted(case, known)
     for _ in range(4):
-        found = preflight.fit(made, known)
-        if not found.warnings:
+        result = preflight.fit(case, known)
+        if not result.warnings:
             break
-        made = applied(made, found.warnings[0])
-    assert found.warnings == ()
+        case = applied(case, result.warnings[0])
+    assert result.warnings == ()
 
 
 def test_the_limit_of_a_warning_is_that_of_the_advice(two_cores):
-    made = preflight.fitted(plan(ues=40, speed=1), CHEAP)
-    best = preflight.advised_speed(made, CHEAP)
+    result = preflight.fitted(plan(ues=40, speed=1), CHEAP)
+    best = preflight.advised_speed(result, CHEAP)
     for speed, fits in ((best, True), (best + 1, False)):
-        again = msgspec.structs.replace(made.emulation, speed=speed)
-        assert (not preflight.fit(msgspec.structs.replace(made, emulation=again), CHEAP).warnings) == fits
+        again = msgspec.structs.replace(result.emulation, speed=speed)
+        assert (not preflight.fit(msgspec.structs.replace(result, emulation=again), CHEAP).warnings) == fits
 
 
 def test_a_warning_names_the_resource_and_how_much_of_what(two_cores):
     dear = msgspec.structs.replace(CHEAP, message_s=0.2)
-    said = preflight.fit(preflight.fitted(plan(ues=40, speed=10), dear), dear).warnings[0]
-    assert said.startswith("CPU: ") and "1.7 of 2 can be used" in said and "e+" not in said
+    output = preflight.fit(preflight.fitted(plan(ues=40, speed=10), dear), dear).warnings[0]
+    assert output.startswith("CPU: ") and "1.7 of 2 can be used" in output and "e+" not in output
     slow = preflight.fit(preflight.fitted(plan(speed=900), CHEAP), CHEAP).warnings
     assert any(one.startswith("time: at speed 900") and "(4.0 ms)" in one for one in slow)
 
@@ -124,22 +125,22 @@ def test_messages_go_before_an_automatic_burn(two_cores):
 
 
 def test_too_high_a_speed_is_said_with_one_that_fits():
-    found = preflight.fit(preflight.fitted(plan(speed=900), CHEAP), CHEAP)
-    assert f"--speed {found.advised_speed:g}" in found.warnings[0]
+    result = preflight.fit(preflight.fitted(plan(speed=900), CHEAP), CHEAP)
+    assert f"--speed {result.advised_speed:g}" in result.warnings[0]
     fitting = preflight.fitted(plan(speed=900), CHEAP, auto_speed=True)
-    assert fitting.emulation.speed == found.advised_speed
+    assert fitting.emulation.speed == result.advised_speed
     assert preflight.fit(fitting, CHEAP).warnings == ()
 
 
 def test_costs_are_kept_for_this_host_only(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert host_costs.kept() is None
+    assert host_costs.known_costs() is None
     host_costs.keep(CHEAP)
-    assert host_costs.kept() == CHEAP and [path.name for path in host_costs.cache_path().parent.iterdir()] == [
+    assert host_costs.known_costs() == CHEAP and [path.name for path in host_costs.cache_path().parent.iterdir()] == [
         "host.json"
     ]
     monkeypatch.setattr(host_costs, "host_key", lambda: "another host")
-    assert host_costs.kept() is None
+    assert host_costs.known_costs() is None
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"host": 1, "at": "x"}', "\x00"])
@@ -147,17 +148,17 @@ def test_a_broken_file_of_costs_counts_as_none(tmp_path, monkeypatch, text):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     host_costs.cache_path().parent.mkdir()
     host_costs.cache_path().write_text(text)
-    assert host_costs.kept() is None
+    assert host_costs.known_costs() is None
 
 
 def test_costs_of_a_busy_host_are_kept_for_a_while_only(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     busy = msgspec.structs.replace(CHEAP, others=1.5)
     host_costs.keep(busy)
-    assert host_costs.kept() == busy
+    assert host_costs.known_costs() == busy
     later = time.time() + 3600.0
     monkeypatch.setattr(time, "time", lambda: later)
-    assert host_costs.kept() is None
+    assert host_costs.known_costs() is None
 
 
 @pytest.mark.parametrize(("others", "late_s"), [(0.0, 9e-3), (1.5, HostCosts().late_s)])
@@ -166,8 +167,8 @@ def test_lateness_is_not_measured_while_others_work(monkeypatch, others, late_s)
         return calibration.CalibrationRun(plan(), 2.0 if payload == "real" else 1.0, 9e-3, others)
 
     monkeypatch.setattr(calibration, "run", run)
-    found = calibration.measure()
-    assert (found.late_s, found.others) == (late_s, others)
+    result = calibration.measure()
+    assert (result.late_s, result.others) == (late_s, others)
 
 
 @pytest.mark.live
@@ -176,9 +177,9 @@ def test_check_measures_once_and_keeps_it(tmp_path, monkeypatch):
     first = call("check", "smoke", "--json", cwd=tmp_path)
     assert "measuring" in first.stderr
     assert json.loads(first.stdout)["fit"]["measured"]
-    found = host_costs.kept()
-    assert found is not None and 1e-6 < found.message_s < 1e-2
-    assert found.byte_s < 1e-6
+    result = host_costs.known_costs()
+    assert result is not None and 1e-6 < result.message_s < 1e-2
+    assert result.byte_s < 1e-6
     assert "measuring" not in call("check", "smoke", "--json", cwd=tmp_path).stderr
 
 
@@ -186,21 +187,24 @@ def test_workers_have_cells_and_cores_of_their_own(monkeypatch):
     monkeypatch.setattr(limits, "cores", lambda: 3.5)
     resolved = inputs.resolve(load_scenario("region", ["slots=20"]))
     workload = inputs.generate(resolved.scenario, resolved.system)
-    made = resolved.plan(workload, "a3c", second_offload=False, live=True)
+    result = resolved.plan(workload, "a3c", second_offload=False, live=True)
     monkeypatch.setattr(limits, "free_memory", lambda: 64e9)
-    idle = msgspec.structs.replace(made, learn=True, emulation=msgspec.structs.replace(made.emulation, burn=0.0))
-    costs = HostCosts(message_s=0.4 / (host_costs.message_rate(made) * made.emulation.speed), byte_s=0.0, late_s=1e-3)
-    assert preflight.advised_workers(idle, costs) == 3
+    idle = msgspec.structs.replace(result, learn=True, emulation=msgspec.structs.replace(result.emulation, burn=0.0))
+    costs = HostCosts(
+        message_s=0.4 / (host_costs.message_rate(result) * result.emulation.speed), byte_s=0.0, late_s=1e-3
+    )
+    assert preflight.advised_workers(idle, costs, ON_POLICY) == 3
+    assert preflight.advised_workers(idle, costs, REPLAY) == 1
     burning = msgspec.structs.replace(idle, emulation=msgspec.structs.replace(idle.emulation, burn=0.2))
     left = 3.5 - 0.4 - 0.2 * preflight.busy_executors(burning)
-    assert preflight.advised_workers(burning, costs) == max(1, math.floor(left)) < 3
+    assert preflight.advised_workers(burning, costs, ON_POLICY) == max(1, math.floor(left)) < 3
     monkeypatch.setattr(limits, "cores", lambda: 64)
-    assert preflight.advised_workers(burning, costs) == len(made.system.edge_servers)
+    assert preflight.advised_workers(burning, costs, ON_POLICY) == len(result.system.edge_servers)
     needed = needs_of(burning, 1).memory_bytes
     monkeypatch.setattr(limits, "free_memory", lambda: needed + 1.5 * LEARNER_BYTES)
-    assert preflight.advised_workers(burning, costs) == 2
+    assert preflight.advised_workers(burning, costs, ON_POLICY) == 2
     monkeypatch.setattr(limits, "free_memory", lambda: 1e6)
-    assert preflight.advised_workers(burning, costs) == 1
+    assert preflight.advised_workers(burning, costs, ON_POLICY) == 1
     monkeypatch.setattr(limits, "free_memory", lambda: 64e9)
     monkeypatch.setattr(limits, "cores", lambda: 0.5)
-    assert preflight.advised_workers(burning, costs) == 1
+    assert preflight.advised_workers(burning, costs, ON_POLICY) == 1

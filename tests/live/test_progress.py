@@ -1,17 +1,22 @@
 """The launcher's count of tasks: right to the last, and of no more memory than the tasks that have not ended."""
 
 import sys
+import tracemalloc
+from array import array
+from collections import deque
 
 import msgspec
 import pytest
 
+from testbed.analysis.stream import Document, RunStream
 from testbed.live.progress import TaskCounter
-from testbed.model.task import DECIDED, DRAIN_LIMIT, FAILED, NEVER_BEGAN_NS, UE_DIED
+from testbed.model.task import COMPLETED, DECIDED, DRAIN_LIMIT, FAILED, NEVER_BEGAN_NS, UE_DIED, TaskTable
 from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.endings import close_rows
-from testbed.protocol.rows import rows_by_task
+from testbed.protocol.rows import EventRow, LinkRow, TaskRow, rows_by_task
+from testbed.record.writer import Recorder
 from testbed.sim.simulation import simulate
-from tests.support import plan, region
+from tests.support import plan, region, system
 
 SYSTEM, TASKS = region(slots=10)
 PLAN = plan(SYSTEM, TASKS)
@@ -29,8 +34,8 @@ def as_decided(row):
 
 
 def moment(counter):
-    found = counter.progress(0, 1, 1, ())
-    return found.finished, found.total
+    result = counter.progress(0, 1, 1, ())
+    return result.finished, result.total
 
 
 def test_a_moment_before_the_epoch_is_the_beginning():
@@ -65,11 +70,11 @@ def test_no_row_is_kept_of_a_task_that_has_ended(ended):
 @pytest.mark.parametrize("reason", ["", DRAIN_LIMIT])
 def test_those_that_did_not_finish_fail_as_the_record_would_have_them(ended, reason):
     counter, half = TaskCounter(PLAN), len(ended) // 2
-    told = [*ended[:half], *map(as_decided, ended[half : half + 5])]
-    counter.take(told)
+    messages = [*ended[:half], *map(as_decided, ended[half : half + 5])]
+    counter.take(messages)
     absences = {SYSTEM.ues[0].name: [(5 * SYSTEM.slot_ns, -1)]}
     failed = counter.failed_rows(absences, SYSTEM.end_ns, reason)
-    rows = rows_by_task(told)
+    rows = rows_by_task(messages)
     whole = close_rows(SYSTEM, TASKS, rows, absences, SYSTEM.end_ns, reason)
     assert failed == [row for row in whole if row.finished_ns < 0] and failed
     if reason:
@@ -80,8 +85,8 @@ def looped():
     """A counter of a closed loop with one UE that has tasks; that UE's name, and the first two of its tasks."""
     system = msgspec.structs.replace(PLAN.system, closed_loop=True)
     ue = TASKS[0].ue
-    mine = sorted((task for task in TASKS if task.ue == ue), key=lambda task: task.number)[:2]
-    return TaskCounter(msgspec.structs.replace(PLAN, system=system, workload=mine)), SYSTEM.ues[ue].name, mine
+    own = sorted((task for task in TASKS if task.ue == ue), key=lambda task: task.number)[:2]
+    return TaskCounter(msgspec.structs.replace(PLAN, system=system, workload=own)), SYSTEM.ues[ue].name, own
 
 
 def end_of(ended, name, task, finished_ns):
@@ -125,3 +130,45 @@ def test_of_a_closed_loop_what_is_told_of_and_has_no_end_fails_as_of_when_it_cam
     counter.take([row])
     [failed] = counter.failed_rows({}, 10**12, DRAIN_LIMIT)
     assert failed.generated_ns == row.generated_ns and failed.reason == DRAIN_LIMIT
+
+
+def as_told(count):
+    """Rows as processes tell of ``count`` tasks, one after another: decided, ended, their slots and transmissions."""
+    row = TaskRow(
+        ue="", number=0, cell=1, generated_ns=0, input_bits=1, cycles=1, deadline_ns=1, state=DECIDED, choice=1
+    )
+    link = {"bits": 1, "attempts": 1, "ready_ns": 0, "start_ns": 0, "end_ns": 1, "arrival_ns": 1}
+    for n in range(count):
+        ue, number = f"ue-1-{n % 2 + 1}", n // 2
+        decided = msgspec.structs.replace(row, ue=ue, number=number, generated_ns=n)
+        yield [
+            decided,
+            msgspec.structs.replace(decided, state=COMPLETED, finished_ns=n + 1, measured_ns=1),
+            LinkRow(link=ue, to="es-1", ue=ue, number=number, **link),
+            EventRow(n, "es-1", "slipped", "", 1.0),
+        ]
+
+
+def test_a_launcher_that_hears_of_tens_of_thousands_of_tasks_keeps_nothing_of_each(tmp_path):
+    """Record, count and stream of documents, fed as a live run feeds them; what is open is all that is kept."""
+    count, begin = 40_000, 10_000
+    columns = [[n % 2 for n in range(count)], [n // 2 for n in range(count)], range(count), *[[1] * count] * 3]
+    workload = TaskTable([array("q", column) for column in columns])
+    given = plan(system((2,)), workload)
+    counter, stream, recorder = TaskCounter(given), RunStream(given), Recorder(tmp_path / "run.db")
+    documents: deque[Document] = deque(maxlen=1)
+    recorder.heard = lambda rows: documents.extend(stream.take(rows))
+    tracemalloc.start()
+    try:
+        for n, rows in enumerate(as_told(count)):
+            if n == begin:
+                known = tracemalloc.get_traced_memory()[0]
+            counter.take(rows)
+            recorder.add(rows)
+        grown = tracemalloc.get_traced_memory()[0] - known
+    finally:
+        tracemalloc.stop()
+    recorder.close()
+    assert counter.drained({}) and counter.progress(0, 1, 1, ()).finished == count
+    assert stream.progress(0, "running")["tasks"][COMPLETED] == count
+    assert grown < 4 * count, "more than a byte for each in both"

@@ -18,8 +18,8 @@ def test_a_token_is_in_no_argument_environment_file_or_log(tmp_path):
         assert len(there) > 4
         for pid in there:
             for kind in ("cmdline", "environ"):
-                told = (Path("/proc") / str(pid) / kind).read_bytes()
-                assert not any(secret in told for secret in secrets)
+                messages = (Path("/proc") / str(pid) / kind).read_bytes()
+                assert not any(secret in messages for secret in secrets)
         holding = [path for path in (tmp_path / "r").rglob("*") if path.is_file() and holds(path, secrets)]
         assert holding == []
         out, err = end(process, 0)

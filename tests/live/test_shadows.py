@@ -98,9 +98,11 @@ def test_a_policy_in_the_working_directory_is_found_by_its_path_on_every_clock(t
     for file in ("statistics.py", "near.py", "deep/er.py", "sub/near.py"):
         (tmp_path / file).write_text(DECIDE)
     for backend in (("--backend", "sim"), LIVE):
-        found = document("run", "smoke", "--policy", name, *backend, "--slots", "5", "--out", backend[1], cwd=tmp_path)
-        assert found["policy"] == name and found["tasks"]["offloaded"] > 0
-        assert not any("policy failed" in warning for warning in found["warnings"])
+        content = document(
+            "run", "smoke", "--policy", name, *backend, "--slots", "5", "--out", backend[1], cwd=tmp_path
+        )
+        assert content["policy"] == name and content["tasks"]["offloaded"] > 0
+        assert not any("policy failed" in warning for warning in content["warnings"])
 
 
 def test_a_policy_whose_name_is_taken_leaves_the_owner_in_peace(tmp_path, monkeypatch):
@@ -126,8 +128,8 @@ def test_a_record_cannot_start_code(tmp_path):
     (tmp_path / "near.py").write_text("open('executed-near', 'a').close()\n" + DECIDE)
     call("run", "smoke", "--policy", "near:decide", "--backend", "sim", "--slots", "5", "--out", "r", cwd=tmp_path)
     (tmp_path / "executed-near").unlink()
-    said = call("replay", "r", "--on", "sim", "--out", "a", cwd=tmp_path, code=2).stderr
-    assert "near:decide" in said and "--policy" in said
+    output = call("replay", "r", "--on", "sim", "--out", "a", cwd=tmp_path, code=2).stderr
+    assert "near:decide" in output and "--policy" in output
     call("replay", "r", "--as-recorded", "--on", "sim", "--out", "b", cwd=tmp_path)
     assert executed(tmp_path) == []
     call("replay", "r", "--policy", "near:decide", "--on", "sim", "--out", "c", cwd=tmp_path)

@@ -41,8 +41,8 @@ def test_on_tcp_an_es_that_was_killed_serves_again(tmp_path):
         end(process, 0)
     finally:
         stop(process)
-    found = document("report", "r", cwd=tmp_path)
-    assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == 0
+    content = document("report", "r", cwd=tmp_path)
+    assert content["ended"] == "drained" and content["tasks"]["unaccounted"] == 0
     assert {source for source, *_ in events(tmp_path / "r", "restarted")} == {"es-1", "ue-1-2"}
     with closing(sqlite3.connect(tmp_path / "r" / "run.db")) as db:
         query = "SELECT count(*) FROM tasks WHERE choice = 1 AND state = 'completed' AND generated_ns > 8000000000"
@@ -65,8 +65,8 @@ def test_strangers_at_every_door_of_a_run_are_counted_and_change_nothing(tmp_pat
     finally:
         context.destroy(0)
         stop(process)
-    found = document("report", "r", cwd=tmp_path)
-    assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == 0 == found["tasks"]["failed"]
-    told = events(tmp_path / "r", "dropped_frame")  # a stranger may try more than once
-    assert {source for source, *_ in told} == set(places)
-    assert all("a connection was refused" in why for _, why, _ in told)
+    content = document("report", "r", cwd=tmp_path)
+    assert content["ended"] == "drained" and content["tasks"]["unaccounted"] == 0 == content["tasks"]["failed"]
+    messages = events(tmp_path / "r", "dropped_frame")  # a stranger may try more than once
+    assert {source for source, *_ in messages} == set(places)
+    assert all("a connection was refused" in why for _, why, _ in messages)

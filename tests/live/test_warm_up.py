@@ -10,8 +10,10 @@ from tests.support import region
 
 def whole(policy: str) -> Plan:
     """A run of `region` with a fault."""
-    made, tasks = region(slots=30)
-    return Plan(system=made, workload=tasks, policy=policy, second_offload=True, faults=(Fault("es-1", NS_PER_S, -1),))
+    hardware, tasks = region(slots=30)
+    return Plan(
+        system=hardware, workload=tasks, policy=policy, second_offload=True, faults=(Fault("es-1", NS_PER_S, -1),)
+    )
 
 
 def test_every_ue_plays_a_task_a_slot_of_the_size_of_its_own():

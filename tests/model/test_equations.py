@@ -112,11 +112,11 @@ def exact_end(start, bits, lengths, rates):
 def test_whole_periods_of_a_slow_trace_are_skipped_by_division(start, bits, lengths, rates):
     rates = rates[: len(lengths)]
     edges = [sum(lengths[:i]) for i in range(len(lengths))]
-    exact, found = exact_end(start, bits, lengths, rates), 0
+    exact, result = exact_end(start, bits, lengths, rates), 0
     if exact < FOREVER_NS:
-        found = link.traced_end_ns(start, bits, edges, rates, sum(lengths))
+        result = link.traced_end_ns(start, bits, edges, rates, sum(lengths))
         of_rounding = 1e-15 * bits / min(rates) * NS_PER_S  # what the sums lose may be sent at the slowest rate
-        assert abs(found - exact) <= 1 + of_rounding
+        assert abs(result - exact) <= 1 + of_rounding
 
 
 @given(

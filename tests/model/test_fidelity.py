@@ -76,9 +76,9 @@ def test_a_run_without_a_task_has_nothing_to_be_wrong_about():
     assert verdict.grade == "F" and "no task finished" in verdict.worst
 
 
-@pytest.mark.parametrize(("p99", "said"), [(1.0, "100 %"), (12.345, "1234 %"), (0.0512, "5.1 %"), (0.995, "100 %")])
-def test_an_error_is_written_as_people_write_percents(p99, said):
-    assert f"is {said}" in grade(Measured(error=DelayError(0.0, p99), **GOOD)).worst
+@pytest.mark.parametrize(("p99", "output"), [(1.0, "100 %"), (12.345, "1234 %"), (0.0512, "5.1 %"), (0.995, "100 %")])
+def test_an_error_is_written_as_people_write_percents(p99, output):
+    assert f"is {output}" in grade(Measured(error=DelayError(0.0, p99), **GOOD)).worst
 
 
 def test_the_worst_is_named():
@@ -118,8 +118,8 @@ def test_nothing_to_compare_is_f():
 
 
 def test_delay_error():
-    found = delay_error([(110, 100), (90, 100), (5, 0)])
-    assert found.median == pytest.approx(0.1) and found.p99 == pytest.approx(0.1)
+    result = delay_error([(110, 100), (90, 100), (5, 0)])
+    assert result.median == pytest.approx(0.1) and result.p99 == pytest.approx(0.1)
 
 
 def test_order_of_grades():
@@ -141,6 +141,6 @@ def test_what_clocks_may_be_wrong_by_is_an_error_like_any_other():
     doubted = delay_error(pairs, 20_000.0)
     assert doubted.median == doubted.p99 == pytest.approx(2e-5)
     doubt = delay_error(pairs, 40_000_000.0)
-    found = grade(Measured(error=doubt, doubt=doubt, **GOOD))
-    assert found.grade == "C" and "clocks are not known any better" in found.remedy
+    result = grade(Measured(error=doubt, doubt=doubt, **GOOD))
+    assert result.grade == "C" and "clocks are not known any better" in result.remedy
     assert "clocks" not in grade(Measured(error=DelayError(0.04, 0.04), doubt=DelayError(0.001, 0.001), **GOOD)).remedy

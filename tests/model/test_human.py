@@ -8,7 +8,7 @@ from testbed.model.human import duration, size
 
 
 @pytest.mark.parametrize(
-    ("bytes_", "said"),
+    ("bytes_", "output"),
     [
         (0, "0 B"),
         (999, "999 B"),
@@ -22,12 +22,12 @@ from testbed.model.human import duration, size
         (math.inf, "unlimited"),
     ],
 )
-def test_a_size_is_said_in_the_unit_that_fits(bytes_, said):
-    assert size(bytes_) == said
+def test_a_size_is_said_in_the_unit_that_fits(bytes_, output):
+    assert size(bytes_) == output
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "output"),
     [
         (0, "0 s"),
         (0.44, "0.4 s"),
@@ -46,5 +46,5 @@ def test_a_size_is_said_in_the_unit_that_fits(bytes_, said):
         (math.inf, "unknown"),
     ],
 )
-def test_a_duration_is_said_in_two_units_at_most(seconds, said):
-    assert duration(seconds) == said
+def test_a_duration_is_said_in_two_units_at_most(seconds, output):
+    assert duration(seconds) == output

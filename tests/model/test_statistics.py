@@ -1,6 +1,5 @@
 """Percentiles, fairness, tasks in the system, the stability verdict."""
 
-import itertools
 import math
 
 import numpy as np
@@ -10,17 +9,18 @@ from hypothesis import strategies as st
 from scipy.stats import linregress
 from scipy.stats import t as student_t
 
-from testbed.analysis.figures import changes_in_system
+from testbed.analysis.figures import backlog_areas
 from testbed.model.random import uniform
 from testbed.model.statistics import (
     STABILITY_BATCHES,
     T_QUANTILE,
+    batches,
     jain,
     mean,
     percentile,
     slope,
     stable,
-    stable_changes,
+    stable_areas,
 )
 
 
@@ -47,42 +47,37 @@ def test_fairness_is_one_for_equals_and_one_nth_for_a_single_winner():
     assert jain([0, 0]) == 1.0
 
 
-def changes_of(spans, slot_ns, slots):
+def areas_of(spans, slot_ns, slots):
     begun, ended = np.array(spans, np.int64).reshape(-1, 2).T
-    return changes_in_system(begun, ended, slot_ns, slots)
+    return backlog_areas(begun, ended, slot_ns, slots)
 
 
 def in_system(spans, slot_ns, slots):
-    """Tasks in the system at each boundary, from where their number changes."""
-    changes = changes_of(spans, slot_ns, slots)
-    return list(itertools.accumulate(changes.get(k, 0) for k in range(1, slots + 1)))
+    """Tasks in the system just before each boundary, counted one by one."""
+    boundaries = range(slot_ns, (slots + 1) * slot_ns, slot_ns)
+    return [sum(begun < at and (ended < 0 or at < ended) for begun, ended in spans) for at in boundaries]
 
 
-def test_tasks_in_the_system_are_counted_inside_their_spans():
-    spans = [(0, 25), (10, 20), (11, 19), (5, -1), (35, 36)]
-    assert in_system(spans, 10, 4) == [2, 2, 1, 1]
-    assert in_system([(0, 10)], 10, 3) == [0, 0, 0]
-    assert in_system([(0, 11)], 10, 3) == [1, 0, 0]
-    assert in_system([(0, 990)], 10, 2) == [1, 1]
-
-
-@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), max_size=20))
-def test_tasks_in_the_system_match_a_direct_count(pairs):
-    spans = [(begun, begun + length) for begun, length in pairs]
-    assert in_system(spans, 10, 30) == [sum(begun < k * 10 < ended for begun, ended in spans) for k in range(1, 31)]
+def test_a_task_counts_at_the_boundaries_inside_its_span():
+    spans = [(0, 250), (100, 200), (110, 190), (50, -1), (350, 360)]
+    assert areas_of(spans, 10, 40) == [sum(in_system(spans, 10, 40)[a:b]) for a, b in batches(40)]
+    assert areas_of([(0, 100)], 100, 40) == [0] * STABILITY_BATCHES
+    assert areas_of([], 10, 40) == [0] * STABILITY_BATCHES
 
 
 @given(st.lists(st.tuples(st.integers(0, 600), st.integers(0, 600)), max_size=60), st.integers(30, 70))
-def test_the_verdict_on_a_backlog_is_the_same_by_its_changes(pairs, slots):
+def test_the_verdict_on_a_backlog_is_the_same_by_its_sums(pairs, slots):
     spans = [(begun, -1 if length > 500 else begun + length) for begun, length in pairs]
-    changes = changes_of(spans, 10, slots)
-    assert stable_changes(changes, slots, 0.1) == stable(in_system(spans, 10, slots), 0.1)
+    counts, areas = in_system(spans, 10, slots), areas_of(spans, 10, slots)
+    assert areas == [sum(counts[a:b]) for a, b in batches(slots)]
+    assert stable_areas(areas, slots, 0.1) == stable(counts, 0.1)
 
 
-def test_a_backlog_of_few_changes_in_a_century_of_seconds_is_judged_at_once():
+def test_a_backlog_of_few_tasks_in_a_century_of_seconds_is_judged_at_once():
     slots = 3 * 10**9
-    assert stable_changes(dict.fromkeys(range(1, slots, slots // 10), 1), slots, 1e-9) is False
-    assert stable_changes({1: 40, 2: -40}, slots, 1e-9) is True
+    growing = [(k * slots // 10, -1) for k in range(10)]
+    assert stable_areas(areas_of(growing, 1, slots), slots, 1e-9) is False
+    assert stable_areas(areas_of([(0, 2)] * 40, 1, slots), slots, 1e-9) is True
 
 
 def test_a_line_has_its_slope_and_no_error():

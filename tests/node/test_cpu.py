@@ -19,12 +19,12 @@ MS = 1_000_000
 def done(burner, count):
     """Wait for ``count`` reports."""
     poll = select.poll()
-    found: list[tuple[int, int]] = []
+    items: list[tuple[int, int]] = []
     poll.register(burner.fd, select.POLLIN)
-    while len(found) < count:
+    while len(items) < count:
         assert poll.poll(60_000), "nothing was burnt in a minute"
-        found += burner.take_done()
-    return found
+        items += burner.take_done()
+    return items
 
 
 def test_a_burn_spends_at_least_what_is_asked_and_little_more():
@@ -39,11 +39,11 @@ def test_shares_are_burnt_in_slices_and_reported_by_number():
         start = time.monotonic_ns()
         for number, length in ((1, 60 * MS), (2, 10 * MS), (3, 0)):
             assert burner.add(Burn(number, start, start + length, length // 10))
-        found = dict(done(burner, 3))
+        result = dict(done(burner, 3))
     finally:
         burner.close()
-    assert sorted(found) == [1, 2, 3]
-    assert found[1] >= 6 * MS and found[2] >= MS and found[3] < MS
+    assert sorted(result) == [1, 2, 3]
+    assert result[1] >= 6 * MS and result[2] >= MS and result[3] < MS
 
 
 def test_what_is_due_grows_with_time_and_shrinks_with_what_was_done():

@@ -49,13 +49,13 @@ class Run:
     def until(self, holds):
         """What `ue` takes until ``holds()``."""
         poll, limit = select.poll(), time.monotonic() + PATIENCE_S
-        found: list[Envelope] = []
+        items: list[Envelope] = []
         poll.register(self.ue.fd, select.POLLIN)
-        while not holds(found):
+        while not holds(items):
             assert time.monotonic() < limit, f"{self.ue.dropped} dropped: {self.ue.last_error}"
-            found += self.ue.take()
+            items += self.ue.take()
             poll.poll(20)
-        return found
+        return items
 
     def close(self):
         for member in self.members.values():
@@ -64,15 +64,15 @@ class Run:
 
 @pytest.fixture
 def run():
-    made = Run()
-    yield made
-    made.close()
+    result = Run()
+    yield result
+    result.close()
 
 
 @pytest.fixture
 def outsider(run):
     """A PUSH socket that knows where the UE is, with the options that a test gives it, and sends what members send."""
-    context, made = zmq.Context(), []
+    context, result = zmq.Context(), []
 
     def connect(**options):
         pusher = context.socket(zmq.PUSH)
@@ -80,11 +80,11 @@ def outsider(run):
             setattr(pusher, name, value.encode())
         pusher.connect(run.places["ue-1-1"].address)
         pusher.send(TOKEN + codec.encode(envelope("launcher", 0, "ue-1-1", Stop(0, "forged"))))
-        made.append(pusher)
+        result.append(pusher)
         return pusher
 
     yield connect
-    for one in made:
+    for one in result:
         one.close(0)
     context.term()
 
@@ -124,12 +124,12 @@ def test_a_members_public_key_without_its_secret_one(run, outsider):
     assert run.until(lambda _: run.ue.dropped >= 1) == [] and still_heard(run)
 
 
-@pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 9, b"\xff" + bytes(300), b""])
-def test_plain_bytes_and_silence(run, said):
+@pytest.mark.parametrize("output", [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 9, b"\xff" + bytes(300), b""])
+def test_plain_bytes_and_silence(run, output):
     with socket.create_connection(run.door) as stranger:
         stranger.settimeout(PATIENCE_S)
         with contextlib.suppress(ConnectionError):
-            stranger.sendall(said)
+            stranger.sendall(output)
             while stranger.recv(4096):
                 pass  # until it is shown the door
         assert run.until(lambda _: run.ue.dropped >= 1) == []
@@ -158,20 +158,20 @@ def test_ten_thousand_connections_to_a_process_that_may_open_far_fewer(run):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < FLOOD + 1000:
         pytest.skip(f"this process may open {hard} files, and {FLOOD} connections are to be made")
-    told, tell = os.pipe()
+    reader, tell = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, hard))
             run.ue = run.member("ue-1-1")
             os.write(tell, b"open")
-            run.until(lambda found: len(found) == 2 * HEARD)
+            run.until(lambda result: len(result) == 2 * HEARD)
             os.write(tell, b"heard" if run.ue.dropped else b"nobody was refused")
         finally:
             os._exit(0)
     strangers = []
     try:
-        assert os.read(told, 4) == b"open"
+        assert os.read(reader, 4) == b"open"
         member = run.member("es-1")
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         for number in range(FLOOD):
@@ -183,7 +183,7 @@ def test_ten_thousand_connections_to_a_process_that_may_open_far_fewer(run):
         time.sleep(SETTLED_NS * 1e-9)  # until it is certain that the first ones were refused
         for number in range(HEARD):
             member.send(envelope("es-1", 0, "ue-1-1", Heartbeat(number)))
-        assert os.read(told, 100) == b"heard"
+        assert os.read(reader, 100) == b"heard"
     finally:
         for stranger in strangers:
             stranger.close()
@@ -216,8 +216,8 @@ def test_what_travels_cannot_be_read_or_recognised(run):
     """A relay between the address that is advertised and the one that is bound sees what a network would."""
     inside, names = run.door, ("launcher", "controller")
     with socket.create_server(("127.0.0.1", 0)) as relay:
-        told = Place("", f"tcp://127.0.0.1:{relay.getsockname()[1]}", run.places["ue-1-1"].public_key)
-        captured, known = bytearray(), run.places | {"ue-1-1": told}
+        messages = Place("", f"tcp://127.0.0.1:{relay.getsockname()[1]}", run.places["ue-1-1"].public_key)
+        captured, known = bytearray(), run.places | {"ue-1-1": messages}
         threading.Thread(target=relayed, args=(relay, inside, captured), daemon=True).start()
         sender = Mailbox(known["controller"], known, Credentials(TOKEN, run.keys["controller"]), real_payload=True)
         sender.send(envelope("controller", 0, "ue-1-1", Stop(0, "a reason that nobody else shall read")))

@@ -40,8 +40,8 @@ def _host(tmp_path, monkeypatch):
 
 def test_without_control_groups_only_the_host_counts(host):
     root = host("", "", {})
-    found = limits.cores(root), limits.total_memory(root), limits.free_memory(root), limits.free_tasks(root)
-    assert found == (8, 16e9, 12e9, float("inf"))
+    result = limits.cores(root), limits.total_memory(root), limits.free_memory(root), limits.free_tasks(root)
+    assert result == (8, 16e9, 12e9, float("inf"))
 
 
 def test_limits_of_version_2_count_from_the_own_group_up(host):

@@ -30,11 +30,11 @@ def _places():
 @pytest.fixture(name="streams")
 def _streams(places):
     """Streams of a UE and an ES."""
-    found = places.by_name()
-    keys = [place.public_key for place in found.values()]
-    made = [PayloadStreams(found[name].public_key, found[name].payload_bind, keys, TOKEN) for name in NAMES]
-    yield made
-    for one in made:
+    result = places.by_name()
+    keys = [place.public_key for place in result.values()]
+    built = [PayloadStreams(result[name].public_key, result[name].payload_bind, keys, TOKEN) for name in NAMES]
+    yield built
+    for one in built:
         one.close()
 
 
@@ -78,7 +78,7 @@ def test_who_cannot_greet_is_refused(places, streams, kind):
     (ue, es), there = streams, places.by_name()
     sender, receiver = there["ue-1-1"].public_key, there["es-1"].public_key
     other = PayloadStreams(sender, "tcp://127.0.0.1:0", [sender], bytes(len(TOKEN)))
-    said = {
+    output = {
         "HTTP": b"GET / HTTP/1.0\r\n\r\n" * 8,
         "another token": greeting(other, sender, receiver, 7),
         "not a member": greeting(ue, "x" * 40, receiver, 7),
@@ -87,7 +87,7 @@ def test_who_cannot_greet_is_refused(places, streams, kind):
     }[kind]
     other.close()
     with socket.create_connection(_address(there["es-1"].payload_address)) as end:
-        end.sendall(said)
+        end.sendall(output)
         if kind == "half and closed":
             end.shutdown(socket.SHUT_WR)
         until(lambda: es.refused == 1, es)
@@ -98,12 +98,12 @@ def test_who_cannot_greet_is_refused(places, streams, kind):
 
 def test_a_greeting_counts_once(places, streams):
     (ue, es), there = streams, places.by_name()
-    said = greeting(ue, there["ue-1-1"].public_key, there["es-1"].public_key, 7)
+    output = greeting(ue, there["ue-1-1"].public_key, there["es-1"].public_key, 7)
     address = _address(there["es-1"].payload_address)
     with socket.create_connection(address) as first, socket.create_connection(address) as again:
-        first.sendall(said)
+        first.sendall(output)
         until(lambda: es._incoming, es)
-        again.sendall(said)
+        again.sendall(output)
         until(lambda: es.refused == 1, es)
         assert es._incoming[there["ue-1-1"].public_key.encode()].open, "the one that was there stays"
 
@@ -128,10 +128,10 @@ def test_who_says_nothing_has_to_go_and_many_of_them_cost_little(places, streams
 
 @pytest.fixture(name="mailboxes")
 def _mailboxes(places):
-    found = places.by_name()
-    made = [Mailbox(found[n], found, Credentials(TOKEN, places.key_of(n)), real_payload=True) for n in NAMES]
-    yield made
-    for one in made:
+    result = places.by_name()
+    built = [Mailbox(result[n], result, Credentials(TOKEN, places.key_of(n)), real_payload=True) for n in NAMES]
+    yield built
+    for one in built:
         one.close()
 
 
@@ -140,13 +140,13 @@ def payload(number, size):
 
 
 def received(ue, es, count):
-    found: list[Envelope] = []
+    items: list[Envelope] = []
     limit = time.monotonic() + PATIENCE_S
-    while len(found) < count:
+    while len(items) < count:
         assert time.monotonic() < limit
-        found += es.take()
+        items += es.take()
         list(ue.take())
-    return [one.body for one in found]
+    return [one.body for one in items]
 
 
 def test_messages_are_received_in_the_order_in_which_they_were_sent(mailboxes):

@@ -27,18 +27,18 @@ def signals_of(pid: int, field: str) -> set[int]:
 
 
 def test_the_processes_of_a_run_begin_with_default_signals():
-    mine, other = socket.socketpair()
+    near_end, other = socket.socketpair()
     start = "import sys; from testbed.node.zygote import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", start, str(other.fileno()), "ue_agent"]
-    mine.settimeout(PATIENCE_S)
+    near_end.settimeout(PATIENCE_S)
     with (
-        mine,
+        near_end,
         other,
         subprocess.Popen(command, pass_fds=[other.fileno()], env=environment(), preexec_fn=inherit) as zygote,
     ):
         other.close()
         try:
-            assert mine.recv(6) == b"ready\n"
+            assert near_end.recv(6) == b"ready\n"
             assert signals_of(zygote.pid, "SigBlk") == set()
             ignored = signals_of(zygote.pid, "SigIgn") & {*INHERITED}
             assert ignored == {signal.SIGINT}, "interrupts are the launcher's business"

@@ -21,10 +21,10 @@ from tests.mailboxes import TOKEN, mailbox, places, places_on_tcp
 @pytest.fixture(params=[(False, IPC), (True, IPC), (True, TCP)], ids=["declared", "real", "real on tcp"])
 def ends(request, tmp_path):
     real, transport = request.param
-    found, keys = places_on_tcp("a", "b") if transport == TCP else (places(tmp_path, "a", "b"), {"a": "", "b": ""})
-    made = [mailbox(found, name, real_payload=real, key=keys[name]) for name in ("a", "b")]
-    yield made
-    for one in made:
+    result, keys = places_on_tcp("a", "b") if transport == TCP else (places(tmp_path, "a", "b"), {"a": "", "b": ""})
+    built = [mailbox(result, name, real_payload=real, key=keys[name]) for name in ("a", "b")]
+    yield built
+    for one in built:
         one.close()
 
 
@@ -34,22 +34,22 @@ def posted(number, bits=0):
         if bits
         else Heartbeat(number)
     )
-    found = envelope("a", 0, "b", body)
-    return msgspec.structs.replace(found, payload_bits=bits, body=body)
+    result = envelope("a", 0, "b", body)
+    return msgspec.structs.replace(result, payload_bits=bits, body=body)
 
 
 def received(box, count):
     poll = select.poll()
     poll.register(box.fd, select.POLLIN)
-    found: list[Envelope] = []
-    while len(found) < count:
+    items: list[Envelope] = []
+    while len(items) < count:
         one = next(box.take(), None)
         if one is None:
-            assert not box.drained or poll.poll(60_000), f"only {len(found)} of {count} came"
+            assert not box.drained or poll.poll(60_000), f"only {len(items)} of {count} came"
         else:
-            found.append(one)
+            items.append(one)
     assert next(box.take(), None) is None and box.drained
-    return found
+    return items
 
 
 def test_what_is_posted_comes_in_order_with_whatever_payload(ends):
@@ -107,8 +107,8 @@ def test_a_stranger_is_counted(ends):
 
 
 def test_closing_waits_for_one_peer_only(tmp_path):
-    found = places(tmp_path, "a", "gone", "launcher")
-    a, launcher = mailbox(found, "a"), mailbox(found, "launcher")
+    addresses = places(tmp_path, "a", "gone", "launcher")
+    a, launcher = mailbox(addresses, "a"), mailbox(addresses, "launcher")
     for to in ("gone", "launcher"):
         a.send(envelope("a", 0, to, Heartbeat(1)))
     begun = time.monotonic()
@@ -154,10 +154,10 @@ def test_a_message_of_endless_frames_is_dropped_whole(ends):
     [(b"", "Stranger"), (b"t", "Stranger"), (b"f" * len(TOKEN), "Stranger"), (TOKEN + b"t", "Malformed")],
 )
 def test_whoever_has_not_the_token_of_the_run_is_refused_and_counted(tmp_path, token, why):
-    found = places(tmp_path, "launcher", "ue-1-1", "x")
+    addresses = places(tmp_path, "launcher", "ue-1-1", "x")
     with ExitStack() as stack:
-        ue, true = (stack.enter_context(closing(mailbox(found, name))) for name in ("ue-1-1", "launcher"))
-        forger = stack.enter_context(closing(mailbox(found, "x", token=token)))
+        ue, true = (stack.enter_context(closing(mailbox(addresses, name))) for name in ("ue-1-1", "launcher"))
+        forger = stack.enter_context(closing(mailbox(addresses, "x", token=token)))
         forger.send(envelope("launcher", 0, "ue-1-1", Stop(0, "forged")))
         poll = select.poll()
         poll.register(ue.fd, select.POLLIN)

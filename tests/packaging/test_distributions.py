@@ -68,15 +68,15 @@ def unpacked(source, tmp_path_factory):
 
 def test_the_source_archive_holds_everything_that_testing_takes(unpacked):
     folder, own = unpacked
-    found = {name for name in files_below(folder) if not name.startswith("edge_testbed.egg-info/")}
-    assert own - found == set()
-    assert found - own == {"PKG-INFO", "setup.cfg"}
+    result = {name for name in files_below(folder) if not name.startswith("edge_testbed.egg-info/")}
+    assert own - result == set()
+    assert result - own == {"PKG-INFO", "setup.cfg"}
 
 
 def test_what_was_unpacked_can_be_tested(unpacked):
     folder, _ = unpacked
-    said = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/protocol/test_codec.py", cwd=folder)
-    assert " passed" in said and "failed" not in said
+    output = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/protocol/test_codec.py", cwd=folder)
+    assert " passed" in output and "failed" not in output
     where = python("-c", "import testbed; print(testbed.__file__)", cwd=folder).strip()
     assert where == str(folder / "testbed" / "__init__.py")
 

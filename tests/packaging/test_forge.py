@@ -39,6 +39,6 @@ def test_types_are_checked_wherever_there_is_python():
 
 
 def test_help_tells_every_target_that_is_meant_for_people():
-    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    told = {word for line in said.splitlines() for word in line.split()}
-    assert TARGETS - {"help", "compiled"} <= told
+    output = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    messages = {word for line in output.splitlines() for word in line.split()}
+    assert TARGETS - {"help", "compiled"} <= messages

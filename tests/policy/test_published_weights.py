@@ -16,9 +16,9 @@ SIZE = 5000
 
 @pytest.fixture
 def weights(tmp_path):
-    made = Weights.create(tmp_path / "weights", np.zeros(SIZE, np.float32))
-    yield made
-    made.close()
+    result = Weights.create(tmp_path / "weights", np.zeros(SIZE, np.float32))
+    yield result
+    result.close()
 
 
 def other(tmp_path):
@@ -120,13 +120,13 @@ def test_decisions_without_weight_teach_the_critic_only():
 
 def test_segments_become_the_worlds_of_one_rollout():
     ear, _ = listen()
-    found = assembled(ear.heard)[:3]
-    rollout = together(found)
+    result = assembled(ear.heard)[:3]
+    rollout = together(result)
     assert rollout.rewards.shape == (10, 3) and rollout.cells.shape[:2] == (11, 3)
-    for world, segment in enumerate(found):
-        mine = rollout.slot % 3 == world
-        assert np.array_equal(rollout.features[mine], segment.features)
-        assert np.array_equal(rollout.slot[mine] // 3, segment.slot)
+    for world, segment in enumerate(result):
+        own = rollout.slot % 3 == world
+        assert np.array_equal(rollout.features[own], segment.features)
+        assert np.array_equal(rollout.slot[own] // 3, segment.slot)
         assert np.array_equal(rollout.rewards[:, world], segment.rewards[:, 0])
 
 

@@ -15,6 +15,7 @@ class Overheard(Simulation):
         super().__init__(plan, load(plan.policy)[0])
         self.said = []
         self._notices = notices_of(plan.system)
+        self._mortal = set(self._incarnation) | {es.name for es in plan.system.edge_servers}
 
     def _act(self, source, actions):
         notices = self._notices(actions) if source == "controller" else []

@@ -13,8 +13,8 @@ from tests.support import MS, ordered, plan, system, task_of
 
 
 def failed(tasks, faults, choice, slots=4, **kwargs):
-    made = system((1,), (NS_PER_S,), slots=slots, **kwargs)
-    rows = simulate(plan(made, ordered(tasks), double=False, faults=faults), FixedChoice(choice)).tasks
+    hardware = system((1,), (NS_PER_S,), slots=slots, **kwargs)
+    rows = simulate(plan(hardware, ordered(tasks), double=False, faults=faults), FixedChoice(choice)).tasks
     return [row for row in rows if row.state == FAILED]
 
 
@@ -55,8 +55,8 @@ def test_a_rejected_task_has_cost_both():
 
 
 def test_a_run_that_ends_early_counts_what_was_spent_by_then():
-    made = system((1,), (NS_PER_S,), slots=1)
-    cut = plan(made, [task_of(0, 0, cycles=8 * NS_PER_S)], double=False)
+    hardware = system((1,), (NS_PER_S,), slots=1)
+    cut = plan(hardware, [task_of(0, 0, cycles=8 * NS_PER_S)], double=False)
     cut = msgspec.structs.replace(cut, emulation=msgspec.structs.replace(cut.emulation, drain_limit_ns=NS_PER_S))
     made_of = simulate(cut, FixedChoice(LOCAL))
     (row,) = made_of.tasks
@@ -65,8 +65,8 @@ def test_a_run_that_ends_early_counts_what_was_spent_by_then():
 
 def test_a_row_that_failed_already_stays_as_it_is():
     (row,) = failed([task_of(0, 0, cycles=2 * NS_PER_S)], [Fault("ue-1-1", 500 * MS)], LOCAL)
-    made = system((1,))
-    assert failed_row(made.ues[0], task_of(0, 0, cycles=2 * NS_PER_S), row, row.reason, 500 * MS) == row
+    hardware = system((1,))
+    assert failed_row(hardware.ues[0], task_of(0, 0, cycles=2 * NS_PER_S), row, row.reason, 500 * MS) == row
 
 
 def test_of_a_task_that_was_never_decided_nothing_was_spent():

@@ -15,16 +15,16 @@ def events(count):
 def test_a_table_is_the_list_of_its_rows(count):
     rows = events(count)
     listed = ColumnTable.of(EventRow, rows)
-    made = ColumnTable(EventRow, {name: listed.column(name) for name in listed.names}, count)
-    for table in (listed, made):
+    result = ColumnTable(EventRow, {name: listed.column(name) for name in listed.names}, count)
+    for table in (listed, result):
         assert len(table) == count and list(table) == rows and table == rows
         assert table[:2] == rows[:2] and list(reversed(table)) == rows[::-1]
         if count:
             assert (table[0], table[-1]) == (rows[0], rows[-1])
         with pytest.raises(IndexError):
             table[count]
-    assert ColumnTable.of(EventRow, made) is made
-    assert made != rows[1:] or not count
+    assert ColumnTable.of(EventRow, result) is result
+    assert result != rows[1:] or not count
 
 
 def test_columns_of_rows_have_the_types_of_their_fields():

@@ -28,32 +28,32 @@ WORLDS: dict[str, dict[str, Any]] = {
 
 
 def world(name="region", policy="random", slots=20, *, learn=False, **changes):
-    made, tasks = region(density=0.9, slots=slots, **WORLDS[name])
+    hardware, tasks = region(density=0.9, slots=slots, **WORLDS[name])
     if name == "full queues":
-        made = msgspec.structs.replace(
-            made, edge_servers=tuple(msgspec.structs.replace(es, queue_limit=1) for es in made.edge_servers)
+        hardware = msgspec.structs.replace(
+            hardware, edge_servers=tuple(msgspec.structs.replace(es, queue_limit=1) for es in hardware.edge_servers)
         )
-    made = msgspec.structs.replace(made, **changes)
+    hardware = msgspec.structs.replace(hardware, **changes)
     faults = (
         Fault("es-3", 3 * NS_PER_S, 5 * NS_PER_S),
         Fault("ue-1-1", 4 * NS_PER_S, 9 * NS_PER_S),
         Fault("ue-2-2", 6 * NS_PER_S),
     )
-    return msgspec.structs.replace(plan(made, tasks, policy, faults=faults), learn=learn)
+    return msgspec.structs.replace(plan(hardware, tasks, policy, faults=faults), learn=learn)
 
 
 @pytest.mark.parametrize("name", WORLDS)
 @pytest.mark.parametrize("epoch", ["slot", "arrival"])
 @pytest.mark.parametrize("speed", [0.2, 20.0])
 def test_everything_that_honest_roles_say_passes(name, epoch, speed):
-    made = world(name, epoch=epoch, learn=epoch == "slot")
-    made = msgspec.structs.replace(made, emulation=Emulation(speed=speed))
+    result = world(name, epoch=epoch, learn=epoch == "slot")
+    result = msgspec.structs.replace(result, emulation=Emulation(speed=speed))
     validators: dict[str, Validator] = {}
     kinds = set()
-    for now, envelope in overheard(made):
+    for now, envelope in overheard(result):
         kinds.add(type(envelope.body).__name__)
         key = (envelope.to, envelope.source if isinstance(envelope.body, Up) else "")
-        validator = validators.setdefault(envelope.to, Validator(made))
+        validator = validators.setdefault(envelope.to, Validator(result))
         assert validator.refusal(envelope, now) == "", (key, envelope)
         if isinstance(envelope.body, Up):
             validators.pop(envelope.body.name, None)
@@ -66,21 +66,21 @@ def test_everything_that_honest_roles_say_passes(name, epoch, speed):
 SAID: dict[str, Any] = {}
 
 
-def said(kind, wanted=lambda body: True):
+def message_of(kind, wanted=lambda body: True):
     """The plan, the last instant, and an honest envelope of this ``kind``."""
     if not SAID:
         SAID["plan"] = world(learn=True)
         SAID["all"] = overheard(SAID["plan"])
-    found = next((now, one) for now, one in SAID["all"] if type(one.body) is kind and wanted(one.body))
-    return SAID["plan"], *found
+    match = next((now, one) for now, one in SAID["all"] if type(one.body) is kind and wanted(one.body))
+    return SAID["plan"], *match
 
 
 def refusal(kind, body=None, wanted=lambda body: True, **changes):
     """What is said of an honest message of this kind with fields of its ``body`` or its envelope changed."""
-    made, now, envelope = said(kind, wanted)
-    assert Validator(made).refusal(envelope, now) == ""
+    result, now, envelope = message_of(kind, wanted)
+    assert Validator(result).refusal(envelope, now) == ""
     changed = msgspec.structs.replace(envelope.body, **(body or {}))
-    return Validator(made).refusal(msgspec.structs.replace(envelope, body=changed, **changes), now)
+    return Validator(result).refusal(msgspec.structs.replace(envelope, body=changed, **changes), now)
 
 
 def busy(ask):
@@ -207,7 +207,7 @@ TRIPS = [
 @pytest.mark.parametrize("kind", [Forward, Result])
 @pytest.mark.parametrize("changes", TRIPS, ids=str)
 def test_a_trip_that_cannot_be_is_refused(kind, changes):
-    _, _, envelope = said(kind)
+    _, _, envelope = message_of(kind)
     assert refusal(kind, {"trip": msgspec.structs.replace(envelope.body.trip, **changes)})
 
 
@@ -217,13 +217,13 @@ KINDS = [Ask, Decision, Post, Kept, Forward, Moved, Result, Announce, Down, Up, 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("source", ["nobody", "es-2", "ue-2-5", "learner", ""])
 def test_nobody_speaks_for_others(kind, source):
-    _, _, envelope = said(kind)
+    _, _, envelope = message_of(kind)
     assert source != envelope.source and refusal(kind, source=source)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nobody_is_told_what_is_not_for_it(kind):
-    _, _, envelope = said(kind)
+    _, _, envelope = message_of(kind)
     others = {"ue-1-1", "es-1", "controller"} - {envelope.to}
     wrong = [to for to in others if not (kind in (Announce, Down, Up) or (kind is Moved and to.startswith("ue")))]
     assert all(refusal(kind, to=to) for to in wrong)
@@ -239,37 +239,37 @@ def test_the_place_of_a_message_is_that_of_its_content(kind, changes):
 
 @pytest.mark.parametrize("kind", [Post, Forward, Result, Announce])
 def test_what_comes_once_is_refused_when_it_comes_again(kind):
-    made, now, envelope = said(kind)
-    validator = Validator(made)
+    result, now, envelope = message_of(kind)
+    validator = Validator(result)
     assert [bool(validator.refusal(envelope, now)) for _ in range(2)] == [False, True]
 
 
 def test_announcements_do_not_go_back():
-    made, now, envelope = said(Announce, lambda body: body.slot == 5)
-    _, _, earlier = said(Announce, lambda body: body.es == envelope.body.es and body.slot == 4)
-    validator = Validator(made)
+    result, now, envelope = message_of(Announce, lambda body: body.slot == 5)
+    _, _, earlier = message_of(Announce, lambda body: body.es == envelope.body.es and body.slot == 4)
+    validator = Validator(result)
     assert [validator.refusal(one, now) for one in (envelope, earlier)] == ["", "this one or a later one came before"]
 
 
 def test_an_ask_with_tasks_of_another_instant_or_twice_the_same_is_refused():
-    made, _, envelope = said(Ask, busy)
+    result, _, envelope = message_of(Ask, busy)
     (task, *_) = envelope.body.tasks
     assert refusal(Ask, {"tasks": (task, task)}, busy)
-    later = next(t for t in made.workload if t.ue == task.ue and t.number > task.number)
+    later = next(t for t in result.workload if t.ue == task.ue and t.number > task.number)
     assert refusal(Ask, {"tasks": (later,)}, busy)
 
 
 def test_without_second_offload_nothing_is_sent_on():
-    made, now, envelope = said(Forward)
-    assert Validator(msgspec.structs.replace(made, second_offload=False)).refusal(envelope, now)
+    result, now, envelope = message_of(Forward)
+    assert Validator(msgspec.structs.replace(result, second_offload=False)).refusal(envelope, now)
 
 
 def test_only_a_shared_radio_tells_of_bits():
-    made = plan(
+    case = plan(
         system((1,), (NS_PER_S,), radio=Radio(access="shared")),
         [Task(ue=0, number=0, generated_ns=0, input_bits=8_000_000, cycles=NS_PER_S, deadline_ns=NS_PER_S)],
         "offload",
     )
-    now, envelope = next((now, one) for now, one in overheard(made) if type(one.body).__name__ == "Aired")
-    assert Validator(made).refusal(envelope, now) == ""
-    assert Validator(msgspec.structs.replace(made, system=system((1,), (NS_PER_S,)))).refusal(envelope, now)
+    now, envelope = next((now, one) for now, one in overheard(case) if type(one.body).__name__ == "Aired")
+    assert Validator(case).refusal(envelope, now) == ""
+    assert Validator(msgspec.structs.replace(case, system=system((1,), (NS_PER_S,)))).refusal(envelope, now)

@@ -106,11 +106,30 @@ def test_more_can_be_written_to_the_file_as_to_any_other(tmp_path):
 def test_the_page_of_sqlites_locks_is_left_out(tmp_path):
     writer.Recorder(tmp_path / "run.db", logged=False).close()
     file = bulk.BulkFile(tmp_path / "run.db")
-    first = file._count + 1
+    first = file.count + 1
     file._locked = first + 2
-    assert file._append(np.zeros((4, file._size), np.uint8)) == [first, first + 1, first + 3, first + 4]
-    assert file._append(np.zeros((1, file._size), np.uint8)) == [first + 5]
+    file.append(np.zeros((4, file.size), np.uint8))
+    file.append(np.zeros((1, file.size), np.uint8))
+    assert file.count == first + 5
+    assert file.numbers(first, 5).tolist() == [first, first + 1, first + 3, first + 4, first + 5]
+    assert file.numbers(first + 2, 2).tolist() == [first + 3, first + 4]
+    assert file.numbers(first + 3, 2).tolist() == [first + 3, first + 4]
     file._file.close()
+
+
+@pytest.mark.parametrize("size", [1, 13, 700, 10_000])
+def test_a_record_is_the_same_to_the_byte_however_its_rows_are_cut(tmp_path, size):
+    whole, slots, count = tasks(3000), rewards([range(5000)] * 6, [[0.5] * 5000] * 2), 5000
+    event = EventRow(3, "controller", "policy_error")
+    bulk.write(tmp_path / "whole.db", META, [whole, slots], [event])
+    with bulk.writing(tmp_path / "cut.db", META) as record:
+        for first in range(0, count, size):
+            record.add(slots.take(slice(first, first + size)))
+            record.add(whole.take(slice(first, first + size)))
+        record.events.append(event)
+    assert (tmp_path / "cut.db").read_bytes() == (tmp_path / "whole.db").read_bytes()
+    assert sound(tmp_path / "cut.db").execute("SELECT max(rowid) FROM rewards").fetchone() == (count,)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.db", "whole.db"]
 
 
 def test_who_reads_the_record_before_goes_on_reading_it(tmp_path):

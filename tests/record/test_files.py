@@ -100,8 +100,8 @@ def test_import_replaces_a_file_only_when_forced(tmp_path):
     (tmp_path / "in").write_text("5\n10\n")
     (tmp_path / "out").write_text("precious")
     args = ("import", "mahimahi", "in", "-o", "out")
-    found = call(*args, cwd=tmp_path, code=2)
-    assert "out exists" in found.stderr and "--force" in found.stderr
+    result = call(*args, cwd=tmp_path, code=2)
+    assert "out exists" in result.stderr and "--force" in result.stderr
     assert (tmp_path / "out").read_text() == "precious"
     call(*args, "--force", cwd=tmp_path)
     assert (tmp_path / "out").read_text().startswith("duration_s,rate_bps")

@@ -24,14 +24,14 @@ def run(tmp_path):
 
 
 def test_an_export_replaces_links_instead_of_following_them(run, tmp_path):
-    mine, export = tmp_path / "mine", run / "export"
-    mine.write_text("precious")
+    own, export = tmp_path / "mine", run / "export"
+    own.write_text("precious")
     export.mkdir()
-    (export / "tasks.csv").symlink_to(mine)
+    (export / "tasks.csv").symlink_to(own)
     (export / "slots.csv").symlink_to(tmp_path / "gone")
     os.mkfifo(export / "links.csv")
     call("export", "r", cwd=tmp_path)
-    assert mine.read_text() == "precious" and not (tmp_path / "gone").exists()
+    assert own.read_text() == "precious" and not (tmp_path / "gone").exists()
     assert {path.name for path in export.iterdir() if path.is_file() and not path.is_symlink()} >= {
         "tasks.csv",
         "slots.csv",
@@ -112,8 +112,8 @@ def test_json_has_no_control_characters_and_says_the_same():
 )
 def test_no_verb_echoes_an_escape(tmp_path, args):
     (tmp_path / "s.yaml").write_text('slots: 3\ncells: [{es: {cpu: "\\e[2J"}, ues: 1}]\n"\\e[31m": 1\n')
-    found = call(*args, cwd=tmp_path, code=2)
-    assert "\x1b" not in found.stdout + found.stderr and "internal error" not in found.stderr
+    result = call(*args, cwd=tmp_path, code=2)
+    assert "\x1b" not in result.stdout + result.stderr and "internal error" not in result.stderr
 
 
 def test_a_name_that_is_no_text_is_no_bug(tmp_path):

@@ -19,7 +19,7 @@ NOBODY = 65534
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def recorded_folder(tmp_path_factory):
     """A run that was simulated, and summarised."""
     place = tmp_path_factory.mktemp("verdict")
     call("run", "smoke", "--backend", "sim", "--out", "r", cwd=place)
@@ -27,14 +27,14 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture
-def run(made, tmp_path):
+def run(recorded_folder, tmp_path):
     """A copy of it."""
-    return Path(shutil.copytree(made, tmp_path / "r"))
+    return Path(shutil.copytree(recorded_folder, tmp_path / "r"))
 
 
 def test_a_summary_leaves_its_grade_which_a_copy_keeps(run):
     summary = runner.summary_of(reader.read_run(run))
-    assert kept_grade.kept(run) == KeptGrade("exact", summary.overhead.mean)
+    assert kept_grade.read_grade(run) == KeptGrade("exact", summary.overhead.mean)
     assert kept_grade.overhead_so_far(run / directory.RECORD) == summary.overhead.mean
 
 
@@ -42,9 +42,9 @@ def test_a_grade_is_not_that_of_a_record_that_changed(run):
     recorder = Recorder(run / directory.RECORD)
     recorder.put({"reason": INTERRUPTED})
     recorder.close()
-    assert kept_grade.kept(run) is None
+    assert kept_grade.read_grade(run) is None
     runner.summary_of(reader.read_run(run))
-    assert kept_grade.kept(run) is not None
+    assert kept_grade.read_grade(run) is not None
 
 
 def test_a_run_that_goes_on_has_no_grade(run, monkeypatch):
@@ -54,7 +54,7 @@ def test_a_run_that_goes_on_has_no_grade(run, monkeypatch):
     del record.meta["reason"]
     going = reader.read_run(run)
     runner.summary_of(reader.assemble(run, record, going.resolved, going.workload))
-    assert kept_grade.kept(run) is None
+    assert kept_grade.read_grade(run) is None
 
 
 @pytest.mark.parametrize(
@@ -62,21 +62,21 @@ def test_a_run_that_goes_on_has_no_grade(run, monkeypatch):
 )
 def test_what_is_no_grade_of_this_run_is_none(run, text):
     (run / GRADE_FILE).write_text(text)
-    assert kept_grade.kept(run) is None
+    assert kept_grade.read_grade(run) is None
 
 
 def test_a_grade_that_there_is_not_is_none(run):
     kept_grade.keep(run, KeptGrade("Z\x1b[2J", 0.5))
-    assert kept_grade.kept(run) is None
+    assert kept_grade.read_grade(run) is None
 
 
 def test_a_link_that_came_with_a_run_is_neither_read_nor_followed(run, tmp_path):
     (run / GRADE_FILE).rename(tmp_path / "elsewhere")
     (run / GRADE_FILE).symlink_to(tmp_path / "elsewhere")
     before = (tmp_path / "elsewhere").read_text()
-    assert kept_grade.kept(run) is None
+    assert kept_grade.read_grade(run) is None
     kept_grade.keep(run, KeptGrade("A", 0.25))
-    assert kept_grade.kept(run) == KeptGrade("A", 0.25) and (tmp_path / "elsewhere").read_text() == before
+    assert kept_grade.read_grade(run) == KeptGrade("A", 0.25) and (tmp_path / "elsewhere").read_text() == before
 
 
 @contextlib.contextmanager
@@ -93,10 +93,10 @@ def stranger(folder):
         folder.chmod(0o755)
 
 
-def test_a_summary_of_a_run_in_a_folder_that_cannot_be_written_is_no_error(made):
+def test_a_summary_of_a_run_in_a_folder_that_cannot_be_written_is_no_error(recorded_folder):
     with tempfile.TemporaryDirectory() as name:
         os.chmod(name, 0o755)
-        run = Path(shutil.copytree(made, Path(name) / "r"))
+        run = Path(shutil.copytree(recorded_folder, Path(name) / "r"))
         (run / GRADE_FILE).unlink()
         with stranger(run):
             assert runner.summary_of(reader.read_run(run)).fidelity.grade == "exact"

@@ -17,10 +17,10 @@ from tests.mailboxes import mailbox, places
 def test_a_socket_can_be_opened_in_any_run_directory(tmp_path, name):
     run_dir = tmp_path / os.fsdecode(name)
     with prepared(run_dir) as here:
-        mine = mailbox(places(f"{here}/sock", "launcher"), "launcher")
-        mine.send(envelope("a", 0, "launcher", Heartbeat(1)))
+        own = mailbox(places(f"{here}/sock", "launcher"), "launcher")
+        own.send(envelope("a", 0, "launcher", Heartbeat(1)))
         assert (run_dir / "sock" / "launcher").is_socket()
-        mine.close()
+        own.close()
     assert not (run_dir / "sock").exists()
 
 

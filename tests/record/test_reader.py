@@ -39,17 +39,17 @@ def test_a_record_without_a_column_is_refused_by_that_columns_name(tmp_path):
         "UPDATE meta SET value = '0' WHERE key = 'schema_version'",
     )
     for verb in ("report", "export"):
-        found = call(verb, "r", cwd=tmp_path, code=2).stderr
-        assert "schema version 0" in found and "table tasks has no column overhead" in found
-    assert "testbed replay r --on sim" in found
+        result = call(verb, "r", cwd=tmp_path, code=2).stderr
+        assert "schema version 0" in result and "table tasks has no column overhead" in result
+    assert "testbed replay r --on sim" in result
     assert "8 tasks in 5 slots" in call("replay", "r", "--on", "sim", cwd=tmp_path).stdout
 
 
 def test_many_columns_are_counted(tmp_path):
     run = make_run(tmp_path)
     alter(run / "run.db", "DROP TABLE slots", "CREATE TABLE slots (es TEXT, slot INTEGER)")
-    found = call("report", "r", cwd=tmp_path, code=2).stderr
-    assert "table slots has no column at_ns, backlog_ns, waiting, own_cycles, forwarded_cycles and 3 more" in found
+    result = call("report", "r", cwd=tmp_path, code=2).stderr
+    assert "table slots has no column at_ns, backlog_ns, waiting, own_cycles, forwarded_cycles and 3 more" in result
 
 
 def test_a_table_that_came_later_is_said_to_be_unknown(tmp_path):
@@ -74,8 +74,8 @@ def test_a_version_that_is_no_number_makes_no_record(tmp_path, version):
 def test_a_value_of_another_type_is_damage(tmp_path):
     run = make_run(tmp_path)
     alter(run / "run.db", "UPDATE tasks SET finished_ns = 'soon' WHERE number = 0")
-    found = call("report", "r", cwd=tmp_path, code=2).stderr
-    assert "cannot be read: table tasks" in found and "damaged" in found
+    result = call("report", "r", cwd=tmp_path, code=2).stderr
+    assert "cannot be read: table tasks" in result and "damaged" in result
 
 
 def test_every_row_comes_back_as_it_was_written(tmp_path):
@@ -88,8 +88,8 @@ def test_every_row_comes_back_as_it_was_written(tmp_path):
     recorder = Recorder(tmp_path / "run.db")
     recorder.add(rows)
     recorder.close()
-    found = reader.read_record(tmp_path / "run.db")
-    assert [*found.events, *found.updates] == rows and set(found.__struct_fields__) > set(TABLES.values())
+    result = reader.read_record(tmp_path / "run.db")
+    assert [*result.events, *result.updates] == rows and set(result.__struct_fields__) > set(TABLES.values())
 
 
 @contextlib.contextmanager

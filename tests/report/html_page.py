@@ -67,10 +67,10 @@ class Page(HTMLParser):
 
 def browser():
     """The path of Chromium; the test that asks is skipped where there is none."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
+    match = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if match is None:
         pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
-    return found
+    return match
 
 
 def opened(file, profile):
@@ -95,5 +95,5 @@ def measured(page, folder, width, script):
         encoding="utf-8",
     )
     dumped, console = opened(frame, folder / "profile")
-    found = dumped.rpartition("&lt;&lt;")[2].partition("&gt;&gt;")[0]
-    return json.loads(found.replace("&quot;", '"').replace("&amp;", "&")), console
+    result = dumped.rpartition("&lt;&lt;")[2].partition("&gt;&gt;")[0]
+    return json.loads(result.replace("&quot;", '"').replace("&amp;", "&")), console

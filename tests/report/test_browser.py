@@ -47,13 +47,13 @@ def test_what_gets_into_a_page_all_the_same_can_ask_nobody_and_run_nothing(text,
 
 @pytest.mark.parametrize("width", [400, 1600])
 def test_a_page_fits_its_window_and_its_charts_can_be_read(text, tmp_path, width):
-    found, console = measured(text, tmp_path, width, FITS)
-    assert console == [] and width - 20 <= found["width"] <= width, "but for a scroll bar"
-    assert found["needed"] <= found["width"] and found["letters"] >= 9.0, found
+    result, console = measured(text, tmp_path, width, FITS)
+    assert console == [] and width - 20 <= result["width"] <= width, "but for a scroll bar"
+    assert result["needed"] <= result["width"] and result["letters"] >= 9.0, result
 
 
 def test_tables_sort_by_value_up_and_down(text, tmp_path):
-    found, console = measured(text, tmp_path, 1000, SORTS)
-    assert console == [] and found["said"] == "descending"
-    assert found["up"] == sorted(found["before"], key=float) != found["before"]
-    assert found["down"] == found["up"][::-1]
+    result, console = measured(text, tmp_path, 1000, SORTS)
+    assert console == [] and result["said"] == "descending"
+    assert result["up"] == sorted(result["before"], key=float) != result["before"]
+    assert result["down"] == result["up"][::-1]

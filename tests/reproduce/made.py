@@ -93,7 +93,7 @@ def document(unit):
     }
 
 
-def results(change=lambda unit, found: found, *, live=False):
+def results(change=lambda unit, result: result, *, live=False):
     """Results of all units, each as ``change`` makes it of what the paper would say."""
     units = needed(range(1, 9), MADE, live=live)
     return Results({unit: change(unit, document(unit)) for unit in units}, MADE)

@@ -35,34 +35,34 @@ def test_what_the_paper_says_is_judged_to_hold():
 def measured(name, strategy, change):
     """What changes a metric of one strategy wherever it was evaluated."""
 
-    def changed(unit, found):
-        found = copy.deepcopy(found)
-        if unit.strategy == strategy and "measured" in found:
-            found["measured"][name] = [change(value) for value in found["measured"][name]]
-        return found
+    def changed(unit, copied):
+        copied = copy.deepcopy(copied)
+        if unit.strategy == strategy and "measured" in copied:
+            copied["measured"][name] = [change(value) for value in copied["measured"][name]]
+        return copied
 
     return changed
 
 
 def logged(strategy, change):
-    def changed(unit, found):
-        found = copy.deepcopy(found)
-        if unit.strategy == strategy and "log" in found:
-            found["log"]["reward"] = change(found["log"]["reward"])
-        return found
+    def changed(unit, copied):
+        copied = copy.deepcopy(copied)
+        if unit.strategy == strategy and "log" in copied:
+            copied["log"]["reward"] = change(copied["log"]["reward"])
+        return copied
 
     return changed
 
 
-def slower(unit, found):
-    return {**found, "cpu_s": 50.0} if unit.kind == COST and unit.strategy == A3C_DO else found
+def slower(unit, result):
+    return {**result, "cpu_s": 50.0} if unit.kind == COST and unit.strategy == A3C_DO else result
 
 
-def unrelated(unit, found):
-    found = copy.deepcopy(found)
-    if "log" in found:
-        found["log"]["offloaded"] = [20.0 + n % 2 + 15.0 * (n % 50 == 25) for n in range(600)]
-    return found
+def unrelated(unit, copied):
+    copied = copy.deepcopy(copied)
+    if "log" in copied:
+        copied["log"]["offloaded"] = [20.0 + n % 2 + 15.0 * (n % 50 == 25) for n in range(600)]
+    return copied
 
 
 FAILING = {
@@ -86,8 +86,8 @@ def test_a_claim_that_one_study_speaks_against_depends_and_says_on_what():
     worse = measured("delay_s", A3C_DO, lambda value: value + 2.0)
     study = VARIANTS[0]
 
-    def changed(unit, found):
-        return worse(unit, found) if unit.study == study.name else found
+    def changed(unit, result):
+        return worse(unit, result) if unit.study == study.name else result
 
     [claim] = evaluate([3], results(changed))
     assert claim.verdict == DEPENDS

@@ -42,31 +42,31 @@ def test_the_data_are_what_is_drawn(drawn):
 
 def test_a_figure_is_written_in_two_formats_and_as_data(tmp_path):
     line = FigureLine(name="a", x=(0.0, 1.0), y=(1.0, 2.0), low=(0.5, float("nan")), high=(1.5, float("nan")))
-    made = StudyFigure(claim=1, stem="one", title="One", x_title="x", y_title="y", lines=(line,))
-    files = drawing.save(made, tmp_path)
+    result = StudyFigure(claim=1, stem="one", title="One", x_title="x", y_title="y", lines=(line,))
+    files = drawing.save(result, tmp_path)
     assert {path.suffix for path in files} == {".svg", ".pdf", ".csv"}
     table = tmp_path / "figures" / "one.csv"
     assert list(csv.reader(table.open()))[1:] == [["a", "0", "1", "0.5", "1.5"], ["a", "1", "2", "", ""]]
     again = {path: path.read_bytes() for path in files}
-    drawing.save(made, tmp_path)
+    drawing.save(result, tmp_path)
     assert {path: path.read_bytes() for path in files} == again
 
 
 def test_the_axis_holds_the_learners_and_an_unstable_backlog_leaves_it():
-    def overloaded(unit, found):
+    def overloaded(unit, result):
         if unit.strategy == LC and unit.kind == PLAY:
-            found["measured"]["delay_s"] = [500.0, 500.0]
-        return found
+            result["measured"]["delay_s"] = [500.0, 500.0]
+        return result
 
-    found = results(overloaded, live=True)
-    one = next(figure for figure in figures([3], found) if figure.stem == "3-delay-ours-region")
+    result = results(overloaded, live=True)
+    one = next(figure for figure in figures([3], result) if figure.stem == "3-delay-ours-region")
     assert [row[2] for row in one.rows if row[0] == "LC"] == ["500", "500"]  # it is in the data, and drawn cut off
     assert one.y_range is not None
     low, high = one.y_range
     assert 0.9 < low < 1.0 and 2.0 < high < 2.2
     chart = drawing.chart(one)
     assert chart.count("<svg") == 2 and ">500<" not in chart
-    assert next(figure for figure in figures([4], found) if figure.stem == "4-energy-ours-region").y_range is None
+    assert next(figure for figure in figures([4], result) if figure.stem == "4-energy-ours-region").y_range is None
 
 
 def test_runs_on_processes_are_dots_beside_the_twins_lines():
@@ -78,15 +78,15 @@ def test_runs_on_processes_are_dots_beside_the_twins_lines():
 
 
 def test_the_page_says_each_verdict_and_escapes_what_it_shows():
-    found = results(live=True)
+    result = results(live=True)
     document = ReproductionDocument(
         form="tiny <b>",
         command="testbed reproduce",
         how=how(MADE),
-        claims=evaluate(range(1, 9), found),
-        live=live_points(found),
+        claims=evaluate(range(1, 9), result),
+        live=live_points(result),
     )
-    drawn = figures(range(1, 9), found)
+    drawn = figures(range(1, 9), result)
     text = page(document, drawn)
     assert "tiny &lt;b&gt;" in text and "tiny <b>" not in text
     for claim in document.claims:

@@ -13,11 +13,11 @@ UNITS = [Unit(kind=PLAY, study=OUR_REGION.name, strategy=LC, density=density) fo
 
 
 def test_units_are_done_in_processes_and_kept(tmp_path):
-    told: list[float] = []
-    assert pool.carry_out(UNITS, TINY, tmp_path, 2, lambda text, share: told.append(share), lambda: False)
-    assert pool.missing(UNITS, TINY, tmp_path) == [] and told[-1] == 1.0 and len(told) == 2
-    kept = store.read(tmp_path, UNITS[0], TINY)
-    assert kept is not None and kept.keys() == {"log", "measured"}
+    messages: list[float] = []
+    assert pool.carry_out(UNITS, TINY, tmp_path, 2, lambda text, share: messages.append(share), lambda: False)
+    assert pool.missing(UNITS, TINY, tmp_path) == [] and messages[-1] == 1.0 and len(messages) == 2
+    remaining = store.read(tmp_path, UNITS[0], TINY)
+    assert remaining is not None and remaining.keys() == {"log", "measured"}
     assert multiprocessing.active_children() == []
 
 

@@ -19,7 +19,7 @@ def test_every_learner_is_trained_equally_often():
             )
             for name in LEARNERS
         }
-        assert len({str(found) for found in seeds.values()}) == 1
+        assert len({str(result) for result in seeds.values()}) == 1
         assert len(seeds[A3C]) == TINY.seeds * len(TINY.densities)
 
 

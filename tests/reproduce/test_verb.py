@@ -30,17 +30,17 @@ def tiny(monkeypatch, tmp_path):
 def test_a_claim_is_judged_and_repeated_byte_for_byte(tmp_path, capsys):
     for name in ("one", "two"):
         assert main(["reproduce", "5", "--quick", "--plain", "--out", name]) == 0
-    said = capsys.readouterr().out
-    assert "one/reproduce.html" in said and "5 self-adjustment" in said
+    output = capsys.readouterr().out
+    assert "one/reproduce.html" in output and "5 self-adjustment" in output
     first, second = (
         {path.name: path.read_bytes() for path in (tmp_path / name / "figures").iterdir()} for name in ("one", "two")
     )
     assert first == second and {path.split(".")[-1] for path in first} == {"svg", "pdf", "csv"}
     verdicts = [(tmp_path / name / "verdicts.json").read_text() for name in ("one", "two")]
     assert verdicts[0] == verdicts[1]
-    found = json.loads(verdicts[0])
-    assert [claim["number"] for claim in found["claims"]] == [5]
-    assert found["command"] == "testbed reproduce 5 --quick"
+    data = json.loads(verdicts[0])
+    assert [claim["number"] for claim in data["claims"]] == [5]
+    assert data["command"] == "testbed reproduce 5 --quick"
 
 
 def test_an_interrupted_one_goes_on(tmp_path, monkeypatch, capsys):
@@ -64,9 +64,9 @@ def test_an_interrupted_one_goes_on(tmp_path, monkeypatch, capsys):
     capsys.readouterr()
     assert main(["reproduce", "7", "--quick", "--json", "--out", "study"]) == 0
     assert len(done) == len(set(done)) == 2 * TINY.seeds
-    told = capsys.readouterr()
-    assert "going on, 2 of 4 units are there" in told.err
-    assert json.loads(told.out)["claims"][0]["number"] == 7
+    captured = capsys.readouterr()
+    assert "going on, 2 of 4 units are there" in captured.err
+    assert json.loads(captured.out)["claims"][0]["number"] == 7
 
 
 def test_claims_are_listed(capsys):
@@ -77,7 +77,7 @@ def test_claims_are_listed(capsys):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("arguments", "output"),
     [
         (["9"], 'there is no claim "9"'),
         (["one"], 'there is no claim "one"'),
@@ -85,14 +85,14 @@ def test_claims_are_listed(capsys):
         (["--list", "--quick"], "--list does none"),
     ],
 )
-def test_what_means_nothing_is_refused(given, said, capsys):
-    assert main(["reproduce", *given]) == 2
-    assert said in capsys.readouterr().err
+def test_what_means_nothing_is_refused(arguments, output, capsys):
+    assert main(["reproduce", *arguments]) == 2
+    assert output in capsys.readouterr().err
 
 
 def test_runs_on_processes_stand_beside_the_twin(tmp_path, monkeypatch):
     monkeypatch.setattr(work, "TESTBED", "twin")  # no process is needed to see what is made of a run
     unit = Unit(kind=LIVE, study=OUR_REGION.name, strategy=LC, density=0.9, seed=2)
     for _ in range(2):  # what an interrupted one left is no obstacle
-        found = work.carry_out(unit, TINY, tmp_path)
-    assert found["grade"] == "exact" and found["testbed"] == pytest.approx(found["twin"])
+        result = work.carry_out(unit, TINY, tmp_path)
+    assert result["grade"] == "exact" and result["testbed"] == pytest.approx(result["twin"])

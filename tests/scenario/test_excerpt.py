@@ -18,42 +18,42 @@ FAULTS = (
 )
 
 
-def taken(**given):
-    return take(Excerpt(**given), TASKS, FAULTS, 10 * S, S)
+def taken(**arguments):
+    return take(Excerpt(**arguments), TASKS, FAULTS, 10 * S, S)
 
 
-def listed(found):
-    return [(task.ue, task.number, task.generated_ns / S, task.input_bits - 8) for task in found.tasks]
+def listed(result):
+    return [(task.ue, task.number, task.generated_ns / S, task.input_bits - 8) for task in result.tasks]
 
 
 def test_a_part_is_counted_from_its_beginning_and_the_rest_is_told():
-    found = taken(from_ns=3 * S, length_ns=5 * S)
-    assert listed(found) == [(0, 0, 0, 3), (0, 1, 0, 3), (1, 0, 4, 7)]
-    assert found.slots == 5 and [fault.at_ns for fault in found.faults] == [0]
-    assert found.notes == (
+    result = taken(from_ns=3 * S, length_ns=5 * S)
+    assert listed(result) == [(0, 0, 0, 3), (0, 1, 0, 3), (1, 0, 4, 7)]
+    assert result.slots == 5 and [fault.at_ns for fault in result.faults] == [0]
+    assert result.notes == (
         "3 of 6 tasks are outside of the part that is played",
         "1 of 2 faults are outside of the part that is played",
     )
 
 
 def test_tasks_come_faster_and_faults_with_them():
-    found = taken(rate=2.0)
-    assert [at for _, _, at, _ in listed(found)] == [0, 0, 1.5, 1.5, 3.5, 4.5]
-    assert found.slots == 5 and [fault.at_ns / S for fault in found.faults] == [1.5, 4]
-    assert [fault.restart_after_ns for fault in found.faults] == [2 * S, -1] and not found.notes
+    result = taken(rate=2.0)
+    assert [at for _, _, at, _ in listed(result)] == [0, 0, 1.5, 1.5, 3.5, 4.5]
+    assert result.slots == 5 and [fault.at_ns / S for fault in result.faults] == [1.5, 4]
+    assert [fault.restart_after_ns for fault in result.faults] == [2 * S, -1] and not result.notes
 
 
 def test_each_round_begins_where_the_one_before_ends():
-    found = taken(length_ns=4 * S, loops=3)
-    assert found.slots == 12 and len(found.tasks) == 12
-    assert [at for _, _, at, _ in listed(found)] == [0, 0, 3, 3, 4, 4, 7, 7, 8, 8, 11, 11]
-    assert [number for ue, number, _, _ in listed(found) if ue == 0] == list(range(9))
-    assert [fault.at_ns / S for fault in found.faults] == [3, 7, 11]
+    result = taken(length_ns=4 * S, loops=3)
+    assert result.slots == 12 and len(result.tasks) == 12
+    assert [at for _, _, at, _ in listed(result)] == [0, 0, 3, 3, 4, 4, 7, 7, 8, 8, 11, 11]
+    assert [number for ue, number, _, _ in listed(result) if ue == 0] == list(range(9))
+    assert [fault.at_ns / S for fault in result.faults] == [3, 7, 11]
 
 
 def test_the_whole_is_what_was_recorded():
-    found = taken()
-    assert found.tasks == TASKS and found.faults == FAULTS and found.slots == 10
+    result = taken()
+    assert result.tasks == TASKS and result.faults == FAULTS and result.slots == 10
 
 
 def test_an_excerpt_of_nothing_is_refused():

@@ -97,9 +97,9 @@ def test_a_quantity_out_of_all_bounds_has_a_remedy():
     ],
 )
 def test_nothing_is_waited_for_longer_than_a_day(text, place):
-    with pytest.raises(ScenarioError, match="a day is the most") as found:
+    with pytest.raises(ScenarioError, match="a day is the most") as result:
         parse_scenario(text, "s.yaml")
-    assert found.value.line == 1 and place in str(found.value)
+    assert result.value.line == 1 and place in str(result.value)
     for long, short in (("25 h", "23 h"), ("1000 h", "1 h"), ("[23 h, 2 h]", "[3 h, 2 h]"), ("20 h", "2 h")):
         text = text.replace(long, short)
     parse_scenario(text, "s.yaml")

@@ -19,8 +19,8 @@ RATES = "duration_s,rate_bps\n1,1000000\n"
 QUICK = "--policy lc --backend sim --json --out r"
 
 
-def shell(line, cwd, said=""):
-    """``testbed LINE`` in bash, with process substitution; ``said`` is its standard input, a pipe."""
+def shell(line, cwd, output=""):
+    """``testbed LINE`` in bash, with process substitution; ``output`` is its standard input, a pipe."""
     command = f"exec {sys.executable} -m testbed {line}"
     done = subprocess.run(
         ["bash", "-c", command],
@@ -29,7 +29,7 @@ def shell(line, cwd, said=""):
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
-        input=said,
+        input=output,
     )
     assert "Traceback" not in done.stderr and done.returncode == 0, done.stderr
     return done.stdout
@@ -61,24 +61,24 @@ def test_a_scenario_may_come_through_a_pipe(folder, line, scenario):
 def test_a_trace_may_come_through_a_pipe(folder, key):
     text = "w.csv" if key.startswith("workload") else "r.csv"
     for trace in (f"<(cat {text})", "/dev/stdin"):
-        given = f'--set "{key.format("$0")}"'
-        command = f"compare s.yaml --policies lc,offload --seeds 3 --json {given.replace('$0', trace)}"
+        arguments = f'--set "{key.format("$0")}"'
+        command = f"compare s.yaml --policies lc,offload --seeds 3 --json {arguments.replace('$0', trace)}"
         if trace.startswith("<("):
             command = command.replace(f'"{key.format(trace)}"', f"{key.format('')}{trace}")
         assert json.loads(shell(command, folder, (folder / text).read_text()))["workloads"] >= 1
 
 
 def test_a_table_may_be_replayed_and_imported_through_a_pipe(folder):
-    found = json.loads(shell("replay /dev/stdin --policy lc --on sim --scenario s.yaml --json --out r", folder, TASKS))
-    assert found["tasks"]["generated"] == 2
+    data = json.loads(shell("replay /dev/stdin --policy lc --on sim --scenario s.yaml --json --out r", folder, TASKS))
+    assert data["tasks"]["generated"] == 2
     shell("import csv <(cat w.csv) -o v.csv --scenario s.yaml", folder)
     assert (folder / "v.csv").read_text().count("\n") == 3
 
 
 def test_a_relative_trace_of_a_scenario_through_a_pipe_lies_in_the_working_directory(folder):
     text = SCENARIO + "workload: {trace: w.csv}\n"
-    found = json.loads(shell(f"run /dev/stdin {QUICK}", folder, text))
-    assert found["tasks"]["generated"] == 2 and found["scenario"] == "scenario"
+    data = json.loads(shell(f"run /dev/stdin {QUICK}", folder, text))
+    assert data["tasks"]["generated"] == 2 and data["scenario"] == "scenario"
 
 
 def test_a_pipe_is_opened_once(tmp_path):

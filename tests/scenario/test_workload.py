@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from testbed.model import random
 from testbed.model.errors import ScenarioError
-from testbed.scenario import workload
+from testbed.scenario import table_text, workload
 from testbed.scenario.dump import dump_resolved
 from testbed.scenario.load import load_scenario, parse_scenario
 from testbed.scenario.profile import slot_factors
@@ -147,7 +147,7 @@ def test_a_table_as_it_is_written_is_read_quickly_and_the_same(drawn):
     made = SYSTEM
     names = [ue.name for ue in made.ues]
     lines = [f"{at // 10**9}.{at % 10**9:09d},{names[ue]},{n},{n},{n}.000000001" for at, ue, n in drawn if n < 10**9]
-    text = "\n".join([",".join(workload.WORKLOAD_COLUMNS), *lines]) + "\n"
+    text = "\n".join([",".join(table_text.WORKLOAD_COLUMNS), *lines]) + "\n"
     spaced = text.replace(",", ", ")
     assert workload.parse_csv(text, "w.csv", made) == workload.parse_csv(spaced, "w.csv", made)
 
@@ -173,7 +173,7 @@ def test_a_table_as_it_is_written_needs_no_parser_of_tables(monkeypatch):
 )
 def test_what_is_wrong_in_a_table_has_its_place_still(line):
     made = SYSTEM
-    text = "\n".join([",".join(workload.WORKLOAD_COLUMNS), "1.000000000,ue-1-1,1,1,1.000000000", line]) + "\n"
+    text = "\n".join([",".join(table_text.WORKLOAD_COLUMNS), "1.000000000,ue-1-1,1,1,1.000000000", line]) + "\n"
     with pytest.raises(ScenarioError) as caught:
         workload.parse_csv(text, "w.csv", made)
     assert caught.value.line == 3

@@ -15,19 +15,19 @@ S = 10**9
 OFFLOAD = FixedChoice(1)
 
 
-def cut_ue(made, *cuts, index=0):
-    """``made`` with a UE whose link is cut in spans of seconds."""
+def cut_ue(result, *cuts, index=0):
+    """``result`` with a UE whose link is cut in spans of seconds."""
     spans = tuple((int(begin * S), int(end * S)) for begin, end in cuts)
     edges, caps = [0], [8e6]
     for begin, end in spans:
         edges, caps = [*edges, begin, end], [*caps, 0.0, 8e6]
-    ues = list(made.ues)
+    ues = list(result.ues)
     ues[index] = msgspec.structs.replace(ues[index], cuts_ns=spans, cap_edges_ns=tuple(edges), caps_bps=tuple(caps))
-    return msgspec.structs.replace(made, ues=tuple(ues))
+    return msgspec.structs.replace(result, ues=tuple(ues))
 
 
-def rows(made, tasks, policy=OFFLOAD, *, double=False):
-    return simulate(plan(made, tasks, double=double), policy).tasks
+def rows(result, tasks, policy=OFFLOAD, *, double=False):
+    return simulate(plan(result, tasks, double=double), policy).tasks
 
 
 def test_a_transmission_stands_still_and_goes_on():
@@ -36,29 +36,29 @@ def test_a_transmission_stands_still_and_goes_on():
 
 
 def test_a_result_waits_until_its_way_is_open_and_bits_that_have_left_arrive():
-    made = system((1,), (S,), radio=Radio(latency_ns=300 * MS, return_latency_ns=50 * MS))
-    (row,) = rows(cut_ue(made, (1, 2.2), (2.3, 3)), [task_of(0, 0)])
+    hardware = system((1,), (S,), radio=Radio(latency_ns=300 * MS, return_latency_ns=50 * MS))
+    (row,) = rows(cut_ue(hardware, (1, 2.2), (2.3, 3)), [task_of(0, 0)])
     assert row.finished_ns == 3050 * MS and row.execution_ns == S
 
 
 def test_after_detection_a_ue_executes_what_it_should_offload():
-    made = cut_ue(system((1,), (S,)), (0.95, 3))
-    first, second, third = rows(made, [task_of(0, n, at * S, bits=80) for n, at in enumerate((1, 2, 3))])
+    hardware = cut_ue(system((1,), (S,)), (0.95, 3))
+    first, second, third = rows(hardware, [task_of(0, n, at * S, bits=80) for n, at in enumerate((1, 2, 3))])
     assert (first.recovered, second.recovered, third.recovered) == (False, True, False)
     assert second.finished_ns == 3 * S and second.choice == 1
     assert first.finished_ns == 4 * S + 10_000
 
 
 def test_a_policy_that_knows_of_a_cut_keeps_tasks_local():
-    made = cut_ue(system((2,), (4 * S,)), (0.5, 3))
-    found = rows(made, [task_of(ue, 0, S, bits=80) for ue in (0, 1)], Priced())
-    assert [row.choice for row in found] == [0, 1]
+    hardware = cut_ue(system((2,), (4 * S,)), (0.5, 3))
+    result = rows(hardware, [task_of(ue, 0, S, bits=80) for ue in (0, 1)], Priced())
+    assert [row.choice for row in result] == [0, 1]
 
 
 def busy(cuts, threshold=S // 2):
     """Two cells; the first ES is busy when its second task arrives."""
-    made = system((2, 1), (S, S), threshold_ns=threshold)
-    return msgspec.structs.replace(made, backhaul_cuts=(BackhaulCut(0, 1, cuts),))
+    hardware = system((2, 1), (S, S), threshold_ns=threshold)
+    return msgspec.structs.replace(hardware, backhaul_cuts=(BackhaulCut(0, 1, cuts),))
 
 
 TWO = [task_of(0, 0, 0, 2 * S, 80), task_of(1, 0, 0, S, 1_000_000)]
@@ -84,6 +84,6 @@ def test_a_cut_begins_with_its_instant_and_ends_before_its_end():
 
 
 def test_the_twin_refuses_cuts_by_name():
-    for made in (cut_ue(system((1,), (S,)), (1, 2)), busy(((S, 2 * S),))):
+    for result in (cut_ue(system((1,), (S,)), (1, 2)), busy(((S, 2 * S),))):
         with pytest.raises(ScenarioError, match="cut and partition"):
-            run(plan(made, [task_of(0, 0)]), FixedChoice(1))
+            run(plan(result, [task_of(0, 0)]), FixedChoice(1))

@@ -21,17 +21,17 @@ POLICIES = [FixedChoice(0), FixedChoice(1), Priced(0.7, 0.05), Hashed()]
 
 def sparse(seed, slots, tasks=12, **fields):
     """Two cells and a few tasks far apart, some of them together, some at a boundary, some many slots long."""
-    made = system((2, 1), (2_000_000_000, 1_000_000_000), slots=slots, seed=seed, **fields)
+    hardware = system((2, 1), (2_000_000_000, 1_000_000_000), slots=slots, seed=seed, **fields)
     drawn = []
     for n in range(tasks):
-        instant = int(uniform(seed, 9, n // 3, 0, 0) * made.end_ns)
+        instant = int(uniform(seed, 9, n // 3, 0, 0) * hardware.end_ns)
         at = instant - instant % NS_PER_S if uniform(seed, 9, n, 2, 0) < 0.3 else instant
         drawn.append((at, int(uniform(seed, 9, n, 1, 0) * 3), int(10 ** (6 + 4 * uniform(seed, 9, n, 3, 0)))))
-    found, numbers = [], [0, 0, 0]
+    result, numbers = [], [0, 0, 0]
     for at, ue, cycles in sorted(drawn):
-        found.append(task_of(ue, numbers[ue], at, cycles))
+        result.append(task_of(ue, numbers[ue], at, cycles))
         numbers[ue] += 1
-    return made, ordered(found)
+    return hardware, ordered(result)
 
 
 def row_of_es(**values):
@@ -63,13 +63,13 @@ def test_whatever_is_at_a_ue_is_recorded(name):
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("radio", [Radio(), Radio(access=SHARED)], ids=["dedicated", "shared"])
 def test_twin_and_simulation_leave_out_the_same_slots(seed, policy, radio):
-    made, tasks = sparse(seed, 400, radio=radio)
-    compare(plan(made, tasks), policy)
+    hardware, tasks = sparse(seed, 400, radio=radio)
+    compare(plan(hardware, tasks), policy)
 
 
-def without_sleep(made, policy):
+def without_sleep(result, policy):
     """The simulation with every boundary played."""
-    simulation = Simulation(made, policy)
+    simulation = Simulation(result, policy)
     simulation._sleep = None
     return simulation.run()
 
@@ -77,8 +77,8 @@ def without_sleep(made, policy):
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("epoch", ["slot", "arrival"])
 def test_sleep_changes_no_row(seed, epoch):
-    made, tasks = sparse(seed, 300, epoch=epoch)
-    order = plan(made, tasks, faults=random_faults(made, seed, ues=True))
+    hardware, tasks = sparse(seed, 300, epoch=epoch)
+    order = plan(hardware, tasks, faults=random_faults(hardware, seed, ues=True))
     passed, played = simulate(order, Priced()), without_sleep(order, Priced())
     for table in ("tasks", "slots", "ue_slots", "links", "events", "end_ns"):
         assert getattr(passed, table) == getattr(played, table), table
@@ -86,7 +86,7 @@ def test_sleep_changes_no_row(seed, epoch):
 
 
 def test_rows_are_those_of_every_boundary_less_the_idle_ones(monkeypatch):
-    made, tasks = sparse(3, 200)
+    hardware, tasks = sparse(3, 200)
     every = []
     records = Boundaries.records
 
@@ -95,15 +95,15 @@ def test_rows_are_those_of_every_boundary_less_the_idle_ones(monkeypatch):
         return records(self, row)
 
     monkeypatch.setattr(Boundaries, "records", noted)
-    played = without_sleep(plan(made, tasks), FixedChoice(1))
-    for found, name in ((played.slots, "es"), (played.ue_slots, "ue")):
+    played = without_sleep(plan(hardware, tasks), FixedChoice(1))
+    for result, name in ((played.slots, "es"), (played.ue_slots, "ue")):
         all_rows = {(getattr(row, name), row.slot): row for row in every if hasattr(row, name)}
-        there = {(getattr(row, name), row.slot) for row in found}
+        there = {(getattr(row, name), row.slot) for row in result}
         assert len(there) < len(all_rows)
         for (who, slot), row in all_rows.items():
             before = all_rows.get((who, slot - 1))
             left_out = before is not None and is_idle(before) and is_idle(row)
-            assert ((who, slot) in there) is not left_out or slot >= made.slots
+            assert ((who, slot) in there) is not left_out or slot >= hardware.slots
 
 
 class Onlooker:
@@ -124,27 +124,27 @@ class Onlooker:
 
 @pytest.mark.parametrize("clock", [simulate, run])
 def test_a_policy_that_looks_on_sees_every_slot(clock):
-    made, tasks = sparse(5, 100)
+    hardware, tasks = sparse(5, 100)
     policy = Onlooker()
-    clock(plan(made, tasks), policy)
+    clock(plan(hardware, tasks), policy)
     assert len(policy.seen) > 80
 
 
 @pytest.mark.parametrize("slots", [1_000, 90_000_000])
 def test_the_cost_of_a_run_is_that_of_its_tasks(slots):
     """Three years of seconds, nearly all of them idle."""
-    made, tasks = sparse(1, slots)
-    order = plan(made, tasks)
+    hardware, tasks = sparse(1, slots)
+    order = plan(hardware, tasks)
     simulated, ran = simulate(order, FixedChoice(1)), run(order, FixedChoice(1))
-    assert simulated.end_ns == ran.end_ns == made.end_ns
+    assert simulated.end_ns == ran.end_ns == hardware.end_ns
     assert simulated.slots == ran.slots and len(ran.slots) < 400
     assert simulated.delivered < 20_000
 
 
 def test_a_server_that_worked_between_two_boundaries_is_not_idle():
-    made = system((1,), (2_000_000_000,), slots=50)
+    hardware = system((1,), (2_000_000_000,), slots=50)
     task = task_of(0, 0, at=5 * NS_PER_S - 1, cycles=20_000_000, bits=80_000)
-    found = simulate(plan(made, (task,), double=False), FixedChoice(1))
-    busy = [(row.slot, row.busy_ns // MS) for row in found.slots if row.busy_ns]
+    result = simulate(plan(hardware, (task,), double=False), FixedChoice(1))
+    busy = [(row.slot, row.busy_ns // MS) for row in result.slots if row.busy_ns]
     assert busy == [(6, 10)]
-    assert [row.slot for row in found.slots] == [0, 6, 7]
+    assert [row.slot for row in result.slots] == [0, 6, 7]

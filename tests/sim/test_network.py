@@ -15,16 +15,16 @@ BAD = NetworkConditions(seed=5, drop=0.25, repeat=0.2, delay_ns=30 * MS)
 
 
 def under(conditions, density=0.7, seed=3, slots=20, **radio):
-    made, tasks = region(density, seed, slots, **radio)
-    simulation = Simulation(plan(made, tasks), Priced(), conditions=conditions)
+    hardware, tasks = region(density, seed, slots, **radio)
+    simulation = Simulation(plan(hardware, tasks), Priced(), conditions=conditions)
     assert simulation.network is not None
     return simulation.run(), simulation.network.totals()
 
 
 @pytest.mark.parametrize("access", ["dedicated", "shared"])
 def test_a_perfect_network_changes_nothing(access):
-    made, tasks = region(0.7, 3, 20, access=access)
-    direct = simulate(plan(made, tasks), Priced())
+    hardware, tasks = region(0.7, 3, 20, access=access)
+    direct = simulate(plan(hardware, tasks), Priced())
     carried, counts = under(NetworkConditions(), access=access)
     assert (carried.tasks, carried.slots, carried.links) == (direct.tasks, direct.slots, direct.links)
     assert counts["sent"] == counts["delivered"] > len(tasks)
@@ -32,8 +32,8 @@ def test_a_perfect_network_changes_nothing(access):
 
 
 def test_a_bad_network_loses_no_task_and_delivers_nothing_twice():
-    made, counts = under(BAD)
-    assert {row.state for row in made.tasks} <= {"completed", "late"}
+    result, counts = under(BAD)
+    assert {row.state for row in result.tasks} <= {"completed", "late"}
     assert counts["lost"] > 100 and counts["doubled"] > 100 and counts["duplicates"] > 100
     assert counts["delivered"] == counts["sent"] > counts["late"] > 100
 
@@ -45,11 +45,11 @@ def test_the_same_conditions_twice_give_the_same_bytes():
 
 
 def one_ue(conditions, faults=()):
-    made = system((1, 1), (NS_PER_S, 2 * NS_PER_S), slots=6)
+    hardware = system((1, 1), (NS_PER_S, 2 * NS_PER_S), slots=6)
     tasks = ordered(
         [task_of(0, 0, cycles=3 * NS_PER_S, bits=800_000), task_of(0, 1, at=NS_PER_S, cycles=NS_PER_S, bits=800_000)]
     )
-    return simulate(plan(made, tasks, faults=faults), FixedChoice(1), conditions=conditions).tasks
+    return simulate(plan(hardware, tasks, faults=faults), FixedChoice(1), conditions=conditions).tasks
 
 
 QUICK = SessionTiming(

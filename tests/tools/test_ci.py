@@ -18,7 +18,7 @@ SKIPPED = "SKIPPED [4] tests/containers/conftest.py:38: no container engine runs
 
 
 @pytest.mark.parametrize(
-    ("containers", "said"),
+    ("containers", "output"),
     [
         ("echo '=== 4 passed in 9.00s ==='", "4 passed in 9.00s"),
         (f"echo '{SKIPPED}'; echo '=== 4 skipped in 1.00s ==='", "none can be fetched: no network"),
@@ -29,7 +29,7 @@ SKIPPED = "SKIPPED [4] tests/containers/conftest.py:38: no container engine runs
     ],
     ids=["passed", "no engine", "failed", "broke", "took too long", "left something running"],
 )
-def test_what_came_of_the_tests_of_containers_is_in_the_last_lines(tmp_path, containers, said):
+def test_what_came_of_the_tests_of_containers_is_in_the_last_lines(tmp_path, containers, output):
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
     (tmp_path / "bin").mkdir()
@@ -42,5 +42,5 @@ def test_what_came_of_the_tests_of_containers_is_in_the_last_lines(tmp_path, con
     )
     assert done.returncode == 0, done.stdout + done.stderr
     [line] = [line for line in done.stdout.splitlines() if line.startswith(".ci/run: make test-containers")]
-    assert said in line
+    assert output in line
     assert done.stdout.splitlines()[-1].startswith(".ci/run: passed")

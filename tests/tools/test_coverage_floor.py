@@ -1,9 +1,12 @@
 """The floor of coverage: counted by package, and no package may be under it."""
 
 import json
+import shutil
+import subprocess
 
 import pytest
 
+from tests.command import PATIENCE_S, ROOT
 from tools import coverage_floor
 
 FILES = {
@@ -32,7 +35,37 @@ def test_a_package_under_the_floor_is_named(tmp_path, capsys, floor, code, low):
     report = tmp_path / "report.json"
     report.write_text(json.dumps({"files": summaries}))
     assert coverage_floor.main([str(report), "--floor", floor]) == code
-    said = capsys.readouterr()
-    assert said.err == low
-    assert "testbed.node            81.8 %  90 of 110" in said.out
-    assert said.out.count("under the floor") == len(low.split(",")) * (code == 1)
+    captured = capsys.readouterr()
+    assert captured.err == low
+    assert "testbed.node            81.8 %  90 of 110" in captured.out
+    assert captured.out.count("under the floor") == len(low.split(",")) * (code == 1)
+
+
+@pytest.mark.parametrize(
+    ("tests_exit", "floor_exit", "code"),
+    [(0, 0, 0), (1, 0, 2), (0, 1, 2), (1, 1, 2)],
+    ids=["passed", "failed", "low", "both"],
+)
+def test_one_run_gives_the_figures_whatever_the_tests_say_and_fails_where_either_does(
+    tmp_path, tests_exit, floor_exit, code
+):
+    tools = {
+        "coverage": f'echo "coverage $*"; [ "$1" = run ] && exit {tests_exit} || exit 0',
+        "python": f'echo "python $*"; case "$1" in tools/coverage_floor.py) exit {floor_exit};; esac',
+    }
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements.lock").touch()
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "bin").mkdir()
+    for name, text in tools.items():
+        script = tmp_path / "bin" / name
+        script.write_text(f"#!/bin/sh\n{text}\n")
+        script.chmod(0o755)
+    (tmp_path / ".installed").touch()
+    command = ["make", "--no-print-directory", "coverage", "VENV=.", "TESTS=tests/model"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    lines = [line for line in run.stdout.splitlines() if line.startswith(("coverage ", "python "))]
+    steps = [" ".join(line.split()[:2]) for line in lines[-4:]]
+    assert run.returncode == code, run.stdout + run.stderr
+    assert steps == ["coverage run", "coverage combine", "coverage json", "python tools/coverage_floor.py"]
+    assert "tests/model" in run.stdout

@@ -25,7 +25,7 @@ def convert(kind, files, out, options=None, say=quiet):
 def written(tmp_path, kind, *texts, columns=(), **workload):
     """The rows that ``texts`` become, what is said of them, and the line about them."""
     names: list[str] = []
-    said: list[str] = []
+    messages: list[str] = []
     for n, text in enumerate(texts):
         names.append(str(tmp_path / f"{n}.txt"))
         (tmp_path / f"{n}.txt").write_text(text)
@@ -33,5 +33,5 @@ def written(tmp_path, kind, *texts, columns=(), **workload):
         "region", [f"workload.trace={names[0]}", *(f"workload.{k}={v}" for k, v in workload.items())]
     )
     out = tmp_path / "w.csv"
-    summary = converted(kind, names, out, ConversionOptions(scenario=region, columns=columns), said.append)
-    return [line.split(",") for line in out.read_text().splitlines()[1:]], said, summary.partition(": ")[2]
+    summary = converted(kind, names, out, ConversionOptions(scenario=region, columns=columns), messages.append)
+    return [line.split(",") for line in out.read_text().splitlines()[1:]], messages, summary.partition(": ")[2]

@@ -43,16 +43,16 @@ def test_counts_a_minute_become_invocations_within_it_of_durations_between_perce
     ):
         (tmp_path / name).write_text(text)
     files = [str(path) for path in sorted(tmp_path.iterdir(), reverse=True)]
-    said: list[str] = []
-    parts = list(functions_2019.read(files, JobOptions(hz=1e9), said.append))
+    messages: list[str] = []
+    parts = list(functions_2019.read(files, JobOptions(hz=1e9), messages.append))
     at = [instant for some in parts for instant in some.at_ns.tolist()]
     cycles = [work for some in parts for work in some.cycles.tolist()]
     minutes = [0, 0, 0, 1439, 1439]
     assert [instant // (60 * S) for instant in at] == minutes + [minute + 1440 for minute in minutes]
     assert len(set(at)) == 10 and all(S // 10 <= work <= 9 * S // 10 for work in cycles) and len(set(cycles)) == 10
-    assert said.count("1 invocation of 1 function without durations left out") == 2
-    assert said.count("4 invocations of no duration left out") == 2
-    again = list(functions_2019.read(files, JobOptions(hz=1e9, until_s=60.0), said.append))
+    assert messages.count("1 invocation of 1 function without durations left out") == 2
+    assert messages.count("4 invocations of no duration left out") == 2
+    again = list(functions_2019.read(files, JobOptions(hz=1e9, until_s=60.0), messages.append))
     assert [some.at_ns.tolist() for some in again] == [at[:3]]
 
 
@@ -93,11 +93,11 @@ def test_a_table_may_be_parquet_and_dates_and_instants_keep_their_nanoseconds(tm
         list(mapped.read(str(tmp_path / "t"), JobOptions(columns=columns), quiet))
     assert caught.value.line == 3
     parquet.write_table(table.slice(0, 2), tmp_path / "t")
-    found = list(mapped.read(str(tmp_path / "t"), JobOptions(columns=columns), quiet))
-    assert found == [Request(begin, 0, 1_500_000), Request(begin + 1, 0, 2_000_000)]
+    items = list(mapped.read(str(tmp_path / "t"), JobOptions(columns=columns), quiet))
+    assert items == [Request(begin, 0, 1_500_000), Request(begin + 1, 0, 2_000_000)]
     columns = tuple(mapped.mapped(["time=at:date", "cycles=work:M"]).items())
-    found = list(mapped.read(str(tmp_path / "t"), JobOptions(columns=columns), quiet))
-    assert found[1].at_ns - found[0].at_ns == S // 2
+    items = list(mapped.read(str(tmp_path / "t"), JobOptions(columns=columns), quiet))
+    assert items[1].at_ns - items[0].at_ns == S // 2
     columns = tuple(mapped.mapped(["time=wen:ms", "cycles=work:M"]).items())
     with pytest.raises(ScenarioError, match='no column "wen"'):
         list(mapped.read(str(tmp_path / "t"), JobOptions(columns=columns), quiet))
@@ -128,7 +128,7 @@ def test_parquet_without_its_package_names_the_extra(tmp_path, monkeypatch):
 )
 def test_a_scenario_plays_what_import_writes_and_hears_the_same(tmp_path, kind, texts, keys):
     columns = tuple(mapped.mapped(["time=when:s", "cycles=work:G"]).items()) if kind == "table" else ()
-    rows, said, _ = written(tmp_path, kind, *texts, columns=columns, **(keys if kind != "table" else {}))
+    rows, output, _ = written(tmp_path, kind, *texts, columns=columns, **(keys if kind != "table" else {}))
     parts = ", ".join(f"{n}.txt" for n in range(1, len(texts)))
     words = "".join(f", {key}: {value}" for key, value in keys.items())
     text = f"slots: 200000\nworkload: {{trace: 0.txt, format: {kind}, parts: [{parts}]{words}}}"
@@ -137,7 +137,7 @@ def test_a_scenario_plays_what_import_writes_and_hears_the_same(tmp_path, kind, 
     system = inputs.resolve(scenario).system
     tasks = inputs.generate(scenario, system, heard.append)
     assert tasks == tables.read_csv(tmp_path / "w.csv", system) and len(tasks) == len(rows) > 1
-    assert [line.removeprefix("0.txt: ") for line in heard] == [line.removeprefix("0.txt: ") for line in said]
+    assert [line.removeprefix("0.txt: ") for line in heard] == [line.removeprefix("0.txt: ") for line in output]
 
 
 def test_halves_of_a_trace_are_one_after_another_in_whatever_order_they_are_given(tmp_path):
@@ -145,8 +145,8 @@ def test_halves_of_a_trace_are_one_after_another_in_whatever_order_they_are_give
     first = "".join(f"2023-11-16 10:00:{s:02d},5,5\n" for s in range(30))
     second = "".join(f"2023-11-16 10:00:{s:02d},5,5\n" for s in range(30, 60))
     whole, _, _ = written(tmp_path, "azure", header + first + second)
-    halves, said, _ = written(tmp_path, "azure", header + second, header + first)
-    assert halves == whole and "the files are on one clock: 0.txt at 30 s, 1.txt at 0 s" in said
+    halves, output, _ = written(tmp_path, "azure", header + second, header + first)
+    assert halves == whole and "the files are on one clock: 0.txt at 30 s, 1.txt at 0 s" in output
 
 
 def test_line_ends_may_be_mixed(tmp_path):

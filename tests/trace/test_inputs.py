@@ -87,8 +87,8 @@ def test_the_format_is_found_by_looking(tmp_path):
 def test_import_writes_a_workload_table(tmp_path):
     source = load_scenario("recorded").workload.trace
     options = ConversionOptions(scenario=load_scenario("recorded"))
-    said = convert("azure", [source], tmp_path / "w.csv", options)
-    assert "132 tasks in 115 slots for 9 UEs" in said
+    notes = convert("azure", [source], tmp_path / "w.csv", options)
+    assert "132 tasks in 115 slots for 9 UEs" in notes
     system, tasks = recorded()
     assert workload.read_csv(tmp_path / "w.csv", system) == tasks
     convert("csv", [tmp_path / "w.csv"], tmp_path / "v.csv", options)
@@ -107,8 +107,8 @@ def test_import_joins_link_traces(tmp_path):
 def test_import_makes_a_scenario_of_a_topology(tmp_path):
     (tmp_path / "s.csv").write_text("SITE_ID,LATITUDE,LONGITUDE\n7,-37.80,144.90\n8,-37.80,144.91\n", encoding="utf-8")
     (tmp_path / "u.csv").write_text("Latitude,Longitude\n-37.80,144.901\n-37.80,144.909\n", encoding="utf-8")
-    said = convert("eua", [tmp_path / "u.csv", tmp_path / "s.csv"], tmp_path / "city.yaml")
-    assert said.endswith("2 cells, 2 UEs")
+    notes = convert("eua", [tmp_path / "u.csv", tmp_path / "s.csv"], tmp_path / "city.yaml")
+    assert notes.endswith("2 cells, 2 UEs")
     scenario = load_scenario(tmp_path / "city.yaml")
     system = inputs.resolve(scenario).system
     assert scenario.name == "city"
@@ -149,8 +149,8 @@ def test_a_missing_column_is_not_mistaken_for_one_that_is_there(tmp_path):
 def test_shipped_samples_are_what_their_scenarios_are_made_of(tmp_path):
     folder = Path(str(files("testbed.scenarios")))
     convert("eua", [folder / "melbourne-sites.csv", folder / "melbourne-users.csv"], tmp_path / "city.yaml")
-    made, shipped = load_scenario(tmp_path / "city.yaml"), load_scenario("melbourne")
-    assert [(cell.ues, cell.ue) for cell in made.cells] == [(cell.ues, cell.ue) for cell in shipped.cells]
+    result, shipped = load_scenario(tmp_path / "city.yaml"), load_scenario("melbourne")
+    assert [(cell.ues, cell.ue) for cell in result.cells] == [(cell.ues, cell.ue) for cell in shipped.cells]
     drive = inputs.resolve(load_scenario("lte-drive")).system.radio
     assert drive.trace_period_ns > 15 * 10**9 and 0.0 in drive.trace_bps
     scenario = load_scenario("functions")
@@ -162,10 +162,10 @@ def test_shipped_samples_are_what_their_scenarios_are_made_of(tmp_path):
 
 @pytest.mark.parametrize("name", ["melbourne", "lte-drive", "functions"])
 def test_scenarios_of_samples_run_alike_simulated_and_in_the_twin(tmp_path, name):
-    found = []
+    items = []
     for backend in ("sim", "twin"):
         args = ("run", name, "--policy", "greedy-do", "--backend", backend, "--slots", "60", "--json", "--out", backend)
         document = json.loads(call(*args, cwd=tmp_path).stdout)
-        found.append((document["tasks"], document["delay_s"], document["overhead"], document["stable"]))
-    assert found[0] == found[1] and found[0][0]["failed"] == found[0][0]["unaccounted"] == 0
-    assert found[0][0]["generated"] > 50
+        items.append((document["tasks"], document["delay_s"], document["overhead"], document["stable"]))
+    assert items[0] == items[1] and items[0][0]["failed"] == items[0][0]["unaccounted"] == 0
+    assert items[0][0]["generated"] > 50

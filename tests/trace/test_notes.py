@@ -21,9 +21,9 @@ DAY = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 "
 
 
 def phone(text, cap=math.inf, **how):
-    said: list[str] = []
-    link = cellular.parse(text, "5g.csv", 1e6, LinkTrace(**how), cap, said.append)
-    return [(ns / 1e9, pytest.approx(bps)) for ns, bps in zip(link.durations_ns, link.rates_bps, strict=True)], said
+    messages: list[str] = []
+    link = cellular.parse(text, "5g.csv", 1e6, LinkTrace(**how), cap, messages.append)
+    return [(ns / 1e9, pytest.approx(bps)) for ns, bps in zip(link.durations_ns, link.rates_bps, strict=True)], messages
 
 
 @pytest.mark.parametrize(
@@ -36,25 +36,25 @@ def phone(text, cap=math.inf, **how):
     ],
 )
 def test_a_hole_is_cut_or_silent_or_held_and_always_said(how, segments, words):
-    found, said = phone(GAP, **how)
-    assert found == segments and any("1 row of 4 without SNR" in line for line in said)
-    assert any(words in line for line in said) and any("after line 3" in line for line in said) == bool(words)
+    result, output = phone(GAP, **how)
+    assert result == segments and any("1 row of 4 without SNR" in line for line in output)
+    assert any(words in line for line in output) and any("after line 3" in line for line in output) == bool(words)
 
 
 def test_an_hour_that_comes_twice_stays_in_the_order_of_the_file():
-    found, said = phone(BACK)
-    assert found == [(1, 1e6), (1, TEN), (1, 1e6)]
-    assert any("goes back 1 time (first by 3,599 s in line 3)" in line for line in said)
+    result, output = phone(BACK)
+    assert result == [(1, 1e6), (1, TEN), (1, 1e6)]
+    assert any("goes back 1 time (first by 3,599 s in line 3)" in line for line in output)
 
 
 def test_rows_are_capped_as_the_radio_is():
-    found, said = phone(PHONE + "2019.12.16_10.00.00,60,1\n2019.12.16_10.00.01,10,1\n", cap=7.4)
-    assert found == [(1, 7.4e6), (1, TEN)] and any("1 row capped at 7.4 bit/s/Hz" in line for line in said)
+    result, output = phone(PHONE + "2019.12.16_10.00.00,60,1\n2019.12.16_10.00.01,10,1\n", cap=7.4)
+    assert result == [(1, 7.4e6), (1, TEN)] and any("1 row capped at 7.4 bit/s/Hz" in line for line in output)
 
 
 def test_the_rate_that_a_phone_measured_may_be_taken_instead():
-    found, said = phone(GAP, column="uplink")
-    assert found == [(10, 5e3), (1, 7e3), (1, 8e3)] and any("UL_bitrate is taken as kbit/s" in line for line in said)
+    result, output = phone(GAP, column="uplink")
+    assert result == [(10, 5e3), (1, 7e3), (1, 8e3)] and any("UL_bitrate is taken as kbit/s" in line for line in output)
     for text in ("Timestamp,UL_bitrate\n2019.12.16_10.00.00,5\n", PHONE + "2019.12.16_10.00.00,-,5\n"):
         with pytest.raises(ScenarioError, match="SNR") as caught:
             phone(text)
@@ -64,35 +64,35 @@ def test_the_rate_that_a_phone_measured_may_be_taken_instead():
 
 
 def test_leading_rows_without_a_value_are_counted():
-    found, said = phone(PHONE + "2019.12.16_10.00.00,-,1\n2019.12.16_10.00.01,10,1\n")
-    assert found == [(1, TEN)] and any("1 row before the first SNR skipped" in line for line in said)
+    result, output = phone(PHONE + "2019.12.16_10.00.00,-,1\n2019.12.16_10.00.01,10,1\n")
+    assert result == [(1, TEN)] and any("1 row before the first SNR skipped" in line for line in output)
 
 
 def test_mahimahi_tells_of_holes_and_of_a_bin_too_short():
-    said: list[str] = []
-    mahimahi.parse("0\n104\n4164\n4301\n", "up", say=said.append)
-    assert any("4,060 ms without a line, begins at 104 ms" in line for line in said)
-    assert any("the last bin lasts 1 ms only" in line for line in said)
-    assert any("12,000 bit" in line and "4,301 ms" in line for line in said)
+    messages: list[str] = []
+    mahimahi.parse("0\n104\n4164\n4301\n", "up", say=messages.append)
+    assert any("4,060 ms without a line, begins at 104 ms" in line for line in messages)
+    assert any("the last bin lasts 1 ms only" in line for line in messages)
+    assert any("12,000 bit" in line and "4,301 ms" in line for line in messages)
 
 
 def rate_lines(text, **how):
-    said: list[str] = []
-    link = rate_text.parse(text, "r.txt", LinkTrace(**how), said.append)
+    messages: list[str] = []
+    link = rate_text.parse(text, "r.txt", LinkTrace(**how), messages.append)
     return (
         sum(link.durations_ns),
         sum(a * b for a, b in zip(link.durations_ns, link.rates_bps, strict=True)) / 1e9,
-        said,
+        messages,
     )
 
 
 def test_rates_as_text_hold_before_or_after_their_instants_in_the_units_that_are_said():
-    span, bits, said = rate_lines("0.0\t2.5\r\n1.5\t1.25\r\n1.5 9\r\n\r\n3.5 0.5\r\n")
+    span, bits, output = rate_lines("0.0\t2.5\r\n1.5\t1.25\r\n1.5 9\r\n\r\n3.5 0.5\r\n")
     assert (span, bits) == (3_500_000_000, pytest.approx(1.5 * 1.25e6 + 2 * 0.5e6))
-    assert any("s and Mbit/s" in line for line in said) and any("1 interval of no length" in line for line in said)
-    span, bits, said = rate_lines("24 1900.5\n824 2000\n1024 9\n", time_unit="ms", rate_unit="kbit/s", span="after")
+    assert any("s and Mbit/s" in line for line in output) and any("1 interval of no length" in line for line in output)
+    span, bits, output = rate_lines("24 1900.5\n824 2000\n1024 9\n", time_unit="ms", rate_unit="kbit/s", span="after")
     assert (span, bits) == (1_000_000_000, pytest.approx(0.8 * 1_900_500 + 0.2 * 2e6))
-    assert any("begins at 0.024 s" in line for line in said)
+    assert any("begins at 0.024 s" in line for line in output)
 
 
 @pytest.mark.parametrize(
@@ -121,15 +121,15 @@ def test_mistakes_in_rates_as_text_name_their_line(text, line, message):
 )
 def test_a_scenario_reads_what_import_reads_and_says_the_same(tmp_path, name, text, kind):
     (tmp_path / name).write_text(text)
-    said: list[str] = []
+    messages: list[str] = []
     imported: list[str] = []
-    found = []
+    items = []
     convert(kind, [tmp_path / name], tmp_path / "own.csv", say=imported.append)
     for file, form in ((name, kind), ("own.csv", "rates")):
         scenario = parse_scenario(f"radio: {{trace: {{file: {file}, format: {form}}}}}", str(tmp_path / "s.yaml"))
-        radio = inputs.resolve(scenario, said.append).system.radio
-        found.append((radio.trace_edges_ns, radio.trace_bps, radio.trace_period_ns))
-    assert found[0] == found[1] and said == [f"{name}: {line}" for line in imported] != []
+        radio = inputs.resolve(scenario, messages.append).system.radio
+        items.append((radio.trace_edges_ns, radio.trace_bps, radio.trace_period_ns))
+    assert items[0] == items[1] and messages == [f"{name}: {line}" for line in imported] != []
 
 
 def test_the_format_is_found_below_blank_lines_and_two_numbers_are_not_guessed(tmp_path):
@@ -159,14 +159,14 @@ def test_verbs_that_play_a_trace_often_say_it_once(tmp_path, verb):
 def test_requests_of_several_files_share_a_clock(tmp_path):
     (tmp_path / "a.csv").write_text(DAY + "18:00:10,5,5\n2023-11-16 18:00:00,5,0\n")
     (tmp_path / "b.csv").write_text(DAY + "18:01:17.3,5,5\n2023-11-16 20:00:00,5,5\n")
-    said: list[str] = []
-    convert("azure", [tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "w.csv", say=said.append)
+    messages: list[str] = []
+    convert("azure", [tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "w.csv", say=messages.append)
     instants = [line.partition(",")[0] for line in (tmp_path / "w.csv").read_text().splitlines()[1:]]
     assert instants == ["0.000000000", "10.000000000", "77.300000000", "7200.000000000"]
-    assert "the files are on one clock: a.csv at 0 s, b.csv at 77.3 s" in said
-    assert any("a.csv: 1 row earlier than the row before" in line for line in said)
-    assert any("a.csv: 1 request with 0 tokens" in line for line in said)
-    assert any("the longest pause is 7,122.7 s, 77.3 s after the first request" in line for line in said)
+    assert "the files are on one clock: a.csv at 0 s, b.csv at 77.3 s" in messages
+    assert any("a.csv: 1 row earlier than the row before" in line for line in messages)
+    assert any("a.csv: 1 request with 0 tokens" in line for line in messages)
+    assert any("the longest pause is 7,122.7 s, 77.3 s after the first request" in line for line in messages)
 
 
 def test_a_table_without_rows_is_refused_and_its_rate_is_kept(tmp_path):
@@ -174,11 +174,11 @@ def test_a_table_without_rows_is_refused_and_its_rate_is_kept(tmp_path):
     with pytest.raises(ScenarioError, match="no task in it"):
         convert("csv", [tmp_path / "e.csv"], tmp_path / "w.csv")
     (tmp_path / "e.csv").write_text("time_s,ue,input_bits,cycles,deadline_s\n8,ue-1-1,8,8,1\n2,ue-1-1,8,8,1\n")
-    said: list[str] = []
+    messages: list[str] = []
     scenario = parse_scenario("workload: {trace: e.csv, rate: 2, duration: 3 s}", str(tmp_path / "s.yaml"))
-    convert("csv", [tmp_path / "e.csv"], tmp_path / "w.csv", ConversionOptions(scenario=scenario), said.append)
+    convert("csv", [tmp_path / "e.csv"], tmp_path / "w.csv", ConversionOptions(scenario=scenario), messages.append)
     assert (tmp_path / "w.csv").read_text().splitlines()[1:] == ["1.000000000,ue-1-1,8,8,1.000000000"]
-    assert any("1 task later than workload.duration left out" in line for line in said)
+    assert any("1 task later than workload.duration left out" in line for line in messages)
 
 
 SITES = "ID, LATITUDE, LONGITUDE\r\n101,-37.8,145.0\r\n102,-37.81,145.01\r\n103,0,0\r\n"
@@ -188,22 +188,26 @@ USERS = "Latitude,Longitude\r\n-37.8005,145.0005\r\n-37.81,145.01\r\n-12.4,130.9
 def city(tmp_path, **options):
     (tmp_path / "s.csv").write_text(SITES)
     (tmp_path / "u.csv").write_text(USERS)
-    said: list[str] = []
+    messages: list[str] = []
     line = convert(
-        "eua", [tmp_path / "s.csv", tmp_path / "u.csv"], tmp_path / "c.yaml", ConversionOptions(**options), said.append
+        "eua",
+        [tmp_path / "s.csv", tmp_path / "u.csv"],
+        tmp_path / "c.yaml",
+        ConversionOptions(**options),
+        messages.append,
     )
-    return line, said
+    return line, messages
 
 
 def test_users_without_a_fix_or_out_of_reach_are_left_out_and_counted(tmp_path):
-    line, said = city(tmp_path)
+    line, output = city(tmp_path)
     assert line.endswith("2 cells, 2 UEs")
     assert {
         "s.csv: 1 position at 0, 0 skipped: that is a receiver without a fix",
         "u.csv: 1 position at 0, 0 skipped: that is a receiver without a fix",
         "1 user of 3 farther than 2000 m from every site left out (--radius)",
         "1 user nearer than 1 m to a site put at 1 m",
-    } == set(said)
+    } == set(output)
     assert city(tmp_path, radius_m=math.inf)[0].endswith("2 cells, 3 UEs")
     assert "1 cell with 1 user left out (--cells)" in city(tmp_path, cells=1)[1]
     (tmp_path / "x").mkdir()
@@ -224,10 +228,10 @@ def test_the_nearest_site_is_the_one_that_a_look_at_all_of_them_finds():
         )
 
     sites, users = places(60, 1), places(200, 2)
-    found = eua._Index(sites)
+    result = eua._Index(sites)
     for user in users:
-        assert found.nearest(user, math.inf) == min((eua.distance_m(site, user), i) for i, site in enumerate(sites))
-        assert found.nearest(user, 1.0)[1] == -1
+        assert result.nearest(user, math.inf) == min((eua.distance_m(site, user), i) for i, site in enumerate(sites))
+        assert result.nearest(user, 1.0)[1] == -1
     twice = eua._Index((users[0], users[0]))
     assert twice.nearest(users[0], 5.0) == (0.0, 0)
 
@@ -235,9 +239,9 @@ def test_the_nearest_site_is_the_one_that_a_look_at_all_of_them_finds():
 def test_a_mac_s_companion_files_are_skipped(tmp_path):
     (tmp_path / "._a.up").write_bytes(b"\x00\x05\x16\x07\x00\xff")
     (tmp_path / "a.up").write_text("5\n100\n")
-    said: list[str] = []
-    convert("mahimahi", [tmp_path / "._a.up", tmp_path / "a.up"], tmp_path / "o.csv", say=said.append)
-    assert any("._a.up skipped" in line for line in said)
+    messages: list[str] = []
+    convert("mahimahi", [tmp_path / "._a.up", tmp_path / "a.up"], tmp_path / "o.csv", say=messages.append)
+    assert any("._a.up skipped" in line for line in messages)
     with pytest.raises(UsageError, match="no file left"):
         convert("mahimahi", [tmp_path / "._a.up"], tmp_path / "p.csv")
 
@@ -257,19 +261,19 @@ def test_a_mac_s_companion_files_are_skipped(tmp_path):
 )
 def test_an_option_out_of_range_or_of_another_kind_is_refused_in_its_name(tmp_path, option):
     (tmp_path / "g.csv").write_text(GAP)
-    found = call("import", "5g", "g.csv", "-o", "o.csv", f"{option[0]}={option[1]}", cwd=tmp_path, code=2)
-    assert option[0] in found.stderr and not (tmp_path / "o.csv").exists()
+    result = call("import", "5g", "g.csv", "-o", "o.csv", f"{option[0]}={option[1]}", cwd=tmp_path, code=2)
+    assert option[0] in result.stderr and not (tmp_path / "o.csv").exists()
 
 
 def test_import_prints_its_notes_below_what_it_wrote(tmp_path):
     (tmp_path / "g.csv").write_text(GAP)
-    found = call("import", "5g", "g.csv", "-o", "o.csv", "--hold", "30 s", cwd=tmp_path).stdout.splitlines()
-    assert found[0].startswith("o.csv: 3 segments over 33 s") and all(line.startswith("  ") for line in found[1:])
-    assert any("1 hole longer than 30 s" in line for line in found)
+    result = call("import", "5g", "g.csv", "-o", "o.csv", "--hold", "30 s", cwd=tmp_path).stdout.splitlines()
+    assert result[0].startswith("o.csv: 3 segments over 33 s") and all(line.startswith("  ") for line in result[1:])
+    assert any("1 hole longer than 30 s" in line for line in result)
 
 
 def test_azure_mixes_of_zones_are_said(tmp_path):
-    said: list[str] = []
+    messages: list[str] = []
     (tmp_path / "a").write_text(DAY + "18:00:00,1,1\n2023-11-16 18:00:01Z,1,1\n")
-    assert len(list(azure.read(str(tmp_path / "a"), JobOptions(), said.append))) == 2
-    assert said == ["1 timestamp without a zone, among others with one: taken as UTC"]
+    assert len(list(azure.read(str(tmp_path / "a"), JobOptions(), messages.append))) == 2
+    assert messages == ["1 timestamp without a zone, among others with one: taken as UTC"]

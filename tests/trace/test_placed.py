@@ -22,9 +22,9 @@ def folder(tmp_path):
     return tmp_path
 
 
-def read(folder, text, said=None):
+def read(folder, text, output=None):
     (folder / "s.yaml").write_text(text)
-    return inputs.resolve(load_scenario(folder / "s.yaml"), (said if said is not None else []).append)
+    return inputs.resolve(load_scenario(folder / "s.yaml"), (output if output is not None else []).append)
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,10 @@ def test_an_inline_topology_gives_the_very_system_of_an_imported_one(folder, key
 
 
 def test_it_says_how_many_there_are_and_who_was_left_out(folder):
-    said: list[str] = []
-    found = read(folder, "topology: {files: [s.csv, u.csv], most_cells: 2, ues_per_cell: 2}\n" + CELLS, said)
-    assert [cell.ues for cell in found.scenario.cells] == [2, 2]
-    assert said == [
+    messages: list[str] = []
+    result = read(folder, "topology: {files: [s.csv, u.csv], most_cells: 2, ues_per_cell: 2}\n" + CELLS, messages)
+    assert [cell.ues for cell in result.scenario.cells] == [2, 2]
+    assert messages == [
         "1 user of 7 farther than 2000 m from every site left out (topology.radius)",
         "1 site without users left out",
         "1 cell with 1 user left out (topology.most_cells)",
@@ -68,11 +68,11 @@ def test_cells_are_taken_in_turn_and_faults_are_of_those_that_there_are(folder):
         "cells: [{es: {cpu: 4 GHz}, task: {input: 1 kB}}, {es: {cpu: 2 GHz}, ue: {cpu: 1 GHz}}]\n"
         "faults: [{at: 1 s, kill: NAME}]\n"
     )
-    found = read(folder, text.replace("NAME", "ue-3-1"))
-    assert [es.cpu_hz for es in found.system.edge_servers] == [4 * 10**9, 2 * 10**9, 4 * 10**9]
-    tasks = inputs.generate(found.scenario, found.system)
-    assert {task.input_bits == 8_000 for task in tasks if found.system.ues[task.ue].cell == 1} == {False}
-    assert {task.input_bits for task in tasks if found.system.ues[task.ue].cell != 1} == {8_000}
+    result = read(folder, text.replace("NAME", "ue-3-1"))
+    assert [es.cpu_hz for es in result.system.edge_servers] == [4 * 10**9, 2 * 10**9, 4 * 10**9]
+    tasks = inputs.generate(result.scenario, result.system)
+    assert {task.input_bits == 8_000 for task in tasks if result.system.ues[task.ue].cell == 1} == {False}
+    assert {task.input_bits for task in tasks if result.system.ues[task.ue].cell != 1} == {8_000}
     with pytest.raises(ScenarioError, match="no process"):
         read(folder, text.replace("NAME", "ue-4-1"))
 

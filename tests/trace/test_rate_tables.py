@@ -20,23 +20,23 @@ COLUMNS = ["time=dtime:date", "rate=bytes_sec:8bit/s"]
 
 
 def read(path, columns, **how):
-    said: list[str] = []
-    link = rate_table.read(str(path), mapped.mapped_rates(columns), LinkTrace(**how), said.append)
-    return list(zip(link.durations_ns, link.rates_bps, strict=True)), said
+    messages: list[str] = []
+    link = rate_table.read(str(path), mapped.mapped_rates(columns), LinkTrace(**how), messages.append)
+    return list(zip(link.durations_ns, link.rates_bps, strict=True)), messages
 
 
 def test_rates_hold_before_or_after_their_dates(tmp_path):
     (tmp_path / "f").write_text(FCC)
-    found, said = read(tmp_path / "f", COLUMNS)
-    assert found == [(5 * 10**9, 1e6), (2 * 10**9, 0.0)] and "1 interval of no length skipped" in said
-    found, _ = read(tmp_path / "f", COLUMNS, span="after")
-    assert found == [(5 * 10**9, 800_000.0), (2 * 10**9, 8.0)]
+    result, output = read(tmp_path / "f", COLUMNS)
+    assert result == [(5 * 10**9, 1e6), (2 * 10**9, 0.0)] and "1 interval of no length skipped" in output
+    result, _ = read(tmp_path / "f", COLUMNS, span="after")
+    assert result == [(5 * 10**9, 800_000.0), (2 * 10**9, 8.0)]
 
 
 def test_rates_may_have_durations_and_be_json_lines(tmp_path):
     (tmp_path / "f").write_text('{"ms": 500, "k": 2.5}\n{"ms": 0, "k": 9}\n{"k": 0, "ms": 1500}\n')
-    found, said = read(tmp_path / "f", ["duration=ms:ms", "rate=k:kbit/s"])
-    assert found == [(500_000_000, 2500.0), (1_500_000_000, 0.0)] and said == ["1 interval of no length skipped"]
+    result, output = read(tmp_path / "f", ["duration=ms:ms", "rate=k:kbit/s"])
+    assert result == [(500_000_000, 2500.0), (1_500_000_000, 0.0)] and output == ["1 interval of no length skipped"]
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,10 @@ def test_mistakes_name_their_place(tmp_path, text, line, column, message):
     assert (caught.value.line, caught.value.column) == (line, column)
 
 
-@pytest.mark.parametrize("given", [["rate=r:Mbit/s"], ["time=t:s"], ["time=t:s", "duration=d:s", "rate=r:bit/s"]])
-def test_a_map_without_rates_or_times_is_refused(given):
+@pytest.mark.parametrize("arguments", [["rate=r:Mbit/s"], ["time=t:s"], ["time=t:s", "duration=d:s", "rate=r:bit/s"]])
+def test_a_map_without_rates_or_times_is_refused(arguments):
     with pytest.raises(UsageError):
-        mapped.mapped_rates(given)
+        mapped.mapped_rates(arguments)
 
 
 def test_import_and_a_scenario_read_the_same_rates_from_a_compressed_table(tmp_path):

@@ -20,9 +20,9 @@ PHONE = "Timestamp,Speed,SNR,CQI\n"
 def requests(tmp_path, text, **options):
     (tmp_path / "a.csv").write_text(text)
     with spooling() as spool:
-        found = imported.gather("azure", [str(tmp_path / "a.csv")], JobOptions(**options), quiet, spool)
+        result = imported.gather("azure", [str(tmp_path / "a.csv")], JobOptions(**options), quiet, spool)
         return [
-            Request(at - found.begin_ns, bits, cycles)
+            Request(at - result.begin_ns, bits, cycles)
             for some in spool.by_instant()
             for at, bits, cycles in zip(*(column.tolist() for column in some), strict=True)
         ]
@@ -188,8 +188,8 @@ def test_eua_mistakes_name_their_place():
 )
 def test_places_may_be_in_metres_or_named_otherwise(sites, users, distances):
     (_, there), (_, around) = eua.parse(sites, "sites"), eua.parse(users, "users")
-    found = eua.topology(there, around)
-    assert [(site.name, [round(one, 1) for one in each]) for site, each in found] == distances
+    result = eua.topology(there, around)
+    assert [(site.name, [round(one, 1) for one in each]) for site, each in result] == distances
 
 
 def test_degrees_and_metres_are_not_mixed(tmp_path):
@@ -202,9 +202,9 @@ def test_degrees_and_metres_are_not_mixed(tmp_path):
 
 
 def test_a_long_silence_of_mahimahi_takes_no_memory():
-    found = mahimahi.parse("1\n99999999999\n", "v.up", 1_000_000)
-    assert found.durations_ns == (1_000_000, 1_000_000, 99_999_999_996_000_000, 1_000_000)
-    assert [rate > 0 for rate in found.rates_bps] == [False, True, False, True]
+    result = mahimahi.parse("1\n99999999999\n", "v.up", 1_000_000)
+    assert result.durations_ns == (1_000_000, 1_000_000, 99_999_999_996_000_000, 1_000_000)
+    assert [rate > 0 for rate in result.rates_bps] == [False, True, False, True]
 
 
 @pytest.mark.parametrize("text", ["duration_s,rate_bps\n1,1e300\n", "duration_s,rate_bps\n1,5\n2,1e16\n"])
@@ -234,9 +234,9 @@ def test_an_import_says_that_a_table_begins_long_after_0(tmp_path):
     (tmp_path / "w.csv").write_text(
         "time_s,ue,input_bits,cycles,deadline_s\n1700000000,ue-1-1,10,10,1\n", encoding="utf-8"
     )
-    said: list[str] = []
-    convert("csv", [tmp_path / "w.csv"], tmp_path / "o.csv", say=said.append)
-    assert any("1,700,000,000 s: play it with workload.start: first" in line for line in said)
+    messages: list[str] = []
+    convert("csv", [tmp_path / "w.csv"], tmp_path / "o.csv", say=messages.append)
+    assert any("1,700,000,000 s: play it with workload.start: first" in line for line in messages)
 
 
 def test_an_import_refuses_a_request_that_no_scenario_takes(tmp_path):

@@ -29,8 +29,8 @@ def test_links(kind, folder, period, mean):
 
 def test_requests(tmp_path):
     for file in sorted((DATA / "azure-llm").iterdir()):
-        said = convert("azure", [file], tmp_path / "w.csv")
-        assert f"{len(file.read_text().splitlines()) - 1} tasks" in said
+        notes = convert("azure", [file], tmp_path / "w.csv")
+        assert f"{len(file.read_text().splitlines()) - 1} tasks" in notes
         scenario = load_scenario("region", [f"workload.trace={file}", "slots=60"])
         system = inputs.resolve(scenario).system
         assert inputs.generate(scenario, system)

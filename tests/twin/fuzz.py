@@ -14,6 +14,7 @@ import numpy as np
 from testbed.model.errors import TestbedError
 from testbed.policy.heuristics import FixedChoice, Priced
 from testbed.scenario.load import parse_scenario
+from testbed.scenario.workload import columns_of
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
 from testbed.twin import build
@@ -118,11 +119,13 @@ def play(text, seed):
     twin.advance(system.slots + LATER)
     emulation = msgspec.structs.replace(plan.emulation, drain_limit_ns=later)
     made = simulate(msgspec.structs.replace(plan, emulation=emulation), policy)
+    columns = columns_of(workload)
+    place = twin.fixed.ues["first_row"][columns["ue"]] + columns["number"]
     ended = {(row.ue, row.number): row.finished_ns for row in made.tasks}
     wander(Twin(system, build.generator(resolved.scenario, system, endless=True), WORLDS, double=True), LATER, seed)
     return [
         f"{row.ue}/{row.number}: {row.finished_ns} ns on the twin, {ended[row.ue, row.number]} ns simulated"
-        for row in task_rows(twin, plan)
+        for row in task_rows(system, columns, twin.state.outcomes[0][place])
         if UNFINISHED < row.finished_ns <= system.end_ns + later and row.finished_ns != ended[row.ue, row.number]
     ]
 

@@ -8,13 +8,13 @@ from tests.command import call, document
 
 
 def test_the_twin_is_a_clock_of_run_compare_and_replay(tmp_path):
-    made = {
+    result = {
         name: document("run", "region", "--slots", "8", "--backend", name, cwd=tmp_path) for name in ("sim", "twin")
     }
-    told = {name: {**one, "run": "", "backend": ""} for name, one in made.items()}
-    assert told["sim"] == told["twin"] and made["twin"]["backend"] == "twin"
-    with sqlite3.connect(tmp_path / "runs" / made["twin"]["run"] / "run.db") as db:
-        assert db.execute("SELECT count(*) FROM tasks").fetchone()[0] == made["sim"]["tasks"]["generated"]
+    messages = {name: {**one, "run": "", "backend": ""} for name, one in result.items()}
+    assert messages["sim"] == messages["twin"] and result["twin"]["backend"] == "twin"
+    with sqlite3.connect(tmp_path / "runs" / result["twin"]["run"] / "run.db") as db:
+        assert db.execute("SELECT count(*) FROM tasks").fetchone()[0] == result["sim"]["tasks"]["generated"]
     asked = ("compare", "region", "--slots", "8", "--seeds", "2", "--policies", "lc,greedy-do")
     assert document(*asked, "--on", "twin", cwd=tmp_path) == document(*asked, "--on", "sim", cwd=tmp_path)
 
@@ -26,12 +26,12 @@ FAULT = "--set", "faults=[{at: 2 s, kill: es-1}]"
     "asked", [("run", "region", "--backend", "twin"), ("compare", "region", "--on", "twin", "--policies", "lc")]
 )
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "output"),
     [(FAULT, "the twin does not support faults"), (("--set", "agent.epoch=arrival"), "the twin does not support it")],
 )
-def test_what_the_twin_cannot_express_is_refused_before_anything_is_written(tmp_path, asked, change, said):
-    found = call(*asked, "--slots", "8", *change, cwd=tmp_path, code=2)
-    assert said in found.stderr and "sim and testbed support" in found.stderr
+def test_what_the_twin_cannot_express_is_refused_before_anything_is_written(tmp_path, asked, change, output):
+    result = call(*asked, "--slots", "8", *change, cwd=tmp_path, code=2)
+    assert output in result.stderr and "sim and testbed support" in result.stderr
     assert not (tmp_path / "runs").exists()
 
 

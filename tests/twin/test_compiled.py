@@ -35,9 +35,9 @@ def test_keyed_draws(key):
 @given(st.integers(0, 2**53 - 1), st.integers(1, 10**15))
 def test_duration_is_the_exact_quotient_rounded_half_up(cycles, hz):
     exact = math.floor(Fraction(cycles * delay.NS_PER_S, hz) + Fraction(1, 2))
-    found = delay.duration_ns(cycles, hz)
-    assert found == min(exact, delay.FOREVER_NS)
-    assert compiled.duration_ns(cycles, speed(hz)) == compiled.DELAY.duration_ns(cycles, hz) == found
+    result = delay.duration_ns(cycles, hz)
+    assert result == min(exact, delay.FOREVER_NS)
+    assert compiled.duration_ns(cycles, speed(hz)) == compiled.DELAY.duration_ns(cycles, hz) == result
 
 
 @given(st.integers(0, 10**9), st.integers(1, 500))
@@ -63,8 +63,8 @@ def test_transfers(bits, bps, start, tries):
 )
 def test_traces(start, bits, lengths, rates):
     edges, rates = [sum(lengths[:i]) for i in range(len(lengths))], [*rates[: len(lengths) - 1], 1e7]
-    found = compiled.traced_end_ns(start, bits, np.array(edges), np.array(rates), sum(lengths))
-    assert found == link.traced_end_ns(start, bits, edges, rates, sum(lengths))
+    result = compiled.traced_end_ns(start, bits, np.array(edges), np.array(rates), sum(lengths))
+    assert result == link.traced_end_ns(start, bits, edges, rates, sum(lengths))
 
 
 @given(
@@ -75,8 +75,8 @@ def test_traces(start, bits, lengths, rates):
 )
 def test_traces_of_nearly_dead_links(start, bits, lengths, rates):
     edges, rates = [sum(lengths[:i]) for i in range(len(lengths))], rates[: len(lengths)]
-    found = compiled.traced_end_ns(start, bits, np.array(edges), np.array(rates), sum(lengths))
-    assert found == link.traced_end_ns(start, bits, edges, rates, sum(lengths)) <= delay.FOREVER_NS + sum(lengths)
+    result = compiled.traced_end_ns(start, bits, np.array(edges), np.array(rates), sum(lengths))
+    assert result == link.traced_end_ns(start, bits, edges, rates, sum(lengths)) <= delay.FOREVER_NS + sum(lengths)
 
 
 @given(st.integers(0, 2**62), st.integers(0, 100), st.integers(0, 10**6), st.integers(0, 3), st.integers(0, 10**8))

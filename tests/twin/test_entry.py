@@ -28,17 +28,17 @@ def doubling(tmp_path, monkeypatch):
     path = tmp_path / "doubling.py"
     path.write_text(SOURCE)
 
-    def made():
+    def built():
         spec = importlib.util.spec_from_file_location("doubling", path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return Entry(module.double, "doubling", {})
 
-    return made
+    return built
 
 
-def said(capsys):
+def output_of(capsys):
     """The lines on standard error since the last call; nothing may be on standard output."""
     out, err = capsys.readouterr()
     assert out == ""
@@ -47,8 +47,8 @@ def said(capsys):
 
 def test_compilation_is_announced_and_happens_once(doubling, capsys):
     first = doubling()
-    assert [first(3), first(4)] == [6, 8] and said(capsys) == [ANNOUNCED]
-    assert doubling()(3) == 6 and said(capsys) == []
+    assert [first(3), first(4)] == [6, 8] and output_of(capsys) == [ANNOUNCED]
+    assert doubling()(3) == 6 and output_of(capsys) == []
 
 
 def test_without_a_folder_that_can_be_written_it_is_compiled_in_memory(capsys, monkeypatch):
@@ -56,12 +56,12 @@ def test_without_a_folder_that_can_be_written_it_is_compiled_in_memory(capsys, m
     scope: dict[str, Any] = {}
     exec(SOURCE, scope)  # numba knows no folder for what has no file
     one = Entry(scope["double"], "doubling", {})
-    assert said(capsys) == [], "who never calls it need not know"
+    assert output_of(capsys) == [], "who never calls it need not know"
     assert one(3) == 6
-    first, second = said(capsys)
+    first, second = output_of(capsys)
     assert first.startswith("no folder for compiled code can be written: it is compiled in memory")
     assert "NUMBA_CACHE_DIR=DIR" in first and second == ANNOUNCED
-    assert Entry(scope["double"], "doubling", {})(3) == 6 and said(capsys) == [ANNOUNCED], "why is said once"
+    assert Entry(scope["double"], "doubling", {})(3) == 6 and output_of(capsys) == [ANNOUNCED], "why is said once"
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("no compiled object yet")])
@@ -72,7 +72,7 @@ def test_what_cannot_be_kept_is_used_and_not_compiled_again(doubling, capsys, mo
     monkeypatch.setattr(caching.IndexDataCacheFile, "save", save)
     one = doubling()
     assert [one(3), one(4)] == [6, 8]
-    first, second = said(capsys)
+    first, second = output_of(capsys)
     assert first == ANNOUNCED and second.startswith(f"compiled code cannot be kept ({error}): it is compiled in memory")
 
 
@@ -80,19 +80,19 @@ def test_what_cannot_be_kept_is_used_and_not_compiled_again(doubling, capsys, mo
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
 def test_what_is_kept_and_damaged_is_compiled_anew(doubling, capsys, tmp_path, suffix, damaged):
     assert doubling()(3) == 6
-    (kept,) = (tmp_path / "cache").rglob(f"*.{suffix}")
-    kept.write_bytes(damaged)
-    said(capsys)
+    (remaining,) = (tmp_path / "cache").rglob(f"*.{suffix}")
+    remaining.write_bytes(damaged)
+    output_of(capsys)
     one = doubling()
     assert [one(3), one(4)] == [6, 8]
-    first, second = said(capsys)
+    first, second = output_of(capsys)
     assert first.startswith("compiled code cannot be kept (") and second == ANNOUNCED
 
 
 def test_what_is_no_fault_of_the_cache_is_raised(doubling, capsys):
     with pytest.raises(NumbaError):
         doubling()(object())
-    assert all("cannot be kept" not in line for line in said(capsys))
+    assert all("cannot be kept" not in line for line in output_of(capsys))
 
 
 def test_a_terminal_is_shown_how_far_it_is(capsys, monkeypatch):

@@ -24,7 +24,7 @@ def test_extreme_scenarios_are_played_alike_or_refused():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "output"),
     [
         ("ue: {distance: 3432512 m}", "ue-1-1 sends"),
         ("ue: {distance: 50 km}", "ue-1-1 sends"),
@@ -38,7 +38,7 @@ def test_extreme_scenarios_are_played_alike_or_refused():
         ("radio: {result_bits: 9000000 Gbit}", "radio.result_bits: "),
     ],
 )
-def test_what_is_beyond_all_reason_is_refused_by_name(text, said):
+def test_what_is_beyond_all_reason_is_refused_by_name(text, output):
     with pytest.raises(ScenarioError) as caught:
         inputs.resolve(parse_scenario(text))
-    assert said in str(caught.value) and caught.value.remedy
+    assert output in str(caught.value) and caught.value.remedy

@@ -33,13 +33,13 @@ def test_full_observation_is_the_features_of_the_views(access, slots):
     for world in range(3):
         for c, es in enumerate(system.edge_servers):
             view = cell_view(twin, world, c)
-            mine, cycles = view.edge_servers[c], sum(task.cycles for ue in view.ues for task in ue.tasks)
+            own, cycles = view.edge_servers[c], sum(task.cycles for ue in view.ues for task in ue.tasks)
             local = sum(duration_ns(sum(task.cycles for task in ue.tasks), ue.cpu_hz) for ue in view.ues)
             expected = features.cell(
-                mine.backlog_ns,
-                mine.own_cycles,
-                mine.forwarded_cycles,
-                mine.air_cycles,
+                own.backlog_ns,
+                own.own_cycles,
+                own.forwarded_cycles,
+                own.air_cycles,
                 es.cpu_hz * es.cores,
                 sum(ue.queue_ns for ue in view.ues),
                 len(view.ues),
@@ -48,9 +48,9 @@ def test_full_observation_is_the_features_of_the_views(access, slots):
             )
             assert seen[world, c * 8 : c * 8 + 8] == pytest.approx(expected, rel=1e-6)
             for ue in view.ues:
-                found = seen[world, 24 + ue.index * 22 : 46 + ue.index * 22]
-                wanted = decision_features(view, ue, mine, 0, 0, double=True) if ue.tasks else [0.0] * 22
-                assert found == pytest.approx(wanted, rel=1e-6, abs=1e-12)
+                result = seen[world, 24 + ue.index * 22 : 46 + ue.index * 22]
+                wanted = decision_features(view, ue, own, 0, 0, double=True) if ue.tasks else [0.0] * 22
+                assert result == pytest.approx(wanted, rel=1e-6, abs=1e-12)
 
 
 def test_a_decision_sees_the_edge_server_that_second_offload_would_send_to_and_the_next():
@@ -71,8 +71,8 @@ def test_a_decision_sees_the_edge_server_that_second_offload_would_send_to_and_t
                     cycles / target.cpu_hz,
                     following.backlog_ns * 1e-9 + following.air_cycles / following.cpu_hz,
                 ]
-                found = decision_features(view, ue, view.edge_servers[c], 0, 0, double=True)
-                assert found[14:19] == pytest.approx([min(8.0, value) for value in wanted], abs=1e-8)
+                result = decision_features(view, ue, view.edge_servers[c], 0, 0, double=True)
+                assert result[14:19] == pytest.approx([min(8.0, value) for value in wanted], abs=1e-8)
                 assert (
                     decision_features(view, ue, view.edge_servers[c], 0, 0, double=False)[13:19]
                     == (features.LIMIT,) * 6

@@ -89,9 +89,9 @@ class Failing:
 
 def test_a_policy_that_fails_leaves_the_same_events():
     system, tasks = region(0.7, 5, 20)
-    made = plan(system, tasks)
-    assert {event.kind for event in simulate(made, Failing()).events} == {POLICY_ERROR}
-    compare(made, Failing())
+    case = plan(system, tasks)
+    assert {event.kind for event in simulate(case, Failing()).events} == {POLICY_ERROR}
+    compare(case, Failing())
 
 
 def test_every_server_is_recorded_at_the_last_instant():

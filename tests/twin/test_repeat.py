@@ -21,40 +21,40 @@ from tests.support import plan, region
 from tests.twin.worlds import plans
 
 
-def thought(made, rows, seed, longest_ns):
+def thought(result, rows, seed, longest_ns):
     """``rows`` with a time to think for each decision, below ``longest_ns``."""
-    index = {ue.name: ue.index for ue in made.system.ues}
+    index = {ue.name: ue.index for ue in result.system.ues}
     took = [int(random.uniform(seed, 9, index[row.ue], row.slot, 0) * longest_ns) for row in rows]
     return [msgspec.structs.replace(row, think_ns=ns) for row, ns in zip(rows, took, strict=True)]
 
 
-def decided(made, rows):
+def decided(result, rows):
     """The decisions of ``rows`` as columns."""
-    index = {ue.name: ue.index for ue in made.system.ues}
+    index = {ue.name: ue.index for ue in result.system.ues}
     columns = {name: np.array([getattr(row, name) for row in rows], np.int64) for name in ("number", "slot", "choice")}
     think_ns = np.array([row.think_ns for row in rows], np.int64)
     return repeat.Decided(ue=np.array([index[row.ue] for row in rows], np.int64), think_ns=think_ns, **columns)
 
 
-def check(made, policy, seed):
+def check(changed, policy, seed):
     """Repeat on both clocks, if the twin can; returns whether it could."""
-    rows = thought(made, simulate(made, policy).tasks, seed, made.system.slot_ns)
-    patient = msgspec.structs.replace(made.system, decision_timeout_ns=2 * made.system.slot_ns)
-    made = msgspec.structs.replace(made, system=patient)
-    if not repeat.can_repeat(made, decided(made, rows)):
+    rows = thought(changed, simulate(changed, policy).tasks, seed, changed.system.slot_ns)
+    patient = msgspec.structs.replace(changed.system, decision_timeout_ns=2 * changed.system.slot_ns)
+    changed = msgspec.structs.replace(changed, system=patient)
+    if not repeat.can_repeat(changed, decided(changed, rows)):
         return False
-    index = {ue.name: ue.index for ue in made.system.ues}
-    simulated = simulate(made, None, recorded_answers(rows)).tasks
+    index = {ue.name: ue.index for ue in changed.system.ues}
+    simulated = simulate(changed, None, recorded_answers(rows)).tasks
     wanted = [row.finished_ns for row in sorted(simulated, key=lambda row: (index[row.ue], row.number))]
-    assert repeat.ends_ns(made, decided(made, rows)).tolist() == wanted
+    assert repeat.ends_ns(changed, decided(changed, rows)).tolist() == wanted
     return True
 
 
 @settings(deadline=None, max_examples=examples(200), suppress_health_check=list(HealthCheck))
 @given(plans(), st.integers(0, 2**32))
 def test_random_systems_with_ties_and_zero_lengths(drawn, seed):
-    made, policy = drawn
-    check(made, policy, seed)
+    hardware, policy = drawn
+    check(hardware, policy, seed)
 
 
 @pytest.mark.parametrize("policy", [Coin(0.5), Priced()], ids=repr)
@@ -67,19 +67,22 @@ def test_region(policy, double):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda made, found: (made, msgspec.structs.replace(found, think_ns=found.think_ns + made.system.slot_ns)),
-        lambda made, found: (made, msgspec.structs.replace(found, choice=found.choice - 1)),
-        lambda made, found: (msgspec.structs.replace(made, workload=made.workload[1:]), found),
-        lambda made, found: (made, msgspec.structs.replace(found, slot=found.slot + 11)),
+        lambda plan, decisions: (
+            plan,
+            msgspec.structs.replace(decisions, think_ns=decisions.think_ns + plan.system.slot_ns),
+        ),
+        lambda plan, decisions: (plan, msgspec.structs.replace(decisions, choice=decisions.choice - 1)),
+        lambda plan, decisions: (msgspec.structs.replace(plan, workload=plan.workload[1:]), decisions),
+        lambda plan, decisions: (plan, msgspec.structs.replace(decisions, slot=decisions.slot + 11)),
     ],
     ids=["slow", "undecided", "unknown", "too late"],
 )
 def test_what_the_twin_cannot_repeat_it_does_not(change):
     system, tasks = region(0.8, 3, 10)
-    made = plan(system, tasks)
-    found = decided(made, simulate(made, Coin(0.5)).tasks)
-    assert repeat.can_repeat(made, found)
-    assert not repeat.can_repeat(*change(made, found))
+    case = plan(system, tasks)
+    result = decided(case, simulate(case, Coin(0.5)).tasks)
+    assert repeat.can_repeat(case, result)
+    assert not repeat.can_repeat(*change(case, result))
 
 
 def test_a_run_has_the_same_reference_by_both_clocks(tmp_path, monkeypatch):
@@ -88,8 +91,8 @@ def test_a_run_has_the_same_reference_by_both_clocks(tmp_path, monkeypatch):
     out = str(tmp_path / "r")
     order = runner.Order(resolved=resolved, workload=workload, policy="greedy-do", backend="sim", out=out)
     run = read_run(runner.execute(order).path)
-    made = run.resolved.plan(workload, "greedy-do", second_offload=True, live=False)
-    run = msgspec.structs.replace(run, tasks=thought(made, run.tasks, 5, 10**8))
+    result = run.resolved.plan(workload, "greedy-do", second_offload=True, live=False)
+    run = msgspec.structs.replace(run, tasks=thought(result, run.tasks, 5, 10**8))
     simulated = reference.delay_pairs(run)
     monkeypatch.setattr(reference, "TWIN_FROM", 0)
     assert sorted(reference.delay_pairs(run)) == sorted(simulated) and len(simulated) == len(run.tasks)

@@ -37,17 +37,17 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_every_instant_is_the_same_on_the_twin_and_in_the_simulation(case, access):
     radio, place = case
-    made = varied({**radio, "access": access, "loss": 0.1, "latency_ns": 3 * MS}, place)
+    variant = varied({**radio, "access": access, "loss": 0.1, "latency_ns": 3 * MS}, place)
     for policy in (FixedChoice(1), Priced()):
-        compare(made, policy)
+        compare(variant, policy)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_on_a_shared_band_what_is_sent_is_what_the_shares_moved(case):
     """Whatever the order of events was: the shares of the UEs that sent, summed up over the record, are the bits."""
     radio, place = case
-    made = varied({**radio, "access": "shared"}, place)
-    system, rows = made.system, simulate(made, FixedChoice(1)).tasks
+    variant = varied({**radio, "access": "shared"}, place)
+    system, rows = variant.system, simulate(variant, FixedChoice(1)).tasks
     ues = {ue.name: ue for ue in system.ues}
     for cell in ([row for row in rows if row.cell == number] for number in (1, 2, 3)):
         edges = sorted({at for row in cell for at in (row.tx_start_ns, row.tx_end_ns)})

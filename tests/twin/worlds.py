@@ -49,13 +49,13 @@ def traces(draw):
 def varying(draw):
     """What changes a radio's rates over time: traces of single UEs, fading, both or neither."""
     own = [draw(traces()) for _ in range(draw(st.sampled_from((0, 0, 1, 3))))]
-    found = [
+    result = [
         RateTrace(edges_ns=one["trace_edges_ns"], bps=one["trace_bps"], period_ns=one["trace_period_ns"])
         for one in own
         if one
     ]
     fades = {"bandwidth_hz": 5e8, "coherence_ns": draw(number(1, 20)), "max_spectral_efficiency": draw(CAPS)}
-    return {"traces": tuple(found), **(fades if draw(st.sampled_from((False, False, True))) else {})}
+    return {"traces": tuple(result), **(fades if draw(st.sampled_from((False, False, True))) else {})}
 
 
 @st.composite

@@ -25,8 +25,8 @@ class Terminal:
 
     def __init__(self, command: list[str], cwd: Path, size: tuple[int, int] = (120, 40), **variables: str) -> None:
         self._socket = f"testbed-{uuid.uuid4().hex[:8]}"
-        given = environment() | {"TERM": "xterm-256color", **variables}
-        setting = [f"{name}={value}" for name, value in given.items() if name in ("PYTHONPATH", *variables)]
+        arguments = environment() | {"TERM": "xterm-256color", **variables}
+        setting = [f"{name}={value}" for name, value in arguments.items() if name in ("PYTHONPATH", *variables)]
         line = shlex.join(["env", *setting, *command])
         script = f"stty -g > before; {line}; echo {PROMPT} $?; stty -g > after; sleep {PATIENCE_S}"
         columns, rows = (str(length) for length in size)

@@ -132,7 +132,7 @@ def test_hundreds_of_ues_are_counted_by_cell():
 def test_only_a_run_on_this_host_can_be_ended_from_the_screen(monkeypatch, home, ended):
     """Elsewhere the launcher's number is that of any other process here."""
     killed: list[tuple[int, int]] = []
-    monkeypatch.setattr(os, "kill", lambda *given: killed.append(given))
+    monkeypatch.setattr(os, "kill", lambda *arguments: killed.append(arguments))
     feed = RecordedFeed(recorded())
     feed.live = True
     feed.telemetry.meta |= {"launcher_pid": 4_000_000, "launcher_home": home}

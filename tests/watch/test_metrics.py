@@ -25,26 +25,26 @@ def samples():
     run = recorded("region", "slots=20")
     feed = LiveFeed(run.path)
     shown = feed.frame()
-    found = [sample for metric in metrics_of(shown, feed.telemetry.tasks) for sample in metric.samples]
-    return run, found
+    result = [sample for metric in metrics_of(shown, feed.telemetry.tasks) for sample in metric.samples]
+    return run, result
 
 
-def value(found, name, **labels):
-    return next(s.value for s in found if s.name == name and labels.items() <= s.labels.items())
+def value(result, name, **labels):
+    return next(s.value for s in result if s.name == name and labels.items() <= s.labels.items())
 
 
 def test_metrics_say_what_the_summary_says():
-    run, found = samples()
+    run, result = samples()
     summary = summary_of(run)
     for fate in ("generated", "completed", "late", "failed", "offloaded", "forwarded"):
-        assert value(found, "testbed_tasks_total", fate=fate) == summary.tasks[fate]
+        assert value(result, "testbed_tasks_total", fate=fate) == summary.tasks[fate]
     finished = summary.tasks["completed"] + summary.tasks["late"]
-    assert value(found, "testbed_task_delay_seconds_count") == finished
-    assert value(found, "testbed_task_delay_seconds_bucket", le="+Inf") == finished
-    assert value(found, "testbed_task_delay_seconds_sum") == pytest.approx(summary.delay_s.mean * finished)
-    assert value(found, "testbed_overhead_mean") == pytest.approx(summary.overhead.mean)
-    assert value(found, "testbed_es_up", es="es-1") == 1.0
-    joules = [s.value for s in found if s.name == "testbed_ue_energy_joules_total"]
+    assert value(result, "testbed_task_delay_seconds_count") == finished
+    assert value(result, "testbed_task_delay_seconds_bucket", le="+Inf") == finished
+    assert value(result, "testbed_task_delay_seconds_sum") == pytest.approx(summary.delay_s.mean * finished)
+    assert value(result, "testbed_overhead_mean") == pytest.approx(summary.overhead.mean)
+    assert value(result, "testbed_es_up", es="es-1") == 1.0
+    joules = [s.value for s in result if s.name == "testbed_ue_energy_joules_total"]
     assert sum(joules) == pytest.approx(summary.energy_j.total)
 
 
@@ -67,19 +67,19 @@ def test_each_learner_has_samples_of_its_own():
         for n in (1, 2)
     )
     shown = msgspec.structs.replace(shown, learners=learners)
-    found = [sample for metric in metrics_of(shown, feed.telemetry.tasks) for sample in metric.samples]
-    assert value(found, "testbed_learning_updates", learner="learner-2") == 2.0
-    assert value(found, "testbed_learning_lag_versions", learner="learner-1") == 1.5
-    assert value(found, "testbed_learning_entropy_nats", learner="learner-1") == 0.3
-    losses = [(s.labels["learner"], s.value) for s in found if s.name == "testbed_learning_loss"]
+    result = [sample for metric in metrics_of(shown, feed.telemetry.tasks) for sample in metric.samples]
+    assert value(result, "testbed_learning_updates", learner="learner-2") == 2.0
+    assert value(result, "testbed_learning_lag_versions", learner="learner-1") == 1.5
+    assert value(result, "testbed_learning_entropy_nats", learner="learner-1") == 0.3
+    losses = [(s.labels["learner"], s.value) for s in result if s.name == "testbed_learning_loss"]
     assert losses == [("learner-1", 0.5)]
 
 
 def test_buckets_never_fall_and_every_sample_names_scenario_and_policy():
-    _, found = samples()
-    buckets = [s.value for s in found if s.name == "testbed_task_delay_seconds_bucket"]
+    _, result = samples()
+    buckets = [s.value for s in result if s.name == "testbed_task_delay_seconds_bucket"]
     assert buckets == sorted(buckets)
-    assert all(s.labels["scenario"] == "region" and s.labels["policy"] == "greedy-do" for s in found)
+    assert all(s.labels["scenario"] == "region" and s.labels["policy"] == "greedy-do" for s in result)
 
 
 def test_a_server_answers_scrapes_until_it_is_told_to_end(tmp_path):
@@ -106,8 +106,8 @@ def test_a_port_in_use_is_refused_before_the_run_begins(tmp_path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        found = call("run", "smoke", "--slots", "2", "--metrics", port, "--out", "r", cwd=tmp_path, code=3)
-    assert port in found.stderr and "choose another one" in found.stderr
+        result = call("run", "smoke", "--slots", "2", "--metrics", port, "--out", "r", cwd=tmp_path, code=3)
+    assert port in result.stderr and "choose another one" in result.stderr
     assert not (tmp_path / "r").exists()
     call("run", "smoke", "--metrics", "99999", cwd=tmp_path, code=2)
     call("run", "smoke", "--backend", "sim", "--metrics", "9100", cwd=tmp_path, code=2)

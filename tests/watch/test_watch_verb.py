@@ -16,13 +16,13 @@ from tests.chaos import support
 from tests.command import PATIENCE_S, call, start
 
 
-def made(folder, *options):
+def recorded_run(folder, *options):
     call("run", "smoke", "--backend", "sim", "--slots", "8", "--out", "r", *options, cwd=folder)
     return folder / "r"
 
 
 def test_a_recorded_run_in_a_pipe_is_its_summary(tmp_path):
-    run = made(tmp_path)
+    run = recorded_run(tmp_path)
     assert call("watch", "r", cwd=tmp_path).stdout == call("report", "r", cwd=tmp_path).stdout
     assert call("watch", str(run / "run.db"), "--plain", cwd=tmp_path).stdout
 
@@ -32,14 +32,14 @@ def test_what_cannot_be_watched_is_refused(tmp_path):
     assert 'there is no run "gone"' in call("watch", "gone", cwd=tmp_path, code=2).stderr
     (tmp_path / "empty").mkdir()
     assert "is not a run" in call("watch", "empty", cwd=tmp_path, code=2).stderr
-    made(tmp_path)
+    recorded_run(tmp_path)
     assert "--web" in call("watch", "r", "--port", "8000", cwd=tmp_path, code=2).stderr
     for rate in ("0", "nan", "-1", "fast"):
         call("watch", "r", "--rate", rate, cwd=tmp_path, code=2)
 
 
 def test_a_run_without_tasks_can_be_watched(tmp_path):
-    made(tmp_path, "--set", "density=0")
+    recorded_run(tmp_path, "--set", "density=0")
     assert "nan" not in call("watch", "r", cwd=tmp_path).stdout.lower()
 
 
@@ -47,11 +47,11 @@ def test_a_run_without_tasks_can_be_watched(tmp_path):
 def test_a_live_run_in_a_pipe_is_lines_until_it_ends(tmp_path):
     process = support.begin(tmp_path, "--slots", "60")
     try:
-        found = call("watch", "r", cwd=tmp_path).stdout
+        result = call("watch", "r", cwd=tmp_path).stdout
         support.end(process, 0)
     finally:
         support.stop(process)
-    assert "slot" in found and "drained" in found
+    assert "slot" in result and "drained" in result
 
 
 @pytest.mark.live
@@ -68,7 +68,7 @@ def test_a_run_cut_by_a_kill_is_shown_as_it_was_recorded(tmp_path):
 
 def test_a_browser_gets_the_screen_from_this_host_alone(tmp_path):
     pytest.importorskip("textual_serve")
-    made(tmp_path)
+    recorded_run(tmp_path)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -110,12 +110,12 @@ async def looking_when(address, happens):
 
 def screens(folder):
     """The screens that show runs in ``folder``."""
-    found = []
+    items = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
         if "testbed.watch" in words and str(folder) in " ".join(words):
-            found.append(process.pid)
-    return found
+            items.append(process.pid)
+    return items
 
 
 def fetched(address, server):
@@ -134,7 +134,7 @@ def test_a_newer_record_is_refused_by_its_version(tmp_path):
     import sqlite3
     from contextlib import closing
 
-    run = made(tmp_path)
+    run = recorded_run(tmp_path)
     with closing(sqlite3.connect(run / "run.db")) as db:
         db.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
         db.commit()

@@ -39,7 +39,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Describe a scenario and what it needs of this host; returns the exit code, 4 if it does not fit."""
     resolved, workload = common.load(args.scenario, args)
-    known = None if args.calibrate else host_costs.kept()
+    known = None if args.calibrate else host_costs.known_costs()
     known = known or _calibrated()
     plan = resolved.plan(workload, common.DEFAULT_POLICY, second_offload=True, live=True)
     burn_auto = plan.emulation.burn < 0.0
@@ -71,13 +71,13 @@ def main(args: argparse.Namespace) -> int:
 
 def faults_text(plan: Plan) -> str:
     """The planned faults by instant, a line each."""
-    found = [(fault.at_ns, f"kill {fault.name}", fault.restart_ns) for fault in plan.faults]
-    found += [(one.at_ns, one.what, one.until_ns) for one in plan.disturbances]
+    changes = [(fault.at_ns, f"kill {fault.name}", fault.restart_ns) for fault in plan.faults]
+    changes += [(one.at_ns, one.what, one.until_ns) for one in plan.disturbances]
     rows = [
         (what, f"{at * 1e-9:.1f}", f"{until * 1e-9:.1f}" if until >= 0 else "to the end")
-        for at, what, until in sorted(found)[:MOST_SHOWN]
+        for at, what, until in sorted(changes)[:MOST_SHOWN]
     ]
-    more = f"\nand {len(found) - MOST_SHOWN} more" if len(found) > MOST_SHOWN else ""
+    more = f"\nand {len(changes) - MOST_SHOWN} more" if len(changes) > MOST_SHOWN else ""
     return table(("fault", "from s", "until s"), rows, width(sys.stdout)) + more
 
 

@@ -21,6 +21,7 @@ from testbed.cli.showing import Showing
 from testbed.cli.streaming import RunLines
 from testbed.experiments import runner
 from testbed.experiments.runner import Order
+from testbed.experiments.streamed import Summed
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.live.progress import Progress
 from testbed.model.errors import InvalidError, UsageError
@@ -68,6 +69,21 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     shape.add_argument("--json", action="store_true", help="print one JSON document")
     shape.add_argument("--stream", action="store_true", help="print JSON lines while the run goes on")
     parser.add_argument("--strict", action="store_true", help="exit 5 if fidelity is below B")
+
+
+def add_think_option(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--think``."""
+    parser.add_argument("--think", metavar="TIME", help="plan: time of one core to plan in, a slot (20 ms)")
+
+
+def thinking(names: Sequence[str], think: str | None) -> list[str]:
+    """Policies with ``--think`` in the names of those that plan. Raises `UsageError` if none of them does."""
+    if think is None:
+        return list(names)
+    found = [loading.thinking(name, think.replace(" ", "")) for name in names]
+    if found == list(names):
+        raise UsageError(f"--think {think}: nobody plans here", "name a policy that does, plan-do, or leave it out")
+    return found
 
 
 def overrides(args: argparse.Namespace, flags: Iterable[str] = _FLAGS) -> list[str]:
@@ -184,10 +200,10 @@ def is_run(name: str) -> bool:
     return True
 
 
-def strategies(listed: str, scenario: str) -> list[str]:
-    """The names in a comma-separated list. Raises `UsageError` for an empty or repeated one, or one that first has to
-    be trained on ``scenario``."""
-    names = [name.strip() for name in listed.split(",") if name.strip()]
+def strategies(listed: str, scenario: str, think: str | None = None) -> list[str]:
+    """The names in a comma-separated list, with ``--think``. Raises `UsageError` for an empty or repeated one, or one
+    that first has to be trained on ``scenario``."""
+    names = thinking([name.strip() for name in listed.split(",") if name.strip()], think)
     if not names or len(set(names)) < len(names):
         raise UsageError(f'--policies "{listed}"', "give different policies, like --policies lc,greedy-do")
     loading.check(names, scenario)
@@ -225,9 +241,10 @@ def carry_out(order: Order, args: argparse.Namespace) -> int:
 
 
 def _carried_out(order: Order, args: argparse.Namespace, lines: RunLines | None) -> int:
-    run, interrupts = played(order, args, lines=lines), []
+    outcome, interrupts = played(order, args, lines=lines), []
     with stop_on_interrupt(lambda: interrupts.append(1)):
-        _, summary = summarized(run, plain=args.plain or args.json)
+        plain = args.plain or args.json
+        summary = outcome.summary if isinstance(outcome, Summed) else summarized(outcome, plain=plain)[1]
         code, why = exit_code_of(summary, strict=args.strict)
         if lines is not None:
             lines.ended(summary, code)
@@ -257,8 +274,8 @@ def played(
     args: argparse.Namespace,
     meanwhile: Callable[[Path], None] = lambda path: None,
     lines: RunLines | None = None,
-) -> RecordedRun | Path:
-    """Run ``order`` and return it, or its directory; what is shown meanwhile is up to ``args``, see `Showing`.
+) -> RecordedRun | Path | Summed:
+    """Run ``order`` and return it, its directory, or what it came to; what is shown is up to ``args``, see `Showing`.
 
     ``meanwhile`` is called with that directory again and again; ``lines`` hear of all that happens.
     """

@@ -37,6 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("what", nargs="+", metavar="SCENARIO|RUN", help="one scenario, or two and more runs")
     parser.add_argument("--policies", metavar="A,B,…", help=f"policies ({POLICIES})")
+    common.add_think_option(parser)
     parser.add_argument("--seeds", type=int, metavar="N", help="how many workloads, from the scenario's seed on (10)")
     parser.add_argument("--on", choices=BACKENDS, help="backend (sim)")
     parser.add_argument("--sweep", metavar="KEY=A..B:N", help="repeat for N values of a key, like density=0.3..0.9:4")
@@ -61,8 +62,9 @@ def main(args: argparse.Namespace) -> int:
 def _runs(args: argparse.Namespace) -> int:
     if len(args.what) < 2:
         raise UsageError("one run has nothing to be compared with", "give two runs or more, or a scenario")
-    given = {
+    options = {
         "--policies": args.policies,
+        "--think": args.think,
         "--seeds": args.seeds,
         "--on": args.on,
         "--sweep": args.sweep,
@@ -73,17 +75,17 @@ def _runs(args: argparse.Namespace) -> int:
         "--speed": args.speed,
         "--workers": args.workers,
     }
-    common.refuse_options(given, "is for a scenario: runs are compared as they were")
+    common.refuse_options(options, "is for a scenario: runs are compared as they were")
     with ProgressDisplay(sys.stderr, plain=args.plain or args.json) as display:
         runs = []
-        for i, given in enumerate(args.what):
-            display(f"reading {given}, {i + 1} of {len(args.what)}", i / len(args.what))
-            runs.append(reader.read_run(given))
+        for i, name in enumerate(args.what):
+            display(f"reading {name}, {i + 1} of {len(args.what)}", i / len(args.what))
+            runs.append(reader.read_run(name))
         display(f"comparing {len(runs)} runs")
-        found = rounds.compared(runs)
+        comparison = rounds.compared(runs)
     for doubt in rounds.doubts(runs):
         warn(doubt)
-    _print(args, found)
+    _print(args, comparison)
     return EXIT_OK
 
 
@@ -97,7 +99,7 @@ def _scenario(args: argparse.Namespace) -> int:
     if count < 1:
         raise UsageError(f"--seeds {count}", "compare on at least 1 workload; 2 and more give intervals")
     chosen = sweep.parse(args.sweep) if args.sweep else None
-    names = common.strategies(args.policies or POLICIES, args.what[0])
+    names = common.strategies(args.policies or POLICIES, args.what[0], args.think)
     loaded = _scenarios(args, chosen)
     for note in dict.fromkeys(note for one in loaded for note in common.notes_of(one, common.on(backend))):
         warn(note)

@@ -73,11 +73,11 @@ def checkpoints() -> list[Path]:
 
 def policies_known() -> Rows:
     """Every policy: its name, what it does, and what to write after ``--policy`` (once for each checkpoint)."""
-    rows, kept = [], checkpoints()
+    rows, files = [], checkpoints()
     for name in loading.names():
         base, double, _ = loading.parts(name)
         needs = base in (*loading.TUNED, *loading.LEARNED)
-        written = [f"{name}:{path}" for path in kept if path.stem == name] if needs else [name]
+        written = [f"{name}:{path}" for path in files if path.stem == name] if needs else [name]
         about = loading.ABOUT[base] + ("; with second offload" if double else "")
         rows.append({"policy": name, "about": about, "needs_checkpoint": needs, "usable": written})
     return rows
@@ -100,18 +100,18 @@ def runs() -> Rows:
 
 def _run(file: Path) -> dict[str, Any]:
     meta = reader.read_meta(file)
-    kept = None if reader.is_running(meta, file) else kept_grade.kept(file.parent)
-    if kept is None:
+    grade = None if reader.is_running(meta, file) else kept_grade.read_grade(file.parent)
+    if grade is None:
         exact = EXACT if meta and reader.backend_of(meta) in VIRTUAL and "reason" in meta else None
-        kept = kept_grade.KeptGrade(exact, kept_grade.overhead_so_far(file))
+        grade = kept_grade.KeptGrade(exact, kept_grade.overhead_so_far(file))
     fields = {name: meta.get(name) for name in ("scenario", "policy", "slots", "seed", "started")}
     return {
         "run": printable(readable(file.parent.name)),
         "state": _state(file.parent, meta),
         **{name: value if isinstance(value, str | int) else None for name, value in fields.items()},
         "backend": reader.backend_of(meta) if meta else None,
-        "grade": kept.grade,
-        "overhead": kept.overhead,
+        "grade": grade.grade,
+        "overhead": grade.overhead,
     }
 
 

@@ -27,7 +27,7 @@ from testbed.scenario.overload import is_overload
 from testbed.scenario.resolve import Resolved
 from testbed.scenario.schema import Scenario, Workload
 from testbed.scenario.window import IDLE_SLOTS, remarks
-from testbed.trace import inputs
+from testbed.trace import inputs, table_file
 
 V = TypeVar("V", int, float)
 
@@ -37,6 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", metavar="RUN|TRACE", help="a run, or a table time_s,ue,input_bits,cycles,deadline_s")
     decisions = parser.add_mutually_exclusive_group()
     decisions.add_argument("--policy", metavar="P", help="policy (that of the run; for a table greedy-do)")
+    common.add_think_option(parser)
     decisions.add_argument("--as-recorded", action="store_true", help="repeat decisions and their times (sim, twin)")
     parser.add_argument("--from", dest="begin", metavar="TIME", help="begin at this instant of the recording (0 s)")
     parser.add_argument("--for", dest="length", metavar="TIME", help="how much of it to play (all)")
@@ -57,7 +58,10 @@ def main(args: argparse.Namespace) -> int:
     args.slots = args.seed = None
     common.refuse_live_options(args, SIM if args.as_recorded else args.on or TESTBED)
     if args.policy:
+        args.policy = common.thinking([args.policy], args.think)[0]
         loading.check([args.policy], args.scenario or args.what)
+    elif args.think is not None:
+        raise UsageError("--think is for a policy that plans", "add --policy plan-do, or leave it out")
     if args.as_recorded:
         return common.carry_out(as_recorded(args), args)
     if args.closed_loop:
@@ -99,7 +103,7 @@ def of_run(args: argparse.Namespace) -> Order:
     meta = reader.read_header(path / directory.RECORD)
     reasons = (idle.in_replay, *common.on(args.on or TESTBED))
     resolved = inputs.resolve(common.scenario_of(path / directory.SCENARIO, common.overrides(args), reasons))
-    workload = tables.read_csv(path / directory.WORKLOAD, resolved.system)
+    workload = _table(path / directory.WORKLOAD, resolved.system, args)
     policy = args.policy or _recorded_policy(path, meta)
     notes: dict[str, str | bool] = {"replay_of": path.resolve().name}
     resolved, tasks = _excerpt(resolved, _kept(workload, resolved.system), args)
@@ -147,7 +151,7 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
         )
     reasons = (idle.in_replay, *common.on(args.on or TESTBED))
     scenario = _without_overloads(common.scenario_of(source, common.overrides(args), reasons))
-    workload = _from_its_beginning(tables.read_csv(path, inputs.resolve(scenario).system), path, scenario.slot_ns)
+    workload = _from_its_beginning(_table(path, inputs.resolve(scenario).system, args), path, scenario.slot_ns)
     slots = scenario.slots if "slots" in changed else tables.slots_for(workload, scenario.slot_ns)
     traced = Workload(trace=str(path.resolve()), format="csv")
     resolved = inputs.resolve(msgspec.structs.replace(scenario, slots=slots, workload=traced))
@@ -168,12 +172,17 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
     )
 
 
+def _table(path: Path, system: System, args: argparse.Namespace) -> Sequence[Task]:
+    """The tasks of a workload table; the twin plays those of a large one from the file."""
+    return table_file.read(path, system) if args.on == TWIN else tables.read_csv(path, system)
+
+
 def _without_overloads(scenario: Scenario) -> Scenario:
     """``scenario`` for a table of tasks, after saying what of its faults that leaves out."""
-    kept = tuple(fault for fault in scenario.faults if not is_overload(fault))
-    if len(kept) < len(scenario.faults):
-        warn(f"overloads of the scenario ({len(scenario.faults) - len(kept)}) add nothing: the table is the workload")
-    return msgspec.structs.replace(scenario, faults=kept)
+    faults = tuple(fault for fault in scenario.faults if not is_overload(fault))
+    if len(faults) < len(scenario.faults):
+        warn(f"overloads of the scenario ({len(scenario.faults) - len(faults)}) add nothing: the table is the workload")
+    return msgspec.structs.replace(scenario, faults=faults)
 
 
 def _excerpt(resolved: Resolved, tasks: Sequence[Task], args: argparse.Namespace) -> tuple[Resolved, Sequence[Task]]:
@@ -218,10 +227,10 @@ def _from_its_beginning(tasks: Sequence[Task], path: Path, slot_ns: int) -> Sequ
 
 def _kept(tasks: Sequence[Task], system: System) -> Sequence[Task]:
     """The tasks that a run of fewer slots plays, after saying how many it does not."""
-    kept = tables.limited(tasks, system)
-    if len(kept) < len(tasks):
-        warn(f"{len(tasks) - len(kept)} of {len(tasks)} tasks are generated after the last slot and left out")
-    return kept
+    inside = tables.limited(tasks, system)
+    if len(inside) < len(tasks):
+        warn(f"{len(tasks) - len(inside)} of {len(tasks)} tasks are generated after the last slot and left out")
+    return inside
 
 
 def _refuse_scenario(args: argparse.Namespace) -> None:

@@ -46,8 +46,8 @@ def main(args: argparse.Namespace) -> int:
     """Reproduce and judge claims; returns the exit code. A claim that fails is a result, no error."""
     chosen = _chosen(args.claim)
     if args.list:
-        given = {"--quick": args.quick, "--out": args.out, "--seeds": args.seeds}
-        common.refuse_options(given, "is for a reproduction, and --list does none")
+        options = {"--quick": args.quick, "--out": args.out, "--seeds": args.seeds}
+        common.refuse_options(options, "is for a reproduction, and --list does none")
         return _list(chosen, as_json=args.json)
     for package in ("torch", "scipy", "matplotlib"):
         packages.require(package)
@@ -65,15 +65,15 @@ def _list(chosen: tuple[int, ...], *, as_json: bool) -> int:
     return EXIT_OK
 
 
-def _chosen(given: list[str]) -> tuple[int, ...]:
+def _chosen(numbers: list[str]) -> tuple[int, ...]:
     """The numbers of claims, in order, each once."""
     names = [str(number) for number in CLAIMS]
-    for one in given:
+    for one in numbers:
         if one not in names:
             raise UsageError(
                 f'there is no claim "{one}"', f"{did_you_mean(one, names)}; see `testbed reproduce --list`"
             )
-    return tuple(sorted({int(one) for one in given})) or tuple(CLAIMS)
+    return tuple(sorted({int(one) for one in numbers})) or tuple(CLAIMS)
 
 
 def _reproduce(args: argparse.Namespace, chosen: tuple[int, ...]) -> int:

@@ -9,6 +9,7 @@ from testbed.cli.commands import common, learning, training
 from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.exit_code import exit_code_of
 from testbed.cli.progress import ProgressDisplay
+from testbed.experiments import runner
 from testbed.model.errors import InvalidError, UsageError
 from testbed.model.exit_codes import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD
 from testbed.node import limits
@@ -27,7 +28,8 @@ OPTIONS_HELP = (
 ON = ("twin", "testbed")
 SECONDS, _VERDICTS = 60.0, 20
 WORKERS_HELP = (
-    "processes that learn (twin: 1, which is repeatable; testbed: one for each cell that the host has a core for)"
+    "processes that learn "
+    "(twin: 1, which is repeatable; testbed with a3c: one for each cell that the host has a core for)"
 )
 SYNCHRONOUS_HELP = "all step together, by the mean of their gradients (testbed: all cells, by one process)"
 WORKERS_A_CORE, MOST_UPDATES = 4, 10**12
@@ -217,9 +219,10 @@ def _train_live(args: argparse.Namespace, scenario: Scenario, folder: Path) -> i
     order = learning.learning(order, args)
     common.say_cut(scenario, order.resolved)
     keeper = live.Keeper(path, goes_on=args.resume, say=warn)
-    run, summary = common.summarized(common.played(order, args, keeper), plain=args.plain or args.json)
+    played = runner.path_of(common.played(order, args, keeper))
+    run, summary = common.summarized(played, plain=args.plain or args.json)
     longer = f"--slots {10 * args.slots}" if args.slots else "--wall 300s"
-    result = live.kept(run, summary, keeper, args.algorithm, args.seed, start, longer)
+    result = live.collect(run, summary, keeper, args.algorithm, args.seed, start, longer)
     if args.json:
         print_json(result)
     else:

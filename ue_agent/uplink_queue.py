@@ -7,7 +7,7 @@ from testbed.protocol.messages import Result
 from ue_agent.report import Flight
 
 
-class Transmissions:
+class UplinkQueue:
     """One transmission after another; ``free_ns`` is when all that is known of has left."""
 
     def __init__(self, system: System) -> None:
