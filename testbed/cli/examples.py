@@ -43,8 +43,8 @@ EXAMPLES = {
     },
     "fault": {
         "testbed fault runs/outage kill es-1 --for 5s": "dead for five seconds",
-        "testbed fault runs/outage slow es-2 to 50% for 10 s": "an edge server at half its speed",
-        "testbed fault runs/outage degrade ue-1-3 to loss 10%": "until it is lifted",
+        "testbed fault runs/outage slow es-2 to 50%": "at half its speed",
+        "testbed fault runs/outage cut ue-1-3:es-1": "until lifted",
         "testbed fault runs/outage lift ue-1-3": "as here",
     },
     "verify": {
