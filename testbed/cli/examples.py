@@ -45,7 +45,7 @@ EXAMPLES = {
         "testbed fault runs/outage kill es-1 --for 5s": "dead for five seconds",
         "testbed fault runs/outage slow es-2 to 50%": "at half its speed",
         "testbed fault runs/outage cut ue-1-3:es-1": "until lifted",
-        "testbed fault runs/outage lift ue-1-3": "as here",
+        "testbed fault runs/outage lift ue-1-3:es-1": "as here",
     },
     "verify": {
         "testbed verify --quick": "under a minute",
