@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from operator import itemgetter
 
-from testbed.model.cuts import is_known_cut
+from testbed.model.cuts import is_known_cut, open_ns
 from testbed.model.mdp import CellView, EsView, UeView
 from testbed.model.system import SHARED, System
 from testbed.protocol.messages import Announce, Ask
@@ -18,17 +18,22 @@ class Gathering:
     """
 
     def __init__(self, system: System) -> None:
-        self.system = system
         self.cell_of = {ue.name: ue.cell for ue in system.ues}
-        self._cells = system.ues_by_cell()
+        self.revise(system)
         self.cells = [cell for cell, ues in enumerate(self._cells) if ues]
-        self._places = {ue.name: (place, ue) for ues in self._cells for place, ue in enumerate(ues)}
         self.es_index = {es.name: es.index for es in system.edge_servers}
         self.dead: set[str] = set()
         self.es_lost: set[int] = set()
         self._announced: dict[int, Announce] = {}
         self._news = 0
         self._seen: tuple[tuple[int, int, int], tuple[EsView, ...]] | None = None
+
+    def revise(self, system: System) -> None:
+        """Links and speeds change from some instant to come on."""
+        self.system = system
+        self._cells = system.ues_by_cell()
+        self._pausing = system.pausing
+        self._places = {ue.name: (place, ue) for ues in self._cells for place, ue in enumerate(ues)}
 
     def announce(self, announce: Announce) -> None:
         """Take an ES's announcement, unless it is older than the latest."""
@@ -46,15 +51,19 @@ class Gathering:
         return by_cell
 
     def is_complete(self, cell: int, slot: int, asks: Asks) -> bool:
-        """Whether all live UEs of ``cell`` have asked and all live ESs have announced for ``slot``."""
-        ues = self._cells[cell]
-        if len(asks) + len(self.dead) < len(ues):
+        """Whether all live UEs of ``cell`` have asked and all live ESs have announced for ``slot``, but for those that
+        stand still."""
+        ues, silent = self._cells[cell], self.dead
+        if self._pausing:
+            at_ns = slot * self.system.slot_ns
+            silent = silent | {one.name for one in self._pausing if open_ns(at_ns, one.pauses_ns) != at_ns}
+        if len(asks) + len(silent) < len(ues):
             return False
         for es in self.system.edge_servers:
             announced = self._announced.get(es.index)
-            if es.name not in self.dead and (announced is None or announced.slot < slot):
+            if es.name not in silent and (announced is None or announced.slot < slot):
                 return False
-        return all(ue.name in asks or ue.name in self.dead for ue in ues)
+        return all(ue.name in asks or ue.name in silent for ue in ues)
 
     def view(self, cell: int, slot: int, asks: Asks) -> CellView:
         """What the agent of ``cell`` sees, given the ``asks`` of its own UEs by name (at least one)."""

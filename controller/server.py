@@ -12,7 +12,7 @@ from testbed.model.fallback import fallback_choices
 from testbed.model.learning import LEARNER
 from testbed.model.mdp import CellView
 from testbed.model.system import EPOCH_ARRIVAL, System
-from testbed.model.task import DECIDE, FAULT
+from testbed.model.task import DECIDE, FAULT, Task
 from testbed.policy.heuristics import DRAWS_NOTHING, Policy, checked, watching
 from testbed.policy.planned import Planned, Regional, regional
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
@@ -60,6 +60,12 @@ class DecisionServer:
 
     def begin(self) -> list[Action]:
         """No actions: the server only answers."""
+        return []
+
+    def revise(self, now_ns: int, system: System, tasks: Sequence[Task]) -> list[Action]:
+        """See `testbed.protocol.actions.Core`."""
+        self.system = system
+        self._told.revise(system)
         return []
 
     def handle(self, now_ns: int, event: object) -> list[Action]:

@@ -12,15 +12,17 @@ class LastBit(msgspec.Struct, frozen=True, gc=False):
 
 
 class Arrived(msgspec.Struct, frozen=True, gc=False):
-    """Event: a task arrives from the radio."""
+    """Event: a task arrives from the radio, unless its trip has had other ``changes`` by now."""
 
     job: Job
+    changes: int
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
-    """Event: the execution on ``core`` ends."""
+    """Event: the execution on ``core`` ends, unless its end is not ``end_ns`` any more."""
 
     core: int
+    end_ns: int
 
 
 class Dispatch(msgspec.Struct, frozen=True, gc=False):

@@ -6,19 +6,23 @@ from testbed.model.system import Ue
 from testbed.model.task import Task
 from testbed.protocol.messages import Trip
 
+HERE = -1
+
 
 class Job(msgspec.Struct, kw_only=True):
     """A task at an ES, from its post or its arrival from another ES to the end of its execution.
 
     ``own`` tells whether it came over this ES's radio, of which ``left`` is what a shared one has still to send, in a
     measure of its own. Instants in ns are -1 until they are known: those of the trip, that of the arrival in this ES's
-    queue, and those of the execution.
+    queue, and those of the execution. The trip of one on its way may change: ``changes`` counts that, and is `HERE`
+    once it has arrived.
     """
 
     ue: Ue
     task: Task
     trip: Trip
     own: bool = True
+    changes: int = 0
     left: float = 0.0
     arrival_ns: int = -1
     start_ns: int = -1

@@ -1,6 +1,6 @@
 """What one ES knows of all ESs (sans-IO): who lives, and the backlog that each announced last."""
 
-from testbed.model.cuts import is_known_cut
+from testbed.model.cuts import is_known_cut, open_ns
 from testbed.model.system import System
 from testbed.protocol.actions import Lost
 from testbed.protocol.lives import Lives
@@ -19,6 +19,10 @@ class Peers:
         self._expected = [True] * len(system.edge_servers)
         self._lives = Lives()
 
+    def revise(self, system: System) -> None:
+        """Cuts change from some instant to come on."""
+        self._system = system
+
     def __contains__(self, name: str) -> bool:
         return name in self._index
 
@@ -33,8 +37,11 @@ class Peers:
 
     def have_told(self, slot: int) -> bool:
         """Whether every ES from which an announcement may come has announced ``slot``; in slot 0 nobody has to."""
-        known = zip(self._told_slot, self._expected, strict=True)
-        return slot <= 0 or all(told >= slot or not expected for told, expected in known)
+        known = zip(self._told_slot, self._expected, self._system.edge_servers, strict=True)
+        at_ns = slot * self._slot_ns
+        return slot <= 0 or all(
+            told >= slot or not expected or open_ns(at_ns, es.pauses_ns) != at_ns for told, expected, es in known
+        )
 
     def within_reach(self, own: int, now_ns: int) -> list[bool]:
         """Which ESs live, and can be reached from ES ``own`` as far as is known."""

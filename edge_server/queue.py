@@ -125,6 +125,18 @@ class Queue:
         """Something was decided, or told to others, from what the queue holds now."""
         self.settled_ns = max(self.settled_ns, now_ns)
 
+    def revise(self, es: Es) -> list[tuple[int, Job]]:
+        """The speed changes from some instant to come on; returns what runs, with its end as it is now."""
+        self._es = es
+        for job in self._running.values():
+            job.end_ns = es.end_ns(job.start_ns, job.task.cycles)
+        return list(self._running.items())
+
+    def ending(self, core: int, end_ns: int) -> Job | None:
+        """What ends on ``core`` at ``end_ns``, if anything does."""
+        job = self._running.get(core)
+        return job if job is not None and job.end_ns == end_ns else None
+
     def finish(self, core: int) -> None:
         """The task on ``core`` ended."""
         job = self._running.pop(core)

@@ -4,7 +4,7 @@ from collections import deque
 
 import msgspec
 
-from edge_server.job import Job
+from edge_server.job import HERE, Job
 from testbed.model import link, transmission
 from testbed.model.delay import chain, transfer_ns, whole_ns
 from testbed.model.system import System, Ue
@@ -14,7 +14,7 @@ from testbed.protocol.messages import Trip
 
 def posted(system: System, ue: Ue, task: Task, ready_ns: int) -> Job:
     """The job of a task of which nothing was sent; how often it will have to be is known."""
-    tries = transmission.attempts(system, task)
+    tries = transmission.attempts(system, task, ready_ns)
     trip = Trip(ready_ns=ready_ns, tx_start_ns=-1, tx_end_ns=-1, arrival_ns=-1, attempts=tries)
     return Job(ue=ue, task=task, trip=trip)
 
@@ -36,7 +36,7 @@ def trip_of(system: System, task: Task, ready_ns: int, start_ns: int, end_ns: in
         ready_ns=ready_ns,
         tx_start_ns=start_ns,
         tx_end_ns=end_ns,
-        arrival_ns=end_ns + transmission.latency_ns(system, task, end_ns),
+        arrival_ns=transmission.arrival_ns(system, task, end_ns),
         attempts=tries,
     )
 
@@ -47,14 +47,41 @@ class DedicatedRadio:
     def __init__(self, system: System) -> None:
         self._system = system
         self._free_ns: dict[int, int] = {}
+        self._under_way: dict[int, list[Job]] = {}
 
     def post(self, ue: Ue, task: Task, ready_ns: int) -> Job:
         """Append a task to the UE's FIFO; its whole trip is known at once."""
+        trip = self._trip(task, ready_ns, chain(self._free_ns.get(ue.index, 0), ready_ns))
+        job = Job(ue=ue, task=task, trip=trip)
+        self._free_ns[ue.index] = trip.tx_end_ns
+        self._under_way.setdefault(ue.index, []).append(job)
+        return job
+
+    def _trip(self, task: Task, ready_ns: int, start_ns: int) -> Trip:
         system = self._system
-        start = chain(self._free_ns.get(ue.index, 0), ready_ns)
-        tries = transmission.attempts(system, task)
-        end = self._free_ns[ue.index] = transmission.end_ns(system, task, start, tries)
-        return Job(ue=ue, task=task, trip=trip_of(system, task, ready_ns, start, end, tries))
+        tries = transmission.attempts(system, task, start_ns)
+        return trip_of(system, task, ready_ns, start_ns, transmission.end_ns(system, task, start_ns, tries), tries)
+
+    def revise(self, system: System) -> list[Job]:
+        """Links change from some instant to come on; returns what arrives at another instant than was known before."""
+        self._system = system
+        changed: list[Job] = []
+        for ue, queue in self._under_way.items():
+            for place, job in enumerate(queue):
+                ready, start = job.trip.ready_ns, job.trip.tx_start_ns
+                start = chain(self._free_ns[ue], ready) if place else start
+                trip = job.trip if job.changes == HERE else self._trip(job.task, ready, start)
+                self._free_ns[ue] = trip.tx_end_ns
+                if trip != job.trip:
+                    job.trip, job.changes = trip, job.changes + 1
+                    changed.append(job)
+        return changed
+
+    def arrived(self, job: Job) -> None:
+        """It is at the ES. What was sent after it is known to have followed it, until that is there too."""
+        queue = self._under_way.get(job.ue.index, [])
+        while queue and queue[0].changes == HERE:
+            queue.pop(0)
 
     def wait_ns(self, ue: Ue, now_ns: int) -> int:
         """How long a task posted now would wait for its first bit."""
@@ -65,8 +92,10 @@ class DedicatedRadio:
         return sum(1 for free in self._free_ns.values() if free > now_ns)
 
     def drop(self, ue: Ue, now_ns: int) -> None:
-        """The UE died: its radio falls silent."""
+        """The UE died at or before ``now_ns``: its radio falls silent, and only what had left arrives."""
         self._free_ns.pop(ue.index, None)
+        queue = self._under_way.pop(ue.index, [])
+        self._under_way[ue.index] = [job for job in queue if job.trip.tx_end_ns < now_ns]
 
 
 class SharedRadio:
@@ -78,6 +107,10 @@ class SharedRadio:
         self._finish: dict[int, float] = {}
         self._last_ns = 0
         self._virtual = 0.0
+
+    def revise(self, system: System) -> None:
+        """Latencies change from some instant to come on."""
+        self._system = system
 
     def _advance(self, now_ns: int) -> None:
         self._virtual = link.sharing_advance(self._virtual, now_ns - self._last_ns, len(self._queues))

@@ -1,22 +1,25 @@
 """The edge server's core (sans-IO): radio of its cell, queue, second offload, announcements."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from edge_server import transfers
+from edge_server.cell_radio import CellRadio
 from edge_server.events import Arrived, Dispatch, Ended, LastBit
 from edge_server.job import Job
 from edge_server.peers import Peers
 from edge_server.queue import Queue
-from edge_server.radio import DedicatedRadio, SharedRadio
-from edge_server.varying_radio import VaryingRadio
+from edge_server.under_way import Answer, UnderWay
 from testbed.model import transmission
-from testbed.model.delay import NEVER, transfer_ns
+from testbed.model.cuts import closed_ns, open_ns
+from testbed.model.delay import NEVER
 from testbed.model.queue import FCFS, NO_LIMIT, second_offload
-from testbed.model.system import CONTROLLER, SHARED, System, Ue
+from testbed.model.system import CONTROLLER, System, Ue
 from testbed.model.task import ANNOUNCE, ARRIVAL, EXEC_END, EXEC_START, FAULT, Task
 from testbed.protocol.actions import Action, Boundary, Execute, Lost, Record, Send, Wake
 from testbed.protocol.idle import Boundaries
-from testbed.protocol.messages import Aired, Announce, Down, Forward, Post, Result, Up
+from testbed.protocol.messages import Announce, Down, Forward, Post, Result, Up
 from testbed.protocol.rows import EventRow, SlotRow
 
 
@@ -30,11 +33,7 @@ class Server:
         self.name = self.es.name
         self.incarnation, self._from_ns = incarnation, from_ns
         self._second_offload = second_offload
-        self._shared = system.radio.access == SHARED
-        self._dedicated_radio = DedicatedRadio(system)
-        varies = transmission.varies(system, index)
-        self._shared_radio = VaryingRadio(system) if varies else SharedRadio(system)
-        self._radio_version = 0
+        self._radio = CellRadio(system, index)
         self._queue = Queue(self.es)
         self._air_cycles = 0
         self._consulted_ns = 0
@@ -44,6 +43,8 @@ class Server:
         self._busy_before_ns = 0
         self._boundaries = Boundaries()
         self._last_slot = 0
+        self._moving = UnderWay()
+        self._returns_ns: dict[int, int] = {}
         self._ues = {ue.name: ue for ue in system.ues}
         self._own_ues = system.cell_ues(index)
 
@@ -57,16 +58,15 @@ class Server:
             case Post():
                 return self._post(now_ns, event)
             case Arrived():
-                return self._arrived(now_ns, event.job)
+                return self._arrived(now_ns, event)
             case Ended():
-                self._queue.finish(event.core)
-                return self._dispatch_soon(now_ns)
+                return self._ended(now_ns, event)
             case Dispatch():
                 return self._dispatch()
             case Forward():
                 return self._take_over(now_ns, event)
             case LastBit():
-                return self._last_bit(now_ns) if event.version == self._radio_version else []
+                return self._radio.last_bit(now_ns, event)
             case Announce():
                 self._peers.announce(event.es, event.slot, event.backlog_ns)
                 return []
@@ -76,6 +76,23 @@ class Server:
                 return self._fault(now_ns, event)
         return []
 
+    def revise(self, now_ns: int, system: System, tasks: Sequence[Task]) -> list[Action]:
+        """See `testbed.protocol.actions.Core`."""
+        self.system, self.es = system, system.edge_servers[self.es.index]
+        self._ues = {ue.name: ue for ue in system.ues}
+        self._own_ues = system.cell_ues(self.es.index)
+        self._peers.revise(system)
+        self._moving.begin()
+        actions = self._radio.revise(system)
+        for core, job in self._queue.revise(self.es):
+            actions += self._execution(core, job)
+        for onward in self._moving.moved_on(system, now_ns):
+            actions += transfers.forward(system, onward, again=True)
+        for answer in self._moving.held_answers(now_ns):
+            send = self._answer(answer.job, rejected=answer.rejected)
+            actions += [send] if send.at_ns != answer.at_ns else []
+        return actions
+
     def _boundary(self, slot: int) -> Wake:
         return Wake(slot * self.system.slot_ns, ANNOUNCE, Boundary(slot), self.es.index)
 
@@ -84,51 +101,24 @@ class Server:
         if self._deaths_ns and any(post.ready_ns <= died for died in self._deaths_ns.get(ue.name, ())):
             return []
         self._air_cycles += task.cycles
-        if not self._shared:
-            return self._under_way(self._dedicated_radio.post(ue, task, post.ready_ns))
-        actions: list[Action] = []
-        if self._shared_radio.post(now_ns, ue, task, post.ready_ns):
-            actions.append(self._aired(now_ns, ue, task, first=True))
-        return actions + self._next_last_bit()
+        return self._radio.post(now_ns, ue, task, post.ready_ns)
 
-    def _aired(self, now_ns: int, ue: Ue, task: Task, *, first: bool) -> Send:
-        notice = Aired(ue.name, task.number, first, now_ns)
-        return Send(to=ue.name, body=notice, at_ns=now_ns, phase=ARRIVAL, ue=ue.index, number=task.number)
-
-    def _next_last_bit(self) -> list[Action]:
-        self._radio_version += 1
-        departure = self._shared_radio.next_departure()
-        if departure is None:
+    def _arrived(self, now_ns: int, event: Arrived) -> list[Action]:
+        job, trip = event.job, event.job.trip
+        if not self._radio.takes_in(event):
             return []
-        at, ue, task = departure
-        return [Wake(at, ARRIVAL, LastBit(self._radio_version), ue.index, task.number)]
-
-    def _last_bit(self, now_ns: int) -> list[Action]:
-        departure = self._shared_radio.next_departure()
-        if departure is None:
-            return []
-        ue = departure[1]
-        job, following = self._shared_radio.depart(now_ns, ue)
-        actions: list[Action] = [self._aired(now_ns, ue, job.task, first=False)]
-        if following is not None:
-            actions.append(self._aired(now_ns, ue, following, first=True))
-        return actions + self._under_way(job) + self._next_last_bit()
-
-    def _under_way(self, job: Job) -> list[Action]:
-        wake = Wake(job.trip.arrival_ns, ARRIVAL, Arrived(job), job.ue.index, job.task.number)
-        return [transfers.uplink(job, self.es), wake]
-
-    def _arrived(self, now_ns: int, job: Job) -> list[Action]:
-        trip = job.trip
         self._air_cycles -= job.task.cycles
         if self._deaths_ns and self._died_sending(job):
             return []
+        arrived = transfers.uplink(job, self.es)
         if now_ns > trip.arrival_ns:
             job.trip = msgspec.structs.replace(trip, arrival_ns=now_ns, late_ns=now_ns - trip.arrival_ns)
         target = self._target(now_ns)
         if target != self.es.index:
-            return transfers.forward(self.system, job, self.es, self.system.edge_servers[target], now_ns)
-        return self._enter(now_ns, job)
+            onward = transfers.Onward(job, target, now_ns)
+            self._moving.sent_on(onward, onward.arrival_ns(self.system))
+            return [arrived, *transfers.forward(self.system, onward)]
+        return [arrived, *self._enter(now_ns, job)]
 
     def _died_sending(self, job: Job) -> bool:
         trip = job.trip
@@ -160,7 +150,11 @@ class Server:
 
     def _take_over(self, now_ns: int, forward: Forward) -> list[Action]:
         job = Job(ue=self._ues[forward.ue], task=forward.task, trip=forward.trip, own=False)
-        return [transfers.moved(job, self.es, now_ns, arrived=True), *self._enter(now_ns, job)]
+        if not self._moving.is_due(self.system, job, forward, self.es.index):
+            return []
+        told = transfers.moved(job, self.es, now_ns, arrived=True)
+        arrived = transfers.backhaul(self.system, job, forward.arrival_ns, self.es)
+        return [arrived, told, *self._enter(now_ns, job)]
 
     def _enter(self, now_ns: int, job: Job) -> list[Action]:
         job.arrival_ns = now_ns
@@ -169,15 +163,18 @@ class Server:
         if self._queue.admits():
             self._queue.put(job)
             return self._dispatch_soon(now_ns)
-        at = self._returned_ns(now_ns, job.ue)
         job.start_ns = job.end_ns = now_ns
-        return [self._result(job, at, rejected=True)]
+        return [self._answer(job, rejected=True)]
 
-    def _returned_ns(self, end_ns: int, ue: Ue) -> int:
-        """When the result of what ended at ``end_ns`` is at its UE."""
-        radio = self.system.radio
-        way = radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
-        return self.system.result_leaves_ns(end_ns, ue, self.es.index) + way
+    def _returned_ns(self, job: Job) -> int:
+        """When the result of a job is at its UE."""
+        return transmission.returned_ns(self.system, self._ues[job.ue.name], job.task.number, job.end_ns, self.es.index)
+
+    def _answer(self, job: Job, *, rejected: bool) -> Send:
+        """The result of a job that has ended; it is kept in mind until it has come."""
+        at = self._returned_ns(job)
+        self._moving.answered(Answer(job, at, rejected))
+        return self._result(job, at, rejected=rejected)
 
     def _result(self, job: Job, at_ns: int, *, rejected: bool = False) -> Send:
         """What the UE hears of ``job`` at ``at_ns``."""
@@ -208,6 +205,14 @@ class Server:
         self._dispatching = True
         return [Wake(now_ns, EXEC_START, Dispatch(), self.es.index)]
 
+    def _ended(self, now_ns: int, event: Ended) -> list[Action]:
+        job = self._queue.ending(event.core, event.end_ns)
+        if job is None:
+            return []
+        self._queue.finish(event.core)
+        self._moving.answered(Answer(job, self._returns_ns.pop(event.core), rejected=False))
+        return self._dispatch_soon(now_ns)
+
     def _dispatch(self) -> list[Action]:
         self._dispatching = False
         actions: list[Action] = []
@@ -217,20 +222,27 @@ class Server:
 
     def _execution(self, core: int, job: Job) -> list[Action]:
         ue, task = job.ue, job.task
-        then = self._result(job, self._returned_ns(job.end_ns, ue))
+        self._returns_ns[core] = self._returned_ns(job)
+        then = self._result(job, self._returns_ns[core])
         return [
             Execute(
-                start_ns=job.start_ns, end_ns=job.end_ns, cycles=task.cycles, ue=ue.name, number=task.number, then=then
+                start_ns=job.start_ns,
+                end_ns=job.end_ns,
+                cycles=task.cycles,
+                ue=ue.name,
+                number=task.number,
+                then=then,
+                still_ns=closed_ns(job.start_ns, job.end_ns, self.es.pauses_ns),
             ),
-            Wake(job.end_ns, EXEC_END, Ended(core), ue.index, task.number),
+            Wake(job.end_ns, EXEC_END, Ended(core, job.end_ns), ue.index, task.number),
         ]
 
     def _announce(self, now_ns: int, slot: int) -> list[Action]:
-        radio = self._shared_radio if self._shared else self._dedicated_radio
-        queue = self._queue
+        if open_ns(now_ns, self.es.pauses_ns) != now_ns:
+            return [self._boundary(slot + 1)]
+        radio, queue = self._radio, self._queue
         queue.settle(now_ns)
         backlog = queue.backlog_ns(now_ns)
-        waits = tuple(radio.wait_ns(ue, now_ns) for ue in self._own_ues)
         own, forwarded, air = queue.own_cycles, queue.forwarded_cycles, self._air_cycles
         notice = Announce(
             es=self.name,
@@ -241,7 +253,7 @@ class Server:
             forwarded_cycles=forwarded,
             air_cycles=air,
             senders=radio.senders(now_ns),
-            radio_wait_ns=waits,
+            radio_wait_ns=radio.waits_ns(self._own_ues, now_ns),
         )
         busy = queue.busy_ns(now_ns)
         over = queue.expected_wait_ns(now_ns) > self.system.threshold_ns
@@ -258,6 +270,7 @@ class Server:
             over_threshold=over,
         )
         self._busy_before_ns = busy
+        self._moving.prune(now_ns)
         self._peers.announce(self.name, slot, backlog)
         self._last_slot = slot
         told = [CONTROLLER] + [es.name for es in self.system.edge_servers if es.name != self.name]
@@ -286,10 +299,7 @@ class Server:
 
     def _silence(self, now_ns: int, ue: Ue, died_ns: int) -> list[Action]:
         self._deaths_ns.setdefault(ue.name, []).append(died_ns)
-        if not self._shared:
-            self._dedicated_radio.drop(ue, now_ns)
-            return []
-        dropped = self._shared_radio.drop(ue, now_ns)
-        self._air_cycles -= sum(job.task.cycles for job in dropped)
+        dropped, actions = self._radio.drop(ue, now_ns)
+        self._air_cycles -= sum(task.cycles for task in dropped)
         row = EventRow(now_ns, self.name, "radio_dropped", ue.name, len(dropped))
-        return [Record(row), *self._next_last_bit()] if dropped else []
+        return [Record(row), *actions] if dropped else []

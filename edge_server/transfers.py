@@ -1,10 +1,10 @@
 """How tasks travel to an ES and on to another: their link rows, and the messages of a second offload (sans-IO)."""
 
-from collections.abc import Sequence
+import msgspec
 
 from edge_server.job import Job
 from testbed.model import link
-from testbed.model.cuts import Span, standing_still
+from testbed.model.cuts import open_ns, standing_still
 from testbed.model.delay import FOREVER_NS, after_ns, transfer_ns
 from testbed.model.system import Es, System
 from testbed.model.task import ARRIVAL
@@ -31,44 +31,55 @@ def uplink(job: Job, es: Es) -> Record:
     return Record(row)
 
 
-def forward(system: System, job: Job, es: Es, target: Es, now_ns: int) -> list[Action]:
-    """``es`` hands ``job`` on to ``target`` over the backhaul at ``now_ns``, and tells the UE."""
-    ue, task = job.ue, job.task
-    end = _last_bit_ns(system, now_ns, task.input_bits, system.cuts_between(es.index, target.index))
-    arrival = end + system.backhaul.latency_ns
-    row = LinkRow(
-        link=es.name,
+class Onward(msgspec.Struct, frozen=True):
+    """``job`` goes on to the ES of index ``target`` at ``at_ns``."""
+
+    job: Job
+    target: int
+    at_ns: int
+
+    def arrival_ns(self, system: System) -> int:
+        """When it is there; while the backhaul is cut it stands still."""
+        rate, bits = system.backhaul.rate_bps, self.job.task.input_bits
+        cuts = system.standing_between(self.job.ue.cell, self.target)
+        last_bit_ns = after_ns(self.at_ns, transfer_ns(bits, rate))
+        if cuts:
+            last_bit_ns = link.capped_end_ns(self.at_ns, bits, standing_still(cuts, rate), (0,), (rate,), FOREVER_NS)
+        return open_ns(last_bit_ns + system.backhaul.latency_ns, system.edge_servers[self.target].pauses_ns)
+
+
+def forward(system: System, onward: Onward, *, again: bool = False) -> list[Action]:
+    """A task is handed on over the backhaul, and its UE told; ``again``: it is on its way, and comes at another
+    instant than was said."""
+    job, target, arrival = onward.job, system.edge_servers[onward.target], onward.arrival_ns(system)
+    send = Send(
         to=target.name,
-        ue=ue.name,
-        number=task.number,
-        bits=task.input_bits,
-        attempts=1,
-        ready_ns=now_ns,
-        start_ns=now_ns,
-        end_ns=end,
-        arrival_ns=arrival,
+        body=Forward(job.ue.name, job.task, job.trip, arrival),
+        at_ns=arrival,
+        phase=ARRIVAL,
+        ue=job.ue.index,
+        number=job.task.number,
+        payload_bits=0 if again else job.task.input_bits,
     )
-    return [
-        Send(
-            to=target.name,
-            body=Forward(ue.name, task, job.trip, arrival),
-            at_ns=arrival,
-            phase=ARRIVAL,
-            ue=ue.index,
-            number=task.number,
-            payload_bits=task.input_bits,
-        ),
-        moved(job, target, now_ns),
-        Record(row),
-    ]
+    return [send] if again else [send, moved(job, target, onward.at_ns)]
 
 
-def _last_bit_ns(system: System, now_ns: int, bits: int, cuts: Sequence[Span]) -> int:
-    """When a backhaul has moved ``bits``; while it is cut they stand still."""
-    rate = system.backhaul.rate_bps
-    if not cuts:
-        return after_ns(now_ns, transfer_ns(bits, rate))
-    return link.capped_end_ns(now_ns, bits, standing_still(cuts, rate), (0,), (rate,), FOREVER_NS)
+def backhaul(system: System, job: Job, arrival_ns: int, es: Es) -> Record:
+    """The row of the backhaul by which ``job`` has reached ``es`` at ``arrival_ns``."""
+    sent_ns = job.trip.arrival_ns
+    row = LinkRow(
+        link=system.edge_servers[job.ue.cell].name,
+        to=es.name,
+        ue=job.ue.name,
+        number=job.task.number,
+        bits=job.task.input_bits,
+        attempts=1,
+        ready_ns=sent_ns,
+        start_ns=sent_ns,
+        end_ns=arrival_ns - system.backhaul.latency_ns,
+        arrival_ns=arrival_ns,
+    )
+    return Record(row)
 
 
 def moved(job: Job, target: Es, now_ns: int, *, arrived: bool = False) -> Send:

@@ -21,6 +21,10 @@ class VaryingRadio:
         self._last_ns = 0
         self._next: tuple[int, Job] | None = None
 
+    def revise(self, system: System) -> None:
+        """Latencies change from some instant to come on."""
+        self._system = system
+
     def _moved(self, ue: Ue, now_ns: int) -> float:
         return transmission.moved_bits(self._system, ue, self._last_ns, now_ns, self._system.seed)
 

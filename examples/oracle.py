@@ -25,6 +25,7 @@ Key = tuple[int, int]  # of a task: its UE's index and its number
 Waiting = tuple[bool, int, int, int, Task]
 
 TOLERANCE_NS, FOREVER = 20, 2**62
+STEADY = {"trace_period_ns": 0, "trace_edges_ns": [], "trace_bps": []}
 EXEC_END, ARRIVAL, ANNOUNCE, DECIDE, START = 1, 2, 3, 5, 6  # order of events at one instant
 
 
@@ -64,6 +65,19 @@ def faded_bps(system: System, ue: System, block: int) -> float:
     return float(radio["bandwidth_hz"] * (efficiency if cap is None else min(cap, efficiency)))
 
 
+def when_open(at: int, spans: list[list[int]]) -> int:
+    """The first instant from ``at`` on that is in none of the spans."""
+    while closed := [until for begin, until in spans if begin <= at < until]:
+        at = max(closed)
+    return at
+
+
+def in_force(changes: System, edges: str, values: str, at: int, usual: Any) -> Any:
+    """The value of what changes over time at an instant."""
+    known = zip(changes.get(edges) or [], changes.get(values) or [], strict=True)
+    return max(((edge, value) for edge, value in known if edge <= at), key=lambda one: one[0], default=(0, usual))[1]
+
+
 def last_bit_ns(system: System, start: int, bits: int, ue: System) -> int:
     """End of a transmission begun at ``start``: along a rate trace, through block fading, or at the UE's rate."""
     radio = system["radio"]
@@ -84,7 +98,7 @@ def last_bit_ns(system: System, start: int, bits: int, ue: System) -> int:
         full = faded_bps(system, ue, lap) if coherence else rates[i]
         rate = Fraction(full if cap is None else min(cap, full))
         moved = rate * (stop - at)
-        if moved >= left > 0:
+        if rate and moved >= left:
             return at + half_up(left / rate)
         left, at = left - moved, stop
 
@@ -95,6 +109,7 @@ class Server:
     def __init__(self, es: dict[str, Any]) -> None:
         self.cores, self.limit, self.fcfs = es["cores"], es["queue_limit"], es["discipline"] == 1
         self.speeds = list(zip(es.get("speed_edges_ns") or [0], es.get("speeds_hz") or [es["cpu_hz"]], strict=True))
+        self.pauses = es.get("pauses_ns", [])
         self.waiting: list[Waiting] = []
         self.ends: list[int] = []
         self.announced: Fraction | int = 0
@@ -124,7 +139,7 @@ class Server:
         for edge, _ in self.speeds:
             if edge > at and self.work(at, edge) < left:
                 left, at = left - self.work(at, edge), edge
-        return at + half_up(left / self.hz(at))
+        return at + half_up(left / self.hz(at))  # where the speed is 0 something is left until that is over
 
     def take(self) -> Task:
         """Remove and return the task that the discipline serves next."""
@@ -140,6 +155,7 @@ class Region:
         self.system, self.second_offload = system, second_offload
         self.ues, self.radio = system["ues"], system["radio"]
         self.servers = [Server(es) for es in system["ess"]]
+        self.local = [Server({"cores": 1, "queue_limit": -1, "discipline": 1, **ue}) for ue in self.ues]
         self.heap: list[tuple[int, int, int, int, int, Callable[..., None], tuple[Any, ...]]] = []
         self.finished: dict[Key, int] = {}
         self.age, self.tasks = 0, len(tasks)
@@ -166,24 +182,30 @@ class Region:
 
     def announce(self, now: int) -> None:
         for server in self.servers:
-            server.announced = server.wait(now, everyone=True)
+            if when_open(now, server.pauses) == now:
+                server.announced = server.wait(now, everyone=True)
         self.at(now + self.system["slot_ns"], ANNOUNCE, 0, 0, self.announce)
 
     def run_locally(self, now: int, task: Task) -> None:
         start = max(now, self.local_free[task["ue"]])
-        self.local_free[task["ue"]] = start + time_ns(task["cycles"], self.ues[task["ue"]]["cpu_hz"])
+        self.local_free[task["ue"]] = self.local[task["ue"]].end(start, task["cycles"])
         self.finished[task["ue"], task["number"]] = self.local_free[task["ue"]]
 
     def transmit(self, task: Task) -> None:
         ue, number = task["ue"], task["number"]
         start = max(task["ready"], self.radio_free[ue])
-        lost = (uniform(self.system["seed"], 4, ue, number, 16 + n) < self.radio["loss"] for n in range(1, 1000))
-        tries = 1 + sum(1 for _ in itertools.takewhile(bool, lost))
+        tries = self.tries(task, in_force(self.ues[ue], "loss_edges_ns", "losses", start, self.radio["loss"]), 16)
         self.radio_free[ue] = last_bit_ns(self.system, start, task["bits"] * tries, self.ues[ue])
-        added = zip(self.ues[ue].get("added_edges_ns") or [], self.ues[ue].get("added_ns") or [], strict=True)
-        later = max(((edge, ns) for edge, ns in added if edge <= self.radio_free[ue]), default=(0, 0))[1]
+        later = in_force(self.ues[ue], "added_edges_ns", "added_ns", self.radio_free[ue], 0)
         arrival = self.radio_free[ue] + self.radio["latency_ns"] + jitter_ns(self.system, ue, number) + later
-        self.at(arrival, ARRIVAL, ue, number, self.arrive, task)
+        there = when_open(arrival, self.servers[self.ues[ue]["cell"]].pauses)
+        self.at(there, ARRIVAL, ue, number, self.arrive, task)
+
+    def tries(self, task: Task, loss: float, field: int) -> int:
+        """How often it is sent until nothing of it is lost."""
+        seed, ue, number = self.system["seed"], task["ue"], task["number"]
+        lost = (uniform(seed, 4, ue, number, field + n) < loss for n in range(1, 1000))
+        return 1 + sum(1 for _ in itertools.takewhile(bool, lost))
 
     def arrive(self, now: int, task: Task) -> None:
         home = self.ues[task["ue"]]["cell"]
@@ -191,10 +213,10 @@ class Region:
         others = [(self.servers[j].announced, j) for j in away]
         wait = self.servers[home].wait(now, everyone=False)
         if self.second_offload and others and wait > self.system["threshold_ns"] and min(others)[0] < wait:
-            backhaul = self.system["backhaul"]
-            sent = time_ns(task["bits"], backhaul["rate_bps"])
-            there = self.over(now, sent, self.cuts(home, min(others)[1])) + backhaul["latency_ns"]
-            self.at(there, ARRIVAL, task["ue"], task["number"], self.enter, task, min(others)[1])
+            backhaul, target = self.system["backhaul"], min(others)[1]
+            sent = self.over(now, time_ns(task["bits"], backhaul["rate_bps"]), self.standing(home, target))
+            there = when_open(sent + backhaul["latency_ns"], self.servers[target].pauses)
+            self.at(there, ARRIVAL, task["ue"], task["number"], self.enter, task, target)
         else:
             self.enter(now, task, home)
 
@@ -222,33 +244,35 @@ class Region:
 
     def cuts(self, one: int, other: int) -> list[list[int]]:
         """The spans in which no bit moves between two ESs."""
-        ends = {one, other}
-        return next(
-            (cut["cuts_ns"] for cut in self.system.get("backhaul_cuts", []) if ends == {cut["one"], cut["other"]}), []
-        )
+        known = self.system.get("backhaul_cuts", [])
+        return next((cut["cuts_ns"] for cut in known if {one, other} == {cut["one"], cut["other"]}), [])
+
+    def standing(self, one: int, other: int) -> list[list[int]]:
+        """The spans in which nothing moves between two ESs: it is cut, or one of them stands still."""
+        return [*self.cuts(one, other), *self.servers[one].pauses, *self.servers[other].pauses]
 
     def is_known(self, cuts: list[list[int]], now: int) -> bool:
         """Whether a cut has lasted for long enough to be known."""
         return any(begin + self.system["detection_ns"] <= now < end for begin, end in cuts)
 
-    def over(self, now: int, needed: int, cuts: list[list[int]]) -> int:
+    def over(self, now: int, needed: int, closed: list[list[int]]) -> int:
         """When what needs so many ns of an open link has passed it."""
-        for begin, end in cuts:
-            if end > now and not (begin > now + needed or (begin == now + needed and needed)):
-                needed, now = needed - max(0, begin - now), end
-        return now + needed
+        while True:
+            now = when_open(now, closed)
+            stop = min((begin for begin, _ in closed if begin > now), default=FOREVER)
+            if now + needed <= stop:
+                return now + needed
+            needed, now = needed - (stop - now), stop
 
     def returned(self, end: int, task: Task, j: int) -> int:
         """When the result of what ended at server ``j`` is at its UE: it waits until its whole way is open."""
         ue = self.ues[task["ue"]]
-        spans = [*self.cuts(j, ue["cell"]), *ue.get("cuts_ns", [])]
-        while closed := [until for begin, until in spans if begin <= end < until]:
-            end = max(closed)
-        return end + self.return_ns(task)
-
-    def return_ns(self, task: Task) -> int:
-        latency: int = self.radio["return_latency_ns"]
-        return latency + time_ns(self.radio["result_bits"], self.ues[task["ue"]]["rate_bps"])
+        end = when_open(end, [*self.standing(j, ue["cell"]), *ue.get("cuts_ns", [])])
+        back = {"rate_bps": ue["rate_bps"], **(ue.get("back") or {})}
+        bits = self.radio["result_bits"] * self.tries(task, in_force(back, "loss_edges_ns", "losses", end, 0), 2048)
+        last = last_bit_ns({"radio": STEADY}, end, bits, back)
+        at = last + self.radio["return_latency_ns"] + in_force(back, "added_edges_ns", "added_ns", last, 0)
+        return when_open(at, ue.get("pauses_ns", []))
 
 
 def read(path: Path) -> tuple[System, bool, list[Task], dict[Key, tuple[int, int]]]:

@@ -96,13 +96,26 @@ CUT = (
     "{at: 3.3 s, for: 4 s, every: 20 s, cut: ue-2-1:es-2}, {at: 10 s, for: 20 s, degrade: ue-2-1 to 2 Mbit/s},"
     "{at: 5 s, for: 8 s, cut: es-1:es-3}, {at: 20 s, for: 7 s, partition: cell 3}, {at: 24 s, for: 9 s, cut: es-3:es-1}"
 )
-CHANGES = {"slow servers": SLOWED, "degraded links": DEGRADED, "cut links": CUT}
+LOSSY = (
+    "{at: 3.3 s, for: 9.1 s, every: 20 s, degrade: ue-2-1 to 3 Mbit/s loss 30% +7 ms both ways},"
+    "{at: 10 s, degrade: ue-1-2 to loss 60% both ways}, {at: 20 s, for: 9 s, degrade: ue-3-1 to loss 0}"
+)
+PAUSED = (
+    "{at: 3.3 s, for: 4 s, every: 20 s, pause: es-2}, {at: 6 s, for: 5.5 s, pause: ue-1-2},"
+    "{at: 5 s, for: 8 s, slow: es-2 to 40%}, {at: 10 s, for: 3 s, pause: es-1}, {at: 58 s, for: 7 s, pause: ue-3-1}"
+)
+CHANGES = {"paused": PAUSED, "lossy links": LOSSY, "slow servers": SLOWED, "degraded links": DEGRADED, "cut links": CUT}
 
 
 @pytest.mark.parametrize("strategy", ["offload-do", "greedy"])
 @pytest.mark.parametrize("change", CHANGES)
 def test_the_oracle_agrees_on_planned_changes(change, strategy, tmp_path):
-    resolved = inputs.resolve(load_scenario("region", ["slots=60", "density=0.5", f"faults=[{CHANGES[change]}]"]))
+    resolved = inputs.resolve(
+        load_scenario(
+            "region",
+            ["slots=60", "density=0.5", "radio.loss=0.1", "radio.result_bits=90 kB", f"faults=[{CHANGES[change]}]"],
+        )
+    )
     workload = inputs.generate(resolved.scenario, resolved.system)
     plan = resolved.plan(workload, strategy, second_offload=loading.load(strategy)[1], live=False)
     assert oracle.main(record(tmp_path, plan)) == 0

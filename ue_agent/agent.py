@@ -1,23 +1,25 @@
 """The user equipment's core (sans-IO): asks, decides, executes locally or posts, and recovers from deaths."""
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 
-from testbed.model import transmission
-from testbed.model.cuts import is_known_cut
-from testbed.model.delay import FOREVER_NS, after_ns, chain, duration_ns
+from testbed.model.cuts import is_known_cut, open_ns
+from testbed.model.delay import FOREVER_NS
 from testbed.model.fallback import fallback_choice
 from testbed.model.learning import LEARNER
 from testbed.model.system import CONTROLLER, EPOCH_ARRIVAL, SHARED, System
 from testbed.model.task import DECIDE, EXEC_END, FAULT, LOCAL, Task
-from testbed.protocol.actions import Action, Alarm, Boundary, Execute, Finish, Lost, Record, Send, Wake
+from testbed.protocol.actions import Action, Alarm, Boundary, Finish, Lost, Record, Send, Wake
 from testbed.protocol.idle import Boundaries
 from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Aired, Ask, Decision, Down, Moved, Post, Result, Up
-from testbed.protocol.rows import TaskRow, UeSlotRow
+from testbed.protocol.rows import TaskRow
 from ue_agent import report
 from ue_agent.events import Arises, AskExpired, LocalEnd
+from ue_agent.local_cpu import LocalCpu
 from ue_agent.report import Flight
+from ue_agent.uplink_queue import UplinkQueue, comes_then
 
 
 class Agent:
@@ -52,8 +54,9 @@ class Agent:
         self._shared = system.radio.access == SHARED
         self._pending: dict[int, tuple[Ask, int]] = {}
         self._flights: dict[int, Flight] = {}
-        self._local_free_ns = 0
-        self._radio_free_ns = 0
+        self._cpu = LocalCpu(self.ue)
+        self._uplink = UplinkQueue(system)
+        self._revised = False
         self._last_choice = -1
         self._boundaries = Boundaries()
         self._lives = Lives()
@@ -76,7 +79,9 @@ class Agent:
             case Result():
                 return self._result(now_ns, event)
             case LocalEnd():
-                return self._end(event.number, self._flights[event.number].end_ns)
+                flight = self._flights.get(event.number)
+                is_its_end = flight is not None and flight.end_ns == event.end_ns
+                return self._end(event.number, event.end_ns) if is_its_end else []
             case Moved():
                 return self._moved(now_ns, event)
             case Arises():
@@ -101,7 +106,9 @@ class Agent:
         return Wake(slot * self.system.slot_ns, DECIDE, Boundary(slot), self.ue.index)
 
     def _at_boundary(self, now_ns: int, slot: int) -> list[Action]:
-        if slot > self.system.slots and not self._outcomes:
+        if open_ns(now_ns, self.ue.pauses_ns) != now_ns:
+            return [self._boundary(slot + 1)]
+        if now_ns > self.system.boundary_ns(self.ue, self.system.end_ns) and not self._outcomes:
             return []
         if self._asks_at_once:
             return [*self._seen(slot, now_ns, ()), self._boundary(slot + 1)]
@@ -120,14 +127,11 @@ class Agent:
         """The record of this UE at a boundary, in the slots of generation."""
         if slot >= self.system.slots:
             return []
-        new, present = len(tasks), len(self._flights) + len(tasks)
+        earlier = len(self._flights)
         if self._pending:
-            present += sum(len(ask.tasks) for ask, _ in self._pending.values())
-        wait = -1 if self._shared else max(0, self._radio_free_ns - now_ns)
-        queue = max(0, self._local_free_ns - now_ns)
-        row = UeSlotRow(
-            ue=self.name, slot=slot, at_ns=now_ns, queue_ns=queue, radio_wait_ns=wait, present=present, undecided=new
-        )
+            earlier += sum(len(ask.tasks) for ask, _ in self._pending.values())
+        wait = -1 if self._shared else max(0, self._uplink.free_ns - now_ns)
+        row = report.seen(self.name, slot, now_ns, max(0, self._cpu.free_ns - now_ns), wait, earlier, len(tasks))
         return [Record(row)] if self._boundaries.records(row) else []
 
     def is_idle(self, now_ns: int) -> bool:
@@ -139,7 +143,7 @@ class Agent:
             ue=self.name,
             slot=slot,
             at_ns=now_ns,
-            queue_ns=max(0, self._local_free_ns - now_ns),
+            queue_ns=max(0, self._cpu.free_ns - now_ns),
             tasks=tasks,
             last_choice=self._last_choice,
         )
@@ -171,7 +175,7 @@ class Agent:
             flight = Flight.of(task, ask.at_ns // self.system.slot_ns, ask, decision, think_ns)
             self._flights[task.number] = flight
             if decision.choice == LOCAL:
-                actions += self._execute(flight, ready)
+                actions += self._execute(flight)
             else:
                 actions += self._offload(flight, ready)
             actions.append(self._told(flight))
@@ -186,7 +190,7 @@ class Agent:
     def _keep(self, flight: Flight, at_ns: int) -> list[Action]:
         """It should be offloaded, and its UE executes it all the same."""
         flight.recovered, flight.reentry_ns = True, at_ns
-        return self._execute(flight, at_ns)
+        return self._execute(flight)
 
     def _is_cut_off(self, at_ns: int) -> bool:
         return is_known_cut(at_ns, self.ue.cuts_ns, self.system.detection_ns)
@@ -195,25 +199,18 @@ class Agent:
         ue, task, ready = self.ue, flight.task, flight.ready_ns
         flight.es, flight.incarnation = self._es, self._lives.incarnation(self._es)
         if not self._shared:
-            flight.tx_start_ns = chain(self._radio_free_ns, flight.ready_ns)
-            flight.tx_end_ns = self._radio_free_ns = self._last_bit_ns(flight)
+            self._uplink.send(flight)
         post, bits = Post(ue.name, task, ready), task.input_bits
         return [
             Send(to=self._es, body=post, at_ns=ready, phase=DECIDE, ue=ue.index, number=task.number, payload_bits=bits)
         ]
 
-    def _last_bit_ns(self, flight: Flight) -> int:
-        tries = transmission.attempts(self.system, flight.task)
-        return transmission.end_ns(self.system, flight.task, flight.tx_start_ns, tries)
+    def _execute(self, flight: Flight) -> list[Action]:
+        return [self._cpu.execute(flight), self._end_of(flight)]
 
-    def _execute(self, flight: Flight, entered_ns: int) -> list[Action]:
-        task, ue = flight.task, self.ue
-        flight.start_ns = chain(self._local_free_ns, entered_ns)
-        flight.end_ns = self._local_free_ns = after_ns(flight.start_ns, duration_ns(task.cycles, ue.cpu_hz))
-        return [
-            Execute(start_ns=flight.start_ns, end_ns=flight.end_ns, cycles=task.cycles, ue=ue.name, number=task.number),
-            Wake(flight.end_ns, EXEC_END, LocalEnd(task.number), ue.index, task.number),
-        ]
+    def _end_of(self, flight: Flight) -> Wake:
+        number = flight.task.number
+        return Wake(flight.end_ns, EXEC_END, LocalEnd(number, flight.end_ns), self.ue.index, number)
 
     def _told(self, flight: Flight) -> Record:
         """What is known of an unfinished task by now, for the record to have should this UE die."""
@@ -223,6 +220,8 @@ class Agent:
         flight = self._flights.get(result.number)
         if flight is None or flight.start_ns >= 0 or self._is_posthumous(result):
             return []
+        if self._revised and not comes_then(self.system, self.ue, result):
+            return []
         flight.answer(result, self._es)
         if result.rejected:
             return [*self._rejected(flight, result), self._told(flight)]
@@ -230,7 +229,19 @@ class Agent:
 
     def _rejected(self, flight: Flight, result: Result) -> list[Action]:
         """An ES had no place for it."""
-        return self._execute(flight, result.at_ns)
+        return self._execute(flight)
+
+    def revise(self, now_ns: int, system: System, tasks: Sequence[Task]) -> list[Action]:
+        """See `testbed.protocol.actions.Core`."""
+        self.system, self.ue, self._revised = system, system.ues[self.ue.index], True
+        if not (system.closed_loop or self._asks_at_once):
+            others = (task for task in tasks if task.generated_ns >= self._from_ns)
+            self._tasks = sorted(others, key=lambda task: task.number)
+            self._by_number = {task.number: task for task in self._tasks}
+        executed = self._cpu.revise(now_ns, self.ue)
+        sent = self._uplink.revise(now_ns, system)
+        told = [self._told(flight) for flight in (*sent, *executed) if self._flights.get(flight.task.number) is flight]
+        return [*told, *map(self._end_of, executed)]
 
     def _is_posthumous(self, result: Result) -> bool:
         """Whether it ends no earlier than the life of the ES that should have sent it."""
@@ -284,7 +295,7 @@ class Agent:
     def _up(self, up: Up) -> list[Action]:
         self._lives.take(up)
         if up.name == self._es:
-            self._radio_free_ns = 0
+            self._uplink.reset()
         return []
 
     def _lost(self, now_ns: int, lost: Lost) -> list[Action]:
@@ -310,4 +321,4 @@ class Agent:
         detection at the earliest."""
         flight.lose(died_ns)
         flight.reentry_ns = max(now_ns, died_ns + self.system.detection_ns, flight.ready_ns)
-        return [*self._execute(flight, flight.reentry_ns), self._told(flight)]
+        return [*self._execute(flight), self._told(flight)]

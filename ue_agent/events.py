@@ -10,9 +10,10 @@ class Arises(msgspec.Struct, frozen=True, gc=False):
 
 
 class LocalEnd(msgspec.Struct, frozen=True, gc=False):
-    """Event: the local execution of task ``number`` ends."""
+    """Event: the local execution of task ``number`` ends, unless its end is not ``end_ns`` any more."""
 
     number: int
+    end_ns: int
 
 
 class AskExpired(msgspec.Struct, frozen=True, gc=False):

@@ -6,7 +6,7 @@ from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
 from testbed.model.system import Ue
 from testbed.model.task import COMPLETED, DECIDED, LATE, Task
 from testbed.protocol.messages import Ask, Decision, Outcome, Result, Trip
-from testbed.protocol.rows import TaskRow
+from testbed.protocol.rows import TaskRow, UeSlotRow
 
 NO_TRIP = Trip(ready_ns=-1, tx_start_ns=-1, tx_end_ns=-1, arrival_ns=-1, attempts=0)
 NO_RESULT = Result(
@@ -123,6 +123,19 @@ class Flight(msgspec.Struct, kw_only=True):
     def lost_airtime_ns(self) -> int:
         """Airtime spent on an ES that died, as far as the UE knows."""
         return self.tx_end_ns - self.tx_start_ns if self.lost_ns >= 0 and self.tx_start_ns >= 0 else 0
+
+
+def seen(ue: str, slot: int, at_ns: int, queue_ns: int, radio_wait_ns: int, earlier: int, undecided: int) -> UeSlotRow:
+    """The row of a UE at a boundary: ``earlier`` tasks are on their way, ``undecided`` ones are asked about now."""
+    return UeSlotRow(
+        ue=ue,
+        slot=slot,
+        at_ns=at_ns,
+        queue_ns=queue_ns,
+        radio_wait_ns=radio_wait_ns,
+        present=earlier + undecided,
+        undecided=undecided,
+    )
 
 
 def decided(flight: Flight, ue: Ue) -> TaskRow:

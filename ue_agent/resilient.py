@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from testbed.model.cuts import open_ns
 from testbed.model.energy import compute_energy_j, transmit_energy_j
 from testbed.model.resilience import Retry
 from testbed.model.system import System
@@ -13,6 +14,7 @@ from ue_agent.agent import Agent
 from ue_agent.breaker import CircuitBreaker
 from ue_agent.events import HedgeDue, LocalEnd, PostAgain
 from ue_agent.report import Flight
+from ue_agent.uplink_queue import comes_then
 
 
 def agent_of(
@@ -43,15 +45,16 @@ class ResilientAgent(Agent):
 
     def handle(self, now_ns: int, event: object) -> list[Action]:
         """See `testbed.protocol.actions.Core`."""
+        later = open_ns(now_ns, self.ue.pauses_ns)
         match event:
+            case PostAgain() | HedgeDue() if later != now_ns:
+                return [Wake(later, GENERATE, event, self.ue.index, event.number)]
             case PostAgain():
                 return self._again(now_ns, event.number)
             case HedgeDue():
                 return self._hedge(now_ns, event)
-            case LocalEnd() if event.number not in self._flights:
-                return []  # of a copy that was not the first to end
-            case LocalEnd() if self._flights[event.number].copied:
-                return self._copy_won(now_ns, event.number)
+            case LocalEnd() if self._is_of_a_copy(event):
+                return self._copy_won(event)
         return super().handle(now_ns, event)
 
     # Attempts --------------------------------------------------------------------------------------------------------
@@ -90,6 +93,7 @@ class ResilientAgent(Agent):
         if retry is None:
             return [*actions, *super()._rejected(flight, result)]
         trip = result.trip
+        self._uplink.forget(flight)
         flight.withdraw(transmit_energy_j(self.ue.tx_power_w, trip.tx_end_ns - trip.tx_start_ns))
         return [*actions, *self._wait(flight, result.at_ns, retry, "rejected")]
 
@@ -117,7 +121,7 @@ class ResilientAgent(Agent):
             return []  # it has ended, is here already, or waits to be posted again
         flight.copied, flight.reentry_ns = True, now_ns
         row = EventRow(now_ns, self.name, HEDGED, f"task {due.number}", 0.0)
-        return [Record(row), *self._failed(flight, now_ns), *self._execute(flight, now_ns), self._told(flight)]
+        return [Record(row), *self._failed(flight, now_ns), *self._execute(flight), self._told(flight)]
 
     def _result(self, now_ns: int, result: Result) -> list[Action]:
         flight = self._flights.get(result.number)
@@ -127,20 +131,26 @@ class ResilientAgent(Agent):
             return [*self._succeeded(result), *actions] if heard and actions else actions
         if result.rejected or self._is_posthumous(result):
             return []  # the copy goes on
+        if self._revised and not comes_then(self.system, self.ue, result):
+            return []
         energy = compute_energy_j(self.ue.kappa, self.ue.cpu_hz, flight.task.cycles)
-        flight.start_ns = flight.end_ns = flight.reentry_ns = -1
+        self._cpu.keep_in_vain(flight)
         flight.copied = False
         flight.spent_j += energy
         flight.answer(result, self._es)
         vain = self._vain(result.at_ns, flight, self.name)
         return [vain, *self._succeeded(result), *self._end(result.number, result.at_ns)]
 
-    def _copy_won(self, now_ns: int, number: int) -> list[Action]:
+    def _is_of_a_copy(self, end: LocalEnd) -> bool:
+        flight = self._flights.get(end.number)
+        return flight is not None and flight.copied and flight.end_ns == end.end_ns
+
+    def _copy_won(self, end: LocalEnd) -> list[Action]:
         """The copy ended before a result came."""
-        flight = self._flights[number]
+        flight = self._flights[end.number]
         airtime = flight.tx_end_ns - flight.tx_start_ns
         flight.spent_j += transmit_energy_j(self.ue.tx_power_w, airtime)
-        return [self._vain(now_ns, flight, flight.es), *self._end(number, now_ns)]
+        return [self._vain(end.end_ns, flight, flight.es), *self._end(end.number, end.end_ns)]
 
     def _vain(self, at_ns: int, flight: Flight, where: str) -> Record:
         task = flight.task

@@ -117,9 +117,12 @@ def culprit(events: Sequence[EventRow], *, host_busy: bool = False) -> str:
     """The process that was silent, or stood still while the others went on, with what it did; "" if none did.
 
     Delays that are wrong because of it say nothing of the host. One that was busy all along (``host_busy``) may itself
-    have let a process stand still.
+    have let a process stand still. A pause that is part of the model is as it should be.
     """
-    paused = pauses(events)
+    modelled = {
+        event.source for event in events if (event.kind, event.detail) == (FAULT_BEGAN, f"pause {event.source}")
+    }
+    paused = [one for one in pauses(events) if one[0] not in modelled]
     if paused:
         name, _, when = max(paused, key=lambda one: one[1])
         return f"{name} stood still on request{when}"

@@ -43,8 +43,9 @@ EXAMPLES = {
     },
     "fault": {
         "testbed fault runs/outage kill es-1 --for 5s": "dead for five seconds",
-        "testbed fault runs/outage pause ue-1-3 --for 2s": "it stands still",
-        "testbed fault runs/outage restart es-1": "sooner",
+        "testbed fault runs/outage slow es-2 to 50%": "at half its speed",
+        "testbed fault runs/outage cut ue-1-3:es-1": "until lifted",
+        "testbed fault runs/outage lift ue-1-3:es-1": "as here",
     },
     "verify": {
         "testbed verify --quick": "under a minute",

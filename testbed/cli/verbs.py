@@ -12,7 +12,7 @@ VERBS = {
     "tune": "tune the parameters of a heuristic on training seeds",
     "train": "train a network on training seeds",
     "learn": "pause or resume the learning of a run in progress",
-    "fault": "kill, restart, pause or resume a process of a run in progress",
+    "fault": "break a run in progress: processes, servers, links, cells",
     "verify": "compare measured values with set ones: links, CPUs, queues, a whole scenario",
     "compare": "compare policies on the same workloads",
     "bound": "find the best decisions in hindsight, a lower bound, and each policy's distance from both",

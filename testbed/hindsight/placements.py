@@ -74,7 +74,7 @@ def _sent(system: System, task: Task, decided_ns: int, crowd: int) -> tuple[int,
     airtime.
     """
     ue, radio = system.ues[task.ue], system.radio
-    tries = transmission.attempts(system, task)
+    tries = transmission.least_attempts(system, task)
     bits = task.input_bits * tries
     rounding = crowd * ROUNDING_NS if radio.access == SHARED else 0
     if radio.coherence_ns > 0 or transmission.trace_of(radio, ue) is not None:

@@ -9,14 +9,15 @@ import msgspec
 
 from testbed.live.backoff import Backoff
 from testbed.live.liveness import Liveness
+from testbed.live.model_faults import ModelFaults
 from testbed.live.pauses import Pauses
 from testbed.live.supervisor import Supervisor
 from testbed.model.delay import NEVER, NS_PER_S, S_PER_NS
 from testbed.model.learning import is_learner
+from testbed.model.revision import Revision
 from testbed.model.system import LAUNCHER, Fault, Plan
 from testbed.node.clock import Clock
 from testbed.node.socket import Mailbox
-from testbed.protocol.disturbances import disturbance_events
 from testbed.protocol.endings import Absence
 from testbed.protocol.messages import Body, Down, Start, Up
 from testbed.protocol.placement import Processes
@@ -33,8 +34,9 @@ from testbed.protocol.rows import (
     RESUME,
     EventRow,
 )
-from testbed.record.fault_requests import FaultRequest, FaultRequests
+from testbed.record.fault_requests import LIFT, FaultRequest, FaultRequests
 from testbed.record.writer import Recorder
+from testbed.scenario.fault_kinds import FAULT_KINDS
 
 MARGIN_WALL_NS = 5_000_000
 FAULT_IDLE_MS = 100
@@ -76,6 +78,9 @@ class Launches(Protocol):
     def write_table(self) -> None:
         """Keep ``processes.json`` true."""
 
+    def follow(self, plan: Plan, revision: Revision) -> None:
+        """Tell every process that ``plan`` is played from now on, by what of it changes."""
+
 
 class Killed(msgspec.Struct, frozen=True):
     """A death that was carried out at ``at_ns``; ``fault`` is its plan, None where somebody asked for it meanwhile.
@@ -98,7 +103,6 @@ class Faults:
     def __init__(self, launcher: Launches, supervisor: Supervisor) -> None:
         self._launcher, self.supervisor = launcher, supervisor
         self._planned = sorted(launcher.plan.faults, key=lambda fault: fault.at_ns)
-        self._disturbances = disturbance_events(launcher.plan)
         self._killed: dict[str, Killed] = {}
         self._returning: list[Return] = []
         self._downs: dict[str, Down] = {}
@@ -106,6 +110,7 @@ class Faults:
         self._backoffs: defaultdict[str, Backoff] = defaultdict(Backoff)
         self._requests = FaultRequests(launcher.run_dir)
         self._pauses = Pauses(supervisor, self._note_pause)
+        self._model = ModelFaults(launcher, self._pauses, self._is_alive)
         self._born_ns: dict[str, int] = {}
         self.absences: dict[str, list[Absence]] = {}
 
@@ -121,8 +126,7 @@ class Faults:
         """Do what is due."""
         while self._planned and self._planned[0].at_ns <= self._launcher.clock.now_ns():
             self._kill(self._planned.pop(0))
-        while self._disturbances and self._disturbances[0].at_ns <= self._launcher.clock.now_ns():
-            self._note(self._disturbances.pop(0))
+        self._model.act(self._launcher.clock.now_ns())
         self._pauses.act(self._launcher.clock.now_ns())
         for request in self._requests.new():
             why = self._grant(request)
@@ -142,7 +146,7 @@ class Faults:
 
     def _kill(self, fault: Fault) -> None:
         process = self._process_of(fault.name)
-        if process not in self.supervisor.table() or process in self._killed:
+        if not self._is_alive(process):
             return self._note(EventRow(fault.at_ns, fault.name, PLANNED, DEAD_ALREADY))
         self.supervisor.kill(process)
         self._killed[process] = Killed(fault, self._launcher.clock.now_ns(), fault.restart_ns)
@@ -151,6 +155,8 @@ class Faults:
         """Do what is asked for now; returns why not, or ""."""
         if isinstance(request, str):
             return 'a request is like {"do": "kill", "name": "es-1"}'
+        if request.do != PAUSE and request.do in (LIFT, *FAULT_KINDS):
+            return self._model.change(request)
         if not any(request.name in cores for _, cores in self._launcher.processes.values()):
             return "nothing of that name runs here"
         process, now = self._process_of(request.name), self._launcher.clock.now_ns()
@@ -158,19 +164,29 @@ class Faults:
         if request.do == RESTART:
             return self._grant_return(process, now)
         if request.do not in (KILL, PAUSE, RESUME):
-            return "what can be asked for is kill, restart, pause and resume"
-        if process not in self.supervisor.table() or process in self._killed:
+            return f"what can be asked for is kill, restart, resume, {', '.join(FAULT_KINDS)} and lift"
+        if not self._is_alive(process):
             return "it is down"
         if request.do == KILL:
             self.supervisor.kill(process)
             self._killed[process] = Killed(None, now, until if request.for_s else -1)
         elif request.do == PAUSE:
-            self._pauses.begin(process, until)
+            self._pause(request, process, until)
+        elif self._model.stands_still(request.name):
+            return self._model.resume(request.name)
         elif process in self._pauses:
             self._pauses.end(process)
         else:
             return "it does not stand still"
         return ""
+
+    def _pause(self, request: FaultRequest, process: str, until_ns: int) -> None:
+        """As the model has it, where it can; the controller, and processes of several cores, just stand still."""
+        if process in self._pauses or not self._model.can_pause(request.name) or self._model.change(request):
+            self._pauses.begin(process, until_ns)
+
+    def _is_alive(self, process: str) -> bool:
+        return process in self.supervisor.table() and process not in self._killed
 
     def _grant_return(self, process: str, now_ns: int) -> str:
         if process in self.supervisor.table():

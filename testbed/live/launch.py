@@ -16,6 +16,7 @@ from testbed.live.progress import Progress, TaskCounter
 from testbed.live.supervisor import ClockReading, Deployment
 from testbed.live.told_rows import ToldRows
 from testbed.model.errors import LostError, StartError
+from testbed.model.revision import Revision
 from testbed.model.system import Plan
 from testbed.model.task import DRAIN_LIMIT, INTERRUPTED, NEVER_BEGAN_NS, STARTER_DIED
 from testbed.node.launcher_session import LAUNCHER
@@ -175,6 +176,12 @@ class Launcher(ProcessGroup):
                     self.mailbox.drop(f"{received.source[:40]} told a {why}")
         else:
             super().take(received)
+
+    def follow(self, plan: Plan, revision: Revision) -> None:
+        """See `ProcessGroup.follow`; the record is of the new plan too."""
+        super().follow(plan, revision)
+        self.ledger.follow(plan)
+        self.recorder.put({"system": msgspec.json.encode(plan.system).decode()})
 
     def note(self, row: EventRow) -> None:
         """An event goes into the record."""

@@ -19,6 +19,7 @@ from testbed.live.progress import Progress
 from testbed.live.supervisor import Deployment, Supervisor
 from testbed.model.delay import NEVER, NS_PER_S
 from testbed.model.errors import LostError, StartError
+from testbed.model.revision import Revision
 from testbed.model.system import Plan
 from testbed.node.assignment import Assignment, pieces, policy_bytes
 from testbed.node.clock import Clock
@@ -26,7 +27,7 @@ from testbed.node.credentials import Credentials, private_folder
 from testbed.node.launcher_session import LAUNCHER, WORDS
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.codec import Envelope
-from testbed.protocol.messages import Body, Hello, Ready, Start, Stop
+from testbed.protocol.messages import Body, Hello, Orders, Ready, Revise, Start, Stop
 from testbed.protocol.placement import Processes
 from testbed.protocol.rows import EventRow
 from testbed.record.files import replacing
@@ -110,20 +111,34 @@ class ProcessGroup:
     def note(self, row: EventRow) -> None:
         """Something happened to a process."""
 
+    def follow(self, plan: Plan, revision: Revision) -> None:
+        """``plan`` is played from some instant to come on: every process is told by what it changes, one that starts
+        later by its orders."""
+        self.plan = plan
+        self._encode_orders()
+        encoded = msgspec.msgpack.encode(revision)
+        for name in self._ordered:
+            if name in self.supervisor.table() and name not in plan.learners:
+                for piece in pieces(encoded, Revise):
+                    self.tell(name, piece)
+
     def set_orders(self, warm_up: Plan | None = None) -> None:
         """What the processes are told before the next epoch, or before a ``warm_up``; see `Assignment`."""
+        self._encode_orders(warm_up)
+        for name in self._ordered:
+            self._order(name)
+
+    def _encode_orders(self, warm_up: Plan | None = None) -> None:
         cores = {name: cores for name, (_, cores) in self.processes.items()}
         episode = self.episode + (warm_up is not None)
         orders = Assignment(plan=self.plan, processes=cores, episode=episode, warm_up=warm_up)
         policy = policy_bytes(self.plan, self.run_dir)
         deciding = msgspec.structs.replace(orders, policy=policy) if policy else orders
         self._orders = {decides: msgspec.msgpack.encode(deciding if decides else orders) for decides in (False, True)}
-        for name in self._ordered:
-            self._order(name)
 
     def _order(self, name: str) -> None:
         """Tell a process what to play."""
-        for piece in pieces(self._orders[self.processes[name][0] in DECIDING]):
+        for piece in pieces(self._orders[self.processes[name][0] in DECIDING], Orders):
             self.tell(name, piece)
 
     @property

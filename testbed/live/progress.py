@@ -42,6 +42,12 @@ class TaskCounter:
         self._loops = ClosedLoops(plan) if plan.system.closed_loop else None
         self.latest_ns = NEVER_BEGAN_NS
 
+    def follow(self, plan: Plan) -> None:
+        """The workload is another one from some instant to come on."""
+        self._plan = plan
+        self._planned = Counter(map(self._names.__getitem__, TaskTable.of(plan.workload).columns["ue"]))
+        self._known.clear()
+
     def take(self, rows: Iterable[Row]) -> None:
         """Note the tasks among ``rows``."""
         for row in rows:

@@ -1,6 +1,6 @@
 """Links that are cut for a time: when what waits goes on, and who knows of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 Span = tuple[int, int]
 
@@ -18,6 +18,11 @@ def is_known_cut(at_ns: int, cuts: Sequence[Span], detection_ns: int) -> bool:
     return bool(cuts) and any(begin + detection_ns <= at_ns < end for begin, end in cuts)
 
 
+def closed_ns(begin_ns: int, end_ns: int, spans: Sequence[Span]) -> int:
+    """How much of the time from ``begin_ns`` to ``end_ns`` lies in ``spans``, which are disjoint."""
+    return sum(max(0, min(end, end_ns) - max(begin, begin_ns)) for begin, end in spans)
+
+
 def standing_still(cuts: Sequence[Span], usual: float) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """The caps of a link, as `testbed.model.link.capped_end_ns` takes them: 0 while it is cut, else the ``usual``."""
     edges, caps = [0], [usual]
@@ -25,3 +30,14 @@ def standing_still(cuts: Sequence[Span], usual: float) -> tuple[tuple[int, ...],
         edges += [begin, end]
         caps += [0.0, usual]
     return tuple(edges), tuple(caps)
+
+
+def united(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Spans that cover the same instants, disjoint and in order."""
+    found: list[Span] = []
+    for begin, end in sorted(spans):
+        if found and begin <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((begin, end))
+    return tuple(found)

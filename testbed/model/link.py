@@ -11,11 +11,14 @@ MAX_ATTEMPTS = 1000
 WALK, UNFINISHED = 10_000, -1
 
 
-def attempts(seed: int, ue: int, number: int, loss: float) -> int:
-    """Transmissions that task ``number`` of ``ue`` needs: Geometric(1 − ``loss``), at least 1, at most 1000."""
+def attempts(seed: int, ue: int, number: int, loss: float, field: int = random.FIELD_LOSS) -> int:
+    """Transmissions that task ``number`` of ``ue`` needs: Geometric(1 − ``loss``), at least 1, at most 1000.
+
+    Transmission n is lost if the draw of ``field`` + n is below ``loss``: a higher loss never needs fewer of them.
+    """
     n = 1
     if loss > 0.0:
-        while n < MAX_ATTEMPTS and random.uniform(seed, random.LINK, ue, number, random.FIELD_LOSS + n) < loss:
+        while n < MAX_ATTEMPTS and random.uniform(seed, random.LINK, ue, number, field + n) < loss:
             n += 1
     return n
 

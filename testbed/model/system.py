@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from testbed.model.cuts import Span, open_ns
+from testbed.model.cuts import Span, open_ns, united
 from testbed.model.delay import FOREVER_NS, after_ns, duration_ns
 from testbed.model.learning import LearningPlan
 from testbed.model.link import JITTER_NONE
@@ -32,15 +32,28 @@ class RateTrace(msgspec.Struct, frozen=True, kw_only=True):
     period_ns: int
 
 
+class WayBack(msgspec.Struct, frozen=True, kw_only=True):
+    """How the way of results to a UE changes; fields as those of its uplink, see `Ue`."""
+
+    cap_edges_ns: tuple[int, ...] = ()
+    caps_bps: tuple[float, ...] = ()
+    added_edges_ns: tuple[int, ...] = ()
+    added_ns: tuple[int, ...] = ()
+    loss_edges_ns: tuple[int, ...] = ()
+    losses: tuple[float, ...] = ()
+
+
 class Ue(msgspec.Struct, frozen=True, kw_only=True):
     """A user equipment: ``index`` is global, ``cell`` 0-based, ``rate_bps`` its solo uplink rate in bit/s.
 
     That is its rate without fading, whose ``snr`` is p·g/σ². ``trace`` is the place of its own rate trace among those
     of the radio (-1: it has none).
 
-    Where its uplink changes, the rate is at most ``caps_bps[i]`` from ``cap_edges_ns[i]`` on, and bits that leave from
-    ``added_edges_ns[i]`` on arrive ``added_ns[i]`` later than usual; first edges are 0. ``cuts_ns`` are the
-    spans in which its link is cut, in which the cap is 0 too.
+    Where its uplink changes, the rate is at most ``caps_bps[i]`` from ``cap_edges_ns[i]`` on, bits that leave from
+    ``added_edges_ns[i]`` on arrive ``added_ns[i]`` later than usual, and of transmissions that begin from
+    ``loss_edges_ns[i]`` on a part ``losses[i]`` is lost; first edges are 0. ``cuts_ns`` are the spans in which its link
+    is cut, in which the cap is 0 too. ``back`` is how results come, where that changes. In the spans ``pauses_ns`` it
+    stands still: its speed is ``speeds_hz[i]`` from ``speed_edges_ns[i]`` on, and 0 in them.
     """
 
     name: str
@@ -58,7 +71,19 @@ class Ue(msgspec.Struct, frozen=True, kw_only=True):
     caps_bps: tuple[float, ...] = ()
     added_edges_ns: tuple[int, ...] = ()
     added_ns: tuple[int, ...] = ()
+    loss_edges_ns: tuple[int, ...] = ()
+    losses: tuple[float, ...] = ()
     cuts_ns: tuple[Span, ...] = ()
+    back: WayBack | None = None
+    pauses_ns: tuple[Span, ...] = ()
+    speed_edges_ns: tuple[int, ...] = ()
+    speeds_hz: tuple[int, ...] = ()
+
+    def end_ns(self, start_ns: int, cycles: int) -> int:
+        """When a local execution begun at ``start_ns`` ends."""
+        if not self.speeds_hz:
+            return after_ns(start_ns, duration_ns(cycles, self.cpu_hz))
+        return execution_end_ns(start_ns, cycles, self.speed_edges_ns, self.speeds_hz, FOREVER_NS)
 
     @property
     def least_cap_bps(self) -> float:
@@ -69,7 +94,8 @@ class Ue(msgspec.Struct, frozen=True, kw_only=True):
 class Es(msgspec.Struct, frozen=True, kw_only=True):
     """An edge server: speed per core in cycles/s, queue discipline, limit of waiting tasks, energy constants.
 
-    Where it changes, the speed is ``speeds_hz[i]`` from ``speed_edges_ns[i]`` on, the first edge being 0.
+    Where it changes, the speed is ``speeds_hz[i]`` from ``speed_edges_ns[i]`` on, the first edge being 0. In the spans
+    ``pauses_ns`` it stands still, and the speed is 0.
     """
 
     name: str
@@ -82,11 +108,12 @@ class Es(msgspec.Struct, frozen=True, kw_only=True):
     idle_power_w: float = 0.0
     speed_edges_ns: tuple[int, ...] = ()
     speeds_hz: tuple[int, ...] = ()
+    pauses_ns: tuple[Span, ...] = ()
 
     @property
     def slowest_hz(self) -> int:
-        """Its least speed during the run."""
-        return min(self.speeds_hz, default=self.cpu_hz)
+        """Its least speed during the run, but for pauses."""
+        return min((hz for hz in self.speeds_hz if hz > 0), default=self.cpu_hz)
 
     def hz(self, at_ns: int) -> int:
         """Its speed at an instant."""
@@ -173,18 +200,28 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
 
     def result_leaves_ns(self, end_ns: int, ue: Ue, es: int) -> int:
         """When the result of an execution that ended at ``end_ns`` at ES ``es`` finds its way back to ``ue`` open."""
-        while self.backhaul_cuts or ue.cuts_ns:
-            at = open_ns(open_ns(end_ns, self.cuts_between(es, ue.cell)), ue.cuts_ns)
-            if at == end_ns:
-                break
+        spans = *self.standing_between(es, ue.cell), *ue.cuts_ns
+        while spans and (at := open_ns(end_ns, spans)) != end_ns:
             end_ns = at
         return end_ns
 
+    def standing_between(self, es: int, other: int) -> tuple[Span, ...]:
+        """The spans in which nothing moves from one ES to another, or within one: it is cut, or one of them paused."""
+        cuts, one, two = self.cuts_between(es, other), self.edge_servers[es], self.edge_servers[other]
+        return united((*cuts, *one.pauses_ns, *two.pauses_ns)) if one.pauses_ns or two.pauses_ns else cuts
+
+    def boundary_ns(self, ue: Ue, at_ns: int) -> int:
+        """The first slot boundary not before ``at_ns`` at which a UE does not stand still."""
+        while True:
+            boundary = -(-at_ns // self.slot_ns) * self.slot_ns
+            at_ns = open_ns(boundary, ue.pauses_ns)
+            if at_ns == boundary:
+                return boundary
+
     @property
-    def longest_cut_ns(self) -> int:
-        """The most that cuts can hold anything up: all of them together."""
-        found = [ue.cuts_ns for ue in self.ues] + [cut.cuts_ns for cut in self.backhaul_cuts]
-        return sum(end - begin for cuts in found for begin, end in cuts)
+    def pausing(self) -> tuple[Ue | Es, ...]:
+        """Who stands still at any time."""
+        return tuple(ue for ue in self.ues if ue.pauses_ns) + tuple(es for es in self.edge_servers if es.pauses_ns)
 
     @property
     def end_ns(self) -> int:
@@ -195,7 +232,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
         """When its UE asks about a task: when it is generated, or at the slot boundary that is not before that."""
         if self.epoch == EPOCH_ARRIVAL:
             return task.generated_ns
-        return -(-task.generated_ns // self.slot_ns) * self.slot_ns
+        return self.boundary_ns(self.ues[task.ue], task.generated_ns)
 
     def ues_by_cell(self) -> tuple[tuple[Ue, ...], ...]:
         """The UEs of every cell, in index order."""

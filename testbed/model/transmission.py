@@ -3,14 +3,47 @@
 import math
 
 from testbed.model import link, random
-from testbed.model.delay import FOREVER_NS
-from testbed.model.system import NO_TRACE, Radio, RateTrace, System, Ue
+from testbed.model.cuts import open_ns
+from testbed.model.delay import FOREVER_NS, transfer_ns
+from testbed.model.system import NO_TRACE, Radio, RateTrace, System, Ue, WayBack
 from testbed.model.task import Task
 
 
-def attempts(system: System, task: Task) -> int:
-    """Transmissions that ``task`` needs until none of it is lost."""
-    return link.attempts(system.seed, task.ue, task.number, system.radio.loss)
+def attempts(system: System, task: Task, start_ns: int) -> int:
+    """Transmissions that ``task`` needs until none of it is lost, if the first begins at ``start_ns``."""
+    ue = system.ues[task.ue]
+    loss = ue.losses[link.segment(start_ns, ue.loss_edges_ns)] if ue.losses else system.radio.loss
+    return link.attempts(system.seed, task.ue, task.number, loss)
+
+
+def least_attempts(system: System, task: Task) -> int:
+    """Transmissions that ``task`` needs at least, whenever the first begins."""
+    loss = min(system.ues[task.ue].losses, default=system.radio.loss)
+    return link.attempts(system.seed, task.ue, task.number, loss)
+
+
+def longest_return_ns(system: System, ue: Ue, number: int) -> int:
+    """The most that the result of the UE's task ``number`` takes once its way is open, ns."""
+    radio, back = system.radio, ue.back or WayBack()
+    tries = link.attempts(system.seed, ue.index, number, max(back.losses, default=0.0), random.FIELD_LOSS_BACK)
+    least_bps = min((ue.rate_bps, *back.caps_bps))
+    return radio.return_latency_ns + transfer_ns(radio.result_bits * tries, least_bps) + max(back.added_ns, default=0)
+
+
+def returned_ns(system: System, ue: Ue, number: int, end_ns: int, es: int) -> int:
+    """When the result of the UE's task ``number``, which ended at ``end_ns`` at ES ``es``, is at its UE."""
+    radio, back = system.radio, ue.back
+    leaves = system.result_leaves_ns(end_ns, ue, es)
+    if back is None:
+        return open_ns(leaves + radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps), ue.pauses_ns)
+    tries = 1
+    if back.losses:
+        loss = back.losses[link.segment(leaves, back.loss_edges_ns)]
+        tries = link.attempts(system.seed, ue.index, number, loss, random.FIELD_LOSS_BACK)
+    bits, caps = float(radio.result_bits * tries), (back.cap_edges_ns or (0,), back.caps_bps or (math.inf,))
+    last = link.capped_end_ns(leaves, bits, caps, (0,), (ue.rate_bps,), FOREVER_NS)
+    added = back.added_ns[link.segment(last, back.added_edges_ns)] if back.added_ns else 0
+    return open_ns(last + radio.return_latency_ns + added, ue.pauses_ns)
 
 
 def end_ns(system: System, task: Task, start_ns: int, tries: int) -> int:
@@ -79,6 +112,12 @@ def _ue_hash(seed: int, ue: Ue) -> int:
 
 def _fading(radio: Radio) -> tuple[float, float, int]:
     return radio.bandwidth_hz, radio.max_spectral_efficiency, radio.coherence_ns
+
+
+def arrival_ns(system: System, task: Task, last_bit_ns: int) -> int:
+    """When ``task``, whose last bit has left at ``last_bit_ns``, is at its ES, which may have to go on first."""
+    es = system.edge_servers[system.ues[task.ue].cell]
+    return open_ns(last_bit_ns + latency_ns(system, task, last_bit_ns), es.pauses_ns)
 
 
 def latency_ns(system: System, task: Task, last_bit_ns: int) -> int:

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import msgspec
 
 from testbed.model.errors import StartError
 from testbed.model.system import Plan
 from testbed.policy import loading
-from testbed.protocol.messages import Orders
+from testbed.protocol.messages import Orders, Revise
 
 PIECE_BYTES = 1024 * 1024
 PRIVATE = Path("node")
+Whole = TypeVar("Whole")
+Piece = TypeVar("Piece", Orders, Revise)
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,32 +31,33 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     policy: bytes = b""
 
 
-def pieces(encoded: bytes) -> Iterator[Orders]:
-    """An encoded assignment as messages, in order."""
+def pieces(encoded: bytes, kind: type[Piece]) -> Iterator[Piece]:
+    """An encoded assignment, or a revision, as messages of its ``kind``, in order."""
     count = max(1, -(-len(encoded) // PIECE_BYTES))
     for piece in range(count):
-        yield Orders(piece, count, encoded[piece * PIECE_BYTES : (piece + 1) * PIECE_BYTES])
+        yield kind(piece, count, encoded[piece * PIECE_BYTES : (piece + 1) * PIECE_BYTES])
 
 
-class Pieces:
-    """Puts the pieces of an assignment together."""
+class Pieces(Generic[Whole]):
+    """Puts the pieces of something ``whole`` together: of an assignment, or of a revision."""
 
-    def __init__(self) -> None:
+    def __init__(self, whole: type[Whole]) -> None:
+        self._whole = whole
         self._had: list[bytes] = []
 
-    def take(self, orders: Orders) -> Assignment | None:
-        """The assignment that this piece completes; None if others are missing.
+    def take(self, piece: Orders | Revise) -> Whole | None:
+        """What this piece completes; None if others are missing.
 
-        Raises one of `testbed.protocol.codec.UNDECODABLE` if what came together is none.
+        Raises one of `testbed.protocol.codec.UNDECODABLE` if what came together is something else.
         """
-        if orders.piece != len(self._had):
+        if piece.piece != len(self._had):
             self._had.clear()
-        if orders.piece == len(self._had):
-            self._had.append(orders.data)
-        if len(self._had) < orders.pieces:
+        if piece.piece == len(self._had):
+            self._had.append(piece.data)
+        if len(self._had) < piece.pieces:
             return None
         encoded, self._had = b"".join(self._had), []
-        return msgspec.msgpack.decode(encoded, type=Assignment)
+        return msgspec.msgpack.decode(encoded, type=self._whole)
 
 
 def with_policy(assignment: Assignment, name: str, folder: Path = PRIVATE) -> Assignment:

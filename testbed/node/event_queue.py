@@ -10,7 +10,9 @@ import heapq
 
 import msgspec
 
+from testbed.model.cuts import Span, open_ns
 from testbed.model.delay import NEVER
+from testbed.model.system import Plan
 from testbed.model.task import Phase
 from testbed.node.clock import Clock
 from testbed.node.lateness import LatenessMeter
@@ -42,6 +44,7 @@ class EventQueue:
         self._heap: list[Entry] = []
         self._forgiving: dict[str, Forgiving] = {}
         self._lookahead: dict[str, Lookahead] = {}
+        self._pauses: dict[str, tuple[Span, ...]] = {}
         self._age = self._holding = 0
         self._boundary_ns = NEVER
         self._due_wall_ns: int | None = None
@@ -54,6 +57,13 @@ class EventQueue:
             self._forgiving[core.name] = core
         if lookahead is not None:
             self._lookahead[core.name] = lookahead
+
+    def follow(self, plan: Plan) -> None:
+        """What might still come is what ``plan`` says from now on."""
+        self._pauses = {one.name: one.pauses_ns for one in plan.system.pausing}
+        for lookahead in self._lookahead.values():
+            lookahead.follow(plan)
+        self.changed()
 
     def hear(self, core: Core, body: object) -> None:
         """``core`` was told ``body``, or tells it: what might still come before its events changes with that."""
@@ -109,10 +119,14 @@ class EventQueue:
         if type(event) is Boundary and at >= self._boundary_ns:
             self._boundary_ns = NEVER
         if phase != Phase.START:
-            self._lateness.add(type(event).__name__, wall_ns - due)
+            self._lateness.add(type(event).__name__, wall_ns - max(due, self.awake_wall_ns(core, at)))
         if self._role.ordered:
             at = self._in_order(core, at, phase, event)
         return Due(core, event, at, wall_ns)
+
+    def awake_wall_ns(self, core: Core, at_ns: int) -> int:
+        """When ``core`` can act on what is due at ``at_ns``: not while it stands still by the plan."""
+        return self._clock.wall_ns(open_ns(at_ns, self._pauses.get(core.name, ())))
 
     def _in_order(self, core: Core, at_ns: int, phase: int, event: object) -> int:
         """When to act: at once for what is in order; what is late moves to the first instant that is still open."""

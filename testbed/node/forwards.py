@@ -3,6 +3,7 @@
 from collections import deque
 
 from testbed.model.delay import NS_PER_S
+from testbed.model.speed import slowest_hz
 from testbed.model.system import System
 from testbed.model.task import Task
 from testbed.protocol.messages import Announce, Down, Up
@@ -19,8 +20,14 @@ class Forwards:
         self._air_cycles = [0] * len(system.edge_servers)
         self._told_ns = [0] * len(system.edge_servers)
         self._dead: set[int] = set()
+        self._until_ns = system.slot_ns
         self._recent: deque[tuple[int, int]] = deque()
         self._recent_cycles = self._largest_cycles = 0
+        self._room_cycles = self._room()
+
+    def follow(self, system: System) -> None:
+        """Speeds change from some instant to come on."""
+        self._system = system
         self._room_cycles = self._room()
 
     def asked(self, task: Task, asked_ns: int) -> None:
@@ -48,8 +55,11 @@ class Forwards:
             self._dead.add(es)
         self._look_back()
 
-    def possible(self) -> bool:
-        """Whether the work that has appeared since the announcements may have filled somebody's queue."""
+    def possible(self, at_ns: int) -> bool:
+        """Whether the work that has appeared since the announcements may have filled somebody's queue by ``at_ns``."""
+        if at_ns > self._until_ns:
+            self._until_ns = at_ns + self._system.slot_ns
+            self._room_cycles = self._room()
         return self._recent_cycles + self._largest_cycles > self._room_cycles
 
     def _look_back(self) -> None:
@@ -67,6 +77,9 @@ class Forwards:
         return min(rooms, default=float("inf")) - in_air
 
     def _room_of(self, es: int) -> float:
-        """What was announced while it was as fast as it ever is may be judged while it is as slow as it ever is."""
-        one = self._system.edge_servers[es]
-        return (self._system.threshold_ns * one.slowest_hz - self._backlog_ns[es] * one.cpu_hz) / NS_PER_S
+        """What was announced at one speed may be judged at the slowest there is before the room is counted anew."""
+        one, told_ns = self._system.edge_servers[es], self._told_ns[es]
+        slowest = (
+            slowest_hz(told_ns, self._until_ns, one.speed_edges_ns, one.speeds_hz) if one.speeds_hz else one.cpu_hz
+        )
+        return (self._system.threshold_ns * slowest - self._backlog_ns[es] * one.hz(told_ns)) / NS_PER_S

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from functools import partial
 
 from testbed.model.learning import LEARNER
+from testbed.model.revision import Revision, revised
 from testbed.model.system import DEDICATED, LAUNCHER, Plan
+from testbed.node.assignment import Pieces
 from testbed.node.clock import Clock, Spinner, Timer
 from testbed.node.event_queue import EventQueue
 from testbed.node.lateness import LatenessMeter, statistics
@@ -17,7 +19,7 @@ from testbed.node.socket import RECEIVE_TURN_NS, Mailbox
 from testbed.node.work import Work
 from testbed.protocol.actions import Action, Alarm, Boundary, Core, Execute, Finish, Record, Send, Wake
 from testbed.protocol.codec import PROTOCOL_VERSION, Envelope
-from testbed.protocol.messages import Announce, Ask, Decision, Down, Post, Stop
+from testbed.protocol.messages import Announce, Ask, Decision, Down, Post, Revise, Stop
 from testbed.protocol.rows import Row
 from testbed.protocol.validation import Validator
 
@@ -36,6 +38,7 @@ class Host:
         self._cores: dict[str, Core] = {}
         self._incarnations: dict[str, int] = {}
         self._validator = Validator(plan)
+        self._revision = Pieces(Revision)
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._age = 0
         self._turn_of = 2**62
@@ -51,6 +54,7 @@ class Host:
                 self._epoll.register(fd, select.EPOLLIN)
         self.lateness = LatenessMeter()
         self._events = EventQueue(clock, role, self.lateness)
+        self._events.follow(plan)
         self.stopped: Stop | None = None
 
     def add(self, core: Core, incarnation: int, downs: tuple[Down, ...] = ()) -> None:
@@ -107,6 +111,9 @@ class Host:
             if isinstance(envelope.body, Stop) and envelope.source == LAUNCHER:
                 self.stopped = envelope.body
                 return
+            if isinstance(envelope.body, Revise) and envelope.source == LAUNCHER:
+                self._take_revision(envelope.body)
+                continue
             if envelope.incarnation < self._since:
                 continue
             core = self._cores.get(envelope.to)
@@ -118,6 +125,20 @@ class Host:
                 self.mailbox.drop(f"{kind} of {envelope.source[:40]} for {envelope.to[:40]}: {why}")
             else:
                 self._take(core, envelope)
+
+    def _take_revision(self, piece: Revise) -> None:
+        """The plan changes shortly: cores and whoever looks ahead go on with the new one."""
+        revision = self._revision.take(piece)
+        if revision is None:
+            return
+        plan = self.plan = revised(self.plan, revision)
+        self.system = plan.system
+        self._validator.follow(plan)
+        self._events.follow(plan)
+        tasks = dict(zip((ue.name for ue in plan.system.ues), plan.tasks_by_ue(), strict=True))
+        now = self.clock.now_ns()
+        for core in self._cores.values():
+            self._act(core, core.revise(now, plan.system, tasks.get(core.name, ())))
 
     def _take(self, core: Core, envelope: Envelope) -> None:
         """Let a core hear a message, now or when its instant comes."""
@@ -158,7 +179,7 @@ class Host:
 
     def _tick(self, core: Core, at_ns: int, ue: int, event: object) -> None:
         """A slot boundary of an unordered core."""
-        self.lateness.add("Boundary", time.monotonic_ns() - self.clock.wall_ns(at_ns) - self._turn_ns(ue))
+        self.lateness.add("Boundary", time.monotonic_ns() - self._events.awake_wall_ns(core, at_ns) - self._turn_ns(ue))
         self._act(core, core.handle(at_ns, event))
 
     def _after(self, wall_ns: int, call: Callable[[], None]) -> None:

@@ -14,10 +14,12 @@ What no rule excludes is waited for, but never longer than a guard of wall time 
 nobody planned, and messages that are later still, make slips: nothing here is needed for anything but punctuality.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from operator import attrgetter
+from operator import itemgetter
 
 from testbed.model.system import Fault, Plan, System
+from testbed.model.task import Task
 from testbed.node.forwards import Forwards
 from testbed.node.posts import Posts
 from testbed.protocol.messages import Announce, Down, Kept, Post, Up
@@ -36,9 +38,23 @@ class Lookahead:
         self._deaths = Deaths(system, es, plan.faults, patience_ns)
         self._forwards = Forwards(system, es) if plan.second_offload and len(system.edge_servers) > 1 else None
         self._forward_wait_ns = max(0, self._guard_ns - int(system.backhaul.latency_ns / emulation.speed))
-        in_time = sorted(plan.workload, key=attrgetter("generated_ns"))
-        self._asked = [(system.asked_ns(task), task) for task in in_time]
-        self._next = 0
+        self._asked, self._next, self._seen_ns = _asked(plan), 0, -1
+
+    def follow(self, plan: Plan) -> None:
+        """The plan changes from some instant to come on."""
+        self._posts.follow(plan.system, {(task.ue, task.number): task for task in plan.workload})
+        if self._forwards is not None:
+            self._forwards.follow(plan.system)
+        seen, self._asked = set(self._asked[: self._next]), _asked(plan)
+        self._next = bisect_right(self._asked, self._seen_ns, key=itemgetter(0))
+        for asked, task in self._asked[: self._next]:
+            if (asked, task) not in seen:
+                self._heed(asked, task)
+
+    def _heed(self, asked_ns: int, task: Task) -> None:
+        self._posts.asked(task, asked_ns)
+        if self._forwards is not None:
+            self._forwards.asked(task, asked_ns)
 
     def hear(self, body: object) -> None:
         """A message came to hand, or the ES itself announces."""
@@ -64,20 +80,24 @@ class Lookahead:
         self._appear(at_ns)
         if self._posts.outstanding(at_ns) or self._deaths.outstanding(at_ns):
             return self._guard_ns
-        if self._forwards is not None and self._forwards.possible():
+        if self._forwards is not None and self._forwards.possible(at_ns):
             return self._forward_wait_ns
         return 0
 
     def _appear(self, at_ns: int) -> None:
         """The tasks that are asked about by ``at_ns``."""
+        self._seen_ns = max(self._seen_ns, at_ns)
         while self._next < len(self._asked):
             asked, task = self._asked[self._next]
             if asked > at_ns:
                 return
             self._next += 1
-            self._posts.asked(task, asked)
-            if self._forwards is not None:
-                self._forwards.asked(task, asked)
+            self._heed(asked, task)
+
+
+def _asked(plan: Plan) -> list[tuple[int, Task]]:
+    """When each task is asked about, in order."""
+    return sorted(((plan.system.asked_ns(task), task) for task in plan.workload), key=itemgetter(0))
 
 
 class Deaths:

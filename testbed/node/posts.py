@@ -1,6 +1,7 @@
 """The tasks of a cell that may still come over its radio (pure)."""
 
 import heapq
+from collections.abc import Mapping
 
 import msgspec
 
@@ -39,6 +40,18 @@ class Posts:
         if self._system.ues[task.ue].cell == self._es:
             earliest = earliest_effect_ns(self._system, task, asked_ns)
             heapq.heappush(self._waiting, _Asked(earliest, task.ue, task.number, asked_ns))
+
+    def follow(self, system: System, tasks: Mapping[tuple[int, int], Task]) -> None:
+        """Links change from some instant to come on, and with them how early one of the ``tasks`` can come."""
+        self._system = system
+        found = []
+        for one in self._waiting:
+            task = tasks.get((one.ue, one.number))
+            if task is not None and system.asked_ns(task) == one.asked_ns:
+                earliest = earliest_effect_ns(system, task, one.asked_ns)
+                found.append(msgspec.structs.replace(one, earliest_ns=earliest))
+        self._waiting = found
+        heapq.heapify(self._waiting)
 
     def posted(self, task: Task) -> None:
         """A task was posted."""
@@ -86,5 +99,5 @@ def earliest_effect_ns(system: System, task: Task, asked_ns: int) -> int:
     """
     if system.radio.access == SHARED:
         return asked_ns
-    sent = transmission.end_ns(system, task, asked_ns, transmission.attempts(system, task))
+    sent = transmission.end_ns(system, task, asked_ns, transmission.least_attempts(system, task))
     return sent + system.radio.latency_ns

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from testbed.model.errors import StartError
+from testbed.model.revision import Revision, revised
 from testbed.model.system import REAL, Emulation, Plan, System
 from testbed.model.task import Task
 from testbed.node.assignment import Assignment, Pieces, with_policy
@@ -25,7 +26,7 @@ from testbed.node.role import Role
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.actions import Core
 from testbed.protocol.codec import UNDECODABLE
-from testbed.protocol.messages import Heartbeat, Orders, Ready, Rows, Start, Stop
+from testbed.protocol.messages import Heartbeat, Orders, Ready, Revise, Rows, Start, Stop
 from testbed.protocol.place import Place
 from testbed.protocol.rows import Row
 
@@ -63,7 +64,8 @@ class Process:
         key = read_key(name) if places[name].public_key else ""
         self.mailbox = Mailbox(places[name], places, Credentials(read_token(), key))
         self._session = LauncherSession(self.mailbox, name, incarnation, role_name)
-        self._pieces = Pieces()
+        self._pieces = Pieces(Assignment)
+        self._revision = Pieces(Revision)
         self._prepare: Prepare = lambda _: None
         self._rows: list[Row] = []
         self._lived = False
@@ -137,6 +139,8 @@ class Process:
                     continue
                 if isinstance(received.body, Orders):
                     self._take_orders(received.body)
+                elif isinstance(received.body, Revise):
+                    self._take_revision(received.body)
                 elif isinstance(received.body, Start):
                     return received.body
                 elif isinstance(received.body, Stop):
@@ -157,6 +161,13 @@ class Process:
         if first:
             self._settle()
         self.mailbox.send(envelope(self.name, self._incarnation, LAUNCHER, Ready()))
+
+    def _take_revision(self, piece: Revise) -> None:
+        """The plan changes while this process waits to begin in its midst."""
+        revision = self._revision.take(piece)
+        if revision is not None:
+            plan = revised(self.orders.plan, revision)
+            self.orders = msgspec.structs.replace(self.orders, plan=plan)
 
     def _settle(self) -> None:
         """Have ready what a first slot needs; called once, when there are orders."""

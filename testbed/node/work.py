@@ -3,6 +3,7 @@
 import select
 import time
 from collections.abc import Callable
+from functools import partial
 
 from testbed.node.clock import Clock
 from testbed.node.cpu import Burn, Burner
@@ -33,6 +34,7 @@ class Work:
         self._clock, self._share, self._after = clock, burn, after
         self._burner = Burner() if burn > 0 else None
         self._waiting: dict[int, Call] = {}
+        self._releases: dict[tuple[str, int], Call] = {}
         self._begun = self._reported = 0
         self.asked_ns = self.achieved_ns = 0
 
@@ -42,14 +44,24 @@ class Work:
         return self._burner.fd if self._burner is not None else -1
 
     def begin(self, execute: Execute, release: Call | None) -> None:
-        """Start an execution; ``release`` sends what it produces once its share is burnt, or just before the end."""
+        """Start an execution; ``release`` sends what it produces once its share is burnt, or just before the end.
+
+        Of one that is under way ``release`` takes the place of what was given before; what it burns it burns already.
+        """
+        key = execute.ue, execute.number
+        is_under_way = key in self._releases
+        if release is not None:
+            self._releases[key] = release
+            release = partial(self._release_if_current, key, release)
         start, end = self._clock.wall_ns(execute.start_ns), self._clock.wall_ns(execute.end_ns)
-        lead = lead_ns(end - start, self._share)
-        if self._burner is not None:
+        lead, busy = lead_ns(end - start, self._share), end - start
+        if execute.still_ns:
+            busy -= int(execute.still_ns / self._clock.speed)
+        if self._burner is not None and not is_under_way:
             self._begun += 1
-            cpu = int((end - start) * self._share)
+            cpu = int(busy * self._share)
             self.asked_ns += cpu
-            done = max(start, end - lead, time.monotonic_ns())
+            done = max(start, min(end, start + busy) - lead, time.monotonic_ns())
             if self._burner.add(Burn(self._begun, start, done, cpu)) and release is not None:
                 number = self._begun
                 self._waiting[number] = release
@@ -57,6 +69,11 @@ class Work:
                 return
         if release is not None:
             self._after(end - lead, release)
+
+    def _release_if_current(self, key: tuple[str, int], release: Call) -> None:
+        if self._releases.get(key) is release:
+            del self._releases[key]
+            release()
 
     def collect(self) -> None:
         """Count what has been burnt, and release what waited for it."""

@@ -5,12 +5,13 @@ of pending events, the network and the CPU. It delivers events in the order (ins
 UE index, task number, age).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from testbed.model.task import Phase
+from testbed.model.system import System
+from testbed.model.task import Phase, Task
 from testbed.protocol.messages import Body
 from testbed.protocol.rows import Row, TaskRow
 
@@ -48,7 +49,11 @@ class Alarm(msgspec.Struct, frozen=True, gc=False):
 
 
 class Execute(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Execute ``cycles`` from ``start_ns`` to ``end_ns``, and then send ``then`` (its own ``at_ns`` is the release)."""
+    """Execute ``cycles`` from ``start_ns`` to ``end_ns``, and then send ``then`` (its own ``at_ns`` is the release).
+
+    ``still_ns`` of that time it stands still.
+    What is executed already has another end, or sends something else, from now on.
+    """
 
     start_ns: int
     end_ns: int
@@ -56,6 +61,7 @@ class Execute(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ue: str
     number: int
     then: Send | None = None
+    still_ns: int = 0
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -105,6 +111,9 @@ class Core(Protocol):
 
         A `Decision` is handled when it comes: the time since its ask is charged to its tasks.
         """
+
+    def revise(self, now_ns: int, system: System, tasks: Sequence[Task]) -> list[Action]:
+        """Go on in ``system``, where nothing up to ``now_ns`` has changed; a UE has ``tasks``, as far as they come."""
 
 
 class Idling(Core, Protocol):

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from testbed.model.delay import duration_ns
-from testbed.model.system import EPOCH_ARRIVAL, Es, Plan, Ue
+from testbed.model.system import EPOCH_ARRIVAL, Es, Plan, System, Ue
 from testbed.model.task import Phase, Task
 from testbed.protocol.codec import Envelope
 
@@ -78,7 +78,7 @@ class Bounds:
         """How long the UE would take for all its tasks."""
         if ue.index not in self._local_work_ns:
             work = sum(duration_ns(task.cycles, ue.cpu_hz) for task in self._tasks[ue.index])
-            self._local_work_ns[ue.index] = work
+            self._local_work_ns[ue.index] = work + sum(until - since for since, until in ue.pauses_ns)
         return self._local_work_ns[ue.index]
 
     def by_now(self, at_ns: int, beyond_ns: int = 0) -> None:
@@ -95,6 +95,13 @@ class Bounds:
         if self.system.epoch != EPOCH_ARRIVAL:
             need(holds=at_ns == slot * self.system.slot_ns, why="its instant is not its slot's")
         self.by_now(at_ns)
+
+
+def longest_standstill_ns(system: System) -> int:
+    """The most that cuts and pauses can hold anything up: all of them together."""
+    found = [ue.cuts_ns for ue in system.ues] + [cut.cuts_ns for cut in system.backhaul_cuts]
+    found += [one.pauses_ns for one in system.pausing]
+    return sum(end - begin for spans in found for begin, end in spans)
 
 
 def ordered(*instants_ns: int) -> None:

@@ -9,12 +9,12 @@ from typing import Annotated
 import msgspec
 
 from testbed.model.task import Phase
-from testbed.protocol.messages import Announce, Ask, Body, Kept, Orders, Rows, Seen
+from testbed.protocol.messages import Announce, Ask, Body, Kept, Orders, Revise, Rows, Seen
 
 PROTOCOL_VERSION = 2
 MAX_HEADER = 64 * 1024
 MAX_LONG_HEADER = 4 * 1024 * 1024
-LONG = (Rows, Orders, Ask, Announce, Kept, Seen)  # they grow with the tasks of a slot or the UEs of a cell
+LONG = (Rows, Orders, Revise, Ask, Announce, Kept, Seen)  # they grow with the tasks of a slot or the UEs of a cell
 MAX_PAYLOAD = 64 * 1024 * 1024
 MAX_PAYLOAD_BITS = 8 * MAX_PAYLOAD
 UNKNOWN = -1

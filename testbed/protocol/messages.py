@@ -229,6 +229,14 @@ class Orders(Message, frozen=True, gc=False):
     data: bytes
 
 
+class Revise(Message, frozen=True, gc=False):
+    """The launcher tells a process that its plan changes shortly: number ``piece`` of ``pieces`` of a revision."""
+
+    piece: int
+    pieces: int
+    data: bytes
+
+
 class Ready(Message, frozen=True, gc=False):
     """A process has its orders, and can begin."""
 
@@ -283,6 +291,7 @@ Body = (
     | Heartbeat
     | Bye
     | Orders
+    | Revise
     | Ready
     | Start
     | Stop

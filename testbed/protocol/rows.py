@@ -170,7 +170,7 @@ class EventRow(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="even
 POLICY_ERROR = "policy_error"
 DIED, RESTARTED, PLANNED, GIVEN_UP = "died", "restarted", "planned", "given_up"
 REQUEST_REFUSED = "refused"
-FAULT_BEGAN, FAULT_OVER = "fault_began", "fault_over"
+FAULT_BEGAN, FAULT_OVER, FAULT_ASKED = "fault_began", "fault_over", "fault_asked"
 PAUSED, RESUMED = "paused", "resumed"
 RETRIED, HEDGED, IN_VAIN = "retried", "hedged", "in_vain"
 BREAKER_OPENED, BREAKER_CLOSED = "breaker_opened", "breaker_closed"

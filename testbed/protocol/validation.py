@@ -9,11 +9,11 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 
-from testbed.model import link
+from testbed.model import link, transmission
 from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.system import CONTROLLER, LAUNCHER, SHARED, Es, Plan, Ue
 from testbed.model.task import COMPLETED, FAILED, LATE, LOCAL, OFFLOAD, Phase
-from testbed.protocol.bounds import Bounds, RefusedError, need, ordered, placed, sent_by
+from testbed.protocol.bounds import Bounds, RefusedError, longest_standstill_ns, need, ordered, placed, sent_by
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import (
     Aired,
@@ -50,9 +50,8 @@ class Validator:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self._plan, self._system = plan, plan.system
-        self._bounds = Bounds(plan)
-        self._held_up_ns = plan.system.longest_cut_ns
+        self._revisions = -1
+        self.follow(plan)
         self._back_ns = max((fault.restart_ns for fault in plan.faults), default=0)
         self._announced: dict[str, int] = {}
         self._posts_again = plan.system.resilience.posts_again
@@ -72,6 +71,13 @@ class Validator:
             Outcome: self._outcome,
             Seen: self._seen,
         }
+
+    def follow(self, plan: Plan) -> None:
+        """The plan is another one from some instant to come on."""
+        self._plan, self._system = plan, plan.system
+        self._bounds = Bounds(plan)
+        self._held_up_ns = longest_standstill_ns(plan.system)
+        self._revisions += 1
 
     def refusal(self, envelope: Envelope, now_ns: int) -> str:
         """Why the core ``envelope.to`` must not be told this at ``now_ns`` of emulated time; "" if it may."""
@@ -94,8 +100,9 @@ class Validator:
         return TO_CONTROLLER if to == CONTROLLER else TO_LEARNER
 
     def _once(self, kind: type, ue: Ue, number: int, at_ns: int) -> None:
-        """It comes once; where UEs post rejected tasks again, once for each instant ``at_ns`` of it."""
-        at_ns = at_ns if self._posts_again else 0
+        """It comes once; where the plan has changed, or UEs post rejected tasks again, once for each instant ``at_ns``
+        at which it was to arrive."""
+        at_ns = at_ns if self._revisions or self._posts_again else 0
         if (kind, ue.index, number, at_ns) in self._had:
             raise RefusedError(f"that of task {number} of {ue.name} came before")
         self._had.add((kind, ue.index, number, at_ns))
@@ -194,8 +201,7 @@ class Validator:
         need(holds=0 <= result.incarnation < INCARNATIONS, why="there is no such incarnation")
         self._trip(ue, result.number, result.trip)
         ordered(result.trip.arrival_ns, result.es_arrival_ns, result.start_ns, result.end_ns, result.at_ns)
-        radio = self._system.radio
-        way = radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
+        way = transmission.longest_return_ns(self._system, ue, result.number)
         self._bounds.by_now(result.at_ns, way + self._held_up_ns)
         placed(envelope, result.at_ns, Phase.ARRIVAL, ue.index, result.number)
         self._once(Result, ue, result.number, result.at_ns)

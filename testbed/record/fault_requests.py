@@ -9,19 +9,28 @@ from typing import Annotated
 
 import msgspec
 
+from testbed.model.delay import S_PER_NS
+from testbed.model.errors import InvalidError, did_you_mean
 from testbed.protocol.codec import UNDECODABLE
 from testbed.protocol.rows import KILL, PAUSE, RESTART, RESUME
 from testbed.record.files import unwritable
+from testbed.scenario import units
+from testbed.scenario.fault_grammar import PHRASES, FaultPhrase
 
 FILE = "faults.jsonl"
 MOST_SECONDS = 1e9
+LIFT, ALSO_LIFT, FOR = "lift", "restore", "for"
 UNDONE_BY = {KILL: RESTART, PAUSE: RESUME}
+DONE_TO_PROCESSES = (KILL, RESTART, PAUSE, RESUME)
+CAN_BE_ASKED = tuple(dict.fromkeys((*DONE_TO_PROCESSES, *PHRASES, LIFT, ALSO_LIFT)))
 
 
 class FaultRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """``do`` (`KILL`, `RESTART`, `PAUSE` or `RESUME`) to the UE, the ES or the controller called ``name``.
 
-    What kills or pauses is undone ``for_s`` seconds of emulated time later; 0: only if that is asked for.
+    Or ``do`` is one of `testbed.scenario.fault_kinds.FAULT_KINDS`, and ``name`` its phrase; or `LIFT`, and ``name`` is
+    what is to be over, a target with or without the kind before it. What is done is undone ``for_s`` seconds of
+    emulated time later; 0: only if that is asked for.
     """
 
     do: str
@@ -36,6 +45,45 @@ def ask(run: Path, request: FaultRequest) -> None:
             file.write(msgspec.json.encode(request) + b"\n")
     except OSError as error:
         raise unwritable(run / FILE, error) from None
+
+
+def read(text: str, duration: str = "") -> FaultRequest:
+    """What somebody writes, like ``kill es-1``, ``slow es-2 to 50% for 10 s``, or with the ``duration`` apart.
+
+    Raises `InvalidError`.
+    """
+    words = text.split()
+    if FOR in words[2:]:
+        at = words.index(FOR, 2)
+        if duration:
+            raise InvalidError(f"for {' '.join(words[at + 1 :])}, and for {duration}: two times", "give one of them")
+        words, duration = words[:at], " ".join(words[at + 1 :])
+    do = LIFT if words[:1] == [ALSO_LIFT] else "".join(words[:1])
+    what = " ".join(words[1:])
+    if do not in CAN_BE_ASKED:
+        raise InvalidError(f'"{do}" is nothing that can be done to a run', did_you_mean(do, CAN_BE_ASKED))
+    if not what:
+        raise InvalidError(f"{do} what?", "name it, like es-1")
+    if do in PHRASES and do not in DONE_TO_PROCESSES:
+        what = FaultPhrase(do).parse(what).text
+    elif do != LIFT and len(words) > 2:
+        raise InvalidError(f"{do} {what}: one process at a time", f"write {do} {words[1]}")
+    return FaultRequest(do, what, _seconds(do, duration))
+
+
+def _seconds(do: str, duration: str) -> float:
+    """How long it lasts, in seconds of emulated time; 0 if nothing was said of that."""
+    if not duration:
+        return 0.0
+    if do not in (*UNDONE_BY, *PHRASES):
+        raise InvalidError(f"for {duration}: {do} lasts", "a time is for what can be undone")
+    try:
+        seconds = units.parse(duration, "time") * S_PER_NS
+    except InvalidError as error:
+        raise InvalidError(f"for {duration}: {error}", error.remedy) from None
+    if not 0.0 < seconds <= MOST_SECONDS:
+        raise InvalidError(f"for {duration}: that is no time that something can last", "write a time, like 2 s")
+    return seconds
 
 
 class FaultRequests:

@@ -7,12 +7,23 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from testbed.model.errors import did_you_mean
-from testbed.model.system import SHARED
-from testbed.scenario.fault_kinds import FAULT_KINDS, Degrade, LinkCut, Overload, Partition, Phrase, Slow
+from testbed.model.system import EPOCH_ARRIVAL, SHARED
+from testbed.scenario.fault_kinds import (
+    ANY_CELL,
+    FAULT_KINDS,
+    Degrade,
+    LinkCut,
+    Overload,
+    Partition,
+    Phrase,
+    Slow,
+    Standstill,
+)
 from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.mistake import Mistake
 from testbed.scenario.names import es_names, process_names, ue_names
 from testbed.scenario.occurrences import lasting_ns, phrase_of, times_of
+from testbed.scenario.random_faults import example, may_be_most
 from testbed.scenario.ranges import LONGEST_TASK_NS
 from testbed.scenario.schema import Scenario
 
@@ -29,9 +40,10 @@ def fault_mistakes(scenario: Scenario) -> Iterator[Mistake]:
     busy: dict[tuple[str, str], list[Span]] = {}
     for i, fault in enumerate(scenario.faults):
         place = ("faults", i)
-        wrong = next(_alone(scenario, fault, place), None)
+        wrong = next(_random(scenario, fault, place) if fault.is_random else _alone(scenario, fault, place), None)
         if wrong is not None:
             yield wrong
+        if wrong is not None or fault.is_random:
             continue
         for one in times_of(fault, scenario.slots * scenario.slot_ns):
             named = ("kill", one.kill) if one.kill else _named(one)
@@ -66,6 +78,10 @@ def _named(fault: FaultSection) -> tuple[str, str]:
 
 def _alone(scenario: Scenario, fault: FaultSection, place: Place) -> Iterator[Mistake]:
     """What is wrong with one fault whatever the others are."""
+    if fault.at_ns < 0:
+        yield Mistake(place, 'a fault lacks "at"', 'add "at", or "mean_interval"')
+    if fault.key >= 0:
+        yield Mistake((*place, "key"), '"key" means nothing for what comes as planned', 'it is for "mean_interval"')
     kinds = [kind for kind in ("kill", *FAULT_KINDS) if getattr(fault, kind)]
     if len(kinds) != 1:
         what = f'both "{kinds[0]}" and "{kinds[1]}"' if kinds else "nothing"
@@ -73,6 +89,22 @@ def _alone(scenario: Scenario, fault: FaultSection, place: Place) -> Iterator[Mi
         return
     yield from _kill(scenario, fault, place) if fault.kill else _disturbance(scenario, fault, place)
     yield from _again(scenario, fault, place)
+
+
+def _random(scenario: Scenario, fault: FaultSection, place: Place) -> Iterator[Mistake]:
+    """What is wrong with a fault that comes at random."""
+    if fault.every_ns >= 0:
+        yield Mistake(
+            (*place, "every"), '"every" means nothing for what comes at random', 'drop it, or "mean_interval"'
+        )
+    elif fault.kill or phrase_of(fault) is not None:
+        if may_be_most(scenario, fault) > MOST_TIMES_AGAIN / 2:
+            often = f"it comes more than {MOST_TIMES_AGAIN // 2:,} times"
+            yield Mistake((*place, "mean_interval"), often, "let it come less often")
+        else:
+            yield from _alone(scenario, example(scenario, fault), place)
+    else:
+        yield from _alone(scenario, msgspec.structs.replace(fault, at_ns=0, key=-1), place)
 
 
 def _kill(scenario: Scenario, fault: FaultSection, place: Place) -> Iterator[Mistake]:
@@ -92,16 +124,21 @@ def _disturbance(scenario: Scenario, fault: FaultSection, place: Place) -> Itera
         yield from _cut(scenario, phrase, (*place, kind))
     if isinstance(phrase, Partition):
         yield from _cell(scenario, phrase.cell, phrase, (*place, kind))
-    if isinstance(phrase, LinkCut | Partition) and not 0 <= fault.for_ns <= LONGEST_TASK_NS:
+    if isinstance(phrase, LinkCut | Partition | Standstill) and not 0 <= fault.for_ns <= LONGEST_TASK_NS:
         yield Mistake(place, f'a "{kind}" that does not end within a day', 'give "for", so that what waits goes on')
     if isinstance(phrase, Degrade):
         yield from _named_one(phrase.target, ue_names(scenario), "user equipment", (*place, kind))
         if not math.isinf(phrase.rate_bps):
             yield from _fading(scenario, (*place, kind))
-        if scenario.radio.access == SHARED and not math.isinf(phrase.rate_bps):
-            yield Mistake((*place, kind), "a rate on a shared radio is not one UE's own", "degrade its latency alone")
+        if scenario.radio.access == SHARED and not (math.isinf(phrase.rate_bps) and phrase.loss < 0.0):
+            what = "loss" if math.isinf(phrase.rate_bps) else "rate"
+            yield Mistake(
+                (*place, kind), f"a {what} on a shared radio is not one UE's own", "degrade its latency alone"
+            )
     if isinstance(phrase, Slow):
         yield from _named_one(phrase.target, es_names(scenario), "edge server", (*place, kind))
+    if isinstance(phrase, Standstill):
+        yield from _pause(scenario, phrase, (*place, kind))
     if isinstance(phrase, Overload):
         yield from _overload(scenario, phrase, (*place, kind))
         if fault.for_ns >= 0 and -fault.at_ns % scenario.slot_ns >= fault.for_ns:
@@ -122,6 +159,16 @@ def _cut(scenario: Scenario, phrase: LinkCut, place: Place) -> Iterator[Mistake]
         yield Mistake(place, "one UE's link cannot be cut on a shared radio", "take access: dedicated")
 
 
+def _pause(scenario: Scenario, phrase: Standstill, place: Place) -> Iterator[Mistake]:
+    names = [*es_names(scenario), *ue_names(scenario)]
+    yield from _named_one(phrase.target, names, "user equipment or edge server", place)
+    yield from _fading(scenario, place)
+    if scenario.radio.access == SHARED:
+        yield Mistake(place, "one sender of a shared radio cannot stand still", "take access: dedicated")
+    if scenario.agent.epoch == EPOCH_ARRIVAL:
+        yield Mistake(place, 'nobody stands still with epoch "arrival"', "take agent.epoch: slot")
+
+
 def _fading(scenario: Scenario, place: Place) -> Iterator[Mistake]:
     if scenario.radio.fading is not None:
         yield Mistake(place, "the rate of a link that fades is not capped or cut", "drop radio.fading, or this fault")
@@ -139,6 +186,8 @@ def _named_one(name: str, known: Sequence[str], what: str, place: Place) -> Iter
 
 
 def _cell(scenario: Scenario, cell: int, phrase: Phrase, place: Place) -> Iterator[Mistake]:
+    if cell == ANY_CELL:
+        yield Mistake(place, "a planned fault of any cell", 'write which, as in: cell 2; "cell" is for "mean_interval"')
     if cell >= len(scenario.cells):
         count = len(scenario.cells)
         yield Mistake(place, f'there is no "{phrase.target}"', f"there {'is' if count == 1 else 'are'} {count}")

@@ -1,6 +1,6 @@
 """From a scenario to the system it describes: hardware drawn, link rates computed, all in plain numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import msgspec
@@ -23,13 +23,14 @@ from testbed.model.system import (
 )
 from testbed.model.task import Task
 from testbed.scenario import ranges
-from testbed.scenario.changes import Uplink, backhaul_cuts, speeds, uplinks
+from testbed.scenario.changes import backhaul_cuts, pauses, speeds, uplinks
 from testbed.scenario.checks import refuse
 from testbed.scenario.fault_checks import cut_faults
 from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.fields import Draw
 from testbed.scenario.names import es_name, es_names, ue_name
 from testbed.scenario.occurrences import disturbances, occurrences
+from testbed.scenario.random_faults import Drawn, drawn
 from testbed.scenario.schema import Cell, CellUe, EmulationSection, Fading, LinkTrace, RadioSection, Scenario, UeSection
 from testbed.scenario.task_classes import sections_of
 from testbed.scenario.task_model import task_model
@@ -44,10 +45,13 @@ JITTERS = {
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
-    """A scenario made concrete. ``scenario`` is what it came from, with its rate trace read in, less unseen faults."""
+    """A scenario made concrete. ``scenario`` is what it came from, with its rate trace read in, less unseen faults,
+    and with those drawn that come at random: ``drawn`` says how often each does.
+    """
 
     scenario: Scenario
     system: System
+    drawn: tuple[Drawn, ...] = ()
 
     @property
     def emulation(self) -> Emulation:
@@ -101,8 +105,11 @@ def resolve(scenario: Scenario) -> Resolved:
     if scenario.topology is not None:
         raise ScenarioError("the topology has not been read", remedy="use testbed.trace.inputs.resolve")
     refuse(scenario)
+    scenario, counts = drawn(scenario)
     agent, happening = scenario.agent, occurrences(scenario.faults, scenario.slots * scenario.slot_ns)
-    changed = uplinks(happening)
+    ues = _ues(scenario)
+    homes = {ue.name: (es_name(ue.cell), ue.cpu_hz) for ue in ues}
+    changed = uplinks(happening, homes, scenario.radio.loss)
     system = System(
         name=scenario.name,
         seed=scenario.seed,
@@ -114,7 +121,7 @@ def resolve(scenario: Scenario) -> Resolved:
         epoch=agent.epoch,
         radio=_radio(scenario),
         backhaul=Backhaul(scenario.backhaul.rate_bps, scenario.backhaul.latency_ns),
-        ues=tuple(_changed(ue, changed) for ue in _ues(scenario)),
+        ues=tuple(msgspec.structs.replace(ue, **changed.get(ue.name, {})) for ue in ues),
         edge_servers=tuple(_es(i, cell, happening) for i, cell in enumerate(scenario.cells)),
         gather_timeout_ns=agent.gather_timeout_ns,
         decision_timeout_ns=agent.decision_timeout_ns,
@@ -125,7 +132,7 @@ def resolve(scenario: Scenario) -> Resolved:
     ranges.check_system(system)
     if not scenario.workload.trace:
         ranges.check_draws(system, sections_of(scenario))
-    return Resolved(scenario=scenario, system=system)
+    return Resolved(scenario=scenario, system=system, drawn=counts)
 
 
 def _restart_ns(fault: FaultSection) -> int:
@@ -211,6 +218,7 @@ def _es(index: int, cell: Cell, faults: Sequence[FaultSection]) -> Es:
         idle_power_w=es.idle_power_w,
         speed_edges_ns=speed_edges_ns,
         speeds_hz=speeds_hz,
+        pauses_ns=pauses(es_name(index), faults),
     )
 
 
@@ -230,11 +238,6 @@ def _ues(scenario: Scenario) -> tuple[Ue, ...]:
             trace = NO_TRACE if own is None else place[own]
             ues.append(_ue(scenario, hardware, i, n, len(ues), trace))
     return tuple(ues)
-
-
-def _changed(ue: Ue, changed: Mapping[str, Uplink]) -> Ue:
-    uplink = changed.get(ue.name)
-    return ue if uplink is None else msgspec.structs.replace(ue, **msgspec.structs.asdict(uplink))
 
 
 def _ue(scenario: Scenario, hardware: UeSection, cell: int, number: int, index: int, trace: int) -> Ue:

@@ -5,7 +5,7 @@ from itertools import count
 
 import msgspec
 
-from testbed.model.system import Fault
+from testbed.model.system import Fault, Plan
 from testbed.protocol.actions import Boundary, Send, Wake
 
 
@@ -25,6 +25,31 @@ class Emit(msgspec.Struct, frozen=True, gc=False):
     """Event: an execution ended; what it produced is sent."""
 
     send: Send
+
+
+class Revises(msgspec.Struct, frozen=True):
+    """Event: everybody is told that the plan is another one from some instant to come on."""
+
+    plan: Plan
+
+
+class Executing:
+    """What executions under way will produce; that may be something else before they end."""
+
+    def __init__(self) -> None:
+        self._sends: dict[tuple[str, int, int], Send] = {}
+
+    def note(self, source: str, send: Send) -> None:
+        """The execution at ``source`` of the task that ``send`` is about will produce that."""
+        self._sends[source, send.ue, send.number] = send
+
+    def comes_of_it(self, source: str, emit: Emit) -> bool:
+        """Whether what an execution that ends was to produce is that still."""
+        key = source, emit.send.ue, emit.send.number
+        if self._sends.get(key) is not emit.send:
+            return False
+        del self._sends[key]
+        return True
 
 
 Entry = tuple[int, int, int, int, int, str, int, object]

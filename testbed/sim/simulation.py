@@ -1,6 +1,6 @@
 """The roles' cores on a virtual clock and network in one process: deterministic, with faults."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from heapq import heappop
 
 import msgspec
@@ -8,27 +8,24 @@ import msgspec
 from controller.server import DecisionServer as Controller
 from controller.server import looks_on
 from edge_server.events import Dispatch
-from edge_server.server import Server as EdgeServer
 from testbed.model.ledger import Absence
 from testbed.model.system import Fault, Plan
-from testbed.model.task import DECIDE, DRAIN_LIMIT, EXEC_END, FAULT
-from testbed.planning.acting import acting
+from testbed.model.task import DECIDE, DRAIN_LIMIT, EXEC_END, FAULT, Task
 from testbed.policy.heuristics import Policy
 from testbed.protocol.actions import Action, Alarm, Boundary, Execute, Finish, Record, Send, Wake
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Post, Up
 from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row
 from testbed.sim.alarms import Alarms
-from testbed.sim.events import ANY, NOBODY, Begin, Emit, Heap, Restart
+from testbed.sim.cores import AnyCore, core_of
+from testbed.sim.events import ANY, NOBODY, Begin, Emit, Executing, Heap, Restart, Revises
 from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditions, Tick
 from testbed.sim.run_log import RunLog, Simulated
-from testbed.sim.sleep import Sleep
+from testbed.sim.sleep import Sleep, last_asked_ns
 from ue_agent.agent import Agent
-from ue_agent.resilient import agent_of
 
 FIRST = -1
 Recorded = Mapping[tuple[str, int], tuple[Decision, int]]
 Observer = Callable[[int, int], None]
-_Core = Controller | EdgeServer | Agent
 
 
 def simulate(
@@ -56,13 +53,14 @@ class Simulation:
         self.plan, self.policy, self.recorded = plan, policy, recorded
         self.network = Network(conditions) if conditions is not None else None
         self._heap = Heap()
-        self._cores: dict[str, _Core] = {}
+        self._cores: dict[str, AnyCore] = {}
         self._incarnation: dict[str, int] = {}
         self._absences: dict[str, list[Absence]] = {}
         self._downs: dict[str, Down] = {}
         self._now, self._phase = 0, 0
         self._delivered = 0
         self._gone: dict[str, int] = {}
+        self._executing = Executing()
         self._log = RunLog()
         self._ues = {ue.name: ue for ue in plan.system.ues}
         self._tasks = plan.tasks_by_ue()
@@ -98,6 +96,11 @@ class Simulation:
     def stop(self, reason: str) -> None:
         """End the run before the next event; unfinished tasks fail for ``reason``. A signal handler may call it."""
         self._stopped = reason
+
+    def revise_at(self, at_ns: int, plan: Plan) -> None:
+        """Tell everybody at ``at_ns`` that what comes after it is what ``plan`` says; for `run`."""
+        self._mortal |= {es.name for es in plan.system.edge_servers}  # what they execute may come to something else
+        self._heap.push_outside(at_ns, FIRST, 0, Revises(plan))
 
     def run(self) -> Simulated:
         """Deliver events in order until every task has ended and no slot is left."""
@@ -137,7 +140,7 @@ class Simulation:
     def _over(self) -> bool:
         """Whether nothing is left to wait for after the last slot; asked at the end of an instant, all of which is
         recorded."""
-        after = self._now > self.plan.system.end_ns
+        after = self._now > last_asked_ns(self.plan.system)
         return self._drained() or (after and self.network is None and not self._heap.is_busy())
 
     def _drained(self) -> bool:
@@ -149,17 +152,11 @@ class Simulation:
         self._cores[name] = core
         self._act(name, core.begin())
 
-    def _make(self, name: str, incarnation: int, from_ns: int) -> _Core:
-        system = self.plan.system
-        if name == "controller":
-            return Controller(system, acting(self.plan, self.policy), incarnation, from_ns)  # type: ignore[arg-type]
-        for es in system.edge_servers:
-            if es.name == name:
-                return EdgeServer(
-                    system, es.index, second_offload=self.plan.second_offload, incarnation=incarnation, from_ns=from_ns
-                )
-        index = self._ues[name].index
-        return agent_of(system, index, self._tasks[index], incarnation, from_ns, outcomes=self.plan.learn)
+    def _make(self, name: str, incarnation: int, from_ns: int) -> AnyCore:
+        return core_of(self.plan, self.policy, name, self._tasks_of(name), incarnation=incarnation, from_ns=from_ns)
+
+    def _tasks_of(self, name: str) -> Sequence[Task]:
+        return self._tasks[self._ues[name].index] if name in self._ues else ()
 
     def _happen(self, event: object) -> None:
         """An event that is for no core: a fault, or something in the network."""
@@ -168,8 +165,18 @@ class Simulation:
                 self._crash(fault)
             case Restart(fault):
                 self._restart(fault)
+            case Revises(plan):
+                self._revise(plan)
             case Tick() | Frame():
                 self._network_acts(event)
+
+    def _revise(self, plan: Plan) -> None:
+        self.plan, self._tasks = plan, plan.tasks_by_ue()
+        if self._sleep is not None:
+            for name, wake in self._sleep.follow(plan, self._now):
+                self._heap.push_wake(self._now, wake, name, self._incarnation[name])
+        for name, core in list(self._cores.items()):
+            self._act(name, core.revise(self._now, plan.system, self._tasks_of(name)))
 
     def _network_acts(self, event: Tick | Frame) -> None:
         assert self.network is not None
@@ -189,7 +196,7 @@ class Simulation:
         if core is None or (incarnation >= 0 and incarnation != self._incarnation[target]):
             return
         if type(event) is Emit:
-            return self._send(target, event.send)
+            return self._send(target, event.send) if self._executing.comes_of_it(target, event) else None
         if type(event) is Boundary and self._sleep is not None and not self._sleep.is_awaited(target, event):
             return None
         self._delivered += 1
@@ -246,6 +253,7 @@ class Simulation:
         if self.network is None and source not in self._mortal:  # so nothing can keep it from being sent
             self._send(source, send)
         else:
+            self._executing.note(source, send)
             emit = Wake(execute.end_ns, EXEC_END, Emit(send), send.ue, send.number)
             self._heap.push_wake(self._now, emit, source, self._incarnation[source])
 
@@ -287,17 +295,10 @@ class Simulation:
             self._heap.push_outside(fault.restart_ns, FAULT, 1, Restart(fault))
 
     def _count_gone(self, name: str) -> None:
-        index = next((ue.index for ue in self.plan.system.ues if ue.name == name), None)
-        if index is None:
-            return
-        absences = self._absences[name]
-        back = absences[-1][1]
+        back = self._absences[name][-1][1]
         self._gone[name] = sum(
-            1
-            for task in self.plan.workload
-            if task.ue == index
-            and (back < 0 or task.generated_ns < back)
-            and (name, task.number) not in self._log.finished
+            (back < 0 or task.generated_ns < back) and (name, task.number) not in self._log.finished
+            for task in self._tasks_of(name)
         )
 
     def _restart(self, fault: Fault) -> None:

@@ -11,7 +11,7 @@ from typing import cast
 
 import msgspec
 
-from testbed.model.system import EPOCH_ARRIVAL, Plan
+from testbed.model.system import Plan, System
 from testbed.protocol.actions import Boundary, Core, Idling, Wake
 
 
@@ -19,17 +19,22 @@ class Sleep:
     """The boundary that each process waits for, by its name, as the `Wake` that leads to it; who is ``sleeping``."""
 
     def __init__(self, plan: Plan) -> None:
-        system = plan.system
-        self._slot_ns, self._slots = system.slot_ns, system.slots
+        self._slot_ns, self._slots = plan.system.slot_ns, plan.system.slots
         self._awaited: dict[str, Wake] = {}
         self.sleeping: set[str] = set()
-        early = 0 if system.epoch == EPOCH_ARRIVAL else system.slot_ns - 1
-        asked: list[set[int]] = [set() for _ in system.edge_servers]
-        for task in plan.workload:
-            asked[system.ues[task.ue].cell].add((task.generated_ns + early) // system.slot_ns)
-        by_cell, region = [sorted(slots) for slots in asked], sorted(set[int]().union(*asked))
-        self._asked = {es.name: region for es in system.edge_servers}
-        self._asked |= {ue.name: by_cell[ue.cell] for ue in system.ues}
+        self._asked = _asked(plan)
+
+    def follow(self, plan: Plan, now_ns: int) -> list[tuple[str, Wake]]:
+        """The plan is another one from some instant to come on: who sleeps is woken at the next boundary, and sees."""
+        self._asked = _asked(plan)
+        woken = []
+        for name in self.sleeping:
+            wake = self._awaited[name]
+            sooner = self._moved(wake, now_ns // self._slot_ns + 1)
+            if sooner.at_ns < wake.at_ns:
+                self._awaited[name] = sooner
+                woken.append((name, sooner))
+        return woken
 
     def awaited(self, name: str, core: Core, wake: Wake, now_ns: int) -> Wake:
         """``wake``, of the next boundary, or that of a later one if ``core``, which may idle, sleeps until then."""
@@ -73,3 +78,20 @@ class Sleep:
 
     def _moved(self, wake: Wake, slot: int) -> Wake:
         return msgspec.structs.replace(wake, at_ns=slot * self._slot_ns, event=Boundary(slot))
+
+
+def _asked(plan: Plan) -> dict[str, list[int]]:
+    """The slots at whose beginning each process has to be awake."""
+    system = plan.system
+    asked: list[set[int]] = [set() for _ in system.edge_servers]
+    for task in plan.workload:
+        asked[system.ues[task.ue].cell].add(system.asked_ns(task) // system.slot_ns)
+    by_cell, region = [sorted(slots) for slots in asked], sorted(set[int]().union(*asked))
+    awake = {es.name: region for es in system.edge_servers}
+    return awake | {ue.name: by_cell[ue.cell] for ue in system.ues}
+
+
+def last_asked_ns(system: System) -> int:
+    """The last instant at which a UE asks about anything."""
+    pausing = (system.boundary_ns(ue, system.end_ns) for ue in system.ues if ue.pauses_ns)
+    return max((system.end_ns, *pausing))

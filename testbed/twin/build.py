@@ -112,6 +112,16 @@ def refuse(system: System) -> None:
             "faults: the twin does not support cut and partition",
             remedy="add --set 'faults=[]' to leave them out; sim and testbed support them",
         )
+    if system.pausing:
+        raise ScenarioError(
+            "faults: the twin does not support pause",
+            remedy="add --set 'faults=[]' to leave them out; sim and testbed support it",
+        )
+    if any(ue.back is not None for ue in system.ues):
+        raise ScenarioError(
+            "faults: the twin degrades no link both ways",
+            remedy="degrade it one way, or add --set 'faults=[]'; sim and testbed support it",
+        )
 
 
 def refuse_layout(system: System) -> None:
@@ -158,7 +168,7 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
         "shared": radio.access == SHARED,
         "double": double and len(system.edge_servers) > 1,
         "slowed": any(es.speeds_hz for es in system.edge_servers),
-        "degraded": any(ue.caps_bps or ue.added_ns for ue in system.ues),
+        "degraded": any(ue.caps_bps or ue.added_ns or ue.losses for ue in system.ues),
         "recording": recording,
         "reward": reward,
         "arrivals": source.arrivals,
@@ -171,6 +181,7 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
     speed_edges_ns, speeds_hz = _steps([(es.cpu_hz, es.speed_edges_ns, es.speeds_hz) for es in edge_servers], np.int64)
     cap_edges_ns, caps_bps = _steps([(math.inf, ue.cap_edges_ns, ue.caps_bps) for ue in ues], np.float64)
     added_edges_ns, added_ns = _steps([(0, ue.added_edges_ns, ue.added_ns) for ue in ues], np.int64)
+    loss_edges_ns, losses = _steps([(radio.loss, ue.loss_edges_ns, ue.losses) for ue in ues], np.float64)
     return Fixed(
         system=record,
         ues=_ues(system, source),
@@ -184,6 +195,8 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
         caps_bps=caps_bps,
         added_edges_ns=added_edges_ns,
         added_ns=added_ns,
+        loss_edges_ns=loss_edges_ns,
+        losses=losses,
         own_bps=np.array([[ue.rate_bps] for ue in ues], np.float64),
         draws=draws,
         values=drawn,

@@ -43,7 +43,11 @@ def post(world: World, fixed: Fixed, task: int, now_ns: int) -> None:
     t, system, u = item(world.tasks, task), fixed.system[0], ue_of(world, task)
     constants, ue = item(fixed.ues, u), item(world.ues, u)
     item(world.edge_servers, constants.cell).air_cycles += t.cycles
-    tries = attempts(world.status[0].seed, u, t.key & NUMBER_MASK, system.loss)
+    start = now_ns if system.shared else chain(ue.radio_free_ns, now_ns)
+    loss = system.loss
+    if system.degraded:
+        loss = fixed.losses[u, segment(start, fixed.loss_edges_ns[u])]
+    tries = attempts(world.status[0].seed, u, t.key & NUMBER_MASK, loss)
     if system.recording:
         world.outcomes[row_of(world, fixed, task)].attempts = tries
     if system.shared:
@@ -52,7 +56,6 @@ def post(world: World, fixed: Fixed, task: int, now_ns: int) -> None:
             t.airtime_ns = transfer_ns(t.input_bits * tries, constants.rate_bps)
         _share(world, fixed, task, u, constants.cell, now_ns)
         return
-    start = chain(ue.radio_free_ns, now_ns)
     if constants.steady and tries == 1:
         end = after_ns(start, t.airtime_ns)
     else:

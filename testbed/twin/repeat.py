@@ -27,7 +27,7 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
 def can_repeat(plan: Plan, decided: Decided) -> bool:
     """Whether `ends_ns` computes what the simulation would: every task was decided, and within its slot."""
     system = plan.system
-    if system.backhaul_cuts or any(ue.cuts_ns for ue in system.ues):
+    if system.backhaul_cuts or system.pausing or any(ue.cuts_ns or ue.back for ue in system.ues):
         return False
     if plan.faults or system.epoch != EPOCH_SLOT or system.radio.access == SHARED:
         return False

@@ -219,6 +219,8 @@ class Fixed(NamedTuple):
     caps_bps: Any
     added_edges_ns: Any
     added_ns: Any
+    loss_edges_ns: Any
+    losses: Any
     own_bps: Any
     draws: Any
     values: Any

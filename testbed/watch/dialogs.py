@@ -9,32 +9,29 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from testbed.model.errors import StartError
+from testbed.model.errors import InvalidError, StartError
 from testbed.model.system import CONTROLLER
 from testbed.protocol.rows import KILL, RESTART
-from testbed.record.fault_requests import FaultRequest, ask
+from testbed.record.fault_requests import FaultRequest, ask, read
 from testbed.watch.snapshot import STATE_LOST, Snapshot
 
 LEAVE, END, STAY = "leave", "end", "stay"
 END_HERE, END_ELSEWHERE = "end the run", "end the run: not from here, see `testbed down`"
+EXAMPLE = "slow es-2 to 50% for 10 s"
 KEYS = (
     ("1 … 6", "overview, servers, UEs, learning, tasks, events"),
     ("space", "hold the view; the run goes on"),
     ("/", "filter UEs by name or state; a click on a title sorts"),
-    ("f", "faults: kill and restart"),
+    ("f", "faults: kill, slow, cut, degrade, pause, lift …"),
     ("t", "light or dark"),
     ("q", "close the view"),
     ("ctrl+c", "end a run that was started here"),
     ("ctrl+p", "commands, themes, screenshot"),
 )
 RECORDED_KEYS = (("← →", "a slot back or on, ten with shift"), ("+ −", "faster or slower"))
-NOT_YET = {
-    "cut a link": "links cannot be cut yet",
-    "slow a server": "speeds are fixed while a run goes on",
-}
 
 
 class HelpScreen(ModalScreen[None]):
@@ -78,7 +75,8 @@ class QuitScreen(ModalScreen[str]):
 
 
 class FaultMenu(ModalScreen[None]):
-    """Kills and restarts processes of the run in ``run`` that goes on; ``shown`` tells which are lost."""
+    """Breaks the run in ``run`` that goes on, by a line that is typed as for ``testbed fault``, or by one of those that
+    kill and restart; ``shown`` tells which processes are lost."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f", "dismiss", "close")]
 
@@ -88,21 +86,32 @@ class FaultMenu(ModalScreen[None]):
         self._lost = _lost(shown) if shown is not None else {}
 
     def compose(self) -> ComposeResult:
-        """A line for each process; what cannot be done is greyed, with the reason."""
+        """A line to type, and one for each process."""
         with Vertical(classes="dialog"):
             if not self._live:
                 yield Static("This run has ended: nothing is left to break.\n")
+            else:
+                yield Input(placeholder=EXAMPLE)
             possible = [(RESTART if lost else KILL, name) for name, lost in self._lost.items()] if self._live else []
             options = [Option(f"{do} {name}", id=f"{do} {name}") for do, name in possible]
-            options += [Option(f"{kind}: {why}", disabled=True) for kind, why in NOT_YET.items()]
             yield OptionList(*options)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Ask the launcher to do what was typed; of what makes no sense the reason is told, and it can be mended."""
+        try:
+            self._ask(read(event.value))
+        except InvalidError as error:
+            self.app.notify(f"{error.message}: {error.remedy}", severity="error")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Ask the launcher to do it."""
         do, _, name = (event.option.id or "").partition(" ")
+        self._ask(FaultRequest(do, name))
+
+    def _ask(self, request: FaultRequest) -> None:
         try:
-            ask(self._run, FaultRequest(do, name))
-            self.app.notify(f"{do} {name}: asked for")
+            ask(self._run, request)
+            self.app.notify(f"{request.do} {request.name}: asked for")
         except StartError as error:
             self.app.notify(error.message, severity="error")
         self.dismiss()

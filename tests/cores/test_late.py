@@ -127,7 +127,7 @@ def arrival_to_judge(told=()):
     """A server at work for four seconds, which just announced slot 1, and an arrival a millisecond after that."""
     server = server_of()
     (arrived,) = [action for action in server.handle(0, post(0, 0, cycles=4 * NS_PER_S)[3]) if isinstance(action, Wake)]
-    (dispatch,) = server.handle(arrived.at_ns, arrived.event)
+    _, dispatch = server.handle(arrived.at_ns, arrived.event)
     server.handle(arrived.at_ns, dispatch.event)
     server.handle(NS_PER_S, Boundary(1))
     for what in told:

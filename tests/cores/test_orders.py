@@ -275,7 +275,7 @@ def test_a_post_that_comes_behind_its_ues_death_takes_no_share_of_the_radio():
 def test_a_transmission_that_a_death_cut_arrives_nowhere_whoever_died_later():
     made = system((1,), (NS_PER_S,), radio=Radio(latency_ns=NS_PER_S))
     server = Server(made, 0, second_offload=False)
-    (_, wake) = server.handle(0, Post(UE, task_of(0, 0), 0))
+    (wake,) = server.handle(0, Post(UE, task_of(0, 0), 0))
     server.handle(NS_PER_S // 2, Down(UE, NS_PER_S // 2, 0))
     server.handle(NS_PER_S + 1, Down(UE, NS_PER_S + 1, 1))
     assert isinstance(wake, Wake) and server.handle(wake.at_ns, wake.event) == []

@@ -21,7 +21,7 @@ def finish_of(choice):
     agent.handle(0, Boundary(0))
     agent.handle(0, Decision(ue=agent.name, slot=0, choice=choice, asked_ns=0))
     if choice == LOCAL:
-        return agent.handle(500 * MS, LocalEnd(0))
+        return agent.handle(500 * MS, LocalEnd(0, 500 * MS))
     trip = Trip(ready_ns=0, tx_start_ns=0, tx_end_ns=50 * MS, arrival_ns=60 * MS, late_ns=5 * MS)
     result = Result(
         ue=agent.name,
@@ -69,7 +69,7 @@ def test_without_a_learner_nobody_is_told():
     agent = Agent(system(), 0, (TASK,))
     agent.handle(0, Boundary(0))
     agent.handle(0, Decision(ue=agent.name, slot=0, choice=LOCAL, asked_ns=0))
-    (finish,) = agent.handle(500 * MS, LocalEnd(0))
+    (finish,) = agent.handle(500 * MS, LocalEnd(0, 500 * MS))
     assert isinstance(finish, Finish) and finish.tell is None and finish.row(500 * MS).state == COMPLETED
 
 
@@ -86,7 +86,7 @@ def test_a_local_execution_is_finished_at_its_ideal_end_however_late_that_is_hea
     agent = Agent(system(), 0, (TASK,))
     agent.handle(0, Boundary(0))
     agent.handle(0, Decision(ue=agent.name, slot=0, choice=LOCAL, asked_ns=0))
-    (finish,) = agent.handle(500 * MS + late_ns, LocalEnd(0))
+    (finish,) = agent.handle(500 * MS + late_ns, LocalEnd(0, 500 * MS))
     assert isinstance(finish, Finish)
     row = finish.row(500 * MS + late_ns)
     assert (finish.at_ns, row.finished_ns, row.emulation_ns) == (500 * MS, 500 * MS, late_ns)

@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CORES = ("ue_agent", "edge_server", "controller", "testbed/protocol")
 MOST = 9
 MESSAGES = {message.__name__ for message in get_args(messages.Body)}
-BESIDE_THE_WAY = {"Arrived", "Seen", "Outcome"}  # an event that carries a job, and what a learner is told
+# An event that carries a job, what would have to be said anew of one if the plan changed, and what a learner is told.
+BESIDE_THE_WAY = {"Arrived", "Answer", "Onward", "Seen", "Outcome"}
 NOTICES = {"Moved", "Announce"}
 
 

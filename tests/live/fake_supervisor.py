@@ -15,7 +15,7 @@ class FakeSupervisor:
         self.children, self.started, self.ended, self.idle = {}, [], [], set()
         self.words, self.with_traceback, self.lost, self.closed = {}, set(), False, False
         self.back, self.ahead, self.readings = [], {}, ()
-        self.frozen = []
+        self.frozen, self.thawed = [], []
         self._player, self._players, self._stillborn = player, {}, stillborn
         for name in names:
             self.start("", name)
@@ -48,6 +48,7 @@ class FakeSupervisor:
 
     def thaw(self, name):
         self.frozen.remove(name)
+        self.thawed.append(name)
 
     def works(self, name):
         return name not in self.idle

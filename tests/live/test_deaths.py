@@ -38,12 +38,14 @@ from tests.support import plan, system, task_of
 class Launcher:
     """What `Faults` needs of a launcher; ``at`` sets the emulated instant, one second of wall time a second."""
 
-    def __init__(self, *faults, names=("controller", "es-1", "ue-1-1", "ue-1-2"), run_dir=Path("no such run")):
-        self.plan, self.run_dir = plan(system(), (), faults=faults), run_dir
+    def __init__(
+        self, *faults, names=("controller", "es-1", "ue-1-1", "ue-1-2"), run_dir=Path("no such run"), plays=None
+    ):
+        self.plan, self.run_dir = plays or plan(system(), (), faults=faults), run_dir
         self.now_ns, self.rows = 0, list[EventRow]()
         self.clock: Any = SimpleNamespace(now_ns=lambda: self.now_ns, speed=1.0, epoch_ns=0)
         self.processes: Processes = {name: ("", (name,)) for name in names}
-        self.told, self.tables = [], []
+        self.told, self.tables, self.revisions = [], [], []
         self.recorder: Any = SimpleNamespace(add=self.rows.extend)
         self.mailbox: Any = SimpleNamespace(disconnect=lambda name: None)
         self.liveness: Any = SimpleNamespace(died=lambda name, incarnation: None)
@@ -56,6 +58,10 @@ class Launcher:
     def is_ready(self, name, incarnation):
         child = self.supervisor.table().get(name)
         return child is not None and child.incarnation == incarnation
+
+    def follow(self, plan, revision):
+        self.plan = plan
+        self.revisions.append(revision)
 
     def write_table(self):
         self.tables.append(sorted(self.supervisor.table()))

@@ -22,23 +22,23 @@ def made():
 @pytest.mark.parametrize("size", [100, 1024 * 1024])
 def test_an_assignment_comes_together_from_pieces_of_any_size(made, monkeypatch, size):
     monkeypatch.setattr(module, "PIECE_BYTES", size)
-    told = list(pieces(msgspec.msgpack.encode(made)))
+    told = list(pieces(msgspec.msgpack.encode(made), Orders))
     assert (len(told) > 1) == (size == 100)
-    taking = Pieces()
+    taking = Pieces(Assignment)
     for _ in range(2):
         assert [taking.take(one) for one in told] == [None] * (len(told) - 1) + [made]
 
 
 def test_pieces_of_an_assignment_that_was_given_up_are_forgotten(made, monkeypatch):
     monkeypatch.setattr(module, "PIECE_BYTES", 1000)
-    told, taking = list(pieces(msgspec.msgpack.encode(made))), Pieces()
+    told, taking = list(pieces(msgspec.msgpack.encode(made), Orders)), Pieces(Assignment)
     assert [taking.take(one) for one in (*told[:2], *told)][-1] == made
     assert taking.take(told[-1]) is None  # its beginning is missing
 
 
 def test_what_is_no_assignment_is_an_error():
     with pytest.raises(msgspec.DecodeError):
-        Pieces().take(Orders(0, 1, b"\xc1"))
+        Pieces(Assignment).take(Orders(0, 1, b"\xc1"))
 
 
 @pytest.mark.parametrize("data", [b"\xcf" + b"\xff" * 8, bytes(module.PIECE_BYTES)])

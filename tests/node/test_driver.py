@@ -86,6 +86,9 @@ class Executor:
         self.heard.append((now_ns, event))
         return []
 
+    def revise(self, now_ns, system, tasks):
+        return []
+
 
 def executing(world, length_ns, burn, **burner):
     """A host that executes for ``length_ns`` from instant 0 and tells the launcher, played until it is told to stop."""

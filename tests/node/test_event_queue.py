@@ -38,6 +38,9 @@ class Es:
     def handle(self, now_ns, event):
         return []
 
+    def revise(self, now_ns, system, tasks):
+        return []
+
     def settled_ns(self, event):
         return self.settled
 

@@ -201,6 +201,9 @@ class Teller:
     def handle(self, now_ns, event):
         return []
 
+    def revise(self, now_ns, system, tasks):
+        return []
+
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_what_is_for_the_learner_is_told_to_every_worker(workers):

@@ -259,3 +259,47 @@ def test_there_is_a_wait_if_and_only_if_something_unsettled_can_take_effect_by_t
             unsettled -= {one} if posted else {t for t in tasks if t.ue == one.ue and changed.asked_ns(t) == asked}
         bounds = [earliest_effect_ns(changed, task, changed.asked_ns(task)) for task in unsettled]
         assert (look.wait_ns(at) > 0) == any(bound <= at for bound in bounds)
+
+
+# Plans that change ---------------------------------------------------------------------------------------------------
+
+
+def revised(look, tasks, **changes):
+    """Let it follow a plan of these ``tasks``, and a system with these ``changes`` to its UEs."""
+    made = system((2, 1), (NS_PER_S, NS_PER_S))
+    made = msgspec.structs.replace(made, ues=tuple(msgspec.structs.replace(ue, **changes) for ue in made.ues))
+    look.follow(Plan(system=made, workload=ordered(tasks), policy="greedy", second_offload=False))
+
+
+def test_a_link_that_stands_still_brings_nothing_sooner_and_one_that_is_lifted_not_later():
+    look = lookahead([short(0, 0)])
+    assert look.wait_ns(AIRTIME) == GUARD
+    still = {"cap_edges_ns": (0, MS, 50 * MS), "caps_bps": (1e9, 0.0, 1e9)}
+    revised(look, [short(0, 0)], **still)
+    assert [look.wait_ns(at) for at in (AIRTIME, 59 * MS - 1, 59 * MS)] == [0, 0, GUARD]
+    revised(look, [short(0, 0)])
+    assert look.wait_ns(AIRTIME) == GUARD
+
+
+def test_tasks_that_a_plan_no_longer_has_are_not_waited_for_and_those_it_has_now_are():
+    look = lookahead([short(0, 0), short(0, 1, at=NS_PER_S)])
+    assert look.wait_ns(NS_PER_S + AIRTIME) == GUARD  # the next slot has been looked at already
+    look.hear(post(short(0, 0)))
+    revised(look, [short(0, 0), short(0, 1, at=2 * NS_PER_S), short(1, 0, at=NS_PER_S)])
+    assert look.wait_ns(NS_PER_S + AIRTIME) == GUARD
+    look.hear(Kept(NS_PER_S, (1,)))
+    assert look.wait_ns(NS_PER_S + AIRTIME) == 0
+    assert look.wait_ns(2 * NS_PER_S + AIRTIME) == GUARD
+
+
+def test_only_speeds_that_are_near_count():
+    slow = system((1, 1), (NS_PER_S, NS_PER_S), threshold_ns=NS_PER_S)
+    late = msgspec.structs.replace(
+        slow.edge_servers[1], speed_edges_ns=(0, 50 * NS_PER_S), speeds_hz=(NS_PER_S, NS_PER_S // 100)
+    )
+    made = msgspec.structs.replace(slow, edge_servers=(slow.edge_servers[0], late))
+    at = [task_of(1, n, n * NS_PER_S, bits=80_000, cycles=10**6) for n in range(60)]
+    look = lookahead(at, double=True, result=made)
+    look.hear(announce(2, 1, backlog=NS_PER_S // 4))
+    look.hear(announce(1, 1))
+    assert look.wait_ns(NS_PER_S + MS) == 0

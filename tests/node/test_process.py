@@ -12,6 +12,7 @@ from testbed.node import process
 from testbed.node.assignment import Assignment, pieces
 from testbed.node.credentials import PLACES
 from testbed.node.process import Process, enter
+from testbed.protocol import messages
 from testbed.protocol.actions import Send
 from testbed.protocol.messages import Heartbeat, Hello, Ready, Rows, Start, Stop
 from testbed.protocol.place import Place
@@ -53,7 +54,7 @@ def net(world, tmp_path, monkeypatch):
 def order(world, net, wall_ns, **changes):
     """Let the launcher tell the process what to play, in pieces."""
     orders = Assignment(plan=net.plan, processes={NAME: (NAME,)})
-    for piece in pieces(msgspec.msgpack.encode(msgspec.structs.replace(orders, **changes))):
+    for piece in pieces(msgspec.msgpack.encode(msgspec.structs.replace(orders, **changes)), messages.Orders):
         told(world, net, wall_ns, piece)
 
 

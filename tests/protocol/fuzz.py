@@ -24,7 +24,7 @@ from testbed.node.socket import envelope
 from testbed.policy.heuristics import Priced
 from testbed.protocol import codec
 from testbed.protocol.codec import Envelope, FrameError
-from testbed.protocol.messages import Bye, Heartbeat, Hello, Ready, Rows, Start, Stop
+from testbed.protocol.messages import Bye, Heartbeat, Hello, Orders, Ready, Rows, Start, Stop
 from testbed.protocol.rows import EventRow
 from testbed.protocol.validation import Validator
 from testbed.record.fault_requests import FaultRequest, _parsed
@@ -154,9 +154,9 @@ class Takers:
         if name == "request":
             return "refused" if isinstance(_parsed(data), str) else "taken"
         if name == "orders":
-            (piece,) = pieces(data)
+            (piece,) = pieces(data, Orders)
             try:
-                Pieces().take(piece)
+                Pieces(Assignment).take(piece)
             except codec.UNDECODABLE:
                 return "refused"
             return "taken"

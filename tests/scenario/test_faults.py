@@ -20,9 +20,13 @@ KINDS = [
     "at: 3 s, for: 2 s, degrade: ue-1-3 to 1.5 Mbit/s +20 ms",
     "at: 3 s, for: 2 s, degrade: ue-1-3 to 1.5 Mbit/s",
     "at: 3 s, for: 2 s, degrade: ue-1-3 to +20 ms",
+    "at: 3 s, for: 2 s, degrade: ue-1-3 to loss 12.5%",
+    "at: 3 s, for: 2 s, degrade: ue-1-3 to 1.5 Mbit/s loss 0 latency +20 ms both ways",
     "at: 3 s, for: 2 s, cut: ue-1-3:es-1",
     "at: 3 s, for: 2 s, cut: es-1:es-3",
     "at: 3 s, for: 2 s, partition: cell 3",
+    "at: 3 s, for: 2 s, pause: es-3",
+    "at: 3 s, for: 2 s, pause: ue-1-2",
 ]
 
 
@@ -66,6 +70,9 @@ def test_what_comes_again_is_several():
         (["at: 1 s, degrade: ue-1-1 to 3"], '"3" needs a unit'),
         (["at: 1 s, degrade: ue-1-1 to 0 bit/s"], '"0 bit/s" is out of range'),
         (["at: 1 s, degrade: ue-1-1 to +900 h"], '"900 h" is out of range'),
+        (["at: 1 s, degrade: ue-1-1 to loss 100%"], '"100%" is out of range'),
+        (["at: 1 s, degrade: ue-1-1 to loss"], '"ue-1-1 to loss" degrades nothing'),
+        (["at: 1 s, degrade: ue-1-1 to both ways"], '"ue-1-1 to both ways" degrades nothing'),
         (["at: 1 s, for: 1 s, cut: ue-1-1"], '"ue-1-1" is no link'),
         (["at: 1 s, for: 1 s, cut: ue-1-1:es-2"], "ue-1-1 has no link to es-2"),
         (["at: 1 s, for: 1 s, cut: ue-1-9:es-1"], 'there is no user equipment "ue-1-9"'),
@@ -158,6 +165,13 @@ def test_a_degraded_uplink_changes_at_the_faults_instants():
 def test_the_rate_of_a_shared_radio_cannot_be_degraded():
     with pytest.raises(ScenarioError, match="not one UE's own"):
         resolved("at: 1 s, degrade: ue-1-1 to 1 Mbit/s", rest="slots: 20\nradio: {access: shared}")
+
+
+def test_what_is_lost_changes_at_the_faults_instants_and_both_ways_alike():
+    one, other = "degrade: ue-1-3 to loss 10% both ways", "degrade: ue-1-3 to 2 Mbit/s loss 0"
+    ue = resolved(f"at: 3 s, for: 2 s, {one}", f"at: 7 s, {other}", rest="slots: 20\nradio: {loss: 0.2}").system.ues[2]
+    assert (ue.loss_edges_ns, ue.losses) == ((0, 3 * S, 5 * S, 7 * S), (0.2, 0.1, 0.2, 0.0))
+    assert (ue.back.loss_edges_ns, ue.back.losses, ue.back.caps_bps) == ((0, 3 * S, 5 * S), (0.0, 0.1, 0.0), ())
 
 
 def test_cuts_and_partitions_of_one_link_are_one():

@@ -31,7 +31,7 @@ MISTAKES = [
     ("density: 1.5", 1, 10, "not a probability", "at most 1"),
     ("faults: [{at: 1 s, kill: es-4}]", 1, 26, 'there is no process "es-4" to kill', 'did you mean "es-'),
     ("faults: [{at: 999 s, kill: es-1}]", 1, 15, "the run ends at 200 s", "more slots"),
-    ("faults: [{kill: es-1}]", 1, 10, 'lacks "at"', 'add "at"'),
+    ("faults: [{kill: es-1}]", 1, 10, 'lacks "at"', 'add "at", or "mean_interval"'),
     ("faults:\n- {at: 1 s, kill: es-1}\n- {at: 2 s, kill: es-1}", 3, 8, "es-1 is already dead", "after its restart"),
     ("ue: {cpu: {uniform: [1 GHz]}}", 1, 21, '"uniform" in "cpu" has the wrong shape', "write [a, b]"),
     ("ue: {cpu: {uniform: [2 GHz, 1 GHz]}}", 1, 21, "ends before it begins", "write [low, high]"),

@@ -17,10 +17,13 @@ S = 10**9
 OVERLOAD = "{at: 5 s, for: 4 s, overload: cell 1 x 3}"
 SLOW = "{at: 5 s, for: 4 s, slow: es-2 to 37%}"
 DEGRADE = "{at: 5 s, for: 4 s, degrade: ue-3-2 to 1.5 Mbit/s +20 ms}"
-ON_THE_TWIN = {"overload": OVERLOAD, "slow": SLOW, "degrade": DEGRADE}
+LOSS = "{at: 5 s, for: 4 s, degrade: ue-3-2 to 3 Mbit/s loss 40%}"
+ON_THE_TWIN = {"overload": OVERLOAD, "slow": SLOW, "degrade": DEGRADE, "loss": LOSS}
 CUT = "{at: 5 s, for: 4 s, cut: ue-3-2:es-3}"
 PARTITION = "{at: 5 s, for: 4 s, partition: cell 3}"
-ALL = {**ON_THE_TWIN, "cut": CUT, "partition": PARTITION}
+BOTH = "{at: 5 s, for: 4 s, degrade: ue-3-2 to 1.5 Mbit/s loss 40% +20 ms both ways}"
+PAUSES = {f"pause {who}": f"{{at: 5 s, for: 4 s, pause: {who}}}" for who in ("es-2", "ue-3-2")}
+ALL = {**ON_THE_TWIN, **PAUSES, "both ways": BOTH, "cut": CUT, "partition": PARTITION}
 
 
 def played(faults, rest="slots: 20"):

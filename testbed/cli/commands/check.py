@@ -50,7 +50,8 @@ def main(args: argparse.Namespace) -> int:
         system = plan.system
         head = {"scenario": system.name, "slots": system.slots, "tasks": len(workload), "ues": len(system.ues)}
         planned = [msgspec.to_builtins(each) for each in (*plan.faults, *plan.disturbances)]
-        print_json({**head, "cells": cells, "faults": planned, "fit": msgspec.to_builtins(fit)})
+        drawn = msgspec.to_builtins(resolved.drawn)
+        print_json({**head, "cells": cells, "faults": planned, "drawn_faults": drawn, "fit": msgspec.to_builtins(fit)})
         return code
     print_text(f"{printable(args.scenario)} is valid: {len(workload)} tasks in {plan.system.slots} slots\n")
     print_text(
@@ -62,6 +63,8 @@ def main(args: argparse.Namespace) -> int:
     )
     if plan.disturbances or plan.faults:
         print_text(f"\n{faults_text(plan)}")
+    for one in resolved.drawn:
+        print_text(f"{one.what}: drawn {one.count} times")
     print_text(f"\n{fit_text(fit)}")
     return code
 

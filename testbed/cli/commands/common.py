@@ -145,7 +145,7 @@ def notes_of(loaded: Loaded, reasons: Sequence[Reasons]) -> tuple[str, ...]:
 def say_cut(scenario: Scenario, resolved: Resolved) -> None:
     """Say how many faults of a scenario come after the end of the run that was made of it."""
     cut, slots = len(scenario.faults) - len(resolved.scenario.faults), resolved.system.slots
-    if cut:
+    if cut > 0:
         warn(f"{cut} of {len(scenario.faults)} faults come after the last of {slots} slots and are left out")
 
 

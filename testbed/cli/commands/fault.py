@@ -1,13 +1,17 @@
-"""``testbed fault``: break the processes of a run that goes on, and mend them."""
+"""``testbed fault``: break a run that goes on, its processes, servers, links or workload, and mend them."""
 
 import argparse
 import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
-from testbed.cli.console import print_text, warn
+from testbed.cli.console import print_text
 from testbed.model.delay import S_PER_NS
-from testbed.model.errors import InvalidError, UsageError
+from testbed.model.errors import InvalidError, StartError, UsageError
 from testbed.protocol.rows import (
     DIED,
+    FAULT_BEGAN,
+    FAULT_OVER,
     KILL,
     PAUSE,
     PAUSED,
@@ -20,27 +24,38 @@ from testbed.protocol.rows import (
 )
 from testbed.record import database, directory, fault_requests, reader
 from testbed.record.backends import TESTBED
-from testbed.record.fault_requests import MOST_SECONDS, UNDONE_BY, FaultRequest
+from testbed.record.fault_requests import CAN_BE_ASKED, LIFT, UNDONE_BY, FaultRequest
 from testbed.scenario import units
+from testbed.scenario.fault_kinds import FAULT_KINDS
 
 DONE_BY = {KILL: DIED, RESTART: RESTARTED, PAUSE: PAUSED, RESUME: RESUMED}
 SAID = {KILL: "is dead", RESTART: "is back", PAUSE: "stands still", RESUME: "goes on"}
 _PATIENCE_S, _LOOK_S = 15.0, 0.05
+Found = Callable[[EventRow], bool]
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("run", metavar="RUN", help="directory or name of a run that goes on")
     parser.add_argument(
-        "do", choices=tuple(DONE_BY), help="kill: by SIGKILL; restart: what is dead; pause: let it stand still; resume"
+        "do",
+        choices=CAN_BE_ASKED,
+        help="kill, restart, pause or resume a process; overload a cell; slow a server; degrade or cut a link; "
+        "partition a cell; lift (or restore) what lasts",
     )
-    parser.add_argument("name", metavar="NAME", help="which process: es-1, ue-1-3, controller")
-    parser.add_argument("--for", dest="duration", metavar="TIME", help="kill, pause: emulated time until it is undone")
+    parser.add_argument(
+        "what",
+        nargs="+",
+        metavar="WHAT",
+        help="es-1, ue-1-3, controller; cell 1 x 3; es-2 to 50%%; ue-1-3 to 1 Mbit/s loss 10%% +20 ms both ways; "
+        "ue-1-3:es-1, es-1:es-2; cell 2; with `for 10 s` behind it, or --for",
+    )
+    parser.add_argument("--for", dest="duration", metavar="TIME", help="emulated time until it is undone")
 
 
 def main(args: argparse.Namespace) -> int:
     """Ask the launcher of the run, and wait until it has been done; returns the exit code."""
-    request = FaultRequest(args.do, args.name, _seconds(args))
+    request = _request(args)
     path = reader.find(args.run)
     record = path / directory.RECORD
     meta = reader.read_meta(record)
@@ -51,38 +66,69 @@ def main(args: argparse.Namespace) -> int:
     with database.opened(record) as db:
         (last,) = db.execute("SELECT coalesce(max(rowid), 0) FROM events").fetchone()
     fault_requests.ask(path, request)
-    until = time.monotonic() + _PATIENCE_S
+    done = _awaited(args.run, record, request, last)
+    undone = f", {_undone(request)} after {_lasting(request)}" if request.for_s else ""
+    print_text(f"{args.run}: {_said(request, done)}{undone}")
+    return 0
+
+
+def _awaited(run: str, record: Path, request: FaultRequest, last: int) -> list[EventRow]:
+    """The events by which it is known to be done, of those after row ``last``."""
+    until, is_done = time.monotonic() + _PATIENCE_S, _done_by(request)
     while time.monotonic() < until:
         with database.opened(record) as db:
             events: list[EventRow] = [row for _, row in database.numbered_rows(db, EventRow, f"WHERE rowid > {last}")]
         for event in events:
-            if _refuses(event, request):
-                raise UsageError(f"{args.do} {args.name}: {event.detail.partition(': ')[2]}")
-            if event.source == args.name and event.kind == DONE_BY[args.do]:
-                undone = f", {UNDONE_BY[args.do]} after {args.duration}" if request.for_s else ""
-                print_text(f"{args.run}: {args.name} {SAID[args.do]} since {event.at_ns * S_PER_NS:.3f} s{undone}")
-                return 0
+            if event.kind == REQUEST_REFUSED and event.detail.startswith(f"{request.do} {request.name}: "):
+                raise UsageError(f"{request.do} {request.name}: {event.detail.partition(': ')[2]}")
+        if done := [event for event in events if is_done(event)]:
+            return done
         if not reader.is_running(reader.read_meta(record), record):
-            raise UsageError(f"{args.run} has ended before it was done", "name a run that goes on")
+            raise UsageError(f"{run} has ended before it was done", "name a run that goes on")
         time.sleep(_LOOK_S)
-    warn(f"{args.run}: asked for, but not done within {_PATIENCE_S:g} s")
-    return 0
+    raise StartError(
+        f"{run}: {request.do} {request.name} was asked for, but not done within {_PATIENCE_S:g} s",
+        "it will be done as soon as the launcher can: see the events of the run",
+    )
 
 
-def _refuses(event: EventRow, request: FaultRequest) -> bool:
-    return event.kind == REQUEST_REFUSED and event.detail.startswith(f"{request.do} {request.name}: ")
+def _done_by(request: FaultRequest) -> Found:
+    """Which event tells that it is done."""
+    if request.do == LIFT:
+        return lambda event: event.kind == FAULT_OVER and f"{event.detail} ".startswith(_lifted(event, request))
+    if request.do in DONE_BY:
+        return lambda event: (event.source, event.kind) == (request.name, DONE_BY[request.do])
+    return lambda event: event.kind == FAULT_BEGAN and event.detail == f"{request.do} {request.name}"
 
 
-def _seconds(args: argparse.Namespace) -> float:
-    """How long it lasts, in seconds of emulated time; 0 if nothing was said of that."""
-    if args.duration is None:
-        return 0.0
-    if args.do not in UNDONE_BY:
-        raise UsageError(f"--for {args.duration}: {args.do} lasts", "--for is for kill and pause")
+def _lifted(event: EventRow, request: FaultRequest) -> str:
+    """How the detail of an event must begin that tells of the end of what is to be lifted."""
+    kind, _, target = request.name.partition(" ")
+    return f"{kind} {target} " if kind in FAULT_KINDS else f"{event.detail.partition(' ')[0]} {request.name} "
+
+
+def _said(request: FaultRequest, done: Iterable[EventRow]) -> str:
+    """What has been done, and when."""
+    first = next(iter(done))
+    at = f"{first.at_ns * S_PER_NS:.3f} s"
+    if request.do == LIFT:
+        return f"{', '.join(event.detail for event in done)} is over at {at}"
+    if request.do in DONE_BY:
+        return f"{request.name} {SAID[request.do]} since {at}"
+    return f"{first.detail} since {at}"
+
+
+def _undone(request: FaultRequest) -> str:
+    return UNDONE_BY.get(request.do, "over")
+
+
+def _lasting(request: FaultRequest) -> str:
+    return units.exact(round(request.for_s / S_PER_NS), "time")
+
+
+def _request(args: argparse.Namespace) -> FaultRequest:
+    """What is asked for. Raises `UsageError`."""
     try:
-        seconds = units.parse(args.duration, "time") * S_PER_NS
+        return fault_requests.read(" ".join((args.do, *args.what)), args.duration or "")
     except InvalidError as error:
-        raise UsageError(f"--for {args.duration}: {error.message}", error.remedy) from None
-    if not 0.0 < seconds <= MOST_SECONDS:
-        raise UsageError(f"--for {args.duration} is no time that something can last", "write a time, like --for 2s")
-    return seconds
+        raise UsageError(error.message, error.remedy) from None
