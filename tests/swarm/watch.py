@@ -35,6 +35,7 @@ class Waiting(msgspec.Struct, frozen=True):
 class Heard(msgspec.Struct):
     """An event that a core is hearing, and the task that it hands to an ES, until that is somewhere."""
 
+    name: str
     event: object
     handed: tuple[Key, Waiting] | None = None
 
@@ -77,7 +78,7 @@ class Watch:
         self._ues = {ue.name: ue for ue in plan.system.ues}
         self._servers = {es.name: es for es in plan.system.edge_servers}
         self._books: dict[str, Books] = {}
-        self._events: list[Heard] = [Heard(None)]
+        self._events: list[Heard] = [Heard("", None)]
         self._dead: dict[str, int] = {}
         self._local_free: dict[str, int] = {}
         self._finished: Counter[str] = Counter()
@@ -125,7 +126,8 @@ class Watch:
 
     def before(self, name: str, event: object) -> None:
         """A living process is about to hear ``event``."""
-        self._events.append(Heard(event))
+        self._settle()
+        self._events.append(Heard(name, event))
         self._asked[name] += isinstance(event, Arises)
         books = self._books.get(name)
         if books is None:
@@ -160,14 +162,18 @@ class Watch:
 
     def look(self, name: str, core: Any) -> None:
         """Are the books of a process and ours the same?"""
-        heard = self._events[-1]
-        if heard.handed is not None and name in self._books:
-            self._enter(name, *heard.handed)
-        heard.handed = None
+        self._settle()
         if isinstance(core, Server) and name in self._books:
             self._compare(name, core, self._books[name])
         elif isinstance(core, Agent):
             self._count(name, core)
+
+    def _settle(self) -> None:
+        """What was handed to an ES, and not refused or sent on in the same breath, waits there."""
+        heard = self._events[-1]
+        if heard.handed is not None and heard.name in self._books:
+            self._enter(heard.name, *heard.handed)
+        heard.handed = None
 
     def _enter(self, name: str, key: Key, waiting: Waiting) -> None:
         for other, books in self._books.items():
