@@ -54,7 +54,7 @@ EXAMPLES = {
         "testbed compare region": "the heuristics, ten seeds",
         "testbed compare region --policies lc,greedy-do --sweep density=0.3..0.9:4": "",
         "testbed compare runs/demo-greedy-do runs/demo-lc": "runs as they were",
-        "testbed compare region --cluster tcp://10.0.0.1:8786": "on Dask workers",
+        "testbed compare region --cluster tcp://host:8786": "by a Dask cluster",
     },
     "bound": {
         "testbed bound region --policies lc,greedy-do": "how much is left to gain?",
