@@ -12,7 +12,7 @@ EVERY_CORE := -n $(shell cores=$$(nproc); echo $$((cores < 4 ? cores + 1 : 4))) 
 COMPILE := $(BIN)/python -m testbed.cli.compiling
 
 .DEFAULT_GOAL := help
-.PHONY: help install compiled demo test lint format types unit live chaos fidelity containers properties coverage docs bench wheelhouse test-containers clean
+.PHONY: help install compiled demo test lint format types unit live chaos fidelity containers properties swarm fuzz chaos-campaign coverage docs bench wheelhouse test-containers clean
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,9 @@ help:
 	@echo 'make coverage     the tests again, counting the lines that they run; fails if a package is below 85 %'
 	@echo 'make lint types unit live chaos fidelity containers    one part of it'
 	@echo 'make properties   the property tests with seeds of chance and ten times as many examples'
+	@echo 'make swarm        random scenarios and faults on the simulation, for ever; SEEDS=0..99999 plays these alone'
+	@echo 'make fuzz         ten million mutated frames at every decoder of a socket; FRAMES=1000000 for fewer'
+	@echo 'make chaos-campaign   500 live runs, hurt at random; RUNS=50 for fewer'
 	@echo 'make format       let ruff rewrite the code'
 	@echo 'make bench        the benchmarks, each printing a table'
 	@echo 'make docs         the documentation as a site, in build/site'
@@ -79,6 +82,16 @@ live chaos fidelity containers: compiled
 
 properties: compiled
 	HYPOTHESIS_PROFILE=random $(PYTEST) -m hypothesis --timeout 0
+
+# All three resume where they were ended.
+swarm: compiled
+	$(BIN)/python -m tests.swarm $(if $(SEEDS),$(SEEDS),--forever)
+
+fuzz: compiled
+	$(BIN)/python -m tests.protocol.fuzz $(or $(FRAMES),10000000)
+
+chaos-campaign: compiled
+	$(BIN)/python -m tests.chaos.campaign $(or $(RUNS),500)
 
 bench: install
 	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script; done

@@ -56,17 +56,17 @@ def measure(runs: int, slots: int) -> dict[str, Any]:
     }
 
 
-def shown(found: dict[str, Any]) -> str:
+def shown(figures: dict[str, Any]) -> str:
     """The table."""
 
     def row(name: str, values: list[float], digits: int) -> tuple[str, ...]:
         return name, f"{statistics.median(values):.{digits}f}", f"{min(values):.{digits}f} … {max(values):.{digits}f}"
 
     rows = [
-        row("simulation, µs a task", found["simulation_us"], 1),
-        row("SimPy, µs a task", found["simpy_us"], 1),
-        row("ratio", found["ratios"], 2),
-        ("delays that differ", str(found["delays_that_differ"]), f"of {found['tasks']}"),
+        row("simulation, µs a task", figures["simulation_us"], 1),
+        row("SimPy, µs a task", figures["simpy_us"], 1),
+        row("ratio", figures["ratios"], 2),
+        ("delays that differ", str(figures["delays_that_differ"]), f"of {figures['tasks']}"),
     ]
     return table(("what", "median", "runs"), rows)
 
@@ -78,8 +78,8 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=1000)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    found = measure(args.runs, args.slots)
-    report(args, found, shown(found))
+    figures = measure(args.runs, args.slots)
+    report(args, figures, shown(figures))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """``python -m controller``: the process that answers every cell from one policy."""
 
 import sys
+import time
 
 from controller.notices import notices_of
 from controller.server import DecisionServer
 from testbed.model.system import Emulation, Plan, System
 from testbed.node.process import Making, entry
 from testbed.node.role import Role
+from testbed.planning.acting import acting
 from testbed.policy.heuristics import Policy
 from testbed.policy.loading import load
 from testbed.protocol.actions import Core
@@ -14,11 +16,19 @@ from testbed.protocol.actions import Core
 
 def make(making: Making) -> Core:
     """The controller's core."""
-    return DecisionServer(making.plan.system, policy_of(making.plan), making.incarnation, making.from_ns)
+    return DecisionServer(making.plan.system, acting_in(making.plan), making.incarnation, making.from_ns)
+
+
+def acting_in(plan: Plan) -> Policy:
+    """The policy that answers in a run of ``plan``; made once before the run's epoch too, so that its modules and its
+    compiled code are there when it begins."""
+    policy = acting(plan, policy_of(plan), time.monotonic_ns)
+    assert policy is not None
+    return policy
 
 
 def policy_of(plan: Plan) -> Policy:
-    """The policy that answers; loaded once before the run's epoch too, so that its modules are there when it begins."""
+    """The policy that ``plan`` names."""
     if plan.learn:
         from controller.online.start import behaviour
 
@@ -33,7 +43,7 @@ def role_of(system: System, emulation: Emulation) -> Role:
 
 def main(argv: list[str]) -> int:
     """Run the process that ``argv`` names."""
-    return entry("controller", make, role_of, argv, policy_of)
+    return entry("controller", make, role_of, argv, acting_in)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,16 @@ Asks = Mapping[str, Ask]
 
 
 class Gathering:
-    """The latest announcement of every ES, and which processes are ``dead`` (``es_lost``: known to the agents too)."""
+    """The latest announcement of every ES, and which processes are ``dead`` (``es_lost``: known to the agents too).
+
+    ``cells`` are those with UEs.
+    """
 
     def __init__(self, system: System) -> None:
         self.system = system
         self.cell_of = {ue.name: ue.cell for ue in system.ues}
         self._cells = system.ues_by_cell()
+        self.cells = [cell for cell, ues in enumerate(self._cells) if ues]
         self._places = {ue.name: (place, ue) for ues in self._cells for place, ue in enumerate(ues)}
         self.es_index = {es.name: es.index for es in system.edge_servers}
         self.dead: set[str] = set()
@@ -67,7 +71,7 @@ class Gathering:
                     radio_wait_ns=wait,
                     tasks=ask.tasks,
                     last_choice=ask.last_choice,
-                    reachable=not is_known_cut(ask.at_ns, ue.cuts_ns, system.detection_ns),
+                    reachable=cell not in self.es_lost and not is_known_cut(ask.at_ns, ue.cuts_ns, system.detection_ns),
                 )
             )
         now = next(iter(asks.values())).at_ns
@@ -109,5 +113,6 @@ class Gathering:
             air_cycles=news.air_cycles,
             senders=news.senders,
             age_slots=slot - news.slot,
-            alive=index not in self.es_lost and not is_cut,
+            alive=index not in self.es_lost,
+            reachable=index not in self.es_lost and not is_cut,
         )

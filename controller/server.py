@@ -1,5 +1,6 @@
 """The controller's core (sans-IO): gathers a cell's asks and the announcements of a slot, and answers with a policy."""
 
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Protocol, runtime_checkable
 
@@ -13,10 +14,13 @@ from testbed.model.mdp import CellView
 from testbed.model.system import EPOCH_ARRIVAL, System
 from testbed.model.task import DECIDE, FAULT
 from testbed.policy.heuristics import DRAWS_NOTHING, Policy, checked, watching
+from testbed.policy.planned import Planned, Regional, regional
 from testbed.protocol.actions import Action, Alarm, Lost, Record, Send, Wake
 from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Seen, Up
 from testbed.protocol.rows import policy_error
+
+Decide = Callable[[CellView, object], dict[str, int]]
 
 
 class GatherExpired(msgspec.Struct, frozen=True):
@@ -35,8 +39,8 @@ class LearningPolicy(Protocol):
 
 
 def looks_on(policy: object) -> bool:
-    """Whether ``policy`` is to see every slot, because it learns or remembers."""
-    return isinstance(policy, LearningPolicy) or watching(policy) is not None
+    """Whether all UEs have to ask ``policy`` in every slot: it learns or remembers, or waits for all of them."""
+    return isinstance(policy, (LearningPolicy, Planned)) or watching(policy) is not None
 
 
 class DecisionServer:
@@ -47,7 +51,7 @@ class DecisionServer:
     def __init__(self, system: System, policy: Policy, incarnation: int = 0, from_ns: int = 0) -> None:
         self.system, self.policy = system, policy
         self._learning = policy if isinstance(policy, LearningPolicy) else None
-        self._watching = watching(policy)
+        self._watching, self._regional = watching(policy), regional(policy)
         self.incarnation, self._from_ns = incarnation, from_ns
         self._told = Gathering(system)
         self._lives = Lives()
@@ -67,7 +71,7 @@ class DecisionServer:
                 self._told.announce(event)
                 return self._decide_complete(now_ns)
             case GatherExpired():
-                return self._decide(now_ns, event.cell, event.slot)
+                return self._expired(now_ns, event.cell, event.slot)
             case Down():
                 return self._down(now_ns, event)
             case Lost() | Up():
@@ -106,15 +110,38 @@ class DecisionServer:
             asks = self._gathering[cell, ask.slot] = {}
             actions.append(Alarm(self.system.gather_timeout_ns, GatherExpired(cell, ask.slot)))
         asks[ask.ue] = ask
-        if self._told.is_complete(cell, ask.slot, asks):
-            actions += self._decide(now_ns, cell, ask.slot)
-        return actions
+        return [*actions, *self._decide_if_complete(now_ns, cell, ask.slot)]
 
     def _decide_complete(self, now_ns: int) -> list[Action]:
         actions: list[Action] = []
-        for (cell, slot), asks in list(self._gathering.items()):
-            if self._told.is_complete(cell, slot, asks):
-                actions += self._decide(now_ns, cell, slot)
+        for cell, slot in list(self._gathering):
+            actions += self._decide_if_complete(now_ns, cell, slot)
+        return actions
+
+    def _decide_if_complete(self, now_ns: int, cell: int, slot: int) -> list[Action]:
+        """Decide a cell as soon as there is nothing to wait for; a policy of the whole region waits for all cells."""
+        awaited = [cell] if self._regional is None else self._told.cells
+        if all(self._told.is_complete(one, slot, self._gathering.get((one, slot), {})) for one in awaited):
+            return self._expired(now_ns, cell, slot)
+        return []
+
+    def _expired(self, now_ns: int, cell: int, slot: int) -> list[Action]:
+        """Wait no longer."""
+        if self._regional is not None:
+            return self._decide_region(now_ns, slot, self._regional)
+        return self._decide(now_ns, cell, slot)
+
+    def _decide_region(self, now_ns: int, slot: int, policy: Regional) -> list[Action]:
+        """Decide all cells together, as far as their UEs have asked; who comes later is on its own."""
+        asks = {cell: self._gathering.pop((cell, slot), {}) for cell in self._told.cells}
+        self._last_slot = [max(last, slot) for last in self._last_slot]
+        views = [self._told.view(cell, slot, own) for cell, own in asks.items() if own]
+        if not any(ask.tasks for own in asks.values() for ask in own.values()):
+            return []
+        decide = _planned(policy, views)
+        actions: list[Action] = []
+        for cell, own in asks.items():
+            actions += self._answer(now_ns, cell, slot, own, decide)
         return actions
 
     def _decide(self, now_ns: int, cell: int, slot: int) -> list[Action]:
@@ -124,14 +151,18 @@ class DecisionServer:
         self._last_slot[cell] = max(self._last_slot[cell], slot)
         return self._answer(now_ns, cell, slot, asks)
 
-    def _answer(self, now_ns: int, cell: int, slot: int, asks: dict[str, Ask]) -> list[Action]:
+    def _answer(
+        self, now_ns: int, cell: int, slot: int, asks: dict[str, Ask], decide: Decide | None = None
+    ) -> list[Action]:
         asking = any(ask.tasks for ask in asks.values())
         if not asking and self._learning is None and self._watching is None:
             return []
         view = self._told.view(cell, slot, asks)
         if not asking and self._watching is not None:
             return self._show(now_ns, view)
-        actions, choices, fallback = self._choose(now_ns, view) if asking else ([], {}, "")
+        actions, choices, fallback = (
+            self._choose(now_ns, view, decide or self.policy.decide) if asking else ([], {}, "")
+        )
         seen = self._learning.account(view) if self._learning is not None else None
         chose = {chose.ue: chose.log_probability for chose in seen.chose} if seen is not None else {}
         version = seen.version if seen is not None else 0
@@ -149,13 +180,13 @@ class DecisionServer:
                 actions.append(Send(to=ue.name, body=decision, at_ns=now_ns, phase=DECIDE, ue=ue.index))
         return actions if seen is None else [*actions, Send(to=LEARNER, body=seen, at_ns=now_ns, phase=DECIDE)]
 
-    def _choose(self, now_ns: int, view: CellView) -> tuple[list[Action], dict[str, int], str]:
+    def _choose(self, now_ns: int, view: CellView, decide: Decide) -> tuple[list[Action], dict[str, int], str]:
         """The policy's choices, or the fallback's with an event for the record and why."""
         rng = None
         if not isinstance(self.policy, DRAWS_NOTHING):
             rng = Random(random.hash_key(self.system.seed, random.POLICY, view.cell, view.slot, 1))
         try:
-            return [], checked(self.policy.decide(view, rng), view), ""
+            return [], checked(decide(view, rng), view), ""
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a user's policy may raise anything; the run goes on
@@ -173,3 +204,17 @@ class DecisionServer:
 
     def _failed(self, now_ns: int, view: CellView, error: BaseException) -> Record:
         return Record(policy_error(now_ns, self.name, view.cell, view.slot, error))
+
+
+def _planned(policy: Regional, views: Sequence[CellView]) -> Decide:
+    """What ``policy`` decides for all of ``views``, to be asked for each of them; an error is raised there."""
+    try:
+        chosen = policy.decide_region(views)
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong in planning, the run goes on
+        failure = error
+
+        def fail(view: CellView, rng: object) -> dict[str, int]:
+            raise failure
+
+        return fail
+    return lambda view, rng: chosen

@@ -5,7 +5,7 @@
 From ``run.db`` it takes the inputs alone: the constants of the system, each task's generation instant, size and work,
 and what was decided when. Links, queues, second offload and execution are computed here again, in exact fractions with
 each duration rounded half up to nanoseconds. Exit code 0: no delay differs by more than 20 ns; 1: one does; 2: not a
-run it understands (a shared radio, deaths of user equipments or edge servers).
+run it understands (a shared radio, deaths of user equipments or edge servers, retries, hedges, circuit breakers).
 """
 
 import heapq
@@ -258,6 +258,8 @@ def read(path: Path) -> tuple[System, bool, list[Task], dict[Key, tuple[int, int
     system, second_offload = json.loads(meta["system"]), json.loads(meta["second_offload"])
     if system["radio"]["access"] != "dedicated":
         raise NotImplementedError("the cells share their radio; only dedicated access is recomputed here")
+    if used := sorted(name for name, option in system.get("resilience", {}).items() if option not in (None, False, -1)):
+        raise NotImplementedError(f"UEs have options for failures ({', '.join(used)}), which are not recomputed here")
     died = {name for (name,) in db.execute("SELECT source FROM events WHERE kind = 'died'")}
     if who := sorted(died & {one["name"] for one in system["ues"] + system["ess"]}):
         raise NotImplementedError(

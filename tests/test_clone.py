@@ -4,9 +4,6 @@ import shutil
 import subprocess
 import sys
 
-import pytest
-
-from tests import conftest
 from tests.command import ROOT
 
 FOLDERS = (
@@ -47,21 +44,3 @@ def test_lint_does_not_mind_what_users_put_into_their_clone(tmp_path):
     for how in (("check",), ("format", "--check")):
         said, code = ruff(*how, "--no-cache", ".", cwd=tmp_path)
         assert code == 0, said
-
-
-class Item:
-    """A collected test."""
-
-    def __init__(self, *fixtures):
-        self.fixturenames, self.markers = fixtures, []
-
-    def add_marker(self, marker):
-        self.markers.append(marker)
-
-
-@pytest.mark.parametrize(("seeds", "limits"), [(conftest.FAULT_SEEDS, []), (1000, [0])])
-def test_more_seeds_than_usual_have_no_limit_of_time(pytestconfig, monkeypatch, seeds, limits):
-    monkeypatch.setattr(pytestconfig.option, "fault_seeds", seeds)
-    one, other = Item("fault_seeds"), Item("tmp_path")
-    conftest.pytest_collection_modifyitems(pytestconfig, [one, other])
-    assert [marker.args[0] for marker in one.markers] == limits and other.markers == []

@@ -23,11 +23,20 @@ NAMED = (
     "testbed/verify",
     "testbed/watch",
     "testbed/policy/arrays.py",
+    "testbed/policy/joint.py",
     "testbed/policy/checkpoint.py",
     "testbed/policy/network.py",
     "testbed/policy/own.py",
     "testbed/policy/q_network.py",
     "testbed/policy/recurrent_memory.py",
+    *(
+        f"testbed/scenario/{name}.py"
+        for name in ("checks", "excerpt", "idle", "parse", "resolve", "units", "window", "workload")
+    ),
+    *(
+        f"testbed/trace/{name}.py"
+        for name in ("azure", "convert", "eua", "fit", "google", "imported", "inputs", "mapped")
+    ),
     "tests/compose",
     "tests/controller",
     "tests/experiments",

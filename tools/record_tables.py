@@ -26,7 +26,7 @@ MEANINGS = {
     "tasks.es": "the edge server that executed it, or has it",
     "tasks.forwarded": "second offload: executed at another ES than the own",
     "tasks.rejected": "an ES had no place for it",
-    "tasks.recovered": "came back to the local queue because its ES died",
+    "tasks.recovered": "offloaded, and executed by its UE: its ES died, was out of reach, or the UE's breaker was open",
     "tasks.attempts": "transmissions that it took",
     "tasks.ready_ns": "decided: asked + think",
     "tasks.tx_start_ns": "first bit sent",

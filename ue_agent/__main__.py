@@ -6,14 +6,14 @@ from testbed.model.system import Emulation, System
 from testbed.node.process import Making, entry
 from testbed.node.role import Role
 from testbed.protocol.actions import Core
-from ue_agent.agent import Agent
+from ue_agent.resilient import agent_of
 
 
 def make(making: Making) -> Core:
     """The core of one UE."""
     system = making.plan.system
     index = making.tasks[0].ue if making.tasks else next(ue.index for ue in system.ues if ue.name == making.name)
-    return Agent(system, index, making.tasks, making.incarnation, making.from_ns, outcomes=making.plan.learn)
+    return agent_of(system, index, making.tasks, making.incarnation, making.from_ns, outcomes=making.plan.learn)
 
 
 def role_of(system: System, emulation: Emulation) -> Role:

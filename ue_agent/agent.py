@@ -76,7 +76,7 @@ class Agent:
             case Result():
                 return self._result(now_ns, event)
             case LocalEnd():
-                return self._end(event.number, now_ns)
+                return self._end(event.number, self._flights[event.number].end_ns)
             case Moved():
                 return self._moved(now_ns, event)
             case Arises():
@@ -120,19 +120,13 @@ class Agent:
         """The record of this UE at a boundary, in the slots of generation."""
         if slot >= self.system.slots:
             return []
-        earlier = len(self._flights)
+        new, present = len(tasks), len(self._flights) + len(tasks)
         if self._pending:
-            earlier += sum(len(ask.tasks) for ask, _ in self._pending.values())
+            present += sum(len(ask.tasks) for ask, _ in self._pending.values())
         wait = -1 if self._shared else max(0, self._radio_free_ns - now_ns)
         queue = max(0, self._local_free_ns - now_ns)
         row = UeSlotRow(
-            ue=self.name,
-            slot=slot,
-            at_ns=now_ns,
-            queue_ns=queue,
-            radio_wait_ns=wait,
-            present=earlier + len(tasks),
-            undecided=len(tasks),
+            ue=self.name, slot=slot, at_ns=now_ns, queue_ns=queue, radio_wait_ns=wait, present=present, undecided=new
         )
         return [Record(row)] if self._boundaries.records(row) else []
 
@@ -174,27 +168,25 @@ class Agent:
         ready = ask.at_ns + think_ns
         actions: list[Action] = []
         for task in ask.tasks:
-            flight = Flight(
-                task=task,
-                slot=ask.at_ns // self.system.slot_ns,
-                asked_ns=ask.at_ns,
-                think_ns=think_ns,
-                choice=decision.choice,
-                version=decision.version,
-                log_probability=decision.log_probability,
-                fallback=decision.fallback,
-                ready_ns=ready,
-            )
+            flight = Flight.of(task, ask.at_ns // self.system.slot_ns, ask, decision, think_ns)
             self._flights[task.number] = flight
             if decision.choice == LOCAL:
                 actions += self._execute(flight, ready)
-            elif self._lives.is_lost(self._es) or self._is_cut_off(ready):
-                flight.recovered, flight.reentry_ns = True, ready
-                actions += self._execute(flight, ready)
             else:
-                actions += self._post(flight)
+                actions += self._offload(flight, ready)
             actions.append(self._told(flight))
         return actions
+
+    def _offload(self, flight: Flight, at_ns: int) -> list[Action]:
+        """It is to be offloaded at ``at_ns``, if its ES is within reach then as far as is known."""
+        if self._lives.is_lost(self._es) or self._is_cut_off(at_ns):
+            return self._keep(flight, at_ns)
+        return self._post(flight)
+
+    def _keep(self, flight: Flight, at_ns: int) -> list[Action]:
+        """It should be offloaded, and its UE executes it all the same."""
+        flight.recovered, flight.reentry_ns = True, at_ns
+        return self._execute(flight, at_ns)
 
     def _is_cut_off(self, at_ns: int) -> bool:
         return is_known_cut(at_ns, self.ue.cuts_ns, self.system.detection_ns)
@@ -233,8 +225,12 @@ class Agent:
             return []
         flight.answer(result, self._es)
         if result.rejected:
-            return [*self._execute(flight, result.at_ns), self._told(flight)]
+            return [*self._rejected(flight, result), self._told(flight)]
         return self._end(result.number, result.at_ns)
+
+    def _rejected(self, flight: Flight, result: Result) -> list[Action]:
+        """An ES had no place for it."""
+        return self._execute(flight, result.at_ns)
 
     def _is_posthumous(self, result: Result) -> bool:
         """Whether it ends no earlier than the life of the ES that should have sent it."""

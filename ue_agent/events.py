@@ -19,3 +19,16 @@ class AskExpired(msgspec.Struct, frozen=True, gc=False):
     """Event: no answer to ask ``slot`` within the decision timeout."""
 
     slot: int
+
+
+class PostAgain(msgspec.Struct, frozen=True):
+    """Event: the wait before the next attempt to offload task ``number`` is over."""
+
+    number: int
+
+
+class HedgeDue(msgspec.Struct, frozen=True):
+    """Event: if task ``number``, posted at ``posted_ns``, has no result yet, its UE begins a copy of its own."""
+
+    number: int
+    posted_ns: int

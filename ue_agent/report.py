@@ -5,7 +5,7 @@ import msgspec
 from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
 from testbed.model.system import Ue
 from testbed.model.task import COMPLETED, DECIDED, LATE, Task
-from testbed.protocol.messages import Outcome, Result, Trip
+from testbed.protocol.messages import Ask, Decision, Outcome, Result, Trip
 from testbed.protocol.rows import TaskRow
 
 NO_TRIP = Trip(ready_ns=-1, tx_start_ns=-1, tx_end_ns=-1, arrival_ns=-1, attempts=0)
@@ -15,7 +15,12 @@ NO_RESULT = Result(
 
 
 class Flight(msgspec.Struct, kw_only=True):
-    """A decided task on its way: where it is, what is known of it so far, and what the record was ``told`` last."""
+    """A decided task on its way: where it is, what is known of it so far, and what the record was ``told`` last.
+
+    ``ready_ns`` is the instant of its last post. ``spent_j`` is energy in J that its UE spent on it and that came to
+    nothing: posts that were rejected, and a copy that was not the first to end. It is ``copied`` while its UE executes
+    it too, since ``reentry_ns``.
+    """
 
     task: Task
     slot: int
@@ -26,6 +31,8 @@ class Flight(msgspec.Struct, kw_only=True):
     log_probability: float
     fallback: str
     ready_ns: int
+    spent_j: float = 0.0
+    copied: bool = False
     es: str = ""
     incarnation: int = 0
     tx_start_ns: int = -1
@@ -46,6 +53,21 @@ class Flight(msgspec.Struct, kw_only=True):
         """Whether an ES had no place for it."""
         return self.result is not None and self.result.rejected
 
+    @classmethod
+    def of(cls, task: Task, slot: int, ask: Ask, decision: Decision, think_ns: int) -> "Flight":
+        """A task of ``ask``, whose ``decision`` its UE learns ``think_ns`` after it has asked."""
+        return cls(
+            task=task,
+            slot=slot,
+            asked_ns=ask.at_ns,
+            think_ns=think_ns,
+            choice=decision.choice,
+            version=decision.version,
+            log_probability=decision.log_probability,
+            fallback=decision.fallback,
+            ready_ns=ask.at_ns + think_ns,
+        )
+
     def is_with(self, es: str, incarnation: int, own_es: str) -> bool:
         """Whether the death of this incarnation of ``es`` takes the task with it.
 
@@ -61,6 +83,12 @@ class Flight(msgspec.Struct, kw_only=True):
         self.tx_start_ns, self.tx_end_ns = result.trip.tx_start_ns, result.trip.tx_end_ns
         if result.rejected:
             self.reentry_ns = result.at_ns
+
+    def withdraw(self, energy_j: float) -> None:
+        """Its post came to nothing and took ``energy_j``: it is with no ES any more."""
+        self.spent_j += energy_j
+        self.es, self.result, self.forwarded, self.arrived = "", None, False, False
+        self.tx_start_ns = self.tx_end_ns = self.reentry_ns = -1
 
     def air(self, *, first: bool, at_ns: int) -> None:
         """Its first or last bit was sent, so far as an ES that died meanwhile let it."""
@@ -80,6 +108,16 @@ class Flight(msgspec.Struct, kw_only=True):
             self.tx_start_ns = self.tx_end_ns = -1
         elif self.tx_start_ns >= 0:
             self.tx_end_ns = died_ns if self.tx_end_ns < 0 else min(self.tx_end_ns, died_ns)
+
+    @property
+    def decided_ns(self) -> int:
+        """When its decision was known to its UE."""
+        return self.asked_ns + self.think_ns
+
+    @property
+    def recovery_ns(self) -> int:
+        """How long it took from then until its UE took it back for good, or posted it for the last time."""
+        return (self.reentry_ns if self.recovered or self.copied else self.ready_ns) - self.decided_ns
 
     @property
     def lost_airtime_ns(self) -> int:
@@ -109,27 +147,28 @@ def decided(flight: Flight, ue: Ue) -> TaskRow:
         es=flight.es,
         rejected=flight.is_rejected,
         recovered=flight.recovered,
-        ready_ns=flight.ready_ns,
+        ready_ns=flight.decided_ns,
         tx_start_ns=flight.tx_start_ns,
         tx_end_ns=flight.tx_end_ns,
         reentry_ns=flight.reentry_ns,
         start_ns=flight.start_ns,
         end_ns=flight.end_ns,
+        energy_j=flight.spent_j,
         slot_wait_ns=flight.asked_ns - task.generated_ns,
-        decision_ns=flight.ready_ns - flight.asked_ns,
+        decision_ns=flight.think_ns,
     )
     return flight.told
 
 
 def ended(flight: Flight, ue: Ue, finished_ns: int, actual_ns: int) -> TaskRow:
     """The row of a task that was finished at emulated instant ``actual_ns``, and ideally at ``finished_ns``."""
-    task, ready = flight.task, flight.ready_ns
+    task = flight.task
     result = flight.result or NO_RESULT
     trip = result.trip
     start, end, local_wait, executed = result.start_ns, result.end_ns, 0, 0
     if flight.start_ns >= 0:
         start, end = flight.start_ns, flight.end_ns
-        local_wait, executed = start - (flight.reentry_ns if flight.reentry_ns >= 0 else ready), end - start
+        local_wait, executed = start - (flight.reentry_ns if flight.reentry_ns >= 0 else flight.ready_ns), end - start
     delay, lag = actual_ns - task.generated_ns, actual_ns - finished_ns
     energy, measured_energy = _energy_j(flight, ue, lag)
     return msgspec.structs.replace(
@@ -159,7 +198,7 @@ def ended(flight: Flight, ue: Ue, finished_ns: int, actual_ns: int) -> TaskRow:
         es_wait_ns=result.start_ns - result.es_arrival_ns,
         execution_ns=result.end_ns - result.start_ns,
         return_ns=result.at_ns - result.end_ns,
-        recovery_ns=flight.reentry_ns - ready if flight.recovered else 0,
+        recovery_ns=flight.recovery_ns,
         local_wait_ns=local_wait,
         local_execution_ns=executed,
         emulation_ns=lag,
@@ -173,6 +212,7 @@ def _energy_j(flight: Flight, ue: Ue, lag_ns: int) -> tuple[float, float]:
     """
     trip = NO_TRIP if flight.result is None else flight.result.trip
     energy = transmit_energy_j(ue.tx_power_w, trip.tx_end_ns - trip.tx_start_ns + flight.lost_airtime_ns)
+    energy += flight.spent_j
     measured = energy + transmit_energy_j(ue.tx_power_w, trip.late_ns)
     if flight.start_ns >= 0:
         executed = compute_energy_j(ue.kappa, ue.cpu_hz, flight.task.cycles)

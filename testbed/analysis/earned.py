@@ -14,7 +14,7 @@ from testbed.model.task import OFFLOAD
 from testbed.protocol.rows import RewardRow, TaskRow
 from testbed.protocol.table import ColumnTable
 
-TASKS_AT_ONCE = 1 << 17
+EARNED_AT_ONCE = 1 << 17
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
@@ -69,8 +69,8 @@ class Earned:
         indices = {ue.name: ue.index for ue in self._system.ues}
         labels = done.labels("ue")
         known = np.array([indices[name] for name in labels.names] or [0], np.int64)
-        for first in range(0, len(done), TASKS_AT_ONCE):
-            part = slice(first, first + TASKS_AT_ONCE)
+        for first in range(0, len(done), EARNED_AT_ONCE):
+            part = slice(first, first + EARNED_AT_ONCE)
             self._spend(done.take(part), known[labels.codes[part]])
 
     def _spend(self, done: ColumnTable[TaskRow], ue: Ints) -> None:

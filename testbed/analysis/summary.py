@@ -4,12 +4,14 @@ import math
 
 import msgspec
 
-from testbed.analysis import incidents, per_server, threshold_checks
+from testbed.analysis import incidents, per_server, recovery, threshold_checks
+from testbed.analysis.attempts import Attempts, attempts
 from testbed.analysis.audit import of_run
 from testbed.analysis.decision_latency import DecisionLatency, latency_of
 from testbed.analysis.grading import Fidelity, detail
 from testbed.analysis.learning_progress import Learning, learning, unlearned
 from testbed.analysis.per_server import EsSummary
+from testbed.analysis.recovery import Recovery
 from testbed.analysis.tally import Tally
 from testbed.analysis.threshold_checks import ThresholdCheck
 from testbed.model.delay import S_PER_NS
@@ -83,6 +85,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     learning: Learning | None
     fidelity: Fidelity
     faults: list[str]
+    recovery: list[Recovery]
+    mttr_s: float
+    attempts: Attempts | None
     problems: list[str]
     warnings: list[str]
 
@@ -103,7 +108,9 @@ def summarise(run: RecordedRun, fidelity: Fidelity) -> Summary:
 def summed_up(run: RecordedRun, fidelity: Fidelity, tally: Tally, audit: Ledger) -> Summary:
     """As `summarise`, of a run whose rows of tasks and slots are in ``tally`` and ``audit``, wherever they are."""
     system = run.resolved.system
-    values = measures(tally, audit)
+    is_whole = len(run.tasks) == tally.rows
+    recovered = recovery.recoveries(run) if is_whole else recovery.unmeasured(run)
+    values = measures(tally, audit) | recovery.worst(recovered)
     return Summary(
         run=run.name,
         scenario=system.name,
@@ -133,6 +140,9 @@ def summed_up(run: RecordedRun, fidelity: Fidelity, tally: Tally, audit: Ledger)
         learning=learning(run),
         fidelity=fidelity,
         faults=incidents.disturbances(run.record.events),
+        recovery=recovered,
+        mttr_s=values["mttr"],
+        attempts=attempts(run),
         problems=list(audit.problems[:20]),
         warnings=[*unknown_tables(run), *unlearned(run), *incidents.told(run, tally.decided, tally.fallbacks)],
     )
@@ -147,7 +157,7 @@ def unknown_tables(run: RecordedRun) -> list[str]:
 
 
 def measures(tally: Tally, audit: Ledger) -> dict[str, float]:
-    """What thresholds may ask for, by their names, in SI units."""
+    """What thresholds may ask for besides recovery, by their names, in SI units."""
     p50, p95, p99 = tally.delay_percentiles(50, 95, 99)
     return {
         "delay_mean": tally.delay_mean(),

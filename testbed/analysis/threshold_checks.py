@@ -8,10 +8,11 @@ import msgspec
 
 from testbed.model.fidelity import EXACT, GRADE_VALUES
 from testbed.scenario.parse import slots
-from testbed.scenario.schema import Thresholds
 from testbed.scenario.threshold import EXACT_VALUE, Bound, Limit
+from testbed.scenario.threshold_schema import Thresholds
 
-NOT_GRADED = "not graded"
+NOT_GRADED, NO_TASK, NOT_MEASURED = "not graded", "no task finished", "not measured"
+OF_RECOVERY = ("mttr", "time_to_steady", "goodput_dip")
 ACHIEVED = {**GRADE_VALUES, EXACT: EXACT_VALUE}
 UNIT_OF = {"time": "s", "energy": "J"}
 
@@ -24,6 +25,11 @@ class ThresholdCheck(msgspec.Struct, frozen=True):
     measured: float | str
     holds: bool
     unit: str = ""
+
+
+def unknown(name: str) -> str:
+    """What is said of a threshold for which there is no number."""
+    return NOT_MEASURED if name in OF_RECOVERY else NO_TASK
 
 
 def checked(thresholds: Thresholds, values: Mapping[str, float], grade: str | None) -> list[ThresholdCheck]:

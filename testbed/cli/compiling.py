@@ -8,10 +8,12 @@ import numpy as np
 
 from controller.learn.collect import Actor
 from controller.learn.evaluate import evaluate
+from testbed.experiments.virtual import by_twin
 from testbed.hindsight import evaluator
 from testbed.hindsight.search import SEARCH_BATCH
 from testbed.policy import loading
 from testbed.policy.network import initial
+from testbed.policy.planned import Planned
 from testbed.record import bulk
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
@@ -41,6 +43,7 @@ def everything() -> None:
     plan = resolved.plan(workload, COMPILED_POLICY, second_offload=True, live=False)
     with tempfile.TemporaryDirectory(prefix="testbed-") as folder:
         bulk.write(Path(folder) / "run.db", {}, [run.run(plan, loading.load(COMPILED_POLICY)[0]).tasks], [])
+    by_twin(plan, Planned())
     case = evaluator.of_scenario(resolved, workload, [COMPILED_POLICY])
     evaluator.evaluate(case, SEARCH_BATCH, lambda share, text: False)
 

@@ -67,13 +67,14 @@ def processes() -> list[str]:
     """The processes of the runs below ``runs/`` that go on, or those that every run has."""
     import msgspec
 
+    from testbed.protocol.codec import UNDECODABLE
     from testbed.record import directory
 
     names = {"controller", "es-1"}
     for table in directory.RUNS.glob("*/processes.json"):
         try:
             names |= {str(row["name"]) for row in msgspec.json.decode(table.read_bytes(), type=list[dict[str, object]])}
-        except (OSError, KeyError, msgspec.DecodeError):
+        except (OSError, KeyError, *UNDECODABLE):
             continue
     return sorted(names)
 

@@ -78,7 +78,7 @@ def written(args: argparse.Namespace, containers: Containers, file: Path, comman
     own = path not in shipped().values()
     name = f"{SCENARIO_PATH}/{path.name}" if own else path.stem
     clone = (ROOT / "compose" / "Dockerfile").is_file()
-    checkpoint = loading.parts(args.policy)[2]
+    checkpoint = loading.checkpoint_of(args.policy)
     read_only = {SCENARIO_PATH: _from(folder, path.parent)} if own else {}
     if checkpoint:
         read_only[os.path.join(DATA_PATH, _inside(checkpoint))] = _from(folder, Path(checkpoint))
@@ -127,7 +127,7 @@ def _arguments(args: argparse.Namespace, checkpoint: str = "") -> list[str]:
     for option in PASSED:
         value = getattr(args, option, None)
         if option == "policy" and checkpoint:
-            value = f"{args.policy.partition(':')[0]}:{checkpoint}"
+            value = loading.with_checkpoint(args.policy, checkpoint)
         if value is not None:
             arguments += [f"--{FLAG.get(option, option)}", str(value)]
     return [*arguments, *(f"--{option}" for option in SWITCHES if getattr(args, option, False))]

@@ -3,7 +3,7 @@
 import math
 
 from testbed.analysis.summary import Summary
-from testbed.analysis.threshold_checks import NOT_GRADED, ThresholdCheck
+from testbed.analysis.threshold_checks import NOT_GRADED, ThresholdCheck, unknown
 from testbed.model.exit_codes import EXIT_FIDELITY, EXIT_INTERRUPTED, EXIT_LEDGER, EXIT_OK, EXIT_THRESHOLD
 from testbed.model.fidelity import no_worse
 from testbed.model.task import INTERRUPTED, STARTER_DIED, UE_DIED
@@ -40,4 +40,4 @@ def shown(outcome: ThresholdCheck) -> str:
     value = outcome.measured
     if isinstance(value, str):
         return value
-    return "no task finished" if math.isnan(value) else f"{value:.4g} {outcome.unit}".rstrip()
+    return unknown(outcome.name) if math.isnan(value) else f"{value:.4g} {outcome.unit}".rstrip()

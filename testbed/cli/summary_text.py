@@ -2,6 +2,7 @@
 
 import math
 
+from testbed.analysis.attempts import Attempts
 from testbed.analysis.decision_latency import Spread
 from testbed.analysis.grading import Fidelity
 from testbed.analysis.learning_progress import Learning, WorkerProgress
@@ -24,6 +25,7 @@ def text(summary: Summary, columns: int = 0) -> str:
         _means(summary),
         _parts(summary, columns),
         _servers(summary, columns),
+        _recovery(summary, columns),
         _thresholds(summary, columns),
         _fidelity(summary),
     ]
@@ -58,6 +60,7 @@ def _tasks(summary: Summary) -> str:
     lines = [f"tasks      {counts['generated']} generated: {fates}"]
     if reasons:
         lines.append(f"failed     {reasons}")
+    lines += [_attempts(summary.attempts)] if summary.attempts is not None else []
     lines += [f"fault      {fault}" for fault in summary.faults[:MOST_FAULTS]]
     if len(summary.faults) > MOST_FAULTS:
         lines.append(f"           and {len(summary.faults) - MOST_FAULTS} more, see the events")
@@ -65,6 +68,14 @@ def _tasks(summary: Summary) -> str:
     if counts["unaccounted"]:
         lines.append(f"LEDGER     {counts['unaccounted']} unaccounted: {'; '.join(summary.problems[:3])}")
     return "\n".join(lines)
+
+
+def _attempts(made: Attempts) -> str:
+    """What the options for failures did."""
+    return (
+        f"attempts   retried {made.retries}, copied {made.copies}, breaker opened {made.breaker_opened}; "
+        f"in vain {made.energy_in_vain_j:.1f} J, and {made.cycles_in_vain * 1e-9:.1f} G cycles of copies"
+    )
 
 
 def _means(summary: Summary) -> str:
@@ -116,6 +127,30 @@ def _servers(summary: Summary, columns: int) -> str:
         for name, es in summary.es.items()
     ]
     return table(head, rows, columns)
+
+
+def _recovery(summary: Summary, columns: int) -> str:
+    """What each fault did to the service, the first of them where there are many."""
+    if not summary.recovery:
+        return ""
+    head = ("fault", "from s", "to s", "goodput dip", "recovered after", "steady after", "tasks back")
+    rows = [
+        (
+            one.fault,
+            f"{one.began_s:.1f}",
+            "–" if one.over_s is None else f"{one.over_s:.1f}",
+            *one.words(),
+            str(one.tasks_recovered),
+        )
+        for one in summary.recovery[:MOST_FAULTS]
+    ]
+    more = len(summary.recovery) - MOST_FAULTS
+    notes = [f"and {count(more, 'more fault')}"] if more > 0 else []
+    if not math.isnan(summary.mttr_s):
+        notes.append(f"mean time to recovery {summary.mttr_s:.1f} s")
+    why = dict.fromkeys(one.unknown for one in summary.recovery if one.unknown)
+    notes += [f"unknown (–): {'; '.join(why)}"] if why else []
+    return "\n".join([table(head, rows, columns), *notes])
 
 
 def _thresholds(summary: Summary, columns: int) -> str:

@@ -4,6 +4,7 @@ import datetime
 import math
 import os
 import platform
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from testbed.model.learning import REPLAY, LearningPlan
 from testbed.model.printable import printable, readable
 from testbed.model.system import TCP, Fault, Plan
 from testbed.model.task import INTERRUPTED, NEVER_BEGAN_NS, Task
+from testbed.planning.acting import acting
 from testbed.policy import loading
 from testbed.policy.heuristics import Policy
 from testbed.protocol.placement import processes_of
@@ -64,7 +66,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     ``answers`` repeats recorded decisions instead of asking the policy (``choices`` by (UE index, slot) on the twin),
     ``deaths`` recorded ones instead of the scenario's faults. With ``learn`` the policy goes on learning from what the
-    run measures, in ``mode`` by ``workers`` processes: 0 for one for each cell, as far as this host has room for them.
+    run measures, in ``mode`` by ``workers`` processes, 0 for as many as are advised on this host.
     In a ``closed_loop`` the workload says think times, and the tasks that came are the run's workload in the end.
     ``agents`` is the socket at which the agents of containers report, "" for processes on this host. ``say`` hears of
     what takes long before the run begins, ``heard`` of its rows: as they come, from the twin when it is over.
@@ -127,6 +129,7 @@ def perform(
         refuse_closed_loop(plan, order.backend)
     if order.backend == TESTBED:
         needs.provide(plan, len(processes_of(plan)))
+        acting(plan, policy, time.monotonic_ns)  # compiles what the controller would have no time for
     base = order.base or f"{directory.slug(order.resolved.system.name)}-{directory.slug(order.policy)}"
     path = directory.create(base, order.out)
     meta = describe(order, plan, path)
@@ -158,22 +161,22 @@ def perform(
 def _by_twin(plan: Plan, policy: Policy | None, order: Order, path: Path, progress: Observer) -> RecordedRun | Summed:
     """Play ``plan`` on the twin; who hears of its rows hears of them when it is over, tasks first."""
     hears = order.heard is not unseen
-    kept, finished = streamed.Kept(), 0
+    stretches, finished = streamed.KeptStretches(), 0
 
-    def told(made: "Ran", rewards: ColumnTable[RewardRow]) -> None:
+    def take(stretch: "Ran", rewards: ColumnTable[RewardRow]) -> None:
         nonlocal finished
-        finished += len(made.tasks)
+        finished += len(stretch.tasks)
         if order.keep or hears:
-            kept(made, rewards)
+            stretches(stretch, rewards)
         total = len(plan.workload)
-        progress(Progress(phase="playing", now_ns=made.end_ns, finished=finished, total=total, alive=0, processes=0))
+        progress(Progress(phase="playing", now_ns=stretch.end_ns, finished=finished, total=total, alive=0, processes=0))
 
-    played = streamed.Played(path=path, plan=plan, resolved=order.resolved, policy=policy, choices=order.choices)
-    summed = streamed.record(played, told)
+    played = streamed.PlayedPlan(path=path, plan=plan, resolved=order.resolved, policy=policy, choices=order.choices)
+    summed = streamed.record(played, take)
     keep_grade(path, summed.summary)
     if not order.keep and not hears:
         return summed
-    run = kept.run(played)
+    run = stretches.run(played)
     for rows in (run.record.tasks, run.record.slots, run.record.events) if hears else ():
         order.heard(rows)
     return run if order.keep else summed
@@ -224,7 +227,7 @@ def planned(order: Order, *, double: bool) -> Plan:
 
 def _learning(order: Order, plan: Plan, costs: host_costs.HostCosts) -> LearningPlan:
     """How the run of ``plan`` learns."""
-    workers = order.workers or preflight.advised_workers(plan, costs)
+    workers = order.workers or preflight.advised_workers(plan, costs, order.mode)
     return LearningPlan(mode=order.mode, workers=workers, team=order.resolved.scenario.agent.team)
 
 

@@ -22,12 +22,12 @@ from testbed.record import directory, reader
 from testbed.record.ranked import Ranked
 from testbed.record.reader import RecordedRows, RecordedRun
 from testbed.scenario.resolve import Resolved
+from testbed.trace.table_file import TASKS_AT_ONCE
 
 if TYPE_CHECKING:
     from testbed.record.bulk import BulkRecord
     from testbed.twin.run import Ran
 
-TASKS_AT_ONCE = 1 << 15
 Choices = Mapping[tuple[int, int], int]
 Told = Callable[["Ran", ColumnTable[RewardRow]], None]
 
@@ -39,7 +39,7 @@ class Summed(msgspec.Struct, frozen=True):
     summary: Summary
 
 
-class Played(msgspec.Struct, frozen=True, kw_only=True):
+class PlayedPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What the twin plays, and where it is recorded; decisions may be ``choices`` instead of the policy's."""
 
     path: Path
@@ -49,10 +49,10 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     choices: Choices | None
 
 
-def record(played: Played, told: Told) -> Summed:
+def record(played: PlayedPlan, take: Told) -> Summed:
     """Play the plan's workload, part by part if it is not in memory, record it and sum it up.
 
-    ``told`` hears each stretch, with the rewards that have become known. The record is there when all is over.
+    ``take`` hears each stretch, with the rewards that have become known. The record is there when all is over.
     """
     from testbed.record import bulk
 
@@ -62,14 +62,14 @@ def record(played: Played, told: Told) -> Summed:
     with Ranked() as delays:
         tally = Tally(system, kind, delays=delays)
         with bulk.writing(file, reader.read_meta(file)) as written:
-            for made, rewards in _stretches(played, kind):
-                _write(written, made, rewards)
-                tally.add_slots(made.slots)
-                tally.add_tasks(made.tasks)
-                audit = _added(audit, made.tasks)
-                events += made.events
-                told(made, rewards)
-                end_ns = made.end_ns
+            for stretch, rewards in _stretches(played, kind):
+                _write(written, stretch, rewards)
+                tally.add_slots(stretch.slots)
+                tally.add_tasks(stretch.tasks)
+                audit = _added(audit, stretch.tasks)
+                events += stretch.events
+                take(stretch, rewards)
+                end_ns = stretch.end_ns
             written.events += events
             written.meta |= {"reason": "", "end_ns": end_ns}
         run = RecordedRun(
@@ -87,19 +87,19 @@ def record(played: Played, told: Told) -> Summed:
         return Summed(played.path, summed_up(run, graded(run), tally, audit))
 
 
-def _stretches(played: Played, kind: str) -> Iterator[tuple["Ran", ColumnTable[RewardRow]]]:
+def _stretches(played: PlayedPlan, kind: str) -> Iterator[tuple["Ran", ColumnTable[RewardRow]]]:
     """What has become known, stretch by stretch, with the rewards of slots in which nothing more will be earned."""
     from testbed.twin import run
 
     plan, rewards = played.plan, Rewards(played.plan.system, kind)
     parts = parts_of(plan.workload, TASKS_AT_ONCE)
-    for made in run.stretches(plan, played.policy, parts, played.choices):
-        rewards.add(made.tasks)
-        yield made, rewards.rows(made.open_ns // plan.system.slot_ns)
+    for stretch in run.stretches(plan, played.policy, parts, played.choices):
+        rewards.add(stretch.tasks)
+        yield stretch, rewards.rows(stretch.open_ns // plan.system.slot_ns)
 
 
-def _write(written: "BulkRecord", made: "Ran", rewards: ColumnTable[RewardRow]) -> None:
-    for table in (made.tasks, made.slots, made.ue_slots, made.links, rewards):
+def _write(written: "BulkRecord", stretch: "Ran", rewards: ColumnTable[RewardRow]) -> None:
+    for table in (stretch.tasks, stretch.slots, stretch.ue_slots, stretch.links, rewards):
         written.add(table)
 
 
@@ -117,19 +117,19 @@ def _few(meta: dict[str, object], events: list[EventRow]) -> RecordedRows:
     return RecordedRows(meta=meta, tasks=(), slots=(), ue_slots=(), rewards=(), links=(), updates=[], events=shown)
 
 
-class Kept:
+class KeptStretches:
     """Keeps all rows of a run, for who wants to look at them."""
 
     def __init__(self) -> None:
         self._made: list[Ran] = []
         self._rewards: list[ColumnTable[RewardRow]] = []
 
-    def __call__(self, made: "Ran", rewards: ColumnTable[RewardRow]) -> None:
+    def __call__(self, stretch: "Ran", rewards: ColumnTable[RewardRow]) -> None:
         """Another stretch."""
-        self._made.append(made)
+        self._made.append(stretch)
         self._rewards.append(rewards)
 
-    def run(self, played: Played) -> RecordedRun:
+    def run(self, played: PlayedPlan) -> RecordedRun:
         """What `reader.read_run` would read."""
         from testbed.twin.run import joined
 

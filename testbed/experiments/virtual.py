@@ -9,6 +9,7 @@ from testbed.analysis import comparison, figures
 from testbed.analysis.comparison import Sample
 from testbed.model.system import Plan, System
 from testbed.model.task import Task
+from testbed.planning.acting import acting
 from testbed.policy.heuristics import Policy
 from testbed.sim.run_log import Simulated
 
@@ -70,7 +71,7 @@ def by_twin(plan: Plan, policy: Policy | None, recorded: Mapping[tuple[int, int]
     """
     from testbed.twin import run
 
-    ran = run.run(plan, policy, recorded)
+    ran = run.run(plan, acting(plan, policy), recorded)
     return Simulated(
         tasks=ran.tasks,
         slots=ran.slots,

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from testbed.gym import options as check
 from testbed.gym.config import EnvironmentConfig, backlog_ns
+from testbed.model.errors import ScenarioError
 from testbed.model.mdp import CellView
 from testbed.trace import inputs
 from testbed.twin import build
@@ -54,8 +55,8 @@ class Backend(Protocol):
         """Tasks in the system."""
 
     @property
-    def present(self) -> NDArray[np.bool_]:
-        """Which UEs have undecided tasks, (N,)."""
+    def can_offload(self) -> NDArray[np.bool_]:
+        """Which UEs have undecided tasks and, as far as is known, reach their edge server, (N,)."""
 
     def views(self) -> list[CellView]:
         """What the agents see, as the model's own structs, a cell each."""
@@ -96,8 +97,8 @@ class TwinBackend:
         return cells
 
     @property
-    def present(self) -> NDArray[np.bool_]:
-        """See `Backend`."""
+    def can_offload(self) -> NDArray[np.bool_]:
+        """See `Backend`; here nothing is ever cut off, nor dead."""
         present: NDArray[np.bool_] = undecided(self._twin)[0]
         return present
 
@@ -140,7 +141,15 @@ def undecided(twin: Twin) -> NDArray[np.bool_]:
 
 
 def worlds(config: EnvironmentConfig, count: int, capacity: int | None = None) -> Twin:
-    """A twin of ``count`` worlds that are told what to do, by default with room for every task of an episode."""
+    """A twin of ``count`` worlds that are told what to do, by default with room for every task of an episode.
+
+    Raises `ScenarioError` for faults, whose instants an endless run of episodes does not have.
+    """
+    if config.scenario.faults:
+        raise ScenarioError(
+            "faults: environments on the twin do not support faults",
+            remedy="leave them out (settings=['faults=[]']), or take backend=\"testbed\"",
+        )
     system, source = config.system, source_of(config)
     needed = "the most tasks that a world may hold is needed, at least 1"
     room = _room(config, source) if capacity is None else check.count("capacity", capacity, 1, needed)

@@ -90,15 +90,15 @@ def make(scenario: Source = "region", **choices: Unpack[Choices]) -> Environment
 
     ``settings`` are changes like ``"density=0.5"``. ``observation``, ``reward`` and ``episode_slots`` replace the
     scenario's ``agent`` section. ``actions`` is ``multibinary`` or ``multidiscrete``. Raises `TestbedError` for
-    mistakes and for what the twin cannot express.
+    mistakes, deaths, and what an array for each UE cannot express.
     """
     check.refuse_unknown(choices, Choices.__annotations__, "an environment")
     loaded = _loaded(scenario, choices.get("settings", ()))
     resolved = inputs.resolve(loaded)
-    build.refuse(resolved.system)
-    if resolved.scenario.faults:
+    build.refuse_layout(resolved.system)
+    if any(fault.kill for fault in resolved.scenario.faults):
         raise ScenarioError(
-            "faults: environments do not support faults", remedy="leave them out (settings=['faults=[]'])"
+            "faults: environments do not support deaths", remedy="leave them out (settings=['faults=[]'])"
         )
     agent, limit = loaded.agent, choices.get("episode_slots")
     needed = "a number of slots is needed, or 0 for the whole workload"

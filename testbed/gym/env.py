@@ -66,8 +66,9 @@ class EdgeOffload(PortableSpec, gymnasium.Env[NDArray[np.float32], NDArray[np.in
         return seen, reward, terminated, truncated, self._region_info.info(episode.backend)
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Which choices make a difference now, (2·N,): for each UE local, and offload if it has an undecided task."""
-        return spaces.flat_masks(self._episode.backend.present)
+        """Which choices make a difference now, (2·N,): for each UE local, and offload if it has an undecided task and
+        its edge server is within reach."""
+        return spaces.flat_masks(self._episode.backend.can_offload)
 
     def render(self) -> str | None:
         """The region as text, in the render mode ``ansi``; None without one."""

@@ -107,9 +107,9 @@ class LiveBackend:
         return self._accounting.inside
 
     @property
-    def present(self) -> NDArray[np.bool_]:
+    def can_offload(self) -> NDArray[np.bool_]:
         """See `Backend`."""
-        return np.array([bool(ue.tasks) for view in self._views for ue in view.ues], np.bool_)
+        return np.array([bool(ue.tasks) and ue.reachable for view in self._views for ue in view.ues], np.bool_)
 
     def views(self) -> list[CellView]:
         """See `Backend`."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from testbed.gym.config import EnvironmentConfig
 from testbed.model.mdp import CellView
 from testbed.policy import features
-from testbed.policy.learned import cell_features, decision_features
+from testbed.policy.learned import cell_features, decision_features, within_reach
 
 _NOTHING = (0.0,) * features.DECISION_FEATURES
 
@@ -31,8 +31,8 @@ def _paper(cell: CellView, config: EnvironmentConfig) -> list[float]:
     es, discipline = cell.edge_servers[cell.cell], config.system.edge_servers[cell.cell].discipline
     speed = es.cpu_hz * es.cores
     burdened = features.burden(es.backlog_ns, es.forwarded_cycles, speed, discipline, cell.threshold_ns)
-    others = [(other.backlog_ns, other.index) for other in cell.edge_servers if other.index != es.index]
-    target = min(others)[1] if others else -1
+    others = within_reach(cell)
+    target = others[0][1] if others else -1
     queues = [features.seconds(ue.queue_ns) for ue in cell.ues]
     one_hot = [float(index == target) for index in range(len(cell.edge_servers))]
     return [*queues, features.seconds(es.backlog_ns), float(burdened), *one_hot]

@@ -97,7 +97,7 @@ class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no t
 
     def action_masks(self, agent: str) -> NDArray[np.bool_]:
         """Which choices of ``agent`` make a difference now, (2·N_i,); see `EdgeOffload.action_masks`."""
-        return spaces.flat_masks(self._episode.backend.present[self._ues[agent]])
+        return spaces.flat_masks(self._episode.backend.can_offload[self._ues[agent]])
 
     def render(self) -> str | None:
         """The region as text, in the render mode ``ansi``; None without one."""
@@ -108,11 +108,11 @@ class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no t
         self.agents = []
         self._episode.close()
 
-    def _masks(self, present: NDArray[np.bool_]) -> Info:
+    def _masks(self, can_offload: NDArray[np.bool_]) -> Info:
         """Under ``action_mask`` libraries of agents expect what ``sample`` of the space takes, and all the choices."""
-        masks: Info = {"offload_mask": present.view(np.int8)}
+        masks: Info = {"offload_mask": can_offload.view(np.int8)}
         if self.config.actions == "multidiscrete":
-            masks["action_mask"] = tuple(spaces.told_mask(present))
+            masks["action_mask"] = tuple(spaces.told_mask(can_offload))
         return masks
 
     def _choices(self, actions: Mapping[str, Any]) -> NDArray[np.int8]:
@@ -144,12 +144,12 @@ class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no t
         numbers["mean_overhead"] = self._mean.add(numbers["overhead"], numbers["finished"])
         numbers |= {"fallback": backend.fallback, "lag_s": backend.lag_ns * 1e-9}
         region = {"seed": self._seed, "slot": backend.slot, "missed": backend.missed}
-        present = backend.present
+        can_offload = backend.can_offload
         return {
             agent: {
                 **region,
                 **{key: value[self._cells[agent]].item() for key, value in numbers.items()},
-                **self._masks(present[self._ues[agent]]),
+                **self._masks(can_offload[self._ues[agent]]),
             }
             for agent in self.agents
         }

@@ -146,11 +146,11 @@ class EdgeOffloadSequential(PortableSpec, gymnasium.Env[NDArray[np.float32], np.
 
     def _named(self, info: Info) -> Info:
         ue = self._asking[0][1].index if self._asking else -1
-        return {**info, "ue": ue, "action_mask": np.ones(2, np.int8)}
+        return {**info, "ue": ue, "action_mask": self.action_masks().view(np.int8)}
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Both actions, always: only UEs with something to decide are asked."""
-        return np.ones(2, np.bool_)
+        """Local, and offload unless the UE that is asked cannot reach its edge server, (2,)."""
+        return np.array([True, not self._asking or self._asking[0][1].reachable])
 
     def render(self) -> str | None:
         """The region as text, in the render mode ``ansi``; None without one."""

@@ -119,21 +119,21 @@ def _explained(action: object, names: list[str], what: str) -> NDArray[np.int8]:
     return numbers.astype(np.int8)
 
 
-def masks(present: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which choices make a difference, (…, N, 2): local always, offload if the UE has an undecided task.
+def masks(can_offload: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which choices make a difference, (…, N, 2): local always, offload if the UE can.
 
-    ``present`` (…, N) tells which UEs have undecided tasks.
+    ``can_offload`` (…, N) tells which UEs have undecided tasks and reach their edge server.
     """
-    both = np.ones((*present.shape, 2), np.bool_)
-    both[..., 1] = present
+    both = np.ones((*can_offload.shape, 2), np.bool_)
+    both[..., 1] = can_offload
     return both
 
 
-def flat_masks(present: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def flat_masks(can_offload: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """As `masks`, UE by UE in one row, (…, 2·N): what the contrib package of Stable-Baselines3 asks for."""
-    return masks(present).reshape(*present.shape[:-1], -1)
+    return masks(can_offload).reshape(*can_offload.shape[:-1], -1)
 
 
-def told_mask(present: NDArray[np.bool_]) -> NDArray[np.int8]:
+def told_mask(can_offload: NDArray[np.bool_]) -> NDArray[np.int8]:
     """``info["action_mask"]``: `masks` as Gymnasium's spaces take them."""
-    return masks(present).view(np.int8)
+    return masks(can_offload).view(np.int8)

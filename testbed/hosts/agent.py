@@ -38,7 +38,7 @@ from testbed.hosts.lines import (
 )
 from testbed.live.local_supervisor import LocalSupervisor
 from testbed.model.errors import StartError
-from testbed.node.credentials import KEY_FOLDER, PLACES, write_private
+from testbed.node.credentials import KEY_FOLDER, PLACES, private_folder, write_private
 from testbed.protocol.codec import PROTOCOL_VERSION
 from testbed.record import learning_requests
 
@@ -122,8 +122,10 @@ class HostAgent:
 
     def _prepare(self, run: HostRun) -> None:
         """Put down what each process reads, for this user only, and start what forks them."""
-        for folder in (self._folder, self._folder / PLACES.parent, self._folder / KEY_FOLDER, self._folder / "logs"):
+        for folder in (self._folder, self._folder / "logs"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self._folder / PLACES.parent, self._folder / KEY_FOLDER):
+            private_folder(folder)
         write_private(self._folder / PLACES, run.places)
         for name, key in run.keys.items():
             write_private(self._folder / KEY_FOLDER / name, key.encode())

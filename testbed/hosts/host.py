@@ -2,8 +2,6 @@
 
 import time
 
-import msgspec
-
 from testbed.hosts.agent import clock_identity, version
 from testbed.hosts.channel import Channel
 from testbed.hosts.clock_offset import ClockOffset
@@ -19,6 +17,7 @@ from testbed.hosts.lines import (
     encode_line,
 )
 from testbed.live.supervisor import ClockReading
+from testbed.protocol.codec import UNDECODABLE
 
 BUILD_AGAIN = "build its image again (`docker compose build`), or install the same release there"
 
@@ -49,7 +48,7 @@ class HostLink:
             heard_ns = time.monotonic_ns()
             try:
                 reports += [report for report in self._lines.reports(piece) if not self._own(report, heard_ns)]
-            except (ValueError, msgspec.DecodeError):
+            except UNDECODABLE:
                 return None
         return None if piece is None else reports
 

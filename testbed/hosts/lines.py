@@ -137,7 +137,10 @@ def encode_line(message: Request | Report) -> bytes:
 
 
 class Lines:
-    """Puts lines together from the pieces in which they come; raises `ValueError` for what is not one."""
+    """Puts lines together from the pieces in which they come.
+
+    Raises one of `testbed.protocol.codec.UNDECODABLE` for what is not one.
+    """
 
     def __init__(self) -> None:
         self._rest = b""

@@ -14,6 +14,7 @@ from testbed.live.local_supervisor import LOCAL_DEPLOYMENT
 from testbed.live.process_group import ProcessGroup, prepared
 from testbed.live.progress import Progress, TaskCounter
 from testbed.live.supervisor import ClockReading, Deployment
+from testbed.live.told_rows import ToldRows
 from testbed.model.errors import LostError, StartError
 from testbed.model.system import Plan
 from testbed.model.task import DRAIN_LIMIT, INTERRUPTED, NEVER_BEGAN_NS, STARTER_DIED
@@ -78,6 +79,7 @@ class Launcher(ProcessGroup):
             self.mailbox.close()
             raise
         self.ledger = TaskCounter(plan)
+        self._told = ToldRows(self.processes)
         self._load = HostLoad()
         self._earnest = False
         self._ready_s = 0.0
@@ -166,8 +168,11 @@ class Launcher(ProcessGroup):
         body = received.body
         if isinstance(body, Rows):
             if self._earnest:
-                self.ledger.take(body.rows)
-                self.recorder.add(body.rows)
+                rows, refused = self._told.sorted(received.source, body.rows)
+                self.ledger.take(rows)
+                self.recorder.add(rows)
+                for why in refused:
+                    self.mailbox.drop(f"{received.source[:40]} told a {why}")
         else:
             super().take(received)
 

@@ -12,7 +12,7 @@ import zmq
 from testbed.live.supervisor import Endpoints
 from testbed.model.errors import StartError
 from testbed.model.system import LAUNCHER, TCP
-from testbed.node.credentials import KEY_FOLDER, PLACES, TOKEN_BYTES, write_private
+from testbed.node.credentials import KEY_FOLDER, PLACES, TOKEN_BYTES, private_folder, write_private
 from testbed.protocol.place import Place
 
 LOOPBACK_NETWORK = ipaddress.IPv4Network("127.0.0.0/8")
@@ -67,7 +67,7 @@ class Places:
         write_private(run_dir / PLACES, msgspec.msgpack.encode(self.by_name()))
         for name, key in self._secret.items():
             if name != LAUNCHER:
-                (run_dir / KEY_FOLDER).mkdir(mode=0o700, exist_ok=True)
+                private_folder(run_dir / KEY_FOLDER)
                 write_private(run_dir / KEY_FOLDER / name, key.encode())
 
 

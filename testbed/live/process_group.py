@@ -22,7 +22,7 @@ from testbed.model.errors import LostError, StartError
 from testbed.model.system import Plan
 from testbed.node.assignment import Assignment, pieces, policy_bytes
 from testbed.node.clock import Clock
-from testbed.node.credentials import Credentials
+from testbed.node.credentials import Credentials, private_folder
 from testbed.node.launcher_session import LAUNCHER, WORDS
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.codec import Envelope
@@ -43,8 +43,11 @@ DECIDING = ("controller", "controller.online")
 def prepared(run_dir: Path) -> Iterator[str]:
     """The run's private folders; yields a short path to the run directory, for sockets (`SOCKET_LIMIT`)."""
     try:
-        for name, mode in (("sock", 0o700), ("node", 0o700), ("logs", 0o755)):
-            (run_dir / name).mkdir(mode=mode, parents=True, exist_ok=True)
+        for folder in (run_dir / "sock", run_dir / "node"):
+            if folder.is_dir() and not folder.is_symlink():
+                shutil.rmtree(folder)  # what an earlier run left
+            private_folder(folder)
+        (run_dir / "logs").mkdir(exist_ok=True)
     except OSError as error:
         raise StartError(f"{run_dir} cannot be written: {error.strerror or error}") from None
     descriptor = os.open(run_dir, os.O_PATH | os.O_DIRECTORY)

@@ -82,8 +82,8 @@ class TaskCounter:
         """When the tasks of a UE are generated, by number; asked for of those that died."""
         if ue not in self._known:
             columns, index = TaskTable.of(self._plan.workload).columns, self._names.index(ue)
-            mine = zip(columns["ue"], columns["number"], columns["generated_ns"], strict=True)
-            self._known[ue] = [at_ns for _, at_ns in sorted((n, at_ns) for found, n, at_ns in mine if found == index)]
+            tasks = zip(columns["ue"], columns["number"], columns["generated_ns"], strict=True)
+            self._known[ue] = [at_ns for _, at_ns in sorted((n, at_ns) for owner, n, at_ns in tasks if owner == index)]
         return self._known[ue]
 
     def _open(self) -> Iterator[tuple[str, Task]]:

@@ -35,7 +35,7 @@ def plan(whole: Plan) -> Plan:
                 deadline_ns=own[0].deadline_ns,
             )
             tasks.append(task)
-    ours = whole.policy.partition(":")[0] in loading.names()
+    ours = not loading.is_own(whole.policy)
     policy = whole.policy if ours and not whole.learn else STAND_IN
     return msgspec.structs.replace(whole, system=system, workload=tuple(tasks), policy=policy, faults=(), learn=False)
 

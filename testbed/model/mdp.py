@@ -10,7 +10,8 @@ from testbed.model.task import Task
 class UeView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A UE as its agent sees it at kΔ: constants, local queue in ns, announced radio wait in ns, undecided tasks.
 
-    One that is not ``reachable`` is known to be cut off from its ES, and executes what it should offload.
+    One that is not ``reachable`` is known to be cut off from its ES, or its ES to be dead: it executes what it should
+    offload.
     """
 
     name: str
@@ -57,7 +58,7 @@ class UeView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class EsView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An ES as announced: backlog in ns; waiting own, forwarded and in-the-air cycles; ``age_slots`` of the news.
 
-    It is ``alive``, and within reach of the cell's own ES, as far as is known.
+    As far as is known, it is ``alive``, and ``reachable`` for the cell's own ES: alive, with no cut between the two.
     """
 
     name: str
@@ -71,6 +72,7 @@ class EsView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     senders: int
     age_slots: int
     alive: bool
+    reachable: bool
 
 
 class CellView(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -10,8 +10,10 @@ from testbed.model.delay import FOREVER_NS, after_ns, duration_ns
 from testbed.model.learning import LearningPlan
 from testbed.model.link import JITTER_NONE
 from testbed.model.queue import LOCAL_FIRST, NO_LIMIT
+from testbed.model.resilience import UNUSED, Resilience
 from testbed.model.speed import execution_end_ns, speed_hz
 from testbed.model.task import Task
+from testbed.model.task_model import TaskModel
 
 DEDICATED, SHARED = "dedicated", "shared"
 REAL = "real"
@@ -160,6 +162,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     fallback: str = "lc"
     closed_loop: bool = False
     backhaul_cuts: tuple[BackhaulCut, ...] = ()
+    resilience: Resilience = UNUSED
 
     def cuts_between(self, es: int, other: int) -> tuple[Span, ...]:
         """The spans in which the backhaul between two ESs is cut, by their indices."""
@@ -254,7 +257,8 @@ class Emulation(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one run needs, whatever the clock: system, workload, strategy, emulation and faults.
 
-    With ``learn`` the strategy goes on learning from what the run measures, as ``learning`` says.
+    With ``learn`` the strategy goes on learning from what the run measures, as ``learning`` says. ``task_model`` is
+    what the workload was drawn from, None where it was recorded.
     """
 
     system: System
@@ -266,6 +270,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     disturbances: tuple[Disturbance, ...] = ()
     learn: bool = False
     learning: LearningPlan = LearningPlan()
+    task_model: TaskModel | None = None
 
     @property
     def learners(self) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ class Pieces:
     def take(self, orders: Orders) -> Assignment | None:
         """The assignment that this piece completes; None if others are missing.
 
-        Raises `msgspec.DecodeError` if what came together is none.
+        Raises one of `testbed.protocol.codec.UNDECODABLE` if what came together is none.
         """
         if orders.piece != len(self._had):
             self._had.clear()
@@ -61,10 +61,9 @@ def with_policy(assignment: Assignment, name: str, folder: Path = PRIVATE) -> As
     plan = assignment.plan
     if not assignment.policy:
         return assignment
-    strategy, _, checkpoint = plan.policy.partition(":")
-    path = folder / f"policy-{name}{Path(checkpoint).suffix}"
+    path = folder / f"policy-{name}{Path(loading.checkpoint_of(plan.policy)).suffix}"
     path.write_bytes(assignment.policy)
-    policy = f"{strategy}:{path}"
+    policy = loading.with_checkpoint(plan.policy, str(path))
     warm_up = assignment.warm_up
     if warm_up is not None and warm_up.policy == plan.policy:
         warm_up = msgspec.structs.replace(warm_up, policy=policy)
@@ -77,8 +76,8 @@ def policy_bytes(plan: Plan, folder: Path) -> bytes:
 
     A user's own policy is code, not a checkpoint: it has to be where the controller runs. Raises `StartError`.
     """
-    _, _, checkpoint = loading.parts(plan.policy)
-    if not checkpoint or loading.is_own(plan.policy):
+    checkpoint = loading.checkpoint_of(plan.policy)
+    if not checkpoint:
         return b""
     try:
         return (folder / checkpoint).read_bytes()

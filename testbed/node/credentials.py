@@ -44,7 +44,16 @@ def read_key(name: str, keys: Path = KEY_FOLDER) -> str:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only this user can read."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """Write a file that only this user can read, whatever was there before; nobody's link is followed."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)
         file.write(data)
+
+
+def private_folder(folder: Path) -> None:
+    """A folder that only this user may enter, whatever its mode was before; a link in its place is removed."""
+    if folder.is_symlink():
+        folder.unlink()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)

@@ -24,6 +24,7 @@ from testbed.node.limits import cpu_periods
 from testbed.node.role import Role
 from testbed.node.socket import Mailbox, envelope
 from testbed.protocol.actions import Core
+from testbed.protocol.codec import UNDECODABLE
 from testbed.protocol.messages import Heartbeat, Orders, Ready, Rows, Start, Stop
 from testbed.protocol.place import Place
 from testbed.protocol.rows import Row
@@ -147,7 +148,7 @@ class Process:
         """Take a piece of orders; once they are whole, prepare what a first slot needs, and say so."""
         try:
             orders = self._pieces.take(piece)
-        except msgspec.DecodeError as error:
+        except UNDECODABLE as error:
             return self.mailbox.drop(f"Orders of {LAUNCHER}: {error}")
         if orders is None:
             return

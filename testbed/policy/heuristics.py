@@ -72,7 +72,7 @@ class Priced(msgspec.Struct, frozen=True):
             if not ue.tasks:
                 continue
             choices[ue.name] = LOCAL
-            if es.alive and ue.reachable and self._offload_cost(cell, ue, es, sent) < local_cost(cell, ue):
+            if ue.reachable and self._offload_cost(cell, ue, es, sent) < local_cost(cell, ue):
                 choices[ue.name] = OFFLOAD
                 sent += sum(task.cycles for task in ue.tasks)
         return choices

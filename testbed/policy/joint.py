@@ -19,11 +19,14 @@ class AtOnce(RecurrentPolicy):
         """See `testbed.policy.heuristics.Policy`; a cell of another size than it was trained on is a `ValueError`."""
         if len(cell.ues) != self.shape.ues:
             raise ValueError(f"trained for {self.shape.ues} UEs in a cell, not {len(cell.ues)}")
-        alive = cell.edge_servers[cell.cell].alive
         blocks = [see_ue(cell, ue, 0, 0, double=self.double, paper=self.paper) for ue in cell.ues]
-        mine = see_cell(cell, paper=self.paper)
-        memory = self._memory.look(self.params, cell, mine) if self.remembers else ()
-        x = np.array([*(value for block in blocks for value in block), *mine, *memory], np.float32)
+        cell_features = see_cell(cell, paper=self.paper)
+        memory = self._memory.look(self.params, cell, cell_features) if self.remembers else ()
+        x = np.array([*(value for block in blocks for value in block), *cell_features, *memory], np.float32)
         logits = network.actor(self.params, self.shape, x)
         offload = network.vectors(self.shape.ues)[logits.argmax()] if self.shape.head == network.JOINT else logits
-        return {ue.name: OFFLOAD if alive and offload[n] > 0.0 else LOCAL for n, ue in enumerate(cell.ues) if ue.tasks}
+        return {
+            ue.name: OFFLOAD if ue.reachable and offload[n] > 0.0 else LOCAL
+            for n, ue in enumerate(cell.ues)
+            if ue.tasks
+        }

@@ -17,7 +17,7 @@ QUEUE_FEATURE = 2
 
 class Chosen(msgspec.Struct, frozen=True):
     """One decision: the network's inputs (30 + H,), its preference for offloading (a logit or Q(s, 1) − Q(s, 0)), the
-    choice; ``free`` is false where there was no choice, the ES being dead."""
+    choice; ``free`` is false where there was no choice, the ES being out of reach."""
 
     inputs: network.Array
     preference: float
@@ -67,7 +67,6 @@ class Learned(RecurrentPolicy):
 
     def choose(self, cell: CellView) -> dict[str, Chosen]:
         """The decisions of a cell by UE, with what they were made from; draws are keyed as on the twin."""
-        es = cell.edge_servers[cell.cell]
         sent = 0
         later = sum(task.cycles for ue in cell.ues for task in ue.tasks)
         mine = see_cell(cell, paper=self.paper)
@@ -83,8 +82,8 @@ class Learned(RecurrentPolicy):
             inputs = see_ue(cell, ue, seen[0], seen[1], double=self.double, paper=self.paper)
             x = np.array((*inputs, *mine), dtype=np.float32)
             preference = self._preference(x)
-            choice = self._choice(cell, ue, preference) if es.alive else LOCAL
-            found[ue.name] = Chosen(x, preference, choice, es.alive)
+            choice = self._choice(cell, ue, preference) if ue.reachable else LOCAL
+            found[ue.name] = Chosen(x, preference, choice, ue.reachable)
             if choice == OFFLOAD:
                 sent += cycles
         return found
@@ -122,8 +121,8 @@ def see_cell(cell: CellView, *, paper: bool) -> tuple[float, ...]:
     burdened = features.burden(
         es.backlog_ns, es.forwarded_cycles, es.cpu_hz * es.cores, queue.LOCAL_FIRST, cell.threshold_ns
     )
-    others = [(other.backlog_ns, other.index) for other in cell.edge_servers if other.alive and other.index != es.index]
-    target = min(others)[1] if others else -1
+    others = within_reach(cell)
+    target = others[0][1] if others else -1
     one_hot = (float(n == target) for n in range(features.CELL_FEATURES - 2))
     return (features.seconds(es.backlog_ns), float(burdened), *one_hot)
 
@@ -132,7 +131,7 @@ def decision_features(
     cell: CellView, ue: UeView, es: EsView, sent: int, later: int, *, double: bool
 ) -> tuple[float, ...]:
     """The features of one UE's decision from its cell's view; see `testbed.policy.features.decision`."""
-    others = sorted((one.backlog_ns, one.index) for one in cell.edge_servers if one.index != es.index and one.alive)
+    others = within_reach(cell)
     target = cell.edge_servers[others[0][1]] if others else es
     busy = (cell.edge_servers[index] for _, index in others[1:])
     next_ns = min((one.backlog_ns + _work_ns(one.air_cycles, one) for one in busy), default=features.NOBODY_NS)
@@ -164,6 +163,11 @@ def decision_features(
         tasks=len(ue.tasks),
         double=int(double and bool(others)),
     )
+
+
+def within_reach(cell: CellView) -> list[tuple[int, int]]:
+    """The other ESs that second offload may choose, the likeliest first: (announced backlog in ns, index) of each."""
+    return sorted((es.backlog_ns, es.index) for es in cell.edge_servers if es.index != cell.cell and es.reachable)
 
 
 def _work_ns(cycles: int, es: EsView) -> int:

@@ -10,15 +10,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from testbed.model.errors import UsageError
+from testbed.model.errors import InvalidError, UsageError
 from testbed.model.learning import LEARNS_ONLINE
 from testbed.policy import own
 from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
+from testbed.policy.planned import THINK_NS, Planned
+from testbed.scenario import units
 
 DOUBLE = "-do"
 _PLAIN: dict[str, Policy] = {"lc": FixedChoice(0), "offload": FixedChoice(1), "random": Coin(0.5), "greedy": Priced()}
 TUNED = ("coin", "priced")
 LEARNED = ("a3c", "dqn")
+PLANNER, THINK = "plan", "@"
 ABOUT = {
     "lc": "every task is executed locally",
     "offload": "every task is offloaded",
@@ -28,12 +31,13 @@ ABOUT = {
     "priced": "greedy with a tuned price on the edge server's time",
     "a3c": "a network trained by asynchronous advantage actor-critic",
     "dqn": "a network trained by deep Q-learning",
+    "plan": "looks ahead on sampled futures, from what another policy decides (plan:POLICY)",
 }
 
 
 def names() -> tuple[str, ...]:
     """Every strategy's name."""
-    return tuple(name + suffix for name in (*_PLAIN, *TUNED, *LEARNED) for suffix in ("", DOUBLE))
+    return tuple(name + suffix for name in (*_PLAIN, *TUNED, *LEARNED, PLANNER) for suffix in ("", DOUBLE))
 
 
 def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
@@ -42,9 +46,12 @@ def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
     What is missing could be made on ``scenario``, says the error.
 
     ``POLICY`` or ``POLICY-do``, with ``:CHECKPOINT`` where it was tuned or trained, or ``module:attribute`` (second
-    offload is then on for an attribute whose name ends in ``_do``; see `testbed.policy.own.load`).
+    offload is then on for an attribute whose name ends in ``_do``; see `testbed.policy.own.load`); ``plan[-do]``, with
+    ``@TIME`` of thinking a slot and ``:POLICY`` to plan from.
     """
     base, double, rest = parts(name)
+    if base == PLANNER:
+        return _planned(name, rest, scenario), double
     strategy = name.partition(":")[0]
     if base in _PLAIN:
         if rest:
@@ -53,8 +60,8 @@ def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
     if base in TUNED or base in LEARNED:
         if not rest:
             raise untrained(strategy, scenario)
-        made = _tuned if base in TUNED else _learned
-        return made(base, rest, strategy, scenario), double
+        loader = _tuned if base in TUNED else _learned
+        return loader(base, rest, strategy, scenario), double
     if is_own(name):
         return own.load(name), name.endswith("_do")
     raise UsageError(f'unknown policy "{name}"{_hint(name)}; known: {", ".join(names())}, or module:attribute')
@@ -64,7 +71,7 @@ def check(names: Iterable[str], scenario: str) -> None:
     """Raise `UsageError` for the first of ``names`` that lacks a checkpoint, or has one that cannot be read; another
     could be made on ``scenario``."""
     for name in names:
-        if parts(name)[0] in (*TUNED, *LEARNED):
+        if parts(name)[0] in (*TUNED, *LEARNED, PLANNER):
             load(name, scenario)
 
 
@@ -83,21 +90,49 @@ def checkpoint_command(strategy: str, scenario: str = "region") -> str:
 
 
 def parts(name: str) -> tuple[str, bool, str]:
-    """A strategy's name as (policy, whether second offload is on, checkpoint or "")."""
+    """A strategy's name as (policy, whether second offload is on, checkpoint or ""); what a planner plans from stands
+    where others have a checkpoint."""
     strategy, _, rest = name.partition(":")
+    planner, at, _ = strategy.partition(THINK)
+    if at and planner.removesuffix(DOUBLE) == PLANNER:
+        strategy = planner
     return strategy.removesuffix(DOUBLE), strategy.endswith(DOUBLE), rest
 
 
 def without_checkpoint(name: str) -> str:
     """A strategy's name without the checkpoint that it is loaded from; a user's own stays as it is."""
     base, _, path = parts(name)
+    if base == PLANNER and path:
+        return f"{name.partition(':')[0]}:{without_checkpoint(path)}"
     return name.partition(":")[0] if path and base in (*TUNED, *LEARNED) else name
+
+
+def checkpoint_of(name: str) -> str:
+    """The file that a strategy is loaded from, "" if there is none; a planner's is that of what it plans from."""
+    base, _, rest = parts(name)
+    if base == PLANNER and rest:
+        return checkpoint_of(rest)
+    return rest if base in (*TUNED, *LEARNED) else ""
+
+
+def with_checkpoint(name: str, path: str) -> str:
+    """The strategy ``name``, which has a checkpoint, loaded from ``path`` instead."""
+    strategy, _, rest = name.partition(":")
+    return f"{strategy}:{with_checkpoint(rest, path) if parts(name)[0] == PLANNER else path}"
+
+
+def thinking(name: str, time: str) -> str:
+    """A planner's name with ``time`` to think in a slot, unless it names one; others stay as they are."""
+    strategy, colon, rest = name.partition(":")
+    if parts(name)[0] != PLANNER or THINK in strategy:
+        return name
+    return f"{strategy}{THINK}{time}{colon}{rest}"
 
 
 def is_own(name: str) -> bool:
     """Whether ``name`` is a user's own code, ``module:attribute``."""
     base, _, rest = parts(name)
-    return bool(rest) and base not in (*_PLAIN, *TUNED, *LEARNED)
+    return bool(rest) and base not in (*_PLAIN, *TUNED, *LEARNED, PLANNER)
 
 
 def load_for_learning(name: str, scenario: str = "region") -> bool:
@@ -124,17 +159,36 @@ def kept(name: str, folder: Path) -> str:
     """
     if is_own(name):
         return own.placed(name)
-    base, _, path = parts(name)
-    if base not in (*TUNED, *LEARNED) or not path:
+    path = checkpoint_of(name)
+    if not path:
         return name
     copy = folder / f"policy{Path(path).suffix}"
     shutil.copyfile(path, copy)
-    return f"{name.partition(':')[0]}:{copy.name}"
+    return with_checkpoint(name, copy.name)
 
 
 def _hint(name: str) -> str:
     close = difflib.get_close_matches(name, names(), 1)
     return f', did you mean "{close[0]}"?' if close else ""
+
+
+def _planned(name: str, rest: str, scenario: str) -> Policy:
+    """The planner ``name`` that plans from the policy ``rest``, or from its usual one."""
+    strategy, at, time = name.partition(":")[0].partition(THINK)
+    think_ns = THINK_NS
+    if at:
+        try:
+            think_ns = int(units.parse(time, "time"))
+        except InvalidError as error:
+            raise UsageError(f'policy "{name}": {error.message}', f"write {strategy}@20ms") from None
+        if think_ns <= 0:
+            raise UsageError(f'policy "{name}": it must think longer than 0', f"write {strategy}@20ms")
+    if not rest:
+        return Planned(think_ns=think_ns)
+    if is_own(rest) or parts(rest)[0] == PLANNER:
+        known = ", ".join((*_PLAIN, *TUNED, *LEARNED))
+        raise UsageError(f'policy "{name}" cannot plan from "{rest}"', f"plan from one of {known}")
+    return Planned(load(rest, scenario)[0], think_ns)
 
 
 def _tuned(base: str, path: str, strategy: str, scenario: str) -> Policy:

@@ -26,6 +26,10 @@ Rank = Annotated[int, msgspec.Meta(ge=int(min(Phase)), le=int(max(Phase)))]
 Bits = Annotated[int, msgspec.Meta(ge=0, le=MAX_PAYLOAD_BITS)]
 
 
+# What bytes that make no sense may raise while they are decoded: text that is none, and nesting without a bottom, too.
+UNDECODABLE = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
+
+
 class FrameError(Exception):
     """A frame that is dropped; the message says why in one line."""
 
@@ -103,8 +107,8 @@ def decode(frame: bytes | memoryview) -> Envelope:
         raise WrongVersionError(f"protocol version {frame[1]}, this side speaks {PROTOCOL_VERSION}")
     try:
         envelope = _decoder.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, OverflowError, RecursionError, ValueError) as error:
-        raise MalformedError(_PLACE.sub(_field, str(error), count=1)) from None
+    except UNDECODABLE as error:
+        raise MalformedError(" ".join(_PLACE.sub(_field, str(error), count=1).split())) from None
     if size > MAX_HEADER:
         _check_size(size, envelope.body)
     if not isinstance(envelope.body, Orders) and _UNSIGNED.search(frame) and not _fits(frame):

@@ -58,17 +58,20 @@ def close_rows(
 def failed_row(ue: Ue, task: Task, row: TaskRow | None, reason: str, at_ns: int) -> TaskRow:
     """The row of a task that failed at ``at_ns``: what was known of its decision, and what its UE spent on it by then.
 
-    Instants that were planned and never came are -1. ``airtime_ns`` and ``local_execution_ns`` are what was done of it.
+    Instants that were planned and never came are -1. ``airtime_ns`` and ``local_execution_ns`` are what was done of it
+    since its last post; what was spent on earlier ones is in the energy of ``row``.
     """
     if row is None:
         return TaskRow(**identity(ue, task), state=FAILED, reason=reason)
+    if row.state == FAILED:
+        return row
     tx_start, tx_end = _come(row.tx_start_ns, at_ns), _come(row.tx_end_ns, at_ns)
     start, end = _come(row.start_ns, at_ns), _come(row.end_ns, at_ns)
     airtime = (at_ns if tx_end < 0 else tx_end) - tx_start if tx_start >= 0 else 0
     whole = duration_ns(task.cycles, ue.cpu_hz)
     executed = min(whole, at_ns - start) if start >= 0 else 0
     share = executed / whole if executed < whole else 1.0
-    energy = transmit_energy_j(ue.tx_power_w, airtime)
+    energy = row.energy_j + transmit_energy_j(ue.tx_power_w, airtime)
     if start >= 0:
         energy += share * compute_energy_j(ue.kappa, ue.cpu_hz, task.cycles)
     return msgspec.structs.replace(

@@ -4,6 +4,7 @@ So what handles a run of millions of tasks never holds a row of each, and what l
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import chain
 from typing import Generic, TypeVar, cast, overload
 
@@ -60,6 +61,12 @@ class Labels:
 
 
 Column = Values | Labels
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    """The fields of a kind of row, by name."""
+    return {field.name: field for field in msgspec.structs.fields(kind)}
 
 
 class ColumnTable(Sequence[R], Generic[R]):
@@ -128,7 +135,7 @@ class ColumnTable(Sequence[R], Generic[R]):
         return cast(Labels, self.column(name))
 
     def _made(self, name: str) -> Column:
-        field = next(one for one in msgspec.structs.fields(self.kind) if one.name == name)
+        field = _fields(self.kind)[name]
         if self._count and not self._rows:
             return constant(field.default, self._count)
         values = [getattr(row, name) for row in self._rows]

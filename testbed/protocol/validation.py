@@ -55,7 +55,8 @@ class Validator:
         self._held_up_ns = plan.system.longest_cut_ns
         self._back_ns = max((fault.restart_ns for fault in plan.faults), default=0)
         self._announced: dict[str, int] = {}
-        self._had: set[tuple[type, int, int]] = set()
+        self._posts_again = plan.system.resilience.posts_again
+        self._had: set[tuple[type, int, int, int]] = set()
         self._checks: dict[type, Callable[[Envelope], None]] = {
             Ask: self._ask,
             Decision: self._decision,
@@ -92,10 +93,12 @@ class Validator:
             return TO_ES
         return TO_CONTROLLER if to == CONTROLLER else TO_LEARNER
 
-    def _once(self, kind: type, ue: Ue, number: int) -> None:
-        if (kind, ue.index, number) in self._had:
+    def _once(self, kind: type, ue: Ue, number: int, at_ns: int) -> None:
+        """It comes once; where UEs post rejected tasks again, once for each instant ``at_ns`` of it."""
+        at_ns = at_ns if self._posts_again else 0
+        if (kind, ue.index, number, at_ns) in self._had:
             raise RefusedError(f"that of task {number} of {ue.name} came before")
-        self._had.add((kind, ue.index, number))
+        self._had.add((kind, ue.index, number, at_ns))
 
     def _trip(self, ue: Ue, number: int, trip: Trip) -> None:
         asked = self._system.asked_ns(self._bounds.task(ue, number))
@@ -143,7 +146,7 @@ class Validator:
         asked = self._system.asked_ns(post.task)
         need(holds=asked <= post.ready_ns <= asked + self._bounds.elapsed_ns(asked), why="it cannot be ready then")
         placed(envelope, post.ready_ns, Phase.DECIDE, ue.index, post.task.number)
-        self._once(Post, ue, post.task.number)
+        self._once(Post, ue, post.task.number, post.ready_ns)
 
     def _kept(self, envelope: Envelope) -> None:
         kept: Kept = envelope.body  # type: ignore[assignment]
@@ -165,7 +168,7 @@ class Validator:
         need(holds=forward.arrival_ns >= forward.trip.arrival_ns + way, why="it cannot arrive so early")
         self._bounds.by_now(forward.arrival_ns, way + self._held_up_ns)
         placed(envelope, forward.arrival_ns, Phase.ARRIVAL, ue.index, forward.task.number)
-        self._once(Forward, ue, forward.task.number)
+        self._once(Forward, ue, forward.task.number, forward.arrival_ns)
 
     def _moved(self, envelope: Envelope) -> None:
         moved: Moved = envelope.body  # type: ignore[assignment]
@@ -195,7 +198,7 @@ class Validator:
         way = radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
         self._bounds.by_now(result.at_ns, way + self._held_up_ns)
         placed(envelope, result.at_ns, Phase.ARRIVAL, ue.index, result.number)
-        self._once(Result, ue, result.number)
+        self._once(Result, ue, result.number, result.at_ns)
 
     def _to_its_ue(self, envelope: Envelope, name: str, number: int) -> Ue:
         ue = self._bounds.ue(name)

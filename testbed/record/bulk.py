@@ -207,9 +207,9 @@ class BulkFile:
     def numbers(self, begin: int, count: int) -> NDArray[np.int64]:
         """The numbers of ``count`` pages that were appended one after another from ``begin`` on, which is the first
         free one: the page of SQLite's locks is none of them."""
-        found = np.arange(begin, begin + count, dtype=np.int64)
-        found[found >= self._locked] += begin <= self._locked
-        return found
+        pages = np.arange(begin, begin + count, dtype=np.int64)
+        pages[pages >= self._locked] += begin <= self._locked
+        return pages
 
     def append(self, pages: NDArray[np.uint8]) -> None:
         """Write ``pages`` at the end of the file. The page of SQLite's locks stays empty."""

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import msgspec
 
+from testbed.protocol.codec import UNDECODABLE
 from testbed.protocol.rows import KILL, PAUSE, RESTART, RESUME
 from testbed.record.files import unwritable
 
@@ -62,5 +63,5 @@ class FaultRequests:
 def _parsed(line: bytes) -> FaultRequest | str:
     try:
         return msgspec.json.decode(line, type=FaultRequest)
-    except msgspec.DecodeError:
+    except UNDECODABLE:
         return line.decode(errors="replace")[:200]

@@ -17,6 +17,7 @@ import msgspec
 from testbed.model.errors import StartError
 from testbed.model.task import DECIDED
 from testbed.protocol.rows import EventRow, LinkRow, RewardRow, Row, SlotRow, TaskRow, UeSlotRow, UpdateRow
+from testbed.record import file_system
 
 SCHEMA_VERSION = 3
 COMMIT_EVERY_NS = 200_000_000
@@ -74,7 +75,8 @@ class Recorder:
     """The only writer of one ``run.db``; raises `StartError` when the file cannot be written, ever after for the first
     reason: SQLite may have given up the transaction, and would only report that there is none.
 
-    With ``logged`` it keeps a write-ahead log, as a run needs whose rows come one by one.
+    With ``logged`` it keeps a write-ahead log, as a run needs whose rows come one by one; but not on a file system that
+    comes over a network, where SQLite cannot: there a reader may hold up a commit for a moment.
     """
 
     def __init__(self, path: Path, meta: Mapping[str, object] | None = None, *, logged: bool = True) -> None:
@@ -86,7 +88,8 @@ class Recorder:
         self._committed_ns = time.monotonic_ns()
         with self._writing():
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-            self._db.execute(f"PRAGMA journal_mode = {'WAL' if logged else 'DELETE'}")
+            log = logged and not file_system.is_networked(path)
+            self._db.execute(f"PRAGMA journal_mode = {'WAL' if log else 'DELETE'}")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("BEGIN")
             create_tables(self._db)

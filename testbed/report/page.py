@@ -6,6 +6,7 @@ to run another script.
 
 import base64
 import hashlib
+import math
 import shlex
 from collections.abc import Sequence
 from html import escape
@@ -31,6 +32,11 @@ INTERVALS = (
 POINTS = (
     "A line has some 240 points at most; in a longer run each is the mean of several slots. Upright dashes are events."
 )
+RECOVERED = (
+    "Goodput is the share of the tasks due in five slots that were finished in time, its dip what was missing at worst "
+    "of the share before. Recovered: it is at 90 % of that again. Steady: no more tasks than before are in the system. "
+    "Both count from the beginning of the fault."
+)
 PAIRED = (
     "Brackets hold a 95 % confidence interval, for stable runs of the same tasks that ended by themselves. They are of "
     "this workload alone: testbed compare tests policies over several."
@@ -53,6 +59,8 @@ def page(listed: Sequence[Reported], baseline: Reported | None = None) -> str:
     sections.append(("servers", "Edge servers", _each(listed, tables.servers)))
     sections.append(("ues", "User equipments", _each(listed, tables.ues)))
     sections.append(("slowest", "Slowest tasks", _each(listed, tables.slowest)))
+    if any(one.summary.recovery for one in listed):
+        sections.append(("recovery", "Recovery", _each(listed, _recovery)))
     sections.append(("events", "Events", _each(listed, _events)))
     links = "".join(f'<a href="#{anchor}">{escape(heading)}</a>' for anchor, heading, _ in sections)
     body = "".join(
@@ -224,6 +232,17 @@ def _metered(metered: Metered) -> str:
     if metered.package_j is None:
         return f"host not metered: {metered.unmetered}"
     return f"CPU packages {metered.package_j:.0f} J (metered)"
+
+
+def _recovery(one: Reported) -> str:
+    """Every fault, and their mean time to recovery."""
+    summary = one.summary
+    if not summary.recovery:
+        return _note("There was no fault.")
+    why = dict.fromkeys(fault.unknown for fault in summary.recovery if fault.unknown)
+    notes = [f"Mean time to recovery: {number(summary.mttr_s)} s."] if math.isfinite(summary.mttr_s) else []
+    notes += [f"A dash is what could not be measured: {'; '.join(why)}."] if why else []
+    return tables.recovery(one) + _note(" ".join([*notes, RECOVERED]))
 
 
 def _events(one: Reported) -> str:

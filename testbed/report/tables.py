@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 from testbed.analysis.parts import PART_COLOURS, PARTS
+from testbed.analysis.recovery import NO_NUMBER
 from testbed.model.delay import S_PER_NS
 from testbed.protocol.rows import TaskRow
 from testbed.report import series
@@ -12,7 +13,6 @@ from testbed.report.reported import Reported
 from testbed.report.side_by_side import Change, Figure, Standing
 from testbed.report.svg import words
 
-NO_NUMBER = "–"
 MOST_EVENTS, MOST_DIGITS = 200, 6
 TASK_FORMATS = ("", "", ".3f", ".2f", "", "", ".1f")
 RUN_FORMATS = ("", ".4g", ".3f", ".4g", ".1%", ".4g", ".1%")
@@ -114,6 +114,31 @@ def _life(row: TaskRow, longest_ns: int) -> str:
             style = f"width:{100 * ns / longest_ns:.2f}%;background:{PART_COLOURS[part]}"
             spans.append(f'<span style="{style}" title="{words(part)}: {ns * S_PER_NS:.3f} s"></span>')
     return "".join(spans)
+
+
+def recovery(one: Reported) -> str:
+    """What each fault of a run did to the service, and when that was over; at least one is there."""
+    head = ("fault", "from, s", "to, s", "goodput dip", "recovered after, s", "steady after, s", "tasks back", "lost")
+    rows = [
+        (
+            fault.fault,
+            fault.began_s,
+            _number(fault.over_s),
+            _number(fault.goodput_dip),
+            _number(fault.recovered_after_s),
+            _number(fault.steady_after_s),
+            fault.tasks_recovered,
+            fault.tasks_lost,
+        )
+        for fault in one.summary.recovery[:MOST_EVENTS]
+    ]
+    more = len(one.summary.recovery) - MOST_EVENTS
+    rest = f'<p class="dim">and {more} more</p>' if more > 0 else ""
+    return table(head, rows, ("", ".1f", ".1f", ".0%", ".1f", ".1f", "d", "d")) + rest
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def events(markers: Sequence[series.Marker]) -> str:

@@ -6,6 +6,7 @@ import msgspec
 
 from testbed.model.delay import LONGEST_NS
 from testbed.model.errors import ScenarioError
+from testbed.model.system import SHARED
 from testbed.scenario import ranges
 from testbed.scenario.fault_checks import fault_mistakes, late_faults
 from testbed.scenario.fault_kinds import LEAST_RATE_BPS
@@ -56,6 +57,7 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     yield from _density(scenario)
     yield from _radio(scenario)
     yield from _waits(scenario)
+    yield from _hedge(scenario)
     yield from _backhaul(scenario)
     yield from _topology(scenario)
     yield from _cells(scenario)
@@ -84,6 +86,12 @@ def _radio(scenario: Scenario) -> Iterator[Mistake]:
             yield Mistake(("radio", word), f"a rate trace leaves no place for {word}", f"drop {word} or trace")
     for place, trace in link_traces(scenario):
         yield from _trace(trace, place)
+
+
+def _hedge(scenario: Scenario) -> Iterator[Mistake]:
+    if scenario.ue.hedge is not None and scenario.radio.access == SHARED:
+        message = "on a shared radio a UE does not know when it has sent a task whose copy has won"
+        yield Mistake(("ue", "hedge"), message, "take access: dedicated, or drop the hedge")
 
 
 def link_traces(scenario: Scenario) -> Iterator[tuple[tuple[str | int, ...], LinkTrace]]:

@@ -30,8 +30,9 @@ from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.fields import Draw
 from testbed.scenario.names import es_name, es_names, ue_name
 from testbed.scenario.occurrences import disturbances, occurrences
-from testbed.scenario.schema import Cell, EmulationSection, Fading, LinkTrace, RadioSection, Scenario, UeSection
+from testbed.scenario.schema import Cell, CellUe, EmulationSection, Fading, LinkTrace, RadioSection, Scenario, UeSection
 from testbed.scenario.task_classes import sections_of
+from testbed.scenario.task_model import task_model
 
 FIELD_CPU, FIELD_DISTANCE, FIELD_POWER, FIELD_KAPPA, FIELD_WEIGHT, FIELD_SHADOW = range(6)
 JITTERS = {
@@ -85,6 +86,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
             emulation=emulation,
             faults=self.faults,
             disturbances=self.disturbances,
+            task_model=task_model(self.scenario),
         )
 
 
@@ -118,6 +120,7 @@ def resolve(scenario: Scenario) -> Resolved:
         decision_timeout_ns=agent.decision_timeout_ns,
         fallback=agent.fallback,
         backhaul_cuts=backhaul_cuts(happening, es_names(scenario)),
+        resilience=scenario.ue.resilience,
     )
     ranges.check_system(system)
     if not scenario.workload.trace:
@@ -213,7 +216,7 @@ def _es(index: int, cell: Cell, faults: Sequence[FaultSection]) -> Es:
 
 def cell_hardware(scenario: Scenario, cell: Cell) -> UeSection:
     """The distributions of a cell's UEs: its own where it has them, else those of section ``ue``."""
-    own = {name: getattr(cell.ue, name) for name in UeSection.__struct_fields__}
+    own = {name: getattr(cell.ue, name) for name in CellUe.__struct_fields__}
     return msgspec.structs.replace(scenario.ue, **{name: draw for name, draw in own.items() if draw is not None})
 
 

@@ -46,8 +46,9 @@ from testbed.scenario.kinds import (
     TIMES,
     key,
 )
+from testbed.scenario.resilience_schema import ResilienceKeys
 from testbed.scenario.task_schema import OwnTasks, TaskSection
-from testbed.scenario.threshold import Bound, Limit
+from testbed.scenario.threshold_schema import Thresholds
 
 
 class SecondOffload(msgspec.Struct, frozen=True):
@@ -112,8 +113,8 @@ class BackhaulSection(msgspec.Struct, frozen=True):
     latency_ns: Annotated[int, TIME] = key("latency", 1_000_000)
 
 
-class UeSection(msgspec.Struct, frozen=True):
-    """The hardware of every UE."""
+class UeSection(ResilienceKeys, frozen=True, kw_only=True):
+    """Every UE: its hardware, and what it does when offloading fails."""
 
     cpu_hz: Annotated[Draw, drawn(SPEED)] = key("cpu", Draw("uniform", (800_000_000, 1_200_000_000)))
     distance_m: Annotated[Draw, drawn(LENGTH)] = key("distance", Draw("uniform", (100.0, 500.0)))
@@ -250,21 +251,6 @@ class EmulationSection(msgspec.Struct, frozen=True, kw_only=True):
     transport: Annotated[str, Choice(("ipc", "tcp"))] = "ipc"
     payload_encryption: Annotated[str, Choice(("curve", "none"))] = "curve"
     limits: Annotated[LimitsSection, Section(LimitsSection)] = LimitsSection()
-
-
-class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run must keep, or it ends with exit code 4; None where nothing is asked."""
-
-    delay_mean: Annotated[Bound | None, Limit("time")] = None
-    delay_p50: Annotated[Bound | None, Limit("time")] = None
-    delay_p95: Annotated[Bound | None, Limit("time")] = None
-    delay_p99: Annotated[Bound | None, Limit("time")] = None
-    energy_mean: Annotated[Bound | None, Limit("energy")] = None
-    overhead_mean: Annotated[Bound | None, Limit()] = None
-    deadline_hit_rate: Annotated[Bound | None, Limit()] = None
-    fairness: Annotated[Bound | None, Limit()] = None
-    failed: Annotated[Bound | None, Limit()] = None
-    fidelity: Annotated[Bound | None, Limit("grade")] = None
 
 
 REGION_CELLS = (

@@ -11,12 +11,13 @@ import numpy as np
 from testbed.model.delay import NS_PER_S
 from testbed.model.system import System
 from testbed.scenario import decimals
+from testbed.scenario.compressed import READ_AT_ONCE
 from testbed.scenario.decimals import Ints, Letters
 from testbed.scenario.ranges import TaskLimits
 
 WORKLOAD_COLUMNS = ("time_s", "ue", "input_bits", "cycles", "deadline_s")
 HEADER_LINE = ",".join(WORKLOAD_COLUMNS).encode() + b"\n"
-NS_DIGITS, MOST_S, READ_AT_ONCE = 9, 2**33, 1 << 18
+NS_DIGITS, MOST_S = 9, 2**33
 COMMA, LINE_END = ord(","), ord("\n")
 _SIGNS = np.frombuffer(b".,,,,.\n", np.uint8)
 

@@ -48,8 +48,8 @@ def generate(scenario: Scenario, system: System) -> Sequence[Task]:
         if workload.format not in ("auto", "csv"):
             raise ScenarioError(f"{workload.trace} is not a workload table", remedy="use testbed.trace.inputs.generate")
         read = read_csv(workload.trace, system)
-        kept = shifted(read, begin_ns([task.generated_ns for task in read], workload))
-        return limited(scaled(kept, workload.rate), system, workload.duration_ns)
+        later = shifted(read, begin_ns([task.generated_ns for task in read], workload))
+        return limited(scaled(later, workload.rate), system, workload.duration_ns)
     instants = _poisson if workload.arrivals == "poisson" else _bernoulli
     factors = factors_by_cell(scenario)
     parts = []
@@ -76,14 +76,14 @@ def unit(h: Hashes) -> Reals:
 def _bernoulli(system: System, ue: int, rate: float, factors: tuple[float, ...]) -> Ints:
     """Slot boundaries at which the UE generates a task: each with probability ``rate`` times its slot's factor."""
     subjects, likely = np.uint64(random.subjects_hash(system.seed, random.ARRIVALS, ue)), rate * np.array(factors)
-    found = [np.zeros(0, np.int64)]
+    parts = [np.zeros(0, np.int64)]
     for first in range(0, system.slots, SLOTS_AT_ONCE):
         slots = np.arange(first, min(first + SLOTS_AT_ONCE, system.slots), dtype=np.uint64)
         present = (
             unit(mixed(mixed(subjects ^ slots) ^ np.uint64(FIELD_PRESENT))) < likely[slots % np.uint64(len(likely))]
         )
-        found.append(slots[present].astype(np.int64))
-    return np.concatenate(found) * system.slot_ns
+        parts.append(slots[present].astype(np.int64))
+    return np.concatenate(parts) * system.slot_ns
 
 
 def _poisson(system: System, ue: int, rate: float, factors: tuple[float, ...]) -> Ints:
@@ -110,8 +110,8 @@ def _drawn(section: TaskSection, subjects: Hashes, ue: int, at_ns: Ints) -> tupl
         marks = unit(mixed(subjects ^ np.uint64(random.FIELD_CLASS)))
         drawn_class = np.searchsorted(np.array(shares_of(section)), marks, side="right")
     for place, one in enumerate(classes_of(section)):
-        mine = drawn_class == place
-        bits[mine], cycles[mine], deadlines[mine] = _values(one, subjects[mine])
+        of_class = drawn_class == place
+        bits[of_class], cycles[of_class], deadlines[of_class] = _values(one, subjects[of_class])
     return np.full(len(at_ns), ue), number, at_ns, bits, cycles, deadlines
 
 
@@ -175,9 +175,9 @@ def merged(some: Sequence[Sequence[Task]]) -> TaskTable:
     return numbered({name: np.concatenate([table[name] for table in tables]) for name in TASK_COLUMNS})
 
 
-def begin_ns(instants: Sequence[int], given: Workload) -> int:
+def begin_ns(instants: Sequence[int], workload: Workload) -> int:
     """The instant of a trace that becomes 0."""
-    return min(instants, default=0) if given.start_ns < 0 else given.start_ns
+    return min(instants, default=0) if workload.start_ns < 0 else workload.start_ns
 
 
 def shifted(tasks: Sequence[Task], start_ns: int) -> Sequence[Task]:
@@ -207,8 +207,8 @@ def limited(tasks: Sequence[Task], system: System, duration_ns: int = -1) -> Seq
     if isinstance(tasks, PartedTasks) and tasks.last_ns < end_ns:
         return tasks
     columns = columns_of(tasks)
-    kept = columns["generated_ns"] < end_ns
-    return ordered(tasks if kept.all() else table_of(columns, np.flatnonzero(kept)))
+    inside = columns["generated_ns"] < end_ns
+    return ordered(tasks if inside.all() else table_of(columns, np.flatnonzero(inside)))
 
 
 def slots_for(tasks: Sequence[Task], slot_ns: int) -> int:

@@ -53,10 +53,12 @@ class Heap:
         entry = (at_ns, send.phase, send.ue, send.number, next(self._ages), send.to, ANY, send.body)
         heappush(self.entries, entry)
 
-    def comes_next(self, send: Send) -> bool:
-        """Whether nothing comes before ``send``, if nothing more of its instant is sent with it."""
+    def comes_next(self, now_ns: int, what: Send | Wake) -> bool:
+        """Whether ``what`` comes at ``now_ns``, with nothing before it."""
+        if what.at_ns != now_ns:
+            return False
         entries = self.entries
-        return not entries or entries[0][:4] > (send.at_ns, send.phase, send.ue, send.number)
+        return not entries or entries[0][:4] > (now_ns, what.phase, what.ue, what.number)
 
     def push_wake(self, now_ns: int, wake: Wake, target: str, incarnation: int) -> None:
         """Add a wake-up at its instant, if that has not passed."""

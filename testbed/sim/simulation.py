@@ -7,22 +7,15 @@ import msgspec
 
 from controller.server import DecisionServer as Controller
 from controller.server import looks_on
+from edge_server.events import Dispatch
 from edge_server.server import Server as EdgeServer
 from testbed.model.ledger import Absence
 from testbed.model.system import Fault, Plan
 from testbed.model.task import DECIDE, DRAIN_LIMIT, EXEC_END, FAULT
+from testbed.planning.acting import acting
 from testbed.policy.heuristics import Policy
-from testbed.protocol.actions import (
-    Action,
-    Alarm,
-    Boundary,
-    Execute,
-    Finish,
-    Record,
-    Send,
-    Wake,
-)
-from testbed.protocol.messages import Announce, Ask, Decision, Down, Up
+from testbed.protocol.actions import Action, Alarm, Boundary, Execute, Finish, Record, Send, Wake
+from testbed.protocol.messages import Announce, Ask, Decision, Down, Post, Up
 from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row
 from testbed.sim.alarms import Alarms
 from testbed.sim.events import ANY, NOBODY, Begin, Emit, Heap, Restart
@@ -30,12 +23,12 @@ from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditi
 from testbed.sim.run_log import RunLog, Simulated
 from testbed.sim.sleep import Sleep
 from ue_agent.agent import Agent
+from ue_agent.resilient import agent_of
 
 FIRST = -1
 Recorded = Mapping[tuple[str, int], tuple[Decision, int]]
 Observer = Callable[[int, int], None]
 _Core = Controller | EdgeServer | Agent
-WITHOUT_DELAY = frozenset({Ask, Announce})
 
 
 def simulate(
@@ -74,7 +67,9 @@ class Simulation:
         self._ues = {ue.name: ue for ue in plan.system.ues}
         self._tasks = plan.tasks_by_ue()
         self._stopped = ""
-        is_planned = not (looks_on(policy) or plan.system.closed_loop)
+        looked_on = looks_on(policy)
+        is_planned = not (looked_on or plan.system.closed_loop)
+        self._prompt: set[type] = {Ask, Announce, Post} | (set() if looked_on else {Decision})
         self._sleep = Sleep(plan) if conditions is None and is_planned else None
         self._mortal = {fault.name for fault in plan.faults}
         self._sleeping: Collection[str] = () if self._sleep is None else self._sleep.sleeping
@@ -98,6 +93,7 @@ class Simulation:
     def hear(self, hearer: Callable[[Row], None]) -> None:
         """Tell ``hearer`` every row as it is made; those of tasks that never finish are made at the end, for `run`."""
         self._log.hear = hearer
+        self._prompt.discard(Post)  # its ES would be heard before the UE that sends it has told all
 
     def stop(self, reason: str) -> None:
         """End the run before the next event; unfinished tasks fail for ``reason``. A signal handler may call it."""
@@ -156,14 +152,14 @@ class Simulation:
     def _make(self, name: str, incarnation: int, from_ns: int) -> _Core:
         system = self.plan.system
         if name == "controller":
-            return Controller(system, self.policy, incarnation, from_ns)  # type: ignore[arg-type]
+            return Controller(system, acting(self.plan, self.policy), incarnation, from_ns)  # type: ignore[arg-type]
         for es in system.edge_servers:
             if es.name == name:
                 return EdgeServer(
                     system, es.index, second_offload=self.plan.second_offload, incarnation=incarnation, from_ns=from_ns
                 )
         index = self._ues[name].index
-        return Agent(system, index, self._tasks[index], incarnation, from_ns, outcomes=self.plan.learn)
+        return agent_of(system, index, self._tasks[index], incarnation, from_ns, outcomes=self.plan.learn)
 
     def _happen(self, event: object) -> None:
         """An event that is for no core: a fault, or something in the network."""
@@ -223,6 +219,8 @@ class Simulation:
     def _wake(self, source: str, wake: Wake) -> None:
         if type(wake.event) is Boundary and self._sleep is not None:
             wake = self._sleep.awaited(source, self._cores[source], wake, self._now)
+        elif type(wake.event) is Dispatch and self._heap.comes_next(self._now, wake):
+            return self._handle(source, ANY, wake.event)
         self._heap.push_wake(self._now, wake, source, self._incarnation[source])
 
     def _alarm(self, source: str, alarm: Alarm) -> None:
@@ -256,7 +254,7 @@ class Simulation:
             self._repeat(send.body)
         elif self.network is not None:
             self._await(self.network.send(self._now, source, send))
-        elif type(send.body) in WITHOUT_DELAY and send.at_ns == self._now and self._heap.comes_next(send):
+        elif type(send.body) in self._prompt and self._heap.comes_next(self._now, send):
             self._handle(send.to, ANY, send.body)
         else:
             self._heap.push_message(self._now, send)

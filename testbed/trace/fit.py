@@ -98,9 +98,11 @@ def system_of(scenario: Scenario, system: System) -> System:
 
 def _cells(ue: Ints, scenario: Scenario, system: System) -> tuple[Cell, ...]:
     """The cells with the share of tasks that their UEs have."""
-    mine = np.bincount([system.ues[index].cell for index in ue.tolist()], minlength=len(scenario.cells))
+    tasks_by_cell = np.bincount([system.ues[index].cell for index in ue.tolist()], minlength=len(scenario.cells))
     mean = len(ue) / len(system.ues)
-    factors = [float(f"{number / cell.ues / mean:.6g}") for number, cell in zip(mine, scenario.cells, strict=True)]
+    factors = [
+        float(f"{number / cell.ues / mean:.6g}") for number, cell in zip(tasks_by_cell, scenario.cells, strict=True)
+    ]
     return tuple(
         msgspec.structs.replace(cell, density_factor=factor)
         for cell, factor in zip(scenario.cells, factors, strict=True)
@@ -148,10 +150,10 @@ def _criterion(counts: Ints, widths: Ints) -> float:
     return float(len(counts) * np.log(counts.sum()) - 2.0 * (counts[some] * np.log(counts[some] / widths[some])).sum())
 
 
-def _sizes(columns: dict[str, Ints], given: TaskSection, recorded: Sequence[str], notes: list[str]) -> TaskSection:
+def _sizes(columns: dict[str, Ints], tasks: TaskSection, recorded: Sequence[str], notes: list[str]) -> TaskSection:
     """What tasks are like; what nobody recorded stays as it was."""
     bits, cycles = columns["input_bits"], columns["cycles"]
-    section = msgspec.structs.replace(given, cycles=_draw(cycles), classes=())
+    section = msgspec.structs.replace(tasks, cycles=_draw(cycles), classes=())
     if "input_bits" in recorded:
         section = msgspec.structs.replace(section, input_bits=_draw(bits))
         ratio = cycles / bits
@@ -182,10 +184,10 @@ def _draw(values: Ints) -> Draw:
     place = (np.sort(values) - low) / (high - low)
     if np.abs(place - (np.arange(len(place)) + 0.5) / len(place)).max() < _EVEN:
         return Draw("uniform", (low, high))
-    found = np.quantile(values, np.linspace(0.0, 1.0, _QUANTILES))
-    surplus = (found[1:] + found[:-1]).mean() / 2 - values.mean()
-    found[-1] = max(found[-2], found[-1] - 2 * (_QUANTILES - 1) * surplus)
-    return Draw("quantiles", tuple(np.rint(found).astype(np.int64).tolist()))
+    edges = np.quantile(values, np.linspace(0.0, 1.0, _QUANTILES))
+    surplus = (edges[1:] + edges[:-1]).mean() / 2 - values.mean()
+    edges[-1] = max(edges[-2], edges[-1] - 2 * (_QUANTILES - 1) * surplus)
+    return Draw("quantiles", tuple(np.rint(edges).astype(np.int64).tolist()))
 
 
 def _matches(
@@ -198,12 +200,12 @@ def _matches(
     pairs.append(("waiting times", np.diff(recorded["generated_ns"]), np.diff(played["generated_ns"])))
     pairs.append(("tasks a slot", _a_slot(recorded, slot_ns), _a_slot(played, slot_ns)))
     pairs.extend((names[name], recorded[name], played[name]) for name in names if name in columns)
-    found = []
+    matches = []
     for what, here, there in pairs:
         if min(len(here), len(there)) > 1:
             result = ks_2samp(here, there, method="asymp")
-            found.append(Match(what, float(result.statistic), float(result.pvalue)))
-    return tuple(found)
+            matches.append(Match(what, float(result.statistic), float(result.pvalue)))
+    return tuple(matches)
 
 
 def _a_slot(columns: dict[str, Ints], slot_ns: int) -> Ints:

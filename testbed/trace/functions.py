@@ -4,44 +4,90 @@ Format: github.com/Azure/AzurePublicDataset (Zhang et al., SOSP 2021). An invoca
 rows are in the order of no instant.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
+import numpy as np
+
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import ScenarioError
-from testbed.scenario.requests import Request
+from testbed.scenario import decimals
+from testbed.scenario.requests import Request, RequestColumns
 from testbed.scenario.tables import cells
-from testbed.trace.job import JobOptions, instant_ns, work
-from testbed.trace.lines import Line, lines
+from testbed.trace.cells import separated
+from testbed.trace.job import LATEST_S, MOST_CYCLES, JobOptions, instant_ns, work
+from testbed.trace.lines import Line, block_lines, blocks
 from testbed.trace.named_columns import places
 from testbed.trace.notes import Say, count
 
 INVOCATION_COLUMNS = ("app", "func", "end_timestamp", "duration")
+INSTANT_ONES, EARLY = "of no duration", "that began before the trace"
 
 
-def read(file: str, options: JobOptions, say: Say) -> Iterator[Request]:
-    """The invocations of ``file`` in its order. Raises `ScenarioError` with line and column."""
-    columns: list[int] = []
-    instantaneous = early = 0
-    for line in lines(file, options.share):
+def read(file: str, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
+    """The invocations of ``file`` in its order, some at a time. Raises `ScenarioError` with line and column."""
+    head: Line | None = None
+    left_out: Counter[str] = Counter()
+    for first, block in blocks(file, options.share):
+        rows = block_lines(file, first, block)
+        if head is None:
+            head = next((line for line in rows if line.text.strip()), None)
+            if head is None:
+                continue
+            head = Line(file, head.number, head.text, cells(head.text))
+            columns = places(head, INVOCATION_COLUMNS[2:])
+            block = block.split(b"\n", head.number - first + 1)[-1]
+            first = head.number + 1
+        found = _plain(block, len(head), columns, options, left_out)
+        yield found if found is not None else _by_row(file, first, block, columns, options, left_out)
+    if head is None:
+        raise ScenarioError("the file is empty", file, 1, 1, remedy=f"the header is {','.join(INVOCATION_COLUMNS)}")
+    for what in (INSTANT_ONES, EARLY):
+        if left_out[what]:
+            say(f"{count(left_out[what], 'invocation')} {what} left out")
+
+
+def _plain(
+    block: bytes, width: int, columns: Sequence[int], options: JobOptions, left_out: Counter[str]
+) -> RequestColumns | None:
+    """The invocations of a block whose lines are written plainly and hold nothing wrong; None otherwise."""
+    found = separated(block, width)
+    if found is None:
+        return None
+    letters, begin, end = found
+    numbers = [decimals.parsed(letters, begin[at], end[at]) for at in columns]
+    reals = [number.reals() for number in numbers if number is not None]
+    if len(reals) < len(numbers):
+        return None
+    finish, duration = reals
+    at, cycles, lasting = finish - duration, duration * options.hz, duration > 0.0
+    if (lasting & ((cycles >= MOST_CYCLES) | (abs(at) >= LATEST_S))).any():
+        return None
+    at_ns = np.rint(at * NS_PER_S).astype(np.int64)
+    kept = lasting & (at_ns >= 0)
+    left_out.update({INSTANT_ONES: int((~lasting).sum()), EARLY: int((lasting & ~kept).sum())})
+    whole = np.maximum(1, np.rint(cycles[kept])).astype(np.int64)
+    return RequestColumns(at_ns[kept], np.zeros_like(whole), whole)
+
+
+def _by_row(
+    file: str, first: int, block: bytes, columns: Sequence[int], options: JobOptions, left_out: Counter[str]
+) -> RequestColumns:
+    """As `_plain`, of lines written in any way. Raises `ScenarioError` for the first that holds something wrong."""
+    found = []
+    for line in block_lines(file, first, block):
         if not line.text.strip():
             continue
         row = Line(file, line.number, line.text, cells(line.text))
-        if not columns:
-            columns = places(row, INVOCATION_COLUMNS[2:])
-            continue
         if len(row) <= max(columns):
             raise row.error(len(row), f"{len(row)} cells where the header has more", "write one cell for each column")
         end, duration = (row.real(at, name) for at, name in zip(columns, INVOCATION_COLUMNS[2:], strict=True))
         if duration <= 0.0:
-            instantaneous += 1
+            left_out[INSTANT_ONES] += 1
             continue
         at = instant_ns(row, columns[0], end - duration)
         if at < 0:
-            early += 1
+            left_out[EARLY] += 1
             continue
-        yield Request(at, 0, work(row, columns[1], duration, options))
-    if not columns:
-        raise ScenarioError("the file is empty", file, 1, 1, remedy=f"the header is {','.join(INVOCATION_COLUMNS)}")
-    if instantaneous:
-        say(f"{count(instantaneous, 'invocation')} of no duration left out")
-    if early:
-        say(f"{count(early, 'invocation')} that began before the trace left out")
+        found.append(Request(at, 0, work(row, columns[1], duration, options)))
+    return RequestColumns.of(found)

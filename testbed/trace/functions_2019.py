@@ -59,8 +59,8 @@ def read(files: Sequence[str], options: JobOptions, say: Say) -> Iterator[Reques
 
 def _day(file: str) -> int:
     """The day that the name of a file tells, from 1."""
-    found = _DAY.search(Path(file).name)
-    return max(1, int(found[1])) if found else 1
+    match = _DAY.search(Path(file).name)
+    return max(1, int(match[1])) if match else 1
 
 
 def _has_durations(file: str) -> bool:
@@ -72,7 +72,7 @@ def _has_durations(file: str) -> bool:
 
 def _durations(file: str) -> Durations:
     """The percentiles of each function's durations, in s."""
-    found: Durations = {}
+    durations: Durations = {}
     columns: list[int] = []
     for row in _rows(file):
         if not columns:
@@ -80,8 +80,8 @@ def _durations(file: str) -> Durations:
             continue
         _whole(row, columns)
         values = [row.real(at, name) / MS_PER_S for at, name in zip(columns[3:], PERCENTILES, strict=True)]
-        found[tuple(row[at] for at in columns[:3])] = tuple(np.maximum.accumulate(values).tolist())
-    return found
+        durations[tuple(row[at] for at in columns[:3])] = tuple(np.maximum.accumulate(values).tolist())
+    return durations
 
 
 def _invocations(file: str, day: int, durations: Durations, options: JobOptions, say: Say) -> Iterator[RequestColumns]:
@@ -127,14 +127,14 @@ def _whole(row: Line, columns: Sequence[int]) -> None:
 def _counts(row: Line, columns: Sequence[int]) -> Ints:
     """Invocations in each minute."""
     try:
-        found = np.array([int(row[at]) for at in columns], np.int64)
+        counts = np.array([int(row[at]) for at in columns], np.int64)
     except (ValueError, OverflowError):
-        found = np.array([-1], np.int64)
-    if (found < 0).any():
+        counts = np.array([-1], np.int64)
+    if (counts < 0).any():
         for at in columns:
             if not row[at].isdigit():
                 raise row.error(at, f'"{row[at]}" is not a count', "write a whole number of invocations")
-    return found
+    return counts
 
 
 def _drawn(

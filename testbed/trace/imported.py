@@ -47,8 +47,8 @@ def _by_rows(read: Callable[[str, JobOptions, Say], Iterator[Request]]) -> ReadF
 READERS: dict[str, ReadFile] = {
     "azure": _by_rows(azure.read),
     "swf": swf.read,
-    "functions": _by_rows(functions.read),
-    "alibaba": _by_rows(alibaba.read),
+    "functions": functions.read,
+    "alibaba": alibaba.read,
     "google": _by_rows(google.read),
     "table": _by_rows(mapped.read),
 }
@@ -66,15 +66,15 @@ class Gathered(msgspec.Struct, frozen=True):
     is_dated: bool
 
 
-def options_of(given: Workload, seed: int, columns: Mapping[str, MappedColumn]) -> JobOptions:
+def options_of(workload: Workload, seed: int, columns: Mapping[str, MappedColumn]) -> JobOptions:
     """What the readers of a workload trace are told by a scenario."""
-    bounded = given.duration_ns >= 0 and given.start_ns >= 0
-    until_s = (given.start_ns + given.duration_ns * given.rate) / NS_PER_S if bounded else math.inf
+    bounded = workload.duration_ns >= 0 and workload.start_ns >= 0
+    until_s = (workload.start_ns + workload.duration_ns * workload.rate) / NS_PER_S if bounded else math.inf
     return JobOptions(
-        hz=given.cpu_hz,
+        hz=workload.cpu_hz,
         columns=tuple(columns.items()),
-        bits_per_token=given.bits_per_token,
-        cycles_per_token=given.cycles_per_token,
+        bits_per_token=workload.bits_per_token,
+        cycles_per_token=workload.cycles_per_token,
         seed=seed,
         until_s=until_s,
     )
@@ -107,8 +107,8 @@ def _parts(kind: str, names: Sequence[str], options: JobOptions, say: Say) -> It
         yield from ((names[0], some) for some in _TOGETHER[kind](names, options, say))
         return
     for name in names:
-        told = say if len(names) == 1 else _named(name, say)
-        yield from ((name, some) for some in READERS[kind](name, options, told))
+        say_of = say if len(names) == 1 else _named(name, say)
+        yield from ((name, some) for some in READERS[kind](name, options, say_of))
 
 
 def _named(name: str, say: Say) -> Say:
@@ -122,12 +122,12 @@ def written(gathered: Gathered, out: TextIO, scenario: Scenario, system: System,
     whole = late = last_ns = done = 0
     for some in _timed(gathered, workload, say):
         done += len(some.at_ns)
-        kept = some if workload.duration_ns < 0 else some.taken(some.at_ns < workload.duration_ns)
-        late += len(some.at_ns) - len(kept.at_ns)
-        tasks = tables.table_of(assigner.tasks(kept))
+        inside = some if workload.duration_ns < 0 else some.taken(some.at_ns < workload.duration_ns)
+        late += len(some.at_ns) - len(inside.at_ns)
+        tasks = tables.table_of(assigner.tasks(inside))
         check_tasks(system, tasks)
         out.write(tables.format_csv(tasks, system).partition("\n")[2])
-        whole, last_ns = whole + len(tasks), max(last_ns, int(kept.at_ns.max(initial=0)))
+        whole, last_ns = whole + len(tasks), max(last_ns, int(inside.at_ns.max(initial=0)))
         progress(f"{whole:,} tasks written", done / gathered.spool.count)
     if late:
         say(f"{count(late, 'task')} later than workload.duration left out")
@@ -143,10 +143,10 @@ def tasks_of(gathered: Gathered, scenario: Scenario, system: System, say: Say) -
     return tasks, gathered.spool.count - len(tasks)
 
 
-def _timed(gathered: Gathered, given: Workload, say: Say) -> Iterator[RequestColumns]:
+def _timed(gathered: Gathered, workload: Workload, say: Say) -> Iterator[RequestColumns]:
     """Requests at the instants of a run: counted from ``workload.start``, as fast as ``workload.rate``."""
     first = gathered.spool.first_ns
-    begin = first if given.start_ns < 0 else gathered.begin_ns + given.start_ns
+    begin = first if workload.start_ns < 0 else gathered.begin_ns + workload.start_ns
     pause, since, latest = 0, first, first
     for some in gathered.spool.by_instant():
         steps = np.diff(some.at_ns, prepend=latest)
@@ -155,11 +155,11 @@ def _timed(gathered: Gathered, given: Workload, say: Say) -> Iterator[RequestCol
             pause = int(steps[longest])
             since = int(some.at_ns[longest]) - pause
         latest = int(some.at_ns[-1])
-        kept = some.taken(some.at_ns >= begin)
-        at_ns = kept.at_ns - begin
-        if given.rate != 1.0:
-            at_ns = np.floor(at_ns / given.rate + 0.5).astype(np.int64)
-        yield kept._replace(at_ns=at_ns)
+        later = some.taken(some.at_ns >= begin)
+        at_ns = later.at_ns - begin
+        if workload.rate != 1.0:
+            at_ns = np.floor(at_ns / workload.rate + 0.5).astype(np.int64)
+        yield later._replace(at_ns=at_ns)
     if gathered.is_dated and pause >= PAUSE_NS:
         say(
             f"the longest pause is {seconds(pause)}, {seconds(since - first)} after the first request: it is kept "

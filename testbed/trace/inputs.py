@@ -65,44 +65,46 @@ def generate(scenario: Scenario, system: System, say: Say = quiet) -> Sequence[T
 
 def played(scenario: Scenario, system: System, say: Say = quiet) -> Played:
     """As `generate`, with what is to be said of it. Raises `ScenarioError`, also if a trace has no task for the run."""
-    given = scenario.workload
-    if not given.trace:
+    workload = scenario.workload
+    if not workload.trace:
         tasks = tables.generate(scenario, system)
         return Played(tasks, window.remarks(tasks, system))
-    names = (given.trace, *given.parts)
-    name = format_of(given.trace) if given.format == "auto" else given.format
+    names = (workload.trace, *workload.parts)
+    name = format_of(workload.trace) if workload.format == "auto" else workload.format
     if name == "csv":
-        return window.played(tables.merged([tables.read_csv(file, system) for file in names]), given, system)
-    options = imported.options_of(given, scenario.seed, columns_of(given.columns, mapped.mapped, "workload.columns"))
+        return window.played(tables.merged([tables.read_csv(file, system) for file in names]), workload, system)
+    options = imported.options_of(
+        workload, scenario.seed, columns_of(workload.columns, mapped.mapped, "workload.columns")
+    )
     with spooling() as spool:
-        gathered = imported.gather(name, names, options, _named(given.trace, say) if len(names) == 1 else say, spool)
+        gathered = imported.gather(name, names, options, _named(workload.trace, say) if len(names) == 1 else say, spool)
         tasks, before = imported.tasks_of(gathered, scenario, system, say)
     ranges.check_tasks(system, tasks)
-    return window.cut(tasks, given, system, before)
+    return window.cut(tasks, workload, system, before)
 
 
-def read_profile(given: Profile) -> Profile:
+def read_profile(profile: Profile) -> Profile:
     """The profile whose factors are the numbers in its file, one a line. Raises `ScenarioError` with its place."""
     factors = []
-    for line in lines(given.file):
+    for line in lines(profile.file):
         if not line.text.strip():
             continue
-        row = Line(given.file, line.number, line.text, [(1, line.text.strip())])
+        row = Line(profile.file, line.number, line.text, [(1, line.text.strip())])
         factor = row.real(0, "factor")
         if factor < 0.0:
             raise row.error(0, f'factor "{row[0]}" is out of range', "must be at least 0")
         factors.append(factor)
     if not any(factors):
-        raise ScenarioError("a profile that lets no task come", given.file, remedy="give a factor above 0")
-    return msgspec.structs.replace(given, file="", factors=tuple(factors))
+        raise ScenarioError("a profile that lets no task come", profile.file, remedy="give a factor above 0")
+    return msgspec.structs.replace(profile, file="", factors=tuple(factors))
 
 
 def columns_of(
-    given: Sequence[str], read: Callable[[Sequence[str]], dict[str, MappedColumn]], place: str
+    arguments: Sequence[str], read: Callable[[Sequence[str]], dict[str, MappedColumn]], place: str
 ) -> dict[str, MappedColumn]:
     """The columns that a scenario names at ``place``. Raises `ScenarioError`."""
     try:
-        return read(given) if given else {}
+        return read(arguments) if arguments else {}
     except UsageError as error:
         raise ScenarioError(error.message.replace("--map", place), remedy=error.remedy) from None
 
@@ -112,18 +114,18 @@ def _named(file: str, say: Say) -> Say:
     return lambda text: say(f"{Path(file).name}: {text}")
 
 
-def read_link(given: LinkTrace, radio: RadioSection, say: Say = quiet) -> LinkTrace:
+def read_link(link: LinkTrace, radio: RadioSection, say: Say = quiet) -> LinkTrace:
     """Read the link trace ``given.file`` as that says ("auto" looks at the file). Raises `ScenarioError`."""
-    file = given.file
-    if given.format == "table":
-        return rate_table.read(file, columns_of(given.columns, mapped.mapped_rates, "radio.trace.columns"), given, say)
+    file = link.file
+    if link.format == "table":
+        return rate_table.read(file, columns_of(link.columns, mapped.mapped_rates, "radio.trace.columns"), link, say)
     text = read_text(file)
-    name = link_format(text, file) if given.format == "auto" else given.format
+    name = link_format(text, file) if link.format == "auto" else link.format
     if name == "mahimahi":
-        return mahimahi.parse(text, file, given.bin_ns, say)
+        return mahimahi.parse(text, file, link.bin_ns, say)
     if name == "5g":
-        return cellular.parse(text, file, radio.bandwidth_hz, given, radio.max_spectral_efficiency, say)
-    return rate_text.parse(text, file, given, say) if name == "text" else rates.parse(text, file)
+        return cellular.parse(text, file, radio.bandwidth_hz, link, radio.max_spectral_efficiency, say)
+    return rate_text.parse(text, file, link, say) if name == "text" else rates.parse(text, file)
 
 
 def format_of(file: str) -> str:

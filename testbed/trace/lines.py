@@ -56,8 +56,13 @@ def lines(path: str | Path, share: Share = unwatched) -> Iterator[Line]:
     """
     name = str(path)
     for first, block in blocks(path, share):
-        for number, raw in enumerate(split(block), start=first):
-            yield Line(name, number, text_of(raw, name, number))
+        yield from block_lines(name, first, block)
+
+
+def block_lines(name: str, first: int, block: bytes) -> Iterator[Line]:
+    """The lines of a block of `blocks` of the file ``name``, numbered from ``first`` on."""
+    for number, raw in enumerate(split(block), start=first) if block else ():
+        yield Line(name, number, text_of(raw, name, number))
 
 
 def split(block: bytes) -> list[bytes]:

@@ -41,7 +41,8 @@ class Notes:
     def room_for(self, boundaries: int) -> Noted:
         """As ``noted``, with room for so many more at most."""
         end = min(int(self.noted.count[0]) + boundaries, BOUNDARIES_AT_ONCE)
-        return Noted(self.noted.count, *(part[:end] for part in self.noted[1:]))
+        parts = {name: part[:end] for name, part in self.noted._asdict().items() if name != "count"}
+        return self.noted._replace(**parts)
 
     def take(self) -> tuple[ColumnTable[SlotRow], ColumnTable[UeSlotRow]]:
         """The rows of servers and of UEs since the last call, boundary by boundary."""

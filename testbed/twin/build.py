@@ -9,16 +9,15 @@ import numpy as np
 
 from testbed.model.delay import NEVER, transfer_ns
 from testbed.model.errors import ScenarioError
-from testbed.model.random import FIELD_BITS, FIELD_CYCLES, FIELD_DEADLINE
 from testbed.model.system import EPOCH_SLOT, NO_TRACE, SHARED, Plan, RateTrace, System
 from testbed.model.task import Task, TaskTable
+from testbed.model.task_model import POISSON_ARRIVALS, Law, TaskModel
 from testbed.model.transmission import trace_of, varies
-from testbed.scenario.fields import Draw
 from testbed.scenario.overload import is_overload
-from testbed.scenario.profile import slot_factors, totals
+from testbed.scenario.profile import totals
 from testbed.scenario.ranges import check_tasks
 from testbed.scenario.schema import Scenario
-from testbed.scenario.task_classes import classes_of, sections_of, shares_of
+from testbed.scenario.task_model import task_model
 from testbed.twin import state
 from testbed.twin.state import Fixed, Worlds
 
@@ -42,7 +41,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     slots: int
     rates: tuple[float, ...] = ()
     factors: tuple[float, ...] = (1.0,)
-    draws: tuple[Draw, ...] = ()
+    draws: tuple[Law, ...] = ()
     shares: tuple[float, ...] = (1.0,)
     first_classes: tuple[int, ...] = ()
     rows: Any = np.zeros(0, state.ROW)
@@ -77,42 +76,50 @@ def generator(scenario: Scenario, system: System, *, endless: bool) -> Source:
         raise ScenarioError("workload.trace: a traced workload has one seed only", remedy="give its tasks as a table")
     if any(is_overload(fault) for fault in scenario.faults):
         raise ScenarioError("faults: the twin draws no overload", remedy="give its tasks as a table")
-    poisson = scenario.workload.arrivals == "poisson"
-    rates = [scenario.density * scenario.cells[ue.cell].density_factor for ue in system.ues]
-    draws: list[Draw] = []
-    shares: list[float] = []
-    sections = sections_of(scenario)
-    first = dict.fromkeys(sections, 0)
-    for section in first:
-        first[section] = len(shares)
-        shares.extend(shares_of(section))
-        for task in classes_of(section):
-            by_field = {FIELD_BITS: task.input_bits, FIELD_CYCLES: task.cycles, FIELD_DEADLINE: task.deadline_ns}
-            draws.extend(by_field[field] for field in range(len(by_field)))
-    slots = -1 if endless else system.slots
-    arrivals = state.POISSON if poisson else state.BERNOULLI
+    model = task_model(scenario)
+    assert model is not None, "a trace was refused above"
+    return drawn(model, -1 if endless else system.slots)
+
+
+def drawn(model: TaskModel, slots: int) -> Source:
+    """Tasks drawn from ``model`` until slot ``slots``; -1: for ever."""
     return Source(
-        arrivals=arrivals,
+        arrivals=state.POISSON if model.arrivals == POISSON_ARRIVALS else state.BERNOULLI,
         slots=slots,
-        rates=tuple(rates),
-        factors=slot_factors(scenario),
-        draws=tuple(draws),
-        shares=tuple(shares),
-        first_classes=tuple(first[section] for section in sections),
+        rates=model.rates,
+        factors=model.factors,
+        draws=model.laws,
+        shares=model.shares,
+        first_classes=model.first_classes,
     )
 
 
 def refuse(system: System) -> None:
     """Raise `ScenarioError` for what the twin cannot express."""
-    if system.epoch != EPOCH_SLOT:
-        raise ScenarioError(
-            f'agent.epoch "{system.epoch}": the twin does not support it',
-            remedy="add --set agent.epoch=slot; sim and testbed support it",
-        )
+    refuse_layout(system)
+    options = {
+        "on_reject": system.resilience.on_reject is not None,
+        "hedge": system.resilience.hedge_after_ns >= 0,
+        "breaker": system.resilience.breaker is not None,
+    }
+    for option, is_used in options.items():
+        if is_used:
+            raise ScenarioError(
+                f"ue.{option}: the twin does not support it", remedy=f"drop ue.{option}; sim and testbed support it"
+            )
     if system.backhaul_cuts or any(ue.cuts_ns for ue in system.ues):
         raise ScenarioError(
             "faults: the twin does not support cut and partition",
             remedy="add --set 'faults=[]' to leave them out; sim and testbed support them",
+        )
+
+
+def refuse_layout(system: System) -> None:
+    """Raise `ScenarioError` for a system that an array for each of its UEs, decided slot by slot, cannot express."""
+    if system.epoch != EPOCH_SLOT:
+        raise ScenarioError(
+            f'agent.epoch "{system.epoch}": the twin does not support it',
+            remedy="add --set agent.epoch=slot; sim and testbed support it",
         )
     for before, ue in zip(system.ues, system.ues[1:], strict=False):
         if ue.cell < before.cell:

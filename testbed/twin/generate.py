@@ -39,7 +39,7 @@ FIELDS = 3  # of a task that are drawn
 
 
 @njit(**INNER)
-def _add(world: World, fixed: Fixed, u: int, generated_ns: int, input_bits: int, cycles: int, deadline_ns: int) -> None:
+def add(world: World, fixed: Fixed, u: int, generated_ns: int, input_bits: int, cycles: int, deadline_ns: int) -> None:
     """A task enters the system, undecided."""
     ue, task = item(world.ues, u), allocate(world)
     if task == NONE:
@@ -193,10 +193,10 @@ def _add_due(world: World, fixed: Fixed, due: int, now_ns: int) -> int:
         ue.stay_ns += now_ns - ue.next_ns
         if fixed.system[0].arrivals == TABLE_SOURCE:
             row = item(fixed.rows, item(fixed.ues, u).first_row + ue.number)
-            _add(world, fixed, u, row.generated_ns, row.input_bits, row.cycles, row.deadline_ns)
+            add(world, fixed, u, row.generated_ns, row.input_bits, row.cycles, row.deadline_ns)
         else:
             bits, cycles = world.drawn[FIELD_BITS, i], world.drawn[FIELD_CYCLES, i]
-            _add(world, fixed, u, ue.next_ns, bits, cycles, world.drawn[FIELD_DEADLINE, i])
+            add(world, fixed, u, ue.next_ns, bits, cycles, world.drawn[FIELD_DEADLINE, i])
         if fixed.system[0].arrivals != BERNOULLI:
             schedule(world, fixed, u)
             world.due[np.uint64(more)] = u

@@ -10,10 +10,12 @@ import numpy as np
 from testbed.model import random
 from testbed.model.delay import NEVER
 from testbed.model.fallback import fallback_choices
+from testbed.model.mdp import CellView
 from testbed.model.system import CONTROLLER, Plan
 from testbed.model.task import TaskTable
 from testbed.policy.heuristics import Coin, Policy, Priced, checked, watching
 from testbed.policy.heuristics import FixedChoice as Constant
+from testbed.policy.planned import Regional, regional
 from testbed.protocol.disturbances import disturbance_events
 from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, UeSlotRow, policy_error
 from testbed.protocol.table import ColumnTable
@@ -26,7 +28,7 @@ from testbed.twin.views import cell_view
 from testbed.twin.window import Window
 
 Decisions = Mapping[tuple[int, int], int]
-ROWS_AT_ONCE = 1 << 16
+STRETCH_ROWS = 1 << 16
 
 
 class Ran(msgspec.Struct, kw_only=True):
@@ -130,7 +132,7 @@ class _Player:
     def __init__(self, twin: Twin, plan: Plan, policy: Policy | None, recorded: Decisions | None) -> None:
         self.twin, self.plan, self.policy, self.recorded = twin, plan, policy, recorded
         self.own = recorded is None and is_compiled(policy)
-        self.watching = watching(policy)
+        self.watching, self.regional = watching(policy), regional(policy)
         self.failed: set[tuple[int, int]] = set()
         self.events: list[EventRow] = []
         self.notes = Notes(twin)
@@ -181,7 +183,7 @@ class _Player:
             else:
                 twin.step(self._decide(int(twin.slot[0])))
                 self.notes.note()
-            if len(self.notes) > ROWS_AT_ONCE:
+            if len(self.notes) > STRETCH_ROWS:
                 yield self._so_far()
         if until is not None:
             yield self._so_far()
@@ -239,28 +241,50 @@ class _Player:
 
     def _decide(self, slot: int) -> Any:
         system, actions = self.plan.system, np.zeros((1, len(self.plan.system.ues)), np.int8)
-        for es in system.edge_servers:
-            view = cell_view(self.twin, 0, es.index)
-            waiting = [ue for ue in view.ues if ue.tasks]
-            if self.recorded is not None:
-                chosen = {ue.name: self.recorded[ue.index, slot] for ue in waiting}
-            elif waiting:
-                chosen = self._ask(view, slot)
-            elif self.watching is not None:
-                self.watching.see(view)
-            for ue in waiting:
-                actions[0, ue.index] = chosen[ue.name]
+        views = [cell_view(self.twin, 0, es.index) for es in system.edge_servers]
+        if self.regional is not None and self.recorded is None:
+            chosen = self._ask_region(self.regional, views, slot)
+        else:
+            chosen = {name: choice for view in views for name, choice in self._decide_cell(view, slot).items()}
+        for view in views:
+            for ue in view.ues:
+                if ue.tasks:
+                    actions[0, ue.index] = chosen[ue.name]
         return actions
 
-    def _ask(self, view: Any, slot: int) -> dict[str, int]:
+    def _decide_cell(self, view: CellView, slot: int) -> dict[str, int]:
+        if self.recorded is not None:
+            return {ue.name: self.recorded[ue.index, slot] for ue in view.ues if ue.tasks}
+        if any(ue.tasks for ue in view.ues):
+            return self._ask(view, slot)
+        if self.watching is not None:
+            self.watching.see(view)
+        return {}
+
+    def _ask(self, view: CellView, slot: int) -> dict[str, int]:
         assert self.policy is not None
-        system, waiting = self.plan.system, [ue for ue in view.ues if ue.tasks]
         try:
-            rng = Random(random.hash_key(system.seed, random.POLICY, view.cell, slot, 1))
+            rng = Random(random.hash_key(self.plan.system.seed, random.POLICY, view.cell, slot, 1))
             return checked(self.policy.decide(view, rng), view)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a user's policy may raise anything; the run goes on
-            self.events.append(policy_error(view.now_ns, CONTROLLER, view.cell, slot, error))
-        self.failed |= {(ue.index, slot) for ue in waiting}
-        return fallback_choices(system, view)
+            return self._fall_back(view, slot, error)
+
+    def _ask_region(self, policy: Regional, views: list[CellView], slot: int) -> dict[str, int]:
+        asking = [view for view in views if any(ue.tasks for ue in view.ues)]
+        if not asking:
+            return {}
+        try:
+            chosen = policy.decide_region([view for view in views if view.ues])
+            return {name: choice for view in asking for name, choice in checked(chosen, view).items()}
+        except KeyboardInterrupt:
+            raise
+        except Exception as error:  # noqa: BLE001 - as on the other clocks, the run goes on
+            return {name: one for view in asking for name, one in self._fall_back(view, slot, error).items()}
+
+    def _fall_back(self, view: CellView, slot: int, error: BaseException) -> dict[str, int]:
+        """What the fallback policy decides, once the record knows why."""
+        self.events.append(policy_error(view.now_ns, CONTROLLER, view.cell, slot, error))
+        self.failed |= {(ue.index, slot) for ue in view.ues if ue.tasks}
+        return fallback_choices(self.plan.system, view)

@@ -1,6 +1,6 @@
 """What the twin knows, as arrays: what all worlds share, and the state of each world.
 
-Memory: a task in the system is one record of 72 bytes; a UE costs about 200 bytes and a world, servers included.
+Memory: a task in the system is one record of 72 bytes; a UE costs about 220 bytes and a world, servers included.
 Instants are integer nanoseconds, work cycles, data bits. Tasks stand in singly linked lists through ``next``.
 
 What a task would take is computed when it is generated: ``local_ns`` on its UE and, until it is decided, ``airtime_ns``

@@ -101,4 +101,5 @@ def _es_view(twin: Twin, world: int, index: int, now_ns: int) -> EsView:
         senders=senders,
         age_slots=0,
         alive=True,
+        reachable=True,
     )

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from testbed.analysis.parts import PART_COLOURS
+from testbed.analysis.recovery import Recovery
 from testbed.watch.glyphs import bar, chart, columns, number, percent, sparkline, stacked
 from testbed.watch.snapshot import (
     CUT,
@@ -45,6 +46,10 @@ _KINDS = {
     "dropped_frame": "red",
     "refused": "yellow",
     "silent": "yellow",
+    "fault_began": "yellow",
+    "fault_over": "green",
+    "paused": "yellow",
+    "resumed": "green",
     "learning_paused": "yellow",
     "fell_back": "yellow",
     "learning_resumed": "green",
@@ -250,9 +255,22 @@ def honesty(shown: Snapshot) -> RenderableType:
 
 
 def events(shown: Snapshot, height: int) -> RenderableType:
-    """The last events, newest first."""
-    lines = [event_line(event) for event in shown.events[: max(1, height)]]
+    """How the region came back from the last faults, and the last events, newest first."""
+    lines = [recovery_line(one) for one in shown.recovery[: max(0, height // 3)]]
+    lines += [event_line(event) for event in shown.events[: max(1, height - len(lines))]]
     return Group(*lines) if lines else Text("nothing has happened", style="dim")
+
+
+def recovery_line(one: Recovery) -> Text:
+    """One fault and what it did, so far as is known."""
+    dip, recovered, steady = one.words()
+    return Text.assemble(
+        (f"{one.began_s:8.2f} s ", "dim"),
+        (one.fault, "bold" if one.over_s is not None else "bold yellow"),
+        f": dip {dip}, recovered after {recovered}, steady after {steady}",
+        no_wrap=True,
+        overflow="ellipsis",
+    )
 
 
 def event_line(event: Event) -> Text:

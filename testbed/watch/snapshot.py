@@ -6,6 +6,8 @@ not known yet is None.
 
 import msgspec
 
+from testbed.analysis.recovery import Recovery
+
 STATE_LOCAL, SENDING, WAITING, CUT, STATE_LOST, IDLE = "local", "sending", "waiting", "cut", "lost", "idle"
 STARTING, RUNNING, DRAINING, ENDED = "starting", "running", "draining", "ended"
 
@@ -167,6 +169,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     ues: tuple[UeState, ...]
     tasks: tuple[TaskLife, ...]
     events: tuple[Event, ...]
+    recovery: tuple[Recovery, ...]
     learners: tuple[LearnerState, ...]
     honesty: Honesty
 

@@ -11,21 +11,27 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from testbed.analysis import recovery
 from testbed.analysis.parts import PARTS
+from testbed.analysis.recovery import Recovery
 from testbed.model.delay import MS_PER_NS, S_PER_NS
 from testbed.model.system import CONTROLLER, System
 from testbed.model.task import COMPLETED, DECIDED, FAILED, LATE, OFFLOAD
 from testbed.protocol.rows import (
     DIED,
     DROPPED_FRAME,
+    FAULT_BEGAN,
+    FAULT_OVER,
     FELL_BACK,
     GIVEN_UP,
     HEARD,
     LEARNING_PAUSED,
     LEARNING_RESUMED,
+    PAUSED,
     POLICY_ERROR,
     REQUEST_REFUSED,
     RESTARTED,
+    RESUMED,
     SILENT,
     EventRow,
     LinkRow,
@@ -34,13 +40,14 @@ from testbed.protocol.rows import (
     TaskRow,
     UpdateRow,
 )
+from testbed.protocol.table import ColumnTable
 from testbed.record.backends import TESTBED, VIRTUAL
 from testbed.watch import snapshot
 from testbed.watch.accounts import SERIES, EsAccount, TaskAccount, UeAccount
 from testbed.watch.shown_rows import SHOWN_QUANTILES, known_ns, learner_state, spread_of, task_life
 from testbed.watch.snapshot import BestBaseline, DelaySpread, Event, Fates, Honesty, Snapshot, TaskLife
 
-RECENT, LAST_TASKS, LAST_EVENTS = 500, 200, 200
+RECENT, LAST_TASKS, LAST_EVENTS, LAST_FAULT_EVENTS, TASKS_WEIGHED = 500, 200, 200, 400, 5000
 SHOWN_EVENTS = (
     DIED,
     RESTARTED,
@@ -53,7 +60,12 @@ SHOWN_EVENTS = (
     LEARNING_PAUSED,
     LEARNING_RESUMED,
     FELL_BACK,
+    FAULT_BEGAN,
+    FAULT_OVER,
+    PAUSED,
+    RESUMED,
 )
+OF_FAULTS = (DIED, RESTARTED, FAULT_BEGAN, FAULT_OVER, PAUSED, RESUMED)
 SLIPPED = "slipped"
 
 
@@ -75,6 +87,8 @@ class Telemetry:
         self._recent: deque[int] = deque(maxlen=RECENT)
         self._lives: deque[TaskLife] = deque(maxlen=LAST_TASKS)
         self._events: deque[Event] = deque(maxlen=LAST_EVENTS)
+        self._weighed: deque[TaskRow] = deque(maxlen=TASKS_WEIGHED)
+        self._of_faults: deque[EventRow] = deque(maxlen=LAST_FAULT_EVENTS)
         self._updates: dict[str, deque[UpdateRow]] = {}
         self._controller_alive = True
         self._counters: dict[tuple[str, str], float] = {}
@@ -127,12 +141,15 @@ class Telemetry:
         if row.finished_ns >= 0:
             self._recent.append(row.measured_ns)
         self._lives.append(task_life(row))
+        self._weighed.append(row)
 
     def _happened(self, row: EventRow) -> None:
         if row.kind in (DIED, RESTARTED):
             self._lives_or_dies(row.source, alive=row.kind == RESTARTED)
         if row.kind in (SLIPPED, DROPPED_FRAME):
             self._count(row)
+        if row.kind in OF_FAULTS:
+            self._of_faults.append(row)
         if row.kind in SHOWN_EVENTS:
             self._events.append(Event(row.at_ns * S_PER_NS, row.source, row.kind, row.detail))
 
@@ -185,9 +202,18 @@ class Telemetry:
             ),
             tasks=tuple(reversed(self._lives)),
             events=tuple(reversed(self._events)),
+            recovery=tuple(reversed(self._recovery())),
             learners=tuple(learner_state(name, rows) for name, rows in sorted(self._updates.items())),
             honesty=self._honesty(grade),
         )
+
+    def _recovery(self) -> list[Recovery]:
+        """Every fault so far, as far as the last `TASKS_WEIGHED` tasks tell."""
+        if not self._of_faults:
+            return []
+        under_way = [row for account in self._ues.values() for row in account.open.values()]
+        rows = ColumnTable.of(TaskRow, [*self._weighed, *under_way])
+        return recovery.of_rows(self._system, rows, self._of_faults, self.now_ns)
 
     def _phase(self) -> str:
         if "reason" in self.meta and self.now_ns >= int(self.meta.get("end_ns", 0)):

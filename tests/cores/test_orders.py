@@ -19,7 +19,7 @@ from testbed.protocol.actions import Boundary, Finish, Lost, Record, Wake
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Moved, Post, Result, Trip, Up
 from testbed.protocol.rows import TaskRow
 from tests.support import MS, system, task_of
-from tests.swarm import PARTS
+from tests.swarm.ends import PARTS
 from ue_agent.agent import Agent
 from ue_agent.events import AskExpired
 

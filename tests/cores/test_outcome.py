@@ -8,7 +8,7 @@ from testbed.model.task import COMPLETED, LATE, LOCAL, OFFLOAD, Task
 from testbed.protocol.actions import Boundary, Finish, Send
 from testbed.protocol.messages import Ask, Decision, Result, Trip
 from tests.support import MS, system
-from tests.swarm import PARTS
+from tests.swarm.ends import PARTS
 from ue_agent.agent import Agent
 from ue_agent.events import LocalEnd
 
@@ -79,3 +79,15 @@ def test_only_a_ue_that_is_learned_from_asks_on_while_the_run_drains(outcomes):
     agent = Agent(made, 0, (), outcomes=outcomes)
     asks = [a.body for a in agent.handle(4 * made.slot_ns, Boundary(4)) if isinstance(a, Send)]
     assert asks == ([Ask(ue=made.ues[0].name, slot=4, at_ns=4 * made.slot_ns, queue_ns=0)] if outcomes else [])
+
+
+@pytest.mark.parametrize("late_ns", [0, 1, 300 * MS])
+def test_a_local_execution_is_finished_at_its_ideal_end_however_late_that_is_heard(late_ns):
+    agent = Agent(system(), 0, (TASK,))
+    agent.handle(0, Boundary(0))
+    agent.handle(0, Decision(ue=agent.name, slot=0, choice=LOCAL, asked_ns=0))
+    (finish,) = agent.handle(500 * MS + late_ns, LocalEnd(0))
+    assert isinstance(finish, Finish)
+    row = finish.row(500 * MS + late_ns)
+    assert (finish.at_ns, row.finished_ns, row.emulation_ns) == (500 * MS, 500 * MS, late_ns)
+    assert sum(getattr(row, part) for part in PARTS) == row.measured_ns

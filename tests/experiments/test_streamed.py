@@ -31,7 +31,7 @@ def resolved_of(*changes):
 def played(folder, at_once, monkeypatch, *changes):
     """The bytes of a record whose workload came so many tasks at a time, and the summary."""
     monkeypatch.setattr(streamed, "TASKS_AT_ONCE", at_once)
-    monkeypatch.setattr(twin_run, "ROWS_AT_ONCE", 4 * at_once)
+    monkeypatch.setattr(twin_run, "STRETCH_ROWS", 4 * at_once)
     resolved = resolved_of(*changes)
     workload = inputs.generate(resolved.scenario, resolved.system)
     policy, double = loading.load("greedy-do")
@@ -39,8 +39,8 @@ def played(folder, at_once, monkeypatch, *changes):
     path = folder / "run"
     path.mkdir(parents=True)
     recording.note(path, {"run": "run", "backend": TWIN, "policy": "greedy-do"}, TWIN)
-    one = streamed.Played(path=path, plan=plan, resolved=resolved, policy=policy, choices=None)
-    summed = streamed.record(one, lambda made, rewards: None)
+    one = streamed.PlayedPlan(path=path, plan=plan, resolved=resolved, policy=policy, choices=None)
+    summed = streamed.record(one, lambda result, rewards: None)
     return (path / directory.RECORD).read_bytes(), msgspec.to_builtins(summed.summary)
 
 
@@ -50,9 +50,9 @@ def test_record_and_summary_are_the_same_however_the_workload_is_cut(tmp_path, m
     whole, summary = played(tmp_path / "whole", 10**9, monkeypatch, *changes)
     assert len(whole) > 100_000 and summary["tasks"]["rejected"] > 0 and summary["tasks"]["forwarded"] > 0
     for at_once in (11, 256):
-        record, found = played(tmp_path / str(at_once), at_once, monkeypatch, *changes)
+        record, result = played(tmp_path / str(at_once), at_once, monkeypatch, *changes)
         assert record == whole
-        assert found == summary
+        assert result == summary
 
 
 def test_the_summary_is_that_of_the_record_read_back_and_rows_are_kept_for_who_wants_them(tmp_path, monkeypatch):
@@ -65,9 +65,9 @@ def test_the_summary_is_that_of_the_record_read_back_and_rows_are_kept_for_who_w
     read = reader.read_run(summed.path)
     again = msgspec.to_builtins(runner.summary_of(read))
     assert again == msgspec.to_builtins(summed.summary) and again["tasks"]["generated"] == len(workload)
-    kept = runner.execute(msgspec.structs.replace(order, out=str(tmp_path / "b")))
+    remaining = runner.execute(msgspec.structs.replace(order, out=str(tmp_path / "b")))
     for name in ("tasks", "slots", "ue_slots", "links", "rewards", "events"):
-        assert list(getattr(kept.record, name)) == list(getattr(read.record, name)), name
+        assert list(getattr(remaining.record, name)) == list(getattr(read.record, name)), name
 
 
 def test_a_workload_without_tasks_is_summed_up_too(tmp_path):
@@ -93,8 +93,8 @@ def test_a_large_table_stays_in_its_file_and_is_replayed_the_same(tmp_path, monk
     monkeypatch.chdir(tmp_path)
     order_of(tmp_path / "w.csv", tmp_path / "parts")
     for name in ("tasks", "slots", "ue_slots", "links", "rewards"):
-        found, known = (getattr(reader.read_record(tmp_path / run / "run.db"), name) for run in ("parts", "whole"))
-        assert list(found) == list(known), name
+        result, known = (getattr(reader.read_record(tmp_path / run / "run.db"), name) for run in ("parts", "whole"))
+        assert list(result) == list(known), name
     assert (tmp_path / "parts" / "workload.csv").read_bytes() == (tmp_path / "w.csv").read_bytes()
 
 
@@ -136,7 +136,7 @@ def test_a_mistake_far_down_a_large_table_has_its_line(tmp_path):
 
 def peak(table, out, monkeypatch):
     monkeypatch.setattr(streamed, "TASKS_AT_ONCE", 500)
-    monkeypatch.setattr(twin_run, "ROWS_AT_ONCE", 2000)
+    monkeypatch.setattr(twin_run, "STRETCH_ROWS", 2000)
     resolved = resolved_of("slots=8000", "density=0.2")
     tasks = TableFile(table, resolved.system)
     order = Order(resolved=resolved, workload=tasks, policy="lc", backend=TWIN, out=str(out))

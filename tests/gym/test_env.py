@@ -136,7 +136,12 @@ def test_a_full_arena_raises_and_a_reset_heals_it():
         (
             {"scenario": load_scenario("region", ["faults=[{at: 2 s, kill: es-1}]"])},
             ScenarioError,
-            "do not support faults",
+            "do not support deaths",
+        ),
+        (
+            {"scenario": load_scenario("region", ["faults=[{at: 2 s, for: 1 s, slow: es-1 to 50%}]"])},
+            ScenarioError,
+            "on the twin do not support faults",
         ),
         ({"scenario": "regoin"}, ScenarioError, 'did you mean "region"'),
         ({"settings": ["densty=1"]}, ScenarioError, "density"),

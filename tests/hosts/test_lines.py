@@ -28,6 +28,7 @@ from testbed.hosts.lines import (
     ThawRole,
     encode_line,
 )
+from testbed.protocol.codec import UNDECODABLE
 
 REQUESTS: list[Request] = [
     HostRun("00ff", b"\x00\xff", {"es-1": "k"}),
@@ -68,3 +69,10 @@ def test_lines_come_whole_out_of_any_pieces(places):
 def test_what_is_no_request_is_an_error():
     with pytest.raises(msgspec.DecodeError):
         list(Lines().requests(b'{"type": "shell", "command": "rm"}\n'))
+
+
+@pytest.mark.parametrize("line", [b'{"type":"\xff"}', b'{"x":' + b"[" * 5000, b"[]", b"{}"])
+def test_what_is_no_message_raises_what_its_reader_expects(line):
+    for read in (Lines().requests, Lines().reports):
+        with pytest.raises(UNDECODABLE):
+            list(read(line + b"\n"))

@@ -16,7 +16,7 @@ from testbed.node.launcher_session import LAUNCHER, LauncherSession
 from testbed.node.socket import envelope
 from testbed.policy.loading import load
 from testbed.protocol.messages import Orders, Ready, Rows, Start, Stop
-from testbed.protocol.rows import DIED, RESTARTED
+from testbed.protocol.rows import DIED, DROPPED_FRAME, RESTARTED, EventRow, UeSlotRow
 from testbed.record.reader import read_record
 from testbed.sim.simulation import Simulation
 from tests.live.fake_supervisor import FakeSupervisor
@@ -64,14 +64,14 @@ def made(monkeypatch, tmp_path):
     return msgspec.structs.replace(whole, emulation=Emulation(speed=SPEED, burn=0.0, drain_limit_ns=300 * NS_PER_S))
 
 
-def started(whole, folder, ready_s=60, **options):
-    """A run of ``whole`` with a fake supervisor; returns how it ended and the supervisor."""
+def started(whole, folder, ready_s=60, forged=(), **options):
+    """A run of ``whole`` with a fake supervisor; returns how it ended and the supervisor. es-1 tells what is forged."""
     rows = Simulation(whole, load(whole.policy)[0]).run().tasks
     found = []
 
     def supervise(run_dir, token):
         def player(name, incarnation):
-            mine = [row for row in rows if row.ue == name]
+            mine = [row for row in rows if row.ue == name] or (list(forged) if name == "es-1" else [])
             return Player(run_dir.relative_to(folder), token, name, incarnation, mine)
 
         found.append(FakeSupervisor(player=player, **options))
@@ -105,6 +105,24 @@ def test_a_planned_death_and_return_are_told_and_recorded(made, tmp_path, monkey
     ]
     assert end.reason == "" and events == [("es-1", DIED), ("es-1", RESTARTED)]
     assert supervisor.started[-1] == ("es-1", 1)
+
+
+def test_what_a_process_tells_of_others_is_counted_and_not_believed(made, tmp_path):
+    honest = Simulation(made, load(made.policy)[0]).run().tasks
+    forged = [
+        *(msgspec.structs.replace(row, finished_ns=1, measured_ns=1, state="completed") for row in honest),
+        EventRow(1, "ue-1-1", DIED, "forged"),
+        UeSlotRow(ue="ue-1-2", slot=0, at_ns=0, queue_ns=9, radio_wait_ns=0, present=1, undecided=0),
+        EventRow(1, "es-1", "note", "its own"),
+    ]
+    end, _ = started(made, tmp_path, forged=forged)
+    run = read_record(tmp_path / "r" / "run.db")
+    assert end.reason == "" and sorted(run.tasks, key=str) == sorted(honest, key=str)
+    assert [row.kind for row in run.events if row.source in ("ue-1-1", "es-1") and row.kind in (DIED, "note")] == [
+        "note"
+    ]
+    (dropped,) = (row for row in run.events if row.kind == DROPPED_FRAME and row.source == LAUNCHER)
+    assert dropped.value == len(honest) + 2 and not run.ue_slots
 
 
 def test_a_process_that_cannot_be_started_ends_the_others(made, tmp_path):

@@ -2,12 +2,14 @@
 
 import os
 import platform
+import re
 import time
 
 import pytest
 
 from testbed.node import clock
 from testbed.node.clock import SCHEDULER_TURN_NS, Clock, Spinner, set_turn
+from tests.command import ROOT
 
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 3.0, 40.0])
@@ -77,3 +79,17 @@ def test_short_turns_keep_niceness_and_leave_other_classes_alone():
 
     before = os.nice(0)
     assert in_child(nice) and in_child(idle)
+
+
+def test_a_jump_of_the_hosts_clock_reaches_nothing_that_runs():
+    """Who reads the time of day: when a run began, how old a file is. All else counts a clock that is never set and
+    that stands still while the host is suspended."""
+    allowed = {"testbed/record/reader.py", "testbed/live/host_costs.py", "testbed/experiments/runner.py"}
+    words = re.compile(r"time\.time\(|time\.time_ns\(|\.now\(|\.utcnow\(|CLOCK_REALTIME|CLOCK_BOOTTIME|\.today\(")
+    found = {
+        str(path.relative_to(ROOT))
+        for package in ("testbed", "ue_agent", "edge_server", "controller")
+        for path in (ROOT / package).rglob("*.py")
+        if words.search(path.read_text())
+    }
+    assert found <= allowed, found - allowed

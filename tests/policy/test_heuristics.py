@@ -1,5 +1,7 @@
 """Heuristics on views computed by hand."""
 
+import msgspec
+
 from testbed.model.delay import NS_PER_S
 from testbed.model.mdp import CellView, EsView, UeView
 from testbed.model.task import Task
@@ -35,6 +37,7 @@ def cell(*ues, backlog_ns=0, senders=0, shared=False, alive=True):
         senders=senders,
         age_slots=0,
         alive=alive,
+        reachable=alive,
     )
     return CellView(
         slot=3,
@@ -88,7 +91,8 @@ def test_a_price_keeps_tasks_local_and_nobody_offloads_to_a_dead_server():
     view = cell(ue(0, [job()]))
     assert Priced().decide(view, None) == {"ue-1-1": 1}
     assert Priced(0.0, 10.0).decide(view, None) == {"ue-1-1": 0}
-    assert Priced().decide(cell(ue(0, [job()]), alive=False), None) == {"ue-1-1": 0}
+    unreachable = msgspec.structs.replace(ue(0, [job()]), reachable=False)
+    assert Priced().decide(cell(unreachable, alive=False), None) == {"ue-1-1": 0}
 
 
 def test_fixed_and_coin():

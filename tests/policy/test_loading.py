@@ -8,6 +8,8 @@ import pytest
 from testbed.experiments.virtual import by_twin
 from testbed.model.errors import UsageError
 from testbed.policy import loading
+from testbed.policy.heuristics import Priced
+from testbed.policy.planned import THINK_NS, USUAL_BASE, Planned
 from testbed.protocol.rows import POLICY_ERROR
 from testbed.sim.simulation import simulate
 from tests.support import plan, system, task_of
@@ -104,3 +106,55 @@ def test_a_policy_without_its_checkpoint_hints_at_what_makes_one(name, command):
     with pytest.raises(UsageError) as caught:
         loading.load(name)
     assert f"{name}:CHECKPOINT" in caught.value.message and caught.value.remedy == command
+
+
+@pytest.fixture(name="prices")
+def _prices(tmp_path):
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps({"policy": "priced", "beta": 0.5, "beta0": 0.25}))
+    return path
+
+
+def test_a_planner_is_named_with_what_it_plans_from_and_its_time(prices):
+    assert loading.load("plan") == (Planned(USUAL_BASE, THINK_NS), False)
+    assert loading.load("plan-do@1.5ms") == (Planned(USUAL_BASE, 1_500_000), True)
+    assert loading.load("plan-do:greedy") == (Planned(Priced(), THINK_NS), True)
+    assert loading.load(f"plan-do@3ms:priced-do:{prices}") == (Planned(Priced(0.5, 0.25), 3_000_000), True)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("plan-do@", "not a quantity"),
+        ("plan-do@20", "unit"),
+        ("plan-do@0ms", "longer than 0"),
+        ("plan-do@-5ms", "negative|longer than 0"),
+        ("plan-do:plan-do", "cannot plan from"),
+        ("plan-do:mine:decide", "cannot plan from"),
+        ("plan-do:priced-do", "needs tuned values"),
+        ("plan-do:greedy:x", "takes no checkpoint"),
+        ("plan-do:gredy", "unknown policy"),
+        ("greedy-do@20ms", "unknown policy"),
+    ],
+)
+def test_a_planner_that_cannot_be_is_refused(name, said):
+    with pytest.raises(UsageError, match=said):
+        loading.load(name)
+
+
+def test_the_checkpoint_of_what_a_planner_plans_from_goes_with_the_run(prices, tmp_path):
+    name = f"plan-do@3ms:priced-do:{prices}"
+    assert loading.checkpoint_of(name) == str(prices) and loading.checkpoint_of("plan-do") == ""
+    assert loading.with_checkpoint(name, "else.json") == "plan-do@3ms:priced-do:else.json"
+    assert loading.without_checkpoint(name) == "plan-do@3ms:priced-do"
+    folder = tmp_path / "run"
+    folder.mkdir()
+    assert loading.kept(name, folder) == "plan-do@3ms:priced-do:policy.json"
+    assert (folder / "policy.json").read_bytes() == prices.read_bytes()
+    assert not loading.is_own(name) and not loading.is_own("plan-do:mine:decide")
+
+
+def test_time_to_think_goes_to_planners_that_name_none():
+    given = ["lc", "plan", "plan-do:greedy-do", "plan-do@5ms:greedy-do"]
+    expected = ["lc", "plan@9ms", "plan-do@9ms:greedy-do", "plan-do@5ms:greedy-do"]
+    assert [loading.thinking(name, "9ms") for name in given] == expected

@@ -176,3 +176,10 @@ def test_bottomless_nesting_is_refused():
     deep = frame.replace(b"\x92\xa9Heartbeat\x01", b"\x93\xa9Heartbeat\x01" + b"\x91" * 50_000 + b"\x00")
     with pytest.raises(MalformedError, match="recursion"):
         codec.decode(deep)
+
+
+def test_a_refusal_is_one_line_whatever_the_frame_says():
+    frame = codec.encode(envelope(Heartbeat(1))).replace(b"Heartbeat", b"Heart\n\r\n\t")
+    with pytest.raises(MalformedError) as refused:
+        codec.decode(frame)
+    assert "Heart" in str(refused.value) and str(refused.value).splitlines() == [str(refused.value)]

@@ -90,6 +90,17 @@ def test_a_run_whose_record_cannot_be_made_leaves_no_socket_open(tmp_path):
     assert descriptors() == before
 
 
+@pytest.mark.parametrize("name", ["sock", "node"])
+def test_private_folders_of_a_run_are_private_and_empty_whatever_was_there_before(tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / name).chmod(0o777)
+    (tmp_path / name / "es-1").write_text("who was here before")
+    with prepared(tmp_path):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o700
+        assert list((tmp_path / name).iterdir()) == []
+    assert not (tmp_path / name).exists()
+
+
 def descriptors():
     return len(os.listdir("/proc/self/fd"))
 

@@ -1,5 +1,7 @@
 """Faults asked for by a line in a file: whole lines only, each once, nonsense told apart."""
 
+import pytest
+
 from testbed.protocol.rows import KILL, RESTART
 from testbed.record import fault_requests
 from testbed.record.fault_requests import FaultRequest, FaultRequests
@@ -19,3 +21,10 @@ def test_each_request_is_read_once_and_half_a_line_later(tmp_path):
     with open(file, "ab") as out:
         out.write(b'me": "ue-1-1"}\n')
     assert requests.new() == [FaultRequest(KILL, "ue-1-1")]
+
+
+@pytest.mark.parametrize("line", [b'{"do": "ki\xffll", "name": "es-1"}', b'{"x": ' + b"[" * 5000, b"\xff"])
+def test_bytes_that_are_no_text_and_nesting_without_end_are_nonsense_like_any_other(tmp_path, line):
+    (tmp_path / fault_requests.FILE).write_bytes(line + b"\n")
+    (said,) = FaultRequests(tmp_path).new()
+    assert isinstance(said, str) and len(said) <= 200

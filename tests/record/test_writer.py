@@ -6,12 +6,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections import namedtuple
 
 import msgspec
+import psutil
 import pytest
 
 from testbed.model.errors import StartError
 from testbed.protocol.rows import EventRow, TaskRow
+from testbed.record import file_system
 from testbed.record.writer import SCHEMA_VERSION, Recorder
 
 ROW = TaskRow(
@@ -123,3 +126,32 @@ def events(path, table="events"):
     """What another connection sees."""
     with contextlib.closing(sqlite3.connect(path)) as db:
         return db.execute(f"SELECT * FROM {table}").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("kind", "networked"), [("nfs4", True), ("cifs", True), ("fuse.sshfs", True), ("ext4", False), ("overlay", False)]
+)
+def test_where_a_file_lies_is_told_by_the_nearest_mount(tmp_path, monkeypatch, kind, networked):
+    home = tmp_path / "home"
+    home.mkdir()
+    mounts = [namedtuple("mount", "mountpoint fstype")(*one) for one in (("/", "ext4"), (str(home), kind))]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda **_: mounts)
+    assert file_system.is_networked(home / "r" / "run.db") is networked
+    assert file_system.is_networked(tmp_path / "run.db") is False
+
+
+@pytest.mark.parametrize("networked", [False, True])
+def test_over_a_network_there_is_no_write_ahead_log_and_readers_see_committed_rows_all_the_same(
+    tmp_path, monkeypatch, networked
+):
+    monkeypatch.setattr(file_system, "is_networked", lambda _: networked)
+    path = tmp_path / "run.db"
+    recorder = Recorder(path)
+    assert read(path, "PRAGMA journal_mode") == [("delete" if networked else "wal",)]
+    recorder.add([ROW])
+    recorder.commit()
+    assert read(path, "SELECT number FROM tasks") == [(0,)]
+    assert ("run.db-wal" in os.listdir(tmp_path)) is not networked
+    recorder.add([msgspec.structs.replace(ROW, number=1)])
+    recorder.close()
+    assert read(path, "SELECT number FROM tasks") == [(0,), (1,)] and os.listdir(tmp_path) == ["run.db"]

@@ -8,6 +8,7 @@ import sqlite3
 import msgspec
 import pytest
 
+from testbed.cli import summary_text
 from testbed.model.fidelity import DelayError
 from testbed.report.page import page
 from tests.report.html_page import Page
@@ -53,6 +54,17 @@ def test_runs_are_compared_with_the_baseline_that_is_named():
     assert f"{100 * (1 / (1 + change) - 1):+.1f} % [" in Page(page([greedy, local])).text
     other = listed(recorded("lc", slots=40))[0]
     assert "% (other tasks)" in Page(page([greedy, other])).text
+
+
+def test_a_page_tells_how_a_run_came_back_from_its_faults():
+    (one,) = listed(recorded(faults=FAULTS))
+    found = Page(page([one]))
+    (fault,) = one.summary.recovery
+    assert "recovery" in found.anchors and fault.fault == "death of es-1"
+    assert "Mean time to recovery" in found.text or fault.unknown in found.text
+    assert f"{fault.goodput_dip:.0%}".replace("%", " %") in found.text and not_numbers(page([one])) == []
+    text = summary_text.text(one.summary)
+    assert "goodput dip" in text and "death of es-1" in text
 
 
 def test_a_death_is_on_every_time_axis_and_breaks_the_lines_of_its_server():

@@ -26,9 +26,13 @@ def read(module, tmp_path, text, **options):
     return list(module.read(str(path), JobOptions(**options), said.append)), said
 
 
-def read_swf(tmp_path, text):
-    parts, said = read(swf, tmp_path, text)
+def read_parts(module, tmp_path, text):
+    parts, said = read(module, tmp_path, text)
     return [Request(*row) for some in parts for row in zip(*(column.tolist() for column in some), strict=True)], said
+
+
+def read_swf(tmp_path, text):
+    return read_parts(swf, tmp_path, text)
 
 
 def test_swf_jobs_run_on_the_processors_that_they_had_or_asked_for(tmp_path):
@@ -75,7 +79,7 @@ def test_mistakes_of_swf_name_their_place(tmp_path, text, line, column, message)
 
 def test_functions_begin_their_duration_before_their_end(tmp_path):
     text = "app,func,end_timestamp,duration\r\na,f,10.5,0.5\r\na,g,3,0.25\r\nb,f,4,0\r\nb,g,1,2.5\r\n"
-    found, said = read(functions, tmp_path, text)
+    found, said = read_parts(functions, tmp_path, text)
     assert found == [Request(10 * S, 0, S // 2), Request(2_750_000_000, 0, S // 4)]
     assert said == ["1 invocation of no duration left out", "1 invocation that began before the trace left out"]
     with pytest.raises(ScenarioError, match='no column "duration"'):
@@ -91,7 +95,7 @@ def test_batch_tasks_have_the_cores_of_all_their_instances(tmp_path):
         "M3,1,j_1,1,Terminated,104,104,100.0,0.3",
         "M4,,j_2,1,Terminated,105,109,100.0,0.3",
     ]
-    found, said = read(alibaba, tmp_path, "\n".join(rows))
+    found, said = read_parts(alibaba, tmp_path, "\n".join(rows))
     assert found == [Request(100 * S, 0, 4 * 3 * S)]
     assert said == [
         "1 task that did not run to their end left out",
@@ -247,3 +251,23 @@ def test_a_mistake_far_down_a_large_log_has_its_line(tmp_path):
     with pytest.raises(ScenarioError, match="17 columns") as caught:
         read_swf(tmp_path, text + line.replace("-1\n", "\n"))
     assert caught.value.line == 20_001
+
+
+@pytest.mark.parametrize(
+    ("module", "head", "line", "odd"),
+    [
+        (alibaba, "", "M{n},{n}.5,j_1,1,{s},{n},{m},15{n}.0,0.3\n", 'M1,2,"j,1",1,Terminated,100,104,150.0,0.3\n'),
+        (functions, "app,func,end_timestamp,duration\n", "a,f,{m}.25,{n}.5\n", '"a",f,3,1\n'),
+    ],
+)
+def test_tables_are_read_the_same_plainly_and_cell_by_cell(tmp_path, module, head, line, odd):
+    """A block with a quoted cell is read cell by cell."""
+    statuses = ("Terminated", "Failed", "Terminated")
+    lines = [line.format(n=n % 17, m=n * n % 41, s=statuses[n % 3]) for n in range(1, 500)]
+    plain, said = read_parts(module, tmp_path, head + "".join(lines))
+    assert len(plain) > 100 and said
+    mixed, told = read_parts(module, tmp_path, head + "".join(lines).replace("\n", "\r\n") + odd)
+    assert mixed[:-1] == plain and told == said
+    with pytest.raises(ScenarioError) as caught:
+        read_parts(module, tmp_path, head + "".join(lines) + line.format(n="x", m=1, s="Terminated"))
+    assert caught.value.line == len(lines) + head.count("\n") + 1

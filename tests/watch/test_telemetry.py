@@ -6,10 +6,11 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
+from testbed.analysis.recovery import recoveries
 from testbed.experiments.runner import summary_of
 from testbed.model.task import OFFLOAD
 from testbed.protocol.rows import EventRow, UpdateRow
-from testbed.watch import snapshot, views
+from testbed.watch import panels, snapshot, views
 from testbed.watch.feed import RecordedFeed
 from testbed.watch.telemetry import Telemetry
 from tests.watch.runs import recorded
@@ -108,6 +109,19 @@ def test_a_death_is_shown_until_the_process_is_back():
         alive.append(telemetry.snapshot().servers[0].alive)
     assert alive == [True, False, True]
     assert [event.kind for event in telemetry.snapshot().events] == ["restarted", "died"]
+
+
+def test_a_fault_is_shown_with_what_it_did_as_the_summary_has_it():
+    run = recorded("region", "slots=60", "faults=[{at: 20 s, for: 10 s, slow: es-2 to 5%}]")
+    (early,) = played(run, 24 * NS).recovery
+    assert (early.fault, early.over_s, early.recovered_after_s) == ("slow es-2 to 0.05", None, None)
+    shown = played(run, run.end_ns)
+    assert list(shown.recovery) == recoveries(run) and shown.recovery[0].goodput_dip > 0.0
+    assert [event.kind for event in shown.events] == ["fault_over", "fault_began"]
+    screen = Console(width=100, record=True, file=io.StringIO())
+    screen.print(panels.events(shown, 6))
+    text = screen.export_text()
+    assert "slow es-2 to 0.05: dip" in text and "fault over" in text
 
 
 def test_each_learner_is_shown_by_itself():

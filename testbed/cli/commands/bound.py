@@ -36,6 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("what", metavar="SCENARIO|RUN", help="a scenario, or a run with its tasks and decisions")
     parser.add_argument("--policies", metavar="A,B,…", help=f"policies ({POLICIES}; for a run its decisions only)")
+    common.add_think_option(parser)
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="how many workloads, from the seed on (1)")
     parser.add_argument(
         "--evaluations", type=int, default=EVALUATIONS, metavar="N", help=f"of decisions, a workload ({EVALUATIONS})"
@@ -77,7 +78,7 @@ def _of_scenario(args: argparse.Namespace) -> Searched:
     from testbed.hindsight import evaluator, workloads
 
     spread.check(args)
-    names = common.strategies(args.policies or POLICIES, args.what)
+    names = common.strategies(args.policies or POLICIES, args.what, args.think)
     scenario = common.tell_of_traces(common.scenario_of(args.what, common.changes(args.what, args), common.on(TWIN)))
     seeds = range(scenario.seed, scenario.seed + args.seeds)
     if scenario.workload.trace and args.seeds > 1:
@@ -101,7 +102,7 @@ def _of_run(args: argparse.Namespace) -> Searched:
     changed = [args.slots, args.duration, args.seed]
     if args.set or args.seeds > 1 or any(value is not None for value in changed):
         raise UsageError("a run's workload and system are what they were", "leave out --slots, --for, --seed, --set")
-    names = common.strategies(args.policies, args.what) if args.policies else []
+    names = common.strategies(args.policies or "", args.what, args.think) if args.policies or args.think else []
     run = reader.read_run(args.what)
     undecided = sum(row.choice < 0 for row in run.tasks)
     if undecided:

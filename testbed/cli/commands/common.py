@@ -71,6 +71,21 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="exit 5 if fidelity is below B")
 
 
+def add_think_option(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--think``."""
+    parser.add_argument("--think", metavar="TIME", help="plan: time of one core to plan in, a slot (20 ms)")
+
+
+def thinking(names: Sequence[str], think: str | None) -> list[str]:
+    """Policies with ``--think`` in the names of those that plan. Raises `UsageError` if none of them does."""
+    if think is None:
+        return list(names)
+    found = [loading.thinking(name, think.replace(" ", "")) for name in names]
+    if found == list(names):
+        raise UsageError(f"--think {think}: nobody plans here", "name a policy that does, plan-do, or leave it out")
+    return found
+
+
 def overrides(args: argparse.Namespace, flags: Iterable[str] = _FLAGS) -> list[str]:
     """The arguments as ``key=value`` changes of the scenario: ``--set`` first, then those of ``flags``."""
     changes = list(args.set)
@@ -185,10 +200,10 @@ def is_run(name: str) -> bool:
     return True
 
 
-def strategies(listed: str, scenario: str) -> list[str]:
-    """The names in a comma-separated list. Raises `UsageError` for an empty or repeated one, or one that first has to
-    be trained on ``scenario``."""
-    names = [name.strip() for name in listed.split(",") if name.strip()]
+def strategies(listed: str, scenario: str, think: str | None = None) -> list[str]:
+    """The names in a comma-separated list, with ``--think``. Raises `UsageError` for an empty or repeated one, or one
+    that first has to be trained on ``scenario``."""
+    names = thinking([name.strip() for name in listed.split(",") if name.strip()], think)
     if not names or len(set(names)) < len(names):
         raise UsageError(f'--policies "{listed}"', "give different policies, like --policies lc,greedy-do")
     loading.check(names, scenario)

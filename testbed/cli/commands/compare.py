@@ -38,6 +38,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("what", nargs="+", metavar="SCENARIO|RUN", help="one scenario, or two and more runs")
     parser.add_argument("--policies", metavar="A,B,…", help=f"policies ({POLICIES})")
+    common.add_think_option(parser)
     parser.add_argument("--seeds", type=int, metavar="N", help="how many workloads, from the scenario's seed on (10)")
     parser.add_argument("--on", choices=BACKENDS, help="backend (sim)")
     parser.add_argument("--sweep", metavar="KEY=A..B:N", help="repeat for N values of a key, like density=0.3..0.9:4")
@@ -65,6 +66,7 @@ def _runs(args: argparse.Namespace) -> int:
         raise UsageError("one run has nothing to be compared with", "give two runs or more, or a scenario")
     options = {
         "--policies": args.policies,
+        "--think": args.think,
         "--seeds": args.seeds,
         "--on": args.on,
         "--sweep": args.sweep,
@@ -101,7 +103,7 @@ def _scenario(args: argparse.Namespace) -> int:
     if count < 1:
         raise UsageError(f"--seeds {count}", "compare on at least 1 workload; 2 and more give intervals")
     chosen = sweep.parse(args.sweep) if args.sweep else None
-    names = common.strategies(args.policies or POLICIES, args.what[0])
+    names = common.strategies(args.policies or POLICIES, args.what[0], args.think)
     loaded = _scenarios(args, chosen)
     for note in dict.fromkeys(note for one in loaded for note in common.notes_of(one, common.on(backend))):
         warn(note)

@@ -37,6 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", metavar="RUN|TRACE", help="a run, or a table time_s,ue,input_bits,cycles,deadline_s")
     decisions = parser.add_mutually_exclusive_group()
     decisions.add_argument("--policy", metavar="P", help="policy (that of the run; for a table greedy-do)")
+    common.add_think_option(parser)
     decisions.add_argument("--as-recorded", action="store_true", help="repeat decisions and their times (sim, twin)")
     parser.add_argument("--from", dest="begin", metavar="TIME", help="begin at this instant of the recording (0 s)")
     parser.add_argument("--for", dest="length", metavar="TIME", help="how much of it to play (all)")
@@ -57,7 +58,10 @@ def main(args: argparse.Namespace) -> int:
     args.slots = args.seed = None
     common.refuse_live_options(args, SIM if args.as_recorded else args.on or TESTBED)
     if args.policy:
+        args.policy = common.thinking([args.policy], args.think)[0]
         loading.check([args.policy], args.scenario or args.what)
+    elif args.think is not None:
+        raise UsageError("--think is for a policy that plans", "add --policy plan-do, or leave it out")
     if args.as_recorded:
         return common.carry_out(as_recorded(args), args)
     if args.closed_loop:
@@ -223,10 +227,10 @@ def _from_its_beginning(tasks: Sequence[Task], path: Path, slot_ns: int) -> Sequ
 
 def _kept(tasks: Sequence[Task], system: System) -> Sequence[Task]:
     """The tasks that a run of fewer slots plays, after saying how many it does not."""
-    kept = tables.limited(tasks, system)
-    if len(kept) < len(tasks):
-        warn(f"{len(tasks) - len(kept)} of {len(tasks)} tasks are generated after the last slot and left out")
-    return kept
+    inside = tables.limited(tasks, system)
+    if len(inside) < len(tasks):
+        warn(f"{len(tasks) - len(inside)} of {len(tasks)} tasks are generated after the last slot and left out")
+    return inside
 
 
 def _refuse_scenario(args: argparse.Namespace) -> None:

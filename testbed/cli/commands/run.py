@@ -11,6 +11,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("scenario", nargs="?", default=common.DEFAULT_SCENARIO, help="path or shipped name (region)")
     parser.add_argument("--policy", default=common.DEFAULT_POLICY, metavar="P", help="policy (greedy-do)")
+    common.add_think_option(parser)
     common.add_scenario_options(parser)
     parser.add_argument(
         "--backend",
@@ -28,6 +29,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run a scenario and print its summary; returns the exit code."""
+    args.policy = common.thinking([args.policy], args.think)[0]
     if args.backend == COMPOSE:
         return _in_containers(args)
     common.refuse_live_options(args, args.backend, {"--metrics": args.metrics, "--agents": args.agents})

@@ -1,12 +1,10 @@
-"""One random run a seed (system, workload, policy, network, faults), and everything that must hold of it.
+"""Everything that must hold of a run that has ended, from its rows (pure).
 
 What is checked does not trust what the run says of itself: ends, deaths and generated tasks are counted here again,
 from the workload and the faults that were asked for.
 """
 
 from collections import Counter
-from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -15,13 +13,12 @@ from testbed.analysis import replay
 from testbed.experiments import runner
 from testbed.model.delay import duration_ns
 from testbed.model.task import COMPLETED, FAILED, LATE, UE_DIED
-from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, rows_by_task
+from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, UeSlotRow, rows_by_task
 from testbed.record import reader
 from testbed.record.backends import SIM
-from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
-from testbed.trace import inputs
-from tests.swarm_cases import Haunted, case_of
+from tests.swarm.cases import Case
+from tests.swarm.play import Played, play
 
 PARTS = (
     "slot_wait_ns",
@@ -40,21 +37,27 @@ PARTS = (
 )
 
 
-def problems(seed):
-    """What is wrong with the run of ``seed``, in words; empty if nothing is."""
-    case = case_of(seed)
-    simulation = Haunted(case)
-    result = simulation.run()
-    rows = result.tasks
+def problems(case: Case) -> list[str]:
+    """What is wrong with the run of ``case``, in words; empty if nothing is."""
+    return found_in(play(case))
+
+
+def found_in(played: Played) -> list[str]:
+    """As `problems`, of a case that was played."""
+    plan, ran = played.given.plan, played.made
+    rows = ran.tasks
+    exact = played.given.conditions is None and not played.case.ghosts
     return [
-        *wrong_ends(case.plan, rows, simulation.notes.rows),
-        *(problem for row in rows for problem in wrong_row(case.plan, row)),
-        *overlaps(case.plan, rows),
-        *repeated(simulation.notes.rows),
-        *needless(case.plan, simulation.executed, result.links),
-        *signs_of_the_dead(case.plan, result),
-        *wrong_summary(case.plan, result),
-        *(wrong_replay(case.plan, result) if case.conditions is None and not case.ghosts else ()),
+        *played.seen,
+        *wrong_ends(plan, rows, played.rows),
+        *(problem for row in rows for problem in wrong_row(plan, row)),
+        *overlaps(plan, rows),
+        *repeated(played.rows),
+        *needless(plan, played.executed, ran.links),
+        *signs_of_the_dead(plan, ran),
+        *wrong_summary(played),
+        *wrong_remains(played),
+        *(wrong_replay(played) if exact else ()),
     ]
 
 
@@ -97,6 +100,9 @@ def wrong_ends(plan, rows, recorded):
 def wrong_row(plan, row):
     """Parts sum to the delay, work is executed where it says, energy is that of what was done."""
     key, ue = (row.ue, row.number), next(ue for ue in plan.system.ues if ue.name == row.ue)
+    task = next(task for task in plan.workload if (task.ue, task.number) == (ue.index, row.number))
+    if row.asked_ns not in (-1, plan.system.asked_ns(task)):
+        yield f"{key} was asked about at {row.asked_ns}"
     whole = duration_ns(row.cycles, ue.cpu_hz)
     executed = ue.kappa * ue.cpu_hz**3 * row.local_execution_ns * 1e-9
     energy = ue.tx_power_w * row.airtime_ns * 1e-9 + executed
@@ -116,16 +122,19 @@ def wrong_row(plan, row):
 
 
 def overlaps(plan, rows):
-    """One CPU a UE and one core an ES: no two executions at once; and none through its ES's death."""
+    """One CPU a UE, and the cores of an ES: no more executions at once; and none through its ES's death."""
+    cores = {es.name: es.cores for es in plan.system.edge_servers}
     by_cpu: dict[str, list[TaskRow]] = {}
     for row in rows:
         if row.state in (COMPLETED, LATE):
             by_cpu.setdefault(row.es if row.execution_ns else row.ue, []).append(row)
     for cpu, executed in by_cpu.items():
-        executed.sort(key=lambda row: row.start_ns)
-        for one, following in pairwise(executed):
-            if following.start_ns < one.end_ns:
-                yield f"{cpu}: tasks of {one.ue} and {following.ue} at once"
+        changes = sorted([(row.end_ns, -1) for row in executed] + [(row.start_ns, 1) for row in executed])
+        at_once = 0
+        for at, change in changes:
+            at_once += change
+            if at_once > cores.get(cpu, 1):
+                yield f"{cpu}: {at_once} tasks at once at {at}"
         for row in executed:
             if row.execution_ns and any(row.es_arrival_ns < died <= row.end_ns for died, _ in gaps_of(plan, cpu)):
                 yield f"{(row.ue, row.number)}: executed by {cpu} through its death"
@@ -133,10 +142,14 @@ def overlaps(plan, rows):
 
 def repeated(recorded):
     """What is recorded is recorded once: transmissions, slots, deaths."""
-    kinds = {LinkRow: ("link", "to", "ue", "number"), SlotRow: ("es", "slot"), EventRow: ("at_ns", "source", "kind")}
+    kinds = {
+        LinkRow: ("link", "to", "ue", "number"),
+        SlotRow: ("es", "slot"),
+        EventRow: ("at_ns", "source", "kind", "detail"),
+    }
     for kind, fields in kinds.items():
-        result = [row for row in recorded if type(row) is kind]
-        counts = Counter(tuple(getattr(row, field) for field in fields) for row in result)
+        found = [row for row in recorded if type(row) is kind]
+        counts = Counter(tuple(getattr(row, field) for field in fields) for row in found)
         yield from (f"{kind.__name__} {key} recorded {count} times" for key, count in counts.items() if count > 1)
 
 
@@ -156,54 +169,48 @@ def needless(plan, executed, links):
     )
 
 
-def signs_of_the_dead(plan, result):
+def signs_of_the_dead(plan, made):
     """No ES announces and no UE asks while it is dead; deaths and restarts are recorded as they were asked for."""
-    for row in result.slots:
+    for row in made.slots:
         if any(died <= row.at_ns < back for died, back in gaps_of(plan, row.es)):
             yield f"{row.es} announced slot {row.slot} while dead"
-    for row in result.tasks:
+    for row in made.tasks:
         if any(died <= row.asked_ns < back for died, back in gaps_of(plan, row.ue)):
             yield f"{row.ue} asked for {row.number} while dead"
-    happened = reader.absences_of(result.events)
+    happened = reader.absences_of(made.events)
     for fault in plan.faults:
-        came = (fault.at_ns, fault.restart_ns if 0 <= fault.restart_ns <= result.end_ns else -1)
-        if (
-            fault.at_ns <= result.end_ns
-            and fault.restart_ns != result.end_ns
-            and came not in happened.get(fault.name, ())
-        ):
+        came = (fault.at_ns, fault.restart_ns if 0 <= fault.restart_ns <= made.end_ns else -1)
+        if fault.at_ns <= made.end_ns and fault.restart_ns != made.end_ns and came not in happened.get(fault.name, ()):
             yield f"{fault} is not in the record"
 
 
-@cache
-def resolved():
-    return inputs.resolve(load_scenario("region"))
-
-
-def run_of(plan, result):
-    """The run as it is read from its record."""
-    remaining = reader.RecordedRows(
-        meta={
-            "backend": SIM,
-            "policy": plan.policy,
-            "second_offload": plan.second_offload,
-            "reason": result.reason,
-            "end_ns": result.end_ns,
-        },
-        tasks=result.tasks,
-        slots=result.slots,
-        ue_slots=result.ue_slots,
+def recorded_run(played, rows, meta):
+    """The run as it is read from a record that has these ``rows``."""
+    last = {(row.ue, row.number): row for row in rows if isinstance(row, TaskRow)}
+    plan = played.given.plan
+    kept = reader.RecordedRows(
+        meta={"backend": SIM, "policy": plan.policy, "second_offload": plan.second_offload, **meta},
+        tasks=list(last.values()),
+        slots=[row for row in rows if isinstance(row, SlotRow)],
+        ue_slots=[row for row in rows if isinstance(row, UeSlotRow)],
         rewards=[],
-        links=result.links,
+        links=[row for row in rows if isinstance(row, LinkRow)],
         updates=[],
-        events=result.events,
+        events=[row for row in rows if isinstance(row, EventRow)],
     )
-    return reader.assemble(Path("r"), remaining, msgspec.structs.replace(resolved(), system=plan.system), plan.workload)
+    return reader.assemble(Path("r"), kept, played.given.resolved, plan.workload)
 
 
-def wrong_summary(plan, result):
+def run_of(played):
+    """The run as it is read from its whole record."""
+    made = played.made
+    return recorded_run(played, [*played.rows], {"reason": made.reason, "end_ns": made.end_ns})
+
+
+def wrong_summary(played):
     """The audit of the record finds what is counted here."""
-    summary, rows = runner.summary_of(run_of(plan, result)), result.tasks
+    plan, rows = played.given.plan, played.made.tasks
+    summary = runner.summary_of(run_of(played))
     tasks, counts = expected(plan), summary.tasks
     own = {
         "generated": len(tasks),
@@ -219,17 +226,29 @@ def wrong_summary(plan, result):
     for name, count in own.items():
         if counts[name] != count:
             yield f"{counts[name]} {name} in the summary, {count} counted: {summary.problems[:2]}"
-    if abs(summary.energy_j.total - sum(row.energy_j for row in rows)) > 1e-6:
+    if tasks and abs(summary.energy_j.total - sum(row.energy_j for row in rows)) > 1e-6:
         yield f"{summary.energy_j.total} J in the summary"
 
 
-def wrong_replay(plan, result):
+def wrong_remains(played):
+    """The recorder died in the middle: what it had written still accounts for every task that had come by then."""
+    left = played.rows[: int(len(played.rows) * played.case.recorded)]
+    run = recorded_run(played, left, {})
+    counts = runner.summary_of(run).tasks
+    if counts["unaccounted"] or counts["generated"] != len(run.tasks):
+        yield f"after {len(left)} of {len(played.rows)} rows: {counts}"
+    ended = {(row.ue, row.number): row for row in left if isinstance(row, TaskRow) and row.finished_ns >= 0}
+    kept = rows_by_task(run.tasks)
+    yield from (f"{key} had ended when the recorder died, and has not" for key in ended if kept[key] != ended[key])
+
+
+def wrong_replay(played):
     """From its record, the run is computed again to the last nanosecond."""
-    run = run_of(plan, result)
+    plan, run = played.given.plan, run_of(played)
     answers = replay.recorded_answers(run.tasks)
     again = msgspec.structs.replace(plan, faults=replay.recorded_faults(run.record.events))
     replayed = rows_by_task(simulate(again, None, answers).tasks)
-    for row in result.tasks:
+    for row in played.made.tasks:
         other = replayed.get((row.ue, row.number))
         if row.choice >= 0 and (other is None or (other.finished_ns, other.state) != (row.finished_ns, row.state)):
             yield f"{(row.ue, row.number)} ended at {row.finished_ns}, replayed at {other and other.finished_ns}"

@@ -1,0 +1,1 @@
+"""Looking ahead: decisions tried in the twin, on futures that nobody knows yet."""

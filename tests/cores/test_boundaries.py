@@ -1,0 +1,49 @@
+"""What a UE does and records at the beginning of a slot."""
+
+import pytest
+
+from testbed.model.task import OFFLOAD, Task
+from testbed.protocol.actions import Boundary, Lost, Record, Wake
+from testbed.protocol.messages import Decision, Down, Up
+from testbed.protocol.rows import UeSlotRow
+from tests.support import MS, system
+from ue_agent.agent import Agent
+
+S = 1000 * MS
+LONG = Task(ue=0, number=0, generated_ns=0, input_bits=80_000_000, cycles=S, deadline_ns=S)
+
+
+def row_at(agent, slot):
+    (row,) = (
+        action.row
+        for action in agent.handle(slot * S, Boundary(slot))
+        if isinstance(action, Record) and isinstance(action.row, UeSlotRow)
+    )
+    return row
+
+
+@pytest.mark.parametrize("epoch", ["slot", "arrival"])
+def test_a_ue_waits_for_every_boundary(epoch):
+    agent = Agent(system(epoch=epoch), 0, (LONG,))
+    (wake,) = (
+        action
+        for action in agent.handle(0, Boundary(0))
+        if isinstance(action, Wake) and isinstance(action.event, Boundary)
+    )
+    assert (wake.at_ns, wake.event) == (S, Boundary(1))
+
+
+def test_tasks_that_are_asked_about_and_not_decided_are_present():
+    agent = Agent(system(), 0, (LONG,))
+    assert (row_at(agent, 0).present, row_at(agent, 1).present) == (1, 1)
+
+
+def test_the_radio_of_an_es_that_is_back_has_nothing_to_send():
+    agent = Agent(system(), 0, (LONG,))
+    agent.handle(0, Boundary(0))
+    agent.handle(0, Decision(ue=agent.name, slot=0, choice=OFFLOAD, asked_ns=0))
+    assert row_at(agent, 1).radio_wait_ns == 9 * S
+    agent.handle(1500 * MS, Down("es-1", 1500 * MS, 0))
+    agent.handle(1600 * MS, Lost("es-1", 1500 * MS, 0))
+    agent.handle(1700 * MS, Up("es-1", 1700 * MS, 1))
+    assert row_at(agent, 2).radio_wait_ns == 0

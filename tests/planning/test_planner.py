@@ -1,0 +1,142 @@
+"""The planner in runs: the same on every virtual clock, better than what it plans from, and blind to the future."""
+
+import msgspec
+import pytest
+
+from testbed.experiments.virtual import by_twin, fresh_twin
+from testbed.hindsight import evaluator
+from testbed.model.errors import UsageError
+from testbed.model.system import Fault
+from testbed.model.task import LOCAL
+from testbed.planning.acting import acting
+from testbed.planning.planner import Planner
+from testbed.policy.heuristics import Coin, FixedChoice, Priced
+from testbed.policy.planned import Planned
+from testbed.protocol.rows import POLICY_ERROR
+from testbed.scenario.load import load_scenario
+from testbed.sim.simulation import simulate
+from testbed.trace import inputs
+from testbed.twin.views import cell_view
+from tests.support import MS, plan, region, system, task_of
+from tests.twin.test_parity import same
+
+SHORT = 3 * MS
+
+
+def planned(*changes, double=True):
+    """The plan of `region` with some changes."""
+    resolved = inputs.resolve(load_scenario("region", changes))
+    workload = inputs.generate(resolved.scenario, resolved.system)
+    return resolved.plan(workload, "plan-do", second_offload=double, live=False)
+
+
+def assert_same_on_both_clocks(made, policy):
+    simulated, played = simulate(made, policy), by_twin(made, policy)
+    assert len(simulated.tasks) == len(played.tasks) == len(made.workload)
+    for a, b in zip(simulated.tasks, played.tasks, strict=True):
+        same(a, b)
+    assert not [event for event in (*simulated.events, *played.events) if event.kind == POLICY_ERROR]
+    return played
+
+
+@pytest.mark.parametrize(
+    ("changes", "base"),
+    [
+        ((), Priced()),
+        (("radio.access=shared",), Priced(0.3, 0.1)),
+        (("radio.loss=10%", "radio.jitter={uniform: [0 ms, 90 ms]}"), Priced(0.3, 0.1)),
+        (("workload.arrivals=poisson",), Coin(0.5)),
+        (("cells=[{es: {cpu: 4 GHz, cores: 2, queue_limit: 2}, ues: 6}]",), FixedChoice(1)),
+    ],
+    ids=["region", "shared", "lossy", "poisson", "one cell"],
+)
+def test_it_decides_the_same_on_simulation_and_twin(changes, base):
+    assert_same_on_both_clocks(planned("slots=15", *changes), Planned(base, SHORT))
+
+
+def test_tasks_of_no_known_distribution_are_planned_with_too():
+    made, tasks = region(0.7, 3, 20)
+    assert_same_on_both_clocks(plan(made, tasks), Planned(Priced(), SHORT))
+
+
+def test_it_is_better_than_what_it_plans_from():
+    made = planned("slots=60", "seed=1000000")
+    base = Priced(0.3, 0.1)
+    assert by_twin(made, Planned(base)).mean_overhead < 0.95 * by_twin(made, base).mean_overhead
+
+
+def test_more_time_is_used():
+    made = planned("slots=40", "seed=1000001")
+    short, long = (by_twin(made, Planned(Priced(), think_ns)).mean_overhead for think_ns in (MS // 10, 20 * MS))
+    assert long < short
+
+
+def test_what_comes_later_changes_nothing_before():
+    made = planned("slots=20")
+    half = 10 * made.system.slot_ns
+    other = planned("slots=20", "seed=99")
+    workload = [task for task in made.workload if task.generated_ns < half]
+    numbers = [sum(task.ue == ue.index for task in workload) for ue in made.system.ues]
+    for task in other.workload:
+        if task.generated_ns >= half:
+            workload.append(msgspec.structs.replace(task, number=numbers[task.ue]))
+            numbers[task.ue] += 1
+    changed = msgspec.structs.replace(made, workload=tuple(workload))
+    first, second = (by_twin(one, Planned(think_ns=SHORT)).tasks for one in (made, changed))
+    early, late = ([row.choice for row in rows if row.slot < 10] for rows in (first, second))
+    assert early == late and 0 < sum(early) < len(early)
+
+
+def test_tasks_of_a_dead_server_stay_with_their_ues():
+    made, tasks = region(0.8, 3, 25)
+    died = plan(made, tasks, faults=[Fault("es-1", 5_000_000_000, 15_000_000_000)])
+    simulated = simulate(died, Planned(FixedChoice(1), SHORT))
+    assert all(row.finished_ns >= 0 for row in simulated.tasks)
+    assert not [event for event in simulated.events if event.kind == POLICY_ERROR]
+    meanwhile = [row.choice for row in simulated.tasks if row.ue.startswith("ue-1-") and 6 <= row.slot <= 14]
+    assert meanwhile and set(meanwhile) == {LOCAL}
+    assert {row.choice for row in simulated.tasks if row.ue.startswith("ue-1-") and row.slot > 15} == {0, 1}
+
+
+def test_a_backlog_that_outgrows_its_room_is_believed_anew():
+    made = system((2,), (100_000_000,), slots=200)
+    tasks = [task_of(ue, n, at=n * made.slot_ns, cycles=10**10) for ue in (0, 1) for n in range(200)]
+    policy = acting(plan(made, tasks), Planned(FixedChoice(1), MS // 10))
+    assert isinstance(policy, Planner)
+    played = by_twin(plan(made, tasks), Planned(FixedChoice(1), MS // 10))
+    assert not [event for event in played.events if event.kind == POLICY_ERROR]
+
+
+def test_hindsight_judges_a_planner():
+    resolved = inputs.resolve(load_scenario("region", ["slots=12"]))
+    workload = inputs.generate(resolved.scenario, resolved.system)
+    case = evaluator.of_scenario(resolved, workload, ["greedy-do", "plan-do@3ms"])
+    played, greedy = case.played["plan-do@3ms"], case.played["greedy-do"]
+    assert case.exact(second_offload=True).overhead(played.decisions) == pytest.approx(played.overhead)
+    assert played.second_offload and played.overhead < greedy.overhead
+
+
+def test_with_a_clock_it_stops_when_its_time_is_up():
+    made = planned("slots=12", "seed=3")
+    told: list[int] = []
+
+    def clock():
+        told.append(len(told) * 15 * MS)
+        return told[-1]
+
+    policy = acting(made, Planned(Priced(), 20 * MS), clock)
+    assert isinstance(policy, Planner)
+    before = len(told)
+    world = fresh_twin(made)
+    world.reset(made.system.seed)
+    views = [cell_view(world, 0, es.index) for es in made.system.edge_servers]
+    chosen = policy.decide_region(views)
+    assert len(told) - before <= 4
+    assert set(chosen) >= {ue.name for view in views for ue in view.ues if ue.tasks}
+
+
+def test_a_planner_that_does_not_act_decides_nothing():
+    made, _ = region(slots=3)
+    with pytest.raises(UsageError, match="in runs only"):
+        Planned().decide(None, None)  # type: ignore[arg-type]
+    assert acting(plan(made, ()), Priced()) == Priced()

@@ -1,0 +1,1 @@
+"""A swarm of small random scenarios on the simulation, watched at every event: see ``python -m tests.swarm -h``."""
