@@ -55,7 +55,7 @@ EXAMPLES = {
         "testbed compare region": "the heuristics, ten seeds",
         "testbed compare region --policies lc,greedy-do --sweep density=0.3..0.9:4": "",
         "testbed compare runs/demo-greedy-do runs/demo-lc": "runs as they were",
-        "testbed compare region --seeds 40 --cluster tcp://192.168.1.10:8786": "by a Dask cluster",
+        "testbed compare region --cluster tcp://host:8786": "by a Dask cluster",
     },
     "bound": {
         "testbed bound region --policies lc,greedy-do": "how much is left to gain?",

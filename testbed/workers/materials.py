@@ -156,9 +156,9 @@ def _forget_others(root: Path, folder: Path) -> None:
     """Drop what was imported from below ``root``, but not from ``folder``: a module of that name is another now."""
 
     def is_other(place: str) -> bool:
-        return Path(place).is_relative_to(root) and not Path(place).is_relative_to(folder)
+        return place.startswith(f"{root}/") and not f"{place}/".startswith(f"{folder}/")
 
     for name, module in list(sys.modules.items()):
-        if is_other(getattr(module, "__file__", None) or "/"):
+        if is_other(getattr(module, "__file__", None) or ""):
             del sys.modules[name]
     sys.path[:] = [place for place in sys.path if not is_other(place)]
