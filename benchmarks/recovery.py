@@ -112,17 +112,17 @@ def seconds(value: float) -> str:
 
 def kinds_line(name: str, rows: Sequence[Entry]) -> Sequence[str]:
     """One kind of fault."""
-    found = [row["recovery"][0] for row in rows]
-    both = sum(one["recovered_after_s"] is not None and one["steady_after_s"] is not None for one in found)
+    recoveries = [row["recovery"][0] for row in rows]
+    both = sum(one["recovered_after_s"] is not None and one["steady_after_s"] is not None for one in recoveries)
     return (
         name,
-        mean([one["goodput_before"] for one in found], percent),
-        mean([one["goodput_dip"] for one in found], percent),
-        mean([one["recovered_after_s"] for one in found], seconds),
-        mean([one["steady_after_s"] for one in found], seconds),
-        mean([one["tasks_recovered"] for one in found], lambda value: f"{value:.1f}"),
-        mean([one["tasks_lost"] for one in found], lambda value: f"{value:.1f}"),
-        f"{both} of {len(found)}",
+        mean([one["goodput_before"] for one in recoveries], percent),
+        mean([one["goodput_dip"] for one in recoveries], percent),
+        mean([one["recovered_after_s"] for one in recoveries], seconds),
+        mean([one["steady_after_s"] for one in recoveries], seconds),
+        mean([one["tasks_recovered"] for one in recoveries], lambda value: f"{value:.1f}"),
+        mean([one["tasks_lost"] for one in recoveries], lambda value: f"{value:.1f}"),
+        f"{both} of {len(recoveries)}",
     )
 
 

@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from examples import oracle
+from testbed.model.changing_link import RateTrace
 from testbed.model.delay import NS_PER_S
 from testbed.model.queue import FCFS
-from testbed.model.system import Backhaul, Fault, Plan, Radio, RateTrace
+from testbed.model.system import Backhaul, Fault, Plan, Radio
 from testbed.policy import loading
 from testbed.record.writer import Recorder
 from testbed.scenario.load import load_scenario

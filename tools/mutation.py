@@ -28,7 +28,7 @@ from tools.mutants import Mutant, mutants, put_in
 ROOT = Path(__file__).parents[1]
 EXPLAINED = ROOT / "tools" / "mutants-explained.toml"
 RESULTS = Path("build/mutation.jsonl")
-SEEDS, FRAMES, PATIENCE_S = 120, 4000, 600
+SEEDS, FRAMES, MUTANT_LIMIT_S = 120, 4000, 600
 CORES = (
     "tests/cores/test_boundaries.py",
     "tests/cores/test_outcome.py",
@@ -106,7 +106,7 @@ def fate(module: object, mutant: Mutant, cases: list[Case]) -> str:
     child = os.fork()
     if child == 0:
         os.close(reader)
-        signal.alarm(PATIENCE_S)
+        signal.alarm(MUTANT_LIMIT_S)
         with contextlib.suppress(BaseException):
             os.write(writer, noticed_by(module, mutant, cases).encode() or b"-")
         os._exit(0)

@@ -139,14 +139,8 @@ class Agent:
         return self._boundaries.idle and not (self._outcomes or self._flights or self._pending)
 
     def _ask(self, slot: int, now_ns: int, tasks: tuple[Task, ...]) -> list[Action]:
-        ask = Ask(
-            ue=self.name,
-            slot=slot,
-            at_ns=now_ns,
-            queue_ns=max(0, self._cpu.free_ns - now_ns),
-            tasks=tasks,
-            last_choice=self._last_choice,
-        )
+        queue = max(0, self._cpu.free_ns - now_ns)
+        ask = Ask(ue=self.name, slot=slot, at_ns=now_ns, queue_ns=queue, tasks=tasks, last_choice=self._last_choice)
         if tasks:
             self._pending[slot] = ask, self._lives.incarnation(CONTROLLER)
         if self._lives.is_lost(CONTROLLER):

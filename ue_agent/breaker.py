@@ -3,7 +3,7 @@
 from testbed.model.delay import NS_PER_S
 from testbed.model.resilience import Breaker
 
-CLOSED_NS, NOBODY = -1, -1
+CLOSED_NS, NO_TRIAL = -1, -1
 
 
 class CircuitBreaker:
@@ -13,7 +13,7 @@ class CircuitBreaker:
         self._options = options
         self._failures = 0
         self._open_until_ns = CLOSED_NS
-        self._trial = NOBODY
+        self._trial = NO_TRIAL
 
     @property
     def open_s(self) -> float:
@@ -24,7 +24,7 @@ class CircuitBreaker:
         """Whether task ``number`` may be offloaded at ``now_ns``."""
         if self._open_until_ns == CLOSED_NS or self._trial == number:
             return True
-        if now_ns < self._open_until_ns or self._trial != NOBODY:
+        if now_ns < self._open_until_ns or self._trial != NO_TRIAL:
             return False
         self._trial = number
         return True
@@ -37,9 +37,9 @@ class CircuitBreaker:
         if self._open_until_ns != CLOSED_NS and number != self._trial:
             return False
         self._failures += 1
-        if self._trial == NOBODY and self._failures < self._options.failures:
+        if self._trial == NO_TRIAL and self._failures < self._options.failures:
             return False
-        self._open_until_ns, self._trial, self._failures = now_ns + self._options.open_ns, NOBODY, 0
+        self._open_until_ns, self._trial, self._failures = now_ns + self._options.open_ns, NO_TRIAL, 0
         return True
 
     def succeeded(self, number: int) -> bool:
@@ -48,10 +48,10 @@ class CircuitBreaker:
             self._failures = 0
         if self._trial != number:
             return False
-        self._open_until_ns, self._trial, self._failures = CLOSED_NS, NOBODY, 0
+        self._open_until_ns, self._trial, self._failures = CLOSED_NS, NO_TRIAL, 0
         return True
 
     def withdrew(self, number: int) -> None:
         """Task ``number`` was not offloaded after all."""
         if self._trial == number:
-            self._trial = NOBODY
+            self._trial = NO_TRIAL

@@ -29,7 +29,7 @@ from testbed.record.backends import TWIN
 from testbed.scenario.dump import dump
 from testbed.scenario.schema import Scenario
 from testbed.trace import inputs
-from testbed.twin import build
+from testbed.twin import build, refusals
 from testbed.twin.state import TASK
 from testbed.workers.build import versions
 
@@ -100,7 +100,7 @@ class Training:
         scenario = msgspec.structs.replace(job.scenario, faults=())
         system = inputs.resolve(scenario).system
         endless, finite = (build.generator(scenario, system, endless=endless) for endless in (True, False))
-        build.refuse(system)
+        refusals.refuse(system)
         base = job.algorithm.removesuffix(DOUBLE)
         updates = job.budget.updates or max(1, round(USUAL_RATE[base] * job.budget.seconds))
         config = TrainConfig(

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 def refuse(plan: Plan) -> None:
     """Raise `ScenarioError` for what the twin cannot express."""
-    from testbed.twin import build
+    from testbed.twin import refusals
 
-    build.refuse_faults(plan)
-    build.refuse(plan.system)
+    refusals.refuse_faults(plan)
+    refusals.refuse(plan.system)
 
 
 def fresh_twin(plan: Plan) -> "Twin":

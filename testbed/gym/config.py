@@ -13,7 +13,7 @@ from testbed.scenario.load import load_scenario, parse_scenario
 from testbed.scenario.resolve import Resolved
 from testbed.scenario.schema import Scenario
 from testbed.trace import inputs
-from testbed.twin import build
+from testbed.twin import refusals
 from testbed.twin.twin import OBSERVATIONS, REWARDS
 
 PAYLOADS = ("real", "declared")
@@ -95,7 +95,7 @@ def make(scenario: Source = "region", **choices: Unpack[Choices]) -> Environment
     check.refuse_unknown(choices, Choices.__annotations__, "an environment")
     loaded = _loaded(scenario, choices.get("settings", ()))
     resolved = inputs.resolve(loaded)
-    build.refuse_layout(resolved.system)
+    refusals.refuse_layout(resolved.system)
     if any(fault.kill for fault in resolved.scenario.faults):
         raise ScenarioError(
             "faults: environments do not support deaths", remedy="leave them out (settings=['faults=[]'])"

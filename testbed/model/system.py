@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from testbed.model.changing_link import NO_TRACE, RateTrace, WayBack
 from testbed.model.cuts import Span, open_ns, united
 from testbed.model.delay import FOREVER_NS, after_ns, duration_ns
 from testbed.model.learning import LearningPlan
@@ -21,26 +22,6 @@ IPC, TCP = "ipc", "tcp"
 CURVE, UNENCRYPTED = "curve", "none"
 EPOCH_SLOT, EPOCH_ARRIVAL = "slot", "arrival"
 CONTROLLER, LAUNCHER = "controller", "launcher"
-NO_TRACE = -1
-
-
-class RateTrace(msgspec.Struct, frozen=True, kw_only=True):
-    """Rates over time, which repeat every ``period_ns``: segment i has ``bps[i]`` from ``edges_ns[i]`` on."""
-
-    edges_ns: tuple[int, ...]
-    bps: tuple[float, ...]
-    period_ns: int
-
-
-class WayBack(msgspec.Struct, frozen=True, kw_only=True):
-    """How the way of results to a UE changes; fields as those of its uplink, see `Ue`."""
-
-    cap_edges_ns: tuple[int, ...] = ()
-    caps_bps: tuple[float, ...] = ()
-    added_edges_ns: tuple[int, ...] = ()
-    added_ns: tuple[int, ...] = ()
-    loss_edges_ns: tuple[int, ...] = ()
-    losses: tuple[float, ...] = ()
 
 
 class Ue(msgspec.Struct, frozen=True, kw_only=True):

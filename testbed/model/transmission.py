@@ -3,9 +3,10 @@
 import math
 
 from testbed.model import link, random
+from testbed.model.changing_link import NO_TRACE, RateTrace, WayBack
 from testbed.model.cuts import open_ns
 from testbed.model.delay import FOREVER_NS, transfer_ns
-from testbed.model.system import NO_TRACE, Radio, RateTrace, System, Ue, WayBack
+from testbed.model.system import Radio, System, Ue
 from testbed.model.task import Task
 
 

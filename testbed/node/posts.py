@@ -44,13 +44,13 @@ class Posts:
     def follow(self, system: System, tasks: Mapping[tuple[int, int], Task]) -> None:
         """Links change from some instant to come on, and with them how early one of the ``tasks`` can come."""
         self._system = system
-        found = []
+        waiting = []
         for one in self._waiting:
             task = tasks.get((one.ue, one.number))
             if task is not None and system.asked_ns(task) == one.asked_ns:
                 earliest = earliest_effect_ns(system, task, one.asked_ns)
-                found.append(msgspec.structs.replace(one, earliest_ns=earliest))
-        self._waiting = found
+                waiting.append(msgspec.structs.replace(one, earliest_ns=earliest))
+        self._waiting = waiting
         heapq.heapify(self._waiting)
 
     def posted(self, task: Task) -> None:

@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from testbed.model.changing_link import WayBack
 from testbed.model.cuts import Span, open_ns, united
 from testbed.model.link import segment
-from testbed.model.system import BackhaulCut, WayBack
+from testbed.model.system import BackhaulCut
 from testbed.scenario.fault_kinds import Degrade
 from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.occurrences import lasting_ns

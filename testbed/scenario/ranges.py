@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from testbed.model.changing_link import RateTrace
 from testbed.model.errors import ScenarioError
-from testbed.model.system import RateTrace, System
+from testbed.model.system import System
 from testbed.model.task import Task, TaskTable
 from testbed.model.transmission import trace_of
 from testbed.scenario import units

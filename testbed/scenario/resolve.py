@@ -6,10 +6,10 @@ from statistics import NormalDist
 import msgspec
 
 from testbed.model import link, queue, random
+from testbed.model.changing_link import NO_TRACE, RateTrace
 from testbed.model.delay import channel_gain, uplink_rate
 from testbed.model.errors import ScenarioError
 from testbed.model.system import (
-    NO_TRACE,
     Backhaul,
     Disturbance,
     Emulation,
@@ -17,7 +17,6 @@ from testbed.model.system import (
     Fault,
     Plan,
     Radio,
-    RateTrace,
     System,
     Ue,
 )

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from testbed.model.changing_link import NO_TRACE, RateTrace
 from testbed.model.delay import NEVER, transfer_ns
 from testbed.model.errors import ScenarioError
-from testbed.model.system import EPOCH_SLOT, NO_TRACE, SHARED, Plan, RateTrace, System
+from testbed.model.system import SHARED, System
 from testbed.model.task import Task, TaskTable
 from testbed.model.task_model import POISSON_ARRIVALS, Law, TaskModel
 from testbed.model.transmission import trace_of, varies
@@ -18,7 +19,7 @@ from testbed.scenario.profile import totals
 from testbed.scenario.ranges import check_tasks
 from testbed.scenario.schema import Scenario
 from testbed.scenario.task_model import task_model
-from testbed.twin import state
+from testbed.twin import refusals, state
 from testbed.twin.state import Fixed, Worlds
 
 DRAWS = {
@@ -94,60 +95,9 @@ def drawn(model: TaskModel, slots: int) -> Source:
     )
 
 
-def refuse(system: System) -> None:
-    """Raise `ScenarioError` for what the twin cannot express."""
-    refuse_layout(system)
-    options = {
-        "on_reject": system.resilience.on_reject is not None,
-        "hedge": system.resilience.hedge_after_ns >= 0,
-        "breaker": system.resilience.breaker is not None,
-    }
-    for option, is_used in options.items():
-        if is_used:
-            raise ScenarioError(
-                f"ue.{option}: the twin does not support it", remedy=f"drop ue.{option}; sim and testbed support it"
-            )
-    if system.backhaul_cuts or any(ue.cuts_ns for ue in system.ues):
-        raise ScenarioError(
-            "faults: the twin does not support cut and partition",
-            remedy="add --set 'faults=[]' to leave them out; sim and testbed support them",
-        )
-    if system.pausing:
-        raise ScenarioError(
-            "faults: the twin does not support pause",
-            remedy="add --set 'faults=[]' to leave them out; sim and testbed support it",
-        )
-    if any(ue.back is not None for ue in system.ues):
-        raise ScenarioError(
-            "faults: the twin degrades no link both ways",
-            remedy="degrade it one way, or add --set 'faults=[]'; sim and testbed support it",
-        )
-
-
-def refuse_layout(system: System) -> None:
-    """Raise `ScenarioError` for a system that an array for each of its UEs, decided slot by slot, cannot express."""
-    if system.epoch != EPOCH_SLOT:
-        raise ScenarioError(
-            f'agent.epoch "{system.epoch}": the twin does not support it',
-            remedy="add --set agent.epoch=slot; sim and testbed support it",
-        )
-    for before, ue in zip(system.ues, system.ues[1:], strict=False):
-        if ue.cell < before.cell:
-            raise ScenarioError(f"{ue.name} stands before a UE of an earlier cell", remedy="number UEs cell by cell")
-
-
-def refuse_faults(plan: Plan) -> None:
-    """Raise `ScenarioError` if the plan has faults."""
-    if plan.faults:
-        raise ScenarioError(
-            "faults: the twin does not support faults",
-            remedy="add --set 'faults=[]' to leave them out; sim and testbed support them",
-        )
-
-
 def fixed(system: System, source: Source, *, double: bool, recording: bool, reward: int) -> Fixed:
     """What all worlds share."""
-    refuse(system)
+    refusals.refuse(system)
     radio, record = system.radio, np.zeros(1, state.SYSTEM)
     values: dict[str, Any] = {
         "slot_ns": system.slot_ns,

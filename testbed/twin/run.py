@@ -19,7 +19,7 @@ from testbed.policy.planned import Regional, regional
 from testbed.protocol.disturbances import disturbance_events
 from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, UeSlotRow, policy_error
 from testbed.protocol.table import ColumnTable
-from testbed.twin import build, rows
+from testbed.twin import build, refusals, rows
 from testbed.twin.boundaries import Notes
 from testbed.twin.kernels import EMPTY
 from testbed.twin.link_rows import Transmissions
@@ -80,7 +80,7 @@ def stretches(
     Put together, stretches are the record of the whole run, in its order, however they are cut. What is in memory is
     one part, what is under way, and the tasks since the first that is. ``plan.workload`` is not looked at.
     """
-    build.refuse_faults(plan)
+    refusals.refuse_faults(plan)
     nothing = build.table(plan.system, ())
     twin = Twin(plan.system, nothing, double=plan.second_offload, capacity=1, recording=True)
     return _Player(twin, plan, policy, recorded).stretches(parts)
@@ -113,7 +113,7 @@ class Outcomes(msgspec.Struct, kw_only=True):
 
 def outcomes(plan: Plan, policy: Policy, source: build.Source) -> Outcomes:
     """As `run`, of a compiled policy and tasks that `build.table` has taken: the ends of tasks alone, without rows."""
-    build.refuse_faults(plan)
+    refusals.refuse_faults(plan)
     twin = Twin(plan.system, source, double=plan.second_offload, capacity=max(1, len(source.rows)), recording=True)
     twin.use(policy)
     twin.reset(plan.system.seed)

@@ -34,16 +34,16 @@ CASES: dict[str, tuple[dict[str, Any], Any, tuple[Fault, ...], bool]] = {
     "a bad network": ({}, Coin(0.7), (), True),
 }
 DIGESTS = {
-    "greedy": "3f1d6a6e6233c69f",
+    "greedy": "c16dc130dc346ed2",
     "local": "22e13dcc34051485",
-    "priced": "a5116a3d5da5c942",
+    "priced": "248d3260698bd5a9",
     "shared": "75bbc68b0e64c410",
-    "jitter and loss": "b12f3eb381568f46",
-    "limits": "83dbfc983dc747a9",
-    "arrival": "535472402ef2a966",
-    "deaths": "2e2331088bf66708",
+    "jitter and loss": "ef04281372f4f892",
+    "limits": "a7e9fcd54688125b",
+    "arrival": "c77fa5b0af5041ad",
+    "deaths": "7bda082fc1e4f45a",
     "deaths and a shared radio": "33608d5371482ce6",
-    "a bad network": "525d018756af0ce6",
+    "a bad network": "50b3bde82d0f015a",
 }
 
 

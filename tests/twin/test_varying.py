@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from testbed.model import transmission
-from testbed.model.system import RateTrace
+from testbed.model.changing_link import RateTrace
 from testbed.policy.heuristics import FixedChoice, Priced
 from testbed.sim.simulation import simulate
 from tests.support import MS, plan, region

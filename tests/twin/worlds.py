@@ -3,7 +3,8 @@
 from hypothesis import strategies as st
 
 from testbed.model import random
-from testbed.model.system import Backhaul, Es, Plan, Radio, RateTrace, System, Ue
+from testbed.model.changing_link import RateTrace
+from testbed.model.system import Backhaul, Es, Plan, Radio, System, Ue
 from testbed.model.task import Task
 from testbed.policy.heuristics import Coin, FixedChoice, Priced
 
