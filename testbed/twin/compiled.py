@@ -5,7 +5,7 @@ that calls another one of the model calls the compiled one. Integers are 64-bit;
 """
 
 import hashlib
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,6 +101,12 @@ holding_cost, time_score, cost_score, sign_scores, local_overhead = (
 )
 
 
+def _parts(code: CodeType) -> tuple[Any, ...]:
+    """What a function does, without the addresses that are shown of the functions inside it."""
+    constants = [_parts(one) if isinstance(one, CodeType) else one for one in code.co_consts]
+    return code.co_code, constants, code.co_names
+
+
 def stamp(*namespaces: dict[str, Any]) -> int:
     """A number that changes with the bytecode or a constant of any compiled function, for numba's cache.
 
@@ -123,8 +129,7 @@ def stamp(*namespaces: dict[str, Any]) -> int:
         for name, value in sorted(namespace.items()):
             code = getattr(getattr(value, "py_func", None), "__code__", None)
             if code is not None:
-                options = sorted(value.targetoptions.items())
-                digest.update(repr((name, code.co_code, code.co_consts, code.co_names, options)).encode())
+                digest.update(repr((name, _parts(code), sorted(value.targetoptions.items()))).encode())
             elif isinstance(value, (int, float, tuple)) and not name.startswith("__"):
                 digest.update(repr((name, value)).encode())
     return int.from_bytes(digest.digest()[:7], "big")

@@ -1,6 +1,8 @@
 """One equation, two runtimes: the model's functions give the same bits in Python and compiled."""
 
 import math
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -115,3 +117,10 @@ def test_the_stamp_changes_with_any_compiled_function_or_constant():
     assert compiled.stamp(*spaces) == compiled.stamp(*spaces)
     other = {**spaces[0], "finish": njit(**compiled.INNER)(lambda a: a + 1)}
     assert len({compiled.stamp(space) for space in (spaces[0], other, {**spaces[0], "LIMIT": 3})}) == 3
+
+
+def test_what_compiled_code_is_kept_under_is_the_same_in_every_process():
+    """Addresses in it would have every process compile anew."""
+    script = "from testbed.twin import compiled, kernels; print(compiled.stamp(*map(vars, kernels.modules())))"
+    stamps = {subprocess.check_output([sys.executable, "-c", script], text=True) for _ in range(2)}
+    assert len(stamps) == 1
