@@ -22,7 +22,7 @@ TRUE, OTHER = "true", "half"
 POLICY = "a3c-do"
 ENTRIES = "entries.jsonl"
 SYNCHRONOUS = "synchronous"
-MODES = f"replay-1,a3c-1,a3c-2,a3c-3,{SYNCHRONOUS}"
+MODES = f"replay-1,replay-2,replay-3,a3c-1,a3c-2,a3c-3,{SYNCHRONOUS}"
 LATENCIES = {"answered p50, p99 ms": "answered", "seen p50, p99 ms": "seen"}
 LIVE = ("--set", "emulation.burn=0.02", "--set", "emulation.payload=declared")
 
