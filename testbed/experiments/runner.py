@@ -58,7 +58,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     ``answers`` repeats recorded decisions instead of asking the policy (``choices`` by (UE index, slot) on the twin),
     ``deaths`` recorded ones instead of the scenario's faults. With ``learn`` the policy goes on learning from what the
-    run measures, in ``mode`` by ``workers`` processes: 0 for one for each cell, as far as this host has room for them.
+    run measures, in ``mode`` by ``workers`` processes, 0 for as many as are advised on this host.
     In a ``closed_loop`` the workload says think times, and the tasks that came are the run's workload in the end.
     ``agents`` is the socket at which the agents of containers report, "" for processes on this host. ``say`` hears of
     what takes long before the run begins, ``heard`` of its rows: as they come, from the twin when it is over.
@@ -180,7 +180,7 @@ def planned(order: Order, *, double: bool) -> Plan:
 
 def _learning(order: Order, plan: Plan, costs: host_costs.HostCosts) -> LearningPlan:
     """How the run of ``plan`` learns."""
-    workers = order.workers or preflight.advised_workers(plan, costs)
+    workers = order.workers or preflight.advised_workers(plan, costs, order.mode)
     return LearningPlan(mode=order.mode, workers=workers, team=order.resolved.scenario.agent.team)
 
 

@@ -15,6 +15,7 @@ from testbed.live.host_costs import HostCosts, byte_rate, message_rate
 from testbed.live.needs import LEARNER_BYTES, host, needs_of, shortages
 from testbed.model import fidelity
 from testbed.model.delay import duration_ns, transfer_ns
+from testbed.model.learning import REPLAY
 from testbed.model.system import REAL, Plan
 from testbed.node import limits
 
@@ -115,9 +116,14 @@ def busy_executors(plan: Plan) -> float:
     return max(local, float(sum(es.cores for es in plan.system.edge_servers)))
 
 
-def advised_workers(plan: Plan, costs: HostCosts) -> int:
-    """How many processes ``plan`` should learn with: one for each cell, but no more than have a core of their own and
-    memory beside the run, of which ``plan`` counts one."""
+def advised_workers(plan: Plan, costs: HostCosts, mode: str) -> int:
+    """How many processes ``plan`` should learn with.
+
+    By ``replay`` one, which learns fastest (docs/results/learning-live.md). Else one for each cell, but no more than
+    have a core of their own and memory beside the run, of which ``plan`` counts one.
+    """
+    if mode == REPLAY:
+        return 1
     run = (message_load(plan, costs) + payload_load(plan, costs)) * plan.emulation.speed
     free = limits.cores() - run - max(0.0, plan.emulation.burn) * busy_executors(plan)
     needed = needs_of(plan, plan.emulation.ues_per_process).memory_bytes

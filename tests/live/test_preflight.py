@@ -12,6 +12,7 @@ from testbed.live import calibration, host_costs, preflight
 from testbed.live.host_costs import HostCosts
 from testbed.live.needs import LEARNER_BYTES, needs_of
 from testbed.model.fidelity import BUSY_LIMIT
+from testbed.model.learning import ON_POLICY, REPLAY
 from testbed.node import limits
 from testbed.scenario.load import load_scenario, parse_scenario
 from testbed.trace import inputs
@@ -190,17 +191,18 @@ def test_workers_have_cells_and_cores_of_their_own(monkeypatch):
     monkeypatch.setattr(limits, "free_memory", lambda: 64e9)
     idle = msgspec.structs.replace(made, learn=True, emulation=msgspec.structs.replace(made.emulation, burn=0.0))
     costs = HostCosts(message_s=0.4 / (host_costs.message_rate(made) * made.emulation.speed), byte_s=0.0, late_s=1e-3)
-    assert preflight.advised_workers(idle, costs) == 3
+    assert preflight.advised_workers(idle, costs, ON_POLICY) == 3
+    assert preflight.advised_workers(idle, costs, REPLAY) == 1
     burning = msgspec.structs.replace(idle, emulation=msgspec.structs.replace(idle.emulation, burn=0.2))
     left = 3.5 - 0.4 - 0.2 * preflight.busy_executors(burning)
-    assert preflight.advised_workers(burning, costs) == max(1, math.floor(left)) < 3
+    assert preflight.advised_workers(burning, costs, ON_POLICY) == max(1, math.floor(left)) < 3
     monkeypatch.setattr(limits, "cores", lambda: 64)
-    assert preflight.advised_workers(burning, costs) == len(made.system.edge_servers)
+    assert preflight.advised_workers(burning, costs, ON_POLICY) == len(made.system.edge_servers)
     needed = needs_of(burning, 1).memory_bytes
     monkeypatch.setattr(limits, "free_memory", lambda: needed + 1.5 * LEARNER_BYTES)
-    assert preflight.advised_workers(burning, costs) == 2
+    assert preflight.advised_workers(burning, costs, ON_POLICY) == 2
     monkeypatch.setattr(limits, "free_memory", lambda: 1e6)
-    assert preflight.advised_workers(burning, costs) == 1
+    assert preflight.advised_workers(burning, costs, ON_POLICY) == 1
     monkeypatch.setattr(limits, "free_memory", lambda: 64e9)
     monkeypatch.setattr(limits, "cores", lambda: 0.5)
-    assert preflight.advised_workers(burning, costs) == 1
+    assert preflight.advised_workers(burning, costs, ON_POLICY) == 1

@@ -15,7 +15,10 @@ MODE_HELP = (
     f"{REPLAY}: again and again from the latest segments; {ON_POLICY}: once from each, on-policy, as in the paper "
     f"({REPLAY})"
 )
-LIVE_WORKERS_HELP = "processes that learn, each from cells of its own (one for each cell that the host has a core for)"
+LIVE_WORKERS_HELP = (
+    "processes that learn, each from cells of its own "
+    f"({REPLAY}: 1; {ON_POLICY}: one for each cell that the host has a core for)"
+)
 TOGETHER_HELP = "step all cells together, on-policy (A2C), by one process"
 
 

@@ -26,7 +26,8 @@ OPTIONS_HELP = (
 ON = ("twin", "testbed")
 SECONDS, _VERDICTS = 60.0, 20
 WORKERS_HELP = (
-    "processes that learn (twin: 1, which is repeatable; testbed: one for each cell that the host has a core for)"
+    "processes that learn "
+    "(twin: 1, which is repeatable; testbed with a3c: one for each cell that the host has a core for)"
 )
 SYNCHRONOUS_HELP = "all step together, by the mean of their gradients (testbed: all cells, by one process)"
 WORKERS_A_CORE, MOST_UPDATES = 4, 10**12
