@@ -124,7 +124,7 @@ COMPLETERS = {
 OF_VERB = {
     ("tune", "P"): Completer(tuned),
     ("train", "H"): Completer(heads),
-    ("fault", "NAME"): Completer(processes),
+    ("fault", "WHAT"): Completer(processes),
 }
 ALIKE = {"S": "SCENARIO", "scenario": "SCENARIO", "run": "RUN", "runs": "RUN"}
 NAMES_FILES = ("FILE", "FILES", "TRACE", "DIR", "OUT", "CHECKPOINT")

@@ -78,7 +78,10 @@ class FaultMenu(ModalScreen[None]):
     """Breaks the run in ``run`` that goes on, by a line that is typed as for ``testbed fault``, or by one of those that
     kill and restart; ``shown`` tells which processes are lost."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f", "dismiss", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,f", "dismiss", "close"),
+        Binding("down", "app.focus_next", "to the list", show=False),
+    ]
 
     def __init__(self, run: Path, shown: Snapshot | None, *, live: bool) -> None:
         super().__init__()

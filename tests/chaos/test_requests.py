@@ -39,7 +39,7 @@ def test_an_es_is_killed_and_brought_back_and_the_run_replays_as_recorded(tmp_pa
     assert [(source, why) for source, why, _ in events(run, "died")] == [("es-1", "fault")]
     refused = [detail for _, detail, _ in events(run, "refused")]
     assert len(refused) == 4 and "it is down" in refused[0] and "it is up" in refused[1]
-    assert "es-99" in refused[2] and "kill, restart, pause and resume" in refused[3]
+    assert "es-99" in refused[2] and "what can be asked for is kill, restart" in refused[3]
     found = document("report", "r", cwd=tmp_path)
     assert found["ended"] == "drained" and found["tasks"]["unaccounted"] == 0
     again = document("replay", "r", "--as-recorded", cwd=tmp_path)

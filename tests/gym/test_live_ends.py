@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BEGIN = """
 import os, signal, sys
 import numpy as np
-from tests.gym.live import made
-env = made()
+from tests.gym.live import environment
+env = environment()
 env.reset()
 env.step(np.ones(3))
 print(*env.backend.pids.values(), flush=True)

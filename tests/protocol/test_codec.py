@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from testbed.model.task import Phase, Task
 from testbed.protocol import codec
 from testbed.protocol.codec import Envelope, FrameError, MalformedError, OversizedError, WrongVersionError
-from testbed.protocol.messages import Announce, Ask, Bye, Chose, Forward, Heartbeat, Post, Rows, Seen, Trip
+from testbed.protocol.messages import Announce, Ask, Bye, Chose, Forward, Heartbeat, Post, Revise, Rows, Seen, Trip
 from testbed.protocol.rows import EventRow, TaskRow
 
 TASK = Task(ue=3, number=1, generated_ns=5_000_000_000, input_bits=8, cycles=9, deadline_ns=10)
@@ -142,6 +142,8 @@ def test_numbers_of_a_message_fit_in_64_bits_with_sign():
         codec.decode(codec.encode(envelope(Post("ue-1-1", TASK, 2**63))))
     with pytest.raises(MalformedError, match="beyond 64 bits"):
         codec.decode(codec.encode(envelope(Rows((EventRow(2**64 - 1, "es-1", "died"),)))))
+    packed = envelope(Revise(0, 1, b"\xcf\xff"))
+    assert codec.decode(codec.encode(packed)) == packed
     lookalike = envelope(Bye("\u03ff"), source="\ufffd")
     assert codec.decode(codec.encode(lookalike)) == lookalike
     inside = envelope(Rows((EventRow(2**63 - 1, "\u03ff", "died", value=-1.5), EventRow(-(2**63), "es-1", "died"))))

@@ -85,7 +85,7 @@ class Watch:
         self._ended: set[Key] = set()
         self._asked: Counter[str] = Counter()
         self._at_es: Counter[Key] = Counter()
-        self._last_end: dict[str, int] = {}
+        self._on_air: dict[str, list[tuple[int, int]]] = {}
 
     def complain(self, text: str) -> None:
         """Note that something is wrong."""
@@ -106,13 +106,13 @@ class Watch:
                 self._books[name].deaths[dead].append(died)
         self._dead.pop(name, None)
         self._finished[name] = self._asked[name] = 0
-        self._local_free[name] = self._last_end[name] = 0
+        self._local_free[name], self._on_air[name] = 0, []
 
     def died(self, name: str) -> None:
         """A life of a process ends, with all that it held; with an ES, what its UEs were sending to it."""
         if self._books.pop(name, None) is not None:
             cell = self._servers[name].index
-            self._last_end.update({ue.name: 0 for ue in self.plan.system.ues if ue.cell == cell})
+            self._on_air.update({ue.name: [] for ue in self.plan.system.ues if ue.cell == cell})
         self._dead[name] = self._now
         for books in self._books.values():
             books.deaths[name].append(self._now)
@@ -219,6 +219,8 @@ class Watch:
                     self.complain(f"{source} plans for the past: {action}")
                 if isinstance(action, Send):
                     self._send(source, action)
+                elif isinstance(action.event, Arrived):
+                    self._books[source].sent.add((action.event.job.ue.name, action.event.job.task.number))
             case Execute():
                 self._execute(source, action)
             case Finish():
@@ -300,11 +302,10 @@ class Watch:
     def _link(self, source: str, row: LinkRow) -> None:
         key = row.ue, row.number
         if row.link == row.ue:
-            self._books[source].sent.add(key)
-            if key not in self._books[source].air:
-                self.complain(f"{key} is sent to {source}, to which it was never posted")
-            if row.start_ns < self._last_end[row.ue]:
+            if key not in self._books[source].sent:
+                self.complain(f"{key} is sent to {source}, where its last bit was never due")
+            if any(row.start_ns < end and start < row.end_ns for start, end in self._on_air[row.ue]):
                 self.complain(f"{row.ue} sends two tasks at once")
-            self._last_end[row.ue] = row.end_ns
+            self._on_air[row.ue].append((row.start_ns, row.end_ns))
         if problem := wrong_transmission(self.plan.system, self._ues[row.ue], row):
             self.complain(f"{key} over {row.link}: {problem}")

@@ -94,12 +94,12 @@ def test_a_process_is_killed_and_brought_back_from_the_menu(tmp_path):
     with live(tmp_path) as terminal:
         terminal.wait_for("running", "overhead")
         terminal.press("f")
-        terminal.wait_for("kill es-1", "cannot be cut yet")
-        terminal.press("Enter")
+        terminal.wait_for("kill es-1", "slow es-2 to 50%")
+        terminal.press("Down", "Enter")
         terminal.wait_for("es-1 died", "lost")
         terminal.press("f")
         terminal.wait_for("restart es-1")
-        terminal.press("Enter")
+        terminal.press("Down", "Enter")
         terminal.wait_for("es-1 restarted")
         terminal.press("C-c")
         assert terminal.ended() == 130
