@@ -15,7 +15,7 @@ PROTOCOL_VERSION = 2
 MAX_HEADER = 64 * 1024
 MAX_LONG_HEADER = 4 * 1024 * 1024
 LONG = (Rows, Orders, Revise, Ask, Announce, Kept, Seen)  # they grow with the tasks of a slot or the UEs of a cell
-PACKED = (Orders, Revise)  # their bytes may look like any number
+OPAQUE = (Orders, Revise)  # their bytes may look like any number
 MAX_PAYLOAD = 64 * 1024 * 1024
 MAX_PAYLOAD_BITS = 8 * MAX_PAYLOAD
 UNKNOWN = -1
@@ -112,7 +112,7 @@ def decode(frame: bytes | memoryview) -> Envelope:
         raise MalformedError(" ".join(_PLACE.sub(_field, str(error), count=1).split())) from None
     if size > MAX_HEADER:
         _check_size(size, envelope.body)
-    if not isinstance(envelope.body, PACKED) and _UNSIGNED.search(frame) and not _fits(frame):
+    if not isinstance(envelope.body, OPAQUE) and _UNSIGNED.search(frame) and not _fits(frame):
         raise MalformedError("a number of the message is beyond 64 bits with sign")
     return envelope
 
