@@ -57,6 +57,7 @@ test: lint types compiled
 coverage: compiled
 	@rm -rf build/coverage
 	@code=0; $(BIN)/coverage run -m pytest $(EVERY_CORE) $(TESTS) || code=$$?; \
+	$(BIN)/python tools/coverage_files.py build/coverage && \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage json --quiet && $(BIN)/python tools/coverage_floor.py && exit $$code
 
 lint: install
