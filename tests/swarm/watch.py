@@ -85,7 +85,7 @@ class Watch:
         self._ended: set[Key] = set()
         self._asked: Counter[str] = Counter()
         self._at_es: Counter[Key] = Counter()
-        self._last_end: dict[str, int] = {}
+        self._sent_ns: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
 
     def complain(self, text: str) -> None:
         """Note that something is wrong."""
@@ -106,13 +106,16 @@ class Watch:
                 self._books[name].deaths[dead].append(died)
         self._dead.pop(name, None)
         self._finished[name] = self._asked[name] = 0
-        self._local_free[name] = self._last_end[name] = 0
+        self._local_free[name] = 0
+        self._sent_ns.pop(name, None)
 
     def died(self, name: str) -> None:
         """A life of a process ends, with all that it held; with an ES, what its UEs were sending to it."""
         if self._books.pop(name, None) is not None:
             cell = self._servers[name].index
-            self._last_end.update({ue.name: 0 for ue in self.plan.system.ues if ue.cell == cell})
+            for ue in self.plan.system.ues:
+                if ue.cell == cell:
+                    self._sent_ns.pop(ue.name, None)
         self._dead[name] = self._now
         for books in self._books.values():
             books.deaths[name].append(self._now)
@@ -219,6 +222,9 @@ class Watch:
                     self.complain(f"{source} plans for the past: {action}")
                 if isinstance(action, Send):
                     self._send(source, action)
+                elif isinstance(action.event, Arrived) and source in self._books:
+                    job = action.event.job
+                    self._books[source].sent.add((job.ue.name, job.task.number))
             case Execute():
                 self._execute(source, action)
             case Finish():
@@ -298,13 +304,14 @@ class Watch:
                     self.complain(f"{source}: a queue of {row.queue_ns} ns, {row.undecided} of {row.present} undecided")
 
     def _link(self, source: str, row: LinkRow) -> None:
+        """Rows come in the order of arrivals, which is not always that of transmissions."""
         key = row.ue, row.number
         if row.link == row.ue:
-            self._books[source].sent.add(key)
-            if key not in self._books[source].air:
-                self.complain(f"{key} is sent to {source}, to which it was never posted")
-            if row.start_ns < self._last_end[row.ue]:
+            handed = self._events[-1].handed
+            if handed is None or handed[0] != key:
+                self.complain(f"{key} is sent to {source}, where it does not arrive")
+            if any(row.start_ns < end and start < row.end_ns for start, end in self._sent_ns[row.ue]):
                 self.complain(f"{row.ue} sends two tasks at once")
-            self._last_end[row.ue] = row.end_ns
+            self._sent_ns[row.ue].append((row.start_ns, row.end_ns))
         if problem := wrong_transmission(self.plan.system, self._ues[row.ue], row):
             self.complain(f"{key} over {row.link}: {problem}")
