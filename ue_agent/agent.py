@@ -212,8 +212,10 @@ class Agent:
 
     def _result(self, now_ns: int, result: Result) -> list[Action]:
         flight = self._flights.get(result.number)
-        if flight is None or flight.start_ns >= 0 or self._is_posthumous(result):
+        if flight is None or flight.start_ns >= 0:
             return []
+        if self._is_posthumous(result):
+            return [Record(report.posthumous(result, now_ns))]
         if self._revised and not comes_then(self.system, self.ue, result):
             return []
         flight.answer(result, self._es)

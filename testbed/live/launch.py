@@ -23,7 +23,7 @@ from testbed.node.launcher_session import LAUNCHER
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Rows, Stop
 from testbed.protocol.placement import processes_of
-from testbed.protocol.rows import CLOCK, DROPPED_FRAME, UNSENT, EventRow
+from testbed.protocol.rows import CLOCK, DROPPED_FRAME, STALE, UNSENT, EventRow
 from testbed.record.writer import Hearer, Recorder
 
 STOP_TIMEOUT_NS = 5_000_000_000
@@ -203,6 +203,9 @@ class Launcher(ProcessGroup):
         self._read_the_rest()
         if self.mailbox.dropped:
             row = EventRow(self.now_ns(), LAUNCHER, DROPPED_FRAME, self.mailbox.last_error, self.mailbox.dropped)
+            self.recorder.add([row])
+        if self.mailbox.stale:
+            row = EventRow(self.now_ns(), LAUNCHER, STALE, self.mailbox.last_stale, self.mailbox.stale)
             self.recorder.add([row])
         if self.mailbox.unsent:
             row = EventRow(self.now_ns(), LAUNCHER, UNSENT, "full queue or unknown peer", self.mailbox.unsent)

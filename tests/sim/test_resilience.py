@@ -16,12 +16,13 @@ from testbed.policy.heuristics import FixedChoice
 from testbed.protocol.rows import LinkRow
 from testbed.record import reader
 from testbed.scenario.load import load_scenario
-from testbed.sim.simulation import simulate
+from testbed.sim.simulation import Simulation, simulate
 from testbed.twin.run import run
-from tests.sim import random_runs
-from tests.sim.random_cases import Haunted, case_of
 from tests.sim.test_cuts import cut_ue
 from tests.support import MS, plan, region, system, task_of
+from tests.swarm import ends
+from tests.swarm.cases import drawn
+from tests.swarm.play import Notes, play
 from ue_agent.agent import Agent
 from ue_agent.breaker import CircuitBreaker
 from ue_agent.resilient import ResilientAgent, agent_of
@@ -39,7 +40,7 @@ def made_with(made, **options):
 def played(made, tasks, faults=()):
     found = simulate(plan(made, tasks, double=False, faults=faults), OFFLOAD)
     for row in found.tasks:
-        assert row.finished_ns < 0 or sum(getattr(row, part) for part in random_runs.PARTS) == row.measured_ns
+        assert row.finished_ns < 0 or sum(getattr(row, part) for part in ends.PARTS) == row.measured_ns
     return found
 
 
@@ -208,51 +209,83 @@ def test_a_system_without_options_has_the_plain_core():
     assert type(agent_of(made_with(system(), waits_out_cuts=True), 0, ())) is ResilientAgent
 
 
-def options_of(seed):
-    """Random options, each used by two seeds of three or so."""
+def options_of(seed, *, hedges):
+    """Random options as a scenario has them, each used by two seeds of three or so."""
 
     def draw(n):
         return random.uniform(seed, 99, n, 0, 0)
 
-    return {
-        "on_reject": Retry(1 + int(3 * draw(1)), 1 + int(400 * MS * draw(2)), 1.0 + draw(3)) if draw(4) < 0.7 else None,
-        "on_cut": Retry(1 + int(4 * draw(5)), 1 + int(2 * S * draw(6)), 1.0 + draw(7)) if draw(8) < 0.7 else None,
-        "hedge_after_ns": int(2 * S * draw(9)) if seed % 3 and draw(10) < 0.7 else -1,
-        "breaker": Breaker(1 + int(3 * draw(11)), 1 + int(5 * S * draw(12))) if draw(13) < 0.5 else None,
+    def retry(n, times, most_ns):
+        waits = {"times": 1 + int(times * draw(n)), "backoff": f"{1 + int(most_ns * draw(n + 1))} ns"}
+        return {"retry": waits | {"factor": 1 + draw(n + 2)}}
+
+    made = {
+        "on_reject": (retry(1, 3, 400 * MS), 0.7),
+        "on_cut": (retry(5, 4, 2 * S) | ({"then": "wait"} if draw(17) < 0.5 else {}), 0.7),
+        "hedge": ({"after": f"{int(2 * S * draw(9))} ns"}, 0.7 if hedges else 0.0),
+        "breaker": ({"failures": 1 + int(3 * draw(11)), "open": f"{1 + int(5 * S * draw(12))} ns"}, 0.5),
     }
+    return {name: option for n, (name, (option, likely)) in enumerate(made.items()) if draw(13 + n) < likely}
 
 
-@pytest.mark.parametrize("seed", range(40))
+def careful_case(seed):
+    """A case of the swarm whose servers have little room and whose UEs have options."""
+    case = drawn(seed)
+    shared = case.scenario.get("radio", {}).get("access") == "shared"
+    case.scenario["ue"] = options_of(seed, hedges=not shared)
+    for n, cell in enumerate(case.scenario["cells"]):
+        cell["es"]["queue_limit"] = (seed + n) % 4
+    return case
+
+
+@pytest.mark.parametrize("seed", range(80))
 def test_whatever_is_tried_every_task_ends_once_and_is_paid_for(seed):
-    case = case_of(seed)
-    servers = tuple(
-        msgspec.structs.replace(es, queue_limit=(seed + es.index) % 4) for es in case.plan.system.edge_servers
-    )
-    made = made_with(msgspec.structs.replace(case.plan.system, edge_servers=servers), **options_of(seed))
-    case = msgspec.structs.replace(case, plan=msgspec.structs.replace(case.plan, system=made))
-    simulation = Haunted(case)
-    found = simulation.run()
-    assert list(random_runs.wrong_ends(case.plan, found.tasks, simulation.notes.rows)) == []
-    assert list(random_runs.overlaps(case.plan, found.tasks)) == []
-    assert list(random_runs.needless(case.plan, simulation.executed, found.links)) == []
-    assert list(random_runs.signs_of_the_dead(case.plan, found)) == []
-    for row in found.tasks:
+    case = careful_case(seed)
+    played = play(case)
+    planned, made = played.given.plan, played.made
+    assert list(ends.wrong_ends(planned, made.tasks, played.rows)) == []
+    assert list(ends.overlaps(planned, made.tasks)) == []
+    assert list(ends.needless(planned, played.executed, made.links)) == []
+    assert list(ends.signs_of_the_dead(planned, made)) == []
+    for row in made.tasks:
         if row.finished_ns >= 0:
-            parts = [getattr(row, part) for part in random_runs.PARTS]
+            parts = [getattr(row, part) for part in ends.PARTS]
             assert sum(parts) == row.measured_ns and min(parts) >= 0
             assert bool(row.local_execution_ns) != bool(row.execution_ns)
-    if case.conditions is None and not case.ghosts:
-        assert list(random_runs.wrong_summary(case.plan, found)) == []
-        assert list(random_runs.wrong_replay(case.plan, found)) == []
+    if played.given.conditions is None and not case.ghosts:
+        assert list(ends.wrong_summary(played)) == []
+        assert list(ends.wrong_replay(played)) == []
+
+
+def test_the_careful_cases_try_everything():
+    events = [event for seed in range(80) for event in play(careful_case(seed)).made.events]
+    assert {"retried", "hedged", "in_vain", "breaker_opened"} <= {event.kind for event in events}
+
+
+class Paid(Simulation):
+    """A simulation that notes every row, and who executed what."""
+
+    def __init__(self, planned):
+        super().__init__(planned, OFFLOAD)
+        self.notes = self._log = Notes()
+        self.executed = []
+
+    def _emit_at_end(self, source, execute):
+        self.executed.append((source, execute.ue, execute.number))
+        super()._emit_at_end(source, execute)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_task_costs_what_was_sent_and_executed_of_it(seed):
     made, tasks = region(0.9, seed, 30)
     servers = tuple(msgspec.structs.replace(es, queue_limit=seed % 3) for es in made.edge_servers)
-    made = made_with(msgspec.structs.replace(made, edge_servers=servers), **options_of(3 * seed + 1))
-    case = msgspec.structs.replace(case_of(0), plan=plan(made, tasks), policy=OFFLOAD, conditions=None, ghosts=False)
-    simulation = Haunted(case)
+    options = Resilience(
+        on_reject=Retry(1 + seed % 3, 100 * MS, 1.5),
+        hedge_after_ns=300 * MS * (seed % 4) if seed % 4 else -1,
+        breaker=Breaker(2, 3 * S) if seed % 2 else None,
+    )
+    made = msgspec.structs.replace(made, edge_servers=servers, resilience=options)
+    simulation = Paid(plan(made, tasks))
     found = simulation.run()
     ues = {ue.name: ue for ue in made.ues}
     sent: dict[tuple[str, int], int] = {}
@@ -305,7 +338,7 @@ def test_energy_in_vain_is_what_the_way_of_the_result_did_not_take():
     made = made_with(system((1, 2), (S // 10, S), queue_limit=0), hedge_after_ns=500 * MS, on_reject=Retry(1, 300 * MS))
     tasks = [task_of(0, 0, bits=80), task_of(1, 0, bits=80), task_of(2, 0, bits=80)]
     planned = plan(made, tasks, double=False)
-    told = attempts(random_runs.run_of(planned, simulate(planned, OFFLOAD)))
+    told = attempts(ends.run_by_hand(planned, simulate(planned, OFFLOAD)))
     assert told is not None
     # the first is executed here, its post and its copy at es-1 are in vain; of the second the copy, as a result comes
     # first; the third is rejected twice and executed here
