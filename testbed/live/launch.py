@@ -8,6 +8,7 @@ import msgspec
 
 from testbed.live import warm_up
 from testbed.live.faults import Faults
+from testbed.live.host_clocks import HostClocks
 from testbed.live.host_meter import HostLoad
 from testbed.live.interrupts import collected_signals
 from testbed.live.local_supervisor import LOCAL_DEPLOYMENT
@@ -81,7 +82,7 @@ class Launcher(ProcessGroup):
             raise
         self.ledger = TaskCounter(plan)
         self._told = ToldRows(self.processes)
-        self._load = HostLoad()
+        self._load, self._host_clocks = HostLoad(), HostClocks()
         self._earnest = False
         self._ready_s = 0.0
         self._clocks: Sequence[ClockReading] = ()
@@ -160,6 +161,7 @@ class Launcher(ProcessGroup):
             if supervisor.failed():
                 return STARTER_DIED
             self.faults.act()
+            self.recorder.add(self._host_clocks.news(self.now_ns()))
             self.recorder.commit_when_due()
             alive, silent = len(supervisor.table()), tuple(self.liveness.silent)
             self._show(self.ledger.progress(now, alive, len(self.processes), silent))

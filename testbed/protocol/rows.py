@@ -178,6 +178,7 @@ LEARNING_PAUSED, LEARNING_RESUMED = "learning_paused", "learning_resumed"
 FELL_BACK = "fell_back"
 KILL, RESTART, PAUSE, RESUME, DEAD_ALREADY = "kill", "restart", "pause", "resume", "kill: was dead already"
 CLOCK, CPU_LIMITS = "clock", "limits"
+SUSPENDED, CLOCK_SET = "suspended", "clock_set"
 SILENT, HEARD, UNSENT, DROPPED_FRAME, STALE = "silent", "heard", "unsent", "dropped_frame", "stale"
 
 
