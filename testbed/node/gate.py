@@ -12,7 +12,7 @@ import threading
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-NEWS = "inproc://gate"
+_NEWS = "inproc://gate"
 
 
 class Gate:
@@ -23,8 +23,8 @@ class Gate:
         self._connections: dict[int, socket.socket] = {}
         self._news = inbox.context.socket(zmq.PAIR)
         self._news.setsockopt(zmq.RCVHWM, 0)  # a full queue would hold up whoever is in order
-        inbox.monitor(NEWS, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
-        self._news.connect(NEWS)
+        inbox.monitor(_NEWS, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+        self._news.connect(_NEWS)
         threading.Thread(target=self._serve, name="gate", daemon=True).start()
 
     def _serve(self) -> None:

@@ -148,9 +148,10 @@ class Watch:
                     order = self._now, event.job.ue.index, event.job.task.number
                     self._events[-1].handed = key, Waiting(order, event.job.task.cycles, own=True)
             case Forward():
-                key = event.ue, event.task.number
-                order = self._now, self._ues[event.ue].index, event.task.number
-                self._events[-1].handed = key, Waiting(order, event.task.cycles, own=False)
+                key, ue = (event.ue, event.task.number), self._ues[event.ue]
+                order, sender = (self._now, ue.index, key[1]), self.plan.system.edge_servers[ue.cell].name
+                if not books.knows_dead(sender, event.trip.arrival_ns + 1, self._now):
+                    self._events[-1].handed = key, Waiting(order, event.task.cycles, own=False)
             case Ended():
                 done = [key for key, end in books.running.items() if end == self._now]
                 if not done:
@@ -266,6 +267,8 @@ class Watch:
             self.complain(f"{source} executes {key} out of turn")
         books.waiting.pop(key, None)
         books.running[key] = execute.end_ns
+        if self.exact and (key[0], *key) in self.executed:
+            self.complain(f"{source} executes {key}, which its UE has taken back")
         self._at_es[key] += 1
         if self._at_es[key] > 1:
             self.complain(f"{key} is executed by a server for the second time")
