@@ -39,14 +39,15 @@ CORES = (
     "tests/sim/test_closed_loop.py",
 )
 CODEC = ("tests/protocol/test_codec.py", "tests/node/test_socket.py")
+CONTROLLER = ("tests/cores/test_controller.py", "tests/planning/test_region.py")
 TARGETS: dict[str, Sequence[str]] = {
     "ue_agent/agent.py": CORES,
     "ue_agent/report.py": CORES,
     "edge_server/server.py": (*CORES, "tests/cores/test_late.py"),
     "edge_server/queue.py": (*CORES, "tests/cores/test_late.py"),
     "edge_server/peers.py": CORES,
-    "controller/server.py": CORES,
-    "controller/gather.py": CORES,
+    "controller/server.py": (*CORES, *CONTROLLER),
+    "controller/gather.py": (*CORES, *CONTROLLER),
     "testbed/protocol/lives.py": (*CORES, "tests/protocol/test_transitions.py"),
     "testbed/protocol/codec.py": CODEC,
 }
