@@ -150,11 +150,16 @@ class Server:
 
     def _take_over(self, now_ns: int, forward: Forward) -> list[Action]:
         job = Job(ue=self._ues[forward.ue], task=forward.task, trip=forward.trip, own=False)
-        if not self._moving.is_due(self.system, job, forward, self.es.index):
+        if not self._moving.is_due(self.system, job, forward, self.es.index) or self._died_handing_on(now_ns, job):
             return []
         told = transfers.moved(job, self.es, now_ns, arrived=True)
         arrived = transfers.backhaul(self.system, job, forward.arrival_ns, self.es)
         return [arrived, told, *self._enter(now_ns, job)]
+
+    def _died_handing_on(self, now_ns: int, job: Job) -> bool:
+        """Whether the ES that sent a job on died before the job was here: its UE then takes it back."""
+        own = self.system.edge_servers[job.ue.cell].name
+        return any(job.trip.arrival_ns < died <= now_ns for died in self._deaths_ns.get(own, ()))
 
     def _enter(self, now_ns: int, job: Job) -> list[Action]:
         job.arrival_ns = now_ns
@@ -290,6 +295,7 @@ class Server:
         if event.name in self._peers:
             self._peers.take(event)
             if isinstance(event, Down):
+                self._deaths_ns.setdefault(event.name, []).append(event.at_ns)
                 lost = Lost(event.name, event.at_ns, event.incarnation)
                 return [Wake(event.at_ns + self.system.detection_ns, FAULT, lost)]
             return []

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
 
 from testbed.model.cuts import is_known_cut, open_ns
 from testbed.model.delay import FOREVER_NS
@@ -15,7 +14,7 @@ from testbed.protocol.idle import Boundaries
 from testbed.protocol.lives import Lives
 from testbed.protocol.messages import Aired, Ask, Decision, Down, Moved, Post, Result, Up
 from testbed.protocol.rows import TaskRow
-from ue_agent import report
+from ue_agent import generation, report
 from ue_agent.events import Arises, AskExpired, LocalEnd
 from ue_agent.local_cpu import LocalCpu
 from ue_agent.report import Flight
@@ -41,11 +40,10 @@ class Agent:
         self.system, self.ue = system, system.ues[index]
         self.name = self.ue.name
         self.incarnation, self._from_ns = incarnation, from_ns
-        self._tasks = sorted((t for t in tasks if t.generated_ns >= from_ns), key=lambda t: t.number)
+        self._tasks = generation.own(tasks, from_ns)
         self._by_number = {task.number: task for task in self._tasks}
-        self._think_ns: list[int] = []
+        self._think_ns = generation.think_ns(self._tasks) if system.closed_loop else []
         if system.closed_loop:
-            self._think_ns = [after.generated_ns - before.generated_ns for before, after in pairwise(self._tasks)]
             self._tasks[1:] = [task.at(FOREVER_NS) for task in self._tasks[1:]]
         self._outcomes = outcomes
         self._next = 0
@@ -63,10 +61,9 @@ class Agent:
 
     def begin(self) -> list[Action]:
         """The first slot boundary; with ``epoch: arrival`` also the generation of every task."""
-        index = self.ue.index
         first: list[Action] = [self._boundary(-(-self._from_ns // self.system.slot_ns))]
         if self._asks_at_once:
-            first += [Wake(t.generated_ns, DECIDE, Arises(t.number), index, t.number) for t in self._tasks]
+            first += map(generation.arises, self._tasks)
         return first
 
     def handle(self, now_ns: int, event: object) -> list[Action]:
@@ -84,8 +81,8 @@ class Agent:
                 return self._end(event.number, event.end_ns) if is_its_end else []
             case Moved():
                 return self._moved(now_ns, event)
-            case Arises():
-                return self._ask(event.number, now_ns, (self._by_number[event.number],))
+            case Arises() if (task := self._by_number.get(event.number)) and task.generated_ns == event.at_ns:
+                return self._ask(event.number, now_ns, (task,))
             case AskExpired():
                 return self._fall_back(event.slot, self.system.decision_timeout_ns, "timeout")
             case Aired():
@@ -212,8 +209,10 @@ class Agent:
 
     def _result(self, now_ns: int, result: Result) -> list[Action]:
         flight = self._flights.get(result.number)
-        if flight is None or flight.start_ns >= 0 or self._is_posthumous(result):
+        if flight is None or flight.start_ns >= 0:
             return []
+        if self._is_posthumous(result):
+            return [Record(report.posthumous(result, now_ns))]
         if self._revised and not comes_then(self.system, self.ue, result):
             return []
         flight.answer(result, self._es)
@@ -228,14 +227,17 @@ class Agent:
     def revise(self, now_ns: int, system: System, tasks: Sequence[Task]) -> list[Action]:
         """See `testbed.protocol.actions.Core`."""
         self.system, self.ue, self._revised = system, system.ues[self.ue.index], True
-        if not (system.closed_loop or self._asks_at_once):
-            others = (task for task in tasks if task.generated_ns >= self._from_ns)
-            self._tasks = sorted(others, key=lambda task: task.number)
-            self._by_number = {task.number: task for task in self._tasks}
+        arising = [] if system.closed_loop else self._generates(tasks)
         executed = self._cpu.revise(now_ns, self.ue)
         sent = self._uplink.revise(now_ns, system)
         told = [self._told(flight) for flight in (*sent, *executed) if self._flights.get(flight.task.number) is flight]
-        return [*told, *map(self._end_of, executed)]
+        return [*arising, *told, *map(self._end_of, executed)]
+
+    def _generates(self, tasks: Sequence[Task]) -> list[Wake]:
+        """Its tasks are others from some instant to come on."""
+        before, self._tasks = self._tasks, generation.own(tasks, self._from_ns)
+        self._by_number = {task.number: task for task in self._tasks}
+        return generation.arises_anew(before, self._tasks) if self._asks_at_once else []
 
     def _is_posthumous(self, result: Result) -> bool:
         """Whether it ends no earlier than the life of the ES that should have sent it."""

@@ -4,9 +4,10 @@ import msgspec
 
 
 class Arises(msgspec.Struct, frozen=True, gc=False):
-    """Event, ``epoch: arrival``: task ``number`` is generated and asked for."""
+    """Event, ``epoch: arrival``: task ``number`` is generated and asked for, if that is still to be at ``at_ns``."""
 
     number: int
+    at_ns: int
 
 
 class LocalEnd(msgspec.Struct, frozen=True, gc=False):

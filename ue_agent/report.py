@@ -6,7 +6,7 @@ from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
 from testbed.model.system import Ue
 from testbed.model.task import COMPLETED, DECIDED, LATE, Task
 from testbed.protocol.messages import Ask, Decision, Outcome, Result, Trip
-from testbed.protocol.rows import TaskRow, UeSlotRow
+from testbed.protocol.rows import STALE, EventRow, TaskRow, UeSlotRow
 
 NO_TRIP = Trip(ready_ns=-1, tx_start_ns=-1, tx_end_ns=-1, arrival_ns=-1, attempts=0)
 NO_RESULT = Result(
@@ -233,6 +233,11 @@ def _energy_j(flight: Flight, ue: Ue, lag_ns: int) -> tuple[float, float]:
         if lag_ns > 0:
             measured += ue.kappa * float(ue.cpu_hz) ** 3 * lag_ns * 1e-9
     return energy, measured
+
+
+def posthumous(result: Result, now_ns: int) -> EventRow:
+    """The event of a result that was heard at ``now_ns`` and does not count: its ES had died by the end it tells of."""
+    return EventRow(now_ns, result.ue, STALE, f"result of task {result.number} by {result.es}, dead by then", 1.0)
 
 
 def outcome(row: TaskRow, task: Task) -> Outcome:

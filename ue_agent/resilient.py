@@ -13,7 +13,7 @@ from testbed.protocol.rows import BREAKER_CLOSED, BREAKER_OPENED, HEDGED, IN_VAI
 from ue_agent.agent import Agent
 from ue_agent.breaker import CircuitBreaker
 from ue_agent.events import HedgeDue, LocalEnd, PostAgain
-from ue_agent.report import Flight
+from ue_agent.report import Flight, posthumous
 from ue_agent.uplink_queue import comes_then
 
 
@@ -128,9 +128,12 @@ class ResilientAgent(Agent):
         if flight is None or not flight.copied:
             heard = flight is not None and flight.start_ns < 0 and not result.rejected
             actions = super()._result(now_ns, result)
-            return [*self._succeeded(result), *actions] if heard and actions else actions
-        if result.rejected or self._is_posthumous(result):
+            counts = heard and actions and not self._is_posthumous(result)
+            return [*self._succeeded(result), *actions] if counts else actions
+        if result.rejected:
             return []  # the copy goes on
+        if self._is_posthumous(result):
+            return [Record(posthumous(result, now_ns))]
         if self._revised and not comes_then(self.system, self.ue, result):
             return []
         energy = compute_energy_j(self.ue.kappa, self.ue.cpu_hz, flight.task.cycles)

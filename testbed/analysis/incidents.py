@@ -25,6 +25,7 @@ from testbed.protocol.rows import (
     POLICY_ERROR,
     RESUMED,
     SILENT,
+    SUSPENDED,
     UNSENT,
     EventRow,
 )
@@ -50,9 +51,20 @@ def told(run: RecordedRun, decided: int, fallbacks: Counter[str]) -> list[str]:
         *_plans(events, LATE_WALL_S * speed),
         *(f"{name} stood still on request{when}" for name, _, when in pauses(events)),
         *(f"{name} was silent for {seconds:.1f} s of wall time{until}" for name, seconds, until in silences(events)),
+        *_suspensions(events),
         *_counted(events, UNSENT, "could not send {n} message{s}"),
         *_counted(events, DROPPED_FRAME, "dropped {n} frame{s}"),
         *_fallbacks(decided, fallbacks, system.fallback),
+    ]
+
+
+def _suspensions(events: Iterable[EventRow]) -> list[str]:
+    """Every time that the host was suspended: clocks of other hosts went on meanwhile."""
+    return [
+        f"the host was suspended for {event.value:.1f} s of wall time at {event.at_ns * S_PER_NS:.1f} s: "
+        "the run stood still, but for what of it is on other hosts"
+        for event in events
+        if event.kind == SUSPENDED
     ]
 
 

@@ -60,7 +60,7 @@ def _placements(system: System, task: Task, *, second_offload: bool, crowd: list
     back = radio.return_latency_ns + transfer_ns(radio.result_bits, ue.rate_bps)
     for es in system.edge_servers if second_offload else (system.edge_servers[ue.cell],):
         ready = arrival if es.index == ue.cell else arrival + onward
-        busy = duration_ns(task.cycles, es.cpu_hz)
+        busy = max(0, duration_ns(task.cycles, es.cpu_hz) - ROUNDING_NS * len(es.speed_edges_ns))
         delay = ready + busy + back - task.generated_ns
         cost = overhead(weight, delay, transmit_energy_j(ue.tx_power_w, airtime))
         placements.append((len(system.ues) + es.index, ready, busy, cost, slope))
@@ -82,6 +82,7 @@ def _sent(system: System, task: Task, decided_ns: int, crowd: int) -> tuple[int,
         end = transmission.end_ns(system, task, decided_ns, tries)
         airtime = max(0, transfer_ns(bits, transmission.peak_bps(system, ue)) - rounding)
         return max(decided_ns + airtime, end - rounding), airtime
+    rounding += ROUNDING_NS if ue.caps_bps else 0
     airtime = max(0, transfer_ns(bits, ue.rate_bps) - rounding)
     return decided_ns + airtime, airtime
 

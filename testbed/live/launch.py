@@ -8,6 +8,7 @@ import msgspec
 
 from testbed.live import warm_up
 from testbed.live.faults import Faults
+from testbed.live.host_clocks import HostClocks
 from testbed.live.host_meter import HostLoad
 from testbed.live.interrupts import collected_signals
 from testbed.live.local_supervisor import LOCAL_DEPLOYMENT
@@ -23,7 +24,7 @@ from testbed.node.launcher_session import LAUNCHER
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import Rows, Stop
 from testbed.protocol.placement import processes_of
-from testbed.protocol.rows import CLOCK, DROPPED_FRAME, UNSENT, EventRow
+from testbed.protocol.rows import CLOCK, DROPPED_FRAME, STALE, UNSENT, EventRow
 from testbed.record.writer import Hearer, Recorder
 
 STOP_TIMEOUT_NS = 5_000_000_000
@@ -81,7 +82,7 @@ class Launcher(ProcessGroup):
             raise
         self.ledger = TaskCounter(plan)
         self._told = ToldRows(self.processes)
-        self._load = HostLoad()
+        self._load, self._host_clocks = HostLoad(), HostClocks()
         self._earnest = False
         self._ready_s = 0.0
         self._clocks: Sequence[ClockReading] = ()
@@ -160,6 +161,7 @@ class Launcher(ProcessGroup):
             if supervisor.failed():
                 return STARTER_DIED
             self.faults.act()
+            self.recorder.add(self._host_clocks.news(self.now_ns()))
             self.recorder.commit_when_due()
             alive, silent = len(supervisor.table()), tuple(self.liveness.silent)
             self._show(self.ledger.progress(now, alive, len(self.processes), silent))
@@ -203,6 +205,9 @@ class Launcher(ProcessGroup):
         self._read_the_rest()
         if self.mailbox.dropped:
             row = EventRow(self.now_ns(), LAUNCHER, DROPPED_FRAME, self.mailbox.last_error, self.mailbox.dropped)
+            self.recorder.add([row])
+        if self.mailbox.stale:
+            row = EventRow(self.now_ns(), LAUNCHER, STALE, self.mailbox.last_stale, self.mailbox.stale)
             self.recorder.add([row])
         if self.mailbox.unsent:
             row = EventRow(self.now_ns(), LAUNCHER, UNSENT, "full queue or unknown peer", self.mailbox.unsent)

@@ -7,7 +7,7 @@ import msgspec
 
 from testbed.model.errors import StartError
 from testbed.model.human import size
-from testbed.model.system import TCP, Plan
+from testbed.model.system import Plan
 from testbed.node import limits
 
 PACKS = (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
@@ -36,8 +36,7 @@ def needs_of(plan: Plan, pack: int) -> Needs:
     burners = ues + len(plan.system.edge_servers) if plan.emulation.burn > 0.0 else 0
     each = PROCESS_BYTES + _TASK_BYTES * len(plan.workload)
     memory = (processes + burners) * each + LAUNCHER_BYTES + len(plan.learners) * LEARNER_BYTES
-    threads = limits.TASKS_A_PROCESS + (plan.emulation.transport == TCP)
-    tasks = threads * (processes + 1) + burners + 1
+    tasks = limits.TASKS_A_PROCESS * (processes + 1) + burners + 1
     return Needs(processes=processes, memory_bytes=memory, descriptors=limits.descriptors_of(processes), tasks=tasks)
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from testbed.model.errors import InvalidError, ScenarioError, TestbedError
 from testbed.model.revision import Revision, difference
-from testbed.model.system import EPOCH_SLOT, Plan
+from testbed.model.system import Plan
 from testbed.model.task import Task
 from testbed.node.clock import Clock
 from testbed.record import directory
@@ -109,9 +109,9 @@ def _overloads(resolved: Resolved) -> list[FaultSection]:
 def _drawn(plan: Plan, before: Resolved, after: Resolved) -> Sequence[Task]:
     """The tasks of a run whose overloads are others from now on. Raises `InvalidError` where they are not drawn."""
     if plan.learn:
-        raise InvalidError("learners know the workload, which an overload changes", "plan it in the scenario")
-    if plan.system.epoch != EPOCH_SLOT:
-        raise InvalidError('agent.epoch "arrival": its UEs know their tasks', "plan the overload in the scenario")
+        why = "learners check what they are told against the workload that they began with, which an overload changes"
+        raise InvalidError(why, "plan the overload in the scenario, or ask in a run that does not learn")
     if list(inputs.generate(before.scenario, before.system)) != list(plan.workload):
-        raise InvalidError("its tasks are recorded ones, not drawn", "an overload has nothing to draw here")
+        why = "its tasks are recorded ones: an overload multiplies the density of draws, and there are none"
+        raise InvalidError(why, "play a scenario without workload.trace, or put the burst into the recorded workload")
     return inputs.generate(after.scenario, after.system)

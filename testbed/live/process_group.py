@@ -257,7 +257,9 @@ class ProcessGroup:
     def _take_ready(self, received: Envelope) -> None:
         """A process has its orders."""
         child = self.supervisor.table().get(received.source)
-        if child is None or child.incarnation != received.incarnation or self.is_ready(child.name):
+        if child is None or child.incarnation != received.incarnation:
+            return self.mailbox.pass_over(received, "of a life that is over")
+        if self.is_ready(child.name):
             return
         self._ready[child.name] = child.incarnation
         self.write_table()

@@ -115,6 +115,7 @@ class Host:
                 self._take_revision(envelope.body)
                 continue
             if envelope.incarnation < self._since:
+                self.mailbox.pass_over(envelope, "of an episode that is over")
                 continue
             core = self._cores.get(envelope.to)
             why = "nobody of that name here"

@@ -10,7 +10,7 @@ from testbed.node import limits
 from testbed.node.limits import CpuPeriods
 from testbed.node.socket import Mailbox
 from testbed.node.work import Work
-from testbed.protocol.rows import CPU_LIMITS, DROPPED_FRAME, UNSENT, EventRow, Row
+from testbed.protocol.rows import CPU_LIMITS, DROPPED_FRAME, STALE, UNSENT, EventRow, Row
 
 HELD = "held"
 
@@ -57,6 +57,8 @@ def statistics(name: str, now_ns: int, lateness: LatenessMeter, work: Work, mail
     rows.append(EventRow(now_ns, name, "burn", str(work.achieved_ns * 1e-9), work.asked_ns * 1e-9))
     if mailbox.dropped:
         rows.append(EventRow(now_ns, name, DROPPED_FRAME, mailbox.last_error, mailbox.dropped))
+    if mailbox.stale:
+        rows.append(EventRow(now_ns, name, STALE, mailbox.last_stale, mailbox.stale))
     if mailbox.unsent:
         rows.append(EventRow(now_ns, name, UNSENT, "full queue or unknown peer", mailbox.unsent))
     return rows

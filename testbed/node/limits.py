@@ -14,8 +14,8 @@ import msgspec
 import psutil
 
 UNLIMITED = float("inf")
-DESCRIPTORS_A_PROCESS, DESCRIPTORS_OPEN, DESCRIPTORS_BESIDE = 4, 8, 24
-TASKS_A_PROCESS = 3
+DESCRIPTORS_A_PROCESS, DESCRIPTORS_OPEN, DESCRIPTORS_BESIDE = 5, 8, 24
+TASKS_A_PROCESS = 4
 _ROOT = Path("/")
 
 
@@ -67,7 +67,8 @@ def open_descriptors() -> int:
 def descriptors_of(processes: int, already: int = DESCRIPTORS_OPEN) -> int:
     """Descriptors of a launcher of so many processes that has ``already`` some open: no process of a run has more.
 
-    Each process has a handle, a socket to it, and the connections of that and of its own to the launcher.
+    Each process has a handle, a socket to it, and the connections of that and of its own to the
+    launcher, of which the last is watched (`testbed.node.gate`).
     """
     return DESCRIPTORS_A_PROCESS * processes + already + DESCRIPTORS_BESIDE
 

@@ -136,6 +136,8 @@ class Process:
         while True:
             for received in self.mailbox.take():
                 if received.source != LAUNCHER:
+                    if not isinstance(received.body, Heartbeat):
+                        self.mailbox.pass_over(received, "while no episode is played")
                     continue
                 if isinstance(received.body, Orders):
                     self._take_orders(received.body)

@@ -13,6 +13,7 @@ import zmq
 
 from testbed.node.credentials import Credentials
 from testbed.node.doorkeeper import Doorkeeper
+from testbed.node.gate import Gate
 from testbed.node.held_envelopes import HeldEnvelopes
 from testbed.node.payload_streams import REFERENCE, PayloadStreams
 from testbed.protocol import codec
@@ -60,6 +61,7 @@ class Mailbox:
         self._keys = {one.address: one.public_key for one in places.values()}
         self._public_key, self._secret_key = place.public_key, credentials.secret_key
         self._door = Doorkeeper(self._inbox, self._secret_key, self._keys.values()) if place.public_key else None
+        self._gate = None if place.public_key else Gate(self._inbox)
         self._streams: PayloadStreams | None = None
         try:
             self._inbox.bind(place.bind)
@@ -85,6 +87,8 @@ class Mailbox:
             self.fd = self._both.fileno()
         self.drained = True
         self.dropped = 0
+        self.stale = 0
+        self.last_stale = ""
         self.unsent = 0
         self._turned_away = 0
         self.last_error = ""
@@ -183,7 +187,11 @@ class Mailbox:
                 return
 
     def _count_refused(self) -> None:
-        """Connections that were refused count like frames that are dropped."""
+        """Connections that were refused, or closed for what came over them, count like frames that are dropped."""
+        if self._gate is not None:
+            for _ in range(self._gate.refused - self._turned_away):
+                self._turned_away += 1
+                self.drop("Oversized: a connection was closed, for a frame of more than 8 MiB or for none at all")
         if self._door is None:
             return
         for _ in range(self._door.count() - self._turned_away):
@@ -254,6 +262,11 @@ class Mailbox:
         if self.dropped <= LOGGED or self.dropped % 1000 == 0:
             self.last_error = "".join(letter if letter.isprintable() else "?" for letter in why[:WIDEST])
             LOG.warning("frame %d dropped: %s", self.dropped, self.last_error)
+
+    def pass_over(self, envelope: Envelope, why: str) -> None:
+        """Count a message that is in order and comes too late: its sender's episode, or life, is over."""
+        self.stale += 1
+        self.last_stale = f"{type(envelope.body).__name__} of {envelope.source}: {why}"[:WIDEST]
 
     def close(self, linger_ms: int = 0, to: str = "") -> None:
         """Close everything, waiting up to ``linger_ms`` for what is still to be sent to process ``to``.

@@ -124,9 +124,8 @@ def _check_size(size: int, body: Body) -> None:
 
 
 def _field(place: re.Match[str]) -> str:
-    """A decoder's ``$[6]`` as the name of the envelope's seventh field."""
-    index = int(place[1])
-    return _FIELDS[index] if index < len(_FIELDS) else place[0]
+    """A decoder's ``$[6]`` as the name of the envelope's seventh field; its first byte says that it has no more."""
+    return _FIELDS[int(place[1])]
 
 
 def _fits(frame: bytes | memoryview) -> bool:

@@ -178,7 +178,8 @@ LEARNING_PAUSED, LEARNING_RESUMED = "learning_paused", "learning_resumed"
 FELL_BACK = "fell_back"
 KILL, RESTART, PAUSE, RESUME, DEAD_ALREADY = "kill", "restart", "pause", "resume", "kill: was dead already"
 CLOCK, CPU_LIMITS = "clock", "limits"
-SILENT, HEARD, UNSENT, DROPPED_FRAME = "silent", "heard", "unsent", "dropped_frame"
+SUSPENDED, CLOCK_SET = "suspended", "clock_set"
+SILENT, HEARD, UNSENT, DROPPED_FRAME, STALE = "silent", "heard", "unsent", "dropped_frame", "stale"
 
 
 def policy_error(at_ns: int, source: str, cell: int, slot: int, error: BaseException) -> EventRow:

@@ -12,8 +12,8 @@ from testbed.protocol.rows import DIED, FAULT_BEGAN, FAULT_OVER, PAUSED, RESTART
 from testbed.protocol.table import ColumnTable
 from testbed.sim.simulation import simulate
 from tests.command import document
-from tests.sim import random_runs
 from tests.support import plan, system
+from tests.swarm.ends import run_by_hand
 
 S = 10**9
 SLOW = "slow es-1 to 0.5"
@@ -99,7 +99,7 @@ def test_what_cannot_be_measured_is_unknown_with_the_reason(begin, rows, why):
 
 
 def test_faults_of_a_run_whose_tasks_are_elsewhere_are_told_without_figures():
-    run = random_runs.run_of(plan(system(), ()), simulate(plan(system(), ()), FixedChoice(0)))
+    run = run_by_hand(plan(system(), ()), simulate(plan(system(), ()), FixedChoice(0)))
     run.record.events = slow(3, 4)
     (one,) = recovery.unmeasured(run)
     assert (one.fault, one.over_s, one.goodput_dip, one.unknown) == (SLOW, 4.0, None, recovery.NOT_AT_HAND)

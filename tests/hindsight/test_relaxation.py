@@ -222,3 +222,33 @@ def test_no_tasks_and_too_many_states_are_refused(monkeypatch):
     monkeypatch.setattr(search, "MOST_BYTES", 1000)
     with pytest.raises(UsageError, match="B of states"):
         evaluator.evaluate(case("lc"), 100, lambda *_: False)
+
+
+DISTURBED = (
+    "{at: 1 s, for: 4 s, slow: es-1 to 30%}",
+    "{at: 2.3 s, for: 3.1 s, slow: es-2 to 70%}",
+    "{at: 1.5 s, for: 5 s, degrade: ue-1-2 to 1 Mbit/s +20 ms}",
+    "{at: 0 s, for: 6 s, degrade: ue-2-1 to loss 0%}",
+)
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.3])
+def test_the_bound_holds_through_slow_servers_and_degraded_links(loss):
+    changes = (f"radio.loss={loss}", f"faults=[{', '.join(DISTURBED)}]")
+    result = evaluator.evaluate(case("lc", "offload", "greedy-do", changes=changes), 2000, lambda *_: False)
+    assert 0.0 < result.bound <= result.best <= min(one.overhead for one in result.played.values())
+
+
+def test_a_link_that_loses_less_for_a_time_lowers_the_bound():
+    usual, kinder = (
+        evaluator.evaluate(case("lc", changes=("radio.loss=0.6", *more)), 50, lambda *_: False)
+        for more in ((), ("faults=[{at: 0 s, degrade: ue-1-1 to loss 0%}]",))
+    )
+    assert kinder.bound < usual.bound
+
+
+@pytest.mark.parametrize("fault", ["cut: es-1:es-2", "partition: cell 2", "pause: es-1", "cut: ue-1-1:es-1"])
+def test_what_the_bound_does_not_know_of_is_refused_with_a_remedy(fault):
+    with pytest.raises(ScenarioError, match="the twin does not support") as caught:
+        case("lc", changes=(f"faults=[{{at: 1 s, for: 2 s, {fault}}}]",))
+    assert "faults=[]" in caught.value.remedy

@@ -47,7 +47,7 @@ def test_no_packing_is_said_where_none_helps():
 
 def test_a_run_that_cannot_be_started_is_refused(monkeypatch):
     monkeypatch.setattr(limits, "free_tasks", lambda: 10.0)
-    with pytest.raises(StartError, match="processes and threads: the run needs 40") as caught:
+    with pytest.raises(StartError, match="processes and threads: the run needs 53") as caught:
         needs.provide(plan(ues=10), 12)
     assert "raise the limit" in caught.value.remedy
 

@@ -113,6 +113,7 @@ class Mail:
         self._net, self._outbox = net, []
         self.fd = next(_fds)
         self.drained, self.dropped, self.unsent, self.last_error = True, 0, 0, ""
+        self.stale, self.last_stale = 0, ""
         self.inbox, self.sent, self.aside = [], [], lambda envelope: False
 
     def take(self):
@@ -139,6 +140,9 @@ class Mail:
 
     def drop(self, why):
         self.dropped, self.last_error = self.dropped + 1, why
+
+    def pass_over(self, envelope, why):
+        self.stale, self.last_stale = self.stale + 1, why
 
     def close(self, linger_ms=0, last=""):
         self.flush()

@@ -40,6 +40,7 @@ class Mail:
     def __init__(self):
         self.fd = os.eventfd(0)
         self.drained, self.dropped, self.unsent, self.last_error = True, 0, 0, ""
+        self.stale, self.last_stale = 0, ""
         self.inbox, self.sent, self.flood = [], [], []
 
     def take(self):
@@ -59,6 +60,9 @@ class Mail:
 
     def drop(self, why):
         self.dropped, self.last_error = self.dropped + 1, why
+
+    def pass_over(self, envelope, why):
+        self.stale, self.last_stale = self.stale + 1, why
 
 
 def host_of(role):
@@ -232,3 +236,14 @@ def test_a_flood_keeps_no_host_from_what_is_due():
     finally:
         host.close()
         os.close(mail.fd)
+
+
+def test_messages_of_an_episode_that_is_over_are_counted_and_reach_nobody():
+    host, mail, _ = host_of("ue")
+    host._since = 5
+    heard = next(one for _, one in overheard(PLAN) if one.to.startswith("ue-1-"))
+    for incarnation in (3, 4):
+        mail.inbox.append(msgspec.structs.replace(heard, incarnation=incarnation))
+    host.turn()
+    assert (mail.stale, mail.dropped, mail.last_stale) == (2, 0, "of an episode that is over")
+    host.close()

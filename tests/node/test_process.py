@@ -14,9 +14,9 @@ from testbed.node.credentials import PLACES
 from testbed.node.process import Process, enter
 from testbed.protocol import messages
 from testbed.protocol.actions import Send
-from testbed.protocol.messages import Heartbeat, Hello, Ready, Rows, Start, Stop
+from testbed.protocol.messages import Heartbeat, Hello, Moved, Ready, Rows, Start, Stop
 from testbed.protocol.place import Place
-from testbed.protocol.rows import EventRow, TaskRow
+from testbed.protocol.rows import STALE, EventRow, TaskRow
 from tests.node.fake_wall import Net, world
 from tests.protocol.honest import wrapped
 from tests.support import MS, plan, region
@@ -96,11 +96,16 @@ def test_a_process_that_plays_again_sends_the_stop_back_and_waits(world, net):
     order(world, net, begin)
     told(world, net, begin + MS, Start(epoch_monotonic_ns=begin + 10 * MS, speed=1.0))
     told(world, net, begin + NS_PER_S, Stop(0, "one more", again=True))
+    body = Moved("ue-1-1", 0, "es-1", 0)
+    late = wrapped("es-1", Send(to=NAME, body=body, at_ns=0, phase=Phase.ARRIVAL))
+    world.wall.at(begin + NS_PER_S + MS, lambda: net.mails[NAME].inbox.append(late))
     told(world, net, begin + 2 * NS_PER_S, Start(epoch_monotonic_ns=begin + 3 * NS_PER_S, speed=1.0))
     told(world, net, begin + 4 * NS_PER_S, Stop(0, "enough"))
     Process(NAME, "ue_agent", 0).run(make, role_of)
     world.wall.advance(world.wall.now_ns)
     assert [body.reason for body in bodies(net, Stop)] == ["one more"]
+    stale = [row for body in bodies(net, Rows) for row in body.rows if isinstance(row, EventRow) and row.kind == STALE]
+    assert [(row.detail, row.value) for row in stale] == [("while no episode is played", 1)]
 
 
 def test_a_process_that_is_stopped_before_its_start_leaves(world, net):

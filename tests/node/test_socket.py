@@ -180,3 +180,26 @@ def test_what_is_quoted_of_a_frame_cannot_steer_a_terminal(ends, capfd):
     b.drop("Bye of \x1b[2Jname\n: no" + "o" * 1000)
     assert "\x1b" not in b.last_error and "\n" not in b.last_error and len(b.last_error) <= socket.WIDEST
     assert "\x1b" not in capfd.readouterr().err
+
+
+def test_a_frame_beyond_the_limit_is_counted_and_a_peer_that_leaves_is_not(tmp_path):
+    addresses = places(tmp_path, "a", "b")
+    with closing(mailbox(addresses, "b")) as box:
+        with closing(mailbox(addresses, "a")) as leaving:
+            leaving.send(posted(1))
+            assert received(box, 1) == [posted(1)]
+        with zmq.Context() as context:
+            stranger = context.socket(zmq.PUSH)
+            stranger.setsockopt(zmq.LINGER, 0)
+            stranger.setsockopt(zmq.RECONNECT_IVL, -1)
+            stranger.connect(addresses["b"].address)
+            stranger.send(bytes(100 * 2**20))
+            until = time.monotonic() + 60
+            while not box.dropped and time.monotonic() < until:
+                assert list(box.take()) == []
+                time.sleep(0.01)
+            stranger.close()
+        with closing(mailbox(addresses, "a")) as other:
+            other.send(posted(2))
+            assert received(box, 1) == [posted(2)]
+        assert box.dropped == 1 and box.last_error.startswith("Oversized")

@@ -185,3 +185,38 @@ def test_a_refusal_is_one_line_whatever_the_frame_says():
     with pytest.raises(MalformedError) as refused:
         codec.decode(frame)
     assert "Heart" in str(refused.value) and str(refused.value).splitlines() == [str(refused.value)]
+
+
+def test_a_frame_may_be_as_long_as_its_limit_and_no_byte_longer():
+    def rows(length):
+        return envelope(Rows((EventRow(1, "es-1", "died", "x" * length),)))
+
+    spare = codec.MAX_LONG_HEADER - len(codec.encode(rows(2**16)))
+    longest = codec.encode(rows(2**16 + spare))
+    assert len(longest) == codec.MAX_LONG_HEADER and codec.decode(longest) == rows(2**16 + spare)
+    with pytest.raises(OversizedError):
+        codec.encode(rows(2**16 + spare + 1))
+    with pytest.raises(OversizedError, match="no frame"):
+        codec.decode(longest + b"x")
+
+
+def test_two_bytes_are_enough_to_tell_another_version():
+    frame = codec.encode(envelope(Bye("done")))
+    with pytest.raises(WrongVersionError, match="version 99"):
+        codec.decode(frame[:1] + bytes([99]))
+    with pytest.raises(MalformedError, match="not an envelope"):
+        codec.decode(frame[:1])
+
+
+def test_a_refusal_names_the_field():
+    names = Envelope.__struct_fields__
+    for field, value in (("version", 2), ("incarnation", -1), ("payload_bits", -8), ("to_incarnation", -2)):
+        values = list(msgspec.structs.astuple(envelope(Bye("done"))))
+        values[names.index("body")] = msgspec.msgpack.decode(msgspec.msgpack.encode(Bye("done")))
+        values[names.index(field)] = value
+        frame = msgspec.msgpack.encode(values)
+        if field == "version":
+            assert codec.decode(frame) == envelope(Bye("done"))
+            continue
+        with pytest.raises(MalformedError, match=f"at `{field}`"):
+            codec.decode(frame)

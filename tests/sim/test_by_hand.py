@@ -85,3 +85,13 @@ def test_a_revision_is_what_turns_one_plan_into_another():
     for one, other in itertools.permutations(plans, 2):
         after = revised(one, difference(one, other))
         assert after.system == other.system and set(after.workload) == set(other.workload)
+
+
+@pytest.mark.parametrize("arrivals", ["", "\nworkload: {arrivals: poisson}"])
+@pytest.mark.parametrize("factor", [0, 3])
+def test_an_overload_that_is_told_changes_the_tasks_of_ues_that_ask_at_once(factor, arrivals):
+    rest = f"slots: 24\n{RADIO}\nagent: {{epoch: arrival}}{arrivals}"
+    fault = f"{{at: 6.3 s, for: 7.1 s, overload: cell 1 x {factor}}}"
+    calm, (hard, policy) = planned("", "offload-do", rest), planned(fault, "offload-do", rest)
+    assert len(hard.workload) != len(calm[0].workload)
+    same(told([(0, calm[0]), (6_300_000_000, hard)]), simulate(hard, policy))

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from testbed.model.delay import NS_PER_S
-from testbed.model.system import Fault
+from testbed.model.system import Backhaul, Fault
 from testbed.model.task import FAILED, UE_DIED
 from testbed.policy.heuristics import FixedChoice, Priced
 from testbed.sim.simulation import simulate
@@ -62,6 +62,21 @@ def test_if_only_the_forwarding_server_dies_nothing_happens():
     )
     assert calm[1].forwarded and faulty[1] == calm[1]
     assert faulty[0].recovered
+
+
+@pytest.mark.parametrize(("died_ms", "lost"), [(1500, True), (1900, True), (1901, False)])
+def test_a_server_takes_what_it_has_on_the_backhaul_along_and_nobody_executes_it_twice(died_ms, lost):
+    """The second task goes on at 1.1 s and is at the other server at 1.9 s."""
+    made = system((1, 1), (NS_PER_S, NS_PER_S), slots=4, backhaul=Backhaul(rate_bps=1e6, latency_ns=0))
+    tasks = ordered(
+        [task_of(0, 0, cycles=5 * NS_PER_S, bits=800_000), task_of(0, 1, at=NS_PER_S, cycles=NS_PER_S, bits=800_000)]
+    )
+    found = simulate(plan(made, tasks, faults=(Fault("es-1", died_ms * MS),)), FixedChoice(1))
+    first, second = found.tasks
+    assert first.recovered and second.recovered is lost
+    assert [row.to for row in found.links if row.link == "es-1"] == ([] if lost else ["es-2"])
+    assert (max(row.busy_ns for row in found.slots if row.es == "es-2") > 0) is not lost
+    assert second.finished_ns == (died_ms * MS + 6100 * MS if lost else 2900 * MS)
 
 
 def test_the_same_seed_twice_gives_the_same_bytes():

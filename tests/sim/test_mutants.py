@@ -95,6 +95,11 @@ def a_task_on_the_backhaul_is_with_the_other_es_alone(patch):
     patch.setattr(report.Flight, "is_with", is_with)
 
 
+def a_task_that_was_lost_on_the_backhaul_is_taken_in(patch):
+    """Two execute it: its UE has taken it back."""
+    patch.setattr(Server, "_died_handing_on", lambda self, now_ns, job: False)
+
+
 def the_energy_of_the_dead_is_lost(patch):
     failed = endings.failed_row
     patch.setattr(endings, "failed_row", lambda *given: msgspec.structs.replace(failed(*given), energy_j=0.0))
@@ -128,6 +133,7 @@ MUTANTS = (
     reconcile_believes_the_rows,
     a_task_goes_to_an_es_that_is_known_to_be_dead,
     a_task_on_the_backhaul_is_with_the_other_es_alone,
+    a_task_that_was_lost_on_the_backhaul_is_taken_in,
     the_energy_of_the_dead_is_lost,
     airtime_lost_with_an_es_costs_nothing,
     a_death_is_recorded_late,

@@ -8,20 +8,17 @@ import pytest
 
 import testbed
 from testbed.analysis.attempts import attempts
-from testbed.model import random
 from testbed.model.errors import ScenarioError
 from testbed.model.resilience import Breaker, Resilience, Retry
 from testbed.model.system import Fault, Radio
 from testbed.policy.heuristics import FixedChoice
-from testbed.protocol.rows import LinkRow
 from testbed.record import reader
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.twin.run import run
-from tests.sim import random_runs
-from tests.sim.random_cases import Haunted, case_of
 from tests.sim.test_cuts import cut_ue
 from tests.support import MS, plan, region, system, task_of
+from tests.swarm import ends
 from ue_agent.agent import Agent
 from ue_agent.breaker import CircuitBreaker
 from ue_agent.resilient import ResilientAgent, agent_of
@@ -39,7 +36,7 @@ def made_with(made, **options):
 def played(made, tasks, faults=()):
     found = simulate(plan(made, tasks, double=False, faults=faults), OFFLOAD)
     for row in found.tasks:
-        assert row.finished_ns < 0 or sum(getattr(row, part) for part in random_runs.PARTS) == row.measured_ns
+        assert row.finished_ns < 0 or sum(getattr(row, part) for part in ends.PARTS) == row.measured_ns
     return found
 
 
@@ -208,64 +205,6 @@ def test_a_system_without_options_has_the_plain_core():
     assert type(agent_of(made_with(system(), waits_out_cuts=True), 0, ())) is ResilientAgent
 
 
-def options_of(seed):
-    """Random options, each used by two seeds of three or so."""
-
-    def draw(n):
-        return random.uniform(seed, 99, n, 0, 0)
-
-    return {
-        "on_reject": Retry(1 + int(3 * draw(1)), 1 + int(400 * MS * draw(2)), 1.0 + draw(3)) if draw(4) < 0.7 else None,
-        "on_cut": Retry(1 + int(4 * draw(5)), 1 + int(2 * S * draw(6)), 1.0 + draw(7)) if draw(8) < 0.7 else None,
-        "hedge_after_ns": int(2 * S * draw(9)) if seed % 3 and draw(10) < 0.7 else -1,
-        "breaker": Breaker(1 + int(3 * draw(11)), 1 + int(5 * S * draw(12))) if draw(13) < 0.5 else None,
-    }
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_whatever_is_tried_every_task_ends_once_and_is_paid_for(seed):
-    case = case_of(seed)
-    servers = tuple(
-        msgspec.structs.replace(es, queue_limit=(seed + es.index) % 4) for es in case.plan.system.edge_servers
-    )
-    made = made_with(msgspec.structs.replace(case.plan.system, edge_servers=servers), **options_of(seed))
-    case = msgspec.structs.replace(case, plan=msgspec.structs.replace(case.plan, system=made))
-    simulation = Haunted(case)
-    found = simulation.run()
-    assert list(random_runs.wrong_ends(case.plan, found.tasks, simulation.notes.rows)) == []
-    assert list(random_runs.overlaps(case.plan, found.tasks)) == []
-    assert list(random_runs.needless(case.plan, simulation.executed, found.links)) == []
-    assert list(random_runs.signs_of_the_dead(case.plan, found)) == []
-    for row in found.tasks:
-        if row.finished_ns >= 0:
-            parts = [getattr(row, part) for part in random_runs.PARTS]
-            assert sum(parts) == row.measured_ns and min(parts) >= 0
-            assert bool(row.local_execution_ns) != bool(row.execution_ns)
-    if case.conditions is None and not case.ghosts:
-        assert list(random_runs.wrong_summary(case.plan, found)) == []
-        assert list(random_runs.wrong_replay(case.plan, found)) == []
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_a_task_costs_what_was_sent_and_executed_of_it(seed):
-    made, tasks = region(0.9, seed, 30)
-    servers = tuple(msgspec.structs.replace(es, queue_limit=seed % 3) for es in made.edge_servers)
-    made = made_with(msgspec.structs.replace(made, edge_servers=servers), **options_of(3 * seed + 1))
-    case = msgspec.structs.replace(case_of(0), plan=plan(made, tasks), policy=OFFLOAD, conditions=None, ghosts=False)
-    simulation = Haunted(case)
-    found = simulation.run()
-    ues = {ue.name: ue for ue in made.ues}
-    sent: dict[tuple[str, int], int] = {}
-    for link in simulation.notes.rows:
-        if isinstance(link, LinkRow) and link.link == link.ue:
-            sent[link.ue, link.number] = sent.get((link.ue, link.number), 0) + link.end_ns - link.start_ns
-    for row in found.tasks:
-        ue = ues[row.ue]
-        by_ue = (row.ue, row.ue, row.number) in simulation.executed
-        spent = ue.tx_power_w * sent.get((row.ue, row.number), 0) * 1e-9 + by_ue * ue.kappa * ue.cpu_hz**2 * row.cycles
-        assert row.energy_j == pytest.approx(spent, rel=1e-9)
-
-
 def test_options_cost_nothing_where_nothing_fails():
     made, tasks = region(0.3, 5, 40)
     careful = made_with(made, on_reject=Retry(3, S), on_cut=Retry(3, S), breaker=Breaker(3, S))
@@ -305,7 +244,7 @@ def test_energy_in_vain_is_what_the_way_of_the_result_did_not_take():
     made = made_with(system((1, 2), (S // 10, S), queue_limit=0), hedge_after_ns=500 * MS, on_reject=Retry(1, 300 * MS))
     tasks = [task_of(0, 0, bits=80), task_of(1, 0, bits=80), task_of(2, 0, bits=80)]
     planned = plan(made, tasks, double=False)
-    told = attempts(random_runs.run_of(planned, simulate(planned, OFFLOAD)))
+    told = attempts(ends.run_by_hand(planned, simulate(planned, OFFLOAD)))
     assert told is not None
     # the first is executed here, its post and its copy at es-1 are in vain; of the second the copy, as a result comes
     # first; the third is rejected twice and executed here

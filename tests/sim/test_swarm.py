@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from testbed.protocol.rows import STALE
 from tests.swarm.campaign import blocks, failure, play_block, smallest, table
 from tests.swarm.cases import Case, drawn, made, read
+from tests.swarm.play import play
 from tests.swarm.shrink import shrunk
 
 SEEDS = 2000
@@ -58,3 +60,9 @@ def test_a_failing_seed_ends_as_a_small_file_that_fails_for_the_same_reason(monk
 def test_sums_are_told_as_a_table():
     shown = table([play_block(0, 3, ""), play_block(3, 2, "")])
     assert "| seeds | 5 |" in shown and "| failures | 0 |" in shown
+
+
+def test_a_result_from_beyond_death_is_counted():
+    (file,) = (one for one in KEPT if one.stem == "a_result_of_a_dead_incarnation_is_accepted")
+    stale = [event for event in play(read(file.read_text())).made.events if event.kind == STALE]
+    assert stale and all("dead by then" in event.detail for event in stale)

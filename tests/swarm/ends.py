@@ -16,7 +16,9 @@ from testbed.model.task import COMPLETED, FAILED, LATE, UE_DIED
 from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, UeSlotRow, rows_by_task
 from testbed.record import reader
 from testbed.record.backends import SIM
+from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
+from testbed.trace import inputs
 from tests.swarm.cases import Case
 from tests.swarm.play import Played, play
 
@@ -184,10 +186,9 @@ def signs_of_the_dead(plan, made):
             yield f"{fault} is not in the record"
 
 
-def recorded_run(played, rows, meta):
-    """The run as it is read from a record that has these ``rows``."""
+def recorded_run(resolved, plan, rows, meta):
+    """The run of ``plan`` as it is read from a record that has these ``rows``."""
     last = {(row.ue, row.number): row for row in rows if isinstance(row, TaskRow)}
-    plan = played.given.plan
     kept = reader.RecordedRows(
         meta={"backend": SIM, "policy": plan.policy, "second_offload": plan.second_offload, **meta},
         tasks=list(last.values()),
@@ -198,13 +199,20 @@ def recorded_run(played, rows, meta):
         updates=[],
         events=[row for row in rows if isinstance(row, EventRow)],
     )
-    return reader.assemble(Path("r"), kept, played.given.resolved, plan.workload)
+    return reader.assemble(Path("r"), kept, resolved, plan.workload)
 
 
 def run_of(played):
     """The run as it is read from its whole record."""
-    made = played.made
-    return recorded_run(played, [*played.rows], {"reason": made.reason, "end_ns": made.end_ns})
+    given, made = played.given, played.made
+    return recorded_run(given.resolved, given.plan, played.rows, {"reason": made.reason, "end_ns": made.end_ns})
+
+
+def run_by_hand(plan, made):
+    """The run of a ``plan`` that was made by hand, and what the simulation ``made`` of it, as read from its record."""
+    resolved = msgspec.structs.replace(inputs.resolve(load_scenario("region")), system=plan.system)
+    rows = [*made.tasks, *made.slots, *made.ue_slots, *made.links, *made.events]
+    return recorded_run(resolved, plan, rows, {"reason": made.reason, "end_ns": made.end_ns})
 
 
 def wrong_summary(played):
@@ -233,7 +241,7 @@ def wrong_summary(played):
 def wrong_remains(played):
     """The recorder died in the middle: what it had written still accounts for every task that had come by then."""
     left = played.rows[: int(len(played.rows) * played.case.recorded)]
-    run = recorded_run(played, left, {})
+    run = recorded_run(played.given.resolved, played.given.plan, left, {})
     counts = runner.summary_of(run).tasks
     if counts["unaccounted"] or counts["generated"] != len(run.tasks):
         yield f"after {len(left)} of {len(played.rows)} rows: {counts}"

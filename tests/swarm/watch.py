@@ -85,7 +85,7 @@ class Watch:
         self._ended: set[Key] = set()
         self._asked: Counter[str] = Counter()
         self._at_es: Counter[Key] = Counter()
-        self._on_air: dict[str, list[tuple[int, int]]] = {}
+        self._sent_ns: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
 
     def complain(self, text: str) -> None:
         """Note that something is wrong."""
@@ -106,13 +106,16 @@ class Watch:
                 self._books[name].deaths[dead].append(died)
         self._dead.pop(name, None)
         self._finished[name] = self._asked[name] = 0
-        self._local_free[name], self._on_air[name] = 0, []
+        self._local_free[name] = 0
+        self._sent_ns.pop(name, None)
 
     def died(self, name: str) -> None:
         """A life of a process ends, with all that it held; with an ES, what its UEs were sending to it."""
         if self._books.pop(name, None) is not None:
             cell = self._servers[name].index
-            self._on_air.update({ue.name: [] for ue in self.plan.system.ues if ue.cell == cell})
+            for ue in self.plan.system.ues:
+                if ue.cell == cell:
+                    self._sent_ns.pop(ue.name, None)
         self._dead[name] = self._now
         for books in self._books.values():
             books.deaths[name].append(self._now)
@@ -145,9 +148,10 @@ class Watch:
                     order = self._now, event.job.ue.index, event.job.task.number
                     self._events[-1].handed = key, Waiting(order, event.job.task.cycles, own=True)
             case Forward():
-                key = event.ue, event.task.number
-                order = self._now, self._ues[event.ue].index, event.task.number
-                self._events[-1].handed = key, Waiting(order, event.task.cycles, own=False)
+                key, ue = (event.ue, event.task.number), self._ues[event.ue]
+                order, sender = (self._now, ue.index, key[1]), self.plan.system.edge_servers[ue.cell].name
+                if not books.knows_dead(sender, event.trip.arrival_ns + 1, self._now):
+                    self._events[-1].handed = key, Waiting(order, event.task.cycles, own=False)
             case Ended():
                 done = [key for key, end in books.running.items() if end == self._now]
                 if not done:
@@ -219,8 +223,9 @@ class Watch:
                     self.complain(f"{source} plans for the past: {action}")
                 if isinstance(action, Send):
                     self._send(source, action)
-                elif isinstance(action.event, Arrived):
-                    self._books[source].sent.add((action.event.job.ue.name, action.event.job.task.number))
+                elif isinstance(action.event, Arrived) and source in self._books:
+                    job = action.event.job
+                    self._books[source].sent.add((job.ue.name, job.task.number))
             case Execute():
                 self._execute(source, action)
             case Finish():
@@ -262,6 +267,8 @@ class Watch:
             self.complain(f"{source} executes {key} out of turn")
         books.waiting.pop(key, None)
         books.running[key] = execute.end_ns
+        if self.exact and (key[0], *key) in self.executed:
+            self.complain(f"{source} executes {key}, which its UE has taken back")
         self._at_es[key] += 1
         if self._at_es[key] > 1:
             self.complain(f"{key} is executed by a server for the second time")
@@ -300,12 +307,14 @@ class Watch:
                     self.complain(f"{source}: a queue of {row.queue_ns} ns, {row.undecided} of {row.present} undecided")
 
     def _link(self, source: str, row: LinkRow) -> None:
+        """Rows come in the order of arrivals, which is not always that of transmissions."""
         key = row.ue, row.number
         if row.link == row.ue:
-            if key not in self._books[source].sent:
-                self.complain(f"{key} is sent to {source}, where its last bit was never due")
-            if any(row.start_ns < end and start < row.end_ns for start, end in self._on_air[row.ue]):
+            handed = self._events[-1].handed
+            if handed is None or handed[0] != key:
+                self.complain(f"{key} is sent to {source}, where it does not arrive")
+            if any(row.start_ns < end and start < row.end_ns for start, end in self._sent_ns[row.ue]):
                 self.complain(f"{row.ue} sends two tasks at once")
-            self._on_air[row.ue].append((row.start_ns, row.end_ns))
+            self._sent_ns[row.ue].append((row.start_ns, row.end_ns))
         if problem := wrong_transmission(self.plan.system, self._ues[row.ue], row):
             self.complain(f"{key} over {row.link}: {problem}")
