@@ -23,7 +23,7 @@ from ue_agent.uplink_queue import UplinkQueue, comes_then
 
 
 class Agent:
-    """One UE; ``tasks`` are its rows of the workload, those before ``from_ns`` are not its own any more.
+    """One UE; ``tasks`` are its rows of the workload by number, those before ``from_ns`` are not its own any more.
 
     With ``outcomes`` it tells the learner how its tasks end, and asks while the run drains too: who learns looks on.
     """
@@ -32,7 +32,7 @@ class Agent:
         self,
         system: System,
         index: int,
-        tasks: tuple[Task, ...],
+        tasks: Sequence[Task],
         incarnation: int = 0,
         from_ns: int = 0,
         *,
@@ -41,16 +41,17 @@ class Agent:
         self.system, self.ue = system, system.ues[index]
         self.name = self.ue.name
         self.incarnation, self._from_ns = incarnation, from_ns
-        self._tasks = sorted((t for t in tasks if t.generated_ns >= from_ns), key=lambda t: t.number)
-        self._by_number = {task.number: task for task in self._tasks}
+        self._tasks = tasks if from_ns == 0 else [task for task in tasks if task.generated_ns >= from_ns]
         self._think_ns: list[int] = []
         if system.closed_loop:
             self._think_ns = [after.generated_ns - before.generated_ns for before, after in pairwise(self._tasks)]
-            self._tasks[1:] = [task.at(FOREVER_NS) for task in self._tasks[1:]]
+            self._loop = [*self._tasks[:1], *(task.at(FOREVER_NS) for task in self._tasks[1:])]
+            self._tasks = self._loop
         self._outcomes = outcomes
         self._next = 0
         self._es = system.edge_servers[self.ue.cell].name
         self._asks_at_once = system.epoch == EPOCH_ARRIVAL
+        self._by_number = {task.number: task for task in self._tasks} if self._asks_at_once else {}
         self._shared = system.radio.access == SHARED
         self._pending: dict[int, tuple[Ask, int]] = {}
         self._flights: dict[int, Flight] = {}
@@ -229,9 +230,7 @@ class Agent:
         """See `testbed.protocol.actions.Core`."""
         self.system, self.ue, self._revised = system, system.ues[self.ue.index], True
         if not (system.closed_loop or self._asks_at_once):
-            others = (task for task in tasks if task.generated_ns >= self._from_ns)
-            self._tasks = sorted(others, key=lambda task: task.number)
-            self._by_number = {task.number: task for task in self._tasks}
+            self._tasks = [task for task in tasks if task.generated_ns >= self._from_ns]
         executed = self._cpu.revise(now_ns, self.ue)
         sent = self._uplink.revise(now_ns, system)
         told = [self._told(flight) for flight in (*sent, *executed) if self._flights.get(flight.task.number) is flight]
@@ -253,7 +252,7 @@ class Agent:
         if self.system.closed_loop and self._next < len(self._tasks):
             at = finished_ns + self._think_ns[self._next - 1]
             if at < self.system.end_ns:
-                self._tasks[self._next] = self._tasks[self._next].at(at)
+                self._loop[self._next] = self._loop[self._next].at(at)
 
     def _outcome(self, task: Task, row: TaskRow) -> Send:
         told = report.outcome(row, task)

@@ -30,7 +30,7 @@ def resolved_of(*changes):
 
 def played(folder, at_once, monkeypatch, *changes):
     """The bytes of a record whose workload came so many tasks at a time, and the summary."""
-    monkeypatch.setattr(streamed, "TASKS_AT_ONCE", at_once)
+    monkeypatch.setattr(streamed, "TASKS_IN_A_PART", at_once)
     monkeypatch.setattr(twin_run, "STRETCH_ROWS", 4 * at_once)
     resolved = resolved_of(*changes)
     workload = inputs.generate(resolved.scenario, resolved.system)
@@ -40,7 +40,7 @@ def played(folder, at_once, monkeypatch, *changes):
     path.mkdir(parents=True)
     recording.note(path, {"run": "run", "backend": TWIN, "policy": "greedy-do"}, TWIN)
     one = streamed.PlayedPlan(path=path, plan=plan, resolved=resolved, policy=policy, choices=None)
-    summed = streamed.record(one, lambda result, rewards: None)
+    summed = streamed.by_twin(one, lambda result, rewards: None)
     return (path / directory.RECORD).read_bytes(), msgspec.to_builtins(summed.summary)
 
 
@@ -135,7 +135,7 @@ def test_a_mistake_far_down_a_large_table_has_its_line(tmp_path):
 
 
 def peak(table, out, monkeypatch):
-    monkeypatch.setattr(streamed, "TASKS_AT_ONCE", 500)
+    monkeypatch.setattr(streamed, "TASKS_IN_A_PART", 500)
     monkeypatch.setattr(twin_run, "STRETCH_ROWS", 2000)
     resolved = resolved_of("slots=8000", "density=0.2")
     tasks = TableFile(table, resolved.system)
