@@ -37,8 +37,9 @@ from testbed.record.backends import SIM, TESTBED, TWIN, VIRTUAL
 from testbed.record.reader import RecordedRun
 from testbed.record.writer import Hearer
 from testbed.scenario.resolve import Resolved
+from testbed.sim.recorded_answers import Recorded
 from testbed.sim.run_log import Simulated
-from testbed.sim.simulation import Recorded, Simulation
+from testbed.sim.simulation import Simulation
 from testbed.workers.build import versions
 
 PROGRESS_EVENTS = 2000

@@ -19,7 +19,7 @@ from testbed.record import writer
 from testbed.record.writer import Recorder
 
 BEFORE_EVENTS: tuple[type[msgspec.Struct], ...] = (SlotRow, UeSlotRow, LinkRow)
-WAITING: tuple[type[msgspec.Struct], ...] = (*BEFORE_EVENTS, RewardRow)
+SPOOLED_KINDS: tuple[type[msgspec.Struct], ...] = (*BEFORE_EVENTS, RewardRow)
 LENGTH_BYTES = 4
 
 
@@ -64,7 +64,7 @@ def writing(path: Path) -> Iterator[RecordInTurn]:
     """
     try:
         with Recorder.whole(path) as recorder, contextlib.ExitStack() as files:
-            waiting = {kind: files.enter_context(tempfile.TemporaryFile(dir=path.parent)) for kind in WAITING}
+            waiting = {kind: files.enter_context(tempfile.TemporaryFile(dir=path.parent)) for kind in SPOOLED_KINDS}
             record = RecordInTurn(recorder, waiting)
             yield record
             record.finish()

@@ -1,6 +1,6 @@
 """What a simulated run leaves: its rows, in the order in which they were made."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -62,6 +62,11 @@ class RunLog:
         else:
             self._others[type(row)].append(row)
             self.count += 1
+
+    def lost(self, ue: str, tasks: Iterable[Task], restart_ns: int) -> int:
+        """How many ``tasks`` of a UE that dies have not ended and are not generated after its restart (-1: never)."""
+        mine = (task for task in tasks if restart_ns < 0 or task.generated_ns < restart_ns)
+        return sum((ue, task.number) not in self.finished for task in mine)
 
     def take(self, plan: Plan, now_ns: int) -> Stretch:
         """The rows since the last time, and those of the tasks that have ended up to the first that has not, which are

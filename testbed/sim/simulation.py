@@ -4,8 +4,6 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop
 
-import msgspec
-
 from controller.server import DecisionServer as Controller
 from controller.server import looks_on
 from edge_server.events import Dispatch
@@ -21,12 +19,12 @@ from testbed.sim.alarms import Alarms
 from testbed.sim.cores import AnyCore, core_of
 from testbed.sim.events import ANY, NOBODY, Begin, Emit, Executing, Heap, Restart, Revises
 from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditions, Tick
+from testbed.sim.recorded_answers import Recorded, repeated
 from testbed.sim.run_log import RunLog, Simulated
 from testbed.sim.sleep import Sleep, last_asked_ns
 from ue_agent.agent import Agent
 
 FIRST = -1
-Recorded = Mapping[tuple[str, int], tuple[Decision, int]]
 Observer = Callable[[int, int], None]
 
 
@@ -159,15 +157,11 @@ class Simulation:
         """Whether nothing is left to wait for after the last slot; asked at the end of an instant, all of which is
         recorded."""
         after = self._now > last_asked_ns(self.plan.system)
-        return self._drained() or (after and self.network is None and not self._heap.is_busy())
-
-    def _drained(self) -> bool:
-        left = len(self.plan.workload) - self._log.finished.count - sum(self._gone.values())
-        return left <= 0
+        drained = len(self.plan.workload) <= self._log.finished.count + sum(self._gone.values())
+        return drained or (after and self.network is None and not self._heap.is_busy())
 
     def _start(self, name: str, from_ns: int) -> None:
-        core = self._make(name, self._incarnation[name], from_ns)
-        self._cores[name] = core
+        core = self._cores[name] = self._make(name, self._incarnation[name], from_ns)
         self._act(name, core.begin())
 
     def _make(self, name: str, incarnation: int, from_ns: int) -> AnyCore:
@@ -286,14 +280,11 @@ class Simulation:
             self._heap.push_message(self._now, send)
 
     def _repeat(self, ask: Ask) -> None:
-        if not ask.tasks or self.recorded is None:
-            return
-        answer = self.recorded.get((ask.ue, ask.tasks[0].number))
+        answer = repeated(self.recorded or {}, ask)
         if answer is not None:
-            decision, think_ns = answer
-            event = msgspec.structs.replace(decision, slot=ask.slot, asked_ns=ask.at_ns)
-            key = ask.at_ns + think_ns, DECIDE, ask.tasks[0].ue, 0
-            self._heap.push_entry(self._heap.entry(key, ask.ue, self._incarnation[ask.ue], event))
+            at, decision = answer
+            key = at, DECIDE, ask.tasks[0].ue, 0
+            self._heap.push_entry(self._heap.entry(key, ask.ue, self._incarnation[ask.ue], decision))
 
     def _crash(self, fault: Fault) -> None:
         name = fault.name
@@ -302,7 +293,7 @@ class Simulation:
         incarnation = self._incarnation[name]
         self._log.keep(EventRow(self._now, name, DIED, "fault", incarnation))
         self._absences.setdefault(name, []).append((self._now, fault.restart_ns))
-        self._count_gone(name)
+        self._gone[name] = self._log.lost(name, self._tasks_of(name), fault.restart_ns)
         if self.network is not None:
             self._await(self.network.died(self._now, name))
         down = Down(name, self._now, incarnation)
@@ -311,13 +302,6 @@ class Simulation:
             self._act(other, self._cores[other].handle(self._now, down))
         if fault.restart_ns >= 0:
             self._heap.push_outside(fault.restart_ns, FAULT, 1, Restart(fault))
-
-    def _count_gone(self, name: str) -> None:
-        back = self._absences[name][-1][1]
-        self._gone[name] = sum(
-            (back < 0 or task.generated_ns < back) and (name, task.number) not in self._log.finished
-            for task in self._tasks_of(name)
-        )
 
     def _restart(self, fault: Fault) -> None:
         name = fault.name

@@ -13,7 +13,7 @@ from testbed.scenario import workload as tables
 from testbed.scenario.decimals import Ints
 from testbed.trace.spool import no_room
 
-TASK_BYTES = 8 * len(TASK_COLUMNS)
+_TASK_BYTES = 8 * len(TASK_COLUMNS)
 
 
 def by_ue(tasks: PartedTasks, ues: int) -> list[TasksInTurn]:
@@ -42,7 +42,7 @@ def _sort_out(tasks: PartedTasks, file: IO[bytes], ends: Ints) -> None:
         order = np.argsort(columns["ue"], kind="stable")
         there, begins, counts = np.unique(columns["ue"][order], return_index=True, return_counts=True)
         for ue, begin, count in zip(there.tolist(), begins.tolist(), counts.tolist(), strict=True):
-            left, at = memoryview(rows[order[begin : begin + count]].tobytes()), int(ends[ue]) * TASK_BYTES
+            left, at = memoryview(rows[order[begin : begin + count]].tobytes()), int(ends[ue]) * _TASK_BYTES
             while left:
                 done = os.pwrite(file.fileno(), left, at)
                 left, at = left[done:], at + done
@@ -51,6 +51,6 @@ def _sort_out(tasks: PartedTasks, file: IO[bytes], ends: Ints) -> None:
 
 def _read(file: IO[bytes], begin: int, first: int, end: int) -> Sequence[Task]:
     """The tasks from place ``first`` up to ``end`` of those that begin at ``begin``."""
-    data = os.pread(file.fileno(), (end - first) * TASK_BYTES, (begin + first) * TASK_BYTES)
+    data = os.pread(file.fileno(), (end - first) * _TASK_BYTES, (begin + first) * _TASK_BYTES)
     rows = np.frombuffer(data, np.int64).reshape(-1, len(TASK_COLUMNS))
     return list(tables.table_of(dict(zip(TASK_COLUMNS, rows.T, strict=True))))

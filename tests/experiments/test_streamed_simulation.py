@@ -6,6 +6,7 @@ import tracemalloc
 import msgspec
 import pytest
 
+from testbed.cli.main import main
 from testbed.experiments import runner, streamed
 from testbed.experiments.runner import Order
 from testbed.experiments.streamed import Summed
@@ -18,6 +19,7 @@ from testbed.record.reader import RecordedRun
 from testbed.scenario import workload as tables
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs, lines, table_file
+from testbed.trace.by_ue import by_ue
 from testbed.trace.table_file import TableFile
 
 REWARDS = ("holding", "paper")
@@ -91,7 +93,7 @@ def test_the_file_is_the_same_to_the_byte_however_it_is_cut(tmp_path, monkeypatc
     )
     for every in (11, 500, 10**9):
         monkeypatch.setattr(streamed, "ROWS_IN_A_STRETCH", every)
-        path = runner.perform(msgspec.structs.replace(order, out=str(tmp_path / str(every)))).path
+        path = runner.path_of(runner.perform(msgspec.structs.replace(order, out=str(tmp_path / str(every)))))
         made.append((path / directory.RECORD).read_bytes())
     kept = runner.execute(msgspec.structs.replace(order, out=str(tmp_path / "kept"))).path
     assert made == 3 * [(kept / directory.RECORD).read_bytes()] and len(made[0]) > 50_000
@@ -136,3 +138,22 @@ def test_memory_does_not_grow_with_the_workload(tmp_path, monkeypatch):
     long, many = peak(tmp_path / "long.csv", tmp_path / "b", monkeypatch)
     assert many > 3 * few > 1000
     assert long < 1.2 * short + 300_000
+
+
+def test_a_large_table_stays_in_its_file_and_is_replayed_the_same(tmp_path, monkeypatch):
+    order = order_of(tmp_path, "slots=60")
+    tables.write_csv(tmp_path / "w.csv", order.workload, order.resolved.system)
+    monkeypatch.chdir(tmp_path)
+    assert main(["replay", "w.csv", "--on", "sim", "--out", "whole", "--json"]) == 0
+    monkeypatch.setattr(table_file, "STREAMED_BYTES", 0)
+    monkeypatch.setattr(table_file, "TASKS_IN_A_PART", 20)
+    monkeypatch.setattr(lines, "READ_AT_ONCE", 999)
+    read = []
+
+    def noted(tasks, ues):
+        read.append(ues)
+        return by_ue(tasks, ues)
+
+    monkeypatch.setattr(table_file, "by_ue", noted)
+    assert main(["replay", "w.csv", "--on", "sim", "--out", "parts", "--json"]) == 0
+    assert read and tables_of(tmp_path / "parts") == tables_of(tmp_path / "whole")
