@@ -22,7 +22,7 @@ from ue_agent.uplink_queue import UplinkQueue, comes_then
 
 
 class Agent:
-    """One UE; ``tasks`` are its rows of the workload, those before ``from_ns`` are not its own any more.
+    """One UE; ``tasks`` are its rows of the workload by number, those before ``from_ns`` are not its own any more.
 
     With ``outcomes`` it tells the learner how its tasks end, and asks while the run drains too: who learns looks on.
     """
@@ -31,7 +31,7 @@ class Agent:
         self,
         system: System,
         index: int,
-        tasks: tuple[Task, ...],
+        tasks: Sequence[Task],
         incarnation: int = 0,
         from_ns: int = 0,
         *,
@@ -41,14 +41,15 @@ class Agent:
         self.name = self.ue.name
         self.incarnation, self._from_ns = incarnation, from_ns
         self._tasks = generation.own(tasks, from_ns)
-        self._by_number = {task.number: task for task in self._tasks}
         self._think_ns = generation.think_ns(self._tasks) if system.closed_loop else []
         if system.closed_loop:
-            self._tasks[1:] = [task.at(FOREVER_NS) for task in self._tasks[1:]]
+            self._loop = [*self._tasks[:1], *(task.at(FOREVER_NS) for task in self._tasks[1:])]
+            self._tasks = self._loop
         self._outcomes = outcomes
         self._next = 0
         self._es = system.edge_servers[self.ue.cell].name
         self._asks_at_once = system.epoch == EPOCH_ARRIVAL
+        self._by_number = {task.number: task for task in self._tasks} if self._asks_at_once else {}
         self._shared = system.radio.access == SHARED
         self._pending: dict[int, tuple[Ask, int]] = {}
         self._flights: dict[int, Flight] = {}
@@ -236,8 +237,10 @@ class Agent:
     def _generates(self, tasks: Sequence[Task]) -> list[Wake]:
         """Its tasks are others from some instant to come on."""
         before, self._tasks = self._tasks, generation.own(tasks, self._from_ns)
+        if not self._asks_at_once:
+            return []
         self._by_number = {task.number: task for task in self._tasks}
-        return generation.arises_anew(before, self._tasks) if self._asks_at_once else []
+        return generation.arises_anew(before, self._tasks)
 
     def _is_posthumous(self, result: Result) -> bool:
         """Whether it ends no earlier than the life of the ES that should have sent it."""
@@ -255,7 +258,7 @@ class Agent:
         if self.system.closed_loop and self._next < len(self._tasks):
             at = finished_ns + self._think_ns[self._next - 1]
             if at < self.system.end_ns:
-                self._tasks[self._next] = self._tasks[self._next].at(at)
+                self._loop[self._next] = self._loop[self._next].at(at)
 
     def _outcome(self, task: Task, row: TaskRow) -> Send:
         told = report.outcome(row, task)

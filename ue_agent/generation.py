@@ -8,9 +8,9 @@ from testbed.protocol.actions import Wake
 from ue_agent.events import Arises
 
 
-def own(tasks: Iterable[Task], from_ns: int) -> list[Task]:
-    """The tasks of a life that began at ``from_ns``, by their numbers."""
-    return sorted((task for task in tasks if task.generated_ns >= from_ns), key=lambda task: task.number)
+def own(tasks: Sequence[Task], from_ns: int) -> Sequence[Task]:
+    """The tasks of a life that began at ``from_ns``, of ``tasks`` by number."""
+    return tasks if from_ns == 0 else [task for task in tasks if task.generated_ns >= from_ns]
 
 
 def think_ns(tasks: Sequence[Task]) -> list[int]:

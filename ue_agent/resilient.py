@@ -22,7 +22,7 @@ def agent_of(
 ) -> Agent:
     """The core of one UE, see `Agent`: one with options only if the system has any."""
     kind = ResilientAgent if system.resilience.is_used else Agent
-    return kind(system, index, tuple(tasks), incarnation, from_ns, outcomes=outcomes)
+    return kind(system, index, tasks, incarnation, from_ns, outcomes=outcomes)
 
 
 class ResilientAgent(Agent):
@@ -32,7 +32,7 @@ class ResilientAgent(Agent):
         self,
         system: System,
         index: int,
-        tasks: tuple[Task, ...],
+        tasks: Sequence[Task],
         incarnation: int = 0,
         from_ns: int = 0,
         *,

@@ -5,9 +5,9 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -28,7 +28,8 @@ from testbed.planning.acting import acting
 from testbed.policy import loading
 from testbed.policy.heuristics import Policy
 from testbed.protocol.placement import processes_of
-from testbed.protocol.rows import RewardRow, Row
+from testbed.protocol.rows import RewardRow, Row, TaskRow
+from testbed.protocol.stretch import Stretch
 from testbed.protocol.table import ColumnTable
 from testbed.record import directory, kept_grade, reader
 from testbed.record.alive import birth, home
@@ -36,12 +37,10 @@ from testbed.record.backends import SIM, TESTBED, TWIN, VIRTUAL
 from testbed.record.reader import RecordedRun
 from testbed.record.writer import Hearer
 from testbed.scenario.resolve import Resolved
+from testbed.sim.recorded_answers import Recorded
 from testbed.sim.run_log import Simulated
-from testbed.sim.simulation import Recorded, Simulation
+from testbed.sim.simulation import Simulation
 from testbed.workers.build import versions
-
-if TYPE_CHECKING:
-    from testbed.twin.run import Ran
 
 PROGRESS_EVENTS = 2000
 
@@ -70,7 +69,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     In a ``closed_loop`` the workload says think times, and the tasks that came are the run's workload in the end.
     ``agents`` is the socket at which the agents of containers report, "" for processes on this host. ``say`` hears of
     what takes long before the run begins, ``heard`` of its rows: as they come, from the twin when it is over.
-    ``keep`` wants all rows of a run on the twin in memory, not only its summary.
+    ``keep`` wants all rows of a run on a virtual clock in memory, not only its summary.
     """
 
     resolved: Resolved
@@ -99,9 +98,7 @@ def execute(
     order: Order, progress: Observer = silent, started: Callable[[Path, Plan], None] | None = None
 ) -> RecordedRun:
     """Run it and read it back; see `perform`."""
-    if order.backend == TWIN:
-        order = msgspec.structs.replace(order, keep=True)
-    performed = perform(order, progress, started)
+    performed = perform(msgspec.structs.replace(order, keep=True), progress, started)
     return performed if isinstance(performed, RecordedRun) else reader.read_run(path_of(performed))
 
 
@@ -115,9 +112,9 @@ def perform(
 ) -> RecordedRun | Path | Summed:
     """Run it; ``started`` hears its directory before, with the plan. Raises `TestbedError`.
 
-    Returns that directory, from which the run can be read. The simulation has its rows at hand: it returns what would
-    be read. The twin, whose rows may be more than there is memory for, has the summary at hand, and rows only if the
-    order says to keep them.
+    Returns that directory, from which the run can be read. A virtual clock, whose rows may be more than there is memory
+    for, has the summary at hand, and what would be read only if the order says to keep rows, or the summary is made
+    of them.
     """
     policy, double = policy_of(order)
     if order.second_offload is not None:
@@ -143,6 +140,8 @@ def perform(
         if started is not None:
             started(path, plan)
         if order.backend == SIM:
+            if _comes_in_stretches(plan, order):
+                return _in_stretches(plan, policy, order, path, progress)
             log = _simulate(plan, policy, order, progress)
             if order.closed_loop:
                 order = msgspec.structs.replace(order, workload=keep_came(path, order.workload, log.tasks, plan.system))
@@ -163,7 +162,7 @@ def _by_twin(plan: Plan, policy: Policy | None, order: Order, path: Path, progre
     hears = order.heard is not unseen
     stretches, finished = streamed.KeptStretches(), 0
 
-    def take(stretch: "Ran", rewards: ColumnTable[RewardRow]) -> None:
+    def take(stretch: Stretch, rewards: ColumnTable[RewardRow]) -> None:
         nonlocal finished
         finished += len(stretch.tasks)
         if order.keep or hears:
@@ -172,7 +171,7 @@ def _by_twin(plan: Plan, policy: Policy | None, order: Order, path: Path, progre
         progress(Progress(phase="playing", now_ns=stretch.end_ns, finished=finished, total=total, alive=0, processes=0))
 
     played = streamed.PlayedPlan(path=path, plan=plan, resolved=order.resolved, policy=policy, choices=order.choices)
-    summed = streamed.record(played, take)
+    summed = streamed.by_twin(played, take)
     keep_grade(path, summed.summary)
     if not order.keep and not hears:
         return summed
@@ -264,7 +263,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
     return {key: readable(value) if isinstance(value, str) else value for key, value in meta.items()}
 
 
-def _simulate(plan: Plan, policy: Policy | None, order: Order, progress: Observer) -> Simulated:
+def _simulation(plan: Plan, policy: Policy | None, order: Order, progress: Observer) -> Simulation:
     simulation = Simulation(plan, policy, order.answers)
     if order.heard is not unseen:
         simulation.hear(lambda row: order.heard((row,)))
@@ -274,10 +273,42 @@ def _simulate(plan: Plan, policy: Policy | None, order: Order, progress: Observe
         progress(Progress(phase="simulating", now_ns=now_ns, finished=finished, total=total, alive=0, processes=0))
 
     simulation.observe(observe, PROGRESS_EVENTS)
+    return simulation
+
+
+def _simulate(plan: Plan, policy: Policy | None, order: Order, progress: Observer) -> Simulated:
+    simulation = _simulation(plan, policy, order, progress)
     with stop_on_interrupt(lambda: simulation.stop(INTERRUPTED)):
         log = simulation.run()
-    order.heard([row for row in log.tasks if row.finished_ns < 0])
+    order.heard(_unfinished(log.tasks))
     return log
+
+
+def _comes_in_stretches(plan: Plan, order: Order) -> bool:
+    """Whether a simulation of ``plan`` need not keep its rows: nobody asks for them, and its summary is made of sums.
+
+    What faults did, and what UEs did about them, is looked up in the rows.
+    """
+    disturbed = plan.faults or plan.disturbances or plan.system.resilience.is_used
+    return not (order.keep or order.closed_loop or disturbed)
+
+
+def _in_stretches(plan: Plan, policy: Policy | None, order: Order, path: Path, progress: Observer) -> Summed:
+    simulation = _simulation(plan, policy, order, progress)
+
+    def take(stretch: Stretch, rewards: ColumnTable[RewardRow]) -> None:
+        if stretch.reason:
+            order.heard(_unfinished(stretch.tasks))
+
+    with stop_on_interrupt(lambda: simulation.stop(INTERRUPTED)):
+        played = streamed.PlayedPlan(path=path, plan=plan, resolved=order.resolved)
+        summed = streamed.by_simulation(played, simulation, take)
+    keep_grade(path, summed.summary)
+    return summed
+
+
+def _unfinished(rows: Iterable[TaskRow]) -> list[TaskRow]:
+    return [row for row in rows if row.finished_ns < 0]
 
 
 def _launch(plan: Plan, path: Path, progress: Observer, order: Order) -> None:

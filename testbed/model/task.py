@@ -2,8 +2,9 @@
 
 from abc import abstractmethod
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
+from functools import partial
 from itertools import chain, islice
 from operator import attrgetter
 from typing import Self, overload
@@ -43,6 +44,7 @@ class Task(msgspec.Struct, frozen=True, gc=False, array_like=True, kw_only=True)
 
 TASK_COLUMNS = Task.__struct_fields__
 MADE_AT_ONCE = 4096
+ROWS_IN_TURN = 256
 TASKS_IN_A_PART = 1 << 15  # of a workload that is not in memory as a whole
 
 
@@ -57,6 +59,10 @@ class PartedTasks(Sequence[Task]):
     @abstractmethod
     def parts(self) -> Iterator["TaskTable"]:
         """All of them, some at a time."""
+
+    @abstractmethod
+    def in_turn(self) -> "list[TasksInTurn]":
+        """Those of each UE, by its index."""
 
     def __iter__(self) -> Iterator[Task]:
         return chain.from_iterable(self.parts())
@@ -133,6 +139,54 @@ class TaskTable(Sequence[Task]):
 
     def __hash__(self) -> int:
         return hash(tuple(column.tobytes() for column in self.columns.values()))
+
+
+class TasksInTurn(Sequence[Task]):
+    """The ``count`` tasks of a UE, by number, which are looked at one after another: only a few at a time are rows.
+
+    ``load`` makes those from one place up to another, wherever all of them are.
+    """
+
+    __slots__ = ("_count", "_first", "_load", "_rows")
+
+    def __init__(self, count: int, load: Callable[[int, int], Sequence[Task]]) -> None:
+        self._count, self._load = count, load
+        self._first = 0
+        self._rows: Sequence[Task] = ()
+
+    @classmethod
+    def of(cls, tasks: Sequence[Task], ues: int) -> "list[TasksInTurn]":
+        """Those of each of ``ues`` UEs, by its index; a workload that is in memory is not there twice."""
+        if isinstance(tasks, PartedTasks):
+            return tasks.in_turn()
+        table, places = TaskTable.of(tasks), [array("q") for _ in range(ues)]
+        for place, ue in enumerate(table.columns["ue"]):
+            places[ue].append(place)
+        return [cls(len(mine), partial(_rows_at, table, mine)) for mine in places]
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, at: int) -> Task: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Task]: ...
+
+    def __getitem__(self, at: int | slice) -> Task | list[Task]:
+        if isinstance(at, slice):
+            return [self[place] for place in range(*at.indices(self._count))]
+        if not -self._count <= at < self._count:
+            raise IndexError(at)
+        at %= self._count
+        if not 0 <= at - self._first < len(self._rows):
+            self._first, self._rows = at, self._load(at, min(at + ROWS_IN_TURN, self._count))
+        return self._rows[at - self._first]
+
+
+def _rows_at(table: TaskTable, places: "array[int]", first: int, end: int) -> list[Task]:
+    """The tasks of ``table`` at ``places[first:end]``."""
+    return [table[place] for place in places[first:end]]
 
 
 def parts_of(tasks: Sequence[Task], at_once: int) -> Iterator[TaskTable]:

@@ -130,12 +130,16 @@ class Recorder:
         rows = list(rows)
         for row in rows:
             kinds.setdefault(type(row), []).append(msgspec.structs.astuple(row))
-        with self._writing():
-            for kind, values in kinds.items():
-                self._db.executemany(self._inserts[kind], values)
+        for kind, values in kinds.items():
+            self.add_values(kind, values)
         self.commit_when_due()
         if self.heard is not None:
             self.heard(rows)
+
+    def add_values(self, kind: type[msgspec.Struct], values: Iterable[Sequence[object]]) -> None:
+        """Append rows of one ``kind``, each as the values of its columns, which nobody hears."""
+        with self._writing():
+            self._db.executemany(self._inserts[kind], values)
 
     def commit_when_due(self) -> None:
         """Commit if the last commit is 0.2 s ago."""

@@ -26,4 +26,4 @@ def core_of(
             double = plan.second_offload
             return EdgeServer(system, es.index, second_offload=double, incarnation=incarnation, from_ns=from_ns)
     index = next(ue.index for ue in system.ues if ue.name == name)
-    return agent_of(system, index, tuple(tasks), incarnation, from_ns, outcomes=plan.learn)
+    return agent_of(system, index, tasks, incarnation, from_ns, outcomes=plan.learn)

@@ -1,30 +1,30 @@
 """The roles' cores on a virtual clock and network in one process: deterministic, with faults."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop
-
-import msgspec
 
 from controller.server import DecisionServer as Controller
 from controller.server import looks_on
 from edge_server.events import Dispatch
 from testbed.model.ledger import Absence
 from testbed.model.system import Fault, Plan
-from testbed.model.task import DECIDE, DRAIN_LIMIT, EXEC_END, FAULT, Task
+from testbed.model.task import DECIDE, DRAIN_LIMIT, EXEC_END, FAULT, Task, TasksInTurn
 from testbed.policy.heuristics import Policy
 from testbed.protocol.actions import Action, Alarm, Boundary, Execute, Finish, Record, Send, Wake
 from testbed.protocol.messages import Announce, Ask, Decision, Down, Post, Up
 from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row
+from testbed.protocol.stretch import Stretch
 from testbed.sim.alarms import Alarms
 from testbed.sim.cores import AnyCore, core_of
 from testbed.sim.events import ANY, NOBODY, Begin, Emit, Executing, Heap, Restart, Revises
 from testbed.sim.network_conditions import Frame, Later, Network, NetworkConditions, Tick
+from testbed.sim.recorded_answers import Recorded, repeated
 from testbed.sim.run_log import RunLog, Simulated
 from testbed.sim.sleep import Sleep, last_asked_ns
 from ue_agent.agent import Agent
 
 FIRST = -1
-Recorded = Mapping[tuple[str, int], tuple[Decision, int]]
 Observer = Callable[[int, int], None]
 
 
@@ -63,8 +63,8 @@ class Simulation:
         self._executing = Executing()
         self._log = RunLog()
         self._ues = {ue.name: ue for ue in plan.system.ues}
-        self._tasks = plan.tasks_by_ue()
-        self._stopped = ""
+        self._tasks = TasksInTurn.of(plan.workload, len(plan.system.ues))
+        self._stopped, self._reason = "", ""
         looked_on = looks_on(policy)
         is_planned = not (looked_on or plan.system.closed_loop)
         self._prompt: set[type] = {Ask, Announce, Post} | (set() if looked_on else {Decision})
@@ -104,6 +104,22 @@ class Simulation:
 
     def run(self) -> Simulated:
         """Deliver events in order until every task has ended and no slot is left."""
+        for _ in self._play(every=sys.maxsize):
+            pass
+        return self._log.close(self.plan, self._absences, self._now, self._delivered, self._reason)
+
+    def stretches(self, every: int) -> Iterator[Stretch]:
+        """As `run`, of an open loop in which nobody dies: what has become known, as soon as it is ``every`` rows.
+
+        Put together, stretches are what `run` returns, in its order. In memory are what is under way and the tasks
+        since the first that is.
+        """
+        for _ in self._play(every):
+            yield self._log.take(self.plan, self._now)
+        yield self._log.close_stretch(self.plan, self._now, self._reason)
+
+    def _play(self, every: int) -> Iterator[None]:
+        """Deliver all events; pauses at the end of an instant whenever ``every`` rows have been made."""
         names = [es.name for es in self.plan.system.edge_servers] + [ue.name for ue in self.plan.system.ues]
         for fault in self.plan.faults:
             self._heap.push_outside(fault.at_ns, FAULT, 0, Begin(fault))
@@ -115,8 +131,7 @@ class Simulation:
             self._start(name, 0)
         limit = self.plan.emulation.drain_limit_ns
         end = self.plan.system.end_ns
-        reason = ""
-        entries, alarms = self._heap.entries, self._alarms.new
+        log, entries, alarms = self._log, self._heap.entries, self._alarms.new
         while entries or alarms:
             if not entries or entries[0][0] != self._now:
                 if alarms:
@@ -125,31 +140,28 @@ class Simulation:
                 if self._now >= end and self._over():
                     break
                 if limit >= 0 and entries[0][0] > end + limit:
-                    reason = DRAIN_LIMIT
+                    self._reason = DRAIN_LIMIT
                     break
+                if log.count >= every:
+                    yield
             if self._stopped:
-                reason = self._stopped
+                self._reason = self._stopped
                 break
             self._now, self._phase, _, _, _, target, incarnation, event = heappop(entries)
             if target is NOBODY:
                 self._happen(event)
             else:
                 self._handle(target, incarnation, event)
-        return self._log.close(self.plan, self._absences, self._now, self._delivered, reason)
 
     def _over(self) -> bool:
         """Whether nothing is left to wait for after the last slot; asked at the end of an instant, all of which is
         recorded."""
         after = self._now > last_asked_ns(self.plan.system)
-        return self._drained() or (after and self.network is None and not self._heap.is_busy())
-
-    def _drained(self) -> bool:
-        left = len(self.plan.workload) - len(self._log.finished) - sum(self._gone.values())
-        return left <= 0
+        drained = len(self.plan.workload) <= self._log.finished.count + sum(self._gone.values())
+        return drained or (after and self.network is None and not self._heap.is_busy())
 
     def _start(self, name: str, from_ns: int) -> None:
-        core = self._make(name, self._incarnation[name], from_ns)
-        self._cores[name] = core
+        core = self._cores[name] = self._make(name, self._incarnation[name], from_ns)
         self._act(name, core.begin())
 
     def _make(self, name: str, incarnation: int, from_ns: int) -> AnyCore:
@@ -171,7 +183,7 @@ class Simulation:
                 self._network_acts(event)
 
     def _revise(self, plan: Plan) -> None:
-        self.plan, self._tasks = plan, plan.tasks_by_ue()
+        self.plan, self._tasks = plan, TasksInTurn.of(plan.workload, len(plan.system.ues))
         if self._sleep is not None:
             for name, wake in self._sleep.follow(plan, self._now):
                 self._heap.push_wake(self._now, wake, name, self._incarnation[name])
@@ -213,7 +225,7 @@ class Simulation:
     def _observe(self) -> None:
         assert self._observer is not None
         self._observe_at += self._observe_every
-        self._observer(self._now, len(self._log.finished))
+        self._observer(self._now, self._log.finished.count)
 
     def _act(self, source: str, actions: list[Action]) -> None:
         carry_out = self._carry_out
@@ -268,14 +280,11 @@ class Simulation:
             self._heap.push_message(self._now, send)
 
     def _repeat(self, ask: Ask) -> None:
-        if not ask.tasks or self.recorded is None:
-            return
-        answer = self.recorded.get((ask.ue, ask.tasks[0].number))
+        answer = repeated(self.recorded or {}, ask)
         if answer is not None:
-            decision, think_ns = answer
-            event = msgspec.structs.replace(decision, slot=ask.slot, asked_ns=ask.at_ns)
-            key = ask.at_ns + think_ns, DECIDE, ask.tasks[0].ue, 0
-            self._heap.push_entry(self._heap.entry(key, ask.ue, self._incarnation[ask.ue], event))
+            at, decision = answer
+            key = at, DECIDE, ask.tasks[0].ue, 0
+            self._heap.push_entry(self._heap.entry(key, ask.ue, self._incarnation[ask.ue], decision))
 
     def _crash(self, fault: Fault) -> None:
         name = fault.name
@@ -284,7 +293,7 @@ class Simulation:
         incarnation = self._incarnation[name]
         self._log.keep(EventRow(self._now, name, DIED, "fault", incarnation))
         self._absences.setdefault(name, []).append((self._now, fault.restart_ns))
-        self._count_gone(name)
+        self._gone[name] = self._log.lost(name, self._tasks_of(name), fault.restart_ns)
         if self.network is not None:
             self._await(self.network.died(self._now, name))
         down = Down(name, self._now, incarnation)
@@ -293,13 +302,6 @@ class Simulation:
             self._act(other, self._cores[other].handle(self._now, down))
         if fault.restart_ns >= 0:
             self._heap.push_outside(fault.restart_ns, FAULT, 1, Restart(fault))
-
-    def _count_gone(self, name: str) -> None:
-        back = self._absences[name][-1][1]
-        self._gone[name] = sum(
-            (back < 0 or task.generated_ns < back) and (name, task.number) not in self._log.finished
-            for task in self._tasks_of(name)
-        )
 
     def _restart(self, fault: Fault) -> None:
         name = fault.name

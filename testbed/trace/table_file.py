@@ -7,12 +7,13 @@ import numpy as np
 
 from testbed.model.errors import ScenarioError
 from testbed.model.system import System
-from testbed.model.task import TASKS_IN_A_PART, PartedTasks, Task, TaskTable
+from testbed.model.task import TASKS_IN_A_PART, PartedTasks, Task, TasksInTurn, TaskTable
 from testbed.scenario import table_text
 from testbed.scenario import workload as tables
 from testbed.scenario.decimals import Ints
 from testbed.scenario.ranges import TaskLimits
 from testbed.scenario.reading import is_stream
+from testbed.trace.by_ue import by_ue
 from testbed.trace.lines import blocks, text_of
 
 STREAMED_BYTES = 1 << 24
@@ -69,6 +70,10 @@ class TableFile(PartedTasks):
                 waiting, count = [{name: column[~known] for name, column in rows.items()}], int((~known).sum())
         if waiting:
             yield _numbered(_joined(waiting), counts)
+
+    def in_turn(self) -> list[TasksInTurn]:
+        """Those of each UE, by its index, from a temporary file; `StartError` where there is no room for it."""
+        return by_ue(self, len(self._system.ues))
 
     def _blocks(self) -> Iterator[Columns]:
         """The rows of the file in its order, some at a time, at least one."""

@@ -1,6 +1,6 @@
 """One run on the twin, recorded task by task: what the simulation records, at the twin's speed."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from random import Random
 from typing import Any
 
@@ -17,7 +17,8 @@ from testbed.policy.heuristics import Coin, Policy, Priced, checked, watching
 from testbed.policy.heuristics import FixedChoice as Constant
 from testbed.policy.planned import Regional, regional
 from testbed.protocol.disturbances import disturbance_events
-from testbed.protocol.rows import EventRow, LinkRow, SlotRow, TaskRow, UeSlotRow, policy_error
+from testbed.protocol.rows import EventRow, TaskRow, policy_error
+from testbed.protocol.stretch import Stretch, joined
 from testbed.protocol.table import ColumnTable
 from testbed.twin import build, refusals, rows
 from testbed.twin.boundaries import Notes
@@ -31,24 +32,7 @@ Decisions = Mapping[tuple[int, int], int]
 STRETCH_ROWS = 1 << 16
 
 
-class Ran(msgspec.Struct, kw_only=True):
-    """The record of a run, or of a stretch of it; ``tasks`` in the workload's order; ``events`` tell where the policy
-    failed to decide.
-
-    ``end_ns`` of a stretch that others follow is the slot boundary up to which everything has happened, ``open_ns`` the
-    instant before which no task that is still to end was generated.
-    """
-
-    tasks: ColumnTable[TaskRow]
-    slots: ColumnTable[SlotRow]
-    ue_slots: ColumnTable[UeSlotRow]
-    links: ColumnTable[LinkRow]
-    end_ns: int
-    open_ns: int
-    events: list[EventRow]
-
-
-def run(plan: Plan, policy: Policy | None, recorded: Decisions | None = None) -> Ran:
+def run(plan: Plan, policy: Policy | None, recorded: Decisions | None = None) -> Stretch:
     """Run ``plan`` to the end of its drain, deciding by ``policy`` or as ``recorded`` by (UE index, slot).
 
     The heuristics of `testbed.policy.heuristics` decide in compiled code; any other policy is called with each view.
@@ -58,22 +42,9 @@ def run(plan: Plan, policy: Policy | None, recorded: Decisions | None = None) ->
     return made[0] if len(made) == 1 else joined(made)
 
 
-def joined(made: Sequence[Ran]) -> Ran:
-    """Stretches of a run as one."""
-    return Ran(
-        tasks=ColumnTable.joined([one.tasks for one in made]),
-        slots=ColumnTable.joined([one.slots for one in made]),
-        ue_slots=ColumnTable.joined([one.ue_slots for one in made]),
-        links=ColumnTable.joined([one.links for one in made]),
-        end_ns=made[-1].end_ns,
-        open_ns=made[-1].open_ns,
-        events=[event for one in made for event in one.events],
-    )
-
-
 def stretches(
     plan: Plan, policy: Policy | None, parts: Iterable[TaskTable], recorded: Decisions | None = None
-) -> Iterator[Ran]:
+) -> Iterator[Stretch]:
     """As `run`, a stretch after another: the tasks of the workload come as ``parts``, none before those of the part
     before, and each time its rows are given as far as they are known.
 
@@ -141,7 +112,7 @@ class _Player:
         self.empty = 0
         self.last_ns = 0
 
-    def stretches(self, parts: Iterable[TaskTable]) -> Iterator[Ran]:
+    def stretches(self, parts: Iterable[TaskTable]) -> Iterator[Stretch]:
         """See the function of that name. What happens up to an instant is known when later tasks have come."""
         slot_ns, begun = self.plan.system.slot_ns, False
         for part, is_last in _until_last(part for part in parts if len(part)):
@@ -166,7 +137,7 @@ class _Player:
         build.check_table(self.plan.system, part)
         self.window.add({name: np.frombuffer(column, np.int64) for name, column in part.columns.items()})
 
-    def _play(self, until: int | None) -> Iterator[Ran]:
+    def _play(self, until: int | None) -> Iterator[Stretch]:
         """Play up to slot ``until``, or to the end of the drain; gives what has become known on the way, if it is
         much."""
         while not self._is_there(until):
@@ -195,12 +166,12 @@ class _Player:
             return int(self.twin.slot[0]) >= until
         return int(self.twin.slot[0]) > self.plan.system.slots and int(self.twin.inside[0]) == 0
 
-    def _so_far(self) -> Ran:
+    def _so_far(self) -> Stretch:
         """What has become known since the last time."""
         tasks = self._ended()
         slots, ue_slots = self.notes.take()
         events, self.events = self.events, []
-        return Ran(
+        return Stretch(
             tasks=tasks,
             slots=slots,
             ue_slots=ue_slots,
@@ -217,12 +188,12 @@ class _Player:
         self.transmissions.add(ended)
         return ended
 
-    def _last(self) -> Ran:
+    def _last(self) -> Stretch:
         """What is left when all is over."""
         tasks = self._ended()
         slots, ue_slots = self.notes.take()
         end = max(self.plan.system.end_ns, self.last_ns)
-        return Ran(
+        return Stretch(
             tasks=tasks,
             slots=slots.take(slots.ints("at_ns") <= end),
             ue_slots=ue_slots,

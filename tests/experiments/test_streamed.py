@@ -40,7 +40,7 @@ def played(folder, at_once, monkeypatch, *changes):
     path.mkdir(parents=True)
     recording.note(path, {"run": "run", "backend": TWIN, "policy": "greedy-do"}, TWIN)
     one = streamed.PlayedPlan(path=path, plan=plan, resolved=resolved, policy=policy, choices=None)
-    summed = streamed.record(one, lambda result, rewards: None)
+    summed = streamed.by_twin(one, lambda result, rewards: None)
     return (path / directory.RECORD).read_bytes(), msgspec.to_builtins(summed.summary)
 
 

@@ -17,7 +17,7 @@ from testbed.model.system import System
 from testbed.model.task import Task
 from testbed.policy import loading
 from testbed.record import directory, reader
-from testbed.record.backends import BACKENDS, SIM, TESTBED, TWIN
+from testbed.record.backends import BACKENDS, SIM, TESTBED, TWIN, VIRTUAL
 from testbed.scenario import closed_loop, excerpt, idle
 from testbed.scenario import workload as tables
 from testbed.scenario.excerpt import Excerpt
@@ -173,8 +173,8 @@ def of_table(path: Path, args: argparse.Namespace) -> Order:
 
 
 def _table(path: Path, system: System, args: argparse.Namespace) -> Sequence[Task]:
-    """The tasks of a workload table; the twin plays those of a large one from the file."""
-    return table_file.read(path, system) if args.on == TWIN else tables.read_csv(path, system)
+    """The tasks of a workload table; virtual clocks play those of a large one from the file."""
+    return table_file.read(path, system) if args.on in VIRTUAL else tables.read_csv(path, system)
 
 
 def _without_overloads(scenario: Scenario) -> Scenario:
