@@ -1,5 +1,7 @@
 """One learner: plays its own worlds with the shared parameters and applies its gradients to them, until stopped."""
 
+from typing import Protocol
+
 import msgspec
 import numpy as np
 
@@ -32,17 +34,33 @@ RECORDED = (
 )
 
 
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """One scenario of several to learn in: ``name`` tells it; tasks come from ``source`` for ever, or from ``finite``.
+
+    Every update there plays ``num_envs`` worlds; its rewards count ``reward_share`` times as much as usual.
+    """
+
+    name: str
+    system: System
+    source: Source
+    finite: Source
+    num_envs: int
+    reward_share: float
+
+
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES):
     """Everything that training depends on besides the parameters; ``updates`` scales the learning-rate's decay.
 
     ``reward``: see `testbed.model.mdp`; with ``team`` below 1 each cell values its own and that share of others'.
     Every worker plays ``num_envs`` worlds, ``rollout_length`` slots at a time. ``gru_units`` are a recurrent core's, 0
-    for none.
+    for none. With a ``family`` the learner plays its scenarios in turn (`controller.learn.family`), and ``system`` only
+    tells the network's size.
     """
 
     system: System
     source: Source
     double: bool
+    family: tuple[Place, ...] = ()
     algorithm: str = "a3c"
     head: str = network.SEQUENTIAL
     observation: str = "full"
@@ -221,9 +239,27 @@ class DqnLearner:
         self._age, self._slots = (int(count) for count in fitting(arrays, "counters", np.zeros(2, np.int64)))
 
 
-Learner = A3cLearner | DqnLearner
+class Learner(Protocol):
+    """What learns: it plays, and improves shared parameters by what it saw."""
+
+    @property
+    def config(self) -> TrainConfig:
+        """What its next update depends on besides the parameters."""
+
+    def step(self, params: Array, square_avg: Array, update: int) -> Step:
+        """One update of ``params`` and ``square_avg`` (P,) in place."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Its state beyond the parameters."""
+
+    def load(self, arrays: dict[str, np.ndarray]) -> None:
+        """Continue from `arrays`; `InvalidError` if they are not those of such a learner."""
 
 
 def make(config: TrainConfig, number: int = 0) -> Learner:
     """The learner of a config; ``number`` tells apart those that work side by side."""
+    if config.family:
+        from controller.learn.family import FamilyLearner
+
+        return FamilyLearner(config, number)
     return A3cLearner(config, number) if config.algorithm == "a3c" else DqnLearner(config, number)
