@@ -7,21 +7,7 @@ from numba import njit
 
 from testbed.model.delay import NEVER
 from testbed.model.random import ARRIVALS, EXPLORATION, VALUES
-from testbed.twin import (
-    compiled,
-    compiled_network,
-    decide,
-    generate,
-    heads,
-    lists,
-    networks,
-    noting,
-    observe,
-    radio,
-    server,
-    slot,
-    state,
-)
+from testbed.twin import compiled, decide, generate, lists, networks, noting, observe, radio, server, slot, state
 from testbed.twin.compiled import INNER, OPTIONS, stamp, subjects_hash, uniform
 from testbed.twin.entry import entry
 from testbed.twin.lists import item
@@ -193,21 +179,8 @@ def sum_cells(world: World, earned: Any) -> None:
 
 def modules() -> list[ModuleType]:
     """Every module of compiled functions, for the cache's key."""
-    return [
-        compiled,
-        compiled_network,
-        decide,
-        generate,
-        heads,
-        lists,
-        networks,
-        noting,
-        observe,
-        radio,
-        server,
-        slot,
-        state,
-    ]
+    own = [compiled, decide, generate, lists, noting, observe, radio, server, slot, state]
+    return [*own, *networks.modules()]
 
 
 def _build(key: int) -> tuple[Any, ...]:

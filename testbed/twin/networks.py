@@ -4,6 +4,8 @@ Features are the model's, sums have one order (`testbed.policy.network.dense`), 
 decisions are the same, which tests compare.
 """
 
+import sys
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,6 +80,11 @@ def deciding(policy: Learned | AtOnce, system: System, worlds: int) -> Deciding:
             np.zeros((rows, width), f32), np.zeros(rows, f32), np.zeros(rows, f32), np.zeros((rows, 2), np.int64)
         ),
     )
+
+
+def modules() -> list[ModuleType]:
+    """The modules of compiled functions that networks decide by, for the cache's key."""
+    return [compiled_network, heads, sys.modules[__name__]]
 
 
 @njit(**INNER)

@@ -1,5 +1,7 @@
 """Networks decide on the twin in compiled code as they do when they are asked: the same records, to the byte."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -80,7 +82,7 @@ CHANGES = {
     "one cell": ("slots=60", "cells=[{ues: 4}]"),
     "hardly a task": ("slots=400", "density=0.02", "cells=[{ues: 3}, {ues: 2}]"),
 }
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "sequential": {},
     "factored": {"head": "factored"},
     "paper": {"paper": True},
