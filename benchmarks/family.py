@@ -6,11 +6,10 @@ are there as they are shipped, and `region` by size, speed and density.
 
 import random
 
-from learning import ELSEWHERE, region
+from learning import DENSITIES, ELSEWHERE, region
 
 SEED, DRAWN = 19, 28
 SHIPPED = ("region-matched", "paper-like", "shared-radio", "melbourne", "lte-drive", "smoke")
-DENSITIES = (0.3, 0.5, 0.7, 0.9)
 UES = (2, 3, 4, 5, 8, 12, 20, 35, 50)
 MOST_UES = 160
 
@@ -48,11 +47,11 @@ def drawn(rng: random.Random) -> list[str]:
 def members() -> list[tuple[str, list[str]]]:
     """Every scenario of the family, with its changes."""
     rng = random.Random(SEED)
-    found: list[tuple[str, list[str]]] = [("region", [f"density={density}"]) for density in DENSITIES]
-    found += [("region", ["density=0.9", *region(*change)]) for change in ELSEWHERE.values()]
-    found += [("region", ["density=0.7", *region(ues, ues / 5)]) for ues in (2, 10, 20)]
-    found += [(name, []) for name in SHIPPED]
-    return found + [("region", drawn(rng)) for _ in range(DRAWN)]
+    chosen: list[tuple[str, list[str]]] = [("region", [f"density={density}"]) for density in sorted(DENSITIES)]
+    chosen += [("region", ["density=0.9", *region(*change)]) for change in ELSEWHERE.values()]
+    chosen += [("region", ["density=0.7", *region(ues, ues / 5)]) for ues in (2, 10, 20)]
+    chosen += [(name, []) for name in SHIPPED]
+    return chosen + [("region", drawn(rng)) for _ in range(DRAWN)]
 
 
 def main() -> None:

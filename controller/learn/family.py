@@ -1,18 +1,46 @@
 """One network for a family of scenarios: a learner that plays their worlds in turn, and what it is judged by."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.learn.learner import A3cLearner, Place, Step, TrainConfig
+from controller.learn.learner import A3cLearner, Step, TrainConfig, TwinLearner
 from controller.learn.train import Evaluator
 from testbed.model.errors import UsageError
+from testbed.model.system import System
+from testbed.policy import network
 from testbed.policy.arrays import fitting
 from testbed.policy.network import Array
+from testbed.twin.build import Source
 
 USUAL_DECISIONS = 120  # UEs that are played at once, about, in as many worlds as they fill
+
+
+class FamilyScenario(msgspec.Struct, frozen=True, kw_only=True):
+    """One scenario of several to learn in: ``name`` tells it; tasks come from ``source`` for ever, or from ``finite``.
+
+    Every update there plays ``num_envs`` worlds; its rewards count ``reward_share`` times as much as usual.
+    """
+
+    name: str
+    system: System
+    source: Source
+    finite: Source
+    num_envs: int
+    reward_share: float
+
+
+class FamilyConfig(TrainConfig, frozen=True, kw_only=True):
+    """As `TrainConfig`, for all scenarios of a ``family``; ``system`` and ``source`` are one's that it begins from."""
+
+    family: tuple[FamilyScenario, ...]
+
+    def learner(self, number: int) -> TwinLearner:
+        """See `TrainConfig.learner`."""
+        return FamilyLearner(self, number)
 
 
 def worlds_of(ues: int) -> int:
@@ -20,24 +48,33 @@ def worlds_of(ues: int) -> int:
     return max(1, round(USUAL_DECISIONS / max(1, ues)))
 
 
-def config_of(config: TrainConfig, place: Place) -> TrainConfig:
+def family_config(config: TrainConfig, family: tuple[FamilyScenario, ...]) -> FamilyConfig:
+    """``config`` for a whole ``family``. Raises `UsageError` for what cannot be trained over several scenarios."""
+    if config.algorithm != "a3c":
+        raise UsageError(f"{config.algorithm} learns in one scenario", "a3c and a3c-do learn over a family")
+    if config.layout.ues != 1 or config.head in (network.JOINT, network.CONTINUOUS):
+        raise UsageError(f"head {config.head}: its network is made for cells of one size", "use the head sequential")
+    return FamilyConfig(**fields(config), family=family)
+
+
+def fields(config: TrainConfig) -> dict[str, Any]:
+    """The fields of a `TrainConfig`, by name."""
+    return {name: getattr(config, name) for name in TrainConfig.__struct_fields__}
+
+
+def config_of(config: FamilyConfig, place: FamilyScenario) -> TrainConfig:
     """The config of one scenario of a family; its rewards count for each task of a cell, however many there are."""
     hyper = msgspec.structs.replace(
         config.actor_critic, reward_scale=config.actor_critic.reward_scale * place.reward_share
     )
-    return msgspec.structs.replace(
-        config, system=place.system, source=place.source, num_envs=place.num_envs, actor_critic=hyper, family=()
-    )
+    own = {"system": place.system, "source": place.source, "num_envs": place.num_envs, "actor_critic": hyper}
+    return TrainConfig(**fields(config) | own)
 
 
 class FamilyLearner:
-    """A learner for each scenario, which take turns: each once in a cycle, in an order that is drawn for the cycle.
+    """A learner for each scenario, which take turns: each once in a cycle, in an order that is drawn for the cycle."""
 
-    Raises `UsageError` for an algorithm or a head whose networks depend on the scenario.
-    """
-
-    def __init__(self, config: TrainConfig, number: int) -> None:
-        check(config)
+    def __init__(self, config: FamilyConfig, number: int) -> None:
         self._learners = [A3cLearner(config_of(config, place), number) for place in config.family]
         self._seed, self._number, self._turn = config.seed, number, 0
 
@@ -78,19 +115,11 @@ class FamilyLearner:
         (self._turn,) = (int(turn) for turn in fitting(arrays, "turn", np.zeros(1, np.int64)))
 
 
-def check(config: TrainConfig) -> None:
-    """Raise `UsageError` for what cannot be trained over several scenarios."""
-    if config.algorithm != "a3c":
-        raise UsageError(f"{config.algorithm} learns in one scenario", "a3c and a3c-do learn over a family")
-    if config.layout.ues != 1:
-        raise UsageError(f"head {config.head}: its network is made for cells of one size", "use the head sequential")
-
-
 class FamilyEvaluator(Evaluator):
     """Judges parameters by their overheads as shares of ``baselines`` (scenarios,), which are what a heuristic reaches
     on the same workloads; see `judged`. ``shares`` (scenarios,) are those of the last ones."""
 
-    def __init__(self, config: TrainConfig, seeds: Sequence[int]) -> None:
+    def __init__(self, config: FamilyConfig, seeds: Sequence[int]) -> None:
         super().__init__(config, config.source, list(seeds))
         self._family = config.family
         self.baselines: NDArray[np.float64] = np.ones(len(config.family))

@@ -34,33 +34,17 @@ RECORDED = (
 )
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """One scenario of several to learn in: ``name`` tells it; tasks come from ``source`` for ever, or from ``finite``.
-
-    Every update there plays ``num_envs`` worlds; its rewards count ``reward_share`` times as much as usual.
-    """
-
-    name: str
-    system: System
-    source: Source
-    finite: Source
-    num_envs: int
-    reward_share: float
-
-
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES):
     """Everything that training depends on besides the parameters; ``updates`` scales the learning-rate's decay.
 
     ``reward``: see `testbed.model.mdp`; with ``team`` below 1 each cell values its own and that share of others'.
     Every worker plays ``num_envs`` worlds, ``rollout_length`` slots at a time. ``gru_units`` are a recurrent core's, 0
-    for none. With a ``family`` the learner plays its scenarios in turn (`controller.learn.family`), and ``system`` only
-    tells the network's size.
+    for none.
     """
 
     system: System
     source: Source
     double: bool
-    family: tuple[Place, ...] = ()
     algorithm: str = "a3c"
     head: str = network.SEQUENTIAL
     observation: str = "full"
@@ -119,6 +103,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES
             reward=self.reward,
             team=self.team,
         )
+
+    def learner(self, number: int) -> "TwinLearner":
+        """The learner ``number`` of those that work side by side."""
+        return A3cLearner(self, number) if self.algorithm == "a3c" else DqnLearner(self, number)
 
     @property
     def about(self) -> dict[str, object]:
@@ -239,7 +227,7 @@ class DqnLearner:
         self._age, self._slots = (int(count) for count in fitting(arrays, "counters", np.zeros(2, np.int64)))
 
 
-class Learner(Protocol):
+class TwinLearner(Protocol):
     """What learns: it plays, and improves shared parameters by what it saw."""
 
     @property
@@ -256,10 +244,6 @@ class Learner(Protocol):
         """Continue from `arrays`; `InvalidError` if they are not those of such a learner."""
 
 
-def make(config: TrainConfig, number: int = 0) -> Learner:
+def make(config: TrainConfig, number: int = 0) -> TwinLearner:
     """The learner of a config; ``number`` tells apart those that work side by side."""
-    if config.family:
-        from controller.learn.family import FamilyLearner
-
-        return FamilyLearner(config, number)
-    return A3cLearner(config, number) if config.algorithm == "a3c" else DqnLearner(config, number)
+    return config.learner(number)

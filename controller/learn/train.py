@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from controller.learn.evaluate import evaluate
-from controller.learn.learner import Learner, TrainConfig, make
+from controller.learn.learner import TrainConfig, TwinLearner, make
 from controller.learn.optimiser import INITIAL_SQUARE_AVG
 from controller.learn.resume import damaged, resumed
 from controller.learn.shared import LAG, SLOT_COUNT, UPDATES, Shared
@@ -131,7 +131,7 @@ class Trainer:
         self._resumed, self.header = resumed(path, self.about, self._start) if resume else ({}, {})
         self._learner = self._recalled() if "rng" in self._resumed and budget.workers == 1 else None
 
-    def _recalled(self) -> Learner:
+    def _recalled(self) -> TwinLearner:
         learner = make(self.config)
         try:
             learner.load(self._resumed)
@@ -218,7 +218,7 @@ class Trainer:
         left = self._began + budget.seconds - time.monotonic() if budget.seconds else every_s
         return max(0.0, min(every_s, left))
 
-    def _evaluation(self, learner: Learner | None) -> Iterator[Report]:
+    def _evaluation(self, learner: TwinLearner | None) -> Iterator[Report]:
         """An evaluation on the present parameters, and the checkpoint; none before the first update, nor on what is no
         number.
         """

@@ -8,8 +8,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from controller.learn.family import worlds_of
-from controller.learn.learner import Place
+from controller.learn.family import FamilyScenario, worlds_of
 from testbed.experiments import tune
 from testbed.model.delay import duration_ns
 from testbed.model.energy import compute_energy_j, overhead
@@ -23,7 +22,7 @@ from testbed.twin import build, refusals
 
 USUAL_LOCAL = 3.5  # what a cell's tasks of a slot would cost locally where rewards count as they are
 LEAST_LOCAL = 0.01  # so that rewards stay finite where there is hardly a task
-EXAMPLE = "- {scenario: region, set: [density=0.9]}"
+FAMILY_EXAMPLE = "- {scenario: region, set: [density=0.9]}"
 
 
 class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,7 +39,7 @@ class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read(path: Path) -> list[Member]:
     """The members in the file at ``path``, a YAML list. Raises `UsageError` that says what is wrong with it."""
-    remedy = f"a list is needed, a scenario each: {EXAMPLE}"
+    remedy = f"a list is needed, a scenario each: {FAMILY_EXAMPLE}"
     try:
         members = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), list[Member])
     except OSError as error:
@@ -57,13 +56,13 @@ def scenarios_of(members: Sequence[Member]) -> list[Scenario]:
     return [msgspec.structs.replace(load_scenario(one.scenario, one.set), faults=()) for one in members]
 
 
-def place_of(title: str, scenario: Scenario) -> Place:
+def place_of(title: str, scenario: Scenario) -> FamilyScenario:
     """One of them as a learner plays it. Raises `ScenarioError` for one that the twin cannot draw tasks of."""
     system = inputs.resolve(scenario).system
     refusals.refuse(system)
     endless, finite = (_generator(title, scenario, system, endless=endless) for endless in (True, False))
     local = _local_overhead(system, inputs.generate(scenario, system))
-    return Place(
+    return FamilyScenario(
         name=title,
         system=system,
         source=endless,
@@ -98,9 +97,9 @@ def baselines(
     progress: Callable[[str, float], None],
 ) -> NDArray[np.float64]:
     """What ``algorithm``, tuned for each scenario, reaches there on the validation workloads, (scenarios,)."""
-    found = []
+    overheads = []
     for n, (title, scenario) in enumerate(titled):
         tuned = tune.tune(scenario, algorithm, seed, lambda text, share: None, seeds)
-        found.append(tuned.overhead)
+        overheads.append(tuned.overhead)
         progress(f"{title}: {algorithm} {tuned.overhead:.4f}", (n + 1) / len(titled))
-    return np.array(found)
+    return np.array(overheads)

@@ -187,9 +187,9 @@ def _with_network(order: Order) -> Order:
     """The order with the network that decides, where its policy is named without; says which it is."""
     if order.learn or order.answers is not None or order.choices is not None:
         return order
-    policy, told = loading.with_network(order.policy, order.resolved.system.name)
-    if told:
-        order.say(told)
+    policy, words = loading.with_network(order.policy, order.resolved.system.name)
+    if words:
+        order.say(words)
     return msgspec.structs.replace(order, policy=policy)
 
 

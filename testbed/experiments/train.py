@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import yaml
 
 from controller.learn import curves
 from controller.learn.evaluate import MOST_A_SLOT
-from controller.learn.family import FamilyEvaluator, check
+from controller.learn.family import FamilyEvaluator, family_config
 from controller.learn.learner import TrainConfig
 from controller.learn.options import optioned
 from controller.learn.train import OUT_OF_TIME, Budget, Evaluator, Report, Trainer
@@ -24,6 +24,7 @@ from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import StartError, UsageError
 from testbed.model.human import size
 from testbed.model.statistics import mean
+from testbed.model.system import System
 from testbed.model.task import INTERRUPTED
 from testbed.node import limits
 from testbed.policy.loading import DOUBLE
@@ -123,13 +124,14 @@ class Training:
         config = optioned(config, job.options)
         self.seeds = tune.training_seeds(job.seed, _SEEDS)
         self._evaluator = Evaluator(config, finite, list(self.seeds))
+        systems = [system]
         if job.family:
             self._members = tuple(zip((one.title for one in job.family), family.scenarios_of(job.family), strict=True))
-            config = msgspec.structs.replace(config, family=tuple(family.place_of(*one) for one in self._members))
+            config = family_config(config, tuple(family.place_of(*one) for one in self._members))
             self.seeds = tune.training_seeds(job.seed, FAMILY_SEEDS)
-            check(config)
             self._evaluator = self.shares = FamilyEvaluator(config, self.seeds)
-        _must_fit(config, job.budget.workers)
+            systems = [one.system for one in config.family]
+        _must_fit(config, job.budget.workers, systems)
         self._trainer = Trainer(config, job.budget, self._evaluator, job.path, _about(job, config), resume=job.resume)
         known = str(self._trainer.header.get("curve", ""))
         self._curve = Path(known).name or curves.fresh(job.folder, job.algorithm)
@@ -238,12 +240,9 @@ def _about(job: TrainingJob, config: TrainConfig) -> dict[str, Any]:
     }
 
 
-def _must_fit(config: TrainConfig, workers: int) -> None:
+def _must_fit(config: TrainConfig, workers: int, systems: Sequence[System]) -> None:
     """Raise `UsageError` for a training that takes more memory than this host has, even by the least estimate."""
-    judged = max(
-        _SEEDS * MOST_A_SLOT * len(system.ues) * system.slots * TASK.itemsize
-        for system in (config.system, *(place.system for place in config.family))
-    )
+    judged = max(_SEEDS * MOST_A_SLOT * len(one.ues) * one.slots for one in systems) * TASK.itemsize
     needed, there = workers * config.nbytes + judged, limits.total_memory()
     if needed > there:
         why = f"this training needs at least {size(needed)} of memory, and this host has {size(there)}"

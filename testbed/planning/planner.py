@@ -43,7 +43,7 @@ class Planner:
         self._network = _network_of(policy.base, plan.system)
         self._base = _record_of(policy.base)
         if self._network is not None:
-            self._base["policy"] = state.NETWORK
+            self._base["policy"] = state.NETWORK_CODE
         self._chosen = offloading(plan.system, {})
         if clock is not None:
             self._rehearse(clock())

@@ -5,13 +5,13 @@ from pathlib import Path
 from testbed import networks
 
 CHECKPOINTS = Path("checkpoints")
-FOLDER = Path(networks.__file__).parent
+NETWORKS_FOLDER = Path(networks.__file__).parent
 NAMES = ("a3c-do",)
 
 
 def path_of(strategy: str) -> Path | None:
     """The shipped network of ``strategy``, trained over a family of scenarios; None if there is none."""
-    return FOLDER / f"{strategy}.npz" if strategy in NAMES else None
+    return NETWORKS_FOLDER / f"{strategy}.npz" if strategy in NAMES else None
 
 
 def own_of(strategy: str, scenario: str) -> Path:

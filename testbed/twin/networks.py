@@ -24,7 +24,7 @@ from testbed.twin.decide import undecided_task
 from testbed.twin.heads import CompiledNetwork, DecisionRule, Trace, Turn, see_cell
 from testbed.twin.lists import item
 from testbed.twin.observe import observe_cell
-from testbed.twin.state import NETWORK, NONE, Fixed, World
+from testbed.twin.state import NETWORK_CODE, NONE, Fixed, World
 
 by_heuristics, by_head = decide.decide, heads.decide
 
@@ -98,8 +98,8 @@ def _asks(world: World, first: int, last: int) -> bool:
 
 @njit(**INNER)
 def decide_by(world: World, fixed: Fixed, given: Any, w: int, by: Deciding) -> None:
-    """As `testbed.twin.decide.decide`, for world number ``w``; where the policy is NETWORK, ``by`` a network."""
-    if world.status[0].policy != NETWORK:
+    """As `testbed.twin.decide.decide`, for world number ``w``; where the policy is NETWORK_CODE, ``by`` a network."""
+    if world.status[0].policy != NETWORK_CODE:
         by_heuristics(world, fixed, given)
         return
     for c in range(fixed.edge_servers.shape[0]):

@@ -96,7 +96,7 @@ class Twin:
             status["policy"][chosen] = state.PRICED
             status["beta"][chosen], status["beta0"][chosen] = policy.beta, policy.beta0
         elif isinstance(policy, Learned | AtOnce) and networks.is_network(policy, self.system):
-            status["policy"][chosen] = state.NETWORK
+            status["policy"][chosen] = state.NETWORK_CODE
             self._network = networks.deciding(policy, self.system, self.worlds)
         else:
             raise UsageError(f"the twin cannot compile {type(policy).__name__}", "give its decisions to step()")

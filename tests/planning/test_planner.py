@@ -19,7 +19,7 @@ from testbed.protocol.rows import POLICY_ERROR
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
-from testbed.twin.state import NETWORK
+from testbed.twin.state import NETWORK_CODE
 from testbed.twin.views import cell_view
 from tests.support import MS, plan, region, system, task_of
 from tests.twin.test_parity import same
@@ -61,7 +61,7 @@ def test_it_decides_the_same_on_simulation_and_twin(changes, base):
 def test_a_network_is_planned_from_in_its_own_futures():
     made, network = planned("slots=60"), Learned(initial(1), double=True)
     planner = Planner(made, Planned(network, 10 * SHORT))
-    assert planner._base["policy"] == NETWORK and planner._network is not None
+    assert planner._base["policy"] == NETWORK_CODE and planner._network is not None
     ran = assert_same_on_both_clocks(made, Planned(network, 10 * SHORT))
     alone = by_twin(made, network)
     assert mean([row.overhead for row in ran.tasks]) < 0.98 * mean([row.overhead for row in alone.tasks])
