@@ -1,7 +1,6 @@
 """One network for a family of scenarios: a learner that plays their worlds in turn, and what it is judged by."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -54,12 +53,7 @@ def family_config(config: TrainConfig, family: tuple[FamilyScenario, ...]) -> Fa
         raise UsageError(f"{config.algorithm} learns in one scenario", "a3c and a3c-do learn over a family")
     if config.layout.ues != 1 or config.head in (network.JOINT, network.CONTINUOUS):
         raise UsageError(f"head {config.head}: its network is made for cells of one size", "use the head sequential")
-    return FamilyConfig(**fields(config), family=family)
-
-
-def fields(config: TrainConfig) -> dict[str, Any]:
-    """The fields of a `TrainConfig`, by name."""
-    return {name: getattr(config, name) for name in TrainConfig.__struct_fields__}
+    return FamilyConfig(**msgspec.structs.asdict(config), family=family)
 
 
 def config_of(config: FamilyConfig, place: FamilyScenario) -> TrainConfig:
@@ -68,7 +62,8 @@ def config_of(config: FamilyConfig, place: FamilyScenario) -> TrainConfig:
         config.actor_critic, reward_scale=config.actor_critic.reward_scale * place.reward_share
     )
     own = {"system": place.system, "source": place.source, "num_envs": place.num_envs, "actor_critic": hyper}
-    return TrainConfig(**fields(config) | own)
+    usual = {name: value for name, value in msgspec.structs.asdict(config).items() if name != "family"}
+    return TrainConfig(**usual | own)
 
 
 class FamilyLearner:
