@@ -14,7 +14,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("testbed", "ue_agent", "edge_server", "controller")
 ROLES = ("ue_agent", "edge_server", "controller")
 SHELLS = ("ue_agent.__main__", "edge_server.__main__")
-DATA = ("testbed", "testbed.scenarios")  # the package itself offers the interface of experiments, lazily
+DATA = (
+    "testbed",
+    "testbed.scenarios",
+    "testbed.networks",
+)  # the package itself offers the interface of experiments, lazily
 PURE = (
     "testbed.model",
     "testbed.protocol",

@@ -51,7 +51,7 @@ NAMED = (
     "tests/tools",
     "tests/watch",
 )
-COMPILED = ("acting.py", "compiled_network.py", "heads.py")
+COMPILED = ("acting.py",)
 FIELDS = 6
 
 

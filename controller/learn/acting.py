@@ -5,12 +5,11 @@ Features come from `testbed.twin.observe`; the same functions of the model give 
 
 from typing import Any, NamedTuple
 
-from controller.learn import compiled_network, heads
-from controller.learn.compiled_network import remember
-from controller.learn.heads import CompiledNetwork, DecisionRule, Trace, Turn, decide, see_cell
 from testbed.twin import kernels
 from testbed.twin.compiled import OPTIONS, stamp
+from testbed.twin.compiled_network import remember
 from testbed.twin.entry import entry
+from testbed.twin.heads import CompiledNetwork, DecisionRule, Trace, Turn, decide, see_cell
 from testbed.twin.kernels import add_cell, clear_cells, view
 from testbed.twin.lists import item
 from testbed.twin.observe import observe_cell
@@ -82,6 +81,4 @@ def _build(key: int) -> Any:
     return act
 
 
-act = _build(
-    stamp(globals(), vars(heads), vars(compiled_network), *(vars(module) for module in (*kernels.modules(), kernels)))
-)
+act = _build(stamp(globals(), *(vars(module) for module in (*kernels.modules(), kernels))))

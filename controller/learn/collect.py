@@ -6,11 +6,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.learn import acting, compiled_network, heads
+from controller.learn import acting
 from controller.learn.a3c import Rollout
 from controller.learn.acting import Recurrent
 from controller.learn.dqn import Transitions
-from controller.learn.heads import CompiledNetwork, DecisionRule, Trace
 from controller.learn.recurrent import Remembered
 from testbed.model.errors import UsageError
 from testbed.model.system import System
@@ -18,7 +17,9 @@ from testbed.policy import network, q_network
 from testbed.policy.arrays import fitting
 from testbed.policy.features import CELL_FEATURES
 from testbed.policy.network import Array, Layout
+from testbed.twin import compiled_network, heads
 from testbed.twin.build import Source
+from testbed.twin.heads import CompiledNetwork, DecisionRule, Trace
 from testbed.twin.state import CELL
 from testbed.twin.twin import Twin
 
@@ -37,14 +38,15 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     epsilon: float = 0.0
     gru_units: int = 0
 
-    def rule(self, explore: float) -> DecisionRule:
-        """How it decides, in compiled code."""
+    def rule(self, explore: float, *, double: bool) -> DecisionRule:
+        """How it decides, in compiled code, with second offload or without."""
         kind, head = HEAD_KINDS[self.algorithm], network.HEADS.index(self.head)
         return DecisionRule(
             kind=kind,
             head=head,
             paper=self.observation == "paper",
             dueling=self.dueling,
+            double=double,
             explore=explore,
             epsilon=self.epsilon,
         )
@@ -149,7 +151,7 @@ class Collector:
         count = acting.act(
             worlds=state,
             fixed=self.twin.fixed,
-            rule=self._actor.rule(explore),
+            rule=self._actor.rule(explore, double=self.twin.double),
             net=CompiledNetwork(params, self._layers, self._scratch),
             trace=trace,
             recurrent=going,

@@ -1,5 +1,7 @@
 """One learner: plays its own worlds with the shared parameters and applies its gradients to them, until stopped."""
 
+from typing import Protocol
+
 import msgspec
 import numpy as np
 
@@ -101,6 +103,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, rename=OPTION_NAMES
             reward=self.reward,
             team=self.team,
         )
+
+    def learner(self, number: int) -> "TwinLearner":
+        """The learner ``number`` of those that work side by side."""
+        return A3cLearner(self, number) if self.algorithm == "a3c" else DqnLearner(self, number)
 
     @property
     def about(self) -> dict[str, object]:
@@ -221,9 +227,23 @@ class DqnLearner:
         self._age, self._slots = (int(count) for count in fitting(arrays, "counters", np.zeros(2, np.int64)))
 
 
-Learner = A3cLearner | DqnLearner
+class TwinLearner(Protocol):
+    """What learns: it plays, and improves shared parameters by what it saw."""
+
+    @property
+    def config(self) -> TrainConfig:
+        """What its next update depends on besides the parameters."""
+
+    def step(self, params: Array, square_avg: Array, update: int) -> Step:
+        """One update of ``params`` and ``square_avg`` (P,) in place."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Its state beyond the parameters."""
+
+    def load(self, arrays: dict[str, np.ndarray]) -> None:
+        """Continue from `arrays`; `InvalidError` if they are not those of such a learner."""
 
 
-def make(config: TrainConfig, number: int = 0) -> Learner:
+def make(config: TrainConfig, number: int = 0) -> TwinLearner:
     """The learner of a config; ``number`` tells apart those that work side by side."""
-    return A3cLearner(config, number) if config.algorithm == "a3c" else DqnLearner(config, number)
+    return config.learner(number)

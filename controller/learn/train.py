@@ -10,13 +10,14 @@ import torch
 from numpy.typing import NDArray
 
 from controller.learn.evaluate import evaluate
-from controller.learn.learner import Learner, TrainConfig, make
+from controller.learn.learner import TrainConfig, TwinLearner, make
 from controller.learn.optimiser import INITIAL_SQUARE_AVG
 from controller.learn.resume import damaged, resumed
 from controller.learn.shared import LAG, SLOT_COUNT, UPDATES, Shared
 from controller.learn.synchronous import SynchronousPool
 from controller.learn.worker_pool import Say, WorkerPool, ignore_progress, once
 from testbed.model.errors import InvalidError, UsageError
+from testbed.model.system import System
 from testbed.model.task import INTERRUPTED
 from testbed.policy import checkpoint
 from testbed.policy.network import Array
@@ -74,21 +75,24 @@ class Evaluator:
 
     def compile(self, params: Array) -> None:
         """Have compiled what an evaluation needs."""
-        self._evaluate(params)
+        self.judge(params)
 
-    def _evaluate(self, params: Array) -> float:
+    def judge(self, params: Array) -> float:
+        """What ``params`` (P,) come to: the less, the better; infinity if no workload has a task."""
+        return self.overhead(self._config.system, self._source, params)
+
+    def overhead(self, system: System, source: Source, params: Array) -> float:
+        """The mean overhead of ``params`` (P,) on the workloads that ``system`` has from ``source``."""
         config = self._config
         with np.errstate(all="ignore"):  # see `controller.learn.worker_pool.once`
-            score = evaluate(
-                config.system, self._source, double=config.double, params=params, actor=config.actor, seeds=self._seeds
-            )
+            score = evaluate(system, source, double=config.double, params=params, actor=config.actor, seeds=self._seeds)
         known = score.overhead[~np.isnan(score.overhead)]
         return float(known.mean()) if len(known) else np.inf
 
     def evaluate(self, params: Array) -> float:
         """Evaluate a copy of ``params`` and remember it if it is the best."""
         evaluated = params.copy()
-        mean = self._evaluate(evaluated)
+        mean = self.judge(evaluated)
         self._stale = 0 if mean < self.best * (1.0 - _GAIN) else self._stale + 1
         if mean < self.best or not len(self.best_params):
             self.best, self.best_params = mean, evaluated
@@ -127,7 +131,7 @@ class Trainer:
         self._resumed, self.header = resumed(path, self.about, self._start) if resume else ({}, {})
         self._learner = self._recalled() if "rng" in self._resumed and budget.workers == 1 else None
 
-    def _recalled(self) -> Learner:
+    def _recalled(self) -> TwinLearner:
         learner = make(self.config)
         try:
             learner.load(self._resumed)
@@ -214,7 +218,7 @@ class Trainer:
         left = self._began + budget.seconds - time.monotonic() if budget.seconds else every_s
         return max(0.0, min(every_s, left))
 
-    def _evaluation(self, learner: Learner | None) -> Iterator[Report]:
+    def _evaluation(self, learner: TwinLearner | None) -> Iterator[Report]:
         """An evaluation on the present parameters, and the checkpoint; none before the first update, nor on what is no
         number.
         """

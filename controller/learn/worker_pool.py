@@ -11,7 +11,7 @@ from multiprocessing.context import SpawnProcess
 import numpy as np
 import torch
 
-from controller.learn.learner import Learner, TrainConfig, make
+from controller.learn.learner import TrainConfig, TwinLearner, make
 from controller.learn.shared import Shared
 from controller.learn.signals import sheltered
 from testbed.model.errors import StartError
@@ -25,7 +25,7 @@ def ignore_progress(text: str) -> None:
     """Drop ``text``: what a pool says where nobody follows the training."""
 
 
-def once(shared: Shared, learner: Learner, number: int) -> None:
+def once(shared: Shared, learner: TwinLearner, number: int) -> None:
     """One update by worker ``number``, counted. The next evaluation deals with numbers that grow beyond all bounds."""
     config, before = learner.config, shared.updates
     with np.errstate(all="ignore"):

@@ -8,12 +8,13 @@ import numpy as np
 
 from controller.learn.collect import Actor
 from controller.learn.evaluate import evaluate
-from testbed.experiments.virtual import by_twin
+from testbed.experiments.virtual import by_twin, sample_by_twin
 from testbed.hindsight import evaluator
 from testbed.hindsight.search import SEARCH_BATCH
 from testbed.policy import loading
+from testbed.policy.learned import Learned
 from testbed.policy.network import initial
-from testbed.policy.planned import Planned
+from testbed.policy.planned import USUAL_BASE, Planned
 from testbed.record import bulk
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
@@ -43,7 +44,11 @@ def everything() -> None:
     plan = resolved.plan(workload, COMPILED_POLICY, second_offload=True, live=False)
     with tempfile.TemporaryDirectory(prefix="testbed-") as folder:
         bulk.write(Path(folder) / "run.db", {}, [run.run(plan, loading.load(COMPILED_POLICY)[0]).tasks], [])
-    by_twin(plan, Planned())
+    network = Learned(initial(1), double=True)
+    by_twin(plan, network)
+    sample_by_twin(plan, network)
+    for base in (USUAL_BASE, network):
+        by_twin(plan, Planned(base))
     case = evaluator.of_scenario(resolved, workload, [COMPILED_POLICY])
     evaluator.evaluate(case, SEARCH_BATCH, lambda share, text: False)
 

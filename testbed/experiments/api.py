@@ -15,6 +15,7 @@ from testbed.experiments import arguments, rounds, runner
 from testbed.experiments.rounds import Rounds
 from testbed.experiments.runner import Order
 from testbed.model.errors import InvalidError, TestbedError, UsageError, did_you_mean
+from testbed.policy import loading
 from testbed.record import reader
 from testbed.record.backends import BACKENDS, SIM
 from testbed.record.writer import TABLES
@@ -171,6 +172,7 @@ def compare(
     _known(backend)
     names, seeds = arguments.policies(policies), arguments.workloads(seeds)
     scenario = _loaded(what)
+    names = [loading.with_network(name, scenario.name)[0] for name in names]
     played = Rounds(names, backend, progress or (lambda text: None))
     played.play(scenario, range(scenario.seed, scenario.seed + seeds))
     return compare_samples(played.samples)

@@ -116,6 +116,7 @@ def perform(
     for, has the summary at hand, and what would be read only if the order says to keep rows, or the summary is made
     of them.
     """
+    order = _with_network(order)
     policy, double = policy_of(order)
     if order.second_offload is not None:
         double = order.second_offload
@@ -179,6 +180,16 @@ def _by_twin(plan: Plan, policy: Policy | None, order: Order, path: Path, progre
     for rows in (run.record.tasks, run.record.slots, run.record.events) if hears else ():
         order.heard(rows)
     return run if order.keep else summed
+
+
+def _with_network(order: Order) -> Order:
+    """The order with the network that decides, where its policy is named without; says which it is."""
+    if order.learn or order.answers is not None or order.choices is not None:
+        return order
+    policy, words = loading.with_network(order.policy, order.resolved.system.name)
+    if words:
+        order.say(words)
+    return msgspec.structs.replace(order, policy=policy)
 
 
 def policy_of(order: Order) -> tuple[Policy | None, bool]:

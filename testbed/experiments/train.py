@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,18 @@ import yaml
 
 from controller.learn import curves
 from controller.learn.evaluate import MOST_A_SLOT
+from controller.learn.family import FamilyEvaluator, family_config
 from controller.learn.learner import TrainConfig
 from controller.learn.options import optioned
 from controller.learn.train import OUT_OF_TIME, Budget, Evaluator, Report, Trainer
-from testbed.experiments import tune
+from testbed.experiments import family, tune
+from testbed.experiments.family import Member
 from testbed.experiments.rounds import Rounds
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import StartError, UsageError
 from testbed.model.human import size
 from testbed.model.statistics import mean
+from testbed.model.system import System
 from testbed.model.task import INTERRUPTED
 from testbed.node import limits
 from testbed.policy.loading import DOUBLE
@@ -34,7 +37,7 @@ from testbed.twin.state import TASK
 from testbed.workers.build import versions
 
 ALGORITHMS = ("a3c", "dqn")
-_SEEDS, USUAL_RATE = tune.SEEDS, {"a3c": 200, "dqn": 50}
+_SEEDS, FAMILY_SEEDS, USUAL_RATE = tune.SEEDS, 4, {"a3c": 200, "dqn": 50}
 _HEURISTICS = ("lc", "offload", "random", "greedy")
 TUNING = 0.5  # about the share of the time for baselines that goes into tuning one
 Say = Callable[[str], None]
@@ -44,7 +47,8 @@ Observer = Callable[[Report], None]
 class TrainingJob(msgspec.Struct, frozen=True, kw_only=True):
     """What to train and how long; ``seed`` selects training and validation workloads and the first parameters.
 
-    Observation, reward and team are the scenario's agent's; ``options``: see `controller.learn.options`.
+    Observation, reward and team are the scenario's agent's; ``options``: see `controller.learn.options`. With a
+    ``family`` the network is trained and judged in its scenarios instead.
     """
 
     scenario: Scenario
@@ -55,6 +59,7 @@ class TrainingJob(msgspec.Struct, frozen=True, kw_only=True):
     head: str = "sequential"
     resume: bool = False
     options: tuple[str, ...] = ()
+    family: tuple[Member, ...] = ()
 
     @property
     def double(self) -> bool:
@@ -101,6 +106,7 @@ class Training:
         system = inputs.resolve(scenario).system
         endless, finite = (build.generator(scenario, system, endless=endless) for endless in (True, False))
         refusals.refuse(system)
+        self.shares: FamilyEvaluator | None = None
         base = job.algorithm.removesuffix(DOUBLE)
         updates = job.budget.updates or max(1, round(USUAL_RATE[base] * job.budget.seconds))
         config = TrainConfig(
@@ -116,9 +122,16 @@ class Training:
             updates=updates,
         )
         config = optioned(config, job.options)
-        _must_fit(config, job.budget.workers)
         self.seeds = tune.training_seeds(job.seed, _SEEDS)
         self._evaluator = Evaluator(config, finite, list(self.seeds))
+        systems = [system]
+        if job.family:
+            self._members = tuple(zip((one.title for one in job.family), family.scenarios_of(job.family), strict=True))
+            config = family_config(config, tuple(family.place_of(*one) for one in self._members))
+            self.seeds = tune.training_seeds(job.seed, FAMILY_SEEDS)
+            self._evaluator = self.shares = FamilyEvaluator(config, self.seeds)
+            systems = [one.system for one in config.family]
+        _must_fit(config, job.budget.workers, systems)
         self._trainer = Trainer(config, job.budget, self._evaluator, job.path, _about(job, config), resume=job.resume)
         known = str(self._trainer.header.get("curve", ""))
         self._curve = Path(known).name or curves.fresh(job.folder, job.algorithm)
@@ -130,6 +143,8 @@ class Training:
         ``progress`` hears what is done, and the share of it that is over.
         """
         job, suffix = self.job, DOUBLE if self.job.double else ""
+        if job.family:
+            return self._family_baseline(f"priced{suffix}", progress)
 
         begun, whole = itertools.count(), len(self.seeds) * (len(_HEURISTICS) + 1)
 
@@ -151,6 +166,12 @@ class Training:
         return min(
             (Baseline(name, value) for name, value in means.items()), key=lambda one: one.overhead, default=Baseline()
         )
+
+    def _family_baseline(self, policy: str, progress: tune.TuneProgress) -> Baseline:
+        """``policy`` tuned for each scenario of the family; what it reaches there is the share 1."""
+        assert self.shares is not None
+        self.shares.baselines[:] = family.baselines(self._members, policy, self.job.seed, len(self.seeds), progress)
+        return Baseline(policy, 1.0)
 
     def run(self, baseline: Baseline, show: Observer, say: Say) -> TrainingResult:
         """Train to the end, or until interrupted; the checkpoint holds the best parameters of all evaluations.
@@ -214,13 +235,14 @@ def _about(job: TrainingJob, config: TrainConfig) -> dict[str, Any]:
         "scenario": yaml.safe_load(text),
         "scenario_hash": hashlib.sha256(text.encode()).hexdigest()[:16],
         "updates": job.budget.updates or "by time",
+        "family": msgspec.to_builtins(job.family),
         "versions": versions(),
     }
 
 
-def _must_fit(config: TrainConfig, workers: int) -> None:
+def _must_fit(config: TrainConfig, workers: int, systems: Sequence[System]) -> None:
     """Raise `UsageError` for a training that takes more memory than this host has, even by the least estimate."""
-    judged = _SEEDS * MOST_A_SLOT * len(config.system.ues) * config.system.slots * TASK.itemsize
+    judged = max(_SEEDS * MOST_A_SLOT * len(one.ues) * one.slots for one in systems) * TASK.itemsize
     needed, there = workers * config.nbytes + judged, limits.total_memory()
     if needed > there:
         why = f"this training needs at least {size(needed)} of memory, and this host has {size(there)}"

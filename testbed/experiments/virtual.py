@@ -42,7 +42,7 @@ def sample_by_twin(plan: Plan, policy: Policy) -> Sample | None:
     """
     from testbed.twin import run
 
-    if not run.is_compiled(policy):
+    if not run.is_compiled(policy, plan.system):
         return None
     system = plan.system
     outcomes = run.outcomes(plan, policy, _table(system, plan.workload))

@@ -79,12 +79,13 @@ def _build(key: int) -> tuple[Any, Any]:
 
     @entry("the planner's futures", **OPTIONS)
     def attempt(
-        present: Worlds, room: Worlds, fixed: Fixed, futures: Futures, given: Any, moves: Any, change: Any
+        present: Worlds, room: Worlds, fixed: Fixed, futures: Futures, given: Any, moves: Any, change: Any, by: Any
     ) -> int:
         """Make those of ``moves`` (K, 2) of UEs that pay in ``given`` (1, N); returns how many futures were played.
 
         ``change`` (K,) is set to the mean change that each move would have made, as far as it was looked into: after
-        some futures in which it did not pay it is dropped. The costs of ``given`` are kept up.
+        some futures in which it did not pay it is dropped. The costs of ``given`` are kept up. ``by`` is the network
+        of a base policy that is one, else None.
         """
         source, world, count = view(present, 0), view(room, 0), futures.seeds.shape[0]
         now, tried, base = futures.costs[0], futures.costs[1], futures.base[0]
@@ -99,7 +100,7 @@ def _build(key: int) -> tuple[Any, Any]:
                 w = world.status[0]
                 w.policy = GIVEN
                 for _ in range(futures.slots[0]):
-                    play(world, fixed, given)
+                    play(world, fixed, given, 0, by)
                     if w.full:
                         break
                     w.policy, w.probability = base.policy, base.probability

@@ -10,17 +10,21 @@ from numpy.typing import NDArray
 
 from testbed.model import random
 from testbed.model.mdp import CellView, UeView
-from testbed.model.system import Plan
+from testbed.model.system import Plan, System
 from testbed.planning import futures
 from testbed.planning.belief import Belief, Choices, offloading
 from testbed.planning.expectation import Expectation
 from testbed.planning.search import Moves, improve
 from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
+from testbed.policy.joint import AtOnce
+from testbed.policy.learned import Learned
 from testbed.policy.planned import USUAL_BASE, Planned
 from testbed.twin import build, state
+from testbed.twin.networks import Deciding, deciding, is_network
 
 FUTURES, FEWEST_FUTURES, HORIZON = 32, 4, 8
 PLAYED_SLOT_NS, PLAYED_UE_NS = 200, 50  # what a slot of a future takes on one core, about, and each UE in it
+NETWORK_UE_NS = 1_500  # the same of a UE for which a network decides
 FIELD_FUTURE = 3
 
 
@@ -36,7 +40,10 @@ class Planner:
         self._belief = Belief(plan.system, double=plan.second_offload)
         self._expectation = Expectation(self._belief.system, plan.task_model, double=plan.second_offload)
         self._room = build.worlds(1, self._expectation.fixed, 2 * self._belief.twin.state.tasks.shape[1])
+        self._network = _network_of(policy.base, plan.system)
         self._base = _record_of(policy.base)
+        if self._network is not None:
+            self._base["policy"] = state.NETWORK_CODE
         self._chosen = offloading(plan.system, {})
         if clock is not None:
             self._rehearse(clock())
@@ -86,6 +93,7 @@ class Planner:
                 given=given,
                 moves=moves,
                 change=changes,
+                by=self._network,
             )
             return changes
 
@@ -98,7 +106,8 @@ class Planner:
     @property
     def _future_ns(self) -> int:
         """What a future takes on one core, about."""
-        return HORIZON * (PLAYED_SLOT_NS + PLAYED_UE_NS * len(self._belief.system.ues))
+        a_ue = PLAYED_UE_NS if self._network is None else NETWORK_UE_NS
+        return HORIZON * (PLAYED_SLOT_NS + a_ue * len(self._belief.system.ues))
 
     def _futures(self, slot: int, free: int) -> NDArray[np.uint64]:
         """Seeds of futures: fewer where there would be no time to try the decisions of ``free`` UEs twice otherwise."""
@@ -111,6 +120,13 @@ class Planner:
 def _has_a_choice(cell: CellView, ue: UeView) -> bool:
     """Whether there is an ES that a UE could offload to."""
     return cell.edge_servers[cell.cell].alive and ue.reachable
+
+
+def _network_of(base: Policy, system: System) -> Deciding | None:
+    """The base policy if it is a network that remembers nothing; what one remembers no future could begin with."""
+    if isinstance(base, Learned | AtOnce) and is_network(base, system) and not base.remembers:
+        return deciding(base, system, worlds=1)
+    return None
 
 
 def _record_of(base: Policy) -> NDArray[np.void]:

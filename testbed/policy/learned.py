@@ -186,7 +186,7 @@ def cell_features(cell: CellView) -> tuple[float, ...]:
         air_cycles=es.air_cycles,
         es_hz=es.cpu_hz * es.cores,
         queues_ns=sum(ue.queue_ns for ue in cell.ues),
-        ues=len(cell.ues),
+        ues=max(1, len(cell.ues)),
         local_ns=local,
         undecided_cycles=undecided,
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from testbed.model.errors import InvalidError, UsageError
 from testbed.model.learning import LEARNS_ONLINE
-from testbed.policy import own
+from testbed.policy import own, shipped
 from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
 from testbed.policy.planned import THINK_NS, Planned
 from testbed.scenario import units
@@ -45,7 +45,8 @@ def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
 
     What is missing could be made on ``scenario``, says the error.
 
-    ``POLICY`` or ``POLICY-do``, with ``:CHECKPOINT`` where it was tuned or trained, or ``module:attribute`` (second
+    ``POLICY`` or ``POLICY-do``, with ``:CHECKPOINT`` where it was tuned or trained (without, the network that is
+    shipped decides, see `testbed.policy.shipped`), or ``module:attribute`` (second
     offload is then on for an attribute whose name ends in ``_do``; see `testbed.policy.own.load`); ``plan[-do]``, with
     ``@TIME`` of thinking a slot and ``:POLICY`` to plan from.
     """
@@ -58,6 +59,8 @@ def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
             raise UsageError(f'policy "{strategy}" takes no checkpoint; leave out ":{rest}"')
         return _PLAIN[base], double
     if base in TUNED or base in LEARNED:
+        if not rest:
+            rest = str(shipped.path_of(strategy) or "")
         if not rest:
             raise untrained(strategy, scenario)
         loader = _tuned if base in TUNED else _learned
@@ -119,6 +122,17 @@ def with_checkpoint(name: str, path: str) -> str:
     """The strategy ``name``, which has a checkpoint, loaded from ``path`` instead."""
     strategy, _, rest = name.partition(":")
     return f"{strategy}:{with_checkpoint(rest, path) if parts(name)[0] == PLANNER else path}"
+
+
+def with_network(name: str, scenario: str) -> tuple[str, str]:
+    """``name`` with the network that stands for it in ``scenario`` (its name) if it names none, and words that tell
+    which; "" if it needs none. A planner's is that of what it plans from."""
+    base, _, rest = parts(name)
+    if base == PLANNER and rest:
+        found, told = with_network(rest, scenario)
+        return f"{name.partition(':')[0]}:{found}", told
+    network = shipped.network_of(name, scenario) if not rest else None
+    return (f"{name}:{network[0]}", network[1]) if network else (name, "")
 
 
 def thinking(name: str, time: str) -> str:

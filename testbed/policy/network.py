@@ -10,6 +10,7 @@ A recurrent core, if there is one, is a gated recurrent unit (Cho et al. 2014) f
 slot it takes in what the cell's agent sees of its cell, and what it remembers is a further input of actor and critic.
 """
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
@@ -27,6 +28,7 @@ SPREAD = 1.0
 SEQUENTIAL, _FACTORED, JOINT, CONTINUOUS = "sequential", "factored", "joint", "continuous"
 HEADS = (SEQUENTIAL, _FACTORED, JOINT, CONTINUOUS)
 MOST_JOINT, MOST_GRU_UNITS = 12, 32
+MOST_EXPONENT = 700.0  # of which the exponential is still finite
 Array = NDArray[np.float32]
 
 
@@ -127,11 +129,27 @@ def draw(rng: np.random.Generator, params: Array, layers: Sequence[Layer], last_
         params[layer.start : layer.bias] = weights.ravel()
 
 
+def dense(params: Array, layer: Layer, x: Array) -> Array:
+    """A linear layer, (..., inputs) → (..., outputs): to the bias, products are added input after input.
+
+    `testbed.twin.compiled_network` adds in the same order, so that both give the same to the last bit. A library's
+    product of matrices has an order of its own, which depends on the processor.
+    """
+    weights = params[layer.start : layer.bias].reshape(layer.inputs, layer.outputs)
+    terms = np.empty((*x.shape[:-1], layer.inputs + 1, layer.outputs), np.float32)
+    terms[..., 0, :] = params[layer.bias : layer.end]
+    np.multiply(x[..., :, None], weights, out=terms[..., 1:, :])
+    if layer.outputs == 1:  # a single column is contiguous, and would be summed by halves
+        column: Array = np.add.accumulate(terms, axis=-2)[..., -1, :]
+        return column
+    total: Array = np.add.reduce(terms, axis=-2)
+    return total
+
+
 def forward(params: Array, layers: Sequence[Layer], x: Array) -> Array:
     """A rectified network, its last layer linear: (..., inputs) → (..., outputs)."""
     for layer in layers:
-        weights = params[layer.start : layer.bias].reshape(layer.inputs, layer.outputs)
-        x = x @ weights + params[layer.bias : layer.end]
+        x = dense(params, layer, x)
         if layer is not layers[-1]:
             x = np.maximum(x, 0.0)
     return x
@@ -145,10 +163,13 @@ def vectors(ues: int) -> Array:
 
 def actor(params: Array, shape: Layout, x: Array) -> Array:
     """What the head says, (..., outputs): a logit, 2^N logits, or a proto-action, from inputs (..., 22·N + 8 + H)."""
-    margins = x[..., : shape.ues * DECISION_FEATURES : DECISION_FEATURES]
-    if shape.head == JOINT:
-        margins = margins @ vectors(shape.ues).T
-    logits: Array = params[GAIN_AT] * margins + forward(params, shape.actor, x)
+    gained = params[GAIN_AT] * x[..., : shape.ues * DECISION_FEATURES : DECISION_FEATURES]
+    logits = forward(params, shape.actor, x)
+    if shape.head != JOINT:
+        added: Array = gained + logits
+        return added
+    for ue in range(shape.ues):  # in this order, as compiled code does
+        logits += gained[..., ue, None] * vectors(shape.ues)[:, ue]
     return logits
 
 
@@ -158,13 +179,18 @@ def logit(params: Array, features: Array) -> Array:
     return logits
 
 
+def sigmoid(logit: float) -> float:
+    """1/(1 + e^−logit) in double precision; the C library's exponential, which compiled code calls too."""
+    return 1.0 / (1.0 + math.exp(min(-logit, MOST_EXPONENT)))
+
+
 def remember(params: Array, shape: Layout, seen: Array, memory: Array) -> Array:
     """The memory (H,) of a cell after it has ``seen`` (8,): keep·memory + (1 − keep)·candidate."""
     gates, candidate = shape.core
-    logits = forward(params, (gates,), np.concatenate([seen, memory]))
-    keep, use = np.split(1.0 / (1.0 + np.exp(-logits)), 2)
-    new = np.tanh(forward(params, (candidate,), np.concatenate([seen, use * memory])))
-    return (keep * memory + (1.0 - keep) * new).astype(np.float32)
+    logits = dense(params, gates, np.concatenate([seen, memory])).tolist()
+    keep, use = np.split(np.array([sigmoid(logit) for logit in logits], np.float32), 2)
+    new = dense(params, candidate, np.concatenate([seen, use * memory])).tolist()
+    return keep * memory + (np.float32(1.0) - keep) * np.array([math.tanh(value) for value in new], np.float32)
 
 
 def value(params: Array, cells: Array, shape: Layout = PER_UE) -> Array:

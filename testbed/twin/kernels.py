@@ -7,7 +7,7 @@ from numba import njit
 
 from testbed.model.delay import NEVER
 from testbed.model.random import ARRIVALS, EXPLORATION, VALUES
-from testbed.twin import compiled, decide, generate, lists, noting, observe, radio, server, slot, state
+from testbed.twin import compiled, decide, generate, lists, networks, noting, observe, radio, server, slot, state
 from testbed.twin.compiled import INNER, OPTIONS, stamp, subjects_hash, uniform
 from testbed.twin.entry import entry
 from testbed.twin.lists import item
@@ -100,11 +100,26 @@ def clear_cells(world: World) -> None:
 
 
 @njit(**INNER)
-def play(world: World, fixed: Fixed, given: Any) -> None:
-    """One slot: decide and advance. ``given`` (K, N) holds decisions by slot, its last row serving from then on."""
+def play(world: World, fixed: Fixed, given: Any, w: int, by: Any) -> None:
+    """One slot of world number ``w``: decide and advance. ``given`` (K, N) holds decisions by slot, its last row
+    serving from then on.
+
+    ``by`` is None or a network (`testbed.twin.networks.Deciding`); each kind is compiled on its own.
+    """
     k = min(world.status[0].slot, given.shape[0] - 1)
-    decide.decide(world, fixed, given[k])
+    if by is None:
+        decide.decide(world, fixed, given[k])
+    else:
+        networks.decide_by(world, fixed, given[k], w, by)
     slot.advance(world, fixed)
+
+
+@njit(**INNER)
+def _sees_idle_slots(by: Any) -> bool:
+    """Whether a network takes in slots in which nothing happens."""
+    if by is None:
+        return False
+    return by.core.shape[0] > 0
 
 
 @njit(**INNER)
@@ -164,7 +179,8 @@ def sum_cells(world: World, earned: Any) -> None:
 
 def modules() -> list[ModuleType]:
     """Every module of compiled functions, for the cache's key."""
-    return [compiled, decide, generate, lists, noting, observe, radio, server, slot, state]
+    own = [compiled, decide, generate, lists, noting, observe, radio, server, slot, state]
+    return [*own, *networks.modules()]
 
 
 def _build(key: int) -> tuple[Any, ...]:
@@ -184,10 +200,10 @@ def _build(key: int) -> tuple[Any, ...]:
         return full
 
     @entry("the twin's steps", **OPTIONS)
-    def step(worlds: Worlds, fixed: Fixed, given: Any, slots: int, until: int) -> int:
+    def step(worlds: Worlds, fixed: Fixed, given: Any, slots: int, until: int, by: Any) -> int:
         """Play ``slots`` slots of every world, and on until slot ``until`` is reached and no task is left (-1: not so).
 
-        Decisions (W, K, N) are ``given``; returns the first full world, or NONE.
+        Decisions (W, K, N) are ``given``, or a network's (``by``, see `play`); returns the first full world, or NONE.
         """
         full = NONE if key else 0
         for w in range(worlds.status.shape[0]):
@@ -198,7 +214,7 @@ def _build(key: int) -> tuple[Any, ...]:
                 now = world.status[0].slot
                 if now >= last and (now >= until and (until < 0 or world.status[0].inside == 0)):
                     break
-                play(world, fixed, given[w])
+                play(world, fixed, given[w], w, by)
             if world.status[0].full and full == NONE:
                 full = w
         return full
@@ -218,7 +234,7 @@ def _build(key: int) -> tuple[Any, ...]:
         for w in range(worlds.status.shape[0]):
             world = view(worlds, w)
             clear_cells(world)
-            play(world, fixed, given[w])
+            play(world, fixed, given[w], w, None)
             if world.status[0].full and full == NONE:
                 full = w
             sum_cells(world, item(earned, w))
@@ -232,21 +248,21 @@ def _build(key: int) -> tuple[Any, ...]:
         return key
 
     @entry("the twin's recorded steps", **OPTIONS)
-    def step_noting(worlds: Worlds, fixed: Fixed, given: Any, noted: Noted, empty: int, until: int) -> int:
+    def step_noting(worlds: Worlds, fixed: Fixed, given: Any, noted: Noted, empty: int, until: int, by: Any) -> int:
         """Play and note world 0 slot by slot until there is room for no more, slot ``until`` is there, or all is over.
 
         ``empty`` boundaries in a row were without a task so far; returns how many are now, or -1 if the world is full.
-        Slots in which nothing would be recorded are passed over.
+        Slots in which nothing would be recorded are passed over, unless a network (``by``, see `play`) remembers them.
         """
         world, last, w = view(worlds, 0), fixed.system[0].slots if key != -1 else 0, worlds.status[0]
         while noted.count[0] < noted.slot.shape[0] and w.slot < until and (w.slot <= last or w.inside > 0):
             now = empty + 1 if w.inside == 0 else 0
-            if now >= EMPTY:
+            if now >= EMPTY and not _sees_idle_slots(by):
                 pass_over(world, fixed)
                 if w.slot >= until:
                     break
             empty = now
-            play(world, fixed, given[0])
+            play(world, fixed, given[0], 0, by)
             if w.full:
                 return -1
             noting.note(world, fixed, noted)
@@ -263,7 +279,7 @@ def _build(key: int) -> tuple[Any, ...]:
             k = min(world.status[0].slot, think_ns.shape[0] - 1)
             for u in range(think_ns.shape[1]):
                 item(world.ues, u).think_ns = think_ns[k, u]
-            play(world, fixed, given)
+            play(world, fixed, given, 0, None)
         return 0 if world.status[0].full and key != -1 else NONE
 
     return reset, step, look, turn, note, step_noting, repeat

@@ -34,8 +34,11 @@ def _others(world: World, fixed: Fixed, es: int) -> tuple[int, int, int]:
 
 
 @njit(**INNER)
-def observe_decision(world: World, fixed: Fixed, u: int, sent: int, later: int, out: Any) -> None:
-    """Fill ``out`` (22,) for the decision of a UE with undecided tasks; see `testbed.policy.features.decision`."""
+def observe_decision(world: World, fixed: Fixed, u: int, sent: int, later: int, seen_double: int, out: Any) -> None:
+    """Fill ``out`` (22,) for the decision of a UE with undecided tasks; see `testbed.policy.features.decision`.
+
+    ``seen_double``: what it shows of second offload is shown.
+    """
     constants, system, now = item(fixed.ues, u), fixed.system[0], world.status[0].start_ns
     cell = constants.cell
     es, server = item(fixed.edge_servers, cell), item(world.edge_servers, cell)
@@ -48,7 +51,7 @@ def observe_decision(world: World, fixed: Fixed, u: int, sent: int, later: int, 
         tasks += 1
         task = t.next
     target, mean_ns, next_ns = _others(world, fixed, cell)
-    double = system.double and target != NONE
+    double = seen_double and target != NONE
     other = cell if target == NONE else target
     target_es, target_server = item(fixed.edge_servers, other), item(world.edge_servers, other)
     seen = decision_features(
@@ -117,7 +120,7 @@ def observe_full(world: World, fixed: Fixed, out: Any) -> None:
     for i in range(world.status[0].asking):
         u = item(world.asking, i)
         place = at + u * DECISION_FEATURES
-        observe_decision(world, fixed, u, 0, 0, out[place : place + DECISION_FEATURES])
+        observe_decision(world, fixed, u, 0, 0, fixed.system[0].double, out[place : place + DECISION_FEATURES])
 
 
 @njit(**INNER)

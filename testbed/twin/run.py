@@ -11,7 +11,7 @@ from testbed.model import random
 from testbed.model.delay import NEVER
 from testbed.model.fallback import fallback_choices
 from testbed.model.mdp import CellView
-from testbed.model.system import CONTROLLER, Plan
+from testbed.model.system import CONTROLLER, Plan, System
 from testbed.model.task import TaskTable
 from testbed.policy.heuristics import Coin, Policy, Priced, checked, watching
 from testbed.policy.heuristics import FixedChoice as Constant
@@ -24,6 +24,7 @@ from testbed.twin import build, refusals, rows
 from testbed.twin.boundaries import Notes
 from testbed.twin.kernels import EMPTY
 from testbed.twin.link_rows import Transmissions
+from testbed.twin.networks import is_network
 from testbed.twin.twin import Twin
 from testbed.twin.views import cell_view
 from testbed.twin.window import Window
@@ -35,7 +36,7 @@ STRETCH_ROWS = 1 << 16
 def run(plan: Plan, policy: Policy | None, recorded: Decisions | None = None) -> Stretch:
     """Run ``plan`` to the end of its drain, deciding by ``policy`` or as ``recorded`` by (UE index, slot).
 
-    The heuristics of `testbed.policy.heuristics` decide in compiled code; any other policy is called with each view.
+    Heuristics and networks decide in compiled code; any other policy is called with each view.
     Raises `ScenarioError` for what the twin cannot express.
     """
     made = list(stretches(plan, policy, [TaskTable.of(plan.workload)], recorded))
@@ -57,9 +58,9 @@ def stretches(
     return _Player(twin, plan, policy, recorded).stretches(parts)
 
 
-def is_compiled(policy: Policy | None) -> bool:
-    """Whether the twin decides by ``policy`` in compiled code."""
-    return isinstance(policy, (Constant, Coin, Priced))
+def is_compiled(policy: Policy | None, system: System) -> bool:
+    """Whether the twin decides ``system`` by ``policy`` in compiled code."""
+    return isinstance(policy, (Constant, Coin, Priced)) or is_network(policy, system)
 
 
 def _until_last(parts: Iterable[TaskTable]) -> Iterator[tuple[TaskTable, bool]]:
@@ -102,7 +103,7 @@ def outcomes(plan: Plan, policy: Policy, source: build.Source) -> Outcomes:
 class _Player:
     def __init__(self, twin: Twin, plan: Plan, policy: Policy | None, recorded: Decisions | None) -> None:
         self.twin, self.plan, self.policy, self.recorded = twin, plan, policy, recorded
-        self.own = recorded is None and is_compiled(policy)
+        self.own = recorded is None and is_compiled(policy, plan.system)
         self.watching, self.regional = watching(policy), regional(policy)
         self.failed: set[tuple[int, int]] = set()
         self.events: list[EventRow] = []

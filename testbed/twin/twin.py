@@ -10,7 +10,9 @@ from testbed.model.errors import TestbedError, UsageError
 from testbed.model.system import System
 from testbed.policy.heuristics import Coin, Policy, Priced
 from testbed.policy.heuristics import FixedChoice as Constant
-from testbed.twin import build, kernels, state
+from testbed.policy.joint import AtOnce
+from testbed.policy.learned import Learned
+from testbed.twin import build, kernels, networks, state
 from testbed.twin.noting import Noted
 from testbed.twin.observe import sizes
 
@@ -60,6 +62,7 @@ class Twin:
         self._all = np.ones(worlds, np.bool_)
         self._seen: dict[str, NDArray[np.float32]] = {}
         self._begun = False
+        self._network: networks.Deciding | None = None
 
     @property
     def nbytes(self) -> int:
@@ -77,9 +80,10 @@ class Twin:
         return self.state.status["slot"]
 
     def use(self, policy: Policy | None, chosen: Any = slice(None)) -> None:
-        """Let the ``chosen`` worlds, an index or bool (W,), decide by one of `testbed.policy.heuristics`.
+        """Let the ``chosen`` worlds, an index or bool (W,), decide by one of `testbed.policy.heuristics` or a network.
 
-        For None they decide as they are told. Raises `UsageError` for a policy that cannot be compiled.
+        For None they decide as they are told. All worlds that decide by a network decide by the one used last. Raises
+        `UsageError` for a policy that cannot be compiled.
         """
         status = self.state.status
         if policy is None:
@@ -91,6 +95,9 @@ class Twin:
         elif isinstance(policy, Priced):
             status["policy"][chosen] = state.PRICED
             status["beta"][chosen], status["beta0"][chosen] = policy.beta, policy.beta0
+        elif isinstance(policy, Learned | AtOnce) and networks.is_network(policy, self.system):
+            status["policy"][chosen] = state.NETWORK_CODE
+            self._network = networks.deciding(policy, self.system, self.worlds)
         else:
             raise UsageError(f"the twin cannot compile {type(policy).__name__}", "give its decisions to step()")
 
@@ -101,6 +108,8 @@ class Twin:
         """
         given = np.array(np.broadcast_to(np.asarray(seeds, np.uint64), (self.worlds,)))
         which = self._which(chosen)
+        if self._network is not None:
+            self._network.memory[which] = 0.0
         self._check(kernels.reset(self.state, self.fixed, given, which, int(backlog_ns)))
         self._begun = True
 
@@ -144,7 +153,7 @@ class Twin:
         ``empty`` boundaries were without a task so far; returns how many are now.
         """
         self._must_have_begun()
-        found = kernels.step_noting(self.state, self.fixed, self._nothing, noted, empty, until)
+        found = kernels.step_noting(self.state, self.fixed, self._nothing, noted, empty, until, self._network)
         self._check(0 if found < 0 else state.NONE)
         return int(found)
 
@@ -226,7 +235,7 @@ class Twin:
 
     def _play(self, given: NDArray[np.int8], slots: int, until: int = -1) -> NDArray[Any]:
         self._must_have_begun()
-        self._check(kernels.step(self.state, self.fixed, given, slots, until))
+        self._check(kernels.step(self.state, self.fixed, given, slots, until, self._network))
         return self.cells
 
     def _given(self, actions: ArrayLike, *, slots: bool = False) -> NDArray[np.int8]:

@@ -103,7 +103,7 @@ def test_a_policy_that_has_to_be_trained(town, verb, policy):
 
 
 def test_a_network_that_has_to_be_trained_keeps_its_second_offload(town):
-    for name in ("a3c", "a3c-do", "dqn-do"):
+    for name in ("a3c", "dqn-do"):
         [training] = commands(run(town, ("run", "my town.yaml", "--policy", name), 2).stderr)
         assert training == ["train", "my town.yaml", "--algorithm", name]
         [training] = commands(run(town, ("run", "my town.yaml", "--policy", f"{name}:none.npz"), 2).stderr)

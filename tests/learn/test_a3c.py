@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from controller.learn import a3c, optimiser
 from controller.learn.a3c import A3cConfig, Rollout
-from controller.learn.learner import TrainConfig, make
+from controller.learn.learner import A3cLearner, TrainConfig
 from testbed.policy import network
 from testbed.policy.features import CELL_FEATURES
 from testbed.scenario.load import load_scenario
@@ -69,7 +69,7 @@ def test_four_successive_updates_have_the_gradients_computed_by_hand():
 
 
 def test_a_learner_applies_each_updates_own_gradient_and_nothing_of_the_ones_before(monkeypatch):
-    learner, applied, seen = make(CONFIG), [], []
+    learner, applied, seen = A3cLearner(CONFIG, 0), [], []
     params, square_avg = network.initial(3), np.full(network.SIZE, 1e-4, np.float32)
     params[network.GAIN_AT] = 0.5
     play, step = learner.collector.rollout, optimiser.rmsprop

@@ -6,16 +6,20 @@ import pytest
 from testbed.experiments.virtual import by_twin, fresh_twin
 from testbed.hindsight import evaluator
 from testbed.model.errors import UsageError
+from testbed.model.statistics import mean
 from testbed.model.system import Fault
 from testbed.model.task import LOCAL
 from testbed.planning.acting import acting
 from testbed.planning.planner import Planner
 from testbed.policy.heuristics import Coin, FixedChoice, Priced
+from testbed.policy.learned import Learned
+from testbed.policy.network import initial, layout
 from testbed.policy.planned import Planned
 from testbed.protocol.rows import POLICY_ERROR
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
 from testbed.trace import inputs
+from testbed.twin.state import NETWORK_CODE
 from testbed.twin.views import cell_view
 from tests.support import MS, plan, region, system, task_of
 from tests.twin.test_parity import same
@@ -52,6 +56,17 @@ def assert_same_on_both_clocks(made, policy):
 )
 def test_it_decides_the_same_on_simulation_and_twin(changes, base):
     assert_same_on_both_clocks(planned("slots=15", *changes), Planned(base, SHORT))
+
+
+def test_a_network_is_planned_from_in_its_own_futures():
+    made, network = planned("slots=60"), Learned(initial(1), double=True)
+    planner = Planner(made, Planned(network, 10 * SHORT))
+    assert planner._base["policy"] == NETWORK_CODE and planner._network is not None
+    ran = assert_same_on_both_clocks(made, Planned(network, 10 * SHORT))
+    alone = by_twin(made, network)
+    assert mean([row.overhead for row in ran.tasks]) < 0.98 * mean([row.overhead for row in alone.tasks])
+    remembering = Learned(initial(1, layout(gru_units=4)), double=True, shape=layout(gru_units=4))
+    assert Planner(made, Planned(remembering, SHORT))._network is None
 
 
 def test_tasks_of_no_known_distribution_are_planned_with_too():

@@ -16,6 +16,7 @@ from testbed.cli.colour import coloured
 from testbed.cli.console import print_json, print_text, warn
 from testbed.cli.exit_code import exit_code_of
 from testbed.cli.layout import width
+from testbed.cli.networks import with_networks
 from testbed.cli.progress import ProgressDisplay
 from testbed.cli.showing import Showing
 from testbed.cli.streaming import RunLines
@@ -202,12 +203,12 @@ def is_run(name: str) -> bool:
 
 def strategies(listed: str, scenario: str, think: str | None = None) -> list[str]:
     """The names in a comma-separated list, with ``--think``. Raises `UsageError` for an empty or repeated one, or one
-    that first has to be trained on ``scenario``."""
+    that first has to be trained on ``scenario``. Where a network stands for a name, it is said which."""
     names = thinking([name.strip() for name in listed.split(",") if name.strip()], think)
     if not names or len(set(names)) < len(names):
         raise UsageError(f'--policies "{listed}"', "give different policies, like --policies lc,greedy-do")
     loading.check(names, scenario)
-    return names
+    return with_networks(names, scenario)
 
 
 def writable(folder: Path, option: str = "--out DIR") -> None:

@@ -14,6 +14,7 @@ from testbed.cli.console import print_text
 from testbed.cli.layout import width, wrapped
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.exit_codes import EXIT_OK
+from testbed.policy.shipped import CHECKPOINTS
 from testbed.record import directory
 
 _SCENARIO, _LEARNED, _TUNED = "region", "a3c-do", "priced-do"
@@ -75,7 +76,7 @@ def _numbered(number: int) -> str:
 def story(name: str, args: argparse.Namespace) -> Iterator[StoryStep]:
     """The steps, whose runs are called ``name-POLICY``."""
     plain = ["--plain"] if args.plain else []
-    folder = training.CHECKPOINTS / name
+    folder = CHECKPOINTS / name
     yield StoryStep(
         "Train a network on the twin, the compiled model, which plays millions of tasks a second.",
         ["train", _SCENARIO, "--algorithm", _LEARNED, "--wall", args.wall, "--out", str(folder), *plain],
@@ -128,7 +129,7 @@ def ending(name: str) -> str:
     live = run_of(name, _LEARNED)
     return f"""
 Everything is kept: the runs in {directory.RUNS}/{name}-*, each with its scenario, its tasks and a record (run.db) that
-any SQLite tool reads, and the network in {training.CHECKPOINTS / name}.
+any SQLite tool reads, and the network in {CHECKPOINTS / name}.
 
 Three things to type next: see that run again, death and all; make a page of it; begin a scenario of your own.
   testbed watch {live}

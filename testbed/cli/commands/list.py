@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from testbed.cli.commands.training import CHECKPOINTS
 from testbed.cli.console import print_json, print_text
 from testbed.cli.labels import labels
 from testbed.cli.layout import width, wrapped
@@ -18,6 +17,7 @@ from testbed.cli.text_table import table
 from testbed.model.fidelity import EXACT
 from testbed.model.printable import printable, readable
 from testbed.policy import loading
+from testbed.policy.shipped import CHECKPOINTS
 from testbed.record import directory, kept_grade, reader
 from testbed.record.backends import VIRTUAL
 from testbed.scenario.load import load_scenario, shipped

@@ -53,6 +53,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--updates", type=int, metavar="N", help="how many updates instead, all of them (asynchronous: a few more)"
     )
     twin.add_argument("--head", default=HEAD_NAMES[0], metavar="H", help=f"{', '.join(HEAD_NAMES)} ({HEAD_NAMES[0]})")
+    twin.add_argument("--family", metavar="FILE", help="train one network in all scenarios that a YAML file lists")
     twin.add_argument("--terminal", action="store_true", help="end rollouts with R = 0, as the paper does")
     twin.add_argument(
         "--option",
@@ -114,6 +115,7 @@ def _check_live(args: argparse.Namespace) -> None:
     asked = {
         "--updates": args.updates,
         "--head": args.head != HEAD_NAMES[0],
+        "--family": args.family,
         "--terminal": args.terminal,
         "--option": args.option,
     }
@@ -143,6 +145,7 @@ def _train_on_twin(args: argparse.Namespace, scenario: Scenario, folder: Path) -
     seconds = _seconds(args)
     from controller.learn.train import Budget, Report
     from testbed.cli import training_text
+    from testbed.experiments import family
     from testbed.experiments.train import Training, TrainingJob
 
     budget = Budget(seconds=seconds, workers=args.workers or 1, synchronous=args.synchronous)
@@ -167,6 +170,7 @@ def _train_on_twin(args: argparse.Namespace, scenario: Scenario, folder: Path) -
         head=args.head,
         resume=args.resume,
         options=options,
+        family=tuple(family.read(Path(args.family))) if args.family else (),
     )
     if args.seeds is not None:
         return train_seeds.train_seeds(args, job)

@@ -10,11 +10,10 @@ from testbed.cli.console import warn
 from testbed.experiments.tune import MOST_SEED
 from testbed.model.errors import UsageError, did_you_mean
 from testbed.policy import loading
+from testbed.policy.shipped import CHECKPOINTS
 from testbed.record.backends import TWIN
 from testbed.scenario import idle
 from testbed.scenario.schema import Scenario
-
-CHECKPOINTS = Path("checkpoints")
 
 
 def add_workload_options(parser: argparse.ArgumentParser) -> None:

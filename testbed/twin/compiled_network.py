@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from testbed.policy.network import HIDDEN, MOST_GRU_UNITS
+from testbed.policy.network import HIDDEN, MOST_EXPONENT, MOST_GRU_UNITS
 from testbed.twin.compiled import OPTIONS
 
 OUT = 2
@@ -19,7 +19,7 @@ def scratch(outputs: int) -> Any:
 
 @njit(**OPTIONS)
 def _dense(params: Any, layers: Any, n: int, x: Any, outputs: Any) -> None:
-    """Layer ``n`` of ``layers`` (start, inputs, outputs): linear."""
+    """Layer ``n`` of ``layers`` (start, inputs, outputs): linear, in the order of `testbed.policy.network.dense`."""
     start, wide, high = layers[n, 0], layers[n, 1], layers[n, 2]
     bias = start + wide * high
     biases = params[bias : bias + high]
@@ -55,9 +55,9 @@ def remember(params: Any, core: Any, seen: Any, memory: Any, scratch: Any) -> No
         x[width + n] = memory[n]
     _dense(params, core, 0, x, gates)
     for n in range(2 * size):
-        gates[n] = 1.0 / (1.0 + math.exp(-gates[n]))
+        gates[n] = np.float32(1.0 / (1.0 + math.exp(min(-np.float64(gates[n]), MOST_EXPONENT))))
     for n in range(size):
         x[width + n] = gates[size + n] * memory[n]
     _dense(params, core, 1, x, new)
     for n in range(size):
-        memory[n] = gates[n] * memory[n] + (np.float32(1.0) - gates[n]) * np.float32(math.tanh(new[n]))
+        memory[n] = gates[n] * memory[n] + (np.float32(1.0) - gates[n]) * np.float32(math.tanh(np.float64(new[n])))

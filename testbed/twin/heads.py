@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 from numba import njit
 
-from controller.learn.compiled_network import OUT, forward
 from testbed.model.queue import LOCAL_FIRST
 from testbed.model.random import EXPLORATION, FIELD_ACTION, FIELD_COIN, FIELD_EPSILON
 from testbed.policy import network
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
 from testbed.policy.network import SPREAD
 from testbed.twin.compiled import FEATURES, OPTIONS, RANDOM, least_loaded, uniform
+from testbed.twin.compiled_network import OUT, forward
 from testbed.twin.decide import undecided_cycles, undecided_task
 from testbed.twin.lists import item
 from testbed.twin.observe import observe_decision
@@ -25,7 +25,8 @@ seconds, burden, normal = FEATURES.seconds, FEATURES.burden, RANDOM.normal
 
 
 class DecisionRule(NamedTuple):
-    """How to decide: ``kind`` A3C or DQN, its ``head``; ``paper``: see only what the paper's agents see.
+    """How to decide: ``kind`` A3C or DQN, its ``head``; ``paper``: see only what the paper's agents see; ``double``:
+    see second offload.
 
     ``explore`` 0 takes the likelier action; else A3C samples and DQN is ε-greedy with ε = ``explore``. ``epsilon`` is
     the probability that A3C tosses a fair coin instead. ``dueling`` is DQN's.
@@ -35,6 +36,7 @@ class DecisionRule(NamedTuple):
     head: int
     paper: bool
     dueling: bool
+    double: bool
     explore: float
     epsilon: float
 
@@ -89,7 +91,7 @@ def see_ue(world: Any, fixed: Any, u: int, rule: DecisionRule, sent: int, later:
     if rule.paper:
         out[_QUEUE] = seconds(max(0, item(world.ues, u).local_free_ns - world.status[0].start_ns))
     elif undecided_task(world, u) != NONE:
-        observe_decision(world, fixed, u, sent, later, out)
+        observe_decision(world, fixed, u, sent, later, rule.double, out)
 
 
 @njit(**OPTIONS)

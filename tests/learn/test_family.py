@@ -1,0 +1,92 @@
+"""One network in several scenarios: they take turns, it can be continued exactly, and the worst of them counts."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from controller.learn import family
+from controller.learn.learner import TrainConfig, make
+from testbed.experiments import family as members
+from testbed.model.errors import UsageError
+from testbed.policy import network
+
+LISTED = """
+- {scenario: region, set: [density=0.9, slots=20]}
+- scenario: region
+  set: ["cells=[{ues: 2}, {ues: 2}]", "slots=20"]
+- {scenario: smoke}
+"""
+
+
+def configured(tmp_path, **changes):
+    path = tmp_path / "family.yaml"
+    path.write_text(LISTED)
+    listed = members.read(path)
+    titled = zip([one.title for one in listed], members.scenarios_of(listed), strict=True)
+    places = tuple(members.place_of(*one) for one in titled)
+    config = TrainConfig(system=places[0].system, source=places[0].source, double=True, **changes)
+    return family.family_config(config, places)
+
+
+def played(learner, updates, params):
+    square, systems = np.full_like(params, 1e-2), []
+    for update in range(updates):
+        systems.append(len(learner.config.system.ues))
+        learner.step(params, square, update)
+    return systems
+
+
+def test_scenarios_take_turns_and_rewards_are_evened_out(tmp_path):
+    config = configured(tmp_path)
+    assert [place.num_envs for place in config.family] == [8, 30, 60]
+    systems = played(make(config), 6, config.start)
+    assert sorted(systems[:3]) == sorted(systems[3:]) == [2, 4, 15]
+    shares = [place.reward_share for place in config.family]
+    assert shares[2] > 5 * shares[0] > 0
+
+
+def test_it_goes_on_exactly_where_it_was(tmp_path):
+    config = configured(tmp_path)
+    whole, begun, resumed = (make(config) for _ in range(3))
+    straight, parted = config.start, config.start
+    first = played(whole, 4, straight)
+    before = played(begun, 2, parted)
+    resumed.load({name: array.copy() for name, array in begun.arrays().items()})
+    assert [*before, len(resumed.config.system.ues)] == first[:3]
+    assert not np.array_equal(straight, parted)
+    gradients = [learner.grad(parted.copy())[0] for learner in (begun, resumed)]
+    assert np.array_equal(*gradients) and gradients[0].any()
+
+
+def test_what_depends_on_one_scenario_is_refused(tmp_path):
+    for changes in ({"algorithm": "dqn"}, {"head": network.JOINT}, {"head": network.CONTINUOUS}):
+        with pytest.raises(UsageError):
+            configured(tmp_path, **changes)
+
+
+def test_the_worst_scenario_counts_once_more():
+    assert family.judged(np.array([0.9, 0.96])) == pytest.approx(0.93)
+    assert family.judged(np.array([0.9, 1.1])) == pytest.approx(1.1)
+    assert family.judged(np.array([0.9, np.nan])) == np.inf
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("", "list"), ("[]", "no scenario"), ("- {scenario: 3}", "str"), ("- {scenari: region}", "scenari"), ("[", "")],
+)
+def test_a_file_that_lists_no_scenarios_is_named(tmp_path, text, named):
+    path = tmp_path / "family.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=r"family\.yaml") as caught:
+        members.read(path)
+    assert named in caught.value.message.lower() and "scenario: region" in caught.value.remedy
+
+
+def test_a_traced_workload_is_left_to_the_reader(tmp_path):
+    path = tmp_path / "family.yaml"
+    path.write_text("- {scenario: recorded}")
+    listed = members.read(path)
+    with pytest.raises(UsageError, match="recorded") as caught:
+        members.place_of(listed[0].title, members.scenarios_of(listed)[0])
+    assert "leave it out" in caught.value.remedy
+    assert msgspec.to_builtins(listed) == [{"scenario": "recorded", "set": []}]
