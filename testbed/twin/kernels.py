@@ -7,7 +7,7 @@ from numba import njit
 
 from testbed.model.delay import NEVER
 from testbed.model.random import ARRIVALS, EXPLORATION, VALUES
-from testbed.twin import compiled, decide, generate, lists, noting, observe, radio, server, slot, state
+from testbed.twin import choosing, compiled, costs, decide, generate, lists, noting, observe, radio, server, slot, state
 from testbed.twin.compiled import INNER, OPTIONS, stamp, subjects_hash, uniform
 from testbed.twin.entry import entry
 from testbed.twin.lists import item
@@ -164,7 +164,7 @@ def sum_cells(world: World, earned: Any) -> None:
 
 def modules() -> list[ModuleType]:
     """Every module of compiled functions, for the cache's key."""
-    return [compiled, decide, generate, lists, noting, observe, radio, server, slot, state]
+    return [choosing, compiled, costs, decide, generate, lists, noting, observe, radio, server, slot, state]
 
 
 def _build(key: int) -> tuple[Any, ...]:

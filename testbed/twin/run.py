@@ -13,6 +13,7 @@ from testbed.model.fallback import fallback_choices
 from testbed.model.mdp import CellView
 from testbed.model.system import CONTROLLER, Plan
 from testbed.model.task import TaskTable
+from testbed.policy.choosing import PricedAny, Shortest
 from testbed.policy.heuristics import Coin, Policy, Priced, checked, watching
 from testbed.policy.heuristics import FixedChoice as Constant
 from testbed.policy.planned import Regional, regional
@@ -88,7 +89,7 @@ def stretches(
 
 def is_compiled(policy: Policy | None) -> bool:
     """Whether the twin decides by ``policy`` in compiled code."""
-    return isinstance(policy, (Constant, Coin, Priced))
+    return isinstance(policy, (Constant, Coin, Priced, PricedAny, Shortest))
 
 
 def _until_last(parts: Iterable[TaskTable]) -> Iterator[tuple[TaskTable, bool]]:
