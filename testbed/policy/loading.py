@@ -12,7 +12,7 @@ from typing import Any
 
 from testbed.model.errors import InvalidError, UsageError
 from testbed.model.learning import LEARNS_ONLINE
-from testbed.model.targets import ANY, OWN_ANY, chooses_target
+from testbed.model.targets import ANY_SUFFIX, OWN_ANY_SUFFIX, chooses_target
 from testbed.policy import own
 from testbed.policy.choosing import PricedAny, Shortest
 from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
@@ -44,7 +44,7 @@ ABOUT = {
 def names() -> tuple[str, ...]:
     """Every strategy's name."""
     plain = (name + suffix for name in (*_PLAIN, *TUNED, *LEARNED, PLANNER) for suffix in ("", DOUBLE))
-    return (*plain, *(name + ANY for name in (*_CHOOSING, *TUNED_ANY)))
+    return (*plain, *(name + ANY_SUFFIX for name in (*_CHOOSING, *TUNED_ANY)))
 
 
 def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
@@ -72,7 +72,7 @@ def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
         loader = _tuned if base in TUNED else _learned
         return loader(base, rest, strategy, scenario), double
     if is_own(name):
-        return own.load(name), name.endswith(("_do", OWN_ANY))
+        return own.load(name), name.endswith(("_do", OWN_ANY_SUFFIX))
     raise UsageError(f'unknown policy "{name}"{_hint(name)}; known: {", ".join(names())}, or module:attribute')
 
 
@@ -106,7 +106,7 @@ def parts(name: str) -> tuple[str, bool, str]:
     planner, at, _ = strategy.partition(THINK)
     if at and planner.removesuffix(DOUBLE) == PLANNER:
         strategy = planner
-    return strategy.removesuffix(DOUBLE).removesuffix(ANY), strategy.endswith((DOUBLE, ANY)), rest
+    return strategy.removesuffix(DOUBLE).removesuffix(ANY_SUFFIX), strategy.endswith((DOUBLE, ANY_SUFFIX)), rest
 
 
 def without_checkpoint(name: str) -> str:
@@ -249,7 +249,7 @@ def read_checkpoint(path: Path, policy: str, strategy: str = "", scenario: str =
         raise UsageError(f"{path}: not a JSON checkpoint ({error})", made_by) from None
     tuned_policy = values.get("policy") if isinstance(values, dict) else None
     if tuned_policy != policy:
-        tunable = (*TUNED, *(name + ANY for name in TUNED_ANY))
+        tunable = (*TUNED, *(name + ANY_SUFFIX for name in TUNED_ANY))
         remedy = f"use it as {shlex.quote(f'{tuned_policy}:{path}')}" if tuned_policy in tunable else made_by
         raise UsageError(f'{path}: a checkpoint of "{tuned_policy}", not of "{policy}"', remedy)
     return dict(values)

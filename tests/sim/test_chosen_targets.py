@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from testbed.analysis import replay
+from testbed.model.delay import NS_PER_S
 from testbed.model.errors import UsageError
 from testbed.model.system import Backhaul, BackhaulCut, Fault
 from testbed.model.targets import action_of, chooses_target, target_of
@@ -16,7 +17,7 @@ from testbed.sim.simulation import simulate
 from testbed.trace import inputs
 from tests.sim import random_runs
 from tests.sim.random_cases import Haunted, case_of
-from tests.support import MS, NS_PER_S, plan, system, task_of
+from tests.support import MS, plan, system, task_of
 from tests.twin.worlds import Hashed
 
 ANY = ("second_offload.by=agent", "slots=60")

@@ -1,5 +1,7 @@
 """Where agents choose the target of second offload: twin = simulation, to the nanosecond."""
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from tests.support import MS, plan, region
 from tests.twin.test_parity import compare
 from tests.twin.worlds import Hashed, choosing
 
-CHOOSING = [PricedAny(), PricedAny(0.4, 0.1, 0.05), Shortest(), Shortest(sampled=True), Hashed()]
+CHOOSING: list[Any] = [PricedAny(), PricedAny(0.4, 0.1, 0.05), Shortest(), Shortest(sampled=True), Hashed()]
 SHARED = {"access": "shared", "jitter_kind": 1, "jitter_high_ns": 9 * MS, "loss": 0.2, "latency_ns": 3 * MS}
 
 
