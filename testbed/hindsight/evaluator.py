@@ -193,8 +193,8 @@ def evaluate(case: Case, evaluations: int, watch: Watch) -> Found:
 
 
 def _begin(case: Case, *, double: bool) -> Search:
-    """The search that has the best start, of those that the judged strategies allow."""
-    searches = []
+    """The search of the best start, of those that the judged strategies allow; of equals the one that may most."""
+    searches, placed = [], {name: one.placed for name, one in case.played.items()}
     ruled = {name: one for name, one in case.played.items() if not one.chosen_target}
     for mode in {False, double}:
         starts = {name: one.decisions for name, one in ruled.items() if mode == double or not one.second_offload}
@@ -202,12 +202,18 @@ def _begin(case: Case, *, double: bool) -> Search:
             for name, policy in STARTS.items():
                 start = _play(case.resolved, case.workload, name, policy, double=mode)
                 base, _, values = name.partition(" ")
-                starts.setdefault(f"{base}{loading.DOUBLE if mode else ''} {values}".strip(), start.decisions)
+                whole = f"{base}{loading.DOUBLE if mode else ''} {values}".strip()
+                starts.setdefault(whole, start.decisions)
+                placed.setdefault(whole, start.placed)
         if starts:
             searches.append(Search(case.exact(second_offload=mode), starts))
     if len(ruled) < len(case.played):
-        starts = {name: one.placed for name, one in case.played.items()}
-        for name, policy in STARTS_ANY.items():
-            starts.setdefault(name, _play(case.resolved, case.workload, name, policy, double=True).decisions)
-        searches.append(Search(case.exact(second_offload=True, chosen_target=True), starts))
+        searches.insert(0, _choosing(case, placed))
     return min(searches, key=lambda search: search.overhead)
+
+
+def _choosing(case: Case, starts: dict[str, Decisions]) -> Search:
+    """The search among decisions that choose targets, from ``starts`` and those of `STARTS_ANY`."""
+    for name, policy in STARTS_ANY.items():
+        starts.setdefault(name, _play(case.resolved, case.workload, name, policy, double=True).decisions)
+    return Search(case.exact(second_offload=True, chosen_target=True), starts)
