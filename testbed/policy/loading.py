@@ -142,7 +142,7 @@ def thinking(name: str, time: str) -> str:
 def is_own(name: str) -> bool:
     """Whether ``name`` is a user's own code, ``module:attribute``."""
     base, _, rest = parts(name)
-    return bool(rest) and base not in (*_PLAIN, *TUNED, *LEARNED, PLANNER)
+    return bool(rest) and base not in (*_PLAIN, *_CHOOSING, *TUNED, *LEARNED, PLANNER)
 
 
 def load_for_learning(name: str, scenario: str = "region") -> bool:
@@ -151,7 +151,7 @@ def load_for_learning(name: str, scenario: str = "region") -> bool:
     A checkpoint that is missing could be made on ``scenario``.
     """
     base, double, path = parts(name)
-    if base != LEARNS_ONLINE:
+    if base != LEARNS_ONLINE or chooses_target(name):
         remedy = f"{LEARNS_ONLINE} and {LEARNS_ONLINE}{DOUBLE} can, with :CHECKPOINT or without"
         raise UsageError(f'policy "{name}" cannot learn in a run', remedy)
     if path:
@@ -209,7 +209,7 @@ def _planned(name: str, rest: str, scenario: str) -> Policy:
             raise UsageError(f'policy "{name}": it must think longer than 0', f"write {strategy}@20ms")
     if not rest:
         return Planned(think_ns=think_ns)
-    if is_own(rest) or parts(rest)[0] == PLANNER:
+    if is_own(rest) or parts(rest)[0] == PLANNER or chooses_target(rest):
         known = ", ".join((*_PLAIN, *TUNED, *LEARNED))
         raise UsageError(f'policy "{name}" cannot plan from "{rest}"', f"plan from one of {known}")
     return Planned(load(rest, scenario)[0], think_ns)
