@@ -97,6 +97,9 @@ class Gathering:
             latency_ns=radio.latency_ns,
             return_latency_ns=radio.return_latency_ns,
             threshold_ns=system.threshold_ns,
+            chosen_target=system.chosen_target,
+            backhaul_bps=system.backhaul.rate_bps,
+            backhaul_latency_ns=system.backhaul.latency_ns,
         )
 
     def _es_views(self, cell: int, now_ns: int) -> tuple[EsView, ...]:

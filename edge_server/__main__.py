@@ -14,7 +14,7 @@ def make(making: Making) -> Core:
     plan = making.plan
     index = next(es.index for es in plan.system.edge_servers if es.name == making.name)
     return Server(
-        plan.system, index, second_offload=plan.second_offload, incarnation=making.incarnation, from_ns=making.from_ns
+        plan.system, index, second_offload=plan.by_rule, incarnation=making.incarnation, from_ns=making.from_ns
     )
 
 

@@ -10,7 +10,7 @@ from testbed.model import transmission
 from testbed.model.system import SHARED, System, Ue
 from testbed.model.task import ARRIVAL, Task
 from testbed.protocol.actions import Action, Send, Wake
-from testbed.protocol.messages import Aired
+from testbed.protocol.messages import Aired, Post
 
 
 class CellRadio:
@@ -22,13 +22,13 @@ class CellRadio:
         self._shared = VaryingRadio(system) if transmission.varies(system, es) else SharedRadio(system)
         self._version = 0
 
-    def post(self, now_ns: int, ue: Ue, task: Task, ready_ns: int) -> list[Action]:
+    def post(self, now_ns: int, ue: Ue, post: Post) -> list[Action]:
         """A UE hands over a task."""
         if not self._is_shared:
-            return [_under_way(self._dedicated.post(ue, task, ready_ns))]
+            return [_under_way(self._dedicated.post(ue, post))]
         actions: list[Action] = []
-        if self._shared.post(now_ns, ue, task, ready_ns):
-            actions.append(_aired(now_ns, ue, task, first=True))
+        if self._shared.post(now_ns, ue, post):
+            actions.append(_aired(now_ns, ue, post.task, first=True))
         return actions + self._next_last_bit()
 
     def _next_last_bit(self) -> list[Action]:

@@ -3,6 +3,7 @@
 import msgspec
 
 from testbed.model.system import Ue
+from testbed.model.targets import UNCHOSEN
 from testbed.model.task import Task
 from testbed.protocol.messages import Trip
 
@@ -15,13 +16,14 @@ class Job(msgspec.Struct, kw_only=True):
     ``own`` tells whether it came over this ES's radio, of which ``left`` is what a shared one has still to send, in a
     measure of its own. Instants in ns are -1 until they are known: those of the trip, that of the arrival in this ES's
     queue, and those of the execution. The trip of one on its way may change: ``changes`` counts that, and is `HERE`
-    once it has arrived.
+    once it has arrived. ``target`` is the ES that its agent chose, if it did.
     """
 
     ue: Ue
     task: Task
     trip: Trip
     own: bool = True
+    target: int = UNCHOSEN
     changes: int = 0
     left: float = 0.0
     arrival_ns: int = -1

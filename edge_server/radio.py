@@ -9,14 +9,14 @@ from testbed.model import link, transmission
 from testbed.model.delay import chain, transfer_ns, whole_ns
 from testbed.model.system import System, Ue
 from testbed.model.task import Task
-from testbed.protocol.messages import Trip
+from testbed.protocol.messages import Post, Trip
 
 
-def posted(system: System, ue: Ue, task: Task, ready_ns: int) -> Job:
+def posted(system: System, ue: Ue, post: Post) -> Job:
     """The job of a task of which nothing was sent; how often it will have to be is known."""
-    tries = transmission.attempts(system, task, ready_ns)
-    trip = Trip(ready_ns=ready_ns, tx_start_ns=-1, tx_end_ns=-1, arrival_ns=-1, attempts=tries)
-    return Job(ue=ue, task=task, trip=trip)
+    tries = transmission.attempts(system, post.task, post.ready_ns)
+    trip = Trip(ready_ns=post.ready_ns, tx_start_ns=-1, tx_end_ns=-1, arrival_ns=-1, attempts=tries)
+    return Job(ue=ue, task=post.task, trip=trip, target=post.target)
 
 
 def begin(job: Job, now_ns: int) -> None:
@@ -49,10 +49,11 @@ class DedicatedRadio:
         self._free_ns: dict[int, int] = {}
         self._under_way: dict[int, list[Job]] = {}
 
-    def post(self, ue: Ue, task: Task, ready_ns: int) -> Job:
+    def post(self, ue: Ue, post: Post) -> Job:
         """Append a task to the UE's FIFO; its whole trip is known at once."""
-        trip = self._trip(task, ready_ns, chain(self._free_ns.get(ue.index, 0), ready_ns))
-        job = Job(ue=ue, task=task, trip=trip)
+        start_ns = chain(self._free_ns.get(ue.index, 0), post.ready_ns)
+        trip = self._trip(post.task, post.ready_ns, start_ns)
+        job = Job(ue=ue, task=post.task, trip=trip, target=post.target)
         self._free_ns[ue.index] = trip.tx_end_ns
         self._under_way.setdefault(ue.index, []).append(job)
         return job
@@ -120,11 +121,11 @@ class SharedRadio:
         begin(job, now_ns)
         self._finish[job.ue.index] = self._virtual + job.left
 
-    def post(self, now_ns: int, ue: Ue, task: Task, ready_ns: int) -> bool:
+    def post(self, now_ns: int, ue: Ue, post: Post) -> bool:
         """Append a task to its UE's FIFO at ``now_ns``; whether its first bit leaves at once."""
         self._advance(now_ns)
-        job = posted(self._system, ue, task, ready_ns)
-        job.left = transfer_ns(task.input_bits * job.trip.attempts, ue.rate_bps)
+        job = posted(self._system, ue, post)
+        job.left = transfer_ns(post.task.input_bits * job.trip.attempts, ue.rate_bps)
         if ue.index in self._queues:
             self._queues[ue.index].append(job)
             return False

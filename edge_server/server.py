@@ -24,7 +24,7 @@ from testbed.protocol.rows import EventRow, SlotRow
 
 
 class Server:
-    """One ES. ``second_offload`` switches the rule on; ``from_ns`` is the instant this incarnation serves from."""
+    """One ES. ``second_offload`` switches its rule on; ``from_ns`` is the instant this incarnation serves from."""
 
     def __init__(
         self, system: System, index: int, *, second_offload: bool, incarnation: int = 0, from_ns: int = 0
@@ -97,11 +97,11 @@ class Server:
         return Wake(slot * self.system.slot_ns, ANNOUNCE, Boundary(slot), self.es.index)
 
     def _post(self, now_ns: int, post: Post) -> list[Action]:
-        ue, task = self._ues[post.ue], post.task
+        ue = self._ues[post.ue]
         if self._deaths_ns and any(post.ready_ns <= died for died in self._deaths_ns.get(ue.name, ())):
             return []
-        self._air_cycles += task.cycles
-        return self._radio.post(now_ns, ue, task, post.ready_ns)
+        self._air_cycles += post.task.cycles
+        return self._radio.post(now_ns, ue, post)
 
     def _arrived(self, now_ns: int, event: Arrived) -> list[Action]:
         job, trip = event.job, event.job.trip
@@ -113,7 +113,7 @@ class Server:
         arrived = transfers.uplink(job, self.es)
         if now_ns > trip.arrival_ns:
             job.trip = msgspec.structs.replace(trip, arrival_ns=now_ns, late_ns=now_ns - trip.arrival_ns)
-        target = self._target(now_ns)
+        target = self._target(now_ns, job)
         if target != self.es.index:
             onward = transfers.Onward(job, target, now_ns)
             self._moving.sent_on(onward, onward.arrival_ns(self.system))
@@ -138,7 +138,10 @@ class Server:
             return False
         return self._queue.expected_wait_ns(at_ns) > self.system.threshold_ns
 
-    def _target(self, now_ns: int) -> int:
+    def _target(self, now_ns: int, job: Job) -> int:
+        """The ES that executes an arriving task: its agent's choice if that is within reach, or the rule's."""
+        if job.target >= 0 and self._peers.within_reach(self.es.index, now_ns)[job.target]:
+            return job.target
         if not self._second_offload:
             return self.es.index
         wait = self._queue.expected_wait_ns(now_ns)

@@ -7,6 +7,7 @@ from edge_server.radio import begin, end, posted
 from testbed.model import link, transmission
 from testbed.model.system import System, Ue
 from testbed.model.task import Task
+from testbed.protocol.messages import Post
 
 
 class VaryingRadio:
@@ -35,11 +36,11 @@ class VaryingRadio:
                 job.left = link.left_bits(job.left, self._moved(job.ue, now_ns), len(self._queues))
         self._last_ns, self._next = now_ns, None
 
-    def post(self, now_ns: int, ue: Ue, task: Task, ready_ns: int) -> bool:
+    def post(self, now_ns: int, ue: Ue, post: Post) -> bool:
         """Append a task to its UE's FIFO at ``now_ns``; whether its first bit leaves at once."""
         self._advance(now_ns)
-        job = posted(self._system, ue, task, ready_ns)
-        job.left = float(task.input_bits * job.trip.attempts)
+        job = posted(self._system, ue, post)
+        job.left = float(post.task.input_bits * job.trip.attempts)
         if ue.index in self._queues:
             self._queues[ue.index].append(job)
             return False

@@ -198,8 +198,7 @@ class Region:
         self.radio_free[ue] = last_bit_ns(self.system, start, task["bits"] * tries, self.ues[ue])
         later = in_force(self.ues[ue], "added_edges_ns", "added_ns", self.radio_free[ue], 0)
         arrival = self.radio_free[ue] + self.radio["latency_ns"] + jitter_ns(self.system, ue, number) + later
-        there = when_open(arrival, self.servers[self.ues[ue]["cell"]].pauses)
-        self.at(there, ARRIVAL, ue, number, self.arrive, task)
+        self.at(when_open(arrival, self.servers[self.ues[ue]["cell"]].pauses), ARRIVAL, ue, number, self.arrive, task)
 
     def tries(self, task: Task, loss: float, field: int) -> int:
         """How often it is sent until nothing of it is lost."""
@@ -208,17 +207,19 @@ class Region:
         return 1 + sum(1 for _ in itertools.takewhile(bool, lost))
 
     def arrive(self, now: int, task: Task) -> None:
-        home = self.ues[task["ue"]]["cell"]
+        home = target = self.ues[task["ue"]]["cell"]
         away = [j for j in range(len(self.servers)) if j != home and not self.is_known(self.cuts(home, j), now)]
-        others = [(self.servers[j].announced, j) for j in away]
         wait = self.servers[home].wait(now, everyone=False)
-        if self.second_offload and others and wait > self.system["threshold_ns"] and min(others)[0] < wait:
-            backhaul, target = self.system["backhaul"], min(others)[1]
-            sent = self.over(now, time_ns(task["bits"], backhaul["rate_bps"]), self.standing(home, target))
-            there = when_open(sent + backhaul["latency_ns"], self.servers[target].pauses)
-            self.at(there, ARRIVAL, task["ue"], task["number"], self.enter, task, target)
-        else:
-            self.enter(now, task, home)
+        if self.system.get("chosen_target"):
+            chosen = sorted(range(len(self.servers)), key=lambda j: (j != home, j))[task["choice"] - 1]
+            target = chosen if chosen in away else home
+        elif self.second_offload and wait > self.system["threshold_ns"]:
+            target = min([(self.servers[j].announced, 1, j) for j in away] + [(wait, 0, home)])[2]
+        if target == home:
+            return self.enter(now, task, home)
+        sent = self.over(now, time_ns(task["bits"], self.system["backhaul"]["rate_bps"]), self.standing(home, target))
+        there = when_open(sent + self.system["backhaul"]["latency_ns"], self.servers[target].pauses)
+        return self.at(there, ARRIVAL, task["ue"], task["number"], self.enter, task, target)
 
     def enter(self, now: int, task: Task, j: int) -> None:
         server, ue, number = self.servers[j], task["ue"], task["number"]

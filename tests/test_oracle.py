@@ -122,6 +122,17 @@ def test_the_oracle_agrees_on_planned_changes(change, strategy, tmp_path):
     assert oracle.main(record(tmp_path, plan)) == 0
 
 
+@pytest.mark.parametrize("strategy", ["po2-any", "greedy-any"])
+@pytest.mark.parametrize("change", ["", *CHANGES])
+def test_the_oracle_agrees_where_agents_choose_the_target(change, strategy, tmp_path):
+    settings = ["slots=60", "density=0.6", "radio.loss=0.1", f"faults=[{CHANGES.get(change, '')}]"]
+    resolved = inputs.resolve(load_scenario("region", [*settings, "second_offload.by=agent"]))
+    workload = inputs.generate(resolved.scenario, resolved.system)
+    path = record(tmp_path, resolved.plan(workload, strategy, second_offload=True, live=False))
+    assert oracle.main(path) == 0
+    assert oracle.main(corrupt(path, "UPDATE tasks SET choice = 2 WHERE choice = 3")) == 1
+
+
 def corrupt(path: Path, statement: str) -> Path:
     db = sqlite3.connect(path / "run.db")
     db.execute(statement)

@@ -19,7 +19,7 @@ MEANINGS = {
     "tasks.slot": "slot of the decision (with `epoch: arrival`: the slot it fell into)",
     "tasks.asked_ns": "when the UE asked",
     "tasks.think_ns": "from ask to answer",
-    "tasks.choice": "0 local, 1 offload",
+    "tasks.choice": "0 local, 1 offload; from 2 on: another ES that the agent chose, in index order",
     "tasks.version": "version of the policy that decided",
     "tasks.log_probability": "of the decision, for learned policies",
     "tasks.fallback": "why the fallback decided instead; empty if it did not",

@@ -8,6 +8,7 @@ from testbed.model.delay import FOREVER_NS
 from testbed.model.fallback import fallback_choice
 from testbed.model.learning import LEARNER
 from testbed.model.system import CONTROLLER, EPOCH_ARRIVAL, SHARED, System
+from testbed.model.targets import UNCHOSEN, target_of
 from testbed.model.task import DECIDE, EXEC_END, FAULT, LOCAL, Task
 from testbed.protocol.actions import Action, Alarm, Boundary, Finish, Lost, Record, Send, Wake
 from testbed.protocol.idle import Boundaries
@@ -192,7 +193,8 @@ class Agent:
         flight.es, flight.incarnation = self._es, self._lives.incarnation(self._es)
         if not self._shared:
             self._uplink.send(flight)
-        post, bits = Post(ue.name, task, ready), task.input_bits
+        target = target_of(flight.choice, ue.cell) if self.system.chosen_target else UNCHOSEN
+        post, bits = Post(ue.name, task, ready, target), task.input_bits
         return [
             Send(to=self._es, body=post, at_ns=ready, phase=DECIDE, ue=ue.index, number=task.number, payload_bits=bits)
         ]

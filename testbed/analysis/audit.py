@@ -40,7 +40,7 @@ def counted(rows: ColumnTable[TaskRow]) -> Ledger:
     state, choice = rows.labels("state"), rows.values("choice")
     failed = state.are(FAILED)
     marks = {name: _count(rows, name) for name in MARKS_OF_A_TASK}
-    local, offloaded = int((choice == LOCAL).sum()), int((choice == OFFLOAD).sum())
+    local, offloaded = int((choice == LOCAL).sum()), int((choice >= OFFLOAD).sum())
     return Ledger(
         generated=len(rows),
         local=local,

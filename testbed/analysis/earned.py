@@ -58,7 +58,7 @@ class Earned:
         choice = rows.values("choice")
         place = self._place(rows.ints("slot"), rows.ints("cell"))
         self._decided.append(place[choice >= 0])
-        self._offloaded.append(place[choice == OFFLOAD])
+        self._offloaded.append(place[choice >= OFFLOAD])
 
     def score(self, slot: int, cell: int, score: float) -> None:
         """A task that was decided in ``slot`` earns ``score``."""

@@ -21,9 +21,12 @@ def as_recorded(run: RecordedRun) -> Simulated:
 
 def plan_as_recorded(run: RecordedRun) -> Plan:
     """The plan of ``run``, with deaths at the instants at which they happened."""
-    plan = run.resolved.plan(run.workload, run.policy, second_offload=second_offload(run), live=False)
+    plan = run.resolved.plan(
+        run.workload, run.policy, second_offload=second_offload(run), live=False, chosen_target=chosen_target(run)
+    )
     faults = recorded_faults(run.record.events)
-    return msgspec.structs.replace(plan, system=recorded_system(run), faults=faults)
+    system = msgspec.structs.replace(recorded_system(run), chosen_target=plan.system.chosen_target)
+    return msgspec.structs.replace(plan, system=system, faults=faults)
 
 
 def recorded_system(run: RecordedRun) -> System:
@@ -36,6 +39,11 @@ def recorded_system(run: RecordedRun) -> System:
 def second_offload(run: RecordedRun) -> bool:
     """Whether the run's strategy had second offload on."""
     return bool(run.meta.get("second_offload", False))
+
+
+def chosen_target(run: RecordedRun) -> bool:
+    """Whether the run's agents chose the target of second offload."""
+    return bool(run.meta.get("chosen_target", False))
 
 
 def recorded_answers(rows: Iterable[TaskRow]) -> dict[tuple[str, int], tuple[Decision, int]]:

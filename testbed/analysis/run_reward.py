@@ -64,7 +64,7 @@ class Scores:
                 continue
             local = self._queues[row.ue].local_overhead(row, self._ues[row.ue])
             if row.finished_ns >= 0:
-                offloaded = row.choice == OFFLOAD
+                offloaded = row.choice >= OFFLOAD
                 score = mdp.score(self._kind, row.deadline_ns, row.measured_ns, local, row.overhead, offloaded)
                 yield row.slot, row.cell, score
 

@@ -15,13 +15,13 @@ from testbed.model.delay import NS_PER_S
 from testbed.model.ended_tasks import EndedTasks
 from testbed.model.ledger import FINAL
 from testbed.model.system import Plan
-from testbed.model.task import COMPLETED, FAILED, LATE, LOCAL, OFFLOAD
+from testbed.model.targets import word_for
+from testbed.model.task import COMPLETED, FAILED, LATE
 from testbed.protocol.rows import DIED, RESTARTED, EventRow, Row, SlotRow, TaskRow, UpdateRow
 
 STREAM_VERSION = 1
 FATES = (COMPLETED, LATE, FAILED, "local", "offloaded", "forwarded", "rejected", "recovered", "fallback")
 _TAGS = ("forwarded", "rejected", "recovered", "fallback")
-_CHOICES = {LOCAL: "local", OFFLOAD: "offloaded"}
 READINGS = ("lateness", "answers", "slipped", "held", "burn", "host")  # meters that are read at the end, for the grade
 TimedRow = TaskRow | EventRow | UpdateRow | SlotRow
 Document = dict[str, Any]
@@ -86,7 +86,7 @@ class RunStream:
         }
 
     def _task(self, row: TaskRow) -> Document:
-        choice = _CHOICES.get(row.choice)
+        choice = word_for(row.choice)
         self._fates.update([row.state, *([choice] if choice else []), *(tag for tag in _TAGS if getattr(row, tag))])
         finished = row.finished_ns >= 0
         return {

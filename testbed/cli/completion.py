@@ -30,9 +30,9 @@ def policies() -> list[str]:
 
 def tuned() -> list[str]:
     """The policies that can be tuned."""
-    from testbed.cli.commands.tune import TUNED_POLICIES
+    from testbed.experiments.tune import STRATEGIES
 
-    return list(TUNED_POLICIES)
+    return list(STRATEGIES)
 
 
 def networks() -> list[str]:

@@ -249,6 +249,7 @@ def describe(order: Order, plan: Plan, path: Path) -> dict[str, Any]:
         "scenario": plan.system.name,
         "policy": order.policy,
         "second_offload": plan.second_offload,
+        **({"chosen_target": True} if plan.system.chosen_target else {}),
         "learn": plan.learn,
         "learn_mode": plan.learning.mode if plan.learn else "",
         "learn_workers": len(plan.learners),

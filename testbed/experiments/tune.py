@@ -14,6 +14,8 @@ import msgspec
 from testbed.experiments.virtual import fresh_twin
 from testbed.model.errors import ScenarioError
 from testbed.model.statistics import mean
+from testbed.model.targets import chooses_target
+from testbed.policy.choosing import PricedAny
 from testbed.policy.heuristics import Coin, Policy, Priced
 from testbed.policy.loading import DOUBLE
 from testbed.record.files import keep
@@ -32,6 +34,7 @@ Cost = Callable[[Values], float]
 Prepare = Callable[[Iterable[Values]], None]
 Overheads = Callable[[Sequence[Values]], Iterable[Sequence[float]]]
 TWIN_TASK_S = 2e-7  # of a core, to play a task
+KINDS: dict[str, Callable[..., Policy]] = {"coin": Coin, "priced": Priced, "priced-any": PricedAny}
 
 
 class Tuned(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +77,16 @@ SPACES = {
         low=(-2.0, -1.0),
         high=(10.0, 2.0),
     ),
+    "priced-any": Space(
+        names=("beta", "beta0", "away"),
+        starts=((-0.3, 0.0, 0.4, 1.0), (-0.1, 0.0, 0.1, 0.2), (0.0, 0.05, 0.2)),
+        step=(0.2, 0.05, 0.05),
+        finest=(0.0125, 0.0025, 0.0025),
+        low=(-2.0, -1.0, -1.0),
+        high=(10.0, 2.0, 2.0),
+    ),
 }
+STRATEGIES = tuple(name + suffix for name in SPACES for suffix in (("",) if chooses_target(name) else ("", DOUBLE)))
 
 
 def tune(
@@ -85,7 +97,7 @@ def tune(
     seeds: int = SEEDS,
     executor: Executor | None = None,
 ) -> Tuned:
-    """Search the values of ``algorithm`` (``coin`` or ``priced``, or either with ``-do``) for least mean overhead.
+    """Search the values of ``algorithm``, one of `STRATEGIES`, for least mean overhead.
 
     ``progress`` hears of each candidate, and about which share (0 to 1) of all have been tried. ``seed`` selects the
     training workloads, of which empty ones are left out. A scenario with a workload trace has only that one to train
@@ -93,7 +105,7 @@ def tune(
     takes. Raises `ScenarioError` if there is no task to learn from.
     """
     base = algorithm.removesuffix(DOUBLE)
-    double = algorithm.endswith(DOUBLE)
+    double = _is_double(algorithm)
     space = SPACES[base]
     chosen = training_seeds(seed, seeds) if not scenario.workload.trace else (scenario.seed,)
     workloads = [msgspec.structs.replace(scenario, seed=one, faults=()) for one in chosen]
@@ -166,12 +178,16 @@ def _neighbours(space: Space, at: tuple[float, ...], step: Sequence[float]) -> l
 
 def policy_of(base: str, values: Sequence[float]) -> Policy:
     """The policy that ``values`` stand for."""
-    return Coin(*values) if base == "coin" else Priced(*values)
+    return KINDS[base](*values)
+
+
+def _is_double(algorithm: str) -> bool:
+    return algorithm.endswith(DOUBLE) or chooses_target(algorithm)
 
 
 def _here(workloads: Sequence[Scenario], algorithm: str) -> Overheads:
     """What tells candidates' mean overheads on each workload, one candidate after another, in this process."""
-    measures = [_measure(one, algorithm, double=algorithm.endswith(DOUBLE)) for one in workloads]
+    measures = [_measure(one, algorithm, double=_is_double(algorithm)) for one in workloads]
     base = algorithm.removesuffix(DOUBLE)
     return lambda candidates: ([measure(policy_of(base, values)) for measure in measures] for values in candidates)
 
@@ -190,7 +206,7 @@ def overheads_of(
     algorithm: str, candidates: Sequence[Values], scenario: Scenario, strategies: Sequence[str] = ()
 ) -> list[float]:
     """The mean overhead of each candidate on the workload of ``scenario``, which is kept at hand for the next ones."""
-    measure = _measure_at_hand(scenario, algorithm, double=algorithm.endswith(DOUBLE))
+    measure = _measure_at_hand(scenario, algorithm, double=_is_double(algorithm))
     return [measure(policy_of(algorithm.removesuffix(DOUBLE), values)) for values in candidates]
 
 
@@ -246,6 +262,6 @@ def checkpoint(tuned: Tuned) -> dict[str, Any]:
 
 def write(tuned: Tuned, folder: Path) -> Path:
     """Write the checkpoint into ``folder``, named by its strategy. Raises `StartError`."""
-    path = folder / f"{tuned.policy}{DOUBLE if tuned.second_offload else ''}.json"
+    path = folder / f"{tuned.policy}{DOUBLE if tuned.second_offload and not chooses_target(tuned.policy) else ''}.json"
     keep(path, f"{json.dumps(checkpoint(tuned), indent=2)}\n".encode())
     return path

@@ -85,7 +85,7 @@ class Accounting:
         self._choices[task.ue, task.number] = choice
         cell = self.cells[self._system.ues[task.ue].cell]
         cell["decided"] += 1
-        cell["offloaded"] += choice
+        cell["offloaded"] += choice >= OFFLOAD
 
     # What is expected ------------------------------------------------------------------------------------------------
 
@@ -95,7 +95,7 @@ class Accounting:
         senders = max(1, view.edge_servers[view.cell].senders) if view.shared else 1
         for seen in view.ues:
             ue = self._system.ues[seen.index]
-            offload = choices[seen.index] == OFFLOAD
+            offload = choices[seen.index] >= OFFLOAD
             free = max(ready, view.now_ns + (seen.radio_wait_ns if offload else seen.queue_ns))
             for task in seen.tasks:
                 length, joule = _spending(ue, task, senders if offload else 0)
@@ -137,7 +137,7 @@ class Accounting:
         self.inside -= 1
         cell, cost = self.cells[place], overhead(ue.weight_delay, outcome.delay_ns, outcome.energy_j)
         counts = {
-            "offloaded": outcome.choice - self._choices.pop(key, outcome.choice),
+            "offloaded": (outcome.choice >= OFFLOAD) - (self._choices.pop(key, outcome.choice) >= OFFLOAD),
             "forwarded": outcome.forwarded,
             "rejected": outcome.rejected,
             "finished": 1,
@@ -153,7 +153,7 @@ class Accounting:
         self._missed.discard(key)
         if self._reward != "holding":
             local = self._local(outcome, ue, *self._waits.pop(key))
-            offloaded = outcome.choice == OFFLOAD
+            offloaded = outcome.choice >= OFFLOAD
             cell["score"] += score(self._reward, task.deadline_ns, outcome.delay_ns, local, cost, offloaded)
 
     def _local(self, outcome: Outcome, ue: Ue, free_ns: int, earlier_ns: int) -> float:

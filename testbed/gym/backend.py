@@ -35,6 +35,10 @@ class Backend(Protocol):
     missed: int
 
     @property
+    def actions(self) -> int:
+        """How many actions a UE has."""
+
+    @property
     def cells(self) -> NDArray[np.void]:
         """What each cell earned, (M,)."""
 
@@ -83,7 +87,7 @@ class TwinBackend:
     def __init__(self, config: EnvironmentConfig, backlog_s: float = 0.0, capacity: int | None = None) -> None:
         self._kind, self._code = config.observation, OBSERVATIONS[config.observation]
         self._twin = worlds(config, 1, capacity)
-        self._ues = len(config.system.ues)
+        self._ues, self.actions = len(config.system.ues), config.system.actions
         self._backlog_ns = backlog_ns(backlog_s)
         self._seen = np.zeros((1, 0), np.float32)
         self.totals = _NOTHING

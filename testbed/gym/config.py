@@ -9,6 +9,7 @@ import msgspec
 from testbed.gym import options as check
 from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.system import System
+from testbed.model.targets import BY_AGENT
 from testbed.scenario.load import load_scenario, parse_scenario
 from testbed.scenario.resolve import Resolved
 from testbed.scenario.schema import Scenario
@@ -94,7 +95,8 @@ def make(scenario: Source = "region", **choices: Unpack[Choices]) -> Environment
     """
     check.refuse_unknown(choices, Choices.__annotations__, "an environment")
     loaded = _loaded(scenario, choices.get("settings", ()))
-    resolved = inputs.resolve(loaded)
+    double = check.flag("second_offload", choices.get("second_offload", True))
+    resolved = _with_targets(inputs.resolve(loaded), double=double)
     refusals.refuse_layout(resolved.system)
     if any(fault.kill for fault in resolved.scenario.faults):
         raise ScenarioError(
@@ -104,14 +106,31 @@ def make(scenario: Source = "region", **choices: Unpack[Choices]) -> Environment
     needed = "a number of slots is needed, or 0 for the whole workload"
     return EnvironmentConfig(
         resolved=resolved,
-        second_offload=check.flag("second_offload", choices.get("second_offload", True)),
+        second_offload=double,
         observation=check.one_of("observation", choices.get("observation") or agent.observation, OBSERVATIONS),
         reward=check.one_of("reward", choices.get("reward") or agent.reward, REWARDS),
         team=agent.team,
         episode_slots=check.count("episode_slots", agent.episode_slots if limit is None else limit, 0, needed),
-        actions=check.one_of("actions", choices.get("actions", ACTIONS[0]), ACTIONS),
+        actions=_kind(choices.get("actions"), resolved.system),
         normalize=check.flag("normalize", choices.get("normalize", False)),
     )
+
+
+def _with_targets(resolved: Resolved, *, double: bool) -> Resolved:
+    """The scenario as it is played here: agents choose the target of second offload where it says so."""
+    if not double or resolved.scenario.second_offload.by != BY_AGENT:
+        return resolved
+    return msgspec.structs.replace(resolved, system=msgspec.structs.replace(resolved.system, chosen_target=True))
+
+
+def _kind(actions: str | None, system: System) -> str:
+    """The kind of the action space. Raises `UsageError` for bits where there are more actions than two."""
+    if actions is None:
+        return ACTIONS[1 if system.chosen_target else 0]
+    kind = check.one_of("actions", actions, ACTIONS)
+    if system.chosen_target and kind == ACTIONS[0]:
+        raise UsageError(f'actions is "{kind}", and agents choose among {system.actions}', f'take "{ACTIONS[1]}"')
+    return kind
 
 
 def _loaded(scenario: Source, settings: object) -> Scenario:

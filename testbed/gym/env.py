@@ -68,7 +68,7 @@ class EdgeOffload(PortableSpec, gymnasium.Env[NDArray[np.float32], NDArray[np.in
     def action_masks(self) -> NDArray[np.bool_]:
         """Which choices make a difference now, (2·N,): for each UE local, and offload if it has an undecided task and
         its edge server is within reach."""
-        return spaces.flat_masks(self._episode.backend.can_offload)
+        return spaces.flat_masks(self._episode.backend.can_offload, self.config.system.actions)
 
     def render(self) -> str | None:
         """The region as text, in the render mode ``ansi``; None without one."""

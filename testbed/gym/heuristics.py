@@ -106,6 +106,9 @@ def heuristic(name: str, env: object) -> Heuristic | Constant:
     if double != config.second_offload:
         what = f'"{name}" {"needs" if double else "knows no"} second offload'
         raise UsageError(what, f"make the environment with second_offload={double}")
+    if config.system.chosen_target:
+        what = f'"{name}" does not see in an observation where else tasks could go'
+        raise UsageError(what, "ask testbed.policy.loading.load(name)[0] for its decisions on env.views()")
     return _of(policy, name, env)
 
 

@@ -107,6 +107,11 @@ class LiveBackend:
         return self._accounting.inside
 
     @property
+    def actions(self) -> int:
+        """See `Backend`."""
+        return self._config.system.actions
+
+    @property
     def can_offload(self) -> NDArray[np.bool_]:
         """See `Backend`."""
         return np.array([bool(ue.tasks) and ue.reachable for view in self._views for ue in view.ues], np.bool_)

@@ -97,7 +97,7 @@ class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no t
 
     def action_masks(self, agent: str) -> NDArray[np.bool_]:
         """Which choices of ``agent`` make a difference now, (2·N_i,); see `EdgeOffload.action_masks`."""
-        return spaces.flat_masks(self._episode.backend.can_offload[self._ues[agent]])
+        return spaces.flat_masks(self._episode.backend.can_offload[self._ues[agent]], self.config.system.actions)
 
     def render(self) -> str | None:
         """The region as text, in the render mode ``ansi``; None without one."""
@@ -112,7 +112,7 @@ class EdgeOffloadCells(ParallelEnv):  # type: ignore[misc] # pettingzoo has no t
         """Under ``action_mask`` libraries of agents expect what ``sample`` of the space takes, and all the choices."""
         masks: Info = {"offload_mask": can_offload.view(np.int8)}
         if self.config.actions == "multidiscrete":
-            masks["action_mask"] = tuple(spaces.told_mask(can_offload))
+            masks["action_mask"] = tuple(spaces.told_mask(can_offload, self.config.system.actions))
         return masks
 
     def _choices(self, actions: Mapping[str, Any]) -> NDArray[np.int8]:

@@ -40,6 +40,6 @@ def _server(es: EsView) -> str:
 
 
 def _user(ue: UeView) -> str:
-    last = {0: "local", 1: "offload"}.get(ue.last_choice, "none")
+    last = {0: "local", 1: "offload"}.get(ue.last_choice, "none" if ue.last_choice < 0 else "another server")
     waits = f"queue {ue.queue_ns * 1e-9:.2f} s  radio {ue.radio_wait_ns * 1e-9:.2f} s"
     return f"  {ue.name}  {waits}  undecided {len(ue.tasks)}  last decision {last}"

@@ -20,6 +20,8 @@ from testbed.gym.spec import PortableSpec
 from testbed.gym.told import Info, RegionInfo, payment
 from testbed.model.errors import UsageError
 from testbed.model.mdp import CellView, UeView
+from testbed.model.targets import known_actions
+from testbed.model.task import OFFLOAD
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
 from testbed.policy.learned import cell_features, decision_features
 
@@ -55,7 +57,7 @@ class EdgeOffloadSequential(PortableSpec, gymnasium.Env[NDArray[np.float32], np.
         self.render_mode = render_mode_of(render_mode)
         choices["observation"] = "full"
         self.config = environment_config.make(scenario, **choices)
-        self.action_space = Discrete(2)
+        self.action_space = Discrete(self.config.system.actions)
         self.observation_space = self._space()
         self._episode = Episode(self.config, backend_of(backend, self.config, **others))
         self._region_info = RegionInfo()
@@ -95,11 +97,12 @@ class EdgeOffloadSequential(PortableSpec, gymnasium.Env[NDArray[np.float32], np.
         self._episode.must_be_open()
         if not self._asking:
             return self._nobody_asks()
-        if np.ndim(action) or action not in (0, 1):
-            raise UsageError(f"the action is {action!r:.60}", "0 (local) or 1 (offload) is needed")
+        if np.ndim(action) or action not in range(self.config.system.actions):
+            known = known_actions(self.config.system.actions)
+            raise UsageError(f"the action is {action!r:.60}", f"{known} is needed")
         view, ue = self._asking.pop(0)
         self._choices[ue.index] = action
-        self._sent += int(action) * _cycles(ue)
+        self._sent += int(action == OFFLOAD) * _cycles(ue)
         reward = 0.0 if self._asking else self._play()
         if self._asking and self._asking[0][0].cell != view.cell:
             self._sent = 0
@@ -149,8 +152,10 @@ class EdgeOffloadSequential(PortableSpec, gymnasium.Env[NDArray[np.float32], np.
         return {**info, "ue": ue, "action_mask": self.action_masks().view(np.int8)}
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Local, and offload unless the UE that is asked cannot reach its edge server, (2,)."""
-        return np.array([True, not self._asking or self._asking[0][1].reachable])
+        """Local, and everything else unless the UE that is asked cannot reach its edge server, (2,) or more."""
+        possible = np.ones(self.config.system.actions, np.bool_)
+        possible[1:] = not self._asking or self._asking[0][1].reachable
+        return possible
 
     def render(self) -> str | None:
         """The region as text, in the render mode ``ansi``; None without one."""

@@ -6,17 +6,18 @@ from numpy.typing import NDArray
 
 from testbed.gym.config import EnvironmentConfig
 from testbed.model.errors import UsageError
+from testbed.model.targets import known_actions
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES, LIMIT
 from testbed.twin.observe import sizes
 
-BITS = b"\0\1"
 ActionSpace = MultiBinary | MultiDiscrete
 
 
 def action_space(config: EnvironmentConfig, ues: int | None = None) -> ActionSpace:
-    """One decision for each UE of the region (or of so many ``ues``) in index order: 0 local, 1 offload."""
+    """One decision for each UE of the region (or of so many ``ues``) in index order: 0 local, 1 offload, and where
+    agents choose targets the other edge servers from 2 on."""
     count = len(config.system.ues) if ues is None else ues
-    return MultiBinary(count) if config.actions == "multibinary" else MultiDiscrete([2] * count)
+    return MultiBinary(count) if config.actions == "multibinary" else MultiDiscrete([config.system.actions] * count)
 
 
 def observation_space(config: EnvironmentConfig) -> Box[np.float32]:
@@ -82,58 +83,63 @@ def places(config: EnvironmentConfig, cell: int) -> NDArray[np.intp]:
 
 
 def checked(action: object, config: EnvironmentConfig) -> NDArray[np.int8]:
-    """``action`` as choices (N,) of 0 and 1; `UsageError` says what is wrong with it, and at which UE."""
-    choices = _bits(action, len(config.system.ues))
-    return _explained(action, [ue.name for ue in config.system.ues], "the action") if choices is None else choices
+    """``action`` as choices (N,) of what there is; `UsageError` says what is wrong with it, and at which UE."""
+    names, actions = config.system.ues, config.system.actions
+    choices = _numbers(action, len(names), actions)
+    return _explained(action, [ue.name for ue in names], "the action", actions) if choices is None else choices
 
 
 def checked_cell(action: object, config: EnvironmentConfig, cell: int, agent: str) -> NDArray[np.int8]:
     """As `checked`, for the UEs of one cell."""
     names = [ue.name for ue in config.system.cell_ues(cell)]
-    choices = _bits(action, len(names))
-    return _explained(action, names, f"the action of {agent}") if choices is None else choices
+    actions = config.system.actions
+    choices = _numbers(action, len(names), actions)
+    return _explained(action, names, f"the action of {agent}", actions) if choices is None else choices
 
 
-def _bits(action: object, count: int) -> NDArray[np.int8] | None:
-    """An array of ``count`` integers 0 and 1 as choices; None for everything else (which may still be right)."""
+def _numbers(action: object, count: int, actions: int) -> NDArray[np.int8] | None:
+    """An array of ``count`` integers below ``actions`` as choices; None for everything else (which may still be
+    right)."""
     if not isinstance(action, np.ndarray) or action.shape != (count,) or action.dtype.kind not in "biu":
         return None
     choices = action.astype(np.int8)
-    if choices.tobytes().strip(BITS) or (action.itemsize > 1 and not (action == choices).all()):
+    if choices.tobytes().strip(bytes(range(actions))) or (action.itemsize > 1 and not (action == choices).all()):
         return None
     return choices
 
 
-def _explained(action: object, names: list[str], what: str) -> NDArray[np.int8]:
+def _explained(action: object, names: list[str], what: str, actions: int) -> NDArray[np.int8]:
+    known = known_actions(actions)
     try:
         numbers = np.asarray(action, np.float64)
     except (TypeError, ValueError, RuntimeError):  # the last: a tensor that does not become an array
-        raise UsageError(f"{what} is {action!r:.60}", f"{len(names)} numbers are needed, 0 or 1") from None
+        each = "0 or 1" if actions == 2 else known
+        raise UsageError(f"{what} is {action!r:.60}", f"{len(names)} numbers are needed, {each}") from None
     if numbers.shape != (len(names),):
-        remedy = f"({len(names)},) is needed: 0 (local) or 1 (offload) for {names[0]} to {names[-1]}"
+        remedy = f"({len(names)},) is needed: {known} for {names[0]} to {names[-1]}"
         raise UsageError(f"{what} has shape {numbers.shape}", remedy)
-    wrong = np.flatnonzero((numbers != 0) & (numbers != 1))
+    wrong = np.flatnonzero(~np.isin(numbers, np.arange(actions)))
     if len(wrong):
         at = int(wrong[0])
-        raise UsageError(f"{what} holds {numbers[at]:g} for {names[at]}", "0 (local) or 1 (offload) is needed")
+        raise UsageError(f"{what} holds {numbers[at]:g} for {names[at]}", f"{known} is needed")
     return numbers.astype(np.int8)
 
 
-def masks(can_offload: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which choices make a difference, (…, N, 2): local always, offload if the UE can.
+def masks(can_offload: NDArray[np.bool_], actions: int = 2) -> NDArray[np.bool_]:
+    """Which choices make a difference, (…, N, ``actions``): local always, everything else if the UE can.
 
     ``can_offload`` (…, N) tells which UEs have undecided tasks and reach their edge server.
     """
-    both = np.ones((*can_offload.shape, 2), np.bool_)
-    both[..., 1] = can_offload
-    return both
+    possible = np.ones((*can_offload.shape, actions), np.bool_)
+    possible[..., 1:] = can_offload[..., None]
+    return possible
 
 
-def flat_masks(can_offload: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """As `masks`, UE by UE in one row, (…, 2·N): what the contrib package of Stable-Baselines3 asks for."""
-    return masks(can_offload).reshape(*can_offload.shape[:-1], -1)
+def flat_masks(can_offload: NDArray[np.bool_], actions: int = 2) -> NDArray[np.bool_]:
+    """As `masks`, UE by UE in one row, (…, ``actions``·N): what the contrib package of Stable-Baselines3 asks for."""
+    return masks(can_offload, actions).reshape(*can_offload.shape[:-1], -1)
 
 
-def told_mask(can_offload: NDArray[np.bool_]) -> NDArray[np.int8]:
+def told_mask(can_offload: NDArray[np.bool_], actions: int = 2) -> NDArray[np.int8]:
     """``info["action_mask"]``: `masks` as Gymnasium's spaces take them."""
-    return masks(can_offload).view(np.int8)
+    return masks(can_offload, actions).view(np.int8)

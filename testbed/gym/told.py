@@ -83,5 +83,5 @@ class RegionInfo:
             "fallback": fallback,
             "lag_s": lag_s,
             "missed": backend.missed,
-            "action_mask": told_mask(backend.can_offload),
+            "action_mask": told_mask(backend.can_offload, backend.actions),
         }

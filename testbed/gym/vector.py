@@ -161,7 +161,7 @@ class EdgeOffloadVector(PortableSpec, VectorEnv[NDArray[np.float32], NDArray[np.
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which choices make a difference now, (W, 2·N); see `EdgeOffload.action_masks`."""
-        return spaces.flat_masks(undecided(self.twin))
+        return spaces.flat_masks(undecided(self.twin), self.config.system.actions)
 
     def render(self) -> tuple[Any, ...] | None:
         """Every world as text, in the render mode ``ansi``; None without one."""
@@ -212,7 +212,7 @@ class EdgeOffloadVector(PortableSpec, VectorEnv[NDArray[np.float32], NDArray[np.
             "fallback": zeros,
             "lag_s": np.zeros(self.num_envs),
             "missed": zeros.copy(),
-            "action_mask": spaces.told_mask(undecided(self.twin)),
+            "action_mask": spaces.told_mask(undecided(self.twin), self.config.system.actions),
         }
 
     def _nothing(self) -> Info:

@@ -79,7 +79,7 @@ class SingleWorld:
 
     def action_masks(self) -> NDArray[np.bool_]:
         """See `EdgeOffload.action_masks`."""
-        return spaces.flat_masks(undecided(self.batch.twin)[self.index])
+        return spaces.flat_masks(undecided(self.batch.twin)[self.index], self.batch.config.system.actions)
 
     def views(self) -> list[CellView]:
         """What the agents see, as the model's own structs, a cell each."""

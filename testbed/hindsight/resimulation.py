@@ -140,8 +140,11 @@ def keep(
 
 
 @njit(**INNER)
-def _flip(choices: Any, decision_points: Any, seed: int, n: int, chosen: Any) -> int:
-    """Flip one decision or some near each other, ``chosen`` (MOST_FLIPS,) of ``decision_points``; returns how many."""
+def _flip(choices: Any, decision_points: Any, actions: int, seed: int, n: int, chosen: Any) -> int:
+    """Change one decision or some near each other; returns how many.
+
+    ``chosen`` holds which of ``decision_points``, and from `MOST_FLIPS` on by how much each action goes up.
+    """
     count = decision_points.shape[0]
     at = int(uniform(seed, LEARNING, n, 0, 0) * count)
     many = uniform(seed, LEARNING, n, 0, 1)
@@ -156,16 +159,20 @@ def _flip(choices: Any, decision_points: Any, seed: int, n: int, chosen: Any) ->
             known |= chosen[i] == at
         if not known:
             chosen[changed] = at
+            chosen[MOST_FLIPS + changed] = 1
+            if actions > 2:
+                chosen[MOST_FLIPS + changed] += int(uniform(seed, LEARNING, n, k, 2) * (actions - 1))
             changed += 1
-    _invert(choices, decision_points, chosen, changed)
+    _turn(choices, decision_points, actions, chosen, changed, 1)
     return changed
 
 
 @njit(**INNER)
-def _invert(choices: Any, decision_points: Any, chosen: Any, count: int) -> None:
+def _turn(choices: Any, decision_points: Any, actions: int, chosen: Any, count: int, way: int) -> None:
+    """Let the ``chosen`` decisions go up as far as is said there or, ``way`` -1, back."""
     for i in range(count):
         slot, ue = decision_points[chosen[i], 0], decision_points[chosen[i], 1]
-        choices[slot, ue] = 1 - choices[slot, ue]
+        choices[slot, ue] = (choices[slot, ue] + actions + way * chosen[MOST_FLIPS + i]) % actions
 
 
 def _build(key: int) -> tuple[Any, Any]:
@@ -206,10 +213,11 @@ def _build(key: int) -> tuple[Any, Any]:
         """Try changes number ``begin`` to ``end``, the n-th at temperature ``hot``·exp(−``cooling``·n).
 
         ``choices`` are the present decisions, ``best`` those of the least sum so far, ``sums`` (3,) as the constants
-        say; ``chosen`` (MOST_FLIPS,) is room to work in. Returns how many were tried.
+        say; ``chosen`` (2·MOST_FLIPS,) is room to work in. Returns how many were tried.
         """
+        actions = fixed.edge_servers.shape[0] + 1 if fixed.system[0].chosen else 2
         for n in range(begin, end if key else begin):
-            count = _flip(choices, decision_points, seed, n, chosen)
+            count = _flip(choices, decision_points, actions, seed, n, chosen)
             first, last = choices.shape[0], 0
             for i in range(count):
                 slot = decision_points[chosen[i], 0]
@@ -219,7 +227,7 @@ def _build(key: int) -> tuple[Any, Any]:
                 worlds, blocks, tasks, fixed, choices=choices, earned=earned, tried=tried, first=first, last=last
             )
             if change > room:
-                _invert(choices, decision_points, chosen, count)
+                _turn(choices, decision_points, actions, chosen, count, -1)
                 continue
             keep(worlds, blocks, tasks, fixed, choices=choices, earned=earned, tried=tried, first=first, until=until)
             sums[COST_SUM] += change

@@ -27,7 +27,7 @@ Decisions = NDArray[np.int8]
 
 
 class Exact:
-    """The twin as the judge of decisions (slots + 1, UEs) of 0 and 1 on the workload of ``plan``."""
+    """The twin as the judge of decisions (slots + 1, UEs), actions of its system, on the workload of ``plan``."""
 
     def __init__(self, plan: Plan) -> None:
         if not plan.workload:
@@ -104,7 +104,7 @@ class Chain:
         """Try so many changes more."""
         until = min(self._length, self.tried + changes)
         cooling = math.log(HOT / COLD) / self._length
-        chosen = np.zeros(resimulation.MOST_FLIPS, np.int32)
+        chosen = np.zeros(2 * resimulation.MOST_FLIPS, np.int32)
         resimulation.anneal(
             *self._world,
             decision_points=self._decision_points,

@@ -7,7 +7,7 @@ import msgspec
 
 from testbed.model.errors import InvalidError, ScenarioError, TestbedError
 from testbed.model.revision import Revision, difference
-from testbed.model.system import Plan
+from testbed.model.system import Plan, System
 from testbed.model.task import Task
 from testbed.node.clock import Clock
 from testbed.record import directory
@@ -78,7 +78,7 @@ class PlanChanges:
                 resolved = inputs.resolve(load_scenario(str(self._run_dir / directory.SCENARIO)))
             except TestbedError as error:
                 raise InvalidError(f"the scenario of the run cannot be read: {error.message}", error.remedy) from None
-            if msgspec.structs.replace(resolved.system, closed_loop=plan.system.closed_loop) != plan.system:
+            if _as_played(resolved.system, plan.system) != plan.system:
                 raise InvalidError("the scenario in the run's folder is not what it plays", "leave that file alone")
             self._resolved = resolved
         return self._resolved
@@ -91,9 +91,14 @@ class PlanChanges:
                 workload = tuple(_drawn(plan, before, resolved))
         except ScenarioError as error:
             raise InvalidError(error.message, error.remedy) from None
-        system = msgspec.structs.replace(resolved.system, closed_loop=plan.system.closed_loop)
+        system = _as_played(resolved.system, plan.system)
         new = msgspec.structs.replace(plan, system=system, workload=workload, disturbances=resolved.disturbances)
         return PlanChange(plan=new, revision=difference(plan, new), resolved=resolved)
+
+
+def _as_played(resolved: System, played: System) -> System:
+    """The system of a scenario, with what the run of ``played`` adds to it."""
+    return msgspec.structs.replace(resolved, closed_loop=played.closed_loop, chosen_target=played.chosen_target)
 
 
 def _scenario(scenario: Scenario, do: str, text: str, at_ns: int, for_ns: int) -> Scenario:

@@ -11,7 +11,8 @@ from typing import Protocol
 
 import msgspec
 
-from testbed.model.task import COMPLETED, FAILED, LATE, LOCAL, OFFLOAD, UE_DIED, Task
+from testbed.model.targets import word_for
+from testbed.model.task import COMPLETED, FAILED, LATE, UE_DIED, Task
 
 Absence = tuple[int, int]
 FINAL = frozenset({COMPLETED, LATE, FAILED})
@@ -39,7 +40,7 @@ class Row(Protocol):
 
     @property
     def choice(self) -> int:
-        """0 local, 1 offload, -1 undecided."""
+        """0 local, 1 or more offload, -1 undecided."""
 
     @property
     def fallback(self) -> str:
@@ -156,7 +157,7 @@ def reconcile(
             problems.append(f"{key[0]} task {key[1]}: {last_row.state if last_row else 'no record'}, without an end")
         tags[_tags(last_row)] += 1
     for (choice, *flags), count in tags.items():
-        states[{LOCAL: "local", OFFLOAD: "offloaded"}.get(choice, "undecided")] += count
+        states[word_for(choice) or "undecided"] += count
         for name, flag in zip(MARKS_OF_A_TASK, flags, strict=True):
             states[name] += count if flag else 0
     unaccounted = len(problems)

@@ -1,7 +1,10 @@
 """What a cell's agent sees, and what its decisions earn (MODEL: decisions and the Markov decision process)."""
 
+import math
+
 import msgspec
 
+from testbed.model import targets
 from testbed.model.energy import compute_energy_j, overhead
 from testbed.model.system import Ue
 from testbed.model.task import Task
@@ -79,6 +82,8 @@ class CellView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The observation of ``cell`` (0-based) at ``slot``, instant ``now_ns``; ``edge_servers[cell]`` is its own ES.
 
     ``shared`` tells the access; ``latency_ns`` and ``return_latency_ns`` are the radio's, ``threshold_ns`` is W_max.
+    Where its agent chooses targets, ``chosen_target``, decisions are actions of `testbed.model.targets`; the backhaul
+    to another ES moves ``backhaul_bps`` and takes ``backhaul_latency_ns``.
     """
 
     slot: int
@@ -91,6 +96,14 @@ class CellView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     latency_ns: int
     return_latency_ns: int
     threshold_ns: int
+    chosen_target: bool = False
+    backhaul_bps: float = math.inf
+    backhaul_latency_ns: int = 0
+
+    @property
+    def actions(self) -> int:
+        """How many actions a UE has."""
+        return targets.actions(len(self.edge_servers), chosen_target=self.chosen_target)
 
 
 def holding_cost(weight_delay: float, present_ns: int, energy_j: float) -> float:

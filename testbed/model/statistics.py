@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 WARM_UP = 0.2
 STABILITY_BATCHES = 8
-SHORTEST = 40
+SHORTEST_JUDGED = 40
 LEAST_GROWTH = 0.01
 BACKLOG_SLOTS, BACKLOG_TASKS = 3.0, 4.0
 T_QUANTILE = 3.143  # Student's t, 6 degrees of freedom (8 batches, 2 parameters), one-sided 99 %
@@ -73,12 +73,12 @@ def stable(backlog: Sequence[int], tasks_per_slot: float) -> bool:
     and more than the tasks of 3 slots. A run of fewer than 40 slots is too short to condemn: it counts as stable.
     """
     slots = len(backlog)
-    return slots < SHORTEST or _level([mean(backlog[a:b]) for a, b in batches(slots)], slots, tasks_per_slot)
+    return slots < SHORTEST_JUDGED or _level([mean(backlog[a:b]) for a, b in batches(slots)], slots, tasks_per_slot)
 
 
 def stable_areas(areas: Sequence[int], slots: int, tasks_per_slot: float) -> bool:
     """`stable`, of a backlog by its sum over the boundaries of each of the `batches`."""
-    if slots < SHORTEST:
+    if slots < SHORTEST_JUDGED:
         return True
     spans = zip(areas, batches(slots), strict=True)
     return _level([area / (end - first) for area, (first, end) in spans], slots, tasks_per_slot)

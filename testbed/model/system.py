@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from testbed.model import targets
 from testbed.model.changing_link import NO_TRACE, RateTrace, WayBack
 from testbed.model.cuts import Span, open_ns, united
 from testbed.model.delay import FOREVER_NS, after_ns, duration_ns
@@ -150,7 +151,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     """All that a clock needs to know besides the workload, the policy and the faults.
 
     In a ``closed_loop`` a UE's next task waits for the end of its last one, and then for the time between the two in
-    the workload.
+    the workload. With ``chosen_target`` agents say which ES executes an offloaded task, and the rule is off.
     """
 
     name: str
@@ -171,6 +172,12 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     closed_loop: bool = False
     backhaul_cuts: tuple[BackhaulCut, ...] = ()
     resilience: Resilience = UNUSED
+    chosen_target: bool = False
+
+    @property
+    def actions(self) -> int:
+        """How many actions a UE has; see `testbed.model.targets`."""
+        return targets.actions(len(self.edge_servers), chosen_target=self.chosen_target)
 
     def cuts_between(self, es: int, other: int) -> tuple[Span, ...]:
         """The spans in which the backhaul between two ESs is cut, by their indices."""
@@ -289,6 +296,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     learn: bool = False
     learning: LearningPlan = LearningPlan()
     task_model: TaskModel | None = None
+
+    @property
+    def by_rule(self) -> bool:
+        """Whether the rule of second offload is on."""
+        return self.second_offload and not self.system.chosen_target
 
     @property
     def learners(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Whether other ESs can have a reason to send tasks on (pure)."""
+"""Whether other ESs can have a reason to send tasks on (pure): the rule of second offload, or what agents chose."""
 
 from collections import deque
 
@@ -56,7 +56,10 @@ class Forwards:
         self._look_back()
 
     def possible(self, at_ns: int) -> bool:
-        """Whether the work that has appeared since the announcements may have filled somebody's queue by ``at_ns``."""
+        """Whether the work that has appeared since the announcements may have filled somebody's queue by ``at_ns``;
+        where agents choose, whether there is any that may have been sent here."""
+        if self._system.chosen_target:
+            return self._recent_cycles > 0 or any(self._air_cycles[es.index] for es in self._others)
         if at_ns > self._until_ns:
             self._until_ns = at_ns + self._system.slot_ns
             self._room_cycles = self._room()

@@ -6,8 +6,8 @@ on its way to it. Most of that follows from the plan and from what was heard alr
 - **Posts.** The plan says which tasks each UE of the cell asks about, and when. Until that task was posted, or the
   controller said that its UE keeps it (`Kept`), it may arrive, but no earlier than a whole airtime after it was asked.
 - **Forwards.** Another ES sends a task on only while its expected wait is above the threshold, and that wait cannot
-  exceed the backlog it announced and all work that has appeared since. A forward takes effect a backhaul's latency
-  after it was sent.
+  exceed the backlog it announced and all work that has appeared since. Where agents choose the target, it may send on
+  whatever is in the air. A forward takes effect a backhaul's latency after it was sent.
 - **Planned deaths.** Until the notice has come, a UE of the cell may have died with bits on the radio.
 
 What no rule excludes is waited for, but never longer than a guard of wall time after the ideal instant. Deaths that

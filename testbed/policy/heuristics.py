@@ -8,6 +8,7 @@ from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.energy import compute_energy_j, overhead, transmit_energy_j
 from testbed.model.fallback import EVEN, flip
 from testbed.model.mdp import CellView, EsView, UeView
+from testbed.model.targets import known_actions
 from testbed.model.task import LOCAL, OFFLOAD
 from testbed.policy import expected_costs
 
@@ -16,7 +17,8 @@ class Policy(Protocol):
     """What the controller's server asks for a cell's decisions; ``rng`` is keyed by (seed, cell, slot)."""
 
     def decide(self, cell: CellView, rng: object) -> dict[str, int]:
-        """Return 0 or 1 for every UE of ``cell`` that has undecided tasks (others are ignored)."""
+        """Return 0 or 1, or where it chooses targets an action of `testbed.model.targets`, for every UE of ``cell``
+        that has undecided tasks (others are ignored)."""
 
 
 @runtime_checkable
@@ -103,18 +105,21 @@ def local_cost(cell: CellView, ue: UeView) -> float:
 
 
 def offload_cost(cell: CellView, ue: UeView, es: EsView, sent: int) -> float:
-    """Summed expected overhead of a UE's undecided tasks when all are offloaded, ``sent`` cycles being under way.
+    """Summed expected overhead of a UE's undecided tasks when all are offloaded to ``es``, of its cell or another,
+    ``sent`` cycles being under way there.
 
     Foresees no second offload and no loss; with shared access the airtime is stretched by the announced senders.
     """
-    free = cell.now_ns + ue.radio_wait_ns
+    free, senders = cell.now_ns + ue.radio_wait_ns, cell.edge_servers[cell.cell].senders
     cost = 0.0
     for task in ue.tasks:
         airtime = transfer_ns(task.input_bits, ue.rate_bps)
-        if cell.shared and es.senders > 1:
-            airtime *= es.senders
+        if cell.shared and senders > 1:
+            airtime *= senders
         free += airtime
         arrival = free + cell.latency_ns
+        if es.index != cell.cell:
+            arrival += transfer_ns(task.input_bits, cell.backhaul_bps) + cell.backhaul_latency_ns
         wait = expected_costs.es_wait_ns(es.backlog_ns, sent, es.cpu_hz, es.cores, arrival - cell.now_ns)
         finished = arrival + wait + duration_ns(task.cycles, es.cpu_hz) + cell.return_latency_ns
         cost += overhead(ue.weight_delay, finished - task.generated_ns, transmit_energy_j(ue.tx_power_w, airtime))
@@ -123,14 +128,18 @@ def offload_cost(cell: CellView, ue: UeView, es: EsView, sent: int) -> float:
 
 
 def checked(choices: object, view: CellView) -> dict[str, int]:
-    """``choices`` if it gives 0 or 1 to every UE of ``view`` with tasks; otherwise `TypeError` or `ValueError`."""
+    """``choices`` if it gives 0 or 1, or another action there is, to every UE of ``view`` with tasks; otherwise
+    `TypeError` or `ValueError`."""
     if not isinstance(choices, dict):
         raise TypeError(f"decide() returned {type(choices).__name__}, not a dict of UE names")
+    actions = range(view.actions)
     for ue in view.ues:
         if not ue.tasks:
             continue
         if ue.name not in choices:
             raise ValueError(f"decide() gave no decision for {ue.name}")
-        if choices[ue.name] not in (0, 1):
-            raise ValueError(f"decide() gave {choices[ue.name]!r} for {ue.name}; 0 (local) or 1 (offload) expected")
-    return {name: int(choice) for name, choice in choices.items() if choice in (0, 1)}
+        if choices[ue.name] not in actions:
+            raise ValueError(
+                f"decide() gave {choices[ue.name]!r} for {ue.name}; {known_actions(view.actions)} expected"
+            )
+    return {name: int(choice) for name, choice in choices.items() if choice in actions}

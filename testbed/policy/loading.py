@@ -6,13 +6,15 @@ import json
 import math
 import shlex
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from testbed.model.errors import InvalidError, UsageError
 from testbed.model.learning import LEARNS_ONLINE
+from testbed.model.targets import ANY_SUFFIX, OWN_ANY_SUFFIX, chooses_target
 from testbed.policy import own, shipped
+from testbed.policy.choosing import PricedAny, Shortest
 from testbed.policy.heuristics import Coin, FixedChoice, Policy, Priced
 from testbed.policy.planned import THINK_NS, Planned
 from testbed.scenario import units
@@ -20,6 +22,8 @@ from testbed.scenario import units
 DOUBLE = "-do"
 _PLAIN: dict[str, Policy] = {"lc": FixedChoice(0), "offload": FixedChoice(1), "random": Coin(0.5), "greedy": Priced()}
 TUNED = ("coin", "priced")
+_CHOOSING: dict[str, Policy] = {"greedy": PricedAny(), "jsq": Shortest(), "po2": Shortest(sampled=True)}
+TUNED_ANY = ("priced",)
 LEARNED = ("a3c", "dqn")
 PLANNER, THINK = "plan", "@"
 ABOUT = {
@@ -31,13 +35,16 @@ ABOUT = {
     "priced": "greedy with a tuned price on the edge server's time",
     "a3c": "a network trained by asynchronous advantage actor-critic",
     "dqn": "a network trained by deep Q-learning",
+    "jsq": "each task joins the shortest queue, the user's own or that of any edge server",
+    "po2": "each task joins the shorter of two queues that are drawn",
     "plan": "looks ahead on sampled futures, from what another policy decides (plan:POLICY)",
 }
 
 
 def names() -> tuple[str, ...]:
     """Every strategy's name."""
-    return tuple(name + suffix for name in (*_PLAIN, *TUNED, *LEARNED, PLANNER) for suffix in ("", DOUBLE))
+    plain = (name + suffix for name in (*_PLAIN, *TUNED, *LEARNED, PLANNER) for suffix in ("", DOUBLE))
+    return (*plain, *(name + ANY_SUFFIX for name in (*_CHOOSING, *TUNED_ANY)))
 
 
 def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
@@ -45,12 +52,14 @@ def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
 
     What is missing could be made on ``scenario``, says the error.
 
-    ``POLICY`` or ``POLICY-do``, with ``:CHECKPOINT`` where it was tuned or trained (without, the network that is
-    shipped decides, see `testbed.policy.shipped`), or ``module:attribute`` (second
-    offload is then on for an attribute whose name ends in ``_do``; see `testbed.policy.own.load`); ``plan[-do]``, with
-    ``@TIME`` of thinking a slot and ``:POLICY`` to plan from.
+    ``POLICY``, ``POLICY-do`` or, choosing the target of second offload, ``POLICY-any``; with ``:CHECKPOINT`` where it
+    was tuned or trained (without, the network that is shipped decides, see `testbed.policy.shipped`), or
+    ``module:attribute`` (second offload is then on for an attribute whose name ends in ``_do`` or ``_any``; see
+    `testbed.policy.own.load`); ``plan[-do]``, with ``@TIME`` to think and ``:POLICY`` to plan from.
     """
     base, double, rest = parts(name)
+    if chooses_target(name) and not is_own(name):
+        return _choosing(name, base, rest, scenario), double
     if base == PLANNER:
         return _planned(name, rest, scenario), double
     strategy = name.partition(":")[0]
@@ -66,7 +75,7 @@ def load(name: str, scenario: str = "region") -> tuple[Policy, bool]:
         loader = _tuned if base in TUNED else _learned
         return loader(base, rest, strategy, scenario), double
     if is_own(name):
-        return own.load(name), name.endswith("_do")
+        return own.load(name), name.endswith(("_do", OWN_ANY_SUFFIX))
     raise UsageError(f'unknown policy "{name}"{_hint(name)}; known: {", ".join(names())}, or module:attribute')
 
 
@@ -88,18 +97,19 @@ def untrained(strategy: str, scenario: str = "region") -> UsageError:
 def checkpoint_command(strategy: str, scenario: str = "region") -> str:
     """The command that makes a checkpoint: heuristics are tuned, networks are trained."""
     if parts(strategy)[0] in TUNED:
-        return f"testbed tune {shlex.quote(scenario)} --policy {strategy}"
+        allowed = " --set second_offload.by=agent" if chooses_target(strategy) else ""
+        return f"testbed tune {shlex.quote(scenario)} --policy {strategy}{allowed}"
     return f"testbed train {shlex.quote(scenario)} --algorithm {strategy}"
 
 
 def parts(name: str) -> tuple[str, bool, str]:
-    """A strategy's name as (policy, whether second offload is on, checkpoint or ""); what a planner plans from stands
-    where others have a checkpoint."""
+    """A strategy's name as (policy, whether second offload is on, by rule or choice, checkpoint or ""); what a planner
+    plans from stands where others have a checkpoint."""
     strategy, _, rest = name.partition(":")
     planner, at, _ = strategy.partition(THINK)
     if at and planner.removesuffix(DOUBLE) == PLANNER:
         strategy = planner
-    return strategy.removesuffix(DOUBLE), strategy.endswith(DOUBLE), rest
+    return strategy.removesuffix(DOUBLE).removesuffix(ANY_SUFFIX), strategy.endswith((DOUBLE, ANY_SUFFIX)), rest
 
 
 def without_checkpoint(name: str) -> str:
@@ -146,7 +156,7 @@ def thinking(name: str, time: str) -> str:
 def is_own(name: str) -> bool:
     """Whether ``name`` is a user's own code, ``module:attribute``."""
     base, _, rest = parts(name)
-    return bool(rest) and base not in (*_PLAIN, *TUNED, *LEARNED, PLANNER)
+    return bool(rest) and base not in (*_PLAIN, *_CHOOSING, *TUNED, *LEARNED, PLANNER)
 
 
 def load_for_learning(name: str, scenario: str = "region") -> bool:
@@ -155,7 +165,7 @@ def load_for_learning(name: str, scenario: str = "region") -> bool:
     A checkpoint that is missing could be made on ``scenario``.
     """
     base, double, path = parts(name)
-    if base != LEARNS_ONLINE:
+    if base != LEARNS_ONLINE or chooses_target(name):
         remedy = f"{LEARNS_ONLINE} and {LEARNS_ONLINE}{DOUBLE} can, with :CHECKPOINT or without"
         raise UsageError(f'policy "{name}" cannot learn in a run', remedy)
     if path:
@@ -186,6 +196,20 @@ def _hint(name: str) -> str:
     return f', did you mean "{close[0]}"?' if close else ""
 
 
+def _choosing(name: str, base: str, rest: str, scenario: str) -> Policy:
+    """The policy ``name`` that chooses targets."""
+    strategy = name.partition(":")[0]
+    if base in TUNED_ANY:
+        if not rest:
+            raise untrained(strategy, scenario)
+        return PricedAny(*_numbers(rest, strategy, ("beta", "beta0", "away"), strategy, scenario))
+    if base not in _CHOOSING:
+        raise UsageError(f'unknown policy "{strategy}"{_hint(strategy)}; known: {", ".join(names())}')
+    if rest:
+        raise UsageError(f'policy "{strategy}" takes no checkpoint; leave out ":{rest}"')
+    return _CHOOSING[base]
+
+
 def _planned(name: str, rest: str, scenario: str) -> Policy:
     """The planner ``name`` that plans from the policy ``rest``, or from its usual one."""
     strategy, at, time = name.partition(":")[0].partition(THINK)
@@ -199,15 +223,21 @@ def _planned(name: str, rest: str, scenario: str) -> Policy:
             raise UsageError(f'policy "{name}": it must think longer than 0', f"write {strategy}@20ms")
     if not rest:
         return Planned(think_ns=think_ns)
-    if is_own(rest) or parts(rest)[0] == PLANNER:
+    if is_own(rest) or parts(rest)[0] == PLANNER or chooses_target(rest):
         known = ", ".join((*_PLAIN, *TUNED, *LEARNED))
         raise UsageError(f'policy "{name}" cannot plan from "{rest}"', f"plan from one of {known}")
     return Planned(load(rest, scenario)[0], think_ns)
 
 
 def _tuned(base: str, path: str, strategy: str, scenario: str) -> Policy:
-    values = read_checkpoint(Path(path), base, strategy, scenario)
     keys = ("q",) if base == "coin" else ("beta", "beta0")
+    numbers = _numbers(path, base, keys, strategy, scenario)
+    return Coin(numbers[0]) if base == "coin" else Priced(*numbers)
+
+
+def _numbers(path: str, base: str, keys: Sequence[str], strategy: str, scenario: str) -> list[float]:
+    """The tuned values of a checkpoint, by ``keys``."""
+    values = read_checkpoint(Path(path), base, strategy, scenario)
     numbers = []
     for key in keys:
         value = values.get(key)
@@ -216,7 +246,7 @@ def _tuned(base: str, path: str, strategy: str, scenario: str) -> Policy:
         if key == "q" and not 0.0 <= value <= 1.0:
             raise UsageError(f'{path}: "q" is {value!r}; a probability from 0 to 1 is needed')
         numbers.append(float(value))
-    return Coin(numbers[0]) if base == "coin" else Priced(*numbers)
+    return numbers
 
 
 def read_checkpoint(path: Path, policy: str, strategy: str = "", scenario: str = "region") -> dict[str, Any]:
@@ -233,7 +263,8 @@ def read_checkpoint(path: Path, policy: str, strategy: str = "", scenario: str =
         raise UsageError(f"{path}: not a JSON checkpoint ({error})", made_by) from None
     tuned_policy = values.get("policy") if isinstance(values, dict) else None
     if tuned_policy != policy:
-        remedy = f"use it as {shlex.quote(f'{tuned_policy}:{path}')}" if tuned_policy in TUNED else made_by
+        tunable = (*TUNED, *(name + ANY_SUFFIX for name in TUNED_ANY))
+        remedy = f"use it as {shlex.quote(f'{tuned_policy}:{path}')}" if tuned_policy in tunable else made_by
         raise UsageError(f'{path}: a checkpoint of "{tuned_policy}", not of "{policy}"', remedy)
     return dict(values)
 

@@ -5,6 +5,7 @@ A message is a msgspec array-like struct with a tag; `testbed.protocol.codec` fr
 
 import msgspec
 
+from testbed.model.targets import UNCHOSEN
 from testbed.model.task import Task
 from testbed.protocol.rows import Row
 
@@ -25,7 +26,8 @@ class Ask(Message, frozen=True, gc=False, kw_only=True):
 
 
 class Decision(Message, frozen=True, gc=False, kw_only=True):
-    """The agent's answer to one Ask: 0 local, 1 offload; ``version`` of the policy, log-probability of the action.
+    """The agent's answer to one Ask: 0 local, 1 offload, or an action of `testbed.model.targets`; ``version`` of the
+    policy, log-probability of the action.
 
     ``fallback`` names why the fallback policy decided ("" when it did not).
     """
@@ -40,11 +42,15 @@ class Decision(Message, frozen=True, gc=False, kw_only=True):
 
 
 class Post(Message, frozen=True, gc=False):
-    """A UE hands a task to its ES's radio: ready to be sent at ``ready_ns``."""
+    """A UE hands a task to its ES's radio: ready to be sent at ``ready_ns``.
+
+    ``target`` is the index of the ES that its agent chose, -1 where the rule of second offload decides.
+    """
 
     ue: str
     task: Task
     ready_ns: int
+    target: int = UNCHOSEN
 
 
 class Kept(Message, frozen=True, gc=False):

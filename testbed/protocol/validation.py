@@ -12,7 +12,8 @@ from itertools import pairwise
 from testbed.model import link, transmission
 from testbed.model.delay import duration_ns, transfer_ns
 from testbed.model.system import CONTROLLER, LAUNCHER, SHARED, Es, Plan, Ue
-from testbed.model.task import COMPLETED, FAILED, LATE, LOCAL, OFFLOAD, Phase
+from testbed.model.targets import UNCHOSEN
+from testbed.model.task import COMPLETED, FAILED, LATE, Phase
 from testbed.protocol.bounds import Bounds, RefusedError, longest_standstill_ns, need, ordered, placed, sent_by
 from testbed.protocol.codec import Envelope
 from testbed.protocol.messages import (
@@ -33,7 +34,6 @@ from testbed.protocol.messages import (
     Up,
 )
 
-CHOICES = (LOCAL, OFFLOAD)
 FALLBACKS = ("", "timeout", "controller lost", "policy error")
 ENDS = (COMPLETED, LATE, FAILED)
 INCARNATIONS = 2**31
@@ -129,14 +129,14 @@ class Validator:
             need(holds=self._system.asked_ns(task) == ask.at_ns, why="its tasks are not asked about then")
         most = self._bounds.local_work_ns(ue) + self._bounds.elapsed_ns(0)
         need(holds=0 <= ask.queue_ns <= most, why="its UE has not so much to do")
-        need(holds=ask.last_choice in (-1, *CHOICES), why="there is no such choice")
+        need(holds=-1 <= ask.last_choice < self._system.actions, why="there is no such choice")
 
     def _decision(self, envelope: Envelope) -> None:
         decision: Decision = envelope.body  # type: ignore[assignment]
         sent_by(envelope, CONTROLLER)
         need(holds=decision.ue == envelope.to, why="it is about another UE")
         self._bounds.slot(decision.slot, decision.asked_ns)
-        need(holds=decision.choice in CHOICES, why="there is no such choice")
+        need(holds=0 <= decision.choice < self._system.actions, why="there is no such choice")
         need(holds=decision.fallback in FALLBACKS, why="there is no such reason to fall back")
         need(holds=decision.version >= 0, why="there is no such version")
         need(
@@ -152,6 +152,9 @@ class Validator:
         self._bounds.known(ue, post.task)
         asked = self._system.asked_ns(post.task)
         need(holds=asked <= post.ready_ns <= asked + self._bounds.elapsed_ns(asked), why="it cannot be ready then")
+        most = len(self._system.edge_servers) if self._system.chosen_target else 0
+        least = 0 if self._system.chosen_target else UNCHOSEN
+        need(holds=least <= post.target < most, why="there is no such target")
         placed(envelope, post.ready_ns, Phase.DECIDE, ue.index, post.task.number)
         self._once(Post, ue, post.task.number, post.ready_ns)
 
@@ -260,7 +263,7 @@ class Validator:
             holds=told.slot == self._system.asked_ns(told.task) // self._system.slot_ns,
             why="it was decided in another slot",
         )
-        need(holds=told.choice in CHOICES, why="there is no such choice")
+        need(holds=0 <= told.choice < self._system.actions, why="there is no such choice")
         need(holds=told.fallback in FALLBACKS and told.state in ENDS, why="no task ends like that")
         ordered(self._system.asked_ns(told.task), told.finished_ns)
         need(holds=envelope.at_ns == told.finished_ns, why="its instant is not that of its content")
@@ -281,7 +284,10 @@ class Validator:
             need(holds=task.ue in indices, why="it is about UEs of another cell")
             self._bounds.known(self._system.ues[task.ue], task)
         for chose in seen.chose:
-            need(holds=chose.ue in indices and chose.choice in CHOICES, why="it is about UEs of another cell")
+            need(
+                holds=chose.ue in indices and 0 <= chose.choice < self._system.actions,
+                why="it is about UEs of another cell",
+            )
             need(
                 holds=all(map(math.isfinite, (chose.log_probability, *chose.inputs))),
                 why="not all its numbers are finite",

@@ -241,7 +241,7 @@ def _ue_figures(name: str, cell: int, rows: Sequence[TaskRow]) -> UeFigures:
         ue=name,
         cell=cell,
         tasks=len(rows),
-        offloaded=_share(sum(row.choice == 1 for row in rows), len(rows)),
+        offloaded=_share(sum(row.choice >= 1 for row in rows), len(rows)),
         delay_s=_share(sum(row.measured_ns for row in done) * S_PER_NS, len(done)),
         kept=_share(sum(row.state == "completed" for row in rows), len(rows)),
         energy_j=_share(math.fsum(row.energy_j for row in done), len(done)),

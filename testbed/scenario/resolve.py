@@ -8,7 +8,7 @@ import msgspec
 from testbed.model import link, queue, random
 from testbed.model.changing_link import NO_TRACE, RateTrace
 from testbed.model.delay import channel_gain, uplink_rate
-from testbed.model.errors import ScenarioError
+from testbed.model.errors import ScenarioError, UsageError
 from testbed.model.system import (
     Backhaul,
     Disturbance,
@@ -20,6 +20,7 @@ from testbed.model.system import (
     System,
     Ue,
 )
+from testbed.model.targets import BY_AGENT, chooses_target
 from testbed.model.task import Task
 from testbed.scenario import ranges
 from testbed.scenario.changes import backhaul_cuts, pauses, speeds, uplinks
@@ -76,13 +77,31 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
         emulation = msgspec.structs.replace(self.scenario.emulation, speed=speed)
         return msgspec.structs.replace(self, scenario=msgspec.structs.replace(self.scenario, emulation=emulation))
 
-    def plan(self, workload: Sequence[Task], policy: str, *, second_offload: bool, live: bool) -> Plan:
-        """The plan of one run; only a ``live`` one has a drain limit (twice the run unless the scenario gives one)."""
+    def plan(
+        self,
+        workload: Sequence[Task],
+        policy: str,
+        *,
+        second_offload: bool,
+        live: bool,
+        chosen_target: bool | None = None,
+    ) -> Plan:
+        """The plan of one run; only a ``live`` one has a drain limit (twice the run unless the scenario gives one).
+
+        ``chosen_target`` says whether agents choose the target of second offload, if the name ``policy`` does not.
+        Raises `UsageError` where the scenario leaves that to the rule.
+        """
+        if chosen_target is None:
+            chosen_target = chooses_target(policy) or self.system.chosen_target
+        chosen = second_offload and chosen_target
+        if chosen and self.scenario.second_offload.by != BY_AGENT:
+            what = f'policy "{policy}" chooses targets, and the scenario leaves second offload to the rule'
+            raise UsageError(what, "add --set second_offload.by=agent, or take the policy that ends in -do")
         emulation = self.emulation
         if not live:
             emulation = msgspec.structs.replace(emulation, drain_limit_ns=-1)
         return Plan(
-            system=self.system,
+            system=msgspec.structs.replace(self.system, chosen_target=chosen),
             workload=tuple(workload) if live else workload,
             policy=policy,
             second_offload=second_offload,

@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 
 from testbed.model.delay import LONGEST_NS
+from testbed.model.targets import BY_AGENT, BY_RULE
 from testbed.scenario.fault_schema import FaultSection
 from testbed.scenario.fields import (
     Choice,
@@ -52,8 +53,10 @@ from testbed.scenario.threshold_schema import Thresholds
 
 
 class SecondOffload(msgspec.Struct, frozen=True):
-    """W_max: an ES whose expected wait for an arriving task exceeds it looks for another ES."""
+    """W_max: an ES whose expected wait for an arriving task exceeds it looks for another ES; ``agent``: strategies that
+    choose the target themselves are allowed too."""
 
+    by: Annotated[str, Choice((BY_RULE, BY_AGENT))] = BY_RULE
     threshold_ns: Annotated[int, TIME] = key("threshold", 1_000_000_000)
 
 

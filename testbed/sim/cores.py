@@ -23,7 +23,7 @@ def core_of(
         return Controller(system, acting(plan, policy), incarnation, from_ns)  # type: ignore[arg-type]
     for es in system.edge_servers:
         if es.name == name:
-            double = plan.second_offload
+            double = plan.by_rule
             return EdgeServer(system, es.index, second_offload=double, incarnation=incarnation, from_ns=from_ns)
     index = next(ue.index for ue in system.ues if ue.name == name)
     return agent_of(system, index, tasks, incarnation, from_ns, outcomes=plan.learn)

@@ -116,6 +116,7 @@ def fixed(system: System, source: Source, *, double: bool, recording: bool, rewa
         "buckets_per_ns": _buckets(len(system.ues)) / system.slot_ns,
         "slots": source.slots,
         "shared": radio.access == SHARED,
+        "chosen": system.chosen_target,
         "double": double and len(system.edge_servers) > 1,
         "slowed": any(es.speeds_hz for es in system.edge_servers),
         "degraded": any(ue.caps_bps or ue.added_ns or ue.losses for ue in system.ues),
@@ -247,7 +248,7 @@ def worlds(count: int, shared: Fixed, capacity: int) -> Worlds:
     """
     ues, edge_servers = len(shared.ues), len(shared.edge_servers)
     system = shared.system[0]
-    room = (ues // state.LANES + 1) * state.LANES
+    room = (max(ues, edge_servers) // state.LANES + 1) * state.LANES
     lists = ues * state.UE_LISTS + edge_servers * state.ES_LISTS
     buckets = np.zeros(_buckets(ues), state.LIST)
     buckets["head"] = state.NONE

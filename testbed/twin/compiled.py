@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from testbed.model import arrivals, delay, energy, fallback, link, mdp, queue, random, speed
+from testbed.model import arrivals, delay, energy, fallback, link, mdp, queue, random, speed, targets
 from testbed.model.task import LOCAL, OFFLOAD
 from testbed.policy import expected_costs, features
 
@@ -74,12 +74,14 @@ def duration_ns(cycles: int, speed: Speed) -> Any:
 _names["duration_ns"] = duration_ns
 _QUEUE = compile_functions(queue, **_names)
 _POLICY = compile_functions(expected_costs, **_names)
+target_of = njit(**OPTIONS)(clone(targets, {"OFFLOAD": OFFLOAD}, "target_of"))
 flip = njit(**OPTIONS)(clone(fallback, {"random": RANDOM, "OFFLOAD": OFFLOAD, "LOCAL": LOCAL}, "flip"))
 
 uniform, exponential, hash_key = RANDOM.uniform, RANDOM.exponential, RANDOM.hash_key
 subject_hash, subjects_hash, unit = RANDOM.subject_hash, RANDOM.subjects_hash, RANDOM.unit
 transfer_ns, whole_ns, after_ns, chain = DELAY.transfer_ns, DELAY.whole_ns, DELAY.after_ns, DELAY.chain
 compute_energy_j, transmit_energy_j, overhead = _ENERGY.compute_energy_j, _ENERGY.transmit_energy_j, _ENERGY.overhead
+spread = DELAY.spread
 stretched = ARRIVAL_TIMES.stretched
 attempts, jitter_ns = _LINK.attempts, _LINK.jitter_ns
 traced_end_ns, faded_end_ns = _LINK.traced_end_ns, _LINK.faded_end_ns

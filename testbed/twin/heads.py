@@ -12,7 +12,7 @@ from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
 from testbed.policy.network import SPREAD
 from testbed.twin.compiled import FEATURES, OPTIONS, RANDOM, least_loaded, uniform
 from testbed.twin.compiled_network import OUT, forward
-from testbed.twin.decide import undecided_cycles, undecided_task
+from testbed.twin.costs import undecided_cycles, undecided_task
 from testbed.twin.lists import item
 from testbed.twin.observe import observe_decision
 from testbed.twin.state import NONE

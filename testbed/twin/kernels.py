@@ -7,7 +7,21 @@ from numba import njit
 
 from testbed.model.delay import NEVER
 from testbed.model.random import ARRIVALS, EXPLORATION, VALUES
-from testbed.twin import compiled, decide, generate, lists, networks, noting, observe, radio, server, slot, state
+from testbed.twin import (
+    choosing,
+    compiled,
+    costs,
+    decide,
+    generate,
+    lists,
+    networks,
+    noting,
+    observe,
+    radio,
+    server,
+    slot,
+    state,
+)
 from testbed.twin.compiled import INNER, OPTIONS, stamp, subjects_hash, uniform
 from testbed.twin.entry import entry
 from testbed.twin.lists import item
@@ -179,7 +193,7 @@ def sum_cells(world: World, earned: Any) -> None:
 
 def modules() -> list[ModuleType]:
     """Every module of compiled functions, for the cache's key."""
-    own = [compiled, decide, generate, lists, noting, observe, radio, server, slot, state]
+    own = [choosing, compiled, costs, decide, generate, lists, noting, observe, radio, server, slot, state]
     return [*own, *networks.modules()]
 
 

@@ -25,7 +25,7 @@ class Transmissions:
 
     def add(self, tasks: ColumnTable[TaskRow]) -> None:
         """The ``tasks`` have ended."""
-        sent = np.flatnonzero(tasks.values("choice") == OFFLOAD)
+        sent = np.flatnonzero(tasks.values("choice") >= OFFLOAD)
         if not len(sent):
             return
         over = sent[tasks.flags("forwarded")[sent]]

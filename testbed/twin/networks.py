@@ -20,7 +20,7 @@ from testbed.policy.learned import Learned
 from testbed.twin import compiled_network, decide, heads
 from testbed.twin.compiled import INNER
 from testbed.twin.compiled_network import remember
-from testbed.twin.decide import undecided_task
+from testbed.twin.costs import undecided_task
 from testbed.twin.heads import CompiledNetwork, DecisionRule, Trace, Turn, see_cell
 from testbed.twin.lists import item
 from testbed.twin.observe import observe_cell

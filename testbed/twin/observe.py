@@ -9,7 +9,7 @@ from numba import njit
 
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES, NOBODY_NS
 from testbed.twin.compiled import FEATURES, INNER, duration_ns, least_loaded, transfer_ns
-from testbed.twin.decide import local_cost, offload_cost, undecided_cycles, undecided_task
+from testbed.twin.costs import local_cost, offload_cost, undecided_cycles, undecided_task
 from testbed.twin.lists import item, speed_of
 from testbed.twin.radio import radio_wait_ns, senders
 from testbed.twin.state import NONE, Fixed, World
@@ -56,7 +56,7 @@ def observe_decision(world: World, fixed: Fixed, u: int, sent: int, later: int, 
     target_es, target_server = item(fixed.edge_servers, other), item(world.edge_servers, other)
     seen = decision_features(
         local_cost=local_cost(world, fixed, u, now),
-        offload_cost=offload_cost(world, fixed, u, sent, sending, now),
+        offload_cost=offload_cost(world, fixed, u, cell, sent, sending, now),
         queue_ns=max(0, item(world.ues, u).local_free_ns - now),
         radio_wait_ns=radio_wait_ns(world, fixed, u, now),
         airtime_ns=airtime,

@@ -30,7 +30,8 @@ def _leave(world: World, fixed: Fixed, task: int, start_ns: int, end_ns: int) ->
     t.at_ns = end_ns + system.latency_ns + jitter
     if system.degraded:
         t.at_ns += fixed.added_ns[u, segment(end_ns, fixed.added_edges_ns[u])]
-    t.to = item(fixed.ues, u).cell
+    if not system.chosen:
+        t.to = item(fixed.ues, u).cell
     if system.recording:
         outcome = world.outcomes[row_of(world, fixed, task)]
         outcome.tx_start_ns, outcome.tx_end_ns = start_ns, end_ns

@@ -3,6 +3,8 @@
 from testbed.model.errors import ScenarioError
 from testbed.model.system import EPOCH_SLOT, Plan, System
 
+MOST_ACTIONS = 127  # of a byte
+
 
 def refuse(system: System) -> None:
     """Raise `ScenarioError` for what the twin cannot express."""
@@ -17,6 +19,9 @@ def refuse(system: System) -> None:
             raise ScenarioError(
                 f"ue.{option}: the twin does not support it", remedy=f"drop ue.{option}; sim and testbed support it"
             )
+    if system.actions > MOST_ACTIONS:
+        what = f"second_offload.by agent: the twin knows {MOST_ACTIONS} actions, and there are {system.actions}"
+        raise ScenarioError(what, remedy="let the rule decide, or take fewer cells")
     if system.backhaul_cuts or any(ue.cuts_ns for ue in system.ues):
         raise ScenarioError(
             "faults: the twin does not support cut and partition",

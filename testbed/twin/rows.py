@@ -51,7 +51,7 @@ def _ended(system: System, ue: NDArray[Any], o: Any, given: Columns, failed: Col
     """What became of some tasks, of UEs ``ue``: their outcomes ``o`` as columns of rows."""
     generated, asked = given["generated_ns"], o["slot"] * system.slot_ns
     delay = o["finished_ns"] - generated
-    offloaded, rejected = o["choice"] == OFFLOAD, o["rejected"] != 0
+    offloaded, rejected = o["choice"] >= OFFLOAD, o["rejected"] != 0
     local = ~offloaded | rejected
     found = {name: o[name] for name in ("slot", "choice", "start_ns", "end_ns", "finished_ns", "reentry_ns")}
     found |= {name: o[name] for name in ("energy_j", "overhead")}

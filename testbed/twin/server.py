@@ -185,7 +185,7 @@ def announce(world: World, fixed: Fixed, now_ns: int) -> None:
 
 
 @njit(**INNER)
-def _is_taken_over(world: World, fixed: Fixed, task: int, es: int, ue: int, now_ns: int) -> bool:
+def _is_taken_over(world: World, fixed: Fixed, task: int, es: int, now_ns: int) -> bool:
     """Second offload: another ES takes the arriving own-cell task over, if the rule says so."""
     w = world.status[0]  # no branches where they would be guessed wrong often, here and in `_next`
     target = w.least + (w.least == es) * (w.second - w.least)
@@ -194,20 +194,30 @@ def _is_taken_over(world: World, fixed: Fixed, task: int, es: int, ue: int, now_
     wait = wait_ns(world, fixed, es, now_ns)
     if not takes_over(wait, fixed.system[0].threshold_ns, item(world.announced_ns, target)):
         return False
-    t = item(world.tasks, task)
-    moved = after_ns(now_ns, transfer_ns(t.input_bits, fixed.system[0].backhaul_bps))
+    _send_on(world, fixed, task, target)
+    return True
+
+
+@njit(**INNER)
+def _send_on(world: World, fixed: Fixed, task: int, target: int) -> None:
+    """A task that is at its own ES goes on to ES ``target``."""
+    t, ue = item(world.tasks, task), ue_of(world, task)
+    moved = after_ns(t.at_ns, transfer_ns(t.input_bits, fixed.system[0].backhaul_bps))
     t.at_ns = moved + fixed.system[0].backhaul_latency_ns
     t.to = target
-    item(world.cells, es).forwarded += 1
+    item(world.cells, item(fixed.ues, ue).cell).forwarded += 1
     launch(world, fixed, task, ue)
-    return True
 
 
 @njit(**INNER)
 def arrive(world: World, fixed: Fixed, task: int) -> None:
     """A task's last bit reaches ES ``to``, from the radio or over the backhaul."""
     t = item(world.tasks, task)
-    es, now, ue = t.to, t.at_ns, ue_of(world, task)
+    es, now, ue, chosen = t.to, t.at_ns, ue_of(world, task), NONE
+    if es >= fixed.edge_servers.shape[0]:
+        chosen = es - fixed.edge_servers.shape[0]
+        es = item(fixed.ues, ue).cell
+        t.to = es
     server, constants = item(world.edge_servers, es), item(fixed.edge_servers, es)
     own = item(fixed.ues, ue).cell == es
     catch_up(world, fixed, es, now)
@@ -215,7 +225,11 @@ def arrive(world: World, fixed: Fixed, task: int) -> None:
         server.air_cycles -= t.cycles
         if fixed.system[0].recording:
             world.outcomes[row_of(world, fixed, task)].arrival_ns = now
-        if fixed.system[0].double and _is_taken_over(world, fixed, task, es, ue, now):
+        if chosen != NONE:
+            if chosen != es:
+                _send_on(world, fixed, task, chosen)
+                return
+        elif fixed.system[0].double and _is_taken_over(world, fixed, task, es, now):
             return
     if fixed.system[0].recording:
         outcome = world.outcomes[row_of(world, fixed, task)]

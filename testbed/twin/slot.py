@@ -8,7 +8,6 @@ import numpy as np
 from numba import njit
 
 from testbed.model.task import LOCAL as LOCAL_CHOICE
-from testbed.model.task import OFFLOAD as OFFLOAD_CHOICE
 from testbed.twin.compiled import (
     INNER,
     after_ns,
@@ -16,6 +15,7 @@ from testbed.twin.compiled import (
     compute_energy_j,
     holding_cost,
     local_overhead,
+    target_of,
     transmit_energy_j,
 )
 from testbed.twin.generate import generate
@@ -71,7 +71,7 @@ def _act(world: World, fixed: Fixed, u: int, choice: int) -> None:
     while head(world, ue_list(u, FRESH)) != NONE:
         task = take(world, ue_list(u, FRESH))
         cell.decided += 1
-        cell.offloaded += choice
+        cell.offloaded += choice != LOCAL_CHOICE
         if fixed.system[0].recording:
             outcome = world.outcomes[row_of(world, fixed, task)]
             outcome.slot, outcome.choice, outcome.ready_ns = w.slot, choice, ready
@@ -80,6 +80,9 @@ def _act(world: World, fixed: Fixed, u: int, choice: int) -> None:
             if choice:
                 free = _compare(world, fixed, task, u, free)
         if choice:
+            if fixed.system[0].chosen:
+                target = target_of(choice, item(fixed.ues, u).cell)
+                item(world.tasks, task).to = fixed.edge_servers.shape[0] + target
             post(world, fixed, task, ready)
         else:
             item(world.tasks, task).airtime_ns = 0
@@ -93,13 +96,14 @@ def _act_all(world: World, fixed: Fixed) -> None:
     offload, local = 0, 0
     for i in range(w.asking):
         u = item(world.asking, i)
-        choice = item(world.ues, u).choice
+        offloads = int(item(world.ues, u).choice != LOCAL_CHOICE)
         world.due[np.uint64(offload)] = u
         world.due[np.uint64(last - local)] = u
-        offload += choice
-        local += 1 - choice
+        offload += offloads
+        local += 1 - offloads
     for i in range(offload):
-        _act(world, fixed, item(world.due, i), OFFLOAD_CHOICE)
+        u = item(world.due, i)
+        _act(world, fixed, u, item(world.ues, u).choice)
     for i in range(local):
         _act(world, fixed, item(world.due, last - i), LOCAL_CHOICE)
 

@@ -5,7 +5,11 @@ Instants are integer nanoseconds, work cycles, data bits. Tasks stand in singly 
 
 What a task would take is computed when it is generated: ``local_ns`` on its UE and, until it is decided, ``airtime_ns``
 sent once and undisturbed, and ``at_ns`` on a core of its own ES. Afterwards these are what the radio took (0: nothing
-was sent), and the instant of its next event.
+was sent), and the instant of its next event. Until it is at its own ES, ``to`` is that ES or, where its agent chose
+target j of M ESs, M + j.
+
+A world's ``probability`` is that of a coin; `PRICED_ANY` has its price on ESs of other cells there, and `SHORTEST` 1 if
+it draws its queues.
 """
 
 from typing import Any, NamedTuple
@@ -18,7 +22,7 @@ NONE = -1
 FRESH, LOCAL_LIST, FLIGHT, RADIO, UE_LISTS = 0, 1, 2, 3, 4
 OWN_LIST, FORWARDED, ES_LISTS = 0, 1, 2
 RETURNING, REJECTED = -1, -2
-LC_CODE, OFFLOAD_CODE, COIN, PRICED, GIVEN, NETWORK_CODE = 0, 1, 2, 3, 4, 5
+LC_CODE, OFFLOAD_CODE, COIN, PRICED, GIVEN, PRICED_ANY, SHORTEST, NETWORK_CODE = 0, 1, 2, 3, 4, 5, 6, 7
 TABLE_SOURCE, BERNOULLI, POISSON = 0, 1, 2
 CONSTANT, UNIFORM, CHOICE, PER_BIT_LAW, QUANTILES = 0, 1, 2, 3, 4
 HOLDING_REWARD, PAPER, PAPER_SIGN = 0, 1, 2
@@ -44,6 +48,7 @@ SYSTEM = np.dtype(
         ("slots", i8),
         ("shared", i1),
         ("double", i1),
+        ("chosen", i1),
         ("slowed", i1),
         ("degraded", i1),
         ("recording", i1),

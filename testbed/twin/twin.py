@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from testbed.model.delay import NEVER
 from testbed.model.errors import TestbedError, UsageError
 from testbed.model.system import System
+from testbed.model.targets import known_actions
+from testbed.policy.choosing import PricedAny, Shortest
 from testbed.policy.heuristics import Coin, Policy, Priced
 from testbed.policy.heuristics import FixedChoice as Constant
 from testbed.policy.joint import AtOnce
@@ -98,6 +100,11 @@ class Twin:
         elif isinstance(policy, Learned | AtOnce) and networks.is_network(policy, self.system):
             status["policy"][chosen] = state.NETWORK_CODE
             self._network = networks.deciding(policy, self.system, self.worlds)
+        elif isinstance(policy, PricedAny):
+            status["policy"][chosen], status["probability"][chosen] = state.PRICED_ANY, policy.away
+            status["beta"][chosen], status["beta0"][chosen] = policy.beta, policy.beta0
+        elif isinstance(policy, Shortest):
+            status["policy"][chosen], status["probability"][chosen] = state.SHORTEST, float(policy.sampled)
         else:
             raise UsageError(f"the twin cannot compile {type(policy).__name__}", "give its decisions to step()")
 
@@ -114,7 +121,8 @@ class Twin:
         self._begun = True
 
     def step(self, actions: ArrayLike) -> NDArray[Any]:
-        """Play one slot with ``actions`` (W, N), 0 local or 1 offload for each UE; worlds with a policy ignore theirs.
+        """Play one slot with ``actions`` (W, N), 0 local or 1 offload for each UE, or more where agents choose; worlds
+        with a policy ignore theirs.
 
         Returns ``cells``, overwritten by the next call.
         """
@@ -245,9 +253,12 @@ class Twin:
             shape = (self.worlds, given.shape[1] if given.ndim == 3 else "slots", ues)
         if given.shape != shape:
             raise UsageError(f"actions have shape {given.shape}", f"{shape} is needed: one for each world and UE")
-        if not ((given == 0) | (given == 1)).all():
-            where = tuple(int(i) for i in np.argwhere(~((given == 0) | (given == 1)))[0])
-            raise UsageError(f"action {given[where]} at {where}", "0 (local) or 1 (offload) is needed")
+        right = (given == 0) | (given == 1)
+        if self.system.chosen_target:
+            right = np.isin(given, np.arange(self.system.actions))
+        if not right.all():
+            where = tuple(int(i) for i in np.argwhere(~right)[0])
+            raise UsageError(f"action {given[where]} at {where}", f"{known_actions(self.system.actions)} is needed")
         return np.array(given, np.int8)
 
     def _check(self, full: int) -> None:

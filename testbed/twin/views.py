@@ -30,6 +30,9 @@ def cell_view(twin: Twin, world: int, cell: int) -> CellView:
         latency_ns=radio.latency_ns,
         return_latency_ns=radio.return_latency_ns,
         threshold_ns=system.threshold_ns,
+        chosen_target=system.chosen_target,
+        backhaul_bps=system.backhaul.rate_bps,
+        backhaul_latency_ns=system.backhaul.latency_ns,
     )
 
 

@@ -72,7 +72,7 @@ class UeAccount:
         """What the UE does at ``now_ns``; ``unreachable``: its own ES is down."""
         if not self.alive:
             return snapshot.STATE_LOST
-        offloaded = [row.number for row in self.open.values() if row.choice == OFFLOAD]
+        offloaded = [row.number for row in self.open.values() if row.choice >= OFFLOAD]
         if unreachable and offloaded:
             return snapshot.CUT
         if any(self.sent_ns.get(number, now_ns + 1) > now_ns for number in offloaded):
@@ -194,5 +194,5 @@ def words_of(row: TaskRow) -> list[str]:
     """What an ended task counts as."""
     words = [row.state, *(flag for flag in _FLAGS if getattr(row, flag))]
     if row.choice >= 0:
-        words.append("offloaded" if row.choice == OFFLOAD else "local")
+        words.append("offloaded" if row.choice >= OFFLOAD else "local")
     return [*words, "fallback"] if row.fallback else words

@@ -54,7 +54,7 @@ def task_life(row: TaskRow) -> TaskLife:
         ue=row.ue,
         number=row.number,
         state=row.state,
-        where=row.es if row.choice == OFFLOAD and row.es else row.ue,
+        where=row.es if row.choice >= OFFLOAD and row.es else row.ue,
         delay_s=max(0, row.measured_ns) * S_PER_NS,
         deadline_s=row.deadline_ns * S_PER_NS,
         overhead=row.overhead,

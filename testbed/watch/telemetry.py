@@ -225,7 +225,7 @@ class Telemetry:
     def _fates(self) -> Fates:
         counts = self.tasks.counts
         under_way = [row for account in self._ues.values() for row in account.open.values()]
-        sent = sum(row.choice == OFFLOAD for row in under_way)
+        sent = sum(row.choice >= OFFLOAD for row in under_way)
         return Fates(
             generated=bisect.bisect_right(self._generated, self.now_ns),
             open=len(under_way),

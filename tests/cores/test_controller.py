@@ -85,6 +85,6 @@ def test_a_learner_is_told_of_every_slot_and_decides_those_with_tasks():
         core.handle(slot * S, announced(slot))
         core.handle(slot * S, asks(0, slot, tasks=tasks))
         actions = core.handle(slot * S, asks(1, slot, tasks=0))
-        assert [action.to for action in actions][-1] == LEARNER
+        assert isinstance(actions[-1], Send) and actions[-1].to == LEARNER
         assert answered(actions) == ["ue-1-1"] * tasks
     assert (learner.decided, learner.accounted) == ([3], [3, 4])

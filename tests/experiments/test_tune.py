@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from testbed.experiments import tune
-from testbed.model.errors import StartError
+from testbed.model.errors import StartError, UsageError
 from testbed.policy import loading
+from testbed.policy.choosing import PricedAny
 from testbed.policy.heuristics import Coin, Priced
 from testbed.scenario.load import load_scenario
 from testbed.sim.simulation import simulate
@@ -84,6 +85,19 @@ def test_priced_checkpoints_load_as_priced(tmp_path):
         training_seeds=(1,),
     )
     assert loading.load(f"priced:{tune.write(tuned, tmp_path)}") == (Priced(0.5, 0.1), False)
+
+
+def test_a_price_for_choosing_is_tuned_where_agents_may(tmp_path):
+    scenario = load_scenario("region", ["slots=10", "second_offload.by=agent"])
+    tuned = tune.tune(scenario, "priced-any", 0, lambda text, share: None, seeds=2)
+    path = tune.write(tuned, tmp_path)
+    assert path.name == "priced-any.json" and tuned.values.keys() == {"beta", "beta0", "away"}
+    assert loading.load(f"priced-any:{path}") == (PricedAny(*tuned.values.values()), True)
+    arguments = [msgspec.structs.replace(scenario, seed=seed) for seed in tuned.training_seeds]
+    free = sum(tune._measure(one, "priced-any", double=True)(PricedAny()) for one in arguments) / 2
+    assert tuned.overhead < free
+    with pytest.raises(UsageError, match="chooses targets"):
+        tune.tune(load_scenario("region", ["slots=10"]), "priced-any", 0, lambda text, share: None, seeds=2)
 
 
 def test_a_place_that_cannot_be_written_is_a_clear_error(tmp_path):

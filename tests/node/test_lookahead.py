@@ -303,3 +303,13 @@ def test_only_speeds_that_are_near_count():
     look.hear(announce(2, 1, backlog=NS_PER_S // 4))
     look.hear(announce(1, 1))
     assert look.wait_ns(NS_PER_S + MS) == 0
+
+
+def test_where_agents_choose_whatever_is_in_the_air_elsewhere_may_be_sent_on():
+    chosen = msgspec.structs.replace(system((2, 1), (NS_PER_S, NS_PER_S)), chosen_target=True)
+    look = lookahead([task_of(2, 0, cycles=1), task_of(0, 0, at=5 * NS_PER_S)], double=True, result=chosen)
+    assert look.wait_ns(0) > 0
+    for slot in (1, 2):
+        look.hear(announce(1, slot=slot, backlog=9 * NS_PER_S))
+        look.hear(announce(2, slot=slot, backlog=9 * NS_PER_S, air=2 - slot))
+        assert (look.wait_ns(slot * NS_PER_S) > 0) == (slot == 1)

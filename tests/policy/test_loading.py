@@ -8,6 +8,7 @@ import pytest
 from testbed.experiments.virtual import by_twin
 from testbed.model.errors import UsageError
 from testbed.policy import loading
+from testbed.policy.choosing import PricedAny, Shortest
 from testbed.policy.heuristics import Priced
 from testbed.policy.planned import THINK_NS, USUAL_BASE, Planned
 from testbed.protocol.rows import POLICY_ERROR
@@ -158,3 +159,37 @@ def test_time_to_think_goes_to_planners_that_name_none():
     given = ["lc", "plan", "plan-do:greedy-do", "plan-do@5ms:greedy-do"]
     expected = ["lc", "plan@9ms", "plan-do@9ms:greedy-do", "plan-do@5ms:greedy-do"]
     assert [loading.thinking(name, "9ms") for name in given] == expected
+
+
+def test_policies_that_choose_targets_are_loaded_by_name(tmp_path, own):
+    assert loading.load("greedy-any") == (PricedAny(), True)
+    assert loading.load("po2-any") == (Shortest(sampled=True), True)
+    (tmp_path / "p.json").write_text('{"policy": "priced-any", "beta": 0.3, "beta0": 0.2, "away": 0.1}')
+    assert loading.load(f"priced-any:{tmp_path / 'p.json'}") == (PricedAny(0.3, 0.2, 0.1), True)
+    (tmp_path / f"{own}_free.py").write_text("def home_any(cell, rng):\n    return {ue.name: 1 for ue in cell.ues}\n")
+    assert loading.load(f"{own}_free:home_any")[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("priced-any", "needs tuned values"),
+        ("jsq", "unknown policy"),
+        ("jsq-any:x.json", "takes no checkpoint"),
+        ("coin-any:x.json", "unknown policy"),
+        ("a3c-any:x.npz", "unknown policy"),
+        ("plan-any", "unknown policy"),
+        ("plan-do:greedy-any", "cannot plan from"),
+    ],
+)
+def test_what_chooses_no_target_is_refused(name, what):
+    with pytest.raises(UsageError, match=what):
+        loading.load(name)
+
+
+def test_a_price_of_the_rule_is_none_for_choosing(tmp_path):
+    (tmp_path / "p.json").write_text('{"policy": "priced", "beta": 0.3, "beta0": 0.2}')
+    with pytest.raises(UsageError, match='of "priced", not of "priced-any"'):
+        loading.load(f"priced-any:{tmp_path / 'p.json'}")
+    with pytest.raises(UsageError, match="cannot learn in a run"):
+        loading.load_for_learning("a3c-any")

@@ -226,7 +226,7 @@ def wrong_summary(played):
         "late": sum(row.state == LATE for row in rows),
         "failed": sum(row.state == FAILED for row in rows),
         "local": sum(row.choice == 0 for row in rows),
-        "offloaded": sum(row.choice == 1 for row in rows),
+        "offloaded": sum(row.choice >= 1 for row in rows),
         "undecided": sum(row.choice == -1 for row in rows),
         "recovered": sum(row.recovered for row in rows),
         "unaccounted": 0,

@@ -1,11 +1,13 @@
 """Random small systems, workloads and policies: instants of a few nanoseconds, so that ties and zero lengths abound."""
 
+import msgspec
 from hypothesis import strategies as st
 
 from testbed.model import random
 from testbed.model.changing_link import RateTrace
 from testbed.model.system import Backhaul, Es, Plan, Radio, System, Ue
 from testbed.model.task import Task
+from testbed.policy.choosing import PricedAny, Shortest
 from testbed.policy.heuristics import Coin, FixedChoice, Priced
 
 HZ = (1_000_000_000, 500_000_000, 2_000_000_000, 3_000_000_000, 12_000_000_000)
@@ -26,7 +28,8 @@ class Hashed:
         chosen = {}
         for ue in cell.ues:
             mark = seen + ue.queue_ns + 3 * ue.radio_wait_ns + 5 * len(ue.tasks) + 7 * ue.last_choice
-            chosen[ue.name] = int(random.uniform(cell.seed, 5, ue.index, mark, cell.slot) + rng.random() < 1.0)
+            drawn = random.uniform(cell.seed, 5, ue.index, mark, cell.slot) + rng.random()
+            chosen[ue.name] = int(drawn * cell.actions / 2.0) if cell.chosen_target else int(drawn < 1.0)
         return chosen
 
 
@@ -180,3 +183,13 @@ def plans(draw):
     return Plan(
         system=system, workload=tasks, policy="random", second_offload=draw(st.sampled_from((True, True, False)))
     ), draw(policies())
+
+
+@st.composite
+def choosing(draw):
+    """A plan whose agents choose targets, with a policy that does."""
+    system = msgspec.structs.replace(draw(systems()), chosen_target=True)
+    plan = Plan(system=system, workload=draw(workloads(system)), policy="random", second_offload=True)
+    price = draw(st.sampled_from((0.0, 0.5)))
+    every = (PricedAny(), PricedAny(price, -1e-8, 1e-9), Shortest(), Shortest(sampled=True), Hashed(), Hashed())
+    return plan, draw(st.sampled_from(every))

@@ -16,6 +16,7 @@ from testbed.cli.summary_text import count
 from testbed.cli.text_table import table
 from testbed.model.fidelity import EXACT
 from testbed.model.printable import printable, readable
+from testbed.model.targets import chooses_target
 from testbed.policy import loading
 from testbed.policy.shipped import CHECKPOINTS
 from testbed.record import directory, kept_grade, reader
@@ -78,7 +79,8 @@ def policies_known() -> Rows:
         base, double, _ = loading.parts(name)
         needs = base in (*loading.TUNED, *loading.LEARNED)
         written = [f"{name}:{path}" for path in files if path.stem == name] if needs else [name]
-        about = loading.ABOUT[base] + ("; with second offload" if double else "")
+        offload = "; the agent chooses which edge server" if chooses_target(name) else "; with second offload"
+        about = loading.ABOUT[base] + (offload if double else "")
         rows.append({"policy": name, "about": about, "needs_checkpoint": needs, "usable": written})
     return rows
 

@@ -8,11 +8,9 @@ from testbed.cli.console import print_json, print_text
 from testbed.cli.progress import ProgressDisplay
 from testbed.experiments import tune
 from testbed.model.exit_codes import EXIT_OK
-from testbed.policy.loading import DOUBLE
 from testbed.workers import local
 
-TUNED_POLICIES = tuple(name + suffix for name in tune.SPACES for suffix in ("", DOUBLE))
-_NAMES, DEFAULT_TUNED = ", ".join(TUNED_POLICIES), "priced-do"
+_NAMES, DEFAULT_TUNED = ", ".join(tune.STRATEGIES), "priced-do"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Tune a heuristic and write its checkpoint; returns the exit code."""
-    training.must_be_one_of("policy", args.policy, TUNED_POLICIES, args.scenario)
+    training.must_be_one_of("policy", args.policy, tune.STRATEGIES, args.scenario)
     training.must_be_a_training_seed(args.seed)
     scenario = training.scenario_of(args, ("slots",))
     training.say_no_faults(scenario)
