@@ -5,9 +5,10 @@ Features come from `testbed.twin.observe`; the same functions of the model give 
 
 from typing import Any, NamedTuple
 
-from controller.learn import compiled_network, heads
+from controller.learn import compiled_network, heads, region
 from controller.learn.compiled_network import remember
-from controller.learn.heads import CompiledNetwork, DecisionRule, Trace, Turn, decide, see_cell
+from controller.learn.heads import REGIONAL_CODE, CompiledNetwork, DecisionRule, Trace, Turn, decide, see_cell
+from controller.learn.region import Slot, decide_region
 from testbed.twin import kernels
 from testbed.twin.compiled import OPTIONS, stamp
 from testbed.twin.entry import entry
@@ -40,6 +41,7 @@ def _build(key: int) -> Any:
         net: CompiledNetwork,
         trace: Trace,
         recurrent: Recurrent,
+        ledger: Any,
         cells: Any,
         rewards: Any,
         earned: Any,
@@ -59,7 +61,10 @@ def _build(key: int) -> Any:
                 clear_cells(world)
                 for c in range(fixed.edge_servers.shape[0]):
                     observe_cell(world, fixed, c, cells[t, w, c])
-                for c in range(fixed.edge_servers.shape[0]):
+                if rule.head == REGIONAL_CODE:
+                    slot = Slot(t * count + w, cells[t, w], ledger, ledger[0, :0])
+                    d = decide_region(world, fixed, rule, net, trace, slot, d)
+                for c in range(fixed.edge_servers.shape[0] if rule.head != REGIONAL_CODE else 0):
                     turn = Turn(c, t * count + w, cells[t, w, c], recurrent.memory[w, c])
                     if recurrent.core.shape[0] > 0:
                         seen = recurrent.seen[t, w, c]
@@ -83,5 +88,11 @@ def _build(key: int) -> Any:
 
 
 act = _build(
-    stamp(globals(), vars(heads), vars(compiled_network), *(vars(module) for module in (*kernels.modules(), kernels)))
+    stamp(
+        globals(),
+        vars(heads),
+        vars(region),
+        vars(compiled_network),
+        *(vars(module) for module in (*kernels.modules(), kernels)),
+    )
 )

@@ -20,7 +20,8 @@ from testbed.scenario import units
 DOUBLE = "-do"
 _PLAIN: dict[str, Policy] = {"lc": FixedChoice(0), "offload": FixedChoice(1), "random": Coin(0.5), "greedy": Priced()}
 TUNED = ("coin", "priced")
-LEARNED = ("a3c", "dqn")
+REGION = "-region"
+LEARNED = ("a3c", f"a3c{REGION}", "dqn")
 PLANNER, THINK = "plan", "@"
 ABOUT = {
     "lc": "every task is executed locally",
@@ -30,6 +31,7 @@ ABOUT = {
     "coin": "a coin whose probability of offloading was tuned",
     "priced": "greedy with a tuned price on the edge server's time",
     "a3c": "a network trained by asynchronous advantage actor-critic",
+    "a3c-region": "as a3c, for the UEs of all cells in one sequence (testbed train --head regional)",
     "dqn": "a network trained by deep Q-learning",
     "plan": "looks ahead on sampled futures, from what another policy decides (plan:POLICY)",
 }
@@ -86,7 +88,14 @@ def checkpoint_command(strategy: str, scenario: str = "region") -> str:
     """The command that makes a checkpoint: heuristics are tuned, networks are trained."""
     if parts(strategy)[0] in TUNED:
         return f"testbed tune {shlex.quote(scenario)} --policy {strategy}"
-    return f"testbed train {shlex.quote(scenario)} --algorithm {strategy}"
+    head = " --head regional" if REGION in strategy else ""
+    return f"testbed train {shlex.quote(scenario)} --algorithm {strategy.replace(REGION, '')}{head}"
+
+
+def trained(algorithm: str, head: str) -> str:
+    """The strategy that `testbed train` makes with ``algorithm`` ("a3c-do") and ``head``."""
+    base, double, _ = parts(algorithm)
+    return f"{base}{REGION if head == 'regional' else ''}{DOUBLE if double else ''}"
 
 
 def parts(name: str) -> tuple[str, bool, str]:
