@@ -40,7 +40,9 @@ class LearningPolicy(Protocol):
 
 def looks_on(policy: object) -> bool:
     """Whether all UEs have to ask ``policy`` in every slot: it learns or remembers, or waits for all of them."""
-    return isinstance(policy, (LearningPolicy, Planned)) or watching(policy) is not None
+    if watching(policy) is not None or regional(policy) is not None:
+        return True
+    return isinstance(policy, (LearningPolicy, Planned))
 
 
 class DecisionServer:

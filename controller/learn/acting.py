@@ -5,11 +5,13 @@ Features come from `testbed.twin.observe`; the same functions of the model give 
 
 from typing import Any, NamedTuple
 
+from controller.learn import region
+from controller.learn.region import Slot, decide_region
 from testbed.twin import kernels
 from testbed.twin.compiled import OPTIONS, stamp
 from testbed.twin.compiled_network import remember
 from testbed.twin.entry import entry
-from testbed.twin.heads import CompiledNetwork, DecisionRule, Trace, Turn, decide, see_cell
+from testbed.twin.heads import REGIONAL_CODE, CompiledNetwork, DecisionRule, Trace, Turn, decide, see_cell
 from testbed.twin.kernels import add_cell, clear_cells, view
 from testbed.twin.lists import item
 from testbed.twin.observe import observe_cell
@@ -39,6 +41,7 @@ def _build(key: int) -> Any:
         net: CompiledNetwork,
         trace: Trace,
         recurrent: Recurrent,
+        ledger: Any,
         cells: Any,
         rewards: Any,
         earned: Any,
@@ -58,7 +61,10 @@ def _build(key: int) -> Any:
                 clear_cells(world)
                 for c in range(fixed.edge_servers.shape[0]):
                     observe_cell(world, fixed, c, cells[t, w, c])
-                for c in range(fixed.edge_servers.shape[0]):
+                if rule.head == REGIONAL_CODE:
+                    slot = Slot(t * count + w, cells[t, w], ledger, ledger[0, :0])
+                    d = decide_region(world, fixed, rule, net, trace, slot, d)
+                for c in range(fixed.edge_servers.shape[0] if rule.head != REGIONAL_CODE else 0):
                     turn = Turn(c, t * count + w, cells[t, w, c], recurrent.memory[w, c])
                     if recurrent.core.shape[0] > 0:
                         seen = recurrent.seen[t, w, c]
@@ -81,4 +87,4 @@ def _build(key: int) -> Any:
     return act
 
 
-act = _build(stamp(globals(), *(vars(module) for module in (*kernels.modules(), kernels))))
+act = _build(stamp(globals(), vars(region), *(vars(module) for module in (*kernels.modules(), kernels))))

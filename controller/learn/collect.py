@@ -11,6 +11,7 @@ from controller.learn.a3c import Rollout
 from controller.learn.acting import Recurrent
 from controller.learn.dqn import Transitions
 from controller.learn.recurrent import Remembered
+from controller.learn.region import LEDGER_ROWS
 from testbed.model.errors import UsageError
 from testbed.model.system import System
 from testbed.policy import network, q_network
@@ -111,6 +112,7 @@ class Collector:
         self._cells = np.zeros((slots + 1, worlds, cells, CELL_FEATURES), f32)
         self._rewards = np.zeros((slots, worlds, cells), f32)
         self.earned = np.zeros((worlds, cells), CELL)
+        self._ledger = np.zeros((LEDGER_ROWS, cells), np.int64)
         self._cell_of = np.array([ue.cell for ue in system.ues])
         self._scratch = compiled_network.scratch(layers[-1].outputs)
         self._recurrent = Recurrent(
@@ -155,6 +157,7 @@ class Collector:
             net=CompiledNetwork(params, self._layers, self._scratch),
             trace=trace,
             recurrent=going,
+            ledger=self._ledger,
             cells=cells,
             rewards=each,
             earned=self.earned,

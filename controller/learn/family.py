@@ -53,6 +53,8 @@ def family_config(config: TrainConfig, family: tuple[FamilyScenario, ...]) -> Fa
         raise UsageError(f"{config.algorithm} learns in one scenario", "a3c and a3c-do learn over a family")
     if config.layout.ues != 1 or config.head in (network.JOINT, network.CONTINUOUS):
         raise UsageError(f"head {config.head}: its network is made for cells of one size", "use the head sequential")
+    if config.teacher is not None:
+        raise UsageError(f"the teacher {config.teacher.name} plans in one scenario", "leave out --teacher or --family")
     return FamilyConfig(**msgspec.structs.asdict(config), family=family)
 
 
@@ -89,11 +91,11 @@ class FamilyLearner:
         self._turn += 1
         return learner.step(params, square_avg, update)
 
-    def grad(self, params: Array) -> tuple[Array, Step]:
+    def grad(self, params: Array, update: int) -> tuple[Array, Step]:
         """See `A3cLearner.grad`, in the scenario whose turn it is."""
         learner = self._learners[self._next()]
         self._turn += 1
-        return learner.grad(params)
+        return learner.grad(params, update)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What decides the next rollouts beside the parameters: each scenario's worlds, and whose turn it is."""

@@ -95,7 +95,7 @@ def _work(order: bytes, name: str, size: int, workers: int, number: int, parent:
     try:
         while pipe.recv_bytes():
             with np.errstate(all="ignore"):
-                grad, step = learner.grad(shared.params.copy())
+                grad, step = learner.grad(shared.params.copy(), shared.updates)
             pipe.send_bytes(np.append(grad, np.array([step.entropy, step.reward], np.float32)).tobytes())
     except (EOFError, OSError):
         pass

@@ -16,6 +16,7 @@ from testbed.policy import network, q_network
 from testbed.policy.heuristics import Policy
 from testbed.policy.joint import AtOnce
 from testbed.policy.learned import Learned
+from testbed.policy.regional import RegionalNetwork
 from testbed.record.files import keep, unwritable
 
 FORMAT = 3
@@ -96,10 +97,11 @@ def _inner(value: object) -> dict[str, Any] | None:
 
 
 def load_policy(path: Path, algorithm: str, *, explore: bool = False) -> Policy:
-    """The trained policy of a checkpoint, checked against ``algorithm`` (``a3c`` or ``dqn``) and its network's size."""
+    """The trained policy of a checkpoint, checked against ``algorithm`` (``a3c``, ``a3c-region`` or ``dqn``) and its
+    network's size."""
     arrays, about = read(path)
-    if about.get("algorithm") != algorithm:
-        trained = about.get("algorithm")
+    trained = f"{about.get('algorithm')}{'-region' if about.get('head') == network.REGIONAL else ''}"
+    if trained != algorithm:
         named = shlex.quote(f"{trained}{'-do' if about.get('second_offload') else ''}:{path}")
         raise UsageError(f'{path}: trained by "{trained}", not by "{algorithm}"', f"use it as {named}")
     try:
@@ -117,6 +119,8 @@ def load_policy(path: Path, algorithm: str, *, explore: bool = False) -> Policy:
     params = params.astype(np.float32)
     if shape.head in (network.JOINT, network.CONTINUOUS):
         return AtOnce(params, shape, double=double, paper=paper)
+    if shape.head == network.REGIONAL:
+        return RegionalNetwork(params, double=double)
     return Learned(
         params,
         double=double,

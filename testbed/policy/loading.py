@@ -24,7 +24,8 @@ _PLAIN: dict[str, Policy] = {"lc": FixedChoice(0), "offload": FixedChoice(1), "r
 TUNED = ("coin", "priced")
 _CHOOSING: dict[str, Policy] = {"greedy": PricedAny(), "jsq": Shortest(), "po2": Shortest(sampled=True)}
 TUNED_ANY = ("priced",)
-LEARNED = ("a3c", "dqn")
+REGION = "-region"
+LEARNED = ("a3c", f"a3c{REGION}", "dqn")
 PLANNER, THINK = "plan", "@"
 ABOUT = {
     "lc": "every task is executed locally",
@@ -34,6 +35,7 @@ ABOUT = {
     "coin": "a coin whose probability of offloading was tuned",
     "priced": "greedy with a tuned price on the edge server's time",
     "a3c": "a network trained by asynchronous advantage actor-critic",
+    "a3c-region": "as a3c, for the UEs of all cells in one sequence (testbed train --head regional)",
     "dqn": "a network trained by deep Q-learning",
     "jsq": "each task joins the shortest queue, the user's own or that of any edge server",
     "po2": "each task joins the shorter of two queues that are drawn",
@@ -99,7 +101,14 @@ def checkpoint_command(strategy: str, scenario: str = "region") -> str:
     if parts(strategy)[0] in TUNED:
         allowed = " --set second_offload.by=agent" if chooses_target(strategy) else ""
         return f"testbed tune {shlex.quote(scenario)} --policy {strategy}{allowed}"
-    return f"testbed train {shlex.quote(scenario)} --algorithm {strategy}"
+    head = " --head regional" if REGION in strategy else ""
+    return f"testbed train {shlex.quote(scenario)} --algorithm {strategy.replace(REGION, '')}{head}"
+
+
+def trained(algorithm: str, head: str) -> str:
+    """The strategy that `testbed train` makes with ``algorithm`` ("a3c-do") and ``head``."""
+    base, double, _ = parts(algorithm)
+    return f"{base}{REGION if head == 'regional' else ''}{DOUBLE if double else ''}"
 
 
 def parts(name: str) -> tuple[str, bool, str]:

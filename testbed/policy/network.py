@@ -1,9 +1,11 @@
 """The actor and critic as one flat float32 vector, evaluated in numpy to act and in torch to learn.
 
 The actor sees blocks of 22 features, one a UE, then its cell's 8. Heads ``sequential`` and ``factored`` decide for one
-UE: a block → 64 → 64 → a logit, rectified; weights are shared by UEs and cells, so any number of either fits. ``joint``
-has a logit for each of the 2^N vectors of a cell's decisions (Zou et al. 2021), ``continuous`` a proto-action in R^N
-whose nearest vector is taken (after Dulac-Arnold et al. 2015). Every logit begins with ``gain·(C_l − C_o)``, for
+UE: a block → 64 → 64 → a logit, rectified; weights are shared by UEs and cells, so any number of either fits.
+``regional`` is ``sequential`` over the UEs of all cells and sees 22 numbers more: the mean over cells of their 8, and
+14 of the region as it is decided so far (`testbed.policy.region_features`).
+``joint`` has a logit for each of the 2^N vectors of a cell's decisions (Zou et al. 2021), ``continuous`` a proto-action
+in R^N whose nearest vector is taken (after Dulac-Arnold et al. 2015). Every logit begins with ``gain·(C_l − C_o)``, for
 ``joint`` summed over those who offload: with all other weights at zero each head is a soft greedy.
 Critic: the region's value is the sum over cells of an MLP on (the cell's features, their mean over cells).
 A recurrent core, if there is one, is a gated recurrent unit (Cho et al. 2014) for each cell, weights shared: once a
@@ -21,12 +23,15 @@ from numpy.typing import NDArray
 
 from testbed.model.errors import UsageError
 from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
+from testbed.policy.region_features import REGION_FEATURES
 
 HIDDEN = 64
 GAIN, GAIN_AT = 6.0, 0
 SPREAD = 1.0
 SEQUENTIAL, _FACTORED, JOINT, CONTINUOUS = "sequential", "factored", "joint", "continuous"
-HEADS = (SEQUENTIAL, _FACTORED, JOINT, CONTINUOUS)
+REGIONAL = "regional"
+HEADS = (SEQUENTIAL, _FACTORED, JOINT, CONTINUOUS, REGIONAL)
+REGIONAL_INPUTS = CELL_FEATURES + REGION_FEATURES
 MOST_JOINT, MOST_GRU_UNITS = 12, 32
 MOST_EXPONENT = 700.0  # of which the exponential is still finite
 Array = NDArray[np.float32]
@@ -97,9 +102,12 @@ def layout(head: str = SEQUENTIAL, ues: int = 1, gru_units: int = 0) -> Layout:
         raise UsageError(f"{ues} UEs in a cell are 2^{ues} joint actions", "use the head sequential")
     if not 0 <= gru_units <= MOST_GRU_UNITS:
         raise UsageError(f"a memory of {gru_units}", f"0 (none) to {MOST_GRU_UNITS} units are possible")
+    if head == REGIONAL and gru_units:
+        raise UsageError(f"a memory of {gru_units} with the head {head}", "leave one of them out")
     width = ues if head in (JOINT, CONTINUOUS) else 1
     outputs = 2**ues if head == JOINT else width
-    actor = stack(GAIN_AT + 1, width * DECISION_FEATURES + CELL_FEATURES + gru_units, HIDDEN, HIDDEN, outputs)
+    context = CELL_FEATURES + gru_units + (REGIONAL_INPUTS if head == REGIONAL else 0)
+    actor = stack(GAIN_AT + 1, width * DECISION_FEATURES + context, HIDDEN, HIDDEN, outputs)
     critic = stack(actor[-1].end, 2 * CELL_FEATURES + gru_units, HIDDEN, HIDDEN, 1)
     if not gru_units:
         return Layout(head, width, actor, critic)

@@ -18,7 +18,7 @@ from testbed.twin.observe import observe_decision
 from testbed.twin.state import NONE
 
 A3C_CODE, DQN_CODE = 0, 1
-_SEQUENTIAL, _FACTORED, _JOINT, _CONTINUOUS = range(len(network.HEADS))
+_SEQUENTIAL, _FACTORED, _JOINT, _CONTINUOUS, REGIONAL_CODE = range(len(network.HEADS))
 _QUEUE, TARGETS = 2, CELL_FEATURES - 2
 FIELD_NOISE = 8
 seconds, burden, normal = FEATURES.seconds, FEATURES.burden, RANDOM.normal
@@ -95,7 +95,7 @@ def see_ue(world: Any, fixed: Any, u: int, rule: DecisionRule, sent: int, later:
 
 
 @njit(**OPTIONS)
-def _preference(rule: DecisionRule, out: Any) -> float:
+def preference(rule: DecisionRule, out: Any) -> float:
     """What a network with last layer ``out`` prefers offloading by: A3C has one output, DQN (V, δ) or (Q0, Q1)."""
     if rule.kind == A3C_CODE:
         return out[0]
@@ -103,7 +103,7 @@ def _preference(rule: DecisionRule, out: Any) -> float:
 
 
 @njit(**OPTIONS)
-def _choose(world: Any, u: int, rule: DecisionRule, preferred: float) -> int:
+def choose(world: Any, u: int, rule: DecisionRule, preferred: float) -> int:
     """The action of one UE from its logit (A3C) or Q(s, 1) − Q(s, 0) (DQN)."""
     if rule.explore <= 0.0:
         return 1 if preferred > 0.0 else 0
@@ -151,8 +151,8 @@ def _decide_in_turn(
         see_ue(world, fixed, u, rule, sent, later, x[:DECISION_FEATURES])
         _see_context(world, fixed, rule, turn, x[DECISION_FEATURES:])
         forward(net.params, net.layers, x, net.scratch)
-        preferred = net.params[0] * x[0] + _preference(rule, net.scratch[OUT])
-        choice = _choose(world, u, rule, preferred)
+        preferred = net.params[0] * x[0] + preference(rule, net.scratch[OUT])
+        choice = choose(world, u, rule, preferred)
         item(world.ues, u).choice = choice
         if choice == 1:
             sent += cycles

@@ -117,7 +117,7 @@ def by_hand(updates, workers):
     learners = [A3cLearner(CONFIG, number) for number in range(workers)]
     params, square_avg = network.initial(1), np.full(network.SIZE, 1e-4, np.float32)
     for update in range(updates):
-        grads = [learner.grad(params.copy())[0] for learner in learners]
+        grads = [learner.grad(params.copy(), 0)[0] for learner in learners]
         rmsprop(params, square_avg, np.mean(grads, axis=0), CONFIG.learning_rate_at(update))
     return params
 

@@ -4,6 +4,7 @@ import argparse
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 from testbed.cli.commands import common, learning, train_seeds, training
 from testbed.cli.console import print_json, print_text, warn
@@ -19,7 +20,7 @@ from testbed.scenario.load import load_scenario
 from testbed.scenario.schema import Scenario
 
 NETWORK_POLICIES, DEFAULT_NETWORK = ("a3c", "a3c-do", "dqn", "dqn-do"), "a3c-do"
-HEAD_NAMES = ("sequential", "factored", "joint", "continuous")
+HEAD_NAMES = ("sequential", "factored", "joint", "continuous", "regional")
 OPTIONS_HELP = (
     "a3c: gamma, gae, entropy, value_weight, clip_norm, vtrace, terminal, coin, central, reward_scale, memory (units "
     "of a recurrent core), worlds, slots (of a rollout: t_max), rate. dqn: gamma, batch, capacity, target_every, rate, "
@@ -54,6 +55,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     twin.add_argument("--head", default=HEAD_NAMES[0], metavar="H", help=f"{', '.join(HEAD_NAMES)} ({HEAD_NAMES[0]})")
     twin.add_argument("--family", metavar="FILE", help="train one network in all scenarios that a YAML file lists")
+    twin.add_argument(
+        "--teacher", metavar="P", help="imitate a planner too: plan-do, plan-do@TIME, plan-do:POLICY (head regional)"
+    )
+    twin.add_argument("--demonstrations", type=int, metavar="N", help="how many slots it shows to each worker (3000)")
     twin.add_argument("--terminal", action="store_true", help="end rollouts with R = 0, as the paper does")
     twin.add_argument(
         "--option",
@@ -116,6 +121,8 @@ def _check_live(args: argparse.Namespace) -> None:
         "--updates": args.updates,
         "--head": args.head != HEAD_NAMES[0],
         "--family": args.family,
+        "--teacher": args.teacher,
+        "--demonstrations": args.demonstrations,
         "--terminal": args.terminal,
         "--option": args.option,
     }
@@ -171,6 +178,7 @@ def _train_on_twin(args: argparse.Namespace, scenario: Scenario, folder: Path) -
         resume=args.resume,
         options=options,
         family=tuple(family.read(Path(args.family))) if args.family else (),
+        **_teaching(args),
     )
     if args.seeds is not None:
         return train_seeds.train_seeds(args, job)
@@ -198,8 +206,17 @@ def _train_on_twin(args: argparse.Namespace, scenario: Scenario, folder: Path) -
             f"{result.checkpoint}: mean overhead {result.overhead:.4f}{against} on "
             f"{len(result.validation_seeds)} validation workloads, after {result.updates} updates ({result.ended})"
         )
-        print_text(f"  use it as {training.policy_option(args.algorithm, result.checkpoint)}")
+        print_text(f"  use it as {training.policy_option(job.policy, result.checkpoint)}")
     return _ending(result.ended, result.checkpoint)
+
+
+def _teaching(args: argparse.Namespace) -> dict[str, Any]:
+    """Who teaches, and in how many slots, as far as that is asked for."""
+    if args.teacher is None and args.demonstrations is not None:
+        raise UsageError("--demonstrations is how many slots a teacher shows", "name one: --teacher plan-do")
+    training.must_be_within("demonstrations", args.demonstrations, 1, MOST_UPDATES)
+    asked = {"teacher": args.teacher, "demonstrations": args.demonstrations}
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _ending(ended: str, checkpoint: str) -> int:

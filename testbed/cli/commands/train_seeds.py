@@ -15,6 +15,7 @@ from testbed.cli.progress import ProgressDisplay
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.model.errors import InterruptedRunError, UsageError
 from testbed.model.exit_codes import EXIT_INTERRUPTED, EXIT_OK, EXIT_THRESHOLD
+from testbed.policy import loading
 from testbed.workers import local
 from testbed.workers.local import processes
 
@@ -94,7 +95,9 @@ def _print(args: argparse.Namespace, results: "Sequence[TrainingResult]") -> Non
         print_text(f"mean overhead {estimate.value:.4f}{spread_of} over {len(known)} seeds")
     best = min((one for one in results if one.checkpoint), key=lambda one: one.overhead, default=None)
     if best is not None:
-        print_text(f"  use one as {training.policy_option(args.algorithm, best.checkpoint)}")
+        print_text(
+            f"  use one as {training.policy_option(loading.trained(args.algorithm, args.head), best.checkpoint)}"
+        )
 
 
 def _line(one: "TrainingResult") -> str:

@@ -1,0 +1,99 @@
+"""How the head `regional` decides, in compiled code: the UEs of all cells one after another, cell by cell."""
+
+from typing import Any, NamedTuple
+
+from numba import njit
+
+from testbed.model.task import OFFLOAD
+from testbed.policy import region_features
+from testbed.policy.features import CELL_FEATURES, DECISION_FEATURES
+from testbed.policy.region_features import ANNOUNCED, LATER, REGION_FEATURES, SENT, WORK
+from testbed.twin.compiled import FEATURES, OPTIONS, compile_functions, least_loaded
+from testbed.twin.compiled_network import OUT, forward
+from testbed.twin.costs import undecided_cycles, undecided_task
+from testbed.twin.heads import CompiledNetwork, DecisionRule, Trace, choose
+from testbed.twin.lists import item
+from testbed.twin.observe import observe_decision, work_ns
+from testbed.twin.state import NONE
+
+CELL_AT = DECISION_FEATURES
+MEAN_AT = CELL_AT + CELL_FEATURES
+REGION_AT = MEAN_AT + CELL_FEATURES
+LEDGER_ROWS = len(region_features.ROWS)
+_FEATURES = compile_functions(region_features, seconds=FEATURES.seconds, clip=FEATURES.clip)
+region = _FEATURES.region
+
+
+class Slot(NamedTuple):
+    """A slot to decide: its index ``at`` (t·W + w), ``cells`` (C, 8) with what the critic sees of them, and room for
+    the ``ledger`` (4, C) of what is known of servers. ``given`` (N,), if it has any, are the decisions to be made."""
+
+    at: int
+    cells: Any
+    ledger: Any
+    given: Any
+
+
+@njit(**OPTIONS)
+def _open(world: Any, fixed: Any, ledger: Any) -> None:
+    """Enter what is known of all servers before anybody decides."""
+    for es in range(fixed.edge_servers.shape[0]):
+        constants = item(fixed.edge_servers, es)
+        undecided = 0
+        for u in range(constants.first_ue, constants.last_ue):
+            undecided += undecided_cycles(world, u)
+        announced, speed = item(world.announced_ns, es), constants.cpu_hz * constants.cores
+        ledger[ANNOUNCED, es], ledger[SENT, es] = announced, 0
+        ledger[WORK, es] = announced + work_ns(item(world.edge_servers, es).air_cycles, speed)
+        ledger[LATER, es] = work_ns(undecided, speed)
+
+
+@njit(**OPTIONS)
+def _mean_cell(fixed: Any, cells: Any, n: int) -> float:
+    """The mean of feature ``n`` over the cells that have UEs."""
+    total, count = 0.0, 0
+    for c in range(cells.shape[0]):
+        if item(fixed.edge_servers, c).first_ue < item(fixed.edge_servers, c).last_ue:
+            total += cells[c, n]
+            count += 1
+    return total / max(1, count)
+
+
+@njit(**OPTIONS)
+def decide_region(
+    world: Any, fixed: Any, rule: DecisionRule, net: CompiledNetwork, trace: Trace, slot: Slot, d: int
+) -> int:
+    """All UEs decide in turn, a row each of ``trace`` from ``d`` on; returns the next one."""
+    ledger = slot.ledger
+    _open(world, fixed, ledger)
+    for c in range(fixed.edge_servers.shape[0]):
+        constants = item(fixed.edge_servers, c)
+        speed, target = constants.cpu_hz * constants.cores, least_loaded(world.announced_ns, fixed.alive, c)
+        sent, later = 0, 0
+        for u in range(constants.first_ue, constants.last_ue):
+            later += undecided_cycles(world, u)
+        for u in range(constants.first_ue, constants.last_ue):
+            if undecided_task(world, u) == NONE:
+                continue
+            cycles = undecided_cycles(world, u)
+            later -= cycles
+            ledger[LATER, c] = work_ns(later, speed)
+            x = trace.features[d]
+            observe_decision(world, fixed, u, sent, later, x[:CELL_AT])
+            for n in range(CELL_FEATURES):
+                x[CELL_AT + n] = slot.cells[c, n]
+                x[MEAN_AT + n] = _mean_cell(fixed, slot.cells, n)
+            seen = region(ledger, c, target, fixed.system[0].threshold_ns)
+            for n in range(REGION_FEATURES):
+                x[REGION_AT + n] = seen[n]
+            forward(net.params, net.layers, x, net.scratch)
+            preferred = net.params[0] * x[0] + net.scratch[OUT, 0]
+            choice = slot.given[u] if slot.given.shape[0] > 0 else choose(world, u, rule, preferred)
+            item(world.ues, u).choice = choice
+            if choice == OFFLOAD:
+                sent += cycles
+                ledger[WORK, c] += work_ns(sent, speed) - ledger[SENT, c]
+                ledger[SENT, c] = work_ns(sent, speed)
+            trace.actions[d], trace.logits[d], trace.where[d, 0], trace.where[d, 1] = choice, preferred, slot.at, u
+            d += 1
+    return d
