@@ -16,18 +16,23 @@ from testbed.hosts.learned import LearnedFile
 from testbed.hosts.lines import (
     AskLog,
     FreezeRole,
+    Hail,
     HostReady,
     HostRun,
     HostServes,
     KillRole,
     LearnedSoFar,
     Lines,
+    LinkOpen,
+    LinkPushed,
     LogTail,
     LookAt,
     Looked,
+    OpenLink,
     Pause,
     Probe,
     Probed,
+    PushLink,
     Report,
     Request,
     RoleDied,
@@ -36,6 +41,7 @@ from testbed.hosts.lines import (
     ThawRole,
     encode_line,
 )
+from testbed.hosts.link_rate import Receiver, push
 from testbed.live.local_supervisor import LocalSupervisor
 from testbed.model.errors import StartError
 from testbed.node.credentials import KEY_FOLDER, PLACES, private_folder, write_private
@@ -102,6 +108,8 @@ class HostAgent:
             return self._say(Probed(request.number, time.monotonic_ns()))
         if isinstance(request, HostRun):
             return self._prepare(request)
+        if isinstance(request, Hail | OpenLink | PushLink):
+            return self._say(self._surveyed(request))
         if self._supervisor is None:
             raise ValueError(f"{type(request).__name__} before the run is known")
         match request:
@@ -119,6 +127,23 @@ class HostAgent:
                 self._say(Looked(name, self._supervisor.works(name)))
             case AskLog(name):
                 self._say(LogTail(name, tuple(self._supervisor.log_tail(name, TAIL_LINES))))
+
+    def _surveyed(self, request: Hail | OpenLink | PushLink) -> Report:
+        """What a launcher wants to know before it decides to run here."""
+        match request:
+            case Hail():
+                return HostReady(os.getpid(), clock_identity(), version())
+            case OpenLink(port):
+                try:
+                    receiver = Receiver(port)
+                except OSError as error:
+                    return LinkOpen(port, "", error.strerror or str(error))
+                return LinkOpen(receiver.port, receiver.number)
+            case PushLink(address, port, number):
+                try:
+                    return LinkPushed(push(address, port, number))
+                except OSError as error:
+                    return LinkPushed(0.0, error.strerror or str(error))
 
     def _prepare(self, run: HostRun) -> None:
         """Put down what each process reads, for this user only, and start what forks them."""
