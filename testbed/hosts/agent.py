@@ -49,6 +49,7 @@ from testbed.protocol.codec import PROTOCOL_VERSION
 from testbed.record import learning_requests
 
 TAIL_LINES, IDLE_MS = 20, 1000
+SILENCE_NS = 8_000_000_000  # a launcher that probes does so every second
 STARTER_S = 200.0  # many begin at once on one machine; how long all may take is for the launcher to say
 
 
@@ -76,6 +77,7 @@ class HostAgent:
         self._folder, self._reader, self._writer = folder, reader, writer
         self._supervisor: LocalSupervisor | None = None
         self._learned = LearnedFile(folder)
+        self._probed_ns = 0
         self._incoming = select.poll()
         self._incoming.register(reader, select.POLLIN)
 
@@ -97,6 +99,8 @@ class HostAgent:
         """What comes next; deaths are told meanwhile."""
         while self._supervisor is not None:
             self._supervisor.wait(self._reader, IDLE_MS)
+            if self._probed_ns and time.monotonic_ns() - self._probed_ns > SILENCE_NS and not self._incoming.poll(0):
+                return b""  # as at the end: whoever carries the streams may not know yet that the network is gone
             self._tell_learned()  # first: its checkpoint holds what a learner said last
             self._tell_deaths(self._supervisor)
             if self._incoming.poll(0):
@@ -105,6 +109,7 @@ class HostAgent:
 
     def _act(self, request: Request) -> None:
         if isinstance(request, Probe):
+            self._probed_ns = time.monotonic_ns()
             return self._say(Probed(request.number, time.monotonic_ns()))
         if isinstance(request, HostRun):
             return self._prepare(request)
@@ -155,6 +160,8 @@ class HostAgent:
         for name, key in run.keys.items():
             write_private(self._folder / KEY_FOLDER / name, key.encode())
         self._supervisor = LocalSupervisor(self._folder, bytes.fromhex(run.token), STARTER_S)
+        if self._probed_ns:
+            self._probed_ns = time.monotonic_ns()  # that took a while, and nobody probed meanwhile
         self._say(HostServes())
 
     def _start(self, supervisor: LocalSupervisor, request: StartRole) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from testbed.hosts.agent import clock_identity, version
 from testbed.hosts.channel import Channel
 from testbed.hosts.clock_offset import ClockOffset
+from testbed.hosts.host import reading_of
 from testbed.hosts.lines import (
     Hail,
     HostReady,
@@ -108,12 +109,9 @@ class Surveyor:
             self._tell(host, Probe(offset.probes))
             told = self._answer(host, Probed, ANSWERS_S)
             offset.add(sent_ns, told.monotonic_ns, time.monotonic_ns())
-        ahead_ns = offset.use()
-        known = f"{host}: clock known to {offset.uncertainty_ns() * 1e-3:.0f} µs"
-        self._say(known)
-        return ClockReading(
-            host=host, same=False, ahead_ns=ahead_ns, uncertainty_ns=offset.uncertainty_ns(), probes=offset.probes
-        )
+        offset.use()
+        self._say(f"{host}: clock known to {offset.uncertainty_ns() * 1e-3:.0f} µs")
+        return reading_of(host, offset)
 
     def _rate(self, source: str, target: str, address: str, port: int) -> float:
         """How fast ``source`` reaches ``target``, in bit/s; 0 if that cannot be measured, which is said."""
