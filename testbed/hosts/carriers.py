@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from testbed.hosts.hosts_file import COMMAND, DOCKER, SSH, ListedHost, Reach
+from testbed.hosts.hosts_file import COMMAND, DOCKER, KUBERNETES, SSH, SWARM, ListedHost, Reach
 
 AGENT_MODULE = ("-m", "testbed.hosts")
 REMOTE_PYTHON = "python3"
@@ -19,6 +19,8 @@ SSH_OPTIONS = (
 REMEDIES = {
     SSH: "try the same by hand: ssh {0} true; keys and known hosts must be in order, as nobody can be asked",
     DOCKER: "try the same by hand: docker --context {0} version",
+    SWARM: "see its service: docker service ps {0}",
+    KUBERNETES: "see its pods: kubectl get pods -l app={0}",
     COMMAND: "try the command by hand: it must carry standard input and output",
 }
 

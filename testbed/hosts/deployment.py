@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from importlib import metadata
 from pathlib import Path
 
+from testbed.hosts.calls import CallDoor, read_keys
 from testbed.hosts.carriers import command_of, remedy_of
 from testbed.hosts.channel import AgentSocket
 from testbed.hosts.containers import FIRST_PORT, containers_of, endpoints_in, home_of, users_of
@@ -57,12 +58,17 @@ def on_hosts(plan: Plan, listed: HostsFile, costs: HostCosts, run_dir: Path, say
     logs = run_dir / "logs"
     logs.mkdir(exist_ok=True)
     sockets = Path(tempfile.mkdtemp(prefix="testbed-"))
-    commands = {host.name: command_of(host, metadata.version("edge-testbed"), sockets) for host in listed.hosts}
-    source = StartedAgents(commands, logs, again=True)
+    release = metadata.version("edge-testbed")
+    commands = {host.name: command_of(host, release, sockets) for host in listed.hosts if not host.reach.calls}
+    calling = [host.name for host in listed.hosts if host.reach.calls]
+    door = CallDoor(listed.door, read_keys(Path(listed.secret)), calling) if calling else None
+    source = StartedAgents(commands, logs, again=True, door=door)
     source.at_end(lambda: shutil.rmtree(sockets, ignore_errors=True))
     try:
-        addresses = {host.name: host.address for host in listed.hosts}
         surveyor = Surveyor(source, {host.name: remedy_of(host) for host in listed.hosts}, say)
+        surveyor.gather()
+        told = door.addresses if door is not None else {}
+        addresses = {host.name: host.address or told[host.name] for host in listed.hosts}
         pairs = [(link.source, link.target) for link in run.links if {link.source, link.target} <= addresses.keys()]
         survey = surveyor.survey(addresses, listed.first_port, pairs)
         for warning in slow_links(plan, run, survey.rates):
@@ -73,7 +79,7 @@ def on_hosts(plan: Plan, listed: HostsFile, costs: HostCosts, run_dir: Path, say
             raise StartError(f"{what}, which is too little for speed {plan.emulation.speed:g}", how)
         if remedy:
             say(f"the grade will be {grade} at best: {remedy}")
-        own = listed.launcher or own_address(listed)
+        own = listed.launcher or own_address(_far_first(listed, addresses))
     except BaseException:
         source.close()
         raise
@@ -84,15 +90,20 @@ def on_hosts(plan: Plan, listed: HostsFile, costs: HostCosts, run_dir: Path, say
     return Deployment(supervise, endpoints_on(run, addresses | {LAUNCHER_HOST: own}, listed.first_port), HOSTS_READY_S)
 
 
-def own_address(listed: HostsFile) -> str:
-    """The address of this host that the first of the others would see; nothing is sent. Raises `StartError`."""
-    others = [host.address for host in listed.hosts if host.reach.way != THIS_HOST] or [listed.hosts[0].address]
+def _far_first(listed: HostsFile, addresses: Mapping[str, str]) -> str:
+    """The address of a host that is not this one, if there is one."""
+    far = [host.name for host in listed.hosts if host.reach.way != THIS_HOST]
+    return addresses[(far or [listed.hosts[0].name])[0]]
+
+
+def own_address(other: str) -> str:
+    """The address of this host that the host at address ``other`` sees; nothing is sent. Raises `StartError`."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
-            asked.connect((others[0], FIRST_PORT))
+            asked.connect((other, FIRST_PORT))
             return str(asked.getsockname()[0])
     except OSError as error:
-        why = f"{others[0]} cannot be reached: {error.strerror or error}"
+        why = f"{other} cannot be reached: {error.strerror or error}"
         raise StartError(why, "give launcher: ADDRESS in the file of hosts") from None
 
 

@@ -25,8 +25,9 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """How the agent of a host is started: at most one way; by none of them on this host.
 
     ``ssh`` is a destination, with a ``config`` file of its own if wanted; ``docker`` a context, whose engine runs
-    ``image``; ``command`` carries an agent by its standard streams. Of ``swarm`` and ``kubernetes`` agents run already,
-    and call under these names. ``python`` is the interpreter there that has the testbed.
+    ``image``; ``command`` carries an agent by its standard streams. Agents of a ``swarm`` service or a ``kubernetes``
+    set, which are named for the reader only, run already, and call by the name of the host. ``python`` is the
+    interpreter there that has the testbed.
     """
 
     ssh: Annotated[str, Text("destination")] = ""
@@ -34,8 +35,8 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     docker: Annotated[str, Text("context")] = ""
     image: Annotated[str, Text("image")] = ""
     command: Annotated[tuple[str, ...], Items(Text("word"))] = ()
-    swarm: Annotated[str, Text("name")] = ""
-    kubernetes: Annotated[str, Text("name")] = ""
+    swarm: Annotated[str, Text("service")] = ""
+    kubernetes: Annotated[str, Text("set")] = ""
     python: Annotated[str, Text("interpreter")] = ""
 
     @property
@@ -44,9 +45,9 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
         return next((way for way in WAYS if getattr(self, way)), THIS_HOST)
 
     @property
-    def calls(self) -> str:
-        """The name under which its agent calls; "" if it is started from here."""
-        return self.swarm or self.kubernetes
+    def calls(self) -> bool:
+        """Whether its agent calls, instead of being started from here."""
+        return self.way in CALLING
 
 
 class ListedHost(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from testbed.hosts.calls import CallDoor
 from testbed.hosts.channel import Channel
 from testbed.live.local_supervisor import last_lines
 from testbed.model.delay import NS_PER_S
@@ -28,10 +29,18 @@ class _Carried(msgspec.Struct):
 
 class StartedAgents:
     """Agents that this process starts, each by a command that carries its standard input and output: ``commands`` by
-    host. What they say on standard error goes to ``logs``. With ``again`` one that has ended is started anew."""
+    host. What they say on standard error goes to ``logs``. With ``again`` one that has ended is started anew. Others
+    call at ``door``, if that is given."""
 
-    def __init__(self, commands: Mapping[str, Sequence[str]], logs: Path, *, again: bool = False) -> None:
-        self.fd = -1
+    def __init__(
+        self,
+        commands: Mapping[str, Sequence[str]],
+        logs: Path,
+        *,
+        again: bool = False,
+        door: CallDoor | None = None,
+    ) -> None:
+        self.fd, self.door = -1, door
         self._commands, self._logs, self._again = dict(commands), logs, again
         self._opened: list[tuple[str, Channel]] = []
         self._carried: dict[str, _Carried] = {}
@@ -76,7 +85,7 @@ class StartedAgents:
             if carried.running.poll() is not None:
                 self._start_again(host, carried)
         opened, self._opened = self._opened, []
-        return opened
+        return opened + (self.door.new() if self.door is not None else [])
 
     def _start_again(self, host: str, carried: _Carried) -> None:
         """Start a command that has ended, after a wait that grows while it keeps ending."""
@@ -108,5 +117,8 @@ class StartedAgents:
             except subprocess.TimeoutExpired:
                 carried.running.kill()
                 carried.running.wait()
+        if self.door is not None:
+            self.door.close()
+            self.door = None
         while self._at_end:
             self._at_end.pop()()

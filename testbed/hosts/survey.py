@@ -54,11 +54,10 @@ class Surveyor:
         self._same: dict[str, bool] = {}
 
     def survey(self, addresses: Mapping[str, str], port: int, pairs: Iterable[tuple[str, str]]) -> HostsSurvey:
-        """Wait for all, then measure; hosts are reached at their ``addresses``, links tried at ``port`` (0: any).
+        """Measure, once all are there; hosts are reached at their ``addresses``, links tried at ``port`` (0: any).
 
-        Raises `StartError` for a host that does not come, or cannot serve.
+        Raises `StartError` for a host that does not answer.
         """
-        self._gather()
         clocks = tuple(self._clock(host) for host in self._channels)
         rates = {}
         for source, target in pairs:
@@ -71,8 +70,8 @@ class Surveyor:
             self._source.hand_back(host, channel)
         return HostsSurvey(clocks, rates)
 
-    def _gather(self) -> None:
-        """Until every host has said that it is there."""
+    def gather(self) -> None:
+        """Wait until every host has said that it is there; raises `StartError` for one that has not or cannot serve."""
         begin = told = time.monotonic()
         missing = list(self._remedies)
         while missing:
