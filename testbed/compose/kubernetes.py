@@ -25,7 +25,7 @@ from testbed.compose.swarm import (
 
 AGENTS, RECORDER_POD, RUNS_CLAIM = "testbed-agents", "testbed-recorder", "testbed-runs"
 PART_OF = {"app.kubernetes.io/part-of": "testbed"}
-NOBODY, MOST_RUNS = 65534, "5Gi"
+NOBODYS_ID, MOST_RUNS = 65534, "5Gi"
 Manifest = dict[str, object]
 
 
@@ -169,9 +169,9 @@ def _pod(app: str, container: Manifest, volumes: list[Manifest], more: Manifest)
         "automountServiceAccountToken": False,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": NOBODY,
-            "runAsGroup": NOBODY,
-            "fsGroup": NOBODY,
+            "runAsUser": NOBODYS_ID,
+            "runAsGroup": NOBODYS_ID,
+            "fsGroup": NOBODYS_ID,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [container],

@@ -49,7 +49,7 @@ from testbed.protocol.codec import PROTOCOL_VERSION
 from testbed.record import learning_requests
 
 TAIL_LINES, IDLE_MS = 20, 1000
-SILENCE_NS = 8_000_000_000  # a launcher that probes does so every second
+UNHEARD_NS = 8_000_000_000  # a launcher that probes does so every second
 STARTER_S = 200.0  # many begin at once on one machine; how long all may take is for the launcher to say
 
 
@@ -99,7 +99,7 @@ class HostAgent:
         """What comes next; deaths are told meanwhile."""
         while self._supervisor is not None:
             self._supervisor.wait(self._reader, IDLE_MS)
-            if self._probed_ns and time.monotonic_ns() - self._probed_ns > SILENCE_NS and not self._incoming.poll(0):
+            if self._probed_ns and time.monotonic_ns() - self._probed_ns > UNHEARD_NS and not self._incoming.poll(0):
                 return b""  # as at the end: whoever carries the streams may not know yet that the network is gone
             self._tell_learned()  # first: its checkpoint holds what a learner said last
             self._tell_deaths(self._supervisor)

@@ -21,7 +21,7 @@ from testbed.hosts.channel import READ_BYTES, Channel
 from testbed.model.errors import StartError
 from testbed.node.doorkeeper import Doorkeeper
 
-CALL, DATA, END, THERE = b"c", b"d", b"e", b"t"
+CALL, CARRIED, OVER, THERE = b"c", b"d", b"e", b"t"
 BEAT_MS, SILENT_S = 1000, 8.0
 _AT_ONCE = 0
 
@@ -119,7 +119,7 @@ class CallDoor:
             if self._ended.fileno() in polled:
                 break
         for host in list(self._lines):
-            self._router.send_multipart([host, END, b""])
+            self._router.send_multipart([host, OVER, b""])
             self._drop(poller, host)
         self._ended.close()
         self._router.close()
@@ -140,10 +140,10 @@ class CallDoor:
             self._router.send_multipart([host, THERE, b""])
         elif line is not None:
             line.heard_s = time.monotonic()
-            if kind == DATA:
+            if kind == CARRIED:
                 with contextlib.suppress(OSError):
                     line.end.sendall(data)
-            elif kind == END:
+            elif kind == OVER:
                 self._drop(poller, host)
 
     def _carry(self, poller: zmq.Poller, host: bytes, line: _Line) -> None:
@@ -152,7 +152,7 @@ class CallDoor:
             data = line.end.recv(READ_BYTES)
         except OSError:
             data = b""
-        self._router.send_multipart([host, DATA if data else END, data])
+        self._router.send_multipart([host, CARRIED if data else OVER, data])
         if not data:
             self._drop(poller, host)
 
@@ -196,13 +196,13 @@ def _bridge(launcher: str, name: str, keys: CallKeys, end: socket.socket) -> Non
             kind, data = dealer.recv_multipart()
             if not known:
                 poller.register(end, zmq.POLLIN)  # what is said before anybody listens waits
-            heard_s, known, open_yet = time.monotonic(), True, kind != END
-            if kind == DATA:
+            heard_s, known, open_yet = time.monotonic(), True, kind != OVER
+            if kind == CARRIED:
                 end.sendall(data)
         elif end.fileno() in polled:
             data = end.recv(READ_BYTES)
             open_yet = bool(data)
-            dealer.send_multipart([DATA if data else END, data])
+            dealer.send_multipart([CARRIED if data else OVER, data])
         else:
             address = "" if known else _own_address(launcher)
             with contextlib.suppress(zmq.Again):

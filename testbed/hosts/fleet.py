@@ -43,7 +43,7 @@ from testbed.record.learning_requests import LEARNED_FILE
 
 HUNG_NS, PROBE_EVERY_NS, ANSWER_NS = NS_PER_S, NS_PER_S, NS_PER_S // 2
 PAUSE_EVERY_NS = NS_PER_S // 10
-LOST_NS = 12 * NS_PER_S  # an agent that hears nothing ends what it started before that, see `SILENCE_NS`
+LOST_NS = 12 * NS_PER_S  # an agent that hears nothing ends what it started before that, see `UNHEARD_NS`
 AGENT_GONE = "its host agent is gone"
 LOG = logging.getLogger(__name__)
 
