@@ -12,7 +12,7 @@ EVERY_CORE := -n $(shell cores=$$(nproc); echo $$((cores < 4 ? cores + 1 : 4))) 
 COMPILE := $(BIN)/python -m testbed.cli.compiling
 
 .DEFAULT_GOAL := help
-.PHONY: help install compiled demo test lint format types unit live chaos fidelity containers properties swarm fuzz chaos-campaign coverage docs bench wheelhouse test-containers clean
+.PHONY: help install compiled demo test lint format types unit live chaos fidelity containers properties swarm fuzz chaos-campaign coverage docs bench wheelhouse test-containers test-hosts clean
 .DELETE_ON_ERROR:
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo 'make docs         the documentation as a site, in build/site'
 	@echo 'make wheelhouse   what container images are built from, for builders without a package index'
 	@echo 'make test-containers   the tests that need a container engine; brings one up where none runs'
+	@echo 'make test-hosts   the tests of runs on several hosts: needs sshd, and root for network namespaces'
 	@echo 'make install      build the environment ($(VENV)) and compile the model'
 	@echo 'make clean        remove the environment and caches; runs are kept'
 
@@ -76,7 +77,7 @@ compiled: install
 	@$(COMPILE)
 
 unit: compiled
-	$(PYTEST) $(EVERY_CORE) -m 'not live and not chaos and not fidelity and not containers'
+	$(PYTEST) $(EVERY_CORE) -m 'not live and not chaos and not fidelity and not containers and not hosts'
 
 live chaos fidelity containers: compiled
 	@$(PYTEST) -m $@ || { code=$$?; test $$code -eq 5 && echo 'there is no $@ test'; }
@@ -104,6 +105,10 @@ docs: install
 # ONLY='and not slow' leaves out what hurts containers on purpose.
 test-containers: compiled
 	@$(PYTEST) -m 'containers $(ONLY)' -rs || { code=$$?; test $$code -eq 5 && echo 'there is no test of containers'; }
+
+# ONLY='and not slow' is the short form.
+test-hosts: compiled
+	@$(PYTEST) -m 'hosts $(ONLY)' -rs || { code=$$?; test $$code -eq 5 && echo 'there is no test of hosts'; }
 
 # What the images are built from, for builders that reach no package index; TORCH=1: that of a run that learns too.
 wheelhouse: install

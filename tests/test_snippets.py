@@ -130,12 +130,12 @@ def test_verbs_are_called_as_they_can_be(words, here, capsys):
 
 def shortened(words):
     """The command, made short and put on a virtual clock."""
-    words = [word for word in words if word != "--learn"]
+    words = [word for word in words if word not in ("--learn", "--dry-run")]
     if "compose" in words[1:]:
         words[words.index("compose", 1)] = "sim"
     for word in [word for word in words if word.startswith("thresholds.")]:
         del words[words.index(word) - 1 : words.index(word) + 1]
-    for live_or_long in ("--speed", "--for", "--metrics", "--cluster"):
+    for live_or_long in ("--speed", "--for", "--metrics", "--cluster", "--hosts"):
         while live_or_long in words:
             del words[words.index(live_or_long) : words.index(live_or_long) + 2]
     clock = {"run": "--backend", "replay": "--on"}.get(words[0])

@@ -22,6 +22,17 @@ _ARRIVALS = ("Boundary", "Arises")  # at which a UE takes up what was generated
 RELEASES = ("Result", "LocalEnd", "Arrived", "Ended", "Forward")
 
 
+class HostClock(msgspec.Struct, frozen=True, kw_only=True):
+    """The clock of another ``host`` in a run: by how many wall ms it may have been wrong, how fast it drifts, give or
+    take, and how often it was set meanwhile."""
+
+    host: str
+    uncertainty_ms: float
+    drift_ppm: float
+    drift_error_ppm: float
+    steps: int
+
+
 class Fidelity(msgspec.Struct, frozen=True, kw_only=True):
     """What a summary says of a run's honesty; ``burn`` and ``steal`` are fractions, lateness wall ms.
 
@@ -44,6 +55,7 @@ class Fidelity(msgspec.Struct, frozen=True, kw_only=True):
     lateness_by_kind_ms: dict[str, fidelity.Lateness] = {}
     throttled: fidelity.Throttled | None = None
     clock_uncertainty_ms: float = 0.0
+    clocks: tuple[HostClock, ...] = ()
     arrival_jitter_ms: fidelity.Lateness = fidelity.Lateness()
 
 
@@ -104,6 +116,7 @@ def graded(run: RecordedRun) -> Fidelity:
         lateness_by_kind_ms={kind: _lateness(bins) for kind, bins in sorted(histograms(events).items())},
         throttled=measured.throttled,
         clock_uncertainty_ms=clock_doubt_ns(events) * MS_PER_NS,
+        clocks=host_clocks(events),
     )
 
 
@@ -202,6 +215,22 @@ def clock_doubt_ns(events: Iterable[EventRow]) -> float:
     """By how much the clocks of two hosts may disagree, the least certain two, in wall ns."""
     worst = {event.source: event.value / S_PER_NS for event in events if event.kind == CLOCK}
     return sum(sorted(worst.values())[-2:])
+
+
+def host_clocks(events: Iterable[EventRow]) -> tuple[HostClock, ...]:
+    """What was told last of each host's clock that is not the launcher's."""
+    last = {event.source: event for event in events if event.kind == CLOCK and event.value > 0.0}
+    told = {host: (event.value, detail(event)) for host, event in sorted(last.items())}
+    return tuple(
+        HostClock(
+            host=host,
+            uncertainty_ms=1e3 * uncertainty_s,
+            drift_ppm=float(more.get("drift_ppm", 0.0)),
+            drift_error_ppm=float(more.get("drift_error_ppm", 0.0)),
+            steps=int(more.get("steps", 0)),
+        )
+        for host, (uncertainty_s, more) in told.items()
+    )
 
 
 def _float_or_zero(text: str) -> float:

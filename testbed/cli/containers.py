@@ -90,7 +90,7 @@ def written(args: argparse.Namespace, containers: Containers, file: Path, comman
         arguments=[
             "run",
             name,
-            *_arguments(args, checkpoint and _inside(checkpoint)),
+            *arguments_of(args, checkpoint and _inside(checkpoint)),
             "--agents",
             SOCKET,
             "--metrics",
@@ -121,7 +121,7 @@ def _inside(checkpoint: str) -> str:
     return os.path.abspath(checkpoint) if ".." in Path(checkpoint).parts else checkpoint
 
 
-def _arguments(args: argparse.Namespace, checkpoint: str = "") -> list[str]:
+def arguments_of(args: argparse.Namespace, checkpoint: str = "") -> list[str]:
     """The options of the recorder's run, as they were given here, but for where the ``checkpoint`` is."""
     arguments = [f"--set={change}" for change in args.set]
     for option in PASSED:
@@ -141,7 +141,7 @@ def _from(folder: Path, path: Path) -> str:
 
 def as_typed(verb: str, args: argparse.Namespace) -> str:
     """The command line that makes the file again."""
-    arguments = [args.scenario, *_arguments(args)]
+    arguments = [args.scenario, *arguments_of(args)]
     if args.policy == common.DEFAULT_POLICY:
         at = arguments.index("--policy")
         del arguments[at : at + 2]

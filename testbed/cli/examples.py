@@ -18,6 +18,7 @@ EXAMPLES = {
         "testbed run region --policy lc --for 30s --speed 2": "live, on processes",
         "testbed run region --backend sim --set density=0.9": "simulated, a key set",
         "testbed run region --backend twin --stream": "JSON lines",
+        "testbed run region --hosts hosts.yaml --dry-run": "who would carry what?",
     },
     "watch": {
         "testbed watch": "the latest run",
@@ -75,6 +76,8 @@ EXAMPLES = {
     "compose": {
         "testbed compose region": "on standard output",
         "testbed compose campus.yaml --slots 100 -o campus-compose.yaml": "",
+        "testbed compose region --swarm region-swarm --nodes 3": "a stack",
+        "testbed compose region --kubernetes region-cluster": "manifests and a chart",
     },
     "up": {
         "testbed up region --slots 100": "then: testbed watch",

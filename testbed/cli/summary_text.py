@@ -216,6 +216,9 @@ def _elsewhere(fidelity: Fidelity) -> list[str]:
         parts.append(f"{held.process} held back by its limit of {held.cores:g} CPU in {percent(held.share)} of periods")
     if fidelity.clock_uncertainty_ms > 0.0:
         parts.append(f"clocks of hosts known to {1e3 * fidelity.clock_uncertainty_ms:.0f} µs")
+    parts += [f"the clock of {clock.host} was set {clock.steps}×" for clock in fidelity.clocks if clock.steps]
+    drifting = [clock for clock in fidelity.clocks if abs(clock.drift_ppm) > clock.drift_error_ppm]
+    parts += [f"that of {clock.host} drifts {clock.drift_ppm:+.1f} ppm" for clock in drifting]
     return [f"           {'; '.join(parts)}"] if parts else []
 
 

@@ -18,7 +18,7 @@ VERBS = {
     "bound": "find the best decisions in hindsight, a lower bound, and each policy's distance from both",
     "reproduce": "redo the paper's evaluation: its figures, and a verdict on each of its claims",
     "report": "summarize runs: as text, as a page, as plots for a paper",
-    "compose": "write a scenario as a file for Docker Compose, a container for each process",
+    "compose": "write a scenario as a file for Docker Compose, or for Swarm or Kubernetes",
     "up": "start a run in containers, and leave it running",
     "down": "end a run in containers, and remove them",
     "export": "write the tables of a run as CSV or Parquet",

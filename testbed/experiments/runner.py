@@ -17,6 +17,8 @@ from testbed.experiments import recording, streamed
 from testbed.experiments.mode_checks import keep_came, refuse_closed_loop, refuse_to_learn
 from testbed.experiments.streamed import Summed
 from testbed.experiments.virtual import refuse
+from testbed.hosts.hosts_file import HostsFile
+from testbed.hosts.placement import auto_burn
 from testbed.live import calibration, host_costs, needs, payload, preflight
 from testbed.live.interrupts import stop_on_interrupt
 from testbed.live.progress import Progress
@@ -67,9 +69,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ``deaths`` recorded ones instead of the scenario's faults. With ``learn`` the policy goes on learning from what the
     run measures, in ``mode`` by ``workers`` processes, 0 for as many as are advised on this host.
     In a ``closed_loop`` the workload says think times, and the tasks that came are the run's workload in the end.
-    ``agents`` is the socket at which the agents of containers report, "" for processes on this host. ``say`` hears of
-    what takes long before the run begins, ``heard`` of its rows: as they come, from the twin when it is over.
-    ``keep`` wants all rows of a run on a virtual clock in memory, not only its summary.
+    ``agents`` is the socket at which the agents of containers report, ``hosts`` are those that others live on; without
+    both all processes are on this host. ``say`` hears of what takes long before the run begins, ``heard`` of its rows:
+    as they come, from the twin when it is over. ``keep`` wants all rows of a run on a virtual clock in memory.
     """
 
     resolved: Resolved
@@ -88,6 +90,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     mode: str = REPLAY
     workers: int = 0
     agents: str = ""
+    hosts: HostsFile | None = None
     notes: dict[str, Any] = {}
     say: Callable[[str], None] = unheard
     heard: Hearer = unseen
@@ -126,7 +129,7 @@ def perform(
     if order.closed_loop:
         refuse_closed_loop(plan, order.backend)
     if order.backend == TESTBED:
-        needs.provide(plan, len(processes_of(plan)))
+        needs.provide(plan, len(processes_of(plan)), elsewhere=order.hosts is not None)
         acting(plan, policy, time.monotonic_ns)  # compiles what the controller would have no time for
     base = order.base or f"{directory.slug(order.resolved.system.name)}-{directory.slug(order.policy)}"
     path = directory.create(base, order.out)
@@ -229,8 +232,10 @@ def planned(order: Order, *, double: bool) -> Plan:
     known = host_costs.known_costs() or (
         calibration.measured(order.say) if order.auto_speed else host_costs.HostCosts()
     )
+    if order.hosts is not None:
+        plan = auto_burn(plan, processes_of(plan), order.hosts, known)
     plan = preflight.fitted(plan, known, auto_speed=order.auto_speed)
-    if order.agents:
+    if order.agents or order.hosts is not None:
         plan = msgspec.structs.replace(plan, emulation=msgspec.structs.replace(plan.emulation, transport=TCP))
     return msgspec.structs.replace(plan, learning=_learning(order, plan, known)) if order.learn else plan
 
@@ -324,9 +329,11 @@ def _unfinished(rows: Iterable[TaskRow]) -> list[TaskRow]:
 
 
 def _launch(plan: Plan, path: Path, progress: Observer, order: Order) -> None:
-    from testbed.hosts.deployment import in_containers
+    from testbed.hosts.deployment import in_containers, on_hosts
     from testbed.live.launch import launch
     from testbed.live.local_supervisor import LOCAL_DEPLOYMENT
 
     deployment = in_containers(processes_of(plan), Path(order.agents)) if order.agents else LOCAL_DEPLOYMENT
+    if order.hosts is not None:
+        deployment = on_hosts(plan, order.hosts, host_costs.known_costs() or host_costs.HostCosts(), path, order.say)
     launch(plan, path, progress, heard=order.heard, deployment=deployment)

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from testbed.hosts.agent import HostAgent
+from testbed.hosts.calls import called, read_keys
 from testbed.model.errors import StartError
 
 AGAIN_S, _PATIENCE_S, _LAST_S = 0.1, 120.0, 120.0
@@ -22,6 +23,9 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="testbed.hosts", description="Starts a run's processes on this host.")
     parser.add_argument("--folder", type=Path, help="where they run, emptied by nobody (default: a temporary one)")
     parser.add_argument("--join", type=Path, metavar="SOCKET", help="report there instead of on standard streams")
+    parser.add_argument("--call", metavar="HOST:PORT", help="call a launcher there instead")
+    parser.add_argument("--name", default=socket.gethostname(), help="what to call oneself (the name of the host)")
+    parser.add_argument("--keys", type=Path, metavar="FILE", help="keys of agents that call")
     parser.add_argument("--outlast", action="store_true", help="stay until the launcher's process has ended")
     arguments = parser.parse_args(argv)
     with contextlib.ExitStack() as stack:
@@ -29,6 +33,11 @@ def main(argv: list[str]) -> int:
         reader, writer = os.dup(0), os.dup(1)
         if arguments.join is not None:
             end = stack.enter_context(joined(arguments.join))
+            reader = writer = end.fileno()
+        if arguments.call is not None:
+            if arguments.keys is None:
+                parser.error("--call needs --keys FILE")
+            end = stack.enter_context(called(arguments.call, arguments.name, read_keys(arguments.keys)))
             reader = writer = end.fileno()
         os.dup2(2, 1)  # what somebody prints is no report
         try:

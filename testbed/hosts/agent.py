@@ -16,18 +16,23 @@ from testbed.hosts.learned import LearnedFile
 from testbed.hosts.lines import (
     AskLog,
     FreezeRole,
+    Hail,
     HostReady,
     HostRun,
     HostServes,
     KillRole,
     LearnedSoFar,
     Lines,
+    LinkOpen,
+    LinkPushed,
     LogTail,
     LookAt,
     Looked,
+    OpenLink,
     Pause,
     Probe,
     Probed,
+    PushLink,
     Report,
     Request,
     RoleDied,
@@ -36,6 +41,7 @@ from testbed.hosts.lines import (
     ThawRole,
     encode_line,
 )
+from testbed.hosts.link_rate import Receiver, push
 from testbed.live.local_supervisor import LocalSupervisor
 from testbed.model.errors import StartError
 from testbed.node.credentials import KEY_FOLDER, PLACES, private_folder, write_private
@@ -43,6 +49,7 @@ from testbed.protocol.codec import PROTOCOL_VERSION
 from testbed.record import learning_requests
 
 TAIL_LINES, IDLE_MS = 20, 1000
+UNHEARD_NS = 8_000_000_000  # a launcher that probes does so every second
 STARTER_S = 200.0  # many begin at once on one machine; how long all may take is for the launcher to say
 
 
@@ -70,6 +77,7 @@ class HostAgent:
         self._folder, self._reader, self._writer = folder, reader, writer
         self._supervisor: LocalSupervisor | None = None
         self._learned = LearnedFile(folder)
+        self._probed_ns = 0
         self._incoming = select.poll()
         self._incoming.register(reader, select.POLLIN)
 
@@ -91,6 +99,8 @@ class HostAgent:
         """What comes next; deaths are told meanwhile."""
         while self._supervisor is not None:
             self._supervisor.wait(self._reader, IDLE_MS)
+            if self._probed_ns and time.monotonic_ns() - self._probed_ns > UNHEARD_NS and not self._incoming.poll(0):
+                return b""  # as at the end: whoever carries the streams may not know yet that the network is gone
             self._tell_learned()  # first: its checkpoint holds what a learner said last
             self._tell_deaths(self._supervisor)
             if self._incoming.poll(0):
@@ -99,9 +109,12 @@ class HostAgent:
 
     def _act(self, request: Request) -> None:
         if isinstance(request, Probe):
+            self._probed_ns = time.monotonic_ns()
             return self._say(Probed(request.number, time.monotonic_ns()))
         if isinstance(request, HostRun):
             return self._prepare(request)
+        if isinstance(request, Hail | OpenLink | PushLink):
+            return self._say(self._surveyed(request))
         if self._supervisor is None:
             raise ValueError(f"{type(request).__name__} before the run is known")
         match request:
@@ -120,6 +133,23 @@ class HostAgent:
             case AskLog(name):
                 self._say(LogTail(name, tuple(self._supervisor.log_tail(name, TAIL_LINES))))
 
+    def _surveyed(self, request: Hail | OpenLink | PushLink) -> Report:
+        """What a launcher wants to know before it decides to run here."""
+        match request:
+            case Hail():
+                return HostReady(os.getpid(), clock_identity(), version())
+            case OpenLink(port):
+                try:
+                    receiver = Receiver(port)
+                except OSError as error:
+                    return LinkOpen(port, "", error.strerror or str(error))
+                return LinkOpen(receiver.port, receiver.number)
+            case PushLink(address, port, number):
+                try:
+                    return LinkPushed(push(address, port, number))
+                except OSError as error:
+                    return LinkPushed(0.0, error.strerror or str(error))
+
     def _prepare(self, run: HostRun) -> None:
         """Put down what each process reads, for this user only, and start what forks them."""
         for folder in (self._folder, self._folder / "logs"):
@@ -130,6 +160,8 @@ class HostAgent:
         for name, key in run.keys.items():
             write_private(self._folder / KEY_FOLDER / name, key.encode())
         self._supervisor = LocalSupervisor(self._folder, bytes.fromhex(run.token), STARTER_S)
+        if self._probed_ns:
+            self._probed_ns = time.monotonic_ns()  # that took a while, and nobody probed meanwhile
         self._say(HostServes())
 
     def _start(self, supervisor: LocalSupervisor, request: StartRole) -> None:

@@ -43,6 +43,7 @@ from testbed.record.learning_requests import LEARNED_FILE
 
 HUNG_NS, PROBE_EVERY_NS, ANSWER_NS = NS_PER_S, NS_PER_S, NS_PER_S // 2
 PAUSE_EVERY_NS = NS_PER_S // 10
+LOST_NS = 12 * NS_PER_S  # an agent that hears nothing ends what it started before that, see `UNHEARD_NS`
 AGENT_GONE = "its host agent is gone"
 LOG = logging.getLogger(__name__)
 
@@ -164,8 +165,12 @@ class FleetSupervisor:
         return link.ahead_ns() if link is not None else 0
 
     def clocks(self) -> Sequence[ClockReading]:
-        """See `Supervisor`; of hosts that are gone as they were."""
-        return list(({link.host: link.clock() for link in self._links.values()} | self._clocks).values())
+        """See `Supervisor`; of hosts that are gone, or have come back, as they were if that was worse."""
+        clocks = {link.host: link.clock() for link in self._links.values()}
+        for host, before in self._clocks.items():
+            if host not in clocks or before.uncertainty_ns > clocks[host].uncertainty_ns:
+                clocks[host] = before
+        return list(clocks.values())
 
     def failed(self) -> bool:
         """Whether all agents are gone."""
@@ -208,6 +213,8 @@ class FleetSupervisor:
             self._poll.register(channel.fd, select.POLLIN)
             self._had_any = True
         now = time.monotonic_ns()
+        for link in [link for link in self._links.values() if link.silent_ns(now) > LOST_NS]:
+            self._lose(link)
         for host, link in self._links.items():
             if link.serves:
                 for request in self._waiting.pop(host, ()):
@@ -264,7 +271,8 @@ class FleetSupervisor:
         self._poll.unregister(link.channel.fd)
         link.channel.close()
         del self._links[link.host]
-        self._clocks[link.host] = link.clock()
+        if (clock := link.clock()).probes or clock.same:
+            self._clocks[link.host] = clock
         self._pause.forget(link.host)
         for name in self._children:
             if self._host_of(name) == link.host and name not in self._ended:

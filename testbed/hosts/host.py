@@ -22,6 +22,24 @@ from testbed.protocol.codec import UNDECODABLE
 BUILD_AGAIN = "build its image again (`docker compose build`), or install the same release there"
 
 
+def reading_of(host: str, offset: ClockOffset) -> ClockReading:
+    """What the probes of the clock of ``host`` say; of one that is not known yet, nothing."""
+    if offset.used_ns is None:
+        return ClockReading(host=host, same=False, probes=offset.probes)
+    drift, error = offset.drift_ppm()
+    return ClockReading(
+        host=host,
+        same=False,
+        ahead_ns=offset.used_ns,
+        uncertainty_ns=offset.uncertainty_ns(),
+        probes=offset.probes,
+        off_ns=offset.best_ns() - offset.used_ns,
+        drift_ppm=round(drift, 3),
+        drift_error_ppm=round(error, 3),
+        steps=offset.steps,
+    )
+
+
 class HostLink:
     """The agent of ``host`` at the other end of ``channel``: it is told of the ``run`` once its clock is known.
 
@@ -35,7 +53,7 @@ class HostLink:
         self._same = False
         self._offset = ClockOffset()
         self._sent_ns: dict[int, int] = {}
-        self._probed_ns = 0
+        self._probed_ns = self._answered_ns = 0
 
     def say(self, request: Request) -> None:
         """Send a request."""
@@ -65,6 +83,7 @@ class HostLink:
                     self._probe()
             case HostServes():
                 self.serves = True
+                self._answered_ns = 0 if self._same else heard_ns
             case Probed(number, monotonic_ns):
                 self._note(self._sent_ns.pop(number, 0), monotonic_ns, heard_ns)
             case _:
@@ -74,6 +93,7 @@ class HostLink:
     def _note(self, sent_ns: int, told_ns: int, heard_ns: int) -> None:
         if not sent_ns:
             return
+        self._answered_ns = heard_ns
         self._offset.add(sent_ns, told_ns, heard_ns)
         if not self._offset.known:
             self._probe()
@@ -91,6 +111,10 @@ class HostLink:
         if self.serves and not self._same and now_ns - self._probed_ns >= every_ns:
             self._probe()
 
+    def silent_ns(self, now_ns: int) -> int:
+        """For how long a host with a clock of its own, which is probed all the time, has not answered; 0 for others."""
+        return now_ns - self._answered_ns if self.serves and self._answered_ns else 0
+
     def ahead_ns(self) -> int:
         """By how much the host's clock is ahead, in ns, as it was when the host was ready."""
         return self._offset.used_ns or 0
@@ -99,10 +123,4 @@ class HostLink:
         """What is known of its clock."""
         if self._same:
             return ClockReading(host=self.host, same=True)
-        return ClockReading(
-            host=self.host,
-            same=False,
-            ahead_ns=self.ahead_ns(),
-            uncertainty_ns=self._offset.uncertainty_ns(),
-            probes=self._offset.probes,
-        )
+        return reading_of(self.host, self._offset)

@@ -68,6 +68,24 @@ class Pause(msgspec.Struct, frozen=True, tag="pause"):
     paused: bool
 
 
+class Hail(msgspec.Struct, frozen=True, tag="hail"):
+    """Say again who you are: somebody else speaks to you now."""
+
+
+class OpenLink(msgspec.Struct, frozen=True, tag="open"):
+    """Wait at a ``port`` (0: any) for another host's bytes, see `testbed.hosts.link_rate`."""
+
+    port: int
+
+
+class PushLink(msgspec.Struct, frozen=True, tag="push"):
+    """Send bytes to the host that waits at ``address`` and ``port`` for who knows the ``number``."""
+
+    address: str
+    port: int
+    number: str
+
+
 class HostReady(msgspec.Struct, frozen=True, tag="here"):
     """An agent speaks: its pid, its version, and which clock it has; equal clocks are one and the same."""
 
@@ -118,14 +136,31 @@ class Probed(msgspec.Struct, frozen=True, tag="probed"):
     monotonic_ns: int
 
 
+class LinkOpen(msgspec.Struct, frozen=True, tag="opened"):
+    """Where the agent waits for bytes, and what to tell it; the ``number`` is "" if it cannot, ``why`` the reason."""
+
+    port: int
+    number: str
+    why: str = ""
+
+
+class LinkPushed(msgspec.Struct, frozen=True, tag="pushed"):
+    """How fast another host took bytes; 0 if it could not be reached, for the reason ``why``."""
+
+    rate_bps: float
+    why: str = ""
+
+
 class LearnedSoFar(msgspec.Struct, frozen=True, tag="learned"):
     """What those that learn there have learned so far: the bytes of their checkpoint."""
 
     checkpoint: bytes
 
 
-Request = HostRun | StartRole | KillRole | FreezeRole | ThawRole | LookAt | AskLog | Probe | Pause
-Report = HostReady | HostServes | RoleStarted | RoleDied | Looked | LogTail | Probed | LearnedSoFar
+Survey = Hail | OpenLink | PushLink
+Surveyed = LinkOpen | LinkPushed
+Request = HostRun | StartRole | KillRole | FreezeRole | ThawRole | LookAt | AskLog | Probe | Pause | Survey
+Report = HostReady | HostServes | RoleStarted | RoleDied | Looked | LogTail | Probed | LearnedSoFar | Surveyed
 _ENCODER = msgspec.json.Encoder()
 _REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 _REPORTS: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)

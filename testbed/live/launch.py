@@ -14,7 +14,7 @@ from testbed.live.interrupts import collected_signals
 from testbed.live.local_supervisor import LOCAL_DEPLOYMENT
 from testbed.live.process_group import ProcessGroup, prepared
 from testbed.live.progress import Progress, TaskCounter
-from testbed.live.supervisor import ClockReading, Deployment
+from testbed.live.supervisor import ClockReading, Deployment, Supervisor
 from testbed.live.told_rows import ToldRows
 from testbed.model.errors import LostError, StartError
 from testbed.model.revision import Revision
@@ -29,6 +29,7 @@ from testbed.record.writer import Hearer, Recorder
 
 STOP_TIMEOUT_NS = 5_000_000_000
 FINAL_READ_NS = 1_000_000_000
+CLOCKS_EVERY_NS = 10_000_000_000
 
 
 class RunEnd(msgspec.Struct, frozen=True):
@@ -86,6 +87,7 @@ class Launcher(ProcessGroup):
         self._earnest = False
         self._ready_s = 0.0
         self._clocks: Sequence[ClockReading] = ()
+        self._clocks_due_ns = self._steps = 0
 
     def run(self) -> RunEnd:
         """Start, run, stop; whatever happens, no process is left and the record is closed."""
@@ -162,9 +164,18 @@ class Launcher(ProcessGroup):
                 return STARTER_DIED
             self.faults.act()
             self.recorder.add(self._host_clocks.news(self.now_ns()))
+            self._watch_clocks(supervisor)
             self.recorder.commit_when_due()
             alive, silent = len(supervisor.table()), tuple(self.liveness.silent)
             self._show(self.ledger.progress(now, alive, len(self.processes), silent))
+
+    def _watch_clocks(self, supervisor: Supervisor) -> None:
+        """Record now and then what is known of other hosts' clocks, and at once that one was set."""
+        now_ns, clocks = time.monotonic_ns(), [clock for clock in supervisor.clocks() if not clock.same]
+        steps = sum(clock.steps for clock in clocks)
+        if clocks and (now_ns >= self._clocks_due_ns or steps > self._steps):
+            self._clocks_due_ns, self._steps = now_ns + CLOCKS_EVERY_NS, steps
+            self.recorder.add([clock_row(self.now_ns(), clock) for clock in clocks])
 
     def take(self, received: Envelope) -> None:
         """Rows are kept; see `ProcessGroup.take`."""

@@ -40,13 +40,17 @@ def needs_of(plan: Plan, pack: int) -> Needs:
     return Needs(processes=processes, memory_bytes=memory, descriptors=limits.descriptors_of(processes), tasks=tasks)
 
 
-def provide(plan: Plan, processes: int) -> None:
+def provide(plan: Plan, processes: int, *, elsewhere: bool = False) -> None:
     """Raise this process's limits as far as ``processes`` of ``plan`` need it, its children inherit them.
+
+    Processes that live ``elsewhere`` need none of this host's memory, nor of what may be started here.
 
     Raises `StartError` where that is not possible: libraries end a process that runs out of descriptors.
     """
     needed = limits.descriptors_of(processes, limits.open_descriptors())
     there = msgspec.structs.replace(host(), memory_bytes=math.inf)
+    if elsewhere:
+        there = msgspec.structs.replace(there, tasks=math.inf)
     short = shortages(plan, there)
     if not short and not limits.may_open(needed):
         limit, remedy = limits.most_descriptors(), f"raise it to {needed}"

@@ -87,7 +87,7 @@ class ProcessGroup:
         self._ordered: dict[str, int] = {}
         self._supervisor: Supervisor | None = None
         self._stayed: set[str] = set()
-        needs.provide(plan, len(processes))
+        needs.provide(plan, len(processes), elsewhere=deployment.endpoints is not None)
         self.set_orders(warm_up)
         self._token = new_token()
         listed = {name: (name, *cores) for name, (_, cores) in processes.items()} | {LAUNCHER: (LAUNCHER, *mine)}

@@ -23,7 +23,8 @@ class Child(msgspec.Struct, frozen=True, kw_only=True):
 class ClockReading(msgspec.Struct, frozen=True, kw_only=True):
     """The monotonic clock of ``host``: by how many ns it is ahead of this one, give or take ``uncertainty_ns``.
 
-    ``same``: it is this one, and nothing had to be measured; otherwise ``probes`` were sent.
+    ``same``: it is this one, and nothing had to be measured; otherwise ``probes`` were sent. ``off_ns`` more than what
+    is gone by it is ahead by now; it drifts by ``drift_ppm``, give or take, and was set ``steps`` times meanwhile.
     """
 
     host: str
@@ -31,6 +32,10 @@ class ClockReading(msgspec.Struct, frozen=True, kw_only=True):
     ahead_ns: int = 0
     uncertainty_ns: int = 0
     probes: int = 0
+    off_ns: int = 0
+    drift_ppm: float = 0.0
+    drift_error_ppm: float = 0.0
+    steps: int = 0
 
 
 class Supervisor(Protocol):

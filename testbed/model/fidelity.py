@@ -212,7 +212,8 @@ def _remedy(name: str, measured: Measured) -> str:
         less = f"--set emulation.guard={measured.guard_ms / 4:g}ms"
         return f"the guard is longer than {measured.held} executions that waited for it: {less}, or use {slower}"
     if name in ("p99", "median") and _is_doubt(name, measured):
-        return f"the hosts' clocks are not known any better: use hosts that are nearer to each other, or {slower}"
+        how = "set them by PTP, use hosts that are nearer to each other"
+        return f"the hosts' clocks are not known any better: {how}, or {slower}"
     if measured.throttled is not None and is_held_back(measured.throttled):
         return _unthrottled(measured.throttled, less_burn, slower)
     if measured.steal > STEAL_LIMIT:

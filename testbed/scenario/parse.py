@@ -58,10 +58,11 @@ def paths(struct: type[msgspec.Struct], before: str = "") -> tuple[str, ...]:
     return tuple(names)
 
 
-def _meant(word: str, known: Mapping[str, object]) -> str:
-    """What an unknown field was meant to be: one of the ``known`` of its section, or of that name in another one."""
+def _meant(word: str, known: Mapping[str, object], whole: type[msgspec.Struct]) -> str:
+    """What an unknown field was meant to be: one of the ``known`` of its section, or of that name in another one of the
+    ``whole`` file."""
     places: dict[str, list[str]] = {}
-    for path in paths(Scenario) if all(isinstance(slot, Slot) for slot in known.values()) else ():
+    for path in paths(whole) if all(isinstance(slot, Slot) for slot in known.values()) else ():
         if not path.startswith((CONTAINER_LIMITS, *AS_ELSEWHERE)):
             places.setdefault(path.rpartition(".")[2], []).append(path)
     near = get_close_matches(word, known, 1, LIKE)
@@ -76,16 +77,19 @@ def _meant(word: str, known: Mapping[str, object]) -> str:
 
 
 class Builder:
-    """Builds structs and remembers where each value stood, for checks that compare several."""
+    """Builds structs and remembers where each value stood, for checks that compare several.
 
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
+    ``whole`` is the struct of the whole file, which errors call ``title``.
+    """
+
+    def __init__(self, sources: Sources, whole: type[msgspec.Struct] = Scenario, title: str = "the scenario") -> None:
+        self._sources, self._whole, self._whole_title = sources, whole, title
         self._places: dict[Place, Node] = {}
 
     def section(self, node: Node, struct: type[S], place: Place = ()) -> S:
         """The struct of a mapping; unknown, duplicate and missing keys are errors."""
         self._places[place] = node
-        title = _title(place)
+        title = self._title(place)
         if not isinstance(node, MappingNode):
             raise self._sources.error(node, f"{title} must hold fields", f"fields: {', '.join(slots(struct))}")
         known = slots(struct)
@@ -103,7 +107,7 @@ class Builder:
         for word, child in node.value:
             if not isinstance(word, ScalarNode) or word.value not in known:
                 text = word.value if isinstance(word, ScalarNode) else "?"
-                raise self._sources.error(word, f'unknown field "{text}" in {title}', _meant(text, known))
+                raise self._sources.error(word, f'unknown field "{text}" in {title}', _meant(text, known, self._whole))
             if word.value in seen:
                 line = seen[word.value].start_mark.line + 1
                 message = f'field "{word.value}" is given twice in {title}'
@@ -136,21 +140,23 @@ class Builder:
 
     def _list(self, node: Node, place: Place, what: str) -> list[Node]:
         if not isinstance(node, SequenceNode):
-            raise self._sources.error(node, f"{_title(place)} must be a list of {what}", "write [a, b]")
+            raise self._sources.error(node, f"{self._title(place)} must be a list of {what}", "write [a, b]")
         return list(node.value)
 
     def scalar(self, node: Node, kind: Scalar, place: Place) -> Any:
         """One word or quantity."""
         if not isinstance(node, ScalarNode):
-            raise self._sources.error(node, f"{_title(place)} must be one value", "write a single value here")
+            raise self._sources.error(node, f"{self._title(place)} must be one value", "write a single value here")
         self._places[place] = node
         text = node.value.strip()
         if not text or (node.style is None and text in ("~", "null")):
-            raise self._sources.error(node, f"{_title(place)} has no value", "write a value, or leave the field out")
+            raise self._sources.error(
+                node, f"{self._title(place)} has no value", "write a value, or leave the field out"
+            )
         try:
             return kind.parse(text)
         except InvalidError as error:
-            raise self._sources.error(node, f"{error.message} in {_title(place)}", error.remedy) from None
+            raise self._sources.error(node, f"{error.message} in {self._title(place)}", error.remedy) from None
 
     def _draw(self, node: Node, kind: Variant, place: Place) -> Draw:
         if isinstance(node, ScalarNode) and kind.constant is not None:
@@ -158,23 +164,27 @@ class Builder:
         names = ", ".join(kind.options)
         if not isinstance(node, MappingNode):
             constant = "one value or " if kind.constant is not None else ""
-            raise self._sources.error(node, f"{_title(place)} must be {constant}a distribution", f"known: {names}")
-        pairs = list(self._pairs(node, _title(place), kind.options))
+            raise self._sources.error(node, f"{self._title(place)} must be {constant}a distribution", f"known: {names}")
+        pairs = list(self._pairs(node, self._title(place), kind.options))
         if len(pairs) != 1:
-            raise self._sources.error(node, f"{_title(place)} must have exactly one distribution", f"one of: {names}")
+            raise self._sources.error(
+                node, f"{self._title(place)} must have exactly one distribution", f"one of: {names}"
+            )
         word, child = pairs[0]
         item, count = kind.options[word]
         nodes = list(child.value) if isinstance(child, SequenceNode) else [child]
         if (count and len(nodes) != count) or not nodes or (count != 1 and not isinstance(child, SequenceNode)):
             wanted = "[a, b]" if count == 2 else "[a, b, c]" if count == 0 else "one value"
-            raise self._sources.error(child, f'"{word}" in {_title(place)} has the wrong shape', f"write {wanted}")
+            raise self._sources.error(child, f'"{word}" in {self._title(place)} has the wrong shape', f"write {wanted}")
         values = tuple(self.scalar(item_node, item, (*place, word, i)) for i, item_node in enumerate(nodes))
         if word == "quantiles" and (len(values) < 2 or list(values) != sorted(values)):
             raise self._sources.error(
-                child, f"the quantiles of {_title(place)} do not ascend", "write [lowest, …, highest]"
+                child, f"the quantiles of {self._title(place)} do not ascend", "write [lowest, …, highest]"
             )
         if word == "uniform" and values[0] > values[1]:
-            raise self._sources.error(child, f"the range of {_title(place)} ends before it begins", "write [low, high]")
+            raise self._sources.error(
+                child, f"the range of {self._title(place)} ends before it begins", "write [low, high]"
+            )
         return Draw(word, values)
 
     def at(self, place: Place, message: str, remedy: str) -> ScenarioError:
@@ -190,9 +200,8 @@ class Builder:
             place = place[:-1]
         return self._places[place]
 
-
-def _title(place: Place) -> str:
-    words = [part for part in place if isinstance(part, str)]
-    if not words:
-        return "the scenario"
-    return f'"{words[-1]}"' if isinstance(place[-1], str) else f'an element of "{words[-1]}"'
+    def _title(self, place: Place) -> str:
+        words = [part for part in place if isinstance(part, str)]
+        if not words:
+            return self._whole_title
+        return f'"{words[-1]}"' if isinstance(place[-1], str) else f'an element of "{words[-1]}"'

@@ -15,6 +15,7 @@ import pytest
 from testbed.analysis.grading import clock_doubt_ns
 from testbed.hosts.channel import AgentSocket
 from testbed.hosts.fleet import FleetSupervisor
+from testbed.hosts.started import StartedAgents
 from testbed.live.launch import launch
 from testbed.live.supervisor import Deployment
 from testbed.model.task import INTERRUPTED
@@ -23,7 +24,6 @@ from testbed.protocol.rows import CLOCK, DIED, RESTARTED
 from testbed.record.reader import read_record
 from testbed.scenario.load import load_scenario
 from testbed.trace import inputs
-from tests.hosts.agent_commands import AgentCommands
 
 pytestmark = pytest.mark.live
 AGENT = (sys.executable, "-m", "testbed.hosts")
@@ -55,7 +55,7 @@ def ended(folder):
 
 def test_a_run_by_agents_is_a_run(tmp_path):
     commands = {"servers": AGENT, "others": AGENT}
-    end = launch(planned(), tmp_path, deployment=by(lambda run_dir: AgentCommands(commands, run_dir / "logs")))
+    end = launch(planned(), tmp_path, deployment=by(lambda run_dir: StartedAgents(commands, run_dir / "logs")))
     assert end.reason == ""
     record = ended(tmp_path)
     assert len(record.tasks) == 13 and all(row.finished_ns >= 0 for row in record.tasks)
@@ -68,7 +68,7 @@ def test_hosts_whose_clocks_are_days_apart_play_together(tmp_path):
     if subprocess.run([*FAR, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("no namespace of times may be made here")
     commands = {"servers": [*FAR, *AGENT], "others": AGENT}
-    end = launch(planned(), tmp_path, deployment=by(lambda run_dir: AgentCommands(commands, run_dir / "logs")))
+    end = launch(planned(), tmp_path, deployment=by(lambda run_dir: StartedAgents(commands, run_dir / "logs")))
     assert end.reason == ""
     record = ended(tmp_path)
     assert len(record.tasks) == 13 and all(row.finished_ns >= 0 for row in record.tasks)
@@ -80,7 +80,7 @@ def test_a_checkpoint_travels_to_where_the_controller_is(tmp_path):
     (tmp_path / "policy.json").write_text('{"policy": "priced", "beta": 0.1, "beta0": 0.0}')
     plan = msgspec.structs.replace(planned(), policy="priced-do:policy.json")
     commands = {"servers": AGENT, "others": AGENT}
-    end = launch(plan, tmp_path, deployment=by(lambda run_dir: AgentCommands(commands, run_dir / "logs")))
+    end = launch(plan, tmp_path, deployment=by(lambda run_dir: StartedAgents(commands, run_dir / "logs")))
     assert end.reason == "" and len(ended(tmp_path).tasks) == 13
 
 
@@ -94,7 +94,7 @@ def test_what_is_learned_at_a_host_comes_to_the_run_while_it_goes_on(tmp_path):
             os.kill(os.getpid(), signal.SIGINT)
 
     commands = {"servers": AGENT, "others": AGENT}
-    end = launch(plan, tmp_path, watch, deployment=by(lambda run_dir: AgentCommands(commands, run_dir / "logs")))
+    end = launch(plan, tmp_path, watch, deployment=by(lambda run_dir: StartedAgents(commands, run_dir / "logs")))
     assert end.reason == INTERRUPTED
     assert ended(tmp_path).updates[-1].updates == read(learned)[1]["learned"]["updates"] > 0
     assert can_learn_online(learned).params.size
@@ -168,9 +168,9 @@ def test_agents_end_with_their_launcher_and_leave_nothing(tmp_path):
 import sys, time
 sys.path.insert(0, {os.getcwd()!r})
 from pathlib import Path
-from tests.hosts.agent_commands import AgentCommands
-source = AgentCommands({{"a": {list(AGENT)!r}}}, Path({str(tmp_path)!r}))
-print(source._running[0].pid, flush=True)
+from testbed.hosts.started import StartedAgents
+source = StartedAgents({{"a": {list(AGENT)!r}}}, Path({str(tmp_path)!r}))
+print(source._carried["a"].running.pid, flush=True)
 time.sleep(600)
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as launcher:

@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from testbed.hosts.channel import AgentSocket, Channel
+from testbed.hosts.started import StartedAgents
 from testbed.model.errors import StartError
 from tests.command import ROOT
-from tests.hosts.agent_commands import AgentCommands
 
 
 def test_only_the_users_of_the_run_may_report(tmp_path):
@@ -97,7 +97,7 @@ def test_an_agent_that_reads_nothing_holds_nobody_up():
 
 def test_a_command_carries_an_agent_by_its_standard_streams(tmp_path):
     echo = [sys.executable, "-c", "import sys; [print(line.strip()[::-1], flush=True) for line in sys.stdin]"]
-    source = AgentCommands({"a": echo}, tmp_path)
+    source = StartedAgents({"a": echo}, tmp_path)
     [(host, channel)] = source.new()
     channel.send(b"abc\n")
     output = b""
@@ -110,4 +110,4 @@ def test_a_command_carries_an_agent_by_its_standard_streams(tmp_path):
 
 def test_a_command_that_is_not_there_is_told(tmp_path):
     with pytest.raises(StartError, match="the agent of a cannot be started: /no/such"):
-        AgentCommands({"a": ["/no/such"]}, tmp_path)
+        StartedAgents({"a": ["/no/such"]}, tmp_path)

@@ -1,5 +1,6 @@
 """Offsets of clocks: whatever the queues do, the true offset is within the bound."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,3 +42,52 @@ def test_a_clock_that_runs_away_makes_the_offset_that_is_used_uncertain():
     assert offset.uncertainty_ns() >= 100
     probed(offset, 2_000_000, [(10, 10)])
     assert offset.uncertainty_ns() == 2_000_000 - 1_000 + 10
+
+
+def drifting(offset, ppm, seconds, half_ns=10_000, start_ns=5 * NS_PER_S):
+    """A probe a second of a clock that runs ``ppm`` millionths faster."""
+    for second in range(seconds):
+        sent = start_ns + second * NS_PER_S
+        told = sent + half_ns + round(ppm * 1e-6 * (sent + half_ns))
+        offset.add(sent, told, sent + 2 * half_ns)
+
+
+@pytest.mark.parametrize(("ppm", "seconds"), [(-100.0, 20), (-0.5, 200), (0.0, 40), (50.0, 100), (100.0, 20)])
+def test_drift_is_estimated_within_its_bound_and_is_no_step(ppm, seconds):
+    offset = ClockOffset()
+    drifting(offset, ppm, seconds)
+    found, error = offset.drift_ppm()
+    assert abs(found - ppm) <= error + 0.1 and offset.steps == 0
+
+
+def test_drift_makes_the_offset_that_is_used_uncertain_by_as_much():
+    offset = ClockOffset()
+    drifting(offset, 50.0, ENOUGH)
+    offset.use()
+    drifting(offset, 50.0, 600, start_ns=(5 + ENOUGH) * NS_PER_S)
+    off_ns = offset.best_ns() - offset.use()
+    assert 50e-6 * 590 * NS_PER_S < off_ns < offset.uncertainty_ns() < 50e-6 * 630 * NS_PER_S
+    assert offset.steps == 0 and abs(offset.drift_ppm()[0] - 50.0) < 0.5
+
+
+def test_a_clock_that_is_set_has_stepped_once_and_is_known_anew():
+    offset = ClockOffset()
+    probed(offset, 1_000, [(5_000, 5_000)] * ENOUGH)
+    offset.use()
+    probed(offset, 2_001_000, [(900_000, 5_000), (5_000, 5_000), (5_000, 900_000)], (6 + ENOUGH) * NS_PER_S)
+    assert offset.steps == 1 and offset.best_ns() == 2_001_000
+    assert 2_000_000 <= offset.uncertainty_ns() <= 2_000_000 + 1_000_000
+
+
+def test_queues_on_the_way_are_no_steps():
+    offset = ClockOffset()
+    probed(offset, 0, [(5_000, 5_000)] * ENOUGH + [(90_000_000, 5_000), (5_000, 90_000_000)])
+    assert offset.steps == 0
+
+
+def test_an_offset_that_is_wrong_by_5_ms_is_noticed_by_the_next_probe():
+    offset = ClockOffset()
+    probed(offset, 10**15, [(10_000, 10_000)] * ENOUGH)
+    offset.used_ns = 10**15 + 5_000_000
+    probed(offset, 10**15, [(10_000, 10_000)], (6 + ENOUGH) * NS_PER_S)
+    assert 5_000_000 <= offset.uncertainty_ns() <= 5_020_000

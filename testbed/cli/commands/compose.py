@@ -1,10 +1,10 @@
-"""``testbed compose``: a scenario as a file for Compose."""
+"""``testbed compose``: a scenario as a file for Compose, or as a folder for Docker Swarm or Kubernetes."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from testbed.cli import containers
+from testbed.cli import containers, shared_runs
 from testbed.cli.commands import common
 from testbed.cli.console import print_text
 from testbed.model.exit_codes import EXIT_OK
@@ -15,10 +15,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     containers.add(parser)
     parser.add_argument("-o", dest="file", metavar="FILE", help="where to write it (default: standard output)")
+    shared_runs.add(parser)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print or write the file; returns the exit code."""
+    """Print or write the file, or the folder; returns the exit code."""
+    if args.swarm is not None or args.kubernetes is not None:
+        return shared_runs.write(args)
+    common.refuse_options({"--nodes": args.nodes}, "is for --swarm and --kubernetes")
     file = Path("compose.yaml") if args.file is None else common.output_file("o", args.file)
     typed = containers.as_typed("compose", args) + ("" if args.file is None else f" -o {args.file}")
     text = containers.written(args, containers.planned(args), file, typed)

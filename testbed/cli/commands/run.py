@@ -2,7 +2,7 @@
 
 import argparse
 
-from testbed.cli.commands import common, down, learning, up
+from testbed.cli.commands import common, down, learning, several, up
 from testbed.experiments.runner import Order
 from testbed.record.backends import BACKENDS, COMPOSE, TESTBED
 
@@ -23,6 +23,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--agents", metavar="FILE", help="socket at which agents of containers report, to run on them (see compose)"
     )
+    parser.add_argument("--hosts", metavar="FILE", help="run on the hosts of this file (see run-on-several-hosts)")
+    parser.add_argument("--dry-run", action="store_true", help="say what each of the hosts would carry, and end")
     common.add_run_options(parser)
     learning.add(parser)
 
@@ -32,7 +34,9 @@ def main(args: argparse.Namespace) -> int:
     args.policy = common.thinking([args.policy], args.think)[0]
     if args.backend == COMPOSE:
         return _in_containers(args)
-    common.refuse_live_options(args, args.backend, {"--metrics": args.metrics, "--agents": args.agents})
+    elsewhere = {"--agents": args.agents, "--hosts": args.hosts}
+    common.refuse_live_options(args, args.backend, {"--metrics": args.metrics, **elsewhere})
+    listed = several.listed(args)
     learning.check_policy(args)
     resolved, workload = common.load(args.scenario, args, args.backend)
     auto = args.speed == "auto"
@@ -45,14 +49,20 @@ def main(args: argparse.Namespace) -> int:
         auto_speed=auto,
         learn=args.learn,
         agents=args.agents or "",
+        hosts=listed,
     )
-    return common.carry_out(learning.learning(order, args) if args.learn else order, args)
+    order = learning.learning(order, args) if args.learn else order
+    several.refuse_own_policy(order)
+    if args.dry_run:
+        return several.show(order, as_json=args.json)
+    return common.carry_out(order, args)
 
 
 def _in_containers(args: argparse.Namespace) -> int:
     """Bring the run's containers up, show what its recorder prints, and take them down; returns the run's exit code."""
     why = "does not go with --backend compose"
-    common.refuse_options({"--metrics": args.metrics, "--agents": args.agents}, why)
+    others = {"--agents": args.agents, "--hosts": args.hosts, "--dry-run": args.dry_run}
+    common.refuse_options({"--metrics": args.metrics, **others}, why)
     up.bring_up(args)
     try:
         return up.follow()

@@ -1,0 +1,111 @@
+"""What is written for Docker Swarm and Kubernetes: read by their own tools where these are there; no secret in it."""
+
+import shutil
+import stat
+import subprocess
+
+import pytest
+import yaml
+
+from testbed.cli.main import main
+from testbed.hosts.calls import read_keys
+from testbed.hosts.hosts_file import KUBERNETES, SWARM, read_hosts
+from tests.command import call
+
+KEYS = ("launcher.keys", "agents.keys")
+
+
+def written(folder, way, *more):
+    assert main(["compose", "region", f"--{way}", str(folder), "--nodes", "3", *more]) == 0
+    return folder
+
+
+def documents(folder):
+    return [one for path in sorted(folder.glob("*.yaml")) for one in yaml.safe_load_all(path.read_text())]
+
+
+def of_kind(folder, kind):
+    return [one for one in documents(folder) if isinstance(one, dict) and one.get("kind") == kind]
+
+
+def private(path):
+    return stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_stack_has_agents_that_call_a_recorder_that_lists_them(tmp_path):
+    folder = written(tmp_path / "s", SWARM, "--slots", "20")
+    stack = yaml.safe_load((folder / "stack.yaml").read_text())
+    agent, recorder = stack["services"]["agent"], stack["services"]["recorder"]
+    assert agent["deploy"]["replicas"] == 3 and agent["deploy"]["endpoint_mode"] == "dnsrr"
+    assert agent["hostname"] == "agent-{{.Task.Slot}}" and recorder["command"][-2:] == ["--slots", "20"]
+    listed = read_hosts(folder / "hosts.yaml")
+    assert [host.name for host in listed.hosts] == ["agent-1", "agent-2", "agent-3"]
+    assert f"recorder:{listed.door}" in agent["entrypoint"] and stack["networks"]["run"]["internal"]
+    for service in (agent, recorder):
+        assert service["read_only"] and service["cap_drop"] == ["ALL"] and "privileged" not in service
+    launcher, agents = (read_keys(folder / name) for name in KEYS)
+    assert launcher.secret != agents.secret and all(private(folder / name) for name in KEYS)
+    assert launcher.secret not in (folder / "stack.yaml").read_text()
+
+
+def test_docker_reads_the_stack(tmp_path):
+    if shutil.which("docker") is None:
+        pytest.skip("there is no command `docker`")
+    folder = written(tmp_path / "s", SWARM)
+    done = subprocess.run(
+        ["docker", "stack", "config", "-c", str(folder / "stack.yaml")], capture_output=True, text=True, check=False
+    )
+    if "unknown" in done.stderr or "is not a docker command" in done.stderr:
+        pytest.skip("this docker has no `stack config`")
+    assert done.returncode == 0, done.stderr
+    assert yaml.safe_load(done.stdout)["services"].keys() == {"agent", "recorder"}
+
+
+def test_manifests_have_a_set_of_agents_a_job_that_records_and_nobody_else_comes_in(tmp_path):
+    folder = written(tmp_path / "k", KUBERNETES)
+    [agents], [job], [policy] = (of_kind(folder, kind) for kind in ("StatefulSet", "Job", "NetworkPolicy"))
+    assert agents["spec"]["replicas"] == 3 and len(of_kind(folder, "Secret")) == 2
+    name = agents["metadata"]["name"]
+    [files] = of_kind(folder, "ConfigMap")
+    hosts = yaml.safe_load(files["data"]["hosts.yaml"])["hosts"]
+    assert [host["name"] for host in hosts] == [f"{name}-{n}" for n in range(3)]
+    for one in (agents, job):
+        pod = one["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"] and pod["automountServiceAccountToken"] is False
+        assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"]
+        labels = one["spec"]["template"]["metadata"]["labels"]
+        assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+    assert policy["spec"]["ingress"] == [{"from": [{"podSelector": policy["spec"]["podSelector"]}]}]
+    assert private(folder / "secrets.yaml") and all(private(folder / "chart" / "files" / one) for one in KEYS)
+
+
+def test_manifests_keep_to_the_schemas_of_kubernetes(tmp_path):
+    schemas = pytest.importorskip("kubernetes_validate", reason="pip install kubernetes-validate brings the schemas")
+    for one in documents(written(tmp_path / "k", KUBERNETES)):
+        schemas.validate(one, schemas.latest_version(), strict=True)
+
+
+def test_the_chart_asks_its_values_for_what_clusters_differ_in(tmp_path):
+    chart = written(tmp_path / "k", KUBERNETES) / "chart"
+    values = yaml.safe_load((chart / "values.yaml").read_text())
+    templates = "\n".join(path.read_text() for path in (chart / "templates").iterdir())
+    assert values["nodes"] == 3
+    for name in values:
+        assert f".Values.{name}" in templates
+    for path in (chart / "files").iterdir():
+        assert f'.Files.Get "files/{path.name}"' in templates
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (("--nodes", "2"), "--nodes is for --swarm and --kubernetes"),
+        (("--swarm", "s", "--nodes", "0"), "a run needs a node"),
+        (("--swarm", "s", "-o", "x"), "-o is for a file of Compose"),
+        (("--swarm", "s", "--policy", "priced-do:p.json"), "checkpoints are not sent"),
+    ],
+)
+def test_what_cannot_be_written_is_refused(tmp_path, more, why):
+    (tmp_path / "p.json").write_text('{"policy": "priced", "beta": 0.1, "beta0": 0.0}')
+    assert why in call("compose", "region", *more, cwd=tmp_path, code=2).stderr
+    assert not (tmp_path / "s").exists()
